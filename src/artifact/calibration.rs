@@ -1,0 +1,102 @@
+//! `calibration.json` and `thresholds.parquet`: distance thresholds and what they achieve.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use super::table::{Column, Columns, write_parquet};
+use super::{ArtifactError, Distance};
+
+/// `calibration.json`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Calibration {
+    /// The metric that `optimal` maximises, as columns name it: `f1`.
+    pub metric: String,
+    /// How neighbours become a label: `nearest`.
+    pub matcher: String,
+    /// Neighbours looked at.
+    pub k: usize,
+    /// `lookup` or `open-set`.
+    pub counting: String,
+    /// How near is measured.
+    pub distance_metric: Distance,
+    /// Queries that were calibrated on.
+    pub queries: usize,
+    /// Other metrics that each cutpoint lists, in the spec's order.
+    pub extra_metrics: Vec<String>,
+    /// By name; `optimal` is always there.
+    pub cutpoints: BTreeMap<String, Cutpoint>,
+    /// Named targets that no threshold reaches.
+    pub unreachable: Vec<String>,
+    /// Whether the model was trained on the images that it was calibrated on.
+    pub seen_in_training: bool,
+}
+
+/// A named threshold.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Cutpoint {
+    /// A match is a distance at or below this.
+    pub distance: f64,
+    /// The calibration metric there.
+    pub value: f64,
+    /// All metrics there, by column name.
+    #[serde(flatten)]
+    pub metrics: BTreeMap<String, f64>,
+}
+
+/// `thresholds.parquet`: every threshold, by increasing distance.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Thresholds {
+    /// The thresholds.
+    pub distance: Vec<f64>,
+    /// One column a metric.
+    pub metrics: BTreeMap<String, Vec<f64>>,
+    /// Right label, within.
+    pub true_positive: Vec<u64>,
+    /// Wrong label, within.
+    pub false_positive: Vec<u64>,
+    /// Wrong label, beyond.
+    pub true_negative: Vec<u64>,
+    /// Right label, beyond.
+    pub false_negative: Vec<u64>,
+}
+
+impl Thresholds {
+    /// Writes the table.
+    ///
+    /// # Errors
+    /// If the file can't be written.
+    pub fn write(&self, path: &Path) -> Result<(), ArtifactError> {
+        let mut columns = vec![Column::f64("distance", &self.distance)];
+        columns.extend(self.metrics.iter().map(|(name, values)| Column::f64(name, values)));
+        columns.push(Column::u64("tp", &self.true_positive));
+        columns.push(Column::u64("fp", &self.false_positive));
+        columns.push(Column::u64("tn", &self.true_negative));
+        columns.push(Column::u64("fn", &self.false_negative));
+        write_parquet(path, columns)
+    }
+
+    /// Reads the table.
+    ///
+    /// # Errors
+    /// If the file can't be read.
+    pub fn read(path: &Path) -> Result<Self, ArtifactError> {
+        let columns = Columns::read_parquet(path, None)?;
+        let fixed = ["distance", "tp", "fp", "tn", "fn"];
+        let metrics = columns
+            .names()
+            .into_iter()
+            .filter(|name| !fixed.contains(&name.as_str()))
+            .map(|name| columns.f64(&name).map(|values| (name, values)))
+            .collect::<Result<_, _>>()?;
+        Ok(Self {
+            distance: columns.f64("distance")?,
+            metrics,
+            true_positive: columns.u64("tp")?,
+            false_positive: columns.u64("fp")?,
+            true_negative: columns.u64("tn")?,
+            false_negative: columns.u64("fn")?,
+        })
+    }
+}

@@ -1,0 +1,87 @@
+//! Names of the distances between embeddings, as specs and artifacts write them. `search` and `nn` compute them.
+
+use serde::{Deserialize, Serialize};
+
+use crate::base::issue::{Issue, Issues};
+use crate::base::node::Node;
+use crate::base::param::{self, Param, Shape, View};
+use crate::base::suggest;
+
+/// How near two embeddings are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Distance {
+    /// `1 - q.k`, clipped at 0; rows of unit norm expected.
+    Cosine,
+    /// `q.k`: a similarity, larger is nearer.
+    InnerProduct,
+    /// The straight line.
+    Euclidean,
+    /// Its square.
+    SquaredEuclidean,
+    /// Sum of absolute differences.
+    Manhattan,
+    /// `var(q - k) / var(q)` (Yuan et al., 2019); not symmetric.
+    Snr,
+}
+
+impl Distance {
+    /// Every distance.
+    pub const ALL: [Self; 6] =
+        [Self::Cosine, Self::InnerProduct, Self::Euclidean, Self::SquaredEuclidean, Self::Manhattan, Self::Snr];
+
+    /// The name in a spec.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Cosine => "cosine",
+            Self::InnerProduct => "inner-product",
+            Self::Euclidean => "euclidean",
+            Self::SquaredEuclidean => "squared-euclidean",
+            Self::Manhattan => "manhattan",
+            Self::Snr => "snr",
+        }
+    }
+
+    /// The distance of a name or of one of its short forms: `ip`, `l2`, `sql2`, `l1`.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        match name {
+            "ip" => Some(Self::InnerProduct),
+            "l2" => Some(Self::Euclidean),
+            "sql2" => Some(Self::SquaredEuclidean),
+            "l1" => Some(Self::Manhattan),
+            _ => Self::ALL.into_iter().find(|distance| distance.name() == name),
+        }
+    }
+
+    /// Whether a larger value means nearer.
+    #[must_use]
+    pub const fn larger_is_nearer(self) -> bool {
+        matches!(self, Self::InnerProduct)
+    }
+}
+
+impl Param for Distance {
+    fn read(node: &Node, path: &str, issues: &mut Issues) -> Option<Self> {
+        let Some(name) = node.string() else {
+            param::expected(node, path, "the name of a distance", issues);
+            return None;
+        };
+        let distance = Self::from_name(name);
+        if distance.is_none() {
+            let names = Self::ALL.map(Self::name);
+            let message = format!("unknown choice `{name}` for `{path}`");
+            issues.push(Issue::at(&node.place, path, message).help(suggest::help(name, &names)));
+        }
+        distance
+    }
+
+    fn write(&self, _: View) -> serde_json::Value {
+        self.name().into()
+    }
+
+    fn shape() -> Shape {
+        Shape::AnyOf(Self::ALL.iter().map(|distance| Shape::Word(distance.name())).collect())
+    }
+}

@@ -1,0 +1,95 @@
+//! `embeddings.parquet`: examples of a pool and their embeddings.
+
+use std::path::Path;
+
+use super::ArtifactError;
+use super::table::{Column, Columns, write_parquet};
+
+/// Rows in the order of the pool.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Embeddings {
+    /// Position in the sampler's pool.
+    pub position: Vec<u64>,
+    /// The example.
+    pub example_id: Vec<u64>,
+    /// Its label.
+    pub label: Vec<i32>,
+    /// Its split.
+    pub split: Vec<String>,
+    /// Its image's digest.
+    pub digest: Vec<String>,
+    /// `[rows, dim]`, row after row.
+    pub values: Vec<f32>,
+    /// Length of an embedding.
+    pub dim: usize,
+}
+
+impl Embeddings {
+    /// Number of rows.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.label.len()
+    }
+
+    /// Whether there are no rows.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.label.is_empty()
+    }
+
+    /// The embedding of a row.
+    #[must_use]
+    pub fn row(&self, row: usize) -> &[f32] {
+        &self.values[row * self.dim..(row + 1) * self.dim]
+    }
+
+    /// The rows of a range.
+    #[must_use]
+    pub fn slice(&self, range: std::ops::Range<usize>) -> Self {
+        Self {
+            position: self.position[range.clone()].to_vec(),
+            example_id: self.example_id[range.clone()].to_vec(),
+            label: self.label[range.clone()].to_vec(),
+            split: self.split[range.clone()].to_vec(),
+            digest: self.digest[range.clone()].to_vec(),
+            values: self.values[range.start * self.dim..range.end * self.dim].to_vec(),
+            dim: self.dim,
+        }
+    }
+
+    /// Writes the table.
+    ///
+    /// # Errors
+    /// If the file can't be written.
+    pub fn write(&self, path: &Path) -> Result<(), ArtifactError> {
+        write_parquet(
+            path,
+            vec![
+                Column::u64("position", &self.position),
+                Column::u64("example_id", &self.example_id),
+                Column::i32("label", &self.label),
+                Column::text("split", &self.split),
+                Column::text("digest", &self.digest),
+                Column::vectors("embedding", &self.values, self.dim),
+            ],
+        )
+    }
+
+    /// Reads the table.
+    ///
+    /// # Errors
+    /// If the file can't be read.
+    pub fn read(path: &Path) -> Result<Self, ArtifactError> {
+        let columns = Columns::read_parquet(path, None)?;
+        let (values, dim) = columns.vectors("embedding")?;
+        Ok(Self {
+            position: columns.u64("position")?,
+            example_id: columns.u64("example_id")?,
+            label: columns.i32("label")?,
+            split: columns.text("split")?,
+            digest: columns.text("digest")?,
+            values,
+            dim,
+        })
+    }
+}

@@ -1,0 +1,76 @@
+//! `index.arrow` and `index.json`: a searchable set of embeddings.
+
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use super::table::{Column, Columns, write_arrow};
+use super::{ArtifactError, Distance};
+
+/// `index.json`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct IndexInfo {
+    /// Version of this format: 1.
+    pub format: u32,
+    /// How near is measured.
+    pub metric: Distance,
+    /// How it is searched: `exact`.
+    pub search: String,
+    /// Vectors.
+    pub count: usize,
+    /// Numbers in a vector.
+    pub dim: usize,
+    /// Share of the true nearest neighbours that the search finds: 1 when it is exact.
+    pub recall: f64,
+    /// Class names by label.
+    pub classes: Vec<String>,
+}
+
+/// `index.arrow`: the vectors in index order.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct IndexRows {
+    /// The example.
+    pub example_id: Vec<u64>,
+    /// Its label.
+    pub label: Vec<i32>,
+    /// Its image's digest.
+    pub digest: Vec<String>,
+    /// `[rows, dim]`, row after row.
+    pub vectors: Vec<f32>,
+    /// Numbers in a vector.
+    pub dim: usize,
+}
+
+impl IndexRows {
+    /// Writes the table.
+    ///
+    /// # Errors
+    /// If the file can't be written.
+    pub fn write(&self, path: &Path) -> Result<(), ArtifactError> {
+        write_arrow(
+            path,
+            vec![
+                Column::u64("example_id", &self.example_id),
+                Column::i32("label", &self.label),
+                Column::vectors("vector", &self.vectors, self.dim),
+                Column::text("digest", &self.digest),
+            ],
+        )
+    }
+
+    /// Reads the table.
+    ///
+    /// # Errors
+    /// If the file can't be read.
+    pub fn read(path: &Path) -> Result<Self, ArtifactError> {
+        let columns = Columns::read_arrow(path)?;
+        let (vectors, dim) = columns.vectors("vector")?;
+        Ok(Self {
+            example_id: columns.u64("example_id")?,
+            label: columns.i32("label")?,
+            digest: columns.text("digest")?,
+            vectors,
+            dim,
+        })
+    }
+}

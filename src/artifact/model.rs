@@ -1,0 +1,102 @@
+//! `model.json` and `model.safetensors`: the layers of a network and its weights. Loading them into burn is `nn`'s.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use safetensors::tensor::{Dtype, SafeTensors, TensorView};
+use serde::{Deserialize, Serialize};
+
+use super::{ArtifactError, Distance};
+
+/// `model.json`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ModelFile {
+    /// Version of this format: 1.
+    pub format: u32,
+    /// Height, width and channels of an input image.
+    pub input: [usize; 3],
+    /// Length of an embedding.
+    pub dim: usize,
+    /// The loss' distance.
+    pub distance: Distance,
+    /// The layer list as the spec writes it, every parameter spelled out; preprocessing layers are part of it.
+    pub layers: serde_json::Value,
+    /// The table of `check`: per layer name, output shape and parameters.
+    pub summary: serde_json::Value,
+    /// Steps trained.
+    pub steps: u64,
+}
+
+/// Named tensors of `f32`: shape and values.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Weights(pub BTreeMap<String, (Vec<usize>, Vec<f32>)>);
+
+impl Weights {
+    /// The weights as a safetensors file.
+    ///
+    /// # Panics
+    /// Never: every shape fits its values.
+    #[must_use]
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let bytes: BTreeMap<&String, Vec<u8>> = self
+            .0
+            .iter()
+            .map(|(name, (_, values))| (name, values.iter().flat_map(|value| value.to_le_bytes()).collect()))
+            .collect();
+        let views = self.0.iter().map(|(name, (shape, _))| {
+            let view = TensorView::new(Dtype::F32, shape.clone(), &bytes[name]);
+            (name, view.expect("the shape fits the values"))
+        });
+        safetensors::serialize(views, None).expect("names and shapes are valid")
+    }
+
+    /// Reads a safetensors file of `f32`.
+    ///
+    /// # Errors
+    /// If it is none.
+    pub fn from_bytes(path: &Path, bytes: &[u8]) -> Result<Self, ArtifactError> {
+        let tensors = SafeTensors::deserialize(bytes).map_err(|error| ArtifactError::malformed(path, error))?;
+        let mut weights = BTreeMap::new();
+        for (name, view) in tensors.tensors() {
+            if view.dtype() != Dtype::F32 {
+                return Err(ArtifactError::malformed(path, format!("`{name}` is not of type f32")));
+            }
+            let values = view.data().chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect();
+            weights.insert(name, (view.shape().to_vec(), values));
+        }
+        Ok(Self(weights))
+    }
+
+    /// Writes the file.
+    ///
+    /// # Errors
+    /// If the file can't be written.
+    pub fn write(&self, path: &Path) -> Result<(), ArtifactError> {
+        std::fs::write(path, self.to_bytes()).map_err(|error| ArtifactError::io("write", path, error))
+    }
+
+    /// Reads the file.
+    ///
+    /// # Errors
+    /// If the file can't be read.
+    pub fn read(path: &Path) -> Result<Self, ArtifactError> {
+        let bytes = std::fs::read(path).map_err(|error| ArtifactError::io("read", path, error))?;
+        Self::from_bytes(path, &bytes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn weights_come_back_and_give_the_same_bytes() {
+        let mut weights = Weights::default();
+        weights.0.insert("1.conv2d.weight".into(), (vec![1, 2], vec![0.5, -2.0]));
+        weights.0.insert("0.dense.bias".into(), (vec![3], vec![1.0, 2.0, 3.0]));
+        let bytes = weights.to_bytes();
+        let back = Weights::from_bytes(Path::new("model.safetensors"), &bytes).unwrap();
+        assert_eq!(back, weights);
+        assert_eq!(back.to_bytes(), bytes);
+    }
+}

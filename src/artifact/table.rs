@@ -1,0 +1,347 @@
+//! Parquet and Arrow IPC files: columns in, columns out.
+//!
+//! Every writer here gives the same bytes for the same columns: no statistics of the machine, no dates.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use arrow::array::{
+    Array, ArrayRef, AsArray, BooleanArray, FixedSizeListArray, Float32Array, Float64Array, Int32Array,
+    PrimitiveArray, RecordBatch, StringArray, UInt32Array, UInt64Array,
+};
+use arrow::datatypes::{
+    ArrowPrimitiveType, DataType, Field, Float32Type, Float64Type, Int32Type, Schema, SchemaRef, UInt32Type,
+    UInt64Type,
+};
+use parquet::arrow::ArrowWriter;
+use parquet::arrow::ProjectionMask;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::basic::Compression;
+use parquet::file::properties::WriterProperties;
+
+use super::ArtifactError;
+
+/// Rows of a Parquet row group: enough to compress well, few enough to hold a batch of images in memory.
+pub const ROW_GROUP: usize = 8192;
+
+/// A named column.
+pub struct Column {
+    /// snake_case.
+    pub name: String,
+    /// The values.
+    pub values: ArrayRef,
+    /// Whether a value may be missing.
+    pub nullable: bool,
+}
+
+impl Column {
+    /// A column without missing values.
+    pub fn new(name: impl Into<String>, values: impl Array + 'static) -> Self {
+        Self { name: name.into(), values: Arc::new(values), nullable: false }
+    }
+
+    /// A column in which values may be missing.
+    pub fn nullable(name: impl Into<String>, values: impl Array + 'static) -> Self {
+        Self { name: name.into(), values: Arc::new(values), nullable: true }
+    }
+
+    /// A column of `u64`.
+    pub fn u64(name: &str, values: &[u64]) -> Self {
+        Self::new(name, UInt64Array::from(values.to_vec()))
+    }
+
+    /// A column of `u32`.
+    pub fn u32(name: &str, values: &[u32]) -> Self {
+        Self::new(name, UInt32Array::from(values.to_vec()))
+    }
+
+    /// A column of `i32`.
+    pub fn i32(name: &str, values: &[i32]) -> Self {
+        Self::new(name, Int32Array::from(values.to_vec()))
+    }
+
+    /// A column of `f32`.
+    pub fn f32(name: &str, values: &[f32]) -> Self {
+        Self::new(name, Float32Array::from(values.to_vec()))
+    }
+
+    /// A column of `f64`.
+    pub fn f64(name: &str, values: &[f64]) -> Self {
+        Self::new(name, Float64Array::from(values.to_vec()))
+    }
+
+    /// A column of truth values.
+    pub fn bool(name: &str, values: &[bool]) -> Self {
+        Self::new(name, BooleanArray::from(values.to_vec()))
+    }
+
+    /// A column of text.
+    pub fn text<T: AsRef<str>>(name: &str, values: &[T]) -> Self {
+        Self::new(name, StringArray::from_iter_values(values.iter().map(AsRef::as_ref)))
+    }
+
+    /// A column of vectors: `values` holds them row after row, `dim` numbers each.
+    ///
+    /// # Panics
+    /// If `values` is not a whole number of rows.
+    pub fn vectors(name: &str, values: &[f32], dim: usize) -> Self {
+        let item = Arc::new(Field::new("item", DataType::Float32, false));
+        let size = i32::try_from(dim).expect("an embedding has fewer than 2^31 numbers");
+        let values = Arc::new(Float32Array::from(values.to_vec()));
+        Self::new(name, FixedSizeListArray::new(item, size, values, None))
+    }
+}
+
+fn batch(path: &Path, columns: Vec<Column>) -> Result<RecordBatch, ArtifactError> {
+    let fields: Vec<Field> = columns
+        .iter()
+        .map(|column| Field::new(&column.name, column.values.data_type().clone(), column.nullable))
+        .collect();
+    let values = columns.into_iter().map(|column| column.values).collect();
+    RecordBatch::try_new(Arc::new(Schema::new(fields)), values)
+        .map_err(|error| ArtifactError::malformed(path, error))
+}
+
+/// Writes a Parquet file in pieces.
+pub struct ParquetWriter {
+    path: PathBuf,
+    writer: Option<ArrowWriter<File>>,
+}
+
+impl ParquetWriter {
+    /// A writer that creates the file with its first piece.
+    #[must_use]
+    pub fn new(path: &Path) -> Self {
+        Self { path: path.to_path_buf(), writer: None }
+    }
+
+    /// Appends rows; every piece must have the same columns.
+    ///
+    /// # Errors
+    /// If the file can't be written.
+    pub fn append(&mut self, columns: Vec<Column>) -> Result<(), ArtifactError> {
+        let batch = batch(&self.path, columns)?;
+        let writer = match &mut self.writer {
+            Some(writer) => writer,
+            none => none.insert(open_writer(&self.path, batch.schema())?),
+        };
+        writer.write(&batch).map_err(|error| ArtifactError::malformed(&self.path, error))
+    }
+
+    /// Ends the file.
+    ///
+    /// # Errors
+    /// If the file can't be written.
+    pub fn finish(self) -> Result<(), ArtifactError> {
+        if let Some(writer) = self.writer {
+            writer.close().map_err(|error| ArtifactError::malformed(&self.path, error))?;
+        }
+        Ok(())
+    }
+}
+
+fn open_writer(path: &Path, schema: SchemaRef) -> Result<ArrowWriter<File>, ArtifactError> {
+    let file = File::create(path).map_err(|error| ArtifactError::io("create", path, error))?;
+    let properties = WriterProperties::builder()
+        .set_compression(Compression::SNAPPY)
+        .set_created_by("simpipe".to_owned())
+        .set_max_row_group_row_count(Some(ROW_GROUP))
+        .build();
+    ArrowWriter::try_new(file, schema, Some(properties)).map_err(|error| ArtifactError::malformed(path, error))
+}
+
+/// Writes a whole Parquet file.
+///
+/// # Errors
+/// If the file can't be written.
+pub fn write_parquet(path: &Path, columns: Vec<Column>) -> Result<(), ArtifactError> {
+    let mut writer = ParquetWriter::new(path);
+    writer.append(columns)?;
+    writer.finish()
+}
+
+/// Writes a whole Arrow IPC file.
+///
+/// # Errors
+/// If the file can't be written.
+pub fn write_arrow(path: &Path, columns: Vec<Column>) -> Result<(), ArtifactError> {
+    let batch = batch(path, columns)?;
+    let file = File::create(path).map_err(|error| ArtifactError::io("create", path, error))?;
+    let bad = |error| ArtifactError::malformed(path, error);
+    let mut writer = arrow::ipc::writer::FileWriter::try_new(file, &batch.schema()).map_err(bad)?;
+    writer.write(&batch).map_err(bad)?;
+    writer.finish().map_err(bad)
+}
+
+/// The columns of a file that was read whole.
+pub struct Columns {
+    path: PathBuf,
+    batches: Vec<RecordBatch>,
+}
+
+impl Columns {
+    /// Reads columns of a Parquet file: those named, or all.
+    ///
+    /// # Errors
+    /// If the file can't be read.
+    pub fn read_parquet(path: &Path, names: Option<&[&str]>) -> Result<Self, ArtifactError> {
+        let file = File::open(path).map_err(|error| ArtifactError::io("read", path, error))?;
+        let builder = ParquetRecordBatchReaderBuilder::try_new(file)
+            .map_err(|error| ArtifactError::malformed(path, error))?;
+        let mask = names.map_or_else(ProjectionMask::all, |names| {
+            ProjectionMask::columns(builder.parquet_schema(), names.iter().copied())
+        });
+        let reader = builder
+            .with_projection(mask)
+            .with_batch_size(ROW_GROUP)
+            .build()
+            .map_err(|error| ArtifactError::malformed(path, error))?;
+        let batches = reader.collect::<Result<_, _>>().map_err(|error| ArtifactError::malformed(path, error))?;
+        Ok(Self { path: path.to_path_buf(), batches })
+    }
+
+    /// Reads an Arrow IPC file.
+    ///
+    /// # Errors
+    /// If the file can't be read.
+    pub fn read_arrow(path: &Path) -> Result<Self, ArtifactError> {
+        let file = File::open(path).map_err(|error| ArtifactError::io("read", path, error))?;
+        let reader = arrow::ipc::reader::FileReader::try_new(std::io::BufReader::new(file), None)
+            .map_err(|error| ArtifactError::malformed(path, error))?;
+        let batches = reader.collect::<Result<_, _>>().map_err(|error| ArtifactError::malformed(path, error))?;
+        Ok(Self { path: path.to_path_buf(), batches })
+    }
+
+    /// Column names in the file's order.
+    #[must_use]
+    pub fn names(&self) -> Vec<String> {
+        self.batches.first().map_or_else(Vec::new, |batch| {
+            batch.schema().fields().iter().map(|field| field.name().clone()).collect()
+        })
+    }
+
+    /// Rows in the file.
+    #[must_use]
+    pub fn rows(&self) -> usize {
+        self.batches.iter().map(RecordBatch::num_rows).sum()
+    }
+
+    /// The pieces of a column.
+    ///
+    /// # Errors
+    /// If there is no such column.
+    pub fn pieces(&self, name: &str) -> Result<Vec<ArrayRef>, ArtifactError> {
+        self.batches.iter().map(|batch| batch.column_by_name(name).cloned().ok_or_else(|| self.missing(name))).collect()
+    }
+
+    fn missing(&self, name: &str) -> ArtifactError {
+        ArtifactError::malformed(&self.path, format!("there is no column `{name}` of the expected type"))
+    }
+
+    fn primitive<T: ArrowPrimitiveType>(&self, name: &str) -> Result<Vec<PrimitiveArray<T>>, ArtifactError> {
+        let typed = |piece: &ArrayRef| piece.as_primitive_opt::<T>().cloned().ok_or_else(|| self.missing(name));
+        self.pieces(name)?.iter().map(typed).collect()
+    }
+
+    fn values<T: ArrowPrimitiveType>(&self, name: &str) -> Result<Vec<T::Native>, ArtifactError> {
+        Ok(self.primitive::<T>(name)?.iter().flat_map(|piece| piece.values().to_vec()).collect())
+    }
+
+    /// A column of `u64`.
+    ///
+    /// # Errors
+    /// If there is no such column.
+    pub fn u64(&self, name: &str) -> Result<Vec<u64>, ArtifactError> {
+        self.values::<UInt64Type>(name)
+    }
+
+    /// A column of `u32`.
+    ///
+    /// # Errors
+    /// If there is no such column.
+    pub fn u32(&self, name: &str) -> Result<Vec<u32>, ArtifactError> {
+        self.values::<UInt32Type>(name)
+    }
+
+    /// A column of `i32`.
+    ///
+    /// # Errors
+    /// If there is no such column.
+    pub fn i32(&self, name: &str) -> Result<Vec<i32>, ArtifactError> {
+        self.values::<Int32Type>(name)
+    }
+
+    /// A column of `f32`.
+    ///
+    /// # Errors
+    /// If there is no such column.
+    pub fn f32(&self, name: &str) -> Result<Vec<f32>, ArtifactError> {
+        self.values::<Float32Type>(name)
+    }
+
+    /// A column of `f64`.
+    ///
+    /// # Errors
+    /// If there is no such column.
+    pub fn f64(&self, name: &str) -> Result<Vec<f64>, ArtifactError> {
+        self.values::<Float64Type>(name)
+    }
+
+    /// A column of `i32` with missing values.
+    ///
+    /// # Errors
+    /// If there is no such column.
+    pub fn optional_i32(&self, name: &str) -> Result<Vec<Option<i32>>, ArtifactError> {
+        Ok(self.primitive::<Int32Type>(name)?.iter().flatten().collect())
+    }
+
+    /// A column of `f64` with missing values.
+    ///
+    /// # Errors
+    /// If there is no such column.
+    pub fn optional_f64(&self, name: &str) -> Result<Vec<Option<f64>>, ArtifactError> {
+        Ok(self.primitive::<Float64Type>(name)?.iter().flatten().collect())
+    }
+
+    /// A column of truth values.
+    ///
+    /// # Errors
+    /// If there is no such column.
+    pub fn bool(&self, name: &str) -> Result<Vec<bool>, ArtifactError> {
+        let mut values = Vec::with_capacity(self.rows());
+        for piece in self.pieces(name)? {
+            let piece = piece.as_boolean_opt().ok_or_else(|| self.missing(name))?;
+            values.extend((0..piece.len()).map(|row| piece.value(row)));
+        }
+        Ok(values)
+    }
+
+    /// A column of text.
+    ///
+    /// # Errors
+    /// If there is no such column.
+    pub fn text(&self, name: &str) -> Result<Vec<String>, ArtifactError> {
+        let mut values = Vec::with_capacity(self.rows());
+        for piece in self.pieces(name)? {
+            let piece = piece.as_string_opt::<i32>().ok_or_else(|| self.missing(name))?;
+            values.extend((0..piece.len()).map(|row| piece.value(row).to_owned()));
+        }
+        Ok(values)
+    }
+
+    /// A column of vectors, row after row, and their length (0 if there are no rows).
+    ///
+    /// # Errors
+    /// If there is no such column.
+    pub fn vectors(&self, name: &str) -> Result<(Vec<f32>, usize), ArtifactError> {
+        let (mut values, mut dim) = (Vec::new(), 0);
+        for piece in self.pieces(name)? {
+            let list = piece.as_fixed_size_list_opt().ok_or_else(|| self.missing(name))?;
+            dim = usize::try_from(list.value_length()).unwrap_or(0);
+            let floats = list.values().as_primitive_opt::<Float32Type>().ok_or_else(|| self.missing(name))?;
+            values.extend_from_slice(floats.values());
+        }
+        Ok((values, dim))
+    }
+}

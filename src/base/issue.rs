@@ -1,0 +1,110 @@
+//! Problems found in a spec: all of them are collected, none stops the reading.
+
+use serde::Serialize;
+
+use super::source::Place;
+
+/// One problem, at its place in a text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Issue {
+    /// Where; `None` only for problems of no text, such as a file that can't be read.
+    pub place: Option<Place>,
+    /// The spec path that it concerns, such as `train.layers[3].conv2d.filters`.
+    pub path: String,
+    /// What is wrong: lowercase, no full stop, names in backticks.
+    pub message: String,
+    /// What to do about it.
+    pub help: Option<String>,
+}
+
+impl Issue {
+    /// A problem at a place.
+    #[must_use]
+    pub fn at(place: &Place, path: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { place: Some(place.clone()), path: path.into(), message: message.into(), help: None }
+    }
+
+    /// A problem of no place.
+    #[must_use]
+    pub fn nowhere(message: impl Into<String>) -> Self {
+        Self { place: None, path: String::new(), message: message.into(), help: None }
+    }
+
+    /// Adds what to do about it.
+    #[must_use]
+    pub fn help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+
+    /// The problem as a person reads it: place, message, snippet, help.
+    #[must_use]
+    pub fn render(&self) -> String {
+        let mut text = match &self.place {
+            Some(place) => format!("{place}: {}\n{}\n", self.message, place.snippet()),
+            None => format!("{}\n", self.message),
+        };
+        if let Some(help) = &self.help {
+            text.push_str(&format!("  help: {help}\n"));
+        }
+        text
+    }
+
+    /// The problem as a program reads it.
+    #[must_use]
+    pub fn record(&self) -> IssueRecord {
+        let (line, column) = self.place.as_ref().map_or((0, 0), Place::line_column);
+        IssueRecord {
+            file: self.place.as_ref().map(|place| place.source.name.clone()).unwrap_or_default(),
+            line,
+            column,
+            message: self.message.clone(),
+            help: self.help.clone(),
+        }
+    }
+}
+
+/// An [`Issue`] in JSON.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct IssueRecord {
+    /// The source's name.
+    pub file: String,
+    /// From 1; 0 where there is no place.
+    pub line: usize,
+    /// From 1; 0 where there is no place.
+    pub column: usize,
+    /// What is wrong.
+    pub message: String,
+    /// What to do about it.
+    pub help: Option<String>,
+}
+
+/// The problems found so far.
+#[derive(Debug, Default)]
+pub struct Issues(pub Vec<Issue>);
+
+impl Issues {
+    /// Adds one.
+    pub fn push(&mut self, issue: Issue) {
+        self.0.push(issue);
+    }
+
+    /// Whether none was found.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The problems in the order of the text, each once; `Ok` if there are none.
+    ///
+    /// # Errors
+    /// The sorted problems, if any.
+    pub fn finish(mut self) -> Result<(), Vec<Issue>> {
+        self.0.sort_by_key(|issue| {
+            let place = issue.place.as_ref();
+            (place.map(|p| p.source.name.clone()), place.map(|p| p.span.start), issue.message.clone())
+        });
+        self.0.dedup();
+        if self.0.is_empty() { Ok(()) } else { Err(self.0) }
+    }
+}

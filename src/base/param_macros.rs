@@ -1,0 +1,203 @@
+//! The two macros that declare what a spec may say.
+
+/// Declares a table of parameters.
+///
+/// `field: Type` must be given, `field: Type = default` may be left out, and `=> check` limits the value. Field
+/// names are kebab-case in a spec. The doc comments become the reference page.
+///
+/// ```
+/// use simpipe::base::{check, param};
+/// simpipe::params! {
+///     /// A pooling layer.
+///     pub struct MaxPool {
+///         /// Side of the square window, in pixels.
+///         size: usize => check::at_least(1),
+///         /// Step between windows, in pixels; the window's size if it is left out.
+///         stride: Option<usize> = None,
+///     }
+/// }
+/// let pool: MaxPool = param::from_json(&serde_json::json!({ "size": 2 })).unwrap();
+/// assert_eq!(pool, MaxPool { size: 2, stride: None });
+/// ```
+#[macro_export]
+macro_rules! params {
+    (@option) => { None };
+    (@option $value:expr) => { Some($value) };
+    (
+        $(#[doc = $doc:literal])*
+        $vis:vis struct $name:ident {
+            $( $(#[doc = $field_doc:literal])* $field:ident : $ty:ty $(= $default:expr)? $(=> $check:expr)? ),*
+            $(,)?
+        }
+    ) => {
+        $(#[doc = $doc])*
+        #[derive(Debug, Clone, PartialEq)]
+        $vis struct $name {
+            $( $(#[doc = $field_doc])* pub $field: $ty, )*
+        }
+
+        impl $crate::base::param::Param for $name {
+            fn read(
+                node: &$crate::base::node::Node,
+                path: &str,
+                issues: &mut $crate::base::issue::Issues,
+            ) -> Option<Self> {
+                #[expect(clippy::allow_attributes, reason = "unused only where there are no fields")]
+                #[allow(unused_variables)]
+                let reader =
+                    $crate::base::param::RecordReader::open(node, path, &[$(stringify!($field)),*], issues)?;
+                $(
+                    let check: Option<$crate::base::check::Check<$ty>> = $crate::params!(@option $($check)?);
+                    let default: Option<$ty> = $crate::params!(@option $($default)?);
+                    let $field = reader.field::<$ty>(stringify!($field), default, check.as_ref(), issues);
+                )*
+                Some(Self { $( $field: $field?, )* })
+            }
+
+            fn write(&self, view: $crate::base::param::View) -> serde_json::Value {
+                #[expect(clippy::allow_attributes, reason = "unused only where there are no fields")]
+                #[allow(unused_mut, unused_variables)]
+                let (mut object, view) = (serde_json::Map::new(), view);
+                $(
+                    let default: Option<$ty> = $crate::params!(@option $($default)?);
+                    $crate::base::param::write_field(
+                        &mut object, stringify!($field), &self.$field, default.as_ref(), view,
+                    );
+                )*
+                serde_json::Value::Object(object)
+            }
+
+            fn shape() -> $crate::base::param::Shape {
+                $crate::base::param::Shape::Record($crate::base::param::Record {
+                    doc: concat!($($doc, "\n"),*),
+                    fields: vec![$({
+                        let check: Option<$crate::base::check::Check<$ty>> = $crate::params!(@option $($check)?);
+                        let default: Option<$ty> = $crate::params!(@option $($default)?);
+                        $crate::base::param::Field {
+                            name: $crate::base::param::kebab(stringify!($field)),
+                            doc: concat!($($field_doc, "\n"),*),
+                            shape: <$ty as $crate::base::param::Param>::shape(),
+                            default: default.map(|value| {
+                                $crate::base::param::Param::write(&value, $crate::base::param::View::Full)
+                            }),
+                            expected: check.map(|check| check.expected),
+                        }
+                    }),*],
+                })
+            }
+        }
+    };
+}
+
+/// Declares a choice between named alternatives, with or without parameters.
+///
+/// In a spec a bare name takes every default and a one-key table gives parameters: `"triplet"` or
+/// `{ triplet = { margin = 0.2 } }`. The enum gets `NAMES` and `name()`.
+///
+/// ```
+/// use simpipe::base::param::{self, Param, View};
+/// simpipe::params! {
+///     /// Adam.
+///     pub struct Adam {
+///         /// Step size.
+///         learning_rate: f64 = 0.001,
+///     }
+/// }
+/// simpipe::choice! {
+///     /// How weights are updated.
+///     pub enum Optimizer {
+///         /// Adam (Kingma and Ba, 2015).
+///         "adam" => Adam(Adam),
+///         /// No update at all.
+///         "none" => Frozen,
+///     }
+/// }
+/// let chosen: Optimizer = param::from_json(&serde_json::json!("adam")).unwrap();
+/// assert_eq!(chosen, Optimizer::Adam(Adam { learning_rate: 0.001 }));
+/// assert_eq!(chosen.write(View::Key), "adam");
+/// assert_eq!(Optimizer::NAMES, ["adam", "none"]);
+/// ```
+#[macro_export]
+macro_rules! choice {
+    (@read $this:ident $variant:ident $name:literal $node:ident $inner:ident $path:ident $issues:ident) => {
+        $crate::base::param::read_unit($inner, $name, $path, $issues).map(|()| $this::$variant)
+    };
+    (@read $this:ident $variant:ident $name:literal $node:ident $inner:ident $path:ident $issues:ident $ty:ty) => {
+        $crate::base::param::read_alternative::<$ty>($node, $inner, $name, $path, $issues).map($this::$variant)
+    };
+    (@shape) => { None };
+    (@shape $ty:ty) => { Some(<$ty as $crate::base::param::Param>::shape()) };
+    (@pattern $this:ident $variant:ident) => { $this::$variant };
+    (@pattern $this:ident $variant:ident $ty:ty) => { $this::$variant(_) };
+    (@write $self:ident $view:ident $this:ident $variant:ident $name:literal) => {
+        if let $this::$variant = $self {
+            return $crate::base::param::write_alternative($name, None);
+        }
+    };
+    (@write $self:ident $view:ident $this:ident $variant:ident $name:literal $ty:ty) => {
+        if let $this::$variant(params) = $self {
+            let params = $crate::base::param::Param::write(params, $view);
+            return $crate::base::param::write_alternative($name, Some(params));
+        }
+    };
+    (
+        $(#[doc = $doc:literal])*
+        $vis:vis enum $this:ident {
+            $( $(#[doc = $variant_doc:literal])* $name:literal => $variant:ident $(($ty:ty))? ),* $(,)?
+        }
+    ) => {
+        $(#[doc = $doc])*
+        #[derive(Debug, Clone, PartialEq)]
+        $vis enum $this {
+            $( $(#[doc = $variant_doc])* $variant $(($ty))?, )*
+        }
+
+        impl $this {
+            /// Every name, in declared order.
+            pub const NAMES: &'static [&'static str] = &[$($name),*];
+
+            /// The name in a spec.
+            #[must_use]
+            pub fn name(&self) -> &'static str {
+                match self {
+                    $( $crate::choice!(@pattern $this $variant $($ty)?) => $name, )*
+                }
+            }
+        }
+
+        impl $crate::base::param::Param for $this {
+            fn read(
+                node: &$crate::base::node::Node,
+                path: &str,
+                issues: &mut $crate::base::issue::Issues,
+            ) -> Option<Self> {
+                let (name, inner) = $crate::base::param::open_choice(node, path, Self::NAMES, issues)?;
+                match name {
+                    $( $name => $crate::choice!(@read $this $variant $name node inner path issues $($ty)?), )*
+                    _ => None,
+                }
+            }
+
+            fn write(&self, view: $crate::base::param::View) -> serde_json::Value {
+                #[expect(clippy::allow_attributes, reason = "unused only where no alternative has parameters")]
+                #[allow(unused_variables)]
+                let view = view;
+                $( $crate::choice!(@write self view $this $variant $name $($ty)?); )*
+                serde_json::Value::Null
+            }
+
+            fn shape() -> $crate::base::param::Shape {
+                $crate::base::param::Shape::Choice($crate::base::param::Choice {
+                    doc: concat!($($doc, "\n"),*),
+                    alternatives: vec![$(
+                        $crate::base::param::Alternative {
+                            name: $name,
+                            doc: concat!($($variant_doc, "\n"),*),
+                            params: $crate::choice!(@shape $($ty)?),
+                        }
+                    ),*],
+                })
+            }
+        }
+    };
+}

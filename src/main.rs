@@ -1,0 +1,2 @@
+//! The `simpipe` binary.
+fn main() {}

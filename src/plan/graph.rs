@@ -1,0 +1,107 @@
+//! The DAG of an experiment: stages with their parameters read, ports checked, facts inferred.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use petgraph::graph::{DiGraph, NodeIndex};
+use serde_json::Value as Json;
+
+use super::KeyParts;
+use crate::base::digest::Digest;
+use crate::base::issue::Issue;
+use crate::base::seed::Seed;
+use crate::spec::Experiment;
+use crate::stage::{Catalog, DynStage, Facts, Port, SourceDigest};
+
+/// A stage in a plan.
+#[derive(Debug, Clone)]
+pub struct Node {
+    /// The id in the template.
+    pub id: String,
+    /// Its kind with its parameters.
+    pub stage: Arc<dyn DynStage>,
+    /// What is known of its output.
+    pub facts: Facts,
+}
+
+/// A plug: the upstream stage's files that a port reads.
+#[derive(Debug, Clone)]
+pub struct Edge {
+    /// The downstream port.
+    pub port: Port,
+}
+
+/// An experiment ready to run.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// What it was made from.
+    pub experiment: Experiment,
+    /// Stages; an edge leads from the producer to the consumer.
+    pub graph: DiGraph<Node, Edge>,
+    /// Every stage after those it reads from; ties in the template's order.
+    pub order: Vec<NodeIndex>,
+    /// The whole resolved spec with every default, as canonical JSON.
+    pub resolved: Json,
+    /// Things to say that stop nothing.
+    pub warnings: Vec<Issue>,
+}
+
+impl Plan {
+    /// Builds and checks the graph.
+    ///
+    /// # Errors
+    /// Every problem found.
+    pub fn build(_experiment: Experiment, _catalog: &dyn Catalog) -> Result<Self, Vec<Issue>> {
+        Err(Vec::new())
+    }
+
+    /// Upstream stages of a node, with the port each is plugged into.
+    #[must_use]
+    pub fn upstream(&self, node: NodeIndex) -> Vec<(NodeIndex, &Port)> {
+        use petgraph::visit::EdgeRef;
+        let edges = self.graph.edges_directed(node, petgraph::Direction::Incoming);
+        let mut upstream: Vec<_> = edges.map(|edge| (edge.source(), &edge.weight().port)).collect();
+        upstream.sort_by_key(|(_, port)| port.name);
+        upstream
+    }
+
+    /// The node of an id.
+    #[must_use]
+    pub fn find(&self, id: &str) -> Option<NodeIndex> {
+        self.order.iter().copied().find(|node| self.graph[*node].id == id)
+    }
+
+    /// The seed of a stage.
+    #[must_use]
+    pub fn seed(&self, node: NodeIndex) -> Seed {
+        let stage = &self.graph[node].stage;
+        Seed::of_stage(self.experiment.seed, stage.name(), stage.stream())
+    }
+
+    /// What decides a stage's result, once its inputs are known.
+    ///
+    /// `inputs`: digests by port, then by file, of the files that each port reads. `backend`: `flex/f32` and the like.
+    #[must_use]
+    pub fn key_parts(
+        &self,
+        node: NodeIndex,
+        inputs: BTreeMap<String, BTreeMap<String, Digest>>,
+        sources: Vec<SourceDigest>,
+        backend: &str,
+    ) -> KeyParts {
+        let stage = &self.graph[node].stage;
+        let tensor = stage.tensor();
+        KeyParts {
+            format: super::key::FORMAT,
+            stage: stage.name().to_owned(),
+            version: stage.version(),
+            params: stage.params(crate::base::param::View::Key),
+            seed: stage.seeded().then_some(self.experiment.seed),
+            backend: tensor.then(|| backend.to_owned()),
+            numerics: self.experiment.numerics.clone().filter(|_| tensor),
+            inputs,
+            sources: sources.into_iter().map(|source| (source.name, source.digest)).collect(),
+            spec: stage.shows_spec().then(|| self.resolved.clone()),
+        }
+    }
+}

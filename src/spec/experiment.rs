@@ -1,0 +1,60 @@
+//! The resolved experiment: template, base configs, config and options merged, every value with its place.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use crate::base::node::Node;
+use crate::base::source::Place;
+
+/// One experiment, merged but not yet typed.
+#[derive(Debug, Clone)]
+pub struct Experiment {
+    /// Names the run folder.
+    pub name: String,
+    /// For people.
+    pub description: String,
+    /// Of all random numbers.
+    pub seed: u64,
+    /// `auto`, `cpu`, `ndarray`, `cuda` or `vulkan`.
+    pub device: String,
+    /// Where the device was written.
+    pub device_place: Place,
+    /// `exact`, if the spec sets it.
+    pub numerics: Option<String>,
+    /// The template's name.
+    pub pipeline: String,
+    /// The config as the user named it.
+    pub config: PathBuf,
+    /// The project's folder.
+    pub project: PathBuf,
+    /// In the template's order.
+    pub stages: Vec<StageSpec>,
+}
+
+/// One stage of an experiment.
+#[derive(Debug, Clone)]
+pub struct StageSpec {
+    /// The id in the template.
+    pub id: String,
+    /// Where the template declares it.
+    pub place: Place,
+    /// The kind.
+    pub stage: String,
+    /// Where the kind is written.
+    pub stage_place: Place,
+    /// What is plugged into which port.
+    pub inputs: BTreeMap<String, Input>,
+    /// Its merged table of parameters.
+    pub params: Node,
+}
+
+/// A plug.
+#[derive(Debug, Clone)]
+pub struct Input {
+    /// The upstream stage's id.
+    pub from: String,
+    /// Where the port's name is written.
+    pub port_place: Place,
+    /// Where the id is written.
+    pub place: Place,
+}

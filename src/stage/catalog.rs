@@ -1,0 +1,154 @@
+//! Stages as the planner and the runner see them: by name, with parameters bound, behind one object-safe trait.
+
+use std::fmt::Debug;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use serde_json::Value as Json;
+
+use super::{Ctx, Facts, InputFacts, Kind, ParamIssue, Port, Stage, StageError};
+use crate::base::digest::Digest;
+use crate::base::issue::Issues;
+use crate::base::node::Node;
+use crate::base::param::{Param, Shape, View};
+
+/// The digest of something outside the store.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SourceDigest {
+    /// Such as `archive` or `images`.
+    pub name: String,
+    /// What the content is.
+    pub digest: Digest,
+}
+
+/// What a stage needs to find its sources.
+pub struct SourceFinder<'a> {
+    /// Folder for downloaded files, shared by all runs.
+    pub downloads: PathBuf,
+    /// Digest of a file's content, remembered by path, size, mtime and inode.
+    pub digest_file: &'a (dyn Fn(&Path) -> std::io::Result<Digest> + Sync),
+}
+
+/// A stage kind with its parameters.
+pub trait DynStage: Debug + Send + Sync {
+    /// [`Stage::NAME`].
+    fn name(&self) -> &'static str;
+    /// [`Stage::VERSION`].
+    fn version(&self) -> u32;
+    /// [`Stage::OUTPUT`].
+    fn output(&self) -> Kind;
+    /// [`Stage::FILES`].
+    fn files(&self) -> &'static [&'static str];
+    /// [`Stage::SEEDED`].
+    fn seeded(&self) -> bool;
+    /// [`Stage::TENSOR`].
+    fn tensor(&self) -> bool;
+    /// [`Stage::SHOWS_SPEC`].
+    fn shows_spec(&self) -> bool;
+    /// [`Stage::stream`].
+    fn stream(&self) -> Option<&str>;
+    /// The parameters as JSON.
+    fn params(&self, view: View) -> Json;
+    /// [`Stage::ports`].
+    fn ports(&self) -> Vec<Port>;
+    /// [`Stage::infer`].
+    ///
+    /// # Errors
+    /// Every problem found.
+    fn infer(&self, inputs: &InputFacts) -> Result<Facts, Vec<ParamIssue>>;
+    /// [`Stage::sources`].
+    ///
+    /// # Errors
+    /// When data is not there.
+    fn sources(&self, finder: &SourceFinder<'_>) -> Result<Vec<SourceDigest>, StageError>;
+    /// [`Stage::run`].
+    ///
+    /// # Errors
+    /// What went wrong.
+    fn run(&self, ctx: &mut Ctx<'_>) -> Result<(), StageError>;
+}
+
+/// `S` with its parameters: the one implementation of [`DynStage`].
+#[derive(Debug)]
+pub struct Bound<S: Stage>(pub S::Params);
+
+impl<S: Stage + Debug> DynStage for Bound<S> {
+    fn name(&self) -> &'static str {
+        S::NAME
+    }
+    fn version(&self) -> u32 {
+        S::VERSION
+    }
+    fn output(&self) -> Kind {
+        S::OUTPUT
+    }
+    fn files(&self) -> &'static [&'static str] {
+        S::FILES
+    }
+    fn seeded(&self) -> bool {
+        S::SEEDED
+    }
+    fn tensor(&self) -> bool {
+        S::TENSOR
+    }
+    fn shows_spec(&self) -> bool {
+        S::SHOWS_SPEC
+    }
+    fn stream(&self) -> Option<&str> {
+        S::stream(&self.0)
+    }
+    fn params(&self, view: View) -> Json {
+        self.0.write(view)
+    }
+    fn ports(&self) -> Vec<Port> {
+        S::ports(&self.0)
+    }
+    fn infer(&self, inputs: &InputFacts) -> Result<Facts, Vec<ParamIssue>> {
+        S::infer(&self.0, inputs)
+    }
+    fn sources(&self, finder: &SourceFinder<'_>) -> Result<Vec<SourceDigest>, StageError> {
+        S::sources(&self.0, finder)
+    }
+    fn run(&self, ctx: &mut Ctx<'_>) -> Result<(), StageError> {
+        S::run(&self.0, ctx)
+    }
+}
+
+/// What the reference says of a stage kind.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StageDoc {
+    /// [`Stage::NAME`].
+    pub name: &'static str,
+    /// [`Stage::SUMMARY`].
+    pub summary: &'static str,
+    /// [`Stage::FILES`].
+    pub files: &'static [&'static str],
+    /// Its table in a spec.
+    pub params: Shape,
+}
+
+/// Backends for a `device` in a spec.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BackendChoice {
+    /// Backends whose stored results are accepted, in this order.
+    pub accepted: Vec<String>,
+    /// The one to compute on.
+    pub compute: String,
+}
+
+/// The stages and backends that there are.
+pub trait Catalog: Sync {
+    /// Names of all stage kinds.
+    fn stages(&self) -> Vec<&'static str>;
+    /// Reads a stage's table; `path` is the stage's id.
+    fn read(&self, stage: &str, table: &Node, path: &str, issues: &mut Issues) -> Option<Arc<dyn DynStage>>;
+    /// Reference entries, in the order of [`Catalog::stages`].
+    fn docs(&self) -> Vec<StageDoc>;
+    /// Names that `device` takes.
+    fn devices(&self) -> &'static [&'static str];
+    /// What a `device` means on this machine and in this binary.
+    ///
+    /// # Errors
+    /// A message and a help text when it can't be used.
+    fn backend(&self, device: &str) -> Result<BackendChoice, StageError>;
+}

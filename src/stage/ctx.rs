@@ -1,0 +1,165 @@
+//! All that a stage may see while it runs: inputs by port, an empty output folder, its seed. No clock, no
+//! environment, no global path.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use serde_json::Value as Json;
+
+use super::StageError;
+use crate::base::seed::Seed;
+
+/// Upstream files by port, then by name.
+pub type Inputs = BTreeMap<String, BTreeMap<String, PathBuf>>;
+
+/// How far a stage is.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Progress {
+    /// Units done.
+    pub done: u64,
+    /// Units in all, if known.
+    pub total: Option<u64>,
+    /// What a unit is, in the plural: `steps`, `images`, `bytes`.
+    pub unit: &'static str,
+    /// What a person wants to see beside the bar: `epoch 2/3, loss 1.1621`.
+    pub message: String,
+}
+
+/// Where a long stage leaves checkpoints and finds the last one.
+pub trait Checkpoints: Sync {
+    /// The furthest checkpoint at or before `limit` steps: its step and its bytes.
+    fn latest(&self, limit: u64) -> Option<(u64, Vec<u8>)>;
+    /// Keeps a checkpoint; an error is a warning, never a failure of the stage.
+    fn save(&self, step: u64, bytes: &[u8]);
+}
+
+/// What the runner gives to a stage.
+pub struct CtxParts<'a> {
+    /// The stage's id, for messages only.
+    pub id: &'a str,
+    /// Upstream files.
+    pub inputs: Inputs,
+    /// An empty folder.
+    pub output: &'a Path,
+    /// The stage's seed.
+    pub seed: Seed,
+    /// The backend to compute on: `flex`, `ndarray`, `cuda` or `vulkan`.
+    pub backend: &'a str,
+    /// The whole resolved spec.
+    pub spec: &'a Json,
+    /// Set when the user wants to stop.
+    pub cancel: &'a AtomicBool,
+    /// Takes progress.
+    pub on_progress: &'a (dyn Fn(Progress) + Sync),
+    /// Takes warnings.
+    pub on_warning: &'a (dyn Fn(String) + Sync),
+    /// Keeps checkpoints, for stages that make them.
+    pub checkpoints: Option<&'a dyn Checkpoints>,
+    /// Folder for downloaded files, shared by all runs.
+    pub downloads: &'a Path,
+}
+
+/// A stage's view of the world.
+pub struct Ctx<'a> {
+    parts: CtxParts<'a>,
+    metrics: BTreeMap<String, f64>,
+}
+
+impl<'a> Ctx<'a> {
+    /// A context for one run of one stage.
+    #[must_use]
+    pub fn new(parts: CtxParts<'a>) -> Self {
+        Self { parts, metrics: BTreeMap::new() }
+    }
+
+    /// The path of an upstream file.
+    ///
+    /// # Panics
+    /// If the stage declares no such port and file: a mistake in the program.
+    #[must_use]
+    pub fn input(&self, port: &str, file: &str) -> &Path {
+        self.parts
+            .inputs
+            .get(port)
+            .and_then(|files| files.get(file))
+            .unwrap_or_else(|| panic!("port `{port}` declares the file `{file}`"))
+    }
+
+    /// Whether an optional port is plugged.
+    #[must_use]
+    pub fn has_input(&self, port: &str) -> bool {
+        self.parts.inputs.contains_key(port)
+    }
+
+    /// Where to write an output file.
+    #[must_use]
+    pub fn output(&self, file: &str) -> PathBuf {
+        self.parts.output.join(file)
+    }
+
+    /// The stage's id in the spec: for messages only, never for results.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        self.parts.id
+    }
+
+    /// The stage's seed.
+    #[must_use]
+    pub fn seed(&self) -> Seed {
+        self.parts.seed
+    }
+
+    /// The backend to compute on.
+    #[must_use]
+    pub fn backend(&self) -> &str {
+        self.parts.backend
+    }
+
+    /// The whole resolved spec, for stages with [`SHOWS_SPEC`](super::Stage::SHOWS_SPEC).
+    #[must_use]
+    pub fn spec(&self) -> &Json {
+        self.parts.spec
+    }
+
+    /// Folder for downloaded files.
+    #[must_use]
+    pub fn downloads(&self) -> &Path {
+        self.parts.downloads
+    }
+
+    /// Where checkpoints go, if the runner keeps them.
+    #[must_use]
+    pub fn checkpoints(&self) -> Option<&dyn Checkpoints> {
+        self.parts.checkpoints
+    }
+
+    /// Says how far the work is.
+    pub fn progress(&self, progress: Progress) {
+        (self.parts.on_progress)(progress);
+    }
+
+    /// Tells the user something that does not stop the work.
+    pub fn warn(&self, message: impl Into<String>) {
+        (self.parts.on_warning)(message.into());
+    }
+
+    /// Leaves a headline number: `loss` of the stage `train` becomes the metric `train.loss`.
+    pub fn metric(&mut self, name: impl Into<String>, value: f64) {
+        self.metrics.insert(name.into(), value);
+    }
+
+    /// Stops here if the user asked to.
+    ///
+    /// # Errors
+    /// [`StageError::Interrupted`] then.
+    pub fn stop_if_cancelled(&self) -> Result<(), StageError> {
+        if self.parts.cancel.load(Ordering::Relaxed) { Err(StageError::Interrupted) } else { Ok(()) }
+    }
+
+    /// The metrics left so far.
+    #[must_use]
+    pub fn into_metrics(self) -> BTreeMap<String, f64> {
+        self.metrics
+    }
+}

@@ -1,0 +1,80 @@
+//! What can go wrong inside a stage.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// A stage's failure. Messages are lowercase fragments; `help` says what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum StageError {
+    /// The work can't be done with these inputs and parameters.
+    #[error("{message}")]
+    Failed {
+        /// What went wrong.
+        message: String,
+        /// What to do about it.
+        help: Option<String>,
+    },
+    /// Data from outside is not there or is not what it should be: exit code 4.
+    #[error("{message}")]
+    DataUnavailable {
+        /// What was tried.
+        message: String,
+        /// The ways to provide it.
+        help: Option<String>,
+    },
+    /// The user asked to stop.
+    #[error("interrupted")]
+    Interrupted,
+    /// The file system refused.
+    #[error("can't {action} {path}: {source}", path = .path.display())]
+    Io {
+        /// A verb: `read`, `write`.
+        action: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+impl StageError {
+    /// Work that can't be done.
+    pub fn failed(message: impl Into<String>) -> Self {
+        Self::Failed { message: message.into(), help: None }
+    }
+
+    /// Data that is not there.
+    pub fn unavailable(message: impl Into<String>) -> Self {
+        Self::DataUnavailable { message: message.into(), help: None }
+    }
+
+    /// For `map_err`: the file system refused `action` on `path`.
+    pub fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+        let path = path.to_path_buf();
+        move |source| Self::Io { action, path, source }
+    }
+
+    /// Adds what to do about it.
+    #[must_use]
+    pub fn with_help(mut self, text: impl Into<String>) -> Self {
+        if let Self::Failed { help, .. } | Self::DataUnavailable { help, .. } = &mut self {
+            *help = Some(text.into());
+        }
+        self
+    }
+
+    /// What to do about it.
+    #[must_use]
+    pub fn help(&self) -> Option<&str> {
+        match self {
+            Self::Failed { help, .. } | Self::DataUnavailable { help, .. } => help.as_deref(),
+            Self::Interrupted | Self::Io { .. } => None,
+        }
+    }
+}
+
+impl From<crate::artifact::ArtifactError> for StageError {
+    fn from(error: crate::artifact::ArtifactError) -> Self {
+        Self::failed(error.to_string())
+    }
+}

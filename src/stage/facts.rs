@@ -1,0 +1,248 @@
+//! Facts: what is known of a stage's output before anything runs.
+//!
+//! One mechanism serves every semantic check (a kernel larger than its input, k larger than the index, overlapping
+//! sets) and `check`'s model summary. A field that is `None` is known only once the data is there; the stage then
+//! makes the same check when it runs.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use serde::Serialize;
+
+use crate::artifact::Distance;
+
+/// What a port takes and a stage gives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Images with labels.
+    Dataset,
+    /// A drawn pool of examples and the recipe of its batches.
+    Samples,
+    /// A trained network.
+    Model,
+    /// Embedded examples.
+    Embeddings,
+    /// A searchable set of embeddings.
+    Index,
+    /// Thresholds and cutpoints.
+    Calibration,
+    /// Queries with their neighbours and verdicts.
+    Matches,
+    /// Pictures and numbers for people.
+    Report,
+}
+
+impl Kind {
+    /// With its article, as in "gives ..".
+    #[must_use]
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::Dataset => "a dataset",
+            Self::Samples => "samples",
+            Self::Model => "a model",
+            Self::Embeddings => "embeddings",
+            Self::Index => "an index",
+            Self::Calibration => "a calibration",
+            Self::Matches => "matches",
+            Self::Report => "a report",
+        }
+    }
+}
+
+/// What is known of one output.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Facts {
+    /// Of a dataset.
+    Dataset(DatasetFacts),
+    /// Of samples.
+    Samples(SamplesFacts),
+    /// Of a model.
+    Model(ModelFacts),
+    /// Of embeddings.
+    Embeddings(EmbeddingsFacts),
+    /// Of an index.
+    Index(IndexFacts),
+    /// Of a calibration.
+    Calibration(CalibrationFacts),
+    /// Of matches.
+    Matches(MatchesFacts),
+    /// Of a report.
+    Report,
+}
+
+/// Of a dataset.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct DatasetFacts {
+    /// Names by label.
+    pub classes: Option<Vec<String>>,
+    /// Height, width, channels, if all images share them.
+    pub image: Option<[usize; 3]>,
+    /// Split name to counts; `None` while unknown.
+    pub splits: Option<BTreeMap<String, SplitFacts>>,
+}
+
+/// Of one split.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SplitFacts {
+    /// Examples.
+    pub count: usize,
+    /// Examples by label.
+    pub per_class: Option<Vec<usize>>,
+}
+
+/// Of samples.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct SamplesFacts {
+    /// The same text means the same pool in the same order: tells whether two slices can overlap.
+    pub identity: String,
+    /// The split drawn from.
+    pub split: String,
+    /// The dataset's class names.
+    pub classes: Option<Vec<String>>,
+    /// Height, width, channels.
+    pub image: Option<[usize; 3]>,
+    /// Examples in the pool.
+    pub count: Option<usize>,
+    /// Distinct classes in a batch.
+    pub classes_per_batch: usize,
+    /// Examples of each class in a batch.
+    pub examples_per_class: usize,
+}
+
+/// Of a model.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ModelFacts {
+    /// Length of an embedding; unknown while the image shape is.
+    pub dim: Option<usize>,
+    /// The loss' distance: the index follows it.
+    pub distance: Distance,
+    /// The identity of the samples it was trained on.
+    pub trained_on: String,
+    /// The layer table, once the image shape is known.
+    pub summary: Option<ModelSummary>,
+}
+
+/// A model's layers, as Keras' `summary()` shows them.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct ModelSummary {
+    /// All parameters, moving statistics included.
+    pub parameters: usize,
+    /// Those that training changes by gradient.
+    pub trainable: usize,
+    /// In order.
+    pub layers: Vec<LayerSummary>,
+}
+
+/// One row of a [`ModelSummary`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct LayerSummary {
+    /// The layer's kind in a spec, with a number from its second use on: `conv2d`, `conv2d-2`.
+    pub name: String,
+    /// Output shape of one example: `[height, width, channels]` or `[features]`.
+    pub output: Vec<usize>,
+    /// Its parameters.
+    pub parameters: usize,
+}
+
+/// Of embeddings.
+#[derive(Debug, Clone, PartialEq)]
+pub struct EmbeddingsFacts {
+    /// The pool that the rows are from.
+    pub pool: SamplesFacts,
+    /// Positions in that pool; `None` while the pool's size is unknown.
+    pub range: Option<Range<usize>>,
+    /// Length of a row.
+    pub dim: Option<usize>,
+    /// The distance that the model was trained for.
+    pub distance: Distance,
+    /// Whether the model was trained on this very pool.
+    pub seen_in_training: bool,
+}
+
+/// Of an index.
+#[derive(Debug, Clone, PartialEq)]
+pub struct IndexFacts {
+    /// The pool that its vectors are from.
+    pub pool: SamplesFacts,
+    /// Positions in that pool.
+    pub range: Option<Range<usize>>,
+    /// Length of a vector.
+    pub dim: Option<usize>,
+    /// How near is measured.
+    pub distance: Distance,
+}
+
+impl IndexFacts {
+    /// Vectors in the index.
+    #[must_use]
+    pub fn count(&self) -> Option<usize> {
+        self.range.as_ref().map(ExactSizeIterator::len)
+    }
+}
+
+/// Of a calibration.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct CalibrationFacts {
+    /// Names that `match` may use.
+    pub cutpoints: Vec<String>,
+}
+
+/// Of matches.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct MatchesFacts {
+    /// Queries, where known.
+    pub count: Option<usize>,
+    /// Neighbours kept of each.
+    pub neighbours: usize,
+}
+
+/// Facts by port name.
+#[derive(Debug, Clone, Default)]
+pub struct InputFacts(pub BTreeMap<String, Facts>);
+
+macro_rules! typed_lookup {
+    ($($name:ident: $variant:ident($ty:ty)),* $(,)?) => {$(
+        #[doc = concat!("The facts of a port that takes [`Facts::", stringify!($variant), "`].")]
+        #[must_use]
+        pub fn $name(&self, port: &str) -> Option<&$ty> {
+            if let Some(Facts::$variant(facts)) = self.0.get(port) { Some(facts) } else { None }
+        }
+    )*};
+}
+
+impl InputFacts {
+    typed_lookup! {
+        dataset: Dataset(DatasetFacts),
+        samples: Samples(SamplesFacts),
+        model: Model(ModelFacts),
+        embeddings: Embeddings(EmbeddingsFacts),
+        index: Index(IndexFacts),
+        calibration: Calibration(CalibrationFacts),
+        matches: Matches(MatchesFacts),
+    }
+}
+
+/// A problem or a warning found by `infer`, at a path inside the stage's own table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ParamIssue {
+    /// Such as `layers[3]`; empty for the stage as a whole.
+    pub path: String,
+    /// What is wrong: lowercase, names in backticks.
+    pub message: String,
+    /// What to do about it.
+    pub help: Option<String>,
+}
+
+impl ParamIssue {
+    /// A problem at a path.
+    pub fn new(path: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { path: path.into(), message: message.into(), help: None }
+    }
+
+    /// Adds what to do about it.
+    #[must_use]
+    pub fn help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+}

@@ -1,0 +1,98 @@
+//! The contract between a stage and everything that plans and runs stages.
+//!
+//! [`Stage`] is what an implementation in `stages/` provides; [`DynStage`] is the same, with its parameters bound,
+//! as `spec`, `plan` and `runner` see it through a [`Catalog`]. Owns no implementation and no scheduling.
+
+mod catalog;
+mod ctx;
+mod error;
+mod facts;
+
+pub use catalog::{BackendChoice, Bound, Catalog, DynStage, SourceDigest, SourceFinder, StageDoc};
+pub use ctx::{Checkpoints, Ctx, CtxParts, Inputs, Progress};
+pub use error::StageError;
+pub use facts::{
+    CalibrationFacts, DatasetFacts, EmbeddingsFacts, Facts, IndexFacts, InputFacts, Kind, LayerSummary,
+    MatchesFacts, ModelFacts, ModelSummary, ParamIssue, SamplesFacts, SplitFacts,
+};
+
+use crate::base::param::Param;
+
+/// A named input of a stage.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Port {
+    /// The name in a template's `inputs`.
+    pub name: &'static str,
+    /// What must be plugged in.
+    pub kind: Kind,
+    /// The upstream files that the stage reads through it: only these enter the key.
+    pub files: &'static [&'static str],
+    /// Whether the port may stay empty.
+    pub optional: bool,
+}
+
+impl Port {
+    /// A port that must be plugged.
+    #[must_use]
+    pub const fn new(name: &'static str, kind: Kind, files: &'static [&'static str]) -> Self {
+        Self { name, kind, files, optional: false }
+    }
+
+    /// The same port, but it may stay empty.
+    #[must_use]
+    pub const fn optional(mut self) -> Self {
+        self.optional = true;
+        self
+    }
+}
+
+/// One kind of stage. A new one is a file in `stages/` and a word in its registry.
+pub trait Stage: Send + Sync + 'static {
+    /// The name in TOML (`stage = "train"`).
+    const NAME: &'static str;
+    /// One sentence for the reference.
+    const SUMMARY: &'static str;
+    /// Enters the key. Bump it when `run` may give other bytes for the same parameters, or when a default changes;
+    /// keep the history in comments.
+    const VERSION: u32;
+    /// What it leaves for other stages.
+    const OUTPUT: Kind;
+    /// The files it writes into its output folder, all of them, always (a name that ends in `/` is a folder).
+    const FILES: &'static [&'static str];
+    /// Whether it draws random numbers: then the experiment's seed enters the key.
+    const SEEDED: bool = false;
+    /// Whether it computes on tensors: then backend and float type enter the key, and it takes the device's slot.
+    const TENSOR: bool = false;
+    /// Whether it shows the whole resolved spec: then that enters the key.
+    const SHOWS_SPEC: bool = false;
+    /// Its table in a spec.
+    type Params: Param + std::fmt::Debug + Clone + Send + Sync + 'static;
+
+    /// Named inputs.
+    fn ports(params: &Self::Params) -> Vec<Port>;
+
+    /// What is known before anything runs, from the parameters and what is known of the inputs.
+    ///
+    /// # Errors
+    /// Every problem found, each at its parameter's path.
+    fn infer(params: &Self::Params, inputs: &InputFacts) -> Result<Facts, Vec<ParamIssue>>;
+
+    /// Digests of what it reads outside the store (archives, folders), by name.
+    ///
+    /// # Errors
+    /// [`StageError::DataUnavailable`] when it is not there.
+    fn sources(_params: &Self::Params, _finder: &SourceFinder) -> Result<Vec<SourceDigest>, StageError> {
+        Ok(Vec::new())
+    }
+
+    /// The parameter `stream`, where the stage has one: another stream of random numbers at the same seed.
+    fn stream(_params: &Self::Params) -> Option<&str> {
+        None
+    }
+
+    /// Does the work: reads inputs through `ctx`, writes every file of [`Stage::FILES`].
+    ///
+    /// # Errors
+    /// What went wrong, in words for the user.
+    fn run(params: &Self::Params, ctx: &mut Ctx<'_>) -> Result<(), StageError>;
+}

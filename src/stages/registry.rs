@@ -1,0 +1,1 @@
+//! The list of stages: one word adds one.
