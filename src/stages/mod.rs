@@ -1,3 +1,12 @@
 //! The stages: one a file, with its parameters, ports, facts and work. [`registry`] lists them.
 
+pub mod calibrate;
+pub mod dataset;
+pub mod embed;
+pub mod index;
+pub mod match_;
 pub mod registry;
+pub mod report;
+pub mod sample;
+pub mod slice;
+pub mod train;
