@@ -11,7 +11,6 @@
 
 pub mod artifact;
 pub mod base;
-pub mod stage;
 pub mod cli;
 pub mod data;
 pub mod metric;
@@ -21,5 +20,6 @@ pub mod report;
 pub mod runner;
 pub mod search;
 pub mod spec;
+pub mod stage;
 pub mod stages;
 pub mod store;

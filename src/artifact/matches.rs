@@ -200,7 +200,8 @@ mod tests {
             matched: true,
             neighbours,
         };
-        let matches = Matches(vec![row(0, vec![neighbour(1), neighbour(2)]), row(1, vec![]), row(2, vec![neighbour(1)])]);
+        let matches =
+            Matches(vec![row(0, vec![neighbour(1), neighbour(2)]), row(1, vec![]), row(2, vec![neighbour(1)])]);
         matches.write(&path).unwrap();
         assert_eq!(Matches::read(&path).unwrap(), matches);
     }

@@ -7,12 +7,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, BooleanArray, FixedSizeListArray, Float32Array, Float64Array, Int32Array,
-    PrimitiveArray, RecordBatch, StringArray, UInt32Array, UInt64Array,
+    Array, ArrayRef, AsArray, BooleanArray, FixedSizeListArray, Float32Array, Float64Array, Int32Array, PrimitiveArray,
+    RecordBatch, StringArray, UInt32Array, UInt64Array,
 };
 use arrow::datatypes::{
-    ArrowPrimitiveType, DataType, Field, Float32Type, Float64Type, Int32Type, Schema, SchemaRef, UInt32Type,
-    UInt64Type,
+    ArrowPrimitiveType, DataType, Field, Float32Type, Float64Type, Int32Type, Schema, SchemaRef, UInt32Type, UInt64Type,
 };
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::ProjectionMask;
@@ -99,8 +98,7 @@ fn batch(path: &Path, columns: Vec<Column>) -> Result<RecordBatch, ArtifactError
         .map(|column| Field::new(&column.name, column.values.data_type().clone(), column.nullable))
         .collect();
     let values = columns.into_iter().map(|column| column.values).collect();
-    RecordBatch::try_new(Arc::new(Schema::new(fields)), values)
-        .map_err(|error| ArtifactError::malformed(path, error))
+    RecordBatch::try_new(Arc::new(Schema::new(fields)), values).map_err(|error| ArtifactError::malformed(path, error))
 }
 
 /// Writes a Parquet file in pieces.
@@ -187,8 +185,8 @@ impl Columns {
     /// If the file can't be read.
     pub fn read_parquet(path: &Path, names: Option<&[&str]>) -> Result<Self, ArtifactError> {
         let file = File::open(path).map_err(|error| ArtifactError::io("read", path, error))?;
-        let builder = ParquetRecordBatchReaderBuilder::try_new(file)
-            .map_err(|error| ArtifactError::malformed(path, error))?;
+        let builder =
+            ParquetRecordBatchReaderBuilder::try_new(file).map_err(|error| ArtifactError::malformed(path, error))?;
         let mask = names.map_or_else(ProjectionMask::all, |names| {
             ProjectionMask::columns(builder.parquet_schema(), names.iter().copied())
         });
@@ -216,9 +214,9 @@ impl Columns {
     /// Column names in the file's order.
     #[must_use]
     pub fn names(&self) -> Vec<String> {
-        self.batches.first().map_or_else(Vec::new, |batch| {
-            batch.schema().fields().iter().map(|field| field.name().clone()).collect()
-        })
+        self.batches
+            .first()
+            .map_or_else(Vec::new, |batch| batch.schema().fields().iter().map(|field| field.name().clone()).collect())
     }
 
     /// Rows in the file.

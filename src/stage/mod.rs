@@ -12,8 +12,8 @@ pub use catalog::{BackendChoice, Bound, Catalog, DynStage, SourceDigest, SourceF
 pub use ctx::{Checkpoints, Ctx, CtxParts, Inputs, Progress};
 pub use error::StageError;
 pub use facts::{
-    CalibrationFacts, DatasetFacts, EmbeddingsFacts, Facts, IndexFacts, InputFacts, Kind, LayerSummary,
-    MatchesFacts, ModelFacts, ModelSummary, ParamIssue, SamplesFacts, SplitFacts,
+    CalibrationFacts, DatasetFacts, EmbeddingsFacts, Facts, IndexFacts, InputFacts, Kind, LayerSummary, MatchesFacts,
+    ModelFacts, ModelSummary, ParamIssue, SamplesFacts, SplitFacts,
 };
 
 use crate::base::param::Param;

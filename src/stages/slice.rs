@@ -59,7 +59,9 @@ impl Param for Slice {
     fn read(node: &Node, path: &str, issues: &mut Issues) -> Option<Self> {
         match &node.value {
             Value::String(text) if text == "all" => Some(Self::All),
-            Value::Table(_) => Part::read(node, path, issues).map(|part| Self::Part { begin: part.begin, size: part.size }),
+            Value::Table(_) => {
+                Part::read(node, path, issues).map(|part| Self::Part { begin: part.begin, size: part.size })
+            }
             _ => {
                 let message = format!("`{path}` expects \"all\" or a table, found {}", node.kind());
                 issues.push(Issue::at(&node.place, path, message).help("write \"all\" or { begin = 0, size = 200 }"));
