@@ -15,7 +15,7 @@ use crate::base::suggest;
 /// Templates compiled into the binary: name and text.
 pub const BUILT_IN: &[(&str, &str)] = &[
     ("metric-learning", include_str!("../../pipelines/metric-learning.toml")),
-    ("full-index", include_str!("../../pipelines/full-index.toml")),
+    ("metric-learning-evaluation", include_str!("../../pipelines/metric-learning-evaluation.toml")),
 ];
 
 /// The version of the template format.
