@@ -221,3 +221,118 @@ fn placed(spec: &StageSpec, issue: ParamIssue) -> Issue {
         None => placed,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::node::Node as Written;
+    use crate::base::source::{Place, Source};
+    use crate::params;
+    use crate::stage::{BackendChoice, Bound, Ctx, Kind, Stage, StageDoc, StageError};
+
+    params! {
+        /// A link of a chain.
+        pub struct LinkParams {
+            /// Refused when it is 0.
+            size: usize = 1,
+        }
+    }
+
+    #[derive(Debug)]
+    struct Link;
+
+    impl Stage for Link {
+        const NAME: &'static str = "link";
+        const SUMMARY: &'static str = "A link of a chain.";
+        const VERSION: u32 = 1;
+        const OUTPUT: Kind = Kind::Report;
+        const FILES: &'static [&'static str] = &["out"];
+        type Params = LinkParams;
+
+        fn ports(_: &LinkParams) -> Vec<Port> {
+            vec![Port::new("before", Kind::Report, &["out"]).optional()]
+        }
+        fn infer(params: &LinkParams, _: &InputFacts) -> Result<Facts, Vec<ParamIssue>> {
+            if params.size == 0 { Err(vec![ParamIssue::new("size", "too small")]) } else { Ok(Facts::Report) }
+        }
+        fn run(_: &LinkParams, _: &mut Ctx<'_>) -> Result<(), StageError> {
+            Ok(())
+        }
+    }
+
+    struct Links;
+
+    impl Catalog for Links {
+        fn stages(&self) -> Vec<&'static str> {
+            vec!["link"]
+        }
+        fn read(&self, _: &str, table: &Written, path: &str, issues: &mut Issues) -> Option<Arc<dyn DynStage>> {
+            use crate::base::param::Param;
+            Some(Arc::new(Bound::<Link>(LinkParams::read(table, path, issues)?)))
+        }
+        fn docs(&self) -> Vec<StageDoc> {
+            Vec::new()
+        }
+        fn devices(&self) -> &'static [&'static str] {
+            &["cpu"]
+        }
+        fn backend(&self, _: &str) -> Result<BackendChoice, StageError> {
+            Ok(BackendChoice { accepted: vec!["flex".into()], compute: "flex".into() })
+        }
+    }
+
+    /// An experiment of links: `(id, the one before it)`.
+    fn experiment(links: &[(&str, &str)]) -> Experiment {
+        let place = Place::new(&Source::new("t.toml", "", std::path::Path::new("")), 0..0);
+        let stage = |(id, before): &(&str, &str)| {
+            let input = Input { from: (*before).into(), port_place: place.clone(), place: place.clone() };
+            StageSpec {
+                id: (*id).into(),
+                place: place.clone(),
+                stage: "link".into(),
+                stage_place: place.clone(),
+                inputs: (!before.is_empty()).then(|| ("before".to_owned(), input)).into_iter().collect(),
+                params: Written::empty_table(&place),
+            }
+        };
+        Experiment {
+            name: "links".into(),
+            description: String::new(),
+            seed: 1,
+            device: "cpu".into(),
+            device_place: place.clone(),
+            numerics: None,
+            pipeline: "links".into(),
+            config: "links.toml".into(),
+            project: ".".into(),
+            stages: links.iter().map(stage).collect(),
+        }
+    }
+
+    fn messages(links: &[(&str, &str)]) -> Vec<String> {
+        let issues = Plan::build(experiment(links), &Links).err().unwrap_or_default();
+        issues.into_iter().map(|issue| issue.message).collect()
+    }
+
+    #[test]
+    fn stages_come_after_those_they_read_from() {
+        let plan = Plan::build(experiment(&[("c", "b"), ("a", ""), ("b", "a"), ("d", "a")]), &Links).unwrap();
+        let ids: Vec<&str> = plan.order.iter().map(|node| plan.graph[*node].id.as_str()).collect();
+        assert_eq!(ids, ["a", "b", "c", "d"]);
+    }
+
+    #[test]
+    fn a_cycle_is_shown_as_a_path() {
+        let expected = "stages read from each other in a circle: a -> c -> b -> a";
+        assert_eq!(messages(&[("a", "b"), ("b", "c"), ("c", "a"), ("d", "a")]), [expected]);
+        assert_eq!(messages(&[("a", "a")]), ["stages read from each other in a circle: a -> a"]);
+    }
+
+    #[test]
+    fn an_unknown_input_is_named() {
+        assert_eq!(
+            messages(&[("first", ""), ("second", "frist")]),
+            ["`second` reads `frist`, which no stage is called"]
+        );
+    }
+}

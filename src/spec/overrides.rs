@@ -122,3 +122,58 @@ fn move_place(place: &mut Place, by: usize) {
     let Range { start, end } = place.span;
     place.span = start + by..end + by;
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::spec::parse;
+
+    fn table(text: &str) -> Table {
+        let mut issues = Issues::default();
+        parse::parse(&Source::new("a.toml", text, Path::new("")), &mut issues).unwrap()
+    }
+
+    fn set(text: &str, option: &str) -> Result<Table, String> {
+        let (mut table, mut issues) = (table(text), Issues::default());
+        if let Some(option) = Override::read(option, &mut issues) {
+            option.apply(&mut table, &mut issues);
+        }
+        issues.finish().map(|()| table).map_err(|issues| issues[0].message.clone())
+    }
+
+    fn value(table: &Table, path: &str) -> Value {
+        let root =
+            Node { value: Value::Table(table.clone()), place: Place::new(&Source::new("", "", Path::new("")), 0..0) };
+        root.nearest(path).value.clone()
+    }
+
+    #[test]
+    fn a_value_reaches_into_lists_and_choices() {
+        let text =
+            "[train]\nlayers = [\"relu\", { conv2d = { filters = 8, kernel = 3 } }]\nloss = \"multi-similarity\"";
+        let table = set(text, "train.layers[1].conv2d.filters=64").unwrap();
+        assert_eq!(value(&table, "train.layers[1].conv2d.filters"), Value::Integer(64));
+        assert_eq!(value(&table, "train.layers[1].conv2d.kernel"), Value::Integer(3));
+        let table = set(text, "train.loss.multi-similarity.alpha=4.0").unwrap();
+        assert_eq!(value(&table, "train.loss.multi-similarity.alpha"), Value::Float(4.0));
+        let table = set("[t]\nloss = { triplet = { margin = 0.2 } }", "t.loss.circle.gamma=80").unwrap();
+        assert!(
+            matches!(value(&table, "t.loss"), Value::Table(choice) if choice.len() == 1 && choice.contains_key("circle"))
+        );
+        assert_eq!(set(text, "train.layers[2]=1").unwrap_err(), "there is no item 2: the list has 2");
+    }
+
+    #[test]
+    fn a_value_that_is_no_toml_is_text() {
+        let table = set("", "calibrate.metric=f1").unwrap();
+        assert_eq!(value(&table, "calibrate.metric"), Value::String("f1".into()));
+        assert!(set("", "train.epochs").unwrap_err().contains("PATH=VALUE"));
+    }
+
+    #[test]
+    fn the_place_is_the_options_own_text() {
+        let table = set("", "train.epochs=many").unwrap();
+        let Value::Table(train) = value(&table, "train") else { panic!("a table") };
+        assert_eq!(train["epochs"].node.place.snippet(), "  |\n1 | train.epochs=many\n  |              ^^^^");
+    }
+}

@@ -2,6 +2,7 @@
 
 mod cli;
 mod determinism;
+mod fuzz;
 mod layering;
 mod project;
 mod python;

@@ -74,7 +74,8 @@ fn order_comments_and_spelled_out_defaults_change_no_key() {
     project.run(&[]);
     let text = std::fs::read_to_string(crate::project::repository().join("configs/smoke.toml")).unwrap();
     let header_end = text.find("[dataset]").unwrap();
-    let mut tables: Vec<String> = text[header_end..].split("\n[").map(|table| table.trim_start_matches('[').to_owned()).collect();
+    let mut tables: Vec<String> =
+        text[header_end..].split("\n[").map(|table| table.trim_start_matches('[').to_owned()).collect();
     tables.reverse();
     let mut other = format!("# Another comment.\n{}", &text[..header_end]);
     for table in tables {
