@@ -1,7 +1,7 @@
 //! Networks, losses and training on burn.
 //!
 //! [`layer`] says what a network is made of, [`Network`] builds, loads and runs one, [`loss`] says what is minimised,
-//! [`fit`](fn@fit) minimises it. Uses `base` and `artifact` only: no stage, no store, no file. burn's types stay in here
+//! [`fit`](fn@fit) minimises it. Uses `base` and `artifact` only: no stage, no store. burn's types stay in here
 //! and in the stages `train` and `embed`.
 
 pub mod device;
@@ -13,6 +13,7 @@ pub mod loss;
 mod network;
 pub mod ops;
 mod optim;
+mod pixels;
 mod state;
 
 pub use fit::{Batch, Batches, FitError, FitEvent, FitSettings, fit};
@@ -20,4 +21,8 @@ pub use layer::{LayerIssue, LayerSpec, infer_shapes};
 pub use loss::LossSpec;
 pub use network::{EMBED_BATCH, LoadError, Network};
 pub use optim::{Adam, Optimizer};
+pub use pixels::{Pixels, PixelsError};
 pub use state::FitState;
+
+#[cfg(test)]
+mod tests;

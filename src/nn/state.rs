@@ -60,6 +60,15 @@ impl FitState {
         Ok(state)
     }
 
+    /// Whether the weights are those of the same layers: equal names and shapes.
+    #[must_use]
+    pub fn fits(&self, other: &Self) -> bool {
+        let shapes = |state: &Self| -> Vec<(String, Vec<usize>)> {
+            state.weights.0.iter().map(|(name, (shape, _))| (name.clone(), shape.clone())).collect()
+        };
+        shapes(self) == shapes(other)
+    }
+
     /// The state of a network that was never trained.
     #[must_use]
     pub fn start(network: &Network) -> Self {
