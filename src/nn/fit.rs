@@ -172,8 +172,7 @@ impl Run<'_> {
         let (epoch, step) = (made / settings.steps_per_epoch, made % settings.steps_per_epoch);
         let batch = self.batches.training(epoch, step);
         let mut pass = Pass::Train(TrainPass::new(settings.seed, made));
-        let loss = self.loss_of(&batch, &self.layers, &mut pass);
-        let value = loss.clone().into_scalar::<f32>();
+        let (loss, value) = self.loss_of(&batch, &self.layers, &mut pass);
         if !value.is_finite() {
             return Err(FitError::Diverged { epoch: epoch + 1, step: made + 1, loss: value });
         }
@@ -190,14 +189,18 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// The mean loss of a batch.
-    fn loss_of(&self, batch: &Batch, layers: &Layers, pass: &mut Pass) -> Tensor<1> {
+    /// The mean loss of a batch, with its value, which is `NaN` where an embedding is no number: comparisons with `NaN`
+    /// are false, so mining keeps no pair of such a batch and the loss alone would be an innocent 0.
+    fn loss_of(&self, batch: &Batch, layers: &Layers, pass: &mut Pass) -> (Tensor<1>, f32) {
         let device = match pass {
             Pass::Train(_) => self.network.device().clone().autodiff(),
             Pass::Eval => self.network.device().clone(),
         };
         let embeddings = layers.forward(images(&batch.pixels, self.network.input(), &device), pass);
-        self.settings.loss.forward(embeddings, &batch.labels)
+        let sum = embeddings.clone().without_autodiff().sum().into_scalar::<f32>();
+        let loss = self.settings.loss.forward(embeddings, &batch.labels);
+        let value = if sum.is_finite() { loss.clone().into_scalar::<f32>() } else { f32::NAN };
+        (loss, value)
     }
 
     fn end_epoch(&mut self, on_event: &mut dyn FnMut(FitEvent)) -> Result<(), FitError> {
@@ -221,7 +224,7 @@ impl Run<'_> {
         let layers = burn::module::Module::valid(&self.layers);
         let loss = |step| {
             let batch = self.batches.validation(step)?;
-            Some(self.loss_of(&batch, &layers, &mut Pass::Eval).into_scalar::<f32>())
+            Some(self.loss_of(&batch, &layers, &mut Pass::Eval).1)
         };
         let losses: Option<Vec<f32>> = (0..self.settings.validation_steps).map(loss).collect();
         losses.filter(|losses| !losses.is_empty()).map(|losses| mean(&losses))
