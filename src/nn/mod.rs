@@ -1,1 +1,28 @@
-//! (in progress)
+//! Networks, losses and training on burn.
+//!
+//! [`layer`] says what a network is made of, [`Network`] builds, loads and runs one, [`loss`] says what is minimised,
+//! [`fit`](fn@fit) minimises it. Uses `base` and `artifact` only: no stage, no store. burn's types stay in here
+//! and in the stages `train` and `embed`.
+
+pub mod device;
+mod fit;
+#[cfg(test)]
+mod golden;
+pub mod layer;
+pub mod loss;
+mod network;
+pub mod ops;
+mod optim;
+mod pixels;
+mod state;
+
+pub use fit::{Batch, Batches, FitError, FitEvent, FitSettings, fit};
+pub use layer::{LayerIssue, LayerSpec, infer_shapes};
+pub use loss::LossSpec;
+pub use network::{EMBED_BATCH, LoadError, Network};
+pub use optim::{Adam, Optimizer};
+pub use pixels::{Pixels, PixelsError};
+pub use state::FitState;
+
+#[cfg(test)]
+mod tests;

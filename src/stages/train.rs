@@ -1,1 +1,382 @@
-//! (in progress)
+//! The stage `train`: a network from a spec, trained on the batches of a sampler.
+//!
+//! Owns the way from artifacts to batches and back to artifacts; the loop itself is [`nn::fit`](crate::nn::fit).
+
+use std::time::Instant;
+
+use serde_json::Value as Json;
+
+use crate::artifact::{History, HistoryRow, ModelFile, SamplerFile, Samples, read_json, write_json};
+use crate::base::check;
+use crate::base::issue::Issues;
+use crate::base::node::Node;
+use crate::base::param::{self, Param, Shape, View};
+use crate::nn::{
+    self, Batch, Batches, FitError, FitEvent, FitSettings, FitState, LayerIssue, LayerSpec, LossSpec, Network,
+    Optimizer, Pixels, device,
+};
+use crate::params;
+use crate::stage::{
+    Ctx, Facts, InputFacts, Kind, LayerSummary, ModelFacts, ModelSummary, ParamIssue, Port, Progress, Stage, StageError,
+};
+
+params! {
+    /// Trains a network to embed images so that examples of a class are near each other.
+    pub struct TrainParams {
+        /// Passes of `steps-per-epoch` steps; 0 keeps the network as it starts, a baseline.
+        epochs: usize = 1,
+        /// Batches of an epoch.
+        steps_per_epoch: usize = 1000 => check::at_least(1),
+        /// Validation batches after each epoch, where there is a `validation` input.
+        validation_steps: usize = 50,
+        /// How gradients change weights.
+        optimizer: Optimizer = Optimizer::Adam(param::defaults()),
+        /// What is minimised; the index follows its distance.
+        loss: LossSpec = LossSpec::MultiSimilarity(param::defaults()),
+        /// The network, from pixels of 0 to 255 to an embedding.
+        layers: Vec<LayerSpec> => check::not_empty(),
+        /// Another stream of random numbers at the same seed.
+        stream: Option<String> = None,
+        /// A checkpoint every so many steps beside those at the ends of epochs; 0 for none.
+        checkpoint_every_steps: CheckpointSteps = CheckpointSteps(1000),
+    }
+}
+
+/// A number of steps that never enters a key: how often progress is saved changes no result.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CheckpointSteps(pub usize);
+
+impl Param for CheckpointSteps {
+    fn read(node: &Node, path: &str, issues: &mut Issues) -> Option<Self> {
+        usize::read(node, path, issues).map(Self)
+    }
+
+    fn write(&self, view: View) -> Json {
+        if view == View::Key { Json::Null } else { self.0.write(view) }
+    }
+
+    fn shape() -> Shape {
+        usize::shape()
+    }
+}
+
+/// Trains a network.
+#[derive(Debug)]
+pub struct Train;
+
+const DATASET: &str = "examples.parquet";
+const POOL: &str = "samples.parquet";
+const RECIPE: &str = "sampler.json";
+
+impl Stage for Train {
+    const NAME: &'static str = "train";
+    const SUMMARY: &'static str = "Trains a network on the batches of a sampler.";
+    // 1 - first version
+    const VERSION: u32 = 1;
+    const OUTPUT: Kind = Kind::Model;
+    const FILES: &'static [&'static str] = &["model.safetensors", "model.json", "history.parquet"];
+    const SEEDED: bool = true;
+    const TENSOR: bool = true;
+    type Params = TrainParams;
+
+    fn ports(_: &TrainParams) -> Vec<Port> {
+        vec![
+            Port::new("dataset", Kind::Dataset, &[DATASET]),
+            Port::new("sampler", Kind::Samples, &[POOL, RECIPE]),
+            Port::new("validation", Kind::Samples, &[POOL, RECIPE]).optional(),
+        ]
+    }
+
+    fn infer(params: &TrainParams, inputs: &InputFacts) -> Result<Facts, Vec<ParamIssue>> {
+        let samples = inputs.samples("sampler").cloned().unwrap_or_default();
+        let summary = match samples.image {
+            Some(image) => Some(nn::infer_shapes(image, &params.layers).map_err(param_issues)?),
+            None => None,
+        };
+        Ok(Facts::Model(ModelFacts {
+            dim: summary.as_ref().map(|summary| summary.dim),
+            distance: params.loss.distance(),
+            trained_on: samples.identity,
+            summary: summary.as_ref().map(stage_summary),
+        }))
+    }
+
+    fn stream(params: &TrainParams) -> Option<&str> {
+        params.stream.as_deref()
+    }
+
+    fn run(params: &TrainParams, ctx: &mut Ctx<'_>) -> Result<(), StageError> {
+        let device = device::to_device(ctx.backend()).map_err(|e| StageError::failed(e.message).with_help(e.help))?;
+        let feed = Feed::read(ctx)?;
+        let network = Network::build(&params.layers, feed.training.pixels.shape, ctx.seed(), &device);
+        let mut network = network.map_err(|issues| layers_error(&issues))?;
+        let state = start(params, ctx, &network);
+        let state = train(params, ctx, &mut network, &feed, state)?;
+        write(params, ctx, &network, &state)?;
+        leave_metrics(ctx, &network, &state);
+        Ok(())
+    }
+}
+
+/// The layers' problems as the stage's.
+fn param_issues(issues: Vec<LayerIssue>) -> Vec<ParamIssue> {
+    let issue = |issue: LayerIssue| ParamIssue { path: issue.path, message: issue.message, help: issue.help };
+    issues.into_iter().map(issue).collect()
+}
+
+/// The layers' first problem, for images whose shape was not known before.
+fn layers_error(issues: &[LayerIssue]) -> StageError {
+    let first = &issues[0];
+    let error = StageError::failed(format!("`{}`: {}", first.path, first.message));
+    first.help.iter().fold(error, StageError::with_help)
+}
+
+fn stage_summary(summary: &nn::layer::ModelSummary) -> ModelSummary {
+    let row = |row: &nn::layer::LayerSummary| LayerSummary {
+        name: row.name.clone(),
+        output: row.output.to_vec(),
+        parameters: row.parameters,
+    };
+    ModelSummary {
+        parameters: summary.parameters,
+        trainable: summary.trainable,
+        layers: summary.layers.iter().map(row).collect(),
+    }
+}
+
+/// Positions in a pool of the batch of an epoch and an index.
+type Draw = Box<dyn Fn(u64, u64) -> Vec<usize>>;
+
+/// A pool in memory, with its batches.
+struct Pool {
+    pixels: Pixels,
+    labels: Vec<i32>,
+    draw: Draw,
+}
+
+impl Pool {
+    fn read(ctx: &Ctx<'_>, port: &str) -> Result<Self, StageError> {
+        let samples = Samples::read(ctx.input(port, POOL))?;
+        let recipe: SamplerFile = read_json(ctx.input(port, RECIPE))?;
+        let pixels = Pixels::read(ctx.input("dataset", DATASET), &samples.example_id);
+        let pixels = pixels.map_err(|error| StageError::failed(error.to_string()))?;
+        let draw = draw_batches(&samples, &recipe)?;
+        Ok(Self { pixels, labels: samples.label, draw })
+    }
+
+    fn batch(&self, epoch: u64, index: u64) -> Batch {
+        let mut batch = Batch::default();
+        for position in (self.draw)(epoch, index) {
+            batch.pixels.extend_from_slice(self.pixels.image(position));
+            batch.labels.push(self.labels[position]);
+        }
+        batch
+    }
+}
+
+/// Where the loop's batches come from.
+struct Feed {
+    training: Pool,
+    validation: Option<Pool>,
+}
+
+impl Feed {
+    fn read(ctx: &Ctx<'_>) -> Result<Self, StageError> {
+        let training = Pool::read(ctx, "sampler")?;
+        let validation = if ctx.has_input("validation") { Some(Pool::read(ctx, "validation")?) } else { None };
+        if let Some(found) = validation.as_ref().map(|pool| pool.pixels.shape).filter(|s| *s != training.pixels.shape) {
+            let shape = training.pixels.shape;
+            let message = format!("training images have the shape {shape:?}, validation images have {found:?}");
+            return Err(StageError::failed(message));
+        }
+        Ok(Self { training, validation })
+    }
+}
+
+impl Batches for Feed {
+    fn training(&self, epoch: u64, step: u64) -> Batch {
+        self.training.batch(epoch, step)
+    }
+
+    /// Those of epoch 0, whatever the epoch: validation losses of all epochs are then of the same batches.
+    fn validation(&self, step: u64) -> Option<Batch> {
+        self.validation.as_ref().map(|pool| pool.batch(0, step))
+    }
+}
+
+/// PLUG: the one place where the sampler of `data` goes in. The body becomes
+///
+/// ```text
+/// let sampler = BatchSampler::load(samples, recipe).map_err(|error| StageError::failed(error.to_string()))?;
+/// Ok(Box::new(move |epoch, index| sampler.batch(epoch, index)))
+/// ```
+fn draw_batches(samples: &Samples, recipe: &SamplerFile) -> Result<Draw, StageError> {
+    use rand::Rng;
+    let seed = crate::base::seed::Seed::from_hex(&recipe.seed).ok_or_else(|| StageError::failed("no seed"))?;
+    let count = |name: &str| recipe.sampler["multi-shot"][name].as_u64().and_then(|count| usize::try_from(count).ok());
+    let (Some(classes), Some(examples)) = (count("classes-per-batch"), count("examples-per-class")) else {
+        return Err(StageError::failed("the sampler is not `multi-shot`"));
+    };
+    let mut by_class = std::collections::BTreeMap::<i32, Vec<usize>>::new();
+    for (position, label) in samples.label.iter().enumerate() {
+        by_class.entry(*label).or_default().push(position);
+    }
+    let by_class: Vec<Vec<usize>> = by_class.into_values().collect();
+    Ok(Box::new(move |epoch, index| {
+        let mut rng = seed.rng("batch", &[epoch, index]);
+        let mut pick = |count: usize, of: usize| {
+            let mut order: Vec<usize> = (0..of).collect();
+            order.sort_by_cached_key(|_| rng.next_u64());
+            order.truncate(count);
+            order
+        };
+        let chosen = pick(classes, by_class.len());
+        let members = |class: usize| pick(examples, by_class[class].len()).into_iter().map(move |at| (class, at));
+        let drawn: Vec<(usize, usize)> = chosen.into_iter().flat_map(members).collect();
+        drawn.into_iter().map(|(class, at)| by_class[class][at]).collect()
+    }))
+}
+
+/// The last checkpoint, or a network that was never trained.
+fn start(params: &TrainParams, ctx: &Ctx<'_>, network: &Network) -> FitState {
+    let limit = params.epochs as u64 * params.steps_per_epoch as u64;
+    let fresh = FitState::start(network);
+    let Some((step, bytes)) = ctx.checkpoints().and_then(|checkpoints| checkpoints.latest(limit)) else { return fresh };
+    match FitState::from_bytes(&bytes) {
+        Ok(state) if state.steps() == step && state.fits(&fresh) => state,
+        Ok(_) => {
+            ctx.warn(format!("the checkpoint of step {step} is of another network: training starts over"));
+            fresh
+        }
+        Err(error) => {
+            ctx.warn(format!("the checkpoint of step {step} can't be used, training starts over: {error}"));
+            fresh
+        }
+    }
+}
+
+fn train(
+    params: &TrainParams,
+    ctx: &Ctx<'_>,
+    network: &mut Network,
+    feed: &Feed,
+    state: FitState,
+) -> Result<FitState, StageError> {
+    let settings = FitSettings {
+        epochs: params.epochs as u64,
+        steps_per_epoch: params.steps_per_epoch as u64,
+        validation_steps: params.validation_steps as u64,
+        optimizer: &params.optimizer,
+        loss: &params.loss,
+        seed: ctx.seed(),
+        checkpoint_every: params.checkpoint_every_steps.0 as u64,
+    };
+    let batch_size = (feed.training.draw)(0, 0).len();
+    let mut display = Display::new(&settings, batch_size, &state);
+    let mut on_event = |event: FitEvent| match event {
+        FitEvent::Checkpoint(state) => {
+            if let Some(checkpoints) = ctx.checkpoints() {
+                checkpoints.save(state.steps(), &state.to_bytes());
+            }
+        }
+        event => ctx.progress(display.progress(&event)),
+    };
+    let cancelled = || ctx.stop_if_cancelled().is_err();
+    nn::fit(network, state, &settings, feed, &mut on_event, &cancelled).map_err(|error| match error {
+        FitError::Interrupted => StageError::Interrupted,
+        other => {
+            let help = other.help();
+            let error = StageError::failed(other.to_string());
+            help.into_iter().fold(error, StageError::with_help)
+        }
+    })
+}
+
+/// Steps whose mean loss is shown and left as the metric `loss`.
+const WINDOW: usize = 100;
+
+/// What a person sees while the network trains. The only place with a clock, and nothing of it reaches an artifact.
+struct Display {
+    epochs: u64,
+    total: u64,
+    batch_size: usize,
+    started: Instant,
+    steps: u32,
+    losses: Vec<f32>,
+    message: String,
+}
+
+impl Display {
+    fn new(settings: &FitSettings<'_>, batch_size: usize, state: &FitState) -> Self {
+        let (epochs, total) = (settings.epochs, settings.epochs * settings.steps_per_epoch);
+        let losses = state.losses.clone();
+        Self { epochs, total, batch_size, started: Instant::now(), steps: 0, losses, message: String::new() }
+    }
+
+    fn progress(&mut self, event: &FitEvent) -> Progress {
+        let done = match *event {
+            FitEvent::Step { epoch, step, loss, .. } => {
+                self.steps += 1;
+                self.losses.push(loss);
+                let images = f64::from(self.steps) * self.batch_size as f64;
+                let speed = images / self.started.elapsed().as_secs_f64().max(f64::MIN_POSITIVE);
+                let loss = recent_mean(&self.losses).unwrap_or_default();
+                self.message = format!("epoch {epoch}/{}, loss {loss:.4}, {speed:.0} images/s", self.epochs);
+                step
+            }
+            FitEvent::Epoch { epoch, step, loss, val_loss } => {
+                let validation = val_loss.map_or_else(String::new, |loss| format!(", validation loss {loss:.4}"));
+                self.message = format!("epoch {epoch}/{}, loss {loss:.4}{validation}", self.epochs);
+                step
+            }
+            FitEvent::Checkpoint(ref state) => state.steps(),
+        };
+        Progress { done, total: Some(self.total), unit: "steps", message: self.message.clone() }
+    }
+}
+
+/// The mean of the last losses; `None` if there is none.
+fn recent_mean(losses: &[f32]) -> Option<f64> {
+    let recent = &losses[losses.len().saturating_sub(WINDOW)..];
+    let sum: f64 = recent.iter().map(|&loss| f64::from(loss)).sum();
+    (!recent.is_empty()).then(|| sum / recent.len() as f64)
+}
+
+fn write(params: &TrainParams, ctx: &Ctx<'_>, network: &Network, state: &FitState) -> Result<(), StageError> {
+    let summary = stage_summary(network.summary());
+    let model = ModelFile {
+        format: 1,
+        input: network.input(),
+        dim: network.dim(),
+        distance: params.loss.distance(),
+        layers: params.layers.write(View::Full),
+        summary: serde_json::to_value(summary).map_err(|error| StageError::failed(error.to_string()))?,
+        steps: state.steps(),
+    };
+    network.to_weights().write(&ctx.output("model.safetensors"))?;
+    write_json(&ctx.output("model.json"), &model)?;
+    history(params, state).write(&ctx.output("history.parquet"))?;
+    Ok(())
+}
+
+fn history(params: &TrainParams, state: &FitState) -> History {
+    let learning_rate = params.optimizer.learning_rate();
+    let row = |(made, loss): (usize, &f32)| {
+        let (epoch, step) = (made / params.steps_per_epoch, made + 1);
+        let ends = step.is_multiple_of(params.steps_per_epoch);
+        let val_loss = state.val_losses.get(epoch).filter(|_| ends).map(|&loss| f64::from(loss));
+        let epoch = u32::try_from(epoch + 1).unwrap_or(u32::MAX);
+        HistoryRow { epoch, step: step as u64, loss: f64::from(*loss), val_loss, learning_rate }
+    };
+    History(state.losses.iter().enumerate().map(row).collect())
+}
+
+fn leave_metrics(ctx: &mut Ctx<'_>, network: &Network, state: &FitState) {
+    if let Some(loss) = recent_mean(&state.losses) {
+        ctx.metric("loss", loss);
+    }
+    if let Some(&loss) = state.val_losses.last() {
+        ctx.metric("val_loss", f64::from(loss));
+    }
+    ctx.metric("parameters", network.summary().parameters as f64);
+}

@@ -1,0 +1,141 @@
+//! Devices: what `device` in a spec means in this binary and on this machine.
+//!
+//! Backends are named `flex`, `ndarray`, `cuda` and `vulkan`; those names enter keys. burn's default device is never
+//! asked for: it obeys an environment variable.
+
+use burn::tensor::Device;
+
+/// What `device` takes in a spec.
+pub const DEVICES: &[&str] = &["auto", "cpu", "ndarray", "cuda", "vulkan"];
+
+/// A device that can't be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct DeviceError {
+    /// What is wrong.
+    pub message: String,
+    /// What to do about it.
+    pub help: String,
+}
+
+impl DeviceError {
+    fn new(message: impl Into<String>, help: impl Into<String>) -> Self {
+        Self { message: message.into(), help: help.into() }
+    }
+}
+
+/// The backends of a `device`: those whose stored results are accepted, best first, and the one to compute on.
+///
+/// # Errors
+/// If it is unknown, not built into this binary, or this machine has none.
+pub fn resolve(device: &str) -> Result<(Vec<&'static str>, &'static str), DeviceError> {
+    match device {
+        "auto" => {
+            let best = ["cuda", "vulkan"].into_iter().find(|backend| to_device(backend).is_ok());
+            Ok((vec!["cuda", "vulkan", "flex", "ndarray"], best.unwrap_or("flex")))
+        }
+        "cpu" => Ok((vec!["flex"], "flex")),
+        other => {
+            let known = DEVICES.iter().find(|name| **name == other).ok_or_else(|| unknown(other))?;
+            to_device(known).map(|_| (vec![*known], *known))
+        }
+    }
+}
+
+fn unknown(name: &str) -> DeviceError {
+    DeviceError::new(format!("unknown device `{name}`"), crate::base::suggest::help(name, DEVICES))
+}
+
+/// The burn device of a backend.
+///
+/// # Errors
+/// If it is unknown, not built into this binary, or this machine has none.
+pub fn to_device(backend: &str) -> Result<Device, DeviceError> {
+    match backend {
+        "flex" => Ok(Device::flex()),
+        "ndarray" => ndarray(),
+        "cuda" => cuda(),
+        "vulkan" => vulkan(),
+        other => Err(unknown(other)),
+    }
+}
+
+#[cfg(not(all(feature = "ndarray", feature = "cuda", feature = "vulkan")))]
+fn not_built(backend: &str, note: &str) -> DeviceError {
+    DeviceError::new(
+        format!("this simpipe was built without the backend `{backend}`"),
+        format!("build it with `cargo build --release --features {backend}`{note}, or use device = \"cpu\""),
+    )
+}
+
+#[cfg(any(feature = "cuda", feature = "vulkan"))]
+fn first_gpu(backend: &str, needs: &str, found: impl FnOnce() -> burn::tensor::Devices) -> Result<Device, DeviceError> {
+    // Drivers that are half there make some libraries panic; for us that is a machine without a GPU.
+    let devices = std::panic::catch_unwind(std::panic::AssertUnwindSafe(found)).ok();
+    devices.and_then(|devices| devices.into_iter().next()).ok_or_else(|| {
+        DeviceError::new(
+            format!("device `{backend}`: no GPU found on this machine"),
+            format!("install {needs}, or use device = \"cpu\" or \"auto\""),
+        )
+    })
+}
+
+#[cfg(feature = "ndarray")]
+#[expect(clippy::unnecessary_wraps, reason = "an error in a binary without the feature")]
+fn ndarray() -> Result<Device, DeviceError> {
+    #[expect(deprecated, reason = "kept as the plain reference backend, to compare others with")]
+    Ok(Device::ndarray())
+}
+
+#[cfg(not(feature = "ndarray"))]
+fn ndarray() -> Result<Device, DeviceError> {
+    Err(not_built("ndarray", " (a reference backend to compare with, far too slow to train with)"))
+}
+
+#[cfg(feature = "cuda")]
+fn cuda() -> Result<Device, DeviceError> {
+    first_gpu("cuda", "NVIDIA's driver", || Device::enumerate(burn::tensor::DeviceType::Cuda))
+}
+
+#[cfg(not(feature = "cuda"))]
+fn cuda() -> Result<Device, DeviceError> {
+    Err(not_built("cuda", " (the build needs the internet)"))
+}
+
+#[cfg(feature = "vulkan")]
+fn vulkan() -> Result<Device, DeviceError> {
+    first_gpu("vulkan", "a Vulkan driver", || Device::enumerate(burn::tensor::DeviceType::Vulkan))
+}
+
+#[cfg(not(feature = "vulkan"))]
+fn vulkan() -> Result<Device, DeviceError> {
+    Err(not_built("vulkan", ""))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cpu_is_flex_and_auto_accepts_what_any_backend_left() {
+        assert_eq!(resolve("cpu").unwrap(), (vec!["flex"], "flex"));
+        let (accepted, compute) = resolve("auto").unwrap();
+        assert_eq!(accepted, ["cuda", "vulkan", "flex", "ndarray"]);
+        assert!(to_device(compute).is_ok());
+    }
+
+    #[test]
+    fn a_misspelt_device_has_help() {
+        let error = resolve("cdua").unwrap_err();
+        assert_eq!(error.message, "unknown device `cdua`");
+        assert!(error.help.contains("cuda"), "{}", error.help);
+    }
+
+    #[cfg(not(feature = "cuda"))]
+    #[test]
+    fn a_backend_that_is_not_built_says_how_to_build_it() {
+        let error = resolve("cuda").unwrap_err();
+        assert_eq!(error.message, "this simpipe was built without the backend `cuda`");
+        assert!(error.help.contains("--features cuda") && error.help.contains("device = \"cpu\""), "{}", error.help);
+    }
+}

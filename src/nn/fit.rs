@@ -1,0 +1,249 @@
+//! The training loop: batches in, events out, the same bits whatever the thread count and wherever it was interrupted.
+//!
+//! Owns the order of forward, loss, backward, update, validation and checkpoint. Draws no batch and shows nothing: its
+//! caller does both. burn's own learner is not used: it owns folders, logs and checkpoints that belong to the store.
+
+use burn::optim::GradientsParams;
+use burn::tensor::Tensor;
+
+use super::layer::{Pass, TrainPass};
+use super::loss::LossSpec;
+use super::network::{Layers, LoadError, Network, images};
+use super::optim::{Optimizer, OptimizerState};
+use super::state::FitState;
+use crate::base::seed::Seed;
+
+/// What is trained, how long and by which rule.
+#[derive(Debug, Clone, Copy)]
+pub struct FitSettings<'a> {
+    /// Passes; 0 leaves the network as it is.
+    pub epochs: u64,
+    /// Steps of an epoch.
+    pub steps_per_epoch: u64,
+    /// Batches of a validation.
+    pub validation_steps: u64,
+    /// How gradients change weights.
+    pub optimizer: &'a Optimizer,
+    /// What is minimised.
+    pub loss: &'a LossSpec,
+    /// The stage's seed, for layers that draw.
+    pub seed: Seed,
+    /// A checkpoint every so many steps beside those at the ends of epochs; 0 for none. Never changes a result.
+    pub checkpoint_every: u64,
+}
+
+/// Images with their labels.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Batch {
+    /// `[n, height, width, channels]`, image after image.
+    pub pixels: Vec<u8>,
+    /// One a image.
+    pub labels: Vec<i32>,
+}
+
+/// Where batches come from; both are pure functions of their arguments.
+pub trait Batches {
+    /// The training batch of an epoch and a step in it, both from 0.
+    fn training(&self, epoch: u64, step: u64) -> Batch;
+
+    /// A validation batch, the same ones at every epoch; `None` if there is nothing to validate on.
+    fn validation(&self, step: u64) -> Option<Batch>;
+}
+
+/// What happens while a network is trained. Epochs and steps count from 1, steps over all epochs.
+#[derive(Debug, Clone, PartialEq)]
+pub enum FitEvent {
+    /// A step was made.
+    Step {
+        /// The epoch.
+        epoch: u64,
+        /// The step.
+        step: u64,
+        /// Mean loss of the batch.
+        loss: f32,
+        /// The step size.
+        learning_rate: f64,
+    },
+    /// An epoch ended.
+    Epoch {
+        /// The epoch.
+        epoch: u64,
+        /// Its last step.
+        step: u64,
+        /// Mean loss over the epoch's steps.
+        loss: f32,
+        /// Mean loss over the validation batches.
+        val_loss: Option<f32>,
+    },
+    /// Training can go on from here another time.
+    Checkpoint(FitState),
+}
+
+/// Why a training stopped.
+#[derive(Debug, thiserror::Error)]
+pub enum FitError {
+    /// The loss is no number any more.
+    #[error("the loss became {loss} in epoch {epoch}, step {step}")]
+    Diverged {
+        /// From 1.
+        epoch: u64,
+        /// From 1, over all epochs.
+        step: u64,
+        /// `NaN` or an infinity.
+        loss: f32,
+    },
+    /// The caller asked for it; a checkpoint was offered before.
+    #[error("interrupted")]
+    Interrupted,
+    /// The state to go on from is of another network.
+    #[error("the checkpoint does not fit the network: {0}")]
+    State(#[from] LoadError),
+}
+
+impl FitError {
+    /// What to do about it.
+    #[must_use]
+    pub const fn help(&self) -> Option<&'static str> {
+        match self {
+            Self::Diverged { .. } => Some(
+                "lower the optimizer's `learning-rate`, and check that the first layer brings pixels into a small \
+                 range, as \"rescale\" does",
+            ),
+            Self::Interrupted | Self::State(_) => None,
+        }
+    }
+}
+
+/// Trains `network` from `state` to the end of the last epoch and gives the state there.
+///
+/// `cancelled` is asked before every step.
+///
+/// # Errors
+/// If the loss is no number, the caller cancels, or `state` does not fit.
+pub fn fit(
+    network: &mut Network,
+    state: FitState,
+    settings: &FitSettings<'_>,
+    batches: &dyn Batches,
+    on_event: &mut dyn FnMut(FitEvent),
+    cancelled: &dyn Fn() -> bool,
+) -> Result<FitState, FitError> {
+    let optimizer = state.restore(network)?;
+    let trainable = network.to_trainable();
+    let (losses, val_losses) = (state.losses, state.val_losses);
+    let mut run = Run { network, settings, batches, layers: trainable, optimizer, losses, val_losses };
+    let last = settings.epochs * settings.steps_per_epoch;
+    while run.optimizer.steps < last {
+        if cancelled() {
+            on_event(FitEvent::Checkpoint(run.state()));
+            return Err(FitError::Interrupted);
+        }
+        run.step(on_event)?;
+        let done = run.optimizer.steps;
+        let epoch_ends = done.is_multiple_of(settings.steps_per_epoch);
+        if epoch_ends {
+            run.end_epoch(on_event)?;
+        }
+        if epoch_ends || (settings.checkpoint_every > 0 && done.is_multiple_of(settings.checkpoint_every)) {
+            on_event(FitEvent::Checkpoint(run.state()));
+        }
+    }
+    let state = run.state();
+    network.set_weights(&state.weights)?;
+    Ok(state)
+}
+
+/// A training under way.
+struct Run<'a> {
+    network: &'a Network,
+    settings: &'a FitSettings<'a>,
+    batches: &'a dyn Batches,
+    layers: Layers,
+    optimizer: OptimizerState,
+    losses: Vec<f32>,
+    val_losses: Vec<f32>,
+}
+
+impl Run<'_> {
+    /// Forward, loss, backward, update.
+    fn step(&mut self, on_event: &mut dyn FnMut(FitEvent)) -> Result<(), FitError> {
+        let settings = self.settings;
+        let made = self.optimizer.steps;
+        let (epoch, step) = (made / settings.steps_per_epoch, made % settings.steps_per_epoch);
+        let batch = self.batches.training(epoch, step);
+        let mut pass = Pass::Train(TrainPass::new(settings.seed, made));
+        let (loss, value) = self.loss_of(&batch, &self.layers, &mut pass);
+        if !value.is_finite() {
+            return Err(FitError::Diverged { epoch: epoch + 1, step: made + 1, loss: value });
+        }
+        let gradients = GradientsParams::from_grads(loss.backward(), &self.layers);
+        let layers = self.layers.clone();
+        let layers = settings.optimizer.step(layers, gradients, &mut self.optimizer, self.network.specs());
+        self.layers = match pass {
+            Pass::Train(training) => layers.absorb(training.statistics),
+            Pass::Eval => layers,
+        };
+        self.losses.push(value);
+        let learning_rate = settings.optimizer.learning_rate();
+        on_event(FitEvent::Step { epoch: epoch + 1, step: made + 1, loss: value, learning_rate });
+        Ok(())
+    }
+
+    /// The mean loss of a batch, with its value, which is `NaN` where an embedding is no number: comparisons with `NaN`
+    /// are false, so mining keeps no pair of such a batch and the loss alone would be an innocent 0.
+    fn loss_of(&self, batch: &Batch, layers: &Layers, pass: &mut Pass) -> (Tensor<1>, f32) {
+        let device = match pass {
+            Pass::Train(_) => self.network.device().clone().autodiff(),
+            Pass::Eval => self.network.device().clone(),
+        };
+        let embeddings = layers.forward(images(&batch.pixels, self.network.input(), &device), pass);
+        let sum = embeddings.clone().without_autodiff().sum().into_scalar::<f32>();
+        let loss = self.settings.loss.forward(embeddings, &batch.labels);
+        let value = if sum.is_finite() { loss.clone().into_scalar::<f32>() } else { f32::NAN };
+        (loss, value)
+    }
+
+    fn end_epoch(&mut self, on_event: &mut dyn FnMut(FitEvent)) -> Result<(), FitError> {
+        let step = self.optimizer.steps;
+        let epoch = step / self.settings.steps_per_epoch;
+        let val_loss = self.validate();
+        if let Some(loss) = val_loss {
+            if !loss.is_finite() {
+                return Err(FitError::Diverged { epoch, step, loss });
+            }
+            self.val_losses.push(loss);
+        }
+        let steps = usize::try_from(self.settings.steps_per_epoch).unwrap_or(usize::MAX);
+        let loss = mean(&self.losses[self.losses.len().saturating_sub(steps)..]);
+        on_event(FitEvent::Epoch { epoch, step, loss, val_loss });
+        Ok(())
+    }
+
+    /// The mean loss over the validation batches, by moving averages and without gradients.
+    fn validate(&self) -> Option<f32> {
+        let layers = burn::module::Module::valid(&self.layers);
+        let loss = |step| {
+            let batch = self.batches.validation(step)?;
+            Some(self.loss_of(&batch, &layers, &mut Pass::Eval).1)
+        };
+        let losses: Option<Vec<f32>> = (0..self.settings.validation_steps).map(loss).collect();
+        losses.filter(|losses| !losses.is_empty()).map(|losses| mean(&losses))
+    }
+
+    fn state(&self) -> FitState {
+        let mut network = self.network.clone();
+        network.set_trained(&self.layers);
+        FitState {
+            weights: network.to_weights(),
+            moments: self.optimizer.to_weights(),
+            losses: self.losses.clone(),
+            val_losses: self.val_losses.clone(),
+        }
+    }
+}
+
+/// Summed in `f64`, in order.
+#[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "a mean of f32 is f32")]
+fn mean(losses: &[f32]) -> f32 {
+    (losses.iter().map(|&loss| f64::from(loss)).sum::<f64>() / losses.len() as f64) as f32
+}

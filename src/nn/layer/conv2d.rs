@@ -1,0 +1,145 @@
+//! `conv2d`: a square convolution with bias and activation.
+
+use burn::module::{Module, Param};
+use burn::tensor::{Device, Tensor};
+use rand_chacha::ChaCha8Rng;
+
+use super::activation::Activation;
+use super::{Describe, FeatureShape, LayerIssue, ParameterCount, init};
+use crate::base::check;
+use crate::nn::ops::{self, ConvGeometry, Epilogue};
+use crate::{choice, params};
+
+choice! {
+    /// What a convolution sees beyond the border.
+    pub enum Padding {
+        /// Nothing: the map shrinks by `kernel - 1`.
+        "valid" => Valid,
+        /// Zeros, so that the map keeps its size at stride 1 (Keras' rule: the odd zero goes below and right).
+        "same" => Same,
+    }
+}
+
+params! {
+    /// A square convolution: `y = activation(conv(x, kernel) + bias)`.
+    ///
+    /// Kernels start Glorot-uniform (limit `sqrt(6 / (k k (in + out)))`), biases at zero, as Keras' do.
+    pub struct Conv2dSpec {
+        /// Output channels.
+        filters: usize => check::at_least(1),
+        /// Side of the kernel, in pixels.
+        kernel: usize => check::at_least(1),
+        /// Step between outputs, in pixels.
+        stride: usize = 1 => check::at_least(1),
+        /// What lies beyond the border.
+        padding: Padding = Padding::Valid,
+        /// What follows the bias.
+        activation: Activation = Activation::None,
+    }
+}
+
+/// The weights of a [`Conv2dSpec`].
+#[derive(Module, Debug)]
+pub struct Conv2d {
+    /// `[kernel, kernel, in, out]`.
+    weight: Param<Tensor<4>>,
+    /// `[out]`.
+    bias: Param<Tensor<1>>,
+    #[module(skip)]
+    spec: Conv2dSpec,
+}
+
+impl Conv2dSpec {
+    /// Zeros before and after a side of `size` pixels.
+    fn zeros(&self, size: usize) -> (usize, usize) {
+        match self.padding {
+            Padding::Valid => (0, 0),
+            Padding::Same => {
+                let reach = (size.div_ceil(self.stride) - 1) * self.stride + self.kernel;
+                let total = reach.saturating_sub(size);
+                (total / 2, total - total / 2)
+            }
+        }
+    }
+
+    fn side(&self, size: usize) -> usize {
+        let (before, after) = self.zeros(size);
+        (size + before + after - self.kernel) / self.stride + 1
+    }
+
+    /// Fresh weights for an input of `channels` channels.
+    pub(super) fn init(&self, channels: usize, rng: &mut ChaCha8Rng, device: &Device) -> Conv2d {
+        let area = self.kernel * self.kernel;
+        let shape = [self.kernel, self.kernel, channels, self.filters];
+        let weight = init::glorot_uniform(shape, area * channels, area * self.filters, rng, device);
+        Conv2d {
+            weight: Param::from_tensor(weight),
+            bias: Param::from_tensor(Tensor::zeros([self.filters], device)),
+            spec: self.clone(),
+        }
+    }
+}
+
+impl Describe for Conv2dSpec {
+    fn output(&self, input: &FeatureShape) -> Result<FeatureShape, LayerIssue> {
+        let [height, width, _] = input.image("conv2d")?;
+        if self.padding == Padding::Valid && self.kernel > height.min(width) {
+            let message = format!("a kernel of {0} x {0} is larger than its input of {height} x {width}", self.kernel);
+            let help = "use a smaller `kernel`, less pooling before this layer, or padding = \"same\"";
+            return Err(LayerIssue::new("conv2d.kernel", message).help(help));
+        }
+        Ok(FeatureShape::Image([self.side(height), self.side(width), self.filters]))
+    }
+
+    fn parameters(&self, input: &FeatureShape) -> ParameterCount {
+        ParameterCount::trainable((self.kernel * self.kernel * input.channels() + 1) * self.filters)
+    }
+}
+
+impl Conv2d {
+    /// `[n, h, w, in]` to `[n, h', w', out]`.
+    pub(super) fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+        let [_, height, width, _] = x.dims();
+        let spec = &self.spec;
+        let at = ConvGeometry { stride: spec.stride, rows: spec.zeros(height), columns: spec.zeros(width) };
+        let (weight, bias) = (self.weight.val(), self.bias.val());
+        match spec.activation {
+            Activation::Relu => ops::conv2d(x, weight, bias, at, Epilogue::Relu),
+            ref other => other.forward(ops::conv2d(x, weight, bias, at, Epilogue::Linear)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn spec(kernel: usize, stride: usize, padding: Padding) -> Conv2dSpec {
+        Conv2dSpec { filters: 1, kernel, stride, padding, activation: Activation::None }
+    }
+
+    #[test]
+    fn same_padding_puts_the_odd_zero_after_as_keras_does() {
+        // 4 pixels, kernel 3, stride 2: outputs at -0 and 2, which reach pixel 4: one zero, after.
+        assert_eq!(spec(3, 2, Padding::Same).zeros(4), (0, 1));
+        assert_eq!(spec(3, 1, Padding::Same).zeros(4), (1, 1));
+        let shape = spec(3, 2, Padding::Same).output(&FeatureShape::Image([4, 5, 1])).unwrap();
+        assert_eq!(shape, FeatureShape::Image([2, 3, 1]));
+    }
+
+    #[test]
+    fn a_kernel_of_ones_sums_its_window() {
+        let device = Device::flex();
+        let ones = |padding, stride| Conv2d {
+            weight: Param::from_tensor(Tensor::ones([2, 2, 1, 1], &device)),
+            bias: Param::from_tensor(Tensor::full([1], 0.5, &device)),
+            spec: spec(2, stride, padding),
+        };
+        let x = Tensor::<1>::from_floats([1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0], &device);
+        let x = x.reshape([1, 3, 3, 1]);
+        let values = |y: Tensor<4>| y.into_data().try_into_vec::<f32>().unwrap();
+        assert_eq!(values(ones(Padding::Valid, 1).forward(x.clone())), [12.5, 16.5, 24.5, 28.5]);
+        // The zeros stand right and below.
+        assert_eq!(values(ones(Padding::Same, 2).forward(x)), [12.5, 9.5, 15.5, 9.5]);
+    }
+}

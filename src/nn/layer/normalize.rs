@@ -1,0 +1,59 @@
+//! `normalize`: fixed mean and standard deviation by channel, as pretrained networks want their input.
+
+use burn::tensor::{Device, Tensor, TensorData};
+
+use super::{Describe, FeatureShape, Features, LayerIssue, Site, Weightless};
+use crate::base::check::{self, Check};
+use crate::params;
+
+params! {
+    /// `y = (x - mean) / std`, by channel.
+    pub struct Normalize {
+        /// One number a channel.
+        mean: Vec<f64> => check::not_empty(),
+        /// One number a channel, above 0.
+        std: Vec<f64> => Check::new("a list of numbers above 0", |std: &Vec<f64>| {
+            !std.is_empty() && std.iter().all(|std| std.is_finite() && *std > 0.0)
+        }),
+    }
+}
+
+impl Describe for Normalize {
+    fn output(&self, input: &FeatureShape) -> Result<FeatureShape, LayerIssue> {
+        let channels = input.channels();
+        for (name, list) in [("mean", &self.mean), ("std", &self.std)] {
+            if list.len() != channels {
+                let message = format!("`{name}` has {} numbers, but its input has {channels} channels", list.len());
+                return Err(LayerIssue::new(format!("normalize.{name}"), message).help("write one number a channel"));
+            }
+        }
+        Ok(input.clone())
+    }
+}
+
+/// The numbers as a tensor of shape `shape`.
+fn constant<const D: usize>(values: impl Iterator<Item = f64>, shape: [usize; D], device: &Device) -> Tensor<D> {
+    #[expect(clippy::cast_possible_truncation, reason = "tensors are f32")]
+    let values: Vec<f32> = values.map(|value| value as f32).collect();
+    Tensor::from_data(TensorData::new(values, shape), device)
+}
+
+impl Normalize {
+    fn apply<const D: usize>(&self, x: Tensor<D>) -> Tensor<D> {
+        let mut shape = [1; D];
+        shape[D - 1] = self.mean.len();
+        let device = x.device();
+        let mean = constant(self.mean.iter().copied(), shape, &device);
+        let scale = constant(self.std.iter().map(|std| std.recip()), shape, &device);
+        (x - mean) * scale
+    }
+}
+
+impl Weightless for Normalize {
+    fn forward(&self, input: Features, _: Site<'_>) -> Features {
+        match input {
+            Features::Image(x) => Features::Image(self.apply(x)),
+            Features::Vector(x) => Features::Vector(self.apply(x)),
+        }
+    }
+}

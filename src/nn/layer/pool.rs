@@ -1,0 +1,137 @@
+//! `max-pool`, `avg-pool`, `global-max-pool` and `global-avg-pool`.
+
+use super::{Describe, FeatureShape, Features, LayerIssue, Site, Weightless};
+use crate::base::check;
+use crate::nn::ops;
+use crate::params;
+
+params! {
+    /// The largest value of each square window that lies within the map.
+    pub struct MaxPool {
+        /// Side of the window, in pixels.
+        size: usize => check::at_least(1),
+        /// Step between windows, in pixels; the window's size if it is left out.
+        stride: Option<usize> = None => positive_stride(),
+    }
+}
+
+params! {
+    /// The mean of each square window that lies within the map.
+    pub struct AvgPool {
+        /// Side of the window, in pixels.
+        size: usize => check::at_least(1),
+        /// Step between windows, in pixels; the window's size if it is left out.
+        stride: Option<usize> = None => positive_stride(),
+    }
+}
+
+fn positive_stride() -> check::Check<Option<usize>> {
+    check::Check::new("at least 1", |stride: &Option<usize>| stride.is_none_or(|stride| stride >= 1))
+}
+
+fn pooled(
+    name: &'static str,
+    input: &FeatureShape,
+    size: usize,
+    stride: Option<usize>,
+) -> Result<FeatureShape, LayerIssue> {
+    let [height, width, channels] = input.image(name)?;
+    if size > height.min(width) {
+        let message = format!("a window of {size} x {size} is larger than its input of {height} x {width}");
+        return Err(LayerIssue::new(format!("{name}.size"), message).help("use a smaller `size`"));
+    }
+    let side = |pixels: usize| (pixels - size) / stride.unwrap_or(size) + 1;
+    Ok(FeatureShape::Image([side(height), side(width), channels]))
+}
+
+impl Describe for MaxPool {
+    fn output(&self, input: &FeatureShape) -> Result<FeatureShape, LayerIssue> {
+        pooled("max-pool", input, self.size, self.stride)
+    }
+}
+
+impl Weightless for MaxPool {
+    fn forward(&self, input: Features, _: Site<'_>) -> Features {
+        Features::Image(ops::max_pool(input.into_image(), self.size, self.stride.unwrap_or(self.size)))
+    }
+}
+
+impl Describe for AvgPool {
+    fn output(&self, input: &FeatureShape) -> Result<FeatureShape, LayerIssue> {
+        pooled("avg-pool", input, self.size, self.stride)
+    }
+}
+
+impl Weightless for AvgPool {
+    fn forward(&self, input: Features, _: Site<'_>) -> Features {
+        Features::Image(ops::avg_pool(input.into_image(), self.size, self.stride.unwrap_or(self.size)))
+    }
+}
+
+/// The largest value of each channel.
+#[derive(Debug)]
+pub(super) struct GlobalMaxPool;
+
+impl Describe for GlobalMaxPool {
+    fn output(&self, input: &FeatureShape) -> Result<FeatureShape, LayerIssue> {
+        input.image("global-max-pool").map(|[_, _, channels]| FeatureShape::Vector(channels))
+    }
+}
+
+impl Weightless for GlobalMaxPool {
+    fn forward(&self, input: Features, _: Site<'_>) -> Features {
+        Features::Vector(ops::global_max_pool(input.into_image()))
+    }
+}
+
+/// The mean of each channel.
+#[derive(Debug)]
+pub(super) struct GlobalAvgPool;
+
+impl Describe for GlobalAvgPool {
+    fn output(&self, input: &FeatureShape) -> Result<FeatureShape, LayerIssue> {
+        input.image("global-avg-pool").map(|[_, _, channels]| FeatureShape::Vector(channels))
+    }
+}
+
+impl Weightless for GlobalAvgPool {
+    fn forward(&self, input: Features, _: Site<'_>) -> Features {
+        Features::Vector(ops::global_avg_pool(input.into_image()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use burn::tensor::{Device, Tensor};
+
+    use super::*;
+    use crate::nn::layer::Pass;
+
+    const SITE: Site<'static> = Site { at: 0, pass: &Pass::Eval };
+
+    #[test]
+    fn windows_that_reach_beyond_the_map_are_dropped() {
+        let device = Device::flex();
+        let x = Tensor::<1>::from_floats([1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0], &device).reshape([1, 3, 3, 1]);
+        let values = |y: Features| y.into_image().into_data().try_into_vec::<f32>().unwrap();
+        let max = |size, stride| MaxPool { size, stride }.forward(Features::Image(x.clone()), SITE);
+        assert_eq!(values(max(2, None)), [5.0]);
+        assert_eq!(values(max(2, Some(1))), [5.0, 6.0, 8.0, 9.0]);
+        let avg = AvgPool { size: 2, stride: None }.forward(Features::Image(x), SITE);
+        assert_eq!(values(avg), [3.0]);
+        assert_eq!(
+            pooled("max-pool", &FeatureShape::Image([11, 11, 8]), 4, None).unwrap(),
+            FeatureShape::Image([2, 2, 8])
+        );
+    }
+
+    #[test]
+    fn a_global_pool_keeps_channels_apart() {
+        let device = Device::flex();
+        // Two pixels of two channels: (1, 8), (3, 2).
+        let x = Tensor::<1>::from_floats([1.0, 8.0, 3.0, 2.0], &device).reshape([1, 1, 2, 2]);
+        let values = |y: Features| y.into_vector().into_data().try_into_vec::<f32>().unwrap();
+        assert_eq!(values(GlobalMaxPool.forward(Features::Image(x.clone()), SITE)), [3.0, 8.0]);
+        assert_eq!(values(GlobalAvgPool.forward(Features::Image(x), SITE)), [2.0, 5.0]);
+    }
+}

@@ -1,0 +1,35 @@
+//! `rescale`: brings pixels of 0 to 255 into a small range.
+
+use super::{Describe, FeatureShape, Features, LayerIssue, Site, Weightless};
+use crate::base::check::{self, Check};
+use crate::params;
+
+params! {
+    /// `y = x / divide-by + offset`.
+    pub struct Rescale {
+        /// The divisor.
+        divide_by: f64 = 255.0 => Check::new("a number other than 0", |by: &f64| by.is_finite() && *by != 0.0),
+        /// Added after the division.
+        offset: f64 = 0.0 => check::finite(),
+    }
+}
+
+impl Describe for Rescale {
+    fn output(&self, input: &FeatureShape) -> Result<FeatureShape, LayerIssue> {
+        Ok(input.clone())
+    }
+}
+
+impl Weightless for Rescale {
+    fn forward(&self, input: Features, _: Site<'_>) -> Features {
+        // Multiplied by the reciprocal, as Keras' `Rescaling(1 / 255)` is.
+        let (scale, offset) = (self.divide_by.recip(), self.offset);
+        let shift = offset != 0.0;
+        match input {
+            Features::Image(x) if shift => Features::Image(x.mul_scalar(scale).add_scalar(offset)),
+            Features::Vector(x) if shift => Features::Vector(x.mul_scalar(scale).add_scalar(offset)),
+            Features::Image(x) => Features::Image(x.mul_scalar(scale)),
+            Features::Vector(x) => Features::Vector(x.mul_scalar(scale)),
+        }
+    }
+}

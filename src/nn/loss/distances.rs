@@ -1,0 +1,91 @@
+//! Distances between all pairs of rows, differentiable. The names are `artifact`'s, searching is `search`'s.
+
+use burn::tensor::Tensor;
+
+use crate::artifact::Distance;
+
+/// Squared distances below this count as 0, where the root has no gradient.
+const SMALLEST_SQUARE: f64 = 1e-18;
+
+/// The distance of every row of `query` to every row of `key`.
+///
+/// - cosine `max(1 - q.k, 0)` (rows of unit norm expected), inner-product `q.k` (a similarity)
+/// - squared-euclidean `max(|q|^2 + |k|^2 - 2 q.k, 0)`; euclidean its root, with value and gradient 0 below 1e-18
+/// - manhattan `sum |q - k|`; snr `var(q - k) / var(q)` (Yuan et al., 2019, arXiv:1904.02616)
+///
+/// # Shapes
+/// `query`: `[n, d]`, `key`: `[m, d]`; returns `[n, m]`. The last two take `n m d` numbers of memory.
+#[must_use]
+pub fn pairwise(distance: Distance, query: Tensor<2>, key: Tensor<2>) -> Tensor<2> {
+    match distance {
+        Distance::Cosine => query.matmul(key.transpose()).neg().add_scalar(1.0).clamp_min(0.0),
+        Distance::InnerProduct => query.matmul(key.transpose()),
+        Distance::SquaredEuclidean => squared_euclidean(query, key),
+        Distance::Euclidean => gradient_safe_root(squared_euclidean(query, key)),
+        Distance::Manhattan => differences(query, key).abs().sum_dim(2).squeeze_dim(2),
+        Distance::Snr => signal_to_noise(query, key),
+    }
+}
+
+fn squared_euclidean(query: Tensor<2>, key: Tensor<2>) -> Tensor<2> {
+    let queries = query.clone().square().sum_dim(1); // [n, 1]
+    let keys = key.clone().square().sum_dim(1).transpose(); // [1, m]
+    (queries + keys - query.matmul(key.transpose()).mul_scalar(2.0)).clamp_min(0.0)
+}
+
+fn gradient_safe_root(squared: Tensor<2>) -> Tensor<2> {
+    let tiny = squared.clone().lower_scalar(SMALLEST_SQUARE);
+    squared.mask_fill(tiny.clone(), 1.0).sqrt().mask_fill(tiny, 0.0)
+}
+
+/// `q - k` for every pair: `[n, m, d]`.
+fn differences(query: Tensor<2>, key: Tensor<2>) -> Tensor<3> {
+    query.unsqueeze_dim::<3>(1) - key.unsqueeze_dim::<3>(0)
+}
+
+fn signal_to_noise(query: Tensor<2>, key: Tensor<2>) -> Tensor<2> {
+    // With each row's own mean taken off, a variance is a mean of squares.
+    let centre = |x: Tensor<2>| x.clone() - x.mean_dim(1);
+    let (query, key) = (centre(query), centre(key));
+    let signal = query.clone().square().mean_dim(1); // [n, 1]
+    let noise = differences(query, key).square().mean_dim(2).squeeze_dim::<2>(2); // [n, m]
+    noise / signal
+}
+
+#[cfg(test)]
+mod tests {
+    use burn::tensor::Device;
+
+    use super::*;
+    use crate::nn::golden::{self, Golden, close};
+
+    #[test]
+    fn distances_are_tensorflow_similaritys() {
+        let golden = Golden::read(golden::file!("distances"));
+        for (at, case) in golden.cases.iter().enumerate() {
+            let name = case.params["distance"].as_str().unwrap().replace('_', "-");
+            let distance = Distance::from_name(&name).unwrap();
+            let device = Device::flex();
+            let rows = |name| golden::matrix(&case.input[name], &device);
+            let found = pairwise(distance, rows("query"), rows("key")).into_data().try_into_vec::<f32>().unwrap();
+            for (found, expected) in found.iter().zip(golden::numbers(&case.expected["distances"])) {
+                // The file's note: near 0 a root magnifies what cancellation leaves.
+                let near_zero = distance == Distance::Euclidean && expected < 1e-3;
+                let tolerance = if near_zero { 1e-3 } else { golden.tolerance };
+                assert!(close(f64::from(*found), expected, tolerance), "case {at}: {found} {expected}");
+            }
+        }
+        assert_eq!(golden.cases.len(), 18);
+    }
+
+    #[test]
+    fn the_root_of_zero_has_no_gradient_instead_of_an_infinite_one() {
+        let device = Device::flex().autodiff();
+        let x = Tensor::<2>::from_data([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]], &device).require_grad();
+        let distances = pairwise(Distance::Euclidean, x.clone(), x.clone());
+        let gradient = x.grad(&distances.sum().backward()).unwrap().into_data().try_into_vec::<f32>().unwrap();
+        assert!(gradient.iter().all(|value| value.is_finite()), "{gradient:?}");
+        // Rows 0 and 1 are each sqrt(2) from row 2, counted twice: 2 (1, -1) / sqrt(2).
+        assert!((gradient[0] - 2.0_f32.sqrt()).abs() < 1e-6 && (gradient[1] + 2.0_f32.sqrt()).abs() < 1e-6);
+    }
+}

@@ -1,0 +1,349 @@
+//! A network: a list of layers with weights, on one device.
+//!
+//! Built from a spec and a seed, or from an artifact. Gives embeddings and weights by name; [`fit`](super::fit)
+//! trains it. Owns no file.
+
+use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
+use burn::tensor::{Device, Tensor, TensorData};
+
+use super::layer::{Features, Layer, LayerIssue, LayerSpec, ModelSummary, Pass, infer_shapes};
+use super::ops::BatchStatistics;
+use crate::artifact::{ModelFile, Weights};
+use crate::base::param;
+use crate::base::seed::Seed;
+
+/// Images that are embedded at once. Fixed, so that memory does not grow with the number of images.
+pub const EMBED_BATCH: usize = 256;
+
+/// Why an artifact is no network.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// `model.json` holds layers that this version does not read.
+    #[error("the layers of the model can't be read: {0}")]
+    Layers(String),
+    /// A tensor is not there.
+    #[error("the weights have no tensor `{0}`")]
+    Missing(String),
+    /// A tensor has another shape.
+    #[error("the tensor `{name}` has the shape {found:?}, but the layers need {expected:?}")]
+    Shape {
+        /// Its name.
+        name: String,
+        /// In the file.
+        found: Vec<usize>,
+        /// From the layers.
+        expected: Vec<usize>,
+    },
+}
+
+/// The layers with their weights: the part that burn differentiates.
+#[derive(Module, Debug)]
+pub(super) struct Layers {
+    layers: Vec<Layer>,
+}
+
+/// Layers, their specs and the device that they live on.
+#[derive(Debug, Clone)]
+pub struct Network {
+    specs: Vec<LayerSpec>,
+    input: [usize; 3],
+    summary: ModelSummary,
+    device: Device,
+    layers: Layers,
+}
+
+impl Network {
+    /// A network with fresh weights for images of `input` (height, width, channels).
+    ///
+    /// Weights depend on `seed` alone, not on the device.
+    ///
+    /// # Errors
+    /// What is wrong with the layers.
+    pub fn build(
+        specs: &[LayerSpec],
+        input: [usize; 3],
+        seed: Seed,
+        device: &Device,
+    ) -> Result<Self, Vec<LayerIssue>> {
+        let summary = infer_shapes(input, specs)?;
+        let init = |(at, spec): (usize, &LayerSpec)| spec.init(at, &summary.layers[at].input, seed, device);
+        let layers = Layers { layers: specs.iter().enumerate().map(init).collect() };
+        Ok(Self { specs: specs.to_vec(), input, summary, device: device.clone(), layers })
+    }
+
+    /// The network of an artifact.
+    ///
+    /// # Errors
+    /// If layers and weights don't fit each other.
+    pub fn load(model: &ModelFile, weights: &Weights, device: &Device) -> Result<Self, LoadError> {
+        let specs: Vec<LayerSpec> = param::from_json(&model.layers).map_err(|issues| {
+            LoadError::Layers(issues.first().map_or_else(String::new, |issue| issue.message.clone()))
+        })?;
+        // The seed is of no account: every weight is replaced.
+        let fresh = Self::build(&specs, model.input, Seed::of_stage(0, "load", None), device);
+        let mut network = fresh.map_err(|issues| LoadError::Layers(issues[0].message.clone()))?;
+        network.set_weights(weights)?;
+        Ok(network)
+    }
+
+    /// The layer table.
+    #[must_use]
+    pub const fn summary(&self) -> &ModelSummary {
+        &self.summary
+    }
+
+    /// Height, width and channels of an image.
+    #[must_use]
+    pub const fn input(&self) -> [usize; 3] {
+        self.input
+    }
+
+    /// Length of an embedding.
+    #[must_use]
+    pub const fn dim(&self) -> usize {
+        self.summary.dim
+    }
+
+    /// Every weight by name, `layers.1.conv2d.weight`, in Keras' layouts: kernels `[height, width, in, out]`, matrices
+    /// `[in, out]`.
+    #[must_use]
+    pub fn to_weights(&self) -> Weights {
+        let mut reader = WeightReader { path: WeightPath::new(&self.specs), weights: Weights::default() };
+        self.layers.visit(&mut reader);
+        reader.weights
+    }
+
+    /// Replaces every weight.
+    ///
+    /// # Errors
+    /// If one is missing or has another shape; the network then keeps its weights.
+    pub fn set_weights(&mut self, weights: &Weights) -> Result<(), LoadError> {
+        let mut writer = WeightWriter { path: WeightPath::new(&self.specs), weights, error: None };
+        let layers = self.layers.clone().map(&mut writer);
+        match writer.error {
+            Some(error) => Err(error),
+            None => {
+                self.layers = layers;
+                Ok(())
+            }
+        }
+    }
+
+    /// The embeddings of images, row after row, without autodiff and with moving averages.
+    ///
+    /// Images go through in batches of [`EMBED_BATCH`]; an image's embedding does not depend on its batch.
+    ///
+    /// # Panics
+    /// If `pixels` is not a whole number of images.
+    #[must_use]
+    pub fn embed(&self, pixels: &[u8]) -> Vec<f32> {
+        let image: usize = self.input.iter().product();
+        assert_eq!(pixels.len() % image, 0, "pixels of whole images");
+        let embed = |batch: &[u8]| {
+            let embeddings = self.layers.forward(images(batch, self.input, &self.device), &mut Pass::Eval);
+            embeddings.into_data().try_into_vec::<f32>().expect("tensors are f32")
+        };
+        pixels.chunks(EMBED_BATCH * image).flat_map(embed).collect()
+    }
+
+    /// The layers on the autodiff device, for training.
+    pub(super) fn to_trainable(&self) -> Layers {
+        self.layers.clone().train()
+    }
+
+    /// Takes the layers back from training.
+    pub(super) fn set_trained(&mut self, layers: &Layers) {
+        self.layers = layers.valid();
+    }
+
+    pub(super) fn specs(&self) -> &[LayerSpec] {
+        &self.specs
+    }
+
+    pub(super) const fn device(&self) -> &Device {
+        &self.device
+    }
+}
+
+impl Layers {
+    /// Raw pixels `[n, h, w, c]` to embeddings `[n, dim]`.
+    pub(super) fn forward(&self, pixels: Tensor<4>, pass: &mut Pass) -> Tensor<2> {
+        let mut features = Features::Image(pixels);
+        for (at, layer) in self.layers.iter().enumerate() {
+            features = layer.forward(at, features, pass);
+        }
+        features.into_vector()
+    }
+
+    /// Moves the averages of batch normalisations towards the statistics of a batch.
+    pub(super) fn absorb(mut self, statistics: Vec<(usize, BatchStatistics)>) -> Self {
+        for (at, batch) in statistics {
+            let layer = self.layers[at].clone();
+            self.layers[at] = layer.absorb(batch);
+        }
+        self
+    }
+}
+
+/// Bytes as a tensor `[n, h, w, c]` of 0 to 255.
+pub(super) fn images(pixels: &[u8], [height, width, channels]: [usize; 3], device: &Device) -> Tensor<4> {
+    let count = pixels.len() / (height * width * channels);
+    let values: Vec<f32> = pixels.iter().map(|&pixel| f32::from(pixel)).collect();
+    Tensor::from_data(TensorData::new(values, [count, height, width, channels]), device)
+}
+
+/// Follows burn's way through the modules and names the parameter that it stands at.
+pub(super) struct WeightPath<'a> {
+    specs: &'a [LayerSpec],
+    steps: Vec<String>,
+}
+
+impl<'a> WeightPath<'a> {
+    pub(super) const fn new(specs: &'a [LayerSpec]) -> Self {
+        Self { specs, steps: Vec::new() }
+    }
+
+    pub(super) fn enter(&mut self, step: &str) {
+        self.steps.push(step.to_owned());
+    }
+
+    pub(super) fn exit(&mut self) {
+        self.steps.pop();
+    }
+
+    /// `layers.1.conv2d.weight` at `layers`, `1`, `Conv2d`, `weight`.
+    pub(super) fn name(&self) -> String {
+        let at: usize = self.steps[1].parse().expect("the second step is the layer's number");
+        let field = self.steps.last().expect("a parameter is a field");
+        format!("layers.{at}.{}.{field}", self.specs[at].name())
+    }
+}
+
+struct WeightReader<'a> {
+    path: WeightPath<'a>,
+    weights: Weights,
+}
+
+impl ModuleVisitor for WeightReader<'_> {
+    fn enter_module(&mut self, name: &str, _: &str) {
+        self.path.enter(name);
+    }
+
+    fn exit_module(&mut self, _: &str, _: &str) {
+        self.path.exit();
+    }
+
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        let tensor = param.val().without_autodiff();
+        let shape = tensor.dims().to_vec();
+        let values = tensor.into_data().try_into_vec::<f32>().expect("weights are f32");
+        self.weights.0.insert(self.path.name(), (shape, values));
+    }
+}
+
+struct WeightWriter<'a> {
+    path: WeightPath<'a>,
+    weights: &'a Weights,
+    error: Option<LoadError>,
+}
+
+impl ModuleMapper for WeightWriter<'_> {
+    fn enter_module(&mut self, name: &str, _: &str) {
+        self.path.enter(name);
+    }
+
+    fn exit_module(&mut self, _: &str, _: &str) {
+        self.path.exit();
+    }
+
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        let name = self.path.name();
+        let expected = param.dims();
+        match self.weights.0.get(&name) {
+            None => self.error = Some(LoadError::Missing(name)),
+            Some((found, _)) if found[..] != expected => {
+                self.error = Some(LoadError::Shape { name, found: found.clone(), expected: expected.to_vec() });
+            }
+            Some((_, values)) => {
+                let data = TensorData::new(values.clone(), expected);
+                return param.map(|old| Tensor::from_data(data, &old.device()).set_require_grad(old.is_require_grad()));
+            }
+        }
+        param
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn network(seed: u64) -> Network {
+        let specs: Vec<LayerSpec> = param::from_json(&serde_json::json!([
+            "rescale",
+            { "conv2d": { "filters": 20, "kernel": 3, "activation": "relu" } },
+            "batch-norm",
+            "global-max-pool",
+            { "metric-embedding": { "size": 6 } },
+        ]))
+        .unwrap();
+        Network::build(&specs, [9, 9, 3], Seed::of_stage(seed, "train", None), &Device::flex()).unwrap()
+    }
+
+    fn pixels(images: usize) -> Vec<u8> {
+        (0..images * 243).map(|at| u8::try_from((at * 7919 + at / 5) % 256).unwrap()).collect()
+    }
+
+    #[test]
+    fn weights_are_named_and_laid_out_as_keras_has_them() {
+        let weights = network(1).to_weights();
+        let shapes: Vec<(&str, &[usize])> =
+            weights.0.iter().map(|(name, (shape, _))| (name.as_str(), &shape[..])).collect();
+        assert_eq!(
+            shapes,
+            [
+                ("layers.1.conv2d.bias", &[20][..]),
+                ("layers.1.conv2d.weight", &[3, 3, 3, 20]),
+                ("layers.2.batch-norm.beta", &[20]),
+                ("layers.2.batch-norm.gamma", &[20]),
+                ("layers.2.batch-norm.moving_mean", &[20]),
+                ("layers.2.batch-norm.moving_variance", &[20]),
+                ("layers.4.metric-embedding.bias", &[6]),
+                ("layers.4.metric-embedding.weight", &[20, 6]),
+            ]
+        );
+        assert_ne!(weights, network(2).to_weights());
+    }
+
+    #[test]
+    fn a_saved_network_embeds_as_before() {
+        let network = network(1);
+        let model = ModelFile {
+            format: 1,
+            input: network.input(),
+            dim: network.dim(),
+            distance: crate::artifact::Distance::Cosine,
+            layers: param::Param::write(&network.specs, param::View::Full),
+            summary: serde_json::Value::Null,
+            steps: 0,
+        };
+        let mut weights = network.to_weights();
+        let back = Network::load(&model, &weights, &Device::flex()).unwrap();
+        assert_eq!(back.embed(&pixels(3)), network.embed(&pixels(3)));
+        weights.0.remove("layers.1.conv2d.bias");
+        let error = Network::load(&model, &weights, &Device::flex()).unwrap_err();
+        assert_eq!(error.to_string(), "the weights have no tensor `layers.1.conv2d.bias`");
+    }
+
+    #[test]
+    fn an_embedding_does_not_depend_on_its_batch() {
+        let network = network(1);
+        let all = network.embed(&pixels(300));
+        assert_eq!(all.len(), 300 * 6);
+        let norm: f32 = all[..6].iter().map(|value| value * value).sum();
+        assert!((norm - 1.0).abs() < 1e-5, "{norm}");
+        for batch in [1, 7, 100] {
+            let parts: Vec<f32> = pixels(300).chunks(batch * 243).flat_map(|part| network.embed(part)).collect();
+            assert!(parts.iter().zip(&all).all(|(a, b)| a.to_bits() == b.to_bits()), "batches of {batch}");
+        }
+    }
+}

@@ -1,0 +1,426 @@
+//! Tests of whole networks: against reference libraries, and that interruption and thread count change no bit.
+
+use std::time::Instant;
+
+use burn::module::Module;
+use burn::optim::GradientsParams;
+use burn::tensor::{Device, Tensor};
+use serde_json::{Value as Json, json};
+
+use super::golden::{self, Golden, assert_close};
+use super::layer::{Pass, TrainPass};
+use super::network::WeightPath;
+use super::*;
+use crate::artifact::{Distance, Weights};
+use crate::base::param;
+use crate::base::seed::Seed;
+
+fn specs(json: Json) -> Vec<LayerSpec> {
+    param::from_json(&json).unwrap()
+}
+
+fn seed() -> Seed {
+    Seed::of_stage(42, "train", None)
+}
+
+fn training() -> Pass {
+    Pass::Train(TrainPass::new(seed(), 0))
+}
+
+fn values<const D: usize>(x: Tensor<D>) -> Vec<f32> {
+    x.into_data().try_into_vec().unwrap()
+}
+
+/// A tensor in Keras' layout from torch's: `[out, in, h, w]` to `[h, w, in, out]`, `[out, in]` to `[in, out]`.
+fn from_torch(json: &Json) -> (Vec<usize>, Vec<f32>) {
+    let device = Device::flex();
+    let depth = std::iter::successors(Some(json), |json| json.get(0)).count() - 1;
+    match depth {
+        1 => (golden::shape::<1>(json).to_vec(), golden::floats(json)),
+        2 => {
+            let x = golden::tensor::<2>(json, &device).transpose();
+            (x.dims().to_vec(), values(x))
+        }
+        _ => {
+            let x = golden::tensor::<4>(json, &device).permute([2, 3, 1, 0]);
+            (x.dims().to_vec(), values(x))
+        }
+    }
+}
+
+#[test]
+fn batch_norm_is_keras_in_training_and_at_inference() {
+    let golden = Golden::read(golden::file!("batch_norm_keras"));
+    let case = &golden.cases[0];
+    let device = Device::flex().autodiff();
+    let network = Network::build(&specs(json!(["batch-norm", "flatten"])), [3, 3, 2], seed(), &Device::flex()).unwrap();
+    let mut layers = network.to_trainable();
+    for (at, step) in case.expected["steps"].as_array().unwrap().iter().enumerate() {
+        let mut pass = training();
+        let y = layers.forward(golden::tensor(&step["x_nhwc"], &device), &mut pass);
+        assert_close(&values(y), &step["y_train"], golden.tolerance, &format!("step {at}"));
+        let Pass::Train(pass) = pass else { unreachable!("a training pass") };
+        layers = layers.absorb(pass.statistics);
+    }
+    // The file keeps the moving statistics behind the last step only.
+    let mut trained = network.clone();
+    trained.set_trained(&layers);
+    let weights = trained.to_weights();
+    for name in ["moving_mean", "moving_variance"] {
+        let found = &weights.0[&format!("layers.0.batch-norm.{name}")].1;
+        assert_close(found, &case.expected["steps"][2][name], golden.tolerance, name);
+    }
+    let x = golden::tensor(&case.expected["x_eval"], &Device::flex());
+    let y = layers.valid().forward(x, &mut Pass::Eval);
+    assert_close(&values(y), &case.expected["y_eval"], golden.tolerance, "inference");
+}
+
+#[test]
+fn metric_embedding_is_tensorflow_similaritys() {
+    let golden = Golden::read(golden::file!("layers"));
+    let device = Device::flex();
+    let mut checked = 0;
+    for case in golden.cases.iter().filter(|case| case.params["layer"] == "metric-embedding") {
+        let [rows, inputs] = golden::shape(&case.input["x"]);
+        let [_, size] = golden::shape(&case.input["kernel_in_out"]);
+        let list = specs(json!(["flatten", { "metric-embedding": { "size": size } }]));
+        let mut network = Network::build(&list, [1, 1, inputs], seed(), &device).unwrap();
+        let mut weights = Weights::default();
+        let kernel = golden::floats(&case.input["kernel_in_out"]);
+        weights.0.insert("layers.1.metric-embedding.weight".into(), (vec![inputs, size], kernel));
+        let bias = golden::floats(&case.input["bias"]);
+        weights.0.insert("layers.1.metric-embedding.bias".into(), (vec![size], bias));
+        network.set_weights(&weights).unwrap();
+        let x = golden::matrix(&case.input["x"], &device).reshape([rows, 1, 1, inputs]);
+        let y = network.to_trainable().valid().forward(x, &mut Pass::Eval);
+        assert_close(&values(y), &case.expected["y"], golden.tolerance, "y");
+        checked += 1;
+    }
+    assert!(checked > 0);
+}
+
+/// pytorch-metric-learning's `ContrastiveLoss` with its defaults: the mean of the positive pairs' distances that are
+/// above 0, plus the mean of what negative pairs lack of a distance of 1, where they lack any.
+fn contrastive_loss(embeddings: Tensor<2>, labels: &[i32]) -> Tensor<1> {
+    let distance = loss::distances::pairwise(Distance::Euclidean, embeddings.clone(), embeddings);
+    let mean_of = |losses: Tensor<2>, pair: &dyn Fn(usize, usize) -> bool| {
+        let batch = labels.len();
+        let mask: Vec<f32> = (0..batch * batch).map(|at| f32::from(u8::from(pair(at / batch, at % batch)))).collect();
+        let mask = Tensor::<1>::from_floats(&mask[..], &losses.device()).reshape([batch, batch]);
+        let losses = losses.clamp_min(0.0) * mask;
+        let count = losses.clone().detach().greater_scalar(0.0).float().sum();
+        losses.sum() / count
+    };
+    let positive = mean_of(distance.clone(), &|a, b| a != b && labels[a] == labels[b]);
+    let negative = mean_of(distance.neg().add_scalar(1.0), &|a, b| labels[a] != labels[b]);
+    positive + negative
+}
+
+/// The gradients by weight name, in Keras' layouts.
+struct ByName<'a> {
+    path: WeightPath<'a>,
+    gradients: GradientsParams,
+    found: Weights,
+}
+
+impl burn::module::ModuleVisitor for ByName<'_> {
+    fn enter_module(&mut self, name: &str, _: &str) {
+        self.path.enter(name);
+    }
+
+    fn exit_module(&mut self, _: &str, _: &str) {
+        self.path.exit();
+    }
+
+    fn visit_float<const D: usize>(&mut self, param: &burn::module::Param<Tensor<D>>) {
+        if let Some(gradient) = self.gradients.get::<D>(param.id) {
+            self.found.0.insert(self.path.name(), (gradient.dims().to_vec(), values(gradient)));
+        }
+    }
+}
+
+#[test]
+fn forward_gradients_and_statistics_of_a_network_are_torchs() {
+    let golden = Golden::read(golden::file!("network_step"));
+    let (case, tolerance) = (&golden.cases[0], golden.tolerance);
+    let list = specs(json!([
+        "rescale",
+        { "conv2d": { "filters": 6, "kernel": 3, "activation": "relu" } },
+        "batch-norm",
+        { "max-pool": { "size": 2 } },
+        { "conv2d": { "filters": 8, "kernel": 3, "activation": "relu" } },
+        "global-max-pool",
+        { "metric-embedding": { "size": 8 } },
+    ]));
+    // Torch's module numbers, which count activations, and ours.
+    let names = [
+        ("0.weight", "layers.1.conv2d.weight"),
+        ("0.bias", "layers.1.conv2d.bias"),
+        ("2.weight", "layers.2.batch-norm.gamma"),
+        ("2.bias", "layers.2.batch-norm.beta"),
+        ("4.weight", "layers.4.conv2d.weight"),
+        ("4.bias", "layers.4.conv2d.bias"),
+        ("8.weight", "layers.6.metric-embedding.weight"),
+        ("8.bias", "layers.6.metric-embedding.bias"),
+    ];
+    let statistics = [("running_mean", "moving_mean"), ("running_var", "moving_variance")];
+    let mut weights = Weights::default();
+    for (torch, ours) in names {
+        weights.0.insert(ours.into(), from_torch(&case.input["weights"][torch]));
+    }
+    for (torch, ours) in statistics {
+        let start = from_torch(&case.input["weights"][format!("2.{torch}")]);
+        weights.0.insert(format!("layers.2.batch-norm.{ours}"), start);
+    }
+    let mut network = Network::build(&list, [12, 12, 3], seed(), &Device::flex()).unwrap();
+    network.set_weights(&weights).unwrap();
+    let layers = network.to_trainable();
+    let labels: Vec<i32> = serde_json::from_value(case.input["labels"].clone()).unwrap();
+    let device = Device::flex().autodiff();
+    let x = golden::tensor::<4>(&case.input["x_nchw"], &device).permute([0, 2, 3, 1]);
+    let mut pass = training();
+    let embeddings = layers.forward(x, &mut pass);
+    assert_close(&values(embeddings.clone()), &case.expected["embeddings"], tolerance, "embeddings");
+    let loss = contrastive_loss(embeddings, &labels);
+    assert_close(&values(loss.clone()), &case.expected["loss"], tolerance, "loss");
+    let gradients = GradientsParams::from_grads(loss.backward(), &layers);
+    let mut by_name = ByName { path: WeightPath::new(&list), gradients, found: Weights::default() };
+    layers.visit(&mut by_name);
+    assert_eq!(by_name.found.0.len(), names.len());
+    for (torch, ours) in names {
+        let expected: Vec<f32> = from_torch(&case.expected["gradients"][torch]).1;
+        assert_close(&by_name.found.0[ours].1, &json!(expected), tolerance, ours);
+    }
+    let Pass::Train(pass) = pass else { unreachable!("a training pass") };
+    network.set_trained(&layers.absorb(pass.statistics));
+    for (torch, ours) in statistics {
+        let found = &network.to_weights().0[&format!("layers.2.batch-norm.{ours}")].1;
+        assert_close(found, &case.expected[torch], tolerance, ours);
+    }
+}
+
+/// Batches that can be learnt: the class decides which third of the pixels is bright.
+struct Toy {
+    image: [usize; 3],
+    classes: usize,
+    per_class: usize,
+}
+
+impl Toy {
+    fn batch(&self, number: u64) -> Batch {
+        use rand::Rng;
+        let mut rng = Seed::of_stage(7, "toy", None).rng("batch", &[number]);
+        let size: usize = self.image.iter().product();
+        let mut batch = Batch::default();
+        for at in 0..self.classes * self.per_class {
+            let class = at / self.per_class;
+            let bright = |pixel: usize| pixel * self.classes / size == class;
+            let pixel = |pixel| (rng.next_u32() % 128) as u8 + if bright(pixel) { 127 } else { 0 };
+            batch.pixels.extend((0..size).map(pixel));
+            batch.labels.push(i32::try_from(class).unwrap());
+        }
+        batch
+    }
+}
+
+impl Batches for Toy {
+    fn training(&self, epoch: u64, step: u64) -> Batch {
+        self.batch(epoch * 1000 + step)
+    }
+
+    fn validation(&self, step: u64) -> Option<Batch> {
+        Some(self.batch(1_000_000 + step))
+    }
+}
+
+const TOY: Toy = Toy { image: [14, 14, 3], classes: 3, per_class: 12 };
+
+/// Every layer with a reduction, large enough that burn splits the work between threads.
+fn toy_network() -> Network {
+    let list = specs(json!([
+        "rescale",
+        { "conv2d": { "filters": 32, "kernel": 3, "activation": "relu" } },
+        "batch-norm",
+        { "max-pool": { "size": 2 } },
+        { "conv2d": { "filters": 48, "kernel": 3, "padding": "same", "activation": "relu" } },
+        { "dropout": { "rate": 0.1 } },
+        "batch-norm",
+        "global-max-pool",
+        { "metric-embedding": { "size": 64 } },
+    ]));
+    Network::build(&list, TOY.image, seed(), &Device::flex()).unwrap()
+}
+
+/// Trains the toy network from a state and gives the end, all events and all checkpoints.
+fn train(epochs: u64, from: Option<FitState>, stop_at: Option<usize>) -> (Result<FitState, FitError>, Vec<FitEvent>) {
+    let (optimizer, loss) = (param::from_json(&json!("adam")).unwrap(), param::from_json(&json!("multi-similarity")).unwrap());
+    let settings = FitSettings {
+        epochs,
+        steps_per_epoch: 4,
+        validation_steps: 2,
+        optimizer: &optimizer,
+        loss: &loss,
+        seed: seed(),
+        checkpoint_every: 3,
+    };
+    let mut network = toy_network();
+    let state = from.unwrap_or_else(|| FitState::start(&network));
+    let events = std::cell::RefCell::new(Vec::new());
+    let steps = || events.borrow().iter().filter(|event| matches!(event, FitEvent::Step { .. })).count();
+    let cancelled = || stop_at.is_some_and(|stop| steps() >= stop);
+    let end = fit(&mut network, state, &settings, &TOY, &mut |event| events.borrow_mut().push(event), &cancelled);
+    if let Ok(end) = &end {
+        assert!(network.to_weights() == end.weights, "the network holds what was trained");
+    }
+    (end, events.into_inner())
+}
+
+fn checkpoints(events: &[FitEvent]) -> Vec<FitState> {
+    let state = |event: &FitEvent| if let FitEvent::Checkpoint(state) = event { Some(state.clone()) } else { None };
+    events.iter().filter_map(state).collect()
+}
+
+#[test]
+fn an_interrupted_training_ends_with_the_same_bits() {
+    let (whole, events) = train(2, None, None);
+    let whole = whole.unwrap();
+    assert_eq!((whole.losses.len(), whole.val_losses.len()), (8, 2));
+    let at: Vec<u64> = checkpoints(&events).iter().map(FitState::steps).collect();
+    assert_eq!(at, [3, 4, 6, 8]);
+    let (stopped, events) = train(2, None, Some(5));
+    assert!(matches!(stopped, Err(FitError::Interrupted)));
+    let last = checkpoints(&events).pop().unwrap();
+    assert_eq!(last.steps(), 5);
+    let back = FitState::from_bytes(&last.to_bytes()).unwrap();
+    assert!(back == last, "a checkpoint comes back as it was");
+    assert!(train(2, Some(back), None).0.unwrap().to_bytes() == whole.to_bytes());
+    // One epoch, then one more, is two epochs.
+    let one = train(1, None, None).0.unwrap();
+    assert!(train(2, Some(one), None).0.unwrap().to_bytes() == whole.to_bytes());
+}
+
+#[test]
+fn the_thread_count_changes_no_bit() {
+    let run = |threads| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        pool.install(|| {
+            let end = train(1, None, None).0.unwrap();
+            let mut network = toy_network();
+            network.set_weights(&end.weights).unwrap();
+            (end.to_bytes(), network.embed(&TOY.batch(5).pixels))
+        })
+    };
+    let one = run(1);
+    for threads in [2, 3] {
+        assert!(run(threads) == one, "{threads} threads");
+    }
+}
+
+#[test]
+fn training_learns_and_reports_every_step() {
+    let (end, events) = train(6, None, None);
+    let end = end.unwrap();
+    assert!(end.val_losses[5] < end.val_losses[0], "{:?}", end.val_losses);
+    let mean = |losses: &[f32]| losses.iter().sum::<f32>() / losses.len() as f32;
+    assert!(mean(&end.losses[20..]) < 0.9 * mean(&end.losses[..4]), "{:?}", end.losses);
+    let steps: Vec<(u64, u64)> = events
+        .iter()
+        .filter_map(|event| if let FitEvent::Step { epoch, step, .. } = event { Some((*epoch, *step)) } else { None })
+        .collect();
+    assert_eq!(steps.len(), 24);
+    assert_eq!((steps[0], steps[4], steps[23]), ((1, 1), (2, 5), (6, 24)));
+}
+
+#[test]
+fn a_loss_that_is_no_number_stops_the_training_at_its_step() {
+    let mut state = FitState::start(&toy_network());
+    let bias = &mut state.weights.0.get_mut("layers.8.metric-embedding.bias").unwrap().1;
+    bias[0] = f32::NAN;
+    state.losses = vec![1.0; 5];
+    let error = train(2, Some(state), None).0.unwrap_err();
+    assert_eq!(error.to_string(), "the loss became NaN in epoch 2, step 6");
+    assert!(error.help().unwrap().contains("learning-rate"));
+}
+
+#[test]
+fn weights_start_equal_on_every_backend() {
+    let list = specs(json!(["flatten", { "dense": { "units": 7 } }]));
+    let on = |backend| {
+        let device = device::to_device(backend).unwrap();
+        Network::build(&list, [2, 2, 1], seed(), &device).unwrap()
+    };
+    let flex = on("flex");
+    assert_eq!(flex.to_weights().0["layers.1.dense.weight"].0, [4, 7]);
+    #[cfg(feature = "ndarray")]
+    {
+        let ndarray = on("ndarray");
+        assert_eq!(ndarray.to_weights(), flex.to_weights());
+        let pixels = [1, 2, 3, 4];
+        for (a, b) in ndarray.embed(&pixels).iter().zip(flex.embed(&pixels)) {
+            assert!((a - b).abs() < 1e-5, "{a} {b}");
+        }
+    }
+}
+
+fn tutorial() -> Network {
+    let list = specs(json!([
+        { "rescale": { "divide-by": 255.0 } },
+        { "conv2d": { "filters": 64, "kernel": 3, "activation": "relu" } },
+        "batch-norm",
+        { "conv2d": { "filters": 128, "kernel": 3, "activation": "relu" } },
+        "batch-norm",
+        { "max-pool": { "size": 4 } },
+        { "conv2d": { "filters": 256, "kernel": 3, "activation": "relu" } },
+        "batch-norm",
+        { "conv2d": { "filters": 256, "kernel": 3, "activation": "relu" } },
+        "global-max-pool",
+        { "metric-embedding": { "size": 256 } },
+    ]));
+    Network::build(&list, [32, 32, 3], seed(), &Device::flex()).unwrap()
+}
+
+/// `cargo test --lib nn::tests::tutorial_speed -- --ignored --nocapture`
+#[test]
+#[ignore = "takes half a minute and measures; run it by name"]
+#[expect(clippy::print_stdout, reason = "a measurement is there to be read")]
+fn tutorial_speed_and_thread_count() {
+    let toy = Toy { image: [32, 32, 3], classes: 10, per_class: 8 };
+    let (optimizer, loss) = (param::from_json(&json!("adam")).unwrap(), param::from_json(&json!("multi-similarity")).unwrap());
+    let run = |threads: usize, steps: u64| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        let settings = FitSettings {
+            epochs: 1,
+            steps_per_epoch: steps,
+            validation_steps: 0,
+            optimizer: &optimizer,
+            loss: &loss,
+            seed: seed(),
+            checkpoint_every: 0,
+        };
+        pool.install(|| {
+            let mut network = tutorial();
+            let state = FitState::start(&network);
+            let (mut times, mut last) = (Vec::new(), Instant::now());
+            let mut on_event = |event: FitEvent| {
+                if matches!(event, FitEvent::Step { .. }) {
+                    times.push(last.elapsed().as_secs_f64() * 1e3);
+                    last = Instant::now();
+                }
+            };
+            let end = fit(&mut network, state, &settings, &toy, &mut on_event, &|| false).unwrap();
+            let pixels = toy.batch(0).pixels.repeat(4)[..256 * 3072].to_vec();
+            let embed: Vec<f64> = (0..5)
+                .map(|_| {
+                    let start = Instant::now();
+                    network.embed(&pixels);
+                    start.elapsed().as_secs_f64() * 1e3
+                })
+                .collect();
+            let least = |times: &[f64]| times.iter().copied().fold(f64::INFINITY, f64::min);
+            println!("{threads} threads: step {:.0} ms, embed 256 {:.0} ms", least(&times), least(&embed));
+            (end.to_bytes(), network.embed(&pixels))
+        })
+    };
+    let two = run(2, 6);
+    assert!(run(1, 6) == two, "the thread count changes bits");
+}
