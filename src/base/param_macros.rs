@@ -178,6 +178,8 @@ macro_rules! choice {
                 }
             }
 
+            #[expect(clippy::allow_attributes, reason = "irrefutable only where there is one alternative")]
+            #[allow(irrefutable_let_patterns)]
             fn write(&self, view: $crate::base::param::View) -> serde_json::Value {
                 #[expect(clippy::allow_attributes, reason = "unused only where no alternative has parameters")]
                 #[allow(unused_variables)]

@@ -38,6 +38,14 @@ pub struct Verdict {
 }
 
 impl Matcher {
+    /// The matcher of a name and number of neighbours, as `calibration.json` holds them.
+    #[must_use]
+    pub fn named(name: &str, k: usize) -> Option<Self> {
+        let vote = Vote { k };
+        let all = [Self::Nearest, Self::MajorityVote(vote.clone()), Self::WeightedVote(vote.clone()), Self::MaxInClass(vote)];
+        all.into_iter().find(|matcher| matcher.name() == name)
+    }
+
     /// Neighbours that it looks at.
     #[must_use]
     pub const fn k(&self) -> usize {
@@ -152,6 +160,15 @@ mod tests {
         assert_eq!(decide(&Matcher::MajorityVote(Vote { k: 2 })), (2, 0.125));
         assert_eq!(decide(&Matcher::MaxInClass(Vote { k: 4 })), (2, 0.0));
         assert_eq!(Matcher::Nearest.decide(&[]), None);
+    }
+
+    #[test]
+    fn a_matcher_is_found_by_its_name() {
+        for name in Matcher::NAMES {
+            assert_eq!(Matcher::named(name, 3).unwrap().name(), *name);
+        }
+        assert_eq!(Matcher::named("weighted-vote", 3).unwrap().k(), 3);
+        assert_eq!(Matcher::named("best", 3), None);
     }
 
     #[test]

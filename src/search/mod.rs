@@ -9,6 +9,7 @@ pub mod distance;
 mod error;
 pub mod knn;
 pub mod matcher;
+pub mod overlap;
 mod scores;
 mod top_k;
 
