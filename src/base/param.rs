@@ -56,6 +56,8 @@ pub enum Shape {
     List(Box<Shape>),
     /// A table of named fields.
     Record(Record),
+    /// A table whose keys the user chooses; every value is of one shape.
+    Map(Box<Shape>),
     /// A bare name or a one-key table.
     Choice(Choice),
     /// Any of several shapes.
