@@ -42,7 +42,8 @@ fn tracked([x, weight, bias]: [Tracked; 3], shape: ConvShape, relu: bool) -> Tra
         (x.into_parts(), weight.into_parts(), bias.into_parts());
     let (x, weight, bias) = (contiguous(x), contiguous(weight), contiguous(bias));
     let y = forward(&x, &weight, &bias, &shape, relu);
-    match ConvBackward { shape }.prepare::<Keep>([x_node, weight_node, bias_node]).compute_bound().stateful() {
+    let operation = ConvBackward { shape };
+    match operation.prepare::<Keep>([x_node, weight_node, bias_node]).compute_bound().stateful() {
         OpsKind::Tracked(prep) => prep.finish((x, weight, relu.then(|| y.clone())), y),
         OpsKind::UnTracked(prep) => prep.finish(y),
     }
