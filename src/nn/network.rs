@@ -59,12 +59,7 @@ impl Network {
     ///
     /// # Errors
     /// What is wrong with the layers.
-    pub fn build(
-        specs: &[LayerSpec],
-        input: [usize; 3],
-        seed: Seed,
-        device: &Device,
-    ) -> Result<Self, Vec<LayerIssue>> {
+    pub fn build(specs: &[LayerSpec], input: [usize; 3], seed: Seed, device: &Device) -> Result<Self, Vec<LayerIssue>> {
         let summary = infer_shapes(input, specs)?;
         let init = |(at, spec): (usize, &LayerSpec)| spec.init(at, &summary.layers[at].input, seed, device);
         let layers = Layers { layers: specs.iter().enumerate().map(init).collect() };
@@ -169,8 +164,19 @@ impl Layers {
     /// Raw pixels `[n, h, w, c]` to embeddings `[n, dim]`.
     pub(super) fn forward(&self, pixels: Tensor<4>, pass: &mut Pass) -> Tensor<2> {
         let mut features = Features::Image(pixels);
-        for (at, layer) in self.layers.iter().enumerate() {
-            features = layer.forward(at, features, pass);
+        let mut layers = self.layers.iter().enumerate().peekable();
+        while let Some((at, layer)) = layers.next() {
+            let pair = match layers.peek() {
+                Some((_, next)) => layer.forward_pair(next, at, features, pass),
+                None => Err(features),
+            };
+            features = match pair {
+                Ok(both) => {
+                    layers.next();
+                    both
+                }
+                Err(input) => layer.forward(at, input, pass),
+            };
         }
         features.into_vector()
     }

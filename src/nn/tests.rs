@@ -253,7 +253,8 @@ fn toy_network() -> Network {
 
 /// Trains the toy network from a state and gives the end, all events and all checkpoints.
 fn train(epochs: u64, from: Option<FitState>, stop_at: Option<usize>) -> (Result<FitState, FitError>, Vec<FitEvent>) {
-    let (optimizer, loss) = (param::from_json(&json!("adam")).unwrap(), param::from_json(&json!("multi-similarity")).unwrap());
+    let (optimizer, loss) =
+        (param::from_json(&json!("adam")).unwrap(), param::from_json(&json!("multi-similarity")).unwrap());
     let settings = FitSettings {
         epochs,
         steps_per_epoch: 4,
@@ -385,7 +386,8 @@ fn tutorial() -> Network {
 #[expect(clippy::print_stdout, reason = "a measurement is there to be read")]
 fn tutorial_speed_and_thread_count() {
     let toy = Toy { image: [32, 32, 3], classes: 10, per_class: 8 };
-    let (optimizer, loss) = (param::from_json(&json!("adam")).unwrap(), param::from_json(&json!("multi-similarity")).unwrap());
+    let (optimizer, loss) =
+        (param::from_json(&json!("adam")).unwrap(), param::from_json(&json!("multi-similarity")).unwrap());
     let run = |threads: usize, steps: u64| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
         let settings = FitSettings {
