@@ -119,11 +119,7 @@ fn check_cutpoint<'a>(cutpoint: &str, known: impl Iterator<Item = &'a str>) -> O
 }
 
 /// Positions of one pool that are both indexed and asked.
-fn check_overlap(
-    index: &IndexFacts,
-    queries: &EmbeddingsFacts,
-    asked: &std::ops::Range<usize>,
-) -> Option<ParamIssue> {
+fn check_overlap(index: &IndexFacts, queries: &EmbeddingsFacts, asked: &std::ops::Range<usize>) -> Option<ParamIssue> {
     let indexed = index.range.as_ref().filter(|_| index.pool.identity == queries.pool.identity)?;
     let shared = indexed.end.min(asked.end).saturating_sub(indexed.start.max(asked.start));
     (shared > 0).then(|| overlap_issue(shared))
@@ -150,7 +146,9 @@ fn overlapping(
     }
     if shared > 0 {
         let all = queries.len();
-        ctx.warn(format!("{shared} of {all} queries are in the index and find themselves: see the metrics `disjoint.*`"));
+        ctx.warn(format!(
+            "{shared} of {all} queries are in the index and find themselves: see the metrics `disjoint.*`"
+        ));
     }
     Ok(overlapping)
 }
@@ -197,7 +195,8 @@ impl Verdicts {
         };
         let calibrated = || Matcher::named(&calibration.matcher, calibration.k);
         let matcher = params.matcher.clone().or_else(calibrated);
-        let matcher = matcher.ok_or_else(|| StageError::failed(format!("unknown matcher `{}`", calibration.matcher)))?;
+        let matcher =
+            matcher.ok_or_else(|| StageError::failed(format!("unknown matcher `{}`", calibration.matcher)))?;
         Ok(Self { matcher, distance, cutpoint: cutpoint.distance })
     }
 
@@ -224,9 +223,7 @@ impl Verdicts {
             let values = metrics.iter().map(|metric| metric.of_query(&ranked)).collect();
             JudgedQuery { row: self.row(index, queries.example_id[query], label, hits, neighbours), values }
         };
-        ExactSearch::new(rows, self.distance)
-            .map(asked, &wanted, judge)
-            .map_err(|error| embedded::unsearchable(&error))
+        ExactSearch::new(rows, self.distance).map(asked, &wanted, judge).map_err(|error| embedded::unsearchable(&error))
     }
 
     fn row(&self, index: &IndexRows, query_id: u64, label: i32, hits: &[Hit], neighbours: usize) -> MatchRow {
@@ -259,8 +256,13 @@ fn metrics(judged: &[JudgedQuery], overlapping: &[bool], neighbours: usize) -> B
     let mut metrics = figures(&all, neighbours);
     let shared = judged.len() - disjoint.len();
     metrics.insert("overlap".to_owned(), shared as f64);
+    // Queries of classes that the index does not hold: retrieval metrics leave them out.
+    let lone = judged.iter().filter(|query| query.values.iter().all(Option::is_none)).count();
+    metrics.insert("lone".to_owned(), lone as f64);
     if shared > 0 && !disjoint.is_empty() {
-        metrics.extend(figures(&disjoint, neighbours).into_iter().map(|(name, value)| (format!("disjoint.{name}"), value)));
+        metrics.extend(
+            figures(&disjoint, neighbours).into_iter().map(|(name, value)| (format!("disjoint.{name}"), value)),
+        );
     }
     metrics
 }
