@@ -256,6 +256,9 @@ fn metrics(judged: &[JudgedQuery], overlapping: &[bool], neighbours: usize) -> B
     let mut metrics = figures(&all, neighbours);
     let shared = judged.len() - disjoint.len();
     metrics.insert("overlap".to_owned(), shared as f64);
+    // Queries of classes that the index does not hold: retrieval metrics leave them out.
+    let lone = judged.iter().filter(|query| query.values.iter().all(Option::is_none)).count();
+    metrics.insert("lone".to_owned(), lone as f64);
     if shared > 0 && !disjoint.is_empty() {
         metrics.extend(
             figures(&disjoint, neighbours).into_iter().map(|(name, value)| (format!("disjoint.{name}"), value)),
