@@ -331,6 +331,7 @@ mod tests {
             layers: param::Param::write(&network.specs, param::View::Full),
             summary: serde_json::Value::Null,
             steps: 0,
+            trained_on: Vec::new(),
         };
         let mut weights = network.to_weights();
         let back = Network::load(&model, &weights, &Device::flex()).unwrap();

@@ -112,7 +112,7 @@ impl Stage for Train {
         let mut network = network.map_err(|issues| layers_error(&issues))?;
         let state = start(params, ctx, &network);
         let state = train(params, ctx, &mut network, &feed, state)?;
-        write(params, ctx, &network, &state)?;
+        write(params, ctx, &network, &feed, &state)?;
         leave_metrics(ctx, &network, &state);
         Ok(())
     }
@@ -150,6 +150,7 @@ type Draw = Box<dyn Fn(u64, u64) -> Vec<usize>>;
 /// A pool in memory, with its batches.
 struct Pool {
     pixels: Pixels,
+    example_ids: Vec<u64>,
     labels: Vec<i32>,
     draw: Draw,
 }
@@ -161,7 +162,7 @@ impl Pool {
         let pixels = Pixels::read(ctx.input("dataset", DATASET), &samples.example_id);
         let pixels = pixels.map_err(|error| StageError::failed(error.to_string()))?;
         let draw = draw_batches(&samples, &recipe)?;
-        Ok(Self { pixels, labels: samples.label, draw })
+        Ok(Self { pixels, example_ids: samples.example_id, labels: samples.label, draw })
     }
 
     fn batch(&self, epoch: u64, index: u64) -> Batch {
@@ -342,7 +343,13 @@ fn recent_mean(losses: &[f32]) -> Option<f64> {
     (!recent.is_empty()).then(|| sum / recent.len() as f64)
 }
 
-fn write(params: &TrainParams, ctx: &Ctx<'_>, network: &Network, state: &FitState) -> Result<(), StageError> {
+fn write(
+    params: &TrainParams,
+    ctx: &Ctx<'_>,
+    network: &Network,
+    feed: &Feed,
+    state: &FitState,
+) -> Result<(), StageError> {
     let summary = stage_summary(network.summary());
     let model = ModelFile {
         format: 1,
@@ -352,6 +359,7 @@ fn write(params: &TrainParams, ctx: &Ctx<'_>, network: &Network, state: &FitStat
         layers: params.layers.write(View::Full),
         summary: serde_json::to_value(summary).map_err(|error| StageError::failed(error.to_string()))?,
         steps: state.steps(),
+        trained_on: if state.steps() == 0 { Vec::new() } else { ModelFile::ranges(&feed.training.example_ids) },
     };
     network.to_weights().write(&ctx.output("model.safetensors"))?;
     write_json(&ctx.output("model.json"), &model)?;
