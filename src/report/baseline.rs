@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::raw::{RawPixels, raw_pixels};
 use super::ReportData;
+use super::raw::{RawPixels, raw_pixels};
 use crate::artifact::MatchRow;
 
 /// The embedding beside what needs no training.

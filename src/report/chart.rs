@@ -78,7 +78,12 @@ pub(super) fn plot<R>(
         canvas.frame(plane, 1.0, theme::FRAME);
     }
     let pen = Pen::new(theme::LABEL, theme::INK).align(Align::Centre);
-    canvas.text(axes.x_title, plane.x + plane.w / 2.0, area.y + area.h - 14.0 + if axes.numbers { 0.0 } else { 38.0 }, pen);
+    canvas.text(
+        axes.x_title,
+        plane.x + plane.w / 2.0,
+        area.y + area.h - 14.0 + if axes.numbers { 0.0 } else { 38.0 },
+        pen,
+    );
     let x = if axes.numbers { area.x + 12.0 } else { area.x - 24.0 };
     canvas.text_upward(axes.y_title, x, plane.y + plane.h / 2.0, pen);
     Ok(result)
@@ -192,7 +197,10 @@ pub(super) fn nothing(canvas: &mut Canvas, area: Area, sentence: &str) {
     let lines = super::text::wrap(sentence, pen.size, pen.weight, area.w * 0.8);
     let mut y = area.y + area.h / 2.0 - (lines.len().saturating_sub(1) as f64) * 17.0;
     for line in lines {
-        canvas.fill(Area::new(area.x + area.w / 2.0 - pen.width(&line) / 2.0 - 14.0, y - 20.0, pen.width(&line) + 28.0, 40.0), theme::PAPER);
+        canvas.fill(
+            Area::new(area.x + area.w / 2.0 - pen.width(&line) / 2.0 - 14.0, y - 20.0, pen.width(&line) + 28.0, 40.0),
+            theme::PAPER,
+        );
         canvas.text(&line, area.x + area.w / 2.0, y, pen);
         y += 34.0;
     }

@@ -45,7 +45,8 @@ pub(super) fn right(row: &MatchRow) -> bool {
 
 /// The share of rows with the right match; 0 if there are none.
 pub(super) fn accuracy<'a>(rows: impl IntoIterator<Item = &'a MatchRow>) -> f64 {
-    let (count, good) = rows.into_iter().fold((0_u64, 0_u64), |(count, good), row| (count + 1, good + u64::from(right(row))));
+    let (count, good) =
+        rows.into_iter().fold((0_u64, 0_u64), |(count, good), row| (count + 1, good + u64::from(right(row))));
     if count == 0 { 0.0 } else { good as f64 / count as f64 }
 }
 
@@ -105,7 +106,8 @@ fn calibrated_on_training(data: &ReportData) -> Option<Finding> {
     } else {
         format!("The thresholds were calibrated on {queries} queries that the network was not trained on.")
     };
-    (data.calibration.queries > 0).then(|| Finding::new("calibrated-on-training", data.calibration.seen_in_training, text))
+    (data.calibration.queries > 0)
+        .then(|| Finding::new("calibrated-on-training", data.calibration.seen_in_training, text))
 }
 
 /// Whether the calibration refuses no query at the cutpoint, and what `match` then did.
@@ -127,7 +129,10 @@ fn accepts_everything(data: &ReportData) -> Option<Finding> {
     }
     let precision = thresholds.metrics.get("precision").and_then(|values| values.get(at));
     let f1 = precision.map_or_else(String::new, |precision| {
-        format!(" With nothing refused F1 is 2p/(1+p): {:.4} follows from the precision {precision:.4} alone.", 2.0 * precision / (1.0 + precision))
+        format!(
+            " With nothing refused F1 is 2p/(1+p): {:.4} follows from the precision {precision:.4} alone.",
+            2.0 * precision / (1.0 + precision)
+        )
     });
     let text = format!(
         "The cutpoint {name} accepts every calibration query: the threshold does nothing there.{f1} It refuses {} of {} queries.",
@@ -147,9 +152,10 @@ fn recall_ends_at_one(data: &ReportData) -> Option<Finding> {
         return Some(Finding::new("recall-counting", false, text));
     }
     (last == 1.0).then(|| {
-        let text = "Counting is lookup, TensorFlow Similarity's: a query whose nearest label is wrong is never a miss, so \
+        let text =
+            "Counting is lookup, TensorFlow Similarity's: a query whose nearest label is wrong is never a miss, so \
                     recall ends at 1 whatever the network. It says nothing about queries that get a wrong class."
-            .to_owned();
+                .to_owned();
         Finding::new("recall-counting", true, text)
     })
 }
@@ -244,7 +250,10 @@ mod tests {
         data.matches.0[0].neighbours[0].example_id = 1000;
         let (flaw, words) = text(&data, "self-matches");
         // 2 of 4 right with the self match, 1 of 3 without.
-        assert!(flaw && words.contains("1 of 4 queries") && words.contains("50.0 %") && words.contains("33.3 %"), "{words}");
+        assert!(
+            flaw && words.contains("1 of 4 queries") && words.contains("50.0 %") && words.contains("33.3 %"),
+            "{words}"
+        );
     }
 
     #[test]

@@ -55,7 +55,10 @@ fn centred(values: &[f32], dim: usize, rows: usize) -> Vec<f64> {
         mean.iter_mut().zip(row).for_each(|(sum, value)| *sum += f64::from(*value));
     }
     mean.iter_mut().for_each(|sum| *sum /= rows as f64);
-    values.chunks_exact(dim).flat_map(|row| row.iter().zip(&mean).map(|(value, mean)| f64::from(*value) - mean)).collect()
+    values
+        .chunks_exact(dim)
+        .flat_map(|row| row.iter().zip(&mean).map(|(value, mean)| f64::from(*value) - mean))
+        .collect()
 }
 
 /// `[dim, dim]`: each row of the result sums over the examples in order, so threads change nothing.
@@ -80,10 +83,8 @@ fn leading(matrix: &[f64], dim: usize) -> (Vec<Vec<f64>>, Vec<f64>) {
     orthonormalise(&mut vectors);
     let mut values = vec![0.0; block];
     for _ in 0..STEPS {
-        let images: Vec<Vec<f64>> = vectors
-            .par_iter()
-            .map(|vector| matrix.chunks_exact(dim).map(|row| dot(row, vector)).collect())
-            .collect();
+        let images: Vec<Vec<f64>> =
+            vectors.par_iter().map(|vector| matrix.chunks_exact(dim).map(|row| dot(row, vector)).collect()).collect();
         let small: Vec<Vec<f64>> =
             vectors.iter().map(|vector| images.iter().map(|image| dot(vector, image)).collect()).collect();
         let (turn, found) = jacobi(small);
@@ -162,7 +163,8 @@ fn rotate(matrix: &mut [Vec<f64>], vectors: &mut [Vec<f64>], p: usize, q: usize)
 }
 
 fn fix_sign(vector: &mut [f64]) {
-    let largest = vector.iter().fold(0.0_f64, |largest, value| if value.abs() > largest.abs() { *value } else { largest });
+    let largest =
+        vector.iter().fold(0.0_f64, |largest, value| if value.abs() > largest.abs() { *value } else { largest });
     if largest < 0.0 {
         vector.iter_mut().for_each(|value| *value = -*value);
     }

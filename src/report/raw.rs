@@ -75,8 +75,7 @@ fn nearest(data: &ReportData, queries: &[&MatchRow], asked: &[&Image], indexed: 
         }
         best.into_iter().map(|(_, label)| label).collect::<Vec<_>>()
     };
-    let labels: Vec<Vec<Option<i32>>> =
-        queries.par_chunks(QUERIES).zip(asked.par_chunks(QUERIES)).map(some).collect();
+    let labels: Vec<Vec<Option<i32>>> = queries.par_chunks(QUERIES).zip(asked.par_chunks(QUERIES)).map(some).collect();
     labels.into_iter().flatten().collect()
 }
 

@@ -51,7 +51,8 @@ fn escape(text: &str) -> String {
 
 /// A table; every column but the first is a number and stands right.
 fn table(page: &mut String, header: &[String], rows: &[Vec<String>]) {
-    let row = |cells: &[String]| format!("| {} |", cells.iter().map(|cell| escape(cell)).collect::<Vec<_>>().join(" | "));
+    let row =
+        |cells: &[String]| format!("| {} |", cells.iter().map(|cell| escape(cell)).collect::<Vec<_>>().join(" | "));
     page.push_str(&row(header));
     page.push('\n');
     let rule: Vec<&str> = (0..header.len()).map(|at| if at == 0 { "---" } else { "---:" }).collect();
@@ -93,7 +94,8 @@ fn headline(page: &mut String, data: &ReportData, baselines: Option<&Baselines>)
     let overlap = data.overlap();
     let apart: Vec<_> = rows.iter().filter(|row| !overlap.indexed(row)).collect();
     let share = |text: &str, some: &[&crate::artifact::MatchRow]| {
-        (!some.is_empty()).then(|| format!("{} of {} {text}", percent(accuracy(some.iter().copied())), number(some.len() as f64, 0)))
+        (!some.is_empty())
+            .then(|| format!("{} of {} {text}", percent(accuracy(some.iter().copied())), number(some.len() as f64, 0)))
     };
     add("Match: queries given their own class", share("queries", &rows.iter().collect::<Vec<_>>()));
     if apart.len() < rows.len() {
@@ -143,7 +145,8 @@ fn compared(page: &mut String, baselines: &Baselines) {
 fn experiment(page: &mut String, data: &ReportData) {
     section(page, "Experiment");
     let count = |value: usize| number(value as f64, 0);
-    let splits: Vec<String> = data.dataset.counts.iter().map(|(split, size)| format!("{split} {}", count(*size))).collect();
+    let splits: Vec<String> =
+        data.dataset.counts.iter().map(|(split, size)| format!("{split} {}", count(*size))).collect();
     let shape = data.dataset.image.map_or_else(
         || "of several sizes".to_owned(),
         |shape| format!("{} x {} x {}", shape.height, shape.width, shape.channels),
@@ -155,7 +158,10 @@ fn experiment(page: &mut String, data: &ReportData) {
         words(["Images", &format!("{}; {shape}", splits.join(", "))]),
         words(["Classes", &count(data.dataset.classes.len())]),
         words(["Training pool", &format!("{} examples", count(data.samples.label.len()))]),
-        words(["Training", &format!("{} steps in {epochs} epochs", count(usize::try_from(data.model.steps).unwrap_or(0)))]),
+        words([
+            "Training",
+            &format!("{} steps in {epochs} epochs", count(usize::try_from(data.model.steps).unwrap_or(0))),
+        ]),
         words(["Embedding", &format!("{} numbers, {} distance", data.model.dim, data.model.distance.name())]),
         words(["Index", &format!("{} examples, {} search", count(data.index_info.count), data.index_info.search)]),
         words(["Queries", &count(data.matches.0.len())]),
@@ -178,11 +184,14 @@ fn experiment(page: &mut String, data: &ReportData) {
 
 /// The network as Keras' `summary()` shows it.
 fn layers(page: &mut String, summary: &Json) {
-    let Some(layers) = summary.get("layers").and_then(Json::as_array).filter(|layers| !layers.is_empty()) else { return };
+    let Some(layers) = summary.get("layers").and_then(Json::as_array).filter(|layers| !layers.is_empty()) else {
+        return;
+    };
     let row = |layer: &Json| {
-        let sides = layer.get("output").and_then(Json::as_array).map_or_else(String::new, |sides| {
-            sides.iter().map(Json::to_string).collect::<Vec<_>>().join(" x ")
-        });
+        let sides = layer
+            .get("output")
+            .and_then(Json::as_array)
+            .map_or_else(String::new, |sides| sides.iter().map(Json::to_string).collect::<Vec<_>>().join(" x "));
         let parameters = layer.get("parameters").and_then(Json::as_u64).unwrap_or(0);
         words([layer.get("name").and_then(Json::as_str).unwrap_or("?"), &sides, &number(parameters as f64, 0)])
     };
@@ -246,7 +255,8 @@ fn matches(page: &mut String, data: &ReportData) {
     }
     section(page, "Match metrics");
     line(page, &format!("At {}.", data.cutpoint_words()));
-    let value = |value: f64| if value.fract() == 0.0 && value.abs() > 1.0 { number(value, 0) } else { format!("{value:.4}") };
+    let value =
+        |value: f64| if value.fract() == 0.0 && value.abs() > 1.0 { number(value, 0) } else { format!("{value:.4}") };
     let rows: Vec<Vec<String>> = metrics.into_iter().map(|(name, number)| vec![name, value(number)]).collect();
     table(page, &words(["Metric", "Value"]), &rows);
 }

@@ -15,9 +15,12 @@ pub(crate) fn small() -> ReportData {
     with(10, 12, ImageShape { height: 8, width: 8, channels: 3 })
 }
 
-/// A number in `0..range` that looks random.
+/// A number in `0..range` that looks random (splitmix64).
 fn noise(at: usize, range: usize) -> usize {
-    (at.wrapping_mul(2_654_435_761) >> 7) % range
+    let mut state = (at as u64).wrapping_add(0x9E37_79B9_7F4A_7C15);
+    state = (state ^ (state >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    state = (state ^ (state >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    ((state ^ (state >> 31)) % range as u64) as usize
 }
 
 fn image(id: u64, shape: ImageShape) -> Image {
@@ -41,7 +44,8 @@ pub(crate) fn with(classes: usize, queries: usize, shape: ImageShape) -> ReportD
     let labels = |count: usize| (0..count).map(|at| label(at, classes)).collect::<Vec<_>>();
     let dim = 4;
     let vectors = |count: usize| {
-        let value = |at: usize| noise(at, 1000) as f32 / 1000.0 + if at % dim == at / dim % classes % dim { 2.0 } else { 0.0 };
+        let value =
+            |at: usize| noise(at, 1000) as f32 / 1000.0 + if at % dim == at / dim % classes % dim { 2.0 } else { 0.0 };
         (0..count * dim).map(value).collect::<Vec<f32>>()
     };
     let matches = matches(classes, &query_ids, &index_ids);
@@ -154,8 +158,10 @@ fn thresholds() -> Thresholds {
 }
 
 fn calibration() -> Calibration {
-    let metrics = |precision, recall| BTreeMap::from([("precision".to_owned(), precision), ("recall".to_owned(), recall)]);
-    let cutpoint = |distance, value, precision, recall| Cutpoint { distance, value, metrics: metrics(precision, recall) };
+    let metrics =
+        |precision, recall| BTreeMap::from([("precision".to_owned(), precision), ("recall".to_owned(), recall)]);
+    let cutpoint =
+        |distance, value, precision, recall| Cutpoint { distance, value, metrics: metrics(precision, recall) };
     Calibration {
         metric: "f1".to_owned(),
         matcher: "nearest".to_owned(),
@@ -218,11 +224,12 @@ pub(crate) fn real(jpegs: &std::path::Path) -> ReportData {
     let shape = ImageShape { height: 32, width: 32, channels: 3 };
     let mut data = with(classes.len(), 10, shape);
     data.dataset.classes = classes.iter().map(|name| name[..1].to_uppercase() + &name[1..]).collect();
-    let count = 1000;
+    let count = 1000; // as the tutorial
     let order: Vec<usize> = (0..count).map(|at| at * 389 % count).collect();
     let read = |at: usize, offset: usize| {
         let (class, number) = (order[at] % classes.len(), order[at] / classes.len() + offset);
-        let mut files: Vec<_> = std::fs::read_dir(jpegs.join(&classes[class])).unwrap().map(|e| e.unwrap().path()).collect();
+        let mut files: Vec<_> =
+            std::fs::read_dir(jpegs.join(&classes[class])).unwrap().map(|e| e.unwrap().path()).collect();
         files.sort();
         (class as i32, Image { shape, pixels: image::open(&files[number]).unwrap().into_rgb8().into_raw() })
     };

@@ -26,9 +26,8 @@ pub(super) enum Weight {
     Bold,
 }
 
-static FACES: LazyLock<[FontRef<'static>; 2]> = LazyLock::new(|| {
-    [REGULAR, BOLD].map(|bytes| FontRef::try_from_slice(bytes).expect("the bundled fonts are valid"))
-});
+static FACES: LazyLock<[FontRef<'static>; 2]> =
+    LazyLock::new(|| [REGULAR, BOLD].map(|bytes| FontRef::try_from_slice(bytes).expect("the bundled fonts are valid")));
 
 fn face(weight: Weight) -> &'static FontRef<'static> {
     match weight {

@@ -98,7 +98,8 @@ mod tests {
         let apart = |one: [f64; 2], other: [f64; 2]| (one[0] - other[0]).hypot(one[1] - other[1]);
         for (at, point) in points.iter().enumerate() {
             let others = (0..points.len()).filter(|&other| other != at);
-            let nearest = others.min_by(|&a, &b| apart(*point, points[a]).total_cmp(&apart(*point, points[b]))).unwrap();
+            let nearest =
+                others.min_by(|&a, &b| apart(*point, points[a]).total_cmp(&apart(*point, points[b]))).unwrap();
             assert_eq!(nearest % 3, at % 3, "row {at}");
         }
     }

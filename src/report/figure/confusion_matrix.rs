@@ -73,7 +73,7 @@ impl ConfusionMatrix {
             data.unknown()
         );
         let columns = grid.columns.len();
-        let cell = if columns <= 13 { 100.0 } else { (1400.0 / columns as f64).max(16.0).floor() };
+        let cell = if columns <= 13 { 110.0 } else { (1400.0 / columns as f64).max(16.0).floor() };
         let size = theme::LABEL.min(cell * 0.85);
         let room = Grid::room(&grid.names, size);
         let upright = Grid::room(&grid.columns, theme::SMALL) > cell - 6.0;
@@ -115,7 +115,12 @@ impl ConfusionMatrix {
                 let words = if self.normalize { format!("{shade:.2}") } else { chart::number(*count as f64, 0) };
                 let ink = if *count == 0 { theme::FRAME } else { theme::contrasting(colour) };
                 let pen = Pen::new((cell * 0.24).clamp(12.0, 24.0), ink).align(Align::Centre);
-                canvas.text(&words, area.x + cell / 2.0, area.y + cell / 2.0, if row == column { pen.bold() } else { pen });
+                canvas.text(
+                    &words,
+                    area.x + cell / 2.0,
+                    area.y + cell / 2.0,
+                    if row == column { pen.bold() } else { pen },
+                );
             }
         }
         if let Some(first) = grid.rows.first() {

@@ -30,7 +30,7 @@ pub(super) fn draw(data: &ReportData, path: &Path) -> Result<Drawn, ReportError>
     );
     let (width, height) = theme::CHART;
     let mut canvas = Canvas::new(width, height);
-    let top = canvas.header(&title, &subtitle) + 88.0;
+    let top = canvas.header(&title, &subtitle) + 58.0;
     let area = Area::new(theme::MARGIN, top, canvas.width() - 2.0 * theme::MARGIN - 20.0, canvas.height() - top - 20.0);
     let x = span(&thresholds.distance);
     let axes = Axes {
@@ -49,7 +49,12 @@ pub(super) fn draw(data: &ReportData, path: &Path) -> Result<Drawn, ReportError>
             let main = Some(name) == used.as_ref();
             let (width, colour) = if main { (2.5, theme::INK) } else { (1.5, theme::MUTED) };
             chart::vertical(plane, cutpoint.distance.clamp(x.start, x.end), &(-0.05..1.05), width, colour, true)?;
-            marks.push((name.clone(), cutpoint.distance, main, chart::place(plane, cutpoint.distance.clamp(x.start, x.end), 1.05)));
+            marks.push((
+                name.clone(),
+                cutpoint.distance,
+                main,
+                chart::place(plane, cutpoint.distance.clamp(x.start, x.end), 1.05),
+            ));
         }
         for (name, _, colour) in CURVES {
             if let Some(values) = thresholds.metrics.get(name) {
@@ -66,7 +71,7 @@ pub(super) fn draw(data: &ReportData, path: &Path) -> Result<Drawn, ReportError>
         .map(|(_, words, colour)| (*words, *colour, 5.0))
         .collect();
     let right = canvas.width() - theme::MARGIN - 20.0;
-    chart::legend(&mut canvas, right, top - 106.0, &shown);
+    chart::legend(&mut canvas, right, theme::MARGIN + 4.0, &shown);
     if thresholds.distance.is_empty() {
         chart::nothing(&mut canvas, area, "There are no thresholds: the calibration saw no query.");
     }
@@ -77,8 +82,7 @@ pub(super) fn draw(data: &ReportData, path: &Path) -> Result<Drawn, ReportError>
 /// The distances of all thresholds with a little room, also where there is one or none.
 fn span(distances: &[f64]) -> std::ops::Range<f64> {
     let finite = distances.iter().copied().filter(|distance| distance.is_finite());
-    let (low, high) =
-        finite.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), at| (low.min(at), high.max(at)));
+    let (low, high) = finite.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), at| (low.min(at), high.max(at)));
     if low > high {
         return 0.0..1.0;
     }
@@ -96,10 +100,11 @@ fn label_cutpoints(canvas: &mut Canvas, mut marks: Vec<Mark>, area: Area) {
         let words = format!("{name}: {distance:.4}");
         let weight = if main { Weight::Bold } else { Weight::Regular };
         let width = text::width(&words, theme::SMALL, weight);
-        let middle = x.clamp(area.x + 92.0 + width / 2.0, (area.x + area.w - width / 2.0).max(area.x + 93.0 + width / 2.0));
+        let middle =
+            x.clamp(area.x + 92.0 + width / 2.0, (area.x + area.w - width / 2.0).max(area.x + 93.0 + width / 2.0));
         let (left, right) = (middle - width / 2.0 - 10.0, middle + width / 2.0 + 10.0);
         let free = |row: usize| !taken.iter().any(|(other, from, to)| *other == row && left < *to && right > *from);
-        let Some(row) = (0..3).find(|row| free(*row)) else { continue };
+        let Some(row) = (0..2).find(|row| free(*row)) else { continue };
         taken.push((row, left, right));
         let pen = Pen::new(theme::SMALL, if main { theme::INK } else { theme::MUTED }).align(Align::Centre);
         canvas.text(&words, middle, y - 18.0 - 26.0 * row as f64, if main { pen.bold() } else { pen });

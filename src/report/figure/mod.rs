@@ -63,10 +63,8 @@ impl FigureSpec {
     /// Every figure of the tutorial with default parameters, the two-dimensional map in both ways.
     #[must_use]
     pub fn all() -> Vec<Self> {
-        let mut figures: Vec<Self> = Self::NAMES
-            .iter()
-            .filter_map(|name| param::from_json(&serde_json::Value::from(*name)).ok())
-            .collect();
+        let mut figures: Vec<Self> =
+            Self::NAMES.iter().filter_map(|name| param::from_json(&serde_json::Value::from(*name)).ok()).collect();
         figures.push(Self::Projection(Projection { method: Method::TSne, ..param::defaults() }));
         figures
     }

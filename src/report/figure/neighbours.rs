@@ -9,6 +9,7 @@ use super::{Drawn, count_of};
 use crate::artifact::{MatchRow, Neighbour};
 use crate::base::check;
 use crate::report::canvas::{Align, Area, Canvas, Pen};
+use crate::report::data::Overlap;
 use crate::report::text::{self, Weight};
 use crate::report::{ReportData, ReportError, chart, theme};
 use crate::{choice, params};
@@ -97,14 +98,15 @@ impl Neighbours {
             data.calibration.distance_metric.name(),
             data.cutpoint_words()
         );
-        let width = (2.0 * theme::MARGIN + SIDE + GAP + self.k as f64 * COLUMN).max(900.0);
+        let width = (2.0 * theme::MARGIN + SIDE + GAP + self.k as f64 * COLUMN - (COLUMN - SIDE)).max(900.0);
         let top = Canvas::header_height(width, &title, &subtitle) + 42.0;
         let height = top + shown.len().max(1) as f64 * STRIP + theme::MARGIN / 2.0;
         let mut canvas = Canvas::new(width as u32, height as u32);
         canvas.header(&title, &subtitle);
         self.column_titles(&mut canvas, top - 24.0);
+        let overlap = data.overlap();
         for (at, row) in shown.iter().enumerate() {
-            self.strip(&mut canvas, data, row, top + at as f64 * STRIP)?;
+            self.strip(&mut canvas, (data, &overlap), row, top + at as f64 * STRIP)?;
         }
         if shown.is_empty() {
             chart::nothing(&mut canvas, Area::new(0.0, top, width, STRIP), "There are no queries to show.");
@@ -140,7 +142,13 @@ impl Neighbours {
         }
     }
 
-    fn strip(&self, canvas: &mut Canvas, data: &ReportData, row: &MatchRow, y: f64) -> Result<(), ReportError> {
+    fn strip(
+        &self,
+        canvas: &mut Canvas,
+        (data, overlap): (&ReportData, &Overlap<'_>),
+        row: &MatchRow,
+        y: f64,
+    ) -> Result<(), ReportError> {
         let centre = theme::MARGIN + SIDE / 2.0;
         canvas.image(data.image(row.query_id)?, theme::MARGIN, y, SIDE);
         let name = text::fit(data.class(row.label), theme::LABEL, Weight::Bold, COLUMN);
@@ -151,7 +159,6 @@ impl Neighbours {
         };
         let verdict = text::fit(&verdict, theme::SMALL, Weight::Regular, COLUMN);
         canvas.text(&verdict, centre, y + SIDE + 50.0, Pen::new(theme::SMALL, theme::MUTED).align(Align::Centre));
-        let overlap = data.overlap();
         for (rank, neighbour) in row.neighbours.iter().take(self.k).enumerate() {
             let itself = overlap.is_self(row, neighbour);
             self.neighbour(canvas, data, (neighbour, neighbour.label == row.label, itself), (column(rank), y))?;

@@ -60,13 +60,18 @@ impl NoMatch {
             tile(&mut canvas, data, row, corner)?;
         }
         canvas.save(path)?;
-        let alt = if all == 0 { ALL_MATCH.to_owned() } else { format!("{all} queries without a match, {} shown", shown.len()) };
+        let alt = if all == 0 {
+            ALL_MATCH.to_owned()
+        } else {
+            format!("{all} queries without a match, {} shown", shown.len())
+        };
         Ok(Drawn {
             title,
             alt,
-            reading: "A query whose nearest label (after ≈) is its own was refused by the threshold alone; others were \
+            reading:
+                "A query whose nearest label (after ≈) is its own was refused by the threshold alone; others were \
                       rightly refused."
-                .to_owned(),
+                    .to_owned(),
             numbers: BTreeMap::from([("unmatched".to_owned(), all as f64)]),
         })
     }
@@ -86,7 +91,12 @@ fn tile(canvas: &mut Canvas, data: &ReportData, row: &MatchRow, (x, y): (f64, f6
     let words = text::fit(&words, small.size, Weight::Regular, TILE.0 - 8.0);
     canvas.text(&words, centre, y + SIDE + 49.0, Pen { colour, ..small }.align(Align::Centre));
     if row.distance.is_finite() {
-        canvas.text(&format!("{:.4}", row.distance), centre, y + SIDE + 73.0, Pen { colour: theme::MUTED, ..small }.align(Align::Centre));
+        canvas.text(
+            &format!("{:.4}", row.distance),
+            centre,
+            y + SIDE + 73.0,
+            Pen { colour: theme::MUTED, ..small }.align(Align::Centre),
+        );
     }
     Ok(())
 }

@@ -37,7 +37,7 @@ pub(super) fn draw(data: &ReportData, path: &Path) -> Result<Drawn, ReportError>
     let top = canvas.header(&title, &subtitle) + 12.0;
     let area = Area::new(theme::MARGIN, top, canvas.width() - 2.0 * theme::MARGIN - 20.0, canvas.height() - top - 20.0);
     let axes = Axes {
-        x: -0.02..1.05,
+        x: -0.02..1.12,
         y: -0.05..1.05,
         x_title: "Recall",
         y_title: "Precision",
@@ -60,9 +60,9 @@ pub(super) fn draw(data: &ReportData, path: &Path) -> Result<Drawn, ReportError>
         let only = if let [(x, y)] = points[..] { Some(chart::place(plane, x, y)) } else { None };
         Ok((levels, data.cutpoint().and_then(at), only))
     })?;
-    let pen = Pen::new(theme::SMALL - 2.0, theme::MUTED).align(Align::Right);
+    let pen = Pen::new(theme::SMALL - 2.0, theme::MUTED);
     for (level, (x, y)) in levels {
-        canvas.text(&format!("F1 = {level}"), x, y - 16.0, pen);
+        canvas.text(&format!("F1 {level}"), x + 8.0, y, pen);
     }
     if let Some((x, y)) = only {
         canvas.marker(Shape::Disc, x, y, 8.0, CURVE);
@@ -71,8 +71,11 @@ pub(super) fn draw(data: &ReportData, path: &Path) -> Result<Drawn, ReportError>
         canvas.marker(Shape::Disc, *x, *y, 12.0, theme::INK);
         let words = format!("{name}: precision {precision:.3}, recall {recall:.3}");
         let pen = Pen::new(theme::SMALL, theme::INK).bold();
-        let (align, x) = if *recall > 0.5 { (Align::Right, x - 2.0) } else { (Align::Left, x + 2.0) };
-        let y = if *precision > 0.9 { y + 34.0 } else { y - 34.0 };
+        // Below and towards the middle: the curve bends the other way.
+        let (align, x) = if *recall > 0.5 { (Align::Right, x - 22.0) } else { (Align::Left, x + 22.0) };
+        let y = if *precision > 0.15 { y + 36.0 } else { y - 36.0 };
+        let left = if *recall > 0.5 { x - pen.width(&words) } else { x };
+        canvas.fill(Area::new(left - 6.0, y - 14.0, pen.width(&words) + 12.0, 28.0), theme::PAPER);
         canvas.text(&words, x, y, pen.align(align));
     }
     if points.is_empty() {

@@ -155,7 +155,7 @@ impl Projection {
         canvas.text(&titles[0], area.x + area.w / 2.0, area.y + area.h + 24.0, pen);
         let cells = (self.size / (self.thumbnail + 4)).max(1);
         let cell = area.w / cells as f64;
-        let side = (cell - 8.0).min(self.thumbnail as f64).max(8.0);
+        let side = (cell - 4.0).min(self.thumbnail as f64).max(8.0);
         let mut nearest: BTreeMap<(usize, usize), (f64, usize)> = BTreeMap::new();
         for (row, point) in map.points.iter().enumerate() {
             let across = (point[0] - map.x.start) / (map.x.end - map.x.start) * cells as f64;

@@ -129,7 +129,12 @@ fn figures_of_real_images() {
     let out = Path::new(&out);
     std::fs::create_dir_all(out.join("figures")).unwrap();
     let mut figures = FigureSpec::all();
-    figures.push(crate::base::param::from_json(&serde_json::json!({ "neighbours": { "slice": { "size": 6 }, "order": "worst" } })).unwrap());
+    figures.push(
+        crate::base::param::from_json(
+            &serde_json::json!({ "neighbours": { "slice": { "size": 6 }, "order": "worst" } }),
+        )
+        .unwrap(),
+    );
     figures.push(FigureSpec::ConfusionMatrix(ConfusionMatrix { normalize: true }));
     let mut drawn = Vec::new();
     for (at, figure) in figures.iter().enumerate() {

@@ -13,7 +13,7 @@ use crate::report::{ReportData, ReportError};
 const LOSS: plotters::style::RGBColor = plotters::style::RGBColor(0, 114, 178);
 const VALIDATION: plotters::style::RGBColor = plotters::style::RGBColor(213, 94, 0);
 
-/// Means over a window centred on each step: `window` steps, fewer at both ends.
+/// Means over a window centred on each step: `window` steps, down to half of them at both ends.
 fn smoothed(values: &[f64], window: usize) -> Vec<f64> {
     let sums: Vec<f64> = std::iter::once(0.0)
         .chain(values.iter().scan(0.0, |sum, value| {
@@ -22,9 +22,8 @@ fn smoothed(values: &[f64], window: usize) -> Vec<f64> {
         }))
         .collect();
     let mean = |at: usize| {
-        // As many steps on both sides as the nearer end allows, so that the mean does not lag.
-        let reach = (window / 2).min(at).min(values.len() - 1 - at);
-        (sums[at + reach + 1] - sums[at - reach]) / (2 * reach + 1) as f64
+        let (from, to) = (at.saturating_sub(window / 2), (at + window / 2 + 1).min(values.len()));
+        (sums[to] - sums[from]) / (to - from) as f64
     };
     (0..values.len()).map(mean).collect()
 }
@@ -93,8 +92,7 @@ pub(super) fn draw(data: &ReportData, path: &Path) -> Result<Drawn, ReportError>
         chart::line(plane, &points(&clipped), 1.0, LOSS, 0.28)?;
         chart::line(plane, &points(&smooth), 3.5, LOSS, 1.0)?;
         chart::line(plane, &validations, 2.5, VALIDATION, 1.0)?;
-        let marks: Vec<_> =
-            ends.iter().map(|(epoch, step, _)| (*epoch, chart::place(plane, *step, y.end))).collect();
+        let marks: Vec<_> = ends.iter().map(|(epoch, step, _)| (*epoch, chart::place(plane, *step, y.end))).collect();
         let dots: Vec<_> = validations.iter().map(|(x, y)| (*y, chart::place(plane, *x, *y))).collect();
         let end = smooth.last().map(|loss| (*loss, chart::place(plane, last, *loss)));
         Ok((marks, dots, end))
@@ -105,7 +103,7 @@ pub(super) fn draw(data: &ReportData, path: &Path) -> Result<Drawn, ReportError>
         entries.push(("validation loss", VALIDATION, 4.0));
     }
     let right = canvas.width() - theme::MARGIN - 70.0;
-    chart::legend(&mut canvas, right, top - 56.0, &entries);
+    chart::legend(&mut canvas, right, theme::MARGIN + 4.0, &entries);
     if rows.is_empty() {
         chart::nothing(&mut canvas, area, "No training step was run: the network keeps its first weights.");
     }
@@ -127,7 +125,13 @@ fn annotate(canvas: &mut Canvas, marks: &[Mark<u32>], dots: &[Mark<f64>], end: O
         canvas.marker(Shape::Disc, *x, *y, 9.0, VALIDATION);
         let clash = end.is_some_and(|(_, (_, line))| at + 1 == dots.len() && (line - y).abs() < 24.0);
         if at + 1 == dots.len() {
-            let y = if clash && end.is_some_and(|(_, (_, line))| line < *y) { y + 14.0 } else if clash { y - 14.0 } else { *y };
+            let y = if clash && end.is_some_and(|(_, (_, line))| line < *y) {
+                y + 14.0
+            } else if clash {
+                y - 14.0
+            } else {
+                *y
+            };
             canvas.text(&format!("{loss:.3}"), x + 16.0, y, Pen::new(theme::SMALL, VALIDATION).bold());
         } else if at % every == 0 {
             canvas.text(&format!("{loss:.3}"), x + 14.0, y - 20.0, Pen::new(theme::SMALL, VALIDATION).bold());
@@ -169,11 +173,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_mean_is_centred_and_narrow_at_the_ends() {
+    fn the_mean_is_centred_and_shorter_at_the_ends() {
         let values = [1.0, 3.0, 5.0, 7.0, 9.0];
-        // A straight line stays itself under a centred mean.
-        assert_eq!(smoothed(&values, 3), values);
-        assert_eq!(smoothed(&[0.0, 3.0, 0.0, 0.0], 3), [0.0, 1.0, 1.0, 0.0]);
+        // A straight line stays itself where the window is whole.
+        assert_eq!(smoothed(&values, 3), [2.0, 3.0, 5.0, 7.0, 8.0]);
+        assert_eq!(smoothed(&values, 1), values);
         assert!(smoothed(&[], 5).is_empty());
     }
 
