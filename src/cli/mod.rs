@@ -1,1 +1,3 @@
 //! (in progress)
+/// main
+pub fn main() -> std::process::ExitCode { std::process::ExitCode::SUCCESS }
