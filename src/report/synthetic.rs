@@ -114,6 +114,8 @@ fn model(shape: ImageShape, dim: usize) -> ModelFile {
             "layers": [{ "name": "metric-embedding", "output": [dim], "parameters": 1234 }],
         }),
         steps: 60,
+
+        trained_on: Vec::new(),
     }
 }
 
