@@ -232,7 +232,7 @@ mod tests {
 
     params! {
         /// A link of a chain.
-        pub struct LinkParams {
+        struct LinkParams {
             /// Refused when it is 0.
             size: usize = 1,
         }

@@ -11,6 +11,7 @@ use crate::base::check;
 use crate::base::issue::Issues;
 use crate::base::node::Node;
 use crate::base::param::{self, Param, Shape, View};
+use crate::data::sampler::BatchSampler;
 use crate::nn::{
     self, Batch, Batches, FitError, FitEvent, FitSettings, FitState, LayerIssue, LayerSpec, LossSpec, Network,
     Optimizer, Pixels, device,
@@ -105,6 +106,15 @@ impl Stage for Train {
         params.stream.as_deref()
     }
 
+    fn resume_params(params: &TrainParams) -> Option<Json> {
+        let mut json = params.write(View::Key);
+        if let Some(fields) = json.as_object_mut() {
+            // No schedule depends on the number of epochs, so a longer training goes on from a shorter one.
+            fields.remove("epochs");
+        }
+        Some(json)
+    }
+
     fn run(params: &TrainParams, ctx: &mut Ctx<'_>) -> Result<(), StageError> {
         let device = device::to_device(ctx.backend()).map_err(|e| StageError::failed(e.message).with_help(e.help))?;
         let feed = Feed::read(ctx)?;
@@ -144,15 +154,12 @@ fn stage_summary(summary: &nn::layer::ModelSummary) -> ModelSummary {
     }
 }
 
-/// Positions in a pool of the batch of an epoch and an index.
-type Draw = Box<dyn Fn(u64, u64) -> Vec<usize>>;
-
 /// A pool in memory, with its batches.
 struct Pool {
     pixels: Pixels,
     example_ids: Vec<u64>,
     labels: Vec<i32>,
-    draw: Draw,
+    sampler: BatchSampler,
 }
 
 impl Pool {
@@ -161,13 +168,13 @@ impl Pool {
         let recipe: SamplerFile = read_json(ctx.input(port, RECIPE))?;
         let pixels = Pixels::read(ctx.input("dataset", DATASET), &samples.example_id);
         let pixels = pixels.map_err(|error| StageError::failed(error.to_string()))?;
-        let draw = draw_batches(&samples, &recipe)?;
-        Ok(Self { pixels, example_ids: samples.example_id, labels: samples.label, draw })
+        let sampler = BatchSampler::load(&samples, &recipe).map_err(|error| StageError::failed(error.to_string()))?;
+        Ok(Self { pixels, example_ids: samples.example_id, labels: samples.label, sampler })
     }
 
     fn batch(&self, epoch: u64, index: u64) -> Batch {
         let mut batch = Batch::default();
-        for position in (self.draw)(epoch, index) {
+        for position in self.sampler.batch(epoch, index) {
             batch.pixels.extend_from_slice(self.pixels.image(position));
             batch.labels.push(self.labels[position]);
         }
@@ -205,39 +212,6 @@ impl Batches for Feed {
     }
 }
 
-/// PLUG: the one place where the sampler of `data` goes in. The body becomes
-///
-/// ```text
-/// let sampler = BatchSampler::load(samples, recipe).map_err(|error| StageError::failed(error.to_string()))?;
-/// Ok(Box::new(move |epoch, index| sampler.batch(epoch, index)))
-/// ```
-fn draw_batches(samples: &Samples, recipe: &SamplerFile) -> Result<Draw, StageError> {
-    use rand::Rng;
-    let seed = crate::base::seed::Seed::from_hex(&recipe.seed).ok_or_else(|| StageError::failed("no seed"))?;
-    let count = |name: &str| recipe.sampler["multi-shot"][name].as_u64().and_then(|count| usize::try_from(count).ok());
-    let (Some(classes), Some(examples)) = (count("classes-per-batch"), count("examples-per-class")) else {
-        return Err(StageError::failed("the sampler is not `multi-shot`"));
-    };
-    let mut by_class = std::collections::BTreeMap::<i32, Vec<usize>>::new();
-    for (position, label) in samples.label.iter().enumerate() {
-        by_class.entry(*label).or_default().push(position);
-    }
-    let by_class: Vec<Vec<usize>> = by_class.into_values().collect();
-    Ok(Box::new(move |epoch, index| {
-        let mut rng = seed.rng("batch", &[epoch, index]);
-        let mut pick = |count: usize, of: usize| {
-            let mut order: Vec<usize> = (0..of).collect();
-            order.sort_by_cached_key(|_| rng.next_u64());
-            order.truncate(count);
-            order
-        };
-        let chosen = pick(classes, by_class.len());
-        let members = |class: usize| pick(examples, by_class[class].len()).into_iter().map(move |at| (class, at));
-        let drawn: Vec<(usize, usize)> = chosen.into_iter().flat_map(members).collect();
-        drawn.into_iter().map(|(class, at)| by_class[class][at]).collect()
-    }))
-}
-
 /// The last checkpoint, or a network that was never trained.
 fn start(params: &TrainParams, ctx: &Ctx<'_>, network: &Network) -> FitState {
     let limit = params.epochs as u64 * params.steps_per_epoch as u64;
@@ -272,7 +246,7 @@ fn train(
         seed: ctx.seed(),
         checkpoint_every: params.checkpoint_every_steps.0 as u64,
     };
-    let batch_size = (feed.training.draw)(0, 0).len();
+    let batch_size = feed.training.sampler.batch(0, 0).len();
     let mut display = Display::new(&settings, batch_size, &state);
     let mut on_event = |event: FitEvent| match event {
         FitEvent::Checkpoint(state) => {
