@@ -19,27 +19,8 @@ pub enum DataError {
         help: String,
     },
     /// A file's content is not the published one.
-    #[error(
-        "{path} is not the published {name}: expected SHA-256 {expected} ({expected_bytes} bytes), found {found} \
-         ({found_bytes} bytes)",
-        path = .path.display()
-    )]
-    Checksum {
-        /// The published file's name.
-        name: String,
-        /// The file.
-        path: PathBuf,
-        /// The published digest.
-        expected: String,
-        /// The published length.
-        expected_bytes: u64,
-        /// The digest of what is there.
-        found: String,
-        /// The length of what is there.
-        found_bytes: u64,
-        /// What to do.
-        help: String,
-    },
+    #[error("{0}")]
+    Checksum(Box<Mismatch>),
     /// A download that did not succeed.
     #[error("can't download {url}: {reason}")]
     Download {
@@ -114,10 +95,8 @@ impl DataError {
     #[must_use]
     pub fn help(&self) -> Option<&str> {
         match self {
-            Self::Missing { help, .. }
-            | Self::Checksum { help, .. }
-            | Self::Download { help, .. }
-            | Self::Changed { help, .. } => Some(help),
+            Self::Missing { help, .. } | Self::Download { help, .. } | Self::Changed { help, .. } => Some(help),
+            Self::Checksum(mismatch) => Some(&mismatch.help),
             Self::Malformed { help, .. } => help.as_deref(),
             Self::Unreadable { .. } => {
                 Some("repair or remove them, or set `on-corrupt = \"skip\"` to leave them out with a warning")
@@ -125,4 +104,28 @@ impl DataError {
             Self::Io { .. } | Self::Artifact(_) | Self::Stopped => None,
         }
     }
+}
+
+/// A file whose content is not the published one.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "{path} is not the published {name}: expected SHA-256 {expected} ({expected_bytes} bytes), found {found} \
+     ({found_bytes} bytes)",
+    path = .path.display()
+)]
+pub struct Mismatch {
+    /// The published file's name.
+    pub name: String,
+    /// The file.
+    pub path: PathBuf,
+    /// The published digest.
+    pub expected: String,
+    /// The published length.
+    pub expected_bytes: u64,
+    /// The digest of what is there.
+    pub found: String,
+    /// The length of what is there.
+    pub found_bytes: u64,
+    /// What to do.
+    pub help: String,
 }

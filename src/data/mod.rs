@@ -6,4 +6,4 @@ mod error;
 pub mod sampler;
 pub mod source;
 
-pub use error::DataError;
+pub use error::{DataError, Mismatch};

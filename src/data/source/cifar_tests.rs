@@ -1,5 +1,6 @@
 //! A set of the same layout with few records: as an archive, as a folder, damaged.
 
+use super::super::download::tests::{Answer, serve};
 use super::super::published::sha256;
 use super::*;
 
@@ -90,6 +91,32 @@ fn archive_and_folder_give_the_same_examples_in_the_order_of_the_batches() {
 }
 
 #[test]
+fn a_downloaded_archive_is_read_and_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let bytes: &'static [u8] = archive(&contents()).leak();
+    let server = serve(vec![Answer::Whole(bytes)]);
+    let mut layout = layout(bytes);
+    layout.archive.base = server.base.clone().leak();
+    let units = std::cell::RefCell::new(std::collections::BTreeSet::new());
+    let on_progress = |step: super::super::Step| {
+        units.borrow_mut().insert((step.unit, step.done, step.total));
+    };
+    for _ in 0..2 {
+        let access = Access { downloads: folder.path(), on_progress: &on_progress, stop: &|| false };
+        let mut labels = Vec::new();
+        let mut sink = |example: Example<'_>| {
+            labels.push(example.label);
+            Ok(())
+        };
+        layout.load(None, &access, &mut sink).unwrap();
+        assert_eq!(labels, [0, 1, 0, 1, 0]);
+    }
+    assert_eq!(server.ranges.lock().unwrap().len(), 1, "the second time it is there");
+    let bytes = bytes.len() as u64;
+    assert_eq!(units.into_inner(), [("bytes", bytes, bytes), ("images", 5, 5)].into());
+}
+
+#[test]
 fn a_damaged_archive_is_refused_with_both_digests() {
     let folder = tempfile::tempdir().unwrap();
     let bytes = archive(&contents());
@@ -99,6 +126,8 @@ fn a_damaged_archive_is_refused_with_both_digests() {
     for (damaged, word) in [(altered, "altered"), (bytes[..bytes.len() - 1].to_vec(), "cut short")] {
         std::fs::write(&path, &damaged).unwrap();
         let error = load(&layout(&bytes), &path).unwrap_err();
+        let at_once = layout(&bytes).digests(Some(&path), &Digest::of_file);
+        assert_eq!(at_once.is_err(), word == "cut short", "another length is seen without reading");
         let message = error.to_string();
         assert!(message.contains(&sha256(&bytes)) && message.contains(&sha256(&damaged)), "{message}");
         assert!(error.help().is_some_and(|help| help.contains(word) && help.contains("three ways")));

@@ -2,8 +2,8 @@
 //!
 //! Bytes go to `<name>.part`, which a later run resumes; only a file with the published SHA-256 gets its name.
 
-use std::fs::File;
-use std::io::{Read, Seek, SeekFrom, Write};
+use std::fs::{File, TryLockError};
+use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -65,9 +65,10 @@ impl Downloader<'_> {
         let open = File::options().read(true).write(true).create(true).truncate(false).open(&path);
         let part = open.map_err(DataError::io("write", &path))?;
         // Another process may be at it: its file is as good as ours.
-        part.lock().map_err(DataError::io("lock", &path))?;
+        self.lock(&part, &path)?;
         if self.is_there(file, &target) {
-            std::fs::remove_file(&path).or(Ok(())).map_err(DataError::io("remove", &path))?;
+            // Whoever made it has renamed its part; ours is empty or gone.
+            std::fs::remove_file(&path).ok();
             return Ok(target);
         }
         let mut transfer = Transfer { downloader: self, file, url: format!("{base}{}", file.name), path, part };
@@ -76,6 +77,34 @@ impl Downloader<'_> {
         std::fs::rename(&transfer.path, &target).map_err(DataError::io("rename", &transfer.path))?;
         sync_dir(self.folder).map_err(DataError::io("sync", self.folder))?;
         Ok(target)
+    }
+
+    fn lock(&self, part: &File, path: &Path) -> Result<(), DataError> {
+        loop {
+            match part.try_lock() {
+                Ok(()) => return Ok(()),
+                Err(TryLockError::WouldBlock) => self.pause(Duration::from_millis(100))?,
+                // Some network file systems know no locks: then two processes may fetch the same file.
+                Err(TryLockError::Error(error)) if error.kind() == ErrorKind::Unsupported => return Ok(()),
+                Err(TryLockError::Error(error)) => return Err(DataError::io("lock", path)(error)),
+            }
+        }
+    }
+
+    /// Waits, but not longer than the user.
+    fn pause(&self, length: Duration) -> Result<(), DataError> {
+        let slice = Duration::from_millis(100);
+        let mut left = length;
+        loop {
+            if (self.access.stop)() {
+                return Err(DataError::Stopped);
+            }
+            std::thread::sleep(left.min(slice));
+            left = left.saturating_sub(slice);
+            if left.is_zero() {
+                return Ok(());
+            }
+        }
     }
 
     /// A damaged file counts as absent: the download replaces it.
@@ -119,7 +148,7 @@ impl Transfer<'_> {
             }
             let Some(pause) = pauses.get(in_vain) else { return Err(self.given_up(&tries)) };
             in_vain += 1;
-            std::thread::sleep(*pause);
+            self.downloader.pause(*pause)?;
         }
     }
 
@@ -235,10 +264,14 @@ impl Transfer<'_> {
     }
 
     fn no_answer(&self, error: ureq::Error) -> Failure {
-        use std::io::ErrorKind::{ConnectionAborted, ConnectionReset, UnexpectedEof};
+        use ErrorKind::{ConnectionAborted, ConnectionReset, UnexpectedEof};
+        use ureq::Timeout;
         match error {
             ureq::Error::Io(error) if matches!(error.kind(), ConnectionAborted | ConnectionReset | UnexpectedEof) => {
                 Failure::Passing(format!("the server hung up ({error})"))
+            }
+            ureq::Error::Timeout(timeout) if !matches!(timeout, Timeout::Resolve | Timeout::Connect) => {
+                Failure::Passing("the server does not answer".to_owned())
             }
             ureq::Error::Protocol(error) => Failure::Passing(format!("the server answered nonsense ({error})")),
             ureq::Error::TooManyRedirects | ureq::Error::RedirectFailed | ureq::Error::BadUri(_) => {
@@ -290,4 +323,4 @@ fn content_range(text: &str) -> (Option<u64>, Option<&str>) {
 
 #[cfg(test)]
 #[path = "download_tests.rs"]
-mod tests;
+pub(crate) mod tests;

@@ -13,7 +13,7 @@ const QUICK: &[Duration] = &[Duration::ZERO; 3];
 
 /// What the server does with one request.
 #[derive(Clone)]
-enum Answer {
+pub(crate) enum Answer {
     /// The file, or the range asked for.
     Whole(&'static [u8]),
     /// The whole file whatever range is asked for.
@@ -22,18 +22,21 @@ enum Answer {
     CutOff(usize),
     /// States no length and ends after this many bytes.
     Silent(usize),
+    /// Hangs up without a word.
+    HangUp,
     /// Only a status line and headers.
     Status(&'static str),
 }
 
-struct Server {
-    base: String,
+/// A server that runs until the tests end.
+pub(crate) struct Server {
+    pub(crate) base: String,
     /// The `range` header of each request, empty where there was none.
-    ranges: Arc<Mutex<Vec<String>>>,
+    pub(crate) ranges: Arc<Mutex<Vec<String>>>,
 }
 
 /// Gives the answers in turn, the last one for ever.
-fn serve(answers: Vec<Answer>) -> Server {
+pub(crate) fn serve(answers: Vec<Answer>) -> Server {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let base = format!("http://{}/data/", listener.local_addr().unwrap());
     let ranges = Arc::new(Mutex::new(Vec::new()));
@@ -71,6 +74,7 @@ fn respond(mut stream: TcpStream, answer: &Answer, seen: &Mutex<Vec<String>>) {
         ),
     };
     let (head, body) = match answer {
+        Answer::HangUp => return,
         Answer::Whole(content) => (ranged(content), &content[start..]),
         Answer::NoRanges(content) => (format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n", content.len()), *content),
         Answer::CutOff(bytes) => (ranged(CONTENT), &CONTENT[start..start + bytes]),
@@ -134,6 +138,26 @@ fn dropped_connections_are_resumed_as_long_as_there_is_progress() {
     assert_eq!(result.unwrap(), CONTENT);
     assert_eq!(ranges.len(), 13);
     assert_eq!(ranges[12], "bytes=36-");
+}
+
+#[test]
+fn a_server_that_hangs_up_is_asked_again() {
+    let (result, ranges, _) = fetched(vec![Answer::HangUp, Answer::HangUp, Answer::Whole(CONTENT)], &[]);
+    assert_eq!(result.unwrap(), CONTENT);
+    assert_eq!(ranges.len(), 3);
+}
+
+#[test]
+fn whoever_comes_second_waits_for_the_first() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = serve(vec![Answer::Whole(CONTENT)]);
+    std::thread::scope(|scope| {
+        let fetches: Vec<_> = (0..4).map(|_| scope.spawn(|| fetch(folder.path(), &server.base))).collect();
+        for fetched in fetches {
+            assert_eq!(std::fs::read(fetched.join().unwrap().unwrap()).unwrap(), CONTENT);
+        }
+    });
+    assert_eq!(server.ranges.lock().unwrap().len(), 1);
 }
 
 #[test]

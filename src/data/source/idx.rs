@@ -15,7 +15,7 @@ use super::{Access, DigestFile, Example, Load, Loaded, Sink, SourceFacts, SplitC
 use crate::artifact::{Image, ImageShape};
 use crate::base::digest::Digest;
 use crate::base::param::SpecPath;
-use crate::data::DataError;
+use crate::data::{DataError, Mismatch};
 
 const SIDE: u32 = 28;
 const SHAPE: ImageShape = ImageShape { height: SIDE, width: SIDE, channels: 1 };
@@ -214,7 +214,7 @@ impl Set {
         let found = sha256(&content);
         match file.content {
             // A package may have compressed the files anew: their content counts.
-            Some(published) if published != found => Err(DataError::Checksum {
+            Some(published) if published != found => Err(DataError::Checksum(Box::new(Mismatch {
                 name: format!("content of {}", file.published.name),
                 path,
                 expected: published.to_owned(),
@@ -222,7 +222,7 @@ impl Set {
                 found,
                 found_bytes: content.len() as u64,
                 help: format!("the file is cut short or altered; {}", self.help()),
-            }),
+            }))),
             _ => Ok(content),
         }
     }

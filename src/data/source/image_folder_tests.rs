@@ -33,8 +33,10 @@ fn source(root: &Path) -> ImageFolder {
     ImageFolder { path, resize: None, channels: 3, on_corrupt: OnCorrupt::Fail }
 }
 
-/// Split, label and second pixel's first channel of each example.
-fn load(source: &ImageFolder) -> Result<(Vec<(String, i32, Image)>, Loaded), DataError> {
+/// Split, label and image of each example, and what was loaded.
+type Read = (Vec<(String, i32, Image)>, Loaded);
+
+fn load(source: &ImageFolder) -> Result<Read, DataError> {
     let mut examples = Vec::new();
     let access = Access { downloads: Path::new(""), on_progress: &|_| (), stop: &|| false };
     let loaded = source.load(&access, &mut |example| {

@@ -7,7 +7,7 @@ use std::path::Path;
 use sha2::{Digest as _, Sha256};
 
 use crate::base::digest::Digest;
-use crate::data::DataError;
+use crate::data::{DataError, Mismatch};
 
 /// A file that somebody published, with the checksum that TensorFlow Datasets 4.9.10 lists.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,7 +37,7 @@ impl Published {
         if found == self.sha256 {
             return Ok(());
         }
-        Err(DataError::Checksum {
+        Err(DataError::Checksum(Box::new(Mismatch {
             name: self.name.to_owned(),
             path: path.to_path_buf(),
             expected: self.sha256.to_owned(),
@@ -48,7 +48,7 @@ impl Published {
                 bytes if bytes < self.bytes => format!("the file is cut short; {help}"),
                 _ => format!("the file was altered; {help}"),
             },
-        })
+        })))
     }
 }
 
