@@ -412,7 +412,7 @@ fn tutorial_speed_and_thread_count() {
             let embed: Vec<f64> = (0..5)
                 .map(|_| {
                     let start = Instant::now();
-                    network.embed(&pixels);
+                    assert_eq!(network.embed(&pixels).len(), 256 * 256);
                     start.elapsed().as_secs_f64() * 1e3
                 })
                 .collect();

@@ -2,22 +2,26 @@
 //!
 //! Owns the way from artifacts to batches and back to artifacts; the loop itself is [`nn::fit`](crate::nn::fit).
 
-use std::time::Instant;
+mod display;
+mod feed;
+#[cfg(test)]
+mod tests;
 
 use serde_json::Value as Json;
 
-use crate::artifact::{History, HistoryRow, ModelFile, SamplerFile, Samples, read_json, write_json};
+use self::display::{Display, recent_mean};
+use self::feed::Feed;
+use crate::artifact::{History, HistoryRow, ModelFile, write_json};
 use crate::base::check;
 use crate::base::issue::Issues;
 use crate::base::node::Node;
 use crate::base::param::{self, Param, Shape, View};
 use crate::nn::{
-    self, Batch, Batches, FitError, FitEvent, FitSettings, FitState, LayerIssue, LayerSpec, LossSpec, Network,
-    Optimizer, Pixels, device,
+    self, FitError, FitEvent, FitSettings, FitState, LayerIssue, LayerSpec, LossSpec, Network, Optimizer, device,
 };
 use crate::params;
 use crate::stage::{
-    Ctx, Facts, InputFacts, Kind, LayerSummary, ModelFacts, ModelSummary, ParamIssue, Port, Progress, Stage, StageError,
+    Ctx, Facts, InputFacts, Kind, LayerSummary, ModelFacts, ModelSummary, ParamIssue, Port, Stage, StageError,
 };
 
 params! {
@@ -144,99 +148,6 @@ fn stage_summary(summary: &nn::layer::ModelSummary) -> ModelSummary {
     }
 }
 
-/// Positions in a pool of the batch of an epoch and an index.
-type Draw = Box<dyn Fn(u64, u64) -> Vec<usize>>;
-
-/// A pool in memory, with its batches.
-struct Pool {
-    pixels: Pixels,
-    labels: Vec<i32>,
-    draw: Draw,
-}
-
-impl Pool {
-    fn read(ctx: &Ctx<'_>, port: &str) -> Result<Self, StageError> {
-        let samples = Samples::read(ctx.input(port, POOL))?;
-        let recipe: SamplerFile = read_json(ctx.input(port, RECIPE))?;
-        let pixels = Pixels::read(ctx.input("dataset", DATASET), &samples.example_id);
-        let pixels = pixels.map_err(|error| StageError::failed(error.to_string()))?;
-        let draw = draw_batches(&samples, &recipe)?;
-        Ok(Self { pixels, labels: samples.label, draw })
-    }
-
-    fn batch(&self, epoch: u64, index: u64) -> Batch {
-        let mut batch = Batch::default();
-        for position in (self.draw)(epoch, index) {
-            batch.pixels.extend_from_slice(self.pixels.image(position));
-            batch.labels.push(self.labels[position]);
-        }
-        batch
-    }
-}
-
-/// Where the loop's batches come from.
-struct Feed {
-    training: Pool,
-    validation: Option<Pool>,
-}
-
-impl Feed {
-    fn read(ctx: &Ctx<'_>) -> Result<Self, StageError> {
-        let training = Pool::read(ctx, "sampler")?;
-        let validation = if ctx.has_input("validation") { Some(Pool::read(ctx, "validation")?) } else { None };
-        if let Some(found) = validation.as_ref().map(|pool| pool.pixels.shape).filter(|s| *s != training.pixels.shape) {
-            let shape = training.pixels.shape;
-            let message = format!("training images have the shape {shape:?}, validation images have {found:?}");
-            return Err(StageError::failed(message));
-        }
-        Ok(Self { training, validation })
-    }
-}
-
-impl Batches for Feed {
-    fn training(&self, epoch: u64, step: u64) -> Batch {
-        self.training.batch(epoch, step)
-    }
-
-    /// Those of epoch 0, whatever the epoch: validation losses of all epochs are then of the same batches.
-    fn validation(&self, step: u64) -> Option<Batch> {
-        self.validation.as_ref().map(|pool| pool.batch(0, step))
-    }
-}
-
-/// PLUG: the one place where the sampler of `data` goes in. The body becomes
-///
-/// ```text
-/// let sampler = BatchSampler::load(samples, recipe).map_err(|error| StageError::failed(error.to_string()))?;
-/// Ok(Box::new(move |epoch, index| sampler.batch(epoch, index)))
-/// ```
-fn draw_batches(samples: &Samples, recipe: &SamplerFile) -> Result<Draw, StageError> {
-    use rand::Rng;
-    let seed = crate::base::seed::Seed::from_hex(&recipe.seed).ok_or_else(|| StageError::failed("no seed"))?;
-    let count = |name: &str| recipe.sampler["multi-shot"][name].as_u64().and_then(|count| usize::try_from(count).ok());
-    let (Some(classes), Some(examples)) = (count("classes-per-batch"), count("examples-per-class")) else {
-        return Err(StageError::failed("the sampler is not `multi-shot`"));
-    };
-    let mut by_class = std::collections::BTreeMap::<i32, Vec<usize>>::new();
-    for (position, label) in samples.label.iter().enumerate() {
-        by_class.entry(*label).or_default().push(position);
-    }
-    let by_class: Vec<Vec<usize>> = by_class.into_values().collect();
-    Ok(Box::new(move |epoch, index| {
-        let mut rng = seed.rng("batch", &[epoch, index]);
-        let mut pick = |count: usize, of: usize| {
-            let mut order: Vec<usize> = (0..of).collect();
-            order.sort_by_cached_key(|_| rng.next_u64());
-            order.truncate(count);
-            order
-        };
-        let chosen = pick(classes, by_class.len());
-        let members = |class: usize| pick(examples, by_class[class].len()).into_iter().map(move |at| (class, at));
-        let drawn: Vec<(usize, usize)> = chosen.into_iter().flat_map(members).collect();
-        drawn.into_iter().map(|(class, at)| by_class[class][at]).collect()
-    }))
-}
-
 /// The last checkpoint, or a network that was never trained.
 fn start(params: &TrainParams, ctx: &Ctx<'_>, network: &Network) -> FitState {
     let limit = params.epochs as u64 * params.steps_per_epoch as u64;
@@ -271,7 +182,7 @@ fn train(
         seed: ctx.seed(),
         checkpoint_every: params.checkpoint_every_steps.0 as u64,
     };
-    let batch_size = (feed.training.draw)(0, 0).len();
+    let batch_size = feed.training.batch(0, 0).labels.len();
     let mut display = Display::new(&settings, batch_size, &state);
     let mut on_event = |event: FitEvent| match event {
         FitEvent::Checkpoint(state) => {
@@ -290,56 +201,6 @@ fn train(
             help.into_iter().fold(error, StageError::with_help)
         }
     })
-}
-
-/// Steps whose mean loss is shown and left as the metric `loss`.
-const WINDOW: usize = 100;
-
-/// What a person sees while the network trains. The only place with a clock, and nothing of it reaches an artifact.
-struct Display {
-    epochs: u64,
-    total: u64,
-    batch_size: usize,
-    started: Instant,
-    steps: u32,
-    losses: Vec<f32>,
-    message: String,
-}
-
-impl Display {
-    fn new(settings: &FitSettings<'_>, batch_size: usize, state: &FitState) -> Self {
-        let (epochs, total) = (settings.epochs, settings.epochs * settings.steps_per_epoch);
-        let losses = state.losses.clone();
-        Self { epochs, total, batch_size, started: Instant::now(), steps: 0, losses, message: String::new() }
-    }
-
-    fn progress(&mut self, event: &FitEvent) -> Progress {
-        let done = match *event {
-            FitEvent::Step { epoch, step, loss, .. } => {
-                self.steps += 1;
-                self.losses.push(loss);
-                let images = f64::from(self.steps) * self.batch_size as f64;
-                let speed = images / self.started.elapsed().as_secs_f64().max(f64::MIN_POSITIVE);
-                let loss = recent_mean(&self.losses).unwrap_or_default();
-                self.message = format!("epoch {epoch}/{}, loss {loss:.4}, {speed:.0} images/s", self.epochs);
-                step
-            }
-            FitEvent::Epoch { epoch, step, loss, val_loss } => {
-                let validation = val_loss.map_or_else(String::new, |loss| format!(", validation loss {loss:.4}"));
-                self.message = format!("epoch {epoch}/{}, loss {loss:.4}{validation}", self.epochs);
-                step
-            }
-            FitEvent::Checkpoint(ref state) => state.steps(),
-        };
-        Progress { done, total: Some(self.total), unit: "steps", message: self.message.clone() }
-    }
-}
-
-/// The mean of the last losses; `None` if there is none.
-fn recent_mean(losses: &[f32]) -> Option<f64> {
-    let recent = &losses[losses.len().saturating_sub(WINDOW)..];
-    let sum: f64 = recent.iter().map(|&loss| f64::from(loss)).sum();
-    (!recent.is_empty()).then(|| sum / recent.len() as f64)
 }
 
 fn write(params: &TrainParams, ctx: &Ctx<'_>, network: &Network, state: &FitState) -> Result<(), StageError> {
