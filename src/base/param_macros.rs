@@ -129,16 +129,13 @@ macro_rules! choice {
     (@shape $ty:ty) => { Some(<$ty as $crate::base::param::Param>::shape()) };
     (@pattern $this:ident $variant:ident) => { $this::$variant };
     (@pattern $this:ident $variant:ident $ty:ty) => { $this::$variant(_) };
-    (@write $self:ident $view:ident $this:ident $variant:ident $name:literal) => {
-        if let $this::$variant = $self {
-            return $crate::base::param::write_alternative($name, None);
-        }
+    (@bind $this:ident $variant:ident $params:ident) => { $this::$variant };
+    (@bind $this:ident $variant:ident $params:ident $ty:ty) => { $this::$variant($params) };
+    (@write $view:ident $name:literal $params:ident) => {
+        $crate::base::param::write_alternative($name, None)
     };
-    (@write $self:ident $view:ident $this:ident $variant:ident $name:literal $ty:ty) => {
-        if let $this::$variant(params) = $self {
-            let params = $crate::base::param::Param::write(params, $view);
-            return $crate::base::param::write_alternative($name, Some(params));
-        }
+    (@write $view:ident $name:literal $params:ident $ty:ty) => {
+        $crate::base::param::write_alternative($name, Some($crate::base::param::Param::write($params, $view)))
     };
     (
         $(#[doc = $doc:literal])*
@@ -178,14 +175,15 @@ macro_rules! choice {
                 }
             }
 
-            #[expect(clippy::allow_attributes, reason = "irrefutable only where there is one alternative")]
-            #[allow(irrefutable_let_patterns)]
+            #[expect(clippy::allow_attributes, reason = "unused only where no alternative has parameters")]
+            #[allow(unused_variables)]
             fn write(&self, view: $crate::base::param::View) -> serde_json::Value {
-                #[expect(clippy::allow_attributes, reason = "unused only where no alternative has parameters")]
-                #[allow(unused_variables)]
-                let view = view;
-                $( $crate::choice!(@write self view $this $variant $name $($ty)?); )*
-                serde_json::Value::Null
+                match self {
+                    $(
+                        $crate::choice!(@bind $this $variant params $($ty)?) =>
+                            $crate::choice!(@write view $name params $($ty)?),
+                    )*
+                }
             }
 
             fn shape() -> $crate::base::param::Shape {

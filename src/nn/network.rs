@@ -59,12 +59,7 @@ impl Network {
     ///
     /// # Errors
     /// What is wrong with the layers.
-    pub fn build(
-        specs: &[LayerSpec],
-        input: [usize; 3],
-        seed: Seed,
-        device: &Device,
-    ) -> Result<Self, Vec<LayerIssue>> {
+    pub fn build(specs: &[LayerSpec], input: [usize; 3], seed: Seed, device: &Device) -> Result<Self, Vec<LayerIssue>> {
         let summary = infer_shapes(input, specs)?;
         let init = |(at, spec): (usize, &LayerSpec)| spec.init(at, &summary.layers[at].input, seed, device);
         let layers = Layers { layers: specs.iter().enumerate().map(init).collect() };

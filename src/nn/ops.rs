@@ -61,12 +61,7 @@ pub fn conv2d(x: Tensor<4>, weight: Tensor<4>, bias: Tensor<1>, at: ConvGeometry
 /// # Shapes
 /// `x` and the result: `[n, h, w, c]`; `gamma`, `beta`: `[c]`.
 #[must_use]
-pub fn batch_norm_train(
-    x: Tensor<4>,
-    gamma: Tensor<1>,
-    beta: Tensor<1>,
-    epsilon: f64,
-) -> (Tensor<4>, BatchStatistics) {
+pub fn batch_norm_train(x: Tensor<4>, gamma: Tensor<1>, beta: Tensor<1>, epsilon: f64) -> (Tensor<4>, BatchStatistics) {
     let [n, h, w, _] = x.dims();
     let values = n * h * w;
     let normalised = module::batch_norm_train(channels_first(x), gamma, beta, epsilon);
@@ -85,11 +80,7 @@ pub fn batch_norm_train(
 /// # Shapes
 /// `x` and the result: `[n, h, w, c]`; the others: `[c]`.
 #[must_use]
-pub fn batch_norm_eval(
-    x: Tensor<4>,
-    [gamma, beta, mean, variance]: [Tensor<1>; 4],
-    epsilon: f64,
-) -> Tensor<4> {
+pub fn batch_norm_eval(x: Tensor<4>, [gamma, beta, mean, variance]: [Tensor<1>; 4], epsilon: f64) -> Tensor<4> {
     channels_last(module::batch_norm(channels_first(x), gamma, beta, mean, variance, epsilon))
 }
 

@@ -177,7 +177,8 @@ mod tests {
         let golden = Golden::read(golden::file!("adam_keras"));
         let device = Device::flex();
         for case in &golden.cases {
-            let renamed = case.params.as_object().unwrap().iter().map(|(key, value)| (param::kebab(key), value.clone()));
+            let renamed =
+                case.params.as_object().unwrap().iter().map(|(key, value)| (param::kebab(key), value.clone()));
             let adam: Adam = param::from_json(&serde_json::Value::Object(renamed.collect())).unwrap();
             let flat = |json: &serde_json::Value| Tensor::<1>::from_floats(&golden::floats(json)[..], &device);
             let (mut value, mut moments) = (flat(&case.input["value"]), None);

@@ -6,9 +6,7 @@ use super::slice::Slice;
 use crate::artifact::{Embeddings, Examples, ModelFile, Samples, Weights, read_json};
 use crate::nn::{EMBED_BATCH, Network, Pixels, device};
 use crate::params;
-use crate::stage::{
-    Ctx, EmbeddingsFacts, Facts, InputFacts, Kind, ParamIssue, Port, Progress, Stage, StageError,
-};
+use crate::stage::{Ctx, EmbeddingsFacts, Facts, InputFacts, Kind, ParamIssue, Port, Progress, Stage, StageError};
 
 params! {
     /// Embeds a part of a sampler's pool.

@@ -8,7 +8,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use serde_json::json;
 
 use super::*;
-use crate::artifact::{Distance, Embeddings, ExamplesWriter, Image, ImageShape, SamplerFile, Samples, Weights, read_json};
+use crate::artifact::{
+    Distance, Embeddings, ExamplesWriter, Image, ImageShape, SamplerFile, Samples, Weights, read_json,
+};
 use crate::base::seed::Seed;
 use crate::stage::{Checkpoints, CtxParts, Progress, SamplesFacts};
 use crate::stages::embed::{Embed, EmbedParams};
@@ -179,7 +181,11 @@ fn train_leaves_model_history_and_metrics_and_embed_uses_them() {
     assert_eq!(Some(metrics["val_loss"]), rows[9].val_loss);
     let seen = lab.seen.lock().unwrap().last().unwrap().clone();
     assert_eq!((seen.done, seen.total), (10, Some(10)));
-    assert!(seen.message.starts_with("epoch 2/2, loss ") && seen.message.contains("validation loss"), "{}", seen.message);
+    assert!(
+        seen.message.starts_with("epoch 2/2, loss ") && seen.message.contains("validation loss"),
+        "{}",
+        seen.message
+    );
 
     let embeddings = lab.embed("sample-validation", "model", "embeddings").unwrap();
     assert_eq!((embeddings.len(), embeddings.dim), (8, 4));
@@ -268,7 +274,9 @@ fn facts_tell_the_summary_and_whether_a_pool_was_trained_on() {
     for (identity, seen) in [("pool-1", true), ("pool-2", false)] {
         let pool = SamplesFacts { identity: identity.into(), ..samples(None) };
         let facts = [("sampler", Facts::Samples(pool)), ("model", known.clone())];
-        let Facts::Embeddings(facts) = infer::<Embed>(&param::defaults(), &facts).unwrap() else { panic!("embeddings") };
+        let Facts::Embeddings(facts) = infer::<Embed>(&param::defaults(), &facts).unwrap() else {
+            panic!("embeddings")
+        };
         assert_eq!((facts.seen_in_training, facts.dim, facts.range), (seen, Some(4), Some(0..40)));
     }
 }
@@ -279,5 +287,9 @@ fn a_kernel_larger_than_its_input_is_found_at_its_parameter() {
     params.layers.insert(1, param::from_json(&json!({ "max-pool": { "size": 3 } })).unwrap());
     let issues = infer::<Train>(&params, &[("sampler", Facts::Samples(samples(Some([6, 6, 1]))))]).unwrap_err();
     assert_eq!(issues[0].path, "layers[2].conv2d.kernel");
-    assert!(issues[0].message.starts_with("a kernel of 3 x 3 is larger than its input of 2 x 2"), "{}", issues[0].message);
+    assert!(
+        issues[0].message.starts_with("a kernel of 3 x 3 is larger than its input of 2 x 2"),
+        "{}",
+        issues[0].message
+    );
 }
