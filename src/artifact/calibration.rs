@@ -45,7 +45,7 @@ pub struct Cutpoint {
     pub metrics: BTreeMap<String, f64>,
 }
 
-/// `thresholds.parquet`: every threshold, by increasing distance.
+/// `thresholds.parquet`: every threshold from the strictest: by increasing distance, or by decreasing similarity.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Thresholds {
     /// The thresholds.

@@ -1,9 +1,33 @@
-//! `embeddings.parquet`: examples of a pool and their embeddings.
+//! `embeddings.parquet` and `embeddings.json`: examples of a pool and their embeddings.
 
 use std::path::Path;
 
-use super::ArtifactError;
+use serde::{Deserialize, Serialize};
+
 use super::table::{Column, Columns, write_parquet};
+use super::{ArtifactError, Distance};
+
+/// `embeddings.json`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EmbeddingsInfo {
+    /// Version of this format: 1.
+    pub format: u32,
+    /// The distance that the model was trained for.
+    pub distance: Distance,
+    /// Length of an embedding.
+    pub dim: usize,
+    /// Rows of the table.
+    pub count: usize,
+    /// Position of the first row in the sampler's pool; the others follow it.
+    pub begin: u64,
+    /// Whether the model was trained on this very pool.
+    pub seen_in_training: bool,
+}
+
+impl EmbeddingsInfo {
+    /// The file's name.
+    pub const FILE: &'static str = "embeddings.json";
+}
 
 /// Rows in the order of the pool.
 #[derive(Debug, Clone, Default, PartialEq)]

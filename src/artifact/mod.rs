@@ -18,7 +18,7 @@ pub mod table;
 pub use calibration::{Calibration, Cutpoint, Thresholds};
 pub use dataset::{DatasetInfo, Examples, ExamplesSummary, ExamplesWriter, Image, ImageShape};
 pub use distance::Distance;
-pub use embeddings::Embeddings;
+pub use embeddings::{Embeddings, EmbeddingsInfo};
 pub use error::ArtifactError;
 pub use history::{History, HistoryRow};
 pub use index::{IndexInfo, IndexRows};

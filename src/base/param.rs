@@ -22,6 +22,8 @@ use super::suggest;
 pub enum View {
     /// All of them: what a person or a program reads.
     Full,
+    /// All of them but paths: what an artifact may show, the same on every machine.
+    Portable,
     /// Those that differ from their default, and no path: what enters a cache key. A new field with a default
     /// therefore changes no old key.
     Key,
@@ -54,6 +56,8 @@ pub enum Shape {
     List(Box<Shape>),
     /// A table of named fields.
     Record(Record),
+    /// A table whose keys the user chooses; every value is of one shape.
+    Map(Box<Shape>),
     /// A bare name or a one-key table.
     Choice(Choice),
     /// Any of several shapes.
@@ -436,9 +440,9 @@ impl Param for SpecPath {
         let resolved = source.dir.join(&written);
         Some(Self { written, resolved })
     }
-    /// Never in a key: what the files hold decides, not where they lie.
+    /// Never in a key or an artifact: what the files hold decides, not where they lie.
     fn write(&self, view: View) -> Json {
-        if view == View::Key { Json::Null } else { Json::from(self.written.as_str()) }
+        if view == View::Full { Json::from(self.written.as_str()) } else { Json::Null }
     }
     fn shape() -> Shape {
         Shape::Path

@@ -6,8 +6,10 @@
 
 pub mod device;
 mod fit;
+mod fused;
 #[cfg(test)]
 mod golden;
+pub mod kernel;
 pub mod layer;
 pub mod loss;
 mod network;

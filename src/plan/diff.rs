@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
 use super::KeyParts;
+use crate::base::path;
 
 /// What kind of change it was.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,10 +41,196 @@ pub struct Reason {
     pub upstream: Option<String>,
 }
 
+impl Reason {
+    /// A reason that needs no more words.
+    #[must_use]
+    pub const fn new(kind: ReasonKind) -> Self {
+        Self { kind, path: None, old: None, new: None, upstream: None }
+    }
+
+    /// A value that changed.
+    #[must_use]
+    pub fn changed(kind: ReasonKind, path: impl Into<String>, old: Option<Json>, new: Option<Json>) -> Self {
+        Self { kind, path: Some(path.into()), old, new, upstream: None }
+    }
+
+    /// An upstream stage that is stale itself.
+    #[must_use]
+    pub fn upstream(id: impl Into<String>) -> Self {
+        Self { upstream: Some(id.into()), ..Self::new(ReasonKind::Upstream) }
+    }
+}
+
+/// A stage as it was or is: its key's parts and its parameters with every default spelled out.
+///
+/// Keys leave defaults out; a person wants to read `f1 -> precision`, not `nothing -> precision`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Snapshot {
+    /// What made the key.
+    pub parts: KeyParts,
+    /// The parameters in [`View::Full`](crate::base::param::View::Full).
+    pub params: Json,
+}
+
 /// Every difference between what a stage was and what it is now; empty if the keys are equal.
 ///
 /// `id` is the stage's id; `upstream` gives the id of the stage plugged into a port.
 #[must_use]
-pub fn reasons(_id: &str, _old: &KeyParts, _new: &KeyParts, _upstream: &dyn Fn(&str) -> Option<String>) -> Vec<Reason> {
-    Vec::new()
+pub fn reasons(id: &str, old: &Snapshot, new: &Snapshot, upstream: &dyn Fn(&str) -> Option<String>) -> Vec<Reason> {
+    let (before, now) = (&old.parts, &new.parts);
+    let mut found = Vec::new();
+    if before.stage != now.stage {
+        let (old, new) = (Json::from(before.stage.as_str()), Json::from(now.stage.as_str()));
+        found.push(Reason::changed(ReasonKind::ParamChanged, path::join(id, "stage"), Some(old), Some(new)));
+        return found;
+    }
+    if before.version != now.version || before.format != now.format {
+        let (old, new) = (Some(before.version.into()), Some(now.version.into()));
+        found.push(Reason::changed(ReasonKind::VersionChanged, id, old, new));
+    }
+    if before.params != now.params {
+        compare(id, &old.params, &new.params, &mut found);
+    }
+    if before.seed != now.seed {
+        found.push(Reason::changed(ReasonKind::ParamChanged, "seed", json(before.seed), json(now.seed)));
+    }
+    for (name, old, new) in [("device", &before.backend, &now.backend), ("numerics", &before.numerics, &now.numerics)] {
+        if old != new {
+            found.push(Reason::changed(ReasonKind::NumericsChanged, name, json(old.clone()), json(new.clone())));
+        }
+    }
+    compare_inputs(before, now, upstream, &mut found);
+    if let (Some(old), Some(new)) = (&before.spec, &now.spec) {
+        compare_specs(old, new, &mut found);
+    }
+    if found.is_empty() && before != now {
+        // A change that no rule above names must still be said.
+        found.push(Reason::changed(
+            ReasonKind::ParamChanged,
+            id,
+            Some(before.params.clone()),
+            Some(now.params.clone()),
+        ));
+    }
+    found
+}
+
+fn json<T: Into<Json>>(value: Option<T>) -> Option<Json> {
+    value.map(Into::into)
+}
+
+fn compare_inputs(
+    before: &KeyParts,
+    now: &KeyParts,
+    upstream: &dyn Fn(&str) -> Option<String>,
+    found: &mut Vec<Reason>,
+) {
+    let empty = std::collections::BTreeMap::new();
+    let ports: std::collections::BTreeSet<&String> = before.inputs.keys().chain(now.inputs.keys()).collect();
+    for port in ports {
+        let (old, new) = (before.inputs.get(port).unwrap_or(&empty), now.inputs.get(port).unwrap_or(&empty));
+        let files: std::collections::BTreeSet<&String> = old.keys().chain(new.keys()).collect();
+        for file in files.into_iter().filter(|file| old.get(*file) != new.get(*file)) {
+            let digest = |digest: Option<&crate::base::digest::Digest>| digest.map(|digest| digest.short().into());
+            let (old, new) = (digest(old.get(file)), digest(new.get(file)));
+            let reason = Reason::changed(ReasonKind::InputChanged, file.as_str(), old, new);
+            found.push(Reason { upstream: upstream(port), ..reason });
+        }
+    }
+    let sources: std::collections::BTreeSet<&String> = before.sources.keys().chain(now.sources.keys()).collect();
+    for source in sources.into_iter().filter(|source| before.sources.get(*source) != now.sources.get(*source)) {
+        let digest = |parts: &KeyParts| parts.sources.get(source).map(|digest| digest.short().into());
+        found.push(Reason::changed(ReasonKind::InputChanged, source.as_str(), digest(before), digest(now)));
+    }
+}
+
+/// Differences of two resolved specs, as spec paths: `stages.train.params.epochs` is `train.epochs` to its writer.
+fn compare_specs(old: &Json, new: &Json, found: &mut Vec<Reason>) {
+    let mut raw = Vec::new();
+    compare("", old, new, &mut raw);
+    found.extend(raw.into_iter().map(|mut reason| {
+        reason.path = reason.path.map(|path| match path.strip_prefix("stages.") {
+            Some(path) => path.replacen(".params", "", 1),
+            None => path,
+        });
+        reason
+    }));
+}
+
+/// Adds a reason for every leaf that differs.
+fn compare(at: &str, old: &Json, new: &Json, found: &mut Vec<Reason>) {
+    if old == new {
+        return;
+    }
+    match (old, new) {
+        (Json::Object(before), Json::Object(now)) if before.keys().any(|key| now.contains_key(key)) => {
+            let keys: std::collections::BTreeSet<&String> = before.keys().chain(now.keys()).collect();
+            for key in keys {
+                let (old, new) = (before.get(key), now.get(key));
+                match (old, new) {
+                    (Some(old), Some(new)) => compare(&path::join(at, key), old, new, found),
+                    _ => found.push(Reason::changed(
+                        ReasonKind::ParamChanged,
+                        path::join(at, key),
+                        old.cloned(),
+                        new.cloned(),
+                    )),
+                }
+            }
+        }
+        (Json::Array(before), Json::Array(now)) if before.len() == now.len() => {
+            for (index, (old, new)) in before.iter().zip(now).enumerate() {
+                compare(&path::at(at, index), old, new, found);
+            }
+        }
+        _ => found.push(Reason::changed(ReasonKind::ParamChanged, at, Some(old.clone()), Some(new.clone()))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn snapshot(params: Json) -> Snapshot {
+        let parts = KeyParts {
+            format: 1,
+            stage: "train".into(),
+            version: 1,
+            params: params.clone(),
+            seed: Some(1),
+            backend: Some("flex/f32".into()),
+            numerics: None,
+            inputs: std::collections::BTreeMap::new(),
+            sources: std::collections::BTreeMap::new(),
+            spec: None,
+        };
+        Snapshot { parts, params }
+    }
+
+    fn paths(old: Json, new: Json) -> Vec<String> {
+        let none = |_: &str| None;
+        reasons("train", &snapshot(old), &snapshot(new), &none).into_iter().filter_map(|reason| reason.path).collect()
+    }
+
+    #[test]
+    fn a_nested_value_is_named_by_its_spec_path() {
+        let adam = |rate: f64| json!({ "optimizer": { "adam": { "learning-rate": rate } }, "epochs": 3 });
+        assert_eq!(paths(adam(0.002), adam(0.001)), ["train.optimizer.adam.learning-rate"]);
+    }
+
+    #[test]
+    fn another_choice_is_one_change_and_a_list_item_has_its_index() {
+        let old = json!({ "loss": { "triplet": { "margin": 0.2 } }, "layers": ["a", { "b": { "size": 1 } }] });
+        let new = json!({ "loss": { "circle": { "gamma": 80 } }, "layers": ["a", { "b": { "size": 2 } }] });
+        assert_eq!(paths(old, new), ["train.layers[1].b.size", "train.loss"]);
+    }
+
+    #[test]
+    fn equal_snapshots_have_no_reason_and_a_seed_has_its_name() {
+        let (old, mut new) = (snapshot(json!({})), snapshot(json!({})));
+        assert!(reasons("train", &old, &new, &|_| None).is_empty());
+        new.parts.seed = Some(2);
+        assert_eq!(reasons("train", &old, &new, &|_| None)[0].path.as_deref(), Some("seed"));
+    }
 }

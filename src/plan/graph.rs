@@ -4,11 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use petgraph::graph::{DiGraph, NodeIndex};
-use serde_json::Value as Json;
+use petgraph::visit::EdgeRef;
+use serde_json::{Value as Json, json};
 
-use super::KeyParts;
+use super::{KeyParts, build};
 use crate::base::digest::Digest;
 use crate::base::issue::Issue;
+use crate::base::param::View;
 use crate::base::seed::Seed;
 use crate::spec::Experiment;
 use crate::stage::{Catalog, DynStage, Facts, Port, SourceDigest};
@@ -40,25 +42,47 @@ pub struct Plan {
     pub graph: DiGraph<Node, Edge>,
     /// Every stage after those it reads from; ties in the template's order.
     pub order: Vec<NodeIndex>,
-    /// The whole resolved spec with every default, as canonical JSON.
-    pub resolved: Json,
-    /// Things to say that stop nothing.
-    pub warnings: Vec<Issue>,
+    /// The whole resolved spec with every default but without paths: what an artifact may show.
+    pub portable: Json,
 }
 
 impl Plan {
     /// Builds and checks the graph.
     ///
     /// # Errors
-    /// Every problem found.
-    pub fn build(_experiment: Experiment, _catalog: &dyn Catalog) -> Result<Self, Vec<Issue>> {
-        Err(Vec::new())
+    /// Every problem found, in the order of the text.
+    pub fn build(experiment: Experiment, catalog: &dyn Catalog) -> Result<Self, Vec<Issue>> {
+        build::build(experiment, catalog)
     }
 
-    /// Upstream stages of a node, with the port each is plugged into.
+    /// The whole resolved spec with every default, as JSON.
+    #[must_use]
+    pub fn resolved(&self, view: View) -> Json {
+        let stage = |node: &NodeIndex| {
+            let Node { id, stage, .. } = &self.graph[*node];
+            let inputs: BTreeMap<&str, &str> = self
+                .upstream(*node)
+                .into_iter()
+                .map(|(from, port)| (port.name, self.graph[from].id.as_str()))
+                .collect();
+            let value = json!({ "stage": stage.name(), "inputs": inputs, "params": stage.params(view) });
+            (id.clone(), value)
+        };
+        let Experiment { name, description, seed, device, numerics, pipeline, .. } = &self.experiment;
+        let stages: serde_json::Map<String, Json> = self.order.iter().map(stage).collect();
+        let mut spec = json!({
+            "pipeline": pipeline, "name": name, "description": description, "seed": seed, "device": device,
+            "stages": stages,
+        });
+        if let Some(numerics) = numerics {
+            spec["numerics"] = numerics.as_str().into();
+        }
+        spec
+    }
+
+    /// Upstream stages of a node with the port that each is plugged into, by port name.
     #[must_use]
     pub fn upstream(&self, node: NodeIndex) -> Vec<(NodeIndex, &Port)> {
-        use petgraph::visit::EdgeRef;
         let edges = self.graph.edges_directed(node, petgraph::Direction::Incoming);
         let mut upstream: Vec<_> = edges.map(|edge| (edge.source(), &edge.weight().port)).collect();
         upstream.sort_by_key(|(_, port)| port.name);
@@ -95,13 +119,31 @@ impl Plan {
             format: super::key::FORMAT,
             stage: stage.name().to_owned(),
             version: stage.version(),
-            params: stage.params(crate::base::param::View::Key),
+            params: stage.params(View::Key),
             seed: stage.seeded().then_some(self.experiment.seed),
             backend: tensor.then(|| backend.to_owned()),
             numerics: self.experiment.numerics.clone().filter(|_| tensor),
             inputs,
             sources: sources.into_iter().map(|source| (source.name, source.digest)).collect(),
-            spec: stage.shows_spec().then(|| self.resolved.clone()),
+            spec: stage.shows_spec().then(|| self.portable.clone()),
         }
+    }
+
+    /// The graph in Graphviz' language: one box a stage, one arrow a port.
+    #[must_use]
+    pub fn to_dot(&self) -> String {
+        let mut text = String::from("digraph {\n  rankdir = LR\n  node [shape = box]\n");
+        for node in &self.order {
+            let Node { id, stage, .. } = &self.graph[*node];
+            let label = if id == stage.name() { id.clone() } else { format!("{id}\\n({})", stage.name()) };
+            text.push_str(&format!("  \"{id}\" [label = \"{label}\"]\n"));
+        }
+        for node in &self.order {
+            for (from, port) in self.upstream(*node) {
+                let (from, to) = (&self.graph[from].id, &self.graph[*node].id);
+                text.push_str(&format!("  \"{from}\" -> \"{to}\" [label = \"{}\"]\n", port.name));
+            }
+        }
+        text + "}\n"
     }
 }

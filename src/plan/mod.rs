@@ -1,12 +1,13 @@
 //! A resolved spec as a graph of stages with keys: what a run would do, decided before anything runs.
 //!
-//! Executes nothing and reads nothing but declared sources. [`graph`] builds and checks the DAG, [`key`] says what
-//! a cache key holds, [`diff`] why a key changed.
+//! Executes nothing and reads nothing but declared sources. [`graph`] holds the DAG, [`key`] says what a cache key
+//! holds, [`diff`] why a key changed.
 
+mod build;
 pub mod diff;
 pub mod graph;
 pub mod key;
 
-pub use diff::{Reason, ReasonKind};
+pub use diff::{Reason, ReasonKind, Snapshot};
 pub use graph::{Edge, Node, Plan};
 pub use key::{Key, KeyParts};

@@ -1,1 +1,20 @@
-//! (in progress)
+//! Nearest neighbours, labels from neighbours, and distance thresholds.
+//!
+//! [`distance`] defines how near two rows are, [`knn`] finds the nearest exactly, [`matcher`] turns neighbours into
+//! a label, [`calibration`] finds the thresholds below which labels are believed. Knows no stage and no file.
+
+pub mod calibration;
+mod calibration_metric;
+pub mod distance;
+mod error;
+pub mod knn;
+pub mod matcher;
+pub mod overlap;
+mod scores;
+mod top_k;
+
+pub use calibration::{Counting, Curve, Judged};
+pub use calibration_metric::{CalibrationMetric, Counts};
+pub use error::SearchError;
+pub use knn::{ExactSearch, Hit};
+pub use matcher::{Matcher, Verdict};

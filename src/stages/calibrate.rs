@@ -1,1 +1,237 @@
-//! (in progress)
+//! The stage `calibrate`: distance thresholds from queries of known labels, and the cutpoints that `match` may use.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value as Json;
+
+use super::embedded::{self, EMBEDDINGS_FILES, INDEX_FILES};
+use super::slice::Slice;
+use crate::artifact::{
+    Calibration as CalibrationFile, Cutpoint, Embeddings, EmbeddingsInfo, IndexInfo, IndexRows, Thresholds, write_json,
+};
+use crate::base::issue::{Issue, Issues};
+use crate::base::node::Node;
+use crate::base::param::{self, Param, Shape, View};
+use crate::base::path;
+use crate::params;
+use crate::search::knn::Wanted;
+use crate::search::{CalibrationMetric, Counting, Curve, ExactSearch, Judged, Matcher, overlap};
+use crate::stage::{CalibrationFacts, Ctx, Facts, InputFacts, Kind, ParamIssue, Port, Stage, StageError};
+
+/// The cutpoint that is always there.
+const OPTIMAL: &str = "optimal";
+
+/// Named targets for the calibration metric: `{ p95 = 0.95 }`.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Targets(pub BTreeMap<String, f64>);
+
+impl Param for Targets {
+    fn read(node: &Node, path: &str, issues: &mut Issues) -> Option<Self> {
+        let Some(table) = node.table() else {
+            param::expected(node, path, "a table of names and values", issues);
+            return None;
+        };
+        let mut targets = BTreeMap::new();
+        for (name, entry) in table {
+            let path = path::join(path, name);
+            let kebab = name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-');
+            if !kebab || name.is_empty() || name.starts_with('-') || name.ends_with('-') {
+                let message = format!("`{name}` can't name a cutpoint");
+                issues.push(Issue::at(&entry.key, &path, message).help("write small letters, digits and `-`: `p95`"));
+            } else if name == OPTIMAL {
+                let message = format!("the cutpoint `{OPTIMAL}` is the best value of the metric, not a target");
+                issues.push(Issue::at(&entry.key, &path, message).help("choose another name"));
+            } else if let Some(value) = f64::read(&entry.node, &path, issues) {
+                if (0.0..=1.0).contains(&value) {
+                    targets.insert(name.clone(), value);
+                } else {
+                    let message = format!("`{path}` must be between 0 and 1, found {value}");
+                    issues.push(Issue::at(&entry.node.place, &path, message));
+                }
+            }
+        }
+        (targets.len() == table.len()).then_some(Self(targets))
+    }
+
+    fn write(&self, view: View) -> Json {
+        Json::Object(self.0.iter().map(|(name, value)| (name.clone(), value.write(view))).collect())
+    }
+
+    fn shape() -> Shape {
+        Shape::Map(Box::new(f64::shape()))
+    }
+}
+
+params! {
+    /// How thresholds are judged.
+    pub struct Params {
+        /// The metric that the cutpoint `optimal` is best in, and that targets are values of.
+        metric: CalibrationMetric = CalibrationMetric::F1,
+        /// How neighbours become a label and a distance.
+        matcher: Matcher = Matcher::Nearest,
+        /// Other metrics to show for each cutpoint.
+        extra_metrics: Vec<CalibrationMetric> =
+            vec![CalibrationMetric::Precision, CalibrationMetric::Recall, CalibrationMetric::BinaryAccuracy],
+        /// Which queries are right, wrong and missed.
+        counting: Counting = Counting::Lookup,
+        /// Further cutpoints by name: the value of the metric that each must reach.
+        targets: Targets = Targets::default(),
+        /// Positions in the queries' pool; all of them must be embedded.
+        slice: Slice = Slice::All,
+    }
+}
+
+/// The stage.
+#[derive(Debug)]
+pub struct Calibrate;
+
+impl Stage for Calibrate {
+    const NAME: &'static str = "calibrate";
+    const SUMMARY: &'static str = "Finds the distances below which a match is believed.";
+    // 1: lookup and open-set counting.
+    const VERSION: u32 = 1;
+    const OUTPUT: Kind = Kind::Calibration;
+    const FILES: &'static [&'static str] = &["calibration.json", "thresholds.parquet"];
+    type Params = Params;
+
+    fn ports(_params: &Params) -> Vec<Port> {
+        vec![
+            Port::new("index", Kind::Index, INDEX_FILES),
+            Port::new("queries", Kind::Embeddings, EMBEDDINGS_FILES),
+        ]
+    }
+
+    fn infer(params: &Params, inputs: &InputFacts) -> Result<Facts, Vec<ParamIssue>> {
+        let (index, queries) = (inputs.index("index"), inputs.embeddings("queries"));
+        let mut issues = Vec::new();
+        issues.extend(embedded::select(params.slice, queries.and_then(|facts| facts.range.as_ref())).err());
+        issues.extend(embedded::check_dims(index.and_then(|facts| facts.dim), queries.and_then(|facts| facts.dim)));
+        let indexed = index.and_then(|facts| facts.count());
+        issues.extend(embedded::check_neighbours("matcher", params.matcher.k(), indexed));
+        if !issues.is_empty() {
+            return Err(issues);
+        }
+        let targets = params.targets.0.keys().cloned();
+        Ok(Facts::Calibration(CalibrationFacts {
+            cutpoints: std::iter::once(OPTIMAL.to_owned()).chain(targets).collect(),
+        }))
+    }
+
+    fn run(params: &Params, ctx: &mut Ctx<'_>) -> Result<(), StageError> {
+        let (index, index_info) = embedded::read_index(ctx)?;
+        let (queries, query_info) = embedded::read(ctx, "queries", params.slice)?;
+        ctx.stop_if_cancelled()?;
+        let curve = curve(params, &index, &index_info, &queries)?;
+        let Some(optimal) = curve.optimal(&params.metric) else {
+            return Err(StageError::failed("no query has a neighbour, so there is no threshold to choose from")
+                .with_help("index other examples than the queries"));
+        };
+        let columns: Vec<(String, Vec<f64>)> =
+            CalibrationMetric::ALL.iter().map(|metric| (metric.column(), curve.values(metric))).collect();
+        let file = calibration(params, &curve, &columns, optimal, &index_info, &query_info);
+        warn(ctx, &curve, optimal, &file);
+        leave_metrics(ctx, &file);
+        thresholds(&curve, columns).write(&ctx.output("thresholds.parquet"))?;
+        write_json(&ctx.output("calibration.json"), &file)?;
+        Ok(())
+    }
+}
+
+/// Looks every query up, without itself, and counts.
+fn curve(
+    params: &Params,
+    index: &IndexRows,
+    info: &IndexInfo,
+    queries: &Embeddings,
+) -> Result<Curve, StageError> {
+    let rows = embedded::searchable("indexed vector", &index.vectors, index.dim, &index.example_id)?;
+    let asked = embedded::searchable("embedding", &queries.values, queries.dim, &queries.example_id)?;
+    let same = overlap::same_examples(index, &queries.example_id, &queries.digest);
+    let relevant = overlap::relevant(&index.label, &queries.label, &same);
+    let k = params.matcher.k();
+    let wanted: Vec<Wanted> = same.into_iter().map(|excluded| Wanted { k, excluded }).collect();
+    let neighbours = ExactSearch::new(rows, info.metric)
+        .map(asked, &wanted, |_, hits| {
+            hits.iter().map(|hit| (index.label[hit.row as usize], hit.distance)).collect::<Vec<_>>()
+        })
+        .map_err(|error| embedded::unsearchable(&error))?;
+    let judged: Vec<Judged> = neighbours
+        .iter()
+        .zip(&queries.label)
+        .zip(relevant)
+        .map(|((near, &label), relevant)| Judged { label, indexed: relevant > 0, verdict: params.matcher.decide(near) })
+        .collect();
+    let distances = neighbours.iter().flatten().map(|near| near.1);
+    Ok(Curve::new(&judged, distances, info.metric, &params.counting))
+}
+
+fn calibration(
+    params: &Params,
+    curve: &Curve,
+    columns: &[(String, Vec<f64>)],
+    optimal: usize,
+    index: &IndexInfo,
+    queries: &EmbeddingsInfo,
+) -> CalibrationFile {
+    let metrics = |at: usize| columns.iter().map(|(name, values)| (name.clone(), values[at])).collect();
+    let cutpoint = |at: usize| {
+        let metrics: BTreeMap<String, f64> = metrics(at);
+        Cutpoint { distance: curve.thresholds[at].into(), value: metrics[&params.metric.column()], metrics }
+    };
+    let mut cutpoints = BTreeMap::from([(OPTIMAL.to_owned(), cutpoint(optimal))]);
+    let mut unreachable = Vec::new();
+    for (name, target) in &params.targets.0 {
+        match curve.target(&params.metric, *target) {
+            Some(at) => drop(cutpoints.insert(name.clone(), cutpoint(at))),
+            None => unreachable.push(name.clone()),
+        }
+    }
+    CalibrationFile {
+        metric: params.metric.column(),
+        matcher: params.matcher.name().to_owned(),
+        k: params.matcher.k(),
+        counting: params.counting.name().to_owned(),
+        distance_metric: index.metric,
+        queries: usize::try_from(curve.queries).unwrap_or(usize::MAX),
+        extra_metrics: params.extra_metrics.iter().map(CalibrationMetric::column).collect(),
+        cutpoints,
+        unreachable,
+        seen_in_training: queries.seen_in_training,
+    }
+}
+
+fn thresholds(curve: &Curve, columns: Vec<(String, Vec<f64>)>) -> Thresholds {
+    let mut thresholds = Thresholds {
+        distance: curve.thresholds.iter().map(|&distance| distance.into()).collect(),
+        metrics: columns.into_iter().collect(),
+        ..Thresholds::default()
+    };
+    for counts in &curve.counts {
+        thresholds.true_positive.push(counts.true_positive);
+        thresholds.false_positive.push(counts.false_positive);
+        thresholds.true_negative.push(counts.true_negative);
+        thresholds.false_negative.push(counts.false_negative);
+    }
+    thresholds
+}
+
+fn warn(ctx: &Ctx<'_>, curve: &Curve, optimal: usize, file: &CalibrationFile) {
+    if file.seen_in_training {
+        ctx.warn("the model was trained on these queries: their distances are too small and the cutpoints optimistic");
+    }
+    if curve.counts[optimal].accepted() == curve.queries {
+        ctx.warn("the cutpoint `optimal` accepts every query: it decides nothing");
+    }
+    for name in &file.unreachable {
+        ctx.warn(format!("no threshold reaches the target `{name}` of `{}`", file.metric));
+    }
+}
+
+fn leave_metrics(ctx: &mut Ctx<'_>, file: &CalibrationFile) {
+    let optimal = &file.cutpoints[OPTIMAL];
+    ctx.metric("optimal.distance", optimal.distance);
+    ctx.metric("optimal.value", optimal.value);
+    for name in ["f1", "precision", "recall", "binary_accuracy"] {
+        ctx.metric(format!("optimal.{name}"), optimal.metrics[name]);
+    }
+}

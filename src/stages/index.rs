@@ -1,1 +1,86 @@
-//! (in progress)
+//! The stage `index`: embeddings that queries are compared with, ready to be searched.
+
+use super::embedded::{self, EMBEDDINGS_FILES};
+use super::slice::Slice;
+use crate::artifact::{DatasetInfo, Distance, IndexInfo, IndexRows, read_json, write_json};
+use crate::stage::{Ctx, Facts, IndexFacts, InputFacts, Kind, ParamIssue, Port, Stage, StageError};
+use crate::{choice, params};
+
+choice! {
+    /// How an index is searched.
+    pub enum Search {
+        /// Every vector is compared: the answer is exact and needs no structure beside the vectors.
+        "exact" => Exact,
+    }
+}
+
+params! {
+    /// Which embeddings are indexed, and how near is measured.
+    pub struct Params {
+        /// Positions in the sampler's pool; all of them must be embedded.
+        slice: Slice = Slice::All,
+        /// How neighbours are found.
+        search: Search = Search::Exact,
+        /// How near is measured; the distance of the model's loss if it is left out.
+        distance: Option<Distance> = None,
+    }
+}
+
+/// The stage.
+#[derive(Debug)]
+pub struct Index;
+
+impl Stage for Index {
+    const NAME: &'static str = "index";
+    const SUMMARY: &'static str = "Makes a searchable set of embeddings.";
+    // 1: exact search.
+    const VERSION: u32 = 1;
+    const OUTPUT: Kind = Kind::Index;
+    const FILES: &'static [&'static str] = &["index.arrow", "index.json"];
+    type Params = Params;
+
+    fn ports(_params: &Params) -> Vec<Port> {
+        vec![
+            Port::new("dataset", Kind::Dataset, &["dataset.json"]),
+            Port::new("embeddings", Kind::Embeddings, EMBEDDINGS_FILES),
+        ]
+    }
+
+    fn infer(params: &Params, inputs: &InputFacts) -> Result<Facts, Vec<ParamIssue>> {
+        let embeddings = inputs.embeddings("embeddings").ok_or_else(Vec::new)?;
+        let range = embedded::select(params.slice, embeddings.range.as_ref()).map_err(|issue| vec![issue])?;
+        Ok(Facts::Index(IndexFacts {
+            pool: embeddings.pool.clone(),
+            range,
+            dim: embeddings.dim,
+            distance: params.distance.unwrap_or(embeddings.distance),
+        }))
+    }
+
+    fn run(params: &Params, ctx: &mut Ctx<'_>) -> Result<(), StageError> {
+        let dataset: DatasetInfo = read_json(ctx.input("dataset", "dataset.json"))?;
+        let (rows, info) = embedded::read(ctx, "embeddings", params.slice)?;
+        embedded::searchable("embedding", &rows.values, rows.dim, &rows.example_id)?;
+        let index = IndexInfo {
+            format: 1,
+            metric: params.distance.unwrap_or(info.distance),
+            search: params.search.name().to_owned(),
+            count: rows.len(),
+            dim: rows.dim,
+            recall: match params.search {
+                Search::Exact => 1.0,
+            },
+            classes: dataset.classes,
+        };
+        let rows = IndexRows {
+            example_id: rows.example_id,
+            label: rows.label,
+            digest: rows.digest,
+            vectors: rows.values,
+            dim: rows.dim,
+        };
+        rows.write(&ctx.output("index.arrow"))?;
+        write_json(&ctx.output("index.json"), &index)?;
+        Ok(())
+    }
+}

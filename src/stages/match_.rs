@@ -1,1 +1,281 @@
-//! (in progress)
+//! The stage `match`: labels for queries by their neighbours in an index, and how good they are.
+
+use std::collections::BTreeMap;
+
+use super::embedded::{self, EMBEDDINGS_FILES, INDEX_FILES};
+use super::slice::Slice;
+use crate::artifact::{
+    Calibration, Confusion, ConfusionCell, Distance, Embeddings, IndexRows, MatchRow, Matches, Neighbour, read_json,
+    write_json,
+};
+use crate::base::{check, suggest};
+use crate::metric::confusion::confusion;
+use crate::metric::{Ranked, RetrievalMetric, micro_mean};
+use crate::params;
+use crate::search::knn::{Hit, Wanted};
+use crate::search::{ExactSearch, Matcher, overlap};
+use crate::stage::{
+    Ctx, EmbeddingsFacts, Facts, IndexFacts, InputFacts, Kind, MatchesFacts, ParamIssue, Port, Stage, StageError,
+};
+
+params! {
+    /// Which queries are matched, and when a match is believed.
+    pub struct Params {
+        /// Positions in the queries' pool; all of them must be embedded.
+        slice: Slice = Slice::All,
+        /// The calibration's cutpoint: farther queries have no match.
+        cutpoint: String = "optimal".to_owned(),
+        /// Neighbours kept of each query.
+        neighbours: usize = 5 => check::at_least(1),
+        /// What no match is called.
+        unknown_label: String = "Unknown".to_owned(),
+        /// Whether queries may be in the index, where they find themselves at distance 0: flattering, and said so.
+        allow_overlap: bool = false,
+        /// How neighbours become a label and a distance; the calibration's matcher if it is left out.
+        matcher: Option<Matcher> = None,
+    }
+}
+
+/// The stage.
+#[derive(Debug)]
+pub struct Match;
+
+impl Stage for Match {
+    const NAME: &'static str = "match";
+    const SUMMARY: &'static str = "Gives queries the labels of their neighbours and measures how often they are right.";
+    // 1: the first.
+    const VERSION: u32 = 1;
+    const OUTPUT: Kind = Kind::Matches;
+    const FILES: &'static [&'static str] = &["matches.parquet", "confusion.parquet", "metrics.json"];
+    type Params = Params;
+
+    fn ports(_params: &Params) -> Vec<Port> {
+        vec![
+            Port::new("index", Kind::Index, INDEX_FILES),
+            Port::new("queries", Kind::Embeddings, EMBEDDINGS_FILES),
+            Port::new("calibration", Kind::Calibration, &["calibration.json"]),
+        ]
+    }
+
+    fn infer(params: &Params, inputs: &InputFacts) -> Result<Facts, Vec<ParamIssue>> {
+        let (index, queries) = (inputs.index("index"), inputs.embeddings("queries"));
+        let mut issues = Vec::new();
+        let range = embedded::select(params.slice, queries.and_then(|facts| facts.range.as_ref()));
+        let range = range.map_err(|issue| issues.push(issue)).unwrap_or_default();
+        if let Some(calibration) = inputs.calibration("calibration") {
+            issues.extend(check_cutpoint(&params.cutpoint, calibration.cutpoints.iter().map(String::as_str)));
+        }
+        issues.extend(embedded::check_dims(index.and_then(|facts| facts.dim), queries.and_then(|facts| facts.dim)));
+        let indexed = index.and_then(IndexFacts::count);
+        issues.extend(embedded::check_neighbours("neighbours", params.neighbours, indexed));
+        if let Some(matcher) = &params.matcher {
+            issues.extend(embedded::check_neighbours("matcher", matcher.k(), indexed));
+        }
+        if let (false, Some(index), Some(queries), Some(range)) = (params.allow_overlap, index, queries, &range) {
+            issues.extend(check_overlap(index, queries, range));
+        }
+        if !issues.is_empty() {
+            return Err(issues);
+        }
+        let count = range.map(|range| range.len());
+        Ok(Facts::Matches(MatchesFacts { count, neighbours: params.neighbours }))
+    }
+
+    fn run(params: &Params, ctx: &mut Ctx<'_>) -> Result<(), StageError> {
+        let (index, info) = embedded::read_index(ctx)?;
+        let (queries, _) = embedded::read(ctx, "queries", params.slice)?;
+        let calibration: Calibration = read_json(ctx.input("calibration", "calibration.json"))?;
+        let verdicts = Verdicts::of(params, &calibration, info.metric)?;
+        embedded::check_neighbours("neighbours", params.neighbours, Some(info.count)).map_or(Ok(()), failed)?;
+        let overlapping = overlapping(params, ctx, &index, &queries)?;
+        ctx.stop_if_cancelled()?;
+        let judged = verdicts.judge(&index, &queries, params.neighbours)?;
+
+        let metrics = metrics(&judged, &overlapping, params.neighbours);
+        let matches = Matches(judged.into_iter().map(|query| query.row).collect());
+        let predicted = matches.0.iter().map(|row| (row.label, row.predicted.filter(|_| row.matched)));
+        let cell = |(label, predicted, count)| ConfusionCell { label, predicted, count };
+        let cells = confusion(info.classes.len(), predicted).into_iter().map(cell).collect();
+        Confusion(cells).write(&ctx.output("confusion.parquet"), &info.classes, &params.unknown_label)?;
+        matches.write(&ctx.output("matches.parquet"))?;
+        write_json(&ctx.output("metrics.json"), &metrics)?;
+        for (name, value) in metrics {
+            ctx.metric(name, value);
+        }
+        Ok(())
+    }
+}
+
+fn failed(issue: ParamIssue) -> Result<(), StageError> {
+    Err(embedded::failed(issue))
+}
+
+fn check_cutpoint<'a>(cutpoint: &str, known: impl Iterator<Item = &'a str>) -> Option<ParamIssue> {
+    let known: Vec<&str> = known.collect();
+    (!known.contains(&cutpoint)).then(|| {
+        ParamIssue::new("cutpoint", format!("the calibration has no cutpoint `{cutpoint}`"))
+            .help(suggest::help(cutpoint, &known))
+    })
+}
+
+/// Positions of one pool that are both indexed and asked.
+fn check_overlap(
+    index: &IndexFacts,
+    queries: &EmbeddingsFacts,
+    asked: &std::ops::Range<usize>,
+) -> Option<ParamIssue> {
+    let indexed = index.range.as_ref().filter(|_| index.pool.identity == queries.pool.identity)?;
+    let shared = indexed.end.min(asked.end).saturating_sub(indexed.start.max(asked.start));
+    (shared > 0).then(|| overlap_issue(shared))
+}
+
+fn overlap_issue(shared: usize) -> ParamIssue {
+    let queries = if shared == 1 { "1 query is" } else { &format!("{shared} queries are") };
+    ParamIssue::new("slice", format!("{queries} in the index too, and would find themselves"))
+        .help("choose a `slice` that the index does not hold, or say `allow-overlap = true`: the report then shows it")
+}
+
+/// Which queries are in the index, by id or by image.
+fn overlapping(
+    params: &Params,
+    ctx: &Ctx<'_>,
+    index: &IndexRows,
+    queries: &Embeddings,
+) -> Result<Vec<bool>, StageError> {
+    let same = overlap::same_examples(index, &queries.example_id, &queries.digest);
+    let overlapping: Vec<bool> = same.iter().map(|rows| !rows.is_empty()).collect();
+    let shared = overlapping.iter().filter(|shared| **shared).count();
+    if shared > 0 && !params.allow_overlap {
+        return Err(embedded::failed(overlap_issue(shared)));
+    }
+    if shared > 0 {
+        let all = queries.len();
+        ctx.warn(format!("{shared} of {all} queries are in the index and find themselves: see the metrics `disjoint.*`"));
+    }
+    Ok(overlapping)
+}
+
+/// How queries are judged.
+struct Verdicts {
+    matcher: Matcher,
+    distance: Distance,
+    cutpoint: f64,
+}
+
+/// One query with what it is worth.
+struct JudgedQuery {
+    row: MatchRow,
+    /// Values of [`reported`], in its order.
+    values: Vec<Option<f64>>,
+}
+
+/// The retrieval metrics that are reported, each name once.
+fn reported(neighbours: usize) -> Vec<RetrievalMetric> {
+    use RetrievalMetric::{MapAtR, PrecisionAtK, RecallAtK};
+    let mut metrics = vec![RecallAtK(1), PrecisionAtK(1), MapAtR];
+    if neighbours > 1 {
+        metrics.push(RecallAtK(neighbours));
+    }
+    metrics
+}
+
+impl Verdicts {
+    fn of(params: &Params, calibration: &Calibration, distance: Distance) -> Result<Self, StageError> {
+        if calibration.distance_metric != distance {
+            let (found, wanted) = (calibration.distance_metric.name(), distance.name());
+            let message = format!("the calibration is for the distance `{found}`, the index has `{wanted}`");
+            return Err(StageError::failed(message).with_help("calibrate with the same index"));
+        }
+        let Some(cutpoint) = calibration.cutpoints.get(&params.cutpoint) else {
+            if calibration.unreachable.contains(&params.cutpoint) {
+                let name = &params.cutpoint;
+                return Err(StageError::failed(format!("no threshold reaches the target of the cutpoint `{name}`"))
+                    .with_help("choose `optimal`, or a lower target"));
+            }
+            let issue = check_cutpoint(&params.cutpoint, calibration.cutpoints.keys().map(String::as_str));
+            return Err(issue.map_or_else(|| StageError::failed("no such cutpoint"), embedded::failed));
+        };
+        let calibrated = || Matcher::named(&calibration.matcher, calibration.k);
+        let matcher = params.matcher.clone().or_else(calibrated);
+        let matcher = matcher.ok_or_else(|| StageError::failed(format!("unknown matcher `{}`", calibration.matcher)))?;
+        Ok(Self { matcher, distance, cutpoint: cutpoint.distance })
+    }
+
+    /// Looks every query up, as deep as its metrics need, and keeps `neighbours`.
+    fn judge(
+        &self,
+        index: &IndexRows,
+        queries: &Embeddings,
+        neighbours: usize,
+    ) -> Result<Vec<JudgedQuery>, StageError> {
+        let rows = embedded::searchable("indexed vector", &index.vectors, index.dim, &index.example_id)?;
+        let asked = embedded::searchable("embedding", &queries.values, queries.dim, &queries.example_id)?;
+        let metrics = reported(neighbours);
+        let relevant = overlap::relevant(&index.label, &queries.label, &vec![Vec::new(); queries.len()]);
+        let depth = |relevant: &usize| {
+            let deepest = metrics.iter().map(|metric| metric.depth(*relevant)).max().unwrap_or(0);
+            Wanted { k: deepest.max(neighbours).max(self.matcher.k()), excluded: Vec::new() }
+        };
+        let wanted: Vec<Wanted> = relevant.iter().map(depth).collect();
+        let judge = |query: usize, hits: &[Hit]| {
+            let label = queries.label[query];
+            let right: Vec<bool> = hits.iter().map(|hit| index.label[hit.row as usize] == label).collect();
+            let ranked = Ranked { hits: &right, relevant: relevant[query] };
+            let values = metrics.iter().map(|metric| metric.of_query(&ranked)).collect();
+            JudgedQuery { row: self.row(index, queries.example_id[query], label, hits, neighbours), values }
+        };
+        ExactSearch::new(rows, self.distance)
+            .map(asked, &wanted, judge)
+            .map_err(|error| embedded::unsearchable(&error))
+    }
+
+    fn row(&self, index: &IndexRows, query_id: u64, label: i32, hits: &[Hit], neighbours: usize) -> MatchRow {
+        let near: Vec<(i32, f32)> =
+            hits.iter().take(self.matcher.k()).map(|hit| (index.label[hit.row as usize], hit.distance)).collect();
+        let verdict = self.matcher.decide(&near);
+        let neighbour = |(rank, hit): (u32, &Hit)| Neighbour {
+            rank,
+            example_id: index.example_id[hit.row as usize],
+            label: index.label[hit.row as usize],
+            distance: hit.distance,
+        };
+        MatchRow {
+            query_id,
+            label,
+            predicted: verdict.map(|verdict| verdict.label),
+            distance: verdict.map_or(f32::INFINITY, |verdict| verdict.distance),
+            matched: verdict.is_some_and(|verdict| verdict.within(self.distance, self.cutpoint)),
+            neighbours: (1..).zip(hits).take(neighbours).map(neighbour).collect(),
+        }
+    }
+}
+
+/// The figures by name; with overlap also those of the queries that are not in the index, as `disjoint.*`.
+#[expect(clippy::cast_precision_loss, reason = "counts of queries are far below 2^52")]
+fn metrics(judged: &[JudgedQuery], overlapping: &[bool], neighbours: usize) -> BTreeMap<String, f64> {
+    let all: Vec<&JudgedQuery> = judged.iter().collect();
+    let disjoint: Vec<&JudgedQuery> =
+        judged.iter().zip(overlapping).filter(|(_, shared)| !**shared).map(|(query, _)| query).collect();
+    let mut metrics = figures(&all, neighbours);
+    let shared = judged.len() - disjoint.len();
+    metrics.insert("overlap".to_owned(), shared as f64);
+    if shared > 0 && !disjoint.is_empty() {
+        metrics.extend(figures(&disjoint, neighbours).into_iter().map(|(name, value)| (format!("disjoint.{name}"), value)));
+    }
+    metrics
+}
+
+fn figures(queries: &[&JudgedQuery], neighbours: usize) -> BTreeMap<String, f64> {
+    let share = |test: fn(&MatchRow) -> bool| {
+        micro_mean(queries.iter().map(|query| Some(if test(&query.row) { 1.0 } else { 0.0 })))
+    };
+    let mut figures: BTreeMap<String, f64> = reported(neighbours)
+        .iter()
+        .enumerate()
+        .map(|(at, metric)| (metric.name(), micro_mean(queries.iter().map(|query| query.values[at]))))
+        .collect();
+    figures.insert("accuracy".to_owned(), share(|row| row.matched && row.predicted == Some(row.label)));
+    figures.insert("matched".to_owned(), share(|row| row.matched));
+    figures.insert("unknown".to_owned(), share(|row| !row.matched));
+    figures
+}

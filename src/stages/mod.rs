@@ -3,10 +3,13 @@
 pub mod calibrate;
 pub mod dataset;
 pub mod embed;
+mod embedded;
 pub mod index;
 pub mod match_;
 pub mod registry;
 pub mod report;
 pub mod sample;
+#[cfg(test)]
+mod search_tests;
 pub mod slice;
 pub mod train;

@@ -1,0 +1,161 @@
+//! Batch normalisation in training: forward with the batch's own statistics, and backward.
+use crate::nn::kernel::scratch::Scratch;
+use crate::nn::kernel::simd::Simd;
+use crate::nn::kernel::stats::{BatchStats, batch_stats, block_rows, ordered_sum, products};
+use rayon::prelude::*;
+
+/// Where the gradients of a batch normalisation go; all are overwritten.
+#[derive(Debug)]
+pub struct BatchNormGrads<'a> {
+    /// Of the input, `[rows, c]`.
+    pub dx: &'a mut [f32],
+    /// Of the scale, `[c]`.
+    pub dgamma: &'a mut [f32],
+    /// Of the offset, `[c]`.
+    pub dbeta: &'a mut [f32],
+}
+
+/// `y = (x - mean) / sqrt(var + eps) * gamma + beta` with the batch's mean and biased variance, which are returned.
+///
+/// `x`, `y`: `[rows, c]` (rows: images times pixels), `gamma`, `beta`: `[c]`. `y` is overwritten.
+///
+/// # Panics
+/// If a length does not match.
+pub fn batch_norm_forward(x: &[f32], gamma: &[f32], beta: &[f32], eps: f32, y: &mut [f32]) -> BatchStats {
+    let c = gamma.len();
+    assert!(beta.len() == c && y.len() == x.len(), "lengths");
+    let stats = batch_stats(x, c);
+    let scale: Vec<f32> = stats.inverse_std(eps).iter().zip(gamma).map(|(r, g)| r * g).collect();
+    let block = block_rows(c) * c;
+    y.par_chunks_mut(block).zip(x.par_chunks(block)).for_each(|(y, x)| affine(x, &stats.mean, &scale, beta, y));
+    stats
+}
+
+/// Normalises by given statistics: `y = (x - mean) * scale + offset`, with `x` and `y`: `[rows, c]`, the others `[c]`.
+///
+/// # Panics
+/// If the lengths do not fit each other.
+pub fn batch_norm_affine(x: &[f32], mean: &[f32], scale: &[f32], offset: &[f32], y: &mut [f32]) {
+    let c = mean.len();
+    assert!(scale.len() == c && offset.len() == c && y.len() == x.len(), "lengths");
+    let block = block_rows(c) * c;
+    y.par_chunks_mut(block).zip(x.par_chunks(block)).for_each(|(y, x)| affine(x, mean, scale, offset, y));
+}
+
+simd_fn! {
+    /// `y = (x - mean) * scale + offset`, row by row.
+    [] fn affine[][](x: &[f32], mean: &[f32], scale: &[f32], offset: &[f32], y: &mut [f32]) = affine_impl;
+}
+
+#[inline(always)]
+fn affine_impl<S: Simd>(_: S, x: &[f32], mean: &[f32], scale: &[f32], offset: &[f32], y: &mut [f32]) {
+    let c = mean.len();
+    let (scale, offset) = (&scale[..c], &offset[..c]);
+    for (y, x) in y.chunks_exact_mut(c).zip(x.chunks_exact(c)) {
+        for i in 0..c {
+            y[i] = (x[i] - mean[i]) * scale[i] + offset[i];
+        }
+    }
+}
+
+/// Coefficients of the gradient of the input: `dx = g * scale + offset + (x - mean) * slope`, `[c]` each.
+pub(crate) struct Slopes {
+    pub scale: Vec<f32>,
+    pub offset: Vec<f32>,
+    pub slope: Vec<f32>,
+}
+
+/// From `sums`: the sums of `g` and of `g * (x - mean)`, `[2 c]`; writes the gradients of scale and offset.
+pub(crate) fn slopes(stats: &BatchStats, gamma: &[f32], eps: f32, sums: &[f64], dgamma: &mut [f32], dbeta: &mut [f32]) -> Slopes {
+    let c = gamma.len();
+    let n = stats.rows.max(1) as f64;
+    let mut out = Slopes { scale: vec![0.0; c], offset: vec![0.0; c], slope: vec![0.0; c] };
+    for ch in 0..c {
+        let r = 1.0 / (f64::from(stats.var[ch]) + f64::from(eps)).sqrt();
+        let a = f64::from(gamma[ch]) * r;
+        dbeta[ch] = sums[ch] as f32;
+        dgamma[ch] = (sums[c + ch] * r) as f32;
+        out.scale[ch] = a as f32;
+        out.offset[ch] = (-a * sums[ch] / n) as f32;
+        out.slope[ch] = (-a * r * r * sums[c + ch] / n) as f32;
+    }
+    out
+}
+
+/// The gradients of [`batch_norm_forward`] for `dy`: `[rows, c]`; `stats` are those it returned.
+///
+/// # Panics
+/// If a length does not match.
+pub fn batch_norm_backward(x: &[f32], stats: &BatchStats, gamma: &[f32], eps: f32, dy: &[f32], grads: BatchNormGrads<'_>) {
+    let c = gamma.len();
+    let BatchNormGrads { dx, dgamma, dbeta } = grads;
+    assert!(stats.mean.len() == c && stats.rows * c == x.len() && dy.len() == x.len() && dx.len() == x.len(), "lengths");
+    assert!(dgamma.len() == c && dbeta.len() == c, "lengths");
+    let block = block_rows(c) * c;
+    let mut sums = Scratch::zeros(x.len().div_ceil(block) * 2 * c);
+    sums.par_chunks_mut(2 * c)
+        .zip(x.par_chunks(block).zip(dy.par_chunks(block)))
+        .for_each(|(to, (x, g))| products(x, g, &stats.mean, to));
+    let k = slopes(stats, gamma, eps, &ordered_sum(&sums, 2 * c), dgamma, dbeta);
+    dx.par_chunks_mut(block)
+        .zip(x.par_chunks(block).zip(dy.par_chunks(block)))
+        .for_each(|(dx, (x, g))| gradient(x, g, &stats.mean, &k.scale, &k.offset, &k.slope, dx));
+}
+
+simd_fn! {
+    /// `dx = g * scale + offset + (x - mean) * slope`, row by row.
+    [] fn gradient[][](x: &[f32], g: &[f32], mean: &[f32], scale: &[f32], offset: &[f32], slope: &[f32], dx: &mut [f32]) = gradient_impl;
+}
+
+#[inline(always)]
+fn gradient_impl<S: Simd>(_: S, x: &[f32], g: &[f32], mean: &[f32], scale: &[f32], offset: &[f32], slope: &[f32], dx: &mut [f32]) {
+    let c = mean.len();
+    let (scale, offset, slope) = (&scale[..c], &offset[..c], &slope[..c]);
+    for ((dx, x), g) in dx.chunks_exact_mut(c).zip(x.chunks_exact(c)).zip(g.chunks_exact(c)) {
+        for i in 0..c {
+            dx[i] = g[i] * scale[i] + (offset[i] + (x[i] - mean[i]) * slope[i]);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::nn::kernel::reference::{self, Rng, error, in_pool};
+
+    #[test]
+    fn batch_norm_matches_f64() {
+        let mut rng = Rng::new(5);
+        let mut worst = [0.0f64; 6];
+        for i in 0..60 {
+            let (rows, c) = (1 + rng.below(if i % 4 == 0 { 3000 } else { 40 }), 1 + rng.below(140));
+            let shift = if i % 3 == 0 { 50.0 } else { 0.5 };
+            let x: Vec<f32> = rng.normal(rows * c).iter().map(|v| v * 2.0 + shift).collect();
+            let (gamma, beta, dy) = (rng.normal(c), rng.normal(c), rng.normal(rows * c));
+            let run = || {
+                let mut y = vec![f32::NAN; x.len()];
+                let stats = batch_norm_forward(&x, &gamma, &beta, 1e-3, &mut y);
+                let (mut dx, mut dgamma, mut dbeta) = (y.clone(), gamma.clone(), beta.clone());
+                batch_norm_backward(&x, &stats, &gamma, 1e-3, &dy, BatchNormGrads { dx: &mut dx, dgamma: &mut dgamma, dbeta: &mut dbeta });
+                (y, stats, dx, dgamma, dbeta)
+            };
+            let got = in_pool(2, run);
+            assert!(got == in_pool(1, run) && got == in_pool(3, run), "bytes differ");
+            let (y, stats, dx, dgamma, dbeta) = got;
+            let want = reference::batch_norm(&x, &gamma, &beta, 1e-3, &dy);
+            // Where the rows hardly differ the gradient is a small difference of large terms: measured against those.
+            let terms = gamma.iter().fold(0.0f64, |m, g| m.max(f64::from(g.abs()))) / stats.var.iter().fold(f64::MAX, |m, v| m.min(f64::from(*v))).max(1e-3).sqrt();
+            let largest = want.dx.iter().fold(0.0f64, |m, v| m.max(v.abs()));
+            let e = [
+                error(&stats.mean, &want.mean), error(&stats.var, &want.var), error(&y, &want.y),
+                error(&dx, &want.dx) * largest / largest.max(terms), error(&dgamma, &want.dgamma), error(&dbeta, &want.dbeta),
+            ];
+            let limit = if rows == 1 { [1e-4, 1.0, 1e-4, 1e-4, f64::MAX, 1e-4] } else { [1e-4; 6] };
+            assert!(e.iter().zip(limit).all(|(e, l)| *e < l), "{e:?} rows {rows} c {c}");
+            if rows > 1 {
+                worst.iter_mut().zip(e).for_each(|(w, e)| *w = w.max(e));
+            }
+        }
+        println!("batch-norm worst error (mean, var, y, dx, dgamma, dbeta): {worst:?}");
+    }
+}

@@ -1,0 +1,175 @@
+//! Per-channel sums over the rows of `[rows, c]`: fixed blocks of rows, summed in `f32` inside a block and in `f64` across blocks, in order.
+use crate::nn::kernel::scratch::Scratch;
+use crate::nn::kernel::simd::Simd;
+use rayon::prelude::*;
+
+/// Mean and variance of each channel of a batch.
+#[derive(Clone, Debug, PartialEq)]
+pub struct BatchStats {
+    /// Mean, `[c]`.
+    pub mean: Vec<f32>,
+    /// Biased variance (divided by the rows), `[c]`.
+    pub var: Vec<f32>,
+    /// Rows: images times pixels.
+    pub rows: usize,
+}
+
+impl BatchStats {
+    /// `1 / sqrt(var + eps)`, `[c]`.
+    pub(crate) fn inverse_std(&self, eps: f32) -> Vec<f32> {
+        self.var.iter().map(|v| (1.0 / (f64::from(*v) + f64::from(eps)).sqrt()) as f32).collect()
+    }
+}
+
+/// Rows of a block: about 64 KiB, so that a second look at them finds them in the cache.
+pub(crate) fn block_rows(c: usize) -> usize {
+    (16 * 1024 / c.max(1)).clamp(1, 512)
+}
+
+/// Mean and biased variance per channel of `x`: `[rows, c]`, read from memory once.
+///
+/// # Panics
+/// If the length is not a multiple of `c`.
+pub fn batch_stats(x: &[f32], c: usize) -> BatchStats {
+    assert!(c > 0 && x.len() % c == 0, "length {} and {c} channels", x.len());
+    let (rows, block) = (x.len() / c, block_rows(c));
+    let mut sums = Scratch::zeros(rows.div_ceil(block) * 2 * c);
+    sums.par_chunks_mut(2 * c).zip(x.par_chunks(block * c)).for_each(|(to, x)| moments(x, c, to));
+    let (mut mean, mut var, mut seen) = (vec![0.0f64; c], vec![0.0f64; c], 0.0f64);
+    for (b, part) in sums.chunks_exact(2 * c).enumerate() {
+        let new = (rows - b * block).min(block) as f64;
+        let total = seen + new;
+        for ch in 0..c {
+            let delta = f64::from(part[ch]) - mean[ch];
+            mean[ch] += delta * new / total;
+            var[ch] += f64::from(part[c + ch]) + delta * delta * seen * new / total;
+        }
+        seen = total;
+    }
+    let scale = 1.0 / rows.max(1) as f64;
+    BatchStats {
+        mean: mean.iter().map(|v| *v as f32).collect(),
+        var: var.iter().map(|v| (*v * scale).max(0.0) as f32).collect(),
+        rows,
+    }
+}
+
+simd_fn! {
+    /// Mean (`to[..c]`) and sum of squared deviations (`to[c..]`) of one block.
+    [] fn moments[][](x: &[f32], c: usize, to: &mut [f32]) = moments_impl;
+}
+
+#[inline(always)]
+fn moments_impl<S: Simd>(s: S, x: &[f32], c: usize, to: &mut [f32]) {
+    let rows = x.len() / c;
+    assert!(to.len() >= 2 * c);
+    let (to, squares) = to.split_at_mut(c);
+    let mut ch = 0;
+    while ch < c {
+        // SAFETY: at most `c - ch` lanes of each row and of the results are touched.
+        unsafe {
+            if c - ch >= 4 * S::LANES {
+                moments_of::<S, 4>(s, x.as_ptr().add(ch), c, rows, c - ch, to.as_mut_ptr().add(ch), squares.as_mut_ptr().add(ch));
+                ch += 4 * S::LANES;
+            } else {
+                moments_of::<S, 1>(s, x.as_ptr().add(ch), c, rows, c - ch, to.as_mut_ptr().add(ch), squares.as_mut_ptr().add(ch));
+                ch += S::LANES;
+            }
+        }
+    }
+}
+
+/// # Safety
+/// `left` floats (at most `N` registers) are readable in each row of `c` floats and writable in both results.
+#[inline(always)]
+unsafe fn moments_of<S: Simd, const N: usize>(s: S, x: *const f32, c: usize, rows: usize, left: usize, mean: *mut f32, squares: *mut f32) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let mut sum = [s.splat(0.0); N];
+        for r in 0..rows {
+            for j in 0..N {
+                sum[j] = s.add(sum[j], s.load_up_to(x.add(r * c + j * S::LANES), left - j * S::LANES));
+            }
+        }
+        let scale = s.splat(1.0 / rows as f32);
+        let mut q = [s.splat(0.0); N];
+        for j in 0..N {
+            sum[j] = s.mul(sum[j], scale);
+        }
+        let mut rest = [s.splat(0.0); N];
+        for r in 0..rows {
+            for j in 0..N {
+                let d = s.sub(s.load_up_to(x.add(r * c + j * S::LANES), left - j * S::LANES), sum[j]);
+                rest[j] = s.add(rest[j], d);
+                q[j] = s.fma(d, d, q[j]);
+            }
+        }
+        for j in 0..N {
+            // What rounding left of the deviations corrects the mean.
+            let mean_j = s.fma(rest[j], scale, sum[j]);
+            s.store_up_to(mean.add(j * S::LANES), left - j * S::LANES, mean_j);
+            s.store_up_to(squares.add(j * S::LANES), left - j * S::LANES, q[j]);
+        }
+    }
+}
+
+/// Sums over the blocks' parts (`[blocks, k]`) in order, in `f64`.
+pub(crate) fn ordered_sum(parts: &[f32], k: usize) -> Vec<f64> {
+    let mut total = vec![0.0f64; k];
+    for part in parts.chunks_exact(k.max(1)) {
+        total.iter_mut().zip(part).for_each(|(t, p)| *t += f64::from(*p));
+    }
+    total
+}
+
+simd_fn! {
+    /// `to[..c] = sum of g`, `to[c..] = sum of g * (x - mean)` over the rows of a block.
+    [] fn products[][](x: &[f32], g: &[f32], mean: &[f32], to: &mut [f32]) = products_impl;
+}
+
+#[inline(always)]
+fn products_impl<S: Simd>(s: S, x: &[f32], g: &[f32], mean: &[f32], to: &mut [f32]) {
+    let c = mean.len();
+    let rows = x.len() / c;
+    assert!(g.len() == x.len() && to.len() >= 2 * c);
+    let mut ch = 0;
+    while ch < c {
+        // SAFETY: at most `c - ch` lanes of each row and of the results are touched.
+        unsafe {
+            if c - ch >= 4 * S::LANES {
+                products_of::<S, 4>(s, x.as_ptr().add(ch), g.as_ptr().add(ch), mean.as_ptr().add(ch), c, rows, c - ch, to.as_mut_ptr().add(ch));
+                ch += 4 * S::LANES;
+            } else {
+                products_of::<S, 1>(s, x.as_ptr().add(ch), g.as_ptr().add(ch), mean.as_ptr().add(ch), c, rows, c - ch, to.as_mut_ptr().add(ch));
+                ch += S::LANES;
+            }
+        }
+    }
+}
+
+/// # Safety
+/// `left` floats (at most `N` registers) are readable in each row of `c` floats, and writable at `to` and `to + c`.
+#[inline(always)]
+unsafe fn products_of<S: Simd, const N: usize>(
+    s: S, x: *const f32, g: *const f32, mean: *const f32, c: usize, rows: usize, left: usize, to: *mut f32,
+) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let (mut m, mut sum, mut dot) = ([s.splat(0.0); N], [s.splat(0.0); N], [s.splat(0.0); N]);
+        for j in 0..N {
+            m[j] = s.load_up_to(mean.add(j * S::LANES), left - j * S::LANES);
+        }
+        for r in 0..rows {
+            for j in 0..N {
+                let (at, left) = (r * c + j * S::LANES, left - j * S::LANES);
+                let g = s.load_up_to(g.add(at), left);
+                sum[j] = s.add(sum[j], g);
+                dot[j] = s.fma(g, s.sub(s.load_up_to(x.add(at), left), m[j]), dot[j]);
+            }
+        }
+        for j in 0..N {
+            s.store_up_to(to.add(j * S::LANES), left - j * S::LANES, sum[j]);
+            s.store_up_to(to.add(c + j * S::LANES), left - j * S::LANES, dot[j]);
+        }
+    }
+}

@@ -1,0 +1,178 @@
+//! The operations that training time goes into, each behind one function, and the one place that knows how tensors
+//! are laid out in memory: feature maps are `[batch, height, width, channels]`, kernels `[height, width, in, out]`, as
+//! Keras has them.
+//!
+//! On the flex backend they are our own CPU kernels ([`fused`](super::fused)), elsewhere burn's ([`stock`]). Owns no
+//! parameter and no shape check: shape inference has made those before a tensor exists.
+
+mod stock;
+#[cfg(test)]
+mod tests;
+
+use burn::tensor::{Tensor, TensorData};
+
+use super::fused;
+use super::kernel::{BatchStats, ConvShape, PoolShape};
+
+/// What follows a convolution's bias in the same pass.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Epilogue {
+    /// Nothing.
+    Linear,
+    /// `max(x, 0)`.
+    Relu,
+}
+
+/// Steps and zero padding of a convolution.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ConvGeometry {
+    /// Step between outputs, in pixels.
+    pub stride: usize,
+    /// Rows of zeros above and below.
+    pub rows: (usize, usize),
+    /// Columns of zeros left and right.
+    pub columns: (usize, usize),
+}
+
+/// Mean and variance of one batch by channel, both `[channels]`, outside the autodiff graph.
+#[derive(Debug, Clone)]
+pub struct BatchStatistics {
+    /// Over batch, height and width.
+    pub mean: Tensor<1>,
+    /// The *unbiased* variance `sum (x - mean)^2 / (n - 1)`: what Keras' moving average takes.
+    pub variance: Tensor<1>,
+}
+
+impl BatchStatistics {
+    /// From a kernel's statistics.
+    fn from_kernel(stats: &BatchStats, like: &Tensor<1>) -> Self {
+        let device = like.clone().without_autodiff().device();
+        let tensor = |values: Vec<f32>| {
+            let channels = values.len();
+            Tensor::from_data(TensorData::new(values, [channels]), &device)
+        };
+        // With a single value there is no unbiased variance; the biased one, 0, then stands for it.
+        #[expect(clippy::cast_precision_loss, reason = "a batch has far fewer than 2^24 values a channel")]
+        let bessel = stats.rows as f32 / stats.rows.saturating_sub(1).max(1) as f32;
+        Self {
+            mean: tensor(stats.mean.clone()),
+            variance: tensor(stats.var.iter().map(|variance| variance * bessel).collect()),
+        }
+    }
+}
+
+/// `epilogue(conv(x, weight) + bias)`.
+///
+/// # Shapes
+/// - `x`: `[n, h, w, in]`, `weight`: `[kh, kw, in, out]`, `bias`: `[out]`
+/// - returns `[n, h', w', out]`
+#[must_use]
+pub fn conv2d(x: Tensor<4>, weight: Tensor<4>, bias: Tensor<1>, at: ConvGeometry, epilogue: Epilogue) -> Tensor<4> {
+    let ([n, h, w, c_in], [height, width, _, c_out]) = (x.dims(), weight.dims());
+    let pad = [at.rows.0, at.columns.0, at.rows.1, at.columns.1];
+    let shape = ConvShape { n, h, w, c_in, c_out, kernel: [height, width], stride: [at.stride; 2], pad };
+    fused::conv2d(&x, &weight, &bias, shape, epilogue == Epilogue::Relu)
+        .unwrap_or_else(|| stock::conv2d(x, weight, bias, at, epilogue))
+}
+
+/// Normalises each channel by the batch's own mean and *biased* variance: `gamma (x - mean) / sqrt(var + eps) + beta`
+/// (Ioffe and Szegedy, 2015, arXiv:1502.03167), and gives the statistics for the moving averages.
+///
+/// # Shapes
+/// `x` and the result: `[n, h, w, c]`; `gamma`, `beta`: `[c]`.
+#[must_use]
+pub fn batch_norm_train(
+    x: Tensor<4>,
+    gamma: Tensor<1>,
+    beta: Tensor<1>,
+    epsilon: f64,
+) -> (Tensor<4>, BatchStatistics) {
+    match fused::batch_norm_train(&x, &gamma, &beta, single(epsilon)) {
+        Some((y, stats)) => (y, BatchStatistics::from_kernel(&stats, &gamma)),
+        None => stock::batch_norm_train(x, gamma, beta, epsilon),
+    }
+}
+
+/// [`batch_norm_train`] and a [`max_pool`] of side and stride `size` behind it, in one pass over memory where the
+/// backend has it.
+///
+/// # Shapes
+/// `x`: `[n, h, w, c]`; gives `[n, h / size, w / size, c]`.
+#[must_use]
+pub fn batch_norm_max_pool_train(
+    x: Tensor<4>,
+    gamma: Tensor<1>,
+    beta: Tensor<1>,
+    epsilon: f64,
+    size: usize,
+) -> (Tensor<4>, BatchStatistics) {
+    let pooled = pool_shape(&x, size, size)
+        .and_then(|shape| fused::batch_norm_max_pool_train(&x, &gamma, &beta, single(epsilon), shape));
+    if let Some((y, stats)) = pooled {
+        return (y, BatchStatistics::from_kernel(&stats, &gamma));
+    }
+    let (y, statistics) = batch_norm_train(x, gamma, beta, epsilon);
+    (max_pool(y, size, size), statistics)
+}
+
+/// Normalises each channel by given statistics: `gamma (x - mean) / sqrt(variance + eps) + beta`.
+///
+/// # Shapes
+/// `x` and the result: `[n, h, w, c]`; the others: `[c]`.
+#[must_use]
+pub fn batch_norm_eval(
+    x: Tensor<4>,
+    [gamma, beta, mean, variance]: [Tensor<1>; 4],
+    epsilon: f64,
+) -> Tensor<4> {
+    fused::batch_norm_eval(&x, [&gamma, &beta, &mean, &variance], single(epsilon))
+        .unwrap_or_else(|| stock::batch_norm_eval(x, [gamma, beta, mean, variance], epsilon))
+}
+
+/// The largest value of each square window that lies within the map.
+///
+/// # Shapes
+/// `[n, h, w, c]` to `[n, (h - size) / stride + 1, (w - size) / stride + 1, c]`.
+#[must_use]
+pub fn max_pool(x: Tensor<4>, size: usize, stride: usize) -> Tensor<4> {
+    pool_shape(&x, size, stride)
+        .and_then(|shape| fused::max_pool(&x, shape))
+        .unwrap_or_else(|| stock::max_pool(x, size, stride))
+}
+
+/// The mean of each square window that lies within the map; shapes as [`max_pool`].
+#[must_use]
+pub fn avg_pool(x: Tensor<4>, size: usize, stride: usize) -> Tensor<4> {
+    stock::avg_pool(x, size, stride)
+}
+
+/// The largest value of each channel: `[n, h, w, c]` to `[n, c]`.
+#[must_use]
+pub fn global_max_pool(x: Tensor<4>) -> Tensor<2> {
+    fused::global_max_pool(&x).unwrap_or_else(|| stock::global_max_pool(x))
+}
+
+/// The mean of each channel: `[n, h, w, c]` to `[n, c]`.
+#[must_use]
+pub fn global_avg_pool(x: Tensor<4>) -> Tensor<2> {
+    stock::global_avg_pool(x)
+}
+
+/// `x * rsqrt(max(sum x^2, 1e-12))` by row: unit norm, and a row of zeros stays zero. `[n, d]` to `[n, d]`.
+#[must_use]
+pub fn l2_normalize(x: Tensor<2>) -> Tensor<2> {
+    let norm = x.clone().square().sum_dim(1).clamp_min(1e-12).sqrt(); // [n, 1]
+    x / norm
+}
+
+/// The kernels compute in `f32`.
+#[expect(clippy::cast_possible_truncation, reason = "an epsilon needs no more digits")]
+const fn single(epsilon: f64) -> f32 {
+    epsilon as f32
+}
+
+/// The pool as the kernels have it: windows side by side, of at most 16 pixels a side.
+fn pool_shape(x: &Tensor<4>, size: usize, stride: usize) -> Option<PoolShape> {
+    let [n, h, w, c] = x.dims();
+    (stride == size && (1..=16).contains(&size)).then_some(PoolShape { n, h, w, c, k: size })
+}

@@ -1,0 +1,88 @@
+//! The operations of [`ops`](super) from burn's own, for every backend. The tests hold the CPU kernels against them.
+//!
+//! The stock operations want channels first: each of them permutes on its way in and out, and because permuting
+//! changes strides only, the permutations of two operations in a row cancel without a copy.
+
+use burn::tensor::Tensor;
+use burn::tensor::activation;
+use burn::tensor::module;
+use burn::tensor::ops::{AvgPoolOptions, ConvOptions, MaxPoolOptions};
+
+use super::{BatchStatistics, ConvGeometry, Epilogue};
+
+/// See [`conv2d`](super::conv2d).
+pub(super) fn conv2d(x: Tensor<4>, weight: Tensor<4>, bias: Tensor<1>, at: ConvGeometry, epilogue: Epilogue) -> Tensor<4> {
+    let options = ConvOptions::new_with_padding([at.stride; 2], [at.rows, at.columns], [1, 1], 1);
+    let y = module::conv2d(channels_first(x), weight.permute([3, 2, 0, 1]), Some(bias), options);
+    channels_last(match epilogue {
+        Epilogue::Linear => y,
+        Epilogue::Relu => activation::relu(y),
+    })
+}
+
+/// See [`batch_norm_train`](super::batch_norm_train).
+pub(super) fn batch_norm_train(
+    x: Tensor<4>,
+    gamma: Tensor<1>,
+    beta: Tensor<1>,
+    epsilon: f64,
+) -> (Tensor<4>, BatchStatistics) {
+    let [n, h, w, _] = x.dims();
+    let values = n * h * w;
+    let normalised = module::batch_norm_train(channels_first(x), gamma, beta, epsilon);
+    // With a single value there is no unbiased variance; the biased one, 0, then stands for it.
+    #[expect(clippy::cast_precision_loss, reason = "a batch has far fewer than 2^52 values a channel")]
+    let bessel = values as f64 / values.saturating_sub(1).max(1) as f64;
+    let statistics = BatchStatistics {
+        mean: normalised.mean.without_autodiff(),
+        variance: normalised.variance.without_autodiff().mul_scalar(bessel),
+    };
+    (channels_last(normalised.output), statistics)
+}
+
+/// See [`batch_norm_eval`](super::batch_norm_eval).
+pub(super) fn batch_norm_eval(
+    x: Tensor<4>,
+    [gamma, beta, mean, variance]: [Tensor<1>; 4],
+    epsilon: f64,
+) -> Tensor<4> {
+    channels_last(module::batch_norm(channels_first(x), gamma, beta, mean, variance, epsilon))
+}
+
+/// See [`max_pool`](super::max_pool).
+pub(super) fn max_pool(x: Tensor<4>, size: usize, stride: usize) -> Tensor<4> {
+    let options = MaxPoolOptions::new([size; 2]).with_stride([stride; 2]);
+    channels_last(module::max_pool2d(channels_first(x), options))
+}
+
+/// See [`avg_pool`](super::avg_pool).
+pub(super) fn avg_pool(x: Tensor<4>, size: usize, stride: usize) -> Tensor<4> {
+    let options = AvgPoolOptions::new([size; 2]).with_stride([stride; 2]);
+    channels_last(module::avg_pool2d(channels_first(x), options))
+}
+
+/// See [`global_max_pool`](super::global_max_pool).
+pub(super) fn global_max_pool(x: Tensor<4>) -> Tensor<2> {
+    pixels_last(x).max_dim(2).squeeze_dim(2)
+}
+
+/// See [`global_avg_pool`](super::global_avg_pool).
+pub(super) fn global_avg_pool(x: Tensor<4>) -> Tensor<2> {
+    pixels_last(x).mean_dim(2).squeeze_dim(2)
+}
+
+/// `[n, h, w, c]` to `[n, c, h, w]`.
+fn channels_first(x: Tensor<4>) -> Tensor<4> {
+    x.permute([0, 3, 1, 2])
+}
+
+/// `[n, c, h, w]` to `[n, h, w, c]`.
+fn channels_last(x: Tensor<4>) -> Tensor<4> {
+    x.permute([0, 2, 3, 1])
+}
+
+/// `[n, h, w, c]` to `[n, c, h w]`.
+fn pixels_last(x: Tensor<4>) -> Tensor<3> {
+    let [n, h, w, c] = x.dims();
+    channels_first(x).reshape([n, c, h * w])
+}

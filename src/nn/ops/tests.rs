@@ -1,0 +1,140 @@
+//! The CPU kernels against burn's own operations on random shapes: outputs and every gradient.
+
+use burn::tensor::{Device, Tensor, TensorData};
+use rand::{Rng, RngExt};
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::SeedableRng;
+
+use super::{ConvGeometry, Epilogue, stock};
+use crate::nn::ops;
+
+/// Largest error relative to the largest value; Winograd's transforms cost about two digits of `f32`.
+const TOLERANCE: f32 = 1e-4;
+
+fn device() -> Device {
+    Device::flex().autodiff()
+}
+
+fn random<const D: usize>(rng: &mut ChaCha8Rng, shape: [usize; D]) -> Tensor<D> {
+    let count = shape.iter().product();
+    let values: Vec<f32> = (0..count).map(|_| rng.random::<f32>() * 2.0 - 1.0).collect();
+    Tensor::from_data(TensorData::new(values, shape), &device())
+}
+
+fn values<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
+    tensor.into_data().try_into_vec().unwrap()
+}
+
+fn assert_near(what: &str, found: &[f32], expected: &[f32]) {
+    assert_eq!(found.len(), expected.len(), "{what}");
+    let scale = expected.iter().fold(1e-3f32, |largest, value| largest.max(value.abs()));
+    let error = found.iter().zip(expected).fold(0f32, |largest, (a, b)| largest.max((a - b).abs())) / scale;
+    assert!(error < TOLERANCE, "{what}: relative error {error}");
+}
+
+/// Outputs and gradients of the inputs, for a random gradient of the output.
+fn run<const N: usize>(
+    rng: &mut ChaCha8Rng,
+    inputs: [&Tensor<4>; N],
+    vectors: &[&Tensor<1>],
+    f: &dyn Fn(&[Tensor<4>], &[Tensor<1>]) -> Tensor<4>,
+) -> Vec<Vec<f32>> {
+    let inputs: Vec<Tensor<4>> = inputs.iter().map(|input| (*input).clone().detach().require_grad()).collect();
+    let vectors: Vec<Tensor<1>> = vectors.iter().map(|vector| (*vector).clone().detach().require_grad()).collect();
+    let y = f(&inputs, &vectors);
+    let direction = random(rng, y.dims());
+    let gradients = (y.clone() * direction).sum().backward();
+    let mut found = vec![values(y)];
+    found.extend(inputs.iter().map(|input| values(input.grad(&gradients).unwrap())));
+    found.extend(vectors.iter().map(|vector| values(vector.grad(&gradients).unwrap())));
+    found
+}
+
+fn compare<const N: usize>(
+    what: &str,
+    inputs: [&Tensor<4>; N],
+    vectors: &[&Tensor<1>],
+    ours: &dyn Fn(&[Tensor<4>], &[Tensor<1>]) -> Tensor<4>,
+    theirs: &dyn Fn(&[Tensor<4>], &[Tensor<1>]) -> Tensor<4>,
+) {
+    let found = run(&mut ChaCha8Rng::seed_from_u64(1), inputs, vectors, ours);
+    let expected = run(&mut ChaCha8Rng::seed_from_u64(1), inputs, vectors, theirs);
+    for (at, (found, expected)) in found.iter().zip(&expected).enumerate() {
+        assert_near(&format!("{what}, part {at}"), found, expected);
+    }
+}
+
+#[test]
+fn convolutions_agree_on_random_shapes() {
+    let mut rng = ChaCha8Rng::seed_from_u64(2);
+    for case in 0..24 {
+        let mut pick = |low: usize, high: usize| low + (rng.next_u64() as usize) % (high - low + 1);
+        let kernel = if case % 2 == 0 { 3 } else { pick(1, 5) };
+        let (n, h, w) = (pick(1, 5), kernel + pick(0, 12), kernel + pick(0, 12));
+        let (c_in, c_out, stride) = (pick(1, 40), pick(1, 40), if case % 3 == 2 { 2 } else { 1 });
+        let pad = if case % 4 < 2 { (0, 0) } else { (kernel / 2, (kernel - 1) / 2) };
+        let epilogue = if case % 5 < 3 { Epilogue::Relu } else { Epilogue::Linear };
+        let at = ConvGeometry { stride, rows: pad, columns: pad };
+        let x = random(&mut rng, [n, h, w, c_in]);
+        let weight = random(&mut rng, [kernel, kernel, c_in, c_out]);
+        let bias = random(&mut rng, [c_out]);
+        let what = format!("{n}x{h}x{w}x{c_in} -> {c_out}, kernel {kernel}, stride {stride}, pad {pad:?}");
+        compare(
+            &what,
+            [&x, &weight],
+            &[&bias],
+            &|t, v| ops::conv2d(t[0].clone(), t[1].clone(), v[0].clone(), at, epilogue),
+            &|t, v| stock::conv2d(t[0].clone(), t[1].clone(), v[0].clone(), at, epilogue),
+        );
+    }
+}
+
+#[test]
+fn batch_normalisation_agrees_alone_and_with_a_pool() {
+    let mut rng = ChaCha8Rng::seed_from_u64(3);
+    for [n, h, w, c, size] in [[1, 3, 4, 1, 1], [3, 9, 7, 5, 2], [4, 12, 13, 33, 4], [2, 5, 5, 16, 5]] {
+        let x = random(&mut rng, [n, h, w, c]);
+        let (gamma, beta) = (random(&mut rng, [c]), random(&mut rng, [c]));
+        let theirs = |t: &[Tensor<4>], v: &[Tensor<1>]| {
+            stock::batch_norm_train(t[0].clone(), v[0].clone(), v[1].clone(), 1e-3)
+        };
+        let ours = |t: &[Tensor<4>], v: &[Tensor<1>]| {
+            ops::batch_norm_train(t[0].clone(), v[0].clone(), v[1].clone(), 1e-3)
+        };
+        let what = format!("{n}x{h}x{w}x{c}");
+        compare(&what, [&x], &[&gamma, &beta], &|t, v| ours(t, v).0, &|t, v| theirs(t, v).0);
+        let (inputs, vectors) = ([x.clone()], [gamma.clone(), beta.clone()]);
+        let (found, expected) = (ours(&inputs, &vectors).1, theirs(&inputs, &vectors).1);
+        assert_near("mean", &values(found.mean), &values(expected.mean));
+        assert_near("variance", &values(found.variance), &values(expected.variance));
+        compare(
+            &format!("{what}, pool {size}"),
+            [&x],
+            &[&gamma, &beta],
+            &|t, v| ops::batch_norm_max_pool_train(t[0].clone(), v[0].clone(), v[1].clone(), 1e-3, size).0,
+            &|t, v| stock::max_pool(theirs(t, v).0, size, size),
+        );
+    }
+}
+
+#[test]
+fn pools_and_inference_agree() {
+    let mut rng = ChaCha8Rng::seed_from_u64(4);
+    for [n, h, w, c, size] in [[1, 4, 4, 1, 4], [3, 9, 11, 17, 2], [2, 13, 12, 40, 4]] {
+        let x = random(&mut rng, [n, h, w, c]);
+        compare("max-pool", [&x], &[], &|t, _| ops::max_pool(t[0].clone(), size, size), &|t, _| {
+            stock::max_pool(t[0].clone(), size, size)
+        });
+        compare(
+            "global max-pool",
+            [&x],
+            &[],
+            &|t, _| ops::global_max_pool(t[0].clone()).reshape([n, 1, 1, c]),
+            &|t, _| stock::global_max_pool(t[0].clone()).reshape([n, 1, 1, c]),
+        );
+        let vectors = [(); 4].map(|()| random(&mut rng, [c]).abs().detach().inner());
+        let x = x.inner();
+        let found = ops::batch_norm_eval(x.clone(), vectors.clone(), 1e-3);
+        assert_near("inference", &values(found), &values(stock::batch_norm_eval(x, vectors, 1e-3)));
+    }
+}

@@ -1,0 +1,338 @@
+//! From an experiment to a [`Plan`]: parameters read, plugs checked, cycles refused, facts inferred; every problem
+//! found is reported.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use petgraph::algo::tarjan_scc;
+use petgraph::graph::{DiGraph, NodeIndex};
+use petgraph::visit::EdgeRef;
+
+use super::graph::{Edge, Node, Plan};
+use crate::base::issue::{Issue, Issues};
+use crate::base::param::View;
+use crate::base::path;
+use crate::base::suggest;
+use crate::spec::{Experiment, Input, StageSpec};
+use crate::stage::{Catalog, DynStage, Facts, InputFacts, ParamIssue, Port};
+
+/// A graph whose stages may have failed to read.
+type Draft = DiGraph<Option<Arc<dyn DynStage>>, Edge>;
+
+pub(super) fn build(experiment: Experiment, catalog: &dyn Catalog) -> Result<Plan, Vec<Issue>> {
+    let mut issues = Issues::default();
+    check_device(&experiment, catalog, &mut issues);
+    let stages: Vec<_> = experiment.stages.iter().map(|spec| read(spec, catalog, &mut issues)).collect();
+    let mut draft: Draft = DiGraph::new();
+    let nodes: Vec<NodeIndex> = stages.iter().map(|stage| draft.add_node(stage.clone())).collect();
+    for (at, spec) in experiment.stages.iter().enumerate() {
+        if let Some(stage) = &stages[at] {
+            plug(&experiment, spec, nodes[at], stage.ports(), &mut draft, &mut issues);
+        }
+    }
+    refuse_cycles(&experiment, &draft, &mut issues);
+    let Some(order) = sorted(&draft) else {
+        issues.finish()?;
+        return Err(vec![Issue::nowhere("the graph has a cycle")]);
+    };
+    let facts = infer(&experiment, &draft, &order, &mut issues);
+    issues.finish()?;
+    let graph = draft.map(
+        |node, stage| Node {
+            id: experiment.stages[node.index()].id.clone(),
+            stage: Arc::clone(stage.as_ref().expect("a stage that can't be read is an issue")),
+            facts: facts[&node].clone(),
+        },
+        |_, edge| edge.clone(),
+    );
+    let mut plan = Plan { experiment, graph, order, portable: serde_json::Value::Null };
+    plan.portable = plan.resolved(View::Portable);
+    Ok(plan)
+}
+
+fn check_device(experiment: &Experiment, catalog: &dyn Catalog, issues: &mut Issues) {
+    let (device, known) = (experiment.device.as_str(), catalog.devices());
+    if !known.contains(&device) {
+        let message = format!("unknown choice `{device}` for `device`");
+        issues.push(Issue::at(&experiment.device_place, "device", message).help(suggest::help(device, known)));
+    }
+}
+
+fn read(spec: &StageSpec, catalog: &dyn Catalog, issues: &mut Issues) -> Option<Arc<dyn DynStage>> {
+    let known = catalog.stages();
+    if !known.contains(&spec.stage.as_str()) {
+        let message = format!("there is no stage kind `{}`", spec.stage);
+        let path = format!("stages.{}.stage", spec.id);
+        issues.push(Issue::at(&spec.stage_place, path, message).help(suggest::help(&spec.stage, &known)));
+        return None;
+    }
+    catalog.read(&spec.stage, &spec.params, &spec.id, issues)
+}
+
+/// Connects a stage's ports; every wrong plug is an issue at the template's line.
+fn plug(
+    experiment: &Experiment,
+    spec: &StageSpec,
+    node: NodeIndex,
+    ports: Vec<Port>,
+    draft: &mut Draft,
+    issues: &mut Issues,
+) {
+    let names: Vec<&str> = ports.iter().map(|port| port.name).collect();
+    for (name, input) in spec.inputs.iter().filter(|(name, _)| !names.contains(&name.as_str())) {
+        let message = format!("`{}` has no port `{name}`", spec.stage);
+        let path = format!("stages.{}.inputs.{name}", spec.id);
+        issues.push(Issue::at(&input.port_place, path, message).help(suggest::help(name, &names)));
+    }
+    for port in ports {
+        match spec.inputs.get(port.name) {
+            Some(input) => connect(experiment, spec, node, port, input, draft, issues),
+            None if port.optional => {}
+            None => {
+                let message = format!("`{}` needs {} at its port `{}`", spec.id, port.kind.words(), port.name);
+                let help =
+                    format!("write `inputs = {{ {} = \"ID\" }}` with the id of a stage that gives it", port.name);
+                issues.push(Issue::at(&spec.place, format!("stages.{}.inputs", spec.id), message).help(help));
+            }
+        }
+    }
+}
+
+fn connect(
+    experiment: &Experiment,
+    spec: &StageSpec,
+    node: NodeIndex,
+    port: Port,
+    input: &Input,
+    draft: &mut Draft,
+    issues: &mut Issues,
+) {
+    let path = format!("stages.{}.inputs.{}", spec.id, port.name);
+    let Some(at) = experiment.stages.iter().position(|stage| stage.id == input.from) else {
+        let ids: Vec<&str> = experiment.stages.iter().map(|stage| stage.id.as_str()).collect();
+        let message = format!("`{}` reads `{}`, which no stage is called", spec.id, input.from);
+        issues.push(Issue::at(&input.place, path, message).help(suggest::help(&input.from, &ids)));
+        return;
+    };
+    let from = NodeIndex::new(at);
+    if let Some(upstream) = &draft[from] {
+        if upstream.output() != port.kind {
+            let message = format!(
+                "port `{}` of `{}` takes {}, but `{}` gives {}",
+                port.name,
+                spec.id,
+                port.kind.words(),
+                input.from,
+                upstream.output().words()
+            );
+            issues.push(Issue::at(&input.place, path, message));
+            return;
+        }
+    }
+    draft.add_edge(from, node, Edge { port });
+}
+
+fn refuse_cycles(experiment: &Experiment, draft: &Draft, issues: &mut Issues) {
+    for component in tarjan_scc(draft) {
+        let start = component.iter().copied().min().expect("a component has a node");
+        let alone = component.len() == 1 && !draft.contains_edge(start, start);
+        if alone {
+            continue;
+        }
+        let mut names = vec![experiment.stages[start.index()].id.as_str()];
+        let mut node = start;
+        loop {
+            let next = draft
+                .edges(node)
+                .map(|edge| edge.target())
+                .filter(|next| component.contains(next))
+                .min_by_key(|next| (names.contains(&experiment.stages[next.index()].id.as_str()), next.index()));
+            let Some(next) = next else { break };
+            let id = experiment.stages[next.index()].id.as_str();
+            let seen = names.iter().position(|name| *name == id);
+            names.push(id);
+            if let Some(seen) = seen {
+                names.drain(..seen);
+                break;
+            }
+            node = next;
+        }
+        let spec = &experiment.stages[start.index()];
+        let message = format!("stages read from each other in a circle: {}", names.join(" -> "));
+        issues.push(Issue::at(&spec.place, format!("stages.{}.inputs", spec.id), message));
+    }
+}
+
+/// Kahn's algorithm, always taking the first ready stage of the template; `None` if there is a cycle.
+fn sorted(draft: &Draft) -> Option<Vec<NodeIndex>> {
+    let mut missing: BTreeMap<NodeIndex, usize> = draft
+        .node_indices()
+        .map(|node| (node, draft.edges_directed(node, petgraph::Direction::Incoming).count()))
+        .collect();
+    let mut order = Vec::with_capacity(missing.len());
+    while let Some(node) = missing.iter().find(|(_, count)| **count == 0).map(|(node, _)| *node) {
+        missing.remove(&node);
+        order.push(node);
+        for edge in draft.edges(node) {
+            if let Some(count) = missing.get_mut(&edge.target()) {
+                *count -= 1;
+            }
+        }
+    }
+    missing.is_empty().then_some(order)
+}
+
+/// Facts of every stage that has its inputs' facts; a stage behind a problem is left out, not blamed.
+fn infer(
+    experiment: &Experiment,
+    draft: &Draft,
+    order: &[NodeIndex],
+    issues: &mut Issues,
+) -> BTreeMap<NodeIndex, Facts> {
+    let mut known: BTreeMap<NodeIndex, Facts> = BTreeMap::new();
+    for node in order {
+        let Some(stage) = &draft[*node] else { continue };
+        let spec = &experiment.stages[node.index()];
+        let edges: Vec<_> = draft.edges_directed(*node, petgraph::Direction::Incoming).collect();
+        let inputs: BTreeMap<String, Facts> = edges
+            .iter()
+            .filter_map(|edge| Some((edge.weight().port.name.to_owned(), known.get(&edge.source())?.clone())))
+            .collect();
+        let plugged = stage.ports().iter().all(|port| port.optional || inputs.contains_key(port.name));
+        if !plugged || inputs.len() != edges.len() {
+            continue;
+        }
+        match stage.infer(&InputFacts(inputs)) {
+            Ok(facts) => {
+                known.insert(*node, facts);
+            }
+            Err(found) => found.into_iter().for_each(|issue| issues.push(placed(spec, issue))),
+        }
+    }
+    known
+}
+
+/// An issue at the place of its parameter, or of the stage's table where the parameter is not written.
+fn placed(spec: &StageSpec, issue: ParamIssue) -> Issue {
+    let place = &spec.params.nearest(&issue.path).place;
+    let placed = Issue::at(place, path::join(&spec.id, &issue.path), issue.message);
+    match issue.help {
+        Some(help) => placed.help(help),
+        None => placed,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::node::Node as Written;
+    use crate::base::source::{Place, Source};
+    use crate::params;
+    use crate::stage::{BackendChoice, Bound, Ctx, Kind, Stage, StageDoc, StageError};
+
+    params! {
+        /// A link of a chain.
+        pub struct LinkParams {
+            /// Refused when it is 0.
+            size: usize = 1,
+        }
+    }
+
+    #[derive(Debug)]
+    struct Link;
+
+    impl Stage for Link {
+        const NAME: &'static str = "link";
+        const SUMMARY: &'static str = "A link of a chain.";
+        const VERSION: u32 = 1;
+        const OUTPUT: Kind = Kind::Report;
+        const FILES: &'static [&'static str] = &["out"];
+        type Params = LinkParams;
+
+        fn ports(_: &LinkParams) -> Vec<Port> {
+            vec![Port::new("before", Kind::Report, &["out"]).optional()]
+        }
+        fn infer(params: &LinkParams, _: &InputFacts) -> Result<Facts, Vec<ParamIssue>> {
+            if params.size == 0 { Err(vec![ParamIssue::new("size", "too small")]) } else { Ok(Facts::Report) }
+        }
+        fn run(_: &LinkParams, _: &mut Ctx<'_>) -> Result<(), StageError> {
+            Ok(())
+        }
+    }
+
+    struct Links;
+
+    impl Catalog for Links {
+        fn stages(&self) -> Vec<&'static str> {
+            vec!["link"]
+        }
+        fn read(&self, _: &str, table: &Written, path: &str, issues: &mut Issues) -> Option<Arc<dyn DynStage>> {
+            use crate::base::param::Param;
+            Some(Arc::new(Bound::<Link>(LinkParams::read(table, path, issues)?)))
+        }
+        fn docs(&self) -> Vec<StageDoc> {
+            Vec::new()
+        }
+        fn devices(&self) -> &'static [&'static str] {
+            &["cpu"]
+        }
+        fn backend(&self, _: &str) -> Result<BackendChoice, StageError> {
+            Ok(BackendChoice { accepted: vec!["flex".into()], compute: "flex".into() })
+        }
+    }
+
+    /// An experiment of links: `(id, the one before it)`.
+    fn experiment(links: &[(&str, &str)]) -> Experiment {
+        let place = Place::new(&Source::new("t.toml", "", std::path::Path::new("")), 0..0);
+        let stage = |(id, before): &(&str, &str)| {
+            let input = Input { from: (*before).into(), port_place: place.clone(), place: place.clone() };
+            StageSpec {
+                id: (*id).into(),
+                place: place.clone(),
+                stage: "link".into(),
+                stage_place: place.clone(),
+                inputs: (!before.is_empty()).then(|| ("before".to_owned(), input)).into_iter().collect(),
+                params: Written::empty_table(&place),
+            }
+        };
+        Experiment {
+            name: "links".into(),
+            description: String::new(),
+            seed: 1,
+            device: "cpu".into(),
+            device_place: place.clone(),
+            numerics: None,
+            pipeline: "links".into(),
+            config: "links.toml".into(),
+            project: ".".into(),
+            stages: links.iter().map(stage).collect(),
+        }
+    }
+
+    fn messages(links: &[(&str, &str)]) -> Vec<String> {
+        let issues = Plan::build(experiment(links), &Links).err().unwrap_or_default();
+        issues.into_iter().map(|issue| issue.message).collect()
+    }
+
+    #[test]
+    fn stages_come_after_those_they_read_from() {
+        let plan = Plan::build(experiment(&[("c", "b"), ("a", ""), ("b", "a"), ("d", "a")]), &Links).unwrap();
+        let ids: Vec<&str> = plan.order.iter().map(|node| plan.graph[*node].id.as_str()).collect();
+        assert_eq!(ids, ["a", "b", "c", "d"]);
+    }
+
+    #[test]
+    fn a_cycle_is_shown_as_a_path() {
+        let expected = "stages read from each other in a circle: a -> c -> b -> a";
+        assert_eq!(messages(&[("a", "b"), ("b", "c"), ("c", "a"), ("d", "a")]), [expected]);
+        assert_eq!(messages(&[("a", "a")]), ["stages read from each other in a circle: a -> a"]);
+    }
+
+    #[test]
+    fn an_unknown_input_is_named() {
+        assert_eq!(
+            messages(&[("first", ""), ("second", "frist")]),
+            ["`second` reads `frist`, which no stage is called"]
+        );
+    }
+}

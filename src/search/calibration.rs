@@ -1,0 +1,178 @@
+//! Distance thresholds and what each of them achieves on queries of known labels. Owns no file and no neighbour search.
+
+use super::calibration_metric::{CalibrationMetric, Counts};
+use super::matcher::{Verdict, rounded};
+use crate::artifact::Distance;
+use crate::choice;
+
+choice! {
+    /// Which queries are right, wrong and missed.
+    pub enum Counting {
+        /// TensorFlow Similarity's: accepted queries are true or false positives by their label; rejected ones are
+        /// misses if the label was right, else true negatives. A wrong label is never a miss, so recall ends at 1.
+        "lookup" => Lookup,
+        /// A query whose class is in the index is a miss unless it is accepted with the right label; one of another
+        /// class must be rejected. Accepted with a wrong label, a query of an indexed class is a false positive *and*
+        /// a miss, so the counts may add up to more than the queries; recall is the detection and identification rate.
+        "open-set" => OpenSet,
+    }
+}
+
+/// A query of a known label and what a matcher said of it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Judged {
+    /// The true label.
+    pub label: i32,
+    /// Whether the index holds an example of that label, other than the query itself.
+    pub indexed: bool,
+    /// The matcher's verdict; `None` without any neighbour: such a query is never accepted.
+    pub verdict: Option<Verdict>,
+}
+
+/// Thresholds from the strictest to the laxest, with their counts.
+///
+/// The strictest is the smallest distance, or for a similarity the largest value; a query is accepted at a distance at
+/// most (a similarity at least) the threshold. Everything said of first and last thresholds so holds for both.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Curve {
+    /// The thresholds: rounded to 8 decimals, each once.
+    pub thresholds: Vec<f32>,
+    /// The outcome at each.
+    pub counts: Vec<Counts>,
+    /// Queries in all.
+    pub queries: u64,
+}
+
+impl Curve {
+    /// The curve of all distinct neighbour distances, in `O(n log n)`.
+    ///
+    /// `neighbour_distances` holds those of every neighbour that the matcher looked at, of all queries; infinite ones
+    /// give no threshold.
+    #[must_use]
+    pub fn new(
+        judged: &[Judged],
+        neighbour_distances: impl IntoIterator<Item = f32>,
+        distance: Distance,
+        counting: &Counting,
+    ) -> Self {
+        let sign = if distance.larger_is_nearer() { -1.0 } else { 1.0 };
+        // `+ 0.0` leaves one zero.
+        let key = |value: f32| sign * value + 0.0;
+        let mut thresholds: Vec<f32> =
+            neighbour_distances.into_iter().map(|value| key(rounded(value))).filter(|key| key.is_finite()).collect();
+        thresholds.sort_unstable_by(f32::total_cmp);
+        thresholds.dedup();
+
+        let tally = Tally::new(judged, counting);
+        let mut verdicts: Vec<(f32, Accepted)> = judged
+            .iter()
+            .filter_map(|query| query.verdict.map(|verdict| (key(verdict.distance), Accepted::new(query, verdict))))
+            .collect();
+        verdicts.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
+        let (mut next, mut accepted) = (0, [0_u64; 3]);
+        let counts = thresholds
+            .iter()
+            .map(|threshold| {
+                while let Some((_, kind)) = verdicts.get(next).filter(|verdict| verdict.0 <= *threshold) {
+                    accepted[*kind as usize] += 1;
+                    next += 1;
+                }
+                tally.counts(&accepted)
+            })
+            .collect();
+        // Back from keys to distances; a negated zero would print as -0.
+        let thresholds = thresholds.into_iter().map(|key| sign * key + 0.0).collect();
+        Self { thresholds, counts, queries: judged.len() as u64 }
+    }
+
+    /// A metric at every threshold.
+    #[must_use]
+    pub fn values(&self, metric: &CalibrationMetric) -> Vec<f64> {
+        let mut values: Vec<f64> = self.counts.iter().map(|counts| metric.value(counts, self.queries)).collect();
+        if let (CalibrationMetric::Precision, Some(first), Some(counts)) =
+            (metric, values.first_mut(), self.counts.first())
+            && counts.accepted() == 0
+        {
+            *first = 1.0;
+        }
+        values
+    }
+
+    /// The last threshold of the best value; `None` if there are no thresholds.
+    #[must_use]
+    pub fn optimal(&self, metric: &CalibrationMetric) -> Option<usize> {
+        let sense = if metric.higher_is_better() { 1.0 } else { -1.0 };
+        // `max_by` takes the last of equal values.
+        let values = self.values(metric).into_iter().map(|value| sense * value).enumerate();
+        values.max_by(|a, b| a.1.total_cmp(&b.1)).map(|(at, _)| at)
+    }
+
+    /// The threshold of a target; `None` if none reaches it.
+    ///
+    /// At least `target`: the first such threshold for a metric that rises with laxer thresholds, the last for one that
+    /// falls (the most queries accepted at that precision). For a metric of which less is better the target is a bound
+    /// from above, and the last threshold within it is taken.
+    #[must_use]
+    pub fn target(&self, metric: &CalibrationMetric, target: f64) -> Option<usize> {
+        let values = self.values(metric);
+        match (metric.higher_is_better(), metric.increasing()) {
+            (true, true) => values.iter().position(|value| *value >= target),
+            (true, false) => values.iter().rposition(|value| *value >= target),
+            (false, _) => values.iter().rposition(|value| *value <= target),
+        }
+    }
+}
+
+/// What accepting a query means.
+#[derive(Clone, Copy)]
+enum Accepted {
+    Right,
+    WrongIndexed,
+    WrongForeign,
+}
+
+impl Accepted {
+    fn new(query: &Judged, verdict: Verdict) -> Self {
+        match (query.label == verdict.label, query.indexed) {
+            (true, _) => Self::Right,
+            (false, true) => Self::WrongIndexed,
+            (false, false) => Self::WrongForeign,
+        }
+    }
+}
+
+/// Queries by what they could become.
+enum Tally {
+    Lookup { right: u64, wrong: u64 },
+    OpenSet { indexed: u64, foreign: u64 },
+}
+
+impl Tally {
+    fn new(judged: &[Judged], counting: &Counting) -> Self {
+        let count = |test: fn(&Judged) -> bool| judged.iter().filter(|query| test(query)).count() as u64;
+        match counting {
+            Counting::Lookup => {
+                let right = count(|query| query.verdict.is_some_and(|verdict| verdict.label == query.label));
+                Self::Lookup { right, wrong: judged.len() as u64 - right }
+            }
+            Counting::OpenSet => {
+                let indexed = count(|query| query.indexed);
+                Self::OpenSet { indexed, foreign: judged.len() as u64 - indexed }
+            }
+        }
+    }
+
+    fn counts(&self, accepted: &[u64; 3]) -> Counts {
+        let [right, wrong_indexed, wrong_foreign] = *accepted;
+        let (true_positive, false_positive) = (right, wrong_indexed + wrong_foreign);
+        let (true_negative, false_negative) = match *self {
+            Self::Lookup { right: all_right, wrong } => (wrong - false_positive, all_right - true_positive),
+            Self::OpenSet { indexed, foreign } => (foreign - wrong_foreign, indexed - true_positive),
+        };
+        Counts { true_positive, false_positive, true_negative, false_negative }
+    }
+}
+
+#[cfg(test)]
+#[path = "calibration_tests.rs"]
+mod tests;

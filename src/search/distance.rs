@@ -1,0 +1,205 @@
+//! The six distances between rows of numbers, computed exactly. Owns no search.
+//!
+//! Every distance is summed in `f64` in one fixed order and rounded to `f32` once, so that a value never depends on
+//! where its row stands or on how many threads there are.
+
+use super::SearchError;
+use crate::artifact::Distance;
+
+/// Squared euclidean distances below this are taken as 0, as TensorFlow Similarity does.
+pub(super) const EUCLIDEAN_ZERO: f64 = 1e-18;
+
+/// Finite vectors of one length, row after row.
+#[derive(Debug, Clone, Copy)]
+pub struct Rows<'a> {
+    values: &'a [f32],
+    dim: usize,
+}
+
+impl<'a> Rows<'a> {
+    /// The vectors in `values`, `dim` numbers each.
+    ///
+    /// # Errors
+    /// If `values` is no whole number of rows, or holds NaN or an infinity.
+    pub fn new(values: &'a [f32], dim: usize) -> Result<Self, SearchError> {
+        if values.is_empty() {
+            return Ok(Self { values, dim });
+        }
+        if dim == 0 || !values.len().is_multiple_of(dim) {
+            return Err(SearchError::Ragged { numbers: values.len(), dim });
+        }
+        match values.iter().position(|value| !value.is_finite()) {
+            Some(at) => Err(SearchError::NotFinite { position: at / dim }),
+            None => Ok(Self { values, dim }),
+        }
+    }
+
+    /// Number of vectors.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        if self.dim == 0 { 0 } else { self.values.len() / self.dim }
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.values.is_empty()
+    }
+
+    /// Length of a vector.
+    #[must_use]
+    pub const fn dim(&self) -> usize {
+        self.dim
+    }
+
+    /// One vector.
+    #[must_use]
+    pub fn row(&self, row: usize) -> &'a [f32] {
+        &self.values[row * self.dim..(row + 1) * self.dim]
+    }
+
+    /// The numbers of some vectors in a row.
+    pub(super) fn span(&self, rows: std::ops::Range<usize>) -> &'a [f32] {
+        &self.values[rows.start * self.dim..rows.end * self.dim]
+    }
+}
+
+/// How far `key` is from `query`, in the unit of `distance`.
+///
+/// - cosine: `max(0, 1 - q.k)`; rows of unit norm expected
+/// - inner product: `q.k`, a similarity
+/// - euclidean: `|q - k|`, 0 where its square is below 1e-18
+/// - squared euclidean: `|q - k|^2`
+/// - manhattan: `sum |q_i - k_i|`
+/// - snr: `var(q - k) / var(q)` (Yuan et al., 2019: the power of the noise over that of the signal); a query
+///   without variance is at 0 from keys that differ by a constant and infinitely far from all others
+///
+/// ```
+/// use simpipe::artifact::Distance;
+/// use simpipe::search::distance::between;
+/// assert_eq!(between(Distance::Euclidean, &[0.0, 3.0], &[4.0, 0.0]), 5.0);
+/// assert_eq!(between(Distance::Cosine, &[0.6, 0.8], &[0.8, -0.6]), 1.0);
+/// ```
+#[must_use]
+#[expect(clippy::cast_possible_truncation, reason = "the one rounding to the artifact's float type")]
+pub fn between(distance: Distance, query: &[f32], key: &[f32]) -> f32 {
+    let value = match distance {
+        Distance::Cosine => (1.0 - dot(query, key)).max(0.0),
+        Distance::InnerProduct => dot(query, key),
+        Distance::SquaredEuclidean => sum(query, key, |q, k| (q - k) * (q - k)),
+        Distance::Euclidean => {
+            let square = sum(query, key, |q, k| (q - k) * (q - k));
+            if square < EUCLIDEAN_ZERO { 0.0 } else { square.sqrt() }
+        }
+        Distance::Manhattan => sum(query, key, |q, k| (q - k).abs()),
+        Distance::Snr => signal_to_noise(query, key),
+    };
+    value as f32
+}
+
+/// The distances of one query to many rows, appended to `out` in the order of the rows.
+pub fn to_rows(distance: Distance, query: &[f32], rows: &Rows<'_>, out: &mut Vec<f32>) {
+    out.extend((0..rows.len()).map(|row| between(distance, query, rows.row(row))));
+}
+
+/// `q.k`.
+pub(super) fn dot(query: &[f32], key: &[f32]) -> f64 {
+    sum(query, key, |q, k| q * k)
+}
+
+/// `|q|^2`.
+pub(super) fn square_norm(row: &[f32]) -> f64 {
+    dot(row, row)
+}
+
+/// `sum f(q_i, k_i)` in eight interleaved partial sums, which compilers turn into vector instructions.
+fn sum(query: &[f32], key: &[f32], term: impl Fn(f64, f64) -> f64) -> f64 {
+    let mut lanes = [0.0; 8];
+    let (queries, keys) = (query.chunks_exact(8), key.chunks_exact(8));
+    let tail = queries.remainder().iter().zip(keys.remainder()).map(|(&q, &k)| term(q.into(), k.into())).sum::<f64>();
+    for (q, k) in queries.zip(keys) {
+        for lane in 0..8 {
+            lanes[lane] += term(q[lane].into(), k[lane].into());
+        }
+    }
+    lanes.iter().sum::<f64>() + tail
+}
+
+fn signal_to_noise(query: &[f32], key: &[f32]) -> f64 {
+    let signal = variance(query.iter().map(|&q| f64::from(q)));
+    let noise = variance(query.iter().zip(key).map(|(&q, &k)| f64::from(q) - f64::from(k)));
+    match (signal > 0.0, noise > 0.0) {
+        (true, _) => noise / signal,
+        (false, true) => f64::INFINITY,
+        (false, false) => 0.0,
+    }
+}
+
+/// The variance over a row (divided by its length), in two passes.
+#[expect(clippy::cast_precision_loss, reason = "a row has far fewer than 2^52 numbers")]
+fn variance(values: impl Iterator<Item = f64> + Clone) -> f64 {
+    let count = values.clone().count().max(1) as f64;
+    let mean = values.clone().sum::<f64>() / count;
+    values.map(|value| (value - mean) * (value - mean)).sum::<f64>() / count
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rows(json: &serde_json::Value) -> Vec<Vec<f32>> {
+        serde_json::from_value(json.clone()).unwrap()
+    }
+
+    #[test]
+    fn distances_are_those_of_tensorflow_similarity() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/golden/distances.json");
+        let file: serde_json::Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+        let tolerance = file["tolerance"].as_f64().unwrap();
+        let cases = file["cases"].as_array().unwrap();
+        assert_eq!(cases.len(), 18);
+        for case in cases {
+            let name = case["params"]["distance"].as_str().unwrap().replace('_', "-");
+            let distance = Distance::from_name(&name).unwrap();
+            let (queries, keys) = (rows(&case["input"]["query"]), rows(&case["input"]["key"]));
+            let keys_flat = keys.concat();
+            let keys = Rows::new(&keys_flat, keys[0].len()).unwrap();
+            for (query, expected) in queries.iter().zip(rows(&case["expected"]["distances"])) {
+                let mut found = Vec::new();
+                to_rows(distance, query, &keys, &mut found);
+                assert_eq!(found.len(), expected.len());
+                for (&found, expected) in found.iter().zip(expected) {
+                    let (found, expected) = (f64::from(found), f64::from(expected));
+                    // The file's note: its float32 cancellation near 0.
+                    let cancelled = distance == Distance::Euclidean && expected.min(found) < 1e-2;
+                    let absolute = if cancelled { 1e-3 } else { tolerance };
+                    let close = (found - expected).abs() <= absolute + tolerance * expected.abs();
+                    assert!(close, "{name}: {found} should be {expected}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn every_distance_is_as_computed_by_hand() {
+        let (query, key) = ([1.0, 2.0, 3.0], [2.0, 0.0, 5.0]);
+        let found = Distance::ALL.map(|distance| between(distance, &query, &key));
+        // dot 17 clips cosine at 0; differences -1, 2, -2 have mean -1/3 and variance 26/9; the query's is 2/3.
+        assert_eq!(found, [0.0, 17.0, 3.0, 9.0, 5.0, 13.0 / 3.0]);
+    }
+
+    #[test]
+    fn a_constant_query_has_no_signal() {
+        assert_eq!(between(Distance::Snr, &[1.0, 1.0], &[2.0, 2.0]), 0.0);
+        assert_eq!(between(Distance::Snr, &[1.0, 1.0], &[2.0, 0.0]), f32::INFINITY);
+    }
+
+    #[test]
+    fn vectors_that_are_not_finite_are_refused() {
+        let refused = Rows::new(&[0.0, 1.0, f32::NAN, 0.0], 2).unwrap_err();
+        assert_eq!(refused, SearchError::NotFinite { position: 1 });
+        assert!(Rows::new(&[f32::INFINITY], 1).is_err());
+        assert_eq!(Rows::new(&[1.0; 3], 2).unwrap_err(), SearchError::Ragged { numbers: 3, dim: 2 });
+        assert_eq!(Rows::new(&[], 0).unwrap().len(), 0);
+    }
+}

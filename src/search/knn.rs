@@ -1,0 +1,251 @@
+//! Exact nearest neighbours of many queries in many rows, with memory for a tile of them. Knows no labels.
+//!
+//! Distances that come from inner products are searched with tiled matrix products: `f32` products preselect a few
+//! more rows than wanted, whose distances are then computed exactly ([`between`]). An error bound of the products
+//! proves that no other row can be among the nearest; where it can't (duplicates, collapsed embeddings), the query
+//! is searched row by row. The result is therefore that of the plain definition, whatever the tiles and threads.
+
+use std::ops::Range;
+
+use rayon::prelude::*;
+
+use super::SearchError;
+use super::distance::{EUCLIDEAN_ZERO, Rows, between, square_norm};
+use super::scores::inner_products;
+use super::top_k::TopK;
+use crate::artifact::Distance;
+
+/// Queries in a tile: the unit of parallel work.
+const QUERY_TILE: usize = 128;
+/// Rows in a tile: its scores (512 KiB with [`QUERY_TILE`]) stay in the second-level cache.
+const ROW_TILE: usize = 1024;
+/// Norms beyond this could overflow `f32` products.
+const LARGEST_NORM: f64 = 1e18;
+
+/// A row near a query.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Hit {
+    /// Its position among the rows.
+    pub row: u32,
+    /// Its distance (or similarity) to the query.
+    pub distance: f32,
+}
+
+/// What is wanted for one query.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Wanted {
+    /// How many neighbours; fewer are found where there are fewer rows.
+    pub k: usize,
+    /// Positions of rows that don't count, such as the query itself; in any order.
+    pub excluded: Vec<u32>,
+}
+
+/// Rows prepared for exact search.
+pub struct ExactSearch<'a> {
+    rows: Rows<'a>,
+    distance: Distance,
+    /// `|k|^2` for the euclidean distances, 0 for the others.
+    bias: Vec<f32>,
+    largest_norm: f64,
+}
+
+impl<'a> ExactSearch<'a> {
+    /// A search among rows.
+    ///
+    /// # Panics
+    /// If there are 2^32 rows or more: positions are `u32`.
+    #[must_use]
+    #[expect(clippy::cast_possible_truncation, reason = "the rounding is within the error bound")]
+    pub fn new(rows: Rows<'a>, distance: Distance) -> Self {
+        assert!(u32::try_from(rows.len()).is_ok(), "fewer than 2^32 rows");
+        let squares: Vec<f64> = (0..rows.len()).into_par_iter().map(|row| square_norm(rows.row(row))).collect();
+        let largest_norm = squares.iter().copied().fold(0.0, f64::max).sqrt();
+        let bias = match distance {
+            Distance::Euclidean | Distance::SquaredEuclidean => squares.iter().map(|&square| square as f32).collect(),
+            _ => vec![0.0; rows.len()],
+        };
+        Self { rows, distance, bias, largest_norm }
+    }
+
+    /// The `k` nearest rows of every query, nearest first, ties by position.
+    ///
+    /// ```
+    /// use simpipe::artifact::Distance;
+    /// use simpipe::search::{ExactSearch, Hit, distance::Rows};
+    /// let rows = Rows::new(&[0.0, 5.0, 2.0], 1)?;
+    /// let found = ExactSearch::new(rows, Distance::Euclidean).nearest(Rows::new(&[1.5], 1)?, 2)?;
+    /// assert_eq!(found, [[Hit { row: 2, distance: 0.5 }, Hit { row: 0, distance: 1.5 }]]);
+    /// # Ok::<(), simpipe::search::SearchError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// If queries and rows have different lengths.
+    pub fn nearest(&self, queries: Rows<'_>, k: usize) -> Result<Vec<Vec<Hit>>, SearchError> {
+        let wanted = vec![Wanted { k, excluded: Vec::new() }; queries.len()];
+        self.map(queries, &wanted, |_, hits| hits.to_vec())
+    }
+
+    /// What `visit` makes of each query's number and neighbours (nearest first, ties by position), in the order of
+    /// the queries. Only the neighbours of the tiles under work are in memory.
+    ///
+    /// # Errors
+    /// If queries and rows have different lengths.
+    ///
+    /// # Panics
+    /// If `wanted` has another length than `queries`.
+    pub fn map<T: Send>(
+        &self,
+        queries: Rows<'_>,
+        wanted: &[Wanted],
+        visit: impl Fn(usize, &[Hit]) -> T + Sync,
+    ) -> Result<Vec<T>, SearchError> {
+        assert_eq!(queries.len(), wanted.len(), "one wish a query");
+        if !queries.is_empty() && !self.rows.is_empty() && queries.dim() != self.rows.dim() {
+            return Err(SearchError::Dimension { queries: queries.dim(), rows: self.rows.dim() });
+        }
+        let tiles: Vec<Vec<T>> = (0..queries.len().div_ceil(QUERY_TILE))
+            .into_par_iter()
+            .map(|tile| {
+                let tile = tile * QUERY_TILE..((tile + 1) * QUERY_TILE).min(queries.len());
+                let preselected = self.preselect(queries, wanted, tile.clone());
+                let search = |(query, preselected): (usize, Preselected)| {
+                    let hits = self.finish(queries.row(query), &wanted[query], preselected);
+                    visit(query, &hits)
+                };
+                tile.zip(preselected).map(search).collect()
+            })
+            .collect();
+        Ok(tiles.into_iter().flatten().collect())
+    }
+
+    /// How many times the inner product enters the score of a row; `None` where it does not give the distance.
+    const fn product_weight(&self) -> Option<f32> {
+        match self.distance {
+            Distance::Cosine | Distance::InnerProduct => Some(1.0),
+            Distance::Euclidean | Distance::SquaredEuclidean => Some(2.0),
+            Distance::Manhattan | Distance::Snr => None,
+        }
+    }
+
+    /// For each query of a tile: rows that hold the nearest, by the score `bias - weight * q.k`.
+    fn preselect(&self, queries: Rows<'_>, wanted: &[Wanted], tile: Range<usize>) -> Vec<Preselected> {
+        let weight = self.product_weight().filter(|_| !self.rows.is_empty() && self.largest_norm < LARGEST_NORM);
+        let Some(weight) = weight else { return tile.map(|_| Preselected::default()).collect() };
+        let limit = |query: usize| self.preselection(&wanted[query]);
+        let mut tops: Vec<TopK> = tile.clone().map(|query| TopK::new(limit(query))).collect();
+        let mut scores = vec![0.0; tile.len() * ROW_TILE.min(self.rows.len())];
+        for start in (0..self.rows.len()).step_by(ROW_TILE) {
+            let rows = start..(start + ROW_TILE).min(self.rows.len());
+            let scores = &mut scores[..tile.len() * rows.len()];
+            inner_products(queries.span(tile.clone()), self.rows.span(rows.clone()), self.rows.dim(), scores);
+            let first = u32::try_from(start).expect("fewer than 2^32 rows");
+            for (top, scores) in tops.iter_mut().zip(scores.chunks_exact_mut(rows.len())) {
+                for (score, bias) in scores.iter_mut().zip(&self.bias[rows.clone()]) {
+                    *score = bias - weight * *score;
+                }
+                top.offer(scores, first);
+            }
+        }
+        let known = |top: TopK| {
+            let (rows, beyond) = top.finish();
+            Preselected { rows, beyond, known: true }
+        };
+        tops.into_iter().map(known).collect()
+    }
+
+    /// Rows to preselect: a few more than wanted, so that the error bound seldom fails.
+    fn preselection(&self, wanted: &Wanted) -> usize {
+        let k = wanted.k.saturating_add(wanted.excluded.len());
+        if wanted.k == 0 { 0 } else { k.saturating_add(16 + k / 16).min(self.rows.len()) }
+    }
+
+    /// The nearest of the preselected rows, or of all rows where the preselection proves nothing.
+    fn finish(&self, query: &[f32], wanted: &Wanted, preselected: Preselected) -> Vec<Hit> {
+        if preselected.known {
+            let complete = preselected.rows.len() == self.rows.len();
+            let hits = self.rank(query, wanted, preselected.rows);
+            let last = hits.get(wanted.k.wrapping_sub(1)).map(|hit| f64::from(hit.distance));
+            let proven = match (last, preselected.beyond) {
+                (Some(last), Some(beyond)) => self.is_beyond(query, beyond.into(), last),
+                _ => false,
+            };
+            if wanted.k == 0 || complete || proven {
+                return hits;
+            }
+        }
+        self.scan(query, wanted)
+    }
+
+    /// Whether every row whose score is at least `score` is certainly farther than `last`.
+    fn is_beyond(&self, query: &[f32], score: f64, last: f64) -> bool {
+        let square = square_norm(query);
+        if square.sqrt() > LARGEST_NORM {
+            return false;
+        }
+        let nearest = score - self.score_error(square.sqrt());
+        match self.distance {
+            Distance::Cosine => (1.0 + nearest).max(0.0) > last,
+            Distance::InnerProduct => nearest > -last,
+            Distance::SquaredEuclidean => square + nearest > last,
+            Distance::Euclidean => square + nearest > (last * last).max(EUCLIDEAN_ZERO),
+            Distance::Manhattan | Distance::Snr => false,
+        }
+    }
+
+    /// How far a score, or a distance rounded to `f32`, may be off for a query of this norm.
+    ///
+    /// An inner product of `d` terms summed in any order is off by at most `1.1 d u |q| |k|`, `u = 2^-24`, while
+    /// `d u < 0.1` (Higham, Accuracy and Stability of Numerical Algorithms, 2002, 3.1). The roundings of bias, score
+    /// and distance are each at most `u` times `(|q| + |k|)^2`, and times 1 for cosine: eight of them are allowed for.
+    #[expect(clippy::cast_precision_loss, reason = "a dimension is far below 2^52")]
+    fn score_error(&self, norm: f64) -> f64 {
+        let unit = 2_f64.powi(-24);
+        let dim = self.rows.dim() as f64;
+        let product = 1.1 * dim * f64::from(self.product_weight().unwrap_or(0.0)) * norm * self.largest_norm;
+        let one = if self.distance == Distance::Cosine { 1.0 } else { 0.0 };
+        let underflow = 4.0 * dim * f64::from(f32::MIN_POSITIVE);
+        unit * (product + 8.0 * (one + (norm + self.largest_norm).powi(2))) + underflow
+    }
+
+    /// The nearest of some rows by their exact distances.
+    fn rank(&self, query: &[f32], wanted: &Wanted, rows: Vec<u32>) -> Vec<Hit> {
+        let exact = |row: u32| Hit { row, distance: self.exact(query, row) };
+        let counts = |row: &u32| !wanted.excluded.contains(row);
+        let mut hits: Vec<Hit> = rows.into_iter().filter(counts).map(exact).collect();
+        hits.sort_unstable_by(|a, b| self.key(a.distance).total_cmp(&self.key(b.distance)).then(a.row.cmp(&b.row)));
+        hits.truncate(wanted.k);
+        hits
+    }
+
+    /// The nearest of all rows, one distance at a time.
+    fn scan(&self, query: &[f32], wanted: &Wanted) -> Vec<Hit> {
+        let mut top = TopK::new(wanted.k.saturating_add(wanted.excluded.len()).min(self.rows.len()));
+        for row in 0..u32::try_from(self.rows.len()).expect("fewer than 2^32 rows") {
+            top.offer(&[self.key(self.exact(query, row))], row);
+        }
+        self.rank(query, wanted, top.finish().0)
+    }
+
+    fn exact(&self, query: &[f32], row: u32) -> f32 {
+        between(self.distance, query, self.rows.row(row as usize))
+    }
+
+    /// A number that is smaller the nearer, with one zero.
+    fn key(&self, distance: f32) -> f32 {
+        0.0 + if self.distance.larger_is_nearer() { -distance } else { distance }
+    }
+}
+
+/// Rows among which a query's nearest probably are.
+#[derive(Default)]
+struct Preselected {
+    rows: Vec<u32>,
+    /// All other rows have at least this score.
+    beyond: Option<f32>,
+    /// Whether there was a preselection at all.
+    known: bool,
+}
+
+#[cfg(test)]
+#[path = "knn_tests.rs"]
+mod tests;

@@ -1,0 +1,62 @@
+//! Queries that are themselves in the index: by example id, or by the digest of their image.
+
+use std::collections::BTreeMap;
+
+use crate::artifact::IndexRows;
+
+/// For each query: the index rows that are the query itself or hold the same image, in increasing order.
+///
+/// An empty digest says nothing and equals no other.
+#[must_use]
+pub fn same_examples(index: &IndexRows, query_ids: &[u64], query_digests: &[String]) -> Vec<Vec<u32>> {
+    let mut by_id: BTreeMap<u64, Vec<u32>> = BTreeMap::new();
+    let mut by_digest: BTreeMap<&str, Vec<u32>> = BTreeMap::new();
+    for ((row, id), digest) in (0..).zip(&index.example_id).zip(&index.digest) {
+        by_id.entry(*id).or_default().push(row);
+        by_digest.entry(digest).or_default().push(row);
+    }
+    by_digest.remove("");
+    let same = |(id, digest): (&u64, &String)| {
+        let found = [by_id.get(id), by_digest.get(digest.as_str())];
+        let mut rows: Vec<u32> = found.into_iter().flatten().flatten().copied().collect();
+        rows.sort_unstable();
+        rows.dedup();
+        rows
+    };
+    query_ids.iter().zip(query_digests).map(same).collect()
+}
+
+/// For each query: index rows of its label, those in `excluded` not counted.
+#[must_use]
+pub fn relevant(index_labels: &[i32], query_labels: &[i32], excluded: &[Vec<u32>]) -> Vec<usize> {
+    let mut sizes: BTreeMap<i32, usize> = BTreeMap::new();
+    for label in index_labels {
+        *sizes.entry(*label).or_default() += 1;
+    }
+    let count = |(label, excluded): (&i32, &Vec<u32>)| {
+        let own = excluded.iter().filter(|row| index_labels[**row as usize] == *label).count();
+        sizes.get(label).copied().unwrap_or(0) - own
+    };
+    query_labels.iter().zip(excluded).map(count).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_query_itself_and_its_copies_are_found() {
+        let text = |digests: &[&str]| digests.iter().map(|&digest| digest.to_owned()).collect::<Vec<_>>();
+        let index = IndexRows {
+            example_id: vec![5, 6, 7, 8],
+            label: vec![0, 0, 1, 0],
+            digest: text(&["a", "b", "a", ""]),
+            vectors: vec![0.0; 4],
+            dim: 1,
+        };
+        let same = same_examples(&index, &[6, 9, 5, 10], &text(&["b", "a", "x", ""]));
+        assert_eq!(same, [vec![1], vec![0, 2], vec![0], vec![]]);
+        // Label 0 has rows 0, 1 and 3; the row of label 1 that query 1 shares does not lessen them.
+        assert_eq!(relevant(&index.label, &[0, 0, 1, 4], &same), [2, 2, 1, 0]);
+    }
+}

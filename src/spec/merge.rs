@@ -1,0 +1,26 @@
+//! Laying one table over another.
+
+use crate::base::node::{Entry, Table, Value};
+
+/// Lays a config over what is below it: tables at the top level (stages) merge key by key, all else is replaced.
+pub(super) fn lay_over(below: &mut Table, above: Table) {
+    for (key, entry) in above {
+        match below.get_mut(&key) {
+            Some(old) => lay_stage_over(old, entry),
+            None => {
+                below.insert(key, entry);
+            }
+        }
+    }
+}
+
+/// Lays one stage's table over another; values, lists, choices and nested tables are replaced whole.
+pub(super) fn lay_stage_over(below: &mut Entry, above: Entry) {
+    if let (Value::Table(old), Value::Table(new)) = (&mut below.node.value, &above.node.value) {
+        old.extend(new.iter().map(|(key, entry)| (key.clone(), entry.clone())));
+        below.key = above.key;
+        below.node.place = above.node.place;
+    } else {
+        *below = above;
+    }
+}

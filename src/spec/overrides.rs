@@ -1,0 +1,179 @@
+//! `--set PATH=VALUE`: a value laid into the merged spec, however deep.
+
+use std::ops::Range;
+use std::path::Path;
+
+use crate::base::issue::{Issue, Issues};
+use crate::base::node::{Entry, Node, Table, Value};
+use crate::base::path::{Step, steps};
+use crate::base::source::{Place, Source};
+
+/// One `--set` option.
+pub(super) struct Override {
+    path: String,
+    path_place: Place,
+    value: Node,
+}
+
+impl Override {
+    /// Reads `PATH=VALUE`; VALUE is TOML, else a string.
+    pub(super) fn read(option: &str, issues: &mut Issues) -> Option<Self> {
+        // Relative paths on the command line start from the current folder.
+        let source = Source::new(format!("--set {option}"), option, Path::new(""));
+        let Some((path, value)) = option.split_once('=').filter(|(path, _)| !steps(path.trim()).is_empty()) else {
+            let place = Place::new(&source, 0..option.len());
+            issues.push(Issue::at(&place, "", "expected PATH=VALUE").help("write it like `--set train.epochs=5`"));
+            return None;
+        };
+        let begin = path.len() + 1;
+        let node = match toml::de::DeValue::parse(value) {
+            Ok(parsed) => shifted(Node::from_toml(&source, &parsed), begin),
+            Err(_) => Node { value: Value::String(value.to_owned()), place: Place::new(&source, begin..option.len()) },
+        };
+        let path_place = Place::new(&source, 0..path.len());
+        Some(Self { path: path.trim().to_owned(), path_place, value: node })
+    }
+
+    /// Whether it sets exactly this top-level key.
+    pub(super) fn is(&self, key: &str) -> bool {
+        self.path == key
+    }
+
+    /// The top-level key that it reaches into.
+    pub(super) fn root(&self) -> &str {
+        match steps(&self.path).first() {
+            Some(Step::Key(key)) => key,
+            _ => "",
+        }
+    }
+
+    /// Lays the value into the spec.
+    pub(super) fn apply(self, table: &mut Table, issues: &mut Issues) {
+        let steps = steps(&self.path);
+        let Some((Step::Key(first), rest)) = steps.split_first() else { return };
+        let entry = table.entry((*first).to_owned()).or_insert_with(|| self.new_entry());
+        entry.key = self.path_place.clone();
+        self.set(&mut entry.node, rest, issues);
+    }
+
+    fn new_entry(&self) -> Entry {
+        Entry { key: self.path_place.clone(), node: Node::empty_table(&self.path_place) }
+    }
+
+    fn set(&self, node: &mut Node, rest: &[Step<'_>], issues: &mut Issues) {
+        match rest.split_first() {
+            None => *node = self.value.clone(),
+            Some((Step::Key(key), rest)) => {
+                if chooses_another(node, key, rest.is_empty()) {
+                    *node = Node::empty_table(&self.path_place);
+                }
+                if let Value::Table(table) = &mut node.value {
+                    let entry = table.entry((*key).to_owned()).or_insert_with(|| self.new_entry());
+                    entry.key = self.path_place.clone();
+                    self.set(&mut entry.node, rest, issues);
+                }
+            }
+            Some((Step::Index(index), rest)) => {
+                let found = if let Value::Array(items) = &mut node.value {
+                    let count = items.len();
+                    items.get_mut(*index).ok_or(format!("there is no item {index}: the list has {count}"))
+                } else {
+                    Err(format!("there is no list to take item {index} of"))
+                };
+                match found {
+                    Ok(item) => self.set(item, rest, issues),
+                    Err(message) => {
+                        issues.push(Issue::at(&self.path_place, &self.path, message).help("items are counted from 0"))
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Whether a key goes into something that can't hold it: a bare name, a list, or the other alternative of a
+/// choice (a one-key table whose value is a table).
+fn chooses_another(node: &Node, key: &str, last: bool) -> bool {
+    let Value::Table(table) = &node.value else { return true };
+    let other_choice = table.len() == 1
+        && table.iter().all(|(name, entry)| name != key && matches!(entry.node.value, Value::Table(_)));
+    other_choice && !last
+}
+
+/// A tree read from a part of a text, moved to where that part begins.
+fn shifted(mut node: Node, by: usize) -> Node {
+    shift(&mut node, by);
+    node
+}
+
+fn shift(node: &mut Node, by: usize) {
+    move_place(&mut node.place, by);
+    match &mut node.value {
+        Value::Array(items) => items.iter_mut().for_each(|item| shift(item, by)),
+        Value::Table(table) => table.values_mut().for_each(|entry| {
+            move_place(&mut entry.key, by);
+            shift(&mut entry.node, by);
+        }),
+        _ => {}
+    }
+}
+
+fn move_place(place: &mut Place, by: usize) {
+    let Range { start, end } = place.span;
+    place.span = start + by..end + by;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::spec::parse;
+
+    fn table(text: &str) -> Table {
+        let mut issues = Issues::default();
+        parse::parse(&Source::new("a.toml", text, Path::new("")), &mut issues).unwrap()
+    }
+
+    fn set(text: &str, option: &str) -> Result<Table, String> {
+        let (mut table, mut issues) = (table(text), Issues::default());
+        if let Some(option) = Override::read(option, &mut issues) {
+            option.apply(&mut table, &mut issues);
+        }
+        issues.finish().map(|()| table).map_err(|issues| issues[0].message.clone())
+    }
+
+    fn value(table: &Table, path: &str) -> Value {
+        let root =
+            Node { value: Value::Table(table.clone()), place: Place::new(&Source::new("", "", Path::new("")), 0..0) };
+        root.nearest(path).value.clone()
+    }
+
+    #[test]
+    fn a_value_reaches_into_lists_and_choices() {
+        let text =
+            "[train]\nlayers = [\"relu\", { conv2d = { filters = 8, kernel = 3 } }]\nloss = \"multi-similarity\"";
+        let table = set(text, "train.layers[1].conv2d.filters=64").unwrap();
+        assert_eq!(value(&table, "train.layers[1].conv2d.filters"), Value::Integer(64));
+        assert_eq!(value(&table, "train.layers[1].conv2d.kernel"), Value::Integer(3));
+        let table = set(text, "train.loss.multi-similarity.alpha=4.0").unwrap();
+        assert_eq!(value(&table, "train.loss.multi-similarity.alpha"), Value::Float(4.0));
+        let table = set("[t]\nloss = { triplet = { margin = 0.2 } }", "t.loss.circle.gamma=80").unwrap();
+        assert!(
+            matches!(value(&table, "t.loss"), Value::Table(choice) if choice.len() == 1 && choice.contains_key("circle"))
+        );
+        assert_eq!(set(text, "train.layers[2]=1").unwrap_err(), "there is no item 2: the list has 2");
+    }
+
+    #[test]
+    fn a_value_that_is_no_toml_is_text() {
+        let table = set("", "calibrate.metric=f1").unwrap();
+        assert_eq!(value(&table, "calibrate.metric"), Value::String("f1".into()));
+        assert!(set("", "train.epochs").unwrap_err().contains("PATH=VALUE"));
+    }
+
+    #[test]
+    fn the_place_is_the_options_own_text() {
+        let table = set("", "train.epochs=many").unwrap();
+        let Value::Table(train) = value(&table, "train") else { panic!("a table") };
+        assert_eq!(train["epochs"].node.place.snippet(), "  |\n1 | train.epochs=many\n  |              ^^^^");
+    }
+}

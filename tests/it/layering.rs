@@ -1,0 +1,91 @@
+//! No arrow points up the layers.
+
+use std::collections::BTreeSet;
+
+use crate::project::repository;
+
+/// Each layer and those that it may use, as ARCHITECTURE.md lists them. `cli` may use everything.
+const LAYERS: &[(&str, &[&str])] = &[
+    ("base", &[]),
+    ("artifact", &["base"]),
+    ("stage", &["base", "artifact"]),
+    ("spec", &["base", "stage"]),
+    ("data", &["base", "artifact"]),
+    ("nn", &["base", "artifact"]),
+    ("search", &["base", "artifact"]),
+    ("metric", &["base"]),
+    ("report", &["base", "artifact", "metric"]),
+    ("stages", &["base", "artifact", "stage", "data", "nn", "search", "metric", "report"]),
+    ("plan", &["base", "artifact", "stage", "spec"]),
+    ("store", &["base"]),
+    ("runner", &["base", "artifact", "stage", "store", "plan"]),
+];
+
+/// Layers named after `crate::` or `use crate::{..}` in a source text.
+fn used(text: &str) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    let code: String = text.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n");
+    for (at, _) in code.match_indices("crate::") {
+        let rest = &code[at + "crate::".len()..];
+        let names: Vec<&str> = match rest.strip_prefix('{') {
+            Some(list) => list.split('}').next().unwrap_or("").split(',').collect(),
+            None => vec![rest],
+        };
+        for name in names {
+            let name: String = name.trim().chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+            found.insert(name);
+        }
+    }
+    found
+}
+
+#[test]
+fn a_layer_uses_only_layers_below_it() {
+    let names: Vec<&str> = LAYERS.iter().map(|(name, _)| *name).chain(["cli", "error"]).collect();
+    let mut wrong = Vec::new();
+    for (layer, allowed) in LAYERS {
+        let folder = repository().join("src").join(layer);
+        assert!(folder.is_dir(), "src/{layer} is a layer");
+        for entry in walkdir::WalkDir::new(folder) {
+            let entry = entry.unwrap();
+            if entry.path().extension().is_none_or(|extension| extension != "rs") {
+                continue;
+            }
+            let text = std::fs::read_to_string(entry.path()).unwrap();
+            for name in used(&text) {
+                if names.contains(&name.as_str()) && name != *layer && !allowed.contains(&name.as_str()) {
+                    wrong.push(format!("{} uses {name}", entry.path().display()));
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn every_folder_of_the_source_is_a_known_layer() {
+    for entry in std::fs::read_dir(repository().join("src")).unwrap() {
+        let entry = entry.unwrap();
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let known = name == "cli" || LAYERS.iter().any(|(layer, _)| *layer == name);
+        assert!(known || entry.path().is_file(), "src/{name} is in no layer");
+    }
+}
+
+#[test]
+fn tensors_figures_and_printing_stay_in_their_layer() {
+    let outside = |needle: &str, inside: &[&str]| {
+        let hits = walkdir::WalkDir::new(repository().join("src")).into_iter().filter_map(|entry| {
+            let path = entry.unwrap().into_path();
+            let shown = path.strip_prefix(repository().join("src")).unwrap().display().to_string();
+            let text = if path.is_file() { std::fs::read_to_string(&path).unwrap_or_default() } else { String::new() };
+            let code = text.lines().any(|line| line.contains(needle) && !line.trim_start().starts_with("//"));
+            (code && !inside.iter().any(|prefix| shown.starts_with(prefix))).then_some(shown)
+        });
+        hits.collect::<Vec<_>>()
+    };
+    assert_eq!(outside("burn::", &["nn/", "stages/train.rs", "stages/embed.rs"]), [""; 0]);
+    assert_eq!(outside("plotters::", &["report/"]), [""; 0]);
+    assert_eq!(outside("println!", &["cli/"]), [""; 0]);
+    assert_eq!(outside("process::exit", &["cli/"]), [""; 0]);
+}

@@ -1,0 +1,89 @@
+//! A throw-away root for runs of the real binary on the shipped smoke config.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use serde_json::Value as Json;
+
+/// The project's own folder.
+pub(crate) fn repository() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// The binary, run in the project's folder.
+pub(crate) fn simpipe(args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_simpipe"));
+    command.args(args).current_dir(repository()).env_remove("RAYON_NUM_THREADS").env("NO_COLOR", "1");
+    command
+}
+
+/// An empty root that goes away with the value.
+pub(crate) struct Project {
+    root: tempfile::TempDir,
+}
+
+/// What `run --json` printed.
+pub(crate) struct Record {
+    pub(crate) json: Json,
+}
+
+impl Project {
+    pub(crate) fn new() -> Self {
+        Self { root: tempfile::tempdir().unwrap() }
+    }
+
+    pub(crate) fn root(&self) -> &Path {
+        self.root.path()
+    }
+
+    /// Runs a command with this root.
+    pub(crate) fn output(&self, args: &[&str]) -> Output {
+        let root = self.root().to_str().unwrap();
+        simpipe(args).args(["--root", root]).output().unwrap()
+    }
+
+    /// Runs a command that must end with a code and prints JSON.
+    pub(crate) fn json(&self, args: &[&str], code: i32) -> Json {
+        let output = self.output(args);
+        let (stdout, stderr) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        assert_eq!(output.status.code(), Some(code), "{args:?}\n{stdout}\n{stderr}");
+        serde_json::from_str(&stdout).unwrap_or_else(|error| panic!("{args:?}: {error}\n{stdout}\n{stderr}"))
+    }
+
+    /// Runs `configs/smoke.toml` with further arguments.
+    pub(crate) fn run(&self, more: &[&str]) -> Record {
+        let args: Vec<&str> = ["run", "configs/smoke.toml", "--json"].iter().chain(more).copied().collect();
+        Record { json: self.json(&args, 0) }
+    }
+
+    /// Every file of the store's `cas/`, by digest.
+    pub(crate) fn objects(&self) -> Vec<String> {
+        let cas = self.root().join("artifacts/store/cas");
+        let mut names: Vec<String> = walkdir::WalkDir::new(cas)
+            .into_iter()
+            .map(|entry| entry.unwrap())
+            .filter(|entry| entry.file_type().is_file())
+            .map(|entry| entry.file_name().to_string_lossy().into_owned())
+            .collect();
+        names.sort();
+        names
+    }
+}
+
+impl Record {
+    /// Ids of the stages with an outcome, in order.
+    pub(crate) fn stages(&self, outcome: &str) -> Vec<String> {
+        let stages = self.json["stages"].as_array().unwrap();
+        let of = stages.iter().filter(|stage| stage["outcome"] == outcome);
+        of.map(|stage| stage["id"].as_str().unwrap().to_owned()).collect()
+    }
+
+    pub(crate) fn ran(&self) -> Vec<String> {
+        self.stages("ran")
+    }
+
+    /// The run's folder.
+    pub(crate) fn dir(&self, project: &Project) -> PathBuf {
+        project.root().join(self.json["dir"].as_str().unwrap())
+    }
+}

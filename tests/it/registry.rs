@@ -1,0 +1,70 @@
+//! Everything that a spec can name is documented, in kebab-case and unique.
+
+use std::collections::BTreeSet;
+
+use simpipe::base::param::Shape;
+use simpipe::stages::registry::builtin;
+
+fn is_kebab(name: &str) -> bool {
+    !name.is_empty() && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
+}
+
+fn walk(path: &str, shape: &Shape, wrong: &mut Vec<String>) {
+    let mut check = |name: &str, doc: &str, seen: &mut BTreeSet<String>| {
+        if !is_kebab(name) {
+            wrong.push(format!("{path}: `{name}` is not kebab-case"));
+        }
+        if doc.trim().is_empty() {
+            wrong.push(format!("{path}: `{name}` has no documentation"));
+        }
+        if !seen.insert(name.to_owned()) {
+            wrong.push(format!("{path}: `{name}` stands twice"));
+        }
+    };
+    match shape {
+        Shape::Record(record) => {
+            let mut seen = BTreeSet::new();
+            record.fields.iter().for_each(|field| check(&field.name, field.doc, &mut seen));
+            record.fields.iter().for_each(|field| walk(&format!("{path}.{}", field.name), &field.shape, wrong));
+        }
+        Shape::Choice(choice) => {
+            let mut seen = BTreeSet::new();
+            choice.alternatives.iter().for_each(|one| check(one.name, one.doc, &mut seen));
+            for one in &choice.alternatives {
+                if let Some(params) = &one.params {
+                    walk(&format!("{path}.{}", one.name), params, wrong);
+                }
+            }
+        }
+        Shape::List(item) => walk(&format!("{path}[]"), item, wrong),
+        Shape::AnyOf(shapes) => shapes.iter().for_each(|shape| walk(path, shape, wrong)),
+        _ => {}
+    }
+}
+
+#[test]
+fn names_are_kebab_case_unique_and_documented() {
+    let mut wrong = Vec::new();
+    let docs = builtin().docs();
+    assert_eq!(docs.len(), builtin().stages().len());
+    for stage in &docs {
+        assert!(!stage.summary.is_empty() && !stage.files.is_empty());
+        walk(stage.name, &stage.params, &mut wrong);
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn every_default_of_a_field_lies_in_its_own_range() {
+    fn defaults(path: &str, shape: &Shape, count: &mut usize) {
+        if let Shape::Record(record) = shape {
+            for field in &record.fields {
+                *count += usize::from(field.default.is_some());
+                defaults(&format!("{path}.{}", field.name), &field.shape, count);
+            }
+        }
+    }
+    let mut count = 0;
+    builtin().docs().iter().for_each(|stage| defaults(stage.name, &stage.params, &mut count));
+    assert!(count > 10, "most fields have a default, found {count}");
+}

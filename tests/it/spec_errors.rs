@@ -1,0 +1,103 @@
+//! Every spec under `tests/fixtures/spec/bad` is refused with the message beside it. `BLESS=1` rewrites them.
+
+use std::path::{Path, PathBuf};
+
+use crate::project::{Project, repository, simpipe};
+
+fn bad_specs() -> Vec<PathBuf> {
+    let folder = repository().join("tests/fixtures/spec/bad");
+    let mut specs: Vec<PathBuf> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "toml"))
+        .collect();
+    specs.sort();
+    specs
+}
+
+/// The options of a fixture: those after `# args:` in its first line.
+fn arguments(spec: &Path) -> Vec<String> {
+    let text = String::from_utf8_lossy(&std::fs::read(spec).unwrap()).into_owned();
+    let first = text.lines().next().unwrap_or("");
+    first.strip_prefix("# args: ").map(|args| args.split('|').map(str::to_owned).collect()).unwrap_or_default()
+}
+
+#[test]
+fn bad_specs_are_refused_with_their_golden_message() {
+    let specs = bad_specs();
+    assert!(specs.len() >= 40, "found only {} bad specs", specs.len());
+    let mut wrong = Vec::new();
+    for spec in specs {
+        let shown = spec.strip_prefix(repository()).unwrap().display().to_string();
+        let output = simpipe(&["check", &shown]).args(arguments(&spec)).output().unwrap();
+        let message = String::from_utf8_lossy(&output.stderr).into_owned();
+        if output.status.code() != Some(2) {
+            wrong.push(format!("{shown}: exit code {:?}\n{message}", output.status.code()));
+        }
+        let golden = spec.with_extension("stderr");
+        if std::env::var_os("BLESS").is_some() {
+            std::fs::write(&golden, &message).unwrap();
+        }
+        let expected = std::fs::read_to_string(&golden).unwrap_or_default();
+        if expected != message {
+            wrong.push(format!("{shown}: expected\n{expected}\nfound\n{message}"));
+        }
+        if !message.lines().any(|line| line.contains(".toml:") || line.contains("--set ")) {
+            wrong.push(format!("{shown}: a message without a place\n{message}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n----\n"));
+}
+
+#[test]
+fn errors_in_json_have_a_place_and_a_suggestion() {
+    let project = Project::new();
+    let json = project.json(&["check", "configs/smoke.toml", "--json", "--set", "train.epoch=3"], 2);
+    let error = &json["errors"][0];
+    assert_eq!(error["help"], "did you mean `epochs`?");
+    assert_eq!((&error["line"], &error["column"]), (&1.into(), &1.into()));
+    assert_eq!(error["file"], "--set train.epoch=3");
+}
+
+#[test]
+fn every_shipped_config_passes_check() {
+    let project = Project::new();
+    for entry in std::fs::read_dir(repository().join("configs")).unwrap() {
+        let path = entry.unwrap().path();
+        let shown = path.strip_prefix(repository()).unwrap().display().to_string();
+        let json = project.json(&["check", &shown, "--json"], 0);
+        assert_eq!(json["ok"], true, "{shown}");
+    }
+}
+
+#[test]
+fn files_that_are_no_spec_are_refused_plainly() {
+    let folder = tempfile::tempdir().unwrap();
+    let refuse = |name: &str, bytes: &[u8], expected: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, bytes).unwrap();
+        let output = simpipe(&["check", path.to_str().unwrap()]).output().unwrap();
+        let message = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(2), "{name}: {message}");
+        assert!(message.contains(expected), "{name}: {message}");
+    };
+    refuse("latin1.toml", b"pipeline = \"m\"\nname = \"caf\xe9\"\n", "not UTF-8");
+    refuse("deep.toml", format!("a = {}1{}", "[".repeat(100_000), "]".repeat(100_000)).as_bytes(), "recursion limit");
+    refuse("huge.toml", &vec![b'#'; 50 << 20], "is it the right file?");
+    refuse("empty.toml", b"", "missing key `pipeline`");
+    let output = simpipe(&["check", folder.path().to_str().unwrap()]).output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("it is a folder"));
+    let output = simpipe(&["check", "no-such.toml"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+}
+
+#[test]
+fn a_byte_order_mark_and_windows_line_ends_are_accepted() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = std::fs::read_to_string(repository().join("configs/smoke.toml")).unwrap();
+    let path = folder.path().join("windows.toml");
+    std::fs::write(&path, format!("\u{feff}{}", text.replace('\n', "\r\n"))).unwrap();
+    let output = simpipe(&["check", path.to_str().unwrap()]).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
