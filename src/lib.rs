@@ -13,6 +13,7 @@ pub mod artifact;
 pub mod base;
 pub mod cli;
 pub mod data;
+pub mod error;
 pub mod metric;
 pub mod nn;
 pub mod plan;

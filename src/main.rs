@@ -1,2 +1,7 @@
-//! The `simpipe` binary.
-fn main() {}
+//! The `simpipe` binary: see [`simpipe::cli`].
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    simpipe::cli::main()
+}

@@ -20,7 +20,7 @@ pub struct EmbeddingsInfo {
     pub count: usize,
     /// Position of the first row in the sampler's pool; the others follow it.
     pub begin: u64,
-    /// Whether the model was trained on this very pool.
+    /// Whether the model was trained on any of these examples.
     pub seen_in_training: bool,
 }
 

@@ -25,6 +25,34 @@ pub struct ModelFile {
     pub summary: serde_json::Value,
     /// Steps trained.
     pub steps: u64,
+    /// The examples that it was trained on, as half-open ranges of example ids, so that later stages can tell images
+    /// that the network has fitted.
+    pub trained_on: Vec<(u64, u64)>,
+}
+
+impl ModelFile {
+    /// Example ids as half-open ranges, for [`ModelFile::trained_on`].
+    #[must_use]
+    pub fn ranges(example_ids: &[u64]) -> Vec<(u64, u64)> {
+        let mut ids = example_ids.to_vec();
+        ids.sort_unstable();
+        let mut ranges: Vec<(u64, u64)> = Vec::new();
+        for id in ids {
+            match ranges.last_mut() {
+                Some((_, end)) if id < *end => {}
+                Some((_, end)) if id == *end => *end += 1,
+                _ => ranges.push((id, id + 1)),
+            }
+        }
+        ranges
+    }
+
+    /// Whether the network was trained on an example.
+    #[must_use]
+    pub fn has_seen(&self, example_id: u64) -> bool {
+        let after = self.trained_on.partition_point(|(begin, _)| *begin <= example_id);
+        after > 0 && example_id < self.trained_on[after - 1].1
+    }
 }
 
 /// Named tensors of `f32`: shape and values.
@@ -88,6 +116,23 @@ impl Weights {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn examples_trained_on_are_told_apart() {
+        let model = ModelFile {
+            format: 1,
+            input: [1, 1, 1],
+            dim: 1,
+            distance: Distance::Cosine,
+            layers: serde_json::Value::Null,
+            summary: serde_json::Value::Null,
+            steps: 1,
+            trained_on: ModelFile::ranges(&[7, 3, 4, 5, 4]),
+        };
+        assert_eq!(model.trained_on, [(3, 6), (7, 8)]);
+        let seen: Vec<u64> = (0..10).filter(|id| model.has_seen(*id)).collect();
+        assert_eq!(seen, [3, 4, 5, 7]);
+    }
 
     #[test]
     fn weights_come_back_and_give_the_same_bytes() {

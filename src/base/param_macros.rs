@@ -175,9 +175,10 @@ macro_rules! choice {
                 }
             }
 
-            #[expect(clippy::allow_attributes, reason = "unused only where no alternative has parameters")]
-            #[allow(unused_variables)]
             fn write(&self, view: $crate::base::param::View) -> serde_json::Value {
+                #[expect(clippy::allow_attributes, reason = "unused only where no alternative has parameters")]
+                #[allow(unused_variables)]
+                let view = view;
                 match self {
                     $(
                         $crate::choice!(@bind $this $variant params $($ty)?) =>

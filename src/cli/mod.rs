@@ -1,1 +1,199 @@
-//! (in progress)
+//! The command line: one file a command; each parses, calls the library and prints. The only layer that prints.
+
+mod check;
+mod completions;
+mod docs;
+mod explain;
+mod logging;
+mod options;
+mod plan;
+mod print;
+mod reporter;
+mod run;
+mod runs;
+mod schema;
+mod show;
+mod show_file;
+mod signal;
+mod store;
+mod words;
+
+use std::ffi::OsString;
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::error::{Error, Exit};
+
+/// A declarative pipeline runner for image metric learning.
+#[derive(Debug, Parser)]
+#[command(name = "simpipe", version, max_term_width = 100)]
+#[command(after_help = "Exit codes: 0 done; 1 a stage failed; 2 usage or spec error; 3 store damaged; \
+                        4 data unavailable; 130 interrupted.")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Run(run::RunArgs),
+    Plan(plan::PlanArgs),
+    Explain(explain::ExplainArgs),
+    Check(check::CheckArgs),
+    Show(show::ShowArgs),
+    Runs(runs::RunsArgs),
+    Schema(schema::SchemaArgs),
+    Docs(docs::DocsArgs),
+    Store(store::StoreArgs),
+    Completions(completions::CompletionsArgs),
+}
+
+impl Command {
+    /// Whether output is for a program.
+    fn json(&self) -> bool {
+        match self {
+            Self::Run(args) => args.json,
+            Self::Plan(args) => args.json,
+            Self::Explain(args) => args.json,
+            Self::Check(args) => args.json,
+            Self::Show(args) => args.json,
+            Self::Runs(args) => args.json,
+            Self::Docs(args) => args.json,
+            Self::Store(args) => args.json(),
+            Self::Schema(_) | Self::Completions(_) => false,
+        }
+    }
+
+    fn exec(&self, out: &mut dyn Write) -> Result<Exit, Error> {
+        match self {
+            Self::Run(args) => run::exec(args, out),
+            Self::Plan(args) => plan::exec(args, out),
+            Self::Explain(args) => explain::exec(args, out),
+            Self::Check(args) => check::exec(args, out),
+            Self::Show(args) => show::exec(args, out),
+            Self::Runs(args) => runs::exec(args, out),
+            Self::Schema(args) => schema::exec(args, out),
+            Self::Docs(args) => docs::exec(args, out),
+            Self::Store(args) => store::exec(args, out),
+            Self::Completions(args) => completions::exec(args, out),
+        }
+    }
+}
+
+/// Does what the command line asks for.
+#[must_use]
+pub fn main() -> ExitCode {
+    // Not locked: with `--events -` the workers of a run write to standard output too.
+    let (mut out, mut err) = (io::stdout(), io::stderr());
+    ExitCode::from(run_command(std::env::args_os().collect(), &mut out, &mut err).code())
+}
+
+/// The program with its streams given, so that tests can read them.
+fn run_command(args: Vec<OsString>, out: &mut dyn Write, err: &mut dyn Write) -> Exit {
+    let asks_json = args.iter().any(|arg| arg == "--json");
+    let cli = match Cli::try_parse_from(args) {
+        Ok(cli) => cli,
+        Err(error) => return refuse(&error, asks_json, out),
+    };
+    let result = cli.command.exec(out).and_then(|exit| Ok(out.flush().map(|()| exit)?));
+    match result {
+        Ok(exit) => exit,
+        Err(error) => {
+            let exit = error.exit();
+            if exit != Exit::Done {
+                // Nothing is left to do if even the error can't be written.
+                drop(if cli.command.json() { print::errors_json(&error, out) } else { print::errors(&error, err) });
+            }
+            exit
+        }
+    }
+}
+
+/// What clap has to say: help and version are no errors.
+fn refuse(error: &clap::Error, json: bool, out: &mut dyn Write) -> Exit {
+    if !error.use_stderr() {
+        drop(error.print()); // a broken pipe is success
+        return Exit::Done;
+    }
+    if json {
+        let text = error.render().to_string();
+        let message = text.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned();
+        drop(print::errors_json(&Error::usage(message, "see `simpipe --help`"), out));
+    } else {
+        drop(error.print());
+    }
+    Exit::Usage
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn simpipe(args: &[&str]) -> (Exit, String, String) {
+        let (mut out, mut err) = (Vec::new(), Vec::new());
+        let args = std::iter::once("simpipe").chain(args.iter().copied()).map(OsString::from).collect();
+        let exit = run_command(args, &mut out, &mut err);
+        (exit, String::from_utf8(out).unwrap(), String::from_utf8(err).unwrap())
+    }
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        use clap::CommandFactory;
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_has_examples() {
+        use clap::CommandFactory;
+        for command in Cli::command().get_subcommands() {
+            let leaves: Vec<_> = command.get_subcommands().collect();
+            for leaf in if leaves.is_empty() { vec![command] } else { leaves } {
+                let help = leaf.get_after_help().map(ToString::to_string).unwrap_or_default();
+                assert!(help.contains("Examples:") && help.contains("simpipe "), "{}", leaf.get_name());
+            }
+        }
+    }
+
+    #[test]
+    fn a_wrong_option_is_a_usage_error_in_json_too() {
+        let (exit, out, _) = simpipe(&["plan", "a.toml", "--json", "--nonsense"]);
+        let json: serde_json::Value = serde_json::from_str(&out).unwrap();
+        assert_eq!(exit, Exit::Usage);
+        assert!(json["errors"][0]["message"].as_str().unwrap().contains("--nonsense"));
+    }
+
+    #[test]
+    fn a_store_by_url_is_refused_with_words() {
+        let (exit, _, err) = simpipe(&["store", "verify", "--store", "s3://bucket/store"]);
+        assert_eq!(exit, Exit::Usage);
+        assert!(err.contains("`s3://bucket/store` is a URL") && err.contains("help: "), "{err}");
+    }
+
+    #[test]
+    fn no_runs_is_an_empty_list() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().to_str().unwrap();
+        let (exit, out, _) = simpipe(&["runs", "--root", root, "--json"]);
+        assert_eq!((exit, out.trim()), (Exit::Done, "{\n  \"runs\": []\n}"));
+        let (exit, out, _) = simpipe(&["show", "latest", "--root", root, "--json"]);
+        assert_eq!(exit, Exit::Usage);
+        assert!(out.contains("no run `latest`"), "{out}");
+    }
+
+    #[test]
+    fn a_damaged_store_ends_with_three_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().to_str().unwrap();
+        let verify = || simpipe(&["store", "verify", "--store", root, "--json"]);
+        assert_eq!(verify().0, Exit::Done);
+        let shard = folder.path().join("cas/ab");
+        std::fs::create_dir_all(&shard).unwrap();
+        std::fs::write(shard.join("ab".repeat(32)), "other bytes").unwrap();
+        let (exit, out, _) = verify();
+        assert_eq!(exit, Exit::Damaged);
+        assert!(out.contains(&"ab".repeat(32)));
+        assert_eq!(verify().0, Exit::Done);
+    }
+}

@@ -1,1 +1,9 @@
-//! (in progress)
+//! Where images come from ([`source`]) and how pools and batches are drawn from them ([`sampler`]).
+//!
+//! Knows artifacts, but neither stages nor keys: `stages/dataset.rs` and `stages/sample.rs` join the two.
+
+mod error;
+pub mod sampler;
+pub mod source;
+
+pub use error::DataError;

@@ -32,14 +32,7 @@ mod tests {
     #[test]
     fn every_cell_is_there_and_unknown_is_last() {
         let found = confusion(2, [(0, Some(0)), (0, Some(0)), (1, Some(0)), (1, None)]);
-        let expected = [
-            (0, Some(0), 2),
-            (0, Some(1), 0),
-            (0, None, 0),
-            (1, Some(0), 1),
-            (1, Some(1), 0),
-            (1, None, 1),
-        ];
+        let expected = [(0, Some(0), 2), (0, Some(1), 0), (0, None, 0), (1, Some(0), 1), (1, Some(1), 0), (1, None, 1)];
         assert_eq!(found, expected);
         assert_eq!(confusion(1, [(4, Some(4))]).len(), 2 * 3);
     }

@@ -164,8 +164,19 @@ impl Layers {
     /// Raw pixels `[n, h, w, c]` to embeddings `[n, dim]`.
     pub(super) fn forward(&self, pixels: Tensor<4>, pass: &mut Pass) -> Tensor<2> {
         let mut features = Features::Image(pixels);
-        for (at, layer) in self.layers.iter().enumerate() {
-            features = layer.forward(at, features, pass);
+        let mut layers = self.layers.iter().enumerate().peekable();
+        while let Some((at, layer)) = layers.next() {
+            let pair = match layers.peek() {
+                Some((_, next)) => layer.forward_pair(next, at, features, pass),
+                None => Err(features),
+            };
+            features = match pair {
+                Ok(both) => {
+                    layers.next();
+                    both
+                }
+                Err(input) => layer.forward(at, input, pass),
+            };
         }
         features.into_vector()
     }
@@ -320,6 +331,7 @@ mod tests {
             layers: param::Param::write(&network.specs, param::View::Full),
             summary: serde_json::Value::Null,
             steps: 0,
+            trained_on: Vec::new(),
         };
         let mut weights = network.to_weights();
         let back = Network::load(&model, &weights, &Device::flex()).unwrap();

@@ -9,6 +9,8 @@ use burn::module::{Module, ModuleMapper, Param};
 use burn::optim::GradientsParams;
 use burn::tensor::{Device, Tensor, TensorData};
 
+use super::fused;
+use super::kernel::AdamStep;
 use super::layer::LayerSpec;
 use super::network::{Layers, WeightPath};
 use crate::artifact::Weights;
@@ -93,6 +95,17 @@ impl Adam {
         moments: Option<[Tensor<1>; 2]>,
     ) -> (Tensor<1>, [Tensor<1>; 2]) {
         let [first, second] = moments.unwrap_or_else(|| [gradient.zeros_like(), gradient.zeros_like()]);
+        let rule = AdamStep {
+            lr: self.learning_rate,
+            beta1: self.beta_1,
+            beta2: self.beta_2,
+            eps: self.epsilon,
+            step: u32::try_from(step).unwrap_or(u32::MAX),
+        };
+        let [value, gradient, first, second] = match fused::adam(&rule, [value, gradient, first, second]) {
+            Ok(updated) => return updated,
+            Err(operands) => operands,
+        };
         let first = first.mul_scalar(self.beta_1) + gradient.clone().mul_scalar(1.0 - self.beta_1);
         let second = second.mul_scalar(self.beta_2) + gradient.square().mul_scalar(1.0 - self.beta_2);
         let rate = self.corrected_rate(step);

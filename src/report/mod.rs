@@ -1,1 +1,32 @@
-//! (in progress)
+//! Tables to pictures and words: every figure as a PNG, and `report.md` that ties them together.
+//!
+//! Reads what stages left (through [`ReportData`]), computes the baselines and the two-dimensional maps that only a
+//! report needs, and writes into one folder. Never searches an index and never trains. Plotters is used here only.
+
+mod baseline;
+mod canvas;
+mod chart;
+mod data;
+mod error;
+pub mod figure;
+mod findings;
+mod pca;
+mod raw;
+mod spec;
+mod summary;
+mod text;
+mod theme;
+mod tsne;
+
+pub use baseline::{Baselines, chance, lookup_without_self};
+pub use data::ReportData;
+pub use error::ReportError;
+pub use figure::{Drawn, FigureSpec};
+pub use findings::{Finding, findings};
+pub use pca::Pca;
+pub use raw::{RAW_PIXEL_LIMIT, RawPixels, raw_pixels};
+pub use spec::stage_table;
+pub use summary::summary;
+
+#[cfg(test)]
+pub(crate) mod synthetic;

@@ -127,6 +127,7 @@ fn nothing_to_calibrate_on_gives_no_threshold() {
 /// `cargo test --release --lib search::calibration -- --ignored --nocapture` prints the time of performance.md's case.
 #[test]
 #[ignore = "a measurement"]
+#[expect(clippy::print_stderr, reason = "the measurement is what it is for")]
 fn time_of_100_000_queries() {
     use rand::RngExt;
     let mut rng = crate::base::seed::Seed::of_stage(1, "test", None).rng("queries", &[]);

@@ -37,7 +37,7 @@ impl<'a> Rows<'a> {
     /// Number of vectors.
     #[must_use]
     pub fn len(&self) -> usize {
-        if self.dim == 0 { 0 } else { self.values.len() / self.dim }
+        self.values.len().checked_div(self.dim).unwrap_or(0)
     }
 
     /// Whether there are none.

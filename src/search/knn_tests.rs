@@ -144,6 +144,7 @@ fn queries_of_another_length_are_refused() {
 /// `cargo test --release --lib search::knn -- --ignored --nocapture` prints the time of performance.md's case.
 #[test]
 #[ignore = "a measurement"]
+#[expect(clippy::print_stderr, reason = "the measurement is what it is for")]
 fn time_of_10_000_queries_in_60_000_rows() {
     let dim = 256;
     let (rows, queries) = (unit(numbers(60_000 * dim, 8), dim), unit(numbers(10_000 * dim, 9), dim));

@@ -42,7 +42,8 @@ impl Matcher {
     #[must_use]
     pub fn named(name: &str, k: usize) -> Option<Self> {
         let vote = Vote { k };
-        let all = [Self::Nearest, Self::MajorityVote(vote.clone()), Self::WeightedVote(vote.clone()), Self::MaxInClass(vote)];
+        let all =
+            [Self::Nearest, Self::MajorityVote(vote.clone()), Self::WeightedVote(vote.clone()), Self::MaxInClass(vote)];
         all.into_iter().find(|matcher| matcher.name() == name)
     }
 

@@ -61,6 +61,8 @@ pub trait DynStage: Debug + Send + Sync {
     /// # Errors
     /// When data is not there.
     fn sources(&self, finder: &SourceFinder<'_>) -> Result<Vec<SourceDigest>, StageError>;
+    /// [`Stage::resume_params`].
+    fn resume_params(&self) -> Option<Json>;
     /// [`Stage::run`].
     ///
     /// # Errors
@@ -108,6 +110,9 @@ impl<S: Stage + Debug> DynStage for Bound<S> {
     }
     fn sources(&self, finder: &SourceFinder<'_>) -> Result<Vec<SourceDigest>, StageError> {
         S::sources(&self.0, finder)
+    }
+    fn resume_params(&self) -> Option<Json> {
+        S::resume_params(&self.0)
     }
     fn run(&self, ctx: &mut Ctx<'_>) -> Result<(), StageError> {
         S::run(&self.0, ctx)

@@ -90,6 +90,12 @@ pub trait Stage: Send + Sync + 'static {
         None
     }
 
+    /// The parameters that decide the state after a number of steps, for stages that keep checkpoints: all of
+    /// [`View::Key`](crate::base::param::View::Key) but how long to go on and how often to save.
+    fn resume_params(_params: &Self::Params) -> Option<serde_json::Value> {
+        None
+    }
+
     /// Does the work: reads inputs through `ctx`, writes every file of [`Stage::FILES`].
     ///
     /// # Errors

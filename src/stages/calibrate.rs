@@ -95,10 +95,7 @@ impl Stage for Calibrate {
     type Params = Params;
 
     fn ports(_params: &Params) -> Vec<Port> {
-        vec![
-            Port::new("index", Kind::Index, INDEX_FILES),
-            Port::new("queries", Kind::Embeddings, EMBEDDINGS_FILES),
-        ]
+        vec![Port::new("index", Kind::Index, INDEX_FILES), Port::new("queries", Kind::Embeddings, EMBEDDINGS_FILES)]
     }
 
     fn infer(params: &Params, inputs: &InputFacts) -> Result<Facts, Vec<ParamIssue>> {
@@ -138,12 +135,7 @@ impl Stage for Calibrate {
 }
 
 /// Looks every query up, without itself, and counts.
-fn curve(
-    params: &Params,
-    index: &IndexRows,
-    info: &IndexInfo,
-    queries: &Embeddings,
-) -> Result<Curve, StageError> {
+fn curve(params: &Params, index: &IndexRows, info: &IndexInfo, queries: &Embeddings) -> Result<Curve, StageError> {
     let rows = embedded::searchable("indexed vector", &index.vectors, index.dim, &index.example_id)?;
     let asked = embedded::searchable("embedding", &queries.values, queries.dim, &queries.example_id)?;
     let same = overlap::same_examples(index, &queries.example_id, &queries.digest);

@@ -1,1 +1,110 @@
-//! (in progress)
+//! The stage `dataset`: reads labelled images from a source into one table.
+
+use crate::artifact::{DatasetInfo, ExamplesWriter, write_json};
+use crate::data::DataError;
+use crate::data::source::{Access, Source, Step};
+use crate::params;
+use crate::stage::{
+    Ctx, DatasetFacts, Facts, InputFacts, Kind, ParamIssue, Port, Progress, SourceDigest, SourceFinder, SplitFacts,
+    Stage, StageError,
+};
+
+/// Reads labelled images from a source.
+#[derive(Debug)]
+pub struct Dataset;
+
+params! {
+    /// Reads labelled images from a source: a public archive, a folder, or the sample inside the program.
+    pub struct Params {
+        /// Where the images come from.
+        source: Source,
+    }
+}
+
+impl Stage for Dataset {
+    const NAME: &'static str = "dataset";
+    const SUMMARY: &'static str = "Reads labelled images from a source into one table.";
+    // 1 - first version
+    const VERSION: u32 = 1;
+    const OUTPUT: Kind = Kind::Dataset;
+    const FILES: &'static [&'static str] = &["examples.parquet", "dataset.json"];
+    type Params = Params;
+
+    fn ports(_: &Params) -> Vec<Port> {
+        Vec::new()
+    }
+
+    fn infer(params: &Params, _: &InputFacts) -> Result<Facts, Vec<ParamIssue>> {
+        let facts = params.source.loader().facts();
+        let splits = facts.splits.map(|splits| {
+            let counts = splits.into_iter();
+            counts.map(|(name, split)| (name, SplitFacts { count: split.count, per_class: split.per_class })).collect()
+        });
+        Ok(Facts::Dataset(DatasetFacts { classes: facts.classes, image: facts.image, splits }))
+    }
+
+    fn sources(params: &Params, finder: &SourceFinder) -> Result<Vec<SourceDigest>, StageError> {
+        let digests = params.source.loader().digests(finder.digest_file).map_err(stage_error)?;
+        Ok(digests.into_iter().map(|(name, digest)| SourceDigest { name, digest }).collect())
+    }
+
+    fn run(params: &Params, ctx: &mut Ctx<'_>) -> Result<(), StageError> {
+        let loader = params.source.loader();
+        let mut writer = ExamplesWriter::new(&ctx.output("examples.parquet"));
+        let loaded = {
+            let access = Access {
+                downloads: ctx.downloads(),
+                on_progress: &|step| ctx.progress(progress(step)),
+                stop: &|| ctx.stop_if_cancelled().is_err(),
+            };
+            loader.load(&access, &mut |example| Ok(writer.push(example.split, example.label, example.image)?))
+        }
+        .map_err(stage_error)?;
+        let summary = writer.finish()?;
+        if !loaded.skipped.is_empty() {
+            let (count, first) = (loaded.skipped.len(), &loaded.skipped[0]);
+            ctx.warn(format!("{count} files can't be read and are left out, the first is `{first}`: see dataset.json"));
+        }
+        ctx.metric("examples", count(summary.counts.values().sum()));
+        ctx.metric("classes", count(loaded.classes.len()));
+        let info = DatasetInfo {
+            format: 1,
+            source: params.source.name().to_owned(),
+            description: loader.description().to_owned(),
+            classes: loaded.classes,
+            counts: summary.counts,
+            image: summary.image,
+            checksum: summary.checksum,
+            skipped: loaded.skipped,
+        };
+        Ok(write_json(&ctx.output("dataset.json"), &info)?)
+    }
+}
+
+fn progress(step: Step) -> Progress {
+    Progress { done: step.done, total: Some(step.total), unit: step.unit, message: step.message }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "counts of images are far below 2^53")]
+const fn count(number: usize) -> f64 {
+    number as f64
+}
+
+/// All that is wrong with outside data ends with exit code 4.
+fn stage_error(error: DataError) -> StageError {
+    match error {
+        DataError::Stopped => StageError::Interrupted,
+        DataError::Artifact(error) => error.into(),
+        error => {
+            let unavailable = StageError::unavailable(error.to_string());
+            match error.help() {
+                Some(help) => unavailable.with_help(help),
+                None => unavailable,
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "dataset_tests.rs"]
+mod tests;

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::slice::Slice;
-use crate::artifact::{Embeddings, Examples, ModelFile, Samples, Weights, read_json};
+use crate::artifact::{Embeddings, EmbeddingsInfo, Examples, ModelFile, Samples, Weights, read_json, write_json};
 use crate::nn::{EMBED_BATCH, Network, Pixels, device};
 use crate::params;
 use crate::stage::{Ctx, EmbeddingsFacts, Facts, InputFacts, Kind, ParamIssue, Port, Progress, Stage, StageError};
@@ -29,7 +29,7 @@ impl Stage for Embed {
     // 1 - first version
     const VERSION: u32 = 1;
     const OUTPUT: Kind = Kind::Embeddings;
-    const FILES: &'static [&'static str] = &["embeddings.parquet"];
+    const FILES: &'static [&'static str] = &["embeddings.parquet", EmbeddingsInfo::FILE];
     const TENSOR: bool = true;
     type Params = EmbedParams;
 
@@ -51,7 +51,7 @@ impl Stage for Embed {
             range,
             dim: model.dim,
             distance: model.distance,
-            seen_in_training: pool.identity == model.trained_on,
+            seen_in_training: !model.trained_on.is_empty() && pool.identity == model.trained_on,
             pool,
         }))
     }
@@ -60,7 +60,7 @@ impl Stage for Embed {
         let samples = Samples::read(ctx.input("sampler", POOL))?;
         let range = positions(params, samples.label.len())?;
         let ids = &samples.example_id[range.clone()];
-        let network = read_network(ctx)?;
+        let (model, network) = read_network(ctx)?;
         let pixels = read_pixels(ctx, ids, network.input())?;
         let values = embed(ctx, &network, &pixels, ids)?;
         let examples = Examples::read(ctx.input("dataset", DATASET))?;
@@ -74,7 +74,16 @@ impl Stage for Embed {
             values,
             dim: network.dim(),
         };
+        let info = EmbeddingsInfo {
+            format: 1,
+            distance: model.distance,
+            dim: embeddings.dim,
+            count: embeddings.len(),
+            begin: embeddings.position.first().copied().unwrap_or(0),
+            seen_in_training: ids.iter().any(|id| model.has_seen(*id)),
+        };
         embeddings.write(&ctx.output("embeddings.parquet"))?;
+        write_json(&ctx.output(EmbeddingsInfo::FILE), &info)?;
         Ok(())
     }
 }
@@ -99,11 +108,12 @@ fn of(column: &[String], ids: &[u64]) -> Result<Vec<String>, StageError> {
     ids.iter().map(value).collect()
 }
 
-fn read_network(ctx: &Ctx<'_>) -> Result<Network, StageError> {
+fn read_network(ctx: &Ctx<'_>) -> Result<(ModelFile, Network), StageError> {
     let device = device::to_device(ctx.backend()).map_err(|e| StageError::failed(e.message).with_help(e.help))?;
     let model: ModelFile = read_json(ctx.input("model", "model.json"))?;
     let weights = Weights::read(ctx.input("model", "model.safetensors"))?;
-    Network::load(&model, &weights, &device).map_err(|error| StageError::failed(error.to_string()))
+    let network = Network::load(&model, &weights, &device);
+    network.map(|network| (model, network)).map_err(|error| StageError::failed(error.to_string()))
 }
 
 fn read_pixels(ctx: &Ctx<'_>, ids: &[u64], input: [usize; 3]) -> Result<Pixels, StageError> {

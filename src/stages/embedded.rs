@@ -37,7 +37,8 @@ pub(super) fn read(ctx: &Ctx<'_>, port: &str, slice: Slice) -> Result<(Embedding
     let begin = usize::try_from(info.begin).map_err(|_| StageError::failed("a position is beyond this machine"))?;
     let in_order = embeddings.position.iter().copied().eq((info.begin..).take(info.count));
     if embeddings.len() != info.count || !in_order {
-        let message = format!("`{}` and `{}` of port `{port}` do not belong together", path.display(), EmbeddingsInfo::FILE);
+        let message =
+            format!("`{}` and `{}` of port `{port}` do not belong together", path.display(), EmbeddingsInfo::FILE);
         return Err(StageError::failed(message));
     }
     let range = select(slice, Some(&(begin..begin + info.count))).map_err(failed)?.unwrap_or_default();

@@ -31,6 +31,9 @@ params! {
         unknown_label: String = "Unknown".to_owned(),
         /// Whether queries may be in the index, where they find themselves at distance 0: flattering, and said so.
         allow_overlap: bool = false,
+        /// Whether queries that are in the index are left out of their own neighbours, copies of the image included: how
+        /// retrieval benchmarks look a test set up in itself.
+        leave_one_out: bool = false,
         /// How neighbours become a label and a distance; the calibration's matcher if it is left out.
         matcher: Option<Matcher> = None,
     }
@@ -71,7 +74,8 @@ impl Stage for Match {
         if let Some(matcher) = &params.matcher {
             issues.extend(embedded::check_neighbours("matcher", matcher.k(), indexed));
         }
-        if let (false, Some(index), Some(queries), Some(range)) = (params.allow_overlap, index, queries, &range) {
+        let refuses = !params.allow_overlap && !params.leave_one_out;
+        if let (true, Some(index), Some(queries), Some(range)) = (refuses, index, queries, &range) {
             issues.extend(check_overlap(index, queries, range));
         }
         if !issues.is_empty() {
@@ -87,9 +91,12 @@ impl Stage for Match {
         let calibration: Calibration = read_json(ctx.input("calibration", "calibration.json"))?;
         let verdicts = Verdicts::of(params, &calibration, info.metric)?;
         embedded::check_neighbours("neighbours", params.neighbours, Some(info.count)).map_or(Ok(()), failed)?;
-        let overlapping = overlapping(params, ctx, &index, &queries)?;
+        let same = overlap::same_examples(&index, &queries.example_id, &queries.digest);
+        let none = vec![Vec::new(); queries.len()];
+        let (excluded, kept) = if params.leave_one_out { (same, none) } else { (none, same) };
+        let overlapping = overlapping(params, ctx, &kept)?;
         ctx.stop_if_cancelled()?;
-        let judged = verdicts.judge(&index, &queries, params.neighbours)?;
+        let judged = verdicts.judge(&index, &queries, &excluded, params.neighbours)?;
 
         let metrics = metrics(&judged, &overlapping, params.neighbours);
         let matches = Matches(judged.into_iter().map(|query| query.row).collect());
@@ -119,11 +126,7 @@ fn check_cutpoint<'a>(cutpoint: &str, known: impl Iterator<Item = &'a str>) -> O
 }
 
 /// Positions of one pool that are both indexed and asked.
-fn check_overlap(
-    index: &IndexFacts,
-    queries: &EmbeddingsFacts,
-    asked: &std::ops::Range<usize>,
-) -> Option<ParamIssue> {
+fn check_overlap(index: &IndexFacts, queries: &EmbeddingsFacts, asked: &std::ops::Range<usize>) -> Option<ParamIssue> {
     let indexed = index.range.as_ref().filter(|_| index.pool.identity == queries.pool.identity)?;
     let shared = indexed.end.min(asked.end).saturating_sub(indexed.start.max(asked.start));
     (shared > 0).then(|| overlap_issue(shared))
@@ -131,26 +134,24 @@ fn check_overlap(
 
 fn overlap_issue(shared: usize) -> ParamIssue {
     let queries = if shared == 1 { "1 query is" } else { &format!("{shared} queries are") };
-    ParamIssue::new("slice", format!("{queries} in the index too, and would find themselves"))
-        .help("choose a `slice` that the index does not hold, or say `allow-overlap = true`: the report then shows it")
+    ParamIssue::new("slice", format!("{queries} in the index too, and would find themselves")).help(
+        "choose a `slice` that the index does not hold, or say `leave-one-out = true`; `allow-overlap = true` lets \
+               each find itself, and the report shows it",
+    )
 }
 
-/// Which queries are in the index, by id or by image.
-fn overlapping(
-    params: &Params,
-    ctx: &Ctx<'_>,
-    index: &IndexRows,
-    queries: &Embeddings,
-) -> Result<Vec<bool>, StageError> {
-    let same = overlap::same_examples(index, &queries.example_id, &queries.digest);
+/// Which queries find themselves in the index; `same` are each query's own rows, by id or by image.
+fn overlapping(params: &Params, ctx: &Ctx<'_>, same: &[Vec<u32>]) -> Result<Vec<bool>, StageError> {
     let overlapping: Vec<bool> = same.iter().map(|rows| !rows.is_empty()).collect();
     let shared = overlapping.iter().filter(|shared| **shared).count();
     if shared > 0 && !params.allow_overlap {
         return Err(embedded::failed(overlap_issue(shared)));
     }
     if shared > 0 {
-        let all = queries.len();
-        ctx.warn(format!("{shared} of {all} queries are in the index and find themselves: see the metrics `disjoint.*`"));
+        let all = same.len();
+        ctx.warn(format!(
+            "{shared} of {all} queries are in the index and find themselves: see the metrics `disjoint.*`"
+        ));
     }
     Ok(overlapping)
 }
@@ -197,26 +198,28 @@ impl Verdicts {
         };
         let calibrated = || Matcher::named(&calibration.matcher, calibration.k);
         let matcher = params.matcher.clone().or_else(calibrated);
-        let matcher = matcher.ok_or_else(|| StageError::failed(format!("unknown matcher `{}`", calibration.matcher)))?;
+        let matcher =
+            matcher.ok_or_else(|| StageError::failed(format!("unknown matcher `{}`", calibration.matcher)))?;
         Ok(Self { matcher, distance, cutpoint: cutpoint.distance })
     }
 
-    /// Looks every query up, as deep as its metrics need, and keeps `neighbours`.
+    /// Looks every query up but in its `excluded` rows, as deep as its metrics need, and keeps `neighbours`.
     fn judge(
         &self,
         index: &IndexRows,
         queries: &Embeddings,
+        excluded: &[Vec<u32>],
         neighbours: usize,
     ) -> Result<Vec<JudgedQuery>, StageError> {
         let rows = embedded::searchable("indexed vector", &index.vectors, index.dim, &index.example_id)?;
         let asked = embedded::searchable("embedding", &queries.values, queries.dim, &queries.example_id)?;
         let metrics = reported(neighbours);
-        let relevant = overlap::relevant(&index.label, &queries.label, &vec![Vec::new(); queries.len()]);
-        let depth = |relevant: &usize| {
+        let relevant = overlap::relevant(&index.label, &queries.label, excluded);
+        let depth = |(relevant, excluded): (&usize, &Vec<u32>)| {
             let deepest = metrics.iter().map(|metric| metric.depth(*relevant)).max().unwrap_or(0);
-            Wanted { k: deepest.max(neighbours).max(self.matcher.k()), excluded: Vec::new() }
+            Wanted { k: deepest.max(neighbours).max(self.matcher.k()), excluded: excluded.clone() }
         };
-        let wanted: Vec<Wanted> = relevant.iter().map(depth).collect();
+        let wanted: Vec<Wanted> = relevant.iter().zip(excluded).map(depth).collect();
         let judge = |query: usize, hits: &[Hit]| {
             let label = queries.label[query];
             let right: Vec<bool> = hits.iter().map(|hit| index.label[hit.row as usize] == label).collect();
@@ -224,9 +227,7 @@ impl Verdicts {
             let values = metrics.iter().map(|metric| metric.of_query(&ranked)).collect();
             JudgedQuery { row: self.row(index, queries.example_id[query], label, hits, neighbours), values }
         };
-        ExactSearch::new(rows, self.distance)
-            .map(asked, &wanted, judge)
-            .map_err(|error| embedded::unsearchable(&error))
+        ExactSearch::new(rows, self.distance).map(asked, &wanted, judge).map_err(|error| embedded::unsearchable(&error))
     }
 
     fn row(&self, index: &IndexRows, query_id: u64, label: i32, hits: &[Hit], neighbours: usize) -> MatchRow {
@@ -259,8 +260,13 @@ fn metrics(judged: &[JudgedQuery], overlapping: &[bool], neighbours: usize) -> B
     let mut metrics = figures(&all, neighbours);
     let shared = judged.len() - disjoint.len();
     metrics.insert("overlap".to_owned(), shared as f64);
+    // Queries of classes that the index does not hold: retrieval metrics leave them out.
+    let lone = judged.iter().filter(|query| query.values.iter().all(Option::is_none)).count();
+    metrics.insert("lone".to_owned(), lone as f64);
     if shared > 0 && !disjoint.is_empty() {
-        metrics.extend(figures(&disjoint, neighbours).into_iter().map(|(name, value)| (format!("disjoint.{name}"), value)));
+        metrics.extend(
+            figures(&disjoint, neighbours).into_iter().map(|(name, value)| (format!("disjoint.{name}"), value)),
+        );
     }
     metrics
 }

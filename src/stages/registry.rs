@@ -1,1 +1,84 @@
 //! The list of stages: one word adds one.
+
+use std::sync::Arc;
+
+use crate::base::issue::Issues;
+use crate::base::node::Node;
+use crate::base::param::Param;
+use crate::nn::device;
+use crate::stage::{BackendChoice, Bound, Catalog, DynStage, Stage, StageDoc, StageError};
+
+use super::calibrate::Calibrate;
+use super::dataset::Dataset;
+use super::embed::Embed;
+use super::index::Index;
+use super::match_::Match;
+use super::report::Report;
+use super::sample::Sample;
+use super::train::Train;
+
+/// The stages that ship.
+#[derive(Debug)]
+pub struct Registry;
+
+/// The stages that ship, as planner and runner see them.
+#[must_use]
+pub fn builtin() -> &'static dyn Catalog {
+    &Registry
+}
+
+macro_rules! stages {
+    ($($stage:ident),* $(,)?) => {
+        fn names() -> Vec<&'static str> {
+            vec![$($stage::NAME),*]
+        }
+
+        fn read(stage: &str, table: &Node, path: &str, issues: &mut Issues) -> Option<Arc<dyn DynStage>> {
+            $(
+                if stage == $stage::NAME {
+                    let params = <$stage as Stage>::Params::read(table, path, issues)?;
+                    return Some(Arc::new(Bound::<$stage>(params)));
+                }
+            )*
+            None
+        }
+
+        fn docs() -> Vec<StageDoc> {
+            vec![$(StageDoc {
+                name: $stage::NAME,
+                summary: $stage::SUMMARY,
+                files: $stage::FILES,
+                params: <$stage as Stage>::Params::shape(),
+            }),*]
+        }
+    };
+}
+
+stages![Dataset, Sample, Train, Embed, Index, Calibrate, Match, Report];
+
+impl Catalog for Registry {
+    fn stages(&self) -> Vec<&'static str> {
+        names()
+    }
+
+    fn read(&self, stage: &str, table: &Node, path: &str, issues: &mut Issues) -> Option<Arc<dyn DynStage>> {
+        read(stage, table, path, issues)
+    }
+
+    fn docs(&self) -> Vec<StageDoc> {
+        docs()
+    }
+
+    fn devices(&self) -> &'static [&'static str] {
+        device::DEVICES
+    }
+
+    fn backend(&self, device: &str) -> Result<BackendChoice, StageError> {
+        device::resolve(device)
+            .map(|(accepted, compute)| BackendChoice {
+                accepted: accepted.into_iter().map(str::to_owned).collect(),
+                compute: compute.to_owned(),
+            })
+            .map_err(|error| StageError::failed(error.message).with_help(error.help))
+    }
+}

@@ -1,1 +1,343 @@
-//! (in progress)
+//! The stage `report`: figures, `report.md` and every number shown, from what all other stages left.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use serde_json::{Value as Json, json};
+
+use crate::artifact::{
+    Calibration, Confusion, Embeddings, Examples, History, IndexRows, Matches, Samples, Thresholds, read_json,
+    write_json,
+};
+use crate::base::check;
+use crate::params;
+use crate::report::figure::{Neighbours, Order};
+use crate::report::{Baselines, Drawn, FigureSpec, ReportData, ReportError, findings, summary};
+use crate::stage::{Ctx, Facts, InputFacts, Kind, ParamIssue, Port, Progress, Stage, StageError};
+
+/// The stage `report`.
+#[derive(Debug)]
+pub struct Report;
+
+params! {
+    /// A page with every figure and every number that a reader needs to believe them, or not to.
+    pub struct ReportParams {
+        /// The figures, in order; a figure may stand several times with other parameters.
+        figures: Vec<FigureSpec> = FigureSpec::all() => check::not_empty(),
+        /// The page's title; the experiment's name if it is left out.
+        title: Option<String> = None,
+        /// Whether the embedding is compared with chance and with raw pixels, which reads every image of queries and
+        /// index.
+        baselines: bool = true,
+    }
+}
+
+impl Stage for Report {
+    const NAME: &'static str = "report";
+    const SUMMARY: &'static str = "Draws the figures and writes the page that ties them together.";
+    /// 1 - First version.
+    const VERSION: u32 = 1;
+    const OUTPUT: Kind = Kind::Report;
+    const FILES: &'static [&'static str] = &["figures/", "report.md", "metrics.json"];
+    // t-SNE starts from the principal components and draws no random number.
+    const SEEDED: bool = false;
+    const SHOWS_SPEC: bool = true;
+    type Params = ReportParams;
+
+    fn ports(_: &ReportParams) -> Vec<Port> {
+        vec![
+            Port::new("dataset", Kind::Dataset, &["examples.parquet", "dataset.json"]),
+            Port::new("sampler", Kind::Samples, &["samples.parquet"]),
+            Port::new("training", Kind::Model, &["model.json", "history.parquet"]),
+            Port::new("index", Kind::Index, &["index.arrow", "index.json"]),
+            Port::new("embeddings", Kind::Embeddings, &["embeddings.parquet"]),
+            Port::new("calibration", Kind::Calibration, &["calibration.json", "thresholds.parquet"]),
+            Port::new("matches", Kind::Matches, &["matches.parquet", "confusion.parquet", "metrics.json"]),
+        ]
+    }
+
+    fn infer(params: &ReportParams, inputs: &InputFacts) -> Result<Facts, Vec<ParamIssue>> {
+        let Some(matches) = inputs.matches("matches") else { return Ok(Facts::Report) };
+        let issues: Vec<ParamIssue> = strips(params)
+            .flat_map(|(at, strips)| {
+                let path = format!("figures[{at}].neighbours");
+                let slice = matches.count.and_then(|count| outside(strips, count, &path));
+                slice.into_iter().chain(too_many(strips, matches.neighbours, &path))
+            })
+            .collect();
+        if issues.is_empty() { Ok(Facts::Report) } else { Err(issues) }
+    }
+
+    fn run(params: &ReportParams, ctx: &mut Ctx<'_>) -> Result<(), StageError> {
+        let mut data = read(params, ctx)?;
+        check_slices(params, &data)?;
+        let wanted = wanted(params, &data);
+        let images = Examples::read_images(ctx.input("dataset", "examples.parquet"), &wanted)?;
+        data.images = wanted.into_iter().zip(images).collect();
+        ctx.stop_if_cancelled()?;
+        let baselines = params.baselines.then(|| Baselines::of(&data));
+        let drawn = draw(params, &data, ctx)?;
+        let page = ctx.output("report.md");
+        std::fs::write(&page, summary(&data, &drawn, baselines.as_ref())).map_err(StageError::io("write", &page))?;
+        write_json(&ctx.output("metrics.json"), &numbers(&data, &drawn, baselines.as_ref()))?;
+        for (name, value) in baselines.map(|baselines| baselines.numbers()).unwrap_or_default() {
+            ctx.metric(format!("baseline.{name}"), value);
+        }
+        Ok(())
+    }
+}
+
+/// The figures that show queries with neighbours, with their positions in the list.
+fn strips(params: &ReportParams) -> impl Iterator<Item = (usize, &Neighbours)> {
+    params.figures.iter().enumerate().filter_map(|(at, figure)| match figure {
+        FigureSpec::Neighbours(strips) => Some((at, strips)),
+        _ => None,
+    })
+}
+
+/// The slice must lie among the queries.
+fn outside(strips: &Neighbours, count: usize, path: &str) -> Option<ParamIssue> {
+    let slice = strips.slice.as_ref()?;
+    let end = slice.begin.saturating_add(slice.size);
+    (end > count).then(|| {
+        let places = if strips.order == Order::Worst { "place" } else { "position" };
+        ParamIssue::new(
+            format!("{path}.slice"),
+            format!("the slice ends at {places} {end}, but there are {count} queries"),
+        )
+        .help(format!("choose `begin` and `size` with a sum of at most {count}"))
+    })
+}
+
+/// Only what `match` kept can be shown.
+fn too_many(strips: &Neighbours, kept: usize, path: &str) -> Option<ParamIssue> {
+    (strips.k > kept).then(|| {
+        let message = format!("{} neighbours of each query are to be shown, but `match` keeps {kept}", strips.k);
+        ParamIssue::new(format!("{path}.k"), message)
+            .help(format!("choose `k` of at most {kept}, or raise `neighbours` of the stage `match`"))
+    })
+}
+
+/// The check of [`Stage::infer`] again, where the number of queries was not known before.
+fn check_slices(params: &ReportParams, data: &ReportData) -> Result<(), StageError> {
+    for (at, strips) in strips(params) {
+        if let Some(issue) = outside(strips, data.matches.0.len(), &format!("figures[{at}].neighbours")) {
+            let error = StageError::failed(format!("`{}`: {}", issue.path, issue.message));
+            return Err(if let Some(help) = issue.help { error.with_help(help) } else { error });
+        }
+    }
+    Ok(())
+}
+
+/// Everything but the images.
+fn read(params: &ReportParams, ctx: &Ctx<'_>) -> Result<ReportData, StageError> {
+    Ok(ReportData {
+        title: params.title.clone(),
+        dataset: read_json(ctx.input("dataset", "dataset.json"))?,
+        samples: Samples::read(ctx.input("sampler", "samples.parquet"))?,
+        model: read_json(ctx.input("training", "model.json"))?,
+        history: History::read(ctx.input("training", "history.parquet"))?,
+        index_info: read_json(ctx.input("index", "index.json"))?,
+        index: IndexRows::read(ctx.input("index", "index.arrow"))?,
+        embeddings: Embeddings::read(ctx.input("embeddings", "embeddings.parquet"))?,
+        calibration: read_json::<Calibration>(ctx.input("calibration", "calibration.json"))?,
+        thresholds: Thresholds::read(ctx.input("calibration", "thresholds.parquet"))?,
+        matches: Matches::read(ctx.input("matches", "matches.parquet"))?,
+        confusion: Confusion::read(ctx.input("matches", "confusion.parquet"))?,
+        match_metrics: read_json(ctx.input("matches", "metrics.json"))?,
+        spec: ctx.spec().clone(),
+        images: BTreeMap::new(),
+    })
+}
+
+/// The examples whose images are read, each once, in order.
+fn wanted(params: &ReportParams, data: &ReportData) -> Vec<u64> {
+    let mut wanted: BTreeSet<u64> = params.figures.iter().flat_map(|figure| figure.images(data)).collect();
+    if params.baselines {
+        wanted.extend(&data.index.example_id);
+        wanted.extend(data.matches.0.iter().map(|row| row.query_id));
+    }
+    wanted.into_iter().collect()
+}
+
+/// Draws every figure; gives the files as the page names them.
+fn draw(params: &ReportParams, data: &ReportData, ctx: &Ctx<'_>) -> Result<Vec<(String, Drawn)>, StageError> {
+    let folder = ctx.output("figures");
+    std::fs::create_dir_all(&folder).map_err(StageError::io("create", &folder))?;
+    let total = params.figures.len() as u64;
+    let mut drawn = Vec::new();
+    for (at, figure) in params.figures.iter().enumerate() {
+        ctx.stop_if_cancelled()?;
+        let message = figure.name().to_owned();
+        ctx.progress(Progress { done: at as u64, total: Some(total), unit: "figures", message });
+        let name = figure.file_name(at);
+        let shown = figure.draw(data, &folder.join(&name)).map_err(|error| failed(error, &folder))?;
+        drawn.push((format!("figures/{name}"), shown));
+    }
+    Ok(drawn)
+}
+
+fn failed(error: ReportError, folder: &Path) -> StageError {
+    match error {
+        ReportError::Io { path, source } => StageError::Io { action: "write", path, source },
+        ReportError::Draw(_) | ReportError::NoImage(_) => {
+            StageError::failed(format!("{error} (drawing into {})", folder.file_name().unwrap_or_default().display()))
+        }
+    }
+}
+
+/// `metrics.json`: every number that the page or a picture shows.
+fn numbers(data: &ReportData, drawn: &[(String, Drawn)], baselines: Option<&Baselines>) -> Json {
+    let figures: BTreeMap<&String, &BTreeMap<String, f64>> =
+        drawn.iter().map(|(file, drawn)| (file, &drawn.numbers)).collect();
+    let found: BTreeMap<&str, Json> = findings(data)
+        .into_iter()
+        .map(|finding| (finding.name, json!({ "flaw": finding.flaw, "text": finding.text })))
+        .collect();
+    json!({
+        "match": data.match_metrics,
+        "calibration": data.calibration,
+        "baselines": baselines.map(Baselines::numbers),
+        "findings": found,
+        "figures": figures,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+    use std::sync::atomic::AtomicBool;
+
+    use super::*;
+    use crate::artifact::ExamplesWriter;
+    use crate::base::param;
+    use crate::base::seed::Seed;
+    use crate::report::synthetic;
+    use crate::stage::{CtxParts, Inputs, MatchesFacts};
+
+    fn params(json: Json) -> ReportParams {
+        param::from_json(&json).unwrap()
+    }
+
+    fn infer(json: Json, count: Option<usize>, neighbours: usize) -> Vec<ParamIssue> {
+        let facts = Facts::Matches(MatchesFacts { count, neighbours });
+        let inputs = InputFacts(BTreeMap::from([("matches".to_owned(), facts)]));
+        Report::infer(&params(json), &inputs).err().unwrap_or_default()
+    }
+
+    #[test]
+    fn slices_and_neighbours_must_be_there() {
+        let figures =
+            |slice: Json, k: usize| json!({ "figures": ["sample-grid", { "neighbours": { "slice": slice, "k": k } }] });
+        assert_eq!(infer(figures(json!({ "begin": 200, "size": 10 }), 5), Some(210), 5), []);
+        let issues = infer(figures(json!({ "begin": 200, "size": 11 }), 6), Some(210), 5);
+        let paths: Vec<&str> = issues.iter().map(|issue| issue.path.as_str()).collect();
+        assert_eq!(paths, ["figures[1].neighbours.slice", "figures[1].neighbours.k"]);
+        assert!(issues[0].message.contains("211") && issues[1].message.contains("keeps 5"), "{issues:?}");
+        assert_eq!(infer(figures(json!({ "begin": 200, "size": 11 }), 5), None, 5), []);
+    }
+
+    #[test]
+    fn the_tutorials_figures_are_read() {
+        let spec = json!({ "figures": [
+            { "sample-grid": { "count": 25, "columns": 5 } }, "training-curves",
+            { "neighbours": { "slice": { "begin": 200, "size": 10 }, "k": 5, "order": "label" } },
+            "metrics-over-distance", "precision-recall", { "confusion-matrix": { "normalize": false } },
+            { "no-match": { "limit": 25 } },
+            { "projection": { "method": "pca", "count": 1000, "thumbnail": 96, "size": 800 } },
+            { "projection": { "method": "t-sne", "count": 1000, "thumbnail": 96, "size": 800 } },
+        ] });
+        let read = params(spec).figures;
+        let mut defaults = FigureSpec::all();
+        defaults[2] = read[2].clone();
+        assert_eq!(read, defaults);
+    }
+
+    /// Writes every artifact of made-up data; gives the inputs of the stage.
+    fn inputs(data: &ReportData, folder: &Path) -> Inputs {
+        let path = |name: &str| folder.join(name);
+        let mut writer = ExamplesWriter::new(&path("examples.parquet"));
+        let other = data.images.values().next().unwrap();
+        for id in 0..=*data.images.keys().last().unwrap() {
+            writer.push("train", 0, data.images.get(&id).unwrap_or(other).clone()).unwrap();
+        }
+        writer.finish().unwrap();
+        write_json(&path("dataset.json"), &data.dataset).unwrap();
+        data.samples.write(&path("samples.parquet")).unwrap();
+        write_json(&path("model.json"), &data.model).unwrap();
+        data.history.write(&path("history.parquet")).unwrap();
+        data.index.write(&path("index.arrow")).unwrap();
+        write_json(&path("index.json"), &data.index_info).unwrap();
+        data.embeddings.write(&path("embeddings.parquet")).unwrap();
+        write_json(&path("calibration.json"), &data.calibration).unwrap();
+        data.thresholds.write(&path("thresholds.parquet")).unwrap();
+        data.matches.write(&path("matches.parquet")).unwrap();
+        data.confusion.write(&path("confusion.parquet"), &data.dataset.classes, "Unknown").unwrap();
+        write_json(&path("metrics.json"), &data.match_metrics).unwrap();
+        let files = |port: &Port| port.files.iter().map(|file| ((*file).to_owned(), path(file))).collect();
+        Report::ports(&params(json!({}))).iter().map(|port| (port.name.to_owned(), files(port))).collect()
+    }
+
+    /// Runs the stage; gives its metrics and the bytes of every file by name.
+    fn run(params: &ReportParams, data: &ReportData) -> (BTreeMap<String, f64>, BTreeMap<PathBuf, Vec<u8>>) {
+        let (upstream, output) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let cancel = AtomicBool::new(false);
+        let mut ctx = Ctx::new(CtxParts {
+            id: "report",
+            inputs: inputs(data, upstream.path()),
+            output: output.path(),
+            seed: Seed::of_stage(1, "report", None),
+            backend: "flex",
+            spec: &data.spec,
+            cancel: &cancel,
+            on_progress: &|_| {},
+            on_warning: &|_| {},
+            checkpoints: None,
+            downloads: upstream.path(),
+        });
+        Report::run(params, &mut ctx).unwrap();
+        let figures = std::fs::read_dir(output.path().join("figures")).unwrap().map(|entry| entry.unwrap().path());
+        let all = figures.chain(["report.md", "metrics.json"].map(|name| output.path().join(name)));
+        let file =
+            |path: PathBuf| (path.strip_prefix(output.path()).unwrap().to_owned(), std::fs::read(&path).unwrap());
+        (ctx.into_metrics(), all.map(file).collect())
+    }
+
+    #[test]
+    fn a_run_leaves_the_page_its_figures_and_its_numbers() {
+        let data = synthetic::small();
+        let params =
+            params(json!({ "figures": ["training-curves", { "sample-grid": { "count": 4 } }, "sample-grid"] }));
+        let (metrics, files) = run(&params, &data);
+        let names: Vec<&str> = files.keys().map(|path| path.to_str().unwrap()).collect();
+        assert_eq!(
+            names,
+            [
+                "figures/01-training-curves.png",
+                "figures/02-sample-grid.png",
+                "figures/03-sample-grid.png",
+                "metrics.json",
+                "report.md"
+            ]
+        );
+        let page = String::from_utf8(files[Path::new("report.md")].clone()).unwrap();
+        for name in &names[..3] {
+            assert!(page.contains(&format!("]({name})")), "{name} is not on the page");
+        }
+        // 12 queries of 10 classes, two of which have two.
+        assert!((metrics["baseline.chance"] - 2.0 / 12.0).abs() < 1e-12 && metrics.contains_key("baseline.raw_pixels"));
+        let numbers: Json = serde_json::from_slice(&files[Path::new("metrics.json")]).unwrap();
+        assert_eq!(numbers["baselines"]["chance"], metrics["baseline.chance"]);
+        assert_eq!(numbers["calibration"]["cutpoints"]["optimal"]["distance"], 0.064);
+        assert_eq!(run(&params, &data), (metrics, files), "a second run gives other bytes");
+    }
+
+    #[test]
+    fn baselines_can_be_left_out() {
+        let params = params(json!({ "figures": ["training-curves"], "baselines": false, "title": "Mine" }));
+        let (metrics, files) = run(&params, &synthetic::small());
+        assert!(metrics.is_empty());
+        let page = String::from_utf8(files[Path::new("report.md")].clone()).unwrap();
+        assert!(page.starts_with("# Mine\n") && !page.contains("## Baselines"));
+    }
+}

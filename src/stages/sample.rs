@@ -1,1 +1,153 @@
-//! (in progress)
+//! The stage `sample`: draws a pool of examples, and says how batches are drawn from it.
+
+use serde_json::json;
+
+use crate::artifact::{DatasetInfo, Examples, SamplerFile, read_json, write_json};
+use crate::base::check::at_least;
+use crate::base::digest::canonical_json;
+use crate::base::param::{Param, View, defaults};
+use crate::data::sampler::{ClassList, Outlook, Pool, PoolFacts, Problem, Sampler};
+use crate::params;
+use crate::stage::{Ctx, DatasetFacts, Facts, InputFacts, Kind, ParamIssue, Port, SamplesFacts, Stage, StageError};
+
+/// Draws a pool of examples from one split of a dataset.
+#[derive(Debug)]
+pub struct Sample;
+
+params! {
+    /// Draws a pool of examples from one split of a dataset, and says how batches are drawn from it.
+    pub struct Params {
+        /// The split drawn from, such as `train`.
+        split: String,
+        /// The classes drawn from: "all" that have examples in the split, a number of them to draw at random, or a
+        /// list of names and labels.
+        class_list: ClassList = ClassList::All,
+        /// Examples of each class in the pool, drawn without replacement; all if it is left out.
+        total_examples_per_class: Option<usize> = None => total(),
+        /// How batches are drawn from the pool.
+        sampler: Sampler = Sampler::MultiShot(defaults()),
+        /// Any text: another one gives other random draws at the same seed.
+        stream: Option<String> = None,
+    }
+}
+
+fn total() -> crate::base::check::Check<Option<usize>> {
+    let least = at_least(1_usize);
+    let expected = least.expected.clone();
+    crate::base::check::Check::new(expected, move |total: &Option<usize>| {
+        total.as_ref().is_none_or(|total| least.accepts(total))
+    })
+}
+
+impl Params {
+    const fn pool(&self) -> Pool<'_> {
+        Pool {
+            split: self.split.as_str(),
+            class_list: &self.class_list,
+            total_examples_per_class: self.total_examples_per_class,
+            sampler: &self.sampler,
+        }
+    }
+
+    /// What decides the pool, in one text. The shape of batches does not.
+    fn identity(&self, outlook: &Outlook, dataset: &DatasetFacts) -> String {
+        let classes = match &outlook.labels {
+            // However the list is written, the same labels are the same pool.
+            Some(labels) => json!(labels),
+            None => json!({ "list": self.class_list.write(View::Full) }),
+        };
+        let splits: Option<Vec<_>> = dataset
+            .splits
+            .as_ref()
+            .map(|splits| splits.iter().map(|(name, split)| json!([name, split.count, split.per_class])).collect());
+        canonical_json(&json!({
+            "split": self.split,
+            "classes": classes,
+            "total": self.total_examples_per_class,
+            "stream": self.stream,
+            "dataset": { "classes": dataset.classes, "image": dataset.image, "splits": splits },
+        }))
+    }
+}
+
+impl Stage for Sample {
+    const NAME: &'static str = "sample";
+    const SUMMARY: &'static str = "Draws a pool of examples and the recipe of its batches.";
+    // 1 - first version
+    const VERSION: u32 = 1;
+    const OUTPUT: Kind = Kind::Samples;
+    const FILES: &'static [&'static str] = &["samples.parquet", "sampler.json"];
+    const SEEDED: bool = true;
+    type Params = Params;
+
+    fn ports(_: &Params) -> Vec<Port> {
+        vec![Port::new("dataset", Kind::Dataset, &["examples.parquet", "dataset.json"])]
+    }
+
+    fn infer(params: &Params, inputs: &InputFacts) -> Result<Facts, Vec<ParamIssue>> {
+        let dataset = inputs.dataset("dataset").cloned().unwrap_or_default();
+        let split = dataset.splits.as_ref().and_then(|splits| splits.get(&params.split));
+        let facts = PoolFacts {
+            classes: dataset.classes.clone(),
+            splits: dataset.splits.as_ref().map(|splits| splits.keys().cloned().collect()),
+            count: split.map(|split| split.count),
+            per_class: split.and_then(|split| split.per_class.clone()),
+        };
+        let issue = |problem: Problem| ParamIssue::new(problem.path, problem.message).help(problem.help);
+        let outlook =
+            params.pool().outlook(&facts).map_err(|problems| problems.into_iter().map(issue).collect::<Vec<_>>())?;
+        Ok(Facts::Samples(SamplesFacts {
+            identity: params.identity(&outlook, &dataset),
+            split: params.split.clone(),
+            classes: dataset.classes,
+            image: dataset.image,
+            count: outlook.count,
+            classes_per_batch: params.sampler.classes_per_batch(),
+            examples_per_class: params.sampler.examples_per_class(),
+        }))
+    }
+
+    fn stream(params: &Params) -> Option<&str> {
+        params.stream.as_deref()
+    }
+
+    fn run(params: &Params, ctx: &mut Ctx<'_>) -> Result<(), StageError> {
+        let info: DatasetInfo = read_json(ctx.input("dataset", "dataset.json"))?;
+        let examples = Examples::read(ctx.input("dataset", "examples.parquet"))?;
+        let drawn = params.pool().draw(&info.classes, &examples.split, &examples.label, ctx.seed());
+        let samples = drawn.map_err(|problems| refused(&problems))?;
+        samples.write(&ctx.output("samples.parquet"))?;
+        let mut labels = samples.label.clone();
+        labels.sort_unstable();
+        labels.dedup();
+        #[expect(clippy::cast_precision_loss, reason = "counts of images are far below 2^53")]
+        let (count, classes) = (samples.label.len() as f64, labels.len() as f64);
+        ctx.metric("examples", count);
+        ctx.metric("classes", classes);
+        let file = SamplerFile {
+            format: 1,
+            split: params.split.clone(),
+            labels,
+            classes: info.classes,
+            count: samples.label.len(),
+            sampler: params.sampler.write(View::Full),
+            seed: ctx.seed().to_hex(),
+        };
+        Ok(write_json(&ctx.output("sampler.json"), &file)?)
+    }
+}
+
+/// The problems of `check`, found once the data was there.
+fn refused(problems: &[Problem]) -> StageError {
+    let messages: Vec<String> =
+        problems.iter().map(|problem| format!("`{}`: {}", problem.path, problem.message)).collect();
+    let error = StageError::failed(messages.join("; "));
+    match problems.first() {
+        Some(problem) => error.with_help(problem.help.clone()),
+        None => error,
+    }
+}
+
+#[cfg(test)]
+#[path = "sample_tests.rs"]
+mod tests;

@@ -100,7 +100,8 @@ impl Stage for Train {
         Ok(Facts::Model(ModelFacts {
             dim: summary.as_ref().map(|summary| summary.dim),
             distance: params.loss.distance(),
-            trained_on: samples.identity,
+            // A network that makes no step has seen nothing.
+            trained_on: if params.epochs == 0 { String::new() } else { samples.identity },
             summary: summary.as_ref().map(stage_summary),
         }))
     }
@@ -116,7 +117,7 @@ impl Stage for Train {
         let mut network = network.map_err(|issues| layers_error(&issues))?;
         let state = start(params, ctx, &network);
         let state = train(params, ctx, &mut network, &feed, state)?;
-        write(params, ctx, &network, &state)?;
+        write(params, ctx, &network, &feed, &state)?;
         leave_metrics(ctx, &network, &state);
         Ok(())
     }
@@ -203,7 +204,13 @@ fn train(
     })
 }
 
-fn write(params: &TrainParams, ctx: &Ctx<'_>, network: &Network, state: &FitState) -> Result<(), StageError> {
+fn write(
+    params: &TrainParams,
+    ctx: &Ctx<'_>,
+    network: &Network,
+    feed: &Feed,
+    state: &FitState,
+) -> Result<(), StageError> {
     let summary = stage_summary(network.summary());
     let model = ModelFile {
         format: 1,
@@ -213,6 +220,7 @@ fn write(params: &TrainParams, ctx: &Ctx<'_>, network: &Network, state: &FitStat
         layers: params.layers.write(View::Full),
         summary: serde_json::to_value(summary).map_err(|error| StageError::failed(error.to_string()))?,
         steps: state.steps(),
+        trained_on: if state.steps() == 0 { Vec::new() } else { ModelFile::ranges(&feed.training.example_ids) },
     };
     network.to_weights().write(&ctx.output("model.safetensors"))?;
     write_json(&ctx.output("model.json"), &model)?;

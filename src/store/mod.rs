@@ -1,1 +1,140 @@
-//! (in progress)
+//! The content-addressed store: results by key, bytes by digest, shared by all runs.
+//!
+//! ```text
+//! format             version of this layout
+//! ac/<key>.json      what a stage produced; written last, put-if-absent
+//! cas/<aa>/<digest>  the bytes, once each, read-only
+//! tmp/               private folders of work under way; swept when their owner is gone
+//! locks/             one file a key in work
+//! stat/              digests of files already read
+//! checkpoints/       which steps a training has left behind
+//! downloads/         files fetched from outside
+//! quarantine/        damaged objects, moved aside
+//! ```
+//!
+//! An entry exists only when all its objects do, and a reader checks each before it is handed on: a damaged one is
+//! moved aside and is a miss. Nothing here knows stages: keys are digests, key parts are JSON.
+
+mod checkpoint;
+mod entry;
+mod error;
+mod fs;
+mod lock;
+mod lookup;
+mod memo;
+mod publish;
+mod scratch;
+mod verify;
+
+use std::path::{Path, PathBuf};
+
+pub use checkpoint::CheckpointShelf;
+pub use entry::{AcEntry, FileRecord, Produced};
+pub use error::StoreError;
+pub use lock::FileLock;
+pub use lookup::{Damage, Found};
+pub use scratch::Scratch;
+pub use verify::VerifyReport;
+
+use crate::base::digest::Digest;
+
+/// Version of the store's layout and of its entries.
+pub const FORMAT: u32 = 1;
+
+/// A store in a local folder.
+#[derive(Debug, Clone)]
+pub struct Store {
+    root: PathBuf,
+}
+
+impl Store {
+    /// Opens a store, creating it if it is missing, and sweeps what dead processes left in `tmp/`.
+    ///
+    /// # Errors
+    /// If the folder can't be written, or a newer simpipe wrote it.
+    pub fn open(root: &Path) -> Result<Self, StoreError> {
+        let root = std::path::absolute(root).map_err(StoreError::io("open", root))?;
+        let store = Self { root };
+        store.check_format()?;
+        store.sweep();
+        Ok(store)
+    }
+
+    fn check_format(&self) -> Result<(), StoreError> {
+        let path = self.root.join("format");
+        match std::fs::read_to_string(&path) {
+            Ok(found) if found.trim() == FORMAT.to_string() => Ok(()),
+            Ok(found) => Err(StoreError::Format { path: self.root.clone(), found: found.trim().to_owned() }),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                for folder in ["ac", "cas", "tmp", "locks", "stat", "checkpoints", "downloads", "quarantine"] {
+                    fs::create_dirs(&self.folder(folder))?;
+                }
+                let text = format!("{FORMAT}\n");
+                crate::base::fs::write_atomic(&path, text.as_bytes()).map_err(StoreError::io("write", &path))
+            }
+            Err(error) => Err(StoreError::io("read", &path)(error)),
+        }
+    }
+
+    /// The store's folder.
+    #[must_use]
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Where downloaded files are kept.
+    #[must_use]
+    pub fn downloads(&self) -> PathBuf {
+        self.folder("downloads")
+    }
+
+    fn folder(&self, name: &str) -> PathBuf {
+        self.root.join(name)
+    }
+
+    /// The path of an object; nothing is said of whether it is there.
+    #[must_use]
+    pub fn object(&self, digest: Digest) -> PathBuf {
+        let name = digest.to_string();
+        self.root.join("cas").join(&name[..2]).join(name)
+    }
+
+    fn entry_path(&self, key: Digest) -> PathBuf {
+        self.root.join("ac").join(format!("{key}.json"))
+    }
+
+    /// Puts files of an entry into a folder under their names: links where the file system can, else copies.
+    ///
+    /// # Errors
+    /// If a file can't be written.
+    pub fn materialise<'a>(
+        &self,
+        files: impl IntoIterator<Item = (&'a String, &'a FileRecord)>,
+        folder: &Path,
+    ) -> Result<(), StoreError> {
+        fs::create_dirs(folder)?;
+        for (name, file) in files {
+            let target = folder.join(name);
+            if let Some((above, _)) = name.rsplit_once('/') {
+                fs::create_dirs(&folder.join(above))?;
+            }
+            fs::link_or_copy(&self.object(file.digest), &target)?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_store_of_another_format_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        Store::open(folder.path()).unwrap();
+        Store::open(folder.path()).unwrap();
+        std::fs::write(folder.path().join("format"), "2\n").unwrap();
+        let error = Store::open(folder.path()).unwrap_err();
+        assert!(error.to_string().ends_with("has format `2`, this simpipe knows format 1"), "{error}");
+    }
+}

@@ -3,11 +3,13 @@
 //! Each function takes the tensors of the operation in [`ops`](super::ops) and gives `None` where they don't live on
 //! flex: the caller then uses stock operations. Owns the wiring only; the arithmetic is in [`kernel`](super::kernel).
 
+mod adam;
 mod conv;
 mod norm;
 mod pool;
 mod tensor;
 
+pub(super) use adam::adam;
 pub(super) use conv::conv2d;
 pub(super) use norm::{batch_norm_eval, batch_norm_max_pool_train, batch_norm_train};
 pub(super) use pool::{global_max_pool, max_pool};

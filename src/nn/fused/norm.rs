@@ -122,8 +122,7 @@ fn norm_pool(x: &FlexTensor, gamma: &FlexTensor, beta: &FlexTensor, epsilon: f32
 }
 
 fn norm_pool_tracked([x, gamma, beta]: [Tracked; 3], epsilon: f32, shape: PoolShape) -> (Tracked, BatchStats) {
-    let ((x, x_node), (gamma, gamma_node), (beta, beta_node)) =
-        (x.into_parts(), gamma.into_parts(), beta.into_parts());
+    let ((x, x_node), (gamma, gamma_node), (beta, beta_node)) = (x.into_parts(), gamma.into_parts(), beta.into_parts());
     let [x, gamma, beta] = [x, gamma, beta].map(contiguous);
     let Pooled { y, stats, picked, from } = norm_pool(&x, &gamma, &beta, epsilon, &shape);
     let operation = NormPoolBackward { epsilon, shape };

@@ -66,7 +66,14 @@ pub(crate) struct Slopes {
 }
 
 /// From `sums`: the sums of `g` and of `g * (x - mean)`, `[2 c]`; writes the gradients of scale and offset.
-pub(crate) fn slopes(stats: &BatchStats, gamma: &[f32], eps: f32, sums: &[f64], dgamma: &mut [f32], dbeta: &mut [f32]) -> Slopes {
+pub(crate) fn slopes(
+    stats: &BatchStats,
+    gamma: &[f32],
+    eps: f32,
+    sums: &[f64],
+    dgamma: &mut [f32],
+    dbeta: &mut [f32],
+) -> Slopes {
     let c = gamma.len();
     let n = stats.rows.max(1) as f64;
     let mut out = Slopes { scale: vec![0.0; c], offset: vec![0.0; c], slope: vec![0.0; c] };
@@ -86,10 +93,20 @@ pub(crate) fn slopes(stats: &BatchStats, gamma: &[f32], eps: f32, sums: &[f64], 
 ///
 /// # Panics
 /// If a length does not match.
-pub fn batch_norm_backward(x: &[f32], stats: &BatchStats, gamma: &[f32], eps: f32, dy: &[f32], grads: BatchNormGrads<'_>) {
+pub fn batch_norm_backward(
+    x: &[f32],
+    stats: &BatchStats,
+    gamma: &[f32],
+    eps: f32,
+    dy: &[f32],
+    grads: BatchNormGrads<'_>,
+) {
     let c = gamma.len();
     let BatchNormGrads { dx, dgamma, dbeta } = grads;
-    assert!(stats.mean.len() == c && stats.rows * c == x.len() && dy.len() == x.len() && dx.len() == x.len(), "lengths");
+    assert!(
+        stats.mean.len() == c && stats.rows * c == x.len() && dy.len() == x.len() && dx.len() == x.len(),
+        "lengths"
+    );
     assert!(dgamma.len() == c && dbeta.len() == c, "lengths");
     let block = block_rows(c) * c;
     let mut sums = Scratch::zeros(x.len().div_ceil(block) * 2 * c);
@@ -108,7 +125,16 @@ simd_fn! {
 }
 
 #[inline(always)]
-fn gradient_impl<S: Simd>(_: S, x: &[f32], g: &[f32], mean: &[f32], scale: &[f32], offset: &[f32], slope: &[f32], dx: &mut [f32]) {
+fn gradient_impl<S: Simd>(
+    _: S,
+    x: &[f32],
+    g: &[f32],
+    mean: &[f32],
+    scale: &[f32],
+    offset: &[f32],
+    slope: &[f32],
+    dx: &mut [f32],
+) {
     let c = mean.len();
     let (scale, offset, slope) = (&scale[..c], &offset[..c], &slope[..c]);
     for ((dx, x), g) in dx.chunks_exact_mut(c).zip(x.chunks_exact(c)).zip(g.chunks_exact(c)) {
@@ -136,7 +162,14 @@ mod tests {
                 let mut y = vec![f32::NAN; x.len()];
                 let stats = batch_norm_forward(&x, &gamma, &beta, 1e-3, &mut y);
                 let (mut dx, mut dgamma, mut dbeta) = (y.clone(), gamma.clone(), beta.clone());
-                batch_norm_backward(&x, &stats, &gamma, 1e-3, &dy, BatchNormGrads { dx: &mut dx, dgamma: &mut dgamma, dbeta: &mut dbeta });
+                batch_norm_backward(
+                    &x,
+                    &stats,
+                    &gamma,
+                    1e-3,
+                    &dy,
+                    BatchNormGrads { dx: &mut dx, dgamma: &mut dgamma, dbeta: &mut dbeta },
+                );
                 (y, stats, dx, dgamma, dbeta)
             };
             let got = in_pool(2, run);
@@ -144,11 +177,16 @@ mod tests {
             let (y, stats, dx, dgamma, dbeta) = got;
             let want = reference::batch_norm(&x, &gamma, &beta, 1e-3, &dy);
             // Where the rows hardly differ the gradient is a small difference of large terms: measured against those.
-            let terms = gamma.iter().fold(0.0f64, |m, g| m.max(f64::from(g.abs()))) / stats.var.iter().fold(f64::MAX, |m, v| m.min(f64::from(*v))).max(1e-3).sqrt();
+            let terms = gamma.iter().fold(0.0f64, |m, g| m.max(f64::from(g.abs())))
+                / stats.var.iter().fold(f64::MAX, |m, v| m.min(f64::from(*v))).max(1e-3).sqrt();
             let largest = want.dx.iter().fold(0.0f64, |m, v| m.max(v.abs()));
             let e = [
-                error(&stats.mean, &want.mean), error(&stats.var, &want.var), error(&y, &want.y),
-                error(&dx, &want.dx) * largest / largest.max(terms), error(&dgamma, &want.dgamma), error(&dbeta, &want.dbeta),
+                error(&stats.mean, &want.mean),
+                error(&stats.var, &want.var),
+                error(&y, &want.y),
+                error(&dx, &want.dx) * largest / largest.max(terms),
+                error(&dgamma, &want.dgamma),
+                error(&dbeta, &want.dbeta),
             ];
             let limit = if rows == 1 { [1e-4, 1.0, 1e-4, 1e-4, f64::MAX, 1e-4] } else { [1e-4; 6] };
             assert!(e.iter().zip(limit).all(|(e, l)| *e < l), "{e:?} rows {rows} c {c}");

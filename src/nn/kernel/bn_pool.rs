@@ -15,7 +15,14 @@ use rayon::prelude::*;
 /// # Panics
 /// If a length does not match, or `k` is 0 or above 16.
 pub fn batch_norm_max_pool_forward(
-    shape: &PoolShape, x: &[f32], gamma: &[f32], beta: &[f32], eps: f32, y: &mut [f32], picked: &mut [f32], arg: &mut [u8],
+    shape: &PoolShape,
+    x: &[f32],
+    gamma: &[f32],
+    beta: &[f32],
+    eps: f32,
+    y: &mut [f32],
+    picked: &mut [f32],
+    arg: &mut [u8],
 ) -> BatchStats {
     let c = shape.c;
     assert!((1..=16).contains(&shape.k), "window {}", shape.k);
@@ -28,15 +35,17 @@ pub fn batch_norm_max_pool_forward(
         return stats;
     }
     let row = ow * c;
-    y.par_chunks_mut(row).zip(picked.par_chunks_mut(row)).zip(arg.par_chunks_mut(row)).enumerate().for_each(|(r, ((y, picked), arg))| {
-        let at = ((r / oh) * shape.h + r % oh * shape.k) * shape.w * c;
-        pool_row(shape, &x[at..], &scale, picked, arg);
-        for ((y, p), _) in y.chunks_exact_mut(c).zip(picked.chunks_exact(c)).zip(0..ow) {
-            for i in 0..c {
-                y[i] = (p[i] - stats.mean[i]) * scale[i] + beta[i];
+    y.par_chunks_mut(row).zip(picked.par_chunks_mut(row)).zip(arg.par_chunks_mut(row)).enumerate().for_each(
+        |(r, ((y, picked), arg))| {
+            let at = ((r / oh) * shape.h + r % oh * shape.k) * shape.w * c;
+            pool_row(shape, &x[at..], &scale, picked, arg);
+            for ((y, p), _) in y.chunks_exact_mut(c).zip(picked.chunks_exact(c)).zip(0..ow) {
+                for i in 0..c {
+                    y[i] = (p[i] - stats.mean[i]) * scale[i] + beta[i];
+                }
             }
-        }
-    });
+        },
+    );
     stats
 }
 
@@ -45,7 +54,15 @@ pub fn batch_norm_max_pool_forward(
 /// # Panics
 /// If a length does not match.
 pub fn batch_norm_max_pool_backward(
-    shape: &PoolShape, x: &[f32], stats: &BatchStats, gamma: &[f32], eps: f32, picked: &[f32], arg: &[u8], dy: &[f32], grads: BatchNormGrads<'_>,
+    shape: &PoolShape,
+    x: &[f32],
+    stats: &BatchStats,
+    gamma: &[f32],
+    eps: f32,
+    picked: &[f32],
+    arg: &[u8],
+    dy: &[f32],
+    grads: BatchNormGrads<'_>,
 ) {
     let c = shape.c;
     let BatchNormGrads { dx, dgamma, dbeta } = grads;
@@ -81,7 +98,15 @@ simd_fn! {
 
 #[inline(always)]
 fn unpool_row_impl<S: Simd>(
-    _: S, shape: &PoolShape, x: &[f32], mean: &[f32], slopes: [&[f32]; 3], arg: &[u8], dy: &[f32], first: usize, dx: &mut [f32],
+    _: S,
+    shape: &PoolShape,
+    x: &[f32],
+    mean: &[f32],
+    slopes: [&[f32]; 3],
+    arg: &[u8],
+    dy: &[f32],
+    first: usize,
+    dx: &mut [f32],
 ) {
     let (c, k, ow) = (shape.c, shape.k, shape.out()[1]);
     let [scale, offset, slope] = slopes.map(|s| &s[..c]);
@@ -112,11 +137,13 @@ mod tests {
         let mut rng = Rng::new(6);
         for _ in 0..60 {
             let k = 1 + rng.below(4);
-            let s = PoolShape { n: 1 + rng.below(4), h: k + rng.below(12), w: k + rng.below(12), c: 1 + rng.below(140), k };
+            let s =
+                PoolShape { n: 1 + rng.below(4), h: k + rng.below(12), w: k + rng.below(12), c: 1 + rng.below(140), k };
             let (x, gamma, beta) = (rng.normal(s.x_len()), rng.normal(s.c), rng.normal(s.c));
             let dy = rng.normal(s.y_len());
             let run = || {
-                let (mut y, mut picked, mut arg) = (vec![f32::NAN; s.y_len()], vec![f32::NAN; s.y_len()], vec![99; s.y_len()]);
+                let (mut y, mut picked, mut arg) =
+                    (vec![f32::NAN; s.y_len()], vec![f32::NAN; s.y_len()], vec![99; s.y_len()]);
                 let stats = batch_norm_max_pool_forward(&s, &x, &gamma, &beta, 1e-3, &mut y, &mut picked, &mut arg);
                 let (mut dx, mut dgamma, mut dbeta) = (vec![f32::NAN; x.len()], gamma.clone(), beta.clone());
                 let grads = BatchNormGrads { dx: &mut dx, dgamma: &mut dgamma, dbeta: &mut dbeta };
@@ -134,7 +161,12 @@ mod tests {
             let want = reference::batch_norm(&x, &gamma, &beta, 1e-3, &spread);
             let rows = (s.x_len() / s.c) as f64;
             if rows > 1.0 {
-                assert!(error(&dx, &want.dx) < 1e-4 && error(&dgamma, &want.dgamma) < 1e-4 && error(&dbeta, &want.dbeta) < 1e-4, "{s:?}");
+                assert!(
+                    error(&dx, &want.dx) < 1e-4
+                        && error(&dgamma, &want.dgamma) < 1e-4
+                        && error(&dbeta, &want.dbeta) < 1e-4,
+                    "{s:?}"
+                );
             }
         }
     }

@@ -97,7 +97,10 @@ mod tests {
         };
         let (y, dx, dw, db) = in_pool(2, run);
         for threads in [1, 3] {
-            assert!((y.clone(), dx.clone(), dw.clone(), db.clone()) == in_pool(threads, run), "bytes differ on {threads} threads: {shape:?}");
+            assert!(
+                (y.clone(), dx.clone(), dw.clone(), db.clone()) == in_pool(threads, run),
+                "bytes differ on {threads} threads: {shape:?}"
+            );
         }
         let want = reference::conv_forward(shape, &x, &w, &b, relu);
         // The mask of our own output, so that values near zero do not count as errors.

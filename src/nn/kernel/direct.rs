@@ -20,7 +20,13 @@ pub(crate) fn flatten(shape: &ConvShape) -> ConvShape {
 
 /// Copies rows `top..top + rows`, columns `left..left + columns` of an image (both may reach into the padding, so they are counted from
 /// the padded corner) to `to`.
-pub(crate) fn window(shape: &ConvShape, image: &[f32], [top, left]: [usize; 2], [rows, columns]: [usize; 2], to: &mut [f32]) {
+pub(crate) fn window(
+    shape: &ConvShape,
+    image: &[f32],
+    [top, left]: [usize; 2],
+    [rows, columns]: [usize; 2],
+    to: &mut [f32],
+) {
     let c = shape.c_in;
     for (i, row) in to[..rows * columns * c].chunks_exact_mut(columns * c).enumerate() {
         let r = (top + i).wrapping_sub(shape.pad[0]);

@@ -39,8 +39,16 @@ pub(crate) fn backward(shape: &ConvShape, x: &[f32], w: &[f32], y: Option<&[f32]
 
 /// Adds (or, if `fresh`, stores) one image's part of `dw` (in panels) and adds to `bias`; writes its `dx`.
 fn one_image(
-    shape: &ConvShape, i: usize, x: &[f32], y: Option<&[f32]>, dy: &[f32], fresh: bool, dw: &mut [f32], bias: &mut [f32],
-    u: Option<&[f32]>, dx: Option<SharedMut>,
+    shape: &ConvShape,
+    i: usize,
+    x: &[f32],
+    y: Option<&[f32]>,
+    dy: &[f32],
+    fresh: bool,
+    dw: &mut [f32],
+    bias: &mut [f32],
+    u: Option<&[f32]>,
+    dx: Option<SharedMut>,
 ) {
     let [oh, ow] = shape.out();
     let ([kh, kw], [sh, sw], c, c_out) = (shape.kernel, shape.stride, shape.c_in, shape.c_out);

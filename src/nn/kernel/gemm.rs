@@ -158,8 +158,20 @@ mod tests {
                     _ => Finish::Bias { bias: bias.as_ptr(), relu: true },
                 };
                 let g = Gemm {
-                    m, n, k, segments, a: a.as_ptr(), a_row: k, a_col: 1, a_segment: m * k, b: b.as_ptr(), b_row: np, b_segment: k * np,
-                    c: c.as_mut_ptr(), c_row: n, finish,
+                    m,
+                    n,
+                    k,
+                    segments,
+                    a: a.as_ptr(),
+                    a_row: k,
+                    a_col: 1,
+                    a_segment: m * k,
+                    b: b.as_ptr(),
+                    b_row: np,
+                    b_segment: k * np,
+                    c: c.as_mut_ptr(),
+                    c_row: n,
+                    finish,
                 };
                 // SAFETY: the buffers have just these sizes.
                 unsafe { gemm(&g) };

@@ -1,6 +1,9 @@
 //! CPU kernels on plain `f32` slices, NHWC, for image metric learning: convolution (Winograd and implicit GEMM), batch
 //! normalisation, pooling, Adam. Every function gives the same bytes whatever the number of rayon threads.
-#![expect(unsafe_code, reason = "vector instructions and disjoint parts of one buffer; each block says why it is sound")]
+#![expect(
+    unsafe_code,
+    reason = "vector instructions and disjoint parts of one buffer; each block says why it is sound"
+)]
 #![expect(clippy::too_many_arguments, reason = "a kernel takes slices and sizes")]
 
 #[macro_use]

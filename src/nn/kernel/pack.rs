@@ -84,7 +84,16 @@ simd_fn! {
 }
 
 #[inline(always)]
-fn masked_panel_impl<S: Simd>(s: S, dy: &[f32], y: Option<&[f32]>, columns_all: usize, panel: Panel, rows: usize, to: &mut [f32], bias: &mut [f32]) {
+fn masked_panel_impl<S: Simd>(
+    s: S,
+    dy: &[f32],
+    y: Option<&[f32]>,
+    columns_all: usize,
+    panel: Panel,
+    rows: usize,
+    to: &mut [f32],
+    bias: &mut [f32],
+) {
     if rows == 0 {
         return;
     }

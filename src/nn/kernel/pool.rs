@@ -41,11 +41,22 @@ simd_fn! {
 
 #[inline(always)]
 fn pool_row_impl<S: Simd>(s: S, shape: &PoolShape, x: &[f32], scale: &[f32], best: &mut [f32], arg: &mut [u8]) {
-    if scale.is_empty() { windows::<S, false>(s, shape, x, scale, best, arg) } else { windows::<S, true>(s, shape, x, scale, best, arg) }
+    if scale.is_empty() {
+        windows::<S, false>(s, shape, x, scale, best, arg)
+    } else {
+        windows::<S, true>(s, shape, x, scale, best, arg)
+    }
 }
 
 #[inline(always)]
-fn windows<S: Simd, const SCALED: bool>(_: S, shape: &PoolShape, x: &[f32], scale: &[f32], best: &mut [f32], arg: &mut [u8]) {
+fn windows<S: Simd, const SCALED: bool>(
+    _: S,
+    shape: &PoolShape,
+    x: &[f32],
+    scale: &[f32],
+    best: &mut [f32],
+    arg: &mut [u8],
+) {
     let (c, k) = (shape.c, shape.k);
     for (o, (to, arg)) in best.chunks_exact_mut(c).zip(arg.chunks_exact_mut(c)).enumerate() {
         let mut at = 0;
@@ -131,7 +142,10 @@ pub fn global_max_pool_forward(pixels: usize, c: usize, x: &[f32], y: &mut [f32]
     if y.is_empty() {
         return;
     }
-    y.par_chunks_mut(c).zip(arg.par_chunks_mut(c)).zip(x.par_chunks(pixels * c)).for_each(|((y, arg), x)| image(x, y, arg));
+    y.par_chunks_mut(c)
+        .zip(arg.par_chunks_mut(c))
+        .zip(x.par_chunks(pixels * c))
+        .for_each(|((y, arg), x)| image(x, y, arg));
 }
 
 simd_fn! {
@@ -180,12 +194,14 @@ mod tests {
         let mut rng = Rng::new(7);
         for _ in 0..80 {
             let k = 1 + rng.below(5);
-            let s = PoolShape { n: 1 + rng.below(4), h: 1 + rng.below(14), w: 1 + rng.below(14), c: 1 + rng.below(70), k };
+            let s =
+                PoolShape { n: 1 + rng.below(4), h: 1 + rng.below(14), w: 1 + rng.below(14), c: 1 + rng.below(70), k };
             // Few different values, so that ties occur.
             let x: Vec<f32> = rng.normal(s.x_len()).iter().map(|v| v.round()).collect();
             let dy = rng.normal(s.y_len());
             let run = || {
-                let (mut y, mut arg, mut dx) = (vec![f32::NAN; s.y_len()], vec![99; s.y_len()], vec![f32::NAN; x.len()]);
+                let (mut y, mut arg, mut dx) =
+                    (vec![f32::NAN; s.y_len()], vec![99; s.y_len()], vec![f32::NAN; x.len()]);
                 max_pool_forward(&s, &x, &mut y, &mut arg);
                 max_pool_backward(&s, &dy, &arg, &mut dx);
                 (y, arg, dx)

@@ -23,7 +23,9 @@ impl Rng {
     }
     /// Standard normal values.
     pub(crate) fn normal(&mut self, n: usize) -> Vec<f32> {
-        (0..n).map(|_| ((-2.0 * self.unit().ln()).sqrt() * (std::f64::consts::TAU * self.unit()).cos()) as f32).collect()
+        (0..n)
+            .map(|_| ((-2.0 * self.unit().ln()).sqrt() * (std::f64::consts::TAU * self.unit()).cos()) as f32)
+            .collect()
     }
 }
 
@@ -50,7 +52,10 @@ fn taps(s: &ConvShape, mut f: impl FnMut(usize, usize, usize)) {
             for c in 0..ow {
                 for i in 0..s.kernel[0] {
                     for j in 0..s.kernel[1] {
-                        let (a, b) = ((r * s.stride[0] + i).wrapping_sub(s.pad[0]), (c * s.stride[1] + j).wrapping_sub(s.pad[1]));
+                        let (a, b) = (
+                            (r * s.stride[0] + i).wrapping_sub(s.pad[0]),
+                            (c * s.stride[1] + j).wrapping_sub(s.pad[1]),
+                        );
                         if a < s.h && b < s.w {
                             f((n * oh + r) * ow + c, (n * s.h + a) * s.w + b, i * s.kernel[1] + j);
                         }
@@ -78,7 +83,13 @@ pub(crate) fn conv_forward(s: &ConvShape, x: &[f32], w: &[f32], bias: &[f32], re
 }
 
 /// The gradients of a convolution: input, weights, bias.
-pub(crate) fn conv_backward(s: &ConvShape, x: &[f32], w: &[f32], y: Option<&[f32]>, dy: &[f32]) -> (Vec<f64>, Vec<f64>, Vec<f64>) {
+pub(crate) fn conv_backward(
+    s: &ConvShape,
+    x: &[f32],
+    w: &[f32],
+    y: Option<&[f32]>,
+    dy: &[f32],
+) -> (Vec<f64>, Vec<f64>, Vec<f64>) {
     let g: Vec<f64> =
         dy.iter().enumerate().map(|(i, d)| if y.is_none_or(|y| y[i] > 0.0) { f64::from(*d) } else { 0.0 }).collect();
     let (mut dx, mut dw, mut db) = (vec![0.0; x.len()], vec![0.0; w.len()], vec![0.0; s.c_out]);
@@ -112,7 +123,12 @@ pub(crate) fn batch_norm(x: &[f32], gamma: &[f32], beta: &[f32], eps: f32, dy: &
     let c = gamma.len();
     let rows = (x.len() / c) as f64;
     let mut out = BatchNorm {
-        mean: vec![0.0; c], var: vec![0.0; c], y: vec![0.0; x.len()], dx: vec![0.0; x.len()], dgamma: vec![0.0; c], dbeta: vec![0.0; c],
+        mean: vec![0.0; c],
+        var: vec![0.0; c],
+        y: vec![0.0; x.len()],
+        dx: vec![0.0; x.len()],
+        dgamma: vec![0.0; c],
+        dbeta: vec![0.0; c],
     };
     for ch in 0..c {
         let all = || (ch..x.len()).step_by(c);

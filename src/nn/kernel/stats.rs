@@ -69,10 +69,26 @@ fn moments_impl<S: Simd>(s: S, x: &[f32], c: usize, to: &mut [f32]) {
         // SAFETY: at most `c - ch` lanes of each row and of the results are touched.
         unsafe {
             if c - ch >= 4 * S::LANES {
-                moments_of::<S, 4>(s, x.as_ptr().add(ch), c, rows, c - ch, to.as_mut_ptr().add(ch), squares.as_mut_ptr().add(ch));
+                moments_of::<S, 4>(
+                    s,
+                    x.as_ptr().add(ch),
+                    c,
+                    rows,
+                    c - ch,
+                    to.as_mut_ptr().add(ch),
+                    squares.as_mut_ptr().add(ch),
+                );
                 ch += 4 * S::LANES;
             } else {
-                moments_of::<S, 1>(s, x.as_ptr().add(ch), c, rows, c - ch, to.as_mut_ptr().add(ch), squares.as_mut_ptr().add(ch));
+                moments_of::<S, 1>(
+                    s,
+                    x.as_ptr().add(ch),
+                    c,
+                    rows,
+                    c - ch,
+                    to.as_mut_ptr().add(ch),
+                    squares.as_mut_ptr().add(ch),
+                );
                 ch += S::LANES;
             }
         }
@@ -82,7 +98,15 @@ fn moments_impl<S: Simd>(s: S, x: &[f32], c: usize, to: &mut [f32]) {
 /// # Safety
 /// `left` floats (at most `N` registers) are readable in each row of `c` floats and writable in both results.
 #[inline(always)]
-unsafe fn moments_of<S: Simd, const N: usize>(s: S, x: *const f32, c: usize, rows: usize, left: usize, mean: *mut f32, squares: *mut f32) {
+unsafe fn moments_of<S: Simd, const N: usize>(
+    s: S,
+    x: *const f32,
+    c: usize,
+    rows: usize,
+    left: usize,
+    mean: *mut f32,
+    squares: *mut f32,
+) {
     // SAFETY: the caller's promise.
     unsafe {
         let mut sum = [s.splat(0.0); N];
@@ -137,10 +161,28 @@ fn products_impl<S: Simd>(s: S, x: &[f32], g: &[f32], mean: &[f32], to: &mut [f3
         // SAFETY: at most `c - ch` lanes of each row and of the results are touched.
         unsafe {
             if c - ch >= 4 * S::LANES {
-                products_of::<S, 4>(s, x.as_ptr().add(ch), g.as_ptr().add(ch), mean.as_ptr().add(ch), c, rows, c - ch, to.as_mut_ptr().add(ch));
+                products_of::<S, 4>(
+                    s,
+                    x.as_ptr().add(ch),
+                    g.as_ptr().add(ch),
+                    mean.as_ptr().add(ch),
+                    c,
+                    rows,
+                    c - ch,
+                    to.as_mut_ptr().add(ch),
+                );
                 ch += 4 * S::LANES;
             } else {
-                products_of::<S, 1>(s, x.as_ptr().add(ch), g.as_ptr().add(ch), mean.as_ptr().add(ch), c, rows, c - ch, to.as_mut_ptr().add(ch));
+                products_of::<S, 1>(
+                    s,
+                    x.as_ptr().add(ch),
+                    g.as_ptr().add(ch),
+                    mean.as_ptr().add(ch),
+                    c,
+                    rows,
+                    c - ch,
+                    to.as_mut_ptr().add(ch),
+                );
                 ch += S::LANES;
             }
         }
@@ -151,7 +193,14 @@ fn products_impl<S: Simd>(s: S, x: &[f32], g: &[f32], mean: &[f32], to: &mut [f3
 /// `left` floats (at most `N` registers) are readable in each row of `c` floats, and writable at `to` and `to + c`.
 #[inline(always)]
 unsafe fn products_of<S: Simd, const N: usize>(
-    s: S, x: *const f32, g: *const f32, mean: *const f32, c: usize, rows: usize, left: usize, to: *mut f32,
+    s: S,
+    x: *const f32,
+    g: *const f32,
+    mean: *const f32,
+    c: usize,
+    rows: usize,
+    left: usize,
+    to: *mut f32,
 ) {
     // SAFETY: the caller's promise.
     unsafe {

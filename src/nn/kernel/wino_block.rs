@@ -62,7 +62,15 @@ simd_fn! {
 
 #[inline(always)]
 unsafe fn input_impl<S: Simd, T: Tile<A, M>, const A: usize, const M: usize>(
-    s: S, _: T, g: &Grid, x: *const f32, zeros: *const f32, first: usize, count: usize, v: *mut f32, stride: usize,
+    s: S,
+    _: T,
+    g: &Grid,
+    x: *const f32,
+    zeros: *const f32,
+    first: usize,
+    count: usize,
+    v: *mut f32,
+    stride: usize,
 ) {
     let (c, width) = (g.shape.c_in, round16(g.shape.c_in));
     for t in 0..count {
@@ -111,7 +119,14 @@ simd_fn! {
 
 #[inline(always)]
 unsafe fn input_t_impl<S: Simd, T: Tile<A, M>, const A: usize, const M: usize>(
-    s: S, _: T, g: &Grid, v: *const f32, stride: usize, first: usize, count: usize, dx: *mut f32,
+    s: S,
+    _: T,
+    g: &Grid,
+    v: *const f32,
+    stride: usize,
+    first: usize,
+    count: usize,
+    dx: *mut f32,
 ) {
     let (c, width) = (g.shape.c_in, round16(g.shape.c_in));
     for t in 0..count {
@@ -154,7 +169,17 @@ simd_fn! {
 
 #[inline(always)]
 unsafe fn output_impl<S: Simd, T: Tile<A, M>, const A: usize, const M: usize>(
-    s: S, _: T, g: &Grid, panel: Panel, m: *const f32, stride: usize, first: usize, count: usize, bias: *const f32, relu: bool, y: *mut f32,
+    s: S,
+    _: T,
+    g: &Grid,
+    panel: Panel,
+    m: *const f32,
+    stride: usize,
+    first: usize,
+    count: usize,
+    bias: *const f32,
+    relu: bool,
+    y: *mut f32,
 ) {
     let floor = s.splat(if relu { 0.0 } else { f32::NEG_INFINITY });
     for t in 0..count {
@@ -175,7 +200,11 @@ unsafe fn output_impl<S: Simd, T: Tile<A, M>, const A: usize, const M: usize>(
                 for i in 0..M {
                     for j in 0..M {
                         if let Some(at) = g.y_at(image, ty * M + i, tx * M + j) {
-                            s.store_up_to(y.add(at + panel.at + ch), panel.columns - ch, s.max(s.add(d[i][j], b), floor));
+                            s.store_up_to(
+                                y.add(at + panel.at + ch),
+                                panel.columns - ch,
+                                s.max(s.add(d[i][j], b), floor),
+                            );
                         }
                     }
                 }
@@ -198,7 +227,17 @@ simd_fn! {
 
 #[inline(always)]
 unsafe fn output_t_impl<S: Simd, T: Tile<A, M>, const A: usize, const M: usize>(
-    s: S, _: T, g: &Grid, panel: Panel, dy: *const f32, y: *const f32, zeros: *const f32, first: usize, count: usize, m: *mut f32, stride: usize,
+    s: S,
+    _: T,
+    g: &Grid,
+    panel: Panel,
+    dy: *const f32,
+    y: *const f32,
+    zeros: *const f32,
+    first: usize,
+    count: usize,
+    m: *mut f32,
+    stride: usize,
     bias: *mut f32,
 ) {
     let masked = !y.is_null();

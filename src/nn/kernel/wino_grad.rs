@@ -39,7 +39,13 @@ struct Job<'a, T> {
 }
 
 fn run<T: Tile<A, M>, const A: usize, const M: usize>(
-    tile: T, shape: &ConvShape, x: &[f32], w: &[f32], y: Option<&[f32]>, dy: &[f32], grads: ConvGrads<'_>,
+    tile: T,
+    shape: &ConvShape,
+    x: &[f32],
+    w: &[f32],
+    y: Option<&[f32]>,
+    dy: &[f32],
+    grads: ConvGrads<'_>,
 ) {
     let ConvGrads { mut dx, dw, db } = grads;
     let (c_in, c_out, outs) = (shape.c_in, shape.c_out, round16(shape.c_out));

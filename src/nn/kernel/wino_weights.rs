@@ -9,7 +9,12 @@ use crate::nn::kernel::tile::{Tile, weight_2d, weight_t_2d};
 use rayon::prelude::*;
 
 /// `U = G g Gt` of `w`: `[3, 3, rows, columns]`.
-pub(crate) fn weights<T: Tile<A, M>, const A: usize, const M: usize>(tile: T, w: &[f32], rows: usize, columns: usize) -> Scratch {
+pub(crate) fn weights<T: Tile<A, M>, const A: usize, const M: usize>(
+    tile: T,
+    w: &[f32],
+    rows: usize,
+    columns: usize,
+) -> Scratch {
     let mut out = Scratch::take(A * A * rows * round16(columns));
     let to = SharedMut::new(&mut out);
     assert_eq!(w.len(), 9 * rows * columns);
@@ -32,7 +37,14 @@ simd_fn! {
 
 #[inline(always)]
 unsafe fn one_row_impl<S: Simd, T: Tile<A, M>, const A: usize, const M: usize>(
-    s: S, _: T, p: Panel, w: *const f32, rows: usize, columns: usize, r: usize, to: *mut f32,
+    s: S,
+    _: T,
+    p: Panel,
+    w: *const f32,
+    rows: usize,
+    columns: usize,
+    r: usize,
+    to: *mut f32,
 ) {
     let mut ch = 0;
     while ch < p.width {
@@ -57,7 +69,13 @@ unsafe fn one_row_impl<S: Simd, T: Tile<A, M>, const A: usize, const M: usize>(
 }
 
 /// `dg = Gt (sum of the parts of dU) G` into `dw`: `[3, 3, rows, columns]`; `parts` are in the form above, one after another.
-pub(crate) fn weights_t<T: Tile<A, M>, const A: usize, const M: usize>(tile: T, parts: &[&[f32]], rows: usize, columns: usize, dw: &mut [f32]) {
+pub(crate) fn weights_t<T: Tile<A, M>, const A: usize, const M: usize>(
+    tile: T,
+    parts: &[&[f32]],
+    rows: usize,
+    columns: usize,
+    dw: &mut [f32],
+) {
     assert_eq!(dw.len(), 9 * rows * columns);
     assert!(parts.iter().all(|p| p.len() >= A * A * rows * round16(columns)));
     let to = SharedMut::new(dw);
@@ -79,7 +97,14 @@ simd_fn! {
 
 #[inline(always)]
 unsafe fn one_row_t_impl<S: Simd, T: Tile<A, M>, const A: usize, const M: usize>(
-    s: S, _: T, p: Panel, parts: &[&[f32]], rows: usize, columns: usize, r: usize, dw: *mut f32,
+    s: S,
+    _: T,
+    p: Panel,
+    parts: &[&[f32]],
+    rows: usize,
+    columns: usize,
+    r: usize,
+    dw: *mut f32,
 ) {
     let mut ch = 0;
     while ch < p.columns {

@@ -30,7 +30,13 @@ pub(crate) fn forward(shape: &ConvShape, x: &[f32], w: &[f32], bias: &[f32], rel
 }
 
 fn run<T: Tile<A, M>, const A: usize, const M: usize>(
-    tile: T, shape: &ConvShape, x: &[f32], w: &[f32], bias: &[f32], relu: bool, y: &mut [f32],
+    tile: T,
+    shape: &ConvShape,
+    x: &[f32],
+    w: &[f32],
+    bias: &[f32],
+    relu: bool,
+    y: &mut [f32],
 ) {
     let g = Grid::new(shape, M);
     let (c, width) = (shape.c_in, round16(shape.c_in));

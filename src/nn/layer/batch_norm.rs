@@ -86,6 +86,11 @@ impl BatchNorm {
         }
     }
 
+    /// The training pass with a max-pool of side and stride `size` behind it.
+    pub(super) fn forward_pooled(&self, x: Tensor<4>, size: usize) -> (Tensor<4>, BatchStatistics) {
+        ops::batch_norm_max_pool_train(x, self.gamma.val(), self.beta.val(), self.spec.epsilon, size)
+    }
+
     /// Moves the averages towards a batch's statistics.
     pub(super) fn absorb(self, batch: BatchStatistics) -> Self {
         let momentum = self.spec.momentum;

@@ -249,6 +249,30 @@ impl Layer {
         }
     }
 
+    /// Computes this layer and the next one in one pass where there is a way: a batch normalisation and the max-pool
+    /// behind it, in training. Gives the input back where there is none.
+    pub(super) fn forward_pair(
+        &self,
+        next: &Self,
+        at: usize,
+        input: Features,
+        pass: &mut Pass,
+    ) -> Result<Features, Features> {
+        match (self, next, input, pass) {
+            (
+                Self::BatchNorm(norm),
+                Self::Plain(Plain { spec: LayerSpec::MaxPool(MaxPool { size, stride }) }),
+                Features::Image(x),
+                Pass::Train(training),
+            ) if stride.is_none_or(|stride| stride == *size) => {
+                let (y, statistics) = norm.forward_pooled(x, *size);
+                training.statistics.push((at, statistics));
+                Ok(Features::Image(y))
+            }
+            (_, _, input, _) => Err(input),
+        }
+    }
+
     /// Moves the averages of a batch normalisation; other layers have none.
     pub(super) fn absorb(self, batch: BatchStatistics) -> Self {
         match self {

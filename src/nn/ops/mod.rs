@@ -81,12 +81,7 @@ pub fn conv2d(x: Tensor<4>, weight: Tensor<4>, bias: Tensor<1>, at: ConvGeometry
 /// # Shapes
 /// `x` and the result: `[n, h, w, c]`; `gamma`, `beta`: `[c]`.
 #[must_use]
-pub fn batch_norm_train(
-    x: Tensor<4>,
-    gamma: Tensor<1>,
-    beta: Tensor<1>,
-    epsilon: f64,
-) -> (Tensor<4>, BatchStatistics) {
+pub fn batch_norm_train(x: Tensor<4>, gamma: Tensor<1>, beta: Tensor<1>, epsilon: f64) -> (Tensor<4>, BatchStatistics) {
     match fused::batch_norm_train(&x, &gamma, &beta, single(epsilon)) {
         Some((y, stats)) => (y, BatchStatistics::from_kernel(&stats, &gamma)),
         None => stock::batch_norm_train(x, gamma, beta, epsilon),
@@ -120,11 +115,7 @@ pub fn batch_norm_max_pool_train(
 /// # Shapes
 /// `x` and the result: `[n, h, w, c]`; the others: `[c]`.
 #[must_use]
-pub fn batch_norm_eval(
-    x: Tensor<4>,
-    [gamma, beta, mean, variance]: [Tensor<1>; 4],
-    epsilon: f64,
-) -> Tensor<4> {
+pub fn batch_norm_eval(x: Tensor<4>, [gamma, beta, mean, variance]: [Tensor<1>; 4], epsilon: f64) -> Tensor<4> {
     fused::batch_norm_eval(&x, [&gamma, &beta, &mean, &variance], single(epsilon))
         .unwrap_or_else(|| stock::batch_norm_eval(x, [gamma, beta, mean, variance], epsilon))
 }

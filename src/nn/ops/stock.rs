@@ -11,7 +11,13 @@ use burn::tensor::ops::{AvgPoolOptions, ConvOptions, MaxPoolOptions};
 use super::{BatchStatistics, ConvGeometry, Epilogue};
 
 /// See [`conv2d`](super::conv2d).
-pub(super) fn conv2d(x: Tensor<4>, weight: Tensor<4>, bias: Tensor<1>, at: ConvGeometry, epilogue: Epilogue) -> Tensor<4> {
+pub(super) fn conv2d(
+    x: Tensor<4>,
+    weight: Tensor<4>,
+    bias: Tensor<1>,
+    at: ConvGeometry,
+    epilogue: Epilogue,
+) -> Tensor<4> {
     let options = ConvOptions::new_with_padding([at.stride; 2], [at.rows, at.columns], [1, 1], 1);
     let y = module::conv2d(channels_first(x), weight.permute([3, 2, 0, 1]), Some(bias), options);
     channels_last(match epilogue {
@@ -41,11 +47,7 @@ pub(super) fn batch_norm_train(
 }
 
 /// See [`batch_norm_eval`](super::batch_norm_eval).
-pub(super) fn batch_norm_eval(
-    x: Tensor<4>,
-    [gamma, beta, mean, variance]: [Tensor<1>; 4],
-    epsilon: f64,
-) -> Tensor<4> {
+pub(super) fn batch_norm_eval(x: Tensor<4>, [gamma, beta, mean, variance]: [Tensor<1>; 4], epsilon: f64) -> Tensor<4> {
     channels_last(module::batch_norm(channels_first(x), gamma, beta, mean, variance, epsilon))
 }
 

@@ -95,12 +95,10 @@ fn batch_normalisation_agrees_alone_and_with_a_pool() {
     for [n, h, w, c, size] in [[1, 3, 4, 1, 1], [3, 9, 7, 5, 2], [4, 12, 13, 33, 4], [2, 5, 5, 16, 5]] {
         let x = random(&mut rng, [n, h, w, c]);
         let (gamma, beta) = (random(&mut rng, [c]), random(&mut rng, [c]));
-        let theirs = |t: &[Tensor<4>], v: &[Tensor<1>]| {
-            stock::batch_norm_train(t[0].clone(), v[0].clone(), v[1].clone(), 1e-3)
-        };
-        let ours = |t: &[Tensor<4>], v: &[Tensor<1>]| {
-            ops::batch_norm_train(t[0].clone(), v[0].clone(), v[1].clone(), 1e-3)
-        };
+        let theirs =
+            |t: &[Tensor<4>], v: &[Tensor<1>]| stock::batch_norm_train(t[0].clone(), v[0].clone(), v[1].clone(), 1e-3);
+        let ours =
+            |t: &[Tensor<4>], v: &[Tensor<1>]| ops::batch_norm_train(t[0].clone(), v[0].clone(), v[1].clone(), 1e-3);
         let what = format!("{n}x{h}x{w}x{c}");
         compare(&what, [&x], &[&gamma, &beta], &|t, v| ours(t, v).0, &|t, v| theirs(t, v).0);
         let (inputs, vectors) = ([x.clone()], [gamma.clone(), beta.clone()]);

@@ -2,6 +2,7 @@
 
 use super::{DATASET, POOL, RECIPE};
 use crate::artifact::{SamplerFile, Samples, read_json};
+use crate::data::sampler::BatchSampler;
 use crate::nn::{Batch, Batches, Pixels};
 use crate::stage::{Ctx, StageError};
 
@@ -11,6 +12,7 @@ type Draw = Box<dyn Fn(u64, u64) -> Vec<usize>>;
 /// A pool in memory, with its batches.
 pub(super) struct Pool {
     pub(super) pixels: Pixels,
+    pub(super) example_ids: Vec<u64>,
     labels: Vec<i32>,
     draw: Draw,
 }
@@ -22,7 +24,7 @@ impl Pool {
         let pixels = Pixels::read(ctx.input("dataset", DATASET), &samples.example_id);
         let pixels = pixels.map_err(|error| StageError::failed(error.to_string()))?;
         let draw = draw_batches(&samples, &recipe)?;
-        Ok(Self { pixels, labels: samples.label, draw })
+        Ok(Self { pixels, example_ids: samples.example_id, labels: samples.label, draw })
     }
 
     pub(super) fn batch(&self, epoch: u64, index: u64) -> Batch {
@@ -65,35 +67,8 @@ impl Batches for Feed {
     }
 }
 
-/// PLUG: the one place where the sampler of `data` goes in. The body becomes
-///
-/// ```text
-/// let sampler = BatchSampler::load(samples, recipe).map_err(|error| StageError::failed(error.to_string()))?;
-/// Ok(Box::new(move |epoch, index| sampler.batch(epoch, index)))
-/// ```
+/// The sampler of a stored pool.
 fn draw_batches(samples: &Samples, recipe: &SamplerFile) -> Result<Draw, StageError> {
-    use rand::Rng;
-    let seed = crate::base::seed::Seed::from_hex(&recipe.seed).ok_or_else(|| StageError::failed("no seed"))?;
-    let count = |name: &str| recipe.sampler["multi-shot"][name].as_u64().and_then(|count| usize::try_from(count).ok());
-    let (Some(classes), Some(examples)) = (count("classes-per-batch"), count("examples-per-class")) else {
-        return Err(StageError::failed("the sampler is not `multi-shot`"));
-    };
-    let mut by_class = std::collections::BTreeMap::<i32, Vec<usize>>::new();
-    for (position, label) in samples.label.iter().enumerate() {
-        by_class.entry(*label).or_default().push(position);
-    }
-    let by_class: Vec<Vec<usize>> = by_class.into_values().collect();
-    Ok(Box::new(move |epoch, index| {
-        let mut rng = seed.rng("batch", &[epoch, index]);
-        let mut pick = |count: usize, of: usize| {
-            let mut order: Vec<usize> = (0..of).collect();
-            order.sort_by_cached_key(|_| rng.next_u64());
-            order.truncate(count);
-            order
-        };
-        let chosen = pick(classes, by_class.len());
-        let members = |class: usize| pick(examples, by_class[class].len()).into_iter().map(move |at| (class, at));
-        let drawn: Vec<(usize, usize)> = chosen.into_iter().flat_map(members).collect();
-        drawn.into_iter().map(|(class, at)| by_class[class][at]).collect()
-    }))
+    let sampler = BatchSampler::load(samples, recipe).map_err(|error| StageError::failed(error.to_string()))?;
+    Ok(Box::new(move |epoch, index| sampler.batch(epoch, index)))
 }

@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::*;
 use crate::artifact::{
-    Distance, Embeddings, ExamplesWriter, Image, ImageShape, SamplerFile, Samples, Weights, read_json,
+    Distance, Embeddings, EmbeddingsInfo, ExamplesWriter, Image, ImageShape, SamplerFile, Samples, Weights, read_json,
 };
 use crate::base::seed::Seed;
 use crate::stage::{Checkpoints, CtxParts, Progress, SamplesFacts};
@@ -169,6 +169,7 @@ fn train_leaves_model_history_and_metrics_and_embed_uses_them() {
     let model: ModelFile = read_json(&root.join("model/model.json")).unwrap();
     // conv (9 + 1) 8, batch-norm 4 * 8, metric-embedding (8 + 1) 4.
     assert_eq!((model.dim, model.steps, model.input), (4, 10, [6, 6, 1]));
+    assert_eq!(model.trained_on, [(0, 40)]);
     assert_eq!((model.distance, metrics["parameters"]), (Distance::Cosine, 148.0));
     assert_eq!((&model.summary["parameters"], &model.summary["trainable"]), (&json!(148), &json!(132)));
     let History(rows) = History::read(&root.join("model/history.parquet")).unwrap();
@@ -187,6 +188,11 @@ fn train_leaves_model_history_and_metrics_and_embed_uses_them() {
         seen.message
     );
 
+    for (sampler, seen) in [("sample", true), ("sample-validation", false)] {
+        lab.embed(sampler, "model", sampler).unwrap();
+        let info: EmbeddingsInfo = read_json(&root.join(sampler).join(EmbeddingsInfo::FILE)).unwrap();
+        assert_eq!((info.seen_in_training, info.dim, info.begin), (seen, 4, 0));
+    }
     let embeddings = lab.embed("sample-validation", "model", "embeddings").unwrap();
     assert_eq!((embeddings.len(), embeddings.dim), (8, 4));
     assert_eq!(embeddings.example_id, (40..48).rev().collect::<Vec<u64>>());
@@ -236,6 +242,10 @@ fn no_epochs_leave_a_network_as_it_starts() {
     let lab = Lab::new();
     let metrics = lab.train(&params(0), "model").unwrap();
     assert_eq!(metrics.keys().collect::<Vec<_>>(), ["parameters"]);
+    let model: ModelFile = read_json(&lab.folder.path().join("model/model.json")).unwrap();
+    assert_eq!(model.trained_on, []);
+    let facts = infer::<Train>(&params(0), &[("sampler", Facts::Samples(samples(None)))]).unwrap();
+    assert!(matches!(facts, Facts::Model(facts) if facts.trained_on.is_empty()));
     let weights = Weights::read(&lab.folder.path().join("model/model.safetensors")).unwrap();
     assert!(weights.0["layers.1.conv2d.bias"].1.iter().all(|bias| *bias == 0.0));
 }

@@ -1,0 +1,132 @@
+//! `simpipe check`: everything that can be known of specs before anything runs.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::path::PathBuf;
+
+use clap::Args;
+use serde_json::{Map, Value as Json, json};
+
+use super::options::plan_of;
+use super::print::{self, Align, Paint, Table, thousands};
+use crate::error::{Error, Exit};
+use crate::plan::Plan;
+use crate::stage::{Facts, ModelSummary};
+
+/// Check experiments: every problem at once, and a table of each model's layers.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  simpipe check configs/cifar10.toml
+  simpipe check configs/*.toml
+  simpipe check configs/cifar10.toml --set train.epochs=5 --json")]
+pub(super) struct CheckArgs {
+    /// Configs of experiments.
+    #[arg(required = true)]
+    configs: Vec<PathBuf>,
+    /// Change a value of every spec: `train.epochs=5`.
+    #[arg(long = "set", value_name = "PATH=VALUE")]
+    set: Vec<String>,
+    /// Print JSON.
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+pub(super) fn exec(args: &CheckArgs, out: &mut dyn Write) -> Result<Exit, Error> {
+    let results: Vec<_> = args.configs.iter().map(|config| plan_of(config, &args.set)).collect();
+    if args.json {
+        write_json(args, &results, out)?
+    } else {
+        write_text(args, &results, out)?
+    }
+    let worst = results.iter().filter_map(|result| result.as_ref().err()).map(Error::exit).next();
+    Ok(worst.unwrap_or(Exit::Done))
+}
+
+/// Models by the id of the stage that trains them, where their layers are known.
+fn models(plan: &Plan) -> BTreeMap<&str, &ModelSummary> {
+    let model = |node: petgraph::graph::NodeIndex| match &plan.graph[node].facts {
+        Facts::Model(facts) => Some((plan.graph[node].id.as_str(), facts.summary.as_ref()?)),
+        _ => None,
+    };
+    plan.order.iter().filter_map(|node| model(*node)).collect()
+}
+
+/// One config gives the object of the contract; several give a list of such objects beside all errors.
+fn write_json(args: &CheckArgs, results: &[Result<Plan, Error>], out: &mut dyn Write) -> Result<(), Error> {
+    let one = |result: &Result<Plan, Error>| match result {
+        Ok(plan) => json!({ "ok": true, "models": models(plan) }),
+        Err(error) => json!({ "ok": false, "errors": error.records() }),
+    };
+    if let [result] = results {
+        return Ok(print::json(&one(result), out)?);
+    }
+    let errors: Vec<_> = results.iter().filter_map(|result| Some(result.as_ref().err()?.records())).flatten().collect();
+    let mut object = Map::from_iter([("ok".to_owned(), Json::Bool(errors.is_empty()))]);
+    if !errors.is_empty() {
+        object.insert("errors".to_owned(), json!(errors));
+    }
+    let files: BTreeMap<_, _> =
+        args.configs.iter().map(|config| config.to_string_lossy()).zip(results.iter().map(one)).collect();
+    object.insert("files".to_owned(), json!(files));
+    Ok(print::json(&object, out)?)
+}
+
+fn write_text(args: &CheckArgs, results: &[Result<Plan, Error>], out: &mut dyn Write) -> Result<(), Error> {
+    let (paint, mut err) = (Paint::stdout(), std::io::stderr());
+    for (config, result) in args.configs.iter().zip(results) {
+        match result {
+            Ok(plan) => {
+                writeln!(out, "{}: {} ({} stages)", config.display(), paint.green("ok"), plan.order.len())?;
+                for (id, summary) in models(plan) {
+                    write_model(id, summary, out)?;
+                }
+            }
+            Err(error) => print::errors(error, &mut err)?,
+        }
+    }
+    Ok(())
+}
+
+/// As Keras' `summary()`.
+fn write_model(id: &str, model: &ModelSummary, out: &mut dyn Write) -> Result<(), Error> {
+    writeln!(out, "\nModel of `{id}`")?;
+    let mut table = Table::new(&[("Layer", Align::Left), ("Output shape", Align::Left), ("Param #", Align::Right)]);
+    for layer in &model.layers {
+        let shape: Vec<String> = layer.output.iter().map(ToString::to_string).collect();
+        table.row(vec![layer.name.clone(), format!("({})", shape.join(", ")), thousands(layer.parameters)]);
+    }
+    table.write(out, &print::plain)?;
+    let fixed = model.parameters.saturating_sub(model.trainable);
+    writeln!(out, "Total params: {}", thousands(model.parameters))?;
+    writeln!(out, "Trainable params: {}", thousands(model.trainable))?;
+    writeln!(out, "Non-trainable params: {}", thousands(fixed))?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stage::LayerSummary;
+
+    #[test]
+    fn a_model_is_shown_as_keras_shows_it() {
+        let layer = |name: &str, output: &[usize], parameters| LayerSummary {
+            name: name.to_owned(),
+            output: output.to_vec(),
+            parameters,
+        };
+        let layers = vec![layer("conv2d", &[30, 30, 64], 1792), layer("batch-norm", &[30, 30, 64], 256)];
+        let mut out = Vec::new();
+        write_model("train", &ModelSummary { parameters: 2048, trainable: 1920, layers }, &mut out).unwrap();
+        let expected = "
+Model of `train`
+Layer       Output shape  Param #
+conv2d      (30, 30, 64)    1,792
+batch-norm  (30, 30, 64)      256
+Total params: 2,048
+Trainable params: 1,920
+Non-trainable params: 128
+";
+        assert_eq!(String::from_utf8(out).unwrap(), expected);
+    }
+}

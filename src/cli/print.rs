@@ -1,0 +1,191 @@
+//! How things look: JSON, errors, tables, colours.
+
+use std::io::{self, IsTerminal, Write};
+
+use serde::Serialize;
+use serde_json::json;
+
+use crate::error::Error;
+
+/// Errors shown to a person before the rest is only counted.
+const MOST_ERRORS: usize = 10;
+
+/// Writes a value as indented JSON.
+pub(super) fn json<T: Serialize + ?Sized>(value: &T, out: &mut dyn Write) -> io::Result<()> {
+    let text = serde_json::to_string_pretty(value).map_err(io::Error::other)?;
+    writeln!(out, "{text}")
+}
+
+/// Writes an error for a program.
+pub(super) fn errors_json(error: &Error, out: &mut dyn Write) -> io::Result<()> {
+    json(&json!({ "errors": error.records() }), out)
+}
+
+/// Writes an error for a person.
+pub(super) fn errors(error: &Error, err: &mut dyn Write) -> io::Result<()> {
+    let (paint, issues) = (Paint::stderr(), error.issues());
+    for issue in issues.iter().take(MOST_ERRORS) {
+        write!(err, "{} {}", paint.red("error:"), issue.render())?;
+    }
+    if issues.len() > MOST_ERRORS {
+        writeln!(err, "and {} more", issues.len() - MOST_ERRORS)?;
+    }
+    Ok(())
+}
+
+/// Colours, where they are wanted.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Paint(bool);
+
+impl Paint {
+    /// For standard output.
+    pub(super) fn stdout() -> Self {
+        Self(io::stdout().is_terminal() && wanted())
+    }
+
+    /// For standard error.
+    pub(super) fn stderr() -> Self {
+        Self(io::stderr().is_terminal() && wanted())
+    }
+
+    fn code(self, code: u8, text: &str) -> String {
+        if self.0 { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
+    }
+
+    pub(super) fn red(self, text: &str) -> String {
+        self.code(31, text)
+    }
+
+    pub(super) fn green(self, text: &str) -> String {
+        self.code(32, text)
+    }
+
+    pub(super) fn yellow(self, text: &str) -> String {
+        self.code(33, text)
+    }
+
+    pub(super) fn dim(self, text: &str) -> String {
+        self.code(2, text)
+    }
+
+    pub(super) fn bold(self, text: &str) -> String {
+        self.code(1, text)
+    }
+}
+
+/// <https://no-color.org>: set and not empty means no colour.
+fn wanted() -> bool {
+    std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+}
+
+/// Whether a column's cells stand at its left or its right.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Align {
+    Left,
+    Right,
+}
+
+/// A table with a head line; cells are padded before `paint` colours them.
+pub(super) struct Table {
+    aligns: Vec<Align>,
+    rows: Vec<Vec<String>>,
+}
+
+impl Table {
+    pub(super) fn new(head: &[(&str, Align)]) -> Self {
+        let titles = head.iter().map(|(title, _)| (*title).to_owned()).collect();
+        Self { aligns: head.iter().map(|(_, align)| *align).collect(), rows: vec![titles] }
+    }
+
+    pub(super) fn row(&mut self, cells: Vec<String>) {
+        self.rows.push(cells);
+    }
+
+    /// Writes it; `paint` may colour a padded cell by its column and text.
+    pub(super) fn write(&self, out: &mut dyn Write, paint: &dyn Fn(usize, &str) -> String) -> io::Result<()> {
+        let width = |column: usize| {
+            self.rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max().unwrap_or(0)
+        };
+        let widths: Vec<usize> = (0..self.aligns.len()).map(width).collect();
+        for (at, row) in self.rows.iter().enumerate() {
+            let mut line = String::new();
+            for (column, cell) in row.iter().enumerate() {
+                let room = widths[column];
+                let padded = match self.aligns[column] {
+                    Align::Left if column + 1 == row.len() => cell.clone(),
+                    Align::Left => format!("{cell:<room$}  "),
+                    Align::Right => format!("{cell:>room$}  "),
+                };
+                line += &if at == 0 { padded } else { paint(column, &padded) };
+            }
+            writeln!(out, "{}", line.trim_end())?;
+        }
+        Ok(())
+    }
+}
+
+/// No colour for any cell.
+pub(super) fn plain(_: usize, cell: &str) -> String {
+    cell.to_owned()
+}
+
+/// `1,234,567`.
+pub(super) fn thousands(number: usize) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at) % 3 == 0 {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// `0.012 s`, `12.3 s`, `3 min 05 s`, `2 h 03 min`.
+pub(super) fn seconds(seconds: f64) -> String {
+    if seconds < 1.0 {
+        return format!("{seconds:.3} s");
+    }
+    if seconds < 60.0 {
+        return format!("{seconds:.1} s");
+    }
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a duration, rounded to be read")]
+    let whole = seconds.round() as u64;
+    if whole < 3600 {
+        format!("{} min {:02} s", whole / 60, whole % 60)
+    } else {
+        format!("{} h {:02} min", whole / 3600, whole / 60 % 60)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::issue::Issue;
+
+    #[test]
+    fn numbers_are_written_for_people() {
+        assert_eq!([0, 999, 1000, 1_234_567].map(thousands), ["0", "999", "1,000", "1,234,567"]);
+        let texts = [0.0123, 12.34, 185.0, 7385.0].map(seconds);
+        assert_eq!(texts, ["0.012 s", "12.3 s", "3 min 05 s", "2 h 03 min"]);
+    }
+
+    #[test]
+    fn a_table_lines_up_its_columns() {
+        let mut table = Table::new(&[("Layer", Align::Left), ("Param #", Align::Right), ("Note", Align::Left)]);
+        table.row(vec!["conv2d".to_owned(), "1,792".to_owned(), "x".to_owned()]);
+        let mut out = Vec::new();
+        table.write(&mut out, &plain).unwrap();
+        assert_eq!(String::from_utf8(out).unwrap(), "Layer   Param #  Note\nconv2d    1,792  x\n");
+    }
+
+    #[test]
+    fn ten_errors_are_shown_and_the_rest_is_counted() {
+        let issues = (0..13).map(|at| Issue::nowhere(format!("problem {at}"))).collect();
+        let mut out = Vec::new();
+        errors(&Error::Spec(issues), &mut out).unwrap();
+        let text = String::from_utf8(out).unwrap();
+        assert!(text.contains("problem 9") && !text.contains("problem 10") && text.ends_with("and 3 more\n"));
+    }
+}

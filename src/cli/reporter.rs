@@ -1,0 +1,150 @@
+//! Shows a run's events: bars on a terminal, plain lines otherwise, JSONL for programs. Decides nothing.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{self, IsTerminal, Write};
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+
+use super::logging::LogFile;
+use super::print::{self, Paint};
+use super::words;
+use crate::runner::{Event, Outcome};
+
+/// Takes events from every worker.
+pub(super) struct Reporter {
+    log: LogFile,
+    jsonl: Option<Mutex<Box<dyn Write + Send>>>,
+    lines: Option<Lines>,
+}
+
+/// For people, on standard error.
+struct Lines {
+    paint: Paint,
+    bars: Option<MultiProgress>,
+    stages: Mutex<BTreeMap<String, Shown>>,
+}
+
+/// What is shown of a stage under way.
+#[derive(Default)]
+struct Shown {
+    bar: Option<ProgressBar>,
+    /// The last message; its part before the first comma (`epoch 2/3`) tells when a new line is due.
+    message: String,
+}
+
+impl Reporter {
+    /// `events`: a file for JSONL, `-` for standard output.
+    pub(super) fn new(log: LogFile, events: Option<&Path>, quiet: bool) -> io::Result<Self> {
+        let jsonl: Option<Box<dyn Write + Send>> = match events {
+            None => None,
+            Some(path) if path == Path::new("-") => Some(Box::new(io::stdout())),
+            Some(path) => Some(Box::new(File::create(path)?)),
+        };
+        let bars = io::stderr().is_terminal().then(MultiProgress::new);
+        let lines = (!quiet).then(|| Lines { paint: Paint::stderr(), bars, stages: Mutex::default() });
+        Ok(Self { log, jsonl: jsonl.map(Mutex::new), lines })
+    }
+
+    /// Shows an event.
+    pub(super) fn on_event(&self, event: &Event) {
+        if let Event::RunStarted { folder, .. } = event {
+            self.log.open(folder);
+        }
+        if let Some(jsonl) = &self.jsonl {
+            let mut jsonl = jsonl.lock().unwrap_or_else(PoisonError::into_inner);
+            // Whoever reads the events may go away; the run goes on.
+            drop(writeln!(jsonl, "{}", event.to_line()).and_then(|()| jsonl.flush()));
+        }
+        if let Some(lines) = &self.lines {
+            lines.on_event(event);
+        }
+    }
+}
+
+impl Lines {
+    fn on_event(&self, event: &Event) {
+        match event {
+            Event::RunStarted { dir, .. } => self.line(&self.paint.dim(&format!("run {dir}"))),
+            Event::StageStarted { stage, reasons, .. } => self.started(stage, &words::reasons(reasons)),
+            Event::Progress { stage, done, total, unit, message } => {
+                self.progress(stage, *done, *total, unit, message);
+            }
+            Event::Warning { stage, message } => {
+                self.line(&format!("{} {stage}: {message}", self.paint.yellow("warning:")));
+            }
+            Event::StageFinished { stage, outcome, seconds, error } => {
+                self.finished(stage, *outcome, *seconds, error.as_deref());
+            }
+            Event::RunFinished { .. } => {}
+        }
+    }
+
+    fn line(&self, text: &str) {
+        let print = || drop(writeln!(io::stderr(), "{text}"));
+        match &self.bars {
+            Some(bars) => bars.suspend(print),
+            None => print(),
+        }
+    }
+
+    fn started(&self, stage: &str, why: &str) {
+        if self.bars.is_none() {
+            self.line(&format!("{stage}: starts, {why}"));
+        }
+        let bar = self.bars.as_ref().map(|bars| {
+            let bar = bars.add(ProgressBar::new_spinner().with_prefix(stage.to_owned()).with_message(why.to_owned()));
+            bar.set_style(style("{prefix:>20} {spinner} {elapsed} {msg}"));
+            bar.enable_steady_tick(std::time::Duration::from_millis(120));
+            bar
+        });
+        let mut stages = self.stages.lock().unwrap_or_else(PoisonError::into_inner);
+        stages.insert(stage.to_owned(), Shown { bar, message: String::new() });
+    }
+
+    fn progress(&self, stage: &str, done: u64, total: Option<u64>, unit: &str, message: &str) {
+        let mut stages = self.stages.lock().unwrap_or_else(PoisonError::into_inner);
+        let shown = stages.entry(stage.to_owned()).or_default();
+        if let Some(bar) = &shown.bar {
+            if let Some(total) = total.filter(|total| bar.length() != Some(*total)) {
+                bar.set_length(total);
+                let unit =
+                    if unit == "bytes" { "{bytes}/{total_bytes} {bytes_per_sec}" } else { "{pos}/{len} {per_sec}" };
+                bar.set_style(style(&format!("{{prefix:>20}} {{bar:24}} {unit} eta {{eta}} {{msg}}")));
+            }
+            bar.set_position(done);
+            bar.set_message(message.to_owned());
+        } else if lead(&shown.message) != lead(message) && !shown.message.is_empty() {
+            self.line(&format!("{stage}: {}", shown.message));
+        }
+        message.clone_into(&mut shown.message);
+    }
+
+    fn finished(&self, stage: &str, outcome: Outcome, seconds: f64, error: Option<&str>) {
+        let shown = self.stages.lock().unwrap_or_else(PoisonError::into_inner).remove(stage).unwrap_or_default();
+        if let Some(bar) = shown.bar {
+            bar.finish_and_clear();
+        }
+        if !shown.message.is_empty() {
+            self.line(&format!("{stage}: {}", shown.message));
+        }
+        let text = match (outcome, error) {
+            (Outcome::Hit, _) => self.paint.dim("hit"),
+            (Outcome::Ran, _) => self.paint.green(&format!("ran in {}", print::seconds(seconds))),
+            (Outcome::Failed, Some(error)) => self.paint.red(&format!("failed: {error}")),
+            (Outcome::Skipped, Some(error)) => self.paint.yellow(&format!("skipped because {error}")),
+            (Outcome::Failed | Outcome::Skipped, None) => outcome.word().to_owned(),
+        };
+        self.line(&format!("{stage}: {text}"));
+    }
+}
+
+fn lead(message: &str) -> &str {
+    message.split(',').next().unwrap_or(message)
+}
+
+fn style(template: &str) -> ProgressStyle {
+    ProgressStyle::with_template(template).expect("the template is valid")
+}

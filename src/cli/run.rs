@@ -1,0 +1,146 @@
+//! `simpipe run`: computes what is not stored yet.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+
+use super::options::{ExperimentOptions, PlaceOptions};
+use super::print::{self, Align, Paint, Table};
+use super::reporter::Reporter;
+use super::{logging, signal, words};
+use crate::error::{Error, Exit};
+use crate::plan::Plan;
+use crate::runner::{Outcome, RunRecord, Runner, StageRecord};
+use crate::stages::registry;
+
+/// Run an experiment: stages whose result is stored are hits, the others are computed.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  simpipe run configs/cifar10.toml
+  simpipe run configs/cifar10.toml --set train.epochs=5 --set 'train.loss=\"triplet\"'
+  simpipe run configs/cifar10.toml --root /data/experiments --json")]
+pub(super) struct RunArgs {
+    #[command(flatten)]
+    experiment: ExperimentOptions,
+    #[command(flatten)]
+    place: PlaceOptions,
+    /// Write events as JSON, one a line, to a file or to `-` (standard output).
+    #[arg(long, value_name = "FILE")]
+    events: Option<PathBuf>,
+    /// Stages at once [default: the number of cores].
+    #[arg(long, value_name = "N")]
+    jobs: Option<std::num::NonZeroUsize>,
+    /// Say nothing but errors.
+    #[arg(long, short)]
+    quiet: bool,
+    /// Log to standard error; twice for more.
+    #[arg(long, short, action = clap::ArgAction::Count)]
+    verbose: u8,
+    /// Print the run's record as JSON.
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+pub(super) fn exec(args: &RunArgs, out: &mut dyn Write) -> Result<Exit, Error> {
+    let plan = args.experiment.plan()?;
+    let root = args.place.root_of(&plan);
+    let store = args.place.open_store(&root)?;
+    let cancel = signal::cancel_flag()?;
+    let reporter = Reporter::new(logging::start(args.verbose), args.events.as_deref(), args.quiet)?;
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let runner = Runner {
+        root: &root,
+        store: &store,
+        jobs: args.jobs.map_or(cores, std::num::NonZero::get),
+        cancel: &cancel,
+        command: std::env::args().collect(),
+    };
+    let record = runner.run(&plan, registry::builtin(), &|event| reporter.on_event(event))?;
+    if args.json {
+        print::json(&record, out)?;
+    } else if args.events.as_deref() == Some(Path::new("-")) {
+        summary(&plan, &record, &root, args.quiet, &mut std::io::stderr())?;
+    } else {
+        summary(&plan, &record, &root, args.quiet, out)?;
+    }
+    explain_failure(&record, &root)?;
+    Ok(exit_of(&record))
+}
+
+fn exit_of(record: &RunRecord) -> Exit {
+    match record.failure() {
+        Some((_, failure)) => Exit::of_failure(failure.kind),
+        None if record.ok => Exit::Done,
+        None => Exit::Interrupted,
+    }
+}
+
+/// A failure with all that helps to find its cause.
+fn explain_failure(record: &RunRecord, root: &Path) -> Result<(), Error> {
+    let Some((stage, failure)) = record.failure() else { return Ok(()) };
+    let mut err = std::io::stderr();
+    let key = stage.key.map_or_else(|| "not known yet".to_owned(), |key| key.short());
+    writeln!(err, "{} stage `{}` ({}): {}", Paint::stderr().red("error:"), stage.id, stage.stage, failure.message)?;
+    writeln!(err, "  key: {key}, log: {}", root.join(&record.dir).join("log.txt").display())?;
+    if let Some(help) = &failure.help {
+        writeln!(err, "  help: {help}")?;
+    }
+    Ok(())
+}
+
+fn summary(plan: &Plan, record: &RunRecord, root: &Path, quiet: bool, out: &mut dyn Write) -> Result<(), Error> {
+    if quiet {
+        return Ok(());
+    }
+    stage_table(&record.stages, out)?;
+    if !record.metrics.is_empty() {
+        writeln!(out)?;
+        metrics(record, out)?;
+    }
+    writeln!(out)?;
+    if record.saved_seconds > 0.0 {
+        writeln!(out, "stored results saved {}", print::seconds(record.saved_seconds))?;
+    }
+    let folder = root.join(&record.dir);
+    let reports = plan.order.iter().filter(|node| plan.graph[**node].stage.name() == "report");
+    let reports = reports.map(|node| folder.join(&plan.graph[*node].id).join("report.html"));
+    match reports.into_iter().find(|report| report.is_file()) {
+        Some(report) => writeln!(out, "report: {}", report.display())?,
+        None => writeln!(out, "run: {}", folder.display())?,
+    }
+    Ok(())
+}
+
+/// Stage, outcome, seconds, why.
+pub(super) fn stage_table(stages: &[StageRecord], out: &mut dyn Write) -> Result<(), Error> {
+    let columns = [("Stage", Align::Left), ("Outcome", Align::Left), ("Seconds", Align::Right), ("Why", Align::Left)];
+    let mut table = Table::new(&columns);
+    for stage in stages {
+        let why = match (&stage.failure, &stage.skipped) {
+            (Some(failure), _) => failure.message.clone(),
+            (None, Some(why)) => why.clone(),
+            (None, None) => words::reasons(&stage.reasons),
+        };
+        let outcome = stage.outcome.word().to_owned();
+        table.row(vec![stage.id.clone(), outcome, format!("{:.3}", stage.seconds), why]);
+    }
+    let paint = Paint::stdout();
+    let colour = |column: usize, cell: &str| match cell.trim() {
+        _ if column != 1 => cell.to_owned(),
+        word if word == Outcome::Ran.word() => paint.green(cell),
+        word if word == Outcome::Hit.word() => paint.dim(cell),
+        word if word == Outcome::Failed.word() => paint.red(cell),
+        _ => paint.yellow(cell),
+    };
+    Ok(table.write(out, &colour)?)
+}
+
+/// Every metric of a run.
+pub(super) fn metrics(record: &RunRecord, out: &mut dyn Write) -> Result<(), Error> {
+    let mut table = Table::new(&[("Metric", Align::Left), ("Value", Align::Right)]);
+    for (name, value) in &record.metrics {
+        table.row(vec![name.clone(), format!("{value:.4}")]);
+    }
+    Ok(table.write(out, &print::plain)?)
+}

@@ -1,0 +1,133 @@
+//! `simpipe schema`: the JSON Schema of a config, for editors.
+
+use std::io::Write;
+
+use clap::Args;
+use serde_json::{Map, Value as Json, json};
+
+use super::print;
+use crate::base::param::{Alternative, Field, Record, Shape};
+use crate::error::{Error, Exit};
+use crate::stages::registry;
+
+/// Print the JSON Schema of a config, for taplo and editors.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  simpipe schema > simpipe.schema.json")]
+pub(super) struct SchemaArgs {}
+
+pub(super) fn exec(_: &SchemaArgs, out: &mut dyn Write) -> Result<Exit, Error> {
+    print::json(&config_schema(), out)?;
+    Ok(Exit::Done)
+}
+
+/// A table named after a stage kind, or `<kind>-<more>`, has that kind's parameters; a template may use other ids.
+fn config_schema() -> Json {
+    let catalog = registry::builtin();
+    let mut properties = Map::new();
+    let mut patterns = Map::new();
+    for doc in catalog.docs() {
+        let table = of_shape(&doc.params);
+        patterns.insert(format!("^{}-", doc.name), table.clone());
+        properties.insert(doc.name.to_owned(), table);
+    }
+    let text = json!({ "type": "string" });
+    for name in ["pipeline", "name", "description", "extends"] {
+        properties.insert(name.to_owned(), text.clone());
+    }
+    properties.insert("format".to_owned(), json!({ "type": "integer" }));
+    properties.insert("seed".to_owned(), json!({ "type": "integer", "minimum": 0 }));
+    properties.insert("device".to_owned(), json!({ "enum": catalog.devices() }));
+    properties.insert("numerics".to_owned(), json!({ "enum": ["exact"] }));
+    json!({
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "simpipe experiment",
+        "type": "object",
+        "properties": properties,
+        "patternProperties": patterns,
+    })
+}
+
+/// The JSON Schema of a shape.
+pub(super) fn of_shape(shape: &Shape) -> Json {
+    match shape {
+        Shape::Boolean => json!({ "type": "boolean" }),
+        Shape::Integer => json!({ "type": "integer" }),
+        Shape::Number => json!({ "type": "number" }),
+        Shape::String | Shape::Path => json!({ "type": "string" }),
+        Shape::List(item) => json!({ "type": "array", "items": of_shape(item) }),
+        Shape::Record(record) => of_record(record),
+        Shape::Map(value) => json!({ "type": "object", "additionalProperties": of_shape(value) }),
+        Shape::Choice(choice) => {
+            let alternatives: Vec<Json> = choice.alternatives.iter().flat_map(of_alternative).collect();
+            json!({ "description": choice.doc.trim(), "anyOf": alternatives })
+        }
+        Shape::AnyOf(shapes) => json!({ "anyOf": shapes.iter().map(of_shape).collect::<Vec<_>>() }),
+        Shape::Word(word) => json!({ "const": word }),
+    }
+}
+
+fn of_record(record: &Record) -> Json {
+    let properties: Map<String, Json> =
+        record.fields.iter().map(|field| (field.name.clone(), of_field(field))).collect();
+    let required: Vec<&String> =
+        record.fields.iter().filter(|field| field.default.is_none()).map(|field| &field.name).collect();
+    json!({
+        "type": "object", "description": record.doc.trim(), "properties": properties, "required": required,
+        "additionalProperties": false,
+    })
+}
+
+fn of_field(field: &Field) -> Json {
+    let mut schema = of_shape(&field.shape);
+    if let Json::Object(object) = &mut schema {
+        let range = field.expected.as_ref().map_or_else(String::new, |expected| format!(" (must be {expected})"));
+        object.insert("description".to_owned(), json!(format!("{}{range}", field.doc.trim())));
+        if let Some(default) = field.default.as_ref().filter(|default| !default.is_null()) {
+            object.insert("default".to_owned(), default.clone());
+        }
+    }
+    schema
+}
+
+/// The bare name, and the one-key table if it has parameters.
+fn of_alternative(alternative: &Alternative) -> Vec<Json> {
+    let name = alternative.name;
+    let bare = json!({ "const": name, "description": alternative.doc.trim() });
+    let table = alternative.params.as_ref().map(|params| {
+        json!({
+            "type": "object", "properties": { name: of_shape(params) }, "required": [name],
+            "additionalProperties": false,
+        })
+    });
+    std::iter::once(bare).chain(table).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_choice_is_a_name_or_a_table() {
+        let field = Field {
+            name: "size".to_owned(),
+            doc: "Side, in pixels.",
+            shape: Shape::Integer,
+            default: None,
+            expected: Some("at least 1".to_owned()),
+        };
+        let params = Shape::Record(Record { doc: "A pool.", fields: vec![field] });
+        let alternatives = vec![
+            Alternative { name: "max-pool", doc: "The largest.", params: Some(params) },
+            Alternative { name: "flatten", doc: "All in a row.", params: None },
+        ];
+        let shape = Shape::Choice(crate::base::param::Choice { doc: "A layer.", alternatives });
+        let schema = jsonschema::validator_for(&of_shape(&shape)).unwrap();
+        for good in [json!({ "max-pool": { "size": 2 } }), json!("flatten")] {
+            assert!(schema.is_valid(&good), "{good}");
+        }
+        for bad in [json!({ "max-pool": {} }), json!({ "max-pool": { "sise": 2 } }), json!("flat")] {
+            assert!(!schema.is_valid(&bad), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,59 @@
+//! `simpipe show`: a run's summary, or what is in an artifact file.
+
+use std::io::Write;
+use std::path::Path;
+
+use clap::Args;
+
+use super::options::PlaceOptions;
+use super::{print, run, runs, show_file};
+use crate::error::{Error, Exit};
+use crate::runner::{RunRecord, folders};
+
+/// Show a run (its id, the start of one, its folder, an experiment's name or `latest`) or an artifact file.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  simpipe show latest
+  simpipe show cifar10 --json
+  simpipe show artifacts/runs/cifar10/20260801T120000.000Z-0a1b2c/match/matches.parquet")]
+pub(super) struct ShowArgs {
+    /// A run, or a `.parquet`, `.arrow`, `.json` or `.safetensors` file.
+    what: String,
+    /// Rows of a table to show.
+    #[arg(long, value_name = "N", default_value_t = 5)]
+    rows: usize,
+    #[command(flatten)]
+    place: PlaceOptions,
+    /// Print JSON.
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+pub(super) fn exec(args: &ShowArgs, out: &mut dyn Write) -> Result<Exit, Error> {
+    let path = Path::new(&args.what);
+    if path.is_file() {
+        show_file::write(path, args.rows, args.json, out)?;
+        return Ok(Exit::Done);
+    }
+    let folder = folders::find(&args.place.root_here()?, &args.what)?;
+    let record = RunRecord::read(&folder)?;
+    if args.json {
+        print::json(&record, out)?;
+    } else {
+        summary(&record, &folder, out)?;
+    }
+    Ok(Exit::Done)
+}
+
+fn summary(record: &RunRecord, folder: &Path, out: &mut dyn Write) -> Result<(), Error> {
+    writeln!(out, "{} {}: {}", record.name, record.run, runs::result(record))?;
+    writeln!(out, "config: {}", record.config)?;
+    writeln!(out, "started: {}, took {}", record.started, print::seconds(record.seconds))?;
+    writeln!(out, "folder: {}\n", folder.display())?;
+    run::stage_table(&record.stages, out)?;
+    if !record.metrics.is_empty() {
+        writeln!(out)?;
+        run::metrics(record, out)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,73 @@
+//! Reasons in words.
+
+use serde_json::Value as Json;
+
+use crate::plan::{Reason, ReasonKind};
+
+/// A reason as a person reads it.
+pub(super) fn reason(reason: &Reason) -> String {
+    let path = reason.path.as_deref().unwrap_or("it");
+    let change = || format!("{} -> {}", value(reason.old.as_ref()), value(reason.new.as_ref()));
+    match reason.kind {
+        ReasonKind::NeverRan => "never ran".to_owned(),
+        ReasonKind::ParamChanged | ReasonKind::NumericsChanged => format!("`{path}` changed: {}", change()),
+        ReasonKind::InputChanged => match &reason.upstream {
+            Some(upstream) => format!("`{path}` of `{upstream}` changed"),
+            None => format!("source `{path}` changed"),
+        },
+        ReasonKind::VersionChanged => format!("the implementation changed: version {}", change()),
+        ReasonKind::Damaged => match &reason.path {
+            Some(path) => format!("stored `{path}` is damaged"),
+            None => "its stored result is gone".to_owned(),
+        },
+        ReasonKind::Upstream => match &reason.upstream {
+            Some(upstream) => format!("`{upstream}` runs first"),
+            None => "an upstream stage runs first".to_owned(),
+        },
+    }
+}
+
+/// The first reason, and how many more there are.
+pub(super) fn reasons(reasons: &[Reason]) -> String {
+    match reasons {
+        [] => String::new(),
+        [only] => reason(only),
+        [first, rest @ ..] => format!("{}, and {} more", reason(first), rest.len()),
+    }
+}
+
+/// A value in one short line.
+fn value(value: Option<&Json>) -> String {
+    const WIDEST: usize = 60;
+    let text = value.map_or_else(|| "default".to_owned(), Json::to_string);
+    if text.chars().count() <= WIDEST { text } else { text.chars().take(WIDEST).chain("..".chars()).collect() }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_changed_parameter_shows_both_values() {
+        let changed = Reason {
+            kind: ReasonKind::ParamChanged,
+            path: Some("train.optimizer.adam.learning-rate".to_owned()),
+            old: Some(json!(0.002)),
+            new: Some(json!(0.001)),
+            upstream: None,
+        };
+        assert_eq!(reason(&changed), "`train.optimizer.adam.learning-rate` changed: 0.002 -> 0.001");
+        let input = Reason {
+            kind: ReasonKind::InputChanged,
+            path: Some("samples.parquet".to_owned()),
+            upstream: Some("sample".to_owned()),
+            ..changed.clone()
+        };
+        let both = [changed, input.clone()];
+        assert_eq!(reason(&input), "`samples.parquet` of `sample` changed");
+        assert!(reasons(&both).ends_with("0.002 -> 0.001, and 1 more"));
+        assert_eq!(reasons(&[]), "");
+    }
+}

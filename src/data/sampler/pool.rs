@@ -1,0 +1,292 @@
+//! The pool of a sampler: checked against what is known of the dataset, then drawn.
+//!
+//! Nothing of the batch shape enters the draw: two samplers that differ only in that have the same pool.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::class_list::{ClassList, ClassRef, item};
+use super::{Sampler, draw};
+use crate::artifact::Samples;
+use crate::base::seed::Seed;
+use crate::base::suggest;
+
+/// Classes that a message names; the rest is counted.
+const NAMED: usize = 3;
+
+/// What a pool is drawn from, and how.
+#[derive(Debug, Clone, Copy)]
+pub struct Pool<'a> {
+    /// The split drawn from.
+    pub split: &'a str,
+    /// The classes.
+    pub class_list: &'a ClassList,
+    /// How many examples of each class are drawn, without replacement; all if `None`.
+    pub total_examples_per_class: Option<usize>,
+    /// The batches that it must suffice for.
+    pub sampler: &'a Sampler,
+}
+
+/// What is known of the dataset; `None` where only its data tells.
+#[derive(Debug, Clone, Default)]
+pub struct PoolFacts {
+    /// Names by label.
+    pub classes: Option<Vec<String>>,
+    /// Names of the splits.
+    pub splits: Option<Vec<String>>,
+    /// Examples in the split.
+    pub count: Option<usize>,
+    /// Examples in the split by label.
+    pub per_class: Option<Vec<usize>>,
+}
+
+/// What a pool will be.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Outlook {
+    /// Its labels, sorted, unless they are drawn at random or not known.
+    pub labels: Option<Vec<usize>>,
+    /// How many examples it has.
+    pub count: Option<usize>,
+}
+
+/// Something that the dataset can't give, at a path inside the stage's table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// Such as `class-list[2]`.
+    pub path: String,
+    /// What is wrong.
+    pub message: String,
+    /// What to do about it.
+    pub help: String,
+}
+
+fn problem(path: impl Into<String>, message: String, help: impl Into<String>) -> Problem {
+    Problem { path: path.into(), message, help: help.into() }
+}
+
+impl Pool<'_> {
+    /// What the pool will be, as far as the facts tell.
+    ///
+    /// # Errors
+    /// Everything that the facts rule out.
+    pub fn outlook(&self, facts: &PoolFacts) -> Result<Outlook, Vec<Problem>> {
+        let mut problems = Vec::new();
+        if let Some(splits) = facts.splits.as_ref().filter(|splits| !splits.iter().any(|name| name == self.split)) {
+            let names: Vec<&str> = splits.iter().map(String::as_str).collect();
+            let message = format!("the dataset has no split `{}`", self.split);
+            problems.push(problem("split", message, suggest::help(self.split, &names)));
+        }
+        let candidates = candidates(facts);
+        let labels = self.labels(facts, candidates.as_deref(), &mut problems);
+        let classes = match (self.class_list, &candidates) {
+            (ClassList::All, candidates) => candidates.as_ref().map(Vec::len),
+            (ClassList::Drawn(count), _) => Some(*count),
+            (ClassList::Listed(list), _) => Some(list.len()),
+        };
+        problems.extend(self.check_batch(classes));
+        if let Some(per_class) = &facts.per_class {
+            let names = facts.classes.as_deref().unwrap_or_default();
+            let open = candidates.as_deref().unwrap_or_default();
+            problems.extend(self.check_counts(labels.as_deref(), open, per_class, names));
+        }
+        if !problems.is_empty() {
+            return Err(problems);
+        }
+        let count = match (self.total_examples_per_class, &labels, &facts.per_class) {
+            (Some(total), _, _) => classes.map(|classes| classes * total),
+            (None, Some(labels), Some(per_class)) => Some(labels.iter().map(|&label| per_class[label]).sum()),
+            (None, Some(labels), None) if Some(labels.len()) == facts.classes.as_ref().map(Vec::len) => facts.count,
+            _ => None,
+        };
+        Ok(Outlook { labels, count })
+    }
+
+    /// The labels that the list means; problems where it means none.
+    fn labels(
+        &self,
+        facts: &PoolFacts,
+        candidates: Option<&[usize]>,
+        problems: &mut Vec<Problem>,
+    ) -> Option<Vec<usize>> {
+        match self.class_list {
+            ClassList::All => candidates.map(<[usize]>::to_vec),
+            ClassList::Drawn(count) => {
+                let candidates = candidates?;
+                if *count > candidates.len() {
+                    let message =
+                        format!("{count} classes to draw, but the split `{}` has {}", self.split, candidates.len());
+                    let help = format!("choose at most {}, or \"all\"", candidates.len());
+                    problems.push(problem("class-list", message, help));
+                }
+                (*count == candidates.len()).then(|| candidates.to_vec())
+            }
+            ClassList::Listed(list) => {
+                let classes = facts.classes.as_ref()?;
+                let mut labels = BTreeSet::new();
+                for (index, class) in list.iter().enumerate() {
+                    match label_of(class, classes) {
+                        Ok(label) if labels.insert(label) => {}
+                        Ok(label) => {
+                            let message = format!("the class `{}` is in the list twice", classes[label]);
+                            problems.push(problem(item(index), message, "list each class once, by name or by label"));
+                        }
+                        Err((message, help)) => problems.push(problem(item(index), message, help)),
+                    }
+                }
+                Some(labels.into_iter().collect())
+            }
+        }
+    }
+
+    /// A batch must fit into the pool's shape, whatever the data is.
+    fn check_batch(&self, classes: Option<usize>) -> Vec<Problem> {
+        let mut problems = Vec::new();
+        let per_batch = self.sampler.classes_per_batch();
+        if let Some(classes) = classes.filter(|classes| *classes < per_batch) {
+            let message = format!("a batch takes {per_batch} distinct classes, but the class list has {classes}");
+            let help = format!("set `classes-per-batch` to at most {classes}, or list more classes");
+            problems.push(problem(self.sampler.path("classes-per-batch"), message, help));
+        }
+        let per_class = self.sampler.examples_per_class();
+        if let Some(total) = self.total_examples_per_class.filter(|total| *total < per_class) {
+            let message =
+                format!("a batch takes {per_class} distinct examples of a class, but the pool has {total} of each");
+            let help = format!("set `examples-per-class` to at most {total}, or raise `total-examples-per-class`");
+            problems.push(problem(self.sampler.path("examples-per-class"), message, help));
+        }
+        problems
+    }
+
+    /// Every class must have the examples that pool and batch take. Where the classes are still to be drawn from
+    /// `open`, there is a problem only if no draw can succeed.
+    fn check_counts(
+        &self,
+        labels: Option<&[usize]>,
+        open: &[usize],
+        per_class: &[usize],
+        names: &[String],
+    ) -> Option<Problem> {
+        let per_batch = self.sampler.examples_per_class();
+        let (path, needed) = match self.total_examples_per_class {
+            // A total below the batch's need is reported already.
+            Some(total) => ("total-examples-per-class".to_owned(), total),
+            None => (self.sampler.path("examples-per-class"), per_batch),
+        };
+        let found = |label: usize| per_class.get(label).copied().unwrap_or(0);
+        let short: Vec<usize> = labels.unwrap_or(open).iter().copied().filter(|&label| found(label) < needed).collect();
+        let drawn = match self.class_list {
+            ClassList::Drawn(count) if labels.is_none() => Some(*count),
+            _ => None,
+        };
+        if short.is_empty() || drawn.is_some_and(|drawn| drawn <= open.len() - short.len()) {
+            return None;
+        }
+        let name = |label: usize| names.get(label).cloned().unwrap_or_else(|| label.to_string());
+        let mut listed: Vec<String> =
+            short.iter().take(NAMED).map(|&label| format!("`{}` has {}", name(label), found(label))).collect();
+        if short.len() > NAMED {
+            listed.push(format!("{} more classes have too few", short.len() - NAMED));
+        }
+        let message = format!(
+            "{needed} examples of each class are needed, but in the split `{}` {}",
+            self.split,
+            listed.join(", ")
+        );
+        let least = short.iter().map(|&label| found(label)).min().unwrap_or(0);
+        let help = match least {
+            0 => "leave the classes without examples out of `class-list`".to_owned(),
+            least => format!("set it to at most {least}, or leave these classes out of `class-list`"),
+        };
+        Some(problem(path, message, help))
+    }
+
+    /// Draws the pool from the examples' splits and labels.
+    ///
+    /// # Errors
+    /// What the dataset can't give; also classes drawn at random that turn out to have too few examples.
+    pub fn draw(
+        &self,
+        classes: &[String],
+        splits: &[String],
+        labels: &[i32],
+        seed: Seed,
+    ) -> Result<Samples, Vec<Problem>> {
+        let mut by_label: BTreeMap<usize, Vec<u64>> = BTreeMap::new();
+        for ((id, split), label) in (0..).zip(splits).zip(labels) {
+            if let Some(label) = usize::try_from(*label).ok().filter(|_| split == self.split) {
+                by_label.entry(label).or_default().push(id);
+            }
+        }
+        let mut per_class = vec![0; classes.len()];
+        for (&label, ids) in &by_label {
+            if let Some(count) = per_class.get_mut(label) {
+                *count = ids.len();
+            }
+        }
+        let facts = PoolFacts {
+            classes: Some(classes.to_vec()),
+            splits: Some(splits.iter().collect::<BTreeSet<_>>().into_iter().cloned().collect()),
+            count: Some(per_class.iter().sum()),
+            per_class: Some(per_class),
+        };
+        let outlook = self.outlook(&facts)?;
+        let chosen = match (outlook.labels, self.class_list) {
+            (Some(labels), _) => labels,
+            (None, ClassList::Drawn(count)) => {
+                let candidates = candidates(&facts).unwrap_or_default();
+                let drawn = draw::distinct(&mut seed.rng("classes", &[]), candidates.len(), *count);
+                let mut labels: Vec<usize> = drawn.into_iter().map(|at| candidates[at]).collect();
+                labels.sort_unstable();
+                // Those drawn are known now: check them like a list.
+                let known = facts.per_class.as_deref().unwrap_or_default();
+                if let Some(problem) = self.check_counts(Some(&labels), &[], known, classes) {
+                    return Err(vec![problem]);
+                }
+                labels
+            }
+            (None, _) => Vec::new(),
+        };
+        Ok(self.drawn_from(&by_label, &chosen, seed))
+    }
+
+    fn drawn_from(&self, by_label: &BTreeMap<usize, Vec<u64>>, chosen: &[usize], seed: Seed) -> Samples {
+        let mut pool: Vec<(u64, i32)> = Vec::new();
+        for &label in chosen {
+            let ids = by_label.get(&label).map(Vec::as_slice).unwrap_or_default();
+            let total = self.total_examples_per_class.unwrap_or(ids.len());
+            let mut drawn = draw::distinct(&mut seed.rng("pool", &[label as u64]), ids.len(), total);
+            drawn.sort_unstable();
+            let label = i32::try_from(label).expect("labels were read from 32-bit integers");
+            pool.extend(drawn.into_iter().map(|at| (ids[at], label)));
+        }
+        draw::shuffle(&mut seed.rng("pool", &[]), &mut pool);
+        let (example_id, label) = pool.into_iter().unzip();
+        Samples { example_id, label }
+    }
+}
+
+/// Labels that have an example in the split; all labels while that is not known.
+fn candidates(facts: &PoolFacts) -> Option<Vec<usize>> {
+    match (&facts.per_class, &facts.classes) {
+        (Some(per_class), _) => Some((0..per_class.len()).filter(|&label| per_class[label] > 0).collect()),
+        (None, Some(classes)) => Some((0..classes.len()).collect()),
+        (None, None) => None,
+    }
+}
+
+fn label_of(class: &ClassRef, classes: &[String]) -> Result<usize, (String, String)> {
+    match class {
+        ClassRef::Label(label) if *label < classes.len() => Ok(*label),
+        ClassRef::Label(label) => {
+            let message = format!("there is no class {label}: the dataset has {} classes", classes.len());
+            Err((message, format!("labels go from 0 to {}", classes.len().saturating_sub(1))))
+        }
+        ClassRef::Name(name) => classes.iter().position(|class| class == name).ok_or_else(|| {
+            let names: Vec<&str> = classes.iter().map(String::as_str).collect();
+            (format!("the dataset has no class `{name}`"), suggest::help(name, &names))
+        }),
+    }
+}
+
+#[cfg(test)]
+#[path = "pool_tests.rs"]
+mod tests;

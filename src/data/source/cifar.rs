@@ -1,0 +1,306 @@
+//! CIFAR-10 and CIFAR-100 in their official binary layout, as an archive or unpacked.
+//!
+//! A record is one label byte (CIFAR-100: a coarse one, then the fine one that is used here) and 3,072 pixels: the
+//! red, the green and the blue plane of 32 rows of 32.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use super::archive::{Member, read_members};
+use super::download::{Downloader, PAUSES};
+use super::published::{Published, ways};
+use super::{Access, DigestFile, Example, Load, Loaded, Sink, SourceFacts, SplitCounts, capitalised};
+use crate::artifact::{Image, ImageShape};
+use crate::base::digest::Digest;
+use crate::base::param::SpecPath;
+use crate::data::DataError;
+
+const SIDE: usize = 32;
+const PLANE: usize = SIDE * SIDE;
+const SHAPE: ImageShape = ImageShape { height: 32, width: 32, channels: 3 };
+/// Class names take a few bytes each: a longer list is not one.
+const NAMES_AT_MOST: u64 = 1 << 16;
+/// Images between two reports of progress.
+const REPORT: usize = 1000;
+
+crate::params! {
+    /// CIFAR-10 (Krizhevsky, 2009).
+    pub struct Cifar10 {
+        /// `cifar-10-binary.tar.gz`, or the folder `cifar-10-batches-bin` unpacked from it; downloaded if left out.
+        path: Option<SpecPath> = None,
+    }
+}
+
+crate::params! {
+    /// CIFAR-100 (Krizhevsky, 2009), fine labels.
+    pub struct Cifar100 {
+        /// `cifar-100-binary.tar.gz`, or the folder `cifar-100-binary` unpacked from it; downloaded if left out.
+        path: Option<SpecPath> = None,
+    }
+}
+
+/// One file of records.
+#[derive(Debug, Clone, Copy)]
+struct Batch {
+    name: &'static str,
+    split: &'static str,
+    records: usize,
+}
+
+/// What the two sets differ in.
+#[derive(Debug, Clone)]
+struct Layout {
+    source: &'static str,
+    description: &'static str,
+    archive: Published,
+    folder: &'static str,
+    batches: &'static [Batch],
+    /// Label bytes of a record; the last one is used.
+    label_bytes: usize,
+    /// The file of class names, a line each.
+    names: &'static str,
+    classes: &'static [&'static str],
+}
+
+const fn train(name: &'static str, records: usize) -> Batch {
+    Batch { name, split: "train", records }
+}
+
+const fn test(name: &'static str) -> Batch {
+    Batch { name, split: "test", records: 10_000 }
+}
+
+const CIFAR10: Layout = Layout {
+    source: "cifar10",
+    description: "CIFAR-10 (A. Krizhevsky, Learning Multiple Layers of Features from Tiny Images, 2009); its authors \
+                  state no licence: cite the report",
+    archive: Published {
+        name: "cifar-10-binary.tar.gz",
+        base: "https://www.cs.toronto.edu/~kriz/",
+        bytes: 170_052_171,
+        sha256: "c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd",
+    },
+    folder: "cifar-10-batches-bin",
+    batches: &[
+        train("data_batch_1.bin", 10_000),
+        train("data_batch_2.bin", 10_000),
+        train("data_batch_3.bin", 10_000),
+        train("data_batch_4.bin", 10_000),
+        train("data_batch_5.bin", 10_000),
+        test("test_batch.bin"),
+    ],
+    label_bytes: 1,
+    names: "batches.meta.txt",
+    classes: &super::cifar10_sample::CLASSES,
+};
+
+#[rustfmt::skip]
+const CIFAR100: Layout = Layout {
+    source: "cifar100",
+    description: "CIFAR-100 (A. Krizhevsky, Learning Multiple Layers of Features from Tiny Images, 2009), fine labels; \
+                  its authors state no licence: cite the report",
+    archive: Published {
+        name: "cifar-100-binary.tar.gz",
+        base: "https://www.cs.toronto.edu/~kriz/",
+        bytes: 168_513_733,
+        sha256: "58a81ae192c23a4be8b1804d68e518ed807d710a4eb253b1f2a199162a40d8ec",
+    },
+    folder: "cifar-100-binary",
+    batches: &[train("train.bin", 50_000), test("test.bin")],
+    label_bytes: 2,
+    names: "fine_label_names.txt",
+    classes: &[
+        "Apple", "Aquarium fish", "Baby", "Bear", "Beaver", "Bed", "Bee", "Beetle", "Bicycle", "Bottle", "Bowl", "Boy",
+        "Bridge", "Bus", "Butterfly", "Camel", "Can", "Castle", "Caterpillar", "Cattle", "Chair", "Chimpanzee", "Clock",
+        "Cloud", "Cockroach", "Couch", "Crab", "Crocodile", "Cup", "Dinosaur", "Dolphin", "Elephant", "Flatfish",
+        "Forest", "Fox", "Girl", "Hamster", "House", "Kangaroo", "Keyboard", "Lamp", "Lawn mower", "Leopard", "Lion",
+        "Lizard", "Lobster", "Man", "Maple tree", "Motorcycle", "Mountain", "Mouse", "Mushroom", "Oak tree", "Orange",
+        "Orchid", "Otter", "Palm tree", "Pear", "Pickup truck", "Pine tree", "Plain", "Plate", "Poppy", "Porcupine",
+        "Possum", "Rabbit", "Raccoon", "Ray", "Road", "Rocket", "Rose", "Sea", "Seal", "Shark", "Shrew", "Skunk",
+        "Skyscraper", "Snail", "Snake", "Spider", "Squirrel", "Streetcar", "Sunflower", "Sweet pepper", "Table", "Tank",
+        "Telephone", "Television", "Tiger", "Tractor", "Train", "Trout", "Tulip", "Turtle", "Wardrobe", "Whale",
+        "Willow tree", "Wolf", "Woman", "Worm",
+    ],
+};
+
+/// Where the records are.
+enum Origin {
+    Download,
+    Archive(PathBuf),
+    Folder(PathBuf),
+}
+
+impl Layout {
+    fn help(&self) -> String {
+        ways(self.source, &format!("`{}`", self.archive.name), &format!("the unpacked `{}`", self.folder))
+    }
+
+    const fn record(&self) -> usize {
+        self.label_bytes + 3 * PLANE
+    }
+
+    fn origin(&self, path: Option<&Path>) -> Result<Origin, DataError> {
+        let Some(path) = path else { return Ok(Origin::Download) };
+        let inside = path.join(self.folder);
+        if inside.is_dir() {
+            Ok(Origin::Folder(inside))
+        } else if path.is_dir() {
+            Ok(Origin::Folder(path.to_path_buf()))
+        } else if path.is_file() {
+            Ok(Origin::Archive(path.to_path_buf()))
+        } else {
+            Err(DataError::Missing { what: "archive or folder", path: path.to_path_buf(), help: self.help() })
+        }
+    }
+
+    fn facts(&self, path: Option<&Path>) -> SourceFacts {
+        // What a folder holds is not checked by digest: only its number of records is certain.
+        let (folder, names) = match self.origin(path) {
+            Ok(Origin::Folder(folder)) => (true, std::fs::read_to_string(folder.join(self.names)).ok()),
+            _ => (false, None),
+        };
+        let classes = self.class_names(names.as_deref()).ok();
+        let mut splits: BTreeMap<String, SplitCounts> = BTreeMap::new();
+        for batch in self.batches {
+            splits.entry(batch.split.to_owned()).or_default().count += batch.records;
+        }
+        if !folder {
+            for split in splits.values_mut() {
+                let per_class = split.count / self.classes.len();
+                *split = SplitCounts::of_classes(vec![per_class; self.classes.len()]);
+            }
+        }
+        SourceFacts { classes, image: Some([SIDE, SIDE, 3]), splits: Some(splits) }
+    }
+
+    fn digests(&self, path: Option<&Path>, digest_file: &DigestFile<'_>) -> Result<Vec<(String, Digest)>, DataError> {
+        let Origin::Folder(folder) = self.origin(path)? else {
+            return Ok(vec![("archive".to_owned(), self.archive.digest())]);
+        };
+        let mut names: Vec<&str> = self.batches.iter().map(|batch| batch.name).collect();
+        if folder.join(self.names).exists() {
+            names.push(self.names);
+        }
+        let digest = |name: &str| {
+            let path = folder.join(name);
+            self.expect_file(&path)?;
+            Ok((name.to_owned(), digest_file(&path).map_err(DataError::io("read", &path))?))
+        };
+        names.into_iter().map(digest).collect()
+    }
+
+    fn expect_file(&self, path: &Path) -> Result<(), DataError> {
+        if path.is_file() {
+            return Ok(());
+        }
+        Err(DataError::Missing { what: "file", path: path.to_path_buf(), help: self.help() })
+    }
+
+    fn load(&self, path: Option<&Path>, access: &Access<'_>, sink: &mut Sink<'_>) -> Result<Loaded, DataError> {
+        let (at, contents) = match self.origin(path)? {
+            Origin::Folder(folder) => self.read_folder(folder)?,
+            Origin::Archive(path) => {
+                self.archive.verify(&path, &self.help())?;
+                self.read_archive(path)?
+            }
+            Origin::Download => {
+                let help = self.help();
+                let downloader = Downloader { folder: access.downloads, pauses: PAUSES, help: &help, access };
+                self.read_archive(downloader.fetch(&self.archive, self.archive.base)?)?
+            }
+        };
+        let names = contents.get(self.names).map(|text| String::from_utf8_lossy(text).into_owned());
+        let malformed = |reason: String| DataError::malformed(&at, reason);
+        let classes = self.class_names(names.as_deref()).map_err(malformed)?;
+        let total = self.batches.iter().map(|batch| batch.records).sum();
+        let mut done = 0;
+        for batch in self.batches {
+            let records = contents.get(batch.name).map(Vec::as_slice).unwrap_or_default();
+            let expected = batch.records * self.record();
+            if records.len() != expected {
+                let (name, found) = (batch.name, records.len());
+                let reason = format!("`{name}` must be {expected} bytes ({} records), found {found}", batch.records);
+                return Err(malformed(reason));
+            }
+            for (row, record) in records.chunks_exact(self.record()).enumerate() {
+                let label = usize::from(record[self.label_bytes - 1]);
+                if label >= classes.len() {
+                    let reason = format!("record {row} of `{}` has the label {label} of {}", batch.name, classes.len());
+                    return Err(malformed(reason));
+                }
+                let label = i32::try_from(label).expect("a byte fits");
+                sink(Example { split: batch.split, label, image: interleaved(&record[self.label_bytes..]) })?;
+                done += 1;
+                if done % REPORT == 0 || done == total {
+                    access.images(done, total)?;
+                }
+            }
+        }
+        Ok(Loaded { classes, skipped: Vec::new() })
+    }
+
+    fn read_folder(&self, folder: PathBuf) -> Result<(PathBuf, BTreeMap<&'static str, Vec<u8>>), DataError> {
+        let mut contents = BTreeMap::new();
+        for name in self.batches.iter().map(|batch| batch.name).chain([self.names]) {
+            let path = folder.join(name);
+            if name != self.names {
+                self.expect_file(&path)?;
+            } else if !path.exists() {
+                continue;
+            }
+            contents.insert(name, std::fs::read(&path).map_err(DataError::io("read", &path))?);
+        }
+        Ok((folder, contents))
+    }
+
+    fn read_archive(&self, path: PathBuf) -> Result<(PathBuf, BTreeMap<&'static str, Vec<u8>>), DataError> {
+        let batch = |batch: &Batch| Member { name: batch.name, at_most: (batch.records * self.record()) as u64 };
+        let mut members: Vec<Member> = self.batches.iter().map(batch).collect();
+        members.push(Member { name: self.names, at_most: NAMES_AT_MOST });
+        let contents = read_members(&path, self.folder, &members)?;
+        Ok((path, contents))
+    }
+
+    /// The names that the set brings along, else those it is known to have; in the case of a title, either way.
+    fn class_names(&self, text: Option<&str>) -> Result<Vec<String>, String> {
+        let Some(text) = text else { return Ok(self.classes.iter().map(|&name| name.to_owned()).collect()) };
+        let names: Vec<String> = text.lines().map(str::trim).filter(|line| !line.is_empty()).map(capitalised).collect();
+        if names.len() == self.classes.len() {
+            return Ok(names);
+        }
+        Err(format!("`{}` must name {} classes, found {}", self.names, self.classes.len(), names.len()))
+    }
+}
+
+/// Three planes as pixels of three channels.
+fn interleaved(planes: &[u8]) -> Image {
+    let (red, rest) = planes.split_at(PLANE);
+    let (green, blue) = rest.split_at(PLANE);
+    let pixels = red.iter().zip(green).zip(blue).flat_map(|((&red, &green), &blue)| [red, green, blue]).collect();
+    Image { shape: SHAPE, pixels }
+}
+
+macro_rules! load_through {
+    ($source:ty, $layout:ident) => {
+        impl Load for $source {
+            fn description(&self) -> &'static str {
+                $layout.description
+            }
+            fn facts(&self) -> SourceFacts {
+                $layout.facts(self.path.as_ref().map(|path| path.resolved.as_path()))
+            }
+            fn digests(&self, digest_file: &DigestFile<'_>) -> Result<Vec<(String, Digest)>, DataError> {
+                $layout.digests(self.path.as_ref().map(|path| path.resolved.as_path()), digest_file)
+            }
+            fn load(&self, access: &Access<'_>, sink: &mut Sink<'_>) -> Result<Loaded, DataError> {
+                $layout.load(self.path.as_ref().map(|path| path.resolved.as_path()), access, sink)
+            }
+        }
+    };
+}
+load_through!(Cifar10, CIFAR10);
+load_through!(Cifar100, CIFAR100);
+
+#[cfg(test)]
+#[path = "cifar_tests.rs"]
+mod tests;

@@ -1,0 +1,293 @@
+//! Downloads of published files: resumed, checked, and there whole or not at all.
+//!
+//! Bytes go to `<name>.part`, which a later run resumes; only a file with the published SHA-256 gets its name.
+
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::published::{Published, sha256_of_file};
+use super::{Access, Step};
+use crate::base::fs::sync_dir;
+use crate::data::DataError;
+
+/// Pauses between tries that bring nothing new: some servers need a moment.
+pub(crate) const PAUSES: &[Duration] = &[
+    Duration::from_millis(500),
+    Duration::from_secs(1),
+    Duration::from_secs(2),
+    Duration::from_secs(4),
+    Duration::from_secs(8),
+];
+
+/// How long to wait for a name, a connection, or the next byte.
+const RESOLVE: Duration = Duration::from_secs(5);
+const CONNECT: Duration = Duration::from_secs(8);
+const READ: Duration = Duration::from_secs(30);
+/// Bytes between two reports of progress.
+const REPORT: u64 = 1 << 20;
+
+/// Fetches files into a folder.
+pub(crate) struct Downloader<'a> {
+    /// Where they go.
+    pub folder: &'a Path,
+    /// Pauses before the second, third, .. try in a row that brings nothing new.
+    pub pauses: &'a [Duration],
+    /// The ways to provide the data, for messages.
+    pub help: &'a str,
+    /// Progress and the wish to stop.
+    pub access: &'a Access<'a>,
+}
+
+/// Why a try failed.
+enum Failure {
+    /// Nothing answers: no network, most likely.
+    Unreached(String),
+    /// Another try may do better.
+    Passing(String),
+    /// No other try will do better.
+    Final(DataError),
+}
+
+impl Downloader<'_> {
+    /// The path of the whole, checked file, fetched from `base` if it is not there yet.
+    ///
+    /// # Errors
+    /// [`DataError::Download`] if it can't be had, [`DataError::Changed`] if the source offers another file.
+    pub(crate) fn fetch(&self, file: &Published, base: &str) -> Result<PathBuf, DataError> {
+        let target = self.folder.join(file.name);
+        if self.is_there(file, &target) {
+            return Ok(target);
+        }
+        std::fs::create_dir_all(self.folder).map_err(DataError::io("create", self.folder))?;
+        let path = self.folder.join(format!("{}.part", file.name));
+        let open = File::options().read(true).write(true).create(true).truncate(false).open(&path);
+        let part = open.map_err(DataError::io("write", &path))?;
+        // Another process may be at it: its file is as good as ours.
+        part.lock().map_err(DataError::io("lock", &path))?;
+        if self.is_there(file, &target) {
+            std::fs::remove_file(&path).or(Ok(())).map_err(DataError::io("remove", &path))?;
+            return Ok(target);
+        }
+        let mut transfer = Transfer { downloader: self, file, url: format!("{base}{}", file.name), path, part };
+        transfer.complete()?;
+        transfer.part.sync_all().map_err(DataError::io("write", &transfer.path))?;
+        std::fs::rename(&transfer.path, &target).map_err(DataError::io("rename", &transfer.path))?;
+        sync_dir(self.folder).map_err(DataError::io("sync", self.folder))?;
+        Ok(target)
+    }
+
+    /// A damaged file counts as absent: the download replaces it.
+    fn is_there(&self, file: &Published, path: &Path) -> bool {
+        path.is_file() && file.verify(path, self.help).is_ok()
+    }
+}
+
+/// One file under way.
+struct Transfer<'a> {
+    downloader: &'a Downloader<'a>,
+    file: &'a Published,
+    url: String,
+    path: PathBuf,
+    part: File,
+}
+
+impl Transfer<'_> {
+    /// Tries until the part is the published file.
+    fn complete(&mut self) -> Result<(), DataError> {
+        let pauses = self.downloader.pauses;
+        let (mut furthest, mut in_vain, mut answered, mut tries) = (self.length()?, 0, false, Vec::new());
+        loop {
+            let reason = match self.attempt() {
+                Ok(()) => return Ok(()),
+                Err(Failure::Final(error)) => return Err(error),
+                Err(Failure::Unreached(reason)) if !answered => {
+                    tries.push(reason);
+                    return Err(self.given_up(&tries));
+                }
+                Err(Failure::Unreached(reason)) => reason,
+                Err(Failure::Passing(reason)) => {
+                    answered = true;
+                    reason
+                }
+            };
+            tracing::debug!(url = self.url, reason, "download interrupted");
+            tries.push(reason);
+            if self.length()? > furthest {
+                (furthest, in_vain) = (self.length()?, 0);
+            }
+            let Some(pause) = pauses.get(in_vain) else { return Err(self.given_up(&tries)) };
+            in_vain += 1;
+            std::thread::sleep(*pause);
+        }
+    }
+
+    /// Fetches what is missing, then checks the whole.
+    fn attempt(&mut self) -> Result<(), Failure> {
+        let mut had = self.length().map_err(Failure::Final)?;
+        if had > self.file.bytes {
+            self.restart()?;
+            had = 0;
+        }
+        if had < self.file.bytes {
+            self.transfer(had)?;
+        }
+        let (found, _) = sha256_of_file(&self.path).map_err(|error| self.refused("read", error))?;
+        if found == self.file.sha256 {
+            return Ok(());
+        }
+        self.restart()?;
+        if had > 0 {
+            // The old piece may have been of another version, or damaged: only a fresh download tells.
+            return Err(Failure::Passing("the resumed file has a wrong checksum".to_owned()));
+        }
+        std::fs::remove_file(&self.path).map_err(|error| self.refused("remove", error))?;
+        Err(self.changed(format!("expected SHA-256 {}, found {found}", self.file.sha256)))
+    }
+
+    /// One request; appends the answer to the part.
+    fn transfer(&mut self, had: u64) -> Result<(), Failure> {
+        let mut request = agent(&self.url).get(&self.url).header("accept-encoding", "identity");
+        if had > 0 {
+            request = request.header("range", format!("bytes={had}-"));
+        }
+        let mut response = request.call().map_err(|error| self.no_answer(error))?;
+        let header = |name: &str| response.headers().get(name).and_then(|value| value.to_str().ok());
+        let start = match response.status().as_u16() {
+            200 => {
+                self.expect_length(header("content-length"))?;
+                self.restart()?;
+                0
+            }
+            206 => {
+                let (start, total) = content_range(header("content-range").unwrap_or_default());
+                self.expect_length(total)?;
+                if start != Some(had) {
+                    self.restart()?;
+                    return Err(Failure::Passing("the server sent another range than asked for".to_owned()));
+                }
+                had
+            }
+            416 => {
+                self.restart()?;
+                return Err(Failure::Passing("the server refused to resume (416)".to_owned()));
+            }
+            status @ (408 | 425 | 429 | 500..=599) => {
+                return Err(Failure::Passing(format!("the server answered {status}")));
+            }
+            status => return Err(Failure::Final(self.given_up(&[format!("the server answered {status}")]))),
+        };
+        let mut body = response.body_mut().as_reader();
+        self.append(&mut body, start)
+    }
+
+    fn append(&mut self, body: &mut impl Read, start: u64) -> Result<(), Failure> {
+        self.part.seek(SeekFrom::Start(start)).map_err(|error| self.refused("write", error))?;
+        let (mut done, mut reported) = (start, start);
+        let mut buffer = vec![0; 1 << 16];
+        loop {
+            let access = self.downloader.access;
+            if (access.stop)() {
+                return Err(Failure::Final(DataError::Stopped));
+            }
+            let total = self.file.bytes;
+            let read = match body.read(&mut buffer) {
+                Ok(0) if done == total => return Ok(()),
+                Ok(0) => return Err(Failure::Passing(format!("cut off after {done} of {total} bytes"))),
+                Ok(read) => read,
+                Err(error) => {
+                    return Err(Failure::Passing(format!("cut off after {done} of {total} bytes ({error})")));
+                }
+            };
+            done += read as u64;
+            if done > total {
+                return Err(self.changed(format!("expected {total} bytes, found more")));
+            }
+            self.part.write_all(&buffer[..read]).map_err(|error| self.refused("write", error))?;
+            if done - reported >= REPORT || done == total {
+                reported = done;
+                (access.on_progress)(Step { done, total, unit: "bytes", message: self.file.name.to_owned() });
+            }
+        }
+    }
+
+    /// A length that the server states must be the published one.
+    fn expect_length(&self, stated: Option<&str>) -> Result<(), Failure> {
+        match stated.and_then(|text| text.trim().parse::<u64>().ok()) {
+            Some(bytes) if bytes != self.file.bytes => {
+                Err(self.changed(format!("expected {} bytes, the server has {bytes}", self.file.bytes)))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn length(&self) -> Result<u64, DataError> {
+        Ok(self.part.metadata().map_err(DataError::io("read", &self.path))?.len())
+    }
+
+    fn restart(&mut self) -> Result<(), Failure> {
+        self.part.set_len(0).map_err(|error| self.refused("write", error))
+    }
+
+    fn refused(&self, action: &'static str, source: std::io::Error) -> Failure {
+        Failure::Final(DataError::Io { action, path: self.path.clone(), source })
+    }
+
+    fn no_answer(&self, error: ureq::Error) -> Failure {
+        use std::io::ErrorKind::{ConnectionAborted, ConnectionReset, UnexpectedEof};
+        match error {
+            ureq::Error::Io(error) if matches!(error.kind(), ConnectionAborted | ConnectionReset | UnexpectedEof) => {
+                Failure::Passing(format!("the server hung up ({error})"))
+            }
+            ureq::Error::Protocol(error) => Failure::Passing(format!("the server answered nonsense ({error})")),
+            ureq::Error::TooManyRedirects | ureq::Error::RedirectFailed | ureq::Error::BadUri(_) => {
+                Failure::Final(self.given_up(&[error.to_string()]))
+            }
+            error => Failure::Unreached(format!("no connection ({error})")),
+        }
+    }
+
+    fn changed(&self, reason: String) -> Failure {
+        let help = self.downloader.help.to_owned();
+        Failure::Final(DataError::Changed { url: self.url.clone(), reason, help })
+    }
+
+    fn given_up(&self, tries: &[String]) -> DataError {
+        let reason = match tries {
+            [only] => only.clone(),
+            all => format!("{} tries: {}", all.len(), runs(all).join("; ")),
+        };
+        DataError::Download { url: self.url.clone(), reason, help: self.downloader.help.to_owned() }
+    }
+}
+
+/// The same reason several times in a row, said once.
+fn runs(reasons: &[String]) -> Vec<String> {
+    let same = reasons.chunk_by(|a, b| a == b);
+    same.map(|run| if run.len() == 1 { run[0].clone() } else { format!("{} ({} times)", run[0], run.len()) }).collect()
+}
+
+fn agent(url: &str) -> ureq::Agent {
+    let mut config = ureq::Agent::config_builder()
+        .http_status_as_error(false)
+        .timeout_resolve(Some(RESOLVE))
+        .timeout_connect(Some(CONNECT))
+        .timeout_per_read(Some(READ));
+    if url.starts_with("http://127.0.0.1") {
+        config = config.proxy(None); // a proxy has another loopback than we
+    }
+    config.build().new_agent()
+}
+
+/// `bytes 5-9/10` -> 5 and "10".
+fn content_range(text: &str) -> (Option<u64>, Option<&str>) {
+    let Some((range, total)) = text.trim().strip_prefix("bytes ").and_then(|rest| rest.split_once('/')) else {
+        return (None, None);
+    };
+    (range.split_once('-').and_then(|(start, _)| start.parse().ok()), Some(total))
+}
+
+#[cfg(test)]
+#[path = "download_tests.rs"]
+mod tests;

@@ -1,0 +1,172 @@
+//! Folders of small images that are written here.
+
+use std::path::{Path, PathBuf};
+
+use image::{ImageBuffer, Rgb};
+
+use super::*;
+
+/// A picture of one colour with a dark corner.
+fn picture(width: u32, height: u32, value: u8) -> DynamicImage {
+    let pixel = |x, y| if (x, y) == (0, 0) { Rgb([0, 0, 0]) } else { Rgb([value, value / 2, 9]) };
+    DynamicImage::ImageRgb8(ImageBuffer::from_fn(width, height, pixel))
+}
+
+fn encoded(picture: &DynamicImage, format: ImageFormat) -> Vec<u8> {
+    let mut bytes = Cursor::new(Vec::new());
+    picture.write_to(&mut bytes, format).unwrap();
+    bytes.into_inner()
+}
+
+fn png(value: u8) -> Vec<u8> {
+    encoded(&picture(4, 2, value), ImageFormat::Png)
+}
+
+fn write(root: &Path, name: &str, bytes: &[u8]) {
+    let path = root.join(name);
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    std::fs::write(path, bytes).unwrap();
+}
+
+fn source(root: &Path) -> ImageFolder {
+    let path = SpecPath { written: String::new(), resolved: root.to_path_buf() };
+    ImageFolder { path, resize: None, channels: 3, on_corrupt: OnCorrupt::Fail }
+}
+
+/// Split, label and second pixel's first channel of each example.
+fn load(source: &ImageFolder) -> Result<(Vec<(String, i32, Image)>, Loaded), DataError> {
+    let mut examples = Vec::new();
+    let access = Access { downloads: Path::new(""), on_progress: &|_| (), stop: &|| false };
+    let loaded = source.load(&access, &mut |example| {
+        examples.push((example.split.to_owned(), example.label, example.image));
+        Ok(())
+    })?;
+    Ok((examples, loaded))
+}
+
+/// Two splits with one class in common; two formats; things to ignore.
+fn zoo() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, value) in [("train/cat/10.png", 10), ("train/cat/9.PNG", 9), ("train/ant/x.png", 30)] {
+        write(folder.path(), name, &png(value));
+    }
+    write(folder.path(), "test/cat/1.jpeg", &encoded(&picture(4, 2, 200), ImageFormat::Jpeg));
+    write(folder.path(), "test/bee/1.png", &png(50));
+    for ignored in [".git/x/1.png", "train/.DS_Store", "train/cat/.hidden.png", "train/cat/notes.txt", "README.md"] {
+        write(folder.path(), ignored, b"");
+    }
+    folder
+}
+
+#[test]
+fn examples_come_in_the_order_of_names() {
+    let folder = zoo();
+    let (examples, loaded) = load(&source(folder.path())).unwrap();
+    assert_eq!(loaded.classes, ["ant", "bee", "cat"]);
+    let seen: Vec<(&str, i32)> = examples.iter().map(|(split, label, _)| (split.as_str(), *label)).collect();
+    assert_eq!(seen, [("test", 1), ("test", 2), ("train", 0), ("train", 2), ("train", 2)]);
+    let cat = &examples[3].2;
+    assert_eq!(cat.shape, ImageShape { height: 2, width: 4, channels: 3 });
+    assert_eq!(cat.pixels[..6], [0, 0, 0, 10, 5, 9], "10.png comes before 9.PNG: by bytes, not by number");
+    let jpeg = &examples[1].2.pixels;
+    assert!(jpeg[9..].chunks(3).any(|pixel| pixel[0].abs_diff(200) < 40), "{jpeg:?}");
+}
+
+#[test]
+fn facts_come_from_names_alone() {
+    let folder = zoo();
+    let facts = source(folder.path()).facts();
+    assert_eq!(facts.classes.unwrap(), ["ant", "bee", "cat"]);
+    let splits = facts.splits.unwrap();
+    assert_eq!(splits["train"], SplitCounts::of_classes(vec![1, 0, 2]));
+    assert_eq!(splits["test"], SplitCounts::of_classes(vec![0, 1, 1]));
+    assert_eq!(facts.image, None);
+    let scaled = ImageFolder { resize: Some(vec![3, 5]), channels: 1, ..source(folder.path()) };
+    assert_eq!(scaled.facts().image, Some([3, 5, 1]));
+    let skipping = ImageFolder { on_corrupt: OnCorrupt::Skip, ..source(folder.path()) };
+    assert_eq!(skipping.facts().splits, None, "some may turn out to be unreadable");
+    assert_eq!(source(Path::new("/nowhere")).facts(), SourceFacts::default());
+}
+
+#[test]
+fn images_are_scaled_and_made_grey() {
+    let folder = tempfile::tempdir().unwrap();
+    let halves = ImageBuffer::from_fn(4, 2, |x, _| if x < 2 { Rgb([10_u8, 10, 10]) } else { Rgb([250, 250, 250]) });
+    write(folder.path(), "train/a/1.png", &encoded(&DynamicImage::ImageRgb8(halves), ImageFormat::Png));
+    let source = ImageFolder { resize: Some(vec![1, 2]), channels: 1, ..source(folder.path()) };
+    let (examples, _) = load(&source).unwrap();
+    let image = &examples[0].2;
+    assert_eq!(image.shape, ImageShape { height: 1, width: 2, channels: 1 });
+    // The triangle reaches twice as far as a pixel of the result. Weights of the four columns for the left pixel:
+    // 0.75, 0.75, 0.25 and beyond the reach; 10 x 1.5 + 250 x 0.25 over 1.75 is 44.3 for it, 215.7 for the right.
+    assert_eq!(image.pixels, [44, 216]);
+}
+
+#[test]
+fn all_unreadable_files_are_named_or_skipped() {
+    let folder = zoo();
+    let jpeg = encoded(&picture(40, 40, 77), ImageFormat::Jpeg);
+    let cut = &jpeg[..jpeg.len() - 20];
+    write(folder.path(), "train/cat/cut.jpg", cut);
+    write(folder.path(), "train/cat/cut.png", &png(3)[..40]);
+    write(folder.path(), "train/cat/empty.jpg", b"");
+    write(folder.path(), "train/ant/text.png", b"this is no image");
+    write(folder.path(), "train/ant/foreign.bmp", b"BM");
+    write(folder.path(), "train/bug/bad.png", b"so this class has no readable image");
+    let error = load(&source(folder.path())).unwrap_err();
+    let message = error.to_string();
+    assert!(message.starts_with("6 of 11 images can't be read: `train/ant/foreign.bmp` ("), "{message}");
+    assert!(
+        message.contains("`train/cat/cut.jpg` (JPEG is cut short)") && message.ends_with(" and 1 more"),
+        "{message}"
+    );
+
+    let skipping = ImageFolder { on_corrupt: OnCorrupt::Skip, ..source(folder.path()) };
+    let (examples, loaded) = load(&skipping).unwrap();
+    assert_eq!(examples.len(), 5);
+    assert_eq!(loaded.skipped.len(), 6);
+    assert_eq!(loaded.skipped[2], "train/bug/bad.png");
+    assert_eq!(loaded.classes.len(), 4, "a class keeps its label even if none of its images can be read");
+}
+
+#[test]
+fn a_folder_of_another_layout_says_what_is_wrong() {
+    let message = |files: &[&str], folders: &[&str]| {
+        let root = tempfile::tempdir().unwrap();
+        files.iter().for_each(|name| write(root.path(), name, &png(1)));
+        folders.iter().for_each(|name| std::fs::create_dir_all(root.path().join(name)).unwrap());
+        let error = source(root.path()).digests(&Digest::of_file).unwrap_err();
+        assert!(error.help().is_some_and(|help| help.contains("<split>/<class>/<name>.jpg")));
+        error.to_string().replace(root.path().to_str().unwrap(), "ROOT")
+    };
+    assert_eq!(message(&[], &[]), "ROOT: there are no splits: the folder has no subfolder");
+    assert_eq!(message(&[], &["train"]), "ROOT/train: the split has no class folders");
+    assert_eq!(message(&["train/a/1.png"], &["train/b"]), "ROOT/train/b: the class has no images");
+    assert_eq!(message(&["train/1.png"], &["train/b"]), "ROOT/train/1.png: an image outside a class folder");
+    let nested = message(&["train/a/b/1.png"], &[]);
+    assert_eq!(nested, "ROOT/train/a/b: a folder inside a class: images must lie directly in it");
+    let missing = source(Path::new("/nowhere")).digests(&Digest::of_file).unwrap_err();
+    assert_eq!(missing.to_string(), "there is no folder at /nowhere");
+}
+
+#[test]
+fn the_digest_covers_names_and_contents_and_nothing_else() {
+    let (folder, same) = (zoo(), zoo());
+    let digest = |root: &Path| source(root).digests(&Digest::of_file).unwrap().remove(0).1;
+    let before = digest(folder.path());
+    assert_eq!(digest(same.path()), before, "wherever the folder lies");
+    write(folder.path(), "train/cat/notes.txt", b"changed");
+    assert_eq!(digest(folder.path()), before);
+    write(folder.path(), "train/cat/10.png", &png(11));
+    assert_ne!(digest(folder.path()), before);
+    let cat: PathBuf = same.path().join("train/cat");
+    std::fs::rename(cat.join("10.png"), cat.join("11.png")).unwrap();
+    assert_ne!(digest(same.path()), before);
+}
+
+#[test]
+fn alpha_and_sixteen_bits_become_eight_bit_colour() {
+    let deep = ImageBuffer::from_fn(1, 1, |_, _| image::Rgba([65535_u16, 32896, 257, 128]));
+    let bytes = encoded(&DynamicImage::ImageRgba16(deep), ImageFormat::Png);
+    assert_eq!(decode(&bytes, 3, None).unwrap().pixels, [255, 128, 1]);
+}

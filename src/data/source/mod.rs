@@ -1,0 +1,175 @@
+//! Sources of labelled images: one a file, one word in [`Source`] adds one.
+//!
+//! A source says what is known before its data is touched, names the content that it reads, and hands out its
+//! examples in an order that depends on nothing but that content.
+
+mod archive;
+mod cifar;
+mod cifar10_sample;
+mod download;
+mod idx;
+mod image_folder;
+mod published;
+
+pub use cifar::{Cifar10, Cifar100};
+pub use cifar10_sample::Cifar10Sample;
+pub use idx::{FashionMnist, Mnist};
+pub use image_folder::{ImageFolder, OnCorrupt};
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::Path;
+
+use super::DataError;
+use crate::artifact::Image;
+use crate::base::digest::Digest;
+
+crate::choice! {
+    /// Where the images come from.
+    pub enum Source {
+        /// 4,000 images of CIFAR-10 (300 for training and 100 for testing of each class) inside the program: no
+        /// download.
+        "cifar10-sample" => Cifar10Sample(Cifar10Sample),
+        /// CIFAR-10: 60,000 colour images of 32 x 32 pixels in 10 classes.
+        "cifar10" => Cifar10(Cifar10),
+        /// CIFAR-100: 60,000 colour images of 32 x 32 pixels in 100 classes (the fine labels).
+        "cifar100" => Cifar100(Cifar100),
+        /// Fashion-MNIST: 70,000 grey images of 28 x 28 pixels in 10 classes.
+        "fashion-mnist" => FashionMnist(FashionMnist),
+        /// MNIST: 70,000 grey images of 28 x 28 pixels, the ten digits.
+        "mnist" => Mnist(Mnist),
+        /// JPEG and PNG files in folders: `<split>/<class>/*`.
+        "image-folder" => ImageFolder(ImageFolder),
+    }
+}
+
+/// What is known of a source's images before they are read; `None` where only reading tells.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SourceFacts {
+    /// Names by label.
+    pub classes: Option<Vec<String>>,
+    /// Height, width, channels, if all images share them.
+    pub image: Option<[usize; 3]>,
+    /// Split name to counts.
+    pub splits: Option<BTreeMap<String, SplitCounts>>,
+}
+
+/// How many examples a split has.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SplitCounts {
+    /// Of all classes.
+    pub count: usize,
+    /// By label.
+    pub per_class: Option<Vec<usize>>,
+}
+
+impl SplitCounts {
+    /// Counts by label.
+    #[must_use]
+    pub fn of_classes(per_class: Vec<usize>) -> Self {
+        Self { count: per_class.iter().sum(), per_class: Some(per_class) }
+    }
+}
+
+/// One labelled image.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Example<'a> {
+    /// `train`, `test`, ...
+    pub split: &'a str,
+    /// Index into the classes.
+    pub label: i32,
+    /// The pixels.
+    pub image: Image,
+}
+
+/// What a source can say once it has handed out every example.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Loaded {
+    /// Names by label.
+    pub classes: Vec<String>,
+    /// Files left out because they can't be read, where the spec allows that.
+    pub skipped: Vec<String>,
+}
+
+/// How far the loading is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Step {
+    /// Units done.
+    pub done: u64,
+    /// Units in all.
+    pub total: u64,
+    /// `images` or `bytes`.
+    pub unit: &'static str,
+    /// Such as the file under way.
+    pub message: String,
+}
+
+/// What a source needs from its caller.
+pub struct Access<'a> {
+    /// Folder for downloaded files.
+    pub downloads: &'a Path,
+    /// Takes progress.
+    pub on_progress: &'a dyn Fn(Step),
+    /// Whether the user wants to stop.
+    pub stop: &'a dyn Fn() -> bool,
+}
+
+impl Access<'_> {
+    /// Says how far the images are, and stops if the user wants to.
+    ///
+    /// # Errors
+    /// [`DataError::Stopped`] then.
+    fn images(&self, done: usize, total: usize) -> Result<(), DataError> {
+        (self.on_progress)(Step { done: done as u64, total: total as u64, unit: "images", message: String::new() });
+        if (self.stop)() { Err(DataError::Stopped) } else { Ok(()) }
+    }
+}
+
+/// Takes examples in order.
+pub type Sink<'a> = dyn FnMut(Example<'_>) -> Result<(), DataError> + 'a;
+
+/// Digest of a file's content, possibly remembered from an earlier call.
+pub type DigestFile<'a> = dyn Fn(&Path) -> io::Result<Digest> + Sync + 'a;
+
+/// What every source provides.
+pub trait Load {
+    /// What it is, with its licence or citation.
+    fn description(&self) -> &'static str;
+
+    /// What is known before the data is read: at most names are looked at.
+    fn facts(&self) -> SourceFacts;
+
+    /// Digests of the content that it reads, by name. The same images give the same digests, wherever they lie.
+    ///
+    /// # Errors
+    /// If the data that the spec points to is not there.
+    fn digests(&self, digest_file: &DigestFile<'_>) -> Result<Vec<(String, Digest)>, DataError>;
+
+    /// Hands every example to `sink`, always in the same order.
+    ///
+    /// # Errors
+    /// If the data is not there or is not what it should be, and whatever `sink` gives.
+    fn load(&self, access: &Access<'_>, sink: &mut Sink<'_>) -> Result<Loaded, DataError>;
+}
+
+impl Source {
+    /// The source behind the name.
+    #[must_use]
+    pub fn loader(&self) -> &dyn Load {
+        match self {
+            Self::Cifar10Sample(source) => source,
+            Self::Cifar10(source) => source,
+            Self::Cifar100(source) => source,
+            Self::FashionMnist(source) => source,
+            Self::Mnist(source) => source,
+            Self::ImageFolder(source) => source,
+        }
+    }
+}
+
+/// The first letter in upper case, the rest as it is, `_` as a space: `maple_tree` -> `Maple tree`.
+fn capitalised(name: &str) -> String {
+    let name = name.replace('_', " ");
+    let mut letters = name.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+}

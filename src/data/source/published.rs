@@ -1,0 +1,110 @@
+//! Files with a published checksum: telling the true one from an altered or truncated one.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+use sha2::{Digest as _, Sha256};
+
+use crate::base::digest::Digest;
+use crate::data::DataError;
+
+/// A file that somebody published, with the checksum that TensorFlow Datasets 4.9.10 lists.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Published {
+    /// Its name at the source.
+    pub name: &'static str,
+    /// The folder that it is published in, with the final slash.
+    pub base: &'static str,
+    /// Its length.
+    pub bytes: u64,
+    /// Its SHA-256, in hexadecimal.
+    pub sha256: &'static str,
+}
+
+impl Published {
+    /// Stands for the content in a cache key.
+    pub(crate) fn digest(&self) -> Digest {
+        Digest::of(format!("sha256:{}", self.sha256).as_bytes())
+    }
+
+    /// Whether a file's content is the published one.
+    ///
+    /// # Errors
+    /// [`DataError::Checksum`] with both digests if it is not.
+    pub(crate) fn verify(&self, path: &Path, help: &str) -> Result<(), DataError> {
+        let (found, found_bytes) = sha256_of_file(path).map_err(DataError::io("read", path))?;
+        if found == self.sha256 {
+            return Ok(());
+        }
+        Err(DataError::Checksum {
+            name: self.name.to_owned(),
+            path: path.to_path_buf(),
+            expected: self.sha256.to_owned(),
+            expected_bytes: self.bytes,
+            found,
+            found_bytes,
+            help: match found_bytes {
+                bytes if bytes < self.bytes => format!("the file is cut short; {help}"),
+                _ => format!("the file was altered; {help}"),
+            },
+        })
+    }
+}
+
+/// SHA-256 in hexadecimal and length of a file's content.
+pub(crate) fn sha256_of_file(path: &Path) -> std::io::Result<(String, u64)> {
+    let mut file = File::open(path)?;
+    let (mut hasher, mut bytes) = (Sha256::new(), 0);
+    let mut buffer = vec![0; 1 << 18];
+    loop {
+        match file.read(&mut buffer)? {
+            0 => return Ok((hex(&hasher.finalize()), bytes)),
+            read => {
+                hasher.update(&buffer[..read]);
+                bytes += read as u64;
+            }
+        }
+    }
+}
+
+/// SHA-256 of some bytes, in hexadecimal.
+pub(crate) fn sha256(bytes: &[u8]) -> String {
+    hex(&Sha256::digest(bytes))
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The three ways to provide data, for messages; `name` is the source's name in a spec.
+pub(crate) fn ways(name: &str, archive: &str, folder: &str) -> String {
+    format!(
+        "provide the data in one of three ways: be online once, so that it is downloaded; \
+         `source = {{ {name} = {{ path = \"..\" }} }}` with the path of {archive}; or with the path of {folder}"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// SHA-256 of "abc", from FIPS 180-2, appendix B.1.
+    const ABC: &str = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+
+    #[test]
+    fn both_digests_and_the_kind_of_damage_are_shown() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("abc");
+        let file = Published { name: "abc", base: "", bytes: 3, sha256: ABC };
+        std::fs::write(&path, "abc").unwrap();
+        file.verify(&path, "do this").unwrap();
+        for (content, damage) in [("ab", "cut short"), ("abd", "altered")] {
+            std::fs::write(&path, content).unwrap();
+            let error = file.verify(&path, "do this").unwrap_err();
+            let message = error.to_string();
+            assert!(message.contains(ABC) && message.contains(&sha256(content.as_bytes())), "{message}");
+            assert!(error.help().is_some_and(|help| help.contains(damage) && help.contains("do this")));
+        }
+    }
+}

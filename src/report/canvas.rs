@@ -1,0 +1,499 @@
+//! The page that figures are drawn on: text, boxes, markers, images and a surface for plotters, saved as a PNG.
+//!
+//! Everything is drawn at twice the size and averaged down when saved, so that plotters' lines get smooth edges.
+//! Coordinates are pixels of the saved picture from its upper left corner. The same calls give the same bytes.
+
+use std::convert::Infallible;
+use std::path::Path;
+
+use image::codecs::png::{CompressionType, FilterType, PngEncoder};
+use image::{ExtendedColorType, ImageEncoder};
+use plotters::style::RGBColor;
+use plotters::style::text_anchor::{HPos, VPos};
+use plotters_backend::{
+    BackendColor, BackendCoord, BackendStyle, BackendTextStyle, DrawingBackend, DrawingErrorKind, FontStyle,
+    FontTransform,
+};
+
+use super::ReportError;
+use super::text::{self, CAP_HEIGHT, Weight};
+use super::theme::{self, Shape};
+use crate::artifact::Image;
+
+/// Drawn pixels for each saved one, along a side.
+pub(super) const OVERSAMPLING: u32 = 2;
+const SCALE: f64 = OVERSAMPLING as f64;
+
+/// Where a text stands against its point, left or right.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Align {
+    /// The text starts there.
+    Left,
+    /// The text's middle is there.
+    Centre,
+    /// The text ends there.
+    Right,
+}
+
+/// How a text looks.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Pen {
+    /// The em in pixels.
+    pub(super) size: f64,
+    /// How heavy.
+    pub(super) weight: Weight,
+    /// Which colour.
+    pub(super) colour: RGBColor,
+    /// Left, centre or right.
+    pub(super) align: Align,
+}
+
+impl Pen {
+    /// A regular pen that starts at its point.
+    pub(super) const fn new(size: f64, colour: RGBColor) -> Self {
+        Self { size, weight: Weight::Regular, colour, align: Align::Left }
+    }
+
+    /// The same, heavy.
+    pub(super) const fn bold(mut self) -> Self {
+        self.weight = Weight::Bold;
+        self
+    }
+
+    /// The same, placed otherwise.
+    pub(super) const fn align(mut self, align: Align) -> Self {
+        self.align = align;
+        self
+    }
+
+    /// The width of a line.
+    pub(super) fn width(&self, text: &str) -> f64 {
+        text::width(text, self.size, self.weight)
+    }
+}
+
+/// A rectangle.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Area {
+    /// Left side.
+    pub(super) x: f64,
+    /// Upper side.
+    pub(super) y: f64,
+    /// Width.
+    pub(super) w: f64,
+    /// Height.
+    pub(super) h: f64,
+}
+
+impl Area {
+    /// A rectangle by its corner and size.
+    pub(super) const fn new(x: f64, y: f64, w: f64, h: f64) -> Self {
+        Self { x, y, w, h }
+    }
+
+    /// The same middle, every side moved out by `by`.
+    pub(super) fn grown(self, by: f64) -> Self {
+        Self::new(self.x - by, self.y - by, self.w + 2.0 * by, self.h + 2.0 * by)
+    }
+}
+
+/// A white page.
+pub(super) struct Canvas {
+    width: u32,
+    height: u32,
+    /// Red, green, blue, at [`OVERSAMPLING`] times the size.
+    pixels: Vec<u8>,
+}
+
+impl Canvas {
+    /// A page of a size in saved pixels.
+    pub(super) fn new(width: u32, height: u32) -> Self {
+        text::register();
+        let bytes = width as usize * height as usize * (OVERSAMPLING * OVERSAMPLING) as usize * 3;
+        Self { width, height, pixels: vec![255; bytes] }
+    }
+
+    /// Its width.
+    pub(super) fn width(&self) -> f64 {
+        f64::from(self.width)
+    }
+
+    /// Its height.
+    pub(super) fn height(&self) -> f64 {
+        f64::from(self.height)
+    }
+
+    /// Mixes a colour into a drawn pixel; nothing happens outside the page.
+    fn mix(&mut self, x: i32, y: i32, colour: RGBColor, alpha: f64) {
+        let (width, height) = (self.width * OVERSAMPLING, self.height * OVERSAMPLING);
+        let (Ok(x), Ok(y)) = (u32::try_from(x), u32::try_from(y)) else { return };
+        if x >= width || y >= height {
+            return;
+        }
+        let at = (y as usize * width as usize + x as usize) * 3;
+        if alpha >= 1.0 {
+            self.pixels[at..at + 3].copy_from_slice(&[colour.0, colour.1, colour.2]);
+            return;
+        }
+        for (old, new) in self.pixels[at..at + 3].iter_mut().zip([colour.0, colour.1, colour.2]) {
+            *old = (f64::from(*old) + (f64::from(new) - f64::from(*old)) * alpha.clamp(0.0, 1.0)).round() as u8;
+        }
+    }
+
+    /// Fills a rectangle.
+    pub(super) fn fill(&mut self, area: Area, colour: RGBColor) {
+        let drawn = |at: f64| (at * SCALE).round() as i32;
+        for y in drawn(area.y)..drawn(area.y + area.h) {
+            for x in drawn(area.x)..drawn(area.x + area.w) {
+                self.mix(x, y, colour, 1.0);
+            }
+        }
+    }
+
+    /// Draws a frame of some thickness outside a rectangle.
+    pub(super) fn frame(&mut self, area: Area, thickness: f64, colour: RGBColor) {
+        let outer = area.grown(thickness);
+        self.fill(Area::new(outer.x, outer.y, outer.w, thickness), colour);
+        self.fill(Area::new(outer.x, area.y + area.h, outer.w, thickness), colour);
+        self.fill(Area::new(outer.x, outer.y, thickness, outer.h), colour);
+        self.fill(Area::new(area.x + area.w, outer.y, thickness, outer.h), colour);
+    }
+
+    /// Draws a marker of some radius.
+    pub(super) fn marker(&mut self, shape: Shape, x: f64, y: f64, radius: f64, colour: RGBColor) {
+        const FINE: i32 = 4;
+        let (cx, cy, radius) = (x * SCALE, y * SCALE, radius * SCALE);
+        let reach = (radius * 1.15).ceil() as i32 + 1;
+        for py in (cy as i32 - reach)..=(cy as i32 + reach) {
+            for px in (cx as i32 - reach)..=(cx as i32 + reach) {
+                let inside = |at: i32| {
+                    let (dx, dy) = (f64::from(at % FINE) + 0.5, f64::from(at / FINE) + 0.5);
+                    let (x, y) = (f64::from(px) + dx / f64::from(FINE), f64::from(py) + dy / f64::from(FINE));
+                    shape.contains((x - cx) / radius, (y - cy) / radius)
+                };
+                let covered = (0..FINE * FINE).filter(|&at| inside(at)).count();
+                if covered > 0 {
+                    self.mix(px, py, colour, 0.9 * covered as f64 / f64::from(FINE * FINE));
+                }
+            }
+        }
+    }
+
+    /// Writes one line; `y` is the middle of its capital letters.
+    pub(super) fn text(&mut self, words: &str, x: f64, y: f64, pen: Pen) {
+        self.place(words, (x * SCALE, y * SCALE), pen.size * SCALE, pen, &FontTransform::None);
+    }
+
+    /// Writes one line from bottom to top; `x` is the middle of its capital letters.
+    pub(super) fn text_upward(&mut self, words: &str, x: f64, y: f64, pen: Pen) {
+        self.place(words, (x * SCALE, y * SCALE), pen.size * SCALE, pen, &FontTransform::Rotate270);
+    }
+
+    /// `at` and `size` count drawn pixels.
+    fn place(&mut self, words: &str, at: (f64, f64), size: f64, pen: Pen, turn: &FontTransform) {
+        let width = text::width(words, size, pen.weight);
+        let start = match pen.align {
+            Align::Left => 0.0,
+            Align::Centre => -width / 2.0,
+            Align::Right => -width,
+        };
+        let baseline = size * CAP_HEIGHT / 2.0;
+        if matches!(turn, FontTransform::None) {
+            // The fraction of the point is kept, so that centred words are centred.
+            text::rasterise(words, size, pen.weight, (at.0 + start, at.1 + baseline), |x, y, coverage| {
+                self.mix(x, y, pen.colour, f64::from(coverage));
+            });
+            return;
+        }
+        text::rasterise(words, size, pen.weight, (start, baseline), |x, y, coverage| {
+            let (x, y) = turn.transform(x, y);
+            self.mix(at.0.round() as i32 + x, at.1.round() as i32 + y, pen.colour, f64::from(coverage));
+        });
+    }
+
+    /// Writes the title and what stands under it; gives the height at which the figure itself may start.
+    pub(super) fn header(&mut self, title: &str, subtitle: &str) -> f64 {
+        let room = self.width() - 2.0 * theme::MARGIN;
+        let mut y = theme::MARGIN + 4.0;
+        for line in text::wrap(title, theme::TITLE, Weight::Bold, room) {
+            self.text(&line, theme::MARGIN, y, Pen::new(theme::TITLE, theme::INK).bold());
+            y += theme::TITLE * 1.3;
+        }
+        for line in text::wrap(subtitle, theme::SUBTITLE, Weight::Regular, room) {
+            self.text(&line, theme::MARGIN, y, Pen::new(theme::SUBTITLE, theme::MUTED));
+            y += theme::SUBTITLE * 1.45;
+        }
+        y + 6.0
+    }
+
+    /// Where the figure starts under a header on a page of this width, without drawing it.
+    pub(super) fn header_height(width: f64, title: &str, subtitle: &str) -> f64 {
+        let room = width - 2.0 * theme::MARGIN;
+        let titles = text::wrap(title, theme::TITLE, Weight::Bold, room).len() as f64;
+        let subtitles = text::wrap(subtitle, theme::SUBTITLE, Weight::Regular, room).len() as f64;
+        theme::MARGIN + 4.0 + titles * theme::TITLE * 1.3 + subtitles * theme::SUBTITLE * 1.45 + 6.0
+    }
+
+    /// Shows an image in a square: small ones enlarged by a whole factor without smoothing, so that every pixel of
+    /// the data is a square of its own; large ones averaged down. Gives the rectangle that it covers.
+    pub(super) fn image(&mut self, image: &Image, x: f64, y: f64, side: f64) -> Area {
+        let (height, width) = (image.shape.height as usize, image.shape.width as usize);
+        let box_side = (side * SCALE).round() as usize;
+        let longest = height.max(width).max(1);
+        let saved_side = side.floor() as usize;
+        let scaled = |length: usize| {
+            if longest <= saved_side {
+                length * (saved_side / longest) * OVERSAMPLING as usize
+            } else {
+                (length * box_side / longest).max(1)
+            }
+        };
+        let (w, h) = (scaled(width), scaled(height));
+        let left = (x * SCALE).round() as i32 + (box_side as i32 - w as i32) / 2;
+        let top = (y * SCALE).round() as i32 + (box_side as i32 - h as i32) / 2;
+        for row in 0..h {
+            for column in 0..w {
+                let colour = mean(image, span(row, h, height), span(column, w, width));
+                self.mix(left + column as i32, top + row as i32, colour, 1.0);
+            }
+        }
+        Area::new(f64::from(left) / SCALE, f64::from(top) / SCALE, w as f64 / SCALE, h as f64 / SCALE)
+    }
+
+    /// Draws a line of some width through points, with round joins; coordinates and width count drawn pixels. The
+    /// whole line is one layer: where it meets itself it is not darker.
+    fn polyline(&mut self, points: &[BackendCoord], width: f64, colour: RGBColor, opacity: f64) {
+        let reach = width / 2.0 + 1.0;
+        let bound = |pick: fn(&BackendCoord) -> i32, limit: u32| {
+            let low = points.iter().map(pick).min().unwrap_or(0) - reach as i32 - 1;
+            let high = points.iter().map(pick).max().unwrap_or(0) + reach as i32 + 2;
+            low.max(0)..high.min(limit as i32)
+        };
+        let xs = bound(|point| point.0, self.width * OVERSAMPLING);
+        let ys = bound(|point| point.1, self.height * OVERSAMPLING);
+        if xs.is_empty() || ys.is_empty() {
+            return;
+        }
+        let mut covered = vec![0_u8; xs.len() * ys.len()];
+        for pair in points.windows(2) {
+            cover(&mut covered, (&xs, &ys), (pair[0], pair[1]), width);
+        }
+        for (at, share) in covered.into_iter().enumerate().filter(|(_, share)| *share > 0) {
+            let (x, y) = (xs.start + (at % xs.len()) as i32, ys.start + (at / xs.len()) as i32);
+            self.mix(x, y, colour, opacity * f64::from(share) / 255.0);
+        }
+    }
+
+    /// A surface for plotters over the whole page, in drawn pixels.
+    pub(super) fn surface(&mut self) -> Surface<'_> {
+        Surface(self)
+    }
+
+    /// Averages down and writes the PNG.
+    ///
+    /// # Errors
+    /// If the file can't be written.
+    pub(super) fn save(&self, path: &Path) -> Result<(), ReportError> {
+        let mut bytes = Vec::new();
+        PngEncoder::new_with_quality(&mut bytes, CompressionType::Default, FilterType::Adaptive)
+            .write_image(&self.averaged(), self.width, self.height, ExtendedColorType::Rgb8)
+            .map_err(|error| ReportError::Draw(error.to_string()))?;
+        std::fs::write(path, bytes).map_err(|source| ReportError::Io { path: path.to_path_buf(), source })
+    }
+
+    fn averaged(&self) -> Vec<u8> {
+        let times = OVERSAMPLING as usize;
+        let row = self.width as usize * times * 3;
+        let mut saved = Vec::with_capacity(self.pixels.len() / (times * times));
+        let mut sums = vec![0_u32; self.width as usize * 3];
+        for rows in self.pixels.chunks_exact(row * times) {
+            sums.fill(0);
+            for drawn in rows.chunks_exact(row) {
+                for (sums, pixels) in sums.chunks_exact_mut(3).zip(drawn.chunks_exact(times * 3)) {
+                    for pixel in pixels.chunks_exact(3) {
+                        sums.iter_mut().zip(pixel).for_each(|(sum, value)| *sum += u32::from(*value));
+                    }
+                }
+            }
+            let count = OVERSAMPLING * OVERSAMPLING;
+            saved.extend(sums.iter().map(|sum| ((sum + count / 2) / count) as u8));
+        }
+        saved
+    }
+}
+
+/// Marks how much of each pixel a segment with round ends covers; keeps the larger of old and new.
+fn cover(
+    covered: &mut [u8],
+    (xs, ys): (&std::ops::Range<i32>, &std::ops::Range<i32>),
+    (from, to): (BackendCoord, BackendCoord),
+    width: f64,
+) {
+    let reach = (width / 2.0).ceil() as i32 + 1;
+    let along = (f64::from(to.0 - from.0), f64::from(to.1 - from.1));
+    let length = along.0 * along.0 + along.1 * along.1;
+    for y in (from.1.min(to.1) - reach).max(ys.start)..(from.1.max(to.1) + reach + 1).min(ys.end) {
+        for x in (from.0.min(to.0) - reach).max(xs.start)..(from.0.max(to.0) + reach + 1).min(xs.end) {
+            let off = (f64::from(x - from.0), f64::from(y - from.1));
+            let at = if length > 0.0 { ((off.0 * along.0 + off.1 * along.1) / length).clamp(0.0, 1.0) } else { 0.0 };
+            let distance = (off.0 - at * along.0).hypot(off.1 - at * along.1);
+            let share = ((width / 2.0 + 0.5 - distance).clamp(0.0, 1.0) * 255.0).round() as u8;
+            let cell = (y - ys.start) as usize * xs.len() + (x - xs.start) as usize;
+            covered[cell] = covered[cell].max(share);
+        }
+    }
+}
+
+/// The source pixels `from..to` of one pixel: one when enlarging, several when reducing.
+fn span(at: usize, of: usize, source: usize) -> std::ops::Range<usize> {
+    let from = at * source / of;
+    from..((at + 1) * source / of).max(from + 1)
+}
+
+fn mean(image: &Image, rows: std::ops::Range<usize>, columns: std::ops::Range<usize>) -> RGBColor {
+    let (width, channels) = (image.shape.width as usize, image.shape.channels as usize);
+    let count = rows.len() * columns.len();
+    let channel = |channel: usize| {
+        let sum: usize = rows
+            .clone()
+            .flat_map(|row| columns.clone().map(move |column| (row * width + column) * channels))
+            .map(|at| usize::from(image.pixels[at + channel.min(channels - 1)]))
+            .sum();
+        ((sum + count / 2) / count) as u8
+    };
+    RGBColor(channel(0), channel(1), channel(2))
+}
+
+/// A [`Canvas`] as plotters draws on it: sizes and coordinates count drawn pixels.
+pub(super) struct Surface<'a>(&'a mut Canvas);
+
+fn pen_of<S: BackendTextStyle>(style: &S) -> Pen {
+    let weight = if matches!(style.style(), FontStyle::Bold) { Weight::Bold } else { Weight::Regular };
+    let (red, green, blue) = style.color().rgb;
+    let align = match style.anchor().h_pos {
+        HPos::Left => Align::Left,
+        HPos::Center => Align::Centre,
+        HPos::Right => Align::Right,
+    };
+    Pen { size: style.size(), weight, colour: RGBColor(red, green, blue), align }
+}
+
+impl DrawingBackend for Surface<'_> {
+    type ErrorType = Infallible;
+
+    fn get_size(&self) -> (u32, u32) {
+        (self.0.width * OVERSAMPLING, self.0.height * OVERSAMPLING)
+    }
+
+    fn ensure_prepared(&mut self) -> Result<(), DrawingErrorKind<Infallible>> {
+        Ok(())
+    }
+
+    fn present(&mut self) -> Result<(), DrawingErrorKind<Infallible>> {
+        Ok(())
+    }
+
+    fn draw_pixel(&mut self, at: BackendCoord, colour: BackendColor) -> Result<(), DrawingErrorKind<Infallible>> {
+        let (red, green, blue) = colour.rgb;
+        self.0.mix(at.0, at.1, RGBColor(red, green, blue), colour.alpha);
+        Ok(())
+    }
+
+    fn draw_path<S: BackendStyle, I: IntoIterator<Item = BackendCoord>>(
+        &mut self,
+        path: I,
+        style: &S,
+    ) -> Result<(), DrawingErrorKind<Infallible>> {
+        let points: Vec<BackendCoord> = path.into_iter().collect();
+        let (red, green, blue) = style.color().rgb;
+        let width = f64::from(style.stroke_width());
+        self.0.polyline(&points, width, RGBColor(red, green, blue), style.color().alpha);
+        Ok(())
+    }
+
+    fn draw_text<S: BackendTextStyle>(
+        &mut self,
+        words: &str,
+        style: &S,
+        at: BackendCoord,
+    ) -> Result<(), DrawingErrorKind<Infallible>> {
+        let pen = pen_of(style);
+        // `place` centres capitals on the point; plotters may mean the top or the bottom of the line.
+        let down = match style.anchor().v_pos {
+            VPos::Top => pen.size * CAP_HEIGHT / 2.0,
+            VPos::Center => 0.0,
+            VPos::Bottom => -pen.size * CAP_HEIGHT / 2.0,
+        };
+        let (dx, dy) = style.transform().transform(0, down.round() as i32);
+        let at = (f64::from(at.0 + dx), f64::from(at.1 + dy));
+        self.0.place(words, at, pen.size, pen, &style.transform());
+        Ok(())
+    }
+
+    fn estimate_text_size<S: BackendTextStyle>(
+        &self,
+        words: &str,
+        style: &S,
+    ) -> Result<(u32, u32), DrawingErrorKind<Infallible>> {
+        let pen = pen_of(style);
+        Ok((pen.width(words).ceil() as u32, (pen.size * CAP_HEIGHT).ceil() as u32))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::artifact::ImageShape;
+
+    fn saved(canvas: &Canvas, x: usize, y: usize) -> [u8; 3] {
+        let at = (y * canvas.width as usize + x) * 3;
+        let pixels = canvas.averaged();
+        [pixels[at], pixels[at + 1], pixels[at + 2]]
+    }
+
+    #[test]
+    fn small_images_keep_their_pixels_and_grey_ones_stay_grey() {
+        let shape = ImageShape { height: 2, width: 2, channels: 1 };
+        let image = Image { shape, pixels: vec![0, 100, 200, 50] };
+        let mut canvas = Canvas::new(20, 20);
+        // 2 pixels in 9: four times, centred with half a pixel left on each side.
+        let area = canvas.image(&image, 4.0, 4.0, 9.0);
+        assert_eq!((area.w, area.h), (8.0, 8.0));
+        assert_eq!(saved(&canvas, 6, 6), [0, 0, 0]);
+        assert_eq!(saved(&canvas, 10, 6), [100, 100, 100]);
+        assert_eq!(saved(&canvas, 6, 10), [200, 200, 200]);
+        assert_eq!(saved(&canvas, 14, 6), [255, 255, 255]);
+    }
+
+    #[test]
+    fn large_images_are_averaged() {
+        let shape = ImageShape { height: 8, width: 4, channels: 3 };
+        let pixels = (0..32).flat_map(|at| if at % 2 == 0 { [0, 0, 0] } else { [200, 100, 0] }).collect();
+        let mut canvas = Canvas::new(4, 4);
+        let area = canvas.image(&Image { shape, pixels }, 0.0, 0.0, 2.0);
+        assert_eq!((area.w, area.h), (1.0, 2.0));
+        // Each drawn pixel averages two columns of two rows: half black.
+        assert_eq!(saved(&canvas, 0, 0), [178, 153, 128]);
+    }
+
+    #[test]
+    fn a_line_is_one_layer_with_smooth_edges() {
+        let mut canvas = Canvas::new(20, 20);
+        // There and back along y = 20 in drawn pixels, 4 wide: rows 18 to 22, which are saved rows 9 to 11 in part.
+        canvas.polyline(&[(4, 20), (36, 20), (4, 20)], 4.0, RGBColor(0, 0, 0), 0.5);
+        assert_eq!(saved(&canvas, 10, 10), [128, 128, 128]);
+        assert_eq!(saved(&canvas, 10, 9), [159, 159, 159]);
+        assert_eq!(saved(&canvas, 10, 7), [255, 255, 255]);
+        canvas.polyline(&[(-50, -50), (-10, -10)], 4.0, RGBColor(0, 0, 0), 1.0);
+        assert_eq!(saved(&canvas, 0, 0), [255, 255, 255]);
+    }
+
+    #[test]
+    fn nothing_is_drawn_outside_the_page() {
+        let mut canvas = Canvas::new(4, 4);
+        canvas.fill(Area::new(-5.0, -5.0, 7.0, 7.0), RGBColor(0, 0, 0));
+        canvas.text("outside", -50.0, 500.0, Pen::new(20.0, theme::INK));
+        assert_eq!(saved(&canvas, 1, 1), [0, 0, 0]);
+        assert_eq!(saved(&canvas, 2, 2), [255, 255, 255]);
+    }
+}

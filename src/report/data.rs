@@ -1,0 +1,128 @@
+//! All that figures and pages are made from, in memory.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value as Json;
+
+use super::{ReportError, spec};
+use crate::artifact::{
+    Calibration, Confusion, Cutpoint, DatasetInfo, Embeddings, History, Image, IndexInfo, IndexRows, MatchRow, Matches,
+    ModelFile, Neighbour, Samples, Thresholds,
+};
+
+/// What the stages left, and the images that the figures ask for.
+#[derive(Debug, Clone)]
+pub struct ReportData {
+    /// The report's own title, if the spec gives one.
+    pub title: Option<String>,
+    /// The dataset.
+    pub dataset: DatasetInfo,
+    /// The training pool in shuffled order.
+    pub samples: Samples,
+    /// The network.
+    pub model: ModelFile,
+    /// Every training step.
+    pub history: History,
+    /// What the index is.
+    pub index_info: IndexInfo,
+    /// The indexed examples.
+    pub index: IndexRows,
+    /// The embedded pool that queries come from.
+    pub embeddings: Embeddings,
+    /// The cutpoints.
+    pub calibration: Calibration,
+    /// Every threshold.
+    pub thresholds: Thresholds,
+    /// Every query.
+    pub matches: Matches,
+    /// The confusion matrix.
+    pub confusion: Confusion,
+    /// `metrics.json` of the matches.
+    pub match_metrics: Json,
+    /// The whole resolved spec.
+    pub spec: Json,
+    /// Images by example.
+    pub images: BTreeMap<u64, Image>,
+}
+
+impl ReportData {
+    /// The name of a class.
+    #[must_use]
+    pub fn class(&self, label: i32) -> &str {
+        usize::try_from(label).ok().and_then(|at| self.dataset.classes.get(at)).map_or("?", String::as_str)
+    }
+
+    /// The name of no match.
+    #[must_use]
+    pub fn unknown(&self) -> &str {
+        spec::param(&self.spec, "match", "unknown-label").and_then(Json::as_str).unwrap_or("Unknown")
+    }
+
+    /// The cutpoint that `match` used, with its name; `None` if the spec names none that the calibration has.
+    #[must_use]
+    pub fn cutpoint(&self) -> Option<(&str, &Cutpoint)> {
+        let name = spec::param(&self.spec, "match", "cutpoint").and_then(Json::as_str).unwrap_or("optimal");
+        self.calibration.cutpoints.get_key_value(name).map(|(name, cutpoint)| (name.as_str(), cutpoint))
+    }
+
+    /// `F1 at optimal, distance 0.0484` in one form everywhere.
+    pub(super) fn cutpoint_words(&self) -> String {
+        self.cutpoint().map_or_else(
+            || "no cutpoint".to_owned(),
+            |(name, cutpoint)| format!("cutpoint {name}, distance {:.4}", cutpoint.distance),
+        )
+    }
+
+    /// The image of an example.
+    ///
+    /// # Errors
+    /// If it was not loaded.
+    pub fn image(&self, example_id: u64) -> Result<&Image, ReportError> {
+        self.images.get(&example_id).ok_or(ReportError::NoImage(example_id))
+    }
+
+    /// Tells self matches apart from others.
+    #[must_use]
+    pub fn overlap(&self) -> Overlap<'_> {
+        fn by_id<'a>(ids: &[u64], digests: &'a [String]) -> BTreeMap<u64, &'a str> {
+            ids.iter().copied().zip(digests.iter().map(String::as_str)).collect()
+        }
+        let queries = by_id(&self.embeddings.example_id, &self.embeddings.digest);
+        let by_id = by_id(&self.index.example_id, &self.index.digest);
+        let bytes = by_id.values().copied().collect();
+        Overlap { queries, by_id, bytes }
+    }
+}
+
+/// Which queries are in the index, by example or by the bytes of their image.
+#[derive(Debug)]
+pub struct Overlap<'a> {
+    queries: BTreeMap<u64, &'a str>,
+    by_id: BTreeMap<u64, &'a str>,
+    bytes: BTreeSet<&'a str>,
+}
+
+impl Overlap<'_> {
+    /// Whether the query, or an image of the same bytes, is in the index.
+    #[must_use]
+    pub fn indexed(&self, query: &MatchRow) -> bool {
+        self.by_id.contains_key(&query.query_id)
+            || self.queries.get(&query.query_id).is_some_and(|digest| self.bytes.contains(digest))
+    }
+
+    /// Whether a neighbour is the query itself, or an image of the same bytes.
+    #[must_use]
+    pub fn is_self(&self, query: &MatchRow, neighbour: &Neighbour) -> bool {
+        neighbour.example_id == query.query_id
+            || matches!(
+                (self.queries.get(&query.query_id), self.by_id.get(&neighbour.example_id)),
+                (Some(query), Some(neighbour)) if query == neighbour
+            )
+    }
+
+    /// The nearest neighbour that is not the query itself, among those kept.
+    #[must_use]
+    pub fn nearest_other<'m>(&self, query: &'m MatchRow) -> Option<&'m Neighbour> {
+        query.neighbours.iter().find(|neighbour| !self.is_self(query, neighbour))
+    }
+}

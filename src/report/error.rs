@@ -1,0 +1,22 @@
+//! What can go wrong while a report is made.
+
+use std::path::PathBuf;
+
+/// Why a figure or a page was not written.
+#[derive(Debug, thiserror::Error)]
+pub enum ReportError {
+    /// The drawing itself failed.
+    #[error("can't draw: {0}")]
+    Draw(String),
+    /// An image that a figure shows was not loaded.
+    #[error("the image of example {0} is not there")]
+    NoImage(u64),
+    /// The file system refused.
+    #[error("can't write {path}: {source}", path = .path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+}

@@ -1,0 +1,120 @@
+//! The figures: one a file, each with its parameters, the images that it needs and its drawing.
+//!
+//! A figure is drawn even where it has nothing to show: it then says so.
+
+mod confusion_matrix;
+mod metrics_over_distance;
+mod neighbours;
+mod no_match;
+mod precision_recall;
+mod projection;
+mod sample_grid;
+mod training_curves;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+pub use confusion_matrix::ConfusionMatrix;
+pub use neighbours::{Neighbours, Order, QueryRange};
+pub use no_match::NoMatch;
+pub use projection::{Method, Projection};
+pub use sample_grid::SampleGrid;
+
+use super::{ReportData, ReportError};
+use crate::base::param;
+use crate::choice;
+
+choice! {
+    /// A picture of the report.
+    pub enum FigureSpec {
+        /// The first images of the training pool with their classes.
+        "sample-grid" => SampleGrid(SampleGrid),
+        /// Loss of every step and validation loss of every epoch.
+        "training-curves" => TrainingCurves,
+        /// Queries with their nearest neighbours, one strip each.
+        "neighbours" => Neighbours(Neighbours),
+        /// Precision, recall and F1 at every threshold.
+        "metrics-over-distance" => MetricsOverDistance,
+        /// Precision against recall over all thresholds.
+        "precision-recall" => PrecisionRecall,
+        /// True class against predicted class, with a column for no match.
+        "confusion-matrix" => ConfusionMatrix(ConfusionMatrix),
+        /// Queries beyond the distance threshold.
+        "no-match" => NoMatch(NoMatch),
+        /// The embeddings in two dimensions.
+        "projection" => Projection(Projection),
+    }
+}
+
+/// What a drawn figure is, for `report.md` and `metrics.json`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Drawn {
+    /// The title, as it stands in the picture.
+    pub title: String,
+    /// What is seen, for those who can't see it.
+    pub alt: String,
+    /// How to read it, in a sentence.
+    pub reading: String,
+    /// The numbers that the picture shows beside its data.
+    pub numbers: BTreeMap<String, f64>,
+}
+
+impl FigureSpec {
+    /// Every figure of the tutorial with default parameters, the two-dimensional map in both ways.
+    #[must_use]
+    pub fn all() -> Vec<Self> {
+        let mut figures: Vec<Self> =
+            Self::NAMES.iter().filter_map(|name| param::from_json(&serde_json::Value::from(*name)).ok()).collect();
+        figures.push(Self::Projection(Projection { method: Method::TSne, ..param::defaults() }));
+        figures
+    }
+
+    /// The examples whose images the figure shows.
+    #[must_use]
+    pub fn images(&self, data: &ReportData) -> Vec<u64> {
+        match self {
+            Self::SampleGrid(grid) => grid.images(data),
+            Self::Neighbours(neighbours) => neighbours.images(data),
+            Self::NoMatch(no_match) => no_match.images(data),
+            Self::Projection(projection) => projection.images(data),
+            Self::TrainingCurves | Self::MetricsOverDistance | Self::PrecisionRecall | Self::ConfusionMatrix(_) => {
+                Vec::new()
+            }
+        }
+    }
+
+    /// Draws the figure into a PNG file.
+    ///
+    /// # Errors
+    /// If an image was not loaded or the file can't be written.
+    pub fn draw(&self, data: &ReportData, path: &Path) -> Result<Drawn, ReportError> {
+        match self {
+            Self::SampleGrid(grid) => grid.draw(data, path),
+            Self::TrainingCurves => training_curves::draw(data, path),
+            Self::Neighbours(neighbours) => neighbours.draw(data, path),
+            Self::MetricsOverDistance => metrics_over_distance::draw(data, path),
+            Self::PrecisionRecall => precision_recall::draw(data, path),
+            Self::ConfusionMatrix(matrix) => matrix.draw(data, path),
+            Self::NoMatch(no_match) => no_match.draw(data, path),
+            Self::Projection(projection) => projection.draw(data, path),
+        }
+    }
+
+    /// `NN-name.png`, where `position` counts from 0.
+    #[must_use]
+    pub fn file_name(&self, position: usize) -> String {
+        let method = match self {
+            Self::Projection(projection) => format!("-{}", projection.method.name()),
+            _ => String::new(),
+        };
+        format!("{:02}-{}{method}.png", position + 1, self.name())
+    }
+}
+
+/// Number of examples with the right ending.
+fn count_of(count: usize, one: &str, many: &str) -> String {
+    format!("{} {}", super::chart::number(count as f64, 0), if count == 1 { one } else { many })
+}
+
+#[cfg(test)]
+mod tests;

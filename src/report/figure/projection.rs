@@ -1,0 +1,250 @@
+//! `projection`: embeddings on a plane, as points and as images.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
+use std::path::Path;
+
+use super::{Drawn, count_of};
+use crate::base::check;
+use crate::report::canvas::{Area, Canvas, Pen};
+use crate::report::chart::{self, Axes};
+use crate::report::pca::Pca;
+use crate::report::text::{self, Weight};
+use crate::report::{ReportData, ReportError, theme, tsne};
+use crate::{choice, params};
+
+choice! {
+    /// How embeddings become points.
+    pub enum Method {
+        /// Principal components: exact, keeps large distances.
+        "pca" => Pca,
+        /// t-SNE, started from the principal components: keeps neighbours, distances between groups mean little.
+        "t-sne" => TSne,
+    }
+}
+
+params! {
+    /// The embeddings on a plane: on the left a point each, on the right some of their images.
+    pub struct Projection {
+        /// How embeddings become points.
+        method: Method = Method::Pca,
+        /// Embeddings at most, from the start of the pool.
+        count: usize = 1000 => check::between(1, 20_000),
+        /// Side of an image on the map, in pixels.
+        thumbnail: usize = 96 => check::between(16, 400),
+        /// Side of each map, in pixels.
+        size: usize = 800 => check::between(200, 4000),
+    }
+}
+
+/// Space right of the maps for the names of classes.
+const LEGEND: f64 = 210.0;
+const LEGEND_LINE: f64 = 34.0;
+const GAP: f64 = 64.0;
+
+/// Points and what the axes and the reader should know of them.
+struct Map {
+    points: Vec<[f64; 2]>,
+    labels: Vec<i32>,
+    ids: Vec<u64>,
+    explained: [f64; 2],
+    x: Range<f64>,
+    y: Range<f64>,
+}
+
+impl Projection {
+    pub(super) fn images(&self, data: &ReportData) -> Vec<u64> {
+        data.embeddings.example_id.iter().take(self.count).copied().collect()
+    }
+
+    fn map(&self, data: &ReportData) -> Result<Map, ReportError> {
+        let count = self.count.min(data.embeddings.len());
+        let dim = data.embeddings.dim;
+        let values = &data.embeddings.values[..count * dim];
+        let pca = Pca::fit(values, dim);
+        let explained = pca.explained;
+        let points = match self.method {
+            Method::Pca => pca.points,
+            Method::TSne => tsne::fit(values, dim, &pca)?,
+        };
+        let range = |axis: usize| {
+            let (low, high) = points
+                .iter()
+                .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), at| (low.min(at[axis]), high.max(at[axis])));
+            if high - low > 1e-12 { low - 0.04 * (high - low)..high + 0.04 * (high - low) } else { -1.0..1.0 }
+        };
+        Ok(Map {
+            x: range(0),
+            y: range(1),
+            labels: data.embeddings.label[..count].to_vec(),
+            ids: data.embeddings.example_id[..count].to_vec(),
+            explained,
+            points,
+        })
+    }
+
+    pub(super) fn draw(&self, data: &ReportData, path: &Path) -> Result<Drawn, ReportError> {
+        let map = self.map(data)?;
+        let name = match self.method {
+            Method::Pca => "PCA",
+            Method::TSne => "t-SNE",
+        };
+        let title = format!("Embedding projection ({name})");
+        let agreement = agreement(&map.points, &map.labels);
+        let subtitle = format!(
+            "{} of {} dimensions; the nearest point on this map has the same class for {:.0} % of them",
+            count_of(map.points.len(), "embedding", "embeddings"),
+            data.embeddings.dim,
+            agreement * 100.0
+        );
+        let side = self.size as f64;
+        let labels: BTreeSet<i32> = map.labels.iter().copied().collect();
+        let lines = (side / LEGEND_LINE) as usize;
+        let legend = LEGEND * labels.len().div_ceil(lines.max(1)).max(1) as f64;
+        let left = theme::MARGIN + 36.0;
+        let width = left + 2.0 * side + GAP + 24.0 + legend + theme::MARGIN / 2.0;
+        let top = Canvas::header_height(width, &title, &subtitle) + 10.0;
+        let mut canvas = Canvas::new(width as u32, (top + side + 86.0) as u32);
+        canvas.header(&title, &subtitle);
+        let areas = [Area::new(left, top, side, side), Area::new(left + side + GAP, top, side, side)];
+        self.points(&mut canvas, &map, areas[0])?;
+        let thumbnails = self.thumbnails(&mut canvas, data, &map, areas[1])?;
+        names(&mut canvas, data, &labels, (areas[1].x + side + 40.0, top, lines.max(1)));
+        if map.points.is_empty() {
+            chart::nothing(&mut canvas, areas[0], "There are no embeddings.");
+        }
+        canvas.save(path)?;
+        Ok(self.described(title, &map, agreement, thumbnails))
+    }
+
+    /// The words of both axes.
+    fn axes(&self, map: &Map) -> [String; 2] {
+        [0, 1].map(|axis| match self.method {
+            Method::Pca => format!("Component {} ({:.1} % of the variance)", axis + 1, map.explained[axis] * 100.0),
+            Method::TSne => format!("t-SNE {}", axis + 1),
+        })
+    }
+
+    fn points(&self, canvas: &mut Canvas, map: &Map, area: Area) -> Result<(), ReportError> {
+        let titles = self.axes(map);
+        let axes = Axes {
+            x: map.x.clone(),
+            y: map.y.clone(),
+            x_title: &titles[0],
+            y_title: &titles[1],
+            x_digits: 1,
+            y_digits: 1,
+            numbers: false,
+        };
+        let places = chart::plot(canvas, area, &axes, |plane| {
+            Ok(map.points.iter().map(|point| chart::place(plane, point[0], point[1])).collect::<Vec<_>>())
+        })?;
+        let radius = if places.len() > 3000 { 4.0 } else { 6.5 };
+        for ((x, y), label) in places.into_iter().zip(&map.labels) {
+            let class = usize::try_from(*label).unwrap_or(0);
+            canvas.marker(theme::class_shape(class), x, y, radius, theme::class_colour(class));
+        }
+        Ok(())
+    }
+
+    /// Images in the cells of a grid: each shows the point nearest to the cell's middle, so none hides another.
+    fn thumbnails(&self, canvas: &mut Canvas, data: &ReportData, map: &Map, area: Area) -> Result<usize, ReportError> {
+        let titles = self.axes(map);
+        canvas.frame(area, 1.0, theme::FRAME);
+        let pen = Pen::new(theme::LABEL, theme::INK).align(crate::report::canvas::Align::Centre);
+        canvas.text(&titles[0], area.x + area.w / 2.0, area.y + area.h + 24.0, pen);
+        let cells = (self.size / (self.thumbnail + 4)).max(1);
+        let cell = area.w / cells as f64;
+        let side = (cell - 4.0).min(self.thumbnail as f64).max(8.0);
+        let mut nearest: BTreeMap<(usize, usize), (f64, usize)> = BTreeMap::new();
+        for (row, point) in map.points.iter().enumerate() {
+            let across = (point[0] - map.x.start) / (map.x.end - map.x.start) * cells as f64;
+            let down = (1.0 - (point[1] - map.y.start) / (map.y.end - map.y.start)) * cells as f64;
+            let at = ((down as usize).min(cells - 1), (across as usize).min(cells - 1));
+            let off = (across - at.1 as f64 - 0.5).hypot(down - at.0 as f64 - 0.5);
+            let best = nearest.entry(at).or_insert((off, row));
+            if off < best.0 {
+                *best = (off, row);
+            }
+        }
+        for ((down, across), (_, row)) in &nearest {
+            let x = area.x + *across as f64 * cell + (cell - side) / 2.0;
+            let y = area.y + *down as f64 * cell + (cell - side) / 2.0;
+            let shown = canvas.image(data.image(map.ids[*row])?, x, y, side);
+            let class = usize::try_from(map.labels[*row]).unwrap_or(0);
+            canvas.frame(shown.grown(-3.0), 3.5, theme::class_colour(class));
+        }
+        Ok(nearest.len())
+    }
+
+    fn described(&self, title: String, map: &Map, agreement: f64, thumbnails: usize) -> Drawn {
+        let mut numbers = BTreeMap::from([
+            ("points".to_owned(), map.points.len() as f64),
+            ("thumbnails".to_owned(), thumbnails as f64),
+            ("nearest_same_class".to_owned(), agreement),
+        ]);
+        let reading = match self.method {
+            Method::Pca => {
+                numbers.insert("explained.1".to_owned(), map.explained[0]);
+                numbers.insert("explained.2".to_owned(), map.explained[1]);
+                "Two of many directions: groups that overlap here may be apart in the others, and the share of the \
+                 variance on the axes says how much is hidden."
+            }
+            Method::TSne => {
+                "Near points are near in the embedding; sizes of groups and distances between them mean nothing."
+            }
+        };
+        Drawn {
+            alt: format!(
+                "{} embeddings on a plane, coloured by class; the nearest point has the same class for {:.0} % of them",
+                map.points.len(),
+                agreement * 100.0
+            ),
+            title,
+            reading: reading.to_owned(),
+            numbers,
+        }
+    }
+}
+
+fn names(canvas: &mut Canvas, data: &ReportData, labels: &BTreeSet<i32>, (x, top, lines): (f64, f64, usize)) {
+    for (at, label) in labels.iter().enumerate() {
+        let x = x + (at / lines) as f64 * LEGEND;
+        let y = top + (at % lines) as f64 * LEGEND_LINE + 16.0;
+        let class = usize::try_from(*label).unwrap_or(0);
+        canvas.marker(theme::class_shape(class), x, y, 9.0, theme::class_colour(class));
+        let name = text::fit(data.class(*label), theme::LABEL, Weight::Regular, LEGEND - 44.0);
+        canvas.text(&name, x + 22.0, y, Pen::new(theme::LABEL, theme::INK));
+    }
+}
+
+/// The share of points whose nearest other point has their label; ties by position.
+fn agreement(points: &[[f64; 2]], labels: &[i32]) -> f64 {
+    if points.len() < 2 {
+        return 0.0;
+    }
+    let agrees = |at: usize| {
+        let mut best = (f64::INFINITY, at);
+        for (other, point) in points.iter().enumerate() {
+            let apart = (point[0] - points[at][0]).powi(2) + (point[1] - points[at][1]).powi(2);
+            if other != at && apart < best.0 {
+                best = (apart, other);
+            }
+        }
+        labels[best.1] == labels[at]
+    };
+    (0..points.len()).filter(|&at| agrees(at)).count() as f64 / points.len() as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::agreement;
+
+    #[test]
+    fn agreement_counts_nearest_points_of_the_same_class() {
+        let points = [[0.0, 0.0], [1.0, 0.0], [1.5, 0.0], [9.0, 0.0]];
+        // Nearest of each: 1, 2, 1, 2.
+        assert_eq!(agreement(&points, &[0, 0, 0, 1]), 0.75);
+        assert_eq!(agreement(&points[..1], &[0]), 0.0);
+    }
+}

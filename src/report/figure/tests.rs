@@ -1,0 +1,146 @@
+//! Every figure from made-up data, the empty cases included.
+
+use std::collections::BTreeSet;
+
+use super::*;
+use crate::artifact::ImageShape;
+use crate::report::synthetic;
+
+const COLOUR: ImageShape = ImageShape { height: 8, width: 8, channels: 3 };
+
+/// Draws every figure, checks that it is a picture with something on it, and gives the sizes.
+fn draw_all(data: &ReportData) -> Vec<(u32, u32)> {
+    let folder = tempfile::tempdir().unwrap();
+    let draw = |(at, figure): (usize, &FigureSpec)| {
+        let path = folder.path().join(figure.file_name(at));
+        let drawn = figure.draw(data, &path).unwrap();
+        assert!(!drawn.title.is_empty() && !drawn.alt.is_empty() && drawn.reading.ends_with('.'), "{drawn:?}");
+        let picture = image::open(&path).unwrap().into_rgb8();
+        let ink = picture.pixels().filter(|pixel| pixel.0 != [255; 3]).count();
+        assert!(ink > 500, "{}: {ink} pixels", figure.name());
+        let edge = |x: u32, y: u32| picture.get_pixel(x, y).0 == [255; 3];
+        let (width, height) = picture.dimensions();
+        // Nothing is cut off: the border of every page is white.
+        assert!((0..width).all(|x| edge(x, 0) && edge(x, height - 1)), "{}: cut above or below", figure.name());
+        assert!((0..height).all(|y| edge(0, y) && edge(width - 1, y)), "{}: cut at a side", figure.name());
+        (width, height)
+    };
+    FigureSpec::all().iter().enumerate().map(draw).collect()
+}
+
+#[test]
+fn every_figure_is_drawn_at_its_size() {
+    let sizes = draw_all(&synthetic::small());
+    // Grid of 5 columns: 2 x 56 + 5 x 192 + 4 x 24; the charts have fixed sizes.
+    assert_eq!(sizes[0].0, 1168);
+    assert_eq!(sizes[1], (1600, 1000));
+    assert_eq!(sizes[3], (1600, 1000));
+    assert_eq!(sizes[4], (1060, 1000));
+}
+
+#[test]
+fn odd_data_is_drawn_too() {
+    let mut steps = synthetic::small();
+    steps.history.0.clear();
+    draw_all(&steps);
+    draw_all(&synthetic::with(1, 1, COLOUR));
+    draw_all(&synthetic::with(10, 12, ImageShape { height: 28, width: 28, channels: 1 }));
+    draw_all(&synthetic::with(3, 12, ImageShape { height: 30, width: 300, channels: 3 }));
+    draw_all(&synthetic::with(100, 120, COLOUR));
+}
+
+#[test]
+fn nothing_at_all_is_drawn_as_such() {
+    let mut data = synthetic::small();
+    data.matches.0.clear();
+    data.confusion.0.clear();
+    data.history.0.clear();
+    data.samples = crate::artifact::Samples::default();
+    data.embeddings = crate::artifact::Embeddings::default();
+    data.thresholds = crate::artifact::Thresholds::default();
+    data.calibration.cutpoints.clear();
+    data.spec = serde_json::Value::Null;
+    draw_all(&data);
+}
+
+#[test]
+fn all_matched_queries_are_said_so() {
+    let mut data = synthetic::small();
+    data.matches.0.iter_mut().for_each(|row| row.matched = true);
+    let folder = tempfile::tempdir().unwrap();
+    let drawn = NoMatch { limit: 25 }.draw(&data, &folder.path().join("none.png")).unwrap();
+    assert_eq!(drawn.alt, "All queries have a match below the distance threshold.");
+    assert_eq!(drawn.numbers["unmatched"], 0.0);
+}
+
+#[test]
+fn a_second_drawing_has_the_same_bytes() {
+    let data = synthetic::small();
+    let folder = tempfile::tempdir().unwrap();
+    let on = |threads: usize, name: &str| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        let path = folder.path().join(name);
+        let draw = |figure: &FigureSpec| {
+            figure.draw(&data, &path).unwrap();
+            std::fs::read(&path).unwrap()
+        };
+        pool.install(|| FigureSpec::all().iter().map(draw).collect::<Vec<_>>())
+    };
+    assert_eq!(on(1, "one.png"), on(2, "two.png"));
+}
+
+#[test]
+fn file_names_are_unique_and_in_order() {
+    let figures = FigureSpec::all();
+    let names: BTreeSet<String> = figures.iter().enumerate().map(|(at, figure)| figure.file_name(at)).collect();
+    assert_eq!(names.len(), figures.len());
+    assert_eq!(names.first().unwrap(), "01-sample-grid.png");
+    assert!(names.contains("09-projection-t-sne.png"), "{names:?}");
+}
+
+#[test]
+fn confusion_counts_what_the_picture_says() {
+    let mut data = synthetic::small();
+    for row in &mut data.matches.0 {
+        (row.predicted, row.matched) = (Some(row.label), row.query_id % 3 != 0);
+    }
+    data.confusion = synthetic::confusion(10, &data.matches);
+    let folder = tempfile::tempdir().unwrap();
+    let drawn = ConfusionMatrix { normalize: true }.draw(&data, &folder.path().join("m.png")).unwrap();
+    // Queries 200..212: 201, 204, 207 and 210 are not accepted.
+    assert_eq!((drawn.numbers["queries"], drawn.numbers["right"], drawn.numbers["unknown"]), (12.0, 8.0, 4.0));
+}
+
+#[test]
+fn a_missing_image_is_an_error() {
+    let mut data = synthetic::small();
+    data.images.clear();
+    let error = SampleGrid { count: 1, columns: 1 }.draw(&data, Path::new("unused.png")).unwrap_err();
+    assert_eq!(error.to_string(), "the image of example 0 is not there");
+}
+
+/// Not a check: figures of real images, to be looked at. `SIMPIPE_JPEGS` is a folder `<class>/*.jpg`, `SIMPIPE_OUT`
+/// where figures and `report.md` go.
+#[test]
+#[ignore = "draws real images for people to look at: set SIMPIPE_JPEGS and SIMPIPE_OUT"]
+fn figures_of_real_images() {
+    let (jpegs, out) = (std::env::var("SIMPIPE_JPEGS").unwrap(), std::env::var("SIMPIPE_OUT").unwrap());
+    let data = synthetic::real(Path::new(&jpegs));
+    let out = Path::new(&out);
+    std::fs::create_dir_all(out.join("figures")).unwrap();
+    let mut figures = FigureSpec::all();
+    figures.push(
+        crate::base::param::from_json(
+            &serde_json::json!({ "neighbours": { "slice": { "size": 6 }, "order": "worst" } }),
+        )
+        .unwrap(),
+    );
+    figures.push(FigureSpec::ConfusionMatrix(ConfusionMatrix { normalize: true }));
+    let mut drawn = Vec::new();
+    for (at, figure) in figures.iter().enumerate() {
+        let file = format!("figures/{}", figure.file_name(at));
+        drawn.push((file.clone(), figure.draw(&data, &out.join(file)).unwrap()));
+    }
+    let page = crate::report::summary(&data, &drawn, Some(&crate::report::Baselines::of(&data)));
+    std::fs::write(out.join("report.md"), page).unwrap();
+}

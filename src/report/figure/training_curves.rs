@@ -1,0 +1,191 @@
+//! `training-curves`: how the loss fell.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use super::{Drawn, count_of};
+use crate::artifact::History;
+use crate::report::canvas::{Align, Area, Canvas, Pen};
+use crate::report::chart::{self, Axes};
+use crate::report::theme::{self, Shape};
+use crate::report::{ReportData, ReportError};
+
+const LOSS: plotters::style::RGBColor = plotters::style::RGBColor(0, 114, 178);
+const VALIDATION: plotters::style::RGBColor = plotters::style::RGBColor(213, 94, 0);
+
+/// Means over a window centred on each step: `window` steps, down to half of them at both ends.
+fn smoothed(values: &[f64], window: usize) -> Vec<f64> {
+    let sums: Vec<f64> = std::iter::once(0.0)
+        .chain(values.iter().scan(0.0, |sum, value| {
+            *sum += value;
+            Some(*sum)
+        }))
+        .collect();
+    let mean = |at: usize| {
+        let (from, to) = (at.saturating_sub(window / 2), (at + window / 2 + 1).min(values.len()));
+        (sums[to] - sums[from]) / (to - from) as f64
+    };
+    (0..values.len()).map(mean).collect()
+}
+
+/// The last step of each epoch with its validation loss.
+fn epochs(history: &History) -> Vec<(u32, f64, Option<f64>)> {
+    let mut ends: BTreeMap<u32, (f64, Option<f64>)> = BTreeMap::new();
+    for row in &history.0 {
+        ends.insert(row.epoch, (row.step as f64, row.val_loss));
+    }
+    ends.into_iter().map(|(epoch, (step, loss))| (epoch, step, loss)).collect()
+}
+
+/// A range that holds the curves, whatever a few wild first steps did.
+fn range(shown: &[f64], rows: &[f64]) -> std::ops::Range<f64> {
+    let mut sorted: Vec<f64> = rows.iter().copied().filter(|value| value.is_finite()).collect();
+    sorted.sort_by(f64::total_cmp);
+    let quantile = |share: f64| sorted.get(((sorted.len() as f64 - 1.0) * share) as usize).copied();
+    let all = shown.iter().copied().filter(|value| value.is_finite()).chain(quantile(0.002)).chain(quantile(0.998));
+    let (low, high) = all.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), at| (low.min(at), high.max(at)));
+    if low > high {
+        return 0.0..1.0;
+    }
+    let room = ((high - low) * 0.08).max(high.abs() * 0.01).max(1e-6);
+    // Losses are seldom negative: zero is the natural floor when they come near it.
+    let floor = if low >= 0.0 && low < 0.4 * high { 0.0 } else { low - room };
+    floor..high + room
+}
+
+pub(super) fn draw(data: &ReportData, path: &Path) -> Result<Drawn, ReportError> {
+    let rows = &data.history.0;
+    let losses: Vec<f64> = rows.iter().map(|row| row.loss).collect();
+    let window = (losses.len() / 50).max(1);
+    let smooth = smoothed(&losses, window);
+    let ends = epochs(&data.history);
+    let validations: Vec<(f64, f64)> = ends.iter().filter_map(|(_, step, loss)| Some((*step, (*loss)?))).collect();
+    let title = "Training and validation loss".to_owned();
+    let subtitle = format!(
+        "{} in {}; the light line is every batch, the dark one a mean over {}",
+        count_of(rows.len(), "step", "steps"),
+        count_of(ends.len(), "epoch", "epochs"),
+        count_of(window, "step", "steps")
+    );
+    let (width, height) = theme::CHART;
+    let mut canvas = Canvas::new(width, height);
+    let top = canvas.header(&title, &subtitle) + 44.0;
+    let area = Area::new(theme::MARGIN, top, canvas.width() - 2.0 * theme::MARGIN - 70.0, canvas.height() - top - 20.0);
+    let shown: Vec<f64> = smooth.iter().copied().chain(validations.iter().map(|point| point.1)).collect();
+    let y = range(&shown, &losses);
+    let last = rows.last().map_or(1.0, |row| row.step as f64).max(1.0);
+    let axes = Axes {
+        x: 0.0..last,
+        y_digits: chart::digits(y.end - y.start),
+        y: y.clone(),
+        x_title: "Training step",
+        y_title: "Loss",
+        x_digits: chart::digits(last),
+        numbers: true,
+    };
+    let points = |values: &[f64]| rows.iter().zip(values).map(|(row, y)| (row.step as f64, *y)).collect::<Vec<_>>();
+    let (marks, dots, end) = chart::plot(&mut canvas, area, &axes, |plane| {
+        for (_, step, _) in &ends {
+            chart::vertical(plane, *step, &y, 1.5, theme::FRAME, true)?;
+        }
+        let clipped: Vec<f64> = losses.iter().map(|loss| loss.clamp(y.start, y.end)).collect();
+        chart::line(plane, &points(&clipped), 1.0, LOSS, 0.28)?;
+        chart::line(plane, &points(&smooth), 3.5, LOSS, 1.0)?;
+        chart::line(plane, &validations, 2.5, VALIDATION, 1.0)?;
+        let marks: Vec<_> = ends.iter().map(|(epoch, step, _)| (*epoch, chart::place(plane, *step, y.end))).collect();
+        let dots: Vec<_> = validations.iter().map(|(x, y)| (*y, chart::place(plane, *x, *y))).collect();
+        let end = smooth.last().map(|loss| (*loss, chart::place(plane, last, *loss)));
+        Ok((marks, dots, end))
+    })?;
+    annotate(&mut canvas, &marks, &dots, end);
+    let mut entries = vec![("loss", LOSS, 4.0)];
+    if !validations.is_empty() {
+        entries.push(("validation loss", VALIDATION, 4.0));
+    }
+    let right = canvas.width() - theme::MARGIN - 70.0;
+    chart::legend(&mut canvas, right, theme::MARGIN + 4.0, &entries);
+    if rows.is_empty() {
+        chart::nothing(&mut canvas, area, "No training step was run: the network keeps its first weights.");
+    }
+    canvas.save(path)?;
+    Ok(described(title, &smooth, &ends))
+}
+
+type Mark<T> = (T, (f64, f64));
+
+fn annotate(canvas: &mut Canvas, marks: &[Mark<u32>], dots: &[Mark<f64>], end: Option<Mark<f64>>) {
+    let pen = Pen::new(theme::SMALL, theme::MUTED).align(Align::Right);
+    // Every tenth epoch or so when there are many.
+    let every = marks.len().div_ceil(12).max(1);
+    for (epoch, (x, y)) in marks.iter().filter(|(epoch, _)| *epoch as usize % every == 0) {
+        canvas.text(&format!("epoch {epoch}"), x - 2.0, y - 16.0, pen);
+    }
+    let every = dots.len().div_ceil(12).max(1);
+    for (at, (loss, (x, y))) in dots.iter().enumerate() {
+        canvas.marker(Shape::Disc, *x, *y, 9.0, VALIDATION);
+        let clash = end.is_some_and(|(_, (_, line))| at + 1 == dots.len() && (line - y).abs() < 24.0);
+        if at + 1 == dots.len() {
+            let y = if clash && end.is_some_and(|(_, (_, line))| line < *y) {
+                y + 14.0
+            } else if clash {
+                y - 14.0
+            } else {
+                *y
+            };
+            canvas.text(&format!("{loss:.3}"), x + 16.0, y, Pen::new(theme::SMALL, VALIDATION).bold());
+        } else if at % every == 0 {
+            canvas.text(&format!("{loss:.3}"), x + 14.0, y - 20.0, Pen::new(theme::SMALL, VALIDATION).bold());
+        }
+    }
+    if let Some((loss, (x, y))) = end {
+        let clash = dots.last().filter(|(_, (_, dot))| (dot - y).abs() < 24.0).map(|(_, (_, dot))| dot < &y);
+        let y = y + clash.map_or(0.0, |below| if below { 14.0 } else { -14.0 });
+        canvas.text(&format!("{loss:.3}"), x + 16.0, y, Pen::new(theme::SMALL, LOSS).bold());
+    }
+}
+
+fn described(title: String, smooth: &[f64], ends: &[(u32, f64, Option<f64>)]) -> Drawn {
+    let mut numbers = BTreeMap::new();
+    if let (Some(first), Some(last)) = (smooth.first(), smooth.last()) {
+        numbers.insert("loss.first".to_owned(), *first);
+        numbers.insert("loss.last".to_owned(), *last);
+    }
+    if let Some(loss) = ends.iter().rev().find_map(|end| end.2) {
+        numbers.insert("val_loss.last".to_owned(), loss);
+    }
+    let fell = smooth.first().zip(smooth.last()).map_or_else(
+        || "an empty chart: no training step was run".to_owned(),
+        |(first, last)| format!("the loss goes from {first:.3} to {last:.3}"),
+    );
+    Drawn {
+        alt: format!("Line chart of loss over training steps; {fell}"),
+        title,
+        reading: "A loss that stays level from the start means a collapsed network; a validation loss that turns up \
+                  while the training loss falls means overfitting. The two are comparable only where their batches \
+                  have the same shape."
+            .to_owned(),
+        numbers,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_mean_is_centred_and_shorter_at_the_ends() {
+        let values = [1.0, 3.0, 5.0, 7.0, 9.0];
+        // A straight line stays itself where the window is whole.
+        assert_eq!(smoothed(&values, 3), [2.0, 3.0, 5.0, 7.0, 8.0]);
+        assert_eq!(smoothed(&values, 1), values);
+        assert!(smoothed(&[], 5).is_empty());
+    }
+
+    #[test]
+    fn one_wild_step_does_not_flatten_the_chart() {
+        let mut losses = vec![1.0; 2000];
+        losses[0] = 1e6;
+        assert!(range(&[1.0, 0.9], &losses).end < 2.0);
+        assert_eq!(range(&[], &[f64::NAN]), 0.0..1.0);
+    }
+}

@@ -1,0 +1,278 @@
+//! "What these numbers carry": the weaknesses of an evaluation that its own data show.
+
+use std::collections::BTreeSet;
+
+use super::chart::number;
+use super::{ReportData, spec};
+use crate::artifact::MatchRow;
+
+/// One thing that a reader must know before believing a number.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// A short stable name: `self-matches`, `calibrated-on-training`, ...
+    pub name: &'static str,
+    /// Whether it makes the figures look better than they are.
+    pub flaw: bool,
+    /// What was found, as sentences.
+    pub text: String,
+}
+
+impl Finding {
+    fn new(name: &'static str, flaw: bool, text: String) -> Self {
+        Self { name, flaw, text }
+    }
+}
+
+/// All findings, in a fixed order.
+#[must_use]
+pub fn findings(data: &ReportData) -> Vec<Finding> {
+    let all = [
+        self_matches(data),
+        calibrated_on_training(data),
+        accepts_everything(data),
+        recall_ends_at_one(data),
+        known_classes(data),
+        unreachable(data),
+        interval(data),
+    ];
+    all.into_iter().flatten().collect()
+}
+
+/// Whether the query is accepted with its own class.
+pub(super) fn right(row: &MatchRow) -> bool {
+    row.matched && row.predicted == Some(row.label)
+}
+
+/// The share of rows with the right match; 0 if there are none.
+pub(super) fn accuracy<'a>(rows: impl IntoIterator<Item = &'a MatchRow>) -> f64 {
+    let (count, good) =
+        rows.into_iter().fold((0_u64, 0_u64), |(count, good), row| (count + 1, good + u64::from(right(row))));
+    if count == 0 { 0.0 } else { good as f64 / count as f64 }
+}
+
+fn count(value: usize) -> String {
+    number(value as f64, 0)
+}
+
+fn self_matches(data: &ReportData) -> Option<Finding> {
+    let rows = &data.matches.0;
+    if rows.is_empty() {
+        return None;
+    }
+    let overlap = data.overlap();
+    let indexed = rows.iter().filter(|row| overlap.indexed(row)).count();
+    if indexed == 0 {
+        let text = "No query is in the index, by example or by the bytes of its image.".to_owned();
+        return Some(Finding::new("self-matches", false, text));
+    }
+    let met = rows.iter().filter(|row| row.neighbours.first().is_some_and(|first| overlap.is_self(row, first))).count();
+    if met == 0 {
+        let text = format!(
+            "{} of {} queries are in the index too, but none was matched with itself.",
+            count(indexed),
+            count(rows.len())
+        );
+        return Some(Finding::new("self-matches", false, text));
+    }
+    let others = || rows.iter().filter(|row| !overlap.indexed(row));
+    let apart = if indexed == rows.len() {
+        "No query is outside the index, so there is no figure without this.".to_owned()
+    } else {
+        format!(
+            "Of all queries {:.1} % get their own class at the cutpoint; of the {} that are not in the index, {:.1} %. \
+             Read the second number.",
+            accuracy(rows) * 100.0,
+            count(rows.len() - indexed),
+            accuracy(others()) * 100.0
+        )
+    };
+    let text = format!(
+        "{} of {} queries are in the index themselves, and for {} of them the nearest neighbour is the very same image. {apart}",
+        count(indexed),
+        count(rows.len()),
+        count(met)
+    );
+    Some(Finding::new("self-matches", true, text))
+}
+
+fn calibrated_on_training(data: &ReportData) -> Option<Finding> {
+    let queries = count(data.calibration.queries);
+    let text = if data.calibration.seen_in_training {
+        format!(
+            "The thresholds were calibrated on {queries} queries from the pool that the network was trained on. Their \
+             distances are smaller than those of new images, so the thresholds are too tight and every metric of the \
+             calibration is optimistic."
+        )
+    } else {
+        format!("The thresholds were calibrated on {queries} queries that the network was not trained on.")
+    };
+    (data.calibration.queries > 0)
+        .then(|| Finding::new("calibrated-on-training", data.calibration.seen_in_training, text))
+}
+
+/// Whether the calibration refuses no query at the cutpoint, and what `match` then did.
+fn accepts_everything(data: &ReportData) -> Option<Finding> {
+    let (name, cutpoint) = data.cutpoint()?;
+    let thresholds = &data.thresholds;
+    let at = (0..thresholds.distance.len()).rev().find(|&at| thresholds.distance[at] <= cutpoint.distance)?;
+    let refused = thresholds.true_negative.get(at)? + thresholds.false_negative.get(at)?;
+    let unmatched = data.matches.0.iter().filter(|row| !row.matched).count();
+    if refused > 0 {
+        let text = format!(
+            "The cutpoint {name} refuses {} of {} calibration queries and {} of {} queries.",
+            count(usize::try_from(refused).unwrap_or(usize::MAX)),
+            count(data.calibration.queries),
+            count(unmatched),
+            count(data.matches.0.len())
+        );
+        return Some(Finding::new("accepts-everything", false, text));
+    }
+    let precision = thresholds.metrics.get("precision").and_then(|values| values.get(at));
+    let f1 = precision.map_or_else(String::new, |precision| {
+        format!(
+            " With nothing refused F1 is 2p/(1+p): {:.4} follows from the precision {precision:.4} alone.",
+            2.0 * precision / (1.0 + precision)
+        )
+    });
+    let text = format!(
+        "The cutpoint {name} accepts every calibration query: the threshold does nothing there.{f1} It refuses {} of {} queries.",
+        count(unmatched),
+        count(data.matches.0.len())
+    );
+    Some(Finding::new("accepts-everything", true, text))
+}
+
+fn recall_ends_at_one(data: &ReportData) -> Option<Finding> {
+    let last = *data.thresholds.metrics.get("recall")?.last()?;
+    if data.calibration.counting != "lookup" {
+        let text = format!(
+            "Counting is {}: a known query without its own class is a miss, so recall ends at {last:.4}.",
+            data.calibration.counting
+        );
+        return Some(Finding::new("recall-counting", false, text));
+    }
+    (last == 1.0).then(|| {
+        let text =
+            "Counting is lookup, TensorFlow Similarity's: a query whose nearest label is wrong is never a miss, so \
+                    recall ends at 1 whatever the network. It says nothing about queries that get a wrong class."
+                .to_owned();
+        Finding::new("recall-counting", true, text)
+    })
+}
+
+fn known_classes(data: &ReportData) -> Option<Finding> {
+    let trained: BTreeSet<i32> = data.samples.label.iter().copied().collect();
+    let asked: BTreeSet<i32> = data.matches.0.iter().map(|row| row.label).collect();
+    if asked.is_empty() || data.model.steps == 0 {
+        return None;
+    }
+    let seen = asked.intersection(&trained).count();
+    let text = match seen {
+        0 => "No class of the queries was in the training pool: the figures are about new classes.".to_owned(),
+        _ if seen == asked.len() => format!(
+            "All {} classes of the queries were trained on. A classifier could do the same; the figures say nothing \
+             about classes that the network has never seen.",
+            count(seen)
+        ),
+        _ => format!(
+            "{} of the {} classes of the queries were trained on; the figures mix known and new classes.",
+            count(seen),
+            count(asked.len())
+        ),
+    };
+    Some(Finding::new("known-classes", seen > 0, text))
+}
+
+fn unreachable(data: &ReportData) -> Option<Finding> {
+    let names = &data.calibration.unreachable;
+    let text = format!("No threshold reaches the target {}.", names.join(", "));
+    (!names.is_empty()).then(|| Finding::new("unreachable", false, text))
+}
+
+/// Wilson's 95 % interval of a share (Wilson, 1927).
+pub(super) fn wilson(share: f64, count: usize) -> (f64, f64) {
+    const Z: f64 = 1.959_963_984_540_054;
+    let n = count as f64;
+    let middle = (share + Z * Z / (2.0 * n)) / (1.0 + Z * Z / n);
+    let reach = Z / (1.0 + Z * Z / n) * (share * (1.0 - share) / n + Z * Z / (4.0 * n * n)).sqrt();
+    ((middle - reach).max(0.0), (middle + reach).min(1.0))
+}
+
+fn interval(data: &ReportData) -> Option<Finding> {
+    let overlap = data.overlap();
+    let rows: Vec<&MatchRow> = data.matches.0.iter().filter(|row| !overlap.indexed(row)).collect();
+    if rows.is_empty() {
+        return None;
+    }
+    let share = accuracy(rows.iter().copied());
+    let (low, high) = wilson(share, rows.len());
+    let seed = spec::seed(&data.spec).map_or_else(String::new, |seed| format!(" with seed {seed}"));
+    let text = format!(
+        "This is one training{seed}. For the {} queries that are not in the index, drawing other queries alone would move \
+         the {:.1} % between {:.1} % and {:.1} % (Wilson's 95 % interval); another seed moves it further.",
+        count(rows.len()),
+        share * 100.0,
+        low * 100.0,
+        high * 100.0
+    );
+    Some(Finding::new("one-run", false, text))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::synthetic;
+
+    fn text(data: &ReportData, name: &str) -> (bool, String) {
+        findings(data).into_iter().find(|finding| finding.name == name).map(|found| (found.flaw, found.text)).unwrap()
+    }
+
+    #[test]
+    fn wilsons_interval_is_the_published_one() {
+        // 0.869 of 1,000: 0.847 to 0.889, as binomial tables give.
+        let (low, high) = wilson(0.869, 1000);
+        assert!((low - 0.8467).abs() < 5e-4 && (high - 0.8885).abs() < 5e-4, "{low} {high}");
+        assert_eq!(wilson(0.0, 10).0, 0.0);
+    }
+
+    #[test]
+    fn self_matches_are_told_from_the_data() {
+        let mut data = synthetic::small();
+        data.matches.0.truncate(4);
+        for (at, row) in data.matches.0.iter_mut().enumerate() {
+            row.query_id = 1000 + at as u64;
+            row.label = 0;
+            row.predicted = Some(if at < 2 { 0 } else { 1 });
+            row.matched = true;
+        }
+        assert_eq!(text(&data, "self-matches").0, false);
+        data.index.example_id[0] = 1000;
+        data.matches.0[0].neighbours[0].example_id = 1000;
+        let (flaw, words) = text(&data, "self-matches");
+        // 2 of 4 right with the self match, 1 of 3 without.
+        assert!(
+            flaw && words.contains("1 of 4 queries") && words.contains("50.0 %") && words.contains("33.3 %"),
+            "{words}"
+        );
+    }
+
+    #[test]
+    fn flaws_follow_the_data_and_not_the_name_of_the_experiment() {
+        let mut data = synthetic::small();
+        data.calibration.seen_in_training = true;
+        assert!(text(&data, "calibrated-on-training").0);
+        data.calibration.seen_in_training = false;
+        assert!(!text(&data, "calibrated-on-training").0);
+        assert!(text(&data, "known-classes").0);
+        data.samples.label = vec![77];
+        assert!(!text(&data, "known-classes").0);
+        data.thresholds.true_negative.fill(0);
+        data.thresholds.false_negative.fill(0);
+        assert!(text(&data, "accepts-everything").0);
+        data.thresholds.true_negative.fill(3);
+        assert!(!text(&data, "accepts-everything").0);
+        assert!(text(&data, "recall-counting").0);
+        data.calibration.counting = "open-set".to_owned();
+        assert!(!text(&data, "recall-counting").0);
+    }
+}

@@ -1,0 +1,225 @@
+//! Principal components: the two directions in which embeddings spread most.
+
+use rayon::prelude::*;
+
+/// The two principal components of some rows.
+///
+/// Of centred rows `X` (`[rows, dim]`) these are the unit eigenvectors of the covariance `X'X / rows` with the largest
+/// eigenvalues (Pearson, 1901). The sign of each is fixed: its largest entry by magnitude is positive.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Pca {
+    /// Row after row, two coordinates each.
+    pub points: Vec<[f64; 2]>,
+    /// The share of the total variance that each component explains.
+    pub explained: [f64; 2],
+}
+
+/// Vectors iterated beside the two wanted: the error shrinks each step by the ratio of the first eigenvalue left
+/// out to the second one wanted.
+const BLOCK: usize = 12;
+/// Steps at most: enough for a ratio of 0.97 to reach the tolerance.
+const STEPS: usize = 800;
+const TOLERANCE: f64 = 1e-12;
+
+impl Pca {
+    /// Fits two components to rows of `dim` numbers each. Rows without any spread give zeros.
+    ///
+    /// By block power iteration with Rayleigh-Ritz from a fixed start, every sum in a fixed order: the same bytes
+    /// for any number of threads. Work: `rows x dim^2` for the covariance and `dim^2` per vector and step.
+    #[must_use]
+    pub fn fit(values: &[f32], dim: usize) -> Self {
+        let rows = values.len().checked_div(dim).unwrap_or(0);
+        if rows == 0 {
+            return Self { points: Vec::new(), explained: [0.0; 2] };
+        }
+        let centred = centred(values, dim, rows);
+        let covariance = covariance(&centred, dim, rows);
+        let total: f64 = (0..dim).map(|at| covariance[at * dim + at]).sum();
+        if total <= f64::EPSILON * f64::EPSILON {
+            return Self { points: vec![[0.0; 2]; rows], explained: [0.0; 2] };
+        }
+        let (vectors, eigenvalues) = leading(&covariance, dim);
+        let explained = [0, 1].map(|at| eigenvalues.get(at).map_or(0.0, |value| (value / total).max(0.0)));
+        let point = |row: &[f64]| [0, 1].map(|at| vectors.get(at).map_or(0.0, |vector| dot(row, vector)));
+        Self { points: centred.chunks_exact(dim).map(point).collect(), explained }
+    }
+}
+
+fn dot(one: &[f64], other: &[f64]) -> f64 {
+    one.iter().zip(other).map(|(one, other)| one * other).sum()
+}
+
+fn centred(values: &[f32], dim: usize, rows: usize) -> Vec<f64> {
+    let mut mean = vec![0.0; dim];
+    for row in values.chunks_exact(dim) {
+        mean.iter_mut().zip(row).for_each(|(sum, value)| *sum += f64::from(*value));
+    }
+    mean.iter_mut().for_each(|sum| *sum /= rows as f64);
+    values
+        .chunks_exact(dim)
+        .flat_map(|row| row.iter().zip(&mean).map(|(value, mean)| f64::from(*value) - mean))
+        .collect()
+}
+
+/// `[dim, dim]`: each row of the result sums over the examples in order, so threads change nothing.
+fn covariance(centred: &[f64], dim: usize, rows: usize) -> Vec<f64> {
+    let mut covariance = vec![0.0; dim * dim];
+    covariance.par_chunks_mut(dim).enumerate().for_each(|(at, out)| {
+        for row in centred.chunks_exact(dim) {
+            let factor = row[at];
+            out.iter_mut().zip(row).for_each(|(sum, value)| *sum += factor * value);
+        }
+        out.iter_mut().for_each(|sum| *sum /= rows as f64);
+    });
+    covariance
+}
+
+/// The leading eigenvectors and their eigenvalues, largest first.
+fn leading(matrix: &[f64], dim: usize) -> (Vec<Vec<f64>>, Vec<f64>) {
+    let block = BLOCK.min(dim);
+    // A fixed start without symmetry: no eigenvector of a real covariance is orthogonal to all of it.
+    let start = |vector: usize| (0..dim).map(|at| (1.0 + (at * (2 * vector + 3) + vector) as f64).sin()).collect();
+    let mut vectors: Vec<Vec<f64>> = (0..block).map(start).collect();
+    orthonormalise(&mut vectors);
+    let mut values = vec![0.0; block];
+    for _ in 0..STEPS {
+        let images: Vec<Vec<f64>> =
+            vectors.par_iter().map(|vector| matrix.chunks_exact(dim).map(|row| dot(row, vector)).collect()).collect();
+        let small: Vec<Vec<f64>> =
+            vectors.iter().map(|vector| images.iter().map(|image| dot(vector, image)).collect()).collect();
+        let (turn, found) = jacobi(small);
+        let moved = found.iter().zip(&values).take(2).map(|(new, old)| (new - old).abs()).fold(0.0, f64::max);
+        let scale = found.first().copied().unwrap_or(0.0).abs();
+        values = found;
+        vectors = turn.iter().map(|weights| combine(&images, weights)).collect();
+        orthonormalise(&mut vectors);
+        if moved <= TOLERANCE * scale {
+            break;
+        }
+    }
+    vectors.iter_mut().for_each(|vector| fix_sign(vector));
+    (vectors, values)
+}
+
+fn combine(vectors: &[Vec<f64>], weights: &[f64]) -> Vec<f64> {
+    let mut sum = vec![0.0; vectors[0].len()];
+    for (vector, weight) in vectors.iter().zip(weights) {
+        sum.iter_mut().zip(vector).for_each(|(sum, value)| *sum += weight * value);
+    }
+    sum
+}
+
+/// Modified Gram-Schmidt, twice. A vector that depends on those before it becomes zero.
+fn orthonormalise(vectors: &mut [Vec<f64>]) {
+    for at in 0..vectors.len() {
+        let (before, rest) = vectors.split_at_mut(at);
+        let vector = &mut rest[0];
+        let norm_before = dot(vector, vector).sqrt();
+        for other in before.iter().chain(before.iter()) {
+            let along = dot(vector, other);
+            vector.iter_mut().zip(other).for_each(|(value, other)| *value -= along * other);
+        }
+        let norm = dot(vector, vector).sqrt();
+        let scale = if norm > 1e-12 * norm_before && norm > 0.0 { norm.recip() } else { 0.0 };
+        vector.iter_mut().for_each(|value| *value *= scale);
+    }
+}
+
+/// Eigenvectors (as rows) and eigenvalues of a small symmetric matrix, largest first, by cyclic Jacobi rotations
+/// (Golub and Van Loan, 8.5).
+fn jacobi(mut matrix: Vec<Vec<f64>>) -> (Vec<Vec<f64>>, Vec<f64>) {
+    let size = matrix.len();
+    let mut vectors: Vec<Vec<f64>> =
+        (0..size).map(|row| (0..size).map(|column| f64::from(u8::from(row == column))).collect()).collect();
+    for _ in 0..30 {
+        for p in 0..size {
+            for q in p + 1..size {
+                rotate(&mut matrix, &mut vectors, p, q);
+            }
+        }
+    }
+    let mut order: Vec<usize> = (0..size).collect();
+    order.sort_by(|&one, &other| matrix[other][other].total_cmp(&matrix[one][one]));
+    (order.iter().map(|&at| vectors[at].clone()).collect(), order.iter().map(|&at| matrix[at][at]).collect())
+}
+
+fn rotate(matrix: &mut [Vec<f64>], vectors: &mut [Vec<f64>], p: usize, q: usize) {
+    if matrix[p][q].abs() <= f64::MIN_POSITIVE {
+        return;
+    }
+    let theta = (matrix[q][q] - matrix[p][p]) / (2.0 * matrix[p][q]);
+    let tangent = theta.signum() / (theta.abs() + theta.hypot(1.0));
+    let cosine = tangent.hypot(1.0).recip();
+    let sine = tangent * cosine;
+    for row in matrix.iter_mut() {
+        (row[p], row[q]) = (cosine * row[p] - sine * row[q], sine * row[p] + cosine * row[q]);
+    }
+    for rows in [matrix, vectors] {
+        for at in 0..rows[p].len() {
+            let (one, other) = (rows[p][at], rows[q][at]);
+            (rows[p][at], rows[q][at]) = (cosine * one - sine * other, sine * one + cosine * other);
+        }
+    }
+}
+
+fn fix_sign(vector: &mut [f64]) {
+    let largest =
+        vector.iter().fold(0.0_f64, |largest, value| if value.abs() > largest.abs() { *value } else { largest });
+    if largest < 0.0 {
+        vector.iter_mut().for_each(|value| *value = -*value);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn known_directions_are_found() {
+        // Points on (3, 4) with a little of (-4, 3): variances 4 and 0.25, in the ratio 16 to 1.
+        let along = [-2.0_f32, 2.0, -2.0, 2.0];
+        let across = [-0.5_f32, -0.5, 0.5, 0.5];
+        let values: Vec<f32> =
+            along.iter().zip(&across).flat_map(|(a, b)| [0.6 * a - 0.8 * b + 7.0, 0.8 * a + 0.6 * b - 1.0]).collect();
+        let pca = Pca::fit(&values, 2);
+        assert!((pca.explained[0] - 16.0 / 17.0).abs() < 1e-6, "{:?}", pca.explained);
+        for (point, (a, b)) in pca.points.iter().zip(along.iter().zip(&across)) {
+            // The second axis is (0.8, -0.6): its largest entry is positive.
+            assert!((point[0] - f64::from(*a)).abs() < 1e-6 && (point[1] + f64::from(*b)).abs() < 1e-6, "{point:?}");
+        }
+    }
+
+    #[test]
+    fn the_components_satisfy_the_eigenvalue_equation() {
+        let (rows, dim) = (60, 20);
+        let values: Vec<f32> =
+            (0..rows * dim).map(|at| ((at * at % 97) as f32 / 97.0) * if at % dim == 3 { 3.0 } else { 1.0 }).collect();
+        let covariance = covariance(&centred(&values, dim, rows), dim, rows);
+        let (vectors, eigenvalues) = leading(&covariance, dim);
+        for (vector, value) in vectors.iter().zip(&eigenvalues).take(2) {
+            for (row, entry) in covariance.chunks_exact(dim).zip(vector) {
+                assert!((dot(row, vector) - value * entry).abs() < 1e-6);
+            }
+        }
+        assert!(dot(&vectors[0], &vectors[1]).abs() < 1e-9);
+    }
+
+    #[test]
+    fn threads_change_nothing() {
+        let values: Vec<f32> = (0..400 * 32).map(|at| ((at * 7919 % 1013) as f32).sin()).collect();
+        let on = |threads| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            pool.install(|| Pca::fit(&values, 32))
+        };
+        assert_eq!(on(1), on(3));
+    }
+
+    #[test]
+    fn rows_without_spread_lie_at_the_origin() {
+        assert_eq!(Pca::fit(&[1.0; 12], 4).points, [[0.0; 2]; 3]);
+        assert_eq!(Pca::fit(&[1.0, 2.0], 2).points, [[0.0; 2]]);
+        assert!(Pca::fit(&[], 0).points.is_empty());
+        // One number each: the second coordinate is zero.
+        assert_eq!(Pca::fit(&[1.0, 3.0], 1).points, [[-1.0, 0.0], [1.0, 0.0]]);
+    }
+}

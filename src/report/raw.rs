@@ -1,0 +1,141 @@
+//! The raw-pixel baseline: nearest neighbours with no network at all.
+
+use std::collections::BTreeMap;
+
+use rayon::prelude::*;
+
+use super::ReportData;
+use crate::artifact::{Image, MatchRow};
+
+/// Queries x index x bytes of an image above which the baseline is skipped: about a minute on two cores.
+pub const RAW_PIXEL_LIMIT: f64 = 2e11;
+
+/// What the raw-pixel baseline gave.
+#[derive(Debug, Clone, PartialEq)]
+pub enum RawPixels {
+    /// The share of queries whose nearest other image has their class.
+    Accuracy(f64),
+    /// Why there is none, as a sentence.
+    Skipped(String),
+}
+
+/// Queries and index rows compared at a time: both fit the cache.
+const QUERIES: usize = 8;
+const ROWS: usize = 16;
+
+/// The 1-nearest-neighbour accuracy of `queries` among the images of the index by Euclidean distance of their bytes.
+///
+/// A query never meets itself or an image of the same bytes; ties go to the first in the index. Distances are whole
+/// numbers, so the result is exact and the same for any number of threads. `data` must hold all the images.
+#[must_use]
+pub fn raw_pixels(data: &ReportData, queries: &[&MatchRow]) -> RawPixels {
+    let Some(first) = queries.first().and_then(|row| data.images.get(&row.query_id)) else {
+        return RawPixels::Skipped("There are no queries whose images are there.".to_owned());
+    };
+    let work = queries.len() as f64 * data.index.label.len() as f64 * first.shape.bytes() as f64;
+    if work > RAW_PIXEL_LIMIT {
+        return RawPixels::Skipped(format!(
+            "Raw pixels were not compared: {} queries in an index of {} images of {} bytes are too much work for a report.",
+            queries.len(),
+            data.index.label.len(),
+            first.shape.bytes()
+        ));
+    }
+    let image = |id: &u64| data.images.get(id).filter(|image| image.shape == first.shape);
+    let asked: Option<Vec<&Image>> = queries.iter().map(|row| image(&row.query_id)).collect();
+    let indexed: Option<Vec<&Image>> = data.index.example_id.iter().map(image).collect();
+    let (Some(asked), Some(indexed)) = (asked, indexed) else {
+        return RawPixels::Skipped("Raw pixels can't be compared: the images differ in size.".to_owned());
+    };
+    let nearest = nearest(data, queries, &asked, &indexed);
+    let right = nearest.iter().zip(queries).filter(|(label, row)| **label == Some(row.label)).count();
+    RawPixels::Accuracy(right as f64 / queries.len() as f64)
+}
+
+/// The label of the nearest other image of each query.
+fn nearest(data: &ReportData, queries: &[&MatchRow], asked: &[&Image], indexed: &[&Image]) -> Vec<Option<i32>> {
+    let digests: BTreeMap<u64, &String> =
+        data.embeddings.example_id.iter().copied().zip(&data.embeddings.digest).collect();
+    let itself = |query: &MatchRow, row: usize| {
+        data.index.example_id[row] == query.query_id
+            || digests.get(&query.query_id).is_some_and(|digest| **digest == data.index.digest[row])
+    };
+    let some = |(queries, asked): (&[&MatchRow], &[&Image])| {
+        let mut best = vec![(u64::MAX, None); queries.len()];
+        for (tile, rows) in indexed.chunks(ROWS).enumerate() {
+            for ((query, image), best) in queries.iter().zip(asked).zip(&mut best) {
+                for (at, other) in rows.iter().enumerate() {
+                    let row = tile * ROWS + at;
+                    let distance = squared_distance(&image.pixels, &other.pixels);
+                    if distance < best.0 && !itself(query, row) {
+                        *best = (distance, Some(data.index.label[row]));
+                    }
+                }
+            }
+        }
+        best.into_iter().map(|(_, label)| label).collect::<Vec<_>>()
+    };
+    let labels: Vec<Vec<Option<i32>>> = queries.par_chunks(QUERIES).zip(asked.par_chunks(QUERIES)).map(some).collect();
+    labels.into_iter().flatten().collect()
+}
+
+/// `sum (a - b)^2`. Pieces are short enough for 32 bits (`4096 x 255^2 < 2^32`), which vectorises.
+fn squared_distance(one: &[u8], other: &[u8]) -> u64 {
+    let piece = |(one, other): (&[u8], &[u8])| -> u64 {
+        let sum: u32 = one.iter().zip(other).map(|(a, b)| u32::from(a.abs_diff(*b)).pow(2)).sum();
+        u64::from(sum)
+    };
+    one.chunks(4096).zip(other.chunks(4096)).map(piece).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::artifact::ImageShape;
+    use crate::report::synthetic;
+
+    #[test]
+    fn distances_are_exact_past_32_bits() {
+        assert_eq!(squared_distance(&[0, 10, 255], &[255, 7, 255]), 255 * 255 + 9);
+        assert_eq!(squared_distance(&vec![0; 200_000], &vec![255; 200_000]), 200_000 * 255 * 255);
+    }
+
+    /// Four grey pixels as examples 0..4, all indexed; the queries are the first two.
+    fn grey(values: [u8; 4], labels: [i32; 4]) -> ReportData {
+        let mut data = synthetic::small();
+        let shape = ImageShape { height: 1, width: 1, channels: 1 };
+        data.images = (0..).zip(values).map(|(id, value)| (id, Image { shape, pixels: vec![value] })).collect();
+        let digests: Vec<String> = values.iter().map(u8::to_string).collect();
+        data.index.example_id = vec![0, 1, 2, 3];
+        data.index.label = labels.to_vec();
+        data.index.digest = digests.clone();
+        data.embeddings.example_id = vec![0, 1];
+        data.embeddings.digest = digests[..2].to_vec();
+        data.matches.0.truncate(2);
+        for (at, row) in data.matches.0.iter_mut().enumerate() {
+            (row.query_id, row.label) = (at as u64, labels[at]);
+        }
+        data
+    }
+
+    #[test]
+    fn a_query_meets_neither_itself_nor_its_copy() {
+        // Nearest other of 10 is 13 (class 1); of 50 it is 13 as well.
+        let data = grey([10, 50, 13, 200], [0, 1, 1, 0]);
+        let queries: Vec<&MatchRow> = data.matches.0.iter().collect();
+        assert_eq!(raw_pixels(&data, &queries), RawPixels::Accuracy(0.5));
+        // Example 2 has the bytes of example 0: its nearest other is then 50, of class 1; that of 50 is 10, of class 0.
+        let data = grey([10, 50, 10, 200], [1, 0, 1, 1]);
+        let queries: Vec<&MatchRow> = data.matches.0.iter().collect();
+        assert_eq!(raw_pixels(&data, &queries), RawPixels::Accuracy(0.0));
+    }
+
+    #[test]
+    fn images_of_several_sizes_are_not_compared() {
+        let mut data = grey([10, 50, 13, 200], [0, 1, 1, 0]);
+        let shape = ImageShape { height: 1, width: 2, channels: 1 };
+        data.images.insert(3, Image { shape, pixels: vec![1, 2] });
+        let queries: Vec<&MatchRow> = data.matches.0.iter().collect();
+        assert!(matches!(raw_pixels(&data, &queries), RawPixels::Skipped(reason) if reason.contains("size")));
+    }
+}

@@ -1,0 +1,262 @@
+//! `report.md`: the page that ties figures and numbers together. No clock and no path outside the report enters it.
+
+use std::fmt::Write;
+
+use serde_json::Value as Json;
+
+use super::baseline::Baselines;
+use super::chart::number;
+use super::findings::{Finding, accuracy, findings};
+use super::raw::RawPixels;
+use super::{Drawn, ReportData, spec};
+use crate::artifact::Cutpoint;
+
+/// The whole page; `figures` are file names relative to it, in order.
+#[must_use]
+pub fn summary(data: &ReportData, figures: &[(String, Drawn)], baselines: Option<&Baselines>) -> String {
+    let mut page = String::new();
+    opening(&mut page, data);
+    headline(&mut page, data, baselines);
+    carried(&mut page, &findings(data));
+    if let Some(baselines) = baselines {
+        compared(&mut page, baselines);
+    }
+    experiment(&mut page, data);
+    calibration(&mut page, data);
+    matches(&mut page, data);
+    section(&mut page, "Figures");
+    for (file, drawn) in figures {
+        line(&mut page, &format!("### {}", escape(&drawn.title)));
+        line(&mut page, &format!("![{}]({file})", escape(&drawn.alt).replace(['[', ']'], "")));
+        line(&mut page, &escape(&drawn.reading));
+    }
+    page.truncate(page.trim_end().len());
+    page + "\n"
+}
+
+/// A paragraph, with the empty line after it.
+fn line(page: &mut String, text: &str) {
+    page.push_str(text);
+    page.push_str("\n\n");
+}
+
+fn section(page: &mut String, title: &str) {
+    line(page, &format!("## {title}"));
+}
+
+/// Text that can stand in a table or a paragraph whatever a class or an experiment is called.
+fn escape(text: &str) -> String {
+    text.replace('\\', "\\\\").replace('|', "\\|").replace('<', "&lt;").replace('\n', " ")
+}
+
+/// A table; every column but the first is a number and stands right.
+fn table(page: &mut String, header: &[String], rows: &[Vec<String>]) {
+    let row =
+        |cells: &[String]| format!("| {} |", cells.iter().map(|cell| escape(cell)).collect::<Vec<_>>().join(" | "));
+    page.push_str(&row(header));
+    page.push('\n');
+    let rule: Vec<&str> = (0..header.len()).map(|at| if at == 0 { "---" } else { "---:" }).collect();
+    page.push_str(&format!("| {} |\n", rule.join(" | ")));
+    for cells in rows {
+        page.push_str(&row(cells));
+        page.push('\n');
+    }
+    page.push('\n');
+}
+
+fn words<const N: usize>(cells: [&str; N]) -> Vec<String> {
+    cells.map(str::to_owned).to_vec()
+}
+
+fn percent(share: f64) -> String {
+    format!("{:.1} %", share * 100.0)
+}
+
+fn opening(page: &mut String, data: &ReportData) {
+    let text = |key: &str| data.spec.get(key).and_then(Json::as_str).filter(|text| !text.is_empty());
+    let title = data.title.as_deref().or_else(|| text("name")).unwrap_or("Report");
+    line(page, &format!("# {}", escape(title)));
+    if let Some(description) = text("description") {
+        line(page, &escape(description));
+    }
+}
+
+fn headline(page: &mut String, data: &ReportData, baselines: Option<&Baselines>) {
+    section(page, "Headline");
+    let rows = &data.matches.0;
+    let mut cells = Vec::new();
+    let mut add = |name: &str, value: Option<String>| cells.extend(value.map(|value| words([name, &value])));
+    if let Some((name, cutpoint)) = data.cutpoint() {
+        let metric = &data.calibration.metric;
+        add(&format!("Calibration: {metric} at {name}"), Some(format!("{:.4}", cutpoint.value)));
+        add(&format!("Calibration: distance at {name}"), Some(format!("{:.6}", cutpoint.distance)));
+    }
+    let overlap = data.overlap();
+    let apart: Vec<_> = rows.iter().filter(|row| !overlap.indexed(row)).collect();
+    let share = |text: &str, some: &[&crate::artifact::MatchRow]| {
+        (!some.is_empty())
+            .then(|| format!("{} of {} {text}", percent(accuracy(some.iter().copied())), number(some.len() as f64, 0)))
+    };
+    add("Match: queries given their own class", share("queries", &rows.iter().collect::<Vec<_>>()));
+    if apart.len() < rows.len() {
+        add("Match: the same, queries in the index left out", share("queries", &apart));
+    }
+    if let Some(baselines) = baselines {
+        add("Nearest other image has the class", baselines.embedding.map(percent));
+    }
+    table(page, &words(["What", "Value"]), &cells);
+}
+
+fn carried(page: &mut String, findings: &[Finding]) {
+    section(page, "What these numbers carry");
+    if findings.is_empty() {
+        line(page, "There are no queries, so there are no numbers.");
+        return;
+    }
+    for finding in findings {
+        let mark = if finding.flaw { "**Flaw.** " } else { "" };
+        let _ = writeln!(page, "- {mark}{}", escape(&finding.text));
+    }
+    page.push('\n');
+}
+
+fn compared(page: &mut String, baselines: &Baselines) {
+    section(page, "Baselines");
+    let intro = format!(
+        "The nearest neighbour of each query that is not the query itself: the share that has the query's class, for the \
+         same {} queries and the same index.",
+        number(baselines.queries as f64, 0)
+    );
+    line(page, &intro);
+    let mut rows = Vec::new();
+    let mut add = |name: &str, value: Option<f64>| rows.extend(value.map(|value| words([name, &percent(value)])));
+    add("This embedding", baselines.embedding);
+    if let RawPixels::Accuracy(accuracy) = baselines.raw_pixels {
+        add("Raw pixels, Euclidean distance", Some(accuracy));
+    }
+    add("Always the largest class", baselines.chance);
+    add("One over the number of classes", baselines.uniform);
+    table(page, &words(["Method", "Recall@1"]), &rows);
+    if let RawPixels::Skipped(reason) = &baselines.raw_pixels {
+        line(page, reason);
+    }
+}
+
+fn experiment(page: &mut String, data: &ReportData) {
+    section(page, "Experiment");
+    let count = |value: usize| number(value as f64, 0);
+    let splits: Vec<String> =
+        data.dataset.counts.iter().map(|(split, size)| format!("{split} {}", count(*size))).collect();
+    let shape = data.dataset.image.map_or_else(
+        || "of several sizes".to_owned(),
+        |shape| format!("{} x {} x {}", shape.height, shape.width, shape.channels),
+    );
+    let parameters = data.model.summary.get("parameters").and_then(Json::as_u64);
+    let epochs = data.history.0.last().map_or(0, |row| row.epoch);
+    let mut rows = vec![
+        words(["Dataset", &format!("{}: {}", data.dataset.source, data.dataset.description)]),
+        words(["Images", &format!("{}; {shape}", splits.join(", "))]),
+        words(["Classes", &count(data.dataset.classes.len())]),
+        words(["Training pool", &format!("{} examples", count(data.samples.label.len()))]),
+        words([
+            "Training",
+            &format!("{} steps in {epochs} epochs", count(usize::try_from(data.model.steps).unwrap_or(0))),
+        ]),
+        words(["Embedding", &format!("{} numbers, {} distance", data.model.dim, data.model.distance.name())]),
+        words(["Index", &format!("{} examples, {} search", count(data.index_info.count), data.index_info.search)]),
+        words(["Queries", &count(data.matches.0.len())]),
+    ];
+    if let Some(parameters) = parameters {
+        rows.insert(5, words(["Parameters", &number(parameters as f64, 0)]));
+    }
+    if let Some(row) = data.history.0.last() {
+        rows.push(words(["Loss of the last step", &format!("{:.4}", row.loss)]));
+    }
+    if let Some(loss) = data.history.0.iter().rev().find_map(|row| row.val_loss) {
+        rows.push(words(["Last validation loss", &format!("{loss:.4}")]));
+    }
+    if let Some(seed) = spec::seed(&data.spec) {
+        rows.push(words(["Seed", &seed.to_string()]));
+    }
+    table(page, &words(["Fact", "Value"]), &rows);
+    layers(page, &data.model.summary);
+}
+
+/// The network as Keras' `summary()` shows it.
+fn layers(page: &mut String, summary: &Json) {
+    let Some(layers) = summary.get("layers").and_then(Json::as_array).filter(|layers| !layers.is_empty()) else {
+        return;
+    };
+    let row = |layer: &Json| {
+        let sides = layer
+            .get("output")
+            .and_then(Json::as_array)
+            .map_or_else(String::new, |sides| sides.iter().map(Json::to_string).collect::<Vec<_>>().join(" x "));
+        let parameters = layer.get("parameters").and_then(Json::as_u64).unwrap_or(0);
+        words([layer.get("name").and_then(Json::as_str).unwrap_or("?"), &sides, &number(parameters as f64, 0)])
+    };
+    table(page, &words(["Layer", "Output", "Parameters"]), &layers.iter().map(row).collect::<Vec<_>>());
+}
+
+fn calibration(page: &mut String, data: &ReportData) {
+    section(page, "Calibration");
+    let calibration = &data.calibration;
+    let intro = format!(
+        "{} over {} queries, {} matcher with k = {}, {} counting. A match is a {} distance at or below the cutpoint's.",
+        calibration.metric,
+        number(calibration.queries as f64, 0),
+        calibration.matcher,
+        calibration.k,
+        calibration.counting,
+        calibration.distance_metric.name()
+    );
+    line(page, &intro);
+    let extra = &calibration.extra_metrics;
+    let header: Vec<String> = words(["name", "value", "distance"])
+        .into_iter()
+        .chain(extra.iter().cloned())
+        .chain([calibration.metric.clone()])
+        .collect();
+    let column = |name: &str, cutpoint: &Cutpoint| {
+        let value = cutpoint.metrics.get(&name.replace('-', "_")).or_else(|| cutpoint.metrics.get(name));
+        value.map_or_else(|| "–".to_owned(), |value| format!("{value:.4}"))
+    };
+    let row = |(name, cutpoint): (&String, &Cutpoint)| {
+        let mut cells = vec![name.clone(), format!("{:.4}", cutpoint.value), format!("{:.6}", cutpoint.distance)];
+        cells.extend(extra.iter().map(|metric| column(metric, cutpoint)));
+        cells.push(format!("{:.4}", cutpoint.value));
+        cells
+    };
+    table(page, &header, &calibration.cutpoints.iter().map(row).collect::<Vec<_>>());
+    if !calibration.unreachable.is_empty() {
+        line(page, &format!("No threshold reaches: {}.", escape(&calibration.unreachable.join(", "))));
+    }
+}
+
+/// Numbers in a JSON value by dotted name.
+pub(super) fn flatten(json: &Json, name: &str, out: &mut Vec<(String, f64)>) {
+    match json {
+        Json::Object(fields) => {
+            for (key, value) in fields {
+                let name = if name.is_empty() { key.clone() } else { format!("{name}.{key}") };
+                flatten(value, &name, out);
+            }
+        }
+        Json::Number(value) => out.extend(value.as_f64().map(|value| (name.to_owned(), value))),
+        Json::Null | Json::Bool(_) | Json::String(_) | Json::Array(_) => {}
+    }
+}
+
+fn matches(page: &mut String, data: &ReportData) {
+    let mut metrics = Vec::new();
+    flatten(&data.match_metrics, "", &mut metrics);
+    if metrics.is_empty() {
+        return;
+    }
+    section(page, "Match metrics");
+    line(page, &format!("At {}.", data.cutpoint_words()));
+    let value =
+        |value: f64| if value.fract() == 0.0 && value.abs() > 1.0 { number(value, 0) } else { format!("{value:.4}") };
+    let rows: Vec<Vec<String>> = metrics.into_iter().map(|(name, number)| vec![name, value(number)]).collect();
+    table(page, &words(["Metric", "Value"]), &rows);
+}

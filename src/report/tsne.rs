@@ -1,0 +1,115 @@
+//! t-SNE (van der Maaten, 2014): a map that keeps neighbours near, whatever that does to large distances.
+
+use bhtsne::{Neighbor, tSNE};
+use rayon::prelude::*;
+
+use super::ReportError;
+use super::pca::Pca;
+
+/// Neighbours that count, in effect: the crate's and scikit-learn's usual value for about a thousand points.
+const PERPLEXITY: f64 = 30.0;
+/// Fewer points than this keep the places that PCA gave them: three neighbours are no neighbourhood.
+const FEWEST: usize = 10;
+/// Accuracy of the Barnes-Hut approximation.
+const THETA: f64 = 0.5;
+const EPOCHS: usize = 1000;
+/// The spread of the first coordinates, as scikit-learn and openTSNE scale a PCA start.
+const START: f64 = 1e-4;
+
+/// Places rows of `dim` numbers on a plane, starting from their principal components.
+///
+/// Neighbours are exact by Euclidean distance (for unit rows the order of the cosine distance), ties by position. The
+/// descent runs in a pool of one thread: its parallel sums would differ in the last bits with the number of threads,
+/// and a thousand steps make those visible.
+///
+/// # Errors
+/// If the thread can't be started.
+pub(super) fn fit(values: &[f32], dim: usize, start: &Pca) -> Result<Vec<[f64; 2]>, ReportError> {
+    let count = start.points.len();
+    let spread = (start.points.iter().map(|point| point[0] * point[0]).sum::<f64>() / count.max(1) as f64).sqrt();
+    if count < FEWEST || spread == 0.0 {
+        return Ok(start.points.clone());
+    }
+    let perplexity = PERPLEXITY.min((count as f64 - 1.0) / 3.0);
+    let kept = ((3.0 * perplexity) as usize).min(count - 1);
+    let rows: Vec<&[f32]> = values.chunks_exact(dim).collect();
+    let neighbours = nearest(&rows, kept);
+    let initial: Vec<f64> = start.points.iter().flatten().map(|value| value / spread * START).collect();
+    let pool = rayon::ThreadPoolBuilder::new()
+        .num_threads(1)
+        .build()
+        .map_err(|error| ReportError::Draw(format!("can't start a thread for t-SNE: {error}")))?;
+    let places = pool.install(|| {
+        let mut map: tSNE<'_, f64, &[f32], 2> = tSNE::new(&rows);
+        map.perplexity(perplexity).epochs(EPOCHS).initial_embedding(initial);
+        map.barnes_hut_with_neighbors(THETA, &neighbours);
+        map.embedding()
+    });
+    Ok(places.chunks_exact(2).map(|point| [point[0], point[1]]).collect())
+}
+
+/// The `kept` nearest others of each row.
+fn nearest(rows: &[&[f32]], kept: usize) -> Vec<Vec<Neighbor<f64>>> {
+    let distance = |one: &[f32], other: &[f32]| -> f64 {
+        one.iter().zip(other).map(|(one, other)| f64::from(one - other).powi(2)).sum::<f64>().sqrt()
+    };
+    let of = |at: usize| {
+        let mut others: Vec<Neighbor<f64>> = (0..rows.len())
+            .filter(|&index| index != at)
+            .map(|index| Neighbor { index, distance: distance(rows[at], rows[index]) })
+            .collect();
+        others.sort_by(|one, other| one.distance.total_cmp(&other.distance).then(one.index.cmp(&other.index)));
+        others.truncate(kept);
+        others
+    };
+    (0..rows.len()).into_par_iter().map(of).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Three far groups of rows, `count` in all, with some spread inside each.
+    fn groups(count: usize, dim: usize) -> Vec<f32> {
+        (0..count * dim)
+            .map(|at| {
+                let (row, column) = (at / dim, at % dim);
+                let noise = ((row * 31 + column * 17) % 23) as f32 / 230.0;
+                noise + if column == row % 3 { 4.0 } else { 0.0 }
+            })
+            .collect()
+    }
+
+    #[test]
+    fn threads_change_nothing() {
+        let values = groups(60, 5);
+        let on = |threads| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            pool.install(|| fit(&values, 5, &Pca::fit(&values, 5)).unwrap())
+        };
+        let bits = |points: Vec<[f64; 2]>| points.into_iter().flatten().map(f64::to_bits).collect::<Vec<_>>();
+        assert_eq!(bits(on(1)), bits(on(2)));
+    }
+
+    #[test]
+    fn groups_stay_together() {
+        let values = groups(60, 5);
+        let points = fit(&values, 5, &Pca::fit(&values, 5)).unwrap();
+        let apart = |one: [f64; 2], other: [f64; 2]| (one[0] - other[0]).hypot(one[1] - other[1]);
+        for (at, point) in points.iter().enumerate() {
+            let others = (0..points.len()).filter(|&other| other != at);
+            let nearest =
+                others.min_by(|&a, &b| apart(*point, points[a]).total_cmp(&apart(*point, points[b]))).unwrap();
+            assert_eq!(nearest % 3, at % 3, "row {at}");
+        }
+    }
+
+    #[test]
+    fn a_few_rows_keep_their_principal_components() {
+        let values = groups(4, 5);
+        let pca = Pca::fit(&values, 5);
+        assert_eq!(fit(&values, 5, &pca).unwrap(), pca.points);
+        let same = vec![1.0; 40];
+        assert_eq!(fit(&same, 2, &Pca::fit(&same, 2)).unwrap(), [[0.0; 2]; 20]);
+    }
+}

@@ -1,0 +1,40 @@
+//! [`Checkpoints`] of a stage over the store's shelf.
+
+use serde_json::json;
+
+use crate::plan::KeyParts;
+use crate::stage::{Checkpoints, DynStage};
+use crate::store::{CheckpointShelf, Store};
+
+/// Checkpoints of one run of a stage.
+pub(super) struct StoredCheckpoints<'a> {
+    shelf: CheckpointShelf<'a>,
+    warn: &'a (dyn Fn(String) + Sync),
+}
+
+impl<'a> StoredCheckpoints<'a> {
+    /// `None` for stages that keep none. The key is the stage's, with the parameters that decide a state after a
+    /// number of steps in place of all: a longer training therefore finds a shorter one's.
+    pub(super) fn of(
+        stage: &dyn DynStage,
+        parts: &KeyParts,
+        store: &'a Store,
+        warn: &'a (dyn Fn(String) + Sync),
+    ) -> Option<Self> {
+        let params = stage.resume_params()?;
+        let parts = KeyParts { params, ..parts.clone() };
+        Some(Self { shelf: CheckpointShelf::new(store, json!(parts)), warn })
+    }
+}
+
+impl Checkpoints for StoredCheckpoints<'_> {
+    fn latest(&self, limit: u64) -> Option<(u64, Vec<u8>)> {
+        self.shelf.latest(limit)
+    }
+
+    fn save(&self, step: u64, bytes: &[u8]) {
+        if let Err(error) = self.shelf.save(step, bytes) {
+            (self.warn)(format!("no checkpoint of step {step} was kept: {error}"));
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! What can go wrong in a run: before it starts ([`RunError`]) and in one stage ([`StageFailure`]).
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::stage::StageError;
+use crate::store::StoreError;
+
+/// Why a run can't start or can't be recorded.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The spec's `device` can't be used.
+    #[error(transparent)]
+    Device(StageError),
+    /// The store refuses.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The file system refused.
+    #[error("can't {action} {path}: {source}", path = .path.display())]
+    Io {
+        /// A verb.
+        action: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A file is no run record.
+    #[error("{path} is not a run record: {reason}", path = .path.display())]
+    Record {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
+    /// There is no such run.
+    #[error("no run `{name}` under {folder}", folder = .folder.display())]
+    NoRun {
+        /// What was asked for.
+        name: String,
+        /// Where runs are.
+        folder: PathBuf,
+    },
+}
+
+impl RunError {
+    /// For `map_err`: the file system refused `action` on `path`.
+    pub fn io(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Self {
+        let path = path.to_path_buf();
+        move |source| Self::Io { action, path, source }
+    }
+
+    /// What to do about it.
+    #[must_use]
+    pub fn help(&self) -> Option<&str> {
+        match self {
+            Self::Device(error) => error.help(),
+            Self::Store(error) => error.help(),
+            Self::NoRun { .. } => Some("`simpipe runs` lists them; `latest` is the newest"),
+            Self::Io { .. } | Self::Record { .. } => None,
+        }
+    }
+}
+
+/// Why a stage has no result.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum StageFailure {
+    #[error(transparent)]
+    Stage(#[from] StageError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error("the stage wrote no `{0}`, which it declares")]
+    Missing(String),
+    #[error("the stage wrote `{0}`, which it does not declare")]
+    Undeclared(String),
+    #[error("the stage panicked: {0}")]
+    Panicked(String),
+}
+
+/// What kind of failure it was, for the exit code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FailureKind {
+    /// The stage could not do its work.
+    Stage,
+    /// Data from outside is not there.
+    DataUnavailable,
+    /// The user asked to stop.
+    Interrupted,
+}
+
+/// A stage's failure in a run record.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    /// What kind.
+    pub kind: FailureKind,
+    /// What went wrong.
+    pub message: String,
+    /// What to do about it.
+    pub help: Option<String>,
+}
+
+impl StageFailure {
+    fn kind(&self) -> FailureKind {
+        match self {
+            Self::Stage(StageError::Interrupted) | Self::Store(StoreError::Interrupted) => FailureKind::Interrupted,
+            Self::Stage(StageError::DataUnavailable { .. }) => FailureKind::DataUnavailable,
+            Self::Stage(StageError::Failed { .. } | StageError::Io { .. })
+            | Self::Store(StoreError::Io { .. } | StoreError::Format { .. })
+            | Self::Missing(_)
+            | Self::Undeclared(_)
+            | Self::Panicked(_) => FailureKind::Stage,
+        }
+    }
+
+    fn help(&self) -> Option<&str> {
+        match self {
+            Self::Stage(error) => error.help(),
+            Self::Store(error) => error.help(),
+            Self::Missing(_) | Self::Undeclared(_) | Self::Panicked(_) => {
+                Some("this is a mistake in simpipe: please report it with the run's `log.txt`")
+            }
+        }
+    }
+
+    /// The failure as it is recorded.
+    pub(super) fn record(&self) -> Failure {
+        Failure { kind: self.kind(), message: self.to_string(), help: self.help().map(str::to_owned) }
+    }
+}

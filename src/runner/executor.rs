@@ -1,0 +1,206 @@
+//! Turns one node into a stored result: hit, or run and publish. Knows nothing of the order of nodes.
+
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use petgraph::graph::NodeIndex;
+use walkdir::WalkDir;
+
+use super::checkpoints::StoredCheckpoints;
+use super::error::StageFailure;
+use super::inputs::{self, Candidates, Entries};
+use super::{Event, History, Outcome, reasons};
+use crate::plan::{KeyParts, Plan, Reason};
+use crate::stage::{BackendChoice, Checkpoints, Ctx, CtxParts, DynStage, Progress, StageError};
+use crate::store::{AcEntry, Damage, Found, Produced, Store};
+
+/// Progress comes at most this often: ten a second are enough for any eye.
+const PROGRESS_EVERY: Duration = Duration::from_millis(100);
+
+/// What all nodes of a run share.
+pub(super) struct Executor<'a> {
+    pub(super) plan: &'a Plan,
+    pub(super) store: &'a Store,
+    pub(super) history: &'a History,
+    pub(super) backend: &'a BackendChoice,
+    pub(super) cancel: &'a AtomicBool,
+    pub(super) on_event: &'a (dyn Fn(&Event) + Sync),
+}
+
+/// What became of a node, as far as it got.
+#[derive(Debug, Default)]
+pub(super) struct Attempt {
+    pub(super) parts: Option<KeyParts>,
+    pub(super) reasons: Vec<Reason>,
+}
+
+impl Executor<'_> {
+    /// The node's result. `attempt` is filled in on the way, so that a failure leaves what was known.
+    pub(super) fn run_node(
+        &self,
+        node: NodeIndex,
+        upstream: &Entries,
+        attempt: &mut Attempt,
+    ) -> Result<(Outcome, AcEntry), StageFailure> {
+        let sources = inputs::sources(self.plan, node, self.store)?;
+        let candidates = Candidates::of(self.plan, node, self.backend, upstream, &sources);
+        attempt.parts = Some(candidates.compute.clone());
+        let mut damage = None;
+        for parts in &candidates.accepted {
+            if let Some(entry) = self.look_up(node, parts, &mut damage)? {
+                attempt.parts = Some(parts.clone());
+                return Ok((Outcome::Hit, entry));
+            }
+        }
+        let parts = candidates.compute;
+        let on_wait = |pid: Option<u32>| self.warn(node, waiting_for(pid));
+        let _lock = self.store.lock(parts.key(), &on_wait, &|| self.cancel.load(Ordering::Relaxed))?;
+        if let Some(entry) = self.look_up(node, &parts, &mut damage)? {
+            return Ok((Outcome::Hit, entry)); // another process computed it while this one waited
+        }
+        attempt.reasons = reasons::of_miss(self.plan, node, &parts, self.history, damage.as_ref());
+        (self.on_event)(&Event::StageStarted {
+            stage: self.id(node).to_owned(),
+            key: parts.key(),
+            reasons: attempt.reasons.clone(),
+        });
+        self.compute(node, &parts, upstream).map(|entry| (Outcome::Ran, entry))
+    }
+
+    fn id(&self, node: NodeIndex) -> &str {
+        &self.plan.graph[node].id
+    }
+
+    fn warn(&self, node: NodeIndex, message: String) {
+        tracing::warn!(stage = self.id(node), "{message}");
+        (self.on_event)(&Event::Warning { stage: self.id(node).to_owned(), message });
+    }
+
+    fn look_up(
+        &self,
+        node: NodeIndex,
+        parts: &KeyParts,
+        damage: &mut Option<Damage>,
+    ) -> Result<Option<AcEntry>, StageFailure> {
+        match self.store.lookup(parts.key())? {
+            Found::Hit(entry) => return Ok(Some(entry)),
+            Found::Miss => {}
+            Found::Damaged(found) => {
+                self.warn(node, format!("{found}: it was moved to `quarantine/` and is computed again"));
+                *damage = Some(found);
+            }
+        }
+        Ok(None)
+    }
+
+    fn compute(&self, node: NodeIndex, parts: &KeyParts, upstream: &Entries) -> Result<AcEntry, StageFailure> {
+        let key = parts.key();
+        let _span = tracing::info_span!("stage", id = self.id(node), key = key.short()).entered();
+        let (stage, scratch) = (self.plan.graph[node].stage.as_ref(), self.store.scratch()?);
+        let output = scratch.output();
+        let files = inputs::provide(self.plan, node, upstream, self.store, &scratch.input())?;
+        let (on_progress, on_warning) = (self.progress_of(node), |message| self.warn(node, message));
+        let downloads = self.store.downloads();
+        let checkpoints = StoredCheckpoints::of(stage, parts, self.store, &on_warning);
+        let mut ctx = Ctx::new(CtxParts {
+            id: self.id(node),
+            inputs: files,
+            output: &output,
+            seed: self.plan.seed(node),
+            backend: &self.backend.compute,
+            spec: &self.plan.portable,
+            cancel: self.cancel,
+            on_progress: &on_progress,
+            on_warning: &on_warning,
+            checkpoints: checkpoints.as_ref().map(|kept| kept as &dyn Checkpoints),
+            downloads: &downloads,
+        });
+        let started = Instant::now();
+        run_caught(stage, &mut ctx)?;
+        let seconds = started.elapsed().as_secs_f64();
+        check_outputs(stage.files(), &output)?;
+        let metrics = self.finite(node, ctx.into_metrics());
+        let key_parts = serde_json::to_value(parts).expect("key parts serialize to JSON");
+        let made_by = made_by(&self.backend.compute);
+        Ok(self.store.publish(scratch, key, Produced { key_parts, metrics, seconds, made_by })?)
+    }
+
+    /// Passes progress on, but not more than is worth showing: a new beginning of the message and the end always.
+    fn progress_of(&self, node: NodeIndex) -> impl Fn(Progress) + Sync {
+        let last: Mutex<Option<(Instant, String)>> = Mutex::new(None);
+        move |progress: Progress| {
+            let lead = progress.message.split(',').next().unwrap_or_default().to_owned();
+            {
+                let mut last = last.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+                let recent = last.as_ref().is_some_and(|(at, old)| *old == lead && at.elapsed() < PROGRESS_EVERY);
+                if recent && progress.total != Some(progress.done) {
+                    return;
+                }
+                *last = Some((Instant::now(), lead));
+            }
+            let Progress { done, total, unit, message } = progress;
+            (self.on_event)(&Event::Progress { stage: self.id(node).to_owned(), done, total, unit, message });
+        }
+    }
+
+    /// JSON has no NaN: a metric that is none is left out, and said to be.
+    fn finite(&self, node: NodeIndex, metrics: BTreeMap<String, f64>) -> BTreeMap<String, f64> {
+        let (finite, other): (BTreeMap<_, _>, BTreeMap<_, _>) =
+            metrics.into_iter().partition(|(_, value)| value.is_finite());
+        for (name, value) in other {
+            self.warn(node, format!("the metric `{name}` is {value} and is left out"));
+        }
+        finite
+    }
+}
+
+fn waiting_for(pid: Option<u32>) -> String {
+    let who = pid.map_or_else(|| "another process".to_owned(), |pid| format!("process {pid}"));
+    format!("waiting for {who}, which computes the same result")
+}
+
+/// What is worth knowing of who computed something; never in a key.
+pub(super) fn made_by(backend: &str) -> BTreeMap<String, String> {
+    let machine = format!("{}-{}", std::env::consts::ARCH, std::env::consts::OS);
+    BTreeMap::from([
+        ("simpipe".to_owned(), env!("CARGO_PKG_VERSION").to_owned()),
+        ("backend".to_owned(), backend.to_owned()),
+        ("machine".to_owned(), machine),
+    ])
+}
+
+/// Runs a stage; a panic in it is its failure and nobody else's.
+fn run_caught(stage: &dyn DynStage, ctx: &mut Ctx<'_>) -> Result<(), StageFailure> {
+    match catch_unwind(AssertUnwindSafe(|| stage.run(ctx))) {
+        Ok(result) => Ok(result?),
+        Err(payload) => {
+            let text = payload.downcast_ref::<String>().map(String::as_str);
+            let text = text.or_else(|| payload.downcast_ref::<&str>().copied()).unwrap_or("without a message");
+            Err(StageFailure::Panicked(text.to_owned()))
+        }
+    }
+}
+
+/// A stage writes every file that it declares and no other: what is not declared would not be read by anybody.
+fn check_outputs(declared: &[&str], output: &Path) -> Result<(), StageFailure> {
+    let missing = declared.iter().find(|file| {
+        let path = output.join(file);
+        if file.ends_with('/') { !path.is_dir() } else { !path.is_file() }
+    });
+    if let Some(file) = missing {
+        return Err(StageFailure::Missing((*file).to_owned()));
+    }
+    for item in WalkDir::new(output).sort_by_file_name() {
+        let item = item.map_err(|error| StageError::io("read", output)(error.into()))?;
+        let name = item.path().strip_prefix(output).unwrap_or(item.path()).to_string_lossy().replace('\\', "/");
+        let known = |file: &&str| if file.ends_with('/') { name.starts_with(*file) } else { name == **file };
+        if item.file_type().is_file() && !declared.iter().any(|file| known(&file)) {
+            return Err(StageFailure::Undeclared(name));
+        }
+    }
+    Ok(())
+}

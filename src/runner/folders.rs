@@ -1,0 +1,119 @@
+//! Run folders: `<root>/artifacts/runs/<name>/<time>-<id>/`, and finding them again.
+
+use std::path::{Path, PathBuf};
+
+use super::{RunError, RunRecord, clock::Moment};
+use crate::base::digest::Digest;
+
+/// Where all runs of a root are.
+#[must_use]
+pub fn runs_folder(root: &Path) -> PathBuf {
+    root.join("artifacts").join("runs")
+}
+
+/// Where the store of a root is, unless the user puts it elsewhere.
+#[must_use]
+pub fn store_folder(root: &Path) -> PathBuf {
+    root.join("artifacts").join("store")
+}
+
+/// A new run's id and folder.
+pub(super) fn create(root: &Path, name: &str, started: Moment) -> Result<(String, PathBuf), RunError> {
+    let parent = runs_folder(root).join(name);
+    std::fs::create_dir_all(&parent).map_err(RunError::io("create", &parent))?;
+    for attempt in 0_u32.. {
+        let salt = Digest::of_json(&(std::process::id(), started.0, attempt)).short();
+        let run = format!("{}-{}", started.compact(), &salt[..6]);
+        let folder = parent.join(&run);
+        match std::fs::create_dir(&folder) {
+            Ok(()) => return Ok((run, folder)),
+            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(RunError::io("create", &folder)(error)),
+        }
+    }
+    unreachable!("2^32 runs can't begin in one millisecond")
+}
+
+/// Folders of the runs of one name, newest first; none if there are none.
+#[must_use]
+pub fn of_name(root: &Path, name: &str) -> Vec<PathBuf> {
+    let mut folders = subfolders(&runs_folder(root).join(name));
+    folders.reverse(); // names begin with the time
+    folders
+}
+
+/// Folders of all runs, newest first.
+#[must_use]
+pub fn all(root: &Path) -> Vec<PathBuf> {
+    let mut folders: Vec<PathBuf> = subfolders(&runs_folder(root)).iter().flat_map(|named| subfolders(named)).collect();
+    folders.sort_by(|a, b| b.file_name().cmp(&a.file_name()));
+    folders
+}
+
+fn subfolders(folder: &Path) -> Vec<PathBuf> {
+    let Ok(items) = std::fs::read_dir(folder) else { return Vec::new() };
+    let mut folders: Vec<PathBuf> = items.flatten().map(|item| item.path()).filter(|path| path.is_dir()).collect();
+    folders.sort();
+    folders
+}
+
+/// The folder that a user means: a path, `latest`, an experiment's name (its newest run), or (the start of) an id.
+///
+/// # Errors
+/// If there is no such run.
+pub fn find(root: &Path, wanted: &str) -> Result<PathBuf, RunError> {
+    let path = Path::new(wanted);
+    if path.join("run.json").is_file() {
+        return Ok(path.to_path_buf());
+    }
+    if root.join(path).join("run.json").is_file() {
+        return Ok(root.join(path));
+    }
+    let recorded = |folder: &&PathBuf| folder.join("run.json").is_file();
+    let meant = |folder: &&PathBuf| {
+        let id = folder.file_name().unwrap_or_default().to_string_lossy();
+        let name = folder.parent().and_then(Path::file_name).unwrap_or_default().to_string_lossy();
+        wanted == "latest" || name == wanted || (!wanted.is_empty() && id.starts_with(wanted)) || id.ends_with(wanted)
+    };
+    all(root)
+        .iter()
+        .filter(recorded)
+        .find(meant)
+        .cloned()
+        .ok_or_else(|| RunError::NoRun { name: wanted.to_owned(), folder: runs_folder(root) })
+}
+
+/// The newest run of a name that has a usable result of each stage: what "changed" is measured against.
+#[derive(Debug, Default)]
+pub struct History(Vec<RunRecord>);
+
+impl History {
+    /// Reads records of a name, newest first, until every stage in `ids` has been seen with a result.
+    #[must_use]
+    pub fn read<'a>(root: &Path, name: &str, ids: impl IntoIterator<Item = &'a str>) -> Self {
+        let mut wanted: Vec<&str> = ids.into_iter().collect();
+        let mut records = Vec::new();
+        for folder in of_name(root, name) {
+            if wanted.is_empty() {
+                break;
+            }
+            // A run that was killed left no record; it says nothing of any stage.
+            let Ok(record) = RunRecord::read(&folder) else { continue };
+            wanted.retain(|id| record.stage(id).is_none_or(|stage| !stage.outcome.done()));
+            records.push(record);
+        }
+        Self(records)
+    }
+
+    /// The newest run that has a result of a stage.
+    #[must_use]
+    pub fn run_of(&self, id: &str) -> Option<&RunRecord> {
+        self.0.iter().find(|record| record.stage(id).is_some_and(|stage| stage.outcome.done()))
+    }
+
+    /// A stage as it was in that run.
+    #[must_use]
+    pub fn snapshot_of(&self, id: &str) -> Option<crate::plan::Snapshot> {
+        self.run_of(id)?.stage(id)?.snapshot()
+    }
+}

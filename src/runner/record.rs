@@ -1,0 +1,158 @@
+//! `run.json`: what a run did. The same object is what `run --json` prints.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
+
+use super::{Failure, RunError};
+use crate::plan::{Key, KeyParts, Reason, Snapshot};
+use crate::store::FileRecord;
+
+/// Version of this record's format.
+pub(super) const FORMAT: u32 = 1;
+
+/// How a stage ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Outcome {
+    /// Its result was there, or another process computed it meanwhile.
+    Hit,
+    /// This run computed it.
+    Ran,
+    /// It went wrong.
+    Failed,
+    /// A stage that it depends on failed, or the user asked to stop.
+    Skipped,
+}
+
+impl Outcome {
+    /// The word in JSON.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Hit => "hit",
+            Self::Ran => "ran",
+            Self::Failed => "failed",
+            Self::Skipped => "skipped",
+        }
+    }
+
+    /// Whether there is a result.
+    #[must_use]
+    pub const fn done(self) -> bool {
+        matches!(self, Self::Hit | Self::Ran)
+    }
+}
+
+/// One stage of a run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StageRecord {
+    /// The stage's id.
+    pub id: String,
+    /// Its kind.
+    pub stage: String,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// What its result is stored under; `null` if its inputs never came to be.
+    pub key: Option<Key>,
+    /// How long it took in this run.
+    pub seconds: f64,
+    /// How long the work of a hit took when it was done.
+    pub saved_seconds: f64,
+    /// Why it ran: the most telling reason.
+    pub reason: Option<Reason>,
+    /// All reasons.
+    pub reasons: Vec<Reason>,
+    /// Why it failed.
+    pub failure: Option<Failure>,
+    /// Why it was skipped.
+    pub skipped: Option<String>,
+    /// What decides its key.
+    pub key_parts: Option<KeyParts>,
+    /// Its parameters with every default: what reasons are told from.
+    pub params: Json,
+    /// Its files.
+    pub files: BTreeMap<String, FileRecord>,
+}
+
+/// A whole run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RunRecord {
+    /// Version of this format.
+    pub format: u32,
+    /// The run's id.
+    pub run: String,
+    /// The experiment's name.
+    pub name: String,
+    /// The run's folder, relative to the root.
+    pub dir: String,
+    /// Whether every stage has its result.
+    pub ok: bool,
+    /// Whether the user stopped it.
+    pub interrupted: bool,
+    /// When it began, in UTC.
+    pub started: String,
+    /// When it ended, in UTC.
+    pub finished: String,
+    /// How long it took.
+    pub seconds: f64,
+    /// What the hits would have taken.
+    pub saved_seconds: f64,
+    /// The config as the user named it.
+    pub config: String,
+    /// The command line.
+    pub command: Vec<String>,
+    /// Of simpipe, and the backend that it computed on.
+    pub versions: BTreeMap<String, String>,
+    /// In the order of the plan.
+    pub stages: Vec<StageRecord>,
+    /// Headline numbers as `<stage id>.<name>`.
+    pub metrics: BTreeMap<String, f64>,
+    /// The resolved spec.
+    pub spec: Json,
+}
+
+impl StageRecord {
+    /// The stage as it was in this run; `None` if its inputs never came to be.
+    #[must_use]
+    pub fn snapshot(&self) -> Option<Snapshot> {
+        Some(Snapshot { parts: self.key_parts.clone()?, params: self.params.clone() })
+    }
+}
+
+impl RunRecord {
+    /// Reads `run.json` of a run's folder.
+    ///
+    /// # Errors
+    /// If it is not there or is no run record.
+    pub fn read(folder: &Path) -> Result<Self, RunError> {
+        let path = folder.join("run.json");
+        let bytes = std::fs::read(&path).map_err(RunError::io("read", &path))?;
+        serde_json::from_slice(&bytes).map_err(|error| RunError::Record { path, reason: error.to_string() })
+    }
+
+    /// Writes `run.json` into a run's folder.
+    ///
+    /// # Errors
+    /// If it can't be written.
+    pub fn write(&self, folder: &Path) -> Result<(), RunError> {
+        let path = folder.join("run.json");
+        let mut bytes = serde_json::to_vec_pretty(self).expect("a record serializes to JSON");
+        bytes.push(b'\n');
+        crate::base::fs::write_atomic(&path, &bytes).map_err(RunError::io("write", &path))
+    }
+
+    /// The record of a stage.
+    #[must_use]
+    pub fn stage(&self, id: &str) -> Option<&StageRecord> {
+        self.stages.iter().find(|stage| stage.id == id)
+    }
+
+    /// The first failure in the order of the plan.
+    #[must_use]
+    pub fn failure(&self) -> Option<(&StageRecord, &Failure)> {
+        self.stages.iter().find_map(|stage| Some((stage, stage.failure.as_ref()?)))
+    }
+}

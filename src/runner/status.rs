@@ -1,0 +1,204 @@
+//! What a run would do, without doing it: which stages are fresh, which stale and why.
+//!
+//! Keys are built from upstream *output* digests. Below a stale stage they are therefore not known before it has run:
+//! such stages are "maybe stale", and may turn out to be hits.
+
+use std::collections::BTreeMap;
+
+use petgraph::graph::NodeIndex;
+use serde::Serialize;
+
+use super::inputs::{self, Candidates, Entries};
+use super::{History, RunError, reasons};
+use crate::plan::{Key, KeyParts, Plan, Reason, ReasonKind};
+use crate::stage::{BackendChoice, Catalog};
+use crate::store::{AcEntry, Damage, Found, Store};
+
+/// Whether a stage would run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Freshness {
+    /// Its result is stored.
+    Fresh,
+    /// It would run.
+    Stale,
+    /// An upstream stage would run first; if that leaves the same bytes as before, this one is fresh.
+    MaybeStale,
+}
+
+/// One stage of a forecast.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct StageStatus {
+    /// The stage's id.
+    pub id: String,
+    /// Its kind.
+    pub stage: String,
+    /// Whether it would run.
+    pub status: Freshness,
+    /// Why: the most telling reason.
+    pub reason: Option<Reason>,
+    /// What its result is stored under, if its inputs are known.
+    pub key: Option<Key>,
+    /// All reasons.
+    pub reasons: Vec<Reason>,
+    /// Why more is not known, such as data that is not there.
+    pub note: Option<String>,
+}
+
+/// The forecast of a plan.
+pub struct Forecast<'a> {
+    plan: &'a Plan,
+    history: History,
+    parts: BTreeMap<NodeIndex, KeyParts>,
+    /// In the order of the plan.
+    pub stages: Vec<StageStatus>,
+}
+
+/// A stage in an explanation, and those that it leads back to.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Explanation {
+    /// The stage's id.
+    pub id: String,
+    /// Whether it would run.
+    pub status: Freshness,
+    /// What its result is stored under.
+    pub key: Option<Key>,
+    /// Every reason.
+    pub reasons: Vec<Reason>,
+    /// Why more is not known.
+    pub note: Option<String>,
+    /// The run that it is compared with.
+    pub compared_with: Option<String>,
+    /// Upstream stages that the reasons name.
+    pub causes: Vec<Explanation>,
+}
+
+impl<'a> Forecast<'a> {
+    /// Looks at every stage of a plan; changes nothing in the store.
+    ///
+    /// # Errors
+    /// If the device can't be used or the store can't be read.
+    pub fn of(plan: &'a Plan, catalog: &dyn Catalog, store: &Store, root: &std::path::Path) -> Result<Self, RunError> {
+        let backend = catalog.backend(&plan.experiment.device).map_err(RunError::Device)?;
+        let ids = plan.order.iter().map(|node| plan.graph[*node].id.as_str());
+        let history = History::read(root, &plan.experiment.name, ids);
+        let mut forecast = Self { plan, history, parts: BTreeMap::new(), stages: Vec::new() };
+        let mut entries = Entries::new();
+        for node in &plan.order {
+            let status = forecast.look_at(*node, &backend, store, &mut entries)?;
+            forecast.stages.push(status);
+        }
+        Ok(forecast)
+    }
+
+    fn look_at(
+        &mut self,
+        node: NodeIndex,
+        backend: &BackendChoice,
+        store: &Store,
+        entries: &mut Entries,
+    ) -> Result<StageStatus, RunError> {
+        let unknown = self.plan.upstream(node).into_iter().find(|(upstream, _)| !entries.contains_key(upstream));
+        if let Some((upstream, _)) = unknown {
+            let reasons = vec![Reason::upstream(self.plan.graph[upstream].id.as_str())];
+            return Ok(self.status(node, Freshness::MaybeStale, None, reasons));
+        }
+        let sources = match inputs::sources(self.plan, node, store) {
+            Ok(sources) => sources,
+            Err(error) => {
+                let status = self.status(node, Freshness::Stale, None, vec![Reason::new(ReasonKind::NeverRan)]);
+                return Ok(StageStatus { note: Some(error.to_string()), ..status });
+            }
+        };
+        let candidates = Candidates::of(self.plan, node, backend, entries, &sources);
+        let mut damage = None;
+        for parts in candidates.accepted {
+            if let Some(entry) = usable(store, &parts, &mut damage)? {
+                entries.insert(node, entry);
+                let status = self.status(node, Freshness::Fresh, Some(parts.key()), Vec::new());
+                self.parts.insert(node, parts);
+                return Ok(status);
+            }
+        }
+        let parts = candidates.compute;
+        let reasons = reasons::of_miss(self.plan, node, &parts, &self.history, damage.as_ref());
+        let status = self.status(node, Freshness::Stale, Some(parts.key()), reasons);
+        self.parts.insert(node, parts);
+        Ok(status)
+    }
+
+    fn status(&self, node: NodeIndex, status: Freshness, key: Option<Key>, reasons: Vec<Reason>) -> StageStatus {
+        let node = &self.plan.graph[node];
+        let reason = reasons.first().cloned();
+        StageStatus {
+            id: node.id.clone(),
+            stage: node.stage.name().to_owned(),
+            status,
+            reason,
+            key,
+            reasons,
+            note: None,
+        }
+    }
+
+    /// The status of a stage.
+    #[must_use]
+    pub fn stage(&self, id: &str) -> Option<&StageStatus> {
+        self.stages.iter().find(|stage| stage.id == id)
+    }
+
+    /// Why a stage is stale, followed upstream to the causes; `None` if the plan has no such stage.
+    #[must_use]
+    pub fn explain(&self, id: &str) -> Option<Explanation> {
+        let status = self.stage(id)?;
+        let run = self.history.run_of(id);
+        let causes = self.causes(&status.reasons, run);
+        Some(Explanation {
+            id: status.id.clone(),
+            status: status.status,
+            key: status.key,
+            reasons: status.reasons.clone(),
+            note: status.note.clone(),
+            compared_with: run.map(|run| run.run.clone()),
+            causes,
+        })
+    }
+
+    /// Explanations of the upstream stages that reasons name, each once.
+    fn causes(&self, reasons: &[Reason], run: Option<&super::RunRecord>) -> Vec<Explanation> {
+        let mut causes: Vec<Explanation> = Vec::new();
+        for id in reasons.iter().filter_map(|reason| reason.upstream.as_deref()) {
+            if causes.iter().any(|cause| cause.id == id) {
+                continue;
+            }
+            causes.extend(self.explain(id).map(|cause| self.with_past(cause, run)));
+        }
+        causes
+    }
+
+    /// A fresh stage whose output is another than in `run` is explained by what changed in its key since then.
+    fn with_past(&self, cause: Explanation, run: Option<&super::RunRecord>) -> Explanation {
+        if cause.status != Freshness::Fresh {
+            return cause;
+        }
+        let node = self.plan.find(&cause.id);
+        let past = run.and_then(|run| run.stage(&cause.id)?.snapshot());
+        let (Some(node), Some(past)) = (node, past) else { return cause };
+        let Some(parts) = self.parts.get(&node) else { return cause };
+        let reasons = reasons::changes(self.plan, node, &past, parts);
+        let causes = self.causes(&reasons, run);
+        Explanation { reasons, causes, compared_with: run.map(|run| run.run.clone()), ..cause }
+    }
+}
+
+/// The stored result under a key, without moving a damaged one.
+fn usable(store: &Store, parts: &KeyParts, damage: &mut Option<Damage>) -> Result<Option<AcEntry>, RunError> {
+    match store.inspect(parts.key())? {
+        Found::Hit(entry) => Ok(Some(entry)),
+        Found::Miss => Ok(None),
+        Found::Damaged(found) => {
+            *damage = Some(found);
+            Ok(None)
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! The stage as the runner calls it.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::sync::atomic::AtomicBool;
+
+use super::*;
+use crate::artifact::{Examples, read_json};
+use crate::base::digest::Digest;
+use crate::base::param;
+use crate::base::seed::Seed;
+use crate::stage::CtxParts;
+
+struct Ran {
+    folder: tempfile::TempDir,
+    metrics: BTreeMap<String, f64>,
+    warnings: Vec<String>,
+    last: Option<Progress>,
+}
+
+fn params(json: &serde_json::Value) -> Params {
+    param::from_json(&serde_json::json!({ "source": json })).unwrap()
+}
+
+fn run(params: &Params, cancelled: bool) -> Result<Ran, StageError> {
+    let folder = tempfile::tempdir().unwrap();
+    let (warnings, last) = (Mutex::new(Vec::new()), Mutex::new(None));
+    let cancel = AtomicBool::new(cancelled);
+    let on_progress = |progress| *last.lock().unwrap() = Some(progress);
+    let on_warning = |warning| warnings.lock().unwrap().push(warning);
+    let mut ctx = Ctx::new(CtxParts {
+        id: "data",
+        inputs: BTreeMap::new(),
+        output: folder.path(),
+        seed: Seed::of_stage(1, "dataset", None),
+        backend: "flex",
+        spec: &serde_json::Value::Null,
+        cancel: &cancel,
+        on_progress: &on_progress,
+        on_warning: &on_warning,
+        checkpoints: None,
+        downloads: Path::new("/nowhere"),
+    });
+    Dataset::run(params, &mut ctx)?;
+    let metrics = ctx.into_metrics();
+    Ok(Ran { folder, metrics, warnings: warnings.into_inner().unwrap(), last: last.into_inner().unwrap() })
+}
+
+fn finder<'a>(asked: &'a (dyn Fn(&Path) -> std::io::Result<Digest> + Sync)) -> SourceFinder<'a> {
+    SourceFinder { downloads: PathBuf::from("/nowhere"), digest_file: asked }
+}
+
+#[test]
+fn the_sample_becomes_an_artifact_that_agrees_with_its_facts() {
+    let params = params(&serde_json::json!("cifar10-sample"));
+    let ran = run(&params, false).unwrap();
+    assert_eq!(ran.metrics, BTreeMap::from([("classes".to_owned(), 10.0), ("examples".to_owned(), 4000.0)]));
+    let last = ran.last.unwrap();
+    assert_eq!((last.done, last.total, last.unit), (4000, Some(4000), "images"));
+    assert!(ran.warnings.is_empty());
+    let info: DatasetInfo = read_json(&ran.folder.path().join("dataset.json")).unwrap();
+    let Ok(Facts::Dataset(facts)) = Dataset::infer(&params, &InputFacts::default()) else { panic!("facts") };
+    assert_eq!(Some(&info.classes), facts.classes.as_ref());
+    let image = info.image.unwrap();
+    assert_eq!(Some([image.height, image.width, image.channels].map(|side| side as usize)), facts.image);
+    let splits = facts.splits.unwrap();
+    assert_eq!(info.counts, splits.iter().map(|(name, split)| (name.clone(), split.count)).collect());
+    let examples = Examples::read(&ran.folder.path().join("examples.parquet")).unwrap();
+    for (split, facts) in &splits {
+        let mut per_class = vec![0; 10];
+        for (of, label) in examples.split.iter().zip(&examples.label) {
+            per_class[usize::try_from(*label).unwrap()] += usize::from(of == split);
+        }
+        assert_eq!(Some(per_class), facts.per_class);
+    }
+    let again = run(&params, false).unwrap();
+    for file in Dataset::FILES {
+        let bytes = |ran: &Path| std::fs::read(ran.join(file)).unwrap();
+        assert!(bytes(ran.folder.path()) == bytes(again.folder.path()), "{file} is the same every time");
+    }
+}
+
+#[test]
+fn skipped_files_are_listed_and_warned_of() {
+    let root = tempfile::tempdir().unwrap();
+    std::fs::create_dir_all(root.path().join("train/a")).unwrap();
+    std::fs::write(root.path().join("train/a/bad.png"), "bad").unwrap();
+    let mut good = std::io::Cursor::new(Vec::new());
+    image::GrayImage::new(2, 2).write_to(&mut good, image::ImageFormat::Png).unwrap();
+    std::fs::write(root.path().join("train/a/good.png"), good.into_inner()).unwrap();
+    let folder = |rule: &str| {
+        params(&serde_json::json!({ "image-folder": { "path": root.path().to_str(), "on-corrupt": rule } }))
+    };
+    let ran = run(&folder("skip"), false).unwrap();
+    let info: DatasetInfo = read_json(&ran.folder.path().join("dataset.json")).unwrap();
+    assert_eq!(info.skipped, ["train/a/bad.png"]);
+    assert_eq!(info.counts["train"], 1);
+    assert!(ran.warnings[0].starts_with("1 files can't be read"), "{:?}", ran.warnings);
+    let error = run(&folder("fail"), false).map(|_| ()).unwrap_err();
+    assert!(matches!(&error, StageError::DataUnavailable { .. }), "{error}");
+    assert!(error.help().is_some_and(|help| help.contains("on-corrupt")));
+}
+
+#[test]
+fn sources_are_found_or_said_to_be_missing() {
+    let never = |_: &Path| -> std::io::Result<Digest> { panic!("nothing to read") };
+    let digests = |json: &serde_json::Value| Dataset::sources(&params(json), &finder(&never));
+    assert_eq!(digests(&serde_json::json!("cifar10-sample")).unwrap().len(), 1);
+    let cifar = digests(&serde_json::json!("cifar10")).unwrap();
+    assert_eq!(cifar[0].name, "archive");
+    assert_eq!(digests(&serde_json::json!("fashion-mnist")).unwrap().len(), 4);
+    let missing = digests(&serde_json::json!({ "cifar10": { "path": "/nowhere/archive.tar.gz" } })).unwrap_err();
+    assert!(matches!(missing, StageError::DataUnavailable { .. }));
+    assert_eq!(missing.to_string(), "there is no archive or folder at /nowhere/archive.tar.gz");
+}
+
+#[test]
+fn a_path_and_a_download_have_one_key() {
+    use crate::base::param::{Param, View};
+    let key = |json: &serde_json::Value| params(json).write(View::Key);
+    let path = serde_json::json!({ "cifar10": { "path": "/somewhere" } });
+    assert_eq!(key(&path), key(&serde_json::json!("cifar10")));
+    assert_ne!(key(&serde_json::json!("cifar100")), key(&serde_json::json!("cifar10")));
+}
+
+#[test]
+fn a_wish_to_stop_is_heard() {
+    let result = run(&params(&serde_json::json!("cifar10-sample")), true);
+    assert!(matches!(result.map(|_| ()), Err(StageError::Interrupted)));
+}

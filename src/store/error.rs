@@ -1,0 +1,53 @@
+//! What can go wrong in the store.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// Why the store can't do what was asked. A damaged object is no error: it is a miss.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The file system refused.
+    #[error("can't {action} {path}: {source}", path = .path.display())]
+    Io {
+        /// A verb.
+        action: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// A newer simpipe wrote it.
+    #[error("the store {path} has format `{found}`, this simpipe knows format {known}", path = .path.display(), known = super::FORMAT)]
+    Format {
+        /// The store.
+        path: PathBuf,
+        /// What its `format` file says.
+        found: String,
+    },
+    /// The user asked to stop while another process held the key.
+    #[error("interrupted")]
+    Interrupted,
+}
+
+impl StoreError {
+    /// For `map_err`: the file system refused `action` on `path`.
+    pub fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+        let path = path.to_path_buf();
+        move |source| Self::Io { action, path, source }
+    }
+
+    /// What to do about it.
+    #[must_use]
+    pub fn help(&self) -> Option<&'static str> {
+        match self {
+            Self::Io { source, .. } if source.kind() == io::ErrorKind::StorageFull => {
+                Some("free some space, or put the store elsewhere with `--store DIR`")
+            }
+            Self::Io { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
+                Some("check who owns the folder, or put the store elsewhere with `--store DIR`")
+            }
+            Self::Format { .. } => Some("update simpipe, or choose another store with `--store DIR`"),
+            Self::Io { .. } | Self::Interrupted => None,
+        }
+    }
+}

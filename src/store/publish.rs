@@ -1,0 +1,73 @@
+//! Commit: hash, sync, rename into `cas/`, then the entry. Killed at any point, it leaves a miss.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use rayon::prelude::*;
+use walkdir::WalkDir;
+
+use super::{AcEntry, FileRecord, Found, Produced, Scratch, Store, StoreError, fs};
+use crate::base::digest::Digest;
+
+impl Store {
+    /// Stores everything in the scratch folder's `out/` under a key.
+    ///
+    /// If another process was first, its entry stays and is what comes back.
+    ///
+    /// # Errors
+    /// If something can't be written; the store is then as before.
+    pub fn publish(&self, scratch: Scratch, key: Digest, outcome: Produced) -> Result<AcEntry, StoreError> {
+        let names = output_files(&scratch.output())?;
+        let place = |name: &String| Ok((name.clone(), self.place_object(&scratch.output().join(name))?));
+        let files: BTreeMap<String, FileRecord> = names.par_iter().map(place).collect::<Result<_, StoreError>>()?;
+        self.sync_shards(files.values())?;
+        self.put_entry(&scratch.path().join("entry.json"), AcEntry::new(key, outcome, files))
+    }
+
+    /// Moves a file into `cas/`, unless an intact object of these bytes is there.
+    pub(super) fn place_object(&self, path: &Path) -> Result<FileRecord, StoreError> {
+        let digest = Digest::of_file(path).map_err(StoreError::io("read", path))?;
+        let size = std::fs::metadata(path).map_err(StoreError::io("read", path))?.len();
+        let (file, object) = (FileRecord { digest, size }, self.object(digest));
+        if self.problem(file).is_some() {
+            fs::seal(path)?;
+            fs::create_dirs(object.parent().unwrap_or(&object))?;
+            fs::rename(path, &object)?;
+        }
+        Ok(file)
+    }
+
+    pub(super) fn sync_shards<'a>(&self, files: impl Iterator<Item = &'a FileRecord>) -> Result<(), StoreError> {
+        let shards: BTreeSet<PathBuf> =
+            files.filter_map(|file| self.object(file.digest).parent().map(Path::to_path_buf)).collect();
+        shards.iter().try_for_each(|shard| fs::sync_dir(shard))
+    }
+
+    /// Writes an entry by way of `draft`, a private path in the same file system.
+    pub(super) fn put_entry(&self, draft: &Path, entry: AcEntry) -> Result<AcEntry, StoreError> {
+        let path = self.entry_path(entry.key);
+        fs::write_synced(draft, &entry.to_bytes())?;
+        if !fs::put_if_absent(draft, &path)? {
+            if let Found::Hit(first) = self.lookup(entry.key)? {
+                return Ok(first);
+            }
+            fs::put_if_absent(draft, &path)?; // the lookup has moved a damaged one aside
+        }
+        fs::sync_dir(&self.folder("ac"))?;
+        Ok(entry)
+    }
+}
+
+/// Names of all files in a folder, with `/` between their parts.
+fn output_files(folder: &Path) -> Result<Vec<String>, StoreError> {
+    let mut names = Vec::new();
+    for item in WalkDir::new(folder).sort_by_file_name() {
+        let item = item.map_err(|error| StoreError::io("read", folder)(error.into()))?;
+        if item.file_type().is_file() {
+            let name = item.path().strip_prefix(folder).unwrap_or(item.path());
+            let parts: Vec<_> = name.iter().map(|part| part.to_string_lossy()).collect();
+            names.push(parts.join("/"));
+        }
+    }
+    Ok(names)
+}
