@@ -3,6 +3,9 @@
 //! Owns the order of forward, loss, backward, update, validation and checkpoint. Draws no batch and shows nothing: its
 //! caller does both. burn's own learner is not used: it owns folders, logs and checkpoints that belong to the store.
 
+#[cfg(test)]
+mod tests;
+
 use burn::optim::GradientsParams;
 use burn::tensor::Tensor;
 

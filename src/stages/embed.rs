@@ -51,7 +51,7 @@ impl Stage for Embed {
             range,
             dim: model.dim,
             distance: model.distance,
-            seen_in_training: pool.identity == model.trained_on,
+            seen_in_training: !model.trained_on.is_empty() && pool.identity == model.trained_on,
             pool,
         }))
     }

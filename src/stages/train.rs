@@ -2,23 +2,26 @@
 //!
 //! Owns the way from artifacts to batches and back to artifacts; the loop itself is [`nn::fit`](crate::nn::fit).
 
-use std::time::Instant;
+mod display;
+mod feed;
+#[cfg(test)]
+mod tests;
 
 use serde_json::Value as Json;
 
-use crate::artifact::{History, HistoryRow, ModelFile, SamplerFile, Samples, read_json, write_json};
+use self::display::{Display, recent_mean};
+use self::feed::Feed;
+use crate::artifact::{History, HistoryRow, ModelFile, write_json};
 use crate::base::check;
 use crate::base::issue::Issues;
 use crate::base::node::Node;
 use crate::base::param::{self, Param, Shape, View};
-use crate::data::sampler::BatchSampler;
 use crate::nn::{
-    self, Batch, Batches, FitError, FitEvent, FitSettings, FitState, LayerIssue, LayerSpec, LossSpec, Network,
-    Optimizer, Pixels, device,
+    self, FitError, FitEvent, FitSettings, FitState, LayerIssue, LayerSpec, LossSpec, Network, Optimizer, device,
 };
 use crate::params;
 use crate::stage::{
-    Ctx, Facts, InputFacts, Kind, LayerSummary, ModelFacts, ModelSummary, ParamIssue, Port, Progress, Stage, StageError,
+    Ctx, Facts, InputFacts, Kind, LayerSummary, ModelFacts, ModelSummary, ParamIssue, Port, Stage, StageError,
 };
 
 params! {
@@ -97,7 +100,8 @@ impl Stage for Train {
         Ok(Facts::Model(ModelFacts {
             dim: summary.as_ref().map(|summary| summary.dim),
             distance: params.loss.distance(),
-            trained_on: samples.identity,
+            // A network that makes no step has seen nothing.
+            trained_on: if params.epochs == 0 { String::new() } else { samples.identity },
             summary: summary.as_ref().map(stage_summary),
         }))
     }
@@ -154,64 +158,6 @@ fn stage_summary(summary: &nn::layer::ModelSummary) -> ModelSummary {
     }
 }
 
-/// A pool in memory, with its batches.
-struct Pool {
-    pixels: Pixels,
-    example_ids: Vec<u64>,
-    labels: Vec<i32>,
-    sampler: BatchSampler,
-}
-
-impl Pool {
-    fn read(ctx: &Ctx<'_>, port: &str) -> Result<Self, StageError> {
-        let samples = Samples::read(ctx.input(port, POOL))?;
-        let recipe: SamplerFile = read_json(ctx.input(port, RECIPE))?;
-        let pixels = Pixels::read(ctx.input("dataset", DATASET), &samples.example_id);
-        let pixels = pixels.map_err(|error| StageError::failed(error.to_string()))?;
-        let sampler = BatchSampler::load(&samples, &recipe).map_err(|error| StageError::failed(error.to_string()))?;
-        Ok(Self { pixels, example_ids: samples.example_id, labels: samples.label, sampler })
-    }
-
-    fn batch(&self, epoch: u64, index: u64) -> Batch {
-        let mut batch = Batch::default();
-        for position in self.sampler.batch(epoch, index) {
-            batch.pixels.extend_from_slice(self.pixels.image(position));
-            batch.labels.push(self.labels[position]);
-        }
-        batch
-    }
-}
-
-/// Where the loop's batches come from.
-struct Feed {
-    training: Pool,
-    validation: Option<Pool>,
-}
-
-impl Feed {
-    fn read(ctx: &Ctx<'_>) -> Result<Self, StageError> {
-        let training = Pool::read(ctx, "sampler")?;
-        let validation = if ctx.has_input("validation") { Some(Pool::read(ctx, "validation")?) } else { None };
-        if let Some(found) = validation.as_ref().map(|pool| pool.pixels.shape).filter(|s| *s != training.pixels.shape) {
-            let shape = training.pixels.shape;
-            let message = format!("training images have the shape {shape:?}, validation images have {found:?}");
-            return Err(StageError::failed(message));
-        }
-        Ok(Self { training, validation })
-    }
-}
-
-impl Batches for Feed {
-    fn training(&self, epoch: u64, step: u64) -> Batch {
-        self.training.batch(epoch, step)
-    }
-
-    /// Those of epoch 0, whatever the epoch: validation losses of all epochs are then of the same batches.
-    fn validation(&self, step: u64) -> Option<Batch> {
-        self.validation.as_ref().map(|pool| pool.batch(0, step))
-    }
-}
-
 /// The last checkpoint, or a network that was never trained.
 fn start(params: &TrainParams, ctx: &Ctx<'_>, network: &Network) -> FitState {
     let limit = params.epochs as u64 * params.steps_per_epoch as u64;
@@ -246,7 +192,7 @@ fn train(
         seed: ctx.seed(),
         checkpoint_every: params.checkpoint_every_steps.0 as u64,
     };
-    let batch_size = feed.training.sampler.batch(0, 0).len();
+    let batch_size = feed.training.batch(0, 0).labels.len();
     let mut display = Display::new(&settings, batch_size, &state);
     let mut on_event = |event: FitEvent| match event {
         FitEvent::Checkpoint(state) => {
@@ -265,56 +211,6 @@ fn train(
             help.into_iter().fold(error, StageError::with_help)
         }
     })
-}
-
-/// Steps whose mean loss is shown and left as the metric `loss`.
-const WINDOW: usize = 100;
-
-/// What a person sees while the network trains. The only place with a clock, and nothing of it reaches an artifact.
-struct Display {
-    epochs: u64,
-    total: u64,
-    batch_size: usize,
-    started: Instant,
-    steps: u32,
-    losses: Vec<f32>,
-    message: String,
-}
-
-impl Display {
-    fn new(settings: &FitSettings<'_>, batch_size: usize, state: &FitState) -> Self {
-        let (epochs, total) = (settings.epochs, settings.epochs * settings.steps_per_epoch);
-        let losses = state.losses.clone();
-        Self { epochs, total, batch_size, started: Instant::now(), steps: 0, losses, message: String::new() }
-    }
-
-    fn progress(&mut self, event: &FitEvent) -> Progress {
-        let done = match *event {
-            FitEvent::Step { epoch, step, loss, .. } => {
-                self.steps += 1;
-                self.losses.push(loss);
-                let images = f64::from(self.steps) * self.batch_size as f64;
-                let speed = images / self.started.elapsed().as_secs_f64().max(f64::MIN_POSITIVE);
-                let loss = recent_mean(&self.losses).unwrap_or_default();
-                self.message = format!("epoch {epoch}/{}, loss {loss:.4}, {speed:.0} images/s", self.epochs);
-                step
-            }
-            FitEvent::Epoch { epoch, step, loss, val_loss } => {
-                let validation = val_loss.map_or_else(String::new, |loss| format!(", validation loss {loss:.4}"));
-                self.message = format!("epoch {epoch}/{}, loss {loss:.4}{validation}", self.epochs);
-                step
-            }
-            FitEvent::Checkpoint(ref state) => state.steps(),
-        };
-        Progress { done, total: Some(self.total), unit: "steps", message: self.message.clone() }
-    }
-}
-
-/// The mean of the last losses; `None` if there is none.
-fn recent_mean(losses: &[f32]) -> Option<f64> {
-    let recent = &losses[losses.len().saturating_sub(WINDOW)..];
-    let sum: f64 = recent.iter().map(|&loss| f64::from(loss)).sum();
-    (!recent.is_empty()).then(|| sum / recent.len() as f64)
 }
 
 fn write(

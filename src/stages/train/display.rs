@@ -1,0 +1,56 @@
+//! What a person sees while a network trains.
+
+use std::time::Instant;
+
+use crate::nn::{FitEvent, FitSettings, FitState};
+use crate::stage::Progress;
+
+/// Steps whose mean loss is shown and left as the metric `loss`.
+const WINDOW: usize = 100;
+
+/// What a person sees while the network trains. The only place with a clock, and nothing of it reaches an artifact.
+pub(super) struct Display {
+    epochs: u64,
+    total: u64,
+    batch_size: usize,
+    started: Instant,
+    steps: u32,
+    losses: Vec<f32>,
+    message: String,
+}
+
+impl Display {
+    pub(super) fn new(settings: &FitSettings<'_>, batch_size: usize, state: &FitState) -> Self {
+        let (epochs, total) = (settings.epochs, settings.epochs * settings.steps_per_epoch);
+        let losses = state.losses.clone();
+        Self { epochs, total, batch_size, started: Instant::now(), steps: 0, losses, message: String::new() }
+    }
+
+    pub(super) fn progress(&mut self, event: &FitEvent) -> Progress {
+        let done = match *event {
+            FitEvent::Step { epoch, step, loss, .. } => {
+                self.steps += 1;
+                self.losses.push(loss);
+                let images = f64::from(self.steps) * self.batch_size as f64;
+                let speed = images / self.started.elapsed().as_secs_f64().max(f64::MIN_POSITIVE);
+                let loss = recent_mean(&self.losses).unwrap_or_default();
+                self.message = format!("epoch {epoch}/{}, loss {loss:.4}, {speed:.0} images/s", self.epochs);
+                step
+            }
+            FitEvent::Epoch { epoch, step, loss, val_loss } => {
+                let validation = val_loss.map_or_else(String::new, |loss| format!(", validation loss {loss:.4}"));
+                self.message = format!("epoch {epoch}/{}, loss {loss:.4}{validation}", self.epochs);
+                step
+            }
+            FitEvent::Checkpoint(ref state) => state.steps(),
+        };
+        Progress { done, total: Some(self.total), unit: "steps", message: self.message.clone() }
+    }
+}
+
+/// The mean of the last losses; `None` if there is none.
+pub(super) fn recent_mean(losses: &[f32]) -> Option<f64> {
+    let recent = &losses[losses.len().saturating_sub(WINDOW)..];
+    let sum: f64 = recent.iter().map(|&loss| f64::from(loss)).sum();
+    (!recent.is_empty()).then(|| sum / recent.len() as f64)
+}
