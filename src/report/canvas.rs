@@ -1,21 +1,18 @@
-//! The page that figures are drawn on: text, boxes, markers, images and a surface for plotters, saved as a PNG.
+//! The page that figures are drawn on: text, boxes, markers and images, saved as a PNG. What plotters draws arrives
+//! through [`Surface`].
 //!
 //! Everything is drawn at twice the size and averaged down when saved, so that plotters' lines get smooth edges.
 //! Coordinates are pixels of the saved picture from its upper left corner. The same calls give the same bytes.
 
-use std::convert::Infallible;
 use std::path::Path;
 
 use image::codecs::png::{CompressionType, FilterType, PngEncoder};
 use image::{ExtendedColorType, ImageEncoder};
 use plotters::style::RGBColor;
-use plotters::style::text_anchor::{HPos, VPos};
-use plotters_backend::{
-    BackendColor, BackendCoord, BackendStyle, BackendTextStyle, DrawingBackend, DrawingErrorKind, FontStyle,
-    FontTransform,
-};
+use plotters_backend::FontTransform;
 
 use super::ReportError;
+use super::surface::Surface;
 use super::text::{self, CAP_HEIGHT, Weight};
 use super::theme::{self, Shape};
 use crate::artifact::Image;
@@ -124,8 +121,8 @@ impl Canvas {
     }
 
     /// Mixes a colour into a drawn pixel; nothing happens outside the page.
-    fn mix(&mut self, x: i32, y: i32, colour: RGBColor, alpha: f64) {
-        let (width, height) = (self.width * OVERSAMPLING, self.height * OVERSAMPLING);
+    pub(super) fn mix(&mut self, x: i32, y: i32, colour: RGBColor, alpha: f64) {
+        let (width, height) = self.drawn_size();
         let (Ok(x), Ok(y)) = (u32::try_from(x), u32::try_from(y)) else { return };
         if x >= width || y >= height {
             return;
@@ -190,7 +187,7 @@ impl Canvas {
     }
 
     /// `at` and `size` count drawn pixels.
-    fn place(&mut self, words: &str, at: (f64, f64), size: f64, pen: Pen, turn: &FontTransform) {
+    pub(super) fn place(&mut self, words: &str, at: (f64, f64), size: f64, pen: Pen, turn: &FontTransform) {
         let width = text::width(words, size, pen.weight);
         let start = match pen.align {
             Align::Left => 0.0,
@@ -260,33 +257,14 @@ impl Canvas {
         Area::new(f64::from(left) / SCALE, f64::from(top) / SCALE, w as f64 / SCALE, h as f64 / SCALE)
     }
 
-    /// Draws a line of some width through points, with round joins; coordinates and width count drawn pixels. The
-    /// whole line is one layer: where it meets itself it is not darker.
-    fn polyline(&mut self, points: &[BackendCoord], width: f64, colour: RGBColor, opacity: f64) {
-        let reach = width / 2.0 + 1.0;
-        let bound = |pick: fn(&BackendCoord) -> i32, limit: u32| {
-            let low = points.iter().map(pick).min().unwrap_or(0) - reach as i32 - 1;
-            let high = points.iter().map(pick).max().unwrap_or(0) + reach as i32 + 2;
-            low.max(0)..high.min(limit as i32)
-        };
-        let xs = bound(|point| point.0, self.width * OVERSAMPLING);
-        let ys = bound(|point| point.1, self.height * OVERSAMPLING);
-        if xs.is_empty() || ys.is_empty() {
-            return;
-        }
-        let mut covered = vec![0_u8; xs.len() * ys.len()];
-        for pair in points.windows(2) {
-            cover(&mut covered, (&xs, &ys), (pair[0], pair[1]), width);
-        }
-        for (at, share) in covered.into_iter().enumerate().filter(|(_, share)| *share > 0) {
-            let (x, y) = (xs.start + (at % xs.len()) as i32, ys.start + (at / xs.len()) as i32);
-            self.mix(x, y, colour, opacity * f64::from(share) / 255.0);
-        }
-    }
-
     /// A surface for plotters over the whole page, in drawn pixels.
     pub(super) fn surface(&mut self) -> Surface<'_> {
-        Surface(self)
+        Surface::new(self)
+    }
+
+    /// Its size in drawn pixels.
+    pub(super) fn drawn_size(&self) -> (u32, u32) {
+        (self.width * OVERSAMPLING, self.height * OVERSAMPLING)
     }
 
     /// Averages down and writes the PNG.
@@ -301,7 +279,8 @@ impl Canvas {
         std::fs::write(path, bytes).map_err(|source| ReportError::Io { path: path.to_path_buf(), source })
     }
 
-    fn averaged(&self) -> Vec<u8> {
+    /// The saved pixels: red, green, blue, row after row.
+    pub(super) fn averaged(&self) -> Vec<u8> {
         let times = OVERSAMPLING as usize;
         let row = self.width as usize * times * 3;
         let mut saved = Vec::with_capacity(self.pixels.len() / (times * times));
@@ -319,28 +298,6 @@ impl Canvas {
             saved.extend(sums.iter().map(|sum| ((sum + count / 2) / count) as u8));
         }
         saved
-    }
-}
-
-/// Marks how much of each pixel a segment with round ends covers; keeps the larger of old and new.
-fn cover(
-    covered: &mut [u8],
-    (xs, ys): (&std::ops::Range<i32>, &std::ops::Range<i32>),
-    (from, to): (BackendCoord, BackendCoord),
-    width: f64,
-) {
-    let reach = (width / 2.0).ceil() as i32 + 1;
-    let along = (f64::from(to.0 - from.0), f64::from(to.1 - from.1));
-    let length = along.0 * along.0 + along.1 * along.1;
-    for y in (from.1.min(to.1) - reach).max(ys.start)..(from.1.max(to.1) + reach + 1).min(ys.end) {
-        for x in (from.0.min(to.0) - reach).max(xs.start)..(from.0.max(to.0) + reach + 1).min(xs.end) {
-            let off = (f64::from(x - from.0), f64::from(y - from.1));
-            let at = if length > 0.0 { ((off.0 * along.0 + off.1 * along.1) / length).clamp(0.0, 1.0) } else { 0.0 };
-            let distance = (off.0 - at * along.0).hypot(off.1 - at * along.1);
-            let share = ((width / 2.0 + 0.5 - distance).clamp(0.0, 1.0) * 255.0).round() as u8;
-            let cell = (y - ys.start) as usize * xs.len() + (x - xs.start) as usize;
-            covered[cell] = covered[cell].max(share);
-        }
     }
 }
 
@@ -362,82 +319,6 @@ fn mean(image: &Image, rows: std::ops::Range<usize>, columns: std::ops::Range<us
         ((sum + count / 2) / count) as u8
     };
     RGBColor(channel(0), channel(1), channel(2))
-}
-
-/// A [`Canvas`] as plotters draws on it: sizes and coordinates count drawn pixels.
-pub(super) struct Surface<'a>(&'a mut Canvas);
-
-fn pen_of<S: BackendTextStyle>(style: &S) -> Pen {
-    let weight = if matches!(style.style(), FontStyle::Bold) { Weight::Bold } else { Weight::Regular };
-    let (red, green, blue) = style.color().rgb;
-    let align = match style.anchor().h_pos {
-        HPos::Left => Align::Left,
-        HPos::Center => Align::Centre,
-        HPos::Right => Align::Right,
-    };
-    Pen { size: style.size(), weight, colour: RGBColor(red, green, blue), align }
-}
-
-impl DrawingBackend for Surface<'_> {
-    type ErrorType = Infallible;
-
-    fn get_size(&self) -> (u32, u32) {
-        (self.0.width * OVERSAMPLING, self.0.height * OVERSAMPLING)
-    }
-
-    fn ensure_prepared(&mut self) -> Result<(), DrawingErrorKind<Infallible>> {
-        Ok(())
-    }
-
-    fn present(&mut self) -> Result<(), DrawingErrorKind<Infallible>> {
-        Ok(())
-    }
-
-    fn draw_pixel(&mut self, at: BackendCoord, colour: BackendColor) -> Result<(), DrawingErrorKind<Infallible>> {
-        let (red, green, blue) = colour.rgb;
-        self.0.mix(at.0, at.1, RGBColor(red, green, blue), colour.alpha);
-        Ok(())
-    }
-
-    fn draw_path<S: BackendStyle, I: IntoIterator<Item = BackendCoord>>(
-        &mut self,
-        path: I,
-        style: &S,
-    ) -> Result<(), DrawingErrorKind<Infallible>> {
-        let points: Vec<BackendCoord> = path.into_iter().collect();
-        let (red, green, blue) = style.color().rgb;
-        let width = f64::from(style.stroke_width());
-        self.0.polyline(&points, width, RGBColor(red, green, blue), style.color().alpha);
-        Ok(())
-    }
-
-    fn draw_text<S: BackendTextStyle>(
-        &mut self,
-        words: &str,
-        style: &S,
-        at: BackendCoord,
-    ) -> Result<(), DrawingErrorKind<Infallible>> {
-        let pen = pen_of(style);
-        // `place` centres capitals on the point; plotters may mean the top or the bottom of the line.
-        let down = match style.anchor().v_pos {
-            VPos::Top => pen.size * CAP_HEIGHT / 2.0,
-            VPos::Center => 0.0,
-            VPos::Bottom => -pen.size * CAP_HEIGHT / 2.0,
-        };
-        let (dx, dy) = style.transform().transform(0, down.round() as i32);
-        let at = (f64::from(at.0 + dx), f64::from(at.1 + dy));
-        self.0.place(words, at, pen.size, pen, &style.transform());
-        Ok(())
-    }
-
-    fn estimate_text_size<S: BackendTextStyle>(
-        &self,
-        words: &str,
-        style: &S,
-    ) -> Result<(u32, u32), DrawingErrorKind<Infallible>> {
-        let pen = pen_of(style);
-        Ok((pen.width(words).ceil() as u32, (pen.size * CAP_HEIGHT).ceil() as u32))
-    }
 }
 
 #[cfg(test)]
@@ -474,18 +355,6 @@ mod tests {
         assert_eq!((area.w, area.h), (1.0, 2.0));
         // Each drawn pixel averages two columns of two rows: half black.
         assert_eq!(saved(&canvas, 0, 0), [178, 153, 128]);
-    }
-
-    #[test]
-    fn a_line_is_one_layer_with_smooth_edges() {
-        let mut canvas = Canvas::new(20, 20);
-        // There and back along y = 20 in drawn pixels, 4 wide: rows 18 to 22, which are saved rows 9 to 11 in part.
-        canvas.polyline(&[(4, 20), (36, 20), (4, 20)], 4.0, RGBColor(0, 0, 0), 0.5);
-        assert_eq!(saved(&canvas, 10, 10), [128, 128, 128]);
-        assert_eq!(saved(&canvas, 10, 9), [159, 159, 159]);
-        assert_eq!(saved(&canvas, 10, 7), [255, 255, 255]);
-        canvas.polyline(&[(-50, -50), (-10, -10)], 4.0, RGBColor(0, 0, 0), 1.0);
-        assert_eq!(saved(&canvas, 0, 0), [255, 255, 255]);
     }
 
     #[test]

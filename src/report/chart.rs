@@ -11,7 +11,8 @@ use plotters::prelude::Cartesian2d;
 use plotters::style::{Color, RGBColor, ShapeStyle};
 
 use super::ReportError;
-use super::canvas::{Align, Area, Canvas, OVERSAMPLING, Pen, Surface};
+use super::canvas::{Align, Area, Canvas, OVERSAMPLING, Pen};
+use super::surface::Surface;
 use super::text::FAMILY;
 use super::theme;
 

@@ -245,7 +245,7 @@ mod tests {
             row.predicted = Some(if at < 2 { 0 } else { 1 });
             row.matched = true;
         }
-        assert_eq!(text(&data, "self-matches").0, false);
+        assert!(!text(&data, "self-matches").0);
         data.index.example_id[0] = 1000;
         data.matches.0[0].neighbours[0].example_id = 1000;
         let (flaw, words) = text(&data, "self-matches");

@@ -14,12 +14,13 @@ mod pca;
 mod raw;
 mod spec;
 mod summary;
+mod surface;
 mod text;
 mod theme;
 mod tsne;
 
 pub use baseline::{Baselines, chance, lookup_without_self};
-pub use data::ReportData;
+pub use data::{Overlap, ReportData};
 pub use error::ReportError;
 pub use figure::{Drawn, FigureSpec};
 pub use findings::{Finding, findings};

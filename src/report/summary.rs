@@ -260,3 +260,48 @@ fn matches(page: &mut String, data: &ReportData) {
     let rows: Vec<Vec<String>> = metrics.into_iter().map(|(name, number)| vec![name, value(number)]).collect();
     table(page, &words(["Metric", "Value"]), &rows);
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::report::synthetic;
+
+    const GOLDEN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/report/small.md");
+
+    fn page(data: &ReportData) -> String {
+        let drawn = Drawn {
+            title: "A | title".to_owned(),
+            alt: "what [is] seen".to_owned(),
+            reading: "How to read it.".to_owned(),
+            numbers: BTreeMap::new(),
+        };
+        summary(data, &[("figures/01-a.png".to_owned(), drawn)], Some(&Baselines::of(data)))
+    }
+
+    #[test]
+    fn the_page_of_a_small_experiment_is_the_golden_one() {
+        let page = page(&synthetic::small());
+        if std::env::var_os("BLESS").is_some() {
+            std::fs::write(GOLDEN, &page).unwrap();
+        }
+        assert_eq!(page, std::fs::read_to_string(GOLDEN).unwrap(), "BLESS=1 rewrites the golden page");
+    }
+
+    #[test]
+    fn names_cannot_break_a_table() {
+        let mut data = synthetic::small();
+        data.dataset.description = "a | b\n<script>".to_owned();
+        let page = page(&data);
+        assert!(page.contains("a \\| b &lt;script>") && !page.contains("<script>"));
+        assert!(page.contains("![what is seen](figures/01-a.png)"));
+    }
+
+    #[test]
+    fn numbers_are_found_at_every_depth() {
+        let mut out = Vec::new();
+        flatten(&serde_json::json!({ "b": { "c": 2, "t": "text" }, "a": 0.5 }), "", &mut out);
+        assert_eq!(out, [("a".to_owned(), 0.5), ("b.c".to_owned(), 2.0)]);
+    }
+}

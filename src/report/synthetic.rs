@@ -51,16 +51,7 @@ pub(crate) fn with(classes: usize, queries: usize, shape: ImageShape) -> ReportD
     let matches = matches(classes, &query_ids, &index_ids);
     ReportData {
         title: None,
-        dataset: DatasetInfo {
-            format: 1,
-            source: "synthetic".to_owned(),
-            description: "made-up images".to_owned(),
-            classes: (0..classes).map(|at| format!("Class {at}")).collect(),
-            counts: BTreeMap::from([("train".to_owned(), 100), ("test".to_owned(), 120)]),
-            image: Some(shape),
-            checksum: "0".repeat(64),
-            skipped: Vec::new(),
-        },
+        dataset: dataset(classes, shape),
         samples: Samples { label: labels(pool), example_id: pool_ids },
         model: model(shape, dim),
         history: history(3, 20),
@@ -102,6 +93,19 @@ pub(crate) fn with(classes: usize, queries: usize, shape: ImageShape) -> ReportD
     }
 }
 
+fn dataset(classes: usize, shape: ImageShape) -> DatasetInfo {
+    DatasetInfo {
+        format: 1,
+        source: "synthetic".to_owned(),
+        description: "made-up images".to_owned(),
+        classes: (0..classes).map(|at| format!("Class {at}")).collect(),
+        counts: BTreeMap::from([("train".to_owned(), 100), ("test".to_owned(), 120)]),
+        image: Some(shape),
+        checksum: "0".repeat(64),
+        skipped: Vec::new(),
+    }
+}
+
 fn model(shape: ImageShape, dim: usize) -> ModelFile {
     ModelFile {
         format: 1,
@@ -123,7 +127,7 @@ fn model(shape: ImageShape, dim: usize) -> ModelFile {
 pub(crate) fn history(epochs: u32, steps: u32) -> History {
     let row = |at: u32| {
         let loss = 1.0 + (-f64::from(at) / 30.0).exp() + noise(at as usize, 100) as f64 / 500.0;
-        let last = (at + 1) % steps == 0;
+        let last = (at + 1).is_multiple_of(steps);
         HistoryRow {
             epoch: at / steps + 1,
             step: u64::from(at) + 1,
@@ -226,7 +230,7 @@ pub(crate) fn real(jpegs: &std::path::Path) -> ReportData {
     let shape = ImageShape { height: 32, width: 32, channels: 3 };
     let mut data = with(classes.len(), 10, shape);
     data.dataset.classes = classes.iter().map(|name| name[..1].to_uppercase() + &name[1..]).collect();
-    let count = 1000; // as the tutorial
+    let count = 1000;
     let order: Vec<usize> = (0..count).map(|at| at * 389 % count).collect();
     let read = |at: usize, offset: usize| {
         let (class, number) = (order[at] % classes.len(), order[at] / classes.len() + offset);

@@ -6,6 +6,8 @@ use plotters::style::RGBColor;
 pub(super) const INK: RGBColor = RGBColor(28, 33, 43);
 /// What explains, without being the point. 5.9:1 on white.
 pub(super) const MUTED: RGBColor = RGBColor(88, 96, 110);
+/// Zeros among counts: readable, but behind what is not zero.
+pub(super) const FAINT: RGBColor = RGBColor(126, 133, 145);
 /// Grid lines.
 pub(super) const GRID: RGBColor = RGBColor(228, 231, 236);
 /// Frames round charts.

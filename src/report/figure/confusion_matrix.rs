@@ -113,7 +113,7 @@ impl ConfusionMatrix {
                     continue;
                 }
                 let words = if self.normalize { format!("{shade:.2}") } else { chart::number(*count as f64, 0) };
-                let ink = if *count == 0 { theme::FRAME } else { theme::contrasting(colour) };
+                let ink = if *count == 0 { theme::FAINT } else { theme::contrasting(colour) };
                 let pen = Pen::new((cell * 0.24).clamp(12.0, 24.0), ink).align(Align::Centre);
                 canvas.text(
                     &words,
@@ -142,7 +142,9 @@ impl ConfusionMatrix {
         canvas.frame(Area::new(x, layout.top, 26.0, height.floor()), 1.0, theme::FRAME);
         let most = if self.normalize { 1.0 } else { grid.rows.iter().flatten().copied().max().unwrap_or(0) as f64 };
         let pen = Pen::new(theme::SMALL, theme::MUTED);
-        let steps = if height < 150.0 { 1 } else { 4 };
+        // No more ticks than counts: a tick between 1 and 2 queries would repeat one of them.
+        let counts = if self.normalize { 4 } else { (most as u32).clamp(1, 4) };
+        let steps = if height < 150.0 { 1 } else { counts };
         for step in 0..=steps {
             let share = f64::from(step) / f64::from(steps);
             let words = if self.normalize { format!("{share:.2}") } else { chart::number((most * share).round(), 0) };

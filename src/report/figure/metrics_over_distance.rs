@@ -31,7 +31,8 @@ pub(super) fn draw(data: &ReportData, path: &Path) -> Result<Drawn, ReportError>
     let (width, height) = theme::CHART;
     let mut canvas = Canvas::new(width, height);
     let top = canvas.header(&title, &subtitle) + 58.0;
-    let area = Area::new(theme::MARGIN, top, canvas.width() - 2.0 * theme::MARGIN - 20.0, canvas.height() - top - 20.0);
+    let area =
+        Area::new(theme::MARGIN, top, canvas.width() - 2.0 * theme::MARGIN - 100.0, canvas.height() - top - 20.0);
     let x = span(&thresholds.distance);
     let axes = Axes {
         x_digits: chart::digits(x.end - x.start),
@@ -43,28 +44,27 @@ pub(super) fn draw(data: &ReportData, path: &Path) -> Result<Drawn, ReportError>
         numbers: true,
     };
     let used = data.cutpoint().map(|(name, _)| name.to_owned());
-    let marks = chart::plot(&mut canvas, area, &axes, |plane| {
+    let (marks, ends) = chart::plot(&mut canvas, area, &axes, |plane| {
         let mut marks = Vec::new();
         for (name, cutpoint) in &data.calibration.cutpoints {
             let main = Some(name) == used.as_ref();
             let (width, colour) = if main { (2.5, theme::INK) } else { (1.5, theme::MUTED) };
-            chart::vertical(plane, cutpoint.distance.clamp(x.start, x.end), &(-0.05..1.05), width, colour, true)?;
-            marks.push((
-                name.clone(),
-                cutpoint.distance,
-                main,
-                chart::place(plane, cutpoint.distance.clamp(x.start, x.end), 1.05),
-            ));
+            let at = cutpoint.distance.clamp(x.start, x.end);
+            chart::vertical(plane, at, &axes.y, width, colour, true)?;
+            marks.push((name.clone(), cutpoint.distance, main, chart::place(plane, at, axes.y.end)));
         }
-        for (name, _, colour) in CURVES {
+        let mut ends = Vec::new();
+        for (name, words, colour) in CURVES {
             if let Some(values) = thresholds.metrics.get(name) {
                 let points: Vec<(f64, f64)> = thresholds.distance.iter().copied().zip(values.iter().copied()).collect();
                 chart::line(plane, &points, 4.0, colour, 0.95)?;
+                ends.extend(points.last().map(|(x, y)| (words, colour, chart::place(plane, *x, *y))));
             }
         }
-        Ok(marks)
+        Ok((marks, ends))
     })?;
     label_cutpoints(&mut canvas, marks, area);
+    label_curves(&mut canvas, ends);
     let shown: Vec<(&str, RGBColor, f64)> = CURVES
         .iter()
         .filter(|(name, ..)| thresholds.metrics.contains_key(*name))
@@ -88,6 +88,16 @@ fn span(distances: &[f64]) -> std::ops::Range<f64> {
     }
     let room = ((high - low) * 0.02).max(1e-6 * high.abs().max(1.0));
     low - room..high + room
+}
+
+/// Names the curves where they end, apart enough to be read.
+fn label_curves(canvas: &mut Canvas, mut ends: Vec<(&str, RGBColor, (f64, f64))>) {
+    ends.sort_by(|one, other| one.2.1.total_cmp(&other.2.1));
+    let mut lowest = f64::NEG_INFINITY;
+    for (words, colour, (x, y)) in ends {
+        lowest = y.max(lowest + 26.0);
+        canvas.text(words, x + 34.0, lowest, Pen::new(theme::LABEL, colour).bold());
+    }
 }
 
 type Mark = (String, f64, bool, (f64, f64));

@@ -23,7 +23,7 @@ params! {
 pub(super) const ALL_MATCH: &str = "All queries have a match below the distance threshold.";
 
 const SIDE: f64 = 160.0;
-const TILE: (f64, f64) = (SIDE + 44.0, SIDE + 98.0);
+const TILE: (f64, f64) = (SIDE + 44.0, SIDE + 114.0);
 const COLUMNS: usize = 5;
 
 impl NoMatch {

@@ -141,6 +141,13 @@ fn figures_of_real_images() {
         let file = format!("figures/{}", figure.file_name(at));
         drawn.push((file.clone(), figure.draw(&data, &out.join(file)).unwrap()));
     }
+    let many = synthetic::with(100, 120, COLOUR);
+    let mut none = synthetic::small();
+    none.history.0.clear();
+    for (name, data, figure) in [("many", &many, 5), ("many", &many, 6), ("many", &many, 7), ("none", &none, 1)] {
+        let figure = &figures[figure];
+        figure.draw(data, &out.join(format!("figures/{name}-{}.png", figure.name()))).unwrap();
+    }
     let page = crate::report::summary(&data, &drawn, Some(&crate::report::Baselines::of(&data)));
     std::fs::write(out.join("report.md"), page).unwrap();
 }

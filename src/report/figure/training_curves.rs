@@ -61,12 +61,13 @@ pub(super) fn draw(data: &ReportData, path: &Path) -> Result<Drawn, ReportError>
     let ends = epochs(&data.history);
     let validations: Vec<(f64, f64)> = ends.iter().filter_map(|(_, step, loss)| Some((*step, (*loss)?))).collect();
     let title = "Training and validation loss".to_owned();
-    let subtitle = format!(
-        "{} in {}; the light line is every batch, the dark one a mean over {}",
-        count_of(rows.len(), "step", "steps"),
-        count_of(ends.len(), "epoch", "epochs"),
-        count_of(window, "step", "steps")
-    );
+    let lines = match window {
+        _ if rows.is_empty() => String::new(),
+        1 => "; the line is every batch".to_owned(),
+        _ => format!("; the light line is every batch, the dark one a mean over {window} steps"),
+    };
+    let steps = count_of(rows.len(), "step", "steps");
+    let subtitle = format!("{steps} in {}{lines}", count_of(ends.len(), "epoch", "epochs"));
     let (width, height) = theme::CHART;
     let mut canvas = Canvas::new(width, height);
     let top = canvas.header(&title, &subtitle) + 44.0;
@@ -98,10 +99,9 @@ pub(super) fn draw(data: &ReportData, path: &Path) -> Result<Drawn, ReportError>
         Ok((marks, dots, end))
     })?;
     annotate(&mut canvas, &marks, &dots, end);
-    let mut entries = vec![("loss", LOSS, 4.0)];
-    if !validations.is_empty() {
-        entries.push(("validation loss", VALIDATION, 4.0));
-    }
+    let shown = [(!rows.is_empty(), "loss", LOSS), (!validations.is_empty(), "validation loss", VALIDATION)];
+    let entries: Vec<_> =
+        shown.into_iter().filter(|(shown, ..)| *shown).map(|(_, words, colour)| (words, colour, 4.0)).collect();
     let right = canvas.width() - theme::MARGIN - 70.0;
     chart::legend(&mut canvas, right, theme::MARGIN + 4.0, &entries);
     if rows.is_empty() {
@@ -117,7 +117,7 @@ fn annotate(canvas: &mut Canvas, marks: &[Mark<u32>], dots: &[Mark<f64>], end: O
     let pen = Pen::new(theme::SMALL, theme::MUTED).align(Align::Right);
     // Every tenth epoch or so when there are many.
     let every = marks.len().div_ceil(12).max(1);
-    for (epoch, (x, y)) in marks.iter().filter(|(epoch, _)| *epoch as usize % every == 0) {
+    for (epoch, (x, y)) in marks.iter().filter(|(epoch, _)| (*epoch as usize).is_multiple_of(every)) {
         canvas.text(&format!("epoch {epoch}"), x - 2.0, y - 16.0, pen);
     }
     let every = dots.len().div_ceil(12).max(1);
@@ -133,7 +133,7 @@ fn annotate(canvas: &mut Canvas, marks: &[Mark<u32>], dots: &[Mark<f64>], end: O
                 *y
             };
             canvas.text(&format!("{loss:.3}"), x + 16.0, y, Pen::new(theme::SMALL, VALIDATION).bold());
-        } else if at % every == 0 {
+        } else if at.is_multiple_of(every) {
             canvas.text(&format!("{loss:.3}"), x + 14.0, y - 20.0, Pen::new(theme::SMALL, VALIDATION).bold());
         }
     }
