@@ -130,14 +130,7 @@ mod tests {
 
     #[test]
     fn exit_codes_are_those_of_the_contract() {
-        let all = [
-            Exit::Done,
-            Exit::Failed,
-            Exit::Usage,
-            Exit::Damaged,
-            Exit::DataUnavailable,
-            Exit::Interrupted,
-        ];
+        let all = [Exit::Done, Exit::Failed, Exit::Usage, Exit::Damaged, Exit::DataUnavailable, Exit::Interrupted];
         assert_eq!(all.map(Exit::code), [0, 1, 2, 3, 4, 130]);
         assert_eq!(Error::Spec(Vec::new()).exit(), Exit::Usage);
         assert_eq!(Error::Output(io::ErrorKind::BrokenPipe.into()).exit(), Exit::Done);

@@ -33,7 +33,11 @@ pub(super) struct CheckArgs {
 
 pub(super) fn exec(args: &CheckArgs, out: &mut dyn Write) -> Result<Exit, Error> {
     let results: Vec<_> = args.configs.iter().map(|config| plan_of(config, &args.set)).collect();
-    if args.json { write_json(args, &results, out)? } else { write_text(args, &results, out)? }
+    if args.json {
+        write_json(args, &results, out)?
+    } else {
+        write_text(args, &results, out)?
+    }
     let worst = results.iter().filter_map(|result| result.as_ref().err()).map(Error::exit).next();
     Ok(worst.unwrap_or(Exit::Done))
 }
@@ -92,8 +96,7 @@ fn write_text(args: &CheckArgs, results: &[Result<Plan, Error>], out: &mut dyn W
 /// As Keras' `summary()`.
 fn write_model(id: &str, model: &ModelSummary, out: &mut dyn Write) -> Result<(), Error> {
     writeln!(out, "\nModel of `{id}`")?;
-    let mut table =
-        Table::new(&[("Layer", Align::Left), ("Output shape", Align::Left), ("Param #", Align::Right)]);
+    let mut table = Table::new(&[("Layer", Align::Left), ("Output shape", Align::Left), ("Param #", Align::Right)]);
     for layer in &model.layers {
         let shape: Vec<String> = layer.output.iter().map(ToString::to_string).collect();
         table.row(vec![layer.name.clone(), format!("({})", shape.join(", ")), thousands(layer.parameters)]);

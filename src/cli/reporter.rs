@@ -110,7 +110,8 @@ impl Lines {
         if let Some(bar) = &shown.bar {
             if let Some(total) = total.filter(|total| bar.length() != Some(*total)) {
                 bar.set_length(total);
-                let unit = if unit == "bytes" { "{bytes}/{total_bytes} {bytes_per_sec}" } else { "{pos}/{len} {per_sec}" };
+                let unit =
+                    if unit == "bytes" { "{bytes}/{total_bytes} {bytes_per_sec}" } else { "{pos}/{len} {per_sec}" };
                 bar.set_style(style(&format!("{{prefix:>20}} {{bar:24}} {unit} eta {{eta}} {{msg}}")));
             }
             bar.set_position(done);

@@ -120,8 +120,7 @@ fn summary(plan: &Plan, record: &RunRecord, root: &Path, quiet: bool, out: &mut 
 
 /// Stage, outcome, seconds, why.
 pub(super) fn stage_table(stages: &[StageRecord], out: &mut dyn Write) -> Result<(), Error> {
-    let columns =
-        [("Stage", Align::Left), ("Outcome", Align::Left), ("Seconds", Align::Right), ("Why", Align::Left)];
+    let columns = [("Stage", Align::Left), ("Outcome", Align::Left), ("Seconds", Align::Right), ("Why", Align::Left)];
     let mut table = Table::new(&columns);
     for stage in stages {
         let why = match (&stage.failure, &stage.skipped) {

@@ -67,7 +67,8 @@ pub(super) fn of_shape(shape: &Shape) -> Json {
 }
 
 fn of_record(record: &Record) -> Json {
-    let properties: Map<String, Json> = record.fields.iter().map(|field| (field.name.clone(), of_field(field))).collect();
+    let properties: Map<String, Json> =
+        record.fields.iter().map(|field| (field.name.clone(), of_field(field))).collect();
     let required: Vec<&String> =
         record.fields.iter().filter(|field| field.default.is_none()).map(|field| &field.name).collect();
     json!({

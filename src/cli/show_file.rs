@@ -105,7 +105,11 @@ fn first_rows(head: &Head, rows: usize) -> Result<Vec<Vec<String>>, Error> {
 /// A cell that fits beside others.
 fn short(text: &str) -> String {
     const WIDEST: usize = 40;
-    if text.chars().count() <= WIDEST { text.to_owned() } else { text.chars().take(WIDEST).chain("..".chars()).collect() }
+    if text.chars().count() <= WIDEST {
+        text.to_owned()
+    } else {
+        text.chars().take(WIDEST).chain("..".chars()).collect()
+    }
 }
 
 fn write_tensors(path: &Path, as_json: bool, out: &mut dyn Write) -> Result<(), Error> {

@@ -45,8 +45,7 @@ pub fn of_name(root: &Path, name: &str) -> Vec<PathBuf> {
 /// Folders of all runs, newest first.
 #[must_use]
 pub fn all(root: &Path) -> Vec<PathBuf> {
-    let mut folders: Vec<PathBuf> =
-        subfolders(&runs_folder(root)).iter().flat_map(|named| subfolders(named)).collect();
+    let mut folders: Vec<PathBuf> = subfolders(&runs_folder(root)).iter().flat_map(|named| subfolders(named)).collect();
     folders.sort_by(|a, b| b.file_name().cmp(&a.file_name()));
     folders
 }

@@ -235,8 +235,6 @@ impl Run<'_> {
     /// Every stage in the order of the plan, those that were not reached as skipped.
     fn into_finished(self) -> Vec<Finished> {
         let mut board = std::mem::take(&mut *locked(&self.board));
-        (0..self.executor.plan.order.len())
-            .map(|at| board.remove(&at).unwrap_or_else(|| self.skipped(at)))
-            .collect()
+        (0..self.executor.plan.order.len()).map(|at| board.remove(&at).unwrap_or_else(|| self.skipped(at))).collect()
     }
 }

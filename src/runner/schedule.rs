@@ -31,7 +31,8 @@ struct State {
 impl Queue {
     pub(super) fn new(plan: &Plan) -> Self {
         let position: BTreeMap<_, _> = plan.order.iter().enumerate().map(|(at, node)| (*node, at)).collect();
-        let after = |node| plan.graph.neighbors_directed(node, Direction::Outgoing).map(|next| position[&next]).collect();
+        let after =
+            |node| plan.graph.neighbors_directed(node, Direction::Outgoing).map(|next| position[&next]).collect();
         let missing: Vec<usize> =
             plan.order.iter().map(|node| plan.graph.edges_directed(*node, Direction::Incoming).count()).collect();
         let ready = (0..missing.len()).filter(|at| missing[*at] == 0).collect();

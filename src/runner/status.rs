@@ -78,12 +78,7 @@ impl<'a> Forecast<'a> {
     ///
     /// # Errors
     /// If the device can't be used or the store can't be read.
-    pub fn of(
-        plan: &'a Plan,
-        catalog: &dyn Catalog,
-        store: &Store,
-        root: &std::path::Path,
-    ) -> Result<Self, RunError> {
+    pub fn of(plan: &'a Plan, catalog: &dyn Catalog, store: &Store, root: &std::path::Path) -> Result<Self, RunError> {
         let backend = catalog.backend(&plan.experiment.device).map_err(RunError::Device)?;
         let ids = plan.order.iter().map(|node| plan.graph[*node].id.as_str());
         let history = History::read(root, &plan.experiment.name, ids);
@@ -135,7 +130,15 @@ impl<'a> Forecast<'a> {
     fn status(&self, node: NodeIndex, status: Freshness, key: Option<Key>, reasons: Vec<Reason>) -> StageStatus {
         let node = &self.plan.graph[node];
         let reason = reasons.first().cloned();
-        StageStatus { id: node.id.clone(), stage: node.stage.name().to_owned(), status, reason, key, reasons, note: None }
+        StageStatus {
+            id: node.id.clone(),
+            stage: node.stage.name().to_owned(),
+            status,
+            reason,
+            key,
+            reasons,
+            note: None,
+        }
     }
 
     /// The status of a stage.

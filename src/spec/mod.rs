@@ -17,9 +17,6 @@ pub struct LoadOptions {
 ///
 /// # Errors
 /// Every problem found.
-pub fn load(
-    _config: &std::path::Path,
-    _options: &LoadOptions,
-) -> Result<Experiment, Vec<crate::base::issue::Issue>> {
+pub fn load(_config: &std::path::Path, _options: &LoadOptions) -> Result<Experiment, Vec<crate::base::issue::Issue>> {
     Err(Vec::new())
 }
