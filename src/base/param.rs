@@ -325,8 +325,11 @@ macro_rules! integer_param {
                 };
                 let value = Self::try_from(integer).ok();
                 if value.is_none() {
-                    let message =
-                        format!("`{path}` must be between {} and {}, found {integer}", Self::MIN, Self::MAX);
+                    let message = if integer < 0 && Self::MIN == 0 {
+                        format!("`{path}` must be at least 0, found {integer}")
+                    } else {
+                        format!("`{path}` must be between {} and {}, found {integer}", Self::MIN, Self::MAX)
+                    };
                     issues.push(Issue::at(&node.place, path, message));
                 }
                 value

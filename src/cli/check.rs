@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use clap::Args;
 use serde_json::{Map, Value as Json, json};
 
-use super::options::plan_of;
+use super::options::{PlaceOptions, plan_of};
 use super::print::{self, Align, Paint, Table, thousands};
 use crate::error::{Error, Exit};
 use crate::plan::Plan;
@@ -26,6 +26,9 @@ pub(super) struct CheckArgs {
     /// Change a value of every spec: `train.epochs=5`.
     #[arg(long = "set", value_name = "PATH=VALUE")]
     set: Vec<String>,
+    /// Accepted like everywhere; checking reads no results.
+    #[command(flatten)]
+    place: PlaceOptions,
     /// Print JSON.
     #[arg(long)]
     pub(super) json: bool,

@@ -19,8 +19,8 @@ use crate::stage::{Catalog, DynStage, Facts, InputFacts, ParamIssue, Port};
 /// A graph whose stages may have failed to read.
 type Draft = DiGraph<Option<Arc<dyn DynStage>>, Edge>;
 
-pub(super) fn build(experiment: Experiment, catalog: &dyn Catalog) -> Result<Plan, Vec<Issue>> {
-    let mut issues = Issues::default();
+pub(super) fn build(mut experiment: Experiment, catalog: &dyn Catalog) -> Result<Plan, Vec<Issue>> {
+    let mut issues = Issues(std::mem::take(&mut experiment.issues));
     check_device(&experiment, catalog, &mut issues);
     let stages: Vec<_> = experiment.stages.iter().map(|spec| read(spec, catalog, &mut issues)).collect();
     let mut draft: Draft = DiGraph::new();
@@ -306,6 +306,7 @@ mod tests {
             config: "links.toml".into(),
             project: ".".into(),
             stages: links.iter().map(stage).collect(),
+            issues: Vec::new(),
         }
     }
 

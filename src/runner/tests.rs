@@ -130,6 +130,7 @@ fn plan(stages: &[(&str, &str, &str, &[&str])]) -> Plan {
         config: "fake.toml".into(),
         project: "".into(),
         stages: Vec::new(),
+        issues: Vec::new(),
     };
     Plan { experiment, graph, order, portable: json!({}) }
 }

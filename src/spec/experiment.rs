@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use crate::base::issue::Issue;
 use crate::base::node::Node;
 use crate::base::source::Place;
 
@@ -29,6 +30,8 @@ pub struct Experiment {
     pub project: PathBuf,
     /// In the template's order.
     pub stages: Vec<StageSpec>,
+    /// Problems found while loading: `plan` reports them together with its own.
+    pub issues: Vec<Issue>,
 }
 
 /// One stage of an experiment.

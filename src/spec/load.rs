@@ -29,13 +29,19 @@ pub struct LoadOptions {
 
 /// Loads and merges a config; parameters of stages are not read yet.
 ///
+/// Problems that leave a graph to look at are kept in [`Experiment::issues`], so that a person sees all at once.
+///
 /// # Errors
-/// Every problem found, in the order of the text.
+/// Every problem found, in the order of the text, where there is no graph to look at.
 pub fn load(config: &Path, options: &LoadOptions) -> Result<Experiment, Vec<Issue>> {
     let mut issues = Issues::default();
-    let experiment = load_into(config, options, &mut issues);
-    issues.finish()?;
-    experiment.ok_or_else(|| vec![Issue::nowhere(format!("`{}` can't be read", config.display()))])
+    match load_into(config, options, &mut issues) {
+        Some(experiment) => Ok(Experiment { issues: issues.0, ..experiment }),
+        None => {
+            issues.finish()?;
+            Err(vec![Issue::nowhere(format!("`{}` can't be read", config.display()))])
+        }
+    }
 }
 
 /// The project of a config: the nearest folder above it that holds `pipelines/`, `configs/` or `simpipe.toml`, else
@@ -76,8 +82,8 @@ fn load_into(config: &Path, options: &LoadOptions, issues: &mut Issues) -> Optio
         }
     }
     take_stages(&mut stages, &mut table, issues);
-    refuse_unknown(&table, &known, issues);
-    let header = read_header(&table, config, &start, issues)?;
+    refuse_unknown(&table, &ids, issues);
+    let header = read_header(&table, config, &start, issues);
     Some(Experiment { pipeline, project, stages, ..header })
 }
 
@@ -150,13 +156,15 @@ fn take_stages(stages: &mut [StageSpec], table: &mut Table, issues: &mut Issues)
     }
 }
 
-fn refuse_unknown(table: &Table, known: &[&str], issues: &mut Issues) {
+fn refuse_unknown(table: &Table, stages: &[String], issues: &mut Issues) {
+    let stages: Vec<&str> = stages.iter().map(String::as_str).collect();
     for (key, entry) in table.iter().filter(|(key, _)| !ACCEPTED.contains(&key.as_str())) {
         let issue = if RESERVED.contains(&key.as_str()) {
             let message = format!("`{key}` means nothing in a config of this version");
             Issue::at(&entry.key, key, message)
         } else {
-            let what = if entry.node.table().is_some() { "stage" } else { "key" };
+            let is_table = entry.node.table().is_some();
+            let (what, known) = if is_table { ("stage", stages.as_slice()) } else { ("key", ACCEPTED) };
             Issue::at(&entry.key, key, format!("unknown {what} `{key}`")).help(suggest::help(key, known))
         };
         issues.push(issue);
@@ -164,8 +172,7 @@ fn refuse_unknown(table: &Table, known: &[&str], issues: &mut Issues) {
 }
 
 /// Reads all that is no stage.
-fn read_header(table: &Table, config: &Path, start: &Place, issues: &mut Issues) -> Option<Experiment> {
-    let before = issues.0.len();
+fn read_header(table: &Table, config: &Path, start: &Place, issues: &mut Issues) -> Experiment {
     let name = read_key::<String>(table, "name", issues);
     let description = read_key::<String>(table, "description", issues);
     let seed = read_key::<u64>(table, "seed", issues);
@@ -183,7 +190,7 @@ fn read_header(table: &Table, config: &Path, start: &Place, issues: &mut Issues)
         issues.push(Issue::at(place, "numerics", message).help(suggest::help(numerics, &["exact"])));
     }
     let device_place = table.get("device").map_or_else(|| start.clone(), |entry| entry.node.place.clone());
-    (issues.0.len() == before).then(|| Experiment {
+    Experiment {
         name: name.unwrap_or(stem),
         description: description.unwrap_or_default(),
         seed: seed.unwrap_or(0),
@@ -194,7 +201,8 @@ fn read_header(table: &Table, config: &Path, start: &Place, issues: &mut Issues)
         config: config.to_path_buf(),
         project: PathBuf::new(),
         stages: Vec::new(),
-    })
+        issues: Vec::new(),
+    }
 }
 
 fn read_key<T: Param>(table: &Table, key: &str, issues: &mut Issues) -> Option<T> {

@@ -51,12 +51,24 @@ pub(super) fn read_file(path: &Path, name: &str, issues: &mut Issues) -> Option<
     parse(&source, issues).map(|table| (source, table))
 }
 
-/// Parses a text; every syntax error is reported at its place.
+/// Syntax errors shown of one text: an unclosed bracket makes an error of every line behind it.
+const MOST_SYNTAX_ERRORS: usize = 3;
+
+/// Parses a text; the first syntax errors are reported, one a line.
 pub(super) fn parse(source: &Arc<Source>, issues: &mut Issues) -> Option<Table> {
     let (table, errors) = toml::de::DeTable::parse_recoverable(&source.text);
+    let mut lines = Vec::new();
     for error in &errors {
         let place = Place::new(source, error.span().unwrap_or(0..0));
-        issues.push(Issue::at(&place, "", error.message().to_lowercase().replace('\n', ", ")));
+        let (line, _) = place.line_column();
+        if lines.contains(&line) || lines.len() == MOST_SYNTAX_ERRORS {
+            continue;
+        }
+        lines.push(line);
+        let message = error.message().to_lowercase().replace('\n', ", ");
+        let inside_list = message.contains("array");
+        let issue = Issue::at(&place, "", message);
+        issues.push(if inside_list { issue.help("was a list above this line never closed with `]`?") } else { issue });
     }
     errors.is_empty().then(|| table_from_toml(source, table.get_ref()))
 }

@@ -31,7 +31,9 @@ pub(super) fn load(name: &str, name_place: &Place, project: &Path, issues: &mut 
     let path = project.join("pipelines").join(format!("{name}.toml"));
     let shown = format!("pipelines/{name}.toml");
     if path.is_file() {
-        let (source, table) = parse::read_file(&path, &path.display().to_string(), issues)?;
+        let here = std::env::current_dir().unwrap_or_default();
+        let name = path.strip_prefix(&here).unwrap_or(&path).display().to_string();
+        let (source, table) = parse::read_file(&path, &name, issues)?;
         return Some(read(&Place::new(&source, 0..0), table, issues));
     }
     if let Some((_, text)) = BUILT_IN.iter().find(|(known, _)| *known == name) {
