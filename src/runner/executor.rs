@@ -198,7 +198,7 @@ fn check_outputs(declared: &[&str], output: &Path) -> Result<(), StageFailure> {
         let item = item.map_err(|error| StageError::io("read", output)(error.into()))?;
         let name = item.path().strip_prefix(output).unwrap_or(item.path()).to_string_lossy().replace('\\', "/");
         let known = |file: &&str| if file.ends_with('/') { name.starts_with(*file) } else { name == **file };
-        if item.file_type().is_file() && !declared.iter().any(|file| known(&file)) {
+        if item.file_type().is_file() && !declared.iter().any(known) {
             return Err(StageFailure::Undeclared(name));
         }
     }
