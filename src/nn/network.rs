@@ -166,16 +166,15 @@ impl Layers {
         let mut features = Features::Image(pixels);
         let mut layers = self.layers.iter().enumerate().peekable();
         while let Some((at, layer)) = layers.next() {
-            let pair = match layers.peek() {
-                Some((_, next)) => layer.forward_pair(next, at, features, pass),
-                None => Err(features),
-            };
-            features = match pair {
-                Ok(both) => {
+            let pair = layers.peek().and_then(|(_, next)| layer.pooled_by(next));
+            features = match (pair, features, &mut *pass) {
+                (Some((norm, size)), Features::Image(x), Pass::Train(training)) => {
                     layers.next();
-                    both
+                    let (pooled, statistics) = norm.forward_pooled(x, size);
+                    training.statistics.push((at, statistics));
+                    Features::Image(pooled)
                 }
-                Err(input) => layer.forward(at, input, pass),
+                (_, features, pass) => layer.forward(at, features, pass),
             };
         }
         features.into_vector()

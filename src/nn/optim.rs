@@ -95,17 +95,11 @@ impl Adam {
         moments: Option<[Tensor<1>; 2]>,
     ) -> (Tensor<1>, [Tensor<1>; 2]) {
         let [first, second] = moments.unwrap_or_else(|| [gradient.zeros_like(), gradient.zeros_like()]);
-        let rule = AdamStep {
-            lr: self.learning_rate,
-            beta1: self.beta_1,
-            beta2: self.beta_2,
-            eps: self.epsilon,
-            step: u32::try_from(step).unwrap_or(u32::MAX),
-        };
-        let [value, gradient, first, second] = match fused::adam(&rule, [value, gradient, first, second]) {
-            Ok(updated) => return updated,
-            Err(operands) => operands,
-        };
+        if fused::is_on_flex(&value) {
+            let step = u32::try_from(step).unwrap_or(u32::MAX);
+            let Self { learning_rate: lr, beta_1: beta1, beta_2: beta2, epsilon: eps } = *self;
+            return fused::adam(&AdamStep { lr, beta1, beta2, eps, step }, [value, gradient, first, second]);
+        }
         let first = first.mul_scalar(self.beta_1) + gradient.clone().mul_scalar(1.0 - self.beta_1);
         let second = second.mul_scalar(self.beta_2) + gradient.square().mul_scalar(1.0 - self.beta_2);
         let rate = self.corrected_rate(step);

@@ -115,19 +115,12 @@ fn connect(
         return;
     };
     let from = NodeIndex::new(at);
-    if let Some(upstream) = &draft[from] {
-        if upstream.output() != port.kind {
-            let message = format!(
-                "port `{}` of `{}` takes {}, but `{}` gives {}",
-                port.name,
-                spec.id,
-                port.kind.words(),
-                input.from,
-                upstream.output().words()
-            );
-            issues.push(Issue::at(&input.place, path, message));
-            return;
-        }
+    if let Some(upstream) = draft[from].as_ref().filter(|upstream| upstream.output() != port.kind) {
+        let (wanted, given) = (port.kind.words(), upstream.output().words());
+        let (name, id) = (port.name, &spec.id);
+        let message = format!("port `{name}` of `{id}` takes {wanted}, but `{}` gives {given}", input.from);
+        issues.push(Issue::at(&input.place, path, message));
+        return;
     }
     draft.add_edge(from, node, Edge { port });
 }

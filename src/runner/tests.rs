@@ -10,7 +10,7 @@ use serde_json::json;
 use super::*;
 use crate::base::issue::Issues;
 use crate::base::node::Node as SpecNode;
-use crate::base::param::{View, defaults};
+use crate::base::param::{View};
 use crate::base::source::{Place, Source};
 use crate::params;
 use crate::plan::{Edge, Node};
@@ -107,7 +107,6 @@ fn plan(stages: &[(&str, &str, &str, &[&str])]) -> Plan {
             text: (*text).to_owned(),
             mode: (*mode).to_owned(),
             inputs: upstream.len(),
-            ..defaults::<EchoParams>()
         };
         let stage = Arc::new(Bound::<Echo>(params));
         let ports = Echo::ports(&stage.0);

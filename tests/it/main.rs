@@ -1,5 +1,7 @@
 //! One binary for all tests of the whole program: each further one would link burn again.
 
+#![expect(clippy::unwrap_used, clippy::print_stderr, reason = "a test that can't go on fails")]
+
 mod cli;
 mod determinism;
 mod fuzz;

@@ -5,15 +5,14 @@ use burn::tensor::{Tensor, TensorData};
 
 use crate::nn::kernel::{AdamStep, adam_update};
 
-/// The new value and the new moments; the operands `[value, gradient, first moment, second moment]` are given back off
-/// flex. All are `[size]`, outside the autodiff graph.
-pub(in crate::nn) fn adam(
-    rule: &AdamStep,
-    operands: [Tensor<1>; 4],
-) -> Result<(Tensor<1>, [Tensor<1>; 2]), [Tensor<1>; 4]> {
-    if operands.iter().any(|operand| operand.clone().try_into_primitive::<Flex>().is_err()) {
-        return Err(operands);
-    }
+/// Whether a tensor lives on flex, outside the autodiff graph.
+pub(in crate::nn) fn is_on_flex(tensor: &Tensor<1>) -> bool {
+    tensor.clone().try_into_primitive::<Flex>().is_ok()
+}
+
+/// The new value and the new moments of `[value, gradient, first moment, second moment]`, all `[size]` and
+/// [on flex](is_on_flex).
+pub(in crate::nn) fn adam(rule: &AdamStep, operands: [Tensor<1>; 4]) -> (Tensor<1>, [Tensor<1>; 2]) {
     let device = operands[0].device();
     // No copy where nobody else holds the buffer.
     let [mut value, gradient, mut first, mut second] =
@@ -23,5 +22,5 @@ pub(in crate::nn) fn adam(
         let size = values.len();
         Tensor::from_data(TensorData::new(values, [size]), &device)
     };
-    Ok((tensor(value), [tensor(first), tensor(second)]))
+    (tensor(value), [tensor(first), tensor(second)])
 }

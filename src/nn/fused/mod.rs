@@ -9,7 +9,7 @@ mod norm;
 mod pool;
 mod tensor;
 
-pub(super) use adam::adam;
+pub(super) use adam::{adam, is_on_flex};
 pub(super) use conv::conv2d;
 pub(super) use norm::{batch_norm_eval, batch_norm_max_pool_train, batch_norm_train};
 pub(super) use pool::{global_max_pool, max_pool};

@@ -87,7 +87,7 @@ impl BatchNorm {
     }
 
     /// The training pass with a max-pool of side and stride `size` behind it.
-    pub(super) fn forward_pooled(&self, x: Tensor<4>, size: usize) -> (Tensor<4>, BatchStatistics) {
+    pub(in crate::nn) fn forward_pooled(&self, x: Tensor<4>, size: usize) -> (Tensor<4>, BatchStatistics) {
         ops::batch_norm_max_pool_train(x, self.gamma.val(), self.beta.val(), self.spec.epsilon, size)
     }
 

@@ -249,27 +249,16 @@ impl Layer {
         }
     }
 
-    /// Computes this layer and the next one in one pass where there is a way: a batch normalisation and the max-pool
-    /// behind it, in training. Gives the input back where there is none.
-    pub(super) fn forward_pair(
-        &self,
-        next: &Self,
-        at: usize,
-        input: Features,
-        pass: &mut Pass,
-    ) -> Result<Features, Features> {
-        match (self, next, input, pass) {
-            (
-                Self::BatchNorm(norm),
-                Self::Plain(Plain { spec: LayerSpec::MaxPool(MaxPool { size, stride }) }),
-                Features::Image(x),
-                Pass::Train(training),
-            ) if stride.is_none_or(|stride| stride == *size) => {
-                let (y, statistics) = norm.forward_pooled(x, *size);
-                training.statistics.push((at, statistics));
-                Ok(Features::Image(y))
+    /// The batch normalisation and the side of the max-pool behind it, where `self` and `next` are those two: a training
+    /// pass computes both at once.
+    pub(super) fn pooled_by(&self, next: &Self) -> Option<(&BatchNorm, usize)> {
+        match (self, next) {
+            (Self::BatchNorm(norm), Self::Plain(Plain { spec: LayerSpec::MaxPool(MaxPool { size, stride }) }))
+                if stride.is_none_or(|stride| stride == *size) =>
+            {
+                Some((norm, *size))
             }
-            (_, _, input, _) => Err(input),
+            _ => None,
         }
     }
 
