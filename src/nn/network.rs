@@ -13,7 +13,7 @@ use crate::base::param;
 use crate::base::seed::Seed;
 
 /// Images that are embedded at once. Fixed, so that memory does not grow with the number of images.
-pub const EMBED_BATCH: usize = 256;
+pub const EMBED_BATCH: usize = 64;
 
 /// Why an artifact is no network.
 #[derive(Debug, thiserror::Error)]

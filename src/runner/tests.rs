@@ -10,7 +10,7 @@ use serde_json::json;
 use super::*;
 use crate::base::issue::Issues;
 use crate::base::node::Node as SpecNode;
-use crate::base::param::{View};
+use crate::base::param::View;
 use crate::base::source::{Place, Source};
 use crate::params;
 use crate::plan::{Edge, Node};
@@ -103,11 +103,7 @@ fn plan(stages: &[(&str, &str, &str, &[&str])]) -> Plan {
     let mut graph = DiGraph::new();
     let mut order: Vec<NodeIndex> = Vec::new();
     for (id, text, mode, upstream) in stages {
-        let params = EchoParams {
-            text: (*text).to_owned(),
-            mode: (*mode).to_owned(),
-            inputs: upstream.len(),
-        };
+        let params = EchoParams { text: (*text).to_owned(), mode: (*mode).to_owned(), inputs: upstream.len() };
         let stage = Arc::new(Bound::<Echo>(params));
         let ports = Echo::ports(&stage.0);
         let node = graph.add_node(Node { id: (*id).to_owned(), stage, facts: Facts::Report });

@@ -9,8 +9,8 @@ use burn::tensor::Tensor;
 
 use super::tensor::{Keep, Operands, Tracked, buffer, contiguous, floats, from_vec, operands};
 use crate::nn::kernel::{
-    BatchNormGrads, BatchStats, PoolShape, batch_norm_affine, batch_norm_backward, batch_norm_forward,
-    batch_norm_max_pool_backward, batch_norm_max_pool_forward,
+    BatchNormGrads, BatchStats, PoolShape, batch_norm_backward, batch_norm_forward, batch_norm_max_pool_backward,
+    batch_norm_max_pool_forward, batch_stats,
 };
 
 /// Normalises by the batch's own statistics, which are given too; `None` off flex.
@@ -25,7 +25,8 @@ pub(in crate::nn) fn batch_norm_train(
 ) -> Option<(Tensor<4>, BatchStats)> {
     let forward = |x: &FlexTensor, gamma: &FlexTensor, beta: &FlexTensor| {
         let mut y = buffer(floats(x).len());
-        let stats = batch_norm_forward(floats(x), floats(gamma), floats(beta), epsilon, &mut y);
+        let stats = batch_stats(floats(x), floats(gamma).len());
+        batch_norm_forward(floats(x), &stats, floats(gamma), floats(beta), epsilon, &mut y);
         (from_vec(y, x.shape()), stats)
     };
     Some(match operands([x, gamma, beta])? {
@@ -107,9 +108,11 @@ struct Pooled {
 fn norm_pool(x: &FlexTensor, gamma: &FlexTensor, beta: &FlexTensor, epsilon: f32, shape: &PoolShape) -> Pooled {
     let len = shape.y_len();
     let (mut y, mut picked, mut from) = (buffer(len), buffer(len), vec![0; len]);
-    let stats = batch_norm_max_pool_forward(
+    let stats = batch_stats(floats(x), shape.c);
+    batch_norm_max_pool_forward(
         shape,
         floats(x),
+        &stats,
         floats(gamma),
         floats(beta),
         epsilon,
@@ -179,9 +182,9 @@ pub(in crate::nn) fn batch_norm_eval(
 ) -> Option<Tensor<4>> {
     let Operands::Plain(operands) = operands([x, gamma, beta, mean, variance])? else { return None };
     let [x, gamma, beta, mean, variance] = operands.map(contiguous);
-    let scale: Vec<f32> =
-        floats(&gamma).iter().zip(floats(&variance)).map(|(gamma, var)| gamma / (var + epsilon).sqrt()).collect();
+    let rows = floats(&x).len() / floats(&mean).len();
+    let stats = BatchStats { mean: floats(&mean).to_vec(), var: floats(&variance).to_vec(), rows };
     let mut y = buffer(floats(&x).len());
-    batch_norm_affine(floats(&x), floats(&mean), &scale, floats(&beta), &mut y);
+    batch_norm_forward(floats(&x), &stats, floats(&gamma), floats(&beta), epsilon, &mut y);
     Some(Tensor::from_primitive::<Flex>(from_vec(y, x.shape())))
 }

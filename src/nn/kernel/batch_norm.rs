@@ -1,7 +1,7 @@
 //! Batch normalisation in training: forward with the batch's own statistics, and backward.
-use crate::nn::kernel::scratch::Scratch;
+use crate::nn::kernel::scratch::{Scratch, round16};
 use crate::nn::kernel::simd::Simd;
-use crate::nn::kernel::stats::{BatchStats, batch_stats, block_rows, ordered_sum, products};
+use crate::nn::kernel::stats::{BatchStats, block_rows, ordered_sum, products};
 use rayon::prelude::*;
 
 /// Where the gradients of a batch normalisation go; all are overwritten.
@@ -15,31 +15,21 @@ pub struct BatchNormGrads<'a> {
     pub dbeta: &'a mut [f32],
 }
 
-/// `y = (x - mean) / sqrt(var + eps) * gamma + beta` with the batch's mean and biased variance, which are returned.
+/// `y = (x - mean) / sqrt(var + eps) * gamma + beta` with the batch's statistics, from [`crate::nn::kernel::batch_stats`] or the convolution.
 ///
 /// `x`, `y`: `[rows, c]` (rows: images times pixels), `gamma`, `beta`: `[c]`. `y` is overwritten.
 ///
 /// # Panics
 /// If a length does not match.
-pub fn batch_norm_forward(x: &[f32], gamma: &[f32], beta: &[f32], eps: f32, y: &mut [f32]) -> BatchStats {
+pub fn batch_norm_forward(x: &[f32], stats: &BatchStats, gamma: &[f32], beta: &[f32], eps: f32, y: &mut [f32]) {
     let c = gamma.len();
-    assert!(beta.len() == c && y.len() == x.len(), "lengths");
-    let stats = batch_stats(x, c);
+    assert!(
+        c > 0 && beta.len() == c && stats.mean.len() == c && y.len() == x.len() && x.len().is_multiple_of(c),
+        "lengths"
+    );
     let scale: Vec<f32> = stats.inverse_std(eps).iter().zip(gamma).map(|(r, g)| r * g).collect();
     let block = block_rows(c) * c;
     y.par_chunks_mut(block).zip(x.par_chunks(block)).for_each(|(y, x)| affine(x, &stats.mean, &scale, beta, y));
-    stats
-}
-
-/// Normalises by given statistics: `y = (x - mean) * scale + offset`, with `x` and `y`: `[rows, c]`, the others `[c]`.
-///
-/// # Panics
-/// If the lengths do not fit each other.
-pub fn batch_norm_affine(x: &[f32], mean: &[f32], scale: &[f32], offset: &[f32], y: &mut [f32]) {
-    let c = mean.len();
-    assert!(scale.len() == c && offset.len() == c && y.len() == x.len(), "lengths");
-    let block = block_rows(c) * c;
-    y.par_chunks_mut(block).zip(x.par_chunks(block)).for_each(|(y, x)| affine(x, mean, scale, offset, y));
 }
 
 simd_fn! {
@@ -58,25 +48,49 @@ fn affine_impl<S: Simd>(_: S, x: &[f32], mean: &[f32], scale: &[f32], offset: &[
     }
 }
 
-/// Coefficients of the gradient of the input: `dx = g * scale + offset + (x - mean) * slope`, `[c]` each.
-pub(crate) struct Slopes {
-    pub scale: Vec<f32>,
-    pub offset: Vec<f32>,
-    pub slope: Vec<f32>,
+/// The gradient of a batch normalisation's input as a linear map: `dx = dy * scale + offset + (x - mean) * slope`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NormSlopes {
+    /// `[c]` each, padded with zeros to whole groups of 16.
+    pub(crate) mean: Vec<f32>,
+    pub(crate) scale: Vec<f32>,
+    pub(crate) offset: Vec<f32>,
+    pub(crate) slope: Vec<f32>,
+    pub(crate) c: usize,
 }
 
-/// From `sums`: the sums of `g` and of `g * (x - mean)`, `[2 c]`; writes the gradients of scale and offset.
-pub(crate) fn slopes(
+/// First half of [`batch_norm_backward`]: the gradients of scale and offset (`[c]`, overwritten), and what the input's gradient needs.
+///
+/// `x` and `dy`: `[rows, c]`; with a max-pool behind the normalisation the picked values and the gradients of the maxima suffice, since
+/// `dy` is zero elsewhere.
+///
+/// # Panics
+/// If a length does not match.
+pub fn batch_norm_slopes(
+    x: &[f32],
     stats: &BatchStats,
     gamma: &[f32],
     eps: f32,
-    sums: &[f64],
+    dy: &[f32],
     dgamma: &mut [f32],
     dbeta: &mut [f32],
-) -> Slopes {
+) -> NormSlopes {
     let c = gamma.len();
+    assert!(
+        c > 0 && stats.mean.len() == c && stats.var.len() == c && dy.len() == x.len() && x.len().is_multiple_of(c),
+        "lengths"
+    );
+    assert!(dgamma.len() == c && dbeta.len() == c, "lengths");
+    let block = block_rows(c) * c;
+    let mut sums = Scratch::zeros(x.len().div_ceil(block) * 2 * c);
+    sums.par_chunks_mut(2 * c)
+        .zip(x.par_chunks(block).zip(dy.par_chunks(block)))
+        .for_each(|(to, (x, g))| products(x, g, &stats.mean, to));
+    let sums = ordered_sum(&sums, 2 * c);
     let n = stats.rows.max(1) as f64;
-    let mut out = Slopes { scale: vec![0.0; c], offset: vec![0.0; c], slope: vec![0.0; c] };
+    let zero = vec![0.0; round16(c)];
+    let mut out = NormSlopes { mean: zero.clone(), scale: zero.clone(), offset: zero.clone(), slope: zero, c };
+    out.mean[..c].copy_from_slice(&stats.mean);
     for ch in 0..c {
         let r = 1.0 / (f64::from(stats.var[ch]) + f64::from(eps)).sqrt();
         let a = f64::from(gamma[ch]) * r;
@@ -89,7 +103,7 @@ pub(crate) fn slopes(
     out
 }
 
-/// The gradients of [`batch_norm_forward`] for `dy`: `[rows, c]`; `stats` are those it returned.
+/// The gradients of [`batch_norm_forward`] for `dy`: `[rows, c]`, with the same statistics.
 ///
 /// # Panics
 /// If a length does not match.
@@ -101,19 +115,10 @@ pub fn batch_norm_backward(
     dy: &[f32],
     grads: BatchNormGrads<'_>,
 ) {
-    let c = gamma.len();
     let BatchNormGrads { dx, dgamma, dbeta } = grads;
-    assert!(
-        stats.mean.len() == c && stats.rows * c == x.len() && dy.len() == x.len() && dx.len() == x.len(),
-        "lengths"
-    );
-    assert!(dgamma.len() == c && dbeta.len() == c, "lengths");
-    let block = block_rows(c) * c;
-    let mut sums = Scratch::zeros(x.len().div_ceil(block) * 2 * c);
-    sums.par_chunks_mut(2 * c)
-        .zip(x.par_chunks(block).zip(dy.par_chunks(block)))
-        .for_each(|(to, (x, g))| products(x, g, &stats.mean, to));
-    let k = slopes(stats, gamma, eps, &ordered_sum(&sums, 2 * c), dgamma, dbeta);
+    assert!(stats.rows * gamma.len() == x.len() && dx.len() == x.len(), "lengths");
+    let k = batch_norm_slopes(x, stats, gamma, eps, dy, dgamma, dbeta);
+    let block = block_rows(k.c) * k.c;
     dx.par_chunks_mut(block)
         .zip(x.par_chunks(block).zip(dy.par_chunks(block)))
         .for_each(|(dx, (x, g))| gradient(x, g, &stats.mean, &k.scale, &k.offset, &k.slope, dx));
@@ -148,6 +153,7 @@ fn gradient_impl<S: Simd>(
 mod tests {
     use super::*;
     use crate::nn::kernel::reference::{self, Rng, error, in_pool};
+    use crate::nn::kernel::stats::batch_stats;
 
     #[test]
     fn batch_norm_matches_f64() {
@@ -160,7 +166,8 @@ mod tests {
             let (gamma, beta, dy) = (rng.normal(c), rng.normal(c), rng.normal(rows * c));
             let run = || {
                 let mut y = vec![f32::NAN; x.len()];
-                let stats = batch_norm_forward(&x, &gamma, &beta, 1e-3, &mut y);
+                let stats = batch_stats(&x, c);
+                batch_norm_forward(&x, &stats, &gamma, &beta, 1e-3, &mut y);
                 let (mut dx, mut dgamma, mut dbeta) = (y.clone(), gamma.clone(), beta.clone());
                 batch_norm_backward(
                     &x,

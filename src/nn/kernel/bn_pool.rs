@@ -1,38 +1,37 @@
 //! Batch normalisation and max-pool in one pass: the normalised map is never written.
-use crate::nn::kernel::batch_norm::{BatchNormGrads, slopes};
+use crate::nn::kernel::batch_norm::{BatchNormGrads, NormSlopes, batch_norm_slopes};
 use crate::nn::kernel::pool::{pool_row, window_position};
-use crate::nn::kernel::scratch::Scratch;
 use crate::nn::kernel::shape::PoolShape;
 use crate::nn::kernel::simd::Simd;
-use crate::nn::kernel::stats::{BatchStats, batch_stats, block_rows, ordered_sum, products};
+use crate::nn::kernel::stats::BatchStats;
 use rayon::prelude::*;
 
-/// `y = max_pool(batch_norm(x))` with kernel and stride `k`, valid padding; returns the batch's statistics.
+/// `y = max_pool(batch_norm(x))` with kernel and stride `k`, valid padding; `stats` as for [`crate::nn::kernel::batch_norm_forward`].
 ///
 /// `x`: `[n, h, w, c]`; `gamma`, `beta`: `[c]`; overwritten, each `[n, h/k, w/k, c]`: `y`; `picked`, the value of `x` at the maximum;
 /// `arg`, its position in the window (row * k + column). The first of equal values wins.
 ///
 /// # Panics
-/// If a length does not match, or `k` is 0 or above 16.
+/// If a length does not match, or `k` is 0 or above 15.
 pub fn batch_norm_max_pool_forward(
     shape: &PoolShape,
     x: &[f32],
+    stats: &BatchStats,
     gamma: &[f32],
     beta: &[f32],
     eps: f32,
     y: &mut [f32],
     picked: &mut [f32],
     arg: &mut [u8],
-) -> BatchStats {
+) {
     let c = shape.c;
-    assert!((1..=16).contains(&shape.k), "window {}", shape.k);
-    assert!(x.len() == shape.x_len() && gamma.len() == c && beta.len() == c, "lengths");
+    assert!((1..=15).contains(&shape.k), "window {}", shape.k);
+    assert!(x.len() == shape.x_len() && gamma.len() == c && beta.len() == c && stats.mean.len() == c, "lengths");
     assert!(y.len() == shape.y_len() && picked.len() == y.len() && arg.len() == y.len(), "lengths");
-    let stats = batch_stats(x, c);
     let scale: Vec<f32> = stats.inverse_std(eps).iter().zip(gamma).map(|(r, g)| r * g).collect();
     let [oh, ow] = shape.out();
     if y.is_empty() {
-        return stats;
+        return;
     }
     let row = ow * c;
     y.par_chunks_mut(row).zip(picked.par_chunks_mut(row)).zip(arg.par_chunks_mut(row)).enumerate().for_each(
@@ -46,10 +45,27 @@ pub fn batch_norm_max_pool_forward(
             }
         },
     );
-    stats
 }
 
-/// The gradients of [`batch_norm_max_pool_forward`] for `dy`: `[n, h/k, w/k, c]`; `stats`, `picked` and `arg` are what it returned.
+/// `y = max over each window of x * scale + offset`, for inference; shapes as in [`batch_norm_max_pool_forward`].
+pub(crate) fn affine_max_pool(shape: &PoolShape, x: &[f32], scale: &[f32], offset: &[f32], y: &mut [f32]) {
+    let ([oh, ow], c) = (shape.out(), shape.c);
+    if y.is_empty() {
+        return;
+    }
+    y.par_chunks_mut(ow * c).enumerate().for_each(|(r, y)| {
+        let mut arg = vec![0u8; y.len()];
+        let at = ((r / oh) * shape.h + r % oh * shape.k) * shape.w * c;
+        pool_row(shape, &x[at..], scale, y, &mut arg);
+        for y in y.chunks_exact_mut(c) {
+            for i in 0..c {
+                y[i] = y[i] * scale[i] + offset[i];
+            }
+        }
+    });
+}
+
+/// The gradients of [`batch_norm_max_pool_forward`] for `dy`: `[n, h/k, w/k, c]`; `picked` and `arg` are what it gave.
 ///
 /// # Panics
 /// If a length does not match.
@@ -69,12 +85,13 @@ pub fn batch_norm_max_pool_backward(
     assert!(x.len() == shape.x_len() && dx.len() == x.len() && stats.mean.len() == c && gamma.len() == c, "lengths");
     assert!(dy.len() == shape.y_len() && picked.len() == dy.len() && arg.len() == dy.len(), "lengths");
     assert!(dgamma.len() == c && dbeta.len() == c, "lengths");
-    let block = block_rows(c) * c;
-    let mut sums = Scratch::zeros(dy.len().div_ceil(block) * 2 * c);
-    sums.par_chunks_mut(2 * c)
-        .zip(picked.par_chunks(block).zip(dy.par_chunks(block)))
-        .for_each(|(to, (x, g))| products(x, g, &stats.mean, to));
-    let k = slopes(stats, gamma, eps, &ordered_sum(&sums, 2 * c), dgamma, dbeta);
+    let k = batch_norm_slopes(picked, stats, gamma, eps, dy, dgamma, dbeta);
+    spread(shape, x, &k, arg, dy, dx);
+}
+
+/// The gradient of the input given the slopes.
+pub(crate) fn spread(shape: &PoolShape, x: &[f32], k: &NormSlopes, arg: &[u8], dy: &[f32], dx: &mut [f32]) {
+    let c = shape.c;
     if x.is_empty() {
         return;
     }
@@ -85,7 +102,7 @@ pub fn batch_norm_max_pool_backward(
             Some((at, first)) => (&arg[at..], &dy[at..], first),
             None => (&arg[..0], &dy[..0], 0),
         };
-        unpool_row(shape, x, &stats.mean, [&k.scale, &k.offset, &k.slope], arg, dy, first, dx);
+        unpool_row(shape, x, &k.mean, [&k.scale, &k.offset, &k.slope], arg, dy, first, dx);
     });
 }
 
@@ -131,6 +148,7 @@ fn unpool_row_impl<S: Simd>(
 mod tests {
     use super::*;
     use crate::nn::kernel::reference::{self, Rng, error, in_pool};
+    use crate::nn::kernel::stats::batch_stats;
 
     #[test]
     fn batch_norm_max_pool_matches_f64() {
@@ -144,7 +162,8 @@ mod tests {
             let run = || {
                 let (mut y, mut picked, mut arg) =
                     (vec![f32::NAN; s.y_len()], vec![f32::NAN; s.y_len()], vec![99; s.y_len()]);
-                let stats = batch_norm_max_pool_forward(&s, &x, &gamma, &beta, 1e-3, &mut y, &mut picked, &mut arg);
+                let stats = batch_stats(&x, s.c);
+                batch_norm_max_pool_forward(&s, &x, &stats, &gamma, &beta, 1e-3, &mut y, &mut picked, &mut arg);
                 let (mut dx, mut dgamma, mut dbeta) = (vec![f32::NAN; x.len()], gamma.clone(), beta.clone());
                 let grads = BatchNormGrads { dx: &mut dx, dgamma: &mut dgamma, dbeta: &mut dbeta };
                 batch_norm_max_pool_backward(&s, &x, &stats, &gamma, 1e-3, &picked, &arg, &dy, grads);

@@ -1,5 +1,11 @@
 //! Convolution with bias and optional relu: checks, and the choice of the method.
-use crate::nn::kernel::shape::ConvShape;
+use crate::nn::kernel::bn_pool::{affine_max_pool, spread};
+use crate::nn::kernel::out_grad::{OutputGrad, Source};
+use crate::nn::kernel::pack::padded;
+use crate::nn::kernel::scratch::Scratch;
+use crate::nn::kernel::shape::{ConvShape, PoolShape};
+use crate::nn::kernel::stats::{BatchStats, batch_stats};
+use crate::nn::kernel::winograd::Keep;
 use crate::nn::kernel::{direct, direct_grad, wino_grad, winograd};
 
 /// Where the gradients of a convolution go; all are overwritten.
@@ -22,6 +28,96 @@ fn empty(shape: &ConvShape) -> bool {
     shape.y_len() == 0 || shape.c_in == 0
 }
 
+/// The weights and bias of a convolution in the form its kernel reads, for one size of image and any number of images.
+#[derive(Debug)]
+pub struct ConvWeights {
+    shape: ConvShape,
+    /// Winograd's tile, or 0 for the implicit GEMM.
+    tile: usize,
+    u: Scratch,
+    bias: Scratch,
+}
+
+impl ConvWeights {
+    /// `w`: `[kh, kw, c_in, c_out]`, `bias`: `[c_out]`; of the shape all but `n` counts.
+    ///
+    /// # Panics
+    /// If a length does not match the shape.
+    pub fn new(shape: &ConvShape, w: &[f32], bias: &[f32]) -> Self {
+        assert_eq!(w.len(), shape.w_len(), "w");
+        assert_eq!(bias.len(), shape.c_out, "bias");
+        let tile = if use_winograd(shape) { winograd::tile_size(shape) } else { 0 };
+        let u = if tile > 0 { winograd::prepare(tile, w, shape.c_in, shape.c_out) } else { direct::prepare(shape, w) };
+        Self { shape: *shape, tile, u, bias: padded(bias) }
+    }
+
+    fn run(&self, n: usize, x: &[f32], relu: bool, keep: Keep<'_>, y: &mut [f32]) -> Option<BatchStats> {
+        let shape = &ConvShape { n, ..self.shape };
+        check(shape, x, y.len());
+        if empty(shape) {
+            for (i, v) in y.iter_mut().enumerate() {
+                let b = self.bias[i % shape.c_out];
+                *v = if relu { b.max(0.0) } else { b };
+            }
+            return matches!(keep, Keep::Stats).then(|| batch_stats(y, shape.c_out));
+        }
+        if self.tile > 0 {
+            winograd::forward(shape, self.tile, x, &self.u, &self.bias, relu, keep, y)
+        } else {
+            direct::forward(shape, x, &self.u, &self.bias, relu, matches!(keep, Keep::Stats), y)
+        }
+    }
+
+    /// As [`conv2d_forward`] for `n` images.
+    ///
+    /// # Panics
+    /// If a length does not match.
+    pub fn forward(&self, n: usize, x: &[f32], relu: bool, y: &mut [f32]) {
+        self.run(n, x, relu, Keep::Map, y);
+    }
+
+    /// As [`conv2d_forward_stats`] for `n` images.
+    ///
+    /// # Panics
+    /// If a length does not match.
+    pub fn forward_stats(&self, n: usize, x: &[f32], relu: bool, y: &mut [f32]) -> BatchStats {
+        self.run(n, x, relu, Keep::Stats, y).expect("asked for")
+    }
+
+    /// For inference: the convolution, `max(0)` if `relu`, `* scale + offset` per channel (a batch normalisation), max-pool with kernel and
+    /// stride `k`, valid. Where Winograd's tile is the window, the map is never written.
+    ///
+    /// `scale`, `offset`: `[c_out]`, `y`: `[n, oh / k, ow / k, c_out]` (overwritten).
+    ///
+    /// # Panics
+    /// If a length does not match, or `k` is 0 or above 15.
+    pub fn forward_pool(
+        &self,
+        n: usize,
+        x: &[f32],
+        relu: bool,
+        scale: &[f32],
+        offset: &[f32],
+        k: usize,
+        y: &mut [f32],
+    ) {
+        let shape = &ConvShape { n, ..self.shape };
+        let [h, w] = shape.out();
+        let pool = PoolShape { n, h, w, c: shape.c_out, k };
+        assert!(scale.len() == shape.c_out && offset.len() == shape.c_out && (1..=15).contains(&k), "lengths");
+        assert_eq!(y.len(), pool.y_len(), "y");
+        if k == self.tile && !empty(shape) {
+            assert_eq!(x.len(), shape.x_len(), "x");
+            let (scale, offset) = (padded(scale), padded(offset));
+            winograd::forward(shape, k, x, &self.u, &self.bias, relu, Keep::Pool { scale: &scale, offset: &offset }, y);
+            return;
+        }
+        let mut map = Scratch::take(shape.y_len());
+        self.run(n, x, relu, Keep::Map, &mut map);
+        affine_max_pool(&pool, &map, scale, offset, y);
+    }
+}
+
 /// `y = conv(x, w) + bias`, then `max(0)` if `relu`.
 ///
 /// `x`: `[n, h, w, c_in]`, `w`: `[kh, kw, c_in, c_out]`, `bias`: `[c_out]`, `y`: `[n, oh, ow, c_out]` (overwritten).
@@ -29,17 +125,22 @@ fn empty(shape: &ConvShape) -> bool {
 /// # Panics
 /// If a length does not match the shape.
 pub fn conv2d_forward(shape: &ConvShape, x: &[f32], w: &[f32], bias: &[f32], relu: bool, y: &mut [f32]) {
-    check(shape, x, w, y);
-    assert_eq!(bias.len(), shape.c_out, "bias");
-    if empty(shape) {
-        for (i, v) in y.iter_mut().enumerate() {
-            *v = if relu { bias[i % shape.c_out].max(0.0) } else { bias[i % shape.c_out] };
-        }
-    } else if use_winograd(shape) {
-        winograd::forward(shape, x, w, bias, relu, y);
-    } else {
-        direct::forward(shape, x, w, bias, relu, y);
-    }
+    ConvWeights::new(shape, w, bias).forward(shape.n, x, relu, y);
+}
+
+/// [`conv2d_forward`] that also gives mean and variance of each channel of `y`, for the batch normalisation after it.
+///
+/// # Panics
+/// If a length does not match the shape.
+pub fn conv2d_forward_stats(
+    shape: &ConvShape,
+    x: &[f32],
+    w: &[f32],
+    bias: &[f32],
+    relu: bool,
+    y: &mut [f32],
+) -> BatchStats {
+    ConvWeights::new(shape, w, bias).forward_stats(shape.n, x, relu, y)
 }
 
 /// The gradients of [`conv2d_forward`] for the output gradient `dy`: `[n, oh, ow, c_out]`.
@@ -49,8 +150,38 @@ pub fn conv2d_forward(shape: &ConvShape, x: &[f32], w: &[f32], bias: &[f32], rel
 /// # Panics
 /// If a length does not match the shape.
 pub fn conv2d_backward(shape: &ConvShape, x: &[f32], w: &[f32], y: Option<&[f32]>, dy: &[f32], grads: ConvGrads<'_>) {
-    check(shape, x, w, dy);
-    assert!(y.is_none_or(|y| y.len() == dy.len()), "y");
+    let source = Source { grad: OutputGrad { dy, relu: y.is_some(), norm: None, pool: None }, y };
+    backward(shape, x, w, source, grads);
+}
+
+/// The gradients of a convolution followed by relu, batch normalisation and perhaps max-pool, of which `grad` says what there is: the same as
+/// [`conv2d_backward`] on the gradient taken back through these, without writing that.
+///
+/// `y`: `[n, oh, ow, c_out]`, the saved output of the convolution.
+///
+/// # Panics
+/// If a length does not match the shape, or there is a pool without a normalisation.
+pub fn conv2d_backward_fused(
+    shape: &ConvShape,
+    x: &[f32],
+    w: &[f32],
+    y: &[f32],
+    grad: &OutputGrad<'_>,
+    grads: ConvGrads<'_>,
+) {
+    backward(shape, x, w, Source { grad: *grad, y: Some(y) }, grads);
+}
+
+fn backward(shape: &ConvShape, x: &[f32], w: &[f32], source: Source<'_>, grads: ConvGrads<'_>) {
+    let OutputGrad { dy, relu, norm, pool } = source.grad;
+    check(shape, x, shape.y_len());
+    assert!(source.y.is_none_or(|y| y.len() == shape.y_len()), "y");
+    assert!(norm.is_none_or(|n| n.c == shape.c_out) && (pool.is_none() || norm.is_some()), "norm");
+    let [h, wd] = shape.out();
+    let windows = PoolShape { n: shape.n, h, w: wd, c: shape.c_out, k: pool.map_or(1, |p| p.0) };
+    assert!((1..=15).contains(&windows.k) && dy.len() == windows.y_len(), "dy");
+    assert!(pool.is_none_or(|p| p.1.len() == dy.len()), "arg");
+    assert_eq!(w.len(), shape.w_len(), "w");
     assert!(grads.dx.as_ref().is_none_or(|d| d.len() == x.len()), "dx");
     assert_eq!(grads.dw.len(), w.len(), "dw");
     assert_eq!(grads.db.len(), shape.c_out, "db");
@@ -61,136 +192,23 @@ pub fn conv2d_backward(shape: &ConvShape, x: &[f32], w: &[f32], y: Option<&[f32]
             dx.fill(0.0);
         }
     } else if use_winograd(shape) {
-        wino_grad::backward(shape, x, w, y, dy, grads);
+        wino_grad::backward(shape, x, w, &source, grads);
+    } else if let (Some((_, arg)), Some(norm), Some(y)) = (pool, norm, source.y) {
+        let mut map = Scratch::take(y.len());
+        spread(&windows, y, norm, arg, dy, &mut map);
+        let grad = OutputGrad { dy: &map, relu, norm: None, pool: None };
+        direct_grad::backward(shape, x, w, &Source { grad, ..source }, grads);
     } else {
-        direct_grad::backward(shape, x, w, y, dy, grads);
+        direct_grad::backward(shape, x, w, &source, grads);
     }
 }
 
-fn check(shape: &ConvShape, x: &[f32], w: &[f32], y: &[f32]) {
+fn check(shape: &ConvShape, x: &[f32], y: usize) {
     assert!(shape.stride[0] > 0 && shape.stride[1] > 0 && shape.kernel[0] > 0 && shape.kernel[1] > 0, "{shape:?}");
     assert_eq!(x.len(), shape.x_len(), "x");
-    assert_eq!(w.len(), shape.w_len(), "w");
-    assert_eq!(y.len(), shape.y_len(), "y");
+    assert_eq!(y, shape.y_len(), "y");
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::nn::kernel::reference::{self, Rng, error, in_pool};
-
-    /// Worst error of output, input, weight and bias gradient.
-    fn one(shape: &ConvShape, relu: bool, seed: u64) -> [f64; 4] {
-        let mut rng = Rng::new(seed);
-        let (x, w, b) = (rng.normal(shape.x_len()), rng.normal(shape.w_len()), rng.normal(shape.c_out));
-        let dy = rng.normal(shape.y_len());
-        let run = || {
-            let mut y = vec![f32::NAN; shape.y_len()];
-            conv2d_forward(shape, &x, &w, &b, relu, &mut y);
-            let (mut dx, mut dw, mut db) = (vec![f32::NAN; x.len()], vec![f32::NAN; w.len()], vec![f32::NAN; b.len()]);
-            let mask = relu.then_some(&y[..]);
-            conv2d_backward(shape, &x, &w, mask, &dy, ConvGrads { dx: Some(&mut dx), dw: &mut dw, db: &mut db });
-            let (mut dw2, mut db2) = (dw.clone(), db.clone());
-            conv2d_backward(shape, &x, &w, mask, &dy, ConvGrads { dx: None, dw: &mut dw2, db: &mut db2 });
-            assert_eq!((&dw, &db), (&dw2, &db2), "skipping dx changes nothing else");
-            (y, dx, dw, db)
-        };
-        let (y, dx, dw, db) = in_pool(2, run);
-        for threads in [1, 3] {
-            assert!(
-                (y.clone(), dx.clone(), dw.clone(), db.clone()) == in_pool(threads, run),
-                "bytes differ on {threads} threads: {shape:?}"
-            );
-        }
-        let want = reference::conv_forward(shape, &x, &w, &b, relu);
-        // The mask of our own output, so that values near zero do not count as errors.
-        let (rx, rw, rb) = reference::conv_backward(shape, &x, &w, relu.then_some(&y[..]), &dy);
-        let e = [error(&y, &want), error(&dx, &rx), error(&dw, &rw), error(&db, &rb)];
-        assert!(e.iter().all(|e| *e < 1e-4), "{e:?} {shape:?}");
-        e
-    }
-
-    fn show(e: [f64; 4]) -> String {
-        e.map(|e| format!("{e:.1e}")).join(" ")
-    }
-
-    fn worst(cases: impl Iterator<Item = ConvShape>) -> [f64; 4] {
-        let mut worst = [0.0f64; 4];
-        for (i, shape) in cases.enumerate() {
-            let e = one(&shape, i % 3 != 0, i as u64);
-            worst.iter_mut().zip(e).for_each(|(w, e)| *w = w.max(e));
-        }
-        worst
-    }
-
-    #[test]
-    fn winograd_matches_f64() {
-        let mut rng = Rng::new(1);
-        let e = worst((0..60).map(|i| {
-            let (n, h, w) = (1 + rng.below(4), 3 + rng.below(10), 3 + rng.below(10));
-            let (c_in, c_out) = (16 + rng.below(70), 16 + rng.below(120));
-            let mut s = ConvShape::valid([n, h, w, c_in], [3, 3], c_out);
-            if i % 2 == 1 {
-                s.pad = [rng.below(3), rng.below(3), rng.below(3), rng.below(3)];
-            }
-            s
-        }));
-        println!("winograd worst error (y, dx, dw, db): {}", show(e));
-    }
-
-    #[test]
-    fn direct_matches_f64() {
-        let mut rng = Rng::new(2);
-        let e = worst((0..150).map(|i| {
-            let kernel = [1 + rng.below(5), 1 + rng.below(5)];
-            let (n, h, w) = (1 + rng.below(4), kernel[0] + rng.below(9), kernel[1] + rng.below(9));
-            let (c_in, c_out) = (1 + rng.below(20), 1 + rng.below(90));
-            let mut s = ConvShape::valid([n, h, w, c_in], kernel, c_out);
-            match i % 3 {
-                0 => s.stride = [1 + rng.below(3), 1 + rng.below(3)],
-                1 => s = ConvShape::same([n, h, w, c_in], kernel, c_out, [1 + rng.below(3), 1 + rng.below(3)]),
-                _ => s.pad = [rng.below(4), rng.below(4), rng.below(4), rng.below(4)],
-            }
-            s
-        }));
-        println!("direct worst error (y, dx, dw, db): {}", show(e));
-    }
-
-    #[test]
-    fn corner_shapes() {
-        let v = ConvShape::valid;
-        let e = worst(
-            [
-                v([1, 1, 1, 1], [1, 1], 1),
-                v([1, 3, 3, 16], [3, 3], 16),
-                v([2, 7, 5, 3], [7, 5], 33),
-                v([1, 1, 1, 17], [1, 1], 65),
-                v([79, 1, 1, 40], [1, 1], 30),
-                ConvShape::same([1, 1, 1, 20], [3, 3], 20, [1, 1]),
-                ConvShape::same([3, 2, 1, 1], [3, 3], 1, [2, 2]),
-                ConvShape::same([2, 4, 5, 32], [3, 3], 32, [2, 2]),
-                v([2, 2, 200, 3], [1, 3], 5),
-                v([1, 40, 41, 3], [3, 3], 64),
-            ]
-            .into_iter(),
-        );
-        println!("corner shapes worst error (y, dx, dw, db): {}", show(e));
-        // A kernel that does not fit, no images: nothing to do, no panic.
-        for s in [v([1, 2, 2, 3], [3, 3], 4), v([0, 5, 5, 3], [3, 3], 4)] {
-            let (x, w) = (vec![1.0; s.x_len()], vec![1.0; s.w_len()]);
-            conv2d_forward(&s, &x, &w, &[0.0; 4], true, &mut []);
-            let (mut dx, mut dw, mut db) = (vec![1.0; x.len()], vec![1.0; w.len()], [1.0; 4]);
-            conv2d_backward(&s, &x, &w, None, &[], ConvGrads { dx: Some(&mut dx), dw: &mut dw, db: &mut db });
-            assert!(dx.iter().chain(&dw).chain(&db).all(|v| *v == 0.0));
-        }
-    }
-
-    /// The tutorial's own layers, with activations and weights as in training.
-    #[test]
-    fn tutorial_layers() {
-        for (h, c_in, c_out) in [(32, 3, 64), (30, 64, 128), (7, 128, 256), (5, 256, 256)] {
-            let e = worst([ConvShape::valid([3, h, h, c_in], [3, 3], c_out)].into_iter());
-            println!("{h}x{h}x{c_in} -> {c_out}: error (y, dx, dw, db) {}", show(e));
-        }
-    }
-}
+#[path = "conv_tests.rs"]
+mod tests;

@@ -1,8 +1,9 @@
 //! Forward of any convolution by implicit GEMM: an output row at a time, its windows read in place (or from a padded copy of a few rows).
 use crate::nn::kernel::gemm::{Finish, Gemm, gemm};
-use crate::nn::kernel::pack::{pack, padded, panels};
+use crate::nn::kernel::pack::{pack, panels};
 use crate::nn::kernel::scratch::{Scratch, SharedMut, part};
 use crate::nn::kernel::shape::ConvShape;
+use crate::nn::kernel::stats::{BatchStats, moments as moments_of_block};
 use rayon::prelude::*;
 
 /// Output columns of a task at most.
@@ -14,7 +15,7 @@ pub(crate) fn flatten(shape: &ConvShape) -> ConvShape {
         return *shape;
     }
     let pixels = shape.n * shape.h * shape.w;
-    let w = (1..=COLUMNS.min(pixels)).rev().find(|d| pixels % d == 0).unwrap_or(1);
+    let w = (1..=COLUMNS.min(pixels)).rev().find(|d| pixels.is_multiple_of(*d)).unwrap_or(1);
     ConvShape { n: pixels / w, h: 1, w, ..*shape }
 }
 
@@ -46,21 +47,67 @@ pub(crate) fn window(
     }
 }
 
-/// `y = relu?(conv(x, w) + bias)`.
-pub(crate) fn forward(shape: &ConvShape, x: &[f32], w: &[f32], bias: &[f32], relu: bool, y: &mut [f32]) {
+/// The weights in panels.
+pub(crate) fn prepare(shape: &ConvShape, w: &[f32]) -> Scratch {
+    pack(w, shape.kernel[0] * shape.kernel[1] * shape.c_in, shape.c_out)
+}
+
+/// `y = relu?(conv(x, w) + bias)` with prepared weights and padded bias; gives the statistics of `y` if `want`.
+pub(crate) fn forward(
+    shape: &ConvShape,
+    x: &[f32],
+    u: &[f32],
+    bias: &[f32],
+    relu: bool,
+    want: bool,
+    y: &mut [f32],
+) -> Option<BatchStats> {
     let shape = &flatten(shape);
-    let [oh, ow] = shape.out();
+    let ([oh, ow], c_out) = (shape.out(), shape.c_out);
+    // Bands of rows of one image, about 256 pixels each.
+    let bands = oh.div_ceil((256 / ow).clamp(1, oh));
+    let tasks = shape.n * bands;
+    let rows = |task: usize| part(oh, bands, task % bands);
+    let mut moments = Scratch::take(if want { tasks * 2 * c_out } else { 0 });
+    let (out, sums) = (SharedMut::new(y), SharedMut::new(&mut moments));
+    (0..tasks).into_par_iter().for_each(|task| {
+        let (i, rows) = (task / bands, rows(task));
+        let start = (i * oh + rows.start) * ow * c_out;
+        // SAFETY: the bands are disjoint parts of `y`, and each task has its own moments.
+        let (y, own) = unsafe {
+            (
+                std::slice::from_raw_parts_mut(out.ptr().add(start), rows.len() * ow * c_out),
+                std::slice::from_raw_parts_mut(
+                    sums.ptr().add(if want { task * 2 * c_out } else { 0 }),
+                    if want { 2 * c_out } else { 0 },
+                ),
+            )
+        };
+        for (r, y) in rows.zip(y.chunks_exact_mut(ow * c_out)) {
+            one_row(shape, i, r, x, u, bias, relu, y);
+        }
+        if want {
+            moments_of_block(y, c_out, own);
+        }
+    });
+    want.then(|| {
+        BatchStats::combine(
+            c_out,
+            moments.chunks_exact(2 * c_out).enumerate().map(|(t, part)| (rows(t).len() * ow, part)),
+        )
+    })
+}
+
+/// Row `r` of image `i` of the output.
+fn one_row(shape: &ConvShape, i: usize, r: usize, x: &[f32], u: &[f32], bias: &[f32], relu: bool, y: &mut [f32]) {
+    let ow = shape.out()[1];
     let ([kh, kw], [sh, sw], c) = (shape.kernel, shape.stride, shape.c_in);
-    let u = pack(w, kh * kw * c, shape.c_out);
-    let bias = padded(bias);
     let copied = shape.pad != [0; 4];
-    let pieces = ow.div_ceil(COLUMNS);
-    let out = SharedMut::new(y);
     let image = shape.h * shape.w * c;
-    (0..shape.n * oh * pieces).into_par_iter().with_min_len(4).for_each(|task| {
-        let (i, r, piece) = (task / (oh * pieces), task / pieces % oh, task % pieces);
+    let input = &x[i * image..(i + 1) * image];
+    let pieces = ow.div_ceil(COLUMNS);
+    for piece in 0..pieces {
         let columns = part(ow, pieces, piece);
-        let input = &x[i * image..(i + 1) * image];
         let corner = [r * sh, columns.start * sw];
         let size = [kh, (columns.len() - 1) * sw + kw];
         let mut copy = Scratch::take(if copied { size[0] * size[1] * c } else { 0 });
@@ -71,7 +118,7 @@ pub(crate) fn forward(shape: &ConvShape, x: &[f32], w: &[f32], bias: &[f32], rel
             (input[(corner[0] * shape.w + corner[1]) * c..].as_ptr(), shape.w * c)
         };
         for p in panels(shape.c_out) {
-            // SAFETY: the windows of these outputs lie in `copy` or in the image; `u` and `bias` are padded; each task writes its own pixels.
+            // SAFETY: the windows of these outputs lie in `copy` or in the image; `u` and `bias` are padded; `y` is the row.
             unsafe {
                 gemm(&Gemm {
                     m: columns.len(),
@@ -85,11 +132,11 @@ pub(crate) fn forward(shape: &ConvShape, x: &[f32], w: &[f32], bias: &[f32], rel
                     b: u.as_ptr().add(kh * kw * c * p.at),
                     b_row: p.width,
                     b_segment: kw * c * p.width,
-                    c: out.ptr().add(((i * oh + r) * ow + columns.start) * shape.c_out + p.at),
+                    c: y.as_mut_ptr().add(columns.start * shape.c_out + p.at),
                     c_row: shape.c_out,
                     finish: Finish::Bias { bias: bias.as_ptr().add(p.at), relu },
                 });
             }
         }
-    });
+    }
 }

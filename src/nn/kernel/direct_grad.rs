@@ -2,21 +2,22 @@
 use crate::nn::kernel::conv::ConvGrads;
 use crate::nn::kernel::direct::{flatten, window};
 use crate::nn::kernel::gemm::{Finish, Gemm, gemm};
-use crate::nn::kernel::pack::{masked_panel, pack, panels, transpose, unpack};
-use crate::nn::kernel::scratch::{Scratch, SharedMut, part, round16};
+use crate::nn::kernel::out_grad::Source;
+use crate::nn::kernel::pack::{gradient_panel, pack, panels, transpose, unpack};
+use crate::nn::kernel::scratch::{Scratch, SharedMut, chunks_of, part, round16};
 use crate::nn::kernel::shape::ConvShape;
 use rayon::prelude::*;
 
 /// The gradients; see [`crate::nn::kernel::conv2d_backward`].
-pub(crate) fn backward(shape: &ConvShape, x: &[f32], w: &[f32], y: Option<&[f32]>, dy: &[f32], grads: ConvGrads<'_>) {
-    let ConvGrads { mut dx, dw, db } = grads;
+pub(crate) fn backward(shape: &ConvShape, x: &[f32], w: &[f32], dy: &Source<'_>, grads: ConvGrads<'_>) {
+    let ConvGrads { dx, dw, db } = grads;
     let shape = flatten(shape);
     let ([kh, kw], c, c_out, outs) = (shape.kernel, shape.c_in, shape.c_out, round16(shape.c_out));
     let (taps, rows) = (kh * kw, kh * kw * c);
     // For the input's gradient: [tap][c_out][c_in] with the columns of all taps in panels.
     let u = dx.is_some().then(|| pack(&transpose(w, c, c_out), taps * c_out, c));
-    let out = dx.as_deref_mut().map(SharedMut::new);
-    let chunks = ((10 << 20) / (4 * rows * outs)).clamp(2, 8).min(shape.n);
+    let out = dx.map(SharedMut::new);
+    let chunks = chunks_of(shape.n, rows * outs);
     let size = rows * outs;
     let mut sums = Scratch::take(chunks * (size + outs));
     sums.par_chunks_mut(size + outs).enumerate().for_each(|(k, sum)| {
@@ -24,7 +25,7 @@ pub(crate) fn backward(shape: &ConvShape, x: &[f32], w: &[f32], y: Option<&[f32]
         bias.fill(0.0);
         let images = part(shape.n, chunks, k);
         for i in images.clone() {
-            one_image(&shape, i, x, y, dy, i == images.start, dw, bias, u.as_deref(), out);
+            one_image(&shape, i, x, dy, i == images.start, dw, bias, u.as_deref(), out);
         }
     });
     let (total, rest) = sums.split_at_mut(size + outs);
@@ -42,8 +43,7 @@ fn one_image(
     shape: &ConvShape,
     i: usize,
     x: &[f32],
-    y: Option<&[f32]>,
-    dy: &[f32],
+    dy: &Source<'_>,
     fresh: bool,
     dw: &mut [f32],
     bias: &mut [f32],
@@ -70,10 +70,9 @@ fn one_image(
         (if copied { target.as_mut_ptr() } else { own.as_mut_ptr() }, own)
     });
     let row = size[1] * c;
-    let span = i * pixels * c_out..(i + 1) * pixels * c_out;
     let mut g = Scratch::take(pixels * round16(c_out).min(64));
     for p in panels(c_out) {
-        masked_panel(&dy[span.clone()], y.map(|y| &y[span.clone()]), c_out, p, pixels, &mut g, &mut bias[p.at..]);
+        gradient_panel(dy, c_out, p, i * pixels, pixels, &mut g, &mut bias[p.at..]);
         for i in 0..kh {
             // SAFETY: the windows lie in the (padded) image; `dw` is this chunk's.
             unsafe {

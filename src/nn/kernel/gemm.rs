@@ -128,7 +128,7 @@ unsafe fn micro<S: Simd, const MR: usize, const NR: usize>(s: S, g: &Gemm, row: 
                     Finish::Add => s.add(acc[i][j], s.load_up_to(p, left)),
                     Finish::Bias { bias, relu } => {
                         let v = s.add(acc[i][j], s.load(bias.add(at)));
-                        if relu { s.max(v, s.splat(0.0)) } else { v }
+                        if relu { s.max(s.splat(0.0), v) } else { v }
                     }
                 };
                 s.store_up_to(p, left, v);

@@ -4,7 +4,10 @@
     unsafe_code,
     reason = "vector instructions and disjoint parts of one buffer; each block says why it is sound"
 )]
-#![expect(clippy::too_many_arguments, reason = "a kernel takes slices and sizes")]
+#![expect(clippy::needless_range_loop, reason = "loops over register tiles index several arrays at once")]
+#![expect(clippy::too_many_lines, reason = "the passes over one tile share its registers and scratch")]
+#![cfg_attr(test, expect(clippy::print_stdout, reason = "the tests print the precision that they measured"))]
+#![expect(clippy::too_many_arguments, reason = "a kernel takes the slices and sizes that it works on")]
 
 #[macro_use]
 mod simd;
@@ -15,14 +18,16 @@ mod conv;
 mod direct;
 mod direct_grad;
 mod gemm;
+mod out_grad;
 mod pack;
 mod pool;
 mod scratch;
 mod shape;
 mod stats;
 mod tile;
-mod wino_block;
 mod wino_grad;
+mod wino_input;
+mod wino_output;
 mod wino_weights;
 mod winograd;
 
@@ -30,9 +35,10 @@ mod winograd;
 mod reference;
 
 pub use adam::{AdamStep, adam_update};
-pub use batch_norm::{BatchNormGrads, batch_norm_affine, batch_norm_backward, batch_norm_forward};
+pub use batch_norm::{BatchNormGrads, NormSlopes, batch_norm_backward, batch_norm_forward, batch_norm_slopes};
 pub use bn_pool::{batch_norm_max_pool_backward, batch_norm_max_pool_forward};
-pub use conv::{ConvGrads, conv2d_backward, conv2d_forward};
+pub use conv::{ConvGrads, ConvWeights, conv2d_backward, conv2d_backward_fused, conv2d_forward, conv2d_forward_stats};
+pub use out_grad::OutputGrad;
 pub use pool::{global_max_pool_backward, global_max_pool_forward, max_pool_backward, max_pool_forward};
 pub use shape::{ConvShape, PoolShape};
 pub use stats::{BatchStats, batch_stats};

@@ -1,4 +1,5 @@
 //! Columns in panels: a matrix `[rows, columns]` stored as panels of 64 columns (the last one rounded up to 16), each `[rows, width]`.
+use crate::nn::kernel::out_grad::{Coefficients, Source};
 use crate::nn::kernel::scratch::{Scratch, round16};
 use crate::nn::kernel::simd::Simd;
 use rayon::prelude::*;
@@ -76,41 +77,36 @@ pub(crate) fn padded(v: &[f32]) -> Scratch {
 }
 
 simd_fn! {
-    /// Copies columns `at..at + columns` of `rows` rows (`columns_all` apart) of `dy` to `to` (`width` apart), zero where `y <= 0` (if
-    /// given) and in the padding; adds their sums to `bias`.
-    [] fn masked_panel[][](
-        dy: &[f32], y: Option<&[f32]>, columns_all: usize, panel: Panel, rows: usize, to: &mut [f32], bias: &mut [f32],
-    ) = masked_panel_impl;
+    /// The gradients of `rows` output pixels from pixel `first` on, for the columns of a panel: `to` is `[rows, panel.width]` with zeros in
+    /// the padding; adds their sums to `bias`. Not for a source with a max-pool.
+    [] fn gradient_panel[][](source: &Source<'_>, columns_all: usize, panel: Panel, first: usize, rows: usize, to: &mut [f32], bias: &mut [f32]) = gradient_panel_impl;
 }
 
 #[inline(always)]
-fn masked_panel_impl<S: Simd>(
+fn gradient_panel_impl<S: Simd>(
     s: S,
-    dy: &[f32],
-    y: Option<&[f32]>,
+    source: &Source<'_>,
     columns_all: usize,
     panel: Panel,
+    first: usize,
     rows: usize,
     to: &mut [f32],
     bias: &mut [f32],
 ) {
-    if rows == 0 {
-        return;
-    }
-    assert!(dy.len() >= (rows - 1) * columns_all + panel.at + panel.columns && y.is_none_or(|y| y.len() >= dy.len()));
-    assert!(to.len() >= rows * panel.width && bias.len() >= panel.width);
+    let end = (first + rows) * columns_all;
+    assert!(source.grad.dy.len() >= end && source.y.is_none_or(|y| y.len() >= end) && source.grad.pool.is_none());
+    assert!(to.len() >= rows * panel.width && bias.len() >= panel.width && panel.at + panel.columns <= columns_all);
     let mut ch = 0;
     while ch < panel.width {
         let left = panel.columns.saturating_sub(ch);
+        let k = Coefficients::load(s, source.grad.norm, panel.at + ch);
         // SAFETY: rows and columns stay inside the slices by the assertions above.
         unsafe {
             let mut sum = s.load(bias.as_ptr().add(ch));
             for r in 0..rows {
-                let at = r * columns_all + panel.at;
-                let mut v = s.load_up_to(dy.as_ptr().add(at).wrapping_add(ch), left);
-                if let Some(y) = y {
-                    v = s.where_positive(s.load_up_to(y.as_ptr().add(at).wrapping_add(ch), left), v);
-                }
+                let at = (first + r) * columns_all + panel.at + ch;
+                let v = source.value(s, at, Some((at, 0)), left, &k);
+                // The padding of a normalisation's coefficients is zero, so these lanes are too.
                 sum = s.add(sum, v);
                 s.store(to.as_mut_ptr().add(r * panel.width + ch), v);
             }

@@ -12,7 +12,7 @@ pub(crate) fn window_position(shape: &PoolShape, r: usize) -> Option<(usize, usi
 }
 
 fn check(shape: &PoolShape, x: usize, y: usize, arg: usize) {
-    assert!((1..=16).contains(&shape.k), "window {}", shape.k);
+    assert!((1..=15).contains(&shape.k), "window {}", shape.k);
     assert!(x == shape.x_len() && y == shape.y_len() && arg == y, "lengths");
 }
 
@@ -20,7 +20,7 @@ fn check(shape: &PoolShape, x: usize, y: usize, arg: usize) {
 /// window, row * k + column.
 ///
 /// # Panics
-/// If a length does not match, or `k` is 0 or above 16.
+/// If a length does not match, or `k` is 0 or above 15.
 pub fn max_pool_forward(shape: &PoolShape, x: &[f32], y: &mut [f32], arg: &mut [u8]) {
     check(shape, x.len(), y.len(), arg.len());
     let ([oh, ow], c) = (shape.out(), shape.c);
@@ -138,7 +138,10 @@ fn unrow_impl<S: Simd>(_: S, shape: &PoolShape, dy: &[f32], arg: &[u8], first: u
 /// # Panics
 /// If a length does not match, or there are no pixels.
 pub fn global_max_pool_forward(pixels: usize, c: usize, x: &[f32], y: &mut [f32], arg: &mut [u32]) {
-    assert!(pixels > 0 && x.len() == y.len() * pixels && arg.len() == y.len() && y.len() % c.max(1) == 0, "lengths");
+    assert!(
+        pixels > 0 && x.len() == y.len() * pixels && arg.len() == y.len() && y.len().is_multiple_of(c.max(1)),
+        "lengths"
+    );
     if y.is_empty() {
         return;
     }
@@ -172,7 +175,7 @@ fn image_impl<S: Simd>(_: S, x: &[f32], y: &mut [f32], arg: &mut [u32]) {
 /// # Panics
 /// If a length does not match.
 pub fn global_max_pool_backward(pixels: usize, c: usize, dy: &[f32], arg: &[u32], dx: &mut [f32]) {
-    assert!(dx.len() == dy.len() * pixels && arg.len() == dy.len() && dy.len() % c.max(1) == 0, "lengths");
+    assert!(dx.len() == dy.len() * pixels && arg.len() == dy.len() && dy.len().is_multiple_of(c.max(1)), "lengths");
     if dx.is_empty() {
         return;
     }

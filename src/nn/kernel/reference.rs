@@ -44,6 +44,12 @@ pub(crate) fn error(got: &[f32], want: &[f64]) -> f64 {
     }) / scale
 }
 
+/// Root mean square of the differences relative to that of the wanted values.
+pub(crate) fn rms_error(got: &[f32], want: &[f64]) -> f64 {
+    let top: f64 = got.iter().zip(want).map(|(g, w)| (f64::from(*g) - w).powi(2)).sum();
+    (top / want.iter().map(|w| w * w).sum::<f64>().max(1e-300)).sqrt()
+}
+
 /// Calls `f(y pixel, x pixel, tap)` for every product of a convolution.
 fn taps(s: &ConvShape, mut f: impl FnMut(usize, usize, usize)) {
     let [oh, ow] = s.out();

@@ -39,6 +39,12 @@ impl Scratch {
     }
 }
 
+impl std::fmt::Debug for Scratch {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "[f32; {}]", self.len)
+    }
+}
+
 impl Drop for Scratch {
     fn drop(&mut self) {
         let lines = std::mem::take(&mut self.lines);
@@ -92,4 +98,11 @@ pub(crate) const fn round16(c: usize) -> usize {
 /// Part `k` of `parts` of `0..n`, as even as can be.
 pub(crate) fn part(n: usize, parts: usize, k: usize) -> std::ops::Range<usize> {
     n * k / parts..n * (k + 1) / parts
+}
+
+/// Chunks of `n` images whose sums of `sums` floats each are kept apart: fixed by the shape alone, a power of two (so that two or four
+/// threads share them evenly), few where the sums are large.
+pub(crate) fn chunks_of(n: usize, sums: usize) -> usize {
+    let most = ((14 << 20) / (4 * sums.max(1))).clamp(2, 8);
+    (1 << most.ilog2()).min(n)
 }

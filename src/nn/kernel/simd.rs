@@ -32,10 +32,33 @@ pub(crate) trait Simd: Copy {
     fn mul(self, a: Self::V, b: Self::V) -> Self::V;
     /// `a * b + c`.
     fn fma(self, a: Self::V, b: Self::V, c: Self::V) -> Self::V;
-    /// The larger of each lane.
+    /// The larger of each lane; `b` where one is NaN.
     fn max(self, a: Self::V, b: Self::V) -> Self::V;
     /// `v` where `y > 0`, else 0.
     fn where_positive(self, y: Self::V, v: Self::V) -> Self::V;
+    /// `v` in the lanes whose byte at `p` is `t`, else 0.
+    ///
+    /// # Safety
+    /// `LANES` bytes are readable at `p`.
+    unsafe fn where_byte(self, p: *const u8, t: u8, v: Self::V) -> Self::V;
+
+    /// As `where_byte` with at most `left` bytes readable; the other lanes are 0.
+    ///
+    /// # Safety
+    /// `left` bytes are readable at `p`.
+    #[inline(always)]
+    unsafe fn where_byte_up_to(self, p: *const u8, left: usize, t: u8, v: Self::V) -> Self::V {
+        if left >= Self::LANES {
+            // SAFETY: the caller's promise.
+            return unsafe { self.where_byte(p, t, v) };
+        }
+        let mut bytes = [!t; 16];
+        // SAFETY: `left` bytes are readable, and LANES <= 16.
+        unsafe {
+            std::ptr::copy_nonoverlapping(p, bytes.as_mut_ptr(), left);
+            self.where_byte(bytes.as_ptr(), t, v)
+        }
+    }
 
     /// `p[at..]` of a row with `left` floats still to come (zero lanes beyond).
     ///
@@ -113,6 +136,7 @@ macro_rules! simd_fn {
                 #[cfg(target_arch = "x86_64")]
                 // SAFETY: `level` has detected the features.
                 $crate::nn::kernel::simd::Level::Avx2 => unsafe { middle::<$($gen)*>($($arg),*) },
+                #[expect(clippy::allow_attributes, reason = "only some bodies are unsafe")]
                 #[allow(unused_unsafe)]
                 // SAFETY: the body's own conditions are this function's.
                 $crate::nn::kernel::simd::Level::Portable => unsafe { $body($crate::nn::kernel::simd::Portable, $($arg),*) },
@@ -191,6 +215,12 @@ impl Simd for Portable {
     #[inline(always)]
     fn where_positive(self, y: [f32; 4], v: [f32; 4]) -> [f32; 4] {
         lanewise!(y, v, |y: f32, v: f32| if y > 0.0 { v } else { 0.0 })
+    }
+    #[inline(always)]
+    unsafe fn where_byte(self, p: *const u8, t: u8, v: [f32; 4]) -> [f32; 4] {
+        // SAFETY: the caller promises four bytes.
+        let bytes = unsafe { p.cast::<[u8; 4]>().read_unaligned() };
+        lanewise!(v, bytes, |v: f32, b: u8| if b == t { v } else { 0.0 })
     }
 }
 

@@ -96,6 +96,14 @@ impl Simd for Avx512 {
             _mm512_maskz_mov_ps(positive, v)
         }
     }
+    #[inline(always)]
+    unsafe fn where_byte(self, p: *const u8, t: u8, v: __m512) -> __m512 {
+        // SAFETY: the token, and the caller promises 16 bytes.
+        unsafe {
+            let bytes = _mm512_cvtepu8_epi32(_mm_loadu_si128(p.cast()));
+            _mm512_maskz_mov_ps(_mm512_cmpeq_epi32_mask(bytes, _mm512_set1_epi32(i32::from(t))), v)
+        }
+    }
 }
 
 impl Simd for Avx2 {
@@ -155,5 +163,13 @@ impl Simd for Avx2 {
     fn where_positive(self, y: __m256, v: __m256) -> __m256 {
         // SAFETY: the token.
         unsafe { _mm256_and_ps(_mm256_cmp_ps::<_CMP_GT_OQ>(y, _mm256_setzero_ps()), v) }
+    }
+    #[inline(always)]
+    unsafe fn where_byte(self, p: *const u8, t: u8, v: __m256) -> __m256 {
+        // SAFETY: the token, and the caller promises 8 bytes.
+        unsafe {
+            let bytes = _mm256_cvtepu8_epi32(_mm_loadl_epi64(p.cast()));
+            _mm256_and_ps(_mm256_castsi256_ps(_mm256_cmpeq_epi32(bytes, _mm256_set1_epi32(i32::from(t)))), v)
+        }
     }
 }

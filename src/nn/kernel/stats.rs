@@ -15,6 +15,27 @@ pub struct BatchStats {
 }
 
 impl BatchStats {
+    /// From parts in order: their rows, and mean and squared deviations as the two halves of a slice (each at least `c` long).
+    pub(crate) fn combine<'a>(c: usize, parts: impl Iterator<Item = (usize, &'a [f32])>) -> Self {
+        let (mut mean, mut var, mut seen) = (vec![0.0f64; c], vec![0.0f64; c], 0.0f64);
+        for (new, part) in parts.filter(|p| p.0 > 0) {
+            let total = seen + new as f64;
+            let (share, weight) = (new as f64 / total, seen * new as f64 / total);
+            let (means, squares) = part.split_at(part.len() / 2);
+            for ((mean, var), (m, q)) in mean.iter_mut().zip(&mut var).zip(means.iter().zip(squares)) {
+                let delta = f64::from(*m) - *mean;
+                *mean += delta * share;
+                *var += f64::from(*q) + delta * delta * weight;
+            }
+            seen = total;
+        }
+        let scale = 1.0 / seen.max(1.0);
+        Self {
+            mean: mean.iter().map(|v| *v as f32).collect(),
+            var: var.iter().map(|v| (*v * scale).max(0.0) as f32).collect(),
+            rows: seen as usize,
+        }
+    }
     /// `1 / sqrt(var + eps)`, `[c]`.
     pub(crate) fn inverse_std(&self, eps: f32) -> Vec<f32> {
         self.var.iter().map(|v| (1.0 / (f64::from(*v) + f64::from(eps)).sqrt()) as f32).collect()
@@ -31,27 +52,11 @@ pub(crate) fn block_rows(c: usize) -> usize {
 /// # Panics
 /// If the length is not a multiple of `c`.
 pub fn batch_stats(x: &[f32], c: usize) -> BatchStats {
-    assert!(c > 0 && x.len() % c == 0, "length {} and {c} channels", x.len());
+    assert!(c > 0 && x.len().is_multiple_of(c), "length {} and {c} channels", x.len());
     let (rows, block) = (x.len() / c, block_rows(c));
     let mut sums = Scratch::zeros(rows.div_ceil(block) * 2 * c);
     sums.par_chunks_mut(2 * c).zip(x.par_chunks(block * c)).for_each(|(to, x)| moments(x, c, to));
-    let (mut mean, mut var, mut seen) = (vec![0.0f64; c], vec![0.0f64; c], 0.0f64);
-    for (b, part) in sums.chunks_exact(2 * c).enumerate() {
-        let new = (rows - b * block).min(block) as f64;
-        let total = seen + new;
-        for ch in 0..c {
-            let delta = f64::from(part[ch]) - mean[ch];
-            mean[ch] += delta * new / total;
-            var[ch] += f64::from(part[c + ch]) + delta * delta * seen * new / total;
-        }
-        seen = total;
-    }
-    let scale = 1.0 / rows.max(1) as f64;
-    BatchStats {
-        mean: mean.iter().map(|v| *v as f32).collect(),
-        var: var.iter().map(|v| (*v * scale).max(0.0) as f32).collect(),
-        rows,
-    }
+    BatchStats::combine(c, sums.chunks_exact(2 * c).enumerate().map(|(b, part)| ((rows - b * block).min(block), part)))
 }
 
 simd_fn! {

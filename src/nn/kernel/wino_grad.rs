@@ -3,27 +3,24 @@
 //! The images are cut into a fixed number of chunks, each with its own sums for the weights, added in order at the end.
 use crate::nn::kernel::conv::ConvGrads;
 use crate::nn::kernel::gemm::{Finish, Gemm, gemm};
+use crate::nn::kernel::out_grad::Source;
 use crate::nn::kernel::pack::{panels, transpose};
-use crate::nn::kernel::scratch::{Scratch, SharedMut, part, round16};
+use crate::nn::kernel::scratch::{Scratch, SharedMut, chunks_of, part, round16};
 use crate::nn::kernel::shape::ConvShape;
 use crate::nn::kernel::tile::{F2, F3, F4, Tile};
-use crate::nn::kernel::wino_block::{Grid, input_block, input_block_t, output_block_t, point_stride};
+use crate::nn::kernel::wino_input::{Grid, input_block, input_block_t, point_stride};
+use crate::nn::kernel::wino_output::output_block_t;
 use crate::nn::kernel::wino_weights::{weights, weights_t};
 use crate::nn::kernel::winograd::{block_tiles, tile_size};
 use rayon::prelude::*;
 
 /// The gradients; see [`crate::nn::kernel::conv2d_backward`].
-pub(crate) fn backward(shape: &ConvShape, x: &[f32], w: &[f32], y: Option<&[f32]>, dy: &[f32], grads: ConvGrads<'_>) {
+pub(crate) fn backward(shape: &ConvShape, x: &[f32], w: &[f32], dy: &Source<'_>, grads: ConvGrads<'_>) {
     match tile_size(shape) {
-        2 => run(F2, shape, x, w, y, dy, grads),
-        3 => run(F3, shape, x, w, y, dy, grads),
-        _ => run(F4, shape, x, w, y, dy, grads),
+        2 => run(F2, shape, x, w, dy, grads),
+        3 => run(F3, shape, x, w, dy, grads),
+        _ => run(F4, shape, x, w, dy, grads),
     }
-}
-
-/// Chunks of images: fixed by the shape alone; few where the sums of one chunk are large.
-fn chunk_count(n: usize, sums: usize) -> usize {
-    ((10 << 20) / (4 * sums)).clamp(2, 8).min(n)
 }
 
 /// What every chunk reads.
@@ -31,8 +28,7 @@ struct Job<'a, T> {
     tile: T,
     g: Grid,
     x: &'a [f32],
-    y: Option<&'a [f32]>,
-    dy: &'a [f32],
+    dy: &'a Source<'a>,
     /// The transposed weights, if the input's gradient is wanted.
     u: Option<&'a [f32]>,
     dx: Option<SharedMut>,
@@ -43,17 +39,15 @@ fn run<T: Tile<A, M>, const A: usize, const M: usize>(
     shape: &ConvShape,
     x: &[f32],
     w: &[f32],
-    y: Option<&[f32]>,
-    dy: &[f32],
+    dy: &Source<'_>,
     grads: ConvGrads<'_>,
 ) {
-    let ConvGrads { mut dx, dw, db } = grads;
+    let ConvGrads { dx, dw, db } = grads;
     let (c_in, c_out, outs) = (shape.c_in, shape.c_out, round16(shape.c_out));
     let u = dx.is_some().then(|| weights(tile, &transpose(w, c_in, c_out), c_out, c_in));
-    let job =
-        Job { tile, g: Grid::new(shape, M), x, y, dy, u: u.as_deref(), dx: dx.as_deref_mut().map(SharedMut::new) };
+    let job = Job { tile, g: Grid::new(shape, M), x, dy, u: u.as_deref(), dx: dx.map(SharedMut::new) };
     let size = A * A * c_in * outs;
-    let chunks = chunk_count(shape.n, size);
+    let chunks = chunks_of(shape.n, size);
     let mut sums = Scratch::take(chunks * (size + outs));
     sums.par_chunks_mut(size + outs).enumerate().for_each(|(k, sum)| {
         let (du, bias) = sum.split_at_mut(size);
@@ -77,11 +71,6 @@ impl<T> Job<'_, T> {
         let per_image = g.per_image();
         let limit = block_tiles(A * A, c_in);
         bias.fill(0.0);
-        if let Some(dx) = self.dx {
-            let size = shape.h * shape.w * c_in;
-            // SAFETY: the chunks' images are disjoint parts of `dx`, whose size was checked.
-            unsafe { std::slice::from_raw_parts_mut(dx.ptr().add(images.start * size), images.len() * size) }.fill(0.0);
-        }
         let (tiles, start) = (images.len() * per_image, images.start * per_image);
         let blocks = tiles.div_ceil(limit);
         let width = round16(c_in);
@@ -89,8 +78,7 @@ impl<T> Job<'_, T> {
         let mut v = Scratch::take(A * A * point_stride(longest, width));
         let mut dv = Scratch::take(A * A * point_stride(longest, width));
         let mut m = Scratch::take(A * A * point_stride(longest, 64));
-        let zeros = Scratch::zeros(c_in.max(c_out));
-        let y = self.y.map_or(std::ptr::null(), |y| y.as_ptr());
+        let zeros = Scratch::zeros(c_in);
         for block in 0..blocks {
             let range = part(tiles, blocks, block);
             let (first, count) = (start + range.start, range.len());
@@ -102,8 +90,7 @@ impl<T> Job<'_, T> {
                 input_block(self.tile, g, self.x.as_ptr(), zeros.as_ptr(), first, count, v.as_mut_ptr(), v_stride);
                 for p in panels(c_out) {
                     let b = bias.as_mut_ptr().add(p.at);
-                    let dy = self.dy.as_ptr();
-                    output_block_t(self.tile, g, p, dy, y, zeros.as_ptr(), first, count, m.as_mut_ptr(), m_stride, b);
+                    output_block_t(self.tile, g, p, self.dy, first, count, m.as_mut_ptr(), m_stride, b);
                     for point in 0..A * A {
                         let (v_at, m_at) = (v.as_ptr().add(point * v_stride), m.as_ptr().add(point * m_stride));
                         gemm(&Gemm {

@@ -1,10 +1,12 @@
 //! Forward of a 3x3 stride-1 convolution by Winograd: tiles in blocks whose transforms and products stay in the second-level cache.
 use crate::nn::kernel::gemm::{Finish, Gemm, gemm};
-use crate::nn::kernel::pack::{padded, panels};
+use crate::nn::kernel::pack::panels;
 use crate::nn::kernel::scratch::{Scratch, SharedMut, part, round16};
 use crate::nn::kernel::shape::ConvShape;
+use crate::nn::kernel::stats::BatchStats;
 use crate::nn::kernel::tile::{F2, F3, F4, Tile};
-use crate::nn::kernel::wino_block::{Grid, input_block, output_block, point_stride};
+use crate::nn::kernel::wino_input::{Grid, input_block, point_stride};
+use crate::nn::kernel::wino_output::{output_block, pool_block};
 use crate::nn::kernel::wino_weights::weights;
 use rayon::prelude::*;
 
@@ -20,12 +22,41 @@ pub(crate) fn block_tiles(points: usize, c: usize) -> usize {
     (900 * 1024 / (4 * points * (round16(c) + 64))).clamp(32, 64)
 }
 
-/// `y = relu?(conv(x, w) + bias)`.
-pub(crate) fn forward(shape: &ConvShape, x: &[f32], w: &[f32], bias: &[f32], relu: bool, y: &mut [f32]) {
-    match tile_size(shape) {
-        2 => run(F2, shape, x, w, bias, relu, y),
-        3 => run(F3, shape, x, w, bias, relu, y),
-        _ => run(F4, shape, x, w, bias, relu, y),
+/// What is kept of the output.
+#[derive(Clone, Copy)]
+pub(crate) enum Keep<'a> {
+    /// All of it.
+    Map,
+    /// All of it, and its statistics per channel.
+    Stats,
+    /// Only the maximum of each tile after `* scale + offset` (padded like the bias).
+    Pool { scale: &'a [f32], offset: &'a [f32] },
+}
+
+/// The transformed weights for the tile of size `m`.
+pub(crate) fn prepare(m: usize, w: &[f32], c_in: usize, c_out: usize) -> Scratch {
+    match m {
+        2 => weights(F2, w, c_in, c_out),
+        3 => weights(F3, w, c_in, c_out),
+        _ => weights(F4, w, c_in, c_out),
+    }
+}
+
+/// `y = relu?(conv(x, w) + bias)` with prepared weights `u` and padded bias; gives statistics if asked for.
+pub(crate) fn forward(
+    shape: &ConvShape,
+    m: usize,
+    x: &[f32],
+    u: &[f32],
+    bias: &[f32],
+    relu: bool,
+    keep: Keep<'_>,
+    y: &mut [f32],
+) -> Option<BatchStats> {
+    match m {
+        2 => run(F2, shape, x, u, bias, relu, keep, y),
+        3 => run(F3, shape, x, u, bias, relu, keep, y),
+        _ => run(F4, shape, x, u, bias, relu, keep, y),
     }
 }
 
@@ -33,18 +64,19 @@ fn run<T: Tile<A, M>, const A: usize, const M: usize>(
     tile: T,
     shape: &ConvShape,
     x: &[f32],
-    w: &[f32],
+    u: &[f32],
     bias: &[f32],
     relu: bool,
+    keep: Keep<'_>,
     y: &mut [f32],
-) {
+) -> Option<BatchStats> {
     let g = Grid::new(shape, M);
-    let (c, width) = (shape.c_in, round16(shape.c_in));
-    let u = weights(tile, w, c, shape.c_out);
-    let bias = padded(bias);
+    let (c, width, outs) = (shape.c_in, round16(shape.c_in), round16(shape.c_out));
     let tiles = shape.n * g.per_image();
     let blocks = tiles.div_ceil(block_tiles(A * A, c)).next_multiple_of(2).min(tiles);
     let out = SharedMut::new(y);
+    let mut moments = Scratch::take(if matches!(keep, Keep::Stats) { blocks * 2 * outs } else { 0 });
+    let sums = SharedMut::new(&mut moments);
     (0..blocks).into_par_iter().for_each(|block| {
         let range = part(tiles, blocks, block);
         let (first, count) = (range.start, range.len());
@@ -52,7 +84,8 @@ fn run<T: Tile<A, M>, const A: usize, const M: usize>(
         let mut v = Scratch::take(A * A * v_stride);
         let mut m = Scratch::take(A * A * m_stride);
         let zeros = Scratch::zeros(c);
-        // SAFETY: the buffers have the sizes asked for; `x` and `y` were checked against the shape; blocks write disjoint tiles of `y`.
+        // SAFETY: the buffers have the sizes asked for; `x` and `y` were checked against the shape; blocks write disjoint tiles of `y` and
+        // their own moments.
         unsafe {
             input_block(tile, &g, x.as_ptr(), zeros.as_ptr(), first, count, v.as_mut_ptr(), v_stride);
             for p in panels(shape.c_out) {
@@ -75,8 +108,35 @@ fn run<T: Tile<A, M>, const A: usize, const M: usize>(
                         finish: Finish::Store,
                     });
                 }
-                output_block(tile, &g, p, m.as_ptr(), m_stride, first, count, bias.as_ptr(), relu, out.ptr());
+                let (m, bias) = (m.as_ptr(), bias.as_ptr());
+                match keep {
+                    Keep::Pool { scale, offset } => {
+                        let (scale, offset) = (scale.as_ptr(), offset.as_ptr());
+                        pool_block(tile, &g, p, m, m_stride, first, count, bias, relu, out.ptr(), scale, offset);
+                    }
+                    Keep::Map => output_block(
+                        tile,
+                        &g,
+                        p,
+                        m,
+                        m_stride,
+                        first,
+                        count,
+                        bias,
+                        relu,
+                        out.ptr(),
+                        std::ptr::null_mut(),
+                    ),
+                    Keep::Stats => {
+                        let own = sums.ptr().add(block * 2 * outs);
+                        output_block(tile, &g, p, m, m_stride, first, count, bias, relu, out.ptr(), own);
+                    }
+                }
             }
         }
     });
+    matches!(keep, Keep::Stats).then(|| {
+        let rows = |b| part(tiles, blocks, b).map(|t| g.inside::<M>(t)).sum();
+        BatchStats::combine(shape.c_out, moments.chunks_exact(2 * outs).enumerate().map(|(b, part)| (rows(b), part)))
+    })
 }

@@ -162,8 +162,8 @@ const fn single(epsilon: f64) -> f32 {
     epsilon as f32
 }
 
-/// The pool as the kernels have it: windows side by side, of at most 16 pixels a side.
+/// The pool as the kernels have it: windows side by side, of at most 15 pixels a side.
 fn pool_shape(x: &Tensor<4>, size: usize, stride: usize) -> Option<PoolShape> {
     let [n, h, w, c] = x.dims();
-    (stride == size && (1..=16).contains(&size)).then_some(PoolShape { n, h, w, c, k: size })
+    (stride == size && (1..=15).contains(&size)).then_some(PoolShape { n, h, w, c, k: size })
 }
