@@ -34,6 +34,11 @@ impl ArtifactError {
         Self::Io { action, path: path.to_path_buf(), source }
     }
 
+    /// A writer of a format gave up: the disk, nearly always.
+    pub fn unwritten(path: &Path, reason: impl Display) -> Self {
+        Self::io("write", path, io::Error::other(reason.to_string()))
+    }
+
     /// The content is wrong.
     pub fn malformed(path: &Path, reason: impl Display) -> Self {
         Self::Malformed { path: path.to_path_buf(), reason: reason.to_string() }

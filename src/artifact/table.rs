@@ -124,7 +124,7 @@ impl ParquetWriter {
             Some(writer) => writer,
             none => none.insert(open_writer(&self.path, batch.schema())?),
         };
-        writer.write(&batch).map_err(|error| ArtifactError::malformed(&self.path, error))
+        writer.write(&batch).map_err(|error| ArtifactError::unwritten(&self.path, error))
     }
 
     /// Ends the file.
@@ -133,7 +133,7 @@ impl ParquetWriter {
     /// If the file can't be written.
     pub fn finish(self) -> Result<(), ArtifactError> {
         if let Some(writer) = self.writer {
-            writer.close().map_err(|error| ArtifactError::malformed(&self.path, error))?;
+            writer.close().map_err(|error| ArtifactError::unwritten(&self.path, error))?;
         }
         Ok(())
     }
@@ -146,7 +146,7 @@ fn open_writer(path: &Path, schema: SchemaRef) -> Result<ArrowWriter<File>, Arti
         .set_created_by("simpipe".to_owned())
         .set_max_row_group_row_count(Some(ROW_GROUP))
         .build();
-    ArrowWriter::try_new(file, schema, Some(properties)).map_err(|error| ArtifactError::malformed(path, error))
+    ArrowWriter::try_new(file, schema, Some(properties)).map_err(|error| ArtifactError::unwritten(path, error))
 }
 
 /// Writes a whole Parquet file.
@@ -166,7 +166,7 @@ pub fn write_parquet(path: &Path, columns: Vec<Column>) -> Result<(), ArtifactEr
 pub fn write_arrow(path: &Path, columns: Vec<Column>) -> Result<(), ArtifactError> {
     let batch = batch(path, columns)?;
     let file = File::create(path).map_err(|error| ArtifactError::io("create", path, error))?;
-    let bad = |error| ArtifactError::malformed(path, error);
+    let bad = |error| ArtifactError::unwritten(path, error);
     let mut writer = arrow::ipc::writer::FileWriter::try_new(file, &batch.schema()).map_err(bad)?;
     writer.write(&batch).map_err(bad)?;
     writer.finish().map_err(bad)

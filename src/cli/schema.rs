@@ -27,7 +27,9 @@ fn config_schema() -> Json {
     let mut properties = Map::new();
     let mut patterns = Map::new();
     for doc in catalog.docs() {
-        let table = of_shape(&doc.params);
+        let mut table = of_shape(&doc.params);
+        // What a stage must be told may stand in the template.
+        table.as_object_mut().map(|table| table.remove("required"));
         patterns.insert(format!("^{}-", doc.name), table.clone());
         properties.insert(doc.name.to_owned(), table);
     }

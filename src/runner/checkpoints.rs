@@ -29,7 +29,14 @@ impl<'a> StoredCheckpoints<'a> {
 
 impl Checkpoints for StoredCheckpoints<'_> {
     fn latest(&self, limit: u64) -> Option<(u64, Vec<u8>)> {
-        self.shelf.latest(limit)
+        let found = self.shelf.latest(limit);
+        let after = found.as_ref().map_or(0, |(step, _)| *step);
+        for step in self.shelf.damaged(limit).into_iter().filter(|step| *step > after) {
+            (self.warn)(format!(
+                "the checkpoint of step {step} is damaged or gone: training goes on from step {after}"
+            ));
+        }
+        found
     }
 
     fn save(&self, step: u64, bytes: &[u8]) {

@@ -15,7 +15,7 @@ use crate::base::suggest;
 pub const RESERVED: &[&str] =
     &["format", "pipeline", "name", "description", "seed", "seeds", "device", "numerics", "extends", "sweep", "stages"];
 
-/// Top-level keys that a config of this version may have.
+/// Top-level keys that a config of this version may have (`extends` is read before the layers are merged).
 const ACCEPTED: &[&str] = &["pipeline", "name", "description", "seed", "device", "numerics", "extends"];
 
 /// How to load.
@@ -75,12 +75,7 @@ fn load_into(config: &Path, options: &LoadOptions, issues: &mut Issues) -> Optio
     };
     lay_template_under(&stages, &mut table);
     let ids: Vec<String> = stages.iter().map(|stage| stage.id.clone()).collect();
-    let known: Vec<&str> = ids.iter().map(String::as_str).chain(ACCEPTED.iter().copied()).collect();
-    for option in later {
-        if known.contains(&option.root()) || !RESERVED.contains(&option.root()) {
-            option.apply(&mut table, issues);
-        }
-    }
+    later.into_iter().for_each(|option| option.apply(&mut table, issues));
     take_stages(&mut stages, &mut table, issues);
     refuse_unknown(&table, &ids, issues);
     let header = read_header(&table, config, &start, issues);
@@ -158,7 +153,9 @@ fn take_stages(stages: &mut [StageSpec], table: &mut Table, issues: &mut Issues)
 
 fn refuse_unknown(table: &Table, stages: &[String], issues: &mut Issues) {
     let stages: Vec<&str> = stages.iter().map(String::as_str).collect();
-    for (key, entry) in table.iter().filter(|(key, _)| !ACCEPTED.contains(&key.as_str())) {
+    // An `extends` that is still there came from an option: those of files are gone by now.
+    let wrong = |key: &str| key == "extends" || !ACCEPTED.contains(&key);
+    for (key, entry) in table.iter().filter(|(key, _)| wrong(key)) {
         let issue = if RESERVED.contains(&key.as_str()) {
             let message = format!("`{key}` means nothing in a config of this version");
             Issue::at(&entry.key, key, message)

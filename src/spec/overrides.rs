@@ -39,14 +39,6 @@ impl Override {
         self.path == key
     }
 
-    /// The top-level key that it reaches into.
-    pub(super) fn root(&self) -> &str {
-        match steps(&self.path).first() {
-            Some(Step::Key(key)) => key,
-            _ => "",
-        }
-    }
-
     /// Lays the value into the spec.
     pub(super) fn apply(self, table: &mut Table, issues: &mut Issues) {
         let steps = steps(&self.path);

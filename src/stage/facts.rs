@@ -185,6 +185,8 @@ impl IndexFacts {
 pub struct CalibrationFacts {
     /// Names that `match` may use.
     pub cutpoints: Vec<String>,
+    /// The distance that its thresholds are of.
+    pub distance: Option<Distance>,
 }
 
 /// Of matches.

@@ -111,6 +111,7 @@ impl Stage for Calibrate {
         let targets = params.targets.0.keys().cloned();
         Ok(Facts::Calibration(CalibrationFacts {
             cutpoints: std::iter::once(OPTIMAL.to_owned()).chain(targets).collect(),
+            distance: index.map(|index| index.distance),
         }))
     }
 

@@ -65,6 +65,9 @@ impl Stage for Match {
         let mut issues = Vec::new();
         let range = embedded::select(params.slice, queries.and_then(|facts| facts.range.as_ref()));
         let range = range.map_err(|issue| issues.push(issue)).unwrap_or_default();
+        if let (Some(calibration), Some(index)) = (inputs.calibration("calibration"), index) {
+            issues.extend(check_distance(calibration.distance, index.distance));
+        }
         if let Some(calibration) = inputs.calibration("calibration") {
             issues.extend(check_cutpoint(&params.cutpoint, calibration.cutpoints.iter().map(String::as_str)));
         }
@@ -123,6 +126,14 @@ fn check_cutpoint<'a>(cutpoint: &str, known: impl Iterator<Item = &'a str>) -> O
         ParamIssue::new("cutpoint", format!("the calibration has no cutpoint `{cutpoint}`"))
             .help(suggest::help(cutpoint, &known))
     })
+}
+
+/// Thresholds mean nothing for another distance than they were found with.
+fn check_distance(calibrated: Option<Distance>, indexed: Distance) -> Option<ParamIssue> {
+    let calibrated = calibrated.filter(|calibrated| *calibrated != indexed)?;
+    let (found, wanted) = (calibrated.name(), indexed.name());
+    let message = format!("the calibration is for the distance `{found}`, the index has `{wanted}`");
+    Some(ParamIssue::new("", message).help("calibrate with an index of the same distance"))
 }
 
 /// Positions of one pool that are both indexed and asked.

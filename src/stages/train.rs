@@ -21,7 +21,8 @@ use crate::nn::{
 };
 use crate::params;
 use crate::stage::{
-    Ctx, Facts, InputFacts, Kind, LayerSummary, ModelFacts, ModelSummary, ParamIssue, Port, Stage, StageError,
+    Ctx, Facts, InputFacts, Kind, LayerSummary, ModelFacts, ModelSummary, ParamIssue, Port, SamplesFacts, Stage,
+    StageError,
 };
 
 params! {
@@ -97,6 +98,11 @@ impl Stage for Train {
             Some(image) => Some(nn::infer_shapes(image, &params.layers).map_err(param_issues)?),
             None => None,
         };
+        let problems = [cannot_learn(params, summary.as_ref()), lacks_pairs(params, inputs.samples("sampler"))];
+        let problems: Vec<ParamIssue> = problems.into_iter().flatten().collect();
+        if !problems.is_empty() {
+            return Err(problems);
+        }
         Ok(Facts::Model(ModelFacts {
             dim: summary.as_ref().map(|summary| summary.dim),
             distance: params.loss.distance(),
@@ -130,6 +136,27 @@ impl Stage for Train {
         leave_metrics(ctx, &network, &state);
         Ok(())
     }
+}
+
+/// A network without weights can be embedded with, not trained.
+fn cannot_learn(params: &TrainParams, summary: Option<&nn::layer::ModelSummary>) -> Option<ParamIssue> {
+    summary.filter(|summary| summary.trainable == 0 && params.epochs > 0)?;
+    Some(
+        ParamIssue::new("layers", "these layers have no weights to train")
+            .help("set `epochs = 0` to use them as a baseline, or add a layer such as `metric-embedding`"),
+    )
+}
+
+/// Losses of this kind compare pairs of one class and of two: a batch must hold both.
+fn lacks_pairs(params: &TrainParams, samples: Option<&SamplesFacts>) -> Option<ParamIssue> {
+    let samples = samples.filter(|samples| params.epochs > 0 && samples.classes_per_batch > 0)?;
+    let (what, key) = match (samples.classes_per_batch, samples.examples_per_class) {
+        (1, _) => ("negative pairs, but its batches hold one class", "classes-per-batch"),
+        (_, 1) => ("positive pairs, but its batches hold one example of each class", "examples-per-class"),
+        _ => return None,
+    };
+    let message = format!("`{}` needs {what}", params.loss.name());
+    Some(ParamIssue::new("loss", message).help(format!("set `{key}` of the sampler to at least 2")))
 }
 
 /// The layers' problems as the stage's.

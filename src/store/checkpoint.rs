@@ -53,6 +53,12 @@ impl<'a> CheckpointShelf<'a> {
         self.steps().into_iter().rev().filter(|step| *step <= limit).find_map(|step| Some((step, self.read(step)?)))
     }
 
+    /// Steps at or before `limit` whose checkpoints are damaged or gone, so that somebody can be told.
+    #[must_use]
+    pub fn damaged(&self, limit: u64) -> Vec<u64> {
+        self.steps().into_iter().filter(|step| *step <= limit && self.read(*step).is_none()).collect()
+    }
+
     fn read(&self, step: u64) -> Option<Vec<u8>> {
         let Ok(Found::Hit(entry)) = self.store.lookup(self.key(step)) else { return None };
         let bytes = std::fs::read(self.store.object(entry.files.get(FILE)?.digest)).ok()?;

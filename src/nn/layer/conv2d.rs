@@ -26,11 +26,11 @@ params! {
     /// Kernels start Glorot-uniform (limit `sqrt(6 / (k k (in + out)))`), biases at zero, as Keras' do.
     pub struct Conv2dSpec {
         /// Output channels.
-        filters: usize => check::at_least(1),
+        filters: usize => check::between(1, 65_536),
         /// Side of the kernel, in pixels.
-        kernel: usize => check::at_least(1),
+        kernel: usize => check::between(1, 4_096),
         /// Step between outputs, in pixels.
-        stride: usize = 1 => check::at_least(1),
+        stride: usize = 1 => check::between(1, 4_096),
         /// What lies beyond the border.
         padding: Padding = Padding::Valid,
         /// What follows the bias.

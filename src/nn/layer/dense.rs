@@ -13,7 +13,7 @@ params! {
     /// `y = activation(x W + b)`; `W` starts Glorot-uniform (limit `sqrt(6 / (in + out))`), `b` at zero.
     pub struct DenseSpec {
         /// Output features.
-        units: usize => check::at_least(1),
+        units: usize => check::between(1, 65_536),
         /// What follows the bias.
         activation: Activation = Activation::None,
     }

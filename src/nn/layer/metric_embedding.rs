@@ -15,7 +15,7 @@ params! {
     /// `y = l2-normalize(x W + b)`: embeddings of unit norm (TensorFlow Similarity's `MetricEmbedding`).
     pub struct MetricEmbeddingSpec {
         /// Length of an embedding.
-        size: usize => check::at_least(1),
+        size: usize => check::between(1, 65_536),
     }
 }
 

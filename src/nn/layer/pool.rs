@@ -9,7 +9,7 @@ params! {
     /// The largest value of each square window that lies within the map.
     pub struct MaxPool {
         /// Side of the window, in pixels.
-        size: usize => check::at_least(1),
+        size: usize => check::between(1, 65_536),
         /// Step between windows, in pixels; the window's size if it is left out.
         stride: Option<usize> = None => positive_stride(),
     }
@@ -19,7 +19,7 @@ params! {
     /// The mean of each square window that lies within the map.
     pub struct AvgPool {
         /// Side of the window, in pixels.
-        size: usize => check::at_least(1),
+        size: usize => check::between(1, 65_536),
         /// Step between windows, in pixels; the window's size if it is left out.
         stride: Option<usize> = None => positive_stride(),
     }

@@ -1,0 +1,112 @@
+//! The tutorial's network on synthetic images: one training step of 80 (batch drawn, forward, loss, backward, Adam) and
+//! the embeddings of 256 images. Prints one JSON line a case, as the peers' scripts do.
+//!
+//! `cargo bench --bench train_step`; `RAYON_NUM_THREADS=1` for one thread.
+
+use std::time::Instant;
+
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::{Rng, SeedableRng};
+use simpipe::base::param;
+use simpipe::base::seed::Seed;
+use simpipe::nn::{Batch, Batches, FitEvent, FitSettings, FitState, LayerSpec, Network, device, fit};
+
+const STEPS: u64 = 24;
+const EMBEDDINGS: usize = 12;
+
+/// The layers of `configs/cifar10.toml`.
+fn layers() -> Vec<LayerSpec> {
+    let layers = serde_json::json!([
+        "rescale",
+        { "conv2d": { "filters": 64, "kernel": 3, "activation": "relu" } },
+        "batch-norm",
+        { "conv2d": { "filters": 128, "kernel": 3, "activation": "relu" } },
+        "batch-norm",
+        { "max-pool": { "size": 4 } },
+        { "conv2d": { "filters": 256, "kernel": 3, "activation": "relu" } },
+        "batch-norm",
+        { "conv2d": { "filters": 256, "kernel": 3, "activation": "relu" } },
+        "global-max-pool",
+        { "metric-embedding": { "size": 256 } },
+    ]);
+    param::from_json(&layers).expect("the tutorial's layers")
+}
+
+/// Random pixels in a pool of 4,000 images; a batch copies 80 of them, as training does.
+struct Pool {
+    pixels: Vec<u8>,
+}
+
+impl Pool {
+    fn new() -> Self {
+        let mut pixels = vec![0; 4000 * 3072];
+        ChaCha8Rng::seed_from_u64(1).fill_bytes(&mut pixels);
+        Self { pixels }
+    }
+
+    fn images(&self, count: usize, seed: u64) -> Vec<u8> {
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        let image = |_| {
+            let at = rng.next_u64() as usize % 4000 * 3072;
+            &self.pixels[at..at + 3072]
+        };
+        (0..count).flat_map(image).copied().collect()
+    }
+}
+
+impl Batches for Pool {
+    fn training(&self, epoch: u64, step: u64) -> Batch {
+        Batch { pixels: self.images(80, epoch * 1000 + step), labels: (0..80).map(|at| at / 8).collect() }
+    }
+
+    fn validation(&self, _: u64) -> Option<Batch> {
+        None
+    }
+}
+
+fn report(case: &str, images: f64, mut times: Vec<f64>) {
+    times.sort_by(f64::total_cmp);
+    let (least, median) = (times[0], times[times.len() / 2]);
+    let line = serde_json::json!({
+        "case": case, "min_ms": least, "median_ms": median, "images_per_s": images / median * 1e3,
+    });
+    #[expect(clippy::print_stdout, reason = "a benchmark prints what it measured")]
+    {
+        println!("{line}");
+    }
+}
+
+fn main() {
+    let device = device::to_device("flex").expect("flex is always built");
+    let seed = Seed::of_stage(1, "train", None);
+    let mut network = Network::build(&layers(), [32, 32, 3], seed, &device).expect("the tutorial's shapes");
+    let (optimizer, loss) = (serde_json::json!("adam"), serde_json::json!("multi-similarity"));
+    let settings = FitSettings {
+        epochs: 1,
+        steps_per_epoch: STEPS,
+        validation_steps: 0,
+        optimizer: &param::from_json(&optimizer).expect("an optimiser"),
+        loss: &param::from_json(&loss).expect("a loss"),
+        seed,
+        checkpoint_every: 0,
+    };
+    let (pool, mut times, mut last) = (Pool::new(), Vec::new(), Instant::now());
+    let mut on_event = |event: FitEvent| {
+        if matches!(event, FitEvent::Step { .. }) {
+            times.push(last.elapsed().as_secs_f64() * 1e3);
+            last = Instant::now();
+        }
+    };
+    let state = FitState::start(&network);
+    fit(&mut network, state, &settings, &pool, &mut on_event, &|| false).expect("it trains");
+    // The first steps warm caches and allocator up.
+    report("train-80", 80.0, times.split_off(2));
+
+    let pixels = pool.images(256, 7);
+    let embed = |_| {
+        let start = Instant::now();
+        std::hint::black_box(network.embed(&pixels));
+        start.elapsed().as_secs_f64() * 1e3
+    };
+    report("embed-256", 256.0, (0..EMBEDDINGS + 2).map(embed).skip(2).collect());
+}
