@@ -11,6 +11,9 @@ use simpipe::base::param;
 use simpipe::base::seed::Seed;
 use simpipe::nn::{Batch, Batches, FitEvent, FitSettings, FitState, LayerSpec, Network, device, fit};
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const STEPS: u64 = 24;
 const EMBEDDINGS: usize = 12;
 

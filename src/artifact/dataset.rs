@@ -157,12 +157,16 @@ impl Examples {
     }
 }
 
-/// Writes `examples.parquet` image by image, holding one row group in memory.
+/// Pixels held in memory before they are written: large photographs make smaller row groups.
+const MOST_WAITING_BYTES: usize = 64 << 20;
+
+/// Writes `examples.parquet` image by image, holding at most one row group in memory.
 pub struct ExamplesWriter {
     writer: ParquetWriter,
     next_id: u64,
     examples: Examples,
     pixels: Vec<Vec<u8>>,
+    waiting_bytes: usize,
     checksum: blake3::Hasher,
     counts: BTreeMap<String, usize>,
     shape: Option<ImageShape>,
@@ -189,6 +193,7 @@ impl ExamplesWriter {
             next_id: 0,
             examples: Examples::default(),
             pixels: Vec::new(),
+            waiting_bytes: 0,
             checksum: blake3::Hasher::new(),
             counts: BTreeMap::new(),
             shape: None,
@@ -212,13 +217,15 @@ impl ExamplesWriter {
         self.examples.label.push(label);
         self.examples.shape.push(image.shape);
         self.examples.digest.push(digest);
+        self.waiting_bytes += image.pixels.len();
         self.pixels.push(image.pixels);
-        if self.pixels.len() == ROW_GROUP { self.flush() } else { Ok(()) }
+        if self.pixels.len() == ROW_GROUP || self.waiting_bytes > MOST_WAITING_BYTES { self.flush() } else { Ok(()) }
     }
 
     fn flush(&mut self) -> Result<(), ArtifactError> {
         let examples = std::mem::take(&mut self.examples);
         let pixels = std::mem::take(&mut self.pixels);
+        self.waiting_bytes = 0;
         let ids: Vec<u64> = (self.next_id..).take(pixels.len()).collect();
         self.next_id += pixels.len() as u64;
         let side = |pick: fn(&ImageShape) -> u32| examples.shape.iter().map(pick).collect::<Vec<u32>>();

@@ -9,8 +9,28 @@ use arrow::array::{
 use arrow::buffer::OffsetBuffer;
 use arrow::datatypes::{DataType, Field, Fields, Float32Type, Int32Type, UInt32Type, UInt64Type};
 
+use serde::{Deserialize, Serialize};
+
 use super::ArtifactError;
 use super::table::{Column, Columns, write_parquet};
+
+/// `match.json`: how the queries were judged.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct MatchInfo {
+    /// Version of this format: 1.
+    pub format: u32,
+    /// The cutpoint's name in the calibration.
+    pub cutpoint: String,
+    /// Its distance.
+    pub distance: f64,
+    /// What no match is called.
+    pub unknown_label: String,
+}
+
+impl MatchInfo {
+    /// The file's name.
+    pub const FILE: &'static str = "match.json";
+}
 
 /// One neighbour of a query.
 #[derive(Debug, Clone, Copy, PartialEq)]

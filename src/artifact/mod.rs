@@ -22,7 +22,7 @@ pub use embeddings::{Embeddings, EmbeddingsInfo};
 pub use error::ArtifactError;
 pub use history::{History, HistoryRow};
 pub use index::{IndexInfo, IndexRows};
-pub use matches::{Confusion, ConfusionCell, MatchRow, Matches, Neighbour};
+pub use matches::{Confusion, ConfusionCell, MatchInfo, MatchRow, Matches, Neighbour};
 pub use model::{ModelFile, Weights};
 pub use samples::{SamplerFile, Samples};
 

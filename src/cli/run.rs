@@ -54,7 +54,7 @@ pub(super) fn exec(args: &RunArgs, out: &mut dyn Write) -> Result<Exit, Error> {
         store: &store,
         jobs: args.jobs.map_or(cores, std::num::NonZero::get),
         cancel: &cancel,
-        command: std::env::args().collect(),
+        command: std::env::args_os().map(|argument| argument.to_string_lossy().into_owned()).collect(),
     };
     let record = runner.run(&plan, registry::builtin(), &|event| reporter.on_event(event))?;
     if args.json {

@@ -37,10 +37,8 @@ fn config_schema() -> Json {
     for name in ["pipeline", "name", "description", "extends"] {
         properties.insert(name.to_owned(), text.clone());
     }
-    properties.insert("format".to_owned(), json!({ "type": "integer" }));
     properties.insert("seed".to_owned(), json!({ "type": "integer", "minimum": 0 }));
     properties.insert("device".to_owned(), json!({ "enum": catalog.devices() }));
-    properties.insert("numerics".to_owned(), json!({ "enum": ["exact"] }));
     json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "simpipe experiment",

@@ -134,9 +134,16 @@ impl Network {
     pub fn embed(&self, pixels: &[u8]) -> Vec<f32> {
         let image: usize = self.input.iter().product();
         assert_eq!(pixels.len() % image, 0, "pixels of whole images");
+        // Every batch has the same size, for a matrix product of fewer rows may sum in another order.
         let embed = |batch: &[u8]| {
+            let count = batch.len() / image;
+            let mut padded = batch.to_vec();
+            padded.resize(EMBED_BATCH * image, 0);
+            let batch = padded.as_slice();
             let embeddings = self.layers.forward(images(batch, self.input, &self.device), &mut Pass::Eval);
-            embeddings.into_data().try_into_vec::<f32>().expect("tensors are f32")
+            let mut values = embeddings.into_data().try_into_vec::<f32>().expect("tensors are f32");
+            values.truncate(count * self.dim());
+            values
         };
         pixels.chunks(EMBED_BATCH * image).flat_map(embed).collect()
     }

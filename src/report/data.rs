@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value as Json;
 
-use super::{ReportError, spec};
+use super::ReportError;
 use crate::artifact::{
-    Calibration, Confusion, Cutpoint, DatasetInfo, Embeddings, History, Image, IndexInfo, IndexRows, MatchRow, Matches,
-    ModelFile, Neighbour, Samples, Thresholds,
+    Calibration, Confusion, Cutpoint, DatasetInfo, Embeddings, History, Image, IndexInfo, IndexRows, MatchInfo,
+    MatchRow, Matches, ModelFile, Neighbour, Samples, Thresholds,
 };
 
 /// What the stages left, and the images that the figures ask for.
@@ -39,6 +39,8 @@ pub struct ReportData {
     pub confusion: Confusion,
     /// `metrics.json` of the matches.
     pub match_metrics: Json,
+    /// How the queries were judged.
+    pub match_info: MatchInfo,
     /// The whole resolved spec.
     pub spec: Json,
     /// Images by example.
@@ -55,14 +57,16 @@ impl ReportData {
     /// The name of no match.
     #[must_use]
     pub fn unknown(&self) -> &str {
-        spec::param(&self.spec, "match", "unknown-label").and_then(Json::as_str).unwrap_or("Unknown")
+        &self.match_info.unknown_label
     }
 
-    /// The cutpoint that `match` used, with its name; `None` if the spec names none that the calibration has.
+    /// The cutpoint that `match` used, with its name; `None` if the calibration does not have it.
     #[must_use]
     pub fn cutpoint(&self) -> Option<(&str, &Cutpoint)> {
-        let name = spec::param(&self.spec, "match", "cutpoint").and_then(Json::as_str).unwrap_or("optimal");
-        self.calibration.cutpoints.get_key_value(name).map(|(name, cutpoint)| (name.as_str(), cutpoint))
+        self.calibration
+            .cutpoints
+            .get_key_value(&self.match_info.cutpoint)
+            .map(|(name, cutpoint)| (name.as_str(), cutpoint))
     }
 
     /// `F1 at optimal, distance 0.0484` in one form everywhere.

@@ -114,7 +114,11 @@ fn calibrated_on_training(data: &ReportData) -> Option<Finding> {
 fn accepts_everything(data: &ReportData) -> Option<Finding> {
     let (name, cutpoint) = data.cutpoint()?;
     let thresholds = &data.thresholds;
-    let at = (0..thresholds.distance.len()).rev().find(|&at| thresholds.distance[at] <= cutpoint.distance)?;
+    let larger_is_nearer = data.calibration.distance_metric.larger_is_nearer();
+    let accepts = |threshold: f64| {
+        if larger_is_nearer { threshold >= cutpoint.distance } else { threshold <= cutpoint.distance }
+    };
+    let at = thresholds.distance.iter().rposition(|threshold| accepts(*threshold))?;
     let refused = thresholds.true_negative.get(at)? + thresholds.false_negative.get(at)?;
     let unmatched = data.matches.0.iter().filter(|row| !row.matched).count();
     if refused > 0 {

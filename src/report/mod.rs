@@ -26,7 +26,6 @@ pub use figure::{Drawn, FigureSpec};
 pub use findings::{Finding, findings};
 pub use pca::Pca;
 pub use raw::{RAW_PIXEL_LIMIT, RawPixels, raw_pixels};
-pub use spec::stage_table;
 pub use summary::summary;
 
 #[cfg(test)]

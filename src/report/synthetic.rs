@@ -7,7 +7,7 @@ use serde_json::json;
 use super::ReportData;
 use crate::artifact::{
     Calibration, Confusion, ConfusionCell, Cutpoint, DatasetInfo, Distance, Embeddings, History, HistoryRow, Image,
-    ImageShape, IndexInfo, IndexRows, MatchRow, Matches, ModelFile, Neighbour, Samples, Thresholds,
+    ImageShape, IndexInfo, IndexRows, MatchInfo, MatchRow, Matches, ModelFile, Neighbour, Samples, Thresholds,
 };
 
 /// Ten classes, a pool of 30, an index of 20, 12 queries that are not in it.
@@ -84,6 +84,7 @@ pub(crate) fn with(classes: usize, queries: usize, shape: ImageShape) -> ReportD
         thresholds: thresholds(),
         confusion: confusion(classes, &matches),
         matches,
+        match_info: judged_by(),
         match_metrics: json!({ "recall@1": 0.75, "map@r": 0.5 }),
         spec: json!({
             "name": "small", "description": "A made-up experiment", "seed": 42,
@@ -300,4 +301,9 @@ fn search(data: &mut ReportData, embeddings: &Embeddings, indexed: usize) {
     data.index.label = embeddings.label[..indexed].to_vec();
     data.index.digest = embeddings.digest[..indexed].to_vec();
     data.index_info.count = indexed;
+}
+
+/// The cutpoint and the name of no match.
+fn judged_by() -> MatchInfo {
+    MatchInfo { format: 1, cutpoint: "optimal".to_owned(), distance: 0.0, unknown_label: "Unknown".to_owned() }
 }

@@ -15,7 +15,7 @@ use super::error::StageFailure;
 use super::inputs::{self, Candidates, Entries};
 use super::{Event, History, Outcome, reasons};
 use crate::plan::{KeyParts, Plan, Reason};
-use crate::stage::{BackendChoice, Checkpoints, Ctx, CtxParts, DynStage, Progress, StageError};
+use crate::stage::{BackendChoice, Checkpoints, Ctx, CtxParts, DynStage, Progress, SourceDigest, StageError};
 use crate::store::{AcEntry, Damage, Found, Produced, Store};
 
 /// Progress comes at most this often: ten a second are enough for any eye.
@@ -68,7 +68,7 @@ impl Executor<'_> {
             key: parts.key(),
             reasons: attempt.reasons.clone(),
         });
-        self.compute(node, &parts, upstream).map(|entry| (Outcome::Ran, entry))
+        self.compute(node, &parts, upstream, &sources).map(|entry| (Outcome::Ran, entry))
     }
 
     fn id(&self, node: NodeIndex) -> &str {
@@ -97,7 +97,13 @@ impl Executor<'_> {
         Ok(None)
     }
 
-    fn compute(&self, node: NodeIndex, parts: &KeyParts, upstream: &Entries) -> Result<AcEntry, StageFailure> {
+    fn compute(
+        &self,
+        node: NodeIndex,
+        parts: &KeyParts,
+        upstream: &Entries,
+        sources: &[SourceDigest],
+    ) -> Result<AcEntry, StageFailure> {
         let key = parts.key();
         let _span = tracing::info_span!("stage", id = self.id(node), key = key.short()).entered();
         let (stage, scratch) = (self.plan.graph[node].stage.as_ref(), self.store.scratch()?);
@@ -122,6 +128,11 @@ impl Executor<'_> {
         let started = Instant::now();
         run_caught(stage, &mut ctx)?;
         let seconds = started.elapsed().as_secs_f64();
+        if inputs::sources(self.plan, node, self.store)? != sources {
+            // Its key names what was there before; the result may hold some of each.
+            let error = StageError::unavailable("a source changed while it was read");
+            return Err(error.with_help("run again when nobody writes to it").into());
+        }
         check_outputs(stage.files(), &output)?;
         let metrics = self.finite(node, ctx.into_metrics());
         let key_parts = serde_json::to_value(parts).expect("key parts serialize to JSON");

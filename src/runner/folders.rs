@@ -73,12 +73,12 @@ pub fn find(root: &Path, wanted: &str) -> Result<PathBuf, RunError> {
     let meant = |folder: &&PathBuf| {
         let id = folder.file_name().unwrap_or_default().to_string_lossy();
         let name = folder.parent().and_then(Path::file_name).unwrap_or_default().to_string_lossy();
-        wanted == "latest" || name == wanted || (!wanted.is_empty() && id.starts_with(wanted)) || id.ends_with(wanted)
+        wanted == "latest" || name == wanted || id.starts_with(wanted) || id.ends_with(wanted)
     };
     all(root)
         .iter()
         .filter(recorded)
-        .find(meant)
+        .find(|folder| !wanted.is_empty() && meant(folder))
         .cloned()
         .ok_or_else(|| RunError::NoRun { name: wanted.to_owned(), folder: runs_folder(root) })
 }

@@ -1,4 +1,5 @@
-//! Queries that are themselves in the index: by example id, or by the digest of their image.
+//! Queries that are themselves in the index: by the digest of their image; by example id only where there is none, for an
+//! id is a row number of one dataset and means another image in the next.
 
 use std::collections::BTreeMap;
 
@@ -6,22 +7,20 @@ use crate::artifact::IndexRows;
 
 /// For each query: the index rows that are the query itself or hold the same image, in increasing order.
 ///
-/// An empty digest says nothing and equals no other.
+/// An empty digest says nothing and equals no other: such rows are compared by id.
 #[must_use]
 pub fn same_examples(index: &IndexRows, query_ids: &[u64], query_digests: &[String]) -> Vec<Vec<u32>> {
     let mut by_id: BTreeMap<u64, Vec<u32>> = BTreeMap::new();
     let mut by_digest: BTreeMap<&str, Vec<u32>> = BTreeMap::new();
     for ((row, id), digest) in (0..).zip(&index.example_id).zip(&index.digest) {
-        by_id.entry(*id).or_default().push(row);
-        by_digest.entry(digest).or_default().push(row);
+        match digest.as_str() {
+            "" => by_id.entry(*id).or_default().push(row),
+            digest => by_digest.entry(digest).or_default().push(row),
+        }
     }
-    by_digest.remove("");
     let same = |(id, digest): (&u64, &String)| {
-        let found = [by_id.get(id), by_digest.get(digest.as_str())];
-        let mut rows: Vec<u32> = found.into_iter().flatten().flatten().copied().collect();
-        rows.sort_unstable();
-        rows.dedup();
-        rows
+        let rows = if digest.is_empty() { by_id.get(id) } else { by_digest.get(digest.as_str()) };
+        rows.cloned().unwrap_or_default()
     };
     query_ids.iter().zip(query_digests).map(same).collect()
 }

@@ -16,7 +16,7 @@ pub const RESERVED: &[&str] =
     &["format", "pipeline", "name", "description", "seed", "seeds", "device", "numerics", "extends", "sweep", "stages"];
 
 /// Top-level keys that a config of this version may have (`extends` is read before the layers are merged).
-const ACCEPTED: &[&str] = &["pipeline", "name", "description", "seed", "device", "numerics", "extends"];
+const ACCEPTED: &[&str] = &["pipeline", "name", "description", "seed", "device", "extends"];
 
 /// How to load.
 #[derive(Debug, Clone, Default)]
@@ -174,26 +174,21 @@ fn read_header(table: &Table, config: &Path, start: &Place, issues: &mut Issues)
     let description = read_key::<String>(table, "description", issues);
     let seed = read_key::<u64>(table, "seed", issues);
     let device = read_key::<String>(table, "device", issues);
-    let numerics = read_key::<String>(table, "numerics", issues);
     let stem = config.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-    if let Some(name) = name.as_ref().filter(|name| !template::is_name(name)) {
+    let name = name.unwrap_or(stem);
+    if !template::is_name(&name) {
         let place = table.get("name").map_or(start, |entry| &entry.node.place);
         let message = format!("`name` names a folder, so it can't be `{name}`");
         issues.push(Issue::at(place, "name", message).help("use letters, digits, `-`, `_` and `.`"));
     }
-    if let Some(numerics) = numerics.as_ref().filter(|numerics| *numerics != "exact") {
-        let place = table.get("numerics").map_or(start, |entry| &entry.node.place);
-        let message = format!("unknown choice `{numerics}` for `numerics`");
-        issues.push(Issue::at(place, "numerics", message).help(suggest::help(numerics, &["exact"])));
-    }
     let device_place = table.get("device").map_or_else(|| start.clone(), |entry| entry.node.place.clone());
     Experiment {
-        name: name.unwrap_or(stem),
+        name,
         description: description.unwrap_or_default(),
         seed: seed.unwrap_or(0),
         device: device.unwrap_or_else(|| "auto".into()),
         device_place,
-        numerics,
+        numerics: None,
         pipeline: String::new(),
         config: config.to_path_buf(),
         project: PathBuf::new(),

@@ -8,6 +8,9 @@ use crate::base::node::{Entry, Node, Table, Value};
 use crate::base::path::{Step, steps};
 use crate::base::source::{Place, Source};
 
+/// Steps of a path; no spec is nested deeper.
+const DEEPEST: usize = 32;
+
 /// One `--set` option.
 pub(super) struct Override {
     path: String,
@@ -25,6 +28,11 @@ impl Override {
             issues.push(Issue::at(&place, "", "expected PATH=VALUE").help("write it like `--set train.epochs=5`"));
             return None;
         };
+        if steps(path).len() > DEEPEST {
+            let place = Place::new(&source, 0..path.len());
+            issues.push(Issue::at(&place, "", format!("the path has more than {DEEPEST} steps")));
+            return None;
+        }
         let begin = path.len() + 1;
         let node = match toml::de::DeValue::parse(value) {
             Ok(parsed) => shifted(Node::from_toml(&source, &parsed), begin),

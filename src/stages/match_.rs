@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use super::embedded::{self, EMBEDDINGS_FILES, INDEX_FILES};
 use super::slice::Slice;
 use crate::artifact::{
-    Calibration, Confusion, ConfusionCell, Distance, Embeddings, IndexRows, MatchRow, Matches, Neighbour, read_json,
-    write_json,
+    Calibration, Confusion, ConfusionCell, Distance, Embeddings, IndexRows, MatchInfo, MatchRow, Matches, Neighbour,
+    read_json, write_json,
 };
 use crate::base::{check, suggest};
 use crate::metric::confusion::confusion;
@@ -49,7 +49,7 @@ impl Stage for Match {
     // 1: the first.
     const VERSION: u32 = 1;
     const OUTPUT: Kind = Kind::Matches;
-    const FILES: &'static [&'static str] = &["matches.parquet", "confusion.parquet", "metrics.json"];
+    const FILES: &'static [&'static str] = &["matches.parquet", "confusion.parquet", "metrics.json", MatchInfo::FILE];
     type Params = Params;
 
     fn ports(_params: &Params) -> Vec<Port> {
@@ -94,6 +94,7 @@ impl Stage for Match {
         let calibration: Calibration = read_json(ctx.input("calibration", "calibration.json"))?;
         let verdicts = Verdicts::of(params, &calibration, info.metric)?;
         embedded::check_neighbours("neighbours", params.neighbours, Some(info.count)).map_or(Ok(()), failed)?;
+        embedded::check_neighbours("matcher", verdicts.matcher.k(), Some(info.count)).map_or(Ok(()), failed)?;
         let same = overlap::same_examples(&index, &queries.example_id, &queries.digest);
         let none = vec![Vec::new(); queries.len()];
         let (excluded, kept) = if params.leave_one_out { (same, none) } else { (none, same) };
@@ -109,6 +110,13 @@ impl Stage for Match {
         Confusion(cells).write(&ctx.output("confusion.parquet"), &info.classes, &params.unknown_label)?;
         matches.write(&ctx.output("matches.parquet"))?;
         write_json(&ctx.output("metrics.json"), &metrics)?;
+        let judged_by = MatchInfo {
+            format: 1,
+            cutpoint: params.cutpoint.clone(),
+            distance: verdicts.cutpoint,
+            unknown_label: params.unknown_label.clone(),
+        };
+        write_json(&ctx.output(MatchInfo::FILE), &judged_by)?;
         for (name, value) in metrics {
             ctx.metric(name, value);
         }

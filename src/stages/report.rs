@@ -6,8 +6,8 @@ use std::path::Path;
 use serde_json::{Value as Json, json};
 
 use crate::artifact::{
-    Calibration, Confusion, Embeddings, Examples, History, IndexRows, Matches, Samples, Thresholds, read_json,
-    write_json,
+    Calibration, Confusion, Embeddings, Examples, History, IndexRows, MatchInfo, Matches, Samples, Thresholds,
+    read_json, write_json,
 };
 use crate::base::check;
 use crate::params;
@@ -32,6 +32,9 @@ params! {
     }
 }
 
+/// Files of the matches that the report reads.
+const MATCH_FILES: &[&str] = &["matches.parquet", "confusion.parquet", "metrics.json", MatchInfo::FILE];
+
 impl Stage for Report {
     const NAME: &'static str = "report";
     const SUMMARY: &'static str = "Draws the figures and writes the page that ties them together.";
@@ -52,7 +55,7 @@ impl Stage for Report {
             Port::new("index", Kind::Index, &["index.arrow", "index.json"]),
             Port::new("embeddings", Kind::Embeddings, &["embeddings.parquet"]),
             Port::new("calibration", Kind::Calibration, &["calibration.json", "thresholds.parquet"]),
-            Port::new("matches", Kind::Matches, &["matches.parquet", "confusion.parquet", "metrics.json"]),
+            Port::new("matches", Kind::Matches, MATCH_FILES),
         ]
     }
 
@@ -145,6 +148,7 @@ fn read(params: &ReportParams, ctx: &Ctx<'_>) -> Result<ReportData, StageError> 
         matches: Matches::read(ctx.input("matches", "matches.parquet"))?,
         confusion: Confusion::read(ctx.input("matches", "confusion.parquet"))?,
         match_metrics: read_json(ctx.input("matches", "metrics.json"))?,
+        match_info: read_json(ctx.input("matches", MatchInfo::FILE))?,
         spec: ctx.spec().clone(),
         images: BTreeMap::new(),
     })
@@ -274,6 +278,7 @@ mod tests {
         data.matches.write(&path("matches.parquet")).unwrap();
         data.confusion.write(&path("confusion.parquet"), &data.dataset.classes, "Unknown").unwrap();
         write_json(&path("metrics.json"), &data.match_metrics).unwrap();
+        write_json(&path(MatchInfo::FILE), &data.match_info).unwrap();
         let files = |port: &Port| port.files.iter().map(|file| ((*file).to_owned(), path(file))).collect();
         Report::ports(&params(json!({}))).iter().map(|port| (port.name.to_owned(), files(port))).collect()
     }

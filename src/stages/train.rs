@@ -98,7 +98,8 @@ impl Stage for Train {
             Some(image) => Some(nn::infer_shapes(image, &params.layers).map_err(param_issues)?),
             None => None,
         };
-        let problems = [cannot_learn(params, summary.as_ref()), lacks_pairs(params, inputs.samples("sampler"))];
+        let problems =
+            [cannot_learn(params, summary.as_ref()), lacks_pairs(params, inputs.samples("sampler")), too_long(params)];
         let problems: Vec<ParamIssue> = problems.into_iter().flatten().collect();
         if !problems.is_empty() {
             return Err(problems);
@@ -145,6 +146,15 @@ fn cannot_learn(params: &TrainParams, summary: Option<&nn::layer::ModelSummary>)
         ParamIssue::new("layers", "these layers have no weights to train")
             .help("set `epochs = 0` to use them as a baseline, or add a layer such as `metric-embedding`"),
     )
+}
+
+/// Steps are counted in 64 bits; nobody trains a billion of them.
+fn too_long(params: &TrainParams) -> Option<ParamIssue> {
+    const MOST: usize = 1_000_000_000;
+    let steps = params.epochs.checked_mul(params.steps_per_epoch);
+    steps
+        .is_none_or(|steps| steps > MOST)
+        .then(|| ParamIssue::new("epochs", format!("`epochs` times `steps-per-epoch` must be at most {MOST}")))
 }
 
 /// Losses of this kind compare pairs of one class and of two: a batch must hold both.

@@ -76,8 +76,10 @@ impl<'a> CheckpointShelf<'a> {
         self.store.publish(scratch, self.key(step), outcome)?;
         fs::create_dirs(&self.folder)?;
         fs::write_synced(&self.folder.join(step.to_string()), b"")?;
-        let steps = self.steps();
-        steps.iter().take(steps.len().saturating_sub(KEPT)).try_for_each(|step| self.remove(*step))
+        // A shorter training beside a longer one keeps its own last two.
+        let (before, after): (Vec<u64>, Vec<u64>) = self.steps().into_iter().partition(|kept| *kept <= step);
+        let outdated = |steps: &[u64]| steps[..steps.len().saturating_sub(KEPT)].to_vec();
+        outdated(&before).into_iter().chain(outdated(&after)).try_for_each(|step| self.remove(step))
     }
 
     fn remove(&self, step: u64) -> Result<(), StoreError> {

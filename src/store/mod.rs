@@ -63,7 +63,13 @@ impl Store {
     fn check_format(&self) -> Result<(), StoreError> {
         let path = self.root.join("format");
         match std::fs::read_to_string(&path) {
-            Ok(found) if found.trim() == FORMAT.to_string() => Ok(()),
+            Ok(found) if found.trim() == FORMAT.to_string() => {
+                // Somebody may have cleared these by hand.
+                ["tmp", "locks", "quarantine"].iter().try_for_each(|folder| match self.folder(folder) {
+                    folder if folder.is_dir() => Ok(()),
+                    folder => fs::create_dirs(&folder),
+                })
+            }
             Ok(found) => Err(StoreError::Format { path: self.root.clone(), found: found.trim().to_owned() }),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
                 for folder in ["ac", "cas", "tmp", "locks", "stat", "checkpoints", "downloads", "quarantine"] {

@@ -45,12 +45,15 @@ impl Store {
     /// # Errors
     /// If it can't be created.
     pub fn scratch(&self) -> Result<Scratch, StoreError> {
-        let path = self.folder("tmp").join(unique_name());
-        let lock = path.with_extension("lock");
-        let owner = FileLock::try_acquire(&lock).map_err(StoreError::io("lock", &lock))?;
-        let owner = owner.ok_or_else(|| StoreError::io("lock", &lock)(std::io::ErrorKind::AlreadyExists.into()))?;
-        fs::create_dirs(&path.join("out"))?;
-        Ok(Scratch { path, _owner: owner })
+        loop {
+            let path = self.folder("tmp").join(unique_name());
+            let lock = path.with_extension("lock");
+            // Another process that sweeps may hold a new lock file for a moment: then another name.
+            if let Some(owner) = FileLock::try_acquire(&lock).map_err(StoreError::io("lock", &lock))? {
+                fs::create_dirs(&path.join("out"))?;
+                return Ok(Scratch { path, _owner: owner });
+            }
+        }
     }
 
     /// Removes folders in `tmp/` whose owner is gone. What can't be removed now is tried again next time.

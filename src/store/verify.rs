@@ -70,6 +70,9 @@ impl Store {
         if named.is_some() && Digest::of_file(path).ok() == named {
             return Ok((size, None));
         }
+        if !path.exists() {
+            return Ok((0, None)); // a running training has pruned a checkpoint meanwhile
+        }
         self.forget(path);
         self.quarantine(path, &name)?;
         Ok((size, Some(name)))
@@ -78,11 +81,17 @@ impl Store {
     /// The entry's name if it was dropped.
     fn verify_entry(&self, path: &PathBuf) -> Result<Option<String>, StoreError> {
         let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-        let bytes = std::fs::read(path).map_err(StoreError::io("read", path))?;
+        let bytes = match std::fs::read(path) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None), // gone meanwhile
+            bytes => bytes.map_err(StoreError::io("read", path))?,
+        };
         let entry = name.parse().ok().and_then(|key| AcEntry::parse(key, &bytes));
         let size_of = |digest| std::fs::metadata(self.object(digest)).map(|metadata| metadata.len()).ok();
         if entry.is_some_and(|entry| entry.files.values().all(|file| size_of(file.digest) == Some(file.size))) {
             return Ok(None);
+        }
+        if !path.exists() {
+            return Ok(None); // gone together with its objects
         }
         self.quarantine(path, &format!("{name}.json"))?;
         Ok(Some(name))

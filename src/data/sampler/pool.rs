@@ -92,7 +92,7 @@ impl Pool<'_> {
             return Err(problems);
         }
         let count = match (self.total_examples_per_class, &labels, &facts.per_class) {
-            (Some(total), _, _) => classes.map(|classes| classes * total),
+            (Some(total), _, _) => classes.map(|classes| classes.saturating_mul(total)),
             (None, Some(labels), Some(per_class)) => Some(labels.iter().map(|&label| per_class[label]).sum()),
             (None, Some(labels), None) if Some(labels.len()) == facts.classes.as_ref().map(Vec::len) => facts.count,
             _ => None,

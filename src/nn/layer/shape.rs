@@ -131,6 +131,9 @@ pub struct LayerSummary {
     pub parameters: usize,
 }
 
+/// Weights of one layer: more is a slip of the keyboard, and would not fit into memory.
+const MOST_PARAMETERS: usize = 1 << 31;
+
 /// Follows an image of `input` (height, width, channels) through a list of layers.
 ///
 /// # Errors
@@ -142,6 +145,11 @@ pub fn infer_shapes(input: [usize; 3], layers: &[LayerSpec]) -> Result<ModelSumm
         let described = layer.describe();
         let output = described.output(&shape).map_err(|issue| vec![locate(issue, at, input, &summary)])?;
         let count = described.parameters(&shape);
+        if count.total > MOST_PARAMETERS {
+            let message =
+                format!("this layer would have {} parameters, at most {MOST_PARAMETERS} are possible", count.total);
+            return Err(vec![locate(LayerIssue::new("", message), at, input, &summary)]);
+        }
         summary.parameters += count.total;
         summary.trainable += count.trainable;
         let name = numbered(layer.name(), &layers[..at]);
