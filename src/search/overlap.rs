@@ -53,8 +53,9 @@ mod tests {
             vectors: vec![0.0; 4],
             dim: 1,
         };
-        let same = same_examples(&index, &[6, 9, 5, 10], &text(&["b", "a", "x", ""]));
-        assert_eq!(same, [vec![1], vec![0, 2], vec![0], vec![]]);
+        // Query 5 has an indexed id and another image, as rows of two datasets do; query 8 has no digest, so its id counts.
+        let same = same_examples(&index, &[6, 9, 5, 8], &text(&["b", "a", "x", ""]));
+        assert_eq!(same, [vec![1], vec![0, 2], vec![], vec![3]]);
         // Label 0 has rows 0, 1 and 3; the row of label 1 that query 1 shares does not lessen them.
         assert_eq!(relevant(&index.label, &[0, 0, 1, 4], &same), [2, 2, 1, 0]);
     }
