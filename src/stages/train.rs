@@ -1,6 +1,6 @@
 //! The stage `train`: a network from a spec, trained on the batches of a sampler.
 //!
-//! Owns the way from artifacts to batches and back to artifacts; the loop itself is [`nn::fit`](crate::nn::fit).
+//! Owns the way from artifacts to batches and back to artifacts; the loop itself is [`nn::fit`].
 
 mod display;
 mod feed;

@@ -2,7 +2,7 @@
 //! are laid out in memory: feature maps are `[batch, height, width, channels]`, kernels `[height, width, in, out]`, as
 //! Keras has them.
 //!
-//! On the flex backend they are our own CPU kernels ([`fused`](super::fused)), elsewhere burn's ([`stock`]). Owns no
+//! On the flex backend they are our own CPU kernels (`fused`), elsewhere burn's (`stock`). Owns no
 //! parameter and no shape check: shape inference has made those before a tensor exists.
 
 mod stock;
