@@ -104,7 +104,7 @@ fn summary(plan: &Plan, record: &RunRecord, root: &Path, quiet: bool, out: &mut 
     }
     let folder = root.join(&record.dir);
     let reports = plan.order.iter().filter(|node| plan.graph[**node].stage.name() == "report");
-    let reports = reports.map(|node| folder.join(&plan.graph[*node].id).join("report.html"));
+    let reports = reports.map(|node| folder.join(&plan.graph[*node].id).join("report.md"));
     match reports.into_iter().find(|report| report.is_file()) {
         Some(report) => writeln!(out, "report: {}", report.display())?,
         None => writeln!(out, "run: {}", folder.display())?,

@@ -160,7 +160,11 @@ fn experiment(page: &mut String, data: &ReportData) {
         words(["Training pool", &format!("{} examples", count(data.samples.label.len()))]),
         words([
             "Training",
-            &format!("{} steps in {epochs} epochs", count(usize::try_from(data.model.steps).unwrap_or(0))),
+            &format!(
+                "{} steps in {epochs} epoch{}",
+                count(usize::try_from(data.model.steps).unwrap_or(0)),
+                if epochs == 1 { "" } else { "s" }
+            ),
         ]),
         words(["Embedding", &format!("{} numbers, {} distance", data.model.dim, data.model.distance.name())]),
         words(["Index", &format!("{} examples, {} search", count(data.index_info.count), data.index_info.search)]),

@@ -149,3 +149,13 @@ fn facts_of_the_real_sets() {
     assert!(MNIST.facts(Some(folder)).splits.unwrap()["train"].per_class.is_none());
     assert!(FASHION_MNIST.facts(Some(folder)).splits.unwrap()["train"].per_class.is_some());
 }
+
+#[test]
+fn labels_of_another_set_are_refused_where_nothing_is_published_of_the_content() {
+    let folder = tempfile::tempdir().unwrap();
+    write(folder.path(), None);
+    let labels = idx(&[LABELS_MAGIC, 10], [0, 0, 2, 3, 4, 5, 6, 7, 8, 9]);
+    std::fs::write(folder.path().join(TRAIN_LABELS).with_extension(""), labels).unwrap();
+    let error = load(&set(false), Some(folder.path())).unwrap_err().to_string();
+    assert!(error.contains("these are not the labels of `digits`"), "{error}");
+}
