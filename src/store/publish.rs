@@ -40,7 +40,8 @@ impl Store {
     pub(super) fn sync_shards<'a>(&self, files: impl Iterator<Item = &'a FileRecord>) -> Result<(), StoreError> {
         let shards: BTreeSet<PathBuf> =
             files.filter_map(|file| self.object(file.digest).parent().map(Path::to_path_buf)).collect();
-        shards.iter().try_for_each(|shard| fs::sync_dir(shard))
+        shards.iter().try_for_each(|shard| fs::sync_dir(shard))?;
+        fs::sync_dir(&self.folder("cas")) // a shard may be new
     }
 
     /// Writes an entry by way of `draft`, a private path in the same file system.

@@ -23,7 +23,8 @@ impl Pool {
         let recipe: SamplerFile = read_json(ctx.input(port, RECIPE))?;
         let pixels = Pixels::read(ctx.input("dataset", DATASET), &samples.example_id);
         let pixels = pixels.map_err(|error| {
-            StageError::failed(error.to_string()).with_help("give images one shape: set `resize = [H, W]` of the source")
+            StageError::failed(error.to_string())
+                .with_help("give images one shape: set `resize = [H, W]` of the source")
         })?;
         let draw = draw_batches(&samples, &recipe)?;
         Ok(Self { pixels, example_ids: samples.example_id, labels: samples.label, draw })
