@@ -65,7 +65,10 @@ impl PlaceOptions {
     pub(super) fn root_here(&self) -> Result<PathBuf, Error> {
         match &self.root {
             Some(root) => Ok(root.clone()),
-            None => Ok(project_above(&std::env::current_dir()?)),
+            None => {
+                let here = std::env::current_dir()?;
+                Ok(spec::project_above(&here).unwrap_or(&here).to_path_buf())
+            }
         }
     }
 
@@ -79,11 +82,4 @@ impl PlaceOptions {
         }
         Ok(Store::open(&folder)?)
     }
-}
-
-/// The nearest folder at or above `folder` that is a project, else `folder` itself.
-fn project_above(folder: &Path) -> PathBuf {
-    let is_project =
-        |folder: &&Path| ["pipelines", "configs", "simpipe.toml"].iter().any(|name| folder.join(name).exists());
-    folder.ancestors().find(is_project).unwrap_or(folder).to_path_buf()
 }

@@ -128,22 +128,4 @@ impl Plan {
             spec: stage.shows_spec().then(|| self.portable.clone()),
         }
     }
-
-    /// The graph in Graphviz' language: one box a stage, one arrow a port.
-    #[must_use]
-    pub fn to_dot(&self) -> String {
-        let mut text = String::from("digraph {\n  rankdir = LR\n  node [shape = box]\n");
-        for node in &self.order {
-            let Node { id, stage, .. } = &self.graph[*node];
-            let label = if id == stage.name() { id.clone() } else { format!("{id}\\n({})", stage.name()) };
-            text.push_str(&format!("  \"{id}\" [label = \"{label}\"]\n"));
-        }
-        for node in &self.order {
-            for (from, port) in self.upstream(*node) {
-                let (from, to) = (&self.graph[from].id, &self.graph[*node].id);
-                text.push_str(&format!("  \"{from}\" -> \"{to}\" [label = \"{}\"]\n", port.name));
-            }
-        }
-        text + "}\n"
-    }
 }

@@ -29,9 +29,9 @@ impl<'a> StoredCheckpoints<'a> {
 
 impl Checkpoints for StoredCheckpoints<'_> {
     fn latest(&self, limit: u64) -> Option<(u64, Vec<u8>)> {
-        let found = self.shelf.latest(limit);
+        let (found, damaged) = self.shelf.latest_and_damaged(limit);
         let after = found.as_ref().map_or(0, |(step, _)| *step);
-        for step in self.shelf.damaged(limit).into_iter().filter(|step| *step > after) {
+        for step in damaged {
             (self.warn)(format!(
                 "the checkpoint of step {step} is damaged or gone: training goes on from step {after}"
             ));

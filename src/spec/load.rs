@@ -50,9 +50,14 @@ pub fn load(config: &Path, options: &LoadOptions) -> Result<Experiment, Vec<Issu
 pub fn project_of(config: &Path) -> PathBuf {
     let start = config.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let Ok(start) = std::path::absolute(start) else { return PathBuf::from(".") };
+    project_above(&start).map_or_else(|| PathBuf::from("."), Path::to_path_buf)
+}
+
+/// The nearest folder at or above `folder` that is a project.
+#[must_use]
+pub fn project_above(folder: &Path) -> Option<&Path> {
     let marks = ["pipelines", "configs", "simpipe.toml"];
-    let found = start.ancestors().find(|folder| marks.iter().any(|mark| folder.join(mark).exists()));
-    found.map_or_else(|| PathBuf::from("."), Path::to_path_buf)
+    folder.ancestors().find(|folder| marks.iter().any(|mark| folder.join(mark).exists()))
 }
 
 fn load_into(config: &Path, options: &LoadOptions, issues: &mut Issues) -> Option<Experiment> {

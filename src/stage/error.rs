@@ -3,6 +3,8 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::ParamIssue;
+
 /// A stage's failure. Messages are lowercase fragments; `help` says what to do.
 #[derive(Debug, thiserror::Error)]
 pub enum StageError {
@@ -70,6 +72,15 @@ impl StageError {
             Self::Failed { help, .. } | Self::DataUnavailable { help, .. } => help.as_deref(),
             Self::Interrupted | Self::Io { .. } => None,
         }
+    }
+}
+
+/// A check of [`infer`](super::Stage::infer) that could only be made with the data at hand.
+impl From<ParamIssue> for StageError {
+    fn from(issue: ParamIssue) -> Self {
+        let ParamIssue { path, message, help } = issue;
+        let message = if path.is_empty() { message } else { format!("`{path}`: {message}") };
+        Self::Failed { message, help }
     }
 }
 

@@ -119,7 +119,7 @@ impl Stage for Calibrate {
         let (index, index_info) = embedded::read_index(ctx)?;
         let (queries, query_info) = embedded::read(ctx, "queries", params.slice)?;
         embedded::check_neighbours("matcher", params.matcher.k(), Some(index_info.count))
-            .map_or(Ok(()), |issue| Err(embedded::failed(issue)))?;
+            .map_or(Ok(()), |issue| Err(StageError::from(issue)))?;
         ctx.stop_if_cancelled()?;
         let curve = curve(params, &index, &index_info, &queries)?;
         let Some(optimal) = curve.optimal(&params.metric) else {

@@ -90,13 +90,7 @@ impl Stage for Embed {
 
 /// The slice's positions, now that the pool's size is known.
 fn positions(params: &EmbedParams, count: usize) -> Result<Range<usize>, StageError> {
-    match params.slice.within(Some(count), "slice") {
-        Ok(range) => Ok(range.expect("the count is known")),
-        Err(issue) => {
-            let error = StageError::failed(format!("`{}`: {}", issue.path, issue.message));
-            Err(issue.help.into_iter().fold(error, StageError::with_help))
-        }
-    }
+    Ok(params.slice.within(Some(count), "slice")?.expect("the count is known"))
 }
 
 /// A column of the dataset, for some examples.

@@ -41,7 +41,7 @@ pub(super) fn read(ctx: &Ctx<'_>, port: &str, slice: Slice) -> Result<(Embedding
             format!("`{}` and `{}` of port `{port}` do not belong together", path.display(), EmbeddingsInfo::FILE);
         return Err(StageError::failed(message));
     }
-    let range = select(slice, Some(&(begin..begin + info.count))).map_err(failed)?.unwrap_or_default();
+    let range = select(slice, Some(&(begin..begin + info.count))).map_err(StageError::from)?.unwrap_or_default();
     let rows = embeddings.slice(range.start - begin..range.end - begin);
     if rows.is_empty() {
         return Err(StageError::failed(format!("there are no embeddings at port `{port}`")));
@@ -74,15 +74,6 @@ pub(super) fn searchable<'a>(
 /// For `map_err`.
 pub(super) fn unsearchable(error: &SearchError) -> StageError {
     StageError::failed(error.to_string())
-}
-
-/// A check that could only be made with the data at hand.
-pub(super) fn failed(issue: ParamIssue) -> StageError {
-    let error = StageError::failed(format!("`{}`: {}", issue.path, issue.message));
-    match issue.help {
-        Some(help) => error.with_help(help),
-        None => error,
-    }
 }
 
 /// Embeddings of different lengths can't be compared.

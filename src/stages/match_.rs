@@ -125,7 +125,7 @@ impl Stage for Match {
 }
 
 fn failed(issue: ParamIssue) -> Result<(), StageError> {
-    Err(embedded::failed(issue))
+    Err(issue.into())
 }
 
 fn check_cutpoint<'a>(cutpoint: &str, known: impl Iterator<Item = &'a str>) -> Option<ParamIssue> {
@@ -164,7 +164,7 @@ fn overlapping(params: &Params, ctx: &Ctx<'_>, same: &[Vec<u32>]) -> Result<Vec<
     let overlapping: Vec<bool> = same.iter().map(|rows| !rows.is_empty()).collect();
     let shared = overlapping.iter().filter(|shared| **shared).count();
     if shared > 0 && !params.allow_overlap {
-        return Err(embedded::failed(overlap_issue(shared)));
+        return Err(overlap_issue(shared).into());
     }
     if shared > 0 {
         let all = same.len();
@@ -201,11 +201,7 @@ fn reported(neighbours: usize) -> Vec<RetrievalMetric> {
 
 impl Verdicts {
     fn of(params: &Params, calibration: &Calibration, distance: Distance) -> Result<Self, StageError> {
-        if calibration.distance_metric != distance {
-            let (found, wanted) = (calibration.distance_metric.name(), distance.name());
-            let message = format!("the calibration is for the distance `{found}`, the index has `{wanted}`");
-            return Err(StageError::failed(message).with_help("calibrate with the same index"));
-        }
+        check_distance(Some(calibration.distance_metric), distance).map_or(Ok(()), failed)?;
         let Some(cutpoint) = calibration.cutpoints.get(&params.cutpoint) else {
             if calibration.unreachable.contains(&params.cutpoint) {
                 let name = &params.cutpoint;
@@ -213,7 +209,7 @@ impl Verdicts {
                     .with_help("choose `optimal`, or a lower target"));
             }
             let issue = check_cutpoint(&params.cutpoint, calibration.cutpoints.keys().map(String::as_str));
-            return Err(issue.map_or_else(|| StageError::failed("no such cutpoint"), embedded::failed));
+            return Err(issue.map_or_else(|| StageError::failed("no such cutpoint"), StageError::from));
         };
         let calibrated = || Matcher::named(&calibration.matcher, calibration.k);
         let matcher = params.matcher.clone().or_else(calibrated);

@@ -125,8 +125,7 @@ fn too_many(strips: &Neighbours, kept: usize, path: &str) -> Option<ParamIssue> 
 fn check_slices(params: &ReportParams, data: &ReportData) -> Result<(), StageError> {
     for (at, strips) in strips(params) {
         if let Some(issue) = outside(strips, data.matches.0.len(), &format!("figures[{at}].neighbours")) {
-            let error = StageError::failed(format!("`{}`: {}", issue.path, issue.message));
-            return Err(if let Some(help) = issue.help { error.with_help(help) } else { error });
+            return Err(issue.into());
         }
     }
     Ok(())

@@ -130,7 +130,7 @@ impl Stage for Train {
         let device = device::to_device(ctx.backend()).map_err(|e| StageError::failed(e.message).with_help(e.help))?;
         let feed = Feed::read(ctx)?;
         let network = Network::build(&params.layers, feed.training.pixels.shape, ctx.seed(), &device);
-        let mut network = network.map_err(|issues| layers_error(&issues))?;
+        let mut network = network.map_err(layers_error)?;
         let state = start(params, ctx, &network);
         let state = train(params, ctx, &mut network, &feed, state)?;
         write(params, ctx, &network, &feed, &state)?;
@@ -176,10 +176,8 @@ fn param_issues(issues: Vec<LayerIssue>) -> Vec<ParamIssue> {
 }
 
 /// The layers' first problem, for images whose shape was not known before.
-fn layers_error(issues: &[LayerIssue]) -> StageError {
-    let first = &issues[0];
-    let error = StageError::failed(format!("`{}`: {}", first.path, first.message));
-    first.help.iter().fold(error, StageError::with_help)
+fn layers_error(issues: Vec<LayerIssue>) -> StageError {
+    param_issues(issues).swap_remove(0).into()
 }
 
 fn stage_summary(summary: &nn::layer::ModelSummary) -> ModelSummary {

@@ -50,13 +50,20 @@ impl<'a> CheckpointShelf<'a> {
     /// The furthest intact checkpoint at or before `limit` steps.
     #[must_use]
     pub fn latest(&self, limit: u64) -> Option<(u64, Vec<u8>)> {
-        self.steps().into_iter().rev().filter(|step| *step <= limit).find_map(|step| Some((step, self.read(step)?)))
+        self.latest_and_damaged(limit).0
     }
 
-    /// Steps at or before `limit` whose checkpoints are damaged or gone, so that somebody can be told.
+    /// The same, and the later steps whose checkpoints are damaged or gone, so that somebody can be told.
     #[must_use]
-    pub fn damaged(&self, limit: u64) -> Vec<u64> {
-        self.steps().into_iter().filter(|step| *step <= limit && self.read(*step).is_none()).collect()
+    pub fn latest_and_damaged(&self, limit: u64) -> (Option<(u64, Vec<u8>)>, Vec<u64>) {
+        let mut damaged = Vec::new();
+        for step in self.steps().into_iter().rev().filter(|step| *step <= limit) {
+            match self.read(step) {
+                Some(bytes) => return (Some((step, bytes)), damaged),
+                None => damaged.push(step),
+            }
+        }
+        (None, damaged)
     }
 
     fn read(&self, step: u64) -> Option<Vec<u8>> {
