@@ -5,7 +5,7 @@ use std::io;
 use crate::artifact::ArtifactError;
 use crate::base::issue::{Issue, IssueRecord};
 use crate::runner::{FailureKind, RunError};
-use crate::store::StoreError;
+use crate::store::{RemoteErrorKind, StoreError};
 
 /// How the program ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -92,6 +92,12 @@ impl Error {
             Self::Spec(_) | Self::Usage { .. } | Self::Run(RunError::Device(_) | RunError::NoRun { .. }) => Exit::Usage,
             Self::Store(StoreError::Interrupted) | Self::Run(RunError::Store(StoreError::Interrupted)) => {
                 Exit::Interrupted
+            }
+            Self::Store(StoreError::Remote(error)) | Self::Run(RunError::Store(StoreError::Remote(error))) => {
+                match error.kind {
+                    RemoteErrorKind::Usage => Exit::Usage,
+                    RemoteErrorKind::Unavailable => Exit::DataUnavailable,
+                }
             }
             Self::Store(StoreError::Io { .. } | StoreError::Format { .. })
             | Self::Run(RunError::Store(_) | RunError::Io { .. } | RunError::Record { .. })

@@ -32,8 +32,9 @@ pub(super) struct ExplainArgs {
 pub(super) fn exec(args: &ExplainArgs, out: &mut dyn Write) -> Result<Exit, Error> {
     let plan = args.experiment.plan()?;
     let root = args.place.root_of(&plan);
-    let store = args.place.open_store(&root)?;
+    let store = args.place.open_store_to_read(&root)?;
     let forecast = Forecast::of(&plan, registry::builtin(), &store, &root)?;
+    print::warnings(&store)?;
     let Some(explanation) = forecast.explain(&args.stage) else {
         let ids: Vec<&str> = forecast.stages.iter().map(|stage| stage.id.as_str()).collect();
         return Err(Error::usage(format!("there is no stage `{}`", args.stage), suggest::help(&args.stage, &ids)));

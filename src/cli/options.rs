@@ -10,7 +10,7 @@ use crate::plan::Plan;
 use crate::runner::folders;
 use crate::spec::{self, LoadOptions};
 use crate::stages::registry;
-use crate::store::Store;
+use crate::store::{RemoteUrl, RemoteUse, Store, StoreError};
 
 /// Which experiment.
 #[derive(Debug, Args)]
@@ -28,9 +28,13 @@ pub(super) struct PlaceOptions {
     /// Folder of `artifacts/` [default: the project].
     #[arg(long, value_name = "DIR")]
     pub(super) root: Option<PathBuf>,
-    /// Folder of the store [default: `artifacts/store` of the root].
-    #[arg(long, value_name = "DIR")]
+    /// Folder of the store [default: `artifacts/store` of the root], or an object store to share results with:
+    /// `s3://`, `gs://`, `az://`, `https://` (read only) or `file:///`.
+    #[arg(long, value_name = "DIR|URL")]
     pub(super) store: Option<PathBuf>,
+    /// Take results from the object store, but send none.
+    #[arg(long)]
+    pub(super) store_read_only: bool,
 }
 
 impl ExperimentOptions {
@@ -72,14 +76,42 @@ impl PlaceOptions {
         }
     }
 
-    /// Opens the store.
+    /// Opens the store to compute with: behind the local one is the object store, if `--store` is a URL.
     pub(super) fn open_store(&self, root: &Path) -> Result<Store, Error> {
-        let folder = self.store.clone().unwrap_or_else(|| folders::store_folder(root));
-        let text = folder.to_string_lossy();
-        if text.contains("://") {
-            let message = format!("`{text}` is a URL, and this version keeps its store in a local folder");
-            return Err(Error::usage(message, "give a folder: `--store /data/simpipe-store`"));
+        self.open(root, RemoteUse::Share)
+    }
+
+    /// Opens the store to look results up.
+    pub(super) fn open_store_to_read(&self, root: &Path) -> Result<Store, Error> {
+        self.open(root, RemoteUse::Read)
+    }
+
+    /// Opens the store for a command that only knows local ones.
+    #[expect(dead_code, reason = "the commands that look after a local store call it")]
+    pub(super) fn open_local_store(&self, root: &Path) -> Result<Store, Error> {
+        match self.url()? {
+            None => self.open(root, RemoteUse::Read),
+            Some(url) => {
+                let message = format!("this command looks after a local store, and {url} is none");
+                Err(Error::usage(message, "give a folder, or leave `--store` out for the store of the root"))
+            }
         }
-        Ok(Store::open(&folder)?)
+    }
+
+    fn open(&self, root: &Path, wanted: RemoteUse) -> Result<Store, Error> {
+        match (self.url()?, &self.store) {
+            (Some(url), _) => {
+                let wanted = if self.store_read_only { RemoteUse::Read } else { wanted };
+                Ok(Store::open(&folders::store_folder(root))?.with_remote(&url, wanted)?)
+            }
+            (None, Some(folder)) => Ok(Store::open(folder)?),
+            (None, None) => Ok(Store::open(&folders::store_folder(root))?),
+        }
+    }
+
+    /// The object store that `--store` names; `None` if it is a folder or not given.
+    pub(super) fn url(&self) -> Result<Option<RemoteUrl>, Error> {
+        let text = self.store.as_deref().unwrap_or_else(|| Path::new("")).to_string_lossy();
+        if RemoteUrl::is_url(&text) { Ok(Some(RemoteUrl::parse(&text).map_err(StoreError::from)?)) } else { Ok(None) }
     }
 }

@@ -30,8 +30,9 @@ pub(super) struct PlanArgs {
 pub(super) fn exec(args: &PlanArgs, out: &mut dyn Write) -> Result<Exit, Error> {
     let plan = args.experiment.plan()?;
     let root = args.place.root_of(&plan);
-    let store = args.place.open_store(&root)?;
+    let store = args.place.open_store_to_read(&root)?;
     let forecast = Forecast::of(&plan, registry::builtin(), &store, &root)?;
+    print::warnings(&store)?;
     if args.json {
         let config = args.experiment.config.to_string_lossy();
         print::json(&json!({ "config": config, "stages": forecast.stages }), out)?;

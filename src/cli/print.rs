@@ -6,6 +6,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use crate::error::Error;
+use crate::store::Store;
 
 /// Errors shown to a person before the rest is only counted.
 const MOST_ERRORS: usize = 10;
@@ -31,6 +32,12 @@ pub(super) fn errors(error: &Error, err: &mut dyn Write) -> io::Result<()> {
         writeln!(err, "and {} more", issues.len() - MOST_ERRORS)?;
     }
     Ok(())
+}
+
+/// Writes what happened with the object store that somebody should know to standard error.
+pub(super) fn warnings(store: &Store) -> io::Result<()> {
+    let paint = Paint::stderr();
+    store.take_warnings().iter().try_for_each(|text| writeln!(io::stderr(), "{} {text}", paint.yellow("warning:")))
 }
 
 /// Colours, where they are wanted.

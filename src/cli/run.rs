@@ -19,7 +19,8 @@ use crate::stages::registry;
 #[command(after_help = "Examples:
   simpipe run configs/cifar10.toml
   simpipe run configs/cifar10.toml --set train.epochs=5 --set 'train.loss=\"triplet\"'
-  simpipe run configs/cifar10.toml --root /data/experiments --json")]
+  simpipe run configs/cifar10.toml --root /data/experiments --json
+  simpipe run configs/cifar10.toml --store s3://bucket/team")]
 pub(super) struct RunArgs {
     #[command(flatten)]
     experiment: ExperimentOptions,
@@ -47,6 +48,7 @@ pub(super) fn exec(args: &RunArgs, out: &mut dyn Write) -> Result<Exit, Error> {
     let root = args.place.root_of(&plan);
     let store = args.place.open_store(&root)?;
     let cancel = signal::cancel_flag()?;
+    store.cancel_transfers_on(&cancel);
     let reporter = Reporter::new(logging::start(args.verbose), args.events.as_deref(), args.quiet)?;
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let runner = Runner {

@@ -1,5 +1,8 @@
 //! `simpipe store`: looks after the store.
 
+mod pull;
+mod push;
+
 use std::io::Write;
 
 use clap::{Args, Subcommand};
@@ -17,13 +20,16 @@ pub(super) struct StoreArgs {
 
 #[derive(Debug, Subcommand)]
 enum StoreCommand {
-    /// Read every stored byte; damaged objects are moved to `quarantine/` and computed again by the next run.
+    /// Read every stored byte, with a URL those of the object store; damaged objects are moved to `quarantine/` and computed again by the next run.
     #[command(after_help = "Exit code 3 if anything was damaged; the next verify is clean.
 
 Examples:
   simpipe store verify
-  simpipe store verify --store /data/simpipe-store --json")]
+  simpipe store verify --store /data/simpipe-store --json
+  simpipe store verify --store s3://bucket/team")]
     Verify(VerifyArgs),
+    Push(push::PushArgs),
+    Pull(pull::PullArgs),
 }
 
 #[derive(Debug, Args)]
@@ -37,16 +43,31 @@ struct VerifyArgs {
 
 impl StoreArgs {
     /// Whether output is for a program.
-    pub(super) const fn json(&self) -> bool {
-        let StoreCommand::Verify(args) = &self.command;
-        args.json
+    pub(super) fn json(&self) -> bool {
+        match &self.command {
+            StoreCommand::Verify(args) => args.json,
+            StoreCommand::Push(args) => args.json,
+            StoreCommand::Pull(args) => args.json,
+        }
     }
 }
 
 pub(super) fn exec(args: &StoreArgs, out: &mut dyn Write) -> Result<Exit, Error> {
-    let StoreCommand::Verify(args) = &args.command;
-    let store = args.place.open_store(&args.place.root_here()?)?;
-    let report = store.verify()?;
+    match &args.command {
+        StoreCommand::Verify(args) => verify(args, out),
+        StoreCommand::Push(args) => push::exec(args, out),
+        StoreCommand::Pull(args) => pull::exec(args, out),
+    }
+}
+
+fn verify(args: &VerifyArgs, out: &mut dyn Write) -> Result<Exit, Error> {
+    let store = args.place.open_store_to_read(&args.place.root_here()?)?;
+    let report = if args.place.url()?.is_some() {
+        let bar = push::Bar::new("objects");
+        store.verify_remote(&|done, total| bar.show(done, total))?
+    } else {
+        store.verify()?
+    };
     if args.json {
         print::json(&report, out)?;
     } else {

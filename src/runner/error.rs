@@ -105,7 +105,9 @@ impl StageFailure {
     fn kind(&self) -> FailureKind {
         match self {
             Self::Stage(StageError::Interrupted) | Self::Store(StoreError::Interrupted) => FailureKind::Interrupted,
-            Self::Stage(StageError::DataUnavailable { .. }) => FailureKind::DataUnavailable,
+            Self::Stage(StageError::DataUnavailable { .. }) | Self::Store(StoreError::Remote(_)) => {
+                FailureKind::DataUnavailable
+            }
             Self::Stage(StageError::Failed { .. } | StageError::Io { .. })
             | Self::Store(StoreError::Io { .. } | StoreError::Format { .. })
             | Self::Missing(_)

@@ -86,7 +86,9 @@ impl Executor<'_> {
         parts: &KeyParts,
         damage: &mut Option<Damage>,
     ) -> Result<Option<AcEntry>, StageFailure> {
-        match self.store.lookup(parts.key())? {
+        let found = self.store.lookup(parts.key())?;
+        self.store.take_warnings().into_iter().for_each(|warning| self.warn(node, warning));
+        match found {
             Found::Hit(entry) => return Ok(Some(entry)),
             Found::Miss => {}
             Found::Damaged(found) => {
@@ -137,7 +139,9 @@ impl Executor<'_> {
         let metrics = self.finite(node, ctx.into_metrics());
         let key_parts = serde_json::to_value(parts).expect("key parts serialize to JSON");
         let made_by = made_by(&self.backend.compute);
-        Ok(self.store.publish(scratch, key, Produced { key_parts, metrics, seconds, made_by })?)
+        let entry = self.store.publish(scratch, key, Produced { key_parts, metrics, seconds, made_by })?;
+        self.store.take_warnings().into_iter().for_each(|warning| self.warn(node, warning));
+        Ok(entry)
     }
 
     /// Passes progress on, but not more than is worth showing: a new beginning of the message and the end always.

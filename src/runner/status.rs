@@ -191,14 +191,12 @@ impl<'a> Forecast<'a> {
     }
 }
 
-/// The stored result under a key, without moving a damaged one.
+/// The stored result under a key, without moving a damaged one and without fetching what only an object store has.
 fn usable(store: &Store, parts: &KeyParts, damage: &mut Option<Damage>) -> Result<Option<AcEntry>, RunError> {
     match store.inspect(parts.key())? {
-        Found::Hit(entry) => Ok(Some(entry)),
-        Found::Miss => Ok(None),
-        Found::Damaged(found) => {
-            *damage = Some(found);
-            Ok(None)
-        }
+        Found::Hit(entry) => return Ok(Some(entry)),
+        Found::Miss => {}
+        Found::Damaged(found) => *damage = Some(found),
     }
+    Ok(store.remote_entry(parts.key())?)
 }

@@ -57,6 +57,7 @@ impl<'a> CheckpointShelf<'a> {
     #[must_use]
     pub fn latest_and_damaged(&self, limit: u64) -> (Option<(u64, Vec<u8>)>, Vec<u64>) {
         let mut damaged = Vec::new();
+        self.store.adopt_checkpoint_steps(&self.folder);
         for step in self.steps().into_iter().rev().filter(|step| *step <= limit) {
             match self.read(step) {
                 Some(bytes) => return (Some((step, bytes)), damaged),
@@ -99,6 +100,7 @@ impl<'a> CheckpointShelf<'a> {
             self.store.forget(&object);
             fs::remove_file(&object)?;
         }
+        self.store.remove_remote_checkpoint(&self.folder, step, self.key(step));
         Ok(())
     }
 }

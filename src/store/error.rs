@@ -24,6 +24,9 @@ pub enum StoreError {
         /// What its `format` file says.
         found: String,
     },
+    /// The object store can't be used.
+    #[error(transparent)]
+    Remote(#[from] super::RemoteError),
     /// The user asked to stop while another process held the key.
     #[error("interrupted")]
     Interrupted,
@@ -38,7 +41,7 @@ impl StoreError {
 
     /// What to do about it.
     #[must_use]
-    pub fn help(&self) -> Option<&'static str> {
+    pub fn help(&self) -> Option<&str> {
         match self {
             Self::Io { source, .. } if source.kind() == io::ErrorKind::StorageFull => {
                 Some("free some space, or put the store elsewhere with `--store DIR`")
@@ -47,6 +50,7 @@ impl StoreError {
                 Some("check who owns the folder, or put the store elsewhere with `--store DIR`")
             }
             Self::Format { .. } => Some("update simpipe, or choose another store with `--store DIR`"),
+            Self::Remote(error) => error.help(),
             Self::Io { .. } | Self::Interrupted => None,
         }
     }

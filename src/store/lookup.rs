@@ -34,7 +34,8 @@ impl std::fmt::Display for Damage {
 }
 
 impl Store {
-    /// The result under a key; a damaged one is moved to `quarantine/`, so that the next lookup is a miss.
+    /// The result under a key, fetched from the object store if only that has it; a damaged one is moved to
+    /// `quarantine/`, so that the next lookup is a miss.
     ///
     /// # Errors
     /// If the file system refuses.
@@ -43,6 +44,9 @@ impl Store {
         if let Found::Damaged(damage) = &found {
             self.quarantine_entry(key)?;
             damage.objects.iter().try_for_each(|digest| self.quarantine_object(*digest))?;
+        }
+        if found == Found::Miss {
+            return Ok(self.fetch_from_remote(key)?.map_or(Found::Miss, Found::Hit));
         }
         Ok(found)
     }

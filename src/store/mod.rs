@@ -23,16 +23,19 @@ mod lock;
 mod lookup;
 mod memo;
 mod publish;
+mod remote;
 mod scratch;
 mod verify;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 pub use checkpoint::CheckpointShelf;
 pub use entry::{AcEntry, FileRecord, Produced};
 pub use error::StoreError;
 pub use lock::FileLock;
 pub use lookup::{Damage, Found};
+pub use remote::{OnProgress, RemoteError, RemoteErrorKind, RemoteUrl, RemoteUse, SyncReport, SyncScope};
 pub use scratch::Scratch;
 pub use verify::VerifyReport;
 
@@ -41,10 +44,11 @@ use crate::base::digest::Digest;
 /// Version of the store's layout and of its entries.
 pub const FORMAT: u32 = 1;
 
-/// A store in a local folder.
+/// A store in a local folder, with an object store behind it if one is named.
 #[derive(Debug, Clone)]
 pub struct Store {
     root: PathBuf,
+    remote: Option<Arc<remote::Remote>>,
 }
 
 impl Store {
@@ -54,7 +58,7 @@ impl Store {
     /// If the folder can't be written, or a newer simpipe wrote it.
     pub fn open(root: &Path) -> Result<Self, StoreError> {
         let root = std::path::absolute(root).map_err(StoreError::io("open", root))?;
-        let store = Self { root };
+        let store = Self { root, remote: None };
         store.check_format()?;
         store.sweep();
         Ok(store)

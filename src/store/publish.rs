@@ -12,7 +12,7 @@ use crate::base::digest::Digest;
 impl Store {
     /// Stores everything in the scratch folder's `out/` under a key.
     ///
-    /// If another process was first, its entry stays and is what comes back.
+    /// If another process or, with an object store, another machine was first, its entry stays and is what comes back.
     ///
     /// # Errors
     /// If something can't be written; the store is then as before.
@@ -21,7 +21,8 @@ impl Store {
         let place = |name: &String| Ok((name.clone(), self.place_object(&scratch.output().join(name))?));
         let files: BTreeMap<String, FileRecord> = names.par_iter().map(place).collect::<Result<_, StoreError>>()?;
         self.sync_shards(files.values())?;
-        self.put_entry(&scratch.path().join("entry.json"), AcEntry::new(key, outcome, files))
+        let entry = self.put_entry(&scratch.path().join("entry.json"), AcEntry::new(key, outcome, files))?;
+        self.send_to_remote(entry)
     }
 
     /// Moves a file into `cas/`, unless an intact object of these bytes is there.

@@ -1,0 +1,32 @@
+//! `simpipe store pull`: fetches results from an object store into the local one.
+
+use std::io::Write;
+
+use clap::Args;
+
+use super::push::{Bar, SyncArgs, finish};
+use crate::error::{Error, Exit};
+
+/// Fetch results from an object store into the local one: only what is missing here.
+#[derive(Debug, Args)]
+#[command(after_help = "Exit code 3 if something is damaged there, 4 if a run's result is not there.
+
+Examples:
+  simpipe store pull --store s3://bucket/team --all
+  simpipe store pull --store https://example.org/store latest")]
+pub(super) struct PullArgs {
+    #[command(flatten)]
+    what: SyncArgs,
+    /// Print JSON.
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+pub(super) fn exec(args: &PullArgs, out: &mut dyn Write) -> Result<Exit, Error> {
+    let root = args.what.root()?;
+    let store = args.what.place.open_store_to_read(&root)?;
+    let bar = Bar::new("results");
+    let report = store.pull(&args.what.scope(&root)?, args.what.dry_run, &|done, total| bar.show(done, total))?;
+    bar.clear();
+    finish(&report, if args.what.dry_run { "would be fetched" } else { "fetched" }, args.json, out)
+}

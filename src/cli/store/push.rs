@@ -1,0 +1,127 @@
+//! `simpipe store push`: sends local results to an object store. What it shares with `store pull` is here too.
+
+use std::collections::BTreeSet;
+use std::io::{self, IsTerminal, Write};
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::cli::options::PlaceOptions;
+use crate::cli::print;
+use crate::error::{Error, Exit};
+use crate::runner::{RunRecord, folders};
+use crate::store::{SyncReport, SyncScope};
+
+/// Send results of the local store to an object store: only what is missing there.
+#[derive(Debug, Args)]
+#[command(after_help = "Exit code 3 if something could not be sent because it is damaged here.
+
+Examples:
+  simpipe store push --store s3://bucket/team latest
+  simpipe store push --store s3://bucket/team --all --dry-run")]
+pub(super) struct PushArgs {
+    #[command(flatten)]
+    pub(super) what: SyncArgs,
+    /// Print JSON.
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+/// What `push` and `pull` are told.
+#[derive(Debug, Args)]
+pub(super) struct SyncArgs {
+    /// Runs whose results are meant: ids, folders, names of experiments or `latest`.
+    #[arg(value_name = "RUN", required_unless_present = "all", conflicts_with = "all")]
+    runs: Vec<String>,
+    /// All results.
+    #[arg(long)]
+    all: bool,
+    /// Only say what would be transferred.
+    #[arg(long)]
+    pub(super) dry_run: bool,
+    #[command(flatten)]
+    pub(super) place: PlaceOptions,
+}
+
+pub(super) fn exec(args: &PushArgs, out: &mut dyn Write) -> Result<Exit, Error> {
+    let root = args.what.root()?;
+    let store = args.what.place.open_store(&root)?;
+    let bar = Bar::new("results");
+    let report = store.push(&args.what.scope(&root)?, args.what.dry_run, &|done, total| bar.show(done, total))?;
+    bar.clear();
+    finish(&report, if args.what.dry_run { "would be sent" } else { "sent" }, args.json, out)
+}
+
+impl SyncArgs {
+    /// The root, if `--store` is a URL.
+    pub(super) fn root(&self) -> Result<PathBuf, Error> {
+        if self.place.url()?.is_none() {
+            let message = "results are exchanged with an object store, and `--store` names none";
+            return Err(Error::usage(message, "name one: `--store s3://bucket/folder`, or `file:///folder`"));
+        }
+        self.place.root_here()
+    }
+
+    /// The results that are meant.
+    pub(super) fn scope(&self, root: &Path) -> Result<SyncScope, Error> {
+        if self.all {
+            return Ok(SyncScope::All);
+        }
+        let mut keys = BTreeSet::new();
+        for run in &self.runs {
+            let record = RunRecord::read(&folders::find(root, run)?)?;
+            keys.extend(record.stages.iter().filter(|stage| stage.outcome.done()).filter_map(|stage| stage.key));
+        }
+        Ok(SyncScope::Keys(keys.into_iter().collect()))
+    }
+}
+
+/// Prints what was transferred, and says how the command ends.
+pub(super) fn finish(report: &SyncReport, verb: &str, json: bool, out: &mut dyn Write) -> Result<Exit, Error> {
+    if json {
+        print::json(report, out)?;
+    } else {
+        for key in &report.missing {
+            writeln!(out, "not there: {key}")?;
+        }
+        for key in &report.damaged {
+            writeln!(out, "damaged, left where it is: {key}")?;
+        }
+        let [entries, objects, results, files] =
+            [report.entries, report.objects, report.skipped_entries, report.skipped_objects]
+                .map(|count| print::thousands(usize::try_from(count).unwrap_or(usize::MAX)));
+        writeln!(out, "{entries} results {verb}, with {objects} objects of {} bytes", report.bytes)?;
+        writeln!(out, "{results} results and {files} objects were there already")?;
+    }
+    Ok(match (report.damaged.is_empty(), report.missing.is_empty()) {
+        (false, _) => Exit::Damaged,
+        (true, false) => Exit::DataUnavailable,
+        (true, true) => Exit::Done,
+    })
+}
+
+/// A bar on standard error, if that is a terminal.
+pub(super) struct Bar(Option<ProgressBar>);
+
+impl Bar {
+    pub(super) fn new(unit: &'static str) -> Self {
+        Self(io::stderr().is_terminal().then(|| {
+            let style = ProgressStyle::with_template("{bar:32} {pos}/{len} {msg} eta {eta}");
+            ProgressBar::new(0).with_message(unit).with_style(style.expect("the template is valid"))
+        }))
+    }
+
+    pub(super) fn show(&self, done: usize, total: usize) {
+        if let Some(bar) = &self.0 {
+            bar.set_length(total as u64);
+            bar.set_position(done as u64);
+        }
+    }
+
+    pub(super) fn clear(&self) {
+        if let Some(bar) = &self.0 {
+            bar.finish_and_clear();
+        }
+    }
+}

@@ -1,0 +1,260 @@
+//! Requests by the names of the store's layout: small ones whole, objects streamed and hashed on the way.
+
+use std::io::{Read, Write};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures_util::stream::{FuturesUnordered, TryStreamExt};
+use object_store::path::Path as Name;
+use object_store::{Error as ObjectError, ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload};
+
+use super::connect::Limits;
+use super::error::{Secrets, Trouble, is_transient};
+use crate::base::digest::Digest;
+use crate::store::{FileRecord, StoreError};
+
+/// Larger objects are sent in parts of this size. S3 takes at most 10 000 of them.
+const PART: usize = 8 << 20;
+
+/// Parts of one object under way at once; each is in memory.
+const PARTS_AT_ONCE: usize = 2;
+
+/// Pauses between tries begin with this and double up to the other.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+
+/// How often an object is read before its bytes count as damaged and not as garbled on the way.
+const READS: usize = 2;
+
+/// What became of an object that was asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Download {
+    /// It is there, byte by byte.
+    Intact,
+    /// The server has none.
+    Missing,
+    /// What the server has is something else.
+    Damaged(&'static str),
+}
+
+/// A client of one store.
+#[derive(Clone)]
+pub(super) struct Client {
+    pub(super) objects: Arc<dyn ObjectStore>,
+    pub(super) limits: Limits,
+    pub(super) secrets: Arc<Secrets>,
+}
+
+impl Client {
+    /// The bytes under a name; `None` if there are none. For small things.
+    pub(super) async fn read(&self, name: &str) -> Result<Option<Vec<u8>>, Trouble> {
+        let (name, objects) = (&Name::from(name), &self.objects);
+        let read = || async move { Ok(objects.get(name).await?.bytes().await?.to_vec()) };
+        match self.retried(read).await {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(Trouble::Missing) => Ok(None),
+            Err(trouble) => Err(trouble),
+        }
+    }
+
+    /// How many bytes are under a name; `None` if nothing is.
+    pub(super) async fn size(&self, name: &str) -> Result<Option<u64>, Trouble> {
+        let (name, objects) = (&Name::from(name), &self.objects);
+        match self.retried(|| async move { Ok(objects.head(name).await?.size) }).await {
+            Ok(size) => Ok(Some(size)),
+            // Who may not list may not learn that nothing is there either.
+            Err(Trouble::Missing | Trouble::Denied(_)) => Ok(None),
+            Err(trouble) => Err(trouble),
+        }
+    }
+
+    /// Names and sizes of everything in a folder.
+    pub(super) async fn list(&self, folder: &str) -> Result<Vec<(String, u64)>, Trouble> {
+        let (folder, objects) = (&Name::from(folder), &self.objects);
+        let list = || async move {
+            let items = objects.list(Some(folder)).map_ok(|item| (item.location.to_string(), item.size));
+            items.try_collect::<Vec<_>>().await
+        };
+        match self.retried(list).await {
+            Err(Trouble::Missing) => Ok(Vec::new()),
+            other => other,
+        }
+    }
+
+    /// Stores small bytes under a free name; `false` if it is taken.
+    ///
+    /// An answer that was lost on the way makes one's own bytes look like somebody else's: compare before you think
+    /// that you lost.
+    pub(super) async fn create(&self, name: &str, bytes: Vec<u8>) -> Result<bool, Trouble> {
+        match self.put(name, PutPayload::from(bytes), PutMode::Create).await {
+            Ok(()) => Ok(true),
+            Err(Trouble::Taken) => Ok(false),
+            Err(trouble) => Err(trouble),
+        }
+    }
+
+    /// Stores small bytes, whatever was there.
+    pub(super) async fn replace(&self, name: &str, bytes: Vec<u8>) -> Result<(), Trouble> {
+        self.put(name, PutPayload::from(bytes), PutMode::Overwrite).await
+    }
+
+    async fn put(&self, name: &str, payload: PutPayload, mode: PutMode) -> Result<(), Trouble> {
+        let (name, objects) = (&Name::from(name), &self.objects);
+        let put = || {
+            let (payload, options) = (payload.clone(), PutOptions::from(mode.clone()));
+            async move { objects.put_opts(name, payload, options).await.map(drop) }
+        };
+        self.retried(put).await
+    }
+
+    /// Removes what is under a name, if anything is.
+    pub(super) async fn remove(&self, name: &str) -> Result<(), Trouble> {
+        let (name, objects) = (&Name::from(name), &self.objects);
+        match self.retried(|| async move { objects.delete(name).await }).await {
+            Err(Trouble::Missing) => Ok(()),
+            other => other,
+        }
+    }
+
+    /// Gives something another name.
+    pub(super) async fn rename(&self, from: &str, to: &str) -> Result<(), Trouble> {
+        let (from, to, objects) = (&Name::from(from), &Name::from(to), &self.objects);
+        self.retried(|| async move { objects.rename(from, to).await }).await
+    }
+
+    /// Streams an object into a file, hashing it; with no file it is only hashed.
+    pub(super) async fn download(&self, name: &str, file: FileRecord, to: Option<&Path>) -> Result<Download, Trouble> {
+        let name = Name::from(name);
+        let mut found = Download::Missing;
+        for _ in 0..READS {
+            found = match self.retried(|| self.try_download(&name, file, to)).await {
+                Ok(found) => found?,
+                Err(Trouble::Missing | Trouble::Denied(_)) => return Ok(Download::Missing),
+                Err(trouble) => return Err(trouble),
+            };
+            if found == Download::Intact {
+                break;
+            }
+        }
+        Ok(found)
+    }
+
+    /// The outer error is the server's, the inner one the file system's.
+    async fn try_download(
+        &self,
+        name: &Name,
+        file: FileRecord,
+        to: Option<&Path>,
+    ) -> Result<Result<Download, StoreError>, ObjectError> {
+        let answer = self.objects.get(name).await?;
+        if answer.meta.size != file.size {
+            return Ok(Ok(Download::Damaged("its size has changed")));
+        }
+        let mut output = match to.map(|path| (path, std::fs::File::create(path))) {
+            None => None,
+            Some((path, Ok(output))) => Some((path, output)),
+            Some((path, Err(error))) => return Ok(Err(StoreError::io("write", path)(error))),
+        };
+        let (mut hasher, mut bytes) = (blake3::Hasher::new(), answer.into_stream());
+        while let Some(chunk) = bytes.try_next().await? {
+            hasher.update(&chunk);
+            if let Some((path, output)) = &mut output
+                && let Err(error) = output.write_all(&chunk)
+            {
+                return Ok(Err(StoreError::io("write", path)(error)));
+            }
+        }
+        let intact = Digest::from_hasher(&hasher) == file.digest;
+        Ok(Ok(if intact { Download::Intact } else { Download::Damaged("its bytes have changed") }))
+    }
+
+    /// Sends a file of the local store; bytes that are not what their name says are not sent.
+    pub(super) async fn upload(&self, name: &str, file: FileRecord, from: &Path) -> Result<(), Trouble> {
+        let object = Name::from(name);
+        if file.size <= PART as u64 {
+            let bytes = std::fs::read(from).map_err(StoreError::io("read", from))?;
+            sound(Digest::of(&bytes), file, from)?;
+            return self.put(name, PutPayload::from(bytes), PutMode::Overwrite).await;
+        }
+        self.retried(|| self.try_upload(&object, file, from)).await?
+    }
+
+    async fn try_upload(&self, name: &Name, file: FileRecord, from: &Path) -> Result<Result<(), Trouble>, ObjectError> {
+        let mut upload = self.objects.put_multipart(name).await?;
+        let sent = self.send_parts(upload.as_mut(), file, from).await;
+        match sent {
+            Ok(Ok(())) => upload.complete().await.map(|_| Ok(())),
+            other => {
+                drop(upload.abort().await); // what stays there is the bucket's to expire
+                other
+            }
+        }
+    }
+
+    async fn send_parts(
+        &self,
+        upload: &mut dyn object_store::MultipartUpload,
+        file: FileRecord,
+        from: &Path,
+    ) -> Result<Result<(), Trouble>, ObjectError> {
+        let mut input = match std::fs::File::open(from) {
+            Ok(input) => input,
+            Err(error) => return Ok(Err(StoreError::io("read", from)(error).into())),
+        };
+        let (mut hasher, mut parts) = (blake3::Hasher::new(), FuturesUnordered::new());
+        loop {
+            let mut part = Vec::with_capacity(PART);
+            if let Err(error) = (&mut input).take(PART as u64).read_to_end(&mut part) {
+                return Ok(Err(StoreError::io("read", from)(error).into()));
+            }
+            if part.is_empty() {
+                break;
+            }
+            hasher.update(&part);
+            parts.push(upload.put_part(PutPayload::from(part)));
+            if parts.len() == PARTS_AT_ONCE {
+                parts.try_next().await?;
+            }
+        }
+        while parts.try_next().await?.is_some() {}
+        Ok(sound(Digest::from_hasher(&hasher), file, from))
+    }
+
+    /// Tries until it works, the trouble is not of the kind that passes, or time is up.
+    ///
+    /// The client below repeats what it can by itself; this repeats what it can't: requests that are not idempotent
+    /// by HTTP but are here, and answers that broke off.
+    async fn retried<T, F>(&self, attempt: impl Fn() -> F) -> Result<T, Trouble>
+    where
+        F: Future<Output = Result<T, ObjectError>>,
+    {
+        let (started, mut pause) = (Instant::now(), FIRST_PAUSE);
+        loop {
+            let error = match attempt().await {
+                Ok(value) => return Ok(value),
+                Err(error) => error,
+            };
+            if !is_transient(&error) || started.elapsed() + pause > self.limits.retry {
+                return Err(self.secrets.trouble(&error));
+            }
+            tracing::debug!("a request is tried again: {}", self.secrets.trouble(&error));
+            tokio::time::sleep(jittered(pause)).await;
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+    }
+}
+
+/// Between half a pause and a whole one, so that many clients don't come back all at once.
+fn jittered(pause: Duration) -> Duration {
+    use std::hash::{BuildHasher, Hasher};
+    let random = std::collections::hash_map::RandomState::new().build_hasher().finish();
+    pause.mul_f64(0.5 + (random % 1024) as f64 / 2048.0)
+}
+
+fn sound(digest: Digest, file: FileRecord, path: &Path) -> Result<(), Trouble> {
+    if digest == file.digest {
+        return Ok(());
+    }
+    Err(Trouble::Unsound(format!("{} is damaged and was not sent", path.display())))
+}

@@ -1,0 +1,179 @@
+//! From the bucket to the local store: objects first, hashed on the way, then the entry.
+
+use std::path::{Path, PathBuf};
+
+use futures_util::stream::{self, StreamExt, TryStreamExt};
+
+use super::client::Download;
+use super::connect::PARALLEL;
+use super::error::Trouble;
+use super::{Remote, Stored, checkpoints, object_name};
+use crate::base::digest::Digest;
+use crate::store::{AcEntry, FileRecord, Store, StoreError, fs};
+
+/// What was transferred.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Moved {
+    pub(super) objects: u64,
+    pub(super) bytes: u64,
+    /// Objects that were there already.
+    pub(super) skipped: u64,
+}
+
+/// What came of fetching a result.
+#[derive(Debug)]
+pub(super) enum Fetched {
+    /// The bucket has none.
+    Nothing,
+    /// The bucket's is damaged: names of what is.
+    Damaged(Vec<String>),
+    /// It is in the local store now.
+    Entry(AcEntry, Moved),
+}
+
+impl Store {
+    /// The result under a key, if the object store has it; it is then in the local store too.
+    ///
+    /// Trouble with the object store is a warning and a miss.
+    ///
+    /// # Errors
+    /// If the local store refuses, or the user asked to stop.
+    pub(in crate::store) fn fetch_from_remote(&self, key: Digest) -> Result<Option<AcEntry>, StoreError> {
+        let Some(remote) = self.remote.as_deref().filter(|remote| remote.readable()) else { return Ok(None) };
+        if remote.recently_absent(key) {
+            return Ok(None);
+        }
+        match remote.or_give_up(self.fetch(remote, key))? {
+            Some(Fetched::Entry(entry, moved)) => {
+                tracing::debug!(key = key.short(), objects = moved.objects, bytes = moved.bytes, "fetched");
+                Ok(Some(entry))
+            }
+            Some(Fetched::Damaged(names)) => {
+                remote.note_absent(key);
+                remote.warn(format!(
+                    "stored {} in {} is damaged: it is computed again, and what is there replaced",
+                    quoted(&names),
+                    remote.url
+                ));
+                Ok(None)
+            }
+            Some(Fetched::Nothing) | None => {
+                remote.note_absent(key);
+                Ok(None)
+            }
+        }
+    }
+
+    /// The entry under a key in the object store, without its objects: what a forecast needs.
+    ///
+    /// # Errors
+    /// If the user asked to stop.
+    pub fn remote_entry(&self, key: Digest) -> Result<Option<AcEntry>, StoreError> {
+        let Some(remote) = self.remote.as_deref().filter(|remote| remote.readable()) else { return Ok(None) };
+        match remote.or_give_up(remote.stored(key))? {
+            Some(Stored::Entry(entry)) => Ok(Some(entry)),
+            Some(Stored::Nothing | Stored::Damaged) | None => Ok(None),
+        }
+    }
+
+    /// Fetches an entry with all objects that the local store lacks.
+    pub(super) fn fetch(&self, remote: &Remote, key: Digest) -> Result<Fetched, Trouble> {
+        let entry = match remote.stored(key)? {
+            Stored::Nothing => return Ok(Fetched::Nothing),
+            Stored::Damaged => return Ok(Fetched::Damaged(vec!["entry".to_owned()])),
+            Stored::Entry(entry) => entry,
+        };
+        let (moved, damaged) = self.fetch_objects(remote, &entry)?;
+        if !damaged.is_empty() {
+            return Ok(Fetched::Damaged(damaged));
+        }
+        let scratch = self.scratch()?;
+        let entry = self.put_entry(&scratch.path().join("entry.json"), entry)?;
+        checkpoints::mark_locally(self, &entry)?;
+        Ok(Fetched::Entry(entry, moved))
+    }
+
+    /// Fetches the objects of an entry that the local store lacks; also the names of those that are damaged or gone.
+    pub(super) fn fetch_objects(&self, remote: &Remote, entry: &AcEntry) -> Result<(Moved, Vec<String>), Trouble> {
+        let scratch = self.scratch()?;
+        let (mut jobs, mut moved) = (Vec::new(), Moved::default());
+        for (number, (name, file)) in entry.files.iter().enumerate() {
+            if self.problem(*file).is_none() {
+                moved.skipped += 1;
+            } else {
+                jobs.push((name.clone(), *file, scratch.path().join(number.to_string())));
+            }
+        }
+        let results = remote.download_all(jobs)?;
+        let mut damaged = Vec::new();
+        for (name, file, path, download) in results {
+            if download == Download::Intact {
+                self.place_verified(&path, file)?;
+                moved.objects += 1;
+                moved.bytes += file.size;
+            } else {
+                remote.state().damaged.insert(file.digest);
+                damaged.push(name);
+            }
+        }
+        self.sync_shards(entry.files.values().filter(|file| self.object(file.digest).exists()))?;
+        Ok((moved, damaged))
+    }
+
+    /// Moves a file that was hashed while it was written into `cas/`.
+    fn place_verified(&self, path: &Path, file: FileRecord) -> Result<(), StoreError> {
+        let object = self.object(file.digest);
+        self.forget(&object);
+        fs::seal(path)?;
+        fs::create_dirs(object.parent().unwrap_or(&object))?;
+        fs::rename(path, &object)
+    }
+
+    /// Puts another machine's entry in the place of one's own.
+    pub(super) fn replace_entry(&self, entry: &AcEntry) -> Result<(), StoreError> {
+        let draft = self.scratch()?.path().join("entry.json");
+        fs::write_synced(&draft, &entry.to_bytes())?;
+        fs::rename(&draft, &self.entry_path(entry.key))?;
+        fs::sync_dir(&self.folder("ac"))
+    }
+}
+
+/// An object to fetch: its name in the entry, what it is, where it goes.
+type Job = (String, FileRecord, PathBuf);
+
+impl Remote {
+    /// Fetches objects, several at once.
+    fn download_all(&self, jobs: Vec<Job>) -> Result<Vec<(String, FileRecord, PathBuf, Download)>, Trouble> {
+        if jobs.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.call(|client| async move {
+            let fetch = |(name, file, path): Job| {
+                let client = client.clone();
+                async move {
+                    let found = client.download(&object_name(file.digest), file, Some(&path)).await?;
+                    Ok((name, file, path, found))
+                }
+            };
+            stream::iter(jobs.into_iter().map(fetch)).buffered(PARALLEL).try_collect().await
+        })
+    }
+
+    /// The result of something that may fail without harm; trouble with the server ends its use.
+    pub(super) fn or_give_up<T>(&self, result: Result<T, Trouble>) -> Result<Option<T>, StoreError> {
+        match result {
+            Ok(value) => Ok(Some(value)),
+            Err(Trouble::Interrupted) => Err(StoreError::Interrupted),
+            Err(Trouble::Local(error)) => Err(error),
+            Err(trouble) => {
+                self.give_up(&trouble);
+                Ok(None)
+            }
+        }
+    }
+}
+
+/// `` `a`, `b` ``.
+fn quoted(names: &[String]) -> String {
+    names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+}

@@ -1,0 +1,147 @@
+//! From the local store to the bucket: objects first, then the entry, put-if-absent.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+
+use futures_util::stream::{self, StreamExt, TryStreamExt};
+
+use super::client::Client;
+use super::connect::PARALLEL;
+use super::error::Trouble;
+use super::fetch::Moved;
+use super::{Remote, Stored, checkpoints, entry_name, object_name};
+use crate::base::digest::Digest;
+use crate::store::{AcEntry, FileRecord, Store, StoreError};
+
+/// How to know what the bucket has.
+#[derive(Debug, Clone)]
+pub(super) enum Presence {
+    /// By a request for each object: cheap for a few.
+    Ask,
+    /// From a list of everything, name and size: cheap for many.
+    Listed(BTreeMap<String, u64>),
+}
+
+impl Presence {
+    async fn has(&self, client: &Client, name: &str, size: u64) -> Result<bool, Trouble> {
+        match self {
+            Self::Ask => Ok(client.size(name).await? == Some(size)),
+            Self::Listed(names) => Ok(names.get(name) == Some(&size)),
+        }
+    }
+}
+
+impl Store {
+    /// Sends a new result to the object store. If another machine was first, its result is what comes back, and is
+    /// what the local store holds from then on: everybody sees the same bytes.
+    ///
+    /// Trouble with the object store is a warning: the result stays local.
+    ///
+    /// # Errors
+    /// If the local store refuses.
+    pub(in crate::store) fn send_to_remote(&self, entry: AcEntry) -> Result<AcEntry, StoreError> {
+        let Some(remote) = self.remote.as_deref().filter(|remote| remote.writable()) else { return Ok(entry) };
+        let sent = self.send_objects(remote, &entry, &Presence::Ask, false).and_then(|moved| {
+            tracing::debug!(key = entry.key.short(), objects = moved.objects, bytes = moved.bytes, "sent");
+            self.send_entry(remote, &entry)
+        });
+        match sent {
+            Ok(theirs) => Ok(theirs.unwrap_or(entry)),
+            Err(Trouble::Local(error)) => Err(error),
+            Err(Trouble::Interrupted) => {
+                remote.warn(format!("stopped before everything was sent to {}: it stays local", remote.url));
+                Ok(entry)
+            }
+            Err(Trouble::Unsound(words)) => {
+                remote.warn(words);
+                Ok(entry)
+            }
+            Err(trouble) => {
+                remote.give_up(&trouble);
+                Ok(entry)
+            }
+        }
+    }
+
+    /// Sends the objects that the bucket lacks, several at once. `dry`: only count them.
+    pub(super) fn send_objects(
+        &self,
+        remote: &Remote,
+        entry: &AcEntry,
+        presence: &Presence,
+        dry: bool,
+    ) -> Result<Moved, Trouble> {
+        let files: BTreeMap<Digest, FileRecord> = entry.files.values().map(|file| (file.digest, *file)).collect();
+        let files: Vec<(FileRecord, PathBuf)> =
+            files.into_values().map(|file| (file, self.object(file.digest))).collect();
+        let (presence, again) = (presence.clone(), remote.state().damaged.clone());
+        let sent = remote.call(|client| async move {
+            let send = |(file, path): (FileRecord, PathBuf)| {
+                let (client, presence, again) = (&client, &presence, &again);
+                async move {
+                    let sent = send_object(client, file, &path, presence, again, dry).await?;
+                    Ok::<_, Trouble>((file, sent))
+                }
+            };
+            let sending = stream::iter(files.into_iter().map(send)).buffered(PARALLEL);
+            sending.try_collect::<Vec<(FileRecord, bool)>>().await
+        })?;
+        let mut moved = Moved::default();
+        for (file, sent) in sent {
+            if sent {
+                moved.objects += 1;
+                moved.bytes += file.size;
+                remote.state().damaged.remove(&file.digest);
+            } else {
+                moved.skipped += 1;
+            }
+        }
+        Ok(moved)
+    }
+
+    /// Sends an entry whose objects are there. Another machine's, if that was first, replaces the local one and comes
+    /// back.
+    pub(super) fn send_entry(&self, remote: &Remote, entry: &AcEntry) -> Result<Option<AcEntry>, Trouble> {
+        let (name, bytes) = (entry_name(entry.key), entry.to_bytes());
+        let created = remote.call(|client| async move { client.create(&name, bytes).await })?;
+        let theirs = if created { None } else { self.settle(remote, entry)? };
+        checkpoints::mark_remotely(remote, entry)?;
+        Ok(theirs)
+    }
+
+    /// Takes over the entry that is there already, unless it is one's own or can't be used: then it is replaced.
+    fn settle(&self, remote: &Remote, entry: &AcEntry) -> Result<Option<AcEntry>, Trouble> {
+        if let Stored::Entry(theirs) = remote.stored(entry.key)? {
+            if theirs == *entry {
+                return Ok(None);
+            }
+            let (_, damaged) = self.fetch_objects(remote, &theirs)?;
+            if damaged.is_empty() {
+                self.replace_entry(&theirs)?;
+                return Ok(Some(theirs));
+            }
+        }
+        let (name, bytes) = (entry_name(entry.key), entry.to_bytes());
+        remote.call(|client| async move { client.replace(&name, bytes).await })?;
+        Ok(None)
+    }
+}
+
+/// Sends an object unless it is there; `true` if it was sent.
+async fn send_object(
+    client: &Client,
+    file: FileRecord,
+    path: &std::path::Path,
+    presence: &Presence,
+    again: &BTreeSet<Digest>,
+    dry: bool,
+) -> Result<bool, Trouble> {
+    let name = object_name(file.digest);
+    if !again.contains(&file.digest) && presence.has(client, &name, file.size).await? {
+        return Ok(false);
+    }
+    if !dry {
+        client.upload(&name, file, path).await?;
+    }
+    Ok(true)
+}

@@ -1,0 +1,111 @@
+//! `store verify` of an object store: every object is read and hashed; what is damaged is moved to `quarantine/`.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+
+use super::client::Download;
+use super::error::Trouble;
+use super::sync::{OnProgress, in_parallel, objects_of};
+use super::{Remote, Stored};
+use crate::base::digest::Digest;
+use crate::store::{FileRecord, Store, StoreError, VerifyReport, scratch};
+
+impl Store {
+    /// Reads everything in the object store behind this one; the local store is not looked at.
+    ///
+    /// # Errors
+    /// If there is none, it can't be read, or what is damaged can't be moved aside.
+    pub fn verify_remote(&self, on_progress: OnProgress<'_>) -> Result<VerifyReport, StoreError> {
+        let remote = self.behind()?;
+        remote.verify(on_progress).map_err(remote.as_error())
+    }
+}
+
+impl Remote {
+    fn verify(&self, on_progress: OnProgress<'_>) -> Result<VerifyReport, Trouble> {
+        let names = self.names(&["ac", "cas"])?;
+        let mut objects = objects_of(&names);
+        let is_object = |name: &&String| name.starts_with("cas/");
+        let strays = names.keys().filter(is_object).filter(|name| {
+            let digest = name.rsplit('/').next().and_then(|digest| digest.parse::<Digest>().ok());
+            digest.is_none_or(|digest| !objects.contains_key(&digest))
+        });
+        let mut damaged: Vec<String> = strays.cloned().collect();
+        damaged.extend(self.damaged_objects(&objects, on_progress)?);
+        damaged.sort_unstable();
+        for name in &damaged {
+            self.quarantine(name)?;
+        }
+        objects.retain(|digest, _| !damaged.contains(&super::object_name(*digest)));
+        let entries: Vec<&String> = names.keys().filter(|name| name.starts_with("ac/")).collect();
+        let dropped = self.bad_entries(&entries, &objects)?;
+        for name in &dropped {
+            self.quarantine(name)?;
+        }
+        let short = |name: &String| name.rsplit('/').next().unwrap_or_default().trim_end_matches(".json").to_owned();
+        Ok(VerifyReport {
+            objects: names.keys().filter(is_object).count(),
+            bytes: names.iter().filter(|(name, _)| name.starts_with("cas/")).map(|(_, size)| size).sum(),
+            entries: entries.len(),
+            damaged_objects: damaged.iter().map(short).collect(),
+            dropped_entries: dropped.iter().map(short).collect(),
+        })
+    }
+
+    /// Names of objects whose bytes are not what their name says.
+    fn damaged_objects(
+        &self,
+        objects: &BTreeMap<Digest, u64>,
+        on_progress: OnProgress<'_>,
+    ) -> Result<Vec<String>, Trouble> {
+        let objects: Vec<(Digest, u64)> = objects.iter().map(|(digest, size)| (*digest, *size)).collect();
+        let damaged = Mutex::new(Vec::new());
+        let check = |(digest, size): &(Digest, u64)| {
+            let name = super::object_name(*digest);
+            let file = FileRecord { digest: *digest, size: *size };
+            let found = self.call(|client| {
+                let name = name.clone();
+                async move { client.download(&name, file, None).await }
+            })?;
+            // One that is gone was removed meanwhile: a running training prunes its checkpoints.
+            if matches!(found, Download::Damaged(_)) {
+                damaged.lock().unwrap_or_else(PoisonError::into_inner).push(name);
+            }
+            Ok(())
+        };
+        in_parallel(&objects, check, on_progress)?;
+        Ok(damaged.into_inner().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Names of entries that can't be read, or name an object that is damaged or gone.
+    fn bad_entries(&self, names: &[&String], objects: &BTreeMap<Digest, u64>) -> Result<Vec<String>, Trouble> {
+        let bad = Mutex::new(Vec::new());
+        let check = |name: &&String| {
+            let key = name.trim_start_matches("ac/").trim_end_matches(".json").parse::<Digest>();
+            let good = match key.map(|key| self.stored(key)) {
+                Err(_) => false,
+                Ok(stored) => match stored? {
+                    Stored::Nothing => true, // gone together with its objects
+                    Stored::Damaged => false,
+                    Stored::Entry(entry) => {
+                        entry.files.values().all(|file| objects.get(&file.digest) == Some(&file.size))
+                    }
+                },
+            };
+            if !good {
+                bad.lock().unwrap_or_else(PoisonError::into_inner).push((*name).clone());
+            }
+            Ok(())
+        };
+        in_parallel(names, check, &|_, _| {})?;
+        let mut bad = bad.into_inner().unwrap_or_else(PoisonError::into_inner);
+        bad.sort_unstable();
+        Ok(bad)
+    }
+
+    fn quarantine(&self, name: &str) -> Result<(), Trouble> {
+        let short = name.rsplit('/').next().unwrap_or_default();
+        let (from, to) = (name.to_owned(), format!("quarantine/{short}.{}", scratch::unique_name()));
+        self.call(|client| async move { client.rename(&from, &to).await })
+    }
+}
