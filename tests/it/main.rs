@@ -6,6 +6,7 @@ mod cli;
 mod determinism;
 mod fuzz;
 mod layering;
+mod object_store;
 mod project;
 mod python;
 mod registry;
