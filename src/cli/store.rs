@@ -64,7 +64,9 @@ fn verify(args: &VerifyArgs, out: &mut dyn Write) -> Result<Exit, Error> {
     let store = args.place.open_store_to_read(&args.place.root_here()?)?;
     let report = if args.place.url()?.is_some() {
         let bar = push::Bar::new("objects");
-        store.verify_remote(&|done, total| bar.show(done, total))?
+        let report = store.verify_remote(!args.place.store_read_only, &|done, total| bar.show(done, total))?;
+        bar.clear();
+        report
     } else {
         store.verify()?
     };
@@ -72,7 +74,8 @@ fn verify(args: &VerifyArgs, out: &mut dyn Write) -> Result<Exit, Error> {
         print::json(&report, out)?;
     } else {
         for name in &report.damaged_objects {
-            writeln!(out, "damaged, moved to `quarantine/`: {name}")?;
+            let left = if args.place.store_read_only { "left where it is" } else { "moved to `quarantine/`" };
+            writeln!(out, "damaged, {left}: {name}")?;
         }
         for key in &report.dropped_entries {
             writeln!(out, "dropped, for its files are damaged or gone: {key}")?;

@@ -34,7 +34,7 @@ impl std::fmt::Display for Damage {
 }
 
 impl Store {
-    /// The result under a key, fetched from the object store if only that has it; a damaged one is moved to
+    /// The result under a key, fetched from the object store if only that has it intact; a damaged one is moved to
     /// `quarantine/`, so that the next lookup is a miss.
     ///
     /// # Errors
@@ -45,8 +45,13 @@ impl Store {
             self.quarantine_entry(key)?;
             damage.objects.iter().try_for_each(|digest| self.quarantine_object(*digest))?;
         }
-        if found == Found::Miss {
-            return Ok(self.fetch_from_remote(key)?.map_or(Found::Miss, Found::Hit));
+        if !matches!(found, Found::Hit(_))
+            && let Some(entry) = self.fetch_from_remote(key)?
+        {
+            if let Found::Damaged(damage) = &found {
+                self.warn_of_fetched(damage);
+            }
+            return Ok(Found::Hit(entry));
         }
         Ok(found)
     }

@@ -4,7 +4,7 @@ mod proxy;
 mod server;
 
 use std::path::{Path, PathBuf};
-use std::process::Output;
+use std::process::{Command, Output};
 use std::time::Duration;
 
 use serde_json::Value as Json;
@@ -62,6 +62,12 @@ impl Machine {
     }
 
     fn say(&self, args: &[&str], environment: &[(&str, &str)]) -> Said {
+        let Output { status, stdout, stderr } = self.command(args).envs(environment.iter().copied()).output().unwrap();
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        Said { code: status.code(), out: text(stdout), err: text(stderr) }
+    }
+
+    fn command(&self, args: &[&str]) -> Command {
         let root = self.root().to_str().unwrap();
         let mut command = simpipe(args);
         for name in ["HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"] {
@@ -70,9 +76,7 @@ impl Machine {
         command.args(["--root", root]);
         command.env("AWS_ENDPOINT_URL", format!("http://127.0.0.1:{}", self.port));
         command.env("AWS_ACCESS_KEY_ID", KEY_ID).env("AWS_SECRET_ACCESS_KEY", SECRET);
-        let Output { status, stdout, stderr } = command.envs(environment.iter().copied()).output().unwrap();
-        let text = |bytes| String::from_utf8(bytes).unwrap();
-        Said { code: status.code(), out: text(stdout), err: text(stderr) }
+        command
     }
 
     /// Runs the two-stage config with the bucket behind the local store.
@@ -198,7 +202,8 @@ fn offline_results_are_pushed_and_pulled() {
 #[test]
 fn machines_that_race_end_with_the_same_bytes() {
     let server = S3Server::start(true);
-    let machines = [0, 1].map(|_| Machine::new(server.port()));
+    let proxy = Proxy::start(server.port(), |_, _| Fault::Pass);
+    let machines = [0, 1].map(|_| Machine::new(proxy.port()));
     std::thread::scope(|scope| machines.iter().for_each(|machine| drop(scope.spawn(|| machine.shared()))));
     let [first, second] = machines.map(|machine| results(&machine.store()));
     assert_eq!(first, second, "entries too: they hold who computed them, and when");
@@ -242,6 +247,29 @@ fn an_entry_whose_objects_are_gone_is_replaced() {
     let second = publish(&b, key, "second");
     let c = folder_store(&folder.path().join("c"), &folder.path().join("remote"));
     assert_eq!(c.lookup(key).unwrap(), Found::Hit(second));
+}
+
+#[test]
+fn damage_on_one_side_is_healed_from_the_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let [a, b] = ["a", "b"].map(|name| folder_store(&folder.path().join(name), &folder.path().join("remote")));
+    let key = Digest::of(b"key");
+    let entry = publish(&a, key, "text");
+    overwrite(&a.object(Digest::of(b"text")), b"test");
+    assert_eq!(a.lookup(key).unwrap(), Found::Hit(entry.clone()), "fetched again");
+    let warning = a.take_warnings().concat();
+    assert!(warning.contains("its bytes have changed") && warning.contains("fetched again from file://"), "{warning}");
+    assert_eq!(std::fs::read(a.object(Digest::of(b"text"))).unwrap(), b"text");
+
+    let there = folder.path().join(format!("remote/ac/{key}.json"));
+    overwrite(&there, b"{\"format\": 1,");
+    assert_eq!(b.lookup(key).unwrap(), Found::Miss);
+    assert!(b.take_warnings()[0].starts_with("stored `entry` in file://"));
+    let again = publish(&b, key, "text");
+    assert_eq!(
+        folder_store(&folder.path().join("c"), &folder.path().join("remote")).lookup(key).unwrap(),
+        Found::Hit(again)
+    );
 }
 
 #[test]
@@ -299,7 +327,11 @@ fn a_damaged_object_is_never_used_and_healed() {
     overwrite(&object, &bad);
     let said = second.shared();
     assert_eq!((said.stages("ran"), said.stages("hit")), (vec!["dataset".to_owned()], vec!["sample".to_owned()]));
-    assert!(said.err.contains("warning: dataset: stored `examples.parquet` in s3://bucket/team is damaged"), "{}", said.err);
+    assert!(
+        said.err.contains("warning: dataset: stored `examples.parquet` in s3://bucket/team is damaged"),
+        "{}",
+        said.err
+    );
     assert_eq!(std::fs::read(&object).unwrap(), good, "the right bytes are there again");
     assert_eq!(third.shared().stages("hit").len(), 2);
     assert_eq!(results(&first.store()), results(&third.store()));
@@ -336,8 +368,8 @@ fn a_secret_is_nowhere() {
     let fresh = Machine::new(server.port());
     said.push(fresh.run(&["--store", BUCKET, "-vv"], &wrong));
     assert_eq!(said[1].code, Some(4), "{}", said[1].out);
-    let with_user = format!("http://user:{SECRET}@127.0.0.1:1");
-    said.push(fresh.run(&["--store", BUCKET], &[("AWS_ENDPOINT_URL", with_user.as_str()), ("SIMPIPE_STORE_RETRY", "0.1")]));
+    let with_user = "http://user:sEcReT-0f-tHe-tEsT-pass@127.0.0.1:1";
+    said.push(fresh.run(&["--store", BUCKET], &[("AWS_ENDPOINT_URL", with_user), ("SIMPIPE_STORE_RETRY", "0.1")]));
     let in_url = format!("s3://{KEY_ID}:{SECRET}@bucket/team");
     said.push(fresh.run(&["--store", &in_url], &[]));
     assert_eq!(said[3].code, Some(2));
@@ -436,6 +468,30 @@ fn a_server_that_goes_away_costs_a_warning_and_no_result() {
     let push = later.say(&["store", "push", "--store", BUCKET, "--json", "latest"], &[]);
     assert_eq!(push.code, Some(0), "{}", push.err);
     assert_eq!(Machine::new(server.port()).shared().stages("hit").len(), 2);
+}
+
+#[test]
+fn an_interrupt_ends_a_transfer_that_hangs() {
+    let server = S3Server::start(true);
+    let hanging = Fault::Delay(Duration::from_secs(20));
+    let hangs =
+        move |_, line: &str| if line.starts_with("PUT") && line.contains("/cas/") { hanging } else { Fault::Pass };
+    let proxy = Proxy::start(server.port(), hangs);
+    let machine = Machine::new(proxy.port());
+    let config = machine.root().join("configs/tiny.toml");
+    let mut command = machine.command(&["run", config.to_str().unwrap(), "--store", BUCKET]);
+    let child = command.stderr(std::process::Stdio::piped()).stdout(std::process::Stdio::null()).spawn().unwrap();
+    while proxy.faults() == 0 {
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    let started = std::time::Instant::now();
+    assert!(std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
+    let output = child.wait_with_output().unwrap();
+    let err = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(130), "{err}");
+    assert!(started.elapsed() < Duration::from_secs(5), "it took {:?}", started.elapsed());
+    assert!(err.contains("stopped before everything was sent"), "{err}");
+    assert_eq!(machine.run(&[], &[]).stages("hit"), ["dataset"], "what was computed is kept");
 }
 
 #[test]

@@ -24,8 +24,8 @@ const PARTS_AT_ONCE: usize = 2;
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
-/// How often an object is read before its bytes count as damaged and not as garbled on the way.
-const READS: usize = 2;
+/// How often something is read before its bytes count as damaged and not as garbled on the way.
+pub(super) const READS: usize = 3;
 
 /// What became of an object that was asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

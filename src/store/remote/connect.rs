@@ -92,11 +92,11 @@ fn retries(limits: Limits) -> RetryConfig {
 /// Time limits as every builder takes them. No limit on a whole request: a large object takes what it takes, and
 /// one that stands still is caught by the limit on each read.
 fn timeouts(limits: Limits) -> [(ClientConfigKey, String); 3] {
-    let text = |duration: Duration| format!("{} milliseconds", duration.as_millis());
+    let text = |duration: Duration| format!("{}ms", duration.as_millis());
     [
         (ClientConfigKey::ConnectTimeout, text(limits.answer.min(Duration::from_secs(5)))),
         (ClientConfigKey::ReadTimeout, text(limits.answer)),
-        (ClientConfigKey::Timeout, "1 day".to_owned()),
+        (ClientConfigKey::Timeout, "1day".to_owned()),
     ]
 }
 
@@ -116,8 +116,7 @@ fn s3(url: &RemoteUrl, limits: Limits) -> Result<impl ObjectStore, ObjectError> 
 }
 
 fn google(url: &RemoteUrl, limits: Limits) -> Result<impl ObjectStore, ObjectError> {
-    let mut builder =
-        GoogleCloudStorageBuilder::from_env().with_bucket_name(&url.bucket).with_retry(retries(limits));
+    let mut builder = GoogleCloudStorageBuilder::from_env().with_bucket_name(&url.bucket).with_retry(retries(limits));
     for (key, value) in timeouts(limits) {
         builder = builder.with_config(GoogleConfigKey::Client(key), value);
     }

@@ -108,8 +108,13 @@ impl Secrets {
             // A path to a file of credentials is none itself, and worth showing.
             ours && kinds.iter().any(|kind| name.contains(kind)) && !name.ends_with("_FILE")
         };
-        let values = std::env::vars().filter(|(name, _)| secret(name)).map(|(_, value)| value);
-        Self(values.filter(|value| value.len() >= Self::SHORTEST && !value.starts_with('/')).collect())
+        let variables: Vec<(String, String)> = std::env::vars_os()
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+            .collect();
+        let whole = variables.iter().filter(|(name, _)| secret(name)).map(|(_, value)| value.as_str());
+        let inside = variables.iter().filter_map(|(_, value)| password(value));
+        let values = whole.chain(inside).filter(|value| value.len() >= Self::SHORTEST && !value.starts_with('/'));
+        Self(values.map(str::to_owned).collect())
     }
 
     /// The text with every secret blotted out.
@@ -135,11 +140,19 @@ impl Secrets {
             ObjectError::NotImplemented { .. } | ObjectError::NotSupported { .. } => {
                 Trouble::Unsupported(self.scrub(&words(error)))
             }
+            _ if is_forbidden(error) => Trouble::Denied(self.scrub(&words(error))),
             // What a server answers that does not know a header or a method.
             _ if matches!(status(&text), Some(400 | 405 | 501)) => Trouble::Unsupported(self.scrub(&words(error))),
             _ => Trouble::Failed(self.scrub(&words(error))),
         }
     }
+}
+
+/// The password in an address such as `http://user:password@host`.
+fn password(address: &str) -> Option<&str> {
+    let (_, rest) = address.split_once("://")?;
+    let (user, _) = rest.split('/').next()?.rsplit_once('@')?;
+    user.split_once(':').map(|(_, password)| password)
 }
 
 /// Whether the same request may succeed a moment later.
@@ -155,6 +168,20 @@ pub(super) fn is_transient(error: &ObjectError) -> bool {
 fn is_misconfigured(error: &ObjectError) -> bool {
     let text = error.to_string();
     ["URL scheme is not allowed", "builder error", "Missing ", "not a valid"].iter().any(|words| text.contains(words))
+}
+
+/// Whether a file system says no.
+fn is_forbidden(error: &ObjectError) -> bool {
+    use std::io::ErrorKind::{PermissionDenied, ReadOnlyFilesystem};
+    let mut source: Option<&(dyn Error + 'static)> = Some(error);
+    while let Some(current) = source {
+        let io = current.downcast_ref::<std::io::Error>();
+        if io.is_some_and(|io| matches!(io.kind(), PermissionDenied | ReadOnlyFilesystem)) {
+            return true;
+        }
+        source = current.source();
+    }
+    false
 }
 
 /// The HTTP status that an error speaks of. Its type is private to the client, so it is read from the text.
@@ -227,6 +254,12 @@ mod tests {
         }
         assert!(!is_transient(&ObjectError::Generic { store: "LocalFileSystem", source: "disk full".into() }));
         assert!(!is_transient(&ObjectError::NotFound { path: "a".to_owned(), source: "gone".into() }));
+    }
+
+    #[test]
+    fn a_password_is_found_in_an_address() {
+        assert_eq!(password("http://user:pass:word@host:1/x@y"), Some("pass:word"));
+        assert_eq!(password("http://host/user:password@x"), None);
     }
 
     #[test]

@@ -9,7 +9,7 @@ use super::connect::PARALLEL;
 use super::error::Trouble;
 use super::{Remote, Stored, checkpoints, object_name};
 use crate::base::digest::Digest;
-use crate::store::{AcEntry, FileRecord, Store, StoreError, fs};
+use crate::store::{AcEntry, Damage, FileRecord, Store, StoreError, fs};
 
 /// What was transferred.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -61,6 +61,13 @@ impl Store {
                 remote.note_absent(key);
                 Ok(None)
             }
+        }
+    }
+
+    /// Says that a damaged local result was no loss.
+    pub(in crate::store) fn warn_of_fetched(&self, damage: &Damage) {
+        if let Some(remote) = &self.remote {
+            remote.warn(format!("{damage}: it was moved to `quarantine/` and fetched again from {}", remote.url));
         }
     }
 
@@ -131,7 +138,8 @@ impl Store {
 
     /// Puts another machine's entry in the place of one's own.
     pub(super) fn replace_entry(&self, entry: &AcEntry) -> Result<(), StoreError> {
-        let draft = self.scratch()?.path().join("entry.json");
+        let scratch = self.scratch()?;
+        let draft = scratch.path().join("entry.json");
         fs::write_synced(&draft, &entry.to_bytes())?;
         fs::rename(&draft, &self.entry_path(entry.key))?;
         fs::sync_dir(&self.folder("ac"))

@@ -110,14 +110,7 @@ impl Connection {
 impl Remote {
     fn new(url: RemoteUrl, access: Access) -> Self {
         let limits = Limits::of_environment();
-        Self {
-            url,
-            limits,
-            access,
-            connection: OnceLock::new(),
-            cancel: OnceLock::new(),
-            state: Mutex::default(),
-        }
+        Self { url, limits, access, connection: OnceLock::new(), cancel: OnceLock::new(), state: Mutex::default() }
     }
 
     /// Every change of the state is made whole under the lock.
@@ -180,9 +173,9 @@ impl Remote {
         self.state().absent.insert(key, Instant::now());
     }
 
-    /// The entry under a key. One that can't be read is read twice: it may have been garbled on the way.
+    /// The entry under a key. One that can't be read is asked for again: it may have been garbled on the way.
     fn stored(&self, key: Digest) -> Result<Stored, Trouble> {
-        for _ in 0..2 {
+        for _ in 0..client::READS {
             let name = entry_name(key);
             let read = self.call(|client| async move { client.read(&name).await });
             let bytes = match read {

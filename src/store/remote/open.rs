@@ -168,3 +168,23 @@ fn remember(memo: &std::path::Path) {
     let bytes = serde_json::to_vec(&Memo { checked_unix: now() }).expect("a memo serializes to JSON");
     drop(fs::replace_unsynced(memo, &bytes));
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_is_taken_at_its_word_for_a_day() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("aa/memo");
+        assert!(!remembered(&path));
+        remember(&path);
+        assert!(remembered(&path));
+        for (checked_unix, trusted) in
+            [(now() - TRUSTED_SECONDS + 60, true), (now() - TRUSTED_SECONDS, false), (now() + 60, false)]
+        {
+            std::fs::write(&path, serde_json::to_vec(&Memo { checked_unix }).unwrap()).unwrap();
+            assert_eq!(remembered(&path), trusted);
+        }
+    }
+}

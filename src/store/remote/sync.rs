@@ -62,7 +62,12 @@ impl Store {
     ///
     /// # Errors
     /// If either store refuses, or the user asked to stop; what was transferred until then stays.
-    pub fn push(&self, scope: &SyncScope, dry_run: bool, on_progress: OnProgress<'_>) -> Result<SyncReport, StoreError> {
+    pub fn push(
+        &self,
+        scope: &SyncScope,
+        dry_run: bool,
+        on_progress: OnProgress<'_>,
+    ) -> Result<SyncReport, StoreError> {
         let remote = self.behind()?;
         let why = match &remote.access {
             Access::Shared => None,
@@ -75,7 +80,9 @@ impl Store {
         }
         let (keys, presence) = match scope {
             SyncScope::Keys(keys) => (keys.clone(), Presence::Ask),
-            SyncScope::All => (self.keys()?, Presence::Listed(remote.names(&["ac", "cas"]).map_err(remote.as_error())?)),
+            SyncScope::All => {
+                (self.keys()?, Presence::Listed(remote.names(&["ac", "cas"]).map_err(remote.as_error())?))
+            }
         };
         let push = |key: &Digest| self.push_one(remote, *key, &presence, dry_run);
         remote.sync(&keys, dry_run, &push, on_progress)
@@ -85,7 +92,12 @@ impl Store {
     ///
     /// # Errors
     /// As [`Store::push`].
-    pub fn pull(&self, scope: &SyncScope, dry_run: bool, on_progress: OnProgress<'_>) -> Result<SyncReport, StoreError> {
+    pub fn pull(
+        &self,
+        scope: &SyncScope,
+        dry_run: bool,
+        on_progress: OnProgress<'_>,
+    ) -> Result<SyncReport, StoreError> {
         let remote = self.behind()?;
         let keys = match scope {
             SyncScope::Keys(keys) => keys.clone(),
@@ -129,7 +141,7 @@ impl Store {
         };
         let there = match presence {
             Presence::Listed(names) => names.contains_key(&entry_name(key)),
-            Presence::Ask => remote.stored(key)? != Stored::Nothing,
+            Presence::Ask => matches!(remote.stored(key)?, Stored::Entry(_)),
         };
         let moved = match self.send_objects(remote, &entry, presence, dry) {
             Err(Trouble::Unsound(_)) => return Ok(Synced::Damaged),
@@ -222,11 +234,15 @@ impl Remote {
         on_progress: OnProgress<'_>,
     ) -> Result<SyncReport, StoreError> {
         let report = Mutex::new(SyncReport { url: self.url.to_string(), dry_run, ..SyncReport::default() });
-        in_parallel(keys, |key| {
-            let synced = one(key)?;
-            report.lock().unwrap_or_else(PoisonError::into_inner).count(*key, &synced);
-            Ok(())
-        }, on_progress)
+        in_parallel(
+            keys,
+            |key| {
+                let synced = one(key)?;
+                report.lock().unwrap_or_else(PoisonError::into_inner).count(*key, &synced);
+                Ok(())
+            },
+            on_progress,
+        )
         .map_err(self.as_error())?;
         let mut report = report.into_inner().unwrap_or_else(PoisonError::into_inner);
         report.missing.sort_unstable();

@@ -1,52 +1,47 @@
 //! `store verify` of an object store: every object is read and hashed; what is damaged is moved to `quarantine/`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
 
 use super::client::Download;
 use super::error::Trouble;
 use super::sync::{OnProgress, in_parallel, objects_of};
-use super::{Remote, Stored};
+use super::{Remote, Stored, object_name};
 use crate::base::digest::Digest;
 use crate::store::{FileRecord, Store, StoreError, VerifyReport, scratch};
 
 impl Store {
-    /// Reads everything in the object store behind this one; the local store is not looked at.
+    /// Reads everything in the object store behind this one; the local store is not looked at. What is damaged is
+    /// moved to `quarantine/` if `move_aside`.
     ///
     /// # Errors
     /// If there is none, it can't be read, or what is damaged can't be moved aside.
-    pub fn verify_remote(&self, on_progress: OnProgress<'_>) -> Result<VerifyReport, StoreError> {
+    pub fn verify_remote(&self, move_aside: bool, on_progress: OnProgress<'_>) -> Result<VerifyReport, StoreError> {
         let remote = self.behind()?;
-        remote.verify(on_progress).map_err(remote.as_error())
+        remote.verify(move_aside, on_progress).map_err(remote.as_error())
     }
 }
 
 impl Remote {
-    fn verify(&self, on_progress: OnProgress<'_>) -> Result<VerifyReport, Trouble> {
+    fn verify(&self, move_aside: bool, on_progress: OnProgress<'_>) -> Result<VerifyReport, Trouble> {
         let names = self.names(&["ac", "cas"])?;
-        let mut objects = objects_of(&names);
-        let is_object = |name: &&String| name.starts_with("cas/");
-        let strays = names.keys().filter(is_object).filter(|name| {
-            let digest = name.rsplit('/').next().and_then(|digest| digest.parse::<Digest>().ok());
-            digest.is_none_or(|digest| !objects.contains_key(&digest))
-        });
-        let mut damaged: Vec<String> = strays.cloned().collect();
+        let (in_cas, in_ac): (BTreeMap<_, _>, BTreeMap<_, _>) =
+            names.into_iter().partition(|(name, _)| name.starts_with("cas/"));
+        let mut objects = objects_of(&in_cas);
+        let known: BTreeSet<String> = objects.keys().map(|digest| object_name(*digest)).collect();
+        let mut damaged: Vec<String> = in_cas.keys().filter(|name| !known.contains(*name)).cloned().collect();
         damaged.extend(self.damaged_objects(&objects, on_progress)?);
         damaged.sort_unstable();
-        for name in &damaged {
-            self.quarantine(name)?;
-        }
-        objects.retain(|digest, _| !damaged.contains(&super::object_name(*digest)));
-        let entries: Vec<&String> = names.keys().filter(|name| name.starts_with("ac/")).collect();
-        let dropped = self.bad_entries(&entries, &objects)?;
-        for name in &dropped {
-            self.quarantine(name)?;
+        objects.retain(|digest, _| damaged.binary_search(&object_name(*digest)).is_err());
+        let dropped = self.bad_entries(&in_ac.keys().collect::<Vec<_>>(), &objects)?;
+        if move_aside {
+            damaged.iter().chain(&dropped).try_for_each(|name| self.quarantine(name))?;
         }
         let short = |name: &String| name.rsplit('/').next().unwrap_or_default().trim_end_matches(".json").to_owned();
         Ok(VerifyReport {
-            objects: names.keys().filter(is_object).count(),
-            bytes: names.iter().filter(|(name, _)| name.starts_with("cas/")).map(|(_, size)| size).sum(),
-            entries: entries.len(),
+            objects: in_cas.len(),
+            bytes: in_cas.values().sum(),
+            entries: in_ac.len(),
             damaged_objects: damaged.iter().map(short).collect(),
             dropped_entries: dropped.iter().map(short).collect(),
         })
@@ -61,7 +56,7 @@ impl Remote {
         let objects: Vec<(Digest, u64)> = objects.iter().map(|(digest, size)| (*digest, *size)).collect();
         let damaged = Mutex::new(Vec::new());
         let check = |(digest, size): &(Digest, u64)| {
-            let name = super::object_name(*digest);
+            let name = object_name(*digest);
             let file = FileRecord { digest: *digest, size: *size };
             let found = self.call(|client| {
                 let name = name.clone();
