@@ -434,21 +434,25 @@ fn overwrite_format(server: &S3Server) {
     std::fs::write(server.path("team/format"), "2\n").unwrap();
 }
 
+/// `FAULT_SEEDS=50 cargo test --test it a_bad_network` is the longer version.
 #[test]
 fn a_bad_network_changes_no_result() {
+    let seeds: u64 = std::env::var("FAULT_SEEDS").ok().and_then(|seeds| seeds.parse().ok()).unwrap_or(2);
     let server = S3Server::start(true);
     let reference = Machine::new(1);
     assert_eq!(reference.run(&[], &[]).code, Some(0));
     let objects = |machine: &Machine| files_below(&machine.store().join("cas"));
     let patience = [("SIMPIPE_STORE_TIMEOUT", "1"), ("SIMPIPE_STORE_RETRY", "30")];
-    for seed in [1, 2] {
+    for seed in 1..=seeds {
         let proxy = Proxy::start(server.port(), troubled(seed));
         let bucket = format!("{BUCKET}-{seed}");
         for expected in ["ran", "hit"] {
             let machine = Machine::new(proxy.port());
             let said = machine.run(&["--store", &bucket], &patience);
             assert_eq!(said.code, Some(0), "{}", said.err);
-            assert_eq!(said.stages(expected).len(), 2, "seed {seed}: {}", said.err);
+            let requests = proxy.take_requests().join("\n");
+            assert!(!said.err.contains("warning"), "seed {seed}: {}\n{requests}", said.err);
+            assert_eq!(said.stages(expected).len(), 2, "seed {seed}: {}\n{requests}", said.err);
             assert_eq!(objects(&machine), objects(&reference));
         }
         assert!(proxy.faults() > 3, "seed {seed} made trouble {} times", proxy.faults());

@@ -17,6 +17,9 @@ use crate::store::{FileRecord, StoreError};
 /// Larger objects are sent in parts of this size. S3 takes at most 10 000 of them.
 const PART: usize = 8 << 20;
 
+/// How often a large object is sent from the beginning before it is given up.
+const UPLOADS: usize = 3;
+
 /// Parts of one object under way at once; each is in memory.
 const PARTS_AT_ONCE: usize = 2;
 
@@ -177,7 +180,22 @@ impl Client {
             sound(Digest::of(&bytes), file, from)?;
             return self.put(name, PutPayload::from(bytes), PutMode::Overwrite).await;
         }
-        self.retried(|| self.try_upload(&object, file, from)).await?
+        let mut tries = 1;
+        loop {
+            let trouble = match self.retried(|| self.try_upload(&object, file, from)).await {
+                Ok(sent) => return sent,
+                Err(trouble) => trouble,
+            };
+            // The answer to the last request may have been lost: the server then knows no such upload any more, says
+            // so in one way or another, and has the object.
+            if self.size(name).await? == Some(file.size) {
+                return Ok(());
+            }
+            if tries == UPLOADS {
+                return Err(trouble);
+            }
+            tries += 1;
+        }
     }
 
     async fn try_upload(&self, name: &Name, file: FileRecord, from: &Path) -> Result<Result<(), Trouble>, ObjectError> {

@@ -137,10 +137,14 @@ async fn send_object(
     dry: bool,
 ) -> Result<bool, Trouble> {
     let name = object_name(file.digest);
-    if !again.contains(&file.digest) && presence.has(client, &name, file.size).await? {
+    let damaged = again.contains(&file.digest);
+    if !damaged && presence.has(client, &name, file.size).await? {
         return Ok(false);
     }
     if !dry {
+        if damaged {
+            client.remove(&name).await?; // its size may be right, which is how a sent object is told from a lost one
+        }
         client.upload(&name, file, path).await?;
     }
     Ok(true)

@@ -92,12 +92,12 @@ fn serve(
 ) -> std::io::Result<()> {
     let Some((head, body)) = read_request(&mut client)? else { return Ok(()) };
     let line = head.lines().next().unwrap_or_default().to_owned();
-    let number = {
+    let fault = {
         let mut requests = requests.lock().unwrap();
-        requests.push(line.clone());
-        requests.len() - 1
+        let fault = schedule(requests.len(), &line);
+        requests.push(format!("{line} {fault:?}"));
+        fault
     };
-    let fault = schedule(number, &line);
     if !matches!(fault, Fault::Pass | Fault::StripCondition) {
         faults.fetch_add(1, Ordering::Relaxed);
     }
