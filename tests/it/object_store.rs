@@ -148,16 +148,23 @@ fn what_one_machine_computed_another_fetches_and_a_rerun_asks_for_nothing() {
     assert!(proxy.take_requests().iter().all(|request| request.starts_with("GET") && !request.contains("/cas/")));
     assert!(files_below(&second.store().join("cas")).is_empty());
 
-    let fetched = second.shared();
+    let timed = |run: &dyn Fn() -> Said| {
+        let started = std::time::Instant::now();
+        (run(), started.elapsed())
+    };
+    let (fetched, cold_time) = timed(&|| second.shared());
     assert_eq!(fetched.stages("hit"), ["dataset", "sample"]);
     assert_eq!(results(&first.store()), results(&second.store()));
     let cold = proxy.take_requests();
-    eprintln!("cold cache: {} requests for 2 hits", cold.len());
     let copy = second.root().join(fetched.json()["dir"].as_str().unwrap()).join("sample/samples.parquet");
     assert!(copy.is_file());
 
-    assert_eq!(second.shared().stages("hit"), ["dataset", "sample"]);
+    let (warm, warm_time) = timed(&|| second.shared());
+    assert_eq!(warm.stages("hit"), ["dataset", "sample"]);
     assert_eq!(proxy.take_requests(), [""; 0], "hits of the local store need no request");
+    let (_, local_time) = timed(&|| second.run(&[], &[]));
+    eprintln!("2 hits, cold: {} requests, {cold_time:?}; warm: 0 requests, {warm_time:?}", cold.len());
+    eprintln!("the same without an object store: {local_time:?}");
 }
 
 #[test]
@@ -183,7 +190,7 @@ fn offline_results_are_pushed_and_pulled() {
     let push = |args: &[&str]| first.say(&[&["store", "push", "--store", BUCKET, "--json"], args].concat(), &[]);
     let dry = push(&["--all", "--dry-run"]).json();
     assert_eq!((&dry["entries"], &dry["dry_run"]), (&2.into(), &true.into()), "{dry}");
-    assert!(server.names("team/cas").is_empty());
+    assert!(server.names("team").is_empty(), "a dry run leaves nothing");
     let run = push(&["latest"]).json();
     assert_eq!((&run["entries"], &run["skipped_entries"]), (&2.into(), &0.into()));
     assert_eq!((&run["objects"], &run["bytes"]), (&dry["objects"], &dry["bytes"]));
@@ -315,6 +322,21 @@ fn a_server_without_put_if_absent_is_refused_for_sharing_and_can_be_read() {
 }
 
 #[test]
+fn who_may_only_read_reads_and_is_told_once() {
+    let server = S3Server::start(true);
+    Machine::new(server.port()).shared();
+    let no = Fault::Status("403 Forbidden");
+    let proxy = Proxy::start(server.port(), move |_, line| if line.starts_with("PUT") { no } else { Fault::Pass });
+    let machine = Machine::new(proxy.port());
+    let said = machine.run(&["--store", BUCKET, "--set", "sample.total-examples-per-class=10"], &[]);
+    assert_eq!((said.stages("hit"), said.stages("ran")), (vec!["dataset".to_owned()], vec!["sample".to_owned()]));
+    assert_eq!(said.err.matches("read-only").count(), 1, "{}", said.err);
+    let push = machine.say(&["store", "push", "--all", "--store", BUCKET], &[]);
+    assert_eq!(push.code, Some(4));
+    assert!(push.err.contains("nothing can be sent") && push.err.contains("403 Forbidden"), "{}", push.err);
+}
+
+#[test]
 fn a_damaged_object_is_never_used_and_healed() {
     let server = S3Server::start(true);
     let [first, second, third] = [0, 1, 2].map(|_| Machine::new(server.port()));
@@ -349,6 +371,9 @@ fn verify_reads_the_bucket_and_moves_damage_aside() {
     let mut bytes = std::fs::read(&object).unwrap();
     bytes[0] ^= 1;
     overwrite(&object, &bytes);
+    let looked = machine.say(&["store", "verify", "--store", BUCKET, "--store-read-only"], &[]);
+    assert!(looked.code == Some(3) && looked.out.contains("damaged, left where it is: "), "{}", looked.out);
+    assert!(server.names("team/quarantine").is_empty());
     let damaged = verify();
     assert_eq!(damaged.code, Some(3));
     assert_eq!(damaged.json()["damaged_objects"][0], object.file_name().unwrap().to_str().unwrap());

@@ -46,7 +46,8 @@ pub(super) struct SyncArgs {
 
 pub(super) fn exec(args: &PushArgs, out: &mut dyn Write) -> Result<Exit, Error> {
     let root = args.what.root()?;
-    let store = args.what.place.open_store(&root)?;
+    let place = &args.what.place;
+    let store = if args.what.dry_run { place.open_store_to_read(&root)? } else { place.open_store(&root)? };
     let bar = Bar::new("results");
     let report = store.push(&args.what.scope(&root)?, args.what.dry_run, &|done, total| bar.show(done, total))?;
     bar.clear();

@@ -10,7 +10,7 @@ use object_store::path::Path as Name;
 use object_store::{Error as ObjectError, ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload};
 
 use super::connect::Limits;
-use super::error::{Secrets, Trouble, is_transient};
+use super::error::{Secrets, Trouble, is_transient, was_repeated};
 use crate::base::digest::Digest;
 use crate::store::{FileRecord, StoreError};
 
@@ -242,18 +242,19 @@ impl Client {
     /// Tries until it works, the trouble is not of the kind that passes, or time is up.
     ///
     /// The client below repeats what it can by itself; this repeats what it can't: requests that are not idempotent
-    /// by HTTP but are here, and answers that broke off.
+    /// by HTTP but are here, and answers that broke off. A long transfer that breaks has its time from then on.
     async fn retried<T, F>(&self, attempt: impl Fn() -> F) -> Result<T, Trouble>
     where
         F: Future<Output = Result<T, ObjectError>>,
     {
-        let (started, mut pause) = (Instant::now(), FIRST_PAUSE);
+        let (started, mut failing, mut pause) = (Instant::now(), None, FIRST_PAUSE);
         loop {
             let error = match attempt().await {
                 Ok(value) => return Ok(value),
                 Err(error) => error,
             };
-            if !is_transient(&error) || started.elapsed() + pause > self.limits.retry {
+            let since = if was_repeated(&error) { started } else { *failing.get_or_insert_with(Instant::now) };
+            if !is_transient(&error) || since.elapsed() + pause > self.limits.retry {
                 return Err(self.secrets.trouble(&error));
             }
             tracing::debug!("a request is tried again: {}", self.secrets.trouble(&error));

@@ -180,6 +180,18 @@ fn without_user(endpoint: &str) -> String {
     format!("{scheme}://{host}/{path}").trim_end_matches('/').to_owned()
 }
 
+/// Whether the environment holds anything to sign with. Machines of a cloud have credentials without it.
+pub(super) fn has_credentials(scheme: Scheme) -> bool {
+    let names: &[&str] = match scheme {
+        Scheme::S3 => &["AWS_ACCESS_KEY_ID", "AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_CONTAINER_", "AWS_SKIP_SIGNATURE"],
+        Scheme::Gs => &["GOOGLE_"],
+        Scheme::Az => &["AZURE_"],
+        Scheme::Http | Scheme::Https | Scheme::File => return true,
+    };
+    let starts = |name: &std::ffi::OsStr| names.iter().any(|start| name.to_string_lossy().starts_with(start));
+    std::env::vars_os().any(|(name, _)| starts(&name))
+}
+
 /// What to check if a server can't be used.
 pub(super) const fn credentials_help(scheme: Scheme) -> &'static str {
     match scheme {

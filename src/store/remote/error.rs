@@ -164,6 +164,11 @@ pub(super) fn is_transient(error: &ObjectError) -> bool {
     }
 }
 
+/// Whether the client has tried the same request several times by itself before it gave up.
+pub(super) fn was_repeated(error: &ObjectError) -> bool {
+    error.to_string().contains(" retries, max_retries: ")
+}
+
 /// Whether a request was never made, for credentials are not there or an option is wrong.
 fn is_misconfigured(error: &ObjectError) -> bool {
     let text = error.to_string();
@@ -192,6 +197,10 @@ fn status(text: &str) -> Option<u16> {
 
 /// An error in a few words.
 fn words(error: &ObjectError) -> String {
+    let text = error.to_string();
+    if text.contains("URL scheme is not allowed") {
+        return "without TLS only this machine is reached, unless `AWS_ALLOW_HTTP=true` is set".to_owned();
+    }
     let mut source: Option<&(dyn Error + 'static)> = Some(error);
     while let Some(current) = source {
         if let Some(http) = current.downcast_ref::<HttpError>() {
@@ -199,7 +208,6 @@ fn words(error: &ObjectError) -> String {
         }
         source = current.source();
     }
-    let text = error.to_string();
     let Some((_, rest)) = text.split_once("non-2xx status code: ") else { return shortened(&text) };
     let status = rest.split(':').next().unwrap_or_default();
     let code = rest.split_once("<Code>").and_then(|(_, rest)| rest.split_once("</Code>")).map(|(code, _)| code);

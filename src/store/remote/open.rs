@@ -9,7 +9,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use serde::{Deserialize, Serialize};
 
 use super::client::Client;
-use super::connect::{Limits, credentials_help, endpoint};
+use super::connect::{Limits, credentials_help, endpoint, has_credentials};
 use super::error::Trouble;
 use super::url::Scheme;
 use super::{Access, Connection, RemoteError, RemoteUrl, RemoteUse};
@@ -125,7 +125,8 @@ async fn probe(client: &Client) -> Result<Probe, Trouble> {
 }
 
 fn unavailable(url: &RemoteUrl, what: &str) -> RemoteError {
-    let message = format!("can't use the store {url} at {}: {what}", endpoint(url));
+    let unsigned = if has_credentials(url.scheme) { "" } else { "; the environment holds no credentials" };
+    let message = format!("can't use the store {url} at {}: {what}{unsigned}", endpoint(url));
     RemoteError::unavailable(message, credentials_help(url.scheme))
 }
 

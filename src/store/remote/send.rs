@@ -1,7 +1,8 @@
 //! From the local store to the bucket: objects first, then the entry, put-if-absent.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 
@@ -19,7 +20,7 @@ pub(super) enum Presence {
     /// By a request for each object: cheap for a few.
     Ask,
     /// From a list of everything, name and size: cheap for many.
-    Listed(BTreeMap<String, u64>),
+    Listed(Arc<BTreeMap<String, u64>>),
 }
 
 impl Presence {
@@ -131,7 +132,7 @@ impl Store {
 async fn send_object(
     client: &Client,
     file: FileRecord,
-    path: &std::path::Path,
+    path: &Path,
     presence: &Presence,
     again: &BTreeSet<Digest>,
     dry: bool,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::Serialize;
 
@@ -71,6 +71,7 @@ impl Store {
         let remote = self.behind()?;
         let why = match &remote.access {
             Access::Shared => None,
+            Access::Read if dry_run => None,
             Access::Read => Some("it was opened read-only"),
             Access::ReadOnly(why) => Some(why.as_str()),
         };
@@ -81,7 +82,7 @@ impl Store {
         let (keys, presence) = match scope {
             SyncScope::Keys(keys) => (keys.clone(), Presence::Ask),
             SyncScope::All => {
-                (self.keys()?, Presence::Listed(remote.names(&["ac", "cas"]).map_err(remote.as_error())?))
+                (self.keys()?, Presence::Listed(Arc::new(remote.names(&["ac", "cas"]).map_err(remote.as_error())?)))
             }
         };
         let push = |key: &Digest| self.push_one(remote, *key, &presence, dry_run);

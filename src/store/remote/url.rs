@@ -91,7 +91,8 @@ impl RemoteUrl {
         if self.bucket.is_empty() {
             return usage(format!("the store's URL `{name}://` names no {}", self.place()));
         }
-        let good = |c: char| c.is_ascii_alphanumeric() || "-._:[]".contains(c);
+        let signs = if self.read_only() { "-._:[]" } else { "-._" };
+        let good = |c: char| c.is_ascii_alphanumeric() || signs.contains(c);
         if !self.bucket.chars().all(good) {
             return usage(format!("`{}` can't be the name of a {}", self.bucket, self.place()));
         }
@@ -174,6 +175,7 @@ mod tests {
         assert_eq!(refused("az://").0, "the store's URL `az://` names no container");
         assert_eq!(refused("s3:bucket").0, "a store's URL has `//` after `s3:`");
         assert!(refused("file://server/data").0.contains("absolute path"));
+        assert!(refused("s3://host:9000/bucket").0.contains("`host:9000` can't be the name of a bucket"));
         assert!(refused("s3://a bucket").0.contains("can't be the name of a bucket"));
         assert!(refused("s3://bucket/a/../b").0.contains("can't be a folder"));
     }
