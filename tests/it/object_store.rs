@@ -280,6 +280,29 @@ fn damage_on_one_side_is_healed_from_the_other() {
 }
 
 #[test]
+fn an_entry_that_reaches_out_of_its_folder_is_not_taken() {
+    let folder = tempfile::tempdir().unwrap();
+    let open = |name: &str| folder_store(&folder.path().join(name), &folder.path().join("remote"));
+    let key = Digest::of(b"key");
+    publish(&open("a"), key, "text");
+    let path = folder.path().join(format!("remote/ac/{key}.json"));
+    let good: Json = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+    for name in ["../../escape.txt", "/tmp/escape.txt", "parts/../../escape.txt", ""] {
+        let mut bad = good.clone();
+        let file = bad["files"]["a.txt"].take();
+        bad["files"] = serde_json::json!({ name: file });
+        bad.as_object_mut().unwrap().remove("seal");
+        bad["seal"] = Digest::of_json(&bad).to_string().into();
+        overwrite(&path, bad.to_string().as_bytes());
+        let b = open("b");
+        assert_eq!(b.lookup(key).unwrap(), Found::Miss, "{name}");
+        assert!(b.take_warnings()[0].starts_with("stored `entry` in file://"), "{name}");
+    }
+    assert_eq!(publish(&open("b"), key, "text").files.keys().collect::<Vec<_>>(), ["a.txt"]);
+    assert!(matches!(open("c").lookup(key).unwrap(), Found::Hit(_)), "it was replaced");
+}
+
+#[test]
 fn a_training_goes_on_on_another_machine() {
     let folder = tempfile::tempdir().unwrap();
     let [a, b] = ["a", "b"].map(|name| folder_store(&folder.path().join(name), &folder.path().join("remote")));
