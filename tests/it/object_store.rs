@@ -170,13 +170,18 @@ fn what_one_machine_computed_another_fetches_and_a_rerun_asks_for_nothing() {
 #[test]
 fn the_whole_smoke_experiment_is_shared() {
     let server = S3Server::start(true);
-    let [first, second] = [Machine::new(server.port()), Machine::new(server.port())];
+    let proxy = Proxy::start(server.port(), |_, _| Fault::Pass);
+    let [first, second] = [Machine::new(proxy.port()), Machine::new(proxy.port())];
     let smoke = ["run", "configs/smoke.toml", "--json", "--store", BUCKET, "--set", "train.steps-per-epoch=2"];
     let shorter = ["--set", "report.figures=[\"confusion-matrix\"]"];
     let computed = first.say(&[&smoke[..], &shorter].concat(), &[]);
     assert_eq!(computed.stages("ran").len(), 10, "{}", computed.err);
+    let sending = proxy.take_requests().len();
+    let started = std::time::Instant::now();
     let fetched = second.say(&[&smoke[..], &shorter].concat(), &[]);
     assert_eq!(fetched.stages("hit").len(), 10, "{}", fetched.err);
+    let (fetching, took) = (proxy.take_requests().len(), started.elapsed());
+    eprintln!("10 stages: {sending} requests to send them, {fetching} to fetch them in {took:?}");
     assert_eq!(computed.json()["metrics"], fetched.json()["metrics"]);
     let objects = |machine: &Machine| files_below(&machine.store().join("ac")).len();
     assert!(objects(&first) > objects(&second), "checkpoints are not fetched for a hit");
