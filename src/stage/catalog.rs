@@ -45,6 +45,8 @@ pub trait DynStage: Debug + Send + Sync {
     fn tensor(&self) -> bool;
     /// [`Stage::SHOWS_SPEC`].
     fn shows_spec(&self) -> bool;
+    /// [`Stage::WORK`].
+    fn work(&self) -> &'static [&'static str];
     /// [`Stage::stream`].
     fn stream(&self) -> Option<&str>;
     /// The parameters as JSON.
@@ -95,6 +97,9 @@ impl<S: Stage + Debug> DynStage for Bound<S> {
     }
     fn shows_spec(&self) -> bool {
         S::SHOWS_SPEC
+    }
+    fn work(&self) -> &'static [&'static str] {
+        S::WORK
     }
     fn stream(&self) -> Option<&str> {
         S::stream(&self.0)

@@ -82,6 +82,7 @@ impl Stage for Train {
     const FILES: &'static [&'static str] = &["model.safetensors", "model.json", "history.parquet"];
     const SEEDED: bool = true;
     const TENSOR: bool = true;
+    const WORK: &'static [&'static str] = &["epochs", "steps-per-epoch"];
     type Params = TrainParams;
 
     fn ports(_: &TrainParams) -> Vec<Port> {
