@@ -1,11 +1,13 @@
 //! `simpipe explain`: why a stage would run, field by field, back to the cause.
 
 use std::io::Write;
+use std::path::PathBuf;
 
 use clap::Args;
 
 use super::options::{ExperimentOptions, PlaceOptions};
-use super::{plan, print, words};
+use super::print::{self, Paint};
+use super::{plan, words};
 use crate::base::suggest;
 use crate::error::{Error, Exit};
 use crate::plan::ReasonKind;
@@ -30,13 +32,14 @@ pub(super) struct ExplainArgs {
 }
 
 pub(super) fn exec(args: &ExplainArgs, out: &mut dyn Write) -> Result<Exit, Error> {
-    let plan = args.experiment.plan()?;
+    let (stage, experiment) = in_order(args)?;
+    let plan = experiment.plan()?;
     let root = args.place.root_of(&plan);
     let store = args.place.open_store(&root)?;
     let forecast = Forecast::of(&plan, registry::builtin(), &store, &root)?;
-    let Some(explanation) = forecast.explain(&args.stage) else {
+    let Some(explanation) = forecast.explain(&stage) else {
         let ids: Vec<&str> = forecast.stages.iter().map(|stage| stage.id.as_str()).collect();
-        return Err(Error::usage(format!("there is no stage `{}`", args.stage), suggest::help(&args.stage, &ids)));
+        return Err(Error::usage(format!("there is no stage `{stage}`"), suggest::help(&stage, &ids)));
     };
     if args.json {
         print::json(&explanation, out)?;
@@ -46,22 +49,44 @@ pub(super) fn exec(args: &ExplainArgs, out: &mut dyn Write) -> Result<Exit, Erro
     Ok(Exit::Done)
 }
 
+/// The stage and the experiment, also where a user has written them the other way round.
+fn in_order(args: &ExplainArgs) -> Result<(String, ExperimentOptions), Error> {
+    let (stage, config) = (args.stage.clone(), args.experiment.config.clone());
+    let set = args.experiment.set.clone();
+    let swapped = PathBuf::from(&stage).is_file() && !config.is_file();
+    if !swapped {
+        return Ok((stage, ExperimentOptions { config, set }));
+    }
+    let id = config.to_string_lossy().into_owned();
+    let command = format!("`simpipe explain {id} {stage}`");
+    writeln!(std::io::stderr(), "{} the stage comes first: read as {command}", Paint::stderr().yellow("hint:"))?;
+    Ok((id, ExperimentOptions { config: stage.into(), set }))
+}
+
 fn write(explanation: &Explanation, depth: usize, out: &mut dyn Write) -> Result<(), Error> {
-    let indent = "  ".repeat(depth);
-    let key = explanation.key.map_or_else(|| "not known yet".to_owned(), |key| key.to_string());
-    writeln!(out, "{indent}{}: {} (key: {key})", explanation.id, plan::word(explanation.status))?;
+    let (indent, paint) = ("  ".repeat(depth), Paint::stdout());
+    let status = plan::word(explanation.status);
+    let status = if explanation.status == Freshness::Fresh { paint.green(status) } else { paint.yellow(status) };
+    let key = explanation.key.map_or_else(|| "known once its inputs are".to_owned(), |key| key.short());
+    writeln!(out, "{indent}{}: {status} (key: {key})", paint.bold(&explanation.id))?;
     if let Some(note) = &explanation.note {
         writeln!(out, "{indent}  {note}")?;
     }
     for reason in &explanation.reasons {
-        writeln!(out, "{indent}  {}", words::reason(reason))?;
+        writeln!(out, "{indent}  - {}", words::reason(reason))?;
+    }
+    if explanation.status == Freshness::Fresh && explanation.reasons.is_empty() {
+        writeln!(out, "{indent}  its result is stored: nothing has changed")?;
     }
     let new = explanation.reasons.iter().any(|reason| reason.kind == ReasonKind::NeverRan);
     match &explanation.compared_with {
-        Some(run) if explanation.status == Freshness::Stale && !new => {
-            writeln!(out, "{indent}  (compared with run {run})")?;
+        Some(run) if !explanation.reasons.is_empty() && explanation.status == Freshness::Stale && !new => {
+            writeln!(out, "{indent}  {}", paint.dim(&format!("(compared with run {run})")))?;
         }
         _ => {}
     }
-    explanation.causes.iter().try_for_each(|cause| write(cause, depth + 1, out))
+    if !explanation.causes.is_empty() {
+        writeln!(out, "{indent}  because of:")?;
+    }
+    explanation.causes.iter().try_for_each(|cause| write(cause, depth + 2, out))
 }

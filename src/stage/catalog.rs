@@ -125,14 +125,18 @@ impl<S: Stage + Debug> DynStage for Bound<S> {
 }
 
 /// What the reference says of a stage kind.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct StageDoc {
     /// [`Stage::NAME`].
     pub name: &'static str,
     /// [`Stage::SUMMARY`].
     pub summary: &'static str,
+    /// [`Stage::OUTPUT`].
+    pub output: Kind,
     /// [`Stage::FILES`].
     pub files: &'static [&'static str],
+    /// [`Stage::ports`] for parameters in JSON; none if those can't be read.
+    pub ports: fn(&Json) -> Vec<Port>,
     /// Its table in a spec.
     pub params: Shape,
 }

@@ -4,10 +4,15 @@
 
 mod cli;
 mod determinism;
+mod doctor;
 mod fuzz;
+mod graph;
+mod init;
 mod layering;
+mod plan;
 mod project;
 mod python;
+mod reference;
 mod registry;
 mod reruns;
 mod schemas;
