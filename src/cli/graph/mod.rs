@@ -148,7 +148,9 @@ fn format_of(args: &GraphArgs) -> Result<Format, Error> {
 
 fn write_file(path: &Path, text: &str) -> Result<(), Error> {
     crate::base::fs::write_atomic(path, text.as_bytes()).map_err(|error| {
-        Error::usage(format!("can't write `{}`: {error}", path.display()), "name a file in a folder that you may write")
+        // Only the kind: the error itself names the temporary file beside the wanted one.
+        let message = format!("can't write `{}`: {}", path.display(), error.kind());
+        Error::usage(message, "name a file in a folder that you may write")
     })
 }
 

@@ -91,7 +91,7 @@ pub(super) fn exec(args: &InitArgs, out: &mut dyn Write) -> Result<Exit, Error> 
     let recipe = Recipe::of(&images)?;
     let text = text::config(&name, &output.display().to_string(), &images, &recipe);
     crate::base::fs::write_atomic(&output, text.as_bytes()).map_err(|error| {
-        let message = format!("can't write `{}`: {error}", output.display());
+        let message = format!("can't write `{}`: {}", output.display(), error.kind());
         Error::usage(message, "choose a file in a folder that you may write: `--output FILE`")
     })?;
     plan_of(&output, &[])?;
