@@ -3,6 +3,7 @@
 use serde_json::Value as Json;
 
 use crate::project::Project;
+use crate::schemas::validate;
 
 fn levels<'a>(json: &'a Json, subject: &str) -> Vec<&'a str> {
     let findings = json["findings"].as_array().unwrap().iter();
@@ -14,6 +15,7 @@ fn levels<'a>(json: &'a Json, subject: &str) -> Vec<&'a str> {
 fn a_healthy_place_is_left_as_it_was() {
     let project = Project::new();
     let json = project.json(&["doctor", "configs/smoke.toml", "--json"], 0);
+    validate("doctor.schema.json", &json);
     assert_ne!(json["worst"], "bad");
     for subject in ["version", "device", "store", "hard links", "cifar10-sample", "`dataset`"] {
         assert!(!levels(&json, subject).is_empty(), "`{subject}` in {json}");
@@ -28,6 +30,7 @@ fn what_would_stop_a_run_ends_with_one() {
     std::fs::create_dir_all(&store).unwrap();
     std::fs::write(store.join("format"), "99\n").unwrap();
     let json = project.json(&["doctor", "--json"], 1);
+    validate("doctor.schema.json", &json);
     assert_eq!((json["worst"].as_str(), levels(&json, "store")), (Some("bad"), vec!["bad"]));
     let config = project.root().join("configs/a.toml");
     std::fs::create_dir_all(config.parent().unwrap()).unwrap();

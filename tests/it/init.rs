@@ -7,6 +7,7 @@ use image::{ImageFormat, Rgb, RgbImage};
 use serde_json::Value as Json;
 
 use crate::project::simpipe;
+use crate::schemas::validate;
 
 /// Images of one colour a class, with a stripe that tells them apart.
 fn write_classes(root: &Path, classes: &[(&str, usize)], side: u32) {
@@ -43,6 +44,7 @@ fn a_folder_of_classes_becomes_an_experiment_that_runs() {
     let output = at(place.path(), &["init", folder, "--name", "mine", "--json"]);
     assert_eq!(output.status.code(), Some(0), "{}", text(&output));
     let json: Json = serde_json::from_slice(&output.stdout).unwrap();
+    validate("init.schema.json", &json);
     assert_eq!((json["classes"].as_u64(), json["images"].as_u64()), (Some(4), Some(69)));
     let warnings = json["warnings"].to_string();
     assert!(warnings.contains("tiny (1)") && warnings.contains("broken.png"), "{warnings}");

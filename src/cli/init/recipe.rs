@@ -1,33 +1,7 @@
 //! Numbers for a first experiment on a collection of images: what is drawn, how large batches are, which layers fit.
 
 use super::Refusal;
-
-/// Images for training and testing, by label.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) struct Collection {
-    /// The dataset's `source`, as TOML.
-    pub(super) source: String,
-    /// What was looked at: the folder's name, or `CIFAR-10`.
-    pub(super) subject: String,
-    /// Names by label.
-    pub(super) classes: Vec<String>,
-    pub(super) train: Split,
-    pub(super) test: Split,
-    /// Height, width and channels of what the network sees.
-    pub(super) image: [usize; 3],
-    /// Whether the counts are those that a run will find.
-    pub(super) exact: bool,
-    /// What the user should know.
-    pub(super) notes: Vec<String>,
-}
-
-/// One split of a collection.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) struct Split {
-    pub(super) name: String,
-    /// Images by label.
-    pub(super) counts: Vec<usize>,
-}
+use super::collection::{Collection, Split};
 
 /// How one split is drawn.
 #[derive(Debug, Clone, PartialEq, Eq)]

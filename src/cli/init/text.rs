@@ -3,7 +3,8 @@
 use std::fmt::Write;
 
 use super::super::print;
-use super::recipe::{Collection, Draw, Evaluation, Recipe, Split, median};
+use super::collection::{Collection, Split};
+use super::recipe::{Draw, Evaluation, Recipe, median};
 
 /// Classes that the table at the top lists; the rest is counted.
 const LISTED: usize = 40;
@@ -43,8 +44,10 @@ fn head(name: &str, file: &str, images: &Collection) -> String {
     let count = |split: &Split| split.counts.iter().sum::<usize>();
     let (train, test) = (count(&images.train), count(&images.test));
     let (file, subject, classes) = (shown(file), shown(&images.subject), images.classes.len());
-    let mut text =
-        format!("# {file}: a first experiment on {subject}, {} images of {classes} classes.\n", train + test);
+    let mut text = format!(
+        "# {file}: a first experiment on {subject}, {} of {classes} classes.\n",
+        counted(train + test, "image", "images")
+    );
     text += "# It runs as it is; every value below may be changed.\n#\n";
     table(&mut text, images);
     for note in &images.notes {
@@ -75,10 +78,14 @@ fn table(text: &mut String, images: &Collection) {
         line(text, &format!("#   .. and {} more", names.len() - LISTED));
     }
     for split in [train, test] {
+        let name = shown(&split.name);
         let most = split.counts.iter().max().copied().unwrap_or(0);
         let least = split.counts.iter().filter(|count| **count > 0).min().copied().unwrap_or(0);
-        let middle = median(&split.counts);
-        line(text, &format!("#   `{}`: {least} to {most} images a class, median {middle}", shown(&split.name)));
+        let size = match least == most {
+            true => counted(most, "image", "images"),
+            false => format!("{least} to {} (median {})", counted(most, "image", "images"), median(&split.counts)),
+        };
+        line(text, &format!("#   `{name}`: {size} a class"));
     }
     text.push_str("#\n");
 }
