@@ -72,6 +72,11 @@ fn write(explanation: &Explanation, depth: usize, out: &mut dyn Write) -> Result
     if let Some(note) = &explanation.note {
         writeln!(out, "{indent}  {note}")?;
     }
+    let (chain, cause) = chain(explanation);
+    if !chain.is_empty() {
+        writeln!(out, "{indent}  waits for {}:", chain.join(" <- "))?;
+        return write(cause, depth + 1, out);
+    }
     for reason in &explanation.reasons {
         writeln!(out, "{indent}  - {}", words::reason(reason))?;
     }
@@ -85,8 +90,45 @@ fn write(explanation: &Explanation, depth: usize, out: &mut dyn Write) -> Result
         }
         _ => {}
     }
-    if !explanation.causes.is_empty() {
-        writeln!(out, "{indent}  because of:")?;
+    explanation.causes.iter().try_for_each(|cause| write(cause, depth + 1, out))
+}
+
+/// The stages between one that only waits and the one that will run for a reason of its own, which comes last.
+fn chain(explanation: &Explanation) -> (Vec<&str>, &Explanation) {
+    let (mut passed, mut last) = (Vec::new(), explanation);
+    while let (Freshness::MaybeStale, [reason], [cause]) = (last.status, &*last.reasons, &*last.causes) {
+        if reason.kind != ReasonKind::Upstream {
+            break;
+        }
+        passed.push(cause.id.as_str());
+        last = cause;
     }
-    explanation.causes.iter().try_for_each(|cause| write(cause, depth + 2, out))
+    (passed, last)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::Reason;
+
+    fn explanation(id: &str, status: Freshness, reason: Reason, causes: Vec<Explanation>) -> Explanation {
+        let (id, reasons) = (id.to_owned(), vec![reason]);
+        Explanation { id, status, key: None, reasons, note: None, compared_with: None, causes }
+    }
+
+    #[test]
+    fn stages_that_only_wait_are_one_line() {
+        let changed = Reason::changed(ReasonKind::ParamChanged, "a.size", Some(1.into()), Some(2.into()));
+        let a = explanation("a", Freshness::Stale, changed, Vec::new());
+        let b = explanation("b", Freshness::MaybeStale, Reason::upstream("a"), vec![a]);
+        let c = explanation("c", Freshness::MaybeStale, Reason::upstream("b"), vec![b]);
+        let mut out = Vec::new();
+        write(&c, 0, &mut out).unwrap();
+        let expected = "c: maybe stale (key: known once its inputs are)
+  waits for b <- a:
+  a: stale (key: known once its inputs are)
+    - `a.size` changed: 1 -> 2
+";
+        assert_eq!(String::from_utf8(out).unwrap(), expected);
+    }
 }
