@@ -86,6 +86,11 @@ fn splits_in_folders_and_small_classes_are_taken_as_they_are() {
         assert!(config.contains(part), "`{part}` in\n{config}");
     }
     assert!(!config.contains("images = { test"), "the folders say what is tested");
+    let output = at(place.path(), &["init", "set", "--output", "bare.toml"]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output));
+    let output = at(place.path(), &["graph", "bare.toml", "--output", "bare.svg"]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output));
+    assert!(place.path().join("bare.svg").is_file());
 }
 
 #[test]
@@ -105,6 +110,7 @@ fn built_in_datasets_have_a_config_and_wrong_requests_have_help() {
         (vec!["init", "nowhere"], "there is no folder"),
         (vec!["init", "configs/mnist.toml"], "is a file"),
         (vec!["init", "--dataset", "mnist", "--output", "empty"], "is a folder"),
+        (vec!["init", "--dataset", "mnist", "--output", "-"], "a config is a file"),
         (vec!["init", "--dataset", "mnist", "--name", "a/b"], "can't be `a/b`"),
     ] {
         let output = at(place.path(), &args);

@@ -1,8 +1,7 @@
 //! Probes of image sources: where each looks for its data, and whether it is there. No byte is read.
 
-use super::{Finding, Site};
+use super::{Finding, Level, Site};
 use crate::base::issue::Issues;
-use crate::base::node::Value;
 use crate::base::param::{self, Param};
 use crate::data::source::{Place, Source};
 use crate::spec::StageSpec;
@@ -10,7 +9,12 @@ use crate::spec::StageSpec;
 /// Every source that needs no path.
 pub(super) fn builtin(site: &Site) -> Vec<Finding> {
     let sources = Source::NAMES.iter().filter_map(|name| param::from_json::<Source>(&(*name).into()).ok());
-    sources.map(|source| look(source.name(), &source, site, true)).collect()
+    let look = |source: Source| {
+        let found = look(source.name(), &source, site);
+        // Most are not wanted: nothing is wrong with a source that would be downloaded.
+        if found.level == Level::Warn { Finding::ok(found.subject, found.text) } else { found }
+    };
+    sources.map(look).collect()
 }
 
 /// The sources of the experiment.
@@ -18,10 +22,7 @@ pub(super) fn experiment(site: &Site) -> Vec<Finding> {
     let stages = site.plan.iter().flat_map(|plan| &plan.experiment.stages);
     stages
         .filter_map(|stage| Some((stage, source_of(stage)?)))
-        .map(|(stage, source)| {
-            let downloadable = written_path(stage).is_none();
-            look(&format!("`{}`: {}", stage.id, source.name()), &source, site, downloadable)
-        })
+        .map(|(stage, source)| look(&format!("`{}`: {}", stage.id, source.name()), &source, site))
         .collect()
 }
 
@@ -31,15 +32,11 @@ fn source_of(stage: &StageSpec) -> Option<Source> {
     Source::read(&entry.node, "source", &mut Issues::default())
 }
 
-/// The path that a spec names inside its source.
-fn written_path(stage: &StageSpec) -> Option<&str> {
-    let Value::Table(source) = &stage.params.table()?.get("source")?.node.value else { return None };
-    source.values().next()?.node.table()?.get("path")?.node.string()
-}
-
-/// `downloadable`: whether a run would fetch what is not there.
-fn look(subject: &str, source: &Source, site: &Site, downloadable: bool) -> Finding {
-    let places = source.loader().places(&site.store.join("downloads"));
+/// Where a source's data is; what is wanted in the folder of downloads would be fetched by a run.
+fn look(subject: &str, source: &Source, site: &Site) -> Finding {
+    let downloads = site.store.join("downloads");
+    let places = source.loader().places(&downloads);
+    let downloadable = places.iter().any(|place| place.path.starts_with(&downloads));
     let listed = |places: &[Place]| {
         let paths: Vec<String> = places.iter().map(|place| place.path.display().to_string()).collect();
         paths.join(" or ")
@@ -49,7 +46,11 @@ fn look(subject: &str, source: &Source, site: &Site, downloadable: bool) -> Find
     }
     match places.iter().find(|place| place.complete) {
         Some(place) => Finding::ok(subject, format!("at {}", place.path.display())),
-        None if downloadable => Finding::ok(subject, format!("not at {}: a run downloads it", listed(&places))),
+        None if downloadable => Finding::warn(
+            subject,
+            format!("not at {}: a run downloads it", listed(&places)),
+            "be online at the first run, or bring the data and name it with the source's `path`",
+        ),
         None => Finding::bad(
             subject,
             format!("not at {}", listed(&places)),
@@ -63,25 +64,26 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::cli::doctor::Level;
 
     #[test]
     fn data_is_inside_there_downloadable_or_missing() {
         let folder = tempfile::tempdir().unwrap();
         let site = Site { root: folder.path().into(), store: folder.path().join("store"), plan: None };
-        let look = |json: serde_json::Value, downloadable| {
+        let look = |json: serde_json::Value| {
             let source: Source = param::from_json(&json).unwrap();
-            look("x", &source, &site, downloadable)
+            look("x", &source, &site)
         };
-        assert_eq!(look(json!("cifar10-sample"), true).text, "inside the program");
-        let missing = look(json!("cifar10"), true);
+        assert_eq!(look(json!("cifar10-sample")).text, "inside the program");
+        let missing = look(json!("cifar10"));
         assert!(missing.text.ends_with("cifar-10-binary.tar.gz: a run downloads it"), "{}", missing.text);
+        assert_eq!(missing.level, Level::Warn);
+        assert!(builtin(&site).iter().all(|finding| finding.level == Level::Ok));
         let downloads = folder.path().join("store/downloads");
         std::fs::create_dir_all(&downloads).unwrap();
         std::fs::write(downloads.join("cifar-10-binary.tar.gz"), "x").unwrap();
-        assert!(look(json!("cifar10"), true).text.starts_with("at "));
+        assert!(look(json!("cifar10")).text.starts_with("at "));
         let path = folder.path().join("photos");
-        let bad = look(json!({ "image-folder": { "path": path } }), false);
+        let bad = look(json!({ "image-folder": { "path": path } }));
         assert_eq!(bad.level, Level::Bad);
     }
 }

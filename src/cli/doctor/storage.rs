@@ -53,7 +53,7 @@ pub(super) fn links(site: &Site) -> Vec<Finding> {
         ),
         Err((folder, error)) => Finding::bad(
             "hard links",
-            format!("can't write in {}: {error}", folder.display()),
+            format!("can't write in {}: {}", folder.display(), error.kind()),
             "make the folder writable, or choose others with `--root DIR` and `--store DIR`",
         ),
     }]
@@ -74,11 +74,12 @@ pub(super) fn health(site: &Site) -> Vec<Finding> {
     let at = site.store.display();
     let format = match std::fs::read_to_string(site.store.join("format")) {
         Ok(format) => format.trim().to_owned(),
-        Err(_) if !site.store.exists() => {
+        // A folder without a store becomes one.
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             return vec![Finding::ok("store", format!("{at}: not there yet, the first run makes it"))];
         }
         Err(error) => {
-            let help = "name a store with `--store DIR`, or an empty folder for a new one";
+            let help = "name a store with `--store DIR`, or a new folder";
             return vec![Finding::bad("store", format!("{at}: no store, its `format` can't be read: {error}"), help)];
         }
     };

@@ -35,7 +35,7 @@ pub(super) struct GraphArgs {
     /// Mark what a run would do with each stage: fresh, stale or maybe stale.
     #[arg(long)]
     status: bool,
-    /// Write to a file instead of standard output.
+    /// Write to a file instead of standard output, which is `-`.
     #[arg(long, short, value_name = "FILE")]
     output: Option<PathBuf>,
 }
@@ -122,7 +122,7 @@ pub(super) fn exec(args: &GraphArgs, out: &mut dyn Write) -> Result<Exit, Error>
         Format::Mermaid => text::mermaid(&diagram),
         Format::Svg => svg::draw(&diagram),
     };
-    match &args.output {
+    match args.output.as_deref().filter(|path| *path != Path::new("-")) {
         None => out.write_all(drawn.as_bytes())?,
         Some(path) => write_file(path, &drawn)?,
     }
@@ -133,7 +133,7 @@ fn format_of(args: &GraphArgs) -> Result<Format, Error> {
     if let Some(format) = args.format {
         return Ok(format);
     }
-    let Some(path) = &args.output else { return Ok(Format::Dot) };
+    let Some(path) = args.output.as_deref().filter(|path| *path != Path::new("-")) else { return Ok(Format::Dot) };
     let ending = path.extension().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
     match ending.as_str() {
         "dot" | "gv" => Ok(Format::Dot),

@@ -185,6 +185,9 @@ fn name_of(args: &InitArgs) -> Result<String, Refusal> {
 
 fn refuse_overwriting(output: &Path, force: bool) -> Result<(), Refusal> {
     let at = output.display();
+    if output == Path::new("-") {
+        return Err(Refusal::new("a config is a file", "name one: `--output configs/mine.toml`"));
+    }
     if output.is_dir() {
         return Err(Refusal::new(format!("`{at}` is a folder"), "name a file: `--output configs/mine.toml`"));
     }
