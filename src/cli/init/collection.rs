@@ -85,7 +85,7 @@ fn notes(survey: &Survey, resize: Option<String>) -> Vec<String> {
     }
     if let Some((name, reason)) = survey.broken.first() {
         let files = counted(survey.broken.len(), "file", "files");
-        notes.push(format!("{files} can't be read and left out, such as `{name}` ({reason})"));
+        notes.push(format!("unreadable and left out: {files}, such as `{name}` ({reason})"));
     }
     notes
 }
