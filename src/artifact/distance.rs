@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::base::issue::{Issue, Issues};
 use crate::base::node::Node;
-use crate::base::param::{self, Param, Shape, View};
+use crate::base::param::{self, Alternative, Choice, Param, Shape, View};
 use crate::base::suggest;
 
 /// How near two embeddings are.
@@ -55,6 +55,20 @@ impl Distance {
         }
     }
 
+    /// What it is, with its formula.
+    const fn doc(self) -> &'static str {
+        match self {
+            Self::Cosine => "`1 - q.k`, clipped at 0; rows of unit norm expected.",
+            Self::InnerProduct => "`q.k`: a similarity, larger is nearer. Also written `ip`.",
+            Self::Euclidean => "`|q - k|`, the straight line. Also written `l2`.",
+            Self::SquaredEuclidean => "`|q - k|^2`. Also written `sql2`.",
+            Self::Manhattan => "The sum of the absolute differences. Also written `l1`.",
+            Self::Snr => {
+                "`var(q - k) / var(q)`: noise against signal, not symmetric (Yuan et al., 2019, arXiv:1904.02616)."
+            }
+        }
+    }
+
     /// Whether a larger value means nearer.
     #[must_use]
     pub const fn larger_is_nearer(self) -> bool {
@@ -82,6 +96,10 @@ impl Param for Distance {
     }
 
     fn shape() -> Shape {
-        Shape::AnyOf(Self::ALL.iter().map(|distance| Shape::Word(distance.name())).collect())
+        let alternative = |distance: &Self| Alternative { name: distance.name(), doc: distance.doc(), params: None };
+        Shape::Choice(Choice {
+            doc: "How near two embeddings are.",
+            alternatives: Self::ALL.iter().map(alternative).collect(),
+        })
     }
 }

@@ -8,7 +8,8 @@ use std::path::Path;
 /// # Errors
 /// Whatever the file system refuses; the old file, if there was one, is then still whole.
 pub fn write_atomic(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let folder = path.parent().unwrap_or(Path::new("."));
+    // The parent of a bare name is empty, which no system can open.
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     std::fs::create_dir_all(folder)?;
     let mut file = new_file_in(folder)?;
     file.write_all(bytes)?;

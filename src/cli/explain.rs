@@ -1,11 +1,13 @@
 //! `simpipe explain`: why a stage would run, field by field, back to the cause.
 
 use std::io::Write;
+use std::path::PathBuf;
 
 use clap::Args;
 
 use super::options::{ExperimentOptions, PlaceOptions};
-use super::{plan, print, words};
+use super::print::{self, Paint};
+use super::{plan, words};
 use crate::base::suggest;
 use crate::error::{Error, Exit};
 use crate::plan::ReasonKind;
@@ -30,14 +32,15 @@ pub(super) struct ExplainArgs {
 }
 
 pub(super) fn exec(args: &ExplainArgs, out: &mut dyn Write) -> Result<Exit, Error> {
-    let plan = args.experiment.plan()?;
+    let (stage, experiment) = in_order(args)?;
+    let plan = experiment.plan()?;
     let root = args.place.root_of(&plan);
     let store = args.place.open_store_to_read(&root)?;
     let forecast = Forecast::of(&plan, registry::builtin(), &store, &root)?;
     print::warnings(&store)?;
-    let Some(explanation) = forecast.explain(&args.stage) else {
+    let Some(explanation) = forecast.explain(&stage) else {
         let ids: Vec<&str> = forecast.stages.iter().map(|stage| stage.id.as_str()).collect();
-        return Err(Error::usage(format!("there is no stage `{}`", args.stage), suggest::help(&args.stage, &ids)));
+        return Err(Error::usage(format!("there is no stage `{stage}`"), suggest::help(&stage, &ids)));
     };
     if args.json {
         print::json(&explanation, out)?;
@@ -47,22 +50,86 @@ pub(super) fn exec(args: &ExplainArgs, out: &mut dyn Write) -> Result<Exit, Erro
     Ok(Exit::Done)
 }
 
+/// The stage and the experiment, also where a user has written them the other way round.
+fn in_order(args: &ExplainArgs) -> Result<(String, ExperimentOptions), Error> {
+    let (stage, config) = (args.stage.clone(), args.experiment.config.clone());
+    let set = args.experiment.set.clone();
+    let swapped = PathBuf::from(&stage).is_file() && !config.is_file();
+    if !swapped {
+        return Ok((stage, ExperimentOptions { config, set }));
+    }
+    let id = config.to_string_lossy().into_owned();
+    let command = format!("`simpipe explain {id} {stage}`");
+    writeln!(std::io::stderr(), "{} the stage comes first: read as {command}", Paint::stderr().yellow("hint:"))?;
+    Ok((id, ExperimentOptions { config: stage.into(), set }))
+}
+
 fn write(explanation: &Explanation, depth: usize, out: &mut dyn Write) -> Result<(), Error> {
-    let indent = "  ".repeat(depth);
-    let key = explanation.key.map_or_else(|| "not known yet".to_owned(), |key| key.to_string());
-    writeln!(out, "{indent}{}: {} (key: {key})", explanation.id, plan::word(explanation.status))?;
+    let (indent, paint) = ("  ".repeat(depth), Paint::stdout());
+    let status = plan::word(explanation.status);
+    let status = if explanation.status == Freshness::Fresh { paint.green(status) } else { paint.yellow(status) };
+    let key = explanation.key.map_or_else(|| "known once its inputs are".to_owned(), |key| key.short());
+    writeln!(out, "{indent}{}: {status} (key: {key})", paint.bold(&explanation.id))?;
     if let Some(note) = &explanation.note {
         writeln!(out, "{indent}  {note}")?;
     }
+    let (chain, cause) = chain(explanation);
+    if !chain.is_empty() {
+        writeln!(out, "{indent}  waits for {}:", chain.join(" <- "))?;
+        return write(cause, depth + 1, out);
+    }
     for reason in &explanation.reasons {
-        writeln!(out, "{indent}  {}", words::reason(reason))?;
+        writeln!(out, "{indent}  - {}", words::reason(reason))?;
+    }
+    if explanation.status == Freshness::Fresh && explanation.reasons.is_empty() {
+        writeln!(out, "{indent}  its result is stored: nothing has changed")?;
     }
     let new = explanation.reasons.iter().any(|reason| reason.kind == ReasonKind::NeverRan);
     match &explanation.compared_with {
-        Some(run) if explanation.status == Freshness::Stale && !new => {
-            writeln!(out, "{indent}  (compared with run {run})")?;
+        Some(run) if !explanation.reasons.is_empty() && explanation.status == Freshness::Stale && !new => {
+            writeln!(out, "{indent}  {}", paint.dim(&format!("(compared with run {run})")))?;
         }
         _ => {}
     }
     explanation.causes.iter().try_for_each(|cause| write(cause, depth + 1, out))
+}
+
+/// The stages between one that only waits and the one that will run for a reason of its own, which comes last.
+fn chain(explanation: &Explanation) -> (Vec<&str>, &Explanation) {
+    let (mut passed, mut last) = (Vec::new(), explanation);
+    while let (Freshness::MaybeStale, [reason], [cause]) = (last.status, &*last.reasons, &*last.causes) {
+        if reason.kind != ReasonKind::Upstream {
+            break;
+        }
+        passed.push(cause.id.as_str());
+        last = cause;
+    }
+    (passed, last)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::Reason;
+
+    fn explanation(id: &str, status: Freshness, reason: Reason, causes: Vec<Explanation>) -> Explanation {
+        let (id, reasons) = (id.to_owned(), vec![reason]);
+        Explanation { id, status, key: None, reasons, note: None, compared_with: None, causes }
+    }
+
+    #[test]
+    fn stages_that_only_wait_are_one_line() {
+        let changed = Reason::changed(ReasonKind::ParamChanged, "a.size", Some(1.into()), Some(2.into()));
+        let a = explanation("a", Freshness::Stale, changed, Vec::new());
+        let b = explanation("b", Freshness::MaybeStale, Reason::upstream("a"), vec![a]);
+        let c = explanation("c", Freshness::MaybeStale, Reason::upstream("b"), vec![b]);
+        let mut out = Vec::new();
+        write(&c, 0, &mut out).unwrap();
+        let expected = "c: maybe stale (key: known once its inputs are)
+  waits for b <- a:
+  a: stale (key: known once its inputs are)
+    - `a.size` changed: 1 -> 2
+";
+        assert_eq!(String::from_utf8(out).unwrap(), expected);
+    }
 }

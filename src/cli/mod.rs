@@ -3,7 +3,10 @@
 mod check;
 mod completions;
 mod docs;
+mod doctor;
 mod explain;
+mod graph;
+mod init;
 mod logging;
 mod options;
 mod plan;
@@ -38,15 +41,18 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Init(init::InitArgs),
     Run(run::RunArgs),
     Plan(plan::PlanArgs),
     Explain(explain::ExplainArgs),
     Check(check::CheckArgs),
+    Graph(graph::GraphArgs),
     Show(show::ShowArgs),
     Runs(runs::RunsArgs),
     Schema(schema::SchemaArgs),
     Docs(docs::DocsArgs),
     Store(store::StoreArgs),
+    Doctor(doctor::DoctorArgs),
     Completions(completions::CompletionsArgs),
 }
 
@@ -62,21 +68,26 @@ impl Command {
             Self::Runs(args) => args.json,
             Self::Docs(args) => args.json,
             Self::Store(args) => args.json(),
-            Self::Schema(_) | Self::Completions(_) => false,
+            Self::Doctor(args) => args.json,
+            Self::Init(args) => args.json,
+            Self::Graph(_) | Self::Schema(_) | Self::Completions(_) => false,
         }
     }
 
     fn exec(&self, out: &mut dyn Write) -> Result<Exit, Error> {
         match self {
+            Self::Init(args) => init::exec(args, out),
             Self::Run(args) => run::exec(args, out),
             Self::Plan(args) => plan::exec(args, out),
             Self::Explain(args) => explain::exec(args, out),
             Self::Check(args) => check::exec(args, out),
+            Self::Graph(args) => graph::exec(args, out),
             Self::Show(args) => show::exec(args, out),
             Self::Runs(args) => runs::exec(args, out),
             Self::Schema(args) => schema::exec(args, out),
             Self::Docs(args) => docs::exec(args, out),
             Self::Store(args) => store::exec(args, out),
+            Self::Doctor(args) => doctor::exec(args, out),
             Self::Completions(args) => completions::exec(args, out),
         }
     }

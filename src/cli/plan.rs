@@ -1,20 +1,25 @@
-//! `simpipe plan`: says what a run would do, without doing it.
+//! `simpipe plan`: says what a run would do and about how long it would take, without doing it.
 
 use std::io::Write;
 
 use clap::Args;
+use serde::Serialize;
 use serde_json::json;
 
 use super::options::{ExperimentOptions, PlaceOptions};
 use super::print::{self, Align, Paint, Table};
 use super::words;
 use crate::error::{Error, Exit};
-use crate::runner::status::{Forecast, Freshness};
+use crate::plan::Plan;
+use crate::runner::estimate::Estimates;
+use crate::runner::status::{Forecast, Freshness, StageStatus};
 use crate::stages::registry;
 
-/// Show which stages a run would compute, and why.
+/// Show which stages a run would compute, why, and about how long each took before.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:
+#[command(after_help = "The estimate is what the most similar work took in earlier runs of this root.
+
+Examples:
   simpipe plan configs/cifar10.toml
   simpipe plan configs/cifar10.toml --set train.epochs=5 --json")]
 pub(super) struct PlanArgs {
@@ -27,17 +32,28 @@ pub(super) struct PlanArgs {
     pub(super) json: bool,
 }
 
+/// A stage as `--json` shows it.
+#[derive(Serialize)]
+struct Row<'a> {
+    #[serde(flatten)]
+    stage: &'a StageStatus,
+    /// `null` for a fresh stage, and where no work of its kind is known.
+    estimated_seconds: Option<f64>,
+}
+
 pub(super) fn exec(args: &PlanArgs, out: &mut dyn Write) -> Result<Exit, Error> {
     let plan = args.experiment.plan()?;
     let root = args.place.root_of(&plan);
     let store = args.place.open_store_to_read(&root)?;
     let forecast = Forecast::of(&plan, registry::builtin(), &store, &root)?;
     print::warnings(&store)?;
+    let rows = rows(&plan, &forecast, &root);
     if args.json {
-        let config = args.experiment.config.to_string_lossy();
-        print::json(&json!({ "config": config, "stages": forecast.stages }), out)?;
+        let (config, total) = (args.experiment.config.to_string_lossy(), total(&rows));
+        print::json(&json!({ "config": config, "stages": rows, "estimated_seconds": total }), out)?;
     } else {
-        table(&forecast, out)?;
+        table(&rows, out)?;
+        summary(&rows, out)?;
     }
     Ok(Exit::Done)
 }
@@ -51,13 +67,39 @@ pub(super) const fn word(status: Freshness) -> &'static str {
     }
 }
 
-fn table(forecast: &Forecast<'_>, out: &mut dyn Write) -> Result<(), Error> {
-    let columns = [("Stage", Align::Left), ("Status", Align::Left), ("Key", Align::Left), ("Why", Align::Left)];
-    let mut table = Table::new(&columns);
-    for stage in &forecast.stages {
+fn rows<'a>(plan: &Plan, forecast: &'a Forecast<'_>, root: &std::path::Path) -> Vec<Row<'a>> {
+    let stale = forecast.stages.iter().any(|stage| stage.status != Freshness::Fresh);
+    let estimates = if stale { Estimates::read(root, plan) } else { Estimates::default() };
+    let row = |stage: &'a StageStatus| {
+        let node = plan.find(&stage.id).filter(|_| stage.status != Freshness::Fresh);
+        Row { stage, estimated_seconds: node.and_then(|node| estimates.seconds(&plan.graph[node])) }
+    };
+    forecast.stages.iter().map(row).collect()
+}
+
+/// The sum over all stages that may run; `None` if one of them is not known.
+fn total(rows: &[Row<'_>]) -> Option<f64> {
+    let waiting = rows.iter().filter(|row| row.stage.status != Freshness::Fresh);
+    waiting.map(|row| row.estimated_seconds).sum()
+}
+
+fn table(rows: &[Row<'_>], out: &mut dyn Write) -> Result<(), Error> {
+    let mut table = Table::new(&[
+        ("Stage", Align::Left),
+        ("Status", Align::Left),
+        ("Key", Align::Left),
+        ("Estimate", Align::Right),
+        ("Why", Align::Left),
+    ]);
+    for Row { stage, estimated_seconds } in rows {
         let key = stage.key.map_or_else(|| "-".to_owned(), |key| key.short());
         let why = stage.note.clone().unwrap_or_else(|| words::reasons(&stage.reasons));
-        table.row(vec![stage.id.clone(), word(stage.status).to_owned(), key, why]);
+        let estimate = match estimated_seconds {
+            Some(seconds) => print::seconds(*seconds),
+            None if stage.status == Freshness::Fresh => String::new(),
+            None => "?".to_owned(),
+        };
+        table.row(vec![stage.id.clone(), word(stage.status).to_owned(), key, estimate, why]);
     }
     let paint = Paint::stdout();
     let colour = |column: usize, cell: &str| match (column, cell.trim()) {
@@ -67,4 +109,58 @@ fn table(forecast: &Forecast<'_>, out: &mut dyn Write) -> Result<(), Error> {
         _ => cell.to_owned(),
     };
     Ok(table.write(out, &colour)?)
+}
+
+/// What the whole table comes to, in a line.
+fn summary(rows: &[Row<'_>], out: &mut dyn Write) -> Result<(), Error> {
+    let count = |status| rows.iter().filter(|row| row.stage.status == status).count();
+    let (stale, maybe) = (count(Freshness::Stale), count(Freshness::MaybeStale));
+    if stale + maybe == 0 {
+        writeln!(out, "\nnothing to do: every stage is fresh")?;
+        return Ok(());
+    }
+    let known: f64 = rows.iter().filter_map(|row| row.estimated_seconds).sum();
+    let unknown = rows.iter().filter(|row| row.stage.status != Freshness::Fresh && row.estimated_seconds.is_none());
+    let time = match (unknown.count(), stale + maybe) {
+        (0, _) => format!("about {}", print::seconds(known)),
+        (unknown, all) if unknown == all => "no estimate: nothing like it was run here".to_owned(),
+        (unknown, _) => format!("about {}, and {unknown} without an estimate", print::seconds(known)),
+    };
+    Ok(writeln!(out, "\n{stale} stale, {maybe} maybe stale: {time}")?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stage(id: &str, status: Freshness) -> StageStatus {
+        StageStatus {
+            id: id.into(),
+            stage: id.into(),
+            status,
+            reason: None,
+            key: None,
+            reasons: Vec::new(),
+            note: None,
+        }
+    }
+
+    #[test]
+    fn the_total_is_of_what_may_run_and_says_what_it_does_not_know() {
+        let stages = [stage("a", Freshness::Fresh), stage("b", Freshness::Stale), stage("c", Freshness::MaybeStale)];
+        let rows = |last: Option<f64>| -> Vec<Row<'_>> {
+            let seconds = [None, Some(61.0), last];
+            stages.iter().zip(seconds).map(|(stage, estimated_seconds)| Row { stage, estimated_seconds }).collect()
+        };
+        let text = |rows: &[Row<'_>]| {
+            let mut out = Vec::new();
+            summary(rows, &mut out).unwrap();
+            String::from_utf8(out).unwrap().trim().to_owned()
+        };
+        assert_eq!(total(&rows(Some(4.0))), Some(65.0));
+        assert_eq!(total(&rows(None)), None);
+        assert_eq!(text(&rows(Some(4.0))), "1 stale, 1 maybe stale: about 1 min 05 s");
+        assert_eq!(text(&rows(None)), "1 stale, 1 maybe stale: about 1 min 01 s, and 1 without an estimate");
+        assert_eq!(text(&rows(None)[..1]), "nothing to do: every stage is fresh");
+    }
 }

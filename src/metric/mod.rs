@@ -41,6 +41,24 @@ impl RetrievalMetric {
         }
     }
 
+    /// What it measures, with its definition and source.
+    #[must_use]
+    pub const fn doc(&self) -> &'static str {
+        match self {
+            Self::RecallAtK(_) => {
+                "Whether any of the k nearest has the query's label: recall as metric learning uses the word (Jegou, \
+                 Douze and Schmid, 2011), not the share of relevant items that are found."
+            }
+            Self::PrecisionAtK(_) => {
+                "The share of the k nearest that have the query's label; divided by k also where the index holds fewer."
+            }
+            Self::MapAtR => {
+                "`1/R sum_{i=1..R} P(i) rel(i)`: R is the number of relevant items, `P(i)` the precision of the i \
+                 nearest, `rel(i)` 1 if the i-th is relevant (Musgrave, Belongie and Lim, 2020, arXiv:2003.08505)."
+            }
+        }
+    }
+
     /// What a value is a fraction of.
     #[must_use]
     pub const fn unit(&self) -> &'static str {

@@ -6,6 +6,7 @@
 mod checkpoints;
 pub mod clock;
 mod error;
+pub mod estimate;
 mod event;
 mod executor;
 pub mod folders;

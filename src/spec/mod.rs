@@ -12,4 +12,4 @@ mod template;
 
 pub use experiment::{Experiment, Input, StageSpec};
 pub use load::{LoadOptions, RESERVED, load, project_above, project_of};
-pub use template::BUILT_IN as BUILT_IN_TEMPLATES;
+pub use template::{BUILT_IN as BUILT_IN_TEMPLATES, is_name};

@@ -60,7 +60,8 @@ fn in_folder(folder: &Path) -> Vec<String> {
 }
 
 /// Letters, digits, `-`, `_` and `.`, not starting with a point: safe as a file name.
-pub(super) fn is_name(name: &str) -> bool {
+#[must_use]
+pub fn is_name(name: &str) -> bool {
     !name.is_empty()
         && name.len() <= 100
         && !name.starts_with(['.', '-'])

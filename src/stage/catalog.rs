@@ -45,6 +45,8 @@ pub trait DynStage: Debug + Send + Sync {
     fn tensor(&self) -> bool;
     /// [`Stage::SHOWS_SPEC`].
     fn shows_spec(&self) -> bool;
+    /// [`Stage::WORK`].
+    fn work(&self) -> &'static [&'static str];
     /// [`Stage::stream`].
     fn stream(&self) -> Option<&str>;
     /// The parameters as JSON.
@@ -96,6 +98,9 @@ impl<S: Stage + Debug> DynStage for Bound<S> {
     fn shows_spec(&self) -> bool {
         S::SHOWS_SPEC
     }
+    fn work(&self) -> &'static [&'static str] {
+        S::WORK
+    }
     fn stream(&self) -> Option<&str> {
         S::stream(&self.0)
     }
@@ -120,14 +125,18 @@ impl<S: Stage + Debug> DynStage for Bound<S> {
 }
 
 /// What the reference says of a stage kind.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct StageDoc {
     /// [`Stage::NAME`].
     pub name: &'static str,
     /// [`Stage::SUMMARY`].
     pub summary: &'static str,
+    /// [`Stage::OUTPUT`].
+    pub output: Kind,
     /// [`Stage::FILES`].
     pub files: &'static [&'static str],
+    /// [`Stage::ports`] for parameters in JSON; none if those can't be read.
+    pub ports: fn(&Json) -> Vec<Port>,
     /// Its table in a spec.
     pub params: Shape,
 }

@@ -65,6 +65,8 @@ pub trait Stage: Send + Sync + 'static {
     const TENSOR: bool = false;
     /// Whether it shows the whole resolved spec: then that enters the key.
     const SHOWS_SPEC: bool = false;
+    /// Parameters that the work grows with, as their product: what a forecast of its time is scaled by.
+    const WORK: &'static [&'static str] = &[];
     /// Its table in a spec.
     type Params: Param + std::fmt::Debug + Clone + Send + Sync + 'static;
 

@@ -15,6 +15,13 @@ pub struct Dataset;
 
 params! {
     /// Reads labelled images from a source: a public archive, a folder, or the sample inside the program.
+    ///
+    /// # Example
+    ///
+    /// ```toml
+    /// [dataset]
+    /// source = "cifar10-sample"
+    /// ```
     pub struct Params {
         /// Where the images come from.
         source: Source,

@@ -20,6 +20,15 @@ use crate::stage::{
 
 params! {
     /// Which queries are matched, and when a match is believed.
+    ///
+    /// # Example
+    ///
+    /// ```toml
+    /// [match]
+    /// slice = { begin = 60, size = 100 }
+    /// cutpoint = "optimal"
+    /// neighbours = 5
+    /// ```
     pub struct Params {
         /// Positions in the queries' pool; all of them must be embedded.
         slice: Slice = Slice::All,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::base::issue::Issues;
 use crate::base::node::Node;
-use crate::base::param::Param;
+use crate::base::param::{Param, from_json};
 use crate::nn::device;
 use crate::stage::{BackendChoice, Bound, Catalog, DynStage, Stage, StageDoc, StageError};
 
@@ -47,7 +47,11 @@ macro_rules! stages {
             vec![$(StageDoc {
                 name: $stage::NAME,
                 summary: $stage::SUMMARY,
+                output: $stage::OUTPUT,
                 files: $stage::FILES,
+                ports: |json| {
+                    from_json::<<$stage as Stage>::Params>(json).map(|params| $stage::ports(&params)).unwrap_or_default()
+                },
                 params: <$stage as Stage>::Params::shape(),
             }),*]
         }

@@ -21,6 +21,14 @@ pub struct Report;
 
 params! {
     /// A page with every figure and every number that a reader needs to believe them, or not to.
+    ///
+    /// # Example
+    ///
+    /// ```toml
+    /// [report]
+    /// title = "What the network has learnt"
+    /// figures = ["training-curves", { neighbours = { k = 3, order = "worst" } }, "confusion-matrix"]
+    /// ```
     pub struct ReportParams {
         /// The figures, in order; a figure may stand several times with other parameters.
         figures: Vec<FigureSpec> = FigureSpec::all() => check::not_empty(),

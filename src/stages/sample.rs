@@ -16,6 +16,16 @@ pub struct Sample;
 
 params! {
     /// Draws a pool of examples from one split of a dataset, and says how batches are drawn from it.
+    ///
+    /// # Example
+    ///
+    /// ```toml
+    /// [sample]
+    /// split = "train"
+    /// class-list = 10
+    /// total-examples-per-class = 60
+    /// sampler = { multi-shot = { classes-per-batch = 10, examples-per-class = 8 } }
+    /// ```
     pub struct Params {
         /// The split drawn from, such as `train`.
         split: String,

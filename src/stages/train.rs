@@ -27,6 +27,20 @@ use crate::stage::{
 
 params! {
     /// Trains a network to embed images so that examples of a class are near each other.
+    ///
+    /// # Example
+    ///
+    /// ```toml
+    /// [train]
+    /// epochs = 3
+    /// steps-per-epoch = 500
+    /// layers = [
+    ///   "rescale",
+    ///   { conv2d = { filters = 64, kernel = 3, activation = "relu" } },
+    ///   "global-max-pool",
+    ///   { metric-embedding = { size = 64 } },
+    /// ]
+    /// ```
     pub struct TrainParams {
         /// Passes of `steps-per-epoch` steps; 0 keeps the network as it starts, a baseline.
         epochs: usize = 1,
@@ -82,6 +96,7 @@ impl Stage for Train {
     const FILES: &'static [&'static str] = &["model.safetensors", "model.json", "history.parquet"];
     const SEEDED: bool = true;
     const TENSOR: bool = true;
+    const WORK: &'static [&'static str] = &["epochs", "steps-per-epoch"];
     type Params = TrainParams;
 
     fn ports(_: &TrainParams) -> Vec<Port> {

@@ -92,7 +92,7 @@ fn a_damaged_object_is_reported_once_and_recomputed() {
 fn every_command_has_help_with_an_example() {
     let output = simpipe(&["--help"]).output().unwrap();
     assert!(output.status.success());
-    for command in ["run", "plan", "explain", "check", "show", "runs"] {
+    for command in ["init", "run", "plan", "explain", "check", "graph", "show", "runs", "schema", "docs", "doctor"] {
         let output = simpipe(&[command, "--help"]).output().unwrap();
         let text = String::from_utf8(output.stdout).unwrap();
         assert!(text.contains(&format!("simpipe {command}")), "{command}: {text}");

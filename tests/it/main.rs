@@ -4,11 +4,16 @@
 
 mod cli;
 mod determinism;
+mod doctor;
 mod fuzz;
+mod graph;
+mod init;
 mod layering;
 mod object_store;
+mod plan;
 mod project;
 mod python;
+mod reference;
 mod registry;
 mod reruns;
 mod schemas;

@@ -4,7 +4,7 @@ use serde_json::Value as Json;
 
 use crate::project::{Project, repository};
 
-fn validate(name: &str, value: &Json) {
+pub(crate) fn validate(name: &str, value: &Json) {
     let path = repository().join("docs/schemas").join(name);
     let schema: Json = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
     let validator = jsonschema::validator_for(&schema).unwrap();

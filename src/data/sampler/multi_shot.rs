@@ -7,7 +7,8 @@ use super::draw;
 use crate::base::check::at_least;
 
 crate::params! {
-    /// Batches of some distinct classes with some distinct examples of each.
+    /// Batches of some distinct classes with some distinct examples of each (PK sampling: Hermans, Beyer and Leibe, 2017,
+    /// arXiv:1703.07737, section 2).
     pub struct MultiShot {
         /// Distinct classes in a batch.
         classes_per_batch: usize = 10 => at_least(1),

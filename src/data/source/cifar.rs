@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use super::archive::{Member, read_members};
 use super::download::{Downloader, PAUSES};
 use super::published::{Published, ways};
-use super::{Access, DigestFile, Example, Load, Loaded, Sink, SourceFacts, SplitCounts, capitalised};
+use super::{Access, DigestFile, Example, Load, Loaded, Place, Sink, SourceFacts, SplitCounts, capitalised};
 use crate::artifact::{Image, ImageShape};
 use crate::base::digest::Digest;
 use crate::base::param::SpecPath;
@@ -195,6 +195,10 @@ impl Layout {
         names.into_iter().map(digest).collect()
     }
 
+    fn places(&self, path: Option<&Path>, downloads: &Path) -> Vec<Place> {
+        vec![Place::of(path.map_or_else(|| downloads.join(self.archive.name), Path::to_path_buf))]
+    }
+
     /// A cheap look: the digest is checked when the archive is read.
     fn expect_length(&self, path: &Path) -> Result<(), DataError> {
         let metadata = std::fs::metadata(path).map_err(DataError::io("read", path))?;
@@ -303,6 +307,9 @@ macro_rules! load_through {
             }
             fn digests(&self, digest_file: &DigestFile<'_>) -> Result<Vec<(String, Digest)>, DataError> {
                 $layout.digests(self.path.as_ref().map(|path| path.resolved.as_path()), digest_file)
+            }
+            fn places(&self, downloads: &Path) -> Vec<Place> {
+                $layout.places(self.path.as_ref().map(|path| path.resolved.as_path()), downloads)
             }
             fn load(&self, access: &Access<'_>, sink: &mut Sink<'_>) -> Result<Loaded, DataError> {
                 $layout.load(self.path.as_ref().map(|path| path.resolved.as_path()), access, sink)

@@ -11,7 +11,7 @@ use flate2::read::MultiGzDecoder;
 
 use super::download::{Downloader, PAUSES};
 use super::published::{Published, sha256, sha256_of_file, ways};
-use super::{Access, DigestFile, Example, Load, Loaded, Sink, SourceFacts, SplitCounts};
+use super::{Access, DigestFile, Example, Load, Loaded, Place, Sink, SourceFacts, SplitCounts};
 use crate::artifact::{Image, ImageShape};
 use crate::base::digest::Digest;
 use crate::base::param::SpecPath;
@@ -203,6 +203,16 @@ impl Set {
         }
     }
 
+    fn places(&self, path: Option<&Path>, downloads: &Path) -> Vec<Place> {
+        let packaged = self.packaged.filter(|_| path.is_none()).map(PathBuf::from);
+        let chosen = path.map_or_else(|| downloads.join(self.source), Path::to_path_buf);
+        let place = |folder: PathBuf| {
+            let complete = self.files().all(|file| self.find(&folder, file).is_ok());
+            Place { path: folder, complete }
+        };
+        packaged.into_iter().chain([chosen]).map(place).collect()
+    }
+
     /// The decompressed content of a file that is known to be right, as far as anything is published of it.
     fn read(&self, folder: &Path, file: &IdxFile, expected: usize) -> Result<Vec<u8>, DataError> {
         let (path, gzipped) = self.find(folder, file)?;
@@ -332,6 +342,9 @@ macro_rules! load_through {
             }
             fn digests(&self, digest_file: &DigestFile<'_>) -> Result<Vec<(String, Digest)>, DataError> {
                 $set.digests(self.path.as_ref().map(|path| path.resolved.as_path()), digest_file)
+            }
+            fn places(&self, downloads: &Path) -> Vec<Place> {
+                $set.places(self.path.as_ref().map(|path| path.resolved.as_path()), downloads)
             }
             fn load(&self, access: &Access<'_>, sink: &mut Sink<'_>) -> Result<Loaded, DataError> {
                 $set.load(self.path.as_ref().map(|path| path.resolved.as_path()), access, sink)

@@ -1,19 +1,25 @@
-//! JPEG and PNG files in folders: `<split>/<class>/*`.
+//! JPEG and PNG files in folders: `<split>/<class>/*`, or `<class>/*` with a rule that divides them.
 //!
 //! Splits, classes and files are taken in the order of their names, so the same folder gives the same labels and
 //! example ids on every machine. Finding the files is in [`scan`], decoding here.
 
 mod scan;
+mod split;
+mod survey;
 
 use std::collections::BTreeMap;
 use std::io::Cursor;
+use std::path::Path;
 
 use image::imageops::FilterType;
 use image::{DynamicImage, ImageFormat, ImageReader};
 use rayon::iter::{IntoParallelIterator, IntoParallelRefIterator, ParallelIterator};
 
+pub use self::split::{ClassSplit, ImageSplit, SplitRule};
+pub use self::survey::{Survey, SurveyError};
+
 use self::scan::{File, Folder};
-use super::{Access, DigestFile, Example, Load, Loaded, Sink, SourceFacts, SplitCounts};
+use super::{Access, DigestFile, Example, Load, Loaded, Place, Sink, SourceFacts, SplitCounts};
 use crate::artifact::{Image, ImageShape};
 use crate::base::check::Check;
 use crate::base::digest::Digest;
@@ -26,10 +32,21 @@ const PIECE: usize = 256;
 const NAMED: usize = 5;
 
 crate::params! {
-    /// JPEG and PNG files in folders: `<split>/<class>/*`.
+    /// JPEG and PNG files in folders: `<split>/<class>/*`, or `<class>/*` with a rule that divides them.
+    ///
+    /// Splits, classes and files are taken in the order of their names. Hidden files and files that are no images are
+    /// ignored; images of other formats are errors.
+    ///
+    /// # Example
+    ///
+    /// ```toml
+    /// { image-folder = { path = "photos", split = { images = { test = 0.2 } }, resize = [64, 64] } }
+    /// ```
     pub struct ImageFolder {
-        /// The folder that holds the splits.
+        /// The folder that holds the splits, or the classes.
         path: SpecPath,
+        /// How images are divided into splits.
+        split: SplitRule = SplitRule::Folders,
         /// Height and width that every image is scaled to, in pixels (triangle filter: bilinear, widened where it
         /// shrinks); the sizes stay as they are if it is left out.
         resize: Option<Vec<u32>> = None => size(),
@@ -76,7 +93,7 @@ impl Load for ImageFolder {
     /// From file names alone. Counts are left open where files may be skipped, everything where the folder is not
     /// as it should be: [`Load::digests`] then says why.
     fn facts(&self) -> SourceFacts {
-        let Ok(folder) = Folder::scan(&self.path.resolved) else { return SourceFacts::default() };
+        let Ok(folder) = Folder::scan(&self.path.resolved, &self.split) else { return SourceFacts::default() };
         let image = self.target().map(|(height, width)| [height as usize, width as usize, self.channels as usize]);
         let splits = (self.on_corrupt == OnCorrupt::Fail).then(|| {
             let mut counts: BTreeMap<String, Vec<usize>> = BTreeMap::new();
@@ -91,7 +108,7 @@ impl Load for ImageFolder {
 
     /// One digest over the names and contents of all files.
     fn digests(&self, digest_file: &DigestFile<'_>) -> Result<Vec<(String, Digest)>, DataError> {
-        let folder = Folder::scan(&self.path.resolved)?;
+        let folder = Folder::scan(&self.path.resolved, &self.split)?;
         let digest = |file: &File| {
             let digest = digest_file(&file.path).map_err(DataError::io("read", &file.path))?;
             Ok((file.name.clone(), digest))
@@ -100,8 +117,12 @@ impl Load for ImageFolder {
         Ok(vec![("images".to_owned(), Digest::of_json(&digests))])
     }
 
+    fn places(&self, _: &Path) -> Vec<Place> {
+        vec![Place::of(self.path.resolved.clone())]
+    }
+
     fn load(&self, access: &Access<'_>, sink: &mut Sink<'_>) -> Result<Loaded, DataError> {
-        let Folder { classes, files } = Folder::scan(&self.path.resolved)?;
+        let Folder { classes, files } = Folder::scan(&self.path.resolved, &self.split)?;
         let (mut unreadable, mut done) = (Vec::new(), 0);
         for piece in files.chunks(PIECE) {
             let decoded: Vec<_> = piece.into_par_iter().map(|file| self.decode_file(file)).collect();

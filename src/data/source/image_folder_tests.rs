@@ -30,7 +30,7 @@ fn write(root: &Path, name: &str, bytes: &[u8]) {
 
 fn source(root: &Path) -> ImageFolder {
     let path = SpecPath { written: String::new(), resolved: root.to_path_buf() };
-    ImageFolder { path, resize: None, channels: 3, on_corrupt: OnCorrupt::Fail }
+    ImageFolder { path, split: SplitRule::Folders, resize: None, channels: 3, on_corrupt: OnCorrupt::Fail }
 }
 
 /// Split, label and image of each example, and what was loaded.

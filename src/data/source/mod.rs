@@ -14,11 +14,11 @@ mod published;
 pub use cifar::{Cifar10, Cifar100};
 pub use cifar10_sample::Cifar10Sample;
 pub use idx::{FashionMnist, Mnist};
-pub use image_folder::{ImageFolder, OnCorrupt};
+pub use image_folder::{ClassSplit, ImageFolder, ImageSplit, OnCorrupt, SplitRule, Survey, SurveyError};
 
 use std::collections::BTreeMap;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::DataError;
 use crate::artifact::Image;
@@ -131,6 +131,22 @@ pub type Sink<'a> = dyn FnMut(Example<'_>) -> Result<(), DataError> + 'a;
 /// Digest of a file's content, possibly remembered from an earlier call.
 pub type DigestFile<'a> = dyn Fn(&Path) -> io::Result<Digest> + Sync + 'a;
 
+/// Where a source looks for its data.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// The file or folder.
+    pub path: PathBuf,
+    /// Whether everything is there, by name alone: no byte is read.
+    pub complete: bool,
+}
+
+impl Place {
+    /// A place that is complete once it exists.
+    fn of(path: PathBuf) -> Self {
+        Self { complete: path.exists(), path }
+    }
+}
+
 /// What every source provides.
 pub trait Load {
     /// What it is, with its licence or citation.
@@ -144,6 +160,10 @@ pub trait Load {
     /// # Errors
     /// If the data that the spec points to is not there.
     fn digests(&self, digest_file: &DigestFile<'_>) -> Result<Vec<(String, Digest)>, DataError>;
+
+    /// Where it looks for its data, in that order; none for data inside the program. `downloads` is the folder of
+    /// downloaded files.
+    fn places(&self, downloads: &Path) -> Vec<Place>;
 
     /// Hands every example to `sink`, always in the same order.
     ///

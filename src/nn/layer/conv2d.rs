@@ -23,7 +23,14 @@ choice! {
 params! {
     /// A square convolution: `y = activation(conv(x, kernel) + bias)`.
     ///
-    /// Kernels start Glorot-uniform (limit `sqrt(6 / (k k (in + out)))`), biases at zero, as Keras' do.
+    /// Kernels start Glorot-uniform (Glorot and Bengio, 2010; limit `sqrt(6 / (k k (in + out)))`), biases at zero, as
+    /// Keras' do.
+    ///
+    /// # Example
+    ///
+    /// ```toml
+    /// { conv2d = { filters = 64, kernel = 3, activation = "relu" } }
+    /// ```
     pub struct Conv2dSpec {
         /// Output channels.
         filters: usize => check::between(1, 65_536),

@@ -11,6 +11,12 @@ use crate::params;
 
 params! {
     /// `y = activation(x W + b)`; `W` starts Glorot-uniform (limit `sqrt(6 / (in + out))`), `b` at zero.
+    ///
+    /// # Example
+    ///
+    /// ```toml
+    /// { dense = { units = 128, activation = "relu" } }
+    /// ```
     pub struct DenseSpec {
         /// Output features.
         units: usize => check::between(1, 65_536),

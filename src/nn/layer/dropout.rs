@@ -8,9 +8,15 @@ use crate::params;
 
 params! {
     /// In training, sets each value to 0 with probability `rate` and divides the others by `1 - rate`
-    /// (Srivastava et al., 2014). Does nothing at inference.
+    /// (Srivastava et al., 2014, JMLR 15). Does nothing at inference.
+    ///
+    /// # Example
+    ///
+    /// ```toml
+    /// { dropout = { rate = 0.1 } }
+    /// ```
     pub struct Dropout {
-        /// The probability.
+        /// The probability, a share of 1.
         rate: f64 => check::decay(),
     }
 }

@@ -13,6 +13,12 @@ use crate::params;
 
 params! {
     /// `y = l2-normalize(x W + b)`: embeddings of unit norm (TensorFlow Similarity's `MetricEmbedding`).
+    ///
+    /// # Example
+    ///
+    /// ```toml
+    /// { metric-embedding = { size = 64 } }
+    /// ```
     pub struct MetricEmbeddingSpec {
         /// Length of an embedding.
         size: usize => check::between(1, 65_536),

@@ -44,19 +44,20 @@ choice! {
         "normalize" => Normalize(Normalize),
         /// A square convolution.
         "conv2d" => Conv2d(Conv2dSpec),
-        /// Batch normalisation.
+        /// Normalises each channel by the mean and variance of the batch.
         "batch-norm" => BatchNorm(BatchNormSpec),
-        /// `max(x, 0)`.
+        /// `max(x, 0)`, value by value (Nair and Hinton, 2010).
         "relu" => Relu,
-        /// `x` above 0, `slope x` below.
+        /// `x` above 0, `slope x` below, value by value (Maas, Hannun and Ng, 2013).
         "leaky-relu" => LeakyRelu(LeakyRelu),
-        /// `x Phi(x)`.
+        /// `x Phi(x)` with the normal distribution's `Phi`, value by value (Hendrycks and Gimpel, 2016,
+        /// arXiv:1606.08415).
         "gelu" => Gelu,
-        /// `x sigmoid(x)`.
+        /// `x sigmoid(x)`, also known as swish, value by value (Ramachandran et al., 2017, arXiv:1710.05941).
         "silu" => Silu,
-        /// The hyperbolic tangent.
+        /// The hyperbolic tangent, value by value.
         "tanh" => Tanh,
-        /// `1 / (1 + exp(-x))`.
+        /// `1 / (1 + exp(-x))`, value by value.
         "sigmoid" => Sigmoid,
         /// The largest value of each window.
         "max-pool" => MaxPool(MaxPool),
@@ -64,17 +65,17 @@ choice! {
         "avg-pool" => AvgPool(AvgPool),
         /// The largest value of each channel.
         "global-max-pool" => GlobalMaxPool,
-        /// The mean of each channel.
+        /// The mean of each channel (Lin, Chen and Yan, 2014, arXiv:1312.4400).
         "global-avg-pool" => GlobalAvgPool,
         /// Drops values at random in training.
         "dropout" => Dropout(Dropout),
-        /// A map as one vector.
+        /// A map as one vector, channels innermost.
         "flatten" => Flatten,
-        /// A full matrix.
+        /// A full matrix with bias and activation.
         "dense" => Dense(DenseSpec),
         /// A full matrix and L2 normalisation: the usual last layer.
         "metric-embedding" => MetricEmbedding(MetricEmbeddingSpec),
-        /// L2 normalisation without weights: after `flatten` it makes raw pixels a baseline.
+        /// L2 normalisation without weights, `x / sqrt(max(sum x^2, 1e-12))`: after `flatten` it makes raw pixels a baseline.
         "l2-normalize" => L2Normalize,
     }
 }

@@ -8,6 +8,12 @@ use crate::params;
 
 params! {
     /// `y = (x - mean) / std`, by channel.
+    ///
+    /// # Example
+    ///
+    /// ```toml
+    /// { normalize = { mean = [125.3, 123.0, 113.9], std = [63.0, 62.1, 66.7] } }
+    /// ```
     pub struct Normalize {
         /// One number a channel.
         mean: Vec<f64> => check::not_empty(),

@@ -7,6 +7,12 @@ use crate::params;
 
 params! {
     /// The largest value of each square window that lies within the map.
+    ///
+    /// # Example
+    ///
+    /// ```toml
+    /// { max-pool = { size = 2 } }
+    /// ```
     pub struct MaxPool {
         /// Side of the window, in pixels.
         size: usize => check::between(1, 65_536),
@@ -17,6 +23,12 @@ params! {
 
 params! {
     /// The mean of each square window that lies within the map.
+    ///
+    /// # Example
+    ///
+    /// ```toml
+    /// { avg-pool = { size = 2 } }
+    /// ```
     pub struct AvgPool {
         /// Side of the window, in pixels.
         size: usize => check::between(1, 65_536),

@@ -15,7 +15,7 @@ use crate::choice;
 choice! {
     /// What training minimises.
     pub enum LossSpec {
-        /// Hard pairs around each anchor, softly weighted (Wang et al., 2019).
+        /// Hard pairs around each anchor, softly weighted (Wang et al., 2019, arXiv:1904.06627).
         "multi-similarity" => MultiSimilarity(MultiSimilarity),
     }
 }

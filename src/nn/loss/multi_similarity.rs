@@ -17,6 +17,10 @@ params! {
     ///  + log(1 + sum_N exp(-beta (d + lambda - center))) / beta`
     ///
     /// and the batch's loss is the mean over *all* its rows.
+    ///
+    /// # Shapes
+    ///
+    /// `[batch, dim]` embeddings and `batch` labels become `[batch]` losses, 0 or more.
     pub struct MultiSimilarity {
         /// How near two embeddings are; the index follows it.
         distance: Distance = Distance::Cosine => smaller_is_nearer(),

@@ -16,9 +16,10 @@ use crate::{choice, params};
 choice! {
     /// How embeddings become points.
     pub enum Method {
-        /// Principal components: exact, keeps large distances.
+        /// Principal components: exact, keeps large distances (Pearson, 1901).
         "pca" => Pca,
-        /// t-SNE, started from the principal components: keeps neighbours, distances between groups mean little.
+        /// t-SNE, started from the principal components: keeps neighbours, distances between groups mean little (van der
+        /// Maaten and Hinton, 2008).
         "t-sne" => TSne,
     }
 }

@@ -13,7 +13,7 @@ use parquet::errors::ParquetError;
 use rayon::iter::{IntoParallelIterator, ParallelIterator};
 
 use super::image_folder::decode;
-use super::{Access, DigestFile, Example, Load, Loaded, Sink, SourceFacts, SplitCounts};
+use super::{Access, DigestFile, Example, Load, Loaded, Place, Sink, SourceFacts, SplitCounts};
 use crate::base::digest::Digest;
 use crate::data::DataError;
 
@@ -51,6 +51,10 @@ impl Load for Cifar10Sample {
 
     fn digests(&self, _: &DigestFile<'_>) -> Result<Vec<(String, Digest)>, DataError> {
         Ok(vec![("images".to_owned(), Digest::of(IMAGES))])
+    }
+
+    fn places(&self, _: &std::path::Path) -> Vec<Place> {
+        Vec::new()
     }
 
     fn load(&self, access: &Access<'_>, sink: &mut Sink<'_>) -> Result<Loaded, DataError> {

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use walkdir::{DirEntry, WalkDir};
 
+use super::split::SplitRule;
 use crate::data::DataError;
 
 /// What is read.
@@ -12,7 +13,10 @@ const READ: [&str; 3] = ["jpg", "jpeg", "png"];
 /// Images too, but of formats that are not read: leaving them out silently would shrink the dataset.
 const FOREIGN: [&str; 11] = ["avif", "bmp", "gif", "heic", "heif", "jp2", "jxl", "pgm", "ppm", "tif", "webp"];
 
-const LAYOUT: &str = "lay the images out as `<split>/<class>/<name>.jpg` or `.png`, such as `train/cat/1.jpg`";
+const BY_FOLDERS: &str = "lay the images out as `<split>/<class>/<name>.jpg` or `.png`, such as `train/cat/1.jpg`; folders \
+                          of classes alone need `split = \"images\"` or `split = \"classes\"`";
+const BY_CLASS: &str = "lay the images out as `<class>/<name>.jpg` or `.png`, such as `cat/1.jpg`; folders of splits are \
+                        read with `split = \"folders\"`";
 
 /// An image file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,7 +25,7 @@ pub(super) struct File {
     pub split: String,
     /// Its class, as an index.
     pub label: usize,
-    /// `<split>/<class>/<file>`.
+    /// Its path inside the folder, with `/` between the parts.
     pub name: String,
     /// Where it is.
     pub path: PathBuf,
@@ -40,25 +44,30 @@ impl Folder {
     /// Looks at names; hidden files and files that are no images are ignored.
     ///
     /// # Errors
-    /// If there is no such folder, or it is not laid out as `<split>/<class>/*`.
-    pub(super) fn scan(root: &Path) -> Result<Self, DataError> {
+    /// If there is no such folder, or it is not laid out as the rule has it.
+    pub(super) fn scan(root: &Path, rule: &SplitRule) -> Result<Self, DataError> {
+        let layout = if rule.by_folders() { BY_FOLDERS } else { BY_CLASS };
         if !root.is_dir() {
-            let help = format!("correct `path`; {LAYOUT}");
+            let help = format!("correct `path`; {layout}");
             return Err(DataError::Missing { what: "folder", path: root.to_path_buf(), help });
         }
-        let mut found = Found::default();
+        let mut found = Found { by_folders: rule.by_folders(), ..Found::default() };
         let walk = WalkDir::new(root).follow_links(true).sort_by_file_name();
         let visible = |entry: &DirEntry| entry.depth() == 0 || !entry.file_name().as_encoded_bytes().starts_with(b".");
         for entry in walk.into_iter().filter_entry(visible) {
-            let entry = entry.map_err(|error| malformed(root, error.to_string()))?;
+            let entry = entry.map_err(|error| found.malformed(root, error.to_string()))?;
             found.take(root, &entry)?;
         }
-        found.finish(root)
+        let mut folder = found.finish(root)?;
+        rule.assign(&mut folder);
+        Ok(folder)
     }
 }
 
 #[derive(Default)]
 struct Found {
+    /// Else the whole folder is one split, to be divided afterwards.
+    by_folders: bool,
     splits: BTreeSet<String>,
     /// (split, class) of each class folder.
     class_folders: BTreeSet<(String, String)>,
@@ -70,7 +79,10 @@ impl Found {
     fn take(&mut self, root: &Path, entry: &DirEntry) -> Result<(), DataError> {
         let relative = entry.path().strip_prefix(root).unwrap_or_else(|_| entry.path());
         let parts: Option<Vec<String>> = relative.iter().map(|part| part.to_str().map(str::to_owned)).collect();
-        let parts = parts.ok_or_else(|| malformed(entry.path(), "the name is not valid UTF-8"))?;
+        let mut parts = parts.ok_or_else(|| self.malformed(entry.path(), "the name is not valid UTF-8"))?;
+        if !self.by_folders {
+            parts.insert(0, String::new());
+        }
         let image = is_image(entry.path());
         match (parts.as_slice(), entry.file_type().is_dir()) {
             ([], _) => {}
@@ -81,34 +93,42 @@ impl Found {
                 self.class_folders.insert((split.clone(), class.clone()));
             }
             ([_, _, ..], true) => {
-                return Err(malformed(entry.path(), "a folder inside a class: images must lie directly in it"));
+                return Err(self.malformed(entry.path(), "a folder inside a class: images must lie directly in it"));
             }
             ([split, class, file], false) if image => {
                 let parts = [split.clone(), class.clone(), file.clone()];
                 self.files.push((parts, entry.path().to_path_buf()));
             }
             ([_] | [_, _], false) if image => {
-                return Err(malformed(entry.path(), "an image outside a class folder"));
+                return Err(self.malformed(entry.path(), "an image outside a class folder"));
             }
             _ => {}
         }
         Ok(())
     }
 
+    fn malformed(&self, path: &Path, reason: impl Into<String>) -> DataError {
+        let help = if self.by_folders { BY_FOLDERS } else { BY_CLASS };
+        DataError::Malformed { path: path.to_path_buf(), reason: reason.into(), help: Some(help.to_owned()) }
+    }
+
     fn finish(mut self, root: &Path) -> Result<Folder, DataError> {
         if self.splits.is_empty() {
-            return Err(malformed(root, "there are no splits: the folder has no subfolder"));
+            return Err(self.malformed(root, "there are no splits: the folder has no subfolder"));
         }
         for split in &self.splits {
             if !self.class_folders.iter().any(|(of, _)| of == split) {
-                return Err(malformed(&root.join(split), "the split has no class folders"));
+                return Err(match split.as_str() {
+                    "" => self.malformed(root, "there are no class folders"),
+                    split => self.malformed(&root.join(split), "the split has no class folders"),
+                });
             }
         }
         let filled: BTreeSet<(&str, &str)> =
             self.files.iter().map(|([split, class, _], _)| (split.as_str(), class.as_str())).collect();
         for (split, class) in &self.class_folders {
             if !filled.contains(&(split.as_str(), class.as_str())) {
-                return Err(malformed(&root.join(split).join(class), "the class has no images"));
+                return Err(self.malformed(&root.join(split).join(class), "the class has no images"));
             }
         }
         let classes: BTreeSet<String> = self.class_folders.into_iter().map(|(_, class)| class).collect();
@@ -117,7 +137,7 @@ impl Found {
         self.files.sort();
         let file = |([split, class, file], path): ([String; 3], PathBuf)| File {
             label: classes.binary_search(&class).expect("every file lies in a class folder"),
-            name: format!("{split}/{class}/{file}"),
+            name: format!("{split}/{class}/{file}").trim_start_matches('/').to_owned(),
             split,
             path,
         };
@@ -126,14 +146,10 @@ impl Found {
     }
 }
 
-fn is_image(path: &Path) -> bool {
+pub(super) fn is_image(path: &Path) -> bool {
     let extension = path.extension().and_then(|extension| extension.to_str()).map(str::to_ascii_lowercase);
     extension.is_some_and(|extension| {
         let extension = if extension == "tiff" { "tif" } else { extension.as_str() };
         READ.contains(&extension) || FOREIGN.contains(&extension)
     })
-}
-
-fn malformed(path: &Path, reason: impl Into<String>) -> DataError {
-    DataError::Malformed { path: path.to_path_buf(), reason: reason.into(), help: Some(LAYOUT.to_owned()) }
 }

@@ -1,0 +1,121 @@
+//! The parameters of an entry as rows of a table.
+
+use serde_json::Value as Json;
+
+use super::comment::Comment;
+use super::entry::{Entry, Family, choice_of, toml};
+use crate::base::param::{Choice, Field, Record, Shape};
+use crate::stage::StageDoc;
+
+/// One parameter.
+pub(super) struct Row {
+    pub(super) name: String,
+    /// What it takes; code stands in backticks.
+    pub(super) kind: String,
+    pub(super) default: String,
+    /// Words that follow "must be"; empty without a limit.
+    pub(super) range: String,
+    pub(super) meaning: String,
+    /// What it may be chosen from, each with its meaning, where no other entry says so.
+    pub(super) alternatives: Vec<(String, String)>,
+}
+
+/// The rows of a record; those of tables inside it follow with their path.
+pub(super) fn rows(record: &Record, families: &[Family], path: &str) -> Vec<Row> {
+    record.fields.iter().flat_map(|field| field_rows(field, families, path)).collect()
+}
+
+fn field_rows(field: &Field, families: &[Family], path: &str) -> Vec<Row> {
+    let name = format!("{path}{}", field.name);
+    let own = choice_of(&field.shape).map(|(choice, _)| choice);
+    let own = own.filter(|choice| families.iter().all(|family| family.choice != **choice));
+    let row = Row {
+        kind: kind(&field.shape, families),
+        default: match &field.default {
+            None => "must be given".to_owned(),
+            Some(default) => shown_default(default),
+        },
+        range: field.expected.clone().unwrap_or_default(),
+        meaning: Comment::read(field.doc).line(),
+        alternatives: own.map(|choice| alternatives(choice, families)).unwrap_or_default(),
+        name: name.clone(),
+    };
+    let inner = record_in(&field.shape).map(|record| rows(record, families, &format!("{name}.")));
+    std::iter::once(row).chain(inner.unwrap_or_default()).collect()
+}
+
+/// A default in TOML; of one that would not fit a table's cell only the name or the number of items.
+fn shown_default(default: &Json) -> String {
+    const WIDEST: usize = 72;
+    match (toml(default), default) {
+        (None, _) => "may be left out".to_owned(),
+        (Some(text), _) if text.chars().count() <= WIDEST => format!("`{text}`"),
+        (_, Json::Array(items)) => format!("a list of {}", items.len()),
+        (_, Json::Object(choice)) => choice.keys().next().map_or_else(String::new, |name| format!("`\"{name}\"`")),
+        (Some(text), _) => format!("`{text}`"),
+    }
+}
+
+fn alternatives(choice: &Choice, families: &[Family]) -> Vec<(String, String)> {
+    let one = |alternative: &crate::base::param::Alternative| {
+        let mut text = Comment::read(alternative.doc).line();
+        if let Some(Shape::Record(record)) = &alternative.params {
+            for row in rows(record, families, "") {
+                let range = if row.range.is_empty() { String::new() } else { format!(", {}", row.range) };
+                text += &format!(" `{}` ({}, default {}{range}): {}", row.name, row.kind, row.default, row.meaning);
+            }
+        }
+        (format!("`{}`", alternative.name), text)
+    };
+    choice.alternatives.iter().map(one).collect()
+}
+
+/// The table that a value may be, by itself or beside other forms.
+fn record_in(shape: &Shape) -> Option<&Record> {
+    match shape {
+        Shape::Record(record) => Some(record),
+        Shape::AnyOf(shapes) => shapes.iter().find_map(record_in),
+        _ => None,
+    }
+}
+
+fn kind(shape: &Shape, families: &[Family]) -> String {
+    match shape {
+        Shape::Boolean => "boolean".to_owned(),
+        Shape::Integer => "integer".to_owned(),
+        Shape::Number => "number".to_owned(),
+        Shape::String => "text".to_owned(),
+        Shape::Path => "path".to_owned(),
+        Shape::List(item) => match &**item {
+            Shape::Boolean | Shape::Integer | Shape::Number => format!("list of {}s", kind(item, families)),
+            Shape::AnyOf(_) => format!("list of ({})", kind(item, families)),
+            _ => format!("list of {}", kind(item, families)),
+        },
+        Shape::Record(record) => {
+            let names: Vec<String> = record.fields.iter().map(|field| format!("`{}`", field.name)).collect();
+            format!("table of {}", names.join(", "))
+        }
+        Shape::Map(value) => format!("table of names and {}s", kind(value, families)),
+        Shape::Choice(choice) => match families.iter().find(|family| family.choice == *choice) {
+            Some(family) => format!("[`{}`](#{})", family.path(), family.path()),
+            None => {
+                let names: Vec<&str> = choice.alternatives.iter().map(|one| one.name).collect();
+                crate::base::suggest::one_of(&names)
+            }
+        },
+        Shape::AnyOf(shapes) => shapes.iter().map(|shape| kind(shape, families)).collect::<Vec<_>>().join(" or "),
+        Shape::Word(word) => format!("`\"{word}\"`"),
+    }
+}
+
+/// What a stage reads: a line each port.
+pub(super) fn ports(doc: &StageDoc) -> Vec<String> {
+    let table = ::toml::from_str::<::toml::Table>(&Entry::of_stage(doc).example).ok();
+    let params = table.and_then(|table| serde_json::to_value(table.get(doc.name)?).ok()).unwrap_or_default();
+    let port = |port: crate::stage::Port| {
+        let optional = if port.optional { " (optional)" } else { "" };
+        let files: Vec<String> = port.files.iter().map(|file| format!("`{file}`")).collect();
+        format!("`{}`{optional}: {} ({})", port.name, port.kind.words(), files.join(", "))
+    };
+    (doc.ports)(&params).into_iter().map(port).collect()
+}

@@ -1,0 +1,174 @@
+//! `simpipe docs`: the reference of all that a spec can say, from the same declarations that read specs.
+//!
+//! `--markdown` prints the whole of it, which is `docs/reference.md`; a test holds the two together.
+
+mod comment;
+mod entry;
+mod fields;
+mod markdown;
+
+use std::io::Write;
+
+use clap::Args;
+use serde_json::{Value as Json, json};
+
+use self::entry::{Entry, Family};
+use super::print::{self, Align, Paint, Table};
+use super::schema;
+use crate::base::suggest;
+use crate::error::{Error, Exit};
+use crate::stage::StageDoc;
+use crate::stages::registry;
+
+/// Show what a spec can say: stages, layers, losses, samplers, sources, metrics, figures.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  simpipe docs
+  simpipe docs train
+  simpipe docs conv2d
+  simpipe docs train.loss
+  simpipe docs --markdown > reference.md")]
+pub(super) struct DocsArgs {
+    /// A stage, a key such as `train.loss`, or what it takes, such as `conv2d`.
+    name: Option<String>,
+    /// Print the whole reference as Markdown.
+    #[arg(long, conflicts_with_all = ["name", "json"])]
+    markdown: bool,
+    /// Print JSON.
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+pub(super) fn exec(args: &DocsArgs, out: &mut dyn Write) -> Result<Exit, Error> {
+    let docs = registry::builtin().docs();
+    let families = Family::all(&docs);
+    match &args.name {
+        None if args.markdown => out.write_all(markdown::reference(&docs, &families).as_bytes())?,
+        None if args.json => print::json(&all_json(&docs, &families), out)?,
+        None => overview(&docs, &families, out)?,
+        Some(name) => {
+            let found = find(name, &docs, &families)?;
+            if args.json {
+                print::json(&found_json(&found), out)?;
+            } else {
+                show(&found, &families, out)?;
+            }
+        }
+    }
+    Ok(Exit::Done)
+}
+
+/// What a name means; several things may share one.
+struct Found<'a> {
+    stages: Vec<&'a StageDoc>,
+    families: Vec<&'a Family>,
+    entries: Vec<(&'a Family, Entry)>,
+}
+
+fn find<'a>(name: &str, docs: &'a [StageDoc], families: &'a [Family]) -> Result<Found<'a>, Error> {
+    let entries = |family: &'a Family| family.entries().into_iter().map(move |entry| (family, entry));
+    let found = Found {
+        stages: docs.iter().filter(|doc| doc.name == name).collect(),
+        families: families.iter().filter(|family| family.path() == name || family.key == name).collect(),
+        entries: families.iter().flat_map(entries).filter(|(_, entry)| entry.name == name).collect(),
+    };
+    if found.stages.is_empty() && found.families.is_empty() && found.entries.is_empty() {
+        let paths: Vec<String> = families.iter().map(Family::path).collect();
+        let names = families.iter().flat_map(|family| family.choice.alternatives.iter().map(|one| one.name));
+        let known: Vec<&str> =
+            docs.iter().map(|doc| doc.name).chain(paths.iter().map(String::as_str)).chain(names).collect();
+        let help = suggest::closest(name, known)
+            .map_or_else(|| "see `simpipe docs`".to_owned(), |known| format!("did you mean `{known}`?"));
+        return Err(Error::usage(format!("nothing in a spec is called `{name}`"), help));
+    }
+    Ok(found)
+}
+
+fn stage_json(doc: &StageDoc) -> Json {
+    json!({
+        "name": doc.name, "summary": doc.summary, "files": doc.files, "params": schema::of_shape(&doc.params),
+        "example": Entry::of_stage(doc).example,
+    })
+}
+
+fn all_json(docs: &[StageDoc], families: &[Family]) -> Json {
+    let stages: Vec<Json> = docs.iter().map(stage_json).collect();
+    let entries = |family: &Family| family.entries().iter().map(|entry| entry.json(&family.path())).collect::<Vec<_>>();
+    json!({ "stages": stages, "entries": families.iter().flat_map(entries).collect::<Vec<_>>() })
+}
+
+fn found_json(found: &Found<'_>) -> Json {
+    let of_family = |family: &&Family| family.entries().iter().map(|e| e.json(&family.path())).collect::<Vec<_>>();
+    let entries: Vec<Json> = found.entries.iter().map(|(family, entry)| entry.json(&family.path())).collect();
+    let entries: Vec<Json> = entries.into_iter().chain(found.families.iter().flat_map(of_family)).collect();
+    json!({ "stages": found.stages.iter().map(|doc| stage_json(doc)).collect::<Vec<_>>(), "entries": entries })
+}
+
+/// The names of everything.
+fn overview(docs: &[StageDoc], families: &[Family], out: &mut dyn Write) -> Result<(), Error> {
+    let mut table = Table::new(&[("Stage", Align::Left), ("Purpose", Align::Left)]);
+    docs.iter().for_each(|doc| table.row(vec![doc.name.to_owned(), doc.summary.to_owned()]));
+    table.write(out, &print::plain)?;
+    writeln!(out)?;
+    let mut table = Table::new(&[("Key", Align::Left), ("Takes", Align::Left)]);
+    for family in families {
+        let names: Vec<&str> = family.choice.alternatives.iter().map(|alternative| alternative.name).collect();
+        for (at, names) in names.chunks(6).enumerate() {
+            table.row(vec![if at == 0 { family.path() } else { String::new() }, names.join(", ")]);
+        }
+    }
+    table.write(out, &print::plain)?;
+    writeln!(out, "\n`simpipe docs NAME` shows one of them")?;
+    Ok(())
+}
+
+fn show(found: &Found<'_>, families: &[Family], out: &mut dyn Write) -> Result<(), Error> {
+    let mut first = true;
+    let mut gap = |out: &mut dyn Write| if std::mem::take(&mut first) { Ok(()) } else { writeln!(out) };
+    for doc in &found.stages {
+        gap(out)?;
+        show_stage(doc, families, out)?;
+    }
+    for family in &found.families {
+        gap(out)?;
+        let doc = comment::Comment::read(family.choice.doc).line();
+        writeln!(out, "{}: {doc}", Paint::stdout().bold(&family.path()))?;
+        let mut table = Table::new(&[("Name", Align::Left), ("Purpose", Align::Left)]);
+        family.entries().into_iter().for_each(|entry| {
+            let purpose = entry.comment.paragraphs.first().cloned().unwrap_or_default();
+            table.row(vec![entry.name, purpose]);
+        });
+        table.write(out, &print::plain)?;
+    }
+    for (family, entry) in &found.entries {
+        gap(out)?;
+        writeln!(out, "{} ({})", Paint::stdout().bold(&entry.name), family.path())?;
+        show_entry(entry, families, out)?;
+    }
+    Ok(())
+}
+
+fn show_stage(doc: &StageDoc, families: &[Family], out: &mut dyn Write) -> Result<(), Error> {
+    writeln!(out, "{} (a stage that gives {})", Paint::stdout().bold(doc.name), doc.output.words())?;
+    for line in fields::ports(doc) {
+        writeln!(out, "reads {}", line.replace('`', ""))?;
+    }
+    writeln!(out, "writes {}", doc.files.join(", "))?;
+    show_entry(&Entry::of_stage(doc), families, out)
+}
+
+fn show_entry(entry: &Entry, families: &[Family], out: &mut dyn Write) -> Result<(), Error> {
+    entry.comment.paragraphs.iter().try_for_each(|paragraph| writeln!(out, "\n{paragraph}"))?;
+    for shapes in entry.comment.shapes.iter().chain(&entry.shapes) {
+        writeln!(out, "\nshapes: {shapes}")?;
+    }
+    for row in entry.params.iter().flat_map(|record| fields::rows(record, families, "")) {
+        let range = if row.range.is_empty() { String::new() } else { format!(", {}", row.range) };
+        let kind = row.kind.replace('`', "");
+        writeln!(out, "\n  {} ({kind}; {}{range})", Paint::stdout().bold(&row.name), row.default)?;
+        writeln!(out, "      {}", row.meaning)?;
+        row.alternatives.iter().try_for_each(|(name, doc)| writeln!(out, "      - {name}: {doc}"))?;
+    }
+    writeln!(out, "\nexample:")?;
+    Ok(entry.example.lines().try_for_each(|line| writeln!(out, "  {line}"))?)
+}

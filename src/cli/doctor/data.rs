@@ -1,0 +1,89 @@
+//! Probes of image sources: where each looks for its data, and whether it is there. No byte is read.
+
+use super::{Finding, Level, Site};
+use crate::base::issue::Issues;
+use crate::base::param::{self, Param};
+use crate::data::source::{Place, Source};
+use crate::spec::StageSpec;
+
+/// Every source that needs no path.
+pub(super) fn builtin(site: &Site) -> Vec<Finding> {
+    let sources = Source::NAMES.iter().filter_map(|name| param::from_json::<Source>(&(*name).into()).ok());
+    let look = |source: Source| {
+        let found = look(source.name(), &source, site);
+        // Most are not wanted: nothing is wrong with a source that would be downloaded.
+        if found.level == Level::Warn { Finding::ok(found.subject, found.text) } else { found }
+    };
+    sources.map(look).collect()
+}
+
+/// The sources of the experiment.
+pub(super) fn experiment(site: &Site) -> Vec<Finding> {
+    let stages = site.plan.iter().flat_map(|plan| &plan.experiment.stages);
+    stages
+        .filter_map(|stage| Some((stage, source_of(stage)?)))
+        .map(|(stage, source)| look(&format!("`{}`: {}", stage.id, source.name()), &source, site))
+        .collect()
+}
+
+/// A stage's `source`, where it has one.
+fn source_of(stage: &StageSpec) -> Option<Source> {
+    let entry = stage.params.table()?.get("source")?;
+    Source::read(&entry.node, "source", &mut Issues::default())
+}
+
+/// Where a source's data is; what is wanted in the folder of downloads would be fetched by a run.
+fn look(subject: &str, source: &Source, site: &Site) -> Finding {
+    let downloads = site.store.join("downloads");
+    let places = source.loader().places(&downloads);
+    let downloadable = places.iter().any(|place| place.path.starts_with(&downloads));
+    let listed = |places: &[Place]| {
+        let paths: Vec<String> = places.iter().map(|place| place.path.display().to_string()).collect();
+        paths.join(" or ")
+    };
+    if places.is_empty() {
+        return Finding::ok(subject, "inside the program");
+    }
+    match places.iter().find(|place| place.complete) {
+        Some(place) => Finding::ok(subject, format!("at {}", place.path.display())),
+        None if downloadable => Finding::warn(
+            subject,
+            format!("not at {}: a run downloads it", listed(&places)),
+            "be online at the first run, or bring the data and name it with the source's `path`",
+        ),
+        None => Finding::bad(
+            subject,
+            format!("not at {}", listed(&places)),
+            "correct `path` (relative paths start from the file that writes them), or bring the data there",
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn data_is_inside_there_downloadable_or_missing() {
+        let folder = tempfile::tempdir().unwrap();
+        let site = Site { root: folder.path().into(), store: folder.path().join("store"), plan: None };
+        let look = |json: serde_json::Value| {
+            let source: Source = param::from_json(&json).unwrap();
+            look("x", &source, &site)
+        };
+        assert_eq!(look(json!("cifar10-sample")).text, "inside the program");
+        let missing = look(json!("cifar10"));
+        assert!(missing.text.ends_with("cifar-10-binary.tar.gz: a run downloads it"), "{}", missing.text);
+        assert_eq!(missing.level, Level::Warn);
+        assert!(builtin(&site).iter().all(|finding| finding.level == Level::Ok));
+        let downloads = folder.path().join("store/downloads");
+        std::fs::create_dir_all(&downloads).unwrap();
+        std::fs::write(downloads.join("cifar-10-binary.tar.gz"), "x").unwrap();
+        assert!(look(json!("cifar10")).text.starts_with("at "));
+        let path = folder.path().join("photos");
+        let bad = look(json!({ "image-folder": { "path": path } }));
+        assert_eq!(bad.level, Level::Bad);
+    }
+}

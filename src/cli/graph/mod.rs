@@ -1,0 +1,174 @@
+//! `simpipe graph`: draws an experiment's stages as Graphviz DOT, Mermaid or SVG. Plans, but runs nothing.
+
+mod layout;
+mod svg;
+mod text;
+
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use clap::{Args, ValueEnum};
+use petgraph::graph::NodeIndex;
+
+use super::options::{ExperimentOptions, PlaceOptions};
+use crate::error::{Error, Exit};
+use crate::plan::Plan;
+use crate::runner::status::{Forecast, Freshness};
+use crate::stages::registry;
+
+/// Draw the stages of an experiment and what each reads from which.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  simpipe graph configs/cifar10.toml --output graph.svg
+  simpipe graph configs/cifar10.toml --status --output status.svg
+  simpipe graph configs/cifar10.toml --format mermaid
+  simpipe graph configs/cifar10.toml --format dot | dot -Tpdf > graph.pdf")]
+pub(super) struct GraphArgs {
+    #[command(flatten)]
+    experiment: ExperimentOptions,
+    #[command(flatten)]
+    place: PlaceOptions,
+    /// How to draw [default: by the ending of --output, else dot].
+    #[arg(long, value_enum)]
+    format: Option<Format>,
+    /// Mark what a run would do with each stage: fresh, stale or maybe stale.
+    #[arg(long)]
+    status: bool,
+    /// Write to a file instead of standard output, which is `-`.
+    #[arg(long, short, value_name = "FILE")]
+    output: Option<PathBuf>,
+}
+
+/// A language of graphs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// Graphviz.
+    Dot,
+    /// Mermaid, as Markdown pages show it.
+    Mermaid,
+    /// A picture; needs no other program.
+    Svg,
+}
+
+/// A stage to draw.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Stage {
+    id: String,
+    kind: &'static str,
+    /// What a run would do, if that is wanted.
+    status: Option<Freshness>,
+}
+
+/// A plug to draw.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Wire {
+    /// The producer, by position in [`Diagram::stages`].
+    from: usize,
+    /// The consumer, always after the producer.
+    to: usize,
+    /// The consumer's port.
+    port: &'static str,
+}
+
+/// What is drawn, whatever the format.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Diagram {
+    title: String,
+    /// Every stage after those it reads from.
+    stages: Vec<Stage>,
+    /// By consumer, then by port name.
+    wires: Vec<Wire>,
+}
+
+impl Diagram {
+    fn of(plan: &Plan, status: &dyn Fn(&str) -> Option<Freshness>) -> Self {
+        let position: BTreeMap<NodeIndex, usize> = plan.order.iter().copied().zip(0..).collect();
+        let stage = |node: &NodeIndex| {
+            let node = &plan.graph[*node];
+            Stage { id: node.id.clone(), kind: node.stage.name(), status: status(&node.id) }
+        };
+        let wires = |node: &NodeIndex| {
+            let (to, position) = (position[node], &position);
+            let plugs = plan.upstream(*node).into_iter();
+            plugs.map(move |(from, port)| Wire { from: position[&from], to, port: port.name }).collect::<Vec<_>>()
+        };
+        Self {
+            title: plan.experiment.name.clone(),
+            stages: plan.order.iter().map(stage).collect(),
+            wires: plan.order.iter().flat_map(wires).collect(),
+        }
+    }
+}
+
+/// The status in words; shown beside colour and line style, so that none of them is needed alone.
+const fn word(status: Freshness) -> &'static str {
+    super::plan::word(status)
+}
+
+pub(super) fn exec(args: &GraphArgs, out: &mut dyn Write) -> Result<Exit, Error> {
+    let format = format_of(args)?;
+    let plan = args.experiment.plan()?;
+    let diagram = if args.status {
+        let root = args.place.root_of(&plan);
+        let store = args.place.open_store(&root)?;
+        let forecast = Forecast::of(&plan, registry::builtin(), &store, &root)?;
+        Diagram::of(&plan, &|id| forecast.stage(id).map(|stage| stage.status))
+    } else {
+        Diagram::of(&plan, &|_| None)
+    };
+    let drawn = match format {
+        Format::Dot => text::dot(&diagram),
+        Format::Mermaid => text::mermaid(&diagram),
+        Format::Svg => svg::draw(&diagram),
+    };
+    match args.output.as_deref().filter(|path| *path != Path::new("-")) {
+        None => out.write_all(drawn.as_bytes())?,
+        Some(path) => write_file(path, &drawn)?,
+    }
+    Ok(Exit::Done)
+}
+
+fn format_of(args: &GraphArgs) -> Result<Format, Error> {
+    if let Some(format) = args.format {
+        return Ok(format);
+    }
+    let Some(path) = args.output.as_deref().filter(|path| *path != Path::new("-")) else { return Ok(Format::Dot) };
+    let ending = path.extension().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
+    match ending.as_str() {
+        "dot" | "gv" => Ok(Format::Dot),
+        "mmd" | "mermaid" | "md" => Ok(Format::Mermaid),
+        "svg" => Ok(Format::Svg),
+        _ => Err(Error::usage(
+            format!("`{}` does not say which format is wanted", path.display()),
+            "end it in `.svg`, `.dot` or `.mmd`, or give `--format`",
+        )),
+    }
+}
+
+fn write_file(path: &Path, text: &str) -> Result<(), Error> {
+    crate::base::fs::write_atomic(path, text.as_bytes()).map_err(|error| {
+        // Only the kind: the error itself names the temporary file beside the wanted one.
+        let message = format!("can't write `{}`: {}", path.display(), error.kind());
+        Error::usage(message, "name a file in a folder that you may write")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `a -> b -> c` and `a -> c`, with a name that every format has to escape.
+    pub(super) fn sample(status: Option<Freshness>) -> Diagram {
+        let stage = |id: &str, kind| Stage { id: id.to_owned(), kind, status };
+        Diagram {
+            title: "a \"b\" <c>".to_owned(),
+            stages: vec![stage("data", "dataset"), stage("draw", "sample"), stage("end", "train")],
+            wires: vec![
+                Wire { from: 0, to: 1, port: "dataset" },
+                Wire { from: 0, to: 2, port: "dataset" },
+                Wire { from: 1, to: 2, port: "sampler" },
+            ],
+        }
+    }
+}

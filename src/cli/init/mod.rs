@@ -1,0 +1,199 @@
+//! `simpipe init`: a first config for a folder of images or a built-in dataset, with comments, that runs as it is.
+
+mod collection;
+mod paths;
+mod recipe;
+mod text;
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use serde_json::json;
+
+use self::collection::{Collection, Split, datasets, of_dataset, of_folder};
+use self::paths::shortest;
+use self::recipe::Recipe;
+use self::text::shown;
+use super::options::plan_of;
+use super::print::{self, Paint};
+use crate::base::suggest;
+use crate::data::source::SurveyError;
+use crate::error::{Error, Exit};
+use crate::spec;
+
+/// Write a first config for a folder of images or a built-in dataset.
+#[derive(Debug, Args)]
+#[command(after_help = "The folder holds <class>/<image> or <split>/<class>/<image>; images are JPEG or PNG.
+
+Examples:
+  simpipe init photos
+  simpipe init --from photos --output configs/mine.toml
+  simpipe init --dataset cifar10 --name first")]
+pub(super) struct InitArgs {
+    /// A folder of images.
+    #[arg(value_name = "FOLDER", conflicts_with_all = ["from", "dataset"])]
+    folder: Option<PathBuf>,
+    /// The same, as an option.
+    #[arg(long, value_name = "FOLDER", conflicts_with = "dataset")]
+    from: Option<PathBuf>,
+    /// A built-in dataset instead: cifar10-sample, cifar10, cifar100, fashion-mnist or mnist.
+    #[arg(long, value_name = "NAME")]
+    dataset: Option<String>,
+    /// The experiment's name [default: that of the folder or dataset].
+    #[arg(long)]
+    name: Option<String>,
+    /// The config to write [default: configs/NAME.toml of the project].
+    #[arg(long, short, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// Overwrite a config that is there.
+    #[arg(long)]
+    force: bool,
+    /// Print JSON.
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+/// Why no config can be written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Refusal {
+    message: String,
+    help: String,
+}
+
+impl Refusal {
+    fn new(message: impl Into<String>, help: impl Into<String>) -> Self {
+        Self { message: message.into(), help: help.into() }
+    }
+}
+
+impl From<SurveyError> for Refusal {
+    fn from(error: SurveyError) -> Self {
+        Self { message: error.message, help: error.help }
+    }
+}
+
+impl From<Refusal> for Error {
+    fn from(refusal: Refusal) -> Self {
+        Self::usage(refusal.message, refusal.help)
+    }
+}
+
+pub(super) fn exec(args: &InitArgs, out: &mut dyn Write) -> Result<Exit, Error> {
+    let here = std::env::current_dir()?;
+    let project = spec::project_above(&here).unwrap_or(&here).to_path_buf();
+    let name = name_of(args)?;
+    let output =
+        args.output.clone().unwrap_or_else(|| shortest(&project.join("configs"), &here).join(format!("{name}.toml")));
+    refuse_overwriting(&output, args.force)?;
+    let images = match (args.folder.as_ref().or(args.from.as_ref()), &args.dataset) {
+        (Some(folder), _) => of_folder(folder, &output)?,
+        (None, Some(dataset)) => of_dataset(dataset)?,
+        (None, None) => return Err(nothing_named().into()),
+    };
+    let recipe = Recipe::of(&images)?;
+    let text = text::config(&name, &output.display().to_string(), &images, &recipe);
+    crate::base::fs::write_atomic(&output, text.as_bytes()).map_err(|error| {
+        let message = format!("can't write `{}`: {}", output.display(), error.kind());
+        Error::usage(message, "choose a file in a folder that you may write: `--output FILE`")
+    })?;
+    plan_of(&output, &[])?;
+    let warnings = warnings(&images, &recipe);
+    if args.json {
+        let count: usize = images.train.counts.iter().chain(&images.test.counts).sum();
+        let (config, classes) = (output.to_string_lossy(), images.classes.len());
+        print::json(
+            &json!({ "config": config, "name": name, "classes": classes, "images": count, "warnings": warnings }),
+            out,
+        )?;
+    } else {
+        say(&output, &images, &warnings, out)?;
+    }
+    Ok(Exit::Done)
+}
+
+fn say(output: &Path, images: &Collection, warnings: &[String], out: &mut dyn Write) -> Result<(), Error> {
+    let paint = Paint::stdout();
+    let count = |split: &Split| print::thousands(split.counts.iter().sum());
+    let [height, width, channels] = images.image;
+    let (classes, config) = (images.classes.len(), output.display());
+    let (train, test) = (count(&images.train), count(&images.test));
+    let kind = if channels == 1 { "grey" } else { "colour" };
+    writeln!(
+        out,
+        "{}: {classes} classes, {train} images to train on and {test} to test on, {kind}, {height} x {width} pixels",
+        shown(&images.subject)
+    )?;
+    for warning in warnings {
+        writeln!(out, "{} {warning}", paint.yellow("warning:"))?;
+    }
+    writeln!(out, "wrote {config}, which `simpipe check` accepts. Next:\n")?;
+    let command = if config.to_string().contains(' ') { format!("'{config}'") } else { config.to_string() };
+    writeln!(out, "  simpipe plan {command}")?;
+    writeln!(out, "  simpipe run {command}")?;
+    Ok(())
+}
+
+/// Notes, and the classes that are left out.
+fn warnings(images: &Collection, recipe: &Recipe) -> Vec<String> {
+    const NAMED: usize = 5;
+    let mut warnings: Vec<String> = images.notes.iter().map(|note| shown(note)).collect();
+    for (split, draw) in [(&images.train, &recipe.train), (&images.test, &recipe.test)] {
+        if draw.tiny.is_empty() {
+            continue;
+        }
+        let names = draw.tiny.iter().take(NAMED);
+        let names: Vec<String> =
+            names.map(|label| format!("{} ({})", shown(&images.classes[*label]), split.counts[*label])).collect();
+        let more = draw.tiny.len().saturating_sub(NAMED);
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        let split = shown(&split.name);
+        warnings.push(format!("classes with too few images in `{split}` are left out: {}{more}", names.join(", ")));
+    }
+    warnings
+}
+
+fn nothing_named() -> Refusal {
+    Refusal::new(
+        "say what the images are: a folder, or a built-in dataset",
+        format!("`simpipe init FOLDER`, or `simpipe init --dataset NAME` with {}", suggest::one_of(&datasets())),
+    )
+}
+
+/// The experiment's name: the user's, or made from the folder's.
+fn name_of(args: &InitArgs) -> Result<String, Refusal> {
+    if let Some(name) = &args.name {
+        return if spec::is_name(name) {
+            Ok(name.clone())
+        } else {
+            Err(Refusal::new(
+                format!("`--name` names a file and a folder, so it can't be `{}`", shown(name)),
+                "use letters, digits, `-`, `_` and `.`",
+            ))
+        };
+    }
+    if let Some(dataset) = &args.dataset {
+        return Ok(dataset.clone());
+    }
+    let Some(folder) = args.folder.as_ref().or(args.from.as_ref()) else { return Err(nothing_named()) };
+    let folder = folder.canonicalize().unwrap_or_else(|_| folder.clone());
+    let stem = folder.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
+    let pieces = stem.split(|sign: char| !sign.is_ascii_alphanumeric()).filter(|piece| !piece.is_empty());
+    let name = pieces.collect::<Vec<_>>().join("-");
+    Ok(if spec::is_name(&name) { name } else { "images".to_owned() })
+}
+
+fn refuse_overwriting(output: &Path, force: bool) -> Result<(), Refusal> {
+    let at = output.display();
+    if output == Path::new("-") {
+        return Err(Refusal::new("a config is a file", "name one: `--output configs/mine.toml`"));
+    }
+    if output.is_dir() {
+        return Err(Refusal::new(format!("`{at}` is a folder"), "name a file: `--output configs/mine.toml`"));
+    }
+    if output.exists() && !force {
+        let help = "choose another `--output` or `--name`, or overwrite it with `--force`";
+        return Err(Refusal::new(format!("`{at}` is there already"), help));
+    }
+    Ok(())
+}

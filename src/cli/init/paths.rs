@@ -1,0 +1,44 @@
+//! Paths as a person would write them: relative where that is short.
+
+use std::path::{Component, Path, PathBuf};
+
+/// `target` as seen from the folder `from`; absolute where the two have nothing in common.
+pub(super) fn shortest(target: &Path, from: &Path) -> PathBuf {
+    let (target, from) = (real(target), real(from));
+    let common = target.components().zip(from.components()).take_while(|(one, other)| one == other).count();
+    if common < 2 {
+        return target; // only the root: a relative path would climb through the whole system
+    }
+    let up = from.components().skip(common).map(|_| Component::ParentDir);
+    let path: PathBuf = up.chain(target.components().skip(common)).collect();
+    if path.as_os_str().is_empty() { PathBuf::from(".") } else { path }
+}
+
+/// The path without links and dots, as far as it exists.
+pub(super) fn real(path: &Path) -> PathBuf {
+    let path = std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf());
+    let known = path.ancestors().find_map(|folder| Some((folder, folder.canonicalize().ok()?)));
+    match known {
+        Some((folder, real)) => match path.strip_prefix(folder) {
+            Ok(rest) if !rest.as_os_str().is_empty() => real.join(rest),
+            _ => real,
+        },
+        None => path,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_are_relative_inside_a_project_and_absolute_far_away() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().canonicalize().unwrap();
+        std::fs::create_dir_all(root.join("photos/train")).unwrap();
+        let path = |target: &str, from: &str| shortest(&root.join(target), &root.join(from));
+        assert_eq!(path("photos", "configs"), Path::new("../photos"));
+        assert_eq!(path("photos/train", "photos/train"), Path::new("."));
+        assert_eq!(shortest(Path::new("/usr"), &root), Path::new("/usr"));
+    }
+}

@@ -1,0 +1,207 @@
+//! A [`Recipe`] as a config with comments: each choice says why, and what else could be written.
+
+use std::fmt::Write;
+
+use super::super::print;
+use super::collection::{Collection, Split};
+use super::recipe::{Draw, Evaluation, Recipe, median};
+
+/// Classes that the table at the top lists; the rest is counted.
+const LISTED: usize = 40;
+/// A confusion matrix of more classes can't be read.
+const CONFUSED: usize = 60;
+
+/// The config's text.
+pub(super) fn config(name: &str, file: &str, images: &Collection, recipe: &Recipe) -> String {
+    [
+        head(name, file, images),
+        format!("[dataset]\nsource = {}\n\n", images.source),
+        sample(images, &recipe.train),
+        sample_validation(images, &recipe.test),
+        train(recipe),
+        evaluation(images, recipe),
+        report(images, recipe),
+    ]
+    .concat()
+}
+
+/// A TOML string.
+pub(super) fn quoted(text: &str) -> String {
+    toml::Value::from(text).to_string()
+}
+
+/// A name in a comment or a message: no sign of it may end the line.
+pub(super) fn shown(name: &str) -> String {
+    name.chars().flat_map(|sign| if sign.is_control() { sign.escape_debug().collect() } else { vec![sign] }).collect()
+}
+
+/// `1 class`, `3 classes`.
+pub(super) fn counted(count: usize, one: &str, many: &str) -> String {
+    format!("{} {}", print::thousands(count), if count == 1 { one } else { many })
+}
+
+fn head(name: &str, file: &str, images: &Collection) -> String {
+    let count = |split: &Split| split.counts.iter().sum::<usize>();
+    let (train, test) = (count(&images.train), count(&images.test));
+    let (file, subject, classes) = (shown(file), shown(&images.subject), images.classes.len());
+    let mut text = format!(
+        "# {file}: a first experiment on {subject}, {} of {classes} classes.\n",
+        counted(train + test, "image", "images")
+    );
+    text += "# It runs as it is; every value below may be changed.\n#\n";
+    table(&mut text, images);
+    for note in &images.notes {
+        line(&mut text, &format!("# Note: {}.", shown(note)));
+    }
+    line(&mut text, "pipeline = \"metric-learning\"  # the graph of stages: `simpipe graph` draws it");
+    line(&mut text, &format!("name = {}", quoted(name)));
+    line(&mut text, &format!("description = {}", quoted(&format!("A first experiment on {subject}"))));
+    line(&mut text, "seed = 42                     # another seed draws other batches and first weights");
+    text += "device = \"auto\"               # a GPU if this build and machine have one, else the CPU\n\n";
+    text
+}
+
+fn line(text: &mut String, line: &str) {
+    writeln!(text, "{line}").expect("a string takes all that is written");
+}
+
+/// Counts of each class, or of the extremes where there are many.
+fn table(text: &mut String, images: &Collection) {
+    let names: Vec<String> = images.classes.iter().map(|name| shown(name)).collect();
+    let room = names.iter().take(LISTED).map(|name| name.chars().count()).max().unwrap_or(0).clamp(5, 40);
+    let [train, test] = [&images.train, &images.test];
+    line(text, &format!("#   {:<room$}  {:>8}  {:>8}", "class", shown(&train.name), shown(&test.name)));
+    for (label, name) in names.iter().enumerate().take(LISTED) {
+        line(text, &format!("#   {name:<room$}  {:>8}  {:>8}", train.counts[label], test.counts[label]));
+    }
+    if names.len() > LISTED {
+        line(text, &format!("#   .. and {} more", names.len() - LISTED));
+    }
+    for split in [train, test] {
+        let name = shown(&split.name);
+        let most = split.counts.iter().max().copied().unwrap_or(0);
+        let least = split.counts.iter().filter(|count| **count > 0).min().copied().unwrap_or(0);
+        let size = match least == most {
+            true => counted(most, "image", "images"),
+            false => format!("{least} to {} (median {})", counted(most, "image", "images"), median(&split.counts)),
+        };
+        line(text, &format!("#   `{name}`: {size} a class"));
+    }
+    text.push_str("#\n");
+}
+
+/// The classes of a pool: all, or those with enough images.
+fn class_list(images: &Collection, draw: &Draw) -> String {
+    let Some(labels) = &draw.labels else { return "class-list = \"all\"\n".to_owned() };
+    let left_out = counted(draw.tiny.len(), "class", "classes");
+    let mut text = format!("class-list = [                # without {left_out} of too few images\n");
+    let mut row = String::new();
+    for label in labels {
+        let name = format!(" {},", quoted(&images.classes[*label]));
+        if row.chars().count() + name.chars().count() > 100 {
+            line(&mut text, &format!(" {row}"));
+            row.clear();
+        }
+        row += &name;
+    }
+    line(&mut text, &format!(" {row}"));
+    text + "]\n"
+}
+
+fn sampler(draw: &Draw) -> String {
+    let (classes, examples) = (draw.classes_per_batch, draw.examples_per_class);
+    format!("sampler = {{ multi-shot = {{ classes-per-batch = {classes}, examples-per-class = {examples} }} }}\n\n")
+}
+
+fn sample(images: &Collection, draw: &Draw) -> String {
+    let size = draw.classes_per_batch * draw.examples_per_class;
+    let mut text = format!("[sample]                      # training batches of {size} images\n");
+    line(&mut text, &format!("split = {}", quoted(&images.train.name)));
+    text + &class_list(images, draw) + &sampler(draw)
+}
+
+fn sample_validation(images: &Collection, draw: &Draw) -> String {
+    let mut text =
+        "[sample-validation]           # images that training never sees: validation loss, index and queries\n"
+            .to_owned();
+    line(&mut text, &format!("split = {}", quoted(&images.test.name)));
+    text += &class_list(images, draw);
+    if let Some(total) = draw.total {
+        line(
+            &mut text,
+            &format!("total-examples-per-class = {total}   # enough to compare experiments; leave out for all"),
+        );
+    }
+    text + &sampler(draw)
+}
+
+fn train(recipe: &Recipe) -> String {
+    let Recipe { epochs, steps_per_epoch, .. } = recipe;
+    let mut text = format!("[train]\nepochs = {epochs}\nsteps-per-epoch = {steps_per_epoch}\nvalidation-steps = 20\n");
+    line(&mut text, "optimizer = { adam = { learning-rate = 0.002 } }");
+    line(&mut text, "loss = \"multi-similarity\"     # `simpipe docs multi-similarity` has its parameters");
+    line(&mut text, "layers = [                    # `simpipe check` shows the shape after each");
+    recipe.layers.iter().for_each(|layer| line(&mut text, &format!("  {layer}")));
+    text + "]\n\n"
+}
+
+fn evaluation(images: &Collection, recipe: &Recipe) -> String {
+    let mut text = format!(
+        "[embed-calibration]           # training images: their distances are too small, and the report says so\n\
+         slice = {{ begin = 0, size = {} }}\n\n",
+        recipe.calibration
+    );
+    let neighbours = recipe.neighbours;
+    match recipe.evaluation {
+        Evaluation::Halves { index, queries } => {
+            line(&mut text, "[index]                       # the first half of the test images, in shuffled order");
+            line(&mut text, &format!("slice = {{ begin = 0, size = {index} }}\n"));
+            line(&mut text, "[match]                       # the other half asks: no query meets itself");
+            line(&mut text, &format!("slice = {{ begin = {index}, size = {queries} }}"));
+        }
+        Evaluation::LeaveOneOut => {
+            let few = median(&images.test.counts);
+            line(
+                &mut text,
+                &format!("[index]                       # {few} test images a class are too few to be halved"),
+            );
+            line(&mut text, "slice = \"all\"\n");
+            line(&mut text, "[match]                       # each test image is looked up among all others");
+            line(&mut text, "slice = \"all\"\nleave-one-out = true");
+        }
+    }
+    line(&mut text, &format!("neighbours = {neighbours}\n"));
+    text + "[calibrate]                   # the distance up to which a match is believed\nmetric = \"f1\"\n\n"
+}
+
+fn report(images: &Collection, recipe: &Recipe) -> String {
+    let mut text = "[report]\nfigures = [\n".to_owned();
+    let (grid, strips) = (recipe.train.pool.min(25), recipe.queries().min(10));
+    let test_classes = recipe.test.labels.as_ref().map_or(images.classes.len(), Vec::len);
+    line(&mut text, &format!("  {{ sample-grid = {{ count = {grid}, columns = 5 }} }},"));
+    line(&mut text, "  \"training-curves\",");
+    let k = recipe.neighbours;
+    line(
+        &mut text,
+        &format!("  {{ neighbours = {{ slice = {{ begin = 0, size = {strips} }}, k = {k}, order = \"worst\" }} }},"),
+    );
+    text += "  \"metrics-over-distance\",\n  \"precision-recall\",\n";
+    if test_classes <= CONFUSED {
+        text += "  \"confusion-matrix\",\n";
+    }
+    text + "  { no-match = { limit = 25 } },\n  { projection = { method = \"t-sne\", count = 1000 } },\n]\n"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_name_can_break_out_of_its_line() {
+        assert_eq!(shown("a\nb\tc é"), "a\\nb\\tc é");
+        for name in ["plain", "with \"quotes\"", "line\nbreak", "back\\slash", "日本"] {
+            let table: toml::Table = toml::from_str(&format!("name = {}", quoted(name))).unwrap();
+            assert_eq!(table["name"].as_str(), Some(name));
+        }
+    }
+}

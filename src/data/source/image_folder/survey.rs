@@ -1,0 +1,323 @@
+//! What a folder of images holds, looked at before there is a spec: layout, counts, sizes, files that can't be read.
+
+use std::collections::BTreeMap;
+use std::io::Cursor;
+use std::path::{Path, PathBuf};
+
+use image::{ImageDecoder, ImageReader};
+use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
+use walkdir::{DirEntry, WalkDir};
+
+use super::scan::{File, Folder, is_image};
+use super::{SplitRule, decode};
+use crate::base::param;
+use crate::data::DataError;
+
+/// Files whose content is looked at, evenly spread over the folder: enough to know the sizes, quick on photographs.
+const CHECKED: usize = 4000;
+
+/// Names of splits for testing, the most telling first.
+const TESTING: [&str; 6] = ["test", "testing", "val", "valid", "validation", "eval"];
+
+/// A folder of images.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Survey {
+    /// The folder to name in a spec: the one looked at, or the only split in it.
+    pub root: PathBuf,
+    /// How it is to be divided.
+    pub rule: SplitRule,
+    /// The split to train on.
+    pub train: String,
+    /// The split to test on.
+    pub test: String,
+    /// Names by label.
+    pub classes: Vec<String>,
+    /// Images that can be read, by split and label.
+    pub counts: BTreeMap<String, Vec<usize>>,
+    /// All image files.
+    pub files: usize,
+    /// Files whose content was looked at.
+    pub checked: usize,
+    /// Files that can't be read, each with the reason.
+    pub broken: Vec<(String, String)>,
+    /// How many images have each height and width.
+    pub sizes: BTreeMap<(u32, u32), usize>,
+    /// Whether no image looked at has colours.
+    pub grey: bool,
+}
+
+/// A folder that holds no classes of images.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct SurveyError {
+    /// What is wrong.
+    pub message: String,
+    /// What to do about it.
+    pub help: String,
+}
+
+impl SurveyError {
+    fn new(message: impl Into<String>, help: impl Into<String>) -> Self {
+        Self { message: message.into(), help: help.into() }
+    }
+}
+
+impl From<DataError> for SurveyError {
+    fn from(error: DataError) -> Self {
+        Self::new(error.to_string(), error.help().unwrap_or("correct the folder"))
+    }
+}
+
+const LAYOUTS: &str = "simpipe reads `<class>/<image>` and `<split>/<class>/<image>`, such as `cat/1.jpg` or \
+                       `train/cat/1.jpg`; images are JPEG or PNG";
+
+impl Survey {
+    /// Looks at a folder.
+    ///
+    /// # Errors
+    /// If it is not there, or its images are not in folders of classes.
+    pub fn of(root: &Path) -> Result<Self, SurveyError> {
+        let layout = Layout::of(root)?;
+        let folder = Folder::scan(&layout.root, &layout.rule)?;
+        let step = folder.files.len().div_ceil(CHECKED).max(1);
+        let chosen: Vec<&File> = folder.files.iter().step_by(step).collect();
+        let looks: Vec<Result<Look, String>> = chosen.par_iter().map(|file| look(&file.path)).collect();
+        let mut survey = Self {
+            root: layout.root,
+            rule: layout.rule,
+            train: layout.train,
+            test: layout.test,
+            counts: BTreeMap::new(),
+            files: folder.files.len(),
+            checked: chosen.len(),
+            broken: Vec::new(),
+            sizes: BTreeMap::new(),
+            grey: true,
+            classes: folder.classes,
+        };
+        for file in &folder.files {
+            let counts = survey.counts.entry(file.split.clone());
+            counts.or_insert_with(|| vec![0; survey.classes.len()])[file.label] += 1;
+        }
+        for (file, look) in chosen.into_iter().zip(looks) {
+            match look {
+                Ok(look) => {
+                    *survey.sizes.entry(look.size).or_default() += 1;
+                    survey.grey &= look.grey;
+                }
+                Err(reason) => {
+                    survey.broken.push((file.name.clone(), reason));
+                    if let Some(counts) = survey.counts.get_mut(&file.split) {
+                        counts[file.label] -= 1;
+                    }
+                }
+            }
+        }
+        if survey.sizes.is_empty() {
+            let (name, reason) = &survey.broken[0];
+            let message = format!("none of the images can be read: `{name}`: {reason}");
+            return Err(SurveyError::new(message, LAYOUTS));
+        }
+        Ok(survey)
+    }
+}
+
+/// What an image shows of itself.
+struct Look {
+    size: (u32, u32),
+    grey: bool,
+}
+
+fn look(path: &Path) -> Result<Look, String> {
+    let bytes = std::fs::read(path).map_err(|error| error.to_string())?;
+    let shape = decode(&bytes, 3, None)?.shape;
+    let reader = ImageReader::new(Cursor::new(&bytes)).with_guessed_format().map_err(|error| error.to_string())?;
+    let colour = reader.into_decoder().map_err(|error| error.to_string())?.color_type();
+    Ok(Look { size: (shape.height, shape.width), grey: !colour.has_color() })
+}
+
+/// Where splits and classes are.
+#[derive(Debug)]
+struct Layout {
+    root: PathBuf,
+    rule: SplitRule,
+    train: String,
+    test: String,
+}
+
+/// Image files by the number of folders between them and the root: how many, and the first one.
+type Depths = BTreeMap<usize, (usize, String)>;
+
+impl Layout {
+    fn of(root: &Path) -> Result<Self, SurveyError> {
+        if !root.exists() {
+            return Err(SurveyError::new(format!("there is no folder `{}`", root.display()), "correct the path"));
+        }
+        if !root.is_dir() {
+            let message = format!("`{}` is a file, not a folder of images", root.display());
+            return Err(SurveyError::new(message, LAYOUTS));
+        }
+        let depths = depths(root)?;
+        let at = root.display();
+        match depths.keys().copied().collect::<Vec<_>>().as_slice() {
+            [] if is_empty(root) => Err(SurveyError::new(format!("the folder `{at}` is empty"), LAYOUTS)),
+            [] => Err(SurveyError::new(format!("there are no images in `{at}`"), LAYOUTS)),
+            [0] => Err(SurveyError::new(
+                format!("the images lie directly in `{at}`, so that nothing says what each shows"),
+                "put the images of each class into a folder of its own, named after the class",
+            )),
+            [1] => Ok(Self::flat(root.to_path_buf())),
+            [2] => Self::of_splits(root),
+            [only] => {
+                let message = format!("images are nested too deep: {only} folders down, such as `{}`", depths[only].1);
+                Err(SurveyError::new(message, LAYOUTS))
+            }
+            several => {
+                let common = several.iter().max_by_key(|depth| depths[depth].0).expect("there are several");
+                let odd = several.iter().find(|depth| *depth != common).expect("there are several");
+                let [(_, common), (_, odd)] = [&depths[common], &depths[odd]];
+                let message = format!("images lie at several depths: most as `{common}`, but also `{odd}`");
+                Err(SurveyError::new(message, LAYOUTS))
+            }
+        }
+    }
+
+    /// `<class>/<image>`.
+    fn flat(root: PathBuf) -> Self {
+        let rule = SplitRule::Images(param::defaults());
+        Self { root, rule, train: "train".to_owned(), test: "test".to_owned() }
+    }
+
+    /// `<split>/<class>/<image>`.
+    fn of_splits(root: &Path) -> Result<Self, SurveyError> {
+        let mut names: Vec<String> = subfolders(root);
+        names.sort();
+        let train = names.iter().find(|name| name.to_lowercase().starts_with("train"));
+        let test = TESTING.iter().find_map(|known| names.iter().find(|name| name.to_lowercase() == *known));
+        match (train, test) {
+            (Some(train), Some(test)) => Ok(Self {
+                root: root.to_path_buf(),
+                rule: SplitRule::Folders,
+                train: train.clone(),
+                test: test.clone(),
+            }),
+            // A split for training alone is divided as if it were the folder.
+            (Some(only), None) if names.len() == 1 => Ok(Self::flat(root.join(only))),
+            _ => {
+                let shown: Vec<String> = names.iter().take(3).map(|name| format!("`{name}`")).collect();
+                let more = if names.len() > 3 { format!(" and {} more", names.len() - 3) } else { String::new() };
+                let message = format!(
+                    "images lie as `<a>/<b>/<image>`, but {}{more} are not the splits `train` and `test`",
+                    shown.join(", ")
+                );
+                let help = format!(
+                    "rename the splits, or start from a folder of classes: `simpipe init {}`",
+                    root.join(&names[0]).display()
+                );
+                Err(SurveyError::new(message, help))
+            }
+        }
+    }
+}
+
+fn visible(entry: &DirEntry) -> bool {
+    entry.depth() == 0 || !entry.file_name().as_encoded_bytes().starts_with(b".")
+}
+
+fn depths(root: &Path) -> Result<Depths, SurveyError> {
+    let mut depths = Depths::new();
+    for entry in WalkDir::new(root).follow_links(true).sort_by_file_name().into_iter().filter_entry(visible) {
+        let entry = entry.map_err(|error| {
+            SurveyError::new(error.to_string(), "make the folder readable, and free of links that lead nowhere")
+        })?;
+        if entry.file_type().is_file() && is_image(entry.path()) {
+            let name = entry.path().strip_prefix(root).unwrap_or_else(|_| entry.path()).display().to_string();
+            depths.entry(entry.depth() - 1).or_insert((0, name)).0 += 1;
+        }
+    }
+    Ok(depths)
+}
+
+fn is_empty(root: &Path) -> bool {
+    std::fs::read_dir(root).is_ok_and(|mut items| items.next().is_none())
+}
+
+fn subfolders(root: &Path) -> Vec<String> {
+    let items = WalkDir::new(root).min_depth(1).max_depth(1).follow_links(true).into_iter().filter_entry(visible);
+    let folders = items.flatten().filter(|item| item.file_type().is_dir());
+    folders.map(|item| item.file_name().to_string_lossy().into_owned()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn png(colour: bool) -> Vec<u8> {
+        let mut bytes = Cursor::new(Vec::new());
+        let picture = image::DynamicImage::new_rgb8(5, 4);
+        let picture = if colour { picture } else { picture.into_luma8().into() };
+        picture.write_to(&mut bytes, image::ImageFormat::Png).unwrap();
+        bytes.into_inner()
+    }
+
+    fn folder(files: &[&str]) -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        for name in files {
+            let path = folder.path().join(name);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, if name.contains("broken") { b"no image".to_vec() } else { png(false) }).unwrap();
+        }
+        folder
+    }
+
+    fn refused(files: &[&str]) -> String {
+        let folder = folder(files);
+        let root = folder.path().display().to_string();
+        Survey::of(folder.path()).unwrap_err().message.replace(&root, "ROOT")
+    }
+
+    #[test]
+    fn classes_are_divided_and_broken_files_are_not_counted() {
+        let names: Vec<String> = (0..10).map(|at| format!("cat/{at}.png")).collect();
+        let mut names: Vec<&str> = names.iter().map(String::as_str).collect();
+        names.extend(["ant/1.png", "ant/2.png", "ant/broken.png", ".hidden/x.png", "ant/notes.txt"]);
+        let folder = folder(&names);
+        let survey = Survey::of(folder.path()).unwrap();
+        assert_eq!(survey.classes, ["ant", "cat"]);
+        assert_eq!(survey.counts["test"][1], 2);
+        assert_eq!(survey.counts["train"][1], 8);
+        assert_eq!(survey.counts["test"][0] + survey.counts["train"][0], 2);
+        assert_eq!(survey.broken, [("ant/broken.png".to_owned(), "neither JPEG nor PNG".to_owned())]);
+        assert_eq!((survey.sizes, survey.grey), (BTreeMap::from([((4, 5), 12)]), true));
+    }
+
+    #[test]
+    fn splits_are_told_by_their_names() {
+        let both = folder(&["train/a/1.png", "val/a/1.png", "Test/a/1.png", "extra/a/1.png"]);
+        let survey = Survey::of(both.path()).unwrap();
+        assert_eq!((survey.train.as_str(), survey.test.as_str(), survey.rule), ("train", "Test", SplitRule::Folders));
+        let alone = folder(&["train/a/1.png", "train/b/1.png"]);
+        let survey = Survey::of(alone.path()).unwrap();
+        assert_eq!(survey.root, alone.path().join("train"));
+        assert!(matches!(survey.rule, SplitRule::Images(_)));
+        std::fs::write(alone.path().join("train/b/2.png"), png(true)).unwrap();
+        assert!(!Survey::of(alone.path()).unwrap().grey);
+    }
+
+    #[test]
+    fn what_is_no_folder_of_classes_is_said() {
+        assert_eq!(refused(&[]), "the folder `ROOT` is empty");
+        assert_eq!(refused(&["a/notes.txt"]), "there are no images in `ROOT`");
+        assert!(refused(&["1.png", "2.png"]).starts_with("the images lie directly in `ROOT`"));
+        assert!(refused(&["x/train/a/1.png"]).starts_with("images are nested too deep: 3 folders down"));
+        assert_eq!(
+            refused(&["a/1.png", "a/2.png", "b/c/3.png"]),
+            "images lie at several depths: most as `a/1.png`, but also `b/c/3.png`"
+        );
+        assert!(refused(&["Latin/a/1.png", "Greek/b/1.png"]).contains("`Greek`, `Latin` are not the splits"));
+        assert!(refused(&["a/broken.png"]).starts_with("none of the images can be read"));
+        let file = tempfile::NamedTempFile::new().unwrap();
+        assert!(Survey::of(file.path()).unwrap_err().message.ends_with("is a file, not a folder of images"));
+        assert!(Survey::of(Path::new("no-such")).unwrap_err().message.contains("there is no folder `no-such`"));
+    }
+}

@@ -1,0 +1,120 @@
+//! `simpipe init` on folders of images: the config that it writes is accepted, planned and runs.
+
+use std::path::Path;
+use std::process::Output;
+
+use image::{ImageFormat, Rgb, RgbImage};
+use serde_json::Value as Json;
+
+use crate::project::simpipe;
+use crate::schemas::validate;
+
+/// Images of one colour a class, with a stripe that tells them apart.
+fn write_classes(root: &Path, classes: &[(&str, usize)], side: u32) {
+    for (at, (class, count)) in classes.iter().enumerate() {
+        let folder = root.join(class);
+        std::fs::create_dir_all(&folder).unwrap();
+        for number in 0..*count {
+            let stripe = u32::try_from(number).unwrap() % side;
+            let base = u8::try_from(60 * at).unwrap();
+            let picture = RgbImage::from_fn(side, side, |x, _| {
+                if x == stripe { Rgb([255, 255, 255]) } else { Rgb([base, 255 - base, u8::try_from(number).unwrap()]) }
+            });
+            picture.save_with_format(folder.join(format!("{number}.png")), ImageFormat::Png).unwrap();
+        }
+    }
+}
+
+/// The program in another folder than the project's.
+fn at(folder: &Path, args: &[&str]) -> Output {
+    simpipe(args).current_dir(folder).output().unwrap()
+}
+
+fn text(output: &Output) -> String {
+    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+}
+
+#[test]
+fn a_folder_of_classes_becomes_an_experiment_that_runs() {
+    let place = tempfile::tempdir().unwrap();
+    let photos = place.path().join("my photos, \"größe\" 1");
+    write_classes(&photos, &[("cat", 24), ("d'og", 24), ("two words", 20), ("tiny", 1)], 16);
+    std::fs::write(photos.join("cat/broken.png"), "no image").unwrap();
+    let folder = photos.file_name().unwrap().to_str().unwrap();
+    let output = at(place.path(), &["init", folder, "--name", "mine", "--json"]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output));
+    let json: Json = serde_json::from_slice(&output.stdout).unwrap();
+    validate("init.schema.json", &json);
+    assert_eq!((json["classes"].as_u64(), json["images"].as_u64()), (Some(4), Some(69)));
+    let warnings = json["warnings"].to_string();
+    assert!(warnings.contains("tiny (1)") && warnings.contains("broken.png"), "{warnings}");
+
+    let config = std::fs::read_to_string(place.path().join("configs/mine.toml")).unwrap();
+    assert!(config.contains("on-corrupt = \"skip\"") && config.contains("resize = [16, 16]"), "{config}");
+    for args in [["check", "configs/mine.toml"], ["plan", "configs/mine.toml"]] {
+        let output = at(place.path(), &args);
+        assert_eq!(output.status.code(), Some(0), "{}", text(&output));
+    }
+    let short = ["--set", "train.epochs=1", "--set", "train.steps-per-epoch=2", "--set", "train.validation-steps=1"];
+    let figures = ["--set", "report.figures=[\"training-curves\"]", "--json"];
+    let args: Vec<&str> = ["run", "configs/mine.toml"].iter().chain(&short).chain(&figures).copied().collect();
+    let output = at(place.path(), &args);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output));
+    let run: Json = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(run["metrics"]["match.overlap"], 0.0, "index and queries are disjoint");
+    assert_eq!(run["metrics"]["dataset.examples"], 69.0);
+
+    let again = at(place.path(), &["init", folder, "--name", "mine"]);
+    assert!(again.status.code() == Some(2) && text(&again).contains("--force"), "{}", text(&again));
+    assert_eq!(at(place.path(), &["init", folder, "--name", "mine", "--force"]).status.code(), Some(0));
+}
+
+#[test]
+fn splits_in_folders_and_small_classes_are_taken_as_they_are() {
+    let place = tempfile::tempdir().unwrap();
+    write_classes(&place.path().join("set/train"), &[("a", 6), ("b", 5), ("c", 9)], 40);
+    write_classes(&place.path().join("set/val"), &[("a", 3), ("d", 3)], 24);
+    let output = at(place.path(), &["init", "--from", "set", "--output", "deep/down/first.toml"]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output));
+    let config = std::fs::read_to_string(place.path().join("deep/down/first.toml")).unwrap();
+    for part in [
+        "path = \"../../set\", resize = [40, 40]",
+        "split = \"val\"",
+        "classes-per-batch = 3, examples-per-class = 5",
+        "leave-one-out = true",
+    ] {
+        assert!(config.contains(part), "`{part}` in\n{config}");
+    }
+    assert!(!config.contains("images = { test"), "the folders say what is tested");
+    let output = at(place.path(), &["init", "set", "--output", "bare.toml"]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output));
+    let output = at(place.path(), &["graph", "bare.toml", "--output", "bare.svg"]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output));
+    assert!(place.path().join("bare.svg").is_file());
+}
+
+#[test]
+fn built_in_datasets_have_a_config_and_wrong_requests_have_help() {
+    let place = tempfile::tempdir().unwrap();
+    for name in ["cifar10-sample", "cifar10", "cifar100", "fashion-mnist", "mnist"] {
+        let output = at(place.path(), &["init", "--dataset", name]);
+        assert_eq!(output.status.code(), Some(0), "{name}: {}", text(&output));
+        let output = at(place.path(), &["check", &format!("configs/{name}.toml")]);
+        assert_eq!(output.status.code(), Some(0), "{name}: {}", text(&output));
+    }
+    std::fs::create_dir(place.path().join("empty")).unwrap();
+    for (args, part) in [
+        (vec!["init"], "--dataset"),
+        (vec!["init", "--dataset", "mnits"], "did you mean `mnist`?"),
+        (vec!["init", "empty"], "is empty"),
+        (vec!["init", "nowhere"], "there is no folder"),
+        (vec!["init", "configs/mnist.toml"], "is a file"),
+        (vec!["init", "--dataset", "mnist", "--output", "empty"], "is a folder"),
+        (vec!["init", "--dataset", "mnist", "--output", "-"], "a config is a file"),
+        (vec!["init", "--dataset", "mnist", "--name", "a/b"], "can't be `a/b`"),
+    ] {
+        let output = at(place.path(), &args);
+        let text = text(&output);
+        assert!(output.status.code() == Some(2) && text.contains(part) && text.contains("help: "), "{args:?}: {text}");
+    }
+}

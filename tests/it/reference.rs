@@ -1,0 +1,82 @@
+//! `docs/reference.md` is what the program says of itself, and every example in it is accepted.
+
+use serde_json::Value as Json;
+use simpipe::plan::Plan;
+use simpipe::spec::{LoadOptions, load};
+use simpipe::stages::registry::builtin;
+
+use crate::project::{repository, simpipe};
+
+#[test]
+fn the_reference_is_what_the_program_prints() {
+    let printed = String::from_utf8(simpipe(&["docs", "--markdown"]).output().unwrap().stdout).unwrap();
+    let path = repository().join("docs/reference.md");
+    if std::env::var_os("BLESS").is_some() {
+        std::fs::write(&path, &printed).unwrap();
+    }
+    let written = std::fs::read_to_string(&path).unwrap();
+    assert!(printed == written, "docs/reference.md is out of date: BLESS=1 cargo test --test it reference");
+}
+
+/// Checks the smoke experiment with options in place of its values.
+fn check(set: Vec<String>) -> Result<(), String> {
+    let config = repository().join("configs/smoke.toml");
+    let experiment = load(&config, &LoadOptions { set, project: None });
+    let plan = experiment.and_then(|experiment| Plan::build(experiment, builtin()));
+    plan.map(drop).map_err(|issues| issues.iter().map(simpipe::base::issue::Issue::render).collect())
+}
+
+/// Puts the keys of an example into the smoke experiment. A layer stands in front of, or behind, what makes a vector.
+fn accepted(example: &str) -> Result<(), String> {
+    let table: toml::Table = toml::from_str(example).unwrap();
+    let (stage, keys) = table.iter().next().unwrap();
+    let id = if stage == "embed" { "embed-validation" } else { stage };
+    let set = |key: &str, value: &str| format!("{id}.{key}={value}");
+    let keys = keys.as_table().unwrap();
+    if keys.len() == 1 && keys.contains_key("layers") {
+        let layer = keys["layers"][0].to_string();
+        let end = "{ metric-embedding = { size = 4 } }";
+        let images = check(vec![set("layers", &format!("[{layer}, \"flatten\", {end}]"))]);
+        return images.or_else(|_| check(vec![set("layers", &format!("[\"global-max-pool\", {layer}, {end}]"))]));
+    }
+    check(keys.iter().map(|(key, value)| set(key, &value.to_string())).collect())
+}
+
+#[test]
+fn every_example_is_accepted() {
+    let output = simpipe(&["docs", "--json"]).output().unwrap();
+    let docs: Json = serde_json::from_slice(&output.stdout).unwrap();
+    let (stages, entries) = (docs["stages"].as_array().unwrap(), docs["entries"].as_array().unwrap());
+    assert!(stages.len() == 8 && entries.len() > 40, "{} entries", entries.len());
+    for entry in stages.iter().chain(entries) {
+        let example = entry["example"].as_str().unwrap();
+        if let Err(message) = accepted(example) {
+            panic!("the example of `{}` is refused:\n{example}\n{message}", entry["name"]);
+        }
+    }
+    assert!(accepted("[train]\nlayers = [{ conv2d = { filters = 0, kernel = 3 } }]").is_err());
+    assert!(accepted("[match]\nneighbours = 5000").is_err());
+}
+
+#[test]
+fn every_entry_says_what_it_is_for() {
+    let output = simpipe(&["docs", "--json"]).output().unwrap();
+    let docs: Json = serde_json::from_slice(&output.stdout).unwrap();
+    for entry in docs["entries"].as_array().unwrap() {
+        let purpose = entry["purpose"].as_array().unwrap();
+        assert!(!purpose.is_empty() && purpose.iter().all(|text| text.as_str().unwrap().len() > 10), "{entry}");
+    }
+}
+
+#[test]
+fn a_name_is_found_wherever_it_belongs_and_a_misspelt_one_is_suggested() {
+    let text = |name: &str| {
+        let output = simpipe(&["docs", name]).output().unwrap();
+        format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+    };
+    assert!(text("train").contains("steps-per-epoch (integer; `1000`, at least 1)"));
+    assert!(text("conv2d").contains("`[32, 32, 3]` becomes `[30, 30, 64]`, 1,792 parameters"));
+    assert!(text("train.loss").contains("multi-similarity") && text("loss").contains("multi-similarity"));
+    assert!(text("precision").contains("calibrate.metric"));
+    assert!(text("convd2").contains("did you mean `conv2d`?"));
+}
