@@ -34,6 +34,18 @@ mod winograd;
 #[cfg(test)]
 mod reference;
 
+/// The instruction set that the kernels use on this machine: `avx512`, `avx2` or `portable`.
+#[must_use]
+pub fn instruction_set() -> &'static str {
+    match simd::level() {
+        simd::Level::Portable => "portable",
+        #[cfg(target_arch = "x86_64")]
+        simd::Level::Avx2 => "avx2",
+        #[cfg(target_arch = "x86_64")]
+        simd::Level::Avx512 => "avx512",
+    }
+}
+
 pub use adam::{AdamStep, adam_update};
 pub use batch_norm::{BatchNormGrads, NormSlopes, batch_norm_backward, batch_norm_forward, batch_norm_slopes};
 pub use bn_pool::{batch_norm_max_pool_backward, batch_norm_max_pool_forward};
