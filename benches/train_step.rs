@@ -92,6 +92,9 @@ fn main() {
         loss: &param::from_json(&loss).expect("a loss"),
         seed,
         checkpoint_every: 0,
+        checkpoint_after: None,
+        early_stopping: None,
+        keep_best: None,
     };
     let (pool, mut times, mut last) = (Pool::new(), Vec::new(), Instant::now());
     let mut on_event = |event: FitEvent| {

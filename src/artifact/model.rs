@@ -23,8 +23,11 @@ pub struct ModelFile {
     pub layers: serde_json::Value,
     /// The table of `check`: per layer name, output shape and parameters.
     pub summary: serde_json::Value,
-    /// Steps trained.
+    /// Steps that these weights were trained.
     pub steps: u64,
+    /// The epoch, from 1, whose weights these are, where training kept the best and not the last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub best_epoch: Option<u64>,
     /// The examples that it was trained on, as half-open ranges of example ids, so that later stages can tell images
     /// that the network has fitted.
     pub trained_on: Vec<(u64, u64)>,
@@ -127,6 +130,7 @@ mod tests {
             layers: serde_json::Value::Null,
             summary: serde_json::Value::Null,
             steps: 1,
+            best_epoch: None,
             trained_on: ModelFile::ranges(&[7, 3, 4, 5, 4]),
         };
         assert_eq!(model.trained_on, [(3, 6), (7, 8)]);

@@ -1,5 +1,6 @@
 //! tracing for developers: a log file in each run folder, and standard error with `-v`. Users read events instead.
 
+use std::backtrace::Backtrace;
 use std::fs::File;
 use std::io::{self, Write};
 use std::path::Path;
@@ -18,6 +19,10 @@ impl LogFile {
     /// Sends lines to `log.txt` of a run's folder from here on. A run without a log is better than none.
     pub(super) fn open(&self, folder: &Path) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = File::create(folder.join("log.txt")).ok();
+    }
+
+    fn is_open(&self) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).is_some()
     }
 }
 
@@ -40,6 +45,19 @@ impl<'a> MakeWriter<'a> for LogFile {
     fn make_writer(&'a self) -> Self {
         self.clone()
     }
+}
+
+/// Sends panics to the log with their backtrace from here on: in a run a panic is the failure of a stage, which is
+/// shown as such, and a backtrace between the bars would hide it. While no log is open they are shown as ever.
+pub(super) fn log_panics(file: &LogFile) {
+    let (file, usual) = (file.clone(), std::panic::take_hook());
+    std::panic::set_hook(Box::new(move |panic| {
+        if file.is_open() {
+            tracing::error!("{panic}\n{}", Backtrace::force_capture());
+        } else {
+            usual(panic);
+        }
+    }));
 }
 
 /// Sets tracing up: debug level of this crate to the file, and to standard error as `verbose` says.

@@ -166,6 +166,21 @@ pub(super) fn seconds(seconds: f64) -> String {
     }
 }
 
+/// `950 bytes`, `1.5 MB`, `12 GB`: thousands, as disks and networks count.
+#[expect(clippy::cast_precision_loss, reason = "two or three digits are shown")]
+pub(super) fn bytes(count: u64) -> String {
+    const UNITS: [&str; 4] = ["kB", "MB", "GB", "TB"];
+    if count < 1000 {
+        return format!("{count} bytes");
+    }
+    let (mut size, mut unit) = (count as f64 / 1000.0, 0);
+    while size >= 999.5 && unit + 1 < UNITS.len() {
+        size /= 1000.0;
+        unit += 1;
+    }
+    if size < 9.95 { format!("{size:.1} {}", UNITS[unit]) } else { format!("{size:.0} {}", UNITS[unit]) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -176,6 +191,8 @@ mod tests {
         assert_eq!([0, 999, 1000, 1_234_567].map(thousands), ["0", "999", "1,000", "1,234,567"]);
         let texts = [0.0123, 12.34, 185.0, 7385.0].map(seconds);
         assert_eq!(texts, ["0.012 s", "12.3 s", "3 min 05 s", "2 h 03 min"]);
+        let texts = [0, 999, 1000, 9_940, 999_499, 999_500, 12_345_678_901].map(bytes);
+        assert_eq!(texts, ["0 bytes", "999 bytes", "1.0 kB", "9.9 kB", "999 kB", "1.0 MB", "12 GB"]);
     }
 
     #[test]

@@ -5,13 +5,17 @@ use std::fs::File;
 use std::io::{self, IsTerminal, Write};
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use super::logging::LogFile;
 use super::print::{self, Paint};
 use super::words;
-use crate::runner::{Event, Outcome};
+use crate::runner::{Event, Outcome, memory};
+
+/// Without bars, a stage that goes on longer than this says how far it is, so that a log shows life.
+const SIGN_OF_LIFE: Duration = Duration::from_secs(15);
 
 /// Takes events from every worker.
 pub(super) struct Reporter {
@@ -23,16 +27,53 @@ pub(super) struct Reporter {
 /// For people, on standard error.
 struct Lines {
     paint: Paint,
-    bars: Option<MultiProgress>,
+    bars: Option<Bars>,
     stages: Mutex<BTreeMap<String, Shown>>,
 }
 
+/// On a terminal: a bar a stage under way, and below them one for the run as a whole.
+struct Bars {
+    all: MultiProgress,
+    run: ProgressBar,
+}
+
+impl Bars {
+    fn new() -> Self {
+        let all = MultiProgress::new();
+        let run = all.add(ProgressBar::new(0));
+        run.set_style(style("{elapsed:>20} {pos} of {len} stages done{msg}"));
+        Self { all, run }
+    }
+
+    /// A stage's bar, above that of the run.
+    fn add(&self, stage: &str, why: &str) -> ProgressBar {
+        let bar = ProgressBar::new_spinner().with_prefix(stage.to_owned()).with_message(why.to_owned());
+        let bar = self.all.insert_before(&self.run, bar);
+        bar.set_style(style("{prefix:>20} {spinner} {elapsed} {msg}"));
+        bar.enable_steady_tick(Duration::from_millis(120));
+        bar
+    }
+
+    /// Shows how much memory is in use.
+    fn show_memory(&self) {
+        let memory = memory::now().map(|bytes| format!(", {} in memory", print::bytes(bytes)));
+        self.run.set_message(memory.unwrap_or_default());
+    }
+}
+
 /// What is shown of a stage under way.
-#[derive(Default)]
 struct Shown {
     bar: Option<ProgressBar>,
     /// The last message; its part before the first comma (`epoch 2/3`) tells when a new line is due.
     message: String,
+    /// When a line of it was last printed.
+    told: Instant,
+}
+
+impl Shown {
+    fn new(bar: Option<ProgressBar>) -> Self {
+        Self { bar, message: String::new(), told: Instant::now() }
+    }
 }
 
 impl Reporter {
@@ -43,7 +84,7 @@ impl Reporter {
             Some(path) if path == Path::new("-") => Some(Box::new(io::stdout())),
             Some(path) => Some(Box::new(File::create(path)?)),
         };
-        let bars = io::stderr().is_terminal().then(MultiProgress::new);
+        let bars = io::stderr().is_terminal().then(Bars::new);
         let lines = (!quiet).then(|| Lines { paint: Paint::stderr(), bars, stages: Mutex::default() });
         Ok(Self { log, jsonl: jsonl.map(Mutex::new), lines })
     }
@@ -67,7 +108,12 @@ impl Reporter {
 impl Lines {
     fn on_event(&self, event: &Event) {
         match event {
-            Event::RunStarted { dir, .. } => self.line(&self.paint.dim(&format!("run {dir}"))),
+            Event::RunStarted { dir, stages, .. } => {
+                self.line(&self.paint.dim(&format!("run {dir}")));
+                if let Some(bars) = &self.bars {
+                    bars.run.set_length(stages.len() as u64);
+                }
+            }
             Event::StageStarted { stage, reasons, .. } => self.started(stage, &words::reasons(reasons)),
             Event::Progress { stage, done, total, unit, message } => {
                 self.progress(stage, *done, *total, unit, message);
@@ -78,14 +124,18 @@ impl Lines {
             Event::StageFinished { stage, outcome, seconds, error } => {
                 self.finished(stage, *outcome, *seconds, error.as_deref());
             }
-            Event::RunFinished { .. } => {}
+            Event::RunFinished { .. } => {
+                if let Some(bars) = &self.bars {
+                    bars.run.finish_and_clear();
+                }
+            }
         }
     }
 
     fn line(&self, text: &str) {
         let print = || drop(writeln!(io::stderr(), "{text}"));
         match &self.bars {
-            Some(bars) => bars.suspend(print),
+            Some(bars) => bars.all.suspend(print),
             None => print(),
         }
     }
@@ -94,19 +144,14 @@ impl Lines {
         if self.bars.is_none() {
             self.line(&format!("{stage}: starts, {why}"));
         }
-        let bar = self.bars.as_ref().map(|bars| {
-            let bar = bars.add(ProgressBar::new_spinner().with_prefix(stage.to_owned()).with_message(why.to_owned()));
-            bar.set_style(style("{prefix:>20} {spinner} {elapsed} {msg}"));
-            bar.enable_steady_tick(std::time::Duration::from_millis(120));
-            bar
-        });
+        let bar = self.bars.as_ref().map(|bars| bars.add(stage, why));
         let mut stages = self.stages.lock().unwrap_or_else(PoisonError::into_inner);
-        stages.insert(stage.to_owned(), Shown { bar, message: String::new() });
+        stages.insert(stage.to_owned(), Shown::new(bar));
     }
 
     fn progress(&self, stage: &str, done: u64, total: Option<u64>, unit: &str, message: &str) {
         let mut stages = self.stages.lock().unwrap_or_else(PoisonError::into_inner);
-        let shown = stages.entry(stage.to_owned()).or_default();
+        let shown = stages.entry(stage.to_owned()).or_insert_with(|| Shown::new(None));
         if let Some(bar) = &shown.bar {
             if let Some(total) = total.filter(|total| bar.length() != Some(*total)) {
                 bar.set_length(total);
@@ -116,19 +161,32 @@ impl Lines {
             }
             bar.set_position(done);
             bar.set_message(message.to_owned());
-        } else if lead(&shown.message) != lead(message) && !shown.message.is_empty() {
-            self.line(&format!("{stage}: {}", shown.message));
+            self.bars.iter().for_each(Bars::show_memory);
+        } else if lead(&shown.message) != lead(message) {
+            // What was said last of the old part; the new one speaks when it ends, or goes on for long.
+            if !shown.message.is_empty() {
+                self.line(&format!("{stage}: {}", shown.message));
+            }
+            shown.told = Instant::now();
+        } else if shown.told.elapsed() >= SIGN_OF_LIFE {
+            let part = total.map_or_else(String::new, |total| format!(" ({done} of {total} {unit})"));
+            self.line(&format!("{stage}: {message}{part}"));
+            shown.told = Instant::now();
         }
         message.clone_into(&mut shown.message);
     }
 
     fn finished(&self, stage: &str, outcome: Outcome, seconds: f64, error: Option<&str>) {
-        let shown = self.stages.lock().unwrap_or_else(PoisonError::into_inner).remove(stage).unwrap_or_default();
-        if let Some(bar) = shown.bar {
-            bar.finish_and_clear();
+        let shown = self.stages.lock().unwrap_or_else(PoisonError::into_inner).remove(stage);
+        if let Some(Shown { bar, message, .. }) = shown {
+            bar.iter().for_each(ProgressBar::finish_and_clear);
+            if !message.is_empty() {
+                self.line(&format!("{stage}: {message}"));
+            }
         }
-        if !shown.message.is_empty() {
-            self.line(&format!("{stage}: {}", shown.message));
+        if let Some(bars) = &self.bars {
+            bars.run.inc(1);
+            bars.show_memory();
         }
         let text = match (outcome, error) {
             (Outcome::Hit, _) => self.paint.dim("hit"),

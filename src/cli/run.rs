@@ -11,7 +11,7 @@ use super::reporter::Reporter;
 use super::{logging, signal, words};
 use crate::error::{Error, Exit};
 use crate::plan::Plan;
-use crate::runner::{Outcome, RunRecord, Runner, StageRecord};
+use crate::runner::{FailureKind, Outcome, RunRecord, Runner, StageRecord};
 use crate::stages::registry;
 
 /// Run an experiment: stages whose result is stored are hits, the others are computed.
@@ -49,7 +49,9 @@ pub(super) fn exec(args: &RunArgs, out: &mut dyn Write) -> Result<Exit, Error> {
     let store = args.place.open_store(&root)?;
     let cancel = signal::cancel_flag()?;
     store.cancel_transfers_on(&cancel);
-    let reporter = Reporter::new(logging::start(args.verbose), args.events.as_deref(), args.quiet)?;
+    let log = logging::start(args.verbose);
+    logging::log_panics(&log);
+    let reporter = Reporter::new(log, args.events.as_deref(), args.quiet)?;
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let runner = Runner {
         root: &root,
@@ -88,6 +90,9 @@ fn explain_failure(record: &RunRecord, root: &Path) -> Result<(), Error> {
     if let Some(help) = &failure.help {
         writeln!(err, "  help: {help}")?;
     }
+    if failure.kind == FailureKind::Interrupted {
+        writeln!(err, "  help: run the same command again: it goes on from here")?;
+    }
     Ok(())
 }
 
@@ -101,9 +106,7 @@ fn summary(plan: &Plan, record: &RunRecord, root: &Path, quiet: bool, out: &mut 
         metrics(record, out)?;
     }
     writeln!(out)?;
-    if record.saved_seconds > 0.0 {
-        writeln!(out, "stored results saved {}", print::seconds(record.saved_seconds))?;
-    }
+    writeln!(out, "{}", totals(record))?;
     let folder = root.join(&record.dir);
     let reports = plan.order.iter().filter(|node| plan.graph[**node].stage.name() == "report");
     let reports = reports.map(|node| folder.join(&plan.graph[*node].id).join("report.md"));
@@ -112,6 +115,28 @@ fn summary(plan: &Plan, record: &RunRecord, root: &Path, quiet: bool, out: &mut 
         None => writeln!(out, "run: {}", folder.display())?,
     }
     Ok(())
+}
+
+/// What a run did, in one line: `2 ran, 8 hits in 3.1 s; stored results saved 1 min 20 s; peak memory 312 MB`.
+fn totals(record: &RunRecord) -> String {
+    let count = |outcome| record.stages.iter().filter(|stage| stage.outcome == outcome).count();
+    let hits = count(Outcome::Hit);
+    let counted = [
+        (count(Outcome::Ran), "ran"),
+        (hits, if hits == 1 { "hit" } else { "hits" }),
+        (count(Outcome::Failed), "failed"),
+        (count(Outcome::Skipped), "skipped"),
+    ];
+    let counted: Vec<String> =
+        counted.iter().filter(|(count, _)| *count > 0).map(|(count, word)| format!("{count} {word}")).collect();
+    let mut text = format!("{} in {}", counted.join(", "), print::seconds(record.seconds));
+    if record.saved_seconds > 0.0 {
+        text += &format!("; stored results saved {}", print::seconds(record.saved_seconds));
+    }
+    if let Some(peak) = record.peak_memory {
+        text += &format!("; peak memory {}", print::bytes(peak));
+    }
+    text
 }
 
 /// Stage, outcome, seconds, why.

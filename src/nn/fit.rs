@@ -3,8 +3,11 @@
 //! Owns the order of forward, loss, backward, update, validation and checkpoint. Draws no batch and shows nothing: its
 //! caller does both. burn's own learner is not used: it owns folders, logs and checkpoints that belong to the store.
 
+pub(super) mod stopping;
 #[cfg(test)]
 mod tests;
+
+use std::time::{Duration, Instant};
 
 use burn::optim::GradientsParams;
 use burn::tensor::Tensor;
@@ -14,7 +17,9 @@ use super::loss::LossSpec;
 use super::network::{Layers, LoadError, Network, images};
 use super::optim::{Optimizer, OptimizerState};
 use super::state::FitState;
+use crate::artifact::Weights;
 use crate::base::seed::Seed;
+pub use stopping::{EarlyStopping, Monitor};
 
 /// What is trained, how long and by which rule.
 #[derive(Debug, Clone, Copy)]
@@ -33,6 +38,12 @@ pub struct FitSettings<'a> {
     pub seed: Seed,
     /// A checkpoint every so many steps beside those at the ends of epochs; 0 for none. Never changes a result.
     pub checkpoint_every: u64,
+    /// A checkpoint when the last one is so old; none if it is `None`. Never changes a result.
+    pub checkpoint_after: Option<Duration>,
+    /// When to end before the last epoch.
+    pub early_stopping: Option<&'a EarlyStopping>,
+    /// The loss whose best epoch's weights are kept, in place of the last ones.
+    pub keep_best: Option<&'a Monitor>,
 }
 
 /// Images with their labels.
@@ -117,9 +128,10 @@ impl FitError {
     }
 }
 
-/// Trains `network` from `state` to the end of the last epoch and gives the state there.
+/// Trains `network` from `state` to the end of the last epoch, or until it is stopped early, and gives the state there.
 ///
-/// `cancelled` is asked before every step.
+/// The network then holds the last weights, or the best epoch's where the settings keep them. `cancelled` is asked before
+/// every step and every validation batch.
 ///
 /// # Errors
 /// If the loss is no number, the caller cancels, or `state` does not fit.
@@ -132,27 +144,26 @@ pub fn fit(
     cancelled: &dyn Fn() -> bool,
 ) -> Result<FitState, FitError> {
     let optimizer = state.restore(network)?;
-    let trainable = network.to_trainable();
-    let (losses, val_losses) = (state.losses, state.val_losses);
-    let mut run = Run { network, settings, batches, layers: trainable, optimizer, losses, val_losses };
-    let last = settings.epochs * settings.steps_per_epoch;
-    while run.optimizer.steps < last {
+    let mut run = Run::new(network, state, settings, batches, optimizer);
+    loop {
+        if run.epoch_is_open() {
+            run.end_epoch(on_event, cancelled)?;
+            run.checkpoint(on_event);
+        }
+        if run.is_over() {
+            break;
+        }
         if cancelled() {
-            on_event(FitEvent::Checkpoint(run.state()));
-            return Err(FitError::Interrupted);
+            return Err(run.interrupted(on_event));
         }
         run.step(on_event)?;
-        let done = run.optimizer.steps;
-        let epoch_ends = done.is_multiple_of(settings.steps_per_epoch);
-        if epoch_ends {
-            run.end_epoch(on_event)?;
-        }
-        if epoch_ends || (settings.checkpoint_every > 0 && done.is_multiple_of(settings.checkpoint_every)) {
-            on_event(FitEvent::Checkpoint(run.state()));
+        if run.checkpoint_is_due() {
+            run.checkpoint(on_event);
         }
     }
     let state = run.state();
-    network.set_weights(&state.weights)?;
+    let kept = if settings.keep_best.is_some() && !state.best.0.is_empty() { &state.best } else { &state.weights };
+    network.set_weights(kept)?;
     Ok(state)
 }
 
@@ -165,9 +176,73 @@ struct Run<'a> {
     optimizer: OptimizerState,
     losses: Vec<f32>,
     val_losses: Vec<f32>,
+    /// The mean training loss of every epoch that was made.
+    epoch_losses: Vec<f32>,
+    /// Epochs that were made and, where there is something to validate on, validated.
+    ended: u64,
+    best: Weights,
+    saved: Instant,
 }
 
-impl Run<'_> {
+impl<'a> Run<'a> {
+    fn new(
+        network: &'a Network,
+        state: FitState,
+        settings: &'a FitSettings<'a>,
+        batches: &'a dyn Batches,
+        optimizer: OptimizerState,
+    ) -> Self {
+        let validates = settings.validation_steps > 0 && batches.validation(0).is_some();
+        let made = state.steps() / settings.steps_per_epoch;
+        // A training that was stopped during a validation has made more epochs than it has validated.
+        let ended = if validates { made.min(state.val_losses.len() as u64) } else { made };
+        let layers = network.to_trainable();
+        let mut epoch_losses = state.epoch_losses(settings.steps_per_epoch);
+        epoch_losses.truncate(usize::try_from(ended).unwrap_or(usize::MAX));
+        let FitState { losses, val_losses, best, .. } = state;
+        let saved = Instant::now();
+        Self { network, settings, batches, layers, optimizer, losses, val_losses, epoch_losses, ended, best, saved }
+    }
+
+    /// Whether all steps of an epoch are made, but not what comes at its end.
+    const fn epoch_is_open(&self) -> bool {
+        self.optimizer.steps / self.settings.steps_per_epoch > self.ended
+    }
+
+    /// The loss of every epoch that has ended.
+    const fn monitored(&self, monitor: &Monitor) -> &Vec<f32> {
+        match monitor {
+            Monitor::Loss => &self.epoch_losses,
+            Monitor::ValLoss => &self.val_losses,
+        }
+    }
+
+    /// Whether the last step is made, or no more are worth making.
+    fn is_over(&self) -> bool {
+        let stops = |rule: &EarlyStopping| rule.stops_after(self.monitored(&rule.metric)).is_some();
+        let last = self.settings.epochs * self.settings.steps_per_epoch;
+        self.optimizer.steps >= last || self.settings.early_stopping.is_some_and(stops)
+    }
+
+    /// Whether enough steps were made or time has passed; ends of epochs have their own.
+    fn checkpoint_is_due(&self) -> bool {
+        let every = self.settings.checkpoint_every;
+        let by_steps = every > 0 && self.optimizer.steps.is_multiple_of(every);
+        let by_time = self.settings.checkpoint_after.is_some_and(|pause| self.saved.elapsed() >= pause);
+        !self.epoch_is_open() && (by_steps || by_time)
+    }
+
+    fn checkpoint(&mut self, on_event: &mut dyn FnMut(FitEvent)) {
+        on_event(FitEvent::Checkpoint(self.state()));
+        self.saved = Instant::now();
+    }
+
+    /// Leaves a checkpoint to go on from.
+    fn interrupted(&mut self, on_event: &mut dyn FnMut(FitEvent)) -> FitError {
+        self.checkpoint(on_event);
+        FitError::Interrupted
+    }
+
     /// Forward, loss, backward, update.
     fn step(&mut self, on_event: &mut dyn FnMut(FitEvent)) -> Result<(), FitError> {
         let settings = self.settings;
@@ -206,10 +281,11 @@ impl Run<'_> {
         (loss, value)
     }
 
-    fn end_epoch(&mut self, on_event: &mut dyn FnMut(FitEvent)) -> Result<(), FitError> {
+    /// Validates, and keeps the weights if they are the best so far.
+    fn end_epoch(&mut self, on_event: &mut dyn FnMut(FitEvent), cancelled: &dyn Fn() -> bool) -> Result<(), FitError> {
         let step = self.optimizer.steps;
         let epoch = step / self.settings.steps_per_epoch;
-        let val_loss = self.validate();
+        let Some(val_loss) = self.validate(cancelled) else { return Err(self.interrupted(on_event)) };
         if let Some(loss) = val_loss {
             if !loss.is_finite() {
                 return Err(FitError::Diverged { epoch, step, loss });
@@ -218,35 +294,52 @@ impl Run<'_> {
         }
         let steps = usize::try_from(self.settings.steps_per_epoch).unwrap_or(usize::MAX);
         let loss = mean(&self.losses[self.losses.len().saturating_sub(steps)..]);
+        self.epoch_losses.push(loss);
+        self.ended = epoch;
+        if let Some(monitor) = self.settings.keep_best {
+            let losses = self.monitored(monitor);
+            if stopping::best_epoch(losses) == losses.len().checked_sub(1) {
+                self.best = self.weights();
+            }
+        }
         on_event(FitEvent::Epoch { epoch, step, loss, val_loss });
         Ok(())
     }
 
-    /// The mean loss over the validation batches, by moving averages and without gradients.
-    fn validate(&self) -> Option<f32> {
+    /// The mean loss over the validation batches, by moving averages and without gradients; `None` if the caller cancels.
+    #[expect(clippy::option_option, reason = "the outer one is whether it came to an end")]
+    fn validate(&self, cancelled: &dyn Fn() -> bool) -> Option<Option<f32>> {
         let layers = burn::module::Module::valid(&self.layers);
-        let loss = |step| {
-            let batch = self.batches.validation(step)?;
-            Some(self.loss_of(&batch, &layers, &mut Pass::Eval).1)
-        };
-        let losses: Option<Vec<f32>> = (0..self.settings.validation_steps).map(loss).collect();
-        losses.filter(|losses| !losses.is_empty()).map(|losses| mean(&losses))
+        let mut losses = Vec::new();
+        for step in 0..self.settings.validation_steps {
+            if cancelled() {
+                return None;
+            }
+            let Some(batch) = self.batches.validation(step) else { return Some(None) };
+            losses.push(self.loss_of(&batch, &layers, &mut Pass::Eval).1);
+        }
+        Some((!losses.is_empty()).then(|| mean(&losses)))
+    }
+
+    fn weights(&self) -> Weights {
+        let mut network = self.network.clone();
+        network.set_trained(&self.layers);
+        network.to_weights()
     }
 
     fn state(&self) -> FitState {
-        let mut network = self.network.clone();
-        network.set_trained(&self.layers);
         FitState {
-            weights: network.to_weights(),
+            weights: self.weights(),
             moments: self.optimizer.to_weights(),
             losses: self.losses.clone(),
             val_losses: self.val_losses.clone(),
+            best: self.best.clone(),
         }
     }
 }
 
 /// Summed in `f64`, in order.
 #[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "a mean of f32 is f32")]
-fn mean(losses: &[f32]) -> f32 {
+pub(super) fn mean(losses: &[f32]) -> f32 {
     (losses.iter().map(|&loss| f64::from(loss)).sum::<f64>() / losses.len() as f64) as f32
 }

@@ -18,7 +18,7 @@ mod optim;
 mod pixels;
 mod state;
 
-pub use fit::{Batch, Batches, FitError, FitEvent, FitSettings, fit};
+pub use fit::{Batch, Batches, EarlyStopping, FitError, FitEvent, FitSettings, Monitor, fit};
 pub use layer::{LayerIssue, LayerSpec, infer_shapes};
 pub use loss::LossSpec;
 pub use network::{EMBED_BATCH, LoadError, Network};

@@ -337,6 +337,7 @@ mod tests {
             layers: param::Param::write(&network.specs, param::View::Full),
             summary: serde_json::Value::Null,
             steps: 0,
+            best_epoch: None,
             trained_on: Vec::new(),
         };
         let mut weights = network.to_weights();

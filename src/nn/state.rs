@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use super::fit::{Monitor, mean, stopping};
 use super::network::{LoadError, Network};
 use super::optim::OptimizerState;
 use crate::artifact::{ArtifactError, Weights};
@@ -19,6 +20,8 @@ pub struct FitState {
     pub losses: Vec<f32>,
     /// The validation loss of every epoch so far; empty if there is no validation.
     pub val_losses: Vec<f32>,
+    /// The weights of the best epoch so far, where the training keeps them.
+    pub best: Weights,
 }
 
 impl FitState {
@@ -32,7 +35,7 @@ impl FitState {
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut all = Weights::default();
-        for (prefix, weights) in [("weights", &self.weights), ("moments", &self.moments)] {
+        for (prefix, weights) in [("weights", &self.weights), ("moments", &self.moments), ("best", &self.best)] {
             all.0.extend(weights.0.iter().map(|(name, tensor)| (format!("{prefix}.{name}"), tensor.clone())));
         }
         for (name, losses) in [("history.loss", &self.losses), ("history.val_loss", &self.val_losses)] {
@@ -52,6 +55,7 @@ impl FitState {
             match key.split_once('.') {
                 Some(("weights", name)) => drop(state.weights.0.insert(name.to_owned(), tensor)),
                 Some(("moments", name)) => drop(state.moments.0.insert(name.to_owned(), tensor)),
+                Some(("best", name)) => drop(state.best.0.insert(name.to_owned(), tensor)),
                 Some(("history", "loss")) => state.losses = tensor.1,
                 Some(("history", "val_loss")) => state.val_losses = tensor.1,
                 _ => return Err(ArtifactError::malformed(path, format!("there is no place for `{key}`"))),
@@ -63,10 +67,33 @@ impl FitState {
     /// Whether the weights are those of the same layers: equal names and shapes.
     #[must_use]
     pub fn fits(&self, other: &Self) -> bool {
-        let shapes = |state: &Self| -> Vec<(String, Vec<usize>)> {
-            state.weights.0.iter().map(|(name, (shape, _))| (name.clone(), shape.clone())).collect()
+        let shapes = |weights: &Weights| -> Vec<(String, Vec<usize>)> {
+            weights.0.iter().map(|(name, (shape, _))| (name.clone(), shape.clone())).collect()
         };
-        shapes(self) == shapes(other)
+        let wanted = shapes(&other.weights);
+        shapes(&self.weights) == wanted && (self.best.0.is_empty() || shapes(&self.best) == wanted)
+    }
+
+    /// The mean training loss of every whole epoch of `steps` steps.
+    #[must_use]
+    pub fn epoch_losses(&self, steps: u64) -> Vec<f32> {
+        let steps = usize::try_from(steps).unwrap_or(usize::MAX).max(1);
+        self.losses.chunks_exact(steps).map(mean).collect()
+    }
+
+    /// The losses of epochs of `steps` steps that a rule looks at.
+    #[must_use]
+    pub fn monitored(&self, monitor: &Monitor, steps: u64) -> Vec<f32> {
+        match monitor {
+            Monitor::Loss => self.epoch_losses(steps),
+            Monitor::ValLoss => self.val_losses.clone(),
+        }
+    }
+
+    /// The epoch, from 1, of `steps` steps each, with the lowest loss; of equal ones the first.
+    #[must_use]
+    pub fn best_epoch(&self, monitor: &Monitor, steps: u64) -> Option<u64> {
+        stopping::best_epoch(&self.monitored(monitor, steps)).map(|at| at as u64 + 1)
     }
 
     /// The state of a network that was never trained.

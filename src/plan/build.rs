@@ -10,11 +10,11 @@ use petgraph::visit::EdgeRef;
 
 use super::graph::{Edge, Node, Plan};
 use crate::base::issue::{Issue, Issues};
-use crate::base::param::View;
+use crate::base::param::{Param, Shape, View};
 use crate::base::path;
 use crate::base::suggest;
 use crate::spec::{Experiment, Input, StageSpec};
-use crate::stage::{Catalog, DynStage, Facts, InputFacts, ParamIssue, Port};
+use crate::stage::{Catalog, DynStage, Facts, InputFacts, ParamIssue, Policy, Port};
 
 /// A graph whose stages may have failed to read.
 type Draft = DiGraph<Option<Arc<dyn DynStage>>, Edge>;
@@ -22,7 +22,8 @@ type Draft = DiGraph<Option<Arc<dyn DynStage>>, Edge>;
 pub(super) fn build(mut experiment: Experiment, catalog: &dyn Catalog) -> Result<Plan, Vec<Issue>> {
     let mut issues = Issues(std::mem::take(&mut experiment.issues));
     check_device(&experiment, catalog, &mut issues);
-    let stages: Vec<_> = experiment.stages.iter().map(|spec| read(spec, catalog, &mut issues)).collect();
+    let read: Vec<_> = experiment.stages.iter().map(|spec| read(spec, catalog, &mut issues)).collect();
+    let (stages, policies): (Vec<_>, Vec<_>) = read.into_iter().unzip();
     let mut draft: Draft = DiGraph::new();
     let nodes: Vec<NodeIndex> = stages.iter().map(|stage| draft.add_node(stage.clone())).collect();
     for (at, spec) in experiment.stages.iter().enumerate() {
@@ -41,6 +42,7 @@ pub(super) fn build(mut experiment: Experiment, catalog: &dyn Catalog) -> Result
         |node, stage| Node {
             id: experiment.stages[node.index()].id.clone(),
             stage: Arc::clone(stage.as_ref().expect("a stage that can't be read is an issue")),
+            policy: policies[node.index()].clone(),
             facts: facts[&node].clone(),
         },
         |_, edge| edge.clone(),
@@ -58,15 +60,23 @@ fn check_device(experiment: &Experiment, catalog: &dyn Catalog, issues: &mut Iss
     }
 }
 
-fn read(spec: &StageSpec, catalog: &dyn Catalog, issues: &mut Issues) -> Option<Arc<dyn DynStage>> {
+/// A stage's own parameters, and how it is treated while it runs.
+fn read(spec: &StageSpec, catalog: &dyn Catalog, issues: &mut Issues) -> (Option<Arc<dyn DynStage>>, Policy) {
     let known = catalog.stages();
     if !known.contains(&spec.stage.as_str()) {
         let message = format!("there is no stage kind `{}`", spec.stage);
         let path = format!("stages.{}.stage", spec.id);
         issues.push(Issue::at(&spec.stage_place, path, message).help(suggest::help(&spec.stage, &known)));
-        return None;
+        return (None, Policy::default());
     }
-    catalog.read(&spec.stage, &spec.params, &spec.id, issues)
+    let docs = catalog.docs();
+    let own: Vec<&str> = match docs.iter().find(|doc| doc.name == spec.stage).map(|doc| &doc.params) {
+        Some(Shape::Record(record)) => record.fields.iter().map(|field| field.name.as_str()).collect(),
+        _ => Vec::new(),
+    };
+    let (policy, params) = Policy::split(&spec.params, &own);
+    let policy = Policy::read(&policy, &spec.id, issues).unwrap_or_default();
+    (catalog.read(&spec.stage, &params, &spec.id, issues), policy)
 }
 
 /// Connects a stage's ports; every wrong plug is an issue at the template's line.

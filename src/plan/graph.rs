@@ -10,10 +10,10 @@ use serde_json::{Value as Json, json};
 use super::{KeyParts, build};
 use crate::base::digest::Digest;
 use crate::base::issue::Issue;
-use crate::base::param::View;
+use crate::base::param::{Param, View};
 use crate::base::seed::Seed;
 use crate::spec::Experiment;
-use crate::stage::{Catalog, DynStage, Facts, Port, SourceDigest};
+use crate::stage::{Catalog, DynStage, Facts, Policy, Port, SourceDigest};
 
 /// A stage in a plan.
 #[derive(Debug, Clone)]
@@ -22,6 +22,8 @@ pub struct Node {
     pub id: String,
     /// Its kind with its parameters.
     pub stage: Arc<dyn DynStage>,
+    /// How it is treated while it runs; never in a key.
+    pub policy: Policy,
     /// What is known of its output.
     pub facts: Facts,
 }
@@ -59,13 +61,16 @@ impl Plan {
     #[must_use]
     pub fn resolved(&self, view: View) -> Json {
         let stage = |node: &NodeIndex| {
-            let Node { id, stage, .. } = &self.graph[*node];
+            let Node { id, stage, policy, .. } = &self.graph[*node];
             let inputs: BTreeMap<&str, &str> = self
                 .upstream(*node)
                 .into_iter()
                 .map(|(from, port)| (port.name, self.graph[from].id.as_str()))
                 .collect();
-            let value = json!({ "stage": stage.name(), "inputs": inputs, "params": stage.params(view) });
+            let mut value = json!({ "stage": stage.name(), "inputs": inputs, "params": stage.params(view) });
+            if view == View::Full && *policy != Policy::default() {
+                value["policy"] = policy.write(View::Full);
+            }
             (id.clone(), value)
         };
         let Experiment { name, description, seed, device, numerics, pipeline, .. } = &self.experiment;

@@ -119,6 +119,7 @@ fn model(shape: ImageShape, dim: usize) -> ModelFile {
             "layers": [{ "name": "metric-embedding", "output": [dim], "parameters": 1234 }],
         }),
         steps: 60,
+        best_epoch: None,
 
         trained_on: Vec::new(),
     }

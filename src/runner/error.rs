@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::stage::StageError;
+use crate::stage::{StageError, TimeLimit};
 use crate::store::StoreError;
 
 /// Why a run can't start or can't be recorded.
@@ -76,6 +76,8 @@ pub(super) enum StageFailure {
     Undeclared(String),
     #[error("the stage panicked: {0}")]
     Panicked(String),
+    #[error("took longer than `timeout = \"{0}\"`")]
+    TimedOut(TimeLimit),
 }
 
 /// What kind of failure it was, for the exit code.
@@ -112,6 +114,7 @@ impl StageFailure {
             | Self::Store(StoreError::Io { .. } | StoreError::Format { .. })
             | Self::Missing(_)
             | Self::Undeclared(_)
+            | Self::TimedOut(_)
             | Self::Panicked(_) => FailureKind::Stage,
         }
     }
@@ -123,6 +126,17 @@ impl StageFailure {
             Self::Missing(_) | Self::Undeclared(_) | Self::Panicked(_) => {
                 Some("this is a mistake in simpipe: please report it with the run's `log.txt`")
             }
+            Self::TimedOut(_) => Some("raise `timeout`; a training goes on from its checkpoint when run again"),
+        }
+    }
+
+    /// Whether the same stage may do better in a while: see the table of [`retry`](super::retry).
+    pub(super) const fn may_go_away(&self) -> bool {
+        match self {
+            Self::Stage(error) => matches!(error, StageError::Io { .. } | StageError::DataUnavailable { .. }),
+            Self::Store(error) => matches!(error, StoreError::Io { .. }),
+            Self::TimedOut(_) => true,
+            Self::Missing(_) | Self::Undeclared(_) | Self::Panicked(_) => false,
         }
     }
 

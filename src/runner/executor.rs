@@ -1,5 +1,6 @@
 //! Turns one node into a stored result: hit, or run and publish. Knows nothing of the order of nodes.
 
+use std::any::Any;
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
@@ -15,7 +16,7 @@ use super::error::StageFailure;
 use super::inputs::{self, Candidates, Entries};
 use super::{Event, History, Outcome, reasons};
 use crate::plan::{KeyParts, Plan, Reason};
-use crate::stage::{BackendChoice, Checkpoints, Ctx, CtxParts, DynStage, Progress, SourceDigest, StageError};
+use crate::stage::{BackendChoice, Checkpoints, Ctx, CtxParts, Progress, SourceDigest, StageError};
 use crate::store::{AcEntry, Damage, Found, Produced, Store};
 
 /// Progress comes at most this often: ten a second are enough for any eye.
@@ -27,6 +28,8 @@ pub(super) struct Executor<'a> {
     pub(super) store: &'a Store,
     pub(super) history: &'a History,
     pub(super) backend: &'a BackendChoice,
+    /// Of [`Catalog::hardware`](crate::stage::Catalog::hardware).
+    pub(super) hardware: &'a BTreeMap<String, String>,
     pub(super) cancel: &'a AtomicBool,
     pub(super) on_event: &'a (dyn Fn(&Event) + Sync),
 }
@@ -36,16 +39,26 @@ pub(super) struct Executor<'a> {
 pub(super) struct Attempt {
     pub(super) parts: Option<KeyParts>,
     pub(super) reasons: Vec<Reason>,
+    /// Tries after a failure.
+    pub(super) retries: u32,
+    /// Seconds of earlier tries, and of looking before it waited for the device.
+    pub(super) seconds: f64,
+    /// Whether somebody was told that it computes.
+    announced: bool,
+    /// Whether the result was stored by this run.
+    computed: bool,
 }
 
 impl Executor<'_> {
-    /// The node's result. `attempt` is filled in on the way, so that a failure leaves what was known.
+    /// The node's result; `None` if it has to be computed and the device could not be taken. `attempt` is filled in on
+    /// the way, so that a failure leaves what was known.
     pub(super) fn run_node(
         &self,
         node: NodeIndex,
         upstream: &Entries,
         attempt: &mut Attempt,
-    ) -> Result<(Outcome, AcEntry), StageFailure> {
+        take_device: &dyn Fn() -> bool,
+    ) -> Result<Option<(Outcome, AcEntry)>, StageFailure> {
         let sources = inputs::sources(self.plan, node, self.store)?;
         let candidates = Candidates::of(self.plan, node, self.backend, upstream, &sources);
         attempt.parts = Some(candidates.compute.clone());
@@ -53,29 +66,43 @@ impl Executor<'_> {
         for parts in &candidates.accepted {
             if let Some(entry) = self.look_up(node, parts, &mut damage)? {
                 attempt.parts = Some(parts.clone());
-                return Ok((Outcome::Hit, entry));
+                // A result that this run stored and then failed to hand out is still its own.
+                return Ok(Some((if attempt.computed { Outcome::Ran } else { Outcome::Hit }, entry)));
             }
+        }
+        if !take_device() {
+            return Ok(None);
         }
         let parts = candidates.compute;
         let on_wait = |pid: Option<u32>| self.warn(node, waiting_for(pid));
-        let _lock = self.store.lock(parts.key(), &on_wait, &|| self.cancel.load(Ordering::Relaxed))?;
+        let _lock = self.store.lock(parts.key(), &on_wait, &|| self.cancelled())?;
         if let Some(entry) = self.look_up(node, &parts, &mut damage)? {
-            return Ok((Outcome::Hit, entry)); // another process computed it while this one waited
+            return Ok(Some((Outcome::Hit, entry))); // another process computed it while this one waited
         }
-        attempt.reasons = reasons::of_miss(self.plan, node, &parts, self.history, damage.as_ref());
-        (self.on_event)(&Event::StageStarted {
-            stage: self.id(node).to_owned(),
-            key: parts.key(),
-            reasons: attempt.reasons.clone(),
-        });
-        self.compute(node, &parts, upstream, &sources).map(|entry| (Outcome::Ran, entry))
+        if !attempt.announced {
+            attempt.announced = true;
+            attempt.reasons = reasons::of_miss(self.plan, node, &parts, self.history, damage.as_ref());
+            (self.on_event)(&Event::StageStarted {
+                stage: self.id(node).to_owned(),
+                key: parts.key(),
+                reasons: attempt.reasons.clone(),
+            });
+        }
+        let entry = self.compute(node, &parts, upstream, &sources)?;
+        attempt.computed = true;
+        Ok(Some((Outcome::Ran, entry)))
+    }
+
+    /// Whether the user wants to stop.
+    pub(super) fn cancelled(&self) -> bool {
+        self.cancel.load(Ordering::Relaxed)
     }
 
     fn id(&self, node: NodeIndex) -> &str {
         &self.plan.graph[node].id
     }
 
-    fn warn(&self, node: NodeIndex, message: String) {
+    pub(super) fn warn(&self, node: NodeIndex, message: String) {
         tracing::warn!(stage = self.id(node), "{message}");
         (self.on_event)(&Event::Warning { stage: self.id(node).to_owned(), message });
     }
@@ -128,7 +155,15 @@ impl Executor<'_> {
             downloads: &downloads,
         });
         let started = Instant::now();
-        run_caught(stage, &mut ctx)?;
+        let limit = self.plan.graph[node].policy.timeout;
+        ctx = ctx.with_deadline(limit.map(|limit| started + limit.0));
+        match (caught(|| Ok(stage.run(&mut ctx)?)), limit) {
+            // It stopped, and not because of the user: its time was up.
+            (Err(StageFailure::Stage(StageError::Interrupted)), Some(limit)) if !self.cancelled() => {
+                return Err(StageFailure::TimedOut(limit));
+            }
+            (result, _) => result?,
+        }
         let seconds = started.elapsed().as_secs_f64();
         if inputs::sources(self.plan, node, self.store)? != sources {
             // Its key names what was there before; the result may hold some of each.
@@ -138,7 +173,10 @@ impl Executor<'_> {
         check_outputs(stage.files(), &output)?;
         let metrics = self.finite(node, ctx.into_metrics());
         let key_parts = serde_json::to_value(parts).expect("key parts serialize to JSON");
-        let made_by = made_by(&self.backend.compute);
+        let mut made_by = made_by(&self.backend.compute);
+        if stage.tensor() {
+            made_by.extend(self.hardware.clone());
+        }
         let entry = self.store.publish(scratch, key, Produced { key_parts, metrics, seconds, made_by })?;
         self.store.take_warnings().into_iter().for_each(|warning| self.warn(node, warning));
         Ok(entry)
@@ -188,16 +226,16 @@ pub(super) fn made_by(backend: &str) -> BTreeMap<String, String> {
     ])
 }
 
-/// Runs a stage; a panic in it is its failure and nobody else's.
-fn run_caught(stage: &dyn DynStage, ctx: &mut Ctx<'_>) -> Result<(), StageFailure> {
-    match catch_unwind(AssertUnwindSafe(|| stage.run(ctx))) {
-        Ok(result) => Ok(result?),
-        Err(payload) => {
-            let text = payload.downcast_ref::<String>().map(String::as_str);
-            let text = text.or_else(|| payload.downcast_ref::<&str>().copied()).unwrap_or("without a message");
-            Err(StageFailure::Panicked(text.to_owned()))
-        }
-    }
+/// Does a stage's work; a panic in it, or in a thread that it waits for, is its failure and nobody else's.
+pub(super) fn caught<T>(work: impl FnOnce() -> Result<T, StageFailure>) -> Result<T, StageFailure> {
+    // What a panic leaves half done is the stage's own private folder, which is thrown away.
+    catch_unwind(AssertUnwindSafe(work))
+        .unwrap_or_else(|payload| Err(StageFailure::Panicked(panic_message(payload.as_ref()))))
+}
+
+fn panic_message(payload: &(dyn Any + Send)) -> String {
+    let text = payload.downcast_ref::<String>().map(String::as_str);
+    text.or_else(|| payload.downcast_ref::<&str>().copied()).unwrap_or("without a message").to_owned()
 }
 
 /// A stage writes every file that it declares and no other: what is not declared would not be read by anybody.

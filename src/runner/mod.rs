@@ -11,14 +11,19 @@ mod event;
 mod executor;
 pub mod folders;
 mod inputs;
+pub mod memory;
 mod reasons;
 mod record;
+mod retry;
 mod schedule;
 pub mod status;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_policy;
 
 use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -31,10 +36,11 @@ pub use record::{Outcome, RunRecord, StageRecord};
 
 use crate::base::param::View;
 use crate::plan::Plan;
-use crate::stage::{BackendChoice, Catalog};
+use crate::stage::{Catalog, StageError};
 use crate::store::{AcEntry, Store};
+use error::StageFailure;
 use executor::{Attempt, Executor};
-use schedule::Queue;
+use schedule::{Held, Queue};
 
 /// Where and how to run plans.
 pub struct Runner<'a> {
@@ -56,11 +62,11 @@ struct Finished {
     entry: Option<AcEntry>,
 }
 
-/// Finished nodes by position in the plan's order.
-type Board = Mutex<BTreeMap<usize, Finished>>;
+/// Something of nodes, by position in the plan's order.
+type Board<T> = Mutex<BTreeMap<usize, T>>;
 
-/// Every change of the board is one insertion, so a panic elsewhere leaves it whole.
-fn locked(board: &Board) -> MutexGuard<'_, BTreeMap<usize, Finished>> {
+/// Every change of a board is one insertion or removal, so a panic elsewhere leaves it whole.
+fn locked<T>(board: &Board<T>) -> MutexGuard<'_, BTreeMap<usize, T>> {
     board.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -68,7 +74,9 @@ fn locked(board: &Board) -> MutexGuard<'_, BTreeMap<usize, Finished>> {
 struct Run<'a> {
     executor: Executor<'a>,
     queue: Queue,
-    board: Board,
+    board: Board<Finished>,
+    /// What is known of stages that wait for the device.
+    parked: Board<Attempt>,
     folder: PathBuf,
 }
 
@@ -84,6 +92,9 @@ impl Runner<'_> {
         on_event: &(dyn Fn(&Event) + Sync),
     ) -> Result<RunRecord, RunError> {
         let backend = catalog.backend(&plan.experiment.device).map_err(RunError::Device)?;
+        let hardware = catalog.hardware(&backend.compute);
+        // Whoever shows events may have a bug: that costs an event, never a result.
+        let on_event = &|event: &Event| drop(catch_unwind(AssertUnwindSafe(|| on_event(event))));
         let (began, started) = (clock::now(), Instant::now());
         let ids = || plan.order.iter().map(|node| plan.graph[*node].id.as_str());
         let history = History::read(self.root, &plan.experiment.name, ids());
@@ -92,7 +103,10 @@ impl Runner<'_> {
         let stages = ids().map(str::to_owned).collect();
         on_event(&Event::RunStarted { run: run.clone(), dir: dir.clone(), folder: folder.clone(), stages });
         let span = tracing::info_span!("run", id = run);
-        let stages = span.in_scope(|| self.run_stages(plan, &backend, &history, on_event, folder.clone()));
+        let (store, cancel) = (self.store, self.cancel);
+        let executor =
+            Executor { plan, store, history: &history, backend: &backend, hardware: &hardware, cancel, on_event };
+        let stages = span.in_scope(|| self.run_stages(executor, folder.clone()));
         let metrics = stages.iter().flat_map(|finished| {
             let metrics = finished.entry.as_ref().map(|entry| &entry.metrics).into_iter().flatten();
             metrics.map(|(name, value)| (format!("{}.{name}", finished.record.id), *value))
@@ -108,9 +122,10 @@ impl Runner<'_> {
             finished: clock::now().rfc3339(),
             seconds: started.elapsed().as_secs_f64(),
             saved_seconds: stages.iter().map(|finished| finished.record.saved_seconds).sum(),
+            peak_memory: memory::peak(),
             config: plan.experiment.config.to_string_lossy().into_owned(),
             command: self.command.clone(),
-            versions: executor::made_by(&backend.compute),
+            versions: executor::made_by(&backend.compute).into_iter().chain(hardware).collect(),
             metrics: metrics.collect(),
             stages: stages.iter().map(|finished| finished.record.clone()).collect(),
             spec: plan.resolved(View::Full),
@@ -120,17 +135,10 @@ impl Runner<'_> {
         Ok(record)
     }
 
-    fn run_stages(
-        &self,
-        plan: &Plan,
-        backend: &BackendChoice,
-        history: &History,
-        on_event: &(dyn Fn(&Event) + Sync),
-        folder: PathBuf,
-    ) -> Vec<Finished> {
-        let (store, cancel) = (self.store, self.cancel);
-        let executor = Executor { plan, store, history, backend, cancel, on_event };
-        let run = Run { executor, queue: Queue::new(plan), board: Mutex::default(), folder };
+    fn run_stages(&self, executor: Executor<'_>, folder: PathBuf) -> Vec<Finished> {
+        let plan = executor.plan;
+        let (board, parked) = (Mutex::default(), Mutex::default());
+        let run = Run { executor, queue: Queue::new(plan), board, parked, folder };
         let span = tracing::Span::current();
         std::thread::scope(|scope| {
             for _ in 1..self.jobs.clamp(1, plan.order.len().max(1)) {
@@ -145,19 +153,55 @@ impl Runner<'_> {
 impl Run<'_> {
     /// Takes ready stages until there are none.
     fn work(&self) {
-        while let Some(at) = self.queue.next(&|| self.executor.cancel.load(Ordering::Relaxed)) {
-            let finished = self.run_one(at);
+        while let Some(held) = self.queue.next(&|| self.executor.cancelled()) {
+            let at = held.at();
+            let mut attempt = locked(&self.parked).remove(&at).unwrap_or_default();
+            let started = Instant::now();
+            let result = self.try_until_done(&held, &mut attempt);
+            attempt.seconds += started.elapsed().as_secs_f64();
+            let Some(result) = result.transpose() else {
+                locked(&self.parked).insert(at, attempt); // first, for others may take it up as soon as it is parked
+                held.park();
+                continue;
+            };
+            let finished = self.finished(at, attempt, result);
             let ok = finished.entry.is_some();
             self.say_finished(&finished.record);
             locked(&self.board).insert(at, finished);
-            self.queue.finish(at, ok);
+            held.finish(ok);
         }
     }
 
-    fn run_one(&self, at: usize) -> Finished {
+    /// Tries a stage as often as its policy allows; `None` if it has to wait for the device.
+    fn try_until_done(
+        &self,
+        held: &Held<'_>,
+        attempt: &mut Attempt,
+    ) -> Result<Option<(Outcome, AcEntry)>, StageFailure> {
+        let node = self.executor.plan.order[held.at()];
+        let (id, tries) = {
+            let node = &self.executor.plan.graph[node];
+            (&node.id, node.policy.retries)
+        };
+        loop {
+            let failure = match executor::caught(|| self.try_once(held, attempt)) {
+                Err(failure) if failure.may_go_away() && attempt.retries < tries => failure,
+                result => return result,
+            };
+            held.give_device();
+            attempt.retries += 1;
+            let (made, of, pause) = (attempt.retries, tries + 1, retry::pause(id, attempt.retries));
+            let next = format!("the next begins in {:.1} s", pause.as_secs_f64());
+            self.executor.warn(node, format!("try {made} of {of} failed: {failure}; {next}"));
+            if !retry::wait(pause, &|| self.executor.cancelled()) {
+                return Err(StageError::Interrupted.into());
+            }
+        }
+    }
+
+    fn try_once(&self, held: &Held<'_>, attempt: &mut Attempt) -> Result<Option<(Outcome, AcEntry)>, StageFailure> {
         let plan = self.executor.plan;
-        let node = plan.order[at];
-        let started = Instant::now();
+        let node = plan.order[held.at()];
         let upstream = {
             let board = locked(&self.board);
             let entry = |(node, _)| {
@@ -166,17 +210,21 @@ impl Run<'_> {
             };
             plan.upstream(node).into_iter().filter_map(entry).collect()
         };
-        let mut attempt = Attempt::default();
-        let result = self.executor.run_node(node, &upstream, &mut attempt).and_then(|(outcome, entry)| {
-            self.executor.store.materialise(&entry.files, &self.folder.join(&plan.graph[node].id))?;
-            Ok((outcome, entry))
-        });
+        let Some((outcome, entry)) = self.executor.run_node(node, &upstream, attempt, &|| held.take_device())? else {
+            return Ok(None);
+        };
+        self.executor.store.materialise(&entry.files, &self.folder.join(&plan.graph[node].id))?;
+        Ok(Some((outcome, entry)))
+    }
+
+    fn finished(&self, at: usize, attempt: Attempt, result: Result<(Outcome, AcEntry), StageFailure>) -> Finished {
         let mut record = self.blank_record(at);
         record.key = attempt.parts.as_ref().map(crate::plan::KeyParts::key);
         record.key_parts = attempt.parts;
         record.reason = attempt.reasons.first().cloned();
         record.reasons = attempt.reasons;
-        record.seconds = started.elapsed().as_secs_f64();
+        record.seconds = attempt.seconds;
+        record.retries = attempt.retries;
         match result {
             Ok((outcome, entry)) => {
                 record.outcome = outcome;
@@ -203,6 +251,7 @@ impl Run<'_> {
             key: None,
             seconds: 0.0,
             saved_seconds: 0.0,
+            retries: 0,
             reason: None,
             reasons: Vec::new(),
             failure: None,

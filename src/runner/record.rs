@@ -61,6 +61,9 @@ pub struct StageRecord {
     pub seconds: f64,
     /// How long the work of a hit took when it was done.
     pub saved_seconds: f64,
+    /// How often it was tried again after a failure.
+    #[serde(default)]
+    pub retries: u32,
     /// Why it ran: the most telling reason.
     pub reason: Option<Reason>,
     /// All reasons.
@@ -100,6 +103,9 @@ pub struct RunRecord {
     pub seconds: f64,
     /// What the hits would have taken.
     pub saved_seconds: f64,
+    /// The most memory that the process had, in bytes, where the system says.
+    #[serde(default)]
+    pub peak_memory: Option<u64>,
     /// The config as the user named it.
     pub config: String,
     /// The command line.

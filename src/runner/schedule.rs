@@ -9,8 +9,8 @@ use crate::plan::Plan;
 
 /// Hands out stages whose upstream is done; shared by all workers.
 ///
-/// Of several ready stages the one first in the plan goes first. A tensor stage waits for the device's one slot:
-/// the backend uses every core by itself.
+/// Of several ready stages the one first in the plan goes first. The device has one slot, for the backend uses every
+/// core by itself. A tensor stage takes it only once it is known to compute: a hit never waits for the device.
 pub(super) struct Queue {
     after: Vec<Vec<usize>>,
     tensor: Vec<bool>,
@@ -22,10 +22,21 @@ struct State {
     /// Upstream stages that are not done, by position.
     missing: Vec<usize>,
     ready: BTreeSet<usize>,
+    /// Those of `ready` that found the device taken: they start with it, or not yet.
+    parked: BTreeSet<usize>,
     running: usize,
-    device_busy: bool,
+    /// Who has the device.
+    device: Option<usize>,
     /// Stages that can't run, and the position of the failed stage that they depend on.
     blocked: BTreeMap<usize, usize>,
+}
+
+/// A stage in a worker's hands. Dropped without [`Held::finish`], as in a panic, it counts as failed, so that nobody
+/// waits for it.
+pub(super) struct Held<'a> {
+    queue: &'a Queue,
+    at: usize,
+    returned: bool,
 }
 
 impl Queue {
@@ -36,10 +47,11 @@ impl Queue {
         let missing: Vec<usize> =
             plan.order.iter().map(|node| plan.graph.edges_directed(*node, Direction::Incoming).count()).collect();
         let ready = (0..missing.len()).filter(|at| missing[*at] == 0).collect();
+        let (parked, blocked) = (BTreeSet::new(), BTreeMap::new());
         Self {
             after: plan.order.iter().map(|node| after(*node)).collect(),
             tensor: plan.order.iter().map(|node| plan.graph[*node].stage.tensor()).collect(),
-            state: Mutex::new(State { missing, ready, running: 0, device_busy: false, blocked: BTreeMap::new() }),
+            state: Mutex::new(State { missing, ready, parked, running: 0, device: None, blocked }),
             changed: Condvar::new(),
         }
     }
@@ -50,18 +62,20 @@ impl Queue {
     }
 
     /// Waits for a stage that may start; `None` once there will be none.
-    pub(super) fn next(&self, cancelled: &dyn Fn() -> bool) -> Option<usize> {
+    pub(super) fn next(&self, cancelled: &dyn Fn() -> bool) -> Option<Held<'_>> {
         let mut state = self.state();
         loop {
             if cancelled() {
                 return None;
             }
-            let free = |at: &usize| !(self.tensor[*at] && state.device_busy);
+            let free = |at: &usize| state.device.is_none() || !state.parked.contains(at);
             if let Some(at) = state.ready.iter().copied().find(free) {
                 state.ready.remove(&at);
                 state.running += 1;
-                state.device_busy |= self.tensor[at];
-                return Some(at);
+                if state.parked.remove(&at) {
+                    state.device = Some(at);
+                }
+                return Some(Held { queue: self, at, returned: false });
             }
             if state.running == 0 {
                 return None;
@@ -70,13 +84,10 @@ impl Queue {
         }
     }
 
-    /// Takes back a stage: its successors become ready, or blocked if it failed.
-    pub(super) fn finish(&self, at: usize, ok: bool) {
+    fn finish(&self, at: usize, ok: bool) {
         let mut state = self.state();
         state.running -= 1;
-        if self.tensor[at] {
-            state.device_busy = false;
-        }
+        release(&mut state, at);
         if ok {
             for next in &self.after[at] {
                 state.missing[*next] -= 1;
@@ -102,5 +113,60 @@ impl Queue {
     /// The failed stage that a stage depends on.
     pub(super) fn blocked_by(&self, at: usize) -> Option<usize> {
         self.state().blocked.get(&at).copied()
+    }
+}
+
+/// Takes the device back from a stage that has it.
+fn release(state: &mut State, at: usize) {
+    if state.device == Some(at) {
+        state.device = None;
+    }
+}
+
+impl Held<'_> {
+    /// The stage's position.
+    pub(super) const fn at(&self) -> usize {
+        self.at
+    }
+
+    /// Takes the device, if the stage needs it and nobody else has it; `false` if somebody has.
+    pub(super) fn take_device(&self) -> bool {
+        let mut state = self.queue.state();
+        let taken = state.device.is_some_and(|holder| holder != self.at);
+        if self.queue.tensor[self.at] && !taken {
+            state.device = Some(self.at);
+        }
+        !self.queue.tensor[self.at] || !taken
+    }
+
+    /// Gives the device to whoever waits for it; nothing if the stage has none.
+    pub(super) fn give_device(&self) {
+        release(&mut self.queue.state(), self.at);
+        self.queue.changed.notify_all();
+    }
+
+    /// Puts the stage back: it comes again once the device is free, and has it then.
+    pub(super) fn park(mut self) {
+        self.returned = true;
+        let mut state = self.queue.state();
+        state.running -= 1;
+        state.parked.insert(self.at);
+        state.ready.insert(self.at);
+        drop(state);
+        self.queue.changed.notify_all();
+    }
+
+    /// Says how it ended: its successors become ready, or blocked if it failed.
+    pub(super) fn finish(mut self, ok: bool) {
+        self.returned = true;
+        self.queue.finish(self.at, ok);
+    }
+}
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        if !self.returned {
+            self.queue.finish(self.at, false);
+        }
     }
 }

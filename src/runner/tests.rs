@@ -16,7 +16,8 @@ use crate::params;
 use crate::plan::{Edge, Node};
 use crate::spec::Experiment;
 use crate::stage::{
-    Bound, Ctx, DynStage, Facts, InputFacts, Kind, ParamIssue, Port, Progress, Stage, StageDoc, StageError,
+    BackendChoice, Bound, Ctx, DynStage, Facts, InputFacts, Kind, ParamIssue, Policy, Port, Progress, Stage, StageDoc,
+    StageError,
 };
 
 params! {
@@ -99,14 +100,15 @@ impl Catalog for Fakes {
 }
 
 /// A plan of `(id, text, mode, upstream ids)`.
-fn plan(stages: &[(&str, &str, &str, &[&str])]) -> Plan {
+pub(super) fn plan(stages: &[(&str, &str, &str, &[&str])]) -> Plan {
     let mut graph = DiGraph::new();
     let mut order: Vec<NodeIndex> = Vec::new();
     for (id, text, mode, upstream) in stages {
         let params = EchoParams { text: (*text).to_owned(), mode: (*mode).to_owned(), inputs: upstream.len() };
         let stage = Arc::new(Bound::<Echo>(params));
         let ports = Echo::ports(&stage.0);
-        let node = graph.add_node(Node { id: (*id).to_owned(), stage, facts: Facts::Report });
+        let node =
+            graph.add_node(Node { id: (*id).to_owned(), stage, policy: Policy::default(), facts: Facts::Report });
         for (port, from) in ports.into_iter().zip(*upstream) {
             let from = order.iter().copied().find(|node| graph[*node].id == *from).unwrap();
             graph.add_edge(from, node, Edge { port });
@@ -131,7 +133,7 @@ fn plan(stages: &[(&str, &str, &str, &[&str])]) -> Plan {
 }
 
 /// `left` and `right` read `top`; `bottom` reads both.
-fn diamond(top: &str, left: &str) -> Plan {
+pub(super) fn diamond(top: &str, left: &str) -> Plan {
     plan(&[
         ("top", top, "", &[]),
         ("left", left, "", &["top"]),
@@ -141,13 +143,13 @@ fn diamond(top: &str, left: &str) -> Plan {
 }
 
 /// A root folder with its store.
-struct Project {
-    folder: tempfile::TempDir,
-    cancel: AtomicBool,
+pub(super) struct Project {
+    pub(super) folder: tempfile::TempDir,
+    pub(super) cancel: AtomicBool,
 }
 
 impl Project {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self { folder: tempfile::tempdir().unwrap(), cancel: AtomicBool::new(false) }
     }
 
@@ -155,21 +157,21 @@ impl Project {
         Store::open(&folders::store_folder(self.folder.path())).unwrap()
     }
 
-    fn run_with(&self, plan: &Plan, jobs: usize, on_event: &(dyn Fn(&Event) + Sync)) -> RunRecord {
+    pub(super) fn run_with(&self, plan: &Plan, jobs: usize, on_event: &(dyn Fn(&Event) + Sync)) -> RunRecord {
         let (root, store) = (self.folder.path(), &self.store());
         Runner { root, store, jobs, cancel: &self.cancel, command: Vec::new() }.run(plan, &Fakes, on_event).unwrap()
     }
 
-    fn run(&self, plan: &Plan) -> RunRecord {
+    pub(super) fn run(&self, plan: &Plan) -> RunRecord {
         self.run_with(plan, 2, &|_| {})
     }
 
-    fn forecast<'a>(&self, plan: &'a Plan) -> status::Forecast<'a> {
+    pub(super) fn forecast<'a>(&self, plan: &'a Plan) -> status::Forecast<'a> {
         status::Forecast::of(plan, &Fakes, &self.store(), self.folder.path()).unwrap()
     }
 }
 
-fn with(record: &RunRecord, outcome: Outcome) -> Vec<&str> {
+pub(super) fn with(record: &RunRecord, outcome: Outcome) -> Vec<&str> {
     record.stages.iter().filter(|stage| stage.outcome == outcome).map(|stage| stage.id.as_str()).collect()
 }
 

@@ -1,5 +1,6 @@
 //! Stages as the planner and the runner see them: by name, with parameters bound, behind one object-safe trait.
 
+use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -165,4 +166,9 @@ pub trait Catalog: Sync {
     /// # Errors
     /// A message and a help text when it can't be used.
     fn backend(&self, device: &str) -> Result<BackendChoice, StageError>;
+    /// What is known of the hardware behind a backend, such as `kernels` and `device`: kept beside results, never in a
+    /// key.
+    fn hardware(&self, _backend: &str) -> BTreeMap<String, String> {
+        BTreeMap::new()
+    }
 }

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
 
 use serde_json::Value as Json;
 
@@ -63,6 +64,8 @@ pub struct CtxParts<'a> {
 /// A stage's view of the world.
 pub struct Ctx<'a> {
     parts: CtxParts<'a>,
+    /// When the stage's time is up.
+    deadline: Option<Instant>,
     metrics: BTreeMap<String, f64>,
 }
 
@@ -70,7 +73,14 @@ impl<'a> Ctx<'a> {
     /// A context for one run of one stage.
     #[must_use]
     pub fn new(parts: CtxParts<'a>) -> Self {
-        Self { parts, metrics: BTreeMap::new() }
+        Self { parts, deadline: None, metrics: BTreeMap::new() }
+    }
+
+    /// The same context, of a stage that has to stop at a time.
+    #[must_use]
+    pub const fn with_deadline(mut self, deadline: Option<Instant>) -> Self {
+        self.deadline = deadline;
+        self
     }
 
     /// The path of an upstream file.
@@ -149,12 +159,18 @@ impl<'a> Ctx<'a> {
         self.metrics.insert(name.into(), value);
     }
 
-    /// Stops here if the user asked to.
+    /// Whether to stop here: the user asked to, or the stage's time is up. Cheap; every stage asks at least once a second.
+    #[must_use]
+    pub fn cancelled(&self) -> bool {
+        self.parts.cancel.load(Ordering::Relaxed) || self.deadline.is_some_and(|deadline| Instant::now() >= deadline)
+    }
+
+    /// Stops here if the user asked to or the stage's time is up; the runner knows which it was.
     ///
     /// # Errors
     /// [`StageError::Interrupted`] then.
     pub fn stop_if_cancelled(&self) -> Result<(), StageError> {
-        if self.parts.cancel.load(Ordering::Relaxed) { Err(StageError::Interrupted) } else { Ok(()) }
+        if self.cancelled() { Err(StageError::Interrupted) } else { Ok(()) }
     }
 
     /// The metrics left so far.

@@ -7,6 +7,7 @@ mod catalog;
 mod ctx;
 mod error;
 mod facts;
+mod policy;
 
 pub use catalog::{BackendChoice, Bound, Catalog, DynStage, SourceDigest, SourceFinder, StageDoc};
 pub use ctx::{Checkpoints, Ctx, CtxParts, Inputs, Progress};
@@ -15,6 +16,7 @@ pub use facts::{
     CalibrationFacts, DatasetFacts, EmbeddingsFacts, Facts, IndexFacts, InputFacts, Kind, LayerSummary, MatchesFacts,
     ModelFacts, ModelSummary, ParamIssue, SamplesFacts, SplitFacts,
 };
+pub use policy::{Policy, TimeLimit};
 
 use crate::base::param::Param;
 

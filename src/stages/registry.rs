@@ -1,12 +1,13 @@
 //! The list of stages: one word adds one.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::base::issue::Issues;
 use crate::base::node::Node;
-use crate::base::param::{Param, from_json};
-use crate::nn::device;
-use crate::stage::{BackendChoice, Bound, Catalog, DynStage, Stage, StageDoc, StageError};
+use crate::base::param::{Param, Shape, from_json};
+use crate::nn::{device, kernel};
+use crate::stage::{BackendChoice, Bound, Catalog, DynStage, Policy, Stage, StageDoc, StageError};
 
 use super::calibrate::Calibrate;
 use super::dataset::Dataset;
@@ -52,13 +53,24 @@ macro_rules! stages {
                 ports: |json| {
                     from_json::<<$stage as Stage>::Params>(json).map(|params| $stage::ports(&params)).unwrap_or_default()
                 },
-                params: <$stage as Stage>::Params::shape(),
+                params: with_policy(<$stage as Stage>::Params::shape()),
             }),*]
         }
     };
 }
 
 stages![Dataset, Sample, Train, Embed, Index, Calibrate, Match, Report];
+
+/// A stage's parameters followed by the keys that every stage's table may hold.
+fn with_policy(params: Shape) -> Shape {
+    match params {
+        Shape::Record(mut record) => {
+            record.fields.extend(Policy::record().fields);
+            Shape::Record(record)
+        }
+        other => other,
+    }
+}
 
 impl Catalog for Registry {
     fn stages(&self) -> Vec<&'static str> {
@@ -84,5 +96,13 @@ impl Catalog for Registry {
                 compute: compute.to_owned(),
             })
             .map_err(|error| StageError::failed(error.message).with_help(error.help))
+    }
+
+    fn hardware(&self, backend: &str) -> BTreeMap<String, String> {
+        match backend {
+            // Other backends have their own kernels, and no name for them.
+            "flex" => BTreeMap::from([("kernels".to_owned(), kernel::instruction_set().to_owned())]),
+            _ => BTreeMap::new(),
+        }
     }
 }

@@ -6,18 +6,21 @@ mod display;
 mod feed;
 #[cfg(test)]
 mod tests;
+mod unkeyed;
+
+use std::time::Duration;
 
 use serde_json::Value as Json;
 
 use self::display::{Display, recent_mean};
 use self::feed::Feed;
+pub use self::unkeyed::Unkeyed;
 use crate::artifact::{History, HistoryRow, ModelFile, write_json};
 use crate::base::check;
-use crate::base::issue::Issues;
-use crate::base::node::Node;
-use crate::base::param::{self, Param, Shape, View};
+use crate::base::param::{self, Param, View};
 use crate::nn::{
-    self, FitError, FitEvent, FitSettings, FitState, LayerIssue, LayerSpec, LossSpec, Network, Optimizer, device,
+    self, EarlyStopping, FitError, FitEvent, FitSettings, FitState, LayerIssue, LayerSpec, LossSpec, Monitor, Network,
+    Optimizer, device,
 };
 use crate::params;
 use crate::stage::{
@@ -56,27 +59,21 @@ params! {
         layers: Vec<LayerSpec> => check::not_empty(),
         /// Another stream of random numbers at the same seed.
         stream: Option<String> = None,
-        /// A checkpoint every so many steps beside those at the ends of epochs; 0 for none.
-        checkpoint_every_steps: CheckpointSteps = CheckpointSteps(1000),
+        /// Ends the training before its last epoch once it no longer gets better; never if it is left out.
+        early_stopping: Option<EarlyStopping> = None,
+        /// Whether the weights of the best epoch are written in place of the last ones: the epoch with the lowest loss
+        /// of `early-stopping`'s metric, else the lowest `val-loss`, or `loss` where nothing is validated.
+        keep_best: bool = false,
+        /// A checkpoint every so many steps beside those at the ends of epochs; 0 for none. Changes no result.
+        checkpoint_every_steps: Unkeyed<usize> = Unkeyed(1000),
+        /// A checkpoint when the last one is so many minutes old; 0 for none. Changes no result.
+        checkpoint_every_minutes: Unkeyed<f64> = Unkeyed(10.0) => minutes(),
     }
 }
 
-/// A number of steps that never enters a key: how often progress is saved changes no result.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct CheckpointSteps(pub usize);
-
-impl Param for CheckpointSteps {
-    fn read(node: &Node, path: &str, issues: &mut Issues) -> Option<Self> {
-        usize::read(node, path, issues).map(Self)
-    }
-
-    fn write(&self, view: View) -> Json {
-        if view == View::Key { Json::Null } else { self.0.write(view) }
-    }
-
-    fn shape() -> Shape {
-        usize::shape()
-    }
+fn minutes() -> check::Check<Unkeyed<f64>> {
+    let range = check::between(0.0, 100_000.0);
+    check::Check::new(range.expected.clone(), move |minutes: &Unkeyed<f64>| range.accepts(&minutes.0))
 }
 
 /// Trains a network.
@@ -113,8 +110,12 @@ impl Stage for Train {
             Some(image) => Some(nn::infer_shapes(image, &params.layers).map_err(param_issues)?),
             None => None,
         };
-        let problems =
-            [cannot_learn(params, summary.as_ref()), lacks_pairs(params, inputs.samples("sampler")), too_long(params)];
+        let problems = [
+            cannot_learn(params, summary.as_ref()),
+            lacks_pairs(params, inputs.samples("sampler")),
+            too_long(params),
+            nothing_to_monitor(params, inputs.samples("validation").is_some()),
+        ];
         let problems: Vec<ParamIssue> = problems.into_iter().flatten().collect();
         if !problems.is_empty() {
             return Err(problems);
@@ -137,6 +138,14 @@ impl Stage for Train {
         if let Some(fields) = json.as_object_mut() {
             // No schedule depends on the number of epochs, so a longer training goes on from a shorter one.
             fields.remove("epochs");
+            // When to stop follows from the losses, which every checkpoint holds.
+            fields.remove("early-stopping");
+            // The best weights so far can't be had from a checkpoint that does not hold them, or holds those of another
+            // loss: such trainings share no checkpoints.
+            if params.keep_best {
+                let monitor = params.early_stopping.as_ref().map_or("default", |rule| rule.metric.name());
+                fields.insert("keep-best".to_owned(), monitor.into());
+            }
         }
         Some(json)
     }
@@ -146,12 +155,54 @@ impl Stage for Train {
         let feed = Feed::read(ctx)?;
         let network = Network::build(&params.layers, feed.training.pixels.shape, ctx.seed(), &device);
         let mut network = network.map_err(layers_error)?;
-        let state = start(params, ctx, &network);
-        let state = train(params, ctx, &mut network, &feed, state)?;
-        write(params, ctx, &network, &feed, &state)?;
-        leave_metrics(ctx, &network, &state);
+        let keep_best = params.keep_best.then(|| params.monitor(feed.validates()));
+        let state = start(params, ctx, &network, keep_best.as_ref());
+        let state = train(params, ctx, &mut network, &feed, state, keep_best.as_ref())?;
+        let kept = Kept::of(params, &state, keep_best.as_ref());
+        write(params, ctx, &network, &feed, &state, &kept)?;
+        leave_metrics(params, ctx, &network, &state, &kept);
         Ok(())
     }
+}
+
+impl TrainParams {
+    /// The loss whose lowest value makes an epoch the best.
+    fn monitor(&self, validates: bool) -> Monitor {
+        let fallback = if validates && self.validation_steps > 0 { Monitor::ValLoss } else { Monitor::Loss };
+        self.early_stopping.as_ref().map_or(fallback, |rule| rule.metric.clone())
+    }
+
+    const fn steps(&self) -> u64 {
+        self.steps_per_epoch as u64
+    }
+}
+
+/// The weights that a training leaves: how many steps and epochs they have seen.
+struct Kept {
+    steps: u64,
+    /// The epoch, where it is the best and not the last.
+    best_epoch: Option<u64>,
+}
+
+impl Kept {
+    fn of(params: &TrainParams, state: &FitState, keep_best: Option<&Monitor>) -> Self {
+        let best_epoch = keep_best.and_then(|monitor| state.best_epoch(monitor, params.steps()));
+        Self { steps: best_epoch.map_or(state.steps(), |epoch| epoch * params.steps()), best_epoch }
+    }
+}
+
+/// A validation loss can only be looked at where there is one.
+fn nothing_to_monitor(params: &TrainParams, validates: bool) -> Option<ParamIssue> {
+    params.early_stopping.as_ref().filter(|rule| rule.metric == Monitor::ValLoss)?;
+    let (message, help) = if !validates {
+        ("`val-loss` needs validation batches, but the port `validation` is empty", "plug it in the template")
+    } else if params.validation_steps == 0 {
+        ("`val-loss` needs validation batches, but `validation-steps` is 0", "set `validation-steps`")
+    } else {
+        return None;
+    };
+    let help = format!("{help}, or look at the training loss: `early-stopping = {{ metric = \"loss\" }}`");
+    Some(ParamIssue::new("early-stopping", message).help(help))
 }
 
 /// A network without weights can be embedded with, not trained.
@@ -209,21 +260,41 @@ fn stage_summary(summary: &nn::layer::ModelSummary) -> ModelSummary {
 }
 
 /// The last checkpoint, or a network that was never trained.
-fn start(params: &TrainParams, ctx: &Ctx<'_>, network: &Network) -> FitState {
-    let limit = params.epochs as u64 * params.steps_per_epoch as u64;
+fn start(params: &TrainParams, ctx: &Ctx<'_>, network: &Network, keep_best: Option<&Monitor>) -> FitState {
     let fresh = FitState::start(network);
-    let Some((step, bytes)) = ctx.checkpoints().and_then(|checkpoints| checkpoints.latest(limit)) else { return fresh };
-    match FitState::from_bytes(&bytes) {
-        Ok(state) if state.steps() == step && state.fits(&fresh) => state,
-        Ok(_) => {
-            ctx.warn(format!("the checkpoint of step {step} is of another network: training starts over"));
-            fresh
-        }
-        Err(error) => {
-            ctx.warn(format!("the checkpoint of step {step} can't be used, training starts over: {error}"));
-            fresh
+    let Some(checkpoints) = ctx.checkpoints() else { return fresh };
+    let mut limit = params.epochs as u64 * params.steps();
+    loop {
+        let Some((step, bytes)) = checkpoints.latest(limit) else { return fresh };
+        let state = match usable(&bytes, step, &fresh, keep_best.is_some(), params.steps()) {
+            Ok(state) => state,
+            Err(reason) => {
+                ctx.warn(format!("the checkpoint of step {step} {reason}: training starts over"));
+                return fresh;
+            }
+        };
+        // A training without early stopping may have left one that lies behind the end of this one.
+        let end = params
+            .early_stopping
+            .as_ref()
+            .and_then(|rule| Some(rule.stops_after(&state.monitored(&rule.metric, params.steps()))? * params.steps()));
+        match end {
+            Some(end) if end < step => limit = end,
+            _ => return state,
         }
     }
+}
+
+/// The state of a checkpoint, or why training can't go on from it.
+fn usable(bytes: &[u8], step: u64, fresh: &FitState, keep_best: bool, epoch: u64) -> Result<FitState, String> {
+    let state = FitState::from_bytes(bytes).map_err(|error| format!("can't be used ({error})"))?;
+    if state.steps() != step || !state.fits(fresh) {
+        return Err("is of another network".to_owned());
+    }
+    if keep_best && state.best.0.is_empty() && state.steps() > epoch {
+        return Err("holds no best weights".to_owned());
+    }
+    Ok(state)
 }
 
 fn train(
@@ -232,18 +303,25 @@ fn train(
     network: &mut Network,
     feed: &Feed,
     state: FitState,
+    keep_best: Option<&Monitor>,
 ) -> Result<FitState, StageError> {
     let settings = FitSettings {
         epochs: params.epochs as u64,
-        steps_per_epoch: params.steps_per_epoch as u64,
+        steps_per_epoch: params.steps(),
         validation_steps: params.validation_steps as u64,
         optimizer: &params.optimizer,
         loss: &params.loss,
         seed: ctx.seed(),
         checkpoint_every: params.checkpoint_every_steps.0 as u64,
+        checkpoint_after: Some(params.checkpoint_every_minutes.0)
+            .filter(|minutes| *minutes > 0.0)
+            .map(|minutes| Duration::from_secs_f64(minutes * 60.0)),
+        early_stopping: params.early_stopping.as_ref(),
+        keep_best,
     };
     let batch_size = feed.training.batch(0, 0).labels.len();
     let mut display = Display::new(&settings, batch_size, &state);
+    ctx.progress(display.opening(&feed.training.composition));
     let mut on_event = |event: FitEvent| match event {
         FitEvent::Checkpoint(state) => {
             if let Some(checkpoints) = ctx.checkpoints() {
@@ -252,15 +330,20 @@ fn train(
         }
         event => ctx.progress(display.progress(&event)),
     };
-    let cancelled = || ctx.stop_if_cancelled().is_err();
-    nn::fit(network, state, &settings, feed, &mut on_event, &cancelled).map_err(|error| match error {
+    let end = nn::fit(network, state, &settings, feed, &mut on_event, &|| ctx.cancelled());
+    let end = end.map_err(|error| match error {
         FitError::Interrupted => StageError::Interrupted,
         other => {
             let help = other.help();
             let error = StageError::failed(other.to_string());
             help.into_iter().fold(error, StageError::with_help)
         }
-    })
+    })?;
+    let best = keep_best.and_then(|monitor| Some((monitor.name(), end.best_epoch(monitor, params.steps())?)));
+    if let Some(closing) = display.closing(&end, best) {
+        ctx.progress(closing);
+    }
+    Ok(end)
 }
 
 fn write(
@@ -269,6 +352,7 @@ fn write(
     network: &Network,
     feed: &Feed,
     state: &FitState,
+    kept: &Kept,
 ) -> Result<(), StageError> {
     let summary = stage_summary(network.summary());
     let model = ModelFile {
@@ -278,8 +362,9 @@ fn write(
         distance: params.loss.distance(),
         layers: params.layers.write(View::Full),
         summary: serde_json::to_value(summary).map_err(|error| StageError::failed(error.to_string()))?,
-        steps: state.steps(),
-        trained_on: if state.steps() == 0 { Vec::new() } else { ModelFile::ranges(&feed.training.example_ids) },
+        steps: kept.steps,
+        best_epoch: kept.best_epoch,
+        trained_on: if kept.steps == 0 { Vec::new() } else { ModelFile::ranges(&feed.training.example_ids) },
     };
     network.to_weights().write(&ctx.output("model.safetensors"))?;
     write_json(&ctx.output("model.json"), &model)?;
@@ -299,12 +384,21 @@ fn history(params: &TrainParams, state: &FitState) -> History {
     History(state.losses.iter().enumerate().map(row).collect())
 }
 
-fn leave_metrics(ctx: &mut Ctx<'_>, network: &Network, state: &FitState) {
-    if let Some(loss) = recent_mean(&state.losses) {
+/// The losses of the weights that are written.
+fn leave_metrics(params: &TrainParams, ctx: &mut Ctx<'_>, network: &Network, state: &FitState, kept: &Kept) {
+    let steps = usize::try_from(kept.steps).unwrap_or(usize::MAX).min(state.losses.len());
+    if let Some(loss) = recent_mean(&state.losses[..steps]) {
         ctx.metric("loss", loss);
     }
-    if let Some(&loss) = state.val_losses.last() {
+    let epochs = (steps / params.steps_per_epoch).min(state.val_losses.len());
+    if let Some(&loss) = state.val_losses[..epochs].last() {
         ctx.metric("val_loss", f64::from(loss));
+    }
+    if let Some(epoch) = kept.best_epoch {
+        ctx.metric("best_epoch", epoch as f64);
+    }
+    if params.early_stopping.is_some() {
+        ctx.metric("epochs", (state.steps() / params.steps()) as f64);
     }
     ctx.metric("parameters", network.summary().parameters as f64);
 }

@@ -69,8 +69,19 @@ fn toy_network() -> Network {
     Network::build(&list, TOY.image, seed(), &Device::flex()).unwrap()
 }
 
-/// Trains the toy network from a state and gives the end, all events and all checkpoints.
+/// Trains the toy network from a state and gives the end and all events.
 fn train(epochs: u64, from: Option<FitState>, stop_at: Option<usize>) -> (Result<FitState, FitError>, Vec<FitEvent>) {
+    train_with(epochs, from, stop_at, None, None)
+}
+
+/// The same, with rules for its end.
+fn train_with(
+    epochs: u64,
+    from: Option<FitState>,
+    stop_at: Option<usize>,
+    early_stopping: Option<&EarlyStopping>,
+    keep_best: Option<&Monitor>,
+) -> (Result<FitState, FitError>, Vec<FitEvent>) {
     let (optimizer, loss) =
         (param::from_json(&json!("adam")).unwrap(), param::from_json(&json!("multi-similarity")).unwrap());
     let settings = FitSettings {
@@ -81,6 +92,9 @@ fn train(epochs: u64, from: Option<FitState>, stop_at: Option<usize>) -> (Result
         loss: &loss,
         seed: seed(),
         checkpoint_every: 3,
+        checkpoint_after: None,
+        early_stopping,
+        keep_best,
     };
     let mut network = toy_network();
     let state = from.unwrap_or_else(|| FitState::start(&network));
@@ -89,7 +103,8 @@ fn train(epochs: u64, from: Option<FitState>, stop_at: Option<usize>) -> (Result
     let cancelled = || stop_at.is_some_and(|stop| steps() >= stop);
     let end = fit(&mut network, state, &settings, &TOY, &mut |event| events.borrow_mut().push(event), &cancelled);
     if let Ok(end) = &end {
-        assert!(network.to_weights() == end.weights, "the network holds what was trained");
+        let kept = if keep_best.is_some() { &end.best } else { &end.weights };
+        assert!(network.to_weights() == *kept, "the network holds what was trained");
     }
     (end, events.into_inner())
 }
@@ -116,6 +131,41 @@ fn an_interrupted_training_ends_with_the_same_bits() {
     // One epoch, then one more, is two epochs.
     let one = train(1, None, None).0.unwrap();
     assert!(train(2, Some(one), None).0.unwrap().to_bytes() == whole.to_bytes());
+}
+
+#[test]
+fn a_training_that_keeps_its_best_weights_ends_with_the_same_bits_wherever_it_is_stopped() {
+    let monitor = Monitor::Loss;
+    // No epoch is better than the first by so much, so one is waited for.
+    let rule = EarlyStopping { patience: 1, min_delta: 100.0, metric: Monitor::Loss };
+    let (whole, events) = train_with(3, None, None, Some(&rule), Some(&monitor));
+    let whole = whole.unwrap();
+    assert_eq!((whole.losses.len(), whole.val_losses.len()), (8, 2));
+    let best = whole.best_epoch(&monitor, 4).unwrap();
+    let after_best = checkpoints(&events).into_iter().find(|state| state.steps() == best * 4).unwrap();
+    assert!(whole.best == after_best.weights, "the weights at the end of epoch {best}");
+    for stop in [1, 4, 6, 8] {
+        let (stopped, events) = train_with(3, None, Some(stop), Some(&rule), Some(&monitor));
+        let last = checkpoints(&events).pop().unwrap();
+        assert!(matches!(stopped, Err(FitError::Interrupted)), "{stop}");
+        let back = FitState::from_bytes(&last.to_bytes()).unwrap();
+        let end = train_with(3, Some(back), None, Some(&rule), Some(&monitor)).0.unwrap();
+        assert!(end.to_bytes() == whole.to_bytes(), "stopped at {stop}");
+    }
+    // A training that goes on from the end of one that was stopped early is the longer training.
+    let longer = train_with(3, None, None, None, Some(&monitor)).0.unwrap();
+    assert!(train_with(3, Some(whole), None, None, Some(&monitor)).0.unwrap().to_bytes() == longer.to_bytes());
+}
+
+#[test]
+fn a_training_stopped_in_a_validation_makes_it_again() {
+    let whole = train(2, None, None).0.unwrap();
+    // The first question after step 4 is asked before the first batch of the validation.
+    let (stopped, events) = train(2, None, Some(4));
+    assert!(matches!(stopped, Err(FitError::Interrupted)));
+    let last = checkpoints(&events).pop().unwrap();
+    assert_eq!((last.steps(), last.val_losses.len()), (4, 0));
+    assert!(train(2, Some(last), None).0.unwrap().to_bytes() == whole.to_bytes());
 }
 
 #[test]
@@ -155,7 +205,7 @@ fn a_loss_that_is_no_number_stops_the_training_at_its_step() {
     let mut state = FitState::start(&toy_network());
     let bias = &mut state.weights.0.get_mut("layers.8.metric-embedding.bias").unwrap().1;
     bias[0] = f32::NAN;
-    state.losses = vec![1.0; 5];
+    (state.losses, state.val_losses) = (vec![1.0; 5], vec![1.0]);
     let error = train(2, Some(state), None).0.unwrap_err();
     assert_eq!(error.to_string(), "the loss became NaN in epoch 2, step 6");
     assert!(error.help().unwrap().contains("learning-rate"));
@@ -196,6 +246,9 @@ fn tutorial_speed_and_thread_count() {
             loss: &loss,
             seed: seed(),
             checkpoint_every: 0,
+            checkpoint_after: None,
+            early_stopping: None,
+            keep_best: None,
         };
         pool.install(|| {
             let mut network = tutorial();

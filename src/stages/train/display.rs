@@ -14,6 +14,8 @@ pub(super) struct Display {
     total: u64,
     batch_size: usize,
     started: Instant,
+    /// Steps that were there at the start, and those made since.
+    before: u64,
     steps: u32,
     losses: Vec<f32>,
     message: String,
@@ -23,7 +25,27 @@ impl Display {
     pub(super) fn new(settings: &FitSettings<'_>, batch_size: usize, state: &FitState) -> Self {
         let (epochs, total) = (settings.epochs, settings.epochs * settings.steps_per_epoch);
         let losses = state.losses.clone();
-        Self { epochs, total, batch_size, started: Instant::now(), steps: 0, losses, message: String::new() }
+        let before = state.steps();
+        Self { epochs, total, batch_size, started: Instant::now(), before, steps: 0, losses, message: String::new() }
+    }
+
+    /// What the batches are made of, and where a resumed training goes on.
+    pub(super) fn opening(&self, composition: &str) -> Progress {
+        let resumed = if self.before > 0 { format!(", goes on after step {}", self.before) } else { String::new() };
+        self.at(self.before, format!("{composition}{resumed}"))
+    }
+
+    /// What a reader of the losses should know: that it ended early, and which epoch's weights are kept.
+    pub(super) fn closing(&self, end: &FitState, best: Option<(&str, u64)>) -> Option<Progress> {
+        let epochs = if self.total == 0 { 0 } else { end.steps() / (self.total / self.epochs) };
+        let early = (end.steps() < self.total).then(|| format!("ended early after epoch {epochs}"));
+        let best = best.map(|(monitor, epoch)| format!("keeps epoch {epoch} (lowest {monitor})"));
+        let message: Vec<String> = early.into_iter().chain(best).collect();
+        (!message.is_empty()).then(|| self.at(end.steps(), message.join("; ")))
+    }
+
+    const fn at(&self, done: u64, message: String) -> Progress {
+        Progress { done, total: Some(self.total), unit: "steps", message }
     }
 
     pub(super) fn progress(&mut self, event: &FitEvent) -> Progress {
@@ -44,7 +66,7 @@ impl Display {
             }
             FitEvent::Checkpoint(ref state) => state.steps(),
         };
-        Progress { done, total: Some(self.total), unit: "steps", message: self.message.clone() }
+        self.at(done, self.message.clone())
     }
 }
 

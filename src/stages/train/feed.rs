@@ -2,7 +2,8 @@
 
 use super::{DATASET, POOL, RECIPE};
 use crate::artifact::{SamplerFile, Samples, read_json};
-use crate::data::sampler::BatchSampler;
+use crate::base::param;
+use crate::data::sampler::{BatchSampler, Sampler};
 use crate::nn::{Batch, Batches, Pixels};
 use crate::stage::{Ctx, StageError};
 
@@ -13,6 +14,8 @@ type Draw = Box<dyn Fn(u64, u64) -> Vec<usize>>;
 pub(super) struct Pool {
     pub(super) pixels: Pixels,
     pub(super) example_ids: Vec<u64>,
+    /// What a batch is made of, such as `batch size 80 (10 classes x 8 examples)`.
+    pub(super) composition: String,
     labels: Vec<i32>,
     draw: Draw,
 }
@@ -27,7 +30,8 @@ impl Pool {
                 .with_help("give images one shape: set `resize = [H, W]` of the source")
         })?;
         let draw = draw_batches(&samples, &recipe)?;
-        Ok(Self { pixels, example_ids: samples.example_id, labels: samples.label, draw })
+        let composition = composition(&recipe)?;
+        Ok(Self { pixels, example_ids: samples.example_id, composition, labels: samples.label, draw })
     }
 
     pub(super) fn batch(&self, epoch: u64, index: u64) -> Batch {
@@ -49,6 +53,7 @@ pub(super) struct Feed {
 impl Feed {
     pub(super) fn read(ctx: &Ctx<'_>) -> Result<Self, StageError> {
         let training = Pool::read(ctx, "sampler")?;
+        ctx.stop_if_cancelled()?;
         let validation = if ctx.has_input("validation") { Some(Pool::read(ctx, "validation")?) } else { None };
         if let Some(found) = validation.as_ref().map(|pool| pool.pixels.shape).filter(|s| *s != training.pixels.shape) {
             let shape = training.pixels.shape;
@@ -56,6 +61,11 @@ impl Feed {
             return Err(StageError::failed(message));
         }
         Ok(Self { training, validation })
+    }
+
+    /// Whether there is something to validate on.
+    pub(super) const fn validates(&self) -> bool {
+        self.validation.is_some()
     }
 }
 
@@ -68,6 +78,14 @@ impl Batches for Feed {
     fn validation(&self, step: u64) -> Option<Batch> {
         self.validation.as_ref().map(|pool| pool.batch(0, step))
     }
+}
+
+/// The shape of a recipe's batches in words.
+fn composition(recipe: &SamplerFile) -> Result<String, StageError> {
+    let sampler: Sampler =
+        param::from_json(&recipe.sampler).map_err(|_| StageError::failed("the sampler of the pool can't be read"))?;
+    let (classes, examples) = (sampler.classes_per_batch(), sampler.examples_per_class());
+    Ok(format!("batch size {} ({classes} classes x {examples} examples)", classes * examples))
 }
 
 /// The sampler of a stored pool.

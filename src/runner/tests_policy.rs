@@ -1,0 +1,256 @@
+//! What the runner does around a stage: limits of time, retries, panics, the device, and early cutoff.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use petgraph::graph::NodeIndex;
+
+use super::tests::{Project, diamond, plan, with};
+use super::*;
+use crate::params;
+use crate::stage::{
+    Bound, Ctx, Facts, InputFacts, Kind, ParamIssue, Policy, Port, SourceDigest, SourceFinder, Stage, TimeLimit,
+};
+
+params! {
+    /// Of [`Moody`].
+    struct MoodyParams {
+        /// `endless`, `flaky`, `wait`, `odd-panic`, `thread-panic` or `source-panic`.
+        mode: String = String::new(),
+        /// A file outside the store that the mode counts in or waits for.
+        file: String = String::new(),
+    }
+}
+
+/// A tensor stage with moods.
+#[derive(Debug)]
+struct Moody;
+
+impl Stage for Moody {
+    const NAME: &'static str = "moody";
+    const SUMMARY: &'static str = "Does what its mode says.";
+    const VERSION: u32 = 1;
+    const OUTPUT: Kind = Kind::Report;
+    const FILES: &'static [&'static str] = &["out.txt", "parts/"];
+    const TENSOR: bool = true;
+    type Params = MoodyParams;
+
+    fn ports(_: &MoodyParams) -> Vec<Port> {
+        Vec::new()
+    }
+
+    fn infer(_: &MoodyParams, _: &InputFacts) -> Result<Facts, Vec<ParamIssue>> {
+        Ok(Facts::Report)
+    }
+
+    fn sources(params: &MoodyParams, _: &SourceFinder<'_>) -> Result<Vec<SourceDigest>, StageError> {
+        assert!(params.mode != "source-panic", "no source");
+        Ok(Vec::new())
+    }
+
+    fn run(params: &MoodyParams, ctx: &mut Ctx<'_>) -> Result<(), StageError> {
+        let file = Path::new(&params.file);
+        match params.mode.as_str() {
+            "endless" => loop {
+                ctx.stop_if_cancelled()?;
+                std::thread::sleep(Duration::from_millis(1));
+            },
+            "flaky" => {
+                let tries = std::fs::read_to_string(file).unwrap_or_default() + "x";
+                std::fs::write(file, &tries).map_err(StageError::io("write", file))?;
+                if tries.len() < 3 {
+                    return Err(StageError::unavailable("the server is busy"));
+                }
+            }
+            "wait" => {
+                for _ in 0..5000 {
+                    if file.exists() {
+                        break;
+                    }
+                    std::thread::sleep(Duration::from_millis(1));
+                }
+                file.exists().then_some(()).ok_or_else(|| StageError::failed("nothing came"))?;
+            }
+            "odd-panic" => std::panic::panic_any(7_u8),
+            "thread-panic" => {
+                rayon::join(|| panic!("in a thread"), || ());
+            }
+            _ => {}
+        }
+        let parts = ctx.output("parts");
+        std::fs::create_dir(&parts).map_err(StageError::io("create", &parts))?;
+        std::fs::write(ctx.output("out.txt"), "moody").map_err(StageError::io("write", &parts))
+    }
+}
+
+/// A plan of a `Moody` stage called `moody`, and beside it the `Echo` stages `one` and, below that, `two`.
+fn beside(mode: &str, file: &Path) -> Plan {
+    let mut plan = plan(&[("one", "1", "", &[]), ("two", "2", "", &["one"])]);
+    let params = MoodyParams { mode: mode.to_owned(), file: file.to_string_lossy().into_owned() };
+    let stage = Arc::new(Bound::<Moody>(params));
+    let node = crate::plan::Node { id: "moody".to_owned(), stage, policy: Policy::default(), facts: Facts::Report };
+    let node = plan.graph.add_node(node);
+    plan.order.insert(0, node);
+    plan
+}
+
+fn with_policy(mut plan: Plan, policy: Policy) -> Plan {
+    let node: NodeIndex = plan.order[0];
+    plan.graph[node].policy = policy;
+    plan
+}
+
+#[test]
+fn a_stage_that_takes_too_long_is_stopped_and_said_to_be() {
+    let project = Project::new();
+    let limit = TimeLimit(Duration::from_millis(30));
+    let plan = with_policy(beside("endless", Path::new("")), Policy { timeout: Some(limit), retries: 0 });
+    let record = project.run(&plan);
+    assert!(!record.ok && !record.interrupted);
+    assert_eq!(with(&record, Outcome::Ran), ["one", "two"], "the others go on");
+    let failure = record.stage("moody").unwrap().failure.clone().unwrap();
+    assert_eq!(failure.kind, FailureKind::Stage);
+    assert!(failure.message.starts_with("took longer than `timeout = "), "{}", failure.message);
+    assert!(failure.help.unwrap().contains("raise `timeout`"));
+}
+
+#[test]
+fn a_failure_that_may_go_away_is_tried_again_and_others_are_not() {
+    let project = Project::new();
+    let count = project.folder.path().join("count");
+    let run = |mode: &str, retries| {
+        let warnings = Mutex::new(Vec::new());
+        let plan = with_policy(beside(mode, &count), Policy { timeout: None, retries });
+        let record = project.run_with(&plan, 2, &|event| {
+            if let Event::Warning { message, .. } = event
+                && message.starts_with("try ")
+            {
+                warnings.lock().unwrap().push(message.clone());
+            }
+        });
+        (record.stage("moody").unwrap().clone(), warnings.into_inner().unwrap())
+    };
+    let (stage, warnings) = run("flaky", 1);
+    assert_eq!((stage.outcome, stage.retries), (Outcome::Failed, 1), "two tries, and it takes three");
+    assert!(warnings[0].starts_with("try 1 of 2 failed: the server is busy; the next begins in"), "{warnings:?}");
+    std::fs::remove_file(&count).unwrap();
+    let (stage, warnings) = run("flaky", 5);
+    assert_eq!((stage.outcome, stage.retries, warnings.len()), (Outcome::Ran, 2, 2));
+    assert_eq!(std::fs::read_to_string(&count).unwrap(), "xxx");
+    let (stage, _) = run("odd-panic", 5);
+    assert_eq!((stage.outcome, stage.retries), (Outcome::Failed, 0), "a mistake in the program stays one");
+}
+
+#[test]
+fn a_pause_before_a_retry_ends_when_the_user_stops_the_run() {
+    let project = Project::new();
+    let plan =
+        with_policy(beside("flaky", &project.folder.path().join("count")), Policy { timeout: None, retries: 100 });
+    let record = project.run_with(&plan, 1, &|event| {
+        if matches!(event, Event::Warning { .. }) {
+            project.cancel.store(true, Ordering::Relaxed);
+        }
+    });
+    assert!(record.interrupted);
+    let failure = record.stage("moody").unwrap().failure.clone().unwrap();
+    assert_eq!(failure.kind, FailureKind::Interrupted);
+}
+
+#[test]
+fn no_panic_of_a_stage_keeps_the_others_waiting() {
+    for (mode, message) in [
+        ("odd-panic", "the stage panicked: without a message"),
+        ("thread-panic", "the stage panicked: in a thread"),
+        ("source-panic", "the stage panicked: no source"),
+    ] {
+        for jobs in [1, 3] {
+            let project = Project::new();
+            let record = project.run_with(&beside(mode, Path::new("")), jobs, &|_| {});
+            assert_eq!(record.stage("moody").unwrap().failure.as_ref().unwrap().message, message);
+            assert_eq!(with(&record, Outcome::Ran), ["one", "two"], "{mode} with {jobs} jobs");
+        }
+    }
+}
+
+#[test]
+fn a_panic_of_whoever_shows_events_costs_no_result() {
+    let project = Project::new();
+    let record = project.run_with(&diamond("t", "l"), 2, &|_| panic!("a bug in a progress bar"));
+    assert_eq!(with(&record, Outcome::Ran).len(), 4);
+}
+
+#[test]
+fn a_hit_does_not_wait_for_the_device() {
+    let project = Project::new();
+    let flag = project.folder.path().join("flag");
+    project.run(&beside("", Path::new(""))); // stores the result of the tensor stage that is a hit below
+    let mut plan = beside("wait", &flag);
+    let stage = Arc::new(Bound::<Moody>(MoodyParams { mode: String::new(), file: String::new() }));
+    let node = crate::plan::Node { id: "known".to_owned(), stage, policy: Policy::default(), facts: Facts::Report };
+    let node = plan.graph.add_node(node);
+    plan.order.push(node);
+    // `moody` has the device until `known` is done.
+    let record = project.run_with(&plan, 2, &|event| {
+        if matches!(event, Event::StageFinished { stage, .. } if stage == "known") {
+            std::fs::write(&flag, "").unwrap();
+        }
+    });
+    assert!(record.ok, "{:?}", record.failure());
+    assert_eq!(record.stage("known").unwrap().outcome, Outcome::Hit);
+}
+
+#[test]
+fn two_stages_never_have_the_device_at_once() {
+    let project = Project::new();
+    let mut plan = plan(&[]);
+    for id in ["a", "b", "c", "d"] {
+        // Other parameters, so other keys: each has to compute.
+        let params = MoodyParams { mode: String::new(), file: id.to_owned() };
+        let stage = Arc::new(Bound::<Moody>(params));
+        let node = crate::plan::Node { id: id.to_owned(), stage, policy: Policy::default(), facts: Facts::Report };
+        let node = plan.graph.add_node(node);
+        plan.order.push(node);
+    }
+    let running = Mutex::new((0, 0, Vec::new()));
+    project.run_with(&plan, 4, &|event| {
+        let mut running = running.lock().unwrap();
+        match event {
+            Event::StageStarted { stage, .. } => {
+                running.0 += 1;
+                running.2.push(stage.clone());
+            }
+            Event::StageFinished { .. } => running.0 -= 1,
+            _ => {}
+        }
+        running.1 = running.1.max(running.0);
+    });
+    let (_, most, mut order) = running.into_inner().unwrap();
+    assert_eq!(most, 1);
+    order.sort();
+    assert_eq!(order, ["a", "b", "c", "d"], "each starts once, however often it was parked");
+}
+
+#[test]
+fn a_policy_enters_no_key_and_is_no_reason_to_run() {
+    let project = Project::new();
+    let first = project.run(&beside("", Path::new("")));
+    let policy = Policy { timeout: Some(TimeLimit(Duration::from_secs(60))), retries: 3 };
+    let second = project.run(&with_policy(beside("", Path::new("")), policy));
+    assert_eq!(with(&second, Outcome::Hit).len(), 3);
+    assert_eq!(first.stage("moody").unwrap().key, second.stage("moody").unwrap().key);
+}
+
+#[test]
+fn what_may_be_stale_turns_out_to_be_a_hit_when_the_bytes_stay_the_same() {
+    let project = Project::new();
+    project.run(&diamond("t", "l"));
+    // `T` is another parameter with the same bytes: everything behind `top` may be stale, and is not.
+    let changed = diamond("T", "l");
+    let statuses: Vec<_> = project.forecast(&changed).stages.into_iter().map(|stage| stage.status).collect();
+    let maybe = status::Freshness::MaybeStale;
+    assert_eq!(statuses, [status::Freshness::Stale, maybe, maybe, maybe]);
+    let record = project.run(&changed);
+    assert_eq!(with(&record, Outcome::Ran), ["top"]);
+    assert_eq!(with(&record, Outcome::Hit), ["left", "right", "bottom"]);
+}
