@@ -44,8 +44,9 @@ macro_rules! params {
             ) -> Option<Self> {
                 #[expect(clippy::allow_attributes, reason = "unused only where there are no fields")]
                 #[allow(unused_variables)]
-                let reader =
-                    $crate::base::param::RecordReader::open(node, path, &[$(stringify!($field)),*], issues)?;
+                let reader = $crate::base::param::RecordReader::open(
+                    node, path, &[$(stringify!($field)),*], <Self as $crate::base::param::Param>::shape, issues,
+                )?;
                 $(
                     let check: Option<$crate::base::check::Check<$ty>> = $crate::params!(@option $($check)?);
                     let default: Option<$ty> = $crate::params!(@option $($default)?);

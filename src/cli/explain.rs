@@ -30,6 +30,11 @@ pub(super) struct ExplainArgs {
 }
 
 pub(super) fn exec(args: &ExplainArgs, out: &mut dyn Write) -> Result<Exit, Error> {
+    let (stage, config) = (&args.stage, args.experiment.config.display());
+    if !args.experiment.config.is_file() && (stage.ends_with(".toml") || std::path::Path::new(stage).is_file()) {
+        let help = format!("write `simpipe explain {config} {stage}`");
+        return Err(Error::usage("the stage comes first, then the config", help));
+    }
     let plan = args.experiment.plan()?;
     let root = args.place.root_of(&plan);
     let store = args.place.open_store(&root)?;

@@ -2,6 +2,7 @@
 
 mod check;
 mod completions;
+mod config;
 mod docs;
 mod explain;
 mod logging;
@@ -16,6 +17,7 @@ mod show;
 mod show_file;
 mod signal;
 mod store;
+mod toml_text;
 mod words;
 
 use std::ffi::OsString;
@@ -42,6 +44,7 @@ enum Command {
     Plan(plan::PlanArgs),
     Explain(explain::ExplainArgs),
     Check(check::CheckArgs),
+    Config(config::ConfigArgs),
     Show(show::ShowArgs),
     Runs(runs::RunsArgs),
     Schema(schema::SchemaArgs),
@@ -58,6 +61,7 @@ impl Command {
             Self::Plan(args) => args.json,
             Self::Explain(args) => args.json,
             Self::Check(args) => args.json,
+            Self::Config(args) => args.json(),
             Self::Show(args) => args.json,
             Self::Runs(args) => args.json,
             Self::Docs(args) => args.json,
@@ -72,6 +76,7 @@ impl Command {
             Self::Plan(args) => plan::exec(args, out),
             Self::Explain(args) => explain::exec(args, out),
             Self::Check(args) => check::exec(args, out),
+            Self::Config(args) => config::exec(args, out),
             Self::Show(args) => show::exec(args, out),
             Self::Runs(args) => runs::exec(args, out),
             Self::Schema(args) => schema::exec(args, out),

@@ -81,7 +81,9 @@ fn explain_failure(record: &RunRecord, root: &Path) -> Result<(), Error> {
     let Some((stage, failure)) = record.failure() else { return Ok(()) };
     let mut err = std::io::stderr();
     let key = stage.key.map_or_else(|| "not known yet".to_owned(), |key| key.short());
-    writeln!(err, "{} stage `{}` ({}): {}", Paint::stderr().red("error:"), stage.id, stage.stage, failure.message)?;
+    let place = failure.place.as_ref().map_or_else(String::new, |place| format!("{place}: "));
+    let red = Paint::stderr().red("error:");
+    writeln!(err, "{red} {place}stage `{}` ({}): {}", stage.id, stage.stage, failure.message)?;
     writeln!(err, "  key: {key}, log: {}", root.join(&record.dir).join("log.txt").display())?;
     if let Some(help) = &failure.help {
         writeln!(err, "  help: {help}")?;

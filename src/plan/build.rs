@@ -9,12 +9,13 @@ use petgraph::graph::{DiGraph, NodeIndex};
 use petgraph::visit::EdgeRef;
 
 use super::graph::{Edge, Node, Plan};
-use crate::base::issue::{Issue, Issues};
+use super::misplaced;
+use crate::base::issue::{Issue, IssueKind, Issues};
 use crate::base::param::View;
 use crate::base::path;
 use crate::base::suggest;
 use crate::spec::{Experiment, Input, StageSpec};
-use crate::stage::{Catalog, DynStage, Facts, InputFacts, ParamIssue, Port};
+use crate::stage::{Catalog, DynStage, Facts, InputFacts, Kind, ParamIssue, Port};
 
 /// A graph whose stages may have failed to read.
 type Draft = DiGraph<Option<Arc<dyn DynStage>>, Edge>;
@@ -23,6 +24,7 @@ pub(super) fn build(mut experiment: Experiment, catalog: &dyn Catalog) -> Result
     let mut issues = Issues(std::mem::take(&mut experiment.issues));
     check_device(&experiment, catalog, &mut issues);
     let stages: Vec<_> = experiment.stages.iter().map(|spec| read(spec, catalog, &mut issues)).collect();
+    misplaced::explain(&experiment, catalog, &mut issues);
     let mut draft: Draft = DiGraph::new();
     let nodes: Vec<NodeIndex> = stages.iter().map(|stage| draft.add_node(stage.clone())).collect();
     for (at, spec) in experiment.stages.iter().enumerate() {
@@ -35,7 +37,7 @@ pub(super) fn build(mut experiment: Experiment, catalog: &dyn Catalog) -> Result
         issues.finish()?;
         return Err(vec![Issue::nowhere("the graph has a cycle")]);
     };
-    let facts = infer(&experiment, &draft, &order, &mut issues);
+    let (facts, warnings) = infer(&experiment, &draft, &order, &mut issues);
     issues.finish()?;
     let graph = draft.map(
         |node, stage| Node {
@@ -45,7 +47,7 @@ pub(super) fn build(mut experiment: Experiment, catalog: &dyn Catalog) -> Result
         },
         |_, edge| edge.clone(),
     );
-    let mut plan = Plan { experiment, graph, order, portable: serde_json::Value::Null };
+    let mut plan = Plan { experiment, graph, order, portable: serde_json::Value::Null, warnings };
     plan.portable = plan.resolved(View::Portable);
     Ok(plan)
 }
@@ -119,10 +121,21 @@ fn connect(
         let (wanted, given) = (port.kind.words(), upstream.output().words());
         let (name, id) = (port.name, &spec.id);
         let message = format!("port `{name}` of `{id}` takes {wanted}, but `{}` gives {given}", input.from);
-        issues.push(Issue::at(&input.place, path, message));
+        issues.push(Issue::at(&input.place, path, message).help(givers(experiment, draft, port.kind)));
         return;
     }
     draft.add_edge(from, node, Edge { port });
+}
+
+/// The stages that could be plugged in instead.
+fn givers(experiment: &Experiment, draft: &Draft, kind: Kind) -> String {
+    let gives = |node: &NodeIndex| draft[*node].as_ref().is_some_and(|stage| stage.output() == kind);
+    let ids: Vec<&str> =
+        draft.node_indices().filter(gives).map(|node| experiment.stages[node.index()].id.as_str()).collect();
+    match ids.as_slice() {
+        [] => format!("no stage of this template gives {}: add one", kind.words()),
+        ids => format!("plug in {}", suggest::one_of(ids)),
+    }
 }
 
 fn refuse_cycles(experiment: &Experiment, draft: &Draft, issues: &mut Issues) {
@@ -152,7 +165,8 @@ fn refuse_cycles(experiment: &Experiment, draft: &Draft, issues: &mut Issues) {
         }
         let spec = &experiment.stages[start.index()];
         let message = format!("stages read from each other in a circle: {}", names.join(" -> "));
-        issues.push(Issue::at(&spec.place, format!("stages.{}.inputs", spec.id), message));
+        let help = "take one of these inputs away: what a stage reads must be there before it runs";
+        issues.push(Issue::at(&spec.place, format!("stages.{}.inputs", spec.id), message).help(help));
     }
 }
 
@@ -175,14 +189,15 @@ fn sorted(draft: &Draft) -> Option<Vec<NodeIndex>> {
     missing.is_empty().then_some(order)
 }
 
-/// Facts of every stage that has its inputs' facts; a stage behind a problem is left out, not blamed.
+/// Facts of every stage that has its inputs' facts, and all warnings; a stage behind a problem is left out, not blamed.
 fn infer(
     experiment: &Experiment,
     draft: &Draft,
     order: &[NodeIndex],
     issues: &mut Issues,
-) -> BTreeMap<NodeIndex, Facts> {
+) -> (BTreeMap<NodeIndex, Facts>, Vec<Issue>) {
     let mut known: BTreeMap<NodeIndex, Facts> = BTreeMap::new();
+    let mut warnings = Issues::default();
     for node in order {
         let Some(stage) = &draft[*node] else { continue };
         let spec = &experiment.stages[node.index()];
@@ -195,20 +210,23 @@ fn infer(
         if !plugged || inputs.len() != edges.len() {
             continue;
         }
-        match stage.infer(&InputFacts(inputs)) {
+        let inputs = InputFacts(inputs);
+        match stage.infer(&inputs) {
             Ok(facts) => {
                 known.insert(*node, facts);
+                stage.warnings(&inputs).into_iter().for_each(|issue| warnings.push(placed(spec, issue)));
             }
             Err(found) => found.into_iter().for_each(|issue| issues.push(placed(spec, issue))),
         }
     }
-    known
+    (known, warnings.finish().err().unwrap_or_default())
 }
 
 /// An issue at the place of its parameter, or of the stage's table where the parameter is not written.
 fn placed(spec: &StageSpec, issue: ParamIssue) -> Issue {
     let place = &spec.params.nearest(&issue.path).place;
     let placed = Issue::at(place, path::join(&spec.id, &issue.path), issue.message);
+    let placed = if issue.unavailable { placed.kind(IssueKind::Unavailable) } else { placed };
     match issue.help {
         Some(help) => placed.help(help),
         None => placed,
@@ -221,7 +239,7 @@ mod tests {
     use crate::base::node::Node as Written;
     use crate::base::source::{Place, Source};
     use crate::params;
-    use crate::stage::{BackendChoice, Bound, Ctx, Kind, Stage, StageDoc, StageError};
+    use crate::stage::{BackendChoice, Bound, Ctx, Stage, StageDoc, StageError};
 
     params! {
         /// A link of a chain.
@@ -298,6 +316,7 @@ mod tests {
             pipeline: "links".into(),
             config: "links.toml".into(),
             project: ".".into(),
+            header: BTreeMap::new(),
             stages: links.iter().map(stage).collect(),
             issues: Vec::new(),
         }

@@ -9,7 +9,7 @@ use super::{Input, StageSpec};
 use crate::base::issue::{Issue, Issues};
 use crate::base::node::{Entry, Node, Table, Value};
 use crate::base::param::{self, Param};
-use crate::base::source::{Place, Source};
+use crate::base::source::{Layer, Place, Source};
 use crate::base::suggest;
 
 /// Templates compiled into the binary: name and text.
@@ -33,11 +33,11 @@ pub(super) fn load(name: &str, name_place: &Place, project: &Path, issues: &mut 
     if path.is_file() {
         let here = std::env::current_dir().unwrap_or_default();
         let name = path.strip_prefix(&here).unwrap_or(&path).display().to_string();
-        let (source, table) = parse::read_file(&path, &name, issues)?;
+        let (source, table) = parse::read_file(&path, &name, Layer::Template, issues)?;
         return Some(read(&Place::new(&source, 0..0), table, issues));
     }
     if let Some((_, text)) = BUILT_IN.iter().find(|(known, _)| *known == name) {
-        let source = Source::new(format!("{shown} (built in)"), *text, project);
+        let source = Source::of_layer(Layer::Template, format!("{shown} (built in)"), *text, project);
         let table = parse::parse(&source, issues)?;
         return Some(read(&Place::new(&source, 0..0), table, issues));
     }

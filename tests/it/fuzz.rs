@@ -5,7 +5,7 @@
 use proptest::prelude::*;
 use simpipe::base::issue::Issue;
 use simpipe::plan::Plan;
-use simpipe::spec::{LoadOptions, load};
+use simpipe::spec::{LoadOptions, Overlay, load};
 use simpipe::stages::registry::builtin;
 
 use crate::project::repository;
@@ -14,7 +14,10 @@ fn check(text: &[u8], set: Vec<String>) -> Result<(), Vec<Issue>> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("spec.toml");
     std::fs::write(&path, text).unwrap();
-    let options = LoadOptions { set, project: Some(repository().to_path_buf()) };
+    let options = LoadOptions {
+        overlays: set.into_iter().map(Overlay::Set).collect(),
+        project: Some(repository().to_path_buf()),
+    };
     load(&path, &options).and_then(|experiment| Plan::build(experiment, builtin())).map(|_| ())
 }
 
