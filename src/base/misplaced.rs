@@ -4,10 +4,33 @@ use super::node::{Table, Value};
 use super::param::{Alternative, Record, Shape};
 use super::suggest;
 
-/// What to do about a key that is not known in a table of this record, if it belongs further inside.
+/// What to do about a key that is not known in a table of this record, if the very key belongs further inside.
 #[must_use]
 pub fn inside(key: &str, record: &Record, table: &Table) -> Option<String> {
-    // The alternative that is written wins over one that is only possible.
+    let homes = all(record, table);
+    homes.iter().find(|home| home.name == key).map(Home::words)
+}
+
+/// The same for a key that is only near one that belongs further inside.
+#[must_use]
+pub fn near_inside(key: &str, record: &Record, table: &Table) -> Option<String> {
+    let homes = all(record, table);
+    let names: Vec<&str> = homes.iter().map(|home| home.name).collect();
+    let name = suggest::near(key, &names)?;
+    homes.iter().find(|home| home.name == name).map(Home::words)
+}
+
+/// What to do about a parameter that stands where the name of an alternative should.
+#[must_use]
+pub fn inside_choice(key: &str, choice: &Shape) -> Option<String> {
+    let homes = homes("", choice);
+    let home = homes.iter().find(|home| home.name == key && home.alternative != Some(key))?;
+    let alternative = home.alternative?;
+    Some(format!("`{key}` belongs inside `{alternative}`: write {{ {alternative} = {{ {key} = .. }} }}"))
+}
+
+/// Every name inside a record; those of the alternative that is written come before those that are only possible.
+fn all<'a>(record: &'a Record, table: &Table) -> Vec<Home<'a>> {
     let written = |field: &str, name: &str| match table.get(field).map(|entry| &entry.node.value) {
         Some(Value::String(chosen)) => chosen == name,
         Some(Value::Table(chosen)) => chosen.contains_key(name),
@@ -15,10 +38,7 @@ pub fn inside(key: &str, record: &Record, table: &Table) -> Option<String> {
     };
     let mut found: Vec<Home<'_>> = record.fields.iter().flat_map(|field| homes(&field.name, &field.shape)).collect();
     found.sort_by_key(|home| !written(home.field, home.alternative.unwrap_or_default()));
-    let names: Vec<&str> = found.iter().map(|home| home.name).collect();
-    let exact = found.iter().find(|home| home.name == key);
-    let near = || suggest::near(key, &names).and_then(|name| found.iter().find(|home| home.name == name));
-    exact.or_else(near).map(Home::words)
+    found
 }
 
 /// A name that is known inside a field.
@@ -80,14 +100,14 @@ mod tests {
 
     crate::params! {
         /// One.
-        struct Adam {
+        pub(super) struct Adam {
             /// A.
             learning_rate: f64 = 0.1,
         }
     }
     crate::choice! {
         /// Which.
-        enum Optimizer {
+        pub(super) enum Optimizer {
             /// Adam.
             "adam" => Adam(Adam),
             /// None.
@@ -107,12 +127,18 @@ mod tests {
     #[test]
     fn a_key_is_sent_where_it_belongs() {
         let Shape::Record(record) = Train::shape() else { panic!("a record") };
-        let said = |key| inside(key, &record, &Table::new());
+        let said = |key| {
+            let table = Table::new();
+            inside(key, &record, &table).or_else(|| near_inside(key, &record, &table))
+        };
         let expected = "`learning-rate` belongs inside `adam`: write `optimizer = { adam = { learning-rate = .. } }`";
         assert_eq!(said("learning-rate").as_deref(), Some(expected));
         assert_eq!(said("lr").as_deref(), Some(expected));
         let expected = "`adam` is a choice of `optimizer`: write `optimizer = \"adam\"`";
         assert_eq!(said("adam").as_deref(), Some(expected));
         assert_eq!(said("nonsense-of-some-length"), None);
+        let expected = "`learning-rate` belongs inside `adam`: write { adam = { learning-rate = .. } }";
+        assert_eq!(inside_choice("learning-rate", &Optimizer::shape()).as_deref(), Some(expected));
+        assert_eq!(Optimizer::Frozen.name(), "none");
     }
 }

@@ -190,16 +190,26 @@ pub fn found(node: &Node) -> String {
     match &node.value {
         Value::String(text) if text.chars().count() <= SHOWN => format!("the text {text:?}"),
         Value::Integer(integer) => format!("the integer {integer}"),
-        Value::Float(float) => format!("the number {float:?}"),
+        Value::Float(float) => format!("the number {}", written(node).unwrap_or_else(|| format!("{float:?}"))),
         Value::Boolean(boolean) => format!("`{boolean}`"),
         _ => node.kind().to_owned(),
     }
+}
+
+/// A number as it is written: one beyond every type keeps its digits.
+fn written(node: &Node) -> Option<String> {
+    let text = node.place.text();
+    (!text.is_empty() && text.len() <= 40 && text.parse::<f64>().is_ok()).then(|| text.to_owned())
 }
 
 /// What was probably meant by a value of another type.
 fn mend(node: &Node, what: &str) -> Option<String> {
     let number = matches!(what, "an integer" | "a number");
     match &node.value {
+        Value::String(text) if text.is_empty() && what != "a string" => Some("write a value".to_owned()),
+        Value::Float(float) if what == "an integer" && float.abs() > 9e18 => {
+            Some(format!("an integer is at most {}", i64::MAX))
+        }
         Value::String(text) if number && text.parse::<f64>().is_ok() => {
             Some(format!("leave out the quotes: {}", text.trim()))
         }
@@ -211,8 +221,16 @@ fn mend(node: &Node, what: &str) -> Option<String> {
             Some(format!("write {float:.0}, without a point"))
         }
         Value::Array(items) if number && items.len() == 1 => Some("leave out the brackets".to_owned()),
+        Value::Array(items) if number && items.windows(2).all(|two| two[0].value == two[1].value) => {
+            items.first().map(|item| format!("write one number: {}", item.place.text()))
+        }
         Value::Integer(_) | Value::Float(_) | Value::String(_) if what == "a list" => {
             Some("put it into brackets: [..]".to_owned())
+        }
+        Value::Table(_) if what == "a list" => Some("write it as `key = [ .. ]`".to_owned()),
+        Value::Array(_) if what == "a string" => Some("write one text, without brackets".to_owned()),
+        Value::Integer(_) | Value::Float(_) | Value::String(_) | Value::Boolean(_) if what == "a table" => {
+            Some("write `{ key = value, .. }`, or `[name]` with the keys below it".to_owned())
         }
         Value::Array(_) if what == "a table" => {
             Some("a table is written `{ key = value }`, or `[name]` once, not `[[name]]`".to_owned())
@@ -272,10 +290,14 @@ impl<'a> RecordReader<'a> {
         let Some(entry) = self.table.get(&name) else {
             if default.is_none() && !self.misspelt.contains(&name) {
                 let takes = T::shape().words();
-                let range = check.map_or_else(String::new, |check| format!(", {}", check.expected));
+                let takes = match check.map(|check| check.expected.as_str()) {
+                    None => takes,
+                    Some(range) if range.starts_with("a ") || range.starts_with("two ") => range.to_owned(),
+                    Some(range) => format!("{takes}, {range}"),
+                };
                 issues.push(
                     Issue::at(self.place, &path, format!("missing key `{name}`"))
-                        .help(format!("`{path}` has no default: give it {takes}{range}")),
+                        .help(format!("`{path}` has no default: give it {takes}")),
                 );
             }
             return default;
@@ -284,7 +306,7 @@ impl<'a> RecordReader<'a> {
         if let Some(check) = check.filter(|check| !check.accepts(&value)) {
             let found = match value.write(View::Full) {
                 Json::Array(items) => format!("a list of {}", items.len()),
-                found => found.to_string(),
+                found => written(&entry.node).unwrap_or_else(|| found.to_string()),
             };
             issues.push(Issue::at(
                 &entry.node.place,
@@ -299,21 +321,27 @@ impl<'a> RecordReader<'a> {
 
 /// An unknown key with what is known of it: a near name, a place further inside, another tool's word, else all names.
 fn explained(issue: Issue, key: &str, names: &[&str], free: &[&str], table: &Table, shape: fn() -> Shape) -> Issue {
-    if let Some(name) = suggest::near(key, free) {
-        return issue.help(format!("did you mean `{name}`?"));
-    }
-    if let Shape::Record(record) = shape()
-        && let Some(home) = misplaced::inside(key, &record, table)
-    {
-        return issue.help(home);
-    }
-    if let Some(name) = suggest::near(key, names) {
-        return issue.help(format!("did you mean `{name}`, which is set already?"));
+    let Shape::Record(record) = shape() else { return issue };
+    let near_free = || suggest::near(key, free).map(|name| format!("did you mean `{name}`?"));
+    let near_set = || suggest::near(key, names).map(|name| already_set(name, key, table));
+    let known = misplaced::inside(key, &record, table)
+        .or_else(near_free)
+        .or_else(|| misplaced::near_inside(key, &record, table))
+        .or_else(near_set);
+    if let Some(help) = known {
+        return issue.help(help);
     }
     if let Some(note) = suggest::note(key) {
         return issue.help(note);
     }
     issue.help(suggest::help(key, names)).kind(IssueKind::UnknownKey(key.to_owned()))
+}
+
+/// A name that the table has already: worth saying only where one text says both.
+fn already_set(name: &str, key: &str, table: &Table) -> String {
+    let source = |key: &str| table.get(key).map(|entry| &entry.key.source.name);
+    let too = if source(name) == source(key) { ", which is set already" } else { "" };
+    format!("did you mean `{name}`{too}?")
 }
 
 /// `learning_rate` -> `learning-rate`.
@@ -345,6 +373,7 @@ pub fn open_choice<'a>(
     node: &'a Node,
     path: &str,
     names: &[&str],
+    shape: fn() -> Shape,
     issues: &mut Issues,
 ) -> Option<(&'a str, Option<&'a Node>)> {
     let (name, place, inner) = match &node.value {
@@ -360,7 +389,11 @@ pub fn open_choice<'a>(
         }
         _ => {
             let message = format!("`{path}` expects a name or a one-key table, found {}", found(node));
-            issues.push(Issue::at(&node.place, path, message).help(format!("write one of {}", suggest::one_of(names))));
+            let help = match &node.value {
+                Value::Array(_) if names.len() > 1 => "take the inner brackets away".to_owned(),
+                _ => format!("write {}", suggest::one_of(names)),
+            };
+            issues.push(Issue::at(&node.place, path, message).help(help));
             return None;
         }
     };
@@ -368,8 +401,11 @@ pub fn open_choice<'a>(
         return Some((name, inner));
     }
     let message = format!("unknown choice `{name}` for `{path}`");
-    let tagged = node.table().and_then(|table| tagged(table, names));
-    issues.push(Issue::at(place, path, message).help(tagged.unwrap_or_else(|| suggest::help(name, names))));
+    let help = match node.table() {
+        Some(table) => tagged(table, names).or_else(|| misplaced::inside_choice(name, &shape())),
+        None => None,
+    };
+    issues.push(Issue::at(place, path, message).help(help.unwrap_or_else(|| suggest::help(name, names))));
     None
 }
 
@@ -381,7 +417,7 @@ fn one_key_help(table: &Table, names: &[&str]) -> String {
         return help;
     }
     match (found.len(), known.as_slice()) {
-        (0, _) => format!("write one of {}", suggest::one_of(names)),
+        (0, _) => format!("write {}", suggest::one_of(names)),
         (_, [name]) => {
             let inside: Vec<&str> = found.iter().copied().filter(|other| other != name).collect();
             let shown: Vec<String> = inside.iter().map(|key| format!("{key} = ..")).collect();

@@ -169,7 +169,8 @@ macro_rules! choice {
                 path: &str,
                 issues: &mut $crate::base::issue::Issues,
             ) -> Option<Self> {
-                let (name, inner) = $crate::base::param::open_choice(node, path, Self::NAMES, issues)?;
+                let shape = <Self as $crate::base::param::Param>::shape;
+                let (name, inner) = $crate::base::param::open_choice(node, path, Self::NAMES, shape, issues)?;
                 match name {
                     $( $name => $crate::choice!(@read $this $variant $name node inner path issues $($ty)?), )*
                     _ => None,

@@ -147,7 +147,7 @@ const SYNONYMS: &[(&str, &[&str])] = &[
     ("none", &["linear", "identity"]),
     ("same", &["zeros", "zero"]),
     ("multi-similarity", &["multisimilarityloss", "ms", "msloss"]),
-    ("adam", &["adamw", "adamoptimizer", "sgd", "rmsprop", "lamb"]),
+    ("adam", &["adamw", "adamoptimizer", "nadam"]),
     (
         "multi-shot",
         &[
@@ -176,7 +176,7 @@ const SYNONYMS: &[(&str, &[&str])] = &[
         "image-folder",
         &["imagefolder", "folder", "directory", "path", "dir", "imagedataset", "imagedatasetfromdirectory"],
     ),
-    ("t-sne", &["umap", "tsne"]),
+    ("t-sne", &["tsne"]),
     ("training-curves", &["loss", "losscurve", "learningcurves", "history"]),
     ("projection", &["pca", "tsne", "umap", "embeddings", "projector"]),
     ("precision-recall", &["pr", "prcurve"]),
@@ -219,7 +219,7 @@ pub fn help(name: &str, candidates: &[&str]) -> String {
     }
     match note(name) {
         Some(note) => note.to_owned(),
-        None if candidates.is_empty() => "nothing is accepted here".to_owned(),
+        None if candidates.is_empty() => "no parameters are taken here".to_owned(),
         None => format!("expected {}", one_of(candidates)),
     }
 }

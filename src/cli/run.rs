@@ -107,10 +107,11 @@ fn summary(plan: &Plan, record: &RunRecord, root: &Path, quiet: bool, out: &mut 
     let folder = root.join(&record.dir);
     let reports = plan.order.iter().filter(|node| plan.graph[**node].stage.name() == "report");
     let reports = reports.map(|node| folder.join(&plan.graph[*node].id).join("report.md"));
-    match reports.into_iter().find(|report| report.is_file()) {
-        Some(report) => writeln!(out, "report: {}", report.display())?,
-        None => writeln!(out, "run: {}", folder.display())?,
+    let reports: Vec<PathBuf> = reports.filter(|report| report.is_file()).collect();
+    if reports.is_empty() {
+        writeln!(out, "run: {}", folder.display())?;
     }
+    reports.iter().try_for_each(|report| writeln!(out, "report: {}", report.display()))?;
     Ok(())
 }
 

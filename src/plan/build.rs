@@ -32,7 +32,7 @@ pub(super) fn build(mut experiment: Experiment, catalog: &dyn Catalog) -> Result
             plug(&experiment, spec, nodes[at], stage.ports(), &mut draft, &mut issues);
         }
     }
-    refuse_cycles(&experiment, &draft, &mut issues);
+    refuse_cycles(&experiment, &mut issues);
     let Some(order) = sorted(&draft) else {
         issues.finish()?;
         return Err(vec![Issue::nowhere("the graph has a cycle")]);
@@ -138,35 +138,49 @@ fn givers(experiment: &Experiment, draft: &Draft, kind: Kind) -> String {
     }
 }
 
-fn refuse_cycles(experiment: &Experiment, draft: &Draft, issues: &mut Issues) {
-    for component in tarjan_scc(draft) {
+/// Looks at what the template writes, not at what could be plugged: an input of the wrong kind may close a circle too.
+fn refuse_cycles(experiment: &Experiment, issues: &mut Issues) {
+    let stages = &experiment.stages;
+    let at = |id: &str| stages.iter().position(|stage| stage.id == id).map(NodeIndex::new);
+    let mut wiring: DiGraph<(), ()> = DiGraph::new();
+    let nodes: Vec<NodeIndex> = stages.iter().map(|_| wiring.add_node(())).collect();
+    for (to, stage) in nodes.into_iter().zip(stages) {
+        for from in stage.inputs.values().filter_map(|input| at(&input.from)) {
+            wiring.update_edge(from, to, ());
+        }
+    }
+    for component in tarjan_scc(&wiring) {
         let start = component.iter().copied().min().expect("a component has a node");
-        let alone = component.len() == 1 && !draft.contains_edge(start, start);
-        if alone {
+        let names = circle(&wiring, &component, start);
+        if names.len() < 2 {
             continue;
         }
-        let mut names = vec![experiment.stages[start.index()].id.as_str()];
-        let mut node = start;
-        loop {
-            let next = draft
-                .edges(node)
-                .map(|edge| edge.target())
-                .filter(|next| component.contains(next))
-                .min_by_key(|next| (names.contains(&experiment.stages[next.index()].id.as_str()), next.index()));
-            let Some(next) = next else { break };
-            let id = experiment.stages[next.index()].id.as_str();
-            let seen = names.iter().position(|name| *name == id);
-            names.push(id);
-            if let Some(seen) = seen {
-                names.drain(..seen);
-                break;
-            }
-            node = next;
-        }
-        let spec = &experiment.stages[start.index()];
+        let names: Vec<&str> = names.iter().map(|node| stages[node.index()].id.as_str()).collect();
+        let spec = &stages[start.index()];
         let message = format!("stages read from each other in a circle: {}", names.join(" -> "));
         let help = "take one of these inputs away: what a stage reads must be there before it runs";
         issues.push(Issue::at(&spec.place, format!("stages.{}.inputs", spec.id), message).help(help));
+    }
+}
+
+/// A way through a strongly connected component that ends where it begins; only its start if there is none.
+fn circle(wiring: &DiGraph<(), ()>, component: &[NodeIndex], start: NodeIndex) -> Vec<NodeIndex> {
+    let mut way = vec![start];
+    let mut node = start;
+    loop {
+        let next = wiring
+            .edges(node)
+            .map(|edge| edge.target())
+            .filter(|next| component.contains(next))
+            .min_by_key(|next| (way.contains(next), next.index()));
+        let Some(next) = next else { return way };
+        let seen = way.iter().position(|known| *known == next);
+        way.push(next);
+        if let Some(seen) = seen {
+            way.drain(..seen);
+            return way;
+        }
+        node = next;
     }
 }
 

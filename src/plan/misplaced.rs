@@ -2,8 +2,9 @@
 
 use crate::base::issue::{Issue, IssueKind, Issues};
 use crate::base::param::Shape;
-use crate::base::{path, suggest};
-use crate::spec::Experiment;
+use crate::base::source::Layer;
+use crate::base::{misplaced, path, suggest};
+use crate::spec::{Experiment, StageSpec};
 use crate::stage::{Catalog, StageDoc};
 
 /// Keys of a config outside of its stages that people write below a `[stage]`, where TOML gives them to it.
@@ -34,26 +35,34 @@ fn home(issue: &Issue, experiment: &Experiment, docs: &[StageDoc]) -> Option<Str
     if owner.is_some() && TOP.contains(&key.as_str()) {
         return Some(format!("`{key}` belongs at the top of the file, above the first `[table]`"));
     }
+    let others = || experiment.stages.iter().filter(|stage| owner.is_none_or(|owner| owner.stage != stage.stage));
+    let record = |kind: &str| match docs.iter().find(|doc| doc.name == kind).map(|doc| &doc.params) {
+        Some(Shape::Record(record)) => Some(record),
+        _ => None,
+    };
     let knows = |kind: &str| {
-        let doc = docs.iter().find(|doc| doc.name == kind)?;
-        let Shape::Record(record) = &doc.params else { return None };
-        let names: Vec<&str> = record.fields.iter().map(|field| field.name.as_str()).collect();
+        let names: Vec<&str> = record(kind)?.fields.iter().map(|field| field.name.as_str()).collect();
         if names.contains(&key.as_str()) { Some(key.as_str()) } else { suggest::near(key, &names) }
     };
-    let homes: Vec<(&str, &str)> = experiment
-        .stages
-        .iter()
-        .filter(|stage| owner.is_none_or(|owner| owner.stage != stage.stage))
-        .filter_map(|stage| Some((stage.id.as_str(), knows(&stage.stage)?)))
-        .collect();
+    let homes: Vec<(&str, &str)> =
+        others().filter_map(|stage| Some((stage.id.as_str(), knows(&stage.stage)?))).collect();
+    let by_option = issue.place.as_ref().is_some_and(|place| matches!(place.source.layer, Layer::Set(_)));
+    let instead = |id: &str, name: &str| {
+        if by_option { format!("set `{id}.{name}` instead") } else { format!("write it below `[{id}]`") }
+    };
     let exact: Vec<&str> = homes.iter().filter(|(_, name)| name == key).map(|(id, _)| *id).collect();
     if let Some(first) = exact.first() {
         let ids = suggest::one_of(&exact[..exact.len().min(NAMED)]).replace(" or ", " and ");
-        return Some(format!("`{key}` is a parameter of {ids}: write it below `[{first}]`"));
+        return Some(format!("`{key}` is a parameter of {ids}: {}", instead(first, key)));
     }
-    // A guess is worth telling where a key stands outside of any stage, and where only one stage has it.
-    match homes.as_slice() {
-        [(id, name)] => Some(format!("did you mean `{name}` of `{id}`? write it below `[{id}]`")),
-        _ => None,
+    // A guess is worth telling where only one stage has it.
+    if let [(id, name)] = homes.as_slice() {
+        return Some(format!("did you mean `{name}` of `{id}`? {}", instead(id, name)));
     }
+    let further_inside = |stage: &StageSpec| {
+        let (record, table) = (record(&stage.stage)?, stage.params.table()?);
+        let home = misplaced::inside(key, record, table).or_else(|| misplaced::near_inside(key, record, table))?;
+        Some(format!("{home} below `[{}]`", stage.id))
+    };
+    others().find_map(further_inside)
 }

@@ -155,6 +155,12 @@ fn read_with_bases(
     let (source, mut table) = parse::read_file(config, &config.display().to_string(), layer, issues)?;
     chain.push(config.canonicalize().unwrap_or_else(|_| config.to_path_buf()));
     let Some(extends) = table.remove("extends") else { return Some((source, table)) };
+    if matches!(extends.node.value, Value::Array(_)) {
+        let message = "`extends` names one file, found a list";
+        let help = "let one base extend the other, or lay files over the config with `--set-file`";
+        issues.push(Issue::at(&extends.node.place, "extends", message).help(help));
+        return None;
+    }
     let base = String::read(&extends.node, "extends", issues)?;
     let path = source.dir.join(&base);
     let place = &extends.node.place;
@@ -182,6 +188,13 @@ fn read_with_bases(
 
 fn read_pipeline(table: &Table, start: &Place, issues: &mut Issues) -> Option<(String, Place)> {
     let Some(entry) = table.get("pipeline") else {
+        let misspelt =
+            |key: &&String| !ACCEPTED.contains(&key.as_str()) && suggest::near(key, ACCEPTED) == Some("pipeline");
+        if let Some(key) = table.keys().find(misspelt) {
+            let issue = Issue::at(&table[key].key, key, format!("unknown key `{key}`"));
+            issues.push(issue.help("did you mean `pipeline`?"));
+            return None;
+        }
         issues.push(
             Issue::at(start, "pipeline", "missing key `pipeline`")
                 .help("write `pipeline = \"metric-learning\"` as the first line"),

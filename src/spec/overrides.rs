@@ -30,6 +30,11 @@ impl Override {
             issues.push(Issue::at(&place, "", "expected PATH=VALUE").help("write it like `--set train.epochs=5`"));
             return None;
         };
+        if path.trim().contains(char::is_whitespace) {
+            let place = Place::new(&source, 0..path.len());
+            issues.push(Issue::at(&place, "", "a path has no spaces").help("write it like `--set train.epochs=5`"));
+            return None;
+        }
         if steps(path).len() > DEEPEST {
             let place = Place::new(&source, 0..path.len());
             issues.push(Issue::at(&place, "", format!("the path has more than {DEEPEST} steps")));

@@ -94,6 +94,9 @@ pub(super) fn parse(source: &Arc<Source>, issues: &mut Issues) -> Option<Table> 
         }
         lines.push(line);
         issues.push(syntax::issue(error.message(), &place));
+        if syntax::spoils_the_rest(error.message()) {
+            break;
+        }
     }
     errors.is_empty().then(|| table_from_toml(source, table.get_ref()))
 }

@@ -16,6 +16,11 @@ pub(super) fn issue(message: &str, place: &Place) -> Issue {
     }
 }
 
+/// Whether every line behind such an error is an error too.
+pub(super) fn spoils_the_rest(message: &str) -> bool {
+    message.contains("array") || message.contains("inline table") || message.contains("recurse")
+}
+
 /// The parser's words where they can be said more plainly.
 fn reworded(message: &str) -> String {
     match message {
@@ -24,6 +29,11 @@ fn reworded(message: &str) -> String {
         }
         "invalid basic string, expected `\"`" => "a text in double quotes does not end on this line".to_owned(),
         "invalid literal string, expected `'`" => "a text in single quotes does not end on this line".to_owned(),
+        "invalid float, expected `nan`" | "invalid boolean, expected `true`" | "invalid boolean, expected `false`" => {
+            "a value is missing, or a text without quotes".to_owned()
+        }
+        "cannot recurse further; max recursion depth met" => "lists or tables are nested too deep".to_owned(),
+        "unquoted keys cannot be empty, expected letters, numbers, `-`, `_`" => "a key is missing".to_owned(),
         "duplicate key" => "this key is set twice in one table".to_owned(),
         other => other.to_owned(),
     }
@@ -45,19 +55,41 @@ fn help(message: &str, before: &str, rest: &str, line: &str) -> Option<String> {
         let help = if header { "write each `[table]` once, with all of its keys" } else { "keep one of the two lines" };
         return Some(help.to_owned());
     }
-    if message.contains("escape") {
+    if line.trim() == "{"
+        || line.trim_start().starts_with("{ \"")
+        || line.trim_start().starts_with("\"") && line.contains("\":")
+    {
+        return Some("a spec is TOML, not JSON: lines of `key = value` without braces around them".to_owned());
+    }
+    if message.contains("extra `=`") {
+        return Some("take one `=` away".to_owned());
+    }
+    if line.trim_start().starts_with('[') && !line.contains(']') {
+        return Some(format!("close the brackets: `{}]`", line.trim_end()));
+    }
+    if line.trim() == "[]" {
+        return Some("write a stage's id between the brackets: `[train]`".to_owned());
+    }
+    if rest.starts_with(|c: char| c.is_control()) {
+        return Some("a control character stands in the text: take it out".to_owned());
+    }
+    if message.contains("escape") || message.contains("unicode") {
         return Some("a backslash starts an escape: write '..' in single quotes, or paths with `/`".to_owned());
     }
-    if let Some(help) = of_value(&word, before) {
-        return Some(help);
+    let digits = |text: &str| text.chars().next().is_some_and(|c| c.is_ascii_digit());
+    if rest.starts_with(',') && digits(&rest[1..]) && before.ends_with(|c: char| c.is_ascii_digit()) {
+        return Some("write thousands with `_` or nothing between them: 1_000".to_owned());
     }
-    if let Some(help) = of_separator(line) {
+    if message.contains("fraction") || message.contains("mantissa") {
+        return Some("write a digit on both sides of the point: 1.0, 0.5".to_owned());
+    }
+    if let Some(help) = of_value(&word, before, rest).or_else(|| of_separator(line)) {
         return Some(help);
     }
     if message.contains("array") || message.contains("basic string") && line.trim_end().ends_with([',', ']']) {
         return Some("is a list here or above never closed with `]`, or a comma missing between two items?".to_owned());
     }
-    if message.contains("inline table") {
+    if message.contains("inline table") || message.contains("key-value pairs") {
         return Some("is a `{` never closed with `}`, or a comma missing between two keys?".to_owned());
     }
     if message.contains("basic string") || message.contains("literal string") && !word.is_empty() {
@@ -67,9 +99,22 @@ fn help(message: &str, before: &str, rest: &str, line: &str) -> Option<String> {
 }
 
 /// A bare word where a value should stand.
-fn of_value(word: &str, before: &str) -> Option<String> {
-    if word.is_empty() || !before.trim_end().ends_with(['=', '[', ',']) {
+fn of_value(word: &str, before: &str, rest: &str) -> Option<String> {
+    if !before.trim_end().ends_with(['=', '[', ',']) {
         return None;
+    }
+    if rest.starts_with('$') {
+        return Some("a spec has no variables: write the value, or give it by `--set`".to_owned());
+    }
+    if word.is_empty() {
+        return None;
+    }
+    let number = word.starts_with(|c: char| c.is_ascii_digit());
+    if number && rest[word.len()..].trim_start().starts_with(['*', '+', '-', '/']) {
+        return Some("a spec has no expressions: write the number".to_owned());
+    }
+    if number && word.starts_with('0') && word.chars().all(|c| c.is_ascii_digit()) {
+        return Some(format!("write {} without the zeros in front", word.trim_start_matches('0')));
     }
     Some(match word {
         "True" | "TRUE" | "yes" | "Yes" | "on" => "write `true`".to_owned(),
@@ -90,11 +135,14 @@ fn of_separator(line: &str) -> Option<String> {
         |key: &str| !key.is_empty() && key.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'));
     let text = line.trim().trim_start_matches("- ");
     let code = text.split('#').next().unwrap_or(text);
-    if code.contains('=') {
-        return None;
+    if let Some((key, _)) = code.split_once('=') {
+        let key = key.trim();
+        let spaced = key.contains(char::is_whitespace) && key.split_whitespace().all(is_key);
+        return spaced
+            .then(|| format!("a key has no spaces: `{}`", key.split_whitespace().collect::<Vec<_>>().join("-")));
     }
     if let Some((key, value)) = code.split_once(':').filter(|(key, _)| is_key(key.trim())) {
-        let (key, value) = (key.trim(), value.trim().trim_end_matches(','));
+        let (key, value) = (key.trim(), as_toml(value.trim().trim_end_matches(',')));
         return Some(if value.is_empty() {
             format!("a table starts with `[{key}]`")
         } else {
@@ -102,12 +150,17 @@ fn of_separator(line: &str) -> Option<String> {
         });
     }
     let (key, value) = code.split_once(char::is_whitespace)?;
-    is_key(key).then(|| format!("is a `=` missing? write `{key} = {}`", value.trim()))
+    is_key(key).then(|| format!("is a `=` missing? write `{key} = {}`", as_toml(value.trim())))
+}
+
+/// A value with quotes, if it needs them.
+fn as_toml(value: &str) -> String {
+    let plain = value.is_empty() || value.starts_with(['"', '\'', '[', '{']) || matches!(value, "true" | "false");
+    if plain || value.parse::<f64>().is_ok() { value.to_owned() } else { format!("\"{value}\"") }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::base::issue::Issues;
     use crate::base::source::Source;
 
@@ -128,6 +181,15 @@ mod tests {
             ("epochs: 3", "write `epochs = 3`"),
             ("train:", "a table starts with `[train]`"),
             ("// why\na = 1", "a comment starts with `#`"),
+            ("train: x", "write `train = \"x\"`"),
+            ("a = 2 * 25", "a spec has no expressions: write the number"),
+            ("a = $HOME", "a spec has no variables: write the value, or give it by `--set`"),
+            ("a = 1,000", "write thousands with `_` or nothing between them: 1_000"),
+            ("a = .5", "write a digit on both sides of the point: 1.0, 0.5"),
+            ("a = 010", "write 10 without the zeros in front"),
+            ("batch size = 3", "a key has no spaces: `batch-size`"),
+            ("[train", "close the brackets: `[train]`"),
+            ("{\n\"a\": 1\n}", "a spec is TOML, not JSON: lines of `key = value` without braces around them"),
             ("a = 1\na = 2", "keep one of the two lines"),
             ("[a]\n[a]", "write each `[table]` once, with all of its keys"),
             ("a = \"C:\\data\"", "a backslash starts an escape: write '..' in single quotes, or paths with `/`"),

@@ -128,7 +128,8 @@ fn read_stage(id: String, entry: Entry, issues: &mut Issues) -> Option<StageSpec
 fn read_inputs(node: &Node, path: &str, issues: &mut Issues) -> BTreeMap<String, Input> {
     let path = format!("{path}.inputs");
     let Value::Table(table) = &node.value else {
-        param::expected(node, &path, "a table of PORT = \"STAGE\"", issues);
+        let message = format!("`{path}` expects a table of ports, found {}", param::found(node));
+        issues.push(Issue::at(&node.place, &path, message).help("write `inputs = { PORT = \"STAGE\" }`"));
         return BTreeMap::new();
     };
     let read = table.iter().filter_map(|(port, entry)| {

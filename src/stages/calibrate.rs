@@ -103,6 +103,7 @@ impl Stage for Calibrate {
         let mut issues = Vec::new();
         let asked = embedded::select(params.slice, queries.and_then(|facts| facts.range.as_ref()));
         let asked = asked.map_err(|issue| issues.push(issue)).unwrap_or_default();
+        issues.extend(embedded::check_classes(index, queries));
         issues.extend(embedded::check_dims(index.and_then(|facts| facts.dim), queries.and_then(|facts| facts.dim)));
         let indexed = index.and_then(|facts| facts.count());
         let overlaps = index

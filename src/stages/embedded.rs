@@ -85,6 +85,19 @@ pub(super) fn check_dims(index: Option<usize>, queries: Option<usize>) -> Option
     })
 }
 
+/// Labels are numbers into a list of classes: two lists make other classes of them.
+pub(super) fn check_classes(index: Option<&IndexFacts>, queries: Option<&EmbeddingsFacts>) -> Option<ParamIssue> {
+    let (index, queries) = (index?.pool.classes.as_ref()?, queries?.pool.classes.as_ref()?);
+    (index != queries).then(|| {
+        let differ =
+            index.iter().zip(queries).position(|(one, other)| one != other).unwrap_or(index.len().min(queries.len()));
+        let name = |classes: &[String]| classes.get(differ).map_or("no class", String::as_str).to_owned();
+        let (one, other) = (name(index), name(queries));
+        let message = format!("label {differ} is `{one}` in the index and `{other}` among the queries");
+        ParamIssue::new("", message).help("index and queries need datasets of the same classes in the same order")
+    })
+}
+
 /// More neighbours wanted than there are vectors; `left_out` of them are the query itself.
 pub(super) fn check_neighbours(
     path: &str,

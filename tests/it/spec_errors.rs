@@ -82,7 +82,7 @@ fn files_that_are_no_spec_are_refused_plainly() {
         assert!(message.contains(expected), "{name}: {message}");
     };
     refuse("latin1.toml", b"pipeline = \"m\"\nname = \"caf\xe9\"\n", "not UTF-8");
-    refuse("deep.toml", format!("a = {}1{}", "[".repeat(100_000), "]".repeat(100_000)).as_bytes(), "recursion depth");
+    refuse("deep.toml", format!("a = {}1{}", "[".repeat(100_000), "]".repeat(100_000)).as_bytes(), "nested too deep");
     refuse("huge.toml", &vec![b'#'; 50 << 20], "is it the right file?");
     refuse("empty.toml", b"", "missing key `pipeline`");
     let output = simpipe(&["check", folder.path().to_str().unwrap()]).output().unwrap();
