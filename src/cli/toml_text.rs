@@ -111,8 +111,8 @@ fn inline(node: &Node) -> String {
         Value::Table(table) if table.is_empty() => "{}".to_owned(),
         Value::Table(table) => {
             let mut entries: Vec<_> = table.iter().collect();
-            // As they are written, where they are written together.
-            entries.sort_by_key(|(_, entry)| entry.key.span.start);
+            // As they are written, where they are written together; what nobody wrote comes last.
+            entries.sort_by_key(|(_, entry)| (is_default(&entry.key), entry.key.span.start));
             let entries = entries.into_iter().map(|(name, entry)| format!("{} = {}", key(name), inline(&entry.node)));
             format!("{{ {} }}", entries.collect::<Vec<_>>().join(", "))
         }
