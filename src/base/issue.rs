@@ -38,7 +38,7 @@ impl Issue {
         Self {
             place: Some(place.clone()),
             path: path.into(),
-            message: message.into(),
+            message: clipped(message.into()),
             help: None,
             kind: IssueKind::Wrong,
         }
@@ -47,13 +47,13 @@ impl Issue {
     /// A problem of no place.
     #[must_use]
     pub fn nowhere(message: impl Into<String>) -> Self {
-        Self { place: None, path: String::new(), message: message.into(), help: None, kind: IssueKind::Wrong }
+        Self { place: None, path: String::new(), message: clipped(message.into()), help: None, kind: IssueKind::Wrong }
     }
 
     /// Adds what to do about it.
     #[must_use]
     pub fn help(mut self, help: impl Into<String>) -> Self {
-        self.help = Some(help.into());
+        self.help = Some(clipped(help.into()));
         self
     }
 
@@ -93,6 +93,16 @@ impl Issue {
             help: self.help.clone(),
         }
     }
+}
+
+/// A message that quotes a text of any length, cut where nobody reads on.
+fn clipped(mut text: String) -> String {
+    const LONGEST: usize = 1000;
+    if let Some((end, _)) = text.char_indices().nth(LONGEST) {
+        text.truncate(end);
+        text.push_str("..");
+    }
+    text
 }
 
 /// An [`Issue`] in JSON.

@@ -10,6 +10,7 @@ pub mod issue;
 pub mod misplaced;
 pub mod node;
 pub mod param;
+mod param_choice;
 mod param_macros;
 mod param_values;
 pub mod path;

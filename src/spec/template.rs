@@ -32,7 +32,8 @@ pub(super) fn load(name: &str, name_place: &Place, project: &Path, issues: &mut 
     let shown = format!("pipelines/{name}.toml");
     if path.is_file() {
         let here = std::env::current_dir().unwrap_or_default();
-        let name = path.strip_prefix(&here).unwrap_or(&path).display().to_string();
+        let name = path.strip_prefix(&here).or_else(|_| path.strip_prefix(".")).unwrap_or(&path);
+        let name = name.display().to_string();
         let (source, table) = parse::read_file(&path, &name, Layer::Template, issues)?;
         return Some(read(&Place::new(&source, 0..0), table, issues));
     }
