@@ -221,7 +221,10 @@ fn take_stages(stages: &mut [StageSpec], table: &mut Table, issues: &mut Issues)
     for stage in stages {
         let Some(mut entry) = table.remove(&stage.id) else { continue };
         let Value::Table(params) = &mut entry.node.value else {
-            param::expected(&entry.node, &stage.id, "a table", issues);
+            let (id, found) = (&stage.id, param::found(&entry.node));
+            let message = format!("`{id}` is a stage: it expects a table, found {found}");
+            let help = format!("write `[{id}]` once and its keys below it: `simpipe docs {}` lists them", stage.stage);
+            issues.push(Issue::at(&entry.node.place, id, message).help(help));
             continue;
         };
         for key in ["stage", "inputs"] {

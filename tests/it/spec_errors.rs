@@ -49,6 +49,23 @@ fn bad_specs_are_refused_with_their_golden_message() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n----\n"));
 }
 
+/// `docs/specs.md` shows ten messages as they are printed, under the folders that a reader knows.
+#[test]
+fn the_messages_of_the_docs_are_those_printed() {
+    let docs = std::fs::read_to_string(repository().join("docs/specs.md")).unwrap();
+    let block = docs.split("Ten as they are printed:").nth(1).and_then(|rest| rest.split("```").nth(1)).unwrap();
+    let golden: Vec<String> = bad_specs()
+        .iter()
+        .map(|spec| std::fs::read_to_string(spec.with_extension("stderr")).unwrap())
+        .map(|text| text.replace("tests/fixtures/spec/bad/", "configs/").replace("tests/fixtures/spec/", ""))
+        .collect();
+    let shown: Vec<&str> = block.trim().split("\n\n").collect();
+    assert_eq!(shown.len(), 10);
+    for message in shown {
+        assert!(golden.iter().any(|golden| golden.trim() == message), "no spec is refused like this:\n{message}");
+    }
+}
+
 #[test]
 fn errors_in_json_have_a_place_and_a_suggestion() {
     let project = Project::new();
