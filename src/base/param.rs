@@ -267,12 +267,17 @@ impl<'a> RecordReader<'a> {
         };
         let names: Vec<String> = fields.iter().map(|field| kebab(field)).collect();
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let free: Vec<&str> = names.iter().copied().filter(|name| !table.contains_key(*name)).collect();
         let mut misspelt = Vec::new();
-        for (key, entry) in table.iter().filter(|(key, _)| !names.contains(&key.as_str())) {
-            let free: Vec<&str> = names.iter().copied().filter(|name| !table.contains_key(*name)).collect();
-            misspelt.extend(suggest::near(key, &free).map(str::to_owned));
+        let unknown = table.iter().filter(|(key, _)| !names.contains(&key.as_str()));
+        for (at, (key, entry)) in unknown.enumerate() {
             let what = if path.is_empty() { String::new() } else { format!(" in `{path}`") };
             let issue = Issue::at(&entry.key, path::join(path, key), format!("unknown key `{key}`{what}"));
+            if at >= MOST_EXPLAINED {
+                issues.push(issue);
+                continue;
+            }
+            misspelt.extend(suggest::near(key, &free).map(str::to_owned));
             issues.push(explained(issue, key, &names, &free, table, shape));
         }
         Some(Self { table, place: &node.place, path, misspelt })
@@ -319,6 +324,9 @@ impl<'a> RecordReader<'a> {
         Some(value)
     }
 }
+
+/// Unknown keys of one table that are looked up elsewhere: with more of them it is no table of ours, and has no end.
+const MOST_EXPLAINED: usize = 100;
 
 /// An unknown key with what is known of it: a near name, a place further inside, another tool's word, else all names.
 fn explained(issue: Issue, key: &str, names: &[&str], free: &[&str], table: &Table, shape: fn() -> Shape) -> Issue {

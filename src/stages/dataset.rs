@@ -3,7 +3,7 @@
 use crate::artifact::{DatasetInfo, ExamplesWriter, write_json};
 use crate::base::digest::Digest;
 use crate::data::DataError;
-use crate::data::source::{Access, Source, Step};
+use crate::data::source::{Access, Source, SourceFacts, Step};
 use crate::params;
 use crate::stage::{
     Ctx, DatasetFacts, Facts, InputFacts, Kind, ParamIssue, Port, Progress, SourceDigest, SourceFinder, SplitFacts,
@@ -36,10 +36,10 @@ impl Stage for Dataset {
     }
 
     fn infer(params: &Params, _: &InputFacts) -> Result<Facts, Vec<ParamIssue>> {
-        if let Some(issue) = missing(&params.source) {
+        let facts = params.source.loader().facts();
+        if let Some(issue) = missing(&params.source, &facts) {
             return Err(vec![issue]);
         }
-        let facts = params.source.loader().facts();
         let splits = facts.splits.map(|splits| {
             let counts = splits.into_iter();
             counts.map(|(name, split)| (name, SplitFacts { count: split.count, per_class: split.per_class })).collect()
@@ -88,7 +88,7 @@ impl Stage for Dataset {
 }
 
 /// A `path` of the source where there is nothing, or a folder of images that is not as it should be.
-fn missing(source: &Source) -> Option<ParamIssue> {
+fn missing(source: &Source, facts: &SourceFacts) -> Option<ParamIssue> {
     let path = match source {
         Source::Cifar10Sample(_) => None,
         Source::Cifar10(cifar) => cifar.path.as_ref(),
@@ -103,8 +103,10 @@ fn missing(source: &Source) -> Option<ParamIssue> {
         let help = "the path is relative to the file that writes it (to the current folder in `--set`)";
         return Some(ParamIssue::new(at, message).help(help).unavailable());
     }
-    let Source::ImageFolder(_) = source else { return None };
-    // Listing the folder is all that is done here: no file is read.
+    if !matches!(source, Source::ImageFolder(_)) || facts.classes.is_some() {
+        return None;
+    }
+    // The folder could not be listed: listing it for its digests says why, and no file is read.
     let error = source.loader().digests(&|_| Ok(Digest::of(b""))).err()?;
     let issue = ParamIssue::new(at, error.to_string()).unavailable();
     Some(match error.help() {

@@ -124,6 +124,7 @@ fn monstrous_files_are_refused_in_no_time() {
         ("nested tables", format!("{head}[train]\nloss = {}1{}\n", "{ a = ".repeat(10_000), " }".repeat(10_000))),
         ("growing headers", (1..90).map(|depth| format!("[{}]\n", vec!["a"; depth].join("."))).collect()),
         ("ten thousand stages", format!("{head}{tables}")),
+        ("ten thousand keys", format!("{head}[train]\n{}", tables.replace('[', "").replace("]\nx", "").as_str())),
         ("a megabyte of brackets", format!("{head}{}", "]\n".repeat(500_000))),
         ("one long text", format!("{head}name = \"{}\"\n", "x".repeat(900_000))),
     ];
