@@ -277,8 +277,11 @@ impl<'a> RecordReader<'a> {
                 issues.push(issue);
                 continue;
             }
-            misspelt.extend(suggest::near(key, &free).map(str::to_owned));
-            issues.push(explained(issue, key, &names, &free, table, shape));
+            let meant = suggest::near(key, &free);
+            let issue = explained(issue, key, &names, meant, table, shape);
+            // Told once that it is misspelt, nobody needs to hear that it is missing.
+            misspelt.extend(meant.filter(|name| issue.help == Some(did_you_mean(name))).map(str::to_owned));
+            issues.push(issue);
         }
         Some(Self { table, place: &node.place, path, misspelt })
     }
@@ -329,12 +332,20 @@ impl<'a> RecordReader<'a> {
 const MOST_EXPLAINED: usize = 100;
 
 /// An unknown key with what is known of it: a near name, a place further inside, another tool's word, else all names.
-fn explained(issue: Issue, key: &str, names: &[&str], free: &[&str], table: &Table, shape: fn() -> Shape) -> Issue {
+///
+/// `meant`: the near name that the table does not have yet.
+fn explained(
+    issue: Issue,
+    key: &str,
+    names: &[&str],
+    meant: Option<&str>,
+    table: &Table,
+    shape: fn() -> Shape,
+) -> Issue {
     let Shape::Record(record) = shape() else { return issue };
-    let near_free = || suggest::near(key, free).map(|name| format!("did you mean `{name}`?"));
     let near_set = || suggest::near(key, names).map(|name| already_set(name, key, table));
     let known = misplaced::inside(key, &record, table)
-        .or_else(near_free)
+        .or_else(|| meant.map(did_you_mean))
         .or_else(|| misplaced::near_inside(key, &record, table))
         .or_else(near_set);
     if let Some(help) = known {
@@ -344,6 +355,10 @@ fn explained(issue: Issue, key: &str, names: &[&str], free: &[&str], table: &Tab
         return issue.help(note);
     }
     issue.help(suggest::help(key, names)).kind(IssueKind::UnknownKey(key.to_owned()))
+}
+
+fn did_you_mean(name: &str) -> String {
+    format!("did you mean `{name}`?")
 }
 
 /// A name that the table has already: worth saying only where one text says both.

@@ -107,9 +107,13 @@ fn too_deep(source: &Arc<Source>) -> Option<Place> {
     let mut start = 0;
     for line in source.text.split_inclusive('\n') {
         if line.bytes().filter(|byte| *byte == b'.').count() > DEEPEST {
-            let (mut quote, mut dots) = (None, 0);
+            let (mut quote, mut dots, mut before) = (None, 0, b' ');
             for byte in line.bytes() {
+                // Dots in a row part nothing: prose, which a text over several lines may hold.
+                let run = byte == b'.' && before == b'.';
+                before = byte;
                 match (quote, byte) {
+                    _ if run => {}
                     (None, b'"' | b'\'') => quote = Some(byte),
                     (Some(open), byte) if open == byte => quote = None,
                     (None, b'.') => dots += 1,
@@ -145,6 +149,7 @@ mod tests {
         }
         assert_eq!(messages(&format!("x = [{}]", vec!["0.5"; 2000].join(", "))), Vec::<String>::new());
         assert_eq!(messages(&format!("x = \"{}\"", ".".repeat(500))), Vec::<String>::new());
+        assert_eq!(messages(&format!("x = \"\"\"\nand so on {}\n\"\"\"", ".".repeat(500))), Vec::<String>::new());
     }
 
     #[test]

@@ -27,6 +27,16 @@ fn check_of_many_files_fits_its_schema() {
     validate("check.schema.json", &project.json(&["check", bad, "--json"], 2));
 }
 
+#[test]
+fn a_shown_config_fits_its_schema() {
+    for more in [&["--json"][..], &["--json", "--resolved", "--set", "train.epochs=2"]] {
+        let args = [&["config", "show", "configs/cifar10-evaluation.toml"], more].concat();
+        let shown: Json = serde_json::from_slice(&simpipe(&args).output().unwrap().stdout).unwrap();
+        validate("config-show.schema.json", &shown);
+        assert!(shown["origins"].as_object().unwrap().len() > 50);
+    }
+}
+
 /// `simpipe schema` is what editors read: the file beside the docs is the same, and every shipped config fits it.
 #[test]
 fn configs_fit_the_schema_that_they_name() {
