@@ -3,7 +3,7 @@
 use std::io;
 
 use crate::artifact::ArtifactError;
-use crate::base::issue::{Issue, IssueRecord};
+use crate::base::issue::{Issue, IssueKind, IssueRecord};
 use crate::runner::{FailureKind, RunError};
 use crate::store::{RemoteErrorKind, StoreError};
 
@@ -89,6 +89,11 @@ impl Error {
         match self {
             // Whoever reads the output has seen enough.
             Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => Exit::Done,
+            Self::Spec(issues)
+                if !issues.is_empty() && issues.iter().all(|issue| issue.kind == IssueKind::Unavailable) =>
+            {
+                Exit::DataUnavailable
+            }
             Self::Spec(_) | Self::Usage { .. } | Self::Run(RunError::Device(_) | RunError::NoRun { .. }) => Exit::Usage,
             Self::Store(StoreError::Interrupted) | Self::Run(RunError::Store(StoreError::Interrupted)) => {
                 Exit::Interrupted

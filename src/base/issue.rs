@@ -15,35 +15,65 @@ pub struct Issue {
     pub message: String,
     /// What to do about it.
     pub help: Option<String>,
+    /// Of what kind it is.
+    pub kind: IssueKind,
+}
+
+/// Kinds of problems that somebody treats apart.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum IssueKind {
+    /// Anything that the text gets wrong.
+    #[default]
+    Wrong,
+    /// A key of this name that is not known where it stands, nor any like it: whoever knows other places can say more.
+    UnknownKey(String),
+    /// Data that the text names is not there; the text itself may be right.
+    Unavailable,
 }
 
 impl Issue {
     /// A problem at a place.
     #[must_use]
     pub fn at(place: &Place, path: impl Into<String>, message: impl Into<String>) -> Self {
-        Self { place: Some(place.clone()), path: path.into(), message: message.into(), help: None }
+        Self {
+            place: Some(place.clone()),
+            path: path.into(),
+            message: clipped(message.into()),
+            help: None,
+            kind: IssueKind::Wrong,
+        }
     }
 
     /// A problem of no place.
     #[must_use]
     pub fn nowhere(message: impl Into<String>) -> Self {
-        Self { place: None, path: String::new(), message: message.into(), help: None }
+        Self { place: None, path: String::new(), message: clipped(message.into()), help: None, kind: IssueKind::Wrong }
     }
 
     /// Adds what to do about it.
     #[must_use]
     pub fn help(mut self, help: impl Into<String>) -> Self {
-        self.help = Some(help.into());
+        self.help = Some(clipped(help.into()));
         self
     }
 
-    /// The problem as a person reads it: place, message, snippet, help.
+    /// Says of what kind it is.
+    #[must_use]
+    pub fn kind(mut self, kind: IssueKind) -> Self {
+        self.kind = kind;
+        self
+    }
+
+    /// The problem as a person reads it: place, message, snippet, the layer where it is not the config's, help.
     #[must_use]
     pub fn render(&self) -> String {
         let mut text = match &self.place {
             Some(place) => format!("{place}: {}\n{}\n", self.message, place.snippet()),
             None => format!("{}\n", self.message),
         };
+        if let Some(layer) = self.place.as_ref().and_then(Place::set_by) {
+            text.push_str(&format!("  set by: {layer}\n"));
+        }
         if let Some(help) = &self.help {
             text.push_str(&format!("  help: {help}\n"));
         }
@@ -58,10 +88,21 @@ impl Issue {
             file: self.place.as_ref().map(|place| place.source.name.clone()).unwrap_or_default(),
             line,
             column,
+            layer: self.place.as_ref().map(|place| place.source.layer.to_string()),
             message: self.message.clone(),
             help: self.help.clone(),
         }
     }
+}
+
+/// A message that quotes a text of any length, cut where nobody reads on.
+fn clipped(mut text: String) -> String {
+    const LONGEST: usize = 1000;
+    if let Some((end, _)) = text.char_indices().nth(LONGEST) {
+        text.truncate(end);
+        text.push_str("..");
+    }
+    text
 }
 
 /// An [`Issue`] in JSON.
@@ -73,6 +114,8 @@ pub struct IssueRecord {
     pub line: usize,
     /// From 1; 0 where there is no place.
     pub column: usize,
+    /// `template`, `base config`, `config`, `--set-file number 1` or `--set number 1`; `None` where there is no place.
+    pub layer: Option<String>,
     /// What is wrong.
     pub message: String,
     /// What to do about it.

@@ -5,17 +5,15 @@
 //! shape that the reference pages and the JSON Schema are written from. Serde's derive would stop at the first
 //! error of a table and lose its place in tagged enums; this does neither.
 
-use std::path::PathBuf;
-use std::sync::Arc;
-
 use serde_json::Value as Json;
 
 use super::check::Check;
-use super::issue::{Issue, Issues};
+use super::issue::{Issue, IssueKind, Issues};
 use super::node::{Entry, Node, Table, Value};
-use super::path;
+pub use super::param_choice::{open_choice, read_alternative, read_unit, write_alternative};
+pub use super::param_values::SpecPath;
 use super::source::{Place, Source};
-use super::suggest;
+use super::{misplaced, path, suggest};
 
 /// Which fields [`Param::write`] writes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,6 +62,28 @@ pub enum Shape {
     AnyOf(Vec<Shape>),
     /// One literal word.
     Word(&'static str),
+}
+
+impl Shape {
+    /// What it is, with its article.
+    #[must_use]
+    pub fn words(&self) -> String {
+        match self {
+            Self::Boolean => "`true` or `false`".to_owned(),
+            Self::Integer => "an integer".to_owned(),
+            Self::Number => "a number".to_owned(),
+            Self::String => "a text in quotes".to_owned(),
+            Self::Path => "a path in quotes".to_owned(),
+            Self::List(_) => "a list".to_owned(),
+            Self::Record(_) | Self::Map(_) => "a table".to_owned(),
+            Self::Choice(choice) => {
+                let names: Vec<&str> = choice.alternatives.iter().map(|one| one.name).collect();
+                suggest::one_of(&names)
+            }
+            Self::AnyOf(shapes) => shapes.iter().map(Self::words).collect::<Vec<_>>().join(" or "),
+            Self::Word(word) => format!("\"{word}\""),
+        }
+    }
 }
 
 /// The fields of a table.
@@ -133,7 +153,9 @@ pub fn from_json<T: Param>(json: &Json) -> Result<T, Vec<Issue>> {
     value.ok_or_else(|| vec![Issue::nowhere("not readable")])
 }
 
-fn node_from_json(json: &Json, place: &Place) -> Node {
+/// A tree whose values all stand at one place.
+#[must_use]
+pub fn node_from_json(json: &Json, place: &Place) -> Node {
     let value = match json {
         Json::Null => Value::String(String::new()),
         Json::Bool(boolean) => Value::Boolean(*boolean),
@@ -153,35 +175,115 @@ fn node_from_json(json: &Json, place: &Place) -> Node {
     Node { value, place: place.clone() }
 }
 
-/// Pushes "`path` expects .., found ..".
+/// Pushes "`path` expects .., found .." with a way to mend it, where there is an obvious one.
 pub fn expected(node: &Node, path: &str, what: &str, issues: &mut Issues) {
-    issues.push(Issue::at(&node.place, path, format!("`{path}` expects {what}, found {}", node.kind())));
+    let issue = Issue::at(&node.place, path, format!("`{path}` expects {what}, found {}", found(node)));
+    issues.push(match mend(node, what) {
+        Some(help) => issue.help(help),
+        None => issue,
+    });
+}
+
+/// A value as messages show it: text and numbers as they are written, all else by its kind.
+#[must_use]
+pub fn found(node: &Node) -> String {
+    const SHOWN: usize = 40;
+    match &node.value {
+        Value::String(text) if text.chars().count() <= SHOWN => format!("the text {text:?}"),
+        Value::Integer(integer) => format!("the integer {integer}"),
+        Value::Float(float) => format!("the number {}", written(node).unwrap_or_else(|| format!("{float:?}"))),
+        Value::Boolean(boolean) => format!("`{boolean}`"),
+        _ => node.kind().to_owned(),
+    }
+}
+
+/// A number as it is written: one beyond every type keeps its digits.
+fn written(node: &Node) -> Option<String> {
+    let text = node.place.text();
+    (!text.is_empty() && text.len() <= 40 && text.parse::<f64>().is_ok()).then(|| text.to_owned())
+}
+
+/// What was probably meant by a value of another type.
+fn mend(node: &Node, what: &str) -> Option<String> {
+    let number = matches!(what, "an integer" | "a number");
+    match &node.value {
+        Value::String(text) if text.is_empty() && what != "a string" => Some("write a value".to_owned()),
+        Value::Float(float) if what == "an integer" && float.abs() > 9e18 => {
+            Some(format!("an integer is at most {}", i64::MAX))
+        }
+        Value::String(text) if number && text.parse::<f64>().is_ok() => {
+            Some(format!("leave out the quotes: {}", text.trim()))
+        }
+        Value::String(text) if what.contains("`true`") && matches!(text.to_lowercase().as_str(), "true" | "false") => {
+            Some(format!("leave out the quotes: {}", text.to_lowercase()))
+        }
+        Value::Integer(flag @ (0 | 1)) if what.contains("`true`") => Some(format!("write `{}`", *flag == 1)),
+        Value::Float(float) if what == "an integer" && float.fract() == 0.0 && float.abs() < 1e15 => {
+            Some(format!("write {float:.0}, without a point"))
+        }
+        Value::Array(items) if number && items.len() == 1 => Some("leave out the brackets".to_owned()),
+        Value::Array(items) if number && items.windows(2).all(|two| two[0].value == two[1].value) => {
+            items.first().map(|item| format!("write one number: {}", item.place.text()))
+        }
+        Value::Integer(_) | Value::Float(_) | Value::String(_) if what == "a list" => {
+            Some("put it into brackets: [..]".to_owned())
+        }
+        Value::Table(_) if what == "a list" => Some("write it as `key = [ .. ]`".to_owned()),
+        Value::Array(_) if what == "a string" => Some("write one text, without brackets".to_owned()),
+        Value::Integer(_) | Value::Float(_) | Value::String(_) | Value::Boolean(_) if what == "a table" => {
+            Some("write `{ key = value, .. }`, or `[name]` with the keys below it".to_owned())
+        }
+        Value::Array(_) if what == "a table" => {
+            Some("a table is written `{ key = value }`, or `[name]` once, not `[[name]]`".to_owned())
+        }
+        Value::Integer(_) | Value::Float(_) | Value::Boolean(_) if what == "a string" => {
+            Some(format!("put it into quotes: \"{}\"", node.place.text()))
+        }
+        _ => None,
+    }
 }
 
 /// Reads the fields of one table; used by [`params!`](crate::params).
 pub struct RecordReader<'a> {
-    table: &'a Table,
+    pub(super) table: &'a Table,
     place: &'a Place,
     path: &'a str,
+    /// Fields that an unknown key was probably meant to be: not missing too.
+    misspelt: Vec<String>,
 }
 
 impl<'a> RecordReader<'a> {
-    /// Opens a table and reports its unknown keys.
-    pub fn open(node: &'a Node, path: &'a str, fields: &[&str], issues: &mut Issues) -> Option<Self> {
+    /// Opens a table and reports its unknown keys; `shape` is the record's own.
+    pub fn open(
+        node: &'a Node,
+        path: &'a str,
+        fields: &[&str],
+        shape: fn() -> Shape,
+        issues: &mut Issues,
+    ) -> Option<Self> {
         let Value::Table(table) = &node.value else {
             expected(node, path, "a table", issues);
             return None;
         };
         let names: Vec<String> = fields.iter().map(|field| kebab(field)).collect();
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
-        for (key, entry) in table.iter().filter(|(key, _)| !names.contains(&key.as_str())) {
+        let free: Vec<&str> = names.iter().copied().filter(|name| !table.contains_key(*name)).collect();
+        let mut misspelt = Vec::new();
+        let unknown = table.iter().filter(|(key, _)| !names.contains(&key.as_str()));
+        for (at, (key, entry)) in unknown.enumerate() {
             let what = if path.is_empty() { String::new() } else { format!(" in `{path}`") };
-            issues.push(
-                Issue::at(&entry.key, path::join(path, key), format!("unknown key `{key}`{what}"))
-                    .help(suggest::help(key, &names)),
-            );
+            let issue = Issue::at(&entry.key, path::join(path, key), format!("unknown key `{key}`{what}"));
+            if at >= MOST_EXPLAINED {
+                issues.push(issue);
+                continue;
+            }
+            let meant = suggest::near(key, &free);
+            let issue = explained(issue, key, &names, meant, table, shape);
+            // Told once that it is misspelt, nobody needs to hear that it is missing.
+            misspelt.extend(meant.filter(|name| issue.help == Some(did_you_mean(name))).map(str::to_owned));
+            issues.push(issue);
         }
-        Some(Self { table, place: &node.place, path })
+        Some(Self { table, place: &node.place, path, misspelt })
     }
 
     /// Reads one field, its default if it is left out.
@@ -195,10 +297,16 @@ impl<'a> RecordReader<'a> {
         let name = kebab(field);
         let path = path::join(self.path, &name);
         let Some(entry) = self.table.get(&name) else {
-            if default.is_none() {
+            if default.is_none() && !self.misspelt.contains(&name) {
+                let takes = T::shape().words();
+                let takes = match check.map(|check| check.expected.as_str()) {
+                    None => takes,
+                    Some(range) if range.starts_with("a ") || range.starts_with("two ") => range.to_owned(),
+                    Some(range) => format!("{takes}, {range}"),
+                };
                 issues.push(
                     Issue::at(self.place, &path, format!("missing key `{name}`"))
-                        .help(format!("`{path}` has no default: write it")),
+                        .help(format!("`{path}` has no default: give it {takes}")),
                 );
             }
             return default;
@@ -207,7 +315,7 @@ impl<'a> RecordReader<'a> {
         if let Some(check) = check.filter(|check| !check.accepts(&value)) {
             let found = match value.write(View::Full) {
                 Json::Array(items) => format!("a list of {}", items.len()),
-                found => found.to_string(),
+                found => written(&entry.node).unwrap_or_else(|| found.to_string()),
             };
             issues.push(Issue::at(
                 &entry.node.place,
@@ -218,6 +326,46 @@ impl<'a> RecordReader<'a> {
         }
         Some(value)
     }
+}
+
+/// Unknown keys of one table that are looked up elsewhere: with more of them it is no table of ours, and has no end.
+const MOST_EXPLAINED: usize = 100;
+
+/// An unknown key with what is known of it: a near name, a place further inside, another tool's word, else all names.
+///
+/// `meant`: the near name that the table does not have yet.
+fn explained(
+    issue: Issue,
+    key: &str,
+    names: &[&str],
+    meant: Option<&str>,
+    table: &Table,
+    shape: fn() -> Shape,
+) -> Issue {
+    let Shape::Record(record) = shape() else { return issue };
+    let near_set = || suggest::near(key, names).map(|name| already_set(name, key, table));
+    let known = misplaced::inside(key, &record, table)
+        .or_else(|| meant.map(did_you_mean))
+        .or_else(|| misplaced::near_inside(key, &record, table))
+        .or_else(near_set);
+    if let Some(help) = known {
+        return issue.help(help);
+    }
+    if let Some(note) = suggest::note(key) {
+        return issue.help(note);
+    }
+    issue.help(suggest::help(key, names)).kind(IssueKind::UnknownKey(key.to_owned()))
+}
+
+fn did_you_mean(name: &str) -> String {
+    format!("did you mean `{name}`?")
+}
+
+/// A name that the table has already: worth saying only where one text says both.
+fn already_set(name: &str, key: &str, table: &Table) -> String {
+    let source = |key: &str| table.get(key).map(|entry| &entry.key.source.name);
+    let too = if source(name) == source(key) { ", which is set already" } else { "" };
+    format!("did you mean `{name}`{too}?")
 }
 
 /// `learning_rate` -> `learning-rate`.
@@ -241,213 +389,5 @@ pub fn write_field<T: Param>(
     let json = value.write(view);
     if !json.is_null() {
         object.insert(kebab(field), json);
-    }
-}
-
-/// Takes a choice apart: its name, where it stands, and its parameters; used by [`choice!`](crate::choice).
-pub fn open_choice<'a>(
-    node: &'a Node,
-    path: &str,
-    names: &[&str],
-    issues: &mut Issues,
-) -> Option<(&'a str, Option<&'a Node>)> {
-    let (name, place, inner) = match &node.value {
-        Value::String(name) => (name.as_str(), &node.place, None),
-        Value::Table(table) if table.len() == 1 => {
-            let (name, entry) = table.iter().next()?;
-            (name.as_str(), &entry.key, Some(&entry.node))
-        }
-        Value::Table(table) => {
-            let found: Vec<&str> = table.keys().map(String::as_str).collect();
-            let known: Vec<&str> = found.iter().copied().filter(|name| names.contains(name)).collect();
-            let help = match (found.len(), known.first()) {
-                (0, _) => format!("write one of {}", suggest::one_of(names)),
-                (_, Some(name)) => format!("write {{ {name} = {{ .. }} }} with the other keys inside the braces"),
-                (_, None) => format!("write {{ NAME = {{ .. }} }} where NAME is {}", suggest::one_of(names)),
-            };
-            let message = format!("`{path}` expects a table of exactly one key, found {}", found.len());
-            issues.push(Issue::at(&node.place, path, message).help(help));
-            return None;
-        }
-        _ => {
-            let message = format!("`{path}` expects a name or a one-key table, found {}", node.kind());
-            issues.push(Issue::at(&node.place, path, message).help(format!("write one of {}", suggest::one_of(names))));
-            return None;
-        }
-    };
-    if names.contains(&name) {
-        return Some((name, inner));
-    }
-    let message = format!("unknown choice `{name}` for `{path}`");
-    issues.push(Issue::at(place, path, message).help(suggest::help(name, names)));
-    None
-}
-
-/// Reads the parameters of a chosen alternative; used by [`choice!`](crate::choice).
-pub fn read_alternative<T: Param>(
-    node: &Node,
-    inner: Option<&Node>,
-    name: &str,
-    path: &str,
-    issues: &mut Issues,
-) -> Option<T> {
-    let path = path::join(path, name);
-    match inner {
-        Some(inner) => T::read(inner, &path, issues),
-        None => T::read(&Node::empty_table(&node.place), &path, issues),
-    }
-}
-
-/// Refuses parameters of an alternative that takes none; used by [`choice!`](crate::choice).
-pub fn read_unit(inner: Option<&Node>, name: &str, path: &str, issues: &mut Issues) -> Option<()> {
-    let Some(inner) = inner else { return Some(()) };
-    let path = path::join(path, name);
-    RecordReader::open(inner, &path, &[], issues).filter(|reader| reader.table.is_empty()).map(|_| ())
-}
-
-/// The JSON of a chosen alternative: a bare name where there is nothing else to say.
-#[must_use]
-pub fn write_alternative(name: &str, params: Option<Json>) -> Json {
-    match params {
-        Some(Json::Object(fields)) if fields.is_empty() => Json::from(name),
-        Some(params) => Json::Object(std::iter::once((name.to_owned(), params)).collect()),
-        None => Json::from(name),
-    }
-}
-
-macro_rules! integer_param {
-    ($($ty:ty),*) => {$(
-        impl Param for $ty {
-            fn read(node: &Node, path: &str, issues: &mut Issues) -> Option<Self> {
-                let Value::Integer(integer) = node.value else {
-                    expected(node, path, "an integer", issues);
-                    return None;
-                };
-                let value = Self::try_from(integer).ok();
-                if value.is_none() {
-                    let message = if integer < 0 && Self::MIN == 0 {
-                        format!("`{path}` must be at least 0, found {integer}")
-                    } else {
-                        format!("`{path}` must be between {} and {}, found {integer}", Self::MIN, Self::MAX)
-                    };
-                    issues.push(Issue::at(&node.place, path, message));
-                }
-                value
-            }
-            fn write(&self, _: View) -> Json {
-                Json::from(*self)
-            }
-            fn shape() -> Shape {
-                Shape::Integer
-            }
-        }
-    )*};
-}
-integer_param!(u8, u32, u64, usize, i32, i64);
-
-impl Param for f64 {
-    fn read(node: &Node, path: &str, issues: &mut Issues) -> Option<Self> {
-        match node.value {
-            Value::Float(float) => Some(float),
-            #[expect(clippy::cast_precision_loss, reason = "an integer in a spec stands for a number")]
-            Value::Integer(integer) => Some(integer as Self),
-            _ => {
-                expected(node, path, "a number", issues);
-                None
-            }
-        }
-    }
-    fn write(&self, _: View) -> Json {
-        if self.is_finite() { Json::from(*self) } else { Json::from(self.to_string()) }
-    }
-    fn shape() -> Shape {
-        Shape::Number
-    }
-}
-
-impl Param for bool {
-    fn read(node: &Node, path: &str, issues: &mut Issues) -> Option<Self> {
-        let Value::Boolean(boolean) = node.value else {
-            expected(node, path, "`true` or `false`", issues);
-            return None;
-        };
-        Some(boolean)
-    }
-    fn write(&self, _: View) -> Json {
-        Json::from(*self)
-    }
-    fn shape() -> Shape {
-        Shape::Boolean
-    }
-}
-
-impl Param for String {
-    fn read(node: &Node, path: &str, issues: &mut Issues) -> Option<Self> {
-        let text = node.string().map(str::to_owned);
-        if text.is_none() {
-            expected(node, path, "a string", issues);
-        }
-        text
-    }
-    fn write(&self, _: View) -> Json {
-        Json::from(self.as_str())
-    }
-    fn shape() -> Shape {
-        Shape::String
-    }
-}
-
-impl<T: Param> Param for Option<T> {
-    fn read(node: &Node, path: &str, issues: &mut Issues) -> Option<Self> {
-        T::read(node, path, issues).map(Some)
-    }
-    fn write(&self, view: View) -> Json {
-        self.as_ref().map_or(Json::Null, |value| value.write(view))
-    }
-    fn shape() -> Shape {
-        T::shape()
-    }
-}
-
-impl<T: Param> Param for Vec<T> {
-    fn read(node: &Node, path: &str, issues: &mut Issues) -> Option<Self> {
-        let Value::Array(items) = &node.value else {
-            expected(node, path, "a list", issues);
-            return None;
-        };
-        let read: Vec<Option<T>> =
-            items.iter().enumerate().map(|(at, item)| T::read(item, &path::at(path, at), issues)).collect();
-        read.into_iter().collect()
-    }
-    fn write(&self, view: View) -> Json {
-        self.iter().map(|item| item.write(view)).collect()
-    }
-    fn shape() -> Shape {
-        Shape::List(Box::new(T::shape()))
-    }
-}
-
-/// A file or folder named in a spec. Relative paths start from the folder of the file that names them.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SpecPath {
-    /// As written.
-    pub written: String,
-    /// Where it is.
-    pub resolved: PathBuf,
-}
-
-impl Param for SpecPath {
-    fn read(node: &Node, path: &str, issues: &mut Issues) -> Option<Self> {
-        let written = String::read(node, path, issues)?;
-        let source: &Arc<Source> = &node.place.source;
-        let resolved = source.dir.join(&written);
-        Some(Self { written, resolved })
-    }
-    /// Never in a key or an artifact: what the files hold decides, not where they lie.
-    fn write(&self, view: View) -> Json {
-        if view == View::Full { Json::from(self.written.as_str()) } else { Json::Null }
-    }
-    fn shape() -> Shape {
-        Shape::Path
     }
 }

@@ -44,8 +44,9 @@ macro_rules! params {
             ) -> Option<Self> {
                 #[expect(clippy::allow_attributes, reason = "unused only where there are no fields")]
                 #[allow(unused_variables)]
-                let reader =
-                    $crate::base::param::RecordReader::open(node, path, &[$(stringify!($field)),*], issues)?;
+                let reader = $crate::base::param::RecordReader::open(
+                    node, path, &[$(stringify!($field)),*], <Self as $crate::base::param::Param>::shape, issues,
+                )?;
                 $(
                     let check: Option<$crate::base::check::Check<$ty>> = $crate::params!(@option $($check)?);
                     let default: Option<$ty> = $crate::params!(@option $($default)?);
@@ -168,7 +169,8 @@ macro_rules! choice {
                 path: &str,
                 issues: &mut $crate::base::issue::Issues,
             ) -> Option<Self> {
-                let (name, inner) = $crate::base::param::open_choice(node, path, Self::NAMES, issues)?;
+                let shape = <Self as $crate::base::param::Param>::shape;
+                let (name, inner) = $crate::base::param::open_choice(node, path, Self::NAMES, shape, issues)?;
                 match name {
                     $( $name => $crate::choice!(@read $this $variant $name node inner path issues $($ty)?), )*
                     _ => None,

@@ -5,6 +5,34 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+/// Which layer of a spec a text is: a later one wins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub enum Layer {
+    /// The pipeline's template: the graph and its defaults.
+    Template,
+    /// A config that the experiment's config `extends`.
+    Base,
+    /// The experiment's own config.
+    #[default]
+    Config,
+    /// The file of the n-th `--set-file`, from 1.
+    SetFile(usize),
+    /// The n-th `--set`, from 1.
+    Set(usize),
+}
+
+impl fmt::Display for Layer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Template => f.write_str("template"),
+            Self::Base => f.write_str("base config"),
+            Self::Config => f.write_str("config"),
+            Self::SetFile(number) => write!(f, "--set-file number {number}"),
+            Self::Set(number) => write!(f, "--set number {number}"),
+        }
+    }
+}
+
 /// A text that values come from: a file, or the value of a command-line option.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Source {
@@ -14,20 +42,39 @@ pub struct Source {
     pub text: String,
     /// The folder that relative paths written in this text start from.
     pub dir: PathBuf,
+    /// The layer of the spec that it is.
+    pub layer: Layer,
+    /// Offsets at which lines start.
+    lines: Vec<usize>,
 }
 
 impl Source {
-    /// A source of the given name and text.
+    /// A source of the given name and text, in the layer of a config.
     pub fn new(name: impl Into<String>, text: impl Into<String>, dir: &Path) -> Arc<Self> {
-        Arc::new(Self { name: name.into(), text: text.into(), dir: dir.to_path_buf() })
+        Self::of_layer(Layer::Config, name, text, dir)
+    }
+
+    /// A source of the given layer, name and text.
+    pub fn of_layer(layer: Layer, name: impl Into<String>, text: impl Into<String>, dir: &Path) -> Arc<Self> {
+        let text = text.into();
+        let lines = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
+        Arc::new(Self { name: name.into(), text, dir: dir.to_path_buf(), layer, lines })
     }
 
     /// Line and column, both from 1, of a byte offset. Columns count characters.
     #[must_use]
     pub fn line_column(&self, offset: usize) -> (usize, usize) {
         let before = floor(&self.text, offset);
-        let start = before.rfind('\n').map_or(0, |at| at + 1);
-        (before.matches('\n').count() + 1, before[start..].chars().count() + 1)
+        let line = self.lines.partition_point(|start| *start <= before.len());
+        (line, before[self.lines[line - 1]..].chars().count() + 1)
+    }
+
+    /// A line's text without its end; `line` counts from 1.
+    #[must_use]
+    pub fn line(&self, line: usize) -> &str {
+        let start = line.checked_sub(1).and_then(|line| self.lines.get(line)).copied().unwrap_or(self.text.len());
+        let end = self.lines.get(line).copied().unwrap_or(self.text.len());
+        self.text[start..end].trim_end_matches(['\n', '\r'])
     }
 }
 
@@ -75,11 +122,27 @@ impl Place {
         self.source.line_column(self.span.start)
     }
 
+    /// Who set the value, where that is not the config itself: `template pipelines/x.toml`, `--set number 2`.
+    #[must_use]
+    pub fn set_by(&self) -> Option<String> {
+        match self.source.layer {
+            Layer::Config => None,
+            layer @ (Layer::Template | Layer::Base) => Some(format!("{layer} {}", self.source.name)),
+            layer @ (Layer::SetFile(_) | Layer::Set(_)) => Some(layer.to_string()),
+        }
+    }
+
+    /// The bytes meant.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        self.source.text.get(self.span.clone()).unwrap_or_default()
+    }
+
     /// The line with the span underlined, as two lines of text with a gutter.
     #[must_use]
     pub fn snippet(&self) -> String {
         let (line, column) = self.line_column();
-        let text = self.source.text.lines().nth(line - 1).unwrap_or("").trim_end_matches('\r');
+        let text = self.source.line(line);
         let (text, column) = window(text, column);
         let spanned = floor(&self.source.text, self.span.end);
         let start = floor(&self.source.text, self.span.start).len();
@@ -125,6 +188,22 @@ mod tests {
                 let _ = place("né\n🦀\r\nx", start..end).snippet();
             }
         }
+    }
+
+    #[test]
+    fn columns_are_right_behind_windows_line_ends() {
+        let at = place("a = 1\r\nbé = 2\r\n", 12..13);
+        assert_eq!(at.to_string(), "a.toml:2:5");
+        assert_eq!(at.snippet(), "  |\n2 | bé = 2\n  |     ^");
+        assert_eq!(place("a\n", 2..2).snippet(), "  |\n2 | \n  | ^");
+    }
+
+    #[test]
+    fn only_other_layers_than_the_config_are_named() {
+        let of = |layer| Place::new(&Source::of_layer(layer, "b.toml", "", Path::new("")), 0..0).set_by();
+        assert_eq!(of(Layer::Config), None);
+        assert_eq!(of(Layer::Base).as_deref(), Some("base config b.toml"));
+        assert_eq!(of(Layer::Set(2)).as_deref(), Some("--set number 2"));
     }
 
     #[test]

@@ -7,8 +7,9 @@ use std::path::PathBuf;
 use clap::Args;
 use serde_json::{Map, Value as Json, json};
 
-use super::options::{PlaceOptions, plan_of};
+use super::options::{OverlayOptions, PlaceOptions, plan_of};
 use super::print::{self, Align, Paint, Table, thousands};
+use crate::base::issue::Issue;
 use crate::error::{Error, Exit};
 use crate::plan::Plan;
 use crate::stage::{Facts, ModelSummary};
@@ -18,14 +19,17 @@ use crate::stage::{Facts, ModelSummary};
 #[command(after_help = "Examples:
   simpipe check configs/cifar10.toml
   simpipe check configs/*.toml
-  simpipe check configs/cifar10.toml --set train.epochs=5 --json")]
+  simpipe check configs/cifar10.toml --set train.epochs=5 --json
+  simpipe check configs/cifar10.toml --set-file laptop.toml --all")]
 pub(super) struct CheckArgs {
     /// Configs of experiments.
     #[arg(required = true)]
     configs: Vec<PathBuf>,
-    /// Change a value of every spec: `train.epochs=5`.
-    #[arg(long = "set", value_name = "PATH=VALUE")]
-    set: Vec<String>,
+    #[command(flatten)]
+    overlays: OverlayOptions,
+    /// Show every error, not only the first ten of a config.
+    #[arg(long)]
+    all: bool,
     /// Accepted like everywhere; checking reads no results.
     #[command(flatten)]
     place: PlaceOptions,
@@ -35,14 +39,20 @@ pub(super) struct CheckArgs {
 }
 
 pub(super) fn exec(args: &CheckArgs, out: &mut dyn Write) -> Result<Exit, Error> {
-    let results: Vec<_> = args.configs.iter().map(|config| plan_of(config, &args.set)).collect();
+    let results: Vec<_> = args.configs.iter().map(|config| plan_of(config, &args.overlays)).collect();
     if args.json {
         write_json(args, &results, out)?
     } else {
         write_text(args, &results, out)?
     }
-    let worst = results.iter().filter_map(|result| result.as_ref().err()).map(Error::exit).next();
-    Ok(worst.unwrap_or(Exit::Done))
+    Ok(worst(results.iter().filter_map(|result| result.as_ref().err())))
+}
+
+/// A wrong spec outweighs missing data, wherever it stands in the list.
+fn worst<'a>(errors: impl Iterator<Item = &'a Error>) -> Exit {
+    let exits: Vec<Exit> = errors.map(Error::exit).collect();
+    let first = exits.iter().find(|exit| **exit != Exit::DataUnavailable).or(exits.first());
+    first.copied().unwrap_or(Exit::Done)
 }
 
 /// Models by the id of the stage that trains them, where their layers are known.
@@ -57,7 +67,10 @@ fn models(plan: &Plan) -> BTreeMap<&str, &ModelSummary> {
 /// One config gives the object of the contract; several give a list of such objects beside all errors.
 fn write_json(args: &CheckArgs, results: &[Result<Plan, Error>], out: &mut dyn Write) -> Result<(), Error> {
     let one = |result: &Result<Plan, Error>| match result {
-        Ok(plan) => json!({ "ok": true, "models": models(plan) }),
+        Ok(plan) => {
+            let warnings: Vec<_> = plan.warnings.iter().map(Issue::record).collect();
+            json!({ "ok": true, "models": models(plan), "warnings": warnings })
+        }
         Err(error) => json!({ "ok": false, "errors": error.records() }),
     };
     if let [result] = results {
@@ -80,10 +93,12 @@ fn write_text(args: &CheckArgs, results: &[Result<Plan, Error>], out: &mut dyn W
         match result {
             Ok(plan) => {
                 writeln!(out, "{}: {} ({} stages)", config.display(), paint.green("ok"), plan.order.len())?;
+                print::warnings(&plan.warnings, &mut err)?;
                 for (id, summary) in models(plan) {
                     write_model(id, summary, out)?;
                 }
             }
+            Err(error) if args.all => print::all_errors(error, &mut err)?,
             Err(error) => print::errors(error, &mut err)?,
         }
     }

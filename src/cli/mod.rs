@@ -2,6 +2,7 @@
 
 mod check;
 mod completions;
+mod config;
 mod docs;
 mod doctor;
 mod explain;
@@ -19,6 +20,7 @@ mod show;
 mod show_file;
 mod signal;
 mod store;
+mod toml_text;
 mod words;
 
 use std::ffi::OsString;
@@ -47,6 +49,7 @@ enum Command {
     Explain(explain::ExplainArgs),
     Check(check::CheckArgs),
     Graph(graph::GraphArgs),
+    Config(config::ConfigArgs),
     Show(show::ShowArgs),
     Runs(runs::RunsArgs),
     Schema(schema::SchemaArgs),
@@ -64,6 +67,7 @@ impl Command {
             Self::Plan(args) => args.json,
             Self::Explain(args) => args.json,
             Self::Check(args) => args.json,
+            Self::Config(args) => args.json(),
             Self::Show(args) => args.json,
             Self::Runs(args) => args.json,
             Self::Docs(args) => args.json,
@@ -82,6 +86,7 @@ impl Command {
             Self::Explain(args) => explain::exec(args, out),
             Self::Check(args) => check::exec(args, out),
             Self::Graph(args) => graph::exec(args, out),
+            Self::Config(args) => config::exec(args, out),
             Self::Show(args) => show::exec(args, out),
             Self::Runs(args) => runs::exec(args, out),
             Self::Schema(args) => schema::exec(args, out),

@@ -2,13 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
-use clap::Args;
+use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
 
 use crate::base::issue::Issue;
 use crate::error::Error;
 use crate::plan::Plan;
 use crate::runner::folders;
-use crate::spec::{self, LoadOptions};
+use crate::spec::{self, Experiment, LoadOptions, Overlay};
 use crate::stages::registry;
 use crate::store::{RemoteUrl, RemoteUse, Store, StoreError};
 
@@ -17,9 +17,53 @@ use crate::store::{RemoteUrl, RemoteUse, Store, StoreError};
 pub(super) struct ExperimentOptions {
     /// The experiment's config, such as `configs/cifar10.toml`.
     pub(super) config: PathBuf,
-    /// Change a value of the spec: `train.epochs=5`, `'train.layers[3].conv2d.filters=64'`.
-    #[arg(long = "set", value_name = "PATH=VALUE")]
-    pub(super) set: Vec<String>,
+    #[command(flatten)]
+    pub(super) overlays: OverlayOptions,
+}
+
+/// What is laid over the config: `--set` and `--set-file`, in the order of the command line.
+#[derive(Debug, Clone, Default)]
+pub(super) struct OverlayOptions(pub(super) Vec<Overlay>);
+
+// Written out, for derived options of two names lose the order that they were given in.
+impl FromArgMatches for OverlayOptions {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        let mut overlays: Vec<(usize, Overlay)> = Vec::new();
+        if let (Some(at), Some(sets)) = (matches.indices_of("set"), matches.get_many::<String>("set")) {
+            overlays.extend(at.zip(sets.map(|option| Overlay::Set(option.clone()))));
+        }
+        if let (Some(at), Some(files)) = (matches.indices_of("set-file"), matches.get_many::<PathBuf>("set-file")) {
+            overlays.extend(at.zip(files.map(|path| Overlay::File(path.clone()))));
+        }
+        overlays.sort_by_key(|(at, _)| *at);
+        Ok(Self(overlays.into_iter().map(|(_, overlay)| overlay).collect()))
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        *self = Self::from_arg_matches(matches)?;
+        Ok(())
+    }
+}
+
+impl Args for OverlayOptions {
+    fn augment_args(command: Command) -> Command {
+        let set = Arg::new("set")
+            .long("set")
+            .value_name("PATH=VALUE")
+            .action(ArgAction::Append)
+            .help("Change a value of the spec: `train.epochs=5`, `'train.layers[3].conv2d.filters=64'`");
+        let file = Arg::new("set-file")
+            .long("set-file")
+            .value_name("FILE")
+            .action(ArgAction::Append)
+            .value_parser(clap::value_parser!(PathBuf))
+            .help("Lay a TOML file of values over the spec; with `--set`, later ones win");
+        command.arg(set).arg(file)
+    }
+
+    fn augment_args_for_update(command: Command) -> Command {
+        Self::augment_args(command)
+    }
 }
 
 /// Where things are.
@@ -40,14 +84,19 @@ pub(super) struct PlaceOptions {
 impl ExperimentOptions {
     /// The plan, every problem of the spec as an error.
     pub(super) fn plan(&self) -> Result<Plan, Error> {
-        plan_of(&self.config, &self.set)
+        plan_of(&self.config, &self.overlays)
     }
 }
 
+/// The experiment of a config, with what the command line lays over it.
+pub(super) fn experiment_of(config: &Path, overlays: &OverlayOptions) -> Result<Experiment, Error> {
+    let options = LoadOptions { overlays: overlays.0.clone(), project: None };
+    spec::load(config, &options).map_err(Error::Spec)
+}
+
 /// The plan of a config.
-pub(super) fn plan_of(config: &Path, set: &[String]) -> Result<Plan, Error> {
-    let options = LoadOptions { set: set.to_vec(), project: None };
-    let experiment = spec::load(config, &options).map_err(Error::Spec)?;
+pub(super) fn plan_of(config: &Path, overlays: &OverlayOptions) -> Result<Plan, Error> {
+    let experiment = experiment_of(config, overlays)?;
     let plan = Plan::build(experiment, registry::builtin()).map_err(Error::Spec)?;
     registry::builtin().backend(&plan.experiment.device).map_err(|error| {
         let issue = Issue::at(&plan.experiment.device_place, "device", error.to_string());

@@ -5,6 +5,7 @@ use std::io::{self, IsTerminal, Write};
 use serde::Serialize;
 use serde_json::json;
 
+use crate::base::issue::Issue;
 use crate::error::Error;
 use crate::store::Store;
 
@@ -22,16 +23,30 @@ pub(super) fn errors_json(error: &Error, out: &mut dyn Write) -> io::Result<()> 
     json(&json!({ "errors": error.records() }), out)
 }
 
-/// Writes an error for a person.
+/// Writes an error for a person: the first ten problems, and how many more there are.
 pub(super) fn errors(error: &Error, err: &mut dyn Write) -> io::Result<()> {
-    let (paint, issues) = (Paint::stderr(), error.issues());
-    for issue in issues.iter().take(MOST_ERRORS) {
-        write!(err, "{} {}", paint.red("error:"), issue.render())?;
+    let issues = error.issues();
+    issues_up_to(MOST_ERRORS, &issues, err)?;
+    match issues.len().saturating_sub(MOST_ERRORS) {
+        0 => Ok(()),
+        more => writeln!(err, "... and {more} more: `simpipe check --all` shows them"),
     }
-    if issues.len() > MOST_ERRORS {
-        writeln!(err, "and {} more", issues.len() - MOST_ERRORS)?;
-    }
-    Ok(())
+}
+
+/// Writes every problem for a person.
+pub(super) fn all_errors(error: &Error, err: &mut dyn Write) -> io::Result<()> {
+    issues_up_to(usize::MAX, &error.issues(), err)
+}
+
+fn issues_up_to(most: usize, issues: &[Issue], err: &mut dyn Write) -> io::Result<()> {
+    let word = Paint::stderr().red("error:");
+    issues.iter().take(most).try_for_each(|issue| write!(err, "{word} {}", issue.render()))
+}
+
+/// Writes warnings for a person.
+pub(super) fn warnings(warnings: &[Issue], err: &mut dyn Write) -> io::Result<()> {
+    let word = Paint::stderr().yellow("warning:");
+    warnings.iter().try_for_each(|warning| write!(err, "{word} {}", warning.render()))
 }
 
 /// Writes what happened with the object store that somebody should know to standard error.
@@ -184,7 +199,6 @@ pub(super) fn bytes(count: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::issue::Issue;
 
     #[test]
     fn numbers_are_written_for_people() {
@@ -210,6 +224,7 @@ mod tests {
         let mut out = Vec::new();
         errors(&Error::Spec(issues), &mut out).unwrap();
         let text = String::from_utf8(out).unwrap();
-        assert!(text.contains("problem 9") && !text.contains("problem 10") && text.ends_with("and 3 more\n"));
+        assert!(text.contains("problem 9") && !text.contains("problem 10"), "{text}");
+        assert!(text.ends_with("... and 3 more: `simpipe check --all` shows them\n"), "{text}");
     }
 }

@@ -85,7 +85,9 @@ fn explain_failure(record: &RunRecord, root: &Path) -> Result<(), Error> {
     let Some((stage, failure)) = record.failure() else { return Ok(()) };
     let mut err = std::io::stderr();
     let key = stage.key.map_or_else(|| "not known yet".to_owned(), |key| key.short());
-    writeln!(err, "{} stage `{}` ({}): {}", Paint::stderr().red("error:"), stage.id, stage.stage, failure.message)?;
+    let place = failure.place.as_ref().map_or_else(String::new, |place| format!("{place}: "));
+    let red = Paint::stderr().red("error:");
+    writeln!(err, "{red} {place}stage `{}` ({}): {}", stage.id, stage.stage, failure.message)?;
     writeln!(err, "  key: {key}, log: {}", root.join(&record.dir).join("log.txt").display())?;
     if let Some(help) = &failure.help {
         writeln!(err, "  help: {help}")?;
@@ -110,10 +112,11 @@ fn summary(plan: &Plan, record: &RunRecord, root: &Path, quiet: bool, out: &mut 
     let folder = root.join(&record.dir);
     let reports = plan.order.iter().filter(|node| plan.graph[**node].stage.name() == "report");
     let reports = reports.map(|node| folder.join(&plan.graph[*node].id).join("report.md"));
-    match reports.into_iter().find(|report| report.is_file()) {
-        Some(report) => writeln!(out, "report: {}", report.display())?,
-        None => writeln!(out, "run: {}", folder.display())?,
+    let reports: Vec<PathBuf> = reports.filter(|report| report.is_file()).collect();
+    if reports.is_empty() {
+        writeln!(out, "run: {}", folder.display())?;
     }
+    reports.iter().try_for_each(|report| writeln!(out, "report: {}", report.display()))?;
     Ok(())
 }
 

@@ -33,18 +33,27 @@ fn config_schema() -> Json {
         patterns.insert(format!("^{}-", doc.name), table.clone());
         properties.insert(doc.name.to_owned(), table);
     }
-    let text = json!({ "type": "string" });
-    for name in ["pipeline", "name", "description", "extends"] {
-        properties.insert(name.to_owned(), text.clone());
+    for (name, description) in [
+        ("pipeline", "The template: a file of `pipelines/` without `.toml`, or a built-in one."),
+        ("name", "Names the run folder; the file's name if it is left out."),
+        ("description", "For people."),
+        ("extends", "Another config that this one is laid over, relative to this file."),
+    ] {
+        properties.insert(name.to_owned(), json!({ "type": "string", "description": description }));
     }
-    properties.insert("seed".to_owned(), json!({ "type": "integer", "minimum": 0 }));
-    properties.insert("device".to_owned(), json!({ "enum": catalog.devices() }));
+    let seed = json!({ "type": "integer", "minimum": 0, "default": 0, "description": "Of all random numbers." });
+    properties.insert("seed".to_owned(), seed);
+    let device = json!({ "enum": catalog.devices(), "default": "auto", "description": "Where tensors are computed." });
+    properties.insert("device".to_owned(), device);
+    // A template of one's own may call its stages as it likes: tables are let through, values are not.
+    let others = json!({ "type": "object", "description": "The parameters of a stage, by its id in the template." });
     json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "simpipe experiment",
         "type": "object",
         "properties": properties,
         "patternProperties": patterns,
+        "additionalProperties": others,
     })
 }
 
@@ -90,17 +99,21 @@ fn of_field(field: &Field) -> Json {
     schema
 }
 
-/// The bare name, and the one-key table if it has parameters.
+/// The bare name, if every parameter has a default, and the one-key table, if there are parameters.
 fn of_alternative(alternative: &Alternative) -> Vec<Json> {
-    let name = alternative.name;
-    let bare = json!({ "const": name, "description": alternative.doc.trim() });
+    let (name, description) = (alternative.name, alternative.doc.trim());
     let table = alternative.params.as_ref().map(|params| {
         json!({
-            "type": "object", "properties": { name: of_shape(params) }, "required": [name],
-            "additionalProperties": false,
+            "type": "object", "description": description, "properties": { name: of_shape(params) },
+            "required": [name], "additionalProperties": false,
         })
     });
-    std::iter::once(bare).chain(table).collect()
+    let bare = match &alternative.params {
+        Some(Shape::Record(record)) => record.fields.iter().all(|field| field.default.is_some()),
+        _ => true,
+    };
+    let bare = bare.then(|| json!({ "const": name, "description": description }));
+    bare.into_iter().chain(table).collect()
 }
 
 #[cfg(test)]
@@ -126,7 +139,7 @@ mod tests {
         for good in [json!({ "max-pool": { "size": 2 } }), json!("flatten")] {
             assert!(schema.is_valid(&good), "{good}");
         }
-        for bad in [json!({ "max-pool": {} }), json!({ "max-pool": { "sise": 2 } }), json!("flat")] {
+        for bad in [json!("max-pool"), json!({ "max-pool": {} }), json!({ "max-pool": { "sise": 2 } }), json!("flat")] {
             assert!(!schema.is_valid(&bad), "{bad}");
         }
     }

@@ -9,12 +9,13 @@ use petgraph::graph::{DiGraph, NodeIndex};
 use petgraph::visit::EdgeRef;
 
 use super::graph::{Edge, Node, Plan};
-use crate::base::issue::{Issue, Issues};
+use super::misplaced;
+use crate::base::issue::{Issue, IssueKind, Issues};
 use crate::base::param::{Param, Shape, View};
 use crate::base::path;
 use crate::base::suggest;
 use crate::spec::{Experiment, Input, StageSpec};
-use crate::stage::{Catalog, DynStage, Facts, InputFacts, ParamIssue, Policy, Port};
+use crate::stage::{Catalog, DynStage, Facts, InputFacts, Kind, ParamIssue, Policy, Port};
 
 /// A graph whose stages may have failed to read.
 type Draft = DiGraph<Option<Arc<dyn DynStage>>, Edge>;
@@ -24,6 +25,7 @@ pub(super) fn build(mut experiment: Experiment, catalog: &dyn Catalog) -> Result
     check_device(&experiment, catalog, &mut issues);
     let read: Vec<_> = experiment.stages.iter().map(|spec| read(spec, catalog, &mut issues)).collect();
     let (stages, policies): (Vec<_>, Vec<_>) = read.into_iter().unzip();
+    misplaced::explain(&experiment, catalog, &mut issues);
     let mut draft: Draft = DiGraph::new();
     let nodes: Vec<NodeIndex> = stages.iter().map(|stage| draft.add_node(stage.clone())).collect();
     for (at, spec) in experiment.stages.iter().enumerate() {
@@ -31,12 +33,12 @@ pub(super) fn build(mut experiment: Experiment, catalog: &dyn Catalog) -> Result
             plug(&experiment, spec, nodes[at], stage.ports(), &mut draft, &mut issues);
         }
     }
-    refuse_cycles(&experiment, &draft, &mut issues);
+    refuse_cycles(&experiment, &mut issues);
     let Some(order) = sorted(&draft) else {
         issues.finish()?;
         return Err(vec![Issue::nowhere("the graph has a cycle")]);
     };
-    let facts = infer(&experiment, &draft, &order, &mut issues);
+    let (facts, warnings) = infer(&experiment, &draft, &order, &mut issues);
     issues.finish()?;
     let graph = draft.map(
         |node, stage| Node {
@@ -47,7 +49,7 @@ pub(super) fn build(mut experiment: Experiment, catalog: &dyn Catalog) -> Result
         },
         |_, edge| edge.clone(),
     );
-    let mut plan = Plan { experiment, graph, order, portable: serde_json::Value::Null };
+    let mut plan = Plan { experiment, graph, order, portable: serde_json::Value::Null, warnings };
     plan.portable = plan.resolved(View::Portable);
     Ok(plan)
 }
@@ -129,40 +131,66 @@ fn connect(
         let (wanted, given) = (port.kind.words(), upstream.output().words());
         let (name, id) = (port.name, &spec.id);
         let message = format!("port `{name}` of `{id}` takes {wanted}, but `{}` gives {given}", input.from);
-        issues.push(Issue::at(&input.place, path, message));
+        issues.push(Issue::at(&input.place, path, message).help(givers(experiment, draft, port.kind)));
         return;
     }
     draft.add_edge(from, node, Edge { port });
 }
 
-fn refuse_cycles(experiment: &Experiment, draft: &Draft, issues: &mut Issues) {
-    for component in tarjan_scc(draft) {
+/// The stages that could be plugged in instead.
+fn givers(experiment: &Experiment, draft: &Draft, kind: Kind) -> String {
+    let gives = |node: &NodeIndex| draft[*node].as_ref().is_some_and(|stage| stage.output() == kind);
+    let ids: Vec<&str> =
+        draft.node_indices().filter(gives).map(|node| experiment.stages[node.index()].id.as_str()).collect();
+    match ids.as_slice() {
+        [] => format!("no stage of this template gives {}: add one", kind.words()),
+        ids => format!("plug in {}", suggest::one_of(ids)),
+    }
+}
+
+/// Looks at what the template writes, not at what could be plugged: an input of the wrong kind may close a circle too.
+fn refuse_cycles(experiment: &Experiment, issues: &mut Issues) {
+    let stages = &experiment.stages;
+    let at = |id: &str| stages.iter().position(|stage| stage.id == id).map(NodeIndex::new);
+    let mut wiring: DiGraph<(), ()> = DiGraph::new();
+    let nodes: Vec<NodeIndex> = stages.iter().map(|_| wiring.add_node(())).collect();
+    for (to, stage) in nodes.into_iter().zip(stages) {
+        for from in stage.inputs.values().filter_map(|input| at(&input.from)) {
+            wiring.update_edge(from, to, ());
+        }
+    }
+    for component in tarjan_scc(&wiring) {
         let start = component.iter().copied().min().expect("a component has a node");
-        let alone = component.len() == 1 && !draft.contains_edge(start, start);
-        if alone {
+        let names = circle(&wiring, &component, start);
+        if names.len() < 2 {
             continue;
         }
-        let mut names = vec![experiment.stages[start.index()].id.as_str()];
-        let mut node = start;
-        loop {
-            let next = draft
-                .edges(node)
-                .map(|edge| edge.target())
-                .filter(|next| component.contains(next))
-                .min_by_key(|next| (names.contains(&experiment.stages[next.index()].id.as_str()), next.index()));
-            let Some(next) = next else { break };
-            let id = experiment.stages[next.index()].id.as_str();
-            let seen = names.iter().position(|name| *name == id);
-            names.push(id);
-            if let Some(seen) = seen {
-                names.drain(..seen);
-                break;
-            }
-            node = next;
-        }
-        let spec = &experiment.stages[start.index()];
+        let names: Vec<&str> = names.iter().map(|node| stages[node.index()].id.as_str()).collect();
+        let spec = &stages[start.index()];
         let message = format!("stages read from each other in a circle: {}", names.join(" -> "));
-        issues.push(Issue::at(&spec.place, format!("stages.{}.inputs", spec.id), message));
+        let help = "take one of these inputs away: what a stage reads must be there before it runs";
+        issues.push(Issue::at(&spec.place, format!("stages.{}.inputs", spec.id), message).help(help));
+    }
+}
+
+/// A way through a strongly connected component that ends where it begins; only its start if there is none.
+fn circle(wiring: &DiGraph<(), ()>, component: &[NodeIndex], start: NodeIndex) -> Vec<NodeIndex> {
+    let mut way = vec![start];
+    let mut node = start;
+    loop {
+        let next = wiring
+            .edges(node)
+            .map(|edge| edge.target())
+            .filter(|next| component.contains(next))
+            .min_by_key(|next| (way.contains(next), next.index()));
+        let Some(next) = next else { return way };
+        let seen = way.iter().position(|known| *known == next);
+        way.push(next);
+        if let Some(seen) = seen {
+            way.drain(..seen);
+            return way;
+        }
+        node = next;
     }
 }
 
@@ -185,14 +213,15 @@ fn sorted(draft: &Draft) -> Option<Vec<NodeIndex>> {
     missing.is_empty().then_some(order)
 }
 
-/// Facts of every stage that has its inputs' facts; a stage behind a problem is left out, not blamed.
+/// Facts of every stage that has its inputs' facts, and all warnings; a stage behind a problem is left out, not blamed.
 fn infer(
     experiment: &Experiment,
     draft: &Draft,
     order: &[NodeIndex],
     issues: &mut Issues,
-) -> BTreeMap<NodeIndex, Facts> {
+) -> (BTreeMap<NodeIndex, Facts>, Vec<Issue>) {
     let mut known: BTreeMap<NodeIndex, Facts> = BTreeMap::new();
+    let mut warnings = Issues::default();
     for node in order {
         let Some(stage) = &draft[*node] else { continue };
         let spec = &experiment.stages[node.index()];
@@ -205,20 +234,23 @@ fn infer(
         if !plugged || inputs.len() != edges.len() {
             continue;
         }
-        match stage.infer(&InputFacts(inputs)) {
+        let inputs = InputFacts(inputs);
+        match stage.infer(&inputs) {
             Ok(facts) => {
                 known.insert(*node, facts);
+                stage.warnings(&inputs).into_iter().for_each(|issue| warnings.push(placed(spec, issue)));
             }
             Err(found) => found.into_iter().for_each(|issue| issues.push(placed(spec, issue))),
         }
     }
-    known
+    (known, warnings.finish().err().unwrap_or_default())
 }
 
 /// An issue at the place of its parameter, or of the stage's table where the parameter is not written.
 fn placed(spec: &StageSpec, issue: ParamIssue) -> Issue {
     let place = &spec.params.nearest(&issue.path).place;
     let placed = Issue::at(place, path::join(&spec.id, &issue.path), issue.message);
+    let placed = if issue.unavailable { placed.kind(IssueKind::Unavailable) } else { placed };
     match issue.help {
         Some(help) => placed.help(help),
         None => placed,
@@ -231,7 +263,7 @@ mod tests {
     use crate::base::node::Node as Written;
     use crate::base::source::{Place, Source};
     use crate::params;
-    use crate::stage::{BackendChoice, Bound, Ctx, Kind, Stage, StageDoc, StageError};
+    use crate::stage::{BackendChoice, Bound, Ctx, Stage, StageDoc, StageError};
 
     params! {
         /// A link of a chain.
@@ -308,6 +340,7 @@ mod tests {
             pipeline: "links".into(),
             config: "links.toml".into(),
             project: ".".into(),
+            header: BTreeMap::new(),
             stages: links.iter().map(stage).collect(),
             issues: Vec::new(),
         }

@@ -12,6 +12,7 @@ use crate::base::digest::Digest;
 use crate::base::issue::Issue;
 use crate::base::param::{Param, View};
 use crate::base::seed::Seed;
+use crate::base::source::Place;
 use crate::spec::Experiment;
 use crate::stage::{Catalog, DynStage, Facts, Policy, Port, SourceDigest};
 
@@ -46,6 +47,8 @@ pub struct Plan {
     pub order: Vec<NodeIndex>,
     /// The whole resolved spec with every default but without paths: what an artifact may show.
     pub portable: Json,
+    /// What is allowed but probably not meant.
+    pub warnings: Vec<Issue>,
 }
 
 impl Plan {
@@ -98,6 +101,14 @@ impl Plan {
     #[must_use]
     pub fn find(&self, id: &str) -> Option<NodeIndex> {
         self.order.iter().copied().find(|node| self.graph[*node].id == id)
+    }
+
+    /// Where a parameter of a node is written, or the nearest thing around it that is.
+    #[must_use]
+    pub fn place_of(&self, node: NodeIndex, path: &str) -> Option<&Place> {
+        let id = &self.graph[node].id;
+        let spec = self.experiment.stages.iter().find(|spec| spec.id == *id)?;
+        Some(&spec.params.nearest(path).place)
     }
 
     /// The seed of a stage.

@@ -7,6 +7,7 @@ mod build;
 pub mod diff;
 pub mod graph;
 pub mod key;
+mod misplaced;
 
 pub use diff::{Reason, ReasonKind, Snapshot};
 pub use graph::{Edge, Node, Plan};

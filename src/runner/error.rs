@@ -101,6 +101,9 @@ pub struct Failure {
     pub message: String,
     /// What to do about it.
     pub help: Option<String>,
+    /// Where the parameter that it is about is written: `configs/mine.toml:7:14`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub place: Option<String>,
 }
 
 impl StageFailure {
@@ -110,7 +113,7 @@ impl StageFailure {
             Self::Stage(StageError::DataUnavailable { .. }) | Self::Store(StoreError::Remote(_)) => {
                 FailureKind::DataUnavailable
             }
-            Self::Stage(StageError::Failed { .. } | StageError::Io { .. })
+            Self::Stage(StageError::Failed { .. } | StageError::Param { .. } | StageError::Io { .. })
             | Self::Store(StoreError::Io { .. } | StoreError::Format { .. })
             | Self::Missing(_)
             | Self::Undeclared(_)
@@ -140,8 +143,14 @@ impl StageFailure {
         }
     }
 
-    /// The failure as it is recorded.
-    pub(super) fn record(&self) -> Failure {
-        Failure { kind: self.kind(), message: self.to_string(), help: self.help().map(str::to_owned) }
+    /// The failure as it is recorded; `place_of` finds where a parameter of the stage is written.
+    pub(super) fn record(&self, place_of: impl Fn(&str) -> Option<String>) -> Failure {
+        let path = if let Self::Stage(error) = self { error.path() } else { None };
+        Failure {
+            kind: self.kind(),
+            message: self.to_string(),
+            help: self.help().map(str::to_owned),
+            place: path.and_then(place_of),
+        }
     }
 }

@@ -235,7 +235,8 @@ impl Run<'_> {
             Err(failure) => {
                 tracing::error!(stage = record.id, "{failure}");
                 record.outcome = Outcome::Failed;
-                record.failure = Some(failure.record());
+                let place_of = |path: &str| plan.place_of(node, path).map(ToString::to_string);
+                record.failure = Some(failure.record(place_of));
                 Finished { record, entry: None }
             }
         }

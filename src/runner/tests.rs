@@ -126,10 +126,11 @@ pub(super) fn plan(stages: &[(&str, &str, &str, &[&str])]) -> Plan {
         pipeline: "fake".to_owned(),
         config: "fake.toml".into(),
         project: "".into(),
+        header: std::collections::BTreeMap::new(),
         stages: Vec::new(),
         issues: Vec::new(),
     };
-    Plan { experiment, graph, order, portable: json!({}) }
+    Plan { experiment, graph, order, portable: json!({}), warnings: Vec::new() }
 }
 
 /// `left` and `right` read `top`; `bottom` reads both.

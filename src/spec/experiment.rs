@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use crate::base::issue::Issue;
-use crate::base::node::Node;
+use crate::base::node::{Node, Table};
 use crate::base::source::Place;
 
 /// One experiment, merged but not yet typed.
@@ -28,6 +28,8 @@ pub struct Experiment {
     pub config: PathBuf,
     /// The project's folder.
     pub project: PathBuf,
+    /// All that is written beside the stages' tables: `pipeline`, `name`, `seed` and the like.
+    pub header: Table,
     /// In the template's order.
     pub stages: Vec<StageSpec>,
     /// Problems found while loading: `plan` reports them together with its own.

@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use super::overrides::Override;
 use super::{Experiment, StageSpec, merge, parse, template};
-use crate::base::issue::{Issue, Issues};
+use crate::base::issue::{Issue, IssueKind, Issues};
 use crate::base::node::{Entry, Table, Value};
 use crate::base::param::{self, Param};
-use crate::base::source::{Place, Source};
+use crate::base::source::{Layer, Place, Source};
 use crate::base::suggest;
 
 /// Top-level keys of a config that are no stage.
@@ -21,10 +21,25 @@ const ACCEPTED: &[&str] = &["pipeline", "name", "description", "seed", "device",
 /// How to load.
 #[derive(Debug, Clone, Default)]
 pub struct LoadOptions {
-    /// `--set` options in order: `train.epochs=5`.
-    pub set: Vec<String>,
+    /// What is laid over the config, in order.
+    pub overlays: Vec<Overlay>,
     /// The project's folder, if it is not to be looked for.
     pub project: Option<PathBuf>,
+}
+
+/// A change of the command line, laid over the config.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Overlay {
+    /// `--set`: one value, such as `train.epochs=5`.
+    Set(String),
+    /// `--set-file`: a TOML file of values, laid over the config as the config is over its base.
+    File(PathBuf),
+}
+
+/// An [`Overlay`] that could be read.
+enum Laid {
+    Set(Override),
+    File(Table),
 }
 
 /// Loads and merges a config; parameters of stages are not read yet.
@@ -62,15 +77,12 @@ pub fn project_above(folder: &Path) -> Option<&Path> {
 
 fn load_into(config: &Path, options: &LoadOptions, issues: &mut Issues) -> Option<Experiment> {
     let project = options.project.clone().unwrap_or_else(|| project_of(config));
-    let (source, mut table) = read_with_bases(config, &mut Vec::new(), issues)?;
-    let (first, later): (Vec<Override>, Vec<Override>) = options
-        .set
-        .iter()
-        .filter_map(|option| Override::read(option, issues))
-        .partition(|option| option.is("pipeline"));
-    first.into_iter().for_each(|option| option.apply(&mut table, issues));
+    let (source, mut table) = read_with_bases(config, Layer::Config, &mut Vec::new(), issues)?;
+    let mut overlays = read_overlays(&options.overlays, issues);
+    lay_pipelines(&mut overlays, &mut table, issues);
 
     let start = Place::new(&source, 0..0);
+    let known = issues.0.len();
     let pipeline = read_pipeline(&table, &start, issues);
     let stages = pipeline.and_then(|(name, place)| Some((template::load(&name, &place, &project, issues)?, name)));
     let Some((mut stages, pipeline)) = stages else {
@@ -78,20 +90,77 @@ fn load_into(config: &Path, options: &LoadOptions, issues: &mut Issues) -> Optio
         read_header(&table, config, &start, issues);
         return None;
     };
+    let whole_template = issues.0.len() == known;
     lay_template_under(&stages, &mut table);
     let ids: Vec<String> = stages.iter().map(|stage| stage.id.clone()).collect();
-    later.into_iter().for_each(|option| option.apply(&mut table, issues));
+    for overlay in overlays {
+        match overlay {
+            Laid::Set(option) => option.apply(&mut table, issues),
+            Laid::File(above) => merge::lay_over(&mut table, above),
+        }
+    }
     take_stages(&mut stages, &mut table, issues);
-    refuse_unknown(&table, &ids, issues);
+    refuse_unknown(&table, &ids, whole_template, issues);
     let header = read_header(&table, config, &start, issues);
-    Some(Experiment { pipeline, project, stages, ..header })
+    Some(Experiment { pipeline, project, stages, header: table, ..header })
+}
+
+/// Reads what the command line lays over the config; options of each kind are counted from 1.
+fn read_overlays(overlays: &[Overlay], issues: &mut Issues) -> Vec<Laid> {
+    let (mut sets, mut files) = (0, 0);
+    let read = overlays.iter().filter_map(|overlay| match overlay {
+        Overlay::Set(option) => {
+            sets += 1;
+            Override::read(option, sets, issues).map(Laid::Set)
+        }
+        Overlay::File(path) => {
+            files += 1;
+            let name = path.display().to_string();
+            let (_, mut table) = parse::read_file(path, &name, Layer::SetFile(files), issues)?;
+            if let Some(extends) = table.remove("extends") {
+                let message = "a file of overrides can't extend another";
+                let help = "give both, the base first: `--set-file BASE --set-file THIS`";
+                issues.push(Issue::at(&extends.key, "extends", message).help(help));
+            }
+            Some(Laid::File(table))
+        }
+    });
+    read.collect()
+}
+
+/// Lays every `pipeline` before all else: it decides which stages there are.
+fn lay_pipelines(overlays: &mut Vec<Laid>, table: &mut Table, issues: &mut Issues) {
+    overlays.retain_mut(|overlay| match overlay {
+        Laid::Set(option) if option.is("pipeline") => {
+            option.apply(table, issues);
+            false
+        }
+        Laid::Set(_) => true,
+        Laid::File(above) => {
+            if let Some((key, entry)) = above.remove_entry("pipeline") {
+                table.insert(key, entry);
+            }
+            true
+        }
+    });
 }
 
 /// A config over its `extends` bases.
-fn read_with_bases(config: &Path, chain: &mut Vec<PathBuf>, issues: &mut Issues) -> Option<(Arc<Source>, Table)> {
-    let (source, mut table) = parse::read_file(config, &config.display().to_string(), issues)?;
+fn read_with_bases(
+    config: &Path,
+    layer: Layer,
+    chain: &mut Vec<PathBuf>,
+    issues: &mut Issues,
+) -> Option<(Arc<Source>, Table)> {
+    let (source, mut table) = parse::read_file(config, &config.display().to_string(), layer, issues)?;
     chain.push(config.canonicalize().unwrap_or_else(|_| config.to_path_buf()));
     let Some(extends) = table.remove("extends") else { return Some((source, table)) };
+    if matches!(extends.node.value, Value::Array(_)) {
+        let message = "`extends` names one file, found a list";
+        let help = "let one base extend the other, or lay files over the config with `--set-file`";
+        issues.push(Issue::at(&extends.node.place, "extends", message).help(help));
+        return None;
+    }
     let base = String::read(&extends.node, "extends", issues)?;
     let path = source.dir.join(&base);
     let place = &extends.node.place;
@@ -99,21 +168,33 @@ fn read_with_bases(config: &Path, chain: &mut Vec<PathBuf>, issues: &mut Issues)
     if let Some(at) = chain.iter().position(|seen| Some(seen) == same.as_ref()) {
         let name = |path: &PathBuf| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let names: Vec<String> = chain[at..].iter().chain(std::iter::once(&chain[at])).map(name).collect();
-        issues.push(Issue::at(place, "extends", format!("`extends` goes in a circle: {}", names.join(" -> "))));
+        let message = format!("`extends` goes in a circle: {}", names.join(" -> "));
+        issues.push(Issue::at(place, "extends", message).help("a base must not extend what extends it"));
         return None;
     }
     if !path.is_file() {
         let message = format!("`extends` names `{base}`, which is not a file");
-        issues.push(Issue::at(place, "extends", message).help("the path is relative to the file that writes it"));
+        let help = parse::similar_file(&path).map_or_else(
+            || "the path is relative to the file that writes it".to_owned(),
+            |similar| format!("{similar} the path is relative to the file that writes it"),
+        );
+        issues.push(Issue::at(place, "extends", message).help(help));
         return None;
     }
-    let (_, mut merged) = read_with_bases(&path, chain, issues)?;
+    let (_, mut merged) = read_with_bases(&path, Layer::Base, chain, issues)?;
     merge::lay_over(&mut merged, table);
     Some((source, merged))
 }
 
 fn read_pipeline(table: &Table, start: &Place, issues: &mut Issues) -> Option<(String, Place)> {
     let Some(entry) = table.get("pipeline") else {
+        let misspelt =
+            |key: &&String| !ACCEPTED.contains(&key.as_str()) && suggest::near(key, ACCEPTED) == Some("pipeline");
+        if let Some(key) = table.keys().find(misspelt) {
+            let issue = Issue::at(&table[key].key, key, format!("unknown key `{key}`"));
+            issues.push(issue.help("did you mean `pipeline`?"));
+            return None;
+        }
         issues.push(
             Issue::at(start, "pipeline", "missing key `pipeline`")
                 .help("write `pipeline = \"metric-learning\"` as the first line"),
@@ -138,13 +219,16 @@ fn lay_template_under(stages: &[StageSpec], table: &mut Table) {
 /// Moves the merged stage tables out of the config.
 fn take_stages(stages: &mut [StageSpec], table: &mut Table, issues: &mut Issues) {
     for stage in stages {
-        let Some(entry) = table.remove(&stage.id) else { continue };
-        let Value::Table(params) = &entry.node.value else {
-            param::expected(&entry.node, &stage.id, "a table", issues);
+        let Some(mut entry) = table.remove(&stage.id) else { continue };
+        let Value::Table(params) = &mut entry.node.value else {
+            let (id, found) = (&stage.id, param::found(&entry.node));
+            let message = format!("`{id}` is a stage: it expects a table, found {found}");
+            let help = format!("write `[{id}]` once and its keys below it: `simpipe docs {}` lists them", stage.stage);
+            issues.push(Issue::at(&entry.node.place, id, message).help(help));
             continue;
         };
         for key in ["stage", "inputs"] {
-            if let Some(entry) = params.get(key) {
+            if let Some(entry) = params.remove(key) {
                 let message = format!("a config can't set `{key}`: the graph belongs to the template");
                 issues.push(
                     Issue::at(&entry.key, format!("{}.{key}", stage.id), message)
@@ -156,20 +240,35 @@ fn take_stages(stages: &mut [StageSpec], table: &mut Table, issues: &mut Issues)
     }
 }
 
-fn refuse_unknown(table: &Table, stages: &[String], issues: &mut Issues) {
+/// `whole`: the template could be read, so that a table which is no stage of it is a mistake of the config.
+fn refuse_unknown(table: &Table, stages: &[String], whole: bool, issues: &mut Issues) {
     let stages: Vec<&str> = stages.iter().map(String::as_str).collect();
     // An `extends` that is still there came from an option: those of files are gone by now.
     let wrong = |key: &str| key == "extends" || !ACCEPTED.contains(&key);
     for (key, entry) in table.iter().filter(|(key, _)| wrong(key)) {
-        let issue = if RESERVED.contains(&key.as_str()) {
+        if RESERVED.contains(&key.as_str()) {
             let message = format!("`{key}` means nothing in a config of this version");
-            Issue::at(&entry.key, key, message)
-        } else {
-            let is_table = entry.node.table().is_some();
-            let (what, known) = if is_table { ("stage", stages.as_slice()) } else { ("key", ACCEPTED) };
-            Issue::at(&entry.key, key, format!("unknown {what} `{key}`")).help(suggest::help(key, known))
-        };
-        issues.push(issue);
+            let issue = Issue::at(&entry.key, key, message);
+            issues.push(match key.as_str() {
+                "stages" => issue.help("a stage's parameters are a table of its id: `[train]`, not `[stages.train]`"),
+                "seeds" => issue.help("did you mean `seed`?"),
+                "extends" => issue.help("write it in the config itself"),
+                _ => issue.help("leave it out"),
+            });
+            continue;
+        }
+        let is_table = matches!(entry.node.value, Value::Table(_) | Value::Array(_));
+        if is_table && !whole {
+            continue;
+        }
+        let (what, known) = if is_table { ("stage", stages.as_slice()) } else { ("key", ACCEPTED) };
+        let issue = Issue::at(&entry.key, key, format!("unknown {what} `{key}`"));
+        let sure = suggest::near(key, known).is_some() || is_table;
+        issues.push(match suggest::note(key) {
+            _ if sure => issue.help(suggest::help(key, known)),
+            Some(note) => issue.help(note),
+            None => issue.help(suggest::help(key, known)).kind(IssueKind::UnknownKey(key.clone())),
+        });
     }
 }
 
@@ -197,6 +296,7 @@ fn read_header(table: &Table, config: &Path, start: &Place, issues: &mut Issues)
         pipeline: String::new(),
         config: config.to_path_buf(),
         project: PathBuf::new(),
+        header: Table::new(),
         stages: Vec::new(),
         issues: Vec::new(),
     }

@@ -1,6 +1,6 @@
 //! TOML to a resolved, spanned experiment. Knows stages only by name; builds no graph.
 //!
-//! Layers, later ones winning: template, `extends` bases, config, `--set`. Only stage tables merge, key by key;
+//! Layers, later ones winning: template, `extends` bases, config, then `--set` and `--set-file` in the order given. Only stage tables merge, key by key;
 //! a value, list, choice or nested table replaces the old one whole.
 
 mod experiment;
@@ -8,8 +8,9 @@ mod load;
 mod merge;
 mod overrides;
 mod parse;
+mod syntax;
 mod template;
 
 pub use experiment::{Experiment, Input, StageSpec};
-pub use load::{LoadOptions, RESERVED, load, project_above, project_of};
+pub use load::{LoadOptions, Overlay, RESERVED, load, project_above, project_of};
 pub use template::{BUILT_IN as BUILT_IN_TEMPLATES, is_name};

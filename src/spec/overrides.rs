@@ -6,7 +6,9 @@ use std::path::Path;
 use crate::base::issue::{Issue, Issues};
 use crate::base::node::{Entry, Node, Table, Value};
 use crate::base::path::{Step, steps};
-use crate::base::source::{Place, Source};
+use crate::base::source::{Layer, Place, Source};
+
+use super::syntax;
 
 /// Steps of a path; no spec is nested deeper.
 const DEEPEST: usize = 32;
@@ -19,15 +21,20 @@ pub(super) struct Override {
 }
 
 impl Override {
-    /// Reads `PATH=VALUE`; VALUE is TOML, else a string.
-    pub(super) fn read(option: &str, issues: &mut Issues) -> Option<Self> {
+    /// Reads `PATH=VALUE`, the `number`-th option of its kind; VALUE is TOML, else a string.
+    pub(super) fn read(option: &str, number: usize, issues: &mut Issues) -> Option<Self> {
         // Relative paths on the command line start from the current folder.
-        let source = Source::new(format!("--set {option}"), option, Path::new(""));
+        let source = Source::of_layer(Layer::Set(number), format!("--set {option}"), option, Path::new(""));
         let Some((path, value)) = option.split_once('=').filter(|(path, _)| !steps(path.trim()).is_empty()) else {
             let place = Place::new(&source, 0..option.len());
             issues.push(Issue::at(&place, "", "expected PATH=VALUE").help("write it like `--set train.epochs=5`"));
             return None;
         };
+        if path.trim().contains(char::is_whitespace) {
+            let place = Place::new(&source, 0..path.len());
+            issues.push(Issue::at(&place, "", "a path has no spaces").help("write it like `--set train.epochs=5`"));
+            return None;
+        }
         if steps(path).len() > DEEPEST {
             let place = Place::new(&source, 0..path.len());
             issues.push(Issue::at(&place, "", format!("the path has more than {DEEPEST} steps")));
@@ -36,6 +43,12 @@ impl Override {
         let begin = path.len() + 1;
         let node = match toml::de::DeValue::parse(value) {
             Ok(parsed) => shifted(Node::from_toml(&source, &parsed), begin),
+            // Who opens a bracket or a quote means TOML.
+            Err(error) if value.trim_start().starts_with(['{', '[', '"', '\'']) => {
+                let span = error.span().unwrap_or(0..0);
+                issues.push(syntax::issue(error.message(), &Place::new(&source, span.start + begin..span.end + begin)));
+                return None;
+            }
             Err(_) => Node { value: Value::String(value.to_owned()), place: Place::new(&source, begin..option.len()) },
         };
         let path_place = Place::new(&source, 0..path.len());
@@ -48,7 +61,7 @@ impl Override {
     }
 
     /// Lays the value into the spec.
-    pub(super) fn apply(self, table: &mut Table, issues: &mut Issues) {
+    pub(super) fn apply(&self, table: &mut Table, issues: &mut Issues) {
         let steps = steps(&self.path);
         let Some((Step::Key(first), rest)) = steps.split_first() else { return };
         let entry = table.entry((*first).to_owned()).or_insert_with(|| self.new_entry());
@@ -63,6 +76,13 @@ impl Override {
     fn set(&self, node: &mut Node, rest: &[Step<'_>], issues: &mut Issues) {
         match rest.split_first() {
             None => *node = self.value.clone(),
+            Some((Step::Key(key), _)) if matches!(node.value, Value::Array(_)) => {
+                let message = format!("`{key}` can't be set in a list");
+                issues.push(
+                    Issue::at(&self.path_place, &self.path, message)
+                        .help("name the item by its number, from 0: `layers[0]`"),
+                );
+            }
             Some((Step::Key(key), rest)) => {
                 if chooses_another(node, key, rest.is_empty()) {
                     *node = Node::empty_table(&self.path_place);
@@ -135,7 +155,7 @@ mod tests {
 
     fn set(text: &str, option: &str) -> Result<Table, String> {
         let (mut table, mut issues) = (table(text), Issues::default());
-        if let Some(option) = Override::read(option, &mut issues) {
+        if let Some(option) = Override::read(option, 1, &mut issues) {
             option.apply(&mut table, &mut issues);
         }
         issues.finish().map(|()| table).map_err(|issues| issues[0].message.clone())
@@ -168,6 +188,12 @@ mod tests {
         let table = set("", "calibrate.metric=f1").unwrap();
         assert_eq!(value(&table, "calibrate.metric"), Value::String("f1".into()));
         assert!(set("", "train.epochs").unwrap_err().contains("PATH=VALUE"));
+    }
+
+    #[test]
+    fn a_broken_table_is_no_text_and_a_list_has_no_keys() {
+        assert!(set("", "train.loss={ triplet = 1").unwrap_err().contains("inline table"));
+        assert_eq!(set("[t]\nl = [1]", "t.l.first=2").unwrap_err(), "`first` can't be set in a list");
     }
 
     #[test]

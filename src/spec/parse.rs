@@ -5,34 +5,21 @@ use std::sync::Arc;
 
 use crate::base::issue::{Issue, Issues};
 use crate::base::node::{Table, table_from_toml};
-use crate::base::source::{Place, Source};
+use crate::base::source::{Layer, Place, Source};
+use crate::base::suggest;
+
+use super::syntax;
 
 /// No spec that a person writes is longer; a larger file is something else.
-const LARGEST_BYTES: u64 = 4 << 20;
+const LARGEST_BYTES: u64 = 1 << 20;
 
-/// Reads a TOML file; `name` is how messages call it.
-pub(super) fn read_file(path: &Path, name: &str, issues: &mut Issues) -> Option<(Arc<Source>, Table)> {
+/// Reads a TOML file of a layer; `name` is how messages call it.
+pub(super) fn read_file(path: &Path, name: &str, layer: Layer, issues: &mut Issues) -> Option<(Arc<Source>, Table)> {
     let unreadable = |reason: String| Issue::nowhere(format!("can't read `{name}`: {reason}"));
-    let metadata = match std::fs::metadata(path) {
-        Ok(metadata) => metadata,
-        Err(error) => {
-            issues.push(unreadable(error.to_string()).help("the path is relative to the current folder"));
-            return None;
-        }
-    };
-    if metadata.is_dir() {
-        issues.push(unreadable("it is a folder".into()).help("name a file such as `configs/quickstart.toml`"));
-        return None;
-    }
-    if metadata.len() > LARGEST_BYTES {
-        let reason = format!("it has {} bytes, a spec at most {LARGEST_BYTES}", metadata.len());
-        issues.push(unreadable(reason).help("is it the right file?"));
-        return None;
-    }
-    let bytes = match std::fs::read(path) {
+    let bytes = match bytes_of(path) {
         Ok(bytes) => bytes,
-        Err(error) => {
-            issues.push(unreadable(error.to_string()));
+        Err((reason, help)) => {
+            issues.push(unreadable(reason).help(help));
             return None;
         }
     };
@@ -41,34 +28,134 @@ pub(super) fn read_file(path: &Path, name: &str, issues: &mut Issues) -> Option<
         Ok(text) => text,
         Err(error) => {
             let at = error.utf8_error().valid_up_to();
-            let source = Source::new(name, String::from_utf8_lossy(error.as_bytes()), dir);
+            let source = Source::of_layer(layer, name, String::from_utf8_lossy(error.as_bytes()), dir);
             let place = Place::new(&source, at..at + 1);
             issues.push(Issue::at(&place, "", "the file is not UTF-8").help("save it as UTF-8 in your editor"));
             return None;
         }
     };
-    let source = Source::new(name, text, dir);
+    // Editors of Windows write a mark that no column should count.
+    let text = text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text);
+    let source = Source::of_layer(layer, name, text, dir);
     parse(&source, issues).map(|table| (source, table))
+}
+
+/// A file's bytes, or why not and what to do.
+fn bytes_of(path: &Path) -> Result<Vec<u8>, (String, String)> {
+    let metadata = std::fs::metadata(path).map_err(|error| {
+        let help = similar_file(path).unwrap_or_else(|| "the path is relative to the current folder".to_owned());
+        (error.to_string(), help)
+    })?;
+    if metadata.is_dir() {
+        return Err(("it is a folder".to_owned(), "name a file such as `configs/quickstart.toml`".to_owned()));
+    }
+    if metadata.len() > LARGEST_BYTES {
+        let reason = format!("it has {} bytes, a spec at most {LARGEST_BYTES}", metadata.len());
+        return Err((reason, "is it the right file?".to_owned()));
+    }
+    std::fs::read(path).map_err(|error| (error.to_string(), "look at its permissions".to_owned()))
+}
+
+/// ``did you mean `configs/cifar10.toml`?``: a file beside the one that is not there.
+pub(super) fn similar_file(path: &Path) -> Option<String> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut names: Vec<String> = std::fs::read_dir(folder)
+        .ok()?
+        .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+        .filter(|name| name.ends_with(".toml"))
+        .collect();
+    names.sort();
+    let name = suggest::closest(path.file_name()?.to_str()?, names.iter().map(String::as_str))?;
+    Some(format!("did you mean `{}`?", path.with_file_name(name).display()))
 }
 
 /// Syntax errors shown of one text: an unclosed bracket makes an error of every line behind it.
 const MOST_SYNTAX_ERRORS: usize = 3;
 
+/// Steps of nesting; no spec that a person writes has more, and a tree without bound is a stack without bound.
+const DEEPEST: usize = 100;
+
 /// Parses a text; the first syntax errors are reported, one a line.
 pub(super) fn parse(source: &Arc<Source>, issues: &mut Issues) -> Option<Table> {
+    if let Some(place) = too_deep(source) {
+        issues.push(Issue::at(&place, "", format!("a key of more than {DEEPEST} parts")).help("is it the right file?"));
+        return None;
+    }
     let (table, errors) = toml::de::DeTable::parse_recoverable(&source.text);
     let mut lines = Vec::new();
     for error in &errors {
         let place = Place::new(source, error.span().unwrap_or(0..0));
         let (line, _) = place.line_column();
-        if lines.contains(&line) || lines.len() == MOST_SYNTAX_ERRORS {
+        if lines.len() == MOST_SYNTAX_ERRORS {
+            break;
+        }
+        if lines.contains(&line) {
             continue;
         }
         lines.push(line);
-        let message = error.message().to_lowercase().replace('\n', ", ");
-        let inside_list = message.contains("array");
-        let issue = Issue::at(&place, "", message);
-        issues.push(if inside_list { issue.help("was a list above this line never closed with `]`?") } else { issue });
+        issues.push(syntax::issue(error.message(), &place));
+        if syntax::spoils_the_rest(error.message()) {
+            break;
+        }
     }
     errors.is_empty().then(|| table_from_toml(source, table.get_ref()))
+}
+
+/// A line with so many dots outside of quotes that its key may nest deeper than the stack: dotted keys and headers are
+/// the one kind of nesting that the parser does not bound.
+fn too_deep(source: &Arc<Source>) -> Option<Place> {
+    let mut start = 0;
+    for line in source.text.split_inclusive('\n') {
+        if line.bytes().filter(|byte| *byte == b'.').count() > DEEPEST {
+            let (mut quote, mut dots, mut before) = (None, 0, b' ');
+            for byte in line.bytes() {
+                // Dots in a row part nothing: prose, which a text over several lines may hold.
+                let run = byte == b'.' && before == b'.';
+                before = byte;
+                match (quote, byte) {
+                    _ if run => {}
+                    (None, b'"' | b'\'') => quote = Some(byte),
+                    (Some(open), byte) if open == byte => quote = None,
+                    (None, b'.') => dots += 1,
+                    // A value or a new key begins: digits of a list of numbers have one dot each.
+                    (None, b',' | b'{' | b'[' | b'=' | b'#') => dots = 0,
+                    _ => {}
+                }
+                if dots > DEEPEST {
+                    return Some(Place::new(source, start..start + line.trim_end().len()));
+                }
+            }
+        }
+        start += line.len();
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn messages(text: &str) -> Vec<String> {
+        let mut issues = Issues::default();
+        let _ = parse(&Source::of_layer(Layer::Config, "a.toml", text, Path::new("")), &mut issues);
+        issues.0.into_iter().map(|issue| issue.message).collect()
+    }
+
+    #[test]
+    fn a_key_of_many_parts_is_refused_and_a_long_list_of_numbers_is_not() {
+        let key = vec!["a"; 20_000].join(".");
+        for text in [format!("{key} = 1"), format!("[{key}]"), format!("x = {{ {key} = 1 }}"), format!("[[{key}]]")] {
+            assert_eq!(messages(&text), ["a key of more than 100 parts"], "{}", &text[..20]);
+        }
+        assert_eq!(messages(&format!("x = [{}]", vec!["0.5"; 2000].join(", "))), Vec::<String>::new());
+        assert_eq!(messages(&format!("x = \"{}\"", ".".repeat(500))), Vec::<String>::new());
+        assert_eq!(messages(&format!("x = \"\"\"\nand so on {}\n\"\"\"", ".".repeat(500))), Vec::<String>::new());
+    }
+
+    #[test]
+    fn errors_without_end_are_reported_in_no_time() {
+        let started = std::time::Instant::now();
+        assert_eq!(messages(&"]\n".repeat(200_000)).len(), 3);
+        assert!(started.elapsed() < std::time::Duration::from_secs(10), "{:?}", started.elapsed());
+    }
 }

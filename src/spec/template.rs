@@ -9,7 +9,7 @@ use super::{Input, StageSpec};
 use crate::base::issue::{Issue, Issues};
 use crate::base::node::{Entry, Node, Table, Value};
 use crate::base::param::{self, Param};
-use crate::base::source::{Place, Source};
+use crate::base::source::{Layer, Place, Source};
 use crate::base::suggest;
 
 /// Templates compiled into the binary: name and text.
@@ -32,12 +32,13 @@ pub(super) fn load(name: &str, name_place: &Place, project: &Path, issues: &mut 
     let shown = format!("pipelines/{name}.toml");
     if path.is_file() {
         let here = std::env::current_dir().unwrap_or_default();
-        let name = path.strip_prefix(&here).unwrap_or(&path).display().to_string();
-        let (source, table) = parse::read_file(&path, &name, issues)?;
+        let name = path.strip_prefix(&here).or_else(|_| path.strip_prefix(".")).unwrap_or(&path);
+        let name = name.display().to_string();
+        let (source, table) = parse::read_file(&path, &name, Layer::Template, issues)?;
         return Some(read(&Place::new(&source, 0..0), table, issues));
     }
     if let Some((_, text)) = BUILT_IN.iter().find(|(known, _)| *known == name) {
-        let source = Source::new(format!("{shown} (built in)"), *text, project);
+        let source = Source::of_layer(Layer::Template, format!("{shown} (built in)"), *text, project);
         let table = parse::parse(&source, issues)?;
         return Some(read(&Place::new(&source, 0..0), table, issues));
     }
@@ -129,7 +130,8 @@ fn read_stage(id: String, entry: Entry, issues: &mut Issues) -> Option<StageSpec
 fn read_inputs(node: &Node, path: &str, issues: &mut Issues) -> BTreeMap<String, Input> {
     let path = format!("{path}.inputs");
     let Value::Table(table) = &node.value else {
-        param::expected(node, &path, "a table of PORT = \"STAGE\"", issues);
+        let message = format!("`{path}` expects a table of ports, found {}", param::found(node));
+        issues.push(Issue::at(&node.place, &path, message).help("write `inputs = { PORT = \"STAGE\" }`"));
         return BTreeMap::new();
     };
     let read = table.iter().filter_map(|(port, entry)| {

@@ -59,6 +59,8 @@ pub trait DynStage: Debug + Send + Sync {
     /// # Errors
     /// Every problem found.
     fn infer(&self, inputs: &InputFacts) -> Result<Facts, Vec<ParamIssue>>;
+    /// [`Stage::warnings`].
+    fn warnings(&self, inputs: &InputFacts) -> Vec<ParamIssue>;
     /// [`Stage::sources`].
     ///
     /// # Errors
@@ -113,6 +115,9 @@ impl<S: Stage + Debug> DynStage for Bound<S> {
     }
     fn infer(&self, inputs: &InputFacts) -> Result<Facts, Vec<ParamIssue>> {
         S::infer(&self.0, inputs)
+    }
+    fn warnings(&self, inputs: &InputFacts) -> Vec<ParamIssue> {
+        S::warnings(&self.0, inputs)
     }
     fn sources(&self, finder: &SourceFinder<'_>) -> Result<Vec<SourceDigest>, StageError> {
         S::sources(&self.0, finder)

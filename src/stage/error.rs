@@ -16,6 +16,16 @@ pub enum StageError {
         /// What to do about it.
         help: Option<String>,
     },
+    /// A parameter does not suit the data: what [`infer`](super::Stage::infer) would have said, had it known the data.
+    #[error("{}", if .path.is_empty() { .message.clone() } else { format!("`{path}`: {message}") })]
+    Param {
+        /// The parameter's path in the stage's table; empty for the stage as a whole.
+        path: String,
+        /// What is wrong.
+        message: String,
+        /// What to do about it.
+        help: Option<String>,
+    },
     /// Data from outside is not there or is not what it should be: exit code 4.
     #[error("{message}")]
     DataUnavailable {
@@ -56,10 +66,16 @@ impl StageError {
         move |source| Self::Io { action, path, source }
     }
 
+    /// The parameter that it is about, as a path in the stage's table.
+    #[must_use]
+    pub fn path(&self) -> Option<&str> {
+        if let Self::Param { path, .. } = self { Some(path) } else { None }
+    }
+
     /// Adds what to do about it.
     #[must_use]
     pub fn with_help(mut self, text: impl Into<String>) -> Self {
-        if let Self::Failed { help, .. } | Self::DataUnavailable { help, .. } = &mut self {
+        if let Self::Failed { help, .. } | Self::Param { help, .. } | Self::DataUnavailable { help, .. } = &mut self {
             *help = Some(text.into());
         }
         self
@@ -69,7 +85,9 @@ impl StageError {
     #[must_use]
     pub fn help(&self) -> Option<&str> {
         match self {
-            Self::Failed { help, .. } | Self::DataUnavailable { help, .. } => help.as_deref(),
+            Self::Failed { help, .. } | Self::Param { help, .. } | Self::DataUnavailable { help, .. } => {
+                help.as_deref()
+            }
             Self::Interrupted | Self::Io { .. } => None,
         }
     }
@@ -78,9 +96,11 @@ impl StageError {
 /// A check of [`infer`](super::Stage::infer) that could only be made with the data at hand.
 impl From<ParamIssue> for StageError {
     fn from(issue: ParamIssue) -> Self {
-        let ParamIssue { path, message, help } = issue;
-        let message = if path.is_empty() { message } else { format!("`{path}`: {message}") };
-        Self::Failed { message, help }
+        let ParamIssue { path, message, help, unavailable } = issue;
+        if unavailable {
+            return Self::DataUnavailable { message, help };
+        }
+        Self::Param { path, message, help }
     }
 }
 

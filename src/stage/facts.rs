@@ -73,6 +73,8 @@ pub enum Facts {
 /// Of a dataset.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct DatasetFacts {
+    /// The same text means the same images in the same order; empty while that is not known.
+    pub identity: String,
     /// Names by label.
     pub classes: Option<Vec<String>>,
     /// Height, width, channels, if all images share them.
@@ -233,18 +235,27 @@ pub struct ParamIssue {
     pub message: String,
     /// What to do about it.
     pub help: Option<String>,
+    /// Whether the spec may be right, and data that it names is not there: exit code 4.
+    pub unavailable: bool,
 }
 
 impl ParamIssue {
     /// A problem at a path.
     pub fn new(path: impl Into<String>, message: impl Into<String>) -> Self {
-        Self { path: path.into(), message: message.into(), help: None }
+        Self { path: path.into(), message: message.into(), help: None, unavailable: false }
     }
 
     /// Adds what to do about it.
     #[must_use]
     pub fn help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());
+        self
+    }
+
+    /// Says that data which the spec names is not there.
+    #[must_use]
+    pub const fn unavailable(mut self) -> Self {
+        self.unavailable = true;
         self
     }
 }

@@ -81,6 +81,11 @@ pub trait Stage: Send + Sync + 'static {
     /// Every problem found, each at its parameter's path.
     fn infer(params: &Self::Params, inputs: &InputFacts) -> Result<Facts, Vec<ParamIssue>>;
 
+    /// What is allowed but probably not meant, known before anything runs; called where [`Stage::infer`] found no problem.
+    fn warnings(_params: &Self::Params, _inputs: &InputFacts) -> Vec<ParamIssue> {
+        Vec::new()
+    }
+
     /// Digests of what it reads outside the store (archives, folders), by name.
     ///
     /// # Errors

@@ -101,10 +101,17 @@ impl Stage for Calibrate {
     fn infer(params: &Params, inputs: &InputFacts) -> Result<Facts, Vec<ParamIssue>> {
         let (index, queries) = (inputs.index("index"), inputs.embeddings("queries"));
         let mut issues = Vec::new();
-        issues.extend(embedded::select(params.slice, queries.and_then(|facts| facts.range.as_ref())).err());
+        let asked = embedded::select(params.slice, queries.and_then(|facts| facts.range.as_ref()));
+        let asked = asked.map_err(|issue| issues.push(issue)).unwrap_or_default();
+        issues.extend(embedded::check_classes(index, queries));
         issues.extend(embedded::check_dims(index.and_then(|facts| facts.dim), queries.and_then(|facts| facts.dim)));
         let indexed = index.and_then(|facts| facts.count());
-        issues.extend(embedded::check_neighbours("matcher", params.matcher.k(), indexed));
+        let overlaps = index
+            .zip(queries)
+            .zip(asked)
+            .is_some_and(|((index, queries), asked)| embedded::shared(index, queries, &asked) > 0);
+        let path = matcher_path(&params.matcher);
+        issues.extend(embedded::check_neighbours(&path, params.matcher.k(), indexed, usize::from(overlaps)));
         if !issues.is_empty() {
             return Err(issues);
         }
@@ -115,10 +122,18 @@ impl Stage for Calibrate {
         }))
     }
 
+    fn warnings(_: &Params, inputs: &InputFacts) -> Vec<ParamIssue> {
+        let trained_on = inputs.embeddings("queries").is_some_and(|queries| queries.seen_in_training);
+        let message =
+            "the queries are examples that the model is trained on: the cutpoints will look better than they are";
+        let help = "calibrate with queries of another pool: plug an `embed` of another `sample` stage into `queries`";
+        trained_on.then(|| ParamIssue::new("", message).help(help)).into_iter().collect()
+    }
+
     fn run(params: &Params, ctx: &mut Ctx<'_>) -> Result<(), StageError> {
         let (index, index_info) = embedded::read_index(ctx)?;
         let (queries, query_info) = embedded::read(ctx, "queries", params.slice)?;
-        embedded::check_neighbours("matcher", params.matcher.k(), Some(index_info.count))
+        embedded::check_neighbours(&matcher_path(&params.matcher), params.matcher.k(), Some(index_info.count), 0)
             .map_or(Ok(()), |issue| Err(StageError::from(issue)))?;
         ctx.stop_if_cancelled()?;
         let curve = curve(params, &index, &index_info, &queries)?;
@@ -135,6 +150,11 @@ impl Stage for Calibrate {
         write_json(&ctx.output("calibration.json"), &file)?;
         Ok(())
     }
+}
+
+/// Where the matcher's number of neighbours is written.
+pub(super) fn matcher_path(matcher: &Matcher) -> String {
+    format!("matcher.{}.k", matcher.name())
 }
 
 /// Looks every query up, without itself, and counts.

@@ -1,8 +1,9 @@
 //! The stage `dataset`: reads labelled images from a source into one table.
 
 use crate::artifact::{DatasetInfo, ExamplesWriter, write_json};
+use crate::base::digest::Digest;
 use crate::data::DataError;
-use crate::data::source::{Access, Source, Step};
+use crate::data::source::{Access, Source, SourceFacts, Step};
 use crate::params;
 use crate::stage::{
     Ctx, DatasetFacts, Facts, InputFacts, Kind, ParamIssue, Port, Progress, SourceDigest, SourceFinder, SplitFacts,
@@ -43,11 +44,16 @@ impl Stage for Dataset {
 
     fn infer(params: &Params, _: &InputFacts) -> Result<Facts, Vec<ParamIssue>> {
         let facts = params.source.loader().facts();
+        if let Some(issue) = missing(&params.source, &facts) {
+            return Err(vec![issue]);
+        }
         let splits = facts.splits.map(|splits| {
             let counts = splits.into_iter();
             counts.map(|(name, split)| (name, SplitFacts { count: split.count, per_class: split.per_class })).collect()
         });
-        Ok(Facts::Dataset(DatasetFacts { classes: facts.classes, image: facts.image, splits }))
+        // Never in a key: the digests of what the source holds are.
+        let identity = format!("{:?}", params.source);
+        Ok(Facts::Dataset(DatasetFacts { identity, classes: facts.classes, image: facts.image, splits }))
     }
 
     fn sources(params: &Params, finder: &SourceFinder) -> Result<Vec<SourceDigest>, StageError> {
@@ -86,6 +92,34 @@ impl Stage for Dataset {
         };
         Ok(write_json(&ctx.output("dataset.json"), &info)?)
     }
+}
+
+/// A `path` of the source where there is nothing, or a folder of images that is not as it should be.
+fn missing(source: &Source, facts: &SourceFacts) -> Option<ParamIssue> {
+    let path = match source {
+        Source::Cifar10Sample(_) => None,
+        Source::Cifar10(cifar) => cifar.path.as_ref(),
+        Source::Cifar100(cifar) => cifar.path.as_ref(),
+        Source::FashionMnist(idx) => idx.path.as_ref(),
+        Source::Mnist(idx) => idx.path.as_ref(),
+        Source::ImageFolder(folder) => Some(&folder.path),
+    }?;
+    let at = format!("source.{}.path", source.name());
+    if !path.resolved.exists() {
+        let message = format!("there is nothing at `{}`", path.resolved.display());
+        let help = "the path is relative to the file that writes it (to the current folder in `--set`)";
+        return Some(ParamIssue::new(at, message).help(help).unavailable());
+    }
+    if !matches!(source, Source::ImageFolder(_)) || facts.classes.is_some() {
+        return None;
+    }
+    // The folder could not be listed: listing it for its digests says why, and no file is read.
+    let error = source.loader().digests(&|_| Ok(Digest::of(b""))).err()?;
+    let issue = ParamIssue::new(at, error.to_string()).unavailable();
+    Some(match error.help() {
+        Some(help) => issue.help(help),
+        None => issue,
+    })
 }
 
 fn progress(step: Step) -> Progress {

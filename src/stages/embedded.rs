@@ -6,7 +6,7 @@ use super::slice::Slice;
 use crate::artifact::{Embeddings, EmbeddingsInfo, IndexInfo, IndexRows, read_json};
 use crate::search::SearchError;
 use crate::search::distance::Rows;
-use crate::stage::{Ctx, ParamIssue, StageError};
+use crate::stage::{Ctx, EmbeddingsFacts, IndexFacts, ParamIssue, StageError};
 
 /// Files that a port of embeddings reads.
 pub(super) const EMBEDDINGS_FILES: &[&str] = &["embeddings.parquet", EmbeddingsInfo::FILE];
@@ -85,11 +85,44 @@ pub(super) fn check_dims(index: Option<usize>, queries: Option<usize>) -> Option
     })
 }
 
-/// More neighbours wanted than there are vectors.
-pub(super) fn check_neighbours(path: &str, wanted: usize, indexed: Option<usize>) -> Option<ParamIssue> {
-    let indexed = indexed.filter(|indexed| wanted > *indexed)?;
-    Some(
-        ParamIssue::new(path, format!("{wanted} neighbours are wanted, but the index holds {indexed} vectors"))
-            .help(format!("choose at most {indexed}, or a larger index")),
-    )
+/// Labels are numbers into a list of classes: two lists make other classes of them.
+pub(super) fn check_classes(index: Option<&IndexFacts>, queries: Option<&EmbeddingsFacts>) -> Option<ParamIssue> {
+    let (index, queries) = (index?.pool.classes.as_ref()?, queries?.pool.classes.as_ref()?);
+    (index != queries).then(|| {
+        let differ =
+            index.iter().zip(queries).position(|(one, other)| one != other).unwrap_or(index.len().min(queries.len()));
+        let name = |classes: &[String]| classes.get(differ).map_or("no class", String::as_str).to_owned();
+        let (one, other) = (name(index), name(queries));
+        let message = format!("label {differ} is `{one}` in the index and `{other}` among the queries");
+        ParamIssue::new("", message).help("index and queries need datasets of the same classes in the same order")
+    })
+}
+
+/// More neighbours wanted than there are vectors; `left_out` of them are the query itself.
+pub(super) fn check_neighbours(
+    path: &str,
+    wanted: usize,
+    indexed: Option<usize>,
+    left_out: usize,
+) -> Option<ParamIssue> {
+    let indexed = indexed?;
+    let others = indexed.saturating_sub(left_out);
+    if wanted <= others {
+        return None;
+    }
+    let held = match left_out {
+        0 => format!("the index holds {indexed} vectors"),
+        _ => format!("the index holds {indexed} vectors, of which a query leaves itself out"),
+    };
+    let help = match others {
+        0 => "make the index larger".to_owned(),
+        others => format!("choose at most {others}, or a larger index"),
+    };
+    Some(ParamIssue::new(path, format!("{wanted} neighbours are wanted, but {held}")).help(help))
+}
+
+/// How many of the positions asked are indexed too.
+pub(super) fn shared(index: &IndexFacts, queries: &EmbeddingsFacts, asked: &Range<usize>) -> usize {
+    let indexed = index.range.as_ref().filter(|_| index.pool.identity == queries.pool.identity);
+    indexed.map_or(0, |indexed| indexed.end.min(asked.end).saturating_sub(indexed.start.max(asked.start)))
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::calibrate::matcher_path;
 use super::embedded::{self, EMBEDDINGS_FILES, INDEX_FILES};
 use super::slice::Slice;
 use crate::artifact::{
@@ -14,9 +15,7 @@ use crate::metric::{Ranked, RetrievalMetric, micro_mean};
 use crate::params;
 use crate::search::knn::{Hit, Wanted};
 use crate::search::{ExactSearch, Matcher, overlap};
-use crate::stage::{
-    Ctx, EmbeddingsFacts, Facts, IndexFacts, InputFacts, Kind, MatchesFacts, ParamIssue, Port, Stage, StageError,
-};
+use crate::stage::{Ctx, Facts, IndexFacts, InputFacts, Kind, MatchesFacts, ParamIssue, Port, Stage, StageError};
 
 params! {
     /// Which queries are matched, and when a match is believed.
@@ -80,15 +79,21 @@ impl Stage for Match {
         if let Some(calibration) = inputs.calibration("calibration") {
             issues.extend(check_cutpoint(&params.cutpoint, calibration.cutpoints.iter().map(String::as_str)));
         }
+        issues.extend(embedded::check_classes(index, queries));
         issues.extend(embedded::check_dims(index.and_then(|facts| facts.dim), queries.and_then(|facts| facts.dim)));
         let indexed = index.and_then(IndexFacts::count);
-        issues.extend(embedded::check_neighbours("neighbours", params.neighbours, indexed));
+        let shared = match (index, queries, &range) {
+            (Some(index), Some(queries), Some(range)) => embedded::shared(index, queries, range),
+            _ => 0,
+        };
+        let left_out = usize::from(params.leave_one_out && shared > 0);
+        issues.extend(embedded::check_neighbours("neighbours", params.neighbours, indexed, left_out));
         if let Some(matcher) = &params.matcher {
-            issues.extend(embedded::check_neighbours("matcher", matcher.k(), indexed));
+            issues.extend(embedded::check_neighbours(&matcher_path(matcher), matcher.k(), indexed, left_out));
         }
-        let refuses = !params.allow_overlap && !params.leave_one_out;
-        if let (true, Some(index), Some(queries), Some(range)) = (refuses, index, queries, &range) {
-            issues.extend(check_overlap(index, queries, range));
+        issues.extend(index.and_then(|index| check_unknown(&params.unknown_label, index.pool.classes.as_deref()?)));
+        if shared > 0 && !params.allow_overlap && !params.leave_one_out {
+            issues.push(overlap_issue(shared));
         }
         if !issues.is_empty() {
             return Err(issues);
@@ -102,8 +107,10 @@ impl Stage for Match {
         let (queries, _) = embedded::read(ctx, "queries", params.slice)?;
         let calibration: Calibration = read_json(ctx.input("calibration", "calibration.json"))?;
         let verdicts = Verdicts::of(params, &calibration, info.metric)?;
-        embedded::check_neighbours("neighbours", params.neighbours, Some(info.count)).map_or(Ok(()), failed)?;
-        embedded::check_neighbours("matcher", verdicts.matcher.k(), Some(info.count)).map_or(Ok(()), failed)?;
+        check_unknown(&params.unknown_label, &info.classes).map_or(Ok(()), failed)?;
+        embedded::check_neighbours("neighbours", params.neighbours, Some(info.count), 0).map_or(Ok(()), failed)?;
+        let (path, k) = (matcher_path(&verdicts.matcher), verdicts.matcher.k());
+        embedded::check_neighbours(&path, k, Some(info.count), 0).map_or(Ok(()), failed)?;
         let same = overlap::same_examples(&index, &queries.example_id, &queries.digest);
         let none = vec![Vec::new(); queries.len()];
         let (excluded, kept) = if params.leave_one_out { (same, none) } else { (none, same) };
@@ -153,11 +160,12 @@ fn check_distance(calibrated: Option<Distance>, indexed: Distance) -> Option<Par
     Some(ParamIssue::new("", message).help("calibrate with an index of the same distance"))
 }
 
-/// Positions of one pool that are both indexed and asked.
-fn check_overlap(index: &IndexFacts, queries: &EmbeddingsFacts, asked: &std::ops::Range<usize>) -> Option<ParamIssue> {
-    let indexed = index.range.as_ref().filter(|_| index.pool.identity == queries.pool.identity)?;
-    let shared = indexed.end.min(asked.end).saturating_sub(indexed.start.max(asked.start));
-    (shared > 0).then(|| overlap_issue(shared))
+/// What no match is called can't be what some match is called.
+fn check_unknown(unknown: &str, classes: &[String]) -> Option<ParamIssue> {
+    classes.iter().any(|class| class == unknown).then(|| {
+        ParamIssue::new("unknown-label", format!("`{unknown}` is a class of the dataset"))
+            .help("choose a word that names no class, such as \"Unknown\"")
+    })
 }
 
 fn overlap_issue(shared: usize) -> ParamIssue {

@@ -30,7 +30,7 @@ params! {
         /// The split drawn from, such as `train`.
         split: String,
         /// The classes drawn from: "all" that have examples in the split, a number of them to draw at random, or a
-        /// list of names and labels.
+        /// list of names, labels and ranges of labels such as "0..=4".
         class_list: ClassList = ClassList::All,
         /// Examples of each class in the pool, drawn without replacement; all if it is left out.
         total_examples_per_class: Option<usize> = None => total(),
@@ -66,16 +66,12 @@ impl Params {
             Some(labels) => json!(labels),
             None => json!({ "list": self.class_list.write(View::Full) }),
         };
-        let splits: Option<Vec<_>> = dataset
-            .splits
-            .as_ref()
-            .map(|splits| splits.iter().map(|(name, split)| json!([name, split.count, split.per_class])).collect());
         canonical_json(&json!({
             "split": self.split,
             "classes": classes,
             "total": self.total_examples_per_class,
             "stream": self.stream,
-            "dataset": { "classes": dataset.classes, "image": dataset.image, "splits": splits },
+            "dataset": dataset.identity,
         }))
     }
 }
@@ -147,15 +143,14 @@ impl Stage for Sample {
     }
 }
 
-/// The problems of `check`, found once the data was there.
+/// The problems of `check`, found once the data was there: the first with its place, the others in its words.
 fn refused(problems: &[Problem]) -> StageError {
-    let messages: Vec<String> =
-        problems.iter().map(|problem| format!("`{}`: {}", problem.path, problem.message)).collect();
-    let error = StageError::failed(messages.join("; "));
-    match problems.first() {
-        Some(problem) => error.with_help(problem.help.clone()),
-        None => error,
-    }
+    let Some((first, others)) = problems.split_first() else {
+        return StageError::failed("the pool can't be drawn");
+    };
+    let others: Vec<String> = others.iter().map(|problem| format!("`{}`: {}", problem.path, problem.message)).collect();
+    let message = std::iter::once(&first.message).chain(&others).map(String::as_str).collect::<Vec<_>>().join("; ");
+    StageError::from(ParamIssue::new(&first.path, message).help(&first.help))
 }
 
 #[cfg(test)]

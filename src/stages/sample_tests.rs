@@ -21,6 +21,7 @@ fn facts() -> DatasetFacts {
     let split =
         |per_class: [usize; 3]| SplitFacts { count: per_class.iter().sum(), per_class: Some(per_class.to_vec()) };
     DatasetFacts {
+        identity: "made up".to_owned(),
         classes: Some(["Ant", "Bee", "Cat"].map(str::to_owned).to_vec()),
         image: Some([1, 1, 1]),
         splits: Some(BTreeMap::from([("train".to_owned(), split([4, 4, 4])), ("test".to_owned(), split([2, 2, 1]))])),
@@ -151,6 +152,9 @@ fn the_same_pool_has_the_same_identity_whatever_its_batches_are() {
     ] {
         assert_ne!(identity(other.clone()), base, "{other}");
     }
+    // Two datasets of one shape are still two.
+    let second = DatasetFacts { identity: "another".to_owned(), ..facts() };
+    assert_ne!(infer(&json!({ "split": "train", "sampler": small(2, 2) }), second).unwrap().identity, base);
 }
 
 #[test]

@@ -348,7 +348,7 @@ fn target_names_and_values_are_checked() {
         (json!({ "optimal": 0.9 }), "the cutpoint `optimal` is the best value of the metric, not a target"),
         (json!({ "P95": 0.9 }), "`P95` can't name a cutpoint"),
         (json!({ "p95": 95 }), "`targets.p95` must be between 0 and 1, found 95"),
-        (json!({ "p95": "high" }), "`targets.p95` expects a number, found a string"),
+        (json!({ "p95": "high" }), "`targets.p95` expects a number, found the text \"high\""),
         (json!(["p95"]), "`targets` expects a table of names and values, found a list"),
     ] {
         assert_eq!(read(targets).unwrap_err()[0].message, message);

@@ -6,7 +6,7 @@ use serde_json::{Value as Json, json};
 
 use crate::base::issue::{Issue, Issues};
 use crate::base::node::{Node, Value};
-use crate::base::param::{Param, Shape, View};
+use crate::base::param::{self, Param, Shape, View};
 use crate::params;
 use crate::stage::ParamIssue;
 
@@ -63,7 +63,7 @@ impl Param for Slice {
                 Part::read(node, path, issues).map(|part| Self::Part { begin: part.begin, size: part.size })
             }
             _ => {
-                let message = format!("`{path}` expects \"all\" or a table, found {}", node.kind());
+                let message = format!("`{path}` expects \"all\" or a table, found {}", param::found(node));
                 issues.push(Issue::at(&node.place, path, message).help("write \"all\" or { begin = 0, size = 200 }"));
                 None
             }

@@ -237,7 +237,13 @@ fn lacks_pairs(params: &TrainParams, samples: Option<&SamplesFacts>) -> Option<P
 
 /// The layers' problems as the stage's.
 fn param_issues(issues: Vec<LayerIssue>) -> Vec<ParamIssue> {
-    let issue = |issue: LayerIssue| ParamIssue { path: issue.path, message: issue.message, help: issue.help };
+    let issue = |issue: LayerIssue| {
+        let placed = ParamIssue::new(issue.path, issue.message);
+        match issue.help {
+            Some(help) => placed.help(help),
+            None => placed,
+        }
+    };
     issues.into_iter().map(issue).collect()
 }
 

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::print_stderr, reason = "a test that can't go on fails")]
 
 mod cli;
+mod config_layers;
 mod determinism;
 mod doctor;
 mod fuzz;
@@ -11,6 +12,7 @@ mod init;
 mod layering;
 mod object_store;
 mod plan;
+mod own_pipeline;
 mod project;
 mod python;
 mod reference;

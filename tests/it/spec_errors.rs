@@ -25,7 +25,7 @@ fn arguments(spec: &Path) -> Vec<String> {
 #[test]
 fn bad_specs_are_refused_with_their_golden_message() {
     let specs = bad_specs();
-    assert!(specs.len() >= 40, "found only {} bad specs", specs.len());
+    assert!(specs.len() >= 150, "found only {} bad specs", specs.len());
     let mut wrong = Vec::new();
     for spec in specs {
         let shown = spec.strip_prefix(repository()).unwrap().display().to_string();
@@ -47,6 +47,23 @@ fn bad_specs_are_refused_with_their_golden_message() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n----\n"));
+}
+
+/// `docs/specs.md` shows ten messages as they are printed, under the folders that a reader knows.
+#[test]
+fn the_messages_of_the_docs_are_those_printed() {
+    let docs = std::fs::read_to_string(repository().join("docs/specs.md")).unwrap();
+    let block = docs.split("Ten as they are printed:").nth(1).and_then(|rest| rest.split("```").nth(1)).unwrap();
+    let golden: Vec<String> = bad_specs()
+        .iter()
+        .map(|spec| std::fs::read_to_string(spec.with_extension("stderr")).unwrap())
+        .map(|text| text.replace("tests/fixtures/spec/bad/", "configs/").replace("tests/fixtures/spec/", ""))
+        .collect();
+    let shown: Vec<&str> = block.trim().split("\n\n").collect();
+    assert_eq!(shown.len(), 10);
+    for message in shown {
+        assert!(golden.iter().any(|golden| golden.trim() == message), "no spec is refused like this:\n{message}");
+    }
 }
 
 #[test]
@@ -82,7 +99,7 @@ fn files_that_are_no_spec_are_refused_plainly() {
         assert!(message.contains(expected), "{name}: {message}");
     };
     refuse("latin1.toml", b"pipeline = \"m\"\nname = \"caf\xe9\"\n", "not UTF-8");
-    refuse("deep.toml", format!("a = {}1{}", "[".repeat(100_000), "]".repeat(100_000)).as_bytes(), "recursion depth");
+    refuse("deep.toml", format!("a = {}1{}", "[".repeat(100_000), "]".repeat(100_000)).as_bytes(), "nested too deep");
     refuse("huge.toml", &vec![b'#'; 50 << 20], "is it the right file?");
     refuse("empty.toml", b"", "missing key `pipeline`");
     let output = simpipe(&["check", folder.path().to_str().unwrap()]).output().unwrap();
@@ -90,6 +107,36 @@ fn files_that_are_no_spec_are_refused_plainly() {
     assert!(String::from_utf8_lossy(&output.stderr).contains("it is a folder"));
     let output = simpipe(&["check", "no-such.toml"]).output().unwrap();
     assert_eq!(output.status.code(), Some(2));
+}
+
+/// Bounded time and memory for texts that no person writes; every one is refused with words.
+#[test]
+fn monstrous_files_are_refused_in_no_time() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("monster.toml");
+    let head = "pipeline = \"metric-learning\"\n";
+    let dots = vec!["a"; 10_000].join(".");
+    let tables: String = (0..10_000).map(|number| format!("[t{number}]\nx = 1\n")).collect();
+    let monsters = [
+        ("a dotted header", format!("{head}[{dots}]\n")),
+        ("a dotted key", format!("{head}[train]\n{dots} = 1\n")),
+        ("nested lists", format!("{head}[train]\nlayers = {}{}\n", "[".repeat(10_000), "]".repeat(10_000))),
+        ("nested tables", format!("{head}[train]\nloss = {}1{}\n", "{ a = ".repeat(10_000), " }".repeat(10_000))),
+        ("growing headers", (1..90).map(|depth| format!("[{}]\n", vec!["a"; depth].join("."))).collect()),
+        ("ten thousand stages", format!("{head}{tables}")),
+        ("ten thousand keys", format!("{head}[train]\n{}", tables.replace('[', "").replace("]\nx", "").as_str())),
+        ("a megabyte of brackets", format!("{head}{}", "]\n".repeat(500_000))),
+        ("one long text", format!("{head}name = \"{}\"\n", "x".repeat(900_000))),
+    ];
+    for (what, text) in monsters {
+        std::fs::write(&path, text).unwrap();
+        let started = std::time::Instant::now();
+        let output = simpipe(&["check", path.to_str().unwrap()]).output().unwrap();
+        let (message, elapsed) = (String::from_utf8_lossy(&output.stderr), started.elapsed());
+        assert_eq!(output.status.code(), Some(2), "{what}: {message}");
+        assert!(message.starts_with("error: ") && message.len() < 20_000, "{what}: {} bytes", message.len());
+        assert!(elapsed < std::time::Duration::from_secs(20), "{what}: {elapsed:?}");
+    }
 }
 
 #[test]

@@ -4,10 +4,10 @@ use serde_json::{Value as Json, json};
 
 use crate::base::issue::{Issue, Issues};
 use crate::base::node::{Node, Value};
-use crate::base::param::{Param, Shape, View};
+use crate::base::param::{self, Param, Shape, View};
 use crate::base::path;
 
-const EXPECTED: &str = "write \"all\", a number of classes to draw, or a list such as [\"Cat\", 5]";
+const EXPECTED: &str = "write \"all\", a number of classes to draw, or a list such as [\"Cat\", 5, \"7..=9\"]";
 
 /// The classes of a pool.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,12 +27,38 @@ pub enum ClassRef {
     Name(String),
     /// By label.
     Label(usize),
+    /// By labels from the first to the last, both taken: `"0..=4"`.
+    Range(usize, usize),
+}
+
+impl ClassRef {
+    /// A range as a spec writes it.
+    fn range(text: &str) -> Option<Result<Self, String>> {
+        let (first, last) = text.split_once("..=")?;
+        let (first, last) = (first.trim().parse().ok()?, last.trim().parse().ok()?);
+        Some(if first <= last {
+            Ok(Self::Range(first, last))
+        } else {
+            Err(format!("write the smaller label first: \"{last}..={first}\""))
+        })
+    }
+}
+
+/// What somebody who writes `0-4`, `0..4` or `0:4` probably means; a class may be called so, and then it is the class.
+#[must_use]
+pub(super) fn meant_range(name: &str) -> Option<String> {
+    let (first, last) = ["...", "..", "-", ":"].iter().find_map(|between| name.split_once(between))?;
+    let (first, last): (usize, usize) = (first.trim().parse().ok()?, last.trim().parse().ok()?);
+    Some(format!("a range of labels is written \"{}..={}\", both taken", first.min(last), first.max(last)))
 }
 
 impl Param for ClassList {
     fn read(node: &Node, path: &str, issues: &mut Issues) -> Option<Self> {
         match &node.value {
             Value::String(text) if text == "all" => Some(Self::All),
+            Value::String(text) if ClassRef::range(text).is_some() => {
+                ClassRef::read(node, path, issues).map(|range| Self::Listed(vec![range]))
+            }
             Value::Integer(count) => match usize::try_from(*count).ok().filter(|count| *count > 0) {
                 Some(count) => Some(Self::Drawn(count)),
                 None => {
@@ -48,12 +74,14 @@ impl Param for ClassList {
             }
             Value::Array(_) => Vec::read(node, path, issues).map(Self::Listed),
             _ => {
-                let found = match &node.value {
-                    Value::String(text) => format!("\"{text}\""),
-                    _ => node.kind().to_owned(),
+                let help = match &node.value {
+                    Value::String(text) => {
+                        meant_range(text).unwrap_or_else(|| format!("for one class write [{text:?}]"))
+                    }
+                    _ => EXPECTED.to_owned(),
                 };
-                let message = format!("`{path}` expects \"all\", a number or a list, found {found}");
-                issues.push(Issue::at(&node.place, path, message).help(EXPECTED));
+                let message = format!("`{path}` expects \"all\", a number or a list, found {}", param::found(node));
+                issues.push(Issue::at(&node.place, path, message).help(help));
                 None
             }
         }
@@ -75,11 +103,18 @@ impl Param for ClassList {
 impl Param for ClassRef {
     fn read(node: &Node, path: &str, issues: &mut Issues) -> Option<Self> {
         match &node.value {
-            Value::String(name) => Some(Self::Name(name.clone())),
+            Value::String(name) => match Self::range(name) {
+                None => Some(Self::Name(name.clone())),
+                Some(Ok(range)) => Some(range),
+                Some(Err(help)) => {
+                    issues.push(Issue::at(&node.place, path, format!("the range \"{name}\" is empty")).help(help));
+                    None
+                }
+            },
             Value::Integer(label) if *label >= 0 => usize::try_from(*label).ok().map(Self::Label),
             _ => {
-                let message = format!("`{path}` expects a class name or a label from 0, found {}", node.kind());
-                issues.push(Issue::at(&node.place, path, message));
+                let message = format!("`{path}` expects a class name or a label from 0, found {}", param::found(node));
+                issues.push(Issue::at(&node.place, path, message).help("write \"Cat\", 5 or \"0..=4\""));
                 None
             }
         }
@@ -89,6 +124,7 @@ impl Param for ClassRef {
         match self {
             Self::Name(name) => json!(name),
             Self::Label(label) => json!(label),
+            Self::Range(first, last) => json!(format!("{first}..={last}")),
         }
     }
 
@@ -109,9 +145,9 @@ mod tests {
 
     #[test]
     fn every_form_is_read_and_written_back() {
-        let list = ClassList::Listed(vec![ClassRef::Name("Cat".to_owned()), ClassRef::Label(5)]);
+        let list = ClassList::Listed(vec![ClassRef::Name("Cat".to_owned()), ClassRef::Label(5), ClassRef::Range(7, 9)]);
         for (json, expected) in
-            [(json!("all"), ClassList::All), (json!(3), ClassList::Drawn(3)), (json!(["Cat", 5]), list)]
+            [(json!("all"), ClassList::All), (json!(3), ClassList::Drawn(3)), (json!(["Cat", 5, "7..=9"]), list)]
         {
             let read: ClassList = from_json(&json).unwrap();
             assert_eq!(read, expected);
@@ -120,8 +156,20 @@ mod tests {
     }
 
     #[test]
+    fn a_range_stands_alone_too_and_others_are_names() {
+        assert_eq!(from_json::<ClassList>(&json!("0..=4")).unwrap(), ClassList::Listed(vec![ClassRef::Range(0, 4)]));
+        assert_eq!(from_json::<ClassRef>(&json!("0-4")).unwrap(), ClassRef::Name("0-4".to_owned()));
+        assert_eq!(meant_range("4-0").as_deref(), Some("a range of labels is written \"0..=4\", both taken"));
+        assert_eq!(meant_range("Cat-Dog"), None);
+        let issues = from_json::<ClassList>(&json!(["4..=0"])).unwrap_err();
+        assert_eq!(issues[0].help.as_deref(), Some("write the smaller label first: \"0..=4\""));
+    }
+
+    #[test]
     fn what_is_no_class_list_is_refused() {
-        for json in [json!("some"), json!(0), json!(-1), json!([]), json!([1.5]), json!([-1]), json!(true)] {
+        for json in
+            [json!("some"), json!(0), json!(-1), json!([]), json!([1.5]), json!([-1]), json!(true), json!("Cat")]
+        {
             assert!(from_json::<ClassList>(&json).is_err(), "{json}");
         }
     }

@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::class_list::{ClassList, ClassRef, item};
+use super::class_list::{ClassList, ClassRef, item, meant_range};
 use super::{Sampler, draw};
 use crate::artifact::Samples;
 use crate::base::seed::Seed;
@@ -80,9 +80,11 @@ impl Pool<'_> {
         let classes = match (self.class_list, &candidates) {
             (ClassList::All, candidates) => candidates.as_ref().map(Vec::len),
             (ClassList::Drawn(count), _) => Some(*count),
-            (ClassList::Listed(list), _) => Some(list.len()),
+            (ClassList::Listed(list), _) => Some(listed(list)),
         };
-        problems.extend(self.check_batch(classes));
+        // A list with mistakes has no length yet.
+        let wrong_list = problems.iter().any(|problem| problem.path.starts_with("class-list["));
+        problems.extend(self.check_batch(classes.filter(|_| !wrong_list)));
         if let Some(per_class) = &facts.per_class {
             let names = facts.classes.as_deref().unwrap_or_default();
             let open = candidates.as_deref().unwrap_or_default();
@@ -123,11 +125,15 @@ impl Pool<'_> {
                 let classes = facts.classes.as_ref()?;
                 let mut labels = BTreeSet::new();
                 for (index, class) in list.iter().enumerate() {
-                    match label_of(class, classes) {
-                        Ok(label) if labels.insert(label) => {}
-                        Ok(label) => {
-                            let message = format!("the class `{}` is in the list twice", classes[label]);
-                            problems.push(problem(item(index), message, "list each class once, by name or by label"));
+                    match labels_of(class, classes) {
+                        Ok(found) => {
+                            let twice = found.clone().find(|label| labels.contains(label));
+                            labels.extend(found);
+                            if let Some(label) = twice {
+                                let message = format!("the class `{}` is in the list twice", classes[label]);
+                                let help = "list each class once, by name, by label or in one range";
+                                problems.push(problem(item(index), message, help));
+                            }
                         }
                         Err((message, help)) => problems.push(problem(item(index), message, help)),
                     }
@@ -273,17 +279,35 @@ fn candidates(facts: &PoolFacts) -> Option<Vec<usize>> {
     }
 }
 
-fn label_of(class: &ClassRef, classes: &[String]) -> Result<usize, (String, String)> {
-    match class {
-        ClassRef::Label(label) if *label < classes.len() => Ok(*label),
-        ClassRef::Label(label) => {
-            let message = format!("there is no class {label}: the dataset has {} classes", classes.len());
-            Err((message, format!("labels go from 0 to {}", classes.len().saturating_sub(1))))
+/// Classes that a list means, were it without mistakes.
+fn listed(list: &[ClassRef]) -> usize {
+    let count = |class: &ClassRef| match class {
+        ClassRef::Name(_) | ClassRef::Label(_) => 1,
+        ClassRef::Range(first, last) => (last - first).saturating_add(1),
+    };
+    list.iter().map(count).fold(0, usize::saturating_add)
+}
+
+/// The labels of one item, or a message and a help text.
+fn labels_of(class: &ClassRef, classes: &[String]) -> Result<std::ops::RangeInclusive<usize>, (String, String)> {
+    let known = |label: usize| {
+        if label < classes.len() {
+            return Ok(label);
         }
-        ClassRef::Name(name) => classes.iter().position(|class| class == name).ok_or_else(|| {
-            let names: Vec<&str> = classes.iter().map(String::as_str).collect();
-            (format!("the dataset has no class `{name}`"), suggest::help(name, &names))
-        }),
+        let message = format!("there is no class {label}: the dataset has {} classes", classes.len());
+        Err((message, format!("labels go from 0 to {}", classes.len().saturating_sub(1))))
+    };
+    match class {
+        ClassRef::Label(label) => known(*label).map(|label| label..=label),
+        ClassRef::Range(first, last) => known(*last).map(|last| *first..=last),
+        ClassRef::Name(name) => match classes.iter().position(|class| class == name) {
+            Some(label) => Ok(label..=label),
+            None => {
+                let names: Vec<&str> = classes.iter().map(String::as_str).collect();
+                let help = meant_range(name).unwrap_or_else(|| suggest::help(name, &names));
+                Err((format!("the dataset has no class `{name}`"), help))
+            }
+        },
     }
 }
 

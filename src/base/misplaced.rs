@@ -1,0 +1,125 @@
+//! Where a key belongs that stands at the wrong place: inside a choice, a list or a nested table of the same stage.
+
+use super::node::{Table, Value};
+use super::param::{Alternative, Record, Shape};
+use super::suggest;
+
+/// What to do about a key that is not known in a table of this record, if the very key belongs further inside.
+#[must_use]
+pub fn inside(key: &str, record: &Record, table: &Table) -> Option<String> {
+    let homes = all(record, table);
+    homes.iter().find(|home| home.name == key).map(Home::words)
+}
+
+/// The same for a key that is only near one that belongs further inside.
+#[must_use]
+pub fn near_inside(key: &str, record: &Record, table: &Table) -> Option<String> {
+    let homes = all(record, table);
+    let names: Vec<&str> = homes.iter().map(|home| home.name).collect();
+    let name = suggest::near(key, &names)?;
+    homes.iter().find(|home| home.name == name).map(Home::words)
+}
+
+/// What to do about a parameter that stands where the name of an alternative should.
+#[must_use]
+pub fn inside_choice(key: &str, choice: &Shape) -> Option<String> {
+    let homes = homes("", choice);
+    let home = homes.iter().find(|home| home.name == key && home.alternative != Some(key))?;
+    let alternative = home.alternative?;
+    Some(format!("`{key}` belongs inside `{alternative}`: write {{ {alternative} = {{ {key} = .. }} }}"))
+}
+
+/// Every name inside a record; those of the alternative that is written come before those that are only possible.
+fn all<'a>(record: &'a Record, table: &Table) -> Vec<Home<'a>> {
+    let written = |field: &str, name: &str| match table.get(field).map(|entry| &entry.node.value) {
+        Some(Value::String(chosen)) => chosen == name,
+        Some(Value::Table(chosen)) => chosen.contains_key(name),
+        _ => false,
+    };
+    let mut found: Vec<Home<'_>> = record.fields.iter().flat_map(|field| homes(&field.name, &field.shape)).collect();
+    found.sort_by_key(|home| !written(home.field, home.alternative.unwrap_or_default()));
+    found
+}
+
+/// A name that is known inside a field.
+struct Home<'a> {
+    field: &'a str,
+    in_list: bool,
+    alternative: Option<&'a str>,
+    /// The parameter, or the alternative itself.
+    name: &'a str,
+}
+
+impl Home<'_> {
+    fn words(&self) -> String {
+        let Self { field, name, .. } = self;
+        let listed = |value: String| if self.in_list { format!("[{value}]") } else { value };
+        match self.alternative {
+            Some(alternative) if alternative == *name => {
+                format!("`{name}` is a choice of `{field}`: write `{field} = {}`", listed(format!("\"{name}\"")))
+            }
+            Some(alternative) => {
+                let value = listed(format!("{{ {alternative} = {{ {name} = .. }} }}"));
+                format!("`{name}` belongs inside `{alternative}`: write `{field} = {value}`")
+            }
+            None => {
+                let value = listed(format!("{{ {name} = .. }}"));
+                format!("`{name}` belongs inside `{field}`: write `{field} = {value}`")
+            }
+        }
+    }
+}
+
+/// Every name inside one field.
+fn homes<'a>(field: &'a str, shape: &'a Shape) -> Vec<Home<'a>> {
+    match shape {
+        Shape::Record(record) => {
+            let home = |name| Home { field, in_list: false, alternative: None, name };
+            record.fields.iter().map(|inner| home(inner.name.as_str())).collect()
+        }
+        Shape::Choice(choice) => choice.alternatives.iter().flat_map(|one| of_alternative(field, one)).collect(),
+        Shape::List(item) => homes(field, item).into_iter().map(|home| Home { in_list: true, ..home }).collect(),
+        Shape::AnyOf(shapes) => shapes.iter().flat_map(|shape| homes(field, shape)).collect(),
+        _ => Vec::new(),
+    }
+}
+
+fn of_alternative<'a>(field: &'a str, alternative: &'a Alternative) -> Vec<Home<'a>> {
+    let home = |name| Home { field, in_list: false, alternative: Some(alternative.name), name };
+    let mut homes = vec![home(alternative.name)];
+    if let Some(Shape::Record(record)) = &alternative.params {
+        homes.extend(record.fields.iter().map(|inner| home(inner.name.as_str())));
+    }
+    homes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::param::Field;
+
+    #[test]
+    fn a_key_is_sent_where_it_belongs() {
+        let docs = crate::stages::registry::builtin().docs();
+        let Some(Shape::Record(train)) = docs.iter().find(|doc| doc.name == "train").map(|doc| &doc.params) else {
+            panic!("`train` has a table")
+        };
+        let said = |key| {
+            let table = Table::new();
+            inside(key, train, &table).or_else(|| near_inside(key, train, &table))
+        };
+        let expected = "`learning-rate` belongs inside `adam`: write `optimizer = { adam = { learning-rate = .. } }`";
+        assert_eq!(said("learning-rate").as_deref(), Some(expected));
+        assert_eq!(said("lr").as_deref(), Some(expected));
+        let expected = "`filters` belongs inside `conv2d`: write `layers = [{ conv2d = { filters = .. } }]`";
+        assert_eq!(said("filters").as_deref(), Some(expected));
+        let expected = "`adam` is a choice of `optimizer`: write `optimizer = \"adam\"`";
+        assert_eq!(said("adam").as_deref(), Some(expected));
+        assert_eq!(said("nonsense-of-some-length"), None);
+        let optimizer = |field: &&Field| field.name == "optimizer";
+        let expected = "`learning-rate` belongs inside `adam`: write { adam = { learning-rate = .. } }";
+        let choice = &train.fields.iter().find(optimizer).unwrap().shape;
+        assert_eq!(inside_choice("learning-rate", choice).as_deref(), Some(expected));
+        assert_eq!(inside_choice("adam", choice), None);
+    }
+}

@@ -1,0 +1,114 @@
+//! How choices are read and written: a bare name, or a one-key table. What [`choice!`](crate::choice) expands to calls these.
+
+use serde_json::Value as Json;
+
+use super::issue::{Issue, Issues};
+use super::node::{Node, Table, Value};
+use super::param::{Param, Record, RecordReader, Shape, found};
+use super::{misplaced, path, suggest};
+
+/// Takes a choice apart: its name, where it stands, and its parameters; used by [`choice!`](crate::choice).
+pub fn open_choice<'a>(
+    node: &'a Node,
+    path: &str,
+    names: &[&str],
+    shape: fn() -> Shape,
+    issues: &mut Issues,
+) -> Option<(&'a str, Option<&'a Node>)> {
+    let (name, place, inner) = match &node.value {
+        Value::String(name) => (name.as_str(), &node.place, None),
+        Value::Table(table) if table.len() == 1 => {
+            let (name, entry) = table.iter().next()?;
+            (name.as_str(), &entry.key, Some(&entry.node))
+        }
+        Value::Table(table) => {
+            let message = format!("`{path}` expects a table of exactly one key, found {}", table.len());
+            issues.push(Issue::at(&node.place, path, message).help(one_key_help(table, names)));
+            return None;
+        }
+        _ => {
+            let message = format!("`{path}` expects a name or a one-key table, found {}", found(node));
+            let help = match &node.value {
+                Value::Array(_) if names.len() > 1 => "take the inner brackets away".to_owned(),
+                _ => format!("write {}", suggest::one_of(names)),
+            };
+            issues.push(Issue::at(&node.place, path, message).help(help));
+            return None;
+        }
+    };
+    if names.contains(&name) {
+        return Some((name, inner));
+    }
+    let message = format!("unknown choice `{name}` for `{path}`");
+    let help = match node.table() {
+        Some(table) => tagged(table, names).or_else(|| misplaced::inside_choice(name, &shape())),
+        None => None,
+    };
+    issues.push(Issue::at(place, path, message).help(help.unwrap_or_else(|| suggest::help(name, names))));
+    None
+}
+
+/// How a table that should have one key is mended.
+fn one_key_help(table: &Table, names: &[&str]) -> String {
+    let found: Vec<&str> = table.keys().map(String::as_str).collect();
+    let known: Vec<&str> = found.iter().copied().filter(|name| names.contains(name)).collect();
+    if let Some(help) = tagged(table, names) {
+        return help;
+    }
+    match (found.len(), known.as_slice()) {
+        (0, _) => format!("write {}", suggest::one_of(names)),
+        (_, [name]) => {
+            let inside: Vec<&str> = found.iter().copied().filter(|other| other != name).collect();
+            let shown: Vec<String> = inside.iter().map(|key| format!("{key} = ..")).collect();
+            let verb = if inside.len() == 1 { "belongs" } else { "belong" };
+            let others = suggest::one_of(&inside).replace(" or ", " and ");
+            format!("{others} {verb} inside `{name}`: write {{ {name} = {{ {}, .. }} }}", shown.join(", "))
+        }
+        (_, []) => format!("write {{ NAME = {{ .. }} }} where NAME is {}", suggest::one_of(names)),
+        (_, known) => format!("keep one of {}", suggest::one_of(known)),
+    }
+}
+
+/// Other tools write the name as a value: `{ type = "adam", lr = 0.1 }`.
+fn tagged(table: &Table, names: &[&str]) -> Option<String> {
+    let tag =
+        ["type", "name", "kind", "class", "class_name", "_target_"].into_iter().find(|tag| table.contains_key(*tag))?;
+    let name = suggest::near(table[tag].node.string()?, names)?;
+    Some(format!("the name is the key here: write {{ {name} = {{ .. }} }} instead of `{tag} = \"{name}\"`"))
+}
+
+/// Reads the parameters of a chosen alternative; used by [`choice!`](crate::choice).
+pub fn read_alternative<T: Param>(
+    node: &Node,
+    inner: Option<&Node>,
+    name: &str,
+    path: &str,
+    issues: &mut Issues,
+) -> Option<T> {
+    let path = path::join(path, name);
+    match inner {
+        Some(inner) => T::read(inner, &path, issues),
+        None => T::read(&Node::empty_table(&node.place), &path, issues),
+    }
+}
+
+/// Refuses parameters of an alternative that takes none; used by [`choice!`](crate::choice).
+pub fn read_unit(inner: Option<&Node>, name: &str, path: &str, issues: &mut Issues) -> Option<()> {
+    let Some(inner) = inner else { return Some(()) };
+    let path = path::join(path, name);
+    RecordReader::open(inner, &path, &[], no_fields, issues).filter(|reader| reader.table.is_empty()).map(|_| ())
+}
+
+fn no_fields() -> Shape {
+    Shape::Record(Record { doc: "", fields: Vec::new() })
+}
+
+/// The JSON of a chosen alternative: a bare name where there is nothing else to say.
+#[must_use]
+pub fn write_alternative(name: &str, params: Option<Json>) -> Json {
+    match params {
+        Some(Json::Object(fields)) if fields.is_empty() => Json::from(name),
+        Some(params) => Json::Object(std::iter::once((name.to_owned(), params)).collect()),
+        None => Json::from(name),
+    }
+}

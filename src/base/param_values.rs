@@ -1,0 +1,149 @@
+//! How plain values are read: numbers, text, lists and paths. Tables and choices are [`param`](super::param)'s.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use serde_json::Value as Json;
+
+use super::issue::{Issue, Issues};
+use super::node::{Node, Value};
+use super::param::{Param, Shape, View, expected};
+use super::path;
+use super::source::Source;
+
+macro_rules! integer_param {
+    ($($ty:ty),*) => {$(
+        impl Param for $ty {
+            fn read(node: &Node, path: &str, issues: &mut Issues) -> Option<Self> {
+                let Value::Integer(integer) = node.value else {
+                    expected(node, path, "an integer", issues);
+                    return None;
+                };
+                let value = Self::try_from(integer).ok();
+                if value.is_none() {
+                    let message = if integer < 0 && Self::MIN == 0 {
+                        format!("`{path}` must be at least 0, found {integer}")
+                    } else {
+                        format!("`{path}` must be between {} and {}, found {integer}", Self::MIN, Self::MAX)
+                    };
+                    issues.push(Issue::at(&node.place, path, message));
+                }
+                value
+            }
+            fn write(&self, _: View) -> Json {
+                Json::from(*self)
+            }
+            fn shape() -> Shape {
+                Shape::Integer
+            }
+        }
+    )*};
+}
+integer_param!(u8, u32, u64, usize, i32, i64);
+
+impl Param for f64 {
+    fn read(node: &Node, path: &str, issues: &mut Issues) -> Option<Self> {
+        match node.value {
+            Value::Float(float) => Some(float),
+            #[expect(clippy::cast_precision_loss, reason = "an integer in a spec stands for a number")]
+            Value::Integer(integer) => Some(integer as Self),
+            _ => {
+                expected(node, path, "a number", issues);
+                None
+            }
+        }
+    }
+    fn write(&self, _: View) -> Json {
+        if self.is_finite() { Json::from(*self) } else { Json::from(self.to_string()) }
+    }
+    fn shape() -> Shape {
+        Shape::Number
+    }
+}
+
+impl Param for bool {
+    fn read(node: &Node, path: &str, issues: &mut Issues) -> Option<Self> {
+        let Value::Boolean(boolean) = node.value else {
+            expected(node, path, "`true` or `false`", issues);
+            return None;
+        };
+        Some(boolean)
+    }
+    fn write(&self, _: View) -> Json {
+        Json::from(*self)
+    }
+    fn shape() -> Shape {
+        Shape::Boolean
+    }
+}
+
+impl Param for String {
+    fn read(node: &Node, path: &str, issues: &mut Issues) -> Option<Self> {
+        let text = node.string().map(str::to_owned);
+        if text.is_none() {
+            expected(node, path, "a string", issues);
+        }
+        text
+    }
+    fn write(&self, _: View) -> Json {
+        Json::from(self.as_str())
+    }
+    fn shape() -> Shape {
+        Shape::String
+    }
+}
+
+impl<T: Param> Param for Option<T> {
+    fn read(node: &Node, path: &str, issues: &mut Issues) -> Option<Self> {
+        T::read(node, path, issues).map(Some)
+    }
+    fn write(&self, view: View) -> Json {
+        self.as_ref().map_or(Json::Null, |value| value.write(view))
+    }
+    fn shape() -> Shape {
+        T::shape()
+    }
+}
+
+impl<T: Param> Param for Vec<T> {
+    fn read(node: &Node, path: &str, issues: &mut Issues) -> Option<Self> {
+        let Value::Array(items) = &node.value else {
+            expected(node, path, "a list", issues);
+            return None;
+        };
+        let read: Vec<Option<T>> =
+            items.iter().enumerate().map(|(at, item)| T::read(item, &path::at(path, at), issues)).collect();
+        read.into_iter().collect()
+    }
+    fn write(&self, view: View) -> Json {
+        self.iter().map(|item| item.write(view)).collect()
+    }
+    fn shape() -> Shape {
+        Shape::List(Box::new(T::shape()))
+    }
+}
+
+/// A file or folder named in a spec. Relative paths start from the folder of the file that names them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SpecPath {
+    /// As written.
+    pub written: String,
+    /// Where it is.
+    pub resolved: PathBuf,
+}
+
+impl Param for SpecPath {
+    fn read(node: &Node, path: &str, issues: &mut Issues) -> Option<Self> {
+        let written = String::read(node, path, issues)?;
+        let source: &Arc<Source> = &node.place.source;
+        let resolved = source.dir.join(&written);
+        Some(Self { written, resolved })
+    }
+    /// Never in a key or an artifact: what the files hold decides, not where they lie.
+    fn write(&self, view: View) -> Json {
+        if view == View::Full { Json::from(self.written.as_str()) } else { Json::Null }
+    }
+    fn shape() -> Shape {
+        Shape::Path
+    }
+}

@@ -1,0 +1,261 @@
+//! `simpipe config show`: the merged spec as TOML, and which layer set each value.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Subcommand};
+use serde_json::{Map, Value as Json, json};
+
+use super::options::{ExperimentOptions, experiment_of};
+use super::print::{self, Paint};
+use super::toml_text::{self, Origins};
+use crate::base::node::{Entry, Node, Table, Value};
+use crate::base::param::{self, Record, Shape, View};
+use crate::base::path;
+use crate::base::source::{Layer, Place, Source};
+use crate::error::{Error, Exit};
+use crate::spec::Experiment;
+use crate::stages::registry;
+
+/// Look at configs as they are merged.
+#[derive(Debug, Args)]
+pub(super) struct ConfigArgs {
+    #[command(subcommand)]
+    command: ConfigCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum ConfigCommand {
+    Show(ShowArgs),
+}
+
+/// Print the merged spec as TOML: template, `extends` bases, config and options in one. Saved in the config's folder and
+/// run, it gives the same keys.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  simpipe config show configs/cifar10-evaluation.toml
+  simpipe config show configs/cifar10.toml --set train.epochs=5 --origins
+  simpipe config show configs/cifar10.toml --resolved --json")]
+struct ShowArgs {
+    #[command(flatten)]
+    experiment: ExperimentOptions,
+    /// Write every default too.
+    #[arg(long)]
+    resolved: bool,
+    /// Say behind each value which layer set it, and where.
+    #[arg(long)]
+    origins: bool,
+    /// Print JSON: the spec, and the origin of each value.
+    #[arg(long)]
+    json: bool,
+}
+
+impl ConfigArgs {
+    pub(super) const fn json(&self) -> bool {
+        let ConfigCommand::Show(args) = &self.command;
+        args.json
+    }
+}
+
+pub(super) fn exec(args: &ConfigArgs, out: &mut dyn Write) -> Result<Exit, Error> {
+    let ConfigCommand::Show(args) = &args.command;
+    let merged = if args.resolved {
+        resolved(args.experiment.plan()?)
+    } else {
+        let experiment = experiment_of(&args.experiment.config, &args.experiment.overlays)?;
+        if !experiment.issues.is_empty() {
+            return Err(Error::Spec(experiment.issues));
+        }
+        merged(&experiment)
+    };
+    if args.json {
+        let mut origins = Map::new();
+        merged.iter().for_each(|entry| list_origins(&entry.key, &entry.node, &mut origins));
+        let spec: Map<String, Json> =
+            merged.iter().map(|entry| (entry.key.clone(), toml_text::to_json(&entry.node))).collect();
+        let config = args.experiment.config.to_string_lossy();
+        print::json(&json!({ "config": config, "spec": spec, "origins": origins }), out)?;
+    } else {
+        let origins = if args.origins { Origins::Shown } else { Origins::Hidden };
+        let paint = Paint::stdout();
+        write!(out, "{}", toml_text::document(&merged, origins, &|comment| paint.dim(comment)))?;
+    }
+    Ok(Exit::Done)
+}
+
+/// A top-level entry in the order to be written.
+pub(super) struct Top {
+    pub(super) key: String,
+    pub(super) node: Node,
+    /// For tables: the keys in the order to be written.
+    pub(super) order: Vec<String>,
+}
+
+/// The merged spec as somebody wrote it, defaults left out.
+fn merged(experiment: &Experiment) -> Vec<Top> {
+    let folder = folder_of(experiment);
+    let docs = registry::builtin().docs();
+    let stage = |spec: &crate::spec::StageSpec| {
+        let doc = docs.iter().find(|doc| doc.name == spec.stage);
+        let mut node = spec.params.clone();
+        let Some(Shape::Record(record)) = doc.map(|doc| &doc.params) else {
+            return Top { key: spec.id.clone(), node, order: Vec::new() };
+        };
+        rebase(&mut node, &Shape::Record(record.clone()), &folder);
+        Top { key: spec.id.clone(), order: order_of(record), node }
+    };
+    header(experiment).chain(experiment.stages.iter().map(stage)).collect()
+}
+
+/// The merged spec with every default.
+fn resolved(plan: crate::plan::Plan) -> Vec<Top> {
+    let experiment = &plan.experiment;
+    let folder = folder_of(experiment);
+    let docs = registry::builtin().docs();
+    let defaults = default_place();
+    let mut tops: Vec<Top> = header(experiment).collect();
+    for (key, value) in [("seed", json!(experiment.seed)), ("device", json!(experiment.device))] {
+        if !experiment.header.contains_key(key) {
+            tops.push(Top { key: key.to_owned(), node: param::node_from_json(&value, &defaults), order: Vec::new() });
+        }
+    }
+    for spec in &experiment.stages {
+        let Some(node) = plan.find(&spec.id) else { continue };
+        let full = param::node_from_json(&plan.graph[node].stage.params(View::Full), &defaults);
+        let mut written = spec.params.clone();
+        let doc = docs.iter().find(|doc| doc.name == spec.stage);
+        let Some(Shape::Record(record)) = doc.map(|doc| &doc.params) else { continue };
+        rebase(&mut written, &Shape::Record(record.clone()), &folder);
+        tops.push(Top { key: spec.id.clone(), node: over(full, &written), order: order_of(record) });
+    }
+    tops
+}
+
+fn order_of(record: &Record) -> Vec<String> {
+    record.fields.iter().map(|field| field.name.clone()).collect()
+}
+
+/// What stands beside the stages; the name always, for a file of another name would be called after that.
+fn header(experiment: &Experiment) -> impl Iterator<Item = Top> {
+    let name = Node { value: Value::String(experiment.name.clone()), place: default_place() };
+    ["pipeline", "name", "description", "seed", "device"].into_iter().filter_map(move |key| {
+        let node = experiment.header.get(key).map(|entry| entry.node.clone());
+        let node = node.or_else(|| (key == "name").then(|| name.clone()))?;
+        Some(Top { key: key.to_owned(), node, order: Vec::new() })
+    })
+}
+
+/// The place of values that nobody wrote.
+fn default_place() -> Place {
+    Place::new(&Source::new("", "", Path::new("")), 0..0)
+}
+
+/// Whether nobody wrote the value.
+pub(super) fn is_default(place: &Place) -> bool {
+    place.source.name.is_empty()
+}
+
+/// The full tree with the places of what is written; what is written wins where both are values.
+fn over(full: Node, written: &Node) -> Node {
+    let value = match (full.value, &written.value) {
+        (Value::Table(full), Value::Table(written)) => Value::Table(
+            full.into_iter().map(|(key, entry)| (key.clone(), over_entry(entry, written.get(&key)))).collect(),
+        ),
+        (Value::Array(full), Value::Array(written)) if full.len() == written.len() => {
+            Value::Array(full.into_iter().zip(written).map(|(full, written)| over(full, written)).collect())
+        }
+        // A choice by its bare name, or a value: the full form is what it means, paths are as they are written.
+        (Value::String(_), Value::String(_)) => written.value.clone(),
+        (full, _) => full,
+    };
+    Node { value, place: written.place.clone() }
+}
+
+fn over_entry(full: Entry, written: Option<&Entry>) -> Entry {
+    match written {
+        Some(written) => Entry { key: written.key.clone(), node: over(full.node, &written.node) },
+        None => full,
+    }
+}
+
+/// The folder that relative paths of the printed spec start from.
+fn folder_of(experiment: &Experiment) -> PathBuf {
+    experiment.config.parent().unwrap_or(Path::new("")).to_path_buf()
+}
+
+/// Rewrites relative paths that start from another folder than the config's: it is the config that they end up in.
+fn rebase(node: &mut Node, shape: &Shape, folder: &Path) {
+    match (&mut node.value, shape) {
+        (Value::String(written), Shape::Path) if node.place.source.dir != folder => {
+            let resolved = node.place.source.dir.join(&*written);
+            *written = relative(&resolved, folder);
+        }
+        (Value::Table(table), Shape::Record(record)) => {
+            for field in &record.fields {
+                table.entry(field.name.clone()).and_modify(|entry| rebase(&mut entry.node, &field.shape, folder));
+            }
+        }
+        (Value::Table(table), Shape::Choice(choice)) => {
+            for (name, params) in choice.alternatives.iter().filter_map(|one| Some((one.name, one.params.as_ref()?))) {
+                table.entry(name.to_owned()).and_modify(|entry| rebase(&mut entry.node, params, folder));
+            }
+        }
+        (Value::Array(items), Shape::List(item)) => items.iter_mut().for_each(|node| rebase(node, item, folder)),
+        _ => {}
+    }
+}
+
+/// A path from a folder, with `..` where it leads out of it.
+fn relative(path: &Path, folder: &Path) -> String {
+    let (Ok(path), Ok(folder)) = (std::path::absolute(path), std::path::absolute(folder)) else {
+        return path.display().to_string();
+    };
+    let (path, folder): (Vec<_>, Vec<_>) = (path.components().collect(), folder.components().collect());
+    let shared = path.iter().zip(&folder).take_while(|(one, other)| one == other).count();
+    let up = std::iter::repeat_n(std::path::Component::ParentDir, folder.len() - shared);
+    let relative: PathBuf = up.chain(path[shared..].iter().copied()).collect();
+    relative.display().to_string()
+}
+
+/// The origin of every value of a tree, by its path.
+fn list_origins(at: &str, node: &Node, origins: &mut Map<String, Json>) {
+    match &node.value {
+        Value::Table(table) => {
+            table.iter().for_each(|(key, entry)| list_origins(&path::join(at, key), &entry.node, origins));
+        }
+        Value::Array(items) => {
+            items.iter().enumerate().for_each(|(index, item)| list_origins(&path::at(at, index), item, origins));
+        }
+        _ => {
+            let origin = if is_default(&node.place) {
+                json!({ "layer": "default" })
+            } else {
+                let (line, column) = node.place.line_column();
+                let source = &node.place.source;
+                json!({ "layer": source.layer.to_string(), "file": source.name, "line": line, "column": column })
+            };
+            origins.insert(at.to_owned(), origin);
+        }
+    }
+}
+
+/// Where a value comes from, as a comment says it.
+pub(super) fn origin(place: &Place) -> String {
+    if is_default(place) {
+        return "default".to_owned();
+    }
+    let (line, _) = place.line_column();
+    match place.source.layer {
+        Layer::Config | Layer::Base => format!("{}:{line}", place.source.name),
+        Layer::Template => format!("template {}:{line}", place.source.name),
+        layer @ Layer::SetFile(_) => format!("{layer}, {}:{line}", place.source.name),
+        layer @ Layer::Set(_) => layer.to_string(),
+    }
+}
+
+/// The keys of a table: those of `order` first.
+pub(super) fn ordered<'a>(table: &'a Table, order: &[String]) -> Vec<(&'a String, &'a Entry)> {
+    let mut keys: Vec<(&String, &Entry)> = table.iter().collect();
+    keys.sort_by_key(|(key, _)| order.iter().position(|known| known == *key).unwrap_or(usize::MAX));
+    keys
+}

@@ -1,0 +1,68 @@
+//! Keys that stand in the wrong stage, or outside of any: whoever knows all stages can say where they belong.
+
+use crate::base::issue::{Issue, IssueKind, Issues};
+use crate::base::param::Shape;
+use crate::base::source::Layer;
+use crate::base::{misplaced, path, suggest};
+use crate::spec::{Experiment, StageSpec};
+use crate::stage::{Catalog, StageDoc};
+
+/// Keys of a config outside of its stages that people write below a `[stage]`, where TOML gives them to it.
+const TOP: &[&str] = &["pipeline", "name", "description", "seed", "device", "extends"];
+
+/// Stages named in one message.
+const NAMED: usize = 3;
+
+/// Replaces the help of unknown keys that another stage knows.
+pub(super) fn explain(experiment: &Experiment, catalog: &dyn Catalog, issues: &mut Issues) {
+    if !issues.0.iter().any(|issue| matches!(issue.kind, IssueKind::UnknownKey(_))) {
+        return; // the reference is not made for nothing
+    }
+    let docs = catalog.docs();
+    for issue in &mut issues.0 {
+        if let Some(help) = home(issue, experiment, &docs) {
+            issue.help = Some(help);
+        }
+    }
+}
+
+fn home(issue: &Issue, experiment: &Experiment, docs: &[StageDoc]) -> Option<String> {
+    let IssueKind::UnknownKey(key) = &issue.kind else { return None };
+    let owner = experiment.stages.iter().find(|stage| issue.path == path::join(&stage.id, key));
+    if owner.is_none() && issue.path != *key {
+        return None; // further inside a stage, where its own reader has said what there is to say
+    }
+    if owner.is_some() && TOP.contains(&key.as_str()) {
+        return Some(format!("`{key}` belongs at the top of the file, above the first `[table]`"));
+    }
+    let others = || experiment.stages.iter().filter(|stage| owner.is_none_or(|owner| owner.stage != stage.stage));
+    let record = |kind: &str| match docs.iter().find(|doc| doc.name == kind).map(|doc| &doc.params) {
+        Some(Shape::Record(record)) => Some(record),
+        _ => None,
+    };
+    let knows = |kind: &str| {
+        let names: Vec<&str> = record(kind)?.fields.iter().map(|field| field.name.as_str()).collect();
+        if names.contains(&key.as_str()) { Some(key.as_str()) } else { suggest::near(key, &names) }
+    };
+    let homes: Vec<(&str, &str)> =
+        others().filter_map(|stage| Some((stage.id.as_str(), knows(&stage.stage)?))).collect();
+    let by_option = issue.place.as_ref().is_some_and(|place| matches!(place.source.layer, Layer::Set(_)));
+    let instead = |id: &str, name: &str| {
+        if by_option { format!("set `{id}.{name}` instead") } else { format!("write it below `[{id}]`") }
+    };
+    let exact: Vec<&str> = homes.iter().filter(|(_, name)| name == key).map(|(id, _)| *id).collect();
+    if let Some(first) = exact.first() {
+        let ids = suggest::one_of(&exact[..exact.len().min(NAMED)]).replace(" or ", " and ");
+        return Some(format!("`{key}` is a parameter of {ids}: {}", instead(first, key)));
+    }
+    // A guess is worth telling where only one stage has it.
+    if let [(id, name)] = homes.as_slice() {
+        return Some(format!("did you mean `{name}` of `{id}`? {}", instead(id, name)));
+    }
+    let further_inside = |stage: &StageSpec| {
+        let (record, table) = (record(&stage.stage)?, stage.params.table()?);
+        let home = misplaced::inside(key, record, table).or_else(|| misplaced::near_inside(key, record, table))?;
+        Some(format!("{home} below `[{}]`", stage.id))
+    };
+    others().find_map(further_inside)
+}
