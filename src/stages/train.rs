@@ -77,7 +77,8 @@ impl Stage for Train {
     const NAME: &'static str = "train";
     const SUMMARY: &'static str = "Trains a network on the batches of a sampler.";
     // 1 - first version
-    const VERSION: u32 = 1;
+    // 2 - convolution and batch normalisation as one operation: the last bits differ
+    const VERSION: u32 = 2;
     const OUTPUT: Kind = Kind::Model;
     const FILES: &'static [&'static str] = &["model.safetensors", "model.json", "history.parquet"];
     const SEEDED: bool = true;
@@ -130,7 +131,7 @@ impl Stage for Train {
         let device = device::to_device(ctx.backend()).map_err(|e| StageError::failed(e.message).with_help(e.help))?;
         let feed = Feed::read(ctx)?;
         let network = Network::build(&params.layers, feed.training.pixels.shape, ctx.seed(), &device);
-        let mut network = network.map_err(layers_error)?;
+        let mut network = network.map_err(layers_error)?.with_numerics(device::numerics(ctx.numerics()));
         let state = start(params, ctx, &network);
         let state = train(params, ctx, &mut network, &feed, state)?;
         write(params, ctx, &network, &feed, &state)?;
