@@ -106,10 +106,18 @@ fn main() {
     report("train-80", 80.0, times.split_off(2));
 
     let pixels = pool.images(256, 7);
+    let embedder = network.embedder();
     let embed = |_| {
         let start = Instant::now();
-        std::hint::black_box(network.embed(&pixels));
+        std::hint::black_box(embedder.embed(&pixels));
         start.elapsed().as_secs_f64() * 1e3
     };
     report("embed-256", 256.0, (0..EMBEDDINGS + 2).map(embed).skip(2).collect());
+
+    let draw = |step| {
+        let start = Instant::now();
+        std::hint::black_box(pool.training(0, step));
+        start.elapsed().as_secs_f64() * 1e3
+    };
+    report("draw-80", 80.0, (0..200).map(draw).collect());
 }

@@ -8,6 +8,7 @@ use serde_json::{Map, Value as Json, json};
 use super::print;
 use crate::base::param::{Alternative, Field, Record, Shape};
 use crate::error::{Error, Exit};
+use crate::spec::NUMERICS;
 use crate::stages::registry;
 
 /// Print the JSON Schema of a config, for taplo and editors.
@@ -39,6 +40,7 @@ fn config_schema() -> Json {
     }
     properties.insert("seed".to_owned(), json!({ "type": "integer", "minimum": 0 }));
     properties.insert("device".to_owned(), json!({ "enum": catalog.devices() }));
+    properties.insert("numerics".to_owned(), json!({ "enum": NUMERICS }));
     json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "simpipe experiment",

@@ -19,7 +19,7 @@ pub const RESERVED: &[&str] =
 const ACCEPTED: &[&str] = &["pipeline", "name", "description", "seed", "device", "numerics", "extends"];
 
 /// What `numerics` may say: `fast` is what it is without, so it enters no key.
-const NUMERICS: &[&str] = &["fast", "exact"];
+pub const NUMERICS: &[&str] = &["fast", "exact"];
 
 /// How to load.
 #[derive(Debug, Clone, Default)]

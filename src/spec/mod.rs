@@ -11,5 +11,5 @@ mod parse;
 mod template;
 
 pub use experiment::{Experiment, Input, StageSpec};
-pub use load::{LoadOptions, RESERVED, load, project_above, project_of};
+pub use load::{LoadOptions, NUMERICS, RESERVED, load, project_above, project_of};
 pub use template::BUILT_IN as BUILT_IN_TEMPLATES;

@@ -1,6 +1,8 @@
 //! Convolution, relu, batch normalisation and perhaps a max-pool as one operation: the convolution leaves the statistics
 //! of its output, and the way back writes no gradient of a map in between.
 
+use std::sync::Arc;
+
 use burn::backend::autodiff::checkpoint::base::Checkpointer;
 use burn::backend::autodiff::grads::Gradients;
 use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
@@ -10,8 +12,8 @@ use burn::tensor::Tensor;
 
 use super::tensor::{Keep, Operands, Tracked, buffer, contiguous, floats, from_vec, operands};
 use crate::nn::kernel::{
-    BatchStats, ConvGrads, ConvShape, OutputGrad, PoolShape, batch_norm_forward, batch_norm_max_pool_forward,
-    batch_norm_slopes, conv2d_backward_fused, conv2d_forward_stats,
+    BatchStats, ConvGrads, ConvShape, OutputGrad, PoolShape, Scratch, batch_norm_forward,
+    batch_norm_max_pool_forward, batch_norm_slopes, conv2d_backward_fused, conv2d_forward_stats,
 };
 
 /// What [`conv2d_norm`] computes.
@@ -62,11 +64,11 @@ pub(in crate::nn) fn conv2d_norm(what: ConvNorm, of: ConvNormOperands<'_>) -> Op
 /// What the way back needs of the way there.
 #[derive(Debug, Clone)]
 struct Saved {
-    /// Output of the convolution (after its relu).
-    map: FlexTensor,
+    /// Output of the convolution (after its relu): no tensor, so that its memory is reused from step to step.
+    map: Arc<Scratch>,
     stats: BatchStats,
     /// With a pool: the values of `map` at the maxima, and their places in the windows.
-    picked: Option<(FlexTensor, Vec<u8>)>,
+    picked: Option<Arc<(Scratch, Vec<u8>)>>,
 }
 
 impl ConvNorm {
@@ -78,22 +80,22 @@ impl ConvNorm {
 
 fn forward(what: &ConvNorm, [x, weight, bias, gamma, beta]: &[FlexTensor; 5]) -> (FlexTensor, Saved) {
     let (shape, windows) = (&what.shape, what.map());
-    let mut map = buffer(shape.y_len());
+    let mut map = Scratch::take(shape.y_len());
     let stats = conv2d_forward_stats(shape, floats(x), floats(weight), floats(bias), what.relu, &mut map);
     let len = windows.y_len();
     let mut y = buffer(len);
     let (gamma, beta, [height, width]) = (floats(gamma), floats(beta), windows.out());
     let picked = if what.pool.is_some() {
-        let (mut picked, mut from) = (buffer(len), vec![0; len]);
+        let (mut picked, mut from) = (Scratch::take(len), vec![0; len]);
         let epsilon = what.epsilon;
         batch_norm_max_pool_forward(&windows, &map, &stats, gamma, beta, epsilon, &mut y, &mut picked, &mut from);
-        Some((from_vec(picked, [len]), from))
+        Some(Arc::new((picked, from)))
     } else {
         batch_norm_forward(&map, &stats, gamma, beta, what.epsilon, &mut y);
         None
     };
-    let PoolShape { n, h, w, c, .. } = windows;
-    (from_vec(y, [n, height, width, c]), Saved { map: from_vec(map, [n, h, w, c]), stats, picked })
+    let y = from_vec(y, [windows.n, height, width, windows.c]);
+    (y, Saved { map: Arc::new(map), stats, picked })
 }
 
 fn tracked(what: ConvNorm, operands: [Tracked; 5]) -> (Tracked, BatchStats) {
@@ -134,16 +136,16 @@ impl Backward<Flex, 5> for ConvNormBackward {
         let channels = shape.c_out;
         let (mut dgamma, mut dbeta) = (buffer(channels), buffer(channels));
         // Behind a pool the gradient is zero but at the maxima, so these alone give the sums.
-        let seen = saved.picked.as_ref().map_or_else(|| floats(&saved.map), |(picked, _)| floats(picked));
+        let seen: &[f32] = saved.picked.as_ref().map_or(&saved.map, |picked| &picked.0);
         let slopes =
             batch_norm_slopes(seen, &saved.stats, floats(&gamma), epsilon, floats(&dy), &mut dgamma, &mut dbeta);
-        let places = saved.picked.as_ref().map(|(_, from)| &from[..]);
+        let places = saved.picked.as_ref().map(|picked| &picked.1[..]);
         let grad = OutputGrad { dy: floats(&dy), relu, norm: Some(&slopes), pool: pool.zip(places) };
         // The images themselves need no gradient: the first layer skips a third of the work.
         let mut dx = ops.parents[0].as_ref().map(|_| buffer(shape.x_len()));
         let (mut dw, mut db) = (buffer(shape.w_len()), buffer(channels));
         let into = ConvGrads { dx: dx.as_deref_mut(), dw: &mut dw, db: &mut db };
-        conv2d_backward_fused(&shape, floats(&x), floats(&weight), floats(&saved.map), &grad, into);
+        conv2d_backward_fused(&shape, floats(&x), floats(&weight), &saved.map, &grad, into);
         let found = [
             dx.map(|dx| from_vec(dx, x.shape())),
             Some(from_vec(dw, weight.shape())),

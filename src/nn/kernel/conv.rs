@@ -193,7 +193,7 @@ fn backward(shape: &ConvShape, x: &[f32], w: &[f32], source: Source<'_>, grads: 
             dx.fill(0.0);
         }
     } else if use_winograd(shape) {
-        wino_grad::backward(shape, x, w, &source, grads);
+        wino_grad::backward(shape, winograd::tile_size(shape), x, w, &source, grads);
     } else if let (Some((_, arg)), Some(norm), Some(y)) = (pool, norm, source.y) {
         let mut map = Scratch::take(y.len());
         spread(&windows, y, norm, arg, dy, &mut map);
@@ -210,6 +210,9 @@ fn check(shape: &ConvShape, x: &[f32], y: usize) {
     assert_eq!(y, shape.y_len(), "y");
 }
 
+#[cfg(test)]
+#[path = "precision_tests.rs"]
+mod precision;
 #[cfg(test)]
 #[path = "conv_tests.rs"]
 mod tests;
