@@ -43,7 +43,8 @@ fn main() {
         })
         .collect();
     times.sort_by(f64::total_cmp);
-    let line = serde_json::json!({ "case": "calibrate-100000", "min_ms": times[0], "median_ms": times[times.len() / 2] });
+    let line =
+        serde_json::json!({ "case": "calibrate-100000", "min_ms": times[0], "median_ms": times[times.len() / 2] });
     #[expect(clippy::print_stdout, reason = "a benchmark prints what it measured")]
     {
         println!("{line}");

@@ -55,7 +55,7 @@ python_of() {
 }
 
 echo "building simpipe's benches" >&2
-cargo bench --no-run || exit 1
+cargo bench --no-run --bench train_step --bench knn --bench calibrate --bench decode || exit 1
 ready=
 for peer in $peers; do
     if python_of "$peer" >/dev/null; then ready="$ready $peer"; else missing "$peer" "pip can't install it, see $home/$peer.log"; fi

@@ -46,9 +46,9 @@ fn main() {
             .map(|_| {
                 let start = Instant::now();
                 let mut writer = ExamplesWriter::new(&output.path().join("examples.parquet"));
-                let loaded = source.loader().load(&access, &mut |example| {
-                    Ok(writer.push(example.split, example.label, example.image)?)
-                });
+                let loaded = source
+                    .loader()
+                    .load(&access, &mut |example| Ok(writer.push(example.split, example.label, example.image)?));
                 assert_eq!(loaded.expect("readable images").classes.len(), 10);
                 writer.finish().expect("a writable folder");
                 start.elapsed().as_secs_f64() * 1e3

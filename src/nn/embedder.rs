@@ -3,7 +3,10 @@
 //!
 //! Up to rounding the same as the layers one by one, which `numerics = "exact"` and other backends than flex compute.
 
+use burn::tensor::{Device, Tensor, TensorData};
+
 use super::fused::{Pooling, PreparedConv};
+use super::kernel::Scratch;
 use super::layer::{Affine, Conv2d, FeatureShape, Features, Layer, LayerSummary, Pass, single};
 use super::network::{EMBED_BATCH, Network, images};
 use super::ops::{Epilogue, Numerics};
@@ -60,21 +63,55 @@ impl<'a> Embedder<'a> {
             padded.resize(EMBED_BATCH * image, 0);
             &padded
         };
-        let mut features = Features::Image(images(batch, self.network.input(), self.network.device()));
+        let device = self.network.device();
+        let mut flow = Flow::Features(Features::Image(images(batch, self.network.input(), device)));
         for step in &self.steps {
-            features = match step {
-                Step::Layer(at) => self.network.layers()[*at].forward(*at, features, &mut Pass::Eval),
-                Step::Affine(affine) => affine.forward(features),
-                Step::Conv(conv, whole_map) => {
-                    let y = conv.forward(features.into_image());
-                    let [n, h, w, c] = y.dims();
-                    if *whole_map { Features::Vector(y.reshape([n, h * w * c])) } else { Features::Image(y) }
+            flow = match step {
+                Step::Conv(conv, whole_map) => flow.convolve(conv, *whole_map),
+                Step::Affine(affine) => Flow::Features(affine.forward(flow.into_features(device))),
+                Step::Layer(at) => {
+                    let layer = &self.network.layers()[*at];
+                    Flow::Features(layer.forward(*at, flow.into_features(device), &mut Pass::Eval))
                 }
             };
         }
-        let mut values = features.into_vector().into_data().try_into_vec::<f32>().expect("tensors are f32");
+        let embeddings = flow.into_features(device).into_vector();
+        let mut values = embeddings.into_data().try_into_vec::<f32>().expect("tensors are f32");
         values.truncate(count * self.network.dim());
         values
+    }
+}
+
+/// What flows between steps.
+enum Flow {
+    Features(Features),
+    /// A map between two convolutions, in memory that is reused, and whether it stands for a vector.
+    Map(Scratch, [usize; 4], bool),
+}
+
+impl Flow {
+    fn convolve(self, conv: &PreparedConv, whole_map: bool) -> Self {
+        let (y, shape) = match self {
+            Self::Map(values, shape, _) => conv.forward(shape[0], &values),
+            Self::Features(features) => {
+                let x = features.into_image();
+                let n = x.dims()[0];
+                conv.forward(n, &x.into_data().try_into_vec::<f32>().expect("tensors are f32"))
+            }
+        };
+        Self::Map(y, shape, whole_map)
+    }
+
+    fn into_features(self, device: &Device) -> Features {
+        match self {
+            Self::Features(features) => features,
+            Self::Map(values, [n, h, w, c], true) => {
+                Features::Vector(Tensor::from_data(TensorData::new(values.to_vec(), [n, h * w * c]), device))
+            }
+            Self::Map(values, shape, false) => {
+                Features::Image(Tensor::from_data(TensorData::new(values.to_vec(), shape), device))
+            }
+        }
     }
 }
 
@@ -167,7 +204,6 @@ impl Folding<'_> {
 
 #[cfg(test)]
 mod tests {
-    use burn::tensor::Device;
     use serde_json::json;
 
     use super::*;
@@ -198,23 +234,51 @@ mod tests {
 
     #[test]
     fn folded_networks_embed_as_their_layers_do() {
-        let conv = |padding: &str, activation: &str| {
-            json!({ "conv2d": { "filters": 20, "kernel": 3, "padding": padding, "activation": activation } })
-        };
+        let conv = |padding: &str, activation: &str| json!({ "conv2d": { "filters": 20, "kernel": 3, "padding": padding, "activation": activation } });
         let pool = |size: usize| json!({ "max-pool": { "size": size } });
         let end = json!({ "metric-embedding": { "size": 6 } });
         let normalize = json!({ "normalize": { "mean": [100, 90, 80], "std": [50, 60, 70] } });
         let networks = [
             // The tutorial's order, and a pool over the whole map.
-            json!(["rescale", conv("valid", "relu"), "batch-norm", conv("valid", "relu"), "batch-norm", pool(4),
-                   conv("valid", "relu"), "global-max-pool", end]),
+            json!([
+                "rescale",
+                conv("valid", "relu"),
+                "batch-norm",
+                conv("valid", "relu"),
+                "batch-norm",
+                pool(4),
+                conv("valid", "relu"),
+                "global-max-pool",
+                end
+            ]),
             // A shift before padding can't be folded; a normalisation behind no activation can.
-            json!([normalize, conv("same", "none"), "batch-norm", conv("same", "relu"), "batch-norm", pool(3),
-                   "batch-norm", conv("same", "relu"), "batch-norm", "global-avg-pool", end]),
+            json!([
+                normalize,
+                conv("same", "none"),
+                "batch-norm",
+                conv("same", "relu"),
+                "batch-norm",
+                pool(3),
+                "batch-norm",
+                conv("same", "relu"),
+                "batch-norm",
+                "global-avg-pool",
+                end
+            ]),
             // Nothing to fold into, and activations with a pass of their own.
-            json!(["rescale", "batch-norm", pool(2), conv("valid", "gelu"), "batch-norm", "flatten", "batch-norm", end]),
+            json!([
+                "rescale",
+                "batch-norm",
+                pool(2),
+                conv("valid", "gelu"),
+                "batch-norm",
+                "flatten",
+                "batch-norm",
+                end
+            ]),
         ];
-        let pixels: Vec<u8> = (0..5 * 18 * 18 * 3).map(|at| u8::try_from((at * 7919 + at / 5) % 256).unwrap()).collect();
+        let pixels: Vec<u8> =
+            (0..5 * 18 * 18 * 3).map(|at| u8::try_from((at * 7919 + at / 5) % 256).unwrap()).collect();
         for (at, layers) in networks.into_iter().enumerate() {
             let fast = network(layers, [18, 18, 3]);
             let exact = fast.clone().with_numerics(Numerics::Exact);

@@ -12,8 +12,8 @@ use burn::tensor::Tensor;
 
 use super::tensor::{Keep, Operands, Tracked, buffer, contiguous, floats, from_vec, operands};
 use crate::nn::kernel::{
-    BatchStats, ConvGrads, ConvShape, OutputGrad, PoolShape, Scratch, batch_norm_forward,
-    batch_norm_max_pool_forward, batch_norm_slopes, conv2d_backward_fused, conv2d_forward_stats,
+    BatchStats, ConvGrads, ConvShape, OutputGrad, PoolShape, Scratch, batch_norm_forward, batch_norm_max_pool_forward,
+    batch_norm_slopes, conv2d_backward_fused, conv2d_forward_stats,
 };
 
 /// What [`conv2d_norm`] computes.
