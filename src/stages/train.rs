@@ -239,7 +239,11 @@ fn train(
         event => ctx.progress(display.progress(&event)),
     };
     let cancelled = || ctx.stop_if_cancelled().is_err();
-    nn::fit(network, state, &settings, feed, &mut on_event, &cancelled).map_err(|error| match error {
+    let (made, last) = (state.steps(), settings.epochs * settings.steps_per_epoch);
+    let fitted = feed.ahead(made, last, settings.steps_per_epoch, |batches| {
+        nn::fit(network, state, &settings, batches, &mut on_event, &cancelled)
+    });
+    fitted.map_err(|error| match error {
         FitError::Interrupted => StageError::Interrupted,
         other => {
             let help = other.help();
