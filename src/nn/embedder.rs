@@ -25,7 +25,7 @@ enum Step {
     /// A scale and a shift that no convolution could take in.
     Affine(Affine),
     /// A convolution; whether its pool is over the whole map.
-    Conv(PreparedConv, bool),
+    Conv(Box<PreparedConv>, bool),
 }
 
 impl<'a> Embedder<'a> {
@@ -64,14 +64,14 @@ impl<'a> Embedder<'a> {
             &padded
         };
         let device = self.network.device();
-        let mut flow = Flow::Features(Features::Image(images(batch, self.network.input(), device)));
+        let mut flow = Flow::of(Features::Image(images(batch, self.network.input(), device)));
         for step in &self.steps {
             flow = match step {
                 Step::Conv(conv, whole_map) => flow.convolve(conv, *whole_map),
-                Step::Affine(affine) => Flow::Features(affine.forward(flow.into_features(device))),
+                Step::Affine(affine) => Flow::of(affine.forward(flow.into_features(device))),
                 Step::Layer(at) => {
                     let layer = &self.network.layers()[*at];
-                    Flow::Features(layer.forward(*at, flow.into_features(device), &mut Pass::Eval))
+                    Flow::of(layer.forward(*at, flow.into_features(device), &mut Pass::Eval))
                 }
             };
         }
@@ -84,12 +84,16 @@ impl<'a> Embedder<'a> {
 
 /// What flows between steps.
 enum Flow {
-    Features(Features),
+    Features(Box<Features>),
     /// A map between two convolutions, in memory that is reused, and whether it stands for a vector.
     Map(Scratch, [usize; 4], bool),
 }
 
 impl Flow {
+    fn of(features: Features) -> Self {
+        Self::Features(Box::new(features))
+    }
+
     fn convolve(self, conv: &PreparedConv, whole_map: bool) -> Self {
         let (y, shape) = match self {
             Self::Map(values, shape, _) => conv.forward(shape[0], &values),
@@ -104,7 +108,7 @@ impl Flow {
 
     fn into_features(self, device: &Device) -> Features {
         match self {
-            Self::Features(features) => features,
+            Self::Features(features) => *features,
             Self::Map(values, [n, h, w, c], true) => {
                 Features::Vector(Tensor::from_data(TensorData::new(values.to_vec(), [n, h * w * c]), device))
             }
@@ -175,10 +179,8 @@ impl Folding<'_> {
         while let Some(behind) = self.take_affine(next) {
             next = behind;
         }
-        if epilogue == Epilogue::Linear {
-            if let Some(affine) = self.pending.take() {
-                affine.after(&mut weight, &mut bias);
-            }
+        if let Some(affine) = self.pending.take_if(|_| epilogue == Epilogue::Linear) {
+            affine.after(&mut weight, &mut bias);
         }
         let (size, whole_map) = self.pool(next, shape.out());
         let pool = size.map(|size| {
@@ -188,7 +190,7 @@ impl Folding<'_> {
         });
         next += usize::from(pool.is_some());
         let conv = PreparedConv::new(&shape, &single(&weight), &single(&bias), epilogue == Epilogue::Relu, pool);
-        self.steps.push(Step::Conv(conv, whole_map));
+        self.steps.push(Step::Conv(Box::new(conv), whole_map));
         next
     }
 

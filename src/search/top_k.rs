@@ -27,14 +27,12 @@ pub(super) fn ranked(key: f32, position: u32) -> u64 {
 }
 
 /// The key of [`ranked`].
-#[expect(clippy::cast_possible_truncation, reason = "the halves are 32 bits each")]
 pub(super) fn key(ranked: u64) -> f32 {
     let ordered = (ranked >> 32) as u32;
     f32::from_bits(if ordered >> 31 == 1 { ordered & 0x7fff_ffff } else { !ordered })
 }
 
 /// The position of [`ranked`].
-#[expect(clippy::cast_possible_truncation, reason = "the lower half")]
 pub(super) const fn position(ranked: u64) -> u32 {
     ranked as u32
 }
