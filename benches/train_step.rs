@@ -1,5 +1,5 @@
 //! The tutorial's network on synthetic images: one training step of 80 (batch drawn, forward, loss, backward, Adam) and
-//! the embeddings of 256 images. Prints one JSON line a case, as the peers' scripts do.
+//! the embeddings of 256 images, and the drawing of a batch alone. Prints one JSON line a case, as the peers' scripts do.
 //!
 //! `cargo bench --bench train_step`; `RAYON_NUM_THREADS=1` for one thread.
 
@@ -9,6 +9,7 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 use simpipe::base::param;
 use simpipe::base::seed::Seed;
+use simpipe::data::sampler::BatchSampler;
 use simpipe::nn::{Batch, Batches, FitEvent, FitSettings, FitState, LayerSpec, Network, device, fit};
 
 #[global_allocator]
@@ -35,31 +36,37 @@ fn layers() -> Vec<LayerSpec> {
     param::from_json(&layers).expect("the tutorial's layers")
 }
 
-/// Random pixels in a pool of 4,000 images; a batch copies 80 of them, as training does.
+/// Random pixels in a pool of 4,000 images, of which a batch copies 80; the batches are those of CIFAR-10's sampler.
 struct Pool {
     pixels: Vec<u8>,
+    sampler: BatchSampler,
 }
 
 impl Pool {
     fn new() -> Self {
         let mut pixels = vec![0; 4000 * 3072];
         ChaCha8Rng::seed_from_u64(1).fill_bytes(&mut pixels);
-        Self { pixels }
+        let labels: Vec<i32> = (0..50_000).map(|at| at % 10).collect();
+        let multi_shot = param::from_json(&serde_json::json!("multi-shot")).expect("a sampler");
+        let sampler = BatchSampler::new(multi_shot, Seed::of_stage(1, "sample", None), &labels);
+        Self { pixels, sampler: sampler.expect("ten classes") }
+    }
+
+    fn image(&self, at: usize) -> &[u8] {
+        &self.pixels[at % 4000 * 3072..][..3072]
     }
 
     fn images(&self, count: usize, seed: u64) -> Vec<u8> {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
-        let image = |_| {
-            let at = rng.next_u64() as usize % 4000 * 3072;
-            &self.pixels[at..at + 3072]
-        };
-        (0..count).flat_map(image).copied().collect()
+        (0..count).flat_map(|_| self.image(rng.next_u64() as usize)).copied().collect()
     }
 }
 
 impl Batches for Pool {
     fn training(&self, epoch: u64, step: u64) -> Batch {
-        Batch { pixels: self.images(80, epoch * 1000 + step), labels: (0..80).map(|at| at / 8).collect() }
+        let positions = self.sampler.batch(epoch, step);
+        let pixels = positions.iter().flat_map(|&at| self.image(at)).copied().collect();
+        Batch { pixels, labels: (0..80).map(|at| at / 8).collect() }
     }
 
     fn validation(&self, _: u64) -> Option<Batch> {
@@ -109,10 +116,18 @@ fn main() {
     report("train-80", 80.0, times.split_off(2));
 
     let pixels = pool.images(256, 7);
+    let embedder = network.embedder();
     let embed = |_| {
         let start = Instant::now();
-        std::hint::black_box(network.embed(&pixels));
+        std::hint::black_box(embedder.embed(&pixels));
         start.elapsed().as_secs_f64() * 1e3
     };
     report("embed-256", 256.0, (0..EMBEDDINGS + 2).map(embed).skip(2).collect());
+
+    let draw = |step| {
+        let start = Instant::now();
+        std::hint::black_box(pool.training(0, step));
+        start.elapsed().as_secs_f64() * 1e3
+    };
+    report("draw-80", 80.0, (0..200).map(draw).collect());
 }

@@ -7,6 +7,7 @@ use arrow::array::{Array, AsArray, LargeBinaryArray};
 use serde::{Deserialize, Serialize};
 
 use super::ArtifactError;
+use super::row_groups::RowGroups;
 use super::table::{Column, Columns, ParquetWriter, ROW_GROUP};
 use crate::base::digest::Digest;
 
@@ -126,35 +127,66 @@ impl Examples {
     /// # Errors
     /// If the file can't be read or has no such example.
     pub fn read_images(path: &Path, example_ids: &[u64]) -> Result<Vec<Image>, ArtifactError> {
-        let names = ["image", "height", "width", "channels"];
-        let columns = Columns::read_parquet(path, Some(&names))?;
-        let (height, width, channels) = (columns.u32("height")?, columns.u32("width")?, columns.u32("channels")?);
-        let pieces = columns.pieces("image")?;
-        let malformed = || ArtifactError::malformed(path, "the column `image` is not binary");
-        let pieces: Vec<&LargeBinaryArray> =
-            pieces.iter().map(|piece| piece.as_binary_opt::<i64>().ok_or_else(malformed)).collect::<Result<_, _>>()?;
-        let starts: Vec<usize> = pieces
-            .iter()
-            .scan(0, |start, piece| {
-                let this = *start;
-                *start += piece.len();
-                Some(this)
-            })
-            .collect();
-        let image = |id: &u64| {
-            let row = usize::try_from(*id).ok().filter(|row| *row < height.len());
-            let row = row.ok_or_else(|| ArtifactError::malformed(path, format!("there is no example {id}")))?;
-            let piece = starts.partition_point(|start| *start <= row) - 1;
-            let shape = ImageShape { height: height[row], width: width[row], channels: channels[row] };
-            let pixels = pieces[piece].value(row - starts[piece]).to_vec();
-            if pixels.len() == shape.bytes() {
-                Ok(Image { shape, pixels })
-            } else {
-                Err(ArtifactError::malformed(path, format!("example {id} has {} bytes", pixels.len())))
-            }
-        };
-        example_ids.iter().map(image).collect()
+        let mut images: Vec<Option<Image>> = vec![None; example_ids.len()];
+        Self::visit_images(path, example_ids, |place, shape, pixels| {
+            images[place] = Some(Image { shape, pixels: pixels.to_vec() });
+        })?;
+        Ok(images.into_iter().map(|image| image.expect("every place is visited")).collect())
     }
+
+    /// Shows the images of some examples, each with its place among `example_ids`, in the order of the file. Only the
+    /// row groups that hold some of them are read, one at a time.
+    ///
+    /// # Errors
+    /// If the file can't be read or has no such example.
+    pub fn visit_images(
+        path: &Path,
+        example_ids: &[u64],
+        mut visit: impl FnMut(usize, ImageShape, &[u8]),
+    ) -> Result<(), ArtifactError> {
+        let file = RowGroups::open(path, &["image", "height", "width", "channels"])?;
+        let mut wanted: Vec<(u64, usize)> = example_ids.iter().copied().zip(0..).collect();
+        wanted.sort_unstable();
+        let (mut rest, mut start) = (&wanted[..], 0);
+        for (group, length) in file.lengths().into_iter().enumerate() {
+            let end = start + length as u64;
+            let (here, later) = rest.split_at(rest.partition_point(|(id, _)| *id < end));
+            if !here.is_empty() {
+                visit_group(path, &file.read(group)?, start, here, &mut visit)?;
+            }
+            (rest, start) = (later, end);
+        }
+        match rest.first() {
+            Some((id, _)) => Err(ArtifactError::malformed(path, format!("there is no example {id}"))),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Shows the wanted images (ids in order, with their places) of one row group, whose first row is example `start`.
+fn visit_group(
+    path: &Path,
+    columns: &Columns,
+    start: u64,
+    wanted: &[(u64, usize)],
+    visit: &mut impl FnMut(usize, ImageShape, &[u8]),
+) -> Result<(), ArtifactError> {
+    let (height, width, channels) = (columns.u32("height")?, columns.u32("width")?, columns.u32("channels")?);
+    let pieces = columns.pieces("image")?;
+    let malformed = || ArtifactError::malformed(path, "the column `image` is not binary");
+    let pieces: Vec<&LargeBinaryArray> =
+        pieces.iter().map(|piece| piece.as_binary_opt::<i64>().ok_or_else(malformed)).collect::<Result<_, _>>()?;
+    let all: Vec<&[u8]> = pieces.iter().flat_map(|piece| (0..piece.len()).map(|row| piece.value(row))).collect();
+    for (id, place) in wanted {
+        let row = usize::try_from(id - start).ok().filter(|row| *row < height.len().min(all.len()));
+        let row = row.ok_or_else(|| ArtifactError::malformed(path, format!("there is no example {id}")))?;
+        let shape = ImageShape { height: height[row], width: width[row], channels: channels[row] };
+        if all[row].len() != shape.bytes() {
+            return Err(ArtifactError::malformed(path, format!("example {id} has {} bytes", all[row].len())));
+        }
+        visit(*place, shape, all[row]);
+    }
+    Ok(())
 }
 
 /// Pixels held in memory before they are written: large photographs make smaller row groups.

@@ -12,6 +12,7 @@ mod history;
 mod index;
 mod matches;
 mod model;
+mod row_groups;
 mod samples;
 pub mod table;
 

@@ -8,6 +8,7 @@ use serde_json::{Map, Value as Json, json};
 use super::print;
 use crate::base::param::{Alternative, Field, Record, Shape};
 use crate::error::{Error, Exit};
+use crate::spec::NUMERICS;
 use crate::stages::registry;
 
 /// Print the JSON Schema of a config, for taplo and editors.
@@ -45,6 +46,8 @@ fn config_schema() -> Json {
     properties.insert("seed".to_owned(), seed);
     let device = json!({ "enum": catalog.devices(), "default": "auto", "description": "Where tensors are computed." });
     properties.insert("device".to_owned(), device);
+    let numerics = json!({ "enum": NUMERICS, "description": "`exact`: no fast convolution that rounds more." });
+    properties.insert("numerics".to_owned(), numerics);
     // A template of one's own may call its stages as it likes: tables are let through, values are not.
     let others = json!({ "type": "object", "description": "The parameters of a stage, by its id in the template." });
     json!({

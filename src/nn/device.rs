@@ -5,6 +5,8 @@
 
 use burn::tensor::Device;
 
+use super::ops::Numerics;
+
 /// What `device` takes in a spec.
 pub const DEVICES: &[&str] = &["auto", "cpu", "ndarray", "cuda", "vulkan"];
 
@@ -44,6 +46,12 @@ pub fn resolve(device: &str) -> Result<(Vec<&'static str>, &'static str), Device
 
 fn unknown(name: &str) -> DeviceError {
     DeviceError::new(format!("unknown device `{name}`"), crate::base::suggest::help(name, DEVICES))
+}
+
+/// The methods that a spec's `numerics` allows.
+#[must_use]
+pub fn numerics(name: Option<&str>) -> Numerics {
+    if name == Some("exact") { Numerics::Exact } else { Numerics::Fast }
 }
 
 /// The burn device of a backend.

@@ -5,6 +5,7 @@
 //! and in the stages `train` and `embed`.
 
 pub mod device;
+mod embedder;
 mod fit;
 mod fused;
 #[cfg(test)]
@@ -18,10 +19,12 @@ mod optim;
 mod pixels;
 mod state;
 
+pub use embedder::Embedder;
 pub use fit::{Batch, Batches, EarlyStopping, FitError, FitEvent, FitSettings, Monitor, fit};
 pub use layer::{LayerIssue, LayerSpec, infer_shapes};
 pub use loss::LossSpec;
 pub use network::{EMBED_BATCH, LoadError, Network};
+pub use ops::Numerics;
 pub use optim::{Adam, Optimizer};
 pub use pixels::{Pixels, PixelsError};
 pub use state::FitState;

@@ -6,8 +6,9 @@
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::tensor::{Device, Tensor, TensorData};
 
-use super::layer::{Features, Layer, LayerIssue, LayerSpec, ModelSummary, Pass, infer_shapes};
-use super::ops::BatchStatistics;
+use super::embedder::Embedder;
+use super::layer::{Features, Fusion, Layer, LayerIssue, LayerSpec, ModelSummary, Pass, infer_shapes};
+use super::ops::{BatchStatistics, Numerics};
 use crate::artifact::{ModelFile, Weights};
 use crate::base::param;
 use crate::base::seed::Seed;
@@ -49,6 +50,7 @@ pub struct Network {
     input: [usize; 3],
     summary: ModelSummary,
     device: Device,
+    numerics: Numerics,
     layers: Layers,
 }
 
@@ -63,7 +65,7 @@ impl Network {
         let summary = infer_shapes(input, specs)?;
         let init = |(at, spec): (usize, &LayerSpec)| spec.init(at, &summary.layers[at].input, seed, device);
         let layers = Layers { layers: specs.iter().enumerate().map(init).collect() };
-        Ok(Self { specs: specs.to_vec(), input, summary, device: device.clone(), layers })
+        Ok(Self { specs: specs.to_vec(), input, summary, device: device.clone(), numerics: Numerics::Fast, layers })
     }
 
     /// The network of an artifact.
@@ -79,6 +81,14 @@ impl Network {
         let mut network = fresh.map_err(|issues| LoadError::Layers(issues[0].message.clone()))?;
         network.set_weights(weights)?;
         Ok(network)
+    }
+
+    /// The same network, computed by these methods.
+    #[must_use]
+    pub fn with_numerics(mut self, numerics: Numerics) -> Self {
+        self.numerics = numerics;
+        self.layers.layers.iter_mut().for_each(|layer| layer.set_numerics(numerics));
+        self
     }
 
     /// The layer table.
@@ -124,28 +134,19 @@ impl Network {
         }
     }
 
-    /// The embeddings of images, row after row, without autodiff and with moving averages.
-    ///
-    /// Images go through in batches of [`EMBED_BATCH`]; an image's embedding does not depend on its batch.
+    /// The network made ready for many images; it must be made again when weights change.
+    #[must_use]
+    pub fn embedder(&self) -> Embedder<'_> {
+        Embedder::new(self)
+    }
+
+    /// The embeddings of images, as [`Embedder::embed`] gives them.
     ///
     /// # Panics
     /// If `pixels` is not a whole number of images.
     #[must_use]
     pub fn embed(&self, pixels: &[u8]) -> Vec<f32> {
-        let image: usize = self.input.iter().product();
-        assert_eq!(pixels.len() % image, 0, "pixels of whole images");
-        // Every batch has the same size, for a matrix product of fewer rows may sum in another order.
-        let embed = |batch: &[u8]| {
-            let count = batch.len() / image;
-            let mut padded = batch.to_vec();
-            padded.resize(EMBED_BATCH * image, 0);
-            let batch = padded.as_slice();
-            let embeddings = self.layers.forward(images(batch, self.input, &self.device), &mut Pass::Eval);
-            let mut values = embeddings.into_data().try_into_vec::<f32>().expect("tensors are f32");
-            values.truncate(count * self.dim());
-            values
-        };
-        pixels.chunks(EMBED_BATCH * image).flat_map(embed).collect()
+        self.embedder().embed(pixels)
     }
 
     /// The layers on the autodiff device, for training.
@@ -156,6 +157,14 @@ impl Network {
     /// Takes the layers back from training.
     pub(super) fn set_trained(&mut self, layers: &Layers) {
         self.layers = layers.valid();
+    }
+
+    pub(super) fn layers(&self) -> &[Layer] {
+        &self.layers.layers
+    }
+
+    pub(super) const fn numerics(&self) -> Numerics {
+        self.numerics
     }
 
     pub(super) fn specs(&self) -> &[LayerSpec] {
@@ -170,18 +179,19 @@ impl Network {
 impl Layers {
     /// Raw pixels `[n, h, w, c]` to embeddings `[n, dim]`.
     pub(super) fn forward(&self, pixels: Tensor<4>, pass: &mut Pass) -> Tensor<2> {
-        let mut features = Features::Image(pixels);
-        let mut layers = self.layers.iter().enumerate().peekable();
-        while let Some((at, layer)) = layers.next() {
-            let pair = layers.peek().and_then(|(_, next)| layer.pooled_by(next));
-            features = match (pair, features, &mut *pass) {
-                (Some((norm, size)), Features::Image(x), Pass::Train(training)) => {
-                    layers.next();
-                    let (pooled, statistics) = norm.forward_pooled(x, size);
-                    training.statistics.push((at, statistics));
-                    Features::Image(pooled)
+        let (mut features, mut at) = (Features::Image(pixels), 0);
+        while let Some(layer) = self.layers.get(at) {
+            features = match (features, &mut *pass, Fusion::of(&self.layers[at..])) {
+                (Features::Image(x), Pass::Train(training), Some(fusion)) => {
+                    let (y, statistics) = fusion.forward(x);
+                    training.statistics.push((at + fusion.norm(), statistics));
+                    at += fusion.len();
+                    Features::Image(y)
                 }
-                (_, features, pass) => layer.forward(at, features, pass),
+                (features, pass, _) => {
+                    at += 1;
+                    layer.forward(at - 1, features, pass)
+                }
             };
         }
         features.into_vector()

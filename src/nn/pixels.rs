@@ -42,20 +42,26 @@ impl Pixels {
     /// # Errors
     /// If the file can't be read, there is no image, or shapes differ.
     pub fn read(path: &Path, example_ids: &[u64]) -> Result<Self, PixelsError> {
-        let images = Examples::read_images(path, example_ids)?;
-        let sides = |at: usize| {
-            let shape = images[at].shape;
-            [shape.height as usize, shape.width as usize, shape.channels as usize]
-        };
-        if images.is_empty() {
+        if example_ids.is_empty() {
             return Err(PixelsError::Empty);
         }
-        let shape = sides(0);
-        if let Some(other) = (1..images.len()).find(|&at| sides(at) != shape) {
-            let (first, other, found) = (example_ids[0], example_ids[other], sides(other));
+        let mut shapes = vec![[0; 3]; example_ids.len()];
+        let mut bytes = Vec::new();
+        Examples::visit_images(path, example_ids, |place, shape, pixels| {
+            // Room for all once the first is seen; images of other sizes are told of below.
+            if bytes.is_empty() {
+                bytes.resize(example_ids.len() * pixels.len(), 0);
+            }
+            shapes[place] = [shape.height as usize, shape.width as usize, shape.channels as usize];
+            if let Some(to) = bytes.chunks_exact_mut(pixels.len().max(1)).nth(place) {
+                to.copy_from_slice(pixels);
+            }
+        })?;
+        let shape = shapes[0];
+        if let Some(other) = (1..shapes.len()).find(|&at| shapes[at] != shape) {
+            let (first, other, found) = (example_ids[0], example_ids[other], shapes[other]);
             return Err(PixelsError::Mixed { first, expected: shape, other, found });
         }
-        let bytes = images.into_iter().flat_map(|image| image.pixels).collect();
         Ok(Self { shape, bytes })
     }
 

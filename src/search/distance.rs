@@ -4,6 +4,7 @@
 //! where its row stands or on how many threads there are.
 
 use super::SearchError;
+use super::wide::widest;
 use crate::artifact::Distance;
 
 /// Squared euclidean distances below this are taken as 0, as TensorFlow Similarity does.
@@ -81,6 +82,7 @@ impl<'a> Rows<'a> {
 /// assert_eq!(between(Distance::Cosine, &[0.6, 0.8], &[0.8, -0.6]), 1.0);
 /// ```
 #[must_use]
+#[inline(always)]
 #[expect(clippy::cast_possible_truncation, reason = "the one rounding to the artifact's float type")]
 pub fn between(distance: Distance, query: &[f32], key: &[f32]) -> f32 {
     let value = match distance {
@@ -99,10 +101,11 @@ pub fn between(distance: Distance, query: &[f32], key: &[f32]) -> f32 {
 
 /// The distances of one query to many rows, appended to `out` in the order of the rows.
 pub fn to_rows(distance: Distance, query: &[f32], rows: &Rows<'_>, out: &mut Vec<f32>) {
-    out.extend((0..rows.len()).map(|row| between(distance, query, rows.row(row))));
+    widest(|| out.extend((0..rows.len()).map(|row| between(distance, query, rows.row(row)))));
 }
 
 /// `q.k`.
+#[inline(always)]
 pub(super) fn dot(query: &[f32], key: &[f32]) -> f64 {
     sum(query, key, |q, k| q * k)
 }
@@ -113,11 +116,14 @@ pub(super) fn square_norm(row: &[f32]) -> f64 {
 }
 
 /// `sum f(q_i, k_i)` in eight interleaved partial sums, which compilers turn into vector instructions.
+#[inline(always)]
 fn sum(query: &[f32], key: &[f32], term: impl Fn(f64, f64) -> f64) -> f64 {
     let mut lanes = [0.0; 8];
     let (queries, keys) = (query.chunks_exact(8), key.chunks_exact(8));
     let tail = queries.remainder().iter().zip(keys.remainder()).map(|(&q, &k)| term(q.into(), k.into())).sum::<f64>();
     for (q, k) in queries.zip(keys) {
+        // Fixed lengths, so that no bound is checked.
+        let (q, k): (&[f32; 8], &[f32; 8]) = (q.try_into().expect("chunks of 8"), k.try_into().expect("chunks of 8"));
         for lane in 0..8 {
             lanes[lane] += term(q[lane].into(), k[lane].into());
         }

@@ -12,6 +12,7 @@ pub mod matcher;
 pub mod overlap;
 mod scores;
 mod top_k;
+mod wide;
 
 pub use calibration::{Counting, Curve, Judged};
 pub use calibration_metric::{CalibrationMetric, Counts};

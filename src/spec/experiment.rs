@@ -20,7 +20,7 @@ pub struct Experiment {
     pub device: String,
     /// Where the device was written.
     pub device_place: Place,
-    /// Another way to compute, which then enters keys; no config can set one yet.
+    /// Another way to compute than the fastest, which then enters keys: `exact`.
     pub numerics: Option<String>,
     /// The template's name.
     pub pipeline: String,

@@ -16,7 +16,10 @@ pub const RESERVED: &[&str] =
     &["format", "pipeline", "name", "description", "seed", "seeds", "device", "numerics", "extends", "sweep", "stages"];
 
 /// Top-level keys that a config of this version may have (`extends` is read before the layers are merged).
-const ACCEPTED: &[&str] = &["pipeline", "name", "description", "seed", "device", "extends"];
+const ACCEPTED: &[&str] = &["pipeline", "name", "description", "seed", "device", "numerics", "extends"];
+
+/// What `numerics` may say: `fast` is what it is without, so it enters no key.
+pub const NUMERICS: &[&str] = &["fast", "exact"];
 
 /// How to load.
 #[derive(Debug, Clone, Default)]
@@ -292,7 +295,7 @@ fn read_header(table: &Table, config: &Path, start: &Place, issues: &mut Issues)
         seed: seed.unwrap_or(0),
         device: device.unwrap_or_else(|| "auto".into()),
         device_place,
-        numerics: None,
+        numerics: read_numerics(table, issues),
         pipeline: String::new(),
         config: config.to_path_buf(),
         project: PathBuf::new(),
@@ -300,6 +303,16 @@ fn read_header(table: &Table, config: &Path, start: &Place, issues: &mut Issues)
         stages: Vec::new(),
         issues: Vec::new(),
     }
+}
+
+/// `exact`, or nothing.
+fn read_numerics(table: &Table, issues: &mut Issues) -> Option<String> {
+    let numerics = read_key::<String>(table, "numerics", issues)?;
+    if let Some(entry) = table.get("numerics").filter(|_| !NUMERICS.contains(&numerics.as_str())) {
+        let message = format!("unknown choice `{numerics}` for `numerics`");
+        issues.push(Issue::at(&entry.node.place, "numerics", message).help(suggest::help(&numerics, NUMERICS)));
+    }
+    (numerics == "exact").then_some(numerics)
 }
 
 fn read_key<T: Param>(table: &Table, key: &str, issues: &mut Issues) -> Option<T> {

@@ -126,6 +126,12 @@ impl<'a> Ctx<'a> {
         self.parts.backend
     }
 
+    /// The spec's `numerics`, for stages with [`TENSOR`](super::Stage::TENSOR); `None` is the fastest way to compute.
+    #[must_use]
+    pub fn numerics(&self) -> Option<&str> {
+        self.parts.spec.get("numerics").and_then(Json::as_str)
+    }
+
     /// The whole resolved spec, for stages with [`SHOWS_SPEC`](super::Stage::SHOWS_SPEC).
     #[must_use]
     pub fn spec(&self) -> &Json {

@@ -27,7 +27,8 @@ impl Stage for Embed {
     const NAME: &'static str = "embed";
     const SUMMARY: &'static str = "Embeds a part of a sampler's pool with a trained network.";
     // 1 - first version
-    const VERSION: u32 = 1;
+    // 2 - batch normalisations are folded into convolutions: the last bits differ
+    const VERSION: u32 = 2;
     const OUTPUT: Kind = Kind::Embeddings;
     const FILES: &'static [&'static str] = &["embeddings.parquet", EmbeddingsInfo::FILE];
     const TENSOR: bool = true;
@@ -107,6 +108,7 @@ fn read_network(ctx: &Ctx<'_>) -> Result<(ModelFile, Network), StageError> {
     let model: ModelFile = read_json(ctx.input("model", "model.json"))?;
     let weights = Weights::read(ctx.input("model", "model.safetensors"))?;
     let network = Network::load(&model, &weights, &device);
+    let network = network.map(|network| network.with_numerics(device::numerics(ctx.numerics())));
     network.map(|network| (model, network)).map_err(|error| StageError::failed(error.to_string()))
 }
 
@@ -122,10 +124,11 @@ fn read_pixels(ctx: &Ctx<'_>, ids: &[u64], input: [usize; 3]) -> Result<Pixels, 
 
 /// Embeds batch by batch; a number that is none is an error here, not a surprise in the index.
 fn embed(ctx: &Ctx<'_>, network: &Network, pixels: &Pixels, ids: &[u64]) -> Result<Vec<f32>, StageError> {
+    let embedder = network.embedder();
     let mut values = Vec::with_capacity(ids.len() * network.dim());
     for (batch, batch_ids) in pixels.bytes.chunks(EMBED_BATCH * pixels.image_size()).zip(ids.chunks(EMBED_BATCH)) {
         ctx.stop_if_cancelled()?;
-        let embedded = network.embed(batch);
+        let embedded = embedder.embed(batch);
         for (row, id) in embedded.chunks(network.dim()).zip(batch_ids) {
             if row.iter().any(|value| !value.is_finite()) {
                 let message = format!("the embedding of example {id} is not finite");

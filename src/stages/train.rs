@@ -88,7 +88,8 @@ impl Stage for Train {
     const NAME: &'static str = "train";
     const SUMMARY: &'static str = "Trains a network on the batches of a sampler.";
     // 1 - first version
-    const VERSION: u32 = 1;
+    // 2 - convolution and batch normalisation as one operation: the last bits differ
+    const VERSION: u32 = 2;
     const OUTPUT: Kind = Kind::Model;
     const FILES: &'static [&'static str] = &["model.safetensors", "model.json", "history.parquet"];
     const SEEDED: bool = true;
@@ -154,7 +155,7 @@ impl Stage for Train {
         let device = device::to_device(ctx.backend()).map_err(|e| StageError::failed(e.message).with_help(e.help))?;
         let feed = Feed::read(ctx)?;
         let network = Network::build(&params.layers, feed.training.pixels.shape, ctx.seed(), &device);
-        let mut network = network.map_err(layers_error)?;
+        let mut network = network.map_err(layers_error)?.with_numerics(device::numerics(ctx.numerics()));
         let keep_best = params.keep_best.then(|| params.monitor(feed.validates()));
         let state = start(params, ctx, &network, keep_best.as_ref());
         let state = train(params, ctx, &mut network, &feed, state, keep_best.as_ref())?;
@@ -336,7 +337,10 @@ fn train(
         }
         event => ctx.progress(display.progress(&event)),
     };
-    let end = nn::fit(network, state, &settings, feed, &mut on_event, &|| ctx.cancelled());
+    let (made, last) = (state.steps(), settings.epochs * settings.steps_per_epoch);
+    let end = feed.ahead(made, last, settings.steps_per_epoch, |batches| {
+        nn::fit(network, state, &settings, batches, &mut on_event, &|| ctx.cancelled())
+    });
     let end = end.map_err(|error| match error {
         FitError::Interrupted => StageError::Interrupted,
         other => {

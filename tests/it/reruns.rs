@@ -42,6 +42,18 @@ fn a_change_reruns_exactly_what_it_affects() {
 }
 
 #[test]
+fn exact_numerics_are_another_result_of_the_stages_that_compute_on_tensors() {
+    let project = Project::new();
+    project.run(&[]);
+    // What it is without is written or not at will.
+    assert_eq!(project.run(&["--set", "numerics=fast"]).ran(), [""; 0]);
+    let exact = project.run(&["--set", "numerics=exact"]);
+    assert_eq!(exact.stages("hit")[..3], ["dataset", "sample", "sample-validation"]);
+    assert_eq!(exact.ran()[..3], ["train", "embed-calibration", "embed-validation"]);
+    assert_eq!(exact.json["stages"][3]["reason"]["kind"], "numerics-changed");
+}
+
+#[test]
 fn plan_and_explain_name_the_change() {
     let project = Project::new();
     let plan = project.json(&["plan", "configs/smoke.toml", "--json"], 0);

@@ -5,11 +5,15 @@
 
 mod adam;
 mod conv;
+mod conv_norm;
 mod norm;
 mod pool;
+mod prepared;
 mod tensor;
 
 pub(super) use adam::{adam, is_on_flex};
 pub(super) use conv::conv2d;
+pub(super) use conv_norm::{ConvNorm, ConvNormOperands, conv2d_norm};
 pub(super) use norm::{batch_norm_eval, batch_norm_max_pool_train, batch_norm_train};
 pub(super) use pool::{global_max_pool, max_pool};
+pub(super) use prepared::{Pooling, PreparedConv};

@@ -3,7 +3,7 @@ use crate::nn::kernel::bn_pool::{affine_max_pool, spread};
 use crate::nn::kernel::out_grad::{OutputGrad, Source};
 use crate::nn::kernel::pack::padded;
 use crate::nn::kernel::scratch::Scratch;
-use crate::nn::kernel::shape::{ConvShape, PoolShape};
+use crate::nn::kernel::shape::{ConvShape, Numerics, PoolShape};
 use crate::nn::kernel::stats::{BatchStats, batch_stats};
 use crate::nn::kernel::winograd::Keep;
 use crate::nn::kernel::{direct, direct_grad, wino_grad, winograd};
@@ -21,7 +21,8 @@ pub struct ConvGrads<'a> {
 
 /// Winograd pays where the products dominate the transforms.
 fn use_winograd(shape: &ConvShape) -> bool {
-    shape.kernel == [3, 3] && shape.stride == [1, 1] && shape.c_in >= 16 && shape.c_out >= 16
+    let pays = shape.kernel == [3, 3] && shape.stride == [1, 1] && shape.c_in >= 16 && shape.c_out >= 16;
+    pays && shape.numerics == Numerics::Fast
 }
 
 fn empty(shape: &ConvShape) -> bool {
@@ -192,7 +193,7 @@ fn backward(shape: &ConvShape, x: &[f32], w: &[f32], source: Source<'_>, grads: 
             dx.fill(0.0);
         }
     } else if use_winograd(shape) {
-        wino_grad::backward(shape, x, w, &source, grads);
+        wino_grad::backward(shape, winograd::tile_size(shape), x, w, &source, grads);
     } else if let (Some((_, arg)), Some(norm), Some(y)) = (pool, norm, source.y) {
         let mut map = Scratch::take(y.len());
         spread(&windows, y, norm, arg, dy, &mut map);
@@ -209,6 +210,9 @@ fn check(shape: &ConvShape, x: &[f32], y: usize) {
     assert_eq!(y, shape.y_len(), "y");
 }
 
+#[cfg(test)]
+#[path = "precision_tests.rs"]
+mod precision;
 #[cfg(test)]
 #[path = "conv_tests.rs"]
 mod tests;

@@ -220,3 +220,22 @@ fn nan_stays_visible() {
         }
     }
 }
+
+/// The other instruction sets of this CPU, each in a process of its own because the choice is made once.
+#[test]
+fn every_instruction_set_agrees() {
+    let this = std::env::current_exe().unwrap();
+    for set in ["avx2", "portable"] {
+        let mut child = std::process::Command::new(&this);
+        child.args([
+            "--exact",
+            "nn::kernel::conv::tests::corner_shapes",
+            "nn::kernel::batch_norm::tests::batch_norm_matches_f64",
+            "nn::kernel::bn_pool::tests::batch_norm_max_pool_matches_f64",
+            "nn::kernel::gemm::tests::gemm_matches_f64",
+        ]);
+        let output = child.env("SIMPIPE_SIMD", set).output().unwrap();
+        let text = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success() && text.contains("4 passed"), "{set}: {text}");
+    }
+}

@@ -52,5 +52,6 @@ pub use bn_pool::{batch_norm_max_pool_backward, batch_norm_max_pool_forward};
 pub use conv::{ConvGrads, ConvWeights, conv2d_backward, conv2d_backward_fused, conv2d_forward, conv2d_forward_stats};
 pub use out_grad::OutputGrad;
 pub use pool::{global_max_pool_backward, global_max_pool_forward, max_pool_backward, max_pool_forward};
-pub use shape::{ConvShape, PoolShape};
+pub(crate) use scratch::Scratch;
+pub use shape::{ConvShape, Numerics, PoolShape};
 pub use stats::{BatchStats, batch_stats};

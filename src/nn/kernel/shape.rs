@@ -1,5 +1,15 @@
 //! Shapes of the operations.
 
+/// Which methods may compute a convolution.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Numerics {
+    /// The fastest: Winograd's transforms where they pay, which cost one to two of `f32`'s seven digits.
+    #[default]
+    Fast,
+    /// Sums of products only, as the definition has them.
+    Exact,
+}
+
 /// A 2-d convolution, NHWC, weights HWIO.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ConvShape {
@@ -19,19 +29,22 @@ pub struct ConvShape {
     pub stride: [usize; 2],
     /// Zero padding: top, left, bottom, right.
     pub pad: [usize; 4],
+    /// Which methods may compute it.
+    pub numerics: Numerics,
 }
 
 impl ConvShape {
     /// Valid padding, stride 1. `x` is `[n, h, w, c_in]`, weights `[kh, kw, c_in, c_out]`.
     pub fn valid([n, h, w, c_in]: [usize; 4], kernel: [usize; 2], c_out: usize) -> Self {
-        Self { n, h, w, c_in, c_out, kernel, stride: [1, 1], pad: [0; 4] }
+        Self { n, h, w, c_in, c_out, kernel, stride: [1, 1], pad: [0; 4], numerics: Numerics::Fast }
     }
 
     /// With Keras's "same" padding for the given stride (the odd zero goes to the bottom and right).
     pub fn same([n, h, w, c_in]: [usize; 4], kernel: [usize; 2], c_out: usize, stride: [usize; 2]) -> Self {
         let total = |size: usize, k: usize, s: usize| ((size.div_ceil(s).max(1) - 1) * s + k).saturating_sub(size);
         let (v, u) = (total(h, kernel[0], stride[0]), total(w, kernel[1], stride[1]));
-        Self { n, h, w, c_in, c_out, kernel, stride, pad: [v / 2, u / 2, v - v / 2, u - u / 2] }
+        let pad = [v / 2, u / 2, v - v / 2, u - u / 2];
+        Self { n, h, w, c_in, c_out, kernel, stride, pad, numerics: Numerics::Fast }
     }
 
     /// Output height and width (0 if the kernel does not fit).

@@ -11,12 +11,12 @@ use crate::nn::kernel::tile::{F2, F3, F4, Tile};
 use crate::nn::kernel::wino_input::{Grid, input_block, input_block_t, point_stride};
 use crate::nn::kernel::wino_output::output_block_t;
 use crate::nn::kernel::wino_weights::{weights, weights_t};
-use crate::nn::kernel::winograd::{block_tiles, tile_size};
+use crate::nn::kernel::winograd::block_tiles;
 use rayon::prelude::*;
 
-/// The gradients; see [`crate::nn::kernel::conv2d_backward`].
-pub(crate) fn backward(shape: &ConvShape, x: &[f32], w: &[f32], dy: &Source<'_>, grads: ConvGrads<'_>) {
-    match tile_size(shape) {
+/// The gradients with tiles of size `m`; see [`crate::nn::kernel::conv2d_backward`].
+pub(crate) fn backward(shape: &ConvShape, m: usize, x: &[f32], w: &[f32], dy: &Source<'_>, grads: ConvGrads<'_>) {
+    match m {
         2 => run(F2, shape, x, w, dy, grads),
         3 => run(F3, shape, x, w, dy, grads),
         _ => run(F4, shape, x, w, dy, grads),

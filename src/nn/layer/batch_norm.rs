@@ -3,9 +3,9 @@
 use burn::module::{Module, Param, ParamId};
 use burn::tensor::{Device, Tensor};
 
-use super::{Describe, FeatureShape, Features, LayerIssue, ParameterCount, Pass};
+use super::{Affine, Describe, FeatureShape, Features, LayerIssue, ParameterCount, Pass};
 use crate::base::check;
-use crate::nn::ops::{self, BatchStatistics};
+use crate::nn::ops::{self, BatchStatistics, TrainedNorm};
 use crate::params;
 
 params! {
@@ -89,6 +89,25 @@ impl BatchNorm {
     /// The training pass with a max-pool of side and stride `size` behind it.
     pub(in crate::nn) fn forward_pooled(&self, x: Tensor<4>, size: usize) -> (Tensor<4>, BatchStatistics) {
         ops::batch_norm_max_pool_train(x, self.gamma.val(), self.beta.val(), self.spec.epsilon, size)
+    }
+
+    /// What it is at inference.
+    pub(super) fn affine(&self) -> Affine {
+        let values = |tensor: &Param<Tensor<1>>| -> Vec<f64> {
+            let values = tensor.val().into_data().try_into_vec::<f32>().expect("weights are f32");
+            values.into_iter().map(f64::from).collect()
+        };
+        let deviation = |variance: &f64| (variance + self.spec.epsilon).sqrt();
+        let (gamma, variance) = (values(&self.gamma), values(&self.moving_variance));
+        let scale: Vec<f64> = gamma.iter().zip(&variance).map(|(gamma, v)| gamma / deviation(v)).collect();
+        let (mean, beta) = (values(&self.moving_mean), values(&self.beta));
+        let shift = scale.iter().zip(mean.iter().zip(&beta)).map(|(scale, (mean, beta))| beta - mean * scale).collect();
+        Affine { scale, shift }
+    }
+
+    /// Its part of a training pass in which another layer computes it too.
+    pub(in crate::nn) fn trained(&self) -> TrainedNorm {
+        TrainedNorm { gamma: self.gamma.val(), beta: self.beta.val(), epsilon: self.spec.epsilon }
     }
 
     /// Moves the averages towards a batch's statistics.

@@ -7,7 +7,9 @@ use rand_chacha::ChaCha8Rng;
 use super::activation::Activation;
 use super::{Describe, FeatureShape, LayerIssue, ParameterCount, init};
 use crate::base::check;
-use crate::nn::ops::{self, ConvGeometry, Epilogue};
+use crate::nn::fused;
+use crate::nn::kernel::ConvShape;
+use crate::nn::ops::{self, BatchStatistics, ConvGeometry, Epilogue, Numerics, TrainedNorm};
 use crate::{choice, params};
 
 choice! {
@@ -54,6 +56,8 @@ pub struct Conv2d {
     bias: Param<Tensor<1>>,
     #[module(skip)]
     spec: Conv2dSpec,
+    #[module(skip)]
+    numerics: Numerics,
 }
 
 impl Conv2dSpec {
@@ -83,6 +87,7 @@ impl Conv2dSpec {
             weight: Param::from_tensor(weight),
             bias: Param::from_tensor(Tensor::zeros([self.filters], device)),
             spec: self.clone(),
+            numerics: Numerics::Fast,
         }
     }
 }
@@ -107,13 +112,64 @@ impl Conv2d {
     /// `[n, h, w, in]` to `[n, h', w', out]`.
     pub(super) fn forward(&self, x: Tensor<4>) -> Tensor<4> {
         let [_, height, width, _] = x.dims();
-        let spec = &self.spec;
-        let at = ConvGeometry { stride: spec.stride, rows: spec.zeros(height), columns: spec.zeros(width) };
+        let at = self.geometry([height, width]);
         let (weight, bias) = (self.weight.val(), self.bias.val());
-        match spec.activation {
+        match self.spec.activation {
             Activation::Relu => ops::conv2d(x, weight, bias, at, Epilogue::Relu),
             ref other => other.forward(ops::conv2d(x, weight, bias, at, Epilogue::Linear)),
         }
+    }
+
+    fn geometry(&self, [height, width]: [usize; 2]) -> ConvGeometry {
+        let Self { spec, numerics, .. } = self;
+        let (rows, columns) = (spec.zeros(height), spec.zeros(width));
+        ConvGeometry { stride: spec.stride, rows, columns, numerics: *numerics }
+    }
+
+    /// The activation as part of the convolution's own pass; `None` where it is a pass of its own.
+    pub(in crate::nn) const fn epilogue(&self) -> Option<Epilogue> {
+        match self.spec.activation {
+            Activation::None => Some(Epilogue::Linear),
+            Activation::Relu => Some(Epilogue::Relu),
+            _ => None,
+        }
+    }
+
+    /// The training pass with the batch normalisation behind it, and perhaps a max-pool of this side and stride; only
+    /// where there is an [`epilogue`](Self::epilogue).
+    pub(in crate::nn) fn forward_normalised(
+        &self,
+        x: Tensor<4>,
+        norm: TrainedNorm,
+        pool: Option<usize>,
+    ) -> (Tensor<4>, BatchStatistics) {
+        let [_, height, width, _] = x.dims();
+        let at = self.geometry([height, width]);
+        let epilogue = self.epilogue().expect("the caller has asked");
+        ops::conv2d_norm_train(x, self.weight.val(), self.bias.val(), at, epilogue, norm, pool)
+    }
+
+    /// Weight (`[kernel, kernel, in, out]`) and bias as numbers.
+    pub(in crate::nn) fn weights(&self) -> [Vec<f64>; 2] {
+        let wide = |values: Vec<f32>| values.into_iter().map(f64::from).collect();
+        let weight = self.weight.val().into_data().try_into_vec::<f32>().expect("weights are f32");
+        let bias = self.bias.val().into_data().try_into_vec::<f32>().expect("weights are f32");
+        [wide(weight), wide(bias)]
+    }
+
+    /// The convolution of one image of this height, width and number of channels.
+    pub(in crate::nn) fn shape(&self, [height, width, channels]: [usize; 3]) -> ConvShape {
+        self.geometry([height, width]).shape([1, height, width, channels], self.weight.dims())
+    }
+
+    /// Whether our own kernels can compute it outside the autodiff graph.
+    pub(in crate::nn) fn is_on_flex(&self) -> bool {
+        fused::is_on_flex(&self.bias.val())
+    }
+
+    /// Which methods may compute it.
+    pub(in crate::nn) const fn set_numerics(&mut self, numerics: Numerics) {
+        self.numerics = numerics;
     }
 }
 
@@ -141,6 +197,7 @@ mod tests {
             weight: Param::from_tensor(Tensor::ones([2, 2, 1, 1], &device)),
             bias: Param::from_tensor(Tensor::full([1], 0.5, &device)),
             spec: spec(2, stride, padding),
+            numerics: Numerics::Fast,
         };
         let x = Tensor::<1>::from_floats([1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0], &device);
         let x = x.reshape([1, 3, 3, 1]);

@@ -5,10 +5,12 @@
 //! [`ops`](super::ops)).
 
 mod activation;
+mod affine;
 mod batch_norm;
 mod conv2d;
 mod dense;
 mod dropout;
+mod fusion;
 mod init;
 mod metric_embedding;
 mod normalize;
@@ -18,10 +20,12 @@ mod reshape;
 mod shape;
 
 pub use activation::{Activation, LeakyRelu};
+pub(super) use affine::{Affine, single};
 pub use batch_norm::{BatchNorm, BatchNormSpec};
 pub use conv2d::{Conv2d, Conv2dSpec, Padding};
 pub use dense::{Dense, DenseSpec};
 pub use dropout::Dropout;
+pub(super) use fusion::Fusion;
 pub use metric_embedding::{MetricEmbedding, MetricEmbeddingSpec};
 pub use normalize::Normalize;
 pub use pool::{AvgPool, MaxPool};
@@ -31,7 +35,7 @@ pub use shape::{FeatureShape, LayerIssue, LayerSummary, ModelSummary, ParameterC
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 
-use super::ops::BatchStatistics;
+use super::ops::{BatchStatistics, Numerics};
 use crate::base::seed::Seed;
 use crate::choice;
 
@@ -116,7 +120,7 @@ pub enum Features {
 }
 
 impl Features {
-    fn into_image(self) -> Tensor<4> {
+    pub(super) fn into_image(self) -> Tensor<4> {
         match self {
             Self::Image(x) => x,
             Self::Vector(_) => unreachable!("`infer_shapes` refuses a layer for images behind a vector"),
@@ -250,16 +254,10 @@ impl Layer {
         }
     }
 
-    /// The batch normalisation and the side of the max-pool behind it, where `self` and `next` are those two: a training
-    /// pass computes both at once.
-    pub(super) fn pooled_by(&self, next: &Self) -> Option<(&BatchNorm, usize)> {
-        match (self, next) {
-            (Self::BatchNorm(norm), Self::Plain(Plain { spec: LayerSpec::MaxPool(MaxPool { size, stride }) }))
-                if stride.is_none_or(|stride| stride == *size) =>
-            {
-                Some((norm, *size))
-            }
-            _ => None,
+    /// Which methods may compute it; only convolutions have a choice.
+    pub(super) const fn set_numerics(&mut self, numerics: Numerics) {
+        if let Self::Conv2d(layer) = self {
+            layer.set_numerics(numerics);
         }
     }
 

@@ -2,7 +2,7 @@
 
 use burn::tensor::{Device, Tensor, TensorData};
 
-use super::{Describe, FeatureShape, Features, LayerIssue, Site, Weightless};
+use super::{Affine, Describe, FeatureShape, Features, LayerIssue, Site, Weightless};
 use crate::base::check::{self, Check};
 use crate::params;
 
@@ -45,6 +45,11 @@ fn constant<const D: usize>(values: impl Iterator<Item = f64>, shape: [usize; D]
 }
 
 impl Normalize {
+    pub(super) fn affine(&self) -> Affine {
+        let shift = self.mean.iter().zip(&self.std).map(|(mean, std)| -mean / std).collect();
+        Affine { scale: self.std.iter().map(|std| std.recip()).collect(), shift }
+    }
+
     fn apply<const D: usize>(&self, x: Tensor<D>) -> Tensor<D> {
         let mut shape = [1; D];
         shape[D - 1] = self.mean.len();

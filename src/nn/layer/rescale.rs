@@ -1,6 +1,6 @@
 //! `rescale`: brings pixels of 0 to 255 into a small range.
 
-use super::{Describe, FeatureShape, Features, LayerIssue, Site, Weightless};
+use super::{Affine, Describe, FeatureShape, Features, LayerIssue, Site, Weightless};
 use crate::base::check::{self, Check};
 use crate::params;
 
@@ -11,6 +11,12 @@ params! {
         divide_by: f64 = 255.0 => Check::new("a number other than 0", |by: &f64| by.is_finite() && *by != 0.0),
         /// Added after the division.
         offset: f64 = 0.0 => check::finite(),
+    }
+}
+
+impl Rescale {
+    pub(super) fn affine(&self, channels: usize) -> Affine {
+        Affine::uniform(self.divide_by.recip(), self.offset, channels)
     }
 }
 

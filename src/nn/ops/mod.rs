@@ -11,7 +11,9 @@ mod tests;
 
 use burn::tensor::{Tensor, TensorData};
 
-use super::fused;
+pub use super::kernel::Numerics;
+
+use super::fused::{self, ConvNorm, ConvNormOperands};
 use super::kernel::{BatchStats, ConvShape, PoolShape};
 
 /// What follows a convolution's bias in the same pass.
@@ -32,6 +34,16 @@ pub struct ConvGeometry {
     pub rows: (usize, usize),
     /// Columns of zeros left and right.
     pub columns: (usize, usize),
+    /// Which methods may compute it.
+    pub numerics: Numerics,
+}
+
+impl ConvGeometry {
+    /// The convolution of images `[n, h, w, in]` with kernels `[kh, kw, in, out]`, as our own kernels have it.
+    pub(super) const fn shape(&self, [n, h, w, c_in]: [usize; 4], [kh, kw, _, c_out]: [usize; 4]) -> ConvShape {
+        let pad = [self.rows.0, self.columns.0, self.rows.1, self.columns.1];
+        ConvShape { n, h, w, c_in, c_out, kernel: [kh, kw], stride: [self.stride; 2], pad, numerics: self.numerics }
+    }
 }
 
 /// Mean and variance of one batch by channel, both `[channels]`, outside the autodiff graph.
@@ -68,9 +80,7 @@ impl BatchStatistics {
 /// - returns `[n, h', w', out]`
 #[must_use]
 pub fn conv2d(x: Tensor<4>, weight: Tensor<4>, bias: Tensor<1>, at: ConvGeometry, epilogue: Epilogue) -> Tensor<4> {
-    let ([n, h, w, c_in], [height, width, _, c_out]) = (x.dims(), weight.dims());
-    let pad = [at.rows.0, at.columns.0, at.rows.1, at.columns.1];
-    let shape = ConvShape { n, h, w, c_in, c_out, kernel: [height, width], stride: [at.stride; 2], pad };
+    let shape = at.shape(x.dims(), weight.dims());
     fused::conv2d(&x, &weight, &bias, shape, epilogue == Epilogue::Relu)
         .unwrap_or_else(|| stock::conv2d(x, weight, bias, at, epilogue))
 }
@@ -108,6 +118,48 @@ pub fn batch_norm_max_pool_train(
     }
     let (y, statistics) = batch_norm_train(x, gamma, beta, epsilon);
     (max_pool(y, size, size), statistics)
+}
+
+/// A batch normalisation in training.
+#[derive(Debug, Clone)]
+pub struct TrainedNorm {
+    /// The scale, `[c]`.
+    pub gamma: Tensor<1>,
+    /// The shift, `[c]`.
+    pub beta: Tensor<1>,
+    /// Added to the variance.
+    pub epsilon: f64,
+}
+
+/// [`conv2d`], [`batch_norm_train`] and, with `pool`, a [`max_pool`] of that side and stride: as one operation where the
+/// backend has it, which saves most passes over the maps in between.
+///
+/// # Shapes
+/// As those three; `gamma`, `beta`: `[out]`.
+#[must_use]
+pub fn conv2d_norm_train(
+    x: Tensor<4>,
+    weight: Tensor<4>,
+    bias: Tensor<1>,
+    at: ConvGeometry,
+    epilogue: Epilogue,
+    norm: TrainedNorm,
+    pool: Option<usize>,
+) -> (Tensor<4>, BatchStatistics) {
+    let TrainedNorm { gamma, beta, epsilon } = norm;
+    if pool.is_none_or(|side| (1..=15).contains(&side)) {
+        let shape = at.shape(x.dims(), weight.dims());
+        let what = ConvNorm { shape, relu: epilogue == Epilogue::Relu, epsilon: single(epsilon), pool };
+        let of = ConvNormOperands { x: &x, weight: &weight, bias: &bias, gamma: &gamma, beta: &beta };
+        if let Some((y, stats)) = fused::conv2d_norm(what, of) {
+            return (y, BatchStatistics::from_kernel(&stats, &gamma));
+        }
+    }
+    let y = conv2d(x, weight, bias, at, epilogue);
+    match pool {
+        Some(size) => batch_norm_max_pool_train(y, gamma, beta, epsilon, size),
+        None => batch_norm_train(y, gamma, beta, epsilon),
+    }
 }
 
 /// Normalises each channel by given statistics: `gamma (x - mean) / sqrt(variance + eps) + beta`.

@@ -1,5 +1,7 @@
 //! Batches for the training loop: pools of images in memory, and the sampler that says which of them form batch i.
 
+use std::sync::mpsc::{Receiver, sync_channel};
+
 use super::{DATASET, POOL, RECIPE};
 use crate::artifact::{SamplerFile, Samples, read_json};
 use crate::base::param;
@@ -8,7 +10,7 @@ use crate::nn::{Batch, Batches, Pixels};
 use crate::stage::{Ctx, StageError};
 
 /// Positions in a pool of the batch of an epoch and an index.
-type Draw = Box<dyn Fn(u64, u64) -> Vec<usize>>;
+type Draw = Box<dyn Fn(u64, u64) -> Vec<usize> + Send + Sync>;
 
 /// A pool in memory, with its batches.
 pub(super) struct Pool {
@@ -88,8 +90,83 @@ fn composition(recipe: &SamplerFile) -> Result<String, StageError> {
     Ok(format!("batch size {} ({classes} classes x {examples} examples)", classes * examples))
 }
 
+/// Training batches drawn on a thread of their own, at most two ahead of the step that takes them.
+struct Prefetched<'a> {
+    feed: &'a Feed,
+    ahead: Receiver<(u64, u64, Batch)>,
+}
+
+impl Feed {
+    /// Runs `work` with the same batches, those of the steps `made..last` drawn ahead. A batch is a pure function of its
+    /// epoch and step, so nothing depends on when it is drawn. The thread ends with `work`, wherever that stops.
+    pub(super) fn ahead<T>(
+        &self,
+        made: u64,
+        last: u64,
+        steps_per_epoch: u64,
+        work: impl FnOnce(&dyn Batches) -> T,
+    ) -> T {
+        std::thread::scope(|scope| {
+            let (send, ahead) = sync_channel(1);
+            scope.spawn(move || {
+                for step in made..last {
+                    let (epoch, step) = (step / steps_per_epoch, step % steps_per_epoch);
+                    // Nobody listens any more: training ended early.
+                    if send.send((epoch, step, self.training(epoch, step))).is_err() {
+                        return;
+                    }
+                }
+            });
+            work(&Prefetched { feed: self, ahead })
+        })
+    }
+}
+
+impl Batches for Prefetched<'_> {
+    fn training(&self, epoch: u64, step: u64) -> Batch {
+        match self.ahead.recv() {
+            Ok((of_epoch, of_step, batch)) if (of_epoch, of_step) == (epoch, step) => batch,
+            _ => self.feed.training(epoch, step),
+        }
+    }
+
+    fn validation(&self, step: u64) -> Option<Batch> {
+        self.feed.validation(step)
+    }
+}
+
 /// The sampler of a stored pool.
 fn draw_batches(samples: &Samples, recipe: &SamplerFile) -> Result<Draw, StageError> {
     let sampler = BatchSampler::load(samples, recipe).map_err(|error| StageError::failed(error.to_string()))?;
     Ok(Box::new(move |epoch, index| sampler.batch(epoch, index)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn feed() -> Feed {
+        let pixels = Pixels { shape: [1, 1, 1], bytes: vec![10, 20, 30, 40] };
+        let draw: Draw = Box::new(|epoch, step| vec![usize::try_from((epoch * 3 + step) % 4).unwrap()]);
+        let training = Pool { pixels, example_ids: vec![0, 1, 2, 3], labels: vec![0, 1, 2, 3], draw };
+        Feed { training, validation: None }
+    }
+
+    #[test]
+    fn batches_drawn_ahead_are_those_drawn_in_place() {
+        let feed = feed();
+        let place = |step: u64| (step / 3, step % 3);
+        feed.ahead(2, 9, 3, |batches| {
+            // In order from where training resumes; the last is asked for out of turn, and beyond the end.
+            for (epoch, step) in [2, 3, 4, 5, 7, 8, 20].map(place) {
+                assert_eq!(batches.training(epoch, step), feed.training(epoch, step));
+            }
+        });
+    }
+
+    #[test]
+    fn a_training_that_stops_early_leaves_no_thread_behind() {
+        // `ahead` returns only once its thread has ended, though a million steps were still to be drawn.
+        assert_eq!(feed().ahead(0, 1_000_000, 10, |batches| batches.training(0, 0).labels), [0]);
+    }
 }

@@ -1,0 +1,74 @@
+#!/usr/bin/env bash
+# Times simpipe beside its peers on this machine, two threads each, in alternating rounds, and prints the table of ratios.
+#
+#   benches/compare.sh            everything, three rounds
+#   ROUNDS=1 benches/compare.sh   one round
+#   PEERS="tensorflow faiss" ...  only these peers (tensorflow torch faiss usearch pillow)
+#
+# Peers are installed with pip into target/peers, one environment each, because TensorFlow wants an older numpy. A peer
+# that can't be installed or fails is a row of the table that says so.
+set -u
+cd "$(dirname "$0")/.." || exit 1
+rounds=${ROUNDS:-3}
+peers=${PEERS:-tensorflow torch faiss usearch pillow}
+home=target/peers
+results=$home/measurements.jsonl
+mkdir -p "$home"
+: >"$results"
+export RAYON_NUM_THREADS=2 OMP_NUM_THREADS=2 OPENBLAS_NUM_THREADS=2 TF_CPP_MIN_LOG_LEVEL=3
+
+packages() {
+    case $1 in
+        tensorflow) echo "tensorflow-cpu==2.15.*" ;;
+        torch) echo "torch numpy" ;;
+        faiss) echo "faiss-cpu numpy" ;;
+        usearch) echo "usearch numpy" ;;
+        pillow) echo "pillow numpy" ;;
+    esac
+}
+
+script() {
+    case $1 in
+        tensorflow) echo tf_bench.py ;;
+        pillow) echo decode_bench.py ;;
+        *) echo "$1_bench.py" ;;
+    esac
+}
+
+missing() {
+    printf '{"peer": "%s", "missing": "%s"}\n' "$1" "$2" >>"$results"
+}
+
+# The Python of a peer's environment, made if it is not there.
+python_of() {
+    local folder=$home/$1 log=$home/$1.log
+    if [ ! -e "$folder/ready" ]; then
+        python3 -m venv "$folder" >"$log" 2>&1 || return 1
+        # shellcheck disable=SC2046
+        "$folder/bin/pip" install --quiet $(packages "$1") >>"$log" 2>&1 || {
+            # A Python too new for that version of TensorFlow has a newer one.
+            [ "$1" = tensorflow ] && "$folder/bin/pip" install --quiet tensorflow-cpu >>"$log" 2>&1 || return 1
+        }
+        touch "$folder/ready"
+    fi
+    echo "$folder/bin/python"
+}
+
+echo "building simpipe's benches" >&2
+cargo bench --no-run --bench train_step --bench knn --bench calibrate --bench decode || exit 1
+ready=
+for peer in $peers; do
+    if python_of "$peer" >/dev/null; then ready="$ready $peer"; else missing "$peer" "pip can't install it, see $home/$peer.log"; fi
+done
+for round in $(seq "$rounds"); do
+    echo "round $round of $rounds" >&2
+    for bench in train_step knn calibrate decode; do
+        cargo bench --bench "$bench" 2>/dev/null | grep '^{' >>"$results"
+    done
+    for peer in $ready; do
+        # Some machines pin an old OpenBLAS kernel, which would slow the peer down.
+        env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE timeout 900 "$(python_of "$peer")" "benches/peers/$(script "$peer")" \
+            2>>"$home/$peer.log" | grep '^{' >>"$results" || [ "$round" != 1 ] || missing "$peer" "its script failed, see $home/$peer.log"
+    done
+done
+python3 benches/peers/table.py "$results"
