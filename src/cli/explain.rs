@@ -37,7 +37,7 @@ pub(super) fn exec(args: &ExplainArgs, out: &mut dyn Write) -> Result<Exit, Erro
     let root = args.place.root_of(&plan);
     let store = args.place.open_store_to_read(&root)?;
     let forecast = Forecast::of(&plan, registry::builtin(), &store, &root)?;
-    print::warnings(&store)?;
+    print::store_warnings(&store)?;
     let Some(explanation) = forecast.explain(&stage) else {
         let ids: Vec<&str> = forecast.stages.iter().map(|stage| stage.id.as_str()).collect();
         return Err(Error::usage(format!("there is no stage `{stage}`"), suggest::help(&stage, &ids)));
@@ -53,15 +53,15 @@ pub(super) fn exec(args: &ExplainArgs, out: &mut dyn Write) -> Result<Exit, Erro
 /// The stage and the experiment, also where a user has written them the other way round.
 fn in_order(args: &ExplainArgs) -> Result<(String, ExperimentOptions), Error> {
     let (stage, config) = (args.stage.clone(), args.experiment.config.clone());
-    let set = args.experiment.set.clone();
+    let overlays = args.experiment.overlays.clone();
     let swapped = PathBuf::from(&stage).is_file() && !config.is_file();
     if !swapped {
-        return Ok((stage, ExperimentOptions { config, set }));
+        return Ok((stage, ExperimentOptions { config, overlays }));
     }
     let id = config.to_string_lossy().into_owned();
     let command = format!("`simpipe explain {id} {stage}`");
     writeln!(std::io::stderr(), "{} the stage comes first: read as {command}", Paint::stderr().yellow("hint:"))?;
-    Ok((id, ExperimentOptions { config: stage.into(), set }))
+    Ok((id, ExperimentOptions { config: stage.into(), overlays }))
 }
 
 fn write(explanation: &Explanation, depth: usize, out: &mut dyn Write) -> Result<(), Error> {

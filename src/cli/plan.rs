@@ -46,7 +46,7 @@ pub(super) fn exec(args: &PlanArgs, out: &mut dyn Write) -> Result<Exit, Error> 
     let root = args.place.root_of(&plan);
     let store = args.place.open_store_to_read(&root)?;
     let forecast = Forecast::of(&plan, registry::builtin(), &store, &root)?;
-    print::warnings(&store)?;
+    print::store_warnings(&store)?;
     let rows = rows(&plan, &forecast, &root);
     if args.json {
         let (config, total) = (args.experiment.config.to_string_lossy(), total(&rows));

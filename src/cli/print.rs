@@ -50,7 +50,7 @@ pub(super) fn warnings(warnings: &[Issue], err: &mut dyn Write) -> io::Result<()
 }
 
 /// Writes what happened with the object store that somebody should know to standard error.
-pub(super) fn warnings(store: &Store) -> io::Result<()> {
+pub(super) fn store_warnings(store: &Store) -> io::Result<()> {
     let paint = Paint::stderr();
     store.take_warnings().iter().try_for_each(|text| writeln!(io::stderr(), "{} {text}", paint.yellow("warning:")))
 }

@@ -88,7 +88,7 @@ mod tests {
 
     use super::*;
     use crate::params;
-    use crate::stage::{Bound, Ctx, Facts, InputFacts, Kind, ParamIssue, Port, Stage, StageError};
+    use crate::stage::{Bound, Ctx, Facts, InputFacts, Kind, ParamIssue, Policy, Port, Stage, StageError};
 
     params! {
         /// Work.
@@ -129,7 +129,7 @@ mod tests {
 
     fn node(id: &str, depth: usize, soil: &str) -> Node {
         let stage = Arc::new(Bound::<Dig>(DigParams { depth, soil: soil.into() }));
-        Node { id: id.into(), stage, facts: Facts::Report }
+        Node { id: id.into(), stage, policy: Policy::default(), facts: Facts::Report }
     }
 
     #[test]

@@ -218,6 +218,8 @@ impl Run<'_> {
     }
 
     fn finished(&self, at: usize, attempt: Attempt, result: Result<(Outcome, AcEntry), StageFailure>) -> Finished {
+        let plan = self.executor.plan;
+        let node = plan.order[at];
         let mut record = self.blank_record(at);
         record.key = attempt.parts.as_ref().map(crate::plan::KeyParts::key);
         record.key_parts = attempt.parts;

@@ -13,7 +13,7 @@ use clap::Args;
 use serde::Serialize;
 use serde_json::json;
 
-use super::options::{PlaceOptions, plan_of};
+use super::options::{OverlayOptions, PlaceOptions, plan_of};
 use super::print::{self, Paint};
 use crate::error::{Error, Exit};
 use crate::plan::Plan;
@@ -100,7 +100,7 @@ const PROBES: &[(&str, Probe)] = &[
 ];
 
 pub(super) fn exec(args: &DoctorArgs, out: &mut dyn Write) -> Result<Exit, Error> {
-    let plan = args.config.as_ref().map(|config| plan_of(config, &[])).transpose()?;
+    let plan = args.config.as_ref().map(|config| plan_of(config, &OverlayOptions::default())).transpose()?;
     let root = match &plan {
         Some(plan) => args.place.root_of(plan),
         None => args.place.root_here()?,

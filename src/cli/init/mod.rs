@@ -15,7 +15,7 @@ use self::collection::{Collection, Split, datasets, of_dataset, of_folder};
 use self::paths::shortest;
 use self::recipe::Recipe;
 use self::text::shown;
-use super::options::plan_of;
+use super::options::{OverlayOptions, plan_of};
 use super::print::{self, Paint};
 use crate::base::suggest;
 use crate::data::source::SurveyError;
@@ -97,7 +97,7 @@ pub(super) fn exec(args: &InitArgs, out: &mut dyn Write) -> Result<Exit, Error> 
         let message = format!("can't write `{}`: {}", output.display(), error.kind());
         Error::usage(message, "choose a file in a folder that you may write: `--output FILE`")
     })?;
-    plan_of(&output, &[])?;
+    plan_of(&output, &OverlayOptions::default())?;
     let warnings = warnings(&images, &recipe);
     if args.json {
         let count: usize = images.train.counts.iter().chain(&images.test.counts).sum();
