@@ -1,5 +1,9 @@
 //! Runs of small graphs of fake stages: what is a hit, what runs again, what a failure leaves.
 
+mod faults;
+mod kills;
+mod order;
+
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,6 +12,7 @@ use petgraph::graph::{DiGraph, NodeIndex};
 use serde_json::json;
 
 use super::*;
+use crate::base::digest::Digest;
 use crate::base::issue::Issues;
 use crate::base::node::Node as SpecNode;
 use crate::base::param::View;
@@ -24,7 +29,8 @@ params! {
     struct EchoParams {
         /// Written in upper case after the inputs.
         text: String = String::new(),
-        /// What goes wrong: `fail`, `data`, `panic`, `forget`, `extra`, or `slow` for a pause.
+        /// What goes wrong: `fail`, `data`, `panic`, `forget`, `extra`; or `slow` for a pause, `train` for six
+        /// steps with a checkpoint after each second one.
         mode: String = String::new(),
         /// How many of the ports `a` and `b` it has.
         inputs: usize = 0,
@@ -51,6 +57,10 @@ impl Stage for Echo {
         Ok(Facts::Report)
     }
 
+    fn resume_params(params: &EchoParams) -> Option<serde_json::Value> {
+        (params.mode == "train").then(|| json!({ "text": params.text }))
+    }
+
     fn run(params: &EchoParams, ctx: &mut Ctx<'_>) -> Result<(), StageError> {
         let write = |path: &Path, text: &str| std::fs::write(path, text).map_err(StageError::io("write", path));
         match params.mode.as_str() {
@@ -67,6 +77,9 @@ impl Stage for Echo {
             text += &std::fs::read_to_string(path).map_err(StageError::io("read", path))?;
         }
         text += &params.text.to_uppercase();
+        if params.mode == "train" {
+            text += &trained(&text, ctx);
+        }
         ctx.progress(Progress { done: 1, total: Some(1), unit: "steps", message: "epoch 1/1".to_owned() });
         ctx.metric("length", text.len() as f64);
         ctx.metric("nothing", f64::NAN);
@@ -75,6 +88,21 @@ impl Stage for Echo {
         write(&parts.join("1.txt"), &text)?;
         if params.mode == "forget" { Ok(()) } else { write(&ctx.output("out.txt"), &text) }
     }
+}
+
+/// Six steps, each a digest of the one before, from the last checkpoint on.
+fn trained(input: &str, ctx: &Ctx<'_>) -> String {
+    const STEPS: u64 = 6;
+    let kept = ctx.checkpoints().and_then(|checkpoints| checkpoints.latest(STEPS));
+    let (mut step, mut state) = kept.unwrap_or_else(|| (0, input.as_bytes().to_vec()));
+    while step < STEPS {
+        step += 1;
+        state = Digest::of_json(&(step, &state)).to_string().into_bytes();
+        if let Some(checkpoints) = ctx.checkpoints().filter(|_| step % 2 == 0) {
+            checkpoints.save(step, &state);
+        }
+    }
+    String::from_utf8(state).unwrap()
 }
 
 struct Fakes;
@@ -151,13 +179,28 @@ impl Project {
         Self { folder: tempfile::tempdir().unwrap(), cancel: AtomicBool::new(false) }
     }
 
+    /// In memory, where syncs cost nothing.
+    fn in_memory() -> Self {
+        let folder = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap();
+        Self { folder, cancel: AtomicBool::new(false) }
+    }
+
+    fn store_folder(&self) -> PathBuf {
+        folders::store_folder(self.folder.path())
+    }
+
     fn store(&self) -> Store {
-        Store::open(&folders::store_folder(self.folder.path())).unwrap()
+        Store::open(&self.store_folder()).unwrap()
+    }
+
+    /// Opens the store and runs, as the program does.
+    fn try_run(&self, plan: &Plan, jobs: usize, on_event: &(dyn Fn(&Event) + Sync)) -> Result<RunRecord, RunError> {
+        let (root, store) = (self.folder.path(), &Store::open(&self.store_folder())?);
+        Runner { root, store, jobs, cancel: &self.cancel, command: Vec::new() }.run(plan, &Fakes, on_event)
     }
 
     fn run_with(&self, plan: &Plan, jobs: usize, on_event: &(dyn Fn(&Event) + Sync)) -> RunRecord {
-        let (root, store) = (self.folder.path(), &self.store());
-        Runner { root, store, jobs, cancel: &self.cancel, command: Vec::new() }.run(plan, &Fakes, on_event).unwrap()
+        self.try_run(plan, jobs, on_event).unwrap()
     }
 
     fn run(&self, plan: &Plan) -> RunRecord {
@@ -166,6 +209,60 @@ impl Project {
 
     fn forecast<'a>(&self, plan: &'a Plan) -> status::Forecast<'a> {
         status::Forecast::of(plan, &Fakes, &self.store(), self.folder.path()).unwrap()
+    }
+}
+
+/// Five stages of different shape: a folder, a training with checkpoints, two that leave the same bytes, and one
+/// that reads two others.
+fn varied() -> Plan {
+    plan(&[
+        ("data", "d", "", &[]),
+        ("train", "t", "train", &["data"]),
+        ("twin", "x", "", &["data"]),
+        ("other-twin", "X", "", &["data"]),
+        ("join", "j", "", &["train", "twin"]),
+    ])
+}
+
+/// All that a run leaves for its user: the bytes of each stage's files, and the metrics.
+#[derive(Debug, PartialEq)]
+struct Results {
+    files: BTreeMap<String, Vec<u8>>,
+    metrics: BTreeMap<String, f64>,
+}
+
+impl Results {
+    fn of(root: &Path, record: &RunRecord) -> Self {
+        let names = |stage: &StageRecord| -> Vec<String> {
+            stage.files.keys().map(|name| format!("{}/{name}", stage.id)).collect()
+        };
+        let read = |name: String| {
+            let bytes = std::fs::read(root.join(&record.dir).join(&name)).unwrap();
+            (name, bytes)
+        };
+        Self {
+            files: record.stages.iter().flat_map(names).map(read).collect(),
+            metrics: record.metrics.clone(),
+        }
+    }
+
+    /// Those of an undisturbed run.
+    fn undisturbed(plan: &Plan) -> Self {
+        let project = Project::in_memory();
+        Self::of(project.folder.path(), &project.run(plan))
+    }
+}
+
+/// After whatever happened: a run gives the results that it must give, and nothing is left of what was cut short.
+fn assert_recovers(project: &Project, plan: &Plan, expected: &Results, what: &str) {
+    let record = project.try_run(plan, 2, &|_| {}).unwrap_or_else(|error| panic!("{what}: {error}"));
+    assert!(record.ok, "{what}: {:?}", record.failure());
+    assert_eq!(&Results::of(project.folder.path(), &record), expected, "{what}");
+    let report = project.store().verify().unwrap();
+    assert!(report.clean(), "{what}: {report:?}");
+    for folder in ["tmp", "locks"] {
+        let left: Vec<_> = std::fs::read_dir(project.store_folder().join(folder)).unwrap().collect();
+        assert!(left.is_empty(), "{what}: {folder}/ holds {left:?}");
     }
 }
 

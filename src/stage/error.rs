@@ -70,7 +70,8 @@ impl StageError {
     pub fn help(&self) -> Option<&str> {
         match self {
             Self::Failed { help, .. } | Self::DataUnavailable { help, .. } => help.as_deref(),
-            Self::Interrupted | Self::Io { .. } => None,
+            Self::Io { source, .. } => crate::base::fs::help(source),
+            Self::Interrupted => None,
         }
     }
 }
