@@ -1,5 +1,7 @@
 //! Runs of small graphs of fake stages: what is a hit, what runs again, what a failure leaves.
 
+mod children;
+mod concurrency;
 mod faults;
 mod kills;
 mod order;
@@ -29,8 +31,8 @@ params! {
     struct EchoParams {
         /// Written in upper case after the inputs.
         text: String = String::new(),
-        /// What goes wrong: `fail`, `data`, `panic`, `forget`, `extra`; or `slow` for a pause, `train` for six
-        /// steps with a checkpoint after each second one.
+        /// What goes wrong: `fail`, `data`, `panic`, `forget`, `extra`; or `slow` for a pause, `hold` to wait
+        /// while the file in `SIMPIPE_TEST_HOLD` is there, `train` for six steps, each second with a checkpoint.
         mode: String = String::new(),
         /// How many of the ports `a` and `b` it has.
         inputs: usize = 0,
@@ -69,6 +71,11 @@ impl Stage for Echo {
             "panic" => panic!("a bug"),
             "extra" => write(&ctx.output("extra.txt"), "")?,
             "slow" => std::thread::sleep(Duration::from_millis(40)),
+            "hold" => {
+                while std::env::var_os(children::HOLD).is_some_and(|file| Path::new(&file).exists()) {
+                    std::thread::sleep(Duration::from_millis(1));
+                }
+            }
             _ => {}
         }
         let mut text = String::new();

@@ -91,12 +91,12 @@ impl<'a> CheckpointShelf<'a> {
     pub fn save(&self, step: u64, bytes: &[u8]) -> Result<(), StoreError> {
         let scratch = self.store.scratch()?;
         let key = self.key(step);
-        fs::write_synced(&scratch.output().join(FILE), &[key.to_string().as_bytes(), bytes])?;
+        fs::write(&scratch.output().join(FILE), &[key.to_string().as_bytes(), bytes])?;
         let outcome = Produced { key_parts: self.key_parts(step), ..Produced::default() };
         let _lock = self.store.lock(self.name, &|_| {}, &|| false)?;
         self.store.publish(scratch, key, outcome)?;
         fs::create_dirs_synced(&self.folder)?;
-        fs::touch(&self.folder.join(step.to_string()))?;
+        fs::write(&self.folder.join(step.to_string()), &[])?;
         fs::sync_dir(&self.folder)?;
         // A shorter training beside a longer one keeps its own last two.
         let (before, after): (Vec<u64>, Vec<u64>) = self.steps().into_iter().partition(|kept| *kept <= step);

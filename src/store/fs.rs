@@ -20,26 +20,28 @@ pub(super) fn create_dirs_synced(path: &Path) -> Result<(), StoreError> {
     fs::create_dirs_synced(path).map_err(StoreError::io("create", path))
 }
 
-/// Writes a new file from its parts, and syncs it.
-pub(super) fn write_synced(path: &Path, parts: &[&[u8]]) -> Result<(), StoreError> {
-    let write = || {
-        let mut file = fs::NewFile::create(path)?;
-        parts.iter().try_for_each(|part| file.write(part))?;
-        file.sync()
-    };
-    write().map_err(StoreError::io("write", path))
+/// Writes a new file from its parts.
+fn write_parts(path: &Path, parts: &[&[u8]]) -> io::Result<fs::NewFile> {
+    let mut file = fs::NewFile::create(path)?;
+    parts.iter().try_for_each(|part| file.write(part))?;
+    Ok(file)
 }
 
-/// Makes an empty file.
-pub(super) fn touch(path: &Path) -> Result<(), StoreError> {
-    fs::NewFile::create(path).map(drop).map_err(StoreError::io("create", path))
+/// Writes a new file and syncs it.
+pub(super) fn write_synced(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
+    write_parts(path, &[bytes]).and_then(fs::NewFile::sync).map_err(StoreError::io("write", path))
+}
+
+/// Writes a new file from its parts, without a sync: whoever publishes it syncs it.
+pub(super) fn write(path: &Path, parts: &[&[u8]]) -> Result<(), StoreError> {
+    write_parts(path, parts).map(drop).map_err(StoreError::io("write", path))
 }
 
 /// Writes a file in place, without a sync: for memos, whose loss costs a reread and nothing else. One that is read
 /// half-written, or stays so, is no memo.
 pub(super) fn replace_unsynced(path: &Path, bytes: &[u8]) -> io::Result<()> {
     fs::create_dirs(path.parent().unwrap_or(Path::new(".")))?;
-    fs::NewFile::create(path)?.write(bytes)
+    write_parts(path, &[bytes]).map(drop)
 }
 
 /// Makes a file read-only and syncs its bytes.

@@ -92,7 +92,7 @@ impl Store {
         self.create_folders()?;
         let scratch = self.scratch()?;
         let draft = scratch.path().join("format");
-        fs::write_synced(&draft, &[format!("{FORMAT}\n").as_bytes()])?;
+        fs::write_synced(&draft, format!("{FORMAT}\n").as_bytes())?;
         fs::rename(&draft, format)?;
         fs::sync_dir(&self.root)
     }

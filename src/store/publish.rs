@@ -47,7 +47,7 @@ impl Store {
     /// Writes an entry by way of `draft`, a private path in the same file system.
     pub(super) fn put_entry(&self, draft: &Path, entry: AcEntry) -> Result<AcEntry, StoreError> {
         let path = self.entry_path(entry.key);
-        fs::write_synced(draft, &[&entry.to_bytes()])?;
+        fs::write_synced(draft, &entry.to_bytes())?;
         let mut kept = entry;
         while !fs::put_if_absent(draft, &path)? {
             if let Found::Hit(first) = self.lookup(kept.key)? {
