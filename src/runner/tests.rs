@@ -60,7 +60,8 @@ impl Stage for Echo {
     }
 
     fn resume_params(params: &EchoParams) -> Option<serde_json::Value> {
-        (params.mode == "train").then(|| json!({ "text": params.text }))
+        // All of its parameters: the shelf's parts are then those of the stage's own key.
+        (params.mode == "train").then(|| crate::base::param::Param::write(params, View::Key))
     }
 
     fn run(params: &EchoParams, ctx: &mut Ctx<'_>) -> Result<(), StageError> {

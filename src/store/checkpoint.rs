@@ -23,17 +23,19 @@ const FILE: &str = "checkpoint";
 pub struct CheckpointShelf<'a> {
     store: &'a Store,
     parts: Json,
-    name: Digest,
     folder: PathBuf,
+    /// Names the shelf's lock. Not the digest of `parts`: that may be the key of the stage itself, which its process
+    /// holds while it saves.
+    lock: Digest,
 }
 
 impl<'a> CheckpointShelf<'a> {
     /// The shelf of what `parts` decide: everything that the state after a number of steps depends on.
     #[must_use]
     pub fn new(store: &'a Store, parts: Json) -> Self {
-        let name = Digest::of_json(&parts);
-        let folder = store.folder("checkpoints").join(name.to_string());
-        Self { store, parts, name, folder }
+        let folder = store.folder("checkpoints").join(Digest::of_json(&parts).to_string());
+        let lock = Digest::of_json(&("shelf", &parts));
+        Self { store, parts, folder, lock }
     }
 
     fn key_parts(&self, step: u64) -> Json {
@@ -93,7 +95,7 @@ impl<'a> CheckpointShelf<'a> {
         let key = self.key(step);
         fs::write(&scratch.output().join(FILE), &[key.to_string().as_bytes(), bytes])?;
         let outcome = Produced { key_parts: self.key_parts(step), ..Produced::default() };
-        let _lock = self.store.lock(self.name, &|_| {}, &|| false)?;
+        let _lock = self.store.lock(self.lock, &|_| {}, &|| false)?;
         self.store.publish(scratch, key, outcome)?;
         fs::create_dirs_synced(&self.folder)?;
         fs::write(&self.folder.join(step.to_string()), &[])?;

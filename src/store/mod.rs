@@ -176,4 +176,37 @@ mod tests {
         let error = Store::open(folder.path()).unwrap_err();
         assert!(error.to_string().ends_with("has format `2`, this simpipe knows format 1"), "{error}");
     }
+
+    #[test]
+    fn a_folder_with_something_else_in_it_is_refused_and_left_as_it_was() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("notes.txt"), "").unwrap();
+        let error = Store::open(folder.path()).unwrap_err();
+        assert!(error.to_string().ends_with("is not empty and is no store"), "{error}");
+        assert!(error.help().unwrap().contains("--store DIR"));
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_store_whose_creation_was_cut_short_is_made_whole() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["ac", "tmp", "lost+found"] {
+            std::fs::create_dir(folder.path().join(name)).unwrap();
+        }
+        Store::open(folder.path()).unwrap();
+        assert!(folder.path().join("format").is_file() && folder.path().join("quarantine").is_dir());
+    }
+
+    #[test]
+    fn locks_of_dead_processes_are_swept_and_held_ones_stay() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        let held = store.lock(Digest::of(b"held"), &|_| {}, &|| false).unwrap();
+        std::fs::write(folder.path().join("locks/dead.lock"), "4000000").unwrap();
+        Store::open(folder.path()).unwrap();
+        let left: Vec<_> = std::fs::read_dir(folder.path().join("locks")).unwrap().collect();
+        assert_eq!(left.len(), 1, "{left:?}");
+        drop(held);
+        assert_eq!(std::fs::read_dir(folder.path().join("locks")).unwrap().count(), 0);
+    }
 }

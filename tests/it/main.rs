@@ -3,8 +3,11 @@
 #![expect(clippy::unwrap_used, clippy::print_stderr, reason = "a test that can't go on fails")]
 
 mod cli;
+mod concurrency;
 mod determinism;
+mod faults;
 mod fuzz;
+mod kills;
 mod layering;
 mod project;
 mod python;
