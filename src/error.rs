@@ -94,9 +94,9 @@ impl Error {
             Self::Store(error) | Self::Run(RunError::Store(error)) => of_store(error),
             // The run's folder, which `--root` chooses.
             Self::Run(RunError::Io { source, .. }) if is_wrong_place(source) => Exit::Usage,
-            Self::Run(RunError::Io { .. } | RunError::Record { .. })
-            | Self::Artifact(_)
-            | Self::Output(_) => Exit::Failed,
+            Self::Run(RunError::Io { .. } | RunError::Record { .. }) | Self::Artifact(_) | Self::Output(_) => {
+                Exit::Failed
+            }
         }
     }
 

@@ -248,10 +248,7 @@ impl Results {
             let bytes = std::fs::read(root.join(&record.dir).join(&name)).unwrap();
             (name, bytes)
         };
-        Self {
-            files: record.stages.iter().flat_map(names).map(read).collect(),
-            metrics: record.metrics.clone(),
-        }
+        Self { files: record.stages.iter().flat_map(names).map(read).collect(), metrics: record.metrics.clone() }
     }
 
     /// Those of an undisturbed run.

@@ -47,7 +47,9 @@ impl StoreError {
     pub fn help(&self) -> Option<&'static str> {
         match self {
             Self::Io { source, .. } => crate::base::fs::help(source),
-            Self::NotAStore { .. } => Some("choose an empty folder, or one that does not exist yet, with `--store DIR`"),
+            Self::NotAStore { .. } => {
+                Some("choose an empty folder, or one that does not exist yet, with `--store DIR`")
+            }
             Self::Format { .. } => Some("update simpipe, or choose another store with `--store DIR`"),
             Self::Interrupted => None,
         }

@@ -6,14 +6,14 @@ use std::process::{Child, Stdio};
 
 use serde_json::Value as Json;
 
-use crate::project::{Project, simpipe};
+use crate::project::{PLAIN_REPORT, Project, simpipe};
 
 /// Starts a smoke run; every second one with another metric to calibrate by.
 fn start(project: &Project, variant: usize) -> Child {
     let metric = ["calibrate.metric=f1", "calibrate.metric=precision"][variant % 2];
     let root = project.root().to_str().unwrap();
     let mut command = simpipe(&["run", "configs/smoke.toml", "--json", "--root", root, "--set", metric]);
-    command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    command.args(PLAIN_REPORT).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
 }
 
 /// The record that a run printed, and what it said meanwhile.

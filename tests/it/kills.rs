@@ -3,7 +3,7 @@
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use crate::project::{Project, Record, simpipe};
+use crate::project::{PLAIN_REPORT, Project, Record, simpipe};
 
 /// The bytes of every file of a run's stages but `log.txt` and `run.json`, by name.
 fn files(record: &Record, project: &Project) -> Vec<(String, Vec<u8>)> {
@@ -19,7 +19,7 @@ fn files(record: &Record, project: &Project) -> Vec<(String, Vec<u8>)> {
 fn a_smoke_run_survives_twenty_kills() {
     let undisturbed = Project::new();
     let started = Instant::now();
-    let record = undisturbed.run(&[]);
+    let record = undisturbed.run(&PLAIN_REPORT);
     let life = started.elapsed();
     let expected = (files(&record, &undisturbed), record.json["metrics"].clone());
 
@@ -33,6 +33,7 @@ fn a_smoke_run_survives_twenty_kills() {
             project = Project::new();
         }
         let mut child = simpipe(&["run", "configs/smoke.toml", "--quiet", "--root", project.root().to_str().unwrap()])
+            .args(PLAIN_REPORT)
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
@@ -41,7 +42,7 @@ fn a_smoke_run_survives_twenty_kills() {
         child.kill().unwrap();
         during += usize::from(child.wait().unwrap().code().is_none());
         if round % 4 == 3 {
-            let record = project.run(&[]);
+            let record = project.run(&PLAIN_REPORT);
             assert_eq!(record.json["metrics"], expected.1);
             for ((name, bytes), (expected_name, expected_bytes)) in files(&record, &project).iter().zip(&expected.0) {
                 assert_eq!(name, expected_name);

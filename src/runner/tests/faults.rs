@@ -179,6 +179,9 @@ fn a_read_only_store_still_gives_its_results() {
 
     let misses = run_with(&project, &diamond("new", "l"), &store, Fault::ReadOnly, 1);
     let (message, help) = misses.failure.unwrap();
-    assert!(message.starts_with("can't lock ") && message.ends_with("Read-only file system (os error 30)"), "{message}");
+    assert!(
+        message.starts_with("can't lock ") && message.ends_with("Read-only file system (os error 30)"),
+        "{message}"
+    );
     assert!(help.unwrap().contains("--store DIR"));
 }
