@@ -1,5 +1,6 @@
 //! Runs in processes of their own: the test program started again with one test and the root to run in.
 
+use std::io::Write;
 use std::process::{Child, Command, Stdio};
 
 use super::*;
@@ -54,7 +55,7 @@ fn child() {
     let runner = Runner { root, store: &store, jobs: 2, cancel: &cancel, command: Vec::new() };
     let say = |event: &Event| {
         if let Event::Warning { stage, message } = event {
-            eprintln!("{stage}: {message}");
+            writeln!(std::io::stderr(), "{stage}: {message}").unwrap();
         }
     };
     let record = runner.run(&plan_named(&std::env::var(PLAN).unwrap()), &Fakes, &say).unwrap();

@@ -60,12 +60,10 @@ fn sweep(fault: impl Fn(usize) -> Fault + Sync, check: impl Fn(&Ended, Fault) + 
         unreachable!()
     };
     // Not `rayon::join`: runs wait for rayon's threads, so they may not be run on them.
-    let points = std::thread::scope(|scope| {
+    std::thread::scope(|scope| {
         let odd = scope.spawn(|| every_second(1));
         every_second(0) + odd.join().unwrap()
-    });
-    eprintln!("{:?}: {points} points", fault(0));
-    points
+    })
 }
 
 /// The failure names the file and the reason, and helps where there is help; what went well had to.
@@ -165,7 +163,6 @@ fn a_failed_read_never_gives_a_wrong_result() {
         let quarantine = fs::list(&project.store_folder().join("quarantine")).unwrap();
         assert_eq!(quarantine.is_empty(), error != EIO, "only a failing disk makes objects suspect: {quarantine:?}");
     }
-    eprintln!("{points} reads");
     assert!(points >= 100, "{points} reads");
 }
 
