@@ -3,6 +3,7 @@
 use std::io;
 
 use crate::artifact::ArtifactError;
+use crate::base::fs::is_wrong_place;
 use crate::base::issue::{Issue, IssueKind, IssueRecord};
 use crate::runner::{FailureKind, RunError};
 use crate::store::{RemoteErrorKind, StoreError};
@@ -95,19 +96,12 @@ impl Error {
                 Exit::DataUnavailable
             }
             Self::Spec(_) | Self::Usage { .. } | Self::Run(RunError::Device(_) | RunError::NoRun { .. }) => Exit::Usage,
-            Self::Store(StoreError::Interrupted) | Self::Run(RunError::Store(StoreError::Interrupted)) => {
-                Exit::Interrupted
+            Self::Store(error) | Self::Run(RunError::Store(error)) => of_store(error),
+            // The run's folder, which `--root` chooses.
+            Self::Run(RunError::Io { source, .. }) if is_wrong_place(source) => Exit::Usage,
+            Self::Run(RunError::Io { .. } | RunError::Record { .. }) | Self::Artifact(_) | Self::Output(_) => {
+                Exit::Failed
             }
-            Self::Store(StoreError::Remote(error)) | Self::Run(RunError::Store(StoreError::Remote(error))) => {
-                match error.kind {
-                    RemoteErrorKind::Usage => Exit::Usage,
-                    RemoteErrorKind::Unavailable => Exit::DataUnavailable,
-                }
-            }
-            Self::Store(StoreError::Io { .. } | StoreError::Format { .. })
-            | Self::Run(RunError::Store(_) | RunError::Io { .. } | RunError::Record { .. })
-            | Self::Artifact(_)
-            | Self::Output(_) => Exit::Failed,
         }
     }
 
@@ -132,6 +126,20 @@ impl Error {
     #[must_use]
     pub fn records(&self) -> Vec<IssueRecord> {
         self.issues().iter().map(Issue::record).collect()
+    }
+}
+
+/// A store in a place that can't be one is the command line's mistake; a full or failing disk is not.
+fn of_store(error: &StoreError) -> Exit {
+    match error {
+        StoreError::Interrupted => Exit::Interrupted,
+        StoreError::Format { .. } | StoreError::NotAStore { .. } => Exit::Usage,
+        StoreError::Io { source, .. } if is_wrong_place(source) => Exit::Usage,
+        StoreError::Io { .. } => Exit::Failed,
+        StoreError::Remote(error) => match error.kind {
+            RemoteErrorKind::Usage => Exit::Usage,
+            RemoteErrorKind::Unavailable => Exit::DataUnavailable,
+        },
     }
 }
 

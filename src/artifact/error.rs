@@ -1,5 +1,6 @@
 //! Artifact files that can't be read or written.
 
+use std::error::Error;
 use std::fmt::Display;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -34,13 +35,37 @@ impl ArtifactError {
         Self::Io { action, path: path.to_path_buf(), source }
     }
 
-    /// A writer of a format gave up: the disk, nearly always.
-    pub fn unwritten(path: &Path, reason: impl Display) -> Self {
-        Self::io("write", path, io::Error::other(reason.to_string()))
+    /// A writer of a format gave up: the disk, nearly always. What the system said is kept as such, so that a full
+    /// disk can be told from others.
+    pub fn unwritten(path: &Path, reason: impl Error + 'static) -> Self {
+        let mut causes = std::iter::successors(Some(&reason as &(dyn Error + 'static)), |error| (*error).source());
+        let code = causes.find_map(|error| error.downcast_ref::<io::Error>()?.raw_os_error());
+        let source = code.map_or_else(|| io::Error::other(reason.to_string()), io::Error::from_raw_os_error);
+        Self::io("write", path, source)
     }
 
     /// The content is wrong.
     pub fn malformed(path: &Path, reason: impl Display) -> Self {
         Self::Malformed { path: path.to_path_buf(), reason: reason.to_string() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_system_said_survives_a_writer_of_a_format() {
+        let full = || io::Error::from_raw_os_error(28);
+        let arrow = arrow::error::ArrowError::from(full());
+        let parquet = parquet::errors::ParquetError::from(full());
+        for error in
+            [ArtifactError::unwritten(Path::new("a"), arrow), ArtifactError::unwritten(Path::new("a"), parquet)]
+        {
+            assert_eq!(error.to_string(), "can't write a: No space left on device (os error 28)");
+        }
+        let other = parquet::errors::ParquetError::General("no columns".to_owned());
+        let error = ArtifactError::unwritten(Path::new("a"), other);
+        assert_eq!(error.to_string(), "can't write a: Parquet error: no columns");
     }
 }

@@ -1,42 +1,369 @@
-//! Writing files so that a reader sees the whole or nothing.
+//! Every change that the program makes to files below `artifacts/`, one small function each, and the reads whose
+//! failure must not lead to a wrong result.
+//!
+//! Owns no layout and no policy. Each function asks `before` first: in a shipped binary that is nothing, in tests it
+//! is the place where faults are injected and operations are recorded. Stages write into their private folders
+//! directly: what becomes of a half-written output is decided here, when it is synced and renamed.
 
-use std::io::{self, Write};
-use std::path::Path;
+use std::fs::{self, File};
+use std::io::{self, ErrorKind, Write};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::digest::Digest;
+#[cfg(test)]
+use super::fault::{before, before_write};
+
+/// What an operation does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Verb {
+    /// Opens, lists, hashes or stats.
+    Read,
+    /// Makes a folder.
+    CreateDir,
+    /// Makes or empties a file.
+    Create,
+    /// Writes bytes into a file that was created before.
+    Write,
+    /// Makes a file's bytes durable.
+    Sync,
+    /// Makes a folder's names durable.
+    SyncDir,
+    /// Gives a file another name, replacing what has it.
+    Rename,
+    /// Gives a file a second name.
+    Link,
+    /// Writes the bytes of one file into another.
+    Copy,
+    /// Takes a file's name away.
+    Remove,
+    /// Takes a folder away with all in it.
+    RemoveDir,
+    /// Opens, or makes, a lock file.
+    Lock,
+}
+
+#[cfg(not(test))]
+#[expect(clippy::unnecessary_wraps, reason = "in tests it can fail")]
+#[inline]
+fn before(_: Verb, _: &Path, _: &Path) -> io::Result<()> {
+    Ok(())
+}
+
+#[cfg(not(test))]
+#[expect(clippy::unnecessary_wraps, reason = "in tests it can fail")]
+#[inline]
+fn before_write(_: &Path, _: &[u8]) -> io::Result<()> {
+    Ok(())
+}
+
+/// A file being written.
+#[derive(Debug)]
+pub struct NewFile {
+    file: File,
+    path: PathBuf,
+}
+
+impl NewFile {
+    /// Makes a file, or empties the one that is there.
+    ///
+    /// # Errors
+    /// Whatever the file system refuses; so for all functions here.
+    pub fn create(path: &Path) -> io::Result<Self> {
+        before(Verb::Create, path, path)?;
+        Ok(Self { file: File::create(path)?, path: path.to_path_buf() })
+    }
+
+    /// Appends bytes.
+    ///
+    /// # Errors
+    /// The file may then hold a part of them.
+    pub fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        before_write(&self.path, bytes)?;
+        self.file.write_all(bytes)
+    }
+
+    /// Makes the bytes durable.
+    ///
+    /// # Errors
+    /// Nothing is then known of what is on the disk.
+    pub fn sync(self) -> io::Result<()> {
+        before(Verb::Sync, &self.path, &self.path)?;
+        self.file.sync_all()
+    }
+}
+
+/// Creates a folder in one that is there.
+///
+/// # Errors
+/// If it can't be created, or is there already.
+pub fn create_dir(path: &Path) -> io::Result<()> {
+    before(Verb::CreateDir, path, path)?;
+    fs::create_dir(path)
+}
+
+/// Creates a folder and those above it, as far as they are missing.
+///
+/// # Errors
+/// If one of them can't be created.
+pub fn create_dirs(path: &Path) -> io::Result<()> {
+    if path.is_dir() {
+        return Ok(());
+    }
+    before(Verb::CreateDir, path, path)?;
+    fs::create_dir_all(path)
+}
+
+/// The same, and their names survive a power cut.
+///
+/// # Errors
+/// If one of them can't be created or synced.
+pub fn create_dirs_synced(path: &Path) -> io::Result<()> {
+    let missing: Vec<&Path> = path.ancestors().take_while(|folder| is_missing(folder)).collect();
+    create_dirs(path)?;
+    missing.iter().rev().try_for_each(|folder| sync_dir(above(folder)))
+}
+
+fn is_missing(folder: &Path) -> bool {
+    !folder.as_os_str().is_empty() && !folder.is_dir()
+}
+
+/// The folder that holds a path's name.
+fn above(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    }
+}
 
 /// Writes a file beside its final place, syncs it and renames it there.
 ///
 /// # Errors
-/// Whatever the file system refuses; the old file, if there was one, is then still whole.
+/// The old file, if there was one, is then still whole.
 pub fn write_atomic(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    // The parent of a bare name is empty, which no system can open.
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    std::fs::create_dir_all(folder)?;
-    let mut file = new_file_in(folder)?;
-    file.write_all(bytes)?;
-    file.as_file().sync_all()?;
-    file.persist(path).map_err(|error| error.error)?;
+    let folder = above(path);
+    create_dirs_synced(folder)?;
+    let draft = folder.join(format!(".{}.tmp", unique_suffix()));
+    let place = || {
+        let mut file = NewFile::create(&draft)?;
+        file.write(bytes)?;
+        file.sync()?;
+        rename(&draft, path)
+    };
+    if let Err(error) = place() {
+        drop(remove_file(&draft));
+        return Err(error);
+    }
     sync_dir(folder)
 }
 
-/// A temporary file with the permissions of any other new file: others may read it as far as the umask allows.
-///
-/// # Errors
-/// Whatever the file system refuses.
-pub fn new_file_in(folder: &Path) -> io::Result<tempfile::NamedTempFile> {
-    let mut builder = tempfile::Builder::new();
-    #[cfg(unix)]
-    let builder = {
-        use std::os::unix::fs::PermissionsExt;
-        builder.permissions(std::fs::Permissions::from_mode(0o666))
-    };
-    builder.tempfile_in(folder)
+/// A name part that no other process or thread of this machine uses now.
+fn unique_suffix() -> String {
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    format!("{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed))
 }
 
-/// Syncs a folder, so that a rename in it survives a power cut. Systems that can't are left alone.
+/// Makes a file read-only and its bytes durable.
 ///
 /// # Errors
-/// If the folder can't be opened.
+/// If it can't be opened, changed or synced.
+pub fn seal(path: &Path) -> io::Result<()> {
+    before(Verb::Sync, path, path)?;
+    let file = File::open(path)?;
+    let mut permissions = file.metadata()?.permissions();
+    permissions.set_readonly(true);
+    file.set_permissions(permissions)?;
+    file.sync_all()
+}
+
+/// Renames, replacing what is there.
+///
+/// # Errors
+/// Both names are then as they were.
+pub fn rename(from: &Path, to: &Path) -> io::Result<()> {
+    before(Verb::Rename, from, to)?;
+    fs::rename(from, to)
+}
+
+/// Gives a file a second name.
+///
+/// # Errors
+/// [`ErrorKind::AlreadyExists`] if the name is taken.
+pub fn link(from: &Path, to: &Path) -> io::Result<()> {
+    before(Verb::Link, from, to)?;
+    fs::hard_link(from, to)
+}
+
+/// Copies a file with its permissions.
+///
+/// # Errors
+/// Nothing then stays at `to`.
+pub fn copy(from: &Path, to: &Path) -> io::Result<()> {
+    let copy = || {
+        before(Verb::Copy, from, to)?;
+        fs::copy(from, to)
+    };
+    copy().map(|_| ()).inspect_err(|_| drop(remove_file(to)))
+}
+
+/// Removes a file; one that is gone already is fine.
+///
+/// # Errors
+/// If it is there and stays.
+pub fn remove_file(path: &Path) -> io::Result<()> {
+    before(Verb::Remove, path, path)?;
+    absent_is_fine(fs::remove_file(path))
+}
+
+/// Removes a folder with all in it; one that is gone already is fine.
+///
+/// # Errors
+/// Some of it may then be gone.
+pub fn remove_dir(path: &Path) -> io::Result<()> {
+    before(Verb::RemoveDir, path, path)?;
+    absent_is_fine(fs::remove_dir_all(path))
+}
+
+fn absent_is_fine(result: io::Result<()>) -> io::Result<()> {
+    match result {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        other => other,
+    }
+}
+
+/// Syncs a folder, so that a rename in it survives a power cut. File systems that know no such thing are left alone.
+///
+/// # Errors
+/// If the folder can't be opened, or the disk refuses.
 pub fn sync_dir(folder: &Path) -> io::Result<()> {
-    let folder = std::fs::File::open(folder)?;
-    folder.sync_all().or(Ok(()))
+    before(Verb::SyncDir, folder, folder)?;
+    match File::open(folder)?.sync_all() {
+        Err(error) if matches!(error.kind(), ErrorKind::InvalidInput | ErrorKind::Unsupported) => Ok(()),
+        other => other,
+    }
+}
+
+/// Opens a lock file, making it if it is missing.
+///
+/// # Errors
+/// If it can't be opened for writing.
+pub fn open_lock(path: &Path) -> io::Result<File> {
+    before(Verb::Lock, path, path)?;
+    File::options().read(true).write(true).create(true).truncate(false).open(path)
+}
+
+/// Replaces what a lock file says.
+///
+/// # Errors
+/// It may then say nothing.
+pub fn write_lock(mut file: &File, path: &Path, text: &str) -> io::Result<()> {
+    before_write(path, text.as_bytes())?;
+    file.set_len(0)?;
+    file.write_all(text.as_bytes())
+}
+
+/// Reads a whole file.
+///
+/// # Errors
+/// [`ErrorKind::NotFound`] if there is none.
+pub fn read(path: &Path) -> io::Result<Vec<u8>> {
+    before(Verb::Read, path, path)?;
+    fs::read(path)
+}
+
+/// The digest of a file's bytes.
+///
+/// # Errors
+/// [`ErrorKind::NotFound`] if there is none.
+pub fn digest(path: &Path) -> io::Result<Digest> {
+    before(Verb::Read, path, path)?;
+    Digest::of_file(path)
+}
+
+/// What the file system knows of a file.
+///
+/// # Errors
+/// [`ErrorKind::NotFound`] if there is none.
+pub fn metadata(path: &Path) -> io::Result<fs::Metadata> {
+    before(Verb::Read, path, path)?;
+    fs::metadata(path)
+}
+
+/// Paths in a folder, sorted.
+///
+/// # Errors
+/// [`ErrorKind::NotFound`] if there is none.
+pub fn list(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    before(Verb::Read, folder, folder)?;
+    let mut paths = fs::read_dir(folder)?.map(|item| Ok(item?.path())).collect::<io::Result<Vec<_>>>()?;
+    paths.sort();
+    Ok(paths)
+}
+
+/// Whether an error says that the place can't be used at all, so that only another place helps: it is read-only,
+/// forbidden, or no folder.
+#[must_use]
+pub fn is_wrong_place(error: &io::Error) -> bool {
+    use ErrorKind::{AlreadyExists, IsADirectory, NotADirectory, NotFound, PermissionDenied, ReadOnlyFilesystem};
+    matches!(
+        error.kind(),
+        PermissionDenied | ReadOnlyFilesystem | NotADirectory | IsADirectory | NotFound | AlreadyExists
+    )
+}
+
+/// What to do about an error of the file system, where there is something that helps.
+#[must_use]
+pub fn help(error: &io::Error) -> Option<&'static str> {
+    match error.kind() {
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
+            Some("free some space, or write elsewhere with `--root DIR` or `--store DIR`")
+        }
+        ErrorKind::FileTooLarge => Some("raise the limit on file sizes (`ulimit -f`), or write elsewhere"),
+        ErrorKind::ReadOnlyFilesystem => {
+            Some("it is mounted read-only: write elsewhere with `--root DIR` or `--store DIR`")
+        }
+        ErrorKind::PermissionDenied => {
+            Some("check who owns the folder, or write elsewhere with `--root DIR` or `--store DIR`")
+        }
+        ErrorKind::NotADirectory | ErrorKind::AlreadyExists => {
+            Some("a file is in the way: choose another folder with `--root DIR` or `--store DIR`")
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_replaced_whole_and_nothing_stays_beside_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a/b/file");
+        write_atomic(&path, b"one").unwrap();
+        write_atomic(&path, b"two").unwrap();
+        assert_eq!(read(&path).unwrap(), b"two");
+        assert_eq!(list(path.parent().unwrap()).unwrap(), [path]);
+    }
+
+    #[test]
+    fn a_draft_that_cannot_be_placed_is_removed() {
+        let folder = tempfile::tempdir().unwrap();
+        let taken = folder.path().join("taken");
+        create_dirs(&taken.join("inside")).unwrap();
+        write_atomic(&taken, b"bytes").unwrap_err();
+        assert_eq!(list(folder.path()).unwrap(), [taken]);
+    }
+
+    #[test]
+    fn what_is_full_or_forbidden_comes_with_help() {
+        for (code, words, wrong_place) in
+            [(28, "free some space", false), (30, "read-only", true), (13, "who owns", true), (27, "ulimit", false)]
+        {
+            let error = io::Error::from_raw_os_error(code);
+            assert!(help(&error).unwrap().contains(words), "{error}");
+            assert_eq!(is_wrong_place(&error), wrong_place, "{error}");
+        }
+        assert_eq!(help(&io::Error::from_raw_os_error(5)), None);
+    }
 }

@@ -5,6 +5,8 @@
 
 pub mod check;
 pub mod digest;
+#[cfg(test)]
+pub(crate) mod fault;
 pub mod fs;
 pub mod issue;
 pub mod misplaced;

@@ -32,6 +32,9 @@ pub(super) struct RunArgs {
     /// Stages at once [default: the number of cores].
     #[arg(long, value_name = "N")]
     jobs: Option<std::num::NonZeroUsize>,
+    /// Read every stored byte before it is used, whatever is remembered of it.
+    #[arg(long)]
+    verify: bool,
     /// Say nothing but errors.
     #[arg(long, short)]
     quiet: bool,
@@ -47,11 +50,13 @@ pub(super) fn exec(args: &RunArgs, out: &mut dyn Write) -> Result<Exit, Error> {
     let plan = args.experiment.plan()?;
     let root = args.place.root_of(&plan);
     let store = args.place.open_store(&root)?;
+    let store = if args.verify { store.verifying() } else { store };
     let cancel = signal::cancel_flag()?;
     store.cancel_transfers_on(&cancel);
     let log = logging::start(args.verbose);
     logging::log_panics(&log);
-    let reporter = Reporter::new(log, args.events.as_deref(), args.quiet)?;
+    let reporter = Reporter::new(log, args.events.as_deref(), args.quiet)
+        .map_err(|error| unwritable_events(args.events.as_deref(), &error))?;
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let runner = Runner {
         root: &root,
@@ -70,6 +75,11 @@ pub(super) fn exec(args: &RunArgs, out: &mut dyn Write) -> Result<Exit, Error> {
     }
     explain_failure(&record, &root)?;
     Ok(exit_of(&record))
+}
+
+fn unwritable_events(events: Option<&Path>, error: &std::io::Error) -> Error {
+    let file = events.unwrap_or(Path::new("-")).display();
+    Error::usage(format!("can't write events to {file}: {error}"), "choose another file, or `--events -`")
 }
 
 fn exit_of(record: &RunRecord) -> Exit {

@@ -58,7 +58,8 @@ impl RunError {
             Self::Device(error) => error.help(),
             Self::Store(error) => error.help(),
             Self::NoRun { .. } => Some("`simpipe runs` lists them; `latest` is the newest"),
-            Self::Io { .. } | Self::Record { .. } => None,
+            Self::Io { source, .. } => crate::base::fs::help(source),
+            Self::Record { .. } => None,
         }
     }
 }
@@ -114,7 +115,7 @@ impl StageFailure {
                 FailureKind::DataUnavailable
             }
             Self::Stage(StageError::Failed { .. } | StageError::Param { .. } | StageError::Io { .. })
-            | Self::Store(StoreError::Io { .. } | StoreError::Format { .. })
+            | Self::Store(StoreError::Io { .. } | StoreError::Format { .. } | StoreError::NotAStore { .. })
             | Self::Missing(_)
             | Self::Undeclared(_)
             | Self::TimedOut(_)

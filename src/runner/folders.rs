@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::{RunError, RunRecord, clock::Moment};
 use crate::base::digest::Digest;
+use crate::base::fs;
 
 /// Where all runs of a root are.
 #[must_use]
@@ -20,12 +21,12 @@ pub fn store_folder(root: &Path) -> PathBuf {
 /// A new run's id and folder.
 pub(super) fn create(root: &Path, name: &str, started: Moment) -> Result<(String, PathBuf), RunError> {
     let parent = runs_folder(root).join(name);
-    std::fs::create_dir_all(&parent).map_err(RunError::io("create", &parent))?;
+    fs::create_dirs_synced(&parent).map_err(RunError::io("create", &parent))?;
     for attempt in 0_u32.. {
         let salt = Digest::of_json(&(std::process::id(), started.0, attempt)).short();
         let run = format!("{}-{}", started.compact(), &salt[..6]);
         let folder = parent.join(&run);
-        match std::fs::create_dir(&folder) {
+        match fs::create_dir(&folder) {
             Ok(()) => return Ok((run, folder)),
             Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
             Err(error) => return Err(RunError::io("create", &folder)(error)),

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
 use super::{Failure, RunError};
+use crate::base::fs;
 use crate::plan::{Key, KeyParts, Reason, Snapshot};
 use crate::store::FileRecord;
 
@@ -135,7 +136,7 @@ impl RunRecord {
     /// If it is not there or is no run record.
     pub fn read(folder: &Path) -> Result<Self, RunError> {
         let path = folder.join("run.json");
-        let bytes = std::fs::read(&path).map_err(RunError::io("read", &path))?;
+        let bytes = fs::read(&path).map_err(RunError::io("read", &path))?;
         serde_json::from_slice(&bytes).map_err(|error| RunError::Record { path, reason: error.to_string() })
     }
 
@@ -147,7 +148,11 @@ impl RunRecord {
         let path = folder.join("run.json");
         let mut bytes = serde_json::to_vec_pretty(self).expect("a record serializes to JSON");
         bytes.push(b'\n');
-        crate::base::fs::write_atomic(&path, &bytes).map_err(RunError::io("write", &path))
+        let durable = || {
+            fs::write_atomic(&path, &bytes)?;
+            folder.parent().map_or(Ok(()), fs::sync_dir) // the folder itself is new
+        };
+        durable().map_err(RunError::io("write", &path))
     }
 
     /// The record of a stage.

@@ -1,5 +1,12 @@
 //! Runs of small graphs of fake stages: what is a hit, what runs again, what a failure leaves.
 
+mod children;
+mod concurrency;
+mod faults;
+mod kills;
+mod order;
+mod recovery;
+
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,7 +14,10 @@ use std::time::Duration;
 use petgraph::graph::{DiGraph, NodeIndex};
 use serde_json::json;
 
+use recovery::{Results, assert_recovers, varied};
+
 use super::*;
+use crate::base::digest::Digest;
 use crate::base::issue::Issues;
 use crate::base::node::Node as SpecNode;
 use crate::base::param::View;
@@ -25,7 +35,8 @@ params! {
     struct EchoParams {
         /// Written in upper case after the inputs.
         text: String = String::new(),
-        /// What goes wrong: `fail`, `data`, `panic`, `forget`, `extra`, or `slow` for a pause.
+        /// What goes wrong: `fail`, `data`, `panic`, `forget`, `extra`; or `slow` for a pause, `hold` to wait
+        /// while the file in `SIMPIPE_TEST_HOLD` is there, `train` for six steps, each second with a checkpoint.
         mode: String = String::new(),
         /// How many of the ports `a` and `b` it has.
         inputs: usize = 0,
@@ -52,6 +63,11 @@ impl Stage for Echo {
         Ok(Facts::Report)
     }
 
+    fn resume_params(params: &EchoParams) -> Option<serde_json::Value> {
+        // All of its parameters: the shelf's parts are then those of the stage's own key.
+        (params.mode == "train").then(|| crate::base::param::Param::write(params, View::Key))
+    }
+
     fn run(params: &EchoParams, ctx: &mut Ctx<'_>) -> Result<(), StageError> {
         let write = |path: &Path, text: &str| std::fs::write(path, text).map_err(StageError::io("write", path));
         match params.mode.as_str() {
@@ -60,6 +76,11 @@ impl Stage for Echo {
             "panic" => panic!("a bug"),
             "extra" => write(&ctx.output("extra.txt"), "")?,
             "slow" => std::thread::sleep(Duration::from_millis(40)),
+            "hold" => {
+                while std::env::var_os(children::HOLD).is_some_and(|file| Path::new(&file).exists()) {
+                    std::thread::sleep(Duration::from_millis(1));
+                }
+            }
             _ => {}
         }
         let mut text = String::new();
@@ -68,6 +89,9 @@ impl Stage for Echo {
             text += &std::fs::read_to_string(path).map_err(StageError::io("read", path))?;
         }
         text += &params.text.to_uppercase();
+        if params.mode == "train" {
+            text += &trained(&text, ctx);
+        }
         ctx.progress(Progress { done: 1, total: Some(1), unit: "steps", message: "epoch 1/1".to_owned() });
         ctx.metric("length", text.len() as f64);
         ctx.metric("nothing", f64::NAN);
@@ -76,6 +100,21 @@ impl Stage for Echo {
         write(&parts.join("1.txt"), &text)?;
         if params.mode == "forget" { Ok(()) } else { write(&ctx.output("out.txt"), &text) }
     }
+}
+
+/// Six steps, each a digest of the one before, from the last checkpoint on.
+fn trained(input: &str, ctx: &Ctx<'_>) -> String {
+    const STEPS: u64 = 6;
+    let kept = ctx.checkpoints().and_then(|checkpoints| checkpoints.latest(STEPS));
+    let (mut step, mut state) = kept.unwrap_or_else(|| (0, input.as_bytes().to_vec()));
+    while step < STEPS {
+        step += 1;
+        state = Digest::of_json(&(step, &state)).to_string().into_bytes();
+        if let Some(checkpoints) = ctx.checkpoints().filter(|_| step % 2 == 0) {
+            checkpoints.save(step, &state);
+        }
+    }
+    String::from_utf8(state).unwrap()
 }
 
 struct Fakes;
@@ -154,13 +193,28 @@ impl Project {
         Self { folder: tempfile::tempdir().unwrap(), cancel: AtomicBool::new(false) }
     }
 
+    /// In memory, where syncs cost nothing.
+    fn in_memory() -> Self {
+        let folder = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap();
+        Self { folder, cancel: AtomicBool::new(false) }
+    }
+
+    fn store_folder(&self) -> PathBuf {
+        folders::store_folder(self.folder.path())
+    }
+
     fn store(&self) -> Store {
-        Store::open(&folders::store_folder(self.folder.path())).unwrap()
+        Store::open(&self.store_folder()).unwrap()
+    }
+
+    /// Opens the store and runs, as the program does.
+    fn try_run(&self, plan: &Plan, jobs: usize, on_event: &(dyn Fn(&Event) + Sync)) -> Result<RunRecord, RunError> {
+        let (root, store) = (self.folder.path(), &Store::open(&self.store_folder())?);
+        Runner { root, store, jobs, cancel: &self.cancel, command: Vec::new() }.run(plan, &Fakes, on_event)
     }
 
     pub(super) fn run_with(&self, plan: &Plan, jobs: usize, on_event: &(dyn Fn(&Event) + Sync)) -> RunRecord {
-        let (root, store) = (self.folder.path(), &self.store());
-        Runner { root, store, jobs, cancel: &self.cancel, command: Vec::new() }.run(plan, &Fakes, on_event).unwrap()
+        self.try_run(plan, jobs, on_event).unwrap()
     }
 
     pub(super) fn run(&self, plan: &Plan) -> RunRecord {

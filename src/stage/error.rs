@@ -4,6 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::ParamIssue;
+use crate::artifact::ArtifactError;
 
 /// A stage's failure. Messages are lowercase fragments; `help` says what to do.
 #[derive(Debug, thiserror::Error)]
@@ -88,7 +89,8 @@ impl StageError {
             Self::Failed { help, .. } | Self::Param { help, .. } | Self::DataUnavailable { help, .. } => {
                 help.as_deref()
             }
-            Self::Interrupted | Self::Io { .. } => None,
+            Self::Io { source, .. } => crate::base::fs::help(source),
+            Self::Interrupted => None,
         }
     }
 }
@@ -104,8 +106,11 @@ impl From<ParamIssue> for StageError {
     }
 }
 
-impl From<crate::artifact::ArtifactError> for StageError {
-    fn from(error: crate::artifact::ArtifactError) -> Self {
-        Self::failed(error.to_string())
+impl From<ArtifactError> for StageError {
+    fn from(error: ArtifactError) -> Self {
+        match error {
+            ArtifactError::Io { action, path, source } => Self::Io { action, path, source },
+            ArtifactError::Malformed { .. } => Self::failed(error.to_string()),
+        }
     }
 }

@@ -1,4 +1,8 @@
 //! Checkpoints of long stages: ordinary entries, one a step, of which the last two are kept.
+//!
+//! A state is stored after the key that it belongs to, so no other result can have the same bytes: when a checkpoint
+//! is outdated its object goes with it, and nobody else can miss it. Who saves holds the shelf's lock, so that a
+//! shorter training beside a longer one never loses the step that it is just storing.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -11,8 +15,8 @@ use crate::base::digest::Digest;
 /// How many steps are kept: the last, and one before it should the last be damaged.
 const KEPT: usize = 2;
 
-/// The one file of a checkpoint's entry.
-const FILE: &str = "state";
+/// The one file of a checkpoint's entry: the key in hexadecimal digits, then the state.
+const FILE: &str = "checkpoint";
 
 /// The checkpoints of one key.
 #[derive(Debug)]
@@ -20,6 +24,9 @@ pub struct CheckpointShelf<'a> {
     store: &'a Store,
     parts: Json,
     folder: PathBuf,
+    /// Names the shelf's lock. Not the digest of `parts`: that may be the key of the stage itself, which its process
+    /// holds while it saves.
+    lock: Digest,
 }
 
 impl<'a> CheckpointShelf<'a> {
@@ -27,7 +34,8 @@ impl<'a> CheckpointShelf<'a> {
     #[must_use]
     pub fn new(store: &'a Store, parts: Json) -> Self {
         let folder = store.folder("checkpoints").join(Digest::of_json(&parts).to_string());
-        Self { store, parts, folder }
+        let lock = Digest::of_json(&("shelf", &parts));
+        Self { store, parts, folder, lock }
     }
 
     fn key_parts(&self, step: u64) -> Json {
@@ -40,9 +48,8 @@ impl<'a> CheckpointShelf<'a> {
 
     /// Steps that are there, in rising order.
     fn steps(&self) -> Vec<u64> {
-        let Ok(items) = std::fs::read_dir(&self.folder) else { return Vec::new() };
-        let mut steps: Vec<u64> =
-            items.flatten().filter_map(|item| item.file_name().to_string_lossy().parse().ok()).collect();
+        let step = |path: PathBuf| path.file_name()?.to_string_lossy().parse().ok();
+        let mut steps: Vec<u64> = fs::list_or_none(&self.folder).into_iter().filter_map(step).collect();
         steps.sort_unstable();
         steps
     }
@@ -68,9 +75,16 @@ impl<'a> CheckpointShelf<'a> {
     }
 
     fn read(&self, step: u64) -> Option<Vec<u8>> {
-        let Ok(Found::Hit(entry)) = self.store.lookup(self.key(step)) else { return None };
-        let bytes = std::fs::read(self.store.object(entry.files.get(FILE)?.digest)).ok()?;
-        (Digest::of(&bytes) == entry.files.get(FILE)?.digest).then_some(bytes)
+        let key = self.key(step);
+        let Ok(Found::Hit(entry)) = self.store.lookup(key) else { return None };
+        let digest = entry.files.get(FILE)?.digest;
+        let mut bytes = fs::read(&self.store.object(digest)).ok()?;
+        let header = key.to_string();
+        if Digest::of(&bytes) != digest || !bytes.starts_with(header.as_bytes()) {
+            return None;
+        }
+        bytes.drain(..header.len());
+        Some(bytes)
     }
 
     /// Keeps a checkpoint and removes all but the last two.
@@ -79,11 +93,14 @@ impl<'a> CheckpointShelf<'a> {
     /// If it can't be written.
     pub fn save(&self, step: u64, bytes: &[u8]) -> Result<(), StoreError> {
         let scratch = self.store.scratch()?;
-        fs::write_synced(&scratch.output().join(FILE), bytes)?;
+        let key = self.key(step);
+        fs::write(&scratch.output().join(FILE), &[key.to_string().as_bytes(), bytes])?;
         let outcome = Produced { key_parts: self.key_parts(step), ..Produced::default() };
-        self.store.publish(scratch, self.key(step), outcome)?;
-        fs::create_dirs(&self.folder)?;
-        fs::write_synced(&self.folder.join(step.to_string()), b"")?;
+        let _lock = self.store.lock(self.lock, &|_| {}, &|| false)?;
+        self.store.publish(scratch, key, outcome)?;
+        fs::create_dirs_synced(&self.folder)?;
+        fs::write(&self.folder.join(step.to_string()), &[])?;
+        fs::sync_dir(&self.folder)?;
         // A shorter training beside a longer one keeps its own last two.
         let (before, after): (Vec<u64>, Vec<u64>) = self.steps().into_iter().partition(|kept| *kept <= step);
         let outdated = |steps: &[u64]| steps[..steps.len().saturating_sub(KEPT)].to_vec();
@@ -92,9 +109,10 @@ impl<'a> CheckpointShelf<'a> {
 
     fn remove(&self, step: u64) -> Result<(), StoreError> {
         let path = self.store.entry_path(self.key(step));
-        let entry = std::fs::read(&path).ok().and_then(|bytes| AcEntry::parse(self.key(step), &bytes));
+        let entry = fs::read(&path).ok().and_then(|bytes| AcEntry::parse(self.key(step), &bytes));
         fs::remove_file(&self.folder.join(step.to_string()))?;
         fs::remove_file(&path)?;
+        fs::sync_dir(&self.store.folder("ac"))?; // after a power cut no entry may name an object that is gone
         for file in entry.map_or_else(BTreeMap::new, |entry| entry.files).values() {
             let object = self.store.object(file.digest);
             self.store.forget(&object);
@@ -109,6 +127,13 @@ impl<'a> CheckpointShelf<'a> {
 mod tests {
     use super::*;
 
+    impl CheckpointShelf<'_> {
+        fn digest(&self, step: u64) -> Digest {
+            let Found::Hit(entry) = self.store.lookup(self.key(step)).unwrap() else { panic!("step {step} is kept") };
+            entry.files[FILE].digest
+        }
+    }
+
     #[test]
     fn the_last_two_steps_are_kept_and_a_damaged_one_is_passed_over() {
         let folder = tempfile::tempdir().unwrap();
@@ -121,13 +146,55 @@ mod tests {
         assert_eq!(shelf.latest(u64::MAX), Some((100, b"state 100".to_vec())));
         assert_eq!(shelf.latest(99), Some((10, b"state 10".to_vec())));
         assert_eq!(shelf.latest(9), None, "step 5 is no longer kept");
-        assert!(!store.object(Digest::of(b"state 5")).exists());
+        assert_eq!(store.verify().unwrap().objects, 2, "its object is gone too");
         assert_eq!(CheckpointShelf::new(&store, json!({ "params": 2 })).latest(u64::MAX), None);
 
-        let object = store.object(Digest::of(b"state 100"));
+        let object = store.object(shelf.digest(100));
+        let bytes = std::fs::read(&object).unwrap();
         std::fs::remove_file(&object).unwrap();
-        std::fs::write(&object, "state 1OO").unwrap();
+        std::fs::write(&object, [&bytes[..bytes.len() - 3], b"1OO"].concat()).unwrap();
         assert_eq!(shelf.latest(u64::MAX), Some((10, b"state 10".to_vec())));
         assert!(store.verify().unwrap().clean());
+    }
+
+    #[test]
+    fn pruning_one_shelf_takes_nothing_from_another_or_from_a_result() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        let [one, two] = [1, 2].map(|params| CheckpointShelf::new(&store, json!({ "params": params })));
+        // The same bytes in all places: a network that never learns, or a stage that writes its last state.
+        let scratch = store.scratch().unwrap();
+        std::fs::write(scratch.output().join("state"), "same").unwrap();
+        store.publish(scratch, Digest::of(b"result"), Produced::default()).unwrap();
+        two.save(1, b"same").unwrap();
+        for step in 1..=5 {
+            one.save(step, b"same").unwrap();
+        }
+        assert_eq!(two.latest(9), Some((1, b"same".to_vec())));
+        assert!(matches!(store.lookup(Digest::of(b"result")).unwrap(), Found::Hit(_)));
+        let report = store.verify().unwrap();
+        assert_eq!((report.objects, report.entries, report.clean()), (4, 4, true), "two steps, one step, one result");
+    }
+
+    #[test]
+    fn two_trainings_on_one_shelf_leave_no_entry_without_its_object() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        std::thread::scope(|scope| {
+            for start in [0, 0, 40] {
+                let store = &store;
+                scope.spawn(move || {
+                    let shelf = CheckpointShelf::new(store, json!({ "params": 1 }));
+                    for step in start..start + 20 {
+                        shelf.save(step, format!("state {step}").as_bytes()).unwrap();
+                    }
+                });
+            }
+        });
+        let report = store.verify().unwrap();
+        assert!(report.clean(), "{report:?}");
+        let shelf = CheckpointShelf::new(&store, json!({ "params": 1 }));
+        assert_eq!(shelf.latest(u64::MAX), Some((59, b"state 59".to_vec())));
+        assert_eq!(std::fs::read_dir(folder.path().join("locks")).unwrap().count(), 0);
     }
 }

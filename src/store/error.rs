@@ -27,6 +27,12 @@ pub enum StoreError {
     /// The object store can't be used.
     #[error(transparent)]
     Remote(#[from] super::RemoteError),
+    /// There is something else in the folder.
+    #[error("{path} is not empty and is no store", path = .path.display())]
+    NotAStore {
+        /// The folder.
+        path: PathBuf,
+    },
     /// The user asked to stop while another process held the key.
     #[error("interrupted")]
     Interrupted,
@@ -43,15 +49,13 @@ impl StoreError {
     #[must_use]
     pub fn help(&self) -> Option<&str> {
         match self {
-            Self::Io { source, .. } if source.kind() == io::ErrorKind::StorageFull => {
-                Some("free some space, or put the store elsewhere with `--store DIR`")
-            }
-            Self::Io { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
-                Some("check who owns the folder, or put the store elsewhere with `--store DIR`")
+            Self::Io { source, .. } => crate::base::fs::help(source),
+            Self::NotAStore { .. } => {
+                Some("choose an empty folder, or one that does not exist yet, with `--store DIR`")
             }
             Self::Format { .. } => Some("update simpipe, or choose another store with `--store DIR`"),
             Self::Remote(error) => error.help(),
-            Self::Io { .. } | Self::Interrupted => None,
+            Self::Interrupted => None,
         }
     }
 }

@@ -1,89 +1,102 @@
-//! Every write of the store to the file system, one small function each: the place to inject faults.
+//! The store's file access: [`base::fs`](crate::base::fs) with errors that name the file.
 //!
-//! Owns no layout and no policy: see [`Store`](super::Store).
+//! Owns no layout and no policy: see [`Store`](super::Store). Nothing else in the store writes, so that every write
+//! can be made to fail in tests.
 
-use std::fs::{self, File};
-use std::io::{self, Write};
-use std::path::Path;
+use std::io::{self, ErrorKind};
+use std::path::{Path, PathBuf};
 
 use super::StoreError;
+use crate::base::fs;
+pub(super) use crate::base::fs::{digest, list, metadata, open_lock, read, write_lock};
 
 /// Creates a folder and those above it.
 pub(super) fn create_dirs(path: &Path) -> Result<(), StoreError> {
-    fs::create_dir_all(path).map_err(StoreError::io("create", path))
+    fs::create_dirs(path).map_err(StoreError::io("create", path))
+}
+
+/// The same, and their names survive a power cut.
+pub(super) fn create_dirs_synced(path: &Path) -> Result<(), StoreError> {
+    fs::create_dirs_synced(path).map_err(StoreError::io("create", path))
+}
+
+/// Writes a new file from its parts.
+fn write_parts(path: &Path, parts: &[&[u8]]) -> io::Result<fs::NewFile> {
+    let mut file = fs::NewFile::create(path)?;
+    parts.iter().try_for_each(|part| file.write(part))?;
+    Ok(file)
 }
 
 /// Writes a new file and syncs it.
 pub(super) fn write_synced(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
-    let write = || {
-        let mut file = File::create(path)?;
-        file.write_all(bytes)?;
-        file.sync_all()
-    };
-    write().map_err(StoreError::io("write", path))
+    write_parts(path, &[bytes]).and_then(fs::NewFile::sync).map_err(StoreError::io("write", path))
 }
 
-/// Replaces a file by rename, without a sync: for memos, whose loss costs a reread and nothing else.
+/// Writes a new file from its parts, without a sync: whoever publishes it syncs it.
+pub(super) fn write(path: &Path, parts: &[&[u8]]) -> Result<(), StoreError> {
+    write_parts(path, parts).map(drop).map_err(StoreError::io("write", path))
+}
+
+/// Writes a file in place, without a sync: for memos, whose loss costs a reread and nothing else. One that is read
+/// half-written, or stays so, is no memo.
 pub(super) fn replace_unsynced(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let folder = path.parent().unwrap_or(Path::new("."));
-    fs::create_dir_all(folder)?;
-    let mut file = crate::base::fs::new_file_in(folder)?;
-    file.write_all(bytes)?;
-    file.persist(path).map_err(|error| error.error)?;
-    Ok(())
+    fs::create_dirs(path.parent().unwrap_or(Path::new(".")))?;
+    write_parts(path, &[bytes]).map(drop)
 }
 
 /// Makes a file read-only and syncs its bytes.
 pub(super) fn seal(path: &Path) -> Result<(), StoreError> {
-    let seal = || {
-        let file = File::open(path)?;
-        let mut permissions = file.metadata()?.permissions();
-        permissions.set_readonly(true);
-        file.set_permissions(permissions)?;
-        file.sync_all()
-    };
-    seal().map_err(StoreError::io("sync", path))
+    fs::seal(path).map_err(StoreError::io("sync", path))
 }
 
 /// Renames, replacing what is there.
 pub(super) fn rename(from: &Path, to: &Path) -> Result<(), StoreError> {
-    fs::rename(from, to).map_err(StoreError::io("rename", from))
+    fs::rename(from, to).map_err(StoreError::io("write", to))
 }
 
 /// Gives a file a second name if that name is free; `false` if it is taken.
 pub(super) fn put_if_absent(from: &Path, to: &Path) -> Result<bool, StoreError> {
-    match fs::hard_link(from, to) {
+    match fs::link(from, to) {
         Ok(()) => Ok(true),
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(false),
         // A file system without hard links: the key's lock keeps this check and rename together.
-        Err(_) if to.exists() => Ok(false),
-        Err(_) => rename(from, to).map(|()| true),
+        Err(error) if knows_no_links(&error) && to.exists() => Ok(false),
+        Err(error) if knows_no_links(&error) => rename(from, to).map(|()| true),
+        Err(error) => Err(StoreError::io("write", to)(error)),
     }
+}
+
+/// Whether a hard link was refused for what the file system is, and not for what it has become.
+fn knows_no_links(error: &io::Error) -> bool {
+    use ErrorKind::{CrossesDevices, PermissionDenied, TooManyLinks, Unsupported};
+    matches!(error.kind(), CrossesDevices | PermissionDenied | TooManyLinks | Unsupported)
 }
 
 /// Gives a file a second name, by hard link where the file system can, else by copy.
 pub(super) fn link_or_copy(from: &Path, to: &Path) -> Result<(), StoreError> {
-    fs::hard_link(from, to).or_else(|_| fs::copy(from, to).map(|_| ())).map_err(StoreError::io("write", to))
+    let placed = match fs::link(from, to) {
+        Err(error) if knows_no_links(&error) => fs::copy(from, to),
+        other => other,
+    };
+    placed.map_err(StoreError::io("write", to))
 }
 
 /// Syncs a folder, so that a rename in it survives a power cut.
 pub(super) fn sync_dir(path: &Path) -> Result<(), StoreError> {
-    crate::base::fs::sync_dir(path).map_err(StoreError::io("sync", path))
+    fs::sync_dir(path).map_err(StoreError::io("sync", path))
 }
 
 /// Removes a file; one that is gone already is fine.
 pub(super) fn remove_file(path: &Path) -> Result<(), StoreError> {
-    absent_is_fine(fs::remove_file(path)).map_err(StoreError::io("remove", path))
+    fs::remove_file(path).map_err(StoreError::io("remove", path))
 }
 
 /// Removes a folder with all in it; one that is gone already is fine.
 pub(super) fn remove_dir(path: &Path) -> Result<(), StoreError> {
-    absent_is_fine(fs::remove_dir_all(path)).map_err(StoreError::io("remove", path))
+    fs::remove_dir(path).map_err(StoreError::io("remove", path))
 }
 
-fn absent_is_fine(result: io::Result<()>) -> io::Result<()> {
-    match result {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        other => other,
-    }
+/// Paths in a folder; none if it can't be read.
+pub(super) fn list_or_none(folder: &Path) -> Vec<PathBuf> {
+    list(folder).unwrap_or_default()
 }

@@ -3,8 +3,8 @@
 //! The kernel frees the lock when the process ends, however it ends. The file is removed on release; whoever waited
 //! on the removed file notices that its path now names another one, and tries again.
 
-use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{self, Read, Seek, Write};
+use std::fs::{File, TryLockError};
+use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -26,7 +26,7 @@ impl FileLock {
     /// Takes the lock; `None` if somebody holds it.
     pub(super) fn try_acquire(path: &Path) -> io::Result<Option<Self>> {
         loop {
-            let mut file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)?;
+            let file = fs::open_lock(path)?;
             match file.try_lock() {
                 Ok(()) => {}
                 Err(TryLockError::WouldBlock) => return Ok(None),
@@ -35,10 +35,9 @@ impl FileLock {
             if !names(path, &file)? {
                 continue; // its owner removed it between our opening and our locking
             }
-            file.set_len(0)?;
-            file.rewind()?;
-            file.write_all(std::process::id().to_string().as_bytes())?;
-            return Ok(Some(Self { file, path: path.to_path_buf() }));
+            let lock = Self { file, path: path.to_path_buf() };
+            fs::write_lock(&lock.file, path, &std::process::id().to_string())?;
+            return Ok(Some(lock));
         }
     }
 }
@@ -53,7 +52,7 @@ impl Drop for FileLock {
 
 /// Whether `path` still names the open file.
 fn names(path: &Path, file: &File) -> io::Result<bool> {
-    match std::fs::metadata(path) {
+    match fs::metadata(path) {
         Ok(now) => Ok(now.ino() == file.metadata()?.ino()),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
         Err(error) => Err(error),
@@ -62,15 +61,14 @@ fn names(path: &Path, file: &File) -> io::Result<bool> {
 
 /// The pid that the holder wrote.
 fn owner(path: &Path) -> Option<u32> {
-    let mut text = String::new();
-    File::open(path).ok()?.read_to_string(&mut text).ok()?;
-    text.trim().parse().ok()
+    String::from_utf8(fs::read(path).ok()?).ok()?.trim().parse().ok()
 }
 
 impl Store {
     /// Takes a key's lock, waiting while another process or thread holds it.
     ///
-    /// `on_wait` hears once whom it waits for; `cancelled` is asked while it waits.
+    /// `on_wait` hears once whom it waits for, unless that is over at once: whoever sweeps the locks of dead
+    /// processes holds each for a moment. `cancelled` is asked while it waits.
     ///
     /// # Errors
     /// If the lock file can't be written, or [`StoreError::Interrupted`].
@@ -81,19 +79,25 @@ impl Store {
         cancelled: &dyn Fn() -> bool,
     ) -> Result<FileLock, StoreError> {
         let path = self.folder("locks").join(format!("{key}.lock"));
-        let mut told = false;
-        loop {
+        for looks in 0_u64.. {
             if let Some(lock) = FileLock::try_acquire(&path).map_err(StoreError::io("lock", &path))? {
                 return Ok(lock);
             }
             if cancelled() {
                 return Err(StoreError::Interrupted);
             }
-            if !told {
+            if looks == 1 {
                 on_wait(owner(&path));
-                told = true;
             }
             std::thread::sleep(POLL);
+        }
+        unreachable!("nobody waits 2^64 times")
+    }
+
+    /// Removes the lock files of processes that died. One that is held stays.
+    pub(super) fn sweep_locks(&self) {
+        for path in fs::list_or_none(&self.folder("locks")) {
+            drop(FileLock::try_acquire(&path)); // what is taken is removed with the lock
         }
     }
 }

@@ -5,6 +5,10 @@ use std::io::ErrorKind;
 use super::{AcEntry, FileRecord, Store, StoreError, fs, scratch};
 use crate::base::digest::Digest;
 
+/// What Linux says of bytes that a disk has lost: `EIO`, `EBADMSG`, `EUCLEAN`. A folder that is forbidden or too many
+/// open files are not among them.
+const BAD_DISK: [i32; 3] = [5, 74, 117];
+
 /// What is stored under a key.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Found {
@@ -62,7 +66,7 @@ impl Store {
     /// If the file system refuses.
     pub fn inspect(&self, key: Digest) -> Result<Found, StoreError> {
         let path = self.entry_path(key);
-        let bytes = match std::fs::read(&path) {
+        let bytes = match fs::read(&path) {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Found::Miss),
             Err(error) => return Err(StoreError::io("read", &path)(error)),
@@ -71,24 +75,37 @@ impl Store {
             let damage = Damage { file: "entry".to_owned(), what: "it is not readable", objects: Vec::new() };
             return Ok(Found::Damaged(damage));
         };
-        let mut damages = entry.files.iter().filter_map(|(name, file)| Some((name, file, self.problem(*file)?)));
-        let Some((name, file, what)) = damages.next() else { return Ok(Found::Hit(entry)) };
-        let objects = std::iter::once(file.digest).chain(damages.map(|(_, file, _)| file.digest)).collect();
-        Ok(Found::Damaged(Damage { file: name.clone(), what, objects }))
+        let mut damages = Vec::new();
+        for (name, file) in &entry.files {
+            if let Some(what) = self.problem(*file)? {
+                damages.push((name, what, file.digest));
+            }
+        }
+        let Some((name, what, _)) = damages.first() else { return Ok(Found::Hit(entry)) };
+        let objects = damages.iter().map(|(_, _, digest)| *digest).collect();
+        Ok(Found::Damaged(Damage { file: (*name).clone(), what, objects }))
     }
 
     /// What is wrong with an object; its bytes are read only if they may have changed since the last time.
-    pub(super) fn problem(&self, file: FileRecord) -> Option<&'static str> {
+    ///
+    /// # Errors
+    /// If that can't be said: the object may be intact and out of reach for now.
+    pub(super) fn problem(&self, file: FileRecord) -> Result<Option<&'static str>, StoreError> {
         let path = self.object(file.digest);
-        match std::fs::metadata(&path) {
-            Err(_) => return Some("it is gone"),
-            Ok(metadata) if metadata.len() != file.size => return Some("its size has changed"),
+        let unread = |error: std::io::Error| match error.kind() {
+            ErrorKind::NotFound => Ok(Some("it is gone")),
+            _ if error.raw_os_error().is_some_and(|code| BAD_DISK.contains(&code)) => Ok(Some("it can't be read")),
+            _ => Err(StoreError::io("read", &path)(error)),
+        };
+        match fs::metadata(&path) {
+            Err(error) => return unread(error),
+            Ok(metadata) if metadata.len() != file.size => return Ok(Some("its size has changed")),
             Ok(_) => {}
         }
         match self.digest_file(&path) {
-            Ok(digest) if digest == file.digest => None,
-            Ok(_) => Some("its bytes have changed"),
-            Err(_) => Some("it can't be read"),
+            Ok(digest) if digest == file.digest => Ok(None),
+            Ok(_) => Ok(Some("its bytes have changed")),
+            Err(error) => unread(error),
         }
     }
 

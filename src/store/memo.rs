@@ -48,11 +48,11 @@ impl Store {
     /// If the file can't be read.
     pub fn digest_file(&self, path: &Path) -> io::Result<Digest> {
         let memo = self.memo_path(path)?;
-        let stamp = Stamp::of(&std::fs::metadata(path)?);
-        if let Some(digest) = recall(&memo, stamp) {
+        let stamp = Stamp::of(&fs::metadata(path)?);
+        if let Some(digest) = recall(&memo, stamp).filter(|_| !self.verifying) {
             return Ok(digest);
         }
-        let digest = Digest::of_file(path)?;
+        let digest = fs::digest(path)?;
         remember(&memo, path, stamp, digest);
         Ok(digest)
     }
@@ -77,13 +77,13 @@ impl Store {
 }
 
 fn recall(memo: &Path, stamp: Stamp) -> Option<Digest> {
-    let memo: Memo = serde_json::from_slice(&std::fs::read(memo).ok()?).ok()?;
+    let memo: Memo = serde_json::from_slice(&fs::read(memo).ok()?).ok()?;
     (memo.stamp == stamp).then_some(memo.digest)
 }
 
 /// Keeps a digest if the file is as it was before it was read, and has been so for a while.
 fn remember(memo: &Path, path: &Path, before: Stamp, digest: Digest) {
-    let Ok(metadata) = std::fs::metadata(path) else { return };
+    let Ok(metadata) = fs::metadata(path) else { return };
     let age = metadata.modified().ok().and_then(|modified| SystemTime::now().duration_since(modified).ok());
     if Stamp::of(&metadata) == before && age.is_some_and(|age| age > SETTLED) {
         let bytes = serde_json::to_vec(&Memo { stamp: before, digest }).expect("a memo serializes to JSON");

@@ -49,40 +49,73 @@ pub const FORMAT: u32 = 1;
 pub struct Store {
     root: PathBuf,
     remote: Option<Arc<remote::Remote>>,
+    verifying: bool,
 }
+
+/// The folders that every store has.
+const FOLDERS: [&str; 8] = ["ac", "cas", "tmp", "locks", "stat", "checkpoints", "downloads", "quarantine"];
+
+/// Names that a folder may hold and still become a store: those of one whose creation was cut short, and what file
+/// systems put into their topmost folder.
+const HARMLESS: [&str; 3] = ["journal", "pins", "lost+found"];
 
 impl Store {
     /// Opens a store, creating it if it is missing, and sweeps what dead processes left in `tmp/`.
     ///
     /// # Errors
-    /// If the folder can't be written, or a newer simpipe wrote it.
+    /// If the folder can't be written, holds something else, or a newer simpipe wrote it.
     pub fn open(root: &Path) -> Result<Self, StoreError> {
         let root = std::path::absolute(root).map_err(StoreError::io("open", root))?;
-        let store = Self { root, remote: None };
+        let store = Self { root, remote: None, verifying: false };
         store.check_format()?;
         store.sweep();
+        store.sweep_locks();
         Ok(store)
+    }
+
+    /// The same store, which reads every byte before it hands a result on, whatever it remembers of it.
+    #[must_use]
+    pub fn verifying(self) -> Self {
+        Self { verifying: true, ..self }
     }
 
     fn check_format(&self) -> Result<(), StoreError> {
         let path = self.root.join("format");
-        match std::fs::read_to_string(&path) {
-            Ok(found) if found.trim() == FORMAT.to_string() => {
-                // Somebody may have cleared these by hand.
-                ["tmp", "locks", "quarantine"].iter().try_for_each(|folder| match self.folder(folder) {
-                    folder if folder.is_dir() => Ok(()),
-                    folder => fs::create_dirs(&folder),
-                })
-            }
-            Ok(found) => Err(StoreError::Format { path: self.root.clone(), found: found.trim().to_owned() }),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                for folder in ["ac", "cas", "tmp", "locks", "stat", "checkpoints", "downloads", "quarantine"] {
-                    fs::create_dirs(&self.folder(folder))?;
-                }
-                let text = format!("{FORMAT}\n");
-                crate::base::fs::write_atomic(&path, text.as_bytes()).map_err(StoreError::io("write", &path))
-            }
+        match fs::read(&path).map(|bytes| String::from_utf8_lossy(&bytes).trim().to_owned()) {
+            Ok(found) if found == FORMAT.to_string() => self.create_folders(), // somebody may have cleared some by hand
+            Ok(found) => Err(StoreError::Format { path: self.root.clone(), found }),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => self.create(&path),
             Err(error) => Err(StoreError::io("read", &path)(error)),
+        }
+    }
+
+    /// Makes a new store: the format comes last, and by rename, so that a half-made store is made again.
+    fn create(&self, format: &Path) -> Result<(), StoreError> {
+        self.refuse_foreign_folder()?;
+        fs::create_dirs_synced(&self.root)?;
+        self.create_folders()?;
+        let scratch = self.scratch()?;
+        let draft = scratch.path().join("format");
+        fs::write_synced(&draft, format!("{FORMAT}\n").as_bytes())?;
+        fs::rename(&draft, format)?;
+        fs::sync_dir(&self.root)
+    }
+
+    fn create_folders(&self) -> Result<(), StoreError> {
+        FOLDERS.iter().try_for_each(|name| fs::create_dirs(&self.folder(name)))
+    }
+
+    /// A wrong `--store` must not scatter folders among somebody's files.
+    fn refuse_foreign_folder(&self) -> Result<(), StoreError> {
+        let known = |path: &PathBuf| {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            FOLDERS.contains(&&*name) || HARMLESS.contains(&&*name)
+        };
+        match fs::list(&self.root) {
+            Ok(paths) if paths.iter().all(known) => Ok(()),
+            Ok(_) => Err(StoreError::NotAStore { path: self.root.clone() }),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(StoreError::io("open", &self.root)(error)),
         }
     }
 
@@ -146,5 +179,38 @@ mod tests {
         std::fs::write(folder.path().join("format"), "2\n").unwrap();
         let error = Store::open(folder.path()).unwrap_err();
         assert!(error.to_string().ends_with("has format `2`, this simpipe knows format 1"), "{error}");
+    }
+
+    #[test]
+    fn a_folder_with_something_else_in_it_is_refused_and_left_as_it_was() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("notes.txt"), "").unwrap();
+        let error = Store::open(folder.path()).unwrap_err();
+        assert!(error.to_string().ends_with("is not empty and is no store"), "{error}");
+        assert!(error.help().unwrap().contains("--store DIR"));
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_store_whose_creation_was_cut_short_is_made_whole() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["ac", "tmp", "lost+found"] {
+            std::fs::create_dir(folder.path().join(name)).unwrap();
+        }
+        Store::open(folder.path()).unwrap();
+        assert!(folder.path().join("format").is_file() && folder.path().join("quarantine").is_dir());
+    }
+
+    #[test]
+    fn locks_of_dead_processes_are_swept_and_held_ones_stay() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        let held = store.lock(Digest::of(b"held"), &|_| {}, &|| false).unwrap();
+        std::fs::write(folder.path().join("locks/dead.lock"), "4000000").unwrap();
+        Store::open(folder.path()).unwrap();
+        let left: Vec<_> = std::fs::read_dir(folder.path().join("locks")).unwrap().collect();
+        assert_eq!(left.len(), 1, "{left:?}");
+        drop(held);
+        assert_eq!(std::fs::read_dir(folder.path().join("locks")).unwrap().count(), 0);
     }
 }

@@ -27,10 +27,10 @@ impl Store {
 
     /// Moves a file into `cas/`, unless an intact object of these bytes is there.
     pub(super) fn place_object(&self, path: &Path) -> Result<FileRecord, StoreError> {
-        let digest = Digest::of_file(path).map_err(StoreError::io("read", path))?;
-        let size = std::fs::metadata(path).map_err(StoreError::io("read", path))?.len();
+        let digest = fs::digest(path).map_err(StoreError::io("read", path))?;
+        let size = fs::metadata(path).map_err(StoreError::io("read", path))?.len();
         let (file, object) = (FileRecord { digest, size }, self.object(digest));
-        if self.problem(file).is_some() {
+        if self.problem(file)?.is_some() {
             fs::seal(path)?;
             fs::create_dirs(object.parent().unwrap_or(&object))?;
             fs::rename(path, &object)?;
@@ -49,14 +49,15 @@ impl Store {
     pub(super) fn put_entry(&self, draft: &Path, entry: AcEntry) -> Result<AcEntry, StoreError> {
         let path = self.entry_path(entry.key);
         fs::write_synced(draft, &entry.to_bytes())?;
-        if !fs::put_if_absent(draft, &path)? {
-            if let Found::Hit(first) = self.lookup(entry.key)? {
-                return Ok(first);
-            }
-            fs::put_if_absent(draft, &path)?; // the lookup has moved a damaged one aside
+        let mut kept = entry;
+        while !fs::put_if_absent(draft, &path)? {
+            if let Found::Hit(first) = self.lookup(kept.key)? {
+                kept = first;
+                break;
+            } // else the lookup has moved a damaged one aside
         }
-        fs::sync_dir(&self.folder("ac"))?;
-        Ok(entry)
+        fs::sync_dir(&self.folder("ac"))?; // also where another process was first: it may not have come to this yet
+        Ok(kept)
     }
 }
 

@@ -58,8 +58,7 @@ impl Store {
 
     /// Removes folders in `tmp/` whose owner is gone. What can't be removed now is tried again next time.
     pub(super) fn sweep(&self) {
-        let Ok(entries) = std::fs::read_dir(self.folder("tmp")) else { return };
-        for path in entries.flatten().map(|entry| entry.path()) {
+        for path in fs::list_or_none(&self.folder("tmp")) {
             let lock = path.with_extension("lock");
             if let Ok(Some(_dead)) = FileLock::try_acquire(&lock) {
                 let folder = path.with_extension("");

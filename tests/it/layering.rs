@@ -40,7 +40,7 @@ fn used(text: &str) -> BTreeSet<String> {
 }
 
 /// The source text of a file without its unit tests, which may use anything.
-fn shipped(path: &std::path::Path) -> String {
+pub(crate) fn shipped(path: &std::path::Path) -> String {
     let is_tests = path.file_stem().is_some_and(|stem| stem.to_string_lossy().ends_with("tests"));
     let text =
         if path.is_file() && !is_tests { std::fs::read_to_string(path).unwrap_or_default() } else { String::new() };

@@ -3,12 +3,15 @@
 #![expect(clippy::unwrap_used, clippy::print_stderr, reason = "a test that can't go on fails")]
 
 mod cli;
+mod concurrency;
 mod config_layers;
 mod determinism;
 mod doctor;
+mod faults;
 mod fuzz;
 mod graph;
 mod init;
+mod kills;
 mod layering;
 mod object_store;
 mod plan;

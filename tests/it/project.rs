@@ -10,6 +10,9 @@ pub(crate) fn repository() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
+/// Makes the smoke run's report cheap, for tests that run it often: drawing is no part of what they look at.
+pub(crate) const PLAIN_REPORT: [&str; 2] = ["--set", "report.figures=[\"training-curves\"]"];
+
 /// The binary, run in the project's folder.
 pub(crate) fn simpipe(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_simpipe"));

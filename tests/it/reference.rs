@@ -2,7 +2,7 @@
 
 use serde_json::Value as Json;
 use simpipe::plan::Plan;
-use simpipe::spec::{LoadOptions, load};
+use simpipe::spec::{LoadOptions, Overlay, load};
 use simpipe::stages::registry::builtin;
 
 use crate::project::{repository, simpipe};
@@ -21,7 +21,8 @@ fn the_reference_is_what_the_program_prints() {
 /// Checks the smoke experiment with options in place of its values.
 fn check(set: Vec<String>) -> Result<(), String> {
     let config = repository().join("configs/smoke.toml");
-    let experiment = load(&config, &LoadOptions { set, project: None });
+    let overlays = set.into_iter().map(Overlay::Set).collect();
+    let experiment = load(&config, &LoadOptions { overlays, project: None });
     let plan = experiment.and_then(|experiment| Plan::build(experiment, builtin()));
     plan.map(drop).map_err(|issues| issues.iter().map(simpipe::base::issue::Issue::render).collect())
 }
