@@ -17,9 +17,9 @@ use super::wide::widest;
 use crate::artifact::Distance;
 
 /// Queries in a tile: the unit of parallel work.
-const QUERY_TILE: usize = 128;
+const QUERY_TILE: usize = 256;
 /// Rows in a tile: its scores (512 KiB with [`QUERY_TILE`]) stay in the second-level cache.
-const ROW_TILE: usize = 1024;
+const ROW_TILE: usize = 512;
 /// Norms beyond this could overflow `f32` products.
 const LARGEST_NORM: f64 = 1e18;
 
