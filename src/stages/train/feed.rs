@@ -148,13 +148,8 @@ mod tests {
     fn feed() -> Feed {
         let pixels = Pixels { shape: [1, 1, 1], bytes: vec![10, 20, 30, 40] };
         let draw: Draw = Box::new(|epoch, step| vec![usize::try_from((epoch * 3 + step) % 4).unwrap()]);
-        let training = Pool {
-            pixels,
-            example_ids: vec![0, 1, 2, 3],
-            composition: String::new(),
-            labels: vec![0, 1, 2, 3],
-            draw,
-        };
+        let training =
+            Pool { pixels, example_ids: vec![0, 1, 2, 3], composition: String::new(), labels: vec![0, 1, 2, 3], draw };
         Feed { training, validation: None }
     }
 

@@ -1,6 +1,6 @@
 //! Requests by the names of the store's layout: small ones whole, objects streamed and hashed on the way.
 
-use std::io::{Read, Write};
+use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -12,6 +12,7 @@ use object_store::{Error as ObjectError, ObjectStore, ObjectStoreExt, PutMode, P
 use super::connect::Limits;
 use super::error::{Secrets, Trouble, is_transient, was_repeated};
 use crate::base::digest::Digest;
+use crate::base::fs::NewFile;
 use crate::store::{FileRecord, StoreError};
 
 /// Larger objects are sent in parts of this size. S3 takes at most 10 000 of them.
@@ -154,7 +155,7 @@ impl Client {
         if answer.meta.size != file.size {
             return Ok(Ok(Download::Damaged("its size has changed")));
         }
-        let mut output = match to.map(|path| (path, std::fs::File::create(path))) {
+        let mut output = match to.map(|path| (path, NewFile::create(path))) {
             None => None,
             Some((path, Ok(output))) => Some((path, output)),
             Some((path, Err(error))) => return Ok(Err(StoreError::io("write", path)(error))),
@@ -163,7 +164,7 @@ impl Client {
         while let Some(chunk) = bytes.try_next().await? {
             hasher.update(&chunk);
             if let Some((path, output)) = &mut output
-                && let Err(error) = output.write_all(&chunk)
+                && let Err(error) = output.write(&chunk)
             {
                 return Ok(Err(StoreError::io("write", path)(error)));
             }

@@ -105,7 +105,7 @@ impl Store {
         let scratch = self.scratch()?;
         let (mut jobs, mut moved) = (Vec::new(), Moved::default());
         for (number, (name, file)) in entry.files.iter().enumerate() {
-            if self.problem(*file).is_none() {
+            if self.problem(*file)?.is_none() {
                 moved.skipped += 1;
             } else {
                 jobs.push((name.clone(), *file, scratch.path().join(number.to_string())));

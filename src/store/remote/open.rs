@@ -144,7 +144,7 @@ fn unsafe_to_share(url: &RemoteUrl, what: &str) -> RemoteError {
 /// A folder on a file server is made if the one above it is there: else the server is probably not mounted.
 fn prepare_folder(url: &RemoteUrl, sharing: bool) -> Result<(), RemoteError> {
     let folder = std::path::Path::new(&url.prefix);
-    if folder.is_dir() || sharing && std::fs::create_dir(folder).is_ok() {
+    if folder.is_dir() || sharing && crate::base::fs::create_dir(folder).is_ok() {
         return Ok(());
     }
     Err(unavailable(url, "there is no such folder"))

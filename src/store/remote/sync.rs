@@ -164,7 +164,7 @@ impl Store {
         }
         if dry {
             return Ok(match remote.stored(key)? {
-                Stored::Entry(entry) => Synced::Moved(self.lacking(&entry)),
+                Stored::Entry(entry) => Synced::Moved(self.lacking(&entry)?),
                 Stored::Nothing => Synced::Missing,
                 Stored::Damaged => Synced::Damaged,
             });
@@ -179,17 +179,17 @@ impl Store {
     }
 
     /// What this store lacks of an entry.
-    fn lacking(&self, entry: &AcEntry) -> Moved {
+    fn lacking(&self, entry: &AcEntry) -> Result<Moved, StoreError> {
         let mut moved = Moved::default();
         for file in entry.files.values() {
-            if self.problem(*file).is_none() {
+            if self.problem(*file)?.is_none() {
                 moved.skipped += 1;
             } else {
                 moved.objects += 1;
                 moved.bytes += file.size;
             }
         }
-        moved
+        Ok(moved)
     }
 
     fn clear_damage(&self, key: Digest) -> Result<(), StoreError> {
