@@ -21,6 +21,11 @@ impl LogFile {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = File::create(folder.join("log.txt")).ok();
     }
 
+    /// Ends the log: what comes now is of no run.
+    pub(super) fn close(&self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
     fn is_open(&self) -> bool {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).is_some()
     }

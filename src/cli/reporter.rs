@@ -99,8 +99,15 @@ impl Reporter {
             // Whoever reads the events may go away; the run goes on.
             drop(writeln!(jsonl, "{}", event.to_line()).and_then(|()| jsonl.flush()));
         }
+        // Progress comes ten times a second: the log holds what came of it.
+        if !matches!(event, Event::Progress { .. }) {
+            tracing::debug!("{}", event.to_line());
+        }
         if let Some(lines) = &self.lines {
             lines.on_event(event);
+        }
+        if matches!(event, Event::RunFinished { .. }) {
+            self.log.close();
         }
     }
 }

@@ -3,6 +3,8 @@
 //! Owns the order of forward, loss, backward, update, validation and checkpoint. Draws no batch and shows nothing: its
 //! caller does both. burn's own learner is not used: it owns folders, logs and checkpoints that belong to the store.
 
+#[cfg(test)]
+mod resume_tests;
 pub(super) mod stopping;
 #[cfg(test)]
 mod tests;
@@ -181,6 +183,8 @@ struct Run<'a> {
     /// Epochs that were made and, where there is something to validate on, validated.
     ended: u64,
     best: Weights,
+    /// Whether there is something to validate on.
+    validates: bool,
     saved: Instant,
 }
 
@@ -201,7 +205,20 @@ impl<'a> Run<'a> {
         epoch_losses.truncate(usize::try_from(ended).unwrap_or(usize::MAX));
         let FitState { losses, val_losses, best, .. } = state;
         let saved = Instant::now();
-        Self { network, settings, batches, layers, optimizer, losses, val_losses, epoch_losses, ended, best, saved }
+        Self {
+            network,
+            settings,
+            batches,
+            layers,
+            optimizer,
+            losses,
+            val_losses,
+            epoch_losses,
+            ended,
+            best,
+            validates,
+            saved,
+        }
     }
 
     /// Whether all steps of an epoch are made, but not what comes at its end.
@@ -311,7 +328,8 @@ impl<'a> Run<'a> {
     fn validate(&self, cancelled: &dyn Fn() -> bool) -> Option<Option<f32>> {
         let layers = burn::module::Module::valid(&self.layers);
         let mut losses = Vec::new();
-        for step in 0..self.settings.validation_steps {
+        // Where nothing is validated, an epoch ends with its last step: nothing may stop it in between.
+        for step in 0..if self.validates { self.settings.validation_steps } else { 0 } {
             if cancelled() {
                 return None;
             }

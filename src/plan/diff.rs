@@ -89,7 +89,7 @@ pub fn reasons(id: &str, old: &Snapshot, new: &Snapshot, upstream: &dyn Fn(&str)
         found.push(Reason::changed(ReasonKind::VersionChanged, id, old, new));
     }
     if before.params != now.params {
-        compare(id, &old.params, &new.params, &mut found);
+        compare_params(id, old, new, &mut found);
     }
     if before.seed != now.seed {
         found.push(Reason::changed(ReasonKind::ParamChanged, "seed", json(before.seed), json(now.seed)));
@@ -113,6 +113,16 @@ pub fn reasons(id: &str, old: &Snapshot, new: &Snapshot, upstream: &dyn Fn(&str)
         ));
     }
     found
+}
+
+/// Parameters whose part of the key differs, told from their full values: one that never enters a key is no reason.
+fn compare_params(id: &str, old: &Snapshot, new: &Snapshot, found: &mut Vec<Reason>) {
+    let keyed = |params: &Json| -> Json {
+        let Json::Object(fields) = params else { return params.clone() };
+        let changed = |name: &String| old.parts.params.get(name) != new.parts.params.get(name);
+        fields.iter().filter(|(name, _)| changed(name)).map(|(name, value)| (name.clone(), value.clone())).collect()
+    };
+    compare(id, &keyed(&old.params), &keyed(&new.params), found);
 }
 
 fn json<T: Into<Json>>(value: Option<T>) -> Option<Json> {
@@ -224,6 +234,15 @@ mod tests {
         let old = json!({ "loss": { "triplet": { "margin": 0.2 } }, "layers": ["a", { "b": { "size": 1 } }] });
         let new = json!({ "loss": { "circle": { "gamma": 80 } }, "layers": ["a", { "b": { "size": 2 } }] });
         assert_eq!(paths(old, new), ["train.layers[1].b.size", "train.loss"]);
+    }
+
+    #[test]
+    fn a_parameter_that_enters_no_key_is_no_reason() {
+        let (mut old, mut new) = (snapshot(json!({ "epochs": 1 })), snapshot(json!({ "epochs": 2 })));
+        old.params["checkpoint-every-steps"] = 10.into();
+        new.params["checkpoint-every-steps"] = 20.into();
+        let found = reasons("train", &old, &new, &|_| None);
+        assert_eq!(found.iter().map(|reason| reason.path.as_deref()).collect::<Vec<_>>(), [Some("train.epochs")]);
     }
 
     #[test]

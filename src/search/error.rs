@@ -17,6 +17,9 @@ pub enum SearchError {
         /// Length of a vector.
         dim: usize,
     },
+    /// The caller wants to stop.
+    #[error("interrupted")]
+    Stopped,
     /// Queries and rows have different lengths.
     #[error("queries have {queries} numbers each, the indexed vectors {rows}")]
     Dimension {

@@ -48,6 +48,7 @@ pub struct ExactSearch<'a> {
     /// `|k|^2` for the euclidean distances, 0 for the others.
     bias: Vec<f32>,
     largest_norm: f64,
+    stop: Option<&'a (dyn Fn() -> bool + Sync)>,
 }
 
 impl<'a> ExactSearch<'a> {
@@ -65,7 +66,18 @@ impl<'a> ExactSearch<'a> {
             Distance::Euclidean | Distance::SquaredEuclidean => squares.iter().map(|&square| square as f32).collect(),
             _ => vec![0.0; rows.len()],
         };
-        Self { rows, distance, bias, largest_norm }
+        Self { rows, distance, bias, largest_norm, stop: None }
+    }
+
+    /// The same search, which ends with [`SearchError::Stopped`] soon after `stop` says so; it must not take that back.
+    #[must_use]
+    pub fn stopped_by(mut self, stop: &'a (dyn Fn() -> bool + Sync)) -> Self {
+        self.stop = Some(stop);
+        self
+    }
+
+    fn stopped(&self) -> bool {
+        self.stop.is_some_and(|stop| stop())
     }
 
     /// The `k` nearest rows of every query, nearest first, ties by position.
@@ -107,15 +119,21 @@ impl<'a> ExactSearch<'a> {
         let tiles: Vec<Vec<T>> = (0..queries.len().div_ceil(QUERY_TILE))
             .into_par_iter()
             .map(|tile| {
+                if self.stopped() {
+                    return Err(SearchError::Stopped);
+                }
                 let tile = tile * QUERY_TILE..((tile + 1) * QUERY_TILE).min(queries.len());
                 let preselected = self.preselect(queries, wanted, tile.clone());
                 let search = |(query, preselected): (usize, Preselected)| {
-                    let hits = self.finish(queries.row(query), &wanted[query], preselected);
+                    let stopped = self.stopped();
+                    let hits =
+                        if stopped { Vec::new() } else { self.finish(queries.row(query), &wanted[query], preselected) };
                     visit(query, &hits)
                 };
-                tile.zip(preselected).map(search).collect()
+                let found = tile.zip(preselected).map(search).collect();
+                if self.stopped() { Err(SearchError::Stopped) } else { Ok(found) }
             })
-            .collect();
+            .collect::<Result<_, _>>()?;
         Ok(tiles.into_iter().flatten().collect())
     }
 
@@ -136,6 +154,9 @@ impl<'a> ExactSearch<'a> {
         let mut tops: Vec<TopK> = tile.clone().map(|query| TopK::new(limit(query))).collect();
         let mut scores = vec![0.0; tile.len() * ROW_TILE.min(self.rows.len())];
         for start in (0..self.rows.len()).step_by(ROW_TILE) {
+            if self.stopped() {
+                break;
+            }
             let rows = start..(start + ROW_TILE).min(self.rows.len());
             let scores = &mut scores[..tile.len() * rows.len()];
             inner_products(queries.span(tile.clone()), self.rows.span(rows.clone()), self.rows.dim(), scores);

@@ -154,3 +154,14 @@ fn time_of_10_000_queries_in_60_000_rows() {
     eprintln!("exact k-nn 10,000 x 60,000, d 256, k 10: {:?}", start.elapsed());
     assert_eq!(found.len(), 10_000);
 }
+
+#[test]
+fn a_search_stops_when_it_is_told_to() {
+    let (rows, queries) = (numbers(700 * 8, 6), numbers(400 * 8, 7));
+    for distance in [Distance::Cosine, Distance::Manhattan] {
+        let asked = std::sync::atomic::AtomicU32::new(0);
+        let stop = || asked.fetch_add(1, std::sync::atomic::Ordering::Relaxed) > 5;
+        let exact = ExactSearch::new(Rows::new(&rows, 8).unwrap(), distance).stopped_by(&stop);
+        assert_eq!(exact.nearest(Rows::new(&queries, 8).unwrap(), 7), Err(SearchError::Stopped));
+    }
+}

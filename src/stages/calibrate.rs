@@ -136,7 +136,7 @@ impl Stage for Calibrate {
         embedded::check_neighbours(&matcher_path(&params.matcher), params.matcher.k(), Some(index_info.count), 0)
             .map_or(Ok(()), |issue| Err(StageError::from(issue)))?;
         ctx.stop_if_cancelled()?;
-        let curve = curve(params, &index, &index_info, &queries)?;
+        let curve = curve(params, ctx, &index, &index_info, &queries)?;
         let Some(optimal) = curve.optimal(&params.metric) else {
             return Err(StageError::failed("no query has a neighbour, so there is no threshold to choose from")
                 .with_help("index other examples than the queries"));
@@ -158,7 +158,13 @@ pub(super) fn matcher_path(matcher: &Matcher) -> String {
 }
 
 /// Looks every query up, without itself, and counts.
-fn curve(params: &Params, index: &IndexRows, info: &IndexInfo, queries: &Embeddings) -> Result<Curve, StageError> {
+fn curve(
+    params: &Params,
+    ctx: &Ctx<'_>,
+    index: &IndexRows,
+    info: &IndexInfo,
+    queries: &Embeddings,
+) -> Result<Curve, StageError> {
     let rows = embedded::searchable("indexed vector", &index.vectors, index.dim, &index.example_id)?;
     let asked = embedded::searchable("embedding", &queries.values, queries.dim, &queries.example_id)?;
     let same = overlap::same_examples(index, &queries.example_id, &queries.digest);
@@ -166,6 +172,7 @@ fn curve(params: &Params, index: &IndexRows, info: &IndexInfo, queries: &Embeddi
     let k = params.matcher.k();
     let wanted: Vec<Wanted> = same.into_iter().map(|excluded| Wanted { k, excluded }).collect();
     let neighbours = ExactSearch::new(rows, info.metric)
+        .stopped_by(&|| ctx.cancelled())
         .map(asked, &wanted, |_, hits| {
             hits.iter().map(|hit| (index.label[hit.row as usize], hit.distance)).collect::<Vec<_>>()
         })

@@ -73,7 +73,7 @@ pub(super) fn searchable<'a>(
 
 /// For `map_err`.
 pub(super) fn unsearchable(error: &SearchError) -> StageError {
-    StageError::failed(error.to_string())
+    if *error == SearchError::Stopped { StageError::Interrupted } else { StageError::failed(error.to_string()) }
 }
 
 /// Embeddings of different lengths can't be compared.

@@ -116,7 +116,7 @@ impl Stage for Match {
         let (excluded, kept) = if params.leave_one_out { (same, none) } else { (none, same) };
         let overlapping = overlapping(params, ctx, &kept)?;
         ctx.stop_if_cancelled()?;
-        let judged = verdicts.judge(&index, &queries, &excluded, params.neighbours)?;
+        let judged = verdicts.judge(ctx, &index, &queries, &excluded, params.neighbours)?;
 
         let metrics = metrics(&judged, &overlapping, params.neighbours);
         let matches = Matches(judged.into_iter().map(|query| query.row).collect());
@@ -238,6 +238,7 @@ impl Verdicts {
     /// Looks every query up but in its `excluded` rows, as deep as its metrics need, and keeps `neighbours`.
     fn judge(
         &self,
+        ctx: &Ctx<'_>,
         index: &IndexRows,
         queries: &Embeddings,
         excluded: &[Vec<u32>],
@@ -259,7 +260,8 @@ impl Verdicts {
             let values = metrics.iter().map(|metric| metric.of_query(&ranked)).collect();
             JudgedQuery { row: self.row(index, queries.example_id[query], label, hits, neighbours), values }
         };
-        ExactSearch::new(rows, self.distance).map(asked, &wanted, judge).map_err(|error| embedded::unsearchable(&error))
+        let search = ExactSearch::new(rows, self.distance).stopped_by(&|| ctx.cancelled()).map(asked, &wanted, judge);
+        search.map_err(|error| embedded::unsearchable(&error))
     }
 
     fn row(&self, index: &IndexRows, query_id: u64, label: i32, hits: &[Hit], neighbours: usize) -> MatchRow {
