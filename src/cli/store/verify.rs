@@ -1,50 +1,29 @@
-//! `simpipe store`: looks after the store.
+//! `simpipe store verify`: reads every stored byte.
 
 use std::io::Write;
 
-use clap::{Args, Subcommand};
+use clap::Args;
 
-use super::options::PlaceOptions;
-use super::print;
+use crate::cli::options::PlaceOptions;
+use crate::cli::print;
 use crate::error::{Error, Exit};
 
-/// Look after the store.
+/// Read every stored byte; damaged objects are moved to `quarantine/` and computed again by the next run.
 #[derive(Debug, Args)]
-pub(super) struct StoreArgs {
-    #[command(subcommand)]
-    command: StoreCommand,
-}
-
-#[derive(Debug, Subcommand)]
-enum StoreCommand {
-    /// Read every stored byte; damaged objects are moved to `quarantine/` and computed again by the next run.
-    #[command(after_help = "Exit code 3 if anything was damaged; the next verify is clean.
+#[command(after_help = "Exit code 3 if anything was damaged; the next verify is clean.
 
 Examples:
   simpipe store verify
   simpipe store verify --store /data/simpipe-store --json")]
-    Verify(VerifyArgs),
-}
-
-#[derive(Debug, Args)]
-struct VerifyArgs {
+pub(super) struct VerifyArgs {
     #[command(flatten)]
     place: PlaceOptions,
     /// Print JSON.
     #[arg(long)]
-    json: bool,
+    pub(super) json: bool,
 }
 
-impl StoreArgs {
-    /// Whether output is for a program.
-    pub(super) const fn json(&self) -> bool {
-        let StoreCommand::Verify(args) = &self.command;
-        args.json
-    }
-}
-
-pub(super) fn exec(args: &StoreArgs, out: &mut dyn Write) -> Result<Exit, Error> {
-    let StoreCommand::Verify(args) = &args.command;
+pub(super) fn exec(args: &VerifyArgs, out: &mut dyn Write) -> Result<Exit, Error> {
     let store = args.place.open_store(&args.place.root_here()?)?;
     let report = store.verify()?;
     if args.json {
