@@ -30,6 +30,12 @@ impl<'a> CheckpointShelf<'a> {
         Self { store, parts, folder }
     }
 
+    /// What the shelf's folder is named by: the digest of what it was made with.
+    #[must_use]
+    pub fn id(&self) -> Digest {
+        Digest::of_json(&self.parts)
+    }
+
     fn key_parts(&self, step: u64) -> Json {
         json!({ "checkpoint": self.parts, "step": step })
     }

@@ -81,6 +81,40 @@ pub(super) fn remove_dir(path: &Path) -> Result<(), StoreError> {
     absent_is_fine(fs::remove_dir_all(path)).map_err(StoreError::io("remove", path))
 }
 
+/// Creates a file for appending and locks it; `None` if it is there already.
+pub(super) fn create_locked(path: &Path) -> Result<Option<File>, StoreError> {
+    match File::options().read(true).append(true).create_new(true).open(path) {
+        Ok(file) => file.lock().map(|()| Some(file)).map_err(StoreError::io("lock", path)),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(None),
+        Err(error) => Err(StoreError::io("create", path)(error)),
+    }
+}
+
+/// Appends bytes to an open file in one write, so that lines of several threads stay whole.
+pub(super) fn append(mut file: &File, path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
+    file.write_all(bytes).map_err(StoreError::io("write", path))
+}
+
+/// Replaces a small file whole: synced, then renamed.
+pub(super) fn replace_synced(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
+    crate::base::fs::write_atomic(path, bytes).map_err(StoreError::io("write", path))
+}
+
+/// Makes a file read-only.
+pub(super) fn make_readonly(path: &Path) -> Result<(), StoreError> {
+    let change = || {
+        let mut permissions = fs::metadata(path)?.permissions();
+        permissions.set_readonly(true);
+        fs::set_permissions(path, permissions)
+    };
+    change().map_err(StoreError::io("protect", path))
+}
+
+/// Removes a folder if it is empty.
+pub(super) fn remove_empty_dir(path: &Path) -> io::Result<()> {
+    fs::remove_dir(path)
+}
+
 fn absent_is_fine(result: io::Result<()>) -> io::Result<()> {
     match result {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
