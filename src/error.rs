@@ -95,7 +95,9 @@ impl Error {
             {
                 Exit::DataUnavailable
             }
-            Self::Spec(_) | Self::Usage { .. } | Self::Run(RunError::Device(_) | RunError::NoRun { .. }) => Exit::Usage,
+            Self::Spec(_)
+            | Self::Usage { .. }
+            | Self::Run(RunError::Device(_) | RunError::NoRun { .. } | RunError::Unrecorded { .. }) => Exit::Usage,
             Self::Store(error) | Self::Run(RunError::Store(error)) => of_store(error),
             // The run's folder, which `--root` chooses.
             Self::Run(RunError::Io { source, .. }) if is_wrong_place(source) => Exit::Usage,

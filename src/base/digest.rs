@@ -7,6 +7,11 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+/// Bytes of a file read at a time.
+const PIECE: usize = 1 << 22;
+/// Bytes that are worth more than one thread: BLAKE3 hashes a tree, so that its halves can be hashed at once.
+const PARALLEL: usize = 1 << 18;
+
 /// A BLAKE3 digest of 32 bytes; 64 hexadecimal digits in text.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Digest([u8; 32]);
@@ -25,12 +30,20 @@ impl Digest {
     pub fn of_file(path: &Path) -> std::io::Result<Self> {
         let mut file = std::fs::File::open(path)?;
         let mut hasher = blake3::Hasher::new();
-        let mut buffer = vec![0; 1 << 18];
+        // One byte more than the file tells the end without another read.
+        let length = usize::try_from(file.metadata()?.len()).unwrap_or(usize::MAX).saturating_add(1);
+        let mut buffer = vec![0; length.min(PIECE)];
         loop {
-            match file.read(&mut buffer)? {
-                0 => return Ok(Self(*hasher.finalize().as_bytes())),
-                read => hasher.update(&buffer[..read]),
-            };
+            let read = fill(&mut file, &mut buffer)?;
+            // Below that, handing work to other threads costs more than it saves.
+            if read < PARALLEL {
+                hasher.update(&buffer[..read]);
+            } else {
+                hasher.update_rayon(&buffer[..read]);
+            }
+            if read < buffer.len() {
+                return Ok(Self(*hasher.finalize().as_bytes()));
+            }
         }
     }
 
@@ -65,6 +78,20 @@ pub fn canonical_json<T: Serialize>(value: &T) -> String {
     // `serde_json::Map` is a `BTreeMap`, so going through `Value` sorts the keys of structs too.
     let value = serde_json::to_value(value).expect("serializes to JSON");
     serde_json::to_string(&value).expect("serializes to JSON")
+}
+
+/// Reads until a buffer is full or the file ends; the number of bytes read.
+fn fill(file: &mut std::fs::File, buffer: &mut [u8]) -> std::io::Result<usize> {
+    let mut filled = 0;
+    while filled < buffer.len() {
+        match file.read(&mut buffer[filled..]) {
+            Ok(0) => break,
+            Ok(read) => filled += read,
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(filled)
 }
 
 impl fmt::Display for Digest {
@@ -111,6 +138,17 @@ mod tests {
             a: u8,
         }
         assert_eq!(canonical_json(&Pair { b: 1, a: 2 }), r#"{"a":2,"b":1}"#);
+    }
+
+    #[test]
+    fn a_files_digest_is_that_of_its_bytes_whatever_its_length() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        for length in [0, 1, PARALLEL - 1, PARALLEL, PIECE - 1, PIECE, PIECE + 1, 2 * PIECE + 5] {
+            let bytes: Vec<u8> = (0..length).map(|at| (at % 251) as u8).collect();
+            std::fs::write(&path, &bytes).unwrap();
+            assert_eq!(Digest::of_file(&path).unwrap(), Digest::of(&bytes), "{length} bytes");
+        }
     }
 
     #[test]

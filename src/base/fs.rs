@@ -262,6 +262,44 @@ pub fn write_lock(mut file: &File, path: &Path, text: &str) -> io::Result<()> {
     file.write_all(text.as_bytes())
 }
 
+/// Creates a file that is only appended to.
+///
+/// # Errors
+/// [`ErrorKind::AlreadyExists`] if it is there.
+pub fn create_to_append(path: &Path) -> io::Result<File> {
+    before(Verb::Create, path, path)?;
+    File::options().read(true).append(true).create_new(true).open(path)
+}
+
+/// Appends bytes to an open file in one write.
+///
+/// # Errors
+/// The file may then hold a part of them.
+pub fn append(mut file: &File, path: &Path, bytes: &[u8]) -> io::Result<()> {
+    before_write(path, bytes)?;
+    file.write_all(bytes)
+}
+
+/// Makes a file read-only.
+///
+/// # Errors
+/// If its owner is another.
+pub fn make_readonly(path: &Path) -> io::Result<()> {
+    before(Verb::Create, path, path)?;
+    let mut permissions = fs::metadata(path)?.permissions();
+    permissions.set_readonly(true);
+    fs::set_permissions(path, permissions)
+}
+
+/// Removes a folder that is empty.
+///
+/// # Errors
+/// If it is not.
+pub fn remove_empty_dir(path: &Path) -> io::Result<()> {
+    before(Verb::RemoveDir, path, path)?;
+    fs::remove_dir(path)
+}
+
 /// Reads a whole file.
 ///
 /// # Errors

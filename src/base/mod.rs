@@ -4,6 +4,7 @@
 //! places and snippets of error messages ([`source`], [`issue`]), digests, seeds and safe file writing.
 
 pub mod check;
+pub mod contents;
 pub mod digest;
 #[cfg(test)]
 pub(crate) mod fault;

@@ -136,7 +136,6 @@ impl PlaceOptions {
     }
 
     /// Opens the store for a command that only knows local ones.
-    #[expect(dead_code, reason = "the commands that look after a local store call it")]
     pub(super) fn open_local_store(&self, root: &Path) -> Result<Store, Error> {
         match self.url()? {
             None => self.open(root, RemoteUse::Read),
@@ -145,6 +144,15 @@ impl PlaceOptions {
                 Err(Error::usage(message, "give a folder, or leave `--store` out for the store of the root"))
             }
         }
+    }
+
+    /// The local store if there is one: what only looks does not make one.
+    pub(super) fn existing_store(&self, root: &Path) -> Result<Option<Store>, Error> {
+        let folder = match (self.url()?, &self.store) {
+            (None, Some(folder)) => folder.clone(),
+            _ => folders::store_folder(root),
+        };
+        Ok(Store::existing(&folder)?)
     }
 
     fn open(&self, root: &Path, wanted: RemoteUse) -> Result<Store, Error> {

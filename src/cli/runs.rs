@@ -1,4 +1,4 @@
-//! `simpipe runs`: lists runs, newest first.
+//! `simpipe runs`: lists runs, newest first, those too that were killed or are under way.
 
 use std::io::Write;
 
@@ -9,6 +9,7 @@ use super::options::PlaceOptions;
 use super::print::{self, Align, Table};
 use crate::error::{Error, Exit};
 use crate::runner::{Outcome, RunRecord, folders};
+use crate::store::{JournaledRun, RunStart, RunState};
 
 /// List runs, newest first.
 #[derive(Debug, Args)]
@@ -28,37 +29,74 @@ pub(super) struct RunsArgs {
 pub(super) fn exec(args: &RunsArgs, out: &mut dyn Write) -> Result<Exit, Error> {
     let root = args.place.root_here()?;
     let folders = args.name.as_ref().map_or_else(|| folders::all(&root), |name| folders::of_name(&root, name));
-    // A run that was killed left no record.
-    let records: Vec<RunRecord> = folders.iter().filter_map(|folder| RunRecord::read(folder).ok()).collect();
+    let mut lines: Vec<Line> = folders.iter().filter_map(|folder| RunRecord::read(folder).ok()).map(Line::of).collect();
+    if let Some(store) = args.place.existing_store(&root)? {
+        let unrecorded = folders::unrecorded(&root, &store).into_iter();
+        lines.extend(
+            unrecorded
+                .filter(|run| args.name.as_ref().is_none_or(|name| *name == run.start.name))
+                .map(Line::without_record),
+        );
+        lines.sort_by(|a, b| b.run.cmp(&a.run)); // an id begins with the time
+    }
     if args.json {
-        let runs: Vec<Json> = records.iter().map(brief).collect();
+        let runs: Vec<&Json> = lines.iter().map(|line| &line.json).collect();
         print::json(&json!({ "runs": runs }), out)?;
         return Ok(Exit::Done);
     }
     let mut table = Table::new(&[
         ("Run", Align::Left),
         ("Name", Align::Left),
-        ("Result", Align::Left),
+        ("State", Align::Left),
         ("Ran", Align::Right),
         ("Hits", Align::Right),
         ("Took", Align::Right),
     ]);
-    for record in &records {
-        let count = |outcome| record.stages.iter().filter(|stage| stage.outcome == outcome).count().to_string();
-        let (ran, hits) = (count(Outcome::Ran), count(Outcome::Hit));
-        let took = print::seconds(record.seconds);
-        table.row(vec![record.run.clone(), record.name.clone(), result(record).to_owned(), ran, hits, took]);
+    for line in lines {
+        let counts = line.counts.map(|count| count.to_string());
+        let took = line.seconds.map_or_else(|| "-".to_owned(), print::seconds);
+        table.row([vec![line.run, line.name, line.state.word().to_owned()], counts.to_vec(), vec![took]].concat());
     }
     table.write(out, &print::plain)?;
     Ok(Exit::Done)
 }
 
-/// How a run ended, in a word.
-pub(super) const fn result(record: &RunRecord) -> &'static str {
-    match (record.ok, record.interrupted) {
-        (true, _) => "ok",
-        (false, true) => "interrupted",
-        (false, false) => "failed",
+/// A run as it is listed.
+struct Line {
+    run: String,
+    name: String,
+    state: RunState,
+    /// Stages that ran, and hits.
+    counts: [usize; 2],
+    seconds: Option<f64>,
+    json: Json,
+}
+
+impl Line {
+    fn of(record: RunRecord) -> Self {
+        let count = |outcome| record.stages.iter().filter(|stage| stage.outcome == outcome).count();
+        Self {
+            state: record.state(),
+            counts: [Outcome::Ran, Outcome::Hit].map(count),
+            seconds: Some(record.seconds),
+            json: brief(&record),
+            run: record.run,
+            name: record.name,
+        }
+    }
+
+    /// Of a run that was killed or is under way.
+    fn without_record(run: JournaledRun) -> Self {
+        let count = |word| run.outcomes.values().filter(|outcome| **outcome == word).count();
+        let RunStart { run: id, name, config, dir, started, stages, .. } = run.start;
+        let ended = stages.iter().filter_map(|id| Some(json!({ "id": id, "outcome": run.outcomes.get(id)? })));
+        let stages: Vec<Json> = ended.collect();
+        let json = json!({
+            "run": id, "name": name, "dir": dir, "ok": false, "state": run.state, "started": started,
+            "seconds": null, "config": config, "stages": stages, "metrics": {},
+        });
+        let counts = [Outcome::Ran, Outcome::Hit].map(|outcome| count(outcome.word()));
+        Self { run: id, name, state: run.state, counts, seconds: None, json }
     }
 }
 
@@ -66,7 +104,8 @@ fn brief(record: &RunRecord) -> Json {
     let stages: Vec<Json> =
         record.stages.iter().map(|stage| json!({ "id": stage.id, "outcome": stage.outcome })).collect();
     json!({
-        "run": record.run, "name": record.name, "dir": record.dir, "ok": record.ok, "started": record.started,
-        "seconds": record.seconds, "config": record.config, "stages": stages, "metrics": record.metrics,
+        "run": record.run, "name": record.name, "dir": record.dir, "ok": record.ok, "state": record.state(),
+        "started": record.started, "seconds": record.seconds, "config": record.config, "stages": stages,
+        "metrics": record.metrics,
     })
 }

@@ -6,11 +6,11 @@ use std::path::Path;
 use clap::Args;
 
 use super::options::PlaceOptions;
-use super::{print, run, runs, show_file};
+use super::{print, run, show_file};
 use crate::error::{Error, Exit};
 use crate::runner::{RunRecord, folders};
 
-/// Show a run (its id, the start of one, its folder, an experiment's name or `latest`) or an artifact file.
+/// Show a run (its id, the start of one, its folder, an experiment's name, a tag or `latest`) or an artifact file.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   simpipe show latest
@@ -35,7 +35,11 @@ pub(super) fn exec(args: &ShowArgs, out: &mut dyn Write) -> Result<Exit, Error> 
         show_file::write(path, args.rows, args.json, out)?;
         return Ok(Exit::Done);
     }
-    let folder = folders::find(&args.place.root_here()?, &args.what)?;
+    let root = args.place.root_here()?;
+    let folder = match args.place.existing_store(&root)? {
+        Some(store) => folders::find_tagged(&root, &store, &args.what)?,
+        None => folders::find(&root, &args.what)?,
+    };
     let record = RunRecord::read(&folder)?;
     if args.json {
         print::json(&record, out)?;
@@ -46,7 +50,7 @@ pub(super) fn exec(args: &ShowArgs, out: &mut dyn Write) -> Result<Exit, Error> 
 }
 
 fn summary(record: &RunRecord, folder: &Path, out: &mut dyn Write) -> Result<(), Error> {
-    writeln!(out, "{} {}: {}", record.name, record.run, runs::result(record))?;
+    writeln!(out, "{} {}: {}", record.name, record.run, record.state().word())?;
     writeln!(out, "config: {}", record.config)?;
     writeln!(out, "started: {}, took {}", record.started, print::seconds(record.seconds))?;
     writeln!(out, "folder: {}\n", folder.display())?;

@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use crate::base::digest::Digest;
 use crate::plan::KeyParts;
 use crate::stage::{Checkpoints, DynStage};
 use crate::store::{CheckpointShelf, Store};
@@ -24,6 +25,11 @@ impl<'a> StoredCheckpoints<'a> {
         let params = stage.resume_params()?;
         let parts = KeyParts { params, ..parts.clone() };
         Some(Self { shelf: CheckpointShelf::new(store, json!(parts)), warn })
+    }
+
+    /// What the store knows the shelf by.
+    pub(super) fn shelf(&self) -> Digest {
+        self.shelf.id()
     }
 }
 

@@ -34,6 +34,18 @@ pub enum RunError {
         /// What is wrong.
         reason: String,
     },
+    /// A run has no record, for it was killed or is under way.
+    #[error("run `{run}` has no record: it {} after {done} of {stages} stages", if *.state == "running" { "is under way" } else { "was killed" })]
+    Unrecorded {
+        /// Its id.
+        run: String,
+        /// `killed` or `running`.
+        state: &'static str,
+        /// Stages that ended.
+        done: usize,
+        /// All stages.
+        stages: usize,
+    },
     /// There is no such run.
     #[error("no run `{name}` under {folder}", folder = .folder.display())]
     NoRun {
@@ -57,6 +69,8 @@ impl RunError {
         match self {
             Self::Device(error) => error.help(),
             Self::Store(error) => error.help(),
+            Self::Unrecorded { state: "running", .. } => Some("wait until it ends"),
+            Self::Unrecorded { .. } => Some("run the same command again: what was done is stored"),
             Self::NoRun { .. } => Some("`simpipe runs` lists them; `latest` is the newest"),
             Self::Io { source, .. } => crate::base::fs::help(source),
             Self::Record { .. } => None,

@@ -17,7 +17,7 @@ use super::inputs::{self, Candidates, Entries};
 use super::{Event, History, Outcome, reasons};
 use crate::plan::{KeyParts, Plan, Reason};
 use crate::stage::{BackendChoice, Checkpoints, Ctx, CtxParts, Progress, SourceDigest, StageError};
-use crate::store::{AcEntry, Damage, Found, Produced, Store};
+use crate::store::{AcEntry, Damage, Found, Journal, Produced, Store};
 
 /// Progress comes at most this often: ten a second are enough for any eye.
 const PROGRESS_EVERY: Duration = Duration::from_millis(100);
@@ -27,6 +27,7 @@ pub(super) struct Executor<'a> {
     pub(super) plan: &'a Plan,
     pub(super) store: &'a Store,
     pub(super) history: &'a History,
+    pub(super) journal: &'a Journal,
     pub(super) backend: &'a BackendChoice,
     /// Of [`Catalog::hardware`](crate::stage::Catalog::hardware).
     pub(super) hardware: &'a BTreeMap<String, String>,
@@ -113,6 +114,7 @@ impl Executor<'_> {
         parts: &KeyParts,
         damage: &mut Option<Damage>,
     ) -> Result<Option<AcEntry>, StageFailure> {
+        self.journal.wanted(self.id(node), parts.key())?; // before the lookup: gc keeps what it finds from here on
         let found = self.store.lookup(parts.key())?;
         self.store.take_warnings().into_iter().for_each(|warning| self.warn(node, warning));
         match found {
@@ -141,6 +143,9 @@ impl Executor<'_> {
         let (on_progress, on_warning) = (self.progress_of(node), |message| self.warn(node, message));
         let downloads = self.store.downloads();
         let checkpoints = StoredCheckpoints::of(stage, parts, self.store, &on_warning);
+        if let Some(checkpoints) = &checkpoints {
+            self.journal.wanted_checkpoints(self.id(node), key, checkpoints.shelf())?;
+        }
         let mut ctx = Ctx::new(CtxParts {
             id: self.id(node),
             inputs: files,

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use super::{RunError, RunRecord, clock::Moment};
 use crate::base::digest::Digest;
 use crate::base::fs;
+use crate::store::{JournaledRun, RunReach, RunState, Store};
 
 /// Where all runs of a root are.
 #[must_use]
@@ -82,6 +83,54 @@ pub fn find(root: &Path, wanted: &str) -> Result<PathBuf, RunError> {
         .find(|folder| !wanted.is_empty() && meant(folder))
         .cloned()
         .ok_or_else(|| RunError::NoRun { name: wanted.to_owned(), folder: runs_folder(root) })
+}
+
+/// The same, where the store's tags are names too.
+///
+/// # Errors
+/// If there is no such run, or it left no record.
+pub fn find_tagged(root: &Path, store: &Store, wanted: &str) -> Result<PathBuf, RunError> {
+    if let Some(pin) = store.pinned(wanted) {
+        let places = [Path::new(&pin.root).join(&pin.dir), root.join(&pin.dir)];
+        if let Some(folder) = places.into_iter().find(|folder| folder.join("run.json").is_file()) {
+            return Ok(folder);
+        }
+    }
+    find(root, wanted).map_err(|error| {
+        match unrecorded(root, store).into_iter().find(|run| run.start.run.starts_with(wanted)) {
+            Some(run) if !wanted.is_empty() => RunError::Unrecorded {
+                run: run.start.run,
+                state: run.state.word(),
+                done: run.outcomes.len(),
+                stages: run.start.stages.len(),
+            },
+            _ => error,
+        }
+    })
+}
+
+/// Runs of a root that have no record, newest first: those under way, and those that were killed.
+#[must_use]
+pub fn unrecorded(root: &Path, store: &Store) -> Vec<JournaledRun> {
+    let here = std::path::absolute(root).unwrap_or_default().to_string_lossy().into_owned();
+    let mut runs = store.journaled_runs().unwrap_or_default();
+    runs.retain(|run| run.start.root == here && !root.join(&run.start.dir).join("run.json").is_file());
+    runs.retain(|run| matches!(run.state, RunState::Killed | RunState::Running));
+    runs.reverse();
+    runs
+}
+
+/// What every recorded run of a root reached, for a store whose journal does not know all of them.
+#[must_use]
+pub fn reach(root: &Path) -> Vec<RunReach> {
+    let of = |record: RunRecord| RunReach {
+        state: record.state(),
+        keys: record.stages.iter().filter_map(|stage| stage.key).collect(),
+        shelves: std::collections::BTreeMap::new(),
+        run: record.run,
+        name: record.name,
+    };
+    all(root).iter().filter_map(|folder| RunRecord::read(folder).ok()).map(of).collect()
 }
 
 /// The newest run of a name that has a usable result of each stage: what "changed" is measured against.

@@ -26,8 +26,7 @@ pub(super) fn digests(plan: &Plan, node: NodeIndex, entries: &Entries) -> BTreeM
 
 /// Digests of what a node reads outside the store.
 pub(super) fn sources(plan: &Plan, node: NodeIndex, store: &Store) -> Result<Vec<SourceDigest>, StageError> {
-    let digest_file = |path: &Path| store.digest_file(path);
-    plan.graph[node].stage.sources(&SourceFinder { downloads: store.downloads(), digest_file: &digest_file })
+    plan.graph[node].stage.sources(&SourceFinder { downloads: store.downloads(), digest_file: store })
 }
 
 /// Key parts of a node for every backend whose results are accepted, in that order, and for the one to compute on.

@@ -37,7 +37,7 @@ pub use record::{Outcome, RunRecord, StageRecord};
 use crate::base::param::View;
 use crate::plan::Plan;
 use crate::stage::{Catalog, StageError};
-use crate::store::{AcEntry, Store};
+use crate::store::{AcEntry, RunStart, Store};
 use error::StageFailure;
 use executor::{Attempt, Executor};
 use schedule::{Held, Queue};
@@ -100,12 +100,29 @@ impl Runner<'_> {
         let history = History::read(self.root, &plan.experiment.name, ids());
         let (run, folder) = folders::create(self.root, &plan.experiment.name, began)?;
         let dir = folder.strip_prefix(self.root).unwrap_or(&folder).to_string_lossy().into_owned();
-        let stages = ids().map(str::to_owned).collect();
+        let stages: Vec<String> = ids().map(str::to_owned).collect();
+        let journal = self.store.journal(RunStart {
+            run: run.clone(),
+            name: plan.experiment.name.clone(),
+            config: plan.experiment.config.to_string_lossy().into_owned(),
+            root: std::path::absolute(self.root).unwrap_or_default().to_string_lossy().into_owned(),
+            dir: dir.clone(),
+            started: began.rfc3339(),
+            stages: stages.clone(),
+        })?;
         on_event(&Event::RunStarted { run: run.clone(), dir: dir.clone(), folder: folder.clone(), stages });
         let span = tracing::info_span!("run", id = run);
         let (store, cancel) = (self.store, self.cancel);
-        let executor =
-            Executor { plan, store, history: &history, backend: &backend, hardware: &hardware, cancel, on_event };
+        let executor = Executor {
+            plan,
+            store,
+            history: &history,
+            journal: &journal,
+            backend: &backend,
+            hardware: &hardware,
+            cancel,
+            on_event,
+        };
         let stages = span.in_scope(|| self.run_stages(executor, folder.clone()));
         let metrics = stages.iter().flat_map(|finished| {
             let metrics = finished.entry.as_ref().map(|entry| &entry.metrics).into_iter().flatten();
@@ -131,6 +148,7 @@ impl Runner<'_> {
             spec: plan.resolved(View::Full),
         };
         record.write(&folder)?;
+        journal.finish(record.ok, record.interrupted)?;
         on_event(&Event::RunFinished { ok: record.ok, seconds: record.seconds });
         Ok(record)
     }
@@ -279,6 +297,9 @@ impl Run<'_> {
     fn say_finished(&self, record: &StageRecord) {
         let failure = record.failure.as_ref().map(|failure| failure.message.clone());
         tracing::debug!(stage = record.id, outcome = record.outcome.word(), seconds = record.seconds, "finished");
+        if let Err(error) = self.executor.journal.stage_finished(&record.id, record.outcome.word(), record.key) {
+            tracing::warn!(stage = record.id, "{error}"); // the result is there all the same
+        }
         (self.executor.on_event)(&Event::StageFinished {
             stage: record.id.clone(),
             outcome: record.outcome,

@@ -9,7 +9,7 @@ use serde_json::Value as Json;
 use super::{Failure, RunError};
 use crate::base::fs;
 use crate::plan::{Key, KeyParts, Reason, Snapshot};
-use crate::store::FileRecord;
+use crate::store::{FileRecord, RunState};
 
 /// Version of this record's format.
 pub(super) const FORMAT: u32 = 1;
@@ -153,6 +153,12 @@ impl RunRecord {
             folder.parent().map_or(Ok(()), fs::sync_dir) // the folder itself is new
         };
         durable().map_err(RunError::io("write", &path))
+    }
+
+    /// How the run ended.
+    #[must_use]
+    pub const fn state(&self) -> RunState {
+        RunState::of_end(self.ok, self.interrupted)
     }
 
     /// The record of a stage.

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use serde_json::Value as Json;
 
 use super::{Ctx, Facts, InputFacts, Kind, ParamIssue, Port, Stage, StageError};
+use crate::base::contents::Contents;
 use crate::base::digest::Digest;
 use crate::base::issue::Issues;
 use crate::base::node::Node;
@@ -26,8 +27,8 @@ pub struct SourceDigest {
 pub struct SourceFinder<'a> {
     /// Folder for downloaded files, shared by all runs.
     pub downloads: PathBuf,
-    /// Digest of a file's content, remembered by path, size, mtime and inode.
-    pub digest_file: &'a (dyn Fn(&Path) -> std::io::Result<Digest> + Sync),
+    /// Digests of files' contents, remembered by path, size, mtime and inode.
+    pub digest_file: &'a dyn Contents,
 }
 
 /// A stage kind with its parameters.

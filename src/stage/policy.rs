@@ -47,7 +47,8 @@ const UNITS: [(char, u64); 4] = [('d', 86_400), ('h', 3600), ('m', 60), ('s', 1)
 
 impl TimeLimit {
     /// Reads `1h30m`; `None` if it is something else.
-    fn parse(text: &str) -> Option<Self> {
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
         let (mut seconds, mut rest, mut units) = (0_u64, text, UNITS.iter());
         while !rest.is_empty() {
             let digits = rest.find(|c: char| !c.is_ascii_digit())?;

@@ -114,7 +114,7 @@ fn missing(source: &Source, facts: &SourceFacts) -> Option<ParamIssue> {
         return None;
     }
     // The folder could not be listed: listing it for its digests says why, and no file is read.
-    let error = source.loader().digests(&|_| Ok(Digest::of(b""))).err()?;
+    let error = source.loader().digests(&|_: &std::path::Path| Ok(Digest::of(b""))).err()?;
     let issue = ParamIssue::new(at, error.to_string()).unavailable();
     Some(match error.help() {
         Some(help) => issue.help(help),

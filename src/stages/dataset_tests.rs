@@ -48,7 +48,7 @@ fn run(params: &Params, cancelled: bool) -> Result<Ran, StageError> {
     Ok(Ran { folder, metrics, warnings: warnings.into_inner().unwrap(), last: last.into_inner().unwrap() })
 }
 
-fn finder<'a>(asked: &'a (dyn Fn(&Path) -> std::io::Result<Digest> + Sync)) -> SourceFinder<'a> {
+fn finder<'a>(asked: &'a dyn crate::base::contents::Contents) -> SourceFinder<'a> {
     SourceFinder { downloads: PathBuf::from("/nowhere"), digest_file: asked }
 }
 

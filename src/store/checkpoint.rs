@@ -38,6 +38,12 @@ impl<'a> CheckpointShelf<'a> {
         Self { store, parts, folder, lock }
     }
 
+    /// What the shelf's folder is named by: the digest of what it was made with.
+    #[must_use]
+    pub fn id(&self) -> Digest {
+        Digest::of_json(&self.parts)
+    }
+
     fn key_parts(&self, step: u64) -> Json {
         json!({ "checkpoint": self.parts, "step": step })
     }

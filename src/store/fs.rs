@@ -3,6 +3,7 @@
 //! Owns no layout and no policy: see [`Store`](super::Store). Nothing else in the store writes, so that every write
 //! can be made to fail in tests.
 
+use std::fs::File;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
@@ -99,4 +100,33 @@ pub(super) fn remove_dir(path: &Path) -> Result<(), StoreError> {
 /// Paths in a folder; none if it can't be read.
 pub(super) fn list_or_none(folder: &Path) -> Vec<PathBuf> {
     list(folder).unwrap_or_default()
+}
+
+/// Creates a file for appending and locks it; `None` if it is there already.
+pub(super) fn create_locked(path: &Path) -> Result<Option<File>, StoreError> {
+    match fs::create_to_append(path) {
+        Ok(file) => file.lock().map(|()| Some(file)).map_err(StoreError::io("lock", path)),
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(None),
+        Err(error) => Err(StoreError::io("create", path)(error)),
+    }
+}
+
+/// Appends bytes to an open file in one write, so that lines of several threads stay whole.
+pub(super) fn append(file: &File, path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
+    fs::append(file, path, bytes).map_err(StoreError::io("write", path))
+}
+
+/// Replaces a small file whole: synced, then renamed.
+pub(super) fn replace_synced(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
+    fs::write_atomic(path, bytes).map_err(StoreError::io("write", path))
+}
+
+/// Makes a file read-only.
+pub(super) fn make_readonly(path: &Path) -> Result<(), StoreError> {
+    fs::make_readonly(path).map_err(StoreError::io("protect", path))
+}
+
+/// Removes a folder if it is empty.
+pub(super) fn remove_empty_dir(path: &Path) -> io::Result<()> {
+    fs::remove_empty_dir(path)
 }

@@ -51,7 +51,7 @@ impl Drop for FileLock {
 }
 
 /// Whether `path` still names the open file.
-fn names(path: &Path, file: &File) -> io::Result<bool> {
+pub(super) fn names(path: &Path, file: &File) -> io::Result<bool> {
     match fs::metadata(path) {
         Ok(now) => Ok(now.ino() == file.metadata()?.ino()),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),

@@ -44,7 +44,8 @@ impl Store {
     /// # Errors
     /// If the file system refuses.
     pub fn lookup(&self, key: Digest) -> Result<Found, StoreError> {
-        let found = self.inspect(key)?;
+        let _hold = self.share()?;
+        let found = self.inspect_held(key)?;
         if let Found::Damaged(damage) = &found {
             self.quarantine_entry(key)?;
             damage.objects.iter().try_for_each(|digest| self.quarantine_object(*digest))?;
@@ -65,6 +66,11 @@ impl Store {
     /// # Errors
     /// If the file system refuses.
     pub fn inspect(&self, key: Digest) -> Result<Found, StoreError> {
+        let _hold = self.share().ok(); // a store that may only be read can be looked at all the same
+        self.inspect_held(key)
+    }
+
+    fn inspect_held(&self, key: Digest) -> Result<Found, StoreError> {
         let path = self.entry_path(key);
         let bytes = match fs::read(&path) {
             Ok(bytes) => bytes,

@@ -1,44 +1,69 @@
-//! `stat/`: digests of files already read, remembered by path, size, mtime and inode. Never enters a key.
+//! `stat/`: what was read of files already, remembered by path, size, mtime and inode. Never enters a key.
 //!
-//! A file that was changed a moment ago is not remembered: a second change within the clock's tick would go unseen.
+//! A file has one memo; the files of a source folder share one, so that a rerun on ten thousand images reads one memo
+//! and asks for ten thousand sizes. A file that was changed a moment ago is not remembered: a second change within the
+//! clock's tick would go unseen.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::{Store, fs};
+use super::{Store, StoreError, fs};
+use crate::base::contents::Contents;
 use crate::base::digest::Digest;
 
 /// Longer than the tick of any file system's clock that keeps fractions of a second.
 const SETTLED: Duration = Duration::from_millis(50);
 
-/// What identifies a state of a file without reading it.
+/// What identifies a state of a file without reading it: size, mtime in seconds and nanoseconds, inode.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-struct Stamp {
-    size: u64,
-    mtime: i64,
-    mtime_nanos: i64,
-    inode: u64,
-}
-
-#[derive(Debug, Serialize, Deserialize)]
-struct Memo {
-    stamp: Stamp,
-    digest: Digest,
-}
+struct Stamp(u64, i64, i64, u64);
 
 impl Stamp {
     fn of(metadata: &std::fs::Metadata) -> Self {
-        Self {
-            size: metadata.size(),
-            mtime: metadata.mtime(),
-            mtime_nanos: metadata.mtime_nsec(),
-            inode: metadata.ino(),
-        }
+        Self(metadata.size(), metadata.mtime(), metadata.mtime_nsec(), metadata.ino())
     }
+}
+
+/// What a memo is of.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Place {
+    /// A path inside the store, so that the store may be moved.
+    Object(String),
+    /// A path outside.
+    Source(String),
+    /// A folder outside.
+    Folder(String),
+}
+
+/// The memo of a file.
+#[derive(Debug, Serialize, Deserialize)]
+struct Memo {
+    place: Place,
+    stamp: Stamp,
+    digest: Option<Digest>,
+    /// Whatever else was found out about the content.
+    #[serde(default)]
+    facts: BTreeMap<String, String>,
+}
+
+/// The memo of a source folder.
+#[derive(Debug, Serialize, Deserialize)]
+struct FolderMemo {
+    place: Place,
+    files: BTreeMap<String, (Stamp, Digest)>,
+}
+
+/// The part that all memos share.
+#[derive(Deserialize)]
+struct Placed {
+    place: Place,
 }
 
 impl Store {
@@ -47,53 +72,144 @@ impl Store {
     /// # Errors
     /// If the file can't be read.
     pub fn digest_file(&self, path: &Path) -> io::Result<Digest> {
-        let memo = self.memo_path(path)?;
+        let place = self.place(path)?;
         let stamp = Stamp::of(&fs::metadata(path)?);
-        if let Some(digest) = recall(&memo, stamp).filter(|_| !self.verifying) {
+        let mut memo = self.recall(place, stamp);
+        if let Some(digest) = memo.digest.filter(|_| !self.verifying) {
             return Ok(digest);
         }
         let digest = fs::digest(path)?;
-        remember(&memo, path, stamp, digest);
+        memo.digest = Some(digest);
+        self.remember(path, &memo);
         Ok(digest)
     }
 
     /// Forgets what is remembered of a file.
     pub(super) fn forget(&self, path: &Path) {
-        if let Ok(memo) = self.memo_path(path) {
-            drop(fs::remove_file(&memo));
+        if let Ok(place) = self.place(path) {
+            drop(fs::remove_file(&self.memo_path(&place)));
         }
     }
 
-    /// Objects are remembered by their path inside the store, so that the store may be moved.
-    fn memo_path(&self, path: &Path) -> io::Result<PathBuf> {
+    fn place(&self, path: &Path) -> io::Result<Place> {
         let path = std::path::absolute(path)?;
-        let name = match path.strip_prefix(&self.root) {
-            Ok(inside) => Digest::of_json(&("object", inside.to_string_lossy())),
-            Err(_) => Digest::of_json(&("source", path.to_string_lossy())),
+        Ok(match path.strip_prefix(&self.root) {
+            Ok(inside) => Place::Object(inside.to_string_lossy().into_owned()),
+            Err(_) => Place::Source(path.to_string_lossy().into_owned()),
+        })
+    }
+
+    fn memo_path(&self, place: &Place) -> PathBuf {
+        let name = Digest::of_json(place).to_string();
+        self.folder("stat").join(&name[..2]).join(&name[2..])
+    }
+
+    /// What is remembered of a file in this state; an empty memo if nothing is.
+    fn recall(&self, place: Place, stamp: Stamp) -> Memo {
+        let kept: Option<Memo> = read(&self.memo_path(&place)).filter(|memo: &Memo| memo.stamp == stamp);
+        kept.unwrap_or(Memo { place, stamp, digest: None, facts: BTreeMap::new() })
+    }
+
+    /// Keeps a memo if the file is as it was before it was read, and has been so for a while.
+    fn remember(&self, path: &Path, memo: &Memo) {
+        if settled(path) == Some(memo.stamp) {
+            self.write_memo(&memo.place, memo);
+        }
+    }
+
+    fn write_memo<T: Serialize>(&self, place: &Place, memo: &T) {
+        let bytes = serde_json::to_vec(memo).expect("a memo serializes to JSON");
+        drop(fs::replace_unsynced(&self.memo_path(place), &bytes)); // without it files are read again: nothing is lost
+    }
+
+    /// Memos of files that are gone, or that `gone` knows will be, and files in `stat/` that are no memos.
+    pub(super) fn stale_memos(&self, gone: &(dyn Fn(&Path) -> bool + Sync)) -> Result<Vec<PathBuf>, StoreError> {
+        let stale = |path: &PathBuf| {
+            let of = match read::<Placed>(path).map(|memo| memo.place) {
+                Some(Place::Object(inside)) => self.root.join(inside),
+                Some(Place::Source(of) | Place::Folder(of)) => PathBuf::from(of),
+                None => return true,
+            };
+            gone(&of) || !of.exists()
         };
-        let name = name.to_string();
-        Ok(self.folder("stat").join(&name[..2]).join(&name[2..]))
+        Ok(self.files_below("stat")?.into_par_iter().filter(stale).collect())
     }
 }
 
-fn recall(memo: &Path, stamp: Stamp) -> Option<Digest> {
-    let memo: Memo = serde_json::from_slice(&fs::read(memo).ok()?).ok()?;
-    (memo.stamp == stamp).then_some(memo.digest)
+impl Contents for Store {
+    fn digest(&self, path: &Path) -> io::Result<Digest> {
+        self.digest_file(path)
+    }
+
+    fn digests(&self, folder: &Path, paths: &[&Path]) -> Result<Vec<Digest>, (PathBuf, io::Error)> {
+        let place = std::path::absolute(folder).map_err(|error| (folder.to_path_buf(), error))?;
+        let place = Place::Folder(place.to_string_lossy().into_owned());
+        let memo: Option<FolderMemo> = read(&self.memo_path(&place));
+        let known = memo.map(|memo| memo.files).unwrap_or_default();
+        let name = |path: &Path| path.strip_prefix(folder).unwrap_or(path).to_string_lossy().into_owned();
+        // The digest, and the state to remember it by if that is new.
+        let look = |path: &&Path| {
+            let stamp = Stamp::of(&fs::metadata(path)?);
+            match known.get(&name(path)) {
+                Some((kept, digest)) if *kept == stamp && !self.verifying => Ok((*digest, Some(stamp), false)),
+                _ => fs::digest(path).map(|digest| (digest, settled(path).filter(|now| *now == stamp), true)),
+            }
+        };
+        let look = |path: &&Path| look(path).map_err(|error| (path.to_path_buf(), error));
+        let found: Vec<(Digest, Option<Stamp>, bool)> = paths.par_iter().map(look).collect::<Result<_, _>>()?;
+        if found.len() != known.len() || found.iter().any(|(_, _, new)| *new) {
+            let kept = paths.iter().zip(&found);
+            let files = kept.filter_map(|(path, (digest, stamp, _))| Some((name(path), ((*stamp)?, *digest))));
+            let memo = FolderMemo { files: files.collect(), place };
+            self.write_memo(&memo.place, &memo);
+        }
+        Ok(found.into_iter().map(|(digest, _, _)| digest).collect())
+    }
+
+    fn fact(
+        &self,
+        path: &Path,
+        what: &'static str,
+        compute: &dyn Fn(&Path) -> io::Result<String>,
+    ) -> io::Result<String> {
+        let stamp = Stamp::of(&fs::metadata(path)?);
+        let mut memo = self.recall(self.place(path)?, stamp);
+        if let Some(fact) = memo.facts.get(what) {
+            return Ok(fact.clone());
+        }
+        let fact = compute(path)?;
+        memo.facts.insert(what.to_owned(), fact.clone());
+        self.remember(path, &memo);
+        Ok(fact)
+    }
 }
 
-/// Keeps a digest if the file is as it was before it was read, and has been so for a while.
-fn remember(memo: &Path, path: &Path, before: Stamp, digest: Digest) {
-    let Ok(metadata) = fs::metadata(path) else { return };
-    let age = metadata.modified().ok().and_then(|modified| SystemTime::now().duration_since(modified).ok());
-    if Stamp::of(&metadata) == before && age.is_some_and(|age| age > SETTLED) {
-        let bytes = serde_json::to_vec(&Memo { stamp: before, digest }).expect("a memo serializes to JSON");
-        drop(fs::replace_unsynced(memo, &bytes)); // without it the file is read again: nothing is lost
-    }
+fn read<T: for<'a> Deserialize<'a>>(memo: &Path) -> Option<T> {
+    serde_json::from_slice(&fs::read(memo).ok()?).ok()
+}
+
+/// The state of a file that nobody has changed for a while.
+fn settled(path: &Path) -> Option<Stamp> {
+    let metadata = fs::metadata(path).ok()?;
+    let age = SystemTime::now().duration_since(metadata.modified().ok()?).ok()?;
+    (age > SETTLED).then(|| Stamp::of(&metadata))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn set_old(file: &Path) {
+        let old = SystemTime::now() - Duration::from_secs(9);
+        std::fs::File::options().write(true).open(file).unwrap().set_modified(old).unwrap();
+    }
+
+    /// Changes a file so that its stamp stays: an answer that stays too was not read from it.
+    fn change_in_secret(file: &Path, bytes: &str) {
+        let modified = std::fs::metadata(file).unwrap().modified().unwrap();
+        std::fs::write(file, bytes).unwrap();
+        std::fs::File::options().write(true).open(file).unwrap().set_modified(modified).unwrap();
+    }
 
     #[test]
     fn a_changed_file_is_read_again_and_an_old_one_is_not() {
@@ -105,13 +221,70 @@ mod tests {
         std::fs::write(&file, "two").unwrap();
         assert_eq!(store.digest_file(&file).unwrap(), Digest::of(b"two"));
 
-        let old = SystemTime::now() - Duration::from_secs(9);
-        let set_old = || std::fs::File::options().write(true).open(&file).unwrap().set_modified(old).unwrap();
-        set_old();
+        set_old(&file);
         assert_eq!(store.digest_file(&file).unwrap(), Digest::of(b"two"));
-        // Same size, mtime and inode: the memo answers, which shows that the file was not read.
-        std::fs::write(&file, "six").unwrap();
-        set_old();
+        change_in_secret(&file, "six");
         assert_eq!(store.digest_file(&file).unwrap(), Digest::of(b"two"));
+    }
+
+    #[test]
+    fn the_files_of_a_folder_share_one_memo() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&folder.path().join("store")).unwrap();
+        let images = folder.path().join("images");
+        std::fs::create_dir_all(images.join("train")).unwrap();
+        let paths: Vec<PathBuf> = ["a", "b", "c"].iter().map(|name| images.join("train").join(name)).collect();
+        paths.iter().for_each(|path| std::fs::write(path, "old").unwrap());
+        let digests = |paths: &[PathBuf]| {
+            let paths: Vec<&Path> = paths.iter().map(PathBuf::as_path).collect();
+            store.digests(&images, &paths).unwrap()
+        };
+        let of = |texts: [&str; 3]| texts.map(|text| Digest::of(text.as_bytes()));
+        assert_eq!(digests(&paths), of(["old"; 3]));
+        std::fs::write(&paths[0], "new").unwrap();
+        assert_eq!(digests(&paths), of(["new", "old", "old"]), "what was written just now was not remembered");
+
+        paths.iter().for_each(|path| set_old(path));
+        digests(&paths);
+        assert_eq!(store.files_below("stat").unwrap().len(), 1);
+        paths.iter().for_each(|path| change_in_secret(path, "xxx"));
+        assert_eq!(digests(&paths), of(["new", "old", "old"]), "remembered");
+        std::fs::write(&paths[1], "longer").unwrap();
+        assert_eq!(digests(&paths), of(["new", "longer", "old"]), "one is read again, the others are not");
+        std::fs::remove_file(&paths[1]).unwrap();
+        assert_eq!(digests(&[paths[0].clone(), paths[2].clone()]), [Digest::of(b"new"), Digest::of(b"old")]);
+        assert_eq!(store.digests(&images, &[&paths[1]]).unwrap_err().0, paths[1]);
+    }
+
+    #[test]
+    fn a_fact_of_a_file_is_found_out_once_and_stands_beside_its_digest() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&folder.path().join("store")).unwrap();
+        let file = folder.path().join("a");
+        std::fs::write(&file, "one").unwrap();
+        set_old(&file);
+        let length = |path: &Path| std::fs::read(path).map(|bytes| bytes.len().to_string());
+        assert_eq!(store.fact(&file, "length", &length).unwrap(), "3");
+        assert_eq!(store.fact(&file, "length", &|_| unreachable!("it is remembered")).unwrap(), "3");
+        assert_eq!(store.digest_file(&file).unwrap(), Digest::of(b"one"));
+        assert_eq!(store.fact(&file, "length", &|_| unreachable!("the digest took its place")).unwrap(), "3");
+        std::fs::write(&file, "four").unwrap();
+        assert_eq!(store.fact(&file, "length", &length).unwrap(), "4");
+    }
+
+    #[test]
+    fn memos_of_files_that_are_gone_are_stale() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&folder.path().join("store")).unwrap();
+        let [stays, goes] = ["stays", "goes"].map(|name| folder.path().join(name));
+        for file in [&stays, &goes] {
+            std::fs::write(file, "x").unwrap();
+            set_old(file);
+            store.digest_file(file).unwrap();
+        }
+        assert_eq!(store.stale_memos(&|_| false).unwrap(), [PathBuf::new(); 0]);
+        assert_eq!(store.stale_memos(&|path| path == stays).unwrap().len(), 1);
+        std::fs::remove_file(&goes).unwrap();
+        assert_eq!(store.stale_memos(&|_| false).unwrap().len(), 1);
     }
 }

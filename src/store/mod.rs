@@ -5,7 +5,9 @@
 //! ac/<key>.json      what a stage produced; written last, put-if-absent
 //! cas/<aa>/<digest>  the bytes, once each, read-only
 //! tmp/               private folders of work under way; swept when their owner is gone
-//! locks/             one file a key in work
+//! locks/             one file a key in work, and the store-wide lock
+//! journal/           one file a run: what it wants and has reached
+//! pins/              runs to keep, by tag
 //! stat/              digests of files already read
 //! checkpoints/       which steps a training has left behind
 //! downloads/         files fetched from outside
@@ -16,28 +18,41 @@
 //! moved aside and is a miss. Nothing here knows stages: keys are digests, key parts are JSON.
 
 mod checkpoint;
+mod du;
 mod entry;
 mod error;
 mod fs;
+mod gc;
+mod hold;
+mod journal;
 mod lock;
 mod lookup;
 mod memo;
+mod pins;
 mod publish;
+mod reach;
 mod remote;
 mod scratch;
 mod verify;
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 pub use checkpoint::CheckpointShelf;
+pub use du::{DatasetUse, DuReport, KindUse, RunUse};
 pub use entry::{AcEntry, FileRecord, Produced};
 pub use error::StoreError;
+pub use gc::{Amount, GcPolicy, GcReport, KeptGroup, RemovedGroup};
+pub use hold::Hold;
+pub use journal::{Journal, JournaledRun, RunStart, RunState};
 pub use lock::FileLock;
 pub use lookup::{Damage, Found};
+pub use pins::{Pin, is_tag};
+pub use reach::RunReach;
 pub use remote::{OnProgress, RemoteError, RemoteErrorKind, RemoteUrl, RemoteUse, SyncReport, SyncScope};
 pub use scratch::Scratch;
-pub use verify::VerifyReport;
+pub use verify::{VerifyProgress, VerifyReport};
 
 use crate::base::digest::Digest;
 
@@ -77,6 +92,19 @@ impl Store {
     #[must_use]
     pub fn verifying(self) -> Self {
         Self { verifying: true, ..self }
+    }
+
+    /// Opens a store that is there and changes nothing; `None` if there is none.
+    ///
+    /// # Errors
+    /// If a newer simpipe wrote it.
+    pub fn existing(root: &Path) -> Result<Option<Self>, StoreError> {
+        let root = std::path::absolute(root).map_err(StoreError::io("open", root))?;
+        let store = Self { root, remote: None, verifying: false };
+        if !store.root.join("format").is_file() {
+            return Ok(None);
+        }
+        store.check_format().map(|()| Some(store))
     }
 
     fn check_format(&self) -> Result<(), StoreError> {
@@ -133,6 +161,22 @@ impl Store {
 
     fn folder(&self, name: &str) -> PathBuf {
         self.root.join(name)
+    }
+
+    /// Paths of all files in a folder of the store, sorted; none if it is not there.
+    fn files_below(&self, folder: &str) -> Result<Vec<PathBuf>, StoreError> {
+        let folder = self.folder(folder);
+        let mut paths = Vec::new();
+        for item in walkdir::WalkDir::new(&folder).sort_by_file_name() {
+            match item {
+                Ok(item) if item.file_type().is_file() => paths.push(item.into_path()),
+                Ok(_) => {}
+                // Somebody else has removed a file, or the folder was never needed.
+                Err(error) if error.io_error().is_some_and(|error| error.kind() == ErrorKind::NotFound) => {}
+                Err(error) => return Err(StoreError::io("read", &folder)(error.into())),
+            }
+        }
+        Ok(paths)
     }
 
     /// The path of an object; nothing is said of whether it is there.

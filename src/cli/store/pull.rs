@@ -26,7 +26,8 @@ pub(super) fn exec(args: &PullArgs, out: &mut dyn Write) -> Result<Exit, Error> 
     let root = args.what.root()?;
     let store = args.what.place.open_store_to_read(&root)?;
     let bar = Bar::new("results");
-    let report = store.pull(&args.what.scope(&root)?, args.what.dry_run, &|done, total| bar.show(done, total))?;
+    let report =
+        store.pull(&args.what.scope(&root)?, args.what.dry_run, &|done, total| bar.show(done as u64, total as u64))?;
     bar.clear();
     finish(&report, if args.what.dry_run { "would be fetched" } else { "fetched" }, args.json, out)
 }

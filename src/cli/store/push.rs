@@ -49,7 +49,8 @@ pub(super) fn exec(args: &PushArgs, out: &mut dyn Write) -> Result<Exit, Error> 
     let place = &args.what.place;
     let store = if args.what.dry_run { place.open_store_to_read(&root)? } else { place.open_store(&root)? };
     let bar = Bar::new("results");
-    let report = store.push(&args.what.scope(&root)?, args.what.dry_run, &|done, total| bar.show(done, total))?;
+    let report =
+        store.push(&args.what.scope(&root)?, args.what.dry_run, &|done, total| bar.show(done as u64, total as u64))?;
     bar.clear();
     finish(&report, if args.what.dry_run { "would be sent" } else { "sent" }, args.json, out)
 }
@@ -113,10 +114,10 @@ impl Bar {
         }))
     }
 
-    pub(super) fn show(&self, done: usize, total: usize) {
+    pub(super) fn show(&self, done: u64, total: u64) {
         if let Some(bar) = &self.0 {
-            bar.set_length(total as u64);
-            bar.set_position(done as u64);
+            bar.set_length(total);
+            bar.set_position(done);
         }
     }
 

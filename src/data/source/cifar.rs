@@ -190,7 +190,7 @@ impl Layout {
         let digest = |name: &str| {
             let path = folder.join(name);
             self.expect_file(&path)?;
-            Ok((name.to_owned(), digest_file(&path).map_err(DataError::io("read", &path))?))
+            Ok((name.to_owned(), digest_file.digest(&path).map_err(DataError::io("read", &path))?))
         };
         names.into_iter().map(digest).collect()
     }

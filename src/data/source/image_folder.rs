@@ -13,7 +13,7 @@ use std::path::Path;
 
 use image::imageops::FilterType;
 use image::{DynamicImage, ImageFormat, ImageReader};
-use rayon::iter::{IntoParallelIterator, IntoParallelRefIterator, ParallelIterator};
+use rayon::iter::{IntoParallelIterator, ParallelIterator};
 
 pub use self::split::{ClassSplit, ImageSplit, SplitRule};
 pub use self::survey::{Survey, SurveyError};
@@ -109,11 +109,11 @@ impl Load for ImageFolder {
     /// One digest over the names and contents of all files.
     fn digests(&self, digest_file: &DigestFile<'_>) -> Result<Vec<(String, Digest)>, DataError> {
         let folder = Folder::scan(&self.path.resolved, &self.split)?;
-        let digest = |file: &File| {
-            let digest = digest_file(&file.path).map_err(DataError::io("read", &file.path))?;
-            Ok((file.name.clone(), digest))
-        };
-        let digests: Vec<(String, Digest)> = folder.files.par_iter().map(digest).collect::<Result<_, DataError>>()?;
+        let paths: Vec<&Path> = folder.files.iter().map(|file| file.path.as_path()).collect();
+        let digests = digest_file
+            .digests(&self.path.resolved, &paths)
+            .map_err(|(path, error)| DataError::io("read", &path)(error))?;
+        let digests: Vec<(&str, Digest)> = folder.files.iter().map(|file| file.name.as_str()).zip(digests).collect();
         Ok(vec![("images".to_owned(), Digest::of_json(&digests))])
     }
 

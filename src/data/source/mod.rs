@@ -17,11 +17,11 @@ pub use idx::{FashionMnist, Mnist};
 pub use image_folder::{ClassSplit, ImageFolder, ImageSplit, OnCorrupt, SplitRule, Survey, SurveyError};
 
 use std::collections::BTreeMap;
-use std::io;
 use std::path::{Path, PathBuf};
 
 use super::DataError;
 use crate::artifact::Image;
+use crate::base::contents::Contents;
 use crate::base::digest::Digest;
 
 crate::choice! {
@@ -128,8 +128,8 @@ impl Access<'_> {
 /// Takes examples in order.
 pub type Sink<'a> = dyn FnMut(Example<'_>) -> Result<(), DataError> + 'a;
 
-/// Digest of a file's content, possibly remembered from an earlier call.
-pub type DigestFile<'a> = dyn Fn(&Path) -> io::Result<Digest> + Sync + 'a;
+/// Digests of files' contents, possibly remembered from an earlier call.
+pub type DigestFile<'a> = dyn Contents + 'a;
 
 /// Where a source looks for its data.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
 
 use super::client::Download;
 use super::error::Trouble;
@@ -24,6 +25,7 @@ impl Store {
 
 impl Remote {
     fn verify(&self, move_aside: bool, on_progress: OnProgress<'_>) -> Result<VerifyReport, Trouble> {
+        let started = Instant::now();
         let names = self.names(&["ac", "cas"])?;
         let (in_cas, in_ac): (BTreeMap<_, _>, BTreeMap<_, _>) =
             names.into_iter().partition(|(name, _)| name.starts_with("cas/"));
@@ -44,6 +46,8 @@ impl Remote {
             entries: in_ac.len(),
             damaged_objects: damaged.iter().map(short).collect(),
             dropped_entries: dropped.iter().map(short).collect(),
+            seconds: started.elapsed().as_secs_f64(),
+            ..VerifyReport::default()
         })
     }
 

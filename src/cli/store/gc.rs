@@ -1,0 +1,139 @@
+//! `simpipe store gc`: removes what no kept run reaches.
+
+use std::io::Write;
+use std::time::Duration;
+
+use clap::Args;
+
+use crate::cli::options::PlaceOptions;
+use crate::cli::print::{self, Align, Table};
+use crate::error::{Error, Exit};
+use crate::runner::folders;
+use crate::stage::TimeLimit;
+use crate::store::{GcPolicy, GcReport};
+
+/// Say what no kept run reaches, and with `--delete` remove it; safe beside running runs.
+#[derive(Debug, Args)]
+#[command(after_help = "Kept are the last runs of every experiment that used this store, pinned and running runs, \
+checkpoints of trainings that have not ended, and what is younger than the grace period.
+
+Examples:
+  simpipe store gc
+  simpipe store gc --keep-runs 20 --delete
+  simpipe store gc --keep-runs 1 --grace 10m --downloads --delete --json")]
+pub(super) struct GcArgs {
+    #[command(flatten)]
+    place: PlaceOptions,
+    /// Remove it; without this nothing is changed.
+    #[arg(long)]
+    delete: bool,
+    /// Runs to keep of each experiment.
+    #[arg(long, value_name = "N", default_value_t = GcPolicy::default().keep_runs)]
+    keep_runs: usize,
+    /// Results and objects younger than this stay, whoever reaches them.
+    #[arg(long, value_name = "TIME", default_value = "1h", value_parser = length)]
+    grace: Duration,
+    /// Checkpoints of trainings without a result go after this time.
+    #[arg(long, value_name = "TIME", default_value = "30d", value_parser = length)]
+    checkpoint_age: Duration,
+    /// Damaged files in `quarantine/` go after this time.
+    #[arg(long, value_name = "TIME", default_value = "7d", value_parser = length)]
+    quarantine_age: Duration,
+    /// Remove downloaded archives too; a run that needs one fetches it again.
+    #[arg(long)]
+    downloads: bool,
+    /// Print JSON.
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+/// A length of time as specs write it; `0s` is none.
+fn length(text: &str) -> Result<Duration, String> {
+    TimeLimit::parse(text)
+        .map(|limit| limit.0)
+        .ok_or_else(|| "expected a length of time such as `30m`, `1h30m` or `7d`".into())
+}
+
+pub(super) fn exec(args: &GcArgs, out: &mut dyn Write) -> Result<Exit, Error> {
+    let root = args.place.root_here()?;
+    let store = args.place.open_local_store(&root)?;
+    let policy = GcPolicy {
+        keep_runs: args.keep_runs,
+        grace: args.grace,
+        checkpoint_age: args.checkpoint_age,
+        quarantine_age: args.quarantine_age,
+        downloads: args.downloads,
+        delete: args.delete,
+    };
+    let report = store.gc(&policy, &folders::reach(&root))?;
+    if args.json {
+        print::json(&report, out)?;
+    } else {
+        write(&report, out)?;
+    }
+    Ok(Exit::Done)
+}
+
+fn write(report: &GcReport, out: &mut dyn Write) -> Result<(), Error> {
+    let size = |bytes: u64| print::bytes(bytes);
+    if !report.removed.is_empty() {
+        let head = if report.deleted { "Removed" } else { "Would go" };
+        let mut table = Table::new(&[
+            (head, Align::Left),
+            ("Results", Align::Right),
+            ("Size", Align::Right),
+            ("Last reached by run", Align::Left),
+        ]);
+        for group in &report.removed {
+            let run = group.run.clone().unwrap_or_else(|| "none that is known".to_owned());
+            table.row(vec![group.kind.clone(), group.entries.to_string(), size(group.bytes), run]);
+        }
+        table.write(out, &print::plain)?;
+        writeln!(out)?;
+    }
+    let mut table = Table::new(&[("Kept because", Align::Left), ("Results", Align::Right), ("Size", Align::Right)]);
+    for group in &report.kept {
+        table.row(vec![group.why.clone(), group.entries.to_string(), size(group.bytes)]);
+    }
+    table.write(out, &print::plain)?;
+    writeln!(out)?;
+    for line in lines(report) {
+        writeln!(out, "{line}")?;
+    }
+    Ok(())
+}
+
+/// What else goes, and what it comes to.
+fn lines(report: &GcReport) -> Vec<String> {
+    let amount = |amount: crate::store::Amount, what: &str| {
+        (amount.count > 0).then(|| format!("{} {what}, {}", print::thousands(amount.count), print::bytes(amount.bytes)))
+    };
+    let count = |count: usize, what: &str| (count > 0).then(|| format!("{} {what}", print::thousands(count)));
+    let parts = [
+        amount(report.orphans, "objects that no result names"),
+        count(report.markers, "marks of checkpoints"),
+        count(report.journals.len(), "journals of runs"),
+        amount(report.quarantine, "old files in `quarantine/`"),
+        count(report.memos, "memos of files that are gone"),
+        count(report.locks, "locks of processes that are gone"),
+        amount(report.downloads, "downloaded files"),
+    ];
+    let mut lines: Vec<String> = parts.into_iter().flatten().collect();
+    let freed = report.objects.bytes + report.quarantine.bytes + report.downloads.bytes;
+    let total = format!("{} objects, {} in all", print::thousands(report.objects.count), print::bytes(freed));
+    lines.push(if report.deleted {
+        format!("removed: {total}")
+    } else if report.objects.count + report.markers + report.memos + report.journals.len() == 0 && freed == 0 {
+        "nothing would go".to_owned()
+    } else {
+        format!("would go: {total}; nothing was changed: `--delete` does it")
+    });
+    if report.linked.count > 0 {
+        let linked = print::bytes(report.linked.bytes);
+        lines.push(format!("{linked} of them are linked from run folders too and are free once those are deleted"));
+    }
+    if report.unreadable > 0 {
+        lines.push(format!("{} results can't be read: `simpipe store verify` moves them aside", report.unreadable));
+    }
+    lines
+}

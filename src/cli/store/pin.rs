@@ -1,0 +1,105 @@
+//! `simpipe store pin|unpin|pins`: runs whose results stay whatever gc's policy says.
+
+use std::io::Write;
+use std::path::Path;
+
+use clap::Args;
+use serde_json::json;
+
+use crate::cli::options::PlaceOptions;
+use crate::cli::print::{self, Align, Table};
+use crate::error::{Error, Exit};
+use crate::runner::{RunRecord, folders};
+use crate::store::{Pin, Store, is_tag};
+
+/// Keep a run's results, and give it a name that `show` knows.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  simpipe store pin latest --tag paper
+  simpipe store pin 20261124T225934
+  simpipe show paper")]
+pub(super) struct PinArgs {
+    /// A run as `show` takes it.
+    run: String,
+    /// The name; without one the run is pinned by its id.
+    #[arg(long, value_name = "NAME")]
+    tag: Option<String>,
+    #[command(flatten)]
+    place: PlaceOptions,
+}
+
+/// Let gc remove a run's results again.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  simpipe store unpin paper")]
+pub(super) struct UnpinArgs {
+    /// The tag, or the id of a run that was pinned without one.
+    tag: String,
+    #[command(flatten)]
+    place: PlaceOptions,
+}
+
+/// List pinned runs.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  simpipe store pins
+  simpipe store pins --json")]
+pub(super) struct PinsArgs {
+    #[command(flatten)]
+    place: PlaceOptions,
+    /// Print JSON.
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+pub(super) fn pin(args: &PinArgs, out: &mut dyn Write) -> Result<Exit, Error> {
+    let root = args.place.root_here()?;
+    let store = args.place.open_local_store(&root)?;
+    let record = RunRecord::read(&folders::find_tagged(&root, &store, &args.run)?)?;
+    let tag = args.tag.clone().unwrap_or_else(|| record.run.clone());
+    if !is_tag(&tag) {
+        let help = "use letters, digits, `-`, `_` and `.`, at most 64, the first no dot, and not `latest`";
+        return Err(Error::usage(format!("`{tag}` can't be a tag"), help));
+    }
+    store.pin(&pin_of(&store, &root, &tag, &record)?)?;
+    writeln!(out, "pinned {} as `{tag}`: gc keeps its results", record.run)?;
+    Ok(Exit::Done)
+}
+
+fn pin_of(store: &Store, root: &Path, tag: &str, record: &RunRecord) -> Result<Pin, Error> {
+    let journals = store.journaled_runs()?;
+    let journal = journals.iter().find(|journal| journal.start.run == record.run);
+    Ok(Pin {
+        tag: tag.to_owned(),
+        run: record.run.clone(),
+        name: record.name.clone(),
+        root: std::path::absolute(root)?.to_string_lossy().into_owned(),
+        dir: record.dir.clone(),
+        keys: record.stages.iter().filter_map(|stage| Some((stage.id.clone(), stage.key?))).collect(),
+        shelves: journal.map(|journal| journal.shelves.keys().copied().collect()).unwrap_or_default(),
+    })
+}
+
+pub(super) fn unpin(args: &UnpinArgs, out: &mut dyn Write) -> Result<Exit, Error> {
+    let store = args.place.open_local_store(&args.place.root_here()?)?;
+    if !store.unpin(&args.tag)? {
+        return Err(Error::usage(
+            format!("nothing is pinned as `{}`", args.tag),
+            "`simpipe store pins` lists the tags",
+        ));
+    }
+    writeln!(out, "unpinned `{}`: gc may remove its results", args.tag)?;
+    Ok(Exit::Done)
+}
+
+pub(super) fn list(args: &PinsArgs, out: &mut dyn Write) -> Result<Exit, Error> {
+    let pins = args.place.open_local_store(&args.place.root_here()?)?.pins()?;
+    if args.json {
+        print::json(&json!({ "pins": pins }), out)?;
+        return Ok(Exit::Done);
+    }
+    let mut table = Table::new(&[("Tag", Align::Left), ("Run", Align::Left), ("Name", Align::Left)]);
+    pins.iter().for_each(|pin| table.row(vec![pin.tag.clone(), pin.run.clone(), pin.name.clone()]));
+    table.write(out, &print::plain)?;
+    Ok(Exit::Done)
+}

@@ -1,0 +1,61 @@
+//! `simpipe store verify`: reads every stored byte.
+
+use std::io::Write;
+
+use clap::Args;
+
+use super::push;
+use crate::cli::options::PlaceOptions;
+use crate::cli::print;
+use crate::error::{Error, Exit};
+
+/// Read every stored byte; damaged objects are moved to `quarantine/` and computed again by the next run.
+#[derive(Debug, Args)]
+#[command(after_help = "Exit code 3 if anything was damaged; the next verify is clean.
+
+Examples:
+  simpipe store verify
+  simpipe store verify --store /data/simpipe-store --json
+  simpipe store verify --store s3://bucket/team")]
+pub(super) struct VerifyArgs {
+    #[command(flatten)]
+    place: PlaceOptions,
+    /// Print JSON.
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+pub(super) fn exec(args: &VerifyArgs, out: &mut dyn Write) -> Result<Exit, Error> {
+    let store = args.place.open_store_to_read(&args.place.root_here()?)?;
+    let report = if args.place.url()?.is_some() {
+        let bar = push::Bar::new("objects");
+        let report =
+            store.verify_remote(!args.place.store_read_only, &|done, total| bar.show(done as u64, total as u64))?;
+        bar.clear();
+        report
+    } else {
+        let bar = push::Bar::new("bytes");
+        let report = store.verify_with(&|at| bar.show(at.done, at.total))?;
+        bar.clear();
+        report
+    };
+    if args.json {
+        print::json(&report, out)?;
+    } else {
+        for name in &report.damaged_objects {
+            let left = if args.place.store_read_only { "left where it is" } else { "moved to `quarantine/`" };
+            writeln!(out, "damaged, {left}: {name}")?;
+        }
+        for key in &report.dropped_entries {
+            writeln!(out, "dropped, for its files are damaged or gone: {key}")?;
+        }
+        let [entries, objects] = [report.entries, report.objects].map(print::thousands);
+        for step in &report.removed_markers {
+            writeln!(out, "mark without its checkpoint, removed: {step}")?;
+        }
+        let speed = if report.seconds > 0.0 { report.bytes as f64 / 1e9 / report.seconds } else { 0.0 };
+        let read = print::bytes(report.bytes);
+        writeln!(out, "{entries} results and {objects} objects of {read} read at {speed:.1} GB/s")?;
+    }
+    Ok(if report.clean() { Exit::Done } else { Exit::Damaged })
+}

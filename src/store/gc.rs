@@ -1,0 +1,379 @@
+//! `store gc`: removes what nobody reaches any more. What is reached is decided in [`reach`](super::reach).
+//!
+//! Everything is decided and renamed out of the way while the store is held exclusively: entries before the objects
+//! that they name, so that a reader sees a miss and never an entry without its objects, even if gc is killed half-way.
+//! The bytes are freed after that, when nobody waits.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::lock::FileLock;
+use super::reach::{Object, Reach, Stored, Why, age_of};
+use super::{JournaledRun, RunReach, RunStart, Scratch, Store, StoreError, fs};
+use crate::base::digest::Digest;
+
+/// What gc keeps.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct GcPolicy {
+    /// Runs of each experiment's name.
+    pub keep_runs: usize,
+    /// Younger entries and objects stay, whoever reaches them.
+    pub grace: Duration,
+    /// Checkpoints of trainings without a result stay for so long after the last one.
+    pub checkpoint_age: Duration,
+    /// Damaged files stay for so long.
+    pub quarantine_age: Duration,
+    /// Remove downloaded files too.
+    pub downloads: bool,
+    /// Whether to act; else only to say what would be done.
+    pub delete: bool,
+}
+
+impl Default for GcPolicy {
+    fn default() -> Self {
+        let day = Duration::from_secs(86_400);
+        Self {
+            keep_runs: 5,
+            grace: Duration::from_secs(3600),
+            checkpoint_age: day * 30,
+            quarantine_age: day * 7,
+            downloads: false,
+            delete: false,
+        }
+    }
+}
+
+/// A number of things and their bytes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Amount {
+    /// How many.
+    pub count: usize,
+    /// In all.
+    pub bytes: u64,
+}
+
+impl Amount {
+    /// Adds one thing.
+    pub(super) fn add(&mut self, bytes: u64) {
+        self.count += 1;
+        self.bytes += bytes;
+    }
+}
+
+/// Results of one kind that the same run reached last.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RemovedGroup {
+    /// The stage's kind, or `checkpoint`.
+    pub kind: String,
+    /// The newest run that reached them; `None` if no run that is known did.
+    pub run: Option<String>,
+    /// Entries.
+    pub entries: usize,
+    /// Of the objects that only these name; one that several name counts with the first.
+    pub bytes: u64,
+}
+
+/// Results that stay for one reason.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct KeptGroup {
+    /// The reason.
+    pub why: String,
+    /// Entries.
+    pub entries: usize,
+    /// Of their objects; one that several name counts with the first.
+    pub bytes: u64,
+}
+
+/// What gc has removed, or would remove.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct GcReport {
+    /// Whether it was done.
+    pub deleted: bool,
+    /// Results that go.
+    pub removed: Vec<RemovedGroup>,
+    /// Results that stay.
+    pub kept: Vec<KeptGroup>,
+    /// Objects that go.
+    pub objects: Amount,
+    /// Those of them that run folders hold too: their bytes are freed when those folders go.
+    pub linked: Amount,
+    /// Objects that go though no entry ever named them, or none does any more.
+    pub orphans: Amount,
+    /// Checkpoint markers that go.
+    pub markers: usize,
+    /// Runs whose journals go.
+    pub journals: Vec<String>,
+    /// Old files in `quarantine/`.
+    pub quarantine: Amount,
+    /// What is remembered of files that are gone.
+    pub memos: usize,
+    /// Lock files of processes that are gone.
+    pub locks: usize,
+    /// Downloaded files, if the policy says so.
+    pub downloads: Amount,
+    /// Entries that can't be read; `store verify` moves them aside.
+    pub unreadable: usize,
+    /// Ids of the runs that are kept.
+    pub kept_runs: BTreeSet<String>,
+}
+
+/// Paths to remove, in this order.
+#[derive(Debug, Default)]
+struct Doomed {
+    entries: Vec<PathBuf>,
+    objects: Vec<PathBuf>,
+    rest: Vec<PathBuf>,
+}
+
+impl Store {
+    /// Says what nobody reaches, and removes it if the policy says so. `others` are runs that have no journal.
+    ///
+    /// # Errors
+    /// If the file system refuses; what was not removed then goes the next time.
+    pub fn gc(&self, policy: &GcPolicy, others: &[RunReach]) -> Result<GcReport, StoreError> {
+        let hold = if policy.delete { self.exclude()? } else { self.share()? };
+        let (mut report, doomed) = Sweep::of(self, policy, others)?.finish()?;
+        if policy.delete {
+            let trash = self.scratch()?;
+            self.move_away(&doomed, &trash)?;
+            drop(hold);
+            drop(trash); // this frees the bytes
+            self.remove_empty_shelves();
+        }
+        report.deleted = policy.delete;
+        Ok(report)
+    }
+
+    fn move_away(&self, doomed: &Doomed, trash: &Scratch) -> Result<(), StoreError> {
+        let paths = doomed.entries.iter().chain(&doomed.objects).chain(&doomed.rest);
+        for (at, path) in paths.enumerate() {
+            match fs::rename(path, &trash.output().join(at.to_string())) {
+                Err(StoreError::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {}
+                moved => moved?,
+            }
+            if path.starts_with(self.folder("cas")) {
+                self.forget(path);
+            }
+        }
+        Ok(())
+    }
+
+    /// A folder that is not empty stays: somebody may be about to write into it.
+    fn remove_empty_shelves(&self) {
+        let Ok(items) = std::fs::read_dir(self.folder("checkpoints")) else { return };
+        items.flatten().for_each(|item| drop(fs::remove_empty_dir(&item.path())));
+    }
+
+    /// Lock files that nobody holds. They are removed by taking and freeing them.
+    fn dead_locks(&self, remove: bool) -> Result<usize, StoreError> {
+        let paths = self.files_below("locks")?;
+        let keys = paths.iter().filter(|path| path.extension().is_some_and(|extension| extension == "lock"));
+        let dead = keys.filter(|path| {
+            let held = std::fs::File::open(path).is_ok_and(|file| file.try_lock_shared().is_err());
+            !held && (!remove || matches!(FileLock::try_acquire(path), Ok(Some(_))))
+        });
+        Ok(dead.count())
+    }
+}
+
+/// One gc under way: everything that is there, and what keeps it.
+struct Sweep<'a> {
+    store: &'a Store,
+    policy: &'a GcPolicy,
+    runs: Vec<RunReach>,
+    journals: Vec<JournaledRun>,
+    reach: Reach,
+    entries: BTreeMap<Digest, Stored>,
+    objects: BTreeMap<Digest, Object>,
+    report: GcReport,
+    doomed: Doomed,
+}
+
+impl<'a> Sweep<'a> {
+    fn of(store: &'a Store, policy: &'a GcPolicy, others: &[RunReach]) -> Result<Self, StoreError> {
+        let runs = store.runs_with(others)?;
+        let reach = Reach::of(&runs, &store.pins()?, policy.keep_runs);
+        let (entries, unreadable) = store.stored()?;
+        let report = GcReport {
+            unreadable,
+            kept_runs: reach.runs.iter().map(|(_, run)| run.clone()).collect(),
+            ..GcReport::default()
+        };
+        let (journals, objects) = (store.journaled_runs()?, store.stored_objects()?);
+        Ok(Self { store, policy, runs, journals, reach, entries, objects, report, doomed: Doomed::default() })
+    }
+
+    fn finish(mut self) -> Result<(GcReport, Doomed), StoreError> {
+        self.keep_unfinished_trainings();
+        let kept = self.sort_entries();
+        self.doom_objects(&kept);
+        self.doom_markers()?;
+        self.doom_journals();
+        self.doom_old_files()?;
+        self.report.memos = self.doom_memos()?;
+        self.report.locks = self.store.dead_locks(self.policy.delete)?;
+        Ok((self.report, self.doomed))
+    }
+
+    /// A shelf that serves no stored key is that of a training which was killed or goes on elsewhere.
+    fn keep_unfinished_trainings(&mut self) {
+        let mut youngest: BTreeMap<Digest, Duration> = BTreeMap::new();
+        for entry in self.entries.values() {
+            if let Some((shelf, _)) = entry.shelf {
+                let age = youngest.entry(shelf).or_insert(entry.age);
+                *age = entry.age.min(*age);
+            }
+        }
+        for (shelf, age) in youngest {
+            let finished =
+                self.reach.served.get(&shelf).is_some_and(|keys| keys.iter().all(|key| self.entries.contains_key(key)));
+            if !finished && age < self.policy.checkpoint_age {
+                self.reach.shelves.entry(shelf).or_insert(Why::Unfinished);
+            }
+        }
+    }
+
+    fn why_kept(&self, key: Digest, entry: &Stored) -> Option<Why> {
+        let reached = match entry.shelf {
+            Some((shelf, _)) => self.reach.shelves.get(&shelf),
+            None => self.reach.keys.get(&key),
+        };
+        reached.cloned().or_else(|| (entry.age < self.policy.grace).then_some(Why::Young))
+    }
+
+    /// Objects that kept entries name; the others' entries are doomed.
+    fn sort_entries(&mut self) -> BTreeSet<Digest> {
+        let last_run = self.last_runs();
+        let mut kept: BTreeMap<Why, Vec<&Stored>> = BTreeMap::new();
+        let mut removed: BTreeMap<(String, Option<String>), Vec<&Stored>> = BTreeMap::new();
+        for (key, entry) in &self.entries {
+            match self.why_kept(*key, entry) {
+                Some(why) => kept.entry(why).or_default().push(entry),
+                None => {
+                    let of = match entry.shelf {
+                        Some((shelf, _)) => last_run.get(&shelf),
+                        None => last_run.get(key),
+                    };
+                    removed.entry((entry.kind.clone(), of.cloned())).or_default().push(entry);
+                }
+            }
+        }
+        let mut named = BTreeSet::new();
+        for (why, entries) in kept {
+            let bytes = new_bytes(&entries, &mut named);
+            self.report.kept.push(KeptGroup { why: why.to_string(), entries: entries.len(), bytes });
+        }
+        let mut seen = named.clone();
+        for ((kind, run), entries) in removed {
+            let bytes = new_bytes(&entries, &mut seen);
+            self.doomed.entries.extend(entries.iter().map(|entry| entry.path.clone()));
+            self.report.removed.push(RemovedGroup { kind, run, entries: entries.len(), bytes });
+        }
+        self.report
+            .removed
+            .sort_by(|a, b| b.bytes.cmp(&a.bytes).then_with(|| (&a.kind, &a.run).cmp(&(&b.kind, &b.run))));
+        named
+    }
+
+    /// The newest run that reached a key or a shelf.
+    fn last_runs(&self) -> BTreeMap<Digest, String> {
+        let mut last: BTreeMap<Digest, String> = BTreeMap::new();
+        for run in &self.runs {
+            for digest in run.keys.iter().chain(run.shelves.keys()) {
+                let newest = last.entry(*digest).or_default();
+                if *newest < run.run {
+                    newest.clone_from(&run.run);
+                }
+            }
+        }
+        last
+    }
+
+    fn doom_objects(&mut self, kept: &BTreeSet<Digest>) {
+        let doomed_named: BTreeSet<Digest> = {
+            let entries = self.doomed.entries.iter().collect::<BTreeSet<_>>();
+            let gone = self.entries.values().filter(|entry| entries.contains(&entry.path));
+            gone.flat_map(|entry| entry.files.iter().map(|file| file.digest)).collect()
+        };
+        for (digest, object) in &self.objects {
+            let named = doomed_named.contains(digest);
+            // An object without an entry may be of a writer that knows no store-wide lock, if it is young.
+            if kept.contains(digest) || (!named && object.age < self.policy.grace) {
+                continue;
+            }
+            self.report.objects.add(object.bytes);
+            if object.linked {
+                self.report.linked.add(object.bytes);
+            }
+            if !named {
+                self.report.orphans.add(object.bytes);
+            }
+            self.doomed.objects.push(object.path.clone());
+        }
+    }
+
+    /// Markers of checkpoints that are not stored, or no longer.
+    fn doom_markers(&mut self) -> Result<(), StoreError> {
+        let gone: BTreeSet<&PathBuf> = self.doomed.entries.iter().collect();
+        let stay = self.entries.values().filter(|entry| !gone.contains(&entry.path));
+        let stay: BTreeSet<(String, String)> =
+            stay.filter_map(|entry| entry.shelf).map(|(shelf, step)| (shelf.to_string(), step.to_string())).collect();
+        for path in self.store.files_below("checkpoints")? {
+            if !named_by_shelf(&path).is_some_and(|marker| stay.contains(&marker)) {
+                self.report.markers += 1;
+                self.doomed.rest.push(path);
+            }
+        }
+        Ok(())
+    }
+
+    fn doom_journals(&mut self) {
+        let kept = |run: &RunStart| self.reach.runs.contains(&(run.name.clone(), run.run.clone()));
+        for journal in self.journals.iter().filter(|journal| !kept(&journal.start)) {
+            self.report.journals.push(journal.start.run.clone());
+            self.doomed.rest.push(journal.path.clone());
+        }
+    }
+
+    fn doom_old_files(&mut self) -> Result<(), StoreError> {
+        for path in self.store.files_below("quarantine")? {
+            let Ok(metadata) = std::fs::metadata(&path) else { continue };
+            if age_of(&metadata) >= self.policy.quarantine_age {
+                self.report.quarantine.add(metadata.len());
+                self.doomed.rest.push(path);
+            }
+        }
+        for path in if self.policy.downloads { self.store.files_below("downloads")? } else { Vec::new() } {
+            self.report.downloads.add(std::fs::metadata(&path).map_or(0, |metadata| metadata.len()));
+            self.doomed.rest.push(path);
+        }
+        Ok(())
+    }
+
+    fn doom_memos(&mut self) -> Result<usize, StoreError> {
+        let objects: BTreeSet<&PathBuf> = self.doomed.objects.iter().collect();
+        let stale = self.store.stale_memos(&|path| objects.contains(&path.to_path_buf()))?;
+        let count = stale.len();
+        self.doomed.rest.extend(stale);
+        Ok(count)
+    }
+}
+
+/// Bytes of the objects that none before has named.
+fn new_bytes(entries: &[&Stored], seen: &mut BTreeSet<Digest>) -> u64 {
+    let files = entries.iter().flat_map(|entry| &entry.files);
+    files.filter(|file| seen.insert(file.digest)).map(|file| file.size).sum()
+}
+
+/// Shelf and step of a marker's path.
+pub(super) fn named_by_shelf(path: &Path) -> Option<(String, String)> {
+    let text = |part: Option<&std::ffi::OsStr>| part.and_then(|part| part.to_str()).map(str::to_owned);
+    Some((text(path.parent()?.file_name())?, text(path.file_name())?))
+}
+
+#[cfg(test)]
+#[path = "gc_tests.rs"]
+mod tests;

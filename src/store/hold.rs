@@ -1,0 +1,57 @@
+//! The store-wide lock between gc and everybody else: `locks/store`, shared by many or held by one.
+//!
+//! Looking a result up and publishing one hold it shared, for as long as they rely on objects that they have seen: two
+//! system calls. Gc holds it exclusively while it decides and moves things out of the way. Whoever looks up before gc
+//! has said in its journal what it wants, so gc keeps that; whoever looks up after it finds a miss. A publish that reuses
+//! an object which is there already puts its entry before gc sees either, or sees the object gone and writes it anew.
+//!
+//! Holding it shared twice is fine; taking it exclusively while holding it shared is not.
+
+use std::fs::File;
+use std::io::{self, ErrorKind};
+use std::path::Path;
+
+use super::lock::names;
+use super::{Store, StoreError, fs};
+
+/// The store-wide lock, held; dropping it frees it.
+#[derive(Debug)]
+pub struct Hold {
+    _file: File,
+}
+
+impl Store {
+    /// Keeps gc from removing anything until the value is dropped.
+    ///
+    /// # Errors
+    /// If the lock file can't be opened.
+    pub fn share(&self) -> Result<Hold, StoreError> {
+        self.hold(File::lock_shared)
+    }
+
+    /// Waits until nobody relies on what the store holds, and keeps everybody waiting until the value is dropped.
+    pub(super) fn exclude(&self) -> Result<Hold, StoreError> {
+        self.hold(File::lock)
+    }
+
+    fn hold(&self, lock: fn(&File) -> io::Result<()>) -> Result<Hold, StoreError> {
+        let path = self.folder("locks").join("store");
+        let attempt = || loop {
+            let file = open(&path)?;
+            lock(&file)?;
+            // Somebody may have cleared `locks/` by hand: a lock on a file without a name excludes nobody.
+            if names(&path, &file)? {
+                return Ok(Hold { _file: file });
+            }
+        };
+        attempt().map_err(StoreError::io("lock", &path))
+    }
+}
+
+/// Opened for reading where that is enough, so that users with different rights can share a store.
+fn open(path: &Path) -> io::Result<File> {
+    match File::open(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => fs::open_lock(path),
+        opened => opened,
+    }
+}

@@ -1,0 +1,253 @@
+//! `journal/<run>.jsonl`: what each run wants and has reached, one line an event, written as it happens.
+//!
+//! The file is locked by `flock` for the life of the run, so that everybody who shares the store can tell a run under
+//! way from a killed one, and gc knows what both need. Lines are appended whole by one write each; a reader passes over
+//! a line that it can't read, such as a torn last one. Nothing is synced: a run that a power cut ends wants nothing.
+//!
+//! A run says that it wants a key *before* it looks it up: see [`Hold`](super::Hold) for why that is enough.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::{File, TryLockError};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::{Store, StoreError, fs};
+use crate::base::digest::Digest;
+
+/// Version of the lines' format.
+const FORMAT: u32 = 1;
+
+/// How a run ended, or that it has not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RunState {
+    /// Every stage has its result.
+    Done,
+    /// A stage failed.
+    Failed,
+    /// The user stopped it.
+    Interrupted,
+    /// Its process ended without a word.
+    Killed,
+    /// It is under way.
+    Running,
+}
+
+impl RunState {
+    /// How a run ended that could say so.
+    #[must_use]
+    pub const fn of_end(ok: bool, interrupted: bool) -> Self {
+        match (ok, interrupted) {
+            (true, _) => Self::Done,
+            (false, true) => Self::Interrupted,
+            (false, false) => Self::Failed,
+        }
+    }
+
+    /// The word in JSON.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Failed => "failed",
+            Self::Interrupted => "interrupted",
+            Self::Killed => "killed",
+            Self::Running => "running",
+        }
+    }
+}
+
+/// A run as it begins. Places are for people: nothing is looked up by them.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunStart {
+    /// The run's id.
+    pub run: String,
+    /// The experiment's name.
+    pub name: String,
+    /// The config as the user named it.
+    pub config: String,
+    /// The folder that `dir` is relative to.
+    pub root: String,
+    /// The run's folder.
+    pub dir: String,
+    /// When it began, in UTC.
+    pub started: String,
+    /// Ids of its stages, in the order of the plan.
+    pub stages: Vec<String>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "kebab-case")]
+enum Line {
+    RunStarted { format: u32, start: RunStart },
+    StageWanted { stage: String, key: Digest },
+    CheckpointsWanted { stage: String, key: Digest, shelf: Digest },
+    StageFinished { stage: String, outcome: String, key: Option<Digest> },
+    RunFinished { ok: bool, interrupted: bool },
+}
+
+/// The journal of a run under way; dropping it without [`Journal::finish`] leaves a killed run.
+#[derive(Debug)]
+pub struct Journal {
+    file: File,
+    path: PathBuf,
+}
+
+impl Journal {
+    fn append(&self, line: &Line) -> Result<(), StoreError> {
+        let mut bytes = serde_json::to_vec(line).expect("a line serializes to JSON");
+        bytes.push(b'\n');
+        fs::append(&self.file, &self.path, &bytes)
+    }
+
+    /// The run is about to look a key up, or to compute it.
+    ///
+    /// # Errors
+    /// If the line can't be written; the key must then not be looked up.
+    pub fn wanted(&self, stage: &str, key: Digest) -> Result<(), StoreError> {
+        self.append(&Line::StageWanted { stage: stage.to_owned(), key })
+    }
+
+    /// The run is about to use the checkpoints of a shelf for the work on a key.
+    ///
+    /// # Errors
+    /// If the line can't be written.
+    pub fn wanted_checkpoints(&self, stage: &str, key: Digest, shelf: Digest) -> Result<(), StoreError> {
+        self.append(&Line::CheckpointsWanted { stage: stage.to_owned(), key, shelf })
+    }
+
+    /// A stage has ended.
+    ///
+    /// # Errors
+    /// If the line can't be written.
+    pub fn stage_finished(&self, stage: &str, outcome: &str, key: Option<Digest>) -> Result<(), StoreError> {
+        self.append(&Line::StageFinished { stage: stage.to_owned(), outcome: outcome.to_owned(), key })
+    }
+
+    /// The run has ended.
+    ///
+    /// # Errors
+    /// If the line can't be written.
+    pub fn finish(self, ok: bool, interrupted: bool) -> Result<(), StoreError> {
+        self.append(&Line::RunFinished { ok, interrupted })
+    }
+}
+
+/// A run as its journal tells it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct JournaledRun {
+    /// How it began.
+    pub start: RunStart,
+    /// Whether and how it ended.
+    pub state: RunState,
+    /// Every key that it asked for.
+    pub keys: BTreeSet<Digest>,
+    /// Outcomes of the stages that ended, by id.
+    pub outcomes: BTreeMap<String, String>,
+    /// Shelves of checkpoints that it used, each with the key that they served.
+    pub shelves: BTreeMap<Digest, Digest>,
+    /// The journal itself.
+    pub(super) path: PathBuf,
+}
+
+impl Store {
+    /// Begins a run's journal and locks it.
+    ///
+    /// # Errors
+    /// If it can't be written.
+    pub fn journal(&self, start: RunStart) -> Result<Journal, StoreError> {
+        let _hold = self.share()?; // gc must not meet a journal that is not locked yet
+        let folder = self.folder("journal");
+        fs::create_dirs(&folder)?;
+        for attempt in 0_u32.. {
+            // Ids are unique in a root; runs of two roots can begin in the same millisecond.
+            let suffix = if attempt == 0 { String::new() } else { format!("-{attempt}") };
+            let path = folder.join(format!("{}{suffix}.jsonl", start.run));
+            if let Some(file) = fs::create_locked(&path)? {
+                let journal = Journal { file, path };
+                journal.append(&Line::RunStarted { format: FORMAT, start })?;
+                return Ok(journal);
+            }
+        }
+        unreachable!("2^32 runs can't share an id")
+    }
+
+    /// Every run that has a journal, oldest first.
+    ///
+    /// # Errors
+    /// If the folder can't be read.
+    pub fn journaled_runs(&self) -> Result<Vec<JournaledRun>, StoreError> {
+        let mut runs: Vec<_> = self.files_below("journal")?.iter().filter_map(|path| read(path)).collect();
+        runs.sort_by(|a, b| (&a.start.run, &a.path).cmp(&(&b.start.run, &b.path))); // an id begins with the time
+        Ok(runs)
+    }
+}
+
+/// `None` for a file that is gone meanwhile or does not begin as a journal does.
+fn read(path: &Path) -> Option<JournaledRun> {
+    let file = File::open(path).ok()?;
+    // Asked before the lines are read: a run that ends in between has written its last line.
+    let alive = matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock));
+    let text = String::from_utf8_lossy(&std::fs::read(path).ok()?).into_owned();
+    let mut lines = text.lines().filter_map(|line| serde_json::from_str::<Line>(line).ok());
+    let Some(Line::RunStarted { start, .. }) = lines.next() else { return None };
+    let state = if alive { RunState::Running } else { RunState::Killed };
+    let (keys, outcomes, shelves) = Default::default();
+    let mut run = JournaledRun { start, state, keys, outcomes, shelves, path: path.to_path_buf() };
+    for line in lines {
+        match line {
+            Line::RunStarted { .. } => {}
+            Line::StageWanted { key, .. } => drop(run.keys.insert(key)),
+            Line::CheckpointsWanted { key, shelf, .. } => drop(run.shelves.insert(shelf, key)),
+            Line::StageFinished { stage, outcome, key } => {
+                run.keys.extend(key);
+                run.outcomes.insert(stage, outcome);
+            }
+            Line::RunFinished { ok, interrupted } => run.state = RunState::of_end(ok, interrupted),
+        }
+    }
+    Some(run)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    fn start(run: &str) -> RunStart {
+        RunStart { run: run.to_owned(), name: "smoke".to_owned(), ..RunStart::default() }
+    }
+
+    #[test]
+    fn a_run_is_running_then_killed_or_done_and_a_torn_line_is_passed_over() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        let only = || store.journaled_runs().unwrap().pop().unwrap();
+        let journal = store.journal(start("1")).unwrap();
+        journal.wanted("a", Digest::of(b"a")).unwrap();
+        journal.wanted_checkpoints("a", Digest::of(b"a"), Digest::of(b"shelf")).unwrap();
+        assert_eq!(only().state, RunState::Running);
+        journal.stage_finished("a", "ran", Some(Digest::of(b"other"))).unwrap();
+        (&journal.file).write_all(b"{\"event\":\"run-fini").unwrap();
+        drop(journal);
+        let run = only();
+        assert_eq!((run.state, run.start.clone()), (RunState::Killed, start("1")));
+        assert_eq!(run.keys, BTreeSet::from([Digest::of(b"a"), Digest::of(b"other")]));
+        assert_eq!(run.outcomes, BTreeMap::from([("a".to_owned(), "ran".to_owned())]));
+        assert_eq!(run.shelves, BTreeMap::from([(Digest::of(b"shelf"), Digest::of(b"a"))]));
+
+        store.journal(start("2")).unwrap().finish(false, true).unwrap();
+        assert_eq!(only().state, RunState::Interrupted);
+    }
+
+    #[test]
+    fn two_runs_of_one_id_have_two_journals() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        let _both = [store.journal(start("1")).unwrap(), store.journal(start("1")).unwrap()];
+        let states: Vec<RunState> = store.journaled_runs().unwrap().iter().map(|run| run.state).collect();
+        assert_eq!(states, [RunState::Running; 2]);
+    }
+}

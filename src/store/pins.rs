@@ -1,0 +1,121 @@
+//! `pins/<tag>.json`: runs whose results are kept whatever gc's policy says. A tag is also a name to find the run by.
+//!
+//! A pin holds the run's keys itself, so that it outlives the run's folder and journal.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::{Store, StoreError, fs};
+use crate::base::digest::Digest;
+
+/// Longer names than this are none.
+const LONGEST: usize = 64;
+
+/// A pinned run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pin {
+    /// What the run is pinned as: a tag, or its id.
+    pub tag: String,
+    /// The run's id.
+    pub run: String,
+    /// The experiment's name.
+    pub name: String,
+    /// The folder that `dir` is relative to, as it was when the run was pinned.
+    pub root: String,
+    /// The run's folder.
+    pub dir: String,
+    /// Keys by stage id.
+    pub keys: BTreeMap<String, Digest>,
+    /// Shelves of checkpoints that the run used, as far as its journal was there to tell.
+    pub shelves: BTreeSet<Digest>,
+}
+
+/// Whether a word can be a tag: letters, digits, `-`, `_` and `.`, the first no dot, and not `latest`.
+#[must_use]
+pub fn is_tag(word: &str) -> bool {
+    let allowed = |letter: char| letter.is_ascii_alphanumeric() || "-_.".contains(letter);
+    (1..=LONGEST).contains(&word.len()) && word.chars().all(allowed) && !word.starts_with('.') && word != "latest"
+}
+
+impl Store {
+    fn pin_path(&self, tag: &str) -> PathBuf {
+        self.folder("pins").join(format!("{tag}.json"))
+    }
+
+    /// Keeps a run's results from now on; a pin of the same tag is replaced.
+    ///
+    /// # Errors
+    /// If it can't be written.
+    pub fn pin(&self, pin: &Pin) -> Result<(), StoreError> {
+        let _hold = self.share()?; // gc sees it, or has removed what it had to before
+        let mut bytes = serde_json::to_vec_pretty(pin).expect("a pin serializes to JSON");
+        bytes.push(b'\n');
+        fs::replace_synced(&self.pin_path(&pin.tag), &bytes)
+    }
+
+    /// Removes a pin; `false` if there is none.
+    ///
+    /// # Errors
+    /// If it can't be removed.
+    pub fn unpin(&self, tag: &str) -> Result<bool, StoreError> {
+        let path = self.pin_path(tag);
+        let there = is_tag(tag) && path.is_file();
+        if there {
+            fs::remove_file(&path)?;
+        }
+        Ok(there)
+    }
+
+    /// The pin of a tag.
+    #[must_use]
+    pub fn pinned(&self, tag: &str) -> Option<Pin> {
+        if is_tag(tag) { read(&self.pin_path(tag)) } else { None }
+    }
+
+    /// Every pin, by tag.
+    ///
+    /// # Errors
+    /// If the folder can't be read.
+    pub fn pins(&self) -> Result<Vec<Pin>, StoreError> {
+        Ok(self.files_below("pins")?.iter().filter_map(|path| read(path)).collect())
+    }
+}
+
+/// `None` for files that are no pin.
+fn read(path: &Path) -> Option<Pin> {
+    serde_json::from_slice(&std::fs::read(path).ok()?).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pin_is_kept_until_it_is_removed() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        let pin = Pin {
+            tag: "v1.0".to_owned(),
+            run: "20260801T120000.000Z-0a1b2c".to_owned(),
+            name: "smoke".to_owned(),
+            root: "/data".to_owned(),
+            dir: "artifacts/runs/smoke/20260801T120000.000Z-0a1b2c".to_owned(),
+            keys: BTreeMap::from([("train".to_owned(), Digest::of(b"k"))]),
+            shelves: BTreeSet::new(),
+        };
+        assert_eq!(store.pins().unwrap(), []);
+        store.pin(&pin).unwrap();
+        assert_eq!(store.pinned("v1.0"), Some(pin.clone()));
+        assert_eq!(store.pins().unwrap(), [pin]);
+        assert_eq!((store.unpin("v1.0").unwrap(), store.unpin("v1.0").unwrap()), (true, false));
+        assert_eq!(store.pinned("v1.0"), None);
+    }
+
+    #[test]
+    fn a_tag_is_a_plain_word() {
+        assert!(is_tag("paper-2026") && is_tag("v1.0"));
+        assert!(["", "latest", "../x", "a b", ".hidden", &"x".repeat(65)].iter().all(|word| !is_tag(word)));
+    }
+}

@@ -1,0 +1,232 @@
+//! What is stored, and what of it somebody still needs: the mark of mark and sweep. Removes nothing.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use rayon::prelude::*;
+use serde_json::Value as Json;
+
+use super::{AcEntry, FileRecord, Pin, RunState, Store, StoreError};
+use crate::base::digest::Digest;
+
+/// A run and what it reached: from its journal, or from a record that predates journals.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunReach {
+    /// Its id, which begins with the time.
+    pub run: String,
+    /// The experiment's name.
+    pub name: String,
+    /// Whether and how it ended.
+    pub state: RunState,
+    /// Keys that it asked for.
+    pub keys: BTreeSet<Digest>,
+    /// Shelves of checkpoints, each with the key that they served.
+    pub shelves: BTreeMap<Digest, Digest>,
+}
+
+/// A stored result, as far as gc and du care.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Stored {
+    /// The entry's file.
+    pub(super) path: PathBuf,
+    /// The stage's kind, or `checkpoint`.
+    pub(super) kind: String,
+    /// What the stage's parameters say of its source, for stages that have one.
+    pub(super) source: Option<String>,
+    /// For a checkpoint: its shelf and its step.
+    pub(super) shelf: Option<(Digest, u64)>,
+    /// Its objects.
+    pub(super) files: Vec<FileRecord>,
+    /// How long ago it was written.
+    pub(super) age: Duration,
+}
+
+/// An object in `cas/`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Object {
+    pub(super) path: PathBuf,
+    pub(super) bytes: u64,
+    /// How long ago it came or got another name.
+    pub(super) age: Duration,
+    /// Whether a run's folder holds it too, so that removing it here frees nothing.
+    pub(super) linked: bool,
+}
+
+/// What keeps a result.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Why {
+    /// A run under way.
+    Running,
+    /// A pin.
+    Pinned(String),
+    /// One of the last runs of an experiment.
+    LastRuns(String),
+    /// A training that has no result yet.
+    Unfinished,
+    /// Too young to judge.
+    Young,
+}
+
+impl std::fmt::Display for Why {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Running => f.write_str("a run is under way"),
+            Self::Pinned(tag) => write!(f, "pinned as `{tag}`"),
+            Self::LastRuns(name) => write!(f, "last runs of `{name}`"),
+            Self::Unfinished => f.write_str("training is not finished"),
+            Self::Young => f.write_str("younger than the grace period"),
+        }
+    }
+}
+
+/// What must stay, and why.
+#[derive(Debug, Default)]
+pub(super) struct Reach {
+    pub(super) keys: BTreeMap<Digest, Why>,
+    pub(super) shelves: BTreeMap<Digest, Why>,
+    /// Names and ids of runs whose journals stay.
+    pub(super) runs: BTreeSet<(String, String)>,
+    /// Shelves that some run uses for a key, kept or not.
+    pub(super) served: BTreeMap<Digest, BTreeSet<Digest>>,
+}
+
+impl Reach {
+    /// Of pins, runs under way, and the last `keep` runs of each name, whatever their end, with the last that is done.
+    pub(super) fn of(runs: &[RunReach], pins: &[Pin], keep: usize) -> Self {
+        let mut reach = Self::default();
+        for pin in pins {
+            let why = Why::Pinned(pin.tag.clone());
+            reach.keep((&pin.name, &pin.run), &why, pin.keys.values(), pin.shelves.iter());
+        }
+        let mut by_name: BTreeMap<&str, Vec<&RunReach>> = BTreeMap::new();
+        for run in runs {
+            by_name.entry(&run.name).or_default().push(run);
+            for (shelf, key) in &run.shelves {
+                reach.served.entry(*shelf).or_default().insert(*key);
+            }
+        }
+        for (name, mut runs) in by_name {
+            runs.sort_by(|a, b| b.run.cmp(&a.run));
+            let done = runs.iter().position(|run| run.state == RunState::Done).filter(|_| keep > 0);
+            let why = Why::LastRuns(name.to_owned());
+            for (at, run) in runs.iter().enumerate() {
+                if run.state == RunState::Running {
+                    reach.keep((name, &run.run), &Why::Running, &run.keys, run.shelves.keys());
+                } else if at < keep || done == Some(at) {
+                    reach.keep((name, &run.run), &why, &run.keys, run.shelves.keys());
+                }
+            }
+        }
+        reach
+    }
+
+    fn keep<'a>(
+        &mut self,
+        (name, run): (&str, &str),
+        why: &Why,
+        keys: impl IntoIterator<Item = &'a Digest>,
+        shelves: impl IntoIterator<Item = &'a Digest>,
+    ) {
+        self.runs.insert((name.to_owned(), run.to_owned()));
+        for key in keys {
+            self.keys.entry(*key).or_insert_with(|| why.clone());
+        }
+        for shelf in shelves {
+            self.shelves.entry(*shelf).or_insert_with(|| why.clone());
+        }
+    }
+}
+
+impl Store {
+    /// The runs that have journals, and those of `others` that have none.
+    pub(super) fn runs_with(&self, others: &[RunReach]) -> Result<Vec<RunReach>, StoreError> {
+        let journaled = self.journaled_runs()?.into_iter().map(|run| RunReach {
+            run: run.start.run,
+            name: run.start.name,
+            state: run.state,
+            keys: run.keys,
+            shelves: run.shelves,
+        });
+        let mut runs: Vec<RunReach> = journaled.collect();
+        let known: BTreeSet<(String, String)> = runs.iter().map(|run| (run.name.clone(), run.run.clone())).collect();
+        let unknown = |run: &&RunReach| !known.contains(&(run.name.clone(), run.run.clone()));
+        runs.extend(others.iter().filter(unknown).cloned());
+        Ok(runs)
+    }
+
+    /// Every readable entry by key, and how many can't be read.
+    pub(super) fn stored(&self) -> Result<(BTreeMap<Digest, Stored>, usize), StoreError> {
+        let paths = self.files_below("ac")?;
+        let read: Vec<_> = paths.par_iter().filter_map(|path| Some((path.exists(), read_entry(path)))).collect();
+        let unreadable = read.iter().filter(|(there, entry)| *there && entry.is_none()).count();
+        Ok((read.into_iter().filter_map(|(_, entry)| entry).collect(), unreadable))
+    }
+
+    /// Every object by digest; files with other names are left to `verify`.
+    pub(super) fn stored_objects(&self) -> Result<BTreeMap<Digest, Object>, StoreError> {
+        let read = |path: &PathBuf| {
+            let digest: Digest = path.file_name()?.to_str()?.parse().ok()?;
+            let metadata = std::fs::metadata(path).ok()?;
+            let (bytes, age, linked) = (metadata.len(), age_of(&metadata), links(&metadata) > 1);
+            Some((digest, Object { path: path.clone(), bytes, age, linked }))
+        };
+        Ok(self.files_below("cas")?.par_iter().filter_map(read).collect())
+    }
+}
+
+fn read_entry(path: &Path) -> Option<(Digest, Stored)> {
+    let key: Digest = path.file_stem()?.to_str()?.parse().ok()?;
+    let age = age_of(&std::fs::metadata(path).ok()?);
+    let entry = AcEntry::parse(key, &std::fs::read(path).ok()?)?;
+    let parts = &entry.key_parts;
+    let shelf = parts.get("checkpoint").map(|of| (Digest::of_json(of), parts["step"].as_u64().unwrap_or(0)));
+    let kind = if shelf.is_some() { "checkpoint" } else { parts["stage"].as_str().unwrap_or("unknown") };
+    let source = match &parts["params"]["source"] {
+        Json::String(name) => Some(name.clone()),
+        Json::Object(choice) => choice.keys().next().cloned(),
+        _ => None,
+    };
+    let files = entry.files.values().copied().collect();
+    Some((key, Stored { path: path.to_path_buf(), kind: kind.to_owned(), source, shelf, files, age }))
+}
+
+/// Since the file was written, renamed or linked, whichever was last.
+pub(super) fn age_of(metadata: &std::fs::Metadata) -> Duration {
+    use std::os::unix::fs::MetadataExt;
+    let changed = SystemTime::UNIX_EPOCH
+        + Duration::new(metadata.ctime().try_into().unwrap_or(0), metadata.ctime_nsec().try_into().unwrap_or(0));
+    SystemTime::now().duration_since(changed).unwrap_or_default()
+}
+
+fn links(metadata: &std::fs::Metadata) -> u64 {
+    std::os::unix::fs::MetadataExt::nlink(metadata)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run(run: &str, name: &str, state: RunState, keys: &[&str]) -> RunReach {
+        let keys = keys.iter().map(|key| Digest::of(key.as_bytes())).collect();
+        RunReach { run: run.to_owned(), name: name.to_owned(), state, keys, shelves: BTreeMap::new() }
+    }
+
+    #[test]
+    fn the_last_runs_of_each_name_are_kept_with_the_last_that_is_done() {
+        let runs = [
+            run("1", "a", RunState::Done, &["a1"]),
+            run("2", "a", RunState::Done, &["a2"]),
+            run("3", "a", RunState::Failed, &["a3"]),
+            run("4", "a", RunState::Killed, &["a4"]),
+            run("0", "b", RunState::Done, &["b0"]),
+            run("0", "c", RunState::Running, &["c0"]),
+        ];
+        let kept =
+            |keep| Reach::of(&runs, &[], keep).runs.into_iter().map(|(name, run)| name + &run).collect::<Vec<_>>();
+        assert_eq!(kept(1), ["a2", "a4", "b0", "c0"], "of a: the last, and the last that is done");
+        assert_eq!(kept(3), ["a2", "a3", "a4", "b0", "c0"]);
+        let reach = Reach::of(&runs, &[], 0);
+        assert_eq!(reach.keys, BTreeMap::from([(Digest::of(b"c0"), Why::Running)]));
+    }
+}
