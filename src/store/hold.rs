@@ -5,14 +5,21 @@
 //! has said in its journal what it wants, so gc keeps that; whoever looks up after it finds a miss. A publish that reuses
 //! an object which is there already puts its entry before gc sees either, or sees the object gone and writes it anew.
 //!
-//! Holding it shared twice is fine; taking it exclusively while holding it shared is not.
+//! The kernel lets any number of sharers in before one that waits for all of them to leave. So whoever waits for the
+//! exclusive lock holds `locks/gate` meanwhile, and those who come to share stand back for a moment while it is held.
+//!
+//! Holding it shared twice is fine, if slow while gc waits; taking it exclusively while holding it shared is not.
 
-use std::fs::File;
+use std::fs::{File, TryLockError};
 use std::io::{self, ErrorKind};
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use super::lock::names;
 use super::{Store, StoreError, fs};
+
+/// How long a sharer stands back for somebody who wants the store alone.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// The store-wide lock, held; dropping it frees it.
 #[derive(Debug)]
@@ -26,16 +33,24 @@ impl Store {
     /// # Errors
     /// If the lock file can't be opened.
     pub fn share(&self) -> Result<Hold, StoreError> {
-        self.hold(File::lock_shared)
+        let gate = self.folder("locks").join("gate");
+        let since = Instant::now();
+        let shut =
+            || File::open(&gate).is_ok_and(|gate| matches!(gate.try_lock_shared(), Err(TryLockError::WouldBlock)));
+        while since.elapsed() < PATIENCE && shut() {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        self.hold("store", File::lock_shared)
     }
 
     /// Waits until nobody relies on what the store holds, and keeps everybody waiting until the value is dropped.
     pub(super) fn exclude(&self) -> Result<Hold, StoreError> {
-        self.hold(File::lock)
+        let _gate = self.hold("gate", File::lock)?;
+        self.hold("store", File::lock)
     }
 
-    fn hold(&self, lock: fn(&File) -> io::Result<()>) -> Result<Hold, StoreError> {
-        let path = self.folder("locks").join("store");
+    fn hold(&self, name: &str, lock: fn(&File) -> io::Result<()>) -> Result<Hold, StoreError> {
+        let path = self.folder("locks").join(name);
         let attempt = || loop {
             let file = open(&path)?;
             lock(&file)?;

@@ -45,6 +45,11 @@ impl Store {
     /// If the file system refuses.
     pub fn lookup(&self, key: Digest) -> Result<Found, StoreError> {
         let _hold = self.share()?;
+        self.lookup_held(key)
+    }
+
+    /// The same for whoever holds the store already.
+    pub(super) fn lookup_held(&self, key: Digest) -> Result<Found, StoreError> {
         let found = self.inspect_held(key)?;
         if let Found::Damaged(damage) = &found {
             self.quarantine_entry(key)?;

@@ -52,7 +52,7 @@ impl Store {
         fs::write_synced(draft, &entry.to_bytes())?;
         let mut kept = entry;
         while !fs::put_if_absent(draft, &path)? {
-            if let Found::Hit(first) = self.lookup(kept.key)? {
+            if let Found::Hit(first) = self.lookup_held(kept.key)? {
                 kept = first;
                 break;
             } // else the lookup has moved a damaged one aside
