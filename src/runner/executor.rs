@@ -27,7 +27,8 @@ pub(super) struct Executor<'a> {
     pub(super) plan: &'a Plan,
     pub(super) store: &'a Store,
     pub(super) history: &'a History,
-    pub(super) journal: &'a Journal,
+    /// `None` in a store that may only be read: all that it has can be used all the same.
+    pub(super) journal: Option<&'a Journal>,
     pub(super) backend: &'a BackendChoice,
     /// Of [`Catalog::hardware`](crate::stage::Catalog::hardware).
     pub(super) hardware: &'a BTreeMap<String, String>,
@@ -104,8 +105,12 @@ impl Executor<'_> {
     }
 
     pub(super) fn warn(&self, node: NodeIndex, message: String) {
-        tracing::warn!(stage = self.id(node), "{message}");
-        (self.on_event)(&Event::Warning { stage: self.id(node).to_owned(), message });
+        self.warn_of(self.id(node), message);
+    }
+
+    pub(super) fn warn_of(&self, stage: &str, message: String) {
+        tracing::warn!(stage, "{message}");
+        (self.on_event)(&Event::Warning { stage: stage.to_owned(), message });
     }
 
     fn look_up(
@@ -114,7 +119,9 @@ impl Executor<'_> {
         parts: &KeyParts,
         damage: &mut Option<Damage>,
     ) -> Result<Option<AcEntry>, StageFailure> {
-        self.journal.wanted(self.id(node), parts.key())?; // before the lookup: gc keeps what it finds from here on
+        if let Some(journal) = self.journal {
+            journal.wanted(self.id(node), parts.key())?; // before the lookup: gc keeps what it finds from here on
+        }
         let found = self.store.lookup(parts.key())?;
         self.store.take_warnings().into_iter().for_each(|warning| self.warn(node, warning));
         match found {
@@ -143,8 +150,8 @@ impl Executor<'_> {
         let (on_progress, on_warning) = (self.progress_of(node), |message| self.warn(node, message));
         let downloads = self.store.downloads();
         let checkpoints = StoredCheckpoints::of(stage, parts, self.store, &on_warning);
-        if let Some(checkpoints) = &checkpoints {
-            self.journal.wanted_checkpoints(self.id(node), key, checkpoints.shelf())?;
+        if let (Some(checkpoints), Some(journal)) = (&checkpoints, self.journal) {
+            journal.wanted_checkpoints(self.id(node), key, checkpoints.shelf())?;
         }
         let mut ctx = Ctx::new(CtxParts {
             id: self.id(node),

@@ -34,10 +34,11 @@ pub use event::Event;
 pub use folders::History;
 pub use record::{Outcome, RunRecord, StageRecord};
 
+use crate::base::fs::is_wrong_place;
 use crate::base::param::View;
 use crate::plan::Plan;
 use crate::stage::{Catalog, StageError};
-use crate::store::{AcEntry, RunStart, Store};
+use crate::store::{AcEntry, Journal, RunStart, Store, StoreError};
 use error::StageFailure;
 use executor::{Attempt, Executor};
 use schedule::{Held, Queue};
@@ -101,7 +102,7 @@ impl Runner<'_> {
         let (run, folder) = folders::create(self.root, &plan.experiment.name, began)?;
         let dir = folder.strip_prefix(self.root).unwrap_or(&folder).to_string_lossy().into_owned();
         let stages: Vec<String> = ids().map(str::to_owned).collect();
-        let journal = self.store.journal(RunStart {
+        let journal = self.journal(RunStart {
             run: run.clone(),
             name: plan.experiment.name.clone(),
             config: plan.experiment.config.to_string_lossy().into_owned(),
@@ -117,7 +118,7 @@ impl Runner<'_> {
             plan,
             store,
             history: &history,
-            journal: &journal,
+            journal: journal.as_ref(),
             backend: &backend,
             hardware: &hardware,
             cancel,
@@ -148,9 +149,22 @@ impl Runner<'_> {
             spec: plan.resolved(View::Full),
         };
         record.write(&folder)?;
-        journal.finish(record.ok, record.interrupted)?;
+        if let Some(journal) = journal {
+            journal.finish(record.ok, record.interrupted)?;
+        }
         on_event(&Event::RunFinished { ok: record.ok, seconds: record.seconds });
         Ok(record)
+    }
+
+    /// The run's journal; `None` if the store may only be read.
+    fn journal(&self, start: RunStart) -> Result<Option<Journal>, StoreError> {
+        match self.store.journal(start) {
+            Err(StoreError::Io { source, .. }) if is_wrong_place(&source) => {
+                tracing::warn!("the store may only be read, so it keeps no journal of this run: {source}");
+                Ok(None)
+            }
+            journal => journal.map(Some),
+        }
     }
 
     fn run_stages(&self, executor: Executor<'_>, folder: PathBuf) -> Vec<Finished> {
@@ -297,8 +311,10 @@ impl Run<'_> {
     fn say_finished(&self, record: &StageRecord) {
         let failure = record.failure.as_ref().map(|failure| failure.message.clone());
         tracing::debug!(stage = record.id, outcome = record.outcome.word(), seconds = record.seconds, "finished");
-        if let Err(error) = self.executor.journal.stage_finished(&record.id, record.outcome.word(), record.key) {
-            tracing::warn!(stage = record.id, "{error}"); // the result is there all the same
+        let told = |journal: &Journal| journal.stage_finished(&record.id, record.outcome.word(), record.key);
+        if let Some(Err(error)) = self.executor.journal.map(told) {
+            // The result is there all the same, and what the stage wanted has been written down before.
+            self.executor.warn_of(&record.id, format!("its end is not in the store's journal: {error}"));
         }
         (self.executor.on_event)(&Event::StageFinished {
             stage: record.id.clone(),

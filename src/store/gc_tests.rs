@@ -261,6 +261,9 @@ fn gc_in_a_loop_beside_four_writers_loses_nothing_that_a_run_reached() {
     assert!(store.verify().unwrap().clean());
 }
 
+/// A checkpoint's key in hexadecimal digits, and its state.
+const STATE: u64 = 64 + 7;
+
 #[test]
 fn disk_use_counts_a_shared_object_once() {
     let folder = tempfile::tempdir().unwrap();
@@ -270,12 +273,12 @@ fn disk_use_counts_a_shared_object_once() {
     let shelf = CheckpointShelf::new(&store, json!({ "params": 1 }));
     shelf.save(5, b"state 5").unwrap();
     let du = store.disk_use(&[]).unwrap();
-    assert_eq!(du.objects, Amount { count: 4, bytes: 3 + 6 + 5 + 7 });
-    assert_eq!((du.shared_bytes, du.checkpoints), (6, Amount { count: 1, bytes: 7 }));
+    assert_eq!(du.objects, Amount { count: 4, bytes: 3 + 6 + 5 + STATE });
+    assert_eq!((du.shared_bytes, du.checkpoints), (6, Amount { count: 1, bytes: STATE }));
     let runs: Vec<_> = du.runs.iter().map(|run| (run.run.as_str(), run.bytes, run.own_bytes)).collect();
     assert_eq!(runs, [("2", 11, 5), ("1", 9, 3)]);
     let kinds: Vec<_> = du.kinds.iter().map(|of| (of.kind.as_str(), of.entries, of.bytes)).collect();
-    assert_eq!(kinds, [("train", 3, 14), ("checkpoint", 1, 7)]);
+    assert_eq!(kinds, [("checkpoint", 1, STATE), ("train", 3, 14)]);
     let datasets: Vec<_> = du.datasets.iter().map(|of| (of.source.as_str(), of.bytes)).collect();
     assert_eq!(datasets, [("mnist", 6), ("mnist", 5), ("mnist", 3)]);
     assert!(du.total_bytes > du.objects.bytes + du.entries.bytes);

@@ -17,6 +17,7 @@ use std::time::{Duration, Instant};
 
 use super::lock::names;
 use super::{Store, StoreError, fs};
+use crate::base::fs::is_wrong_place;
 
 /// How long a sharer stands back for somebody who wants the store alone.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -41,6 +42,14 @@ impl Store {
             std::thread::sleep(Duration::from_millis(1));
         }
         self.hold("store", File::lock_shared)
+    }
+
+    /// The same; `None` for who may only read the store, and so could not even take its lock.
+    pub(super) fn share_if_writable(&self) -> Result<Option<Hold>, StoreError> {
+        match self.share() {
+            Err(StoreError::Io { source, .. }) if is_wrong_place(&source) => Ok(None),
+            hold => hold.map(Some),
+        }
     }
 
     /// Waits until nobody relies on what the store holds, and keeps everybody waiting until the value is dropped.

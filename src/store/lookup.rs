@@ -44,7 +44,7 @@ impl Store {
     /// # Errors
     /// If the file system refuses.
     pub fn lookup(&self, key: Digest) -> Result<Found, StoreError> {
-        let _hold = self.share()?;
+        let _hold = self.share_if_writable()?;
         self.lookup_held(key)
     }
 

@@ -218,12 +218,13 @@ mod tests {
         let shelf = CheckpointShelf::new(&store, json!({ "params": 1 }));
         shelf.save(5, b"state 5").unwrap();
         shelf.save(9, b"state 9").unwrap();
-        overwrite(&store.object(Digest::of(b"state 9")), "state X");
+        let last = shelf.digest(9);
+        overwrite(&store.object(last), "state X");
         std::fs::write(folder.path().join("cas/notes.txt"), "stray").unwrap();
         overwrite(&store.object(Digest::of(b"b")), "b");
 
         let report = store.verify().unwrap();
-        assert_eq!(report.damaged_objects, [Digest::of(b"state 9").to_string(), "notes.txt".to_owned()]);
+        assert_eq!(report.damaged_objects, [last.to_string(), "notes.txt".to_owned()]);
         assert_eq!(report.dropped_entries.len(), 1);
         assert_eq!(report.removed_markers, [format!("{}/9", shelf.id())]);
         assert_eq!(report.writable_objects, [Digest::of(b"b").to_string()]);

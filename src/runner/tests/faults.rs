@@ -84,7 +84,10 @@ fn assert_plain(ended: &Ended, error: i32) {
             let tidying = matches!(op.verb, Verb::Remove | Verb::RemoveDir);
             let replaced = op.verb == Verb::Link && error.kind() == io::ErrorKind::PermissionDenied;
             let told = ended.warnings.contains("no checkpoint of step") && names_it(&ended.warnings);
-            assert!(tidying || replaced || told, "{op:?} went unnoticed; warnings: {}", ended.warnings);
+            let told = told || ended.warnings.contains("journal") && names_it(&ended.warnings);
+            // A store that can't be written may still be read: then nothing failed.
+            let only_read = op.path.to_string_lossy().contains("/journal") && fs::is_wrong_place(&error);
+            assert!(tidying || replaced || told || only_read, "{op:?} went unnoticed; warnings: {}", ended.warnings);
         }
     }
 }
