@@ -19,8 +19,6 @@ mod schedule;
 pub mod status;
 #[cfg(test)]
 mod tests;
-#[cfg(test)]
-mod tests_policy;
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -300,8 +298,8 @@ impl Run<'_> {
     fn skipped(&self, at: usize) -> Finished {
         let plan = self.executor.plan;
         let why = match self.queue.blocked_by(at) {
-            Some(failed) => format!("`{}` failed", plan.graph[plan.order[failed]].id),
-            None => "interrupted".to_owned(),
+            Some(failed) if !self.executor.cancelled() => format!("`{}` failed", plan.graph[plan.order[failed]].id),
+            _ => "interrupted".to_owned(),
         };
         let record = StageRecord { skipped: Some(why), ..self.blank_record(at) };
         self.say_finished(&record);

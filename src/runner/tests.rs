@@ -5,6 +5,7 @@ mod concurrency;
 mod faults;
 mod kills;
 mod order;
+mod policy;
 mod recovery;
 
 use std::path::Path;

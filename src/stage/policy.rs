@@ -132,7 +132,8 @@ impl Policy {
         let known: BTreeSet<&str> = own.iter().copied().chain(Self::KEYS).collect();
         let misspelt = |key: &str| {
             let meant = suggest::closest(key, known.iter().copied());
-            !known.contains(key) && !own.is_empty() && meant.is_some_and(|meant| Self::KEYS.contains(&meant))
+            let slip = |meant: &str| Self::KEYS.contains(&meant) && strsim::osa_distance(key, meant) <= 2;
+            !known.contains(key) && !own.is_empty() && meant.is_some_and(slip)
         };
         let ours = |key: &str| Self::KEYS.contains(&key) || misspelt(key);
         let (policy, stage) = entries.clone().into_iter().partition(|(key, _)| ours(key));

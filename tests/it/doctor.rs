@@ -38,7 +38,7 @@ fn what_would_stop_a_run_ends_with_one() {
                 [train]\nlayers = [\"flatten\", { metric-embedding = { size = 4 } }]\n";
     std::fs::write(&config, text).unwrap();
     std::fs::remove_dir_all(project.root().join("artifacts")).unwrap();
-    let json = project.json(&["doctor", config.to_str().unwrap(), "--json"], 1);
-    assert_eq!(levels(&json, "image-folder"), ["bad"], "{json}");
+    let json = project.json(&["doctor", config.to_str().unwrap(), "--json"], 4);
+    assert!(json["errors"][0]["message"].as_str().unwrap().starts_with("there is nothing at"), "{json}");
     project.json(&["doctor", "no-such.toml", "--json"], 2);
 }

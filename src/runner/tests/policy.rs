@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use petgraph::graph::NodeIndex;
 
-use super::tests::{Project, diamond, plan, with};
 use super::*;
 use crate::params;
 use crate::stage::{
