@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use super::lock::FileLock;
 use super::reach::{Object, Reach, Stored, Why, age_of};
-use super::{JournaledRun, RunReach, RunStart, Scratch, Store, StoreError, fs};
+use super::{JournaledRun, RunReach, RunStart, RunState, Scratch, Store, StoreError, fs};
 use crate::base::digest::Digest;
 
 /// What gc keeps.
@@ -346,7 +346,9 @@ impl<'a> Sweep<'a> {
                 self.doomed.rest.push(path);
             }
         }
-        for path in if self.policy.downloads { self.store.files_below("downloads")? } else { Vec::new() } {
+        // A run may be about to read what it has downloaded.
+        let idle = self.runs.iter().all(|run| run.state != RunState::Running);
+        for path in if self.policy.downloads && idle { self.store.files_below("downloads")? } else { Vec::new() } {
             self.report.downloads.add(std::fs::metadata(&path).map_or(0, |metadata| metadata.len()));
             self.doomed.rest.push(path);
         }

@@ -44,17 +44,9 @@ impl Store {
     /// # Errors
     /// If the file system refuses.
     pub fn lookup(&self, key: Digest) -> Result<Found, StoreError> {
-        let _hold = self.share_if_writable()?;
-        self.lookup_held(key)
-    }
-
-    /// The same for whoever holds the store already.
-    pub(super) fn lookup_held(&self, key: Digest) -> Result<Found, StoreError> {
-        let found = self.inspect_held(key)?;
-        if let Found::Damaged(damage) = &found {
-            self.quarantine_entry(key)?;
-            damage.objects.iter().try_for_each(|digest| self.quarantine_object(*digest))?;
-        }
+        let hold = self.share_if_writable()?;
+        let found = self.lookup_held(key)?;
+        drop(hold); // a transfer may take its time
         if !matches!(found, Found::Hit(_))
             && let Some(entry) = self.fetch_from_remote(key)?
         {
@@ -62,6 +54,16 @@ impl Store {
                 self.warn_of_fetched(damage);
             }
             return Ok(Found::Hit(entry));
+        }
+        Ok(found)
+    }
+
+    /// What the local store has, for whoever holds it already.
+    pub(super) fn lookup_held(&self, key: Digest) -> Result<Found, StoreError> {
+        let found = self.inspect_held(key)?;
+        if let Found::Damaged(damage) = &found {
+            self.quarantine_entry(key)?;
+            damage.objects.iter().try_for_each(|digest| self.quarantine_object(*digest))?;
         }
         Ok(found)
     }

@@ -18,11 +18,12 @@ impl Store {
     /// If something can't be written; the store is then as before.
     pub fn publish(&self, scratch: Scratch, key: Digest, outcome: Produced) -> Result<AcEntry, StoreError> {
         let names = output_files(&scratch.output())?;
-        let _hold = self.share()?; // from the first object that is found to be there to the entry that names it
+        let hold = self.share()?; // from the first object that is found to be there to the entry that names it
         let place = |name: &String| Ok((name.clone(), self.place_object(&scratch.output().join(name))?));
         let files: BTreeMap<String, FileRecord> = names.par_iter().map(place).collect::<Result<_, StoreError>>()?;
         self.sync_shards(files.values())?;
         let entry = self.put_entry(&scratch.path().join("entry.json"), AcEntry::new(key, outcome, files))?;
+        drop(hold); // a transfer may take its time, and what a run wants stays
         self.send_to_remote(entry)
     }
 

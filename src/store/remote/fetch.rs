@@ -9,7 +9,7 @@ use super::connect::PARALLEL;
 use super::error::Trouble;
 use super::{Remote, Stored, checkpoints, object_name};
 use crate::base::digest::Digest;
-use crate::store::{AcEntry, Damage, FileRecord, Store, StoreError, fs};
+use crate::store::{AcEntry, Damage, FileRecord, Hold, Store, StoreError, fs};
 
 /// What was transferred.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -90,18 +90,44 @@ impl Store {
             Stored::Damaged => return Ok(Fetched::Damaged(vec!["entry".to_owned()])),
             Stored::Entry(entry) => entry,
         };
-        let (moved, damaged) = self.fetch_objects(remote, &entry)?;
+        let scratch = self.scratch()?;
+        let (moved, damaged, _hold) = self.fetch_and_hold(remote, &entry)?;
         if !damaged.is_empty() {
             return Ok(Fetched::Damaged(damaged));
         }
-        let scratch = self.scratch()?;
         let entry = self.put_entry(&scratch.path().join("entry.json"), entry)?;
         checkpoints::mark_locally(self, &entry)?;
         Ok(Fetched::Entry(entry, moved))
     }
 
+    /// As [`Store::fetch_objects`]; gc can't remove any of them before the entry names them. It could while they came.
+    pub(super) fn fetch_and_hold(
+        &self,
+        remote: &Remote,
+        entry: &AcEntry,
+    ) -> Result<(Moved, Vec<String>, Hold), Trouble> {
+        let mut all = Moved::default();
+        loop {
+            let (moved, damaged) = self.fetch_objects(remote, entry)?;
+            all = Moved { objects: all.objects + moved.objects, bytes: all.bytes + moved.bytes, ..moved };
+            let hold = self.share()?;
+            if !damaged.is_empty() || self.has_objects(entry)? {
+                return Ok((all, damaged, hold));
+            }
+        }
+    }
+
+    fn has_objects(&self, entry: &AcEntry) -> Result<bool, StoreError> {
+        for file in entry.files.values() {
+            if self.problem(*file)?.is_some() {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
     /// Fetches the objects of an entry that the local store lacks; also the names of those that are damaged or gone.
-    pub(super) fn fetch_objects(&self, remote: &Remote, entry: &AcEntry) -> Result<(Moved, Vec<String>), Trouble> {
+    fn fetch_objects(&self, remote: &Remote, entry: &AcEntry) -> Result<(Moved, Vec<String>), Trouble> {
         let scratch = self.scratch()?;
         let (mut jobs, mut moved) = (Vec::new(), Moved::default());
         for (number, (name, file)) in entry.files.iter().enumerate() {

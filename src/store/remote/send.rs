@@ -116,7 +116,7 @@ impl Store {
             if theirs == *entry {
                 return Ok(None);
             }
-            let (_, damaged) = self.fetch_objects(remote, &theirs)?;
+            let (_, damaged, _hold) = self.fetch_and_hold(remote, &theirs)?;
             if damaged.is_empty() {
                 self.replace_entry(&theirs)?;
                 return Ok(Some(theirs));
