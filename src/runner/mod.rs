@@ -69,6 +69,17 @@ fn locked<T>(board: &Board<T>) -> MutexGuard<'_, BTreeMap<usize, T>> {
     board.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// Headline numbers of all stages, as `<stage id>.<name>`.
+fn metrics(stages: &[Finished]) -> BTreeMap<String, f64> {
+    let of_stage = |finished: &Finished| {
+        let entry = finished.entry.as_ref();
+        let metrics = entry.map(|entry| entry.metrics.clone()).unwrap_or_default().into_iter();
+        let id = finished.record.id.clone();
+        metrics.map(move |(name, value)| (format!("{id}.{name}"), value))
+    };
+    stages.iter().flat_map(of_stage).collect()
+}
+
 /// A run under way.
 struct Run<'a> {
     executor: Executor<'a>,
@@ -99,16 +110,8 @@ impl Runner<'_> {
         let history = History::read(self.root, &plan.experiment.name, ids());
         let (run, folder) = folders::create(self.root, &plan.experiment.name, began)?;
         let dir = folder.strip_prefix(self.root).unwrap_or(&folder).to_string_lossy().into_owned();
-        let stages: Vec<String> = ids().map(str::to_owned).collect();
-        let journal = self.journal(RunStart {
-            run: run.clone(),
-            name: plan.experiment.name.clone(),
-            config: plan.experiment.config.to_string_lossy().into_owned(),
-            root: std::path::absolute(self.root).unwrap_or_default().to_string_lossy().into_owned(),
-            dir: dir.clone(),
-            started: began.rfc3339(),
-            stages: stages.clone(),
-        })?;
+        let stages = ids().map(str::to_owned).collect();
+        let journal = self.journal(plan, &run, &dir, began)?;
         on_event(&Event::RunStarted { run: run.clone(), dir: dir.clone(), folder: folder.clone(), stages });
         let span = tracing::info_span!("run", id = run);
         let (store, cancel) = (self.store, self.cancel);
@@ -123,10 +126,6 @@ impl Runner<'_> {
             on_event,
         };
         let stages = span.in_scope(|| self.run_stages(executor, folder.clone()));
-        let metrics = stages.iter().flat_map(|finished| {
-            let metrics = finished.entry.as_ref().map(|entry| &entry.metrics).into_iter().flatten();
-            metrics.map(|(name, value)| (format!("{}.{name}", finished.record.id), *value))
-        });
         let record = RunRecord {
             format: record::FORMAT,
             run,
@@ -142,7 +141,7 @@ impl Runner<'_> {
             config: plan.experiment.config.to_string_lossy().into_owned(),
             command: self.command.clone(),
             versions: executor::made_by(&backend.compute).into_iter().chain(hardware).collect(),
-            metrics: metrics.collect(),
+            metrics: metrics(&stages),
             stages: stages.iter().map(|finished| finished.record.clone()).collect(),
             spec: plan.resolved(View::Full),
         };
@@ -155,7 +154,16 @@ impl Runner<'_> {
     }
 
     /// The run's journal; `None` if the store may only be read.
-    fn journal(&self, start: RunStart) -> Result<Option<Journal>, StoreError> {
+    fn journal(&self, plan: &Plan, run: &str, dir: &str, began: clock::Moment) -> Result<Option<Journal>, StoreError> {
+        let start = RunStart {
+            run: run.to_owned(),
+            name: plan.experiment.name.clone(),
+            config: plan.experiment.config.to_string_lossy().into_owned(),
+            root: std::path::absolute(self.root).unwrap_or_default().to_string_lossy().into_owned(),
+            dir: dir.to_owned(),
+            started: began.rfc3339(),
+            stages: plan.order.iter().map(|node| plan.graph[*node].id.clone()).collect(),
+        };
         match self.store.journal(start) {
             Err(StoreError::Io { source, .. }) if is_wrong_place(&source) => {
                 tracing::warn!("the store may only be read, so it keeps no journal of this run: {source}");
