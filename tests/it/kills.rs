@@ -19,7 +19,7 @@ fn files(record: &Record, project: &Project) -> Vec<(String, Vec<u8>)> {
 }
 
 /// Starts a smoke run and kills it `delay` after its `line`th line; whether that found it at work.
-fn kill_at(project: &Project, line: usize, delay: Duration) -> bool {
+pub(crate) fn kill_at(project: &Project, line: usize, delay: Duration) -> bool {
     let mut command = simpipe(&["run", "configs/smoke.toml", "--root", project.root().to_str().unwrap()]);
     let mut child = command.args(PLAIN_REPORT).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
     let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();

@@ -23,3 +23,4 @@ mod registry;
 mod reruns;
 mod schemas;
 mod spec_errors;
+mod store;
