@@ -282,7 +282,7 @@ mod tests {
             set_old(file);
             store.digest_file(file).unwrap();
         }
-        assert_eq!(store.stale_memos(&|_| false).unwrap(), [PathBuf::new(); 0]);
+        assert!(store.stale_memos(&|_| false).unwrap().is_empty());
         assert_eq!(store.stale_memos(&|path| path == stays).unwrap().len(), 1);
         std::fs::remove_file(&goes).unwrap();
         assert_eq!(store.stale_memos(&|_| false).unwrap().len(), 1);

@@ -23,4 +23,4 @@ mod registry;
 mod reruns;
 mod schemas;
 mod spec_errors;
-mod store_commands;
+mod store;
