@@ -203,6 +203,11 @@ fn written(node: &Node) -> Option<String> {
     (!text.is_empty() && text.len() <= 40 && text.parse::<f64>().is_ok()).then(|| text.to_owned())
 }
 
+/// TOML has no such numbers.
+fn has_zeros_in_front(text: &str) -> bool {
+    text.trim().strip_prefix('0').is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
+}
+
 /// What was probably meant by a value of another type.
 fn mend(node: &Node, what: &str) -> Option<String> {
     let number = matches!(what, "an integer" | "a number");
@@ -211,7 +216,7 @@ fn mend(node: &Node, what: &str) -> Option<String> {
         Value::Float(float) if what == "an integer" && float.abs() > 9e18 => {
             Some(format!("an integer is at most {}", i64::MAX))
         }
-        Value::String(text) if number && text.parse::<f64>().is_ok() => {
+        Value::String(text) if number && text.parse::<f64>().is_ok() && !has_zeros_in_front(text) => {
             Some(format!("leave out the quotes: {}", text.trim()))
         }
         Value::String(text) if what.contains("`true`") && matches!(text.to_lowercase().as_str(), "true" | "false") => {

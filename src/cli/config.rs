@@ -10,11 +10,11 @@ use super::options::{ExperimentOptions, experiment_of};
 use super::print::{self, Paint};
 use super::toml_text::{self, Origins};
 use crate::base::node::{Entry, Node, Table, Value};
-use crate::base::param::{self, Record, Shape, View};
+use crate::base::param::{self, Param, Record, Shape, View};
 use crate::base::path;
 use crate::base::source::{Layer, Place, Source};
 use crate::error::{Error, Exit};
-use crate::spec::Experiment;
+use crate::spec::{ACCEPTED, Experiment};
 use crate::stages::registry;
 
 /// Look at configs as they are merged.
@@ -121,7 +121,15 @@ fn resolved(plan: crate::plan::Plan) -> Vec<Top> {
     }
     for spec in &experiment.stages {
         let Some(node) = plan.find(&spec.id) else { continue };
-        let full = param::node_from_json(&plan.graph[node].stage.params(View::Full), &defaults);
+        let Node { value: Value::Table(mut full), .. } =
+            param::node_from_json(&plan.graph[node].stage.params(View::Full), &defaults)
+        else {
+            continue;
+        };
+        // How it is treated while it runs stands in the same table.
+        let policy = param::node_from_json(&plan.graph[node].policy.write(View::Full), &defaults);
+        full.extend(policy.table().cloned().unwrap_or_default());
+        let full = Node { value: Value::Table(full), place: defaults.clone() };
         let mut written = spec.params.clone();
         let doc = docs.iter().find(|doc| doc.name == spec.stage);
         let Some(Shape::Record(record)) = doc.map(|doc| &doc.params) else { continue };
@@ -138,10 +146,10 @@ fn order_of(record: &Record) -> Vec<String> {
 /// What stands beside the stages; the name always, for a file of another name would be called after that.
 fn header(experiment: &Experiment) -> impl Iterator<Item = Top> {
     let name = Node { value: Value::String(experiment.name.clone()), place: default_place() };
-    ["pipeline", "name", "description", "seed", "device"].into_iter().filter_map(move |key| {
-        let node = experiment.header.get(key).map(|entry| entry.node.clone());
-        let node = node.or_else(|| (key == "name").then(|| name.clone()))?;
-        Some(Top { key: key.to_owned(), node, order: Vec::new() })
+    ACCEPTED.iter().filter_map(move |key| {
+        let node = experiment.header.get(*key).map(|entry| entry.node.clone());
+        let node = node.or_else(|| (*key == "name").then(|| name.clone()))?;
+        Some(Top { key: (*key).to_owned(), node, order: Vec::new() })
     })
 }
 

@@ -135,10 +135,14 @@ impl PlaceOptions {
         self.open(root, RemoteUse::Read)
     }
 
-    /// Opens the store for a command that only knows local ones.
+    /// The store that is there, for a command that looks after local ones.
     pub(super) fn open_local_store(&self, root: &Path) -> Result<Store, Error> {
         match self.url()? {
-            None => self.open(root, RemoteUse::Read),
+            None => self.existing_store(root)?.ok_or_else(|| {
+                let folder = self.store.clone().unwrap_or_else(|| folders::store_folder(root));
+                let help = "name one with `--store DIR`, or its project with `--root DIR`; the first run makes it";
+                Error::usage(format!("there is no store at {}", folder.display()), help)
+            }),
             Some(url) => {
                 let message = format!("this command looks after a local store, and {url} is none");
                 Err(Error::usage(message, "give a folder, or leave `--store` out for the store of the root"))

@@ -29,7 +29,7 @@ pub(super) fn errors(error: &Error, err: &mut dyn Write) -> io::Result<()> {
     issues_up_to(MOST_ERRORS, &issues, err)?;
     match issues.len().saturating_sub(MOST_ERRORS) {
         0 => Ok(()),
-        more => writeln!(err, "... and {more} more: `simpipe check --all` shows them"),
+        more => writeln!(err, "... and {more} more: `simpipe check --all CONFIG` shows them"),
     }
 }
 
@@ -225,6 +225,6 @@ mod tests {
         errors(&Error::Spec(issues), &mut out).unwrap();
         let text = String::from_utf8(out).unwrap();
         assert!(text.contains("problem 9") && !text.contains("problem 10"), "{text}");
-        assert!(text.ends_with("... and 3 more: `simpipe check --all` shows them\n"), "{text}");
+        assert!(text.ends_with("... and 3 more: `simpipe check --all CONFIG` shows them\n"), "{text}");
     }
 }

@@ -18,7 +18,7 @@ use crate::stages::registry;
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   simpipe run configs/cifar10.toml
-  simpipe run configs/cifar10.toml --set train.epochs=5 --set 'train.loss=\"triplet\"'
+  simpipe run configs/cifar10.toml --set train.epochs=5 --set 'train.loss={ multi-similarity = { epsilon = 0.2 } }'
   simpipe run configs/cifar10.toml --root /data/experiments --json
   simpipe run configs/cifar10.toml --store s3://bucket/team")]
 pub(super) struct RunArgs {
@@ -47,6 +47,10 @@ pub(super) struct RunArgs {
 }
 
 pub(super) fn exec(args: &RunArgs, out: &mut dyn Write) -> Result<Exit, Error> {
+    if args.json && args.events.as_deref() == Some(Path::new("-")) {
+        let help = "write the events to a file: `--events FILE`";
+        return Err(Error::usage("`--json` and `--events -` would both write to standard output", help));
+    }
     let plan = args.experiment.plan()?;
     let root = args.place.root_of(&plan);
     let store = args.place.open_store(&root)?;
@@ -180,7 +184,8 @@ pub(super) fn stage_table(stages: &[StageRecord], out: &mut dyn Write) -> Result
 pub(super) fn metrics(record: &RunRecord, out: &mut dyn Write) -> Result<(), Error> {
     let mut table = Table::new(&[("Metric", Align::Left), ("Value", Align::Right)]);
     for (name, value) in &record.metrics {
-        table.row(vec![name.clone(), format!("{value:.4}")]);
+        let counts = value.fract() == 0.0 && value.abs() >= 2.0; // a share or a loss keeps its digits
+        table.row(vec![name.clone(), if counts { format!("{value:.0}") } else { format!("{value:.4}") }]);
     }
     Ok(table.write(out, &print::plain)?)
 }

@@ -4,11 +4,8 @@ use crate::base::issue::{Issue, IssueKind, Issues};
 use crate::base::param::Shape;
 use crate::base::source::Layer;
 use crate::base::{misplaced, path, suggest};
-use crate::spec::{Experiment, StageSpec};
+use crate::spec::{ACCEPTED, Experiment, StageSpec};
 use crate::stage::{Catalog, StageDoc};
-
-/// Keys of a config outside of its stages that people write below a `[stage]`, where TOML gives them to it.
-const TOP: &[&str] = &["pipeline", "name", "description", "seed", "device", "extends"];
 
 /// Stages named in one message.
 const NAMED: usize = 3;
@@ -32,7 +29,7 @@ fn home(issue: &Issue, experiment: &Experiment, docs: &[StageDoc]) -> Option<Str
     if owner.is_none() && issue.path != *key {
         return None; // further inside a stage, where its own reader has said what there is to say
     }
-    if owner.is_some() && TOP.contains(&key.as_str()) {
+    if owner.is_some() && ACCEPTED.contains(&key.as_str()) {
         return Some(format!("`{key}` belongs at the top of the file, above the first `[table]`"));
     }
     let others = || experiment.stages.iter().filter(|stage| owner.is_none_or(|owner| owner.stage != stage.stage));

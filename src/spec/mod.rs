@@ -12,5 +12,5 @@ mod syntax;
 mod template;
 
 pub use experiment::{Experiment, Input, StageSpec};
-pub use load::{LoadOptions, NUMERICS, Overlay, RESERVED, load, project_above, project_of};
+pub use load::{ACCEPTED, LoadOptions, NUMERICS, Overlay, RESERVED, load, project_above, project_of};
 pub use template::{BUILT_IN as BUILT_IN_TEMPLATES, is_name};

@@ -114,7 +114,8 @@ fn of_value(word: &str, before: &str, rest: &str) -> Option<String> {
         return Some("a spec has no expressions: write the number".to_owned());
     }
     if number && word.starts_with('0') && word.chars().all(|c| c.is_ascii_digit()) {
-        return Some(format!("write {} without the zeros in front", word.trim_start_matches('0')));
+        let number = Some(word.trim_start_matches('0')).filter(|rest| !rest.is_empty()).unwrap_or("0");
+        return Some(format!("write {number} without the zeros in front"));
     }
     Some(match word {
         "True" | "TRUE" | "yes" | "Yes" | "on" => "write `true`".to_owned(),

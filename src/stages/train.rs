@@ -26,8 +26,7 @@ use crate::nn::{
 };
 use crate::params;
 use crate::stage::{
-    Ctx, Facts, InputFacts, Kind, LayerSummary, ModelFacts, ModelSummary, ParamIssue, Port, SamplesFacts, Stage,
-    StageError,
+    Ctx, Facts, InputFacts, Kind, LayerSummary, ModelFacts, ModelSummary, ParamIssue, Port, Stage, StageError,
 };
 
 params! {

@@ -68,7 +68,7 @@ mod tests {
     #[test]
     fn data_is_inside_there_downloadable_or_missing() {
         let folder = tempfile::tempdir().unwrap();
-        let site = Site { root: folder.path().into(), store: folder.path().join("store"), plan: None };
+        let site = Site { root: folder.path().into(), store: folder.path().join("store"), remote: None, plan: None };
         let look = |json: serde_json::Value| {
             let source: Source = param::from_json(&json).unwrap();
             look("x", &source, &site)

@@ -1,6 +1,7 @@
 //! Probes of the program and the machine: build, processor, devices, memory.
 
-use super::{Finding, Level, Site, bytes};
+use super::{Finding, Level, Site};
+use crate::cli::print;
 use crate::nn::{device, kernel};
 
 /// Below this much free memory, training on common image sizes may not fit.
@@ -78,7 +79,7 @@ pub(super) fn memory(_: &Site) -> Vec<Finding> {
     else {
         return vec![Finding::ok("memory", "not known on this system")];
     };
-    let text = format!("{} of {} available", bytes(available), bytes(total));
+    let text = format!("{} of {} available", print::bytes(available), print::bytes(total));
     let help = "close other programs, or use smaller images and batches";
     let level = if available < LITTLE_MEMORY { Level::Warn } else { Level::Ok };
     vec![Finding { level, help: (level != Level::Ok).then(|| help.to_owned()), ..Finding::ok("memory", text) }]

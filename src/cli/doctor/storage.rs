@@ -2,7 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Finding, Site, bytes};
+use super::{Finding, Site};
+use crate::cli::print;
 use crate::runner::folders;
 use crate::store;
 
@@ -15,22 +16,20 @@ fn existing(path: &Path) -> PathBuf {
     path.ancestors().find(|folder| folder.is_dir()).map_or_else(|| PathBuf::from("/"), Path::to_path_buf)
 }
 
-/// Whether the store is at an address instead of in a folder: nothing here can look at it.
-fn is_remote(site: &Site) -> bool {
-    site.store.to_string_lossy().contains("://")
+/// The object store behind the local one: named, but not asked.
+pub(super) fn remote(site: &Site) -> Vec<Finding> {
+    let named = |url: &String| Finding::ok("object store", format!("{url}: a run or a plan asks it, this does not"));
+    site.remote.iter().map(named).collect()
 }
 
 /// Free space where the store is or would be.
 pub(super) fn disk(site: &Site) -> Vec<Finding> {
-    if is_remote(site) {
-        return vec![Finding::ok("store", format!("{}: not looked at from here", site.store.display()))];
-    }
     let folder = existing(&site.store);
     let free = match rustix::fs::statvfs(&folder) {
         Ok(stat) => stat.f_bavail.saturating_mul(stat.f_frsize),
         Err(error) => return vec![Finding::warn("disk", format!("not known: {error}"), "look at it with `df`")],
     };
-    let text = format!("{} free at {}", bytes(free), folder.display());
+    let text = format!("{} free at {}", print::bytes(free), folder.display());
     vec![if free < LITTLE_DISK {
         Finding::warn("disk", text, "free some space, or put the store elsewhere with `--store DIR`")
     } else {
@@ -40,9 +39,6 @@ pub(super) fn disk(site: &Site) -> Vec<Finding> {
 
 /// Whether files of the store can appear in run folders without a copy.
 pub(super) fn links(site: &Site) -> Vec<Finding> {
-    if is_remote(site) {
-        return Vec::new();
-    }
     let (store, runs) = (existing(&site.store), existing(&folders::runs_folder(&site.root)));
     vec![match linked(&store, &runs) {
         Ok(true) => Finding::ok("hard links", "run folders share their bytes with the store"),
@@ -68,9 +64,6 @@ fn linked<'a>(store: &'a Path, runs: &'a Path) -> Result<bool, (&'a Path, std::i
 
 /// Format and size.
 pub(super) fn health(site: &Site) -> Vec<Finding> {
-    if is_remote(site) {
-        return Vec::new();
-    }
     let at = site.store.display();
     let format = match std::fs::read_to_string(site.store.join("format")) {
         Ok(format) => format.trim().to_owned(),
@@ -89,12 +82,12 @@ pub(super) fn health(site: &Site) -> Vec<Finding> {
     }
     let entries = count(&site.store.join("ac"), &|path| path.extension().is_some_and(|ending| ending == "json")).0;
     let (objects, size) = count(&site.store.join("cas"), &|_| true);
-    vec![Finding::ok("store", format!("{at}: {entries} results, {objects} objects, {}", bytes(size)))]
+    vec![Finding::ok("store", format!("{at}: {entries} results, {objects} objects, {}", print::bytes(size)))]
 }
 
 /// What killed or damaged work has left.
 pub(super) fn leftovers(site: &Site) -> Vec<Finding> {
-    if is_remote(site) || !site.store.is_dir() {
+    if !site.store.is_dir() {
         return Vec::new();
     }
     let mut found = Vec::new();
@@ -107,7 +100,7 @@ pub(super) fn leftovers(site: &Site) -> Vec<Finding> {
     let (damaged, size) = count(&site.store.join("quarantine"), &|_| true);
     if damaged > 0 {
         let help = "their results are computed anew when asked for; look at the disk's health, then delete the folder";
-        found.push(Finding::warn("quarantine", format!("{damaged} damaged files, {}", bytes(size)), help));
+        found.push(Finding::warn("quarantine", format!("{damaged} damaged files, {}", print::bytes(size)), help));
     }
     if found.is_empty() {
         found.push(Finding::ok("leftovers", "nothing unfinished, nothing in quarantine"));

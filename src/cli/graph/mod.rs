@@ -111,7 +111,7 @@ pub(super) fn exec(args: &GraphArgs, out: &mut dyn Write) -> Result<Exit, Error>
     let plan = args.experiment.plan()?;
     let diagram = if args.status {
         let root = args.place.root_of(&plan);
-        let store = args.place.open_store(&root)?;
+        let store = args.place.open_store_to_read(&root)?;
         let forecast = Forecast::of(&plan, registry::builtin(), &store, &root)?;
         Diagram::of(&plan, &|id| forecast.stage(id).map(|stage| stage.status))
     } else {

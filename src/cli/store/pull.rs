@@ -13,7 +13,7 @@ use crate::error::{Error, Exit};
 
 Examples:
   simpipe store pull --store s3://bucket/team --all
-  simpipe store pull --store https://example.org/store latest")]
+  simpipe store pull --store file:///mnt/team/store --all --dry-run")]
 pub(super) struct PullArgs {
     #[command(flatten)]
     what: SyncArgs,

@@ -72,7 +72,11 @@ impl SyncArgs {
         }
         let mut keys = BTreeSet::new();
         for run in &self.runs {
-            let record = RunRecord::read(&folders::find(root, run)?)?;
+            let folder = match self.place.existing_store(root)? {
+                Some(store) => folders::find_tagged(root, &store, run)?,
+                None => folders::find(root, run)?,
+            };
+            let record = RunRecord::read(&folder)?;
             keys.extend(record.stages.iter().filter(|stage| stage.outcome.done()).filter_map(|stage| stage.key));
         }
         Ok(SyncScope::Keys(keys.into_iter().collect()))
@@ -93,7 +97,7 @@ pub(super) fn finish(report: &SyncReport, verb: &str, json: bool, out: &mut dyn 
         let [entries, objects, results, files] =
             [report.entries, report.objects, report.skipped_entries, report.skipped_objects]
                 .map(|count| print::thousands(usize::try_from(count).unwrap_or(usize::MAX)));
-        writeln!(out, "{entries} results {verb}, with {objects} objects of {} bytes", report.bytes)?;
+        writeln!(out, "{entries} results {verb}, with {objects} objects of {}", print::bytes(report.bytes))?;
         writeln!(out, "{results} results and {files} objects were there already")?;
     }
     Ok(match (report.damaged.is_empty(), report.missing.is_empty()) {

@@ -26,14 +26,16 @@ pub(super) struct VerifyArgs {
 }
 
 pub(super) fn exec(args: &VerifyArgs, out: &mut dyn Write) -> Result<Exit, Error> {
-    let store = args.place.open_store_to_read(&args.place.root_here()?)?;
+    let root = args.place.root_here()?;
     let report = if args.place.url()?.is_some() {
+        let store = args.place.open_store_to_read(&root)?;
         let bar = push::Bar::new("objects");
         let report =
             store.verify_remote(!args.place.store_read_only, &|done, total| bar.show(done as u64, total as u64))?;
         bar.clear();
         report
     } else {
+        let store = args.place.open_local_store(&root)?;
         let bar = push::Bar::new("bytes");
         let report = store.verify_with(&|at| bar.show(at.done, at.total))?;
         bar.clear();
@@ -50,6 +52,9 @@ pub(super) fn exec(args: &VerifyArgs, out: &mut dyn Write) -> Result<Exit, Error
             writeln!(out, "dropped, for its files are damaged or gone: {key}")?;
         }
         let [entries, objects] = [report.entries, report.objects].map(print::thousands);
+        for name in &report.writable_objects {
+            writeln!(out, "could be written to, made read-only: {name}")?;
+        }
         for step in &report.removed_markers {
             writeln!(out, "mark without its checkpoint, removed: {step}")?;
         }

@@ -151,7 +151,8 @@ type Depths = BTreeMap<usize, (usize, String)>;
 impl Layout {
     fn of(root: &Path) -> Result<Self, SurveyError> {
         if !root.exists() {
-            return Err(SurveyError::new(format!("there is no folder `{}`", root.display()), "correct the path"));
+            let help = "correct the path; for a dataset that simpipe knows write `simpipe init --dataset cifar10`";
+            return Err(SurveyError::new(format!("there is no folder `{}`", root.display()), help));
         }
         if !root.is_dir() {
             let message = format!("`{}` is a file, not a folder of images", root.display());
