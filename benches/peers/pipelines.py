@@ -21,12 +21,13 @@ def command(at, text, out="s{}.bin"):
     """The shell command of a stage."""
     target = out.format(at)
     if at == 0:
-        return f"(yes simpipe | head -c {BYTES - len(text)}; printf %s {text}) > {target}"
+        return f"(head -c {BYTES - len(text)} /dev/zero; printf %s {text}) > {target}"
     return f"(tail -c +{len(text) + 1} {out.format(at - 1)}; printf %s {text}) > {target}"
 
 
 def spawn(args, cwd, **env):
     """Runs a program to its end: seconds and the peak of its memory in MB."""
+    os.sync()  # what others have written must not be waited for by the one runner that syncs
     quiet = os.open(os.devnull, os.O_RDWR)
     began = time.perf_counter()
     pid = os.fork()
@@ -140,7 +141,7 @@ class Simpipe(Shell):
 
     def configure(self, folder, last):
         head = "format = 1\n"
-        template, config = head, f'{head}pipeline = "chain"\nname = "chain"\ndescription = "a chain"\nseed = 1\n'
+        template, config = head, f'pipeline = "chain"\nname = "chain"\ndescription = "a chain"\nseed = 1\n'
         for at in range(STAGES):
             inputs = f'inputs = {{ a = "s{at - 1}" }}' if at else "first = true"
             template += f'\n[stages.s{at}]\nstage = "link"\n{inputs}\n'
