@@ -1,0 +1,49 @@
+//! What can be said of a training before it runs: each check is one problem, at the parameter that causes it.
+
+use super::TrainParams;
+use crate::nn::{self, Monitor};
+use crate::stage::{ParamIssue, SamplesFacts};
+
+/// A validation loss can only be looked at where there is one.
+pub(super) fn nothing_to_monitor(params: &TrainParams, validates: bool) -> Option<ParamIssue> {
+    params.early_stopping.as_ref().filter(|rule| rule.metric == Monitor::ValLoss)?;
+    let (message, help) = if !validates {
+        ("`val-loss` needs validation batches, but the port `validation` is empty", "plug it in the template")
+    } else if params.validation_steps == 0 {
+        ("`val-loss` needs validation batches, but `validation-steps` is 0", "set `validation-steps`")
+    } else {
+        return None;
+    };
+    let help = format!("{help}, or look at the training loss: `early-stopping = {{ metric = \"loss\" }}`");
+    Some(ParamIssue::new("early-stopping", message).help(help))
+}
+
+/// A network without weights can be embedded with, not trained.
+pub(super) fn cannot_learn(params: &TrainParams, summary: Option<&nn::layer::ModelSummary>) -> Option<ParamIssue> {
+    summary.filter(|summary| summary.trainable == 0 && params.epochs > 0)?;
+    Some(
+        ParamIssue::new("layers", "these layers have no weights to train")
+            .help("set `epochs = 0` to use them as a baseline, or add a layer such as `metric-embedding`"),
+    )
+}
+
+/// Steps are counted in 64 bits; nobody trains a billion of them.
+pub(super) fn too_long(params: &TrainParams) -> Option<ParamIssue> {
+    const MOST: usize = 1_000_000_000;
+    let steps = params.epochs.checked_mul(params.steps_per_epoch);
+    steps
+        .is_none_or(|steps| steps > MOST)
+        .then(|| ParamIssue::new("epochs", format!("`epochs` times `steps-per-epoch` must be at most {MOST}")))
+}
+
+/// Losses of this kind compare pairs of one class and of two: a batch must hold both.
+pub(super) fn lacks_pairs(params: &TrainParams, samples: Option<&SamplesFacts>) -> Option<ParamIssue> {
+    let samples = samples.filter(|samples| params.epochs > 0 && samples.classes_per_batch > 0)?;
+    let (what, key) = match (samples.classes_per_batch, samples.examples_per_class) {
+        (1, _) => ("negative pairs, but its batches hold one class", "classes-per-batch"),
+        (_, 1) => ("positive pairs, but its batches hold one example of each class", "examples-per-class"),
+        _ => return None,
+    };
+    let message = format!("`{}` needs {what}", params.loss.name());
+    Some(ParamIssue::new("loss", message).help(format!("set `{key}` of the sampler to at least 2")))
+}
