@@ -112,7 +112,7 @@ pub(crate) fn write(root: &Path, last: &str) {
         std::fs::create_dir_all(root.join(folder)).expect("a folder");
     }
     std::fs::write(root.join("pipelines/chain.toml"), template).expect("a template");
-    let head = "format = 1\npipeline = \"chain\"\nname = \"chain\"\ndescription = \"a chain\"\nseed = 1\n";
+    let head = "pipeline = \"chain\"\nname = \"chain\"\ndescription = \"a chain\"\nseed = 1\n";
     std::fs::write(root.join("configs/chain.toml"), format!("{head}{config}")).expect("a config");
 }
 
