@@ -94,9 +94,10 @@ impl Store {
         unreachable!("nobody waits 2^64 times")
     }
 
-    /// Removes the lock files of processes that died. One that is held stays.
+    /// Removes the lock files of processes that died. One that is held stays, and so do those of the whole store.
     pub(super) fn sweep_locks(&self) {
-        for path in fs::list_or_none(&self.folder("locks")) {
+        let of_keys = |path: &PathBuf| path.extension().is_some_and(|extension| extension == "lock");
+        for path in fs::list_or_none(&self.folder("locks")).into_iter().filter(of_keys) {
             drop(FileLock::try_acquire(&path)); // what is taken is removed with the lock
         }
     }
