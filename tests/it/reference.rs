@@ -85,3 +85,13 @@ fn a_name_is_found_wherever_it_belongs_and_a_misspelt_one_is_suggested() {
     assert!(text("precision").contains("calibrate.metric"));
     assert!(text("convd2").contains("did you mean `conv2d`?"));
 }
+
+#[test]
+fn a_parameter_is_found_by_its_name() {
+    for (name, owner) in [("train.epochs", "train"), ("learning-rate", "adam"), ("classes-per-batch", "multi-shot")] {
+        let output = simpipe(&["docs", name, "--json"]).output().unwrap();
+        let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(json["parameters"][0]["of"], owner, "{json}");
+    }
+    assert_eq!(simpipe(&["docs", "no-such-thing"]).output().unwrap().status.code(), Some(2));
+}

@@ -13,6 +13,7 @@ use clap::Args;
 use serde_json::{Value as Json, json};
 
 use self::entry::{Entry, Family};
+use self::fields::Row;
 use super::print::{self, Align, Paint, Table};
 use super::schema;
 use crate::base::suggest;
@@ -63,16 +64,41 @@ struct Found<'a> {
     stages: Vec<&'a StageDoc>,
     families: Vec<&'a Family>,
     entries: Vec<(&'a Family, Entry)>,
+    /// Parameters, each with the stage or entry that has it; only where nothing else is called so.
+    parameters: Vec<(String, Row)>,
+}
+
+impl Found<'_> {
+    fn is_empty(&self) -> bool {
+        self.stages.is_empty() && self.families.is_empty() && self.entries.is_empty() && self.parameters.is_empty()
+    }
+}
+
+/// Parameters by name, as `epochs` or `train.epochs`.
+fn parameters(name: &str, docs: &[StageDoc], families: &[Family]) -> Vec<(String, Row)> {
+    let entries = families.iter().flat_map(|family| family.entries().into_iter());
+    let all = docs.iter().map(Entry::of_stage).chain(entries);
+    let of_entry = |entry: Entry| {
+        let rows: Vec<Row> = entry.params.iter().flat_map(|record| fields::rows(record, families, "")).collect();
+        let owner = entry.name;
+        let meant = |row: &Row| row.name == name || format!("{owner}.{}", row.name) == name;
+        rows.into_iter().filter(meant).map(|row| (owner.clone(), row)).collect::<Vec<_>>()
+    };
+    all.flat_map(of_entry).collect()
 }
 
 fn find<'a>(name: &str, docs: &'a [StageDoc], families: &'a [Family]) -> Result<Found<'a>, Error> {
     let entries = |family: &'a Family| family.entries().into_iter().map(move |entry| (family, entry));
-    let found = Found {
+    let mut found = Found {
+        parameters: Vec::new(),
         stages: docs.iter().filter(|doc| doc.name == name).collect(),
         families: families.iter().filter(|family| family.path() == name || family.key == name).collect(),
         entries: families.iter().flat_map(entries).filter(|(_, entry)| entry.name == name).collect(),
     };
-    if found.stages.is_empty() && found.families.is_empty() && found.entries.is_empty() {
+    if found.is_empty() {
+        found.parameters = parameters(name, docs, families);
+    }
+    if found.is_empty() {
         let paths: Vec<String> = families.iter().map(Family::path).collect();
         let names = families.iter().flat_map(|family| family.choice.alternatives.iter().map(|one| one.name));
         let known: Vec<&str> =
@@ -101,7 +127,16 @@ fn found_json(found: &Found<'_>) -> Json {
     let of_family = |family: &&Family| family.entries().iter().map(|e| e.json(&family.path())).collect::<Vec<_>>();
     let entries: Vec<Json> = found.entries.iter().map(|(family, entry)| entry.json(&family.path())).collect();
     let entries: Vec<Json> = entries.into_iter().chain(found.families.iter().flat_map(of_family)).collect();
-    json!({ "stages": found.stages.iter().map(|doc| stage_json(doc)).collect::<Vec<_>>(), "entries": entries })
+    let stages: Vec<Json> = found.stages.iter().map(|doc| stage_json(doc)).collect();
+    let parameter = |(owner, row): &(String, Row)| {
+        json!({
+            "name": row.name, "of": owner, "kind": row.kind.replace('`', ""), "default": row.default.replace('`', ""),
+            "range": row.range,
+            "meaning": row.meaning,
+        })
+    };
+    let parameters: Vec<Json> = found.parameters.iter().map(parameter).collect();
+    json!({ "stages": stages, "entries": entries, "parameters": parameters })
 }
 
 /// The names of everything.
@@ -145,6 +180,10 @@ fn show(found: &Found<'_>, families: &[Family], out: &mut dyn Write) -> Result<(
         writeln!(out, "{} ({})", Paint::stdout().bold(&entry.name), family.path())?;
         show_entry(entry, families, out)?;
     }
+    for (owner, row) in &found.parameters {
+        write!(out, "{} of {owner}", Paint::stdout().bold(&row.name))?;
+        show_row_rest(row, out)?;
+    }
     Ok(())
 }
 
@@ -157,17 +196,21 @@ fn show_stage(doc: &StageDoc, families: &[Family], out: &mut dyn Write) -> Resul
     show_entry(&Entry::of_stage(doc), families, out)
 }
 
+/// What follows a parameter's name.
+fn show_row_rest(row: &Row, out: &mut dyn Write) -> Result<(), Error> {
+    let range = if row.range.is_empty() { String::new() } else { format!(", {}", row.range) };
+    writeln!(out, " ({}; {}{range})\n      {}", row.kind.replace('`', ""), row.default, row.meaning)?;
+    Ok(row.alternatives.iter().try_for_each(|(name, doc)| writeln!(out, "      - {name}: {doc}"))?)
+}
+
 fn show_entry(entry: &Entry, families: &[Family], out: &mut dyn Write) -> Result<(), Error> {
     entry.comment.paragraphs.iter().try_for_each(|paragraph| writeln!(out, "\n{paragraph}"))?;
     for shapes in entry.comment.shapes.iter().chain(&entry.shapes) {
         writeln!(out, "\nshapes: {shapes}")?;
     }
     for row in entry.params.iter().flat_map(|record| fields::rows(record, families, "")) {
-        let range = if row.range.is_empty() { String::new() } else { format!(", {}", row.range) };
-        let kind = row.kind.replace('`', "");
-        writeln!(out, "\n  {} ({kind}; {}{range})", Paint::stdout().bold(&row.name), row.default)?;
-        writeln!(out, "      {}", row.meaning)?;
-        row.alternatives.iter().try_for_each(|(name, doc)| writeln!(out, "      - {name}: {doc}"))?;
+        write!(out, "\n  {}", Paint::stdout().bold(&row.name))?;
+        show_row_rest(&row, out)?;
     }
     writeln!(out, "\nexample:")?;
     Ok(entry.example.lines().try_for_each(|line| writeln!(out, "  {line}"))?)
