@@ -135,8 +135,10 @@ impl Store {
     /// If the file system refuses; what was not removed then goes the next time.
     pub fn gc(&self, policy: &GcPolicy, others: &[RunReach]) -> Result<GcReport, StoreError> {
         let hold = if policy.delete { self.exclude()? } else { self.share()? };
+        self.refuse_what_is_hidden()?;
         let (mut report, doomed) = Sweep::of(self, policy, others)?.finish()?;
         if policy.delete {
+            self.sweep();
             let trash = self.scratch()?;
             self.move_away(&doomed, &trash)?;
             drop(hold);
@@ -147,9 +149,27 @@ impl Store {
         Ok(report)
     }
 
+    /// A pin, a journal or an entry that exists and can't be read must not count as one that is not there.
+    fn refuse_what_is_hidden(&self) -> Result<(), StoreError> {
+        for folder in ["pins", "journal", "ac"] {
+            for path in self.files_below(folder)? {
+                match fs::read(&path) {
+                    Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                        return Err(StoreError::io("read", &path)(error));
+                    }
+                    _ => {}
+                }
+            }
+        }
+        Ok(())
+    }
+
     fn move_away(&self, doomed: &Doomed, trash: &Scratch) -> Result<(), StoreError> {
         let paths = doomed.entries.iter().chain(&doomed.objects).chain(&doomed.rest);
         for (at, path) in paths.enumerate() {
+            if at == doomed.entries.len() {
+                fs::sync_dir(&self.folder("ac"))?; // after a power cut no entry may name an object that is gone
+            }
             match fs::rename(path, &trash.output().join(at.to_string())) {
                 Err(StoreError::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {}
                 moved => moved?,
@@ -301,7 +321,9 @@ impl<'a> Sweep<'a> {
         for (digest, object) in &self.objects {
             let named = doomed_named.contains(digest);
             // An object without an entry may be of a writer that knows no store-wide lock, if it is young.
-            if kept.contains(digest) || (!named && object.age < self.policy.grace) {
+            // While an entry can't be read, nobody knows which objects it names.
+            let needed = kept.contains(digest) || self.report.unreadable > 0;
+            if needed || (!named && object.age < self.policy.grace) {
                 continue;
             }
             self.report.objects.add(object.bytes);

@@ -109,7 +109,14 @@ impl Store {
         let Ok(metadata) = std::fs::metadata(path) else { return Ok(Checked::default()) };
         let bytes = metadata.len();
         let named = name.parse::<Digest>().ok().filter(|digest| self.object(*digest) == *path);
-        if named.is_some() && Digest::of_file(path).ok() == named {
+        let found = match Digest::of_file(path) {
+            Ok(digest) => Some(digest),
+            Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => {
+                return Err(StoreError::io("read", path)(error)); // it may be intact: only its owner can say
+            }
+            Err(_) => None,
+        };
+        if named.is_some() && found == named {
             let writable = (!metadata.permissions().readonly()).then_some(name);
             if writable.is_some() {
                 drop(fs::make_readonly(path)); // that of another user stays as it is; the report names it
