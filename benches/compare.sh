@@ -3,14 +3,15 @@
 #
 #   benches/compare.sh            everything, three rounds
 #   ROUNDS=1 benches/compare.sh   one round
-#   PEERS="tensorflow faiss" ...  only these peers (tensorflow torch faiss usearch pillow)
+#   PEERS="tensorflow faiss" ...  only these peers (tensorflow torch torchvision faiss usearch pillow dvc)
 #
 # Peers are installed with pip into target/peers, one environment each, because TensorFlow wants an older numpy. A peer
-# that can't be installed or fails is a row of the table that says so.
+# that can't be installed or fails is a row of the table that says so. `dvc` stands for the runners of pipelines
+# (benches/peers/pipelines.sh), which have a table of their own.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 rounds=${ROUNDS:-3}
-peers=${PEERS:-tensorflow torch faiss usearch pillow}
+peers=" ${PEERS:-tensorflow torch torchvision faiss usearch pillow dvc} "
 home=target/peers
 results=$home/measurements.jsonl
 mkdir -p "$home"
@@ -20,10 +21,17 @@ export RAYON_NUM_THREADS=2 OMP_NUM_THREADS=2 OPENBLAS_NUM_THREADS=2 TF_CPP_MIN_L
 packages() {
     case $1 in
         tensorflow) echo "tensorflow-cpu==2.15.*" ;;
-        torch) echo "torch numpy" ;;
+        torch) echo "torch torchvision numpy" ;;
         faiss) echo "faiss-cpu numpy" ;;
-        usearch) echo "usearch numpy" ;;
-        pillow) echo "pillow numpy" ;;
+        *) echo "$1 numpy" ;;
+    esac
+}
+
+# The environment that a peer lives in.
+environment() {
+    case $1 in
+        torchvision) echo torch ;;
+        *) echo "$1" ;;
     esac
 }
 
@@ -41,28 +49,32 @@ missing() {
 
 # The Python of a peer's environment, made if it is not there.
 python_of() {
-    local folder=$home/$1 log=$home/$1.log
+    local name folder log
+    name=$(environment "$1")
+    folder=$home/$name log=$home/$name.log
     if [ ! -e "$folder/ready" ]; then
         python3 -m venv "$folder" >"$log" 2>&1 || return 1
         # shellcheck disable=SC2046
-        "$folder/bin/pip" install --quiet $(packages "$1") >>"$log" 2>&1 || {
+        "$folder/bin/pip" install --quiet $(packages "$name") >>"$log" 2>&1 || {
             # A Python too new for that version of TensorFlow has a newer one.
-            [ "$1" = tensorflow ] && "$folder/bin/pip" install --quiet tensorflow-cpu >>"$log" 2>&1 || return 1
+            [ "$name" = tensorflow ] && "$folder/bin/pip" install --quiet tensorflow-cpu >>"$log" 2>&1 || return 1
         }
         touch "$folder/ready"
     fi
     echo "$folder/bin/python"
 }
 
+runners=
+case $peers in *" dvc "*) runners=1 peers=${peers/ dvc / } ;; esac
 echo "building simpipe's benches" >&2
-cargo bench --no-run --bench train_step --bench knn --bench calibrate --bench decode || exit 1
+cargo bench --no-run --bench train_step --bench knn --bench calibrate --bench decode --bench store || exit 1
 ready=
 for peer in $peers; do
     if python_of "$peer" >/dev/null; then ready="$ready $peer"; else missing "$peer" "pip can't install it, see $home/$peer.log"; fi
 done
 for round in $(seq "$rounds"); do
     echo "round $round of $rounds" >&2
-    for bench in train_step knn calibrate decode; do
+    for bench in train_step knn calibrate decode store; do
         cargo bench --bench "$bench" 2>/dev/null | grep '^{' >>"$results"
     done
     for peer in $ready; do
@@ -72,3 +84,4 @@ for round in $(seq "$rounds"); do
     done
 done
 python3 benches/peers/table.py "$results"
+[ -z "$runners" ] || { echo && ROUNDS=$rounds benches/peers/pipelines.sh; }

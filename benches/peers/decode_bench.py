@@ -20,13 +20,13 @@ def main() -> None:
     for kind in ("jpg", "png"):
         paths = sorted((IMAGES / kind).rglob(f"*.{kind}"))
         times = []
-        for _ in range(5):
+        for _ in range(3):
             start = time.perf_counter()
             with ThreadPoolExecutor(2) as pool:
                 np.stack(list(pool.map(decode, paths, chunksize=64)))
             times.append(time.perf_counter() - start)
         print(json.dumps({"peer": f"pillow {PIL.__version__}", "case": f"decode-{len(paths)}-{kind}",
-                          "min_ms": round(min(times) * 1e3, 2), "median_ms": round(sorted(times)[2] * 1e3, 2)}), flush=True)
+                          "min_ms": round(min(times) * 1e3, 2), "median_ms": round(sorted(times)[1] * 1e3, 2)}), flush=True)
 
 
 if __name__ == "__main__":

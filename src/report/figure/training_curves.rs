@@ -94,7 +94,12 @@ pub(super) fn draw(data: &ReportData, path: &Path) -> Result<Drawn, ReportError>
         chart::line(plane, &points(&smooth), 3.5, LOSS, 1.0)?;
         chart::line(plane, &validations, 2.5, VALIDATION, 1.0)?;
         let marks: Vec<_> = ends.iter().map(|(epoch, step, _)| (*epoch, chart::place(plane, *step, y.end))).collect();
-        let dots: Vec<_> = validations.iter().map(|(x, y)| (*y, chart::place(plane, *x, *y))).collect();
+        let line: Vec<_> = points(&smooth).into_iter().map(|(x, y)| chart::place(plane, x, y)).collect();
+        let dots: Vec<_> = validations
+            .iter()
+            .map(|(x, y)| (*y, chart::place(plane, *x, *y)))
+            .map(|(loss, dot)| Dot { loss, dot, label: label_offset(dot, &line) })
+            .collect();
         let end = smooth.last().map(|loss| (*loss, chart::place(plane, last, *loss)));
         Ok((marks, dots, end))
     })?;
@@ -113,7 +118,22 @@ pub(super) fn draw(data: &ReportData, path: &Path) -> Result<Drawn, ReportError>
 
 type Mark<T> = (T, (f64, f64));
 
-fn annotate(canvas: &mut Canvas, marks: &[Mark<u32>], dots: &[Mark<f64>], end: Option<Mark<f64>>) {
+/// A validation loss, where its dot is, and how far below it (above if negative) its label stands, in pixels.
+struct Dot {
+    loss: f64,
+    dot: (f64, f64),
+    label: f64,
+}
+
+/// Above the dot, unless the line of losses runs through there.
+fn label_offset(dot: (f64, f64), line: &[(f64, f64)]) -> f64 {
+    let (offset, half, width) = (20.0, 14.0, 76.0);
+    let beside = line.iter().filter(|(x, _)| (dot.0..dot.0 + width).contains(x));
+    let crossed = |label: f64| beside.clone().any(|(_, y)| (y - dot.1 - label).abs() < half);
+    if crossed(-offset) && !crossed(offset) { offset } else { -offset }
+}
+
+fn annotate(canvas: &mut Canvas, marks: &[Mark<u32>], dots: &[Dot], end: Option<Mark<f64>>) {
     let pen = Pen::new(theme::SMALL, theme::MUTED).align(Align::Right);
     // Every tenth epoch or so when there are many.
     let every = marks.len().div_ceil(12).max(1);
@@ -121,7 +141,7 @@ fn annotate(canvas: &mut Canvas, marks: &[Mark<u32>], dots: &[Mark<f64>], end: O
         canvas.text(&format!("epoch {epoch}"), x - 2.0, y - 16.0, pen);
     }
     let every = dots.len().div_ceil(12).max(1);
-    for (at, (loss, (x, y))) in dots.iter().enumerate() {
+    for (at, Dot { loss, dot: (x, y), label }) in dots.iter().enumerate() {
         canvas.marker(Shape::Disc, *x, *y, 9.0, VALIDATION);
         let clash = end.is_some_and(|(_, (_, line))| at + 1 == dots.len() && (line - y).abs() < 24.0);
         if at + 1 == dots.len() {
@@ -134,11 +154,11 @@ fn annotate(canvas: &mut Canvas, marks: &[Mark<u32>], dots: &[Mark<f64>], end: O
             };
             canvas.text(&format!("{loss:.3}"), x + 16.0, y, Pen::new(theme::SMALL, VALIDATION).bold());
         } else if at.is_multiple_of(every) {
-            canvas.text(&format!("{loss:.3}"), x + 14.0, y - 20.0, Pen::new(theme::SMALL, VALIDATION).bold());
+            canvas.text(&format!("{loss:.3}"), x + 14.0, y + label, Pen::new(theme::SMALL, VALIDATION).bold());
         }
     }
     if let Some((loss, (x, y))) = end {
-        let clash = dots.last().filter(|(_, (_, dot))| (dot - y).abs() < 24.0).map(|(_, (_, dot))| dot < &y);
+        let clash = dots.last().map(|last| last.dot.1).filter(|dot| (dot - y).abs() < 24.0).map(|dot| dot < y);
         let y = y + clash.map_or(0.0, |below| if below { 14.0 } else { -14.0 });
         canvas.text(&format!("{loss:.3}"), x + 16.0, y, Pen::new(theme::SMALL, LOSS).bold());
     }
@@ -179,6 +199,15 @@ mod tests {
         assert_eq!(smoothed(&values, 3), [2.0, 3.0, 5.0, 7.0, 8.0]);
         assert_eq!(smoothed(&values, 1), values);
         assert!(smoothed(&[], 5).is_empty());
+    }
+
+    #[test]
+    fn a_label_leaves_the_line_of_losses_free() {
+        let dot = (100.0, 100.0);
+        assert_eq!(label_offset(dot, &[(110.0, 40.0), (130.0, 160.0)]), -20.0);
+        assert_eq!(label_offset(dot, &[(110.0, 82.0), (130.0, 78.0)]), 20.0);
+        // Beyond the label's end it may run where it likes.
+        assert_eq!(label_offset(dot, &[(190.0, 80.0)]), -20.0);
     }
 
     #[test]
