@@ -137,6 +137,11 @@ impl PlaceOptions {
 
     /// The store that is there, for a command that looks after local ones.
     pub(super) fn open_local_store(&self, root: &Path) -> Result<Store, Error> {
+        Ok(Store::open(self.look_at_local_store(root)?.root())?)
+    }
+
+    /// The same, and nothing in it changes.
+    pub(super) fn look_at_local_store(&self, root: &Path) -> Result<Store, Error> {
         match self.url()? {
             None => self.existing_store(root)?.ok_or_else(|| {
                 let folder = self.store.clone().unwrap_or_else(|| folders::store_folder(root));

@@ -2,14 +2,18 @@
 //!
 //! A state is stored after the key that it belongs to, so no other result can have the same bytes: when a checkpoint
 //! is outdated its object goes with it, and nobody else can miss it. Who saves holds the shelf's lock, so that a
-//! shorter training beside a longer one never loses the step that it is just storing.
+//! shorter training beside a longer one never loses the step that it is just storing; not for longer than the local
+//! disk takes, so that nobody waits there for another's network.
+//!
+//! `checkpoints/<shelf>/<step>` are empty files, the markers of the steps that are there.
 
-use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use serde_json::{Value as Json, json};
 
-use super::{AcEntry, Found, Produced, Store, StoreError, fs};
+use super::{AcEntry, Found, Produced, Scratch, Store, StoreError, fs};
 use crate::base::digest::Digest;
 
 /// How many steps are kept: the last, and one before it should the last be damaged.
@@ -23,41 +27,91 @@ const FILE: &str = "checkpoint";
 pub struct CheckpointShelf<'a> {
     store: &'a Store,
     parts: Json,
-    folder: PathBuf,
+    id: Digest,
     /// Names the shelf's lock. Not the digest of `parts`: that may be the key of the stage itself, which its process
     /// holds while it saves.
     lock: Digest,
+    /// Steps that only the object store has, as far as somebody has asked for them.
+    elsewhere: Mutex<BTreeSet<u64>>,
+}
+
+/// What a checkpoint's key is the digest of; [`AcEntry::checkpoint`] reads it back.
+fn key_parts(parts: &Json, step: u64) -> Json {
+    json!({ "checkpoint": parts, "step": step })
+}
+
+impl AcEntry {
+    /// The shelf and the step of a checkpoint; `None` for any other result.
+    pub(super) fn checkpoint(&self) -> Option<(Digest, u64)> {
+        let of = self.key_parts.get("checkpoint")?;
+        Some((Digest::of_json(of), self.key_parts.get("step")?.as_u64()?))
+    }
+}
+
+/// Shelf and step of a marker's path.
+fn marked(path: &Path) -> Option<(Digest, u64)> {
+    let text = |part: Option<&std::ffi::OsStr>| part?.to_str().map(str::to_owned);
+    Some((text(path.parent()?.file_name())?.parse().ok()?, text(path.file_name())?.parse().ok()?))
+}
+
+/// Those of `markers` whose checkpoint is not among the `stored`, and what else lies there.
+pub(super) fn lost_markers(mut markers: Vec<PathBuf>, stored: &BTreeSet<(Digest, u64)>) -> Vec<PathBuf> {
+    markers.retain(|path| !marked(path).is_some_and(|marker| stored.contains(&marker)));
+    markers
+}
+
+impl Store {
+    pub(super) fn checkpoint_markers(&self) -> Result<Vec<PathBuf>, StoreError> {
+        self.files_below("checkpoints")
+    }
+
+    fn shelf_folder(&self, shelf: Digest) -> PathBuf {
+        self.folder("checkpoints").join(shelf.to_string())
+    }
+
+    /// Says that a checkpoint is there, now and after a power cut.
+    pub(super) fn mark_checkpoint(&self, shelf: Digest, step: u64) -> Result<(), StoreError> {
+        let folder = self.shelf_folder(shelf);
+        let _hold = self.share()?; // gc removes empty folders
+        fs::create_dirs_synced(&folder)?;
+        fs::write(&folder.join(step.to_string()), &[])?;
+        fs::sync_dir(&folder)
+    }
 }
 
 impl<'a> CheckpointShelf<'a> {
     /// The shelf of what `parts` decide: everything that the state after a number of steps depends on.
     #[must_use]
     pub fn new(store: &'a Store, parts: Json) -> Self {
-        let folder = store.folder("checkpoints").join(Digest::of_json(&parts).to_string());
         let lock = Digest::of_json(&("shelf", &parts));
-        Self { store, parts, folder, lock }
+        Self { store, id: Digest::of_json(&parts), parts, lock, elsewhere: Mutex::default() }
     }
 
     /// What the shelf's folder is named by: the digest of what it was made with.
     #[must_use]
     pub fn id(&self) -> Digest {
-        Digest::of_json(&self.parts)
-    }
-
-    fn key_parts(&self, step: u64) -> Json {
-        json!({ "checkpoint": self.parts, "step": step })
+        self.id
     }
 
     fn key(&self, step: u64) -> Digest {
-        Digest::of_json(&self.key_parts(step))
+        Digest::of_json(&key_parts(&self.parts, step))
     }
 
-    /// Steps that are there, in rising order.
-    fn steps(&self) -> Vec<u64> {
-        let step = |path: PathBuf| path.file_name()?.to_string_lossy().parse().ok();
-        let mut steps: Vec<u64> = fs::list_or_none(&self.folder).into_iter().filter_map(step).collect();
-        steps.sort_unstable();
-        steps
+    fn marker(&self, step: u64) -> PathBuf {
+        self.store.shelf_folder(self.id).join(step.to_string())
+    }
+
+    /// Steps that are there, here or in the object store.
+    fn steps(&self) -> BTreeSet<u64> {
+        let here = fs::list_or_none(&self.store.shelf_folder(self.id));
+        let elsewhere = self.elsewhere.lock().unwrap_or_else(PoisonError::into_inner);
+        here.iter().filter_map(|path| Some(marked(path)?.1)).chain(elsewhere.iter().copied()).collect()
+    }
+
+    /// Asks the object store, if there is one, which steps it has. Their states are fetched when they are read.
+    fn look_elsewhere(&self) {
+        let steps = self.store.remote_checkpoints(self.id);
+        *self.elsewhere.lock().unwrap_or_else(PoisonError::into_inner) = steps;
     }
 
     /// The furthest intact checkpoint at or before `limit` steps.
@@ -70,7 +124,7 @@ impl<'a> CheckpointShelf<'a> {
     #[must_use]
     pub fn latest_and_damaged(&self, limit: u64) -> (Option<(u64, Vec<u8>)>, Vec<u64>) {
         let mut damaged = Vec::new();
-        self.store.adopt_checkpoint_steps(&self.folder);
+        self.look_elsewhere();
         for step in self.steps().into_iter().rev().filter(|step| *step <= limit) {
             match self.read(step) {
                 Some(bytes) => return (Some((step, bytes)), damaged),
@@ -101,22 +155,33 @@ impl<'a> CheckpointShelf<'a> {
         let scratch = self.store.scratch()?;
         let key = self.key(step);
         fs::write(&scratch.output().join(FILE), &[key.to_string().as_bytes(), bytes])?;
-        let outcome = Produced { key_parts: self.key_parts(step), ..Produced::default() };
-        let _lock = self.store.lock(self.lock, &|_| {}, &|| false)?;
-        self.store.publish(scratch, key, outcome)?;
-        fs::create_dirs_synced(&self.folder)?;
-        fs::write(&self.folder.join(step.to_string()), &[])?;
-        fs::sync_dir(&self.folder)?;
+        let outcome = Produced { key_parts: key_parts(&self.parts, step), ..Produced::default() };
+        let (entry, outdated) = self.save_here(scratch, step, outcome)?;
+        self.store.send_to_remote(entry)?;
+        for step in outdated {
+            self.store.remove_remote_checkpoint(self.id, step, self.key(step));
+            self.elsewhere.lock().unwrap_or_else(PoisonError::into_inner).remove(&step);
+        }
+        Ok(())
+    }
+
+    /// All of saving that the local disk has to do, under the shelf's lock; also the steps that it removed.
+    fn save_here(&self, scratch: Scratch, step: u64, outcome: Produced) -> Result<(AcEntry, Vec<u64>), StoreError> {
+        let _lock = self.store.lock(self.lock, &|_| {}, &|| false)?; // nobody holds it for long
+        let entry = self.store.publish_here(scratch, self.key(step), outcome)?;
+        self.store.mark_checkpoint(self.id, step)?;
         // A shorter training beside a longer one keeps its own last two.
         let (before, after): (Vec<u64>, Vec<u64>) = self.steps().into_iter().partition(|kept| *kept <= step);
         let outdated = |steps: &[u64]| steps[..steps.len().saturating_sub(KEPT)].to_vec();
-        outdated(&before).into_iter().chain(outdated(&after)).try_for_each(|step| self.remove(step))
+        let outdated = [outdated(&before), outdated(&after)].concat();
+        outdated.iter().try_for_each(|step| self.remove(*step))?;
+        Ok((entry, outdated))
     }
 
     fn remove(&self, step: u64) -> Result<(), StoreError> {
         let path = self.store.entry_path(self.key(step));
         let entry = fs::read(&path).ok().and_then(|bytes| AcEntry::parse(self.key(step), &bytes));
-        fs::remove_file(&self.folder.join(step.to_string()))?;
+        fs::remove_file(&self.marker(step))?;
         fs::remove_file(&path)?;
         fs::sync_dir(&self.store.folder("ac"))?; // after a power cut no entry may name an object that is gone
         for file in entry.map_or_else(BTreeMap::new, |entry| entry.files).values() {
@@ -124,7 +189,6 @@ impl<'a> CheckpointShelf<'a> {
             self.store.forget(&object);
             fs::remove_file(&object)?;
         }
-        self.store.remove_remote_checkpoint(&self.folder, step, self.key(step));
         Ok(())
     }
 }

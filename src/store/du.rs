@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use super::reach::{Object, Stored};
+use super::reach::{Object, Stored, runs_of};
 use super::{Amount, RunReach, Store, StoreError};
 use crate::base::digest::Digest;
 
@@ -103,7 +103,7 @@ impl Store {
         let checkpoints = entries.values().filter(|entry| entry.shelf.is_some());
         let checkpoints: BTreeSet<Digest> = checkpoints.flat_map(digests).collect();
         checkpoints.iter().filter_map(|digest| objects.get(digest)).for_each(|of| report.checkpoints.add(of.bytes));
-        (report.runs, report.shared_bytes) = by_run(&self.runs_with(others)?, &entries, &objects);
+        (report.runs, report.shared_bytes) = by_run(&runs_of(&self.journaled_runs()?, others), &entries, &objects);
         Ok(report)
     }
 

@@ -16,12 +16,12 @@ pub enum StoreError {
         /// Why.
         source: io::Error,
     },
-    /// A newer simpipe wrote it.
-    #[error("the store {path} has format `{found}`, this simpipe knows format {known}", path = .path.display(), known = super::FORMAT)]
+    /// A newer simpipe wrote the store, or a file in it.
+    #[error("{path} has format `{found}`, this simpipe knows format {known}", path = .path.display(), known = super::FORMAT)]
     Format {
-        /// The store.
+        /// Its folder, or the file.
         path: PathBuf,
-        /// What its `format` file says.
+        /// Its format.
         found: String,
     },
     /// The object store can't be used.

@@ -5,13 +5,14 @@
 //! The bytes are freed after that, when nobody waits.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::Serialize;
 
+use super::checkpoint::lost_markers;
 use super::lock::FileLock;
-use super::reach::{Object, Reach, Stored, Why, age_of};
+use super::reach::{Object, Reach, Stored, Why, age_of, runs_of};
 use super::{JournaledRun, RunReach, RunStart, RunState, Scratch, Store, StoreError, fs};
 use crate::base::digest::Digest;
 
@@ -132,36 +133,21 @@ impl Store {
     /// Says what nobody reaches, and removes it if the policy says so. `others` are runs that have no journal.
     ///
     /// # Errors
-    /// If the file system refuses; what was not removed then goes the next time.
+    /// If the file system refuses, or a pin, a journal or an entry can't be read: it must not count as one that is not
+    /// there. What was not removed then goes the next time.
     pub fn gc(&self, policy: &GcPolicy, others: &[RunReach]) -> Result<GcReport, StoreError> {
         let hold = if policy.delete { self.exclude()? } else { self.share()? };
-        self.refuse_what_is_hidden()?;
         let (mut report, doomed) = Sweep::of(self, policy, others)?.finish()?;
         if policy.delete {
             self.sweep();
             let trash = self.scratch()?;
             self.move_away(&doomed, &trash)?;
+            self.remove_empty_shelves();
             drop(hold);
             drop(trash); // this frees the bytes
-            self.remove_empty_shelves();
         }
         report.deleted = policy.delete;
         Ok(report)
-    }
-
-    /// A pin, a journal or an entry that exists and can't be read must not count as one that is not there.
-    fn refuse_what_is_hidden(&self) -> Result<(), StoreError> {
-        for folder in ["pins", "journal", "ac"] {
-            for path in self.files_below(folder)? {
-                match fs::read(&path) {
-                    Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                        return Err(StoreError::io("read", &path)(error));
-                    }
-                    _ => {}
-                }
-            }
-        }
-        Ok(())
     }
 
     fn move_away(&self, doomed: &Doomed, trash: &Scratch) -> Result<(), StoreError> {
@@ -181,7 +167,7 @@ impl Store {
         Ok(())
     }
 
-    /// A folder that is not empty stays: somebody may be about to write into it.
+    /// While the store is held: whoever saves a checkpoint makes the folder and its marker while sharing it.
     fn remove_empty_shelves(&self) {
         let Ok(items) = std::fs::read_dir(self.folder("checkpoints")) else { return };
         items.flatten().for_each(|item| drop(fs::remove_empty_dir(&item.path())));
@@ -214,7 +200,8 @@ struct Sweep<'a> {
 
 impl<'a> Sweep<'a> {
     fn of(store: &'a Store, policy: &'a GcPolicy, others: &[RunReach]) -> Result<Self, StoreError> {
-        let runs = store.runs_with(others)?;
+        let journals = store.journaled_runs()?;
+        let runs = runs_of(&journals, others);
         let reach = Reach::of(&runs, &store.pins()?, policy.keep_runs);
         let (entries, unreadable) = store.stored()?;
         let report = GcReport {
@@ -222,7 +209,7 @@ impl<'a> Sweep<'a> {
             kept_runs: reach.runs.iter().map(|(_, run)| run.clone()).collect(),
             ..GcReport::default()
         };
-        let (journals, objects) = (store.journaled_runs()?, store.stored_objects()?);
+        let objects = store.stored_objects()?;
         Ok(Self { store, policy, runs, journals, reach, entries, objects, report, doomed: Doomed::default() })
     }
 
@@ -341,14 +328,9 @@ impl<'a> Sweep<'a> {
     fn doom_markers(&mut self) -> Result<(), StoreError> {
         let gone: BTreeSet<&PathBuf> = self.doomed.entries.iter().collect();
         let stay = self.entries.values().filter(|entry| !gone.contains(&entry.path));
-        let stay: BTreeSet<(String, String)> =
-            stay.filter_map(|entry| entry.shelf).map(|(shelf, step)| (shelf.to_string(), step.to_string())).collect();
-        for path in self.store.files_below("checkpoints")? {
-            if !named_by_shelf(&path).is_some_and(|marker| stay.contains(&marker)) {
-                self.report.markers += 1;
-                self.doomed.rest.push(path);
-            }
-        }
+        let lost = lost_markers(self.store.checkpoint_markers()?, &stay.filter_map(|entry| entry.shelf).collect());
+        self.report.markers = lost.len();
+        self.doomed.rest.extend(lost);
         Ok(())
     }
 
@@ -390,12 +372,6 @@ impl<'a> Sweep<'a> {
 fn new_bytes(entries: &[&Stored], seen: &mut BTreeSet<Digest>) -> u64 {
     let files = entries.iter().flat_map(|entry| &entry.files);
     files.filter(|file| seen.insert(file.digest)).map(|file| file.size).sum()
-}
-
-/// Shelf and step of a marker's path.
-pub(super) fn named_by_shelf(path: &Path) -> Option<(String, String)> {
-    let text = |part: Option<&std::ffi::OsStr>| part.and_then(|part| part.to_str()).map(str::to_owned);
-    Some((text(path.parent()?.file_name())?, text(path.file_name())?))
 }
 
 #[cfg(test)]

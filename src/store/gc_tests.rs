@@ -261,6 +261,27 @@ fn gc_in_a_loop_beside_four_writers_loses_nothing_that_a_run_reached() {
     assert!(store.verify().unwrap().clean());
 }
 
+#[test]
+fn the_first_checkpoint_of_a_training_is_safe_beside_gc() {
+    let folder = tempfile::tempdir().unwrap();
+    let ended = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !ended.load(Ordering::Relaxed) {
+                opened(folder.path()).gc(&policy(1), &[]).unwrap();
+            }
+        });
+        let store = opened(folder.path());
+        let saved = (0..40).map(|params| {
+            let shelf = CheckpointShelf::new(&store, json!({ "params": params }));
+            shelf.save(1, b"state 1").map(|()| shelf.latest(1).is_some())
+        });
+        let saved: Vec<_> = saved.collect();
+        ended.store(true, Ordering::Relaxed);
+        assert!(saved.iter().all(|saved| matches!(saved, Ok(true))), "{saved:?}");
+    });
+}
+
 /// A checkpoint's key in hexadecimal digits, and its state.
 const STATE: u64 = 64 + 7;
 

@@ -2,13 +2,16 @@
 //!
 //! The file is locked by `flock` for the life of the run, so that everybody who shares the store can tell a run under
 //! way from a killed one, and gc knows what both need. Lines are appended whole by one write each; a reader passes over
-//! a line that it can't read, such as a torn last one. Nothing is synced: a run that a power cut ends wants nothing.
+//! a line that it can't read, such as one that a full disk has torn, and the next begins on a line of its own. Nothing
+//! is synced: a run that a power cut ends wants nothing.
 //!
 //! A run says that it wants a key *before* it looks it up: see [`Hold`](super::Hold) for why that is enough.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{File, TryLockError};
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
@@ -92,13 +95,18 @@ enum Line {
 pub struct Journal {
     file: File,
     path: PathBuf,
+    /// Whether the last write failed, so that the file may end within a line.
+    torn: Mutex<bool>,
 }
 
 impl Journal {
     fn append(&self, line: &Line) -> Result<(), StoreError> {
-        let mut bytes = serde_json::to_vec(line).expect("a line serializes to JSON");
-        bytes.push(b'\n');
-        fs::append(&self.file, &self.path, &bytes)
+        let line = serde_json::to_string(line).expect("a line serializes to JSON");
+        let mut torn = self.torn.lock().unwrap_or_else(PoisonError::into_inner);
+        let begin = if *torn { "\n" } else { "" };
+        let written = fs::append(&self.file, &self.path, format!("{begin}{line}\n").as_bytes());
+        *torn = written.is_err();
+        written
     }
 
     /// The run is about to look a key up, or to compute it.
@@ -165,7 +173,7 @@ impl Store {
             let suffix = if attempt == 0 { String::new() } else { format!("-{attempt}") };
             let path = folder.join(format!("{}{suffix}.jsonl", start.run));
             if let Some(file) = fs::create_locked(&path)? {
-                let journal = Journal { file, path };
+                let journal = Journal { file, path, torn: Mutex::new(false) };
                 journal.append(&Line::RunStarted { format: FORMAT, start })?;
                 return Ok(journal);
             }
@@ -176,21 +184,41 @@ impl Store {
     /// Every run that has a journal, oldest first.
     ///
     /// # Errors
-    /// If the folder can't be read.
+    /// If a journal can't be read, or a newer simpipe writes it: what its run wants is then not known.
     pub fn journaled_runs(&self) -> Result<Vec<JournaledRun>, StoreError> {
-        let mut runs: Vec<_> = self.files_below("journal")?.iter().filter_map(|path| read(path)).collect();
+        let read = self.files_below("journal")?.into_iter().map(|path| read(&path));
+        let mut runs = read.filter_map(Result::transpose).collect::<Result<Vec<_>, _>>()?;
         runs.sort_by(|a, b| (&a.start.run, &a.path).cmp(&(&b.start.run, &b.path))); // an id begins with the time
         Ok(runs)
     }
 }
 
-/// `None` for a file that is gone meanwhile or does not begin as a journal does.
-fn read(path: &Path) -> Option<JournaledRun> {
-    let file = File::open(path).ok()?;
-    // Asked before the lines are read: a run that ends in between has written its last line.
-    let alive = matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock));
-    let text = String::from_utf8_lossy(&std::fs::read(path).ok()?).into_owned();
-    let mut lines = text.lines().filter_map(|line| serde_json::from_str::<Line>(line).ok());
+/// `None` for a file that is gone meanwhile or does not begin as a journal does: its run never came to want anything.
+fn read(path: &Path) -> Result<Option<JournaledRun>, StoreError> {
+    let lines = || -> io::Result<(bool, String)> {
+        let file = File::open(path)?;
+        // Asked before the lines are read: a run that ends in between has written its last line.
+        let alive = matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock));
+        Ok((alive, String::from_utf8_lossy(&fs::read(path)?).into_owned()))
+    };
+    let (alive, text) = match lines() {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        lines => lines.map_err(StoreError::io("read", path))?,
+    };
+    let head = text.lines().next().and_then(|line| serde_json::from_str::<Head>(line).ok());
+    if let Some(found) = head.map(|head| head.format).filter(|format| *format != FORMAT) {
+        return Err(StoreError::Format { path: path.to_path_buf(), found: found.to_string() });
+    }
+    Ok(replay(path, alive, text.lines().filter_map(|line| serde_json::from_str(line).ok())))
+}
+
+/// What every format of a journal begins with.
+#[derive(Deserialize)]
+struct Head {
+    format: u32,
+}
+
+fn replay(path: &Path, alive: bool, mut lines: impl Iterator<Item = Line>) -> Option<JournaledRun> {
     let Some(Line::RunStarted { start, .. }) = lines.next() else { return None };
     let state = if alive { RunState::Running } else { RunState::Killed };
     let (keys, outcomes, shelves) = Default::default();
@@ -215,6 +243,8 @@ mod tests {
     use std::io::Write;
 
     use super::*;
+    use crate::base::fault::{Fault, Faults};
+    use crate::store::GcPolicy;
 
     fn start(run: &str) -> RunStart {
         RunStart { run: run.to_owned(), name: "smoke".to_owned(), ..RunStart::default() }
@@ -240,6 +270,34 @@ mod tests {
 
         store.journal(start("2")).unwrap().finish(false, true).unwrap();
         assert_eq!(only().state, RunState::Interrupted);
+    }
+
+    #[test]
+    fn a_line_after_a_torn_one_is_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        let journal = store.journal(start("1")).unwrap();
+        let faults = Faults::below(&folder.path().join("journal"), Fault::Tear(0));
+        assert!(journal.wanted("a", Digest::of(b"a")).is_err());
+        drop(faults);
+        journal.wanted("b", Digest::of(b"b")).unwrap();
+        journal.finish(true, false).unwrap();
+        let run = store.journaled_runs().unwrap().pop().unwrap();
+        assert_eq!((run.state, run.keys), (RunState::Done, BTreeSet::from([Digest::of(b"b")])));
+    }
+
+    #[test]
+    fn a_journal_that_can_not_be_understood_is_not_passed_over() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        let journal = store.journal(start("1")).unwrap();
+        let newer = r#"{"event":"run-started","format":2,"what":"a newer one has"}"#;
+        std::fs::write(&journal.path, newer).unwrap();
+        let error = store.journaled_runs().unwrap_err();
+        assert!(error.to_string().ends_with("1.jsonl has format `2`, this simpipe knows format 1"), "{error}");
+        assert!(store.gc(&GcPolicy::default(), &[]).is_err(), "nobody knows what that run wants");
+        std::fs::write(&journal.path, r#"{"event":"run-st"#).unwrap();
+        assert_eq!(store.journaled_runs().unwrap(), [], "a run that could not even begin");
     }
 
     #[test]

@@ -33,13 +33,15 @@ impl Stamp {
 /// What a memo is of.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-enum Place {
+pub(super) enum Place {
     /// A path inside the store, so that the store may be moved.
     Object(String),
     /// A path outside.
     Source(String),
     /// A folder outside.
     Folder(String),
+    /// A server, by its address.
+    Server(String),
 }
 
 /// The memo of a file.
@@ -128,6 +130,7 @@ impl Store {
             let of = match read::<Placed>(path).map(|memo| memo.place) {
                 Some(Place::Object(inside)) => self.root.join(inside),
                 Some(Place::Source(of) | Place::Folder(of)) => PathBuf::from(of),
+                Some(Place::Server(_)) => return false, // out of date in a day, and not worth a request until then
                 None => return true,
             };
             gone(&of) || !of.exists()
@@ -270,6 +273,18 @@ mod tests {
         assert_eq!(store.fact(&file, "length", &|_| unreachable!("the digest took its place")).unwrap(), "3");
         std::fs::write(&file, "four").unwrap();
         assert_eq!(store.fact(&file, "length", &length).unwrap(), "4");
+    }
+
+    #[test]
+    fn a_word_of_a_server_is_never_stale() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        store.write_memo(
+            &Place::Server("s3://bucket".to_owned()),
+            &serde_json::json!({ "place": { "server": "s3://bucket" } }),
+        );
+        assert_eq!(store.files_below("stat").unwrap().len(), 1);
+        assert_eq!(store.stale_memos(&|_| true).unwrap(), [] as [PathBuf; 0]);
     }
 
     #[test]

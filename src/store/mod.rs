@@ -82,7 +82,11 @@ impl Store {
     pub fn open(root: &Path) -> Result<Self, StoreError> {
         let root = std::path::absolute(root).map_err(StoreError::io("open", root))?;
         let store = Self { root, remote: None, verifying: false };
-        store.check_format()?;
+        if store.has_format()? {
+            store.create_folders()?; // somebody may have cleared some by hand
+        } else {
+            store.create(&store.root.join("format"))?;
+        }
         store.sweep();
         store.sweep_locks();
         Ok(store)
@@ -101,18 +105,16 @@ impl Store {
     pub fn existing(root: &Path) -> Result<Option<Self>, StoreError> {
         let root = std::path::absolute(root).map_err(StoreError::io("open", root))?;
         let store = Self { root, remote: None, verifying: false };
-        if !store.root.join("format").is_file() {
-            return Ok(None);
-        }
-        store.check_format().map(|()| Some(store))
+        Ok(store.has_format()?.then_some(store))
     }
 
-    fn check_format(&self) -> Result<(), StoreError> {
+    /// `false` if there is no store.
+    fn has_format(&self) -> Result<bool, StoreError> {
         let path = self.root.join("format");
         match fs::read(&path).map(|bytes| String::from_utf8_lossy(&bytes).trim().to_owned()) {
-            Ok(found) if found == FORMAT.to_string() => self.create_folders(), // somebody may have cleared some by hand
+            Ok(found) if found == FORMAT.to_string() => Ok(true),
             Ok(found) => Err(StoreError::Format { path: self.root.clone(), found }),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => self.create(&path),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
             Err(error) => Err(StoreError::io("read", &path)(error)),
         }
     }
@@ -233,6 +235,19 @@ mod tests {
         assert!(error.to_string().ends_with("is not empty and is no store"), "{error}");
         assert!(error.help().unwrap().contains("--store DIR"));
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn who_only_looks_makes_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        assert!(Store::existing(folder.path()).unwrap().is_none());
+        Store::open(folder.path()).unwrap();
+        std::fs::remove_dir(folder.path().join("stat")).unwrap();
+        let store = Store::existing(folder.path()).unwrap().unwrap();
+        assert_eq!(store.disk_use(&[]).unwrap().entries.count, 0);
+        assert!(!folder.path().join("stat").exists());
+        Store::open(folder.path()).unwrap();
+        assert!(folder.path().join("stat").exists(), "who may write puts it right");
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! A pin holds the run's keys itself, so that it outlives the run's folder and journal.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -68,29 +69,38 @@ impl Store {
         Ok(there)
     }
 
-    /// The pin of a tag.
+    /// The pin of a tag; `None` if there is none that can be read.
     #[must_use]
     pub fn pinned(&self, tag: &str) -> Option<Pin> {
-        if is_tag(tag) { read(&self.pin_path(tag)) } else { None }
+        if is_tag(tag) { read(&self.pin_path(tag)).ok().flatten() } else { None }
     }
 
     /// Every pin, by tag.
     ///
     /// # Errors
-    /// If the folder can't be read.
+    /// If one can't be read: it must not count as one that is not there.
     pub fn pins(&self) -> Result<Vec<Pin>, StoreError> {
-        Ok(self.files_below("pins")?.iter().filter_map(|path| read(path)).collect())
+        let mut paths = self.files_below("pins")?;
+        // A draft that a killed process has left is no pin.
+        paths.retain(|path| path.extension().is_some_and(|extension| extension == "json"));
+        paths.iter().filter_map(|path| read(path).transpose()).collect()
     }
 }
 
-/// `None` for files that are no pin.
-fn read(path: &Path) -> Option<Pin> {
-    serde_json::from_slice(&std::fs::read(path).ok()?).ok()
+/// `None` if it is gone.
+fn read(path: &Path) -> Result<Option<Pin>, StoreError> {
+    match fs::read(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        read => read
+            .and_then(|bytes| Ok(Some(serde_json::from_slice(&bytes)?)))
+            .map_err(StoreError::io("read the pin", path)),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::GcPolicy;
 
     #[test]
     fn a_pin_is_kept_until_it_is_removed() {
@@ -111,6 +121,18 @@ mod tests {
         assert_eq!(store.pins().unwrap(), [pin]);
         assert_eq!((store.unpin("v1.0").unwrap(), store.unpin("v1.0").unwrap()), (true, false));
         assert_eq!(store.pinned("v1.0"), None);
+    }
+
+    #[test]
+    fn a_pin_that_can_not_be_read_is_no_missing_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        std::fs::create_dir_all(folder.path().join("pins")).unwrap();
+        std::fs::write(folder.path().join("pins/v1.json"), "{").unwrap();
+        let error = store.pins().unwrap_err();
+        assert!(error.to_string().starts_with("can't read the pin "), "{error}");
+        assert!(store.gc(&GcPolicy { delete: true, ..GcPolicy::default() }, &[]).is_err());
+        assert_eq!(store.pinned("v1"), None);
     }
 
     #[test]

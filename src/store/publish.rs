@@ -17,14 +17,18 @@ impl Store {
     /// # Errors
     /// If something can't be written; the store is then as before.
     pub fn publish(&self, scratch: Scratch, key: Digest, outcome: Produced) -> Result<AcEntry, StoreError> {
+        let entry = self.publish_here(scratch, key, outcome)?;
+        self.send_to_remote(entry)
+    }
+
+    /// The same, and nothing is sent to the object store.
+    pub(super) fn publish_here(&self, scratch: Scratch, key: Digest, outcome: Produced) -> Result<AcEntry, StoreError> {
         let names = output_files(&scratch.output())?;
-        let hold = self.share()?; // from the first object that is found to be there to the entry that names it
+        let _hold = self.share()?; // from the first object that is found to be there to the entry that names it
         let place = |name: &String| Ok((name.clone(), self.place_object(&scratch.output().join(name))?));
         let files: BTreeMap<String, FileRecord> = names.par_iter().map(place).collect::<Result<_, StoreError>>()?;
         self.sync_shards(files.values())?;
-        let entry = self.put_entry(&scratch.path().join("entry.json"), AcEntry::new(key, outcome, files))?;
-        drop(hold); // a transfer may take its time, and what a run wants stays
-        self.send_to_remote(entry)
+        self.put_entry(&scratch.path().join("entry.json"), AcEntry::new(key, outcome, files))
     }
 
     /// Moves a file into `cas/`, unless an intact object of these bytes is there.

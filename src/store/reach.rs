@@ -1,13 +1,14 @@
 //! What is stored, and what of it somebody still needs: the mark of mark and sweep. Removes nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use rayon::prelude::*;
 use serde_json::Value as Json;
 
-use super::{AcEntry, FileRecord, Pin, RunState, Store, StoreError};
+use super::{AcEntry, FileRecord, JournaledRun, Pin, RunState, Store, StoreError, fs};
 use crate::base::digest::Digest;
 
 /// A run and what it reached: from its journal, or from a record that predates journals.
@@ -139,28 +140,17 @@ impl Reach {
 }
 
 impl Store {
-    /// The runs that have journals, and those of `others` that have none.
-    pub(super) fn runs_with(&self, others: &[RunReach]) -> Result<Vec<RunReach>, StoreError> {
-        let journaled = self.journaled_runs()?.into_iter().map(|run| RunReach {
-            run: run.start.run,
-            name: run.start.name,
-            state: run.state,
-            keys: run.keys,
-            shelves: run.shelves,
-        });
-        let mut runs: Vec<RunReach> = journaled.collect();
-        let known: BTreeSet<(String, String)> = runs.iter().map(|run| (run.name.clone(), run.run.clone())).collect();
-        let unknown = |run: &&RunReach| !known.contains(&(run.name.clone(), run.run.clone()));
-        runs.extend(others.iter().filter(unknown).cloned());
-        Ok(runs)
-    }
-
-    /// Every readable entry by key, and how many can't be read.
+    /// Every entry by key, and how many are there that are none: damaged, or of another name.
+    ///
+    /// # Errors
+    /// If one can't be read: it must not count as one that is not there.
     pub(super) fn stored(&self) -> Result<(BTreeMap<Digest, Stored>, usize), StoreError> {
         let paths = self.files_below("ac")?;
-        let read: Vec<_> = paths.par_iter().filter_map(|path| Some((path.exists(), read_entry(path)))).collect();
-        let unreadable = read.iter().filter(|(there, entry)| *there && entry.is_none()).count();
-        Ok((read.into_iter().filter_map(|(_, entry)| entry).collect(), unreadable))
+        let read = paths.par_iter().filter_map(|path| read_entry(path).transpose()).collect::<Result<Vec<_>, _>>()?;
+        let all = read.len();
+        let entries: BTreeMap<_, _> = read.into_iter().flatten().collect();
+        let damaged = all - entries.len();
+        Ok((entries, damaged))
     }
 
     /// Every object by digest; files with other names are left to `verify`.
@@ -175,12 +165,37 @@ impl Store {
     }
 }
 
-fn read_entry(path: &Path) -> Option<(Digest, Stored)> {
+/// The runs that have journals, and those of `others` that have none.
+pub(super) fn runs_of(journals: &[JournaledRun], others: &[RunReach]) -> Vec<RunReach> {
+    let journaled = journals.iter().map(|run| RunReach {
+        run: run.start.run.clone(),
+        name: run.start.name.clone(),
+        state: run.state,
+        keys: run.keys.clone(),
+        shelves: run.shelves.clone(),
+    });
+    let mut runs: Vec<RunReach> = journaled.collect();
+    let known: BTreeSet<(String, String)> = runs.iter().map(|run| (run.name.clone(), run.run.clone())).collect();
+    let unknown = |run: &&RunReach| !known.contains(&(run.name.clone(), run.run.clone()));
+    runs.extend(others.iter().filter(unknown).cloned());
+    runs
+}
+
+/// `None` if it is gone; nothing inside if it is there and is no entry.
+#[expect(clippy::option_option, reason = "gone and damaged are not the same")]
+fn read_entry(path: &Path) -> Result<Option<Option<(Digest, Stored)>>, StoreError> {
+    let read = || -> io::Result<(Duration, Vec<u8>)> { Ok((age_of(&fs::metadata(path)?), fs::read(path)?)) };
+    match read() {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        read => read.map(|(age, bytes)| Some(parse_entry(path, age, &bytes))).map_err(StoreError::io("read", path)),
+    }
+}
+
+fn parse_entry(path: &Path, age: Duration, bytes: &[u8]) -> Option<(Digest, Stored)> {
     let key: Digest = path.file_stem()?.to_str()?.parse().ok()?;
-    let age = age_of(&std::fs::metadata(path).ok()?);
-    let entry = AcEntry::parse(key, &std::fs::read(path).ok()?)?;
+    let entry = AcEntry::parse(key, bytes)?;
     let parts = &entry.key_parts;
-    let shelf = parts.get("checkpoint").map(|of| (Digest::of_json(of), parts["step"].as_u64().unwrap_or(0)));
+    let shelf = entry.checkpoint();
     let kind = if shelf.is_some() { "checkpoint" } else { parts["stage"].as_str().unwrap_or("unknown") };
     let source = match &parts["params"]["source"] {
         Json::String(name) => Some(name.clone()),

@@ -7,7 +7,7 @@ use std::time::Instant;
 use rayon::prelude::*;
 use serde::Serialize;
 
-use super::gc::named_by_shelf;
+use super::checkpoint::lost_markers;
 use super::{AcEntry, Store, StoreError, fs};
 use crate::base::digest::Digest;
 
@@ -152,24 +152,14 @@ impl Store {
 
     /// Removes markers of checkpoints that are not stored; their names.
     fn remove_lost_markers(&self) -> Result<Vec<String>, StoreError> {
-        let markers = self.files_below("checkpoints")?;
-        if markers.is_empty() {
-            return Ok(Vec::new());
-        }
-        let (entries, _) = self.stored()?;
-        let stored: std::collections::BTreeSet<(String, String)> = entries
-            .values()
-            .filter_map(|entry| entry.shelf)
-            .map(|(shelf, step)| (shelf.to_string(), step.to_string()))
-            .collect();
+        // A marker is written after its checkpoint, so one listed before the entries without one has lost it.
+        let markers = self.checkpoint_markers()?;
+        let (entries, _) = if markers.is_empty() { Default::default() } else { self.stored()? };
         let mut removed = Vec::new();
-        // A marker is written after its checkpoint, so one listed before without one has lost it.
-        for path in markers {
-            let marker = named_by_shelf(&path);
-            if !marker.as_ref().is_some_and(|marker| stored.contains(marker)) && path.exists() {
+        for path in lost_markers(markers, &entries.values().filter_map(|entry| entry.shelf).collect()) {
+            if path.exists() {
                 fs::remove_file(&path)?;
-                let (shelf, step) = marker.unwrap_or_default();
-                removed.push(format!("{shelf}/{step}"));
+                removed.push(path.strip_prefix(self.folder("checkpoints")).unwrap_or(&path).display().to_string());
             }
         }
         Ok(removed)

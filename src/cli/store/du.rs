@@ -33,7 +33,7 @@ const MOST_RUNS: usize = 20;
 
 pub(super) fn exec(args: &DuArgs, out: &mut dyn Write) -> Result<Exit, Error> {
     let root = args.place.root_here()?;
-    let report = args.place.open_local_store(&root)?.disk_use(&folders::reach(&root))?;
+    let report = args.place.look_at_local_store(&root)?.disk_use(&folders::reach(&root))?;
     if args.json {
         print::json(&report, out)?;
         return Ok(Exit::Done);

@@ -93,7 +93,7 @@ pub(super) fn unpin(args: &UnpinArgs, out: &mut dyn Write) -> Result<Exit, Error
 }
 
 pub(super) fn list(args: &PinsArgs, out: &mut dyn Write) -> Result<Exit, Error> {
-    let pins = args.place.open_local_store(&args.place.root_here()?)?.pins()?;
+    let pins = args.place.look_at_local_store(&args.place.root_here()?)?.pins()?;
     if args.json {
         print::json(&json!({ "pins": pins }), out)?;
         return Ok(Exit::Done);

@@ -14,6 +14,7 @@ use super::error::Trouble;
 use super::url::Scheme;
 use super::{Access, Connection, RemoteError, RemoteUrl, RemoteUse};
 use crate::base::digest::Digest;
+use crate::store::memo::Place;
 use crate::store::{FORMAT, Store, StoreError, fs, scratch};
 
 /// How long a server that can be shared is taken at its word.
@@ -22,6 +23,7 @@ const TRUSTED_SECONDS: u64 = 24 * 60 * 60;
 /// What is remembered of a store that was found to be fit for sharing.
 #[derive(Debug, Serialize, Deserialize)]
 struct Memo {
+    place: Place,
     checked_unix: u64,
 }
 
@@ -70,7 +72,7 @@ pub(super) fn open(local: &Store, url: &RemoteUrl, wanted: RemoteUse) -> Result<
         None => Ok(Access::ReadOnly("a web server takes no results".to_owned())),
         Some(Probe::ReadOnly(words)) => Ok(Access::ReadOnly(words)),
         Some(Probe::Shared) => {
-            remember(&memo);
+            remember(&memo, url);
             Ok(Access::Shared)
         }
         Some(Probe::Unsafe(what)) => Err(unsafe_to_share(url, &what).into()),
@@ -165,8 +167,9 @@ fn remembered(memo: &std::path::Path) -> bool {
 }
 
 /// Without the memo the next command asks again: nothing is lost.
-fn remember(memo: &std::path::Path) {
-    let bytes = serde_json::to_vec(&Memo { checked_unix: now() }).expect("a memo serializes to JSON");
+fn remember(memo: &std::path::Path, url: &RemoteUrl) {
+    let of = Memo { place: Place::Server(url.to_string()), checked_unix: now() };
+    let bytes = serde_json::to_vec(&of).expect("a memo serializes to JSON");
     drop(fs::replace_unsynced(memo, &bytes));
 }
 
@@ -178,13 +181,15 @@ mod tests {
     fn a_server_is_taken_at_its_word_for_a_day() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("aa/memo");
+        let url = RemoteUrl::parse("s3://bucket/prefix").unwrap();
         assert!(!remembered(&path));
-        remember(&path);
+        remember(&path, &url);
         assert!(remembered(&path));
         for (checked_unix, trusted) in
             [(now() - TRUSTED_SECONDS + 60, true), (now() - TRUSTED_SECONDS, false), (now() + 60, false)]
         {
-            std::fs::write(&path, serde_json::to_vec(&Memo { checked_unix }).unwrap()).unwrap();
+            let memo = Memo { place: Place::Server(url.to_string()), checked_unix };
+            std::fs::write(&path, serde_json::to_vec(&memo).unwrap()).unwrap();
             assert_eq!(remembered(&path), trusted);
         }
     }
