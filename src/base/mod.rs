@@ -3,6 +3,7 @@
 //! Owns the spanned value tree that specs are read into ([`node`]), the typed reading of it ([`param`]),
 //! places and snippets of error messages ([`source`], [`issue`]), digests, seeds and safe file writing.
 
+pub mod backoff;
 pub mod check;
 pub mod contents;
 pub mod digest;

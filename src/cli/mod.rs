@@ -12,6 +12,7 @@ mod logging;
 mod options;
 mod plan;
 mod print;
+mod progress;
 mod reporter;
 mod run;
 mod runs;

@@ -7,10 +7,11 @@ use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar};
 
 use super::logging::LogFile;
 use super::print::{self, Paint};
+use super::progress::style;
 use super::words;
 use crate::runner::{Event, Outcome, memory};
 
@@ -126,7 +127,8 @@ impl Lines {
                 self.progress(stage, *done, *total, unit, message);
             }
             Event::Warning { stage, message } => {
-                self.line(&format!("{} {stage}: {message}", self.paint.yellow("warning:")));
+                let of = stage.as_ref().map(|stage| format!("{stage}: ")).unwrap_or_default();
+                self.line(&format!("{} {of}{message}", self.paint.yellow("warning:")));
             }
             Event::StageFinished { stage, outcome, seconds, error } => {
                 self.finished(stage, *outcome, *seconds, error.as_deref());
@@ -208,8 +210,4 @@ impl Lines {
 
 fn lead(message: &str) -> &str {
     message.split(',').next().unwrap_or(message)
-}
-
-fn style(template: &str) -> ProgressStyle {
-    ProgressStyle::with_template(template).expect("the template is valid")
 }

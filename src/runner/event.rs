@@ -47,8 +47,8 @@ pub enum Event {
     },
     /// Something to say that stops nothing.
     Warning {
-        /// The stage that it concerns.
-        stage: String,
+        /// The stage that it concerns; `None` if it is the run as a whole.
+        stage: Option<String>,
         /// What.
         message: String,
     },
@@ -87,7 +87,7 @@ mod tests {
 
     #[test]
     fn a_line_is_json_with_time_event_and_stage() {
-        let event = Event::Warning { stage: "train".to_owned(), message: "a \"quote\"".to_owned() };
+        let event = Event::Warning { stage: Some("train".to_owned()), message: "a \"quote\"".to_owned() };
         let json: serde_json::Value = serde_json::from_str(&event.to_line()).unwrap();
         assert_eq!((&json["event"], &json["stage"]), (&"warning".into(), &"train".into()));
         assert_eq!(json["message"], "a \"quote\"");

@@ -14,6 +14,7 @@ use walkdir::WalkDir;
 use super::checkpoints::StoredCheckpoints;
 use super::error::StageFailure;
 use super::inputs::{self, Candidates, Entries};
+use super::schedule::Held;
 use super::{Event, History, Outcome, reasons};
 use crate::plan::{KeyParts, Plan, Reason};
 use crate::stage::{BackendChoice, Checkpoints, Ctx, CtxParts, Progress, SourceDigest, StageError};
@@ -59,7 +60,7 @@ impl Executor<'_> {
         node: NodeIndex,
         upstream: &Entries,
         attempt: &mut Attempt,
-        take_device: &dyn Fn() -> bool,
+        held: &Held<'_>,
     ) -> Result<Option<(Outcome, AcEntry)>, StageFailure> {
         let sources = inputs::sources(self.plan, node, self.store)?;
         let candidates = Candidates::of(self.plan, node, self.backend, upstream, &sources);
@@ -72,14 +73,19 @@ impl Executor<'_> {
                 return Ok(Some((if attempt.computed { Outcome::Ran } else { Outcome::Hit }, entry)));
             }
         }
-        if !take_device() {
-            return Ok(None);
-        }
         let parts = candidates.compute;
-        let on_wait = |pid: Option<u32>| self.warn(node, waiting_for(pid));
+        // Others can use the device meanwhile. Who has the lock and finds the device taken gives the lock back, so no two
+        // stages ever wait for what the other holds.
+        let on_wait = |pid: Option<u32>| {
+            held.give_device();
+            self.warn(node, waiting_for(pid));
+        };
         let _lock = self.store.lock(parts.key(), &on_wait, &|| self.cancelled())?;
         if let Some(entry) = self.look_up(node, &parts, &mut damage)? {
             return Ok(Some((Outcome::Hit, entry))); // another process computed it while this one waited
+        }
+        if !held.take_device() {
+            return Ok(None);
         }
         if !attempt.announced {
             attempt.announced = true;
@@ -105,12 +111,14 @@ impl Executor<'_> {
     }
 
     pub(super) fn warn(&self, node: NodeIndex, message: String) {
-        self.warn_of(self.id(node), message);
+        let stage = self.id(node);
+        tracing::warn!(stage, "{message}");
+        (self.on_event)(&Event::Warning { stage: Some(stage.to_owned()), message });
     }
 
-    pub(super) fn warn_of(&self, stage: &str, message: String) {
-        tracing::warn!(stage, "{message}");
-        (self.on_event)(&Event::Warning { stage: stage.to_owned(), message });
+    /// Says what happened with the object store since somebody last asked.
+    pub(super) fn warn_of_store(&self, node: NodeIndex) {
+        self.store.take_warnings().into_iter().for_each(|warning| self.warn(node, warning));
     }
 
     fn look_up(
@@ -122,9 +130,9 @@ impl Executor<'_> {
         if let Some(journal) = self.journal {
             journal.wanted(self.id(node), parts.key())?; // before the lookup: gc keeps what it finds from here on
         }
-        let found = self.store.lookup(parts.key())?;
-        self.store.take_warnings().into_iter().for_each(|warning| self.warn(node, warning));
-        match found {
+        let found = self.store.lookup(parts.key());
+        self.warn_of_store(node);
+        match found? {
             Found::Hit(entry) => return Ok(Some(entry)),
             Found::Miss => {}
             Found::Damaged(found) => {
@@ -189,9 +197,7 @@ impl Executor<'_> {
         if stage.tensor() {
             made_by.extend(self.hardware.clone());
         }
-        let entry = self.store.publish(scratch, key, Produced { key_parts, metrics, seconds, made_by })?;
-        self.store.take_warnings().into_iter().for_each(|warning| self.warn(node, warning));
-        Ok(entry)
+        Ok(self.store.publish(scratch, key, Produced { key_parts, metrics, seconds, made_by })?)
     }
 
     /// Passes progress on, but not more than is worth showing: a new beginning of the message and the end always.
@@ -224,7 +230,11 @@ impl Executor<'_> {
 }
 
 fn waiting_for(pid: Option<u32>) -> String {
-    let who = pid.map_or_else(|| "another process".to_owned(), |pid| format!("process {pid}"));
+    let who = match pid {
+        None => "another process".to_owned(),
+        Some(pid) if pid == std::process::id() => "another stage of this run".to_owned(),
+        Some(pid) => format!("process {pid}"),
+    };
     format!("waiting for {who}, which computes the same result")
 }
 

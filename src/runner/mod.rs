@@ -32,7 +32,7 @@ pub use event::Event;
 pub use folders::History;
 pub use record::{Outcome, RunRecord, StageRecord};
 
-use crate::base::fs::is_wrong_place;
+use crate::base::fs::{is_wrong_place, remove_dir};
 use crate::base::param::View;
 use crate::plan::Plan;
 use crate::stage::{Catalog, StageError};
@@ -147,7 +147,12 @@ impl Runner<'_> {
         };
         record.write(&folder)?;
         if let Some(journal) = journal {
-            journal.finish(record.ok, record.interrupted)?;
+            // The run is over and its record is there; gc will take it for one that was killed.
+            if let Err(error) = journal.finish(record.ok, record.interrupted) {
+                let message = format!("the end of the run is not in the store's journal: {error}");
+                tracing::warn!("{message}");
+                on_event(&Event::Warning { stage: None, message });
+            }
         }
         on_event(&Event::RunFinished { ok: record.ok, seconds: record.seconds });
         Ok(record)
@@ -204,7 +209,7 @@ impl Run<'_> {
             };
             let finished = self.finished(at, attempt, result);
             let ok = finished.entry.is_some();
-            self.say_finished(&finished.record);
+            self.say_finished(at, &finished.record);
             locked(&self.board).insert(at, finished);
             held.finish(ok);
         }
@@ -217,10 +222,7 @@ impl Run<'_> {
         attempt: &mut Attempt,
     ) -> Result<Option<(Outcome, AcEntry)>, StageFailure> {
         let node = self.executor.plan.order[held.at()];
-        let (id, tries) = {
-            let node = &self.executor.plan.graph[node];
-            (&node.id, node.policy.retries)
-        };
+        let tries = self.executor.plan.graph[node].policy.retries;
         loop {
             let failure = match executor::caught(|| self.try_once(held, attempt)) {
                 Err(failure) if failure.may_go_away() && attempt.retries < tries => failure,
@@ -228,7 +230,7 @@ impl Run<'_> {
             };
             held.give_device();
             attempt.retries += 1;
-            let (made, of, pause) = (attempt.retries, tries + 1, retry::pause(id, attempt.retries));
+            let (made, of, pause) = (attempt.retries, tries + 1, retry::pause(attempt.retries));
             let next = format!("the next begins in {:.1} s", pause.as_secs_f64());
             self.executor.warn(node, format!("try {made} of {of} failed: {failure}; {next}"));
             if !retry::wait(pause, &|| self.executor.cancelled()) {
@@ -248,10 +250,14 @@ impl Run<'_> {
             };
             plan.upstream(node).into_iter().filter_map(entry).collect()
         };
-        let Some((outcome, entry)) = self.executor.run_node(node, &upstream, attempt, &|| held.take_device())? else {
-            return Ok(None);
-        };
-        self.executor.store.materialise(&entry.files, &self.folder.join(&plan.graph[node].id))?;
+        let result = self.executor.run_node(node, &upstream, attempt, held);
+        self.executor.warn_of_store(node);
+        let Some((outcome, entry)) = result? else { return Ok(None) };
+        let folder = self.folder.join(&plan.graph[node].id);
+        if attempt.retries > 0 {
+            remove_dir(&folder).map_err(StoreError::io("remove", &folder))?; // an earlier try may have filled it by half
+        }
+        self.executor.store.materialise(&entry.files, &folder)?;
         Ok(Some((outcome, entry)))
     }
 
@@ -310,17 +316,18 @@ impl Run<'_> {
             _ => "interrupted".to_owned(),
         };
         let record = StageRecord { skipped: Some(why), ..self.blank_record(at) };
-        self.say_finished(&record);
+        self.say_finished(at, &record);
         Finished { record, entry: None }
     }
 
-    fn say_finished(&self, record: &StageRecord) {
+    fn say_finished(&self, at: usize, record: &StageRecord) {
         let failure = record.failure.as_ref().map(|failure| failure.message.clone());
         tracing::debug!(stage = record.id, outcome = record.outcome.word(), seconds = record.seconds, "finished");
         let told = |journal: &Journal| journal.stage_finished(&record.id, record.outcome.word(), record.key);
         if let Some(Err(error)) = self.executor.journal.map(told) {
             // The result is there all the same, and what the stage wanted has been written down before.
-            self.executor.warn_of(&record.id, format!("its end is not in the store's journal: {error}"));
+            let node = self.executor.plan.order[at];
+            self.executor.warn(node, format!("its end is not in the store's journal: {error}"));
         }
         (self.executor.on_event)(&Event::StageFinished {
             stage: record.id.clone(),

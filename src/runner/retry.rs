@@ -2,7 +2,7 @@
 //!
 //! | failure | tried again |
 //! |---|---|
-//! | the file system or the store refuses | yes |
+//! | the file system refuses, that of the store included | yes |
 //! | data from outside is not there, a download included | yes |
 //! | a try took longer than `timeout` | yes: a training goes on from its checkpoint, a download from its part |
 //! | the work can't be done (`the loss became NaN`) | no: the same inputs and seed end the same way |
@@ -11,9 +11,9 @@
 
 use std::time::{Duration, Instant};
 
-use crate::base::digest::Digest;
+use crate::base::backoff;
 
-/// The first pause; each further one is twice as long. Tests have no time for it.
+/// The first pause. Tests have no time for it.
 const FIRST: Duration = if cfg!(test) { Duration::from_millis(10) } else { Duration::from_secs(1) };
 
 /// No pause is longer.
@@ -22,13 +22,9 @@ const LONGEST: Duration = Duration::from_secs(60);
 /// How often a waiting stage looks whether the user wants to stop.
 const POLL: Duration = Duration::from_millis(50);
 
-/// The pause before a retry (from 1): doubled each time, and shortened by up to a half so that stages and processes that
-/// failed together do not come back together.
-pub(super) fn pause(id: &str, retry: u32) -> Duration {
-    let whole = FIRST.saturating_mul(2_u32.saturating_pow(retry.saturating_sub(1))).min(LONGEST);
-    let digest = Digest::of_json(&(id, retry, std::process::id())).to_string();
-    let part = u32::from_str_radix(&digest[..2], 16).unwrap_or(0); // 0 to 255
-    whole - whole * part / 510
+/// The pause before a retry (from 1).
+pub(super) fn pause(retry: u32) -> Duration {
+    backoff::pause(FIRST, LONGEST, retry)
 }
 
 /// Waits; `false` if the user wants to stop.
@@ -49,16 +45,6 @@ pub(super) fn wait(length: Duration, cancelled: &dyn Fn() -> bool) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn pauses_double_up_to_a_minute_and_are_not_all_alike() {
-        for retry in 1..20 {
-            let (found, whole) = (pause("a", retry), (FIRST * 2_u32.pow(retry - 1)).min(LONGEST));
-            assert!(found >= whole / 2 && found <= whole, "{retry}: {found:?} of {whole:?}");
-            assert_eq!(found, pause("a", retry));
-        }
-        assert!((1..20).any(|retry| pause("a", retry) != pause("b", retry)));
-    }
 
     #[test]
     fn a_wait_ends_when_the_user_wants_to_stop() {

@@ -306,7 +306,7 @@ fn a_damaged_object_is_computed_again_and_said_to_be() {
     assert_eq!((reason.kind, reason.path.as_deref()), (crate::plan::ReasonKind::Damaged, Some("out.txt")));
     let warnings = Mutex::new(Vec::new());
     let record = project.run_with(&diamond("t", "l"), 1, &|event| {
-        if let Event::Warning { stage, message } = event {
+        if let Event::Warning { stage: Some(stage), message } = event {
             warnings.lock().unwrap().push(format!("{stage}: {message}"));
         }
     });

@@ -39,10 +39,11 @@ impl StoreArgs {
             StoreCommand::Verify(args) => args.json,
             StoreCommand::Gc(args) => args.json,
             StoreCommand::Du(args) => args.json,
+            StoreCommand::Pin(args) => args.json,
+            StoreCommand::Unpin(args) => args.json,
             StoreCommand::Pins(args) => args.json,
             StoreCommand::Push(args) => args.json,
             StoreCommand::Pull(args) => args.json,
-            StoreCommand::Pin(_) | StoreCommand::Unpin(_) => false,
         }
     }
 }

@@ -1,6 +1,6 @@
 //! `simpipe store pin|unpin|pins`: runs whose results stay whatever gc's policy says.
 
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::Path;
 
 use clap::Args;
@@ -10,7 +10,7 @@ use crate::cli::options::PlaceOptions;
 use crate::cli::print::{self, Align, Table};
 use crate::error::{Error, Exit};
 use crate::runner::{RunRecord, folders};
-use crate::store::{Pin, Store, is_tag};
+use crate::store::{Found, Pin, Store, is_tag};
 
 /// Keep a run's results, and give it a name that `show` knows.
 #[derive(Debug, Args)]
@@ -26,6 +26,9 @@ pub(super) struct PinArgs {
     tag: Option<String>,
     #[command(flatten)]
     place: PlaceOptions,
+    /// Print JSON.
+    #[arg(long)]
+    pub(super) json: bool,
 }
 
 /// Let gc remove a run's results again.
@@ -37,6 +40,9 @@ pub(super) struct UnpinArgs {
     tag: String,
     #[command(flatten)]
     place: PlaceOptions,
+    /// Print JSON.
+    #[arg(long)]
+    pub(super) json: bool,
 }
 
 /// List pinned runs.
@@ -61,9 +67,31 @@ pub(super) fn pin(args: &PinArgs, out: &mut dyn Write) -> Result<Exit, Error> {
         let help = "use letters, digits, `-`, `_` and `.`, at most 64, the first no dot, and not `latest`";
         return Err(Error::usage(format!("`{tag}` can't be a tag"), help));
     }
-    store.pin(&pin_of(&store, &root, &tag, &record)?)?;
+    let pin = pin_of(&store, &root, &tag, &record)?;
+    store.pin(&pin)?;
+    let gone = without_result(&store, &pin)?;
+    if args.json {
+        print::json(&json!({ "pinned": pin, "gone": gone }), out)?;
+        return Ok(Exit::Done);
+    }
     writeln!(out, "pinned {} as `{tag}`: gc keeps its results", record.run)?;
+    if !gone.is_empty() {
+        let word = print::Paint::stderr().yellow("warning:");
+        let stages = gone.iter().map(|id| format!("`{id}`")).collect::<Vec<_>>().join(", ");
+        writeln!(io::stderr(), "{word} the store has no result of {stages} any more: a run computes them again")?;
+    }
     Ok(Exit::Done)
+}
+
+/// Stages of a pinned run whose results the store no longer has.
+fn without_result(store: &Store, pin: &Pin) -> Result<Vec<String>, Error> {
+    let mut gone = Vec::new();
+    for (id, key) in &pin.keys {
+        if !matches!(store.inspect(*key)?, Found::Hit(_)) {
+            gone.push(id.clone());
+        }
+    }
+    Ok(gone)
 }
 
 fn pin_of(store: &Store, root: &Path, tag: &str, record: &RunRecord) -> Result<Pin, Error> {
@@ -88,7 +116,11 @@ pub(super) fn unpin(args: &UnpinArgs, out: &mut dyn Write) -> Result<Exit, Error
             "`simpipe store pins` lists the tags",
         ));
     }
-    writeln!(out, "unpinned `{}`: gc may remove its results", args.tag)?;
+    if args.json {
+        print::json(&json!({ "unpinned": args.tag }), out)?;
+    } else {
+        writeln!(out, "unpinned `{}`: gc may remove its results", args.tag)?;
+    }
     Ok(Exit::Done)
 }
 

@@ -4,7 +4,9 @@ use std::io::Write;
 
 use clap::Args;
 
-use super::push::{Bar, SyncArgs, finish};
+use super::push::{SyncArgs, finish};
+use crate::cli::print;
+use crate::cli::progress::Bar;
 use crate::error::{Error, Exit};
 
 /// Fetch results from an object store into the local one: only what is missing here.
@@ -25,9 +27,10 @@ pub(super) struct PullArgs {
 pub(super) fn exec(args: &PullArgs, out: &mut dyn Write) -> Result<Exit, Error> {
     let root = args.what.root()?;
     let store = args.what.place.open_store_to_read(&root)?;
-    let bar = Bar::new("results");
+    let bar = Bar::of("results");
     let report =
         store.pull(&args.what.scope(&root)?, args.what.dry_run, &|done, total| bar.show(done as u64, total as u64))?;
     bar.clear();
+    print::store_warnings(&store)?;
     finish(&report, if args.what.dry_run { "would be fetched" } else { "fetched" }, args.json, out)
 }

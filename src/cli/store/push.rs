@@ -1,14 +1,14 @@
 //! `simpipe store push`: sends local results to an object store. What it shares with `store pull` is here too.
 
 use std::collections::BTreeSet;
-use std::io::{self, IsTerminal, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::cli::options::PlaceOptions;
 use crate::cli::print;
+use crate::cli::progress::Bar;
 use crate::error::{Error, Exit};
 use crate::runner::{RunRecord, folders};
 use crate::store::{SyncReport, SyncScope};
@@ -48,10 +48,11 @@ pub(super) fn exec(args: &PushArgs, out: &mut dyn Write) -> Result<Exit, Error> 
     let root = args.what.root()?;
     let place = &args.what.place;
     let store = if args.what.dry_run { place.open_store_to_read(&root)? } else { place.open_store(&root)? };
-    let bar = Bar::new("results");
+    let bar = Bar::of("results");
     let report =
         store.push(&args.what.scope(&root)?, args.what.dry_run, &|done, total| bar.show(done as u64, total as u64))?;
     bar.clear();
+    print::store_warnings(&store)?;
     finish(&report, if args.what.dry_run { "would be sent" } else { "sent" }, args.json, out)
 }
 
@@ -105,29 +106,4 @@ pub(super) fn finish(report: &SyncReport, verb: &str, json: bool, out: &mut dyn 
         (true, false) => Exit::DataUnavailable,
         (true, true) => Exit::Done,
     })
-}
-
-/// A bar on standard error, if that is a terminal.
-pub(super) struct Bar(Option<ProgressBar>);
-
-impl Bar {
-    pub(super) fn new(unit: &'static str) -> Self {
-        Self(io::stderr().is_terminal().then(|| {
-            let style = ProgressStyle::with_template("{bar:32} {pos}/{len} {msg} eta {eta}");
-            ProgressBar::new(0).with_message(unit).with_style(style.expect("the template is valid"))
-        }))
-    }
-
-    pub(super) fn show(&self, done: u64, total: u64) {
-        if let Some(bar) = &self.0 {
-            bar.set_length(total);
-            bar.set_position(done);
-        }
-    }
-
-    pub(super) fn clear(&self) {
-        if let Some(bar) = &self.0 {
-            bar.finish_and_clear();
-        }
-    }
 }

@@ -4,9 +4,9 @@ use std::io::Write;
 
 use clap::Args;
 
-use super::push;
 use crate::cli::options::PlaceOptions;
 use crate::cli::print;
+use crate::cli::progress::Bar;
 use crate::error::{Error, Exit};
 
 /// Read every stored byte; damaged objects are moved to `quarantine/` and computed again by the next run.
@@ -29,14 +29,14 @@ pub(super) fn exec(args: &VerifyArgs, out: &mut dyn Write) -> Result<Exit, Error
     let root = args.place.root_here()?;
     let report = if args.place.url()?.is_some() {
         let store = args.place.open_store_to_read(&root)?;
-        let bar = push::Bar::new("objects");
+        let bar = Bar::of("objects");
         let report =
             store.verify_remote(!args.place.store_read_only, &|done, total| bar.show(done as u64, total as u64))?;
         bar.clear();
         report
     } else {
         let store = args.place.open_local_store(&root)?;
-        let bar = push::Bar::new("bytes");
+        let bar = Bar::of_bytes();
         let report = store.verify_with(&|at| bar.show(at.done, at.total))?;
         bar.clear();
         report

@@ -54,7 +54,7 @@ fn child() {
     let cancel = AtomicBool::new(false);
     let runner = Runner { root, store: &store, jobs: 2, cancel: &cancel, command: Vec::new() };
     let say = |event: &Event| {
-        if let Event::Warning { stage, message } = event {
+        if let Event::Warning { stage: Some(stage), message } = event {
             writeln!(std::io::stderr(), "{stage}: {message}").unwrap();
         }
     };

@@ -7,10 +7,13 @@ use std::time::Duration;
 use petgraph::graph::NodeIndex;
 
 use super::*;
+use crate::base::fault::{EIO, ENOSPC, Fault, Faults};
+use crate::base::fs::Verb;
 use crate::params;
 use crate::stage::{
     Bound, Ctx, Facts, InputFacts, Kind, ParamIssue, Policy, Port, SourceDigest, SourceFinder, Stage, TimeLimit,
 };
+use crate::store::RunState;
 
 params! {
     /// Of [`Moody`].
@@ -199,18 +202,90 @@ fn a_hit_does_not_wait_for_the_device() {
     assert_eq!(record.stage("known").unwrap().outcome, Outcome::Hit);
 }
 
-#[test]
-fn two_stages_never_have_the_device_at_once() {
-    let project = Project::new();
+/// Plan of tensor stages that all compute.
+fn tensors(ids: &[&str]) -> Plan {
     let mut plan = plan(&[]);
-    for id in ["a", "b", "c", "d"] {
-        // Other parameters, so other keys: each has to compute.
-        let params = MoodyParams { mode: String::new(), file: id.to_owned() };
+    for id in ids {
+        // Other parameters, so other keys.
+        let params = MoodyParams { mode: String::new(), file: (*id).to_owned() };
         let stage = Arc::new(Bound::<Moody>(params));
-        let node = crate::plan::Node { id: id.to_owned(), stage, policy: Policy::default(), facts: Facts::Report };
+        let node = crate::plan::Node { id: (*id).to_owned(), stage, policy: Policy::default(), facts: Facts::Report };
         let node = plan.graph.add_node(node);
         plan.order.push(node);
     }
+    plan
+}
+
+#[test]
+fn who_waits_for_another_process_leaves_the_device_to_others() {
+    let project = Project::new();
+    let plan = tensors(&["a", "b", "c"]);
+    let key = project.forecast(&plan).stages[0].key.unwrap();
+    let lock = Mutex::new(Some(project.store().lock(key, &|_| {}, &|| false).unwrap()));
+    let done = AtomicBool::new(false);
+    let record = std::thread::scope(|scope| {
+        scope.spawn(|| {
+            // Another process that has the key of `a` until the others are done, but not for ever.
+            for _ in 0..10_000 {
+                if done.load(Ordering::Relaxed) {
+                    break;
+                }
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            assert!(done.load(Ordering::Relaxed), "`c` had to wait for `a`");
+            drop(lock.lock().unwrap().take());
+        });
+        project.run_with(&plan, 2, &|event| {
+            if matches!(event, Event::StageFinished { stage, .. } if stage == "c") {
+                done.store(true, Ordering::Relaxed);
+            }
+        })
+    });
+    assert_eq!(with(&record, Outcome::Ran), ["a", "b", "c"]);
+}
+
+#[test]
+fn a_retry_after_a_half_filled_run_folder_fills_it() {
+    for at in 0.. {
+        let project = Project::new();
+        let plan = with_policy(beside("", Path::new("")), Policy { timeout: None, retries: 1 });
+        let faults = Faults::below(&folders::runs_folder(project.folder.path()), Fault::Refuse(at, EIO));
+        let ended = project.try_run(&plan, 1, &|_| {});
+        let Some(hit) = faults.hit() else { break };
+        drop(faults);
+        if hit.to.components().any(|part| part.as_os_str() == "moody") {
+            let record = ended.unwrap();
+            let moody = record.stage("moody").unwrap();
+            assert_eq!((moody.outcome, moody.retries), (Outcome::Ran, 1), "{hit:?}: {:?}", moody.failure);
+            let folder = project.folder.path().join(&record.dir).join("moody");
+            assert_eq!(std::fs::read_to_string(folder.join("out.txt")).unwrap(), "moody");
+        }
+        assert!(at < 100, "the fault is always hit");
+    }
+}
+
+#[test]
+fn a_journal_without_its_last_line_does_not_spoil_the_run() {
+    let project = Project::new();
+    let plan = diamond("t", "l");
+    project.run(&plan);
+    let journals = project.store_folder().join("journal");
+    let watched = Faults::below(&journals, Fault::Nothing);
+    project.run(&plan);
+    let changes = watched.trace().iter().filter(|op| op.verb != Verb::Read).count();
+    drop(watched);
+    let faults = Faults::below(&journals, Fault::Refuse(changes - 1, ENOSPC));
+    let record = project.run(&plan);
+    assert!(record.ok && faults.hit().is_some());
+    drop(faults);
+    let states: Vec<_> = project.store().journaled_runs().unwrap().iter().map(|run| run.state).collect();
+    assert_eq!(states, [RunState::Done, RunState::Done, RunState::Killed]);
+}
+
+#[test]
+fn two_stages_never_have_the_device_at_once() {
+    let project = Project::new();
+    let plan = tensors(&["a", "b", "c", "d"]);
     let running = Mutex::new((0, 0, Vec::new()));
     project.run_with(&plan, 4, &|event| {
         let mut running = running.lock().unwrap();

@@ -11,6 +11,7 @@ use object_store::{Error as ObjectError, ObjectStore, ObjectStoreExt, PutMode, P
 
 use super::connect::Limits;
 use super::error::{Secrets, Trouble, is_transient, was_repeated};
+use crate::base::backoff;
 use crate::base::digest::Digest;
 use crate::base::fs::NewFile;
 use crate::store::{FileRecord, StoreError};
@@ -248,28 +249,22 @@ impl Client {
     where
         F: Future<Output = Result<T, ObjectError>>,
     {
-        let (started, mut failing, mut pause) = (Instant::now(), None, FIRST_PAUSE);
+        let (started, mut failing, mut failed) = (Instant::now(), None, 0);
         loop {
             let error = match attempt().await {
                 Ok(value) => return Ok(value),
                 Err(error) => error,
             };
             let since = if was_repeated(&error) { started } else { *failing.get_or_insert_with(Instant::now) };
+            failed += 1;
+            let pause = backoff::pause(FIRST_PAUSE, LONGEST_PAUSE, failed);
             if !is_transient(&error) || since.elapsed() + pause > self.limits.retry {
                 return Err(self.secrets.trouble(&error));
             }
             tracing::debug!("a request is tried again: {}", self.secrets.trouble(&error));
-            tokio::time::sleep(jittered(pause)).await;
-            pause = (pause * 2).min(LONGEST_PAUSE);
+            tokio::time::sleep(pause).await;
         }
     }
-}
-
-/// Between half a pause and a whole one, so that many clients don't come back all at once.
-fn jittered(pause: Duration) -> Duration {
-    use std::hash::{BuildHasher, Hasher};
-    let random = std::collections::hash_map::RandomState::new().build_hasher().finish();
-    pause.mul_f64(0.5 + (random % 1024) as f64 / 2048.0)
 }
 
 fn sound(digest: Digest, file: FileRecord, path: &Path) -> Result<(), Trouble> {

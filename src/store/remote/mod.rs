@@ -130,8 +130,8 @@ impl Remote {
         connection.runtime.wait(self.cancel.get().map(AsRef::as_ref), work(connection.client.clone()))
     }
 
+    /// For [`Store::take_warnings`].
     fn warn(&self, message: String) {
-        tracing::warn!("{message}");
         self.state().warnings.push(message);
     }
 

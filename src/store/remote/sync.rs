@@ -50,8 +50,20 @@ pub struct SyncReport {
 enum Synced {
     Moved(Moved),
     Skipped(Moved),
+    /// Nobody asked for this one, and it is gone by now.
+    Gone,
     Missing,
     Damaged,
+}
+
+impl Presence {
+    /// What a key without a result is: of all results, one that has vanished since they were listed.
+    const fn without(&self) -> Synced {
+        match self {
+            Self::Listed(_) => Synced::Gone,
+            Self::Ask => Synced::Missing,
+        }
+    }
 }
 
 /// Hears how many of how many results are done.
@@ -77,7 +89,11 @@ impl Store {
         };
         if let Some(why) = why {
             let message = format!("nothing can be sent to {}: {why}", remote.url);
-            return Err(RemoteError::unavailable(message, "ask for the right to write there, or pull only").into());
+            return Err(match remote.access {
+                Access::Read => RemoteError::usage(message, "leave out `--store-read-only`"),
+                _ => RemoteError::unavailable(message, "ask for the right to write there, or pull only"),
+            }
+            .into());
         }
         let (keys, presence) = match scope {
             SyncScope::Keys(keys) => (keys.clone(), Presence::Ask),
@@ -137,7 +153,7 @@ impl Store {
     fn push_one(&self, remote: &Remote, key: Digest, presence: &Presence, dry: bool) -> Result<Synced, Trouble> {
         let entry = match self.inspect(key)? {
             Found::Hit(entry) => entry,
-            Found::Miss => return Ok(Synced::Missing),
+            Found::Miss => return Ok(presence.without()),
             Found::Damaged(_) => return Ok(Synced::Damaged),
         };
         let there = match presence {
@@ -146,6 +162,8 @@ impl Store {
         };
         let moved = match self.send_objects(remote, &entry, presence, dry) {
             Err(Trouble::Unsound(_)) => return Ok(Synced::Damaged),
+            // Gc, or a training that prunes its checkpoints, was faster.
+            Err(Trouble::Local(_)) if matches!(self.inspect(key)?, Found::Miss) => return Ok(presence.without()),
             moved => moved?,
         };
         if there {
@@ -263,6 +281,7 @@ impl SyncReport {
                 self.skipped_entries += 1;
                 moved
             }
+            Synced::Gone => return,
             Synced::Missing => return self.missing.push(key.to_string()),
             Synced::Damaged => return self.damaged.push(key.to_string()),
         };
