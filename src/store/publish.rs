@@ -27,8 +27,12 @@ impl Store {
         let _hold = self.share()?; // from the first object that is found to be there to the entry that names it
         let place = |name: &String| Ok((name.clone(), self.place_object(&scratch.output().join(name))?));
         let files: BTreeMap<String, FileRecord> = names.par_iter().map(place).collect::<Result<_, StoreError>>()?;
-        self.sync_shards(files.values())?;
-        self.put_entry(&scratch.path().join("entry.json"), AcEntry::new(key, outcome, files))
+        let (entry, draft) = (AcEntry::new(key, outcome, files), scratch.path().join("entry.json"));
+        // Both must be on the disk before the entry gets its name; a file system that is asked for both at once writes
+        // its own journal once.
+        let synced = rayon::join(|| self.sync_shards(entry.files.values()), || draft_entry(&draft, &entry));
+        synced.0.and(synced.1)?;
+        self.put_entry(&draft, entry)
     }
 
     /// Moves a file into `cas/`, unless an intact object of these bytes is there.
@@ -47,14 +51,13 @@ impl Store {
     pub(super) fn sync_shards<'a>(&self, files: impl Iterator<Item = &'a FileRecord>) -> Result<(), StoreError> {
         let shards: BTreeSet<PathBuf> =
             files.filter_map(|file| self.object(file.digest).parent().map(Path::to_path_buf)).collect();
-        shards.iter().try_for_each(|shard| fs::sync_dir(shard))?;
-        fs::sync_dir(&self.folder("cas")) // a shard may be new
+        shards.into_par_iter().chain([self.folder("cas")]).try_for_each(|folder| fs::sync_dir(&folder)) // a shard may be new
     }
 
-    /// Writes an entry by way of `draft`, a private path in the same file system.
+    /// Gives an entry its name, unless another was first: then that is what comes back. `draft` is what
+    /// [`draft_entry`] wrote, in the same file system.
     pub(super) fn put_entry(&self, draft: &Path, entry: AcEntry) -> Result<AcEntry, StoreError> {
         let path = self.entry_path(entry.key);
-        fs::write_synced(draft, &entry.to_bytes())?;
         let mut kept = entry;
         while !fs::put_if_absent(draft, &path)? {
             if let Found::Hit(first) = self.lookup_held(kept.key)? {
@@ -65,6 +68,11 @@ impl Store {
         fs::sync_dir(&self.folder("ac"))?; // also where another process was first: it may not have come to this yet
         Ok(kept)
     }
+}
+
+/// Writes an entry to a private path.
+pub(super) fn draft_entry(draft: &Path, entry: &AcEntry) -> Result<(), StoreError> {
+    fs::write_synced(draft, &entry.to_bytes())
 }
 
 /// Names of all files in a folder, with `/` between their parts.

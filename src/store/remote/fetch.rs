@@ -9,6 +9,7 @@ use super::connect::PARALLEL;
 use super::error::Trouble;
 use super::{Remote, Stored, checkpoints, object_name};
 use crate::base::digest::Digest;
+use crate::store::publish::draft_entry;
 use crate::store::{AcEntry, Damage, FileRecord, Hold, Store, StoreError, fs};
 
 /// What was transferred.
@@ -95,7 +96,9 @@ impl Store {
         if !damaged.is_empty() {
             return Ok(Fetched::Damaged(damaged));
         }
-        let entry = self.put_entry(&scratch.path().join("entry.json"), entry)?;
+        let draft = scratch.path().join("entry.json");
+        draft_entry(&draft, &entry)?;
+        let entry = self.put_entry(&draft, entry)?;
         checkpoints::mark_locally(self, &entry)?;
         Ok(Fetched::Entry(entry, moved))
     }
@@ -166,7 +169,7 @@ impl Store {
     pub(super) fn replace_entry(&self, entry: &AcEntry) -> Result<(), StoreError> {
         let scratch = self.scratch()?;
         let draft = scratch.path().join("entry.json");
-        fs::write_synced(&draft, &entry.to_bytes())?;
+        draft_entry(&draft, entry)?;
         fs::rename(&draft, &self.entry_path(entry.key))?;
         fs::sync_dir(&self.folder("ac"))
     }
