@@ -136,7 +136,9 @@ fn refuse(error: &clap::Error, json: bool, out: &mut dyn Write) -> Exit {
     }
     if json {
         let text = error.render().to_string();
-        let message = text.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned();
+        // Up to the empty line before its help and usage: what is missing stands in lines of its own.
+        let lines: Vec<&str> = text.lines().map(str::trim).take_while(|line| !line.is_empty()).collect();
+        let message = lines.join(" ").trim_start_matches("error: ").to_owned();
         drop(print::errors_json(&Error::usage(message, "see `simpipe --help`"), out));
     } else {
         drop(error.print());

@@ -98,4 +98,56 @@ fn printed_json_fits_its_schema() {
         validate("event.schema.json", &serde_json::from_str(line).unwrap());
     }
     validate("plan.schema.json", &project.json(&["plan", "configs/smoke.toml", "--json"], 0));
+    let changed = ["explain", "match", "configs/smoke.toml", "--json", "--set", "train.epochs=3"];
+    let explained = project.json(&changed, 0);
+    validate("explain.schema.json", &explained);
+    let mut cause = &explained;
+    while !cause["causes"][0].is_null() {
+        cause = &cause["causes"][0];
+    }
+    assert_eq!(cause["reasons"][0]["path"], "train.epochs", "{explained}");
+    for (file, rows) in
+        [("train/history.parquet", "rows"), ("index/index.arrow", "rows"), ("train/model.safetensors", "tensors")]
+    {
+        let path = run.dir(&project).join(file);
+        let shown = project.json(&["show", path.to_str().unwrap(), "--json"], 0);
+        validate("show-file.schema.json", &shown);
+        assert!(!shown[rows].is_null(), "{file}");
+    }
+}
+
+#[test]
+fn json_of_the_store_commands_fits_its_schema() {
+    let project = Project::new();
+    let id = project.run(&[]).json["run"].as_str().unwrap().to_owned();
+    let pinned = project.json(&["store", "pin", &id, "--tag", "paper", "--json"], 0);
+    validate("store-pin.schema.json", &pinned);
+    assert_eq!((&pinned["pinned"]["run"], &pinned["gone"]), (&id.as_str().into(), &serde_json::json!([])));
+    for command in ["pins", "du", "gc", "verify"] {
+        validate(&format!("store-{command}.schema.json"), &project.json(&["store", command, "--json"], 0));
+    }
+    let bucket = format!("file://{}", project.root().join("bucket").display());
+    for command in ["push", "pull"] {
+        let synced = project.json(&["store", command, "latest", "--store", &bucket, "--json"], 0);
+        validate(&format!("store-{command}.schema.json"), &synced);
+        assert_eq!(synced["missing"], serde_json::json!([]));
+    }
+    let unpinned = project.json(&["store", "unpin", "paper", "--json"], 0);
+    validate("store-unpin.schema.json", &unpinned);
+
+    // With nothing to keep, all goes: what gc removes fits too, and a pin then says what is gone.
+    let removed = project.json(&["store", "gc", "--keep-runs", "0", "--grace", "0s", "--delete", "--json"], 0);
+    validate("store-gc.schema.json", &removed);
+    assert!(!removed["removed"].as_array().unwrap().is_empty());
+    let pinned = project.json(&["store", "pin", &id, "--json"], 0);
+    validate("store-pin.schema.json", &pinned);
+    assert!(pinned["gone"].as_array().unwrap().iter().any(|stage| stage == "train"), "{pinned}");
+}
+
+#[test]
+fn json_of_the_reference_fits_its_schema() {
+    for args in [&["docs", "--json"][..], &["docs", "train", "--json"], &["docs", "epochs", "--json"]] {
+        let json: Json = serde_json::from_slice(&simpipe(args).output().unwrap().stdout).unwrap();
+        validate("docs.schema.json", &json);
+    }
 }

@@ -120,7 +120,7 @@ fn stage_json(doc: &StageDoc) -> Json {
 fn all_json(docs: &[StageDoc], families: &[Family]) -> Json {
     let stages: Vec<Json> = docs.iter().map(stage_json).collect();
     let entries = |family: &Family| family.entries().iter().map(|entry| entry.json(&family.path())).collect::<Vec<_>>();
-    json!({ "stages": stages, "entries": families.iter().flat_map(entries).collect::<Vec<_>>() })
+    json!({ "stages": stages, "entries": families.iter().flat_map(entries).collect::<Vec<_>>(), "parameters": [] })
 }
 
 fn found_json(found: &Found<'_>) -> Json {
