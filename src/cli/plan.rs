@@ -46,6 +46,7 @@ pub(super) fn exec(args: &PlanArgs, out: &mut dyn Write) -> Result<Exit, Error> 
     let root = args.place.root_of(&plan);
     let store = args.place.open_store_to_read(&root)?;
     let forecast = Forecast::of(&plan, registry::builtin(), &store, &root)?;
+    print::warnings(&plan.warnings, &mut std::io::stderr())?;
     print::store_warnings(&store)?;
     let rows = rows(&plan, &forecast, &root);
     if args.json {

@@ -61,6 +61,9 @@ pub(super) fn exec(args: &RunArgs, out: &mut dyn Write) -> Result<Exit, Error> {
     logging::log_panics(&log);
     let reporter = Reporter::new(log, args.events.as_deref(), args.quiet)
         .map_err(|error| unwritable_events(args.events.as_deref(), &error))?;
+    if !args.quiet {
+        print::warnings(&plan.warnings, &mut std::io::stderr())?;
+    }
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let runner = Runner {
         root: &root,

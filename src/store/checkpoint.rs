@@ -157,12 +157,14 @@ impl<'a> CheckpointShelf<'a> {
         fs::write(&scratch.output().join(FILE), &[key.to_string().as_bytes(), bytes])?;
         let outcome = Produced { key_parts: key_parts(&self.parts, step), ..Produced::default() };
         let (entry, outdated) = self.save_here(scratch, step, outcome)?;
-        self.store.send_to_remote(entry)?;
-        for step in outdated {
+        let sent = self.store.send_to_remote(entry);
+        // Another training may have removed it here meanwhile, and there before it came.
+        let gone = (!self.marker(step).exists()).then_some(step);
+        for step in outdated.into_iter().chain(gone) {
             self.store.remove_remote_checkpoint(self.id, step, self.key(step));
             self.elsewhere.lock().unwrap_or_else(PoisonError::into_inner).remove(&step);
         }
-        Ok(())
+        sent.map(drop)
     }
 
     /// All of saving that the local disk has to do, under the shelf's lock; also the steps that it removed.

@@ -52,6 +52,12 @@ impl Store {
         }
     }
 
+    /// The same, for who only looks and makes nothing: `None` where nobody has taken the lock before, or may.
+    pub(super) fn share_to_look(&self) -> Option<Hold> {
+        let there = self.folder("locks").join("store").exists();
+        there.then(|| self.share().ok()).flatten()
+    }
+
     /// Waits until nobody relies on what the store holds, and keeps everybody waiting until the value is dropped.
     pub(super) fn exclude(&self) -> Result<Hold, StoreError> {
         let _gate = self.hold("gate", File::lock)?;

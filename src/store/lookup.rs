@@ -73,7 +73,7 @@ impl Store {
     /// # Errors
     /// If the file system refuses.
     pub fn inspect(&self, key: Digest) -> Result<Found, StoreError> {
-        let _hold = self.share().ok(); // a store that may only be read can be looked at all the same
+        let _hold = self.share_to_look();
         self.inspect_held(key)
     }
 

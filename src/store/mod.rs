@@ -114,7 +114,8 @@ impl Store {
         match fs::read(&path).map(|bytes| String::from_utf8_lossy(&bytes).trim().to_owned()) {
             Ok(found) if found == FORMAT.to_string() => Ok(true),
             Ok(found) => Err(StoreError::Format { path: self.root.clone(), found }),
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+            // Its folder may be somebody's file.
+            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(false),
             Err(error) => Err(StoreError::io("read", &path)(error)),
         }
     }
@@ -245,7 +246,8 @@ mod tests {
         std::fs::remove_dir(folder.path().join("stat")).unwrap();
         let store = Store::existing(folder.path()).unwrap().unwrap();
         assert_eq!(store.disk_use(&[]).unwrap().entries.count, 0);
-        assert!(!folder.path().join("stat").exists());
+        assert_eq!(store.inspect(Digest::of(b"k")).unwrap(), Found::Miss);
+        assert!(!folder.path().join("stat").exists() && !folder.path().join("locks/store").exists());
         Store::open(folder.path()).unwrap();
         assert!(folder.path().join("stat").exists(), "who may write puts it right");
     }

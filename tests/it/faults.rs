@@ -109,10 +109,9 @@ fn a_folder_that_is_no_store_is_left_alone() {
     assert_eq!(std::fs::read_dir(&newer).unwrap().count(), 1);
 }
 
-/// The smoke run under a limit of file sizes, in units of 512 bytes; `ignored`: the program is told, not killed.
-fn limited(root: &Path, blocks: u32, ignored: bool) -> Output {
-    let trap = if ignored { "trap '' XFSZ; " } else { "" };
-    let script = format!("{trap}ulimit -f {blocks}; exec \"$0\" run configs/smoke.toml --root \"$@\"");
+/// The smoke run after some commands of a shell that set a limit.
+fn limited(root: &Path, limit: &str) -> Output {
+    let script = format!("{limit}; exec \"$0\" run configs/smoke.toml --root \"$@\"");
     let mut command = Command::new("sh");
     command.args(["-c", &script, env!("CARGO_BIN_EXE_simpipe")]).arg(root).args(PLAIN_REPORT).current_dir(repository());
     command.env("NO_COLOR", "1").output().unwrap()
@@ -121,13 +120,33 @@ fn limited(root: &Path, blocks: u32, ignored: bool) -> Output {
 #[test]
 fn a_limit_of_the_system_ends_a_run_and_not_the_store() {
     let project = Project::new();
-    let output = limited(project.root(), 64, true);
+    let output = limited(project.root(), "trap '' XFSZ; ulimit -f 64");
     let message = stderr(&output);
     assert_eq!(output.status.code(), Some(1), "{message}");
     assert!(message.contains("File too large") && message.contains("help: raise the limit"), "{message}");
-    let killed = limited(project.root(), 64, false);
+    let killed = limited(project.root(), "ulimit -f 64");
     assert_eq!(killed.status.code(), None, "killed by SIGXFSZ: {}", stderr(&killed));
+    assert_goes_on(&project);
+}
 
+#[test]
+fn a_process_that_runs_out_of_memory_ends_and_the_next_run_goes_on() {
+    let project = Project::new();
+    let mut ended = 0;
+    // In KiB of addresses, from what is hardly enough to begin with to what is enough for all.
+    for limit in (80_000..400_000).step_by(20_000) {
+        let output = limited(project.root(), &format!("ulimit -v {limit}"));
+        if output.status.success() {
+            break;
+        }
+        ended += usize::from(stderr(&output).contains("memory allocation of"));
+    }
+    assert!(ended > 0, "no run came to its limit at work");
+    assert_goes_on(&project);
+}
+
+/// The next run gives what it would have given without what was before, and the store is clean.
+fn assert_goes_on(project: &Project) {
     let undisturbed = Project::new();
     assert_eq!(project.run(&PLAIN_REPORT).json["metrics"], undisturbed.run(&PLAIN_REPORT).json["metrics"]);
     let objects = project.objects();

@@ -23,6 +23,7 @@ pub(crate) fn kill_at(project: &Project, line: usize, delay: Duration) -> bool {
     let mut command = simpipe(&["run", "configs/smoke.toml", "--root", project.root().to_str().unwrap()]);
     let mut child = command.args(PLAIN_REPORT).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
     let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+    let mut lines = lines.by_ref().skip_while(|line| !line.as_ref().is_ok_and(|line| line.starts_with("run ")));
     assert!(lines.nth(line).is_some(), "a run says that it begins, and more of each of its ten stages");
     std::thread::sleep(delay);
     child.kill().unwrap();

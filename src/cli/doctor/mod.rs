@@ -27,10 +27,13 @@ use crate::runner::folders;
 Examples:
   simpipe doctor
   simpipe doctor configs/cifar10.toml
+  simpipe doctor configs/cifar10.toml --set dataset.source=fashion-mnist
   simpipe doctor --store /data/simpipe-store --json")]
 pub(super) struct DoctorArgs {
     /// An experiment whose data is looked at too.
     config: Option<PathBuf>,
+    #[command(flatten)]
+    overlays: OverlayOptions,
     #[command(flatten)]
     place: PlaceOptions,
     /// Print JSON.
@@ -103,7 +106,13 @@ const PROBES: &[(&str, Probe)] = &[
 ];
 
 pub(super) fn exec(args: &DoctorArgs, out: &mut dyn Write) -> Result<Exit, Error> {
-    let plan = args.config.as_ref().map(|config| plan_of(config, &OverlayOptions::default())).transpose()?;
+    if args.config.is_none() && !args.overlays.0.is_empty() {
+        return Err(Error::usage(
+            "`--set` and `--set-file` change a config, and none is named",
+            "name it: `simpipe doctor CONFIG`",
+        ));
+    }
+    let plan = args.config.as_ref().map(|config| plan_of(config, &args.overlays)).transpose()?;
     let root = match &plan {
         Some(plan) => args.place.root_of(plan),
         None => args.place.root_here()?,
