@@ -5,10 +5,14 @@
 //! is the place where faults are injected and operations are recorded. Stages write into their private folders
 //! directly: what becomes of a half-written output is decided here, when it is synced and renamed.
 
+mod refusal;
+
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
+
+pub use refusal::{help, is_wrong_place};
 
 use super::digest::Digest;
 #[cfg(test)]
@@ -338,38 +342,6 @@ pub fn list(folder: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(paths)
 }
 
-/// Whether an error says that the place can't be used at all, so that only another place helps: it is read-only,
-/// forbidden, or no folder.
-#[must_use]
-pub fn is_wrong_place(error: &io::Error) -> bool {
-    use ErrorKind::{AlreadyExists, IsADirectory, NotADirectory, NotFound, PermissionDenied, ReadOnlyFilesystem};
-    matches!(
-        error.kind(),
-        PermissionDenied | ReadOnlyFilesystem | NotADirectory | IsADirectory | NotFound | AlreadyExists
-    )
-}
-
-/// What to do about an error of the file system, where there is something that helps.
-#[must_use]
-pub fn help(error: &io::Error) -> Option<&'static str> {
-    match error.kind() {
-        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
-            Some("free some space, or write elsewhere with `--root DIR` or `--store DIR`")
-        }
-        ErrorKind::FileTooLarge => Some("raise the limit on file sizes (`ulimit -f`), or write elsewhere"),
-        ErrorKind::ReadOnlyFilesystem => {
-            Some("it is mounted read-only: write elsewhere with `--root DIR` or `--store DIR`")
-        }
-        ErrorKind::PermissionDenied => {
-            Some("check who owns the folder, or write elsewhere with `--root DIR` or `--store DIR`")
-        }
-        ErrorKind::NotADirectory | ErrorKind::AlreadyExists => {
-            Some("a file is in the way: choose another folder with `--root DIR` or `--store DIR`")
-        }
-        _ => None,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -391,17 +363,5 @@ mod tests {
         create_dirs(&taken.join("inside")).unwrap();
         write_atomic(&taken, b"bytes").unwrap_err();
         assert_eq!(list(folder.path()).unwrap(), [taken]);
-    }
-
-    #[test]
-    fn what_is_full_or_forbidden_comes_with_help() {
-        for (code, words, wrong_place) in
-            [(28, "free some space", false), (30, "read-only", true), (13, "who owns", true), (27, "ulimit", false)]
-        {
-            let error = io::Error::from_raw_os_error(code);
-            assert!(help(&error).unwrap().contains(words), "{error}");
-            assert_eq!(is_wrong_place(&error), wrong_place, "{error}");
-        }
-        assert_eq!(help(&io::Error::from_raw_os_error(5)), None);
     }
 }
