@@ -12,6 +12,7 @@ use clap::{Args, ValueEnum};
 use petgraph::graph::NodeIndex;
 
 use super::options::{ExperimentOptions, PlaceOptions};
+use super::print;
 use crate::error::{Error, Exit};
 use crate::plan::Plan;
 use crate::runner::status::{Forecast, Freshness};
@@ -113,6 +114,7 @@ pub(super) fn exec(args: &GraphArgs, out: &mut dyn Write) -> Result<Exit, Error>
         let root = args.place.root_of(&plan);
         let store = args.place.open_store_to_read(&root)?;
         let forecast = Forecast::of(&plan, registry::builtin(), &store, &root)?;
+        print::store_warnings(&store)?;
         Diagram::of(&plan, &|id| forecast.stage(id).map(|stage| stage.status))
     } else {
         Diagram::of(&plan, &|_| None)

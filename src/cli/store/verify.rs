@@ -33,6 +33,7 @@ pub(super) fn exec(args: &VerifyArgs, out: &mut dyn Write) -> Result<Exit, Error
         let report =
             store.verify_remote(!args.place.store_read_only, &|done, total| bar.show(done as u64, total as u64))?;
         bar.clear();
+        print::store_warnings(&store)?;
         report
     } else {
         let store = args.place.open_local_store(&root)?;
