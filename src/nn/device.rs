@@ -115,6 +115,22 @@ fn vulkan() -> Result<Device, DeviceError> {
     first_gpu("vulkan", "a Vulkan driver", || Device::enumerate(burn::tensor::DeviceType::Vulkan))
 }
 
+/// Whether tensors of a device are computed by Vulkan.
+pub(super) fn is_vulkan(device: &Device) -> bool {
+    #[cfg(feature = "vulkan")]
+    {
+        static DEVICES: std::sync::OnceLock<Vec<Device>> = std::sync::OnceLock::new();
+        // The plain CPU needs no look at the drivers.
+        *device != Device::flex()
+            && DEVICES.get_or_init(|| vulkan().into_iter().collect()).contains(device)
+    }
+    #[cfg(not(feature = "vulkan"))]
+    {
+        _ = device;
+        false
+    }
+}
+
 #[cfg(not(feature = "vulkan"))]
 fn vulkan() -> Result<Device, DeviceError> {
     Err(not_built("vulkan", ""))

@@ -7,6 +7,7 @@ use rand_chacha::ChaCha8Rng;
 use super::activation::Activation;
 use super::{Describe, FeatureShape, LayerIssue, ParameterCount, init};
 use crate::base::check;
+use crate::nn::ops;
 use crate::params;
 
 params! {
@@ -61,6 +62,6 @@ impl Describe for DenseSpec {
 impl Dense {
     /// `[n, in]` to `[n, out]`.
     pub(super) fn forward(&self, x: Tensor<2>) -> Tensor<2> {
-        self.activation.forward(x.matmul(self.weight.val()) + self.bias.val().unsqueeze())
+        self.activation.forward(ops::product(x, self.weight.val()) + self.bias.val().unsqueeze())
     }
 }

@@ -3,6 +3,7 @@
 use burn::tensor::Tensor;
 
 use crate::artifact::Distance;
+use crate::nn::ops;
 
 /// Squared distances below this count as 0, where the root has no gradient.
 const SMALLEST_SQUARE: f64 = 1e-18;
@@ -18,8 +19,8 @@ const SMALLEST_SQUARE: f64 = 1e-18;
 #[must_use]
 pub fn pairwise(distance: Distance, query: Tensor<2>, key: Tensor<2>) -> Tensor<2> {
     match distance {
-        Distance::Cosine => query.matmul(key.transpose()).neg().add_scalar(1.0).clamp_min(0.0),
-        Distance::InnerProduct => query.matmul(key.transpose()),
+        Distance::Cosine => ops::product(query, key.transpose()).neg().add_scalar(1.0).clamp_min(0.0),
+        Distance::InnerProduct => ops::product(query, key.transpose()),
         Distance::SquaredEuclidean => squared_euclidean(query, key),
         Distance::Euclidean => gradient_safe_root(squared_euclidean(query, key)),
         Distance::Manhattan => differences(query, key).abs().sum_dim(2).squeeze_dim(2),
@@ -30,7 +31,7 @@ pub fn pairwise(distance: Distance, query: Tensor<2>, key: Tensor<2>) -> Tensor<
 fn squared_euclidean(query: Tensor<2>, key: Tensor<2>) -> Tensor<2> {
     let queries = query.clone().square().sum_dim(1); // [n, 1]
     let keys = key.clone().square().sum_dim(1).transpose(); // [1, m]
-    (queries + keys - query.matmul(key.transpose()).mul_scalar(2.0)).clamp_min(0.0)
+    (queries + keys - ops::product(query, key.transpose()).mul_scalar(2.0)).clamp_min(0.0)
 }
 
 fn gradient_safe_root(squared: Tensor<2>) -> Tensor<2> {

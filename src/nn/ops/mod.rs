@@ -13,6 +13,7 @@ use burn::tensor::{Tensor, TensorData};
 
 pub use super::kernel::Numerics;
 
+use super::device;
 use super::fused::{self, ConvNorm, ConvNormOperands};
 use super::kernel::{BatchStats, ConvShape, PoolShape};
 
@@ -83,6 +84,15 @@ pub fn conv2d(x: Tensor<4>, weight: Tensor<4>, bias: Tensor<1>, at: ConvGeometry
     let shape = at.shape(x.dims(), weight.dims());
     fused::conv2d(&x, &weight, &bias, shape, epilogue == Epilogue::Relu)
         .unwrap_or_else(|| stock::conv2d(x, weight, bias, at, epilogue))
+}
+
+/// The matrix product `a b`.
+///
+/// # Shapes
+/// `a`: `[m, k]`, `b`: `[k, n]`; returns `[m, n]`.
+#[must_use]
+pub fn product(a: Tensor<2>, b: Tensor<2>) -> Tensor<2> {
+    if device::is_vulkan(&a.device()) { stock::product_by_convolution(a, b) } else { a.matmul(b) }
 }
 
 /// Normalises each channel by the batch's own mean and *biased* variance: `gamma (x - mean) / sqrt(var + eps) + beta`

@@ -26,6 +26,16 @@ pub(super) fn conv2d(
     })
 }
 
+/// The product of matrices as a convolution of images of one pixel with kernels of one pixel.
+///
+/// For Vulkan: where the hardware has no matrix units, burn 0.22's own product there gives zeros (SwiftShader) or ends
+/// the driver (Mesa's lavapipe); see also burn's issue 4355. Its convolutions are right.
+pub(super) fn product_by_convolution(a: Tensor<2>, b: Tensor<2>) -> Tensor<2> {
+    let ([m, k], [_, n]) = (a.dims(), b.dims());
+    let options = ConvOptions::new([1, 1], [0, 0], [1, 1], 1);
+    module::conv2d(a.reshape([m, k, 1, 1]), b.transpose().reshape([n, k, 1, 1]), None, options).reshape([m, n])
+}
+
 /// See [`batch_norm_train`](super::batch_norm_train).
 pub(super) fn batch_norm_train(
     x: Tensor<4>,

@@ -180,3 +180,25 @@ fn pools_and_inference_agree() {
         assert_near("inference", &values(found), &values(stock::batch_norm_eval(x, vectors, 1e-3)));
     }
 }
+
+#[test]
+fn a_product_of_matrices_is_a_convolution_of_single_pixels() {
+    let mut rng = ChaCha8Rng::seed_from_u64(5);
+    for [m, k, n] in [[1, 1, 1], [7, 3, 5], [80, 256, 64]] {
+        let (a, b) = (random(&mut rng, [1, 1, m, k]), random(&mut rng, [1, 1, k, n]));
+        let matrices = |t: &[Tensor<4>]| (t[0].clone().reshape([m, k]), t[1].clone().reshape([k, n]));
+        compare(
+            "product",
+            [&a, &b],
+            &[],
+            &|t, _| {
+                let (a, b) = matrices(t);
+                stock::product_by_convolution(a, b).reshape([1, 1, m, n])
+            },
+            &|t, _| {
+                let (a, b) = matrices(t);
+                ops::product(a, b).reshape([1, 1, m, n])
+            },
+        );
+    }
+}
