@@ -79,6 +79,26 @@ impl ImageFolder {
         self.resize.as_deref().and_then(|size| Some((*size.first()?, *size.get(1)?)))
     }
 
+    /// Decodes files piece by piece, in order; each piece is used while the next is decoded.
+    fn decoded(
+        &self,
+        files: &[File],
+        mut use_piece: impl FnMut(&[File], Vec<Result<Image, String>>) -> Result<(), DataError>,
+    ) -> Result<(), DataError> {
+        std::thread::scope(|scope| {
+            let (sender, pieces) = std::sync::mpsc::sync_channel(0);
+            scope.spawn(move || {
+                for piece in files.chunks(PIECE) {
+                    let images = piece.into_par_iter().map(|file| self.decode_file(file)).collect();
+                    if sender.send((piece, images)).is_err() {
+                        break; // nobody wants more
+                    }
+                }
+            });
+            pieces.into_iter().try_for_each(|(piece, images)| use_piece(piece, images))
+        })
+    }
+
     fn decode_file(&self, file: &File) -> Result<Image, String> {
         let bytes = std::fs::read(&file.path).map_err(|error| error.to_string())?;
         decode(&bytes, self.channels, self.target())
@@ -124,9 +144,8 @@ impl Load for ImageFolder {
     fn load(&self, access: &Access<'_>, sink: &mut Sink<'_>) -> Result<Loaded, DataError> {
         let Folder { classes, files } = Folder::scan(&self.path.resolved, &self.split)?;
         let (mut unreadable, mut done) = (Vec::new(), 0);
-        for piece in files.chunks(PIECE) {
-            let decoded: Vec<_> = piece.into_par_iter().map(|file| self.decode_file(file)).collect();
-            for (file, image) in piece.iter().zip(decoded) {
+        self.decoded(&files, |piece, images| {
+            for (file, image) in piece.iter().zip(images) {
                 match image {
                     // After the first failure only the names of the others matter.
                     Ok(_) if !unreadable.is_empty() && self.on_corrupt == OnCorrupt::Fail => {}
@@ -138,8 +157,8 @@ impl Load for ImageFolder {
                 }
             }
             done += piece.len();
-            access.images(done, files.len())?;
-        }
+            access.images(done, files.len())
+        })?;
         if !unreadable.is_empty() && (self.on_corrupt == OnCorrupt::Fail || unreadable.len() == files.len()) {
             return Err(DataError::Unreadable {
                 count: unreadable.len(),
