@@ -121,8 +121,7 @@ pub(super) fn is_vulkan(device: &Device) -> bool {
     {
         static DEVICES: std::sync::OnceLock<Vec<Device>> = std::sync::OnceLock::new();
         // The plain CPU needs no look at the drivers.
-        *device != Device::flex()
-            && DEVICES.get_or_init(|| vulkan().into_iter().collect()).contains(device)
+        *device != Device::flex() && DEVICES.get_or_init(|| vulkan().into_iter().collect()).contains(device)
     }
     #[cfg(not(feature = "vulkan"))]
     {

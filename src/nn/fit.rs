@@ -17,6 +17,7 @@ use burn::tensor::Tensor;
 use super::layer::{Pass, TrainPass};
 use super::loss::LossSpec;
 use super::network::{Layers, LoadError, Network, images};
+use super::ops;
 use super::optim::{Optimizer, OptimizerState};
 use super::state::FitState;
 use crate::artifact::Weights;
@@ -292,7 +293,7 @@ impl<'a> Run<'a> {
             Pass::Eval => self.network.device().clone(),
         };
         let embeddings = layers.forward(images(&batch.pixels, self.network.input(), &device), pass);
-        let sum = embeddings.clone().without_autodiff().sum().into_scalar::<f32>();
+        let sum = ops::sum(embeddings.clone().without_autodiff()).into_scalar::<f32>();
         let loss = self.settings.loss.forward(embeddings, &batch.labels);
         let value = if sum.is_finite() { loss.clone().into_scalar::<f32>() } else { f32::NAN };
         (loss, value)

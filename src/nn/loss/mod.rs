@@ -11,6 +11,7 @@ use burn::tensor::{Bool, Device, Tensor, TensorData};
 
 use crate::artifact::Distance;
 use crate::choice;
+use crate::nn::ops;
 
 choice! {
     /// What training minimises.
@@ -44,7 +45,7 @@ impl LossSpec {
     /// The mean of [`LossSpec::per_example`] over all rows: `[1]`.
     #[must_use]
     pub fn forward(&self, embeddings: Tensor<2>, labels: &[i32]) -> Tensor<1> {
-        self.per_example(embeddings, labels).mean()
+        ops::mean(self.per_example(embeddings, labels))
     }
 }
 

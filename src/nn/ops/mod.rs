@@ -95,6 +95,20 @@ pub fn product(a: Tensor<2>, b: Tensor<2>) -> Tensor<2> {
     if device::is_vulkan(&a.device()) { stock::product_by_convolution(a, b) } else { a.matmul(b) }
 }
 
+/// The sum of all numbers: `[1]`.
+#[must_use]
+pub fn sum<const D: usize>(x: Tensor<D>) -> Tensor<1> {
+    if device::is_vulkan(&x.device()) { stock::sum_of_a_row(x) } else { x.sum() }
+}
+
+/// The mean of all numbers: `[1]`.
+#[must_use]
+pub fn mean<const D: usize>(x: Tensor<D>) -> Tensor<1> {
+    #[expect(clippy::cast_precision_loss, reason = "a tensor has far fewer than 2^52 numbers")]
+    let count = x.shape().num_elements() as f64;
+    if device::is_vulkan(&x.device()) { stock::sum_of_a_row(x).div_scalar(count) } else { x.mean() }
+}
+
 /// Normalises each channel by the batch's own mean and *biased* variance: `gamma (x - mean) / sqrt(var + eps) + beta`
 /// (Ioffe and Szegedy, 2015, arXiv:1502.03167), and gives the statistics for the moving averages.
 ///

@@ -36,6 +36,12 @@ pub(super) fn product_by_convolution(a: Tensor<2>, b: Tensor<2>) -> Tensor<2> {
     module::conv2d(a.reshape([m, k, 1, 1]), b.transpose().reshape([n, k, 1, 1]), None, options).reshape([m, n])
 }
 
+/// The sum of all numbers as that of one long row, for Vulkan: lavapipe can't compile burn 0.22's sum of everything.
+pub(super) fn sum_of_a_row<const D: usize>(x: Tensor<D>) -> Tensor<1> {
+    let count = x.shape().num_elements();
+    x.reshape([1, count]).sum_dim(1).reshape([1])
+}
+
 /// See [`batch_norm_train`](super::batch_norm_train).
 pub(super) fn batch_norm_train(
     x: Tensor<4>,

@@ -202,3 +202,10 @@ fn a_product_of_matrices_is_a_convolution_of_single_pixels() {
         );
     }
 }
+
+#[test]
+fn a_sum_of_everything_is_that_of_one_row() {
+    let x = random(&mut ChaCha8Rng::seed_from_u64(6), [3, 5, 7, 2]);
+    assert_near("sum", &values(stock::sum_of_a_row(x.clone())), &values(ops::sum(x.clone())));
+    assert_near("mean", &values(stock::sum_of_a_row(x.clone()).div_scalar(210.0)), &values(ops::mean(x)));
+}
