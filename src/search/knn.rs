@@ -1,4 +1,5 @@
-//! Exact nearest neighbours of many queries in many rows, with memory for a tile of them. Knows no labels.
+//! Exact nearest neighbours of many queries in many rows, with memory for a copy of the rows and the answers to a tile
+//! of queries. Knows no labels.
 //!
 //! Distances that come from inner products are searched with tiled matrix products: `f32` products preselect a few
 //! more rows than wanted, whose distances are then computed exactly ([`between`]). An error bound of the products

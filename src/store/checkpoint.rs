@@ -164,7 +164,7 @@ impl<'a> CheckpointShelf<'a> {
             self.store.remove_remote_checkpoint(self.id, step, self.key(step));
             self.elsewhere.lock().unwrap_or_else(PoisonError::into_inner).remove(&step);
         }
-        sent.map(drop)
+        if gone.is_some() { Ok(()) } else { sent.map(drop) }
     }
 
     /// All of saving that the local disk has to do, under the shelf's lock; also the steps that it removed.
