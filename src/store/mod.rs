@@ -70,9 +70,9 @@ pub struct Store {
 /// The folders that every store has.
 const FOLDERS: [&str; 8] = ["ac", "cas", "tmp", "locks", "stat", "checkpoints", "downloads", "quarantine"];
 
-/// Names that a folder may hold and still become a store: those of one whose creation was cut short, and what file
-/// systems put into their topmost folder.
-const HARMLESS: [&str; 3] = ["journal", "pins", "lost+found"];
+/// Names that a folder may hold and still become a store: those of one whose creation was cut short, or is another
+/// process' work and just done, and what file systems put into their topmost folder.
+const HARMLESS: [&str; 4] = ["format", "journal", "pins", "lost+found"];
 
 impl Store {
     /// Opens a store, creating it if it is missing, and sweeps what dead processes left in `tmp/`.
@@ -260,6 +260,15 @@ mod tests {
         }
         Store::open(folder.path()).unwrap();
         assert!(folder.path().join("format").is_file() && folder.path().join("quarantine").is_dir());
+    }
+
+    #[test]
+    fn a_store_that_another_process_has_just_made_is_no_foreign_folder() {
+        let folder = tempfile::tempdir().unwrap();
+        // Who has found no format is about to make the store when another process is done with that.
+        let late = Store::open(folder.path()).unwrap();
+        late.create(&folder.path().join("format")).unwrap();
+        Store::open(folder.path()).unwrap();
     }
 
     #[test]

@@ -20,7 +20,7 @@ fn start(project: &Project, variant: usize) -> Child {
 fn end(child: Child) -> (Json, String) {
     let output = child.wait_with_output().unwrap();
     let said = String::from_utf8(output.stderr).unwrap();
-    assert!(output.status.success(), "{said}");
+    assert!(output.status.success(), "{said}\n{}", String::from_utf8_lossy(&output.stdout));
     (serde_json::from_slice(&output.stdout).unwrap(), said)
 }
 

@@ -41,7 +41,10 @@ fn used(text: &str) -> BTreeSet<String> {
 
 /// The source text of a file without its unit tests, which may use anything.
 pub(crate) fn shipped(path: &std::path::Path) -> String {
-    let is_tests = path.file_stem().is_some_and(|stem| stem.to_string_lossy().ends_with("tests"));
+    let in_tests = |part: std::path::Component<'_>| part.as_os_str() == "tests";
+    let inside = path.strip_prefix(repository().join("src")).unwrap_or(path);
+    let is_tests = inside.components().any(in_tests)
+        || path.file_stem().is_some_and(|stem| stem.to_string_lossy().ends_with("tests"));
     let text =
         if path.is_file() && !is_tests { std::fs::read_to_string(path).unwrap_or_default() } else { String::new() };
     text.split("#[cfg(test)]\nmod tests {").next().unwrap_or("").to_owned()
