@@ -68,22 +68,26 @@ pub(super) fn draw(data: &ReportData, path: &Path) -> Result<Drawn, ReportError>
     if let Some((x, y)) = only {
         canvas.marker(Shape::Disc, x, y, 8.0, CURVE);
     }
-    if let Some((name, recall, precision, (x, y))) = &cutpoints {
-        canvas.marker(Shape::Disc, *x, *y, 12.0, theme::INK);
-        let words = format!("{name}: precision {precision:.3}, recall {recall:.3}");
-        let pen = Pen::new(theme::SMALL, theme::INK).bold();
-        // Below and towards the middle: the curve bends the other way.
-        let (align, x) = if *recall > 0.5 { (Align::Right, x - 22.0) } else { (Align::Left, x + 22.0) };
-        let y = if *precision > 0.15 { y + 36.0 } else { y - 36.0 };
-        let left = if *recall > 0.5 { x - pen.width(&words) } else { x };
-        canvas.fill(Area::new(left - 6.0, y - 14.0, pen.width(&words) + 12.0, 28.0), theme::PAPER);
-        canvas.text(&words, x, y, pen.align(align));
+    if let Some((name, recall, precision, place)) = &cutpoints {
+        mark_cutpoint(&mut canvas, name, (*recall, *precision), *place);
     }
     if points.is_empty() {
         chart::nothing(&mut canvas, area, "There is no curve: the thresholds list no precision and recall.");
     }
     canvas.save(path)?;
     Ok(described(title, cutpoints.map(|(name, recall, precision, _)| (name, recall, precision))))
+}
+
+fn mark_cutpoint(canvas: &mut Canvas, name: &str, (recall, precision): (f64, f64), (x, y): (f64, f64)) {
+    canvas.marker(Shape::Disc, x, y, 12.0, theme::INK);
+    let words = format!("{name}: precision {precision:.3}, recall {recall:.3}");
+    let pen = Pen::new(theme::SMALL, theme::INK).bold();
+    // Below and towards the middle: the curve bends the other way.
+    let (align, x) = if recall > 0.5 { (Align::Right, x - 22.0) } else { (Align::Left, x + 22.0) };
+    let y = if precision > 0.15 { y + 36.0 } else { y - 36.0 };
+    let left = if recall > 0.5 { x - pen.width(&words) } else { x };
+    canvas.fill(Area::new(left - 6.0, y - 14.0, pen.width(&words) + 12.0, 28.0), theme::PAPER);
+    canvas.text(&words, x, y, pen.align(align));
 }
 
 fn described(title: String, cutpoint: Option<(String, f64, f64)>) -> Drawn {
