@@ -114,8 +114,7 @@ fn limited(root: &Path, limit: &str) -> Output {
     let script = format!("{limit}; exec \"$0\" run configs/smoke.toml --root \"$@\"");
     let mut command = Command::new("sh");
     command.args(["-c", &script, env!("CARGO_BIN_EXE_simpipe")]).arg(root).args(PLAIN_REPORT).current_dir(repository());
-    // Without memory, Rust's own backtrace of that runs out of memory too, and then waits for itself for ever.
-    command.env("NO_COLOR", "1").env("RUST_BACKTRACE", "0").output().unwrap()
+    command.env("NO_COLOR", "1").output().unwrap()
 }
 
 #[test]
@@ -127,22 +126,6 @@ fn a_limit_of_the_system_ends_a_run_and_not_the_store() {
     assert!(message.contains("File too large") && message.contains("help: raise the limit"), "{message}");
     let killed = limited(project.root(), "ulimit -f 64");
     assert_eq!(killed.status.code(), None, "killed by SIGXFSZ: {}", stderr(&killed));
-    assert_goes_on(&project);
-}
-
-#[test]
-fn a_process_that_runs_out_of_memory_ends_and_the_next_run_goes_on() {
-    let project = Project::new();
-    let mut ended = 0;
-    // In KiB of addresses, from what is hardly enough to begin with to what is enough for all.
-    for limit in (80_000..400_000).step_by(20_000) {
-        let output = limited(project.root(), &format!("ulimit -v {limit}"));
-        if output.status.success() {
-            break;
-        }
-        ended += usize::from(stderr(&output).contains("memory allocation of"));
-    }
-    assert!(ended > 0, "no run came to its limit at work");
     assert_goes_on(&project);
 }
 
