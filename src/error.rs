@@ -73,6 +73,9 @@ pub enum Error {
     /// An artifact can't be read.
     #[error(transparent)]
     Artifact(#[from] ArtifactError),
+    /// The system gives no threads.
+    #[error("can't start the threads that compute: {0}")]
+    Threads(String),
     /// The output can't be written.
     #[error("can't write the output: {0}")]
     Output(#[from] io::Error),
@@ -101,9 +104,10 @@ impl Error {
             Self::Store(error) | Self::Run(RunError::Store(error)) => of_store(error),
             // The run's folder, which `--root` chooses.
             Self::Run(RunError::Io { source, .. }) if is_wrong_place(source) => Exit::Usage,
-            Self::Run(RunError::Io { .. } | RunError::Record { .. }) | Self::Artifact(_) | Self::Output(_) => {
-                Exit::Failed
-            }
+            Self::Run(RunError::Io { .. } | RunError::Record { .. })
+            | Self::Artifact(_)
+            | Self::Threads(_)
+            | Self::Output(_) => Exit::Failed,
         }
     }
 
@@ -115,6 +119,10 @@ impl Error {
             Self::Usage { help, .. } => help.as_deref(),
             Self::Run(error) => error.help(),
             Self::Store(error) => error.help(),
+            Self::Threads(_) => Some(
+                "raise the limit of processes or of memory (`ulimit -u`, `ulimit -v`, a container's `pids`), or set \
+                 RAYON_NUM_THREADS to fewer",
+            ),
             Self::Spec(_) | Self::Artifact(_) | Self::Output(_) => None,
         };
         let issue = Issue::nowhere(self.to_string());

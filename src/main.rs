@@ -2,10 +2,8 @@
 
 use std::process::ExitCode;
 
-/// Keeps freed blocks for the next training step: giving 32 MB maps back to the system and taking them again cost a
-/// quarter of a step in page faults.
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: simpipe::cli::Allocator = simpipe::cli::Allocator;
 
 fn main() -> ExitCode {
     simpipe::cli::main()

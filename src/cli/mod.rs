@@ -1,5 +1,6 @@
 //! The command line: one file a command; each parses, calls the library and prints. The only layer that prints.
 
+mod allocator;
 mod check;
 mod completions;
 mod config;
@@ -21,6 +22,7 @@ mod show;
 mod show_file;
 mod signal;
 mod store;
+mod threads;
 mod toml_text;
 mod words;
 
@@ -31,6 +33,8 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::error::{Error, Exit};
+
+pub use allocator::Allocator;
 
 /// A declarative pipeline runner for image metric learning.
 #[derive(Debug, Parser)]

@@ -8,7 +8,7 @@ use clap::Args;
 use super::options::{ExperimentOptions, PlaceOptions};
 use super::print::{self, Align, Paint, Table};
 use super::reporter::Reporter;
-use super::{logging, signal, words};
+use super::{logging, signal, threads, words};
 use crate::error::{Error, Exit};
 use crate::plan::Plan;
 use crate::runner::{FailureKind, Outcome, RunRecord, Runner, StageRecord};
@@ -51,6 +51,7 @@ pub(super) fn exec(args: &RunArgs, out: &mut dyn Write) -> Result<Exit, Error> {
         let help = "write the events to a file: `--events FILE`";
         return Err(Error::usage("`--json` and `--events -` would both write to standard output", help));
     }
+    threads::start()?;
     let plan = args.experiment.plan()?;
     let root = args.place.root_of(&plan);
     let store = args.place.open_store(&root)?;

@@ -185,7 +185,13 @@ impl Runner<'_> {
         let span = tracing::Span::current();
         std::thread::scope(|scope| {
             for _ in 1..self.jobs.clamp(1, plan.order.len().max(1)) {
-                scope.spawn(|| span.in_scope(|| run.work()));
+                let worker = std::thread::Builder::new().spawn_scoped(scope, || span.in_scope(|| run.work()));
+                if let Err(error) = worker {
+                    let message = format!("can't start another thread, so fewer stages run at once: {error}");
+                    tracing::warn!("{message}");
+                    (run.executor.on_event)(&Event::Warning { stage: None, message });
+                    break;
+                }
             }
             run.work();
         });

@@ -109,9 +109,9 @@ fn a_folder_that_is_no_store_is_left_alone() {
     assert_eq!(std::fs::read_dir(&newer).unwrap().count(), 1);
 }
 
-/// The smoke run after some commands of a shell that set a limit.
-fn limited(root: &Path, limit: &str) -> Output {
-    let script = format!("{limit}; exec \"$0\" run configs/smoke.toml --root \"$@\"");
+/// The smoke run under commands of a shell that set a limit and start it.
+fn limited(root: &Path, start: &str) -> Output {
+    let script = format!("{start} \"$0\" run configs/smoke.toml --root \"$@\"");
     let mut command = Command::new("sh");
     command.args(["-c", &script, env!("CARGO_BIN_EXE_simpipe")]).arg(root).args(PLAIN_REPORT).current_dir(repository());
     command.env("NO_COLOR", "1").output().unwrap()
@@ -120,12 +120,31 @@ fn limited(root: &Path, limit: &str) -> Output {
 #[test]
 fn a_limit_of_the_system_ends_a_run_and_not_the_store() {
     let project = Project::new();
-    let output = limited(project.root(), "trap '' XFSZ; ulimit -f 64");
+    let output = limited(project.root(), "trap '' XFSZ; ulimit -f 64; exec");
     let message = stderr(&output);
     assert_eq!(output.status.code(), Some(1), "{message}");
     assert!(message.contains("File too large") && message.contains("help: raise the limit"), "{message}");
-    let killed = limited(project.root(), "ulimit -f 64");
+    let killed = limited(project.root(), "ulimit -f 64; exec");
     assert_eq!(killed.status.code(), None, "killed by SIGXFSZ: {}", stderr(&killed));
+    assert_goes_on(&project);
+}
+
+#[test]
+fn a_process_that_runs_out_of_memory_ends_and_the_next_run_goes_on() {
+    const KILLED: i32 = 128 + 9;
+    let project = Project::new();
+    let mut ended = 0;
+    // In KiB of addresses, from what is hardly enough to begin with to what is enough for all.
+    for limit in (100_000..400_000).step_by(10_000) {
+        let output = limited(project.root(), &format!("ulimit -v {limit}; exec timeout -s KILL 60"));
+        let message = stderr(&output);
+        if output.status.success() {
+            break;
+        }
+        assert_ne!(output.status.code(), Some(KILLED), "with {limit} KiB it did not end by itself: {message}");
+        ended += usize::from(message.contains("error: out of memory: "));
+    }
+    assert!(ended > 0, "no run came to its limit at work");
     assert_goes_on(&project);
 }
 

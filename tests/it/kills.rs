@@ -19,9 +19,9 @@ fn files(record: &Record, project: &Project) -> Vec<(String, Vec<u8>)> {
 }
 
 /// Starts a smoke run and kills it `delay` after its `line`th line; whether that found it at work.
-pub(crate) fn kill_at(project: &Project, line: usize, delay: Duration) -> bool {
+pub(crate) fn kill_at(project: &Project, more: &[&str], line: usize, delay: Duration) -> bool {
     let mut command = simpipe(&["run", "configs/smoke.toml", "--root", project.root().to_str().unwrap()]);
-    let mut child = command.args(PLAIN_REPORT).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut child = command.args(PLAIN_REPORT).args(more).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
     let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
     let mut lines = lines.by_ref().skip_while(|line| !line.as_ref().is_ok_and(|line| line.starts_with("run ")));
     assert!(lines.nth(line).is_some(), "a run says that it begins, and more of each of its ten stages");
@@ -42,7 +42,7 @@ fn a_smoke_run_survives_twenty_kills() {
         let project = Project::new();
         for _ in 0..5 {
             let delay = Duration::from_millis(random.random_range(0..40));
-            during += usize::from(kill_at(&project, random.random_range(0..10), delay));
+            during += usize::from(kill_at(&project, &[], random.random_range(0..10), delay));
         }
         let after = project.run(&PLAIN_REPORT);
         assert_eq!(after.json["metrics"], record.json["metrics"]);

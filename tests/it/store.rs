@@ -25,8 +25,9 @@ fn calibrated_for(project: &Project, metric: &str) -> String {
 #[test]
 fn a_killed_run_is_listed_as_killed_and_show_says_so() {
     let project = Project::new();
-    // Its ten stages take longer than the program needs to say that three of them are done.
-    assert!(kill_at(&project, 6, Duration::ZERO), "it was killed at work");
+    // Half a minute of training: whoever reads the lines may be late.
+    let long = ["--set", "train.steps-per-epoch=2000"];
+    assert!(kill_at(&project, &long, 6, Duration::ZERO), "it was killed at work");
     let listed = runs(&project);
     assert_eq!((listed.len(), &listed[0]["state"], &listed[0]["name"]), (1, &"killed".into(), &"smoke".into()));
     assert!(!listed[0]["stages"].as_array().unwrap().is_empty(), "{listed:?}");

@@ -11,6 +11,7 @@ use std::io::Write;
 
 use clap::{Args, Subcommand};
 
+use super::threads;
 use crate::error::{Error, Exit};
 
 /// Look after the store.
@@ -49,6 +50,7 @@ impl StoreArgs {
 }
 
 pub(super) fn exec(args: &StoreArgs, out: &mut dyn Write) -> Result<Exit, Error> {
+    threads::start()?;
     match &args.command {
         StoreCommand::Verify(args) => verify::exec(args, out),
         StoreCommand::Gc(args) => gc::exec(args, out),

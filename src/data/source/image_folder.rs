@@ -87,14 +87,16 @@ impl ImageFolder {
     ) -> Result<(), DataError> {
         std::thread::scope(|scope| {
             let (sender, pieces) = std::sync::mpsc::sync_channel(0);
-            scope.spawn(move || {
+            let decode = move || {
                 for piece in files.chunks(PIECE) {
                     let images = piece.into_par_iter().map(|file| self.decode_file(file)).collect();
                     if sender.send((piece, images)).is_err() {
                         break; // nobody wants more
                     }
                 }
-            });
+            };
+            let thread = std::thread::Builder::new().spawn_scoped(scope, decode);
+            thread.map_err(DataError::io("start a thread to read", &self.path.resolved))?;
             pieces.into_iter().try_for_each(|(piece, images)| use_piece(piece, images))
         })
     }

@@ -108,7 +108,7 @@ impl Feed {
     ) -> T {
         std::thread::scope(|scope| {
             let (send, ahead) = sync_channel(1);
-            scope.spawn(move || {
+            let draw = move || {
                 for step in made..last {
                     let (epoch, step) = (step / steps_per_epoch, step % steps_per_epoch);
                     // Nobody listens any more: training ended early.
@@ -116,7 +116,10 @@ impl Feed {
                         return;
                     }
                 }
-            });
+            };
+            if let Err(error) = std::thread::Builder::new().spawn_scoped(scope, draw) {
+                tracing::warn!("batches are drawn between the steps, for there is no thread to draw them: {error}");
+            }
             work(&Prefetched { feed: self, ahead })
         })
     }

@@ -312,9 +312,13 @@ pub(super) fn in_parallel<T: Sync>(
         Ok(())
     };
     std::thread::scope(|scope| {
-        let threads: Vec<_> = (0..PARALLEL.min(items.len())).map(|_| scope.spawn(work)).collect();
+        let start = |_| std::thread::Builder::new().spawn_scoped(scope, work).ok();
+        let threads: Vec<_> = (0..PARALLEL.min(items.len())).map_while(start).collect();
+        // This thread is there, however few others the system gives.
+        let here = if threads.is_empty() { work() } else { Ok(()) };
         let died = || Err(Trouble::Failed("a transfer died".to_owned()));
-        threads.into_iter().try_for_each(|thread| thread.join().unwrap_or_else(|_| died()))
+        let others = threads.into_iter().map(|thread| thread.join().unwrap_or_else(|_| died()));
+        others.fold(here, Result::and) // waits for all
     })
 }
 
