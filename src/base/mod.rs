@@ -16,6 +16,7 @@ pub mod node;
 pub mod param;
 mod param_choice;
 mod param_macros;
+pub mod param_record;
 mod param_values;
 pub mod path;
 pub mod seed;

@@ -4,7 +4,8 @@ use serde_json::Value as Json;
 
 use super::issue::{Issue, Issues};
 use super::node::{Node, Table, Value};
-use super::param::{Param, Record, RecordReader, Shape, found};
+use super::param::{Param, Record, Shape, found};
+use super::param_record::RecordReader;
 use super::{misplaced, path, suggest};
 
 /// Takes a choice apart: its name, where it stands, and its parameters; used by [`choice!`](crate::choice).

@@ -44,7 +44,7 @@ macro_rules! params {
             ) -> Option<Self> {
                 #[expect(clippy::allow_attributes, reason = "unused only where there are no fields")]
                 #[allow(unused_variables)]
-                let reader = $crate::base::param::RecordReader::open(
+                let reader = $crate::base::param_record::RecordReader::open(
                     node, path, &[$(stringify!($field)),*], <Self as $crate::base::param::Param>::shape, issues,
                 )?;
                 $(

@@ -130,7 +130,7 @@ impl PlaceOptions {
         self.open(root, RemoteUse::Share)
     }
 
-    /// Opens the store to look results up.
+    /// Opens the store to look results up. A local one need not be there, and is not made.
     pub(super) fn open_store_to_read(&self, root: &Path) -> Result<Store, Error> {
         self.open(root, RemoteUse::Read)
     }
@@ -170,8 +170,11 @@ impl PlaceOptions {
                 let wanted = if self.store_read_only { RemoteUse::Read } else { wanted };
                 Ok(Store::open(&folders::store_folder(root))?.with_remote(&url, wanted)?)
             }
-            (None, Some(folder)) => Ok(Store::open(folder)?),
-            (None, None) => Ok(Store::open(&folders::store_folder(root))?),
+            (None, folder) => {
+                let folder = folder.clone().unwrap_or_else(|| folders::store_folder(root));
+                let open = if wanted == RemoteUse::Read { Store::to_look_at } else { Store::open };
+                Ok(open(&folder)?)
+            }
         }
     }
 

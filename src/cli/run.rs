@@ -142,10 +142,12 @@ fn summary(plan: &Plan, record: &RunRecord, root: &Path, quiet: bool, out: &mut 
 fn totals(record: &RunRecord) -> String {
     let count = |outcome| record.stages.iter().filter(|stage| stage.outcome == outcome).count();
     let hits = count(Outcome::Hit);
+    let interrupted = record.stages.iter().filter(|stage| stage.interrupted()).count();
     let counted = [
         (count(Outcome::Ran), "ran"),
         (hits, if hits == 1 { "hit" } else { "hits" }),
-        (count(Outcome::Failed), "failed"),
+        (count(Outcome::Failed) - interrupted, "failed"),
+        (interrupted, "interrupted"),
         (count(Outcome::Skipped), "skipped"),
     ];
     let counted: Vec<String> =
@@ -166,12 +168,13 @@ pub(super) fn stage_table(stages: &[StageRecord], out: &mut dyn Write) -> Result
     let mut table = Table::new(&columns);
     for stage in stages {
         let why = match (&stage.failure, &stage.skipped) {
+            (Some(_), _) if stage.interrupted() => "the next run goes on from here".to_owned(),
             (Some(failure), _) => failure.message.clone(),
             (None, Some(why)) => why.clone(),
             (None, None) => words::reasons(&stage.reasons),
         };
-        let outcome = stage.outcome.word().to_owned();
-        table.row(vec![stage.id.clone(), outcome, format!("{:.3}", stage.seconds), why]);
+        let outcome = if stage.interrupted() { "interrupted" } else { stage.outcome.word() };
+        table.row(vec![stage.id.clone(), outcome.to_owned(), format!("{:.3}", stage.seconds), why]);
     }
     let paint = Paint::stdout();
     let colour = |column: usize, cell: &str| match cell.trim() {

@@ -6,7 +6,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
-use super::{Failure, RunError};
+use super::{Failure, FailureKind, RunError};
 use crate::base::fs;
 use crate::plan::{Key, KeyParts, Reason, Snapshot};
 use crate::store::{FileRecord, RunState};
@@ -126,6 +126,12 @@ impl StageRecord {
     #[must_use]
     pub fn snapshot(&self) -> Option<Snapshot> {
         Some(Snapshot { parts: self.key_parts.clone()?, params: self.params.clone() })
+    }
+
+    /// Whether the user stopped it.
+    #[must_use]
+    pub fn interrupted(&self) -> bool {
+        self.failure.as_ref().is_some_and(|failure| failure.kind == FailureKind::Interrupted)
     }
 }
 

@@ -80,8 +80,7 @@ impl Store {
     /// # Errors
     /// If the folder can't be written, holds something else, or a newer simpipe wrote it.
     pub fn open(root: &Path) -> Result<Self, StoreError> {
-        let root = std::path::absolute(root).map_err(StoreError::io("open", root))?;
-        let store = Self { root, remote: None, verifying: false };
+        let store = Self::at(root)?;
         if store.has_format()? {
             store.create_folders()?; // somebody may have cleared some by hand
         } else {
@@ -103,9 +102,25 @@ impl Store {
     /// # Errors
     /// If a newer simpipe wrote it.
     pub fn existing(root: &Path) -> Result<Option<Self>, StoreError> {
-        let root = std::path::absolute(root).map_err(StoreError::io("open", root))?;
-        let store = Self { root, remote: None, verifying: false };
+        let store = Self::at(root)?;
         Ok(store.has_format()?.then_some(store))
+    }
+
+    /// Opens a store to look results up. It need not be there: then it has none, and is not made.
+    ///
+    /// # Errors
+    /// If the folder holds something else, or a newer simpipe wrote it.
+    pub fn to_look_at(root: &Path) -> Result<Self, StoreError> {
+        let store = Self::at(root)?;
+        if !store.has_format()? {
+            store.refuse_foreign_folder()?;
+        }
+        Ok(store)
+    }
+
+    fn at(root: &Path) -> Result<Self, StoreError> {
+        let root = std::path::absolute(root).map_err(StoreError::io("open", root))?;
+        Ok(Self { root, remote: None, verifying: false })
     }
 
     /// `false` if there is no store.

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 
 use serde_json::Value as Json;
 
-use crate::project::{PLAIN_REPORT, Project, simpipe};
+use crate::project::{PLAIN_REPORT, Project, signal, simpipe};
 
 /// Starts a smoke run with a parameter of its own.
 fn start(project: &Project, parameter: &str) -> Child {
@@ -36,12 +36,6 @@ fn computed(records: &[Json]) -> (BTreeMap<String, usize>, usize) {
         stages += 1;
     }
     (ran, stages)
-}
-
-/// Sends a signal to a program.
-fn signal(child: &Child, name: &str) {
-    let pid = child.id().to_string();
-    assert!(Command::new("kill").args([&format!("-{name}"), &pid]).status().unwrap().success());
 }
 
 #[test]

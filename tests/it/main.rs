@@ -11,6 +11,7 @@ mod faults;
 mod fuzz;
 mod graph;
 mod init;
+mod interrupt;
 mod kills;
 mod layering;
 mod object_store;

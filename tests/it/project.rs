@@ -1,7 +1,7 @@
 //! A throw-away root for runs of the real binary on the shipped smoke config.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Child, Command, Output};
 
 use serde_json::Value as Json;
 
@@ -18,6 +18,12 @@ pub(crate) fn simpipe(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_simpipe"));
     command.args(args).current_dir(repository()).env_remove("RAYON_NUM_THREADS").env("NO_COLOR", "1");
     command
+}
+
+/// Sends a signal, by its name, to a program.
+pub(crate) fn signal(child: &Child, name: &str) {
+    let pid = child.id().to_string();
+    assert!(Command::new("kill").args([&format!("-{name}"), &pid]).status().unwrap().success());
 }
 
 /// An empty root that goes away with the value.

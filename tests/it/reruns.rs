@@ -60,6 +60,10 @@ fn plan_and_explain_name_the_change() {
     assert_eq!(plan["stages"][0]["status"], "stale");
     assert_eq!(plan["stages"][0]["reason"]["kind"], "never-ran");
     assert_eq!(plan["stages"][3]["status"], "maybe-stale");
+    for command in [&["explain", "match", "configs/smoke.toml"][..], &["graph", "configs/smoke.toml", "--status"]] {
+        assert_eq!(project.output(command).status.code(), Some(0), "{command:?}");
+    }
+    assert_eq!(std::fs::read_dir(project.root()).unwrap().count(), 0, "who only looks makes nothing");
     project.run(&[]);
 
     let plan = project.json(&["plan", "configs/smoke.toml", "--json"], 0);

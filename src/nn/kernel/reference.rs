@@ -1,4 +1,4 @@
-//! Naive f64 references and helpers for the tests.
+//! Naive f64 references, and what else the tests share.
 use crate::nn::kernel::shape::ConvShape;
 
 /// A small generator (SplitMix64).

@@ -1,7 +1,7 @@
 //! Vector tokens (AVX-512, AVX2 with FMA, portable) and the run-time choice between them.
 //!
-//! A kernel is written once, generic over [`Simd`], with every helper `#[inline(always)]`; [`simd_fn`] compiles it for each
-//! instruction set and picks one at run time. `SIMPIPE_SIMD=avx2|portable` lowers the choice (for tests).
+//! A kernel is written once, generic over [`Simd`], with every function it calls `#[inline(always)]`; [`simd_fn`] compiles
+//! it for each instruction set and picks one at run time. `SIMPIPE_SIMD=avx2|portable` lowers the choice (for tests).
 use std::sync::OnceLock;
 
 /// A proof that the CPU has the instruction set; made only by [`simd_fn`] after detection.

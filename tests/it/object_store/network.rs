@@ -1,6 +1,7 @@
 //! Networks and servers that fail half-way.
 
 use super::*;
+use crate::project::signal;
 
 /// `FAULT_SEEDS=50 cargo test --test it a_bad_network` is the longer version.
 #[test]
@@ -57,7 +58,7 @@ fn an_interrupt_ends_a_transfer_that_hangs() {
         std::thread::sleep(Duration::from_millis(10));
     }
     let started = std::time::Instant::now();
-    assert!(std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
+    signal(&child, "INT");
     let output = child.wait_with_output().unwrap();
     let err = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(130), "{err}");

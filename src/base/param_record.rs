@@ -1,0 +1,142 @@
+//! How the fields of a table are read, and what is said of its unknown keys. What [`params!`](crate::params) expands to
+//! calls these.
+
+use serde_json::Value as Json;
+
+use super::check::Check;
+use super::issue::{Issue, IssueKind, Issues};
+use super::node::{Node, Table, Value};
+use super::param::{Param, Shape, View, expected, kebab, written};
+use super::source::Place;
+use super::{misplaced, path, suggest};
+
+/// Reads the fields of one table; used by [`params!`](crate::params).
+pub struct RecordReader<'a> {
+    pub(super) table: &'a Table,
+    place: &'a Place,
+    path: &'a str,
+    /// Fields that an unknown key was probably meant to be: not missing too.
+    misspelt: Vec<String>,
+}
+
+impl<'a> RecordReader<'a> {
+    /// Opens a table and reports its unknown keys; `shape` is the record's own.
+    pub fn open(
+        node: &'a Node,
+        path: &'a str,
+        fields: &[&str],
+        shape: fn() -> Shape,
+        issues: &mut Issues,
+    ) -> Option<Self> {
+        let Value::Table(table) = &node.value else {
+            expected(node, path, "a table", issues);
+            return None;
+        };
+        let names: Vec<String> = fields.iter().map(|field| kebab(field)).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let free: Vec<&str> = names.iter().copied().filter(|name| !table.contains_key(*name)).collect();
+        let mut misspelt = Vec::new();
+        let unknown = table.iter().filter(|(key, _)| !names.contains(&key.as_str()));
+        for (at, (key, entry)) in unknown.enumerate() {
+            let what = if path.is_empty() { String::new() } else { format!(" in `{path}`") };
+            let issue = Issue::at(&entry.key, path::join(path, key), format!("unknown key `{key}`{what}"));
+            if at >= MOST_EXPLAINED {
+                issues.push(issue);
+                continue;
+            }
+            let meant = suggest::near(key, &free);
+            let issue = explained(issue, key, &names, meant, table, shape);
+            // Told once that it is misspelt, nobody needs to hear that it is missing.
+            misspelt.extend(meant.filter(|name| issue.help == Some(did_you_mean(name))).map(str::to_owned));
+            issues.push(issue);
+        }
+        Some(Self { table, place: &node.place, path, misspelt })
+    }
+
+    /// Reads one field, its default if it is left out.
+    pub fn field<T: Param>(
+        &self,
+        field: &str,
+        default: Option<T>,
+        check: Option<&Check<T>>,
+        issues: &mut Issues,
+    ) -> Option<T> {
+        let name = kebab(field);
+        let path = path::join(self.path, &name);
+        let Some(entry) = self.table.get(&name) else {
+            if default.is_none() && !self.misspelt.contains(&name) {
+                let takes = T::shape().words();
+                let takes = match check.map(|check| check.expected.as_str()) {
+                    None => takes,
+                    Some(range) if range.starts_with("a ") || range.starts_with("two ") => range.to_owned(),
+                    Some(range) => format!("{takes}, {range}"),
+                };
+                issues.push(
+                    Issue::at(self.place, &path, format!("missing key `{name}`"))
+                        .help(format!("`{path}` has no default: give it {takes}")),
+                );
+            }
+            return default;
+        };
+        let must_be = |check: &Check<T>, found: String| {
+            Issue::at(&entry.node.place, &path, format!("`{path}` must be {}, found {found}", check.expected))
+        };
+        // A number that its type can't hold is outside the range too, which says more than the type's limits.
+        if let (Shape::Integer, Value::Integer(found), Some(check)) = (T::shape(), &entry.node.value, check)
+            && T::read(&entry.node, &path, &mut Issues::default()).is_none()
+        {
+            issues.push(must_be(check, found.to_string()));
+            return None;
+        }
+        let value = T::read(&entry.node, &path, issues)?;
+        if let Some(check) = check.filter(|check| !check.accepts(&value)) {
+            let found = match value.write(View::Full) {
+                Json::Array(items) => format!("a list of {}", items.len()),
+                found => written(&entry.node).unwrap_or_else(|| found.to_string()),
+            };
+            issues.push(must_be(check, found));
+            return None;
+        }
+        Some(value)
+    }
+}
+
+/// Unknown keys of one table that are looked up elsewhere: with more of them it is no table of ours, and has no end.
+const MOST_EXPLAINED: usize = 100;
+
+/// An unknown key with what is known of it: a near name, a place further inside, another tool's word, else all names.
+///
+/// `meant`: the near name that the table does not have yet.
+fn explained(
+    issue: Issue,
+    key: &str,
+    names: &[&str],
+    meant: Option<&str>,
+    table: &Table,
+    shape: fn() -> Shape,
+) -> Issue {
+    let Shape::Record(record) = shape() else { return issue };
+    let near_set = || suggest::near(key, names).map(|name| already_set(name, key, table));
+    let known = misplaced::inside(key, &record, table)
+        .or_else(|| meant.map(did_you_mean))
+        .or_else(|| misplaced::near_inside(key, &record, table))
+        .or_else(near_set);
+    if let Some(help) = known {
+        return issue.help(help);
+    }
+    if let Some(note) = suggest::note(key) {
+        return issue.help(note);
+    }
+    issue.help(suggest::help(key, names)).kind(IssueKind::UnknownKey(key.to_owned()))
+}
+
+fn did_you_mean(name: &str) -> String {
+    format!("did you mean `{name}`?")
+}
+
+/// A name that the table has already: worth saying only where one text says both.
+fn already_set(name: &str, key: &str, table: &Table) -> String {
+    let source = |key: &str| table.get(key).map(|entry| &entry.key.source.name);
+    let too = if source(name) == source(key) { ", which is set already" } else { "" };
+    format!("did you mean `{name}`{too}?")
+}
