@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use crate::project::{PLAIN_REPORT, Project, Record, signal, simpipe};
 
-/// Long enough for a late signal to find it at work.
-const LONG: [&str; 2] = ["--set", "train.steps-per-epoch=200"];
+/// A second or more of training, which says in the store how far it is.
+const LONG: [&str; 4] = ["--set", "train.steps-per-epoch=1500", "--set", "train.checkpoint-every-steps=20"];
 
 /// A smoke run in its training, what it says of where that begins, and the lines that it has yet to say.
 fn in_training(project: &Project) -> (Child, String, BufReader<ChildStderr>) {
@@ -23,6 +23,13 @@ fn in_training(project: &Project) -> (Child, String, BufReader<ChildStderr>) {
     (child, line, said)
 }
 
+/// The last step that a checkpoint of the root's store holds, 0 for none.
+fn steps_kept(project: &Project) -> usize {
+    let markers = walkdir::WalkDir::new(project.root().join("artifacts/store/checkpoints"));
+    let names = markers.into_iter().flatten().map(|marker| marker.file_name().to_string_lossy().into_owned());
+    names.filter_map(|name| name.parse().ok()).max().unwrap_or(0)
+}
+
 /// What a program printed to both streams until it ended, from here on.
 fn end(child: Child, mut said: BufReader<ChildStderr>) -> (Output, String) {
     let mut rest = String::new();
@@ -34,9 +41,13 @@ fn end(child: Child, mut said: BufReader<ChildStderr>) -> (Output, String) {
 fn a_training_that_is_stopped_twice_ends_with_the_same_bytes() {
     let project = Project::new();
     for (name, resumes) in [("INT", false), ("TERM", true)] {
-        let (child, begins, said) = in_training(&project);
+        let before = steps_kept(&project);
+        let (mut child, begins, said) = in_training(&project);
         assert_eq!(begins.contains("goes on after step"), resumes, "{begins}");
-        std::thread::sleep(Duration::from_millis(300)); // some steps
+        while steps_kept(&project) == before {
+            assert_eq!(child.try_wait().unwrap(), None, "it keeps checkpoints as it goes");
+            std::thread::sleep(Duration::from_millis(1));
+        }
         signal(&child, name);
         let (output, errors) = end(child, said);
         assert_eq!(output.status.code(), Some(130), "{name}: {errors}");
