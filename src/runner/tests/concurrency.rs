@@ -8,15 +8,20 @@ use super::children::{overlapping, spawn};
 use super::*;
 use crate::base::fs;
 
-/// Lets children go on that hold their first stage, and gives what each printed.
-fn release(root: &Path, children: Vec<Child>) -> Vec<String> {
+/// Lets children go on that hold their first stage, until all have ended.
+fn release(root: &Path, children: Vec<Child>) {
     fs::remove_file(&root.join("hold")).unwrap();
-    let ended = children.into_iter().map(|child| child.wait_with_output().unwrap());
-    let said = ended.map(|output| {
+    for child in children {
+        let output = child.wait_with_output().unwrap();
         assert!(output.status.success(), "{output:?}");
-        String::from_utf8(output.stderr).unwrap()
-    });
-    said.collect()
+    }
+}
+
+/// Waits until a child says that it waits for the process `owner`.
+fn waits_for(child: &mut Child, owner: u32) {
+    let mut line = String::new();
+    std::io::BufReader::new(child.stderr.as_mut().unwrap()).read_line(&mut line).unwrap();
+    assert_eq!(line.trim(), format!("top: waiting for process {owner}, which computes the same result"));
 }
 
 /// Waits for something that another process does.
@@ -44,16 +49,14 @@ fn two_and_twenty_processes_compute_each_key_once() {
         let project = Project::in_memory();
         let root = project.folder.path();
         std::fs::write(root.join("hold"), "").unwrap();
-        // All open the fresh store at once; whoever is first holds `top` until the others have had time to come.
-        let children: Vec<Child> = (0..processes).map(|at| spawn(root, ["one", "two"][at % 2])).collect();
+        // All open the fresh store at once; whoever is first holds `top` until the others have come.
+        let mut children: Vec<Child> = (0..processes).map(|at| spawn(root, ["one", "two"][at % 2])).collect();
         let first = owner(&project);
-        wait_for("all run folders", || (folders::all(root).len() == processes).then_some(()));
-        std::thread::sleep(Duration::from_millis(60));
-        let said = release(root, children);
+        for child in children.iter_mut().filter(|child| child.id() != first) {
+            waits_for(child, first);
+        }
+        release(root, children);
 
-        let told = format!("top: waiting for process {first}, which computes the same result");
-        let waiting = said.iter().filter(|text| text.contains(&told)).count();
-        assert_eq!(waiting, processes - 1, "{said:?}");
         let records: Vec<RunRecord> = folders::all(root).iter().map(|dir| RunRecord::read(dir).unwrap()).collect();
         assert_eq!(records.len(), processes);
         let stages = || records.iter().flat_map(|record| &record.stages);
@@ -78,9 +81,7 @@ fn who_waits_for_a_killed_process_takes_over() {
     assert_eq!(owner(&project), first.id());
     let mut waiting: Vec<Child> = (0..3).map(|_| spawn(root, "one")).collect();
     for child in &mut waiting {
-        let mut line = String::new();
-        std::io::BufReader::new(child.stderr.as_mut().unwrap()).read_line(&mut line).unwrap();
-        assert_eq!(line.trim(), format!("top: waiting for process {}, which computes the same result", first.id()));
+        waits_for(child, first.id());
     }
     first.kill().unwrap();
     first.wait().unwrap();
