@@ -62,7 +62,7 @@ fn programs_at_once_compute_each_key_once() {
 #[test]
 fn a_program_that_waits_for_a_killed_one_takes_over() {
     let project = Project::new();
-    let long = "train.steps-per-epoch=100";
+    let long = "train.steps-per-epoch=1000";
     let mut owner = start(&project, long);
     let mut lines = BufReader::new(owner.stderr.take().unwrap()).lines().map(Result::unwrap);
     assert!(lines.any(|line| line.starts_with("train: starts")), "the owner trains");
