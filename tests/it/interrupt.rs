@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, ChildStderr, Output, Stdio};
 use std::time::Duration;
 
-use crate::project::{PLAIN_REPORT, Project, Record, signal, simpipe};
+use crate::project::{PLAIN_REPORT, Project, Record, files_below, signal, simpipe};
 
 /// A second or more of training, which says in the store how far it is.
 const LONG: [&str; 4] = ["--set", "train.steps-per-epoch=1500", "--set", "train.checkpoint-every-steps=20"];
@@ -25,9 +25,9 @@ fn in_training(project: &Project) -> (Child, String, BufReader<ChildStderr>) {
 
 /// The last step that a checkpoint of the root's store holds, 0 for none.
 fn steps_kept(project: &Project) -> usize {
-    let markers = walkdir::WalkDir::new(project.root().join("artifacts/store/checkpoints"));
-    let names = markers.into_iter().flatten().map(|marker| marker.file_name().to_string_lossy().into_owned());
-    names.filter_map(|name| name.parse().ok()).max().unwrap_or(0)
+    let markers = files_below(&project.root().join("artifacts/store/checkpoints"));
+    let steps = markers.iter().map(|marker| marker.rsplit_once('/').unwrap().1.parse().unwrap());
+    steps.max().unwrap_or(0)
 }
 
 /// What a program printed to both streams until it ended, from here on.

@@ -15,9 +15,9 @@ use serde_json::Value as Json;
 use simpipe::base::digest::Digest;
 use simpipe::store::{CheckpointShelf, Found, Produced, RemoteUrl, RemoteUse, Store, StoreError};
 
-use crate::project::{Project, simpipe};
+use crate::project::{Project, files_below, simpipe};
 use proxy::{Fault, Proxy, troubled};
-use server::{KEY_ID, S3Server, SECRET, WebServer, files_below};
+use server::{KEY_ID, S3Server, SECRET, WebServer};
 
 const BUCKET: &str = "s3://bucket/team";
 

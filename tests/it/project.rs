@@ -26,6 +26,13 @@ pub(crate) fn signal(child: &Child, name: &str) {
     assert!(Command::new("kill").args([&format!("-{name}"), &pid]).status().unwrap().success());
 }
 
+/// Paths of all files below a folder, relative to it and in order.
+pub(crate) fn files_below(folder: &Path) -> Vec<String> {
+    let files = walkdir::WalkDir::new(folder).sort_by_file_name().into_iter().filter_map(Result::ok);
+    let files = files.filter(|item| item.file_type().is_file());
+    files.map(|item| item.path().strip_prefix(folder).unwrap().to_string_lossy().into_owned()).collect()
+}
+
 /// An empty root that goes away with the value.
 pub(crate) struct Project {
     root: tempfile::TempDir,

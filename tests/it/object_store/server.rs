@@ -14,6 +14,8 @@ use s3s::service::S3ServiceBuilder;
 use s3s_fs::FileSystem;
 use tokio::sync::oneshot;
 
+use crate::project::files_below;
+
 /// The credentials that the S3 server knows.
 pub(crate) const KEY_ID: &str = "AKIATESTTESTTEST";
 pub(crate) const SECRET: &str = "sEcReT-0f-tHe-tEsT-9d1f7c";
@@ -81,13 +83,6 @@ impl Drop for S3Server {
         drop(self.stop.take());
         self.thread.take().unwrap().join().unwrap();
     }
-}
-
-/// Paths of all files below a folder, relative to it and in order.
-pub(crate) fn files_below(folder: &Path) -> Vec<String> {
-    let files = walkdir::WalkDir::new(folder).sort_by_file_name().into_iter().filter_map(Result::ok);
-    let files = files.filter(|item| item.file_type().is_file());
-    files.map(|item| item.path().strip_prefix(folder).unwrap().to_string_lossy().into_owned()).collect()
 }
 
 /// A web server that knows GET and HEAD of files and nothing else.
