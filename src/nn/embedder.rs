@@ -1,42 +1,21 @@
-//! A network made ready to embed many images: scales and shifts folded into the convolutions beside them, weights brought
-//! into the kernels' form once, pools computed with their convolution.
-//!
-//! Up to rounding the same as the layers one by one, which `numerics = "exact"` and other backends than flex compute.
+//! A network made ready to embed many images: what [`lower`](super::lower) makes of its layers, batch after batch.
 
-use burn::tensor::{Device, Tensor, TensorData};
-
-use super::fused::{Pooling, PreparedConv};
-use super::kernel::Scratch;
-use super::layer::{Affine, Conv2d, FeatureShape, Features, Layer, LayerSummary, Pass, single};
+use super::layer::{Mode, Walk};
+use super::lower::Folded;
 use super::network::{EMBED_BATCH, Network, images};
-use super::ops::{Epilogue, Numerics};
 
 /// Embeds images with one network.
 #[derive(Debug)]
 pub struct Embedder<'a> {
     network: &'a Network,
-    steps: Vec<Step>,
-}
-
-#[derive(Debug)]
-enum Step {
-    /// The layer of this number, as it is.
-    Layer(usize),
-    /// A scale and a shift that no convolution could take in.
-    Affine(Affine),
-    /// A convolution; whether its pool is over the whole map.
-    Conv(Box<PreparedConv>, bool),
+    folded: Folded,
 }
 
 impl<'a> Embedder<'a> {
     pub(super) fn new(network: &'a Network) -> Self {
-        let layers = network.layers();
-        let steps = if network.numerics() == Numerics::Exact {
-            (0..layers.len()).map(Step::Layer).collect()
-        } else {
-            Folding { layers, summary: &network.summary().layers, steps: Vec::new(), pending: None }.run()
-        };
-        Self { network, steps }
+        let walked = Walk::through(network.input(), network.specs()).expect("the network was built from these layers");
+        let folded = Folded::new(&walked, network.parameters(), network.numerics(), network.device());
+        Self { network, folded }
     }
 
     /// The embeddings of images, row after row, with moving averages.
@@ -63,155 +42,23 @@ impl<'a> Embedder<'a> {
             padded.resize(EMBED_BATCH * image, 0);
             &padded
         };
-        let device = self.network.device();
-        let mut flow = Flow::of(Features::Image(images(batch, self.network.input(), device)));
-        for step in &self.steps {
-            flow = match step {
-                Step::Conv(conv, whole_map) => flow.convolve(conv, *whole_map),
-                Step::Affine(affine) => Flow::of(affine.forward(flow.into_features(device))),
-                Step::Layer(at) => {
-                    let layer = &self.network.layers()[*at];
-                    Flow::of(layer.forward(*at, flow.into_features(device), &mut Pass::Eval))
-                }
-            };
-        }
-        let embeddings = flow.into_features(device).into_vector();
+        let pixels = images(batch, self.network.input(), self.network.device());
+        let embeddings = self.network.forward(self.network.parameters(), pixels, Mode::Folded(&self.folded));
         let mut values = embeddings.into_data().try_into_vec::<f32>().expect("tensors are f32");
         values.truncate(count * self.network.dim());
         values
     }
 }
 
-/// What flows between steps.
-enum Flow {
-    Features(Box<Features>),
-    /// A map between two convolutions, in memory that is reused, and whether it stands for a vector.
-    Map(Scratch, [usize; 4], bool),
-}
-
-impl Flow {
-    fn of(features: Features) -> Self {
-        Self::Features(Box::new(features))
-    }
-
-    fn convolve(self, conv: &PreparedConv, whole_map: bool) -> Self {
-        let (y, shape) = match self {
-            Self::Map(values, shape, _) => conv.forward(shape[0], &values),
-            Self::Features(features) => {
-                let x = features.into_image();
-                let n = x.dims()[0];
-                conv.forward(n, &x.into_data().try_into_vec::<f32>().expect("tensors are f32"))
-            }
-        };
-        Self::Map(y, shape, whole_map)
-    }
-
-    fn into_features(self, device: &Device) -> Features {
-        match self {
-            Self::Features(features) => *features,
-            Self::Map(values, [n, h, w, c], true) => {
-                Features::Vector(Tensor::from_data(TensorData::new(values.to_vec(), [n, h * w * c]), device))
-            }
-            Self::Map(values, shape, false) => {
-                Features::Image(Tensor::from_data(TensorData::new(values.to_vec(), shape), device))
-            }
-        }
-    }
-}
-
-/// The steps of some layers under work.
-struct Folding<'a> {
-    layers: &'a [Layer],
-    summary: &'a [LayerSummary],
-    steps: Vec<Step>,
-    /// What is still to be done to the output of the last step.
-    pending: Option<Affine>,
-}
-
-impl Folding<'_> {
-    fn run(mut self) -> Vec<Step> {
-        let mut at = 0;
-        while let Some(layer) = self.layers.get(at) {
-            at = match layer {
-                Layer::Conv2d(conv) if conv.is_on_flex() => match conv.epilogue() {
-                    Some(epilogue) => self.convolution(at, conv, epilogue),
-                    None => self.plain(at),
-                },
-                _ => self.take_affine(at).unwrap_or_else(|| self.plain(at)),
-            };
-        }
-        self.flush();
-        self.steps
-    }
-
-    /// The layer as it is; gives the number of the next.
-    fn plain(&mut self, at: usize) -> usize {
-        self.flush();
-        self.steps.push(Step::Layer(at));
-        at + 1
-    }
-
-    fn flush(&mut self) {
-        self.steps.extend(self.pending.take().map(Step::Affine));
-    }
-
-    /// Keeps a layer that is a scale and a shift for later.
-    fn take_affine(&mut self, at: usize) -> Option<usize> {
-        let next = self.layers.get(at)?.affine(self.summary[at].input.channels())?;
-        self.pending = Some(self.pending.take().map_or_else(|| next.clone(), |before| before.then(&next)));
-        Some(at + 1)
-    }
-
-    /// A convolution with what lies around it; gives the number of the layer behind all that.
-    fn convolution(&mut self, at: usize, conv: &Conv2d, epilogue: Epilogue) -> usize {
-        let FeatureShape::Image(input) = self.summary[at].input else {
-            unreachable!("`infer_shapes` gives convolutions an image")
-        };
-        let shape = conv.shape(input);
-        if shape.pad != [0; 4] && self.pending.as_ref().is_some_and(|affine| !affine.keeps_zero()) {
-            self.flush();
-        }
-        let [mut weight, mut bias] = conv.weights();
-        if let Some(affine) = self.pending.take() {
-            affine.before(&mut weight, &mut bias);
-        }
-        let mut next = at + 1;
-        while let Some(behind) = self.take_affine(next) {
-            next = behind;
-        }
-        if let Some(affine) = self.pending.take_if(|_| epilogue == Epilogue::Linear) {
-            affine.after(&mut weight, &mut bias);
-        }
-        let (size, whole_map) = self.pool(next, shape.out());
-        let pool = size.map(|size| {
-            let ones = || Affine { scale: vec![1.0; shape.c_out], shift: vec![0.0; shape.c_out] };
-            let Affine { scale, shift } = self.pending.take().unwrap_or_else(ones);
-            Pooling { size, scale: single(&scale), shift: single(&shift) }
-        });
-        next += usize::from(pool.is_some());
-        let conv = PreparedConv::new(&shape, &single(&weight), &single(&bias), epilogue == Epilogue::Relu, pool);
-        self.steps.push(Step::Conv(Box::new(conv), whole_map));
-        next
-    }
-
-    /// The side of the pool at `at` that a convolution with this map can compute, and whether that is over all of it.
-    fn pool(&self, at: usize, [height, width]: [usize; 2]) -> (Option<usize>, bool) {
-        let Some(layer) = self.layers.get(at) else { return (None, false) };
-        let whole_map = layer.is_global_max() && height == width;
-        let size = if whole_map { Some(height) } else { layer.side_by_side() };
-        let size = size.filter(|size| (1..=15).contains(size));
-        (size, whole_map && size.is_some())
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use burn::tensor::Device;
     use serde_json::json;
 
     use super::*;
     use crate::base::param;
     use crate::base::seed::Seed;
-    use crate::nn::LayerSpec;
+    use crate::nn::{LayerSpec, Numerics};
 
     /// A network whose batch normalisations have something to fold.
     fn network(layers: serde_json::Value, input: [usize; 3]) -> Network {
@@ -276,6 +123,19 @@ mod tests {
                 "batch-norm",
                 "flatten",
                 "batch-norm",
+                end
+            ]),
+            // The usual order: the relu behind the normalisation belongs to the convolution, and what follows to the pool.
+            json!([
+                "rescale",
+                conv("same", "none"),
+                "batch-norm",
+                "relu",
+                "batch-norm",
+                pool(2),
+                conv("same", "none"),
+                "relu",
+                "global-max-pool",
                 end
             ]),
         ];

@@ -11,14 +11,14 @@ mod tests;
 
 use std::time::{Duration, Instant};
 
-use burn::optim::GradientsParams;
 use burn::tensor::Tensor;
 
-use super::layer::{Pass, TrainPass};
+use super::layer::{Mode, TrainPass};
 use super::loss::LossSpec;
-use super::network::{Layers, LoadError, Network, images};
+use super::network::{LoadError, Network, images};
 use super::ops;
 use super::optim::{Optimizer, OptimizerState};
+use super::parameters::Parameters;
 use super::state::FitState;
 use crate::artifact::Weights;
 use crate::base::seed::Seed;
@@ -175,7 +175,8 @@ struct Run<'a> {
     network: &'a Network,
     settings: &'a FitSettings<'a>,
     batches: &'a dyn Batches,
-    layers: Layers,
+    /// In the autodiff graph.
+    parameters: Parameters,
     optimizer: OptimizerState,
     losses: Vec<f32>,
     val_losses: Vec<f32>,
@@ -201,7 +202,7 @@ impl<'a> Run<'a> {
         let made = state.steps() / settings.steps_per_epoch;
         // A training that was stopped during a validation has made more epochs than it has validated.
         let ended = if validates { made.min(state.val_losses.len() as u64) } else { made };
-        let layers = network.to_trainable();
+        let parameters = network.parameters().to_trainable();
         let mut epoch_losses = state.epoch_losses(settings.steps_per_epoch);
         epoch_losses.truncate(usize::try_from(ended).unwrap_or(usize::MAX));
         let FitState { losses, val_losses, best, .. } = state;
@@ -210,7 +211,7 @@ impl<'a> Run<'a> {
             network,
             settings,
             batches,
-            layers,
+            parameters,
             optimizer,
             losses,
             val_losses,
@@ -267,18 +268,13 @@ impl<'a> Run<'a> {
         let made = self.optimizer.steps;
         let (epoch, step) = (made / settings.steps_per_epoch, made % settings.steps_per_epoch);
         let batch = self.batches.training(epoch, step);
-        let mut pass = Pass::Train(TrainPass::new(settings.seed, made));
-        let (loss, value) = self.loss_of(&batch, &self.layers, &mut pass);
+        let mut pass = TrainPass::new(settings.seed, made);
+        let (loss, value) = self.loss_of(&batch, &self.parameters, Mode::Train(&mut pass));
         if !value.is_finite() {
             return Err(FitError::Diverged { epoch: epoch + 1, step: made + 1, loss: value });
         }
-        let gradients = GradientsParams::from_grads(loss.backward(), &self.layers);
-        let layers = self.layers.clone();
-        let layers = settings.optimizer.step(layers, gradients, &mut self.optimizer, self.network.specs());
-        self.layers = match pass {
-            Pass::Train(training) => layers.absorb(training.statistics),
-            Pass::Eval => layers,
-        };
+        settings.optimizer.step(&mut self.parameters, loss.backward(), &mut self.optimizer);
+        pass.averages.into_iter().for_each(|average| self.parameters.absorb(average));
         self.losses.push(value);
         let learning_rate = settings.optimizer.learning_rate();
         on_event(FitEvent::Step { epoch: epoch + 1, step: made + 1, loss: value, learning_rate });
@@ -287,12 +283,11 @@ impl<'a> Run<'a> {
 
     /// The mean loss of a batch, with its value, which is `NaN` where an embedding is no number: comparisons with `NaN`
     /// are false, so mining keeps no pair of such a batch and the loss alone would be an innocent 0.
-    fn loss_of(&self, batch: &Batch, layers: &Layers, pass: &mut Pass) -> (Tensor<1>, f32) {
-        let device = match pass {
-            Pass::Train(_) => self.network.device().clone().autodiff(),
-            Pass::Eval => self.network.device().clone(),
-        };
-        let embeddings = layers.forward(images(&batch.pixels, self.network.input(), &device), pass);
+    fn loss_of(&self, batch: &Batch, parameters: &Parameters, mode: Mode<'_>) -> (Tensor<1>, f32) {
+        let device = self.network.device().clone();
+        let device = if matches!(mode, Mode::Train(_)) { device.autodiff() } else { device };
+        let pixels = images(&batch.pixels, self.network.input(), &device);
+        let embeddings = self.network.forward(parameters, pixels, mode);
         let sum = ops::sum(embeddings.clone().without_autodiff()).into_scalar::<f32>();
         let loss = self.settings.loss.forward(embeddings, &batch.labels);
         let value = if sum.is_finite() { loss.clone().into_scalar::<f32>() } else { f32::NAN };
@@ -327,7 +322,7 @@ impl<'a> Run<'a> {
     /// The mean loss over the validation batches, by moving averages and without gradients; `None` if the caller cancels.
     #[expect(clippy::option_option, reason = "the outer one is whether it came to an end")]
     fn validate(&self, cancelled: &dyn Fn() -> bool) -> Option<Option<f32>> {
-        let layers = burn::module::Module::valid(&self.layers);
+        let parameters = self.parameters.valid();
         let mut losses = Vec::new();
         // Where nothing is validated, an epoch ends with its last step: nothing may stop it in between.
         for step in 0..if self.validates { self.settings.validation_steps } else { 0 } {
@@ -335,15 +330,13 @@ impl<'a> Run<'a> {
                 return None;
             }
             let Some(batch) = self.batches.validation(step) else { return Some(None) };
-            losses.push(self.loss_of(&batch, &layers, &mut Pass::Eval).1);
+            losses.push(self.loss_of(&batch, &parameters, Mode::Eval).1);
         }
         Some((!losses.is_empty()).then(|| mean(&losses)))
     }
 
     fn weights(&self) -> Weights {
-        let mut network = self.network.clone();
-        network.set_trained(&self.layers);
-        network.to_weights()
+        self.parameters.to_weights()
     }
 
     fn state(&self) -> FitState {

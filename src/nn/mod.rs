@@ -13,9 +13,11 @@ mod golden;
 pub mod kernel;
 pub mod layer;
 pub mod loss;
+mod lower;
 mod network;
 pub mod ops;
 mod optim;
+mod parameters;
 mod pixels;
 mod state;
 

@@ -1,14 +1,14 @@
-//! A network: a list of layers with weights, on one device.
+//! A network: a tree of layers with weights, on one device.
 //!
-//! Built from a spec and a seed, or from an artifact. Gives embeddings and weights by name; [`fit`](super::fit)
+//! Built from a spec and a seed, or from an artifact. Gives embeddings and weights by path; [`fit`](super::fit)
 //! trains it. Owns no file.
 
-use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::tensor::{Device, Tensor, TensorData};
 
 use super::embedder::Embedder;
-use super::layer::{Features, Fusion, Layer, LayerIssue, LayerSpec, ModelSummary, Pass, infer_shapes};
-use super::ops::{BatchStatistics, Numerics};
+use super::layer::{Cx, Features, LayerIssue, LayerSpec, Mode, ModelSummary, Walk};
+use super::ops::Numerics;
+use super::parameters::Parameters;
 use crate::artifact::{ModelFile, Weights};
 use crate::base::param;
 use crate::base::seed::Seed;
@@ -37,12 +37,6 @@ pub enum LoadError {
     },
 }
 
-/// The layers with their weights: the part that burn differentiates.
-#[derive(Module, Debug)]
-pub(super) struct Layers {
-    layers: Vec<Layer>,
-}
-
 /// Layers, their specs and the device that they live on.
 #[derive(Debug, Clone)]
 pub struct Network {
@@ -51,7 +45,7 @@ pub struct Network {
     summary: ModelSummary,
     device: Device,
     numerics: Numerics,
-    layers: Layers,
+    parameters: Parameters,
 }
 
 impl Network {
@@ -62,10 +56,10 @@ impl Network {
     /// # Errors
     /// What is wrong with the layers.
     pub fn build(specs: &[LayerSpec], input: [usize; 3], seed: Seed, device: &Device) -> Result<Self, Vec<LayerIssue>> {
-        let summary = infer_shapes(input, specs)?;
-        let init = |(at, spec): (usize, &LayerSpec)| spec.init(at, &summary.layers[at].input, seed, device);
-        let layers = Layers { layers: specs.iter().enumerate().map(init).collect() };
-        Ok(Self { specs: specs.to_vec(), input, summary, device: device.clone(), numerics: Numerics::Fast, layers })
+        let walked = Walk::through(input, specs)?;
+        let parameters = Parameters::init(&walked.weights, seed, device);
+        let (specs, summary) = (specs.to_vec(), walked.summary);
+        Ok(Self { specs, input, summary, device: device.clone(), numerics: Numerics::Fast, parameters })
     }
 
     /// The network of an artifact.
@@ -85,9 +79,8 @@ impl Network {
 
     /// The same network, computed by these methods.
     #[must_use]
-    pub fn with_numerics(mut self, numerics: Numerics) -> Self {
+    pub const fn with_numerics(mut self, numerics: Numerics) -> Self {
         self.numerics = numerics;
-        self.layers.layers.iter_mut().for_each(|layer| layer.set_numerics(numerics));
         self
     }
 
@@ -109,13 +102,11 @@ impl Network {
         self.summary.dim
     }
 
-    /// Every weight by name, `layers.1.conv2d.weight`, in Keras' layouts: kernels `[height, width, in, out]`, matrices
+    /// Every weight by its path, `layers.1.conv2d.weight`, in Keras' layouts: kernels `[height, width, in, out]`, matrices
     /// `[in, out]`.
     #[must_use]
     pub fn to_weights(&self) -> Weights {
-        let mut reader = WeightReader { path: WeightPath::new(&self.specs), weights: Weights::default() };
-        self.layers.visit(&mut reader);
-        reader.weights
+        self.parameters.to_weights()
     }
 
     /// Replaces every weight.
@@ -123,15 +114,7 @@ impl Network {
     /// # Errors
     /// If one is missing or has another shape; the network then keeps its weights.
     pub fn set_weights(&mut self, weights: &Weights) -> Result<(), LoadError> {
-        let mut writer = WeightWriter { path: WeightPath::new(&self.specs), weights, error: None };
-        let layers = self.layers.clone().map(&mut writer);
-        match writer.error {
-            Some(error) => Err(error),
-            None => {
-                self.layers = layers;
-                Ok(())
-            }
-        }
+        self.parameters.set(weights)
     }
 
     /// The network made ready for many images; it must be made again when weights change.
@@ -149,18 +132,14 @@ impl Network {
         self.embedder().embed(pixels)
     }
 
-    /// The layers on the autodiff device, for training.
-    pub(super) fn to_trainable(&self) -> Layers {
-        self.layers.clone().train()
+    /// Raw pixels `[n, h, w, c]` to embeddings `[n, dim]`, computed with these parameters of the network's layers.
+    pub(super) fn forward(&self, parameters: &Parameters, pixels: Tensor<4>, mode: Mode<'_>) -> Tensor<2> {
+        let mut cx = Cx::root(parameters, self.numerics, mode);
+        cx.layers(&self.specs, Features::Image(pixels)).into_vector()
     }
 
-    /// Takes the layers back from training.
-    pub(super) fn set_trained(&mut self, layers: &Layers) {
-        self.layers = layers.valid();
-    }
-
-    pub(super) fn layers(&self) -> &[Layer] {
-        &self.layers.layers
+    pub(super) const fn parameters(&self) -> &Parameters {
+        &self.parameters
     }
 
     pub(super) const fn numerics(&self) -> Numerics {
@@ -176,123 +155,11 @@ impl Network {
     }
 }
 
-impl Layers {
-    /// Raw pixels `[n, h, w, c]` to embeddings `[n, dim]`.
-    pub(super) fn forward(&self, pixels: Tensor<4>, pass: &mut Pass) -> Tensor<2> {
-        let (mut features, mut at) = (Features::Image(pixels), 0);
-        while let Some(layer) = self.layers.get(at) {
-            features = match (features, &mut *pass, Fusion::of(&self.layers[at..])) {
-                (Features::Image(x), Pass::Train(training), Some(fusion)) => {
-                    let (y, statistics) = fusion.forward(x);
-                    training.statistics.push((at + fusion.norm(), statistics));
-                    at += fusion.len();
-                    Features::Image(y)
-                }
-                (features, pass, _) => {
-                    at += 1;
-                    layer.forward(at - 1, features, pass)
-                }
-            };
-        }
-        features.into_vector()
-    }
-
-    /// Moves the averages of batch normalisations towards the statistics of a batch.
-    pub(super) fn absorb(mut self, statistics: Vec<(usize, BatchStatistics)>) -> Self {
-        for (at, batch) in statistics {
-            let layer = self.layers[at].clone();
-            self.layers[at] = layer.absorb(batch);
-        }
-        self
-    }
-}
-
 /// Bytes as a tensor `[n, h, w, c]` of 0 to 255.
 pub(super) fn images(pixels: &[u8], [height, width, channels]: [usize; 3], device: &Device) -> Tensor<4> {
     let count = pixels.len() / (height * width * channels);
     let values: Vec<f32> = pixels.iter().map(|&pixel| f32::from(pixel)).collect();
     Tensor::from_data(TensorData::new(values, [count, height, width, channels]), device)
-}
-
-/// Follows burn's way through the modules and names the parameter that it stands at.
-pub(super) struct WeightPath<'a> {
-    specs: &'a [LayerSpec],
-    steps: Vec<String>,
-}
-
-impl<'a> WeightPath<'a> {
-    pub(super) const fn new(specs: &'a [LayerSpec]) -> Self {
-        Self { specs, steps: Vec::new() }
-    }
-
-    pub(super) fn enter(&mut self, step: &str) {
-        self.steps.push(step.to_owned());
-    }
-
-    pub(super) fn exit(&mut self) {
-        self.steps.pop();
-    }
-
-    /// `layers.1.conv2d.weight` at `layers`, `1`, `Conv2d`, `weight`.
-    pub(super) fn name(&self) -> String {
-        let at: usize = self.steps[1].parse().expect("the second step is the layer's number");
-        let field = self.steps.last().expect("a parameter is a field");
-        format!("layers.{at}.{}.{field}", self.specs[at].name())
-    }
-}
-
-struct WeightReader<'a> {
-    path: WeightPath<'a>,
-    weights: Weights,
-}
-
-impl ModuleVisitor for WeightReader<'_> {
-    fn enter_module(&mut self, name: &str, _: &str) {
-        self.path.enter(name);
-    }
-
-    fn exit_module(&mut self, _: &str, _: &str) {
-        self.path.exit();
-    }
-
-    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-        let tensor = param.val().without_autodiff();
-        let shape = tensor.dims().to_vec();
-        let values = tensor.into_data().try_into_vec::<f32>().expect("weights are f32");
-        self.weights.0.insert(self.path.name(), (shape, values));
-    }
-}
-
-struct WeightWriter<'a> {
-    path: WeightPath<'a>,
-    weights: &'a Weights,
-    error: Option<LoadError>,
-}
-
-impl ModuleMapper for WeightWriter<'_> {
-    fn enter_module(&mut self, name: &str, _: &str) {
-        self.path.enter(name);
-    }
-
-    fn exit_module(&mut self, _: &str, _: &str) {
-        self.path.exit();
-    }
-
-    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
-        let name = self.path.name();
-        let expected = param.dims();
-        match self.weights.0.get(&name) {
-            None => self.error = Some(LoadError::Missing(name)),
-            Some((found, _)) if found[..] != expected => {
-                self.error = Some(LoadError::Shape { name, found: found.clone(), expected: expected.to_vec() });
-            }
-            Some((_, values)) => {
-                let data = TensorData::new(values.clone(), expected);
-                return param.map(|old| Tensor::from_data(data, &old.device()).set_require_grad(old.is_require_grad()));
-            }
-        }
-        param
-    }
 }
 
 #[cfg(test)]

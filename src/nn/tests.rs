@@ -1,13 +1,10 @@
 //! Tests of whole networks against reference libraries and between backends.
 
-use burn::module::Module;
-use burn::optim::GradientsParams;
 use burn::tensor::{Device, Tensor};
 use serde_json::{Value as Json, json};
 
 use super::golden::{self, Golden, assert_close};
-use super::layer::{Pass, TrainPass};
-use super::network::WeightPath;
+use super::layer::{Mode, TrainPass};
 use super::*;
 use crate::artifact::{Distance, Weights};
 use crate::base::param;
@@ -21,8 +18,8 @@ fn seed() -> Seed {
     Seed::of_stage(42, "train", None)
 }
 
-fn training() -> Pass {
-    Pass::Train(TrainPass::new(seed(), 0))
+fn training() -> TrainPass {
+    TrainPass::new(seed(), 0)
 }
 
 fn values<const D: usize>(x: Tensor<D>) -> Vec<f32> {
@@ -52,24 +49,21 @@ fn batch_norm_is_keras_in_training_and_at_inference() {
     let case = &golden.cases[0];
     let device = Device::flex().autodiff();
     let network = Network::build(&specs(json!(["batch-norm", "flatten"])), [3, 3, 2], seed(), &Device::flex()).unwrap();
-    let mut layers = network.to_trainable();
+    let mut parameters = network.parameters().to_trainable();
     for (at, step) in case.expected["steps"].as_array().unwrap().iter().enumerate() {
         let mut pass = training();
-        let y = layers.forward(golden::tensor(&step["x_nhwc"], &device), &mut pass);
+        let y = network.forward(&parameters, golden::tensor(&step["x_nhwc"], &device), Mode::Train(&mut pass));
         assert_close(&values(y), &step["y_train"], golden.tolerance, &format!("step {at}"));
-        let Pass::Train(pass) = pass else { unreachable!("a training pass") };
-        layers = layers.absorb(pass.statistics);
+        pass.averages.into_iter().for_each(|average| parameters.absorb(average));
     }
     // The file keeps the moving statistics behind the last step only.
-    let mut trained = network.clone();
-    trained.set_trained(&layers);
-    let weights = trained.to_weights();
+    let weights = parameters.to_weights();
     for name in ["moving_mean", "moving_variance"] {
         let found = &weights.0[&format!("layers.0.batch-norm.{name}")].1;
         assert_close(found, &case.expected["steps"][2][name], golden.tolerance, name);
     }
     let x = golden::tensor(&case.expected["x_eval"], &Device::flex());
-    let y = layers.valid().forward(x, &mut Pass::Eval);
+    let y = network.forward(&parameters.valid(), x, Mode::Eval);
     assert_close(&values(y), &case.expected["y_eval"], golden.tolerance, "inference");
 }
 
@@ -90,7 +84,7 @@ fn metric_embedding_is_tensorflow_similaritys() {
         weights.0.insert("layers.1.metric-embedding.bias".into(), (vec![size], bias));
         network.set_weights(&weights).unwrap();
         let x = golden::matrix(&case.input["x"], &device).reshape([rows, 1, 1, inputs]);
-        let y = network.to_trainable().valid().forward(x, &mut Pass::Eval);
+        let y = network.forward(network.parameters(), x, Mode::Eval);
         assert_close(&values(y), &case.expected["y"], golden.tolerance, "y");
         checked += 1;
     }
@@ -112,29 +106,6 @@ fn contrastive_loss(embeddings: Tensor<2>, labels: &[i32]) -> Tensor<1> {
     let positive = mean_of(distance.clone(), &|a, b| a != b && labels[a] == labels[b]);
     let negative = mean_of(distance.neg().add_scalar(1.0), &|a, b| labels[a] != labels[b]);
     positive + negative
-}
-
-/// The gradients by weight name, in Keras' layouts.
-struct ByName<'a> {
-    path: WeightPath<'a>,
-    gradients: GradientsParams,
-    found: Weights,
-}
-
-impl burn::module::ModuleVisitor for ByName<'_> {
-    fn enter_module(&mut self, name: &str, _: &str) {
-        self.path.enter(name);
-    }
-
-    fn exit_module(&mut self, _: &str, _: &str) {
-        self.path.exit();
-    }
-
-    fn visit_float<const D: usize>(&mut self, param: &burn::module::Param<Tensor<D>>) {
-        if let Some(gradient) = self.gradients.get::<D>(param.id) {
-            self.found.0.insert(self.path.name(), (gradient.dims().to_vec(), values(gradient)));
-        }
-    }
 }
 
 #[test]
@@ -172,27 +143,28 @@ fn forward_gradients_and_statistics_of_a_network_are_torchs() {
     }
     let mut network = Network::build(&list, [12, 12, 3], seed(), &Device::flex()).unwrap();
     network.set_weights(&weights).unwrap();
-    let layers = network.to_trainable();
+    let mut parameters = network.parameters().to_trainable();
     let labels: Vec<i32> = serde_json::from_value(case.input["labels"].clone()).unwrap();
     let device = Device::flex().autodiff();
     let x = golden::tensor::<4>(&case.input["x_nchw"], &device).permute([0, 2, 3, 1]);
     let mut pass = training();
-    let embeddings = layers.forward(x, &mut pass);
+    let embeddings = network.forward(&parameters, x, Mode::Train(&mut pass));
     assert_close(&values(embeddings.clone()), &case.expected["embeddings"], tolerance, "embeddings");
     let loss = contrastive_loss(embeddings, &labels);
     assert_close(&values(loss.clone()), &case.expected["loss"], tolerance, "loss");
-    let gradients = GradientsParams::from_grads(loss.backward(), &layers);
-    let mut by_name = ByName { path: WeightPath::new(&list), gradients, found: Weights::default() };
-    layers.visit(&mut by_name);
-    assert_eq!(by_name.found.0.len(), names.len());
+    let mut gradients = std::collections::BTreeMap::new();
+    parameters.update(&mut loss.backward(), |path, value, gradient| {
+        gradients.insert(path.to_owned(), values(gradient));
+        value
+    });
+    assert_eq!(gradients.len(), names.len());
     for (torch, ours) in names {
         let expected: Vec<f32> = from_torch(&case.expected["gradients"][torch]).1;
-        assert_close(&by_name.found.0[ours].1, &json!(expected), tolerance, ours);
+        assert_close(&gradients[ours], &json!(expected), tolerance, ours);
     }
-    let Pass::Train(pass) = pass else { unreachable!("a training pass") };
-    network.set_trained(&layers.absorb(pass.statistics));
+    pass.averages.into_iter().for_each(|average| parameters.absorb(average));
     for (torch, ours) in statistics {
-        let found = &network.to_weights().0[&format!("layers.2.batch-norm.{ours}")].1;
+        let found = &parameters.to_weights().0[&format!("layers.2.batch-norm.{ours}")].1;
         assert_close(found, &case.expected[torch], tolerance, ours);
     }
 }

@@ -2,7 +2,7 @@
 
 use burn::tensor::{Tensor, activation};
 
-use super::{Describe, FeatureShape, Features, LayerIssue, Site, Weightless};
+use super::{Cx, FeatureShape, Features, Layer, LayerIssue, Walk};
 use crate::base::check;
 use crate::{choice, params};
 
@@ -50,14 +50,12 @@ impl Activation {
     }
 }
 
-impl Describe for Activation {
-    fn output(&self, input: &FeatureShape) -> Result<FeatureShape, LayerIssue> {
+impl Layer for Activation {
+    fn output<'a>(&'a self, input: &FeatureShape, _: &mut Walk<'a>) -> Result<FeatureShape, LayerIssue> {
         Ok(input.clone())
     }
-}
 
-impl Weightless for Activation {
-    fn forward(&self, input: Features, _: Site<'_>) -> Features {
+    fn forward(&self, input: Features, _: &mut Cx<'_>) -> Features {
         match input {
             Features::Image(x) => Features::Image(Self::forward(self, x)),
             Features::Vector(x) => Features::Vector(Self::forward(self, x)),
@@ -65,14 +63,12 @@ impl Weightless for Activation {
     }
 }
 
-impl Describe for LeakyRelu {
-    fn output(&self, input: &FeatureShape) -> Result<FeatureShape, LayerIssue> {
+impl Layer for LeakyRelu {
+    fn output<'a>(&'a self, input: &FeatureShape, _: &mut Walk<'a>) -> Result<FeatureShape, LayerIssue> {
         Ok(input.clone())
     }
-}
 
-impl Weightless for LeakyRelu {
-    fn forward(&self, input: Features, site: Site<'_>) -> Features {
-        Weightless::forward(&Activation::LeakyRelu(self.clone()), input, site)
+    fn forward(&self, input: Features, cx: &mut Cx<'_>) -> Features {
+        Layer::forward(&Activation::LeakyRelu(self.clone()), input, cx)
     }
 }

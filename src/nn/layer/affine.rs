@@ -2,7 +2,7 @@
 
 use burn::tensor::{Tensor, TensorData};
 
-use super::{Features, Layer, LayerSpec, Plain};
+use super::Features;
 
 /// `y = x * scale + shift` by channel.
 #[derive(Debug, Clone, PartialEq)]
@@ -80,23 +80,6 @@ impl Affine {
 #[expect(clippy::cast_possible_truncation, reason = "the one rounding of a folded weight")]
 pub(in crate::nn) fn single(values: &[f64]) -> Vec<f32> {
     values.iter().map(|&value| value as f32).collect()
-}
-
-impl Layer {
-    /// What it is at inference, if that is a scale and a shift.
-    pub(in crate::nn) fn affine(&self, channels: usize) -> Option<Affine> {
-        match self {
-            Self::BatchNorm(norm) => Some(norm.affine()),
-            Self::Plain(Plain { spec: LayerSpec::Rescale(rescale) }) => Some(rescale.affine(channels)),
-            Self::Plain(Plain { spec: LayerSpec::Normalize(normalize) }) => Some(normalize.affine()),
-            _ => None,
-        }
-    }
-
-    /// Whether it takes the largest value of each channel of a whole map.
-    pub(in crate::nn) const fn is_global_max(&self) -> bool {
-        matches!(self, Self::Plain(Plain { spec: LayerSpec::GlobalMaxPool }))
-    }
 }
 
 #[cfg(test)]

@@ -1,11 +1,8 @@
 //! `dense`: a full matrix with bias and activation.
 
-use burn::module::{Module, Param};
-use burn::tensor::{Device, Tensor};
-use rand_chacha::ChaCha8Rng;
-
 use super::activation::Activation;
-use super::{Describe, FeatureShape, LayerIssue, ParameterCount, init};
+use super::init::{Start, WeightSpec};
+use super::{Cx, FeatureShape, Features, Layer, LayerIssue, Walk};
 use crate::base::check;
 use crate::nn::ops;
 use crate::params;
@@ -18,7 +15,7 @@ params! {
     /// ```toml
     /// { dense = { units = 128, activation = "relu" } }
     /// ```
-    pub struct DenseSpec {
+    pub struct Dense {
         /// Output features.
         units: usize => check::between(1, 65_536),
         /// What follows the bias.
@@ -26,42 +23,26 @@ params! {
     }
 }
 
-/// The weights of a [`DenseSpec`].
-#[derive(Module, Debug)]
-pub struct Dense {
-    /// `[in, out]`.
-    weight: Param<Tensor<2>>,
-    /// `[out]`.
-    bias: Param<Tensor<1>>,
-    #[module(skip)]
-    activation: Activation,
-}
+/// `[in, out]`.
+const WEIGHT: &str = "weight";
+/// `[out]`.
+const BIAS: &str = "bias";
 
-impl DenseSpec {
-    /// Fresh weights for `inputs` features.
-    pub(super) fn init(&self, inputs: usize, rng: &mut ChaCha8Rng, device: &Device) -> Dense {
-        Dense {
-            weight: Param::from_tensor(init::glorot_uniform([inputs, self.units], inputs, self.units, rng, device)),
-            bias: Param::from_tensor(Tensor::zeros([self.units], device)),
-            activation: self.activation.clone(),
-        }
-    }
-}
-
-impl Describe for DenseSpec {
-    fn output(&self, input: &FeatureShape) -> Result<FeatureShape, LayerIssue> {
+impl Layer for Dense {
+    fn output<'a>(&'a self, input: &FeatureShape, _: &mut Walk<'a>) -> Result<FeatureShape, LayerIssue> {
         input.vector("dense")?;
         Ok(FeatureShape::Vector(self.units))
     }
 
-    fn parameters(&self, input: &FeatureShape) -> ParameterCount {
-        ParameterCount::trainable((input.channels() + 1) * self.units)
+    fn weights(&self, input: &FeatureShape) -> Vec<WeightSpec> {
+        let (inputs, outputs) = (input.channels(), self.units);
+        let start = Start::GlorotUniform { fan_in: inputs, fan_out: outputs };
+        vec![WeightSpec::new(WEIGHT, [inputs, outputs], start), WeightSpec::new(BIAS, [outputs], Start::Zeros)]
     }
-}
 
-impl Dense {
     /// `[n, in]` to `[n, out]`.
-    pub(super) fn forward(&self, x: Tensor<2>) -> Tensor<2> {
-        self.activation.forward(ops::product(x, self.weight.val()) + self.bias.val().unsqueeze())
+    fn forward(&self, x: Features, cx: &mut Cx<'_>) -> Features {
+        let y = ops::product(x.into_vector(), cx.weight(WEIGHT)) + cx.weight::<1>(BIAS).unsqueeze();
+        Features::Vector(self.activation.forward(y))
     }
 }

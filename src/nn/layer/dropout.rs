@@ -2,7 +2,7 @@
 
 use burn::tensor::{Tensor, TensorData};
 
-use super::{Describe, FeatureShape, Features, LayerIssue, Pass, Site, Weightless, init};
+use super::{Cx, FeatureShape, Features, Layer, LayerIssue, Walk, init};
 use crate::base::check;
 use crate::params;
 
@@ -21,17 +21,14 @@ params! {
     }
 }
 
-impl Describe for Dropout {
-    fn output(&self, input: &FeatureShape) -> Result<FeatureShape, LayerIssue> {
+impl Layer for Dropout {
+    fn output<'a>(&'a self, input: &FeatureShape, _: &mut Walk<'a>) -> Result<FeatureShape, LayerIssue> {
         Ok(input.clone())
     }
-}
 
-impl Weightless for Dropout {
-    /// The mask depends on the stage's seed, the layer's number and the step alone: a resumed training draws it again.
-    fn forward(&self, input: Features, site: Site<'_>) -> Features {
-        let Pass::Train(training) = site.pass else { return input };
-        let mut rng = training.seed.rng("dropout", &[site.at as u64, training.step]);
+    /// The mask depends on the stage's seed, the layer's place and the step alone: a resumed training draws it again.
+    fn forward(&self, input: Features, cx: &mut Cx<'_>) -> Features {
+        let Some(mut rng) = cx.rng("dropout") else { return input };
         #[expect(clippy::cast_possible_truncation, reason = "tensors are f32")]
         let kept = (1.0 - self.rate).recip() as f32;
         let mut draw = || if init::unit(&mut rng) < self.rate { 0.0 } else { kept };
@@ -56,25 +53,30 @@ mod tests {
 
     use super::*;
     use crate::base::seed::Seed;
-    use crate::nn::layer::TrainPass;
+    use crate::nn::layer::{LayerSpec, Mode, TrainPass};
+    use crate::nn::ops::Numerics;
+    use crate::nn::parameters::Parameters;
 
     #[test]
     fn a_mask_follows_layer_and_step_and_keeps_the_mean() {
         let x = || Features::Vector(Tensor::ones([100, 100], &Device::flex()));
-        let dropout = Dropout { rate: 0.25 };
+        let layers = [LayerSpec::Dropout(Dropout { rate: 0.25 }), LayerSpec::Dropout(Dropout { rate: 0.25 })];
+        let (parameters, values) = (Parameters::default(), |y: Features| {
+            y.into_vector().into_data().try_into_vec::<f32>().unwrap()
+        });
         let run = |at, step| {
-            let pass = Pass::Train(TrainPass::new(Seed::of_stage(1, "train", None), step));
-            dropout.forward(x(), Site { at, pass: &pass }).into_vector().into_data().try_into_vec::<f32>().unwrap()
+            let mut pass = TrainPass::new(Seed::of_stage(1, "train", None), step);
+            values(Cx::root(&parameters, Numerics::Fast, Mode::Train(&mut pass)).one(&layers, at, x()))
         };
-        let values = run(0, 0);
-        assert!(values.iter().all(|value| *value == 0.0 || (*value - 4.0 / 3.0).abs() < 1e-6));
+        let kept = run(0, 0);
+        assert!(kept.iter().all(|value| *value == 0.0 || (*value - 4.0 / 3.0).abs() < 1e-6));
         // Standard error of the mean: sqrt(1/3) / 100 = 0.006.
-        let mean = values.iter().sum::<f32>() / 10_000.0;
+        let mean = kept.iter().sum::<f32>() / 10_000.0;
         assert!((mean - 1.0).abs() < 0.03, "{mean}");
-        assert_eq!(values, run(0, 0));
-        assert_ne!(values, run(0, 1));
-        assert_ne!(values, run(1, 0));
-        let eval = dropout.forward(x(), Site { at: 0, pass: &Pass::Eval }).into_vector();
-        assert!(eval.into_data().try_into_vec::<f32>().unwrap().iter().all(|value| *value == 1.0));
+        assert_eq!(kept, run(0, 0));
+        assert_ne!(kept, run(0, 1));
+        assert_ne!(kept, run(1, 0));
+        let eval = values(Cx::root(&parameters, Numerics::Fast, Mode::Eval).one(&layers, 0, x()));
+        assert!(eval.iter().all(|value| *value == 1.0));
     }
 }

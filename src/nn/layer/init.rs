@@ -1,23 +1,97 @@
-//! Starting values of weights: drawn on the host from the stage's own seed, so they are equal on every backend.
+//! What weights a layer needs, and how they start: drawn on the host from the stage's own seed, so equal on every backend.
 
-use burn::tensor::{Device, Tensor, TensorData};
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 
-/// Glorot-uniform (Glorot and Bengio, 2010): uniform in `[-l, l)` with `l = sqrt(6 / (fan_in + fan_out))`.
-pub(super) fn glorot_uniform<const D: usize>(
-    shape: [usize; D],
-    fan_in: usize,
-    fan_out: usize,
-    rng: &mut ChaCha8Rng,
-    device: &Device,
-) -> Tensor<D> {
-    #[expect(clippy::cast_precision_loss, reason = "a fan is far below 2^52")]
-    let limit = (6.0 / (fan_in + fan_out) as f64).sqrt();
-    let count = shape.iter().product();
-    #[expect(clippy::cast_possible_truncation, reason = "weights are f32")]
-    let values: Vec<f32> = (0..count).map(|_| ((2.0 * unit(rng) - 1.0) * limit) as f32).collect();
-    Tensor::from_data(TensorData::new(values, shape), device)
+use super::place::Place;
+use crate::base::seed::Seed;
+
+/// A weight that a layer needs.
+#[derive(Debug, Clone, PartialEq)]
+pub(in crate::nn) struct WeightSpec {
+    /// Within the layer: `weight`, `bias`, `gamma`.
+    pub(in crate::nn) name: &'static str,
+    /// As Keras lays it out: kernels `[height, width, in, out]`, matrices `[in, out]`.
+    pub(in crate::nn) shape: Vec<usize>,
+    /// Its first value.
+    pub(in crate::nn) start: Start,
+    /// Whether training changes it by gradient.
+    pub(in crate::nn) trainable: bool,
+}
+
+impl WeightSpec {
+    /// A weight that is trained.
+    pub(super) fn new(name: &'static str, shape: impl Into<Vec<usize>>, start: Start) -> Self {
+        Self { name, shape: shape.into(), start, trainable: true }
+    }
+
+    /// A statistic that is moved towards those of the batches, not trained.
+    pub(super) fn statistic(name: &'static str, shape: impl Into<Vec<usize>>, start: Start) -> Self {
+        Self { trainable: false, ..Self::new(name, shape, start) }
+    }
+
+    /// How many numbers it has; `None` if that overflows.
+    pub(super) fn size(&self) -> Option<usize> {
+        self.shape.iter().try_fold(1_usize, |size, side| size.checked_mul(*side))
+    }
+}
+
+/// A weight of one layer of a tree.
+#[derive(Debug, Clone)]
+pub(in crate::nn) struct Declared {
+    /// `layers.1.conv2d.weight`.
+    pub(in crate::nn) path: String,
+    pub(in crate::nn) spec: WeightSpec,
+    /// The numbers of the layer's place.
+    numbers: Vec<u64>,
+    /// Which of the layer's weights it is.
+    at: u64,
+}
+
+impl Declared {
+    pub(super) fn new(place: &Place, at: usize, spec: WeightSpec) -> Self {
+        Self { path: place.weight(spec.name), spec, numbers: place.numbers().to_vec(), at: at as u64 }
+    }
+
+    /// Its own generator, so that no weight's start depends on another's. A layer's first weight has the layer's stream.
+    pub(in crate::nn) fn rng(&self, seed: Seed) -> ChaCha8Rng {
+        let own = Some(self.at).filter(|at| *at > 0);
+        let purpose = if own.is_some() { "init of a further weight" } else { "init" };
+        let position: Vec<u64> = self.numbers.iter().copied().chain(own).collect();
+        seed.rng(purpose, &position)
+    }
+}
+
+/// How a weight starts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::nn) enum Start {
+    /// All 0.
+    Zeros,
+    /// All 1.
+    Ones,
+    /// Uniform in `[-l, l)` with `l = sqrt(6 / (fan_in + fan_out))` (Glorot and Bengio, 2010).
+    GlorotUniform {
+        /// Numbers that one output is made of.
+        fan_in: usize,
+        /// Outputs that one number goes into.
+        fan_out: usize,
+    },
+}
+
+impl Start {
+    /// `count` values.
+    pub(in crate::nn) fn values(self, count: usize, rng: &mut ChaCha8Rng) -> Vec<f32> {
+        match self {
+            Self::Zeros => vec![0.0; count],
+            Self::Ones => vec![1.0; count],
+            Self::GlorotUniform { fan_in, fan_out } => {
+                #[expect(clippy::cast_precision_loss, reason = "a fan is far below 2^52")]
+                let limit = (6.0 / (fan_in + fan_out) as f64).sqrt();
+                #[expect(clippy::cast_possible_truncation, reason = "weights are f32")]
+                (0..count).map(|_| ((2.0 * unit(rng) - 1.0) * limit) as f32).collect()
+            }
+        }
+    }
 }
 
 /// Uniform in `[0, 1)`, in steps of 2^-24.
@@ -28,14 +102,12 @@ pub(super) fn unit(rng: &mut ChaCha8Rng) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::seed::Seed;
 
     #[test]
     fn values_fill_the_interval_and_follow_the_seed() {
         let draw = |layer| {
             let mut rng = Seed::of_stage(1, "train", None).rng("init", &[layer]);
-            let tensor = glorot_uniform([100, 100], 100, 100, &mut rng, &Device::flex());
-            tensor.into_data().try_into_vec::<f32>().unwrap()
+            Start::GlorotUniform { fan_in: 100, fan_out: 100 }.values(10_000, &mut rng)
         };
         let limit = (6.0_f32 / 200.0).sqrt();
         let values = draw(0);
@@ -45,5 +117,18 @@ mod tests {
         assert!((variance - 0.01).abs() < 5e-4, "{variance}");
         assert_eq!(values, draw(0));
         assert_ne!(values, draw(1));
+    }
+
+    #[test]
+    fn every_weight_of_a_layer_has_a_stream_of_its_own() {
+        let place = Place::root().layer(2, "dense");
+        let spec = || WeightSpec::new("weight", [4], Start::GlorotUniform { fan_in: 2, fan_out: 2 });
+        let draw = |at| {
+            let declared = Declared::new(&place, at, spec());
+            declared.spec.start.values(4, &mut declared.rng(Seed::of_stage(1, "train", None)))
+        };
+        assert_ne!(draw(0), draw(1));
+        let mut whole = Seed::of_stage(1, "train", None).rng("init", &[2]);
+        assert_eq!(draw(0), spec().start.values(4, &mut whole));
     }
 }

@@ -1,42 +1,46 @@
-//! Layers: what a spec's `layers` list may hold, the shapes that follow from it, and the burn modules that compute it.
+//! Layers: what a spec's `layers` may hold, the shapes that follow from it, and how it is computed.
 //!
-//! One file a layer. [`LayerSpec`] is what is written, [`Layer`] the module with weights, [`infer_shapes`] the bridge:
-//! a list that passes it can be built and run without a shape mismatch. Owns no training and no tensor operation (see
+//! One file a layer, each a [`Layer`]. Layers may hold lists of layers, so a network is a tree. [`LayerSpec`] is what is
+//! written, [`infer_shapes`] walks through it: what passes can be built and run without a shape mismatch. Layers hold no
+//! tensor: they declare weights, and get them by name from a [`Cx`]. Owns no training and no tensor operation (see
 //! [`ops`](super::ops)).
 
 mod activation;
 mod affine;
 mod batch_norm;
 mod conv2d;
+mod cx;
 mod dense;
 mod dropout;
-mod fusion;
 mod init;
 mod metric_embedding;
 mod normalize;
+mod place;
 mod pool;
 mod rescale;
 mod reshape;
 mod shape;
+mod walk;
 
 pub use activation::{Activation, LeakyRelu};
 pub(super) use affine::{Affine, single};
-pub use batch_norm::{BatchNorm, BatchNormSpec};
-pub use conv2d::{Conv2d, Conv2dSpec, Padding};
-pub use dense::{Dense, DenseSpec};
+pub use batch_norm::BatchNorm;
+pub use conv2d::{Conv2d, Padding};
+pub(super) use cx::{Average, Cx, Mode, TrainPass};
+pub use dense::Dense;
 pub use dropout::Dropout;
-pub(super) use fusion::Fusion;
-pub use metric_embedding::{MetricEmbedding, MetricEmbeddingSpec};
+pub(super) use init::{Declared, WeightSpec};
+pub use metric_embedding::MetricEmbedding;
 pub use normalize::Normalize;
+pub(super) use place::{List, Place};
 pub use pool::{AvgPool, MaxPool};
 pub use rescale::Rescale;
-pub use shape::{FeatureShape, LayerIssue, LayerSummary, ModelSummary, ParameterCount, infer_shapes};
+pub use shape::{FeatureShape, LayerIssue, LayerSummary, ModelSummary};
+pub use walk::infer_shapes;
+pub(super) use walk::{Walk, Walked, WalkedList};
 
-use burn::module::Module;
-use burn::tensor::{Device, Tensor};
+use burn::tensor::Tensor;
 
-use super::ops::{BatchStatistics, Numerics};
-use crate::base::seed::Seed;
 use crate::choice;
 
 choice! {
@@ -47,9 +51,9 @@ choice! {
         /// Subtracts a mean and divides by a standard deviation, by channel.
         "normalize" => Normalize(Normalize),
         /// A square convolution.
-        "conv2d" => Conv2d(Conv2dSpec),
+        "conv2d" => Conv2d(Conv2d),
         /// Normalises each channel by the mean and variance of the batch.
-        "batch-norm" => BatchNorm(BatchNormSpec),
+        "batch-norm" => BatchNorm(BatchNorm),
         /// `max(x, 0)`, value by value (Nair and Hinton, 2010).
         "relu" => Relu,
         /// `x` above 0, `slope x` below, value by value (Maas, Hannun and Ng, 2013).
@@ -76,38 +80,32 @@ choice! {
         /// A map as one vector, channels innermost.
         "flatten" => Flatten,
         /// A full matrix with bias and activation.
-        "dense" => Dense(DenseSpec),
+        "dense" => Dense(Dense),
         /// A full matrix and L2 normalisation: the usual last layer.
-        "metric-embedding" => MetricEmbedding(MetricEmbeddingSpec),
+        "metric-embedding" => MetricEmbedding(MetricEmbedding),
         /// L2 normalisation without weights, `x / sqrt(max(sum x^2, 1e-12))`: after `flatten` it makes raw pixels a baseline.
         "l2-normalize" => L2Normalize,
     }
 }
 
-/// What is known of a layer before it is built.
-pub(crate) trait Describe {
-    /// The output shape for an input shape.
-    fn output(&self, input: &FeatureShape) -> Result<FeatureShape, LayerIssue>;
+/// One kind of layer. A new one is a file and a line in [`LayerSpec`].
+pub(in crate::nn) trait Layer: std::fmt::Debug {
+    /// The output shape for an input shape. A layer that holds lists of layers sends its input through them with
+    /// [`Walk::list`].
+    fn output<'a>(&'a self, input: &FeatureShape, walk: &mut Walk<'a>) -> Result<FeatureShape, LayerIssue>;
 
-    /// Its parameters for an input shape.
-    fn parameters(&self, _input: &FeatureShape) -> ParameterCount {
-        ParameterCount::default()
+    /// The weights that it needs for an input of this shape, without those of layers inside it.
+    fn weights(&self, _input: &FeatureShape) -> Vec<WeightSpec> {
+        Vec::new()
     }
-}
 
-/// A layer without weights.
-pub(crate) trait Weightless: Describe {
-    /// Computes it.
-    fn forward(&self, input: Features, site: Site<'_>) -> Features;
-}
+    /// Computes it. Layers inside are computed by [`Cx::list`], in the order of [`Layer::output`].
+    fn forward(&self, x: Features, cx: &mut Cx<'_>) -> Features;
 
-/// Where and when a layer computes.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Site<'a> {
-    /// The layer's number, from 0.
-    at: usize,
-    /// Training or inference.
-    pass: &'a Pass,
+    /// What it is at inference, if that is a scale and a shift of each of `channels`; `weight` gives its weights.
+    fn affine(&self, _channels: usize, _weight: &dyn Fn(&str) -> Vec<f64>) -> Option<Affine> {
+        None
+    }
 }
 
 /// What flows between layers.
@@ -127,6 +125,14 @@ impl Features {
         }
     }
 
+    /// The sum with features of the same shape.
+    pub(super) fn add(self, other: Self) -> Self {
+        match self {
+            Self::Image(x) => Self::Image(x + other.into_image()),
+            Self::Vector(x) => Self::Vector(x + other.into_vector()),
+        }
+    }
+
     pub(super) fn into_vector(self) -> Tensor<2> {
         match self {
             Self::Vector(x) => x,
@@ -135,137 +141,29 @@ impl Features {
     }
 }
 
-/// Whether layers learn or infer.
-#[derive(Debug)]
-pub enum Pass {
-    /// Batch statistics and dropout.
-    Train(TrainPass),
-    /// Moving averages, no dropout.
-    Eval,
-}
-
-/// What a training pass needs and collects.
-#[derive(Debug)]
-pub struct TrainPass {
-    /// The stage's seed.
-    pub seed: Seed,
-    /// The step, from 0.
-    pub step: u64,
-    /// Batch statistics by layer number, for the moving averages.
-    pub statistics: Vec<(usize, BatchStatistics)>,
-}
-
-impl TrainPass {
-    /// The pass of one step.
-    #[must_use]
-    pub const fn new(seed: Seed, step: u64) -> Self {
-        Self { seed, step, statistics: Vec::new() }
-    }
-}
-
-/// The two sorts of layers.
-enum Sort<'a> {
-    /// With weights, so with a module in [`Layer`].
-    Weighted(&'a dyn Describe),
-    /// Computed from the spec alone.
-    Weightless(&'a dyn Weightless),
-}
-
 impl LayerSpec {
-    fn sort(&self) -> Sort<'_> {
-        Sort::Weightless(match self {
-            Self::Conv2d(spec) => return Sort::Weighted(spec),
-            Self::BatchNorm(spec) => return Sort::Weighted(spec),
-            Self::Dense(spec) => return Sort::Weighted(spec),
-            Self::MetricEmbedding(spec) => return Sort::Weighted(spec),
-            Self::Rescale(spec) => spec,
-            Self::Normalize(spec) => spec,
+    /// The layer behind the name.
+    pub(super) fn as_dyn(&self) -> &dyn Layer {
+        match self {
+            Self::Rescale(layer) => layer,
+            Self::Normalize(layer) => layer,
+            Self::Conv2d(layer) => layer,
+            Self::BatchNorm(layer) => layer,
             Self::Relu => &Activation::Relu,
-            Self::LeakyRelu(spec) => spec,
+            Self::LeakyRelu(layer) => layer,
             Self::Gelu => &Activation::Gelu,
             Self::Silu => &Activation::Silu,
             Self::Tanh => &Activation::Tanh,
             Self::Sigmoid => &Activation::Sigmoid,
-            Self::MaxPool(spec) => spec,
-            Self::AvgPool(spec) => spec,
+            Self::MaxPool(layer) => layer,
+            Self::AvgPool(layer) => layer,
             Self::GlobalMaxPool => &pool::GlobalMaxPool,
             Self::GlobalAvgPool => &pool::GlobalAvgPool,
-            Self::Dropout(spec) => spec,
+            Self::Dropout(layer) => layer,
             Self::Flatten => &reshape::Flatten,
+            Self::Dense(layer) => layer,
+            Self::MetricEmbedding(layer) => layer,
             Self::L2Normalize => &reshape::L2Normalize,
-        })
-    }
-
-    fn describe(&self) -> &dyn Describe {
-        match self.sort() {
-            Sort::Weighted(layer) => layer,
-            Sort::Weightless(layer) => layer,
-        }
-    }
-
-    /// The layer with fresh weights; `at` is its number and names its stream of random numbers.
-    pub(super) fn init(&self, at: usize, input: &FeatureShape, seed: Seed, device: &Device) -> Layer {
-        let channels = input.channels();
-        let mut rng = seed.rng("init", &[at as u64]);
-        match self {
-            Self::Conv2d(spec) => Layer::Conv2d(spec.init(channels, &mut rng, device)),
-            Self::BatchNorm(spec) => Layer::BatchNorm(spec.init(channels, device)),
-            Self::Dense(spec) => Layer::Dense(spec.init(channels, &mut rng, device)),
-            Self::MetricEmbedding(spec) => Layer::MetricEmbedding(spec.init(channels, &mut rng, device)),
-            weightless => Layer::Plain(Plain { spec: weightless.clone() }),
-        }
-    }
-}
-
-/// A layer that can compute.
-#[derive(Module, Debug)]
-pub enum Layer {
-    /// A convolution.
-    Conv2d(Conv2d),
-    /// Batch normalisation.
-    BatchNorm(BatchNorm),
-    /// A full matrix.
-    Dense(Dense),
-    /// A full matrix and L2 normalisation.
-    MetricEmbedding(MetricEmbedding),
-    /// Any layer without weights.
-    Plain(Plain),
-}
-
-/// A layer without weights: its spec is all there is to know.
-#[derive(Module, Debug)]
-pub struct Plain {
-    #[module(skip)]
-    spec: LayerSpec,
-}
-
-impl Layer {
-    /// Computes layer number `at`; a training pass keeps batch statistics.
-    pub(super) fn forward(&self, at: usize, input: Features, pass: &mut Pass) -> Features {
-        match self {
-            Self::Conv2d(layer) => Features::Image(layer.forward(input.into_image())),
-            Self::BatchNorm(layer) => layer.forward(at, input, pass),
-            Self::Dense(layer) => Features::Vector(layer.forward(input.into_vector())),
-            Self::MetricEmbedding(layer) => Features::Vector(layer.forward(input.into_vector())),
-            Self::Plain(layer) => match layer.spec.sort() {
-                Sort::Weightless(layer) => layer.forward(input, Site { at, pass }),
-                Sort::Weighted(_) => unreachable!("`init` gives layers with weights their own module"),
-            },
-        }
-    }
-
-    /// Which methods may compute it; only convolutions have a choice.
-    pub(super) const fn set_numerics(&mut self, numerics: Numerics) {
-        if let Self::Conv2d(layer) = self {
-            layer.set_numerics(numerics);
-        }
-    }
-
-    /// Moves the averages of a batch normalisation; other layers have none.
-    pub(super) fn absorb(self, batch: BatchStatistics) -> Self {
-        match self {
-            Self::BatchNorm(layer) => Self::BatchNorm(layer.absorb(batch)),
-            other => other,
         }
     }
 }

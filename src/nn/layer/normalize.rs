@@ -2,7 +2,7 @@
 
 use burn::tensor::{Device, Tensor, TensorData};
 
-use super::{Affine, Describe, FeatureShape, Features, LayerIssue, Site, Weightless};
+use super::{Affine, Cx, FeatureShape, Features, Layer, LayerIssue, Walk};
 use crate::base::check::{self, Check};
 use crate::params;
 
@@ -24,8 +24,8 @@ params! {
     }
 }
 
-impl Describe for Normalize {
-    fn output(&self, input: &FeatureShape) -> Result<FeatureShape, LayerIssue> {
+impl Layer for Normalize {
+    fn output<'a>(&'a self, input: &FeatureShape, _: &mut Walk<'a>) -> Result<FeatureShape, LayerIssue> {
         let channels = input.channels();
         for (name, list) in [("mean", &self.mean), ("std", &self.std)] {
             if list.len() != channels {
@@ -34,6 +34,18 @@ impl Describe for Normalize {
             }
         }
         Ok(input.clone())
+    }
+
+    fn forward(&self, input: Features, _: &mut Cx<'_>) -> Features {
+        match input {
+            Features::Image(x) => Features::Image(self.apply(x)),
+            Features::Vector(x) => Features::Vector(self.apply(x)),
+        }
+    }
+
+    fn affine(&self, _: usize, _: &dyn Fn(&str) -> Vec<f64>) -> Option<Affine> {
+        let shift = self.mean.iter().zip(&self.std).map(|(mean, std)| -mean / std).collect();
+        Some(Affine { scale: self.std.iter().map(|std| std.recip()).collect(), shift })
     }
 }
 
@@ -45,11 +57,6 @@ fn constant<const D: usize>(values: impl Iterator<Item = f64>, shape: [usize; D]
 }
 
 impl Normalize {
-    pub(super) fn affine(&self) -> Affine {
-        let shift = self.mean.iter().zip(&self.std).map(|(mean, std)| -mean / std).collect();
-        Affine { scale: self.std.iter().map(|std| std.recip()).collect(), shift }
-    }
-
     fn apply<const D: usize>(&self, x: Tensor<D>) -> Tensor<D> {
         let mut shape = [1; D];
         shape[D - 1] = self.mean.len();
@@ -57,14 +64,5 @@ impl Normalize {
         let mean = constant(self.mean.iter().copied(), shape, &device);
         let scale = constant(self.std.iter().map(|std| std.recip()), shape, &device);
         (x - mean) * scale
-    }
-}
-
-impl Weightless for Normalize {
-    fn forward(&self, input: Features, _: Site<'_>) -> Features {
-        match input {
-            Features::Image(x) => Features::Image(self.apply(x)),
-            Features::Vector(x) => Features::Vector(self.apply(x)),
-        }
     }
 }

@@ -1,6 +1,6 @@
 //! `max-pool`, `avg-pool`, `global-max-pool` and `global-avg-pool`.
 
-use super::{Describe, FeatureShape, Features, LayerIssue, Site, Weightless};
+use super::{Cx, FeatureShape, Features, Layer, LayerIssue, Walk};
 use crate::base::check;
 use crate::nn::ops;
 use crate::params;
@@ -56,26 +56,22 @@ fn pooled(
     Ok(FeatureShape::Image([side(height), side(width), channels]))
 }
 
-impl Describe for MaxPool {
-    fn output(&self, input: &FeatureShape) -> Result<FeatureShape, LayerIssue> {
+impl Layer for MaxPool {
+    fn output<'a>(&'a self, input: &FeatureShape, _: &mut Walk<'a>) -> Result<FeatureShape, LayerIssue> {
         pooled("max-pool", input, self.size, self.stride)
     }
-}
 
-impl Weightless for MaxPool {
-    fn forward(&self, input: Features, _: Site<'_>) -> Features {
+    fn forward(&self, input: Features, _: &mut Cx<'_>) -> Features {
         Features::Image(ops::max_pool(input.into_image(), self.size, self.stride.unwrap_or(self.size)))
     }
 }
 
-impl Describe for AvgPool {
-    fn output(&self, input: &FeatureShape) -> Result<FeatureShape, LayerIssue> {
+impl Layer for AvgPool {
+    fn output<'a>(&'a self, input: &FeatureShape, _: &mut Walk<'a>) -> Result<FeatureShape, LayerIssue> {
         pooled("avg-pool", input, self.size, self.stride)
     }
-}
 
-impl Weightless for AvgPool {
-    fn forward(&self, input: Features, _: Site<'_>) -> Features {
+    fn forward(&self, input: Features, _: &mut Cx<'_>) -> Features {
         Features::Image(ops::avg_pool(input.into_image(), self.size, self.stride.unwrap_or(self.size)))
     }
 }
@@ -84,14 +80,12 @@ impl Weightless for AvgPool {
 #[derive(Debug)]
 pub(super) struct GlobalMaxPool;
 
-impl Describe for GlobalMaxPool {
-    fn output(&self, input: &FeatureShape) -> Result<FeatureShape, LayerIssue> {
+impl Layer for GlobalMaxPool {
+    fn output<'a>(&'a self, input: &FeatureShape, _: &mut Walk<'a>) -> Result<FeatureShape, LayerIssue> {
         input.image("global-max-pool").map(|[_, _, channels]| FeatureShape::Vector(channels))
     }
-}
 
-impl Weightless for GlobalMaxPool {
-    fn forward(&self, input: Features, _: Site<'_>) -> Features {
+    fn forward(&self, input: Features, _: &mut Cx<'_>) -> Features {
         Features::Vector(ops::global_max_pool(input.into_image()))
     }
 }
@@ -100,14 +94,12 @@ impl Weightless for GlobalMaxPool {
 #[derive(Debug)]
 pub(super) struct GlobalAvgPool;
 
-impl Describe for GlobalAvgPool {
-    fn output(&self, input: &FeatureShape) -> Result<FeatureShape, LayerIssue> {
+impl Layer for GlobalAvgPool {
+    fn output<'a>(&'a self, input: &FeatureShape, _: &mut Walk<'a>) -> Result<FeatureShape, LayerIssue> {
         input.image("global-avg-pool").map(|[_, _, channels]| FeatureShape::Vector(channels))
     }
-}
 
-impl Weightless for GlobalAvgPool {
-    fn forward(&self, input: Features, _: Site<'_>) -> Features {
+    fn forward(&self, input: Features, _: &mut Cx<'_>) -> Features {
         Features::Vector(ops::global_avg_pool(input.into_image()))
     }
 }
@@ -117,19 +109,23 @@ mod tests {
     use burn::tensor::{Device, Tensor};
 
     use super::*;
-    use crate::nn::layer::Pass;
+    use crate::nn::layer::{LayerSpec, Mode};
+    use crate::nn::ops::Numerics;
+    use crate::nn::parameters::Parameters;
 
-    const SITE: Site<'static> = Site { at: 0, pass: &Pass::Eval };
+    fn run(layer: LayerSpec, x: Tensor<4>) -> Features {
+        Cx::root(&Parameters::default(), Numerics::Fast, Mode::Eval).layers(&[layer], Features::Image(x))
+    }
 
     #[test]
     fn windows_that_reach_beyond_the_map_are_dropped() {
         let device = Device::flex();
         let x = Tensor::<1>::from_floats([1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0], &device).reshape([1, 3, 3, 1]);
         let values = |y: Features| y.into_image().into_data().try_into_vec::<f32>().unwrap();
-        let max = |size, stride| MaxPool { size, stride }.forward(Features::Image(x.clone()), SITE);
+        let max = |size, stride| run(LayerSpec::MaxPool(MaxPool { size, stride }), x.clone());
         assert_eq!(values(max(2, None)), [5.0]);
         assert_eq!(values(max(2, Some(1))), [5.0, 6.0, 8.0, 9.0]);
-        let avg = AvgPool { size: 2, stride: None }.forward(Features::Image(x), SITE);
+        let avg = run(LayerSpec::AvgPool(AvgPool { size: 2, stride: None }), x);
         assert_eq!(values(avg), [3.0]);
         assert_eq!(
             pooled("max-pool", &FeatureShape::Image([11, 11, 8]), 4, None).unwrap(),
@@ -143,7 +139,7 @@ mod tests {
         // Two pixels of two channels: (1, 8), (3, 2).
         let x = Tensor::<1>::from_floats([1.0, 8.0, 3.0, 2.0], &device).reshape([1, 1, 2, 2]);
         let values = |y: Features| y.into_vector().into_data().try_into_vec::<f32>().unwrap();
-        assert_eq!(values(GlobalMaxPool.forward(Features::Image(x.clone()), SITE)), [3.0, 8.0]);
-        assert_eq!(values(GlobalAvgPool.forward(Features::Image(x), SITE)), [2.0, 5.0]);
+        assert_eq!(values(run(LayerSpec::GlobalMaxPool, x.clone())), [3.0, 8.0]);
+        assert_eq!(values(run(LayerSpec::GlobalAvgPool, x)), [2.0, 5.0]);
     }
 }

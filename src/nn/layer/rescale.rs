@@ -1,6 +1,6 @@
 //! `rescale`: brings pixels of 0 to 255 into a small range.
 
-use super::{Affine, Describe, FeatureShape, Features, LayerIssue, Site, Weightless};
+use super::{Affine, Cx, FeatureShape, Features, Layer, LayerIssue, Walk};
 use crate::base::check::{self, Check};
 use crate::params;
 
@@ -14,20 +14,12 @@ params! {
     }
 }
 
-impl Rescale {
-    pub(super) fn affine(&self, channels: usize) -> Affine {
-        Affine::uniform(self.divide_by.recip(), self.offset, channels)
-    }
-}
-
-impl Describe for Rescale {
-    fn output(&self, input: &FeatureShape) -> Result<FeatureShape, LayerIssue> {
+impl Layer for Rescale {
+    fn output<'a>(&'a self, input: &FeatureShape, _: &mut Walk<'a>) -> Result<FeatureShape, LayerIssue> {
         Ok(input.clone())
     }
-}
 
-impl Weightless for Rescale {
-    fn forward(&self, input: Features, _: Site<'_>) -> Features {
+    fn forward(&self, input: Features, _: &mut Cx<'_>) -> Features {
         // Multiplied by the reciprocal, as Keras' `Rescaling(1 / 255)` is.
         let (scale, offset) = (self.divide_by.recip(), self.offset);
         let shift = offset != 0.0;
@@ -37,5 +29,8 @@ impl Weightless for Rescale {
             Features::Image(x) => Features::Image(x.mul_scalar(scale)),
             Features::Vector(x) => Features::Vector(x.mul_scalar(scale)),
         }
+    }
+    fn affine(&self, channels: usize, _: &dyn Fn(&str) -> Vec<f64>) -> Option<Affine> {
+        Some(Affine::uniform(self.divide_by.recip(), self.offset, channels))
     }
 }

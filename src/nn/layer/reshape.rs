@@ -1,20 +1,18 @@
 //! `flatten` and `l2-normalize`: layers without parameters that turn maps into vectors and vectors into directions.
 
-use super::{Describe, FeatureShape, Features, LayerIssue, Site, Weightless};
+use super::{Cx, FeatureShape, Features, Layer, LayerIssue, Walk};
 use crate::nn::ops;
 
 /// `[h, w, c]` to `[h w c]`, channels innermost.
 #[derive(Debug)]
 pub(super) struct Flatten;
 
-impl Describe for Flatten {
-    fn output(&self, input: &FeatureShape) -> Result<FeatureShape, LayerIssue> {
+impl Layer for Flatten {
+    fn output<'a>(&'a self, input: &FeatureShape, _: &mut Walk<'a>) -> Result<FeatureShape, LayerIssue> {
         Ok(FeatureShape::Vector(input.size()))
     }
-}
 
-impl Weightless for Flatten {
-    fn forward(&self, input: Features, _: Site<'_>) -> Features {
+    fn forward(&self, input: Features, _: &mut Cx<'_>) -> Features {
         match input {
             Features::Image(x) => {
                 let [n, h, w, c] = x.dims();
@@ -29,14 +27,12 @@ impl Weightless for Flatten {
 #[derive(Debug)]
 pub(super) struct L2Normalize;
 
-impl Describe for L2Normalize {
-    fn output(&self, input: &FeatureShape) -> Result<FeatureShape, LayerIssue> {
+impl Layer for L2Normalize {
+    fn output<'a>(&'a self, input: &FeatureShape, _: &mut Walk<'a>) -> Result<FeatureShape, LayerIssue> {
         input.vector("l2-normalize").map(FeatureShape::Vector)
     }
-}
 
-impl Weightless for L2Normalize {
-    fn forward(&self, input: Features, _: Site<'_>) -> Features {
+    fn forward(&self, input: Features, _: &mut Cx<'_>) -> Features {
         Features::Vector(ops::l2_normalize(input.into_vector()))
     }
 }

@@ -1,0 +1,135 @@
+//! What a layer computes with: its weights by name, its random numbers, and the layers inside it.
+
+use burn::tensor::Tensor;
+use rand_chacha::ChaCha8Rng;
+
+use super::place::{List, Place};
+use super::{Features, LayerSpec};
+use crate::base::seed::Seed;
+use crate::nn::lower::{Folded, fuse};
+use crate::nn::ops::Numerics;
+use crate::nn::parameters::Parameters;
+
+/// The context of one layer, or of a list of layers, in one pass.
+#[derive(Debug)]
+pub(in crate::nn) struct Cx<'a> {
+    parameters: &'a Parameters,
+    numerics: Numerics,
+    place: Place,
+    mode: Mode<'a>,
+}
+
+/// Whether layers learn or infer.
+#[derive(Debug)]
+pub(in crate::nn) enum Mode<'a> {
+    /// Batch statistics and dropout.
+    Train(&'a mut TrainPass),
+    /// Moving averages, no dropout.
+    Eval,
+    /// As [`Mode::Eval`], by what was made ready for many images.
+    Folded(&'a Folded),
+}
+
+/// What a training pass needs and collects.
+#[derive(Debug)]
+pub(in crate::nn) struct TrainPass {
+    /// The stage's seed.
+    seed: Seed,
+    /// The step, from 0.
+    step: u64,
+    /// What the moving averages are to take in.
+    pub(in crate::nn) averages: Vec<Average>,
+}
+
+/// A statistic of a batch, for the moving average of that path.
+#[derive(Debug)]
+pub(in crate::nn) struct Average {
+    pub(in crate::nn) path: String,
+    /// How much of the average is kept.
+    pub(in crate::nn) momentum: f64,
+    /// Outside the autodiff graph.
+    pub(in crate::nn) batch: Tensor<1>,
+}
+
+impl TrainPass {
+    /// The pass of one step.
+    pub(in crate::nn) const fn new(seed: Seed, step: u64) -> Self {
+        Self { seed, step, averages: Vec::new() }
+    }
+}
+
+impl<'a> Cx<'a> {
+    /// The context of the outermost list.
+    pub(in crate::nn) fn root(parameters: &'a Parameters, numerics: Numerics, mode: Mode<'a>) -> Self {
+        Self { parameters, numerics, place: Place::root(), mode }
+    }
+
+    /// A weight that this layer has declared, in its shape.
+    pub(in crate::nn) fn weight<const D: usize>(&self, name: &str) -> Tensor<D> {
+        self.parameters.get(&self.place.weight(name))
+    }
+
+    /// Which methods may compute it.
+    pub(in crate::nn) const fn numerics(&self) -> Numerics {
+        self.numerics
+    }
+
+    /// Whether this is a training pass.
+    pub(in crate::nn) const fn trains(&self) -> bool {
+        matches!(self.mode, Mode::Train(_))
+    }
+
+    /// Random numbers of this layer and step, the same ones when a training is resumed; `None` where nothing is trained.
+    pub(in crate::nn) fn rng(&self, purpose: &str) -> Option<ChaCha8Rng> {
+        let Mode::Train(pass) = &self.mode else { return None };
+        let position: Vec<u64> = self.place.numbers().iter().copied().chain([pass.step]).collect();
+        Some(pass.seed.rng(purpose, &position))
+    }
+
+    /// Hands a statistic of the batch to a moving average that this layer has declared.
+    pub(in crate::nn) fn average(&mut self, name: &str, momentum: f64, batch: Tensor<1>) {
+        if let Mode::Train(pass) = &mut self.mode {
+            pass.averages.push(Average { path: self.place.weight(name), momentum, batch });
+        }
+    }
+
+    /// Computes a list of layers inside this one.
+    pub(in crate::nn) fn list(&mut self, list: &List<'_>, layers: &[LayerSpec], x: Features) -> Features {
+        let place = self.place.list(list);
+        self.at(place).layers(layers, x)
+    }
+
+    /// Computes the list of layers that this is the context of.
+    pub(in crate::nn) fn layers(&mut self, layers: &[LayerSpec], x: Features) -> Features {
+        match self.mode {
+            Mode::Train(_) => fuse::forward(layers, x, self),
+            Mode::Folded(folded) => folded.forward(layers, x, self),
+            Mode::Eval => (0..layers.len()).fold(x, |x, at| self.one(layers, at, x)),
+        }
+    }
+
+    /// Computes layer `at` of the list that this is the context of.
+    pub(in crate::nn) fn one(&mut self, layers: &[LayerSpec], at: usize, x: Features) -> Features {
+        layers[at].as_dyn().forward(x, &mut self.of(layers, at))
+    }
+
+    /// Where this is.
+    pub(in crate::nn) const fn place(&self) -> &Place {
+        &self.place
+    }
+
+    /// The context of layer `at` of this list.
+    pub(in crate::nn) fn of(&mut self, layers: &[LayerSpec], at: usize) -> Cx<'_> {
+        let place = self.place.layer(at, layers[at].name());
+        self.at(place)
+    }
+
+    fn at(&mut self, place: Place) -> Cx<'_> {
+        let mode = match &mut self.mode {
+            Mode::Train(pass) => Mode::Train(pass),
+            Mode::Eval => Mode::Eval,
+            Mode::Folded(folded) => Mode::Folded(folded),
+        };
+        Cx { parameters: self.parameters, numerics: self.numerics, place, mode }
+    }
+}

@@ -1,0 +1,56 @@
+//! `residual`: the sum of two ways through, one of them usually short.
+
+use super::{Activation, Cx, FeatureShape, Features, Layer, LayerIssue, LayerSpec, List, Walk};
+use crate::base::check;
+use crate::params;
+
+params! {
+    /// `y = activation(body(x) + shortcut(x))` (He et al., 2016, arXiv:1512.03385).
+    ///
+    /// # Shapes
+    ///
+    /// Both ways must end in one shape. A body that changes it needs a `shortcut` that does so too, usually a convolution
+    /// with `kernel = 1` and the body's stride.
+    ///
+    /// # Example
+    ///
+    /// ```toml
+    /// { residual = { body = [{ conv2d = { filters = 3, kernel = 3, padding = "same" } }, "batch-norm"], activation = "relu" } }
+    /// ```
+    pub struct Residual {
+        /// The long way.
+        body: Vec<LayerSpec> => check::not_empty(),
+        /// The short way; the input itself if it is left out.
+        shortcut: Vec<LayerSpec> = Vec::new(),
+        /// What follows the sum.
+        activation: Activation = Activation::None,
+    }
+}
+
+const BODY: List<'_> = List { path: "body", spec: "residual.body", number: 0 };
+const SHORTCUT: List<'_> = List { path: "shortcut", spec: "residual.shortcut", number: 1 };
+
+impl Layer for Residual {
+    fn output<'a>(&'a self, input: &FeatureShape, walk: &mut Walk<'a>) -> Result<FeatureShape, LayerIssue> {
+        let body = walk.list(&BODY, &self.body, input)?;
+        let shortcut = walk.list(&SHORTCUT, &self.shortcut, input)?;
+        if body == shortcut {
+            return Ok(body);
+        }
+        let message = format!("`body` gives {}, but `shortcut` gives {}", body.words(), shortcut.words());
+        let path = if self.shortcut.is_empty() { "residual" } else { "residual.shortcut" };
+        let help = format!(
+            "a sum needs one shape: bring the shortcut to {}, as with \
+             shortcut = [{{ conv2d = {{ filters = {}, kernel = 1, stride = .. }} }}]",
+            body.words(),
+            body.channels()
+        );
+        Err(LayerIssue::new(path, message).help(help))
+    }
+
+    fn forward(&self, x: Features, cx: &mut Cx<'_>) -> Features {
+        let body = cx.list(&BODY, &self.body, x.clone());
+        let sum = body.add(cx.list(&SHORTCUT, &self.shortcut, x));
+        self.activation.forward(sum, cx)
+    }
+}

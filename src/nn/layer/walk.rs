@@ -1,0 +1,223 @@
+//! Shape inference: one walk through a tree of layers, before any weight exists. It gives the layer table, the weights to
+//! make and the lists of layers that it came through, or what is wrong with the tree.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::init::Declared;
+use super::place::{List, Place};
+use super::{FeatureShape, LayerIssue, LayerSpec, LayerSummary, ModelSummary};
+use crate::base::path;
+
+/// Weights of one layer: more is a slip of the keyboard, and would not fit into memory.
+const MOST_PARAMETERS: usize = 1 << 31;
+
+/// What a walk has found.
+#[derive(Debug)]
+pub(in crate::nn) struct Walked<'a> {
+    pub(in crate::nn) summary: ModelSummary,
+    /// Every weight, in the order of the layers.
+    pub(in crate::nn) weights: Vec<Declared>,
+    /// Every list of layers, inner ones before those around them.
+    pub(in crate::nn) lists: Vec<WalkedList<'a>>,
+}
+
+/// A list of layers and the shape that comes into each.
+#[derive(Debug)]
+pub(in crate::nn) struct WalkedList<'a> {
+    pub(in crate::nn) place: Place,
+    pub(in crate::nn) layers: &'a [LayerSpec],
+    pub(in crate::nn) inputs: Vec<FeatureShape>,
+}
+
+/// A walk under way.
+#[derive(Debug)]
+pub(in crate::nn) struct Walk<'a> {
+    input: FeatureShape,
+    /// Where it is: a list, or a layer that is asked for its output.
+    place: Place,
+    walked: Walked<'a>,
+    paths: BTreeSet<String>,
+    /// How many layers of a kind there were.
+    uses: BTreeMap<&'static str, usize>,
+    /// Whether the problem that is on its way out has its place already.
+    located: bool,
+}
+
+/// Follows an image of `input` (height, width, channels) through a list of layers.
+///
+/// # Errors
+/// The problems found. Behind a layer whose output is unknown nothing can be checked, so there is mostly one.
+pub fn infer_shapes(input: [usize; 3], layers: &[LayerSpec]) -> Result<ModelSummary, Vec<LayerIssue>> {
+    Walk::through(input, layers).map(|walked| walked.summary)
+}
+
+impl<'a> Walk<'a> {
+    /// As [`infer_shapes`], with all that is found on the way.
+    pub(in crate::nn) fn through(input: [usize; 3], layers: &'a [LayerSpec]) -> Result<Walked<'a>, Vec<LayerIssue>> {
+        let walked = Walked { summary: ModelSummary::default(), weights: Vec::new(), lists: Vec::new() };
+        let input = FeatureShape::Image(input);
+        let mut walk = Self {
+            input: input.clone(),
+            place: Place::root(),
+            walked,
+            paths: BTreeSet::new(),
+            uses: BTreeMap::new(),
+            located: false,
+        };
+        match walk.layers(layers, &input).map_err(|issue| vec![issue])? {
+            FeatureShape::Vector(dim) => {
+                walk.walked.summary.dim = dim;
+                Ok(walk.walked)
+            }
+            FeatureShape::Image(_) => Err(vec![no_vector(layers, &walk.walked.summary, &input)]),
+        }
+    }
+
+    /// Goes through a list of layers inside the layer that is asked.
+    ///
+    /// # Errors
+    /// The first problem, at its own place.
+    pub(in crate::nn) fn list(
+        &mut self,
+        list: &List<'_>,
+        layers: &'a [LayerSpec],
+        input: &FeatureShape,
+    ) -> Result<FeatureShape, LayerIssue> {
+        let inner = self.place.list(list);
+        let outer = std::mem::replace(&mut self.place, inner);
+        let output = self.layers(layers, input)?;
+        self.place = outer;
+        Ok(output)
+    }
+
+    fn layers(&mut self, layers: &'a [LayerSpec], input: &FeatureShape) -> Result<FeatureShape, LayerIssue> {
+        let list = self.place.clone();
+        let (mut shape, mut inputs) = (input.clone(), Vec::new());
+        for (at, layer) in layers.iter().enumerate() {
+            self.place = list.layer(at, layer.name());
+            let output = self.layer(layer, &shape).map_err(|issue| self.locate(issue))?;
+            inputs.push(std::mem::replace(&mut shape, output));
+        }
+        self.place = list.clone();
+        self.walked.lists.push(WalkedList { place: list, layers, inputs });
+        Ok(shape)
+    }
+
+    fn layer(&mut self, layer: &'a LayerSpec, input: &FeatureShape) -> Result<FeatureShape, LayerIssue> {
+        let output = layer.as_dyn().output(input, self)?;
+        let (mut parameters, mut trainable) = (0_usize, 0);
+        for (at, weight) in layer.as_dyn().weights(input).into_iter().enumerate() {
+            let size = weight.size().unwrap_or(usize::MAX);
+            parameters = parameters.saturating_add(size);
+            trainable += if weight.trainable { size.min(MOST_PARAMETERS) } else { 0 };
+            let declared = Declared::new(&self.place, at, weight);
+            if !self.paths.insert(declared.path.clone()) {
+                return Err(LayerIssue::new("", format!("two weights have the name `{}`", declared.path)));
+            }
+            self.walked.weights.push(declared);
+        }
+        if parameters > MOST_PARAMETERS {
+            let message =
+                format!("this layer would have {parameters} parameters, at most {MOST_PARAMETERS} are possible");
+            return Err(LayerIssue::new("", message));
+        }
+        let summary = &mut self.walked.summary;
+        summary.parameters += parameters;
+        summary.trainable += trainable;
+        let uses = self.uses.entry(layer.name()).or_default();
+        *uses += 1;
+        let name = if *uses == 1 { layer.name().to_owned() } else { format!("{}-{uses}", layer.name()) };
+        summary.layers.push(LayerSummary { name, input: input.clone(), output: output.clone(), parameters });
+        Ok(output)
+    }
+
+    /// Puts a problem at its place in the tree and names the shapes that led to it.
+    fn locate(&mut self, issue: LayerIssue) -> LayerIssue {
+        if std::mem::replace(&mut self.located, true) {
+            return issue;
+        }
+        let layer = self.place.spec();
+        let path = if issue.path.is_empty() { layer.to_owned() } else { path::join(layer, &issue.path) };
+        let mut last = self.input.words();
+        let mut shapes = vec![format!("input {last}")];
+        for row in &self.walked.summary.layers {
+            let words = row.output.words();
+            if words != last {
+                shapes.push(format!("{} {words}", row.name));
+            }
+            last = words;
+        }
+        let message = format!("{} (shapes so far: {})", issue.message, shapes.join(", "));
+        LayerIssue { path, message, help: issue.help }
+    }
+}
+
+/// A network must end with a vector.
+fn no_vector(layers: &[LayerSpec], summary: &ModelSummary, input: &FeatureShape) -> LayerIssue {
+    let last = summary.layers.last().map_or(input, |row| &row.output);
+    let message = format!("the last layer must give a vector, found a map of {}", last.words());
+    let at = layers.len().checked_sub(1).map_or_else(|| "layers".to_owned(), |last| path::at("layers", last));
+    LayerIssue::new(at, message).help("end with { metric-embedding = { size = 256 } } behind \"global-max-pool\"")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::param;
+
+    fn layers(json: serde_json::Value) -> Vec<LayerSpec> {
+        param::from_json(&json).unwrap()
+    }
+
+    pub(crate) fn tutorial() -> serde_json::Value {
+        serde_json::json!([
+            { "rescale": { "divide-by": 255.0 } },
+            { "conv2d": { "filters": 64, "kernel": 3, "activation": "relu" } },
+            "batch-norm",
+            { "conv2d": { "filters": 128, "kernel": 3, "activation": "relu" } },
+            "batch-norm",
+            { "max-pool": { "size": 4 } },
+            { "conv2d": { "filters": 256, "kernel": 3, "activation": "relu" } },
+            "batch-norm",
+            { "conv2d": { "filters": 256, "kernel": 3, "activation": "relu" } },
+            "global-max-pool",
+            { "metric-embedding": { "size": 256 } },
+        ])
+    }
+
+    #[test]
+    fn the_tutorials_network_has_the_parameters_that_keras_counts() {
+        let summary = infer_shapes([32, 32, 3], &layers(tutorial())).unwrap();
+        assert_eq!((summary.parameters, summary.trainable, summary.dim), (1_028_480, 1_027_584, 256));
+        let rows: Vec<(&str, Vec<usize>, usize)> =
+            summary.layers.iter().map(|row| (row.name.as_str(), row.output.to_vec(), row.parameters)).collect();
+        assert_eq!(rows[1], ("conv2d", vec![30, 30, 64], 1_792));
+        assert_eq!(rows[3], ("conv2d-2", vec![28, 28, 128], 73_856));
+        assert_eq!(rows[4], ("batch-norm-2", vec![28, 28, 128], 512));
+        assert_eq!(rows[5], ("max-pool", vec![7, 7, 128], 0));
+        assert_eq!(rows[8], ("conv2d-4", vec![3, 3, 256], 590_080));
+        assert_eq!(rows[10], ("metric-embedding", vec![256], 65_792));
+    }
+
+    #[test]
+    fn problems_stand_at_their_layer_and_tell_the_shapes() {
+        let conv = |kernel: usize| serde_json::json!({ "conv2d": { "filters": 4, "kernel": kernel } });
+        let refuse = |list: serde_json::Value| infer_shapes([8, 8, 3], &layers(list)).unwrap_err().remove(0);
+        let issue = refuse(serde_json::json!([conv(3), { "max-pool": { "size": 2 } }, conv(5), "global-max-pool"]));
+        assert_eq!(issue.path, "layers[2].conv2d.kernel");
+        assert_eq!(
+            issue.message,
+            "a kernel of 5 x 5 is larger than its input of 3 x 3 \
+             (shapes so far: input 8 x 8 x 3, conv2d 6 x 6 x 4, max-pool 3 x 3 x 4)"
+        );
+        let issue = refuse(serde_json::json!(["flatten", conv(3)]));
+        assert_eq!(issue.path, "layers[1]");
+        assert!(issue.message.starts_with("`conv2d` needs a map"), "{}", issue.message);
+        let issue = refuse(serde_json::json!([{ "dense": { "units": 4 } }]));
+        assert!(issue.message.starts_with("`dense` needs a vector, found a map of 8 x 8 x 3"), "{}", issue.message);
+        let issue = refuse(serde_json::json!([conv(3)]));
+        assert_eq!(issue.path, "layers[0]");
+        let issue = refuse(serde_json::json!([{ "normalize": { "mean": [0.5], "std": [0.5] } }, "flatten"]));
+        assert_eq!(issue.path, "layers[0].normalize.mean");
+    }
+}

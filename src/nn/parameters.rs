@@ -1,0 +1,156 @@
+//! Tensors by their full path, `layers.3.residual.body.0.conv2d.weight`: the weights and moving statistics of a network.
+//!
+//! Layers own no tensor. They declare what they need ([`WeightSpec`](super::layer::WeightSpec)) and ask for it by name,
+//! so that saving, loading, optimising and freezing know one thing, a path.
+
+use std::collections::BTreeMap;
+
+use burn::tensor::{Device, Gradients, Tensor, TensorData};
+
+use super::layer::{Average, Declared};
+use super::network::LoadError;
+use crate::artifact::Weights;
+use crate::base::seed::Seed;
+
+/// Parameters of one network on one device, in the order of their paths.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Parameters(BTreeMap<String, Parameter>);
+
+/// One tensor. It is kept flat: optimisers and files need no rank, and a layer gets it in its shape.
+#[derive(Debug, Clone)]
+struct Parameter {
+    /// `[size]`.
+    value: Tensor<1>,
+    shape: Vec<usize>,
+    /// Whether training changes it by gradient; moving statistics follow their batches.
+    trainable: bool,
+}
+
+impl Parameters {
+    /// Fresh values for what layers have declared. They depend on `seed` alone, not on the device.
+    ///
+    /// # Panics
+    /// If a path comes twice, which the walk through the layers has refused.
+    pub(super) fn init(declared: &[Declared], seed: Seed, device: &Device) -> Self {
+        let mut parameters = Self::default();
+        for one in declared {
+            let shape = one.spec.shape.clone();
+            let values = one.spec.start.values(shape.iter().product(), &mut one.rng(seed));
+            let value = flat(values, device);
+            let parameter = Parameter { value, shape, trainable: one.spec.trainable };
+            let twice = parameters.0.insert(one.path.clone(), parameter);
+            assert!(twice.is_none(), "two parameters have the path `{}`", one.path);
+        }
+        parameters
+    }
+
+    /// The parameter of a layer, in its shape.
+    ///
+    /// # Panics
+    /// If there is none, or it has another rank: a layer asks for what it has declared.
+    pub(super) fn get<const D: usize>(&self, path: &str) -> Tensor<D> {
+        let parameter = self.0.get(path).unwrap_or_else(|| panic!("no layer has declared `{path}`"));
+        let shape: [usize; D] = parameter.shape[..].try_into().expect("a layer asks for the rank that it declared");
+        parameter.value.clone().reshape(shape)
+    }
+
+    /// A parameter as numbers.
+    ///
+    /// # Panics
+    /// As [`Parameters::get`].
+    pub(super) fn numbers(&self, path: &str) -> Vec<f64> {
+        self.get_flat(path).into_iter().map(f64::from).collect()
+    }
+
+    fn get_flat(&self, path: &str) -> Vec<f32> {
+        numbers(&self.0.get(path).unwrap_or_else(|| panic!("no layer has declared `{path}`")).value)
+    }
+
+    /// Every parameter in host memory.
+    pub(super) fn to_weights(&self) -> Weights {
+        let one = |(path, parameter): (&String, &Parameter)| {
+            (path.clone(), (parameter.shape.clone(), numbers(&parameter.value)))
+        };
+        Weights(self.0.iter().map(one).collect())
+    }
+
+    /// Replaces every value; what `weights` has besides is not looked at.
+    ///
+    /// # Errors
+    /// If one is missing or has another shape: nothing is changed then.
+    pub(super) fn set(&mut self, weights: &Weights) -> Result<(), LoadError> {
+        for (path, parameter) in &self.0 {
+            match weights.0.get(path) {
+                None => return Err(LoadError::Missing(path.clone())),
+                Some((found, _)) if *found != parameter.shape => {
+                    let (name, expected) = (path.clone(), parameter.shape.clone());
+                    return Err(LoadError::Shape { name, found: found.clone(), expected });
+                }
+                Some(_) => {}
+            }
+        }
+        for (path, parameter) in &mut self.0 {
+            parameter.value = flat(weights.0[path].1.clone(), &parameter.value.device());
+        }
+        Ok(())
+    }
+
+    /// The same parameters inside the autodiff graph: those that are trained ask for a gradient.
+    pub(super) fn to_trainable(&self) -> Self {
+        self.mapped(|parameter| {
+            let value = Tensor::from_inner(parameter.value.clone());
+            if parameter.trainable { value.require_grad() } else { value }
+        })
+    }
+
+    /// The same parameters outside the autodiff graph.
+    pub(super) fn valid(&self) -> Self {
+        self.mapped(|parameter| parameter.value.clone().without_autodiff())
+    }
+
+    fn mapped(&self, value: impl Fn(&Parameter) -> Tensor<1>) -> Self {
+        let one = |(path, parameter): (&String, &Parameter)| {
+            (path.clone(), Parameter { value: value(parameter), ..parameter.clone() })
+        };
+        Self(self.0.iter().map(one).collect())
+    }
+
+    /// Replaces every parameter that has a gradient by what `update` makes of its path, value and gradient, `[size]` each
+    /// and outside the graph.
+    pub(super) fn update(
+        &mut self,
+        gradients: &mut Gradients,
+        mut update: impl FnMut(&str, Tensor<1>, Tensor<1>) -> Tensor<1>,
+    ) {
+        for (path, parameter) in self.0.iter_mut().filter(|(_, parameter)| parameter.trainable) {
+            if let Some(gradient) = parameter.value.grad_remove(gradients) {
+                // The old value goes into the update, which may then reuse its memory.
+                let nothing = Tensor::empty([0], &gradient.device());
+                let value = std::mem::replace(&mut parameter.value, nothing).without_autodiff();
+                let value = update(path, value, gradient);
+                parameter.value = Tensor::from_inner(value).require_grad();
+            }
+        }
+    }
+
+    /// Moves a parameter without a gradient: `momentum * old + (1 - momentum) * new`.
+    ///
+    /// # Panics
+    /// As [`Parameters::get`].
+    pub(super) fn absorb(&mut self, average: Average) {
+        let Average { path, momentum, batch } = average;
+        let parameter = self.0.get_mut(&path).unwrap_or_else(|| panic!("no layer has declared `{path}`"));
+        let (old, tracked) = (parameter.value.clone(), parameter.value.is_autodiff());
+        let moved = old.without_autodiff().mul_scalar(momentum) + batch.mul_scalar(1.0 - momentum);
+        parameter.value = if tracked { Tensor::from_inner(moved) } else { moved };
+    }
+}
+
+fn flat(values: Vec<f32>, device: &Device) -> Tensor<1> {
+    let size = values.len();
+    Tensor::from_data(TensorData::new(values, [size]), device)
+}
+
+fn numbers(tensor: &Tensor<1>) -> Vec<f32> {
+    tensor.clone().without_autodiff().into_data().try_into_vec::<f32>().expect("parameters are f32")
+}
