@@ -17,6 +17,8 @@ pub mod param;
 mod param_choice;
 mod param_macros;
 pub mod param_record;
+#[cfg(test)]
+mod param_tests;
 mod param_values;
 pub mod path;
 pub mod seed;

@@ -9,7 +9,7 @@ use serde_json::Value as Json;
 
 use super::issue::{Issue, Issues};
 use super::node::{Entry, Node, Value};
-pub use super::param_choice::{open_choice, read_alternative, read_unit, write_alternative};
+pub use super::param_choice::{Held, Payload, open_choice, read_alternative, read_unit, write_alternative};
 pub use super::param_values::SpecPath;
 use super::source::{Place, Source};
 use super::suggest;

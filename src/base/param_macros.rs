@@ -118,6 +118,33 @@ macro_rules! params {
 /// assert_eq!(chosen.write(View::Key), "adam");
 /// assert_eq!(Optimizer::NAMES, ["adam", "none"]);
 /// ```
+///
+/// With `pub enum Name: dyn Trait { .. }` every alternative has parameters that implement the trait (an empty table
+/// where there are none: it is read and written as the bare name), and `as_dyn()` gives those of the chosen one: no
+/// `match` over the alternatives is needed. `Box<T>` may hold parameters too. `as_dyn` is as visible as the enum;
+/// `pub enum Name: pub(crate) dyn Trait { .. }` makes it less so.
+///
+/// ```
+/// simpipe::params! {
+///     /// Nothing to set.
+///     pub struct Square {}
+/// }
+/// trait Shape {
+///     fn corners(&self) -> usize;
+/// }
+/// impl Shape for Square {
+///     fn corners(&self) -> usize { 4 }
+/// }
+/// simpipe::choice! {
+///     /// A shape.
+///     enum AnyShape: dyn Shape {
+///         /// Four equal sides.
+///         "square" => Square(Square),
+///     }
+/// }
+/// let shape: AnyShape = simpipe::base::param::from_json(&serde_json::json!("square")).unwrap();
+/// assert_eq!(shape.as_dyn().corners(), 4);
+/// ```
 #[macro_export]
 macro_rules! choice {
     (@read $this:ident $variant:ident $name:literal $node:ident $inner:ident $path:ident $issues:ident) => {
@@ -137,6 +164,39 @@ macro_rules! choice {
     };
     (@write $view:ident $name:literal $params:ident $ty:ty) => {
         $crate::base::param::write_alternative($name, Some($crate::base::param::Param::write($params, $view)))
+    };
+    (@as_dyn [$vis:vis] [$trait:path] $this:ident {
+        $( $(#[doc = $variant_doc:literal])* $name:literal => $variant:ident ($ty:ty) ),* $(,)?
+    }) => {
+        impl $this {
+            /// The parameters of the chosen alternative.
+            #[must_use]
+            $vis fn as_dyn(&self) -> &(dyn $trait + 'static) {
+                #[expect(clippy::allow_attributes, reason = "unused only where every alternative is boxed")]
+                #[allow(unused_imports)]
+                use $crate::base::param::Payload as _;
+                match self {
+                    $( Self::$variant(params) => $crate::base::param::Held(params).payload(), )*
+                }
+            }
+        }
+    };
+    (@as_dyn [$vis:vis] [$trait:path] $this:ident { $($body:tt)* }) => {
+        compile_error!("every alternative of a `choice!` with `dyn` has parameters: give it an empty `params!` struct");
+    };
+    (
+        $(#[doc = $doc:literal])*
+        $vis:vis enum $this:ident : dyn $trait:path { $($body:tt)* }
+    ) => {
+        $crate::choice! { $(#[doc = $doc])* $vis enum $this { $($body)* } }
+        $crate::choice! { @as_dyn [$vis] [$trait] $this { $($body)* } }
+    };
+    (
+        $(#[doc = $doc:literal])*
+        $vis:vis enum $this:ident : $as_dyn:vis dyn $trait:path { $($body:tt)* }
+    ) => {
+        $crate::choice! { $(#[doc = $doc])* $vis enum $this { $($body)* } }
+        $crate::choice! { @as_dyn [$as_dyn] [$trait] $this { $($body)* } }
     };
     (
         $(#[doc = $doc:literal])*

@@ -105,6 +105,18 @@ impl<T: Param> Param for Option<T> {
     }
 }
 
+impl<T: Param> Param for Box<T> {
+    fn read(node: &Node, path: &str, issues: &mut Issues) -> Option<Self> {
+        T::read(node, path, issues).map(Self::new)
+    }
+    fn write(&self, view: View) -> Json {
+        T::write(self, view)
+    }
+    fn shape() -> Shape {
+        T::shape()
+    }
+}
+
 impl<T: Param> Param for Vec<T> {
     fn read(node: &Node, path: &str, issues: &mut Issues) -> Option<Self> {
         let Value::Array(items) = &node.value else {

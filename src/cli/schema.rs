@@ -105,7 +105,9 @@ fn of_field(field: &Field) -> Json {
 /// The bare name, if every parameter has a default, and the one-key table, if there are parameters.
 fn of_alternative(alternative: &Alternative) -> Vec<Json> {
     let (name, description) = (alternative.name, alternative.doc.trim());
-    let table = alternative.params.as_ref().map(|params| {
+    // Nothing can be set in an empty table: the name says it all.
+    let empty = |params: &Shape| matches!(params, Shape::Record(record) if record.fields.is_empty());
+    let table = alternative.params.as_ref().filter(|params| !empty(params)).map(|params| {
         json!({
             "type": "object", "description": description, "properties": { name: of_shape(params) },
             "required": [name], "additionalProperties": false,
@@ -133,16 +135,18 @@ mod tests {
             expected: Some("at least 1".to_owned()),
         };
         let params = Shape::Record(Record { doc: "A pool.", fields: vec![field] });
+        let empty = Shape::Record(Record { doc: "Nothing to set.", fields: Vec::new() });
         let alternatives = vec![
             Alternative { name: "max-pool", doc: "The largest.", params: Some(params) },
             Alternative { name: "flatten", doc: "All in a row.", params: None },
+            Alternative { name: "relu", doc: "Above 0.", params: Some(empty) },
         ];
         let shape = Shape::Choice(crate::base::param::Choice { doc: "A layer.", alternatives });
         let schema = jsonschema::validator_for(&of_shape(&shape)).unwrap();
-        for good in [json!({ "max-pool": { "size": 2 } }), json!("flatten")] {
+        for good in [json!({ "max-pool": { "size": 2 } }), json!("flatten"), json!("relu")] {
             assert!(schema.is_valid(&good), "{good}");
         }
-        for bad in [json!("max-pool"), json!({ "max-pool": {} }), json!({ "max-pool": { "sise": 2 } }), json!("flat")] {
+        for bad in [json!("max-pool"), json!({ "max-pool": {} }), json!({ "relu": {} }), json!({ "max-pool": { "sise": 2 } }), json!("flat")] {
             assert!(!schema.is_valid(&bad), "{bad}");
         }
     }
