@@ -17,6 +17,7 @@ pub mod param;
 mod param_choice;
 mod param_macros;
 pub mod param_record;
+mod param_shape;
 #[cfg(test)]
 mod param_tests;
 mod param_values;

@@ -119,6 +119,8 @@ macro_rules! params {
 /// assert_eq!(Optimizer::NAMES, ["adam", "none"]);
 /// ```
 ///
+/// An alternative may hold lists of the same choice: its [`Shape`](crate::base::param::Shape) is made when it is looked at.
+///
 /// With `pub enum Name: dyn Trait { .. }` every alternative has parameters that implement the trait (an empty table
 /// where there are none: it is read and written as the bare name), and `as_dyn()` gives those of the chosen one: no
 /// `match` over the alternatives is needed. `Box<T>` may hold parameters too. `as_dyn` is as visible as the enum;
@@ -249,7 +251,9 @@ macro_rules! choice {
             }
 
             fn shape() -> $crate::base::param::Shape {
-                $crate::base::param::Shape::Choice($crate::base::param::Choice {
+                use std::sync::LazyLock;
+                static CHOICE: LazyLock<$crate::base::param::Choice> = LazyLock::new(|| $crate::base::param::Choice {
+                    name: stringify!($this),
                     doc: concat!($($doc, "\n"),*),
                     alternatives: vec![$(
                         $crate::base::param::Alternative {
@@ -258,7 +262,8 @@ macro_rules! choice {
                             params: $crate::choice!(@shape $($ty)?),
                         }
                     ),*],
-                })
+                });
+                $crate::base::param::Shape::Choice($crate::base::param::LazyChoice::new(&CHOICE))
             }
         }
     };
