@@ -4,6 +4,7 @@
 //! places and snippets of error messages ([`source`], [`issue`]), digests, seeds and safe file writing.
 
 pub mod backoff;
+pub mod bounds;
 pub mod check;
 pub mod contents;
 pub mod digest;

@@ -7,6 +7,7 @@
 
 use serde_json::Value as Json;
 
+use super::bounds::Bounds;
 use super::issue::{Issue, Issues};
 use super::node::{Entry, Node, Value};
 pub use super::param_choice::{Held, Payload, open_choice, read_alternative, read_unit, write_alternative};
@@ -34,6 +35,10 @@ pub trait Param: Sized {
     fn write(&self, view: View) -> Json;
     /// What is accepted, for reference pages and the JSON Schema.
     fn shape() -> Shape;
+    /// The limits of a number that its type has, or of every number in a list.
+    fn bounds() -> Bounds {
+        Bounds::default()
+    }
 }
 
 /// The value with every field at its default.

@@ -74,15 +74,8 @@ macro_rules! params {
                     fields: vec![$({
                         let check: Option<$crate::base::check::Check<$ty>> = $crate::params!(@option $($check)?);
                         let default: Option<$ty> = $crate::params!(@option $($default)?);
-                        $crate::base::param::Field {
-                            name: $crate::base::param::kebab(stringify!($field)),
-                            doc: concat!($($field_doc, "\n"),*),
-                            shape: <$ty as $crate::base::param::Param>::shape(),
-                            default: default.map(|value| {
-                                $crate::base::param::Param::write(&value, $crate::base::param::View::Full)
-                            }),
-                            expected: check.map(|check| check.expected),
-                        }
+                        let declared = (stringify!($field), concat!($($field_doc, "\n"),*));
+                        $crate::base::param::Field::of(declared, default, check)
                     }),*],
                 })
             }

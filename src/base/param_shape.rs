@@ -6,6 +6,9 @@ use std::sync::LazyLock;
 
 use serde_json::Value as Json;
 
+use super::bounds::{Bounds, Length};
+use super::check::Check;
+use super::param::{Param, View, kebab};
 use super::suggest;
 
 /// What a value may look like.
@@ -79,6 +82,33 @@ pub struct Field {
     pub default: Option<Json>,
     /// The range, as words that follow "must be".
     pub expected: Option<String>,
+    /// The limits of the number, or of every number in a list, as far as they can be told.
+    pub bounds: Bounds,
+    /// The limits of a list's length, as far as they can be told.
+    pub length: Length,
+}
+
+impl Field {
+    /// A field as [`params!`](crate::params) declares it.
+    #[must_use]
+    pub fn of<T: Param>(
+        (name, doc): (&str, &'static str),
+        default: Option<T>,
+        check: Option<Check<T>>,
+    ) -> Self {
+        let fits = |default: &T| check.as_ref().is_none_or(|check| check.accepts(default));
+        debug_assert!(default.as_ref().is_none_or(fits), "the default of `{name}` lies outside of its own range");
+        let (bounds, length) = check.as_ref().map_or_else(Default::default, |check| (check.bounds, check.length));
+        Self {
+            name: kebab(name),
+            doc,
+            shape: T::shape(),
+            default: default.map(|value| value.write(View::Full)),
+            expected: check.map(|check| check.expected),
+            bounds: bounds.or(T::bounds()),
+            length,
+        }
+    }
 }
 
 /// The alternatives of a choice.

@@ -6,6 +6,7 @@ use clap::Args;
 use serde_json::{Map, Value as Json, json};
 
 use super::print;
+use crate::base::bounds::{Bounds, Limit};
 use crate::base::param::{Alternative, Field, LazyChoice, Record, Shape};
 use crate::error::{Error, Exit};
 use crate::spec::NUMERICS;
@@ -135,6 +136,7 @@ impl Writer {
 
     fn field(&mut self, field: &Field) -> Json {
         let mut schema = self.shape(&field.shape);
+        limit(&mut schema, field);
         if let Json::Object(object) = &mut schema {
             let range = field.expected.as_ref().map_or_else(String::new, |expected| format!(" (must be {expected})"));
             object.insert("description".to_owned(), json!(format!("{}{range}", field.doc.trim())));
@@ -163,6 +165,34 @@ impl Writer {
         let bare = bare.then(|| json!({ "const": name, "description": description }));
         bare.into_iter().chain(table).collect()
     }
+}
+
+/// Adds the limits of a number, a list's numbers and a list's length.
+fn limit(schema: &mut Json, field: &Field) {
+    let Json::Object(object) = schema else { return };
+    match object.get("type").and_then(Json::as_str) {
+        Some("integer" | "number") => object.extend(limits(&field.bounds)),
+        Some("array") => {
+            let length = [("minItems", field.length.min), ("maxItems", field.length.max)];
+            object.extend(length.into_iter().filter_map(|(name, count)| Some((name.to_owned(), count?.into()))));
+            let items = object.get_mut("items").and_then(Json::as_object_mut);
+            if let Some(items) = items.filter(|items| items.get("type").is_some_and(|kind| kind != "array")) {
+                items.extend(limits(&field.bounds));
+            }
+        }
+        _ => {}
+    }
+}
+
+fn limits(bounds: &Bounds) -> Vec<(String, Json)> {
+    let limit = |limit: Option<Limit>, at: &str, beyond: &str| {
+        let Limit { value, exclusive } = limit?;
+        // Whole numbers are written without a point, as they are in a spec.
+        let number = if value.fract() == 0.0 && value.abs() < 1e15 { json!(value as i64) } else { json!(value) };
+        Some((if exclusive { beyond } else { at }.to_owned(), number))
+    };
+    let ends = [limit(bounds.min, "minimum", "exclusiveMinimum"), limit(bounds.max, "maximum", "exclusiveMaximum")];
+    ends.into_iter().flatten().collect()
 }
 
 /// The name of a definition; of choices of one name, later ones are numbered.
@@ -263,6 +293,42 @@ mod tests {
                 of: Layer,
             }
         }
+    }
+
+    crate::params! {
+        /// Numbers with limits.
+        pub struct Limited {
+            /// Whole.
+            count: u32 = 2 => crate::base::check::between(1, 9),
+            /// Whole, of a type with a limit of its own.
+            steps: usize = 0,
+            /// Above.
+            rate: f64 = 0.5 => crate::base::check::positive(),
+            /// Below.
+            decay: Option<f64> = None => crate::base::check::decay().optional(),
+            /// Several.
+            sizes: Vec<u32> = vec![1] => crate::base::check::not_empty(),
+        }
+    }
+
+    #[test]
+    fn limits_reach_the_schema() {
+        let good = [json!({}), json!({ "count": 9, "steps": 5, "rate": 1e-9, "decay": 0, "sizes": [3, 0] })];
+        let bad = [
+            json!({ "count": 0 }),
+            json!({ "count": 10 }),
+            json!({ "steps": -1 }),
+            json!({ "rate": 0.0 }),
+            json!({ "decay": 1 }),
+            json!({ "sizes": [] }),
+            json!({ "sizes": [-1] }),
+        ];
+        check::<Limited>(&good, &bad);
+        let schema = of_shape(&Limited::shape());
+        let said = |field: &str| serde_json::to_string(&schema["properties"][field]).unwrap();
+        assert!(said("count").contains("\"maximum\":9,\"minimum\":1"), "{}", said("count"));
+        assert!(said("rate").contains("\"exclusiveMinimum\":0,"), "{}", said("rate"));
+        assert!(said("decay").contains("\"exclusiveMaximum\":1,\"minimum\":0"), "{}", said("decay"));
     }
 
     #[test]

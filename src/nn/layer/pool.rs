@@ -38,7 +38,7 @@ params! {
 }
 
 fn positive_stride() -> check::Check<Option<usize>> {
-    check::Check::new("at least 1", |stride: &Option<usize>| stride.is_none_or(|stride| stride >= 1))
+    check::at_least(1).optional()
 }
 
 fn pooled(
