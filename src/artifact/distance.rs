@@ -1,10 +1,12 @@
 //! Names of the distances between embeddings, as specs and artifacts write them. `search` and `nn` compute them.
 
+use std::sync::LazyLock;
+
 use serde::{Deserialize, Serialize};
 
 use crate::base::issue::{Issue, Issues};
 use crate::base::node::Node;
-use crate::base::param::{self, Alternative, Choice, Param, Shape, View};
+use crate::base::param::{self, Alternative, Choice, LazyChoice, Param, Shape, View};
 use crate::base::suggest;
 
 /// How near two embeddings are.
@@ -96,10 +98,14 @@ impl Param for Distance {
     }
 
     fn shape() -> Shape {
-        let alternative = |distance: &Self| Alternative { name: distance.name(), doc: distance.doc(), params: None };
-        Shape::Choice(Choice {
+        static CHOICE: LazyLock<Choice> = LazyLock::new(|| Choice {
+            name: "Distance",
             doc: "How near two embeddings are.",
-            alternatives: Self::ALL.iter().map(alternative).collect(),
-        })
+            alternatives: Distance::ALL.iter().map(alternative).collect(),
+        });
+        fn alternative(distance: &Distance) -> Alternative {
+            Alternative { name: distance.name(), doc: distance.doc(), params: None }
+        }
+        Shape::Choice(LazyChoice::new(&CHOICE))
     }
 }

@@ -4,6 +4,7 @@
 //! places and snippets of error messages ([`source`], [`issue`]), digests, seeds and safe file writing.
 
 pub mod backoff;
+pub mod bounds;
 pub mod check;
 pub mod contents;
 pub mod digest;
@@ -17,6 +18,9 @@ pub mod param;
 mod param_choice;
 mod param_macros;
 pub mod param_record;
+mod param_shape;
+#[cfg(test)]
+mod param_tests;
 mod param_values;
 pub mod path;
 pub mod seed;

@@ -36,6 +36,9 @@ pub enum Value {
     Table(Table),
 }
 
+/// Lists and tables inside each other, at most: whoever reads a spec calls itself once for each.
+pub const MOST_NESTED: usize = 64;
+
 /// A table's entries by key.
 pub type Table = BTreeMap<String, Entry>;
 
@@ -97,6 +100,20 @@ impl Node {
             }
         }
         node
+    }
+
+    /// The first list or table that stands inside of `levels` others, this one counted.
+    #[must_use]
+    pub fn nested_below(&self, levels: usize) -> Option<&Place> {
+        let inside = |levels: usize| match &self.value {
+            Value::Array(items) => items.iter().find_map(|item| item.nested_below(levels)),
+            Value::Table(table) => table.values().find_map(|entry| entry.node.nested_below(levels)),
+            _ => None,
+        };
+        match (&self.value, levels.checked_sub(1)) {
+            (Value::Array(_) | Value::Table(_), None) => Some(&self.place),
+            (_, levels) => inside(levels?),
+        }
     }
 
     /// Reads a parsed TOML value of `source`.

@@ -7,12 +7,13 @@
 
 use serde_json::Value as Json;
 
+use super::bounds::Bounds;
 use super::issue::{Issue, Issues};
 use super::node::{Entry, Node, Value};
-pub use super::param_choice::{open_choice, read_alternative, read_unit, write_alternative};
+pub use super::param_choice::{Held, Payload, open_choice, read_alternative, read_unit, write_alternative};
+pub use super::param_shape::{Alternative, Choice, Field, LazyChoice, Record, Shape};
 pub use super::param_values::SpecPath;
 use super::source::{Place, Source};
-use super::suggest;
 
 /// Which fields [`Param::write`] writes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,99 +35,10 @@ pub trait Param: Sized {
     fn write(&self, view: View) -> Json;
     /// What is accepted, for reference pages and the JSON Schema.
     fn shape() -> Shape;
-}
-
-/// What a value may look like.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Shape {
-    /// `true` or `false`.
-    Boolean,
-    /// A whole number.
-    Integer,
-    /// A whole number or a float.
-    Number,
-    /// Text.
-    String,
-    /// A file or folder, relative to the file that names it.
-    Path,
-    /// A list.
-    List(Box<Shape>),
-    /// A table of named fields.
-    Record(Record),
-    /// A table whose keys the user chooses; every value is of one shape.
-    Map(Box<Shape>),
-    /// A bare name or a one-key table.
-    Choice(Choice),
-    /// Any of several shapes.
-    AnyOf(Vec<Shape>),
-    /// One literal word.
-    Word(&'static str),
-}
-
-impl Shape {
-    /// What it is, with its article.
-    #[must_use]
-    pub fn words(&self) -> String {
-        match self {
-            Self::Boolean => "`true` or `false`".to_owned(),
-            Self::Integer => "an integer".to_owned(),
-            Self::Number => "a number".to_owned(),
-            Self::String => "a text in quotes".to_owned(),
-            Self::Path => "a path in quotes".to_owned(),
-            Self::List(_) => "a list".to_owned(),
-            Self::Record(_) | Self::Map(_) => "a table".to_owned(),
-            Self::Choice(choice) => {
-                let names: Vec<&str> = choice.alternatives.iter().map(|one| one.name).collect();
-                suggest::one_of(&names)
-            }
-            Self::AnyOf(shapes) => shapes.iter().map(Self::words).collect::<Vec<_>>().join(" or "),
-            Self::Word(word) => format!("\"{word}\""),
-        }
+    /// The limits of a number that its type has, or of every number in a list.
+    fn bounds() -> Bounds {
+        Bounds::default()
     }
-}
-
-/// The fields of a table.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Record {
-    /// Purpose.
-    pub doc: &'static str,
-    /// In declared order.
-    pub fields: Vec<Field>,
-}
-
-/// One field of a [`Record`].
-#[derive(Debug, Clone, PartialEq)]
-pub struct Field {
-    /// kebab-case.
-    pub name: String,
-    /// Meaning and unit.
-    pub doc: &'static str,
-    /// What is accepted.
-    pub shape: Shape,
-    /// The value if it is left out; `None` if it must be given.
-    pub default: Option<Json>,
-    /// The range, as words that follow "must be".
-    pub expected: Option<String>,
-}
-
-/// The alternatives of a choice.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Choice {
-    /// What is chosen.
-    pub doc: &'static str,
-    /// In declared order.
-    pub alternatives: Vec<Alternative>,
-}
-
-/// One alternative of a [`Choice`].
-#[derive(Debug, Clone, PartialEq)]
-pub struct Alternative {
-    /// kebab-case.
-    pub name: &'static str,
-    /// Purpose.
-    pub doc: &'static str,
-    /// Its parameters, if it has any.
-    pub params: Option<Shape>,
 }
 
 /// The value with every field at its default.

@@ -113,3 +113,31 @@ pub fn write_alternative(name: &str, params: Option<Json>) -> Json {
         None => Json::from(name),
     }
 }
+
+/// What a variant holds, so that [`choice!`](crate::choice) finds the parameters in a box or as they are.
+#[derive(Debug)]
+pub struct Held<'a, T>(pub &'a T);
+
+impl<'a, T> Held<'a, Box<T>> {
+    /// The parameters in the box; preferred to [`Payload::payload`], as methods of a type are to those of a trait.
+    #[must_use]
+    pub const fn payload(self) -> &'a T {
+        let Self(boxed) = self;
+        boxed
+    }
+}
+
+/// Parameters that are held as they are.
+pub trait Payload<'a> {
+    /// Their type.
+    type Params;
+    /// The parameters.
+    fn payload(self) -> &'a Self::Params;
+}
+
+impl<'a, T> Payload<'a> for Held<'a, T> {
+    type Params = T;
+    fn payload(self) -> &'a T {
+        self.0
+    }
+}

@@ -74,15 +74,8 @@ macro_rules! params {
                     fields: vec![$({
                         let check: Option<$crate::base::check::Check<$ty>> = $crate::params!(@option $($check)?);
                         let default: Option<$ty> = $crate::params!(@option $($default)?);
-                        $crate::base::param::Field {
-                            name: $crate::base::param::kebab(stringify!($field)),
-                            doc: concat!($($field_doc, "\n"),*),
-                            shape: <$ty as $crate::base::param::Param>::shape(),
-                            default: default.map(|value| {
-                                $crate::base::param::Param::write(&value, $crate::base::param::View::Full)
-                            }),
-                            expected: check.map(|check| check.expected),
-                        }
+                        let declared = (stringify!($field), concat!($($field_doc, "\n"),*));
+                        $crate::base::param::Field::of(declared, default, check)
                     }),*],
                 })
             }
@@ -118,6 +111,35 @@ macro_rules! params {
 /// assert_eq!(chosen.write(View::Key), "adam");
 /// assert_eq!(Optimizer::NAMES, ["adam", "none"]);
 /// ```
+///
+/// An alternative may hold lists of the same choice: its [`Shape`](crate::base::param::Shape) is made when it is looked at.
+///
+/// With `pub enum Name: dyn Trait { .. }` every alternative has parameters that implement the trait (an empty table
+/// where there are none: it is read and written as the bare name), and `as_dyn()` gives those of the chosen one: no
+/// `match` over the alternatives is needed. `Box<T>` may hold parameters too. `as_dyn` is as visible as the enum;
+/// `pub enum Name: pub(crate) dyn Trait { .. }` makes it less so.
+///
+/// ```
+/// simpipe::params! {
+///     /// Nothing to set.
+///     pub struct Square {}
+/// }
+/// trait Shape {
+///     fn corners(&self) -> usize;
+/// }
+/// impl Shape for Square {
+///     fn corners(&self) -> usize { 4 }
+/// }
+/// simpipe::choice! {
+///     /// A shape.
+///     enum AnyShape: dyn Shape {
+///         /// Four equal sides.
+///         "square" => Square(Square),
+///     }
+/// }
+/// let shape: AnyShape = simpipe::base::param::from_json(&serde_json::json!("square")).unwrap();
+/// assert_eq!(shape.as_dyn().corners(), 4);
+/// ```
 #[macro_export]
 macro_rules! choice {
     (@read $this:ident $variant:ident $name:literal $node:ident $inner:ident $path:ident $issues:ident) => {
@@ -137,6 +159,39 @@ macro_rules! choice {
     };
     (@write $view:ident $name:literal $params:ident $ty:ty) => {
         $crate::base::param::write_alternative($name, Some($crate::base::param::Param::write($params, $view)))
+    };
+    (@as_dyn [$vis:vis] [$trait:path] $this:ident {
+        $( $(#[doc = $variant_doc:literal])* $name:literal => $variant:ident ($ty:ty) ),* $(,)?
+    }) => {
+        impl $this {
+            /// The parameters of the chosen alternative.
+            #[must_use]
+            $vis fn as_dyn(&self) -> &(dyn $trait + 'static) {
+                #[expect(clippy::allow_attributes, reason = "unused only where every alternative is boxed")]
+                #[allow(unused_imports)]
+                use $crate::base::param::Payload as _;
+                match self {
+                    $( Self::$variant(params) => $crate::base::param::Held(params).payload(), )*
+                }
+            }
+        }
+    };
+    (@as_dyn [$vis:vis] [$trait:path] $this:ident { $($body:tt)* }) => {
+        compile_error!("every alternative of a `choice!` with `dyn` has parameters: give it an empty `params!` struct");
+    };
+    (
+        $(#[doc = $doc:literal])*
+        $vis:vis enum $this:ident : dyn $trait:path { $($body:tt)* }
+    ) => {
+        $crate::choice! { $(#[doc = $doc])* $vis enum $this { $($body)* } }
+        $crate::choice! { @as_dyn [$vis] [$trait] $this { $($body)* } }
+    };
+    (
+        $(#[doc = $doc:literal])*
+        $vis:vis enum $this:ident : $as_dyn:vis dyn $trait:path { $($body:tt)* }
+    ) => {
+        $crate::choice! { $(#[doc = $doc])* $vis enum $this { $($body)* } }
+        $crate::choice! { @as_dyn [$as_dyn] [$trait] $this { $($body)* } }
     };
     (
         $(#[doc = $doc:literal])*
@@ -189,7 +244,9 @@ macro_rules! choice {
             }
 
             fn shape() -> $crate::base::param::Shape {
-                $crate::base::param::Shape::Choice($crate::base::param::Choice {
+                use std::sync::LazyLock;
+                static CHOICE: LazyLock<$crate::base::param::Choice> = LazyLock::new(|| $crate::base::param::Choice {
+                    name: stringify!($this),
                     doc: concat!($($doc, "\n"),*),
                     alternatives: vec![$(
                         $crate::base::param::Alternative {
@@ -198,7 +255,8 @@ macro_rules! choice {
                             params: $crate::choice!(@shape $($ty)?),
                         }
                     ),*],
-                })
+                });
+                $crate::base::param::Shape::Choice($crate::base::param::LazyChoice::new(&CHOICE))
             }
         }
     };

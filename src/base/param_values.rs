@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde_json::Value as Json;
 
+use super::bounds::Bounds;
 use super::issue::{Issue, Issues};
 use super::node::{Node, Value};
 use super::param::{Param, Shape, View, expected};
@@ -35,6 +36,9 @@ macro_rules! integer_param {
             }
             fn shape() -> Shape {
                 Shape::Integer
+            }
+            fn bounds() -> Bounds {
+                if Self::MIN == 0 { Bounds::UNSIGNED } else { Bounds { integer: true, ..Bounds::default() } }
             }
         }
     )*};
@@ -103,6 +107,24 @@ impl<T: Param> Param for Option<T> {
     fn shape() -> Shape {
         T::shape()
     }
+    fn bounds() -> Bounds {
+        T::bounds()
+    }
+}
+
+impl<T: Param> Param for Box<T> {
+    fn read(node: &Node, path: &str, issues: &mut Issues) -> Option<Self> {
+        T::read(node, path, issues).map(Self::new)
+    }
+    fn write(&self, view: View) -> Json {
+        T::write(self, view)
+    }
+    fn shape() -> Shape {
+        T::shape()
+    }
+    fn bounds() -> Bounds {
+        T::bounds()
+    }
 }
 
 impl<T: Param> Param for Vec<T> {
@@ -120,6 +142,9 @@ impl<T: Param> Param for Vec<T> {
     }
     fn shape() -> Shape {
         Shape::List(Box::new(T::shape()))
+    }
+    fn bounds() -> Bounds {
+        T::bounds()
     }
 }
 

@@ -4,14 +4,11 @@ use std::ops::Range;
 use std::path::Path;
 
 use crate::base::issue::{Issue, Issues};
-use crate::base::node::{Entry, Node, Table, Value};
+use crate::base::node::{Entry, MOST_NESTED, Node, Table, Value};
 use crate::base::path::{Step, steps};
 use crate::base::source::{Layer, Place, Source};
 
-use super::syntax;
-
-/// Steps of a path; no spec is nested deeper.
-const DEEPEST: usize = 32;
+use super::{parse, syntax};
 
 /// One `--set` option.
 pub(super) struct Override {
@@ -35,9 +32,10 @@ impl Override {
             issues.push(Issue::at(&place, "", "a path has no spaces").help("write it like `--set train.epochs=5`"));
             return None;
         }
-        if steps(path).len() > DEEPEST {
+        let steps = steps(path).len();
+        if steps > MOST_NESTED {
             let place = Place::new(&source, 0..path.len());
-            issues.push(Issue::at(&place, "", format!("the path has more than {DEEPEST} steps")));
+            issues.push(Issue::at(&place, "", format!("the path has more than {MOST_NESTED} steps")));
             return None;
         }
         let begin = path.len() + 1;
@@ -51,6 +49,10 @@ impl Override {
             }
             Err(_) => Node { value: Value::String(value.to_owned()), place: Place::new(&source, begin..option.len()) },
         };
+        if let Some(place) = node.nested_below(MOST_NESTED + 1 - steps) {
+            issues.push(parse::nested_too_deep(place));
+            return None;
+        }
         let path_place = Place::new(&source, 0..path.len());
         Some(Self { path: path.trim().to_owned(), path_place, value: node })
     }
@@ -146,7 +148,6 @@ fn move_place(place: &mut Place, by: usize) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::spec::parse;
 
     fn table(text: &str) -> Table {
         let mut issues = Issues::default();
@@ -181,6 +182,21 @@ mod tests {
             matches!(value(&table, "t.loss"), Value::Table(choice) if choice.len() == 1 && choice.contains_key("circle"))
         );
         assert_eq!(set(text, "train.layers[2]=1").unwrap_err(), "there is no item 2: the list has 2");
+    }
+
+    #[test]
+    fn a_value_reaches_into_what_is_nested_and_is_bounded() {
+        let text = "[train]\nlayers = [\"relu\", { residual = { body = [{ conv2d = { filters = 8 } }] } }]";
+        let table = set(text, "train.layers[1].residual.body[0].conv2d.filters=64").unwrap();
+        assert_eq!(value(&table, "train.layers[1].residual.body[0].conv2d.filters"), Value::Integer(64));
+        let deep = |steps: usize, lists: usize| {
+            format!("{}={}1{}", vec!["a"; steps].join("."), "[".repeat(lists), "]".repeat(lists))
+        };
+        assert!(set("", &deep(64, 0)).is_ok() && set("", &deep(4, 60)).is_ok());
+        assert_eq!(set("", &deep(65, 0)).unwrap_err(), "the path has more than 64 steps");
+        for (steps, lists) in [(1, 65), (60, 6), (2, 5000)] {
+            assert_eq!(set("", &deep(steps, lists)).unwrap_err(), "lists or tables are nested too deep");
+        }
     }
 
     #[test]

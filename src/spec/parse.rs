@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::base::issue::{Issue, Issues};
-use crate::base::node::{Table, table_from_toml};
+use crate::base::node::{MOST_NESTED, Table, table_from_toml};
 use crate::base::source::{Layer, Place, Source};
 use crate::base::suggest;
 
@@ -72,7 +72,7 @@ pub(super) fn similar_file(path: &Path) -> Option<String> {
 /// Syntax errors shown of one text: an unclosed bracket makes an error of every line behind it.
 const MOST_SYNTAX_ERRORS: usize = 3;
 
-/// Steps of nesting; no spec that a person writes has more, and a tree without bound is a stack without bound.
+/// Parts of a key; no spec that a person writes has more, and a tree without bound is a stack without bound.
 const DEEPEST: usize = 100;
 
 /// Parses a text; the first syntax errors are reported, one a line.
@@ -98,7 +98,23 @@ pub(super) fn parse(source: &Arc<Source>, issues: &mut Issues) -> Option<Table> 
             break;
         }
     }
-    errors.is_empty().then(|| table_from_toml(source, table.get_ref()))
+    if !errors.is_empty() {
+        return None;
+    }
+    let table = table_from_toml(source, table.get_ref());
+    match table.values().find_map(|entry| entry.node.nested_below(MOST_NESTED)) {
+        Some(place) => {
+            issues.push(nested_too_deep(place));
+            None
+        }
+        None => Some(table),
+    }
+}
+
+/// What is said of a list or table inside of too many others.
+pub(super) fn nested_too_deep(place: &Place) -> Issue {
+    Issue::at(place, "", "lists or tables are nested too deep")
+        .help(format!("at most {MOST_NESTED} stand in each other"))
 }
 
 /// A line with so many dots outside of quotes that its key may nest deeper than the stack: dotted keys and headers are
@@ -150,6 +166,22 @@ mod tests {
         assert_eq!(messages(&format!("x = [{}]", vec!["0.5"; 2000].join(", "))), Vec::<String>::new());
         assert_eq!(messages(&format!("x = \"{}\"", ".".repeat(500))), Vec::<String>::new());
         assert_eq!(messages(&format!("x = \"\"\"\nand so on {}\n\"\"\"", ".".repeat(500))), Vec::<String>::new());
+    }
+
+    #[test]
+    fn what_is_nested_too_deep_is_refused_at_its_place() {
+        let lists = |count: usize| format!("x = {}1{}", "[".repeat(count), "]".repeat(count));
+        let tables = |count: usize| format!("x = {}1{}", "{ a = ".repeat(count), " }".repeat(count));
+        let headers = |count: usize| format!("[{}]\na = 1", vec!["a"; count].join("."));
+        for text in [lists(65), tables(65), headers(65), lists(70), lists(5000), tables(5000), headers(90)] {
+            assert_eq!(messages(&text), ["lists or tables are nested too deep"], "{text:.20}");
+        }
+        for text in [lists(64), tables(64), headers(64)] {
+            assert_eq!(messages(&text), Vec::<String>::new(), "{text:.20}");
+        }
+        let mut issues = Issues::default();
+        let _ = parse(&Source::of_layer(Layer::Config, "a.toml", lists(65), Path::new("")), &mut issues);
+        assert_eq!(issues.0[0].record().column, 5 + 64);
     }
 
     #[test]

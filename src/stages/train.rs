@@ -73,8 +73,7 @@ params! {
 }
 
 fn minutes() -> check::Check<Unkeyed<f64>> {
-    let range = check::between(0.0, 100_000.0);
-    check::Check::new(range.expected.clone(), move |minutes: &Unkeyed<f64>| range.accepts(&minutes.0))
+    check::between(0.0, 100_000.0).of(|minutes: &Unkeyed<f64>| &minutes.0)
 }
 
 /// Trains a network.

@@ -2,14 +2,15 @@
 
 use std::collections::BTreeSet;
 
-use simpipe::base::param::Shape;
+use simpipe::base::param::{LazyChoice, Shape};
 use simpipe::stages::registry::builtin;
 
 fn is_kebab(name: &str) -> bool {
     !name.is_empty() && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
 }
 
-fn walk(path: &str, shape: &Shape, wrong: &mut Vec<String>) {
+/// `inside`: the choices that the shape is a part of, which may hold themselves.
+fn walk(path: &str, shape: &Shape, inside: &[LazyChoice], wrong: &mut Vec<String>) {
     let mut check = |name: &str, doc: &str, seen: &mut BTreeSet<String>| {
         if !is_kebab(name) {
             wrong.push(format!("{path}: `{name}` is not kebab-case"));
@@ -25,19 +26,20 @@ fn walk(path: &str, shape: &Shape, wrong: &mut Vec<String>) {
         Shape::Record(record) => {
             let mut seen = BTreeSet::new();
             record.fields.iter().for_each(|field| check(&field.name, field.doc, &mut seen));
-            record.fields.iter().for_each(|field| walk(&format!("{path}.{}", field.name), &field.shape, wrong));
+            record.fields.iter().for_each(|field| walk(&format!("{path}.{}", field.name), &field.shape, inside, wrong));
         }
-        Shape::Choice(choice) => {
+        Shape::Choice(choice) if !inside.contains(choice) => {
+            let inside = [inside, &[*choice]].concat();
             let mut seen = BTreeSet::new();
             choice.alternatives.iter().for_each(|one| check(one.name, one.doc, &mut seen));
             for one in &choice.alternatives {
                 if let Some(params) = &one.params {
-                    walk(&format!("{path}.{}", one.name), params, wrong);
+                    walk(&format!("{path}.{}", one.name), params, &inside, wrong);
                 }
             }
         }
-        Shape::List(item) => walk(&format!("{path}[]"), item, wrong),
-        Shape::AnyOf(shapes) => shapes.iter().for_each(|shape| walk(path, shape, wrong)),
+        Shape::List(item) => walk(&format!("{path}[]"), item, inside, wrong),
+        Shape::AnyOf(shapes) => shapes.iter().for_each(|shape| walk(path, shape, inside, wrong)),
         _ => {}
     }
 }
@@ -49,7 +51,7 @@ fn names_are_kebab_case_unique_and_documented() {
     assert_eq!(docs.len(), builtin().stages().len());
     for stage in &docs {
         assert!(!stage.summary.is_empty() && !stage.files.is_empty());
-        walk(stage.name, &stage.params, &mut wrong);
+        walk(stage.name, &stage.params, &[], &mut wrong);
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }

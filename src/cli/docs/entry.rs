@@ -4,7 +4,7 @@
 use serde_json::{Value as Json, json};
 
 use super::comment::Comment;
-use crate::base::param::{Alternative, Choice, Record, Shape};
+use crate::base::param::{Alternative, LazyChoice, Record, Shape};
 use crate::nn;
 use crate::stage::StageDoc;
 
@@ -17,7 +17,7 @@ pub(super) struct Family {
     pub(super) key: String,
     /// Whether the key takes a list.
     pub(super) list: bool,
-    pub(super) choice: Choice,
+    pub(super) choice: LazyChoice,
 }
 
 /// One entry.
@@ -46,9 +46,8 @@ impl Family {
             let Shape::Record(record) = &doc.params else { continue };
             for field in &record.fields {
                 let Some((choice, list)) = choice_of(&field.shape) else { continue };
-                if families.iter().all(|family| family.choice != *choice) {
-                    let (key, choice) = (field.name.clone(), choice.clone());
-                    families.push(Self { stage: doc.name, key, list, choice });
+                if families.iter().all(|family| family.choice != choice) {
+                    families.push(Self { stage: doc.name, key: field.name.clone(), list, choice });
                 }
             }
         }
@@ -119,11 +118,11 @@ fn without_repeats(paragraphs: Vec<String>) -> Vec<String> {
 }
 
 /// The choice that a field takes, by itself or in a list.
-pub(super) fn choice_of(shape: &Shape) -> Option<(&Choice, bool)> {
+pub(super) fn choice_of(shape: &Shape) -> Option<(LazyChoice, bool)> {
     match shape {
-        Shape::Choice(choice) => Some((choice, false)),
+        Shape::Choice(choice) => Some((*choice, false)),
         Shape::List(item) => match &**item {
-            Shape::Choice(choice) => Some((choice, true)),
+            Shape::Choice(choice) => Some((*choice, true)),
             _ => None,
         },
         _ => None,
@@ -162,7 +161,7 @@ fn layer_shapes(example: &str) -> Vec<String> {
         .and_then(|table| serde_json::to_value(table.get("layer")?).ok())
         .and_then(|json| crate::base::param::from_json::<nn::LayerSpec>(&json).ok());
     let Some(layer) = layer else { return Vec::new() };
-    let flatten = nn::LayerSpec::Flatten;
+    let flatten = nn::LayerSpec::Flatten(nn::layer::Flatten {});
     let (map, vector) = ([32, 32, 3], [1, 1, 64]);
     let of_map =
         nn::infer_shapes(map, &[layer.clone(), flatten.clone()]).ok().map(|summary| (map.to_vec(), summary, 0));

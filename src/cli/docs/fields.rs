@@ -3,8 +3,8 @@
 use serde_json::Value as Json;
 
 use super::comment::Comment;
-use super::entry::{Entry, Family, choice_of, toml};
-use crate::base::param::{Choice, Field, Record, Shape};
+use super::entry::{Entry, Family, toml};
+use crate::base::param::{Alternative, Field, LazyChoice, Record, Shape};
 use crate::stage::StageDoc;
 
 /// One parameter.
@@ -22,13 +22,18 @@ pub(super) struct Row {
 
 /// The rows of a record; those of tables inside it follow with their path.
 pub(super) fn rows(record: &Record, families: &[Family], path: &str) -> Vec<Row> {
-    record.fields.iter().flat_map(|field| field_rows(field, families, path)).collect()
+    rows_inside(record, families, path, &[])
 }
 
-fn field_rows(field: &Field, families: &[Family], path: &str) -> Vec<Row> {
+/// `inside`: the choices that the record is a part of, which are not listed again where they hold themselves.
+fn rows_inside(record: &Record, families: &[Family], path: &str, inside: &[LazyChoice]) -> Vec<Row> {
+    record.fields.iter().flat_map(|field| field_rows(field, families, path, inside)).collect()
+}
+
+fn field_rows(field: &Field, families: &[Family], path: &str, inside: &[LazyChoice]) -> Vec<Row> {
     let name = format!("{path}{}", field.name);
-    let own = choice_of(&field.shape).map(|(choice, _)| choice);
-    let own = own.filter(|choice| families.iter().all(|family| family.choice != **choice));
+    let own = choice_in(&field.shape);
+    let own = own.filter(|choice| families.iter().all(|family| family.choice != *choice) && !inside.contains(choice));
     let row = Row {
         kind: kind(&field.shape, families),
         default: match &field.default {
@@ -37,11 +42,20 @@ fn field_rows(field: &Field, families: &[Family], path: &str) -> Vec<Row> {
         },
         range: field.expected.clone().unwrap_or_default(),
         meaning: Comment::read(field.doc).line(),
-        alternatives: own.map(|choice| alternatives(choice, families)).unwrap_or_default(),
+        alternatives: own.map(|choice| alternatives(choice, families, inside)).unwrap_or_default(),
         name: name.clone(),
     };
-    let inner = record_in(&field.shape).map(|record| rows(record, families, &format!("{name}.")));
+    let inner = record_in(&field.shape).map(|record| rows_inside(record, families, &format!("{name}."), inside));
     std::iter::once(row).chain(inner.unwrap_or_default()).collect()
+}
+
+/// The choice that a field takes, by itself or in lists.
+fn choice_in(shape: &Shape) -> Option<LazyChoice> {
+    match shape {
+        Shape::Choice(choice) => Some(*choice),
+        Shape::List(item) => choice_in(item),
+        _ => None,
+    }
 }
 
 /// A default in TOML; of one that would not fit a table's cell only the name or the number of items.
@@ -56,11 +70,12 @@ fn shown_default(default: &Json) -> String {
     }
 }
 
-fn alternatives(choice: &Choice, families: &[Family]) -> Vec<(String, String)> {
-    let one = |alternative: &crate::base::param::Alternative| {
+fn alternatives(choice: LazyChoice, families: &[Family], inside: &[LazyChoice]) -> Vec<(String, String)> {
+    let inside: Vec<LazyChoice> = inside.iter().copied().chain([choice]).collect();
+    let one = |alternative: &Alternative| {
         let mut text = Comment::read(alternative.doc).line();
         if let Some(Shape::Record(record)) = &alternative.params {
-            for row in rows(record, families, "") {
+            for row in rows_inside(record, families, "", &inside) {
                 let range = if row.range.is_empty() { String::new() } else { format!(", {}", row.range) };
                 text += &format!(" `{}` ({}, default {}{range}): {}", row.name, row.kind, row.default, row.meaning);
             }
@@ -118,4 +133,73 @@ pub(super) fn ports(doc: &StageDoc) -> Vec<String> {
         format!("`{}`{optional}: {} ({})", port.name, port.kind.words(), files.join(", "))
     };
     (doc.ports)(&params).into_iter().map(port).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::param::Param;
+
+    crate::params! {
+        /// Steps one after the other.
+        pub struct Block {
+            /// One after the other.
+            body: Vec<Step>,
+            /// Side by side.
+            branches: Vec<Vec<Step>> = Vec::new(),
+        }
+    }
+
+    crate::choice! {
+        /// A step, which may hold steps.
+        pub enum Step {
+            /// Does nothing.
+            "rest" => Rest,
+            /// Several.
+            "block" => Block(Block),
+        }
+    }
+
+    crate::params! {
+        /// What a stage takes.
+        pub struct Program {
+            /// The steps.
+            steps: Vec<Step>,
+            /// One more.
+            last: Step = Step::Rest,
+        }
+    }
+
+    fn program() -> Record {
+        let Shape::Record(record) = Program::shape() else { panic!("a table") };
+        record
+    }
+
+    #[test]
+    fn a_choice_that_holds_itself_is_listed_once() {
+        let found = rows(&program(), &[], "");
+        assert_eq!(found[0].kind, "list of `rest` or `block`");
+        let expected = "Several. `body` (list of `rest` or `block`, default must be given): One after the other. \
+                        `branches` (list of list of `rest` or `block`, default `[]`): Side by side.";
+        assert_eq!(found[0].alternatives[1], ("`block`".to_owned(), expected.to_owned()));
+    }
+
+    #[test]
+    fn a_choice_with_entries_of_its_own_is_referred_to_from_inside() {
+        let doc = StageDoc {
+            name: "run",
+            summary: "Runs.",
+            output: crate::stage::Kind::Report,
+            files: &[],
+            ports: |_| Vec::new(),
+            params: Program::shape(),
+        };
+        let families = Family::all(&[doc]);
+        assert_eq!(families.iter().map(Family::path).collect::<Vec<_>>(), ["run.steps"]);
+        let entries = families[0].entries();
+        assert_eq!(entries[1].example, "[run]\nsteps = [{ block = { branches = [] } }]");
+        let rows = rows(entries[1].params.as_ref().unwrap(), &families, "");
+        let kinds: Vec<&str> = rows.iter().map(|row| row.kind.as_str()).collect();
+        assert_eq!(kinds, ["list of [`run.steps`](#run.steps)", "list of list of [`run.steps`](#run.steps)"]);
+    }
 }

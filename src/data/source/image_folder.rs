@@ -21,7 +21,8 @@ pub use self::survey::{Survey, SurveyError};
 use self::scan::{File, Folder};
 use super::{Access, DigestFile, Example, Load, Loaded, Place, Sink, SourceFacts, SplitCounts};
 use crate::artifact::{Image, ImageShape};
-use crate::base::check::Check;
+use crate::base::bounds::Length;
+use crate::base::check::{self, Check};
 use crate::base::digest::Digest;
 use crate::base::param::SpecPath;
 use crate::data::DataError;
@@ -71,6 +72,8 @@ fn size() -> Check<Option<Vec<u32>>> {
     Check::new("two numbers from 1 to 8192, height and width", |size: &Option<Vec<u32>>| {
         size.as_ref().is_none_or(|size| size.len() == 2 && size.iter().all(|side| (1..=8192).contains(side)))
     })
+    .with_bounds(check::between(1_u32, 8192).bounds)
+    .with_length(Length::of(2))
 }
 
 impl ImageFolder {

@@ -1,6 +1,6 @@
 //! When a training ends before its last epoch, and which epoch was the best. Pure functions of the losses so far.
 
-use crate::base::check::{self, Check};
+use crate::base::check;
 use crate::{choice, params};
 
 choice! {
@@ -20,14 +20,10 @@ params! {
         /// Epochs in a row without improvement.
         patience: usize = 3 => check::at_least(1),
         /// A loss counts as better if it is below `best - min-delta`.
-        min_delta: f64 = 0.0 => not_negative(),
+        min_delta: f64 = 0.0 => check::not_negative(),
         /// The loss that is looked at.
         metric: Monitor = Monitor::ValLoss,
     }
-}
-
-fn not_negative() -> Check<f64> {
-    Check::new("a number of at least 0", |value: &f64| value.is_finite() && *value >= 0.0)
 }
 
 impl EarlyStopping {

@@ -48,27 +48,62 @@ impl Activation {
             Self::Sigmoid => activation::sigmoid(x),
         }
     }
-}
 
-impl Layer for Activation {
-    fn output<'a>(&'a self, input: &FeatureShape, _: &mut Walk<'a>) -> Result<FeatureShape, LayerIssue> {
-        Ok(input.clone())
-    }
-
-    fn forward(&self, input: Features, _: &mut Cx<'_>) -> Features {
-        match input {
-            Features::Image(x) => Features::Image(Self::forward(self, x)),
-            Features::Vector(x) => Features::Vector(Self::forward(self, x)),
+    /// Applies it to every value of a map or a vector.
+    pub(super) fn of(&self, features: Features) -> Features {
+        match features {
+            Features::Image(x) => Features::Image(self.forward(x)),
+            Features::Vector(x) => Features::Vector(self.forward(x)),
         }
     }
 }
 
-impl Layer for LeakyRelu {
-    fn output<'a>(&'a self, input: &FeatureShape, _: &mut Walk<'a>) -> Result<FeatureShape, LayerIssue> {
-        Ok(input.clone())
-    }
+/// The activations as layers.
+macro_rules! layers {
+    ($($(#[doc = $doc:literal])* $name:ident),* $(,)?) => { $(
+        params! {
+            $(#[doc = $doc])*
+            pub struct $name {}
+        }
 
-    fn forward(&self, input: Features, cx: &mut Cx<'_>) -> Features {
-        Layer::forward(&Activation::LeakyRelu(self.clone()), input, cx)
+        impl From<&$name> for Activation {
+            fn from(_: &$name) -> Self {
+                Self::$name
+            }
+        }
+
+        layers!(@layer $name);
+    )* };
+    (@layer $name:ident) => {
+        impl Layer for $name {
+            fn output<'a>(&'a self, input: &FeatureShape, _: &mut Walk<'a>) -> Result<FeatureShape, LayerIssue> {
+                Ok(input.clone())
+            }
+
+            fn forward(&self, input: Features, _: &mut Cx<'_>) -> Features {
+                Activation::from(self).of(input)
+            }
+        }
+    };
+}
+
+layers! {
+    /// `max(x, 0)`.
+    Relu,
+    /// `x Phi(x)`.
+    Gelu,
+    /// `x sigmoid(x)`.
+    Silu,
+    /// The hyperbolic tangent.
+    Tanh,
+    /// `1 / (1 + exp(-x))`.
+    Sigmoid,
+}
+
+impl From<&LeakyRelu> for Activation {
+    fn from(layer: &LeakyRelu) -> Self {
+        Self::LeakyRelu(layer.clone())
     }
 }
+
+layers!(@layer LeakyRelu);

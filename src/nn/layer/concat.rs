@@ -63,8 +63,7 @@ impl Layer for Concat {
     }
 
     fn forward(&self, x: Features, cx: &mut Cx<'_>) -> Features {
-        let Ok(parts) =
-            self.each(|list, layers| Ok::<_, std::convert::Infallible>(cx.list(list, layers, x.clone())));
+        let Ok(parts) = self.each(|list, layers| Ok::<_, std::convert::Infallible>(cx.list(list, layers, x.clone())));
         if matches!(parts[0], Features::Image(_)) {
             Features::Image(Tensor::cat(parts.into_iter().map(Features::into_image).collect(), 3))
         } else {

@@ -78,11 +78,9 @@ impl Conv2d {
         match self.activation {
             Activation::None => Some(Epilogue::Linear),
             Activation::Relu => Some(Epilogue::Relu),
-            Activation::LeakyRelu(_)
-            | Activation::Gelu
-            | Activation::Silu
-            | Activation::Tanh
-            | Activation::Sigmoid => None,
+            Activation::LeakyRelu(_) | Activation::Gelu | Activation::Silu | Activation::Tanh | Activation::Sigmoid => {
+                None
+            }
         }
     }
 
@@ -145,7 +143,8 @@ mod tests {
 
     use super::*;
     use crate::base::seed::Seed;
-    use crate::nn::{LayerSpec, Network};
+    use crate::nn::Network;
+    use crate::nn::layer::{Flatten, LayerSpec};
 
     fn conv(kernel: usize, stride: usize, padding: Padding) -> Conv2d {
         Conv2d { filters: 1, kernel, stride, padding, activation: Activation::None }
@@ -162,7 +161,7 @@ mod tests {
     #[test]
     fn a_kernel_of_ones_sums_its_window() {
         let run = |padding, stride| {
-            let layers = [LayerSpec::Conv2d(conv(2, stride, padding)), LayerSpec::Flatten];
+            let layers = [LayerSpec::Conv2d(conv(2, stride, padding)), LayerSpec::Flatten(Flatten {})];
             let seed = Seed::of_stage(1, "train", None);
             let mut network = Network::build(&layers, [3, 3, 1], seed, &Device::flex()).unwrap();
             let mut weights = network.to_weights();

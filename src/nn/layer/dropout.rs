@@ -61,9 +61,8 @@ mod tests {
     fn a_mask_follows_layer_and_step_and_keeps_the_mean() {
         let x = || Features::Vector(Tensor::ones([100, 100], &Device::flex()));
         let layers = [LayerSpec::Dropout(Dropout { rate: 0.25 }), LayerSpec::Dropout(Dropout { rate: 0.25 })];
-        let (parameters, values) = (Parameters::default(), |y: Features| {
-            y.into_vector().into_data().try_into_vec::<f32>().unwrap()
-        });
+        let (parameters, values) =
+            (Parameters::default(), |y: Features| y.into_vector().into_data().try_into_vec::<f32>().unwrap());
         let run = |at, step| {
             let mut pass = TrainPass::new(Seed::of_stage(1, "train", None), step);
             values(Cx::root(&parameters, Numerics::Fast, Mode::Train(&mut pass)).one(&layers, at, x()))

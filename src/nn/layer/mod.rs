@@ -8,6 +8,7 @@
 mod activation;
 mod affine;
 mod batch_norm;
+mod concat;
 mod conv2d;
 mod cx;
 mod dense;
@@ -17,14 +18,17 @@ mod metric_embedding;
 mod normalize;
 mod place;
 mod pool;
+mod repeat;
 mod rescale;
 mod reshape;
+mod residual;
 mod shape;
 mod walk;
 
-pub use activation::{Activation, LeakyRelu};
+pub use activation::{Activation, Gelu, LeakyRelu, Relu, Sigmoid, Silu, Tanh};
 pub(super) use affine::{Affine, single};
 pub use batch_norm::BatchNorm;
+pub use concat::Concat;
 pub use conv2d::{Conv2d, Padding};
 pub(super) use cx::{Average, Cx, Mode, TrainPass};
 pub use dense::Dense;
@@ -33,8 +37,11 @@ pub(super) use init::{Declared, WeightSpec};
 pub use metric_embedding::MetricEmbedding;
 pub use normalize::Normalize;
 pub(super) use place::{List, Place};
-pub use pool::{AvgPool, MaxPool};
+pub use pool::{AvgPool, GlobalAvgPool, GlobalMaxPool, MaxPool};
+pub use repeat::Repeat;
 pub use rescale::Rescale;
+pub use reshape::{Flatten, L2Normalize};
+pub use residual::Residual;
 pub use shape::{FeatureShape, LayerIssue, LayerSummary, ModelSummary};
 pub use walk::infer_shapes;
 pub(super) use walk::{Walk, Walked, WalkedList};
@@ -45,7 +52,7 @@ use crate::choice;
 
 choice! {
     /// One layer of a network; images come in as `[height, width, channels]` of 0 to 255.
-    pub enum LayerSpec {
+    pub enum LayerSpec: pub(in crate::nn) dyn Layer {
         /// Divides pixels, by 255 unless told otherwise.
         "rescale" => Rescale(Rescale),
         /// Subtracts a mean and divides by a standard deviation, by channel.
@@ -55,36 +62,42 @@ choice! {
         /// Normalises each channel by the mean and variance of the batch.
         "batch-norm" => BatchNorm(BatchNorm),
         /// `max(x, 0)`, value by value (Nair and Hinton, 2010).
-        "relu" => Relu,
+        "relu" => Relu(Relu),
         /// `x` above 0, `slope x` below, value by value (Maas, Hannun and Ng, 2013).
         "leaky-relu" => LeakyRelu(LeakyRelu),
         /// `x Phi(x)` with the normal distribution's `Phi`, value by value (Hendrycks and Gimpel, 2016,
         /// arXiv:1606.08415).
-        "gelu" => Gelu,
+        "gelu" => Gelu(Gelu),
         /// `x sigmoid(x)`, also known as swish, value by value (Ramachandran et al., 2017, arXiv:1710.05941).
-        "silu" => Silu,
+        "silu" => Silu(Silu),
         /// The hyperbolic tangent, value by value.
-        "tanh" => Tanh,
+        "tanh" => Tanh(Tanh),
         /// `1 / (1 + exp(-x))`, value by value.
-        "sigmoid" => Sigmoid,
+        "sigmoid" => Sigmoid(Sigmoid),
         /// The largest value of each window.
         "max-pool" => MaxPool(MaxPool),
         /// The mean of each window.
         "avg-pool" => AvgPool(AvgPool),
         /// The largest value of each channel.
-        "global-max-pool" => GlobalMaxPool,
+        "global-max-pool" => GlobalMaxPool(GlobalMaxPool),
         /// The mean of each channel (Lin, Chen and Yan, 2014, arXiv:1312.4400).
-        "global-avg-pool" => GlobalAvgPool,
+        "global-avg-pool" => GlobalAvgPool(GlobalAvgPool),
         /// Drops values at random in training.
         "dropout" => Dropout(Dropout),
         /// A map as one vector, channels innermost.
-        "flatten" => Flatten,
+        "flatten" => Flatten(Flatten),
         /// A full matrix with bias and activation.
         "dense" => Dense(Dense),
         /// A full matrix and L2 normalisation: the usual last layer.
         "metric-embedding" => MetricEmbedding(MetricEmbedding),
         /// L2 normalisation without weights, `x / sqrt(max(sum x^2, 1e-12))`: after `flatten` it makes raw pixels a baseline.
-        "l2-normalize" => L2Normalize,
+        "l2-normalize" => L2Normalize(L2Normalize),
+        /// The sum of two ways through: a body and a shortcut.
+        "residual" => Residual(Residual),
+        /// The same layers several times.
+        "repeat" => Repeat(Repeat),
+        /// Several ways through, their channels one behind the other.
+        "concat" => Concat(Concat),
     }
 }
 
@@ -137,33 +150,6 @@ impl Features {
         match self {
             Self::Vector(x) => x,
             Self::Image(_) => unreachable!("`infer_shapes` refuses a layer for vectors behind an image"),
-        }
-    }
-}
-
-impl LayerSpec {
-    /// The layer behind the name.
-    pub(super) fn as_dyn(&self) -> &dyn Layer {
-        match self {
-            Self::Rescale(layer) => layer,
-            Self::Normalize(layer) => layer,
-            Self::Conv2d(layer) => layer,
-            Self::BatchNorm(layer) => layer,
-            Self::Relu => &Activation::Relu,
-            Self::LeakyRelu(layer) => layer,
-            Self::Gelu => &Activation::Gelu,
-            Self::Silu => &Activation::Silu,
-            Self::Tanh => &Activation::Tanh,
-            Self::Sigmoid => &Activation::Sigmoid,
-            Self::MaxPool(layer) => layer,
-            Self::AvgPool(layer) => layer,
-            Self::GlobalMaxPool => &pool::GlobalMaxPool,
-            Self::GlobalAvgPool => &pool::GlobalAvgPool,
-            Self::Dropout(layer) => layer,
-            Self::Flatten => &reshape::Flatten,
-            Self::Dense(layer) => layer,
-            Self::MetricEmbedding(layer) => layer,
-            Self::L2Normalize => &reshape::L2Normalize,
         }
     }
 }

@@ -3,6 +3,7 @@
 use burn::tensor::{Device, Tensor, TensorData};
 
 use super::{Affine, Cx, FeatureShape, Features, Layer, LayerIssue, Walk};
+use crate::base::bounds::Length;
 use crate::base::check::{self, Check};
 use crate::params;
 
@@ -18,10 +19,14 @@ params! {
         /// One number a channel.
         mean: Vec<f64> => check::not_empty(),
         /// One number a channel, above 0.
-        std: Vec<f64> => Check::new("a list of numbers above 0", |std: &Vec<f64>| {
-            !std.is_empty() && std.iter().all(|std| std.is_finite() && *std > 0.0)
-        }),
+        std: Vec<f64> => above_0(),
     }
+}
+
+fn above_0() -> Check<Vec<f64>> {
+    let test = |std: &Vec<f64>| !std.is_empty() && std.iter().all(|std| std.is_finite() && *std > 0.0);
+    let check = Check::new("a list of numbers above 0", test);
+    check.with_bounds(check::positive().bounds).with_length(Length::at_least(1))
 }
 
 impl Layer for Normalize {

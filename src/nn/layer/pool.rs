@@ -38,7 +38,7 @@ params! {
 }
 
 fn positive_stride() -> check::Check<Option<usize>> {
-    check::Check::new("at least 1", |stride: &Option<usize>| stride.is_none_or(|stride| stride >= 1))
+    check::at_least(1).optional()
 }
 
 fn pooled(
@@ -76,9 +76,10 @@ impl Layer for AvgPool {
     }
 }
 
-/// The largest value of each channel.
-#[derive(Debug)]
-pub(super) struct GlobalMaxPool;
+params! {
+    /// The largest value of each channel.
+    pub struct GlobalMaxPool {}
+}
 
 impl Layer for GlobalMaxPool {
     fn output<'a>(&'a self, input: &FeatureShape, _: &mut Walk<'a>) -> Result<FeatureShape, LayerIssue> {
@@ -90,9 +91,10 @@ impl Layer for GlobalMaxPool {
     }
 }
 
-/// The mean of each channel.
-#[derive(Debug)]
-pub(super) struct GlobalAvgPool;
+params! {
+    /// The mean of each channel.
+    pub struct GlobalAvgPool {}
+}
 
 impl Layer for GlobalAvgPool {
     fn output<'a>(&'a self, input: &FeatureShape, _: &mut Walk<'a>) -> Result<FeatureShape, LayerIssue> {
@@ -139,7 +141,7 @@ mod tests {
         // Two pixels of two channels: (1, 8), (3, 2).
         let x = Tensor::<1>::from_floats([1.0, 8.0, 3.0, 2.0], &device).reshape([1, 1, 2, 2]);
         let values = |y: Features| y.into_vector().into_data().try_into_vec::<f32>().unwrap();
-        assert_eq!(values(run(LayerSpec::GlobalMaxPool, x.clone())), [3.0, 8.0]);
-        assert_eq!(values(run(LayerSpec::GlobalAvgPool, x)), [2.0, 5.0]);
+        assert_eq!(values(run(LayerSpec::GlobalMaxPool(GlobalMaxPool {}), x.clone())), [3.0, 8.0]);
+        assert_eq!(values(run(LayerSpec::GlobalAvgPool(GlobalAvgPool {}), x)), [2.0, 5.0]);
     }
 }

@@ -2,10 +2,12 @@
 
 use super::{Cx, FeatureShape, Features, Layer, LayerIssue, Walk};
 use crate::nn::ops;
+use crate::params;
 
-/// `[h, w, c]` to `[h w c]`, channels innermost.
-#[derive(Debug)]
-pub(super) struct Flatten;
+params! {
+    /// `[h, w, c]` to `[h w c]`, channels innermost.
+    pub struct Flatten {}
+}
 
 impl Layer for Flatten {
     fn output<'a>(&'a self, input: &FeatureShape, _: &mut Walk<'a>) -> Result<FeatureShape, LayerIssue> {
@@ -23,9 +25,10 @@ impl Layer for Flatten {
     }
 }
 
-/// `x * rsqrt(max(sum x^2, 1e-12))`.
-#[derive(Debug)]
-pub(super) struct L2Normalize;
+params! {
+    /// `x * rsqrt(max(sum x^2, 1e-12))`.
+    pub struct L2Normalize {}
+}
 
 impl Layer for L2Normalize {
     fn output<'a>(&'a self, input: &FeatureShape, _: &mut Walk<'a>) -> Result<FeatureShape, LayerIssue> {

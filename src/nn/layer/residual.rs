@@ -51,6 +51,6 @@ impl Layer for Residual {
     fn forward(&self, x: Features, cx: &mut Cx<'_>) -> Features {
         let body = cx.list(&BODY, &self.body, x.clone());
         let sum = body.add(cx.list(&SHORTCUT, &self.shortcut, x));
-        self.activation.forward(sum, cx)
+        self.activation.of(sum)
     }
 }

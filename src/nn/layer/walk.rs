@@ -11,6 +11,9 @@ use crate::base::path;
 /// Weights of one layer: more is a slip of the keyboard, and would not fit into memory.
 const MOST_PARAMETERS: usize = 1 << 31;
 
+/// Layers of a network, with every round of a repetition: more is another slip.
+const MOST_LAYERS: usize = 10_000;
+
 /// What a walk has found.
 #[derive(Debug)]
 pub(in crate::nn) struct Walked<'a> {
@@ -105,6 +108,10 @@ impl<'a> Walk<'a> {
 
     fn layer(&mut self, layer: &'a LayerSpec, input: &FeatureShape) -> Result<FeatureShape, LayerIssue> {
         let output = layer.as_dyn().output(input, self)?;
+        if self.walked.summary.layers.len() == MOST_LAYERS {
+            let message = format!("the network has more than {MOST_LAYERS} layers");
+            return Err(LayerIssue::new("", message).help("repeat fewer times"));
+        }
         let (mut parameters, mut trainable) = (0_usize, 0);
         for (at, weight) in layer.as_dyn().weights(input).into_iter().enumerate() {
             let size = weight.size().unwrap_or(usize::MAX);

@@ -33,7 +33,12 @@ enum Step {
 
 impl Folded {
     /// Of the layers that a walk came through.
-    pub(in crate::nn) fn new(walked: &Walked<'_>, parameters: &Parameters, numerics: Numerics, device: &Device) -> Self {
+    pub(in crate::nn) fn new(
+        walked: &Walked<'_>,
+        parameters: &Parameters,
+        numerics: Numerics,
+        device: &Device,
+    ) -> Self {
         let fold = |list: &WalkedList<'_>| {
             let steps = if numerics == Numerics::Exact {
                 (0..list.layers.len()).map(Step::Layer).collect()
@@ -184,7 +189,7 @@ impl Folding<'_> {
             if let Some(affine) = self.pending.take() {
                 affine.after(&mut weight, &mut bias);
             }
-            if let Some(LayerSpec::Relu) = self.list.layers.get(next) {
+            if let Some(LayerSpec::Relu(_)) = self.list.layers.get(next) {
                 relu = true;
                 next = self.take_affines(next + 1);
             }
@@ -204,7 +209,7 @@ impl Folding<'_> {
     /// The side of the pool at `at` that a convolution with this map can compute, and whether that is over all of it.
     fn pool(&self, at: usize, [height, width]: [usize; 2]) -> (Option<usize>, bool) {
         let Some(layer) = self.list.layers.get(at) else { return (None, false) };
-        let whole_map = matches!(layer, LayerSpec::GlobalMaxPool) && height == width;
+        let whole_map = matches!(layer, LayerSpec::GlobalMaxPool(_)) && height == width;
         let size = if whole_map { Some(height) } else { side_by_side(layer) };
         let size = size.filter(|size| (1..=15).contains(size));
         (size, whole_map && size.is_some())

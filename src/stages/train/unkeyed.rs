@@ -2,6 +2,7 @@
 
 use serde_json::Value as Json;
 
+use crate::base::bounds::Bounds;
 use crate::base::issue::Issues;
 use crate::base::node::Node;
 use crate::base::param::{Param, Shape, View};
@@ -21,5 +22,9 @@ impl<T: Param> Param for Unkeyed<T> {
 
     fn shape() -> Shape {
         T::shape()
+    }
+
+    fn bounds() -> Bounds {
+        T::bounds()
     }
 }

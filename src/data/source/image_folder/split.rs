@@ -2,7 +2,7 @@
 //! way on every machine, and a new file moves few others.
 
 use super::scan::Folder;
-use crate::base::check::Check;
+use crate::base::check::{self, Check};
 use crate::base::digest::Digest;
 
 crate::choice! {
@@ -37,7 +37,7 @@ crate::params! {
 }
 
 fn share() -> Check<f64> {
-    Check::new("a number between 0 and 1, both excluded", |share: &f64| *share > 0.0 && *share < 1.0)
+    check::inside(0.0, 1.0)
 }
 
 impl SplitRule {

@@ -1,0 +1,234 @@
+//! What `params!` and `choice!` declare, tried on declarations of their own.
+
+use serde_json::{Value as Json, json};
+
+use super::check;
+use super::issue::{Issue, Issues};
+use super::node::{MOST_NESTED, Node, Value, table_from_toml};
+use super::param::{self, Param, Shape, View, from_json};
+use super::source::{Place, Source};
+use crate::{choice, params};
+
+/// What the alternatives below have in common.
+pub(super) trait Sound {
+    fn sound(&self) -> String;
+}
+
+params! {
+    /// Says nothing.
+    pub struct Fish {}
+}
+
+params! {
+    /// Barks.
+    pub struct Dog {
+        /// How often.
+        times: usize = 1,
+    }
+}
+
+impl Sound for Fish {
+    fn sound(&self) -> String {
+        String::new()
+    }
+}
+
+impl Sound for Dog {
+    fn sound(&self) -> String {
+        "woof".repeat(self.times)
+    }
+}
+
+choice! {
+    /// An animal with a trait that fewer may use than the choice.
+    pub enum Animal: pub(super) dyn Sound {
+        /// Silent.
+        "fish" => Fish(Fish),
+        /// Loud.
+        "dog" => Dog(Box<Dog>),
+    }
+}
+
+choice! {
+    /// The same with alternatives that have no parameters.
+    enum Unit {
+        /// Silent.
+        "fish" => Fish,
+        /// Loud.
+        "dog" => Dog(Dog),
+    }
+}
+
+choice! {
+    /// Everything boxed, for nobody else.
+    enum Boxed: dyn Sound {
+        /// Loud.
+        "dog" => Dog(Box<Dog>),
+    }
+}
+
+mod inner {
+    use super::{Dog, Sound};
+
+    crate::choice! {
+        /// For the module above.
+        pub(super) enum Loud: dyn Sound {
+            /// Loud.
+            "dog" => Dog(Dog),
+        }
+    }
+}
+
+fn messages<T: Param>(json: &Json) -> Vec<(String, String, Option<String>)> {
+    let said = |issue: Issue| (issue.path, issue.message, issue.help);
+    from_json::<T>(json).map_or_else(|issues| issues.into_iter().map(said).collect(), |_| Vec::new())
+}
+
+#[test]
+fn an_alternative_is_its_trait() {
+    let sound = |json: Json| from_json::<Animal>(&json).unwrap().as_dyn().sound();
+    assert_eq!((sound(json!("fish")), sound(json!("dog"))), (String::new(), "woof".to_owned()));
+    assert_eq!(sound(json!({ "dog": { "times": 2 } })), "woofwoof");
+    assert_eq!(Boxed::Dog(param::defaults()).as_dyn().sound(), "woof");
+    assert_eq!(inner::Loud::Dog(param::defaults()).as_dyn().sound(), "woof");
+}
+
+#[test]
+fn an_empty_table_is_a_bare_name() {
+    for view in [View::Full, View::Portable, View::Key] {
+        let (record, unit) = (Animal::Fish(Fish {}), Unit::Fish);
+        assert_eq!((record.write(view), unit.write(view)), (json!("fish"), json!("fish")));
+    }
+    for accepted in [json!("fish"), json!({ "fish": {} })] {
+        assert_eq!(from_json::<Animal>(&accepted).unwrap(), Animal::Fish(Fish {}));
+        assert_eq!(from_json::<Unit>(&accepted).unwrap(), Unit::Fish);
+    }
+    for refused in [json!({ "fish": { "times": 2 } }), json!({ "fish": 3 }), json!({ "fish": [] }), json!("fisch")] {
+        let said = messages::<Animal>(&refused);
+        assert_eq!(said.len(), 1);
+        assert_eq!(said, messages::<Unit>(&refused), "{refused}");
+    }
+}
+
+params! {
+    /// Steps one after the other, and others beside them.
+    pub struct Block {
+        /// One after the other.
+        body: Vec<Step>,
+        /// Side by side.
+        branches: Vec<Vec<Step>> = Vec::new(),
+        /// What comes last.
+        last: Option<Box<Step>> = None,
+    }
+}
+
+params! {
+    /// A filter.
+    pub struct Filter {
+        /// Side.
+        kernel: usize => check::at_least(1),
+        /// Step.
+        stride: usize = 1,
+    }
+}
+
+choice! {
+    /// A step, which may hold steps.
+    pub enum Step {
+        /// Does nothing.
+        "rest" => Rest,
+        /// Filters.
+        "filter" => Filter(Filter),
+        /// Several.
+        "block" => Block(Block),
+        /// One in a box.
+        "boxed" => Boxed(Box<Block>),
+    }
+}
+
+params! {
+    /// What a stage takes.
+    pub struct Program {
+        /// The steps.
+        steps: Vec<Step>,
+    }
+}
+
+/// Reads TOML as the stage `run`.
+fn read<T: Param>(text: &str) -> Result<T, Vec<Issue>> {
+    let source = Source::new("a.toml", text, std::path::Path::new(""));
+    let parsed = toml::de::DeTable::parse(&source.text).unwrap();
+    let table = Value::Table(table_from_toml(&source, parsed.get_ref()));
+    let mut issues = Issues::default();
+    let node = Node { value: table, place: Place::new(&source, 0..0) };
+    let value = T::read(&node, "run", &mut issues);
+    issues.finish().map(|()| value.unwrap())
+}
+
+#[test]
+fn a_choice_may_hold_itself() {
+    let text = "steps = [\"rest\", { block = { body = [{ filter = { kernel = 3 } }], branches = [[\"rest\"], []], \
+                last = { boxed = { body = [] } } } }]";
+    let program: Program = read(text).unwrap();
+    let full = program.write(View::Full);
+    let expected = json!(["rest", { "block": {
+        "body": [{ "filter": { "kernel": 3, "stride": 1 } }], "branches": [["rest"], []],
+        "last": { "boxed": { "body": [], "branches": [] } },
+    } }]);
+    assert_eq!(full["steps"], expected);
+    assert_eq!(from_json::<Program>(&full).unwrap(), program);
+    let key = program.write(View::Key);
+    assert_eq!(key["steps"][1]["block"]["body"], json!([{ "filter": { "kernel": 3 } }]));
+    // The shape of it has no end, but ends where nobody looks.
+    let Shape::Record(record) = Program::shape() else { panic!("a table") };
+    assert!(format!("{record:?}").contains("LazyChoice(\"Step\")"));
+    let Shape::List(item) = &record.fields[0].shape else { panic!("a list") };
+    assert_eq!(**item, Step::shape());
+    assert_ne!(**item, Animal::shape());
+    let holds_itself = |shape| matches!(shape, Shape::Choice(choice) if choice.holds_itself());
+    assert!(holds_itself(Step::shape()) && !holds_itself(Animal::shape()));
+}
+
+#[test]
+fn errors_of_what_is_nested_point_at_its_line() {
+    let cases = [
+        (
+            "{ filter = { kernel = 0 } }",
+            "filter.kernel",
+            "`run.steps[1].block.body[0].filter.kernel` must be at least 1, found 0",
+        ),
+        ("{ filter = {} }", "filter.kernel", "missing key `kernel`"),
+        ("{ filter = { kernle = 3 } }", "filter.kernle", "unknown key `kernle` in `run.steps[1].block.body[0].filter`"),
+        ("\"fliter\"", "", "unknown choice `fliter` for `run.steps[1].block.body[0]`"),
+        ("{ kernel = 3 }", "", "unknown choice `kernel` for `run.steps[1].block.body[0]`"),
+        ("3", "", "`run.steps[1].block.body[0]` expects a name or a one-key table, found the integer 3"),
+        ("{ block = 3 }", "block", "`run.steps[1].block.body[0].block` expects a table, found the integer 3"),
+    ];
+    for (step, path, message) in cases {
+        let issues =
+            read::<Program>(&format!("steps = [\"rest\",\n{{ block = {{ body = [\n{step}] }} }}]")).unwrap_err();
+        assert_eq!(issues.len(), 1, "{issues:?}");
+        let at = format!("run.steps[1].block.body[0].{path}");
+        assert_eq!((issues[0].path.as_str(), issues[0].message.as_str()), (at.trim_end_matches('.'), message));
+        assert_eq!(issues[0].record().line, 3, "{step}");
+        let meant = issues[0].help.as_deref().unwrap_or_default();
+        assert!(!step.contains("rnle") || meant == "did you mean `kernel`?", "{meant}");
+        assert!(!step.contains("fli") || meant == "did you mean `filter`?", "{meant}");
+        assert!(
+            !step.contains("{ kernel")
+                || meant == "`kernel` belongs inside `filter`: write { filter = { kernel = .. } }",
+            "{meant}"
+        );
+    }
+}
+
+#[test]
+fn as_deep_as_a_spec_may_be_is_read_on_a_small_stack() {
+    let levels = (MOST_NESTED - 1) / 3;
+    let text = format!("steps = [{}{}]", "{ block = { body = [".repeat(levels), "] } }".repeat(levels));
+    let deep = std::thread::Builder::new().stack_size(1 << 20).spawn(move || {
+        let program: Program = read(&text).unwrap();
+        (program.clone() == program, program.write(View::Key).to_string().matches("block").count())
+    });
+    assert_eq!(deep.unwrap().join().unwrap(), (true, levels));
+}
