@@ -96,6 +96,9 @@ fn main() {
         steps_per_epoch: STEPS,
         validation_steps: 0,
         optimizer: &param::from_json(&optimizer).expect("an optimiser"),
+        schedule: &simpipe::nn::Schedule::Constant(simpipe::nn::schedule::Constant {}),
+        schedule_epochs: 1,
+        classes: &[],
         loss: &param::from_json(&loss).expect("a loss"),
         seed,
         checkpoint_every: 0,
@@ -110,7 +113,7 @@ fn main() {
             last = Instant::now();
         }
     };
-    let state = FitState::start(&network);
+    let state = FitState::start(&network, &settings);
     fit(&mut network, state, &settings, &pool, &mut on_event, &|| false).expect("it trains");
     // The first steps warm caches and allocator up.
     report("train-80", 80.0, times.split_off(2));

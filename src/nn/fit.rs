@@ -13,12 +13,13 @@ use std::time::{Duration, Instant};
 
 use burn::tensor::Tensor;
 
-use super::layer::{Mode, TrainPass};
-use super::loss::LossSpec;
+use super::layer::{Cx, Mode, TrainPass};
+use super::loss::{Embedded, LossSpec, Target};
 use super::network::{LoadError, Network, images};
 use super::ops;
 use super::optim::{Optimizer, OptimizerState};
 use super::parameters::Parameters;
+use super::schedule::Schedule;
 use super::state::FitState;
 use crate::artifact::Weights;
 use crate::base::seed::Seed;
@@ -35,8 +36,14 @@ pub struct FitSettings<'a> {
     pub validation_steps: u64,
     /// How gradients change weights.
     pub optimizer: &'a Optimizer,
+    /// How the learning rate changes.
+    pub schedule: &'a Schedule,
+    /// The epochs that the schedule is made for; those that are made may be fewer.
+    pub schedule_epochs: u64,
     /// What is minimised.
     pub loss: &'a LossSpec,
+    /// The labels that are trained on, each once, in ascending order.
+    pub classes: &'a [i32],
     /// The stage's seed, for layers that draw.
     pub seed: Seed,
     /// A checkpoint every so many steps beside those at the ends of epochs; 0 for none. Never changes a result.
@@ -47,6 +54,21 @@ pub struct FitSettings<'a> {
     pub early_stopping: Option<&'a EarlyStopping>,
     /// The loss whose best epoch's weights are kept, in place of the last ones.
     pub keep_best: Option<&'a Monitor>,
+}
+
+impl FitSettings<'_> {
+    /// The learning rate of a step, from 0.
+    #[must_use]
+    pub fn learning_rate(&self, step: u64) -> f64 {
+        let total = self.schedule_epochs * self.steps_per_epoch;
+        self.optimizer.learning_rate() * self.schedule.as_dyn().factor(step, total)
+    }
+
+    /// The parameters that are trained, as they start: the network's and the loss's.
+    pub(super) fn parameters(&self, network: &Network) -> Parameters {
+        let target = Target { dim: network.dim(), classes: self.classes.len() };
+        network.parameters().clone().with(Parameters::of_loss(self.loss, target, self.seed, network.device()))
+    }
 }
 
 /// Images with their labels.
@@ -146,8 +168,8 @@ pub fn fit(
     on_event: &mut dyn FnMut(FitEvent),
     cancelled: &dyn Fn() -> bool,
 ) -> Result<FitState, FitError> {
-    let optimizer = state.restore(network)?;
-    let mut run = Run::new(network, state, settings, batches, optimizer);
+    let (parameters, optimizer) = state.restore(network, settings)?;
+    let mut run = Run::new(network, state, settings, batches, (parameters, optimizer));
     loop {
         if run.epoch_is_open() {
             run.end_epoch(on_event, cancelled)?;
@@ -196,13 +218,13 @@ impl<'a> Run<'a> {
         state: FitState,
         settings: &'a FitSettings<'a>,
         batches: &'a dyn Batches,
-        optimizer: OptimizerState,
+        (parameters, optimizer): (Parameters, OptimizerState),
     ) -> Self {
         let validates = settings.validation_steps > 0 && batches.validation(0).is_some();
         let made = state.steps() / settings.steps_per_epoch;
         // A training that was stopped during a validation has made more epochs than it has validated.
         let ended = if validates { made.min(state.val_losses.len() as u64) } else { made };
-        let parameters = network.parameters().to_trainable();
+        let parameters = parameters.to_trainable();
         let mut epoch_losses = state.epoch_losses(settings.steps_per_epoch);
         epoch_losses.truncate(usize::try_from(ended).unwrap_or(usize::MAX));
         let FitState { losses, val_losses, best, .. } = state;
@@ -269,27 +291,30 @@ impl<'a> Run<'a> {
         let (epoch, step) = (made / settings.steps_per_epoch, made % settings.steps_per_epoch);
         let batch = self.batches.training(epoch, step);
         let mut pass = TrainPass::new(settings.seed, made);
-        let (loss, value) = self.loss_of(&batch, &self.parameters, Mode::Train(&mut pass));
+        let (loss, value) = self.loss_of(&batch, &self.parameters, Some(&mut pass));
         if !value.is_finite() {
             return Err(FitError::Diverged { epoch: epoch + 1, step: made + 1, loss: value });
         }
-        settings.optimizer.step(&mut self.parameters, loss.backward(), &mut self.optimizer);
+        let learning_rate = settings.learning_rate(made);
+        settings.optimizer.step(learning_rate, &mut self.parameters, loss.backward(), &mut self.optimizer);
         pass.averages.into_iter().for_each(|average| self.parameters.absorb(average));
         self.losses.push(value);
-        let learning_rate = settings.optimizer.learning_rate();
         on_event(FitEvent::Step { epoch: epoch + 1, step: made + 1, loss: value, learning_rate });
         Ok(())
     }
 
     /// The mean loss of a batch, with its value, which is `NaN` where an embedding is no number: comparisons with `NaN`
     /// are false, so mining keeps no pair of such a batch and the loss alone would be an innocent 0.
-    fn loss_of(&self, batch: &Batch, parameters: &Parameters, mode: Mode<'_>) -> (Tensor<1>, f32) {
-        let device = self.network.device().clone();
-        let device = if matches!(mode, Mode::Train(_)) { device.autodiff() } else { device };
-        let pixels = images(&batch.pixels, self.network.input(), &device);
-        let embeddings = self.network.forward(parameters, pixels, mode);
+    fn loss_of(&self, batch: &Batch, parameters: &Parameters, mut pass: Option<&mut TrainPass>) -> (Tensor<1>, f32) {
+        let Self { network, settings, .. } = self;
+        let device = network.device().clone();
+        let device = if pass.is_some() { device.autodiff() } else { device };
+        let pixels = images(&batch.pixels, network.input(), &device);
+        let embeddings = network.forward(parameters, pixels, Mode::of(pass.as_deref_mut()));
         let sum = ops::sum(embeddings.clone().without_autodiff()).into_scalar::<f32>();
-        let loss = self.settings.loss.forward(embeddings, &batch.labels);
+        let embedded = Embedded::new(embeddings, &batch.labels, settings.classes);
+        let mut cx = Cx::of_loss(parameters, network.numerics(), Mode::of(pass), settings.loss.name());
+        let loss = settings.loss.as_dyn().forward(&embedded, &mut cx);
         let value = if sum.is_finite() { loss.clone().into_scalar::<f32>() } else { f32::NAN };
         (loss, value)
     }
@@ -330,7 +355,7 @@ impl<'a> Run<'a> {
                 return None;
             }
             let Some(batch) = self.batches.validation(step) else { return Some(None) };
-            losses.push(self.loss_of(&batch, &parameters, Mode::Eval).1);
+            losses.push(self.loss_of(&batch, &parameters, None).1);
         }
         Some((!losses.is_empty()).then(|| mean(&losses)))
     }

@@ -19,6 +19,7 @@ pub mod ops;
 mod optim;
 mod parameters;
 mod pixels;
+pub mod schedule;
 mod state;
 
 pub use embedder::Embedder;
@@ -29,7 +30,10 @@ pub use network::{EMBED_BATCH, LoadError, Network};
 pub use ops::Numerics;
 pub use optim::{Adam, Optimizer};
 pub use pixels::{Pixels, PixelsError};
+pub use schedule::Schedule;
 pub use state::FitState;
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tree_tests;

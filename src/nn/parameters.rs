@@ -7,7 +7,8 @@ use std::collections::BTreeMap;
 
 use burn::tensor::{Device, Gradients, Tensor, TensorData};
 
-use super::layer::{Average, Declared};
+use super::layer::{Average, Declared, Place};
+use super::loss::{LossSpec, Target};
 use super::network::LoadError;
 use crate::artifact::Weights;
 use crate::base::seed::Seed;
@@ -24,6 +25,16 @@ struct Parameter {
     shape: Vec<usize>,
     /// Whether training changes it by gradient; moving statistics follow their batches.
     trainable: bool,
+    /// What the learning rate is multiplied by for it.
+    rate_factor: f64,
+}
+
+/// Which parameter an update is of.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Updated<'a> {
+    pub(super) path: &'a str,
+    /// What the learning rate is multiplied by for it.
+    pub(super) rate_factor: f64,
 }
 
 impl Parameters {
@@ -37,11 +48,26 @@ impl Parameters {
             let shape = one.spec.shape.clone();
             let values = one.spec.start.values(shape.iter().product(), &mut one.rng(seed));
             let value = flat(values, device);
-            let parameter = Parameter { value, shape, trainable: one.spec.trainable };
+            let (trainable, rate_factor) = (one.spec.trainable, one.spec.rate_factor);
+            let parameter = Parameter { value, shape, trainable, rate_factor };
             let twice = parameters.0.insert(one.path.clone(), parameter);
             assert!(twice.is_none(), "two parameters have the path `{}`", one.path);
         }
         parameters
+    }
+
+    /// Fresh values for what a loss learns.
+    pub(super) fn of_loss(loss: &LossSpec, target: Target, seed: Seed, device: &Device) -> Self {
+        let place = Place::loss(loss.name());
+        let specs = loss.as_dyn().weights(target).into_iter().enumerate();
+        let declared: Vec<Declared> = specs.map(|(at, spec)| Declared::new(&place, at, spec)).collect();
+        Self::init(&declared, seed, device)
+    }
+
+    /// These and others, whose paths are other ones.
+    pub(super) fn with(mut self, others: Self) -> Self {
+        self.0.extend(others.0);
+        self
     }
 
     /// The parameter of a layer, in its shape.
@@ -115,19 +141,19 @@ impl Parameters {
         Self(self.0.iter().map(one).collect())
     }
 
-    /// Replaces every parameter that has a gradient by what `update` makes of its path, value and gradient, `[size]` each
+    /// Replaces every parameter that has a gradient by what `update` makes of it, its value and its gradient, `[size]` each
     /// and outside the graph.
     pub(super) fn update(
         &mut self,
         gradients: &mut Gradients,
-        mut update: impl FnMut(&str, Tensor<1>, Tensor<1>) -> Tensor<1>,
+        mut update: impl FnMut(Updated<'_>, Tensor<1>, Tensor<1>) -> Tensor<1>,
     ) {
         for (path, parameter) in self.0.iter_mut().filter(|(_, parameter)| parameter.trainable) {
             if let Some(gradient) = parameter.value.grad_remove(gradients) {
                 // The old value goes into the update, which may then reuse its memory.
                 let nothing = Tensor::empty([0], &gradient.device());
                 let value = std::mem::replace(&mut parameter.value, nothing).without_autodiff();
-                let value = update(path, value, gradient);
+                let value = update(Updated { path, rate_factor: parameter.rate_factor }, value, gradient);
                 parameter.value = Tensor::from_inner(value).require_grad();
             }
         }

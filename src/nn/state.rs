@@ -2,9 +2,10 @@
 
 use std::path::Path;
 
-use super::fit::{Monitor, mean, stopping};
+use super::fit::{FitSettings, Monitor, mean, stopping};
 use super::network::{LoadError, Network};
 use super::optim::OptimizerState;
+use super::parameters::Parameters;
 use crate::artifact::{ArtifactError, Weights};
 
 /// Weights, moving statistics, the optimiser's memory and the losses so far.
@@ -12,7 +13,7 @@ use crate::artifact::{ArtifactError, Weights};
 /// A training that goes on from here ends with the same bits as one that was never interrupted.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct FitState {
-    /// Weights and moving statistics.
+    /// Weights and moving statistics of the network, and what the loss has learned.
     pub weights: Weights,
     /// The optimiser's moments.
     pub moments: Weights,
@@ -96,15 +97,20 @@ impl FitState {
         stopping::best_epoch(&self.monitored(monitor, steps)).map(|at| at as u64 + 1)
     }
 
-    /// The state of a network that was never trained.
+    /// The state of a training that has made no step.
     #[must_use]
-    pub fn start(network: &Network) -> Self {
-        Self { weights: network.to_weights(), ..Self::default() }
+    pub fn start(network: &Network, settings: &FitSettings<'_>) -> Self {
+        Self { weights: settings.parameters(network).to_weights(), ..Self::default() }
     }
 
-    /// Puts the weights into a network and gives the optimiser's memory.
-    pub(super) fn restore(&self, network: &mut Network) -> Result<OptimizerState, LoadError> {
-        network.set_weights(&self.weights)?;
-        Ok(OptimizerState::from_weights(&self.moments, self.steps(), network.device()))
+    /// The parameters and the optimiser's memory in this state.
+    pub(super) fn restore(
+        &self,
+        network: &Network,
+        settings: &FitSettings<'_>,
+    ) -> Result<(Parameters, OptimizerState), LoadError> {
+        let mut parameters = settings.parameters(network);
+        parameters.set(&self.weights)?;
+        Ok((parameters, OptimizerState::from_weights(&self.moments, self.steps(), network.device())))
     }
 }

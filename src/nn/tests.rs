@@ -153,8 +153,8 @@ fn forward_gradients_and_statistics_of_a_network_are_torchs() {
     let loss = contrastive_loss(embeddings, &labels);
     assert_close(&values(loss.clone()), &case.expected["loss"], tolerance, "loss");
     let mut gradients = std::collections::BTreeMap::new();
-    parameters.update(&mut loss.backward(), |path, value, gradient| {
-        gradients.insert(path.to_owned(), values(gradient));
+    parameters.update(&mut loss.backward(), |parameter, value, gradient| {
+        gradients.insert(parameter.path.to_owned(), values(gradient));
         value
     });
     assert_eq!(gradients.len(), names.len());

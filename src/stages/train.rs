@@ -13,16 +13,19 @@ use std::time::Duration;
 
 use serde_json::Value as Json;
 
-use self::checks::{cannot_learn, lacks_pairs, nothing_to_monitor, too_long};
+use self::checks::{
+    cannot_learn, does_not_fit_its_schedule, ends_before_its_schedule, lacks_pairs, nothing_to_monitor, too_long,
+};
 use self::display::{Display, recent_mean};
 use self::feed::Feed;
 pub use self::unkeyed::Unkeyed;
 use crate::artifact::{History, HistoryRow, ModelFile, write_json};
 use crate::base::check;
 use crate::base::param::{self, Param, View};
+use crate::base::seed::Seed;
 use crate::nn::{
     self, EarlyStopping, FitError, FitEvent, FitSettings, FitState, LayerIssue, LayerSpec, LossSpec, Monitor, Network,
-    Optimizer, device,
+    Optimizer, Schedule, device,
 };
 use crate::params;
 use crate::stage::{
@@ -54,6 +57,11 @@ params! {
         validation_steps: usize = 50,
         /// How gradients change weights.
         optimizer: Optimizer = Optimizer::Adam(param::defaults()),
+        /// How the learning rate changes from step to step.
+        schedule: Schedule = Schedule::Constant(param::defaults()),
+        /// The epochs that the schedule is made for; as many as `epochs` if it is left out. With more, the training is the
+        /// beginning of the longer one, to the bit.
+        schedule_epochs: Option<usize> = None,
         /// What is minimised; the index follows its distance.
         loss: LossSpec = LossSpec::MultiSimilarity(param::defaults()),
         /// The network, from pixels of 0 to 255 to an embedding.
@@ -115,6 +123,8 @@ impl Stage for Train {
             cannot_learn(params, summary.as_ref()),
             lacks_pairs(params, inputs.samples("sampler")),
             too_long(params),
+            ends_before_its_schedule(params),
+            does_not_fit_its_schedule(params),
             nothing_to_monitor(params, inputs.samples("validation").is_some()),
         ];
         let problems: Vec<ParamIssue> = problems.into_iter().flatten().collect();
@@ -137,8 +147,12 @@ impl Stage for Train {
     fn resume_params(params: &TrainParams) -> Option<Json> {
         let mut json = params.write(View::Key);
         if let Some(fields) = json.as_object_mut() {
-            // No schedule depends on the number of epochs, so a longer training goes on from a shorter one.
+            // A longer training goes on from a shorter one, unless the rates of its first steps depend on its length.
             fields.remove("epochs");
+            fields.remove("schedule-epochs");
+            if params.schedule.as_dyn().needs_total() {
+                fields.insert("schedule-epochs".to_owned(), params.schedule_epochs().into());
+            }
             // When to stop follows from the losses, which every checkpoint holds.
             fields.remove("early-stopping");
             // The best weights so far can't be had from a checkpoint that does not hold them, or holds those of another
@@ -157,10 +171,13 @@ impl Stage for Train {
         let network = Network::build(&params.layers, feed.training.pixels.shape, ctx.seed(), &device);
         let mut network = network.map_err(layers_error)?.with_numerics(device::numerics(ctx.numerics()));
         let keep_best = params.keep_best.then(|| params.monitor(feed.validates()));
-        let state = start(params, ctx, &network, keep_best.as_ref());
-        let state = train(params, ctx, &mut network, &feed, state, keep_best.as_ref())?;
+        let classes = feed.classes();
+        knows_validation_classes(params, &feed, &classes)?;
+        let settings = params.settings(ctx.seed(), keep_best.as_ref(), &classes);
+        let state = start(params, ctx, &network, &settings);
+        let state = train(params, ctx, &mut network, &feed, state, &settings)?;
         let kept = Kept::of(params, &state, keep_best.as_ref());
-        write(params, ctx, &network, &feed, &state, &kept)?;
+        write(params, ctx, &network, &feed, &state, &settings, &kept)?;
         leave_metrics(params, ctx, &network, &state, &kept);
         Ok(())
     }
@@ -171,6 +188,29 @@ impl TrainParams {
     fn monitor(&self, validates: bool) -> Monitor {
         let fallback = if validates && self.validation_steps > 0 { Monitor::ValLoss } else { Monitor::Loss };
         self.early_stopping.as_ref().map_or(fallback, |rule| rule.metric.clone())
+    }
+
+    fn settings<'a>(&'a self, seed: Seed, keep_best: Option<&'a Monitor>, classes: &'a [i32]) -> FitSettings<'a> {
+        let minutes = Some(self.checkpoint_every_minutes.0).filter(|minutes| *minutes > 0.0);
+        FitSettings {
+            epochs: self.epochs as u64,
+            steps_per_epoch: self.steps(),
+            validation_steps: self.validation_steps as u64,
+            optimizer: &self.optimizer,
+            schedule: &self.schedule,
+            schedule_epochs: self.schedule_epochs(),
+            loss: &self.loss,
+            classes,
+            seed,
+            checkpoint_every: self.checkpoint_every_steps.0 as u64,
+            checkpoint_after: minutes.map(|minutes| Duration::from_secs_f64(minutes * 60.0)),
+            early_stopping: self.early_stopping.as_ref(),
+            keep_best,
+        }
+    }
+
+    fn schedule_epochs(&self) -> u64 {
+        self.schedule_epochs.unwrap_or(self.epochs) as u64
     }
 
     const fn steps(&self) -> u64 {
@@ -222,14 +262,31 @@ fn stage_summary(summary: &nn::layer::ModelSummary) -> ModelSummary {
     }
 }
 
+/// A loss that has learned something of each class can't judge others.
+fn knows_validation_classes(params: &TrainParams, feed: &Feed, classes: &[i32]) -> Result<(), StageError> {
+    if !params.loss.needs().known_classes {
+        return Ok(());
+    }
+    let Some(stranger) = feed.validation_classes().into_iter().find(|label| classes.binary_search(label).is_err())
+    else {
+        return Ok(());
+    };
+    let name = params.loss.name();
+    let message =
+        format!("`{name}` knows the classes of the training batches only, but label {stranger} is validated on");
+    let help =
+        "validate on classes that are trained on, set `validation-steps = 0`, or choose a loss that compares pairs";
+    Err(ParamIssue::new("loss", message).help(help).into())
+}
+
 /// The last checkpoint, or a network that was never trained.
-fn start(params: &TrainParams, ctx: &Ctx<'_>, network: &Network, keep_best: Option<&Monitor>) -> FitState {
-    let fresh = FitState::start(network);
+fn start(params: &TrainParams, ctx: &Ctx<'_>, network: &Network, settings: &FitSettings<'_>) -> FitState {
+    let fresh = FitState::start(network, settings);
     let Some(checkpoints) = ctx.checkpoints() else { return fresh };
     let mut limit = params.epochs as u64 * params.steps();
     loop {
         let Some((step, bytes)) = checkpoints.latest(limit) else { return fresh };
-        let state = match usable(&bytes, step, &fresh, keep_best.is_some(), params.steps()) {
+        let state = match usable(&bytes, step, &fresh, settings.keep_best.is_some(), params.steps()) {
             Ok(state) => state,
             Err(reason) => {
                 ctx.warn(format!("the checkpoint of step {step} {reason}: training starts over"));
@@ -266,24 +323,10 @@ fn train(
     network: &mut Network,
     feed: &Feed,
     state: FitState,
-    keep_best: Option<&Monitor>,
+    settings: &FitSettings<'_>,
 ) -> Result<FitState, StageError> {
-    let settings = FitSettings {
-        epochs: params.epochs as u64,
-        steps_per_epoch: params.steps(),
-        validation_steps: params.validation_steps as u64,
-        optimizer: &params.optimizer,
-        loss: &params.loss,
-        seed: ctx.seed(),
-        checkpoint_every: params.checkpoint_every_steps.0 as u64,
-        checkpoint_after: Some(params.checkpoint_every_minutes.0)
-            .filter(|minutes| *minutes > 0.0)
-            .map(|minutes| Duration::from_secs_f64(minutes * 60.0)),
-        early_stopping: params.early_stopping.as_ref(),
-        keep_best,
-    };
     let batch_size = feed.training.batch(0, 0).labels.len();
-    let mut display = Display::new(&settings, batch_size, &state);
+    let mut display = Display::new(settings, batch_size, &state);
     ctx.progress(display.opening(&feed.training.composition));
     let mut on_event = |event: FitEvent| match event {
         FitEvent::Checkpoint(state) => {
@@ -295,7 +338,7 @@ fn train(
     };
     let (made, last) = (state.steps(), settings.epochs * settings.steps_per_epoch);
     let end = feed.ahead(made, last, settings.steps_per_epoch, |batches| {
-        nn::fit(network, state, &settings, batches, &mut on_event, &|| ctx.cancelled())
+        nn::fit(network, state, settings, batches, &mut on_event, &|| ctx.cancelled())
     });
     let end = end.map_err(|error| match error {
         FitError::Interrupted => StageError::Interrupted,
@@ -305,7 +348,7 @@ fn train(
             help.into_iter().fold(error, StageError::with_help)
         }
     })?;
-    let best = keep_best.and_then(|monitor| Some((monitor.name(), end.best_epoch(monitor, params.steps())?)));
+    let best = settings.keep_best.and_then(|monitor| Some((monitor.name(), end.best_epoch(monitor, params.steps())?)));
     if let Some(closing) = display.closing(&end, best) {
         ctx.progress(closing);
     }
@@ -318,6 +361,7 @@ fn write(
     network: &Network,
     feed: &Feed,
     state: &FitState,
+    settings: &FitSettings<'_>,
     kept: &Kept,
 ) -> Result<(), StageError> {
     let summary = stage_summary(network.summary());
@@ -334,17 +378,17 @@ fn write(
     };
     network.to_weights().write(&ctx.output("model.safetensors"))?;
     write_json(&ctx.output("model.json"), &model)?;
-    history(params, state).write(&ctx.output("history.parquet"))?;
+    history(params, settings, state).write(&ctx.output("history.parquet"))?;
     Ok(())
 }
 
-fn history(params: &TrainParams, state: &FitState) -> History {
-    let learning_rate = params.optimizer.learning_rate();
+fn history(params: &TrainParams, settings: &FitSettings<'_>, state: &FitState) -> History {
     let row = |(made, loss): (usize, &f32)| {
         let (epoch, step) = (made / params.steps_per_epoch, made + 1);
         let ends = step.is_multiple_of(params.steps_per_epoch);
         let val_loss = state.val_losses.get(epoch).filter(|_| ends).map(|&loss| f64::from(loss));
         let epoch = u32::try_from(epoch + 1).unwrap_or(u32::MAX);
+        let learning_rate = settings.learning_rate(made as u64);
         HistoryRow { epoch, step: step as u64, loss: f64::from(*loss), val_loss, learning_rate }
     };
     History(state.losses.iter().enumerate().map(row).collect())

@@ -67,6 +67,9 @@ fn train(way: &Way, epochs: u64, from: Option<FitState>, stop_at: usize) -> Left
         steps_per_epoch: 3,
         validation_steps: 2,
         optimizer: &optimizer,
+        schedule: &crate::nn::Schedule::Constant(crate::nn::schedule::Constant {}),
+        schedule_epochs: 1,
+        classes: &[],
         loss: &loss,
         seed: Seed::of_stage(1, "train", None),
         checkpoint_every: 2,
@@ -75,7 +78,7 @@ fn train(way: &Way, epochs: u64, from: Option<FitState>, stop_at: usize) -> Left
         keep_best: way.keep_best.as_ref(),
     };
     let mut network = network();
-    let state = from.unwrap_or_else(|| FitState::start(&network));
+    let state = from.unwrap_or_else(|| FitState::start(&network, &settings));
     let (asked, mut checkpoints) = (std::cell::Cell::new(0), Vec::new());
     let cancelled = || {
         asked.set(asked.get() + 1);

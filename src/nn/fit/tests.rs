@@ -89,6 +89,9 @@ fn train_with(
         steps_per_epoch: 4,
         validation_steps: 2,
         optimizer: &optimizer,
+        schedule: &crate::nn::Schedule::Constant(crate::nn::schedule::Constant {}),
+        schedule_epochs: 1,
+        classes: &[],
         loss: &loss,
         seed: seed(),
         checkpoint_every: 3,
@@ -97,7 +100,7 @@ fn train_with(
         keep_best,
     };
     let mut network = toy_network();
-    let state = from.unwrap_or_else(|| FitState::start(&network));
+    let state = from.unwrap_or_else(|| FitState::start(&network, &settings));
     let events = std::cell::RefCell::new(Vec::new());
     let steps = || events.borrow().iter().filter(|event| matches!(event, FitEvent::Step { .. })).count();
     let cancelled = || stop_at.is_some_and(|stop| steps() >= stop);
@@ -202,7 +205,7 @@ fn training_learns_and_reports_every_step() {
 
 #[test]
 fn a_loss_that_is_no_number_stops_the_training_at_its_step() {
-    let mut state = FitState::start(&toy_network());
+    let mut state = FitState { weights: toy_network().to_weights(), ..FitState::default() };
     let bias = &mut state.weights.0.get_mut("layers.8.metric-embedding.bias").unwrap().1;
     bias[0] = f32::NAN;
     (state.losses, state.val_losses) = (vec![1.0; 5], vec![1.0]);
@@ -243,6 +246,9 @@ fn tutorial_speed_and_thread_count() {
             steps_per_epoch: steps,
             validation_steps: 0,
             optimizer: &optimizer,
+            schedule: &crate::nn::Schedule::Constant(crate::nn::schedule::Constant {}),
+            schedule_epochs: 1,
+            classes: &[],
             loss: &loss,
             seed: seed(),
             checkpoint_every: 0,
@@ -252,7 +258,7 @@ fn tutorial_speed_and_thread_count() {
         };
         pool.install(|| {
             let mut network = tutorial();
-            let state = FitState::start(&network);
+            let state = FitState::start(&network, &settings);
             let (mut times, mut last) = (Vec::new(), Instant::now());
             let mut on_event = |event: FitEvent| {
                 if matches!(event, FitEvent::Step { .. }) {

@@ -30,6 +30,13 @@ pub(in crate::nn) enum Mode<'a> {
     Folded(&'a Folded),
 }
 
+impl<'a> Mode<'a> {
+    /// Training where there is a pass, else inference.
+    pub(in crate::nn) fn of(pass: Option<&'a mut TrainPass>) -> Self {
+        pass.map_or(Self::Eval, Self::Train)
+    }
+}
+
 /// What a training pass needs and collects.
 #[derive(Debug)]
 pub(in crate::nn) struct TrainPass {
@@ -62,6 +69,11 @@ impl<'a> Cx<'a> {
     /// The context of the outermost list.
     pub(in crate::nn) fn root(parameters: &'a Parameters, numerics: Numerics, mode: Mode<'a>) -> Self {
         Self { parameters, numerics, place: Place::root(), mode }
+    }
+
+    /// The context of a loss, of this kind.
+    pub(in crate::nn) fn of_loss(parameters: &'a Parameters, numerics: Numerics, mode: Mode<'a>, kind: &str) -> Self {
+        Self { parameters, numerics, place: Place::loss(kind), mode }
     }
 
     /// A weight that this layer has declared, in its shape.

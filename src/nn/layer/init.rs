@@ -17,17 +17,25 @@ pub(in crate::nn) struct WeightSpec {
     pub(in crate::nn) start: Start,
     /// Whether training changes it by gradient.
     pub(in crate::nn) trainable: bool,
+    /// What the learning rate is multiplied by for it.
+    pub(in crate::nn) rate_factor: f64,
 }
 
 impl WeightSpec {
     /// A weight that is trained.
-    pub(super) fn new(name: &'static str, shape: impl Into<Vec<usize>>, start: Start) -> Self {
-        Self { name, shape: shape.into(), start, trainable: true }
+    pub(in crate::nn) fn new(name: &'static str, shape: impl Into<Vec<usize>>, start: Start) -> Self {
+        Self { name, shape: shape.into(), start, trainable: true, rate_factor: 1.0 }
     }
 
     /// A statistic that is moved towards those of the batches, not trained.
     pub(super) fn statistic(name: &'static str, shape: impl Into<Vec<usize>>, start: Start) -> Self {
         Self { trainable: false, ..Self::new(name, shape, start) }
+    }
+
+    /// The same, at a learning rate of its own: the optimiser's times `factor`.
+    pub(in crate::nn) const fn at_rate(mut self, factor: f64) -> Self {
+        self.rate_factor = factor;
+        self
     }
 
     /// How many numbers it has; `None` if that overflows.
@@ -49,7 +57,7 @@ pub(in crate::nn) struct Declared {
 }
 
 impl Declared {
-    pub(super) fn new(place: &Place, at: usize, spec: WeightSpec) -> Self {
+    pub(in crate::nn) fn new(place: &Place, at: usize, spec: WeightSpec) -> Self {
         Self { path: place.weight(spec.name), spec, numbers: place.numbers().to_vec(), at: at as u64 }
     }
 
@@ -63,7 +71,7 @@ impl Declared {
 }
 
 /// How a weight starts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub(in crate::nn) enum Start {
     /// All 0.
     Zeros,
@@ -75,6 +83,11 @@ pub(in crate::nn) enum Start {
         fan_in: usize,
         /// Outputs that one number goes into.
         fan_out: usize,
+    },
+    /// Of a normal distribution with mean 0.
+    Normal {
+        /// The standard deviation.
+        std: f64,
     },
 }
 
@@ -90,8 +103,16 @@ impl Start {
                 #[expect(clippy::cast_possible_truncation, reason = "weights are f32")]
                 (0..count).map(|_| ((2.0 * unit(rng) - 1.0) * limit) as f32).collect()
             }
+            #[expect(clippy::cast_possible_truncation, reason = "weights are f32")]
+            Self::Normal { std } => (0..count).map(|_| (normal(rng) * std) as f32).collect(),
         }
     }
+}
+
+/// Of the normal distribution with mean 0 and deviation 1 (Box and Muller, 1958).
+fn normal(rng: &mut ChaCha8Rng) -> f64 {
+    let radius = (-2.0 * (1.0 - unit(rng)).ln()).sqrt();
+    radius * (2.0 * std::f64::consts::PI * unit(rng)).cos()
 }
 
 /// Uniform in `[0, 1)`, in steps of 2^-24.
@@ -117,6 +138,16 @@ mod tests {
         assert!((variance - 0.01).abs() < 5e-4, "{variance}");
         assert_eq!(values, draw(0));
         assert_ne!(values, draw(1));
+    }
+
+    #[test]
+    fn normal_values_have_their_mean_and_deviation() {
+        let mut rng = Seed::of_stage(1, "train", None).rng("init", &[0]);
+        let values = Start::Normal { std: 0.5 }.values(10_000, &mut rng);
+        let mean = values.iter().sum::<f32>() / 10_000.0;
+        let variance = values.iter().map(|value| (value - mean).powi(2)).sum::<f32>() / 10_000.0;
+        // Standard errors: 0.005 of the mean, 0.0035 of the variance.
+        assert!(mean.abs() < 0.02 && (variance - 0.25).abs() < 0.015, "{mean} {variance}");
     }
 
     #[test]

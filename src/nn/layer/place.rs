@@ -17,6 +17,11 @@ impl Place {
         Self { path: "layers".to_owned(), spec: "layers".to_owned(), numbers: Vec::new() }
     }
 
+    /// The loss, of this kind. No layer has its number.
+    pub(in crate::nn) fn loss(kind: &str) -> Self {
+        Self { path: format!("loss.{kind}"), spec: "loss".to_owned(), numbers: vec![u64::MAX] }
+    }
+
     /// Layer `at` of this list, of this kind.
     pub(in crate::nn) fn layer(&self, at: usize, kind: &str) -> Self {
         Self {

@@ -1,72 +1,87 @@
-//! Losses: one file a loss, each giving the loss of every row of a batch; the batch's loss is their mean.
+//! Losses: one file a loss. A loss says what a batch must hold for it, may own learned weights, and gives one number for a
+//! batch of embeddings; what several losses need of a batch ([`Embedded`]) is computed once.
 //!
-//! Owns the choice [`LossSpec`] and the pair masks that supervised losses share. Knows nothing of networks.
+//! Owns the choice [`LossSpec`]. Knows nothing of networks.
 
+mod batch;
 pub mod distances;
+#[cfg(test)]
+mod golden_tests;
 mod multi_similarity;
+mod normalized_softmax;
+mod proxy_anchor;
 
+pub(super) use batch::Embedded;
 pub use multi_similarity::MultiSimilarity;
+pub use normalized_softmax::NormalizedSoftmax;
+pub use proxy_anchor::ProxyAnchor;
 
-use burn::tensor::{Bool, Device, Tensor, TensorData};
+use burn::tensor::Tensor;
 
+use super::layer::{Cx, WeightSpec};
 use crate::artifact::Distance;
 use crate::choice;
-use crate::nn::ops;
 
 choice! {
     /// What training minimises.
-    pub enum LossSpec {
+    pub enum LossSpec: pub(in crate::nn) dyn Loss {
         /// Hard pairs around each anchor, softly weighted (Wang et al., 2019, arXiv:1904.06627).
         "multi-similarity" => MultiSimilarity(MultiSimilarity),
+        /// A learned direction for each class, compared with by a softmax (Zhai and Wu, 2019, arXiv:1811.12649).
+        #[aka("normsoftmax", "nsoftmax")]
+        "normalized-softmax" => NormalizedSoftmax(NormalizedSoftmax),
+        /// A learned proxy for each class as the anchor of a batch (Kim et al., 2020, arXiv:2003.13911).
+        "proxy-anchor" => ProxyAnchor(ProxyAnchor),
     }
+}
+
+/// One loss. A new one is a file and a line in [`LossSpec`].
+pub(in crate::nn) trait Loss: std::fmt::Debug {
+    /// The distance that it is about: the index follows it.
+    fn distance(&self) -> Distance;
+
+    /// What a batch must hold for it.
+    fn needs(&self) -> Needs;
+
+    /// The weights that it learns, beside the network's.
+    fn weights(&self, _target: Target) -> Vec<WeightSpec> {
+        Vec::new()
+    }
+
+    /// The loss of a batch, `[1]`: 0 with a gradient of 0 where the batch holds nothing to learn from, never NaN.
+    fn forward(&self, batch: &Embedded<'_>, cx: &mut Cx<'_>) -> Tensor<1>;
+}
+
+/// What a batch must hold for a loss.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Needs {
+    /// Two examples of one class.
+    pub positive_pairs: bool,
+    /// Examples of two classes.
+    pub negative_pairs: bool,
+    /// Classes that were there when training began: the loss has learned something of each.
+    pub known_classes: bool,
+}
+
+/// What a loss's weights are for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::nn) struct Target {
+    /// Length of an embedding.
+    pub(in crate::nn) dim: usize,
+    /// Classes that are trained on.
+    pub(in crate::nn) classes: usize,
 }
 
 impl LossSpec {
     /// The distance that the loss is about: the index follows it.
     #[must_use]
-    pub const fn distance(&self) -> Distance {
-        match self {
-            Self::MultiSimilarity(loss) => loss.distance,
-        }
+    pub fn distance(&self) -> Distance {
+        self.as_dyn().distance()
     }
 
-    /// The loss of each row.
-    ///
-    /// # Shapes
-    /// `embeddings`: `[batch, dim]`, `labels`: `batch` numbers; returns `[batch]`.
+    /// What a batch must hold for it.
     #[must_use]
-    pub fn per_example(&self, embeddings: Tensor<2>, labels: &[i32]) -> Tensor<1> {
-        assert_eq!(embeddings.dims()[0], labels.len(), "one label a row");
-        match self {
-            Self::MultiSimilarity(loss) => loss.per_example(embeddings, labels),
-        }
-    }
-
-    /// The mean of [`LossSpec::per_example`] over all rows: `[1]`.
-    #[must_use]
-    pub fn forward(&self, embeddings: Tensor<2>, labels: &[i32]) -> Tensor<1> {
-        ops::mean(self.per_example(embeddings, labels))
-    }
-}
-
-/// Which pairs of a batch share a label, both `[batch, batch]`.
-struct PairMasks {
-    /// Same label, without the anchor itself.
-    positive: Tensor<2, Bool>,
-    /// Other label.
-    negative: Tensor<2, Bool>,
-}
-
-impl PairMasks {
-    fn new(labels: &[i32], device: &Device) -> Self {
-        let batch = labels.len();
-        let mask = |keep: &dyn Fn(usize, usize) -> bool| {
-            let values: Vec<bool> = (0..batch * batch).map(|at| keep(at / batch, at % batch)).collect();
-            Tensor::from_data(TensorData::new(values, [batch, batch]), device)
-        };
-        Self {
-            positive: mask(&|anchor, other| anchor != other && labels[anchor] == labels[other]),
-            negative: mask(&|anchor, other| labels[anchor] != labels[other]),
-        }
+    pub fn needs(&self) -> Needs {
+        self.as_dyn().needs()
     }
 }

@@ -2,9 +2,12 @@
 
 use burn::tensor::{Bool, Tensor};
 
-use super::{PairMasks, distances};
+use super::batch::PairMasks;
+use super::{Embedded, Loss, Needs, distances};
 use crate::artifact::Distance;
 use crate::base::check::{self, Check};
+use crate::nn::layer::Cx;
+use crate::nn::ops;
 use crate::params;
 
 params! {
@@ -41,16 +44,26 @@ fn smaller_is_nearer() -> Check<Distance> {
     Check::new("a distance of which smaller means nearer", |distance: &Distance| !distance.larger_is_nearer())
 }
 
+impl Loss for MultiSimilarity {
+    fn distance(&self) -> Distance {
+        self.distance
+    }
+
+    fn needs(&self) -> Needs {
+        Needs { positive_pairs: true, negative_pairs: true, known_classes: false }
+    }
+
+    fn forward(&self, batch: &Embedded<'_>, _: &mut Cx<'_>) -> Tensor<1> {
+        ops::mean(self.per_example(batch))
+    }
+}
+
 impl MultiSimilarity {
-    /// The loss of each row; 0 for an anchor without a kept positive or without a kept negative.
-    ///
-    /// # Shapes
-    /// `embeddings`: `[batch, dim]`, `labels`: `batch` numbers; returns `[batch]`.
-    #[must_use]
-    pub fn per_example(&self, embeddings: Tensor<2>, labels: &[i32]) -> Tensor<1> {
-        let pairs = PairMasks::new(labels, &embeddings.device());
+    /// The loss of each row, `[batch]`; 0 for an anchor without a kept positive or without a kept negative.
+    fn per_example(&self, batch: &Embedded<'_>) -> Tensor<1> {
+        let embeddings = batch.embeddings.clone();
         let distance = distances::pairwise(self.distance, embeddings.clone(), embeddings); // [batch, batch]
-        let (positives, negatives) = self.mine(distance.clone().detach(), pairs);
+        let (positives, negatives) = self.mine(distance.clone().detach(), batch.pairs());
         let counts = positives.clone().any_dim(1).bool_and(negatives.clone().any_dim(1)); // [batch, 1]
         let shifted = distance.add_scalar(self.lambda - self.center);
         let pull = log_one_plus_sum_exp(shifted.clone().mul_scalar(self.alpha), positives).div_scalar(self.alpha);
@@ -59,14 +72,14 @@ impl MultiSimilarity {
     }
 
     /// The positives and negatives that are kept; `distance` carries no gradient.
-    fn mine(&self, distance: Tensor<2>, pairs: PairMasks) -> (Tensor<2, Bool>, Tensor<2, Bool>) {
+    fn mine(&self, distance: Tensor<2>, pairs: &PairMasks) -> (Tensor<2, Bool>, Tensor<2, Bool>) {
         let nearest_negative = distance.clone().mask_fill(pairs.negative.clone().bool_not(), f32::INFINITY).min_dim(1);
         let farthest_positive =
             distance.clone().mask_fill(pairs.positive.clone().bool_not(), f32::NEG_INFINITY).max_dim(1);
         let shape = distance.dims();
         let far = distance.clone().greater(nearest_negative.sub_scalar(self.epsilon).expand(shape));
         let near = distance.lower(farthest_positive.add_scalar(self.epsilon).expand(shape));
-        (pairs.positive.bool_and(far), pairs.negative.bool_and(near))
+        (pairs.positive.clone().bool_and(far), pairs.negative.clone().bool_and(near))
     }
 }
 
@@ -74,7 +87,7 @@ impl MultiSimilarity {
 ///
 /// # Shapes
 /// `[rows, columns]` to `[rows, 1]`.
-fn log_one_plus_sum_exp(x: Tensor<2>, mask: Tensor<2, Bool>) -> Tensor<2> {
+pub(super) fn log_one_plus_sum_exp(x: Tensor<2>, mask: Tensor<2, Bool>) -> Tensor<2> {
     let x = x.mask_fill(mask.bool_not(), f32::NEG_INFINITY);
     // The 1 is exp(0), so 0 takes part in the maximum; it also keeps a row without entries finite.
     let largest = x.clone().detach().max_dim(1).clamp_min(0.0); // [rows, 1]
@@ -108,7 +121,7 @@ mod tests {
         for (at, case) in golden.cases.iter().enumerate() {
             let labels: Vec<i32> = serde_json::from_value(case.input["labels"].clone()).unwrap();
             let embeddings = golden::matrix(&case.input["embeddings"], &device).require_grad();
-            let per_example = loss(case).per_example(embeddings.clone(), &labels);
+            let per_example = loss(case).per_example(&Embedded::new(embeddings.clone(), &labels, &[]));
             let mean = per_example.clone().mean();
             let gradient = embeddings.grad(&mean.backward()).unwrap();
             let values = |x: Tensor<1>| x.into_data().try_into_vec::<f32>().unwrap();
@@ -127,7 +140,7 @@ mod tests {
         let device = Device::flex();
         let half = 0.5_f32.sqrt();
         let rows = Tensor::<2>::from_data([[1.0, 0.0], [0.0, 1.0], [half, half]], &device);
-        let found = param::defaults::<MultiSimilarity>().per_example(rows, &[0, 0, 1]);
+        let found = param::defaults::<MultiSimilarity>().per_example(&Embedded::new(rows, &[0, 0, 1], &[]));
         let found = found.into_data().try_into_vec::<f32>().unwrap();
         for (found, expected) in found.iter().zip([0.863_744, 0.863_744, 0.0]) {
             assert!((found - expected).abs() < 1e-5, "{found} {expected}");
@@ -139,7 +152,8 @@ mod tests {
         let device = Device::flex().autodiff();
         let rows = Tensor::<2>::from_data([[1.0, 0.0], [0.0, 1.0], [0.6, 0.8]], &device).require_grad();
         for labels in [[0, 0, 0], [0, 1, 2]] {
-            let loss = param::defaults::<MultiSimilarity>().per_example(rows.clone(), &labels).mean();
+            let loss =
+                param::defaults::<MultiSimilarity>().per_example(&Embedded::new(rows.clone(), &labels, &[])).mean();
             let gradient = rows.grad(&loss.backward()).unwrap().into_data().try_into_vec::<f32>().unwrap();
             assert_eq!(loss.into_scalar::<f32>(), 0.0);
             assert_eq!(gradient, [0.0; 6]);

@@ -9,13 +9,13 @@ use std::collections::BTreeMap;
 
 use burn::tensor::{Device, Gradients, Tensor, TensorData};
 
-use super::parameters::Parameters;
+use super::parameters::{Parameters, Updated};
 use crate::artifact::Weights;
 use crate::choice;
 
 choice! {
     /// How gradients change weights.
-    pub enum Optimizer {
+    pub enum Optimizer: pub(in crate::nn) dyn Rule {
         /// Step sizes from moving averages of gradient and squared gradient.
         "adam" => Adam(Adam),
     }
@@ -23,15 +23,15 @@ choice! {
 
 /// The moment of an update.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Tick {
+pub(in crate::nn) struct Tick {
     /// The step, from 1.
-    pub(super) step: u64,
+    pub(in crate::nn) step: u64,
     /// The learning rate of this step.
-    pub(super) rate: f64,
+    pub(in crate::nn) rate: f64,
 }
 
 /// How one parameter changes.
-pub(super) trait Rule {
+pub(in crate::nn) trait Rule {
     /// The learning rate, before any schedule.
     fn learning_rate(&self) -> f64;
 
@@ -55,27 +55,27 @@ pub(super) struct OptimizerState {
 }
 
 impl Optimizer {
-    /// The rule behind the name.
-    pub(super) fn rule(&self) -> &dyn Rule {
-        match self {
-            Self::Adam(rule) => rule,
-        }
-    }
-
-    /// The step size.
+    /// The step size, before any schedule.
     #[must_use]
     pub fn learning_rate(&self) -> f64 {
-        self.rule().learning_rate()
+        self.as_dyn().learning_rate()
     }
 
-    /// One update of every parameter that has a gradient.
-    pub(super) fn step(&self, parameters: &mut Parameters, mut gradients: Gradients, state: &mut OptimizerState) {
+    /// One update, at this learning rate, of every parameter that has a gradient.
+    pub(super) fn step(
+        &self,
+        rate: f64,
+        parameters: &mut Parameters,
+        mut gradients: Gradients,
+        state: &mut OptimizerState,
+    ) {
         state.steps += 1;
-        let (rule, tick) = (self.rule(), Tick { step: state.steps, rate: self.learning_rate() });
-        parameters.update(&mut gradients, |path, value, gradient| {
+        let (rule, step) = (self.as_dyn(), state.steps);
+        parameters.update(&mut gradients, |Updated { path, rate_factor }, value, gradient| {
             let names: Vec<String> = rule.slots().iter().map(|slot| format!("{slot}.{path}")).collect();
             let take = |name: &String| state.slots.remove(name).unwrap_or_else(|| gradient.zeros_like());
             let mut slots: Vec<Tensor<1>> = names.iter().map(take).collect();
+            let tick = Tick { step, rate: rate * rate_factor };
             let value = rule.update(tick, value, gradient, &mut slots);
             state.slots.extend(names.into_iter().zip(slots));
             value

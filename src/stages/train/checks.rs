@@ -36,14 +36,33 @@ pub(super) fn too_long(params: &TrainParams) -> Option<ParamIssue> {
         .then(|| ParamIssue::new("epochs", format!("`epochs` times `steps-per-epoch` must be at most {MOST}")))
 }
 
-/// Losses of this kind compare pairs of one class and of two: a batch must hold both.
+/// A batch must hold what the loss compares.
 pub(super) fn lacks_pairs(params: &TrainParams, samples: Option<&SamplesFacts>) -> Option<ParamIssue> {
     let samples = samples.filter(|samples| params.epochs > 0 && samples.classes_per_batch > 0)?;
+    let needs = params.loss.needs();
     let (what, key) = match (samples.classes_per_batch, samples.examples_per_class) {
-        (1, _) => ("negative pairs, but its batches hold one class", "classes-per-batch"),
-        (_, 1) => ("positive pairs, but its batches hold one example of each class", "examples-per-class"),
+        (1, _) if needs.negative_pairs => ("negative pairs, but its batches hold one class", "classes-per-batch"),
+        (_, 1) if needs.positive_pairs => {
+            ("positive pairs, but its batches hold one example of each class", "examples-per-class")
+        }
         _ => return None,
     };
     let message = format!("`{}` needs {what}", params.loss.name());
     Some(ParamIssue::new("loss", message).help(format!("set `{key}` of the sampler to at least 2")))
+}
+
+/// A schedule may be longer than the training, not shorter.
+pub(super) fn ends_before_its_schedule(params: &TrainParams) -> Option<ParamIssue> {
+    let scheduled = params.schedule_epochs.filter(|scheduled| *scheduled < params.epochs)?;
+    let message = format!("`schedule-epochs` is {scheduled}, but the training has {} epochs", params.epochs);
+    let help = "set it to the number of epochs of the whole training, or leave it out";
+    Some(ParamIssue::new("schedule-epochs", message).help(help))
+}
+
+/// A schedule must fit into its steps.
+pub(super) fn does_not_fit_its_schedule(params: &TrainParams) -> Option<ParamIssue> {
+    let total = params.schedule_epochs().checked_mul(params.steps())?;
+    let (parameter, message) = params.schedule.as_dyn().misfit(total).filter(|_| params.epochs > 0)?;
+    let issue = ParamIssue::new(format!("schedule.{}.{parameter}", params.schedule.name()), message);
+    Some(issue.help(format!("`epochs` (or `schedule-epochs`) times `steps-per-epoch` is {total}")))
 }

@@ -36,6 +36,11 @@ impl Pool {
         Ok(Self { pixels, example_ids: samples.example_id, composition, labels: samples.label, draw })
     }
 
+    fn classes(&self) -> Vec<i32> {
+        let classes: std::collections::BTreeSet<i32> = self.labels.iter().copied().collect();
+        classes.into_iter().collect()
+    }
+
     pub(super) fn batch(&self, epoch: u64, index: u64) -> Batch {
         let mut batch = Batch::default();
         for position in (self.draw)(epoch, index) {
@@ -63,6 +68,16 @@ impl Feed {
             return Err(StageError::failed(message));
         }
         Ok(Self { training, validation })
+    }
+
+    /// The labels that are trained on, each once, in ascending order.
+    pub(super) fn classes(&self) -> Vec<i32> {
+        self.training.classes()
+    }
+
+    /// The labels that are validated on, likewise.
+    pub(super) fn validation_classes(&self) -> Vec<i32> {
+        self.validation.as_ref().map_or_else(Vec::new, Pool::classes)
     }
 
     /// Whether there is something to validate on.
