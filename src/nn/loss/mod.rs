@@ -28,7 +28,6 @@ choice! {
         /// Hard pairs around each anchor, softly weighted (Wang et al., 2019, arXiv:1904.06627).
         "multi-similarity" => MultiSimilarity(MultiSimilarity),
         /// A learned direction for each class, compared with by a softmax (Zhai and Wu, 2019, arXiv:1811.12649).
-        #[aka("normsoftmax", "nsoftmax")]
         "normalized-softmax" => NormalizedSoftmax(NormalizedSoftmax),
         /// A learned proxy for each class as the anchor of a batch (Kim et al., 2020, arXiv:2003.13911).
         "proxy-anchor" => ProxyAnchor(ProxyAnchor),

@@ -17,22 +17,16 @@ choice! {
     /// How the learning rate changes while a network is trained: a factor of the optimiser's `learning-rate`.
     pub enum Schedule: dyn Rate {
         /// The same at every step.
-        #[aka("none", "fixed")]
         "constant" => Constant(Constant),
         /// Up in a line, down in half a cosine.
-        #[aka("cosine", "cosineannealing", "warmupcosinedecay")]
         "warmup-cosine" => WarmupCosine(WarmupCosine),
         /// Down in a line.
-        #[aka("linearlr", "polynomial")]
         "linear" => Linear(Linear),
         /// Up from a low rate and down to a lower one, both in half a cosine.
-        #[aka("onecyclelr", "onecycle")]
         "one-cycle" => OneCycle(OneCycle),
         /// Down by a factor every so many steps.
-        #[aka("steplr", "multistep")]
         "step" => Step(Step),
         /// Down by a factor at every step.
-        #[aka("exponentiallr", "exponentialdecay")]
         "exponential" => Exponential(Exponential),
     }
 }
