@@ -10,8 +10,15 @@ use crate::stage::{Catalog, StageDoc};
 /// Stages named in one message.
 const NAMED: usize = 3;
 
-/// Replaces the help of unknown keys that another stage knows.
+/// Replaces the help of unknown keys that another stage knows, and of names that only other tools have.
 pub(super) fn explain(experiment: &Experiment, catalog: &dyn Catalog, issues: &mut Issues) {
+    for issue in &mut issues.0 {
+        let (IssueKind::UnknownKey(name) | IssueKind::UnknownName(name)) = &issue.kind else { continue };
+        if let Some(note) = catalog.note(name) {
+            issue.help = Some(note.to_owned());
+            issue.kind = IssueKind::Wrong;
+        }
+    }
     if !issues.0.iter().any(|issue| matches!(issue.kind, IssueKind::UnknownKey(_))) {
         return; // the reference is not made for nothing
     }
@@ -38,8 +45,9 @@ fn home(issue: &Issue, experiment: &Experiment, docs: &[StageDoc]) -> Option<Str
         _ => None,
     };
     let knows = |kind: &str| {
-        let names: Vec<&str> = record(kind)?.fields.iter().map(|field| field.name.as_str()).collect();
-        if names.contains(&key.as_str()) { Some(key.as_str()) } else { suggest::near(key, &names) }
+        let known = record(kind)?.known();
+        let same = known.iter().find(|known| known.name == key).map(|known| known.name);
+        same.or_else(|| suggest::near(key, &known))
     };
     let homes: Vec<(&str, &str)> =
         others().filter_map(|stage| Some((stage.id.as_str(), knows(&stage.stage)?))).collect();

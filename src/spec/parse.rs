@@ -113,7 +113,8 @@ pub(super) fn parse(source: &Arc<Source>, issues: &mut Issues) -> Option<Table> 
 
 /// What is said of a list or table inside of too many others.
 pub(super) fn nested_too_deep(place: &Place) -> Issue {
-    Issue::at(place, "", "lists or tables are nested too deep").help(format!("at most {MOST_NESTED} stand in each other"))
+    Issue::at(place, "", "lists or tables are nested too deep")
+        .help(format!("at most {MOST_NESTED} stand in each other"))
 }
 
 /// A line with so many dots outside of quotes that its key may nest deeper than the stack: dotted keys and headers are
