@@ -21,6 +21,7 @@ params! {
     /// ```
     pub struct MetricEmbeddingSpec {
         /// Length of an embedding.
+        #[aka("units", "embedding_size", "embedding_dim", "emb_dim", "dim", "out_features")]
         size: usize => check::between(1, 65_536),
     }
 }

@@ -17,6 +17,7 @@ choice! {
     /// What training minimises.
     pub enum LossSpec {
         /// Hard pairs around each anchor, softly weighted (Wang et al., 2019, arXiv:1904.06627).
+        #[aka("MultiSimilarityLoss", "ms", "ms_loss")]
         "multi-similarity" => MultiSimilarity(MultiSimilarity),
     }
 }
