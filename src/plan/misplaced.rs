@@ -1,7 +1,8 @@
 //! Keys that stand in the wrong stage, or outside of any: whoever knows all stages can say where they belong.
 
 use crate::base::issue::{Issue, IssueKind, Issues};
-use crate::base::param::Shape;
+use crate::base::node::Table;
+use crate::base::param::{Record, Shape};
 use crate::base::source::Layer;
 use crate::base::{misplaced, path, suggest};
 use crate::spec::{ACCEPTED, Experiment, StageSpec};
@@ -64,10 +65,13 @@ fn home(issue: &Issue, experiment: &Experiment, docs: &[StageDoc]) -> Option<Str
     if let [(id, name)] = homes.as_slice() {
         return Some(format!("did you mean `{name}` of `{id}`? {}", instead(id, name)));
     }
-    let further_inside = |stage: &StageSpec| {
-        let (record, table) = (record(&stage.stage)?, stage.params.table()?);
-        let home = misplaced::inside(key, record, table).or_else(|| misplaced::near_inside(key, record, table))?;
-        Some(format!("{home} below `[{}]`", stage.id))
+    let further_inside = |look: fn(&str, &Record, &Table) -> Option<String>| {
+        let look = |stage: &StageSpec| {
+            let home = look(key, record(&stage.stage)?, stage.params.table()?)?;
+            Some(format!("{home} below `[{}]`", stage.id))
+        };
+        others().find_map(look)
     };
-    others().find_map(further_inside)
+    // The very key of a late stage is meant before one that is only like a key of an early stage.
+    further_inside(misplaced::inside).or_else(|| further_inside(misplaced::near_inside))
 }
