@@ -104,7 +104,7 @@ impl Error {
             Self::Store(error) | Self::Run(RunError::Store(error)) => of_store(error),
             // The run's folder, which `--root` chooses.
             Self::Run(RunError::Io { source, .. }) if is_wrong_place(source) => Exit::Usage,
-            Self::Run(RunError::Io { .. } | RunError::Record { .. })
+            Self::Run(RunError::Io { .. } | RunError::Record { .. } | RunError::RecordFormat { .. })
             | Self::Artifact(_)
             | Self::Threads(_)
             | Self::Output(_) => Exit::Failed,
@@ -123,7 +123,8 @@ impl Error {
                 "raise the limit of processes or of memory (`ulimit -u`, `ulimit -v`, a container's `pids`), or set \
                  RAYON_NUM_THREADS to fewer",
             ),
-            Self::Spec(_) | Self::Artifact(_) | Self::Output(_) => None,
+            Self::Artifact(error) => error.help(),
+            Self::Spec(_) | Self::Output(_) => None,
         };
         let issue = Issue::nowhere(self.to_string());
         vec![match help {

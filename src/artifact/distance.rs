@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::base::issue::{Issue, Issues};
 use crate::base::node::Node;
 use crate::base::param::{self, Alternative, Choice, LazyChoice, Param, Shape, View};
-use crate::base::suggest;
+use crate::base::suggest::{self, Known};
 
 /// How near two embeddings are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -57,6 +57,18 @@ impl Distance {
         }
     }
 
+    /// What other tools call the same.
+    const fn aka(self) -> &'static [&'static str] {
+        match self {
+            Self::Cosine => &["cos", "CosineSimilarity", "cosine_distance", "angular"],
+            Self::InnerProduct => &["ip", "dot", "dot_product"],
+            Self::Euclidean => &["l2", "LpDistance", "euclid"],
+            Self::SquaredEuclidean => &["sql2", "sqeuclidean", "l2_squared"],
+            Self::Manhattan => &["l1", "cityblock", "taxicab"],
+            Self::Snr => &[],
+        }
+    }
+
     /// What it is, with its formula.
     const fn doc(self) -> &'static str {
         match self {
@@ -86,9 +98,9 @@ impl Param for Distance {
         };
         let distance = Self::from_name(name);
         if distance.is_none() {
-            let names = Self::ALL.map(Self::name);
+            let known = Self::ALL.map(|distance| Known { name: distance.name(), aka: distance.aka() });
             let message = format!("unknown choice `{name}` for `{path}`");
-            issues.push(Issue::at(&node.place, path, message).help(suggest::help(name, &names)));
+            issues.push(Issue::at(&node.place, path, message).help(suggest::help(name, &known)));
         }
         distance
     }
@@ -104,7 +116,7 @@ impl Param for Distance {
             alternatives: Distance::ALL.iter().map(alternative).collect(),
         });
         fn alternative(distance: &Distance) -> Alternative {
-            Alternative { name: distance.name(), doc: distance.doc(), params: None }
+            Alternative { name: distance.name(), doc: distance.doc(), version: 1, aka: distance.aka(), params: None }
         }
         Shape::Choice(LazyChoice::new(&CHOICE))
     }

@@ -5,6 +5,8 @@ use std::fmt::Display;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::FORMAT;
+
 /// Why an artifact file can't be used.
 #[derive(Debug, thiserror::Error)]
 pub enum ArtifactError {
@@ -17,6 +19,14 @@ pub enum ArtifactError {
         path: PathBuf,
         /// Why.
         source: io::Error,
+    },
+    /// The file's format has another version than the one that this program knows.
+    #[error("{path} has format {found}, this program reads format {FORMAT}", path = .path.display())]
+    Format {
+        /// The file.
+        path: PathBuf,
+        /// The version that the file says it has.
+        found: String,
     },
     /// The content is not what the format says.
     #[error("{path} is not what its format says: {reason}", path = .path.display())]
@@ -42,6 +52,15 @@ impl ArtifactError {
         let code = causes.find_map(|error| error.downcast_ref::<io::Error>()?.raw_os_error());
         let source = code.map_or_else(|| io::Error::other(reason.to_string()), io::Error::from_raw_os_error);
         Self::io("write", path, source)
+    }
+
+    /// What to do about it, where there is something.
+    #[must_use]
+    pub const fn help(&self) -> Option<&'static str> {
+        match self {
+            Self::Format { .. } => Some("use the simpipe that wrote it, or a newer one"),
+            Self::Io { .. } | Self::Malformed { .. } => None,
+        }
     }
 
     /// The content is wrong.

@@ -29,8 +29,8 @@ pub use samples::{SamplerFile, Samples};
 
 use std::path::Path;
 
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
 /// Writes a value as indented JSON with sorted keys and a final line feed.
 ///
@@ -43,11 +43,84 @@ pub fn write_json<T: Serialize>(path: &Path, value: &T) -> Result<(), ArtifactEr
     std::fs::write(path, text + "\n").map_err(|error| ArtifactError::io("write", path, error))
 }
 
-/// Reads a JSON file.
+/// Version of every format here, which the JSON files say.
+pub const FORMAT: u32 = 1;
+
+/// Reads a JSON file; one that says that it is of another format is refused before it is looked at.
 ///
 /// # Errors
-/// If the file can't be read or does not hold a `T`.
+/// If the file can't be read, is of another format or does not hold a `T`.
 pub fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T, ArtifactError> {
+    #[derive(Deserialize)]
+    struct Head {
+        format: Option<serde_json::Value>,
+    }
     let text = std::fs::read(path).map_err(|error| ArtifactError::io("read", path, error))?;
+    let format = serde_json::from_slice::<Head>(&text).ok().and_then(|head| head.format);
+    if let Some(found) = format.filter(|found| found.as_u64() != Some(FORMAT.into())) {
+        return Err(ArtifactError::Format { path: path.to_path_buf(), found: found.to_string() });
+    }
     serde_json::from_slice(&text).map_err(|error| ArtifactError::malformed(path, error))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value as Json, json};
+
+    use super::*;
+
+    /// What is said of a file that is like this one but of another format; `None` if it is read.
+    fn refused<T: DeserializeOwned>(file: &Json, format: &Json) -> Option<String> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file.json");
+        let mut file = file.clone();
+        assert_eq!(file["format"], json!(FORMAT), "the file says its format");
+        file["format"] = format.clone();
+        write_json(&path, &file).unwrap();
+        let error = read_json::<T>(&path).err()?;
+        assert!(error.help().is_some(), "{error}");
+        Some(error.to_string().replace(folder.path().to_str().unwrap(), ""))
+    }
+
+    fn check<T: DeserializeOwned>(file: &Json) {
+        assert_eq!(refused::<T>(file, &json!(FORMAT)), None);
+        for format in [json!(2), json!(0), json!(-1), json!("1"), json!(1.5), json!(4_294_967_297_u64)] {
+            let expected = format!("/file.json has format {format}, this program reads format 1");
+            assert_eq!(refused::<T>(file, &format), Some(expected));
+        }
+        // A newer format may have other fields: they are not what is complained of.
+        let mut newer = file.as_object().unwrap().clone();
+        newer.retain(|name, _| name == "format");
+        assert!(refused::<T>(&newer.into(), &json!(2)).unwrap().ends_with("reads format 1"));
+    }
+
+    #[test]
+    fn every_file_of_another_format_is_refused() {
+        let image = json!(null);
+        check::<DatasetInfo>(&json!({
+            "format": 1, "source": "s", "description": "", "classes": [], "counts": {}, "image": image, "checksum": "",
+            "skipped": [],
+        }));
+        check::<SamplerFile>(&json!({ "format": 1, "sampler": "multi-shot", "seed": "00" }));
+        check::<ModelFile>(&json!({
+            "format": 1, "input": [1, 1, 1], "dim": 1, "distance": "cosine", "layers": [], "summary": {}, "steps": 0,
+            "trained_on": [],
+        }));
+        check::<EmbeddingsInfo>(&json!({
+            "format": 1, "distance": "cosine", "dim": 1, "count": 0, "begin": 0, "seen_in_training": false,
+        }));
+        check::<IndexInfo>(&json!({
+            "format": 1, "metric": "cosine", "search": "exact", "count": 0, "dim": 1, "recall": 1.0, "classes": [],
+        }));
+        check::<MatchInfo>(&json!({ "format": 1, "cutpoint": "optimal", "distance": 0.5, "unknown_label": "?" }));
+    }
+
+    #[test]
+    fn a_file_of_no_format_is_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("metrics.json");
+        write_json(&path, &json!({ "recall@1": 0.5 })).unwrap();
+        let metrics: std::collections::BTreeMap<String, f64> = read_json(&path).unwrap();
+        assert_eq!(metrics["recall@1"], 0.5);
+    }
 }

@@ -1,29 +1,31 @@
 //! Limits of numbers and of lists as data: what the JSON Schema says of a parameter and a search over it may try.
 
-use std::fmt::Display;
-
 /// A number that a parameter may be.
-pub trait Number: Copy + Display + 'static {
+pub trait Number: Copy + 'static {
     /// Whether it is a whole number.
     const INTEGER: bool;
     /// The nearest `f64`; exact up to 2^53.
     fn to_f64(self) -> f64;
 }
 
-macro_rules! numbers {
-    ($integer:literal: $($ty:ty),*) => {$(
+macro_rules! integers {
+    ($($ty:ty),*) => {$(
         impl Number for $ty {
-            const INTEGER: bool = $integer;
-            #[expect(clippy::allow_attributes, reason = "needed by some of the types only")]
-            #[allow(clippy::cast_precision_loss, clippy::cast_lossless, clippy::unnecessary_cast)]
+            const INTEGER: bool = true;
             fn to_f64(self) -> f64 {
                 self as f64
             }
         }
     )*};
 }
-numbers!(true: u8, u32, u64, usize, i32, i64);
-numbers!(false: f64);
+integers!(u8, u32, u64, usize, i32, i64);
+
+impl Number for f64 {
+    const INTEGER: bool = false;
+    fn to_f64(self) -> f64 {
+        self
+    }
+}
 
 /// One end of a range.
 #[derive(Debug, Clone, Copy, PartialEq)]

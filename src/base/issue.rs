@@ -27,6 +27,8 @@ pub enum IssueKind {
     Wrong,
     /// A key of this name that is not known where it stands, nor any like it: whoever knows other places can say more.
     UnknownKey(String),
+    /// A name of this spelling that no alternative has, nor any like it: whoever knows other words can say more.
+    UnknownName(String),
     /// Data that the text names is not there; the text itself may be right.
     Unavailable,
 }

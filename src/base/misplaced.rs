@@ -2,7 +2,7 @@
 
 use super::node::{Table, Value};
 use super::param::{Alternative, Record, Shape};
-use super::suggest;
+use super::suggest::{self, Known};
 
 /// What to do about a key that is not known in a table of this record, if the very key belongs further inside.
 #[must_use]
@@ -15,9 +15,8 @@ pub fn inside(key: &str, record: &Record, table: &Table) -> Option<String> {
 #[must_use]
 pub fn near_inside(key: &str, record: &Record, table: &Table) -> Option<String> {
     let homes = all(record, table);
-    let names: Vec<&str> = homes.iter().map(|home| home.name).collect();
-    let name = suggest::near(key, &names)?;
-    homes.iter().find(|home| home.name == name).map(Home::words)
+    let known: Vec<Known<'_>> = homes.iter().map(|home| Known { name: home.name, aka: home.aka }).collect();
+    suggest::position(key, &known).map(|at| homes[at].words())
 }
 
 /// What to do about a parameter that stands where the name of an alternative should.
@@ -48,9 +47,14 @@ struct Home<'a> {
     alternative: Option<&'a str>,
     /// The parameter, or the alternative itself.
     name: &'a str,
+    aka: &'a [&'a str],
 }
 
-impl Home<'_> {
+impl<'a> Home<'a> {
+    const fn of(field: &'a str, alternative: Option<&'a str>, Known { name, aka }: Known<'a>) -> Self {
+        Self { field, in_list: false, alternative, name, aka }
+    }
+
     fn words(&self) -> String {
         let Self { field, name, .. } = self;
         let listed = |value: String| if self.in_list { format!("[{value}]") } else { value };
@@ -74,8 +78,8 @@ impl Home<'_> {
 fn homes<'a>(field: &'a str, shape: &'a Shape) -> Vec<Home<'a>> {
     match shape {
         Shape::Record(record) => {
-            let home = |name| Home { field, in_list: false, alternative: None, name };
-            record.fields.iter().map(|inner| home(inner.name.as_str())).collect()
+            let home = |known: Known<'a>| Home::of(field, None, known);
+            record.known().into_iter().map(home).collect()
         }
         Shape::Choice(choice) => choice.alternatives.iter().flat_map(|one| of_alternative(field, one)).collect(),
         Shape::List(item) => homes(field, item).into_iter().map(|home| Home { in_list: true, ..home }).collect(),
@@ -85,10 +89,10 @@ fn homes<'a>(field: &'a str, shape: &'a Shape) -> Vec<Home<'a>> {
 }
 
 fn of_alternative<'a>(field: &'a str, alternative: &'a Alternative) -> Vec<Home<'a>> {
-    let home = |name| Home { field, in_list: false, alternative: Some(alternative.name), name };
-    let mut homes = vec![home(alternative.name)];
+    let home = |known: Known<'a>| Home::of(field, Some(alternative.name), known);
+    let mut homes = vec![home(Known { name: alternative.name, aka: alternative.aka })];
     if let Some(Shape::Record(record)) = &alternative.params {
-        homes.extend(record.fields.iter().map(|inner| home(inner.name.as_str())));
+        homes.extend(record.known().into_iter().map(home));
     }
     homes
 }

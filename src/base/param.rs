@@ -11,7 +11,7 @@ use super::bounds::Bounds;
 use super::issue::{Issue, Issues};
 use super::node::{Entry, Node, Value};
 pub use super::param_choice::{Held, Payload, open_choice, read_alternative, read_unit, write_alternative};
-pub use super::param_shape::{Alternative, Choice, Field, LazyChoice, Record, Shape};
+pub use super::param_shape::{Alternative, Choice, Declared, Field, LazyChoice, Record, Shape};
 pub use super::param_values::SpecPath;
 use super::source::{Place, Source};
 
@@ -23,7 +23,7 @@ pub enum View {
     /// All of them but paths: what an artifact may show, the same on every machine.
     Portable,
     /// Those that differ from their default, and no path: what enters a cache key. A new field with a default
-    /// therefore changes no old key.
+    /// therefore changes no old key. A chosen alternative of a version from 2 on says so, even where it is the default.
     Key,
 }
 
@@ -35,6 +35,11 @@ pub trait Param: Sized {
     fn write(&self, view: View) -> Json;
     /// What is accepted, for reference pages and the JSON Schema.
     fn shape() -> Shape;
+    /// Whether an alternative of a version from 2 on is chosen somewhere inside: that belongs in a key even where the
+    /// value is the default. Whatever holds other parameters asks them.
+    fn is_versioned(&self) -> bool {
+        false
+    }
     /// The limits of a number that its type has, or of every number in a list.
     fn bounds() -> Bounds {
         Bounds::default()
@@ -174,7 +179,7 @@ pub fn write_field<T: Param>(
     view: View,
 ) {
     let is_default = default.is_some_and(|default| default.write(View::Full) == value.write(View::Full));
-    if view == View::Key && is_default {
+    if view == View::Key && is_default && !value.is_versioned() {
         return;
     }
     let json = value.write(view);

@@ -2,11 +2,12 @@
 
 use serde_json::Value as Json;
 
-use super::issue::{Issue, Issues};
+use super::issue::{Issue, IssueKind, Issues};
 use super::node::{Node, Table, Value};
-use super::param::{Param, Record, Shape, found};
+use super::param::{Param, Record, Shape, View, found};
 use super::param_record::RecordReader;
-use super::{misplaced, path, suggest};
+use super::suggest::{self, Known};
+use super::{misplaced, path};
 
 /// Takes a choice apart: its name, where it stands, and its parameters; used by [`choice!`](crate::choice).
 pub fn open_choice<'a>(
@@ -24,7 +25,7 @@ pub fn open_choice<'a>(
         }
         Value::Table(table) => {
             let message = format!("`{path}` expects a table of exactly one key, found {}", table.len());
-            issues.push(Issue::at(&node.place, path, message).help(one_key_help(table, names)));
+            issues.push(Issue::at(&node.place, path, message).help(one_key_help(table, names, &shape().known())));
             return None;
         }
         _ => {
@@ -40,20 +41,26 @@ pub fn open_choice<'a>(
     if names.contains(&name) {
         return Some((name, inner));
     }
-    let message = format!("unknown choice `{name}` for `{path}`");
+    let issue = Issue::at(place, path, format!("unknown choice `{name}` for `{path}`"));
+    let shape = shape();
+    let known = shape.known();
     let help = match node.table() {
-        Some(table) => tagged(table, names).or_else(|| misplaced::inside_choice(name, &shape())),
+        Some(table) => tagged(table, &known).or_else(|| misplaced::inside_choice(name, &shape)),
         None => None,
     };
-    issues.push(Issue::at(place, path, message).help(help.unwrap_or_else(|| suggest::help(name, names))));
+    issues.push(match help {
+        Some(help) => issue.help(help),
+        None if suggest::near(name, &known).is_some() => issue.help(suggest::help(name, &known)),
+        None => issue.help(suggest::help(name, &known)).kind(IssueKind::UnknownName(name.to_owned())),
+    });
     None
 }
 
 /// How a table that should have one key is mended.
-fn one_key_help(table: &Table, names: &[&str]) -> String {
+fn one_key_help(table: &Table, names: &[&str], known_names: &[Known<'_>]) -> String {
     let found: Vec<&str> = table.keys().map(String::as_str).collect();
     let known: Vec<&str> = found.iter().copied().filter(|name| names.contains(name)).collect();
-    if let Some(help) = tagged(table, names) {
+    if let Some(help) = tagged(table, known_names) {
         return help;
     }
     match (found.len(), known.as_slice()) {
@@ -71,10 +78,10 @@ fn one_key_help(table: &Table, names: &[&str]) -> String {
 }
 
 /// Other tools write the name as a value: `{ type = "adam", lr = 0.1 }`.
-fn tagged(table: &Table, names: &[&str]) -> Option<String> {
+fn tagged(table: &Table, known: &[Known<'_>]) -> Option<String> {
     let tag =
         ["type", "name", "kind", "class", "class_name", "_target_"].into_iter().find(|tag| table.contains_key(*tag))?;
-    let name = suggest::near(table[tag].node.string()?, names)?;
+    let name = suggest::near(table[tag].node.string()?, known)?;
     Some(format!("the name is the key here: write {{ {name} = {{ .. }} }} instead of `{tag} = \"{name}\"`"))
 }
 
@@ -105,11 +112,14 @@ fn no_fields() -> Shape {
 }
 
 /// The JSON of a chosen alternative: a bare name where there is nothing else to say.
+///
+/// In a key a version from 2 on is a part of the name, as `triplet (version 2)`, which no spec can say.
 #[must_use]
-pub fn write_alternative(name: &str, params: Option<Json>) -> Json {
+pub fn write_alternative(name: &str, version: u32, params: Option<Json>, view: View) -> Json {
+    let name = if view == View::Key && version > 1 { format!("{name} (version {version})") } else { name.to_owned() };
     match params {
         Some(Json::Object(fields)) if fields.is_empty() => Json::from(name),
-        Some(params) => Json::Object(std::iter::once((name.to_owned(), params)).collect()),
+        Some(params) => Json::Object(std::iter::once((name, params)).collect()),
         None => Json::from(name),
     }
 }

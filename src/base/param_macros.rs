@@ -3,7 +3,8 @@
 /// Declares a table of parameters.
 ///
 /// `field: Type` must be given, `field: Type = default` may be left out, and `=> check` limits the value. Field
-/// names are kebab-case in a spec. The doc comments become the reference page.
+/// names are kebab-case in a spec. The doc comments become the reference page. `#[aka("lr", "eta")]` below them says
+/// what other tools call the same: whoever writes that is asked whether this was meant.
 ///
 /// ```
 /// use simpipe::base::{check, param};
@@ -26,7 +27,11 @@ macro_rules! params {
     (
         $(#[doc = $doc:literal])*
         $vis:vis struct $name:ident {
-            $( $(#[doc = $field_doc:literal])* $field:ident : $ty:ty $(= $default:expr)? $(=> $check:expr)? ),*
+            $(
+                $(#[doc = $field_doc:literal])*
+                $(#[aka($($aka:literal),* $(,)?)])?
+                $field:ident : $ty:ty $(= $default:expr)? $(=> $check:expr)?
+            ),*
             $(,)?
         }
     ) => {
@@ -68,13 +73,21 @@ macro_rules! params {
                 serde_json::Value::Object(object)
             }
 
+            fn is_versioned(&self) -> bool {
+                false $( || $crate::base::param::Param::is_versioned(&self.$field) )*
+            }
+
             fn shape() -> $crate::base::param::Shape {
                 $crate::base::param::Shape::Record($crate::base::param::Record {
                     doc: concat!($($doc, "\n"),*),
                     fields: vec![$({
                         let check: Option<$crate::base::check::Check<$ty>> = $crate::params!(@option $($check)?);
                         let default: Option<$ty> = $crate::params!(@option $($default)?);
-                        let declared = (stringify!($field), concat!($($field_doc, "\n"),*));
+                        let declared = $crate::base::param::Declared {
+                            name: stringify!($field),
+                            doc: concat!($($field_doc, "\n"),*),
+                            aka: &[$($($aka),*)?],
+                        };
                         $crate::base::param::Field::of(declared, default, check)
                     }),*],
                 })
@@ -111,6 +124,10 @@ macro_rules! params {
 /// assert_eq!(chosen.write(View::Key), "adam");
 /// assert_eq!(Optimizer::NAMES, ["adam", "none"]);
 /// ```
+///
+/// Below an alternative's doc comment `#[version = 2]` says that its results or its defaults have changed since the
+/// first version: from 2 on the version enters the key of whoever chooses it, and of nobody else. `#[aka("swish")]` says
+/// what other tools call the same. Where both stand, the version comes first.
 ///
 /// An alternative may hold lists of the same choice: its [`Shape`](crate::base::param::Shape) is made when it is looked at.
 ///
@@ -154,14 +171,14 @@ macro_rules! choice {
     (@pattern $this:ident $variant:ident $ty:ty) => { $this::$variant(_) };
     (@bind $this:ident $variant:ident $params:ident) => { $this::$variant };
     (@bind $this:ident $variant:ident $params:ident $ty:ty) => { $this::$variant($params) };
-    (@write $view:ident $name:literal $params:ident) => {
-        $crate::base::param::write_alternative($name, None)
-    };
-    (@write $view:ident $name:literal $params:ident $ty:ty) => {
-        $crate::base::param::write_alternative($name, Some($crate::base::param::Param::write($params, $view)))
-    };
+    (@version) => { 1 };
+    (@version $version:literal) => { $version };
+    (@write $params:ident $view:ident) => { None };
+    (@write $params:ident $view:ident $ty:ty) => { Some($crate::base::param::Param::write($params, $view)) };
+    (@is_versioned $params:ident) => { false };
+    (@is_versioned $params:ident $ty:ty) => { $crate::base::param::Param::is_versioned($params) };
     (@as_dyn [$vis:vis] [$trait:path] $this:ident {
-        $( $(#[doc = $variant_doc:literal])* $name:literal => $variant:ident ($ty:ty) ),* $(,)?
+        $( $(#[$($attribute:tt)*])* $name:literal => $variant:ident ($ty:ty) ),* $(,)?
     }) => {
         impl $this {
             /// The parameters of the chosen alternative.
@@ -196,7 +213,12 @@ macro_rules! choice {
     (
         $(#[doc = $doc:literal])*
         $vis:vis enum $this:ident {
-            $( $(#[doc = $variant_doc:literal])* $name:literal => $variant:ident $(($ty:ty))? ),* $(,)?
+            $(
+                $(#[doc = $variant_doc:literal])*
+                $(#[version = $version:literal])?
+                $(#[aka($($aka:literal),* $(,)?)])?
+                $name:literal => $variant:ident $(($ty:ty))?
+            ),* $(,)?
         }
     ) => {
         $(#[doc = $doc])*
@@ -207,11 +229,11 @@ macro_rules! choice {
 
         impl $this {
             /// Every name, in declared order.
-            pub const NAMES: &'static [&'static str] = &[$($name),*];
+            $vis const NAMES: &'static [&'static str] = &[$($name),*];
 
             /// The name in a spec.
             #[must_use]
-            pub fn name(&self) -> &'static str {
+            $vis fn name(&self) -> &'static str {
                 match self {
                     $( $crate::choice!(@pattern $this $variant $($ty)?) => $name, )*
                 }
@@ -235,12 +257,27 @@ macro_rules! choice {
             #[expect(clippy::allow_attributes, reason = "unused only where no alternative has parameters")]
             #[allow(unused_variables)]
             fn write(&self, view: $crate::base::param::View) -> serde_json::Value {
-                match self {
+                let (version, params) = match self {
                     $(
-                        $crate::choice!(@bind $this $variant params $($ty)?) =>
-                            $crate::choice!(@write view $name params $($ty)?),
+                        $crate::choice!(@bind $this $variant params $($ty)?) => {
+                            ($crate::choice!(@version $($version)?), $crate::choice!(@write params view $($ty)?))
+                        }
                     )*
-                }
+                };
+                $crate::base::param::write_alternative(self.name(), version, params, view)
+            }
+
+            #[expect(clippy::allow_attributes, reason = "unused only where no alternative has parameters")]
+            #[allow(unused_variables)]
+            fn is_versioned(&self) -> bool {
+                let (version, inside): (u32, bool) = match self {
+                    $(
+                        $crate::choice!(@bind $this $variant params $($ty)?) => {
+                            ($crate::choice!(@version $($version)?), $crate::choice!(@is_versioned params $($ty)?))
+                        }
+                    )*
+                };
+                version > 1 || inside
             }
 
             fn shape() -> $crate::base::param::Shape {
@@ -252,6 +289,8 @@ macro_rules! choice {
                         $crate::base::param::Alternative {
                             name: $name,
                             doc: concat!($($variant_doc, "\n"),*),
+                            version: $crate::choice!(@version $($version)?),
+                            aka: &[$($($aka),*)?],
                             params: $crate::choice!(@shape $($ty)?),
                         }
                     ),*],

@@ -8,7 +8,8 @@ use super::issue::{Issue, IssueKind, Issues};
 use super::node::{Node, Table, Value};
 use super::param::{Param, Shape, View, expected, kebab, written};
 use super::source::Place;
-use super::{misplaced, path, suggest};
+use super::suggest::{self, Known};
+use super::{misplaced, path};
 
 /// Reads the fields of one table; used by [`params!`](crate::params).
 pub struct RecordReader<'a> {
@@ -34,10 +35,15 @@ impl<'a> RecordReader<'a> {
         };
         let names: Vec<String> = fields.iter().map(|field| kebab(field)).collect();
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
-        let free: Vec<&str> = names.iter().copied().filter(|name| !table.contains_key(*name)).collect();
+        let unknown: Vec<_> = table.iter().filter(|(key, _)| !names.contains(&key.as_str())).collect();
+        if unknown.is_empty() {
+            return Some(Self { table, place: &node.place, path, misspelt: Vec::new() });
+        }
+        let shape = shape();
+        let known = shape.known();
+        let free: Vec<Known<'_>> = known.iter().copied().filter(|known| !table.contains_key(known.name)).collect();
         let mut misspelt = Vec::new();
-        let unknown = table.iter().filter(|(key, _)| !names.contains(&key.as_str()));
-        for (at, (key, entry)) in unknown.enumerate() {
+        for (at, (key, entry)) in unknown.into_iter().enumerate() {
             let what = if path.is_empty() { String::new() } else { format!(" in `{path}`") };
             let issue = Issue::at(&entry.key, path::join(path, key), format!("unknown key `{key}`{what}"));
             if at >= MOST_EXPLAINED {
@@ -45,7 +51,7 @@ impl<'a> RecordReader<'a> {
                 continue;
             }
             let meant = suggest::near(key, &free);
-            let issue = explained(issue, key, &names, meant, table, shape);
+            let issue = explained(issue, key, meant, table, &shape);
             // Told once that it is misspelt, nobody needs to hear that it is missing.
             misspelt.extend(meant.filter(|name| issue.help == Some(did_you_mean(name))).map(str::to_owned));
             issues.push(issue);
@@ -104,30 +110,21 @@ impl<'a> RecordReader<'a> {
 /// Unknown keys of one table that are looked up elsewhere: with more of them it is no table of ours, and has no end.
 const MOST_EXPLAINED: usize = 100;
 
-/// An unknown key with what is known of it: a near name, a place further inside, another tool's word, else all names.
+/// An unknown key with what is known of it: a near name, a place further inside, else all names.
 ///
 /// `meant`: the near name that the table does not have yet.
-fn explained(
-    issue: Issue,
-    key: &str,
-    names: &[&str],
-    meant: Option<&str>,
-    table: &Table,
-    shape: fn() -> Shape,
-) -> Issue {
-    let Shape::Record(record) = shape() else { return issue };
-    let near_set = || suggest::near(key, names).map(|name| already_set(name, key, table));
-    let known = misplaced::inside(key, &record, table)
+fn explained(issue: Issue, key: &str, meant: Option<&str>, table: &Table, shape: &Shape) -> Issue {
+    let Shape::Record(record) = shape else { return issue };
+    let known = record.known();
+    let near_set = || suggest::near(key, &known).map(|name| already_set(name, key, table));
+    let help = misplaced::inside(key, record, table)
         .or_else(|| meant.map(did_you_mean))
-        .or_else(|| misplaced::near_inside(key, &record, table))
+        .or_else(|| misplaced::near_inside(key, record, table))
         .or_else(near_set);
-    if let Some(help) = known {
-        return issue.help(help);
+    match help {
+        Some(help) => issue.help(help),
+        None => issue.help(suggest::help(key, &known)).kind(IssueKind::UnknownKey(key.to_owned())),
     }
-    if let Some(note) = suggest::note(key) {
-        return issue.help(note);
-    }
-    issue.help(suggest::help(key, names)).kind(IssueKind::UnknownKey(key.to_owned()))
 }
 
 fn did_you_mean(name: &str) -> String {

@@ -9,7 +9,7 @@ use serde_json::Value as Json;
 use super::bounds::{Bounds, Length};
 use super::check::Check;
 use super::param::{Param, View, kebab};
-use super::suggest;
+use super::suggest::{self, Known};
 
 /// What a value may look like.
 #[derive(Debug, Clone, PartialEq)]
@@ -39,6 +39,24 @@ pub enum Shape {
 }
 
 impl Shape {
+    /// The names that may stand in it, with other tools' names: fields of a table, alternatives of a choice.
+    #[must_use]
+    pub fn known(&self) -> Vec<Known<'_>> {
+        match self {
+            Self::Record(record) => record.known(),
+            Self::Choice(choice) => choice.known(),
+            Self::List(_)
+            | Self::Map(_)
+            | Self::AnyOf(_)
+            | Self::Boolean
+            | Self::Integer
+            | Self::Number
+            | Self::String
+            | Self::Path
+            | Self::Word(_) => Vec::new(),
+        }
+    }
+
     /// What it is, with its article.
     #[must_use]
     pub fn words(&self) -> String {
@@ -69,6 +87,14 @@ pub struct Record {
     pub fields: Vec<Field>,
 }
 
+impl Record {
+    /// The names of its fields, with other tools' names.
+    #[must_use]
+    pub fn known(&self) -> Vec<Known<'_>> {
+        self.fields.iter().map(|field| Known { name: &field.name, aka: field.aka }).collect()
+    }
+}
+
 /// One field of a [`Record`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct Field {
@@ -76,10 +102,14 @@ pub struct Field {
     pub name: String,
     /// Meaning and unit.
     pub doc: &'static str,
+    /// What other tools call the same.
+    pub aka: &'static [&'static str],
     /// What is accepted.
     pub shape: Shape,
     /// The value if it is left out; `None` if it must be given.
     pub default: Option<Json>,
+    /// The same as a key would have it: what differs from the defaults inside.
+    pub key_default: Option<Json>,
     /// The range, as words that follow "must be".
     pub expected: Option<String>,
     /// The limits of the number, or of every number in a list, as far as they can be told.
@@ -88,18 +118,32 @@ pub struct Field {
     pub length: Length,
 }
 
+/// What a declaration says of a field in words.
+#[derive(Debug, Clone, Copy)]
+pub struct Declared {
+    /// As the program writes it.
+    pub name: &'static str,
+    /// Meaning and unit.
+    pub doc: &'static str,
+    /// What other tools call the same.
+    pub aka: &'static [&'static str],
+}
+
 impl Field {
     /// A field as [`params!`](crate::params) declares it.
     #[must_use]
-    pub fn of<T: Param>((name, doc): (&str, &'static str), default: Option<T>, check: Option<Check<T>>) -> Self {
+    pub fn of<T: Param>(declared: Declared, default: Option<T>, check: Option<Check<T>>) -> Self {
+        let Declared { name, doc, aka } = declared;
         let fits = |default: &T| check.as_ref().is_none_or(|check| check.accepts(default));
         debug_assert!(default.as_ref().is_none_or(fits), "the default of `{name}` lies outside of its own range");
         let (bounds, length) = check.as_ref().map_or_else(Default::default, |check| (check.bounds, check.length));
         Self {
             name: kebab(name),
             doc,
+            aka,
             shape: T::shape(),
-            default: default.map(|value| value.write(View::Full)),
+            default: default.as_ref().map(|value| value.write(View::Full)),
+            key_default: default.map(|value| value.write(View::Key)),
             expected: check.map(|check| check.expected),
             bounds: bounds.or(T::bounds()),
             length,
@@ -168,6 +212,12 @@ impl LazyChoice {
 }
 
 impl Choice {
+    /// The names of its alternatives, with other tools' names.
+    #[must_use]
+    pub fn known(&self) -> Vec<Known<'_>> {
+        self.alternatives.iter().map(|one| Known { name: one.name, aka: one.aka }).collect()
+    }
+
     /// What its alternatives take.
     pub fn params(&self) -> impl Iterator<Item = &Shape> {
         self.alternatives.iter().filter_map(|one| one.params.as_ref())
@@ -202,6 +252,10 @@ pub struct Alternative {
     pub name: &'static str,
     /// Purpose.
     pub doc: &'static str,
+    /// Enters the key of whoever chooses it from 2 on: bumped when its results or its defaults change.
+    pub version: u32,
+    /// What other tools call the same.
+    pub aka: &'static [&'static str],
     /// Its parameters, if it has any.
     pub params: Option<Shape>,
 }

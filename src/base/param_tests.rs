@@ -10,18 +10,18 @@ use super::source::{Place, Source};
 use crate::{choice, params};
 
 /// What the alternatives below have in common.
-pub(super) trait Sound {
+trait Sound {
     fn sound(&self) -> String;
 }
 
 params! {
     /// Says nothing.
-    pub struct Fish {}
+    struct Fish {}
 }
 
 params! {
     /// Barks.
-    pub struct Dog {
+    pub(super) struct Dog {
         /// How often.
         times: usize = 1,
     }
@@ -40,8 +40,8 @@ impl Sound for Dog {
 }
 
 choice! {
-    /// An animal with a trait that fewer may use than the choice.
-    pub enum Animal: pub(super) dyn Sound {
+    /// An animal.
+    enum Animal: dyn Sound {
         /// Silent.
         "fish" => Fish(Fish),
         /// Loud.
@@ -71,8 +71,8 @@ mod inner {
     use super::{Dog, Sound};
 
     crate::choice! {
-        /// For the module above.
-        pub(super) enum Loud: dyn Sound {
+        /// For the whole layer, with a trait for the module above.
+        pub(in crate::base) enum Loud: pub(super) dyn Sound {
             /// Loud.
             "dog" => Dog(Dog),
         }
@@ -112,7 +112,7 @@ fn an_empty_table_is_a_bare_name() {
 
 params! {
     /// Steps one after the other, and others beside them.
-    pub struct Block {
+    struct Block {
         /// One after the other.
         body: Vec<Step>,
         /// Side by side.
@@ -124,7 +124,7 @@ params! {
 
 params! {
     /// A filter.
-    pub struct Filter {
+    struct Filter {
         /// Side.
         kernel: usize => check::at_least(1),
         /// Step.
@@ -134,7 +134,7 @@ params! {
 
 choice! {
     /// A step, which may hold steps.
-    pub enum Step {
+    enum Step {
         /// Does nothing.
         "rest" => Rest,
         /// Filters.
@@ -148,7 +148,7 @@ choice! {
 
 params! {
     /// What a stage takes.
-    pub struct Program {
+    struct Program {
         /// The steps.
         steps: Vec<Step>,
     }
@@ -231,4 +231,131 @@ fn as_deep_as_a_spec_may_be_is_read_on_a_small_stack() {
         (program.clone() == program, program.write(View::Key).to_string().matches("block").count())
     });
     assert_eq!(deep.unwrap().join().unwrap(), (true, levels));
+}
+
+/// The same choice twice, of one version and of the next.
+mod versions {
+    use super::Dog;
+
+    crate::choice! {
+        /// A loss.
+        pub(super) enum First {
+            /// Of no parameters.
+            "plain" => Plain,
+            /// Of some.
+            "dog" => Dog(Dog),
+        }
+    }
+
+    crate::choice! {
+        /// A loss.
+        pub(super) enum Second {
+            /// Of no parameters.
+            #[version = 3]
+            "plain" => Plain,
+            /// Of some.
+            #[version = 2]
+            #[aka("wolf")]
+            "dog" => Dog(Dog),
+            /// Holds others.
+            "several" => Several(Several),
+        }
+    }
+
+    crate::params! {
+        /// Others.
+        pub(super) struct Several {
+            /// Them.
+            of: Vec<Second> = Vec::new(),
+        }
+    }
+
+    crate::params! {
+        /// A stage of the first version.
+        pub(super) struct Old {
+            /// One.
+            one: First = First::Plain,
+            /// Several.
+            list: Vec<First> = vec![First::Plain],
+            /// Perhaps one.
+            perhaps: Option<First> = None,
+        }
+    }
+
+    crate::params! {
+        /// The same stage of the second version.
+        pub(super) struct New {
+            /// One.
+            one: Second = Second::Plain,
+            /// Several.
+            list: Vec<Second> = vec![Second::Plain],
+            /// Perhaps one.
+            perhaps: Option<Second> = None,
+            /// Another one.
+            other: Second = Second::Several(Several { of: Vec::new() }),
+        }
+    }
+}
+
+#[test]
+fn a_version_is_in_keys_only() {
+    use versions::{New, Old};
+    let keys = |json: Json| {
+        let (old, new) = (from_json::<Old>(&json).unwrap(), from_json::<New>(&json).unwrap());
+        for view in [View::Full, View::Portable] {
+            let written = new.write(view);
+            assert!(!written.to_string().contains("(version"), "{written}");
+            assert_eq!(from_json::<New>(&written).unwrap(), new);
+        }
+        (old.write(View::Key), new.write(View::Key))
+    };
+    // Even a default that nobody wrote says its version; what is of the first version says nothing.
+    assert_eq!(keys(json!({})), (json!({}), json!({ "one": "plain (version 3)", "list": ["plain (version 3)"] })));
+    let written = json!({ "one": { "dog": { "times": 2 } }, "list": ["dog", "plain"], "perhaps": "dog" });
+    let marked = json!({ "one": { "dog (version 2)": { "times": 2 } }, "list": ["dog (version 2)", "plain (version 3)"], "perhaps": "dog (version 2)" });
+    assert_eq!(keys(written.clone()), (written, marked));
+    let nested = json!({ "list": [], "other": { "several": { "of": ["dog", { "several": { "of": ["plain"] } }] } } });
+    let marked = json!({ "several": { "of": ["dog (version 2)", { "several": { "of": ["plain (version 3)"] } }] } });
+    assert_eq!(from_json::<New>(&nested).unwrap().write(View::Key)["other"], marked);
+    for name in ["plain (version 3)", "dog (version 2)", "dog (version 1)"] {
+        let message = format!("unknown choice `{name}` for `one`");
+        assert_eq!(messages::<New>(&json!({ "one": name }))[0].1, message);
+    }
+}
+
+params! {
+    /// A field that other tools call otherwise.
+    struct Rate {
+        /// Step size.
+        #[aka("lr", "step_size")]
+        learning_rate: f64 = 0.1,
+    }
+}
+
+#[test]
+fn other_tools_names_stand_beside_a_declaration() {
+    for (name, meant) in [("lr", true), ("stepsize", true), ("Step-Size", true), ("learnrate", true), ("gamma", false)]
+    {
+        let help = messages::<Rate>(&json!({ name: 1 })).remove(0).2.unwrap();
+        let expected = if meant { "did you mean `learning-rate`?" } else { "expected `learning-rate`" };
+        assert_eq!(help, expected, "{name}");
+    }
+    assert_eq!(messages::<versions::Second>(&json!("wolf"))[0].2.as_deref(), Some("did you mean `dog`?"));
+    let wolf = json!({ "type": "wolf", "times": 1 });
+    let help = messages::<versions::Second>(&wolf).remove(0).2.unwrap();
+    assert!(help.starts_with("the name is the key here: write { dog = { .. } }"), "{help}");
+}
+
+params! {
+    /// A default that its own check refuses.
+    struct Wrong {
+        /// A number.
+        number: usize = 0 => check::at_least(1),
+    }
+}
+
+#[test]
+#[should_panic(expected = "the default of `number` lies outside of its own range")]
+fn a_default_outside_of_its_own_range_is_a_mistake_of_the_program() {
+    let _ = Wrong::shape();
 }

@@ -104,6 +104,9 @@ impl<T: Param> Param for Option<T> {
     fn write(&self, view: View) -> Json {
         self.as_ref().map_or(Json::Null, |value| value.write(view))
     }
+    fn is_versioned(&self) -> bool {
+        self.as_ref().is_some_and(T::is_versioned)
+    }
     fn shape() -> Shape {
         T::shape()
     }
@@ -118,6 +121,9 @@ impl<T: Param> Param for Box<T> {
     }
     fn write(&self, view: View) -> Json {
         T::write(self, view)
+    }
+    fn is_versioned(&self) -> bool {
+        T::is_versioned(self)
     }
     fn shape() -> Shape {
         T::shape()
@@ -139,6 +145,9 @@ impl<T: Param> Param for Vec<T> {
     }
     fn write(&self, view: View) -> Json {
         self.iter().map(|item| item.write(view)).collect()
+    }
+    fn is_versioned(&self) -> bool {
+        self.iter().any(T::is_versioned)
     }
     fn shape() -> Shape {
         Shape::List(Box::new(T::shape()))

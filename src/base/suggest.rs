@@ -1,9 +1,52 @@
 //! Did-you-mean: the candidate that a misspelt name probably meant, or that other tools call by that name.
+//!
+//! What other tools call a thing stands beside its declaration; this only compares.
+
+/// A name that there is, with what other tools call the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Known<'a> {
+    /// The name.
+    pub name: &'a str,
+    /// Other tools' names, with any separators and in any case.
+    pub aka: &'a [&'a str],
+}
+
+impl Known<'_> {
+    /// Whether other tools call it by this name.
+    #[must_use]
+    pub fn is_called(&self, name: &str) -> bool {
+        let folded = fold(name);
+        self.aka.iter().any(|theirs| fold(theirs) == folded)
+    }
+}
+
+impl<'a> From<&'a str> for Known<'a> {
+    /// A name that only we know.
+    fn from(name: &'a str) -> Self {
+        Self { name, aka: &[] }
+    }
+}
 
 /// The candidate that was probably meant: one that other tools call so, else the closest in letters.
 #[must_use]
-pub fn near<'a>(name: &str, candidates: &[&'a str]) -> Option<&'a str> {
-    synonym(name, candidates).or_else(|| closest(name, candidates.iter().copied()))
+pub fn near<'a, C: Copy + Into<Known<'a>>>(name: &str, candidates: &[C]) -> Option<&'a str> {
+    position(name, candidates).map(|at| candidates[at].into().name)
+}
+
+/// Where the candidate stands that was probably meant.
+#[must_use]
+pub fn position<'a, C: Copy + Into<Known<'a>>>(name: &str, candidates: &[C]) -> Option<usize> {
+    let known: Vec<Known<'a>> = candidates.iter().map(|candidate| (*candidate).into()).collect();
+    known.iter().position(|known| known.is_called(name)).or_else(|| {
+        let closest = closest(name, known.iter().map(|known| known.name))?;
+        known.iter().position(|known| known.name == closest)
+    })
+}
+
+/// Whether two names are the same but for separators and case.
+#[must_use]
+pub fn same(one: &str, other: &str) -> bool {
+    fold(one) == fold(other)
 }
 
 /// The closest candidate, if it is near enough to have been meant.
@@ -26,201 +69,16 @@ fn fold(name: &str) -> String {
     name.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).take(64).collect()
 }
 
-/// The candidate that Keras, PyTorch, pytorch-metric-learning, TensorFlow Similarity or Faiss call by that name.
-fn synonym<'a>(name: &str, candidates: &[&'a str]) -> Option<&'a str> {
-    let folded = fold(name);
-    let named = SYNONYMS.iter().filter(|(_, theirs)| theirs.contains(&folded.as_str()));
-    let ours: Vec<&str> = named.map(|(ours, _)| *ours).collect();
-    candidates.iter().copied().find(|candidate| ours.contains(candidate))
-}
-
-/// Our names, and what others call the same; theirs without separators, in small letters.
-const SYNONYMS: &[(&str, &[&str])] = &[
-    // Keys.
-    ("learning-rate", &["lr", "baselr", "initiallr", "eta", "stepsize"]),
-    ("epochs", &["numepochs", "nepochs", "maxepochs", "nbepoch", "numtrainepochs", "epochcount"]),
-    (
-        "steps-per-epoch",
-        &["steps", "batches", "numbatches", "batchesperepoch", "stepsinepoch", "iterations", "lengthbeforenewiter"],
-    ),
-    ("validation-steps", &["valsteps", "evalsteps", "validationbatches", "valbatches"]),
-    ("optimizer", &["optim", "opt", "optimiser", "solver"]),
-    ("loss", &["criterion", "lossfn", "lossfunc", "lossfunction", "objective"]),
-    ("layers", &["model", "network", "architecture", "backbone", "arch", "net", "trunk", "modules"]),
-    ("kernel", &["kernelsize", "ksize", "filtersize"]),
-    ("filters", &["outchannels", "channelsout", "numfilters", "nfilters"]),
-    ("stride", &["strides", "subsample"]),
-    ("units", &["outfeatures", "hidden", "hiddensize", "neurons", "width", "size", "dim"]),
-    (
-        "size",
-        &[
-            "poolsize",
-            "window",
-            "kernelsize",
-            "kernel",
-            "units",
-            "embeddingsize",
-            "embeddingdim",
-            "embdim",
-            "dim",
-            "outfeatures",
-            "length",
-            "count",
-            "end",
-            "limit",
-        ],
-    ),
-    ("begin", &["start", "from", "first", "offset"]),
-    ("rate", &["p", "prob", "probability", "dropoutrate", "keepprob"]),
-    ("activation", &["act", "nonlinearity", "activationfn"]),
-    ("divide-by", &["scale", "divisor", "by"]),
-    ("std", &["stddev", "variance", "sigma"]),
-    ("beta-1", &["beta", "betas"]),
-    ("epsilon", &["eps", "margin"]),
-    ("center", &["base", "centre"]),
-    ("lambda", &["base", "shift", "lmda"]),
-    (
-        "examples-per-class",
-        &[
-            "mperclass",
-            "m",
-            "samplesperclass",
-            "instances",
-            "numinstances",
-            "instancesperclass",
-            "shots",
-            "kshot",
-            "examplesperclassperbatch",
-            "imagesperclass",
-        ],
-    ),
-    (
-        "classes-per-batch",
-        &["numclasses", "nclasses", "ways", "nway", "classes", "numclassesperbatch", "classesperepisode"],
-    ),
-    (
-        "total-examples-per-class",
-        &["totalexamples", "maxexamplesperclass", "examplesperclass", "maxperclass", "numexamples", "limit"],
-    ),
-    ("class-list", &["classes", "labels", "classnames", "numclasses", "nclasses"]),
-    ("split", &["subset", "part", "partition", "fold"]),
-    ("sampler", &["batchsampler", "batches", "sampling"]),
-    ("neighbours", &["k", "topk", "nneighbors", "numneighbors", "neighbors", "knn", "nn"]),
-    ("k", &["topk", "nneighbors", "numneighbors", "neighbors", "neighbours"]),
-    ("distance", &["metric", "distancemetric", "similarity", "dist", "metrictype"]),
-    ("metric", &["calibrationmetric", "thresholdmetric", "score"]),
-    ("extra-metrics", &["extrametrics", "metrics", "othermetrics"]),
-    ("cutpoint", &["threshold", "cutoff", "distancethreshold", "thresh"]),
-    ("targets", &["thresholdtargets", "thresholds", "cutpoints"]),
-    ("unknown-label", &["nomatchlabel", "unknown", "nomatch", "unknownclass"]),
-    ("leave-one-out", &["loo", "excludeself", "ignoreself", "embeddingscomefromsamesource"]),
-    ("matcher", &["matching", "voting", "vote"]),
-    ("search", &["indextype", "searchtype", "algorithm", "algo", "method"]),
-    ("slice", &["range", "subset", "positions", "rows"]),
-    ("figures", &["plots", "charts", "graphs", "visualizations"]),
-    ("source", &["name", "dataset", "data", "kind", "type"]),
-    ("path", &["dir", "root", "folder", "datadir", "directory", "dataroot", "location", "file", "url"]),
-    ("resize", &["imagesize", "size", "targetsize", "inputshape", "shape", "imgsize"]),
-    ("stream", &["seed", "randomstate", "randomseed"]),
-    ("seed", &["randomstate", "randomseed", "manualseed", "rngseed"]),
-    ("device", &["gpu", "backend", "accelerator", "cuda", "usegpu"]),
-    ("pipeline", &["template", "graph", "workflow", "dag"]),
-    ("extends", &["base", "inherits", "parent", "include", "includes", "defaults", "import"]),
-    ("description", &["desc", "comment", "notes", "title"]),
-    ("name", &["experiment", "runname", "experimentname", "id"]),
-    // Layers, losses, optimisers, distances, metrics, sources.
-    ("conv2d", &["convolution", "convolution2d", "conv", "conv2dlayer", "nnconv2d"]),
-    ("batch-norm", &["batchnormalization", "batchnorm2d", "bn", "batchnormalisation"]),
-    ("max-pool", &["maxpooling2d", "maxpool2d", "maxpooling", "pool", "pooling"]),
-    ("avg-pool", &["averagepooling2d", "avgpool2d", "averagepool", "meanpool", "averagepooling"]),
-    ("global-max-pool", &["globalmaxpooling2d", "globalmaxpooling", "gmp", "adaptivemaxpool2d"]),
-    (
-        "global-avg-pool",
-        &["globalaveragepooling2d", "globalavgpooling", "globalaveragepool", "gap", "adaptiveavgpool2d"],
-    ),
-    ("dense", &["linear", "fc", "fullyconnected", "innerproduct"]),
-    ("rescale", &["rescaling", "scale", "scaling", "totensor"]),
-    ("normalize", &["normalization", "standardize", "normalise", "standardise"]),
-    ("l2-normalize", &["l2norm", "unitnorm", "l2normalization", "l2normalise"]),
-    ("metric-embedding", &["embedding", "embeddings", "head", "embedder", "projection", "projectionhead"]),
-    ("silu", &["swish"]),
-    ("none", &["linear", "identity"]),
-    ("same", &["zeros", "zero"]),
-    ("multi-similarity", &["multisimilarityloss", "ms", "msloss"]),
-    ("adam", &["adamw", "adamoptimizer", "nadam"]),
-    (
-        "multi-shot",
-        &[
-            "mperclasssampler",
-            "multishotmemorysampler",
-            "pk",
-            "pksampler",
-            "balanced",
-            "tfdatasetmultishotmemorysampler",
-        ],
-    ),
-    ("cosine", &["cos", "cosinesimilarity", "cosinedistance", "angular"]),
-    ("inner-product", &["ip", "dot", "dotproduct"]),
-    ("euclidean", &["l2", "lpdistance", "euclid"]),
-    ("squared-euclidean", &["sql2", "sqeuclidean", "l2squared"]),
-    ("manhattan", &["l1", "cityblock", "taxicab"]),
-    ("binary-accuracy", &["acc", "accuracy", "binaryacc"]),
-    ("f1", &["fscore", "f1score", "fmeasure"]),
-    ("fpr", &["falsepositiverate", "fallout"]),
-    ("npv", &["negativepredictivevalue"]),
-    ("recall", &["tpr", "sensitivity", "truepositiverate"]),
-    ("exact", &["flat", "bruteforce", "linear", "nmslib", "flatl2", "indexflatl2"]),
-    ("nearest", &["matchnearest", "nn", "1nn"]),
-    ("majority-vote", &["matchmajorityvote", "majority", "vote", "knn"]),
-    (
-        "image-folder",
-        &["imagefolder", "folder", "directory", "path", "dir", "imagedataset", "imagedatasetfromdirectory"],
-    ),
-    ("t-sne", &["tsne"]),
-    ("training-curves", &["loss", "losscurve", "learningcurves", "history"]),
-    ("projection", &["pca", "tsne", "umap", "embeddings", "projector"]),
-    ("precision-recall", &["pr", "prcurve"]),
-    ("cuda", &["gpu", "cuda0", "nvidia"]),
-    ("vulkan", &["wgpu", "metal", "mps", "rocm"]),
-    ("all", &["full", "everything"]),
-];
-
-/// Sentences on keys of other tools that are no parameter here; names folded like those of [`SYNONYMS`].
-const NOTES: &[(&[&str], &str)] = &[
-    (
-        &["batchsize", "bs", "batch", "trainbatchsize"],
-        "a batch is `classes-per-batch` x `examples-per-class` examples: set both in the `sampler` of a `sample` stage",
-    ),
-    (&["shuffle", "shufflebuffer"], "a pool is always shuffled, by the seed"),
-    (&["numworkers", "workers", "njobs"], "nothing to set: `--jobs N` of `simpipe run` limits the stages at once"),
-    (
-        &["miner", "miningfunc", "hardnegativemining"],
-        "`multi-similarity` mines its own pairs, with `epsilon` as the margin",
-    ),
-    (&["inputshape", "inputsize", "inchannels"], "nothing to set: the shape of the images is known from the dataset"),
-    (&["weightdecay", "decay", "l2"], "this version has no weight decay"),
-    (&["download"], "nothing to set: what is missing is downloaded when the stage runs"),
-    (&["usebias", "bias"], "nothing to set: the layer always has a bias"),
-    (&["inputs", "input"], "inputs belong to the template under `pipelines/`, not to a config"),
-];
-
-/// What to say of a name that belongs to another tool's vocabulary and has no counterpart.
+/// ``did you mean `epochs`?``, or the list of what there is.
 #[must_use]
-pub fn note(name: &str) -> Option<&'static str> {
-    let folded = fold(name);
-    NOTES.iter().find(|(names, _)| names.contains(&folded.as_str())).map(|(_, note)| *note)
-}
-
-/// ``did you mean `epochs`?``, or what is known of the name, or the list of what there is.
-#[must_use]
-pub fn help(name: &str, candidates: &[&str]) -> String {
-    if let Some(candidate) = near(name, candidates) {
-        return format!("did you mean `{candidate}`?");
-    }
-    match note(name) {
-        Some(note) => note.to_owned(),
+pub fn help<'a, C: Copy + Into<Known<'a>>>(name: &str, candidates: &[C]) -> String {
+    match near(name, candidates) {
+        Some(candidate) => format!("did you mean `{candidate}`?"),
         None if candidates.is_empty() => "no parameters are taken here".to_owned(),
-        None => format!("expected {}", one_of(candidates)),
+        None => {
+            let names: Vec<&str> = candidates.iter().map(|candidate| (*candidate).into().name).collect();
+            format!("expected {}", one_of(&names))
+        }
     }
 }
 
@@ -256,23 +114,15 @@ mod tests {
 
     #[test]
     fn names_of_other_tools_are_known() {
-        assert_eq!(near("lr", &["epsilon", "learning-rate"]), Some("learning-rate"));
-        assert_eq!(near("kernel_size", &["filters", "kernel"]), Some("kernel"));
-        assert_eq!(near("MaxPooling2D", &["max-pool", "avg-pool"]), Some("max-pool"));
-        // The same word means what is there.
-        assert_eq!(near("dim", &["units", "activation"]), Some("units"));
-        assert_eq!(near("dim", &["size"]), Some("size"));
-        assert!(help("batch_size", &["epochs", "loss"]).contains("`classes-per-batch` x `examples-per-class`"));
-    }
-
-    #[test]
-    fn synonyms_are_folded_and_a_name_is_no_synonym_of_itself() {
-        for (ours, theirs) in SYNONYMS {
-            for name in *theirs {
-                assert_eq!(fold(name), **name, "of `{ours}`");
-                assert_ne!(*name, *ours);
-            }
-        }
+        let known = |name, aka| Known { name, aka };
+        let rate = known("learning-rate", &["lr", "base_lr"]);
+        let pool = known("max-pool", &["max_pooling2d", "MaxPool2d"]);
+        assert_eq!(near("lr", &["epsilon".into(), rate]), Some("learning-rate"));
+        assert_eq!(near("BaseLR", &["epsilon".into(), rate]), Some("learning-rate"));
+        assert_eq!(near("MaxPooling2D", &[known("avg-pool", &[]), pool]), Some("max-pool"));
+        // A name that is called so comes before one that is spelt like it.
+        assert_eq!(near("size", &[known("sizes", &[]), known("units", &["size"])]), Some("units"));
+        assert_eq!(help("max-pool2d", &[pool]), "did you mean `max-pool`?");
     }
 
     #[test]

@@ -46,7 +46,8 @@ fn config_schema() -> Json {
     }
     let seed = json!({ "type": "integer", "minimum": 0, "default": 0, "description": "Of all random numbers." });
     properties.insert("seed".to_owned(), seed);
-    let device = json!({ "enum": catalog.devices(), "default": "auto", "description": "Where tensors are computed." });
+    let devices: Vec<&str> = catalog.devices().iter().map(|device| device.name).collect();
+    let device = json!({ "enum": devices, "default": "auto", "description": "Where tensors are computed." });
     properties.insert("device".to_owned(), device);
     let numerics = json!({ "enum": NUMERICS, "description": "`exact`: no fast convolution that rounds more." });
     properties.insert("numerics".to_owned(), numerics);
@@ -150,9 +151,7 @@ impl Writer {
     /// The bare name, if every parameter has a default, and the one-key table, if there are parameters.
     fn alternative(&mut self, alternative: &Alternative) -> Vec<Json> {
         let (name, description) = (alternative.name, alternative.doc.trim());
-        // Nothing can be set in an empty table: the name says it all.
-        let empty = |params: &Shape| matches!(params, Shape::Record(record) if record.fields.is_empty());
-        let table = alternative.params.as_ref().filter(|params| !empty(params)).map(|params| {
+        let table = alternative.params.as_ref().map(|params| {
             json!({
                 "type": "object", "description": description, "properties": { name: self.shape(params) },
                 "required": [name], "additionalProperties": false,
@@ -211,7 +210,7 @@ mod tests {
 
     crate::params! {
         /// A pool.
-        pub struct MaxPool {
+        struct MaxPool {
             /// Side, in pixels.
             size: usize => crate::base::check::at_least(1),
         }
@@ -219,12 +218,12 @@ mod tests {
 
     crate::params! {
         /// Nothing to set.
-        pub struct Relu {}
+        struct Relu {}
     }
 
     crate::choice! {
         /// A layer.
-        pub enum Layer {
+        enum Layer {
             /// The largest.
             "max-pool" => MaxPool(MaxPool),
             /// All in a row.
@@ -242,20 +241,19 @@ mod tests {
         }
         for bad in bad {
             assert!(!schema.is_valid(bad), "{bad}");
-            // A table without keys reads as the bare name; no editor needs to offer it.
-            assert!(from_json::<T>(bad).is_err() || *bad == json!({ "relu": {} }), "{bad}");
+            assert!(from_json::<T>(bad).is_err(), "{bad}");
         }
     }
 
     #[test]
     fn a_choice_is_a_name_or_a_table() {
-        let good = [json!({ "max-pool": { "size": 2 } }), json!("flatten"), json!("relu")];
+        let good = [json!({ "max-pool": { "size": 2 } }), json!("flatten"), json!("relu"), json!({ "relu": {} })];
         let bad = [
             json!("max-pool"),
             json!({ "max-pool": {} }),
             json!({ "max-pool": { "sise": 2 } }),
             json!("flat"),
-            json!({ "relu": {} }),
+            json!({ "relu": { "size": 2 } }),
         ];
         check::<Layer>(&good, &bad);
     }
@@ -264,7 +262,7 @@ mod tests {
     mod nested {
         crate::params! {
             /// Layers in a row, and others beside them.
-            pub struct Block {
+            pub(super) struct Block {
                 /// In a row.
                 body: Vec<Layer>,
                 /// Side by side.
@@ -276,7 +274,7 @@ mod tests {
 
         crate::choice! {
             /// A layer, or several.
-            pub enum Layer {
+            pub(super) enum Layer {
                 /// The largest.
                 "max-pool" => MaxPool(super::MaxPool),
                 /// Several.
@@ -288,7 +286,7 @@ mod tests {
 
         crate::params! {
             /// One layer.
-            pub struct Single {
+            pub(super) struct Single {
                 /// The layer.
                 of: Layer,
             }
@@ -297,7 +295,7 @@ mod tests {
 
     crate::params! {
         /// Numbers with limits.
-        pub struct Limited {
+        struct Limited {
             /// Whole.
             count: u32 = 2 => crate::base::check::between(1, 9),
             /// Whole, of a type with a limit of its own.

@@ -15,7 +15,10 @@ pub(super) fn reason(reason: &Reason) -> String {
             Some(upstream) => format!("`{path}` of `{upstream}` changed"),
             None => format!("source `{path}` changed"),
         },
-        ReasonKind::VersionChanged => format!("the implementation changed: version {}", change()),
+        ReasonKind::VersionChanged if reason.new.as_ref().is_some_and(Json::is_number) => {
+            format!("the implementation changed: version {}", change())
+        }
+        ReasonKind::VersionChanged => format!("the implementation of `{path}` changed: {}", change()),
         ReasonKind::Damaged => match &reason.path {
             Some(path) => format!("stored `{path}` is damaged"),
             None => "its stored result is gone".to_owned(),

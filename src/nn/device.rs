@@ -6,9 +6,16 @@
 use burn::tensor::Device;
 
 use super::ops::Numerics;
+use crate::base::suggest::{self, Known};
 
 /// What `device` takes in a spec.
-pub const DEVICES: &[&str] = &["auto", "cpu", "ndarray", "cuda", "vulkan"];
+pub const DEVICES: &[Known<'static>] = &[
+    Known { name: "auto", aka: &[] },
+    Known { name: "cpu", aka: &[] },
+    Known { name: "ndarray", aka: &[] },
+    Known { name: "cuda", aka: &["gpu", "cuda:0", "nvidia"] },
+    Known { name: "vulkan", aka: &["wgpu", "metal", "mps", "rocm"] },
+];
 
 /// A device that can't be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -38,14 +45,14 @@ pub fn resolve(device: &str) -> Result<(Vec<&'static str>, &'static str), Device
         }
         "cpu" => Ok((vec!["flex"], "flex")),
         other => {
-            let known = DEVICES.iter().find(|name| **name == other).ok_or_else(|| unknown(other))?;
-            to_device(known).map(|_| (vec![*known], *known))
+            let known = DEVICES.iter().find(|known| known.name == other).ok_or_else(|| unknown(other))?.name;
+            to_device(known).map(|_| (vec![known], known))
         }
     }
 }
 
 fn unknown(name: &str) -> DeviceError {
-    DeviceError::new(format!("unknown device `{name}`"), crate::base::suggest::help(name, DEVICES))
+    DeviceError::new(format!("unknown device `{name}`"), suggest::help(name, DEVICES))
 }
 
 /// The methods that a spec's `numerics` allows.

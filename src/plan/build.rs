@@ -56,7 +56,7 @@ pub(super) fn build(mut experiment: Experiment, catalog: &dyn Catalog) -> Result
 
 fn check_device(experiment: &Experiment, catalog: &dyn Catalog, issues: &mut Issues) {
     let (device, known) = (experiment.device.as_str(), catalog.devices());
-    if !known.contains(&device) {
+    if known.iter().all(|known| known.name != device) {
         let message = format!("unknown choice `{device}` for `device`");
         issues.push(Issue::at(&experiment.device_place, "device", message).help(suggest::help(device, known)));
     }
@@ -262,6 +262,7 @@ mod tests {
     use super::*;
     use crate::base::node::Node as Written;
     use crate::base::source::{Place, Source};
+    use crate::base::suggest::Known;
     use crate::params;
     use crate::stage::{BackendChoice, Bound, Ctx, Stage, StageDoc, StageError};
 
@@ -308,8 +309,8 @@ mod tests {
         fn docs(&self) -> Vec<StageDoc> {
             Vec::new()
         }
-        fn devices(&self) -> &'static [&'static str] {
-            &["cpu"]
+        fn devices(&self) -> &'static [Known<'static>] {
+            &[Known { name: "cpu", aka: &[] }]
         }
         fn backend(&self, _: &str) -> Result<BackendChoice, StageError> {
             Ok(BackendChoice { accepted: vec!["flex".into()], compute: "flex".into() })

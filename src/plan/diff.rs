@@ -116,7 +116,29 @@ pub fn reasons(id: &str, old: &Snapshot, new: &Snapshot, upstream: &dyn Fn(&str)
 }
 
 /// Parameters whose part of the key differs, told from their full values: one that never enters a key is no reason.
+///
+/// Where the full values are equal an alternative has another version: only its part of the key tells.
 fn compare_params(id: &str, old: &Snapshot, new: &Snapshot, found: &mut Vec<Reason>) {
+    let known = found.len();
+    compare_full_params(id, old, new, found);
+    let (Json::Object(before), Json::Object(now)) = (&old.parts.params, &new.parts.params) else { return };
+    if found.len() > known {
+        return;
+    }
+    let names: std::collections::BTreeSet<&String> = before.keys().chain(now.keys()).collect();
+    for name in names {
+        match (before.get(name), now.get(name)) {
+            (Some(old), Some(new)) => compare(&path::join(id, name), old, new, found),
+            (old, new) => {
+                let at = path::join(id, name);
+                found.push(Reason::changed(ReasonKind::VersionChanged, at, old.cloned(), new.cloned()));
+            }
+        }
+    }
+    found[known..].iter_mut().for_each(|reason| reason.kind = ReasonKind::VersionChanged);
+}
+
+fn compare_full_params(id: &str, old: &Snapshot, new: &Snapshot, found: &mut Vec<Reason>) {
     let keyed = |params: &Json| -> Json {
         let Json::Object(fields) = params else { return params.clone() };
         let changed = |name: &String| old.parts.params.get(name) != new.parts.params.get(name);
@@ -243,6 +265,32 @@ mod tests {
         new.params["checkpoint-every-steps"] = 20.into();
         let found = reasons("train", &old, &new, &|_| None);
         assert_eq!(found.iter().map(|reason| reason.path.as_deref()).collect::<Vec<_>>(), [Some("train.epochs")]);
+    }
+
+    #[test]
+    fn another_version_of_an_alternative_is_told_at_its_path() {
+        for (before, now, path, new_value) in [
+            (json!({}), json!({ "loss": "triplet (version 2)" }), "train.loss", json!("triplet (version 2)")),
+            (
+                json!({ "loss": "triplet", "x": 1 }),
+                json!({ "loss": "triplet (version 2)", "x": 1 }),
+                "train.loss",
+                json!("triplet (version 2)"),
+            ),
+            (
+                json!({ "layers": ["a", "b"] }),
+                json!({ "layers": ["a", "b (version 3)"] }),
+                "train.layers[1]",
+                json!("b (version 3)"),
+            ),
+        ] {
+            let full = json!({ "loss": { "triplet": { "margin": 0.2 } }, "layers": ["a", "b"] });
+            let of = |key: &Json| Snapshot { params: full.clone(), ..snapshot(key.clone()) };
+            let found = reasons("train", &of(&before), &of(&now), &|_| None);
+            assert_eq!(found.len(), 1);
+            assert_eq!((found[0].kind, found[0].path.as_deref()), (ReasonKind::VersionChanged, Some(path)));
+            assert_eq!(found[0].new.as_ref(), Some(&new_value));
+        }
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | stage kind and `VERSION` | another implementation may give other bytes |
 //! | parameters that differ from their default | a new optional field changes no old key |
+//! | the version of each chosen alternative, from 2 on | another implementation of that alternative alone |
 //! | digests of the upstream files that the ports read | early cutoff: the same bytes stop a change |
 //! | digests of sources outside the store | content decides, not the path |
 //! | the experiment's seed, where the stage draws | |

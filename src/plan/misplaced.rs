@@ -1,7 +1,8 @@
 //! Keys that stand in the wrong stage, or outside of any: whoever knows all stages can say where they belong.
 
 use crate::base::issue::{Issue, IssueKind, Issues};
-use crate::base::param::Shape;
+use crate::base::node::Table;
+use crate::base::param::{Record, Shape};
 use crate::base::source::Layer;
 use crate::base::{misplaced, path, suggest};
 use crate::spec::{ACCEPTED, Experiment, StageSpec};
@@ -10,8 +11,15 @@ use crate::stage::{Catalog, StageDoc};
 /// Stages named in one message.
 const NAMED: usize = 3;
 
-/// Replaces the help of unknown keys that another stage knows.
+/// Replaces the help of unknown keys that another stage knows, and of names that only other tools have.
 pub(super) fn explain(experiment: &Experiment, catalog: &dyn Catalog, issues: &mut Issues) {
+    for issue in &mut issues.0 {
+        let (IssueKind::UnknownKey(name) | IssueKind::UnknownName(name)) = &issue.kind else { continue };
+        if let Some(note) = catalog.note(name) {
+            issue.help = Some(note.to_owned());
+            issue.kind = IssueKind::Wrong;
+        }
+    }
     if !issues.0.iter().any(|issue| matches!(issue.kind, IssueKind::UnknownKey(_))) {
         return; // the reference is not made for nothing
     }
@@ -38,8 +46,9 @@ fn home(issue: &Issue, experiment: &Experiment, docs: &[StageDoc]) -> Option<Str
         _ => None,
     };
     let knows = |kind: &str| {
-        let names: Vec<&str> = record(kind)?.fields.iter().map(|field| field.name.as_str()).collect();
-        if names.contains(&key.as_str()) { Some(key.as_str()) } else { suggest::near(key, &names) }
+        let known = record(kind)?.known();
+        let same = known.iter().find(|known| known.name == key).map(|known| known.name);
+        same.or_else(|| suggest::near(key, &known))
     };
     let homes: Vec<(&str, &str)> =
         others().filter_map(|stage| Some((stage.id.as_str(), knows(&stage.stage)?))).collect();
@@ -56,10 +65,13 @@ fn home(issue: &Issue, experiment: &Experiment, docs: &[StageDoc]) -> Option<Str
     if let [(id, name)] = homes.as_slice() {
         return Some(format!("did you mean `{name}` of `{id}`? {}", instead(id, name)));
     }
-    let further_inside = |stage: &StageSpec| {
-        let (record, table) = (record(&stage.stage)?, stage.params.table()?);
-        let home = misplaced::inside(key, record, table).or_else(|| misplaced::near_inside(key, record, table))?;
-        Some(format!("{home} below `[{}]`", stage.id))
+    let further_inside = |look: fn(&str, &Record, &Table) -> Option<String>| {
+        let look = |stage: &StageSpec| {
+            let home = look(key, record(&stage.stage)?, stage.params.table()?)?;
+            Some(format!("{home} below `[{}]`", stage.id))
+        };
+        others().find_map(look)
     };
-    others().find_map(further_inside)
+    // The very key of a late stage is meant before one that is only like a key of an early stage.
+    further_inside(misplaced::inside).or_else(|| further_inside(misplaced::near_inside))
 }

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::record::FORMAT;
 use crate::stage::{StageError, TimeLimit};
 use crate::store::StoreError;
 
@@ -33,6 +34,14 @@ pub enum RunError {
         path: PathBuf,
         /// What is wrong.
         reason: String,
+    },
+    /// A run record of another format.
+    #[error("{path} has format {found}, this program reads format {FORMAT}", path = .path.display())]
+    RecordFormat {
+        /// The file.
+        path: PathBuf,
+        /// The version that the file says it has.
+        found: String,
     },
     /// A run has no record, for it was killed or is under way.
     #[error("run `{run}` has no record: it {} after {done} of {stages} stages", if *.state == "running" { "is under way" } else { "was killed" })]
@@ -73,6 +82,7 @@ impl RunError {
             Self::Unrecorded { .. } => Some("run the same command again: what was done is stored"),
             Self::NoRun { .. } => Some("`simpipe runs` lists them; `latest` is the newest"),
             Self::Io { source, .. } => crate::base::fs::help(source),
+            Self::RecordFormat { .. } => Some("use the simpipe that wrote it, or a newer one"),
             Self::Record { .. } => None,
         }
     }

@@ -130,7 +130,7 @@ pub fn reach(root: &Path) -> Vec<RunReach> {
         run: record.run,
         name: record.name,
     };
-    all(root).iter().filter_map(|folder| RunRecord::read(folder).ok()).map(of).collect()
+    all(root).iter().filter_map(|folder| RunRecord::read_of_any_format(folder)).map(of).collect()
 }
 
 /// The newest run of a name that has a usable result of each stage: what "changed" is measured against.

@@ -81,6 +81,12 @@ pub struct StageRecord {
     pub files: BTreeMap<String, FileRecord>,
 }
 
+/// What every version of the record has.
+#[derive(Deserialize)]
+struct Head {
+    format: Json,
+}
+
 /// A whole run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RunRecord {
@@ -139,11 +145,21 @@ impl RunRecord {
     /// Reads `run.json` of a run's folder.
     ///
     /// # Errors
-    /// If it is not there or is no run record.
+    /// If it is not there, is no run record or is one of another format.
     pub fn read(folder: &Path) -> Result<Self, RunError> {
         let path = folder.join("run.json");
         let bytes = fs::read(&path).map_err(RunError::io("read", &path))?;
+        let format = serde_json::from_slice::<Head>(&bytes).ok().map(|head| head.format);
+        if let Some(found) = format.filter(|found| found.as_u64() != Some(FORMAT.into())) {
+            return Err(RunError::RecordFormat { path, found: found.to_string() });
+        }
         serde_json::from_slice(&bytes).map_err(|error| RunError::Record { path, reason: error.to_string() })
+    }
+
+    /// Reads `run.json` whatever its format, as far as its fields are those of this one: for what must not be lost
+    /// because a newer program wrote it.
+    pub(super) fn read_of_any_format(folder: &Path) -> Option<Self> {
+        serde_json::from_slice(&fs::read(&folder.join("run.json")).ok()?).ok()
     }
 
     /// Writes `run.json` into a run's folder.

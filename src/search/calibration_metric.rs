@@ -6,18 +6,23 @@ choice! {
     /// What a threshold achieves. Where a fraction is of nothing (0/0), it is 0.
     pub enum CalibrationMetric {
         /// Harmonic mean of precision and recall, `2 tp / (2 tp + fp + fn)`.
+        #[aka("f_score", "f1_score", "f_measure")]
         "f1" => F1,
         /// Share of accepted queries whose label is right, `tp / (tp + fp)`; 1 at the strictest threshold if nothing is
         /// accepted there.
         "precision" => Precision,
         /// Share of queries to be accepted that are, `tp / (tp + fn)`; ends at 1 when counted as `lookup`.
+        #[aka("tpr", "sensitivity", "true_positive_rate")]
         "recall" => Recall,
         /// Share of all queries that are accepted with the right label, `tp / count`: TensorFlow Similarity's name for
         /// it; correct rejections do not count.
+        #[aka("acc", "accuracy", "binary_acc")]
         "binary-accuracy" => BinaryAccuracy,
         /// Share of rejected queries that had to be, `tn / (tn + fn)`: the negative predictive value.
+        #[aka("negative_predictive_value")]
         "npv" => Npv,
         /// Share of queries to be rejected that are accepted, `fp / (fp + tn)`: the false positive rate.
+        #[aka("false_positive_rate", "fallout")]
         "fpr" => Fpr,
     }
 }

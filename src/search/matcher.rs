@@ -8,6 +8,7 @@ params! {
     /// How many neighbours have a say.
     pub struct Vote {
         /// Neighbours looked at.
+        #[aka("top_k", "n_neighbors", "num_neighbors", "neighbors", "neighbours")]
         k: usize = 5 => check::at_least(1),
     }
 }
@@ -16,8 +17,10 @@ choice! {
     /// How neighbours become a label. Ties go to the label seen first, going from the nearest neighbour outwards.
     pub enum Matcher {
         /// Label and distance of the nearest neighbour.
+        #[aka("match_nearest", "nn", "1nn")]
         "nearest" => Nearest,
         /// The label with most of the k votes; the distance is the mean over all k neighbours.
+        #[aka("match_majority_vote", "majority", "vote", "knn")]
         "majority-vote" => MajorityVote(Vote),
         /// The label with the largest sum of weights that fall from 1 for the nearest to 0 for the k-th neighbour
         /// (Dudani, 1976); the distance is the mean over the neighbours of that label.

@@ -9,7 +9,7 @@ use crate::base::issue::{Issue, IssueKind, Issues};
 use crate::base::node::{Entry, Table, Value};
 use crate::base::param::{self, Param};
 use crate::base::source::{Layer, Place, Source};
-use crate::base::suggest;
+use crate::base::suggest::{self, Known};
 
 /// Top-level keys of a config that are no stage.
 pub const RESERVED: &[&str] =
@@ -17,6 +17,26 @@ pub const RESERVED: &[&str] =
 
 /// Top-level keys that a config of this version may have (`extends` is read before the layers are merged).
 pub const ACCEPTED: &[&str] = &["pipeline", "name", "description", "seed", "device", "numerics", "extends"];
+
+/// A key of configs and templates.
+pub(super) const DESCRIPTION: Known<'static> =
+    Known { name: "description", aka: &["desc", "comment", "notes", "title"] };
+
+/// What other tools call the same as top-level keys.
+const AKA: &[Known<'static>] = &[
+    Known { name: "pipeline", aka: &["template", "graph", "workflow", "dag"] },
+    Known { name: "name", aka: &["experiment", "run_name", "experiment_name", "id"] },
+    DESCRIPTION,
+    Known { name: "seed", aka: &["random_state", "random_seed", "manual_seed", "rng_seed"] },
+    Known { name: "device", aka: &["gpu", "backend", "accelerator", "cuda", "use_gpu"] },
+    Known { name: "extends", aka: &["base", "inherits", "parent", "include", "includes", "defaults", "import"] },
+];
+
+/// [`ACCEPTED`] with other tools' names.
+fn accepted() -> Vec<Known<'static>> {
+    let aka = |name: &'static str| AKA.iter().find(|known| known.name == name).copied();
+    ACCEPTED.iter().map(|name| aka(name).unwrap_or_else(|| (*name).into())).collect()
+}
 
 /// What `numerics` may say: `fast` is what it is without, so it enters no key.
 pub const NUMERICS: &[&str] = &["fast", "exact"];
@@ -192,7 +212,7 @@ fn read_with_bases(
 fn read_pipeline(table: &Table, start: &Place, issues: &mut Issues) -> Option<(String, Place)> {
     let Some(entry) = table.get("pipeline") else {
         let misspelt =
-            |key: &&String| !ACCEPTED.contains(&key.as_str()) && suggest::near(key, ACCEPTED) == Some("pipeline");
+            |key: &&String| !ACCEPTED.contains(&key.as_str()) && suggest::near(key, &accepted()) == Some("pipeline");
         if let Some(key) = table.keys().find(misspelt) {
             let issue = Issue::at(&table[key].key, key, format!("unknown key `{key}`"));
             issues.push(issue.help("did you mean `pipeline`?"));
@@ -245,7 +265,7 @@ fn take_stages(stages: &mut [StageSpec], table: &mut Table, issues: &mut Issues)
 
 /// `whole`: the template could be read, so that a table which is no stage of it is a mistake of the config.
 fn refuse_unknown(table: &Table, stages: &[String], whole: bool, issues: &mut Issues) {
-    let stages: Vec<&str> = stages.iter().map(String::as_str).collect();
+    let stages: Vec<Known<'_>> = stages.iter().map(|id| id.as_str().into()).collect();
     // An `extends` that is still there came from an option: those of files are gone by now.
     let wrong = |key: &str| key == "extends" || !ACCEPTED.contains(&key);
     for (key, entry) in table.iter().filter(|(key, _)| wrong(key)) {
@@ -264,14 +284,10 @@ fn refuse_unknown(table: &Table, stages: &[String], whole: bool, issues: &mut Is
         if is_table && !whole {
             continue;
         }
-        let (what, known) = if is_table { ("stage", stages.as_slice()) } else { ("key", ACCEPTED) };
-        let issue = Issue::at(&entry.key, key, format!("unknown {what} `{key}`"));
-        let sure = suggest::near(key, known).is_some() || is_table;
-        issues.push(match suggest::note(key) {
-            _ if sure => issue.help(suggest::help(key, known)),
-            Some(note) => issue.help(note),
-            None => issue.help(suggest::help(key, known)).kind(IssueKind::UnknownKey(key.clone())),
-        });
+        let (what, known) = if is_table { ("stage", stages.clone()) } else { ("key", accepted()) };
+        let issue = Issue::at(&entry.key, key, format!("unknown {what} `{key}`")).help(suggest::help(key, &known));
+        let sure = suggest::near(key, &known).is_some() || is_table;
+        issues.push(if sure { issue } else { issue.kind(IssueKind::UnknownKey(key.clone())) });
     }
 }
 

@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::load::RESERVED;
+use super::load::{DESCRIPTION, RESERVED};
 use super::parse;
 use super::{Input, StageSpec};
 use crate::base::issue::{Issue, Issues};
 use crate::base::node::{Entry, Node, Table, Value};
 use crate::base::param::{self, Param};
 use crate::base::source::{Layer, Place, Source};
-use crate::base::suggest;
+use crate::base::suggest::{self, Known};
 
 /// Templates compiled into the binary: name and text.
 pub const BUILT_IN: &[(&str, &str)] = &[
@@ -85,7 +85,7 @@ fn read(start: &Place, mut table: Table, issues: &mut Issues) -> Vec<StageSpec> 
     table.remove("description");
     for (key, entry) in &table {
         let message = format!("unknown key `{key}` in a template");
-        let help = suggest::help(key, &["format", "description", "stages"]);
+        let help = suggest::help(key, &[Known::from("format"), DESCRIPTION, Known::from("stages")]);
         issues.push(Issue::at(&entry.key, key, message).help(help));
     }
     let Some(stages) = stages else {

@@ -13,6 +13,7 @@ use crate::base::digest::Digest;
 use crate::base::issue::Issues;
 use crate::base::node::Node;
 use crate::base::param::{Param, Shape, View};
+use crate::base::suggest::Known;
 
 /// The digest of something outside the store.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -136,6 +137,8 @@ impl<S: Stage + Debug> DynStage for Bound<S> {
 pub struct StageDoc {
     /// [`Stage::NAME`].
     pub name: &'static str,
+    /// [`Stage::VERSION`].
+    pub version: u32,
     /// [`Stage::SUMMARY`].
     pub summary: &'static str,
     /// [`Stage::OUTPUT`].
@@ -165,8 +168,12 @@ pub trait Catalog: Sync {
     fn read(&self, stage: &str, table: &Node, path: &str, issues: &mut Issues) -> Option<Arc<dyn DynStage>>;
     /// Reference entries, in the order of [`Catalog::stages`].
     fn docs(&self) -> Vec<StageDoc>;
+    /// What to say of a name that other tools have for something that has no counterpart here.
+    fn note(&self, _name: &str) -> Option<&'static str> {
+        None
+    }
     /// Names that `device` takes.
-    fn devices(&self) -> &'static [&'static str];
+    fn devices(&self) -> &'static [Known<'static>];
     /// What a `device` means on this machine and in this binary.
     ///
     /// # Errors

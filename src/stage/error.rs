@@ -110,7 +110,10 @@ impl From<ArtifactError> for StageError {
     fn from(error: ArtifactError) -> Self {
         match error {
             ArtifactError::Io { action, path, source } => Self::Io { action, path, source },
-            ArtifactError::Malformed { .. } => Self::failed(error.to_string()),
+            ArtifactError::Format { .. } | ArtifactError::Malformed { .. } => {
+                let failed = Self::failed(error.to_string());
+                error.help().into_iter().fold(failed, Self::with_help)
+            }
         }
     }
 }

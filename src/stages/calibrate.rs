@@ -66,17 +66,22 @@ params! {
     /// How thresholds are judged.
     pub struct Params {
         /// The metric that the cutpoint `optimal` is best in, and that targets are values of.
+        #[aka("calibration_metric", "threshold_metric", "score")]
         metric: CalibrationMetric = CalibrationMetric::F1,
         /// How neighbours become a label and a distance.
+        #[aka("matching", "voting", "vote")]
         matcher: Matcher = Matcher::Nearest,
         /// Other metrics to show for each cutpoint.
+        #[aka("metrics", "other_metrics")]
         extra_metrics: Vec<CalibrationMetric> =
             vec![CalibrationMetric::Precision, CalibrationMetric::Recall, CalibrationMetric::BinaryAccuracy],
         /// Which queries are right, wrong and missed.
         counting: Counting = Counting::Lookup,
         /// Further cutpoints by name: the value of the metric that each must reach.
+        #[aka("threshold_targets", "thresholds", "cutpoints")]
         targets: Targets = Targets::default(),
         /// Positions in the queries' pool; all of them must be embedded.
+        #[aka("range", "subset", "positions", "rows")]
         slice: Slice = Slice::All,
     }
 }

@@ -1,6 +1,6 @@
 //! The stage `dataset`: reads labelled images from a source into one table.
 
-use crate::artifact::{DatasetInfo, ExamplesWriter, write_json};
+use crate::artifact::{self, DatasetInfo, ExamplesWriter, write_json};
 use crate::base::digest::Digest;
 use crate::data::DataError;
 use crate::data::source::{Access, Source, SourceFacts, Step};
@@ -25,6 +25,7 @@ params! {
     /// ```
     pub struct Params {
         /// Where the images come from.
+        #[aka("name", "dataset", "data", "kind", "type")]
         source: Source,
     }
 }
@@ -81,7 +82,7 @@ impl Stage for Dataset {
         ctx.metric("examples", count(summary.counts.values().sum()));
         ctx.metric("classes", count(loaded.classes.len()));
         let info = DatasetInfo {
-            format: 1,
+            format: artifact::FORMAT,
             source: params.source.name().to_owned(),
             description: loader.description().to_owned(),
             classes: loaded.classes,

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::slice::Slice;
-use crate::artifact::{Embeddings, EmbeddingsInfo, Examples, ModelFile, Samples, Weights, read_json, write_json};
+use crate::artifact::{self, Embeddings, EmbeddingsInfo, Examples, ModelFile, Samples, Weights, read_json, write_json};
 use crate::nn::{EMBED_BATCH, Network, Pixels, device};
 use crate::params;
 use crate::stage::{Ctx, EmbeddingsFacts, Facts, InputFacts, Kind, ParamIssue, Port, Progress, Stage, StageError};
@@ -12,6 +12,7 @@ params! {
     /// Embeds a part of a sampler's pool.
     pub struct EmbedParams {
         /// Which positions of the pool.
+        #[aka("range", "subset", "positions", "rows")]
         slice: Slice = Slice::All,
     }
 }
@@ -76,7 +77,7 @@ impl Stage for Embed {
             dim: network.dim(),
         };
         let info = EmbeddingsInfo {
-            format: 1,
+            format: artifact::FORMAT,
             distance: model.distance,
             dim: embeddings.dim,
             count: embeddings.len(),

@@ -2,8 +2,10 @@
 
 use std::ops::Range;
 
+use super::index::Search;
 use super::slice::Slice;
 use crate::artifact::{Embeddings, EmbeddingsInfo, IndexInfo, IndexRows, read_json};
+use crate::base::param;
 use crate::search::SearchError;
 use crate::search::distance::Rows;
 use crate::stage::{Ctx, EmbeddingsFacts, IndexFacts, ParamIssue, StageError};
@@ -49,9 +51,16 @@ pub(super) fn read(ctx: &Ctx<'_>, port: &str, slice: Slice) -> Result<(Embedding
     Ok((rows, info))
 }
 
-/// Reads an index through the port `index`.
+/// Reads an index through the port `index`; whoever does compares a query with every row of it.
 pub(super) fn read_index(ctx: &Ctx<'_>) -> Result<(IndexRows, IndexInfo), StageError> {
-    Ok((IndexRows::read(ctx.input("index", "index.arrow"))?, read_json(ctx.input("index", "index.json"))?))
+    let info: IndexInfo = read_json(ctx.input("index", "index.json"))?;
+    match param::from_json::<Search>(&info.search.as_str().into()) {
+        Ok(Search::Exact) => Ok((IndexRows::read(ctx.input("index", "index.arrow"))?, info)),
+        Err(_) => {
+            let message = format!("the index is to be searched by `{}`, which this program does not know", info.search);
+            Err(StageError::failed(message).with_help("use the simpipe that made it, or make the index again"))
+        }
+    }
 }
 
 /// Vectors that can be searched; `what` names them in the error.

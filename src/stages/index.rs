@@ -2,7 +2,7 @@
 
 use super::embedded::{self, EMBEDDINGS_FILES};
 use super::slice::Slice;
-use crate::artifact::{DatasetInfo, Distance, IndexInfo, IndexRows, read_json, write_json};
+use crate::artifact::{self, DatasetInfo, Distance, IndexInfo, IndexRows, read_json, write_json};
 use crate::stage::{Ctx, Facts, IndexFacts, InputFacts, Kind, ParamIssue, Port, Stage, StageError};
 use crate::{choice, params};
 
@@ -10,6 +10,7 @@ choice! {
     /// How an index is searched.
     pub enum Search {
         /// Every vector is compared: the answer is exact and needs no structure beside the vectors.
+        #[aka("flat", "brute_force", "linear", "nmslib", "FlatL2", "IndexFlatL2")]
         "exact" => Exact,
     }
 }
@@ -18,10 +19,13 @@ params! {
     /// Which embeddings are indexed, and how near is measured.
     pub struct Params {
         /// Positions in the sampler's pool; all of them must be embedded.
+        #[aka("range", "subset", "positions", "rows")]
         slice: Slice = Slice::All,
         /// How neighbours are found.
+        #[aka("index_type", "search_type", "algorithm", "algo", "method")]
         search: Search = Search::Exact,
         /// How near is measured; the distance of the model's loss if it is left out.
+        #[aka("metric", "distance_metric", "similarity", "dist", "metric_type")]
         distance: Option<Distance> = None,
     }
 }
@@ -62,7 +66,7 @@ impl Stage for Index {
         let (rows, info) = embedded::read(ctx, "embeddings", params.slice)?;
         embedded::searchable("embedding", &rows.values, rows.dim, &rows.example_id)?;
         let index = IndexInfo {
-            format: 1,
+            format: artifact::FORMAT,
             metric: params.distance.unwrap_or(info.distance),
             search: params.search.name().to_owned(),
             count: rows.len(),

@@ -6,8 +6,8 @@ use super::calibrate::matcher_path;
 use super::embedded::{self, EMBEDDINGS_FILES, INDEX_FILES};
 use super::slice::Slice;
 use crate::artifact::{
-    Calibration, Confusion, ConfusionCell, Distance, Embeddings, IndexRows, MatchInfo, MatchRow, Matches, Neighbour,
-    read_json, write_json,
+    self, Calibration, Confusion, ConfusionCell, Distance, Embeddings, IndexRows, MatchInfo, MatchRow, Matches,
+    Neighbour, read_json, write_json,
 };
 use crate::base::{check, suggest};
 use crate::metric::confusion::confusion;
@@ -30,19 +30,25 @@ params! {
     /// ```
     pub struct Params {
         /// Positions in the queries' pool; all of them must be embedded.
+        #[aka("range", "subset", "positions", "rows")]
         slice: Slice = Slice::All,
         /// The calibration's cutpoint: farther queries have no match.
+        #[aka("threshold", "cutoff", "distance_threshold", "thresh")]
         cutpoint: String = "optimal".to_owned(),
         /// Neighbours kept of each query.
+        #[aka("k", "top_k", "n_neighbors", "num_neighbors", "neighbors", "knn", "nn")]
         neighbours: usize = 5 => check::at_least(1),
         /// What no match is called.
+        #[aka("no_match_label", "unknown", "no_match", "unknown_class")]
         unknown_label: String = "Unknown".to_owned(),
         /// Whether queries may be in the index, where they find themselves at distance 0: flattering, and said so.
         allow_overlap: bool = false,
         /// Whether queries that are in the index are left out of their own neighbours, copies of the image included: how
         /// retrieval benchmarks look a test set up in itself.
+        #[aka("loo", "exclude_self", "ignore_self", "embeddings_come_from_same_source")]
         leave_one_out: bool = false,
         /// How neighbours become a label and a distance; the calibration's matcher if it is left out.
+        #[aka("matching", "voting", "vote")]
         matcher: Option<Matcher> = None,
     }
 }
@@ -127,7 +133,7 @@ impl Stage for Match {
         matches.write(&ctx.output("matches.parquet"))?;
         write_json(&ctx.output("metrics.json"), &metrics)?;
         let judged_by = MatchInfo {
-            format: 1,
+            format: artifact::FORMAT,
             cutpoint: params.cutpoint.clone(),
             distance: verdicts.cutpoint,
             unknown_label: params.unknown_label.clone(),

@@ -6,6 +6,7 @@ pub mod embed;
 mod embedded;
 pub mod index;
 pub mod match_;
+mod notes;
 pub mod registry;
 pub mod report;
 pub mod sample;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::base::issue::Issues;
 use crate::base::node::Node;
 use crate::base::param::{Param, Shape, from_json};
+use crate::base::suggest::Known;
 use crate::nn::{device, kernel};
 use crate::stage::{BackendChoice, Bound, Catalog, DynStage, Policy, Stage, StageDoc, StageError};
 
@@ -14,6 +15,7 @@ use super::dataset::Dataset;
 use super::embed::Embed;
 use super::index::Index;
 use super::match_::Match;
+use super::notes;
 use super::report::Report;
 use super::sample::Sample;
 use super::train::Train;
@@ -47,6 +49,7 @@ macro_rules! stages {
         fn docs() -> Vec<StageDoc> {
             vec![$(StageDoc {
                 name: $stage::NAME,
+                version: $stage::VERSION,
                 summary: $stage::SUMMARY,
                 output: $stage::OUTPUT,
                 files: $stage::FILES,
@@ -85,7 +88,11 @@ impl Catalog for Registry {
         docs()
     }
 
-    fn devices(&self) -> &'static [&'static str] {
+    fn note(&self, name: &str) -> Option<&'static str> {
+        notes::note(name)
+    }
+
+    fn devices(&self) -> &'static [Known<'static>] {
         device::DEVICES
     }
 

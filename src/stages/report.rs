@@ -31,6 +31,7 @@ params! {
     /// ```
     pub struct ReportParams {
         /// The figures, in order; a figure may stand several times with other parameters.
+        #[aka("plots", "charts", "graphs", "visualizations")]
         figures: Vec<FigureSpec> = FigureSpec::all() => check::not_empty(),
         /// The page's title; the experiment's name if it is left out.
         title: Option<String> = None,

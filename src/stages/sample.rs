@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::artifact::{DatasetInfo, Examples, SamplerFile, read_json, write_json};
+use crate::artifact::{self, DatasetInfo, Examples, SamplerFile, read_json, write_json};
 use crate::base::check::at_least;
 use crate::base::digest::canonical_json;
 use crate::base::param::{Param, View, defaults};
@@ -28,15 +28,22 @@ params! {
     /// ```
     pub struct Params {
         /// The split drawn from, such as `train`.
+        #[aka("subset", "part", "partition", "fold")]
         split: String,
         /// The classes drawn from: "all" that have examples in the split, a number of them to draw at random, or a
         /// list of names, labels and ranges of labels such as "0..=4".
+        #[aka("classes", "labels", "class_names", "num_classes", "n_classes")]
         class_list: ClassList = ClassList::All,
         /// Examples of each class in the pool, drawn without replacement; all if it is left out.
+        #[aka(
+            "total_examples", "max_examples_per_class", "examples_per_class", "max_per_class", "num_examples", "limit",
+        )]
         total_examples_per_class: Option<usize> = None => total(),
         /// How batches are drawn from the pool.
+        #[aka("batch_sampler", "batches", "sampling")]
         sampler: Sampler = Sampler::MultiShot(defaults()),
         /// Any text: another one gives other random draws at the same seed.
+        #[aka("seed", "random_state", "random_seed")]
         stream: Option<String> = None,
     }
 }
@@ -127,7 +134,7 @@ impl Stage for Sample {
         ctx.metric("examples", count);
         ctx.metric("classes", classes);
         let file = SamplerFile {
-            format: 1,
+            format: artifact::FORMAT,
             split: params.split.clone(),
             labels,
             classes: info.classes,

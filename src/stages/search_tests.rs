@@ -2,6 +2,8 @@
 //!
 //! Embeddings are points on a line with the euclidean distance. The index holds 0, 1 (label 0), 10 and 11 (label 1).
 
+mod foreign;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;

@@ -28,8 +28,10 @@ params! {
     /// Positions in a row.
     pub struct Part {
         /// The first position, from 0.
+        #[aka("start", "from", "first", "offset")]
         begin: usize = 0,
         /// How many positions.
+        #[aka("length", "count", "end", "limit")]
         size: usize => crate::base::check::at_least(1),
     }
 }

@@ -5,6 +5,7 @@
 mod checks;
 mod display;
 mod feed;
+mod resume;
 #[cfg(test)]
 mod tests;
 mod unkeyed;
@@ -18,8 +19,9 @@ use self::checks::{
 };
 use self::display::{Display, recent_mean};
 use self::feed::Feed;
+use self::resume::start;
 pub use self::unkeyed::Unkeyed;
-use crate::artifact::{History, HistoryRow, ModelFile, write_json};
+use crate::artifact::{self, History, HistoryRow, ModelFile, write_json};
 use crate::base::check;
 use crate::base::param::{self, Param, View};
 use crate::base::seed::Seed;
@@ -50,12 +52,19 @@ params! {
     /// ```
     pub struct TrainParams {
         /// Passes of `steps-per-epoch` steps; 0 keeps the network as it starts, a baseline.
+        #[aka("num_epochs", "n_epochs", "max_epochs", "nb_epoch", "num_train_epochs", "epoch_count")]
         epochs: usize = 1,
         /// Batches of an epoch.
+        #[aka(
+            "steps", "batches", "num_batches", "batches_per_epoch", "steps_in_epoch", "iterations",
+            "length_before_new_iter",
+        )]
         steps_per_epoch: usize = 1000 => check::at_least(1),
         /// Validation batches after each epoch, where there is a `validation` input.
+        #[aka("val_steps", "eval_steps", "validation_batches", "val_batches")]
         validation_steps: usize = 50,
         /// How gradients change weights.
+        #[aka("optim", "opt", "optimiser", "solver")]
         optimizer: Optimizer = Optimizer::Adam(param::defaults()),
         /// How the learning rate changes from step to step.
         schedule: Schedule = Schedule::Constant(param::defaults()),
@@ -63,10 +72,13 @@ params! {
         /// beginning of the longer one, to the bit.
         schedule_epochs: Option<usize> = None,
         /// What is minimised; the index follows its distance.
+        #[aka("criterion", "loss_fn", "loss_func", "loss_function", "objective")]
         loss: LossSpec = LossSpec::MultiSimilarity(param::defaults()),
         /// The network, from pixels of 0 to 255 to an embedding.
+        #[aka("model", "network", "architecture", "backbone", "arch", "net", "trunk", "modules")]
         layers: Vec<LayerSpec> => check::not_empty(),
         /// Another stream of random numbers at the same seed.
+        #[aka("seed", "random_state", "random_seed")]
         stream: Option<String> = None,
         /// Ends the training before its last epoch once it no longer gets better; never if it is left out.
         early_stopping: Option<EarlyStopping> = None,
@@ -279,44 +291,6 @@ fn knows_validation_classes(params: &TrainParams, feed: &Feed, classes: &[i32]) 
     Err(ParamIssue::new("loss", message).help(help).into())
 }
 
-/// The last checkpoint, or a network that was never trained.
-fn start(params: &TrainParams, ctx: &Ctx<'_>, network: &Network, settings: &FitSettings<'_>) -> FitState {
-    let fresh = FitState::start(network, settings);
-    let Some(checkpoints) = ctx.checkpoints() else { return fresh };
-    let mut limit = params.epochs as u64 * params.steps();
-    loop {
-        let Some((step, bytes)) = checkpoints.latest(limit) else { return fresh };
-        let state = match usable(&bytes, step, &fresh, settings.keep_best.is_some(), params.steps()) {
-            Ok(state) => state,
-            Err(reason) => {
-                ctx.warn(format!("the checkpoint of step {step} {reason}: training starts over"));
-                return fresh;
-            }
-        };
-        // A training without early stopping may have left one that lies behind the end of this one.
-        let end = params
-            .early_stopping
-            .as_ref()
-            .and_then(|rule| Some(rule.stops_after(&state.monitored(&rule.metric, params.steps()))? * params.steps()));
-        match end {
-            Some(end) if end < step => limit = end,
-            _ => return state,
-        }
-    }
-}
-
-/// The state of a checkpoint, or why training can't go on from it.
-fn usable(bytes: &[u8], step: u64, fresh: &FitState, keep_best: bool, epoch: u64) -> Result<FitState, String> {
-    let state = FitState::from_bytes(bytes).map_err(|error| format!("can't be used ({error})"))?;
-    if state.steps() != step || !state.fits(fresh) {
-        return Err("is of another network".to_owned());
-    }
-    if keep_best && state.best.0.is_empty() && state.steps() > epoch {
-        return Err("holds no best weights".to_owned());
-    }
-    Ok(state)
-}
-
 fn train(
     params: &TrainParams,
     ctx: &Ctx<'_>,
@@ -366,7 +340,7 @@ fn write(
 ) -> Result<(), StageError> {
     let summary = stage_summary(network.summary());
     let model = ModelFile {
-        format: 1,
+        format: artifact::FORMAT,
         input: network.input(),
         dim: network.dim(),
         distance: params.loss.distance(),

@@ -12,6 +12,7 @@ mod fuzz;
 mod graph;
 mod init;
 mod interrupt;
+mod keys;
 mod kills;
 mod layering;
 mod object_store;

@@ -142,7 +142,7 @@ mod tests {
 
     crate::params! {
         /// Steps one after the other.
-        pub struct Block {
+        struct Block {
             /// One after the other.
             body: Vec<Step>,
             /// Side by side.
@@ -152,7 +152,7 @@ mod tests {
 
     crate::choice! {
         /// A step, which may hold steps.
-        pub enum Step {
+        enum Step {
             /// Does nothing.
             "rest" => Rest,
             /// Several.
@@ -162,7 +162,7 @@ mod tests {
 
     crate::params! {
         /// What a stage takes.
-        pub struct Program {
+        struct Program {
             /// The steps.
             steps: Vec<Step>,
             /// One more.
@@ -188,6 +188,7 @@ mod tests {
     fn a_choice_with_entries_of_its_own_is_referred_to_from_inside() {
         let doc = StageDoc {
             name: "run",
+            version: 1,
             summary: "Runs.",
             output: crate::stage::Kind::Report,
             files: &[],

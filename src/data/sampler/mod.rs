@@ -20,6 +20,10 @@ crate::choice! {
     /// How batches are drawn from the pool.
     pub enum Sampler {
         /// Some distinct classes, then some distinct examples of each.
+        #[aka(
+            "MPerClassSampler", "MultiShotMemorySampler", "pk", "PKSampler", "balanced",
+            "TFDatasetMultiShotMemorySampler",
+        )]
         "multi-shot" => MultiShot(MultiShot),
     }
 }
@@ -76,7 +80,7 @@ impl BatchSampler {
     /// # Errors
     /// If the files don't fit each other.
     pub fn load(samples: &Samples, file: &SamplerFile) -> Result<Self, SamplerError> {
-        if file.format != 1 {
+        if file.format != crate::artifact::FORMAT {
             return Err(SamplerError::Format(file.format));
         }
         let sampler: Sampler = param::from_json(&file.sampler).map_err(|_| SamplerError::Unreadable("recipe"))?;

@@ -11,8 +11,13 @@ crate::params! {
     /// arXiv:1703.07737, section 2).
     pub struct MultiShot {
         /// Distinct classes in a batch.
+        #[aka("num_classes", "n_classes", "ways", "n_way", "classes", "num_classes_per_batch", "classes_per_episode")]
         classes_per_batch: usize = 10 => at_least(1),
         /// Distinct examples of each class in a batch.
+        #[aka(
+            "m_per_class", "m", "samples_per_class", "instances", "num_instances", "instances_per_class", "shots",
+            "k_shot", "examples_per_class_per_batch", "images_per_class",
+        )]
         examples_per_class: usize = 8 => at_least(1),
     }
 }

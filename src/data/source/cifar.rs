@@ -27,6 +27,7 @@ crate::params! {
     /// CIFAR-10 (Krizhevsky, 2009).
     pub struct Cifar10 {
         /// `cifar-10-binary.tar.gz`, or the folder `cifar-10-batches-bin` unpacked from it; downloaded if left out.
+        #[aka("dir", "root", "folder", "data_dir", "directory", "data_root", "location", "file", "url")]
         path: Option<SpecPath> = None,
     }
 }
@@ -35,6 +36,7 @@ crate::params! {
     /// CIFAR-100 (Krizhevsky, 2009), fine labels.
     pub struct Cifar100 {
         /// `cifar-100-binary.tar.gz`, or the folder `cifar-100-binary` unpacked from it; downloaded if left out.
+        #[aka("dir", "root", "folder", "data_dir", "directory", "data_root", "location", "file", "url")]
         path: Option<SpecPath> = None,
     }
 }

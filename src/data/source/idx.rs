@@ -31,6 +31,7 @@ crate::params! {
     pub struct FashionMnist {
         /// The folder of the four `.gz` files, or of the files unpacked from them. If it is left out, Debian's
         /// package `dataset-fashion-mnist` is used where it is installed, else they are downloaded.
+        #[aka("dir", "root", "folder", "data_dir", "directory", "data_root", "location", "file", "url")]
         path: Option<SpecPath> = None,
     }
 }
@@ -39,6 +40,7 @@ crate::params! {
     /// MNIST (LeCun, Cortes and Burges, 1998).
     pub struct Mnist {
         /// The folder of the four `.gz` files, or of the files unpacked from them; downloaded if left out.
+        #[aka("dir", "root", "folder", "data_dir", "directory", "data_root", "location", "file", "url")]
         path: Option<SpecPath> = None,
     }
 }

@@ -45,11 +45,14 @@ crate::params! {
     /// ```
     pub struct ImageFolder {
         /// The folder that holds the splits, or the classes.
+        #[aka("dir", "root", "folder", "data_dir", "directory", "data_root", "location", "file", "url")]
         path: SpecPath,
         /// How images are divided into splits.
+        #[aka("subset", "part", "partition", "fold")]
         split: SplitRule = SplitRule::Folders,
         /// Height and width that every image is scaled to, in pixels (triangle filter: bilinear, widened where it
         /// shrinks); the sizes stay as they are if it is left out.
+        #[aka("image_size", "size", "target_size", "input_shape", "shape", "img_size")]
         resize: Option<Vec<u32>> = None => size(),
         /// 3 for colour, 1 for grey (luma of ITU-R BT.709). Transparency is dropped.
         channels: u32 = 3 => Check::new("1 or 3", |channels| matches!(channels, 1 | 3)),

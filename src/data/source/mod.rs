@@ -39,6 +39,7 @@ crate::choice! {
         /// MNIST: 70,000 grey images of 28 x 28 pixels, the ten digits.
         "mnist" => Mnist(Mnist),
         /// JPEG and PNG files in folders: `<split>/<class>/*`.
+        #[aka("folder", "directory", "path", "dir", "image_dataset", "image_dataset_from_directory")]
         "image-folder" => ImageFolder(ImageFolder),
     }
 }

@@ -22,6 +22,7 @@ params! {
         /// A loss counts as better if it is below `best - min-delta`.
         min_delta: f64 = 0.0 => check::not_negative(),
         /// The loss that is looked at.
+        #[aka("monitor", "score")]
         metric: Monitor = Monitor::ValLoss,
     }
 }

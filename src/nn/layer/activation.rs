@@ -18,6 +18,7 @@ choice! {
     /// A function of each value alone.
     pub enum Activation {
         /// The value itself.
+        #[aka("linear", "identity")]
         "none" => None,
         /// `max(x, 0)`.
         "relu" => Relu,
@@ -26,6 +27,7 @@ choice! {
         /// `x Phi(x)` with the normal distribution's `Phi` (Hendrycks and Gimpel, 2016, arXiv:1606.08415).
         "gelu" => Gelu,
         /// `x sigmoid(x)`, also known as swish (Ramachandran et al., 2017, arXiv:1710.05941).
+        #[aka("swish")]
         "silu" => Silu,
         /// The hyperbolic tangent.
         "tanh" => Tanh,

@@ -16,6 +16,7 @@ params! {
         /// How much of the moving averages is kept at a step.
         momentum: f64 = 0.99 => check::decay(),
         /// Added to the variance.
+        #[aka("eps")]
         epsilon: f64 = 1e-3 => check::positive(),
     }
 }

@@ -16,6 +16,7 @@ choice! {
         /// Nothing: the map shrinks by `kernel - 1`.
         "valid" => Valid,
         /// Zeros, so that the map keeps its size at stride 1 (Keras' rule: the odd zero goes below and right).
+        #[aka("zeros", "zero")]
         "same" => Same,
     }
 }
@@ -33,14 +34,18 @@ params! {
     /// ```
     pub struct Conv2d {
         /// Output channels.
+        #[aka("out_channels", "channels_out", "num_filters", "n_filters")]
         filters: usize => check::between(1, 65_536),
         /// Side of the kernel, in pixels.
+        #[aka("kernel_size", "ksize", "filter_size")]
         kernel: usize => check::between(1, 4_096),
         /// Step between outputs, in pixels.
+        #[aka("strides", "subsample")]
         stride: usize = 1 => check::between(1, 4_096),
         /// What lies beyond the border.
         padding: Padding = Padding::Valid,
         /// What follows the bias.
+        #[aka("act", "nonlinearity", "activation_fn")]
         activation: Activation = Activation::None,
     }
 }

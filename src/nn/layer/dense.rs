@@ -17,8 +17,10 @@ params! {
     /// ```
     pub struct Dense {
         /// Output features.
+        #[aka("out_features", "hidden", "hidden_size", "neurons", "width", "size", "dim")]
         units: usize => check::between(1, 65_536),
         /// What follows the bias.
+        #[aka("act", "nonlinearity", "activation_fn")]
         activation: Activation = Activation::None,
     }
 }

@@ -17,6 +17,7 @@ params! {
     /// ```
     pub struct Dropout {
         /// The probability, a share of 1.
+        #[aka("p", "prob", "probability", "dropout_rate", "keep_prob")]
         rate: f64 => check::decay(),
     }
 }

@@ -18,6 +18,7 @@ params! {
     /// ```
     pub struct MetricEmbedding {
         /// Length of an embedding.
+        #[aka("units", "embedding_size", "embedding_dim", "emb_dim", "dim", "out_features")]
         size: usize => check::between(1, 65_536),
     }
 }

@@ -54,12 +54,16 @@ choice! {
     /// One layer of a network; images come in as `[height, width, channels]` of 0 to 255.
     pub enum LayerSpec: pub(in crate::nn) dyn Layer {
         /// Divides pixels, by 255 unless told otherwise.
+        #[aka("rescaling", "scale", "scaling", "ToTensor")]
         "rescale" => Rescale(Rescale),
         /// Subtracts a mean and divides by a standard deviation, by channel.
+        #[aka("normalization", "standardize", "normalise", "standardise")]
         "normalize" => Normalize(Normalize),
         /// A square convolution.
+        #[aka("convolution", "Convolution2D", "conv", "conv2d_layer", "nn.Conv2d")]
         "conv2d" => Conv2d(Conv2d),
         /// Normalises each channel by the mean and variance of the batch.
+        #[aka("BatchNormalization", "BatchNorm2d", "bn", "batch_normalisation")]
         "batch-norm" => BatchNorm(BatchNorm),
         /// `max(x, 0)`, value by value (Nair and Hinton, 2010).
         "relu" => Relu(Relu),
@@ -69,28 +73,36 @@ choice! {
         /// arXiv:1606.08415).
         "gelu" => Gelu(Gelu),
         /// `x sigmoid(x)`, also known as swish, value by value (Ramachandran et al., 2017, arXiv:1710.05941).
+        #[aka("swish")]
         "silu" => Silu(Silu),
         /// The hyperbolic tangent, value by value.
         "tanh" => Tanh(Tanh),
         /// `1 / (1 + exp(-x))`, value by value.
         "sigmoid" => Sigmoid(Sigmoid),
         /// The largest value of each window.
+        #[aka("MaxPooling2D", "MaxPool2d", "max_pooling", "pool", "pooling")]
         "max-pool" => MaxPool(MaxPool),
         /// The mean of each window.
+        #[aka("AveragePooling2D", "AvgPool2d", "average_pool", "mean_pool", "average_pooling")]
         "avg-pool" => AvgPool(AvgPool),
         /// The largest value of each channel.
+        #[aka("GlobalMaxPooling2D", "global_max_pooling", "gmp", "AdaptiveMaxPool2d")]
         "global-max-pool" => GlobalMaxPool(GlobalMaxPool),
         /// The mean of each channel (Lin, Chen and Yan, 2014, arXiv:1312.4400).
+        #[aka("GlobalAveragePooling2D", "global_avg_pooling", "global_average_pool", "gap", "AdaptiveAvgPool2d")]
         "global-avg-pool" => GlobalAvgPool(GlobalAvgPool),
         /// Drops values at random in training.
         "dropout" => Dropout(Dropout),
         /// A map as one vector, channels innermost.
         "flatten" => Flatten(Flatten),
         /// A full matrix with bias and activation.
+        #[aka("linear", "fc", "fully_connected", "inner_product")]
         "dense" => Dense(Dense),
         /// A full matrix and L2 normalisation: the usual last layer.
+        #[aka("embedding", "embeddings", "head", "embedder", "projection", "projection_head")]
         "metric-embedding" => MetricEmbedding(MetricEmbedding),
         /// L2 normalisation without weights, `x / sqrt(max(sum x^2, 1e-12))`: after `flatten` it makes raw pixels a baseline.
+        #[aka("l2_norm", "unit_norm", "l2_normalization", "l2_normalise")]
         "l2-normalize" => L2Normalize(L2Normalize),
         /// The sum of two ways through: a body and a shortcut.
         "residual" => Residual(Residual),

@@ -19,6 +19,7 @@ params! {
         /// One number a channel.
         mean: Vec<f64> => check::not_empty(),
         /// One number a channel, above 0.
+        #[aka("stddev", "variance", "sigma")]
         std: Vec<f64> => above_0(),
     }
 }

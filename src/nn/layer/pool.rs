@@ -15,8 +15,10 @@ params! {
     /// ```
     pub struct MaxPool {
         /// Side of the window, in pixels.
+        #[aka("pool_size", "window", "kernel_size", "kernel")]
         size: usize => check::between(1, 65_536),
         /// Step between windows, in pixels; the window's size if it is left out.
+        #[aka("strides", "subsample")]
         stride: Option<usize> = None => positive_stride(),
     }
 }
@@ -31,8 +33,10 @@ params! {
     /// ```
     pub struct AvgPool {
         /// Side of the window, in pixels.
+        #[aka("pool_size", "window", "kernel_size", "kernel")]
         size: usize => check::between(1, 65_536),
         /// Step between windows, in pixels; the window's size if it is left out.
+        #[aka("strides", "subsample")]
         stride: Option<usize> = None => positive_stride(),
     }
 }

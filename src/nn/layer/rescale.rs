@@ -8,6 +8,7 @@ params! {
     /// `y = x / divide-by + offset`.
     pub struct Rescale {
         /// The divisor.
+        #[aka("scale", "divisor", "by")]
         divide_by: f64 = 255.0 => Check::new("a number other than 0", |by: &f64| by.is_finite() && *by != 0.0),
         /// Added after the division.
         offset: f64 = 0.0 => check::finite(),

@@ -26,10 +26,13 @@ choice! {
     /// What training minimises.
     pub enum LossSpec: pub(in crate::nn) dyn Loss {
         /// Hard pairs around each anchor, softly weighted (Wang et al., 2019, arXiv:1904.06627).
+        #[aka("MultiSimilarityLoss", "ms", "ms_loss")]
         "multi-similarity" => MultiSimilarity(MultiSimilarity),
         /// A learned direction for each class, compared with by a softmax (Zhai and Wu, 2019, arXiv:1811.12649).
+        #[aka("NormalizedSoftmaxLoss", "norm_softmax", "NormSoftmax")]
         "normalized-softmax" => NormalizedSoftmax(NormalizedSoftmax),
         /// A learned proxy for each class as the anchor of a batch (Kim et al., 2020, arXiv:2003.13911).
+        #[aka("ProxyAnchorLoss")]
         "proxy-anchor" => ProxyAnchor(ProxyAnchor),
     }
 }

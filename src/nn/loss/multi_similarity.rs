@@ -26,16 +26,20 @@ params! {
     /// `[batch, dim]` embeddings and `batch` labels become `[batch]` losses, 0 or more.
     pub struct MultiSimilarity {
         /// How near two embeddings are; the index follows it.
+        #[aka("metric", "distance_metric", "similarity", "dist", "metric_type")]
         distance: Distance = Distance::Cosine => smaller_is_nearer(),
         /// Weight of the positives.
         alpha: f64 = 2.0 => check::positive(),
         /// Weight of the negatives.
         beta: f64 = 40.0 => check::positive(),
         /// Margin of the mining.
+        #[aka("eps", "margin")]
         epsilon: f64 = 0.1 => check::finite(),
         /// Shift of the distances.
+        #[aka("base", "shift", "lmda")]
         lambda: f64 = 0.5 => check::finite(),
         /// Centre of the distances.
+        #[aka("base", "centre")]
         center: f64 = 1.0 => check::finite(),
     }
 }

@@ -18,12 +18,15 @@ params! {
     /// `w = w - lr sqrt(1 - b2^t) / (1 - b1^t) * m / (sqrt(v) + eps)` at step `t` from 1.
     pub struct Adam {
         /// Step size.
+        #[aka("lr", "base_lr", "initial_lr", "eta", "step_size")]
         learning_rate: f64 = 0.001 => check::positive(),
         /// Decay of the first moment.
+        #[aka("beta", "betas")]
         beta_1: f64 = 0.9 => check::decay(),
         /// Decay of the second moment.
         beta_2: f64 = 0.999 => check::decay(),
         /// Added to the root of the second moment.
+        #[aka("eps")]
         epsilon: f64 = 1e-7 => check::positive(),
     }
 }

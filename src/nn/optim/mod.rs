@@ -17,6 +17,7 @@ choice! {
     /// How gradients change weights.
     pub enum Optimizer: pub(in crate::nn) dyn Rule {
         /// Step sizes from moving averages of gradient and squared gradient.
+        #[aka("adamw", "AdamOptimizer", "nadam")]
         "adam" => Adam(Adam),
     }
 }

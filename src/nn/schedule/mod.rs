@@ -17,16 +17,22 @@ choice! {
     /// How the learning rate changes while a network is trained: a factor of the optimiser's `learning-rate`.
     pub enum Schedule: dyn Rate {
         /// The same at every step.
+        #[aka("none", "fixed")]
         "constant" => Constant(Constant),
         /// Up in a line, down in half a cosine.
+        #[aka("cosine", "cosine_annealing", "CosineAnnealingLR", "WarmUpCosine")]
         "warmup-cosine" => WarmupCosine(WarmupCosine),
         /// Down in a line.
+        #[aka("LinearLR", "polynomial")]
         "linear" => Linear(Linear),
         /// Up from a low rate and down to a lower one, both in half a cosine.
+        #[aka("OneCycleLR")]
         "one-cycle" => OneCycle(OneCycle),
         /// Down by a factor every so many steps.
+        #[aka("StepLR", "MultiStepLR", "staircase")]
         "step" => Step(Step),
         /// Down by a factor at every step.
+        #[aka("ExponentialLR", "ExponentialDecay")]
         "exponential" => Exponential(Exponential),
     }
 }

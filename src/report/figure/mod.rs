@@ -30,18 +30,22 @@ choice! {
         /// The first images of the training pool with their classes.
         "sample-grid" => SampleGrid(SampleGrid),
         /// Loss of every step and validation loss of every epoch.
+        #[aka("loss", "loss_curve", "learning_curves", "history")]
         "training-curves" => TrainingCurves,
         /// Queries with their nearest neighbours, one strip each.
+        #[aka("k", "top_k", "n_neighbors", "num_neighbors", "neighbors", "knn", "nn")]
         "neighbours" => Neighbours(Neighbours),
         /// Precision, recall and F1 at every threshold.
         "metrics-over-distance" => MetricsOverDistance,
         /// Precision against recall over all thresholds.
+        #[aka("pr", "pr_curve")]
         "precision-recall" => PrecisionRecall,
         /// True class against predicted class, with a column for no match.
         "confusion-matrix" => ConfusionMatrix(ConfusionMatrix),
         /// Queries beyond the distance threshold.
         "no-match" => NoMatch(NoMatch),
         /// The embeddings in two dimensions.
+        #[aka("pca", "tsne", "umap", "embeddings", "projector")]
         "projection" => Projection(Projection),
     }
 }

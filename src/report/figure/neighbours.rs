@@ -18,6 +18,7 @@ params! {
     /// Queries in a row.
     pub struct QueryRange {
         /// The first, from 0.
+        #[aka("start", "from", "first", "offset")]
         begin: usize = 0,
         /// How many.
         size: usize => check::between(1, 200),
@@ -41,8 +42,10 @@ params! {
     /// Queries with their nearest neighbours, one strip each.
     pub struct Neighbours {
         /// Which queries; the first ten if it is left out.
+        #[aka("range", "subset", "positions", "rows")]
         slice: Option<QueryRange> = None,
         /// Neighbours of each.
+        #[aka("top_k", "n_neighbors", "num_neighbors", "neighbors", "neighbours")]
         k: usize = 5 => check::between(1, 20),
         /// The order of the strips.
         order: Order = Order::Label,

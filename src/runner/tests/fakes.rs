@@ -14,6 +14,7 @@ use crate::base::issue::Issues;
 use crate::base::node::Node as SpecNode;
 use crate::base::param::View;
 use crate::base::source::{Place, Source};
+use crate::base::suggest::Known;
 use crate::params;
 use crate::plan::{Edge, Node, Plan};
 use crate::runner::{Event, Outcome, RunError, RunRecord, Runner, folders, status};
@@ -124,8 +125,8 @@ impl Catalog for Fakes {
     fn docs(&self) -> Vec<StageDoc> {
         Vec::new()
     }
-    fn devices(&self) -> &'static [&'static str] {
-        &["cpu"]
+    fn devices(&self) -> &'static [Known<'static>] {
+        &[Known { name: "cpu", aka: &[] }]
     }
     fn backend(&self, _: &str) -> Result<BackendChoice, StageError> {
         Ok(BackendChoice { accepted: vec!["flex".to_owned()], compute: "flex".to_owned() })

@@ -291,6 +291,29 @@ fn a_useless_checkpoint_is_a_warning() {
 }
 
 #[test]
+fn an_older_checkpoint_is_used_where_newer_ones_are_useless() {
+    let (lab, whole) = (Lab::new(), Lab::new());
+    whole.train(&params(3), "model").unwrap();
+    let kept = whole.checkpoints.0.lock().unwrap().clone();
+    let (&newest, &older) = (kept.keys().next_back().unwrap(), kept.keys().next().unwrap());
+    let cut = |bytes: &[u8], at: usize| bytes[..at].to_vec();
+    // Damaged in three ways: cut, of another step, and nonsense between them.
+    lab.checkpoints.save(older, &kept[&older]);
+    lab.checkpoints.save(older + 1, &kept[&older]);
+    lab.checkpoints.save(older + 2, b"");
+    lab.checkpoints.save(newest, &cut(&kept[&newest], kept[&newest].len() / 2));
+    lab.train(&params(3), "model").unwrap();
+    assert_eq!(lab.seen.lock().unwrap()[0].done, older);
+    let warnings = lab.warnings.lock().unwrap();
+    assert_eq!(warnings.len(), 3, "{warnings:?}");
+    assert!(
+        warnings.iter().all(|said| said.ends_with(&format!(": training goes on from step {older}"))),
+        "{warnings:?}"
+    );
+    assert!(lab.files("model") == whole.files("model"), "the same bytes");
+}
+
+#[test]
 fn no_epochs_leave_a_network_as_it_starts() {
     let lab = Lab::new();
     let metrics = lab.train(&params(0), "model").unwrap();

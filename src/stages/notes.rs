@@ -1,0 +1,78 @@
+//! What to say of other tools' names that have no counterpart here; those that have one stand beside its declaration.
+
+use crate::base::suggest;
+
+/// Names, and a sentence on them.
+const NOTES: &[(&[&str], &str)] = &[
+    (
+        &["batch_size", "bs", "batch", "train_batch_size"],
+        "a batch is `classes-per-batch` x `examples-per-class` examples: set both in the `sampler` of a `sample` stage",
+    ),
+    (&["shuffle", "shuffle_buffer"], "a pool is always shuffled, by the seed"),
+    (&["num_workers", "workers", "n_jobs"], "nothing to set: `--jobs N` of `simpipe run` limits the stages at once"),
+    (
+        &["miner", "mining_func", "hard_negative_mining"],
+        "`multi-similarity` mines its own pairs, with `epsilon` as the margin",
+    ),
+    (
+        &["input_shape", "input_size", "in_channels"],
+        "nothing to set: the shape of the images is known from the dataset",
+    ),
+    (&["weight_decay", "decay", "l2"], "this version has no weight decay"),
+    (&["download"], "nothing to set: what is missing is downloaded when the stage runs"),
+    (&["use_bias", "bias"], "nothing to set: the layer always has a bias"),
+    (&["inputs", "input"], "inputs belong to the template under `pipelines/`, not to a config"),
+];
+
+/// What to say of a name of another tool.
+pub(super) fn note(name: &str) -> Option<&'static str> {
+    let is_named = |names: &[&str]| names.iter().any(|theirs| suggest::same(theirs, name));
+    NOTES.iter().find(|(names, _)| is_named(names)).map(|(_, note)| *note)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::param::{LazyChoice, Shape};
+    use crate::base::suggest::Known;
+    use crate::stages::registry::builtin;
+
+    #[test]
+    fn a_name_is_known_however_it_is_spelt() {
+        assert!(note("batch_size").unwrap().contains("`classes-per-batch` x `examples-per-class`"));
+        assert_eq!(note("BatchSize"), note("batch-size"));
+        assert_eq!(note("epochs"), None);
+    }
+
+    /// Adds every name of a shape, with what other tools call it.
+    fn names(shape: &Shape, inside: &mut Vec<LazyChoice>, found: &mut Vec<Known<'static>>) {
+        match shape {
+            Shape::Record(record) => {
+                let known =
+                    |field: &crate::base::param::Field| Known { name: field.name.clone().leak(), aka: field.aka };
+                found.extend(record.fields.iter().map(known));
+                record.fields.iter().for_each(|field| names(&field.shape, inside, found));
+            }
+            Shape::Choice(choice) if !inside.contains(choice) => {
+                inside.push(*choice);
+                found.extend(choice.get().known());
+                choice.params().for_each(|params| names(params, inside, found));
+            }
+            Shape::List(inner) | Shape::Map(inner) => names(inner, inside, found),
+            Shape::AnyOf(shapes) => shapes.iter().for_each(|shape| names(shape, inside, found)),
+            _ => {}
+        }
+    }
+
+    #[test]
+    fn no_name_is_another_name_of_itself() {
+        let mut found = builtin().devices().to_vec();
+        builtin().docs().iter().for_each(|doc| names(&doc.params, &mut Vec::new(), &mut found));
+        assert!(found.iter().filter(|known| !known.aka.is_empty()).count() > 80);
+        for Known { name, aka } in found {
+            for theirs in aka {
+                assert!(!suggest::same(theirs, name), "`{theirs}` of `{name}`");
+            }
+        }
+    }
+}
