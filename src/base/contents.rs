@@ -7,6 +7,9 @@ use rayon::prelude::*;
 
 use super::digest::Digest;
 
+/// Finds something out about a file's content.
+pub type Compute<'a> = dyn Fn(&Path) -> io::Result<String> + 'a;
+
 /// Tells digests of files. An answer may be remembered from an earlier call, as long as the file is as it was.
 pub trait Contents: Sync {
     /// The digest of a file's content.
@@ -28,14 +31,12 @@ pub trait Contents: Sync {
     ///
     /// # Errors
     /// Those of `compute`.
-    fn fact(
-        &self,
-        path: &Path,
-        _what: &'static str,
-        compute: &dyn Fn(&Path) -> io::Result<String>,
-    ) -> io::Result<String> {
+    fn fact(&self, path: &Path, _what: &'static str, compute: &Compute<'_>) -> io::Result<String> {
         compute(path)
     }
+
+    /// Forgets what is remembered of a file, or of the files below a folder: something else was there.
+    fn forget(&self, _path: &Path) {}
 }
 
 /// A function that reads files afresh, or stands in for it.

@@ -33,6 +33,7 @@ mod publish;
 mod reach;
 mod remote;
 mod scratch;
+mod stamp;
 mod verify;
 
 use std::io::ErrorKind;
@@ -52,6 +53,7 @@ pub use pins::{Pin, is_tag};
 pub use reach::RunReach;
 pub use remote::{OnProgress, RemoteError, RemoteErrorKind, RemoteUrl, RemoteUse, SyncReport, SyncScope};
 pub use scratch::Scratch;
+pub use stamp::Unremembered;
 pub use verify::{VerifyProgress, VerifyReport};
 
 use crate::base::digest::Digest;

@@ -1,0 +1,95 @@
+//! What the system knows of a file, as far as it tells one state of its content from another.
+
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
+use super::{Verb, before};
+
+/// A time of a file: seconds since 1970, and nanoseconds.
+pub type FileTime = (i64, i64);
+
+/// A file, links followed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stat {
+    /// Its length.
+    pub size: u64,
+    /// When its bytes were last written; whoever may write them can set it at will (`touch`, `tar`, `cp -p`).
+    pub modified: FileTime,
+    /// When its bytes or anything else of it last changed: set by the kernel. Zero where that is not kept.
+    pub changed: FileTime,
+    /// Its number in its file system.
+    pub inode: u64,
+    /// The device of its file system.
+    pub device: u64,
+    /// The mount that it was reached through. No two mounts share the number until the machine is started anew; `None`
+    /// where the kernel has no such number (Linux before 6.8: its older ones are given again).
+    pub mount: Option<u64>,
+}
+
+/// What the system knows of a file.
+///
+/// # Errors
+/// [`ErrorKind::NotFound`](io::ErrorKind::NotFound) if there is none.
+pub fn stat(path: &Path) -> io::Result<Stat> {
+    before(Verb::Read, path, path)?;
+    with_mount(path).unwrap_or_else(|| without_mount(path))
+}
+
+/// In one call to the system, so that ten thousand files cost ten thousand calls; `None` where there is no such call.
+#[cfg(target_os = "linux")]
+fn with_mount(path: &Path) -> Option<io::Result<Stat>> {
+    use rustix::fs::{AtFlags, CWD, StatxFlags, statx};
+    const UNIQUE: StatxFlags = StatxFlags::from_bits_retain(0x4000); // STATX_MNT_ID_UNIQUE
+
+    match statx(CWD, path, AtFlags::empty(), StatxFlags::BASIC_STATS | UNIQUE) {
+        Err(rustix::io::Errno::NOSYS) => None,
+        Err(error) => Some(Err(error.into())),
+        Ok(found) => {
+            let has = |what: StatxFlags| found.stx_mask & what.bits() != 0;
+            let time = |what, time: rustix::fs::StatxTimestamp| {
+                if has(what) { (time.tv_sec, i64::from(time.tv_nsec)) } else { (0, 0) }
+            };
+            Some(Ok(Stat {
+                size: found.stx_size,
+                modified: time(StatxFlags::MTIME, found.stx_mtime),
+                changed: time(StatxFlags::CTIME, found.stx_ctime),
+                inode: found.stx_ino,
+                device: rustix::fs::makedev(found.stx_dev_major, found.stx_dev_minor),
+                mount: has(UNIQUE).then_some(found.stx_mnt_id),
+            }))
+        }
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn with_mount(_: &Path) -> Option<io::Result<Stat>> {
+    None
+}
+
+fn without_mount(path: &Path) -> io::Result<Stat> {
+    let found = std::fs::metadata(path)?;
+    Ok(Stat {
+        size: found.size(),
+        modified: (found.mtime(), found.mtime_nsec()),
+        changed: (found.ctime(), found.ctime_nsec()),
+        inode: found.ino(),
+        device: found.dev(),
+        mount: None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_ways_of_asking_give_the_same() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), "four").unwrap();
+        let plain = without_mount(file.path()).unwrap();
+        assert_eq!(plain.size, 4);
+        assert_eq!(Stat { mount: None, ..stat(file.path()).unwrap() }, plain);
+        assert_eq!(stat(Path::new("/nowhere")).unwrap_err().kind(), io::ErrorKind::NotFound);
+    }
+}
