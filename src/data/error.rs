@@ -51,6 +51,12 @@ pub enum DataError {
         /// What to do.
         help: Option<String>,
     },
+    /// A file that somebody has written, or taken away, while it was read.
+    #[error("{path} changed while it was read", path = .path.display())]
+    Moved {
+        /// The file.
+        path: PathBuf,
+    },
     /// Images that can't be decoded.
     #[error("{count} of {total} images can't be read: {listed}")]
     Unreadable {
@@ -86,6 +92,17 @@ impl DataError {
         move |source| Self::Io { action, path, source }
     }
 
+    /// For `map_err`: a file that was there a moment ago can't be read.
+    pub fn unread(path: &Path) -> impl FnOnce(io::Error) -> Self {
+        let path = path.to_path_buf();
+        move |source| match source.kind() {
+            io::ErrorKind::NotFound | io::ErrorKind::NotADirectory | io::ErrorKind::IsADirectory => {
+                Self::Moved { path }
+            }
+            _ => Self::Io { action: "read", path, source },
+        }
+    }
+
     /// A file or folder that is not laid out as it should be.
     pub fn malformed(path: &Path, reason: impl Into<String>) -> Self {
         Self::Malformed { path: path.to_path_buf(), reason: reason.into(), help: None }
@@ -101,7 +118,7 @@ impl DataError {
             Self::Unreadable { .. } => {
                 Some("repair or remove them, or set `on-corrupt = \"skip\"` to leave them out with a warning")
             }
-            Self::Io { .. } | Self::Artifact(_) | Self::Stopped => None,
+            Self::Io { .. } | Self::Moved { .. } | Self::Artifact(_) | Self::Stopped => None,
         }
     }
 }

@@ -13,11 +13,11 @@ use walkdir::WalkDir;
 
 use super::checkpoints::StoredCheckpoints;
 use super::error::StageFailure;
-use super::inputs::{self, Candidates, Entries};
+use super::inputs::{self, Candidates, Entries, Sources};
 use super::schedule::Held;
 use super::{Event, History, Outcome, reasons};
 use crate::plan::{KeyParts, Plan, Reason};
-use crate::stage::{BackendChoice, Checkpoints, Ctx, CtxParts, Progress, SourceDigest, StageError};
+use crate::stage::{BackendChoice, Checkpoints, Ctx, CtxParts, Progress, StageError};
 use crate::store::{AcEntry, Damage, Found, Journal, Produced, Store};
 
 /// Progress comes at most this often: ten a second are enough for any eye.
@@ -62,8 +62,8 @@ impl Executor<'_> {
         attempt: &mut Attempt,
         held: &Held<'_>,
     ) -> Result<Option<(Outcome, AcEntry)>, StageFailure> {
-        let sources = inputs::sources(self.plan, node, self.store)?;
-        let candidates = Candidates::of(self.plan, node, self.backend, upstream, &sources);
+        let sources = Sources::of(self.plan, node, self.store)?;
+        let candidates = Candidates::of(self.plan, node, self.backend, upstream, &sources.digests);
         attempt.parts = Some(candidates.compute.clone());
         let mut damage = None;
         for parts in &candidates.accepted {
@@ -148,7 +148,7 @@ impl Executor<'_> {
         node: NodeIndex,
         parts: &KeyParts,
         upstream: &Entries,
-        sources: &[SourceDigest],
+        sources: &Sources,
     ) -> Result<AcEntry, StageFailure> {
         let key = parts.key();
         let _span = tracing::info_span!("stage", id = self.id(node), key = key.short()).entered();
@@ -177,19 +177,19 @@ impl Executor<'_> {
         let started = Instant::now();
         let limit = self.plan.graph[node].policy.timeout;
         ctx = ctx.with_deadline(limit.map(|limit| started + limit.0));
-        match (caught(|| Ok(stage.run(&mut ctx)?)), limit) {
+        let result = caught(|| Ok(stage.run(&mut ctx)?));
+        match (&result, limit) {
             // It stopped, and not because of the user: its time was up.
             (Err(StageFailure::Stage(StageError::Interrupted)), Some(limit)) if !self.cancelled() => {
                 return Err(StageFailure::TimedOut(limit));
             }
-            (result, _) => result?,
+            (Err(StageFailure::Stage(StageError::Interrupted)), _) => {}
+            (Err(StageFailure::Stage(StageError::SourceChanged { .. })), _) => sources.forget(self.store),
+            // Half of an image that is being written is no image: what changed is the better reason.
+            _ => sources.compare(&ctx.sources_read(), result.is_ok(), self.store)?,
         }
+        result?;
         let seconds = started.elapsed().as_secs_f64();
-        if inputs::sources(self.plan, node, self.store)? != sources {
-            // Its key names what was there before; the result may hold some of each.
-            let error = StageError::unavailable("a source changed while it was read");
-            return Err(error.with_help("run again when nobody writes to it").into());
-        }
         check_outputs(stage.files(), &output)?;
         let metrics = self.finite(node, ctx.into_metrics());
         let key_parts = serde_json::to_value(parts).expect("key parts serialize to JSON");

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use petgraph::graph::NodeIndex;
 use serde::Serialize;
 
-use super::inputs::{self, Candidates, Entries};
+use super::inputs::{Candidates, Entries, Sources};
 use super::{History, RunError, reasons};
 use crate::plan::{Key, KeyParts, Plan, Reason, ReasonKind};
 use crate::stage::{BackendChoice, Catalog};
@@ -103,14 +103,14 @@ impl<'a> Forecast<'a> {
             let reasons = vec![Reason::upstream(self.plan.graph[upstream].id.as_str())];
             return Ok(self.status(node, Freshness::MaybeStale, None, reasons));
         }
-        let sources = match inputs::sources(self.plan, node, store) {
+        let sources = match Sources::of(self.plan, node, store) {
             Ok(sources) => sources,
             Err(error) => {
                 let status = self.status(node, Freshness::Stale, None, vec![Reason::new(ReasonKind::NeverRan)]);
                 return Ok(StageStatus { note: Some(error.to_string()), ..status });
             }
         };
-        let candidates = Candidates::of(self.plan, node, backend, entries, &sources);
+        let candidates = Candidates::of(self.plan, node, backend, entries, &sources.digests);
         let mut damage = None;
         for parts in candidates.accepted {
             if let Some(entry) = usable(store, &parts, &mut damage)? {

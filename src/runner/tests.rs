@@ -8,6 +8,7 @@ mod kills;
 mod order;
 mod policy;
 mod recovery;
+mod sources;
 
 use std::path::Path;
 use std::time::Duration;

@@ -35,6 +35,12 @@ pub enum StageError {
         /// The ways to provide it.
         help: Option<String>,
     },
+    /// What it read outside the store is not what its key names: somebody was writing there.
+    #[error("{what} changed while it was read")]
+    SourceChanged {
+        /// Such as `` the source `images` `` or a file's path.
+        what: String,
+    },
     /// The user asked to stop.
     #[error("interrupted")]
     Interrupted,
@@ -88,6 +94,9 @@ impl StageError {
         match self {
             Self::Failed { help, .. } | Self::Param { help, .. } | Self::DataUnavailable { help, .. } => {
                 help.as_deref()
+            }
+            Self::SourceChanged { .. } => {
+                Some("nothing was stored of it: run again when nobody writes there, or set `retries`")
             }
             Self::Io { source, .. } => crate::base::fs::help(source),
             Self::Interrupted => None,

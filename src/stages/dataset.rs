@@ -69,6 +69,7 @@ impl Stage for Dataset {
                 downloads: ctx.downloads(),
                 on_progress: &|step| ctx.progress(progress(step)),
                 stop: &|| ctx.stop_if_cancelled().is_err(),
+                on_read: &|name, digest| ctx.has_read(SourceDigest { name: name.to_owned(), digest }),
             };
             loader.load(&access, &mut |example| Ok(writer.push(example.split, example.label, example.image)?))
         }
@@ -131,10 +132,11 @@ const fn count(number: usize) -> f64 {
     number as f64
 }
 
-/// All that is wrong with outside data ends with exit code 4.
+/// All that is wrong with outside data ends with exit code 4, but for what would be right if it held still.
 fn stage_error(error: DataError) -> StageError {
     match error {
         DataError::Stopped => StageError::Interrupted,
+        DataError::Moved { path } => StageError::SourceChanged { what: path.display().to_string() },
         DataError::Artifact(error) => error.into(),
         error => {
             let unavailable = StageError::unavailable(error.to_string());

@@ -1,7 +1,6 @@
 //! Members of `.tar.gz` archives, read into memory by their expected names: nothing is ever unpacked onto disk.
 
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::io::{BufReader, Read};
 use std::path::Path;
 
@@ -18,16 +17,17 @@ pub(crate) struct Member {
     pub at_most: u64,
 }
 
-/// The contents, by name, of those members that the archive has in `folder`; others are ignored.
+/// The contents, by name, of those members that the archive has in `folder`; others are ignored. `file` reads the
+/// archive, `path` is for messages.
 ///
 /// # Errors
 /// If the archive can't be read, or a member is longer than it may be.
 pub(crate) fn read_members(
+    file: impl Read,
     path: &Path,
     folder: &str,
     members: &[Member],
 ) -> Result<BTreeMap<&'static str, Vec<u8>>, DataError> {
-    let file = File::open(path).map_err(DataError::io("read", path))?;
     let mut archive = tar::Archive::new(GzDecoder::new(BufReader::with_capacity(1 << 18, file)));
     let unreadable = |error: std::io::Error| DataError::malformed(path, format!("not a readable .tar.gz: {error}"));
     let mut contents = BTreeMap::new();
@@ -50,6 +50,8 @@ pub(crate) fn read_members(
 
 #[cfg(test)]
 mod tests {
+    use std::fs::File;
+
     use super::*;
 
     fn archive(entries: &[(&str, &[u8])]) -> tempfile::NamedTempFile {
@@ -72,7 +74,7 @@ mod tests {
     fn only_expected_names_are_read() {
         let file = archive(&[("set/a.bin", b"aa"), ("../set/b.bin", b"evil"), ("b.bin", b"evil"), ("set/readme", b"")]);
         let members = [Member { name: "a.bin", at_most: 2 }, Member { name: "b.bin", at_most: 9 }];
-        let contents = read_members(file.path(), "set", &members).unwrap();
+        let contents = read_members(File::open(file.path()).unwrap(), file.path(), "set", &members).unwrap();
         assert_eq!(contents, BTreeMap::from([("a.bin", b"aa".to_vec())]));
     }
 
@@ -80,9 +82,12 @@ mod tests {
     fn a_member_that_is_too_long_and_a_file_that_is_no_archive_are_refused() {
         let file = archive(&[("set/a.bin", b"aaa")]);
         let members = [Member { name: "a.bin", at_most: 2 }];
-        let error = read_members(file.path(), "set", &members).unwrap_err();
+        let error = read_members(File::open(file.path()).unwrap(), file.path(), "set", &members).unwrap_err();
         assert!(error.to_string().ends_with("`a.bin` has 3 bytes, expected 2"), "{error}");
         std::fs::write(file.path(), "no archive").unwrap();
-        assert!(matches!(read_members(file.path(), "set", &members), Err(DataError::Malformed { .. })));
+        assert!(matches!(
+            read_members(File::open(file.path()).unwrap(), file.path(), "set", &members),
+            Err(DataError::Malformed { .. })
+        ));
     }
 }

@@ -57,7 +57,7 @@ type Read = (Vec<(String, i32, [u8; 6])>, Loaded);
 
 fn load(layout: &Layout, path: &Path) -> Result<Read, DataError> {
     let mut examples = Vec::new();
-    let access = Access { downloads: Path::new("nowhere"), on_progress: &|_| (), stop: &|| false };
+    let access = Access { downloads: Path::new("nowhere"), on_progress: &|_| (), stop: &|| false, on_read: &|_, _| () };
     let loaded = layout.load(Some(path), &access, &mut |example| {
         let pixels = example.image.pixels.first_chunk().copied().unwrap();
         examples.push((example.split.to_owned(), example.label, pixels));
@@ -102,7 +102,8 @@ fn a_downloaded_archive_is_read_and_kept() {
         units.borrow_mut().insert((step.unit, step.done, step.total));
     };
     for _ in 0..2 {
-        let access = Access { downloads: folder.path(), on_progress: &on_progress, stop: &|| false };
+        let access =
+            Access { downloads: folder.path(), on_progress: &on_progress, stop: &|| false, on_read: &|_, _| () };
         let mut labels = Vec::new();
         let mut sink = |example: Example<'_>| {
             labels.push(example.label);

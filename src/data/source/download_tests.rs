@@ -90,7 +90,7 @@ fn published() -> Published {
 }
 
 fn fetch(folder: &Path, base: &str) -> Result<PathBuf, DataError> {
-    let access = Access { downloads: folder, on_progress: &|_| (), stop: &|| false };
+    let access = Access { downloads: folder, on_progress: &|_| (), stop: &|| false, on_read: &|_, _| () };
     let downloader = Downloader { folder, pauses: QUICK, help: "the three ways", access: &access };
     downloader.fetch(&published(), base)
 }
@@ -232,7 +232,7 @@ fn without_a_network_the_answer_is_quick() {
 fn a_wish_to_stop_is_heard_and_the_part_is_kept() {
     let folder = tempfile::tempdir().unwrap();
     let server = serve(vec![Answer::Whole(CONTENT)]);
-    let access = Access { downloads: folder.path(), on_progress: &|_| (), stop: &|| true };
+    let access = Access { downloads: folder.path(), on_progress: &|_| (), stop: &|| true, on_read: &|_, _| () };
     let downloader = Downloader { folder: folder.path(), pauses: QUICK, help: "", access: &access };
     assert!(matches!(downloader.fetch(&published(), &server.base), Err(DataError::Stopped)));
     assert!(folder.path().join("images.bin.part").exists());

@@ -11,8 +11,10 @@ use flate2::read::MultiGzDecoder;
 
 use super::download::{Downloader, PAUSES};
 use super::published::{Published, sha256, sha256_of_file, ways};
+use super::reader::Reader;
 use super::{Access, DigestFile, Example, Load, Loaded, Place, Sink, SourceFacts, SplitCounts};
 use crate::artifact::{Image, ImageShape};
+use crate::base::contents::Contents;
 use crate::base::digest::Digest;
 use crate::base::param::SpecPath;
 use crate::data::{DataError, Mismatch};
@@ -179,14 +181,13 @@ impl Set {
             let published = (file.published.name.to_owned(), file.published.digest());
             let Some(folder) = path else { return Ok(published) };
             let (path, gzipped) = self.find(folder, file)?;
-            let io = DataError::io("read", &path);
             let sha256 = |path: &Path| sha256_of_file(path).map(|(digest, _)| digest);
             let as_published =
                 || digest_file.fact(&path, "sha256", &sha256).is_ok_and(|found| found == file.published.sha256);
             if file.content.is_some() || (gzipped && as_published()) {
                 return Ok(published);
             }
-            Ok((published.0, digest_file.digest(&path).map_err(io)?))
+            Ok((published.0, digest_file.digest(&path).map_err(DataError::unread(&path))?))
         };
         self.files().map(digest).collect()
     }
@@ -216,11 +217,18 @@ impl Set {
     }
 
     /// The decompressed content of a file that is known to be right, as far as anything is published of it.
-    fn read(&self, folder: &Path, file: &IdxFile, expected: usize) -> Result<Vec<u8>, DataError> {
+    fn read(&self, folder: &Path, file: &IdxFile, expected: usize, access: &Access<'_>) -> Result<Vec<u8>, DataError> {
         let (path, gzipped) = self.find(folder, file)?;
-        let bytes = std::fs::read(&path).map_err(DataError::io("read", &path))?;
+        let reader = Reader::default();
+        let bytes = reader.read(&path).map_err(DataError::unread(&path))?;
+        // By the rule of `digests`.
+        let has_read = |digest| access.has_read(&[(file.published.name.to_owned(), digest)]);
         if gzipped && sha256(&bytes) == file.published.sha256 {
+            has_read(file.published.digest());
             return gunzip(&path, &bytes, expected);
+        }
+        if file.content.is_none() {
+            has_read(reader.digest(&path).map_err(DataError::io("read", &path))?);
         }
         let content = if gzipped { gunzip(&path, &bytes, expected)? } else { bytes };
         let found = sha256(&content);
@@ -235,7 +243,11 @@ impl Set {
                 found_bytes: content.len() as u64,
                 help: format!("the file is cut short or altered; {}", self.help()),
             }))),
-            _ => Ok(content),
+            Some(_) => {
+                has_read(file.published.digest());
+                Ok(content)
+            }
+            None => Ok(content),
         }
     }
 
@@ -254,7 +266,7 @@ impl Set {
             let count = split.count();
             let values = |file: &IdxFile, header: &[u32], item: usize| {
                 let expected = 4 * header.len() + count * item;
-                let content = self.read(&folder, file, expected)?;
+                let content = self.read(&folder, file, expected, access)?;
                 expect_layout(&self.find(&folder, file)?.0, &content, header, expected)?;
                 Ok::<_, DataError>(content[4 * header.len()..].to_vec())
             };

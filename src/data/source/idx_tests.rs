@@ -54,7 +54,7 @@ fn write(folder: &Path, level: Option<u32>) {
 
 fn load(set: &Set, path: Option<&Path>) -> Result<Vec<(String, i32, u8)>, DataError> {
     let mut examples = Vec::new();
-    let access = Access { downloads: Path::new("nowhere"), on_progress: &|_| (), stop: &|| false };
+    let access = Access { downloads: Path::new("nowhere"), on_progress: &|_| (), stop: &|| false, on_read: &|_, _| () };
     set.load(path, &access, &mut |example| {
         assert_eq!(example.image.pixels.len(), 784);
         examples.push((example.split.to_owned(), example.label, example.image.pixels[783]));

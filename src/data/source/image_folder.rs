@@ -19,6 +19,7 @@ pub use self::split::{ClassSplit, ImageSplit, SplitRule};
 pub use self::survey::{Survey, SurveyError};
 
 use self::scan::{File, Folder};
+use super::reader::Reader;
 use super::{Access, DigestFile, Example, Load, Loaded, Place, Sink, SourceFacts, SplitCounts};
 use crate::artifact::{Image, ImageShape};
 use crate::base::check::Check;
@@ -83,13 +84,14 @@ impl ImageFolder {
     fn decoded(
         &self,
         files: &[File],
+        reader: &Reader,
         mut use_piece: impl FnMut(&[File], Vec<Result<Image, String>>) -> Result<(), DataError>,
     ) -> Result<(), DataError> {
         std::thread::scope(|scope| {
             let (sender, pieces) = std::sync::mpsc::sync_channel(0);
             let decode = move || {
                 for piece in files.chunks(PIECE) {
-                    let images = piece.into_par_iter().map(|file| self.decode_file(file)).collect();
+                    let images = piece.into_par_iter().map(|file| self.decode_file(file, reader)).collect();
                     if sender.send((piece, images)).is_err() {
                         break; // nobody wants more
                     }
@@ -101,8 +103,17 @@ impl ImageFolder {
         })
     }
 
-    fn decode_file(&self, file: &File) -> Result<Image, String> {
-        let bytes = std::fs::read(&file.path).map_err(|error| error.to_string())?;
+    /// One digest over the names and contents of files.
+    fn digests_of(&self, files: &[File], contents: &DigestFile<'_>) -> Result<Vec<(String, Digest)>, DataError> {
+        let paths: Vec<&Path> = files.iter().map(|file| file.path.as_path()).collect();
+        let digests = contents.digests(&self.path.resolved, &paths);
+        let digests = digests.map_err(|(path, error)| DataError::unread(&path)(error))?;
+        let digests: Vec<(&str, Digest)> = files.iter().map(|file| file.name.as_str()).zip(digests).collect();
+        Ok(vec![("images".to_owned(), Digest::of_json(&digests))])
+    }
+
+    fn decode_file(&self, file: &File, reader: &Reader) -> Result<Image, String> {
+        let bytes = reader.read(&file.path).map_err(|error| error.to_string())?;
         decode(&bytes, self.channels, self.target())
     }
 }
@@ -131,12 +142,7 @@ impl Load for ImageFolder {
     /// One digest over the names and contents of all files.
     fn digests(&self, digest_file: &DigestFile<'_>) -> Result<Vec<(String, Digest)>, DataError> {
         let folder = Folder::scan(&self.path.resolved, &self.split)?;
-        let paths: Vec<&Path> = folder.files.iter().map(|file| file.path.as_path()).collect();
-        let digests = digest_file
-            .digests(&self.path.resolved, &paths)
-            .map_err(|(path, error)| DataError::io("read", &path)(error))?;
-        let digests: Vec<(&str, Digest)> = folder.files.iter().map(|file| file.name.as_str()).zip(digests).collect();
-        Ok(vec![("images".to_owned(), Digest::of_json(&digests))])
+        self.digests_of(&folder.files, digest_file)
     }
 
     fn places(&self, _: &Path) -> Vec<Place> {
@@ -145,8 +151,8 @@ impl Load for ImageFolder {
 
     fn load(&self, access: &Access<'_>, sink: &mut Sink<'_>) -> Result<Loaded, DataError> {
         let Folder { classes, files } = Folder::scan(&self.path.resolved, &self.split)?;
-        let (mut unreadable, mut done) = (Vec::new(), 0);
-        self.decoded(&files, |piece, images| {
+        let (mut unreadable, mut done, reader) = (Vec::new(), 0, Reader::default());
+        self.decoded(&files, &reader, |piece, images| {
             for (file, image) in piece.iter().zip(images) {
                 match image {
                     // After the first failure only the names of the others matter.
@@ -161,6 +167,7 @@ impl Load for ImageFolder {
             done += piece.len();
             access.images(done, files.len())
         })?;
+        access.has_read(&self.digests_of(&files, &reader)?);
         if !unreadable.is_empty() && (self.on_corrupt == OnCorrupt::Fail || unreadable.len() == files.len()) {
             return Err(DataError::Unreadable {
                 count: unreadable.len(),

@@ -10,6 +10,7 @@ mod download;
 mod idx;
 mod image_folder;
 mod published;
+mod reader;
 
 pub use cifar::{Cifar10, Cifar100};
 pub use cifar10_sample::Cifar10Sample;
@@ -112,9 +113,18 @@ pub struct Access<'a> {
     pub on_progress: &'a dyn Fn(Step),
     /// Whether the user wants to stop.
     pub stop: &'a dyn Fn() -> bool,
+    /// Takes what was read, under the name that [`Load::digests`] gives it: the result is stored only if it is what the
+    /// key was made of.
+    pub on_read: &'a dyn Fn(&str, Digest),
 }
 
 impl Access<'_> {
+    /// Says what was read. A source says it as soon as everything is read, before it complains of what it found: bytes
+    /// that changed meanwhile are often no image either.
+    fn has_read(&self, read: &[(String, Digest)]) {
+        read.iter().for_each(|(name, digest)| (self.on_read)(name, *digest));
+    }
+
     /// Says how far the images are, and stops if the user wants to.
     ///
     /// # Errors
@@ -165,7 +175,8 @@ pub trait Load {
     /// downloaded files.
     fn places(&self, downloads: &Path) -> Vec<Place>;
 
-    /// Hands every example to `sink`, always in the same order.
+    /// Hands every example to `sink`, always in the same order, and says through [`Access::on_read`] what those were
+    /// decoded from: digests of the very bytes, under the names and by the rules of [`Load::digests`].
     ///
     /// # Errors
     /// If the data is not there or is not what it should be, and whatever `sink` gives.

@@ -34,10 +34,12 @@ impl Published {
     /// [`DataError::Checksum`] with both digests if it is not.
     pub(crate) fn verify(&self, path: &Path, help: &str) -> Result<(), DataError> {
         let (found, found_bytes) = sha256_of_file(path).map_err(DataError::io("read", path))?;
-        if found == self.sha256 {
-            return Ok(());
-        }
-        Err(DataError::Checksum(Box::new(Mismatch {
+        if found == self.sha256 { Ok(()) } else { Err(self.mismatch(path, found, found_bytes, help)) }
+    }
+
+    /// The error for a file with another content.
+    pub(super) fn mismatch(&self, path: &Path, found: String, found_bytes: u64, help: &str) -> DataError {
+        DataError::Checksum(Box::new(Mismatch {
             name: self.name.to_owned(),
             path: path.to_path_buf(),
             expected: self.sha256.to_owned(),
@@ -48,7 +50,7 @@ impl Published {
                 bytes if bytes < self.bytes => format!("the file is cut short; {help}"),
                 _ => format!("the file was altered; {help}"),
             },
-        })))
+        }))
     }
 }
 
@@ -73,7 +75,7 @@ pub(crate) fn sha256(bytes: &[u8]) -> String {
     hex(&Sha256::digest(bytes))
 }
 
-fn hex(bytes: &[u8]) -> String {
+pub(super) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
