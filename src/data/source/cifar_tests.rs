@@ -195,3 +195,35 @@ fn facts_of_the_real_sets() {
     let train = &facts.splits.unwrap()["train"];
     assert_eq!((train.count, train.per_class.is_none()), (50_000, true));
 }
+
+#[test]
+fn what_was_read_is_said_by_the_names_of_the_key() {
+    let folder = tempfile::tempdir().unwrap();
+    let bytes = archive(&contents());
+    let layout = layout(&bytes);
+    let path = folder.path().join("set.tar.gz");
+    std::fs::write(&path, &bytes).unwrap();
+    let unpacked = folder.path().join("unpacked");
+    write_folder(&unpacked, &contents());
+    let read = |path: &Path| {
+        let read = std::cell::RefCell::new(Vec::new());
+        let on_read = |name: &str, digest| read.borrow_mut().push((name.to_owned(), digest));
+        let access = Access { downloads: Path::new(""), on_progress: &|_| (), stop: &|| false, on_read: &on_read };
+        drop(layout.load(Some(path), &access, &mut |_| Ok(())));
+        read.into_inner()
+    };
+    let key = |path: &Path| layout.digests(Some(path), &Digest::of_file).unwrap();
+    assert_eq!(read(&path), key(&path));
+    let before = key(&unpacked);
+    assert_eq!(read(&unpacked), before);
+    std::fs::write(unpacked.join("two.bin"), record(1, 3)).unwrap();
+    assert_ne!(read(&unpacked), before);
+    std::fs::write(unpacked.join("two.bin"), &record(0, 3)[1..]).unwrap();
+    assert_ne!(read(&unpacked), before, "cut short: said before it is complained of");
+    std::fs::write(unpacked.join("two.bin"), record(0, 3)).unwrap();
+    assert_eq!(read(&unpacked), before);
+    std::fs::remove_file(unpacked.join("names.txt")).unwrap();
+    assert_ne!(read(&unpacked), before, "a file less");
+    std::fs::write(&path, archive(&contents()[1..])).unwrap();
+    assert_eq!(read(&path), [], "no other archive has its key");
+}

@@ -99,6 +99,7 @@ impl Read for PublishedReader<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::data::source::{Access, Source};
 
     #[test]
     fn digests_are_of_the_bytes_that_were_handed_out() {
@@ -114,6 +115,63 @@ mod tests {
         assert_eq!(reader.digest(&file).unwrap(), Digest::of(b"one"));
         assert_eq!(reader.digest(&gone).unwrap_err().kind(), io::ErrorKind::NotFound);
         assert!(reader.digest(&other).is_err(), "nobody has read it");
+    }
+
+    /// What a source says that it has read, and how loading ended.
+    fn read_by(source: &Source) -> (Vec<(String, Digest)>, Result<(), DataError>) {
+        let read = std::cell::RefCell::new(Vec::new());
+        let on_read = |name: &str, digest| read.borrow_mut().push((name.to_owned(), digest));
+        let access = Access { downloads: Path::new(""), on_progress: &|_| (), stop: &|| false, on_read: &on_read };
+        let ended = source.loader().load(&access, &mut |_| Ok(())).map(|_| ());
+        (read.into_inner(), ended)
+    }
+
+    fn png(value: u8) -> Vec<u8> {
+        let mut bytes = io::Cursor::new(Vec::new());
+        image::GrayImage::from_pixel(2, 2, image::Luma([value])).write_to(&mut bytes, image::ImageFormat::Png).unwrap();
+        bytes.into_inner()
+    }
+
+    #[test]
+    fn a_folder_of_images_says_what_was_decoded_and_listed() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join("train/a").join(name);
+        std::fs::create_dir_all(folder.path().join("train/a")).unwrap();
+        for name in ["1.png", "2.png"] {
+            std::fs::write(at(name), png(1)).unwrap();
+        }
+        let path = folder.path().to_str().unwrap();
+        let source = |rule: &str| -> Source {
+            let json = serde_json::json!({ "image-folder": { "path": path, "on-corrupt": rule } });
+            crate::base::param::from_json(&json).unwrap()
+        };
+        let key = || source("fail").loader().digests(&Digest::of_file).unwrap();
+        let [fail, skip] = ["fail", "skip"].map(source);
+        let before = key();
+        assert_eq!(read_by(&fail).0, before);
+        std::fs::write(at("2.png"), png(2)).unwrap();
+        assert_ne!(read_by(&fail).0, before, "other bytes");
+        assert_eq!(read_by(&fail).0, key());
+        std::fs::write(at("2.png"), &png(1)[..30]).unwrap();
+        let (read, ended) = read_by(&fail);
+        assert_ne!(read, before, "half of a file that is being written");
+        assert!(matches!(ended, Err(DataError::Unreadable { .. })), "and it said so before");
+        assert_ne!(read_by(&skip).0, before, "which would have been left out");
+        std::fs::rename(at("2.png"), at("3.png")).unwrap();
+        std::fs::write(at("3.png"), png(1)).unwrap();
+        assert_ne!(read_by(&fail).0, before, "another name");
+        std::fs::copy(at("3.png"), at("2.png")).unwrap();
+        assert_ne!(read_by(&fail).0, before, "one more");
+        std::fs::remove_file(at("3.png")).unwrap();
+        assert_eq!(read_by(&fail).0, before);
+        std::os::unix::fs::symlink("nowhere", at("3.png")).unwrap();
+        assert!(read_by(&skip).1.is_err(), "what can't be read is not left out as if it were no image");
+    }
+
+    #[test]
+    fn the_sample_inside_the_program_is_what_it_is() {
+        let source: Source = crate::base::param::from_json(&"cifar10-sample".into()).unwrap();
+        assert_eq!(read_by(&source).0, source.loader().digests(&Digest::of_file).unwrap());
     }
 
     #[test]
