@@ -1,5 +1,6 @@
 //! What files outside the store contain, as far as it was asked before: how a source learns of its data.
 
+use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -8,7 +9,7 @@ use rayon::prelude::*;
 use super::digest::Digest;
 
 /// Finds something out about a file's content.
-pub type Compute<'a> = dyn Fn(&Path) -> io::Result<String> + 'a;
+pub type Compute<'a> = dyn Fn(&mut File) -> io::Result<String> + 'a;
 
 /// Tells digests of files. An answer may be remembered from an earlier call, as long as the file is as it was.
 pub trait Contents: Sync {
@@ -32,7 +33,7 @@ pub trait Contents: Sync {
     /// # Errors
     /// Those of `compute`.
     fn fact(&self, path: &Path, _what: &'static str, compute: &Compute<'_>) -> io::Result<String> {
-        compute(path)
+        compute(&mut File::open(path)?)
     }
 
     /// Forgets what is remembered of a file, or of the files below a folder: something else was there.

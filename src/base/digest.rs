@@ -28,13 +28,20 @@ impl Digest {
     /// # Errors
     /// If the file can't be read.
     pub fn of_file(path: &Path) -> std::io::Result<Self> {
-        let mut file = std::fs::File::open(path)?;
+        Self::of_open(&mut std::fs::File::open(path)?)
+    }
+
+    /// The digest of the content of an open file, from where it stands.
+    ///
+    /// # Errors
+    /// If the file can't be read.
+    pub fn of_open(file: &mut std::fs::File) -> std::io::Result<Self> {
         let mut hasher = blake3::Hasher::new();
         // One byte more than the file tells the end without another read.
         let length = usize::try_from(file.metadata()?.len()).unwrap_or(usize::MAX).saturating_add(1);
         let mut buffer = vec![0; length.min(PIECE)];
         loop {
-            let read = fill(&mut file, &mut buffer)?;
+            let read = fill(file, &mut buffer)?;
             // Below that, handing work to other threads costs more than it saves.
             if read < PARALLEL {
                 hasher.update(&buffer[..read]);

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 pub use refusal::{help, is_wrong_place};
-pub use stat::{FileTime, Stat, stat};
+pub use stat::{FileTime, Stat, stat, stat_open};
 
 use super::digest::Digest;
 #[cfg(test)]
@@ -322,6 +322,15 @@ pub fn read(path: &Path) -> io::Result<Vec<u8>> {
 pub fn digest(path: &Path) -> io::Result<Digest> {
     before(Verb::Read, path, path)?;
     Digest::of_file(path)
+}
+
+/// Opens a file for reading.
+///
+/// # Errors
+/// [`ErrorKind::NotFound`] if there is none.
+pub fn open(path: &Path) -> io::Result<File> {
+    before(Verb::Read, path, path)?;
+    File::open(path)
 }
 
 /// What the file system knows of a file.

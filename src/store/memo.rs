@@ -5,6 +5,7 @@
 //! clock's tick would go unseen.
 
 use std::collections::BTreeMap;
+use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -68,15 +69,17 @@ impl Store {
     /// # Errors
     /// If the file can't be read.
     pub fn digest_file(&self, path: &Path) -> io::Result<Digest> {
+        let path = &std::path::absolute(path)?;
         let (look, mut memo) = self.recall(path)?;
         if let Some(digest) = memo.digest.filter(|_| !self.verifying) {
             return Ok(digest);
         }
-        let digest = fs::digest(path)?;
+        let mut file = fs::open(path)?;
+        let digest = Digest::of_open(&mut file)?;
         if memo.digest.replace(digest).is_some_and(|old| old != digest) {
             memo.facts.clear(); // they are of the other content
         }
-        self.remember(path, look, memo);
+        self.remember(path, &file, look, memo);
         Ok(digest)
     }
 
@@ -93,13 +96,10 @@ impl Store {
         }
     }
 
-    /// Objects alone are written by nobody else.
-    fn look(&self, path: &Path) -> io::Result<Look<Stamp>> {
-        if path.starts_with(self.folder("cas")) {
-            look_at_object(path)
-        } else {
-            Ok(Volumes::default().look(path)?.any())
-        }
+    /// Objects alone are written by nobody else. `path` is absolute.
+    fn look(&self, path: &Path, stat: &fs::Stat) -> Look<Stamp> {
+        let object = path.starts_with(self.folder("cas"));
+        if object { look_at_object(stat) } else { Volumes::default().look(path, stat).any() }
     }
 
     fn memo_path(&self, place: &Place) -> PathBuf {
@@ -107,20 +107,18 @@ impl Store {
         self.folder("stat").join(&name[..2]).join(&name[2..])
     }
 
-    /// A look at a file, and what is remembered of it in that state; an empty memo if nothing is.
+    /// A look at a file, and what is remembered of it in that state; an empty memo if nothing is. `path` is absolute.
     fn recall(&self, path: &Path) -> io::Result<(Look<Stamp>, Memo)> {
-        let path = std::path::absolute(path)?;
-        let (look, place) = (self.look(&path)?, self.place(&path));
+        let (look, place) = (self.look(path, &fs::stat(path)?), self.place(path));
         let kept: Option<Memo> = read(&self.memo_path(&place));
         let kept = kept.filter(|memo| memo.stamp.is_some() && memo.stamp == look.stamp);
         let empty = Memo { place, stamp: None, digest: None, facts: BTreeMap::new() };
         Ok((look, kept.unwrap_or(empty)))
     }
 
-    /// Keeps a memo if the file is as it was before it was read, and had been so for a while.
-    fn remember(&self, path: &Path, look: Look<Stamp>, mut memo: Memo) {
-        let again = std::path::absolute(path).and_then(|path| self.look(&path));
-        memo.stamp = look.lasted(again);
+    /// Keeps a memo if the file that was read is the one that was looked at before, and was not written since.
+    fn remember(&self, path: &Path, file: &File, look: Look<Stamp>, mut memo: Memo) {
+        memo.stamp = look.lasted(fs::stat_open(file, path).map(|stat| self.look(path, &stat)));
         if memo.stamp.is_some() {
             self.write_memo(&memo.place, &memo);
         }
@@ -162,12 +160,17 @@ impl Contents for Store {
         let volumes = Volumes::default();
         // The digest, and the state to remember it by if that is new.
         let look = |path: &&Path| {
-            let look = volumes.look(path)?;
+            let look = volumes.look(path, &fs::stat(path)?);
             match known.get(&name(path)) {
                 Some((kept, digest)) if look.stamp == Some(*kept) && !self.verifying => {
                     Ok((*digest, look.stamp, false))
                 }
-                _ => fs::digest(path).map(|digest| (digest, look.lasted(volumes.look(path)), true)),
+                _ => {
+                    let mut file = fs::open(path)?;
+                    let digest = Digest::of_open(&mut file)?;
+                    let read = fs::stat_open(&file, path).map(|stat| volumes.look(path, &stat));
+                    Ok((digest, look.lasted(read), true))
+                }
             }
         };
         let look = |path: &&Path| look(path).map_err(|error| (path.to_path_buf(), error));
@@ -182,13 +185,15 @@ impl Contents for Store {
     }
 
     fn fact(&self, path: &Path, what: &'static str, compute: &Compute<'_>) -> io::Result<String> {
+        let path = &std::path::absolute(path)?;
         let (look, mut memo) = self.recall(path)?;
         if let Some(fact) = memo.facts.get(what).filter(|_| !self.verifying) {
             return Ok(fact.clone());
         }
-        let fact = compute(path)?;
+        let mut file = fs::open(path)?;
+        let fact = compute(&mut file)?;
         memo.facts.insert(what.to_owned(), fact.clone());
-        self.remember(path, look, memo);
+        self.remember(path, &file, look, memo);
         Ok(fact)
     }
 

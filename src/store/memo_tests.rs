@@ -9,7 +9,7 @@ const LIE: &[u8] = b"a lie";
 
 /// Waits until a change of a file from now on is seen for sure.
 fn settle(file: &Path) {
-    let look = || Volumes::default().look(file);
+    let look = || fs::stat(file).map(|stat| Volumes::default().look(file, &stat));
     for _ in 0..2000 {
         if look().unwrap().lasted(look()).is_some() {
             return;
@@ -128,6 +128,26 @@ fn whatever_takes_a_files_place_is_read() {
 }
 
 #[test]
+fn what_was_read_of_another_file_is_not_remembered() {
+    let site = Site::new();
+    let (file, set) = (site.file("set/a", "one"), site.folder.path().join("set"));
+    let [other, aside] = ["other", "aside"].map(|name| site.folder.path().join(name));
+    site.file("other/a", "two");
+    settle(&file);
+    // The whole folder is switched away before the file is opened, and back afterwards: no file has changed.
+    let stat = fs::stat(&file).unwrap();
+    let look = site.store.look(&file, &stat);
+    std::fs::rename(&set, &aside).and_then(|()| std::fs::rename(&other, &set)).unwrap();
+    let opened = File::open(&file).unwrap();
+    std::fs::rename(&set, &other).and_then(|()| std::fs::rename(&aside, &set)).unwrap();
+    let memo = || site.store.recall(&file).unwrap().1;
+    site.store.remember(&file, &opened, look, memo());
+    assert_eq!(site.store.files_below("stat").unwrap(), [] as [PathBuf; 0]);
+    site.store.remember(&file, &File::open(&file).unwrap(), look, memo());
+    assert_eq!(site.store.files_below("stat").unwrap().len(), 1);
+}
+
+#[test]
 fn what_is_dated_in_the_future_is_read_each_time() {
     let site = Site::new();
     let file = site.file("a", "one");
@@ -214,7 +234,7 @@ fn a_fact_of_a_file_is_found_out_once_and_stands_beside_its_digest() {
     let site = Site::new();
     let (store, file) = (&site.store, site.file("a", "one"));
     settle(&file);
-    let length = |path: &Path| std::fs::read(path).map(|bytes| bytes.len().to_string());
+    let length = |file: &mut File| std::io::read_to_string(file).map(|text| text.len().to_string());
     assert_eq!(store.fact(&file, "length", &length).unwrap(), "3");
     assert_eq!(store.fact(&file, "length", &|_| unreachable!("it is remembered")).unwrap(), "3");
     assert_eq!(store.digest_file(&file).unwrap(), Digest::of(b"one"));

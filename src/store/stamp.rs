@@ -41,7 +41,7 @@ pub(super) enum Stamp {
     Source(SourceStamp),
 }
 
-/// A look at a file before it is read.
+/// A look at a file before it is read: whatever comes later is a change.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Look<S> {
     /// Its state; `None` where nothing would tell it from another.
@@ -51,10 +51,10 @@ pub(super) struct Look<S> {
 }
 
 impl<S: Copy + PartialEq> Look<S> {
-    /// The state to remember of a file that was read after this look and looked at again since: none if it may have
-    /// been written meanwhile.
-    pub(super) fn lasted(self, again: io::Result<Self>) -> Option<S> {
-        self.stamp.filter(|_| self.settled && again.is_ok_and(|again| again.stamp == self.stamp))
+    /// The state to remember of a file that was read after this look, by what the open file said in the end: none if
+    /// its name led to another one by then, or if it may have been written meanwhile.
+    pub(super) fn lasted(self, read: io::Result<Self>) -> Option<S> {
+        self.stamp.filter(|_| self.settled && read.is_ok_and(|read| read.stamp == self.stamp))
     }
 }
 
@@ -65,11 +65,10 @@ impl Look<SourceStamp> {
 }
 
 /// A look at an object of the store.
-pub(super) fn look_at_object(path: &Path) -> io::Result<Look<Stamp>> {
-    let now = SystemTime::now();
-    let fs::Stat { size, modified, inode, .. } = fs::stat(path)?;
+pub(super) fn look_at_object(stat: &fs::Stat) -> Look<Stamp> {
+    let fs::Stat { size, modified, inode, .. } = *stat;
     let stamp = Stamp::Object(ObjectStamp(size, modified.0, modified.1, inode));
-    Ok(Look { stamp: Some(stamp), settled: settled(modified, modified, now) })
+    Look { stamp: Some(stamp), settled: settled(modified, modified, SystemTime::now()) }
 }
 
 /// Whether a file was last changed long enough before `now`: its clock has ticked since. One that is dated later than
@@ -234,11 +233,9 @@ pub(super) struct Volumes(RwLock<BTreeMap<(u64, Option<u64>), Volume>>);
 
 impl Volumes {
     /// A look at a file that others write.
-    pub(super) fn look(&self, path: &Path) -> io::Result<Look<SourceStamp>> {
-        let now = SystemTime::now(); // before the file is read: whatever comes later is a change
-        let stat = fs::stat(path)?;
-        let stamp = self.of(path, &stat).stamp(&stat).ok();
-        Ok(Look { stamp, settled: settled(stat.modified, stat.changed, now) })
+    pub(super) fn look(&self, path: &Path, stat: &fs::Stat) -> Look<SourceStamp> {
+        let stamp = self.of(path, stat).stamp(stat).ok();
+        Look { stamp, settled: settled(stat.modified, stat.changed, SystemTime::now()) }
     }
 
     fn of(&self, path: &Path, stat: &fs::Stat) -> Volume {

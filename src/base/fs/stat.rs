@@ -1,5 +1,6 @@
 //! What the system knows of a file, as far as it tells one state of its content from another.
 
+use std::fs::{File, Metadata};
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
@@ -33,16 +34,37 @@ pub struct Stat {
 /// [`ErrorKind::NotFound`](io::ErrorKind::NotFound) if there is none.
 pub fn stat(path: &Path) -> io::Result<Stat> {
     before(Verb::Read, path, path)?;
-    with_mount(path).unwrap_or_else(|| without_mount(path))
+    by_path(path).unwrap_or_else(|| std::fs::metadata(path).map(|found| without_mount(&found)))
 }
 
-/// In one call to the system, so that ten thousand files cost ten thousand calls; `None` where there is no such call.
+/// What the system knows of an open file, whatever its path leads to by now.
+///
+/// # Errors
+/// If the system does not say it.
+pub fn stat_open(file: &File, path: &Path) -> io::Result<Stat> {
+    before(Verb::Read, path, path)?;
+    by_file(file).unwrap_or_else(|| file.metadata().map(|found| without_mount(&found)))
+}
+
+/// All in one call to the system, so that ten thousand files cost ten thousand calls; `None` where there is no such call.
 #[cfg(target_os = "linux")]
-fn with_mount(path: &Path) -> Option<io::Result<Stat>> {
-    use rustix::fs::{AtFlags, CWD, StatxFlags, statx};
+fn by_path(path: &Path) -> Option<io::Result<Stat>> {
+    with_mount(|mask| rustix::fs::statx(rustix::fs::CWD, path, rustix::fs::AtFlags::empty(), mask))
+}
+
+#[cfg(target_os = "linux")]
+fn by_file(file: &File) -> Option<io::Result<Stat>> {
+    with_mount(|mask| rustix::fs::statx(file, c"", rustix::fs::AtFlags::EMPTY_PATH, mask))
+}
+
+#[cfg(target_os = "linux")]
+fn with_mount(
+    ask: impl FnOnce(rustix::fs::StatxFlags) -> rustix::io::Result<rustix::fs::Statx>,
+) -> Option<io::Result<Stat>> {
+    use rustix::fs::StatxFlags;
     const UNIQUE: StatxFlags = StatxFlags::from_bits_retain(0x4000); // STATX_MNT_ID_UNIQUE
 
-    match statx(CWD, path, AtFlags::empty(), StatxFlags::BASIC_STATS | UNIQUE) {
+    match ask(StatxFlags::BASIC_STATS | UNIQUE) {
         Err(rustix::io::Errno::NOSYS) => None,
         Err(error) => Some(Err(error.into())),
         Ok(found) => {
@@ -63,20 +85,24 @@ fn with_mount(path: &Path) -> Option<io::Result<Stat>> {
 }
 
 #[cfg(not(target_os = "linux"))]
-fn with_mount(_: &Path) -> Option<io::Result<Stat>> {
+fn by_path(_: &Path) -> Option<io::Result<Stat>> {
     None
 }
 
-fn without_mount(path: &Path) -> io::Result<Stat> {
-    let found = std::fs::metadata(path)?;
-    Ok(Stat {
+#[cfg(not(target_os = "linux"))]
+fn by_file(_: &File) -> Option<io::Result<Stat>> {
+    None
+}
+
+fn without_mount(found: &Metadata) -> Stat {
+    Stat {
         size: found.size(),
         modified: (found.mtime(), found.mtime_nsec()),
         changed: (found.ctime(), found.ctime_nsec()),
         inode: found.ino(),
         device: found.dev(),
         mount: None,
-    })
+    }
 }
 
 #[cfg(test)]
@@ -84,12 +110,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn both_ways_of_asking_give_the_same() {
+    fn all_ways_of_asking_give_the_same() {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), "four").unwrap();
-        let plain = without_mount(file.path()).unwrap();
+        let plain = without_mount(&std::fs::metadata(file.path()).unwrap());
         assert_eq!(plain.size, 4);
         assert_eq!(Stat { mount: None, ..stat(file.path()).unwrap() }, plain);
+        assert_eq!(stat_open(file.as_file(), file.path()).unwrap(), stat(file.path()).unwrap());
         assert_eq!(stat(Path::new("/nowhere")).unwrap_err().kind(), io::ErrorKind::NotFound);
     }
 }

@@ -4,13 +4,14 @@
 //! each dimension, all 32-bit big-endian; then come the values (Y. LeCun, C. Cortes and C. Burges, 1998).
 
 use std::collections::BTreeMap;
+use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use flate2::read::MultiGzDecoder;
 
 use super::download::{Downloader, PAUSES};
-use super::published::{Published, sha256, sha256_of_file, ways};
+use super::published::{Published, sha256, sha256_of_open, ways};
 use super::reader::Reader;
 use super::{Access, DigestFile, Example, Load, Loaded, Place, Sink, SourceFacts, SplitCounts};
 use crate::artifact::{Image, ImageShape};
@@ -181,7 +182,7 @@ impl Set {
             let published = (file.published.name.to_owned(), file.published.digest());
             let Some(folder) = path else { return Ok(published) };
             let (path, gzipped) = self.find(folder, file)?;
-            let sha256 = |path: &Path| sha256_of_file(path).map(|(digest, _)| digest);
+            let sha256 = |file: &mut File| sha256_of_open(file).map(|(digest, _)| digest);
             let as_published =
                 || digest_file.fact(&path, "sha256", &sha256).is_ok_and(|found| found == file.published.sha256);
             if file.content.is_some() || (gzipped && as_published()) {

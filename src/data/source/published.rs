@@ -56,7 +56,11 @@ impl Published {
 
 /// SHA-256 in hexadecimal and length of a file's content.
 pub(crate) fn sha256_of_file(path: &Path) -> std::io::Result<(String, u64)> {
-    let mut file = File::open(path)?;
+    sha256_of_open(&mut File::open(path)?)
+}
+
+/// The same of an open file, from where it stands.
+pub(crate) fn sha256_of_open(file: &mut File) -> std::io::Result<(String, u64)> {
     let (mut hasher, mut bytes) = (Sha256::new(), 0);
     let mut buffer = vec![0; 1 << 18];
     loop {
