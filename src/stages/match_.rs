@@ -55,7 +55,9 @@ impl Stage for Match {
     const NAME: &'static str = "match";
     const SUMMARY: &'static str = "Gives queries the labels of their neighbours and measures how often they are right.";
     // 1: the first.
-    const VERSION: u32 = 1;
+    // 2: queries that are not of unit length are scaled to it for the cosine distance; `confusion.parquet` holds only the
+    //    cells that count a query.
+    const VERSION: u32 = 2;
     const OUTPUT: Kind = Kind::Matches;
     const FILES: &'static [&'static str] = &["matches.parquet", "confusion.parquet", "metrics.json", MatchInfo::FILE];
     type Params = Params;
@@ -122,7 +124,7 @@ impl Stage for Match {
         let matches = Matches(judged.into_iter().map(|query| query.row).collect());
         let predicted = matches.0.iter().map(|row| (row.label, row.predicted.filter(|_| row.matched)));
         let cell = |(label, predicted, count)| ConfusionCell { label, predicted, count };
-        let cells = confusion(info.classes.len(), predicted).into_iter().map(cell).collect();
+        let cells = confusion(predicted).into_iter().map(cell).collect();
         Confusion(cells).write(&ctx.output("confusion.parquet"), &info.classes, &params.unknown_label)?;
         matches.write(&ctx.output("matches.parquet"))?;
         write_json(&ctx.output("metrics.json"), &metrics)?;
@@ -244,8 +246,8 @@ impl Verdicts {
         excluded: &[Vec<u32>],
         neighbours: usize,
     ) -> Result<Vec<JudgedQuery>, StageError> {
-        let rows = embedded::searchable("indexed vector", &index.vectors, index.dim, &index.example_id)?;
-        let asked = embedded::searchable("embedding", &queries.values, queries.dim, &queries.example_id)?;
+        let rows = embedded::searchable("indexed vector", &index.vectors, index.dim, &index.example_id, self.distance)?;
+        let asked = embedded::searchable("embedding", &queries.values, queries.dim, &queries.example_id, self.distance)?;
         let metrics = reported(neighbours);
         let relevant = overlap::relevant(&index.label, &queries.label, excluded);
         let depth = |(relevant, excluded): (&usize, &Vec<u32>)| {
@@ -260,8 +262,8 @@ impl Verdicts {
             let values = metrics.iter().map(|metric| metric.of_query(&ranked)).collect();
             JudgedQuery { row: self.row(index, queries.example_id[query], label, hits, neighbours), values }
         };
-        let search = ExactSearch::new(rows, self.distance).stopped_by(&|| ctx.cancelled()).map(asked, &wanted, judge);
-        search.map_err(|error| embedded::unsearchable(&error))
+        let search = ExactSearch::new(rows.rows(), self.distance).stopped_by(&|| ctx.cancelled());
+        search.map(asked.rows(), &wanted, judge).map_err(|error| embedded::unsearchable(&error))
     }
 
     fn row(&self, index: &IndexRows, query_id: u64, label: i32, hits: &[Hit], neighbours: usize) -> MatchRow {

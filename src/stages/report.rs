@@ -6,13 +6,14 @@ use std::path::Path;
 use serde_json::{Value as Json, json};
 
 use crate::artifact::{
-    Calibration, Confusion, Embeddings, Examples, History, IndexRows, MatchInfo, Matches, Samples, Thresholds,
-    read_json, write_json,
+    Calibration, Confusion, Distance, Embeddings, Examples, History, IndexInfo, IndexRows, MatchInfo, Matches, Samples,
+    Thresholds, read_json, write_json,
 };
 use crate::base::check;
 use crate::params;
 use crate::report::figure::{Neighbours, Order};
 use crate::report::{Baselines, Drawn, FigureSpec, ReportData, ReportError, findings, summary};
+use crate::search::vectors;
 use crate::stage::{Ctx, Facts, InputFacts, Kind, ParamIssue, Port, Progress, Stage, StageError};
 
 /// The stage `report`.
@@ -141,15 +142,21 @@ fn check_slices(params: &ReportParams, data: &ReportData) -> Result<(), StageErr
 
 /// Everything but the images.
 fn read(params: &ReportParams, ctx: &Ctx<'_>) -> Result<ReportData, StageError> {
+    let index_info: IndexInfo = read_json(ctx.input("index", "index.json"))?;
+    let mut embeddings = Embeddings::read(ctx.input("embeddings", "embeddings.parquet"))?;
+    if index_info.metric == Distance::Cosine {
+        // A map shows what the search compares: directions.
+        vectors::to_unit_length(&mut embeddings.values, embeddings.dim);
+    }
     Ok(ReportData {
         title: params.title.clone(),
         dataset: read_json(ctx.input("dataset", "dataset.json"))?,
         samples: Samples::read(ctx.input("sampler", "samples.parquet"))?,
         model: read_json(ctx.input("training", "model.json"))?,
         history: History::read(ctx.input("training", "history.parquet"))?,
-        index_info: read_json(ctx.input("index", "index.json"))?,
+        index_info,
         index: IndexRows::read(ctx.input("index", "index.arrow"))?,
-        embeddings: Embeddings::read(ctx.input("embeddings", "embeddings.parquet"))?,
+        embeddings,
         calibration: read_json::<Calibration>(ctx.input("calibration", "calibration.json"))?,
         thresholds: Thresholds::read(ctx.input("calibration", "thresholds.parquet"))?,
         matches: Matches::read(ctx.input("matches", "matches.parquet"))?,

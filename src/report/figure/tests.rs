@@ -104,7 +104,7 @@ fn confusion_counts_what_the_picture_says() {
     for row in &mut data.matches.0 {
         (row.predicted, row.matched) = (Some(row.label), row.query_id % 3 != 0);
     }
-    data.confusion = synthetic::confusion(10, &data.matches);
+    data.confusion = synthetic::confusion(&data.matches);
     let folder = tempfile::tempdir().unwrap();
     let drawn = ConfusionMatrix { normalize: true }.draw(&data, &folder.path().join("m.png")).unwrap();
     // Queries 200..212: 201, 204, 207 and 210 are not accepted.
