@@ -1,6 +1,7 @@
 //! The stage `match`: labels for queries by their neighbours in an index, and how good they are.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::calibrate::matcher_path;
 use super::embedded::{self, EMBEDDINGS_FILES, INDEX_FILES};
@@ -114,7 +115,7 @@ impl Stage for Match {
         let (path, k) = (matcher_path(&verdicts.matcher), verdicts.matcher.k());
         embedded::check_neighbours(&path, k, Some(info.count), 0).map_or(Ok(()), failed)?;
         let same = overlap::same_examples(&index, &queries.example_id, &queries.digest);
-        let none = vec![Vec::new(); queries.len()];
+        let none = vec![Arc::default(); queries.len()];
         let (excluded, kept) = if params.leave_one_out { (same, none) } else { (none, same) };
         let overlapping = overlapping(params, ctx, &kept)?;
         ctx.stop_if_cancelled()?;
@@ -179,7 +180,7 @@ fn overlap_issue(shared: usize) -> ParamIssue {
 }
 
 /// Which queries find themselves in the index; `same` are each query's own rows, by id or by image.
-fn overlapping(params: &Params, ctx: &Ctx<'_>, same: &[Vec<u32>]) -> Result<Vec<bool>, StageError> {
+fn overlapping(params: &Params, ctx: &Ctx<'_>, same: &[Arc<[u32]>]) -> Result<Vec<bool>, StageError> {
     let overlapping: Vec<bool> = same.iter().map(|rows| !rows.is_empty()).collect();
     let shared = overlapping.iter().filter(|shared| **shared).count();
     if shared > 0 && !params.allow_overlap {
@@ -243,14 +244,14 @@ impl Verdicts {
         ctx: &Ctx<'_>,
         index: &IndexRows,
         queries: &Embeddings,
-        excluded: &[Vec<u32>],
+        excluded: &[Arc<[u32]>],
         neighbours: usize,
     ) -> Result<Vec<JudgedQuery>, StageError> {
         let rows = embedded::searchable("indexed vector", &index.vectors, index.dim, &index.example_id, self.distance)?;
         let asked = embedded::searchable("embedding", &queries.values, queries.dim, &queries.example_id, self.distance)?;
         let metrics = reported(neighbours);
         let relevant = overlap::relevant(&index.label, &queries.label, excluded);
-        let depth = |(relevant, excluded): (&usize, &Vec<u32>)| {
+        let depth = |(relevant, excluded): (&usize, &Arc<[u32]>)| {
             let deepest = metrics.iter().map(|metric| metric.depth(*relevant)).max().unwrap_or(0);
             Wanted { k: deepest.max(neighbours).max(self.matcher.k()), excluded: excluded.clone() }
         };

@@ -12,7 +12,9 @@ use crate::artifact::{
 use crate::base::check;
 use crate::params;
 use crate::report::figure::{Neighbours, Order};
-use crate::report::{Baselines, Drawn, FigureSpec, ReportData, ReportError, findings, summary};
+use crate::report::{
+    self, Baselines, Drawn, FigureSpec, ReportData, ReportError, findings, lookup_without_self, summary,
+};
 use crate::search::vectors;
 use crate::stage::{Ctx, Facts, InputFacts, Kind, ParamIssue, Port, Progress, Stage, StageError};
 
@@ -47,8 +49,9 @@ const MATCH_FILES: &[&str] = &["matches.parquet", "confusion.parquet", "metrics.
 impl Stage for Report {
     const NAME: &'static str = "report";
     const SUMMARY: &'static str = "Draws the figures and writes the page that ties them together.";
-    /// 1 - First version. 2 - Labels of validation losses leave the line free.
-    const VERSION: u32 = 2;
+    /// 1 - First version. 2 - Labels of validation losses leave the line free. 3 - Confusion matrix and legends of many
+    /// classes show a part; maps of the cosine distance are of directions.
+    const VERSION: u32 = 3;
     const OUTPUT: Kind = Kind::Report;
     const FILES: &'static [&'static str] = &["figures/", "report.md", "metrics.json"];
     // t-SNE starts from the principal components and draws no random number.
@@ -171,7 +174,10 @@ fn read(params: &ReportParams, ctx: &Ctx<'_>) -> Result<ReportData, StageError> 
 /// The examples whose images are read, each once, in order.
 fn wanted(params: &ReportParams, data: &ReportData) -> Vec<u64> {
     let mut wanted: BTreeSet<u64> = params.figures.iter().flat_map(|figure| figure.images(data)).collect();
-    if params.baselines {
+    let compared = || lookup_without_self(data).len();
+    let too_much = |shape| report::too_much(data, compared(), shape);
+    // A large index is not held in memory for a baseline that is left out.
+    if params.baselines && !data.dataset.image.is_some_and(too_much) {
         wanted.extend(&data.index.example_id);
         wanted.extend(data.matches.0.iter().map(|row| row.query_id));
     }

@@ -97,7 +97,8 @@ fn class_list(images: &Collection, draw: &Draw) -> String {
     let mut text = format!("class-list = [                # without {left_out} of too few images\n");
     let mut row = String::new();
     for label in labels {
-        let name = format!(" {},", quoted(&images.classes[*label]));
+        let name = &images.classes[*label];
+        let name = format!(" {},", item_of_name(name, &quoted(name)));
         if row.chars().count() + name.chars().count() > 100 {
             line(&mut text, &format!(" {row}"));
             row.clear();

@@ -2,17 +2,20 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::artifact::ConfusionCell;
 use crate::report::ReportData;
 
 /// Classes up to which all are shown.
 const ALL: usize = 100;
-/// Classes that are shown of more than [`ALL`]: few enough for numbers in the cells.
-pub(super) const SOME: usize = 30;
+/// Rows that are shown of more classes than [`ALL`]: few enough for numbers in the cells.
+const ROWS: usize = 30;
+/// Columns beside those of the rows' own classes: what the rows are taken for most.
+const FURTHER: usize = 8;
 
 /// Rows of counts by true class. Columns are the classes shown, then other classes where some are left out, then no
 /// match.
 pub(super) struct Grid {
-    /// Rows by true class: their labels, in order.
+    /// The labels of the rows, in order.
     pub(super) labels: Vec<i32>,
     /// The names of the rows.
     pub(super) names: Vec<String>,
@@ -22,7 +25,7 @@ pub(super) struct Grid {
     pub(super) columns: Vec<String>,
     /// Counts, row after row.
     pub(super) rows: Vec<Vec<u64>>,
-    /// Classes that queries have or are given, also those left out.
+    /// Classes that queries have or are taken for, also those left out.
     pub(super) of: usize,
     /// Queries, also of classes left out.
     pub(super) queries: u64,
@@ -32,45 +35,41 @@ pub(super) struct Grid {
     pub(super) unknown: u64,
 }
 
-/// How much there is to see of a class: wrong matches that it takes part in, then queries.
-type Interest = (u64, u64);
-
 impl Grid {
-    /// Rows are the classes that queries have, columns these and what queries are taken for; of more than [`ALL`] only
-    /// those with most wrong matches, ties by queries, then by label.
+    /// Rows are the classes that queries have, columns these and what queries are taken for. Where they are more than
+    /// [`ALL`], only the rows with most wrong matches are shown, ties by queries, then by label.
     pub(super) fn of(data: &ReportData) -> Self {
-        let mut interests: BTreeMap<i32, Interest> = BTreeMap::new();
-        let (mut queries, mut right, mut unknown) = (0, 0, 0);
-        for cell in data.confusion.0.iter().filter(|cell| cell.count > 0) {
-            queries += cell.count;
-            interests.entry(cell.label).or_default().1 += cell.count;
-            match cell.predicted {
-                None => unknown += cell.count,
-                Some(label) if label == cell.label => right += cell.count,
-                Some(label) => {
-                    interests.entry(cell.label).or_default().0 += cell.count;
-                    interests.entry(label).or_default().0 += cell.count;
-                }
-            }
-        }
-        let of = interests.len();
-        let classes = shown(interests);
-        let asked: BTreeSet<i32> =
-            data.confusion.0.iter().filter(|cell| cell.count > 0).map(|cell| cell.label).collect();
-        let labels: Vec<i32> = classes.iter().copied().filter(|label| asked.contains(label)).collect();
+        let cells: Vec<&ConfusionCell> = data.confusion.0.iter().filter(|cell| cell.count > 0).collect();
+        let count = |test: fn(&ConfusionCell) -> bool| {
+            cells.iter().filter(|cell| test(cell)).map(|cell| cell.count).sum::<u64>()
+        };
+        let everything: BTreeSet<i32> =
+            cells.iter().flat_map(|cell| [Some(cell.label), cell.predicted]).flatten().collect();
+        let (labels, classes) = if everything.len() > ALL {
+            most_confused(&cells)
+        } else {
+            (cells.iter().map(|cell| cell.label).collect(), everything.clone())
+        };
         let name = |label: &i32| data.class(*label).to_owned();
-        let others = (classes.len() < of).then(|| "other classes".to_owned());
-        let columns: Vec<String> =
-            classes.iter().map(name).chain(others).chain([data.unknown().to_owned()]).collect();
-        let names = labels.iter().map(name).collect();
-        let mut grid = Self { rows: Vec::new(), labels, names, classes, columns, of, queries, right, unknown };
-        grid.fill(data);
+        let others = (classes.len() < everything.len()).then(|| "other classes".to_owned());
+        let columns: Vec<String> = classes.iter().map(name).chain(others).chain([data.unknown().to_owned()]).collect();
+        let mut grid = Self {
+            names: labels.iter().map(name).collect(),
+            rows: vec![vec![0; columns.len()]; labels.len()],
+            labels: labels.into_iter().collect(),
+            classes: classes.into_iter().collect(),
+            columns,
+            of: everything.len(),
+            queries: count(|_| true),
+            right: count(|cell| cell.predicted == Some(cell.label)),
+            unknown: count(|cell| cell.predicted.is_none()),
+        };
+        grid.fill(&cells);
         grid
     }
 
-    fn fill(&mut self, data: &ReportData) {
-        self.rows = vec![vec![0; self.columns.len()]; self.labels.len()];
-        for cell in &data.confusion.0 {
+    fn fill(&mut self, cells: &[&ConfusionCell]) {
+        for cell in cells {
             let Ok(row) = self.labels.binary_search(&cell.label) else { continue };
             let column = match cell.predicted {
                 // Where no class is left out there is no other column for one.
@@ -98,17 +97,33 @@ impl Grid {
     }
 }
 
-/// The labels of the classes to show, in order.
-fn shown(interests: BTreeMap<i32, Interest>) -> Vec<i32> {
-    let mut ranked: Vec<(i32, Interest)> = interests.into_iter().collect();
-    if ranked.len() > ALL {
-        // Stable, so that equal classes stay in the order of labels.
-        ranked.sort_by(|one, other| other.1.cmp(&one.1));
-        ranked.truncate(SOME);
+/// The rows with most wrong matches, and their columns.
+fn most_confused(cells: &[&ConfusionCell]) -> (BTreeSet<i32>, BTreeSet<i32>) {
+    let wrong = |cell: &ConfusionCell| cell.predicted.is_some_and(|predicted| predicted != cell.label);
+    let mut interests: BTreeMap<i32, (u64, u64)> = BTreeMap::new();
+    for cell in cells {
+        let (confused, queries) = interests.entry(cell.label).or_default();
+        *confused += if wrong(cell) { cell.count } else { 0 };
+        *queries += cell.count;
     }
-    let mut labels: Vec<i32> = ranked.into_iter().map(|(label, _)| label).collect();
-    labels.sort_unstable();
-    labels
+    let labels = first(interests, ROWS);
+    let mut taken_for: BTreeMap<i32, u64> = BTreeMap::new();
+    for cell in cells.iter().filter(|cell| labels.contains(&cell.label)) {
+        if let Some(predicted) = cell.predicted.filter(|predicted| !labels.contains(predicted)) {
+            *taken_for.entry(predicted).or_default() += cell.count;
+        }
+    }
+    let further = first(taken_for, FURTHER);
+    let classes = labels.union(&further).copied().collect();
+    (labels, classes)
+}
+
+/// The labels with the largest values; ties by label.
+fn first<T: Ord>(values: BTreeMap<i32, T>, count: usize) -> BTreeSet<i32> {
+    let mut ranked: Vec<(i32, T)> = values.into_iter().collect();
+    // Stable: equal values stay in the order of their labels.
+    ranked.sort_by(|one, other| other.1.cmp(&one.1));
+    ranked.into_iter().take(count).map(|(label, _)| label).collect()
 }
 
 #[cfg(test)]
@@ -128,7 +143,7 @@ mod tests {
     #[test]
     fn rows_are_classes_of_queries_and_columns_also_what_they_are_taken_for() {
         let grid = grid(&[(3, Some(3), 5), (3, Some(700), 2), (9, None, 1), (8, Some(3), 0)]);
-        assert_eq!((grid.names.as_slice(), grid.labels.as_slice()), (["Class 3", "Class 9"].map(str::to_owned).as_slice(), [3, 9].as_slice()));
+        assert_eq!((&grid.names[..], &grid.labels[..]), (&["Class 3", "Class 9"].map(str::to_owned)[..], &[3, 9][..]));
         assert_eq!(grid.columns, ["Class 3", "Class 9", "Class 700", "Unknown"]);
         assert_eq!(grid.rows, [[5, 0, 2, 0], [0, 0, 0, 1]]);
         assert_eq!((grid.queries, grid.right, grid.unknown, grid.is_part()), (8, 5, 1, false));
@@ -141,24 +156,27 @@ mod tests {
         let mut cells: Vec<(i32, Option<i32>, u64)> = (0..200).map(|label| (label, Some(label), 2)).collect();
         cells.extend([(150, Some(7), 3), (5, Some(151), 1), (199, None, 9), (150, Some(180), 1)]);
         let grid = grid(&cells);
-        assert_eq!((grid.of, grid.classes.len(), grid.is_part()), (200, SOME, true));
-        for label in [5, 7, 150, 151, 180, 199, 0, 1] {
-            assert!(grid.classes.contains(&label), "{label} is not among {:?}", grid.classes);
-        }
-        assert!(grid.classes.is_sorted() && !grid.classes.contains(&100));
+        assert_eq!((grid.of, grid.labels.len(), grid.is_part()), (200, ROWS, true));
+        assert!([150, 5, 199, 0, 1, 26].iter().all(|label| grid.labels.contains(label)), "{:?}", grid.labels);
+        assert!(grid.labels.is_sorted() && !grid.labels.contains(&28) && grid.classes.is_sorted());
+        // 7 is a row by itself; 151 and 180 are what rows are taken for.
+        assert_eq!(grid.classes.len(), ROWS + 2);
         assert_eq!((grid.queries, grid.right, grid.unknown), (414, 400, 9));
-        let row = grid.labels.binary_search(&150).unwrap();
-        assert_eq!(grid.rows[row].iter().sum::<u64>(), 6);
-        assert_eq!(grid.columns[SOME..], ["other classes", "Unknown"]);
+        let row = &grid.rows[grid.labels.binary_search(&150).unwrap()];
+        assert_eq!((row.iter().sum::<u64>(), row[grid.classes.len()]), (6, 0));
+        assert_eq!(grid.columns[ROWS + 2..], ["other classes", "Unknown"]);
     }
 
     #[test]
-    fn predictions_left_out_count_as_other_classes() {
-        let mut cells: Vec<(i32, Option<i32>, u64)> = (0..300).map(|label| (label, Some(label + 300), 1)).collect();
-        cells.extend((0..40).map(|label| (label, Some(label), 1)));
+    fn queries_of_classes_that_the_index_lacks_are_shown_too() {
+        // 300 classes, each taken for another one that has no queries, the first ten of which attract twice as much.
+        let cells: Vec<_> = (0..300).flat_map(|at| [(at, Some(500 + at), 1), (at, Some(800 + at % 10), 1)]).collect();
         let grid = grid(&cells);
-        assert_eq!((grid.of, grid.labels.len()), (600, SOME));
-        // The classes 0..30 have one wrong match each, as all have, and most queries.
-        assert!(grid.rows.iter().all(|row| row[SOME] == 1 && row[SOME + 1] == 0), "{:?}", grid.rows);
+        assert_eq!((grid.of, grid.labels.len(), grid.classes.len()), (610, ROWS, ROWS + FURTHER));
+        assert_eq!(grid.labels, (0..30).collect::<Vec<_>>());
+        assert_eq!(grid.classes[ROWS..], [800, 801, 802, 803, 804, 805, 806, 807]);
+        assert!(grid.rows.iter().all(|row| row.iter().sum::<u64>() == 2), "{:?}", grid.rows);
+        assert_eq!(grid.rows[0][ROWS..], [1, 0, 0, 0, 0, 0, 0, 0, 1, 0]);
+        assert_eq!(grid.rows[8][ROWS..], [0, 0, 0, 0, 0, 0, 0, 0, 2, 0]);
     }
 }
