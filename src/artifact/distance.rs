@@ -58,7 +58,9 @@ impl Distance {
     /// What it is, with its formula.
     const fn doc(self) -> &'static str {
         match self {
-            Self::Cosine => "`1 - q.k` of rows of unit length, clipped at 0. A search scales other rows to it; a loss takes them as they are.",
+            Self::Cosine => {
+                "`1 - q.k` of rows of unit length, clipped at 0. A search scales other rows to it; a loss takes them as they are."
+            }
             Self::InnerProduct => "`q.k`: a similarity, larger is nearer. Also written `ip`.",
             Self::Euclidean => "`|q - k|`, the straight line. Also written `l2`.",
             Self::SquaredEuclidean => "`|q - k|^2`. Also written `sql2`.",

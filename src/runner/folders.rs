@@ -80,7 +80,8 @@ pub fn find(root: &Path, wanted: &str) -> Result<PathBuf, RunError> {
         return Ok(folder.clone());
     }
     let part = |folder: &&PathBuf| id_of(folder).starts_with(wanted) || id_of(folder).ends_with(wanted);
-    let parts: Vec<&PathBuf> = all.iter().filter(|folder| !wanted.is_empty() && part(folder)).filter(recorded).collect();
+    let parts: Vec<&PathBuf> =
+        all.iter().filter(|folder| !wanted.is_empty() && part(folder)).filter(recorded).collect();
     match parts.as_slice() {
         [] => Err(RunError::NoRun { name: wanted.to_owned(), folder: runs_folder(root) }),
         [folder] => Ok((*folder).clone()),

@@ -70,8 +70,9 @@ pub(super) fn searchable<'a>(
         }
         SearchError::Zero { position } => {
             let id = id(position);
-            let message =
-                format!("the {what} of example {id} (row {position}) is all zeros: it has no cosine distance to anything");
+            let message = format!(
+                "the {what} of example {id} (row {position}) is all zeros: it has no cosine distance to anything"
+            );
             StageError::failed(message).with_help(
                 "look at the image, or at what the last layers leave of it; `distance = \"euclidean\"` of the index \
                  compares such rows too",

@@ -248,7 +248,8 @@ impl Verdicts {
         neighbours: usize,
     ) -> Result<Vec<JudgedQuery>, StageError> {
         let rows = embedded::searchable("indexed vector", &index.vectors, index.dim, &index.example_id, self.distance)?;
-        let asked = embedded::searchable("embedding", &queries.values, queries.dim, &queries.example_id, self.distance)?;
+        let asked =
+            embedded::searchable("embedding", &queries.values, queries.dim, &queries.example_id, self.distance)?;
         let metrics = reported(neighbours);
         let relevant = overlap::relevant(&index.label, &queries.label, excluded);
         let depth = |(relevant, excluded): (&usize, &Arc<[u32]>)| {

@@ -24,6 +24,7 @@ use crate::stage::{
 };
 
 mod cosine;
+mod many_classes;
 
 /// What a stage left beside its files.
 type Outcome = Result<(BTreeMap<String, f64>, Vec<String>), StageError>;

@@ -68,7 +68,8 @@ impl Written {
             Value::Integer(label) if *label >= 0 => usize::try_from(*label).ok().map(Self::Label),
             Value::String(text) if Self::range(text).is_some() => Self::filled(text, node, path, issues),
             _ => {
-                let message = format!("`{path}` expects a label from 0 or a range of labels, found {}", param::found(node));
+                let message =
+                    format!("`{path}` expects a label from 0 or a range of labels, found {}", param::found(node));
                 issues.push(Issue::at(&node.place, path, message).help("write 5 or \"0..=4\""));
                 None
             }
@@ -78,7 +79,8 @@ impl Written {
     /// A range that holds a label.
     fn filled(text: &str, node: &Node, path: &str, issues: &mut Issues) -> Option<Self> {
         let range = Self::range(text)?;
-        let refuse = |help| issues.push(Issue::at(&node.place, path, format!("the range \"{text}\" is empty")).help(help));
+        let refuse =
+            |help| issues.push(Issue::at(&node.place, path, format!("the range \"{text}\" is empty")).help(help));
         range.map_err(refuse).ok()
     }
 
@@ -185,7 +187,9 @@ impl Param for ClassRef {
                 let message = format!("`{path}` expects a class name or a label from 0, found {}", param::found(node));
                 let text = node.place.text();
                 let help = match &node.value {
-                    Value::Integer(_) | Value::Float(_) | Value::Boolean(_) | Value::Datetime(_) if !text.is_empty() => {
+                    Value::Integer(_) | Value::Float(_) | Value::Boolean(_) | Value::Datetime(_)
+                        if !text.is_empty() =>
+                    {
                         format!("write \"Cat\", 5 or \"0..=4\"; for the class of this name \"{text}\"")
                     }
                     _ => "write \"Cat\", 5 or \"0..=4\"".to_owned(),
@@ -257,7 +261,10 @@ mod tests {
 
     #[test]
     fn a_range_stands_alone_too_and_others_are_names() {
-        assert_eq!(from_json::<ClassList>(&json!("0..=4")).unwrap(), ClassList::Listed(vec![ClassRef::bare(Written::Range(0, 4))]));
+        assert_eq!(
+            from_json::<ClassList>(&json!("0..=4")).unwrap(),
+            ClassList::Listed(vec![ClassRef::bare(Written::Range(0, 4))])
+        );
         assert_eq!(from_json::<ClassRef>(&json!("0-4")).unwrap(), ClassRef::bare(Written::Name("0-4".to_owned())));
         assert_eq!(meant_range("4-0").as_deref(), Some("a range of labels is written \"0..=4\", both taken"));
         assert_eq!(meant_range("Cat-Dog"), None);

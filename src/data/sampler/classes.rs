@@ -79,7 +79,8 @@ impl<'a> Classes<'a> {
             return Ok(*label);
         }
         let label = name.trim().parse().ok().filter(|label| *label < self.names.len());
-        let help = meant_range(name).or_else(|| label.map(|label: usize| format!("a label is written without quotes: {label}")));
+        let help = meant_range(name)
+            .or_else(|| label.map(|label: usize| format!("a label is written without quotes: {label}")));
         let help = help.unwrap_or_else(|| {
             let names: Vec<&str> = self.names.iter().map(String::as_str).collect();
             suggest::help(name, &names)
@@ -90,8 +91,10 @@ impl<'a> Classes<'a> {
     /// `2` where label 2 is one class and another is called 2.
     fn ask_about_number(&self, label: usize) -> Result<(), Refusal> {
         let Some(name) = self.called(label) else { return Ok(()) };
-        let message =
-            format!("{label} may mean the class called `{name}`, or the class of label {label}, `{}`", self.names[label]);
+        let message = format!(
+            "{label} may mean the class called `{name}`, or the class of label {label}, `{}`",
+            self.names[label]
+        );
         Err((message, format!("write {name:?} for the name, {{ label = {label} }} for the label")))
     }
 
@@ -112,7 +115,10 @@ impl<'a> Classes<'a> {
             ),
             None => format!("\"{range}\" may mean labels or names: a class is called `{called}`"),
         };
-        Err((message, format!("write {{ label = \"{range}\" }} for the labels, or the names one by one: [{called:?}, ..]")))
+        Err((
+            message,
+            format!("write {{ label = \"{range}\" }} for the labels, or the names one by one: [{called:?}, ..]"),
+        ))
     }
 }
 

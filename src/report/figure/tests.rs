@@ -112,6 +112,26 @@ fn confusion_counts_what_the_picture_says() {
 }
 
 #[test]
+fn of_a_hundred_thousand_classes_a_part_is_drawn_and_said_so() {
+    use crate::artifact::{Confusion, ConfusionCell};
+    let mut data = synthetic::small();
+    data.dataset.classes = (0..100_000).map(|label| format!("class {label}")).collect();
+    let cell = |label: i32| ConfusionCell { label, predicted: Some(label / 2 * 2), count: 1 };
+    data.confusion = Confusion((0..100_000).map(cell).collect());
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("matrix.png");
+    let drawn = ConfusionMatrix { normalize: false }.draw(&data, &path).unwrap();
+    assert!(drawn.title.ends_with(": 38 of 100,000 classes"), "{}", drawn.title);
+    assert!(drawn.alt.starts_with("Confusion matrix: 50000 of 100000 queries"), "{}", drawn.alt);
+    let (width, height) = image::image_dimensions(&path).unwrap();
+    assert!(width < 2500 && height < 2500, "{width} x {height}");
+
+    data.embeddings.label = (0..).take(data.embeddings.len()).map(|at| at * 7000).collect();
+    let map = Projection { size: 200, ..crate::base::param::defaults() };
+    map.draw(&data, &path).unwrap();
+}
+
+#[test]
 fn a_missing_image_is_an_error() {
     let mut data = synthetic::small();
     data.images.clear();

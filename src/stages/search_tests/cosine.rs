@@ -58,10 +58,7 @@ fn rows_of_unit_length_are_indexed_as_they_are() {
     // Other distances take rows as they are.
     plane(&world, "validation", 10, &[([3.0, 4.0], 0), ([0.0, 0.0], 1)]);
     world.run::<Index>(&json!({ "distance": "euclidean" }), &plugs, "index").unwrap();
-    assert_eq!(
-        IndexRows::read(&world.folder("index").join("index.arrow")).unwrap().vectors,
-        [3.0, 4.0, 0.0, 0.0]
-    );
+    assert_eq!(IndexRows::read(&world.folder("index").join("index.arrow")).unwrap().vectors, [3.0, 4.0, 0.0, 0.0]);
 }
 
 #[test]
