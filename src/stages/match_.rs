@@ -264,7 +264,8 @@ impl Verdicts {
             let values = metrics.iter().map(|metric| metric.of_query(&ranked)).collect();
             JudgedQuery { row: self.row(index, queries.example_id[query], label, hits, neighbours), values }
         };
-        let search = ExactSearch::new(rows.rows(), self.distance).stopped_by(&|| ctx.cancelled());
+        let stop = || ctx.cancelled();
+        let search = ExactSearch::new(rows.rows(), self.distance).stopped_by(&stop);
         search.map(asked.rows(), &wanted, judge).map_err(|error| embedded::unsearchable(&error))
     }
 

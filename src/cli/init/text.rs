@@ -5,6 +5,7 @@ use std::fmt::Write;
 use super::super::print;
 use super::collection::{Collection, Split};
 use super::recipe::{Draw, Evaluation, Recipe, median};
+use crate::data::sampler::item_of_name;
 
 /// Classes that the table at the top lists; the rest is counted.
 const LISTED: usize = 40;
