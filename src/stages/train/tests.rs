@@ -372,7 +372,7 @@ fn layers_without_unit_rows_are_warned_about_where_the_loss_expects_them() {
     // In training a dropout takes the length away again.
     assert_eq!(warnings(cosine(), 1, &[json!("l2-normalize"), json!({ "dropout": { "rate": 0.5 } })]).len(), 1);
     for last in [json!("l2-normalize"), json!({ "metric-embedding": { "size": 4 } })] {
-        assert_eq!(warnings(cosine(), 1, &[last.clone()]), []);
+        assert_eq!(warnings(cosine(), 1, std::slice::from_ref(&last)), []);
         assert_eq!(warnings(cosine(), 1, &[last, json!("flatten")]), []);
     }
     assert_eq!(warnings(json!({ "multi-similarity": { "distance": "euclidean" } }), 1, &[]), []);
