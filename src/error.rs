@@ -100,7 +100,9 @@ impl Error {
             }
             Self::Spec(_)
             | Self::Usage { .. }
-            | Self::Run(RunError::Device(_) | RunError::NoRun { .. } | RunError::Unrecorded { .. }) => Exit::Usage,
+            | Self::Run(
+                RunError::Device(_) | RunError::NoRun { .. } | RunError::Ambiguous { .. } | RunError::Unrecorded { .. },
+            ) => Exit::Usage,
             Self::Store(error) | Self::Run(RunError::Store(error)) => of_store(error),
             // The run's folder, which `--root` chooses.
             Self::Run(RunError::Io { source, .. }) if is_wrong_place(source) => Exit::Usage,

@@ -25,7 +25,7 @@ pub use error::ReportError;
 pub use figure::{Drawn, FigureSpec};
 pub use findings::{Finding, findings};
 pub use pca::Pca;
-pub use raw::{RAW_PIXEL_LIMIT, RawPixels, raw_pixels};
+pub use raw::{RAW_PIXEL_LIMIT, RawPixels, raw_pixels, too_much};
 pub use summary::summary;
 
 #[cfg(test)]

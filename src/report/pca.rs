@@ -25,7 +25,8 @@ impl Pca {
     /// Fits two components to rows of `dim` numbers each. Rows without any spread give zeros.
     ///
     /// By block power iteration with Rayleigh-Ritz from a fixed start, every sum in a fixed order: the same bytes
-    /// for any number of threads. Work: `rows x dim^2` for the covariance and `dim^2` per vector and step.
+    /// for any number of threads. Work: `rows x dim^2` for the covariance and `dim^2` per vector and step; with fewer rows
+    /// than dimensions there is no covariance, and `2 rows x dim` per vector and step.
     #[must_use]
     pub fn fit(values: &[f32], dim: usize) -> Self {
         let rows = values.len().checked_div(dim).unwrap_or(0);
@@ -33,8 +34,8 @@ impl Pca {
             return Self { points: Vec::new(), explained: [0.0; 2] };
         }
         let centred = centred(values, dim, rows);
-        let covariance = covariance(&centred, dim, rows);
-        let total: f64 = (0..dim).map(|at| covariance[at * dim + at]).sum();
+        let covariance = Covariance::of(&centred, dim, rows);
+        let total = covariance.trace();
         if total <= f64::EPSILON * f64::EPSILON {
             return Self { points: vec![[0.0; 2]; rows], explained: [0.0; 2] };
         }
@@ -61,6 +62,45 @@ fn centred(values: &[f32], dim: usize, rows: usize) -> Vec<f64> {
         .collect()
 }
 
+/// The covariance `X'X / rows` of centred rows.
+enum Covariance<'a> {
+    /// As a matrix of `dim` columns.
+    Matrix(Vec<f64>, usize),
+    /// As the rows that it is made of, `dim` numbers each: where they are fewer than `dim`, less to hold and to multiply
+    /// with.
+    Rows(&'a [f64], usize),
+}
+
+impl<'a> Covariance<'a> {
+    fn of(centred: &'a [f64], dim: usize, rows: usize) -> Self {
+        if rows < dim { Self::Rows(centred, dim) } else { Self::Matrix(covariance(centred, dim, rows), dim) }
+    }
+
+    /// The sum of all variances.
+    fn trace(&self) -> f64 {
+        match self {
+            Self::Matrix(matrix, dim) => (0..*dim).map(|at| matrix[at * dim + at]).sum(),
+            Self::Rows(rows, dim) => dot(rows, rows) / (rows.len() / dim) as f64,
+        }
+    }
+
+    /// Its product with a vector.
+    fn times(&self, vector: &[f64]) -> Vec<f64> {
+        match self {
+            Self::Matrix(matrix, dim) => matrix.chunks_exact(*dim).map(|row| dot(row, vector)).collect(),
+            Self::Rows(rows, dim) => {
+                let count = (rows.len() / dim) as f64;
+                let mut sum = vec![0.0; *dim];
+                for row in rows.chunks_exact(*dim) {
+                    let weight = dot(row, vector) / count;
+                    sum.iter_mut().zip(row).for_each(|(sum, value)| *sum += weight * value);
+                }
+                sum
+            }
+        }
+    }
+}
+
 /// `[dim, dim]`: each row of the result sums over the examples in order, so threads change nothing.
 fn covariance(centred: &[f64], dim: usize, rows: usize) -> Vec<f64> {
     let mut covariance = vec![0.0; dim * dim];
@@ -75,7 +115,7 @@ fn covariance(centred: &[f64], dim: usize, rows: usize) -> Vec<f64> {
 }
 
 /// The leading eigenvectors and their eigenvalues, largest first.
-fn leading(matrix: &[f64], dim: usize) -> (Vec<Vec<f64>>, Vec<f64>) {
+fn leading(covariance: &Covariance<'_>, dim: usize) -> (Vec<Vec<f64>>, Vec<f64>) {
     let block = BLOCK.min(dim);
     // A fixed start without symmetry: no eigenvector of a real covariance is orthogonal to all of it.
     let start = |vector: usize| (0..dim).map(|at| (1.0 + (at * (2 * vector + 3) + vector) as f64).sin()).collect();
@@ -83,8 +123,7 @@ fn leading(matrix: &[f64], dim: usize) -> (Vec<Vec<f64>>, Vec<f64>) {
     orthonormalise(&mut vectors);
     let mut values = vec![0.0; block];
     for _ in 0..STEPS {
-        let images: Vec<Vec<f64>> =
-            vectors.par_iter().map(|vector| matrix.chunks_exact(dim).map(|row| dot(row, vector)).collect()).collect();
+        let images: Vec<Vec<f64>> = vectors.par_iter().map(|vector| covariance.times(vector)).collect();
         let small: Vec<Vec<f64>> =
             vectors.iter().map(|vector| images.iter().map(|image| dot(vector, image)).collect()).collect();
         let (turn, found) = jacobi(small);
@@ -194,14 +233,33 @@ mod tests {
         let (rows, dim) = (60, 20);
         let values: Vec<f32> =
             (0..rows * dim).map(|at| ((at * at % 97) as f32 / 97.0) * if at % dim == 3 { 3.0 } else { 1.0 }).collect();
-        let covariance = covariance(&centred(&values, dim, rows), dim, rows);
-        let (vectors, eigenvalues) = leading(&covariance, dim);
+        let centred = centred(&values, dim, rows);
+        let covariance = covariance(&centred, dim, rows);
+        let (vectors, eigenvalues) = leading(&Covariance::of(&centred, dim, rows), dim);
         for (vector, value) in vectors.iter().zip(&eigenvalues).take(2) {
             for (row, entry) in covariance.chunks_exact(dim).zip(vector) {
                 assert!((dot(row, vector) - value * entry).abs() < 1e-6);
             }
         }
         assert!(dot(&vectors[0], &vectors[1]).abs() < 1e-9);
+    }
+
+    #[test]
+    fn few_rows_of_many_numbers_need_no_matrix() {
+        let (rows, dim) = (9, 30);
+        let values: Vec<f32> = (0..rows * dim).map(|at| (at * at % 97) as f32 / 97.0).collect();
+        let centred = centred(&values, dim, rows);
+        let (by_rows, matrix) =
+            (Covariance::of(&centred, dim, rows), Covariance::Matrix(covariance(&centred, dim, rows), dim));
+        assert!(matches!(by_rows, Covariance::Rows(..)) && (by_rows.trace() - matrix.trace()).abs() < 1e-12);
+        let (found, expected) = (leading(&by_rows, dim), leading(&matrix, dim));
+        for at in 0..2 {
+            assert!((found.1[at] - expected.1[at]).abs() < 1e-9);
+            assert!((dot(&found.0[at], &expected.0[at]) - 1.0).abs() < 1e-6);
+        }
+        // The matrix of these would take 80 GB.
+        let wide: Vec<f32> = (0..3 * 100_000).map(|at| (at % 7) as f32).collect();
+        assert_eq!(Pca::fit(&wide, 100_000).points.len(), 3);
     }
 
     #[test]

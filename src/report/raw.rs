@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use rayon::prelude::*;
 
 use super::ReportData;
-use crate::artifact::{Image, MatchRow};
+use crate::artifact::{Image, ImageShape, MatchRow};
 
 /// Queries x index x bytes of an image above which the baseline is skipped: about a minute on two cores.
 pub const RAW_PIXEL_LIMIT: f64 = 2e11;
@@ -26,20 +26,18 @@ const ROWS: usize = 16;
 /// The 1-nearest-neighbour accuracy of `queries` among the images of the index by Euclidean distance of their bytes.
 ///
 /// A query never meets itself or an image of the same bytes; ties go to the first in the index. Distances are whole
-/// numbers, so the result is exact and the same for any number of threads. `data` must hold all the images.
+/// numbers, so the result is exact and the same for any number of threads. `data` must hold all the images,
+/// but where the dataset's image size already says that it is [`too_much`] work.
 #[must_use]
 pub fn raw_pixels(data: &ReportData, queries: &[&MatchRow]) -> RawPixels {
+    if let Some(shape) = data.dataset.image.filter(|shape| too_much(data, queries.len(), *shape)) {
+        return skipped(data, queries.len(), shape);
+    }
     let Some(first) = queries.first().and_then(|row| data.images.get(&row.query_id)) else {
         return RawPixels::Skipped("There are no queries whose images are there.".to_owned());
     };
-    let work = queries.len() as f64 * data.index.label.len() as f64 * first.shape.bytes() as f64;
-    if work > RAW_PIXEL_LIMIT {
-        return RawPixels::Skipped(format!(
-            "Raw pixels were not compared: {} queries in an index of {} images of {} bytes are too much work for a report.",
-            queries.len(),
-            data.index.label.len(),
-            first.shape.bytes()
-        ));
+    if too_much(data, queries.len(), first.shape) {
+        return skipped(data, queries.len(), first.shape);
     }
     let image = |id: &u64| data.images.get(id).filter(|image| image.shape == first.shape);
     let asked: Option<Vec<&Image>> = queries.iter().map(|row| image(&row.query_id)).collect();
@@ -50,6 +48,20 @@ pub fn raw_pixels(data: &ReportData, queries: &[&MatchRow]) -> RawPixels {
     let nearest = nearest(data, queries, &asked, &indexed);
     let right = nearest.iter().zip(queries).filter(|(label, row)| **label == Some(row.label)).count();
     RawPixels::Accuracy(right as f64 / queries.len() as f64)
+}
+
+/// Whether comparing that many queries of a size with the index is more work than a report may be.
+#[must_use]
+pub fn too_much(data: &ReportData, queries: usize, shape: ImageShape) -> bool {
+    queries as f64 * data.index.label.len() as f64 * shape.bytes() as f64 > RAW_PIXEL_LIMIT
+}
+
+fn skipped(data: &ReportData, queries: usize, shape: ImageShape) -> RawPixels {
+    RawPixels::Skipped(format!(
+        "Raw pixels were not compared: {queries} queries in an index of {} images of {} bytes are too much work for a report.",
+        data.index.label.len(),
+        shape.bytes()
+    ))
 }
 
 /// The label of the nearest other image of each query.

@@ -167,7 +167,15 @@ fn experiment(page: &mut String, data: &ReportData) {
             ),
         ]),
         words(["Embedding", &format!("{} numbers, {} distance", data.model.dim, data.model.distance.name())]),
-        words(["Index", &format!("{} examples, {} search", count(data.index_info.count), data.index_info.search)]),
+        words([
+            "Index",
+            &format!(
+                "{} examples, {} search{}",
+                count(data.index_info.count),
+                data.index_info.search,
+                if data.index_info.normalized { ", vectors scaled to unit length" } else { "" }
+            ),
+        ]),
         words(["Queries", &count(data.matches.0.len())]),
     ];
     if let Some(parameters) = parameters {

@@ -58,8 +58,14 @@ fn nearest(rows: &[&[f32]], kept: usize) -> Vec<Vec<Neighbor<f64>>> {
             .filter(|&index| index != at)
             .map(|index| Neighbor { index, distance: distance(rows[at], rows[index]) })
             .collect();
-        others.sort_by(|one, other| one.distance.total_cmp(&other.distance).then(one.index.cmp(&other.index)));
-        others.truncate(kept);
+        let nearer = |one: &Neighbor<f64>, other: &Neighbor<f64>| {
+            one.distance.total_cmp(&other.distance).then(one.index.cmp(&other.index))
+        };
+        if kept < others.len() {
+            others.select_nth_unstable_by(kept, nearer);
+            others.truncate(kept);
+        }
+        others.sort_by(nearer);
         others
     };
     (0..rows.len()).into_par_iter().map(of).collect()

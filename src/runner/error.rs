@@ -54,6 +54,14 @@ pub enum RunError {
         /// Where runs are.
         folder: PathBuf,
     },
+    /// A word that means several runs.
+    #[error("`{name}` may mean {}", .readings.join(", or "))]
+    Ambiguous {
+        /// What was asked for.
+        name: String,
+        /// What it may mean, each in words that end in an id.
+        readings: Vec<String>,
+    },
 }
 
 impl RunError {
@@ -71,6 +79,7 @@ impl RunError {
             Self::Store(error) => error.help(),
             Self::Unrecorded { state: "running", .. } => Some("wait until it ends"),
             Self::Unrecorded { .. } => Some("run the same command again: what was done is stored"),
+            Self::Ambiguous { .. } => Some("write the whole id"),
             Self::NoRun { .. } => Some("`simpipe runs` lists them; `latest` is the newest"),
             Self::Io { source, .. } => crate::base::fs::help(source),
             Self::Record { .. } => None,

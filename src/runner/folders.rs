@@ -59,10 +59,10 @@ fn subfolders(folder: &Path) -> Vec<PathBuf> {
     folders
 }
 
-/// The folder that a user means: a path, `latest`, an experiment's name (its newest run), or (the start of) an id.
+/// The folder that a user means: a path, `latest`, an experiment's name (its newest run), or (the start or end of) an id.
 ///
 /// # Errors
-/// If there is no such run.
+/// If there is no such run, or parts of several ids are so.
 pub fn find(root: &Path, wanted: &str) -> Result<PathBuf, RunError> {
     let path = Path::new(wanted);
     if path.join("run.json").is_file() {
@@ -72,28 +72,57 @@ pub fn find(root: &Path, wanted: &str) -> Result<PathBuf, RunError> {
         return Ok(root.join(path));
     }
     let recorded = |folder: &&PathBuf| folder.join("run.json").is_file();
-    let meant = |folder: &&PathBuf| {
-        let id = folder.file_name().unwrap_or_default().to_string_lossy();
-        let name = folder.parent().and_then(Path::file_name).unwrap_or_default().to_string_lossy();
-        wanted == "latest" || name == wanted || id.starts_with(wanted) || id.ends_with(wanted)
-    };
-    all(root)
-        .iter()
-        .filter(recorded)
-        .find(|folder| !wanted.is_empty() && meant(folder))
-        .cloned()
-        .ok_or_else(|| RunError::NoRun { name: wanted.to_owned(), folder: runs_folder(root) })
+    let called =
+        |folder: &&PathBuf| folder.parent().and_then(Path::file_name).is_some_and(|name| name == Path::new(wanted));
+    let all = all(root);
+    let whole = |folder: &&PathBuf| wanted == "latest" || called(folder) || id_of(folder) == wanted;
+    if let Some(folder) = all.iter().filter(recorded).find(whole) {
+        return Ok(folder.clone());
+    }
+    let part = |folder: &&PathBuf| id_of(folder).starts_with(wanted) || id_of(folder).ends_with(wanted);
+    let parts: Vec<&PathBuf> =
+        all.iter().filter(|folder| !wanted.is_empty() && part(folder)).filter(recorded).collect();
+    match parts.as_slice() {
+        [] => Err(RunError::NoRun { name: wanted.to_owned(), folder: runs_folder(root) }),
+        [folder] => Ok((*folder).clone()),
+        several => {
+            let mut readings: Vec<String> =
+                several.iter().take(READINGS).map(|folder| format!("the run {}", id_of(folder))).collect();
+            if several.len() > READINGS {
+                readings.push(format!("one of {} more", several.len() - READINGS));
+            }
+            Err(RunError::Ambiguous { name: wanted.to_owned(), readings })
+        }
+    }
+}
+
+/// Runs that a message names where a word may mean many.
+const READINGS: usize = 3;
+
+/// A run's id.
+fn id_of(folder: &Path) -> String {
+    folder.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
 /// The same, where the store's tags are names too.
 ///
 /// # Errors
-/// If there is no such run, or it left no record.
+/// If there is no such run, it left no record, or a tag and the newest run of an experiment of that name differ.
 pub fn find_tagged(root: &Path, store: &Store, wanted: &str) -> Result<PathBuf, RunError> {
     if let Some(pin) = store.pinned(wanted) {
         let places = [Path::new(&pin.root).join(&pin.dir), root.join(&pin.dir)];
         if let Some(folder) = places.into_iter().find(|folder| folder.join("run.json").is_file()) {
-            return Ok(folder);
+            let named = of_name(root, wanted).into_iter().find(|folder| folder.join("run.json").is_file());
+            return match named.filter(|named| id_of(named) != pin.run) {
+                None => Ok(folder),
+                Some(named) => Err(RunError::Ambiguous {
+                    name: wanted.to_owned(),
+                    readings: vec![
+                        format!("the run of this tag, {}", pin.run),
+                        format!("the newest of the experiment of this name, {}", id_of(&named)),
+                    ],
+                }),
+            };
         }
     }
     find(root, wanted).map_err(|error| {

@@ -203,6 +203,11 @@ fn runs_are_found_by_name_id_and_path() {
     assert_eq!(find(&first.run), first.run);
     assert_eq!(find(&first.dir), first.run);
     assert!(folders::find(root, "nothing").is_err());
+    let (start, end) = (&first.run[..4], &first.run[first.run.len() - 6..]);
+    assert_eq!(find(end), first.run);
+    let error = folders::find(root, start).unwrap_err().to_string();
+    assert_eq!(error, format!("`{start}` may mean the run {}, or the run {}", second.run, first.run));
+    assert!(folders::find(root, "").is_err());
     assert_eq!(first.stages[0].key_parts.as_ref().unwrap().params, json!({ "text": "t" }));
     assert_eq!(diamond("t", "l").graph[NodeIndex::new(0)].stage.params(View::Key), json!({ "text": "t" }));
 }

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use serde_json::Value as Json;
 
-use self::checks::{cannot_learn, lacks_pairs, nothing_to_monitor, too_long};
+use self::checks::{cannot_learn, lacks_pairs, lacks_unit_rows, nothing_to_monitor, too_long};
 use self::display::{Display, recent_mean};
 use self::feed::Feed;
 pub use self::unkeyed::Unkeyed;
@@ -129,6 +129,10 @@ impl Stage for Train {
             trained_on: if params.epochs == 0 { String::new() } else { samples.identity },
             summary: summary.as_ref().map(stage_summary),
         }))
+    }
+
+    fn warnings(params: &TrainParams, _: &InputFacts) -> Vec<ParamIssue> {
+        lacks_unit_rows(params).into_iter().collect()
     }
 
     fn stream(params: &TrainParams) -> Option<&str> {

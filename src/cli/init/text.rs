@@ -5,6 +5,7 @@ use std::fmt::Write;
 use super::super::print;
 use super::collection::{Collection, Split};
 use super::recipe::{Draw, Evaluation, Recipe, median};
+use crate::data::sampler::item_of_name;
 
 /// Classes that the table at the top lists; the rest is counted.
 const LISTED: usize = 40;
@@ -97,7 +98,8 @@ fn class_list(images: &Collection, draw: &Draw) -> String {
     let mut text = format!("class-list = [                # without {left_out} of too few images\n");
     let mut row = String::new();
     for label in labels {
-        let name = format!(" {},", quoted(&images.classes[*label]));
+        let name = &images.classes[*label];
+        let name = format!(" {},", item_of_name(name, &quoted(name)));
         if row.chars().count() + name.chars().count() > 100 {
             line(&mut text, &format!(" {row}"));
             row.clear();

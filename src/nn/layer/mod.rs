@@ -84,6 +84,12 @@ choice! {
     }
 }
 
+/// Whether a network of these layers gives embeddings of unit length.
+#[must_use]
+pub fn gives_unit_rows(layers: &[LayerSpec]) -> bool {
+    layers.iter().rev().find_map(LayerSpec::gives_unit_rows).unwrap_or(false)
+}
+
 /// What is known of a layer before it is built.
 pub(crate) trait Describe {
     /// The output shape for an input shape.
@@ -200,6 +206,30 @@ impl LayerSpec {
         match self.sort() {
             Sort::Weighted(layer) => layer,
             Sort::Weightless(layer) => layer,
+        }
+    }
+
+    /// What becomes of the length of a row, in training too; `None` where it stays.
+    const fn gives_unit_rows(&self) -> Option<bool> {
+        match self {
+            Self::MetricEmbedding(_) | Self::L2Normalize => Some(true),
+            Self::Flatten => None,
+            Self::Rescale(_)
+            | Self::Normalize(_)
+            | Self::Conv2d(_)
+            | Self::BatchNorm(_)
+            | Self::Relu
+            | Self::LeakyRelu(_)
+            | Self::Gelu
+            | Self::Silu
+            | Self::Tanh
+            | Self::Sigmoid
+            | Self::MaxPool(_)
+            | Self::AvgPool(_)
+            | Self::GlobalMaxPool
+            | Self::GlobalAvgPool
+            | Self::Dropout(_)
+            | Self::Dense(_) => Some(false),
         }
     }
 

@@ -41,6 +41,8 @@ params! {
 /// Space right of the maps for the names of classes.
 const LEGEND: f64 = 210.0;
 const LEGEND_LINE: f64 = 34.0;
+/// Columns of names at most; further classes are counted.
+const LEGEND_COLUMNS: usize = 4;
 const GAP: f64 = 64.0;
 
 /// Points and what the axes and the reader should know of them.
@@ -99,18 +101,18 @@ impl Projection {
             agreement * 100.0
         );
         let side = self.size as f64;
-        let labels: BTreeSet<i32> = map.labels.iter().copied().collect();
-        let lines = (side / LEGEND_LINE) as usize;
-        let legend = LEGEND * labels.len().div_ceil(lines.max(1)).max(1) as f64;
+        let lines = ((side / LEGEND_LINE) as usize).max(1);
+        let legend = Legend::of(&map.labels, lines * LEGEND_COLUMNS);
+        let room = LEGEND * legend.entries().div_ceil(lines).max(1) as f64;
         let left = theme::MARGIN + 36.0;
-        let width = left + 2.0 * side + GAP + 24.0 + legend + theme::MARGIN / 2.0;
+        let width = left + 2.0 * side + GAP + 24.0 + room + theme::MARGIN / 2.0;
         let top = Canvas::header_height(width, &title, &subtitle) + 10.0;
         let mut canvas = Canvas::new(width as u32, (top + side + 86.0) as u32);
         canvas.header(&title, &subtitle);
         let areas = [Area::new(left, top, side, side), Area::new(left + side + GAP, top, side, side)];
         self.points(&mut canvas, &map, areas[0])?;
         let thumbnails = self.thumbnails(&mut canvas, data, &map, areas[1])?;
-        names(&mut canvas, data, &labels, (areas[1].x + side + 40.0, top, lines.max(1)));
+        legend.draw(&mut canvas, data, (areas[1].x + side + 40.0, top, lines));
         if map.points.is_empty() {
             chart::nothing(&mut canvas, areas[0], "There are no embeddings.");
         }
@@ -208,14 +210,45 @@ impl Projection {
     }
 }
 
-fn names(canvas: &mut Canvas, data: &ReportData, labels: &BTreeSet<i32>, (x, top, lines): (f64, f64, usize)) {
-    for (at, label) in labels.iter().enumerate() {
-        let x = x + (at / lines) as f64 * LEGEND;
-        let y = top + (at % lines) as f64 * LEGEND_LINE + 16.0;
-        let class = usize::try_from(*label).unwrap_or(0);
-        canvas.marker(theme::class_shape(class), x, y, 9.0, theme::class_colour(class));
-        let name = text::fit(data.class(*label), theme::LABEL, Weight::Regular, LEGEND - 44.0);
-        canvas.text(&name, x + 22.0, y, Pen::new(theme::LABEL, theme::INK));
+/// The classes that are named beside the maps.
+struct Legend {
+    labels: BTreeSet<i32>,
+    /// Classes that are not named.
+    more: usize,
+}
+
+impl Legend {
+    /// All classes, or those with most points where there is no room for all; ties by label.
+    fn of(labels: &[i32], room: usize) -> Self {
+        let mut points: BTreeMap<i32, usize> = BTreeMap::new();
+        for label in labels {
+            *points.entry(*label).or_default() += 1;
+        }
+        let all = points.len();
+        let named = if all > room { room.saturating_sub(1) } else { all };
+        let mut ranked: Vec<(i32, usize)> = points.into_iter().collect();
+        ranked.sort_by_key(|(_, points)| std::cmp::Reverse(*points)); // stable
+        Self { labels: ranked.into_iter().take(named).map(|(label, _)| label).collect(), more: all - named }
+    }
+
+    fn entries(&self) -> usize {
+        self.labels.len() + usize::from(self.more > 0)
+    }
+
+    fn draw(&self, canvas: &mut Canvas, data: &ReportData, (x, top, lines): (f64, f64, usize)) {
+        let place = |at: usize| (x + (at / lines) as f64 * LEGEND, top + (at % lines) as f64 * LEGEND_LINE + 16.0);
+        for (at, label) in self.labels.iter().enumerate() {
+            let (x, y) = place(at);
+            let class = usize::try_from(*label).unwrap_or(0);
+            canvas.marker(theme::class_shape(class), x, y, 9.0, theme::class_colour(class));
+            let name = text::fit(data.class(*label), theme::LABEL, Weight::Regular, LEGEND - 44.0);
+            canvas.text(&name, x + 22.0, y, Pen::new(theme::LABEL, theme::INK));
+        }
+        if self.more > 0 {
+            let (x, y) = place(self.labels.len());
+            let words = format!("and {}", count_of(self.more, "more class", "more classes"));
+            canvas.text(&words, x - 8.0, y, Pen::new(theme::SMALL, theme::MUTED));
+        }
     }
 }
 
@@ -239,7 +272,7 @@ fn agreement(points: &[[f64; 2]], labels: &[i32]) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use super::agreement;
+    use super::{Legend, agreement};
 
     #[test]
     fn agreement_counts_nearest_points_of_the_same_class() {
@@ -247,5 +280,14 @@ mod tests {
         // Nearest of each: 1, 2, 1, 2.
         assert_eq!(agreement(&points, &[0, 0, 0, 1]), 0.75);
         assert_eq!(agreement(&points[..1], &[0]), 0.0);
+    }
+
+    #[test]
+    fn a_legend_without_room_names_the_largest_classes_and_counts_the_others() {
+        let labels: Vec<i32> = (0..50).chain([7, 30, 49]).collect();
+        let legend = Legend::of(&labels, 5);
+        assert_eq!((legend.labels.into_iter().collect::<Vec<_>>(), legend.more), (vec![0, 7, 30, 49], 46));
+        let legend = Legend::of(&labels, 50);
+        assert_eq!((legend.entries(), legend.more), (50, 0));
     }
 }

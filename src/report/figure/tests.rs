@@ -104,11 +104,31 @@ fn confusion_counts_what_the_picture_says() {
     for row in &mut data.matches.0 {
         (row.predicted, row.matched) = (Some(row.label), row.query_id % 3 != 0);
     }
-    data.confusion = synthetic::confusion(10, &data.matches);
+    data.confusion = synthetic::confusion(&data.matches);
     let folder = tempfile::tempdir().unwrap();
     let drawn = ConfusionMatrix { normalize: true }.draw(&data, &folder.path().join("m.png")).unwrap();
     // Queries 200..212: 201, 204, 207 and 210 are not accepted.
     assert_eq!((drawn.numbers["queries"], drawn.numbers["right"], drawn.numbers["unknown"]), (12.0, 8.0, 4.0));
+}
+
+#[test]
+fn of_a_hundred_thousand_classes_a_part_is_drawn_and_said_so() {
+    use crate::artifact::{Confusion, ConfusionCell};
+    let mut data = synthetic::small();
+    data.dataset.classes = (0..100_000).map(|label| format!("class {label}")).collect();
+    let cell = |label: i32| ConfusionCell { label, predicted: Some(label / 2 * 2), count: 1 };
+    data.confusion = Confusion((0..100_000).map(cell).collect());
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("matrix.png");
+    let drawn = ConfusionMatrix { normalize: false }.draw(&data, &path).unwrap();
+    assert!(drawn.title.ends_with(": 38 of 100,000 classes"), "{}", drawn.title);
+    assert!(drawn.alt.starts_with("Confusion matrix: 50000 of 100000 queries"), "{}", drawn.alt);
+    let (width, height) = image::image_dimensions(&path).unwrap();
+    assert!(width < 2500 && height < 2500, "{width} x {height}");
+
+    data.embeddings.label = (0..).take(data.embeddings.len()).map(|at| at * 7000).collect();
+    let map = Projection { size: 200, ..crate::base::param::defaults() };
+    map.draw(&data, &path).unwrap();
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! What can be said of a training before it runs: each check is one problem, at the parameter that causes it.
 
 use super::TrainParams;
+use crate::artifact::Distance;
 use crate::nn::{self, Monitor};
 use crate::stage::{ParamIssue, SamplesFacts};
 
@@ -46,4 +47,18 @@ pub(super) fn lacks_pairs(params: &TrainParams, samples: Option<&SamplesFacts>) 
     };
     let message = format!("`{}` needs {what}", params.loss.name());
     Some(ParamIssue::new("loss", message).help(format!("set `{key}` of the sampler to at least 2")))
+}
+
+/// The cosine distance of a loss is `1 - q.k`, which is one of angles for rows of unit length only.
+pub(super) fn lacks_unit_rows(params: &TrainParams) -> Option<ParamIssue> {
+    let expected = params.epochs > 0 && params.loss.distance() == Distance::Cosine;
+    (expected && !nn::layer::gives_unit_rows(&params.layers)).then(|| {
+        let message = format!(
+            "the cosine distance of `{}` expects embeddings of unit length, which these layers do not give",
+            params.loss.name()
+        );
+        ParamIssue::new("layers", message).help(
+            "let `metric-embedding` or `l2-normalize` be the last layer, or choose another `distance` of the loss",
+        )
+    })
 }

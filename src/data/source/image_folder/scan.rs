@@ -116,8 +116,9 @@ impl Found {
         if self.splits.is_empty() {
             return Err(self.malformed(root, "there are no splits: the folder has no subfolder"));
         }
+        let divided: BTreeSet<&String> = self.class_folders.iter().map(|(split, _)| split).collect();
         for split in &self.splits {
-            if !self.class_folders.iter().any(|(of, _)| of == split) {
+            if !divided.contains(split) {
                 return Err(match split.as_str() {
                     "" => self.malformed(root, "there are no class folders"),
                     split => self.malformed(&root.join(split), "the split has no class folders"),
