@@ -19,6 +19,7 @@ use self::feed::Feed;
 pub use self::unkeyed::Unkeyed;
 use crate::artifact::{History, HistoryRow, ModelFile, write_json};
 use crate::base::check;
+use crate::base::interrupt::LeftToEnd;
 use crate::base::param::{self, Param, View};
 use crate::nn::{
     self, EarlyStopping, FitError, FitEvent, FitSettings, FitState, LayerIssue, LayerSpec, LossSpec, Monitor, Network,
@@ -296,6 +297,7 @@ fn train(
     };
     let (made, last) = (state.steps(), settings.epochs * settings.steps_per_epoch);
     let end = feed.ahead(made, last, settings.steps_per_epoch, |batches| {
+        let _steps = LeftToEnd::begin(); // a step ends by itself, and a checkpoint follows the last
         nn::fit(network, state, &settings, batches, &mut on_event, &|| ctx.cancelled())
     });
     let end = end.map_err(|error| match error {

@@ -38,6 +38,7 @@ mod verify;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 pub use checkpoint::CheckpointShelf;
 pub use du::{DatasetUse, DuReport, KindUse, RunUse};
@@ -65,6 +66,8 @@ pub struct Store {
     root: PathBuf,
     remote: Option<Arc<remote::Remote>>,
     verifying: bool,
+    /// Set when the user wants to stop.
+    cancel: Option<Arc<AtomicBool>>,
 }
 
 /// The folders that every store has.
@@ -97,6 +100,23 @@ impl Store {
         Self { verifying: true, ..self }
     }
 
+    /// The same store, which stops waiting, reading and transferring soon after this flag is set: what is under way then
+    /// ends with [`StoreError::Interrupted`]. An object store that is put behind it later stops too.
+    #[must_use]
+    pub fn cancelled_by(self, cancel: &Arc<AtomicBool>) -> Self {
+        Self { cancel: Some(Arc::clone(cancel)), ..self }
+    }
+
+    /// Whether the user wants to stop.
+    pub(crate) fn cancelled(&self) -> bool {
+        self.cancel.as_ref().is_some_and(|cancel| cancel.load(Ordering::Relaxed))
+    }
+
+    /// Stops here if the user wants to.
+    pub(crate) fn stop_if_cancelled(&self) -> Result<(), StoreError> {
+        if self.cancelled() { Err(StoreError::Interrupted) } else { Ok(()) }
+    }
+
     /// Opens a store that is there and changes nothing; `None` if there is none.
     ///
     /// # Errors
@@ -120,7 +140,7 @@ impl Store {
 
     fn at(root: &Path) -> Result<Self, StoreError> {
         let root = std::path::absolute(root).map_err(StoreError::io("open", root))?;
-        Ok(Self { root, remote: None, verifying: false })
+        Ok(Self { root, remote: None, verifying: false, cancel: None })
     }
 
     /// `false` if there is no store.

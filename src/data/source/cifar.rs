@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::archive::{Member, read_members};
-use super::download::{Downloader, PAUSES};
+use super::download::{Downloader, PATIENCE};
 use super::published::{Published, ways};
 use super::{Access, DigestFile, Example, Load, Loaded, Place, Sink, SourceFacts, SplitCounts, capitalised};
 use crate::artifact::{Image, ImageShape};
@@ -221,7 +221,7 @@ impl Layout {
             }
             Origin::Download => {
                 let help = self.help();
-                let downloader = Downloader { folder: access.downloads, pauses: PAUSES, help: &help, access };
+                let downloader = Downloader { folder: access.downloads, patience: PATIENCE, help: &help, access };
                 self.read_archive(downloader.fetch(&self.archive, self.archive.base)?)?
             }
         };

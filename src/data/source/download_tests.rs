@@ -9,7 +9,17 @@ use super::super::published::sha256;
 use super::*;
 
 const CONTENT: &[u8] = b"four thousand images of ten classes, more or less";
-const QUICK: &[Duration] = &[Duration::ZERO; 3];
+/// Long beside a machine that is busy, short beside a server that sends nothing.
+const MOMENT: Duration = Duration::from_millis(300);
+const QUICK: Patience = Patience {
+    pauses: &[Duration::ZERO; 3],
+    limits: Limits { head: Duration::from_secs(20), least: Least { bytes: 1, within: Duration::from_secs(20) } },
+};
+/// For servers that are too slow.
+const SHORT: Patience = Patience {
+    pauses: &[Duration::ZERO; 2],
+    limits: Limits { head: MOMENT, least: Least { bytes: 1 << 20, within: MOMENT } },
+};
 
 /// What the server does with one request.
 #[derive(Clone)]
@@ -91,7 +101,7 @@ fn published() -> Published {
 
 fn fetch(folder: &Path, base: &str) -> Result<PathBuf, DataError> {
     let access = Access { downloads: folder, on_progress: &|_| (), stop: &|| false };
-    let downloader = Downloader { folder, pauses: QUICK, help: "the three ways", access: &access };
+    let downloader = Downloader { folder, patience: QUICK, help: "the three ways", access: &access };
     downloader.fetch(&published(), base)
 }
 
@@ -179,7 +189,7 @@ fn a_file_that_stays_cut_off_is_told_apart_from_a_changed_one() {
     let (result, ranges, names) = fetched(vec![Answer::CutOff(7), Answer::CutOff(0)], &[]);
     let message = result.unwrap_err().to_string();
     assert!(message.contains("cut off after 7 of 49 bytes") && message.contains("tries"), "{message}");
-    assert_eq!(ranges.len(), 1 + QUICK.len(), "one try with progress, then one for each pause");
+    assert_eq!(ranges.len(), 1 + QUICK.pauses.len(), "one try with progress, then one for each pause");
     assert_eq!(names, ["images.bin.part"], "what came is kept for the next run");
 
     let (result, _, _) = fetched(vec![Answer::Silent(20)], &[]);
@@ -233,7 +243,7 @@ fn a_wish_to_stop_is_heard_and_the_part_is_kept() {
     let folder = tempfile::tempdir().unwrap();
     let server = serve(vec![Answer::Whole(CONTENT)]);
     let access = Access { downloads: folder.path(), on_progress: &|_| (), stop: &|| true };
-    let downloader = Downloader { folder: folder.path(), pauses: QUICK, help: "", access: &access };
+    let downloader = Downloader { folder: folder.path(), patience: QUICK, help: "", access: &access };
     assert!(matches!(downloader.fetch(&published(), &server.base), Err(DataError::Stopped)));
     assert!(folder.path().join("images.bin.part").exists());
 }

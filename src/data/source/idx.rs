@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use flate2::read::MultiGzDecoder;
 
-use super::download::{Downloader, PAUSES};
+use super::download::{Downloader, PATIENCE};
 use super::published::{Published, sha256, sha256_of_file, ways};
 use super::{Access, DigestFile, Example, Load, Loaded, Place, Sink, SourceFacts, SplitCounts};
 use crate::artifact::{Image, ImageShape};
@@ -297,7 +297,7 @@ impl Set {
         // A folder of their own: the two sets use the same file names.
         let folder = access.downloads.join(self.source);
         let help = self.help();
-        let downloader = Downloader { folder: &folder, pauses: PAUSES, help: &help, access };
+        let downloader = Downloader { folder: &folder, patience: PATIENCE, help: &help, access };
         for file in self.files() {
             downloader.fetch(&file.published, file.published.base)?;
         }

@@ -10,6 +10,7 @@ mod download;
 mod idx;
 mod image_folder;
 mod published;
+mod request;
 
 pub use cifar::{Cifar10, Cifar100};
 pub use cifar10_sample::Cifar10Sample;
