@@ -318,8 +318,16 @@ pub fn read(path: &Path) -> io::Result<Vec<u8>> {
 /// # Errors
 /// [`ErrorKind::NotFound`] if there is none.
 pub fn digest(path: &Path) -> io::Result<Digest> {
+    digest_unless(path, &|| false)
+}
+
+/// The same, which ends soon after the caller says so.
+///
+/// # Errors
+/// If the file can't be read; [`stopped`](super::interrupt::stopped) if the caller says so.
+pub fn digest_unless(path: &Path, stop: &dyn Fn() -> bool) -> io::Result<Digest> {
     before(Verb::Read, path, path)?;
-    Digest::of_file(path)
+    Digest::of_file_unless(path, stop)
 }
 
 /// What the file system knows of a file.

@@ -1,4 +1,5 @@
 //! Ctrl-C, SIGTERM and SIGHUP: the first is acknowledged and asks the command to stop, the second ends it at once.
+//! The same signal again within a moment is not a second one: `timeout` and a terminal that closes send theirs twice.
 //!
 //! A command that can stop takes the [`wish`] and looks at it in its loops; whoever has not ended by then is ended
 //! after [`PATIENCE`], as by a kill, which the store survives: a wait in the system, a library that can't be asked.
@@ -7,6 +8,7 @@
 use std::io::{self, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::channel;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -19,11 +21,14 @@ use super::print::Paint;
 use crate::base::interrupt::LeftToEnd;
 use crate::error::Exit;
 
-/// Signals that come within this time are one wish: `timeout` and a terminal that closes send two.
+/// The same signal twice within this time is one wish.
 const TOGETHER: Duration = Duration::from_millis(100);
 
 /// How long a command has to end after it was asked to.
-const PATIENCE: Duration = Duration::from_millis(700);
+const PATIENCE: Duration = Duration::from_millis(600);
+
+/// How long a line may take to be printed.
+const SPEECH: Duration = Duration::from_millis(200);
 
 /// How often it is looked whether work that is left to end has ended.
 const POLL: Duration = Duration::from_millis(20);
@@ -54,39 +59,46 @@ pub(super) fn speak_through(speak: impl Fn(&str) + Send + Sync + 'static) {
 /// Begins to listen for signals, until the program ends.
 pub(super) fn listen() -> io::Result<()> {
     let code = i32::from(Exit::Interrupted.code());
-    let second = Arc::new(AtomicBool::new(false));
     let (receiver, sender) = UnixStream::pair()?;
     let signals: Vec<i32> =
         [SIGINT, SIGTERM].into_iter().chain((!is_ignored(SIGHUP)).then_some(SIGHUP)).collect();
-    for &signal in &signals {
+    // Whether the next of each would be the second signal.
+    let second: Vec<Arc<AtomicBool>> = signals.iter().map(|_| Arc::default()).collect();
+    for (at, &signal) in signals.iter().enumerate() {
         // In the handler itself, so that nothing can hold it up; and first, so that it does not see its own signal.
-        flag::register_conditional_shutdown(signal, code, Arc::clone(&second))?;
+        flag::register_conditional_shutdown(signal, code, Arc::clone(&second[at]))?;
         flag::register(signal, Arc::clone(&WISH))?;
         pipe::register(signal, sender.try_clone()?)?;
+        for (_, other) in second.iter().enumerate().filter(|(other, _)| *other != at) {
+            flag::register(signal, Arc::clone(other))?;
+        }
     }
-    let attend = {
-        let second = Arc::clone(&second);
-        move || attend(receiver, &second)
-    };
+    let attending = second.clone();
+    let attend = move || attend(receiver, &attending);
     if std::thread::Builder::new().name("signals".to_owned()).stack_size(1 << 18).spawn(attend).is_err() {
         // No acknowledgement then, but who looks at the flag stops, and the second signal still ends the program.
-        signals.iter().try_for_each(|&signal| flag::register(signal, Arc::clone(&second)).map(drop))?;
+        for (signal, second) in signals.iter().zip(second) {
+            flag::register(*signal, second)?;
+        }
     }
     Ok(())
 }
 
 /// Waits for the first signal, and sees to it that the program ends.
-fn attend(mut signals: UnixStream, second: &AtomicBool) {
+fn attend(mut signals: UnixStream, second: &[Arc<AtomicBool>]) {
     if signals.read_exact(&mut [0]).is_err() {
         return;
     }
-    if !TAKEN.load(Ordering::SeqCst) {
-        end();
+    while !TAKEN.load(Ordering::SeqCst) {
+        if !LeftToEnd::any() {
+            end();
+        }
+        sleep(POLL);
     }
-    sleep(TOGETHER);
-    second.store(true, Ordering::SeqCst); // before anything is printed, for a terminal that stands still blocks that
-    speak("interrupted: stopping; another signal ends it at once");
     let mut waiting = Instant::now();
+    sleep(TOGETHER);
+    second.iter().for_each(|second| second.store(true, Ordering::SeqCst));
+    speak("interrupted: stopping; another signal ends it at once".to_owned());
     while waiting.elapsed() < PATIENCE {
         sleep(POLL);
         if LeftToEnd::any() {
@@ -98,16 +110,24 @@ fn attend(mut signals: UnixStream, second: &AtomicBool) {
 
 /// Ends the program where it stands.
 fn end() -> ! {
-    speak(&format!("{} interrupted", Paint::stderr().red("error:")));
+    speak(format!("{} interrupted", Paint::stderr().red("error:")));
     // No destructors: a thread in the middle of something must not see them run.
     exit(i32::from(Exit::Interrupted.code()))
 }
 
-fn speak(line: &str) {
-    let through = SPEAK.lock().unwrap_or_else(PoisonError::into_inner).clone();
-    match through {
-        Some(through) => through(line),
-        None => drop(writeln!(io::stderr(), "{line}")),
+/// Prints a line, but does not wait for a terminal that stands still or a pipe that nobody empties.
+fn speak(line: String) {
+    let (sender, spoken) = channel::<()>();
+    let print = move || {
+        let through = SPEAK.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        match through {
+            Some(through) => through(&line),
+            None => drop(writeln!(io::stderr(), "{line}")),
+        }
+        drop(sender);
+    };
+    if std::thread::Builder::new().spawn(print).is_ok() {
+        drop(spoken.recv_timeout(SPEECH)); // an error says that it was printed
     }
 }
 

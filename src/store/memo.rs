@@ -80,10 +80,15 @@ impl Store {
         if let Some(digest) = memo.digest.filter(|_| !self.verifying) {
             return Ok(digest);
         }
-        let digest = fs::digest(path)?;
+        let digest = self.read_digest(path)?;
         memo.digest = Some(digest);
         self.remember(path, &memo);
         Ok(digest)
+    }
+
+    /// Reads the file, unless the user wants to stop.
+    fn read_digest(&self, path: &Path) -> io::Result<Digest> {
+        fs::digest_unless(path, &|| self.cancelled())
     }
 
     /// Forgets what is remembered of a file.
@@ -158,7 +163,7 @@ impl Contents for Store {
             let stamp = Stamp::of(&fs::metadata(path)?);
             match known.get(&name(path)) {
                 Some((kept, digest)) if *kept == stamp && !self.verifying => Ok((*digest, Some(stamp), false)),
-                _ => fs::digest(path).map(|digest| (digest, settled(path).filter(|now| *now == stamp), true)),
+                _ => self.read_digest(path).map(|digest| (digest, settled(path).filter(|now| *now == stamp), true)),
             }
         };
         let look = |path: &&Path| look(path).map_err(|error| (path.to_path_buf(), error));

@@ -206,6 +206,7 @@ impl Store {
         let folder = self.folder(folder);
         let mut paths = Vec::new();
         for item in walkdir::WalkDir::new(&folder).sort_by_file_name() {
+            self.stop_if_cancelled()?;
             match item {
                 Ok(item) if item.file_type().is_file() => paths.push(item.into_path()),
                 Ok(_) => {}

@@ -18,6 +18,22 @@ pub(crate) struct Member {
     pub at_most: u64,
 }
 
+impl Member {
+    /// The content of the unpacked file.
+    ///
+    /// # Errors
+    /// If it can't be read, or is longer than it may be.
+    pub(crate) fn read(&self, path: &Path) -> Result<Vec<u8>, DataError> {
+        let file = File::open(path).map_err(DataError::io("read", path))?;
+        let mut content = Vec::new();
+        file.take(self.at_most + 1).read_to_end(&mut content).map_err(DataError::io("read", path))?;
+        if content.len() as u64 > self.at_most {
+            return Err(DataError::malformed(path, format!("longer than {} bytes", self.at_most)));
+        }
+        Ok(content)
+    }
+}
+
 /// The contents, by name, of those members that the archive has in `folder`; others are ignored.
 ///
 /// # Errors
@@ -74,6 +90,17 @@ mod tests {
         let members = [Member { name: "a.bin", at_most: 2 }, Member { name: "b.bin", at_most: 9 }];
         let contents = read_members(file.path(), "set", &members).unwrap();
         assert_eq!(contents, BTreeMap::from([("a.bin", b"aa".to_vec())]));
+    }
+
+    #[test]
+    fn no_more_of_an_unpacked_file_is_read_than_it_may_have() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let member = Member { name: "a.bin", at_most: 3 };
+        std::fs::write(file.path(), "abc").unwrap();
+        assert_eq!(member.read(file.path()).unwrap(), b"abc");
+        file.as_file().set_len(1 << 50).unwrap(); // all of it would not fit into any memory
+        let error = member.read(file.path()).unwrap_err();
+        assert!(error.to_string().ends_with("longer than 3 bytes"), "{error}");
     }
 
     #[test]

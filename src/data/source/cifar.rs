@@ -257,24 +257,27 @@ impl Layout {
 
     fn read_folder(&self, folder: PathBuf) -> Result<(PathBuf, BTreeMap<&'static str, Vec<u8>>), DataError> {
         let mut contents = BTreeMap::new();
-        for name in self.batches.iter().map(|batch| batch.name).chain([self.names]) {
-            let path = folder.join(name);
-            if name != self.names {
+        for member in self.members() {
+            let path = folder.join(member.name);
+            if member.name != self.names {
                 self.expect_file(&path)?;
             } else if !path.exists() {
                 continue;
             }
-            contents.insert(name, std::fs::read(&path).map_err(DataError::io("read", &path))?);
+            contents.insert(member.name, member.read(&path)?);
         }
         Ok((folder, contents))
     }
 
     fn read_archive(&self, path: PathBuf) -> Result<(PathBuf, BTreeMap<&'static str, Vec<u8>>), DataError> {
-        let batch = |batch: &Batch| Member { name: batch.name, at_most: (batch.records * self.record()) as u64 };
-        let mut members: Vec<Member> = self.batches.iter().map(batch).collect();
-        members.push(Member { name: self.names, at_most: NAMES_AT_MOST });
-        let contents = read_members(&path, self.folder, &members)?;
+        let contents = read_members(&path, self.folder, &self.members())?;
         Ok((path, contents))
+    }
+
+    fn members(&self) -> Vec<Member> {
+        let batch = |batch: &Batch| Member { name: batch.name, at_most: (batch.records * self.record()) as u64 };
+        let names = Member { name: self.names, at_most: NAMES_AT_MOST };
+        self.batches.iter().map(batch).chain([names]).collect()
     }
 
     /// The names that the set brings along, else those it is known to have; in the case of a title, either way.

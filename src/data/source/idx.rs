@@ -4,7 +4,8 @@
 //! each dimension, all 32-bit big-endian; then come the values (Y. LeCun, C. Cortes and C. Burges, 1998).
 
 use std::collections::BTreeMap;
-use std::io::Read;
+use std::fs::File;
+use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
 
 use flate2::read::MultiGzDecoder;
@@ -218,11 +219,10 @@ impl Set {
     /// The decompressed content of a file that is known to be right, as far as anything is published of it.
     fn read(&self, folder: &Path, file: &IdxFile, expected: usize) -> Result<Vec<u8>, DataError> {
         let (path, gzipped) = self.find(folder, file)?;
-        let bytes = std::fs::read(&path).map_err(DataError::io("read", &path))?;
-        if gzipped && sha256(&bytes) == file.published.sha256 {
-            return gunzip(&path, &bytes, expected);
+        let content = if gzipped { gunzip(&path, expected)? } else { read(&path, expected)? };
+        if gzipped && sha256_of_file(&path).map_err(DataError::io("read", &path))?.0 == file.published.sha256 {
+            return Ok(content);
         }
-        let content = if gzipped { gunzip(&path, &bytes, expected)? } else { bytes };
         let found = sha256(&content);
         match file.content {
             // A package may have compressed the files anew: their content counts.
@@ -305,12 +305,21 @@ impl Set {
     }
 }
 
-fn gunzip(path: &Path, bytes: &[u8], expected: usize) -> Result<Vec<u8>, DataError> {
-    let mut content = Vec::with_capacity(expected);
-    // One byte more than expected is enough to tell that there is too much.
-    let mut limited = MultiGzDecoder::new(bytes).take(expected as u64 + 1);
+fn gunzip(path: &Path, expected: usize) -> Result<Vec<u8>, DataError> {
+    let file = File::open(path).map_err(DataError::io("read", path))?;
     let unreadable = |error| DataError::malformed(path, format!("not a whole gzip file: {error}"));
-    limited.read_to_end(&mut content).map_err(unreadable)?;
+    read_at_most(MultiGzDecoder::new(BufReader::new(file)), expected).map_err(unreadable)
+}
+
+fn read(path: &Path, expected: usize) -> Result<Vec<u8>, DataError> {
+    let file = File::open(path).map_err(DataError::io("read", path))?;
+    read_at_most(file, expected).map_err(DataError::io("read", path))
+}
+
+/// One byte more than expected is enough to tell that there is too much.
+fn read_at_most(from: impl Read, expected: usize) -> std::io::Result<Vec<u8>> {
+    let mut content = Vec::with_capacity(expected);
+    from.take(expected as u64 + 1).read_to_end(&mut content)?;
     Ok(content)
 }
 

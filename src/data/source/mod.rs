@@ -112,7 +112,7 @@ pub struct Access<'a> {
     /// Takes progress.
     pub on_progress: &'a dyn Fn(Step),
     /// Whether the user wants to stop.
-    pub stop: &'a dyn Fn() -> bool,
+    pub stop: &'a (dyn Fn() -> bool + Sync),
 }
 
 impl Access<'_> {

@@ -13,6 +13,7 @@ mod client;
 mod connect;
 mod error;
 mod fetch;
+mod limit;
 mod open;
 mod runtime;
 mod send;
