@@ -75,7 +75,7 @@ pub(super) fn exec(args: &RunArgs, out: &mut dyn Write) -> Result<Exit, Error> {
     let record = runner.run(&plan, registry::builtin(), &|event| reporter.on_event(event))?;
     let exit = exit_of(&record);
     let printed = if args.json {
-        print::json(&record, out)
+        print::json(&record, out).map_err(Error::from)
     } else if args.events.as_deref() == Some(Path::new("-")) {
         summary(&plan, &record, &root, args.quiet, &mut std::io::stderr())
     } else {

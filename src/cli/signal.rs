@@ -60,8 +60,7 @@ pub(super) fn speak_through(speak: impl Fn(&str) + Send + Sync + 'static) {
 pub(super) fn listen() -> io::Result<()> {
     let code = i32::from(Exit::Interrupted.code());
     let (receiver, sender) = UnixStream::pair()?;
-    let signals: Vec<i32> =
-        [SIGINT, SIGTERM].into_iter().chain((!is_ignored(SIGHUP)).then_some(SIGHUP)).collect();
+    let signals: Vec<i32> = [SIGINT, SIGTERM].into_iter().chain((!is_ignored(SIGHUP)).then_some(SIGHUP)).collect();
     // Whether the next of each would be the second signal.
     let second: Vec<Arc<AtomicBool>> = signals.iter().map(|_| Arc::default()).collect();
     for (at, &signal) in signals.iter().enumerate() {
@@ -127,7 +126,7 @@ fn speak(line: String) {
         drop(sender);
     };
     if std::thread::Builder::new().spawn(print).is_ok() {
-        drop(spoken.recv_timeout(SPEECH)); // an error says that it was printed
+        spoken.recv_timeout(SPEECH).ok(); // an error says that it was printed
     }
 }
 

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::{ReportData, ReportError, Stop};
 use super::raw::{RawPixels, raw_pixels};
+use super::{ReportData, ReportError, Stop};
 use crate::artifact::MatchRow;
 
 /// The embedding beside what needs no training.

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::ParamIssue;
 use crate::artifact::ArtifactError;
+use crate::base::interrupt::is_stopped;
 
 /// A stage's failure. Messages are lowercase fragments; `help` says what to do.
 #[derive(Debug, thiserror::Error)]

@@ -184,7 +184,8 @@ fn draw(params: &ReportParams, data: &ReportData, ctx: &Ctx<'_>) -> Result<Vec<(
         let message = figure.name().to_owned();
         ctx.progress(Progress { done: at as u64, total: Some(total), unit: "figures", message });
         let name = figure.file_name(at);
-        let shown = figure.draw(data, &folder.join(&name), &|| ctx.cancelled()).map_err(|error| failed(error, &folder))?;
+        let shown =
+            figure.draw(data, &folder.join(&name), &|| ctx.cancelled()).map_err(|error| failed(error, &folder))?;
         drawn.push((format!("figures/{name}"), shown));
     }
     Ok(drawn)

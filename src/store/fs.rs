@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use super::StoreError;
 use crate::base::fs;
-pub(super) use crate::base::fs::{digest, list, metadata, open_lock, read, write_lock};
+pub(super) use crate::base::fs::{digest, digest_unless, list, metadata, open_lock, read, write_lock};
 
 /// Creates a folder and those above it.
 pub(super) fn create_dirs(path: &Path) -> Result<(), StoreError> {

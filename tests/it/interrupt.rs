@@ -1,8 +1,8 @@
 //! Ctrl-C, SIGTERM and SIGHUP: in the middle of a training, and in commands that wait for something.
 
 use std::io::{BufRead, BufReader, Read};
-use std::process::{Child, ChildStderr, Command, Output, Stdio};
 use std::path::Path;
+use std::process::{Child, ChildStderr, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::project::{PLAIN_REPORT, Project, Record, files_below, signal, simpipe};

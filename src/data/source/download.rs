@@ -251,7 +251,12 @@ impl Transfer<'_> {
             self.part.write_all(&piece).map_err(|error| self.refused("write", error))?;
             if done - reported >= REPORT || done == total {
                 reported = done;
-                (self.downloader.access.on_progress)(Step { done, total, unit: "bytes", message: self.file.name.to_owned() });
+                (self.downloader.access.on_progress)(Step {
+                    done,
+                    total,
+                    unit: "bytes",
+                    message: self.file.name.to_owned(),
+                });
             }
         }
     }
@@ -295,9 +300,7 @@ impl Transfer<'_> {
                 Failure::Passing("the server does not answer".to_owned())
             }
             ureq::Error::Protocol(error) => Failure::Passing(format!("the server answered nonsense ({error})")),
-            ureq::Error::LargeResponseHeader(..) => {
-                Failure::Passing(format!("the server answered nonsense ({error})"))
-            }
+            ureq::Error::LargeResponseHeader(..) => Failure::Passing(format!("the server answered nonsense ({error})")),
             ureq::Error::TooManyRedirects | ureq::Error::RedirectFailed | ureq::Error::BadUri(_) => {
                 Failure::Final(self.given_up(&[error.to_string()]))
             }

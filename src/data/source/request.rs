@@ -113,12 +113,17 @@ impl<'a> Answer<'a> {
             if (self.stop)() {
                 return Err(Silence::Stopped);
             }
+            let Limits { head, least } = self.limits;
             match &mut self.pace {
-                None if self.asked.elapsed() >= self.limits.head => {
-                    return Err(Silence::Slow(format!("no answer within {:?}", self.limits.head)));
+                None if self.asked.elapsed() >= head => {
+                    return Err(Silence::Slow(format!("no answer within {head:?}")));
                 }
-                Some(pace) if pace.stalled() => return Err(Silence::Slow(self.limits.least.to_string())),
-                None | Some(_) => {}
+                None => {}
+                Some(pace) => {
+                    if pace.stalled() {
+                        return Err(Silence::Slow(least.to_string()));
+                    }
+                }
             }
             match self.said.recv_timeout(POLL) {
                 Ok(said) => return Ok(said),

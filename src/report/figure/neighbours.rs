@@ -10,8 +10,8 @@ use crate::artifact::{MatchRow, Neighbour};
 use crate::base::check;
 use crate::report::canvas::{Align, Area, Canvas, Pen};
 use crate::report::data::Overlap;
-use crate::report::text::{self, Weight};
 use crate::report::error::go_on;
+use crate::report::text::{self, Weight};
 use crate::report::{ReportData, ReportError, Stop, chart, theme};
 use crate::{choice, params};
 

@@ -8,8 +8,8 @@ use crate::artifact::MatchRow;
 use crate::base::check;
 use crate::params;
 use crate::report::canvas::{Align, Area, Canvas, Pen};
-use crate::report::text::{self, Weight};
 use crate::report::error::go_on;
+use crate::report::text::{self, Weight};
 use crate::report::{ReportData, ReportError, Stop, chart, theme};
 
 params! {

@@ -8,9 +8,9 @@ use super::{Drawn, count_of};
 use crate::base::check;
 use crate::report::canvas::{Area, Canvas, Pen};
 use crate::report::chart::{self, Axes};
+use crate::report::error::go_on;
 use crate::report::pca::Pca;
 use crate::report::text::{self, Weight};
-use crate::report::error::go_on;
 use crate::report::{ReportData, ReportError, Stop, theme, tsne};
 use crate::{choice, params};
 

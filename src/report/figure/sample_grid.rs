@@ -7,8 +7,8 @@ use super::{Drawn, count_of};
 use crate::base::check;
 use crate::params;
 use crate::report::canvas::{Align, Canvas, Pen};
-use crate::report::text::{self, Weight};
 use crate::report::error::go_on;
+use crate::report::text::{self, Weight};
 use crate::report::{ReportData, ReportError, Stop, chart, theme};
 
 params! {

@@ -74,9 +74,13 @@ const IMPATIENT: [(&str, &str); 2] = [("SIMPIPE_STORE_TIMEOUT", "0.5"), ("SIMPIP
 fn troubled_by(fault: Fault, part: &'static str) -> Said {
     let server = S3Server::start(true);
     Machine::new(server.port()).shared();
-    let proxy = Proxy::start(server.port(), move |_, line| {
-        if line.starts_with("GET") && line.contains(part) { fault } else { Fault::Pass }
-    });
+    let proxy =
+        Proxy::start(
+            server.port(),
+            move |_, line| {
+                if line.starts_with("GET") && line.contains(part) { fault } else { Fault::Pass }
+            },
+        );
     let said = Machine::new(proxy.port()).run(&["--store", BUCKET], &IMPATIENT);
     assert!(proxy.faults() > 0, "{}", said.err);
     said
@@ -125,9 +129,12 @@ fn a_list_without_end_is_given_up() {
     let server = S3Server::start(true);
     let machine = Machine::new(server.port());
     machine.shared();
-    let proxy = Proxy::start(server.port(), |_, line| {
-        if line.contains("list-type=2") { Fault::Say(PAGE) } else { Fault::Pass }
-    });
+    let proxy = Proxy::start(
+        server.port(),
+        |_, line| {
+            if line.contains("list-type=2") { Fault::Say(PAGE) } else { Fault::Pass }
+        },
+    );
     let other = Machine { port: proxy.port(), ..machine };
     let said = other.say(&["store", "pull", "--store", BUCKET, "--all"], &IMPATIENT);
     assert_eq!(said.code, Some(4), "{}", said.err);
