@@ -330,6 +330,13 @@ pub fn digest_unless(path: &Path, stop: &dyn Fn() -> bool) -> io::Result<Digest>
     Digest::of_file_unless(path, stop)
 }
 
+/// The bytes that are free for this user on the disk of a file; `None` where that is not known.
+#[must_use]
+pub fn free_space(path: &Path) -> Option<u64> {
+    let disk = rustix::fs::statvfs(path).ok()?;
+    disk.f_bavail.checked_mul(disk.f_frsize)
+}
+
 /// What the file system knows of a file.
 ///
 /// # Errors

@@ -160,6 +160,7 @@ impl Stage for Train {
         let mut network = network.map_err(layers_error)?.with_numerics(device::numerics(ctx.numerics()));
         let keep_best = params.keep_best.then(|| params.monitor(feed.validates()));
         let state = start(params, ctx, &network, keep_best.as_ref());
+        ctx.stop_if_cancelled()?; // then the checkpoints may not have been read
         let state = train(params, ctx, &mut network, &feed, state, keep_best.as_ref())?;
         let kept = Kept::of(params, &state, keep_best.as_ref());
         write(params, ctx, &network, &feed, &state, &kept)?;

@@ -308,6 +308,29 @@ mod tests {
     }
 
     #[test]
+    fn who_is_to_stop_reads_nothing_more_and_takes_nothing_for_damaged() {
+        let folder = tempfile::tempdir().unwrap();
+        let cancel = Arc::new(AtomicBool::new(false));
+        let store = Store::open(&folder.path().join("store")).unwrap().cancelled_by(&cancel);
+        let (scratch, key) = (store.scratch().unwrap(), Digest::of(b"key"));
+        std::fs::write(scratch.output().join("a"), "text").unwrap();
+        store.publish(scratch, key, Produced::default()).unwrap();
+        let source = folder.path().join("source");
+        std::fs::write(&source, "new").unwrap();
+
+        cancel.store(true, Ordering::Relaxed);
+        let interrupted = |result: Result<(), StoreError>| assert!(matches!(result, Err(StoreError::Interrupted)));
+        assert!(crate::base::interrupt::is_stopped(&store.digest_file(&source).unwrap_err()));
+        interrupted(store.verify().map(drop));
+        interrupted(store.disk_use(&[]).map(drop));
+        interrupted(store.clone().verifying().lookup(key).map(drop));
+
+        cancel.store(false, Ordering::Relaxed);
+        assert!(store.verify().unwrap().clean());
+        assert!(matches!(store.lookup(key).unwrap(), Found::Hit(_)));
+    }
+
+    #[test]
     fn locks_of_dead_processes_are_swept_and_held_ones_stay() {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(folder.path()).unwrap();

@@ -37,15 +37,20 @@ impl Member {
 /// The contents, by name, of those members that the archive has in `folder`; others are ignored.
 ///
 /// # Errors
-/// If the archive can't be read, or a member is longer than it may be.
+/// If the archive can't be read, a member is longer than it may be, or the user asked to stop.
 pub(crate) fn read_members(
     path: &Path,
     folder: &str,
     members: &[Member],
+    stop: &dyn Fn() -> bool,
 ) -> Result<BTreeMap<&'static str, Vec<u8>>, DataError> {
     let file = File::open(path).map_err(DataError::io("read", path))?;
-    let mut archive = tar::Archive::new(GzDecoder::new(BufReader::with_capacity(1 << 18, file)));
-    let unreadable = |error: std::io::Error| DataError::malformed(path, format!("not a readable .tar.gz: {error}"));
+    let file = BufReader::with_capacity(1 << 18, Stoppable { file, stop });
+    let mut archive = tar::Archive::new(GzDecoder::new(file));
+    let unreadable = |error: std::io::Error| match stop() {
+        true => DataError::Stopped,
+        false => DataError::malformed(path, format!("not a readable .tar.gz: {error}")),
+    };
     let mut contents = BTreeMap::new();
     for entry in archive.entries().map_err(unreadable)? {
         let mut entry = entry.map_err(unreadable)?;
@@ -62,6 +67,19 @@ pub(crate) fn read_members(
         contents.insert(member.name, content);
     }
     Ok(contents)
+}
+
+/// A file that can't be read on once the user wants to stop.
+struct Stoppable<'a> {
+    file: File,
+    stop: &'a dyn Fn() -> bool,
+}
+
+impl Read for Stoppable<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        // Not as `interrupt::stopped`: who reads to an end takes that for a signal and goes on.
+        if (self.stop)() { Err(std::io::Error::other("interrupted")) } else { self.file.read(buffer) }
+    }
 }
 
 #[cfg(test)]
@@ -88,7 +106,8 @@ mod tests {
     fn only_expected_names_are_read() {
         let file = archive(&[("set/a.bin", b"aa"), ("../set/b.bin", b"evil"), ("b.bin", b"evil"), ("set/readme", b"")]);
         let members = [Member { name: "a.bin", at_most: 2 }, Member { name: "b.bin", at_most: 9 }];
-        let contents = read_members(file.path(), "set", &members).unwrap();
+        let contents = read_members(file.path(), "set", &members, &|| false).unwrap();
+        assert!(matches!(read_members(file.path(), "set", &members, &|| true), Err(DataError::Stopped)));
         assert_eq!(contents, BTreeMap::from([("a.bin", b"aa".to_vec())]));
     }
 
@@ -107,9 +126,9 @@ mod tests {
     fn a_member_that_is_too_long_and_a_file_that_is_no_archive_are_refused() {
         let file = archive(&[("set/a.bin", b"aaa")]);
         let members = [Member { name: "a.bin", at_most: 2 }];
-        let error = read_members(file.path(), "set", &members).unwrap_err();
+        let error = read_members(file.path(), "set", &members, &|| false).unwrap_err();
         assert!(error.to_string().ends_with("`a.bin` has 3 bytes, expected 2"), "{error}");
         std::fs::write(file.path(), "no archive").unwrap();
-        assert!(matches!(read_members(file.path(), "set", &members), Err(DataError::Malformed { .. })));
+        assert!(matches!(read_members(file.path(), "set", &members, &|| false), Err(DataError::Malformed { .. })));
     }
 }

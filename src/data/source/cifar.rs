@@ -202,7 +202,7 @@ impl Layout {
     /// A cheap look: the digest is checked when the archive is read.
     fn expect_length(&self, path: &Path) -> Result<(), DataError> {
         let metadata = std::fs::metadata(path).map_err(DataError::io("read", path))?;
-        if metadata.len() == self.archive.bytes { Ok(()) } else { self.archive.verify(path, &self.help()) }
+        if metadata.len() == self.archive.bytes { Ok(()) } else { self.archive.verify(path, &self.help(), &|| false) }
     }
 
     fn expect_file(&self, path: &Path) -> Result<(), DataError> {
@@ -216,13 +216,13 @@ impl Layout {
         let (at, contents) = match self.origin(path)? {
             Origin::Folder(folder) => self.read_folder(folder)?,
             Origin::Archive(path) => {
-                self.archive.verify(&path, &self.help())?;
-                self.read_archive(path)?
+                self.archive.verify(&path, &self.help(), access.stop)?;
+                self.read_archive(path, access.stop)?
             }
             Origin::Download => {
                 let help = self.help();
                 let downloader = Downloader { folder: access.downloads, patience: PATIENCE, help: &help, access };
-                self.read_archive(downloader.fetch(&self.archive, self.archive.base)?)?
+                self.read_archive(downloader.fetch(&self.archive, self.archive.base)?, access.stop)?
             }
         };
         let names = contents.get(self.names).map(|text| String::from_utf8_lossy(text).into_owned());
@@ -269,8 +269,12 @@ impl Layout {
         Ok((folder, contents))
     }
 
-    fn read_archive(&self, path: PathBuf) -> Result<(PathBuf, BTreeMap<&'static str, Vec<u8>>), DataError> {
-        let contents = read_members(&path, self.folder, &self.members())?;
+    fn read_archive(
+        &self,
+        path: PathBuf,
+        stop: &dyn Fn() -> bool,
+    ) -> Result<(PathBuf, BTreeMap<&'static str, Vec<u8>>), DataError> {
+        let contents = read_members(&path, self.folder, &self.members(), stop)?;
         Ok((path, contents))
     }
 

@@ -125,7 +125,7 @@ impl Downloader<'_> {
 
     /// A damaged file counts as absent: the download replaces it.
     fn is_there(&self, file: &Published, path: &Path) -> bool {
-        path.is_file() && file.verify(path, self.help).is_ok()
+        path.is_file() && file.verify(path, self.help, self.access.stop).is_ok()
     }
 }
 
@@ -185,7 +185,8 @@ impl Transfer<'_> {
         if had < self.file.bytes {
             self.transfer(had)?;
         }
-        let (found, _) = sha256_of_file(&self.path).map_err(|error| self.refused("read", error))?;
+        let (found, _) =
+            sha256_of_file(&self.path, self.downloader.access.stop).map_err(|error| self.refused("read", error))?;
         if found == self.file.sha256 {
             return Ok(());
         }
@@ -280,7 +281,7 @@ impl Transfer<'_> {
     }
 
     fn refused(&self, action: &'static str, source: std::io::Error) -> Failure {
-        Failure::Final(DataError::Io { action, path: self.path.clone(), source })
+        Failure::Final(DataError::io(action, &self.path)(source))
     }
 
     fn no_answer(&self, silence: Silence) -> Failure {
