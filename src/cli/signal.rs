@@ -1,9 +1,10 @@
 //! Ctrl-C, SIGTERM and SIGHUP: the first is acknowledged and asks the command to stop, the second ends it at once.
 //! The same signal again within a moment is not a second one: `timeout` and a terminal that closes send theirs twice.
 //!
-//! A command that can stop takes the [`wish`] and looks at it in its loops; whoever has not ended by then is ended
-//! after [`PATIENCE`], as by a kill, which the store survives: a wait in the system, a library that can't be asked.
-//! Only what is [left to end](LeftToEnd) is waited for. A command that never takes the flag changes nothing, and ends at once.
+//! A command that can stop takes the [`wish`] and looks at it in its loops. What has not ended after [`PATIENCE`], for
+//! it waits in the system or in a library that can't be asked, is ended as by a kill, which the store survives; only
+//! what is [left to end](LeftToEnd) is waited for. A command that has not taken the flag has nothing to put in order
+//! and ends at once.
 
 use std::io::{self, Read, Write};
 use std::os::unix::net::UnixStream;
