@@ -320,8 +320,23 @@ pub fn read(path: &Path) -> io::Result<Vec<u8>> {
 /// # Errors
 /// [`ErrorKind::NotFound`] if there is none.
 pub fn digest(path: &Path) -> io::Result<Digest> {
+    digest_unless(path, &|| false)
+}
+
+/// The same, which ends soon after the caller says so.
+///
+/// # Errors
+/// If the file can't be read; [`stopped`](super::interrupt::stopped) if the caller says so.
+pub fn digest_unless(path: &Path, stop: &dyn Fn() -> bool) -> io::Result<Digest> {
     before(Verb::Read, path, path)?;
-    Digest::of_file(path)
+    Digest::of_file_unless(path, stop)
+}
+
+/// The bytes that are free for this user on the disk of a file; `None` where that is not known.
+#[must_use]
+pub fn free_space(path: &Path) -> Option<u64> {
+    let disk = rustix::fs::statvfs(path).ok()?;
+    disk.f_bavail.checked_mul(disk.f_frsize)
 }
 
 /// Opens a file for reading.

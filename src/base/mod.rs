@@ -10,9 +10,11 @@ pub mod digest;
 #[cfg(test)]
 pub(crate) mod fault;
 pub mod fs;
+pub mod interrupt;
 pub mod issue;
 pub mod misplaced;
 pub mod node;
+pub mod pace;
 pub mod param;
 mod param_choice;
 mod param_macros;

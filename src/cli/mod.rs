@@ -106,6 +106,8 @@ impl Command {
 /// Does what the command line asks for.
 #[must_use]
 pub fn main() -> ExitCode {
+    // Without it signals end the program as they end any other.
+    drop(signal::listen());
     // Not locked: with `--events -` the workers of a run write to standard output too.
     let (mut out, mut err) = (io::stdout(), io::stderr());
     ExitCode::from(run_command(std::env::args_os().collect(), &mut out, &mut err).code())
@@ -122,7 +124,8 @@ fn run_command(args: Vec<OsString>, out: &mut dyn Write, err: &mut dyn Write) ->
     match result {
         Ok(exit) => exit,
         Err(error) => {
-            let exit = error.exit();
+            // Whatever else went wrong then: the reader of a pipe that was stopped too, a terminal that closed.
+            let exit = if signal::came() { Exit::Interrupted } else { error.exit() };
             if exit != Exit::Done {
                 // Nothing is left to do if even the error can't be written.
                 drop(if cli.command.json() { print::errors_json(&error, out) } else { print::errors(&error, err) });

@@ -1,8 +1,10 @@
 //! Progress bars on standard error, and what they look like.
 
-use std::io::{self, IsTerminal};
+use std::io::{self, IsTerminal, Write};
 
 use indicatif::{ProgressBar, ProgressStyle};
+
+use super::signal;
 
 /// A style of a template that is written in this program.
 pub(super) fn style(template: &str) -> ProgressStyle {
@@ -25,7 +27,11 @@ impl Bar {
 
     fn new(template: &str, message: &'static str) -> Self {
         let bar = || ProgressBar::new(0).with_message(message).with_style(style(template));
-        Self(io::stderr().is_terminal().then(bar))
+        let bar = io::stderr().is_terminal().then(bar);
+        if let Some(bar) = bar.clone() {
+            signal::speak_through(move |line| bar.suspend(|| drop(writeln!(io::stderr(), "{line}"))));
+        }
+        Self(bar)
     }
 
     pub(super) fn show(&self, done: u64, total: u64) {

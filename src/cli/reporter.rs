@@ -12,6 +12,7 @@ use indicatif::{MultiProgress, ProgressBar};
 use super::logging::LogFile;
 use super::print::{self, Paint};
 use super::progress::style;
+use super::signal;
 use super::words;
 use crate::runner::{Event, Outcome, memory};
 
@@ -86,6 +87,9 @@ impl Reporter {
             Some(path) => Some(Box::new(File::create(path)?)),
         };
         let bars = io::stderr().is_terminal().then(Bars::new);
+        if let Some(all) = bars.as_ref().map(|bars| bars.all.clone()) {
+            signal::speak_through(move |line| all.suspend(|| drop(writeln!(io::stderr(), "{line}"))));
+        }
         let lines = (!quiet).then(|| Lines { paint: Paint::stderr(), bars, stages: Mutex::default() });
         Ok(Self { log, jsonl: jsonl.map(Mutex::new), lines })
     }

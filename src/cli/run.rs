@@ -56,8 +56,7 @@ pub(super) fn exec(args: &RunArgs, out: &mut dyn Write) -> Result<Exit, Error> {
     let root = args.place.root_of(&plan);
     let store = args.place.open_store(&root)?;
     let store = if args.verify { store.verifying() } else { store };
-    let cancel = signal::cancel_flag()?;
-    store.cancel_transfers_on(&cancel);
+    let cancel = signal::wish();
     let log = logging::start(args.verbose);
     logging::log_panics(&log);
     let reporter = Reporter::new(log, args.events.as_deref(), args.quiet)
@@ -74,15 +73,19 @@ pub(super) fn exec(args: &RunArgs, out: &mut dyn Write) -> Result<Exit, Error> {
         command: std::env::args_os().map(|argument| argument.to_string_lossy().into_owned()).collect(),
     };
     let record = runner.run(&plan, registry::builtin(), &|event| reporter.on_event(event))?;
-    if args.json {
-        print::json(&record, out)?;
+    let exit = exit_of(&record);
+    let printed = if args.json {
+        print::json(&record, out).map_err(Error::from)
     } else if args.events.as_deref() == Some(Path::new("-")) {
-        summary(&plan, &record, &root, args.quiet, &mut std::io::stderr())?;
+        summary(&plan, &record, &root, args.quiet, &mut std::io::stderr())
     } else {
-        summary(&plan, &record, &root, args.quiet, out)?;
+        summary(&plan, &record, &root, args.quiet, out)
+    };
+    match printed.and_then(|()| explain_failure(&record, &root)) {
+        // How the run ended weighs more than a terminal that has closed meanwhile.
+        Err(Error::Output(_)) if exit != Exit::Done => Ok(exit),
+        printed => printed.map(|()| exit),
     }
-    explain_failure(&record, &root)?;
-    Ok(exit_of(&record))
 }
 
 fn unwritable_events(events: Option<&Path>, error: &std::io::Error) -> Error {
@@ -100,11 +103,13 @@ fn exit_of(record: &RunRecord) -> Exit {
 
 /// A failure with all that helps to find its cause.
 fn explain_failure(record: &RunRecord, root: &Path) -> Result<(), Error> {
-    let Some((stage, failure)) = record.failure() else { return Ok(()) };
     let mut err = std::io::stderr();
+    let red = Paint::stderr().red("error:");
+    let Some((stage, failure)) = record.failure() else {
+        return if record.ok { Ok(()) } else { Ok(writeln!(err, "{red} interrupted")?) }; // between two stages
+    };
     let key = stage.key.map_or_else(|| "not known yet".to_owned(), |key| key.short());
     let place = failure.place.as_ref().map_or_else(String::new, |place| format!("{place}: "));
-    let red = Paint::stderr().red("error:");
     writeln!(err, "{red} {place}stage `{}` ({}): {}", stage.id, stage.stage, failure.message)?;
     writeln!(err, "  key: {key}, log: {}", root.join(&record.dir).join("log.txt").display())?;
     if let Some(help) = &failure.help {

@@ -4,6 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::artifact::ArtifactError;
+use crate::base::interrupt::is_stopped;
 
 /// Data from outside that is not there or is not what it should be.
 #[derive(Debug, thiserror::Error)]
@@ -89,7 +90,7 @@ impl DataError {
     /// For `map_err`: the file system refused `action` on `path`.
     pub fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
         let path = path.to_path_buf();
-        move |source| Self::Io { action, path, source }
+        move |source| if is_stopped(&source) { Self::Stopped } else { Self::Io { action, path, source } }
     }
 
     /// For `map_err`: a file that was there a moment ago can't be read.

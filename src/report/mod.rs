@@ -21,7 +21,7 @@ mod tsne;
 
 pub use baseline::{Baselines, chance, lookup_without_self};
 pub use data::{Overlap, ReportData};
-pub use error::ReportError;
+pub use error::{ReportError, Stop};
 pub use figure::{Drawn, FigureSpec};
 pub use findings::{Finding, findings};
 pub use pca::Pca;

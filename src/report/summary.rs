@@ -289,7 +289,7 @@ mod tests {
             reading: "How to read it.".to_owned(),
             numbers: BTreeMap::new(),
         };
-        summary(data, &[("figures/01-a.png".to_owned(), drawn)], Some(&Baselines::of(data)))
+        summary(data, &[("figures/01-a.png".to_owned(), drawn)], Some(&Baselines::of(data, &|| false).unwrap()))
     }
 
     #[test]

@@ -16,6 +16,7 @@ use super::error::StageFailure;
 use super::inputs::{self, Candidates, Entries, Sources};
 use super::schedule::Held;
 use super::{Event, History, Outcome, reasons};
+use crate::base::interrupt::LeftToEnd;
 use crate::plan::{KeyParts, Plan, Reason};
 use crate::stage::{BackendChoice, Checkpoints, Ctx, CtxParts, Progress, StageError};
 use crate::store::{AcEntry, Damage, Found, Journal, Produced, Store};
@@ -197,6 +198,7 @@ impl Executor<'_> {
         if stage.tensor() {
             made_by.extend(self.hardware.clone());
         }
+        let _publishing = LeftToEnd::begin(); // what was computed is not thrown away for a few moments
         Ok(self.store.publish(scratch, key, Produced { key_parts, metrics, seconds, made_by })?)
     }
 

@@ -33,6 +33,7 @@ pub use folders::History;
 pub use record::{Outcome, RunRecord, StageRecord};
 
 use crate::base::fs::{is_wrong_place, remove_dir};
+use crate::base::interrupt::LeftToEnd;
 use crate::base::param::View;
 use crate::plan::Plan;
 use crate::stage::{Catalog, StageError};
@@ -126,6 +127,7 @@ impl Runner<'_> {
             on_event,
         };
         let stages = span.in_scope(|| self.run_stages(executor, folder.clone()));
+        let _recording = LeftToEnd::begin();
         let record = RunRecord {
             format: record::FORMAT,
             run,

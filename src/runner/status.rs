@@ -11,8 +11,8 @@ use serde::Serialize;
 use super::inputs::{Candidates, Entries, Sources};
 use super::{History, RunError, reasons};
 use crate::plan::{Key, KeyParts, Plan, Reason, ReasonKind};
-use crate::stage::{BackendChoice, Catalog};
-use crate::store::{AcEntry, Damage, Found, Store};
+use crate::stage::{BackendChoice, Catalog, StageError};
+use crate::store::{AcEntry, Damage, Found, Store, StoreError};
 
 /// Whether a stage would run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -105,6 +105,7 @@ impl<'a> Forecast<'a> {
         }
         let sources = match Sources::of(self.plan, node, store) {
             Ok(sources) => sources,
+            Err(StageError::Interrupted) => return Err(StoreError::Interrupted.into()),
             Err(error) => {
                 let status = self.status(node, Freshness::Stale, None, vec![Reason::new(ReasonKind::NeverRan)]);
                 return Ok(StageStatus { note: Some(error.to_string()), ..status });

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::ParamIssue;
 use crate::artifact::ArtifactError;
+use crate::base::interrupt::is_stopped;
 
 /// A stage's failure. Messages are lowercase fragments; `help` says what to do.
 #[derive(Debug, thiserror::Error)]
@@ -70,7 +71,7 @@ impl StageError {
     /// For `map_err`: the file system refused `action` on `path`.
     pub fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
         let path = path.to_path_buf();
-        move |source| Self::Io { action, path, source }
+        move |source| if is_stopped(&source) { Self::Interrupted } else { Self::Io { action, path, source } }
     }
 
     /// The parameter that it is about, as a path in the stage's table.
@@ -118,7 +119,7 @@ impl From<ParamIssue> for StageError {
 impl From<ArtifactError> for StageError {
     fn from(error: ArtifactError) -> Self {
         match error {
-            ArtifactError::Io { action, path, source } => Self::Io { action, path, source },
+            ArtifactError::Io { action, path, source } => Self::io(action, &path)(source),
             ArtifactError::Malformed { .. } => Self::failed(error.to_string()),
         }
     }

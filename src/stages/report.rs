@@ -90,7 +90,9 @@ impl Stage for Report {
         let images = Examples::read_images(ctx.input("dataset", "examples.parquet"), &wanted)?;
         data.images = wanted.into_iter().zip(images).collect();
         ctx.stop_if_cancelled()?;
-        let baselines = params.baselines.then(|| Baselines::of(&data));
+        let stop = || ctx.cancelled();
+        let baselines = params.baselines.then(|| Baselines::of(&data, &stop)).transpose();
+        let baselines = baselines.map_err(|error| failed(error, ctx.input("dataset", "examples.parquet")))?;
         let drawn = draw(params, &data, ctx)?;
         let page = ctx.output("report.md");
         std::fs::write(&page, summary(&data, &drawn, baselines.as_ref())).map_err(StageError::io("write", &page))?;
@@ -195,7 +197,8 @@ fn draw(params: &ReportParams, data: &ReportData, ctx: &Ctx<'_>) -> Result<Vec<(
         let message = figure.name().to_owned();
         ctx.progress(Progress { done: at as u64, total: Some(total), unit: "figures", message });
         let name = figure.file_name(at);
-        let shown = figure.draw(data, &folder.join(&name)).map_err(|error| failed(error, &folder))?;
+        let shown =
+            figure.draw(data, &folder.join(&name), &|| ctx.cancelled()).map_err(|error| failed(error, &folder))?;
         drawn.push((format!("figures/{name}"), shown));
     }
     Ok(drawn)
@@ -203,6 +206,7 @@ fn draw(params: &ReportParams, data: &ReportData, ctx: &Ctx<'_>) -> Result<Vec<(
 
 fn failed(error: ReportError, folder: &Path) -> StageError {
     match error {
+        ReportError::Stopped => StageError::Interrupted,
         ReportError::Io { path, source } => StageError::Io { action: "write", path, source },
         ReportError::Draw(_) | ReportError::NoImage(_) => {
             StageError::failed(format!("{error} (drawing into {})", folder.file_name().unwrap_or_default().display()))

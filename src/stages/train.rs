@@ -19,6 +19,7 @@ use self::feed::Feed;
 pub use self::unkeyed::Unkeyed;
 use crate::artifact::{History, HistoryRow, ModelFile, write_json};
 use crate::base::check;
+use crate::base::interrupt::LeftToEnd;
 use crate::base::param::{self, Param, View};
 use crate::nn::{
     self, EarlyStopping, FitError, FitEvent, FitSettings, FitState, LayerIssue, LayerSpec, LossSpec, Monitor, Network,
@@ -163,6 +164,7 @@ impl Stage for Train {
         let mut network = network.map_err(layers_error)?.with_numerics(device::numerics(ctx.numerics()));
         let keep_best = params.keep_best.then(|| params.monitor(feed.validates()));
         let state = start(params, ctx, &network, keep_best.as_ref());
+        ctx.stop_if_cancelled()?; // then the checkpoints may not have been read
         let state = train(params, ctx, &mut network, &feed, state, keep_best.as_ref())?;
         let kept = Kept::of(params, &state, keep_best.as_ref());
         write(params, ctx, &network, &feed, &state, &kept)?;
@@ -300,6 +302,7 @@ fn train(
     };
     let (made, last) = (state.steps(), settings.epochs * settings.steps_per_epoch);
     let end = feed.ahead(made, last, settings.steps_per_epoch, |batches| {
+        let _steps = LeftToEnd::begin(); // a step ends by itself, and a checkpoint follows the last
         nn::fit(network, state, &settings, batches, &mut on_event, &|| ctx.cancelled())
     });
     let end = end.map_err(|error| match error {

@@ -128,6 +128,8 @@ impl<'a> CheckpointShelf<'a> {
         for step in self.steps().into_iter().rev().filter(|step| *step <= limit) {
             match self.read(step) {
                 Some(bytes) => return (Some((step, bytes)), damaged),
+                // It was not read for that reason, and may be as good as any.
+                None if self.store.cancelled() => return (None, Vec::new()),
                 None => damaged.push(step),
             }
         }

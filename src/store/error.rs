@@ -3,6 +3,8 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::base::interrupt::is_stopped;
+
 /// Why the store can't do what was asked. A damaged object is no error: it is a miss.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -33,7 +35,7 @@ pub enum StoreError {
         /// The folder.
         path: PathBuf,
     },
-    /// The user asked to stop while another process held the key.
+    /// The user asked to stop.
     #[error("interrupted")]
     Interrupted,
 }
@@ -42,7 +44,7 @@ impl StoreError {
     /// For `map_err`: the file system refused `action` on `path`.
     pub fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
         let path = path.to_path_buf();
-        move |source| Self::Io { action, path, source }
+        move |source| if is_stopped(&source) { Self::Interrupted } else { Self::Io { action, path, source } }
     }
 
     /// What to do about it.

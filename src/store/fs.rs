@@ -9,7 +9,9 @@ use std::path::{Path, PathBuf};
 
 use super::StoreError;
 use crate::base::fs;
-pub(super) use crate::base::fs::{Stat, digest, list, metadata, open, open_lock, read, stat, stat_open, write_lock};
+pub(super) use crate::base::fs::{
+    Stat, digest, digest_unless, list, metadata, open, open_lock, read, stat, stat_open, write_lock,
+};
 
 /// Creates a folder and those above it.
 pub(super) fn create_dirs(path: &Path) -> Result<(), StoreError> {

@@ -75,12 +75,17 @@ impl Store {
             return Ok(digest);
         }
         let mut file = fs::open(path)?;
-        let digest = Digest::of_open(&mut file)?;
+        let digest = self.digest_open(&mut file)?;
         if memo.digest.replace(digest).is_some_and(|old| old != digest) {
             memo.facts.clear(); // they are of the other content
         }
         self.remember(path, &file, look, memo);
         Ok(digest)
+    }
+
+    /// Reads an open file, unless the user wants to stop.
+    fn digest_open(&self, file: &mut std::fs::File) -> io::Result<Digest> {
+        Digest::of_open_unless(file, &|| self.cancelled())
     }
 
     /// Forgets what is remembered of a file.
@@ -167,7 +172,7 @@ impl Contents for Store {
                 }
                 _ => {
                     let mut file = fs::open(path)?;
-                    let digest = Digest::of_open(&mut file)?;
+                    let digest = self.digest_open(&mut file)?;
                     let read = fs::stat_open(&file, path).map(|stat| volumes.look(path, &stat));
                     Ok((digest, look.lasted(read), true))
                 }

@@ -39,6 +39,7 @@ mod verify;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 pub use checkpoint::CheckpointShelf;
 pub use du::{DatasetUse, DuReport, KindUse, RunUse};
@@ -67,6 +68,8 @@ pub struct Store {
     root: PathBuf,
     remote: Option<Arc<remote::Remote>>,
     verifying: bool,
+    /// Set when the user wants to stop.
+    cancel: Option<Arc<AtomicBool>>,
 }
 
 /// The folders that every store has.
@@ -99,6 +102,23 @@ impl Store {
         Self { verifying: true, ..self }
     }
 
+    /// The same store, which stops waiting, reading and transferring soon after this flag is set: what is under way then
+    /// ends with [`StoreError::Interrupted`]. An object store that is put behind it later stops too.
+    #[must_use]
+    pub fn cancelled_by(self, cancel: &Arc<AtomicBool>) -> Self {
+        Self { cancel: Some(Arc::clone(cancel)), ..self }
+    }
+
+    /// Whether the user wants to stop.
+    pub(crate) fn cancelled(&self) -> bool {
+        self.cancel.as_ref().is_some_and(|cancel| cancel.load(Ordering::Relaxed))
+    }
+
+    /// Stops here if the user wants to.
+    pub(crate) fn stop_if_cancelled(&self) -> Result<(), StoreError> {
+        if self.cancelled() { Err(StoreError::Interrupted) } else { Ok(()) }
+    }
+
     /// Opens a store that is there and changes nothing; `None` if there is none.
     ///
     /// # Errors
@@ -122,7 +142,7 @@ impl Store {
 
     fn at(root: &Path) -> Result<Self, StoreError> {
         let root = std::path::absolute(root).map_err(StoreError::io("open", root))?;
-        Ok(Self { root, remote: None, verifying: false })
+        Ok(Self { root, remote: None, verifying: false, cancel: None })
     }
 
     /// `false` if there is no store.
@@ -188,6 +208,7 @@ impl Store {
         let folder = self.folder(folder);
         let mut paths = Vec::new();
         for item in walkdir::WalkDir::new(&folder).sort_by_file_name() {
+            self.stop_if_cancelled()?;
             match item {
                 Ok(item) if item.file_type().is_file() => paths.push(item.into_path()),
                 Ok(_) => {}
@@ -286,6 +307,29 @@ mod tests {
         let late = Store::open(folder.path()).unwrap();
         late.create(&folder.path().join("format")).unwrap();
         Store::open(folder.path()).unwrap();
+    }
+
+    #[test]
+    fn who_is_to_stop_reads_nothing_more_and_takes_nothing_for_damaged() {
+        let folder = tempfile::tempdir().unwrap();
+        let cancel = Arc::new(AtomicBool::new(false));
+        let store = Store::open(&folder.path().join("store")).unwrap().cancelled_by(&cancel);
+        let (scratch, key) = (store.scratch().unwrap(), Digest::of(b"key"));
+        std::fs::write(scratch.output().join("a"), "text").unwrap();
+        store.publish(scratch, key, Produced::default()).unwrap();
+        let source = folder.path().join("source");
+        std::fs::write(&source, "new").unwrap();
+
+        cancel.store(true, Ordering::Relaxed);
+        let interrupted = |result: Result<(), StoreError>| assert!(matches!(result, Err(StoreError::Interrupted)));
+        assert!(crate::base::interrupt::is_stopped(&store.digest_file(&source).unwrap_err()));
+        interrupted(store.verify().map(drop));
+        interrupted(store.disk_use(&[]).map(drop));
+        interrupted(store.clone().verifying().lookup(key).map(drop));
+
+        cancel.store(false, Ordering::Relaxed);
+        assert!(store.verify().unwrap().clean());
+        assert!(matches!(store.lookup(key).unwrap(), Found::Hit(_)));
     }
 
     #[test]

@@ -10,6 +10,7 @@ use serde::Serialize;
 use super::checkpoint::lost_markers;
 use super::{AcEntry, Store, StoreError, fs};
 use crate::base::digest::Digest;
+use crate::base::interrupt::is_stopped;
 
 /// What a verification found.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
@@ -105,11 +106,13 @@ impl Store {
     }
 
     fn verify_object(&self, path: &Path) -> Result<Checked, StoreError> {
+        self.stop_if_cancelled()?;
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let Ok(metadata) = std::fs::metadata(path) else { return Ok(Checked::default()) };
         let bytes = metadata.len();
         let named = name.parse::<Digest>().ok().filter(|digest| self.object(*digest) == *path);
-        let found = match Digest::of_file(path) {
+        let found = match Digest::of_file_unless(path, &|| self.cancelled()) {
+            Err(error) if is_stopped(&error) => return Err(StoreError::Interrupted),
             Ok(digest) => Some(digest),
             Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => {
                 return Err(StoreError::io("read", path)(error)); // it may be intact: only its owner can say
@@ -133,6 +136,7 @@ impl Store {
 
     /// The entry's name if it was dropped.
     fn verify_entry(&self, path: &Path) -> Result<Option<String>, StoreError> {
+        self.stop_if_cancelled()?;
         let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         let bytes = match std::fs::read(path) {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None), // gone meanwhile

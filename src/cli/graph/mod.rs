@@ -149,6 +149,7 @@ fn format_of(args: &GraphArgs) -> Result<Format, Error> {
 }
 
 fn write_file(path: &Path, text: &str) -> Result<(), Error> {
+    let _writing = crate::base::interrupt::LeftToEnd::begin();
     crate::base::fs::write_atomic(path, text.as_bytes()).map_err(|error| {
         // Only the kind: the error itself names the temporary file beside the wanted one.
         let message = format!("can't write `{}`: {}", path.display(), error.kind());

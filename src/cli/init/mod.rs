@@ -17,6 +17,7 @@ use self::recipe::Recipe;
 use self::text::shown;
 use super::options::{OverlayOptions, plan_of};
 use super::print::{self, Paint};
+use crate::base::interrupt::LeftToEnd;
 use crate::base::suggest;
 use crate::data::source::SurveyError;
 use crate::error::{Error, Exit};
@@ -93,6 +94,7 @@ pub(super) fn exec(args: &InitArgs, out: &mut dyn Write) -> Result<Exit, Error> 
     };
     let recipe = Recipe::of(&images)?;
     let text = text::config(&name, &output.display().to_string(), &images, &recipe);
+    let _writing = LeftToEnd::begin();
     crate::base::fs::write_atomic(&output, text.as_bytes()).map_err(|error| {
         let message = format!("can't write `{}`: {}", output.display(), error.kind());
         Error::usage(message, "choose a file in a folder that you may write: `--output FILE`")

@@ -21,15 +21,20 @@ pub(crate) struct Member {
 /// archive, `path` is for messages.
 ///
 /// # Errors
-/// If the archive can't be read, or a member is longer than it may be.
+/// If the archive can't be read, a member is longer than it may be, or the user asked to stop.
 pub(crate) fn read_members(
     file: impl Read,
     path: &Path,
     folder: &str,
     members: &[Member],
+    stop: &dyn Fn() -> bool,
 ) -> Result<BTreeMap<&'static str, Vec<u8>>, DataError> {
-    let mut archive = tar::Archive::new(GzDecoder::new(BufReader::with_capacity(1 << 18, file)));
-    let unreadable = |error: std::io::Error| DataError::malformed(path, format!("not a readable .tar.gz: {error}"));
+    let file = BufReader::with_capacity(1 << 18, Stoppable { file, stop });
+    let mut archive = tar::Archive::new(GzDecoder::new(file));
+    let unreadable = |error: std::io::Error| match stop() {
+        true => DataError::Stopped,
+        false => DataError::malformed(path, format!("not a readable .tar.gz: {error}")),
+    };
     let mut contents = BTreeMap::new();
     for entry in archive.entries().map_err(unreadable)? {
         let mut entry = entry.map_err(unreadable)?;
@@ -46,6 +51,19 @@ pub(crate) fn read_members(
         contents.insert(member.name, content);
     }
     Ok(contents)
+}
+
+/// A file that can't be read on once the user wants to stop.
+struct Stoppable<'a, R> {
+    file: R,
+    stop: &'a dyn Fn() -> bool,
+}
+
+impl<R: Read> Read for Stoppable<'_, R> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        // Not as `interrupt::stopped`: who reads to an end takes that for a signal and goes on.
+        if (self.stop)() { Err(std::io::Error::other("interrupted")) } else { self.file.read(buffer) }
+    }
 }
 
 #[cfg(test)]
@@ -74,20 +92,31 @@ mod tests {
     fn only_expected_names_are_read() {
         let file = archive(&[("set/a.bin", b"aa"), ("../set/b.bin", b"evil"), ("b.bin", b"evil"), ("set/readme", b"")]);
         let members = [Member { name: "a.bin", at_most: 2 }, Member { name: "b.bin", at_most: 9 }];
-        let contents = read_members(File::open(file.path()).unwrap(), file.path(), "set", &members).unwrap();
+        let read = |stop: bool| read_members(File::open(file.path()).unwrap(), file.path(), "set", &members, &|| stop);
+        let contents = read(false).unwrap();
+        assert!(matches!(read(true), Err(DataError::Stopped)));
         assert_eq!(contents, BTreeMap::from([("a.bin", b"aa".to_vec())]));
+    }
+
+    #[test]
+    fn no_more_of_an_unpacked_file_is_read_than_it_may_have() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let member = Member { name: "a.bin", at_most: 3 };
+        std::fs::write(file.path(), "abc").unwrap();
+        assert_eq!(member.read(file.path()).unwrap(), b"abc");
+        file.as_file().set_len(1 << 50).unwrap(); // all of it would not fit into any memory
+        let error = member.read(file.path()).unwrap_err();
+        assert!(error.to_string().ends_with("longer than 3 bytes"), "{error}");
     }
 
     #[test]
     fn a_member_that_is_too_long_and_a_file_that_is_no_archive_are_refused() {
         let file = archive(&[("set/a.bin", b"aaa")]);
         let members = [Member { name: "a.bin", at_most: 2 }];
-        let error = read_members(File::open(file.path()).unwrap(), file.path(), "set", &members).unwrap_err();
+        let read = || read_members(File::open(file.path()).unwrap(), file.path(), "set", &members, &|| false);
+        let error = read().unwrap_err();
         assert!(error.to_string().ends_with("`a.bin` has 3 bytes, expected 2"), "{error}");
         std::fs::write(file.path(), "no archive").unwrap();
-        assert!(matches!(
-            read_members(File::open(file.path()).unwrap(), file.path(), "set", &members),
-            Err(DataError::Malformed { .. })
-        ));
+        assert!(matches!(read(), Err(DataError::Malformed { .. })));
     }
 }

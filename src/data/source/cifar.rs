@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::archive::{Member, read_members};
-use super::download::{Downloader, PAUSES};
+use super::download::{Downloader, PATIENCE};
 use super::published::{Published, ways};
 use super::reader::{PublishedReader, Reader};
 use super::{Access, DigestFile, Example, Load, Loaded, Place, Sink, SourceFacts, SplitCounts, capitalised};
@@ -223,7 +223,7 @@ impl Layout {
     /// A cheap look: the digest is checked when the archive is read.
     fn expect_length(&self, path: &Path) -> Result<(), DataError> {
         let metadata = std::fs::metadata(path).map_err(DataError::io("read", path))?;
-        if metadata.len() == self.archive.bytes { Ok(()) } else { self.archive.verify(path, &self.help()) }
+        if metadata.len() == self.archive.bytes { Ok(()) } else { self.archive.verify(path, &self.help(), &|| false) }
     }
 
     fn expect_file(&self, path: &Path) -> Result<(), DataError> {
@@ -239,7 +239,7 @@ impl Layout {
             Origin::Archive(path) => self.read_archive(path, access)?,
             Origin::Download => {
                 let help = self.help();
-                let downloader = Downloader { folder: access.downloads, pauses: PAUSES, help: &help, access };
+                let downloader = Downloader { folder: access.downloads, patience: PATIENCE, help: &help, access };
                 self.read_archive(downloader.fetch(&self.archive, self.archive.base)?, access)?
             }
         };
@@ -275,23 +275,30 @@ impl Layout {
     fn read_folder(&self, folder: PathBuf, access: &Access<'_>) -> Result<Files, DataError> {
         let (reader, files) = (Reader::default(), self.files_in(&folder)?);
         let mut contents = BTreeMap::new();
-        for &name in &files {
-            let path = folder.join(name);
-            contents.insert(name, reader.read(&path).map_err(DataError::unread(&path))?);
+        for member in self.members().iter().filter(|member| files.contains(&member.name)) {
+            let path = folder.join(member.name);
+            let content = reader.read_at_most(&path, member.at_most).map_err(DataError::unread(&path))?;
+            contents.insert(member.name, content);
         }
         access.has_read(&self.digests_of(&folder, &files, &reader)?);
         Ok((folder, contents))
     }
 
     fn read_archive(&self, path: PathBuf, access: &Access<'_>) -> Result<Files, DataError> {
-        let batch = |batch: &Batch| Member { name: batch.name, at_most: (batch.records * self.record()) as u64 };
-        let mut members: Vec<Member> = self.batches.iter().map(batch).collect();
-        members.push(Member { name: self.names, at_most: NAMES_AT_MOST });
         let mut file = PublishedReader::open(&self.archive, &path)?;
-        let contents = read_members(&mut file, &path, self.folder, &members);
+        let contents = read_members(&mut file, &path, self.folder, &self.members(), access.stop);
+        if (access.stop)() {
+            return Err(DataError::Stopped);
+        }
         file.finish(&self.help())?; // of an altered archive that is the better message
         access.has_read(&[(ARCHIVE.to_owned(), self.archive.digest())]);
         Ok((path, contents?))
+    }
+
+    fn members(&self) -> Vec<Member> {
+        let batch = |batch: &Batch| Member { name: batch.name, at_most: (batch.records * self.record()) as u64 };
+        let names = Member { name: self.names, at_most: NAMES_AT_MOST };
+        self.batches.iter().map(batch).chain([names]).collect()
     }
 
     /// The names that the set brings along, else those it is known to have; in the case of a title, either way.

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use flate2::read::MultiGzDecoder;
 
-use super::download::{Downloader, PAUSES};
+use super::download::{Downloader, PATIENCE};
 use super::published::{Published, sha256, sha256_of_open, ways};
 use super::reader::Reader;
 use super::{Access, DigestFile, Example, Load, Loaded, Place, Sink, SourceFacts, SplitCounts};
@@ -153,6 +153,9 @@ impl Split {
     }
 }
 
+/// Bytes that a file may have beside what it should hold: gzip never makes more of them.
+const GZIP_MORE: u64 = 1 << 16;
+
 impl Set {
     fn help(&self) -> String {
         ways(self.source, "the folder of the four published `.gz` files", "the folder of the files unpacked from them")
@@ -182,7 +185,7 @@ impl Set {
             let published = (file.published.name.to_owned(), file.published.digest());
             let Some(folder) = path else { return Ok(published) };
             let (path, gzipped) = self.find(folder, file)?;
-            let sha256 = |file: &mut File| sha256_of_open(file).map(|(digest, _)| digest);
+            let sha256 = |file: &mut File| sha256_of_open(file, &|| false).map(|(digest, _)| digest);
             let as_published =
                 || digest_file.fact(&path, "sha256", &sha256).is_ok_and(|found| found == file.published.sha256);
             if file.content.is_some() || (gzipped && as_published()) {
@@ -221,7 +224,7 @@ impl Set {
     fn read(&self, folder: &Path, file: &IdxFile, expected: usize, access: &Access<'_>) -> Result<Vec<u8>, DataError> {
         let (path, gzipped) = self.find(folder, file)?;
         let reader = Reader::default();
-        let bytes = reader.read(&path).map_err(DataError::unread(&path))?;
+        let bytes = reader.read_at_most(&path, expected as u64 + GZIP_MORE).map_err(DataError::unread(&path))?;
         // By the rule of `digests`.
         let has_read = |digest| access.has_read(&[(file.published.name.to_owned(), digest)]);
         if gzipped && sha256(&bytes) == file.published.sha256 {
@@ -310,7 +313,7 @@ impl Set {
         // A folder of their own: the two sets use the same file names.
         let folder = access.downloads.join(self.source);
         let help = self.help();
-        let downloader = Downloader { folder: &folder, pauses: PAUSES, help: &help, access };
+        let downloader = Downloader { folder: &folder, patience: PATIENCE, help: &help, access };
         for file in self.files() {
             downloader.fetch(&file.published, file.published.base)?;
         }
@@ -319,11 +322,14 @@ impl Set {
 }
 
 fn gunzip(path: &Path, bytes: &[u8], expected: usize) -> Result<Vec<u8>, DataError> {
-    let mut content = Vec::with_capacity(expected);
-    // One byte more than expected is enough to tell that there is too much.
-    let mut limited = MultiGzDecoder::new(bytes).take(expected as u64 + 1);
     let unreadable = |error| DataError::malformed(path, format!("not a whole gzip file: {error}"));
-    limited.read_to_end(&mut content).map_err(unreadable)?;
+    read_at_most(MultiGzDecoder::new(bytes), expected).map_err(unreadable)
+}
+
+/// One byte more than expected is enough to tell that there is too much.
+fn read_at_most(from: impl Read, expected: usize) -> std::io::Result<Vec<u8>> {
+    let mut content = Vec::with_capacity(expected);
+    from.take(expected as u64 + 1).read_to_end(&mut content)?;
     Ok(content)
 }
 

@@ -85,13 +85,17 @@ impl ImageFolder {
         &self,
         files: &[File],
         reader: &Reader,
+        stop: &(dyn Fn() -> bool + Sync),
         mut use_piece: impl FnMut(&[File], Vec<Result<Image, String>>) -> Result<(), DataError>,
     ) -> Result<(), DataError> {
         std::thread::scope(|scope| {
             let (sender, pieces) = std::sync::mpsc::sync_channel(0);
             let decode = move || {
                 for piece in files.chunks(PIECE) {
-                    let images = piece.into_par_iter().map(|file| self.decode_file(file, reader)).collect();
+                    // Whoever stops asks for no more pieces, and makes nothing of this one.
+                    let decode =
+                        |file| if stop() { Err("interrupted".to_owned()) } else { self.decode_file(file, reader) };
+                    let images = piece.into_par_iter().map(decode).collect();
                     if sender.send((piece, images)).is_err() {
                         break; // nobody wants more
                     }
@@ -152,7 +156,10 @@ impl Load for ImageFolder {
     fn load(&self, access: &Access<'_>, sink: &mut Sink<'_>) -> Result<Loaded, DataError> {
         let Folder { classes, files } = Folder::scan(&self.path.resolved, &self.split)?;
         let (mut unreadable, mut done, reader) = (Vec::new(), 0, Reader::default());
-        self.decoded(&files, &reader, |piece, images| {
+        self.decoded(&files, &reader, access.stop, |piece, images| {
+            if (access.stop)() {
+                return Err(DataError::Stopped);
+            }
             for (file, image) in piece.iter().zip(images) {
                 match image {
                     // After the first failure only the names of the others matter.

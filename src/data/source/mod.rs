@@ -11,6 +11,7 @@ mod idx;
 mod image_folder;
 mod published;
 mod reader;
+mod request;
 
 pub use cifar::{Cifar10, Cifar100};
 pub use cifar10_sample::Cifar10Sample;
@@ -112,7 +113,7 @@ pub struct Access<'a> {
     /// Takes progress.
     pub on_progress: &'a dyn Fn(Step),
     /// Whether the user wants to stop.
-    pub stop: &'a dyn Fn() -> bool,
+    pub stop: &'a (dyn Fn() -> bool + Sync),
     /// Takes what was read, under the name that [`Load::digests`] gives it: the result is stored only if it is what the
     /// key was made of.
     pub on_read: &'a dyn Fn(&str, Digest),

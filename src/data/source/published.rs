@@ -7,6 +7,7 @@ use std::path::Path;
 use sha2::{Digest as _, Sha256};
 
 use crate::base::digest::Digest;
+use crate::base::interrupt::stopped;
 use crate::data::{DataError, Mismatch};
 
 /// A file that somebody published, with the checksum that TensorFlow Datasets 4.9.10 lists.
@@ -31,9 +32,9 @@ impl Published {
     /// Whether a file's content is the published one.
     ///
     /// # Errors
-    /// [`DataError::Checksum`] with both digests if it is not.
-    pub(crate) fn verify(&self, path: &Path, help: &str) -> Result<(), DataError> {
-        let (found, found_bytes) = sha256_of_file(path).map_err(DataError::io("read", path))?;
+    /// [`DataError::Checksum`] with both digests if it is not, [`DataError::Stopped`] soon after `stop` says so.
+    pub(crate) fn verify(&self, path: &Path, help: &str, stop: &dyn Fn() -> bool) -> Result<(), DataError> {
+        let (found, found_bytes) = sha256_of_file(path, stop).map_err(DataError::io("read", path))?;
         if found == self.sha256 { Ok(()) } else { Err(self.mismatch(path, found, found_bytes, help)) }
     }
 
@@ -54,16 +55,19 @@ impl Published {
     }
 }
 
-/// SHA-256 in hexadecimal and length of a file's content.
-pub(crate) fn sha256_of_file(path: &Path) -> std::io::Result<(String, u64)> {
-    sha256_of_open(&mut File::open(path)?)
+/// SHA-256 in hexadecimal and length of a file's content; the error [`stopped`] soon after `stop` says so.
+pub(crate) fn sha256_of_file(path: &Path, stop: &dyn Fn() -> bool) -> std::io::Result<(String, u64)> {
+    sha256_of_open(&mut File::open(path)?, stop)
 }
 
 /// The same of an open file, from where it stands.
-pub(crate) fn sha256_of_open(file: &mut File) -> std::io::Result<(String, u64)> {
+pub(crate) fn sha256_of_open(file: &mut File, stop: &dyn Fn() -> bool) -> std::io::Result<(String, u64)> {
     let (mut hasher, mut bytes) = (Sha256::new(), 0);
     let mut buffer = vec![0; 1 << 18];
     loop {
+        if stop() {
+            return Err(stopped());
+        }
         match file.read(&mut buffer)? {
             0 => return Ok((hex(&hasher.finalize()), bytes)),
             read => {
@@ -104,10 +108,11 @@ mod tests {
         let path = folder.path().join("abc");
         let file = Published { name: "abc", base: "", bytes: 3, sha256: ABC };
         std::fs::write(&path, "abc").unwrap();
-        file.verify(&path, "do this").unwrap();
+        file.verify(&path, "do this", &|| false).unwrap();
+        assert!(matches!(file.verify(&path, "", &|| true), Err(DataError::Stopped)));
         for (content, damage) in [("ab", "cut short"), ("abd", "altered")] {
             std::fs::write(&path, content).unwrap();
-            let error = file.verify(&path, "do this").unwrap_err();
+            let error = file.verify(&path, "do this", &|| false).unwrap_err();
             let message = error.to_string();
             assert!(message.contains(ABC) && message.contains(&sha256(content.as_bytes())), "{message}");
             assert!(error.help().is_some_and(|help| help.contains(damage) && help.contains("do this")));

@@ -28,7 +28,21 @@ pub(super) struct Reader {
 impl Reader {
     /// A file's bytes; they are hashed by the thread that asks for them.
     pub(super) fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
-        let bytes = std::fs::read(path);
+        self.keep(path, std::fs::read(path))
+    }
+
+    /// The same, but a file of more bytes is refused without reading on.
+    pub(super) fn read_at_most(&self, path: &Path, most: u64) -> io::Result<Vec<u8>> {
+        let read = || {
+            let mut bytes = Vec::new();
+            File::open(path)?.take(most.saturating_add(1)).read_to_end(&mut bytes)?;
+            let longer = bytes.len() as u64 > most;
+            if longer { Err(io::Error::other(format!("longer than {most} bytes"))) } else { Ok(bytes) }
+        };
+        self.keep(path, read())
+    }
+
+    fn keep(&self, path: &Path, bytes: io::Result<Vec<u8>>) -> io::Result<Vec<u8>> {
         let found = bytes.as_ref().map(|bytes| Digest::of(bytes)).map_err(io::Error::kind);
         self.read.lock().unwrap_or_else(PoisonError::into_inner).insert(path.to_path_buf(), found);
         bytes

@@ -8,9 +8,10 @@ use super::{Drawn, count_of};
 use crate::base::check;
 use crate::report::canvas::{Area, Canvas, Pen};
 use crate::report::chart::{self, Axes};
+use crate::report::error::go_on;
 use crate::report::pca::Pca;
 use crate::report::text::{self, Weight};
-use crate::report::{ReportData, ReportError, theme, tsne};
+use crate::report::{ReportData, ReportError, Stop, theme, tsne};
 use crate::{choice, params};
 
 choice! {
@@ -60,15 +61,15 @@ impl Projection {
         data.embeddings.example_id.iter().take(self.count).copied().collect()
     }
 
-    fn map(&self, data: &ReportData) -> Result<Map, ReportError> {
+    fn map(&self, data: &ReportData, stop: Stop<'_>) -> Result<Map, ReportError> {
         let count = self.count.min(data.embeddings.len());
         let dim = data.embeddings.dim;
         let values = &data.embeddings.values[..count * dim];
-        let pca = Pca::fit(values, dim);
+        let pca = Pca::fit(values, dim, stop)?;
         let explained = pca.explained;
         let points = match self.method {
             Method::Pca => pca.points,
-            Method::TSne => tsne::fit(values, dim, &pca)?,
+            Method::TSne => tsne::fit(values, dim, &pca, stop)?,
         };
         let range = |axis: usize| {
             let (low, high) = points
@@ -86,14 +87,14 @@ impl Projection {
         })
     }
 
-    pub(super) fn draw(&self, data: &ReportData, path: &Path) -> Result<Drawn, ReportError> {
-        let map = self.map(data)?;
+    pub(super) fn draw(&self, data: &ReportData, path: &Path, stop: Stop<'_>) -> Result<Drawn, ReportError> {
+        let map = self.map(data, stop)?;
         let name = match self.method {
             Method::Pca => "PCA",
             Method::TSne => "t-SNE",
         };
         let title = format!("Embedding projection ({name})");
-        let agreement = agreement(&map.points, &map.labels);
+        let agreement = agreement(&map.points, &map.labels, stop)?;
         let subtitle = format!(
             "{} of {} dimensions; the nearest point on this map has the same class for {:.0} % of them",
             count_of(map.points.len(), "embedding", "embeddings"),
@@ -111,7 +112,9 @@ impl Projection {
         canvas.header(&title, &subtitle);
         let areas = [Area::new(left, top, side, side), Area::new(left + side + GAP, top, side, side)];
         self.points(&mut canvas, &map, areas[0])?;
+        go_on(stop)?;
         let thumbnails = self.thumbnails(&mut canvas, data, &map, areas[1])?;
+        go_on(stop)?;
         legend.draw(&mut canvas, data, (areas[1].x + side + 40.0, top, lines));
         if map.points.is_empty() {
             chart::nothing(&mut canvas, areas[0], "There are no embeddings.");
@@ -253,11 +256,12 @@ impl Legend {
 }
 
 /// The share of points whose nearest other point has their label; ties by position.
-fn agreement(points: &[[f64; 2]], labels: &[i32]) -> f64 {
+fn agreement(points: &[[f64; 2]], labels: &[i32], stop: Stop<'_>) -> Result<f64, ReportError> {
     if points.len() < 2 {
-        return 0.0;
+        return Ok(0.0);
     }
     let agrees = |at: usize| {
+        go_on(stop)?;
         let mut best = (f64::INFINITY, at);
         for (other, point) in points.iter().enumerate() {
             let apart = (point[0] - points[at][0]).powi(2) + (point[1] - points[at][1]).powi(2);
@@ -265,21 +269,26 @@ fn agreement(points: &[[f64; 2]], labels: &[i32]) -> f64 {
                 best = (apart, other);
             }
         }
-        labels[best.1] == labels[at]
+        Ok(labels[best.1] == labels[at])
     };
-    (0..points.len()).filter(|&at| agrees(at)).count() as f64 / points.len() as f64
+    let mut right = 0;
+    for at in 0..points.len() {
+        right += usize::from(agrees(at)?);
+    }
+    Ok(right as f64 / points.len() as f64)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Legend, agreement};
+    use super::{Legend, ReportError, agreement};
 
     #[test]
     fn agreement_counts_nearest_points_of_the_same_class() {
         let points = [[0.0, 0.0], [1.0, 0.0], [1.5, 0.0], [9.0, 0.0]];
         // Nearest of each: 1, 2, 1, 2.
-        assert_eq!(agreement(&points, &[0, 0, 0, 1]), 0.75);
-        assert_eq!(agreement(&points[..1], &[0]), 0.0);
+        assert_eq!(agreement(&points, &[0, 0, 0, 1], &|| false).unwrap(), 0.75);
+        assert_eq!(agreement(&points[..1], &[0], &|| false).unwrap(), 0.0);
+        assert!(matches!(agreement(&points, &[0, 0, 0, 1], &|| true), Err(ReportError::Stopped)));
     }
 
     #[test]

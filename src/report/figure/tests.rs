@@ -6,6 +6,8 @@ use super::*;
 use crate::artifact::ImageShape;
 use crate::report::synthetic;
 
+/// Nobody wants to stop.
+const GO_ON: Stop<'static> = &|| false;
 const COLOUR: ImageShape = ImageShape { height: 8, width: 8, channels: 3 };
 
 /// Draws every figure, checks that it is a picture with something on it, and gives the sizes.
@@ -13,7 +15,7 @@ fn draw_all(data: &ReportData) -> Vec<(u32, u32)> {
     let folder = tempfile::tempdir().unwrap();
     let draw = |(at, figure): (usize, &FigureSpec)| {
         let path = folder.path().join(figure.file_name(at));
-        let drawn = figure.draw(data, &path).unwrap();
+        let drawn = figure.draw(data, &path, GO_ON).unwrap();
         assert!(!drawn.title.is_empty() && !drawn.alt.is_empty() && drawn.reading.ends_with('.'), "{drawn:?}");
         let picture = image::open(&path).unwrap().into_rgb8();
         let ink = picture.pixels().filter(|pixel| pixel.0 != [255; 3]).count();
@@ -68,7 +70,7 @@ fn all_matched_queries_are_said_so() {
     let mut data = synthetic::small();
     data.matches.0.iter_mut().for_each(|row| row.matched = true);
     let folder = tempfile::tempdir().unwrap();
-    let drawn = NoMatch { limit: 25 }.draw(&data, &folder.path().join("none.png")).unwrap();
+    let drawn = NoMatch { limit: 25 }.draw(&data, &folder.path().join("none.png"), GO_ON).unwrap();
     assert_eq!(drawn.alt, "All queries have a match below the distance threshold.");
     assert_eq!(drawn.numbers["unmatched"], 0.0);
 }
@@ -81,7 +83,7 @@ fn a_second_drawing_has_the_same_bytes() {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
         let path = folder.path().join(name);
         let draw = |figure: &FigureSpec| {
-            figure.draw(&data, &path).unwrap();
+            figure.draw(&data, &path, GO_ON).unwrap();
             std::fs::read(&path).unwrap()
         };
         pool.install(|| FigureSpec::all().iter().map(draw).collect::<Vec<_>>())
@@ -135,8 +137,22 @@ fn of_a_hundred_thousand_classes_a_part_is_drawn_and_said_so() {
 fn a_missing_image_is_an_error() {
     let mut data = synthetic::small();
     data.images.clear();
-    let error = SampleGrid { count: 1, columns: 1 }.draw(&data, Path::new("unused.png")).unwrap_err();
+    let error = SampleGrid { count: 1, columns: 1 }.draw(&data, Path::new("unused.png"), GO_ON).unwrap_err();
     assert_eq!(error.to_string(), "the image of example 0 is not there");
+}
+
+#[test]
+fn pictures_of_many_images_end_soon_after_they_are_asked_to() {
+    let data = synthetic::small();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("stopped.png");
+    for figure in FigureSpec::all() {
+        let long = !figure.images(&data).is_empty();
+        let stopped = matches!(figure.draw(&data, &path, &|| true), Err(ReportError::Stopped));
+        assert_eq!(stopped, long, "{}", figure.name());
+        assert_eq!(path.exists(), !long, "{}", figure.name());
+        std::fs::remove_file(&path).ok();
+    }
 }
 
 /// Not a check: figures of real images, to be looked at. `SIMPIPE_JPEGS` is a folder `<class>/*.jpg`, `SIMPIPE_OUT`
@@ -159,15 +175,15 @@ fn figures_of_real_images() {
     let mut drawn = Vec::new();
     for (at, figure) in figures.iter().enumerate() {
         let file = format!("figures/{}", figure.file_name(at));
-        drawn.push((file.clone(), figure.draw(&data, &out.join(file)).unwrap()));
+        drawn.push((file.clone(), figure.draw(&data, &out.join(file), GO_ON).unwrap()));
     }
     let many = synthetic::with(100, 120, COLOUR);
     let mut none = synthetic::small();
     none.history.0.clear();
     for (name, data, figure) in [("many", &many, 5), ("many", &many, 6), ("many", &many, 7), ("none", &none, 1)] {
         let figure = &figures[figure];
-        figure.draw(data, &out.join(format!("figures/{name}-{}.png", figure.name()))).unwrap();
+        figure.draw(data, &out.join(format!("figures/{name}-{}.png", figure.name())), GO_ON).unwrap();
     }
-    let page = crate::report::summary(&data, &drawn, Some(&crate::report::Baselines::of(&data)));
+    let page = crate::report::summary(&data, &drawn, Some(&crate::report::Baselines::of(&data, GO_ON).unwrap()));
     std::fs::write(out.join("report.md"), page).unwrap();
 }

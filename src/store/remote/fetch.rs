@@ -9,6 +9,7 @@ use super::connect::PARALLEL;
 use super::error::Trouble;
 use super::{Remote, Stored, checkpoints, object_name};
 use crate::base::digest::Digest;
+use crate::base::fs::free_space;
 use crate::store::publish::draft_entry;
 use crate::store::{AcEntry, Damage, FileRecord, Hold, Store, StoreError, fs};
 
@@ -140,6 +141,8 @@ impl Store {
                 jobs.push((name.clone(), *file, scratch.path().join(number.to_string())));
             }
         }
+        let wanted = jobs.iter().fold(0, |sum: u64, (_, file, _)| sum.saturating_add(file.size));
+        fits(wanted, free_space(scratch.path()))?;
         let results = remote.download_all(jobs)?;
         let mut damaged = Vec::new();
         for (name, file, path, download) in results {
@@ -210,7 +213,31 @@ impl Remote {
     }
 }
 
+/// Whether what an entry names has room: anybody may have written it, and what it says can fill any disk.
+fn fits(wanted: u64, free: Option<u64>) -> Result<(), Trouble> {
+    match free.filter(|free| wanted > *free) {
+        None => Ok(()),
+        Some(free) => {
+            Err(Trouble::Failed(format!("a result there has {wanted} bytes, and {free} are free on this disk")))
+        }
+    }
+}
+
 /// `` `a`, `b` ``.
 fn quoted(names: &[String]) -> String {
     names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_result_that_has_no_room_is_not_fetched() {
+        fits(7, Some(7)).unwrap();
+        fits(u64::MAX, None).unwrap();
+        let trouble = fits(8, Some(7)).unwrap_err().to_string();
+        assert_eq!(trouble, "a result there has 8 bytes, and 7 are free on this disk");
+        assert!(free_space(Path::new("/")).is_some() && free_space(Path::new("/no/such")).is_none());
+    }
 }

@@ -13,6 +13,7 @@ mod client;
 mod connect;
 mod error;
 mod fetch;
+mod limit;
 mod open;
 mod runtime;
 mod send;
@@ -68,7 +69,7 @@ pub(super) struct Remote {
     limits: Limits,
     access: Access,
     connection: OnceLock<Result<Connection, String>>,
-    cancel: OnceLock<Arc<AtomicBool>>,
+    cancel: Option<Arc<AtomicBool>>,
     state: Mutex<State>,
 }
 
@@ -109,9 +110,9 @@ impl Connection {
 }
 
 impl Remote {
-    fn new(url: RemoteUrl, access: Access) -> Self {
+    fn new(url: RemoteUrl, access: Access, cancel: Option<Arc<AtomicBool>>) -> Self {
         let limits = Limits::of_environment();
-        Self { url, limits, access, connection: OnceLock::new(), cancel: OnceLock::new(), state: Mutex::default() }
+        Self { url, limits, access, connection: OnceLock::new(), cancel, state: Mutex::default() }
     }
 
     /// Every change of the state is made whole under the lock.
@@ -127,7 +128,7 @@ impl Remote {
     {
         let connection = self.connection.get_or_init(|| Connection::start(&self.url, self.limits));
         let connection = connection.as_ref().map_err(|words| Trouble::Failed(words.clone()))?;
-        connection.runtime.wait(self.cancel.get().map(AsRef::as_ref), work(connection.client.clone()))
+        connection.runtime.wait(self.cancel.as_deref(), work(connection.client.clone()))
     }
 
     /// For [`Store::take_warnings`].
@@ -209,14 +210,8 @@ impl Store {
     /// [`StoreError::Remote`] if it is not there or can't be shared safely.
     pub fn with_remote(self, url: &RemoteUrl, wanted: RemoteUse) -> Result<Self, StoreError> {
         let access = open::open(&self, url, wanted)?;
-        Ok(Self { remote: Some(Arc::new(Remote::new(url.clone(), access))), ..self })
-    }
-
-    /// Transfers stop when this flag is set.
-    pub fn cancel_transfers_on(&self, cancel: &Arc<AtomicBool>) {
-        if let Some(remote) = &self.remote {
-            drop(remote.cancel.set(Arc::clone(cancel)));
-        }
+        let remote = Remote::new(url.clone(), access, self.cancel.clone());
+        Ok(Self { remote: Some(Arc::new(remote)), ..self })
     }
 
     /// What happened with the object store that somebody should know; each once.
