@@ -265,17 +265,20 @@ mod tests {
         let (rows, dim) = (9, 30);
         let values: Vec<f32> = (0..rows * dim).map(|at| (at * at % 97) as f32 / 97.0).collect();
         let centred = centred(&values, dim, rows);
-        let (by_rows, matrix) =
-            (Covariance::of(&centred, dim, rows), Covariance::Matrix(covariance(&centred, dim, rows), dim));
+        let (by_rows, matrix) = (
+            Covariance::of(&centred, dim, rows, &|| false).unwrap(),
+            covariance(&centred, dim, rows, &|| false).unwrap(),
+        );
+        let matrix = Covariance::Matrix(matrix, dim);
         assert!(matches!(by_rows, Covariance::Rows(..)) && (by_rows.trace() - matrix.trace()).abs() < 1e-12);
-        let (found, expected) = (leading(&by_rows, dim), leading(&matrix, dim));
+        let [found, expected] = [&by_rows, &matrix].map(|covariance| leading(covariance, dim, &|| false).unwrap());
         for at in 0..2 {
             assert!((found.1[at] - expected.1[at]).abs() < 1e-9);
             assert!((dot(&found.0[at], &expected.0[at]) - 1.0).abs() < 1e-6);
         }
         // The matrix of these would take 80 GB.
         let wide: Vec<f32> = (0..3 * 100_000).map(|at| (at % 7) as f32).collect();
-        assert_eq!(Pca::fit(&wide, 100_000).points.len(), 3);
+        assert_eq!(Pca::fit(&wide, 100_000, &|| false).unwrap().points.len(), 3);
     }
 
     #[test]

@@ -334,7 +334,7 @@ fn a_wish_to_stop_is_heard_while_nothing_comes() {
         let server = serve(vec![answer]);
         // As soon as the server has heard of it.
         let stop = || !server.ranges.lock().unwrap().is_empty();
-        let access = Access { downloads: folder.path(), on_progress: &|_| (), stop: &stop };
+        let access = Access { downloads: folder.path(), on_progress: &|_| (), stop: &stop, on_read: &|_, _| () };
         let downloader = Downloader { folder: folder.path(), patience: QUICK, help: "", access: &access };
         let started = Instant::now();
         assert!(matches!(downloader.fetch(&published(), &server.base), Err(DataError::Stopped)));

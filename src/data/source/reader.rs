@@ -131,6 +131,18 @@ mod tests {
         assert!(reader.digest(&other).is_err(), "nobody has read it");
     }
 
+    #[test]
+    fn no_more_of_a_file_is_read_than_it_may_have() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let reader = Reader::default();
+        std::fs::write(file.path(), "abc").unwrap();
+        assert_eq!(reader.read_at_most(file.path(), 3).unwrap(), b"abc");
+        file.as_file().set_len(1 << 50).unwrap(); // all of it would not fit into any memory
+        let error = reader.read_at_most(file.path(), 3).unwrap_err();
+        assert_eq!(error.to_string(), "longer than 3 bytes");
+        assert!(reader.digest(file.path()).is_err());
+    }
+
     /// What a source says that it has read, and how loading ended.
     fn read_by(source: &Source) -> (Vec<(String, Digest)>, Result<(), DataError>) {
         let read = std::cell::RefCell::new(Vec::new());

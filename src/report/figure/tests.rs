@@ -130,7 +130,7 @@ fn of_a_hundred_thousand_classes_a_part_is_drawn_and_said_so() {
 
     data.embeddings.label = (0..).take(data.embeddings.len()).map(|at| at * 7000).collect();
     let map = Projection { size: 200, ..crate::base::param::defaults() };
-    map.draw(&data, &path).unwrap();
+    map.draw(&data, &path, &|| false).unwrap();
 }
 
 #[test]
