@@ -44,7 +44,7 @@ slice = {{ begin = 0, size = 12 }}
 
 [match]
 slice = {{ begin = 12, size = 12 }}
-neighbours = 1
+neighbours = 5
 "#
     );
     let path = folder.join("numbered.toml");
