@@ -38,7 +38,7 @@ pub(super) fn exec(args: &ShowArgs, out: &mut dyn Write) -> Result<Exit, Error> 
     let root = args.place.root_here()?;
     let folder = match args.place.existing_store(&root)? {
         Some(store) => folders::find_tagged(&root, &store, &args.what)?,
-        None => folders::find(&root, &args.what)?,
+        None => folders::find(&root, &folders::order_of(None), &args.what)?,
     };
     let record = RunRecord::read(&folder)?;
     if args.json {

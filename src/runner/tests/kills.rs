@@ -46,7 +46,7 @@ fn kill_after(delay: Duration, expected: &Results, tally: &Mutex<Tally>) {
     child.wait().unwrap();
     assert_eq!(alive(group), 0, "nothing of the run outlives it");
     let before = listing(root);
-    let records = folders::all(root);
+    let records = folders::all(root, &RunOrder::default());
     {
         let mut tally = tally.lock().unwrap();
         match records.first() {
