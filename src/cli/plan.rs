@@ -12,8 +12,8 @@ use super::words;
 use crate::error::{Error, Exit};
 use crate::plan::Plan;
 use crate::runner::estimate::Estimates;
-use crate::runner::status::{Forecast, Freshness, StageStatus};
 use crate::runner::folders;
+use crate::runner::status::{Forecast, Freshness, StageStatus};
 use crate::stages::registry;
 use crate::store::Store;
 

@@ -3,8 +3,8 @@
 mod children;
 mod concurrency;
 mod fakes;
-mod hostile;
 mod faults;
+mod hostile;
 mod kills;
 mod order;
 mod policy;

@@ -14,6 +14,8 @@ use crate::base::fs::{expect_regular, is_wrong_place};
 /// What Linux says of bytes that a disk has lost: `EIO`, `EBADMSG`, `EUCLEAN`. A folder that is forbidden or too many
 /// open files are not among them.
 const BAD_DISK: [i32; 3] = [5, 74, 117];
+/// Links that lead to each other: `ELOOP`.
+const LINK_LOOP: i32 = 40;
 
 /// What is wrong with something that could not be read.
 ///
@@ -23,7 +25,7 @@ pub(super) fn damage_of(error: io::Error) -> io::Result<&'static str> {
     match error.kind() {
         // In a shard's place may be a file.
         ErrorKind::NotFound | ErrorKind::NotADirectory => Ok("it is gone"),
-        ErrorKind::FilesystemLoop => Ok("it is a link to itself"),
+        _ if error.raw_os_error() == Some(LINK_LOOP) => Ok("it is a link to itself"),
         _ if error.raw_os_error().is_some_and(|code| BAD_DISK.contains(&code)) => Ok("it can't be read"),
         _ => Err(error),
     }

@@ -129,7 +129,9 @@ impl Store {
     fn read_entry(&self, key: Digest) -> Result<Option<Result<AcEntry, String>>, StoreError> {
         let path = self.entry_path(key);
         match fs::metadata(&path) {
-            Ok(there) if expect_regular(there.file_type()).is_err() => return Ok(Some(Err("it is no file".to_owned()))),
+            Ok(there) if expect_regular(there.file_type()).is_err() => {
+                return Ok(Some(Err("it is no file".to_owned())));
+            }
             Ok(there) if there.len() > LARGEST_ENTRY => return Ok(Some(Err("it is far too long".to_owned()))),
             Err(error) if error.kind() == ErrorKind::NotFound => {
                 let dangling = std::fs::symlink_metadata(&path).is_ok();

@@ -102,7 +102,8 @@ mod tests {
 
     #[test]
     fn what_was_written_last_is_the_newest_whatever_its_date() {
-        let order = RunOrder::of_lines("\n20300101T000000.000Z-a\n\n20260801T000000.000Z-b\n\n20260802T000000.000Z-c\n");
+        let order =
+            RunOrder::of_lines("\n20300101T000000.000Z-a\n\n20260801T000000.000Z-b\n\n20260802T000000.000Z-c\n");
         let runs = ["20260802T000000.000Z-c", "20260801T000000.000Z-b", "20300101T000000.000Z-a"];
         let mut mixed = runs;
         mixed.sort_unstable();

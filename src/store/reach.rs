@@ -238,8 +238,13 @@ mod tests {
             run("0", "b", RunState::Done, &["b0"]),
             run("0", "c", RunState::Running, &["c0"]),
         ];
-        let kept =
-            |keep| Reach::of(&runs, &RunOrder::default(), &[], keep).runs.into_iter().map(|(name, run)| name + &run).collect::<Vec<_>>();
+        let kept = |keep| {
+            Reach::of(&runs, &RunOrder::default(), &[], keep)
+                .runs
+                .into_iter()
+                .map(|(name, run)| name + &run)
+                .collect::<Vec<_>>()
+        };
         assert_eq!(kept(1), ["a2", "a4", "b0", "c0"], "of a: the last, and the last that is done");
         assert_eq!(kept(3), ["a2", "a3", "a4", "b0", "c0"]);
         let reach = Reach::of(&runs, &RunOrder::default(), &[], 0);

@@ -27,7 +27,8 @@ impl Scratch {
     /// # Errors
     /// If it can't be made.
     pub fn input(&self) -> Result<Inside, StoreError> {
-        let [all, own] = [self.path.parent(), self.path.file_name().map(Path::new)].map(|part| part.unwrap_or(Path::new(".")));
+        let [all, own] =
+            [self.path.parent(), self.path.file_name().map(Path::new)].map(|part| part.unwrap_or(Path::new(".")));
         let open = || Inside::open(all)?.enter(&own.to_string_lossy())?.enter("in");
         open().map_err(StoreError::io("create", &self.path.join("in")))
     }

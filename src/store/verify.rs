@@ -165,11 +165,7 @@ impl Store {
     }
 
     /// Moves aside what is damaged still; its names. Not from a thread of the pool: it waits for others there.
-    fn move_damaged(
-        &self,
-        suspects: &[&PathBuf],
-        check: &dyn Fn(&Path) -> Checked,
-    ) -> Result<Vec<String>, StoreError> {
+    fn move_damaged(&self, suspects: &[&PathBuf], check: &dyn Fn(&Path) -> Checked) -> Result<Vec<String>, StoreError> {
         let mut moved = Vec::new();
         if suspects.is_empty() {
             return Ok(moved);

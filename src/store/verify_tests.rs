@@ -182,7 +182,10 @@ fn an_entry_that_would_write_elsewhere_is_damaged_and_writes_nowhere() {
         store.publish(scratch, key, Produced::default()).unwrap();
         plant();
         let Found::Damaged(damage) = store.lookup(key).unwrap() else { panic!("{name:?} must be refused") };
-        assert!(damage.to_string().starts_with("stored `entry` is damaged: it can't be read: the file name"), "{damage}");
+        assert!(
+            damage.to_string().starts_with("stored `entry` is damaged: it can't be read: the file name"),
+            "{damage}"
+        );
         assert_eq!(store.lookup(key).unwrap(), Found::Miss);
     }
 }
@@ -205,18 +208,22 @@ fn a_result_without_a_file_that_its_stage_declares_is_damaged() {
     shelf.save(5, b"state").unwrap();
     let key = *store.stored().unwrap().0.keys().next().unwrap();
     resealed(&store, key, |entry| entry["files"] = json!({}));
-    assert_eq!(store.verify().unwrap().dropped_entries, [key.to_string()], "what a checkpoint has is known to the store");
+    assert_eq!(
+        store.verify().unwrap().dropped_entries,
+        [key.to_string()],
+        "what a checkpoint has is known to the store"
+    );
 }
 
-/// Puts something that is no file at a path; what it is.
+/// What can be at a path and is no file, and a way to put it there.
 fn obstacles(at: &Path) -> Vec<(&'static str, Box<dyn Fn() + '_>)> {
     use std::os::unix::fs::symlink;
     vec![
-        ("folder", Box::new(|| std::fs::create_dir_all(at.join("inside")).unwrap())),
-        ("pipe", Box::new(|| mknodat(CWD, at, FileType::Fifo, Mode::RUSR, 0).unwrap())),
-        ("link to nothing", Box::new(|| symlink("nothing", at).unwrap())),
-        ("link to itself", Box::new(|| symlink(at, at).unwrap())),
-        ("endless device", Box::new(|| symlink("/dev/zero", at).unwrap())),
+        ("folder", Box::new(move || std::fs::create_dir_all(at.join("inside")).unwrap())),
+        ("pipe", Box::new(move || mknodat(CWD, at, FileType::Fifo, Mode::RUSR, 0).unwrap())),
+        ("link to nothing", Box::new(move || symlink("nothing", at).unwrap())),
+        ("link to itself", Box::new(move || symlink(at, at).unwrap())),
+        ("endless device", Box::new(move || symlink("/dev/zero", at).unwrap())),
     ]
 }
 

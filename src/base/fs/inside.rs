@@ -92,7 +92,7 @@ impl Inside {
         let copied = before(Verb::Copy, from, &to).and_then(|()| self.write_copy(from, name));
         copied.inspect_err(|error| {
             if error.kind() != ErrorKind::AlreadyExists {
-                drop(unlinkat(&self.folder, name, AtFlags::empty()));
+                unlinkat(&self.folder, name, AtFlags::empty()).ok();
             }
         })
     }
@@ -147,7 +147,9 @@ mod tests {
         for name in ["link", "dangling"] {
             let error = inside.enter(name).unwrap_err();
             assert!(error.to_string().starts_with("a symbolic link is in the way"), "{error}");
-            assert!(inside.make(name).is_err() && inside.copy(&file, name).is_err() && inside.link(&file, name).is_err());
+            assert!(
+                inside.make(name).is_err() && inside.copy(&file, name).is_err() && inside.link(&file, name).is_err()
+            );
         }
         for name in ["..", ".", "", "a/b", "../x"] {
             assert!(inside.enter(name).is_err() && inside.copy(&file, name).is_err(), "{name}");

@@ -49,7 +49,7 @@ pub(super) fn share_folder(made: impl AsFd, above: impl AsFd) {
     let bits = group_bits(above.st_mode);
     let wanted = if bits == 0 { mode } else { mode | bits | 0o010 | SETGID };
     if wanted != mode {
-        drop(fchmod(made, Mode::from_raw_mode(wanted & 0o7777)));
+        fchmod(made, Mode::from_raw_mode(wanted & 0o7777)).ok();
     }
 }
 

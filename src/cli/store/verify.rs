@@ -12,13 +12,15 @@ use crate::stages::registry;
 
 /// Read every stored byte; damaged objects are moved to `quarantine/` and computed again by the next run.
 #[derive(Debug, Args)]
-#[command(after_help = "Exit code 3 if anything was damaged; the next verify is clean. Exit code 1 if something could not be read: it may
+#[command(
+    after_help = "Exit code 3 if anything was damaged; the next verify is clean. Exit code 1 if something could not be read: it may
 be intact, and stays where it is.
 
 Examples:
   simpipe store verify
   simpipe store verify --store /data/simpipe-store --json
-  simpipe store verify --store s3://bucket/team")]
+  simpipe store verify --store s3://bucket/team"
+)]
 pub(super) struct VerifyArgs {
     #[command(flatten)]
     place: PlaceOptions,
@@ -32,10 +34,9 @@ pub(super) fn exec(args: &VerifyArgs, out: &mut dyn Write) -> Result<Exit, Error
     let report = if args.place.url()?.is_some() {
         let store = args.place.open_store_to_read(&root)?;
         let bar = Bar::of("objects");
-        let report =
-            store.verify_remote(&registry::declared_files, !args.place.store_read_only, &|done, total| {
-                bar.show(done as u64, total as u64);
-            })?;
+        let report = store.verify_remote(&registry::declared_files, !args.place.store_read_only, &|done, total| {
+            bar.show(done as u64, total as u64);
+        })?;
         bar.clear();
         print::store_warnings(&store)?;
         report

@@ -57,7 +57,8 @@ fn two_and_twenty_processes_compute_each_key_once() {
         }
         release(root, children);
 
-        let records: Vec<RunRecord> = folders::all(root, &RunOrder::default()).iter().map(|dir| RunRecord::read(dir).unwrap()).collect();
+        let records: Vec<RunRecord> =
+            folders::all(root, &RunOrder::default()).iter().map(|dir| RunRecord::read(dir).unwrap()).collect();
         assert_eq!(records.len(), processes);
         let stages = || records.iter().flat_map(|record| &record.stages);
         let ran: Vec<_> = stages().filter(|stage| stage.outcome == Outcome::Ran).map(|stage| stage.key).collect();

@@ -42,7 +42,10 @@ fn an_entry_that_names_a_file_elsewhere_is_computed_again_and_writes_nothing_the
         let (record, warnings) = warnings_of(&project, &diamond("t", "l"));
         assert!(record.ok && !victim.exists());
         assert_eq!(with(&record, Outcome::Ran), ["top"]);
-        assert!(warnings[0].starts_with("stored `entry` is damaged: it can't be read: the file name `"), "{warnings:?}");
+        assert!(
+            warnings[0].starts_with("stored `entry` is damaged: it can't be read: the file name `"),
+            "{warnings:?}"
+        );
     }
 }
 

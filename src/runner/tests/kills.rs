@@ -1,5 +1,6 @@
 //! SIGKILL at random points of a run in a process of its own.
 
+use std::path::PathBuf;
 use std::time::Instant;
 
 use rand::{RngExt as _, SeedableRng as _};

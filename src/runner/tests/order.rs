@@ -5,6 +5,7 @@
 //! after a cut, and a removed name may come back until its folder is synced.
 
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 
 use super::*;
 use crate::base::fault::{Fault, Faults, Op};

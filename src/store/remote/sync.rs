@@ -184,13 +184,7 @@ impl Store {
         Ok(Synced::Moved(moved))
     }
 
-    fn pull_one(
-        &self,
-        remote: &Remote,
-        key: Digest,
-        declared: Declared<'_>,
-        dry: bool,
-    ) -> Result<Synced, Trouble> {
+    fn pull_one(&self, remote: &Remote, key: Digest, declared: Declared<'_>, dry: bool) -> Result<Synced, Trouble> {
         let found = self.inspect_declared(key, declared)?;
         if let Found::Hit(entry) = found {
             let skipped = u64::try_from(entry.files.len()).unwrap_or(u64::MAX);
