@@ -12,15 +12,13 @@ use crate::stages::registry;
 
 /// Read every stored byte; damaged objects are moved to `quarantine/` and computed again by the next run.
 #[derive(Debug, Args)]
-#[command(
-    after_help = "Exit code 3 if anything was damaged; the next verify is clean. Exit code 1 if something could not be read: it may
-be intact, and stays where it is.
+#[command(after_help = "Exit code 3 if anything was damaged; the next verify is clean.
+Exit code 1 if something could not be read: it may be intact, and stays where it is.
 
 Examples:
   simpipe store verify
   simpipe store verify --store /data/simpipe-store --json
-  simpipe store verify --store s3://bucket/team"
-)]
+  simpipe store verify --store s3://bucket/team")]
 pub(super) struct VerifyArgs {
     #[command(flatten)]
     place: PlaceOptions,
