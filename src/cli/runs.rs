@@ -40,7 +40,7 @@ pub(super) fn exec(args: &RunsArgs, out: &mut dyn Write) -> Result<Exit, Error> 
                 .filter(|run| args.name.as_ref().is_none_or(|name| *name == run.start.name))
                 .map(Line::without_record),
         );
-        order.newest_first(&mut lines, |line| &line.run);
+        order.newest_first(&mut lines, |line| (&line.name, &line.run));
     }
     if let Some(message) = folders::warning_of_future(lines.iter().map(|line| line.run.as_str())) {
         writeln!(std::io::stderr(), "{} {message}", print::Paint::stderr().yellow("warning:"))?;

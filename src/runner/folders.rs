@@ -6,7 +6,7 @@ use super::{RunError, RunRecord, clock::Moment};
 use crate::base::digest::Digest;
 use crate::base::file_name::FileName;
 use crate::base::fs::{self, Inside};
-use crate::store::{JournaledRun, RunOrder, RunReach, RunState, Store, is_future};
+use crate::store::{JournaledRun, RunName, RunOrder, RunReach, RunState, Store, is_future};
 
 /// Where all runs of a root are.
 #[must_use]
@@ -50,7 +50,7 @@ pub(super) fn create(root: &Path, name: &str, started: Moment) -> Result<(String
 pub fn of_name(root: &Path, name: &str, order: &RunOrder) -> Vec<PathBuf> {
     let plain = FileName::try_from(name).is_ok_and(|name| name.parts().count() == 1);
     let mut folders = if plain { subfolders(&runs_folder(root).join(name)) } else { Vec::new() };
-    order.newest_first(&mut folders, |folder| id_of(folder));
+    order.newest_first(&mut folders, |folder| name_and_id(folder));
     folders
 }
 
@@ -58,13 +58,16 @@ pub fn of_name(root: &Path, name: &str, order: &RunOrder) -> Vec<PathBuf> {
 #[must_use]
 pub fn all(root: &Path, order: &RunOrder) -> Vec<PathBuf> {
     let mut folders: Vec<PathBuf> = subfolders(&runs_folder(root)).iter().flat_map(|named| subfolders(named)).collect();
-    order.newest_first(&mut folders, |folder| id_of(folder));
+    order.newest_first(&mut folders, |folder| name_and_id(folder));
     folders
 }
 
-/// The run's id, which names its folder.
-fn id_of(folder: &PathBuf) -> &str {
-    folder.file_name().and_then(std::ffi::OsStr::to_str).unwrap_or_default()
+/// The experiment's name and the run's id, which name its folders.
+fn name_and_id(folder: &Path) -> RunName<'_> {
+    fn text(part: Option<&std::ffi::OsStr>) -> &str {
+        part.and_then(std::ffi::OsStr::to_str).unwrap_or_default()
+    }
+    (text(folder.parent().and_then(Path::file_name)), text(folder.file_name()))
 }
 
 /// What to say if a run is dated in the future.
@@ -85,7 +88,7 @@ pub fn order_of(store: Option<&Store>) -> RunOrder {
 
 /// Ids of the runs of one name.
 pub(super) fn ids_of_name(root: &Path, name: &str) -> Vec<String> {
-    of_name(root, name, &RunOrder::default()).iter().map(|folder| id_of(folder).to_owned()).collect()
+    of_name(root, name, &RunOrder::default()).iter().map(|folder| name_and_id(folder).1.to_owned()).collect()
 }
 
 fn subfolders(folder: &Path) -> Vec<PathBuf> {

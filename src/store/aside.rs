@@ -91,7 +91,7 @@ impl Store {
             there => drop(there.map_err(StoreError::io("read", path))?),
         }
         let aside = self.folder("quarantine").join(format!("{name}.{}", scratch::unique_name()));
-        match fs::rename(path, &aside) {
+        match fs::rename_across(path, &aside) {
             // A folder, a pipe or a link on another disk: it can't be copied, and its name is needed.
             Err(StoreError::Io { source, .. }) if source.kind() == ErrorKind::CrossesDevices => {
                 fs::rename(path, &path.with_file_name(format!(".{name}.{}", scratch::unique_name())))?;

@@ -50,19 +50,24 @@ pub(super) fn seal(path: &Path, folder: &Path) -> Result<(), StoreError> {
     fs::seal(path, folder).map_err(StoreError::io("sync", path))
 }
 
-/// Renames, replacing what is there. Where a part of the store lies on another disk, a file is copied into a draft
-/// beside its place, synced and renamed there.
+/// Renames, replacing what is there.
 pub(super) fn rename(from: &Path, to: &Path) -> Result<(), StoreError> {
+    fs::rename(from, to).map_err(StoreError::io("write", to))
+}
+
+/// The same for a file that may have to go to another disk, where a part of the store lies: it is copied into a draft
+/// beside its place, synced and renamed there.
+pub(super) fn rename_across(from: &Path, to: &Path) -> Result<(), StoreError> {
     let moved = match fs::rename(from, to) {
-        Err(error) if error.kind() == ErrorKind::CrossesDevices && from.is_file() => move_by_copy(from, to),
+        Err(error) if error.kind() == ErrorKind::CrossesDevices && is_plain(from) => move_by_copy(from, to),
         moved => moved,
     };
     moved.map_err(StoreError::io("write", to))
 }
 
-/// The same, which refuses another disk.
-pub(super) fn rename_within(from: &Path, to: &Path) -> Result<(), StoreError> {
-    fs::rename(from, to).map_err(StoreError::io("write", to))
+/// Whether a path is that of a file, and not of a link to one.
+fn is_plain(path: &Path) -> bool {
+    std::fs::symlink_metadata(path).is_ok_and(|there| there.is_file())
 }
 
 fn move_by_copy(from: &Path, to: &Path) -> io::Result<()> {
@@ -102,7 +107,7 @@ pub(super) fn put_if_absent(from: &Path, to: &Path) -> Result<bool, StoreError> 
         Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(false),
         // A file system without hard links: the key's lock keeps this check and rename together.
         Err(error) if knows_no_links(&error) && to.exists() => Ok(false),
-        Err(error) if knows_no_links(&error) => rename(from, to).map(|()| true),
+        Err(error) if knows_no_links(&error) => rename_across(from, to).map(|()| true),
         Err(error) => Err(StoreError::io("write", to)(error)),
     }
 }

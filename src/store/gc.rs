@@ -157,7 +157,7 @@ impl Store {
             if at == doomed.entries.len() {
                 fs::sync_dir(&self.folder("ac"))?; // after a power cut no entry may name an object that is gone
             }
-            match fs::rename_within(path, &trash.output().join(at.to_string())) {
+            match fs::rename(path, &trash.output().join(at.to_string())) {
                 Err(StoreError::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {}
                 // On another disk than `tmp/`, where nothing can be renamed to.
                 Err(StoreError::Io { source, .. }) if source.kind() == std::io::ErrorKind::CrossesDevices => {
@@ -294,16 +294,16 @@ impl<'a> Sweep<'a> {
 
     /// The newest run that reached a key or a shelf.
     fn last_runs(&self) -> BTreeMap<Digest, String> {
-        let mut last: BTreeMap<Digest, String> = BTreeMap::new();
+        let mut last: BTreeMap<Digest, &RunReach> = BTreeMap::new();
         for run in &self.runs {
             for digest in run.keys.iter().chain(run.shelves.keys()) {
-                let newest = last.entry(*digest).or_default();
-                if newest.is_empty() || self.order.compare(newest, &run.run).is_lt() {
-                    newest.clone_from(&run.run);
+                let newest = last.entry(*digest).or_insert(run);
+                if self.order.compare((&newest.name, &newest.run), (&run.name, &run.run)).is_lt() {
+                    *newest = run;
                 }
             }
         }
-        last
+        last.into_iter().map(|(digest, run)| (digest, run.run.clone())).collect()
     }
 
     fn doom_objects(&mut self, kept: &BTreeSet<Digest>) {

@@ -15,7 +15,7 @@ use std::sync::{Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Store, StoreError, fs, order};
+use super::{RunName, Store, StoreError, fs, order};
 use crate::base::digest::Digest;
 use crate::base::file_name;
 
@@ -84,6 +84,13 @@ pub struct RunStart {
     pub stages: Vec<String>,
 }
 
+impl RunStart {
+    /// The experiment's name and the run's id.
+    fn name_and_id(&self) -> RunName<'_> {
+        (&self.name, &self.run)
+    }
+}
+
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "kebab-case")]
 enum Line {
@@ -99,7 +106,8 @@ enum Line {
 pub struct Journal {
     file: File,
     path: PathBuf,
-    run: String,
+    /// The experiment's name and the run's id.
+    run: (String, String),
     /// Whether the last write failed, so that the file may end within a line.
     torn: Mutex<bool>,
 }
@@ -144,7 +152,7 @@ impl Journal {
     /// If the line can't be written.
     pub fn finish(self, ok: bool, interrupted: bool) -> Result<(), StoreError> {
         self.append(&Line::RunFinished { ok, interrupted })?;
-        order::append(self.path.parent().unwrap_or(&self.path), &self.run)
+        order::append(self.path.parent().unwrap_or(&self.path), (&self.run.0, &self.run.1))
     }
 }
 
@@ -179,8 +187,9 @@ impl Store {
             let suffix = if attempt == 0 { String::new() } else { format!("-{attempt}") };
             let path = folder.join(format!("{}{suffix}.jsonl", start.run));
             if let Some(file) = fs::create_locked(&path)? {
-                order::append(&folder, &start.run)?;
-                let journal = Journal { file, path, run: start.run.clone(), torn: Mutex::new(false) };
+                order::append(&folder, (&start.name, &start.run))?;
+                let journal =
+                    Journal { file, path, run: (start.name.clone(), start.run.clone()), torn: Mutex::new(false) };
                 journal.append(&Line::RunStarted { format: FORMAT, start })?;
                 return Ok(journal);
             }
@@ -197,7 +206,9 @@ impl Store {
         let read = paths.map(|path| read(&path));
         let mut runs = read.filter_map(Result::transpose).collect::<Result<Vec<_>, _>>()?;
         let order = self.run_order()?;
-        runs.sort_by(|a, b| order.compare(&a.start.run, &b.start.run).then_with(|| a.path.cmp(&b.path)));
+        runs.sort_by(|a, b| {
+            order.compare(a.start.name_and_id(), b.start.name_and_id()).then_with(|| a.path.cmp(&b.path))
+        });
         Ok(runs)
     }
 }

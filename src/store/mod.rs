@@ -53,7 +53,7 @@ pub use hold::Hold;
 pub use journal::{Journal, JournaledRun, RunStart, RunState};
 pub use lock::FileLock;
 pub use lookup::{Damage, Found};
-pub use order::{RunOrder, is_future};
+pub use order::{RunName, RunOrder, is_future};
 pub use pins::{Pin, is_tag};
 pub use reach::RunReach;
 pub use remote::{OnProgress, RemoteError, RemoteErrorKind, RemoteUrl, RemoteUse, SyncReport, SyncScope};

@@ -1,4 +1,4 @@
-//! `journal/order`: ids of runs in the order in which the journal got them, one line as a run begins and one as it
+//! `journal/order`: names and ids of runs, in the order in which the journal got them, one line as a run begins and one as it
 //! ends. The last line of a run is its place.
 //!
 //! Ids begin with a time, but a clock may have been wrong, or been set back since: what came last is what was written
@@ -16,21 +16,30 @@ use crate::base::clock::{self, Moment};
 /// Clocks of two machines differ by less, in milliseconds.
 const SKEW: u64 = 60_000;
 
+/// A run by its experiment's name and its id: ids alone are unique in a root, and roots share a store.
+pub type RunName<'a> = (&'a str, &'a str);
+
 /// The order of runs; without a store that of their times.
 #[derive(Debug, Clone, Default)]
 pub struct RunOrder {
-    places: BTreeMap<String, usize>,
+    /// Names and places by id.
+    places: BTreeMap<String, Vec<(String, usize)>>,
     /// Ids in their own order, each with the last place of all up to it.
     last_up_to: Vec<(String, usize)>,
 }
 
 impl RunOrder {
     fn of_lines(text: &str) -> Self {
-        let lines = text.lines().filter(|line| !line.is_empty()).enumerate();
-        let places: BTreeMap<String, usize> = lines.map(|(at, run)| (run.to_owned(), at + 1)).collect();
+        let mut places: BTreeMap<String, Vec<(String, usize)>> = BTreeMap::new();
+        for (at, line) in text.lines().enumerate() {
+            let Some((name, run)) = line.split_once('/') else { continue };
+            let of_id = places.entry(run.to_owned()).or_default();
+            of_id.retain(|(other, _)| other != name);
+            of_id.push((name.to_owned(), at + 1));
+        }
         let mut last = 0;
-        let up_to = |(run, place): (&String, &usize)| {
-            last = last.max(*place);
+        let up_to = |(run, of_id): (&String, &Vec<(String, usize)>)| {
+            last = of_id.iter().map(|(_, place)| *place).fold(last, usize::max);
             (run.clone(), last)
         };
         let last_up_to = places.iter().filter(|(run, _)| !is_future(run)).map(up_to).collect();
@@ -38,9 +47,10 @@ impl RunOrder {
     }
 
     /// Sorts by this: what comes later is greater.
-    fn place<'a>(&self, run: &'a str) -> (bool, usize, bool, &'a str) {
-        match self.places.get(run) {
-            Some(place) => (true, *place, false, ""),
+    fn place<'a>(&self, (name, run): RunName<'a>) -> (bool, usize, bool, &'a str) {
+        let known = self.places.get(run).and_then(|of_id| of_id.iter().find(|(other, _)| other == name));
+        match known {
+            Some((_, place)) => (true, *place, false, ""),
             None if is_future(run) => (false, 0, false, run),
             None => {
                 let before = self.last_up_to.partition_point(|(known, _)| known.as_str() <= run);
@@ -49,14 +59,14 @@ impl RunOrder {
         }
     }
 
-    /// Sorts things by the ids of their runs, the last first.
-    pub fn newest_first<T>(&self, things: &mut [T], run: impl Fn(&T) -> &str) {
+    /// Sorts things by their runs, the last first.
+    pub fn newest_first<T>(&self, things: &mut [T], run: impl Fn(&T) -> RunName<'_>) {
         things.sort_by(|a, b| self.compare(run(b), run(a)));
     }
 
     /// How two runs follow each other.
     #[must_use]
-    pub fn compare(&self, a: &str, b: &str) -> std::cmp::Ordering {
+    pub fn compare(&self, a: RunName<'_>, b: RunName<'_>) -> std::cmp::Ordering {
         self.place(a).cmp(&self.place(b))
     }
 }
@@ -84,10 +94,10 @@ impl Store {
 }
 
 /// Writes down that the journal in `folder` has got a run now. A line that a full disk has torn spoils no other.
-pub(super) fn append(folder: &Path, run: &str) -> Result<(), StoreError> {
+pub(super) fn append(folder: &Path, (name, run): RunName<'_>) -> Result<(), StoreError> {
     let path = folder.join("order");
     let file = fs::open_to_append(&path)?;
-    fs::append(&file, &path, format!("\n{run}\n").as_bytes())
+    fs::append(&file, &path, format!("\n{name}/{run}\n").as_bytes())
 }
 
 #[cfg(test)]
@@ -96,38 +106,42 @@ mod tests {
 
     fn sorted<'a>(order: &RunOrder, runs: &[&'a str]) -> Vec<&'a str> {
         let mut runs = runs.to_vec();
-        order.newest_first(&mut runs, |run| run);
+        order.newest_first(&mut runs, |run| ("x", run));
         runs
+    }
+
+    fn order(lines: &[&str]) -> RunOrder {
+        RunOrder::of_lines(&lines.iter().map(|run| format!("\nx/{run}\n")).collect::<String>())
     }
 
     #[test]
     fn what_was_written_last_is_the_newest_whatever_its_date() {
-        let order =
-            RunOrder::of_lines("\n20300101T000000.000Z-a\n\n20260801T000000.000Z-b\n\n20260802T000000.000Z-c\n");
-        let runs = ["20260802T000000.000Z-c", "20260801T000000.000Z-b", "20300101T000000.000Z-a"];
+        let runs = ["20260802T000000.000Z-c", "20260801T000000.000Z-b", "20990101T000000.000Z-a"];
         let mut mixed = runs;
         mixed.sort_unstable();
-        assert_eq!(sorted(&order, &mixed), runs);
+        assert_eq!(sorted(&order(&[runs[2], runs[1], runs[0]]), &mixed), runs);
         // One that ends after another has begun comes later.
-        let order = RunOrder::of_lines("a\nb\nb\na\n");
-        assert_eq!(sorted(&order, &["a", "b"]), ["a", "b"]);
+        assert_eq!(sorted(&order(&["a", "b", "b", "a"]), &["a", "b"]), ["a", "b"]);
+        // Another name's run of the same id is another run; half a line is none.
+        let shared = RunOrder::of_lines("x/1\nx/2\ny/1\n\nx");
+        assert!(shared.compare(("x", "1"), ("x", "2")).is_lt() && shared.compare(("y", "1"), ("x", "2")).is_gt());
     }
 
     #[test]
     fn a_run_that_the_journal_has_not_got_has_the_place_of_its_time_and_none_in_the_future() {
-        let order = RunOrder::of_lines("20300101T000000.000Z-a\n20260803T000000.000Z-b\n20260805T000000.000Z-c\n");
+        let known = order(&["20990101T000000.000Z-a", "20260803T000000.000Z-b", "20260805T000000.000Z-c"]);
         let runs = [
             "20260806T000000.000Z-lost",
             "20260805T000000.000Z-c",
             "20260804T000000.000Z-read-only",
             "20260803T000000.000Z-b",
-            "20300101T000000.000Z-a",
+            "20990101T000000.000Z-a",
             "20250101T000000.000Z-old",
             "99990101T000000.000Z-planted",
         ];
         let mut mixed = runs;
         mixed.sort_unstable();
-        assert_eq!(sorted(&order, &mixed), runs);
+        assert_eq!(sorted(&known, &mixed), runs);
         let runs = ["20260802T000000.000Z-b", "20260801T000000.000Z-a", "99990101T000000.000Z-planted"];
         assert_eq!(sorted(&RunOrder::default(), &[runs[2], runs[1], runs[0]]), runs);
     }

@@ -53,15 +53,18 @@ impl Store {
     pub(super) fn move_into_cas(&self, path: &Path, digest: Digest) -> Result<(), StoreError> {
         let object = self.object(digest);
         let shard = object.parent().unwrap_or(&object);
-        if fs::create_dirs(shard).is_err() && !shard.is_dir() {
-            self.quarantine(shard, "shard")?; // a file, or a link to nothing
+        if let Err(error) = fs::create_dirs(shard) {
+            // A file, or a link to nothing, in its place.
+            if shard.is_dir() || !self.quarantine(shard, "shard")? {
+                return Err(error);
+            }
             fs::create_dirs(shard)?;
         }
         fs::seal(path, shard)?;
-        let placed = fs::rename(path, &object);
+        let placed = fs::rename_across(path, &object);
         if placed.is_err() && std::fs::symlink_metadata(&object).is_ok_and(|there| there.is_dir()) {
             self.quarantine(&object, &digest.to_string())?; // a file takes any other's place, but not a folder's
-            return fs::rename(path, &object);
+            return fs::rename_across(path, &object);
         }
         placed
     }

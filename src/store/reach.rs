@@ -108,7 +108,7 @@ impl Reach {
             }
         }
         for (name, mut runs) in by_name {
-            order.newest_first(&mut runs, |run| &run.run);
+            order.newest_first(&mut runs, |run| (name, &run.run));
             let done = runs.iter().position(|run| run.state == RunState::Done).filter(|_| keep > 0);
             let why = Why::LastRuns(name.to_owned());
             for (at, run) in runs.iter().enumerate() {

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::*;
 use crate::base::digest::Digest;
-use crate::base::fault::{Fault, Faults};
+use crate::base::fault::{EIO, Fault, Faults};
 use crate::store::{CheckpointShelf, Produced};
 
 fn stored(folder: &Path) -> Store {
@@ -96,7 +96,7 @@ fn what_can_not_be_read_for_now_is_not_damaged() {
             }
             drop(faults);
             if let Ok(report) = report {
-                assert!(!report.damaged() && !report.clean(), "error {error}, read {at}: {report:?}");
+                assert!(!report.damaged(), "error {error}, read {at}: {report:?}");
             }
             let report = store.verify().unwrap();
             assert_eq!((report.objects, report.entries, report.clean()), (2, 2, true), "error {error}, read {at}");
@@ -120,6 +120,19 @@ fn a_lookup_moves_nothing_that_can_not_be_read_for_now() {
                 break;
             }
         }
+    }
+}
+
+#[test]
+fn bytes_that_the_disk_refuses_again_and_again_are_damaged() {
+    for (times, moved) in [(1, 0), (3, 2)] {
+        let folder = tempfile::tempdir().unwrap();
+        let store = stored(folder.path());
+        let object = store.object(Digest::of(b"a"));
+        let _failing: Vec<Faults> = (0..times).map(|_| Faults::below(&object, Fault::RefuseRead(0, EIO))).collect();
+        let found = store.lookup(Digest::of_json(&"a")).unwrap();
+        assert_eq!(matches!(found, Found::Damaged(_)), moved > 0);
+        assert_eq!(std::fs::read_dir(folder.path().join("quarantine")).unwrap().count(), moved);
     }
 }
 
