@@ -7,6 +7,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::fs::open_regular;
 use super::interrupt::stopped;
 
 /// Bytes of a file read at a time.
@@ -25,10 +26,10 @@ impl Digest {
         Self(*blake3::hash(bytes).as_bytes())
     }
 
-    /// The digest of a file's content.
+    /// The digest of a regular file's content.
     ///
     /// # Errors
-    /// If the file can't be read.
+    /// If the file can't be read, or is none.
     pub fn of_file(path: &Path) -> std::io::Result<Self> {
         Self::of_file_unless(path, &|| false)
     }
@@ -38,7 +39,7 @@ impl Digest {
     /// # Errors
     /// If the file can't be read, or the caller says so.
     pub fn of_file_unless(path: &Path, stop: &dyn Fn() -> bool) -> std::io::Result<Self> {
-        Self::of_open_unless(&mut std::fs::File::open(path)?, stop)
+        Self::of_open_unless(&mut open_regular(path)?, stop)
     }
 
     /// The digest of the content of an open file, from where it stands; it ends as [`Digest::of_file_unless`] does.

@@ -16,6 +16,8 @@ pub(crate) const ENOSPC: i32 = 28;
 pub(crate) const EIO: i32 = 5;
 /// Read-only file system.
 pub(crate) const EROFS: i32 = 30;
+/// Another disk.
+const EXDEV: i32 = 18;
 /// Permission denied.
 pub(crate) const EACCES: i32 = 13;
 
@@ -38,6 +40,8 @@ pub(crate) enum Fault {
     DieTorn(usize),
     /// Every change is refused from the first on.
     ReadOnly,
+    /// The folder is on another disk: nothing is renamed or linked into it or out of it.
+    OtherDisk,
 }
 
 /// One recorded operation.
@@ -118,7 +122,8 @@ pub(super) fn before_write(path: &Path, bytes: &[u8]) -> io::Result<()> {
 
 fn meet(verb: Verb, path: &Path, to: &Path, write_half: &mut dyn FnMut() -> io::Result<()>) -> io::Result<()> {
     let active = ACTIVE.read().unwrap_or_else(PoisonError::into_inner);
-    let states: Vec<_> = active.iter().filter(|state| to.starts_with(&state.root)).cloned().collect();
+    let leaves = |state: &State| state.fault == Fault::OtherDisk && path.starts_with(&state.root);
+    let states: Vec<_> = active.iter().filter(|state| to.starts_with(&state.root) || leaves(state)).cloned().collect();
     drop(active);
     states.iter().try_for_each(|state| {
         let linked = if verb == Verb::Link { std::fs::read(path).unwrap_or_default() } else { Vec::new() };
@@ -135,6 +140,10 @@ impl State {
         let fills = matches!(op.verb, Verb::Write | Verb::Copy);
         let counted = match self.fault {
             Fault::Nothing => false,
+            Fault::OtherDisk => {
+                let crosses = op.path.starts_with(&self.root) != op.to.starts_with(&self.root);
+                matches!(op.verb, Verb::Rename | Verb::Link) && crosses
+            }
             Fault::RefuseRead(..) => op.verb == Verb::Read,
             Fault::Tear(_) | Fault::DieTorn(_) => fills,
             Fault::Refuse(..) | Fault::Full(_) | Fault::Die(_) | Fault::ReadOnly => op.verb != Verb::Read,
@@ -150,6 +159,7 @@ impl State {
         match self.fault {
             Fault::Refuse(target, error) | Fault::RefuseRead(target, error) if at == target => hit(error),
             Fault::ReadOnly => hit(EROFS),
+            Fault::OtherDisk => hit(EXDEV),
             Fault::Full(from) if at >= from && (fills || matches!(op.verb, Verb::CreateDir | Verb::Create)) => {
                 hit(ENOSPC)
             }

@@ -5,15 +5,22 @@
 //! is the place where faults are injected and operations are recorded. Stages write into their private folders
 //! directly: what becomes of a half-written output is decided here, when it is synced and renamed.
 
+mod inside;
 mod refusal;
+mod regular;
+mod shared;
 mod stat;
 
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
+pub use inside::Inside;
 pub use refusal::{help, is_wrong_place};
+pub use regular::{expect_regular, open_regular, read_regular};
+pub use shared::share;
 pub use stat::{FileTime, Stat, stat, stat_open};
 
 use super::digest::Digest;
@@ -77,7 +84,8 @@ impl NewFile {
     /// Whatever the file system refuses; so for all functions here.
     pub fn create(path: &Path) -> io::Result<Self> {
         before(Verb::Create, path, path)?;
-        Ok(Self { file: File::create(path)?, path: path.to_path_buf() })
+        let file = make(File::options().write(true).create(true).truncate(true), path)?;
+        Ok(Self { file, path: path.to_path_buf() })
     }
 
     /// Appends bytes.
@@ -105,7 +113,7 @@ impl NewFile {
 /// If it can't be created, or is there already.
 pub fn create_dir(path: &Path) -> io::Result<()> {
     before(Verb::CreateDir, path, path)?;
-    fs::create_dir(path)
+    shared::make_folder(path)
 }
 
 /// Creates a folder and those above it, as far as they are missing.
@@ -117,7 +125,7 @@ pub fn create_dirs(path: &Path) -> io::Result<()> {
         return Ok(());
     }
     before(Verb::CreateDir, path, path)?;
-    fs::create_dir_all(path)
+    shared::make_folders(path)
 }
 
 /// The same, and their names survive a power cut.
@@ -169,17 +177,24 @@ fn unique_suffix() -> String {
     format!("{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed))
 }
 
-/// Makes a file read-only and its bytes durable.
+/// Makes a file read-only and its bytes durable. Whoever shares `folder`, where it goes, may read it.
 ///
 /// # Errors
 /// If it can't be opened, changed or synced.
-pub fn seal(path: &Path) -> io::Result<()> {
+pub fn seal(path: &Path, folder: &Path) -> io::Result<()> {
     before(Verb::Sync, path, path)?;
     let file = File::open(path)?;
-    let mut permissions = file.metadata()?.permissions();
-    permissions.set_readonly(true);
-    file.set_permissions(permissions)?;
+    shared::seal_for(&file, folder)?;
     file.sync_all()
+}
+
+/// Makes a file's bytes durable.
+///
+/// # Errors
+/// Nothing is then known of what is on the disk.
+pub fn sync(path: &Path) -> io::Result<()> {
+    before(Verb::Sync, path, path)?;
+    File::open(path)?.sync_all()
 }
 
 /// Renames, replacing what is there.
@@ -255,7 +270,7 @@ pub fn sync_dir(folder: &Path) -> io::Result<()> {
 /// If it can't be opened for writing.
 pub fn open_lock(path: &Path) -> io::Result<File> {
     before(Verb::Lock, path, path)?;
-    File::options().read(true).write(true).create(true).truncate(false).open(path)
+    make(File::options().read(true).write(true).create(true).truncate(false), path)
 }
 
 /// Replaces what a lock file says.
@@ -274,7 +289,23 @@ pub fn write_lock(mut file: &File, path: &Path, text: &str) -> io::Result<()> {
 /// [`ErrorKind::AlreadyExists`] if it is there.
 pub fn create_to_append(path: &Path) -> io::Result<File> {
     before(Verb::Create, path, path)?;
-    File::options().read(true).append(true).create_new(true).open(path)
+    make(File::options().read(true).append(true).create_new(true), path)
+}
+
+/// Opens a file that is only appended to, making it if it is missing.
+///
+/// # Errors
+/// If it can't be opened for writing.
+pub fn open_to_append(path: &Path) -> io::Result<File> {
+    before(Verb::Create, path, path)?;
+    make(File::options().append(true).create(true), path)
+}
+
+/// Opens a file that may be new: then whoever shares its folder may use it.
+fn make(options: &mut fs::OpenOptions, path: &Path) -> io::Result<File> {
+    let file = options.mode(shared::NEW_FILE.as_raw_mode()).open(path)?;
+    share(&file, path);
+    Ok(file)
 }
 
 /// Appends bytes to an open file in one write.
@@ -292,9 +323,7 @@ pub fn append(mut file: &File, path: &Path, bytes: &[u8]) -> io::Result<()> {
 /// If its owner is another.
 pub fn make_readonly(path: &Path) -> io::Result<()> {
     before(Verb::Create, path, path)?;
-    let mut permissions = fs::metadata(path)?.permissions();
-    permissions.set_readonly(true);
-    fs::set_permissions(path, permissions)
+    shared::seal_for(&File::open(path)?, above(path))
 }
 
 /// Removes a folder that is empty.
@@ -306,13 +335,13 @@ pub fn remove_empty_dir(path: &Path) -> io::Result<()> {
     fs::remove_dir(path)
 }
 
-/// Reads a whole file.
+/// Reads a whole regular file.
 ///
 /// # Errors
 /// [`ErrorKind::NotFound`] if there is none.
 pub fn read(path: &Path) -> io::Result<Vec<u8>> {
     before(Verb::Read, path, path)?;
-    fs::read(path)
+    read_regular(path)
 }
 
 /// The digest of a file's bytes.

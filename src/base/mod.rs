@@ -5,10 +5,12 @@
 
 pub mod backoff;
 pub mod check;
+pub mod clock;
 pub mod contents;
 pub mod digest;
 #[cfg(test)]
 pub(crate) mod fault;
+pub mod file_name;
 pub mod fs;
 pub mod interrupt;
 pub mod issue;

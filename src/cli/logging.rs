@@ -11,6 +11,8 @@ use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::{Layer, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
 
+use crate::base::fs;
+
 /// Where log lines go once a run has a folder; until then they are dropped.
 #[derive(Debug, Clone, Default)]
 pub(super) struct LogFile(Arc<Mutex<Option<File>>>);
@@ -18,7 +20,7 @@ pub(super) struct LogFile(Arc<Mutex<Option<File>>>);
 impl LogFile {
     /// Sends lines to `log.txt` of a run's folder from here on. A run without a log is better than none.
     pub(super) fn open(&self, folder: &Path) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = File::create(folder.join("log.txt")).ok();
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = fs::create_to_append(&folder.join("log.txt")).ok();
     }
 
     /// Ends the log: what comes now is of no run.

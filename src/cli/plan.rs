@@ -12,8 +12,10 @@ use super::words;
 use crate::error::{Error, Exit};
 use crate::plan::Plan;
 use crate::runner::estimate::Estimates;
+use crate::runner::folders;
 use crate::runner::status::{Forecast, Freshness, StageStatus};
 use crate::stages::registry;
+use crate::store::Store;
 
 /// Show which stages a run would compute, why, and about how long each took before.
 #[derive(Debug, Args)]
@@ -48,7 +50,7 @@ pub(super) fn exec(args: &PlanArgs, out: &mut dyn Write) -> Result<Exit, Error> 
     let forecast = Forecast::of(&plan, registry::builtin(), &store, &root)?;
     print::warnings(&plan.warnings, &mut std::io::stderr())?;
     print::store_warnings(&store)?;
-    let rows = rows(&plan, &forecast, &root);
+    let rows = rows(&plan, &forecast, &store, &root);
     if args.json {
         let (config, total) = (args.experiment.config.to_string_lossy(), total(&rows));
         print::json(&json!({ "config": config, "stages": rows, "estimated_seconds": total }), out)?;
@@ -68,9 +70,10 @@ pub(super) const fn word(status: Freshness) -> &'static str {
     }
 }
 
-fn rows<'a>(plan: &Plan, forecast: &'a Forecast<'_>, root: &std::path::Path) -> Vec<Row<'a>> {
+fn rows<'a>(plan: &Plan, forecast: &'a Forecast<'_>, store: &Store, root: &std::path::Path) -> Vec<Row<'a>> {
     let stale = forecast.stages.iter().any(|stage| stage.status != Freshness::Fresh);
-    let estimates = if stale { Estimates::read(root, plan) } else { Estimates::default() };
+    let read = || Estimates::read(root, &folders::order_of(Some(store)), plan);
+    let estimates = if stale { read() } else { Estimates::default() };
     let row = |stage: &'a StageStatus| {
         let node = plan.find(&stage.id).filter(|_| stage.status != Freshness::Fresh);
         Row { stage, estimated_seconds: node.and_then(|node| estimates.seconds(&plan.graph[node])) }

@@ -52,7 +52,7 @@ fn run_folder(args: &ShowArgs) -> Result<PathBuf, Error> {
     let root = args.place.root_here()?;
     Ok(match args.place.existing_store(&root)? {
         Some(store) => folders::find_tagged(&root, &store, &args.what)?,
-        None => folders::find(&root, &args.what)?,
+        None => folders::find(&root, &folders::order_of(None), &args.what)?,
     })
 }
 

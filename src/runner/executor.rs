@@ -131,7 +131,8 @@ impl Executor<'_> {
         if let Some(journal) = self.journal {
             journal.wanted(self.id(node), parts.key())?; // before the lookup: gc keeps what it finds from here on
         }
-        let found = self.store.lookup(parts.key());
+        let files = self.plan.graph[node].stage.files();
+        let found = self.store.lookup_declared(parts.key(), &|_| Some(files));
         self.warn_of_store(node);
         match found? {
             Found::Hit(entry) => return Ok(Some(entry)),
@@ -155,7 +156,7 @@ impl Executor<'_> {
         let _span = tracing::info_span!("stage", id = self.id(node), key = key.short()).entered();
         let (stage, scratch) = (self.plan.graph[node].stage.as_ref(), self.store.scratch()?);
         let output = scratch.output();
-        let files = inputs::provide(self.plan, node, upstream, self.store, &scratch.input())?;
+        let files = inputs::provide(self.plan, node, upstream, self.store, &scratch.input()?)?;
         let (on_progress, on_warning) = (self.progress_of(node), |message| self.warn(node, message));
         let downloads = self.store.downloads();
         let checkpoints = StoredCheckpoints::of(stage, parts, self.store, &on_warning);

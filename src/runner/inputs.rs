@@ -10,6 +10,7 @@ use petgraph::graph::NodeIndex;
 use super::error::StageFailure;
 use crate::base::contents::{Compute, Contents};
 use crate::base::digest::Digest;
+use crate::base::fs::Inside;
 use crate::plan::{KeyParts, Plan};
 use crate::stage::{BackendChoice, Inputs, SourceDigest, SourceFinder, StageError};
 use crate::store::{AcEntry, Store, StoreError};
@@ -22,7 +23,7 @@ pub(super) fn digests(plan: &Plan, node: NodeIndex, entries: &Entries) -> BTreeM
     let port_files = |upstream: NodeIndex, files: &[&str]| {
         let entry = &entries[&upstream];
         let stored = files.iter().flat_map(|file| entry.files_of(file));
-        stored.map(|(name, file)| (name.clone(), file.digest)).collect()
+        stored.map(|(name, file)| (name.to_string(), file.digest)).collect()
     };
     let ports = plan.upstream(node).into_iter();
     ports.map(|(upstream, port)| (port.name.to_owned(), port_files(upstream, port.files))).collect()
@@ -111,19 +112,20 @@ impl Candidates {
     }
 }
 
-/// Puts the files that a node's ports read under `folder/<port>/`, and says where each is.
+/// Puts the files that a node's ports read into a folder of `folder` a port, and says where each is.
 pub(super) fn provide(
     plan: &Plan,
     node: NodeIndex,
     entries: &Entries,
     store: &Store,
-    folder: &Path,
+    folder: &Inside,
 ) -> Result<Inputs, StoreError> {
     let mut inputs = Inputs::new();
     for (upstream, port) in plan.upstream(node) {
-        let (entry, folder) = (&entries[&upstream], folder.join(port.name));
-        store.materialise(port.files.iter().flat_map(|file| entry.files_of(file)), &folder)?;
-        let files = port.files.iter().map(|file| ((*file).to_owned(), folder.join(file))).collect();
+        let (entry, path) = (&entries[&upstream], folder.path().join(port.name));
+        let inside = folder.enter(port.name).map_err(StoreError::io("create", &path))?;
+        store.materialise(port.files.iter().flat_map(|file| entry.files_of(file)), &inside)?;
+        let files = port.files.iter().map(|file| ((*file).to_owned(), path.join(file))).collect();
         inputs.insert(port.name.to_owned(), files);
     }
     Ok(inputs)

@@ -13,7 +13,7 @@ use serde::Serialize;
 use super::checkpoint::lost_markers;
 use super::lock::FileLock;
 use super::reach::{Object, Reach, Stored, Why, age_of, runs_of};
-use super::{JournaledRun, RunReach, RunStart, RunState, Scratch, Store, StoreError, fs};
+use super::{JournaledRun, RunOrder, RunReach, RunStart, RunState, Scratch, Store, StoreError, fs};
 use crate::base::digest::Digest;
 
 /// What gc keeps.
@@ -143,6 +143,7 @@ impl Store {
             let trash = self.scratch()?;
             self.move_away(&doomed, &trash)?;
             self.remove_empty_shelves();
+            self.remove_dead_drafts();
             drop(hold);
             drop(trash); // this frees the bytes
         }
@@ -158,6 +159,10 @@ impl Store {
             }
             match fs::rename(path, &trash.output().join(at.to_string())) {
                 Err(StoreError::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {}
+                // On another disk than `tmp/`, where nothing can be renamed to.
+                Err(StoreError::Io { source, .. }) if source.kind() == std::io::ErrorKind::CrossesDevices => {
+                    fs::remove_file(path)?;
+                }
                 moved => moved?,
             }
             if path.starts_with(self.folder("cas")) {
@@ -190,6 +195,7 @@ struct Sweep<'a> {
     store: &'a Store,
     policy: &'a GcPolicy,
     runs: Vec<RunReach>,
+    order: RunOrder,
     journals: Vec<JournaledRun>,
     reach: Reach,
     entries: BTreeMap<Digest, Stored>,
@@ -202,7 +208,8 @@ impl<'a> Sweep<'a> {
     fn of(store: &'a Store, policy: &'a GcPolicy, others: &[RunReach]) -> Result<Self, StoreError> {
         let journals = store.journaled_runs()?;
         let runs = runs_of(&journals, others);
-        let reach = Reach::of(&runs, &store.pins()?, policy.keep_runs);
+        let order = store.run_order()?;
+        let reach = Reach::of(&runs, &order, &store.pins()?, policy.keep_runs);
         let (entries, unreadable) = store.stored()?;
         let report = GcReport {
             unreadable,
@@ -210,7 +217,7 @@ impl<'a> Sweep<'a> {
             ..GcReport::default()
         };
         let objects = store.stored_objects()?;
-        Ok(Self { store, policy, runs, journals, reach, entries, objects, report, doomed: Doomed::default() })
+        Ok(Self { store, policy, runs, order, journals, reach, entries, objects, report, doomed: Doomed::default() })
     }
 
     fn finish(mut self) -> Result<(GcReport, Doomed), StoreError> {
@@ -287,16 +294,16 @@ impl<'a> Sweep<'a> {
 
     /// The newest run that reached a key or a shelf.
     fn last_runs(&self) -> BTreeMap<Digest, String> {
-        let mut last: BTreeMap<Digest, String> = BTreeMap::new();
+        let mut last: BTreeMap<Digest, &RunReach> = BTreeMap::new();
         for run in &self.runs {
             for digest in run.keys.iter().chain(run.shelves.keys()) {
-                let newest = last.entry(*digest).or_default();
-                if *newest < run.run {
-                    newest.clone_from(&run.run);
+                let newest = last.entry(*digest).or_insert(run);
+                if self.order.compare((&newest.name, &newest.run), (&run.name, &run.run)).is_lt() {
+                    *newest = run;
                 }
             }
         }
-        last
+        last.into_iter().map(|(digest, run)| (digest, run.run.clone())).collect()
     }
 
     fn doom_objects(&mut self, kept: &BTreeSet<Digest>) {

@@ -15,8 +15,9 @@ use std::sync::{Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Store, StoreError, fs};
+use super::{RunName, Store, StoreError, fs, order};
 use crate::base::digest::Digest;
+use crate::base::file_name;
 
 /// Version of the lines' format.
 const FORMAT: u32 = 1;
@@ -65,19 +66,29 @@ impl RunState {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RunStart {
     /// The run's id.
+    #[serde(deserialize_with = "file_name::word")]
     pub run: String,
     /// The experiment's name.
+    #[serde(deserialize_with = "file_name::word")]
     pub name: String,
     /// The config as the user named it.
     pub config: String,
     /// The folder that `dir` is relative to.
     pub root: String,
     /// The run's folder.
+    #[serde(deserialize_with = "file_name::inside")]
     pub dir: String,
     /// When it began, in UTC.
     pub started: String,
     /// Ids of its stages, in the order of the plan.
     pub stages: Vec<String>,
+}
+
+impl RunStart {
+    /// The experiment's name and the run's id.
+    fn name_and_id(&self) -> RunName<'_> {
+        (&self.name, &self.run)
+    }
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -95,6 +106,8 @@ enum Line {
 pub struct Journal {
     file: File,
     path: PathBuf,
+    /// The experiment's name and the run's id.
+    run: (String, String),
     /// Whether the last write failed, so that the file may end within a line.
     torn: Mutex<bool>,
 }
@@ -138,7 +151,8 @@ impl Journal {
     /// # Errors
     /// If the line can't be written.
     pub fn finish(self, ok: bool, interrupted: bool) -> Result<(), StoreError> {
-        self.append(&Line::RunFinished { ok, interrupted })
+        self.append(&Line::RunFinished { ok, interrupted })?;
+        order::append(self.path.parent().unwrap_or(&self.path), (&self.run.0, &self.run.1))
     }
 }
 
@@ -173,7 +187,9 @@ impl Store {
             let suffix = if attempt == 0 { String::new() } else { format!("-{attempt}") };
             let path = folder.join(format!("{}{suffix}.jsonl", start.run));
             if let Some(file) = fs::create_locked(&path)? {
-                let journal = Journal { file, path, torn: Mutex::new(false) };
+                order::append(&folder, (&start.name, &start.run))?;
+                let journal =
+                    Journal { file, path, run: (start.name.clone(), start.run.clone()), torn: Mutex::new(false) };
                 journal.append(&Line::RunStarted { format: FORMAT, start })?;
                 return Ok(journal);
             }
@@ -186,9 +202,13 @@ impl Store {
     /// # Errors
     /// If a journal can't be read, or a newer simpipe writes it: what its run wants is then not known.
     pub fn journaled_runs(&self) -> Result<Vec<JournaledRun>, StoreError> {
-        let read = self.files_below("journal")?.into_iter().map(|path| read(&path));
+        let paths = self.files_below("journal")?.into_iter().filter(|path| !path.ends_with("order"));
+        let read = paths.map(|path| read(&path));
         let mut runs = read.filter_map(Result::transpose).collect::<Result<Vec<_>, _>>()?;
-        runs.sort_by(|a, b| (&a.start.run, &a.path).cmp(&(&b.start.run, &b.path))); // an id begins with the time
+        let order = self.run_order()?;
+        runs.sort_by(|a, b| {
+            order.compare(a.start.name_and_id(), b.start.name_and_id()).then_with(|| a.path.cmp(&b.path))
+        });
         Ok(runs)
     }
 }
@@ -206,9 +226,14 @@ fn read(path: &Path) -> Result<Option<JournaledRun>, StoreError> {
         lines => lines.map_err(StoreError::io("read", path))?,
     };
     let head = text.lines().next().and_then(|line| serde_json::from_str::<Head>(line).ok());
-    if let Some(found) = head.map(|head| head.format).filter(|format| *format != FORMAT) {
+    if let Some(found) = head.as_ref().map(|head| head.format).filter(|format| *format != FORMAT) {
         return Err(StoreError::Format { path: path.to_path_buf(), found: found.to_string() });
     }
+    // A first line that is whole and yet none: a name in it leads out of its folder, or something is missing.
+    let begun = text.lines().next().filter(|_| head.is_some()).map_or(Ok(()), |line| {
+        serde_json::from_str::<Line>(line).map(drop).map_err(|error| io::Error::new(ErrorKind::InvalidData, error))
+    });
+    begun.map_err(StoreError::io("read the journal", path))?;
     Ok(replay(path, alive, text.lines().filter_map(|line| serde_json::from_str(line).ok())))
 }
 
@@ -307,5 +332,22 @@ mod tests {
         let _both = [store.journal(start("1")).unwrap(), store.journal(start("1")).unwrap()];
         let states: Vec<RunState> = store.journaled_runs().unwrap().iter().map(|run| run.state).collect();
         assert_eq!(states, [RunState::Running; 2]);
+    }
+
+    #[test]
+    fn a_journal_whose_names_lead_elsewhere_is_refused() {
+        for bad in [r#""dir":"../../x""#, r#""dir":"/x""#, r#""run":"../1""#, r#""name":"a/b""#] {
+            let folder = tempfile::tempdir().unwrap();
+            let store = Store::open(folder.path()).unwrap();
+            let journal = store.journal(start("1")).unwrap();
+            let field = bad.split(':').next().unwrap();
+            let good = serde_json::to_string(&Line::RunStarted { format: FORMAT, start: start("1") }).unwrap();
+            let at = good.find(field).unwrap();
+            let end = at + good[at..].find(',').unwrap();
+            std::fs::write(&journal.path, format!("{}{bad}{}\n", &good[..at], &good[end..])).unwrap();
+            let error = store.journaled_runs().unwrap_err();
+            assert!(error.to_string().starts_with("can't read the journal "), "{error}");
+            assert!(error.to_string().contains("the file name `"), "{error}");
+        }
     }
 }

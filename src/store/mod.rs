@@ -6,7 +6,7 @@
 //! cas/<aa>/<digest>  the bytes, once each, read-only
 //! tmp/               private folders of work under way; swept when their owner is gone
 //! locks/             one file a key in work, and the store-wide lock
-//! journal/           one file a run: what it wants and has reached
+//! journal/           one file a run: what it wants and has reached; and the order of runs
 //! pins/              runs to keep, by tag
 //! stat/              digests of files already read
 //! checkpoints/       which steps a training has left behind
@@ -17,17 +17,21 @@
 //! An entry exists only when all its objects do, and a reader checks each before it is handed on: a damaged one is
 //! moved aside and is a miss. Nothing here knows stages: keys are digests, key parts are JSON.
 
+mod aside;
 mod checkpoint;
 mod du;
 mod entry;
 mod error;
+mod files;
 mod fs;
 mod gc;
 mod hold;
 mod journal;
+mod listing;
 mod lock;
 mod lookup;
 mod memo;
+mod order;
 mod pins;
 mod publish;
 mod reach;
@@ -43,13 +47,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 pub use checkpoint::CheckpointShelf;
 pub use du::{DatasetUse, DuReport, KindUse, RunUse};
-pub use entry::{AcEntry, FileRecord, Produced};
+pub use entry::{AcEntry, Declared, Produced, WHATEVER};
 pub use error::StoreError;
+pub use files::{FileRecord, Files};
 pub use gc::{Amount, GcPolicy, GcReport, KeptGroup, RemovedGroup};
 pub use hold::Hold;
 pub use journal::{Journal, JournaledRun, RunStart, RunState};
 pub use lock::FileLock;
 pub use lookup::{Damage, Found};
+pub use order::{RunName, RunOrder, is_future};
 pub use pins::{Pin, is_tag};
 pub use reach::RunReach;
 pub use remote::{OnProgress, RemoteError, RemoteErrorKind, RemoteUrl, RemoteUse, SyncReport, SyncScope};
@@ -58,6 +64,8 @@ pub use stamp::Unremembered;
 pub use verify::{VerifyProgress, VerifyReport};
 
 use crate::base::digest::Digest;
+use crate::base::file_name::FileName;
+use crate::base::fs::Inside;
 
 /// Version of the store's layout and of its entries.
 pub const FORMAT: u32 = 1;
@@ -231,22 +239,29 @@ impl Store {
         self.root.join("ac").join(format!("{key}.json"))
     }
 
-    /// Puts files of an entry into a folder under their names: links where the file system can, else copies.
+    /// Puts files of an entry into a folder under their names: links where the file system can, else copies. No link
+    /// that somebody has put there is followed.
     ///
     /// # Errors
     /// If a file can't be written.
     pub fn materialise<'a>(
         &self,
-        files: impl IntoIterator<Item = (&'a String, &'a FileRecord)>,
-        folder: &Path,
+        files: impl IntoIterator<Item = (&'a FileName, &'a FileRecord)>,
+        folder: &Inside,
     ) -> Result<(), StoreError> {
-        fs::create_dirs(folder)?;
         for (name, file) in files {
-            let target = folder.join(name);
-            if let Some((above, _)) = name.rsplit_once('/') {
-                fs::create_dirs(&folder.join(above))?;
+            let object = self.object(file.digest);
+            match name.as_str().rsplit_once('/') {
+                None => fs::link_or_copy(&object, folder, name)?,
+                Some((above, last)) => {
+                    let mut parts = above.split('/');
+                    let inner = parts.try_fold(None, |inner: Option<Inside>, part| {
+                        inner.as_ref().unwrap_or(folder).enter(part).map(Some)
+                    });
+                    let inner = inner.map_err(StoreError::io("create", &folder.path().join(above)))?;
+                    fs::link_or_copy(&object, inner.as_ref().unwrap_or(folder), last)?;
+                }
             }
-            fs::link_or_copy(&self.object(file.digest), &target)?;
         }
         Ok(())
     }

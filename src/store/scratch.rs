@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use super::lock::FileLock;
 use super::{Store, StoreError, fs};
 use crate::base::digest::Digest;
+use crate::base::fs::Inside;
 
 /// A private folder; dropping it removes it.
 #[derive(Debug)]
@@ -21,10 +22,15 @@ impl Scratch {
         self.path.join("out")
     }
 
-    /// Where a stage finds its inputs.
-    #[must_use]
-    pub fn input(&self) -> PathBuf {
-        self.path.join("in")
+    /// Where a stage finds its inputs, found through no link that somebody has put there.
+    ///
+    /// # Errors
+    /// If it can't be made.
+    pub fn input(&self) -> Result<Inside, StoreError> {
+        let [all, own] =
+            [self.path.parent(), self.path.file_name().map(Path::new)].map(|part| part.unwrap_or(Path::new(".")));
+        let open = || Inside::open(all)?.enter(&own.to_string_lossy())?.enter("in");
+        open().map_err(StoreError::io("create", &self.path.join("in")))
     }
 
     /// The folder itself.

@@ -17,11 +17,11 @@ pub(crate) struct Member {
     pub at_most: u64,
 }
 
-/// The contents, by name, of those members that the archive has in `folder`; others are ignored. `file` reads the
-/// archive, `path` is for messages.
+/// The contents, by name, of those members that the archive has in `folder`; others are ignored, and so are links and
+/// whatever else is no file. `file` reads the archive, `path` is for messages.
 ///
 /// # Errors
-/// If the archive can't be read, a member is longer than it may be, or the user asked to stop.
+/// If the archive can't be read, a member is longer than it may be, or is there twice, or the user asked to stop.
 pub(crate) fn read_members(
     file: impl Read,
     path: &Path,
@@ -42,13 +42,18 @@ pub(crate) fn read_members(
         let Some(member) = members.iter().find(|member| name == Path::new(folder).join(member.name)) else {
             continue;
         };
+        if !entry.header().entry_type().is_file() {
+            continue;
+        }
         if entry.size() > member.at_most {
             let (bytes, most) = (entry.size(), member.at_most);
             return Err(DataError::malformed(path, format!("`{}` has {bytes} bytes, expected {most}", member.name)));
         }
         let mut content = Vec::with_capacity(usize::try_from(entry.size()).unwrap_or(0));
         entry.read_to_end(&mut content).map_err(unreadable)?;
-        contents.insert(member.name, content);
+        if contents.insert(member.name, content).is_some() {
+            return Err(DataError::malformed(path, format!("`{}` is there twice", member.name)));
+        }
     }
     Ok(contents)
 }
@@ -96,6 +101,23 @@ mod tests {
         let contents = read(false).unwrap();
         assert!(matches!(read(true), Err(DataError::Stopped)));
         assert_eq!(contents, BTreeMap::from([("a.bin", b"aa".to_vec())]));
+    }
+
+    #[test]
+    fn a_member_is_a_file_that_is_there_once() {
+        let file = archive(&[("set/a.bin", b"aa"), ("set/a.bin", b"bb")]);
+        let members = [Member { name: "a.bin", at_most: 2 }];
+        let error = read_members(file.path(), "set", &members).unwrap_err();
+        assert!(error.to_string().ends_with("`a.bin` is there twice"), "{error}");
+
+        let link = tempfile::NamedTempFile::new().unwrap();
+        let gzip = flate2::write::GzEncoder::new(link.reopen().unwrap(), flate2::Compression::fast());
+        let (mut tar, mut header) = (tar::Builder::new(gzip), tar::Header::new_gnu());
+        header.set_entry_type(tar::EntryType::Symlink);
+        header.set_size(0);
+        tar.append_link(&mut header, "set/a.bin", "/etc/passwd").unwrap();
+        tar.into_inner().unwrap().finish().unwrap();
+        assert!(read_members(link.path(), "set", &members).unwrap().is_empty());
     }
 
     #[test]

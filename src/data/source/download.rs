@@ -10,7 +10,7 @@ use std::time::Duration;
 use super::published::{Published, sha256_of_file};
 use super::request::{Answer, Limits, Silence};
 use super::{Access, Step};
-use crate::base::fs::sync_dir;
+use crate::base::fs::{create_dirs, share, sync_dir};
 use crate::base::pace::Least;
 use crate::data::DataError;
 
@@ -76,10 +76,11 @@ impl Downloader<'_> {
         if self.is_there(file, &target) {
             return Ok(target);
         }
-        std::fs::create_dir_all(self.folder).map_err(DataError::io("create", self.folder))?;
+        create_dirs(self.folder).map_err(DataError::io("create", self.folder))?;
         let path = self.folder.join(format!("{}.part", file.name));
         let open = File::options().read(true).write(true).create(true).truncate(false).open(&path);
         let part = open.map_err(DataError::io("write", &path))?;
+        share(&part, &path); // another user may have to go on with it
         // Another process may be at it: its file is as good as ours.
         self.lock(&part, &path)?;
         if self.is_there(file, &target) {

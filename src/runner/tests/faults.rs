@@ -167,7 +167,7 @@ fn a_failed_read_never_gives_a_wrong_result() {
             }
         }
         let quarantine = fs::list(&project.store_folder().join("quarantine")).unwrap();
-        assert_eq!(quarantine.is_empty(), error != EIO, "only a failing disk makes objects suspect: {quarantine:?}");
+        assert!(quarantine.is_empty(), "a read that fails once makes nothing suspect: {quarantine:?}");
     }
     assert!(points >= 100, "{points} reads");
 }

@@ -24,7 +24,6 @@ mod verify;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::future::Future;
-use std::path::{Component, Path};
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
@@ -186,7 +185,7 @@ impl Remote {
                 Ok(None) | Err(Trouble::Denied(_)) => return Ok(Stored::Nothing),
                 Err(trouble) => return Err(trouble),
             };
-            if let Some(entry) = AcEntry::parse(key, &bytes).filter(stays_inside) {
+            if let Ok(entry) = AcEntry::parse(key, &bytes) {
                 return Ok(Stored::Entry(entry));
             }
         }
@@ -219,15 +218,6 @@ impl Store {
     pub fn take_warnings(&self) -> Vec<String> {
         self.remote.as_ref().map(|remote| std::mem::take(&mut remote.state().warnings)).unwrap_or_default()
     }
-}
-
-/// Whether every file of an entry lies in the folder that it is put into: anybody may have written this entry.
-fn stays_inside(entry: &AcEntry) -> bool {
-    let inside = |name: &String| {
-        let mut parts = Path::new(name).components().peekable();
-        parts.peek().is_some() && parts.all(|part| matches!(part, Component::Normal(_)))
-    };
-    entry.files.keys().all(inside)
 }
 
 fn entry_name(key: Digest) -> String {
