@@ -129,7 +129,12 @@ impl StageFailure {
                 FailureKind::DataUnavailable
             }
             Self::Stage(StageError::Failed { .. } | StageError::Param { .. } | StageError::Io { .. })
-            | Self::Store(StoreError::Io { .. } | StoreError::Format { .. } | StoreError::NotAStore { .. })
+            | Self::Store(
+                StoreError::Io { .. }
+                | StoreError::Format { .. }
+                | StoreError::NotAStore { .. }
+                | StoreError::IdleLocks { .. },
+            )
             | Self::Missing(_)
             | Self::Undeclared(_)
             | Self::TimedOut(_)

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use super::StoreError;
 use crate::base::fs;
-pub(super) use crate::base::fs::{digest, list, metadata, open_lock, read, write_lock};
+pub(super) use crate::base::fs::{create_lock, digest, list, metadata, open_lock, read, touch, try_lock, write_lock};
 
 /// Creates a folder and those above it.
 pub(super) fn create_dirs(path: &Path) -> Result<(), StoreError> {
@@ -102,10 +102,10 @@ pub(super) fn list_or_none(folder: &Path) -> Vec<PathBuf> {
     list(folder).unwrap_or_default()
 }
 
-/// Creates a file for appending and locks it; `None` if it is there already.
-pub(super) fn create_locked(path: &Path) -> Result<Option<File>, StoreError> {
+/// Creates a file for appending; `None` if it is there already.
+pub(super) fn create_to_append(path: &Path) -> Result<Option<File>, StoreError> {
     match fs::create_to_append(path) {
-        Ok(file) => file.lock().map(|()| Some(file)).map_err(StoreError::io("lock", path)),
+        Ok(file) => Ok(Some(file)),
         Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(None),
         Err(error) => Err(StoreError::io("create", path)(error)),
     }

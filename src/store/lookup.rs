@@ -68,13 +68,20 @@ impl Store {
         Ok(found)
     }
 
-    /// The result under a key; changes nothing.
+    /// The result under a key; changes nothing, and waits for nobody.
     ///
     /// # Errors
     /// If the file system refuses.
     pub fn inspect(&self, key: Digest) -> Result<Found, StoreError> {
-        let _hold = self.share_to_look();
-        self.inspect_held(key)
+        loop {
+            let found = self.inspect_held(key)?;
+            // Gc and whoever finds damage take the entry away before its objects: then it is a miss.
+            let Found::Damaged(damage) = found else { return Ok(found) };
+            let again = self.inspect_held(key)?;
+            if again == Found::Damaged(damage) || !matches!(again, Found::Damaged(_)) {
+                return Ok(again);
+            }
+        }
     }
 
     fn inspect_held(&self, key: Digest) -> Result<Found, StoreError> {

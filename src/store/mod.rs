@@ -27,17 +27,23 @@ mod hold;
 mod journal;
 mod lock;
 mod lookup;
+mod meanwhile;
 mod memo;
+mod owner;
 mod pins;
 mod publish;
 mod reach;
 mod remote;
 mod scratch;
+mod signs;
 mod verify;
+mod wait;
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 pub use checkpoint::CheckpointShelf;
 pub use du::{DatasetUse, DuReport, KindUse, RunUse};
@@ -65,6 +71,10 @@ pub struct Store {
     root: PathBuf,
     remote: Option<Arc<remote::Remote>>,
     verifying: bool,
+    /// Set when the user wants to stop.
+    cancel: Option<Arc<AtomicBool>>,
+    listener: wait::Listener,
+    locks: Arc<hold::Locks>,
 }
 
 /// The folders that every store has.
@@ -86,8 +96,9 @@ impl Store {
         } else {
             store.create(&store.root.join("format"))?;
         }
-        store.sweep();
-        store.sweep_locks();
+        store.prepare_locks();
+        store.sweep(Duration::MAX);
+        store.sweep_locks(Duration::MAX);
         Ok(store)
     }
 
@@ -95,6 +106,23 @@ impl Store {
     #[must_use]
     pub fn verifying(self) -> Self {
         Self { verifying: true, ..self }
+    }
+
+    /// The same store, which stops waiting, reading and transferring soon after this flag is set: what is under way then
+    /// ends with [`StoreError::Interrupted`]. An object store that is put behind it later stops too.
+    #[must_use]
+    pub fn cancelled_by(self, cancel: &Arc<AtomicBool>) -> Self {
+        Self { cancel: Some(Arc::clone(cancel)), ..self }
+    }
+
+    /// Whether the user wants to stop.
+    pub(crate) fn cancelled(&self) -> bool {
+        self.cancel.as_ref().is_some_and(|cancel| cancel.load(Ordering::Relaxed))
+    }
+
+    /// Stops here if the user wants to.
+    pub(crate) fn stop_if_cancelled(&self) -> Result<(), StoreError> {
+        if self.cancelled() { Err(StoreError::Interrupted) } else { Ok(()) }
     }
 
     /// Opens a store that is there and changes nothing; `None` if there is none.
@@ -120,7 +148,8 @@ impl Store {
 
     fn at(root: &Path) -> Result<Self, StoreError> {
         let root = std::path::absolute(root).map_err(StoreError::io("open", root))?;
-        Ok(Self { root, remote: None, verifying: false })
+        let (cancel, listener, locks) = Default::default();
+        Ok(Self { root, remote: None, verifying: false, cancel, listener, locks })
     }
 
     /// `false` if there is no store.
@@ -262,7 +291,7 @@ mod tests {
         let store = Store::existing(folder.path()).unwrap().unwrap();
         assert_eq!(store.disk_use(&[]).unwrap().entries.count, 0);
         assert_eq!(store.inspect(Digest::of(b"k")).unwrap(), Found::Miss);
-        assert!(!folder.path().join("stat").exists() && !folder.path().join("locks/store").exists());
+        assert!(!folder.path().join("stat").exists());
         Store::open(folder.path()).unwrap();
         assert!(folder.path().join("stat").exists(), "who may write puts it right");
     }
@@ -293,9 +322,9 @@ mod tests {
         let held = store.lock(Digest::of(b"held"), &|_| {}, &|| false).unwrap();
         std::fs::write(folder.path().join("locks/dead.lock"), "4000000").unwrap();
         Store::open(folder.path()).unwrap();
-        let left: Vec<_> = std::fs::read_dir(folder.path().join("locks")).unwrap().collect();
-        assert_eq!(left.len(), 1, "{left:?}");
+        let left = || fs::list(&folder.path().join("locks")).unwrap();
+        assert_eq!(left().len(), 3, "one is held, and two are of the store: {:?}", left());
         drop(held);
-        assert_eq!(std::fs::read_dir(folder.path().join("locks")).unwrap().count(), 0);
+        assert!(left().iter().all(|path| path.extension().is_none()), "{:?}", left());
     }
 }
