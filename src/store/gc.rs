@@ -192,13 +192,14 @@ impl Store {
             trash.take(&entry.path)?;
             seen.forget(&entry.path);
         }
-        let mut asked = self.asked_since(&seen)?;
+        let asked = self.asked_since(&seen)?;
+        let mut spared = asked.objects.clone();
         for (_, entry) in doomed.entries.iter().filter(|(key, entry)| asked.wants(**key, entry)) {
-            asked.objects.extend(entry.files.iter().map(|file| file.digest));
+            spared.extend(entry.files.iter().map(|file| file.digest));
             trash.place(&entry.path).map_or(Ok(()), |moved| self.bring_back(&moved, entry))?;
         }
         fs::sync_dir(&self.folder("ac"))?; // after a power cut no entry may name an object that is gone
-        for (_, object) in doomed.objects.iter().filter(|(digest, _)| !asked.objects.contains(digest)) {
+        for (_, object) in doomed.objects.iter().filter(|(digest, _)| !spared.contains(digest)) {
             trash.take(object)?;
             self.forget(object);
         }

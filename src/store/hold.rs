@@ -87,7 +87,7 @@ impl Store {
         }
         let path = self.folder("locks").join("gate");
         let Ok(first) = take(&path, Locking::Shared) else { return }; // nothing is known of its locks
-        match (&first, take(&path, Locking::Alone)) {
+        match (&first, &take(&path, Locking::Alone)) {
             (Taken::Idle(error), _) | (_, Ok(Taken::Idle(error))) => self.note_refused_lock(error),
             (Taken::Held(_), Ok(Taken::Held(_))) => self.note_idle_locks("the file system gives one to everybody"),
             (Taken::Held(_) | Taken::Busy, _) => {}

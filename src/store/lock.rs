@@ -17,7 +17,7 @@ use super::owner::{Life, Owner};
 use super::signs::{SILENT, Signs};
 use super::{Store, StoreError, fs};
 use crate::base::digest::Digest;
-use crate::base::fs::Locking;
+use crate::base::fs::{Locking, remove_file};
 
 /// How often a waiting process looks again: short beside any stage, long beside a look.
 const POLL: Duration = Duration::from_millis(20);
@@ -35,7 +35,7 @@ impl Drop for FileLock {
     fn drop(&mut self) {
         drop(self.signs.take());
         // Removed while still held, so that nobody can lock a file that is about to lose its name.
-        drop(fs::remove_file(&self.path));
+        drop(remove_file(&self.path));
         drop(self.file.unlock());
     }
 }
@@ -133,7 +133,7 @@ impl Store {
                 Ok(false) => return Ok(None),
                 Err(error) => {
                     self.note_refused_lock(&error);
-                    drop(fs::remove_file(path)); // it says of nobody that he holds it
+                    drop(remove_file(path)); // it says of nobody that he holds it
                     return self.try_file(path);
                 }
             }
@@ -155,7 +155,7 @@ impl Store {
             if self.life_of(owner(path).as_ref(), path, SILENT) != Life::Dead {
                 return Ok(None);
             }
-            fs::remove_file(path)?;
+            remove_file(path)?;
         }
     }
 

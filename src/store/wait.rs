@@ -157,6 +157,10 @@ mod tests {
     #[test]
     fn a_process_is_named_by_its_words() {
         let mut child = std::process::Command::new("sleep").arg("60").spawn().unwrap();
+        // It has its words a moment after it has become another program.
+        while named(child.id()) == child.id().to_string() {
+            std::thread::sleep(Duration::from_millis(1));
+        }
         assert_eq!(named(child.id()), format!("{} (`60`)", child.id()));
         assert!(!is_stopped(child.id()));
         child.kill().unwrap();
