@@ -49,9 +49,13 @@ pub(super) fn names(path: &Path, file: &File) -> io::Result<bool> {
     }
 }
 
-/// The first word of a lock file: older versions of simpipe write no more.
+/// The number that a process can be found by here; older versions of simpipe write nothing else into a lock file.
 fn pid(path: &Path) -> Option<u32> {
-    String::from_utf8(fs::read(path).ok()?).ok()?.trim().split('-').next()?.parse().ok()
+    let text = String::from_utf8(fs::read(path).ok()?).ok()?;
+    match text.parse::<Owner>() {
+        Ok(owner) => owner.is_near().then_some(owner.pid),
+        Err(()) => text.trim().parse().ok(),
+    }
 }
 
 /// The owner that a lock file tells of.

@@ -92,7 +92,8 @@ impl Store {
     pub fn open(root: &Path) -> Result<Self, StoreError> {
         let store = Self::at(root)?;
         if store.has_format()? {
-            store.create_folders()?; // somebody may have cleared some by hand
+            // Somebody may have cleared some by hand. What needs one on a full disk says so; gc needs none.
+            store.create_folders().or_else(|error| if error.is_full() { Ok(()) } else { Err(error) })?;
         } else {
             store.create(&store.root.join("format"))?;
         }

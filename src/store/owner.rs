@@ -71,8 +71,13 @@ impl Owner {
         Self::here().map_or_else(|| std::process::id().to_string(), ToString::to_string)
     }
 
+    /// Whether its number means anything to processes here.
+    pub(super) fn is_near(&self) -> bool {
+        Self::here().is_some_and(|here| here.realm == self.realm)
+    }
+
     fn life(&self) -> Life {
-        let Some(here) = Self::here().filter(|here| here.realm == self.realm) else { return Life::Elsewhere };
+        let Some(here) = Self::here().filter(|_| self.is_near()) else { return Life::Elsewhere };
         if self.pid == here.pid {
             return if self.start == here.start { Life::Alive } else { Life::Dead };
         }
