@@ -145,7 +145,7 @@ impl Error {
 fn of_store(error: &StoreError) -> Exit {
     match error {
         StoreError::Interrupted => Exit::Interrupted,
-        StoreError::Format { .. } | StoreError::NotAStore { .. } => Exit::Usage,
+        StoreError::Format { .. } | StoreError::NotAStore { .. } | StoreError::IdleLocks { .. } => Exit::Usage,
         StoreError::Io { source, .. } if is_wrong_place(source) => Exit::Usage,
         StoreError::Io { .. } => Exit::Failed,
         StoreError::Remote(error) => match error.kind {

@@ -11,21 +11,21 @@ mod regular;
 mod shared;
 mod stat;
 
-use std::fs::{self, File};
+use std::fs::{self, File, TryLockError};
 use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 pub use inside::Inside;
-pub use refusal::{help, is_wrong_place};
+pub use refusal::{help, is_full, is_wrong_place};
 pub use regular::{expect_regular, open_regular, read_regular};
 pub use shared::share;
 pub use stat::{FileTime, Stat, stat, stat_open};
 
 use super::digest::Digest;
 #[cfg(test)]
-use super::fault::{before, before_write};
+use super::fault::{before, before_write, locked_by_fault};
 
 /// What an operation does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -68,6 +68,12 @@ fn before(_: Verb, _: &Path, _: &Path) -> io::Result<()> {
 #[inline]
 fn before_write(_: &Path, _: &[u8]) -> io::Result<()> {
     Ok(())
+}
+
+#[cfg(not(test))]
+#[inline]
+fn locked_by_fault(_: &Path) -> Option<io::Result<bool>> {
+    None
 }
 
 /// A file being written.
@@ -271,6 +277,55 @@ pub fn sync_dir(folder: &Path) -> io::Result<()> {
 pub fn open_lock(path: &Path) -> io::Result<File> {
     before(Verb::Lock, path, path)?;
     make(File::options().read(true).write(true).create(true).truncate(false), path)
+}
+
+/// Whom a lock keeps out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Locking {
+    /// Those who want it alone.
+    Shared,
+    /// Everybody.
+    Alone,
+}
+
+/// Takes the lock of an open file; `false` if somebody is in the way. It goes with the file.
+///
+/// # Errors
+/// If the file system has no locks, or they don't work now.
+pub fn try_lock(file: &File, path: &Path, how: Locking) -> io::Result<bool> {
+    if let Some(outcome) = locked_by_fault(path) {
+        return outcome;
+    }
+    let tried = match how {
+        Locking::Shared => file.try_lock_shared(),
+        Locking::Alone => file.try_lock(),
+    };
+    match tried {
+        Ok(()) => Ok(true),
+        Err(TryLockError::WouldBlock) => Ok(false),
+        Err(TryLockError::Error(error)) => Err(error),
+    }
+}
+
+/// Makes a lock file with nothing in it.
+///
+/// # Errors
+/// [`ErrorKind::AlreadyExists`] if it is there.
+pub fn create_lock(path: &Path) -> io::Result<File> {
+    before(Verb::Lock, path, path)?;
+    File::options().read(true).write(true).create_new(true).open(path)
+}
+
+/// Sets a file's times to what the file system's own clock says, on a full disk too: a sign of life, which is lost
+/// without harm. No operation that faults count, for it comes from a thread of its own.
+///
+/// # Errors
+/// If the file is gone, or is another user's and can't be written.
+pub fn touch(path: &Path) -> io::Result<()> {
+    use rustix::fs::{AtFlags, CWD, Timespec, Timestamps, UTIME_NOW, utimensat};
+    let now = Timespec { tv_sec: 0, tv_nsec: UTIME_NOW };
+    // Both: then whoever may write the file may do it, and not only its owner.
+    Ok(utimensat(CWD, path, &Timestamps { last_access: now, last_modification: now }, AtFlags::empty())?)
 }
 
 /// Replaces what a lock file says.

@@ -55,6 +55,11 @@ pub(super) fn store_warnings(store: &Store) -> io::Result<()> {
     store.take_warnings().iter().try_for_each(|text| writeln!(io::stderr(), "{} {text}", paint.yellow("warning:")))
 }
 
+/// Says whom a command waits for.
+pub(super) fn waiting(text: &str) {
+    drop(writeln!(io::stderr(), "{text}"));
+}
+
 /// Colours, where they are wanted.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Paint(bool);

@@ -2,6 +2,7 @@
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use clap::Args;
 
@@ -11,7 +12,7 @@ use super::reporter::Reporter;
 use super::{logging, signal, threads, words};
 use crate::error::{Error, Exit};
 use crate::plan::Plan;
-use crate::runner::{FailureKind, Outcome, RunRecord, Runner, StageRecord};
+use crate::runner::{Event, FailureKind, Outcome, RunRecord, Runner, StageRecord};
 use crate::stages::registry;
 
 /// Run an experiment: stages whose result is stored are hits, the others are computed.
@@ -61,6 +62,11 @@ pub(super) fn exec(args: &RunArgs, out: &mut dyn Write) -> Result<Exit, Error> {
     logging::log_panics(&log);
     let reporter = Reporter::new(log, args.events.as_deref(), args.quiet)
         .map_err(|error| unwritable_events(args.events.as_deref(), &error))?;
+    let reporter = Arc::new(reporter);
+    let store = store.cancelled_by(&cancel).saying({
+        let reporter = Arc::clone(&reporter);
+        move |message| reporter.on_event(&Event::Warning { stage: None, message: message.to_owned() })
+    });
     if !args.quiet {
         print::warnings(&plan.warnings, &mut std::io::stderr())?;
     }

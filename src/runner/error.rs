@@ -145,7 +145,12 @@ impl StageFailure {
                 | StageError::SourceChanged { .. }
                 | StageError::Io { .. },
             )
-            | Self::Store(StoreError::Io { .. } | StoreError::Format { .. } | StoreError::NotAStore { .. })
+            | Self::Store(
+                StoreError::Io { .. }
+                | StoreError::Format { .. }
+                | StoreError::NotAStore { .. }
+                | StoreError::IdleLocks { .. },
+            )
             | Self::Missing(_)
             | Self::Undeclared(_)
             | Self::Unsaid(_)

@@ -115,9 +115,10 @@ impl Runner<'_> {
         let folder = inside.path().to_path_buf();
         let dir = folder.strip_prefix(self.root).unwrap_or(&folder).to_string_lossy().into_owned();
         let stages = ids().map(str::to_owned).collect();
-        let journal = self.journal(plan, &run, &dir, began)?;
+        let (journal, unjournaled) = self.journal(plan, &run, &dir, began)?;
         on_event(&Event::RunStarted { run: run.clone(), dir: dir.clone(), folder: folder.clone(), stages });
-        if let Some(message) = folders::warning_of_future(earlier.iter().map(String::as_str)) {
+        let future = folders::warning_of_future(earlier.iter().map(String::as_str));
+        for message in future.into_iter().chain(unjournaled).chain(self.store.take_warnings()) {
             tracing::warn!("{message}");
             on_event(&Event::Warning { stage: None, message });
         }
@@ -167,8 +168,14 @@ impl Runner<'_> {
         Ok(record)
     }
 
-    /// The run's journal; `None` if the store may only be read.
-    fn journal(&self, plan: &Plan, run: &str, dir: &str, began: clock::Moment) -> Result<Option<Journal>, StoreError> {
+    /// The run's journal; `None` if the store can't be written, which is worth a warning if it could be before.
+    fn journal(
+        &self,
+        plan: &Plan,
+        run: &str,
+        dir: &str,
+        began: clock::Moment,
+    ) -> Result<(Option<Journal>, Option<String>), StoreError> {
         let start = RunStart {
             run: run.to_owned(),
             name: plan.experiment.name.clone(),
@@ -181,9 +188,14 @@ impl Runner<'_> {
         match self.store.journal(start) {
             Err(StoreError::Io { source, .. }) if is_wrong_place(&source) => {
                 tracing::warn!("the store may only be read, so it keeps no journal of this run: {source}");
-                Ok(None)
+                Ok((None, None))
             }
-            journal => journal.map(Some),
+            // What is stored can be used all the same.
+            Err(error @ StoreError::Io { .. }) if error.is_full() => {
+                let message = format!("{error}: without a journal of this run, gc may remove what it is using");
+                Ok((None, Some(message)))
+            }
+            journal => Ok((Some(journal?), None)),
         }
     }
 

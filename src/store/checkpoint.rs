@@ -175,7 +175,7 @@ impl<'a> CheckpointShelf<'a> {
 
     /// All of saving that the local disk has to do, under the shelf's lock; also the steps that it removed.
     fn save_here(&self, scratch: Scratch, step: u64, outcome: Produced) -> Result<(AcEntry, Vec<u64>), StoreError> {
-        let _lock = self.store.lock(self.lock, &|_| {}, &|| false)?; // nobody holds it for long
+        let _lock = self.store.lock_for_a_moment(self.lock, "keeps a checkpoint of the same training")?;
         let entry = self.store.publish_here(scratch, self.key(step), outcome)?;
         self.store.mark_checkpoint(self.id, step)?;
         // A shorter training beside a longer one keeps its own last two.

@@ -35,6 +35,14 @@ pub enum StoreError {
         /// The folder.
         path: PathBuf,
     },
+    /// Gc would have to keep everybody else out, and can't.
+    #[error("locks do nothing in {path}, for {why}, so nobody can be kept out while results are removed", path = .path.display())]
+    IdleLocks {
+        /// The store's folder.
+        path: PathBuf,
+        /// What is known.
+        why: String,
+    },
     /// The user asked to stop.
     #[error("interrupted")]
     Interrupted,
@@ -47,6 +55,12 @@ impl StoreError {
         move |source| if is_stopped(&source) { Self::Interrupted } else { Self::Io { action, path, source } }
     }
 
+    /// Whether there is no room left.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        matches!(self, Self::Io { source, .. } if crate::base::fs::is_full(source))
+    }
+
     /// What to do about it.
     #[must_use]
     pub fn help(&self) -> Option<&str> {
@@ -57,6 +71,7 @@ impl StoreError {
             }
             Self::Format { .. } => Some("update simpipe, or choose another store with `--store DIR`"),
             Self::Remote(error) => error.help(),
+            Self::IdleLocks { .. } => Some("when no simpipe uses the store, on this machine or another, add `--alone`"),
             Self::Interrupted => None,
         }
     }

@@ -10,7 +10,8 @@ use std::path::{Path, PathBuf};
 use super::{StoreError, scratch};
 use crate::base::fs;
 pub(super) use crate::base::fs::{
-    Inside, Stat, digest, digest_unless, list, metadata, open, open_lock, read, stat, stat_open, write_lock,
+    Inside, Stat, create_lock, digest, digest_unless, list, metadata, open, open_lock, read, stat, stat_open, touch,
+    try_lock, write_lock,
 };
 
 /// Creates a folder and those above it.
@@ -149,10 +150,10 @@ pub(super) fn list_or_none(folder: &Path) -> Vec<PathBuf> {
     list(folder).unwrap_or_default()
 }
 
-/// Creates a file for appending and locks it; `None` if it is there already.
-pub(super) fn create_locked(path: &Path) -> Result<Option<File>, StoreError> {
+/// Creates a file for appending; `None` if it is there already.
+pub(super) fn create_to_append(path: &Path) -> Result<Option<File>, StoreError> {
     match fs::create_to_append(path) {
-        Ok(file) => file.lock().map(|()| Some(file)).map_err(StoreError::io("lock", path)),
+        Ok(file) => Ok(Some(file)),
         Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(None),
         Err(error) => Err(StoreError::io("create", path)(error)),
     }

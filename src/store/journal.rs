@@ -1,23 +1,33 @@
 //! `journal/<run>.jsonl`: what each run wants and has reached, one line an event, written as it happens.
 //!
 //! The file is locked by `flock` for the life of the run, so that everybody who shares the store can tell a run under
-//! way from a killed one, and gc knows what both need. Lines are appended whole by one write each; a reader passes over
-//! a line that it can't read, such as one that a full disk has torn, and the next begins on a line of its own. Nothing
-//! is synced: a run that a power cut ends wants nothing.
+//! way from a killed one, and gc knows what both need. Where that says nothing, its first line names the process, and
+//! the time of its last change is the process' last sign of life. Lines are appended whole by one write each; a reader
+//! passes over a line that it can't read, such as one that a full disk has torn, and the next begins on a line of its
+//! own. Nothing is synced: a run that a power cut ends wants nothing.
 //!
 //! A run says that it wants a key *before* it looks it up: see [`Hold`](super::Hold) for why that is enough.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::{File, TryLockError};
-use std::io::{self, ErrorKind};
+use std::fs::File;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+<<<<<<< HEAD
 use super::{RunName, Store, StoreError, fs, order};
 use crate::base::digest::Digest;
 use crate::base::file_name;
+=======
+use super::owner::{Life, Owner};
+use super::signs::{SILENT, Signs};
+use super::{Store, StoreError, fs};
+use crate::base::digest::Digest;
+use crate::base::fs::Locking;
+>>>>>>> h6
 
 /// Version of the lines' format.
 const FORMAT: u32 = 1;
@@ -94,11 +104,31 @@ impl RunStart {
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "kebab-case")]
 enum Line {
-    RunStarted { format: u32, start: RunStart },
-    StageWanted { stage: String, key: Digest },
-    CheckpointsWanted { stage: String, key: Digest, shelf: Digest },
-    StageFinished { stage: String, outcome: String, key: Option<Digest> },
-    RunFinished { ok: bool, interrupted: bool },
+    RunStarted {
+        format: u32,
+        start: RunStart,
+        /// As [`Owner::text`] writes it; older versions of simpipe write none.
+        #[serde(default)]
+        owner: String,
+    },
+    StageWanted {
+        stage: String,
+        key: Digest,
+    },
+    CheckpointsWanted {
+        stage: String,
+        key: Digest,
+        shelf: Digest,
+    },
+    StageFinished {
+        stage: String,
+        outcome: String,
+        key: Option<Digest>,
+    },
+    RunFinished {
+        ok: bool,
+        interrupted: bool,
+    },
 }
 
 /// The journal of a run under way; dropping it without [`Journal::finish`] leaves a killed run.
@@ -110,6 +140,7 @@ pub struct Journal {
     run: (String, String),
     /// Whether the last write failed, so that the file may end within a line.
     torn: Mutex<bool>,
+    _signs: Signs,
 }
 
 impl Journal {
@@ -186,12 +217,30 @@ impl Store {
             // Ids are unique in a root; runs of two roots can begin in the same millisecond.
             let suffix = if attempt == 0 { String::new() } else { format!("-{attempt}") };
             let path = folder.join(format!("{}{suffix}.jsonl", start.run));
+<<<<<<< HEAD
             if let Some(file) = fs::create_locked(&path)? {
                 order::append(&folder, (&start.name, &start.run))?;
                 let journal =
                     Journal { file, path, run: (start.name.clone(), start.run.clone()), torn: Mutex::new(false) };
                 journal.append(&Line::RunStarted { format: FORMAT, start })?;
                 return Ok(journal);
+=======
+            if let Some(file) = fs::create_to_append(&path)? {
+                if self.locks_work()
+                    && let Err(error) = fs::try_lock(&file, &path, Locking::Alone)
+                {
+                    self.note_refused_lock(&error);
+                }
+                let journal = Journal { file, _signs: Signs::of(&path), path, torn: Mutex::new(false) };
+                let begun = journal.append(&Line::RunStarted { format: FORMAT, start, owner: Owner::text() });
+                return match begun {
+                    Ok(()) => Ok(journal),
+                    Err(error) => {
+                        drop(fs::remove_file(&journal.path)); // it has said nothing, and nobody wants it
+                        Err(error)
+                    }
+                };
+>>>>>>> h6
             }
         }
         unreachable!("2^32 runs can't share an id")
@@ -202,8 +251,17 @@ impl Store {
     /// # Errors
     /// If a journal can't be read, or a newer simpipe writes it: what its run wants is then not known.
     pub fn journaled_runs(&self) -> Result<Vec<JournaledRun>, StoreError> {
+<<<<<<< HEAD
         let paths = self.files_below("journal")?.into_iter().filter(|path| !path.ends_with("order"));
         let read = paths.map(|path| read(&path));
+=======
+        self.runs_not_silent_for(SILENT)
+    }
+
+    /// The same. One of another machine or namespace is under way until it was `silent` for so long.
+    pub(super) fn runs_not_silent_for(&self, silent: Duration) -> Result<Vec<JournaledRun>, StoreError> {
+        let read = self.files_below("journal")?.into_iter().map(|path| self.read_journal(&path, silent));
+>>>>>>> h6
         let mut runs = read.filter_map(Result::transpose).collect::<Result<Vec<_>, _>>()?;
         let order = self.run_order()?;
         runs.sort_by(|a, b| {
@@ -211,39 +269,57 @@ impl Store {
         });
         Ok(runs)
     }
+
+    /// `None` for a file that is gone meanwhile or does not begin as a journal does: its run never came to want anything.
+    pub(super) fn read_journal(&self, path: &Path, silent: Duration) -> Result<Option<JournaledRun>, StoreError> {
+        // Asked before the lines are read: a run that ends in between has written its last line.
+        let mut alive = match File::open(path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            file => {
+                let file = file.map_err(StoreError::io("read", path))?;
+                matches!(fs::try_lock(&file, path, Locking::Shared), Ok(false))
+            }
+        };
+        let Some((text, owner)) = lines(path)? else { return Ok(None) };
+        let run = replay(path, alive, &text);
+        let Some(JournaledRun { state: RunState::Killed, .. }) = run else { return Ok(run) };
+        alive = owner.is_some_and(|owner| self.life_of(Some(&owner), path, silent) != Life::Dead);
+        Ok(lines(path)?.and_then(|(text, _)| replay(path, alive, &text))) // it may have ended meanwhile
+    }
 }
 
-/// `None` for a file that is gone meanwhile or does not begin as a journal does: its run never came to want anything.
-fn read(path: &Path) -> Result<Option<JournaledRun>, StoreError> {
-    let lines = || -> io::Result<(bool, String)> {
-        let file = File::open(path)?;
-        // Asked before the lines are read: a run that ends in between has written its last line.
-        let alive = matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock));
-        Ok((alive, String::from_utf8_lossy(&fs::read(path)?).into_owned()))
-    };
-    let (alive, text) = match lines() {
+/// A journal's text, and whose it is; `None` if it is gone.
+fn lines(path: &Path) -> Result<Option<(String, Option<Owner>)>, StoreError> {
+    let text = match fs::read(path) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-        lines => lines.map_err(StoreError::io("read", path))?,
+        bytes => String::from_utf8_lossy(&bytes.map_err(StoreError::io("read", path))?).into_owned(),
     };
     let head = text.lines().next().and_then(|line| serde_json::from_str::<Head>(line).ok());
     if let Some(found) = head.as_ref().map(|head| head.format).filter(|format| *format != FORMAT) {
         return Err(StoreError::Format { path: path.to_path_buf(), found: found.to_string() });
     }
+<<<<<<< HEAD
     // A first line that is whole and yet none: a name in it leads out of its folder, or something is missing.
     let begun = text.lines().next().filter(|_| head.is_some()).map_or(Ok(()), |line| {
         serde_json::from_str::<Line>(line).map(drop).map_err(|error| io::Error::new(ErrorKind::InvalidData, error))
     });
     begun.map_err(StoreError::io("read the journal", path))?;
     Ok(replay(path, alive, text.lines().filter_map(|line| serde_json::from_str(line).ok())))
+=======
+    Ok(Some((text, head.and_then(|head| head.owner.parse().ok()))))
+>>>>>>> h6
 }
 
 /// What every format of a journal begins with.
 #[derive(Deserialize)]
 struct Head {
     format: u32,
+    #[serde(default)]
+    owner: String,
 }
 
-fn replay(path: &Path, alive: bool, mut lines: impl Iterator<Item = Line>) -> Option<JournaledRun> {
+fn replay(path: &Path, alive: bool, text: &str) -> Option<JournaledRun> {
+    let mut lines = text.lines().filter_map(|line| serde_json::from_str(line).ok());
     let Some(Line::RunStarted { start, .. }) = lines.next() else { return None };
     let state = if alive { RunState::Running } else { RunState::Killed };
     let (keys, outcomes, shelves) = Default::default();
@@ -268,7 +344,7 @@ mod tests {
     use std::io::Write;
 
     use super::*;
-    use crate::base::fault::{Fault, Faults};
+    use crate::base::fault::{ENOLCK, Fault, Faults};
     use crate::store::GcPolicy;
 
     fn start(run: &str) -> RunStart {
@@ -323,6 +399,45 @@ mod tests {
         assert!(store.gc(&GcPolicy::default(), &[]).is_err(), "nobody knows what that run wants");
         std::fs::write(&journal.path, r#"{"event":"run-st"#).unwrap();
         assert_eq!(store.journaled_runs().unwrap(), [], "a run that could not even begin");
+    }
+
+    #[test]
+    fn a_run_is_known_to_be_under_way_where_locks_do_nothing() {
+        for fault in [Fault::IdleLocks, Fault::NoLocks(ENOLCK)] {
+            let folder = tempfile::tempdir().unwrap();
+            let _faults = Faults::below(folder.path(), fault);
+            let store = Store::open(folder.path()).unwrap();
+            let state = || store.journaled_runs().unwrap().pop().unwrap().state;
+            let journal = store.journal(start("1")).unwrap();
+            assert_eq!(state(), RunState::Running, "{fault:?}");
+            drop(journal);
+            assert_eq!(state(), RunState::Killed, "{fault:?}");
+            store.journal(start("2")).unwrap().finish(true, false).unwrap();
+            assert_eq!(state(), RunState::Done, "{fault:?}");
+        }
+    }
+
+    #[test]
+    fn a_run_of_another_machine_is_under_way_while_it_shows_signs_of_life() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        let journal = store.journal(start("1")).unwrap();
+        journal.wanted("a", Digest::of(b"a")).unwrap();
+        let path = journal.path.clone();
+        drop(journal);
+        let text = std::fs::read_to_string(&path).unwrap();
+        let realm = Owner::text().rsplit('-').next().unwrap().to_owned();
+        std::fs::write(&path, text.replace(&realm, "aaaaaaaaaaaa")).unwrap();
+        let silent_for = |seconds| {
+            let last = std::time::SystemTime::now() - Duration::from_secs(seconds);
+            File::options().write(true).open(&path).unwrap().set_modified(last).unwrap();
+        };
+        let state = |limit| store.runs_not_silent_for(Duration::from_secs(limit)).unwrap().pop().unwrap().state;
+        silent_for(20);
+        assert_eq!(store.journaled_runs().unwrap()[0].state, RunState::Running);
+        silent_for(100);
+        assert_eq!((state(120), state(90)), (RunState::Running, RunState::Killed));
+        assert_eq!(store.journaled_runs().unwrap()[0].state, RunState::Killed);
     }
 
     #[test]

@@ -183,7 +183,7 @@ pub(super) fn runs_of(journals: &[JournaledRun], others: &[RunReach]) -> Vec<Run
 
 /// `None` if it is gone; nothing inside if it is there and is no entry.
 #[expect(clippy::option_option, reason = "gone and damaged are not the same")]
-fn read_entry(path: &Path) -> Result<Option<Option<(Digest, Stored)>>, StoreError> {
+pub(super) fn read_entry(path: &Path) -> Result<Option<Option<(Digest, Stored)>>, StoreError> {
     let read = || -> io::Result<(Duration, Vec<u8>)> { Ok((age_of(&fs::metadata(path)?), fs::read(path)?)) };
     match read() {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),

@@ -26,3 +26,4 @@ mod reruns;
 mod schemas;
 mod spec_errors;
 mod store;
+mod waits;

@@ -35,11 +35,12 @@ fn wait_for<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
     panic!("{what} did not come in 10 s")
 }
 
-/// The process that holds the one lock of a store.
+/// The process that holds the one lock of a key.
 fn owner(project: &Project) -> u32 {
     wait_for("a lock", || {
-        let lock = fs::list(&project.store_folder().join("locks")).ok()?.into_iter().next()?;
-        std::fs::read_to_string(lock).ok()?.parse().ok()
+        let locks = fs::list(&project.store_folder().join("locks")).ok()?;
+        let lock = locks.into_iter().find(|path| path.extension().is_some())?;
+        std::fs::read_to_string(lock).ok()?.split('-').next()?.parse().ok()
     })
 }
 

@@ -213,10 +213,11 @@ impl Store {
         Ok(Self { remote: Some(Arc::new(remote)), ..self })
     }
 
-    /// What happened with the object store that somebody should know; each once.
+    /// What happened with the object store, or with locks, that somebody should know; each once.
     #[must_use]
     pub fn take_warnings(&self) -> Vec<String> {
-        self.remote.as_ref().map(|remote| std::mem::take(&mut remote.state().warnings)).unwrap_or_default()
+        let remote = self.remote.as_ref().map(|remote| std::mem::take(&mut remote.state().warnings));
+        self.idle_locks_warning().into_iter().chain(remote.unwrap_or_default()).collect()
     }
 }
 
