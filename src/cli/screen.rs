@@ -6,8 +6,8 @@ use std::io::{self, ErrorKind, IsTerminal, Write};
 
 use crate::base::visible;
 
-/// Every colour that [`Paint`](super::print::Paint) begins and ends with.
-const COLOURS: [&str; 6] = ["\x1b[0m", "\x1b[1m", "\x1b[2m", "\x1b[31m", "\x1b[32m", "\x1b[33m"];
+/// All that [`Paint`](super::print::Paint) and clap begin and end colours with.
+const COLOURS: [&str; 7] = ["\x1b[0m", "\x1b[1m", "\x1b[2m", "\x1b[4m", "\x1b[31m", "\x1b[32m", "\x1b[33m"];
 
 /// Which stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -86,7 +86,7 @@ impl Screen {
 }
 
 /// The bytes with hidden characters by their escapes.
-fn cleaned(bytes: &[u8], coloured: bool) -> Cow<'_, [u8]> {
+pub(super) fn cleaned(bytes: &[u8], coloured: bool) -> Cow<'_, [u8]> {
     if bytes.iter().all(|byte| matches!(byte, b' '..=b'~' | b'\n' | b'\t')) {
         return Cow::Borrowed(bytes);
     }

@@ -10,6 +10,11 @@ use std::time::{Duration, Instant};
 use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 use rustix::io::Errno;
 
+use crate::base::fs::is_wrong_place;
+use crate::error::Error;
+
+const NO_READER: &str = "nobody reads this pipe";
+
 /// How long a pipe may be without a reader: both ends of a pipeline start at about the same time.
 const PATIENCE: Duration = Duration::from_secs(3);
 
@@ -29,7 +34,7 @@ pub(super) fn create(path: &Path) -> io::Result<File> {
             }
             Err(error) if error.raw_os_error() != Some(Errno::NXIO.raw_os_error()) => return Err(error),
             Err(_) if began.elapsed() > PATIENCE => {
-                return Err(io::Error::new(io::ErrorKind::BrokenPipe, "nobody reads this pipe"));
+                return Err(io::Error::new(io::ErrorKind::NotConnected, NO_READER));
             }
             Err(_) => std::thread::sleep(Duration::from_millis(20)),
         }
@@ -42,6 +47,17 @@ pub(super) fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
         return create(path)?.write_all(bytes);
     }
     crate::base::fs::write_atomic(path, bytes)
+}
+
+/// What a command ends with that can't write such a file: the command line's mistake, or a full or failing disk.
+pub(super) fn unwritable(path: &Path, error: &io::Error, help: &str) -> Error {
+    // Only the kind: the error itself may name a temporary file beside the wanted one.
+    let lonely = error.kind() == io::ErrorKind::NotConnected;
+    let why = if lonely { NO_READER.to_owned() } else { error.kind().to_string() };
+    if lonely || is_wrong_place(error) {
+        return Error::usage(format!("can't write `{}`: {why}", path.display()), help);
+    }
+    Error::Output(io::Error::new(error.kind(), format!("`{}`: {why}", path.display())))
 }
 
 #[cfg(test)]
