@@ -4,6 +4,7 @@
 //! a value, list, choice or nested table replaces the old one whole.
 
 mod experiment;
+mod intake;
 mod load;
 mod merge;
 mod overrides;

@@ -8,10 +8,8 @@ use crate::base::node::{Table, table_from_toml};
 use crate::base::source::{Layer, Place, Source};
 use crate::base::suggest;
 
+use super::intake::{self, Refusal};
 use super::syntax;
-
-/// No spec that a person writes is longer; a larger file is something else.
-const LARGEST_BYTES: u64 = 1 << 20;
 
 /// Reads a TOML file of a layer; `name` is how messages call it.
 pub(super) fn read_file(path: &Path, name: &str, layer: Layer, issues: &mut Issues) -> Option<(Arc<Source>, Table)> {
@@ -42,18 +40,16 @@ pub(super) fn read_file(path: &Path, name: &str, layer: Layer, issues: &mut Issu
 
 /// A file's bytes, or why not and what to do.
 fn bytes_of(path: &Path) -> Result<Vec<u8>, (String, String)> {
-    let metadata = std::fs::metadata(path).map_err(|error| {
-        let help = similar_file(path).unwrap_or_else(|| "the path is relative to the current folder".to_owned());
-        (error.to_string(), help)
-    })?;
-    if metadata.is_dir() {
-        return Err(("it is a folder".to_owned(), "name a file such as `configs/quickstart.toml`".to_owned()));
-    }
-    if metadata.len() > LARGEST_BYTES {
-        let reason = format!("it has {} bytes, a spec at most {LARGEST_BYTES}", metadata.len());
-        return Err((reason, "is it the right file?".to_owned()));
-    }
-    std::fs::read(path).map_err(|error| (error.to_string(), "look at its permissions".to_owned()))
+    intake::read(path).map_err(|refusal| {
+        let help = match refusal {
+            Refusal::Missing(_) => similar_file(path),
+            Refusal::Folder | Refusal::Device | Refusal::Socket | Refusal::TooLong | Refusal::Silent | Refusal::Io(_) => {
+                None
+            }
+        };
+        let help = help.unwrap_or_else(|| refusal.help().to_owned());
+        (refusal.to_string(), help)
+    })
 }
 
 /// ``did you mean `configs/cifar10.toml`?``: a file beside the one that is not there.
