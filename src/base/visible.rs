@@ -99,7 +99,10 @@ mod tests {
             ("\u{1b}[31mred", "\\x1b[31mred"),
             ("a\nb\r\tc\u{7f}\0", "a\\nb\\r\\tc\\x7f\\x00"),
             ("\u{9b}2J", "\\u{9b}2J"),
-            ("a\u{202e}b\u{2066}c\u{200b}d\u{2028}e\u{feff}\u{e0041}", "a\\u{202e}b\\u{2066}c\\u{200b}d\\u{2028}e\\u{feff}\\u{e0041}"),
+            (
+                "a\u{202e}b\u{2066}c\u{200b}d\u{2028}e\u{feff}\u{e0041}",
+                "a\\u{202e}b\\u{2066}c\\u{200b}d\\u{2028}e\\u{feff}\\u{e0041}",
+            ),
             ("Grüße, 日本語 🦀 e\u{301}", "Grüße, 日本語 🦀 e\u{301}"),
             ("back\\slash", "back\\slash"),
         ] {

@@ -42,8 +42,10 @@ pub use allocator::Allocator;
 /// A declarative pipeline runner for image metric learning.
 #[derive(Debug, Parser)]
 #[command(name = "simpipe", version, max_term_width = 100)]
-#[command(after_help = "Exit codes: 0 done, also where a pipe's reader left early; 1 a stage failed, or output could not be \
-                        written; 2 usage or spec error; 3 store damaged; 4 data unavailable; 130 interrupted.")]
+#[command(
+    after_help = "Exit codes: 0 done, also where a pipe's reader left early; 1 a stage failed, or output could not be \
+                        written; 2 usage or spec error; 3 store damaged; 4 data unavailable; 130 interrupted."
+)]
 struct Cli {
     #[command(subcommand)]
     command: Command,

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use super::options::{ExperimentOptions, PlaceOptions};
 use super::event_sink::EventSink;
+use super::options::{ExperimentOptions, PlaceOptions};
 use super::print::{self, Align, Paint, Table, shown};
 use super::reporter::Reporter;
 use super::{logging, screen, signal, sink, threads, words};

@@ -106,7 +106,11 @@ fn push(clean: &mut String, text: &str, coloured: bool) {
             rest = &rest[colour.len()..];
             continue;
         }
-        if matches!(c, '\n' | '\t') { clean.push(c) } else { visible::push(clean, c) }
+        if matches!(c, '\n' | '\t') {
+            clean.push(c)
+        } else {
+            visible::push(clean, c)
+        }
         rest = &rest[c.len_utf8()..];
     }
 }

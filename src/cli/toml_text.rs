@@ -164,7 +164,16 @@ mod tests {
 
     #[test]
     fn any_text_survives_as_toml() {
-        for text in ["plain", "with \"quotes\"", "C:\\data", "line\nbreak\ttab\r", "\u{1}\u{7f}\u{85}", "\u{202e}\u{e0041}", "é 🦀", ""] {
+        for text in [
+            "plain",
+            "with \"quotes\"",
+            "C:\\data",
+            "line\nbreak\ttab\r",
+            "\u{1}\u{7f}\u{85}",
+            "\u{202e}\u{e0041}",
+            "é 🦀",
+            "",
+        ] {
             let toml = format!("{} = {}", quoted(text), quoted(text));
             assert!(!toml.contains(is_hidden), "{toml:?}");
             let table: toml::Table = toml.parse().unwrap_or_else(|error| panic!("{toml}: {error}"));

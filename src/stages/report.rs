@@ -46,8 +46,9 @@ const MATCH_FILES: &[&str] = &["matches.parquet", "confusion.parquet", "metrics.
 impl Stage for Report {
     const NAME: &'static str = "report";
     const SUMMARY: &'static str = "Draws the figures and writes the page that ties them together.";
-    /// 1 - First version. 2 - Labels of validation losses leave the line free.
-    const VERSION: u32 = 2;
+    /// 1 - First version. 2 - Labels of validation losses leave the line free. 3 - Names can't be Markdown; numbers
+    /// without bound have a picture.
+    const VERSION: u32 = 3;
     const OUTPUT: Kind = Kind::Report;
     const FILES: &'static [&'static str] = &["figures/", "report.md", "metrics.json"];
     // t-SNE starts from the principal components and draws no random number.
