@@ -145,7 +145,7 @@ impl Issues {
     /// # Errors
     /// The sorted problems, if any.
     pub fn finish(mut self) -> Result<(), Vec<Issue>> {
-        self.0.sort_by_key(|issue| {
+        self.0.sort_by_cached_key(|issue| {
             let place = issue.place.as_ref();
             (place.map(|p| p.source.name.clone()), place.map(|p| p.span.start), issue.message.clone())
         });

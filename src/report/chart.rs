@@ -52,7 +52,9 @@ const LARGEST: f64 = 1e300;
 /// The shortest axis, as a share of its numbers: ticks closer together than this can't be told apart.
 const SHORTEST: f64 = 1e-9;
 /// Points of a line beyond which only the extremes are drawn of those that share a place.
-const MOST_POINTS: usize = 50_000;
+const MOST_POINTS: usize = 20_000;
+/// How many are drawn then: more than a picture has columns.
+const KEPT_POINTS: usize = 6_000;
 
 /// A range that can be drawn whatever the data: both ends are numbers, and apart.
 pub(super) fn drawable(range: Range<f64>) -> Range<f64> {
@@ -75,7 +77,7 @@ fn thinned(points: &[(f64, f64)]) -> Vec<(f64, f64)> {
     if points.len() <= MOST_POINTS {
         return points.to_vec();
     }
-    let together = points.len().div_ceil(MOST_POINTS / 2);
+    let together = points.len().div_ceil(KEPT_POINTS / 2);
     let extremes = |points: &[(f64, f64)]| {
         let at = |pick: fn(&f64, &f64) -> bool| {
             (1..points.len()).fold(0, |best, at| if pick(&points[at].1, &points[best].1) { at } else { best })
@@ -282,7 +284,7 @@ mod tests {
         let mut points: Vec<(f64, f64)> = (0..1_000_000).map(|at| (f64::from(at), f64::from(at % 7))).collect();
         (points[123_456].1, points[777_777].1) = (-50.0, 50.0);
         let kept = thinned(&points);
-        assert!(kept.len() <= MOST_POINTS && kept.contains(&points[123_456]) && kept.contains(&points[777_777]));
+        assert!(kept.len() <= KEPT_POINTS && kept.contains(&points[123_456]) && kept.contains(&points[777_777]));
         assert!(kept.is_sorted_by(|one, other| one.0 <= other.0));
         assert_eq!(thinned(&points[..10]), points[..10]);
     }
