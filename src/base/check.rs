@@ -31,6 +31,12 @@ pub fn between<T: PartialOrd + Display + 'static>(low: T, high: T) -> Check<T> {
     Check::new(format!("between {low} and {high}"), move |value| *value >= low && *value <= high)
 }
 
+/// Whole numbers from `least` to a billion. Nothing is counted beyond that, so that products of two counts are numbers.
+#[must_use]
+pub fn count(least: usize) -> Check<usize> {
+    between(least, 1_000_000_000)
+}
+
 /// A finite number above 0.
 #[must_use]
 pub fn positive() -> Check<f64> {

@@ -26,3 +26,4 @@ pub mod path;
 pub mod seed;
 pub mod source;
 pub mod suggest;
+pub mod visible;

@@ -169,7 +169,8 @@ impl PlaceOptions {
         match (self.url()?, &self.store) {
             (Some(url), _) => {
                 let wanted = if self.store_read_only { RemoteUse::Read } else { wanted };
-                let local = Store::open(&folders::store_folder(root))?.saying(print::waiting).cancelled_by(&signal::wish());
+                let local =
+                    Store::open(&folders::store_folder(root))?.saying(print::waiting).cancelled_by(&signal::wish());
                 Ok(local.with_remote(&url, wanted)?)
             }
             (None, folder) => {

@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::options::{ExperimentOptions, PlaceOptions};
 use super::print::{self, Align, Paint, Table};
-use super::words;
+use super::{screen, words};
 use crate::error::{Error, Exit};
 use crate::plan::Plan;
 use crate::runner::estimate::Estimates;
@@ -48,7 +48,7 @@ pub(super) fn exec(args: &PlanArgs, out: &mut dyn Write) -> Result<Exit, Error> 
     let root = args.place.root_of(&plan);
     let store = args.place.open_store_to_read(&root)?;
     let forecast = Forecast::of(&plan, registry::builtin(), &store, &root)?;
-    print::warnings(&plan.warnings, &mut std::io::stderr())?;
+    print::warnings(&plan.warnings, &mut screen::messages())?;
     print::store_warnings(&store)?;
     let rows = rows(&plan, &forecast, &store, &root);
     if args.json {

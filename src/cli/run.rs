@@ -6,10 +6,11 @@ use std::sync::Arc;
 
 use clap::Args;
 
+use super::event_sink::EventSink;
 use super::options::{ExperimentOptions, PlaceOptions};
-use super::print::{self, Align, Paint, Table};
+use super::print::{self, Align, Paint, Table, shown};
 use super::reporter::Reporter;
-use super::{logging, signal, threads, words};
+use super::{logging, screen, signal, sink, threads, words};
 use crate::error::{Error, Exit};
 use crate::plan::Plan;
 use crate::runner::{Event, FailureKind, Outcome, RunRecord, Runner, StageRecord};
@@ -60,15 +61,14 @@ pub(super) fn exec(args: &RunArgs, out: &mut dyn Write) -> Result<Exit, Error> {
     let cancel = signal::wish();
     let log = logging::start(args.verbose);
     logging::log_panics(&log);
-    let reporter = Reporter::new(log, args.events.as_deref(), args.quiet)
-        .map_err(|error| unwritable_events(args.events.as_deref(), &error))?;
-    let reporter = Arc::new(reporter);
+    let events = args.events.as_deref().map(open_events).transpose()?;
+    let reporter = Arc::new(Reporter::new(log, events, args.quiet));
     let store = store.cancelled_by(&cancel).saying({
         let reporter = Arc::clone(&reporter);
         move |message| reporter.on_event(&Event::Warning { stage: None, message: message.to_owned() })
     });
     if !args.quiet {
-        print::warnings(&plan.warnings, &mut std::io::stderr())?;
+        print::warnings(&plan.warnings, &mut screen::messages())?;
     }
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let runner = Runner {
@@ -83,20 +83,23 @@ pub(super) fn exec(args: &RunArgs, out: &mut dyn Write) -> Result<Exit, Error> {
     let printed = if args.json {
         print::json(&record, out).map_err(Error::from)
     } else if args.events.as_deref() == Some(Path::new("-")) {
-        summary(&plan, &record, &root, args.quiet, &mut std::io::stderr())
+        summary(&plan, &record, &root, args.quiet, &mut screen::messages())
     } else {
         summary(&plan, &record, &root, args.quiet, out)
     };
     match printed.and_then(|()| explain_failure(&record, &root)) {
         // How the run ended weighs more than a terminal that has closed meanwhile.
-        Err(Error::Output(_)) if exit != Exit::Done => Ok(exit),
-        printed => printed.map(|()| exit),
+        Err(Error::Output(_)) if exit != Exit::Done => {}
+        printed => printed?,
     }
+    let Some(why) = reporter.lost_events() else { return Ok(exit) };
+    writeln!(screen::messages(), "{} {why}", Paint::stderr().red("error:"))?;
+    Ok(if exit == Exit::Done { Exit::Failed } else { exit })
 }
 
-fn unwritable_events(events: Option<&Path>, error: &std::io::Error) -> Error {
-    let file = events.unwrap_or(Path::new("-")).display();
-    Error::usage(format!("can't write events to {file}: {error}"), "choose another file, or `--events -`")
+fn open_events(path: &Path) -> Result<EventSink, Error> {
+    let help = "choose another file for `--events`, or `-`; a pipe needs its reader first";
+    EventSink::open(path).map_err(|error| sink::unwritable(path, &error, help))
 }
 
 fn exit_of(record: &RunRecord) -> Exit {
@@ -109,17 +112,18 @@ fn exit_of(record: &RunRecord) -> Exit {
 
 /// A failure with all that helps to find its cause.
 fn explain_failure(record: &RunRecord, root: &Path) -> Result<(), Error> {
-    let mut err = std::io::stderr();
+    let mut err = screen::messages();
     let red = Paint::stderr().red("error:");
     let Some((stage, failure)) = record.failure() else {
         return if record.ok { Ok(()) } else { Ok(writeln!(err, "{red} interrupted")?) }; // between two stages
     };
     let key = stage.key.map_or_else(|| "not known yet".to_owned(), |key| key.short());
     let place = failure.place.as_ref().map_or_else(String::new, |place| format!("{place}: "));
-    writeln!(err, "{red} {place}stage `{}` ({}): {}", stage.id, stage.stage, failure.message)?;
-    writeln!(err, "  key: {key}, log: {}", root.join(&record.dir).join("log.txt").display())?;
+    let what = format!("{place}stage `{}` ({}): {}", stage.id, stage.stage, failure.message);
+    writeln!(err, "{red} {}", shown(what))?;
+    writeln!(err, "  key: {key}, log: {}", shown(root.join(&record.dir).join("log.txt").display()))?;
     if let Some(help) = &failure.help {
-        writeln!(err, "  help: {help}")?;
+        writeln!(err, "  help: {}", shown(help))?;
     }
     if failure.kind == FailureKind::Interrupted {
         writeln!(err, "  help: run the same command again: it goes on from here")?;
@@ -143,9 +147,9 @@ fn summary(plan: &Plan, record: &RunRecord, root: &Path, quiet: bool, out: &mut 
     let reports = reports.map(|node| folder.join(&plan.graph[*node].id).join("report.md"));
     let reports: Vec<PathBuf> = reports.filter(|report| report.is_file()).collect();
     if reports.is_empty() {
-        writeln!(out, "run: {}", folder.display())?;
+        writeln!(out, "run: {}", shown(folder.display()))?;
     }
-    reports.iter().try_for_each(|report| writeln!(out, "report: {}", report.display()))?;
+    reports.iter().try_for_each(|report| writeln!(out, "report: {}", shown(report.display())))?;
     Ok(())
 }
 

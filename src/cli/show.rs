@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use super::options::PlaceOptions;
+use super::print::shown;
 use super::{print, run, show_file};
 use crate::error::{Error, Exit};
 use crate::runner::{RunRecord, folders};
@@ -64,10 +65,10 @@ fn refuse_two_readings(args: &ShowArgs) -> Result<(), Error> {
 }
 
 fn summary(record: &RunRecord, folder: &Path, out: &mut dyn Write) -> Result<(), Error> {
-    writeln!(out, "{} {}: {}", record.name, record.run, record.state().word())?;
-    writeln!(out, "config: {}", record.config)?;
-    writeln!(out, "started: {}, took {}", record.started, print::seconds(record.seconds))?;
-    writeln!(out, "folder: {}\n", folder.display())?;
+    writeln!(out, "{} {}: {}", shown(&record.name), shown(&record.run), record.state().word())?;
+    writeln!(out, "config: {}", shown(&record.config))?;
+    writeln!(out, "started: {}, took {}", shown(&record.started), print::seconds(record.seconds))?;
+    writeln!(out, "folder: {}\n", shown(folder.display()))?;
     run::stage_table(&record.stages, out)?;
     if !record.metrics.is_empty() {
         writeln!(out)?;

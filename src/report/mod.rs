@@ -10,6 +10,7 @@ mod data;
 mod error;
 pub mod figure;
 mod findings;
+mod markdown;
 mod pca;
 mod raw;
 mod spec;

@@ -7,6 +7,7 @@ use serde_json::Value as Json;
 use super::baseline::Baselines;
 use super::chart::number;
 use super::findings::{Finding, accuracy, findings};
+use super::markdown::escape;
 use super::raw::RawPixels;
 use super::{Drawn, ReportData, spec};
 use crate::artifact::Cutpoint;
@@ -27,7 +28,7 @@ pub fn summary(data: &ReportData, figures: &[(String, Drawn)], baselines: Option
     section(&mut page, "Figures");
     for (file, drawn) in figures {
         line(&mut page, &format!("### {}", escape(&drawn.title)));
-        line(&mut page, &format!("![{}]({file})", escape(&drawn.alt).replace(['[', ']'], "")));
+        line(&mut page, &format!("![{}]({file})", escape(&drawn.alt.replace(['[', ']'], ""))));
         line(&mut page, &escape(&drawn.reading));
     }
     page.truncate(page.trim_end().len());
@@ -42,11 +43,6 @@ fn line(page: &mut String, text: &str) {
 
 fn section(page: &mut String, title: &str) {
     line(page, &format!("## {title}"));
-}
-
-/// Text that can stand in a table or a paragraph whatever a class or an experiment is called.
-fn escape(text: &str) -> String {
-    text.replace('\\', "\\\\").replace('|', "\\|").replace('<', "&lt;").replace('\n', " ")
 }
 
 /// A table; every column but the first is a number and stands right.
@@ -138,7 +134,7 @@ fn compared(page: &mut String, baselines: &Baselines) {
     add("One over the number of classes", baselines.uniform);
     table(page, &words(["Method", "Recall@1"]), &rows);
     if let RawPixels::Skipped(reason) = &baselines.raw_pixels {
-        line(page, reason);
+        line(page, &escape(reason));
     }
 }
 
@@ -215,11 +211,11 @@ fn calibration(page: &mut String, data: &ReportData) {
     let calibration = &data.calibration;
     let intro = format!(
         "{} over {} queries, {} matcher with k = {}, {} counting. A match is a {} distance at or below the cutpoint's.",
-        calibration.metric,
+        escape(&calibration.metric),
         number(calibration.queries as f64, 0),
-        calibration.matcher,
+        escape(&calibration.matcher),
         calibration.k,
-        calibration.counting,
+        escape(&calibration.counting),
         calibration.distance_metric.name()
     );
     line(page, &intro);
@@ -266,7 +262,7 @@ fn matches(page: &mut String, data: &ReportData) {
         return;
     }
     section(page, "Match metrics");
-    line(page, &format!("At {}.", data.cutpoint_words()));
+    line(page, &format!("At {}.", escape(&data.cutpoint_words())));
     let value =
         |value: f64| if value.fract() == 0.0 && value.abs() > 1.0 { number(value, 0) } else { format!("{value:.4}") };
     let rows: Vec<Vec<String>> = metrics.into_iter().map(|(name, number)| vec![name, value(number)]).collect();
@@ -305,8 +301,10 @@ mod tests {
     fn names_cannot_break_a_table() {
         let mut data = synthetic::small();
         data.dataset.description = "a | b\n<script>".to_owned();
+        data.title = Some("[free](http://a.b)".to_owned());
         let page = page(&data);
         assert!(page.contains("a \\| b &lt;script>") && !page.contains("<script>"));
+        assert!(page.starts_with("# \\[free\\](http\\://a.b)\n"), "{page}");
         assert!(page.contains("![what is seen](figures/01-a.png)"));
     }
 

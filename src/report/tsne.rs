@@ -19,6 +19,9 @@ const EPOCHS: usize = 1000;
 /// The spread of the first coordinates, as scikit-learn and openTSNE scale a PCA start.
 const START: f64 = 1e-4;
 
+/// Numbers beyond this are measured in units of the largest, which changes no neighbour.
+const WIDE: f32 = 1e15;
+
 /// Places rows of `dim` numbers on a plane, starting from their principal components.
 ///
 /// Neighbours are exact by Euclidean distance (for unit rows the order of the cosine distance), ties by position. The
@@ -67,8 +70,14 @@ struct Stopped;
 
 /// The `kept` nearest others of each row.
 fn nearest(rows: &[&[f32]], kept: usize, stop: Stop<'_>) -> Result<Vec<Vec<Neighbor<f64>>>, ReportError> {
+    // Differences of very large numbers are taken in the wider type: the narrower one has no number for them.
+    let largest = rows.iter().flat_map(|row| row.iter()).fold(0.0_f32, |largest, value| largest.max(value.abs()));
+    let (wide, unit) = if largest > WIDE { (true, f64::from(largest)) } else { (false, 1.0) };
+    let apart = |one: f32, other: f32| {
+        if wide { (f64::from(one) - f64::from(other)) / unit } else { f64::from(one - other) }
+    };
     let distance = |one: &[f32], other: &[f32]| -> f64 {
-        one.iter().zip(other).map(|(one, other)| f64::from(one - other).powi(2)).sum::<f64>().sqrt()
+        one.iter().zip(other).map(|(one, other)| apart(*one, *other).powi(2)).sum::<f64>().sqrt()
     };
     let of = |at: usize| {
         go_on(stop)?;

@@ -8,7 +8,7 @@ params! {
     /// How many neighbours have a say.
     pub struct Vote {
         /// Neighbours looked at.
-        k: usize = 5 => check::at_least(1),
+        k: usize = 5 => check::count(1),
     }
 }
 

@@ -35,7 +35,7 @@ params! {
         /// The calibration's cutpoint: farther queries have no match.
         cutpoint: String = "optimal".to_owned(),
         /// Neighbours kept of each query.
-        neighbours: usize = 5 => check::at_least(1),
+        neighbours: usize = 5 => check::count(1),
         /// What no match is called.
         unknown_label: String = "Unknown".to_owned(),
         /// Whether queries may be in the index, where they find themselves at distance 0: flattering, and said so.

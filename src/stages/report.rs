@@ -50,7 +50,8 @@ impl Stage for Report {
     const NAME: &'static str = "report";
     const SUMMARY: &'static str = "Draws the figures and writes the page that ties them together.";
     /// 1 - First version. 2 - Labels of validation losses leave the line free. 3 - Confusion matrix and legends of many
-    /// classes show a part; maps of the cosine distance are of directions.
+    /// classes show a part; maps of the cosine distance are of directions; names can't be Markdown; numbers without bound
+    /// have a picture.
     const VERSION: u32 = 3;
     const OUTPUT: Kind = Kind::Report;
     const FILES: &'static [&'static str] = &["figures/", "report.md", "metrics.json"];

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::artifact::{DatasetInfo, Examples, SamplerFile, read_json, write_json};
-use crate::base::check::at_least;
+use crate::base::check::count;
 use crate::base::digest::canonical_json;
 use crate::base::param::{Param, View, defaults};
 use crate::data::sampler::{ClassList, Outlook, Pool, PoolFacts, Problem, Sampler};
@@ -43,10 +43,10 @@ params! {
 }
 
 fn total() -> crate::base::check::Check<Option<usize>> {
-    let least = at_least(1_usize);
-    let expected = least.expected.clone();
+    let range = count(1);
+    let expected = range.expected.clone();
     crate::base::check::Check::new(expected, move |total: &Option<usize>| {
-        total.as_ref().is_none_or(|total| least.accepts(total))
+        total.as_ref().is_none_or(|total| range.accepts(total))
     })
 }
 

@@ -48,11 +48,11 @@ params! {
     /// ```
     pub struct TrainParams {
         /// Passes of `steps-per-epoch` steps; 0 keeps the network as it starts, a baseline.
-        epochs: usize = 1,
+        epochs: usize = 1 => check::count(0),
         /// Batches of an epoch.
-        steps_per_epoch: usize = 1000 => check::at_least(1),
+        steps_per_epoch: usize = 1000 => check::count(1),
         /// Validation batches after each epoch, where there is a `validation` input.
-        validation_steps: usize = 50,
+        validation_steps: usize = 50 => check::count(0),
         /// How gradients change weights.
         optimizer: Optimizer = Optimizer::Adam(param::defaults()),
         /// What is minimised; the index follows its distance.
@@ -67,15 +67,14 @@ params! {
         /// of `early-stopping`'s metric, else the lowest `val-loss`, or `loss` where nothing is validated.
         keep_best: bool = false,
         /// A checkpoint every so many steps beside those at the ends of epochs; 0 for none. Changes no result.
-        checkpoint_every_steps: Unkeyed<usize> = Unkeyed(1000),
+        checkpoint_every_steps: Unkeyed<usize> = Unkeyed(1000) => unkeyed(check::count(0)),
         /// A checkpoint when the last one is so many minutes old; 0 for none. Changes no result.
-        checkpoint_every_minutes: Unkeyed<f64> = Unkeyed(10.0) => minutes(),
+        checkpoint_every_minutes: Unkeyed<f64> = Unkeyed(10.0) => unkeyed(check::between(0.0, 100_000.0)),
     }
 }
 
-fn minutes() -> check::Check<Unkeyed<f64>> {
-    let range = check::between(0.0, 100_000.0);
-    check::Check::new(range.expected.clone(), move |minutes: &Unkeyed<f64>| range.accepts(&minutes.0))
+fn unkeyed<T: 'static>(range: check::Check<T>) -> check::Check<Unkeyed<T>> {
+    check::Check::new(range.expected.clone(), move |value: &Unkeyed<T>| range.accepts(&value.0))
 }
 
 /// Trains a network.

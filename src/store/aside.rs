@@ -55,7 +55,8 @@ impl Store {
     /// Moves a damaged result aside with those of its objects that are damaged; what somebody has healed meanwhile is
     /// found instead. Must not be called while the store is shared.
     pub(super) fn set_aside(&self, key: Digest, declared: Declared<'_>) -> Result<Found, StoreError> {
-        let _alone = match self.exclude() {
+        // Where locks do nothing, looking again is all that can be done.
+        let _alone = match self.exclude(true) {
             // Who may only read the store leaves it to those who may write it.
             Err(StoreError::Io { source, .. }) if is_wrong_place(&source) => return self.inspect_held(key, declared),
             hold => hold?,

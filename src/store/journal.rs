@@ -17,17 +17,12 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-<<<<<<< HEAD
+use super::owner::{Life, Owner};
+use super::signs::{SILENT, Signs};
 use super::{RunName, Store, StoreError, fs, order};
 use crate::base::digest::Digest;
 use crate::base::file_name;
-=======
-use super::owner::{Life, Owner};
-use super::signs::{SILENT, Signs};
-use super::{Store, StoreError, fs};
-use crate::base::digest::Digest;
 use crate::base::fs::Locking;
->>>>>>> h6
 
 /// Version of the lines' format.
 const FORMAT: u32 = 1;
@@ -217,22 +212,17 @@ impl Store {
             // Ids are unique in a root; runs of two roots can begin in the same millisecond.
             let suffix = if attempt == 0 { String::new() } else { format!("-{attempt}") };
             let path = folder.join(format!("{}{suffix}.jsonl", start.run));
-<<<<<<< HEAD
-            if let Some(file) = fs::create_locked(&path)? {
-                order::append(&folder, (&start.name, &start.run))?;
-                let journal =
-                    Journal { file, path, run: (start.name.clone(), start.run.clone()), torn: Mutex::new(false) };
-                journal.append(&Line::RunStarted { format: FORMAT, start })?;
-                return Ok(journal);
-=======
             if let Some(file) = fs::create_to_append(&path)? {
                 if self.locks_work()
                     && let Err(error) = fs::try_lock(&file, &path, Locking::Alone)
                 {
                     self.note_refused_lock(&error);
                 }
-                let journal = Journal { file, _signs: Signs::of(&path), path, torn: Mutex::new(false) };
-                let begun = journal.append(&Line::RunStarted { format: FORMAT, start, owner: Owner::text() });
+                let run = (start.name.clone(), start.run.clone());
+                let journal = Journal { file, _signs: Signs::of(&path), path, run, torn: Mutex::new(false) };
+                let begun = order::append(&folder, (&start.name, &start.run)).and_then(|()| {
+                    journal.append(&Line::RunStarted { format: FORMAT, start: start.clone(), owner: Owner::text() })
+                });
                 return match begun {
                     Ok(()) => Ok(journal),
                     Err(error) => {
@@ -240,7 +230,6 @@ impl Store {
                         Err(error)
                     }
                 };
->>>>>>> h6
             }
         }
         unreachable!("2^32 runs can't share an id")
@@ -251,17 +240,13 @@ impl Store {
     /// # Errors
     /// If a journal can't be read, or a newer simpipe writes it: what its run wants is then not known.
     pub fn journaled_runs(&self) -> Result<Vec<JournaledRun>, StoreError> {
-<<<<<<< HEAD
-        let paths = self.files_below("journal")?.into_iter().filter(|path| !path.ends_with("order"));
-        let read = paths.map(|path| read(&path));
-=======
         self.runs_not_silent_for(SILENT)
     }
 
     /// The same. One of another machine or namespace is under way until it was `silent` for so long.
     pub(super) fn runs_not_silent_for(&self, silent: Duration) -> Result<Vec<JournaledRun>, StoreError> {
-        let read = self.files_below("journal")?.into_iter().map(|path| self.read_journal(&path, silent));
->>>>>>> h6
+        let paths = self.files_below("journal")?.into_iter().filter(|path| !path.ends_with("order"));
+        let read = paths.map(|path| self.read_journal(&path, silent));
         let mut runs = read.filter_map(Result::transpose).collect::<Result<Vec<_>, _>>()?;
         let order = self.run_order()?;
         runs.sort_by(|a, b| {
@@ -298,16 +283,12 @@ fn lines(path: &Path) -> Result<Option<(String, Option<Owner>)>, StoreError> {
     if let Some(found) = head.as_ref().map(|head| head.format).filter(|format| *format != FORMAT) {
         return Err(StoreError::Format { path: path.to_path_buf(), found: found.to_string() });
     }
-<<<<<<< HEAD
     // A first line that is whole and yet none: a name in it leads out of its folder, or something is missing.
     let begun = text.lines().next().filter(|_| head.is_some()).map_or(Ok(()), |line| {
         serde_json::from_str::<Line>(line).map(drop).map_err(|error| io::Error::new(ErrorKind::InvalidData, error))
     });
     begun.map_err(StoreError::io("read the journal", path))?;
-    Ok(replay(path, alive, text.lines().filter_map(|line| serde_json::from_str(line).ok())))
-=======
     Ok(Some((text, head.and_then(|head| head.owner.parse().ok()))))
->>>>>>> h6
 }
 
 /// What every format of a journal begins with.

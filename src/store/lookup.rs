@@ -77,38 +77,12 @@ impl Store {
         Ok(found)
     }
 
-<<<<<<< HEAD
-    /// The result under a key, whatever files it has; changes nothing.
-=======
-    /// What the local store has, for whoever holds it already.
-    pub(super) fn lookup_held(&self, key: Digest) -> Result<Found, StoreError> {
-        let found = self.inspect_held(key)?;
-        if let Found::Damaged(damage) = &found {
-            self.quarantine_entry(key)?;
-            damage.objects.iter().try_for_each(|digest| self.quarantine_object(*digest))?;
-        }
-        Ok(found)
-    }
-
-    /// The result under a key; changes nothing, and waits for nobody.
->>>>>>> h6
+    /// The result under a key, whatever files it has; changes nothing, and waits for nobody.
     ///
     /// # Errors
     /// If the file system refuses.
     pub fn inspect(&self, key: Digest) -> Result<Found, StoreError> {
-<<<<<<< HEAD
         self.inspect_declared(key, WHATEVER)
-=======
-        loop {
-            let found = self.inspect_held(key)?;
-            // Gc and whoever finds damage take the entry away before its objects: then it is a miss.
-            let Found::Damaged(damage) = found else { return Ok(found) };
-            let again = self.inspect_held(key)?;
-            if again == Found::Damaged(damage) || !matches!(again, Found::Damaged(_)) {
-                return Ok(again);
-            }
-        }
->>>>>>> h6
     }
 
     /// The same, where one that lacks a declared file is damaged.
@@ -116,8 +90,15 @@ impl Store {
     /// # Errors
     /// If the file system refuses.
     pub fn inspect_declared(&self, key: Digest, declared: Declared<'_>) -> Result<Found, StoreError> {
-        let _hold = self.share_to_look();
-        self.inspect_held(key, declared)
+        loop {
+            let found = self.inspect_held(key, declared)?;
+            // Gc and whoever finds damage take the entry away before its objects: then it is a miss.
+            let Found::Damaged(damage) = found else { return Ok(found) };
+            let again = self.inspect_held(key, declared)?;
+            if again == Found::Damaged(damage) || !matches!(again, Found::Damaged(_)) {
+                return Ok(again);
+            }
+        }
     }
 
     /// What the local store has, for whoever holds it already.

@@ -32,21 +32,15 @@ mod lock;
 mod lookup;
 mod meanwhile;
 mod memo;
-<<<<<<< HEAD
 mod order;
-=======
 mod owner;
->>>>>>> h6
 mod pins;
 mod publish;
 mod reach;
 mod remote;
 mod scratch;
-<<<<<<< HEAD
-mod stamp;
-=======
 mod signs;
->>>>>>> h6
+mod stamp;
 mod verify;
 mod wait;
 
@@ -54,10 +48,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-<<<<<<< HEAD
-=======
 use std::time::Duration;
->>>>>>> h6
 
 pub use checkpoint::CheckpointShelf;
 pub use du::{DatasetUse, DuReport, KindUse, RunUse};
@@ -92,11 +83,8 @@ pub struct Store {
     verifying: bool,
     /// Set when the user wants to stop.
     cancel: Option<Arc<AtomicBool>>,
-<<<<<<< HEAD
-=======
     listener: wait::Listener,
     locks: Arc<hold::Locks>,
->>>>>>> h6
 }
 
 /// The folders that every store has.
@@ -171,12 +159,8 @@ impl Store {
 
     fn at(root: &Path) -> Result<Self, StoreError> {
         let root = std::path::absolute(root).map_err(StoreError::io("open", root))?;
-<<<<<<< HEAD
-        Ok(Self { root, remote: None, verifying: false, cancel: None })
-=======
         let (cancel, listener, locks) = Default::default();
         Ok(Self { root, remote: None, verifying: false, cancel, listener, locks })
->>>>>>> h6
     }
 
     /// `false` if there is no store.

@@ -172,7 +172,7 @@ impl Store {
         if suspects.is_empty() {
             return Ok(moved);
         }
-        let _alone = self.exclude()?;
+        let _alone = self.exclude(true)?; // where locks do nothing, looking again is all that can be done
         self.remove_dead_drafts();
         for path in suspects {
             if matches!(check(path), Checked::Damaged) {

@@ -96,6 +96,10 @@ fn tensors_figures_and_printing_stay_in_their_layer() {
     assert_eq!(outside("burn::", &["nn/", "stages/train.rs", "stages/embed.rs"]), [""; 0]);
     assert_eq!(outside("plotters::", &["report/"]), [""; 0]);
     assert_eq!(outside("println!", &["cli/"]), [""; 0]);
+    // What is written there goes through the one place that shows hidden characters by their escapes.
+    let streams = ["cli/allocator.rs", "cli/screen.rs", "cli/event_sink.rs", "cli/print.rs", "cli/mod.rs"];
+    assert_eq!(outside("io::stdout()", &streams), [""; 0]);
+    assert_eq!(outside("io::stderr()", &streams), [""; 0]);
     assert_eq!(outside("process::exit", &["cli/"]), [""; 0]);
 }
 

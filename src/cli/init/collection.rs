@@ -4,10 +4,11 @@ use std::path::Path;
 
 use serde_json::json;
 
-use super::super::print;
+use super::super::print::{self, shown};
+use super::super::toml_text::quoted;
 use super::Refusal;
 use super::paths::{real, shortest};
-use super::text::{counted, quoted, shown};
+use super::text::counted;
 use crate::base::param;
 use crate::base::suggest;
 use crate::data::source::{Source, SplitRule, Survey};

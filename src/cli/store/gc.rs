@@ -105,7 +105,7 @@ fn write(report: &GcReport, out: &mut dyn Write) -> Result<(), Error> {
     table.write(out, &print::plain)?;
     writeln!(out)?;
     for line in lines(report) {
-        writeln!(out, "{line}")?;
+        writeln!(out, "{}", print::shown(line))?;
     }
     Ok(())
 }

@@ -92,10 +92,10 @@ pub(super) fn finish(report: &SyncReport, verb: &str, json: bool, out: &mut dyn 
         print::json(report, out)?;
     } else {
         for key in &report.missing {
-            writeln!(out, "not there: {key}")?;
+            writeln!(out, "not there: {}", print::shown(key))?;
         }
         for key in &report.damaged {
-            writeln!(out, "damaged, left where it is: {key}")?;
+            writeln!(out, "damaged, left where it is: {}", print::shown(key))?;
         }
         let [entries, objects, results, files] =
             [report.entries, report.objects, report.skipped_entries, report.skipped_objects]

@@ -50,17 +50,17 @@ pub(super) fn exec(args: &VerifyArgs, out: &mut dyn Write) -> Result<Exit, Error
     } else {
         for name in &report.damaged_objects {
             let left = if args.place.store_read_only { "left where it is" } else { "moved to `quarantine/`" };
-            writeln!(out, "damaged, {left}: {name}")?;
+            writeln!(out, "damaged, {left}: {}", print::shown(name))?;
         }
         for key in &report.dropped_entries {
-            writeln!(out, "dropped, for it or one of its files is damaged or gone: {key}")?;
+            writeln!(out, "dropped, for it or one of its files is damaged or gone: {}", print::shown(key))?;
         }
         let [entries, objects] = [report.entries, report.objects].map(print::thousands);
         for name in &report.writable_objects {
-            writeln!(out, "could be written to, made read-only: {name}")?;
+            writeln!(out, "could be written to, made read-only: {}", print::shown(name))?;
         }
         for step in &report.removed_markers {
-            writeln!(out, "mark without its checkpoint, removed: {step}")?;
+            writeln!(out, "mark without its checkpoint, removed: {}", print::shown(step))?;
         }
         for what in &report.unread {
             writeln!(out, "not judged, it may be intact: {what}")?;

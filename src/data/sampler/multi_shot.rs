@@ -4,16 +4,16 @@
 use rand_chacha::ChaCha8Rng;
 
 use super::draw;
-use crate::base::check::at_least;
+use crate::base::check::count;
 
 crate::params! {
     /// Batches of some distinct classes with some distinct examples of each (PK sampling: Hermans, Beyer and Leibe, 2017,
     /// arXiv:1703.07737, section 2).
     pub struct MultiShot {
         /// Distinct classes in a batch.
-        classes_per_batch: usize = 10 => at_least(1),
+        classes_per_batch: usize = 10 => count(1),
         /// Distinct examples of each class in a batch.
-        examples_per_class: usize = 8 => at_least(1),
+        examples_per_class: usize = 8 => count(1),
     }
 }
 

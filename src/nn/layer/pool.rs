@@ -38,7 +38,10 @@ params! {
 }
 
 fn positive_stride() -> check::Check<Option<usize>> {
-    check::Check::new("at least 1", |stride: &Option<usize>| stride.is_none_or(|stride| stride >= 1))
+    let range = check::between(1, 65_536);
+    check::Check::new(range.expected.clone(), move |stride: &Option<usize>| {
+        stride.is_none_or(|stride| range.accepts(&stride))
+    })
 }
 
 fn pooled(

@@ -19,7 +19,7 @@ params! {
     /// Queries in a row.
     pub struct QueryRange {
         /// The first, from 0.
-        begin: usize = 0,
+        begin: usize = 0 => check::count(0),
         /// How many.
         size: usize => check::between(1, 200),
     }

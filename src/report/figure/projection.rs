@@ -51,6 +51,8 @@ struct Map {
     points: Vec<[f64; 2]>,
     labels: Vec<i32>,
     ids: Vec<u64>,
+    /// Embeddings that hold something else than numbers.
+    left_out: usize,
     explained: [f64; 2],
     x: Range<f64>,
     y: Range<f64>,
@@ -65,11 +67,15 @@ impl Projection {
         let count = self.count.min(data.embeddings.len());
         let dim = data.embeddings.dim;
         let values = &data.embeddings.values[..count * dim];
-        let pca = Pca::fit(values, dim, stop)?;
+        // A row with what is no number has no place among the others.
+        let finite = |row: &usize| values[row * dim..(row + 1) * dim].iter().all(|value| value.is_finite());
+        let kept: Vec<usize> = (0..count).filter(finite).collect();
+        let values: Vec<f32> = kept.iter().flat_map(|row| &values[row * dim..(row + 1) * dim]).copied().collect();
+        let pca = Pca::fit(&values, dim, stop)?;
         let explained = pca.explained;
         let points = match self.method {
             Method::Pca => pca.points,
-            Method::TSne => tsne::fit(values, dim, &pca, stop)?,
+            Method::TSne => tsne::fit(&values, dim, &pca, stop)?,
         };
         let range = |axis: usize| {
             let (low, high) = points
@@ -80,8 +86,9 @@ impl Projection {
         Ok(Map {
             x: range(0),
             y: range(1),
-            labels: data.embeddings.label[..count].to_vec(),
-            ids: data.embeddings.example_id[..count].to_vec(),
+            labels: kept.iter().map(|row| data.embeddings.label[*row]).collect(),
+            ids: kept.iter().map(|row| data.embeddings.example_id[*row]).collect(),
+            left_out: count - kept.len(),
             explained,
             points,
         })
@@ -95,8 +102,12 @@ impl Projection {
         };
         let title = format!("Embedding projection ({name})");
         let agreement = agreement(&map.points, &map.labels, stop)?;
+        let left_out = match map.left_out {
+            0 => String::new(),
+            count => format!(" ({} left out, which hold no numbers)", count_of(count, "other is", "others are")),
+        };
         let subtitle = format!(
-            "{} of {} dimensions; the nearest point on this map has the same class for {:.0} % of them",
+            "{} of {} dimensions{left_out}; the nearest point on this map has the same class for {:.0} % of them",
             count_of(map.points.len(), "embedding", "embeddings"),
             data.embeddings.dim,
             agreement * 100.0

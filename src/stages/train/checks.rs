@@ -28,13 +28,13 @@ pub(super) fn cannot_learn(params: &TrainParams, summary: Option<&nn::layer::Mod
     )
 }
 
-/// Steps are counted in 64 bits; nobody trains a billion of them.
+/// Steps are counted in 64 bits; nobody trains, or validates, a billion of them.
 pub(super) fn too_long(params: &TrainParams) -> Option<ParamIssue> {
     const MOST: usize = 1_000_000_000;
-    let steps = params.epochs.checked_mul(params.steps_per_epoch);
-    steps
-        .is_none_or(|steps| steps > MOST)
-        .then(|| ParamIssue::new("epochs", format!("`epochs` times `steps-per-epoch` must be at most {MOST}")))
+    let factors = [(params.steps_per_epoch, "steps-per-epoch"), (params.validation_steps, "validation-steps")];
+    let beyond = |steps: usize| params.epochs.checked_mul(steps).is_none_or(|steps| steps > MOST);
+    let (_, key) = factors.into_iter().find(|(steps, _)| beyond(*steps))?;
+    Some(ParamIssue::new("epochs", format!("`epochs` times `{key}` must be at most {MOST}")))
 }
 
 /// Losses of this kind compare pairs of one class and of two: a batch must hold both.
