@@ -7,6 +7,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::fs::open_regular;
+
 /// Bytes of a file read at a time.
 const PIECE: usize = 1 << 22;
 /// Bytes that are worth more than one thread: BLAKE3 hashes a tree, so that its halves can be hashed at once.
@@ -23,12 +25,12 @@ impl Digest {
         Self(*blake3::hash(bytes).as_bytes())
     }
 
-    /// The digest of a file's content.
+    /// The digest of a regular file's content.
     ///
     /// # Errors
-    /// If the file can't be read.
+    /// If the file can't be read, or is none.
     pub fn of_file(path: &Path) -> std::io::Result<Self> {
-        let mut file = std::fs::File::open(path)?;
+        let mut file = open_regular(path)?;
         let mut hasher = blake3::Hasher::new();
         // One byte more than the file tells the end without another read.
         let length = usize::try_from(file.metadata()?.len()).unwrap_or(usize::MAX).saturating_add(1);

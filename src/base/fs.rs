@@ -6,6 +6,7 @@
 //! directly: what becomes of a half-written output is decided here, when it is synced and renamed.
 
 mod refusal;
+mod regular;
 
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Write};
@@ -13,6 +14,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 pub use refusal::{help, is_wrong_place};
+pub use regular::{expect_regular, open_regular, read_regular};
 
 use super::digest::Digest;
 #[cfg(test)]

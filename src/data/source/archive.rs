@@ -1,12 +1,12 @@
 //! Members of `.tar.gz` archives, read into memory by their expected names: nothing is ever unpacked onto disk.
 
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::io::{BufReader, Read};
 use std::path::Path;
 
 use flate2::read::GzDecoder;
 
+use crate::base::fs::open_regular;
 use crate::data::DataError;
 
 /// A file that an archive or its unpacked folder must hold.
@@ -27,7 +27,7 @@ pub(crate) fn read_members(
     folder: &str,
     members: &[Member],
 ) -> Result<BTreeMap<&'static str, Vec<u8>>, DataError> {
-    let file = File::open(path).map_err(DataError::io("read", path))?;
+    let file = open_regular(path).map_err(DataError::io("read", path))?;
     let mut archive = tar::Archive::new(GzDecoder::new(BufReader::with_capacity(1 << 18, file)));
     let unreadable = |error: std::io::Error| DataError::malformed(path, format!("not a readable .tar.gz: {error}"));
     let mut contents = BTreeMap::new();

@@ -12,6 +12,7 @@ use super::published::{Published, ways};
 use super::{Access, DigestFile, Example, Load, Loaded, Place, Sink, SourceFacts, SplitCounts, capitalised};
 use crate::artifact::{Image, ImageShape};
 use crate::base::digest::Digest;
+use crate::base::fs::read_regular;
 use crate::base::param::SpecPath;
 use crate::data::DataError;
 
@@ -156,7 +157,7 @@ impl Layout {
     fn facts(&self, path: Option<&Path>) -> SourceFacts {
         // What a folder holds is not checked by digest: only its number of records is certain.
         let (folder, names) = match self.origin(path) {
-            Ok(Origin::Folder(folder)) => (true, std::fs::read_to_string(folder.join(self.names)).ok()),
+            Ok(Origin::Folder(folder)) => (true, self.names_in(&folder)),
             _ => (false, None),
         };
         let classes = self.class_names(names.as_deref()).ok();
@@ -264,7 +265,7 @@ impl Layout {
             } else if !path.exists() {
                 continue;
             }
-            contents.insert(name, std::fs::read(&path).map_err(DataError::io("read", &path))?);
+            contents.insert(name, read_regular(&path).map_err(DataError::io("read", &path))?);
         }
         Ok((folder, contents))
     }
@@ -275,6 +276,11 @@ impl Layout {
         members.push(Member { name: self.names, at_most: NAMES_AT_MOST });
         let contents = read_members(&path, self.folder, &members)?;
         Ok((path, contents))
+    }
+
+    /// The file of class names in a folder, if there is one.
+    fn names_in(&self, folder: &Path) -> Option<String> {
+        read_regular(&folder.join(self.names)).ok().map(|text| String::from_utf8_lossy(&text).into_owned())
     }
 
     /// The names that the set brings along, else those it is known to have; in the case of a title, either way.

@@ -14,6 +14,7 @@ use super::published::{Published, sha256, sha256_of_file, ways};
 use super::{Access, DigestFile, Example, Load, Loaded, Place, Sink, SourceFacts, SplitCounts};
 use crate::artifact::{Image, ImageShape};
 use crate::base::digest::Digest;
+use crate::base::fs::read_regular;
 use crate::base::param::SpecPath;
 use crate::data::{DataError, Mismatch};
 
@@ -218,7 +219,7 @@ impl Set {
     /// The decompressed content of a file that is known to be right, as far as anything is published of it.
     fn read(&self, folder: &Path, file: &IdxFile, expected: usize) -> Result<Vec<u8>, DataError> {
         let (path, gzipped) = self.find(folder, file)?;
-        let bytes = std::fs::read(&path).map_err(DataError::io("read", &path))?;
+        let bytes = read_regular(&path).map_err(DataError::io("read", &path))?;
         if gzipped && sha256(&bytes) == file.published.sha256 {
             return gunzip(&path, &bytes, expected);
         }

@@ -23,6 +23,7 @@ use super::{Access, DigestFile, Example, Load, Loaded, Place, Sink, SourceFacts,
 use crate::artifact::{Image, ImageShape};
 use crate::base::check::Check;
 use crate::base::digest::Digest;
+use crate::base::fs::read_regular;
 use crate::base::param::SpecPath;
 use crate::data::DataError;
 
@@ -102,7 +103,7 @@ impl ImageFolder {
     }
 
     fn decode_file(&self, file: &File) -> Result<Image, String> {
-        let bytes = std::fs::read(&file.path).map_err(|error| error.to_string())?;
+        let bytes = read_regular(&file.path).map_err(|error| error.to_string())?;
         decode(&bytes, self.channels, self.target())
     }
 }

@@ -1,12 +1,12 @@
 //! Files with a published checksum: telling the true one from an altered or truncated one.
 
-use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
 use sha2::{Digest as _, Sha256};
 
 use crate::base::digest::Digest;
+use crate::base::fs::open_regular;
 use crate::data::{DataError, Mismatch};
 
 /// A file that somebody published, with the checksum that TensorFlow Datasets 4.9.10 lists.
@@ -52,9 +52,9 @@ impl Published {
     }
 }
 
-/// SHA-256 in hexadecimal and length of a file's content.
+/// SHA-256 in hexadecimal and length of a regular file's content.
 pub(crate) fn sha256_of_file(path: &Path) -> std::io::Result<(String, u64)> {
-    let mut file = File::open(path)?;
+    let mut file = open_regular(path)?;
     let (mut hasher, mut bytes) = (Sha256::new(), 0);
     let mut buffer = vec![0; 1 << 18];
     loop {

@@ -10,6 +10,7 @@ use walkdir::{DirEntry, WalkDir};
 
 use super::scan::{File, Folder, is_image};
 use super::{SplitRule, decode};
+use crate::base::fs::read_regular;
 use crate::base::param;
 use crate::data::DataError;
 
@@ -129,7 +130,7 @@ struct Look {
 }
 
 fn look(path: &Path) -> Result<Look, String> {
-    let bytes = std::fs::read(path).map_err(|error| error.to_string())?;
+    let bytes = read_regular(path).map_err(|error| error.to_string())?;
     let shape = decode(&bytes, 3, None)?.shape;
     let reader = ImageReader::new(Cursor::new(&bytes)).with_guessed_format().map_err(|error| error.to_string())?;
     let colour = reader.into_decoder().map_err(|error| error.to_string())?.color_type();
