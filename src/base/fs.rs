@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 pub use refusal::{help, is_wrong_place};
-pub use regular::{expect_regular, open_regular, read_regular};
+pub use regular::{expect_regular, open_regular, read_at_most};
 
 use super::digest::Digest;
 #[cfg(test)]

@@ -12,7 +12,7 @@ use super::published::{Published, ways};
 use super::{Access, DigestFile, Example, Load, Loaded, Place, Sink, SourceFacts, SplitCounts, capitalised};
 use crate::artifact::{Image, ImageShape};
 use crate::base::digest::Digest;
-use crate::base::fs::read_regular;
+use crate::base::fs::{open_regular, read_at_most};
 use crate::base::param::SpecPath;
 use crate::data::DataError;
 
@@ -253,34 +253,40 @@ impl Layout {
                 }
             }
         }
-        Ok(Loaded { classes, skipped: Vec::new() })
+        Ok(Loaded { classes, ..Loaded::default() })
     }
 
     fn read_folder(&self, folder: PathBuf) -> Result<(PathBuf, BTreeMap<&'static str, Vec<u8>>), DataError> {
         let mut contents = BTreeMap::new();
-        for name in self.batches.iter().map(|batch| batch.name).chain([self.names]) {
+        for Member { name, at_most } in self.members() {
             let path = folder.join(name);
             if name != self.names {
                 self.expect_file(&path)?;
             } else if !path.exists() {
                 continue;
             }
-            contents.insert(name, read_regular(&path).map_err(DataError::io("read", &path))?);
+            let content = open_regular(&path).and_then(|file| read_at_most(&file, at_most));
+            contents.insert(name, content.map_err(DataError::io("read", &path))?);
         }
         Ok((folder, contents))
     }
 
     fn read_archive(&self, path: PathBuf) -> Result<(PathBuf, BTreeMap<&'static str, Vec<u8>>), DataError> {
-        let batch = |batch: &Batch| Member { name: batch.name, at_most: (batch.records * self.record()) as u64 };
-        let mut members: Vec<Member> = self.batches.iter().map(batch).collect();
-        members.push(Member { name: self.names, at_most: NAMES_AT_MOST });
-        let contents = read_members(&path, self.folder, &members)?;
+        let contents = read_members(&path, self.folder, &self.members())?;
         Ok((path, contents))
+    }
+
+    /// The files to read.
+    fn members(&self) -> Vec<Member> {
+        let batch = |batch: &Batch| Member { name: batch.name, at_most: (batch.records * self.record()) as u64 };
+        let names = Member { name: self.names, at_most: NAMES_AT_MOST };
+        self.batches.iter().map(batch).chain([names]).collect()
     }
 
     /// The file of class names in a folder, if there is one.
     fn names_in(&self, folder: &Path) -> Option<String> {
-        read_regular(&folder.join(self.names)).ok().map(|text| String::from_utf8_lossy(&text).into_owned())
+        let text = open_regular(&folder.join(self.names)).and_then(|file| read_at_most(&file, NAMES_AT_MOST));
+        text.ok().map(|text| String::from_utf8_lossy(&text).into_owned())
     }
 
     /// The names that the set brings along, else those it is known to have; in the case of a title, either way.
