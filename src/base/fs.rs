@@ -19,7 +19,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 pub use inside::Inside;
 pub use refusal::{help, is_full, is_wrong_place};
-pub use regular::{expect_regular, open_regular, read_regular};
+pub use regular::{expect_regular, open_regular, read_at_most, read_regular};
 pub use shared::share;
 pub use stat::{FileTime, Stat, stat, stat_open};
 

@@ -67,6 +67,8 @@ pub enum DataError {
         total: usize,
         /// The first few, each with its reason.
         listed: String,
+        /// Whether some of them have more pixels than are allowed.
+        too_large: bool,
     },
     /// The file system refused.
     #[error("can't {action} {path}: {source}", path = .path.display())]
@@ -116,9 +118,13 @@ impl DataError {
             Self::Missing { help, .. } | Self::Download { help, .. } | Self::Changed { help, .. } => Some(help),
             Self::Checksum(mismatch) => Some(&mismatch.help),
             Self::Malformed { help, .. } => help.as_deref(),
-            Self::Unreadable { .. } => {
+            Self::Unreadable { too_large: false, .. } => {
                 Some("repair or remove them, or set `on-corrupt = \"skip\"` to leave them out with a warning")
             }
+            Self::Unreadable { too_large: true, .. } => Some(
+                "raise `max-pixels` if they are what they should be, or set `on-corrupt = \"skip\"` to leave them out with \
+                 a warning",
+            ),
             Self::Io { .. } | Self::Moved { .. } | Self::Artifact(_) | Self::Stopped => None,
         }
     }

@@ -177,6 +177,11 @@ fn experiment(page: &mut String, data: &ReportData) {
     if let Some(parameters) = parameters {
         rows.insert(5, words(["Parameters", &number(parameters as f64, 0)]));
     }
+    if data.dataset.transparent > 0 {
+        let transparent =
+            format!("{} with transparent pixels, laid over `background`", count(data.dataset.transparent));
+        rows.insert(2, words(["Transparency", &transparent]));
+    }
     if let Some(row) = data.history.0.last() {
         rows.push(words(["Loss of the last step", &format!("{:.4}", row.loss)]));
     }
@@ -306,6 +311,15 @@ mod tests {
         assert!(page.contains("a \\| b &lt;script>") && !page.contains("<script>"));
         assert!(page.starts_with("# \\[free\\](http\\://a.b)\n"), "{page}");
         assert!(page.contains("![what is seen](figures/01-a.png)"));
+    }
+
+    #[test]
+    fn transparency_is_told_where_there_is_some() {
+        let mut data = synthetic::small();
+        assert!(!page(&data).contains("Transparency"));
+        data.dataset.transparent = 1234;
+        let page = page(&data);
+        assert!(page.contains("| Transparency | 1,234 with transparent pixels, laid over `background` |"), "{page}");
     }
 
     #[test]

@@ -105,6 +105,7 @@ fn dataset(classes: usize, shape: ImageShape) -> DatasetInfo {
         image: Some(shape),
         checksum: "0".repeat(64),
         skipped: Vec::new(),
+        transparent: 0,
     }
 }
 

@@ -33,7 +33,9 @@ impl Stage for Dataset {
     const NAME: &'static str = "dataset";
     const SUMMARY: &'static str = "Reads labelled images from a source into one table.";
     // 1 - first version
-    const VERSION: u32 = 1;
+    // 2 - images of a folder are laid over a background and turned as EXIF says; more formats, a limit of pixels; large
+    //     images make smaller row groups
+    const VERSION: u32 = 2;
     const OUTPUT: Kind = Kind::Dataset;
     const FILES: &'static [&'static str] = &["examples.parquet", "dataset.json"];
     type Params = Params;
@@ -90,6 +92,7 @@ impl Stage for Dataset {
             image: summary.image,
             checksum: summary.checksum,
             skipped: loaded.skipped,
+            transparent: loaded.transparent,
         };
         Ok(write_json(&ctx.output("dataset.json"), &info)?)
     }

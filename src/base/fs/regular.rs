@@ -38,6 +38,25 @@ fn length(metadata: &Metadata) -> usize {
     usize::try_from(metadata.len().min(AT_MOST)).unwrap_or(0)
 }
 
+/// The content of a file that should have no more bytes than `most`.
+///
+/// # Errors
+/// [`ErrorKind::FileTooLarge`] if it has more: it is not read then. Else if it can't be read.
+pub fn read_at_most(file: &File, most: u64) -> io::Result<Vec<u8>> {
+    let length = file.metadata()?.len();
+    let too_large = |length: u64| {
+        let words = format!("it has {length} bytes, where {most} are the most that can be right");
+        io::Error::new(ErrorKind::FileTooLarge, words)
+    };
+    if length > most {
+        return Err(too_large(length));
+    }
+    let mut bytes = Vec::with_capacity(usize::try_from(length).unwrap_or(0));
+    // A file may grow while it is read, and on some file systems none says its length.
+    file.take(most.saturating_add(1)).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > most { Err(too_large(bytes.len() as u64)) } else { Ok(bytes) }
+}
+
 /// Whether this is a regular file.
 ///
 /// # Errors
@@ -74,8 +93,9 @@ mod tests {
         let at = |name: &str| folder.path().join(name);
         std::fs::write(at("file"), "bytes").unwrap();
         symlink(at("file"), at("link")).unwrap();
-        assert_eq!(read_regular(&at("file")).unwrap(), b"bytes");
-        assert_eq!(read_regular(&at("link")).unwrap(), b"bytes");
+        let read = |name: &str| open_regular(&at(name)).and_then(|file| read_at_most(&file, 5));
+        assert_eq!(read("file").unwrap(), b"bytes");
+        assert_eq!(read("link").unwrap(), b"bytes");
 
         mknodat(CWD, at("pipe"), Kind::Fifo, Mode::RUSR, 0).unwrap();
         symlink(at("pipe"), at("link-to-pipe")).unwrap();
@@ -89,9 +109,22 @@ mod tests {
             ("folder", "a folder"),
             ("socket", "a socket"),
         ] {
-            let error = read_regular(&at(name)).unwrap_err();
+            let error = read(name).unwrap_err();
             assert_eq!(error.to_string(), format!("it is {what}, not a regular file"));
         }
-        assert_eq!(read_regular(&at("none")).unwrap_err().kind(), ErrorKind::NotFound);
+        assert_eq!(read("none").unwrap_err().kind(), ErrorKind::NotFound);
+    }
+
+    #[test]
+    fn what_is_too_large_is_not_read() {
+        let path = tempfile::NamedTempFile::new().unwrap().into_temp_path();
+        let file = File::options().write(true).open(&path).unwrap();
+        file.set_len(1 << 50).unwrap();
+        let error = read_at_most(&open_regular(&path).unwrap(), 1 << 20).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::FileTooLarge);
+        // The kernel says 0 bytes of this one, and gives more.
+        let grown = open_regular(Path::new("/proc/self/status")).unwrap();
+        assert_eq!(read_at_most(&grown, 9).unwrap_err().kind(), ErrorKind::FileTooLarge);
+        assert!(!read_at_most(&grown, 1 << 20).unwrap().is_empty());
     }
 }

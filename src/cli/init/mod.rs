@@ -25,12 +25,14 @@ use crate::spec;
 
 /// Write a first config for a folder of images or a built-in dataset.
 #[derive(Debug, Args)]
-#[command(after_help = "The folder holds <class>/<image> or <split>/<class>/<image>; images are JPEG or PNG.
+#[command(
+    after_help = "The folder holds <class>/<image> or <split>/<class>/<image>; images are JPEG, PNG, WebP, GIF, BMP or TIFF.
 
 Examples:
   simpipe init photos
   simpipe init --from photos --output configs/mine.toml
-  simpipe init --dataset cifar10 --name first")]
+  simpipe init --dataset cifar10 --name first"
+)]
 pub(super) struct InitArgs {
     /// A folder of images.
     #[arg(value_name = "FOLDER", conflicts_with_all = ["from", "dataset"])]
@@ -104,7 +106,7 @@ pub(super) fn exec(args: &InitArgs, out: &mut dyn Write) -> Result<Exit, Error> 
         let count: usize = images.train.counts.iter().chain(&images.test.counts).sum();
         let (config, classes) = (output.to_string_lossy(), images.classes.len());
         print::json(
-            &json!({ "config": config, "name": name, "classes": classes, "images": count, "warnings": warnings }),
+            &json!({ "config": config, "name": name, "classes": classes, "images": count, "transparent": images.transparent, "warnings": warnings }),
             out,
         )?;
     } else {

@@ -13,6 +13,7 @@ use super::reader::{PublishedReader, Reader};
 use super::{Access, DigestFile, Example, Load, Loaded, Place, Sink, SourceFacts, SplitCounts, capitalised};
 use crate::artifact::{Image, ImageShape};
 use crate::base::digest::Digest;
+use crate::base::fs::{open_regular, read_at_most};
 use crate::base::param::SpecPath;
 use crate::data::DataError;
 
@@ -163,7 +164,9 @@ impl Layout {
     fn facts(&self, path: Option<&Path>) -> SourceFacts {
         // What a folder holds is not checked by digest: only its number of records is certain.
         let (folder, names) = match self.origin(path) {
-            Ok(Origin::Folder(folder)) => (true, Reader::default().read(&folder.join(self.names)).ok()),
+            Ok(Origin::Folder(folder)) => {
+                (true, Reader::default().read_at_most(&folder.join(self.names), NAMES_AT_MOST).ok())
+            }
             _ => (false, None),
         };
         let classes = self.class_names(names).ok();
@@ -269,7 +272,7 @@ impl Layout {
                 }
             }
         }
-        Ok(Loaded { classes, skipped: Vec::new() })
+        Ok(Loaded { classes, ..Loaded::default() })
     }
 
     fn read_folder(&self, folder: PathBuf, access: &Access<'_>) -> Result<Files, DataError> {
@@ -295,6 +298,7 @@ impl Layout {
         Ok((path, contents?))
     }
 
+    /// The files to read.
     fn members(&self) -> Vec<Member> {
         let batch = |batch: &Batch| Member { name: batch.name, at_most: (batch.records * self.record()) as u64 };
         let names = Member { name: self.names, at_most: NAMES_AT_MOST };

@@ -40,7 +40,7 @@ crate::choice! {
         "fashion-mnist" => FashionMnist(FashionMnist),
         /// MNIST: 70,000 grey images of 28 x 28 pixels, the ten digits.
         "mnist" => Mnist(Mnist),
-        /// JPEG and PNG files in folders: `<split>/<class>/*`.
+        /// JPEG, PNG, WebP, GIF, BMP and TIFF files in folders: `<split>/<class>/*`.
         "image-folder" => ImageFolder(ImageFolder),
     }
 }
@@ -91,6 +91,8 @@ pub struct Loaded {
     pub classes: Vec<String>,
     /// Files left out because they can't be read, where the spec allows that.
     pub skipped: Vec<String>,
+    /// Images with pixels that are not opaque.
+    pub transparent: usize,
 }
 
 /// How far the loading is.

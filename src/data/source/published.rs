@@ -1,12 +1,12 @@
 //! Files with a published checksum: telling the true one from an altered or truncated one.
 
-use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
 use sha2::{Digest as _, Sha256};
 
 use crate::base::digest::Digest;
+use crate::base::fs::open_regular;
 use crate::base::interrupt::stopped;
 use crate::data::{DataError, Mismatch};
 
@@ -55,9 +55,9 @@ impl Published {
     }
 }
 
-/// SHA-256 in hexadecimal and length of a file's content; the error [`stopped`] soon after `stop` says so.
+/// SHA-256 in hexadecimal and length of a regular file's content; the error [`stopped`] soon after `stop` says so.
 pub(crate) fn sha256_of_file(path: &Path, stop: &dyn Fn() -> bool) -> std::io::Result<(String, u64)> {
-    sha256_of_open(&mut File::open(path)?, stop)
+    sha256_of_open(&mut open_regular(path)?, stop)
 }
 
 /// The same of an open file, from where it stands.

@@ -16,6 +16,7 @@ use sha2::{Digest as _, Sha256};
 use super::published::{Published, hex};
 use crate::base::contents::Contents;
 use crate::base::digest::Digest;
+use crate::base::fs::{open_regular, read_at_most};
 use crate::data::DataError;
 
 /// Reads whole files, from any number of threads, and knows afterwards what was in them.
@@ -26,20 +27,10 @@ pub(super) struct Reader {
 }
 
 impl Reader {
-    /// A file's bytes; they are hashed by the thread that asks for them.
-    pub(super) fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
-        self.keep(path, std::fs::read(path))
-    }
-
-    /// The same, but a file of more bytes is refused without reading on.
+    /// A regular file's bytes; they are hashed by the thread that asks for them. A file of more than `most` is refused
+    /// without reading on.
     pub(super) fn read_at_most(&self, path: &Path, most: u64) -> io::Result<Vec<u8>> {
-        let read = || {
-            let mut bytes = Vec::new();
-            File::open(path)?.take(most.saturating_add(1)).read_to_end(&mut bytes)?;
-            let longer = bytes.len() as u64 > most;
-            if longer { Err(io::Error::other(format!("longer than {most} bytes"))) } else { Ok(bytes) }
-        };
-        self.keep(path, read())
+        self.keep(path, open_regular(path).and_then(|file| read_at_most(&file, most)))
     }
 
     fn keep(&self, path: &Path, bytes: io::Result<Vec<u8>>) -> io::Result<Vec<u8>> {
@@ -75,7 +66,7 @@ impl<'a> PublishedReader<'a> {
     /// Opens it.
     pub(super) fn open(published: &'a Published, path: &'a Path) -> Result<Self, DataError> {
         let open = || {
-            let file = File::open(path)?;
+            let file = open_regular(path)?;
             Ok((file.metadata()?, file))
         };
         let (before, file) = open().map_err(DataError::io("read", path))?;
@@ -122,25 +113,13 @@ mod tests {
         std::fs::write(&file, "one").unwrap();
         std::fs::write(&other, "other").unwrap();
         let reader = Reader::default();
-        assert_eq!(reader.read(&file).unwrap(), b"one");
-        assert_eq!(reader.read(&gone).unwrap_err().kind(), io::ErrorKind::NotFound);
+        assert_eq!(reader.read_at_most(&file, 9).unwrap(), b"one");
+        assert_eq!(reader.read_at_most(&gone, 9).unwrap_err().kind(), io::ErrorKind::NotFound);
         std::fs::write(&file, "two").unwrap();
         std::fs::write(&gone, "back").unwrap();
         assert_eq!(reader.digest(&file).unwrap(), Digest::of(b"one"));
         assert_eq!(reader.digest(&gone).unwrap_err().kind(), io::ErrorKind::NotFound);
         assert!(reader.digest(&other).is_err(), "nobody has read it");
-    }
-
-    #[test]
-    fn no_more_of_a_file_is_read_than_it_may_have() {
-        let file = tempfile::NamedTempFile::new().unwrap();
-        let reader = Reader::default();
-        std::fs::write(file.path(), "abc").unwrap();
-        assert_eq!(reader.read_at_most(file.path(), 3).unwrap(), b"abc");
-        file.as_file().set_len(1 << 50).unwrap(); // all of it would not fit into any memory
-        let error = reader.read_at_most(file.path(), 3).unwrap_err();
-        assert_eq!(error.to_string(), "longer than 3 bytes");
-        assert!(reader.digest(file.path()).is_err());
     }
 
     /// What a source says that it has read, and how loading ended.

@@ -12,10 +12,10 @@ use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::errors::ParquetError;
 use rayon::iter::{IntoParallelIterator, ParallelIterator};
 
-use super::image_folder::decode;
 use super::{Access, DigestFile, Example, Load, Loaded, Place, Sink, SourceFacts, SplitCounts};
 use crate::base::digest::Digest;
 use crate::data::DataError;
+use crate::data::decode::{DecodeOptions, decode};
 
 static IMAGES: &[u8] = include_bytes!("images.parquet");
 
@@ -61,14 +61,15 @@ impl Load for Cifar10Sample {
         access.has_read(&content());
         let rows = rows().expect("the embedded file is a Parquet file of the three columns");
         for (at, piece) in rows.chunks(PIECE).enumerate() {
-            let decoded: Vec<_> = piece.into_par_iter().map(|row| decode(&row.jpeg, 3, None)).collect();
+            let options = DecodeOptions::default();
+            let decoded: Vec<_> = piece.into_par_iter().map(|row| decode(&row.jpeg, &options)).collect();
             for (row, image) in piece.iter().zip(decoded) {
-                let image = image.expect("the embedded images are JPEG files");
+                let image = image.expect("the embedded images are JPEG files").image;
                 sink(Example { split: &row.split, label: row.label, image })?;
             }
             access.images(at * PIECE + piece.len(), rows.len())?;
         }
-        Ok(Loaded { classes: CLASSES.map(str::to_owned).to_vec(), skipped: Vec::new() })
+        Ok(Loaded { classes: CLASSES.map(str::to_owned).to_vec(), ..Loaded::default() })
     }
 }
 
