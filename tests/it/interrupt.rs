@@ -113,8 +113,11 @@ fn waiting(mut command: Command) -> Child {
 fn a_command_that_waits_in_the_system_ends_too() {
     let folder = tempfile::tempdir().unwrap();
     let pipe = silent_pipe(folder.path());
-    for (command, name) in [("plan", "INT"), ("run", "TERM"), ("check", "HUP"), ("explain", "INT"), ("graph", "TERM")] {
-        let child = waiting(simpipe(&[command, &pipe]));
+    for (command, name) in
+        [("plan", "INT"), ("run", "TERM"), ("check", "HUP"), ("graph", "INT"), ("config show", "TERM")]
+    {
+        let words: Vec<&str> = command.split(' ').chain([pipe.as_str()]).collect();
+        let child = waiting(simpipe(&words));
         let sent = Instant::now();
         signal(&child, name);
         let output = child.wait_with_output().unwrap();

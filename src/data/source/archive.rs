@@ -108,7 +108,8 @@ mod tests {
     fn a_member_is_a_file_that_is_there_once() {
         let file = archive(&[("set/a.bin", b"aa"), ("set/a.bin", b"bb")]);
         let members = [Member { name: "a.bin", at_most: 2 }];
-        let error = read_members(file.path(), "set", &members).unwrap_err();
+        let error =
+            read_members(File::open(file.path()).unwrap(), file.path(), "set", &members, &|| false).unwrap_err();
         assert!(error.to_string().ends_with("`a.bin` is there twice"), "{error}");
 
         let link = tempfile::NamedTempFile::new().unwrap();
@@ -118,7 +119,9 @@ mod tests {
         header.set_size(0);
         tar.append_link(&mut header, "set/a.bin", "/etc/passwd").unwrap();
         tar.into_inner().unwrap().finish().unwrap();
-        assert!(read_members(link.path(), "set", &members).unwrap().is_empty());
+        assert!(
+            read_members(File::open(link.path()).unwrap(), link.path(), "set", &members, &|| false).unwrap().is_empty()
+        );
     }
 
     #[test]

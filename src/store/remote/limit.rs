@@ -87,7 +87,8 @@ impl HttpService for Service {
             let (parts, body) = self.inner.execute(request).await?.into_parts();
             let limit = match parts.status.is_success() {
                 true if streamed && !listed => Limit::None,
-                true => Limit::Refuse(SMALL),
+                // Whoever has a limit of their own reaches it first, and knows what it was that they read.
+                true => Limit::Refuse(2 * SMALL),
                 false => Limit::Cut(WHY_NOT),
             };
             let body = Limited { inner: body, limit, least: self.least, pace: None };

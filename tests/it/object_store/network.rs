@@ -104,8 +104,9 @@ fn a_server_that_trickles_costs_a_warning_and_no_result() {
     for part in ["/ac/", "/cas/"] {
         let said = troubled_by(Fault::Drip, part);
         assert_eq!((said.code, said.stages("ran").is_empty()), (Some(0), false), "{part}: {}", said.err);
-        let slow = "the server is too slow: less than 500 bytes in 500ms";
-        assert!(said.err.contains(slow), "{part}: {}", said.err);
+        // Of the tries that follow one that was too slow, any may be too late on a busy machine.
+        let given_up = ["the server is too slow: less than 500 bytes in 500ms", "it took too long"];
+        assert!(given_up.iter().any(|words| said.err.contains(words)), "{part}: {}", said.err);
     }
 }
 
