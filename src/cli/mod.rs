@@ -132,12 +132,20 @@ fn run_command(args: Vec<OsString>, out: &mut dyn Write, err: &mut dyn Write) ->
             // Whatever else went wrong then: the reader of a pipe that was stopped too, a terminal that closed.
             let exit = if signal::came() { Exit::Interrupted } else { error.exit() };
             if exit != Exit::Done {
-                // Nothing is left to do if even the error can't be written. That output can't be is no output.
-                let in_json = cli.command.json() && !matches!(error, Error::Output(_));
-                drop(if in_json { print::errors_json(&error, out) } else { print::errors(&error, err) });
+                // That output can't be written is no output.
+                tell(&error, cli.command.json() && !matches!(error, Error::Output(_)), out, err);
             }
             exit
         }
+    }
+}
+
+/// Writes an error for whom it is for; for a person too where the program's output takes none.
+fn tell(error: &Error, json: bool, out: &mut dyn Write, err: &mut dyn Write) {
+    let told = if json { print::errors_json(error, out).and_then(|()| out.flush()) } else { print::errors(error, err) };
+    if let (true, Err(unwritten)) = (json, told) {
+        // Nothing is left to do if even this can't be written.
+        drop(print::errors(error, err).and_then(|()| print::errors(&Error::Output(unwritten), err)));
     }
 }
 
@@ -158,7 +166,7 @@ fn refuse(error: clap::Error, args: &[OsString], json: bool, out: &mut dyn Write
         // Up to the empty line before its help and usage: what is missing stands in lines of its own.
         let lines: Vec<&str> = text.lines().map(str::trim).take_while(|line| !line.is_empty()).collect();
         let message = lines.join(" ").trim_start_matches("error: ").to_owned();
-        drop(print::errors_json(&Error::usage(message, "see `simpipe --help`"), out));
+        tell(&Error::usage(message, "see `simpipe --help`"), true, out, err);
     } else {
         drop(write!(err, "{}", rendered(&error, &io::stderr())));
     }

@@ -39,12 +39,9 @@ pub(super) fn too_deep(text: &str) -> Option<(Range<usize>, String)> {
             | TokenKind::Atom
             | TokenKind::Eof => {}
         }
-        let span = token.span().start()..token.span().end();
-        if dots >= DEEPEST {
-            return Some((span, format!("a key of more than {DEEPEST} parts")));
-        }
         if depth + dots > DEEPEST {
-            return Some((span, "lists or tables are nested too deep".to_owned()));
+            let message = format!("keys, lists or tables are nested too deep: more than {DEEPEST} steps");
+            return Some((token.span().start()..token.span().end(), message));
         }
     }
     None
@@ -53,6 +50,8 @@ pub(super) fn too_deep(text: &str) -> Option<(Range<usize>, String)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const TOO_DEEP: &str = "keys, lists or tables are nested too deep: more than 64 steps";
 
     fn said(text: &str) -> Option<String> {
         too_deep(text).map(|(_, message)| message)
@@ -70,7 +69,7 @@ mod tests {
             format!("x = {{ a = \"\"\"\nit's\"\"\", {key} = 1 }}"),
             format!("{{ {key} = 1 }}"),
         ] {
-            assert_eq!(said(&text).as_deref(), Some("a key of more than 64 parts"), "{}", &text[..20]);
+            assert_eq!(said(&text).as_deref(), Some(TOO_DEEP), "{}", &text[..20]);
         }
     }
 
@@ -85,7 +84,7 @@ mod tests {
             format!("x = {}", "[".repeat(100_000)),
             format!("x = {}", "{ a = ".repeat(100_000)),
         ] {
-            assert_eq!(said(&text).as_deref(), Some("lists or tables are nested too deep"), "{}", &text[..20]);
+            assert_eq!(said(&text).as_deref(), Some(TOO_DEEP), "{}", &text[..20]);
         }
     }
 

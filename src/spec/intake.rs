@@ -68,12 +68,16 @@ pub(super) fn read(path: &Path) -> Result<Vec<u8>, Refusal> {
 
 fn acceptable(metadata: &Metadata) -> Result<(), Refusal> {
     let kind = metadata.file_type();
-    match () {
-        () if kind.is_dir() => Err(Refusal::Folder),
-        () if kind.is_char_device() || kind.is_block_device() => Err(Refusal::Device),
-        () if kind.is_socket() => Err(Refusal::Socket),
-        () if kind.is_file() && metadata.len() > LONGEST => Err(Refusal::TooLong),
-        () => Ok(()),
+    if kind.is_dir() {
+        Err(Refusal::Folder)
+    } else if kind.is_char_device() || kind.is_block_device() {
+        Err(Refusal::Device)
+    } else if kind.is_socket() {
+        Err(Refusal::Socket)
+    } else if kind.is_file() && metadata.len() > LONGEST {
+        Err(Refusal::TooLong)
+    } else {
+        Ok(())
     }
 }
 

@@ -200,7 +200,7 @@ mod tests {
     fn a_broken_table_is_no_text_and_a_list_has_no_keys() {
         assert!(set("", "train.loss={ triplet = 1").unwrap_err().contains("inline table"));
         let deep = format!("train.loss={{ {} = 1 }}", vec!["a"; 20_000].join("."));
-        assert_eq!(set("", &deep).unwrap_err(), "a key of more than 64 parts");
+        assert!(set("", &deep).unwrap_err().contains("nested too deep"));
         let deep = format!("x{}=1", "[0]".repeat(20_000));
         assert_eq!(set("", &deep).unwrap_err(), "the path has more than 32 steps");
         assert_eq!(set("[t]\nl = [1]", "t.l.first=2").unwrap_err(), "`first` can't be set in a list");

@@ -23,7 +23,7 @@ fn a_full_disk_under_the_output_is_an_error() {
     for args in [
         vec!["check", "configs/smoke.toml", "--json"],
         vec!["check", "configs/smoke.toml"],
-        vec!["check", "no-such.toml", "--json"],
+        vec!["plan", "no-such.toml", "--json"],
         vec!["graph", "configs/smoke.toml"],
         vec!["schema"],
         vec!["docs", "--markdown"],

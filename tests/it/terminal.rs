@@ -27,17 +27,18 @@ fn assert_plain(what: &str, output: &Output) -> String {
 
 /// A folder of images of two classes, one of them of an evil name.
 fn images(folder: &Path) {
-    let image = image::RgbImage::from_pixel(8, 8, image::Rgb([10, 20, 30]));
     for class in [EVIL, "good"] {
         let class = folder.join(class);
         std::fs::create_dir_all(&class).unwrap();
-        for at in 0..6 {
-            image.save(class.join(format!("{at}.png"))).unwrap();
+        for at in 0..20 {
+            let pixel =
+                |x: u32, y: u32| image::Rgb([at * 12, u8::try_from(x * 30).unwrap(), u8::try_from(y * 30).unwrap()]);
+            image::RgbImage::from_fn(8, 8, pixel).save(class.join(format!("{at}.png"))).unwrap();
         }
     }
     let few = folder.join("few\u{1b}[2J");
     std::fs::create_dir_all(&few).unwrap();
-    image.save(few.join("only.png")).unwrap();
+    image::RgbImage::new(8, 8).save(few.join("only.png")).unwrap();
 }
 
 #[test]
@@ -61,7 +62,6 @@ fn arguments_are_repeated_without_what_a_terminal_obeys() {
         vec!["store", "verify", "--store", EVIL],
         vec!["store", "gc", "--grace", EVIL],
         vec!["run", "configs/smoke.toml", "--jobs", EVIL],
-        vec!["run", "configs/smoke.toml", "--events", "/no/such\u{1b}[31m/file"],
     ] {
         for json in [false, true] {
             let output = simpipe(&args).args(json.then_some("--json")).output().unwrap();
@@ -105,29 +105,34 @@ fn names_of_classes_and_folders_are_shown_by_their_escapes() {
 #[test]
 fn a_run_over_evil_names_says_nothing_that_a_terminal_obeys() {
     let project = Project::new();
-    let folder = project.root().join("images");
+    let folder = project.root().join(EVIL);
     images(&folder);
-    let source =
-        format!("dataset.source={{ image-folder = {{ path = {:?}, resize = [8, 8] }} }}", folder.to_str().unwrap());
-    let args = [
-        "run",
-        "configs/smoke.toml",
-        "-v",
-        "--set",
-        &source,
-        "--set",
-        "train.epochs=0",
-        "--set",
-        "sample.class-list=[\"nobody\u{1b}[31m\"]",
-    ];
-    let output = project.output(&args);
-    let text = assert_plain("run", &output);
-    assert_eq!(output.status.code(), Some(1), "{text}");
+    let config = project.root().join("configs").join("a.toml");
+    let config = config.to_str().unwrap();
+    let text =
+        assert_plain("init", &simpipe(&["init", folder.to_str().unwrap(), "--output", config]).output().unwrap());
     let events = project.root().join("events");
-    project.output(&[&args[..], &["--events", events.to_str().unwrap(), "--quiet"]].concat());
+    let quick = ["run", config, "-v", "--set", "train.epochs=0", "--set", "report.figures=[\"sample-grid\"]"];
+    let output = project.output(&[&quick[..], &["--events", events.to_str().unwrap()]].concat());
+    let text = text + &assert_plain("run", &output);
+    assert_eq!(output.status.code(), Some(0), "{text}");
     let events = std::fs::read_to_string(events).unwrap();
     assert!(!events.contains(|c| c != '\n' && is_hidden(c)), "{events}");
+    let failing = ["--set", "sample.class-list=[\"nobody\u{1b}[31m\"]"];
+    assert_plain("a failing run", &project.output(&[&quick[..], &failing].concat()));
     for args in [vec!["runs"], vec!["show", "latest"], vec!["show", "latest", "--json"], vec!["store", "du"]] {
         assert_plain(&format!("{args:?}"), &project.output(&args));
     }
+    let run = project.json(&["show", "latest", "--json"], 0);
+    let run = project.root().join(run["dir"].as_str().unwrap());
+    for file in ["dataset/dataset.json", "dataset/examples.parquet", "match/confusion.parquet", "run.json"] {
+        assert_plain(file, &simpipe(&["show", run.join(file).to_str().unwrap()]).output().unwrap());
+    }
+    for file in ["report/report.md", "log.txt"] {
+        let text = std::fs::read_to_string(run.join(file)).unwrap();
+        assert!(!text.contains(|c| c != '\n' && is_hidden(c)), "{file}: {text:?}");
+    }
+    let output = project.output(&["run", config, "--events", "/no/such\u{1b}[31m/file"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert_plain("events", &output);
 }
