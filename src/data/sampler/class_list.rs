@@ -94,6 +94,28 @@ impl Written {
 }
 
 impl ClassRef {
+    /// A table that says what is meant.
+    fn said_shape() -> Shape {
+        let field = |name: &str, doc, shape| Field {
+            name: name.to_owned(),
+            doc,
+            shape,
+            default: Some(Json::Null),
+            expected: None,
+        };
+        Shape::Record(Record {
+            doc: "One of the two keys: which reading is meant where a class is called like a label.",
+            fields: vec![
+                field("name", "The class of this name.", Shape::String),
+                field(
+                    "label",
+                    "The class of this label, or those of a range such as \"0..=4\".",
+                    Shape::AnyOf(vec![Shape::Integer, Shape::String]),
+                ),
+            ],
+        })
+    }
+
     const fn bare(written: Written) -> Self {
         Self { written, said: false }
     }
@@ -147,6 +169,7 @@ impl Param for ClassList {
                 None
             }
             Value::Array(_) => Vec::read(node, path, issues).map(Self::Listed),
+            Value::Table(_) => ClassRef::read(node, path, issues).map(|class| Self::Listed(vec![class])),
             _ => {
                 let help = match &node.value {
                     Value::String(text) => {
@@ -170,7 +193,7 @@ impl Param for ClassList {
     }
 
     fn shape() -> Shape {
-        Shape::AnyOf(vec![Shape::Word("all"), Shape::Integer, Vec::<ClassRef>::shape()])
+        Shape::AnyOf(vec![Shape::Word("all"), Shape::Integer, Vec::<ClassRef>::shape(), ClassRef::said_shape()])
     }
 }
 
@@ -209,25 +232,7 @@ impl Param for ClassRef {
     }
 
     fn shape() -> Shape {
-        let field = |name: &str, doc, shape| Field {
-            name: name.to_owned(),
-            doc,
-            shape,
-            default: Some(Json::Null),
-            expected: None,
-        };
-        let said = Record {
-            doc: "One of the two keys: which reading is meant where a class is called like a label.",
-            fields: vec![
-                field("name", "The class of this name.", Shape::String),
-                field(
-                    "label",
-                    "The class of this label, or those of a range such as \"0..=4\".",
-                    Shape::AnyOf(vec![Shape::Integer, Shape::String]),
-                ),
-            ],
-        };
-        Shape::AnyOf(vec![Shape::String, Shape::Integer, Shape::Record(said)])
+        Shape::AnyOf(vec![Shape::String, Shape::Integer, Self::said_shape()])
     }
 }
 
@@ -261,6 +266,8 @@ mod tests {
 
     #[test]
     fn a_range_stands_alone_too_and_others_are_names() {
+        let said = ClassRef { written: Written::Range(0, 4), said: true };
+        assert_eq!(from_json::<ClassList>(&json!({ "label": "0..=4" })).unwrap(), ClassList::Listed(vec![said]));
         assert_eq!(
             from_json::<ClassList>(&json!("0..=4")).unwrap(),
             ClassList::Listed(vec![ClassRef::bare(Written::Range(0, 4))])

@@ -78,13 +78,18 @@ impl<'a> Classes<'a> {
         if let Some(label) = self.labels.get(name) {
             return Ok(*label);
         }
-        let label = name.trim().parse().ok().filter(|label| *label < self.names.len());
+        let number = number(name);
+        let called = number.and_then(|number| self.numbers.get(&number)).map(|label| &self.names[*label]);
         let help = meant_range(name)
-            .or_else(|| label.map(|label: usize| format!("a label is written without quotes: {label}")));
-        let help = help.unwrap_or_else(|| {
-            let names: Vec<&str> = self.names.iter().map(String::as_str).collect();
-            suggest::help(name, &names)
-        });
+            .or_else(|| called.map(|called| format!("did you mean `{called}`?")))
+            .or_else(|| {
+                let label = number.filter(|label| *label < self.names.len())?;
+                Some(format!("a label is written without quotes: {label}"))
+            })
+            .unwrap_or_else(|| {
+                let names: Vec<&str> = self.names.iter().map(String::as_str).collect();
+                suggest::help(name, &names)
+            });
         Err((format!("the dataset has no class `{name}`"), help))
     }
 
@@ -209,5 +214,6 @@ mod tests {
             assert_eq!(number(name), None, "{name}");
         }
         assert!(labels(&["b", "c"], json!("1")).unwrap_err().ends_with("a label is written without quotes: 1"));
+        assert!(labels(&padded, json!("2")).unwrap_err().ends_with("did you mean `02`?"));
     }
 }
