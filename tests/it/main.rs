@@ -23,5 +23,6 @@ mod reference;
 mod registry;
 mod reruns;
 mod schemas;
+mod sources;
 mod spec_errors;
 mod store;
