@@ -163,7 +163,9 @@ impl Layout {
     fn facts(&self, path: Option<&Path>) -> SourceFacts {
         // What a folder holds is not checked by digest: only its number of records is certain.
         let (folder, names) = match self.origin(path) {
-            Ok(Origin::Folder(folder)) => (true, Reader::default().read(&folder.join(self.names)).ok()),
+            Ok(Origin::Folder(folder)) => {
+                (true, Reader::default().read_at_most(&folder.join(self.names), NAMES_AT_MOST).ok())
+            }
             _ => (false, None),
         };
         let classes = self.class_names(names).ok();
@@ -275,23 +277,25 @@ impl Layout {
     fn read_folder(&self, folder: PathBuf, access: &Access<'_>) -> Result<Files, DataError> {
         let (reader, files) = (Reader::default(), self.files_in(&folder)?);
         let mut contents = BTreeMap::new();
-        for &name in &files {
-            let path = folder.join(name);
-            contents.insert(name, reader.read(&path).map_err(DataError::unread(&path))?);
+        for member in self.members().into_iter().filter(|member| files.contains(&member.name)) {
+            contents.insert(member.name, reader.read_at_most(&folder.join(member.name), member.at_most)?);
         }
         access.has_read(&self.digests_of(&folder, &files, &reader)?);
         Ok((folder, contents))
     }
 
     fn read_archive(&self, path: PathBuf, access: &Access<'_>) -> Result<Files, DataError> {
-        let batch = |batch: &Batch| Member { name: batch.name, at_most: (batch.records * self.record()) as u64 };
-        let mut members: Vec<Member> = self.batches.iter().map(batch).collect();
-        members.push(Member { name: self.names, at_most: NAMES_AT_MOST });
-        let mut file = PublishedReader::open(&self.archive, &path)?;
-        let contents = read_members(&mut file, &path, self.folder, &members);
+        let mut file = PublishedReader::open(&self.archive, &path, access.stop)?;
+        let contents = read_members(&mut file, &path, self.folder, &self.members());
         file.finish(&self.help())?; // of an altered archive that is the better message
         access.has_read(&[(ARCHIVE.to_owned(), self.archive.digest())]);
         Ok((path, contents?))
+    }
+
+    fn members(&self) -> Vec<Member> {
+        let batch = |batch: &Batch| Member { name: batch.name, at_most: (batch.records * self.record()) as u64 };
+        let names = Member { name: self.names, at_most: NAMES_AT_MOST };
+        self.batches.iter().map(batch).chain([names]).collect()
     }
 
     /// The names that the set brings along, else those it is known to have; in the case of a title, either way.
