@@ -25,6 +25,7 @@ mod reference;
 mod registry;
 mod reruns;
 mod schemas;
+mod sources;
 mod spec_errors;
 mod store;
 mod terminal;

@@ -5,6 +5,9 @@ use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
+#[cfg(target_os = "linux")]
+use rustix::fs::AtFlags;
+
 use super::{Verb, before};
 
 /// A time of a file: seconds since 1970, and nanoseconds.
@@ -47,14 +50,15 @@ pub fn stat_open(file: &File, path: &Path) -> io::Result<Stat> {
 }
 
 /// All in one call to the system, so that ten thousand files cost ten thousand calls; `None` where there is no such call.
+/// A file system that is told of its files by others (NFS, FUSE) asks them: what it remembers may be a minute old.
 #[cfg(target_os = "linux")]
 fn by_path(path: &Path) -> Option<io::Result<Stat>> {
-    with_mount(|mask| rustix::fs::statx(rustix::fs::CWD, path, rustix::fs::AtFlags::empty(), mask))
+    with_mount(|mask| rustix::fs::statx(rustix::fs::CWD, path, AtFlags::STATX_FORCE_SYNC, mask))
 }
 
 #[cfg(target_os = "linux")]
 fn by_file(file: &File) -> Option<io::Result<Stat>> {
-    with_mount(|mask| rustix::fs::statx(file, c"", rustix::fs::AtFlags::EMPTY_PATH, mask))
+    with_mount(|mask| rustix::fs::statx(file, c"", AtFlags::EMPTY_PATH | AtFlags::STATX_FORCE_SYNC, mask))
 }
 
 #[cfg(target_os = "linux")]

@@ -288,11 +288,8 @@ impl Layout {
     }
 
     fn read_archive(&self, path: PathBuf, access: &Access<'_>) -> Result<Files, DataError> {
-        let mut file = PublishedReader::open(&self.archive, &path)?;
+        let mut file = PublishedReader::open(&self.archive, &path, access.stop)?;
         let contents = read_members(&mut file, &path, self.folder, &self.members(), access.stop);
-        if (access.stop)() {
-            return Err(DataError::Stopped);
-        }
         file.finish(&self.help())?; // of an altered archive that is the better message
         access.has_read(&[(ARCHIVE.to_owned(), self.archive.digest())]);
         Ok((path, contents?))

@@ -56,6 +56,7 @@ impl Contents for Reader {
 pub(super) struct PublishedReader<'a> {
     published: &'a Published,
     path: &'a Path,
+    stop: &'a dyn Fn() -> bool,
     file: File,
     before: Metadata,
     sha256: Sha256,
@@ -63,22 +64,31 @@ pub(super) struct PublishedReader<'a> {
 }
 
 impl<'a> PublishedReader<'a> {
-    /// Opens it.
-    pub(super) fn open(published: &'a Published, path: &'a Path) -> Result<Self, DataError> {
+    /// Opens it. No more is read once `stop` says so.
+    pub(super) fn open(
+        published: &'a Published,
+        path: &'a Path,
+        stop: &'a dyn Fn() -> bool,
+    ) -> Result<Self, DataError> {
         let open = || {
             let file = open_regular(path)?;
             Ok((file.metadata()?, file))
         };
         let (before, file) = open().map_err(DataError::io("read", path))?;
-        Ok(Self { published, path, file, before, sha256: Sha256::new(), bytes: 0 })
+        Ok(Self { published, path, stop, file, before, sha256: Sha256::new(), bytes: 0 })
     }
 
     /// Reads what is left, so that all of it is hashed, and says whether it was the published content.
     ///
     /// # Errors
-    /// [`DataError::Checksum`] if it was not, [`DataError::Moved`] if somebody has written to it meanwhile.
+    /// [`DataError::Checksum`] if it was not, [`DataError::Moved`] if somebody has written to it meanwhile,
+    /// [`DataError::Stopped`] if the user wants to stop.
     pub(super) fn finish(mut self, help: &str) -> Result<(), DataError> {
-        io::copy(&mut self, &mut io::sink()).map_err(DataError::io("read", self.path))?;
+        let rest = io::copy(&mut self, &mut io::sink());
+        if (self.stop)() {
+            return Err(DataError::Stopped);
+        }
+        rest.map_err(DataError::io("read", self.path))?;
         let found = hex(&self.sha256.finalize());
         if found == self.published.sha256 {
             return Ok(());
@@ -94,6 +104,9 @@ impl<'a> PublishedReader<'a> {
 
 impl Read for PublishedReader<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if (self.stop)() {
+            return Err(io::Error::other("interrupted")); // `Interrupted` would be tried again
+        }
         let read = self.file.read(buffer)?;
         self.sha256.update(&buffer[..read]);
         self.bytes += read as u64;
@@ -120,6 +133,10 @@ mod tests {
         assert_eq!(reader.digest(&file).unwrap(), Digest::of(b"one"));
         assert_eq!(reader.digest(&gone).unwrap_err().kind(), io::ErrorKind::NotFound);
         assert!(reader.digest(&other).is_err(), "nobody has read it");
+        assert_eq!(reader.read_at_most(&other, 4).unwrap_err().kind(), io::ErrorKind::FileTooLarge);
+        assert!(reader.digest(&other).is_err(), "nor all of it");
+        assert_eq!(reader.read_at_most(&other, 5).unwrap(), b"other");
+        assert_eq!(reader.digest(&other).unwrap(), Digest::of(b"other"));
     }
 
     /// What a source says that it has read, and how loading ended.
@@ -187,11 +204,14 @@ mod tests {
         let published =
             Published { name: "x", base: "", bytes: 300_000, sha256: super::super::published::sha256(&content).leak() };
         let start = |published| {
-            let mut reader = PublishedReader::open(published, file.path()).unwrap();
+            let mut reader = PublishedReader::open(published, file.path(), &|| false).unwrap();
             reader.read_exact(&mut [0; 5]).unwrap();
             reader
         };
         start(&published).finish("").unwrap();
+        let mut reader = PublishedReader::open(&published, file.path(), &|| true).unwrap();
+        assert!(reader.read_exact(&mut [0; 5]).is_err());
+        assert!(matches!(reader.finish("").unwrap_err(), DataError::Stopped));
         let other = Published { sha256: "00", ..published.clone() };
         assert!(matches!(start(&other).finish("").unwrap_err(), DataError::Checksum(_)));
         let reader = start(&published);
