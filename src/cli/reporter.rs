@@ -1,7 +1,7 @@
 //! Shows a run's events: bars on a terminal, plain lines otherwise, JSONL for programs. Decides nothing.
 
 use std::collections::BTreeMap;
-use std::io::Write;
+use std::io::{self, Write};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 

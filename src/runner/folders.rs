@@ -149,10 +149,11 @@ fn id_of(folder: &Path) -> String {
 /// # Errors
 /// If there is no such run, it left no record, or a tag and the newest run of an experiment of that name differ.
 pub fn find_tagged(root: &Path, store: &Store, wanted: &str) -> Result<PathBuf, RunError> {
+    let order = order_of(Some(store));
     if let Some(pin) = store.pinned(wanted) {
         let places = [Path::new(&pin.root).join(&pin.dir), root.join(&pin.dir)];
         if let Some(folder) = places.into_iter().find(|folder| folder.join("run.json").is_file()) {
-            let named = of_name(root, wanted).into_iter().find(|folder| folder.join("run.json").is_file());
+            let named = of_name(root, wanted, &order).into_iter().find(|folder| folder.join("run.json").is_file());
             return match named.filter(|named| id_of(named) != pin.run) {
                 None => Ok(folder),
                 Some(named) => Err(RunError::Ambiguous {
@@ -165,7 +166,7 @@ pub fn find_tagged(root: &Path, store: &Store, wanted: &str) -> Result<PathBuf, 
             };
         }
     }
-    find(root, &order_of(Some(store)), wanted).map_err(|error| {
+    find(root, &order, wanted).map_err(|error| {
         match unrecorded(root, store).into_iter().find(|run| run.start.run.starts_with(wanted)) {
             Some(run) if !wanted.is_empty() => RunError::Unrecorded {
                 run: run.start.run,

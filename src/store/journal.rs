@@ -10,7 +10,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -437,7 +437,9 @@ mod tests {
             let store = Store::open(folder.path()).unwrap();
             let journal = store.journal(start("1")).unwrap();
             let field = bad.split(':').next().unwrap();
-            let good = serde_json::to_string(&Line::RunStarted { format: FORMAT, start: start("1") }).unwrap();
+            let good =
+                serde_json::to_string(&Line::RunStarted { format: FORMAT, start: start("1"), owner: Owner::text() })
+                    .unwrap();
             let at = good.find(field).unwrap();
             let end = at + good[at..].find(',').unwrap();
             std::fs::write(&journal.path, format!("{}{bad}{}\n", &good[..at], &good[end..])).unwrap();

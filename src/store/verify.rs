@@ -207,7 +207,7 @@ impl Store {
             return Checked::Gone; // likewise
         }
         let Some(key) = self.entry_at(path) else { return Checked::Damaged };
-        match self.inspect_with(key, declared, &|file| self.seen(file)) {
+        match self.inspect_with(key, declared, &|file| self.unread_problem(file)) {
             Err(error) => Checked::Unread(error),
             Ok(Found::Miss) => Checked::Gone, // together with its objects
             Ok(Found::Hit(_)) => Checked::Intact,
@@ -217,7 +217,7 @@ impl Store {
     }
 
     /// What is wrong with an object without reading it.
-    fn seen(&self, file: FileRecord) -> Result<Option<&'static str>, StoreError> {
+    fn unread_problem(&self, file: FileRecord) -> Result<Option<&'static str>, StoreError> {
         let path = self.object(file.digest);
         let size = || -> io::Result<Option<u64>> {
             let metadata = fs::metadata(&path)?;

@@ -1,5 +1,6 @@
 //! Files with a published checksum: telling the true one from an altered or truncated one.
 
+use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 

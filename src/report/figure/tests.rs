@@ -183,7 +183,7 @@ fn a_name_without_end_is_cut_in_no_time() {
 fn draw_one(figure: &FigureSpec, data: &ReportData) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("figure.png");
-    figure.draw(data, &path).unwrap();
+    figure.draw(data, &path, &|| false).unwrap();
     assert!(image::image_dimensions(&path).unwrap().0 > 100);
 }
 

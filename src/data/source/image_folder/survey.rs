@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use walkdir::{DirEntry, WalkDir};
 
 use super::scan::{File, Folder, is_image};
-use super::{SplitRule, decode_file};
+use super::{Reader, SplitRule, decode_file};
 use crate::base::param;
 use crate::data::DataError;
 use crate::data::decode::{DecodeError, DecodeOptions};
@@ -136,9 +136,9 @@ struct Look {
 /// Looks at files as a run with the defaults would.
 fn looks(files: &[&File]) -> Vec<Result<Look, DecodeError>> {
     let options = DecodeOptions::default();
-    let mut looks = Vec::with_capacity(files.len());
+    let (mut looks, reader) = (Vec::with_capacity(files.len()), Reader::default());
     let look = |file: &&File, claim: &Claim<'_>| {
-        let decoded = decode_file(&file.path, &options, claim);
+        let decoded = decode_file(&file.path, &reader, &options, claim);
         claim.keep(0);
         decoded.map(|decoded| Look {
             size: (decoded.image.shape.height, decoded.image.shape.width),
