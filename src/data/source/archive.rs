@@ -6,7 +6,6 @@ use std::path::Path;
 
 use flate2::read::GzDecoder;
 
-use crate::base::fs::open_regular;
 use crate::data::DataError;
 
 /// A file that an archive or its unpacked folder must hold.

@@ -13,7 +13,7 @@ use super::reader::{PublishedReader, Reader};
 use super::{Access, DigestFile, Example, Load, Loaded, Place, Sink, SourceFacts, SplitCounts, capitalised};
 use crate::artifact::{Image, ImageShape};
 use crate::base::digest::Digest;
-use crate::base::fs::{open_regular, read_at_most};
+
 use crate::base::param::SpecPath;
 use crate::data::DataError;
 
