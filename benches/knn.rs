@@ -3,6 +3,7 @@
 //!
 //! `cargo bench --bench knn`
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use rand::RngExt;
@@ -66,7 +67,7 @@ fn main() {
             let times = timed(repetitions, || {
                 // The search is made anew, as the stages do and as faiss' `add` is part of its work.
                 let search = ExactSearch::new(rows, Distance::Cosine);
-                let wanted = vec![Wanted { k, excluded: Vec::new() }; queries.len()];
+                let wanted = vec![Wanted { k, excluded: Arc::default() }; queries.len()];
                 let found = search.map(queries, &wanted, |_, hits| hits.first().map(|hit| hit.row));
                 std::hint::black_box(found.expect("equal lengths"));
             });

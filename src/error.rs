@@ -100,7 +100,9 @@ impl Error {
             }
             Self::Spec(_)
             | Self::Usage { .. }
-            | Self::Run(RunError::Device(_) | RunError::NoRun { .. } | RunError::Unrecorded { .. }) => Exit::Usage,
+            | Self::Run(
+                RunError::Device(_) | RunError::NoRun { .. } | RunError::Ambiguous { .. } | RunError::Unrecorded { .. },
+            ) => Exit::Usage,
             Self::Store(error) | Self::Run(RunError::Store(error)) => of_store(error),
             // The run's folder, which `--root` chooses.
             Self::Run(RunError::Io { source, .. }) if is_wrong_place(source) => Exit::Usage,
@@ -144,7 +146,7 @@ impl Error {
 fn of_store(error: &StoreError) -> Exit {
     match error {
         StoreError::Interrupted => Exit::Interrupted,
-        StoreError::Format { .. } | StoreError::NotAStore { .. } => Exit::Usage,
+        StoreError::Format { .. } | StoreError::NotAStore { .. } | StoreError::IdleLocks { .. } => Exit::Usage,
         StoreError::Io { source, .. } if is_wrong_place(source) => Exit::Usage,
         StoreError::Io { .. } => Exit::Failed,
         StoreError::Remote(error) => match error.kind {

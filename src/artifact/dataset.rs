@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use arrow::array::{Array, AsArray, LargeBinaryArray};
+use arrow::array::{Array, AsArray, LargeBinaryArray, LargeBinaryBuilder};
 use serde::{Deserialize, Serialize};
 
 use super::ArtifactError;
@@ -71,6 +71,14 @@ pub struct DatasetInfo {
     pub checksum: String,
     /// Files that were skipped because they can't be read, as the spec allows.
     pub skipped: Vec<String>,
+    /// Images with pixels that were not opaque and were laid over a background; left out if there are none.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub transparent: usize,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+const fn is_zero(count: &usize) -> bool {
+    *count == 0
 }
 
 /// The table of examples without its pixels. `example_id` is the row number.
@@ -257,7 +265,7 @@ impl ExamplesWriter {
     fn flush(&mut self) -> Result<(), ArtifactError> {
         let examples = std::mem::take(&mut self.examples);
         let pixels = std::mem::take(&mut self.pixels);
-        self.waiting_bytes = 0;
+        let bytes = std::mem::take(&mut self.waiting_bytes);
         let ids: Vec<u64> = (self.next_id..).take(pixels.len()).collect();
         self.next_id += pixels.len() as u64;
         let side = |pick: fn(&ImageShape) -> u32| examples.shape.iter().map(pick).collect::<Vec<u32>>();
@@ -265,12 +273,13 @@ impl ExamplesWriter {
             Column::u64("example_id", &ids),
             Column::text("split", &examples.split),
             Column::i32("label", &examples.label),
-            Column::new("image", LargeBinaryArray::from_iter_values(&pixels)),
+            Column::new("image", joined(pixels, bytes)),
             Column::u32("height", &side(|shape| shape.height)),
             Column::u32("width", &side(|shape| shape.width)),
             Column::u32("channels", &side(|shape| shape.channels)),
             Column::text("digest", &examples.digest),
-        ])
+        ])?;
+        if bytes > MOST_WAITING_BYTES { self.writer.end_row_group() } else { Ok(()) }
     }
 
     /// Ends the file.
@@ -288,6 +297,15 @@ impl ExamplesWriter {
             checksum: Digest::from_hasher(&self.checksum).to_string(),
         })
     }
+}
+
+/// One column of so many bytes in all; each image is let go of once it is in.
+fn joined(pixels: Vec<Vec<u8>>, bytes: usize) -> LargeBinaryArray {
+    let mut column = LargeBinaryBuilder::with_capacity(pixels.len(), bytes);
+    for image in pixels {
+        column.append_value(image);
+    }
+    column.finish()
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ use crate::base::suggest::{self, Known};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Distance {
-    /// `1 - q.k`, clipped at 0; rows of unit norm expected.
+    /// `1 - q.k` of rows of unit length, clipped at 0.
     Cosine,
     /// `q.k`: a similarity, larger is nearer.
     InnerProduct,
@@ -72,7 +72,9 @@ impl Distance {
     /// What it is, with its formula.
     const fn doc(self) -> &'static str {
         match self {
-            Self::Cosine => "`1 - q.k`, clipped at 0; rows of unit norm expected.",
+            Self::Cosine => {
+                "`1 - q.k` of rows of unit length, clipped at 0. A search scales other rows to it; a loss takes them as they are."
+            }
             Self::InnerProduct => "`q.k`: a similarity, larger is nearer. Also written `ip`.",
             Self::Euclidean => "`|q - k|`, the straight line. Also written `l2`.",
             Self::SquaredEuclidean => "`|q - k|^2`. Also written `sql2`.",

@@ -22,6 +22,10 @@ pub struct IndexInfo {
     pub dim: usize,
     /// Share of the true nearest neighbours that the search finds: 1 when it is exact.
     pub recall: f64,
+    /// Whether vectors were scaled to unit length, for the cosine distance of a network whose rows are not; written
+    /// only where they were.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub normalized: bool,
     /// Class names by label.
     pub classes: Vec<String>,
 }
@@ -35,7 +39,7 @@ pub struct IndexRows {
     pub label: Vec<i32>,
     /// Its image's digest.
     pub digest: Vec<String>,
-    /// `[rows, dim]`, row after row.
+    /// `[rows, dim]`, row after row; of unit length where the distance is cosine.
     pub vectors: Vec<f32>,
     /// Numbers in a vector.
     pub dim: usize,

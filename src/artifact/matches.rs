@@ -153,7 +153,7 @@ fn read_neighbours(list: &ArrayRef) -> Option<Vec<Neighbour>> {
     Some((0..list.len()).map(neighbour).collect())
 }
 
-/// One cell of the confusion matrix.
+/// One cell of the confusion matrix that counts a query.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConfusionCell {
     /// The true label.
@@ -164,7 +164,7 @@ pub struct ConfusionCell {
     pub count: u64,
 }
 
-/// All cells, zeros included: by label, then by prediction with Unknown last.
+/// The cells that count a query: by label, then by prediction with Unknown last. All others are 0.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Confusion(pub Vec<ConfusionCell>);
 

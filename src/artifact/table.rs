@@ -127,6 +127,15 @@ impl ParquetWriter {
         writer.write(&batch).map_err(|error| ArtifactError::unwritten(&self.path, error))
     }
 
+    /// Ends the row group that the next piece would go on with: its columns are held in memory until then.
+    ///
+    /// # Errors
+    /// If the file can't be written.
+    pub fn end_row_group(&mut self) -> Result<(), ArtifactError> {
+        let Some(writer) = &mut self.writer else { return Ok(()) };
+        writer.flush().map_err(|error| ArtifactError::unwritten(&self.path, error))
+    }
+
     /// Ends the file.
     ///
     /// # Errors

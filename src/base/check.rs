@@ -77,6 +77,12 @@ pub fn inside<T: Number>(low: T, high: T) -> Check<T> {
     within(Bounds { min, max, integer: T::INTEGER, ..Bounds::default() })
 }
 
+/// Whole numbers from `least` to a billion. Nothing is counted beyond that, so that products of two counts are numbers.
+#[must_use]
+pub fn count(least: usize) -> Check<usize> {
+    between(least, 1_000_000_000)
+}
+
 /// A finite number above 0.
 #[must_use]
 pub fn positive() -> Check<f64> {

@@ -1,11 +1,15 @@
 //! What files outside the store contain, as far as it was asked before: how a source learns of its data.
 
+use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 
 use super::digest::Digest;
+
+/// Finds something out about a file's content.
+pub type Compute<'a> = dyn Fn(&mut File) -> io::Result<String> + 'a;
 
 /// Tells digests of files. An answer may be remembered from an earlier call, as long as the file is as it was.
 pub trait Contents: Sync {
@@ -28,14 +32,12 @@ pub trait Contents: Sync {
     ///
     /// # Errors
     /// Those of `compute`.
-    fn fact(
-        &self,
-        path: &Path,
-        _what: &'static str,
-        compute: &dyn Fn(&Path) -> io::Result<String>,
-    ) -> io::Result<String> {
-        compute(path)
+    fn fact(&self, path: &Path, _what: &'static str, compute: &Compute<'_>) -> io::Result<String> {
+        compute(&mut File::open(path)?)
     }
+
+    /// Forgets what is remembered of a file, or of the files below a folder: something else was there.
+    fn forget(&self, _path: &Path) {}
 }
 
 /// A function that reads files afresh, or stands in for it.

@@ -7,6 +7,9 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::fs::open_regular;
+use super::interrupt::stopped;
+
 /// Bytes of a file read at a time.
 const PIECE: usize = 1 << 22;
 /// Bytes that are worth more than one thread: BLAKE3 hashes a tree, so that its halves can be hashed at once.
@@ -23,18 +26,36 @@ impl Digest {
         Self(*blake3::hash(bytes).as_bytes())
     }
 
-    /// The digest of a file's content.
+    /// The digest of a regular file's content.
     ///
     /// # Errors
-    /// If the file can't be read.
+    /// If the file can't be read, or is none.
     pub fn of_file(path: &Path) -> std::io::Result<Self> {
-        let mut file = std::fs::File::open(path)?;
+        Self::of_file_unless(path, &|| false)
+    }
+
+    /// The same, which ends with the error [`stopped`] soon after the caller says so.
+    ///
+    /// # Errors
+    /// If the file can't be read, or the caller says so.
+    pub fn of_file_unless(path: &Path, stop: &dyn Fn() -> bool) -> std::io::Result<Self> {
+        Self::of_open_unless(&mut open_regular(path)?, stop)
+    }
+
+    /// The digest of the content of an open file, from where it stands; it ends as [`Digest::of_file_unless`] does.
+    ///
+    /// # Errors
+    /// If the file can't be read, or the caller says so.
+    pub fn of_open_unless(file: &mut std::fs::File, stop: &dyn Fn() -> bool) -> std::io::Result<Self> {
         let mut hasher = blake3::Hasher::new();
         // One byte more than the file tells the end without another read.
         let length = usize::try_from(file.metadata()?.len()).unwrap_or(usize::MAX).saturating_add(1);
         let mut buffer = vec![0; length.min(PIECE)];
         loop {
-            let read = fill(&mut file, &mut buffer)?;
+            if stop() {
+                return Err(stopped());
+            }
+            let read = fill(file, &mut buffer)?;
             // Below that, handing work to other threads costs more than it saves.
             if read < PARALLEL {
                 hasher.update(&buffer[..read]);

@@ -16,8 +16,12 @@ pub(crate) const ENOSPC: i32 = 28;
 pub(crate) const EIO: i32 = 5;
 /// Read-only file system.
 pub(crate) const EROFS: i32 = 30;
+/// Another disk.
+const EXDEV: i32 = 18;
 /// Permission denied.
 pub(crate) const EACCES: i32 = 13;
+/// No locks available.
+pub(crate) const ENOLCK: i32 = 37;
 
 /// What goes wrong; the number is that of the operation, from 0, among those that the fault can hit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,6 +42,14 @@ pub(crate) enum Fault {
     DieTorn(usize),
     /// Every change is refused from the first on.
     ReadOnly,
+    /// The folder is on another disk: nothing is renamed or linked into it or out of it.
+    OtherDisk,
+    /// Every byte, file and folder is refused with an error of the system; names can be taken away and moved.
+    NoRoom(i32),
+    /// Every lock is refused with an error of the system.
+    NoLocks(i32),
+    /// Every lock is given to everybody.
+    IdleLocks,
 }
 
 /// One recorded operation.
@@ -116,9 +128,20 @@ pub(super) fn before_write(path: &Path, bytes: &[u8]) -> io::Result<()> {
     })
 }
 
+/// What becomes of a lock, where a fault decides that.
+pub(super) fn locked_by_fault(path: &Path) -> Option<io::Result<bool>> {
+    let active = ACTIVE.read().unwrap_or_else(PoisonError::into_inner);
+    active.iter().filter(|state| path.starts_with(&state.root)).find_map(|state| match state.fault {
+        Fault::NoLocks(error) => Some(Err(io::Error::from_raw_os_error(error))),
+        Fault::IdleLocks => Some(Ok(true)),
+        _ => None,
+    })
+}
+
 fn meet(verb: Verb, path: &Path, to: &Path, write_half: &mut dyn FnMut() -> io::Result<()>) -> io::Result<()> {
     let active = ACTIVE.read().unwrap_or_else(PoisonError::into_inner);
-    let states: Vec<_> = active.iter().filter(|state| to.starts_with(&state.root)).cloned().collect();
+    let leaves = |state: &State| state.fault == Fault::OtherDisk && path.starts_with(&state.root);
+    let states: Vec<_> = active.iter().filter(|state| to.starts_with(&state.root) || leaves(state)).cloned().collect();
     drop(active);
     states.iter().try_for_each(|state| {
         let linked = if verb == Verb::Link { std::fs::read(path).unwrap_or_default() } else { Vec::new() };
@@ -134,10 +157,16 @@ impl State {
         self.trace.lock().unwrap_or_else(PoisonError::into_inner).push(op.clone());
         let fills = matches!(op.verb, Verb::Write | Verb::Copy);
         let counted = match self.fault {
-            Fault::Nothing => false,
+            Fault::Nothing | Fault::NoLocks(_) | Fault::IdleLocks => false,
+            Fault::OtherDisk => {
+                let crosses = op.path.starts_with(&self.root) != op.to.starts_with(&self.root);
+                matches!(op.verb, Verb::Rename | Verb::Link) && crosses
+            }
             Fault::RefuseRead(..) => op.verb == Verb::Read,
             Fault::Tear(_) | Fault::DieTorn(_) => fills,
-            Fault::Refuse(..) | Fault::Full(_) | Fault::Die(_) | Fault::ReadOnly => op.verb != Verb::Read,
+            Fault::Refuse(..) | Fault::Full(_) | Fault::Die(_) | Fault::ReadOnly | Fault::NoRoom(_) => {
+                op.verb != Verb::Read
+            }
         };
         if !counted {
             return Ok(());
@@ -150,8 +179,12 @@ impl State {
         match self.fault {
             Fault::Refuse(target, error) | Fault::RefuseRead(target, error) if at == target => hit(error),
             Fault::ReadOnly => hit(EROFS),
+            Fault::OtherDisk => hit(EXDEV),
             Fault::Full(from) if at >= from && (fills || matches!(op.verb, Verb::CreateDir | Verb::Create)) => {
                 hit(ENOSPC)
+            }
+            Fault::NoRoom(error) if fills || matches!(op.verb, Verb::CreateDir | Verb::Create) || makes_lock(&op) => {
+                hit(error)
             }
             Fault::Tear(target) if at == target => {
                 write_half()?;
@@ -169,6 +202,11 @@ impl State {
             _ => Ok(()),
         }
     }
+}
+
+/// One that is there is only opened.
+fn makes_lock(op: &Op) -> bool {
+    op.verb == Verb::Lock && !op.path.exists()
 }
 
 #[cfg(test)]

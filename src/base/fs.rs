@@ -5,18 +5,27 @@
 //! is the place where faults are injected and operations are recorded. Stages write into their private folders
 //! directly: what becomes of a half-written output is decided here, when it is synced and renamed.
 
+mod inside;
 mod refusal;
+mod regular;
+mod shared;
+mod stat;
 
-use std::fs::{self, File};
+use std::fs::{self, File, TryLockError};
 use std::io::{self, ErrorKind, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-pub use refusal::{help, is_wrong_place};
+pub use inside::Inside;
+pub use refusal::{help, is_full, is_wrong_place};
+pub use regular::{expect_regular, open_regular, read_at_most, read_regular};
+pub use shared::share;
+pub use stat::{FileTime, Stat, stat, stat_open};
 
 use super::digest::Digest;
 #[cfg(test)]
-use super::fault::{before, before_write};
+use super::fault::{before, before_write, locked_by_fault};
 
 /// What an operation does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -61,6 +70,12 @@ fn before_write(_: &Path, _: &[u8]) -> io::Result<()> {
     Ok(())
 }
 
+#[cfg(not(test))]
+#[inline]
+fn locked_by_fault(_: &Path) -> Option<io::Result<bool>> {
+    None
+}
+
 /// A file being written.
 #[derive(Debug)]
 pub struct NewFile {
@@ -75,7 +90,8 @@ impl NewFile {
     /// Whatever the file system refuses; so for all functions here.
     pub fn create(path: &Path) -> io::Result<Self> {
         before(Verb::Create, path, path)?;
-        Ok(Self { file: File::create(path)?, path: path.to_path_buf() })
+        let file = make(File::options().write(true).create(true).truncate(true), path)?;
+        Ok(Self { file, path: path.to_path_buf() })
     }
 
     /// Appends bytes.
@@ -103,7 +119,7 @@ impl NewFile {
 /// If it can't be created, or is there already.
 pub fn create_dir(path: &Path) -> io::Result<()> {
     before(Verb::CreateDir, path, path)?;
-    fs::create_dir(path)
+    shared::make_folder(path)
 }
 
 /// Creates a folder and those above it, as far as they are missing.
@@ -115,7 +131,7 @@ pub fn create_dirs(path: &Path) -> io::Result<()> {
         return Ok(());
     }
     before(Verb::CreateDir, path, path)?;
-    fs::create_dir_all(path)
+    shared::make_folders(path)
 }
 
 /// The same, and their names survive a power cut.
@@ -167,17 +183,24 @@ fn unique_suffix() -> String {
     format!("{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed))
 }
 
-/// Makes a file read-only and its bytes durable.
+/// Makes a file read-only and its bytes durable. Whoever shares `folder`, where it goes, may read it.
 ///
 /// # Errors
 /// If it can't be opened, changed or synced.
-pub fn seal(path: &Path) -> io::Result<()> {
+pub fn seal(path: &Path, folder: &Path) -> io::Result<()> {
     before(Verb::Sync, path, path)?;
     let file = File::open(path)?;
-    let mut permissions = file.metadata()?.permissions();
-    permissions.set_readonly(true);
-    file.set_permissions(permissions)?;
+    shared::seal_for(&file, folder)?;
     file.sync_all()
+}
+
+/// Makes a file's bytes durable.
+///
+/// # Errors
+/// Nothing is then known of what is on the disk.
+pub fn sync(path: &Path) -> io::Result<()> {
+    before(Verb::Sync, path, path)?;
+    File::open(path)?.sync_all()
 }
 
 /// Renames, replacing what is there.
@@ -253,7 +276,56 @@ pub fn sync_dir(folder: &Path) -> io::Result<()> {
 /// If it can't be opened for writing.
 pub fn open_lock(path: &Path) -> io::Result<File> {
     before(Verb::Lock, path, path)?;
-    File::options().read(true).write(true).create(true).truncate(false).open(path)
+    make(File::options().read(true).write(true).create(true).truncate(false), path)
+}
+
+/// Whom a lock keeps out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Locking {
+    /// Those who want it alone.
+    Shared,
+    /// Everybody.
+    Alone,
+}
+
+/// Takes the lock of an open file; `false` if somebody is in the way. It goes with the file.
+///
+/// # Errors
+/// If the file system has no locks, or they don't work now.
+pub fn try_lock(file: &File, path: &Path, how: Locking) -> io::Result<bool> {
+    if let Some(outcome) = locked_by_fault(path) {
+        return outcome;
+    }
+    let tried = match how {
+        Locking::Shared => file.try_lock_shared(),
+        Locking::Alone => file.try_lock(),
+    };
+    match tried {
+        Ok(()) => Ok(true),
+        Err(TryLockError::WouldBlock) => Ok(false),
+        Err(TryLockError::Error(error)) => Err(error),
+    }
+}
+
+/// Makes a lock file with nothing in it.
+///
+/// # Errors
+/// [`ErrorKind::AlreadyExists`] if it is there.
+pub fn create_lock(path: &Path) -> io::Result<File> {
+    before(Verb::Lock, path, path)?;
+    File::options().read(true).write(true).create_new(true).open(path)
+}
+
+/// Sets a file's times to what the file system's own clock says, on a full disk too: a sign of life, which is lost
+/// without harm. No operation that faults count, for it comes from a thread of its own.
+///
+/// # Errors
+/// If the file is gone, or is another user's and can't be written.
+pub fn touch(path: &Path) -> io::Result<()> {
+    use rustix::fs::{AtFlags, CWD, Timespec, Timestamps, UTIME_NOW, utimensat};
+    let now = Timespec { tv_sec: 0, tv_nsec: UTIME_NOW };
+    // Both: then whoever may write the file may do it, and not only its owner.
+    Ok(utimensat(CWD, path, &Timestamps { last_access: now, last_modification: now }, AtFlags::empty())?)
 }
 
 /// Replaces what a lock file says.
@@ -272,7 +344,23 @@ pub fn write_lock(mut file: &File, path: &Path, text: &str) -> io::Result<()> {
 /// [`ErrorKind::AlreadyExists`] if it is there.
 pub fn create_to_append(path: &Path) -> io::Result<File> {
     before(Verb::Create, path, path)?;
-    File::options().read(true).append(true).create_new(true).open(path)
+    make(File::options().read(true).append(true).create_new(true), path)
+}
+
+/// Opens a file that is only appended to, making it if it is missing.
+///
+/// # Errors
+/// If it can't be opened for writing.
+pub fn open_to_append(path: &Path) -> io::Result<File> {
+    before(Verb::Create, path, path)?;
+    make(File::options().append(true).create(true), path)
+}
+
+/// Opens a file that may be new: then whoever shares its folder may use it.
+fn make(options: &mut fs::OpenOptions, path: &Path) -> io::Result<File> {
+    let file = options.mode(shared::NEW_FILE.as_raw_mode()).open(path)?;
+    share(&file, path);
+    Ok(file)
 }
 
 /// Appends bytes to an open file in one write.
@@ -290,9 +378,7 @@ pub fn append(mut file: &File, path: &Path, bytes: &[u8]) -> io::Result<()> {
 /// If its owner is another.
 pub fn make_readonly(path: &Path) -> io::Result<()> {
     before(Verb::Create, path, path)?;
-    let mut permissions = fs::metadata(path)?.permissions();
-    permissions.set_readonly(true);
-    fs::set_permissions(path, permissions)
+    shared::seal_for(&File::open(path)?, above(path))
 }
 
 /// Removes a folder that is empty.
@@ -304,13 +390,13 @@ pub fn remove_empty_dir(path: &Path) -> io::Result<()> {
     fs::remove_dir(path)
 }
 
-/// Reads a whole file.
+/// Reads a whole regular file.
 ///
 /// # Errors
 /// [`ErrorKind::NotFound`] if there is none.
 pub fn read(path: &Path) -> io::Result<Vec<u8>> {
     before(Verb::Read, path, path)?;
-    fs::read(path)
+    read_regular(path)
 }
 
 /// The digest of a file's bytes.
@@ -318,8 +404,32 @@ pub fn read(path: &Path) -> io::Result<Vec<u8>> {
 /// # Errors
 /// [`ErrorKind::NotFound`] if there is none.
 pub fn digest(path: &Path) -> io::Result<Digest> {
+    digest_unless(path, &|| false)
+}
+
+/// The same, which ends soon after the caller says so.
+///
+/// # Errors
+/// If the file can't be read; [`stopped`](super::interrupt::stopped) if the caller says so.
+pub fn digest_unless(path: &Path, stop: &dyn Fn() -> bool) -> io::Result<Digest> {
     before(Verb::Read, path, path)?;
-    Digest::of_file(path)
+    Digest::of_file_unless(path, stop)
+}
+
+/// The bytes that are free for this user on the disk of a file; `None` where that is not known.
+#[must_use]
+pub fn free_space(path: &Path) -> Option<u64> {
+    let disk = rustix::fs::statvfs(path).ok()?;
+    disk.f_bavail.checked_mul(disk.f_frsize)
+}
+
+/// Opens a file for reading.
+///
+/// # Errors
+/// [`ErrorKind::NotFound`] if there is none.
+pub fn open(path: &Path) -> io::Result<File> {
+    before(Verb::Read, path, path)?;
+    File::open(path)
 }
 
 /// What the file system knows of a file.

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::source::Place;
+use super::visible::visible;
 
 /// One problem, at its place in a text.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -69,15 +70,16 @@ impl Issue {
     /// The problem as a person reads it: place, message, snippet, the layer where it is not the config's, help.
     #[must_use]
     pub fn render(&self) -> String {
+        let message = visible(&self.message);
         let mut text = match &self.place {
-            Some(place) => format!("{place}: {}\n{}\n", self.message, place.snippet()),
-            None => format!("{}\n", self.message),
+            Some(place) => format!("{}: {message}\n{}\n", visible(&place.to_string()), place.snippet()),
+            None => format!("{message}\n"),
         };
         if let Some(layer) = self.place.as_ref().and_then(Place::set_by) {
-            text.push_str(&format!("  set by: {layer}\n"));
+            text.push_str(&format!("  set by: {}\n", visible(&layer)));
         }
         if let Some(help) = &self.help {
-            text.push_str(&format!("  help: {help}\n"));
+            text.push_str(&format!("  help: {}\n", visible(help)));
         }
         text
     }
@@ -145,7 +147,7 @@ impl Issues {
     /// # Errors
     /// The sorted problems, if any.
     pub fn finish(mut self) -> Result<(), Vec<Issue>> {
-        self.0.sort_by_key(|issue| {
+        self.0.sort_by_cached_key(|issue| {
             let place = issue.place.as_ref();
             (place.map(|p| p.source.name.clone()), place.map(|p| p.span.start), issue.message.clone())
         });

@@ -6,14 +6,18 @@
 pub mod backoff;
 pub mod bounds;
 pub mod check;
+pub mod clock;
 pub mod contents;
 pub mod digest;
 #[cfg(test)]
 pub(crate) mod fault;
+pub mod file_name;
 pub mod fs;
+pub mod interrupt;
 pub mod issue;
 pub mod misplaced;
 pub mod node;
+pub mod pace;
 pub mod param;
 mod param_choice;
 mod param_macros;
@@ -26,3 +30,4 @@ pub mod path;
 pub mod seed;
 pub mod source;
 pub mod suggest;
+pub mod visible;

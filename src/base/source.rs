@@ -5,6 +5,8 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::visible;
+
 /// Which layer of a spec a text is: a later one wins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub enum Layer {
@@ -138,7 +140,8 @@ impl Place {
         self.source.text.get(self.span.clone()).unwrap_or_default()
     }
 
-    /// The line with the span underlined, as two lines of text with a gutter.
+    /// The line with the span underlined, as two lines of text with a gutter. Hidden characters are shown by their
+    /// escapes, and the line below follows the columns that a terminal gives each character.
     #[must_use]
     pub fn snippet(&self) -> String {
         let (line, column) = self.line_column();
@@ -147,13 +150,24 @@ impl Place {
         let spanned = floor(&self.source.text, self.span.end);
         let start = floor(&self.source.text, self.span.start).len();
         let first_line = spanned.get(start..).unwrap_or("").lines().next().unwrap_or("");
-        let room = text.chars().count().saturating_sub(column - 1).max(1);
-        let width = first_line.trim_end().chars().count().clamp(1, room);
+        let before = text.char_indices().nth(column - 1).map_or(text.len(), |(at, _)| at);
+        let (before, rest) = text.split_at(before);
+        let meant = first_line.trim_end().chars().count();
+        let width: usize = rest.chars().take(meant).map(shown_width).sum();
         let gutter = line.to_string();
         let pad = " ".repeat(gutter.len());
-        let lead: String = text.chars().take(column - 1).map(|c| if c == '\t' { '\t' } else { ' ' }).collect();
-        format!("{pad} |\n{gutter} | {text}\n{pad} | {lead}{}", "^".repeat(width))
+        // A tab below a tab is as wide as that, whatever the terminal makes of it.
+        let lead: String =
+            before.chars().map(|c| if c == '\t' { c.to_string() } else { " ".repeat(shown_width(c)) }).collect();
+        let mut shown = String::with_capacity(text.len());
+        text.chars().for_each(|c| if c == '\t' { shown.push(c) } else { visible::push(&mut shown, c) });
+        format!("{pad} |\n{gutter} | {shown}\n{pad} | {lead}{}", "^".repeat(width.max(1)))
     }
+}
+
+/// Columns of a character in a snippet.
+fn shown_width(c: char) -> usize {
+    if c == '\t' { 1 } else { visible::char_width(c) }
 }
 
 /// Keeps a very long line readable: the part around `column`.
@@ -196,6 +210,31 @@ mod tests {
         assert_eq!(at.to_string(), "a.toml:2:5");
         assert_eq!(at.snippet(), "  |\n2 | bé = 2\n  |     ^");
         assert_eq!(place("a\n", 2..2).snippet(), "  |\n2 | \n  | ^");
+    }
+
+    #[test]
+    fn a_caret_stands_below_what_it_means_whatever_is_before_it() {
+        let caret = |text: &str, meant: &str| {
+            let start = text.find(meant).unwrap();
+            let snippet = place(text, start..start + meant.len()).snippet();
+            let lines: Vec<&str> = snippet.lines().collect();
+            let (shown, below) = (lines[1], lines[2]);
+            let at = below.find('^').unwrap();
+            // Columns of the shown line up to the caret.
+            let mut columns = 0;
+            let byte = shown.char_indices().find(|(_, c)| {
+                let here = columns >= at;
+                columns += shown_width(*c);
+                here
+            });
+            shown[byte.unwrap().0..].starts_with(meant).then(|| below.matches('^').count())
+        };
+        assert_eq!(caret("\u{1b}[31m = x", "x"), Some(1));
+        assert_eq!(caret("a = \"日本\", b = x", "x"), Some(1));
+        assert_eq!(caret("a\u{202e}\u{200b} = \"e\u{301}\", b = x", "x"), Some(1));
+        assert_eq!(caret("k = 日本", "日本"), Some(4));
+        assert_eq!(place("\ta = \u{7f}", 5..6).snippet(), "  |\n1 | \ta = \\x7f\n  | \t    ^^^^");
+        assert!(!place("x\u{1b}", 0..2).snippet().contains('\u{1b}'));
     }
 
     #[test]

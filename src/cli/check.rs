@@ -8,7 +8,8 @@ use clap::Args;
 use serde_json::{Map, Value as Json, json};
 
 use super::options::{OverlayOptions, PlaceOptions, plan_of};
-use super::print::{self, Align, Paint, Table, thousands};
+use super::print::{self, Align, Paint, Table, shown, thousands};
+use super::screen;
 use crate::base::issue::Issue;
 use crate::error::{Error, Exit};
 use crate::plan::Plan;
@@ -88,11 +89,11 @@ fn write_json(args: &CheckArgs, results: &[Result<Plan, Error>], out: &mut dyn W
 }
 
 fn write_text(args: &CheckArgs, results: &[Result<Plan, Error>], out: &mut dyn Write) -> Result<(), Error> {
-    let (paint, mut err) = (Paint::stdout(), std::io::stderr());
+    let (paint, mut err) = (Paint::stdout(), screen::messages());
     for (config, result) in args.configs.iter().zip(results) {
         match result {
             Ok(plan) => {
-                writeln!(out, "{}: {} ({} stages)", config.display(), paint.green("ok"), plan.order.len())?;
+                writeln!(out, "{}: {} ({} stages)", shown(config.display()), paint.green("ok"), plan.order.len())?;
                 print::warnings(&plan.warnings, &mut err)?;
                 for (id, summary) in models(plan) {
                     write_model(id, summary, out)?;
@@ -107,7 +108,7 @@ fn write_text(args: &CheckArgs, results: &[Result<Plan, Error>], out: &mut dyn W
 
 /// As Keras' `summary()`.
 fn write_model(id: &str, model: &ModelSummary, out: &mut dyn Write) -> Result<(), Error> {
-    writeln!(out, "\nModel of `{id}`")?;
+    writeln!(out, "\nModel of `{}`", shown(id))?;
     let mut table = Table::new(&[("Layer", Align::Left), ("Output shape", Align::Left), ("Param #", Align::Right)]);
     for layer in &model.layers {
         let shape: Vec<String> = layer.output.iter().map(ToString::to_string).collect();

@@ -247,16 +247,17 @@ fn list_origins(at: &str, node: &Node, origins: &mut Map<String, Json>) {
     }
 }
 
-/// Where a value comes from, as a comment says it.
+/// Where a value comes from, as a comment says it: on one line, whatever a file is called.
 pub(super) fn origin(place: &Place) -> String {
     if is_default(place) {
         return "default".to_owned();
     }
     let (line, _) = place.line_column();
+    let file = print::shown(&place.source.name);
     match place.source.layer {
-        Layer::Config | Layer::Base => format!("{}:{line}", place.source.name),
-        Layer::Template => format!("template {}:{line}", place.source.name),
-        layer @ Layer::SetFile(_) => format!("{layer}, {}:{line}", place.source.name),
+        Layer::Config | Layer::Base => format!("{file}:{line}"),
+        Layer::Template => format!("template {file}:{line}"),
+        layer @ Layer::SetFile(_) => format!("{layer}, {file}:{line}"),
         layer @ Layer::Set(_) => layer.to_string(),
     }
 }

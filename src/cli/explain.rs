@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::options::{ExperimentOptions, PlaceOptions};
-use super::print::{self, Paint};
-use super::{plan, words};
+use super::print::{self, Paint, shown};
+use super::{plan, screen, words};
 use crate::base::suggest;
 use crate::error::{Error, Exit};
 use crate::plan::ReasonKind;
@@ -59,8 +59,8 @@ fn in_order(args: &ExplainArgs) -> Result<(String, ExperimentOptions), Error> {
         return Ok((stage, ExperimentOptions { config, overlays }));
     }
     let id = config.to_string_lossy().into_owned();
-    let command = format!("`simpipe explain {id} {stage}`");
-    writeln!(std::io::stderr(), "{} the stage comes first: read as {command}", Paint::stderr().yellow("hint:"))?;
+    let command = shown(format!("`simpipe explain {id} {stage}`"));
+    writeln!(screen::messages(), "{} the stage comes first: read as {command}", Paint::stderr().yellow("hint:"))?;
     Ok((id, ExperimentOptions { config: stage.into(), overlays }))
 }
 
@@ -69,17 +69,17 @@ fn write(explanation: &Explanation, depth: usize, out: &mut dyn Write) -> Result
     let status = plan::word(explanation.status);
     let status = if explanation.status == Freshness::Fresh { paint.green(status) } else { paint.yellow(status) };
     let key = explanation.key.map_or_else(|| "known once its inputs are".to_owned(), |key| key.short());
-    writeln!(out, "{indent}{}: {status} (key: {key})", paint.bold(&explanation.id))?;
+    writeln!(out, "{indent}{}: {status} (key: {key})", paint.bold(&shown(&explanation.id)))?;
     if let Some(note) = &explanation.note {
-        writeln!(out, "{indent}  {note}")?;
+        writeln!(out, "{indent}  {}", shown(note))?;
     }
     let (chain, cause) = chain(explanation);
     if !chain.is_empty() {
-        writeln!(out, "{indent}  waits for {}:", chain.join(" <- "))?;
+        writeln!(out, "{indent}  waits for {}:", shown(chain.join(" <- ")))?;
         return write(cause, depth + 1, out);
     }
     for reason in &explanation.reasons {
-        writeln!(out, "{indent}  - {}", words::reason(reason))?;
+        writeln!(out, "{indent}  - {}", shown(words::reason(reason)))?;
     }
     if explanation.status == Freshness::Fresh && explanation.reasons.is_empty() {
         writeln!(out, "{indent}  its result is stored: nothing has changed")?;
@@ -87,7 +87,7 @@ fn write(explanation: &Explanation, depth: usize, out: &mut dyn Write) -> Result
     let new = explanation.reasons.iter().any(|reason| reason.kind == ReasonKind::NeverRan);
     match &explanation.compared_with {
         Some(run) if !explanation.reasons.is_empty() && explanation.status == Freshness::Stale && !new => {
-            writeln!(out, "{indent}  {}", paint.dim(&format!("(compared with run {run})")))?;
+            writeln!(out, "{indent}  {}", paint.dim(&shown(format!("(compared with run {run})"))))?;
         }
         _ => {}
     }

@@ -4,39 +4,75 @@ use std::backtrace::Backtrace;
 use std::fs::File;
 use std::io::{self, Write};
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::{Layer, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
 
+use super::screen;
+use crate::base::fs;
+
 /// Where log lines go once a run has a folder; until then they are dropped.
 #[derive(Debug, Clone, Default)]
-pub(super) struct LogFile(Arc<Mutex<Option<File>>>);
+pub(super) struct LogFile(Arc<Mutex<State>>);
+
+#[derive(Debug, Default)]
+struct State {
+    file: Option<File>,
+    /// Why lines are missing, until somebody was told.
+    failure: Option<String>,
+    /// Whether somebody was told: a full disk is so for every line.
+    told: bool,
+}
+
+impl State {
+    fn fail(&mut self, error: &io::Error) {
+        if !std::mem::replace(&mut self.told, true) {
+            self.failure = Some(format!("the run's log can't be written: {error}"));
+        }
+    }
+}
 
 impl LogFile {
-    /// Sends lines to `log.txt` of a run's folder from here on. A run without a log is better than none.
+    /// Sends lines to `log.txt` of a run's folder from here on. A run without a log is better than none: what went
+    /// wrong is kept for [`take_failure`](Self::take_failure).
     pub(super) fn open(&self, folder: &Path) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = File::create(folder.join("log.txt")).ok();
+        let mut state = self.state();
+        *state = State::default();
+        match fs::create_to_append(&folder.join("log.txt")) {
+            Ok(file) => state.file = Some(file),
+            Err(error) => state.fail(&error),
+        }
     }
 
     /// Ends the log: what comes now is of no run.
     pub(super) fn close(&self) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        self.state().file = None;
+    }
+
+    /// Why lines are missing in the log, if that is new.
+    pub(super) fn take_failure(&self) -> Option<String> {
+        self.state().failure.take()
     }
 
     fn is_open(&self) -> bool {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+        self.state().file.is_some()
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Write for LogFile {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        match &mut *self.0.lock().unwrap_or_else(PoisonError::into_inner) {
-            Some(file) => file.write(bytes),
-            None => Ok(bytes.len()),
+        let mut state = self.state();
+        if let Some(Err(error)) = state.file.as_mut().map(|file| file.write_all(&screen::cleaned(bytes, false))) {
+            state.fail(&error);
         }
+        Ok(bytes.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -74,10 +110,31 @@ pub(super) fn start(verbose: u8) -> LogFile {
         1 => LevelFilter::DEBUG,
         _ => LevelFilter::TRACE,
     };
-    let to_stderr = tracing_subscriber::fmt::layer().with_ansi(false).with_writer(io::stderr).with_filter(level);
+    let to_stderr = tracing_subscriber::fmt::layer().with_ansi(false).with_writer(screen::messages).with_filter(level);
     let ours = tracing_subscriber::filter::filter_fn(|metadata| metadata.target().starts_with("simpipe"));
     let layers = to_file.with_filter(LevelFilter::DEBUG).and_then(to_stderr).with_filter(ours);
     // A second call, as in tests, keeps the first subscriber.
     drop(tracing_subscriber::registry().with(layers).try_init());
     file
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_log_that_cannot_be_written_is_told_of_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut log = LogFile::default();
+        log.open(&folder.path().join("missing"));
+        assert!(log.take_failure().unwrap().starts_with("the run's log can't be written: "));
+        std::os::unix::fs::symlink("/dev/full", folder.path().join("log.txt")).unwrap();
+        log.open(folder.path());
+        assert_eq!(log.take_failure(), None);
+        log.write_all(b"a line\n").unwrap();
+        log.write_all(b"another\n").unwrap();
+        assert!(log.take_failure().unwrap().contains("No space left"));
+        log.write_all(b"a third\n").unwrap();
+        assert_eq!(log.take_failure(), None);
+    }
 }

@@ -6,6 +6,7 @@ mod completions;
 mod config;
 mod docs;
 mod doctor;
+mod event_sink;
 mod explain;
 mod graph;
 mod init;
@@ -18,9 +19,11 @@ mod reporter;
 mod run;
 mod runs;
 mod schema;
+mod screen;
 mod show;
 mod show_file;
 mod signal;
+mod sink;
 mod store;
 mod threads;
 mod toml_text;
@@ -39,8 +42,10 @@ pub use allocator::Allocator;
 /// A declarative pipeline runner for image metric learning.
 #[derive(Debug, Parser)]
 #[command(name = "simpipe", version, max_term_width = 100)]
-#[command(after_help = "Exit codes: 0 done; 1 a stage failed; 2 usage or spec error; 3 store damaged; \
-                        4 data unavailable; 130 interrupted.")]
+#[command(
+    after_help = "Exit codes: 0 done, also where a pipe's reader left early; 1 a stage failed, or output could not be \
+                        written; 2 usage or spec error; 3 store damaged; 4 data unavailable; 130 interrupted."
+)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -106,48 +111,80 @@ impl Command {
 /// Does what the command line asks for.
 #[must_use]
 pub fn main() -> ExitCode {
+    // Without it signals end the program as they end any other.
+    drop(signal::listen());
     // Not locked: with `--events -` the workers of a run write to standard output too.
-    let (mut out, mut err) = (io::stdout(), io::stderr());
+    let (mut out, mut err) = (screen::output(), screen::messages());
     ExitCode::from(run_command(std::env::args_os().collect(), &mut out, &mut err).code())
 }
 
 /// The program with its streams given, so that tests can read them.
 fn run_command(args: Vec<OsString>, out: &mut dyn Write, err: &mut dyn Write) -> Exit {
     let asks_json = args.iter().any(|arg| arg == "--json");
-    let cli = match Cli::try_parse_from(args) {
+    let cli = match Cli::try_parse_from(&args) {
         Ok(cli) => cli,
-        Err(error) => return refuse(&error, asks_json, out),
+        Err(error) => return refuse(error, &args, asks_json, out, err),
     };
     let result = cli.command.exec(out).and_then(|exit| Ok(out.flush().map(|()| exit)?));
     match result {
         Ok(exit) => exit,
         Err(error) => {
-            let exit = error.exit();
+            // Whatever else went wrong then: the reader of a pipe that was stopped too, a terminal that closed.
+            let exit = if signal::came() { Exit::Interrupted } else { error.exit() };
             if exit != Exit::Done {
-                // Nothing is left to do if even the error can't be written.
-                drop(if cli.command.json() { print::errors_json(&error, out) } else { print::errors(&error, err) });
+                // That output can't be written is no output.
+                tell(&error, cli.command.json() && !matches!(error, Error::Output(_)), out, err);
             }
             exit
         }
     }
 }
 
-/// What clap has to say: help and version are no errors.
-fn refuse(error: &clap::Error, json: bool, out: &mut dyn Write) -> Exit {
-    if !error.use_stderr() {
-        drop(error.print()); // a broken pipe is success
-        return Exit::Done;
+/// Writes an error for whom it is for; for a person too where the program's output takes none.
+fn tell(error: &Error, json: bool, out: &mut dyn Write, err: &mut dyn Write) {
+    let told = if json { print::errors_json(error, out).and_then(|()| out.flush()) } else { print::errors(error, err) };
+    if let (true, Err(unwritten)) = (json, told) {
+        // Nothing is left to do if even this can't be written.
+        drop(print::errors(error, err).and_then(|()| print::errors(&Error::Output(unwritten), err)));
     }
+}
+
+/// What clap has to say: help and version are no errors.
+fn refuse(error: clap::Error, args: &[OsString], json: bool, out: &mut dyn Write, err: &mut dyn Write) -> Exit {
+    if !error.use_stderr() {
+        return match write!(out, "{}", rendered(&error, &io::stdout())).and_then(|()| out.flush()) {
+            Ok(()) => Exit::Done,
+            Err(error) => {
+                drop(print::errors(&Error::Output(error), err));
+                Exit::Failed
+            }
+        };
+    }
+    let error = echoing_escapes(error, args);
     if json {
         let text = error.render().to_string();
         // Up to the empty line before its help and usage: what is missing stands in lines of its own.
         let lines: Vec<&str> = text.lines().map(str::trim).take_while(|line| !line.is_empty()).collect();
         let message = lines.join(" ").trim_start_matches("error: ").to_owned();
-        drop(print::errors_json(&Error::usage(message, "see `simpipe --help`"), out));
+        tell(&Error::usage(message, "see `simpipe --help`"), true, out, err);
     } else {
-        drop(error.print());
+        drop(write!(err, "{}", rendered(&error, &io::stderr())));
     }
     Exit::Usage
+}
+
+/// The same error over arguments whose hidden characters are escaped: clap repeats arguments, and takes colours out of
+/// them together with its own.
+fn echoing_escapes(error: clap::Error, args: &[OsString]) -> clap::Error {
+    let shown = |arg: &OsString| arg.to_str().map_or_else(|| arg.clone(), |text| print::shown(text).into());
+    let shown: Vec<OsString> = args.iter().map(shown).collect();
+    if shown == args { error } else { Cli::try_parse_from(shown).err().unwrap_or(error) }
+}
+
+/// A message of clap's, in colour where the stream shows them.
+fn rendered(error: &clap::Error, stream: &impl io::IsTerminal) -> String {
+    let text = error.render();
+    if screen::shows_colours(stream) { text.ansi().to_string() } else { text.to_string() }
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
 
+use super::{print, signal};
 use crate::base::issue::Issue;
 use crate::error::Error;
 use crate::plan::Plan;
@@ -137,7 +138,7 @@ impl PlaceOptions {
 
     /// The store that is there, for a command that looks after local ones.
     pub(super) fn open_local_store(&self, root: &Path) -> Result<Store, Error> {
-        Ok(Store::open(self.look_at_local_store(root)?.root())?)
+        Ok(Store::open(self.look_at_local_store(root)?.root())?.saying(print::waiting).cancelled_by(&signal::wish()))
     }
 
     /// The same, and nothing in it changes.
@@ -161,19 +162,21 @@ impl PlaceOptions {
             (None, Some(folder)) => folder.clone(),
             _ => folders::store_folder(root),
         };
-        Ok(Store::existing(&folder)?)
+        Ok(Store::existing(&folder)?.map(|store| store.cancelled_by(&signal::wish())))
     }
 
     fn open(&self, root: &Path, wanted: RemoteUse) -> Result<Store, Error> {
         match (self.url()?, &self.store) {
             (Some(url), _) => {
                 let wanted = if self.store_read_only { RemoteUse::Read } else { wanted };
-                Ok(Store::open(&folders::store_folder(root))?.with_remote(&url, wanted)?)
+                let local =
+                    Store::open(&folders::store_folder(root))?.saying(print::waiting).cancelled_by(&signal::wish());
+                Ok(local.with_remote(&url, wanted)?)
             }
             (None, folder) => {
                 let folder = folder.clone().unwrap_or_else(|| folders::store_folder(root));
                 let open = if wanted == RemoteUse::Read { Store::to_look_at } else { Store::open };
-                Ok(open(&folder)?)
+                Ok(open(&folder)?.saying(print::waiting).cancelled_by(&signal::wish()))
             }
         }
     }

@@ -8,12 +8,14 @@ use serde_json::json;
 
 use super::options::{ExperimentOptions, PlaceOptions};
 use super::print::{self, Align, Paint, Table};
-use super::words;
+use super::{screen, words};
 use crate::error::{Error, Exit};
 use crate::plan::Plan;
 use crate::runner::estimate::Estimates;
+use crate::runner::folders;
 use crate::runner::status::{Forecast, Freshness, StageStatus};
 use crate::stages::registry;
+use crate::store::Store;
 
 /// Show which stages a run would compute, why, and about how long each took before.
 #[derive(Debug, Args)]
@@ -46,9 +48,9 @@ pub(super) fn exec(args: &PlanArgs, out: &mut dyn Write) -> Result<Exit, Error> 
     let root = args.place.root_of(&plan);
     let store = args.place.open_store_to_read(&root)?;
     let forecast = Forecast::of(&plan, registry::builtin(), &store, &root)?;
-    print::warnings(&plan.warnings, &mut std::io::stderr())?;
+    print::warnings(&plan.warnings, &mut screen::messages())?;
     print::store_warnings(&store)?;
-    let rows = rows(&plan, &forecast, &root);
+    let rows = rows(&plan, &forecast, &store, &root);
     if args.json {
         let (config, total) = (args.experiment.config.to_string_lossy(), total(&rows));
         print::json(&json!({ "config": config, "stages": rows, "estimated_seconds": total }), out)?;
@@ -68,9 +70,10 @@ pub(super) const fn word(status: Freshness) -> &'static str {
     }
 }
 
-fn rows<'a>(plan: &Plan, forecast: &'a Forecast<'_>, root: &std::path::Path) -> Vec<Row<'a>> {
+fn rows<'a>(plan: &Plan, forecast: &'a Forecast<'_>, store: &Store, root: &std::path::Path) -> Vec<Row<'a>> {
     let stale = forecast.stages.iter().any(|stage| stage.status != Freshness::Fresh);
-    let estimates = if stale { Estimates::read(root, plan) } else { Estimates::default() };
+    let read = || Estimates::read(root, &folders::order_of(Some(store)), plan);
+    let estimates = if stale { read() } else { Estimates::default() };
     let row = |stage: &'a StageStatus| {
         let node = plan.find(&stage.id).filter(|_| stage.status != Freshness::Fresh);
         Row { stage, estimated_seconds: node.and_then(|node| estimates.seconds(&plan.graph[node])) }

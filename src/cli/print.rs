@@ -1,11 +1,14 @@
 //! How things look: JSON, errors, tables, colours.
 
-use std::io::{self, IsTerminal, Write};
+use std::fmt::Display;
+use std::io::{self, Write};
 
 use serde::Serialize;
 use serde_json::json;
 
+use super::screen;
 use crate::base::issue::Issue;
+use crate::base::visible::{self, visible, visible_json};
 use crate::error::Error;
 use crate::store::Store;
 
@@ -15,7 +18,12 @@ const MOST_ERRORS: usize = 10;
 /// Writes a value as indented JSON.
 pub(super) fn json<T: Serialize + ?Sized>(value: &T, out: &mut dyn Write) -> io::Result<()> {
     let text = serde_json::to_string_pretty(value).map_err(io::Error::other)?;
-    writeln!(out, "{text}")
+    writeln!(out, "{}", visible_json(text))
+}
+
+/// A path, a name or a message as it may stand in a line: text from outside never ends it, nor moves the cursor.
+pub(super) fn shown(text: impl Display) -> String {
+    visible(&text.to_string()).into_owned()
 }
 
 /// Writes an error for a program.
@@ -52,7 +60,13 @@ pub(super) fn warnings(warnings: &[Issue], err: &mut dyn Write) -> io::Result<()
 /// Writes what happened with the object store that somebody should know to standard error.
 pub(super) fn store_warnings(store: &Store) -> io::Result<()> {
     let paint = Paint::stderr();
-    store.take_warnings().iter().try_for_each(|text| writeln!(io::stderr(), "{} {text}", paint.yellow("warning:")))
+    let word = paint.yellow("warning:");
+    store.take_warnings().iter().try_for_each(|text| writeln!(screen::messages(), "{word} {}", visible(text)))
+}
+
+/// Says whom a command waits for.
+pub(super) fn waiting(text: &str) {
+    drop(writeln!(io::stderr(), "{text}"));
 }
 
 /// Colours, where they are wanted.
@@ -62,12 +76,12 @@ pub(super) struct Paint(bool);
 impl Paint {
     /// For standard output.
     pub(super) fn stdout() -> Self {
-        Self(io::stdout().is_terminal() && wanted())
+        Self(screen::shows_colours(&io::stdout()))
     }
 
     /// For standard error.
     pub(super) fn stderr() -> Self {
-        Self(io::stderr().is_terminal() && wanted())
+        Self(screen::shows_colours(&io::stderr()))
     }
 
     fn code(self, code: u8, text: &str) -> String {
@@ -95,11 +109,6 @@ impl Paint {
     }
 }
 
-/// <https://no-color.org>: set and not empty means no colour.
-fn wanted() -> bool {
-    std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
-}
-
 /// Whether a column's cells stand at its left or its right.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Align {
@@ -107,7 +116,7 @@ pub(super) enum Align {
     Right,
 }
 
-/// A table with a head line; cells are padded before `paint` colours them.
+/// A table with a head line; cells are made fit to be shown and padded before `paint` colours them.
 pub(super) struct Table {
     aligns: Vec<Align>,
     rows: Vec<Vec<String>>,
@@ -115,28 +124,29 @@ pub(super) struct Table {
 
 impl Table {
     pub(super) fn new(head: &[(&str, Align)]) -> Self {
-        let titles = head.iter().map(|(title, _)| (*title).to_owned()).collect();
-        Self { aligns: head.iter().map(|(_, align)| *align).collect(), rows: vec![titles] }
+        let mut table = Self { aligns: head.iter().map(|(_, align)| *align).collect(), rows: Vec::new() };
+        table.row(head.iter().map(|(title, _)| (*title).to_owned()).collect());
+        table
     }
 
     pub(super) fn row(&mut self, cells: Vec<String>) {
-        self.rows.push(cells);
+        self.rows.push(cells.into_iter().map(shown).collect());
     }
 
     /// Writes it; `paint` may colour a padded cell by its column and text.
     pub(super) fn write(&self, out: &mut dyn Write, paint: &dyn Fn(usize, &str) -> String) -> io::Result<()> {
         let width = |column: usize| {
-            self.rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max().unwrap_or(0)
+            self.rows.iter().filter_map(|row| row.get(column)).map(|cell| visible::width(cell)).max().unwrap_or(0)
         };
         let widths: Vec<usize> = (0..self.aligns.len()).map(width).collect();
         for (at, row) in self.rows.iter().enumerate() {
             let mut line = String::new();
             for (column, cell) in row.iter().enumerate() {
-                let room = widths[column];
+                let room = " ".repeat(widths[column].saturating_sub(visible::width(cell)));
                 let padded = match self.aligns[column] {
                     Align::Left if column + 1 == row.len() => cell.clone(),
-                    Align::Left => format!("{cell:<room$}  "),
-                    Align::Right => format!("{cell:>room$}  "),
+                    Align::Left => format!("{cell}{room}  "),
+                    Align::Right => format!("{room}{cell}  "),
                 };
                 line += &if at == 0 { padded } else { paint(column, &padded) };
             }
@@ -216,6 +226,21 @@ mod tests {
         let mut out = Vec::new();
         table.write(&mut out, &plain).unwrap();
         assert_eq!(String::from_utf8(out).unwrap(), "Layer   Param #  Note\nconv2d    1,792  x\n");
+    }
+
+    #[test]
+    fn a_table_stays_one_whatever_its_cells_say() {
+        let mut table = Table::new(&[("Class", Align::Left), ("Count", Align::Right), ("Note", Align::Left)]);
+        table.row(vec!["日本".to_owned(), "1".to_owned(), "wide".to_owned()]);
+        table.row(vec!["a\nb\u{1b}[31m".to_owned(), "10".to_owned(), "\u{202e}x".to_owned()]);
+        let mut out = Vec::new();
+        table.write(&mut out, &plain).unwrap();
+        let expected = "\
+Class         Count  Note
+日本              1  wide
+a\\nb\\x1b[31m     10  \\u{202e}x
+";
+        assert_eq!(String::from_utf8(out).unwrap(), expected);
     }
 
     #[test]

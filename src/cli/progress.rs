@@ -1,15 +1,17 @@
 //! Progress bars on standard error, and what they look like.
 
-use std::io::{self, IsTerminal};
+use std::io::{self, Write};
 
 use indicatif::{ProgressBar, ProgressStyle};
+
+use super::{screen, signal};
 
 /// A style of a template that is written in this program.
 pub(super) fn style(template: &str) -> ProgressStyle {
     ProgressStyle::with_template(template).expect("the template is valid")
 }
 
-/// The one bar of a command that does one thing, if standard error is a terminal.
+/// The one bar of a command that does one thing, if standard error can show one.
 pub(super) struct Bar(Option<ProgressBar>);
 
 impl Bar {
@@ -25,7 +27,11 @@ impl Bar {
 
     fn new(template: &str, message: &'static str) -> Self {
         let bar = || ProgressBar::new(0).with_message(message).with_style(style(template));
-        Self(io::stderr().is_terminal().then(bar))
+        let bar = screen::shows_bars().then(bar);
+        if let Some(bar) = bar.clone() {
+            signal::speak_through(move |line| bar.suspend(|| drop(writeln!(io::stderr(), "{line}"))));
+        }
+        Self(bar)
     }
 
     pub(super) fn show(&self, done: u64, total: u64) {

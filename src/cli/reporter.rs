@@ -1,18 +1,17 @@
 //! Shows a run's events: bars on a terminal, plain lines otherwise, JSONL for programs. Decides nothing.
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::{self, IsTerminal, Write};
-use std::path::Path;
+use std::io::{self, Write};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use indicatif::{MultiProgress, ProgressBar};
 
+use super::event_sink::EventSink;
 use super::logging::LogFile;
-use super::print::{self, Paint};
+use super::print::{self, Paint, shown};
 use super::progress::style;
-use super::words;
+use super::{screen, signal, words};
 use crate::runner::{Event, Outcome, memory};
 
 /// Without bars, a stage that goes on longer than this says how far it is, so that a log shows life.
@@ -21,7 +20,7 @@ const SIGN_OF_LIFE: Duration = Duration::from_secs(15);
 /// Takes events from every worker.
 pub(super) struct Reporter {
     log: LogFile,
-    jsonl: Option<Mutex<Box<dyn Write + Send>>>,
+    events: Option<EventSink>,
     lines: Option<Lines>,
 }
 
@@ -48,7 +47,7 @@ impl Bars {
 
     /// A stage's bar, above that of the run.
     fn add(&self, stage: &str, why: &str) -> ProgressBar {
-        let bar = ProgressBar::new_spinner().with_prefix(stage.to_owned()).with_message(why.to_owned());
+        let bar = ProgressBar::new_spinner().with_prefix(shown(stage)).with_message(shown(why));
         let bar = self.all.insert_before(&self.run, bar);
         bar.set_style(style("{prefix:>20} {spinner} {elapsed} {msg}"));
         bar.enable_steady_tick(Duration::from_millis(120));
@@ -78,16 +77,19 @@ impl Shown {
 }
 
 impl Reporter {
-    /// `events`: a file for JSONL, `-` for standard output.
-    pub(super) fn new(log: LogFile, events: Option<&Path>, quiet: bool) -> io::Result<Self> {
-        let jsonl: Option<Box<dyn Write + Send>> = match events {
-            None => None,
-            Some(path) if path == Path::new("-") => Some(Box::new(io::stdout())),
-            Some(path) => Some(Box::new(File::create(path)?)),
-        };
-        let bars = io::stderr().is_terminal().then(Bars::new);
+    /// `events`: where JSONL goes. `quiet`: says nothing of what happens.
+    pub(super) fn new(log: LogFile, events: Option<EventSink>, quiet: bool) -> Self {
+        let bars = screen::shows_bars().then(Bars::new);
+        if let Some(all) = bars.as_ref().map(|bars| bars.all.clone()) {
+            signal::speak_through(move |line| all.suspend(|| drop(writeln!(io::stderr(), "{line}"))));
+        }
         let lines = (!quiet).then(|| Lines { paint: Paint::stderr(), bars, stages: Mutex::default() });
-        Ok(Self { log, jsonl: jsonl.map(Mutex::new), lines })
+        Self { log, events, lines }
+    }
+
+    /// Why some events are not where they should be.
+    pub(super) fn lost_events(&self) -> Option<String> {
+        self.events.as_ref().and_then(EventSink::lost)
     }
 
     /// Shows an event.
@@ -95,16 +97,19 @@ impl Reporter {
         if let Event::RunStarted { folder, .. } = event {
             self.log.open(folder);
         }
-        if let Some(jsonl) = &self.jsonl {
-            let mut jsonl = jsonl.lock().unwrap_or_else(PoisonError::into_inner);
-            // Whoever reads the events may go away; the run goes on.
-            drop(writeln!(jsonl, "{}", event.to_line()).and_then(|()| jsonl.flush()));
+        if let Some(warning) = self.events.as_ref().and_then(|events| events.write(&event.to_line())) {
+            // Also where nothing else is said: it will be the exit code's reason.
+            match &self.lines {
+                Some(lines) => lines.warn(&warning),
+                None => drop(writeln!(screen::messages(), "warning: {warning}")),
+            }
         }
         // Progress comes ten times a second: the log holds what came of it.
         if !matches!(event, Event::Progress { .. }) {
             tracing::debug!("{}", event.to_line());
         }
         if let Some(lines) = &self.lines {
+            self.log.take_failure().iter().for_each(|failure| lines.warn(failure));
             lines.on_event(event);
         }
         if matches!(event, Event::RunFinished { .. }) {
@@ -117,7 +122,7 @@ impl Lines {
     fn on_event(&self, event: &Event) {
         match event {
             Event::RunStarted { dir, stages, .. } => {
-                self.line(&self.paint.dim(&format!("run {dir}")));
+                self.line(&self.paint.dim(&format!("run {}", shown(dir))));
                 if let Some(bars) = &self.bars {
                     bars.run.set_length(stages.len() as u64);
                 }
@@ -128,7 +133,7 @@ impl Lines {
             }
             Event::Warning { stage, message } => {
                 let of = stage.as_ref().map(|stage| format!("{stage}: ")).unwrap_or_default();
-                self.line(&format!("{} {of}{message}", self.paint.yellow("warning:")));
+                self.warn(&format!("{of}{message}"));
             }
             Event::StageFinished { stage, outcome, seconds, error } => {
                 self.finished(stage, *outcome, *seconds, error.as_deref());
@@ -141,8 +146,13 @@ impl Lines {
         }
     }
 
+    fn warn(&self, text: &str) {
+        self.line(&format!("{} {}", self.paint.yellow("warning:"), shown(text)));
+    }
+
+    /// Text from outside is made fit for it before.
     fn line(&self, text: &str) {
-        let print = || drop(writeln!(io::stderr(), "{text}"));
+        let print = || drop(writeln!(screen::messages(), "{text}"));
         match &self.bars {
             Some(bars) => bars.all.suspend(print),
             None => print(),
@@ -151,7 +161,7 @@ impl Lines {
 
     fn started(&self, stage: &str, why: &str) {
         if self.bars.is_none() {
-            self.line(&format!("{stage}: starts, {why}"));
+            self.line(&format!("{}: starts, {}", shown(stage), shown(why)));
         }
         let bar = self.bars.as_ref().map(|bars| bars.add(stage, why));
         let mut stages = self.stages.lock().unwrap_or_else(PoisonError::into_inner);
@@ -160,8 +170,8 @@ impl Lines {
 
     fn progress(&self, stage: &str, done: u64, total: Option<u64>, unit: &str, message: &str) {
         let mut stages = self.stages.lock().unwrap_or_else(PoisonError::into_inner);
-        let shown = stages.entry(stage.to_owned()).or_insert_with(|| Shown::new(None));
-        if let Some(bar) = &shown.bar {
+        let seen = stages.entry(stage.to_owned()).or_insert_with(|| Shown::new(None));
+        if let Some(bar) = &seen.bar {
             if let Some(total) = total.filter(|total| bar.length() != Some(*total)) {
                 bar.set_length(total);
                 let unit =
@@ -169,28 +179,28 @@ impl Lines {
                 bar.set_style(style(&format!("{{prefix:>20}} {{bar:24}} {unit} eta {{eta}} {{msg}}")));
             }
             bar.set_position(done);
-            bar.set_message(message.to_owned());
+            bar.set_message(shown(message));
             self.bars.iter().for_each(Bars::show_memory);
-        } else if lead(&shown.message) != lead(message) {
+        } else if lead(&seen.message) != lead(message) {
             // What was said last of the old part; the new one speaks when it ends, or goes on for long.
-            if !shown.message.is_empty() {
-                self.line(&format!("{stage}: {}", shown.message));
+            if !seen.message.is_empty() {
+                self.line(&shown(format!("{stage}: {}", seen.message)));
             }
-            shown.told = Instant::now();
-        } else if shown.told.elapsed() >= SIGN_OF_LIFE {
+            seen.told = Instant::now();
+        } else if seen.told.elapsed() >= SIGN_OF_LIFE {
             let part = total.map_or_else(String::new, |total| format!(" ({done} of {total} {unit})"));
-            self.line(&format!("{stage}: {message}{part}"));
-            shown.told = Instant::now();
+            self.line(&shown(format!("{stage}: {message}{part}")));
+            seen.told = Instant::now();
         }
-        message.clone_into(&mut shown.message);
+        message.clone_into(&mut seen.message);
     }
 
     fn finished(&self, stage: &str, outcome: Outcome, seconds: f64, error: Option<&str>) {
-        let shown = self.stages.lock().unwrap_or_else(PoisonError::into_inner).remove(stage);
-        if let Some(Shown { bar, message, .. }) = shown {
+        let seen = self.stages.lock().unwrap_or_else(PoisonError::into_inner).remove(stage);
+        if let Some(Shown { bar, message, .. }) = seen {
             bar.iter().for_each(ProgressBar::finish_and_clear);
             if !message.is_empty() {
-                self.line(&format!("{stage}: {message}"));
+                self.line(&shown(format!("{stage}: {message}")));
             }
         }
         if let Some(bars) = &self.bars {
@@ -200,11 +210,11 @@ impl Lines {
         let text = match (outcome, error) {
             (Outcome::Hit, _) => self.paint.dim("hit"),
             (Outcome::Ran, _) => self.paint.green(&format!("ran in {}", print::seconds(seconds))),
-            (Outcome::Failed, Some(error)) => self.paint.red(&format!("failed: {error}")),
-            (Outcome::Skipped, Some(error)) => self.paint.yellow(&format!("skipped because {error}")),
+            (Outcome::Failed, Some(error)) => self.paint.red(&shown(format!("failed: {error}"))),
+            (Outcome::Skipped, Some(error)) => self.paint.yellow(&shown(format!("skipped because {error}"))),
             (Outcome::Failed | Outcome::Skipped, None) => outcome.word().to_owned(),
         };
-        self.line(&format!("{stage}: {text}"));
+        self.line(&format!("{}: {text}", shown(stage)));
     }
 }
 

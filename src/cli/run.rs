@@ -2,16 +2,18 @@
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use clap::Args;
 
+use super::event_sink::EventSink;
 use super::options::{ExperimentOptions, PlaceOptions};
-use super::print::{self, Align, Paint, Table};
+use super::print::{self, Align, Paint, Table, shown};
 use super::reporter::Reporter;
-use super::{logging, signal, threads, words};
+use super::{logging, screen, signal, sink, threads, words};
 use crate::error::{Error, Exit};
 use crate::plan::Plan;
-use crate::runner::{FailureKind, Outcome, RunRecord, Runner, StageRecord};
+use crate::runner::{Event, FailureKind, Outcome, RunRecord, Runner, StageRecord};
 use crate::stages::registry;
 
 /// Run an experiment: stages whose result is stored are hits, the others are computed.
@@ -56,14 +58,17 @@ pub(super) fn exec(args: &RunArgs, out: &mut dyn Write) -> Result<Exit, Error> {
     let root = args.place.root_of(&plan);
     let store = args.place.open_store(&root)?;
     let store = if args.verify { store.verifying() } else { store };
-    let cancel = signal::cancel_flag()?;
-    store.cancel_transfers_on(&cancel);
+    let cancel = signal::wish();
     let log = logging::start(args.verbose);
     logging::log_panics(&log);
-    let reporter = Reporter::new(log, args.events.as_deref(), args.quiet)
-        .map_err(|error| unwritable_events(args.events.as_deref(), &error))?;
+    let events = args.events.as_deref().map(open_events).transpose()?;
+    let reporter = Arc::new(Reporter::new(log, events, args.quiet));
+    let store = store.cancelled_by(&cancel).saying({
+        let reporter = Arc::clone(&reporter);
+        move |message| reporter.on_event(&Event::Warning { stage: None, message: message.to_owned() })
+    });
     if !args.quiet {
-        print::warnings(&plan.warnings, &mut std::io::stderr())?;
+        print::warnings(&plan.warnings, &mut screen::messages())?;
     }
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let runner = Runner {
@@ -74,20 +79,27 @@ pub(super) fn exec(args: &RunArgs, out: &mut dyn Write) -> Result<Exit, Error> {
         command: std::env::args_os().map(|argument| argument.to_string_lossy().into_owned()).collect(),
     };
     let record = runner.run(&plan, registry::builtin(), &|event| reporter.on_event(event))?;
-    if args.json {
-        print::json(&record, out)?;
+    let exit = exit_of(&record);
+    let printed = if args.json {
+        print::json(&record, out).map_err(Error::from)
     } else if args.events.as_deref() == Some(Path::new("-")) {
-        summary(&plan, &record, &root, args.quiet, &mut std::io::stderr())?;
+        summary(&plan, &record, &root, args.quiet, &mut screen::messages())
     } else {
-        summary(&plan, &record, &root, args.quiet, out)?;
+        summary(&plan, &record, &root, args.quiet, out)
+    };
+    match printed.and_then(|()| explain_failure(&record, &root)) {
+        // How the run ended weighs more than a terminal that has closed meanwhile.
+        Err(Error::Output(_)) if exit != Exit::Done => {}
+        printed => printed?,
     }
-    explain_failure(&record, &root)?;
-    Ok(exit_of(&record))
+    let Some(why) = reporter.lost_events() else { return Ok(exit) };
+    writeln!(screen::messages(), "{} {why}", Paint::stderr().red("error:"))?;
+    Ok(if exit == Exit::Done { Exit::Failed } else { exit })
 }
 
-fn unwritable_events(events: Option<&Path>, error: &std::io::Error) -> Error {
-    let file = events.unwrap_or(Path::new("-")).display();
-    Error::usage(format!("can't write events to {file}: {error}"), "choose another file, or `--events -`")
+fn open_events(path: &Path) -> Result<EventSink, Error> {
+    let help = "choose another file for `--events`, or `-`; a pipe needs its reader first";
+    EventSink::open(path).map_err(|error| sink::unwritable(path, &error, help))
 }
 
 fn exit_of(record: &RunRecord) -> Exit {
@@ -100,15 +112,18 @@ fn exit_of(record: &RunRecord) -> Exit {
 
 /// A failure with all that helps to find its cause.
 fn explain_failure(record: &RunRecord, root: &Path) -> Result<(), Error> {
-    let Some((stage, failure)) = record.failure() else { return Ok(()) };
-    let mut err = std::io::stderr();
+    let mut err = screen::messages();
+    let red = Paint::stderr().red("error:");
+    let Some((stage, failure)) = record.failure() else {
+        return if record.ok { Ok(()) } else { Ok(writeln!(err, "{red} interrupted")?) }; // between two stages
+    };
     let key = stage.key.map_or_else(|| "not known yet".to_owned(), |key| key.short());
     let place = failure.place.as_ref().map_or_else(String::new, |place| format!("{place}: "));
-    let red = Paint::stderr().red("error:");
-    writeln!(err, "{red} {place}stage `{}` ({}): {}", stage.id, stage.stage, failure.message)?;
-    writeln!(err, "  key: {key}, log: {}", root.join(&record.dir).join("log.txt").display())?;
+    let what = format!("{place}stage `{}` ({}): {}", stage.id, stage.stage, failure.message);
+    writeln!(err, "{red} {}", shown(what))?;
+    writeln!(err, "  key: {key}, log: {}", shown(root.join(&record.dir).join("log.txt").display()))?;
     if let Some(help) = &failure.help {
-        writeln!(err, "  help: {help}")?;
+        writeln!(err, "  help: {}", shown(help))?;
     }
     if failure.kind == FailureKind::Interrupted {
         writeln!(err, "  help: run the same command again: it goes on from here")?;
@@ -132,9 +147,9 @@ fn summary(plan: &Plan, record: &RunRecord, root: &Path, quiet: bool, out: &mut 
     let reports = reports.map(|node| folder.join(&plan.graph[*node].id).join("report.md"));
     let reports: Vec<PathBuf> = reports.filter(|report| report.is_file()).collect();
     if reports.is_empty() {
-        writeln!(out, "run: {}", folder.display())?;
+        writeln!(out, "run: {}", shown(folder.display()))?;
     }
-    reports.iter().try_for_each(|report| writeln!(out, "report: {}", report.display()))?;
+    reports.iter().try_for_each(|report| writeln!(out, "report: {}", shown(report.display())))?;
     Ok(())
 }
 

@@ -28,16 +28,22 @@ pub(super) struct RunsArgs {
 
 pub(super) fn exec(args: &RunsArgs, out: &mut dyn Write) -> Result<Exit, Error> {
     let root = args.place.root_here()?;
-    let folders = args.name.as_ref().map_or_else(|| folders::all(&root), |name| folders::of_name(&root, name));
+    let store = args.place.existing_store(&root)?;
+    let order = folders::order_of(store.as_ref());
+    let all = || folders::all(&root, &order);
+    let folders = args.name.as_ref().map_or_else(all, |name| folders::of_name(&root, name, &order));
     let mut lines: Vec<Line> = folders.iter().filter_map(|folder| RunRecord::read(folder).ok()).map(Line::of).collect();
-    if let Some(store) = args.place.existing_store(&root)? {
+    if let Some(store) = store {
         let unrecorded = folders::unrecorded(&root, &store).into_iter();
         lines.extend(
             unrecorded
                 .filter(|run| args.name.as_ref().is_none_or(|name| *name == run.start.name))
                 .map(Line::without_record),
         );
-        lines.sort_by(|a, b| b.run.cmp(&a.run)); // an id begins with the time
+        order.newest_first(&mut lines, |line| (&line.name, &line.run));
+    }
+    if let Some(message) = folders::warning_of_future(lines.iter().map(|line| line.run.as_str())) {
+        writeln!(std::io::stderr(), "{} {message}", print::Paint::stderr().yellow("warning:"))?;
     }
     if args.json {
         let runs: Vec<&Json> = lines.iter().map(|line| &line.json).collect();

@@ -1,11 +1,12 @@
 //! `simpipe show`: a run's summary, or what is in an artifact file.
 
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 
 use super::options::PlaceOptions;
+use super::print::shown;
 use super::{print, run, show_file};
 use crate::error::{Error, Exit};
 use crate::runner::{RunRecord, folders};
@@ -32,14 +33,13 @@ pub(super) struct ShowArgs {
 pub(super) fn exec(args: &ShowArgs, out: &mut dyn Write) -> Result<Exit, Error> {
     let path = Path::new(&args.what);
     if path.is_file() {
+        if path.components().count() == 1 && path.file_name() == Some(args.what.as_ref()) {
+            refuse_two_readings(args)?;
+        }
         show_file::write(path, args.rows, args.json, out)?;
         return Ok(Exit::Done);
     }
-    let root = args.place.root_here()?;
-    let folder = match args.place.existing_store(&root)? {
-        Some(store) => folders::find_tagged(&root, &store, &args.what)?,
-        None => folders::find(&root, &args.what)?,
-    };
+    let folder = run_folder(args)?;
     let record = RunRecord::read(&folder)?;
     if args.json {
         print::json(&record, out)?;
@@ -49,11 +49,26 @@ pub(super) fn exec(args: &ShowArgs, out: &mut dyn Write) -> Result<Exit, Error> 
     Ok(Exit::Done)
 }
 
+fn run_folder(args: &ShowArgs) -> Result<PathBuf, Error> {
+    let root = args.place.root_here()?;
+    Ok(match args.place.existing_store(&root)? {
+        Some(store) => folders::find_tagged(&root, &store, &args.what)?,
+        None => folders::find(&root, &folders::order_of(None), &args.what)?,
+    })
+}
+
+/// A file here may be called like an experiment, a tag or `latest`.
+fn refuse_two_readings(args: &ShowArgs) -> Result<(), Error> {
+    let Ok(folder) = run_folder(args) else { return Ok(()) };
+    let (what, folder) = (&args.what, folder.display());
+    Err(Error::usage(format!("`{what}` is a file here and a run"), format!("write `./{what}` or `{folder}`")))
+}
+
 fn summary(record: &RunRecord, folder: &Path, out: &mut dyn Write) -> Result<(), Error> {
-    writeln!(out, "{} {}: {}", record.name, record.run, record.state().word())?;
-    writeln!(out, "config: {}", record.config)?;
-    writeln!(out, "started: {}, took {}", record.started, print::seconds(record.seconds))?;
-    writeln!(out, "folder: {}\n", folder.display())?;
+    writeln!(out, "{} {}: {}", shown(&record.name), shown(&record.run), record.state().word())?;
+    writeln!(out, "config: {}", shown(&record.config))?;
+    writeln!(out, "started: {}, took {}", shown(&record.started), print::seconds(record.seconds))?;
+    writeln!(out, "folder: {}\n", shown(folder.display()))?;
     run::stage_table(&record.stages, out)?;
     if !record.metrics.is_empty() {
         writeln!(out)?;

@@ -1,20 +1,161 @@
-//! Ctrl-C and SIGTERM: the first asks a run to stop at the next safe point, the second ends the program at once.
+//! Ctrl-C, SIGTERM and SIGHUP: the first is acknowledged and asks the command to stop, the second ends it at once.
+//! The same signal again within a moment is not a second one: `timeout` and a terminal that closes send theirs twice.
+//!
+//! A command that can stop takes the [`wish`] and looks at it in its loops. What has not ended after [`PATIENCE`], for
+//! it waits in the system or in a library that can't be asked, is ended as by a kill, which the store survives; only
+//! what is [left to end](LeftToEnd) is waited for. A command that has not taken the flag has nothing to put in order
+//! and ends at once.
 
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::io::{self, Read, Write};
+use std::os::unix::net::UnixStream;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::channel;
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::flag;
+use signal_hook::low_level::{exit, pipe};
 
+use super::print::Paint;
+use crate::base::interrupt::LeftToEnd;
 use crate::error::Exit;
 
-/// A flag that the first signal sets.
-pub(super) fn cancel_flag() -> std::io::Result<Arc<AtomicBool>> {
-    let cancel = Arc::new(AtomicBool::new(false));
-    for signal in [SIGINT, SIGTERM] {
-        // In this order: the shutdown looks at the flag before this signal sets it.
-        flag::register_conditional_shutdown(signal, i32::from(Exit::Interrupted.code()), Arc::clone(&cancel))?;
-        flag::register(signal, Arc::clone(&cancel))?;
+/// The same signal twice within this time is one wish.
+const TOGETHER: Duration = Duration::from_millis(100);
+
+/// How long a command has to end after it was asked to.
+const PATIENCE: Duration = Duration::from_millis(600);
+
+/// How long a line may take to be printed.
+const SPEECH: Duration = Duration::from_millis(200);
+
+/// How often it is looked whether work that is left to end has ended.
+const POLL: Duration = Duration::from_millis(20);
+
+static WISH: LazyLock<Arc<AtomicBool>> = LazyLock::new(Arc::default);
+static TAKEN: AtomicBool = AtomicBool::new(false);
+
+/// Prints a line on standard error, above the bars if there are any.
+type Speak = Arc<dyn Fn(&str) + Send + Sync>;
+static SPEAK: Mutex<Option<Speak>> = Mutex::new(None);
+
+/// A flag that the first signal sets. Who takes it looks at it several times a second.
+pub(super) fn wish() -> Arc<AtomicBool> {
+    TAKEN.store(true, Ordering::SeqCst);
+    Arc::clone(&WISH)
+}
+
+/// Whether a signal has come.
+pub(super) fn came() -> bool {
+    WISH.load(Ordering::SeqCst)
+}
+
+/// From here on lines about signals are printed by `speak`, which knows of bars on the terminal.
+pub(super) fn speak_through(speak: impl Fn(&str) + Send + Sync + 'static) {
+    *SPEAK.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(speak));
+}
+
+/// Begins to listen for signals, until the program ends.
+pub(super) fn listen() -> io::Result<()> {
+    let code = i32::from(Exit::Interrupted.code());
+    let (receiver, sender) = UnixStream::pair()?;
+    let signals: Vec<i32> = [SIGINT, SIGTERM].into_iter().chain((!is_ignored(SIGHUP)).then_some(SIGHUP)).collect();
+    // Whether the next of each would be the second signal.
+    let second: Vec<Arc<AtomicBool>> = signals.iter().map(|_| Arc::default()).collect();
+    for (at, &signal) in signals.iter().enumerate() {
+        // In the handler itself, so that nothing can hold it up; and first, so that it does not see its own signal.
+        flag::register_conditional_shutdown(signal, code, Arc::clone(&second[at]))?;
+        flag::register(signal, Arc::clone(&WISH))?;
+        pipe::register(signal, sender.try_clone()?)?;
+        for (_, other) in second.iter().enumerate().filter(|(other, _)| *other != at) {
+            flag::register(signal, Arc::clone(other))?;
+        }
     }
-    Ok(cancel)
+    let attending = second.clone();
+    let attend = move || attend(receiver, &attending);
+    if std::thread::Builder::new().name("signals".to_owned()).stack_size(1 << 18).spawn(attend).is_err() {
+        // No acknowledgement then, but who looks at the flag stops, and the second signal still ends the program.
+        for (signal, second) in signals.iter().zip(second) {
+            flag::register(*signal, second)?;
+        }
+    }
+    Ok(())
+}
+
+/// Waits for the first signal, and sees to it that the program ends.
+fn attend(mut signals: UnixStream, second: &[Arc<AtomicBool>]) {
+    if signals.read_exact(&mut [0]).is_err() {
+        return;
+    }
+    while !TAKEN.load(Ordering::SeqCst) {
+        if !LeftToEnd::any() {
+            end();
+        }
+        sleep(POLL);
+    }
+    let mut waiting = Instant::now();
+    sleep(TOGETHER);
+    second.iter().for_each(|second| second.store(true, Ordering::SeqCst));
+    speak("interrupted: stopping; another signal ends it at once".to_owned());
+    while waiting.elapsed() < PATIENCE {
+        sleep(POLL);
+        if LeftToEnd::any() {
+            waiting = Instant::now();
+        }
+    }
+    end();
+}
+
+/// Ends the program where it stands.
+fn end() -> ! {
+    speak(format!("{} interrupted", Paint::stderr().red("error:")));
+    // No destructors: a thread in the middle of something must not see them run.
+    exit(i32::from(Exit::Interrupted.code()))
+}
+
+/// Prints a line, but does not wait for a terminal that stands still or a pipe that nobody empties.
+fn speak(line: String) {
+    let (sender, spoken) = channel::<()>();
+    let print = move || {
+        let through = SPEAK.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        match through {
+            Some(through) => through(&line),
+            None => drop(writeln!(io::stderr(), "{line}")),
+        }
+        drop(sender);
+    };
+    if std::thread::Builder::new().spawn(print).is_ok() {
+        spoken.recv_timeout(SPEECH).ok(); // an error says that it was printed
+    }
+}
+
+/// Whether a signal was ignored when the program began, as `nohup` does with SIGHUP: that is to stay so. Background
+/// jobs of a script ignore SIGINT without anybody's wish, so that one is always heard.
+///
+/// Only Linux tells without a system call that is unsafe here; elsewhere the signal keeps the meaning that it has.
+fn is_ignored(signal: i32) -> bool {
+    std::fs::read_to_string("/proc/self/status").ok().and_then(|status| ignored(&status, signal)).unwrap_or(true)
+}
+
+/// The same, from `/proc/self/status`: a mask of signals in hexadecimal.
+fn ignored(status: &str, signal: i32) -> Option<bool> {
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"))?;
+    let mask = u64::from_str_radix(mask.trim(), 16).ok()?;
+    Some(mask >> (signal - 1) & 1 == 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ignored_signals_are_read_from_their_mask() {
+        let status = |mask: &str| format!("Name:\tsimpipe\nSigBlk:\tffff\nSigIgn:\t{mask}\nSigCgt:\tffff\n");
+        assert_eq!(ignored(&status("0000000000000001"), SIGHUP), Some(true));
+        assert_eq!(ignored(&status("0000000000001000"), SIGHUP), Some(false), "SIGPIPE alone");
+        assert_eq!(ignored(&status("0000000000004003"), SIGTERM), Some(true));
+        assert_eq!(ignored("", SIGHUP), None);
+    }
 }

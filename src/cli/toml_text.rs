@@ -7,6 +7,7 @@ use serde_json::{Map, Value as Json, json};
 use super::config::{Top, is_default, ordered, origin};
 use crate::base::node::{Node, Value};
 use crate::base::source::Place;
+use crate::base::visible::is_hidden;
 
 /// Whether each value is followed by a comment that says who set it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -124,8 +125,8 @@ fn key(name: &str) -> String {
     if bare { name.to_owned() } else { quoted(name) }
 }
 
-/// A basic string: every character that TOML does not take as it is, escaped.
-fn quoted(text: &str) -> String {
+/// A basic string: every character that TOML does not take as it is, or that nobody would see, escaped.
+pub(super) fn quoted(text: &str) -> String {
     let mut quoted = String::from("\"");
     for c in text.chars() {
         match c {
@@ -134,7 +135,7 @@ fn quoted(text: &str) -> String {
             '\n' => quoted.push_str("\\n"),
             '\t' => quoted.push_str("\\t"),
             '\r' => quoted.push_str("\\r"),
-            c if c.is_control() => quoted.push_str(&format!("\\u{:04X}", u32::from(c))),
+            c if is_hidden(c) => quoted.push_str(&format!("\\U{:08X}", u32::from(c))),
             c => quoted.push(c),
         }
     }
@@ -163,8 +164,18 @@ mod tests {
 
     #[test]
     fn any_text_survives_as_toml() {
-        for text in ["plain", "with \"quotes\"", "C:\\data", "line\nbreak\ttab\r", "\u{1}\u{7f}\u{85}", "é 🦀", ""] {
+        for text in [
+            "plain",
+            "with \"quotes\"",
+            "C:\\data",
+            "line\nbreak\ttab\r",
+            "\u{1}\u{7f}\u{85}",
+            "\u{202e}\u{e0041}",
+            "é 🦀",
+            "",
+        ] {
             let toml = format!("{} = {}", quoted(text), quoted(text));
+            assert!(!toml.contains(is_hidden), "{toml:?}");
             let table: toml::Table = toml.parse().unwrap_or_else(|error| panic!("{toml}: {error}"));
             assert_eq!(table.get(text).and_then(toml::Value::as_str), Some(text));
         }

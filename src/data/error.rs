@@ -4,6 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::artifact::ArtifactError;
+use crate::base::interrupt::is_stopped;
 
 /// Data from outside that is not there or is not what it should be.
 #[derive(Debug, thiserror::Error)]
@@ -51,6 +52,12 @@ pub enum DataError {
         /// What to do.
         help: Option<String>,
     },
+    /// A file that somebody has written, or taken away, while it was read.
+    #[error("{path} changed while it was read", path = .path.display())]
+    Moved {
+        /// The file.
+        path: PathBuf,
+    },
     /// Images that can't be decoded.
     #[error("{count} of {total} images can't be read: {listed}")]
     Unreadable {
@@ -60,6 +67,8 @@ pub enum DataError {
         total: usize,
         /// The first few, each with its reason.
         listed: String,
+        /// Whether some of them have more pixels than are allowed.
+        too_large: bool,
     },
     /// The file system refused.
     #[error("can't {action} {path}: {source}", path = .path.display())]
@@ -83,7 +92,18 @@ impl DataError {
     /// For `map_err`: the file system refused `action` on `path`.
     pub fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
         let path = path.to_path_buf();
-        move |source| Self::Io { action, path, source }
+        move |source| if is_stopped(&source) { Self::Stopped } else { Self::Io { action, path, source } }
+    }
+
+    /// For `map_err`: a file that was there a moment ago can't be read.
+    pub fn unread(path: &Path) -> impl FnOnce(io::Error) -> Self {
+        let path = path.to_path_buf();
+        move |source| match source.kind() {
+            io::ErrorKind::NotFound | io::ErrorKind::NotADirectory | io::ErrorKind::IsADirectory => {
+                Self::Moved { path }
+            }
+            _ => Self::Io { action: "read", path, source },
+        }
     }
 
     /// A file or folder that is not laid out as it should be.
@@ -98,10 +118,14 @@ impl DataError {
             Self::Missing { help, .. } | Self::Download { help, .. } | Self::Changed { help, .. } => Some(help),
             Self::Checksum(mismatch) => Some(&mismatch.help),
             Self::Malformed { help, .. } => help.as_deref(),
-            Self::Unreadable { .. } => {
+            Self::Unreadable { too_large: false, .. } => {
                 Some("repair or remove them, or set `on-corrupt = \"skip\"` to leave them out with a warning")
             }
-            Self::Io { .. } | Self::Artifact(_) | Self::Stopped => None,
+            Self::Unreadable { too_large: true, .. } => Some(
+                "raise `max-pixels` if they are what they should be, or set `on-corrupt = \"skip\"` to leave them out with \
+                 a warning",
+            ),
+            Self::Io { .. } | Self::Moved { .. } | Self::Artifact(_) | Self::Stopped => None,
         }
     }
 }

@@ -2,7 +2,9 @@
 //!
 //! Knows artifacts, but neither stages nor keys: `stages/dataset.rs` and `stages/sample.rs` join the two.
 
+mod decode;
 mod error;
+mod in_order;
 pub mod sampler;
 pub mod source;
 

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::ReportData;
 use super::raw::{RawPixels, raw_pixels};
+use super::{ReportData, ReportError, Stop};
 use crate::artifact::MatchRow;
 
 /// The embedding beside what needs no training.
@@ -46,19 +46,21 @@ pub fn lookup_without_self(data: &ReportData) -> Vec<(&MatchRow, bool)> {
 
 impl Baselines {
     /// Computes all of them; `data` must hold the images of queries and index.
-    #[must_use]
-    pub fn of(data: &ReportData) -> Self {
+    ///
+    /// # Errors
+    /// If the user asked to stop.
+    pub fn of(data: &ReportData, stop: Stop<'_>) -> Result<Self, ReportError> {
         let looked_up = lookup_without_self(data);
         let queries: Vec<&MatchRow> = looked_up.iter().map(|(row, _)| *row).collect();
         let right = looked_up.iter().filter(|(_, right)| *right).count();
         let chance = chance(queries.iter().map(|row| row.label));
-        Self {
+        Ok(Self {
             queries: queries.len(),
             embedding: (!queries.is_empty()).then(|| right as f64 / queries.len() as f64),
-            raw_pixels: raw_pixels(data, &queries),
+            raw_pixels: raw_pixels(data, &queries, stop)?,
             chance: chance.map(|(largest, _)| largest),
             uniform: chance.map(|(_, uniform)| uniform),
-        }
+        })
     }
 
     /// The numbers by name, for `metrics.json`.
@@ -101,7 +103,7 @@ mod tests {
         assert_eq!(lookup_without_self(&data).iter().map(|(_, right)| *right).collect::<Vec<_>>(), [false]);
         data.matches.0[0].neighbours.truncate(1);
         assert!(lookup_without_self(&data).is_empty());
-        let baselines = Baselines::of(&data);
+        let baselines = Baselines::of(&data, &|| false).unwrap();
         assert_eq!((baselines.queries, baselines.embedding, baselines.chance), (0, None, None));
     }
 }

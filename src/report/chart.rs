@@ -47,6 +47,47 @@ pub(super) fn px(saved: f64) -> u32 {
     (saved * f64::from(OVERSAMPLING)).round() as u32
 }
 
+/// The largest number that an axis shows: the difference of two of them is a number too.
+const LARGEST: f64 = 1e300;
+/// The shortest axis, as a share of its numbers: ticks closer together than this can't be told apart.
+const SHORTEST: f64 = 1e-9;
+/// Points of a line beyond which only the extremes are drawn of those that share a place.
+const MOST_POINTS: usize = 20_000;
+/// How many are drawn then: more than a picture has columns.
+const KEPT_POINTS: usize = 6_000;
+
+/// A range that can be drawn whatever the data: both ends are numbers, and apart.
+pub(super) fn drawable(range: Range<f64>) -> Range<f64> {
+    if range.start.is_nan() || range.end.is_nan() || range.start > range.end {
+        return 0.0..1.0;
+    }
+    let (low, high) = (range.start.clamp(-LARGEST, LARGEST), range.end.clamp(-LARGEST, LARGEST));
+    let least = low.abs().max(high.abs()).max(1e-6) * SHORTEST;
+    if high - low >= least { low..high } else { low - least..high + least }
+}
+
+/// What lies far outside of an axis, where it leaves the picture: pixels are counted in whole numbers, which end.
+fn near(value: f64, axis: &Range<f64>) -> f64 {
+    let room = axis.end - axis.start;
+    value.clamp(axis.start - room, axis.end + room)
+}
+
+/// The lowest and the highest of neighbouring points, where there are more than a picture has room for.
+fn thinned(points: &[(f64, f64)]) -> Vec<(f64, f64)> {
+    if points.len() <= MOST_POINTS {
+        return points.to_vec();
+    }
+    let together = points.len().div_ceil(KEPT_POINTS / 2);
+    let extremes = |points: &[(f64, f64)]| {
+        let at = |pick: fn(&f64, &f64) -> bool| {
+            (1..points.len()).fold(0, |best, at| if pick(&points[at].1, &points[best].1) { at } else { best })
+        };
+        let (low, high) = (at(f64::lt), at(f64::gt));
+        [points[low.min(high)], points[low.max(high)]]
+    };
+    points.chunks(together).flat_map(extremes).collect()
+}
+
 fn failed(error: impl std::fmt::Display) -> ReportError {
     ReportError::Draw(error.to_string())
 }
@@ -68,7 +109,8 @@ pub(super) fn plot<R>(
         let part = root.shrink((px(area.x), px(area.y)), (px(area.w), px(area.h)));
         let mut builder = ChartBuilder::on(&part);
         builder.x_label_area_size(px(below)).y_label_area_size(px(left));
-        let mut chart = builder.build_cartesian_2d(axes.x.clone(), axes.y.clone()).map_err(failed)?;
+        let (x, y) = (drawable(axes.x.clone()), drawable(axes.y.clone()));
+        let mut chart = builder.build_cartesian_2d(x, y).map_err(failed)?;
         if axes.numbers {
             mesh(&mut chart, axes)?;
         }
@@ -113,8 +155,12 @@ pub(super) fn digits(span: f64) -> usize {
     if span > 0.0 { (-(span / 8.0).log10().floor()).clamp(0.0, 8.0) as usize } else { 1 }
 }
 
-/// A number with some digits, thousands apart, and no sign before a zero.
+/// A number with some digits, thousands apart, and no sign before a zero; as a power of ten where it has many.
 pub(super) fn number(value: f64, digits: usize) -> String {
+    const MANY: f64 = 1e15;
+    if value.abs() >= MANY {
+        return format!("{value:.2e}").replace('-', "−");
+    }
     let text = format!("{:.digits$}", value.abs());
     let (whole, fraction) = text.split_once('.').map_or((text.as_str(), None), |(whole, rest)| (whole, Some(rest)));
     let mut grouped = String::new();
@@ -145,7 +191,12 @@ pub(super) fn line(
     let style = ShapeStyle { color: colour.mix(opacity), filled: false, stroke_width: px(width) };
     let finite = |point: &(f64, f64)| point.0.is_finite() && point.1.is_finite();
     let pieces = points.split(|point| !finite(point)).filter(|piece| piece.len() > 1);
-    chart.draw_series(pieces.map(|piece| PathElement::new(piece.to_vec(), style))).map_err(failed)?;
+    let (x, y) = (chart.x_range(), chart.y_range());
+    let inside = |piece: &[(f64, f64)]| {
+        let points = thinned(piece).into_iter().map(|point| (near(point.0, &x), near(point.1, &y)));
+        PathElement::new(points.collect::<Vec<_>>(), style)
+    };
+    chart.draw_series(pieces.map(inside)).map_err(failed)?;
     Ok(())
 }
 
@@ -173,8 +224,10 @@ pub(super) fn vertical(
     Ok(())
 }
 
-/// Where a point of the plane lies on the page.
+/// Where a point of the plane lies on the page; what is no number lies at the start of its axis.
 pub(super) fn place(chart: &Chart<'_>, x: f64, y: f64) -> (f64, f64) {
+    let at = |value: f64, axis: Range<f64>| if value.is_nan() { axis.start } else { near(value, &axis) };
+    let (x, y) = (at(x, chart.x_range()), at(y, chart.y_range()));
     let (x, y) = chart.backend_coord(&(x, y));
     (f64::from(x) / f64::from(OVERSAMPLING), f64::from(y) / f64::from(OVERSAMPLING))
 }
@@ -212,11 +265,37 @@ mod tests {
     use super::*;
 
     #[test]
+    fn every_range_can_be_drawn() {
+        let extremes =
+            [f64::NAN, f64::NEG_INFINITY, f64::MIN, -1e20, -1.0, -5e-324, 0.0, 1e-300, 1.0, 1e308, f64::INFINITY];
+        for start in extremes {
+            for end in extremes {
+                let range = drawable(start..end);
+                let span = range.end - range.start;
+                assert!(span.is_finite() && span > 0.0, "{start} to {end}: {range:?}");
+                assert!(range.start + span / 16.0 > range.start, "{start} to {end}: {range:?}");
+            }
+        }
+        assert_eq!(drawable(-0.05..1.05), -0.05..1.05);
+    }
+
+    #[test]
+    fn a_long_line_keeps_its_extremes() {
+        let mut points: Vec<(f64, f64)> = (0..1_000_000).map(|at| (f64::from(at), f64::from(at % 7))).collect();
+        (points[123_456].1, points[777_777].1) = (-50.0, 50.0);
+        let kept = thinned(&points);
+        assert!(kept.len() <= KEPT_POINTS && kept.contains(&points[123_456]) && kept.contains(&points[777_777]));
+        assert!(kept.is_sorted_by(|one, other| one.0 <= other.0));
+        assert_eq!(thinned(&points[..10]), points[..10]);
+    }
+
+    #[test]
     fn numbers_are_grouped_and_zero_has_no_sign() {
         assert_eq!(number(12_000.0, 0), "12,000");
         assert_eq!(number(-0.049, 1), "0.0");
         assert_eq!(number(-0.05, 2), "−0.05");
         assert_eq!(number(1234.5, 1), "1,234.5");
+        assert_eq!([number(-1.5e300, 3), number(f64::INFINITY, 0), number(f64::NAN, 1)], ["−1.50e300", "inf", "NaN"]);
         assert_eq!((digits(0.08), digits(1.1), digits(12_000.0)), (2, 1, 0));
     }
 }

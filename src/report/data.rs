@@ -27,7 +27,7 @@ pub struct ReportData {
     pub index_info: IndexInfo,
     /// The indexed examples.
     pub index: IndexRows,
-    /// The embedded pool that queries come from.
+    /// The embedded pool that queries come from; of unit length where the index's distance is cosine.
     pub embeddings: Embeddings,
     /// The cutpoints.
     pub calibration: Calibration,

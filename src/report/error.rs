@@ -19,4 +19,18 @@ pub enum ReportError {
         /// Why.
         source: std::io::Error,
     },
+    /// The user asked to stop.
+    #[error("interrupted")]
+    Stopped,
+}
+
+/// Whether the user wants to stop. Whatever takes long asks several times a second.
+pub type Stop<'a> = &'a (dyn Fn() -> bool + Sync);
+
+/// Goes on unless the user wants to stop.
+///
+/// # Errors
+/// [`ReportError::Stopped`] then.
+pub(super) fn go_on(stop: Stop<'_>) -> Result<(), ReportError> {
+    if stop() { Err(ReportError::Stopped) } else { Ok(()) }
 }

@@ -10,6 +10,7 @@ mod data;
 mod error;
 pub mod figure;
 mod findings;
+mod markdown;
 mod pca;
 mod raw;
 mod spec;
@@ -21,11 +22,11 @@ mod tsne;
 
 pub use baseline::{Baselines, chance, lookup_without_self};
 pub use data::{Overlap, ReportData};
-pub use error::ReportError;
+pub use error::{ReportError, Stop};
 pub use figure::{Drawn, FigureSpec};
 pub use findings::{Finding, findings};
 pub use pca::Pca;
-pub use raw::{RAW_PIXEL_LIMIT, RawPixels, raw_pixels};
+pub use raw::{RAW_PIXEL_LIMIT, RawPixels, raw_pixels, too_much};
 pub use summary::summary;
 
 #[cfg(test)]

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use rayon::prelude::*;
 
-use super::ReportData;
-use crate::artifact::{Image, MatchRow};
+use super::error::{Stop, go_on};
+use super::{ReportData, ReportError};
+use crate::artifact::{Image, ImageShape, MatchRow};
 
 /// Queries x index x bytes of an image above which the baseline is skipped: about a minute on two cores.
 pub const RAW_PIXEL_LIMIT: f64 = 2e11;
@@ -26,34 +27,54 @@ const ROWS: usize = 16;
 /// The 1-nearest-neighbour accuracy of `queries` among the images of the index by Euclidean distance of their bytes.
 ///
 /// A query never meets itself or an image of the same bytes; ties go to the first in the index. Distances are whole
-/// numbers, so the result is exact and the same for any number of threads. `data` must hold all the images.
-#[must_use]
-pub fn raw_pixels(data: &ReportData, queries: &[&MatchRow]) -> RawPixels {
+/// numbers, so the result is exact and the same for any number of threads. `data` must hold all the images,
+/// but where the dataset's image size already says that it is [`too_much`] work.
+///
+/// # Errors
+/// If the user asked to stop.
+pub fn raw_pixels(data: &ReportData, queries: &[&MatchRow], stop: Stop<'_>) -> Result<RawPixels, ReportError> {
+    if let Some(shape) = data.dataset.image.filter(|shape| too_much(data, queries.len(), *shape)) {
+        return Ok(skipped(data, queries.len(), shape));
+    }
     let Some(first) = queries.first().and_then(|row| data.images.get(&row.query_id)) else {
-        return RawPixels::Skipped("There are no queries whose images are there.".to_owned());
+        return Ok(RawPixels::Skipped("There are no queries whose images are there.".to_owned()));
     };
-    let work = queries.len() as f64 * data.index.label.len() as f64 * first.shape.bytes() as f64;
-    if work > RAW_PIXEL_LIMIT {
-        return RawPixels::Skipped(format!(
-            "Raw pixels were not compared: {} queries in an index of {} images of {} bytes are too much work for a report.",
-            queries.len(),
-            data.index.label.len(),
-            first.shape.bytes()
-        ));
+    if too_much(data, queries.len(), first.shape) {
+        return Ok(skipped(data, queries.len(), first.shape));
     }
     let image = |id: &u64| data.images.get(id).filter(|image| image.shape == first.shape);
     let asked: Option<Vec<&Image>> = queries.iter().map(|row| image(&row.query_id)).collect();
     let indexed: Option<Vec<&Image>> = data.index.example_id.iter().map(image).collect();
     let (Some(asked), Some(indexed)) = (asked, indexed) else {
-        return RawPixels::Skipped("Raw pixels can't be compared: the images differ in size.".to_owned());
+        return Ok(RawPixels::Skipped("Raw pixels can't be compared: the images differ in size.".to_owned()));
     };
-    let nearest = nearest(data, queries, &asked, &indexed);
+    let nearest = nearest(data, queries, &asked, &indexed, stop)?;
     let right = nearest.iter().zip(queries).filter(|(label, row)| **label == Some(row.label)).count();
-    RawPixels::Accuracy(right as f64 / queries.len() as f64)
+    Ok(RawPixels::Accuracy(right as f64 / queries.len() as f64))
+}
+
+/// Whether comparing that many queries of a size with the index is more work than a report may be.
+#[must_use]
+pub fn too_much(data: &ReportData, queries: usize, shape: ImageShape) -> bool {
+    queries as f64 * data.index.label.len() as f64 * shape.bytes() as f64 > RAW_PIXEL_LIMIT
+}
+
+fn skipped(data: &ReportData, queries: usize, shape: ImageShape) -> RawPixels {
+    RawPixels::Skipped(format!(
+        "Raw pixels were not compared: {queries} queries in an index of {} images of {} bytes are too much work for a report.",
+        data.index.label.len(),
+        shape.bytes()
+    ))
 }
 
 /// The label of the nearest other image of each query.
-fn nearest(data: &ReportData, queries: &[&MatchRow], asked: &[&Image], indexed: &[&Image]) -> Vec<Option<i32>> {
+fn nearest(
+    data: &ReportData,
+    queries: &[&MatchRow],
+    asked: &[&Image],
+    indexed: &[&Image],
+    stop: Stop<'_>,
+) -> Result<Vec<Option<i32>>, ReportError> {
     let digests: BTreeMap<u64, &String> =
         data.embeddings.example_id.iter().copied().zip(&data.embeddings.digest).collect();
     let itself = |query: &MatchRow, row: usize| {
@@ -63,6 +84,7 @@ fn nearest(data: &ReportData, queries: &[&MatchRow], asked: &[&Image], indexed: 
     let some = |(queries, asked): (&[&MatchRow], &[&Image])| {
         let mut best = vec![(u64::MAX, None); queries.len()];
         for (tile, rows) in indexed.chunks(ROWS).enumerate() {
+            go_on(stop)?;
             for ((query, image), best) in queries.iter().zip(asked).zip(&mut best) {
                 for (at, other) in rows.iter().enumerate() {
                     let row = tile * ROWS + at;
@@ -73,10 +95,11 @@ fn nearest(data: &ReportData, queries: &[&MatchRow], asked: &[&Image], indexed: 
                 }
             }
         }
-        best.into_iter().map(|(_, label)| label).collect::<Vec<_>>()
+        Ok(best.into_iter().map(|(_, label)| label).collect())
     };
-    let labels: Vec<Vec<Option<i32>>> = queries.par_chunks(QUERIES).zip(asked.par_chunks(QUERIES)).map(some).collect();
-    labels.into_iter().flatten().collect()
+    let labels: Result<Vec<Vec<Option<i32>>>, ReportError> =
+        queries.par_chunks(QUERIES).zip(asked.par_chunks(QUERIES)).map(some).collect();
+    Ok(labels?.into_iter().flatten().collect())
 }
 
 /// `sum (a - b)^2`. Pieces are short enough for 32 bits (`4096 x 255^2 < 2^32`), which vectorises.
@@ -93,6 +116,10 @@ mod tests {
     use super::*;
     use crate::artifact::ImageShape;
     use crate::report::synthetic;
+
+    fn compared(data: &ReportData, queries: &[&MatchRow]) -> RawPixels {
+        raw_pixels(data, queries, &|| false).unwrap()
+    }
 
     #[test]
     fn distances_are_exact_past_32_bits() {
@@ -123,11 +150,12 @@ mod tests {
         // Nearest other of 10 is 13 (class 1); of 50 it is 13 as well.
         let data = grey([10, 50, 13, 200], [0, 1, 1, 0]);
         let queries: Vec<&MatchRow> = data.matches.0.iter().collect();
-        assert_eq!(raw_pixels(&data, &queries), RawPixels::Accuracy(0.5));
+        assert_eq!(compared(&data, &queries), RawPixels::Accuracy(0.5));
         // Example 2 has the bytes of example 0: its nearest other is then 50, of class 1; that of 50 is 10, of class 0.
         let data = grey([10, 50, 10, 200], [1, 0, 1, 1]);
         let queries: Vec<&MatchRow> = data.matches.0.iter().collect();
-        assert_eq!(raw_pixels(&data, &queries), RawPixels::Accuracy(0.0));
+        assert_eq!(compared(&data, &queries), RawPixels::Accuracy(0.0));
+        assert!(matches!(raw_pixels(&data, &queries, &|| true), Err(ReportError::Stopped)));
     }
 
     #[test]
@@ -136,6 +164,6 @@ mod tests {
         let shape = ImageShape { height: 1, width: 2, channels: 1 };
         data.images.insert(3, Image { shape, pixels: vec![1, 2] });
         let queries: Vec<&MatchRow> = data.matches.0.iter().collect();
-        assert!(matches!(raw_pixels(&data, &queries), RawPixels::Skipped(reason) if reason.contains("size")));
+        assert!(matches!(compared(&data, &queries), RawPixels::Skipped(reason) if reason.contains("size")));
     }
 }

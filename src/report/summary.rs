@@ -7,6 +7,7 @@ use serde_json::Value as Json;
 use super::baseline::Baselines;
 use super::chart::number;
 use super::findings::{Finding, accuracy, findings};
+use super::markdown::escape;
 use super::raw::RawPixels;
 use super::{Drawn, ReportData, spec};
 use crate::artifact::Cutpoint;
@@ -27,7 +28,7 @@ pub fn summary(data: &ReportData, figures: &[(String, Drawn)], baselines: Option
     section(&mut page, "Figures");
     for (file, drawn) in figures {
         line(&mut page, &format!("### {}", escape(&drawn.title)));
-        line(&mut page, &format!("![{}]({file})", escape(&drawn.alt).replace(['[', ']'], "")));
+        line(&mut page, &format!("![{}]({file})", escape(&drawn.alt.replace(['[', ']'], ""))));
         line(&mut page, &escape(&drawn.reading));
     }
     page.truncate(page.trim_end().len());
@@ -42,11 +43,6 @@ fn line(page: &mut String, text: &str) {
 
 fn section(page: &mut String, title: &str) {
     line(page, &format!("## {title}"));
-}
-
-/// Text that can stand in a table or a paragraph whatever a class or an experiment is called.
-fn escape(text: &str) -> String {
-    text.replace('\\', "\\\\").replace('|', "\\|").replace('<', "&lt;").replace('\n', " ")
 }
 
 /// A table; every column but the first is a number and stands right.
@@ -138,7 +134,7 @@ fn compared(page: &mut String, baselines: &Baselines) {
     add("One over the number of classes", baselines.uniform);
     table(page, &words(["Method", "Recall@1"]), &rows);
     if let RawPixels::Skipped(reason) = &baselines.raw_pixels {
-        line(page, reason);
+        line(page, &escape(reason));
     }
 }
 
@@ -167,11 +163,24 @@ fn experiment(page: &mut String, data: &ReportData) {
             ),
         ]),
         words(["Embedding", &format!("{} numbers, {} distance", data.model.dim, data.model.distance.name())]),
-        words(["Index", &format!("{} examples, {} search", count(data.index_info.count), data.index_info.search)]),
+        words([
+            "Index",
+            &format!(
+                "{} examples, {} search{}",
+                count(data.index_info.count),
+                data.index_info.search,
+                if data.index_info.normalized { ", vectors scaled to unit length" } else { "" }
+            ),
+        ]),
         words(["Queries", &count(data.matches.0.len())]),
     ];
     if let Some(parameters) = parameters {
         rows.insert(5, words(["Parameters", &number(parameters as f64, 0)]));
+    }
+    if data.dataset.transparent > 0 {
+        let transparent =
+            format!("{} with transparent pixels, laid over `background`", count(data.dataset.transparent));
+        rows.insert(2, words(["Transparency", &transparent]));
     }
     if let Some(row) = data.history.0.last() {
         rows.push(words(["Loss of the last step", &format!("{:.4}", row.loss)]));
@@ -207,11 +216,11 @@ fn calibration(page: &mut String, data: &ReportData) {
     let calibration = &data.calibration;
     let intro = format!(
         "{} over {} queries, {} matcher with k = {}, {} counting. A match is a {} distance at or below the cutpoint's.",
-        calibration.metric,
+        escape(&calibration.metric),
         number(calibration.queries as f64, 0),
-        calibration.matcher,
+        escape(&calibration.matcher),
         calibration.k,
-        calibration.counting,
+        escape(&calibration.counting),
         calibration.distance_metric.name()
     );
     line(page, &intro);
@@ -258,7 +267,7 @@ fn matches(page: &mut String, data: &ReportData) {
         return;
     }
     section(page, "Match metrics");
-    line(page, &format!("At {}.", data.cutpoint_words()));
+    line(page, &format!("At {}.", escape(&data.cutpoint_words())));
     let value =
         |value: f64| if value.fract() == 0.0 && value.abs() > 1.0 { number(value, 0) } else { format!("{value:.4}") };
     let rows: Vec<Vec<String>> = metrics.into_iter().map(|(name, number)| vec![name, value(number)]).collect();
@@ -281,7 +290,7 @@ mod tests {
             reading: "How to read it.".to_owned(),
             numbers: BTreeMap::new(),
         };
-        summary(data, &[("figures/01-a.png".to_owned(), drawn)], Some(&Baselines::of(data)))
+        summary(data, &[("figures/01-a.png".to_owned(), drawn)], Some(&Baselines::of(data, &|| false).unwrap()))
     }
 
     #[test]
@@ -297,9 +306,20 @@ mod tests {
     fn names_cannot_break_a_table() {
         let mut data = synthetic::small();
         data.dataset.description = "a | b\n<script>".to_owned();
+        data.title = Some("[free](http://a.b)".to_owned());
         let page = page(&data);
         assert!(page.contains("a \\| b &lt;script>") && !page.contains("<script>"));
+        assert!(page.starts_with("# \\[free\\](http\\://a.b)\n"), "{page}");
         assert!(page.contains("![what is seen](figures/01-a.png)"));
+    }
+
+    #[test]
+    fn transparency_is_told_where_there_is_some() {
+        let mut data = synthetic::small();
+        assert!(!page(&data).contains("Transparency"));
+        data.dataset.transparent = 1234;
+        let page = page(&data);
+        assert!(page.contains("| Transparency | 1,234 with transparent pixels, laid over `background` |"), "{page}");
     }
 
     #[test]

@@ -62,6 +62,7 @@ pub(crate) fn with(classes: usize, queries: usize, shape: ImageShape) -> ReportD
             count: indexed,
             dim,
             recall: 1.0,
+            normalized: false,
             classes: Vec::new(),
         },
         index: IndexRows {
@@ -82,7 +83,7 @@ pub(crate) fn with(classes: usize, queries: usize, shape: ImageShape) -> ReportD
         },
         calibration: calibration(),
         thresholds: thresholds(),
-        confusion: confusion(classes, &matches),
+        confusion: confusion(&matches),
         matches,
         match_info: judged_by(),
         match_metrics: json!({ "recall@1": 0.75, "map@r": 0.5 }),
@@ -104,6 +105,7 @@ fn dataset(classes: usize, shape: ImageShape) -> DatasetInfo {
         image: Some(shape),
         checksum: "0".repeat(64),
         skipped: Vec::new(),
+        transparent: 0,
     }
 }
 
@@ -212,15 +214,10 @@ fn matches(classes: usize, queries: &[u64], index: &[u64]) -> Matches {
 }
 
 /// Counted from the matches.
-pub(crate) fn confusion(classes: usize, matches: &Matches) -> Confusion {
-    let mut cells = Vec::new();
-    for label in 0..classes as i32 {
-        for predicted in (0..classes as i32).map(Some).chain([None]) {
-            let hit = |row: &&MatchRow| row.label == label && row.predicted.filter(|_| row.matched) == predicted;
-            cells.push(ConfusionCell { label, predicted, count: matches.0.iter().filter(hit).count() as u64 });
-        }
-    }
-    Confusion(cells)
+pub(crate) fn confusion(matches: &Matches) -> Confusion {
+    let queries = matches.0.iter().map(|row| (row.label, row.predicted.filter(|_| row.matched)));
+    let cell = |(label, predicted, count)| ConfusionCell { label, predicted, count };
+    Confusion(crate::metric::confusion::confusion(queries).into_iter().map(cell).collect())
 }
 
 /// Real images with made-up embeddings: classes as the folders of `jpegs`, 100 images each, the first 200 of the
@@ -268,7 +265,7 @@ pub(crate) fn real(jpegs: &std::path::Path) -> ReportData {
     }
     search(&mut data, &embeddings, 200);
     data.embeddings = embeddings;
-    data.confusion = confusion(classes.len(), &data.matches);
+    data.confusion = confusion(&data.matches);
     data.history = history(3, 4000);
     data
 }

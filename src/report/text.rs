@@ -108,6 +108,10 @@ pub(super) fn wrap(text: &str, size: f64, weight: Weight, room: f64) -> Vec<Stri
 
 /// The text, its end replaced by an ellipsis where it is wider than `room` pixels.
 pub(super) fn fit(text: &str, size: f64, weight: Weight, room: f64) -> String {
+    /// Longer than any room; each character cut off is measured.
+    const LONGEST: usize = 300;
+    let cut = text.char_indices().nth(LONGEST).map(|(end, _)| format!("{}…", &text[..end]));
+    let text = cut.as_deref().unwrap_or(text);
     if width(text, size, weight) <= room {
         return text.to_owned();
     }

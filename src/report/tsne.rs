@@ -1,9 +1,12 @@
 //! t-SNE (van der Maaten, 2014): a map that keeps neighbours near, whatever that does to large distances.
 
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+
 use bhtsne::{Neighbor, tSNE};
 use rayon::prelude::*;
 
 use super::ReportError;
+use super::error::{Stop, go_on};
 use super::pca::Pca;
 
 /// Neighbours that count, in effect: the crate's and scikit-learn's usual value for about a thousand points.
@@ -16,6 +19,9 @@ const EPOCHS: usize = 1000;
 /// The spread of the first coordinates, as scikit-learn and openTSNE scale a PCA start.
 const START: f64 = 1e-4;
 
+/// Numbers beyond this are measured in units of the largest, which changes no neighbour.
+const WIDE: f32 = 1e15;
+
 /// Places rows of `dim` numbers on a plane, starting from their principal components.
 ///
 /// Neighbours are exact by Euclidean distance (for unit rows the order of the cosine distance), ties by position. The
@@ -23,8 +29,8 @@ const START: f64 = 1e-4;
 /// and a thousand steps make those visible.
 ///
 /// # Errors
-/// If the thread can't be started.
-pub(super) fn fit(values: &[f32], dim: usize, start: &Pca) -> Result<Vec<[f64; 2]>, ReportError> {
+/// If the thread can't be started, or the user asked to stop.
+pub(super) fn fit(values: &[f32], dim: usize, start: &Pca, stop: Stop<'_>) -> Result<Vec<[f64; 2]>, ReportError> {
     let count = start.points.len();
     let spread = (start.points.iter().map(|point| point[0] * point[0]).sum::<f64>() / count.max(1) as f64).sqrt();
     if count < FEWEST || spread == 0.0 {
@@ -33,34 +39,61 @@ pub(super) fn fit(values: &[f32], dim: usize, start: &Pca) -> Result<Vec<[f64; 2
     let perplexity = PERPLEXITY.min((count as f64 - 1.0) / 3.0);
     let kept = ((3.0 * perplexity) as usize).min(count - 1);
     let rows: Vec<&[f32]> = values.chunks_exact(dim).collect();
-    let neighbours = nearest(&rows, kept);
+    let neighbours = nearest(&rows, kept, stop)?;
     let initial: Vec<f64> = start.points.iter().flatten().map(|value| value / spread * START).collect();
     let pool = rayon::ThreadPoolBuilder::new()
         .num_threads(1)
         .build()
         .map_err(|error| ReportError::Draw(format!("can't start a thread for t-SNE: {error}")))?;
-    let places = pool.install(|| {
+    let descend = || {
         let mut map: tSNE<'_, f64, &[f32], 2> = tSNE::new(&rows);
         map.perplexity(perplexity).epochs(EPOCHS).initial_embedding(initial);
+        map.epoch_callback(|_, _| {
+            if stop() {
+                resume_unwind(Box::new(Stopped));
+            }
+        });
         map.barnes_hut_with_neighbors(THETA, &neighbours);
         map.embedding()
-    });
+    };
+    // Nothing that the unwinding leaves half done is looked at again.
+    let places = match catch_unwind(AssertUnwindSafe(|| pool.install(descend))) {
+        Err(payload) if payload.is::<Stopped>() => return Err(ReportError::Stopped),
+        Err(panic) => resume_unwind(panic),
+        Ok(places) => places,
+    };
     Ok(places.chunks_exact(2).map(|point| [point[0], point[1]]).collect())
 }
 
+/// Carries the wish to stop out of the descent, which has no other way to end early. No panic: nothing is printed.
+struct Stopped;
+
 /// The `kept` nearest others of each row.
-fn nearest(rows: &[&[f32]], kept: usize) -> Vec<Vec<Neighbor<f64>>> {
+fn nearest(rows: &[&[f32]], kept: usize, stop: Stop<'_>) -> Result<Vec<Vec<Neighbor<f64>>>, ReportError> {
+    // Differences of very large numbers are taken in the wider type: the narrower one has no number for them.
+    let largest = rows.iter().flat_map(|row| row.iter()).fold(0.0_f32, |largest, value| largest.max(value.abs()));
+    let (wide, unit) = if largest > WIDE { (true, f64::from(largest)) } else { (false, 1.0) };
+    let apart = |one: f32, other: f32| {
+        if wide { (f64::from(one) - f64::from(other)) / unit } else { f64::from(one - other) }
+    };
     let distance = |one: &[f32], other: &[f32]| -> f64 {
-        one.iter().zip(other).map(|(one, other)| f64::from(one - other).powi(2)).sum::<f64>().sqrt()
+        one.iter().zip(other).map(|(one, other)| apart(*one, *other).powi(2)).sum::<f64>().sqrt()
     };
     let of = |at: usize| {
+        go_on(stop)?;
         let mut others: Vec<Neighbor<f64>> = (0..rows.len())
             .filter(|&index| index != at)
             .map(|index| Neighbor { index, distance: distance(rows[at], rows[index]) })
             .collect();
-        others.sort_by(|one, other| one.distance.total_cmp(&other.distance).then(one.index.cmp(&other.index)));
-        others.truncate(kept);
-        others
+        let nearer = |one: &Neighbor<f64>, other: &Neighbor<f64>| {
+            one.distance.total_cmp(&other.distance).then(one.index.cmp(&other.index))
+        };
+        if kept < others.len() {
+            others.select_nth_unstable_by(kept, nearer);
+            others.truncate(kept);
+        }
+        others.sort_by(nearer);
+        Ok(others)
     };
     (0..rows.len()).into_par_iter().map(of).collect()
 }
@@ -68,6 +101,10 @@ fn nearest(rows: &[&[f32]], kept: usize) -> Vec<Vec<Neighbor<f64>>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn place(values: &[f32], dim: usize) -> Vec<[f64; 2]> {
+        fit(values, dim, &Pca::fit(values, dim, &|| false).unwrap(), &|| false).unwrap()
+    }
 
     /// Three far groups of rows, `count` in all, with some spread inside each.
     fn groups(count: usize, dim: usize) -> Vec<f32> {
@@ -85,7 +122,7 @@ mod tests {
         let values = groups(60, 5);
         let on = |threads| {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-            pool.install(|| fit(&values, 5, &Pca::fit(&values, 5)).unwrap())
+            pool.install(|| place(&values, 5))
         };
         let bits = |points: Vec<[f64; 2]>| points.into_iter().flatten().map(f64::to_bits).collect::<Vec<_>>();
         assert_eq!(bits(on(1)), bits(on(2)));
@@ -94,7 +131,7 @@ mod tests {
     #[test]
     fn groups_stay_together() {
         let values = groups(60, 5);
-        let points = fit(&values, 5, &Pca::fit(&values, 5)).unwrap();
+        let points = place(&values, 5);
         let apart = |one: [f64; 2], other: [f64; 2]| (one[0] - other[0]).hypot(one[1] - other[1]);
         for (at, point) in points.iter().enumerate() {
             let others = (0..points.len()).filter(|&other| other != at);
@@ -107,9 +144,22 @@ mod tests {
     #[test]
     fn a_few_rows_keep_their_principal_components() {
         let values = groups(4, 5);
-        let pca = Pca::fit(&values, 5);
-        assert_eq!(fit(&values, 5, &pca).unwrap(), pca.points);
+        assert_eq!(place(&values, 5), Pca::fit(&values, 5, &|| false).unwrap().points);
         let same = vec![1.0; 40];
-        assert_eq!(fit(&same, 2, &Pca::fit(&same, 2)).unwrap(), [[0.0; 2]; 20]);
+        assert_eq!(place(&same, 2), [[0.0; 2]; 20]);
+    }
+
+    #[test]
+    fn the_descent_ends_soon_after_it_is_asked_to() {
+        use std::sync::atomic::{AtomicUsize, Ordering};
+        let values = groups(60, 5);
+        let pca = Pca::fit(&values, 5, &|| false).unwrap();
+        // It is asked for each row, then after each of the epochs.
+        for stop_at in [0, 59, 60, 61, 500, 60 + EPOCHS - 1] {
+            let asked = AtomicUsize::new(0);
+            let stop = || asked.fetch_add(1, Ordering::Relaxed) >= stop_at;
+            assert!(matches!(fit(&values, 5, &pca, &stop), Err(ReportError::Stopped)), "{stop_at}");
+            assert!(asked.into_inner() <= stop_at + 60, "{stop_at}");
+        }
     }
 }

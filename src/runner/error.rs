@@ -63,6 +63,14 @@ pub enum RunError {
         /// Where runs are.
         folder: PathBuf,
     },
+    /// A word that means several runs.
+    #[error("`{name}` may mean {}", .readings.join(", or "))]
+    Ambiguous {
+        /// What was asked for.
+        name: String,
+        /// What it may mean, each in words that end in an id.
+        readings: Vec<String>,
+    },
 }
 
 impl RunError {
@@ -80,6 +88,7 @@ impl RunError {
             Self::Store(error) => error.help(),
             Self::Unrecorded { state: "running", .. } => Some("wait until it ends"),
             Self::Unrecorded { .. } => Some("run the same command again: what was done is stored"),
+            Self::Ambiguous { .. } => Some("write the whole id"),
             Self::NoRun { .. } => Some("`simpipe runs` lists them; `latest` is the newest"),
             Self::Io { source, .. } => crate::base::fs::help(source),
             Self::RecordFormat { .. } => Some("use the simpipe that wrote it, or a newer one"),
@@ -99,6 +108,8 @@ pub(super) enum StageFailure {
     Missing(String),
     #[error("the stage wrote `{0}`, which it does not declare")]
     Undeclared(String),
+    #[error("the stage did not say what it read of `{0}`, which is in its key")]
+    Unsaid(String),
     #[error("the stage panicked: {0}")]
     Panicked(String),
     #[error("took longer than `timeout = \"{0}\"`")]
@@ -138,10 +149,21 @@ impl StageFailure {
             Self::Stage(StageError::DataUnavailable { .. }) | Self::Store(StoreError::Remote(_)) => {
                 FailureKind::DataUnavailable
             }
-            Self::Stage(StageError::Failed { .. } | StageError::Param { .. } | StageError::Io { .. })
-            | Self::Store(StoreError::Io { .. } | StoreError::Format { .. } | StoreError::NotAStore { .. })
+            Self::Stage(
+                StageError::Failed { .. }
+                | StageError::Param { .. }
+                | StageError::SourceChanged { .. }
+                | StageError::Io { .. },
+            )
+            | Self::Store(
+                StoreError::Io { .. }
+                | StoreError::Format { .. }
+                | StoreError::NotAStore { .. }
+                | StoreError::IdleLocks { .. },
+            )
             | Self::Missing(_)
             | Self::Undeclared(_)
+            | Self::Unsaid(_)
             | Self::TimedOut(_)
             | Self::Panicked(_) => FailureKind::Stage,
         }
@@ -151,7 +173,7 @@ impl StageFailure {
         match self {
             Self::Stage(error) => error.help(),
             Self::Store(error) => error.help(),
-            Self::Missing(_) | Self::Undeclared(_) | Self::Panicked(_) => {
+            Self::Missing(_) | Self::Undeclared(_) | Self::Unsaid(_) | Self::Panicked(_) => {
                 Some("this is a mistake in simpipe: please report it with the run's `log.txt`")
             }
             Self::TimedOut(_) => Some("raise `timeout`; a training goes on from its checkpoint when run again"),
@@ -161,10 +183,13 @@ impl StageFailure {
     /// Whether the same stage may do better in a while: see the table of [`retry`](super::retry).
     pub(super) const fn may_go_away(&self) -> bool {
         match self {
-            Self::Stage(error) => matches!(error, StageError::Io { .. } | StageError::DataUnavailable { .. }),
+            Self::Stage(error) => matches!(
+                error,
+                StageError::Io { .. } | StageError::DataUnavailable { .. } | StageError::SourceChanged { .. }
+            ),
             Self::Store(error) => matches!(error, StoreError::Io { .. }),
             Self::TimedOut(_) => true,
-            Self::Missing(_) | Self::Undeclared(_) | Self::Panicked(_) => false,
+            Self::Missing(_) | Self::Undeclared(_) | Self::Unsaid(_) | Self::Panicked(_) => false,
         }
     }
 

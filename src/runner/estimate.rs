@@ -11,6 +11,7 @@ use super::{RunRecord, StageRecord, folders};
 use crate::base::param::View;
 use crate::plan::{Node, Plan};
 use crate::stage::DynStage;
+use crate::store::RunOrder;
 
 /// Records that are read at most, newest first: a forecast must not take longer as runs pile up.
 const RECORDS: usize = 12;
@@ -31,10 +32,10 @@ pub struct Estimates(Vec<Work>);
 impl Estimates {
     /// Reads the newest runs of the plan's name, and then the newest of others.
     #[must_use]
-    pub fn read(root: &Path, plan: &Plan) -> Self {
-        let mut named = folders::of_name(root, &plan.experiment.name);
+    pub fn read(root: &Path, order: &RunOrder, plan: &Plan) -> Self {
+        let mut named = folders::of_name(root, &plan.experiment.name, order);
         named.truncate(RECORDS / 2);
-        let others: Vec<_> = folders::all(root).into_iter().filter(|folder| !named.contains(folder)).collect();
+        let others: Vec<_> = folders::all(root, order).into_iter().filter(|folder| !named.contains(folder)).collect();
         let records = named.iter().chain(&others).take(RECORDS).filter_map(|folder| RunRecord::read(folder).ok());
         Self(records.flat_map(|record| record.stages).filter_map(Work::of).collect())
     }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use super::{Outcome, clock};
+use crate::base::visible::visible_json;
 use crate::plan::{Key, Reason};
 
 /// Something that happened in a run.
@@ -77,7 +78,7 @@ impl Event {
     #[must_use]
     pub fn to_line(&self) -> String {
         let event = serde_json::to_string(self).expect("an event serializes to JSON");
-        format!("{{\"time\":\"{}\",{}", clock::now().rfc3339(), &event[1..])
+        format!("{{\"time\":\"{}\",{}", clock::now().rfc3339(), &visible_json(event)[1..])
     }
 }
 

@@ -13,11 +13,12 @@ use walkdir::WalkDir;
 
 use super::checkpoints::StoredCheckpoints;
 use super::error::StageFailure;
-use super::inputs::{self, Candidates, Entries};
+use super::inputs::{self, Candidates, Entries, Sources};
 use super::schedule::Held;
 use super::{Event, History, Outcome, reasons};
+use crate::base::interrupt::LeftToEnd;
 use crate::plan::{KeyParts, Plan, Reason};
-use crate::stage::{BackendChoice, Checkpoints, Ctx, CtxParts, Progress, SourceDigest, StageError};
+use crate::stage::{BackendChoice, Checkpoints, Ctx, CtxParts, Progress, StageError};
 use crate::store::{AcEntry, Damage, Found, Journal, Produced, Store};
 
 /// Progress comes at most this often: ten a second are enough for any eye.
@@ -62,8 +63,8 @@ impl Executor<'_> {
         attempt: &mut Attempt,
         held: &Held<'_>,
     ) -> Result<Option<(Outcome, AcEntry)>, StageFailure> {
-        let sources = inputs::sources(self.plan, node, self.store)?;
-        let candidates = Candidates::of(self.plan, node, self.backend, upstream, &sources);
+        let sources = Sources::of(self.plan, node, self.store)?;
+        let candidates = Candidates::of(self.plan, node, self.backend, upstream, &sources.digests);
         attempt.parts = Some(candidates.compute.clone());
         let mut damage = None;
         for parts in &candidates.accepted {
@@ -130,7 +131,8 @@ impl Executor<'_> {
         if let Some(journal) = self.journal {
             journal.wanted(self.id(node), parts.key())?; // before the lookup: gc keeps what it finds from here on
         }
-        let found = self.store.lookup(parts.key());
+        let files = self.plan.graph[node].stage.files();
+        let found = self.store.lookup_declared(parts.key(), &|_| Some(files));
         self.warn_of_store(node);
         match found? {
             Found::Hit(entry) => return Ok(Some(entry)),
@@ -148,13 +150,13 @@ impl Executor<'_> {
         node: NodeIndex,
         parts: &KeyParts,
         upstream: &Entries,
-        sources: &[SourceDigest],
+        sources: &Sources,
     ) -> Result<AcEntry, StageFailure> {
         let key = parts.key();
         let _span = tracing::info_span!("stage", id = self.id(node), key = key.short()).entered();
         let (stage, scratch) = (self.plan.graph[node].stage.as_ref(), self.store.scratch()?);
         let output = scratch.output();
-        let files = inputs::provide(self.plan, node, upstream, self.store, &scratch.input())?;
+        let files = inputs::provide(self.plan, node, upstream, self.store, &scratch.input()?)?;
         let (on_progress, on_warning) = (self.progress_of(node), |message| self.warn(node, message));
         let downloads = self.store.downloads();
         let checkpoints = StoredCheckpoints::of(stage, parts, self.store, &on_warning);
@@ -177,19 +179,19 @@ impl Executor<'_> {
         let started = Instant::now();
         let limit = self.plan.graph[node].policy.timeout;
         ctx = ctx.with_deadline(limit.map(|limit| started + limit.0));
-        match (caught(|| Ok(stage.run(&mut ctx)?)), limit) {
+        let result = caught(|| Ok(stage.run(&mut ctx)?));
+        match (&result, limit) {
             // It stopped, and not because of the user: its time was up.
             (Err(StageFailure::Stage(StageError::Interrupted)), Some(limit)) if !self.cancelled() => {
                 return Err(StageFailure::TimedOut(limit));
             }
-            (result, _) => result?,
+            (Err(StageFailure::Stage(StageError::Interrupted)), _) => {}
+            (Err(StageFailure::Stage(StageError::SourceChanged { .. })), _) => sources.forget(self.store),
+            // Half of an image that is being written is no image: what changed is the better reason.
+            _ => sources.compare(&ctx.sources_read(), result.is_ok(), self.store)?,
         }
+        result?;
         let seconds = started.elapsed().as_secs_f64();
-        if inputs::sources(self.plan, node, self.store)? != sources {
-            // Its key names what was there before; the result may hold some of each.
-            let error = StageError::unavailable("a source changed while it was read");
-            return Err(error.with_help("run again when nobody writes to it").into());
-        }
         check_outputs(stage.files(), &output)?;
         let metrics = self.finite(node, ctx.into_metrics());
         let key_parts = serde_json::to_value(parts).expect("key parts serialize to JSON");
@@ -197,6 +199,7 @@ impl Executor<'_> {
         if stage.tensor() {
             made_by.extend(self.hardware.clone());
         }
+        let _publishing = LeftToEnd::begin(); // what was computed is not thrown away for a few moments
         Ok(self.store.publish(scratch, key, Produced { key_parts, metrics, seconds, made_by })?)
     }
 

@@ -4,8 +4,9 @@ use std::path::{Path, PathBuf};
 
 use super::{RunError, RunRecord, clock::Moment};
 use crate::base::digest::Digest;
-use crate::base::fs;
-use crate::store::{JournaledRun, RunReach, RunState, Store};
+use crate::base::file_name::FileName;
+use crate::base::fs::{self, Inside};
+use crate::store::{JournaledRun, RunName, RunOrder, RunReach, RunState, Store, is_future};
 
 /// Where all runs of a root are.
 #[must_use]
@@ -19,18 +20,26 @@ pub fn store_folder(root: &Path) -> PathBuf {
     root.join("artifacts").join("store")
 }
 
-/// A new run's id and folder.
-pub(super) fn create(root: &Path, name: &str, started: Moment) -> Result<(String, PathBuf), RunError> {
-    let parent = runs_folder(root).join(name);
-    fs::create_dirs_synced(&parent).map_err(RunError::io("create", &parent))?;
+/// A new run's id and folder, which is held open: what is put into it later gets nowhere else.
+///
+/// `artifacts/` and `runs/` may be links to a larger disk; below them no link is followed.
+pub(super) fn create(root: &Path, name: &str, started: Moment) -> Result<(String, Inside), RunError> {
+    let runs = runs_folder(root);
+    fs::create_dirs_synced(&runs).map_err(RunError::io("create", &runs))?;
+    let parent = runs.join(name);
+    let new = std::fs::symlink_metadata(&parent).is_err();
+    let opened = Inside::open(&runs).and_then(|runs| runs.enter(name));
+    let named = opened.map_err(RunError::io("create", &parent))?;
+    if new {
+        fs::sync_dir(&runs).map_err(RunError::io("sync", &runs))?;
+    }
     for attempt in 0_u32.. {
         let salt = Digest::of_json(&(std::process::id(), started.0, attempt)).short();
         let run = format!("{}-{}", started.compact(), &salt[..6]);
-        let folder = parent.join(&run);
-        match fs::create_dir(&folder) {
-            Ok(()) => return Ok((run, folder)),
+        match named.make(&run) {
+            Ok(folder) => return Ok((run, folder)),
             Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
-            Err(error) => return Err(RunError::io("create", &folder)(error)),
+            Err(error) => return Err(RunError::io("create", &parent.join(&run))(error)),
         }
     }
     unreachable!("2^32 runs can't begin in one millisecond")
@@ -38,18 +47,48 @@ pub(super) fn create(root: &Path, name: &str, started: Moment) -> Result<(String
 
 /// Folders of the runs of one name, newest first; none if there are none.
 #[must_use]
-pub fn of_name(root: &Path, name: &str) -> Vec<PathBuf> {
-    let mut folders = subfolders(&runs_folder(root).join(name));
-    folders.reverse(); // names begin with the time
+pub fn of_name(root: &Path, name: &str, order: &RunOrder) -> Vec<PathBuf> {
+    let plain = FileName::try_from(name).is_ok_and(|name| name.parts().count() == 1);
+    let mut folders = if plain { subfolders(&runs_folder(root).join(name)) } else { Vec::new() };
+    order.newest_first(&mut folders, |folder| name_and_id(folder));
     folders
 }
 
 /// Folders of all runs, newest first.
 #[must_use]
-pub fn all(root: &Path) -> Vec<PathBuf> {
+pub fn all(root: &Path, order: &RunOrder) -> Vec<PathBuf> {
     let mut folders: Vec<PathBuf> = subfolders(&runs_folder(root)).iter().flat_map(|named| subfolders(named)).collect();
-    folders.sort_by(|a, b| b.file_name().cmp(&a.file_name()));
+    order.newest_first(&mut folders, |folder| name_and_id(folder));
     folders
+}
+
+/// The experiment's name and the run's id, which name its folders.
+fn name_and_id(folder: &Path) -> RunName<'_> {
+    fn text(part: Option<&std::ffi::OsStr>) -> &str {
+        part.and_then(std::ffi::OsStr::to_str).unwrap_or_default()
+    }
+    (text(folder.parent().and_then(Path::file_name)), text(folder.file_name()))
+}
+
+/// What to say if a run is dated in the future.
+#[must_use]
+pub fn warning_of_future<'a>(runs: impl IntoIterator<Item = &'a str>) -> Option<String> {
+    let run = runs.into_iter().find(|run| is_future(run))?;
+    Some(format!(
+        "the run {run} is dated in the future: the clock was wrong when it began, or is wrong now; runs are taken in the \
+         order in which the store's journal got them"
+    ))
+}
+
+/// The order of a store's runs; that of their times where there is none, or its journal can't be read.
+#[must_use]
+pub fn order_of(store: Option<&Store>) -> RunOrder {
+    store.and_then(|store| store.run_order().ok()).unwrap_or_default()
+}
+
+/// Ids of the runs of one name.
+pub(super) fn ids_of_name(root: &Path, name: &str) -> Vec<String> {
+    of_name(root, name, &RunOrder::default()).iter().map(|folder| name_and_id(folder).1.to_owned()).collect()
 }
 
 fn subfolders(folder: &Path) -> Vec<PathBuf> {
@@ -59,11 +98,12 @@ fn subfolders(folder: &Path) -> Vec<PathBuf> {
     folders
 }
 
-/// The folder that a user means: a path, `latest`, an experiment's name (its newest run), or (the start of) an id.
+/// The folder that a user means: a path, `latest` (the last that the journal got), an experiment's name (its newest
+/// run), or (the start or end of) an id.
 ///
 /// # Errors
-/// If there is no such run.
-pub fn find(root: &Path, wanted: &str) -> Result<PathBuf, RunError> {
+/// If there is no such run, or parts of several ids are so.
+pub fn find(root: &Path, order: &RunOrder, wanted: &str) -> Result<PathBuf, RunError> {
     let path = Path::new(wanted);
     if path.join("run.json").is_file() {
         return Ok(path.to_path_buf());
@@ -72,31 +112,61 @@ pub fn find(root: &Path, wanted: &str) -> Result<PathBuf, RunError> {
         return Ok(root.join(path));
     }
     let recorded = |folder: &&PathBuf| folder.join("run.json").is_file();
-    let meant = |folder: &&PathBuf| {
-        let id = folder.file_name().unwrap_or_default().to_string_lossy();
-        let name = folder.parent().and_then(Path::file_name).unwrap_or_default().to_string_lossy();
-        wanted == "latest" || name == wanted || id.starts_with(wanted) || id.ends_with(wanted)
-    };
-    all(root)
-        .iter()
-        .filter(recorded)
-        .find(|folder| !wanted.is_empty() && meant(folder))
-        .cloned()
-        .ok_or_else(|| RunError::NoRun { name: wanted.to_owned(), folder: runs_folder(root) })
+    let called =
+        |folder: &&PathBuf| folder.parent().and_then(Path::file_name).is_some_and(|name| name == Path::new(wanted));
+    let all = all(root, order);
+    let whole = |folder: &&PathBuf| wanted == "latest" || called(folder) || id_of(folder) == wanted;
+    if let Some(folder) = all.iter().filter(recorded).find(whole) {
+        return Ok(folder.clone());
+    }
+    let part = |folder: &&PathBuf| id_of(folder).starts_with(wanted) || id_of(folder).ends_with(wanted);
+    let parts: Vec<&PathBuf> =
+        all.iter().filter(|folder| !wanted.is_empty() && part(folder)).filter(recorded).collect();
+    match parts.as_slice() {
+        [] => Err(RunError::NoRun { name: wanted.to_owned(), folder: runs_folder(root) }),
+        [folder] => Ok((*folder).clone()),
+        several => {
+            let mut readings: Vec<String> =
+                several.iter().take(READINGS).map(|folder| format!("the run {}", id_of(folder))).collect();
+            if several.len() > READINGS {
+                readings.push(format!("one of {} more", several.len() - READINGS));
+            }
+            Err(RunError::Ambiguous { name: wanted.to_owned(), readings })
+        }
+    }
+}
+
+/// Runs that a message names where a word may mean many.
+const READINGS: usize = 3;
+
+/// A run's id.
+fn id_of(folder: &Path) -> String {
+    folder.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
 /// The same, where the store's tags are names too.
 ///
 /// # Errors
-/// If there is no such run, or it left no record.
+/// If there is no such run, it left no record, or a tag and the newest run of an experiment of that name differ.
 pub fn find_tagged(root: &Path, store: &Store, wanted: &str) -> Result<PathBuf, RunError> {
+    let order = order_of(Some(store));
     if let Some(pin) = store.pinned(wanted) {
         let places = [Path::new(&pin.root).join(&pin.dir), root.join(&pin.dir)];
         if let Some(folder) = places.into_iter().find(|folder| folder.join("run.json").is_file()) {
-            return Ok(folder);
+            let named = of_name(root, wanted, &order).into_iter().find(|folder| folder.join("run.json").is_file());
+            return match named.filter(|named| id_of(named) != pin.run) {
+                None => Ok(folder),
+                Some(named) => Err(RunError::Ambiguous {
+                    name: wanted.to_owned(),
+                    readings: vec![
+                        format!("the run of this tag, {}", pin.run),
+                        format!("the newest of the experiment of this name, {}", id_of(&named)),
+                    ],
+                }),
+            };
         }
     }
-    find(root, wanted).map_err(|error| {
+    find(root, &order, wanted).map_err(|error| {
         match unrecorded(root, store).into_iter().find(|run| run.start.run.starts_with(wanted)) {
             Some(run) if !wanted.is_empty() => RunError::Unrecorded {
                 run: run.start.run,
@@ -130,7 +200,8 @@ pub fn reach(root: &Path) -> Vec<RunReach> {
         run: record.run,
         name: record.name,
     };
-    all(root).iter().filter_map(|folder| RunRecord::read_of_any_format(folder)).map(of).collect()
+    let folders = all(root, &RunOrder::default()).into_iter();
+    folders.filter_map(|folder| RunRecord::read_of_any_format(&folder)).map(of).collect()
 }
 
 /// The newest run of a name that has a usable result of each stage: what "changed" is measured against.
@@ -140,10 +211,10 @@ pub struct History(Vec<RunRecord>);
 impl History {
     /// Reads records of a name, newest first, until every stage in `ids` has been seen with a result.
     #[must_use]
-    pub fn read<'a>(root: &Path, name: &str, ids: impl IntoIterator<Item = &'a str>) -> Self {
+    pub fn read<'a>(root: &Path, order: &RunOrder, name: &str, ids: impl IntoIterator<Item = &'a str>) -> Self {
         let mut wanted: Vec<&str> = ids.into_iter().collect();
         let mut records = Vec::new();
-        for folder in of_name(root, name) {
+        for folder in of_name(root, name, order) {
             if wanted.is_empty() {
                 break;
             }

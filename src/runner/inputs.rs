@@ -1,11 +1,16 @@
 //! What a node reads: digests of upstream files by port for its key, and the files themselves for its work.
 
-use std::collections::BTreeMap;
-use std::path::Path;
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use petgraph::graph::NodeIndex;
 
+use super::error::StageFailure;
+use crate::base::contents::{Compute, Contents};
 use crate::base::digest::Digest;
+use crate::base::fs::Inside;
 use crate::plan::{KeyParts, Plan};
 use crate::stage::{BackendChoice, Inputs, SourceDigest, SourceFinder, StageError};
 use crate::store::{AcEntry, Store, StoreError};
@@ -18,15 +23,69 @@ pub(super) fn digests(plan: &Plan, node: NodeIndex, entries: &Entries) -> BTreeM
     let port_files = |upstream: NodeIndex, files: &[&str]| {
         let entry = &entries[&upstream];
         let stored = files.iter().flat_map(|file| entry.files_of(file));
-        stored.map(|(name, file)| (name.clone(), file.digest)).collect()
+        stored.map(|(name, file)| (name.to_string(), file.digest)).collect()
     };
     let ports = plan.upstream(node).into_iter();
     ports.map(|(upstream, port)| (port.name.to_owned(), port_files(upstream, port.files))).collect()
 }
 
-/// Digests of what a node reads outside the store.
-pub(super) fn sources(plan: &Plan, node: NodeIndex, store: &Store) -> Result<Vec<SourceDigest>, StageError> {
-    plan.graph[node].stage.sources(&SourceFinder { downloads: store.downloads(), digest_file: store })
+/// What a node reads outside the store, as its key names it.
+pub(super) struct Sources {
+    pub(super) digests: Vec<SourceDigest>,
+    /// The files and folders that the digests are of.
+    asked: BTreeSet<PathBuf>,
+}
+
+impl Sources {
+    pub(super) fn of(plan: &Plan, node: NodeIndex, store: &Store) -> Result<Self, StageError> {
+        let asked = Asked { store, paths: Mutex::default() };
+        let finder = SourceFinder { downloads: store.downloads(), digest_file: &asked };
+        let digests = plan.graph[node].stage.sources(&finder)?;
+        Ok(Self { digests, asked: asked.paths.into_inner().unwrap_or_else(PoisonError::into_inner) })
+    }
+
+    /// Compares what a stage has read with its key. A result of other bytes must not be stored under it: they were
+    /// changed since, or what is remembered of them is wrong and is forgotten. A stage that failed may not have read all.
+    pub(super) fn compare(&self, read: &[SourceDigest], done: bool, store: &Store) -> Result<(), StageFailure> {
+        if let Some(other) = read.iter().find(|source| !self.digests.contains(source)) {
+            self.forget(store);
+            return Err(StageError::SourceChanged { what: format!("the source `{}`", other.name) }.into());
+        }
+        let unsaid = self.digests.iter().find(|source| !read.contains(source)).filter(|_| done);
+        unsaid.map_or(Ok(()), |source| Err(StageFailure::Unsaid(source.name.clone())))
+    }
+
+    pub(super) fn forget(&self, store: &Store) {
+        self.asked.iter().for_each(|path| Contents::forget(store, path));
+    }
+}
+
+/// Digests from a store, and what they were asked of.
+struct Asked<'a> {
+    store: &'a Store,
+    paths: Mutex<BTreeSet<PathBuf>>,
+}
+
+impl Asked<'_> {
+    fn note(&self, path: &Path) -> &Store {
+        self.paths.lock().unwrap_or_else(PoisonError::into_inner).insert(path.to_path_buf());
+        self.store
+    }
+}
+
+impl Contents for Asked<'_> {
+    fn digest(&self, path: &Path) -> io::Result<Digest> {
+        self.note(path).digest(path)
+    }
+    fn digests(&self, folder: &Path, paths: &[&Path]) -> Result<Vec<Digest>, (PathBuf, io::Error)> {
+        self.note(folder).digests(folder, paths)
+    }
+    fn fact(&self, path: &Path, what: &'static str, compute: &Compute<'_>) -> io::Result<String> {
+        self.note(path).fact(path, what, compute)
+    }
+    fn forget(&self, path: &Path) {
+        Contents::forget(self.store, path);
+    }
 }
 
 /// Key parts of a node for every backend whose results are accepted, in that order, and for the one to compute on.
@@ -53,19 +112,20 @@ impl Candidates {
     }
 }
 
-/// Puts the files that a node's ports read under `folder/<port>/`, and says where each is.
+/// Puts the files that a node's ports read into a folder of `folder` a port, and says where each is.
 pub(super) fn provide(
     plan: &Plan,
     node: NodeIndex,
     entries: &Entries,
     store: &Store,
-    folder: &Path,
+    folder: &Inside,
 ) -> Result<Inputs, StoreError> {
     let mut inputs = Inputs::new();
     for (upstream, port) in plan.upstream(node) {
-        let (entry, folder) = (&entries[&upstream], folder.join(port.name));
-        store.materialise(port.files.iter().flat_map(|file| entry.files_of(file)), &folder)?;
-        let files = port.files.iter().map(|file| ((*file).to_owned(), folder.join(file))).collect();
+        let (entry, path) = (&entries[&upstream], folder.path().join(port.name));
+        let inside = folder.enter(port.name).map_err(StoreError::io("create", &path))?;
+        store.materialise(port.files.iter().flat_map(|file| entry.files_of(file)), &inside)?;
+        let files = port.files.iter().map(|file| ((*file).to_owned(), path.join(file))).collect();
         inputs.insert(port.name.to_owned(), files);
     }
     Ok(inputs)

@@ -4,7 +4,6 @@
 //! running anything.
 
 mod checkpoints;
-pub mod clock;
 mod error;
 pub mod estimate;
 mod event;
@@ -22,21 +21,23 @@ mod tests;
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
+pub use crate::base::clock;
 pub use error::{Failure, FailureKind, RunError};
 pub use event::Event;
 pub use folders::History;
 pub use record::{Outcome, RunRecord, StageRecord};
 
-use crate::base::fs::{is_wrong_place, remove_dir};
+use crate::base::fs::{Inside, is_wrong_place, remove_dir};
+use crate::base::interrupt::LeftToEnd;
 use crate::base::param::View;
 use crate::plan::Plan;
 use crate::stage::{Catalog, StageError};
-use crate::store::{AcEntry, Journal, RunStart, Store, StoreError};
+use crate::store::{AcEntry, Files, Journal, RunStart, Store, StoreError};
 use error::StageFailure;
 use executor::{Attempt, Executor};
 use schedule::{Held, Queue};
@@ -87,7 +88,7 @@ struct Run<'a> {
     board: Board<Finished>,
     /// What is known of stages that wait for the device.
     parked: Board<Attempt>,
-    folder: PathBuf,
+    folder: Inside,
 }
 
 impl Runner<'_> {
@@ -107,12 +108,20 @@ impl Runner<'_> {
         let on_event = &|event: &Event| drop(catch_unwind(AssertUnwindSafe(|| on_event(event))));
         let (began, started) = (clock::now(), Instant::now());
         let ids = || plan.order.iter().map(|node| plan.graph[*node].id.as_str());
-        let history = History::read(self.root, &plan.experiment.name, ids());
-        let (run, folder) = folders::create(self.root, &plan.experiment.name, began)?;
+        let order = folders::order_of(Some(self.store));
+        let history = History::read(self.root, &order, &plan.experiment.name, ids());
+        let earlier = folders::ids_of_name(self.root, &plan.experiment.name);
+        let (run, inside) = folders::create(self.root, &plan.experiment.name, began)?;
+        let folder = inside.path().to_path_buf();
         let dir = folder.strip_prefix(self.root).unwrap_or(&folder).to_string_lossy().into_owned();
         let stages = ids().map(str::to_owned).collect();
-        let journal = self.journal(plan, &run, &dir, began)?;
+        let (journal, unjournaled) = self.journal(plan, &run, &dir, began)?;
         on_event(&Event::RunStarted { run: run.clone(), dir: dir.clone(), folder: folder.clone(), stages });
+        let future = folders::warning_of_future(earlier.iter().map(String::as_str));
+        for message in future.into_iter().chain(unjournaled).chain(self.store.take_warnings()) {
+            tracing::warn!("{message}");
+            on_event(&Event::Warning { stage: None, message });
+        }
         let span = tracing::info_span!("run", id = run);
         let (store, cancel) = (self.store, self.cancel);
         let executor = Executor {
@@ -125,7 +134,8 @@ impl Runner<'_> {
             cancel,
             on_event,
         };
-        let stages = span.in_scope(|| self.run_stages(executor, folder.clone()));
+        let stages = span.in_scope(|| self.run_stages(executor, inside));
+        let _recording = LeftToEnd::begin();
         let record = RunRecord {
             format: record::FORMAT,
             run,
@@ -158,8 +168,14 @@ impl Runner<'_> {
         Ok(record)
     }
 
-    /// The run's journal; `None` if the store may only be read.
-    fn journal(&self, plan: &Plan, run: &str, dir: &str, began: clock::Moment) -> Result<Option<Journal>, StoreError> {
+    /// The run's journal; `None` if the store can't be written, which is worth a warning if it could be before.
+    fn journal(
+        &self,
+        plan: &Plan,
+        run: &str,
+        dir: &str,
+        began: clock::Moment,
+    ) -> Result<(Option<Journal>, Option<String>), StoreError> {
         let start = RunStart {
             run: run.to_owned(),
             name: plan.experiment.name.clone(),
@@ -172,13 +188,18 @@ impl Runner<'_> {
         match self.store.journal(start) {
             Err(StoreError::Io { source, .. }) if is_wrong_place(&source) => {
                 tracing::warn!("the store may only be read, so it keeps no journal of this run: {source}");
-                Ok(None)
+                Ok((None, None))
             }
-            journal => journal.map(Some),
+            // What is stored can be used all the same.
+            Err(error @ StoreError::Io { .. }) if error.is_full() => {
+                let message = format!("{error}: without a journal of this run, gc may remove what it is using");
+                Ok((None, Some(message)))
+            }
+            journal => Ok((Some(journal?), None)),
         }
     }
 
-    fn run_stages(&self, executor: Executor<'_>, folder: PathBuf) -> Vec<Finished> {
+    fn run_stages(&self, executor: Executor<'_>, folder: Inside) -> Vec<Finished> {
         let plan = executor.plan;
         let (board, parked) = (Mutex::default(), Mutex::default());
         let run = Run { executor, queue: Queue::new(plan), board, parked, folder };
@@ -259,10 +280,12 @@ impl Run<'_> {
         let result = self.executor.run_node(node, &upstream, attempt, held);
         self.executor.warn_of_store(node);
         let Some((outcome, entry)) = result? else { return Ok(None) };
-        let folder = self.folder.join(&plan.graph[node].id);
+        let id = &plan.graph[node].id;
+        let path = self.folder.path().join(id);
         if attempt.retries > 0 {
-            remove_dir(&folder).map_err(StoreError::io("remove", &folder))?; // an earlier try may have filled it by half
+            remove_dir(&path).map_err(StoreError::io("remove", &path))?; // an earlier try may have filled it by half
         }
+        let folder = self.folder.enter(id).map_err(StoreError::io("create", &path))?;
         self.executor.store.materialise(&entry.files, &folder)?;
         Ok(Some((outcome, entry)))
     }
@@ -311,7 +334,7 @@ impl Run<'_> {
             skipped: None,
             key_parts: None,
             params: node.stage.params(View::Full),
-            files: BTreeMap::new(),
+            files: Files::default(),
         }
     }
 

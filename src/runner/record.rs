@@ -7,9 +7,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
 use super::{Failure, FailureKind, RunError};
-use crate::base::fs;
+use crate::base::{file_name, fs};
 use crate::plan::{Key, KeyParts, Reason, Snapshot};
-use crate::store::{FileRecord, RunState};
+use crate::store::{Files, RunState};
 
 /// Version of this record's format.
 pub(super) const FORMAT: u32 = 1;
@@ -78,7 +78,7 @@ pub struct StageRecord {
     /// Its parameters with every default: what reasons are told from.
     pub params: Json,
     /// Its files.
-    pub files: BTreeMap<String, FileRecord>,
+    pub files: Files,
 }
 
 /// What every version of the record has.
@@ -93,10 +93,13 @@ pub struct RunRecord {
     /// Version of this format.
     pub format: u32,
     /// The run's id.
+    #[serde(deserialize_with = "file_name::word")]
     pub run: String,
     /// The experiment's name.
+    #[serde(deserialize_with = "file_name::word")]
     pub name: String,
     /// The run's folder, relative to the root.
+    #[serde(deserialize_with = "file_name::inside")]
     pub dir: String,
     /// Whether every stage has its result.
     pub ok: bool,

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | the file system refuses, that of the store included | yes |
 //! | data from outside is not there, a download included | yes |
+//! | a source changed while it was read | yes: its memo is forgotten, and the key is made anew |
 //! | a try took longer than `timeout` | yes: a training goes on from its checkpoint, a download from its part |
 //! | the work can't be done (`the loss became NaN`) | no: the same inputs and seed end the same way |
 //! | a panic, a file too few or too many | no: a mistake in the program |

@@ -8,11 +8,11 @@ use std::collections::BTreeMap;
 use petgraph::graph::NodeIndex;
 use serde::Serialize;
 
-use super::inputs::{self, Candidates, Entries};
-use super::{History, RunError, reasons};
+use super::inputs::{Candidates, Entries, Sources};
+use super::{History, RunError, folders, reasons};
 use crate::plan::{Key, KeyParts, Plan, Reason, ReasonKind};
-use crate::stage::{BackendChoice, Catalog};
-use crate::store::{AcEntry, Damage, Found, Store};
+use crate::stage::{BackendChoice, Catalog, StageError};
+use crate::store::{AcEntry, Damage, Found, Store, StoreError};
 
 /// Whether a stage would run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -81,7 +81,8 @@ impl<'a> Forecast<'a> {
     pub fn of(plan: &'a Plan, catalog: &dyn Catalog, store: &Store, root: &std::path::Path) -> Result<Self, RunError> {
         let backend = catalog.backend(&plan.experiment.device).map_err(RunError::Device)?;
         let ids = plan.order.iter().map(|node| plan.graph[*node].id.as_str());
-        let history = History::read(root, &plan.experiment.name, ids);
+        let order = folders::order_of(Some(store));
+        let history = History::read(root, &order, &plan.experiment.name, ids);
         let mut forecast = Self { plan, history, parts: BTreeMap::new(), stages: Vec::new() };
         let mut entries = Entries::new();
         for node in &plan.order {
@@ -103,17 +104,18 @@ impl<'a> Forecast<'a> {
             let reasons = vec![Reason::upstream(self.plan.graph[upstream].id.as_str())];
             return Ok(self.status(node, Freshness::MaybeStale, None, reasons));
         }
-        let sources = match inputs::sources(self.plan, node, store) {
+        let sources = match Sources::of(self.plan, node, store) {
             Ok(sources) => sources,
+            Err(StageError::Interrupted) => return Err(StoreError::Interrupted.into()),
             Err(error) => {
                 let status = self.status(node, Freshness::Stale, None, vec![Reason::new(ReasonKind::NeverRan)]);
                 return Ok(StageStatus { note: Some(error.to_string()), ..status });
             }
         };
-        let candidates = Candidates::of(self.plan, node, backend, entries, &sources);
+        let candidates = Candidates::of(self.plan, node, backend, entries, &sources.digests);
         let mut damage = None;
         for parts in candidates.accepted {
-            if let Some(entry) = usable(store, &parts, &mut damage)? {
+            if let Some(entry) = usable(store, &parts, self.plan.graph[node].stage.files(), &mut damage)? {
                 entries.insert(node, entry);
                 let status = self.status(node, Freshness::Fresh, Some(parts.key()), Vec::new());
                 self.parts.insert(node, parts);
@@ -192,11 +194,16 @@ impl<'a> Forecast<'a> {
 }
 
 /// The stored result under a key, without moving a damaged one and without fetching what only an object store has.
-fn usable(store: &Store, parts: &KeyParts, damage: &mut Option<Damage>) -> Result<Option<AcEntry>, RunError> {
-    match store.inspect(parts.key())? {
+fn usable(
+    store: &Store,
+    parts: &KeyParts,
+    files: &'static [&'static str],
+    damage: &mut Option<Damage>,
+) -> Result<Option<AcEntry>, RunError> {
+    match store.inspect_declared(parts.key(), &|_| Some(files))? {
         Found::Hit(entry) => return Ok(Some(entry)),
         Found::Miss => {}
         Found::Damaged(found) => *damage = Some(found),
     }
-    Ok(store.remote_entry(parts.key())?)
+    Ok(store.remote_entry(parts.key(), &|_| Some(files))?)
 }

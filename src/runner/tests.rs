@@ -4,10 +4,12 @@ mod children;
 mod concurrency;
 mod fakes;
 mod faults;
+mod hostile;
 mod kills;
 mod order;
 mod policy;
 mod recovery;
+mod sources;
 
 use std::path::Path;
 use std::time::Duration;
@@ -19,6 +21,7 @@ use fakes::{Fakes, Project, diamond, plan, with};
 use recovery::{Results, assert_recovers, varied};
 
 use super::*;
+use crate::store::RunOrder;
 
 #[test]
 fn a_second_run_is_all_hits_with_the_same_metrics() {
@@ -196,12 +199,20 @@ fn runs_are_found_by_name_id_and_path() {
     let first = project.run(&diamond("t", "l"));
     std::thread::sleep(Duration::from_millis(2));
     let second = project.run(&diamond("t", "l"));
-    let find = |wanted: &str| folders::find(root, wanted).map(|folder| RunRecord::read(&folder).unwrap().run).unwrap();
+    let find = |wanted: &str| {
+        let folder = folders::find(root, &RunOrder::default(), wanted).unwrap();
+        RunRecord::read(&folder).unwrap().run
+    };
     assert_eq!(find("latest"), second.run);
     assert_eq!(find("fake"), second.run);
     assert_eq!(find(&first.run), first.run);
     assert_eq!(find(&first.dir), first.run);
-    assert!(folders::find(root, "nothing").is_err());
+    assert!(folders::find(root, &RunOrder::default(), "nothing").is_err());
+    let (start, end) = (&first.run[..4], &first.run[first.run.len() - 6..]);
+    assert_eq!(find(end), first.run);
+    let error = folders::find(root, &RunOrder::default(), start).unwrap_err().to_string();
+    assert_eq!(error, format!("`{start}` may mean the run {}, or the run {}", second.run, first.run));
+    assert!(folders::find(root, &RunOrder::default(), "").is_err());
     assert_eq!(first.stages[0].key_parts.as_ref().unwrap().params, json!({ "text": "t" }));
     assert_eq!(diamond("t", "l").graph[NodeIndex::new(0)].stage.params(View::Key), json!({ "text": "t" }));
 }

@@ -35,6 +35,11 @@ impl<'a> Rows<'a> {
         }
     }
 
+    /// Vectors that [`Rows::new`] would take: they come from such.
+    pub(super) const fn checked(values: &'a [f32], dim: usize) -> Self {
+        Self { values, dim }
+    }
+
     /// Number of vectors.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -67,7 +72,7 @@ impl<'a> Rows<'a> {
 
 /// How far `key` is from `query`, in the unit of `distance`.
 ///
-/// - cosine: `max(0, 1 - q.k)`; rows of unit norm expected
+/// - cosine: `max(0, 1 - q.k)` of rows of unit length, as [`Vectors`](super::Vectors) makes them
 /// - inner product: `q.k`, a similarity
 /// - euclidean: `|q - k|`, 0 where its square is below 1e-18
 /// - squared euclidean: `|q - k|^2`

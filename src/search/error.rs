@@ -9,6 +9,12 @@ pub enum SearchError {
         /// Its row.
         position: usize,
     },
+    /// A vector is all zeros: it has no direction that the cosine distance could compare.
+    #[error("the vector at position {position} is all zeros, so it has no direction")]
+    Zero {
+        /// Its row.
+        position: usize,
+    },
     /// The numbers are not a whole number of rows.
     #[error("{numbers} numbers are no whole number of vectors of length {dim}")]
     Ragged {

@@ -7,6 +7,7 @@
 //! is searched row by row. The result is therefore that of the plain definition, whatever the tiles and threads.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use rayon::prelude::*;
 
@@ -21,6 +22,8 @@ use crate::artifact::Distance;
 const QUERY_TILE: usize = 256;
 /// Rows in a tile: its scores (512 KiB with [`QUERY_TILE`]) stay in the second-level cache.
 const ROW_TILE: usize = 512;
+/// Excluded rows beyond this are skipped one by one instead of being preselected with the others.
+const MOST_EXCLUDED: usize = 1024;
 /// Norms beyond this could overflow `f32` products.
 const LARGEST_NORM: f64 = 1e18;
 
@@ -38,8 +41,8 @@ pub struct Hit {
 pub struct Wanted {
     /// How many neighbours; fewer are found where there are fewer rows.
     pub k: usize,
-    /// Positions of rows that don't count, such as the query itself; in any order.
-    pub excluded: Vec<u32>,
+    /// Positions of rows that don't count, such as the query itself; in increasing order.
+    pub excluded: Arc<[u32]>,
 }
 
 /// Rows prepared for exact search.
@@ -102,7 +105,7 @@ impl<'a> ExactSearch<'a> {
     /// # Errors
     /// If queries and rows have different lengths.
     pub fn nearest(&self, queries: Rows<'_>, k: usize) -> Result<Vec<Vec<Hit>>, SearchError> {
-        let wanted = vec![Wanted { k, excluded: Vec::new() }; queries.len()];
+        let wanted = vec![Wanted { k, excluded: Arc::default() }; queries.len()];
         self.map(queries, &wanted, |_, hits| hits.to_vec())
     }
 
@@ -186,10 +189,12 @@ impl<'a> ExactSearch<'a> {
         tops.into_iter().map(known).collect()
     }
 
-    /// Rows to preselect: a few more than wanted, so that the error bound seldom fails.
+    /// Rows to preselect: a few more than wanted, so that the error bound seldom fails. None where so many don't count
+    /// that room for them in every query of a tile would be wasted: such a query is searched row by row.
     fn preselection(&self, wanted: &Wanted) -> usize {
         let k = wanted.k.saturating_add(wanted.excluded.len());
-        if wanted.k == 0 { 0 } else { k.saturating_add(16 + k / 16).min(self.rows.len()) }
+        let none = wanted.k == 0 || wanted.excluded.len() > MOST_EXCLUDED;
+        if none { 0 } else { k.saturating_add(16 + k / 16).min(self.rows.len()) }
     }
 
     /// The nearest of the preselected rows, or of all rows where the preselection proves nothing.
@@ -242,7 +247,7 @@ impl<'a> ExactSearch<'a> {
 
     /// The nearest of some rows by their exact distances.
     fn rank(&self, query: &[f32], wanted: &Wanted, rows: Vec<u32>) -> Vec<Hit> {
-        let counts = |row: &u32| !wanted.excluded.contains(row);
+        let counts = |row: &u32| wanted.excluded.binary_search(row).is_err();
         // One integer a row sorts several times as fast as a pair.
         let exact = |row: u32| ranked(self.key(self.exact(query, row)), row);
         let mut hits: Vec<u64> = widest(|| rows.iter().copied().filter(counts).map(exact).collect());
@@ -254,14 +259,22 @@ impl<'a> ExactSearch<'a> {
 
     /// The nearest of all rows, one distance at a time.
     fn scan(&self, query: &[f32], wanted: &Wanted) -> Vec<Hit> {
-        let mut top = TopK::new(wanted.k.saturating_add(wanted.excluded.len()).min(self.rows.len()));
+        let mut top = TopK::new(wanted.k.min(self.rows.len()));
         let mut keys = Vec::with_capacity(ROW_TILE);
-        for start in (0..self.rows.len()).step_by(ROW_TILE) {
-            let rows = start..(start + ROW_TILE).min(self.rows.len());
+        let mut excluded = wanted.excluded.iter().map(|row| *row as usize).peekable();
+        let mut start = 0;
+        while start < self.rows.len() {
+            if excluded.next_if(|row| *row <= start).is_some_and(|row| row == start) {
+                start += 1;
+                continue;
+            }
+            let end = excluded.peek().copied().unwrap_or(usize::MAX).max(start);
+            let rows = start..(start + ROW_TILE).min(self.rows.len()).min(end);
             let exact = |row: usize| self.key(between(self.distance, query, self.rows.row(row)));
             keys.clear();
-            widest(|| keys.extend(rows.map(exact)));
+            widest(|| keys.extend(rows.clone().map(exact)));
             top.offer(&keys, u32::try_from(start).expect("fewer than 2^32 rows"));
+            start = rows.end;
         }
         self.rank(query, wanted, top.finish().0)
     }

@@ -50,6 +50,7 @@ proptest! {
     ) {
         let floats = |values: &[i8]| values.iter().take(values.len() / dim * dim).map(|&v| f32::from(v) / 2.0).collect();
         let (rows, queries): (Vec<f32>, Vec<f32>) = (floats(&rows), floats(&queries));
+        let excluded: Arc<[u32]> = excluded.into_iter().collect::<std::collections::BTreeSet<_>>().into_iter().collect();
         let wanted = vec![Wanted { k, excluded }; queries.len() / dim];
         for distance in Distance::ALL {
             let found = search(&rows, &queries, dim, distance, &wanted);
@@ -65,7 +66,7 @@ fn several_tiles_give_the_definition() {
     let dim = 17;
     let (rows, queries) = (unit(numbers(2_500 * dim, 1), dim), unit(numbers(150 * dim, 2), dim));
     let wanted: Vec<Wanted> =
-        (0..150).map(|query| Wanted { k: 1 + query as usize % 40, excluded: vec![query, 2_400] }).collect();
+        (0..150).map(|query| Wanted { k: 1 + query as usize % 40, excluded: [query, 2_400].into() }).collect();
     for distance in Distance::ALL {
         let found = search(&rows, &queries, dim, distance, &wanted);
         for ((query, wanted), found) in queries.chunks_exact(dim).zip(&wanted).zip(&found) {
@@ -74,13 +75,32 @@ fn several_tiles_give_the_definition() {
     }
 }
 
+/// As many copies of one image as rows: none may be its own copy's neighbour, and no room is taken for them.
+#[test]
+fn many_excluded_rows_are_skipped() {
+    let dim = 3;
+    let rows = unit(numbers(3_000 * dim, 8), dim);
+    let excluded: Arc<[u32]> = (0..3_000).filter(|row| row % 7 != 3 && !(900..1500).contains(row)).collect();
+    assert!(excluded.len() > MOST_EXCLUDED);
+    for distance in Distance::ALL {
+        let wanted = [5, 0, 4_000].map(|k| Wanted { k, excluded: Arc::clone(&excluded) });
+        let queries = &rows[..3 * dim];
+        let found = search(&rows, queries, dim, distance, &wanted);
+        for ((query, wanted), found) in queries.chunks_exact(dim).zip(&wanted).zip(&found) {
+            assert_eq!(found, &naive(&rows, query, distance, wanted), "{distance:?}");
+        }
+    }
+    let exact = ExactSearch::new(Rows::new(&rows, dim).unwrap(), Distance::Cosine);
+    assert_eq!(exact.preselection(&Wanted { k: 5, excluded }), 0);
+}
+
 #[test]
 fn the_preselection_proves_itself_on_ordinary_rows() {
     let dim = 32;
     let (rows, queries) = (unit(numbers(3_000 * dim, 3), dim), unit(numbers(20 * dim, 4), dim));
     let exact = ExactSearch::new(Rows::new(&rows, dim).unwrap(), Distance::Cosine);
     let queries = Rows::new(&queries, dim).unwrap();
-    let wanted = vec![Wanted { k: 10, excluded: Vec::new() }; 20];
+    let wanted = vec![Wanted { k: 10, excluded: Arc::default() }; 20];
     for (query, preselected) in exact.preselect(queries, &wanted, 0..20).into_iter().enumerate() {
         assert_eq!(preselected.rows.len(), 26);
         let hits = exact.rank(queries.row(query), &wanted[query], preselected.rows);
@@ -96,7 +116,7 @@ fn an_identical_row_is_at_exactly_zero() {
     rows.iter_mut().for_each(|x| *x = *x * 1e-3 + 100.0); // |a|^2 + |b|^2 - 2ab would be off by about 0.1
     let query = rows[200 * dim..201 * dim].to_vec();
     for distance in [Distance::Euclidean, Distance::SquaredEuclidean, Distance::Manhattan, Distance::Snr] {
-        let found = search(&rows, &query, dim, distance, &[Wanted { k: 2, excluded: Vec::new() }]);
+        let found = search(&rows, &query, dim, distance, &[Wanted { k: 2, excluded: Arc::default() }]);
         assert_eq!(found[0][0], Hit { row: 200, distance: 0.0 }, "{distance:?}");
         assert!(found[0][1].distance > 0.0);
     }
@@ -105,16 +125,16 @@ fn an_identical_row_is_at_exactly_zero() {
 #[test]
 fn a_collapsed_embedding_is_ordered_by_position() {
     let rows = [0.6, 0.8].repeat(2_000);
-    let found = search(&rows, &[0.6, 0.8], 2, Distance::Cosine, &[Wanted { k: 3, excluded: vec![1] }]);
+    let found = search(&rows, &[0.6, 0.8], 2, Distance::Cosine, &[Wanted { k: 3, excluded: [1].into() }]);
     assert_eq!(found[0].iter().map(|hit| hit.row).collect::<Vec<_>>(), [0, 2, 3]);
 }
 
 #[test]
 fn huge_numbers_do_not_overflow_the_order() {
     let rows = [1e30, 0.0, -3e30, 0.0, 2e30, 0.0];
-    let found = search(&rows, &[1.9e30, 0.0], 2, Distance::InnerProduct, &[Wanted { k: 3, excluded: Vec::new() }]);
+    let found = search(&rows, &[1.9e30, 0.0], 2, Distance::InnerProduct, &[Wanted { k: 3, excluded: Arc::default() }]);
     assert_eq!(found[0].last().unwrap().row, 1);
-    let found = search(&rows, &[1.9e30, 0.0], 2, Distance::Manhattan, &[Wanted { k: 1, excluded: Vec::new() }]);
+    let found = search(&rows, &[1.9e30, 0.0], 2, Distance::Manhattan, &[Wanted { k: 1, excluded: Arc::default() }]);
     assert_eq!(found[0][0].row, 2);
 }
 

@@ -9,7 +9,7 @@ params! {
     pub struct Vote {
         /// Neighbours looked at.
         #[aka("top_k", "n_neighbors", "num_neighbors", "neighbors", "neighbours")]
-        k: usize = 5 => check::at_least(1),
+        k: usize = 5 => check::count(1),
     }
 }
 

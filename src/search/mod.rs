@@ -1,7 +1,7 @@
 //! Nearest neighbours, labels from neighbours, and distance thresholds.
 //!
-//! [`distance`] defines how near two rows are, [`knn`] finds the nearest exactly, [`matcher`] turns neighbours into
-//! a label, [`calibration`] finds the thresholds below which labels are believed. Knows no stage and no file.
+//! [`vectors`] are rows ready for a distance, [`distance`] defines how near two of them are, [`knn`] finds the nearest
+//! exactly, [`matcher`] turns neighbours into a label, [`calibration`] finds the thresholds below which labels are believed. Knows no stage and no file.
 
 pub mod calibration;
 mod calibration_metric;
@@ -12,6 +12,7 @@ pub mod matcher;
 pub mod overlap;
 mod scores;
 mod top_k;
+pub mod vectors;
 mod wide;
 
 pub use calibration::{Counting, Curve, Judged};
@@ -19,3 +20,4 @@ pub use calibration_metric::{CalibrationMetric, Counts};
 pub use error::SearchError;
 pub use knn::{ExactSearch, Hit};
 pub use matcher::{Matcher, Verdict};
+pub use vectors::Vectors;

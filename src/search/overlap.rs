@@ -2,14 +2,16 @@
 //! id is a row number of one dataset and means another image in the next.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use crate::artifact::IndexRows;
 
 /// For each query: the index rows that are the query itself or hold the same image, in increasing order.
 ///
-/// An empty digest says nothing and equals no other: such rows are compared by id.
+/// An empty digest says nothing and equals no other: such rows are compared by id. Queries of one image share one list,
+/// so that many copies of an image take no more room than as many images.
 #[must_use]
-pub fn same_examples(index: &IndexRows, query_ids: &[u64], query_digests: &[String]) -> Vec<Vec<u32>> {
+pub fn same_examples(index: &IndexRows, query_ids: &[u64], query_digests: &[String]) -> Vec<Arc<[u32]>> {
     let mut by_id: BTreeMap<u64, Vec<u32>> = BTreeMap::new();
     let mut by_digest: BTreeMap<&str, Vec<u32>> = BTreeMap::new();
     for ((row, id), digest) in (0..).zip(&index.example_id).zip(&index.digest) {
@@ -18,21 +20,26 @@ pub fn same_examples(index: &IndexRows, query_ids: &[u64], query_digests: &[Stri
             digest => by_digest.entry(digest).or_default().push(row),
         }
     }
+    let shared = |rows: Vec<u32>| Arc::<[u32]>::from(rows);
+    let by_id: BTreeMap<u64, Arc<[u32]>> = by_id.into_iter().map(|(id, rows)| (id, shared(rows))).collect();
+    let by_digest: BTreeMap<&str, Arc<[u32]>> =
+        by_digest.into_iter().map(|(digest, rows)| (digest, shared(rows))).collect();
+    let none: Arc<[u32]> = Arc::default();
     let same = |(id, digest): (&u64, &String)| {
         let rows = if digest.is_empty() { by_id.get(id) } else { by_digest.get(digest.as_str()) };
-        rows.cloned().unwrap_or_default()
+        rows.unwrap_or(&none).clone()
     };
     query_ids.iter().zip(query_digests).map(same).collect()
 }
 
 /// For each query: index rows of its label, those in `excluded` not counted.
 #[must_use]
-pub fn relevant(index_labels: &[i32], query_labels: &[i32], excluded: &[Vec<u32>]) -> Vec<usize> {
+pub fn relevant(index_labels: &[i32], query_labels: &[i32], excluded: &[Arc<[u32]>]) -> Vec<usize> {
     let mut sizes: BTreeMap<i32, usize> = BTreeMap::new();
     for label in index_labels {
         *sizes.entry(*label).or_default() += 1;
     }
-    let count = |(label, excluded): (&i32, &Vec<u32>)| {
+    let count = |(label, excluded): (&i32, &Arc<[u32]>)| {
         let own = excluded.iter().filter(|row| index_labels[**row as usize] == *label).count();
         sizes.get(label).copied().unwrap_or(0) - own
     };
@@ -55,7 +62,8 @@ mod tests {
         };
         // Query 5 has an indexed id and another image, as rows of two datasets do; query 8 has no digest, so its id counts.
         let same = same_examples(&index, &[6, 9, 5, 8], &text(&["b", "a", "x", ""]));
-        assert_eq!(same, [vec![1], vec![0, 2], vec![], vec![3]]);
+        let lists: Vec<&[u32]> = same.iter().map(|rows| &rows[..]).collect();
+        assert_eq!(lists, [&[1][..], &[0, 2], &[], &[3]]);
         // Label 0 has rows 0, 1 and 3; the row of label 1 that query 1 shares does not lessen them.
         assert_eq!(relevant(&index.label, &[0, 0, 1, 4], &same), [2, 2, 1, 0]);
     }

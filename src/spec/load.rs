@@ -41,6 +41,9 @@ fn accepted() -> Vec<Known<'static>> {
 /// What `numerics` may say: `fast` is what it is without, so it enters no key.
 pub const NUMERICS: &[&str] = &["fast", "exact"];
 
+/// Bases that may stand below a config, each extending the next.
+const DEEPEST: usize = 32;
+
 /// How to load.
 #[derive(Debug, Clone, Default)]
 pub struct LoadOptions {
@@ -193,6 +196,12 @@ fn read_with_bases(
         let names: Vec<String> = chain[at..].iter().chain(std::iter::once(&chain[at])).map(name).collect();
         let message = format!("`extends` goes in a circle: {}", names.join(" -> "));
         issues.push(Issue::at(place, "extends", message).help("a base must not extend what extends it"));
+        return None;
+    }
+    if chain.len() > DEEPEST {
+        let message = format!("more than {DEEPEST} bases extend one another");
+        let help = "let a base hold what several of them say, or lay files over the config with `--set-file`";
+        issues.push(Issue::at(place, "extends", message).help(help));
         return None;
     }
     if !path.is_file() {

@@ -3,7 +3,9 @@
 //! Layers, later ones winning: template, `extends` bases, config, then `--set` and `--set-file` in the order given. Only stage tables merge, key by key;
 //! a value, list, choice or nested table replaces the old one whole.
 
+mod depth;
 mod experiment;
+mod intake;
 mod load;
 mod merge;
 mod overrides;

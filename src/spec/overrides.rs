@@ -8,6 +8,7 @@ use crate::base::node::{Entry, MOST_NESTED, Node, Table, Value};
 use crate::base::path::{Step, steps};
 use crate::base::source::{Layer, Place, Source};
 
+use super::depth::too_deep;
 use super::{parse, syntax};
 
 /// One `--set` option.
@@ -39,6 +40,11 @@ impl Override {
             return None;
         }
         let begin = path.len() + 1;
+        if let Some((span, message)) = too_deep(value) {
+            let place = Place::new(&source, span.start + begin..span.end + begin);
+            issues.push(Issue::at(&place, "", message).help("is it the right value?"));
+            return None;
+        }
         let node = match toml::de::DeValue::parse(value) {
             Ok(parsed) => shifted(Node::from_toml(&source, &parsed), begin),
             // Who opens a bracket or a quote means TOML.
@@ -209,6 +215,10 @@ mod tests {
     #[test]
     fn a_broken_table_is_no_text_and_a_list_has_no_keys() {
         assert!(set("", "train.loss={ triplet = 1").unwrap_err().contains("inline table"));
+        let deep = format!("train.loss={{ {} = 1 }}", vec!["a"; 20_000].join("."));
+        assert!(set("", &deep).unwrap_err().contains("nested too deep"));
+        let deep = format!("x{}=1", "[0]".repeat(20_000));
+        assert_eq!(set("", &deep).unwrap_err(), "the path has more than 32 steps");
         assert_eq!(set("[t]\nl = [1]", "t.l.first=2").unwrap_err(), "`first` can't be set in a list");
     }
 

@@ -8,10 +8,9 @@ use crate::base::node::{MOST_NESTED, Table, table_from_toml};
 use crate::base::source::{Layer, Place, Source};
 use crate::base::suggest;
 
+use super::depth::too_deep;
+use super::intake::{self, Refusal};
 use super::syntax;
-
-/// No spec that a person writes is longer; a larger file is something else.
-const LARGEST_BYTES: u64 = 1 << 20;
 
 /// Reads a TOML file of a layer; `name` is how messages call it.
 pub(super) fn read_file(path: &Path, name: &str, layer: Layer, issues: &mut Issues) -> Option<(Arc<Source>, Table)> {
@@ -42,18 +41,19 @@ pub(super) fn read_file(path: &Path, name: &str, layer: Layer, issues: &mut Issu
 
 /// A file's bytes, or why not and what to do.
 fn bytes_of(path: &Path) -> Result<Vec<u8>, (String, String)> {
-    let metadata = std::fs::metadata(path).map_err(|error| {
-        let help = similar_file(path).unwrap_or_else(|| "the path is relative to the current folder".to_owned());
-        (error.to_string(), help)
-    })?;
-    if metadata.is_dir() {
-        return Err(("it is a folder".to_owned(), "name a file such as `configs/quickstart.toml`".to_owned()));
-    }
-    if metadata.len() > LARGEST_BYTES {
-        let reason = format!("it has {} bytes, a spec at most {LARGEST_BYTES}", metadata.len());
-        return Err((reason, "is it the right file?".to_owned()));
-    }
-    std::fs::read(path).map_err(|error| (error.to_string(), "look at its permissions".to_owned()))
+    intake::read(path).map_err(|refusal| {
+        let help = match refusal {
+            Refusal::Missing(_) => similar_file(path),
+            Refusal::Folder
+            | Refusal::Device
+            | Refusal::Socket
+            | Refusal::TooLong
+            | Refusal::Silent
+            | Refusal::Io(_) => None,
+        };
+        let help = help.unwrap_or_else(|| refusal.help().to_owned());
+        (refusal.to_string(), help)
+    })
 }
 
 /// ``did you mean `configs/cifar10.toml`?``: a file beside the one that is not there.
@@ -72,13 +72,10 @@ pub(super) fn similar_file(path: &Path) -> Option<String> {
 /// Syntax errors shown of one text: an unclosed bracket makes an error of every line behind it.
 const MOST_SYNTAX_ERRORS: usize = 3;
 
-/// Parts of a key; no spec that a person writes has more, and a tree without bound is a stack without bound.
-const DEEPEST: usize = 100;
-
 /// Parses a text; the first syntax errors are reported, one a line.
 pub(super) fn parse(source: &Arc<Source>, issues: &mut Issues) -> Option<Table> {
-    if let Some(place) = too_deep(source) {
-        issues.push(Issue::at(&place, "", format!("a key of more than {DEEPEST} parts")).help("is it the right file?"));
+    if let Some((span, message)) = too_deep(&source.text) {
+        issues.push(Issue::at(&Place::new(source, span), "", message).help("is it the right file?"));
         return None;
     }
     let (table, errors) = toml::de::DeTable::parse_recoverable(&source.text);
@@ -101,50 +98,13 @@ pub(super) fn parse(source: &Arc<Source>, issues: &mut Issues) -> Option<Table> 
     if !errors.is_empty() {
         return None;
     }
-    let table = table_from_toml(source, table.get_ref());
-    match table.values().find_map(|entry| entry.node.nested_below(MOST_NESTED)) {
-        Some(place) => {
-            issues.push(nested_too_deep(place));
-            None
-        }
-        None => Some(table),
-    }
+    Some(table_from_toml(source, table.get_ref()))
 }
 
 /// What is said of a list or table inside of too many others.
 pub(super) fn nested_too_deep(place: &Place) -> Issue {
     Issue::at(place, "", "lists or tables are nested too deep")
         .help(format!("at most {MOST_NESTED} stand in each other"))
-}
-
-/// A line with so many dots outside of quotes that its key may nest deeper than the stack: dotted keys and headers are
-/// the one kind of nesting that the parser does not bound.
-fn too_deep(source: &Arc<Source>) -> Option<Place> {
-    let mut start = 0;
-    for line in source.text.split_inclusive('\n') {
-        if line.bytes().filter(|byte| *byte == b'.').count() > DEEPEST {
-            let (mut quote, mut dots, mut before) = (None, 0, b' ');
-            for byte in line.bytes() {
-                // Dots in a row part nothing: prose, which a text over several lines may hold.
-                let run = byte == b'.' && before == b'.';
-                before = byte;
-                match (quote, byte) {
-                    _ if run => {}
-                    (None, b'"' | b'\'') => quote = Some(byte),
-                    (Some(open), byte) if open == byte => quote = None,
-                    (None, b'.') => dots += 1,
-                    // A value or a new key begins: digits of a list of numbers have one dot each.
-                    (None, b',' | b'{' | b'[' | b'=' | b'#') => dots = 0,
-                    _ => {}
-                }
-                if dots > DEEPEST {
-                    return Some(Place::new(source, start..start + line.trim_end().len()));
-                }
-            }
-        }
-        start += line.len();
-    }
-    None
 }
 
 #[cfg(test)]
@@ -155,33 +115,6 @@ mod tests {
         let mut issues = Issues::default();
         let _ = parse(&Source::of_layer(Layer::Config, "a.toml", text, Path::new("")), &mut issues);
         issues.0.into_iter().map(|issue| issue.message).collect()
-    }
-
-    #[test]
-    fn a_key_of_many_parts_is_refused_and_a_long_list_of_numbers_is_not() {
-        let key = vec!["a"; 20_000].join(".");
-        for text in [format!("{key} = 1"), format!("[{key}]"), format!("x = {{ {key} = 1 }}"), format!("[[{key}]]")] {
-            assert_eq!(messages(&text), ["a key of more than 100 parts"], "{}", &text[..20]);
-        }
-        assert_eq!(messages(&format!("x = [{}]", vec!["0.5"; 2000].join(", "))), Vec::<String>::new());
-        assert_eq!(messages(&format!("x = \"{}\"", ".".repeat(500))), Vec::<String>::new());
-        assert_eq!(messages(&format!("x = \"\"\"\nand so on {}\n\"\"\"", ".".repeat(500))), Vec::<String>::new());
-    }
-
-    #[test]
-    fn what_is_nested_too_deep_is_refused_at_its_place() {
-        let lists = |count: usize| format!("x = {}1{}", "[".repeat(count), "]".repeat(count));
-        let tables = |count: usize| format!("x = {}1{}", "{ a = ".repeat(count), " }".repeat(count));
-        let headers = |count: usize| format!("[{}]\na = 1", vec!["a"; count].join("."));
-        for text in [lists(65), tables(65), headers(65), lists(70), lists(5000), tables(5000), headers(90)] {
-            assert_eq!(messages(&text), ["lists or tables are nested too deep"], "{text:.20}");
-        }
-        for text in [lists(64), tables(64), headers(64)] {
-            assert_eq!(messages(&text), Vec::<String>::new(), "{text:.20}");
-        }
-        let mut issues = Issues::default();
-        let _ = parse(&Source::of_layer(Layer::Config, "a.toml", lists(65), Path::new("")), &mut issues);
-        assert_eq!(issues.0[0].record().column, 5 + 64);
     }
 
     #[test]

@@ -21,6 +21,9 @@ pub const BUILT_IN: &[(&str, &str)] = &[
 /// The version of the template format.
 const FORMAT: i64 = 1;
 
+/// Stages of one template; a graph is searched step by step, and each is read against all that it may say.
+const MOST_STAGES: usize = 1000;
+
 /// Reads the template of a name: the project's, else the built-in one.
 pub(super) fn load(name: &str, name_place: &Place, project: &Path, issues: &mut Issues) -> Option<Vec<StageSpec>> {
     if !is_name(name) {
@@ -92,10 +95,16 @@ fn read(start: &Place, mut table: Table, issues: &mut Issues) -> Vec<StageSpec> 
         issues.push(Issue::at(start, "stages", "a template needs `[stages.ID]` tables"));
         return Vec::new();
     };
+    let place = stages.key.clone();
     let Value::Table(stages) = stages.node.value else {
         param::expected(&stages.node, "stages", "a table", issues);
         return Vec::new();
     };
+    if stages.len() > MOST_STAGES {
+        let message = format!("this template has {} stages, at most {MOST_STAGES} are possible", stages.len());
+        issues.push(Issue::at(&place, "stages", message).help("is it the right file?"));
+        return Vec::new();
+    }
     let mut read: Vec<StageSpec> = stages.into_iter().filter_map(|(id, entry)| read_stage(id, entry, issues)).collect();
     // Tables come sorted by key; people read them in the order of the file.
     read.sort_by_key(|stage| stage.place.span.start);

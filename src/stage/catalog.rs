@@ -28,7 +28,7 @@ pub struct SourceDigest {
 pub struct SourceFinder<'a> {
     /// Folder for downloaded files, shared by all runs.
     pub downloads: PathBuf,
-    /// Digests of files' contents, remembered by path, size, mtime and inode.
+    /// Digests of files' contents, remembered as long as a file's state shows no change.
     pub digest_file: &'a dyn Contents,
 }
 

@@ -4,11 +4,12 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 use serde_json::Value as Json;
 
-use super::StageError;
+use super::{SourceDigest, StageError};
 use crate::base::seed::Seed;
 
 /// Upstream files by port, then by name.
@@ -67,13 +68,15 @@ pub struct Ctx<'a> {
     /// When the stage's time is up.
     deadline: Option<Instant>,
     metrics: BTreeMap<String, f64>,
+    /// What was read outside the store.
+    read: Mutex<Vec<SourceDigest>>,
 }
 
 impl<'a> Ctx<'a> {
     /// A context for one run of one stage.
     #[must_use]
     pub fn new(parts: CtxParts<'a>) -> Self {
-        Self { parts, deadline: None, metrics: BTreeMap::new() }
+        Self { parts, deadline: None, metrics: BTreeMap::new(), read: Mutex::default() }
     }
 
     /// The same context, of a stage that has to stop at a time.
@@ -158,6 +161,19 @@ impl<'a> Ctx<'a> {
     /// Tells the user something that does not stop the work.
     pub fn warn(&self, message: impl Into<String>) {
         (self.parts.on_warning)(message.into());
+    }
+
+    /// Says what was read of a source: a digest of the very bytes that the outputs are made of, by the rule of
+    /// [`Stage::sources`](super::Stage::sources). A stage with sources says it of each; the runner stores nothing unless
+    /// it is what the key was made of.
+    pub fn has_read(&self, source: SourceDigest) {
+        self.read.lock().unwrap_or_else(PoisonError::into_inner).push(source);
+    }
+
+    /// What was read of sources so far.
+    #[must_use]
+    pub fn sources_read(&self) -> Vec<SourceDigest> {
+        self.read.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Leaves a headline number: `loss` of the stage `train` becomes the metric `train.loss`.

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::ParamIssue;
 use crate::artifact::ArtifactError;
+use crate::base::interrupt::is_stopped;
 
 /// A stage's failure. Messages are lowercase fragments; `help` says what to do.
 #[derive(Debug, thiserror::Error)]
@@ -35,6 +36,12 @@ pub enum StageError {
         /// The ways to provide it.
         help: Option<String>,
     },
+    /// What it read outside the store is not what its key names: somebody was writing there.
+    #[error("{what} changed while it was read")]
+    SourceChanged {
+        /// Such as `` the source `images` `` or a file's path.
+        what: String,
+    },
     /// The user asked to stop.
     #[error("interrupted")]
     Interrupted,
@@ -64,7 +71,7 @@ impl StageError {
     /// For `map_err`: the file system refused `action` on `path`.
     pub fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
         let path = path.to_path_buf();
-        move |source| Self::Io { action, path, source }
+        move |source| if is_stopped(&source) { Self::Interrupted } else { Self::Io { action, path, source } }
     }
 
     /// The parameter that it is about, as a path in the stage's table.
@@ -89,6 +96,9 @@ impl StageError {
             Self::Failed { help, .. } | Self::Param { help, .. } | Self::DataUnavailable { help, .. } => {
                 help.as_deref()
             }
+            Self::SourceChanged { .. } => {
+                Some("nothing was stored of it: run again when nobody writes there, or set `retries`")
+            }
             Self::Io { source, .. } => crate::base::fs::help(source),
             Self::Interrupted => None,
         }
@@ -109,7 +119,7 @@ impl From<ParamIssue> for StageError {
 impl From<ArtifactError> for StageError {
     fn from(error: ArtifactError) -> Self {
         match error {
-            ArtifactError::Io { action, path, source } => Self::Io { action, path, source },
+            ArtifactError::Io { action, path, source } => Self::io(action, &path)(source),
             ArtifactError::Format { .. } | ArtifactError::Malformed { .. } => {
                 let failed = Self::failed(error.to_string());
                 error.help().into_iter().fold(failed, Self::with_help)

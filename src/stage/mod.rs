@@ -86,7 +86,8 @@ pub trait Stage: Send + Sync + 'static {
         Vec::new()
     }
 
-    /// Digests of what it reads outside the store (archives, folders), by name.
+    /// Digests of what it reads outside the store (archives, folders), by name. [`Stage::run`] says with
+    /// [`Ctx::has_read`] what it then did read.
     ///
     /// # Errors
     /// [`StageError::DataUnavailable`] when it is not there.

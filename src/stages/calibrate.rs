@@ -94,7 +94,8 @@ impl Stage for Calibrate {
     const NAME: &'static str = "calibrate";
     const SUMMARY: &'static str = "Finds the distances below which a match is believed.";
     // 1: lookup and open-set counting.
-    const VERSION: u32 = 1;
+    // 2: queries that are not of unit length are scaled to it for the cosine distance.
+    const VERSION: u32 = 2;
     const OUTPUT: Kind = Kind::Calibration;
     const FILES: &'static [&'static str] = &["calibration.json", "thresholds.parquet"];
     type Params = Params;
@@ -170,15 +171,15 @@ fn curve(
     info: &IndexInfo,
     queries: &Embeddings,
 ) -> Result<Curve, StageError> {
-    let rows = embedded::searchable("indexed vector", &index.vectors, index.dim, &index.example_id)?;
-    let asked = embedded::searchable("embedding", &queries.values, queries.dim, &queries.example_id)?;
+    let rows = embedded::searchable("indexed vector", &index.vectors, index.dim, &index.example_id, info.metric)?;
+    let asked = embedded::searchable("embedding", &queries.values, queries.dim, &queries.example_id, info.metric)?;
     let same = overlap::same_examples(index, &queries.example_id, &queries.digest);
     let relevant = overlap::relevant(&index.label, &queries.label, &same);
     let k = params.matcher.k();
     let wanted: Vec<Wanted> = same.into_iter().map(|excluded| Wanted { k, excluded }).collect();
-    let neighbours = ExactSearch::new(rows, info.metric)
+    let neighbours = ExactSearch::new(rows.rows(), info.metric)
         .stopped_by(&|| ctx.cancelled())
-        .map(asked, &wanted, |_, hits| {
+        .map(asked.rows(), &wanted, |_, hits| {
             hits.iter().map(|hit| (index.label[hit.row as usize], hit.distance)).collect::<Vec<_>>()
         })
         .map_err(|error| embedded::unsearchable(&error))?;

@@ -34,7 +34,9 @@ impl Stage for Dataset {
     const NAME: &'static str = "dataset";
     const SUMMARY: &'static str = "Reads labelled images from a source into one table.";
     // 1 - first version
-    const VERSION: u32 = 1;
+    // 2 - images of a folder are laid over a background and turned as EXIF says; more formats, a limit of pixels; large
+    //     images make smaller row groups
+    const VERSION: u32 = 2;
     const OUTPUT: Kind = Kind::Dataset;
     const FILES: &'static [&'static str] = &["examples.parquet", "dataset.json"];
     type Params = Params;
@@ -70,6 +72,7 @@ impl Stage for Dataset {
                 downloads: ctx.downloads(),
                 on_progress: &|step| ctx.progress(progress(step)),
                 stop: &|| ctx.stop_if_cancelled().is_err(),
+                on_read: &|name, digest| ctx.has_read(SourceDigest { name: name.to_owned(), digest }),
             };
             loader.load(&access, &mut |example| Ok(writer.push(example.split, example.label, example.image)?))
         }
@@ -90,6 +93,7 @@ impl Stage for Dataset {
             image: summary.image,
             checksum: summary.checksum,
             skipped: loaded.skipped,
+            transparent: loaded.transparent,
         };
         Ok(write_json(&ctx.output("dataset.json"), &info)?)
     }
@@ -132,10 +136,11 @@ const fn count(number: usize) -> f64 {
     number as f64
 }
 
-/// All that is wrong with outside data ends with exit code 4.
+/// All that is wrong with outside data ends with exit code 4, but for what would be right if it held still.
 fn stage_error(error: DataError) -> StageError {
     match error {
         DataError::Stopped => StageError::Interrupted,
+        DataError::Moved { path } => StageError::SourceChanged { what: path.display().to_string() },
         DataError::Artifact(error) => error.into(),
         error => {
             let unavailable = StageError::unavailable(error.to_string());

@@ -4,10 +4,9 @@ use std::ops::Range;
 
 use super::index::Search;
 use super::slice::Slice;
-use crate::artifact::{Embeddings, EmbeddingsInfo, IndexInfo, IndexRows, read_json};
+use crate::artifact::{Distance, Embeddings, EmbeddingsInfo, IndexInfo, IndexRows, read_json};
 use crate::base::param;
-use crate::search::SearchError;
-use crate::search::distance::Rows;
+use crate::search::{SearchError, Vectors};
 use crate::stage::{Ctx, EmbeddingsFacts, IndexFacts, ParamIssue, StageError};
 
 /// Files that a port of embeddings reads.
@@ -63,18 +62,30 @@ pub(super) fn read_index(ctx: &Ctx<'_>) -> Result<(IndexRows, IndexInfo), StageE
     }
 }
 
-/// Vectors that can be searched; `what` names them in the error.
+/// Vectors that can be searched by a distance; `what` names them in the error.
 pub(super) fn searchable<'a>(
     what: &str,
     values: &'a [f32],
     dim: usize,
     example_ids: &[u64],
-) -> Result<Rows<'a>, StageError> {
-    Rows::new(values, dim).map_err(|error| match error {
+    distance: Distance,
+) -> Result<Vectors<'a>, StageError> {
+    let id = |position: usize| example_ids.get(position).copied().unwrap_or_default();
+    Vectors::new(values, dim, distance).map_err(|error| match error {
         SearchError::NotFinite { position } => {
-            let id = example_ids.get(position).copied().unwrap_or_default();
+            let id = id(position);
             StageError::failed(format!("the {what} of example {id} holds a number that is not finite"))
                 .with_help("the training has probably diverged: try a smaller learning rate")
+        }
+        SearchError::Zero { position } => {
+            let id = id(position);
+            let message = format!(
+                "the {what} of example {id} (row {position}) is all zeros: it has no cosine distance to anything"
+            );
+            StageError::failed(message).with_help(
+                "look at the image, or at what the last layers leave of it; `distance = \"euclidean\"` of the index \
+                 compares such rows too",
+            )
         }
         other => unsearchable(&other),
     })

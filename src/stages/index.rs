@@ -24,7 +24,8 @@ params! {
         /// How neighbours are found.
         #[aka("index_type", "search_type", "algorithm", "algo", "method")]
         search: Search = Search::Exact,
-        /// How near is measured; the distance of the model's loss if it is left out.
+        /// How near is measured; the distance of the model's loss if it is left out. For `cosine`, vectors that are not of
+        /// unit length are scaled to it, and so are the queries.
         #[aka("metric", "distance_metric", "similarity", "dist", "metric_type")]
         distance: Option<Distance> = None,
     }
@@ -38,7 +39,8 @@ impl Stage for Index {
     const NAME: &'static str = "index";
     const SUMMARY: &'static str = "Makes a searchable set of embeddings.";
     // 1: exact search.
-    const VERSION: u32 = 1;
+    // 2: vectors are scaled to unit length for the cosine distance where they are not.
+    const VERSION: u32 = 2;
     const OUTPUT: Kind = Kind::Index;
     const FILES: &'static [&'static str] = &["index.arrow", "index.json"];
     type Params = Params;
@@ -64,23 +66,25 @@ impl Stage for Index {
     fn run(params: &Params, ctx: &mut Ctx<'_>) -> Result<(), StageError> {
         let dataset: DatasetInfo = read_json(ctx.input("dataset", "dataset.json"))?;
         let (rows, info) = embedded::read(ctx, "embeddings", params.slice)?;
-        embedded::searchable("embedding", &rows.values, rows.dim, &rows.example_id)?;
+        let metric = params.distance.unwrap_or(info.distance);
+        let scaled = embedded::searchable("embedding", &rows.values, rows.dim, &rows.example_id, metric)?.into_scaled();
         let index = IndexInfo {
             format: artifact::FORMAT,
-            metric: params.distance.unwrap_or(info.distance),
+            metric,
             search: params.search.name().to_owned(),
             count: rows.len(),
             dim: rows.dim,
             recall: match params.search {
                 Search::Exact => 1.0,
             },
+            normalized: scaled.is_some(),
             classes: dataset.classes,
         };
         let rows = IndexRows {
             example_id: rows.example_id,
             label: rows.label,
             digest: rows.digest,
-            vectors: rows.values,
+            vectors: scaled.unwrap_or(rows.values),
             dim: rows.dim,
         };
         rows.write(&ctx.output("index.arrow"))?;

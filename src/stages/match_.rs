@@ -1,6 +1,7 @@
 //! The stage `match`: labels for queries by their neighbours in an index, and how good they are.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::calibrate::matcher_path;
 use super::embedded::{self, EMBEDDINGS_FILES, INDEX_FILES};
@@ -37,7 +38,7 @@ params! {
         cutpoint: String = "optimal".to_owned(),
         /// Neighbours kept of each query.
         #[aka("k", "top_k", "n_neighbors", "num_neighbors", "neighbors", "knn", "nn")]
-        neighbours: usize = 5 => check::at_least(1),
+        neighbours: usize = 5 => check::count(1),
         /// What no match is called.
         #[aka("no_match_label", "unknown", "no_match", "unknown_class")]
         unknown_label: String = "Unknown".to_owned(),
@@ -61,7 +62,9 @@ impl Stage for Match {
     const NAME: &'static str = "match";
     const SUMMARY: &'static str = "Gives queries the labels of their neighbours and measures how often they are right.";
     // 1: the first.
-    const VERSION: u32 = 1;
+    // 2: queries that are not of unit length are scaled to it for the cosine distance; `confusion.parquet` holds only the
+    //    cells that count a query.
+    const VERSION: u32 = 2;
     const OUTPUT: Kind = Kind::Matches;
     const FILES: &'static [&'static str] = &["matches.parquet", "confusion.parquet", "metrics.json", MatchInfo::FILE];
     type Params = Params;
@@ -118,7 +121,7 @@ impl Stage for Match {
         let (path, k) = (matcher_path(&verdicts.matcher), verdicts.matcher.k());
         embedded::check_neighbours(&path, k, Some(info.count), 0).map_or(Ok(()), failed)?;
         let same = overlap::same_examples(&index, &queries.example_id, &queries.digest);
-        let none = vec![Vec::new(); queries.len()];
+        let none = vec![Arc::default(); queries.len()];
         let (excluded, kept) = if params.leave_one_out { (same, none) } else { (none, same) };
         let overlapping = overlapping(params, ctx, &kept)?;
         ctx.stop_if_cancelled()?;
@@ -128,7 +131,7 @@ impl Stage for Match {
         let matches = Matches(judged.into_iter().map(|query| query.row).collect());
         let predicted = matches.0.iter().map(|row| (row.label, row.predicted.filter(|_| row.matched)));
         let cell = |(label, predicted, count)| ConfusionCell { label, predicted, count };
-        let cells = confusion(info.classes.len(), predicted).into_iter().map(cell).collect();
+        let cells = confusion(predicted).into_iter().map(cell).collect();
         Confusion(cells).write(&ctx.output("confusion.parquet"), &info.classes, &params.unknown_label)?;
         matches.write(&ctx.output("matches.parquet"))?;
         write_json(&ctx.output("metrics.json"), &metrics)?;
@@ -183,7 +186,7 @@ fn overlap_issue(shared: usize) -> ParamIssue {
 }
 
 /// Which queries find themselves in the index; `same` are each query's own rows, by id or by image.
-fn overlapping(params: &Params, ctx: &Ctx<'_>, same: &[Vec<u32>]) -> Result<Vec<bool>, StageError> {
+fn overlapping(params: &Params, ctx: &Ctx<'_>, same: &[Arc<[u32]>]) -> Result<Vec<bool>, StageError> {
     let overlapping: Vec<bool> = same.iter().map(|rows| !rows.is_empty()).collect();
     let shared = overlapping.iter().filter(|shared| **shared).count();
     if shared > 0 && !params.allow_overlap {
@@ -247,14 +250,15 @@ impl Verdicts {
         ctx: &Ctx<'_>,
         index: &IndexRows,
         queries: &Embeddings,
-        excluded: &[Vec<u32>],
+        excluded: &[Arc<[u32]>],
         neighbours: usize,
     ) -> Result<Vec<JudgedQuery>, StageError> {
-        let rows = embedded::searchable("indexed vector", &index.vectors, index.dim, &index.example_id)?;
-        let asked = embedded::searchable("embedding", &queries.values, queries.dim, &queries.example_id)?;
+        let rows = embedded::searchable("indexed vector", &index.vectors, index.dim, &index.example_id, self.distance)?;
+        let asked =
+            embedded::searchable("embedding", &queries.values, queries.dim, &queries.example_id, self.distance)?;
         let metrics = reported(neighbours);
         let relevant = overlap::relevant(&index.label, &queries.label, excluded);
-        let depth = |(relevant, excluded): (&usize, &Vec<u32>)| {
+        let depth = |(relevant, excluded): (&usize, &Arc<[u32]>)| {
             let deepest = metrics.iter().map(|metric| metric.depth(*relevant)).max().unwrap_or(0);
             Wanted { k: deepest.max(neighbours).max(self.matcher.k()), excluded: excluded.clone() }
         };
@@ -266,8 +270,9 @@ impl Verdicts {
             let values = metrics.iter().map(|metric| metric.of_query(&ranked)).collect();
             JudgedQuery { row: self.row(index, queries.example_id[query], label, hits, neighbours), values }
         };
-        let search = ExactSearch::new(rows, self.distance).stopped_by(&|| ctx.cancelled()).map(asked, &wanted, judge);
-        search.map_err(|error| embedded::unsearchable(&error))
+        let stop = || ctx.cancelled();
+        let search = ExactSearch::new(rows.rows(), self.distance).stopped_by(&stop);
+        search.map(asked.rows(), &wanted, judge).map_err(|error| embedded::unsearchable(&error))
     }
 
     fn row(&self, index: &IndexRows, query_id: u64, label: i32, hits: &[Hit], neighbours: usize) -> MatchRow {

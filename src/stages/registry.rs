@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use serde_json::Value as Json;
+
 use crate::base::issue::Issues;
 use crate::base::node::Node;
 use crate::base::param::{Param, Shape, from_json};
@@ -41,6 +43,18 @@ macro_rules! stages {
                 if stage == $stage::NAME {
                     let params = <$stage as Stage>::Params::read(table, path, issues)?;
                     return Some(Arc::new(Bound::<$stage>(params)));
+                }
+            )*
+            None
+        }
+
+        /// The files of a result, by the parts of its key; `None` for another version's, which may have had others.
+        #[must_use]
+        pub fn declared_files(key_parts: &Json) -> Option<&'static [&'static str]> {
+            let made_by = |name, version: u32| key_parts["stage"] == name && key_parts["version"] == version;
+            $(
+                if made_by($stage::NAME, $stage::VERSION) {
+                    return Some($stage::FILES);
                 }
             )*
             None

@@ -6,13 +6,16 @@ use std::path::Path;
 use serde_json::{Value as Json, json};
 
 use crate::artifact::{
-    Calibration, Confusion, Embeddings, Examples, History, IndexRows, MatchInfo, Matches, Samples, Thresholds,
-    read_json, write_json,
+    Calibration, Confusion, Distance, Embeddings, Examples, History, IndexInfo, IndexRows, MatchInfo, Matches, Samples,
+    Thresholds, read_json, write_json,
 };
 use crate::base::check;
 use crate::params;
 use crate::report::figure::{Neighbours, Order};
-use crate::report::{Baselines, Drawn, FigureSpec, ReportData, ReportError, findings, summary};
+use crate::report::{
+    self, Baselines, Drawn, FigureSpec, ReportData, ReportError, findings, lookup_without_self, summary,
+};
+use crate::search::vectors;
 use crate::stage::{Ctx, Facts, InputFacts, Kind, ParamIssue, Port, Progress, Stage, StageError};
 
 /// The stage `report`.
@@ -47,8 +50,10 @@ const MATCH_FILES: &[&str] = &["matches.parquet", "confusion.parquet", "metrics.
 impl Stage for Report {
     const NAME: &'static str = "report";
     const SUMMARY: &'static str = "Draws the figures and writes the page that ties them together.";
-    /// 1 - First version. 2 - Labels of validation losses leave the line free.
-    const VERSION: u32 = 2;
+    /// 1 - First version. 2 - Labels of validation losses leave the line free. 3 - Confusion matrix and legends of many
+    /// classes show a part; maps of the cosine distance are of directions; names can't be Markdown; numbers without bound
+    /// have a picture.
+    const VERSION: u32 = 3;
     const OUTPUT: Kind = Kind::Report;
     const FILES: &'static [&'static str] = &["figures/", "report.md", "metrics.json"];
     // t-SNE starts from the principal components and draws no random number.
@@ -87,7 +92,9 @@ impl Stage for Report {
         let images = Examples::read_images(ctx.input("dataset", "examples.parquet"), &wanted)?;
         data.images = wanted.into_iter().zip(images).collect();
         ctx.stop_if_cancelled()?;
-        let baselines = params.baselines.then(|| Baselines::of(&data));
+        let stop = || ctx.cancelled();
+        let baselines = params.baselines.then(|| Baselines::of(&data, &stop)).transpose();
+        let baselines = baselines.map_err(|error| failed(error, ctx.input("dataset", "examples.parquet")))?;
         let drawn = draw(params, &data, ctx)?;
         let page = ctx.output("report.md");
         std::fs::write(&page, summary(&data, &drawn, baselines.as_ref())).map_err(StageError::io("write", &page))?;
@@ -142,15 +149,21 @@ fn check_slices(params: &ReportParams, data: &ReportData) -> Result<(), StageErr
 
 /// Everything but the images.
 fn read(params: &ReportParams, ctx: &Ctx<'_>) -> Result<ReportData, StageError> {
+    let index_info: IndexInfo = read_json(ctx.input("index", "index.json"))?;
+    let mut embeddings = Embeddings::read(ctx.input("embeddings", "embeddings.parquet"))?;
+    if index_info.metric == Distance::Cosine {
+        // A map shows what the search compares: directions.
+        vectors::to_unit_length(&mut embeddings.values, embeddings.dim);
+    }
     Ok(ReportData {
         title: params.title.clone(),
         dataset: read_json(ctx.input("dataset", "dataset.json"))?,
         samples: Samples::read(ctx.input("sampler", "samples.parquet"))?,
         model: read_json(ctx.input("training", "model.json"))?,
         history: History::read(ctx.input("training", "history.parquet"))?,
-        index_info: read_json(ctx.input("index", "index.json"))?,
+        index_info,
         index: IndexRows::read(ctx.input("index", "index.arrow"))?,
-        embeddings: Embeddings::read(ctx.input("embeddings", "embeddings.parquet"))?,
+        embeddings,
         calibration: read_json::<Calibration>(ctx.input("calibration", "calibration.json"))?,
         thresholds: Thresholds::read(ctx.input("calibration", "thresholds.parquet"))?,
         matches: Matches::read(ctx.input("matches", "matches.parquet"))?,
@@ -165,7 +178,10 @@ fn read(params: &ReportParams, ctx: &Ctx<'_>) -> Result<ReportData, StageError> 
 /// The examples whose images are read, each once, in order.
 fn wanted(params: &ReportParams, data: &ReportData) -> Vec<u64> {
     let mut wanted: BTreeSet<u64> = params.figures.iter().flat_map(|figure| figure.images(data)).collect();
-    if params.baselines {
+    let compared = || lookup_without_self(data).len();
+    let too_much = |shape| report::too_much(data, compared(), shape);
+    // A large index is not held in memory for a baseline that is left out.
+    if params.baselines && !data.dataset.image.is_some_and(too_much) {
         wanted.extend(&data.index.example_id);
         wanted.extend(data.matches.0.iter().map(|row| row.query_id));
     }
@@ -183,7 +199,8 @@ fn draw(params: &ReportParams, data: &ReportData, ctx: &Ctx<'_>) -> Result<Vec<(
         let message = figure.name().to_owned();
         ctx.progress(Progress { done: at as u64, total: Some(total), unit: "figures", message });
         let name = figure.file_name(at);
-        let shown = figure.draw(data, &folder.join(&name)).map_err(|error| failed(error, &folder))?;
+        let shown =
+            figure.draw(data, &folder.join(&name), &|| ctx.cancelled()).map_err(|error| failed(error, &folder))?;
         drawn.push((format!("figures/{name}"), shown));
     }
     Ok(drawn)
@@ -191,6 +208,7 @@ fn draw(params: &ReportParams, data: &ReportData, ctx: &Ctx<'_>) -> Result<Vec<(
 
 fn failed(error: ReportError, folder: &Path) -> StageError {
     match error {
+        ReportError::Stopped => StageError::Interrupted,
         ReportError::Io { path, source } => StageError::Io { action: "write", path, source },
         ReportError::Draw(_) | ReportError::NoImage(_) => {
             StageError::failed(format!("{error} (drawing into {})", folder.file_name().unwrap_or_default().display()))

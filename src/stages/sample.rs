@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::artifact::{self, DatasetInfo, Examples, SamplerFile, read_json, write_json};
-use crate::base::check::at_least;
+use crate::base::check::count;
 use crate::base::digest::canonical_json;
 use crate::base::param::{Param, View, defaults};
 use crate::data::sampler::{ClassList, Outlook, Pool, PoolFacts, Problem, Sampler};
@@ -31,7 +31,8 @@ params! {
         #[aka("subset", "part", "partition", "fold")]
         split: String,
         /// The classes drawn from: "all" that have examples in the split, a number of them to draw at random, or a
-        /// list of names, labels and ranges of labels such as "0..=4".
+        /// list of names, labels and ranges of labels such as "0..=4". Where classes are called like other labels, write
+        /// { label = 2 } or { label = "0..=4" } for labels, and "2" for a name.
         #[aka("classes", "labels", "class_names", "num_classes", "n_classes")]
         class_list: ClassList = ClassList::All,
         /// Examples of each class in the pool, drawn without replacement; all if it is left out.
@@ -49,7 +50,7 @@ params! {
 }
 
 fn total() -> crate::base::check::Check<Option<usize>> {
-    at_least(1).optional()
+    count(1).optional()
 }
 
 impl Params {
@@ -79,11 +80,16 @@ impl Params {
     }
 }
 
+fn issue(problem: Problem) -> ParamIssue {
+    ParamIssue::new(problem.path, problem.message).help(problem.help)
+}
+
 impl Stage for Sample {
     const NAME: &'static str = "sample";
     const SUMMARY: &'static str = "Draws a pool of examples and the recipe of its batches.";
     // 1 - first version
-    const VERSION: u32 = 1;
+    // 2 - a number or range that may be names as well as labels is refused
+    const VERSION: u32 = 2;
     const OUTPUT: Kind = Kind::Samples;
     const FILES: &'static [&'static str] = &["samples.parquet", "sampler.json"];
     const SEEDED: bool = true;
@@ -102,7 +108,6 @@ impl Stage for Sample {
             count: split.map(|split| split.count),
             per_class: split.and_then(|split| split.per_class.clone()),
         };
-        let issue = |problem: Problem| ParamIssue::new(problem.path, problem.message).help(problem.help);
         let outlook =
             params.pool().outlook(&facts).map_err(|problems| problems.into_iter().map(issue).collect::<Vec<_>>())?;
         Ok(Facts::Samples(SamplesFacts {
@@ -114,6 +119,11 @@ impl Stage for Sample {
             classes_per_batch: params.sampler.classes_per_batch(),
             examples_per_class: params.sampler.examples_per_class(),
         }))
+    }
+
+    fn warnings(params: &Params, inputs: &InputFacts) -> Vec<ParamIssue> {
+        let classes = inputs.dataset("dataset").and_then(|dataset| dataset.classes.as_deref()).unwrap_or_default();
+        params.pool().doubt(classes).map(issue).into_iter().collect()
     }
 
     fn stream(params: &Params) -> Option<&str> {

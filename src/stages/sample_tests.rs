@@ -61,6 +61,7 @@ fn run(json: &Json, seed: u64) -> Result<(Samples, SamplerFile, BTreeMap<String,
         image: summary.image,
         checksum: summary.checksum,
         skipped: Vec::new(),
+        transparent: 0,
     };
     write_json(&path("dataset.json"), &info).unwrap();
     let files = ["examples.parquet", "dataset.json"].map(|name| (name.to_owned(), path(name)));

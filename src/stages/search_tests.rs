@@ -25,6 +25,9 @@ use crate::stage::{
     StageError,
 };
 
+mod cosine;
+mod many_classes;
+
 /// What a stage left beside its files.
 type Outcome = Result<(BTreeMap<String, f64>, Vec<String>), StageError>;
 
@@ -44,6 +47,7 @@ impl World {
             image: None,
             checksum: String::new(),
             skipped: Vec::new(),
+            transparent: 0,
         };
         write_json(&world.folder("dataset").join("dataset.json"), &info).unwrap();
         world.embed("validation", 10, &[(0.0, 0), (1.0, 0), (10.0, 1), (11.0, 1), (0.4, 0), (3.0, 1)], false);
@@ -243,8 +247,7 @@ fn matches_are_as_computed_by_hand() {
     assert_eq!(near, [(1, 11, 2.0), (2, 10, 3.0), (3, 12, 7.0)]);
     let cells = Confusion::read(&world.folder("match").join("confusion.parquet")).unwrap().0;
     let cells: Vec<_> = cells.iter().map(|cell| (cell.label, cell.predicted, cell.count)).collect();
-    let expected = [(0, Some(0), 1), (0, Some(1), 0), (0, None, 0), (1, Some(0), 0), (1, Some(1), 0), (1, None, 1)];
-    assert_eq!(cells, expected);
+    assert_eq!(cells, [(0, Some(0), 1), (1, None, 1)]);
 }
 
 #[test]

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use serde_json::{Value as Json, json};
 
+use crate::base::check;
 use crate::base::issue::{Issue, Issues};
 use crate::base::node::{Node, Value};
 use crate::base::param::{self, Param, Shape, View};
@@ -29,10 +30,10 @@ params! {
     pub struct Part {
         /// The first position, from 0.
         #[aka("start", "from", "first", "offset")]
-        begin: usize = 0,
+        begin: usize = 0 => check::count(0),
         /// How many positions.
         #[aka("length", "count", "end", "limit")]
-        size: usize => crate::base::check::at_least(1),
+        size: usize => check::count(1),
     }
 }
 

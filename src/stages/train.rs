@@ -15,7 +15,8 @@ use std::time::Duration;
 use serde_json::Value as Json;
 
 use self::checks::{
-    cannot_learn, does_not_fit_its_schedule, ends_before_its_schedule, lacks_pairs, nothing_to_monitor, too_long,
+    cannot_learn, does_not_fit_its_schedule, ends_before_its_schedule, lacks_pairs, lacks_unit_rows,
+    nothing_to_monitor, too_long,
 };
 use self::display::{Display, recent_mean};
 use self::feed::Feed;
@@ -23,6 +24,7 @@ use self::resume::start;
 pub use self::unkeyed::Unkeyed;
 use crate::artifact::{self, History, HistoryRow, ModelFile, write_json};
 use crate::base::check;
+use crate::base::interrupt::LeftToEnd;
 use crate::base::param::{self, Param, View};
 use crate::base::seed::Seed;
 use crate::nn::{
@@ -53,16 +55,16 @@ params! {
     pub struct TrainParams {
         /// Passes of `steps-per-epoch` steps; 0 keeps the network as it starts, a baseline.
         #[aka("num_epochs", "n_epochs", "max_epochs", "nb_epoch", "num_train_epochs", "epoch_count")]
-        epochs: usize = 1,
+        epochs: usize = 1 => check::count(0),
         /// Batches of an epoch.
         #[aka(
             "steps", "batches", "num_batches", "batches_per_epoch", "steps_in_epoch", "iterations",
             "length_before_new_iter",
         )]
-        steps_per_epoch: usize = 1000 => check::at_least(1),
+        steps_per_epoch: usize = 1000 => check::count(1),
         /// Validation batches after each epoch, where there is a `validation` input.
         #[aka("val_steps", "eval_steps", "validation_batches", "val_batches")]
-        validation_steps: usize = 50,
+        validation_steps: usize = 50 => check::count(0),
         /// How gradients change weights.
         #[aka("optim", "opt", "optimiser", "solver")]
         optimizer: Optimizer = Optimizer::Adam(param::defaults()),
@@ -86,14 +88,14 @@ params! {
         /// of `early-stopping`'s metric, else the lowest `val-loss`, or `loss` where nothing is validated.
         keep_best: bool = false,
         /// A checkpoint every so many steps beside those at the ends of epochs; 0 for none. Changes no result.
-        checkpoint_every_steps: Unkeyed<usize> = Unkeyed(1000),
+        checkpoint_every_steps: Unkeyed<usize> = Unkeyed(1000) => unkeyed(check::count(0)),
         /// A checkpoint when the last one is so many minutes old; 0 for none. Changes no result.
-        checkpoint_every_minutes: Unkeyed<f64> = Unkeyed(10.0) => minutes(),
+        checkpoint_every_minutes: Unkeyed<f64> = Unkeyed(10.0) => unkeyed(check::between(0.0, 100_000.0)),
     }
 }
 
-fn minutes() -> check::Check<Unkeyed<f64>> {
-    check::between(0.0, 100_000.0).of(|minutes: &Unkeyed<f64>| &minutes.0)
+fn unkeyed<T: 'static>(range: check::Check<T>) -> check::Check<Unkeyed<T>> {
+    range.of(|value: &Unkeyed<T>| &value.0)
 }
 
 /// Trains a network.
@@ -152,6 +154,10 @@ impl Stage for Train {
         }))
     }
 
+    fn warnings(params: &TrainParams, _: &InputFacts) -> Vec<ParamIssue> {
+        lacks_unit_rows(params).into_iter().collect()
+    }
+
     fn stream(params: &TrainParams) -> Option<&str> {
         params.stream.as_deref()
     }
@@ -187,6 +193,7 @@ impl Stage for Train {
         knows_validation_classes(params, &feed, &classes)?;
         let settings = params.settings(ctx.seed(), keep_best.as_ref(), &classes);
         let state = start(params, ctx, &network, &settings);
+        ctx.stop_if_cancelled()?; // then the checkpoints may not have been read
         let state = train(params, ctx, &mut network, &feed, state, &settings)?;
         let kept = Kept::of(params, &state, keep_best.as_ref());
         write(params, ctx, &network, &feed, &state, &settings, &kept)?;
@@ -312,6 +319,7 @@ fn train(
     };
     let (made, last) = (state.steps(), settings.epochs * settings.steps_per_epoch);
     let end = feed.ahead(made, last, settings.steps_per_epoch, |batches| {
+        let _steps = LeftToEnd::begin(); // a step ends by itself, and a checkpoint follows the last
         nn::fit(network, state, settings, batches, &mut on_event, &|| ctx.cancelled())
     });
     let end = end.map_err(|error| match error {

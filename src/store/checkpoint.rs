@@ -7,7 +7,7 @@
 //!
 //! `checkpoints/<shelf>/<step>` are empty files, the markers of the steps that are there.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
@@ -21,6 +21,8 @@ const KEPT: usize = 2;
 
 /// The one file of a checkpoint's entry: the key in hexadecimal digits, then the state.
 const FILE: &str = "checkpoint";
+/// What a checkpoint's entry must have.
+pub(super) const FILES: &[&str] = &[FILE];
 
 /// The checkpoints of one key.
 #[derive(Debug)]
@@ -51,7 +53,9 @@ impl AcEntry {
 /// Shelf and step of a marker's path.
 fn marked(path: &Path) -> Option<(Digest, u64)> {
     let text = |part: Option<&std::ffi::OsStr>| part?.to_str().map(str::to_owned);
-    Some((text(path.parent()?.file_name())?.parse().ok()?, text(path.file_name())?.parse().ok()?))
+    let step: u64 = text(path.file_name())?.parse().ok()?;
+    // `+5` and `05` are no names of step 5.
+    path.ends_with(step.to_string()).then_some((text(path.parent()?.file_name())?.parse().ok()?, step))
 }
 
 /// Those of `markers` whose checkpoint is not among the `stored`, and what else lies there.
@@ -128,6 +132,8 @@ impl<'a> CheckpointShelf<'a> {
         for step in self.steps().into_iter().rev().filter(|step| *step <= limit) {
             match self.read(step) {
                 Some(bytes) => return (Some((step, bytes)), damaged),
+                // It was not read for that reason, and may be as good as any.
+                None if self.store.cancelled() => return (None, Vec::new()),
                 None => damaged.push(step),
             }
         }
@@ -169,7 +175,7 @@ impl<'a> CheckpointShelf<'a> {
 
     /// All of saving that the local disk has to do, under the shelf's lock; also the steps that it removed.
     fn save_here(&self, scratch: Scratch, step: u64, outcome: Produced) -> Result<(AcEntry, Vec<u64>), StoreError> {
-        let _lock = self.store.lock(self.lock, &|_| {}, &|| false)?; // nobody holds it for long
+        let _lock = self.store.lock_for_a_moment(self.lock, "keeps a checkpoint of the same training")?;
         let entry = self.store.publish_here(scratch, self.key(step), outcome)?;
         self.store.mark_checkpoint(self.id, step)?;
         // A shorter training beside a longer one keeps its own last two.
@@ -182,11 +188,11 @@ impl<'a> CheckpointShelf<'a> {
 
     fn remove(&self, step: u64) -> Result<(), StoreError> {
         let path = self.store.entry_path(self.key(step));
-        let entry = fs::read(&path).ok().and_then(|bytes| AcEntry::parse(self.key(step), &bytes));
+        let entry = fs::read(&path).ok().and_then(|bytes| AcEntry::parse(self.key(step), &bytes).ok());
         fs::remove_file(&self.marker(step))?;
         fs::remove_file(&path)?;
         fs::sync_dir(&self.store.folder("ac"))?; // after a power cut no entry may name an object that is gone
-        for file in entry.map_or_else(BTreeMap::new, |entry| entry.files).values() {
+        for file in entry.iter().flat_map(|entry| entry.files.values()) {
             let object = self.store.object(file.digest);
             self.store.forget(&object);
             fs::remove_file(&object)?;

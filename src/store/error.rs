@@ -3,6 +3,8 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::base::interrupt::is_stopped;
+
 /// Why the store can't do what was asked. A damaged object is no error: it is a miss.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -33,7 +35,15 @@ pub enum StoreError {
         /// The folder.
         path: PathBuf,
     },
-    /// The user asked to stop while another process held the key.
+    /// Gc would have to keep everybody else out, and can't.
+    #[error("locks do nothing in {path}, for {why}, so nobody can be kept out while results are removed", path = .path.display())]
+    IdleLocks {
+        /// The store's folder.
+        path: PathBuf,
+        /// What is known.
+        why: String,
+    },
+    /// The user asked to stop.
     #[error("interrupted")]
     Interrupted,
 }
@@ -42,7 +52,13 @@ impl StoreError {
     /// For `map_err`: the file system refused `action` on `path`.
     pub fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
         let path = path.to_path_buf();
-        move |source| Self::Io { action, path, source }
+        move |source| if is_stopped(&source) { Self::Interrupted } else { Self::Io { action, path, source } }
+    }
+
+    /// Whether there is no room left.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        matches!(self, Self::Io { source, .. } if crate::base::fs::is_full(source))
     }
 
     /// What to do about it.
@@ -55,6 +71,7 @@ impl StoreError {
             }
             Self::Format { .. } => Some("update simpipe, or choose another store with `--store DIR`"),
             Self::Remote(error) => error.help(),
+            Self::IdleLocks { .. } => Some("when no simpipe uses the store, on this machine or another, add `--alone`"),
             Self::Interrupted => None,
         }
     }

@@ -7,9 +7,12 @@ use std::fs::File;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
-use super::StoreError;
+use super::{StoreError, scratch};
 use crate::base::fs;
-pub(super) use crate::base::fs::{digest, list, metadata, open_lock, read, write_lock};
+pub(super) use crate::base::fs::{
+    Inside, Stat, create_lock, digest, digest_unless, list, metadata, open, open_lock, read, stat, stat_open, touch,
+    try_lock, write_lock,
+};
 
 /// Creates a folder and those above it.
 pub(super) fn create_dirs(path: &Path) -> Result<(), StoreError> {
@@ -45,14 +48,59 @@ pub(super) fn replace_unsynced(path: &Path, bytes: &[u8]) -> io::Result<()> {
     write_parts(path, &[bytes]).map(drop)
 }
 
-/// Makes a file read-only and syncs its bytes.
-pub(super) fn seal(path: &Path) -> Result<(), StoreError> {
-    fs::seal(path).map_err(StoreError::io("sync", path))
+/// Makes a file read-only and syncs its bytes; whoever shares `folder`, where it goes, may read it.
+pub(super) fn seal(path: &Path, folder: &Path) -> Result<(), StoreError> {
+    fs::seal(path, folder).map_err(StoreError::io("sync", path))
 }
 
 /// Renames, replacing what is there.
 pub(super) fn rename(from: &Path, to: &Path) -> Result<(), StoreError> {
     fs::rename(from, to).map_err(StoreError::io("write", to))
+}
+
+/// The same for a file that may have to go to another disk, where a part of the store lies: it is copied into a draft
+/// beside its place, synced and renamed there.
+pub(super) fn rename_across(from: &Path, to: &Path) -> Result<(), StoreError> {
+    let moved = match fs::rename(from, to) {
+        Err(error) if error.kind() == ErrorKind::CrossesDevices && is_plain(from) => move_by_copy(from, to),
+        moved => moved,
+    };
+    moved.map_err(StoreError::io("write", to))
+}
+
+/// Whether a path is that of a file, and not of a link to one.
+fn is_plain(path: &Path) -> bool {
+    std::fs::symlink_metadata(path).is_ok_and(|there| there.is_file())
+}
+
+fn move_by_copy(from: &Path, to: &Path) -> io::Result<()> {
+    let draft = draft_beside(to);
+    let place = || {
+        fs::copy(from, &draft)?;
+        fs::sync(&draft)?;
+        fs::rename(&draft, to)
+    };
+    place().inspect_err(|_| drop(fs::remove_file(&draft)))?;
+    fs::remove_file(from)
+}
+
+/// A hidden name beside a file's, on the same disk.
+fn draft_beside(path: &Path) -> PathBuf {
+    path.with_file_name(format!(".{}{DRAFT}", scratch::unique_name()))
+}
+
+/// How the names of drafts end.
+const DRAFT: &str = ".draft";
+
+/// Whether a name is none that the store gives out: that of a draft, or of a file that a network file system keeps
+/// for somebody who has it open.
+pub(super) fn is_hidden(path: &Path) -> bool {
+    path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."))
+}
+
+/// Whether a file is a draft; its writer is gone if nobody shares the store.
+pub(super) fn is_draft(path: &Path) -> bool {
+    is_hidden(path) && path.as_os_str().as_encoded_bytes().ends_with(DRAFT.as_bytes())
 }
 
 /// Gives a file a second name if that name is free; `false` if it is taken.
@@ -62,7 +110,7 @@ pub(super) fn put_if_absent(from: &Path, to: &Path) -> Result<bool, StoreError> 
         Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(false),
         // A file system without hard links: the key's lock keeps this check and rename together.
         Err(error) if knows_no_links(&error) && to.exists() => Ok(false),
-        Err(error) if knows_no_links(&error) => rename(from, to).map(|()| true),
+        Err(error) if knows_no_links(&error) => rename_across(from, to).map(|()| true),
         Err(error) => Err(StoreError::io("write", to)(error)),
     }
 }
@@ -73,13 +121,13 @@ fn knows_no_links(error: &io::Error) -> bool {
     matches!(error.kind(), CrossesDevices | PermissionDenied | TooManyLinks | Unsupported)
 }
 
-/// Gives a file a second name, by hard link where the file system can, else by copy.
-pub(super) fn link_or_copy(from: &Path, to: &Path) -> Result<(), StoreError> {
-    let placed = match fs::link(from, to) {
-        Err(error) if knows_no_links(&error) => fs::copy(from, to),
+/// Gives a file a second name in a folder, by hard link where the file system can, else by copy.
+pub(super) fn link_or_copy(from: &Path, folder: &Inside, name: &str) -> Result<(), StoreError> {
+    let placed = match folder.link(from, name) {
+        Err(error) if knows_no_links(&error) => folder.copy(from, name),
         other => other,
     };
-    placed.map_err(StoreError::io("write", to))
+    placed.map_err(StoreError::io("write", &folder.path().join(name)))
 }
 
 /// Syncs a folder, so that a rename in it survives a power cut.
@@ -102,13 +150,18 @@ pub(super) fn list_or_none(folder: &Path) -> Vec<PathBuf> {
     list(folder).unwrap_or_default()
 }
 
-/// Creates a file for appending and locks it; `None` if it is there already.
-pub(super) fn create_locked(path: &Path) -> Result<Option<File>, StoreError> {
+/// Creates a file for appending; `None` if it is there already.
+pub(super) fn create_to_append(path: &Path) -> Result<Option<File>, StoreError> {
     match fs::create_to_append(path) {
-        Ok(file) => file.lock().map(|()| Some(file)).map_err(StoreError::io("lock", path)),
+        Ok(file) => Ok(Some(file)),
         Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(None),
         Err(error) => Err(StoreError::io("create", path)(error)),
     }
+}
+
+/// Opens a file that is only appended to, making it if it is missing.
+pub(super) fn open_to_append(path: &Path) -> Result<File, StoreError> {
+    fs::open_to_append(path).map_err(StoreError::io("create", path))
 }
 
 /// Appends bytes to an open file in one write, so that lines of several threads stay whole.

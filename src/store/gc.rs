@@ -2,18 +2,20 @@
 //!
 //! Everything is decided and renamed out of the way while the store is held exclusively: entries before the objects
 //! that they name, so that a reader sees a miss and never an entry without its objects, even if gc is killed half-way.
-//! The bytes are freed after that, when nobody waits.
+//! The bytes are freed after that, when nobody waits. Where there is no room for a private folder to move things into,
+//! as on a full disk, they are removed at once, in the same order.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::Serialize;
 
 use super::checkpoint::lost_markers;
-use super::lock::FileLock;
+use super::meanwhile::Seen;
 use super::reach::{Object, Reach, Stored, Why, age_of, runs_of};
-use super::{JournaledRun, RunReach, RunStart, RunState, Scratch, Store, StoreError, fs};
+use super::signs::SILENT;
+use super::{JournaledRun, RunOrder, RunReach, RunStart, RunState, Scratch, Store, StoreError, fs};
 use crate::base::digest::Digest;
 
 /// What gc keeps.
@@ -29,6 +31,8 @@ pub struct GcPolicy {
     pub quarantine_age: Duration,
     /// Remove downloaded files too.
     pub downloads: bool,
+    /// Nobody else uses the store, so it may act where locks do nothing.
+    pub alone: bool,
     /// Whether to act; else only to say what would be done.
     pub delete: bool,
 }
@@ -42,8 +46,16 @@ impl Default for GcPolicy {
             checkpoint_age: day * 30,
             quarantine_age: day * 7,
             downloads: false,
+            alone: false,
             delete: false,
         }
+    }
+}
+
+impl GcPolicy {
+    /// What another machine's process has not touched for so long is that of a dead one.
+    fn silent(&self) -> Duration {
+        self.grace.max(SILENT)
     }
 }
 
@@ -121,12 +133,34 @@ pub struct GcReport {
     pub kept_runs: BTreeSet<String>,
 }
 
-/// Paths to remove, in this order.
+/// What to remove, in this order.
 #[derive(Debug, Default)]
 struct Doomed {
-    entries: Vec<PathBuf>,
-    objects: Vec<PathBuf>,
+    entries: BTreeMap<Digest, Stored>,
+    objects: BTreeMap<Digest, PathBuf>,
     rest: Vec<PathBuf>,
+}
+
+/// Where things go out of the way: moved into a private folder, or removed where there is none.
+struct Trash<'a> {
+    folder: Option<&'a Scratch>,
+    store: &'a Store,
+}
+
+impl Trash<'_> {
+    fn place(&self, path: &Path) -> Option<PathBuf> {
+        // An entry and an object have different names; all else goes under one of its own.
+        Some(self.folder?.output().join(Digest::of_json(&path.to_string_lossy()).to_string()))
+    }
+
+    fn take(&self, path: &Path) -> Result<(), StoreError> {
+        self.store.stop_if_cancelled()?; // what is left goes the next time
+        // A folder of the store may be on another disk, or the private one have no room for a name.
+        if self.place(path).is_some_and(|place| fs::rename(path, &place).is_ok()) {
+            return Ok(());
+        }
+        fs::remove_file(path)
+    }
 }
 
 impl Store {
@@ -134,37 +168,42 @@ impl Store {
     ///
     /// # Errors
     /// If the file system refuses, or a pin, a journal or an entry can't be read: it must not count as one that is not
-    /// there. What was not removed then goes the next time.
+    /// there. What was not removed then goes the next time. [`StoreError::IdleLocks`] where nobody can be kept out.
     pub fn gc(&self, policy: &GcPolicy, others: &[RunReach]) -> Result<GcReport, StoreError> {
-        let hold = if policy.delete { self.exclude()? } else { self.share()? };
-        let (mut report, doomed) = Sweep::of(self, policy, others)?.finish()?;
-        if policy.delete {
-            self.sweep();
-            let trash = self.scratch()?;
-            self.move_away(&doomed, &trash)?;
-            self.remove_empty_shelves();
-            drop(hold);
-            drop(trash); // this frees the bytes
+        if !policy.delete {
+            return Ok(Sweep::of(self, policy, others)?.finish()?.0); // who only looks keeps nobody out
         }
-        report.deleted = policy.delete;
+        let hold = self.exclude(policy.alone)?;
+        let seen = self.seen()?;
+        let (mut report, doomed) = Sweep::of(self, policy, others)?.finish()?;
+        self.sweep(policy.silent());
+        let folder = self.scratch().ok(); // on a full disk there is none
+        self.take_away(&doomed, seen, &Trash { folder: folder.as_ref(), store: self })?;
+        self.sweep_locks(policy.silent());
+        self.remove_empty_shelves();
+        drop(hold);
+        drop(folder); // this frees the bytes
+        report.deleted = true;
         Ok(report)
     }
 
-    fn move_away(&self, doomed: &Doomed, trash: &Scratch) -> Result<(), StoreError> {
-        let paths = doomed.entries.iter().chain(&doomed.objects).chain(&doomed.rest);
-        for (at, path) in paths.enumerate() {
-            if at == doomed.entries.len() {
-                fs::sync_dir(&self.folder("ac"))?; // after a power cut no entry may name an object that is gone
-            }
-            match fs::rename(path, &trash.output().join(at.to_string())) {
-                Err(StoreError::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {}
-                moved => moved?,
-            }
-            if path.starts_with(self.folder("cas")) {
-                self.forget(path);
-            }
+    fn take_away(&self, doomed: &Doomed, mut seen: Seen, trash: &Trash<'_>) -> Result<(), StoreError> {
+        for entry in doomed.entries.values() {
+            trash.take(&entry.path)?;
+            seen.forget(&entry.path);
         }
-        Ok(())
+        let asked = self.asked_since(&seen)?;
+        let mut spared = asked.objects.clone();
+        for (_, entry) in doomed.entries.iter().filter(|(key, entry)| asked.wants(**key, entry)) {
+            spared.extend(entry.files.iter().map(|file| file.digest));
+            trash.place(&entry.path).map_or(Ok(()), |moved| self.bring_back(&moved, entry))?;
+        }
+        fs::sync_dir(&self.folder("ac"))?; // after a power cut no entry may name an object that is gone
+        for (_, object) in doomed.objects.iter().filter(|(digest, _)| !spared.contains(digest)) {
+            trash.take(object)?;
+            self.forget(object);
+        }
+        doomed.rest.iter().try_for_each(|path| trash.take(path))
     }
 
     /// While the store is held: whoever saves a checkpoint makes the folder and its marker while sharing it.
@@ -172,24 +211,17 @@ impl Store {
         let Ok(items) = std::fs::read_dir(self.folder("checkpoints")) else { return };
         items.flatten().for_each(|item| drop(fs::remove_empty_dir(&item.path())));
     }
-
-    /// Lock files that nobody holds. They are removed by taking and freeing them.
-    fn dead_locks(&self, remove: bool) -> Result<usize, StoreError> {
-        let paths = self.files_below("locks")?;
-        let keys = paths.iter().filter(|path| path.extension().is_some_and(|extension| extension == "lock"));
-        let dead = keys.filter(|path| {
-            let held = std::fs::File::open(path).is_ok_and(|file| file.try_lock_shared().is_err());
-            !held && (!remove || matches!(FileLock::try_acquire(path), Ok(Some(_))))
-        });
-        Ok(dead.count())
-    }
 }
+
+/// A result and its key.
+type Keyed<'a> = (&'a Digest, &'a Stored);
 
 /// One gc under way: everything that is there, and what keeps it.
 struct Sweep<'a> {
     store: &'a Store,
     policy: &'a GcPolicy,
     runs: Vec<RunReach>,
+    order: RunOrder,
     journals: Vec<JournaledRun>,
     reach: Reach,
     entries: BTreeMap<Digest, Stored>,
@@ -200,9 +232,10 @@ struct Sweep<'a> {
 
 impl<'a> Sweep<'a> {
     fn of(store: &'a Store, policy: &'a GcPolicy, others: &[RunReach]) -> Result<Self, StoreError> {
-        let journals = store.journaled_runs()?;
+        let journals = store.runs_not_silent_for(policy.silent())?;
         let runs = runs_of(&journals, others);
-        let reach = Reach::of(&runs, &store.pins()?, policy.keep_runs);
+        let order = store.run_order()?;
+        let reach = Reach::of(&runs, &order, &store.pins()?, policy.keep_runs);
         let (entries, unreadable) = store.stored()?;
         let report = GcReport {
             unreadable,
@@ -210,7 +243,7 @@ impl<'a> Sweep<'a> {
             ..GcReport::default()
         };
         let objects = store.stored_objects()?;
-        Ok(Self { store, policy, runs, journals, reach, entries, objects, report, doomed: Doomed::default() })
+        Ok(Self { store, policy, runs, order, journals, reach, entries, objects, report, doomed: Doomed::default() })
     }
 
     fn finish(mut self) -> Result<(GcReport, Doomed), StoreError> {
@@ -221,7 +254,7 @@ impl<'a> Sweep<'a> {
         self.doom_journals();
         self.doom_old_files()?;
         self.report.memos = self.doom_memos()?;
-        self.report.locks = self.store.dead_locks(self.policy.delete)?;
+        self.report.locks = self.store.dead_locks(self.policy.silent())?.len();
         Ok((self.report, self.doomed))
     }
 
@@ -254,17 +287,17 @@ impl<'a> Sweep<'a> {
     /// Objects that kept entries name; the others' entries are doomed.
     fn sort_entries(&mut self) -> BTreeSet<Digest> {
         let last_run = self.last_runs();
-        let mut kept: BTreeMap<Why, Vec<&Stored>> = BTreeMap::new();
-        let mut removed: BTreeMap<(String, Option<String>), Vec<&Stored>> = BTreeMap::new();
+        let mut kept: BTreeMap<Why, Vec<Keyed<'_>>> = BTreeMap::new();
+        let mut removed: BTreeMap<(String, Option<String>), Vec<Keyed<'_>>> = BTreeMap::new();
         for (key, entry) in &self.entries {
             match self.why_kept(*key, entry) {
-                Some(why) => kept.entry(why).or_default().push(entry),
+                Some(why) => kept.entry(why).or_default().push((key, entry)),
                 None => {
                     let of = match entry.shelf {
                         Some((shelf, _)) => last_run.get(&shelf),
                         None => last_run.get(key),
                     };
-                    removed.entry((entry.kind.clone(), of.cloned())).or_default().push(entry);
+                    removed.entry((entry.kind.clone(), of.cloned())).or_default().push((key, entry));
                 }
             }
         }
@@ -276,7 +309,7 @@ impl<'a> Sweep<'a> {
         let mut seen = named.clone();
         for ((kind, run), entries) in removed {
             let bytes = new_bytes(&entries, &mut seen);
-            self.doomed.entries.extend(entries.iter().map(|entry| entry.path.clone()));
+            self.doomed.entries.extend(entries.iter().map(|(key, entry)| (**key, (*entry).clone())));
             self.report.removed.push(RemovedGroup { kind, run, entries: entries.len(), bytes });
         }
         self.report
@@ -287,24 +320,21 @@ impl<'a> Sweep<'a> {
 
     /// The newest run that reached a key or a shelf.
     fn last_runs(&self) -> BTreeMap<Digest, String> {
-        let mut last: BTreeMap<Digest, String> = BTreeMap::new();
+        let mut last: BTreeMap<Digest, &RunReach> = BTreeMap::new();
         for run in &self.runs {
             for digest in run.keys.iter().chain(run.shelves.keys()) {
-                let newest = last.entry(*digest).or_default();
-                if *newest < run.run {
-                    newest.clone_from(&run.run);
+                let newest = last.entry(*digest).or_insert(run);
+                if self.order.compare((&newest.name, &newest.run), (&run.name, &run.run)).is_lt() {
+                    *newest = run;
                 }
             }
         }
-        last
+        last.into_iter().map(|(digest, run)| (digest, run.run.clone())).collect()
     }
 
     fn doom_objects(&mut self, kept: &BTreeSet<Digest>) {
-        let doomed_named: BTreeSet<Digest> = {
-            let entries = self.doomed.entries.iter().collect::<BTreeSet<_>>();
-            let gone = self.entries.values().filter(|entry| entries.contains(&entry.path));
-            gone.flat_map(|entry| entry.files.iter().map(|file| file.digest)).collect()
-        };
+        let doomed = self.doomed.entries.values();
+        let doomed_named: BTreeSet<Digest> = doomed.flat_map(|entry| &entry.files).map(|file| file.digest).collect();
         for (digest, object) in &self.objects {
             let named = doomed_named.contains(digest);
             // An object without an entry may be of a writer that knows no store-wide lock, if it is young.
@@ -320,15 +350,15 @@ impl<'a> Sweep<'a> {
             if !named {
                 self.report.orphans.add(object.bytes);
             }
-            self.doomed.objects.push(object.path.clone());
+            self.doomed.objects.insert(*digest, object.path.clone());
         }
     }
 
     /// Markers of checkpoints that are not stored, or no longer.
     fn doom_markers(&mut self) -> Result<(), StoreError> {
-        let gone: BTreeSet<&PathBuf> = self.doomed.entries.iter().collect();
-        let stay = self.entries.values().filter(|entry| !gone.contains(&entry.path));
-        let lost = lost_markers(self.store.checkpoint_markers()?, &stay.filter_map(|entry| entry.shelf).collect());
+        let stay = self.entries.iter().filter(|(key, _)| !self.doomed.entries.contains_key(*key));
+        let stay = stay.filter_map(|(_, entry)| entry.shelf).collect();
+        let lost = lost_markers(self.store.checkpoint_markers()?, &stay);
         self.report.markers = lost.len();
         self.doomed.rest.extend(lost);
         Ok(())
@@ -360,7 +390,7 @@ impl<'a> Sweep<'a> {
     }
 
     fn doom_memos(&mut self) -> Result<usize, StoreError> {
-        let objects: BTreeSet<&PathBuf> = self.doomed.objects.iter().collect();
+        let objects: BTreeSet<&PathBuf> = self.doomed.objects.values().collect();
         let stale = self.store.stale_memos(&|path| objects.contains(&path.to_path_buf()))?;
         let count = stale.len();
         self.doomed.rest.extend(stale);
@@ -369,11 +399,15 @@ impl<'a> Sweep<'a> {
 }
 
 /// Bytes of the objects that none before has named.
-fn new_bytes(entries: &[&Stored], seen: &mut BTreeSet<Digest>) -> u64 {
-    let files = entries.iter().flat_map(|entry| &entry.files);
+fn new_bytes(entries: &[Keyed<'_>], seen: &mut BTreeSet<Digest>) -> u64 {
+    let files = entries.iter().flat_map(|(_, entry)| &entry.files);
     files.filter(|file| seen.insert(file.digest)).map(|file| file.size).sum()
 }
 
 #[cfg(test)]
 #[path = "gc_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "gc_fault_tests.rs"]
+mod fault_tests;

@@ -8,21 +8,25 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::*;
+use crate::base::fault::{Fault, Faults};
 use crate::store::{CheckpointShelf, Found, Journal, Pin, Produced, RunStart};
 
 fn begin(store: &Store, run: &str, name: &str) -> Journal {
     store.journal(RunStart { run: run.to_owned(), name: name.to_owned(), ..RunStart::default() }).unwrap()
 }
 
+fn parts(name: &str) -> serde_json::Value {
+    json!({ "stage": "train", "params": { "source": { "mnist": {} } }, "name": name })
+}
+
 fn key(name: &str) -> Digest {
-    Digest::of_json(&name)
+    Digest::of_json(&parts(name))
 }
 
 fn publish(store: &Store, name: &str, content: &str) -> Digest {
     let scratch = store.scratch().unwrap();
     std::fs::write(scratch.output().join("file"), content).unwrap();
-    let key_parts = json!({ "stage": "train", "params": { "source": { "mnist": {} } } });
-    store.publish(scratch, key(name), Produced { key_parts, ..Produced::default() }).unwrap();
+    store.publish(scratch, key(name), Produced { key_parts: parts(name), ..Produced::default() }).unwrap();
     key(name)
 }
 
@@ -99,7 +103,8 @@ fn pins_runs_under_way_and_young_entries_stay() {
     assert_eq!(why, ["a run is under way", "pinned as `v1`", "last runs of `a`"]);
     assert_eq!(report.journals, ["2"]);
 
-    drop(journal); // killed: it is the oldest run, and no longer under way
+    drop(journal); // killed, and no longer under way
+    run(&store, "4", "a", &["last"]);
     // A process that another test is just starting has the journal open, and locked, until it becomes another program.
     for _ in 0..1000 {
         if store.journaled_runs().unwrap().iter().all(|run| run.state != RunState::Running) {
@@ -199,7 +204,8 @@ fn objects_that_a_run_folder_holds_are_said_to_free_nothing() {
     let store = opened(&folder.path().join("store"));
     run(&store, "1", "a", &["linked"]);
     let Found::Hit(entry) = store.lookup(key("linked")).unwrap() else { panic!("it was published") };
-    store.materialise(&entry.files, &folder.path().join("run")).unwrap();
+    let run = fs::Inside::open(folder.path()).unwrap().make("run").unwrap();
+    store.materialise(&entry.files, &run).unwrap();
     let report = store.gc(&policy(0), &[]).unwrap();
     assert_eq!((report.objects.bytes, report.linked.bytes), (6, 6));
     assert_eq!(std::fs::read(folder.path().join("run/file")).unwrap(), b"linked");
@@ -310,4 +316,42 @@ fn disk_use_counts_a_shared_object_once() {
     let datasets: Vec<_> = du.datasets.iter().map(|of| (of.source.as_str(), of.bytes)).collect();
     assert_eq!(datasets, [("mnist", 6), ("mnist", 5), ("mnist", 3)]);
     assert!(du.total_bytes > du.objects.bytes + du.entries.bytes);
+}
+
+#[test]
+fn the_last_run_is_the_one_that_the_journal_got_last_whatever_its_date() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    let [future, now] = ["20990101T000000.000Z-a", "20260801T000000.000Z-b"];
+    run(&store, future, "x", &["of the future"]);
+    run(&store, now, "x", &["of now"]);
+    let report = store.gc(&policy(1), &[]).unwrap();
+    assert_eq!(report.kept_runs.iter().collect::<Vec<_>>(), [now]);
+    assert!(there(&store, "of now") && !there(&store, "of the future"));
+}
+
+#[test]
+fn a_cas_on_another_disk_is_collected_in_place() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    let _other_disk = Faults::below(&folder.path().join("cas"), Fault::OtherDisk);
+    run(&store, "1", "x", &["old"]);
+    run(&store, "2", "x", &["new"]);
+    assert!(there(&store, "old") && there(&store, "new"), "published by copy");
+    let report = store.gc(&policy(1), &[]).unwrap();
+    assert_eq!((report.objects.count, store.named_objects().unwrap().len()), (1, 1));
+    assert!(there(&store, "new") && !there(&store, "old"));
+}
+
+#[test]
+fn drafts_of_a_killed_writer_go_and_nothing_else_takes_them_for_damage() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    publish(&store, "kept", "bytes");
+    let shard = store.object(Digest::of(b"bytes")).parent().unwrap().to_path_buf();
+    std::fs::write(shard.join(".1-abc.draft"), "half").unwrap();
+    assert!(store.verify().unwrap().clean());
+    assert_eq!(std::fs::read_dir(&shard).unwrap().count(), 2, "its writer may be alive");
+    store.gc(&GcPolicy { delete: true, ..GcPolicy::default() }, &[]).unwrap();
+    assert_eq!(std::fs::read_dir(&shard).unwrap().count(), 1);
 }

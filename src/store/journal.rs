@@ -1,22 +1,28 @@
 //! `journal/<run>.jsonl`: what each run wants and has reached, one line an event, written as it happens.
 //!
 //! The file is locked by `flock` for the life of the run, so that everybody who shares the store can tell a run under
-//! way from a killed one, and gc knows what both need. Lines are appended whole by one write each; a reader passes over
-//! a line that it can't read, such as one that a full disk has torn, and the next begins on a line of its own. Nothing
-//! is synced: a run that a power cut ends wants nothing.
+//! way from a killed one, and gc knows what both need. Where that says nothing, its first line names the process, and
+//! the time of its last change is the process' last sign of life. Lines are appended whole by one write each; a reader
+//! passes over a line that it can't read, such as one that a full disk has torn, and the next begins on a line of its
+//! own. Nothing is synced: a run that a power cut ends wants nothing.
 //!
 //! A run says that it wants a key *before* it looks it up: see [`Hold`](super::Hold) for why that is enough.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::{File, TryLockError};
+use std::fs::File;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Store, StoreError, fs};
+use super::owner::{Life, Owner};
+use super::signs::{SILENT, Signs};
+use super::{RunName, Store, StoreError, fs, order};
 use crate::base::digest::Digest;
+use crate::base::file_name;
+use crate::base::fs::Locking;
 
 /// Version of the lines' format.
 const FORMAT: u32 = 1;
@@ -65,14 +71,17 @@ impl RunState {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RunStart {
     /// The run's id.
+    #[serde(deserialize_with = "file_name::word")]
     pub run: String,
     /// The experiment's name.
+    #[serde(deserialize_with = "file_name::word")]
     pub name: String,
     /// The config as the user named it.
     pub config: String,
     /// The folder that `dir` is relative to.
     pub root: String,
     /// The run's folder.
+    #[serde(deserialize_with = "file_name::inside")]
     pub dir: String,
     /// When it began, in UTC.
     pub started: String,
@@ -80,14 +89,41 @@ pub struct RunStart {
     pub stages: Vec<String>,
 }
 
+impl RunStart {
+    /// The experiment's name and the run's id.
+    fn name_and_id(&self) -> RunName<'_> {
+        (&self.name, &self.run)
+    }
+}
+
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "kebab-case")]
 enum Line {
-    RunStarted { format: u32, start: RunStart },
-    StageWanted { stage: String, key: Digest },
-    CheckpointsWanted { stage: String, key: Digest, shelf: Digest },
-    StageFinished { stage: String, outcome: String, key: Option<Digest> },
-    RunFinished { ok: bool, interrupted: bool },
+    RunStarted {
+        format: u32,
+        start: RunStart,
+        /// As [`Owner::text`] writes it; older versions of simpipe write none.
+        #[serde(default)]
+        owner: String,
+    },
+    StageWanted {
+        stage: String,
+        key: Digest,
+    },
+    CheckpointsWanted {
+        stage: String,
+        key: Digest,
+        shelf: Digest,
+    },
+    StageFinished {
+        stage: String,
+        outcome: String,
+        key: Option<Digest>,
+    },
+    RunFinished {
+        ok: bool,
+        interrupted: bool,
+    },
 }
 
 /// The journal of a run under way; dropping it without [`Journal::finish`] leaves a killed run.
@@ -95,8 +131,11 @@ enum Line {
 pub struct Journal {
     file: File,
     path: PathBuf,
+    /// The experiment's name and the run's id.
+    run: (String, String),
     /// Whether the last write failed, so that the file may end within a line.
     torn: Mutex<bool>,
+    _signs: Signs,
 }
 
 impl Journal {
@@ -138,7 +177,8 @@ impl Journal {
     /// # Errors
     /// If the line can't be written.
     pub fn finish(self, ok: bool, interrupted: bool) -> Result<(), StoreError> {
-        self.append(&Line::RunFinished { ok, interrupted })
+        self.append(&Line::RunFinished { ok, interrupted })?;
+        order::append(self.path.parent().unwrap_or(&self.path), (&self.run.0, &self.run.1))
     }
 }
 
@@ -172,10 +212,24 @@ impl Store {
             // Ids are unique in a root; runs of two roots can begin in the same millisecond.
             let suffix = if attempt == 0 { String::new() } else { format!("-{attempt}") };
             let path = folder.join(format!("{}{suffix}.jsonl", start.run));
-            if let Some(file) = fs::create_locked(&path)? {
-                let journal = Journal { file, path, torn: Mutex::new(false) };
-                journal.append(&Line::RunStarted { format: FORMAT, start })?;
-                return Ok(journal);
+            if let Some(file) = fs::create_to_append(&path)? {
+                if self.locks_work()
+                    && let Err(error) = fs::try_lock(&file, &path, Locking::Alone)
+                {
+                    self.note_refused_lock(&error);
+                }
+                let run = (start.name.clone(), start.run.clone());
+                let journal = Journal { file, _signs: Signs::of(&path), path, run, torn: Mutex::new(false) };
+                let begun = order::append(&folder, (&start.name, &start.run)).and_then(|()| {
+                    journal.append(&Line::RunStarted { format: FORMAT, start: start.clone(), owner: Owner::text() })
+                });
+                return match begun {
+                    Ok(()) => Ok(journal),
+                    Err(error) => {
+                        drop(fs::remove_file(&journal.path)); // it has said nothing, and nobody wants it
+                        Err(error)
+                    }
+                };
             }
         }
         unreachable!("2^32 runs can't share an id")
@@ -186,39 +240,67 @@ impl Store {
     /// # Errors
     /// If a journal can't be read, or a newer simpipe writes it: what its run wants is then not known.
     pub fn journaled_runs(&self) -> Result<Vec<JournaledRun>, StoreError> {
-        let read = self.files_below("journal")?.into_iter().map(|path| read(&path));
+        self.runs_not_silent_for(SILENT)
+    }
+
+    /// The same. One of another machine or namespace is under way until it was `silent` for so long.
+    pub(super) fn runs_not_silent_for(&self, silent: Duration) -> Result<Vec<JournaledRun>, StoreError> {
+        let paths = self.files_below("journal")?.into_iter().filter(|path| !path.ends_with("order"));
+        let read = paths.map(|path| self.read_journal(&path, silent));
         let mut runs = read.filter_map(Result::transpose).collect::<Result<Vec<_>, _>>()?;
-        runs.sort_by(|a, b| (&a.start.run, &a.path).cmp(&(&b.start.run, &b.path))); // an id begins with the time
+        let order = self.run_order()?;
+        runs.sort_by(|a, b| {
+            order.compare(a.start.name_and_id(), b.start.name_and_id()).then_with(|| a.path.cmp(&b.path))
+        });
         Ok(runs)
+    }
+
+    /// `None` for a file that is gone meanwhile or does not begin as a journal does: its run never came to want anything.
+    pub(super) fn read_journal(&self, path: &Path, silent: Duration) -> Result<Option<JournaledRun>, StoreError> {
+        // Asked before the lines are read: a run that ends in between has written its last line.
+        let mut alive = match File::open(path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            file => {
+                let file = file.map_err(StoreError::io("read", path))?;
+                matches!(fs::try_lock(&file, path, Locking::Shared), Ok(false))
+            }
+        };
+        let Some((text, owner)) = lines(path)? else { return Ok(None) };
+        let run = replay(path, alive, &text);
+        let Some(JournaledRun { state: RunState::Killed, .. }) = run else { return Ok(run) };
+        alive = owner.is_some_and(|owner| self.life_of(Some(&owner), path, silent) != Life::Dead);
+        Ok(lines(path)?.and_then(|(text, _)| replay(path, alive, &text))) // it may have ended meanwhile
     }
 }
 
-/// `None` for a file that is gone meanwhile or does not begin as a journal does: its run never came to want anything.
-fn read(path: &Path) -> Result<Option<JournaledRun>, StoreError> {
-    let lines = || -> io::Result<(bool, String)> {
-        let file = File::open(path)?;
-        // Asked before the lines are read: a run that ends in between has written its last line.
-        let alive = matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock));
-        Ok((alive, String::from_utf8_lossy(&fs::read(path)?).into_owned()))
-    };
-    let (alive, text) = match lines() {
+/// A journal's text, and whose it is; `None` if it is gone.
+fn lines(path: &Path) -> Result<Option<(String, Option<Owner>)>, StoreError> {
+    let text = match fs::read(path) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-        lines => lines.map_err(StoreError::io("read", path))?,
+        bytes => String::from_utf8_lossy(&bytes.map_err(StoreError::io("read", path))?).into_owned(),
     };
     let head = text.lines().next().and_then(|line| serde_json::from_str::<Head>(line).ok());
-    if let Some(found) = head.map(|head| head.format).filter(|format| *format != FORMAT) {
+    if let Some(found) = head.as_ref().map(|head| head.format).filter(|format| *format != FORMAT) {
         return Err(StoreError::Format { path: path.to_path_buf(), found: found.to_string() });
     }
-    Ok(replay(path, alive, text.lines().filter_map(|line| serde_json::from_str(line).ok())))
+    // A first line that is whole and yet none: a name in it leads out of its folder, or something is missing.
+    let begun = text.lines().next().filter(|_| head.is_some()).map_or(Ok(()), |line| {
+        serde_json::from_str::<Line>(line).map(drop).map_err(|error| io::Error::new(ErrorKind::InvalidData, error))
+    });
+    begun.map_err(StoreError::io("read the journal", path))?;
+    Ok(Some((text, head.and_then(|head| head.owner.parse().ok()))))
 }
 
 /// What every format of a journal begins with.
 #[derive(Deserialize)]
 struct Head {
     format: u32,
+    #[serde(default)]
+    owner: String,
 }
 
-fn replay(path: &Path, alive: bool, mut lines: impl Iterator<Item = Line>) -> Option<JournaledRun> {
+fn replay(path: &Path, alive: bool, text: &str) -> Option<JournaledRun> {
+    let mut lines = text.lines().filter_map(|line| serde_json::from_str(line).ok());
     let Some(Line::RunStarted { start, .. }) = lines.next() else { return None };
     let state = if alive { RunState::Running } else { RunState::Killed };
     let (keys, outcomes, shelves) = Default::default();
@@ -243,7 +325,7 @@ mod tests {
     use std::io::Write;
 
     use super::*;
-    use crate::base::fault::{Fault, Faults};
+    use crate::base::fault::{ENOLCK, Fault, Faults};
     use crate::store::GcPolicy;
 
     fn start(run: &str) -> RunStart {
@@ -301,11 +383,69 @@ mod tests {
     }
 
     #[test]
+    fn a_run_is_known_to_be_under_way_where_locks_do_nothing() {
+        for fault in [Fault::IdleLocks, Fault::NoLocks(ENOLCK)] {
+            let folder = tempfile::tempdir().unwrap();
+            let _faults = Faults::below(folder.path(), fault);
+            let store = Store::open(folder.path()).unwrap();
+            let state = || store.journaled_runs().unwrap().pop().unwrap().state;
+            let journal = store.journal(start("1")).unwrap();
+            assert_eq!(state(), RunState::Running, "{fault:?}");
+            drop(journal);
+            assert_eq!(state(), RunState::Killed, "{fault:?}");
+            store.journal(start("2")).unwrap().finish(true, false).unwrap();
+            assert_eq!(state(), RunState::Done, "{fault:?}");
+        }
+    }
+
+    #[test]
+    fn a_run_of_another_machine_is_under_way_while_it_shows_signs_of_life() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        let journal = store.journal(start("1")).unwrap();
+        journal.wanted("a", Digest::of(b"a")).unwrap();
+        let path = journal.path.clone();
+        drop(journal);
+        let text = std::fs::read_to_string(&path).unwrap();
+        let realm = Owner::text().rsplit('-').next().unwrap().to_owned();
+        std::fs::write(&path, text.replace(&realm, "aaaaaaaaaaaa")).unwrap();
+        let silent_for = |seconds| {
+            let last = std::time::SystemTime::now() - Duration::from_secs(seconds);
+            File::options().write(true).open(&path).unwrap().set_modified(last).unwrap();
+        };
+        let state = |limit| store.runs_not_silent_for(Duration::from_secs(limit)).unwrap().pop().unwrap().state;
+        silent_for(20);
+        assert_eq!(store.journaled_runs().unwrap()[0].state, RunState::Running);
+        silent_for(100);
+        assert_eq!((state(120), state(90)), (RunState::Running, RunState::Killed));
+        assert_eq!(store.journaled_runs().unwrap()[0].state, RunState::Killed);
+    }
+
+    #[test]
     fn two_runs_of_one_id_have_two_journals() {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(folder.path()).unwrap();
         let _both = [store.journal(start("1")).unwrap(), store.journal(start("1")).unwrap()];
         let states: Vec<RunState> = store.journaled_runs().unwrap().iter().map(|run| run.state).collect();
         assert_eq!(states, [RunState::Running; 2]);
+    }
+
+    #[test]
+    fn a_journal_whose_names_lead_elsewhere_is_refused() {
+        for bad in [r#""dir":"../../x""#, r#""dir":"/x""#, r#""run":"../1""#, r#""name":"a/b""#] {
+            let folder = tempfile::tempdir().unwrap();
+            let store = Store::open(folder.path()).unwrap();
+            let journal = store.journal(start("1")).unwrap();
+            let field = bad.split(':').next().unwrap();
+            let good =
+                serde_json::to_string(&Line::RunStarted { format: FORMAT, start: start("1"), owner: Owner::text() })
+                    .unwrap();
+            let at = good.find(field).unwrap();
+            let end = at + good[at..].find(',').unwrap();
+            std::fs::write(&journal.path, format!("{}{bad}{}\n", &good[..at], &good[end..])).unwrap();
+            let error = store.journaled_runs().unwrap_err();
+            assert!(error.to_string().starts_with("can't read the journal "), "{error}");
+            assert!(error.to_string().contains("the file name `"), "{error}");
+        }
     }
 }

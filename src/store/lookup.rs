@@ -2,12 +2,13 @@
 
 use std::io::ErrorKind;
 
-use super::{AcEntry, FileRecord, Store, StoreError, fs, scratch};
+use super::aside::damage_of;
+use super::{AcEntry, Declared, FileRecord, Store, StoreError, WHATEVER, fs};
 use crate::base::digest::Digest;
+use crate::base::fs::expect_regular;
 
-/// What Linux says of bytes that a disk has lost: `EIO`, `EBADMSG`, `EUCLEAN`. A folder that is forbidden or too many
-/// open files are not among them.
-const BAD_DISK: [i32; 3] = [5, 74, 117];
+/// The most bytes that an entry may have: none comes near it, and a file without end must not fill the memory.
+const LARGEST_ENTRY: u64 = 256 << 20;
 
 /// What is stored under a key.
 #[derive(Debug, Clone, PartialEq)]
@@ -26,9 +27,16 @@ pub struct Damage {
     /// The file's name, or `entry` for the entry itself.
     pub file: String,
     /// Such as `its bytes have changed`.
-    pub what: &'static str,
-    /// Objects to move aside.
-    objects: Vec<Digest>,
+    pub what: String,
+    /// Objects that are to blame.
+    pub(super) objects: Vec<Digest>,
+}
+
+impl Damage {
+    /// Of an entry itself.
+    fn of_entry(what: impl Into<String>) -> Self {
+        Self { file: "entry".to_owned(), what: what.into(), objects: Vec::new() }
+    }
 }
 
 impl std::fmt::Display for Damage {
@@ -38,17 +46,28 @@ impl std::fmt::Display for Damage {
 }
 
 impl Store {
+    /// The result under a key, whatever files it has: see [`Store::lookup_declared`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn lookup(&self, key: Digest) -> Result<Found, StoreError> {
+        self.lookup_declared(key, WHATEVER)
+    }
+
     /// The result under a key, fetched from the object store if only that has it intact; a damaged one is moved to
-    /// `quarantine/`, so that the next lookup is a miss.
+    /// `quarantine/`, so that the next lookup is a miss. One that lacks a declared file is damaged.
     ///
     /// # Errors
     /// If the file system refuses.
-    pub fn lookup(&self, key: Digest) -> Result<Found, StoreError> {
+    pub fn lookup_declared(&self, key: Digest, declared: Declared<'_>) -> Result<Found, StoreError> {
         let hold = self.share_if_writable()?;
-        let found = self.lookup_held(key)?;
+        let mut found = self.inspect_held(key, declared)?;
         drop(hold); // a transfer may take its time
+        if matches!(found, Found::Damaged(_)) {
+            found = self.set_aside(key, declared)?;
+        }
         if !matches!(found, Found::Hit(_))
-            && let Some(entry) = self.fetch_from_remote(key)?
+            && let Some(entry) = self.fetch_from_remote(key, declared)?
         {
             if let Found::Damaged(damage) = &found {
                 self.warn_of_fetched(damage);
@@ -58,45 +77,83 @@ impl Store {
         Ok(found)
     }
 
-    /// What the local store has, for whoever holds it already.
-    pub(super) fn lookup_held(&self, key: Digest) -> Result<Found, StoreError> {
-        let found = self.inspect_held(key)?;
-        if let Found::Damaged(damage) = &found {
-            self.quarantine_entry(key)?;
-            damage.objects.iter().try_for_each(|digest| self.quarantine_object(*digest))?;
-        }
-        Ok(found)
-    }
-
-    /// The result under a key; changes nothing.
+    /// The result under a key, whatever files it has; changes nothing, and waits for nobody.
     ///
     /// # Errors
     /// If the file system refuses.
     pub fn inspect(&self, key: Digest) -> Result<Found, StoreError> {
-        let _hold = self.share_to_look();
-        self.inspect_held(key)
+        self.inspect_declared(key, WHATEVER)
     }
 
-    fn inspect_held(&self, key: Digest) -> Result<Found, StoreError> {
-        let path = self.entry_path(key);
-        let bytes = match fs::read(&path) {
-            Ok(bytes) => bytes,
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Found::Miss),
-            Err(error) => return Err(StoreError::io("read", &path)(error)),
+    /// The same, where one that lacks a declared file is damaged.
+    ///
+    /// # Errors
+    /// If the file system refuses.
+    pub fn inspect_declared(&self, key: Digest, declared: Declared<'_>) -> Result<Found, StoreError> {
+        loop {
+            let found = self.inspect_held(key, declared)?;
+            // Gc and whoever finds damage take the entry away before its objects: then it is a miss.
+            let Found::Damaged(damage) = found else { return Ok(found) };
+            let again = self.inspect_held(key, declared)?;
+            if again == Found::Damaged(damage) || !matches!(again, Found::Damaged(_)) {
+                return Ok(again);
+            }
+        }
+    }
+
+    /// What the local store has, for whoever holds it already.
+    pub(super) fn inspect_held(&self, key: Digest, declared: Declared<'_>) -> Result<Found, StoreError> {
+        self.inspect_with(key, declared, &|file| self.problem(file))
+    }
+
+    /// The same, with another way to tell what is wrong with an object.
+    pub(super) fn inspect_with(
+        &self,
+        key: Digest,
+        declared: Declared<'_>,
+        problem: &dyn Fn(FileRecord) -> Result<Option<&'static str>, StoreError>,
+    ) -> Result<Found, StoreError> {
+        let entry = match self.read_entry(key)? {
+            None => return Ok(Found::Miss),
+            Some(Err(what)) => return Ok(Found::Damaged(Damage::of_entry(what))),
+            Some(Ok(entry)) => entry,
         };
-        let Some(entry) = AcEntry::parse(key, &bytes) else {
-            let damage = Damage { file: "entry".to_owned(), what: "it is not readable", objects: Vec::new() };
-            return Ok(Found::Damaged(damage));
-        };
+        if let Some(name) = entry.lacking(declared) {
+            return Ok(Found::Damaged(Damage::of_entry(format!("it lacks the file `{name}`"))));
+        }
         let mut damages = Vec::new();
         for (name, file) in &entry.files {
-            if let Some(what) = self.problem(*file)? {
+            if let Some(what) = problem(*file)? {
                 damages.push((name, what, file.digest));
             }
         }
         let Some((name, what, _)) = damages.first() else { return Ok(Found::Hit(entry)) };
         let objects = damages.iter().map(|(_, _, digest)| *digest).collect();
-        Ok(Found::Damaged(Damage { file: (*name).clone(), what, objects }))
+        Ok(Found::Damaged(Damage { file: name.to_string(), what: (*what).to_owned(), objects }))
+    }
+
+    /// The entry under a key, or what is wrong with it; `None` if nothing is there.
+    fn read_entry(&self, key: Digest) -> Result<Option<Result<AcEntry, String>>, StoreError> {
+        let path = self.entry_path(key);
+        match fs::metadata(&path) {
+            Ok(there) if expect_regular(there.file_type()).is_err() => {
+                return Ok(Some(Err("it is no file".to_owned())));
+            }
+            Ok(there) if there.len() > LARGEST_ENTRY => return Ok(Some(Err("it is far too long".to_owned()))),
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                let dangling = std::fs::symlink_metadata(&path).is_ok();
+                return Ok(dangling.then(|| Err("it is a link to nothing".to_owned())));
+            }
+            Ok(_) | Err(_) => {}
+        }
+        match fs::read(&path) {
+            Ok(bytes) => Ok(Some(AcEntry::parse(key, &bytes))),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None), // gone meanwhile
+            Err(error) => match damage_of(error) {
+                Ok(what) => Ok(Some(Err(what.to_owned()))),
+                Err(error) => Err(StoreError::io("read", &path)(error)),
+            },
+        }
     }
 
     /// What is wrong with an object; its bytes are read only if they may have changed since the last time.
@@ -105,14 +162,11 @@ impl Store {
     /// If that can't be said: the object may be intact and out of reach for now.
     pub(super) fn problem(&self, file: FileRecord) -> Result<Option<&'static str>, StoreError> {
         let path = self.object(file.digest);
-        let unread = |error: std::io::Error| match error.kind() {
-            ErrorKind::NotFound => Ok(Some("it is gone")),
-            _ if error.raw_os_error().is_some_and(|code| BAD_DISK.contains(&code)) => Ok(Some("it can't be read")),
-            _ => Err(StoreError::io("read", &path)(error)),
-        };
+        let unread = |error| damage_of(error).map(Some).map_err(StoreError::io("read", &path));
         match fs::metadata(&path) {
             Err(error) => return unread(error),
-            Ok(metadata) if metadata.len() != file.size => return Ok(Some("its size has changed")),
+            Ok(there) if expect_regular(there.file_type()).is_err() => return Ok(Some("it is no file")),
+            Ok(there) if there.len() != file.size => return Ok(Some("its size has changed")),
             Ok(_) => {}
         }
         match self.digest_file(&path) {
@@ -120,25 +174,6 @@ impl Store {
             Ok(_) => Ok(Some("its bytes have changed")),
             Err(error) => unread(error),
         }
-    }
-
-    /// Moves an object aside, if it is there.
-    pub(super) fn quarantine_object(&self, digest: Digest) -> Result<(), StoreError> {
-        let object = self.object(digest);
-        self.forget(&object);
-        self.quarantine(&object, &digest.to_string())
-    }
-
-    /// Moves an entry aside, if it is there.
-    pub(super) fn quarantine_entry(&self, key: Digest) -> Result<(), StoreError> {
-        self.quarantine(&self.entry_path(key), &format!("{key}.json"))
-    }
-
-    pub(super) fn quarantine(&self, path: &std::path::Path, name: &str) -> Result<(), StoreError> {
-        if !path.exists() {
-            return Ok(()); // somebody else was first
-        }
-        fs::rename(path, &self.folder("quarantine").join(format!("{name}.{}", scratch::unique_name())))
     }
 }
 
@@ -170,10 +205,11 @@ mod tests {
     fn what_was_published_is_found_and_can_be_put_into_a_folder() {
         let folder = tempfile::tempdir().unwrap();
         let (store, key, entry) = stored(&folder.path().join("store"));
-        assert_eq!(entry.files.keys().collect::<Vec<_>>(), ["a.json", "figures/01-a.png"]);
+        assert!(entry.files.keys().map(|name| name.as_str()).eq(["a.json", "figures/01-a.png"]));
         assert_eq!(entry.files["figures/01-a.png"], FileRecord { digest: Digest::of(b"picture"), size: 7 });
         assert_eq!(store.lookup(key).unwrap(), Found::Hit(entry.clone()));
-        store.materialise(&entry.files, &folder.path().join("run")).unwrap();
+        let run = fs::Inside::open(folder.path()).unwrap().make("run").unwrap();
+        store.materialise(&entry.files, &run).unwrap();
         assert_eq!(std::fs::read(folder.path().join("run/figures/01-a.png")).unwrap(), b"picture");
         assert_eq!(entry.files_of("figures/").count(), 1);
         assert!(std::fs::metadata(store.object(Digest::of(b"{}"))).unwrap().permissions().readonly());

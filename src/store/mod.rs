@@ -6,7 +6,7 @@
 //! cas/<aa>/<digest>  the bytes, once each, read-only
 //! tmp/               private folders of work under way; swept when their owner is gone
 //! locks/             one file a key in work, and the store-wide lock
-//! journal/           one file a run: what it wants and has reached
+//! journal/           one file a run: what it wants and has reached; and the order of runs
 //! pins/              runs to keep, by tag
 //! stat/              digests of files already read
 //! checkpoints/       which steps a training has left behind
@@ -17,44 +17,60 @@
 //! An entry exists only when all its objects do, and a reader checks each before it is handed on: a damaged one is
 //! moved aside and is a miss. Nothing here knows stages: keys are digests, key parts are JSON.
 
+mod aside;
 mod checkpoint;
 mod du;
 mod entry;
 mod error;
+mod files;
 mod fs;
 mod gc;
 mod hold;
 mod journal;
+mod listing;
 mod lock;
 mod lookup;
+mod meanwhile;
 mod memo;
+mod order;
+mod owner;
 mod pins;
 mod publish;
 mod reach;
 mod remote;
 mod scratch;
+mod signs;
+mod stamp;
 mod verify;
+mod wait;
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 pub use checkpoint::CheckpointShelf;
 pub use du::{DatasetUse, DuReport, KindUse, RunUse};
-pub use entry::{AcEntry, FileRecord, Produced};
+pub use entry::{AcEntry, Declared, Produced, WHATEVER};
 pub use error::StoreError;
+pub use files::{FileRecord, Files};
 pub use gc::{Amount, GcPolicy, GcReport, KeptGroup, RemovedGroup};
 pub use hold::Hold;
 pub use journal::{Journal, JournaledRun, RunStart, RunState};
 pub use lock::FileLock;
 pub use lookup::{Damage, Found};
+pub use order::{RunName, RunOrder, is_future};
 pub use pins::{Pin, is_tag};
 pub use reach::RunReach;
 pub use remote::{OnProgress, RemoteError, RemoteErrorKind, RemoteUrl, RemoteUse, SyncReport, SyncScope};
 pub use scratch::Scratch;
+pub use stamp::Unremembered;
 pub use verify::{VerifyProgress, VerifyReport};
 
 use crate::base::digest::Digest;
+use crate::base::file_name::FileName;
+use crate::base::fs::Inside;
 
 /// Version of the store's layout and of its entries.
 pub const FORMAT: u32 = 1;
@@ -65,6 +81,10 @@ pub struct Store {
     root: PathBuf,
     remote: Option<Arc<remote::Remote>>,
     verifying: bool,
+    /// Set when the user wants to stop.
+    cancel: Option<Arc<AtomicBool>>,
+    listener: wait::Listener,
+    locks: Arc<hold::Locks>,
 }
 
 /// The folders that every store has.
@@ -82,12 +102,14 @@ impl Store {
     pub fn open(root: &Path) -> Result<Self, StoreError> {
         let store = Self::at(root)?;
         if store.has_format()? {
-            store.create_folders()?; // somebody may have cleared some by hand
+            // Somebody may have cleared some by hand. What needs one on a full disk says so; gc needs none.
+            store.create_folders().or_else(|error| if error.is_full() { Ok(()) } else { Err(error) })?;
         } else {
             store.create(&store.root.join("format"))?;
         }
-        store.sweep();
-        store.sweep_locks();
+        store.prepare_locks();
+        store.sweep(Duration::MAX);
+        store.sweep_locks(Duration::MAX);
         Ok(store)
     }
 
@@ -95,6 +117,23 @@ impl Store {
     #[must_use]
     pub fn verifying(self) -> Self {
         Self { verifying: true, ..self }
+    }
+
+    /// The same store, which stops waiting, reading and transferring soon after this flag is set: what is under way then
+    /// ends with [`StoreError::Interrupted`]. An object store that is put behind it later stops too.
+    #[must_use]
+    pub fn cancelled_by(self, cancel: &Arc<AtomicBool>) -> Self {
+        Self { cancel: Some(Arc::clone(cancel)), ..self }
+    }
+
+    /// Whether the user wants to stop.
+    pub(crate) fn cancelled(&self) -> bool {
+        self.cancel.as_ref().is_some_and(|cancel| cancel.load(Ordering::Relaxed))
+    }
+
+    /// Stops here if the user wants to.
+    pub(crate) fn stop_if_cancelled(&self) -> Result<(), StoreError> {
+        if self.cancelled() { Err(StoreError::Interrupted) } else { Ok(()) }
     }
 
     /// Opens a store that is there and changes nothing; `None` if there is none.
@@ -120,7 +159,8 @@ impl Store {
 
     fn at(root: &Path) -> Result<Self, StoreError> {
         let root = std::path::absolute(root).map_err(StoreError::io("open", root))?;
-        Ok(Self { root, remote: None, verifying: false })
+        let (cancel, listener, locks) = Default::default();
+        Ok(Self { root, remote: None, verifying: false, cancel, listener, locks })
     }
 
     /// `false` if there is no store.
@@ -186,6 +226,7 @@ impl Store {
         let folder = self.folder(folder);
         let mut paths = Vec::new();
         for item in walkdir::WalkDir::new(&folder).sort_by_file_name() {
+            self.stop_if_cancelled()?;
             match item {
                 Ok(item) if item.file_type().is_file() => paths.push(item.into_path()),
                 Ok(_) => {}
@@ -208,22 +249,29 @@ impl Store {
         self.root.join("ac").join(format!("{key}.json"))
     }
 
-    /// Puts files of an entry into a folder under their names: links where the file system can, else copies.
+    /// Puts files of an entry into a folder under their names: links where the file system can, else copies. No link
+    /// that somebody has put there is followed.
     ///
     /// # Errors
     /// If a file can't be written.
     pub fn materialise<'a>(
         &self,
-        files: impl IntoIterator<Item = (&'a String, &'a FileRecord)>,
-        folder: &Path,
+        files: impl IntoIterator<Item = (&'a FileName, &'a FileRecord)>,
+        folder: &Inside,
     ) -> Result<(), StoreError> {
-        fs::create_dirs(folder)?;
         for (name, file) in files {
-            let target = folder.join(name);
-            if let Some((above, _)) = name.rsplit_once('/') {
-                fs::create_dirs(&folder.join(above))?;
+            let object = self.object(file.digest);
+            match name.as_str().rsplit_once('/') {
+                None => fs::link_or_copy(&object, folder, name)?,
+                Some((above, last)) => {
+                    let mut parts = above.split('/');
+                    let inner = parts.try_fold(None, |inner: Option<Inside>, part| {
+                        inner.as_ref().unwrap_or(folder).enter(part).map(Some)
+                    });
+                    let inner = inner.map_err(StoreError::io("create", &folder.path().join(above)))?;
+                    fs::link_or_copy(&object, inner.as_ref().unwrap_or(folder), last)?;
+                }
             }
-            fs::link_or_copy(&self.object(file.digest), &target)?;
         }
         Ok(())
     }
@@ -262,7 +310,7 @@ mod tests {
         let store = Store::existing(folder.path()).unwrap().unwrap();
         assert_eq!(store.disk_use(&[]).unwrap().entries.count, 0);
         assert_eq!(store.inspect(Digest::of(b"k")).unwrap(), Found::Miss);
-        assert!(!folder.path().join("stat").exists() && !folder.path().join("locks/store").exists());
+        assert!(!folder.path().join("stat").exists());
         Store::open(folder.path()).unwrap();
         assert!(folder.path().join("stat").exists(), "who may write puts it right");
     }
@@ -287,15 +335,38 @@ mod tests {
     }
 
     #[test]
+    fn who_is_to_stop_reads_nothing_more_and_takes_nothing_for_damaged() {
+        let folder = tempfile::tempdir().unwrap();
+        let cancel = Arc::new(AtomicBool::new(false));
+        let store = Store::open(&folder.path().join("store")).unwrap().cancelled_by(&cancel);
+        let (scratch, key) = (store.scratch().unwrap(), Digest::of(b"key"));
+        std::fs::write(scratch.output().join("a"), "text").unwrap();
+        store.publish(scratch, key, Produced::default()).unwrap();
+        let source = folder.path().join("source");
+        std::fs::write(&source, "new").unwrap();
+
+        cancel.store(true, Ordering::Relaxed);
+        let interrupted = |result: Result<(), StoreError>| assert!(matches!(result, Err(StoreError::Interrupted)));
+        assert!(crate::base::interrupt::is_stopped(&store.digest_file(&source).unwrap_err()));
+        interrupted(store.verify().map(drop));
+        interrupted(store.disk_use(&[]).map(drop));
+        interrupted(store.clone().verifying().lookup(key).map(drop));
+
+        cancel.store(false, Ordering::Relaxed);
+        assert!(store.verify().unwrap().clean());
+        assert!(matches!(store.lookup(key).unwrap(), Found::Hit(_)));
+    }
+
+    #[test]
     fn locks_of_dead_processes_are_swept_and_held_ones_stay() {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(folder.path()).unwrap();
         let held = store.lock(Digest::of(b"held"), &|_| {}, &|| false).unwrap();
         std::fs::write(folder.path().join("locks/dead.lock"), "4000000").unwrap();
         Store::open(folder.path()).unwrap();
-        let left: Vec<_> = std::fs::read_dir(folder.path().join("locks")).unwrap().collect();
-        assert_eq!(left.len(), 1, "{left:?}");
+        let left = || fs::list(&folder.path().join("locks")).unwrap();
+        assert_eq!(left().len(), 3, "one is held, and two are of the store: {:?}", left());
         drop(held);
-        assert_eq!(std::fs::read_dir(folder.path().join("locks")).unwrap().count(), 0);
+        assert!(left().iter().all(|path| path.extension().is_none()), "{:?}", left());
     }
 }

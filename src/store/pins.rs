@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Store, StoreError, fs};
 use crate::base::digest::Digest;
+use crate::base::file_name;
 
 /// Longer names than this are none.
 const LONGEST: usize = 64;
@@ -18,14 +19,18 @@ const LONGEST: usize = 64;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pin {
     /// What the run is pinned as: a tag, or its id.
+    #[serde(deserialize_with = "file_name::word")]
     pub tag: String,
     /// The run's id.
+    #[serde(deserialize_with = "file_name::word")]
     pub run: String,
     /// The experiment's name.
+    #[serde(deserialize_with = "file_name::word")]
     pub name: String,
     /// The folder that `dir` is relative to, as it was when the run was pinned.
     pub root: String,
     /// The run's folder.
+    #[serde(deserialize_with = "file_name::inside")]
     pub dir: String,
     /// Keys by stage id.
     pub keys: BTreeMap<String, Digest>,
@@ -133,6 +138,23 @@ mod tests {
         assert!(error.to_string().starts_with("can't read the pin "), "{error}");
         assert!(store.gc(&GcPolicy { delete: true, ..GcPolicy::default() }, &[]).is_err());
         assert_eq!(store.pinned("v1"), None);
+    }
+
+    #[test]
+    fn a_pin_that_leads_elsewhere_can_not_be_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        std::fs::create_dir_all(folder.path().join("pins")).unwrap();
+        for (field, bad) in [("dir", "../../x"), ("dir", "/x"), ("tag", "../x"), ("run", "a/b"), ("name", "..")] {
+            let mut pin = serde_json::json!({
+                "tag": "v1", "run": "1", "name": "smoke", "root": "/data", "dir": "runs/1", "keys": {}, "shelves": [],
+            });
+            std::fs::write(folder.path().join("pins/v1.json"), pin.to_string()).unwrap();
+            assert!(store.pinned("v1").is_some());
+            pin[field] = bad.into();
+            std::fs::write(folder.path().join("pins/v1.json"), pin.to_string()).unwrap();
+            assert!(store.pinned("v1").is_none() && store.pins().is_err(), "{field} {bad}");
+        }
     }
 
     #[test]

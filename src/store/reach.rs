@@ -8,13 +8,13 @@ use std::time::{Duration, SystemTime};
 use rayon::prelude::*;
 use serde_json::Value as Json;
 
-use super::{AcEntry, FileRecord, JournaledRun, Pin, RunState, Store, StoreError, fs};
+use super::{AcEntry, FileRecord, JournaledRun, Pin, RunOrder, RunState, Store, StoreError, fs};
 use crate::base::digest::Digest;
 
 /// A run and what it reached: from its journal, or from a record that predates journals.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RunReach {
-    /// Its id, which begins with the time.
+    /// Its id.
     pub run: String,
     /// The experiment's name.
     pub name: String,
@@ -94,7 +94,7 @@ pub(super) struct Reach {
 
 impl Reach {
     /// Of pins, runs under way, and the last `keep` runs of each name, whatever their end, with the last that is done.
-    pub(super) fn of(runs: &[RunReach], pins: &[Pin], keep: usize) -> Self {
+    pub(super) fn of(runs: &[RunReach], order: &RunOrder, pins: &[Pin], keep: usize) -> Self {
         let mut reach = Self::default();
         for pin in pins {
             let why = Why::Pinned(pin.tag.clone());
@@ -108,7 +108,7 @@ impl Reach {
             }
         }
         for (name, mut runs) in by_name {
-            runs.sort_by(|a, b| b.run.cmp(&a.run));
+            order.newest_first(&mut runs, |run| (name, &run.run));
             let done = runs.iter().position(|run| run.state == RunState::Done).filter(|_| keep > 0);
             let why = Why::LastRuns(name.to_owned());
             for (at, run) in runs.iter().enumerate() {
@@ -145,7 +145,7 @@ impl Store {
     /// # Errors
     /// If one can't be read: it must not count as one that is not there.
     pub(super) fn stored(&self) -> Result<(BTreeMap<Digest, Stored>, usize), StoreError> {
-        let paths = self.files_below("ac")?;
+        let paths = self.in_ac()?;
         let read = paths.par_iter().filter_map(|path| read_entry(path).transpose()).collect::<Result<Vec<_>, _>>()?;
         let all = read.len();
         let entries: BTreeMap<_, _> = read.into_iter().flatten().collect();
@@ -155,13 +155,13 @@ impl Store {
 
     /// Every object by digest; files with other names are left to `verify`.
     pub(super) fn stored_objects(&self) -> Result<BTreeMap<Digest, Object>, StoreError> {
-        let read = |path: &PathBuf| {
-            let digest: Digest = path.file_name()?.to_str()?.parse().ok()?;
-            let metadata = std::fs::metadata(path).ok()?;
+        let read = |(digest, path): (Digest, PathBuf)| {
+            // Of a link the target counts, and a folder in an object's place is no object.
+            let metadata = std::fs::metadata(&path).ok().filter(std::fs::Metadata::is_file)?;
             let (bytes, age, linked) = (metadata.len(), age_of(&metadata), links(&metadata) > 1);
-            Some((digest, Object { path: path.clone(), bytes, age, linked }))
+            Some((digest, Object { path, bytes, age, linked }))
         };
-        Ok(self.files_below("cas")?.par_iter().filter_map(read).collect())
+        Ok(self.named_objects()?.into_par_iter().filter_map(read).collect())
     }
 }
 
@@ -183,17 +183,18 @@ pub(super) fn runs_of(journals: &[JournaledRun], others: &[RunReach]) -> Vec<Run
 
 /// `None` if it is gone; nothing inside if it is there and is no entry.
 #[expect(clippy::option_option, reason = "gone and damaged are not the same")]
-fn read_entry(path: &Path) -> Result<Option<Option<(Digest, Stored)>>, StoreError> {
+pub(super) fn read_entry(path: &Path) -> Result<Option<Option<(Digest, Stored)>>, StoreError> {
     let read = || -> io::Result<(Duration, Vec<u8>)> { Ok((age_of(&fs::metadata(path)?), fs::read(path)?)) };
     match read() {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) if error.kind() == ErrorKind::InvalidInput => Ok(Some(None)), // no file
         read => read.map(|(age, bytes)| Some(parse_entry(path, age, &bytes))).map_err(StoreError::io("read", path)),
     }
 }
 
 fn parse_entry(path: &Path, age: Duration, bytes: &[u8]) -> Option<(Digest, Stored)> {
     let key: Digest = path.file_stem()?.to_str()?.parse().ok()?;
-    let entry = AcEntry::parse(key, bytes)?;
+    let entry = AcEntry::parse(key, bytes).ok()?;
     let parts = &entry.key_parts;
     let shelf = entry.checkpoint();
     let kind = if shelf.is_some() { "checkpoint" } else { parts["stage"].as_str().unwrap_or("unknown") };
@@ -237,11 +238,16 @@ mod tests {
             run("0", "b", RunState::Done, &["b0"]),
             run("0", "c", RunState::Running, &["c0"]),
         ];
-        let kept =
-            |keep| Reach::of(&runs, &[], keep).runs.into_iter().map(|(name, run)| name + &run).collect::<Vec<_>>();
+        let kept = |keep| {
+            Reach::of(&runs, &RunOrder::default(), &[], keep)
+                .runs
+                .into_iter()
+                .map(|(name, run)| name + &run)
+                .collect::<Vec<_>>()
+        };
         assert_eq!(kept(1), ["a2", "a4", "b0", "c0"], "of a: the last, and the last that is done");
         assert_eq!(kept(3), ["a2", "a3", "a4", "b0", "c0"]);
-        let reach = Reach::of(&runs, &[], 0);
+        let reach = Reach::of(&runs, &RunOrder::default(), &[], 0);
         assert_eq!(reach.keys, BTreeMap::from([(Digest::of(b"c0"), Why::Running)]));
     }
 }

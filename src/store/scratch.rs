@@ -1,11 +1,15 @@
-//! Private folders for work under way, in `tmp/`, each with a lock that dies with its owner.
+//! Private folders for work under way, in `tmp/`: each says in its name whose it is, and has a lock that dies with it.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use super::lock::FileLock;
+use super::owner::{Life, Owner};
 use super::{Store, StoreError, fs};
 use crate::base::digest::Digest;
+use crate::base::fs::Inside;
 
 /// A private folder; dropping it removes it.
 #[derive(Debug)]
@@ -21,10 +25,15 @@ impl Scratch {
         self.path.join("out")
     }
 
-    /// Where a stage finds its inputs.
-    #[must_use]
-    pub fn input(&self) -> PathBuf {
-        self.path.join("in")
+    /// Where a stage finds its inputs, found through no link that somebody has put there.
+    ///
+    /// # Errors
+    /// If it can't be made.
+    pub fn input(&self) -> Result<Inside, StoreError> {
+        let [all, own] =
+            [self.path.parent(), self.path.file_name().map(Path::new)].map(|part| part.unwrap_or(Path::new(".")));
+        let open = || Inside::open(all)?.enter(&own.to_string_lossy())?.enter("in");
+        open().map_err(StoreError::io("create", &self.path.join("in")))
     }
 
     /// The folder itself.
@@ -43,26 +52,36 @@ impl Store {
     /// A new private folder with an empty `out/`.
     ///
     /// # Errors
-    /// If it can't be created.
+    /// If it can't be created; nothing is then left of it.
     pub fn scratch(&self) -> Result<Scratch, StoreError> {
         loop {
-            let path = self.folder("tmp").join(unique_name());
-            let lock = path.with_extension("lock");
+            let path = self.folder("tmp").join(format!("{}-{}", Owner::text(), unique()));
             // Another process that sweeps may hold a new lock file for a moment: then another name.
-            if let Some(owner) = FileLock::try_acquire(&lock).map_err(StoreError::io("lock", &lock))? {
-                fs::create_dirs(&path.join("out"))?;
-                return Ok(Scratch { path, _owner: owner });
+            if let Some(owner) = self.try_lock(&path.with_extension("lock"))? {
+                let scratch = Scratch { path, _owner: owner };
+                fs::create_dirs(&scratch.output())?;
+                return Ok(scratch);
             }
         }
     }
 
-    /// Removes folders in `tmp/` whose owner is gone. What can't be removed now is tried again next time.
-    pub(super) fn sweep(&self) {
-        for path in fs::list_or_none(&self.folder("tmp")) {
-            let lock = path.with_extension("lock");
-            if let Ok(Some(_dead)) = FileLock::try_acquire(&lock) {
-                let folder = path.with_extension("");
-                drop(fs::remove_dir(&folder));
+    /// Removes folders in `tmp/` whose owner is gone, one of another machine or namespace if it was `silent` for so
+    /// long. What can't be removed now is tried again next time.
+    pub(super) fn sweep(&self, silent: Duration) {
+        let paths = fs::list_or_none(&self.folder("tmp"));
+        let folders: BTreeSet<PathBuf> = paths.iter().map(|path| path.with_extension("")).collect();
+        for folder in folders {
+            let lock = folder.with_extension("lock");
+            let owner = folder.file_name().and_then(|name| name.to_str()?.parse::<Owner>().ok());
+            if self.life_of(owner.as_ref(), &lock, silent) != Life::Dead {
+                continue;
+            }
+            match self.claim(&lock) {
+                Ok(None) => {}
+                Ok(Some(_claim)) => drop(fs::remove_dir(&folder)),
+                // Its owner died, or was swept, before the folder was gone.
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => drop(fs::remove_dir(&folder)),
+                Err(_) => {}
             }
         }
     }
@@ -70,16 +89,21 @@ impl Store {
 
 /// The pid, for people who look, and 12 digits that no other process or thread has.
 pub(super) fn unique_name() -> String {
+    format!("{}-{}", std::process::id(), unique())
+}
+
+fn unique() -> String {
     static COUNT: AtomicU64 = AtomicU64::new(0);
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-    let pid = std::process::id();
-    let name = Digest::of_json(&(pid, now.as_nanos().to_string(), COUNT.fetch_add(1, Ordering::Relaxed)));
-    format!("{pid}-{}", name.short())
+    let count = COUNT.fetch_add(1, Ordering::Relaxed);
+    Digest::of_json(&(std::process::id(), now.as_nanos().to_string(), count)).short()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::fault::{ENOLCK, Fault, Faults};
+    use crate::store::GcPolicy;
 
     #[test]
     fn a_dead_owners_folder_is_swept_and_a_living_ones_stays() {
@@ -96,5 +120,58 @@ mod tests {
         assert!(alive.output().is_dir());
         drop(alive);
         assert_eq!(std::fs::read_dir(folder.path().join("tmp")).unwrap().count(), 0);
+    }
+    /// A folder of an owner that this machine can't see, whose last sign of life was `seconds` ago.
+    fn foreign(store: &Store, name: &str, seconds: u64) -> PathBuf {
+        let folder = store.folder("tmp").join(format!("4000000-1-{name}-0123456789ab"));
+        std::fs::create_dir_all(folder.join("out")).unwrap();
+        let lock = std::fs::File::create(folder.with_extension("lock")).unwrap();
+        lock.set_modified(std::time::SystemTime::now() - Duration::from_secs(seconds)).unwrap();
+        folder
+    }
+
+    #[test]
+    fn a_folder_of_another_machine_is_swept_by_gc_alone_and_after_a_long_silence() {
+        for fault in [Fault::Nothing, Fault::IdleLocks, Fault::NoLocks(ENOLCK)] {
+            let folder = tempfile::tempdir().unwrap();
+            let _faults = Faults::below(folder.path(), fault);
+            let store = Store::open(folder.path()).unwrap();
+            let (young, old) = (foreign(&store, "aaaaaaaaaaaa", 20), foreign(&store, "bbbbbbbbbbbb", 100));
+            Store::open(folder.path()).unwrap();
+            assert!(young.exists() && old.exists(), "{fault:?}");
+            let policy = |grace| GcPolicy { delete: true, alone: true, grace, ..GcPolicy::default() };
+            store.gc(&policy(Duration::from_secs(3600)), &[]).unwrap();
+            assert!(young.exists() && old.exists(), "{fault:?}");
+            store.gc(&policy(Duration::from_secs(60)), &[]).unwrap();
+            assert!(young.exists() && !old.exists(), "{fault:?}");
+            store.gc(&policy(Duration::ZERO), &[]).unwrap();
+            assert!(young.exists(), "{fault:?}: 20 s may be a busy machine");
+        }
+    }
+
+    #[test]
+    fn where_locks_do_nothing_a_living_owners_folder_stays_all_the_same() {
+        for fault in [Fault::IdleLocks, Fault::NoLocks(ENOLCK)] {
+            let folder = tempfile::tempdir().unwrap();
+            let _faults = Faults::below(folder.path(), fault);
+            let store = Store::open(folder.path()).unwrap();
+            let alive = store.scratch().unwrap();
+            // Of another process of this machine: the first one, which is there as long as the machine is.
+            let realm = Owner::text().rsplit('-').next().unwrap().to_owned();
+            let start = Owner::start_of(1).unwrap();
+            let others = store.folder("tmp").join(format!("1-{start}-{realm}-0123456789ab"));
+            let dead = store.folder("tmp").join(format!("1-{}-{realm}-0123456789ab", start + 1));
+            for path in [&others, &dead] {
+                std::fs::create_dir_all(path.join("out")).unwrap();
+                std::fs::write(path.with_extension("lock"), "").unwrap();
+            }
+            for open in [Store::open, Store::open] {
+                let store = open(folder.path()).unwrap();
+                let policy = GcPolicy { delete: true, alone: true, grace: Duration::ZERO, ..GcPolicy::default() };
+                store.gc(&policy, &[]).unwrap();
+            }
+            assert!(alive.output().is_dir() && others.is_dir(), "{fault:?}");
+            assert!(!dead.exists() && !dead.with_extension("lock").exists(), "{fault:?}");
+        }
     }
 }

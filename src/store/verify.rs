@@ -1,5 +1,10 @@
 //! `store verify`: reads every object and every entry, moves damaged ones aside.
+//!
+//! First everything is read while others use the store. What seems damaged is then looked at once more with the store
+//! alone, and moved only if it still is: a run may have healed it meanwhile. What can't be read for a reason that says
+//! nothing of its bytes stays where it is, and is named.
 
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
@@ -7,9 +12,10 @@ use std::time::Instant;
 use rayon::prelude::*;
 use serde::Serialize;
 
+use super::aside::damage_of;
 use super::checkpoint::lost_markers;
-use super::{AcEntry, Store, StoreError, fs};
-use crate::base::digest::Digest;
+use super::{Declared, FileRecord, Found, Store, StoreError, WHATEVER, fs};
+use crate::base::fs::expect_regular;
 
 /// What a verification found.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
@@ -24,19 +30,27 @@ pub struct VerifyReport {
     pub seconds: f64,
     /// Names of objects moved to `quarantine/`: their bytes have changed, or no object has such a name.
     pub damaged_objects: Vec<String>,
-    /// Keys whose entry was dropped: it was unreadable or named an object that is damaged or gone.
+    /// Keys whose entry was dropped: it was damaged, lacked a file, or named an object that is damaged or gone.
     pub dropped_entries: Vec<String>,
     /// Checkpoint markers without a checkpoint, now removed: no damage, the training goes on from the one before.
     pub removed_markers: Vec<String>,
     /// Objects that could be written to, now read-only again where their owner allows it.
     pub writable_objects: Vec<String>,
+    /// What could not be read, and why: it may be intact, and stays where it is.
+    pub unread: Vec<String>,
 }
 
 impl VerifyReport {
     /// Whether everything was as it should be.
     #[must_use]
     pub fn clean(&self) -> bool {
-        self.damaged_objects.is_empty() && self.dropped_entries.is_empty()
+        !self.damaged() && self.unread.is_empty()
+    }
+
+    /// Whether something was damaged.
+    #[must_use]
+    pub fn damaged(&self) -> bool {
+        !self.damaged_objects.is_empty() || !self.dropped_entries.is_empty()
     }
 }
 
@@ -49,12 +63,16 @@ pub struct VerifyProgress {
     pub total: u64,
 }
 
-/// What was found of one object.
-#[derive(Debug, Default)]
-struct Checked {
-    bytes: u64,
-    damaged: Option<String>,
-    writable: Option<String>,
+/// What was found of one object or entry.
+#[derive(Debug)]
+enum Checked {
+    Intact,
+    /// Gone meanwhile: gc, or a running training that prunes its checkpoints, was faster.
+    Gone,
+    Writable,
+    /// As far as could be seen beside others.
+    Damaged,
+    Unread(StoreError),
 }
 
 impl Store {
@@ -63,91 +81,153 @@ impl Store {
     /// # Errors
     /// If the file system refuses.
     pub fn verify(&self) -> Result<VerifyReport, StoreError> {
-        self.verify_with(&|_| {})
+        self.verify_with(WHATEVER, &|_| {})
     }
 
-    /// The same, and says how far it is after each object, from several threads.
+    /// The same; results that lack a declared file are damaged too. Says how far it is after each object, from several
+    /// threads.
     ///
     /// # Errors
-    /// If the file system refuses.
-    pub fn verify_with(&self, on_progress: &(dyn Fn(VerifyProgress) + Sync)) -> Result<VerifyReport, StoreError> {
+    /// If a folder of the store can't be listed, or damage can't be moved aside.
+    pub fn verify_with(
+        &self,
+        declared: Declared<'_>,
+        on_progress: &(dyn Fn(VerifyProgress) + Sync),
+    ) -> Result<VerifyReport, StoreError> {
         let started = Instant::now();
-        let sized = |path: PathBuf| (std::fs::metadata(&path).map_or(0, |metadata| metadata.len()), path);
-        let mut objects: Vec<(u64, PathBuf)> = self.files_below("cas")?.into_par_iter().map(sized).collect();
-        // The largest first: all threads share it, and small ones fill the gaps at the end.
-        objects.sort_by_key(|(bytes, _)| std::cmp::Reverse(*bytes));
-        let (total, done) = (objects.iter().map(|(bytes, _)| bytes).sum(), AtomicU64::new(0));
-        let check = |(bytes, path): &(u64, PathBuf)| {
-            let checked = self.verify_object(path)?;
-            let done = done.fetch_add(*bytes, Ordering::Relaxed) + bytes;
-            on_progress(VerifyProgress { done, total });
-            Ok(checked)
-        };
-        let checked = objects.par_iter().with_max_len(1).map(check).collect::<Result<Vec<_>, StoreError>>()?;
-        let entries = self.files_below("ac")?;
-        let dropped = entries.par_iter().map(|path| self.verify_entry(path)).collect::<Result<Vec<_>, _>>()?;
-        let mut report = VerifyReport {
-            objects: objects.len(),
-            bytes: checked.iter().map(|checked| checked.bytes).sum(),
-            entries: entries.len(),
-            dropped_entries: dropped.into_iter().flatten().collect(),
-            removed_markers: self.remove_lost_markers()?,
-            ..VerifyReport::default()
-        };
-        for checked in checked {
-            report.damaged_objects.extend(checked.damaged);
-            report.writable_objects.extend(checked.writable);
+        let mut report = VerifyReport::default();
+        self.verify_objects(&mut report, on_progress)?;
+        self.verify_entries(&mut report, declared)?;
+        if report.unread.is_empty() {
+            report.removed_markers = self.remove_lost_markers()?; // else an entry may be there and out of reach
         }
-        report.damaged_objects.sort();
-        report.writable_objects.sort();
+        for names in [&mut report.damaged_objects, &mut report.writable_objects, &mut report.unread] {
+            names.sort();
+        }
         report.seconds = started.elapsed().as_secs_f64();
         Ok(report)
     }
 
-    fn verify_object(&self, path: &Path) -> Result<Checked, StoreError> {
-        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let Ok(metadata) = std::fs::metadata(path) else { return Ok(Checked::default()) };
-        let bytes = metadata.len();
-        let named = name.parse::<Digest>().ok().filter(|digest| self.object(*digest) == *path);
-        let found = match Digest::of_file(path) {
-            Ok(digest) => Some(digest),
-            Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => {
-                return Err(StoreError::io("read", path)(error)); // it may be intact: only its owner can say
-            }
-            Err(_) => None,
+    fn verify_objects(
+        &self,
+        report: &mut VerifyReport,
+        on_progress: &(dyn Fn(VerifyProgress) + Sync),
+    ) -> Result<(), StoreError> {
+        let paths = self.in_cas(&mut |error| report.unread.push(error.to_string()))?;
+        let sized = |path: PathBuf| (std::fs::metadata(&path).map_or(0, |metadata| metadata.len()), path);
+        let mut objects: Vec<(u64, PathBuf)> = paths.into_par_iter().map(sized).collect();
+        // The largest first: all threads share it, and small ones fill the gaps at the end.
+        objects.sort_by_key(|(bytes, _)| std::cmp::Reverse(*bytes));
+        let (total, done) = (objects.iter().map(|(bytes, _)| bytes).sum(), AtomicU64::new(0));
+        let check = |(bytes, path): &(u64, PathBuf)| {
+            let checked = self.check_object(path);
+            let done = done.fetch_add(*bytes, Ordering::Relaxed) + bytes;
+            on_progress(VerifyProgress { done, total });
+            checked
         };
-        if named.is_some() && found == named {
-            let writable = (!metadata.permissions().readonly()).then_some(name);
-            if writable.is_some() {
-                drop(fs::make_readonly(path)); // that of another user stays as it is; the report names it
+        let checked: Vec<Checked> = objects.par_iter().with_max_len(1).map(check).collect();
+        self.stop_if_cancelled()?;
+        let mut suspects = Vec::new();
+        for ((bytes, path), checked) in objects.iter().zip(checked) {
+            match checked {
+                Checked::Gone => continue,
+                Checked::Intact => report.bytes += bytes,
+                Checked::Damaged => suspects.push(path),
+                Checked::Unread(error) => report.unread.push(error.to_string()),
+                Checked::Writable => {
+                    drop(fs::make_readonly(path)); // that of another user stays as it is; the report names it
+                    report.writable_objects.push(name_of(path));
+                    report.bytes += bytes;
+                }
             }
-            return Ok(Checked { bytes, damaged: None, writable });
+            report.objects += 1;
         }
-        if !path.exists() {
-            return Ok(Checked::default()); // gc, or a running training that prunes its checkpoints, was faster
-        }
-        self.forget(path);
-        self.quarantine(path, &name)?;
-        Ok(Checked { bytes, damaged: Some(name), writable: None })
+        report.damaged_objects = self.move_damaged(&suspects, &|path| self.check_object(path))?;
+        Ok(())
     }
 
-    /// The entry's name if it was dropped.
-    fn verify_entry(&self, path: &Path) -> Result<Option<String>, StoreError> {
-        let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-        let bytes = match std::fs::read(path) {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None), // gone meanwhile
-            bytes => bytes.map_err(StoreError::io("read", path))?,
+    fn verify_entries(&self, report: &mut VerifyReport, declared: Declared<'_>) -> Result<(), StoreError> {
+        let entries = self.in_ac()?;
+        let check = |path: &Path| self.check_entry(path, declared);
+        let checked: Vec<Checked> = entries.par_iter().map(|path| check(path)).collect();
+        self.stop_if_cancelled()?;
+        let mut suspects = Vec::new();
+        for (path, checked) in entries.iter().zip(checked) {
+            match checked {
+                Checked::Gone => continue,
+                Checked::Intact | Checked::Writable => {}
+                Checked::Damaged => suspects.push(path),
+                Checked::Unread(error) => report.unread.push(error.to_string()),
+            }
+            report.entries += 1;
+        }
+        let moved = self.move_damaged(&suspects, &check)?;
+        report.dropped_entries = moved.iter().map(|name| name.trim_end_matches(".json").to_owned()).collect();
+        Ok(())
+    }
+
+    /// Moves aside what is damaged still; its names. Not from a thread of the pool: it waits for others there.
+    fn move_damaged(&self, suspects: &[&PathBuf], check: &dyn Fn(&Path) -> Checked) -> Result<Vec<String>, StoreError> {
+        let mut moved = Vec::new();
+        if suspects.is_empty() {
+            return Ok(moved);
+        }
+        let _alone = self.exclude(true)?; // where locks do nothing, looking again is all that can be done
+        self.remove_dead_drafts();
+        for path in suspects {
+            if matches!(check(path), Checked::Damaged) {
+                self.forget(path);
+                if self.quarantine(path, &name_of(path))? {
+                    moved.push(name_of(path));
+                }
+            }
+        }
+        Ok(moved)
+    }
+
+    fn check_object(&self, path: &Path) -> Checked {
+        if self.cancelled() {
+            return Checked::Gone; // whoever asks makes nothing of it
+        }
+        let Some(digest) = self.object_at(path) else { return Checked::Damaged };
+        match self.reread(digest) {
+            Err(error) => Checked::Unread(StoreError::io("read", path)(error)),
+            Ok(Some(_)) if is_gone(path) => Checked::Gone,
+            Ok(Some(_)) => Checked::Damaged,
+            Ok(None) => match std::fs::metadata(path) {
+                Ok(metadata) if !metadata.permissions().readonly() => Checked::Writable,
+                _ => Checked::Intact,
+            },
+        }
+    }
+
+    /// What is wrong with an entry, where every object that is there has been read.
+    fn check_entry(&self, path: &Path, declared: Declared<'_>) -> Checked {
+        if self.cancelled() {
+            return Checked::Gone; // likewise
+        }
+        let Some(key) = self.entry_at(path) else { return Checked::Damaged };
+        match self.inspect_with(key, declared, &|file| self.unread_problem(file)) {
+            Err(error) => Checked::Unread(error),
+            Ok(Found::Miss) => Checked::Gone, // together with its objects
+            Ok(Found::Hit(_)) => Checked::Intact,
+            Ok(Found::Damaged(_)) if is_gone(path) => Checked::Gone,
+            Ok(Found::Damaged(_)) => Checked::Damaged,
+        }
+    }
+
+    /// What is wrong with an object without reading it.
+    fn unread_problem(&self, file: FileRecord) -> Result<Option<&'static str>, StoreError> {
+        let path = self.object(file.digest);
+        let size = || -> io::Result<Option<u64>> {
+            let metadata = fs::metadata(&path)?;
+            Ok(expect_regular(metadata.file_type()).is_ok().then_some(metadata.len()))
         };
-        let entry = name.parse().ok().and_then(|key| AcEntry::parse(key, &bytes));
-        let size_of = |digest| std::fs::metadata(self.object(digest)).map(|metadata| metadata.len()).ok();
-        if entry.is_some_and(|entry| entry.files.values().all(|file| size_of(file.digest) == Some(file.size))) {
-            return Ok(None);
+        match size() {
+            Ok(size) if size == Some(file.size) => Ok(None),
+            Ok(_) => Ok(Some("its size has changed")),
+            Err(error) => damage_of(error).map(Some).map_err(StoreError::io("read", &path)),
         }
-        if !path.exists() {
-            return Ok(None); // gone together with its objects
-        }
-        self.quarantine(path, &format!("{name}.json"))?;
-        Ok(Some(name))
     }
 
     /// Removes markers of checkpoints that are not stored; their names.
@@ -166,80 +246,15 @@ impl Store {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use std::sync::Mutex;
-
-    use serde_json::json;
-
-    use super::*;
-    use crate::store::{CheckpointShelf, Produced};
-
-    fn stored(folder: &Path) -> Store {
-        let store = Store::open(folder).unwrap();
-        for name in ["a", "b"] {
-            let scratch = store.scratch().unwrap();
-            std::fs::write(scratch.output().join("file"), name).unwrap();
-            store.publish(scratch, Digest::of_json(&name), Produced::default()).unwrap();
-        }
-        store
-    }
-
-    fn overwrite(path: &Path, bytes: &str) {
-        std::fs::remove_file(path).unwrap();
-        std::fs::write(path, bytes).unwrap();
-    }
-
-    #[test]
-    fn damage_that_keeps_size_and_mtime_is_found_and_the_next_verify_is_clean() {
-        let folder = tempfile::tempdir().unwrap();
-        let store = stored(folder.path());
-        let report = store.verify().unwrap();
-        assert_eq!((report.objects, report.bytes, report.entries, report.clean()), (2, 2, 2, true));
-
-        let object = store.object(Digest::of(b"a"));
-        let modified = std::fs::metadata(&object).unwrap().modified().unwrap();
-        overwrite(&object, "x");
-        std::fs::File::options().write(true).open(&object).unwrap().set_modified(modified).unwrap();
-        let report = store.verify().unwrap();
-        assert_eq!(report.damaged_objects, [Digest::of(b"a").to_string()]);
-        assert_eq!(report.dropped_entries, [Digest::of_json(&"a").to_string()]);
-        let report = store.verify().unwrap();
-        assert_eq!((report.objects, report.entries, report.clean()), (1, 1, true));
-    }
-
-    #[test]
-    fn strays_lost_checkpoints_and_writable_objects_are_put_right() {
-        let folder = tempfile::tempdir().unwrap();
-        let store = stored(folder.path());
-        let shelf = CheckpointShelf::new(&store, json!({ "params": 1 }));
-        shelf.save(5, b"state 5").unwrap();
-        shelf.save(9, b"state 9").unwrap();
-        let last = shelf.digest(9);
-        overwrite(&store.object(last), "state X");
-        std::fs::write(folder.path().join("cas/notes.txt"), "stray").unwrap();
-        overwrite(&store.object(Digest::of(b"b")), "b");
-
-        let report = store.verify().unwrap();
-        assert_eq!(report.damaged_objects, [last.to_string(), "notes.txt".to_owned()]);
-        assert_eq!(report.dropped_entries.len(), 1);
-        assert_eq!(report.removed_markers, [format!("{}/9", shelf.id())]);
-        assert_eq!(report.writable_objects, [Digest::of(b"b").to_string()]);
-        assert!(std::fs::metadata(store.object(Digest::of(b"b"))).unwrap().permissions().readonly());
-        assert_eq!(shelf.latest(u64::MAX), Some((5, b"state 5".to_vec())));
-
-        let report = store.verify().unwrap();
-        assert!(report.clean() && report.removed_markers.is_empty() && report.writable_objects.is_empty());
-    }
-
-    #[test]
-    fn progress_ends_with_every_byte() {
-        let folder = tempfile::tempdir().unwrap();
-        let store = stored(folder.path());
-        let seen = Mutex::new(Vec::new());
-        store.verify_with(&|progress| seen.lock().unwrap().push(progress)).unwrap();
-        let seen = seen.into_inner().unwrap();
-        assert_eq!(seen.len(), 2);
-        assert!(seen.contains(&VerifyProgress { done: 2, total: 2 }));
-    }
+fn name_of(path: &Path) -> String {
+    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
+
+/// Whether nothing is at a path, not even a link to nothing.
+fn is_gone(path: &Path) -> bool {
+    std::fs::symlink_metadata(path).is_err_and(|error| error.kind() == ErrorKind::NotFound)
+}
+
+#[cfg(test)]
+#[path = "verify_tests.rs"]
+mod tests;

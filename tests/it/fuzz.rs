@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 use simpipe::base::issue::Issue;
+use simpipe::base::visible::is_hidden;
 use simpipe::plan::Plan;
 use simpipe::spec::{LoadOptions, Overlay, load};
 use simpipe::stages::registry::builtin;
@@ -36,7 +37,10 @@ fn assert_placed(text: &[u8], set: Vec<String>) {
         let place = issue.place.as_ref().unwrap_or_else(|| panic!("{issue:?}"));
         let (line, column) = place.line_column();
         assert!(line > 0 && column > 0);
-        assert!(!issue.message.is_empty() && !issue.render().is_empty());
+        let shown = issue.render();
+        assert!(!issue.message.is_empty() && !shown.is_empty());
+        // A tab stands below a tab; nothing else that a terminal obeys is shown.
+        assert!(!shown.contains(|c| !matches!(c, '\n' | '\t') && is_hidden(c)), "{shown:?}");
     }
     let elapsed = started.elapsed();
     assert!(elapsed < LONGEST, "{elapsed:?}");
@@ -93,6 +97,18 @@ const PIECES: &[&str] = &[
     "0..=4",
     "\"0..=9223372036854775807\"",
     "-9223372036854775808",
+    "18446744073709551616",
+    "\u{1b}[31m",
+    "\u{1b}]0;title\u{7}",
+    "\u{9b}2J",
+    "\u{7f}",
+    "\u{85}",
+    "\u{200b}",
+    "\u{2028}",
+    "\u{202e}",
+    "\"\\u001b[2J\"",
+    "日本",
+    "{ a.b.c = { d.e.f = [[0]] } }",
 ];
 
 /// Values that are TOML and mean no good anywhere.
@@ -133,6 +149,13 @@ const VALUES: &[&str] = &[
     "[{ dense = { units = 65536 } }]",
     "{ majority-vote = { k = 9223372036854775807 } }",
     "[9223372036854775807, \"0..=3\"]",
+    "18446744073709551615",
+    "1e308",
+    "-1e308",
+    "5e-324",
+    "\"\\u001b[31m\\u0000\\u202e\"",
+    "[[[[[[[[0]]]]]]]]",
+    "{ a.b.c.d.e.f = {} }",
 ];
 
 /// One mistake of a person or a program, by lines and words.
@@ -147,6 +170,24 @@ enum Mistake {
     SwapLetters(Index),
     FlipByte(Index, u8),
     Insert(Index, usize, &'static str),
+    Deepen(Index, usize, usize),
+}
+
+/// What nests once more each time it is repeated, and what ends that.
+const DEEPER: &[(&str, &str)] = &[
+    ("[", "]"),
+    ("{ a = ", " }"),
+    ("a.", "b"),
+    ("\"\\\"\".", "b"),
+    ("{ a.b.c.d.e.f.g.h = ", " }"),
+    ("[{ a = ", "}]"),
+    ("[[", "]]"),
+    ("[0]", ""),
+];
+
+fn nested(kind: usize, times: usize) -> String {
+    let (open, close) = DEEPER[kind % DEEPER.len()];
+    format!("{}1{}", open.repeat(times), close.repeat(times))
 }
 
 fn mistake() -> impl Strategy<Value = Mistake> {
@@ -161,6 +202,7 @@ fn mistake() -> impl Strategy<Value = Mistake> {
         at().prop_map(Mistake::SwapLetters),
         (at(), any::<u8>()).prop_map(|(at, byte)| Mistake::FlipByte(at, byte)),
         (at(), 0_usize..12, select(PIECES)).prop_map(|(at, cut, piece)| Mistake::Insert(at, cut, piece)),
+        (at(), any::<usize>(), 1_usize..20_000).prop_map(|(at, kind, times)| Mistake::Deepen(at, kind, times)),
     ]
 }
 
@@ -221,6 +263,13 @@ fn make(mistake: &Mistake, text: Vec<u8>) -> Vec<u8> {
             let end = (start + cut).min(bytes.len());
             bytes.splice(start..end, piece.bytes());
         }
+        Mistake::Deepen(at, kind, times) => {
+            return by_lines(&bytes, |lines| {
+                let line = at.index(lines.len());
+                let key = lines[line].split(" = ").next().unwrap_or_default().trim_end().to_owned();
+                lines[line] = format!("{key} = {}\n", nested(*kind, *times));
+            });
+        }
     }
     bytes
 }
@@ -258,7 +307,7 @@ proptest! {
                 "report.figures[2].neighbours.slice", "index.slice.size", "index.slice", "match.slice", "match.neighbours",
                 "calibrate.targets", "calibrate.matcher", "embed-validation.slice", "sample.sampler.multi-shot.classes-per-batch",
                 "sample.total-examples-per-class", "seed", "pipeline", "train..a", "name", "device", "match.unknown-label"]),
-            prop_oneof![Just(String::new()), select(VALUES).prop_map(str::to_owned), select(PIECES).prop_map(str::to_owned), "\\PC{0,20}"],
+            prop_oneof![Just(String::new()), (any::<usize>(), 1_usize..20_000).prop_map(|(kind, times)| nested(kind, times)), select(VALUES).prop_map(str::to_owned), select(PIECES).prop_map(str::to_owned), "\\PC{0,20}"],
         ), 1..4),
     ) {
         let options = options.into_iter().map(|(path, value)| format!("{path}={value}")).collect();

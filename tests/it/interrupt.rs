@@ -1,8 +1,9 @@
-//! Ctrl-C and SIGTERM in the middle of a training.
+//! Ctrl-C, SIGTERM and SIGHUP: in the middle of a training, and in commands that wait for something.
 
 use std::io::{BufRead, BufReader, Read};
-use std::process::{Child, ChildStderr, Output, Stdio};
-use std::time::Duration;
+use std::path::Path;
+use std::process::{Child, ChildStderr, Command, Output, Stdio};
+use std::time::{Duration, Instant};
 
 use crate::project::{PLAIN_REPORT, Project, Record, files_below, signal, simpipe};
 
@@ -40,7 +41,7 @@ fn end(child: Child, mut said: BufReader<ChildStderr>) -> (Output, String) {
 #[test]
 fn a_training_that_is_stopped_twice_ends_with_the_same_bytes() {
     let project = Project::new();
-    for (name, resumes) in [("INT", false), ("TERM", true)] {
+    for (name, resumes) in [("INT", false), ("TERM", true), ("HUP", true)] {
         let before = steps_kept(&project);
         let (mut child, begins, said) = in_training(&project);
         assert_eq!(begins.contains("goes on after step"), resumes, "{begins}");
@@ -51,6 +52,7 @@ fn a_training_that_is_stopped_twice_ends_with_the_same_bytes() {
         signal(&child, name);
         let (output, errors) = end(child, said);
         assert_eq!(output.status.code(), Some(130), "{name}: {errors}");
+        assert!(errors.contains("interrupted: stopping; another signal ends it at once"), "{errors}");
         assert!(errors.contains("error: stage `train` (train): interrupted"), "{errors}");
         assert!(errors.contains("help: run the same command again: it goes on from here"), "{errors}");
         let summary = String::from_utf8(output.stdout).unwrap();
@@ -79,4 +81,70 @@ fn a_second_signal_ends_it_at_once() {
     assert!(output.stdout.is_empty() && !errors.contains("interrupted"), "no safe point, no summary: {errors}");
     assert_eq!(project.output(&["store", "verify"]).status.code(), Some(0));
     assert_eq!(project.run(&PLAIN_REPORT).stages("hit"), ["dataset", "sample", "sample-validation"]);
+}
+
+/// A pipe that nobody writes to: who reads it waits.
+fn silent_pipe(folder: &Path) -> String {
+    let path = folder.join("silent.toml");
+    assert!(Command::new("mkfifo").arg(&path).status().unwrap().success());
+    path.to_str().unwrap().to_owned()
+}
+
+/// The signals that a process takes itself, by the system's word.
+fn taken(child: &Child) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigCgt:")).unwrap();
+    u64::from_str_radix(mask.trim(), 16).unwrap()
+}
+
+const HUP: u64 = 1;
+const TERM: u64 = 1 << 14;
+
+/// Starts a command that waits for ever, and waits until it listens for signals.
+fn waiting(mut command: Command) -> Child {
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    while taken(&child) & TERM == 0 {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    child
+}
+
+#[test]
+fn a_command_that_waits_in_the_system_ends_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let pipe = silent_pipe(folder.path());
+    for (command, name) in
+        [("plan", "INT"), ("run", "TERM"), ("check", "HUP"), ("graph", "INT"), ("config show", "TERM")]
+    {
+        let words: Vec<&str> = command.split(' ').chain([pipe.as_str()]).collect();
+        let child = waiting(simpipe(&words));
+        let sent = Instant::now();
+        signal(&child, name);
+        let output = child.wait_with_output().unwrap();
+        assert!(sent.elapsed() < Duration::from_secs(5), "{command}: it took {:?}", sent.elapsed());
+        let errors = String::from_utf8(output.stderr).unwrap();
+        assert_eq!((output.status.code(), errors.as_str()), (Some(130), "error: interrupted\n"), "{command}");
+        assert!(output.stdout.is_empty(), "{command}");
+    }
+}
+
+#[test]
+fn a_hangup_that_was_ignored_before_stays_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let pipe = silent_pipe(folder.path());
+    let mut command = Command::new("sh");
+    command.args(["-c", "trap '' HUP; exec \"$@\"", "sh", env!("CARGO_BIN_EXE_simpipe"), "check", &pipe]);
+    let mut child = waiting(command);
+    assert_eq!(taken(&child) & HUP, 0);
+    signal(&child, "HUP");
+    signal(&child, "STOP"); // what was sent before has had its effect when this has
+    signal(&child, "CONT");
+    assert_eq!(child.try_wait().unwrap(), None);
+    signal(&child, "TERM");
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+
+    let mut heard = waiting(simpipe(&["check", &pipe]));
+    assert_eq!(taken(&heard) & HUP, HUP);
+    heard.kill().unwrap();
+    heard.wait().unwrap();
 }

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, clippy::print_stderr, reason = "a test that can't go on fails")]
 
+mod classes;
 mod cli;
 mod concurrency;
 mod config_layers;
@@ -16,6 +17,7 @@ mod keys;
 mod kills;
 mod layering;
 mod object_store;
+mod outputs;
 mod own_pipeline;
 mod plan;
 mod project;
@@ -24,5 +26,8 @@ mod reference;
 mod registry;
 mod reruns;
 mod schemas;
+mod sources;
 mod spec_errors;
 mod store;
+mod terminal;
+mod waits;

@@ -13,6 +13,12 @@ pub fn is_wrong_place(error: &io::Error) -> bool {
     )
 }
 
+/// Whether an error says that there is no room left: no blocks, no inodes, or no more of a quota.
+#[must_use]
+pub fn is_full(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded)
+}
+
 /// What to do about an error of the file system, where there is something that helps.
 #[must_use]
 pub fn help(error: &io::Error) -> Option<&'static str> {

@@ -1,10 +1,17 @@
-//! Probes of image sources: where each looks for its data, and whether it is there. No byte is read.
+//! Probes of image sources: where each looks for its data, whether it is there, and whether it can be remembered. No
+//! byte is read.
+
+use walkdir::WalkDir;
 
 use super::{Finding, Level, Site};
 use crate::base::issue::Issues;
 use crate::base::param::{self, Param};
 use crate::data::source::{Place, Source};
 use crate::spec::StageSpec;
+use crate::store::Unremembered;
+
+/// Files whose dates are looked at.
+const DATED: usize = 1000;
 
 /// Every source that needs no path.
 pub(super) fn builtin(site: &Site) -> Vec<Finding> {
@@ -22,8 +29,28 @@ pub(super) fn experiment(site: &Site) -> Vec<Finding> {
     let stages = site.plan.iter().flat_map(|plan| &plan.experiment.stages);
     stages
         .filter_map(|stage| Some((stage, source_of(stage)?)))
-        .map(|(stage, source)| look(&format!("`{}`: {}", stage.id, source.name()), &source, site))
+        .flat_map(|(stage, source)| {
+            let subject = format!("`{}`: {}", stage.id, source.name());
+            let reread = reread(&subject, &source, site);
+            std::iter::once(look(&subject, &source, site)).chain(reread)
+        })
         .collect()
+}
+
+/// Files that every run reads to find its keys, however long nobody has changed them.
+fn reread(subject: &str, source: &Source, site: &Site) -> Option<Finding> {
+    let places = source.loader().places(&site.store.join("downloads"));
+    let place = places.into_iter().find(|place| place.complete)?;
+    let files = WalkDir::new(&place.path).follow_links(true).into_iter().flatten();
+    let files = files.filter(|item| item.file_type().is_file()).take(DATED);
+    let (mut seen, mut found) = (0, Vec::new());
+    for item in files {
+        seen += 1;
+        found.extend(Unremembered::of(item.path()).ok().flatten().map(|why| (item.into_path(), why)));
+    }
+    let (path, why) = found.first()?;
+    let text = format!("{} of {seen} files are read by every run, such as {}: {why}", found.len(), path.display());
+    Some(Finding::warn(subject, text, why.help()))
 }
 
 /// A stage's `source`, where it has one.
@@ -61,9 +88,30 @@ fn look(subject: &str, source: &Source, site: &Site) -> Finding {
 
 #[cfg(test)]
 mod tests {
+    use std::time::{Duration, SystemTime};
+
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn files_that_are_never_remembered_are_said() {
+        let folder = tempfile::tempdir().unwrap();
+        let site = Site { root: folder.path().into(), store: folder.path().join("store"), remote: None, plan: None };
+        let photos = folder.path().join("photos");
+        std::fs::create_dir_all(photos.join("a")).unwrap();
+        std::fs::write(photos.join("a/1.png"), "").unwrap();
+        std::fs::write(photos.join("a/2.png"), "").unwrap();
+        let source: Source = param::from_json(&json!({ "image-folder": { "path": photos } })).unwrap();
+        assert_eq!(reread("x", &source, &site), None);
+        let later = SystemTime::now() + Duration::from_secs(1000);
+        let file = std::fs::File::options().write(true).open(photos.join("a/2.png")).unwrap();
+        file.set_modified(later).unwrap();
+        let found = reread("x", &source, &site).unwrap();
+        assert!(found.text.starts_with("1 of 2 files are read by every run, such as "), "{}", found.text);
+        assert!(found.text.ends_with("photos/a/2.png: the date lies in the future"), "{}", found.text);
+        assert_eq!(found.level, Level::Warn);
+    }
 
     #[test]
     fn data_is_inside_there_downloadable_or_missing() {

@@ -14,7 +14,8 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::options::{OverlayOptions, PlaceOptions, plan_of};
-use super::print::{self, Paint};
+use super::print::{self, Paint, shown};
+use crate::base::visible;
 use crate::error::{Error, Exit};
 use crate::plan::Plan;
 use crate::runner::folders;
@@ -137,7 +138,7 @@ pub(super) fn exec(args: &DoctorArgs, out: &mut dyn Write) -> Result<Exit, Error
 
 fn write(found: &[(&str, Finding)], out: &mut dyn Write) -> Result<(), Error> {
     let paint = Paint::stdout();
-    let subjects = found.iter().map(|(_, finding)| finding.subject.chars().count());
+    let subjects = found.iter().map(|(_, finding)| visible::width(&shown(&finding.subject)));
     let room = subjects.max().unwrap_or(0);
     let mut under = "";
     for (heading, Finding { level, subject, text, help }) in found {
@@ -150,9 +151,11 @@ fn write(found: &[(&str, Finding)], out: &mut dyn Write) -> Result<(), Error> {
             Level::Warn => paint.yellow("warn"),
             Level::Bad => paint.red("bad "),
         };
-        writeln!(out, "  {word}  {subject:<room$}  {text}")?;
+        let subject = shown(subject);
+        let pad = " ".repeat(room.saturating_sub(visible::width(&subject)));
+        writeln!(out, "  {word}  {subject}{pad}  {}", shown(text))?;
         if let Some(help) = help {
-            writeln!(out, "        {:room$}  help: {help}", "")?;
+            writeln!(out, "        {:room$}  help: {}", "", shown(help))?;
         }
     }
     let count = |level| found.iter().filter(|(_, finding)| finding.level == level).count();

@@ -94,7 +94,8 @@ pub(super) fn leftovers(site: &Site) -> Vec<Finding> {
     let unfinished = std::fs::read_dir(site.store.join("tmp"))
         .map_or(0, |items| items.flatten().filter(|item| item.path().is_dir()).count());
     if unfinished > 0 {
-        let help = "a run is under way, or one was killed: the next command on this store sweeps what it left";
+        let help = "a run is under way, or one was killed: the next command on this store sweeps what it left, and what \
+                    one of another machine or container left goes with `simpipe store gc --delete`";
         found.push(Finding::warn("unfinished", format!("{unfinished} private folders in tmp/"), help));
     }
     let (damaged, size) = count(&site.store.join("quarantine"), &|_| true);

@@ -12,7 +12,7 @@ use clap::{Args, ValueEnum};
 use petgraph::graph::NodeIndex;
 
 use super::options::{ExperimentOptions, PlaceOptions};
-use super::print;
+use super::{print, sink};
 use crate::error::{Error, Exit};
 use crate::plan::Plan;
 use crate::runner::status::{Forecast, Freshness};
@@ -149,11 +149,9 @@ fn format_of(args: &GraphArgs) -> Result<Format, Error> {
 }
 
 fn write_file(path: &Path, text: &str) -> Result<(), Error> {
-    crate::base::fs::write_atomic(path, text.as_bytes()).map_err(|error| {
-        // Only the kind: the error itself names the temporary file beside the wanted one.
-        let message = format!("can't write `{}`: {}", path.display(), error.kind());
-        Error::usage(message, "name a file in a folder that you may write")
-    })
+    let _writing = crate::base::interrupt::LeftToEnd::begin();
+    sink::write(path, text.as_bytes())
+        .map_err(|error| sink::unwritable(path, &error, "name a file in a folder that you may write"))
 }
 
 #[cfg(test)]

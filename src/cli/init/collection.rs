@@ -4,10 +4,11 @@ use std::path::Path;
 
 use serde_json::json;
 
-use super::super::print;
+use super::super::print::{self, shown};
+use super::super::toml_text::quoted;
 use super::Refusal;
 use super::paths::{real, shortest};
-use super::text::{counted, quoted, shown};
+use super::text::counted;
 use crate::base::param;
 use crate::base::suggest;
 use crate::data::source::{Source, SplitRule, Survey};
@@ -25,6 +26,8 @@ pub(super) struct Collection {
     pub(super) test: Split,
     /// Height, width and channels of what the network sees.
     pub(super) image: [usize; 3],
+    /// How many images looked at have pixels that are not opaque.
+    pub(super) transparent: usize,
     /// Whether the counts are those that a run will find.
     pub(super) exact: bool,
     /// What the user should know.
@@ -71,6 +74,7 @@ pub(super) fn of_folder(folder: &Path, output: &Path) -> Result<Collection, Refu
         train: split(&survey.train),
         test: split(&survey.test),
         image: [size[0], size[1], channels],
+        transparent: survey.transparent,
         exact: everything || survey.broken.is_empty(),
         notes: notes(&survey, resize_note),
         classes: survey.classes,
@@ -82,6 +86,13 @@ fn notes(survey: &Survey, resize: Option<String>) -> Vec<String> {
     if survey.checked < survey.files {
         let (checked, files) = (print::thousands(survey.checked), print::thousands(survey.files));
         notes.push(format!("{checked} of {files} files were read to know sizes and find broken ones"));
+    }
+    if survey.transparent > 0 {
+        let (images, read) = (counted(survey.transparent, "image", "images"), print::thousands(survey.checked));
+        notes.push(format!(
+            "{images} of {read} looked at have transparent pixels, behind which white is seen: `background` of the source \
+             takes another colour"
+        ));
     }
     if let Some((name, reason)) = survey.broken.first() {
         let files = counted(survey.broken.len(), "file", "files");
@@ -142,6 +153,7 @@ pub(super) fn of_dataset(name: &str) -> Result<Collection, Refusal> {
         train: split("train"),
         test: split("test"),
         image: facts.image.unwrap_or([32, 32, 3]),
+        transparent: 0,
         exact: true,
         notes: Vec::new(),
     })

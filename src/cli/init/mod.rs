@@ -14,9 +14,10 @@ use serde_json::json;
 use self::collection::{Collection, Split, datasets, of_dataset, of_folder};
 use self::paths::shortest;
 use self::recipe::Recipe;
-use self::text::shown;
 use super::options::{OverlayOptions, plan_of};
-use super::print::{self, Paint};
+use super::print::{self, Paint, shown};
+use super::sink;
+use crate::base::interrupt::LeftToEnd;
 use crate::base::suggest;
 use crate::data::source::SurveyError;
 use crate::error::{Error, Exit};
@@ -24,12 +25,14 @@ use crate::spec;
 
 /// Write a first config for a folder of images or a built-in dataset.
 #[derive(Debug, Args)]
-#[command(after_help = "The folder holds <class>/<image> or <split>/<class>/<image>; images are JPEG or PNG.
+#[command(
+    after_help = "The folder holds <class>/<image> or <split>/<class>/<image>; images are JPEG, PNG, WebP, GIF, BMP or TIFF.
 
 Examples:
   simpipe init photos
   simpipe init --from photos --output configs/mine.toml
-  simpipe init --dataset cifar10 --name first")]
+  simpipe init --dataset cifar10 --name first"
+)]
 pub(super) struct InitArgs {
     /// A folder of images.
     #[arg(value_name = "FOLDER", conflicts_with_all = ["from", "dataset"])]
@@ -93,17 +96,17 @@ pub(super) fn exec(args: &InitArgs, out: &mut dyn Write) -> Result<Exit, Error> 
     };
     let recipe = Recipe::of(&images)?;
     let text = text::config(&name, &output.display().to_string(), &images, &recipe);
-    crate::base::fs::write_atomic(&output, text.as_bytes()).map_err(|error| {
-        let message = format!("can't write `{}`: {}", output.display(), error.kind());
-        Error::usage(message, "choose a file in a folder that you may write: `--output FILE`")
-    })?;
+    let help = "choose a file in a folder that you may write: `--output FILE`";
+    let writing = LeftToEnd::begin();
+    sink::write(&output, text.as_bytes()).map_err(|error| sink::unwritable(&output, &error, help))?;
+    drop(writing);
     plan_of(&output, &OverlayOptions::default())?;
     let warnings = warnings(&images, &recipe);
     if args.json {
         let count: usize = images.train.counts.iter().chain(&images.test.counts).sum();
         let (config, classes) = (output.to_string_lossy(), images.classes.len());
         print::json(
-            &json!({ "config": config, "name": name, "classes": classes, "images": count, "warnings": warnings }),
+            &json!({ "config": config, "name": name, "classes": classes, "images": count, "transparent": images.transparent, "warnings": warnings }),
             out,
         )?;
     } else {
@@ -127,11 +130,17 @@ fn say(output: &Path, images: &Collection, warnings: &[String], out: &mut dyn Wr
     for warning in warnings {
         writeln!(out, "{} {warning}", paint.yellow("warning:"))?;
     }
-    writeln!(out, "wrote {config}, which `simpipe check` accepts. Next:\n")?;
-    let command = if config.to_string().contains(' ') { format!("'{config}'") } else { config.to_string() };
+    writeln!(out, "wrote {}, which `simpipe check` accepts. Next:\n", shown(&config))?;
+    let command = shown(for_a_shell(&config.to_string()));
     writeln!(out, "  simpipe plan {command}")?;
     writeln!(out, "  simpipe run {command}")?;
     Ok(())
+}
+
+/// A path as a shell takes it for one word.
+fn for_a_shell(path: &str) -> String {
+    let plain = |c: char| c.is_alphanumeric() || matches!(c, '/' | '.' | '-' | '_' | '+' | ',' | ':' | '@' | '%');
+    if path.chars().all(plain) { path.to_owned() } else { format!("'{}'", path.replace('\'', "'\\''")) }
 }
 
 /// Notes, and the classes that are left out.
@@ -190,6 +199,9 @@ fn refuse_overwriting(output: &Path, force: bool) -> Result<(), Refusal> {
     }
     if output.is_dir() {
         return Err(Refusal::new(format!("`{at}` is a folder"), "name a file: `--output configs/mine.toml`"));
+    }
+    if output.exists() && !output.is_file() {
+        return Err(Refusal::new(format!("`{at}` is a pipe or a device"), "name a file: `--output configs/mine.toml`"));
     }
     if output.exists() && !force {
         let help = "choose another `--output` or `--name`, or overwrite it with `--force`";

@@ -164,6 +164,7 @@ mod tests {
             train: Split { name: "train".into(), counts: train.to_vec() },
             test: Split { name: "test".into(), counts: test.to_vec() },
             image: [32, 32, 3],
+            transparent: 0,
             exact: true,
             notes: Vec::new(),
         }

@@ -2,9 +2,12 @@
 
 use std::fmt::Write;
 
-use super::super::print;
+use super::super::print::{self, shown};
+use super::super::toml_text::quoted;
 use super::collection::{Collection, Split};
 use super::recipe::{Draw, Evaluation, Recipe, median};
+use crate::base::visible::width;
+use crate::data::sampler::item_of_name;
 
 /// Classes that the table at the top lists; the rest is counted.
 const LISTED: usize = 40;
@@ -23,16 +26,6 @@ pub(super) fn config(name: &str, file: &str, images: &Collection, recipe: &Recip
         report(images, recipe),
     ]
     .concat()
-}
-
-/// A TOML string.
-pub(super) fn quoted(text: &str) -> String {
-    toml::Value::from(text).to_string()
-}
-
-/// A name in a comment or a message: no sign of it may end the line.
-pub(super) fn shown(name: &str) -> String {
-    name.chars().flat_map(|sign| if sign.is_control() { sign.escape_debug().collect() } else { vec![sign] }).collect()
 }
 
 /// `1 class`, `3 classes`.
@@ -68,11 +61,12 @@ fn line(text: &mut String, line: &str) {
 /// Counts of each class, or of the extremes where there are many.
 fn table(text: &mut String, images: &Collection) {
     let names: Vec<String> = images.classes.iter().map(|name| shown(name)).collect();
-    let room = names.iter().take(LISTED).map(|name| name.chars().count()).max().unwrap_or(0).clamp(5, 40);
+    let room = names.iter().take(LISTED).map(|name| width(name)).max().unwrap_or(0).clamp(5, 40);
     let [train, test] = [&images.train, &images.test];
     line(text, &format!("#   {:<room$}  {:>8}  {:>8}", "class", shown(&train.name), shown(&test.name)));
     for (label, name) in names.iter().enumerate().take(LISTED) {
-        line(text, &format!("#   {name:<room$}  {:>8}  {:>8}", train.counts[label], test.counts[label]));
+        let pad = " ".repeat(room.saturating_sub(width(name)));
+        line(text, &format!("#   {name}{pad}  {:>8}  {:>8}", train.counts[label], test.counts[label]));
     }
     if names.len() > LISTED {
         line(text, &format!("#   .. and {} more", names.len() - LISTED));
@@ -97,7 +91,8 @@ fn class_list(images: &Collection, draw: &Draw) -> String {
     let mut text = format!("class-list = [                # without {left_out} of too few images\n");
     let mut row = String::new();
     for label in labels {
-        let name = format!(" {},", quoted(&images.classes[*label]));
+        let name = &images.classes[*label];
+        let name = format!(" {},", item_of_name(name, &quoted(name)));
         if row.chars().count() + name.chars().count() > 100 {
             line(&mut text, &format!(" {row}"));
             row.clear();
@@ -198,7 +193,6 @@ mod tests {
 
     #[test]
     fn no_name_can_break_out_of_its_line() {
-        assert_eq!(shown("a\nb\tc é"), "a\\nb\\tc é");
         for name in ["plain", "with \"quotes\"", "line\nbreak", "back\\slash", "日本"] {
             let table: toml::Table = toml::from_str(&format!("name = {}", quoted(name))).unwrap();
             assert_eq!(table["name"].as_str(), Some(name));

@@ -42,6 +42,9 @@ pub(super) struct GcArgs {
     /// Remove downloaded archives too; a run that needs one fetches it again.
     #[arg(long)]
     downloads: bool,
+    /// No other simpipe uses the store, here or on another machine: remove things although locks do nothing.
+    #[arg(long)]
+    alone: bool,
     /// Print JSON.
     #[arg(long)]
     pub(super) json: bool,
@@ -56,16 +59,20 @@ fn length(text: &str) -> Result<Duration, String> {
 
 pub(super) fn exec(args: &GcArgs, out: &mut dyn Write) -> Result<Exit, Error> {
     let root = args.place.root_here()?;
-    let store = args.place.open_local_store(&root)?;
+    // Who only looks changes nothing, and needs no right to.
+    let store =
+        if args.delete { args.place.open_local_store(&root)? } else { args.place.look_at_local_store(&root)? };
     let policy = GcPolicy {
         keep_runs: args.keep_runs,
         grace: args.grace,
         checkpoint_age: args.checkpoint_age,
         quarantine_age: args.quarantine_age,
         downloads: args.downloads,
+        alone: args.alone,
         delete: args.delete,
     };
     let report = store.gc(&policy, &folders::reach(&root))?;
+    print::store_warnings(&store)?;
     if args.json {
         print::json(&report, out)?;
     } else {
@@ -98,7 +105,7 @@ fn write(report: &GcReport, out: &mut dyn Write) -> Result<(), Error> {
     table.write(out, &print::plain)?;
     writeln!(out)?;
     for line in lines(report) {
-        writeln!(out, "{line}")?;
+        writeln!(out, "{}", print::shown(line))?;
     }
     Ok(())
 }

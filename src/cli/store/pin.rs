@@ -1,13 +1,14 @@
 //! `simpipe store pin|unpin|pins`: runs whose results stay whatever gc's policy says.
 
-use std::io::{self, Write};
+use std::io::Write;
 use std::path::Path;
 
 use clap::Args;
 use serde_json::json;
 
 use crate::cli::options::PlaceOptions;
-use crate::cli::print::{self, Align, Table};
+use crate::cli::print::{self, Align, Table, shown};
+use crate::cli::screen;
 use crate::error::{Error, Exit};
 use crate::runner::{RunRecord, folders};
 use crate::store::{Found, Pin, Store, is_tag};
@@ -74,11 +75,12 @@ pub(super) fn pin(args: &PinArgs, out: &mut dyn Write) -> Result<Exit, Error> {
         print::json(&json!({ "pinned": pin, "gone": gone }), out)?;
         return Ok(Exit::Done);
     }
-    writeln!(out, "pinned {} as `{tag}`: gc keeps its results", record.run)?;
+    writeln!(out, "pinned {} as `{tag}`: gc keeps its results", shown(&record.run))?;
     if !gone.is_empty() {
         let word = print::Paint::stderr().yellow("warning:");
         let stages = gone.iter().map(|id| format!("`{id}`")).collect::<Vec<_>>().join(", ");
-        writeln!(io::stderr(), "{word} the store has no result of {stages} any more: a run computes them again")?;
+        let text = format!("the store has no result of {stages} any more: a run computes them again");
+        writeln!(screen::messages(), "{word} {}", shown(text))?;
     }
     Ok(Exit::Done)
 }
@@ -119,7 +121,7 @@ pub(super) fn unpin(args: &UnpinArgs, out: &mut dyn Write) -> Result<Exit, Error
     if args.json {
         print::json(&json!({ "unpinned": args.tag }), out)?;
     } else {
-        writeln!(out, "unpinned `{}`: gc may remove its results", args.tag)?;
+        writeln!(out, "unpinned `{}`: gc may remove its results", shown(&args.tag))?;
     }
     Ok(Exit::Done)
 }

@@ -8,6 +8,7 @@ use super::push::{SyncArgs, finish};
 use crate::cli::print;
 use crate::cli::progress::Bar;
 use crate::error::{Error, Exit};
+use crate::stages::registry;
 
 /// Fetch results from an object store into the local one: only what is missing here.
 #[derive(Debug, Args)]
@@ -28,8 +29,9 @@ pub(super) fn exec(args: &PullArgs, out: &mut dyn Write) -> Result<Exit, Error> 
     let root = args.what.root()?;
     let store = args.what.place.open_store_to_read(&root)?;
     let bar = Bar::of("results");
-    let report =
-        store.pull(&args.what.scope(&root)?, args.what.dry_run, &|done, total| bar.show(done as u64, total as u64))?;
+    let (scope, dry_run) = (args.what.scope(&root)?, args.what.dry_run);
+    let on_progress = |done, total| bar.show(done as u64, total as u64);
+    let report = store.pull(&scope, &registry::declared_files, dry_run, &on_progress)?;
     bar.clear();
     print::store_warnings(&store)?;
     finish(&report, if args.what.dry_run { "would be fetched" } else { "fetched" }, args.json, out)

@@ -11,6 +11,7 @@ use crate::cli::print;
 use crate::cli::progress::Bar;
 use crate::error::{Error, Exit};
 use crate::runner::{RunRecord, folders};
+use crate::stages::registry;
 use crate::store::{SyncReport, SyncScope};
 
 /// Send results of the local store to an object store: only what is missing there.
@@ -49,8 +50,9 @@ pub(super) fn exec(args: &PushArgs, out: &mut dyn Write) -> Result<Exit, Error> 
     let place = &args.what.place;
     let store = if args.what.dry_run { place.open_store_to_read(&root)? } else { place.open_store(&root)? };
     let bar = Bar::of("results");
-    let report =
-        store.push(&args.what.scope(&root)?, args.what.dry_run, &|done, total| bar.show(done as u64, total as u64))?;
+    let (scope, dry_run) = (args.what.scope(&root)?, args.what.dry_run);
+    let on_progress = |done, total| bar.show(done as u64, total as u64);
+    let report = store.push(&scope, &registry::declared_files, dry_run, &on_progress)?;
     bar.clear();
     print::store_warnings(&store)?;
     finish(&report, if args.what.dry_run { "would be sent" } else { "sent" }, args.json, out)
@@ -75,7 +77,7 @@ impl SyncArgs {
         for run in &self.runs {
             let folder = match self.place.existing_store(root)? {
                 Some(store) => folders::find_tagged(root, &store, run)?,
-                None => folders::find(root, run)?,
+                None => folders::find(root, &folders::order_of(None), run)?,
             };
             let record = RunRecord::read(&folder)?;
             keys.extend(record.stages.iter().filter(|stage| stage.outcome.done()).filter_map(|stage| stage.key));
@@ -90,10 +92,10 @@ pub(super) fn finish(report: &SyncReport, verb: &str, json: bool, out: &mut dyn 
         print::json(report, out)?;
     } else {
         for key in &report.missing {
-            writeln!(out, "not there: {key}")?;
+            writeln!(out, "not there: {}", print::shown(key))?;
         }
         for key in &report.damaged {
-            writeln!(out, "damaged, left where it is: {key}")?;
+            writeln!(out, "damaged, left where it is: {}", print::shown(key))?;
         }
         let [entries, objects, results, files] =
             [report.entries, report.objects, report.skipped_entries, report.skipped_objects]

@@ -3,8 +3,8 @@
 use serde_json::{Value as Json, json};
 
 use crate::base::issue::{Issue, Issues};
-use crate::base::node::{Node, Value};
-use crate::base::param::{self, Param, Shape, View};
+use crate::base::node::{Node, Table, Value};
+use crate::base::param::{self, Field, Param, Record, Shape, View};
 use crate::base::path;
 
 const EXPECTED: &str = "write \"all\", a number of classes to draw, or a list such as [\"Cat\", 5, \"7..=9\"]";
@@ -20,9 +20,22 @@ pub enum ClassList {
     Listed(Vec<ClassRef>),
 }
 
-/// One class of a list.
+/// One class of a list, or some in a row.
+///
+/// Text is a name, or a range of labels; a number is a label. Where a dataset gives `2` or `"2..=4"` another reading too
+/// (its classes are called `1`, `2`, ..), only a table says which is meant: `{ name = "2..=4" }`, `{ label = 2 }` or
+/// `{ label = "2..=4" }`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ClassRef {
+pub struct ClassRef {
+    /// What is written.
+    pub written: Written,
+    /// Whether a table says that it is a name, or that it is a label.
+    pub said: bool,
+}
+
+/// How a class is written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Written {
     /// By name.
     Name(String),
     /// By label.
@@ -31,7 +44,13 @@ pub enum ClassRef {
     Range(usize, usize),
 }
 
-impl ClassRef {
+/// A class of this name as an item of a list, in TOML; `quoted` is the name in quotes.
+#[must_use]
+pub fn item_of_name(name: &str, quoted: &str) -> String {
+    if Written::range(name).is_some() { format!("{{ name = {quoted} }}") } else { quoted.to_owned() }
+}
+
+impl Written {
     /// A range as a spec writes it.
     fn range(text: &str) -> Option<Result<Self, String>> {
         let (first, last) = text.split_once("..=")?;
@@ -41,6 +60,83 @@ impl ClassRef {
         } else {
             Err(format!("write the smaller label first: \"{last}..={first}\""))
         })
+    }
+
+    /// A label, or a range of labels in quotes.
+    fn labels(node: &Node, path: &str, issues: &mut Issues) -> Option<Self> {
+        match &node.value {
+            Value::Integer(label) if *label >= 0 => usize::try_from(*label).ok().map(Self::Label),
+            Value::String(text) if Self::range(text).is_some() => Self::filled(text, node, path, issues),
+            _ => {
+                let message =
+                    format!("`{path}` expects a label from 0 or a range of labels, found {}", param::found(node));
+                issues.push(Issue::at(&node.place, path, message).help("write 5 or \"0..=4\""));
+                None
+            }
+        }
+    }
+
+    /// A range that holds a label.
+    fn filled(text: &str, node: &Node, path: &str, issues: &mut Issues) -> Option<Self> {
+        let range = Self::range(text)?;
+        let refuse =
+            |help| issues.push(Issue::at(&node.place, path, format!("the range \"{text}\" is empty")).help(help));
+        range.map_err(refuse).ok()
+    }
+
+    fn json(&self) -> Json {
+        match self {
+            Self::Name(name) => json!(name),
+            Self::Label(label) => json!(label),
+            Self::Range(first, last) => json!(format!("{first}..={last}")),
+        }
+    }
+}
+
+impl ClassRef {
+    /// A table that says what is meant.
+    fn said_shape() -> Shape {
+        let field = |name: &str, doc, shape| Field {
+            name: name.to_owned(),
+            doc,
+            shape,
+            default: Some(Json::Null),
+            expected: None,
+        };
+        Shape::Record(Record {
+            doc: "One of the two keys: which reading is meant where a class is called like a label.",
+            fields: vec![
+                field("name", "The class of this name.", Shape::String),
+                field(
+                    "label",
+                    "The class of this label, or those of a range such as \"0..=4\".",
+                    Shape::AnyOf(vec![Shape::Integer, Shape::String]),
+                ),
+            ],
+        })
+    }
+
+    const fn bare(written: Written) -> Self {
+        Self { written, said: false }
+    }
+
+    /// `{ name = "2" }` or `{ label = 2 }`.
+    fn said(node: &Node, table: &Table, path: &str, issues: &mut Issues) -> Option<Self> {
+        let written = match (table.get("name"), table.get("label")) {
+            (Some(name), None) if table.len() == 1 => {
+                Written::Name(String::read(&name.node, &path::join(path, "name"), issues)?)
+            }
+            (None, Some(label)) if table.len() == 1 => {
+                Written::labels(&label.node, &path::join(path, "label"), issues)?
+            }
+            _ => {
+                let message = format!("`{path}` expects a table of the one key `name` or `label`");
+                let help = "write { name = \"2\" } or { label = 2 }";
+                issues.push(Issue::at(&node.place, path, message).help(help));
+                return None;
+            }
+        };
+        Some(Self { written, said: true })
     }
 }
 
@@ -56,7 +152,7 @@ impl Param for ClassList {
     fn read(node: &Node, path: &str, issues: &mut Issues) -> Option<Self> {
         match &node.value {
             Value::String(text) if text == "all" => Some(Self::All),
-            Value::String(text) if ClassRef::range(text).is_some() => {
+            Value::String(text) if Written::range(text).is_some() => {
                 ClassRef::read(node, path, issues).map(|range| Self::Listed(vec![range]))
             }
             Value::Integer(count) => match usize::try_from(*count).ok().filter(|count| *count > 0) {
@@ -73,6 +169,7 @@ impl Param for ClassList {
                 None
             }
             Value::Array(_) => Vec::read(node, path, issues).map(Self::Listed),
+            Value::Table(_) => ClassRef::read(node, path, issues).map(|class| Self::Listed(vec![class])),
             _ => {
                 let help = match &node.value {
                     Value::String(text) => {
@@ -96,40 +193,46 @@ impl Param for ClassList {
     }
 
     fn shape() -> Shape {
-        Shape::AnyOf(vec![Shape::Word("all"), Shape::Integer, Vec::<ClassRef>::shape()])
+        Shape::AnyOf(vec![Shape::Word("all"), Shape::Integer, Vec::<ClassRef>::shape(), ClassRef::said_shape()])
     }
 }
 
 impl Param for ClassRef {
     fn read(node: &Node, path: &str, issues: &mut Issues) -> Option<Self> {
         match &node.value {
-            Value::String(name) => match Self::range(name) {
-                None => Some(Self::Name(name.clone())),
-                Some(Ok(range)) => Some(range),
-                Some(Err(help)) => {
-                    issues.push(Issue::at(&node.place, path, format!("the range \"{name}\" is empty")).help(help));
-                    None
-                }
+            Value::String(name) => match Written::range(name) {
+                None => Some(Self::bare(Written::Name(name.clone()))),
+                Some(_) => Written::filled(name, node, path, issues).map(Self::bare),
             },
-            Value::Integer(label) if *label >= 0 => usize::try_from(*label).ok().map(Self::Label),
+            Value::Integer(label) if *label >= 0 => usize::try_from(*label).ok().map(Written::Label).map(Self::bare),
+            Value::Table(table) => Self::said(node, table, path, issues),
             _ => {
                 let message = format!("`{path}` expects a class name or a label from 0, found {}", param::found(node));
-                issues.push(Issue::at(&node.place, path, message).help("write \"Cat\", 5 or \"0..=4\""));
+                let text = node.place.text();
+                let help = match &node.value {
+                    Value::Integer(_) | Value::Float(_) | Value::Boolean(_) | Value::Datetime(_)
+                        if !text.is_empty() =>
+                    {
+                        format!("write \"Cat\", 5 or \"0..=4\"; for the class of this name \"{text}\"")
+                    }
+                    _ => "write \"Cat\", 5 or \"0..=4\"".to_owned(),
+                };
+                issues.push(Issue::at(&node.place, path, message).help(help));
                 None
             }
         }
     }
 
     fn write(&self, _: View) -> Json {
-        match self {
-            Self::Name(name) => json!(name),
-            Self::Label(label) => json!(label),
-            Self::Range(first, last) => json!(format!("{first}..={last}")),
+        match (&self.written, self.said) {
+            (written, false) => written.json(),
+            (Written::Name(name), true) => json!({ "name": name }),
+            (label @ (Written::Label(_) | Written::Range(..)), true) => json!({ "label": label.json() }),
         }
     }
 
     fn shape() -> Shape {
-        Shape::AnyOf(vec![Shape::String, Shape::Integer])
+        Shape::AnyOf(vec![Shape::String, Shape::Integer, Self::said_shape()])
     }
 }
 
@@ -145,10 +248,16 @@ mod tests {
 
     #[test]
     fn every_form_is_read_and_written_back() {
-        let list = ClassList::Listed(vec![ClassRef::Name("Cat".to_owned()), ClassRef::Label(5), ClassRef::Range(7, 9)]);
-        for (json, expected) in
-            [(json!("all"), ClassList::All), (json!(3), ClassList::Drawn(3)), (json!(["Cat", 5, "7..=9"]), list)]
-        {
+        let list = |said| {
+            let written = [Written::Name("Cat".to_owned()), Written::Label(5), Written::Range(7, 9)];
+            ClassList::Listed(written.map(|written| ClassRef { written, said }).to_vec())
+        };
+        for (json, expected) in [
+            (json!("all"), ClassList::All),
+            (json!(3), ClassList::Drawn(3)),
+            (json!(["Cat", 5, "7..=9"]), list(false)),
+            (json!([{ "name": "Cat" }, { "label": 5 }, { "label": "7..=9" }]), list(true)),
+        ] {
             let read: ClassList = from_json(&json).unwrap();
             assert_eq!(read, expected);
             assert_eq!(read.write(View::Key), json);
@@ -157,8 +266,13 @@ mod tests {
 
     #[test]
     fn a_range_stands_alone_too_and_others_are_names() {
-        assert_eq!(from_json::<ClassList>(&json!("0..=4")).unwrap(), ClassList::Listed(vec![ClassRef::Range(0, 4)]));
-        assert_eq!(from_json::<ClassRef>(&json!("0-4")).unwrap(), ClassRef::Name("0-4".to_owned()));
+        let said = ClassRef { written: Written::Range(0, 4), said: true };
+        assert_eq!(from_json::<ClassList>(&json!({ "label": "0..=4" })).unwrap(), ClassList::Listed(vec![said]));
+        assert_eq!(
+            from_json::<ClassList>(&json!("0..=4")).unwrap(),
+            ClassList::Listed(vec![ClassRef::bare(Written::Range(0, 4))])
+        );
+        assert_eq!(from_json::<ClassRef>(&json!("0-4")).unwrap(), ClassRef::bare(Written::Name("0-4".to_owned())));
         assert_eq!(meant_range("4-0").as_deref(), Some("a range of labels is written \"0..=4\", both taken"));
         assert_eq!(meant_range("Cat-Dog"), None);
         let issues = from_json::<ClassList>(&json!(["4..=0"])).unwrap_err();
@@ -171,6 +285,18 @@ mod tests {
             [json!("some"), json!(0), json!(-1), json!([]), json!([1.5]), json!([-1]), json!(true), json!("Cat")]
         {
             assert!(from_json::<ClassList>(&json).is_err(), "{json}");
+        }
+        for json in [
+            json!({}),
+            json!({ "name": 2 }),
+            json!({ "label": "2" }),
+            json!({ "label": -1 }),
+            json!({ "label": "4..=0" }),
+            json!({ "name": "2", "label": 2 }),
+            json!({ "label": 2, "labels": 3 }),
+            json!({ "class": 2 }),
+        ] {
+            assert_eq!(from_json::<ClassList>(&json!([json])).unwrap_err().len(), 1, "{json}");
         }
     }
 }

@@ -4,11 +4,12 @@
 //! those before it.
 
 mod class_list;
+mod classes;
 pub mod draw;
 mod multi_shot;
 mod pool;
 
-pub use class_list::{ClassList, ClassRef};
+pub use class_list::{ClassList, ClassRef, Written, item_of_name};
 pub use multi_shot::MultiShot;
 pub use pool::{Outlook, Pool, PoolFacts, Problem};
 

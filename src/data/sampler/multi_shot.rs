@@ -4,7 +4,7 @@
 use rand_chacha::ChaCha8Rng;
 
 use super::draw;
-use crate::base::check::at_least;
+use crate::base::check::count;
 
 crate::params! {
     /// Batches of some distinct classes with some distinct examples of each (PK sampling: Hermans, Beyer and Leibe, 2017,
@@ -12,13 +12,13 @@ crate::params! {
     pub struct MultiShot {
         /// Distinct classes in a batch.
         #[aka("num_classes", "n_classes", "ways", "n_way", "classes", "num_classes_per_batch", "classes_per_episode")]
-        classes_per_batch: usize = 10 => at_least(1),
+        classes_per_batch: usize = 10 => count(1),
         /// Distinct examples of each class in a batch.
         #[aka(
             "m_per_class", "m", "samples_per_class", "instances", "num_instances", "instances_per_class", "shots",
             "k_shot", "examples_per_class_per_batch", "images_per_class",
         )]
-        examples_per_class: usize = 8 => at_least(1),
+        examples_per_class: usize = 8 => count(1),
     }
 }
 

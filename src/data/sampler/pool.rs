@@ -4,7 +4,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::class_list::{ClassList, ClassRef, item, meant_range};
+use super::class_list::{ClassList, ClassRef, Written, item};
+use super::classes::Classes;
 use super::{Sampler, draw};
 use crate::artifact::Samples;
 use crate::base::seed::Seed;
@@ -12,6 +13,8 @@ use crate::base::suggest;
 
 /// Classes that a message names; the rest is counted.
 const NAMED: usize = 3;
+/// Items of a list that are reported: each is compared with every class for a name that may be meant.
+const PROBLEMS: usize = 20;
 
 /// What a pool is drawn from, and how.
 #[derive(Debug, Clone, Copy)]
@@ -102,6 +105,15 @@ impl Pool<'_> {
         Ok(Outlook { labels, count })
     }
 
+    /// What is allowed but probably not meant: a number of classes to draw, where a class is called so.
+    #[must_use]
+    pub fn doubt(&self, classes: &[String]) -> Option<Problem> {
+        let ClassList::Drawn(count) = self.class_list else { return None };
+        let name = Classes::new(classes).called(*count)?;
+        let message = format!("{count} classes are drawn at random, though one is called `{name}`");
+        Some(problem("class-list", message, format!("write [{name:?}] for that class alone")))
+    }
+
     /// The labels that the list means; problems where it means none.
     fn labels(
         &self,
@@ -124,8 +136,15 @@ impl Pool<'_> {
             ClassList::Listed(list) => {
                 let classes = facts.classes.as_ref()?;
                 let mut labels = BTreeSet::new();
+                let before = problems.len();
+                let known = Classes::new(classes);
                 for (index, class) in list.iter().enumerate() {
-                    match labels_of(class, classes) {
+                    if problems.len() >= before + PROBLEMS {
+                        let message = format!("{} more items of the list are not looked at", list.len() - index);
+                        problems.push(problem("class-list", message, "correct the others first"));
+                        break;
+                    }
+                    match known.labels_of(class) {
                         Ok(found) => {
                             let twice = found.clone().find(|label| labels.contains(label));
                             labels.extend(found);
@@ -281,34 +300,11 @@ fn candidates(facts: &PoolFacts) -> Option<Vec<usize>> {
 
 /// Classes that a list means, were it without mistakes.
 fn listed(list: &[ClassRef]) -> usize {
-    let count = |class: &ClassRef| match class {
-        ClassRef::Name(_) | ClassRef::Label(_) => 1,
-        ClassRef::Range(first, last) => (last - first).saturating_add(1),
+    let count = |class: &ClassRef| match class.written {
+        Written::Name(_) | Written::Label(_) => 1,
+        Written::Range(first, last) => (last - first).saturating_add(1),
     };
     list.iter().map(count).fold(0, usize::saturating_add)
-}
-
-/// The labels of one item, or a message and a help text.
-fn labels_of(class: &ClassRef, classes: &[String]) -> Result<std::ops::RangeInclusive<usize>, (String, String)> {
-    let known = |label: usize| {
-        if label < classes.len() {
-            return Ok(label);
-        }
-        let message = format!("there is no class {label}: the dataset has {} classes", classes.len());
-        Err((message, format!("labels go from 0 to {}", classes.len().saturating_sub(1))))
-    };
-    match class {
-        ClassRef::Label(label) => known(*label).map(|label| label..=label),
-        ClassRef::Range(first, last) => known(*last).map(|last| *first..=last),
-        ClassRef::Name(name) => match classes.iter().position(|class| class == name) {
-            Some(label) => Ok(label..=label),
-            None => {
-                let names: Vec<&str> = classes.iter().map(String::as_str).collect();
-                let help = meant_range(name).unwrap_or_else(|| suggest::help(name, &names));
-                Err((format!("the dataset has no class `{name}`"), help))
-            }
-        },
-    }
 }
 
 #[cfg(test)]

@@ -1,7 +1,6 @@
 //! Members of `.tar.gz` archives, read into memory by their expected names: nothing is ever unpacked onto disk.
 
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::io::{BufReader, Read};
 use std::path::Path;
 
@@ -18,18 +17,24 @@ pub(crate) struct Member {
     pub at_most: u64,
 }
 
-/// The contents, by name, of those members that the archive has in `folder`; others are ignored.
+/// The contents, by name, of those members that the archive has in `folder`; others are ignored, and so are links and
+/// whatever else is no file. `file` reads the archive, `path` is for messages.
 ///
 /// # Errors
-/// If the archive can't be read, or a member is longer than it may be.
+/// If the archive can't be read, a member is longer than it may be, or is there twice, or the user asked to stop.
 pub(crate) fn read_members(
+    file: impl Read,
     path: &Path,
     folder: &str,
     members: &[Member],
+    stop: &dyn Fn() -> bool,
 ) -> Result<BTreeMap<&'static str, Vec<u8>>, DataError> {
-    let file = File::open(path).map_err(DataError::io("read", path))?;
-    let mut archive = tar::Archive::new(GzDecoder::new(BufReader::with_capacity(1 << 18, file)));
-    let unreadable = |error: std::io::Error| DataError::malformed(path, format!("not a readable .tar.gz: {error}"));
+    let file = BufReader::with_capacity(1 << 18, Stoppable { file, stop });
+    let mut archive = tar::Archive::new(GzDecoder::new(file));
+    let unreadable = |error: std::io::Error| match stop() {
+        true => DataError::Stopped,
+        false => DataError::malformed(path, format!("not a readable .tar.gz: {error}")),
+    };
     let mut contents = BTreeMap::new();
     for entry in archive.entries().map_err(unreadable)? {
         let mut entry = entry.map_err(unreadable)?;
@@ -37,19 +42,39 @@ pub(crate) fn read_members(
         let Some(member) = members.iter().find(|member| name == Path::new(folder).join(member.name)) else {
             continue;
         };
+        if !entry.header().entry_type().is_file() {
+            continue;
+        }
         if entry.size() > member.at_most {
             let (bytes, most) = (entry.size(), member.at_most);
             return Err(DataError::malformed(path, format!("`{}` has {bytes} bytes, expected {most}", member.name)));
         }
         let mut content = Vec::with_capacity(usize::try_from(entry.size()).unwrap_or(0));
         entry.read_to_end(&mut content).map_err(unreadable)?;
-        contents.insert(member.name, content);
+        if contents.insert(member.name, content).is_some() {
+            return Err(DataError::malformed(path, format!("`{}` is there twice", member.name)));
+        }
     }
     Ok(contents)
 }
 
+/// A file that can't be read on once the user wants to stop.
+struct Stoppable<'a, R> {
+    file: R,
+    stop: &'a dyn Fn() -> bool,
+}
+
+impl<R: Read> Read for Stoppable<'_, R> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        // Not as `interrupt::stopped`: who reads to an end takes that for a signal and goes on.
+        if (self.stop)() { Err(std::io::Error::other("interrupted")) } else { self.file.read(buffer) }
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use std::fs::File;
+
     use super::*;
 
     fn archive(entries: &[(&str, &[u8])]) -> tempfile::NamedTempFile {
@@ -72,17 +97,40 @@ mod tests {
     fn only_expected_names_are_read() {
         let file = archive(&[("set/a.bin", b"aa"), ("../set/b.bin", b"evil"), ("b.bin", b"evil"), ("set/readme", b"")]);
         let members = [Member { name: "a.bin", at_most: 2 }, Member { name: "b.bin", at_most: 9 }];
-        let contents = read_members(file.path(), "set", &members).unwrap();
+        let read = |stop: bool| read_members(File::open(file.path()).unwrap(), file.path(), "set", &members, &|| stop);
+        let contents = read(false).unwrap();
+        assert!(matches!(read(true), Err(DataError::Stopped)));
         assert_eq!(contents, BTreeMap::from([("a.bin", b"aa".to_vec())]));
+    }
+
+    #[test]
+    fn a_member_is_a_file_that_is_there_once() {
+        let file = archive(&[("set/a.bin", b"aa"), ("set/a.bin", b"bb")]);
+        let members = [Member { name: "a.bin", at_most: 2 }];
+        let error =
+            read_members(File::open(file.path()).unwrap(), file.path(), "set", &members, &|| false).unwrap_err();
+        assert!(error.to_string().ends_with("`a.bin` is there twice"), "{error}");
+
+        let link = tempfile::NamedTempFile::new().unwrap();
+        let gzip = flate2::write::GzEncoder::new(link.reopen().unwrap(), flate2::Compression::fast());
+        let (mut tar, mut header) = (tar::Builder::new(gzip), tar::Header::new_gnu());
+        header.set_entry_type(tar::EntryType::Symlink);
+        header.set_size(0);
+        tar.append_link(&mut header, "set/a.bin", "/etc/passwd").unwrap();
+        tar.into_inner().unwrap().finish().unwrap();
+        assert!(
+            read_members(File::open(link.path()).unwrap(), link.path(), "set", &members, &|| false).unwrap().is_empty()
+        );
     }
 
     #[test]
     fn a_member_that_is_too_long_and_a_file_that_is_no_archive_are_refused() {
         let file = archive(&[("set/a.bin", b"aaa")]);
         let members = [Member { name: "a.bin", at_most: 2 }];
-        let error = read_members(file.path(), "set", &members).unwrap_err();
+        let read = || read_members(File::open(file.path()).unwrap(), file.path(), "set", &members, &|| false);
+        let error = read().unwrap_err();
         assert!(error.to_string().ends_with("`a.bin` has 3 bytes, expected 2"), "{error}");
         std::fs::write(file.path(), "no archive").unwrap();
-        assert!(matches!(read_members(file.path(), "set", &members), Err(DataError::Malformed { .. })));
+        assert!(matches!(read(), Err(DataError::Malformed { .. })));
     }
 }

@@ -7,11 +7,13 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::archive::{Member, read_members};
-use super::download::{Downloader, PAUSES};
+use super::download::{Downloader, PATIENCE};
 use super::published::{Published, ways};
+use super::reader::{PublishedReader, Reader};
 use super::{Access, DigestFile, Example, Load, Loaded, Place, Sink, SourceFacts, SplitCounts, capitalised};
 use crate::artifact::{Image, ImageShape};
 use crate::base::digest::Digest;
+
 use crate::base::param::SpecPath;
 use crate::data::DataError;
 
@@ -125,6 +127,12 @@ const CIFAR100: Layout = Layout {
     ],
 };
 
+/// The archive's name in a key.
+const ARCHIVE: &str = "archive";
+
+/// Where files were read, and what was in them, by name.
+type Files = (PathBuf, BTreeMap<&'static str, Vec<u8>>);
+
 /// Where the records are.
 enum Origin {
     Download,
@@ -158,10 +166,12 @@ impl Layout {
     fn facts(&self, path: Option<&Path>) -> SourceFacts {
         // What a folder holds is not checked by digest: only its number of records is certain.
         let (folder, names) = match self.origin(path) {
-            Ok(Origin::Folder(folder)) => (true, std::fs::read_to_string(folder.join(self.names)).ok()),
+            Ok(Origin::Folder(folder)) => {
+                (true, Reader::default().read_at_most(&folder.join(self.names), NAMES_AT_MOST).ok())
+            }
             _ => (false, None),
         };
-        let classes = self.class_names(names.as_deref()).ok();
+        let classes = self.class_names(names).ok();
         let mut splits: BTreeMap<String, SplitCounts> = BTreeMap::new();
         for batch in self.batches {
             splits.entry(batch.split.to_owned()).or_default().count += batch.records;
@@ -182,19 +192,33 @@ impl Layout {
                 if let Origin::Archive(path) = origin {
                     self.expect_length(&path)?;
                 }
-                return Ok(vec![("archive".to_owned(), self.archive.digest())]);
+                return Ok(vec![(ARCHIVE.to_owned(), self.archive.digest())]);
             }
         };
+        self.digests_of(&folder, &self.files_in(&folder)?, digest_file)
+    }
+
+    /// The files that are read of a folder. It may have no list of names.
+    fn files_in(&self, folder: &Path) -> Result<Vec<&'static str>, DataError> {
         let mut names: Vec<&str> = self.batches.iter().map(|batch| batch.name).collect();
+        names.iter().try_for_each(|name| self.expect_file(&folder.join(name)))?;
         if folder.join(self.names).exists() {
             names.push(self.names);
         }
-        let digest = |name: &str| {
+        Ok(names)
+    }
+
+    fn digests_of(
+        &self,
+        folder: &Path,
+        files: &[&str],
+        contents: &DigestFile<'_>,
+    ) -> Result<Vec<(String, Digest)>, DataError> {
+        let digest = |name: &&str| {
             let path = folder.join(name);
-            self.expect_file(&path)?;
-            Ok((name.to_owned(), digest_file.digest(&path).map_err(DataError::io("read", &path))?))
+            Ok(((*name).to_owned(), contents.digest(&path).map_err(DataError::unread(&path))?))
         };
-        names.into_iter().map(digest).collect()
+        files.iter().map(digest).collect()
     }
 
     fn places(&self, path: Option<&Path>, downloads: &Path) -> Vec<Place> {
@@ -204,7 +228,7 @@ impl Layout {
     /// A cheap look: the digest is checked when the archive is read.
     fn expect_length(&self, path: &Path) -> Result<(), DataError> {
         let metadata = std::fs::metadata(path).map_err(DataError::io("read", path))?;
-        if metadata.len() == self.archive.bytes { Ok(()) } else { self.archive.verify(path, &self.help()) }
+        if metadata.len() == self.archive.bytes { Ok(()) } else { self.archive.verify(path, &self.help(), &|| false) }
     }
 
     fn expect_file(&self, path: &Path) -> Result<(), DataError> {
@@ -216,20 +240,16 @@ impl Layout {
 
     fn load(&self, path: Option<&Path>, access: &Access<'_>, sink: &mut Sink<'_>) -> Result<Loaded, DataError> {
         let (at, contents) = match self.origin(path)? {
-            Origin::Folder(folder) => self.read_folder(folder)?,
-            Origin::Archive(path) => {
-                self.archive.verify(&path, &self.help())?;
-                self.read_archive(path)?
-            }
+            Origin::Folder(folder) => self.read_folder(folder, access)?,
+            Origin::Archive(path) => self.read_archive(path, access)?,
             Origin::Download => {
                 let help = self.help();
-                let downloader = Downloader { folder: access.downloads, pauses: PAUSES, help: &help, access };
-                self.read_archive(downloader.fetch(&self.archive, self.archive.base)?)?
+                let downloader = Downloader { folder: access.downloads, patience: PATIENCE, help: &help, access };
+                self.read_archive(downloader.fetch(&self.archive, self.archive.base)?, access)?
             }
         };
-        let names = contents.get(self.names).map(|text| String::from_utf8_lossy(text).into_owned());
         let malformed = |reason: String| DataError::malformed(&at, reason);
-        let classes = self.class_names(names.as_deref()).map_err(malformed)?;
+        let classes = self.class_names(contents.get(self.names).cloned()).map_err(malformed)?;
         let total = self.batches.iter().map(|batch| batch.records).sum();
         let mut done = 0;
         for batch in self.batches {
@@ -254,34 +274,40 @@ impl Layout {
                 }
             }
         }
-        Ok(Loaded { classes, skipped: Vec::new() })
+        Ok(Loaded { classes, ..Loaded::default() })
     }
 
-    fn read_folder(&self, folder: PathBuf) -> Result<(PathBuf, BTreeMap<&'static str, Vec<u8>>), DataError> {
+    fn read_folder(&self, folder: PathBuf, access: &Access<'_>) -> Result<Files, DataError> {
+        let (reader, files) = (Reader::default(), self.files_in(&folder)?);
         let mut contents = BTreeMap::new();
-        for name in self.batches.iter().map(|batch| batch.name).chain([self.names]) {
-            let path = folder.join(name);
-            if name != self.names {
-                self.expect_file(&path)?;
-            } else if !path.exists() {
-                continue;
-            }
-            contents.insert(name, std::fs::read(&path).map_err(DataError::io("read", &path))?);
+        for member in self.members().iter().filter(|member| files.contains(&member.name)) {
+            let path = folder.join(member.name);
+            let content = reader.read_at_most(&path, member.at_most).map_err(DataError::unread(&path))?;
+            contents.insert(member.name, content);
         }
+        access.has_read(&self.digests_of(&folder, &files, &reader)?);
         Ok((folder, contents))
     }
 
-    fn read_archive(&self, path: PathBuf) -> Result<(PathBuf, BTreeMap<&'static str, Vec<u8>>), DataError> {
+    fn read_archive(&self, path: PathBuf, access: &Access<'_>) -> Result<Files, DataError> {
+        let mut file = PublishedReader::open(&self.archive, &path, access.stop)?;
+        let contents = read_members(&mut file, &path, self.folder, &self.members(), access.stop);
+        file.finish(&self.help())?; // of an altered archive that is the better message
+        access.has_read(&[(ARCHIVE.to_owned(), self.archive.digest())]);
+        Ok((path, contents?))
+    }
+
+    /// The files to read.
+    fn members(&self) -> Vec<Member> {
         let batch = |batch: &Batch| Member { name: batch.name, at_most: (batch.records * self.record()) as u64 };
-        let mut members: Vec<Member> = self.batches.iter().map(batch).collect();
-        members.push(Member { name: self.names, at_most: NAMES_AT_MOST });
-        let contents = read_members(&path, self.folder, &members)?;
-        Ok((path, contents))
+        let names = Member { name: self.names, at_most: NAMES_AT_MOST };
+        self.batches.iter().map(batch).chain([names]).collect()
     }
 
     /// The names that the set brings along, else those it is known to have; in the case of a title, either way.
-    fn class_names(&self, text: Option<&str>) -> Result<Vec<String>, String> {
+    fn class_names(&self, text: Option<Vec<u8>>) -> Result<Vec<String>, String> {
         let Some(text) = text else { return Ok(self.classes.iter().map(|&name| name.to_owned()).collect()) };
+        let text = String::from_utf8_lossy(&text);
         let names: Vec<String> = text.lines().map(str::trim).filter(|line| !line.is_empty()).map(capitalised).collect();
         if names.len() == self.classes.len() {
             return Ok(names);

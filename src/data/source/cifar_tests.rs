@@ -57,7 +57,7 @@ type Read = (Vec<(String, i32, [u8; 6])>, Loaded);
 
 fn load(layout: &Layout, path: &Path) -> Result<Read, DataError> {
     let mut examples = Vec::new();
-    let access = Access { downloads: Path::new("nowhere"), on_progress: &|_| (), stop: &|| false };
+    let access = Access { downloads: Path::new("nowhere"), on_progress: &|_| (), stop: &|| false, on_read: &|_, _| () };
     let loaded = layout.load(Some(path), &access, &mut |example| {
         let pixels = example.image.pixels.first_chunk().copied().unwrap();
         examples.push((example.split.to_owned(), example.label, pixels));
@@ -102,7 +102,8 @@ fn a_downloaded_archive_is_read_and_kept() {
         units.borrow_mut().insert((step.unit, step.done, step.total));
     };
     for _ in 0..2 {
-        let access = Access { downloads: folder.path(), on_progress: &on_progress, stop: &|| false };
+        let access =
+            Access { downloads: folder.path(), on_progress: &on_progress, stop: &|| false, on_read: &|_, _| () };
         let mut labels = Vec::new();
         let mut sink = |example: Example<'_>| {
             labels.push(example.label);
@@ -193,4 +194,36 @@ fn facts_of_the_real_sets() {
     let facts = CIFAR10.facts(Some(folder.path()));
     let train = &facts.splits.unwrap()["train"];
     assert_eq!((train.count, train.per_class.is_none()), (50_000, true));
+}
+
+#[test]
+fn what_was_read_is_said_by_the_names_of_the_key() {
+    let folder = tempfile::tempdir().unwrap();
+    let bytes = archive(&contents());
+    let layout = layout(&bytes);
+    let path = folder.path().join("set.tar.gz");
+    std::fs::write(&path, &bytes).unwrap();
+    let unpacked = folder.path().join("unpacked");
+    write_folder(&unpacked, &contents());
+    let read = |path: &Path| {
+        let read = std::cell::RefCell::new(Vec::new());
+        let on_read = |name: &str, digest| read.borrow_mut().push((name.to_owned(), digest));
+        let access = Access { downloads: Path::new(""), on_progress: &|_| (), stop: &|| false, on_read: &on_read };
+        drop(layout.load(Some(path), &access, &mut |_| Ok(())));
+        read.into_inner()
+    };
+    let key = |path: &Path| layout.digests(Some(path), &Digest::of_file).unwrap();
+    assert_eq!(read(&path), key(&path));
+    let before = key(&unpacked);
+    assert_eq!(read(&unpacked), before);
+    std::fs::write(unpacked.join("two.bin"), record(1, 3)).unwrap();
+    assert_ne!(read(&unpacked), before);
+    std::fs::write(unpacked.join("two.bin"), &record(0, 3)[1..]).unwrap();
+    assert_ne!(read(&unpacked), before, "cut short: said before it is complained of");
+    std::fs::write(unpacked.join("two.bin"), record(0, 3)).unwrap();
+    assert_eq!(read(&unpacked), before);
+    std::fs::remove_file(unpacked.join("names.txt")).unwrap();
+    assert_ne!(read(&unpacked), before, "a file less");
+    std::fs::write(&path, archive(&contents()[1..])).unwrap();
+    assert_eq!(read(&path), [], "no other archive has its key");
 }

@@ -3,28 +3,42 @@
 //! Bytes go to `<name>.part`, which a later run resumes; only a file with the published SHA-256 gets its name.
 
 use std::fs::{File, TryLockError};
-use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
+use std::io::{ErrorKind, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::published::{Published, sha256_of_file};
+use super::request::{Answer, Limits, Silence};
 use super::{Access, Step};
-use crate::base::fs::sync_dir;
+use crate::base::fs::{create_dirs, share, sync_dir};
+use crate::base::pace::Least;
 use crate::data::DataError;
 
-/// Pauses between tries that bring nothing new: some servers need a moment.
-pub(crate) const PAUSES: &[Duration] = &[
-    Duration::from_millis(500),
-    Duration::from_secs(1),
-    Duration::from_secs(2),
-    Duration::from_secs(4),
-    Duration::from_secs(8),
-];
+/// How long to put up with a server.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Patience {
+    /// Pauses before the second, third, .. try in a row that brings next to nothing new.
+    pub pauses: &'static [Duration],
+    /// Of each try.
+    pub limits: Limits,
+}
 
-/// How long to wait for a name, a connection, or the next byte.
-const RESOLVE: Duration = Duration::from_secs(5);
-const CONNECT: Duration = Duration::from_secs(8);
-const READ: Duration = Duration::from_secs(30);
+/// Some servers need a moment, and some networks half a minute.
+pub(crate) const PATIENCE: Patience = Patience {
+    pauses: &[
+        Duration::from_millis(500),
+        Duration::from_secs(1),
+        Duration::from_secs(2),
+        Duration::from_secs(4),
+        Duration::from_secs(8),
+    ],
+    limits: Limits { head: Duration::from_secs(60), least: Least::over(Duration::from_secs(30)) },
+};
+
+/// The share of a file that a try has to bring to count as progress, unless that is less than a byte.
+const WORTH: u64 = 1000;
+/// Reasons that an error names, the last ones.
+const NAMED: usize = 5;
 /// Bytes between two reports of progress.
 const REPORT: u64 = 1 << 20;
 
@@ -32,8 +46,8 @@ const REPORT: u64 = 1 << 20;
 pub(crate) struct Downloader<'a> {
     /// Where they go.
     pub folder: &'a Path,
-    /// Pauses before the second, third, .. try in a row that brings nothing new.
-    pub pauses: &'a [Duration],
+    /// How long to put up with the server.
+    pub patience: Patience,
     /// The ways to provide the data, for messages.
     pub help: &'a str,
     /// Progress and the wish to stop.
@@ -46,6 +60,8 @@ enum Failure {
     Unreached(String),
     /// Another try may do better.
     Passing(String),
+    /// The server takes so long that even what came is no progress.
+    Slow(String),
     /// No other try will do better.
     Final(DataError),
 }
@@ -60,10 +76,11 @@ impl Downloader<'_> {
         if self.is_there(file, &target) {
             return Ok(target);
         }
-        std::fs::create_dir_all(self.folder).map_err(DataError::io("create", self.folder))?;
+        create_dirs(self.folder).map_err(DataError::io("create", self.folder))?;
         let path = self.folder.join(format!("{}.part", file.name));
         let open = File::options().read(true).write(true).create(true).truncate(false).open(&path);
         let part = open.map_err(DataError::io("write", &path))?;
+        share(&part, &path); // another user may have to go on with it
         // Another process may be at it: its file is as good as ours.
         self.lock(&part, &path)?;
         if self.is_there(file, &target) {
@@ -109,7 +126,7 @@ impl Downloader<'_> {
 
     /// A damaged file counts as absent: the download replaces it.
     fn is_there(&self, file: &Published, path: &Path) -> bool {
-        path.is_file() && file.verify(path, self.help).is_ok()
+        path.is_file() && file.verify(path, self.help, self.access.stop).is_ok()
     }
 }
 
@@ -125,26 +142,33 @@ struct Transfer<'a> {
 impl Transfer<'_> {
     /// Tries until the part is the published file.
     fn complete(&mut self) -> Result<(), DataError> {
-        let pauses = self.downloader.pauses;
+        let pauses = self.downloader.patience.pauses;
+        let worth = (self.file.bytes / WORTH).max(1);
         let (mut furthest, mut in_vain, mut answered, mut tries) = (self.length()?, 0, false, Vec::new());
         loop {
-            let reason = match self.attempt() {
+            let (reason, slow) = match self.attempt() {
                 Ok(()) => return Ok(()),
                 Err(Failure::Final(error)) => return Err(error),
                 Err(Failure::Unreached(reason)) if !answered => {
                     tries.push(reason);
                     return Err(self.given_up(&tries));
                 }
-                Err(Failure::Unreached(reason)) => reason,
+                Err(Failure::Unreached(reason)) => (reason, false),
                 Err(Failure::Passing(reason)) => {
                     answered = true;
-                    reason
+                    (reason, false)
+                }
+                Err(Failure::Slow(reason)) => {
+                    answered = true;
+                    (reason, true)
                 }
             };
             tracing::debug!(url = self.url, reason, "download interrupted");
             tries.push(reason);
-            if self.length()? > furthest {
-                (furthest, in_vain) = (self.length()?, 0);
+            let length = self.length()?;
+            if length >= furthest + worth {
+                furthest = length;
+                in_vain = if slow { in_vain } else { 0 };
             }
             let Some(pause) = pauses.get(in_vain) else { return Err(self.given_up(&tries)) };
             in_vain += 1;
@@ -162,7 +186,8 @@ impl Transfer<'_> {
         if had < self.file.bytes {
             self.transfer(had)?;
         }
-        let (found, _) = sha256_of_file(&self.path).map_err(|error| self.refused("read", error))?;
+        let (found, _) =
+            sha256_of_file(&self.path, self.downloader.access.stop).map_err(|error| self.refused("read", error))?;
         if found == self.file.sha256 {
             return Ok(());
         }
@@ -177,20 +202,18 @@ impl Transfer<'_> {
 
     /// One request; appends the answer to the part.
     fn transfer(&mut self, had: u64) -> Result<(), Failure> {
-        let mut request = agent(&self.url).get(&self.url).header("accept-encoding", "identity");
-        if had > 0 {
-            request = request.header("range", format!("bytes={had}-"));
-        }
-        let mut response = request.call().map_err(|error| self.no_answer(error))?;
-        let header = |name: &str| response.headers().get(name).and_then(|value| value.to_str().ok());
-        let start = match response.status().as_u16() {
+        let access = self.downloader.access;
+        let mut answer = Answer::ask(&self.url, had, self.downloader.patience.limits, access.stop)
+            .map_err(|error| Failure::Passing(format!("can't start a thread: {error}")))?;
+        let head = answer.head().map_err(|silence| self.no_answer(silence))?;
+        let start = match head.status {
             200 => {
-                self.expect_length(header("content-length"))?;
+                self.expect_length(head.content_length.as_deref())?;
                 self.restart()?;
                 0
             }
             206 => {
-                let (start, total) = content_range(header("content-range").unwrap_or_default());
+                let (start, total) = content_range(head.content_range.as_deref().unwrap_or_default());
                 self.expect_length(total)?;
                 if start != Some(had) {
                     self.restart()?;
@@ -207,36 +230,35 @@ impl Transfer<'_> {
             }
             status => return Err(Failure::Final(self.given_up(&[format!("the server answered {status}")]))),
         };
-        let mut body = response.body_mut().as_reader();
-        self.append(&mut body, start)
+        self.append(&mut answer, start)
     }
 
-    fn append(&mut self, body: &mut impl Read, start: u64) -> Result<(), Failure> {
+    fn append(&mut self, answer: &mut Answer<'_>, start: u64) -> Result<(), Failure> {
         self.part.seek(SeekFrom::Start(start)).map_err(|error| self.refused("write", error))?;
-        let (mut done, mut reported) = (start, start);
-        let mut buffer = vec![0; 1 << 16];
+        let (mut done, mut reported, total) = (start, start, self.file.bytes);
         loop {
-            let access = self.downloader.access;
-            if (access.stop)() {
-                return Err(Failure::Final(DataError::Stopped));
-            }
-            let total = self.file.bytes;
-            let read = match body.read(&mut buffer) {
-                Ok(0) if done == total => return Ok(()),
-                Ok(0) => return Err(Failure::Passing(format!("cut off after {done} of {total} bytes"))),
-                Ok(read) => read,
-                Err(error) => {
+            let piece = match answer.piece() {
+                Ok(Some(piece)) => piece,
+                Ok(None) if done == total => return Ok(()),
+                Ok(None) => return Err(Failure::Passing(format!("cut off after {done} of {total} bytes"))),
+                Err(Silence::Broken(error)) => {
                     return Err(Failure::Passing(format!("cut off after {done} of {total} bytes ({error})")));
                 }
+                Err(silence) => return Err(self.no_answer(silence)),
             };
-            done += read as u64;
+            done += piece.len() as u64;
             if done > total {
                 return Err(self.changed(format!("expected {total} bytes, found more")));
             }
-            self.part.write_all(&buffer[..read]).map_err(|error| self.refused("write", error))?;
+            self.part.write_all(&piece).map_err(|error| self.refused("write", error))?;
             if done - reported >= REPORT || done == total {
                 reported = done;
-                (access.on_progress)(Step { done, total, unit: "bytes", message: self.file.name.to_owned() });
+                (self.downloader.access.on_progress)(Step {
+                    done,
+                    total,
+                    unit: "bytes",
+                    message: self.file.name.to_owned(),
+                });
             }
         }
     }
@@ -260,12 +282,18 @@ impl Transfer<'_> {
     }
 
     fn refused(&self, action: &'static str, source: std::io::Error) -> Failure {
-        Failure::Final(DataError::Io { action, path: self.path.clone(), source })
+        Failure::Final(DataError::io(action, &self.path)(source))
     }
 
-    fn no_answer(&self, error: ureq::Error) -> Failure {
+    fn no_answer(&self, silence: Silence) -> Failure {
         use ErrorKind::{ConnectionAborted, ConnectionReset, UnexpectedEof};
         use ureq::Timeout;
+        let error = match silence {
+            Silence::Stopped => return Failure::Final(DataError::Stopped),
+            Silence::Slow(words) => return Failure::Slow(format!("the server is too slow: {words}")),
+            Silence::Broken(error) => return Failure::Passing(format!("the server hung up ({error})")),
+            Silence::Refused(error) => error,
+        };
         match error {
             ureq::Error::Io(error) if matches!(error.kind(), ConnectionAborted | ConnectionReset | UnexpectedEof) => {
                 Failure::Passing(format!("the server hung up ({error})"))
@@ -274,6 +302,7 @@ impl Transfer<'_> {
                 Failure::Passing("the server does not answer".to_owned())
             }
             ureq::Error::Protocol(error) => Failure::Passing(format!("the server answered nonsense ({error})")),
+            ureq::Error::LargeResponseHeader(..) => Failure::Passing(format!("the server answered nonsense ({error})")),
             ureq::Error::TooManyRedirects | ureq::Error::RedirectFailed | ureq::Error::BadUri(_) => {
                 Failure::Final(self.given_up(&[error.to_string()]))
             }
@@ -289,7 +318,11 @@ impl Transfer<'_> {
     fn given_up(&self, tries: &[String]) -> DataError {
         let reason = match tries {
             [only] => only.clone(),
-            all => format!("{} tries: {}", all.len(), runs(all).join("; ")),
+            all => {
+                let runs = runs(all);
+                let before = if runs.len() > NAMED { ".. ; " } else { "" };
+                format!("{} tries: {before}{}", all.len(), runs[runs.len().saturating_sub(NAMED)..].join("; "))
+            }
         };
         DataError::Download { url: self.url.clone(), reason, help: self.downloader.help.to_owned() }
     }
@@ -299,18 +332,6 @@ impl Transfer<'_> {
 fn runs(reasons: &[String]) -> Vec<String> {
     let same = reasons.chunk_by(|a, b| a == b);
     same.map(|run| if run.len() == 1 { run[0].clone() } else { format!("{} ({} times)", run[0], run.len()) }).collect()
-}
-
-fn agent(url: &str) -> ureq::Agent {
-    let mut config = ureq::Agent::config_builder()
-        .http_status_as_error(false)
-        .timeout_resolve(Some(RESOLVE))
-        .timeout_connect(Some(CONNECT))
-        .timeout_per_read(Some(READ));
-    if url.starts_with("http://127.0.0.1") {
-        config = config.proxy(None); // a proxy has another loopback than we
-    }
-    config.build().new_agent()
 }
 
 /// `bytes 5-9/10` -> 5 and "10".

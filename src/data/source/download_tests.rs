@@ -9,7 +9,17 @@ use super::super::published::sha256;
 use super::*;
 
 const CONTENT: &[u8] = b"four thousand images of ten classes, more or less";
-const QUICK: &[Duration] = &[Duration::ZERO; 3];
+/// Long beside a machine that is busy, short beside a server that sends nothing.
+const MOMENT: Duration = Duration::from_millis(300);
+const QUICK: Patience = Patience {
+    pauses: &[Duration::ZERO; 3],
+    limits: Limits { head: Duration::from_secs(20), least: Least { bytes: 1, within: Duration::from_secs(20) } },
+};
+/// For servers that are too slow.
+const SHORT: Patience = Patience {
+    pauses: &[Duration::ZERO; 2],
+    limits: Limits { head: MOMENT, least: Least { bytes: 1 << 20, within: MOMENT } },
+};
 
 /// What the server does with one request.
 #[derive(Clone)]
@@ -26,6 +36,16 @@ pub(crate) enum Answer {
     HangUp,
     /// Only a status line and headers.
     Status(&'static str),
+    /// States this length, sends the content and hangs up.
+    Claims(&'static str),
+    /// States no length and goes on for ever.
+    Endless,
+    /// A byte of the content each fifth of a second.
+    Drip,
+    /// Not a byte, and the connection stays open.
+    Mute,
+    /// Header after header.
+    Headers,
 }
 
 /// A server that runs until the tests end.
@@ -43,17 +63,18 @@ pub(crate) fn serve(answers: Vec<Answer>) -> Server {
     let seen = Arc::clone(&ranges);
     std::thread::spawn(move || {
         for (at, stream) in listener.incoming().enumerate() {
-            let answer = answers[at.min(answers.len() - 1)].clone();
-            respond(stream.unwrap(), &answer, &seen);
+            let (answer, seen) = (answers[at.min(answers.len() - 1)].clone(), Arc::clone(&seen));
+            // Whoever asks may have enough and hang up.
+            std::thread::spawn(move || respond(stream.unwrap(), &answer, &seen).ok());
         }
     });
     Server { base, ranges }
 }
 
-fn respond(mut stream: TcpStream, answer: &Answer, seen: &Mutex<Vec<String>>) {
+fn respond(mut stream: TcpStream, answer: &Answer, seen: &Mutex<Vec<String>>) -> std::io::Result<()> {
     let mut range = String::new();
-    for line in BufReader::new(stream.try_clone().unwrap()).lines() {
-        let line = line.unwrap();
+    for line in BufReader::new(stream.try_clone()?).lines() {
+        let line = line?;
         if line.is_empty() {
             break;
         }
@@ -74,15 +95,36 @@ fn respond(mut stream: TcpStream, answer: &Answer, seen: &Mutex<Vec<String>>) {
         ),
     };
     let (head, body) = match answer {
-        Answer::HangUp => return,
+        Answer::HangUp => return Ok(()),
         Answer::Whole(content) => (ranged(content), &content[start..]),
         Answer::NoRanges(content) => (format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n", content.len()), *content),
         Answer::CutOff(bytes) => (ranged(CONTENT), &CONTENT[start..start + bytes]),
         Answer::Silent(bytes) => ("HTTP/1.1 200 OK\r\n".to_owned(), &CONTENT[..*bytes]),
         Answer::Status(head) => (format!("HTTP/1.1 {head}\r\ncontent-length: 0\r\n"), &CONTENT[..0]),
+        Answer::Claims(length) => (format!("HTTP/1.1 200 OK\r\ncontent-length: {length}\r\n"), CONTENT),
+        Answer::Endless | Answer::Headers => ("HTTP/1.1 200 OK\r\n".to_owned(), &CONTENT[..0]),
+        Answer::Drip => (ranged(CONTENT), &CONTENT[start..]),
+        Answer::Mute => {
+            std::thread::sleep(Duration::from_secs(60));
+            return Ok(());
+        }
     };
-    stream.write_all(format!("{head}connection: close\r\n\r\n").as_bytes()).unwrap();
-    stream.write_all(body).unwrap();
+    stream.write_all(head.as_bytes())?;
+    while let Answer::Headers = answer {
+        stream.write_all(b"x-more: and more\r\n")?;
+    }
+    stream.write_all(b"connection: close\r\n\r\n")?;
+    while let Answer::Endless = answer {
+        stream.write_all(&[0; 1000])?;
+    }
+    if let Answer::Drip = answer {
+        for byte in body {
+            stream.write_all(&[*byte])?;
+            std::thread::sleep(Duration::from_millis(200));
+        }
+        return Ok(());
+    }
+    stream.write_all(body)
 }
 
 fn published() -> Published {
@@ -90,19 +132,31 @@ fn published() -> Published {
 }
 
 fn fetch(folder: &Path, base: &str) -> Result<PathBuf, DataError> {
-    let access = Access { downloads: folder, on_progress: &|_| (), stop: &|| false };
-    let downloader = Downloader { folder, pauses: QUICK, help: "the three ways", access: &access };
+    fetch_with(QUICK, folder, base)
+}
+
+fn fetch_with(patience: Patience, folder: &Path, base: &str) -> Result<PathBuf, DataError> {
+    let access = Access { downloads: folder, on_progress: &|_| (), stop: &|| false, on_read: &|_, _| () };
+    let downloader = Downloader { folder, patience, help: "the three ways", access: &access };
     downloader.fetch(&published(), base)
 }
 
 /// Fetches from a server with these answers: the result, the ranges asked for, what is in the folder then.
 fn fetched(answers: Vec<Answer>, part: &[u8]) -> (Result<Vec<u8>, DataError>, Vec<String>, Vec<String>) {
+    fetched_with(QUICK, answers, part)
+}
+
+fn fetched_with(
+    patience: Patience,
+    answers: Vec<Answer>,
+    part: &[u8],
+) -> (Result<Vec<u8>, DataError>, Vec<String>, Vec<String>) {
     let folder = tempfile::tempdir().unwrap();
     if !part.is_empty() {
         std::fs::write(folder.path().join("images.bin.part"), part).unwrap();
     }
     let server = serve(answers);
-    let result = fetch(folder.path(), &server.base).map(|path| std::fs::read(path).unwrap());
+    let result = fetch_with(patience, folder.path(), &server.base).map(|path| std::fs::read(path).unwrap());
     let names = std::fs::read_dir(folder.path()).unwrap();
     let names = names.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
     let ranges = server.ranges.lock().unwrap().clone();
@@ -179,7 +233,7 @@ fn a_file_that_stays_cut_off_is_told_apart_from_a_changed_one() {
     let (result, ranges, names) = fetched(vec![Answer::CutOff(7), Answer::CutOff(0)], &[]);
     let message = result.unwrap_err().to_string();
     assert!(message.contains("cut off after 7 of 49 bytes") && message.contains("tries"), "{message}");
-    assert_eq!(ranges.len(), 1 + QUICK.len(), "one try with progress, then one for each pause");
+    assert_eq!(ranges.len(), 1 + QUICK.pauses.len(), "one try with progress, then one for each pause");
     assert_eq!(names, ["images.bin.part"], "what came is kept for the next run");
 
     let (result, _, _) = fetched(vec![Answer::Silent(20)], &[]);
@@ -232,8 +286,58 @@ fn without_a_network_the_answer_is_quick() {
 fn a_wish_to_stop_is_heard_and_the_part_is_kept() {
     let folder = tempfile::tempdir().unwrap();
     let server = serve(vec![Answer::Whole(CONTENT)]);
-    let access = Access { downloads: folder.path(), on_progress: &|_| (), stop: &|| true };
-    let downloader = Downloader { folder: folder.path(), pauses: QUICK, help: "", access: &access };
+    let access = Access { downloads: folder.path(), on_progress: &|_| (), stop: &|| true, on_read: &|_, _| () };
+    let downloader = Downloader { folder: folder.path(), patience: QUICK, help: "", access: &access };
     assert!(matches!(downloader.fetch(&published(), &server.base), Err(DataError::Stopped)));
     assert!(folder.path().join("images.bin.part").exists());
+}
+
+#[test]
+fn a_length_that_a_server_makes_up_is_not_believed() {
+    for length in ["1125899906842624", "18446744073709551615", "18446744073709551616", "-1", "50"] {
+        let (result, _, _) = fetched(vec![Answer::Claims(length)], &[]);
+        let error = result.unwrap_err();
+        assert!(matches!(error, DataError::Changed { .. } | DataError::Download { .. }), "{length}: {error}");
+    }
+    let (result, _, names) = fetched(vec![Answer::Endless], &[]);
+    assert!(result.unwrap_err().to_string().contains("expected 49 bytes, found more"));
+    assert_eq!(names, ["images.bin.part"]);
+}
+
+#[test]
+fn a_server_that_sends_a_byte_now_and_then_is_given_up() {
+    let (result, ranges, names) = fetched_with(SHORT, vec![Answer::Drip], &[]);
+    let error = result.unwrap_err().to_string();
+    assert!(error.contains("too slow: less than 1048576 bytes in 300ms (3 times)"), "{error}");
+    assert_eq!(ranges.len(), 3, "what trickled in is no progress");
+    assert_eq!(names, ["images.bin.part"], "and is kept all the same");
+}
+
+#[test]
+fn a_server_that_says_nothing_or_too_much_is_given_up() {
+    let (result, _, _) = fetched_with(SHORT, vec![Answer::Mute], &[]);
+    let error = result.unwrap_err().to_string();
+    assert!(error.contains("too slow: no answer within 300ms (3 times)"), "{error}");
+    let (result, _, _) = fetched(vec![Answer::Headers], &[]);
+    let error = result.unwrap_err().to_string();
+    assert!(error.contains("nonsense"), "{error}");
+    let around = "302 Found\r\nlocation: images.bin";
+    let (result, ranges, _) = fetched(vec![Answer::Status(around)], &[]);
+    assert!(matches!(result, Err(DataError::Download { .. })));
+    assert!(ranges.len() < 20, "{} requests", ranges.len());
+}
+
+#[test]
+fn a_wish_to_stop_is_heard_while_nothing_comes() {
+    for answer in [Answer::Mute, Answer::Drip, Answer::Headers] {
+        let folder = tempfile::tempdir().unwrap();
+        let server = serve(vec![answer]);
+        // As soon as the server has heard of it.
+        let stop = || !server.ranges.lock().unwrap().is_empty();
+        let access = Access { downloads: folder.path(), on_progress: &|_| (), stop: &stop, on_read: &|_, _| () };
+        let downloader = Downloader { folder: folder.path(), patience: QUICK, help: "", access: &access };
+        let started = Instant::now();
+        assert!(matches!(downloader.fetch(&published(), &server.base), Err(DataError::Stopped)));
+        assert!(started.elapsed() < Duration::from_secs(5), "it took {:?}", started.elapsed());
+    }
 }

@@ -4,15 +4,18 @@
 //! each dimension, all 32-bit big-endian; then come the values (Y. LeCun, C. Cortes and C. Burges, 1998).
 
 use std::collections::BTreeMap;
+use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use flate2::read::MultiGzDecoder;
 
-use super::download::{Downloader, PAUSES};
-use super::published::{Published, sha256, sha256_of_file, ways};
+use super::download::{Downloader, PATIENCE};
+use super::published::{Published, sha256, sha256_of_open, ways};
+use super::reader::Reader;
 use super::{Access, DigestFile, Example, Load, Loaded, Place, Sink, SourceFacts, SplitCounts};
 use crate::artifact::{Image, ImageShape};
+use crate::base::contents::Contents;
 use crate::base::digest::Digest;
 use crate::base::param::SpecPath;
 use crate::data::{DataError, Mismatch};
@@ -181,14 +184,13 @@ impl Set {
             let published = (file.published.name.to_owned(), file.published.digest());
             let Some(folder) = path else { return Ok(published) };
             let (path, gzipped) = self.find(folder, file)?;
-            let io = DataError::io("read", &path);
-            let sha256 = |path: &Path| sha256_of_file(path).map(|(digest, _)| digest);
+            let sha256 = |file: &mut File| sha256_of_open(file, &|| false).map(|(digest, _)| digest);
             let as_published =
                 || digest_file.fact(&path, "sha256", &sha256).is_ok_and(|found| found == file.published.sha256);
             if file.content.is_some() || (gzipped && as_published()) {
                 return Ok(published);
             }
-            Ok((published.0, digest_file.digest(&path).map_err(io)?))
+            Ok((published.0, digest_file.digest(&path).map_err(DataError::unread(&path))?))
         };
         self.files().map(digest).collect()
     }
@@ -218,11 +220,20 @@ impl Set {
     }
 
     /// The decompressed content of a file that is known to be right, as far as anything is published of it.
-    fn read(&self, folder: &Path, file: &IdxFile, expected: usize) -> Result<Vec<u8>, DataError> {
+    fn read(&self, folder: &Path, file: &IdxFile, expected: usize, access: &Access<'_>) -> Result<Vec<u8>, DataError> {
         let (path, gzipped) = self.find(folder, file)?;
-        let bytes = std::fs::read(&path).map_err(DataError::io("read", &path))?;
+        let reader = Reader::default();
+        // A package may have compressed it less well than the publisher, but not to more than it holds.
+        let most = expected as u64 + expected as u64 / 1000 + 1024;
+        let bytes = reader.read_at_most(&path, most).map_err(DataError::unread(&path))?;
+        // By the rule of `digests`.
+        let has_read = |digest| access.has_read(&[(file.published.name.to_owned(), digest)]);
         if gzipped && sha256(&bytes) == file.published.sha256 {
+            has_read(file.published.digest());
             return gunzip(&path, &bytes, expected);
+        }
+        if file.content.is_none() {
+            has_read(reader.digest(&path).map_err(DataError::io("read", &path))?);
         }
         let content = if gzipped { gunzip(&path, &bytes, expected)? } else { bytes };
         let found = sha256(&content);
@@ -237,7 +248,11 @@ impl Set {
                 found_bytes: content.len() as u64,
                 help: format!("the file is cut short or altered; {}", self.help()),
             }))),
-            _ => Ok(content),
+            Some(_) => {
+                has_read(file.published.digest());
+                Ok(content)
+            }
+            None => Ok(content),
         }
     }
 
@@ -256,7 +271,7 @@ impl Set {
             let count = split.count();
             let values = |file: &IdxFile, header: &[u32], item: usize| {
                 let expected = 4 * header.len() + count * item;
-                let content = self.read(&folder, file, expected)?;
+                let content = self.read(&folder, file, expected, access)?;
                 expect_layout(&self.find(&folder, file)?.0, &content, header, expected)?;
                 Ok::<_, DataError>(content[4 * header.len()..].to_vec())
             };
@@ -277,7 +292,7 @@ impl Set {
                 }
             }
         }
-        Ok(Loaded { classes: self.classes.map(str::to_owned).to_vec(), skipped: Vec::new() })
+        Ok(Loaded { classes: self.classes.map(str::to_owned).to_vec(), ..Loaded::default() })
     }
 
     /// Two sets share their file names: where no digest of the content is published, the counts by label tell them apart.
@@ -299,7 +314,7 @@ impl Set {
         // A folder of their own: the two sets use the same file names.
         let folder = access.downloads.join(self.source);
         let help = self.help();
-        let downloader = Downloader { folder: &folder, pauses: PAUSES, help: &help, access };
+        let downloader = Downloader { folder: &folder, patience: PATIENCE, help: &help, access };
         for file in self.files() {
             downloader.fetch(&file.published, file.published.base)?;
         }
@@ -308,11 +323,14 @@ impl Set {
 }
 
 fn gunzip(path: &Path, bytes: &[u8], expected: usize) -> Result<Vec<u8>, DataError> {
-    let mut content = Vec::with_capacity(expected);
-    // One byte more than expected is enough to tell that there is too much.
-    let mut limited = MultiGzDecoder::new(bytes).take(expected as u64 + 1);
     let unreadable = |error| DataError::malformed(path, format!("not a whole gzip file: {error}"));
-    limited.read_to_end(&mut content).map_err(unreadable)?;
+    read_at_most(MultiGzDecoder::new(bytes), expected).map_err(unreadable)
+}
+
+/// One byte more than expected is enough to tell that there is too much.
+fn read_at_most(from: impl Read, expected: usize) -> std::io::Result<Vec<u8>> {
+    let mut content = Vec::with_capacity(expected);
+    from.take(expected as u64 + 1).read_to_end(&mut content)?;
     Ok(content)
 }
 

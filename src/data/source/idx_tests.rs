@@ -54,7 +54,7 @@ fn write(folder: &Path, level: Option<u32>) {
 
 fn load(set: &Set, path: Option<&Path>) -> Result<Vec<(String, i32, u8)>, DataError> {
     let mut examples = Vec::new();
-    let access = Access { downloads: Path::new("nowhere"), on_progress: &|_| (), stop: &|| false };
+    let access = Access { downloads: Path::new("nowhere"), on_progress: &|_| (), stop: &|| false, on_read: &|_, _| () };
     set.load(path, &access, &mut |example| {
         assert_eq!(example.image.pixels.len(), 784);
         examples.push((example.split.to_owned(), example.label, example.image.pixels[783]));
@@ -158,4 +158,34 @@ fn labels_of_another_set_are_refused_where_nothing_is_published_of_the_content()
     std::fs::write(folder.path().join(TRAIN_LABELS).with_extension(""), labels).unwrap();
     let error = load(&set(false), Some(folder.path())).unwrap_err().to_string();
     assert!(error.contains("these are not the labels of `digits`"), "{error}");
+}
+
+#[test]
+fn what_was_read_is_said_by_the_rule_of_the_key() {
+    let read = |set: &Set, folder: &Path| {
+        let read = std::cell::RefCell::new(BTreeMap::new());
+        let on_read = |name: &str, digest| {
+            read.borrow_mut().insert(name.to_owned(), digest);
+        };
+        let access = Access { downloads: folder, on_progress: &|_| (), stop: &|| false, on_read: &on_read };
+        drop(set.load(Some(folder), &access, &mut |_| Ok(())));
+        read.into_inner()
+    };
+    let key = |set: &Set, folder: &Path| BTreeMap::from_iter(set.digests(Some(folder), &Digest::of_file).unwrap());
+    for level in [Some(6), Some(1), None] {
+        for known_content in [true, false] {
+            let (folder, set) = (tempfile::tempdir().unwrap(), set(known_content));
+            write(folder.path(), level);
+            let before = key(&set, folder.path());
+            assert_eq!(read(&set, folder.path()), before, "{level:?}, {known_content}");
+            let mut content = contents().remove(0).1;
+            content[20] ^= 1;
+            let path = folder.path().join(TRAIN_IMAGES);
+            match level {
+                Some(level) => std::fs::write(path, gzip(&content, level)).unwrap(),
+                None => std::fs::write(path.with_extension(""), content).unwrap(),
+            }
+            assert_ne!(read(&set, folder.path()), before, "{level:?}, {known_content}: another image");
+        }
+    }
 }

@@ -1,42 +1,45 @@
-//! JPEG and PNG files in folders: `<split>/<class>/*`, or `<class>/*` with a rule that divides them.
+//! Image files in folders: `<split>/<class>/*`, or `<class>/*` with a rule that divides them.
 //!
 //! Splits, classes and files are taken in the order of their names, so the same folder gives the same labels and
-//! example ids on every machine. Finding the files is in [`scan`], decoding here.
+//! example ids on every machine. Finding the files is in [`scan`], decoding in [`decode`](crate::data::decode).
 
 mod scan;
 mod split;
 mod survey;
 
 use std::collections::BTreeMap;
-use std::io::Cursor;
 use std::path::Path;
-
-use image::imageops::FilterType;
-use image::{DynamicImage, ImageFormat, ImageReader};
-use rayon::iter::{IntoParallelIterator, ParallelIterator};
 
 pub use self::split::{ClassSplit, ImageSplit, SplitRule};
 pub use self::survey::{Survey, SurveyError};
 
 use self::scan::{File, Folder};
+use super::reader::Reader;
 use super::{Access, DigestFile, Example, Load, Loaded, Place, Sink, SourceFacts, SplitCounts};
-use crate::artifact::{Image, ImageShape};
 use crate::base::bounds::Length;
-use crate::base::check::{self, Check};
+use crate::base::check::{self, Check, at_least};
 use crate::base::digest::Digest;
 use crate::base::param::SpecPath;
 use crate::data::DataError;
+use crate::data::decode::{BACKGROUND, DecodeError, DecodeOptions, Decoded, Encoded, MAX_PIXELS};
+use crate::data::in_order::{BUDGET, Claim, in_order};
 
-/// Files decoded at a time: enough for every core, few enough to hold large photographs in memory.
-const PIECE: usize = 256;
 /// Unreadable files that a message names; the rest is counted.
 const NAMED: usize = 5;
 
 crate::params! {
-    /// JPEG and PNG files in folders: `<split>/<class>/*`, or `<class>/*` with a rule that divides them.
+    /// JPEG, PNG, WebP, GIF, BMP and TIFF files in folders: `<split>/<class>/*`, or `<class>/*` with a rule that divides
+    /// them.
     ///
-    /// Splits, classes and files are taken in the order of their names. Hidden files and files that are no images are
-    /// ignored; images of other formats are errors.
+    /// Splits, classes and files are taken in the order of their names. A file is taken for an image by its ending
+    /// (`.jpg`, `.jpeg`, `.jpe`, `.jfif`, `.png`, `.apng`, `.webp`, `.gif`, `.bmp`, `.dib`, `.tif`, `.tiff` in any case),
+    /// or, where its name has none, by its first bytes; how it is decoded, its content alone decides: a JPEG named
+    /// `x.png` is a JPEG. Hidden files and others are ignored; `.heic`, `.avif` and other images that are not read, pipes
+    /// and devices are errors.
+    ///
+    /// An image is first laid over `background`, then turned as its EXIF orientation says (all eight values, in JPEG,
+    /// PNG, WebP and TIFF), then scaled. Of an animation or a file of several pages the first picture is taken, of an
+    /// animated PNG the one that other programs show. Sixteen bits are rounded to eight; colour profiles are not applied.
     ///
     /// # Example
     ///
@@ -54,8 +57,14 @@ crate::params! {
         /// shrinks); the sizes stay as they are if it is left out.
         #[aka("image_size", "size", "target_size", "input_shape", "shape", "img_size")]
         resize: Option<Vec<u32>> = None => size(),
-        /// 3 for colour, 1 for grey (luma of ITU-R BT.709). Transparency is dropped.
+        /// 3 for colour, 1 for grey (luma of ITU-R BT.709).
         channels: u32 = 3 => Check::new("1 or 3", |channels| matches!(channels, 1 | 3)),
+        /// The colour behind transparent pixels: red, green and blue from 0 to 255. What is half transparent is mixed in
+        /// sRGB values, as browsers do. How many images have pixels that are not opaque stands in `dataset.json`.
+        background: Vec<u8> = BACKGROUND.to_vec() => background(),
+        /// The most pixels that an image may have, as it is in the file. One that claims more is treated as one that
+        /// can't be decoded; its header tells, so that it takes no memory.
+        max_pixels: u64 = MAX_PIXELS => at_least(1),
         /// What to do with files that can't be decoded.
         on_corrupt: OnCorrupt = OnCorrupt::Fail,
     }
@@ -79,38 +88,61 @@ fn size() -> Check<Option<Vec<u32>>> {
     .with_length(Length::of(2))
 }
 
+fn background() -> Check<Vec<u8>> {
+    Check::new("three numbers from 0 to 255: red, green and blue", |background: &Vec<u8>| background.len() == 3)
+}
+
 impl ImageFolder {
     /// Height and width to scale to.
     fn target(&self) -> Option<(u32, u32)> {
         self.resize.as_deref().and_then(|size| Some((*size.first()?, *size.get(1)?)))
     }
 
-    /// Decodes files piece by piece, in order; each piece is used while the next is decoded.
-    fn decoded(
-        &self,
-        files: &[File],
-        mut use_piece: impl FnMut(&[File], Vec<Result<Image, String>>) -> Result<(), DataError>,
-    ) -> Result<(), DataError> {
-        std::thread::scope(|scope| {
-            let (sender, pieces) = std::sync::mpsc::sync_channel(0);
-            let decode = move || {
-                for piece in files.chunks(PIECE) {
-                    let images = piece.into_par_iter().map(|file| self.decode_file(file)).collect();
-                    if sender.send((piece, images)).is_err() {
-                        break; // nobody wants more
-                    }
-                }
-            };
-            let thread = std::thread::Builder::new().spawn_scoped(scope, decode);
-            thread.map_err(DataError::io("start a thread to read", &self.path.resolved))?;
-            pieces.into_iter().try_for_each(|(piece, images)| use_piece(piece, images))
-        })
+    /// What becomes of each image.
+    fn decode_options(&self) -> DecodeOptions {
+        DecodeOptions {
+            channels: self.channels,
+            size: self.target(),
+            background: self.background.as_slice().try_into().unwrap_or(BACKGROUND),
+            max_pixels: self.max_pixels,
+        }
     }
 
-    fn decode_file(&self, file: &File) -> Result<Image, String> {
-        let bytes = std::fs::read(&file.path).map_err(|error| error.to_string())?;
-        decode(&bytes, self.channels, self.target())
+    /// One digest over the names and contents of files.
+    fn digests_of(&self, files: &[File], contents: &DigestFile<'_>) -> Result<Vec<(String, Digest)>, DataError> {
+        let paths: Vec<&Path> = files.iter().map(|file| file.path.as_path()).collect();
+        let digests = contents.digests(&self.path.resolved, &paths);
+        let digests = digests.map_err(|(path, error)| DataError::unread(&path)(error))?;
+        let digests: Vec<(&str, Digest)> = files.iter().map(|file| file.name.as_str()).zip(digests).collect();
+        Ok(vec![("images".to_owned(), Digest::of_json(&digests))])
     }
+}
+
+/// Reads and decodes a file within the memory that it may claim; its result is all that it holds at the end.
+fn decode_file(
+    path: &Path,
+    reader: &Reader,
+    options: &DecodeOptions,
+    claim: &Claim<'_>,
+) -> Result<Decoded, DecodeError> {
+    let decoded = decode_claiming(path, reader, options, claim);
+    claim.keep(decoded.as_ref().map_or(0, |decoded| decoded.image.pixels.len() as u64));
+    decoded
+}
+
+fn decode_claiming(
+    path: &Path,
+    reader: &Reader,
+    options: &DecodeOptions,
+    claim: &Claim<'_>,
+) -> Result<Decoded, DecodeError> {
+    let unreadable = |error: std::io::Error| DecodeError::Unreadable(error.to_string());
+    let length = std::fs::metadata(path).map_err(unreadable)?.len();
+    claim.hold(length.min(options.most_bytes()));
+    let bytes = reader.read_at_most(path, options.most_bytes()).map_err(unreadable)?;
+    let encoded = Encoded::read(&bytes, options)?;
+    claim.hold(encoded.memory());
+    encoded.decode()
 }
 
 impl Load for ImageFolder {
@@ -137,12 +169,7 @@ impl Load for ImageFolder {
     /// One digest over the names and contents of all files.
     fn digests(&self, digest_file: &DigestFile<'_>) -> Result<Vec<(String, Digest)>, DataError> {
         let folder = Folder::scan(&self.path.resolved, &self.split)?;
-        let paths: Vec<&Path> = folder.files.iter().map(|file| file.path.as_path()).collect();
-        let digests = digest_file
-            .digests(&self.path.resolved, &paths)
-            .map_err(|(path, error)| DataError::io("read", &path)(error))?;
-        let digests: Vec<(&str, Digest)> = folder.files.iter().map(|file| file.name.as_str()).zip(digests).collect();
-        Ok(vec![("images".to_owned(), Digest::of_json(&digests))])
+        self.digests_of(&folder.files, digest_file)
     }
 
     fn places(&self, _: &Path) -> Vec<Place> {
@@ -151,72 +178,48 @@ impl Load for ImageFolder {
 
     fn load(&self, access: &Access<'_>, sink: &mut Sink<'_>) -> Result<Loaded, DataError> {
         let Folder { classes, files } = Folder::scan(&self.path.resolved, &self.split)?;
-        let (mut unreadable, mut done) = (Vec::new(), 0);
-        self.decoded(&files, |piece, images| {
-            for (file, image) in piece.iter().zip(images) {
-                match image {
-                    // After the first failure only the names of the others matter.
-                    Ok(_) if !unreadable.is_empty() && self.on_corrupt == OnCorrupt::Fail => {}
-                    Ok(image) => {
-                        let label = i32::try_from(file.label).expect("fewer classes than files than 2^31");
-                        sink(Example { split: &file.split, label, image })?;
-                    }
-                    Err(reason) => unreadable.push((file.name.clone(), reason)),
+        let options = self.decode_options();
+        let (mut unreadable, mut transparent, mut done, reader) = (Vec::new(), 0, 0, Reader::default());
+        let decode = |file: &File, claim: &Claim<'_>| decode_file(&file.path, &reader, &options, claim);
+        in_order(&files, BUDGET, decode, |result| {
+            let Some((at, decoded)) = result else { return access.images(done, files.len()) };
+            let file = &files[at];
+            done = at + 1;
+            match decoded {
+                // After the first failure only the names of the others matter.
+                Ok(_) if !unreadable.is_empty() && self.on_corrupt == OnCorrupt::Fail => Ok(()),
+                Ok(Decoded { image, transparent: seen_through, .. }) => {
+                    transparent += usize::from(seen_through);
+                    let label = i32::try_from(file.label).expect("fewer classes than files than 2^31");
+                    sink(Example { split: &file.split, label, image })?;
+                    if (access.stop)() { Err(DataError::Stopped) } else { Ok(()) }
+                }
+                Err(reason) => {
+                    unreadable.push((file.name.clone(), reason));
+                    Ok(())
                 }
             }
-            done += piece.len();
-            access.images(done, files.len())
         })?;
+        access.has_read(&self.digests_of(&files, &reader)?);
         if !unreadable.is_empty() && (self.on_corrupt == OnCorrupt::Fail || unreadable.len() == files.len()) {
             return Err(DataError::Unreadable {
                 count: unreadable.len(),
                 total: files.len(),
                 listed: listed(&unreadable),
+                too_large: unreadable.iter().any(|(_, reason)| matches!(reason, DecodeError::TooLarge { .. })),
             });
         }
-        Ok(Loaded { classes, skipped: unreadable.into_iter().map(|(name, _)| name).collect() })
+        Ok(Loaded { classes, skipped: unreadable.into_iter().map(|(name, _)| name).collect(), transparent })
     }
 }
 
-fn listed(unreadable: &[(String, String)]) -> String {
+fn listed(unreadable: &[(String, DecodeError)]) -> String {
     let named = unreadable.iter().take(NAMED).map(|(name, reason)| format!("`{name}` ({reason})"));
     let mut text = named.collect::<Vec<_>>().join(", ");
     if unreadable.len() > NAMED {
         text.push_str(&format!(" and {} more", unreadable.len() - NAMED));
     }
     text
-}
-
-/// Decodes a JPEG or PNG file to 8-bit pixels of `channels` (1 or 3), scaled to `size` (height, width) if given.
-///
-/// # Errors
-/// Why the bytes are no whole image.
-pub(super) fn decode(bytes: &[u8], channels: u32, size: Option<(u32, u32)>) -> Result<Image, String> {
-    let reader = ImageReader::new(Cursor::new(bytes)).with_guessed_format().map_err(|error| error.to_string())?;
-    match reader.format() {
-        Some(ImageFormat::Jpeg) if !has_end_of_image(bytes) => return Err("JPEG is cut short".to_owned()),
-        Some(ImageFormat::Jpeg | ImageFormat::Png) => {}
-        _ if bytes.is_empty() => return Err("empty file".to_owned()),
-        _ => return Err("neither JPEG nor PNG".to_owned()),
-    }
-    let mut image = reader.decode().map_err(|error| error.to_string())?;
-    if channels == 1 {
-        image = DynamicImage::ImageLuma8(image.into_luma8());
-    } else {
-        image = DynamicImage::ImageRgb8(image.into_rgb8());
-    }
-    if let Some((height, width)) = size.filter(|&(height, width)| (height, width) != (image.height(), image.width())) {
-        image = image.resize_exact(width, height, FilterType::Triangle);
-    }
-    let shape = ImageShape { height: image.height(), width: image.width(), channels };
-    Ok(Image { shape, pixels: image.into_bytes() })
-}
-
-/// Whether the end marker (FF D9) follows the last start of a scan (FF DA). The decoder fills what is missing of a
-/// truncated file with grey and reports nothing.
-fn has_end_of_image(jpeg: &[u8]) -> bool {
-    let last = |marker: u8| jpeg.windows(2).rposition(|pair| pair == [0xff, marker]);
-    matches!((last(0xda), last(0xd9)), (Some(scan), Some(end)) if end > scan)
 }
 
 #[cfg(test)]

@@ -1,10 +1,13 @@
 //! Folders of small images that are written here.
 
+use std::io::Cursor;
 use std::path::{Path, PathBuf};
 
-use image::{ImageBuffer, Rgb};
+use image::{DynamicImage, ImageBuffer, ImageFormat, Rgb, Rgba};
 
 use super::*;
+use crate::artifact::{Image, ImageShape};
+use crate::base::param;
 
 /// A picture of one colour with a dark corner.
 fn picture(width: u32, height: u32, value: u8) -> DynamicImage {
@@ -28,9 +31,9 @@ fn write(root: &Path, name: &str, bytes: &[u8]) {
     std::fs::write(path, bytes).unwrap();
 }
 
+/// All defaults.
 fn source(root: &Path) -> ImageFolder {
-    let path = SpecPath { written: String::new(), resolved: root.to_path_buf() };
-    ImageFolder { path, split: SplitRule::Folders, resize: None, channels: 3, on_corrupt: OnCorrupt::Fail }
+    param::from_json(&serde_json::json!({ "path": root.to_str().unwrap() })).unwrap()
 }
 
 /// Split, label and image of each example, and what was loaded.
@@ -38,7 +41,7 @@ type Read = (Vec<(String, i32, Image)>, Loaded);
 
 fn load(source: &ImageFolder) -> Result<Read, DataError> {
     let mut examples = Vec::new();
-    let access = Access { downloads: Path::new(""), on_progress: &|_| (), stop: &|| false };
+    let access = Access { downloads: Path::new(""), on_progress: &|_| (), stop: &|| false, on_read: &|_, _| () };
     let loaded = source.load(&access, &mut |example| {
         examples.push((example.split.to_owned(), example.label, example.image));
         Ok(())
@@ -167,8 +170,90 @@ fn the_digest_covers_names_and_contents_and_nothing_else() {
 }
 
 #[test]
-fn alpha_and_sixteen_bits_become_eight_bit_colour() {
-    let deep = ImageBuffer::from_fn(1, 1, |_, _| image::Rgba([65535_u16, 32896, 257, 128]));
-    let bytes = encoded(&DynamicImage::ImageRgba16(deep), ImageFormat::Png);
-    assert_eq!(decode(&bytes, 3, None).unwrap().pixels, [255, 128, 1]);
+fn transparency_is_counted_and_its_background_enters_the_key() {
+    use crate::base::param::{Param, View};
+    let folder = tempfile::tempdir().unwrap();
+    for (name, alpha) in [("opaque", 255), ("clear", 0), ("half", 128)] {
+        let image = ImageBuffer::from_pixel(1, 1, Rgba([200_u8, 0, 0, alpha]));
+        write(folder.path(), &format!("train/a/{name}.png"), &encoded(&image.into(), ImageFormat::Png));
+    }
+    let white = source(folder.path());
+    let (examples, loaded) = load(&white).unwrap();
+    let pixels: Vec<&[u8]> = examples.iter().map(|(.., image)| image.pixels.as_slice()).collect();
+    assert_eq!(pixels, [[255, 255, 255], [227, 127, 127], [200, 0, 0]]);
+    assert_eq!(loaded.transparent, 2);
+    let green = ImageFolder { background: vec![0, 255, 0], ..white.clone() };
+    assert_eq!(load(&green).unwrap().0[0].2.pixels, [0, 255, 0]);
+    assert_eq!(white.write(View::Key), serde_json::json!({}));
+    assert_eq!(green.write(View::Key), serde_json::json!({ "background": [0, 255, 0] }));
+    let bad = |background: serde_json::Value| {
+        let json = serde_json::json!({ "path": "x", "background": background });
+        param::from_json::<ImageFolder>(&json).unwrap_err()[0].message.clone()
+    };
+    assert!(bad(serde_json::json!([1, 2])).contains("three numbers from 0 to 255"));
+    assert!(bad(serde_json::json!([1, 2, 256])).contains("between 0 and 255"));
+}
+
+#[test]
+fn names_without_an_ending_are_told_by_their_first_bytes_and_content_decides_the_format() {
+    let folder = tempfile::tempdir().unwrap();
+    let jpeg = encoded(&picture(4, 2, 200), ImageFormat::Jpeg);
+    for (name, bytes) in [
+        ("train/a/photo", &jpeg[..]),
+        ("train/a/jpeg-named.png", &jpeg),
+        ("train/a/png-named.JPE", &png(1)),
+        ("train/a/webp-named.gif", &encoded(&picture(4, 2, 9), ImageFormat::WebP)),
+        ("train/a/README", b"BM is no bitmap here"),
+        ("train/a/copy.png~", &png(1)),
+        ("train/a/raw.cr2", b"II*\0"),
+    ] {
+        write(folder.path(), name, bytes);
+    }
+    let names: Vec<String> = Folder::scan(folder.path(), &SplitRule::Folders)
+        .unwrap()
+        .files
+        .into_iter()
+        .map(|file| file.name.rsplit('/').next().unwrap().to_owned())
+        .collect();
+    assert_eq!(names, ["jpeg-named.png", "photo", "png-named.JPE", "webp-named.gif"]);
+    assert_eq!(load(&source(folder.path())).unwrap().0.len(), 4);
+}
+
+#[test]
+fn what_claims_too_many_pixels_is_named_or_skipped() {
+    let folder = zoo();
+    let large = encoded(&picture(300, 200, 1), ImageFormat::Png);
+    write(folder.path(), "train/cat/large.png", &large);
+    let strict = ImageFolder { max_pixels: 50_000, ..source(folder.path()) };
+    let error = load(&strict).unwrap_err();
+    let message = "1 of 6 images can't be read: `train/cat/large.png` (300 x 200 pixels are more than \
+                   `max-pixels = 50000` allows)";
+    assert_eq!(error.to_string(), message);
+    assert!(error.help().unwrap().starts_with("raise `max-pixels`"));
+    let skipping = ImageFolder { on_corrupt: OnCorrupt::Skip, ..strict };
+    assert_eq!(load(&skipping).unwrap().1.skipped, ["train/cat/large.png"]);
+    assert_eq!(load(&source(folder.path())).unwrap().0.len(), 6);
+}
+
+#[test]
+fn pipes_and_devices_are_no_images() {
+    use std::os::unix::fs::symlink;
+    for (name, what) in [("pipe.png", "a named pipe"), ("zero.jpg", "a device")] {
+        let folder = zoo();
+        let path = folder.path().join("train/cat").join(name);
+        if name == "pipe.png" {
+            let owner = rustix::fs::Mode::RUSR;
+            rustix::fs::mknodat(rustix::fs::CWD, &path, rustix::fs::FileType::Fifo, owner, 0).unwrap();
+        } else {
+            symlink("/dev/zero", &path).unwrap();
+        }
+        for on_corrupt in [OnCorrupt::Fail, OnCorrupt::Skip] {
+            let source = ImageFolder { on_corrupt, ..source(folder.path()) };
+            let expected = format!("{}: it is {what}, not a regular file", path.display());
+            assert_eq!(load(&source).unwrap_err().to_string(), expected);
+            assert_eq!(source.digests(&Digest::of_file).unwrap_err().to_string(), expected);
+        }
+        let survey = Survey::of(folder.path()).unwrap_err();
+        assert!(survey.message.contains(what), "{}", survey.message);
+    }
 }

@@ -10,6 +10,8 @@ mod download;
 mod idx;
 mod image_folder;
 mod published;
+mod reader;
+mod request;
 
 pub use cifar::{Cifar10, Cifar100};
 pub use cifar10_sample::Cifar10Sample;
@@ -38,7 +40,7 @@ crate::choice! {
         "fashion-mnist" => FashionMnist(FashionMnist),
         /// MNIST: 70,000 grey images of 28 x 28 pixels, the ten digits.
         "mnist" => Mnist(Mnist),
-        /// JPEG and PNG files in folders: `<split>/<class>/*`.
+        /// JPEG, PNG, WebP, GIF, BMP and TIFF files in folders: `<split>/<class>/*`.
         #[aka("folder", "directory", "path", "dir", "image_dataset", "image_dataset_from_directory")]
         "image-folder" => ImageFolder(ImageFolder),
     }
@@ -90,6 +92,8 @@ pub struct Loaded {
     pub classes: Vec<String>,
     /// Files left out because they can't be read, where the spec allows that.
     pub skipped: Vec<String>,
+    /// Images with pixels that are not opaque.
+    pub transparent: usize,
 }
 
 /// How far the loading is.
@@ -112,10 +116,19 @@ pub struct Access<'a> {
     /// Takes progress.
     pub on_progress: &'a dyn Fn(Step),
     /// Whether the user wants to stop.
-    pub stop: &'a dyn Fn() -> bool,
+    pub stop: &'a (dyn Fn() -> bool + Sync),
+    /// Takes what was read, under the name that [`Load::digests`] gives it: the result is stored only if it is what the
+    /// key was made of.
+    pub on_read: &'a dyn Fn(&str, Digest),
 }
 
 impl Access<'_> {
+    /// Says what was read. A source says it as soon as everything is read, before it complains of what it found: bytes
+    /// that changed meanwhile are often no image either.
+    fn has_read(&self, read: &[(String, Digest)]) {
+        read.iter().for_each(|(name, digest)| (self.on_read)(name, *digest));
+    }
+
     /// Says how far the images are, and stops if the user wants to.
     ///
     /// # Errors
@@ -166,7 +179,8 @@ pub trait Load {
     /// downloaded files.
     fn places(&self, downloads: &Path) -> Vec<Place>;
 
-    /// Hands every example to `sink`, always in the same order.
+    /// Hands every example to `sink`, always in the same order, and says through [`Access::on_read`] what those were
+    /// decoded from: digests of the very bytes, under the names and by the rules of [`Load::digests`].
     ///
     /// # Errors
     /// If the data is not there or is not what it should be, and whatever `sink` gives.

@@ -7,6 +7,8 @@ use std::path::Path;
 use sha2::{Digest as _, Sha256};
 
 use crate::base::digest::Digest;
+use crate::base::fs::open_regular;
+use crate::base::interrupt::stopped;
 use crate::data::{DataError, Mismatch};
 
 /// A file that somebody published, with the checksum that TensorFlow Datasets 4.9.10 lists.
@@ -31,13 +33,15 @@ impl Published {
     /// Whether a file's content is the published one.
     ///
     /// # Errors
-    /// [`DataError::Checksum`] with both digests if it is not.
-    pub(crate) fn verify(&self, path: &Path, help: &str) -> Result<(), DataError> {
-        let (found, found_bytes) = sha256_of_file(path).map_err(DataError::io("read", path))?;
-        if found == self.sha256 {
-            return Ok(());
-        }
-        Err(DataError::Checksum(Box::new(Mismatch {
+    /// [`DataError::Checksum`] with both digests if it is not, [`DataError::Stopped`] soon after `stop` says so.
+    pub(crate) fn verify(&self, path: &Path, help: &str, stop: &dyn Fn() -> bool) -> Result<(), DataError> {
+        let (found, found_bytes) = sha256_of_file(path, stop).map_err(DataError::io("read", path))?;
+        if found == self.sha256 { Ok(()) } else { Err(self.mismatch(path, found, found_bytes, help)) }
+    }
+
+    /// The error for a file with another content.
+    pub(super) fn mismatch(&self, path: &Path, found: String, found_bytes: u64, help: &str) -> DataError {
+        DataError::Checksum(Box::new(Mismatch {
             name: self.name.to_owned(),
             path: path.to_path_buf(),
             expected: self.sha256.to_owned(),
@@ -48,16 +52,23 @@ impl Published {
                 bytes if bytes < self.bytes => format!("the file is cut short; {help}"),
                 _ => format!("the file was altered; {help}"),
             },
-        })))
+        }))
     }
 }
 
-/// SHA-256 in hexadecimal and length of a file's content.
-pub(crate) fn sha256_of_file(path: &Path) -> std::io::Result<(String, u64)> {
-    let mut file = File::open(path)?;
+/// SHA-256 in hexadecimal and length of a regular file's content; the error [`stopped`] soon after `stop` says so.
+pub(crate) fn sha256_of_file(path: &Path, stop: &dyn Fn() -> bool) -> std::io::Result<(String, u64)> {
+    sha256_of_open(&mut open_regular(path)?, stop)
+}
+
+/// The same of an open file, from where it stands.
+pub(crate) fn sha256_of_open(file: &mut File, stop: &dyn Fn() -> bool) -> std::io::Result<(String, u64)> {
     let (mut hasher, mut bytes) = (Sha256::new(), 0);
     let mut buffer = vec![0; 1 << 18];
     loop {
+        if stop() {
+            return Err(stopped());
+        }
         match file.read(&mut buffer)? {
             0 => return Ok((hex(&hasher.finalize()), bytes)),
             read => {
@@ -73,7 +84,7 @@ pub(crate) fn sha256(bytes: &[u8]) -> String {
     hex(&Sha256::digest(bytes))
 }
 
-fn hex(bytes: &[u8]) -> String {
+pub(super) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
@@ -98,10 +109,11 @@ mod tests {
         let path = folder.path().join("abc");
         let file = Published { name: "abc", base: "", bytes: 3, sha256: ABC };
         std::fs::write(&path, "abc").unwrap();
-        file.verify(&path, "do this").unwrap();
+        file.verify(&path, "do this", &|| false).unwrap();
+        assert!(matches!(file.verify(&path, "", &|| true), Err(DataError::Stopped)));
         for (content, damage) in [("ab", "cut short"), ("abd", "altered")] {
             std::fs::write(&path, content).unwrap();
-            let error = file.verify(&path, "do this").unwrap_err();
+            let error = file.verify(&path, "do this", &|| false).unwrap_err();
             let message = error.to_string();
             assert!(message.contains(ABC) && message.contains(&sha256(content.as_bytes())), "{message}");
             assert!(error.help().is_some_and(|help| help.contains(damage) && help.contains("do this")));

@@ -18,7 +18,7 @@ params! {
     /// whose loss is not below the best one by more than `min-delta`.
     pub struct EarlyStopping {
         /// Epochs in a row without improvement.
-        patience: usize = 3 => check::at_least(1),
+        patience: usize = 3 => check::count(1),
         /// A loss counts as better if it is below `best - min-delta`.
         min_delta: f64 = 0.0 => check::not_negative(),
         /// The loss that is looked at.

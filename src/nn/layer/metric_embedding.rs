@@ -3,7 +3,7 @@
 use super::activation::Activation;
 use super::dense::Dense;
 use super::init::WeightSpec;
-use super::{Cx, FeatureShape, Features, Layer, LayerIssue, Walk};
+use super::{Cx, FeatureShape, Features, Layer, LayerIssue, Length, Walk};
 use crate::base::check;
 use crate::nn::ops;
 use crate::params;
@@ -30,6 +30,10 @@ impl MetricEmbedding {
 }
 
 impl Layer for MetricEmbedding {
+    fn length(&self) -> Length {
+        Length::Unit
+    }
+
     fn output<'a>(&'a self, input: &FeatureShape, _: &mut Walk<'a>) -> Result<FeatureShape, LayerIssue> {
         input.vector("metric-embedding")?;
         Ok(FeatureShape::Vector(self.size))

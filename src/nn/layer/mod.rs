@@ -113,11 +113,39 @@ choice! {
     }
 }
 
+/// Whether a network of these layers gives embeddings of unit length.
+#[must_use]
+pub fn gives_unit_rows(layers: &[LayerSpec]) -> bool {
+    lengths(layers) == Length::Unit
+}
+
+/// What layers one behind the other do to the length of a row.
+fn lengths(layers: &[LayerSpec]) -> Length {
+    let last = layers.iter().rev().map(|layer| layer.as_dyn().length()).find(|length| *length != Length::Kept);
+    last.unwrap_or(Length::Kept)
+}
+
+/// What a layer does to the length of a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::nn) enum Length {
+    /// It stays.
+    Kept,
+    /// It becomes 1.
+    Unit,
+    /// It becomes whatever it becomes.
+    Any,
+}
+
 /// One kind of layer. A new one is a file and a line in [`LayerSpec`].
 pub(in crate::nn) trait Layer: std::fmt::Debug {
     /// The output shape for an input shape. A layer that holds lists of layers sends its input through them with
     /// [`Walk::list`].
     fn output<'a>(&'a self, input: &FeatureShape, walk: &mut Walk<'a>) -> Result<FeatureShape, LayerIssue>;
+
+    /// What it does to the length of a row, in training too.
+    fn length(&self) -> Length {
+        Length::Any
+    }
 
     /// The weights that it needs for an input of this shape, without those of layers inside it.
     fn weights(&self, _input: &FeatureShape) -> Vec<WeightSpec> {

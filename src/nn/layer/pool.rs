@@ -42,7 +42,7 @@ params! {
 }
 
 fn positive_stride() -> check::Check<Option<usize>> {
-    check::at_least(1).optional()
+    check::between(1, 65_536).optional()
 }
 
 fn pooled(

@@ -1,6 +1,6 @@
 //! `repeat`: the same layers several times, each time with weights of their own.
 
-use super::{Cx, FeatureShape, Features, Layer, LayerIssue, LayerSpec, List, Walk};
+use super::{Cx, FeatureShape, Features, Layer, LayerIssue, LayerSpec, Length, List, Walk, lengths};
 use crate::base::check;
 use crate::params;
 
@@ -34,6 +34,10 @@ impl Repeat {
 impl Layer for Repeat {
     fn output<'a>(&'a self, input: &FeatureShape, walk: &mut Walk<'a>) -> Result<FeatureShape, LayerIssue> {
         self.rounds(input.clone(), |list, shape| walk.list(list, &self.body, &shape))
+    }
+
+    fn length(&self) -> Length {
+        lengths(&self.body)
     }
 
     fn forward(&self, x: Features, cx: &mut Cx<'_>) -> Features {

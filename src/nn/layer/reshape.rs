@@ -1,6 +1,6 @@
 //! `flatten` and `l2-normalize`: layers without parameters that turn maps into vectors and vectors into directions.
 
-use super::{Cx, FeatureShape, Features, Layer, LayerIssue, Walk};
+use super::{Cx, FeatureShape, Features, Layer, LayerIssue, Length, Walk};
 use crate::nn::ops;
 use crate::params;
 
@@ -10,6 +10,10 @@ params! {
 }
 
 impl Layer for Flatten {
+    fn length(&self) -> Length {
+        Length::Kept
+    }
+
     fn output<'a>(&'a self, input: &FeatureShape, _: &mut Walk<'a>) -> Result<FeatureShape, LayerIssue> {
         Ok(FeatureShape::Vector(input.size()))
     }
@@ -31,6 +35,10 @@ params! {
 }
 
 impl Layer for L2Normalize {
+    fn length(&self) -> Length {
+        Length::Unit
+    }
+
     fn output<'a>(&'a self, input: &FeatureShape, _: &mut Walk<'a>) -> Result<FeatureShape, LayerIssue> {
         input.vector("l2-normalize").map(FeatureShape::Vector)
     }

@@ -86,8 +86,8 @@ fn span(distances: &[f64]) -> std::ops::Range<f64> {
     if low > high {
         return 0.0..1.0;
     }
-    let room = ((high - low) * 0.02).max(1e-6 * high.abs().max(1.0));
-    low - room..high + room
+    let room = ((high - low) * 0.02).max(1e-6 * high.abs().max(1.0)).min(f64::MAX);
+    chart::drawable(low - room..high + room)
 }
 
 /// Names the curves where they end, apart enough to be read.
@@ -107,7 +107,8 @@ fn label_cutpoints(canvas: &mut Canvas, mut marks: Vec<Mark>, area: Area) {
     marks.sort_by(|one, other| other.2.cmp(&one.2).then(one.1.total_cmp(&other.1)));
     let mut taken: Vec<(usize, f64, f64)> = Vec::new();
     for (name, distance, main, (x, y)) in marks {
-        let words = format!("{name}: {distance:.4}");
+        let words =
+            if distance.abs() < 1e9 { format!("{name}: {distance:.4}") } else { format!("{name}: {distance:.2e}") };
         let weight = if main { Weight::Bold } else { Weight::Regular };
         let width = text::width(&words, theme::SMALL, weight);
         let middle =

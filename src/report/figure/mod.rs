@@ -20,7 +20,7 @@ pub use no_match::NoMatch;
 pub use projection::{Method, Projection};
 pub use sample_grid::SampleGrid;
 
-use super::{ReportData, ReportError};
+use super::{ReportData, ReportError, Stop};
 use crate::base::param;
 use crate::choice;
 
@@ -90,17 +90,17 @@ impl FigureSpec {
     /// Draws the figure into a PNG file.
     ///
     /// # Errors
-    /// If an image was not loaded or the file can't be written.
-    pub fn draw(&self, data: &ReportData, path: &Path) -> Result<Drawn, ReportError> {
+    /// If an image was not loaded, the file can't be written, or the user asked to stop.
+    pub fn draw(&self, data: &ReportData, path: &Path, stop: Stop<'_>) -> Result<Drawn, ReportError> {
         match self {
-            Self::SampleGrid(grid) => grid.draw(data, path),
+            Self::SampleGrid(grid) => grid.draw(data, path, stop),
             Self::TrainingCurves => training_curves::draw(data, path),
-            Self::Neighbours(neighbours) => neighbours.draw(data, path),
+            Self::Neighbours(neighbours) => neighbours.draw(data, path, stop),
             Self::MetricsOverDistance => metrics_over_distance::draw(data, path),
             Self::PrecisionRecall => precision_recall::draw(data, path),
             Self::ConfusionMatrix(matrix) => matrix.draw(data, path),
-            Self::NoMatch(no_match) => no_match.draw(data, path),
-            Self::Projection(projection) => projection.draw(data, path),
+            Self::NoMatch(no_match) => no_match.draw(data, path, stop),
+            Self::Projection(projection) => projection.draw(data, path, stop),
         }
     }
 

@@ -10,8 +10,9 @@ use crate::artifact::{MatchRow, Neighbour};
 use crate::base::check;
 use crate::report::canvas::{Align, Area, Canvas, Pen};
 use crate::report::data::Overlap;
+use crate::report::error::go_on;
 use crate::report::text::{self, Weight};
-use crate::report::{ReportData, ReportError, chart, theme};
+use crate::report::{ReportData, ReportError, Stop, chart, theme};
 use crate::{choice, params};
 
 params! {
@@ -19,7 +20,7 @@ params! {
     pub struct QueryRange {
         /// The first, from 0.
         #[aka("start", "from", "first", "offset")]
-        begin: usize = 0,
+        begin: usize = 0 => check::count(0),
         /// How many.
         size: usize => check::between(1, 200),
     }
@@ -85,7 +86,7 @@ impl Neighbours {
         shown.iter().flat_map(|row| std::iter::once(row.query_id).chain(neighbours(row))).collect()
     }
 
-    pub(super) fn draw(&self, data: &ReportData, path: &Path) -> Result<Drawn, ReportError> {
+    pub(super) fn draw(&self, data: &ReportData, path: &Path, stop: Stop<'_>) -> Result<Drawn, ReportError> {
         let shown = self.queries(data);
         let title = "Nearest neighbours".to_owned();
         let order = match self.order {
@@ -109,6 +110,7 @@ impl Neighbours {
         self.column_titles(&mut canvas, top - 24.0);
         let overlap = data.overlap();
         for (at, row) in shown.iter().enumerate() {
+            go_on(stop)?;
             self.strip(&mut canvas, (data, &overlap), row, top + at as f64 * STRIP)?;
         }
         if shown.is_empty() {

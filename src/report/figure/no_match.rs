@@ -8,8 +8,9 @@ use crate::artifact::MatchRow;
 use crate::base::check;
 use crate::params;
 use crate::report::canvas::{Align, Area, Canvas, Pen};
+use crate::report::error::go_on;
 use crate::report::text::{self, Weight};
-use crate::report::{ReportData, ReportError, chart, theme};
+use crate::report::{ReportData, ReportError, Stop, chart, theme};
 
 params! {
     /// Queries beyond the distance threshold, with the nearest label that was refused.
@@ -35,7 +36,7 @@ impl NoMatch {
         self.shown(data).iter().map(|row| row.query_id).collect()
     }
 
-    pub(super) fn draw(&self, data: &ReportData, path: &Path) -> Result<Drawn, ReportError> {
+    pub(super) fn draw(&self, data: &ReportData, path: &Path, stop: Stop<'_>) -> Result<Drawn, ReportError> {
         let shown = self.shown(data);
         let all = data.matches.0.iter().filter(|row| !row.matched).count();
         let title = "Queries without a match".to_owned();
@@ -56,6 +57,7 @@ impl NoMatch {
             chart::nothing(&mut canvas, Area::new(0.0, top, width, 130.0), sentence);
         }
         for (at, row) in shown.iter().enumerate() {
+            go_on(stop)?;
             let corner = ((at % COLUMNS) as f64 * TILE.0 + theme::MARGIN, (at / COLUMNS) as f64 * TILE.1 + top);
             tile(&mut canvas, data, row, corner)?;
         }

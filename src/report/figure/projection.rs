@@ -8,9 +8,10 @@ use super::{Drawn, count_of};
 use crate::base::check;
 use crate::report::canvas::{Area, Canvas, Pen};
 use crate::report::chart::{self, Axes};
+use crate::report::error::go_on;
 use crate::report::pca::Pca;
 use crate::report::text::{self, Weight};
-use crate::report::{ReportData, ReportError, theme, tsne};
+use crate::report::{ReportData, ReportError, Stop, theme, tsne};
 use crate::{choice, params};
 
 choice! {
@@ -41,6 +42,8 @@ params! {
 /// Space right of the maps for the names of classes.
 const LEGEND: f64 = 210.0;
 const LEGEND_LINE: f64 = 34.0;
+/// Columns of names at most; further classes are counted.
+const LEGEND_COLUMNS: usize = 4;
 const GAP: f64 = 64.0;
 
 /// Points and what the axes and the reader should know of them.
@@ -48,6 +51,8 @@ struct Map {
     points: Vec<[f64; 2]>,
     labels: Vec<i32>,
     ids: Vec<u64>,
+    /// Embeddings that hold something else than numbers.
+    left_out: usize,
     explained: [f64; 2],
     x: Range<f64>,
     y: Range<f64>,
@@ -58,15 +63,19 @@ impl Projection {
         data.embeddings.example_id.iter().take(self.count).copied().collect()
     }
 
-    fn map(&self, data: &ReportData) -> Result<Map, ReportError> {
+    fn map(&self, data: &ReportData, stop: Stop<'_>) -> Result<Map, ReportError> {
         let count = self.count.min(data.embeddings.len());
         let dim = data.embeddings.dim;
         let values = &data.embeddings.values[..count * dim];
-        let pca = Pca::fit(values, dim);
+        // A row with what is no number has no place among the others.
+        let finite = |row: &usize| values[row * dim..(row + 1) * dim].iter().all(|value| value.is_finite());
+        let kept: Vec<usize> = (0..count).filter(finite).collect();
+        let values: Vec<f32> = kept.iter().flat_map(|row| &values[row * dim..(row + 1) * dim]).copied().collect();
+        let pca = Pca::fit(&values, dim, stop)?;
         let explained = pca.explained;
         let points = match self.method {
             Method::Pca => pca.points,
-            Method::TSne => tsne::fit(values, dim, &pca)?,
+            Method::TSne => tsne::fit(&values, dim, &pca, stop)?,
         };
         let range = |axis: usize| {
             let (low, high) = points
@@ -77,40 +86,47 @@ impl Projection {
         Ok(Map {
             x: range(0),
             y: range(1),
-            labels: data.embeddings.label[..count].to_vec(),
-            ids: data.embeddings.example_id[..count].to_vec(),
+            labels: kept.iter().map(|row| data.embeddings.label[*row]).collect(),
+            ids: kept.iter().map(|row| data.embeddings.example_id[*row]).collect(),
+            left_out: count - kept.len(),
             explained,
             points,
         })
     }
 
-    pub(super) fn draw(&self, data: &ReportData, path: &Path) -> Result<Drawn, ReportError> {
-        let map = self.map(data)?;
+    pub(super) fn draw(&self, data: &ReportData, path: &Path, stop: Stop<'_>) -> Result<Drawn, ReportError> {
+        let map = self.map(data, stop)?;
         let name = match self.method {
             Method::Pca => "PCA",
             Method::TSne => "t-SNE",
         };
         let title = format!("Embedding projection ({name})");
-        let agreement = agreement(&map.points, &map.labels);
+        let agreement = agreement(&map.points, &map.labels, stop)?;
+        let left_out = match map.left_out {
+            0 => String::new(),
+            count => format!(" ({} left out, which hold no numbers)", count_of(count, "other is", "others are")),
+        };
         let subtitle = format!(
-            "{} of {} dimensions; the nearest point on this map has the same class for {:.0} % of them",
+            "{} of {} dimensions{left_out}; the nearest point on this map has the same class for {:.0} % of them",
             count_of(map.points.len(), "embedding", "embeddings"),
             data.embeddings.dim,
             agreement * 100.0
         );
         let side = self.size as f64;
-        let labels: BTreeSet<i32> = map.labels.iter().copied().collect();
-        let lines = (side / LEGEND_LINE) as usize;
-        let legend = LEGEND * labels.len().div_ceil(lines.max(1)).max(1) as f64;
+        let lines = ((side / LEGEND_LINE) as usize).max(1);
+        let legend = Legend::of(&map.labels, lines * LEGEND_COLUMNS);
+        let room = LEGEND * legend.entries().div_ceil(lines).max(1) as f64;
         let left = theme::MARGIN + 36.0;
-        let width = left + 2.0 * side + GAP + 24.0 + legend + theme::MARGIN / 2.0;
+        let width = left + 2.0 * side + GAP + 24.0 + room + theme::MARGIN / 2.0;
         let top = Canvas::header_height(width, &title, &subtitle) + 10.0;
         let mut canvas = Canvas::new(width as u32, (top + side + 86.0) as u32);
         canvas.header(&title, &subtitle);
         let areas = [Area::new(left, top, side, side), Area::new(left + side + GAP, top, side, side)];
         self.points(&mut canvas, &map, areas[0])?;
+        go_on(stop)?;
         let thumbnails = self.thumbnails(&mut canvas, data, &map, areas[1])?;
-        names(&mut canvas, data, &labels, (areas[1].x + side + 40.0, top, lines.max(1)));
+        go_on(stop)?;
+        legend.draw(&mut canvas, data, (areas[1].x + side + 40.0, top, lines));
         if map.points.is_empty() {
             chart::nothing(&mut canvas, areas[0], "There are no embeddings.");
         }
@@ -208,23 +224,55 @@ impl Projection {
     }
 }
 
-fn names(canvas: &mut Canvas, data: &ReportData, labels: &BTreeSet<i32>, (x, top, lines): (f64, f64, usize)) {
-    for (at, label) in labels.iter().enumerate() {
-        let x = x + (at / lines) as f64 * LEGEND;
-        let y = top + (at % lines) as f64 * LEGEND_LINE + 16.0;
-        let class = usize::try_from(*label).unwrap_or(0);
-        canvas.marker(theme::class_shape(class), x, y, 9.0, theme::class_colour(class));
-        let name = text::fit(data.class(*label), theme::LABEL, Weight::Regular, LEGEND - 44.0);
-        canvas.text(&name, x + 22.0, y, Pen::new(theme::LABEL, theme::INK));
+/// The classes that are named beside the maps.
+struct Legend {
+    labels: BTreeSet<i32>,
+    /// Classes that are not named.
+    more: usize,
+}
+
+impl Legend {
+    /// All classes, or those with most points where there is no room for all; ties by label.
+    fn of(labels: &[i32], room: usize) -> Self {
+        let mut points: BTreeMap<i32, usize> = BTreeMap::new();
+        for label in labels {
+            *points.entry(*label).or_default() += 1;
+        }
+        let all = points.len();
+        let named = if all > room { room.saturating_sub(1) } else { all };
+        let mut ranked: Vec<(i32, usize)> = points.into_iter().collect();
+        ranked.sort_by_key(|(_, points)| std::cmp::Reverse(*points)); // stable
+        Self { labels: ranked.into_iter().take(named).map(|(label, _)| label).collect(), more: all - named }
+    }
+
+    fn entries(&self) -> usize {
+        self.labels.len() + usize::from(self.more > 0)
+    }
+
+    fn draw(&self, canvas: &mut Canvas, data: &ReportData, (x, top, lines): (f64, f64, usize)) {
+        let place = |at: usize| (x + (at / lines) as f64 * LEGEND, top + (at % lines) as f64 * LEGEND_LINE + 16.0);
+        for (at, label) in self.labels.iter().enumerate() {
+            let (x, y) = place(at);
+            let class = usize::try_from(*label).unwrap_or(0);
+            canvas.marker(theme::class_shape(class), x, y, 9.0, theme::class_colour(class));
+            let name = text::fit(data.class(*label), theme::LABEL, Weight::Regular, LEGEND - 44.0);
+            canvas.text(&name, x + 22.0, y, Pen::new(theme::LABEL, theme::INK));
+        }
+        if self.more > 0 {
+            let (x, y) = place(self.labels.len());
+            let words = format!("and {}", count_of(self.more, "more class", "more classes"));
+            canvas.text(&words, x - 8.0, y, Pen::new(theme::SMALL, theme::MUTED));
+        }
     }
 }
 
 /// The share of points whose nearest other point has their label; ties by position.
-fn agreement(points: &[[f64; 2]], labels: &[i32]) -> f64 {
+fn agreement(points: &[[f64; 2]], labels: &[i32], stop: Stop<'_>) -> Result<f64, ReportError> {
     if points.len() < 2 {
-        return 0.0;
+        return Ok(0.0);
     }
     let agrees = |at: usize| {
+        go_on(stop)?;
         let mut best = (f64::INFINITY, at);
         for (other, point) in points.iter().enumerate() {
             let apart = (point[0] - points[at][0]).powi(2) + (point[1] - points[at][1]).powi(2);
@@ -232,20 +280,34 @@ fn agreement(points: &[[f64; 2]], labels: &[i32]) -> f64 {
                 best = (apart, other);
             }
         }
-        labels[best.1] == labels[at]
+        Ok(labels[best.1] == labels[at])
     };
-    (0..points.len()).filter(|&at| agrees(at)).count() as f64 / points.len() as f64
+    let mut right = 0;
+    for at in 0..points.len() {
+        right += usize::from(agrees(at)?);
+    }
+    Ok(right as f64 / points.len() as f64)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::agreement;
+    use super::{Legend, ReportError, agreement};
 
     #[test]
     fn agreement_counts_nearest_points_of_the_same_class() {
         let points = [[0.0, 0.0], [1.0, 0.0], [1.5, 0.0], [9.0, 0.0]];
         // Nearest of each: 1, 2, 1, 2.
-        assert_eq!(agreement(&points, &[0, 0, 0, 1]), 0.75);
-        assert_eq!(agreement(&points[..1], &[0]), 0.0);
+        assert_eq!(agreement(&points, &[0, 0, 0, 1], &|| false).unwrap(), 0.75);
+        assert_eq!(agreement(&points[..1], &[0], &|| false).unwrap(), 0.0);
+        assert!(matches!(agreement(&points, &[0, 0, 0, 1], &|| true), Err(ReportError::Stopped)));
+    }
+
+    #[test]
+    fn a_legend_without_room_names_the_largest_classes_and_counts_the_others() {
+        let labels: Vec<i32> = (0..50).chain([7, 30, 49]).collect();
+        let legend = Legend::of(&labels, 5);
+        assert_eq!((legend.labels.into_iter().collect::<Vec<_>>(), legend.more), (vec![0, 7, 30, 49], 46));
+        let legend = Legend::of(&labels, 50);
+        assert_eq!((legend.entries(), legend.more), (50, 0));
     }
 }

@@ -7,8 +7,9 @@ use super::{Drawn, count_of};
 use crate::base::check;
 use crate::params;
 use crate::report::canvas::{Align, Canvas, Pen};
+use crate::report::error::go_on;
 use crate::report::text::{self, Weight};
-use crate::report::{ReportData, ReportError, chart, theme};
+use crate::report::{ReportData, ReportError, Stop, chart, theme};
 
 params! {
     /// The first images of the training pool, in its shuffled order.
@@ -29,7 +30,7 @@ impl SampleGrid {
         data.samples.example_id.iter().take(self.count).copied().collect()
     }
 
-    pub(super) fn draw(&self, data: &ReportData, path: &Path) -> Result<Drawn, ReportError> {
+    pub(super) fn draw(&self, data: &ReportData, path: &Path, stop: Stop<'_>) -> Result<Drawn, ReportError> {
         let ids = self.images(data);
         let title = "Training examples".to_owned();
         let subtitle = format!(
@@ -49,6 +50,7 @@ impl SampleGrid {
             chart::nothing(&mut canvas, area, "The training pool is empty.");
         }
         for (at, id) in ids.iter().enumerate() {
+            go_on(stop)?;
             let x = theme::MARGIN + (at % columns) as f64 * (SIDE + GAP);
             let y = top + (at / columns) as f64 * (SIDE + NAME + GAP);
             canvas.image(data.image(*id)?, x, y, SIDE);

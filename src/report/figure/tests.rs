@@ -6,6 +6,8 @@ use super::*;
 use crate::artifact::ImageShape;
 use crate::report::synthetic;
 
+/// Nobody wants to stop.
+const GO_ON: Stop<'static> = &|| false;
 const COLOUR: ImageShape = ImageShape { height: 8, width: 8, channels: 3 };
 
 /// Draws every figure, checks that it is a picture with something on it, and gives the sizes.
@@ -13,7 +15,7 @@ fn draw_all(data: &ReportData) -> Vec<(u32, u32)> {
     let folder = tempfile::tempdir().unwrap();
     let draw = |(at, figure): (usize, &FigureSpec)| {
         let path = folder.path().join(figure.file_name(at));
-        let drawn = figure.draw(data, &path).unwrap();
+        let drawn = figure.draw(data, &path, GO_ON).unwrap();
         assert!(!drawn.title.is_empty() && !drawn.alt.is_empty() && drawn.reading.ends_with('.'), "{drawn:?}");
         let picture = image::open(&path).unwrap().into_rgb8();
         let ink = picture.pixels().filter(|pixel| pixel.0 != [255; 3]).count();
@@ -63,12 +65,134 @@ fn nothing_at_all_is_drawn_as_such() {
     draw_all(&data);
 }
 
+/// Numbers that no measurement has and a file may hold.
+const EXTREMES: [&[f64]; 9] = [
+    &[f64::NAN],
+    &[f64::INFINITY, f64::NEG_INFINITY],
+    &[f64::MAX, f64::MIN],
+    &[1e308, 1.0, f64::NAN, -1e308, 0.0],
+    &[1.0],
+    &[5e-324, 0.0, 1e-310],
+    &[-0.0],
+    &[1e300, 1e300 + 1e285],
+    &[0.0, 1e-12, 1e12, f64::INFINITY],
+];
+
+#[test]
+fn any_history_has_its_curves() {
+    for values in EXTREMES {
+        for count in [1, 60] {
+            let mut data = synthetic::small();
+            data.history.0.truncate(count);
+            for (at, row) in data.history.0.iter_mut().enumerate() {
+                row.loss = values[at % values.len()];
+                row.val_loss = row.val_loss.map(|_| values[(at + 1) % values.len()]);
+            }
+            if let Some(last) = data.history.0.last_mut().filter(|_| values.len() > 2) {
+                last.step = u64::MAX;
+            }
+            draw_one(&FigureSpec::TrainingCurves, &data);
+        }
+    }
+}
+
+#[test]
+fn a_history_of_many_epochs_and_steps_is_drawn_in_no_time() {
+    let mut data = synthetic::small();
+    let row = data.history.0[0].clone();
+    let noisy = |at: u32| if at % 2 == 0 { 0.0 } else { 1.0 };
+    let rows = (0..200_000).map(|at| crate::artifact::HistoryRow {
+        epoch: at,
+        step: u64::from(at),
+        loss: noisy(at),
+        val_loss: Some(noisy(at)),
+        ..row.clone()
+    });
+    data.history.0 = rows.collect();
+    let started = std::time::Instant::now();
+    draw_one(&FigureSpec::TrainingCurves, &data);
+    assert!(started.elapsed() < std::time::Duration::from_secs(20), "{:?}", started.elapsed());
+}
+
+#[test]
+fn any_thresholds_have_their_curves() {
+    for values in EXTREMES {
+        let mut data = synthetic::small();
+        let wild = |at: usize| values[at % values.len()];
+        data.thresholds.distance.iter_mut().enumerate().for_each(|(at, value)| *value = wild(at));
+        for column in data.thresholds.metrics.values_mut() {
+            column.iter_mut().enumerate().for_each(|(at, value)| *value = wild(at + 1));
+        }
+        for cutpoint in data.calibration.cutpoints.values_mut() {
+            (cutpoint.distance, cutpoint.value) = (wild(0), wild(1));
+            cutpoint.metrics.values_mut().for_each(|value| *value = wild(1));
+        }
+        for row in &mut data.matches.0 {
+            row.distance = wild(0) as f32;
+            row.neighbours.iter_mut().enumerate().for_each(|(at, one)| one.distance = wild(at) as f32);
+        }
+        draw_one(&FigureSpec::MetricsOverDistance, &data);
+        draw_one(&FigureSpec::PrecisionRecall, &data);
+        if values.len() == 2 {
+            draw_one(&FigureSpec::NoMatch(NoMatch { limit: 2 }), &data);
+            let strips = serde_json::json!({ "neighbours": { "slice": { "size": 2 } } });
+            draw_one(&crate::base::param::from_json(&strips).unwrap(), &data);
+        }
+        let page = crate::report::summary(&data, &[], None);
+        assert!(page.contains("## Headline"), "{page}");
+    }
+}
+
+#[test]
+fn any_embeddings_have_their_map() {
+    let wild: [&[f32]; 8] = [
+        &[f32::NAN],
+        &[f32::INFINITY, 0.0],
+        &[f32::MAX, f32::MIN, 0.0],
+        &[1.0],
+        &[1e-45, 0.0],
+        &[0.0, 0.0, 0.0, 0.0, 1.0, 1.0, 1.0, 1.0],
+        &[1.0, 2.0, f32::NAN, 4.0, 5.0],
+        &[1e30, 1.0, -1e-30],
+    ];
+    for method in [Method::Pca, Method::TSne] {
+        for values in wild {
+            for (classes, queries) in [(3, 40), (1, 1)] {
+                let mut data = synthetic::with(classes, queries, COLOUR);
+                let all = &mut data.embeddings.values;
+                all.iter_mut().enumerate().for_each(|(at, value)| *value = values[at % values.len()]);
+                let map = Projection { method: method.clone(), size: 200, ..crate::base::param::defaults() };
+                draw_one(&FigureSpec::Projection(map), &data);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_name_without_end_is_cut_in_no_time() {
+    let mut data = synthetic::small();
+    data.dataset.classes.iter_mut().for_each(|name| *name = "W".repeat(200_000));
+    data.dataset.classes[1] = "\u{1b}[31m\n\u{202e}\u{0}".to_owned();
+    let started = std::time::Instant::now();
+    draw_one(&FigureSpec::ConfusionMatrix(ConfusionMatrix { normalize: false }), &data);
+    draw_one(&FigureSpec::NoMatch(NoMatch { limit: 2 }), &data);
+    assert!(started.elapsed() < std::time::Duration::from_secs(20), "{:?}", started.elapsed());
+}
+
+/// Draws a figure, whose picture must be one.
+fn draw_one(figure: &FigureSpec, data: &ReportData) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("figure.png");
+    figure.draw(data, &path, &|| false).unwrap();
+    assert!(image::image_dimensions(&path).unwrap().0 > 100);
+}
+
 #[test]
 fn all_matched_queries_are_said_so() {
     let mut data = synthetic::small();
     data.matches.0.iter_mut().for_each(|row| row.matched = true);
     let folder = tempfile::tempdir().unwrap();
-    let drawn = NoMatch { limit: 25 }.draw(&data, &folder.path().join("none.png")).unwrap();
+    let drawn = NoMatch { limit: 25 }.draw(&data, &folder.path().join("none.png"), GO_ON).unwrap();
     assert_eq!(drawn.alt, "All queries have a match below the distance threshold.");
     assert_eq!(drawn.numbers["unmatched"], 0.0);
 }
@@ -81,7 +205,7 @@ fn a_second_drawing_has_the_same_bytes() {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
         let path = folder.path().join(name);
         let draw = |figure: &FigureSpec| {
-            figure.draw(&data, &path).unwrap();
+            figure.draw(&data, &path, GO_ON).unwrap();
             std::fs::read(&path).unwrap()
         };
         pool.install(|| FigureSpec::all().iter().map(draw).collect::<Vec<_>>())
@@ -104,7 +228,7 @@ fn confusion_counts_what_the_picture_says() {
     for row in &mut data.matches.0 {
         (row.predicted, row.matched) = (Some(row.label), row.query_id % 3 != 0);
     }
-    data.confusion = synthetic::confusion(10, &data.matches);
+    data.confusion = synthetic::confusion(&data.matches);
     let folder = tempfile::tempdir().unwrap();
     let drawn = ConfusionMatrix { normalize: true }.draw(&data, &folder.path().join("m.png")).unwrap();
     // Queries 200..212: 201, 204, 207 and 210 are not accepted.
@@ -112,11 +236,45 @@ fn confusion_counts_what_the_picture_says() {
 }
 
 #[test]
+fn of_a_hundred_thousand_classes_a_part_is_drawn_and_said_so() {
+    use crate::artifact::{Confusion, ConfusionCell};
+    let mut data = synthetic::small();
+    data.dataset.classes = (0..100_000).map(|label| format!("class {label}")).collect();
+    let cell = |label: i32| ConfusionCell { label, predicted: Some(label / 2 * 2), count: 1 };
+    data.confusion = Confusion((0..100_000).map(cell).collect());
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("matrix.png");
+    let drawn = ConfusionMatrix { normalize: false }.draw(&data, &path).unwrap();
+    assert!(drawn.title.ends_with(": 38 of 100,000 classes"), "{}", drawn.title);
+    assert!(drawn.alt.starts_with("Confusion matrix: 50000 of 100000 queries"), "{}", drawn.alt);
+    let (width, height) = image::image_dimensions(&path).unwrap();
+    assert!(width < 2500 && height < 2500, "{width} x {height}");
+
+    data.embeddings.label = (0..).take(data.embeddings.len()).map(|at| at * 7000).collect();
+    let map = Projection { size: 200, ..crate::base::param::defaults() };
+    map.draw(&data, &path, &|| false).unwrap();
+}
+
+#[test]
 fn a_missing_image_is_an_error() {
     let mut data = synthetic::small();
     data.images.clear();
-    let error = SampleGrid { count: 1, columns: 1 }.draw(&data, Path::new("unused.png")).unwrap_err();
+    let error = SampleGrid { count: 1, columns: 1 }.draw(&data, Path::new("unused.png"), GO_ON).unwrap_err();
     assert_eq!(error.to_string(), "the image of example 0 is not there");
+}
+
+#[test]
+fn pictures_of_many_images_end_soon_after_they_are_asked_to() {
+    let data = synthetic::small();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("stopped.png");
+    for figure in FigureSpec::all() {
+        let long = !figure.images(&data).is_empty();
+        let stopped = matches!(figure.draw(&data, &path, &|| true), Err(ReportError::Stopped));
+        assert_eq!(stopped, long, "{}", figure.name());
+        assert_eq!(path.exists(), !long, "{}", figure.name());
+        std::fs::remove_file(&path).ok();
+    }
 }
 
 /// Not a check: figures of real images, to be looked at. `SIMPIPE_JPEGS` is a folder `<class>/*.jpg`, `SIMPIPE_OUT`
@@ -139,15 +297,15 @@ fn figures_of_real_images() {
     let mut drawn = Vec::new();
     for (at, figure) in figures.iter().enumerate() {
         let file = format!("figures/{}", figure.file_name(at));
-        drawn.push((file.clone(), figure.draw(&data, &out.join(file)).unwrap()));
+        drawn.push((file.clone(), figure.draw(&data, &out.join(file), GO_ON).unwrap()));
     }
     let many = synthetic::with(100, 120, COLOUR);
     let mut none = synthetic::small();
     none.history.0.clear();
     for (name, data, figure) in [("many", &many, 5), ("many", &many, 6), ("many", &many, 7), ("none", &none, 1)] {
         let figure = &figures[figure];
-        figure.draw(data, &out.join(format!("figures/{name}-{}.png", figure.name()))).unwrap();
+        figure.draw(data, &out.join(format!("figures/{name}-{}.png", figure.name())), GO_ON).unwrap();
     }
-    let page = crate::report::summary(&data, &drawn, Some(&crate::report::Baselines::of(&data)));
+    let page = crate::report::summary(&data, &drawn, Some(&crate::report::Baselines::of(&data, GO_ON).unwrap()));
     std::fs::write(out.join("report.md"), page).unwrap();
 }

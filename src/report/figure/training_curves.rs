@@ -11,19 +11,25 @@ use crate::report::theme::{self, Shape};
 use crate::report::{ReportData, ReportError};
 
 const LOSS: plotters::style::RGBColor = plotters::style::RGBColor(0, 114, 178);
+/// Ends of epochs that are marked; of more, every so manieth.
+const MOST_EPOCHS: usize = 200;
 const VALIDATION: plotters::style::RGBColor = plotters::style::RGBColor(213, 94, 0);
 
-/// Means over a window centred on each step: `window` steps, down to half of them at both ends.
+/// Means over a window centred on each step: `window` steps, down to half of them at both ends. What is no finite
+/// number counts in none; a window without any other has no mean.
 fn smoothed(values: &[f64], window: usize) -> Vec<f64> {
-    let sums: Vec<f64> = std::iter::once(0.0)
-        .chain(values.iter().scan(0.0, |sum, value| {
-            *sum += value;
-            Some(*sum)
-        }))
-        .collect();
+    // Sums of very large numbers would leave the range of numbers.
+    let largest = values.iter().map(|value| value.abs()).filter(|value| value.is_finite()).fold(0.0, f64::max);
+    let unit = if largest > 1e290 { largest } else { 1.0 };
+    let mut sums = vec![(0.0, 0_usize)];
+    for value in values {
+        let (sum, count) = sums[sums.len() - 1];
+        sums.push(if value.is_finite() { (sum + value / unit, count + 1) } else { (sum, count) });
+    }
     let mean = |at: usize| {
         let (from, to) = (at.saturating_sub(window / 2), (at + window / 2 + 1).min(values.len()));
-        (sums[to] - sums[from]) / (to - from) as f64
+        let ((before, skipped), (sum, count)) = (sums[from], sums[to]);
+        (sum - before) / (count - skipped) as f64 * unit
     };
     (0..values.len()).map(mean).collect()
 }
@@ -50,7 +56,7 @@ fn range(shown: &[f64], rows: &[f64]) -> std::ops::Range<f64> {
     let room = ((high - low) * 0.08).max(high.abs() * 0.01).max(1e-6);
     // Losses are seldom negative: zero is the natural floor when they come near it.
     let floor = if low >= 0.0 && low < 0.4 * high { 0.0 } else { low - room };
-    floor..high + room
+    chart::drawable(floor..high + room)
 }
 
 pub(super) fn draw(data: &ReportData, path: &Path) -> Result<Drawn, ReportError> {
@@ -74,33 +80,41 @@ pub(super) fn draw(data: &ReportData, path: &Path) -> Result<Drawn, ReportError>
     let area = Area::new(theme::MARGIN, top, canvas.width() - 2.0 * theme::MARGIN - 70.0, canvas.height() - top - 20.0);
     let shown: Vec<f64> = smooth.iter().copied().chain(validations.iter().map(|point| point.1)).collect();
     let y = range(&shown, &losses);
-    let last = rows.last().map_or(1.0, |row| row.step as f64).max(1.0);
+    let x_end = rows.last().map_or(1.0, |row| row.step as f64).max(1.0);
     let axes = Axes {
-        x: 0.0..last,
+        x: 0.0..x_end,
         y_digits: chart::digits(y.end - y.start),
         y: y.clone(),
         x_title: "Training step",
         y_title: "Loss",
-        x_digits: chart::digits(last),
+        x_digits: chart::digits(x_end),
         numbers: true,
     };
     let points = |values: &[f64]| rows.iter().zip(values).map(|(row, y)| (row.step as f64, *y)).collect::<Vec<_>>();
     let (marks, dots, end) = chart::plot(&mut canvas, area, &axes, |plane| {
-        for (_, step, _) in &ends {
+        let every = ends.len().div_ceil(MOST_EPOCHS).max(1);
+        for (_, step, _) in ends.iter().step_by(every) {
             chart::vertical(plane, *step, &y, 1.5, theme::FRAME, true)?;
         }
         let clipped: Vec<f64> = losses.iter().map(|loss| loss.clamp(y.start, y.end)).collect();
         chart::line(plane, &points(&clipped), 1.0, LOSS, 0.28)?;
         chart::line(plane, &points(&smooth), 3.5, LOSS, 1.0)?;
         chart::line(plane, &validations, 2.5, VALIDATION, 1.0)?;
-        let marks: Vec<_> = ends.iter().map(|(epoch, step, _)| (*epoch, chart::place(plane, *step, y.end))).collect();
+        let marks: Vec<_> =
+            ends.iter().step_by(every).map(|(epoch, step, _)| (*epoch, chart::place(plane, *step, y.end))).collect();
         let line: Vec<_> = points(&smooth).into_iter().map(|(x, y)| chart::place(plane, x, y)).collect();
+        let every = validations.len().div_ceil(MOST_EPOCHS).max(1);
+        let last = validations.last().filter(|_| !(validations.len() - 1).is_multiple_of(every));
         let dots: Vec<_> = validations
             .iter()
+            .step_by(every)
+            .chain(last)
+            .filter(|(_, y)| y.is_finite())
             .map(|(x, y)| (*y, chart::place(plane, *x, *y)))
             .map(|(loss, dot)| Dot { loss, dot, label: label_offset(dot, &line) })
             .collect();
-        let end = smooth.last().map(|loss| (*loss, chart::place(plane, last, *loss)));
+        let end = smooth.last().filter(|loss| loss.is_finite());
+        let end = end.map(|loss| (*loss, chart::place(plane, x_end, *loss)));
         Ok((marks, dots, end))
     })?;
     annotate(&mut canvas, &marks, &dots, end);
@@ -133,6 +147,11 @@ fn label_offset(dot: (f64, f64), line: &[(f64, f64)]) -> f64 {
     if crossed(-offset) && !crossed(offset) { offset } else { -offset }
 }
 
+/// A loss beside the line: three digits, or a power of ten where it would fill the page.
+fn in_short(loss: f64) -> String {
+    if loss.abs() < 1e6 { format!("{loss:.3}") } else { format!("{loss:.2e}") }
+}
+
 fn annotate(canvas: &mut Canvas, marks: &[Mark<u32>], dots: &[Dot], end: Option<Mark<f64>>) {
     let pen = Pen::new(theme::SMALL, theme::MUTED).align(Align::Right);
     // Every tenth epoch or so when there are many.
@@ -152,15 +171,15 @@ fn annotate(canvas: &mut Canvas, marks: &[Mark<u32>], dots: &[Dot], end: Option<
             } else {
                 *y
             };
-            canvas.text(&format!("{loss:.3}"), x + 16.0, y, Pen::new(theme::SMALL, VALIDATION).bold());
+            canvas.text(&in_short(*loss), x + 16.0, y, Pen::new(theme::SMALL, VALIDATION).bold());
         } else if at.is_multiple_of(every) {
-            canvas.text(&format!("{loss:.3}"), x + 14.0, y + label, Pen::new(theme::SMALL, VALIDATION).bold());
+            canvas.text(&in_short(*loss), x + 14.0, y + label, Pen::new(theme::SMALL, VALIDATION).bold());
         }
     }
     if let Some((loss, (x, y))) = end {
         let clash = dots.last().map(|last| last.dot.1).filter(|dot| (dot - y).abs() < 24.0).map(|dot| dot < y);
         let y = y + clash.map_or(0.0, |below| if below { 14.0 } else { -14.0 });
-        canvas.text(&format!("{loss:.3}"), x + 16.0, y, Pen::new(theme::SMALL, LOSS).bold());
+        canvas.text(&in_short(loss), x + 16.0, y, Pen::new(theme::SMALL, LOSS).bold());
     }
 }
 
@@ -175,7 +194,7 @@ fn described(title: String, smooth: &[f64], ends: &[(u32, f64, Option<f64>)]) ->
     }
     let fell = smooth.first().zip(smooth.last()).map_or_else(
         || "an empty chart: no training step was run".to_owned(),
-        |(first, last)| format!("the loss goes from {first:.3} to {last:.3}"),
+        |(first, last)| format!("the loss goes from {} to {}", in_short(*first), in_short(*last)),
     );
     Drawn {
         alt: format!("Line chart of loss over training steps; {fell}"),
@@ -199,6 +218,12 @@ mod tests {
         assert_eq!(smoothed(&values, 3), [2.0, 3.0, 5.0, 7.0, 8.0]);
         assert_eq!(smoothed(&values, 1), values);
         assert!(smoothed(&[], 5).is_empty());
+        // What is no number is left out, and very large ones have a mean.
+        let holes = smoothed(&[1.0, f64::NAN, 3.0, f64::INFINITY, f64::NAN, f64::NAN], 3);
+        assert_eq!(holes[..4], [1.0, 2.0, 3.0, 3.0]);
+        assert!(holes[5].is_nan());
+        let largest = smoothed(&[f64::MAX, f64::MAX, -f64::MAX], 3);
+        assert!(largest[0] == f64::MAX && (largest[1] / f64::MAX - 1.0 / 3.0).abs() < 1e-12 && largest[2] == 0.0);
     }
 
     #[test]

@@ -35,11 +35,12 @@ fn wait_for<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
     panic!("{what} did not come in 10 s")
 }
 
-/// The process that holds the one lock of a store.
+/// The process that holds the one lock of a key.
 fn owner(project: &Project) -> u32 {
     wait_for("a lock", || {
-        let lock = fs::list(&project.store_folder().join("locks")).ok()?.into_iter().next()?;
-        std::fs::read_to_string(lock).ok()?.parse().ok()
+        let locks = fs::list(&project.store_folder().join("locks")).ok()?;
+        let lock = locks.into_iter().find(|path| path.extension().is_some())?;
+        std::fs::read_to_string(lock).ok()?.split('-').next()?.parse().ok()
     })
 }
 
@@ -57,7 +58,8 @@ fn two_and_twenty_processes_compute_each_key_once() {
         }
         release(root, children);
 
-        let records: Vec<RunRecord> = folders::all(root).iter().map(|dir| RunRecord::read(dir).unwrap()).collect();
+        let records: Vec<RunRecord> =
+            folders::all(root, &RunOrder::default()).iter().map(|dir| RunRecord::read(dir).unwrap()).collect();
         assert_eq!(records.len(), processes);
         let stages = || records.iter().flat_map(|record| &record.stages);
         let ran: Vec<_> = stages().filter(|stage| stage.outcome == Outcome::Ran).map(|stage| stage.key).collect();
@@ -88,7 +90,7 @@ fn who_waits_for_a_killed_process_takes_over() {
     let heir = wait_for("another owner", || Some(owner(&project)).filter(|owner| *owner != first.id()));
     assert!(waiting.iter().any(|child| child.id() == heir));
     release(root, waiting);
-    let runs = folders::all(root);
+    let runs = folders::all(root, &RunOrder::default());
     let records: Vec<RunRecord> = runs.iter().filter_map(|dir| RunRecord::read(dir).ok()).collect();
     assert_eq!((runs.len(), records.len()), (4, 3), "a killed run leaves no record");
     for id in ["top", "left", "right", "bottom"] {

@@ -1,5 +1,6 @@
 //! SIGKILL at random points of a run in a process of its own.
 
+use std::path::PathBuf;
 use std::time::Instant;
 
 use rand::{RngExt as _, SeedableRng as _};
@@ -46,7 +47,7 @@ fn kill_after(delay: Duration, expected: &Results, tally: &Mutex<Tally>) {
     child.wait().unwrap();
     assert_eq!(alive(group), 0, "nothing of the run outlives it");
     let before = listing(root);
-    let records = folders::all(root);
+    let records = folders::all(root, &RunOrder::default());
     {
         let mut tally = tally.lock().unwrap();
         match records.first() {

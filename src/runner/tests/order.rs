@@ -5,6 +5,7 @@
 //! after a cut, and a removed name may come back until its folder is synced.
 
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 
 use super::*;
 use crate::base::fault::{Fault, Faults, Op};
@@ -198,7 +199,7 @@ fn what_was_promised_survives_a_power_cut() {
         let new = recorded.position(Verb::CreateDir, shelf);
         assert!(recorded.follows(new, Verb::SyncDir, &store.join("checkpoints")));
     }
-    let record = folders::find(recorded.project.folder.path(), "latest").unwrap();
+    let record = folders::find(recorded.project.folder.path(), &RunOrder::default(), "latest").unwrap();
     let written = recorded.position(Verb::Rename, &record.join("run.json"));
     assert!(recorded.follows(written, Verb::SyncDir, &record));
     assert!(recorded.follows(written, Verb::SyncDir, record.parent().unwrap()), "the run's folder is new");

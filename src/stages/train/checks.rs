@@ -1,6 +1,7 @@
 //! What can be said of a training before it runs: each check is one problem, at the parameter that causes it.
 
 use super::TrainParams;
+use crate::artifact::Distance;
 use crate::nn::{self, Monitor};
 use crate::stage::{ParamIssue, SamplesFacts};
 
@@ -27,13 +28,13 @@ pub(super) fn cannot_learn(params: &TrainParams, summary: Option<&nn::layer::Mod
     )
 }
 
-/// Steps are counted in 64 bits; nobody trains a billion of them.
+/// Steps are counted in 64 bits; nobody trains, or validates, a billion of them.
 pub(super) fn too_long(params: &TrainParams) -> Option<ParamIssue> {
     const MOST: usize = 1_000_000_000;
-    let steps = params.epochs.checked_mul(params.steps_per_epoch);
-    steps
-        .is_none_or(|steps| steps > MOST)
-        .then(|| ParamIssue::new("epochs", format!("`epochs` times `steps-per-epoch` must be at most {MOST}")))
+    let factors = [(params.steps_per_epoch, "steps-per-epoch"), (params.validation_steps, "validation-steps")];
+    let beyond = |steps: usize| params.epochs.checked_mul(steps).is_none_or(|steps| steps > MOST);
+    let (_, key) = factors.into_iter().find(|(steps, _)| beyond(*steps))?;
+    Some(ParamIssue::new("epochs", format!("`epochs` times `{key}` must be at most {MOST}")))
 }
 
 /// A batch must hold what the loss compares.
@@ -65,4 +66,18 @@ pub(super) fn does_not_fit_its_schedule(params: &TrainParams) -> Option<ParamIss
     let (parameter, message) = params.schedule.as_dyn().misfit(total).filter(|_| params.epochs > 0)?;
     let issue = ParamIssue::new(format!("schedule.{}.{parameter}", params.schedule.name()), message);
     Some(issue.help(format!("`epochs` (or `schedule-epochs`) times `steps-per-epoch` is {total}")))
+}
+
+/// The cosine distance of a loss is `1 - q.k`, which is one of angles for rows of unit length only.
+pub(super) fn lacks_unit_rows(params: &TrainParams) -> Option<ParamIssue> {
+    let expected = params.epochs > 0 && params.loss.distance() == Distance::Cosine;
+    (expected && !nn::layer::gives_unit_rows(&params.layers)).then(|| {
+        let message = format!(
+            "the cosine distance of `{}` expects embeddings of unit length, which these layers do not give",
+            params.loss.name()
+        );
+        ParamIssue::new("layers", message).help(
+            "let `metric-embedding` or `l2-normalize` be the last layer, or choose another `distance` of the loss",
+        )
+    })
 }

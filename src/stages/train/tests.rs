@@ -379,3 +379,25 @@ fn a_kernel_larger_than_its_input_is_found_at_its_parameter() {
         issues[0].message
     );
 }
+
+#[test]
+fn layers_without_unit_rows_are_warned_about_where_the_loss_expects_them() {
+    let warnings = |loss: Json, epochs: usize, last: &[Json]| {
+        let mut layers = vec![json!("flatten"), json!({ "dense": { "units": 4 } })];
+        layers.extend_from_slice(last);
+        let params = json!({ "epochs": epochs, "loss": loss, "layers": layers });
+        Train::warnings(&param::from_json(&params).unwrap(), &InputFacts(BTreeMap::new()))
+    };
+    let cosine = || json!("multi-similarity");
+    let found = warnings(cosine(), 1, &[]);
+    assert_eq!((found.len(), found[0].path.as_str()), (1, "layers"));
+    assert!(found[0].message.contains("expects embeddings of unit length"), "{found:?}");
+    // In training a dropout takes the length away again.
+    assert_eq!(warnings(cosine(), 1, &[json!("l2-normalize"), json!({ "dropout": { "rate": 0.5 } })]).len(), 1);
+    for last in [json!("l2-normalize"), json!({ "metric-embedding": { "size": 4 } })] {
+        assert_eq!(warnings(cosine(), 1, std::slice::from_ref(&last)), []);
+        assert_eq!(warnings(cosine(), 1, &[last, json!("flatten")]), []);
+    }
+    assert_eq!(warnings(json!({ "multi-similarity": { "distance": "euclidean" } }), 1, &[]), []);
+    assert_eq!(warnings(cosine(), 0, &[]), [], "a network that is not trained has no loss");
+}

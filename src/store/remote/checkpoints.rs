@@ -34,7 +34,7 @@ impl Store {
         }
         let listed = remote.call(|client| async move { client.list(&format!("checkpoints/{shelf}")).await });
         match listed {
-            Ok(marks) => marks.iter().filter_map(|(name, _)| name.rsplit('/').next()?.parse().ok()).collect(),
+            Ok(marks) => marks.keys().filter_map(|name| name.rsplit('/').next()?.parse().ok()).collect(),
             Err(trouble) => {
                 if let Trouble::Failed(_) = trouble {
                     remote.give_up(&trouble);

@@ -1,5 +1,6 @@
 //! Requests by the names of the store's layout: small ones whole, objects streamed and hashed on the way.
 
+use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
@@ -11,6 +12,7 @@ use object_store::{Error as ObjectError, ObjectStore, ObjectStoreExt, PutMode, P
 
 use super::connect::Limits;
 use super::error::{Secrets, Trouble, is_transient, was_repeated};
+use super::limit::{Beyond, NAMES, REPEATED, SMALL};
 use crate::base::backoff;
 use crate::base::digest::Digest;
 use crate::base::fs::NewFile;
@@ -55,7 +57,17 @@ impl Client {
     /// The bytes under a name; `None` if there are none. For small things.
     pub(super) async fn read(&self, name: &str) -> Result<Option<Vec<u8>>, Trouble> {
         let (name, objects) = (&Name::from(name), &self.objects);
-        let read = || async move { Ok(objects.get(name).await?.bytes().await?.to_vec()) };
+        let read = || async move {
+            // Piece by piece: to read it at once reserves as much as the server says that there is.
+            let (mut whole, mut bytes) = (Vec::new(), objects.get(name).await?.into_stream());
+            while let Some(chunk) = bytes.try_next().await? {
+                if (whole.len() + chunk.len()) as u64 > SMALL {
+                    return Err(Beyond::Small.error());
+                }
+                whole.extend_from_slice(&chunk);
+            }
+            Ok(whole)
+        };
         match self.retried(read).await {
             Ok(bytes) => Ok(Some(bytes)),
             Err(Trouble::Missing) => Ok(None),
@@ -75,14 +87,22 @@ impl Client {
     }
 
     /// Names and sizes of everything in a folder.
-    pub(super) async fn list(&self, folder: &str) -> Result<Vec<(String, u64)>, Trouble> {
+    pub(super) async fn list(&self, folder: &str) -> Result<BTreeMap<String, u64>, Trouble> {
         let (folder, objects) = (&Name::from(folder), &self.objects);
+        let patience = self.limits.answer + self.limits.retry; // for each name: pages may be empty, and without end
         let list = || async move {
-            let items = objects.list(Some(folder)).map_ok(|item| (item.location.to_string(), item.size));
-            items.try_collect::<Vec<_>>().await
+            let (mut names, mut repeated, mut items) = (BTreeMap::new(), 0, objects.list(Some(folder)));
+            loop {
+                let item = tokio::time::timeout(patience, items.try_next()).await.map_err(|_| Beyond::List.error())?;
+                let Some(item) = item? else { return Ok(names) };
+                repeated += usize::from(names.insert(item.location.to_string(), item.size).is_some());
+                if names.len() > NAMES || repeated > REPEATED {
+                    return Err(Beyond::List.error());
+                }
+            }
         };
         match self.retried(list).await {
-            Err(Trouble::Missing) => Ok(Vec::new()),
+            Err(Trouble::Missing) => Ok(BTreeMap::new()),
             other => other,
         }
     }
@@ -161,8 +181,12 @@ impl Client {
             Some((path, Ok(output))) => Some((path, output)),
             Some((path, Err(error))) => return Ok(Err(StoreError::io("write", path)(error))),
         };
-        let (mut hasher, mut bytes) = (blake3::Hasher::new(), answer.into_stream());
+        let (mut hasher, mut bytes, mut left) = (blake3::Hasher::new(), answer.into_stream(), file.size);
         while let Some(chunk) = bytes.try_next().await? {
+            let Some(rest) = left.checked_sub(chunk.len() as u64) else {
+                return Ok(Ok(Download::Damaged("it is longer than it was")));
+            };
+            left = rest;
             hasher.update(&chunk);
             if let Some((path, output)) = &mut output
                 && let Err(error) = output.write(&chunk)

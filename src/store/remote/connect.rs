@@ -14,7 +14,9 @@ use object_store::{BackoffConfig, ClientConfigKey, ClientOptions, Error as Objec
 
 use super::client::Client;
 use super::error::Secrets;
+use super::limit::Connector;
 use super::url::{RemoteUrl, Scheme};
+use crate::base::pace::Least;
 
 /// Requests at once.
 pub(super) const PARALLEL: usize = 8;
@@ -36,6 +38,12 @@ impl Limits {
     /// For transfers: `SIMPIPE_STORE_TIMEOUT` and `SIMPIPE_STORE_RETRY`, in seconds.
     pub(super) fn of_environment() -> Self {
         Self { answer: seconds(TIMEOUT_VARIABLE, 60.0), retry: seconds(RETRY_VARIABLE, 60.0) }
+    }
+
+    /// How much of a body has to come: one that stands still is found out after the time limit of an answer, one that
+    /// crawls after half a minute.
+    pub(super) fn least(self) -> Least {
+        Least::over(self.answer.min(Duration::from_secs(30)))
     }
 
     /// For the first contact: whoever mistyped an address wants to know soon.
@@ -105,6 +113,7 @@ fn s3(url: &RemoteUrl, limits: Limits) -> Result<impl ObjectStore, ObjectError> 
     let mut builder = AmazonS3Builder::from_env()
         .with_bucket_name(&url.bucket)
         .with_disable_bulk_delete(true)
+        .with_http_connector(Connector(limits.least()))
         .with_retry(retries(limits));
     if s3_endpoint().is_some_and(|endpoint| is_loopback(&endpoint)) {
         builder = builder.with_config(AmazonS3ConfigKey::Client(ClientConfigKey::AllowHttp), "true");
@@ -116,7 +125,10 @@ fn s3(url: &RemoteUrl, limits: Limits) -> Result<impl ObjectStore, ObjectError> 
 }
 
 fn google(url: &RemoteUrl, limits: Limits) -> Result<impl ObjectStore, ObjectError> {
-    let mut builder = GoogleCloudStorageBuilder::from_env().with_bucket_name(&url.bucket).with_retry(retries(limits));
+    let mut builder = GoogleCloudStorageBuilder::from_env()
+        .with_bucket_name(&url.bucket)
+        .with_http_connector(Connector(limits.least()))
+        .with_retry(retries(limits));
     for (key, value) in timeouts(limits) {
         builder = builder.with_config(GoogleConfigKey::Client(key), value);
     }
@@ -124,7 +136,10 @@ fn google(url: &RemoteUrl, limits: Limits) -> Result<impl ObjectStore, ObjectErr
 }
 
 fn azure(url: &RemoteUrl, limits: Limits) -> Result<impl ObjectStore, ObjectError> {
-    let mut builder = MicrosoftAzureBuilder::from_env().with_container_name(&url.bucket).with_retry(retries(limits));
+    let mut builder = MicrosoftAzureBuilder::from_env()
+        .with_container_name(&url.bucket)
+        .with_http_connector(Connector(limits.least()))
+        .with_retry(retries(limits));
     for (key, value) in timeouts(limits) {
         builder = builder.with_config(AzureConfigKey::Client(key), value);
     }
@@ -136,7 +151,12 @@ fn web(url: &RemoteUrl, limits: Limits) -> Result<impl ObjectStore, ObjectError>
     for (key, value) in timeouts(limits) {
         options = options.with_config(key, value);
     }
-    HttpBuilder::new().with_url(url.to_string()).with_client_options(options).with_retry(retries(limits)).build()
+    HttpBuilder::new()
+        .with_url(url.to_string())
+        .with_client_options(options)
+        .with_http_connector(Connector(limits.least()))
+        .with_retry(retries(limits))
+        .build()
 }
 
 /// The server that a URL leads to, as far as the environment says, for messages.

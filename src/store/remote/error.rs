@@ -6,6 +6,7 @@ use std::error::Error;
 use object_store::Error as ObjectError;
 use object_store::client::{HttpError, HttpErrorKind};
 
+use super::limit::Beyond;
 use crate::store::StoreError;
 
 /// Who can do something about it.
@@ -219,6 +220,9 @@ fn words(error: &ObjectError) -> String {
 
 /// An error below HTTP in a few words: the kind, and what the system says at the bottom of it.
 fn transport(error: &HttpError) -> String {
+    if let Some(beyond) = error.source().and_then(|source| source.downcast_ref::<Beyond>()) {
+        return beyond.to_string();
+    }
     let kind = match error.kind() {
         HttpErrorKind::Connect => "no connection",
         HttpErrorKind::Timeout => return "it took too long".to_owned(),

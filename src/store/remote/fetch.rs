@@ -9,8 +9,9 @@ use super::connect::PARALLEL;
 use super::error::Trouble;
 use super::{Remote, Stored, checkpoints, object_name};
 use crate::base::digest::Digest;
+use crate::base::fs::free_space;
 use crate::store::publish::draft_entry;
-use crate::store::{AcEntry, Damage, FileRecord, Hold, Store, StoreError, fs};
+use crate::store::{AcEntry, Damage, Declared, FileRecord, Hold, Store, StoreError, fs};
 
 /// What was transferred.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -39,12 +40,16 @@ impl Store {
     ///
     /// # Errors
     /// If the local store refuses, or the user asked to stop.
-    pub(in crate::store) fn fetch_from_remote(&self, key: Digest) -> Result<Option<AcEntry>, StoreError> {
+    pub(in crate::store) fn fetch_from_remote(
+        &self,
+        key: Digest,
+        declared: Declared<'_>,
+    ) -> Result<Option<AcEntry>, StoreError> {
         let Some(remote) = self.remote.as_deref().filter(|remote| remote.readable()) else { return Ok(None) };
         if remote.recently_absent(key) {
             return Ok(None);
         }
-        match remote.or_give_up(self.fetch(remote, key))? {
+        match remote.or_give_up(self.fetch(remote, key, declared))? {
             Some(Fetched::Entry(entry, moved)) => {
                 tracing::debug!(key = key.short(), objects = moved.objects, bytes = moved.bytes, "fetched");
                 Ok(Some(entry))
@@ -76,21 +81,24 @@ impl Store {
     ///
     /// # Errors
     /// If the user asked to stop.
-    pub fn remote_entry(&self, key: Digest) -> Result<Option<AcEntry>, StoreError> {
+    pub fn remote_entry(&self, key: Digest, declared: Declared<'_>) -> Result<Option<AcEntry>, StoreError> {
         let Some(remote) = self.remote.as_deref().filter(|remote| remote.readable()) else { return Ok(None) };
         match remote.or_give_up(remote.stored(key))? {
-            Some(Stored::Entry(entry)) => Ok(Some(entry)),
+            Some(Stored::Entry(entry)) => Ok(Some(entry).filter(|entry| entry.lacking(declared).is_none())),
             Some(Stored::Nothing | Stored::Damaged) | None => Ok(None),
         }
     }
 
     /// Fetches an entry with all objects that the local store lacks.
-    pub(super) fn fetch(&self, remote: &Remote, key: Digest) -> Result<Fetched, Trouble> {
+    pub(super) fn fetch(&self, remote: &Remote, key: Digest, declared: Declared<'_>) -> Result<Fetched, Trouble> {
         let entry = match remote.stored(key)? {
             Stored::Nothing => return Ok(Fetched::Nothing),
             Stored::Damaged => return Ok(Fetched::Damaged(vec!["entry".to_owned()])),
             Stored::Entry(entry) => entry,
         };
+        if let Some(name) = entry.lacking(declared) {
+            return Ok(Fetched::Damaged(vec![name.to_owned()]));
+        }
         let scratch = self.scratch()?;
         let (moved, damaged, _hold) = self.fetch_and_hold(remote, &entry)?;
         if !damaged.is_empty() {
@@ -137,9 +145,11 @@ impl Store {
             if self.problem(*file)?.is_none() {
                 moved.skipped += 1;
             } else {
-                jobs.push((name.clone(), *file, scratch.path().join(number.to_string())));
+                jobs.push((name.to_string(), *file, scratch.path().join(number.to_string())));
             }
         }
+        let wanted = jobs.iter().fold(0, |sum: u64, (_, file, _)| sum.saturating_add(file.size));
+        fits(wanted, free_space(scratch.path()))?;
         let results = remote.download_all(jobs)?;
         let mut damaged = Vec::new();
         for (name, file, path, download) in results {
@@ -158,11 +168,9 @@ impl Store {
 
     /// Moves a file that was hashed while it was written into `cas/`.
     fn place_verified(&self, path: &Path, file: FileRecord) -> Result<(), StoreError> {
-        let object = self.object(file.digest);
-        self.forget(&object);
-        fs::seal(path)?;
-        fs::create_dirs(object.parent().unwrap_or(&object))?;
-        fs::rename(path, &object)
+        let _hold = self.share()?;
+        self.forget(&self.object(file.digest));
+        self.move_into_cas(path, file.digest)
     }
 
     /// Puts another machine's entry in the place of one's own.
@@ -210,7 +218,31 @@ impl Remote {
     }
 }
 
+/// Whether what an entry names has room: anybody may have written it, and what it says can fill any disk.
+fn fits(wanted: u64, free: Option<u64>) -> Result<(), Trouble> {
+    match free.filter(|free| wanted > *free) {
+        None => Ok(()),
+        Some(free) => {
+            Err(Trouble::Failed(format!("a result there has {wanted} bytes, and {free} are free on this disk")))
+        }
+    }
+}
+
 /// `` `a`, `b` ``.
 fn quoted(names: &[String]) -> String {
     names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_result_that_has_no_room_is_not_fetched() {
+        fits(7, Some(7)).unwrap();
+        fits(u64::MAX, None).unwrap();
+        let trouble = fits(8, Some(7)).unwrap_err().to_string();
+        assert_eq!(trouble, "a result there has 8 bytes, and 7 are free on this disk");
+        assert!(free_space(Path::new("/")).is_some() && free_space(Path::new("/no/such")).is_none());
+    }
 }

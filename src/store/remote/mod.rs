@@ -13,6 +13,7 @@ mod client;
 mod connect;
 mod error;
 mod fetch;
+mod limit;
 mod open;
 mod runtime;
 mod send;
@@ -23,7 +24,6 @@ mod verify;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::future::Future;
-use std::path::{Component, Path};
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
@@ -68,7 +68,7 @@ pub(super) struct Remote {
     limits: Limits,
     access: Access,
     connection: OnceLock<Result<Connection, String>>,
-    cancel: OnceLock<Arc<AtomicBool>>,
+    cancel: Option<Arc<AtomicBool>>,
     state: Mutex<State>,
 }
 
@@ -109,9 +109,9 @@ impl Connection {
 }
 
 impl Remote {
-    fn new(url: RemoteUrl, access: Access) -> Self {
+    fn new(url: RemoteUrl, access: Access, cancel: Option<Arc<AtomicBool>>) -> Self {
         let limits = Limits::of_environment();
-        Self { url, limits, access, connection: OnceLock::new(), cancel: OnceLock::new(), state: Mutex::default() }
+        Self { url, limits, access, connection: OnceLock::new(), cancel, state: Mutex::default() }
     }
 
     /// Every change of the state is made whole under the lock.
@@ -127,7 +127,7 @@ impl Remote {
     {
         let connection = self.connection.get_or_init(|| Connection::start(&self.url, self.limits));
         let connection = connection.as_ref().map_err(|words| Trouble::Failed(words.clone()))?;
-        connection.runtime.wait(self.cancel.get().map(AsRef::as_ref), work(connection.client.clone()))
+        connection.runtime.wait(self.cancel.as_deref(), work(connection.client.clone()))
     }
 
     /// For [`Store::take_warnings`].
@@ -185,7 +185,7 @@ impl Remote {
                 Ok(None) | Err(Trouble::Denied(_)) => return Ok(Stored::Nothing),
                 Err(trouble) => return Err(trouble),
             };
-            if let Some(entry) = AcEntry::parse(key, &bytes).filter(stays_inside) {
+            if let Ok(entry) = AcEntry::parse(key, &bytes) {
                 return Ok(Stored::Entry(entry));
             }
         }
@@ -209,30 +209,16 @@ impl Store {
     /// [`StoreError::Remote`] if it is not there or can't be shared safely.
     pub fn with_remote(self, url: &RemoteUrl, wanted: RemoteUse) -> Result<Self, StoreError> {
         let access = open::open(&self, url, wanted)?;
-        Ok(Self { remote: Some(Arc::new(Remote::new(url.clone(), access))), ..self })
+        let remote = Remote::new(url.clone(), access, self.cancel.clone());
+        Ok(Self { remote: Some(Arc::new(remote)), ..self })
     }
 
-    /// Transfers stop when this flag is set.
-    pub fn cancel_transfers_on(&self, cancel: &Arc<AtomicBool>) {
-        if let Some(remote) = &self.remote {
-            drop(remote.cancel.set(Arc::clone(cancel)));
-        }
-    }
-
-    /// What happened with the object store that somebody should know; each once.
+    /// What happened with the object store, or with locks, that somebody should know; each once.
     #[must_use]
     pub fn take_warnings(&self) -> Vec<String> {
-        self.remote.as_ref().map(|remote| std::mem::take(&mut remote.state().warnings)).unwrap_or_default()
+        let remote = self.remote.as_ref().map(|remote| std::mem::take(&mut remote.state().warnings));
+        self.idle_locks_warning().into_iter().chain(remote.unwrap_or_default()).collect()
     }
-}
-
-/// Whether every file of an entry lies in the folder that it is put into: anybody may have written this entry.
-fn stays_inside(entry: &AcEntry) -> bool {
-    let inside = |name: &String| {
-        let mut parts = Path::new(name).components().peekable();
-        parts.peek().is_some() && parts.all(|part| matches!(part, Component::Normal(_)))
-    };
-    entry.files.keys().all(inside)
 }
 
 fn entry_name(key: Digest) -> String {

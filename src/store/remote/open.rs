@@ -52,18 +52,19 @@ pub(super) fn open(local: &Store, url: &RemoteUrl, wanted: RemoteUse) -> Result<
     if url.scheme == Scheme::File {
         prepare_folder(url, sharing)?;
     }
-    let unavailable = |trouble: &Trouble| unavailable(url, &trouble.to_string());
     let connection = Connection::start(url, Limits::of_environment().of_first_contact())
-        .map_err(|words| unavailable(&Trouble::Failed(words)))?;
-    let call = |sharing| {
-        let client = connection.client.clone();
-        connection.runtime.wait(None, async move { first_contact(&client, sharing).await })
+        .map_err(|words| unavailable(url, &words))?;
+    let client = connection.client.clone();
+    let contact = async move { first_contact(&client, sharing).await };
+    let (look, probe) = match connection.runtime.wait(local.cancel.as_deref(), contact) {
+        Err(Trouble::Interrupted) => return Err(StoreError::Interrupted),
+        Err(trouble) => return Err(unavailable(url, &trouble.to_string()).into()),
+        Ok(found) => found,
     };
-    let (look, probe) = call(sharing).map_err(|trouble| unavailable(&trouble))?;
     match look {
         Look::OtherFormat(found) => return Err(StoreError::Format { path: PathBuf::from(url.to_string()), found }),
         Look::Nothing if url.read_only() => {
-            return Err(self::unavailable(url, "there is no store: it has no file `format`").into());
+            return Err(unavailable(url, "there is no store: it has no file `format`").into());
         }
         Look::Store | Look::Nothing => {}
     }

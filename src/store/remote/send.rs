@@ -116,8 +116,10 @@ impl Store {
             if theirs == *entry {
                 return Ok(None);
             }
+            // The same stage made both, so theirs has the same files, but for what lies in folders.
+            let whole = theirs.lacks(entry.files.keys().map(|name| name.as_str()).filter(|name| !name.contains('/')));
             let (_, damaged, _hold) = self.fetch_and_hold(remote, &theirs)?;
-            if damaged.is_empty() {
+            if damaged.is_empty() && whole.is_none() {
                 self.replace_entry(&theirs)?;
                 return Ok(Some(theirs));
             }

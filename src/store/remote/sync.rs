@@ -12,7 +12,7 @@ use super::fetch::{Fetched, Moved};
 use super::send::Presence;
 use super::{Access, Remote, RemoteError, Stored, entry_name, object_name};
 use crate::base::digest::Digest;
-use crate::store::{AcEntry, Found, Store, StoreError};
+use crate::store::{AcEntry, Declared, Found, Store, StoreError};
 
 /// Which results.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -77,6 +77,7 @@ impl Store {
     pub fn push(
         &self,
         scope: &SyncScope,
+        declared: Declared<'_>,
         dry_run: bool,
         on_progress: OnProgress<'_>,
     ) -> Result<SyncReport, StoreError> {
@@ -101,7 +102,7 @@ impl Store {
                 (self.keys()?, Presence::Listed(Arc::new(remote.names(&["ac", "cas"]).map_err(remote.as_error())?)))
             }
         };
-        let push = |key: &Digest| self.push_one(remote, *key, &presence, dry_run);
+        let push = |key: &Digest| self.push_one(remote, *key, declared, &presence, dry_run);
         remote.sync(&keys, dry_run, &push, on_progress)
     }
 
@@ -112,6 +113,7 @@ impl Store {
     pub fn pull(
         &self,
         scope: &SyncScope,
+        declared: Declared<'_>,
         dry_run: bool,
         on_progress: OnProgress<'_>,
     ) -> Result<SyncReport, StoreError> {
@@ -129,7 +131,7 @@ impl Store {
                 names.keys().filter_map(|name| name.strip_prefix("ac/")?.strip_suffix(".json")?.parse().ok()).collect()
             }
         };
-        let pull = |key: &Digest| self.pull_one(remote, *key, dry_run);
+        let pull = |key: &Digest| self.pull_one(remote, *key, declared, dry_run);
         remote.sync(&keys, dry_run, &pull, on_progress)
     }
 
@@ -150,8 +152,15 @@ impl Store {
         Ok(keys)
     }
 
-    fn push_one(&self, remote: &Remote, key: Digest, presence: &Presence, dry: bool) -> Result<Synced, Trouble> {
-        let entry = match self.inspect(key)? {
+    fn push_one(
+        &self,
+        remote: &Remote,
+        key: Digest,
+        declared: Declared<'_>,
+        presence: &Presence,
+        dry: bool,
+    ) -> Result<Synced, Trouble> {
+        let entry = match self.inspect_declared(key, declared)? {
             Found::Hit(entry) => entry,
             Found::Miss => return Ok(presence.without()),
             Found::Damaged(_) => return Ok(Synced::Damaged),
@@ -175,21 +184,25 @@ impl Store {
         Ok(Synced::Moved(moved))
     }
 
-    fn pull_one(&self, remote: &Remote, key: Digest, dry: bool) -> Result<Synced, Trouble> {
-        if let Found::Hit(entry) = self.inspect(key)? {
+    fn pull_one(&self, remote: &Remote, key: Digest, declared: Declared<'_>, dry: bool) -> Result<Synced, Trouble> {
+        let found = self.inspect_declared(key, declared)?;
+        if let Found::Hit(entry) = found {
             let skipped = u64::try_from(entry.files.len()).unwrap_or(u64::MAX);
             return Ok(Synced::Skipped(Moved { skipped, ..Moved::default() }));
         }
         if dry {
             return Ok(match remote.stored(key)? {
-                Stored::Entry(entry) => Synced::Moved(self.lacking(&entry)?),
+                Stored::Entry(entry) if entry.lacking(declared).is_some() => Synced::Damaged,
+                Stored::Entry(entry) => Synced::Moved(self.missing_of(&entry)?),
                 Stored::Nothing => Synced::Missing,
                 Stored::Damaged => Synced::Damaged,
             });
         }
         // A damaged entry or object of this store makes way.
-        self.clear_damage(key)?;
-        Ok(match self.fetch(remote, key)? {
+        if matches!(found, Found::Damaged(_)) {
+            self.set_aside(key, declared)?;
+        }
+        Ok(match self.fetch(remote, key, declared)? {
             Fetched::Entry(_, moved) => Synced::Moved(moved),
             Fetched::Nothing => Synced::Missing,
             Fetched::Damaged(_) => Synced::Damaged,
@@ -197,7 +210,7 @@ impl Store {
     }
 
     /// What this store lacks of an entry.
-    fn lacking(&self, entry: &AcEntry) -> Result<Moved, StoreError> {
+    fn missing_of(&self, entry: &AcEntry) -> Result<Moved, StoreError> {
         let mut moved = Moved::default();
         for file in entry.files.values() {
             if self.problem(*file)?.is_none() {
@@ -208,13 +221,6 @@ impl Store {
             }
         }
         Ok(moved)
-    }
-
-    fn clear_damage(&self, key: Digest) -> Result<(), StoreError> {
-        if matches!(self.inspect(key)?, Found::Damaged(_)) {
-            self.quarantine_entry(key)?;
-        }
-        Ok(())
     }
 }
 

@@ -7,9 +7,9 @@ use std::time::Instant;
 use super::client::Download;
 use super::error::Trouble;
 use super::sync::{OnProgress, in_parallel, objects_of};
-use super::{Remote, Stored, object_name};
+use super::{Remote, Stored, entry_name, object_name};
 use crate::base::digest::Digest;
-use crate::store::{FileRecord, Store, StoreError, VerifyReport, scratch};
+use crate::store::{Declared, FileRecord, Store, StoreError, VerifyReport, scratch};
 
 impl Store {
     /// Reads everything in the object store behind this one; the local store is not looked at. What is damaged is
@@ -17,14 +17,24 @@ impl Store {
     ///
     /// # Errors
     /// If there is none, it can't be read, or what is damaged can't be moved aside.
-    pub fn verify_remote(&self, move_aside: bool, on_progress: OnProgress<'_>) -> Result<VerifyReport, StoreError> {
+    pub fn verify_remote(
+        &self,
+        declared: Declared<'_>,
+        move_aside: bool,
+        on_progress: OnProgress<'_>,
+    ) -> Result<VerifyReport, StoreError> {
         let remote = self.behind()?;
-        remote.verify(move_aside, on_progress).map_err(remote.as_error())
+        remote.verify(declared, move_aside, on_progress).map_err(remote.as_error())
     }
 }
 
 impl Remote {
-    fn verify(&self, move_aside: bool, on_progress: OnProgress<'_>) -> Result<VerifyReport, Trouble> {
+    fn verify(
+        &self,
+        declared: Declared<'_>,
+        move_aside: bool,
+        on_progress: OnProgress<'_>,
+    ) -> Result<VerifyReport, Trouble> {
         let started = Instant::now();
         let names = self.names(&["ac", "cas"])?;
         let (in_cas, in_ac): (BTreeMap<_, _>, BTreeMap<_, _>) =
@@ -35,7 +45,7 @@ impl Remote {
         damaged.extend(self.damaged_objects(&objects, on_progress)?);
         damaged.sort_unstable();
         objects.retain(|digest, _| damaged.binary_search(&object_name(*digest)).is_err());
-        let dropped = self.bad_entries(&in_ac.keys().collect::<Vec<_>>(), &objects)?;
+        let dropped = self.bad_entries(&in_ac.keys().collect::<Vec<_>>(), &objects, declared)?;
         if move_aside {
             damaged.iter().chain(&dropped).try_for_each(|name| self.quarantine(name))?;
         }
@@ -76,18 +86,24 @@ impl Remote {
         Ok(damaged.into_inner().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Names of entries that can't be read, or name an object that is damaged or gone.
-    fn bad_entries(&self, names: &[&String], objects: &BTreeMap<Digest, u64>) -> Result<Vec<String>, Trouble> {
+    /// Names of entries that can't be read, lack a declared file, or name an object that is damaged or gone.
+    fn bad_entries(
+        &self,
+        names: &[&String],
+        objects: &BTreeMap<Digest, u64>,
+        declared: Declared<'_>,
+    ) -> Result<Vec<String>, Trouble> {
         let bad = Mutex::new(Vec::new());
         let check = |name: &&String| {
             let key = name.trim_start_matches("ac/").trim_end_matches(".json").parse::<Digest>();
-            let good = match key.map(|key| self.stored(key)) {
-                Err(_) => false,
-                Ok(stored) => match stored? {
+            let good = match key.ok().filter(|key| entry_name(*key) == **name).map(|key| self.stored(key)) {
+                None => false,
+                Some(stored) => match stored? {
                     Stored::Nothing => true, // gone together with its objects
                     Stored::Damaged => false,
                     Stored::Entry(entry) => {
-                        entry.files.values().all(|file| objects.get(&file.digest) == Some(&file.size))
+                        entry.lacking(declared).is_none()
+                            && entry.files.values().all(|file| objects.get(&file.digest) == Some(&file.size))
                     }
                 },
             };

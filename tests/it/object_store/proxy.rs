@@ -26,6 +26,12 @@ pub(crate) enum Fault {
     Delay(Duration),
     /// The server does not see the header of put-if-absent.
     StripCondition,
+    /// These bytes in place of an answer, then the connection closes.
+    Say(&'static str),
+    /// The answer's head, then a byte of its body now and then.
+    Drip,
+    /// These bytes, and more bytes as long as somebody takes them.
+    Endless(&'static str),
 }
 
 /// What to do with the request of a number, counted from 0, that begins with a line.
@@ -107,6 +113,13 @@ fn serve(
             return write!(client, "HTTP/1.1 {status}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
         }
         Fault::Delay(pause) => std::thread::sleep(pause),
+        Fault::Say(answer) => return client.write_all(answer.as_bytes()),
+        Fault::Endless(head) => {
+            client.write_all(head.as_bytes())?;
+            loop {
+                client.write_all(&[b'x'; 1 << 16])?;
+            }
+        }
         _ => {}
     }
     let head: String = head
@@ -129,6 +142,15 @@ fn serve(
             client.shutdown(Shutdown::Both)
         }
         Fault::ShortenAnswer => client.write_all(&shortened(&answer)),
+        Fault::Drip => {
+            let body = position(&answer, b"\r\n\r\n").map_or(answer.len(), |end| end + 4);
+            client.write_all(&answer[..body])?;
+            for byte in &answer[body..] {
+                client.write_all(&[*byte])?;
+                std::thread::sleep(Duration::from_millis(100));
+            }
+            Ok(())
+        }
         _ => client.write_all(&answer),
     }
 }

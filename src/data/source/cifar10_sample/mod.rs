@@ -12,10 +12,10 @@ use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::errors::ParquetError;
 use rayon::iter::{IntoParallelIterator, ParallelIterator};
 
-use super::image_folder::decode;
 use super::{Access, DigestFile, Example, Load, Loaded, Place, Sink, SourceFacts, SplitCounts};
 use crate::base::digest::Digest;
 use crate::data::DataError;
+use crate::data::decode::{DecodeOptions, decode};
 
 static IMAGES: &[u8] = include_bytes!("images.parquet");
 
@@ -50,7 +50,7 @@ impl Load for Cifar10Sample {
     }
 
     fn digests(&self, _: &DigestFile<'_>) -> Result<Vec<(String, Digest)>, DataError> {
-        Ok(vec![("images".to_owned(), Digest::of(IMAGES))])
+        Ok(content())
     }
 
     fn places(&self, _: &std::path::Path) -> Vec<Place> {
@@ -58,17 +58,24 @@ impl Load for Cifar10Sample {
     }
 
     fn load(&self, access: &Access<'_>, sink: &mut Sink<'_>) -> Result<Loaded, DataError> {
+        access.has_read(&content());
         let rows = rows().expect("the embedded file is a Parquet file of the three columns");
         for (at, piece) in rows.chunks(PIECE).enumerate() {
-            let decoded: Vec<_> = piece.into_par_iter().map(|row| decode(&row.jpeg, 3, None)).collect();
+            let options = DecodeOptions::default();
+            let decoded: Vec<_> = piece.into_par_iter().map(|row| decode(&row.jpeg, &options)).collect();
             for (row, image) in piece.iter().zip(decoded) {
-                let image = image.expect("the embedded images are JPEG files");
+                let image = image.expect("the embedded images are JPEG files").image;
                 sink(Example { split: &row.split, label: row.label, image })?;
             }
             access.images(at * PIECE + piece.len(), rows.len())?;
         }
-        Ok(Loaded { classes: CLASSES.map(str::to_owned).to_vec(), skipped: Vec::new() })
+        Ok(Loaded { classes: CLASSES.map(str::to_owned).to_vec(), ..Loaded::default() })
     }
+}
+
+/// Nobody can change it while it is read.
+fn content() -> Vec<(String, Digest)> {
+    vec![("images".to_owned(), Digest::of(IMAGES))]
 }
 
 struct Row {
@@ -114,8 +121,12 @@ mod tests {
         let mut counts: BTreeMap<(String, i32), usize> = BTreeMap::new();
         let mut digests = std::collections::BTreeSet::new();
         let (mut last, mut reports) = (None, std::cell::Cell::new(0));
-        let access =
-            Access { downloads: Path::new(""), on_progress: &|_| reports.set(reports.get() + 1), stop: &|| false };
+        let access = Access {
+            downloads: Path::new(""),
+            on_progress: &|_| reports.set(reports.get() + 1),
+            stop: &|| false,
+            on_read: &|_, _| (),
+        };
         let mut sink = |example: Example<'_>| {
             *counts.entry((example.split.to_owned(), example.label)).or_default() += 1;
             assert_eq!(example.image.shape, ImageShape { height: 32, width: 32, channels: 3 });

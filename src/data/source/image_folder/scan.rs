@@ -1,17 +1,21 @@
-//! Which files an image folder holds, by names alone.
+//! Which files an image folder holds, as far as possible by names alone.
 
 use std::collections::BTreeSet;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use walkdir::{DirEntry, WalkDir};
 
 use super::split::SplitRule;
-use crate::data::DataError;
+use crate::base::fs::{expect_regular, open_regular};
+use crate::data::{DataError, decode};
 
-/// What is read.
-const READ: [&str; 3] = ["jpg", "jpeg", "png"];
+/// Endings of formats that are read.
+const READ: [&str; 12] = ["jpg", "jpeg", "jpe", "jfif", "png", "apng", "webp", "gif", "bmp", "dib", "tif", "tiff"];
 /// Images too, but of formats that are not read: leaving them out silently would shrink the dataset.
-const FOREIGN: [&str; 11] = ["avif", "bmp", "gif", "heic", "heif", "jp2", "jxl", "pgm", "ppm", "tif", "webp"];
+const FOREIGN: [&str; 7] = ["avif", "heic", "heif", "jp2", "jxl", "pgm", "ppm"];
+/// First bytes that tell an image whose name has no ending.
+const HEAD: u64 = 32;
 
 const BY_FOLDERS: &str = "lay the images out as `<split>/<class>/<name>.jpg` or `.png`, such as `train/cat/1.jpg`; folders \
                           of classes alone need `split = \"images\"` or `split = \"classes\"`";
@@ -41,7 +45,8 @@ pub(super) struct Folder {
 }
 
 impl Folder {
-    /// Looks at names; hidden files and files that are no images are ignored.
+    /// Looks at names, and at the first bytes where a name has no ending; hidden files and files that are no images are
+    /// ignored.
     ///
     /// # Errors
     /// If there is no such folder, or it is not laid out as the rule has it.
@@ -83,7 +88,7 @@ impl Found {
         if !self.by_folders {
             parts.insert(0, String::new());
         }
-        let image = is_image(entry.path());
+        let image = is_image(entry);
         match (parts.as_slice(), entry.file_type().is_dir()) {
             ([], _) => {}
             ([split], true) => {
@@ -94,6 +99,11 @@ impl Found {
             }
             ([_, _, ..], true) => {
                 return Err(self.malformed(entry.path(), "a folder inside a class: images must lie directly in it"));
+            }
+            (_, false) if image && expect_regular(entry.file_type()).is_err() => {
+                let reason =
+                    expect_regular(entry.file_type()).err().map_or_else(String::new, |error| error.to_string());
+                return Err(self.malformed(entry.path(), reason));
             }
             ([split, class, file], false) if image => {
                 let parts = [split.clone(), class.clone(), file.clone()];
@@ -116,8 +126,9 @@ impl Found {
         if self.splits.is_empty() {
             return Err(self.malformed(root, "there are no splits: the folder has no subfolder"));
         }
+        let divided: BTreeSet<&String> = self.class_folders.iter().map(|(split, _)| split).collect();
         for split in &self.splits {
-            if !self.class_folders.iter().any(|(of, _)| of == split) {
+            if !divided.contains(split) {
                 return Err(match split.as_str() {
                     "" => self.malformed(root, "there are no class folders"),
                     split => self.malformed(&root.join(split), "the split has no class folders"),
@@ -146,10 +157,21 @@ impl Found {
     }
 }
 
-pub(super) fn is_image(path: &Path) -> bool {
-    let extension = path.extension().and_then(|extension| extension.to_str()).map(str::to_ascii_lowercase);
-    extension.is_some_and(|extension| {
-        let extension = if extension == "tiff" { "tif" } else { extension.as_str() };
-        READ.contains(&extension) || FOREIGN.contains(&extension)
-    })
+/// Whether something in a folder is to be read as an image: its ending says so, or, where its name has none, its first
+/// bytes. Files with other endings are what lies beside images: texts, copies that editors keep, raw files of cameras.
+pub(super) fn is_image(entry: &DirEntry) -> bool {
+    let extension = entry.path().extension().map(|extension| extension.to_string_lossy().to_ascii_lowercase());
+    match extension.as_deref() {
+        None | Some("") => entry.file_type().is_file() && starts_as_image(entry.path()),
+        Some(extension) => READ.contains(&extension) || FOREIGN.contains(&extension),
+    }
+}
+
+fn starts_as_image(path: &Path) -> bool {
+    let head = open_regular(path).and_then(|file| {
+        let mut head = Vec::new();
+        file.take(HEAD).read_to_end(&mut head)?;
+        Ok(head)
+    });
+    head.is_ok_and(|head| decode::starts_as_image(&head))
 }

@@ -51,11 +51,10 @@ impl SplitRule {
         let tested: Vec<bool> = match self {
             Self::Folders => return,
             Self::Images(ImageSplit { test }) => {
-                let labels = folder.files.iter().map(|file| file.label);
+                let mut by_class = vec![Vec::new(); folder.classes.len()];
+                folder.files.iter().enumerate().for_each(|(at, file)| by_class[file.label].push(at));
                 let mut tested = vec![false; folder.files.len()];
-                for class in 0..folder.classes.len() {
-                    let of_class = labels.clone().enumerate().filter(|(_, label)| *label == class);
-                    let members: Vec<usize> = of_class.map(|(at, _)| at).collect();
+                for members in by_class {
                     for at in drawn(&members, *test, |at| &folder.files[at].name) {
                         tested[at] = true;
                     }
@@ -64,8 +63,9 @@ impl SplitRule {
             }
             Self::Classes(ClassSplit { test }) => {
                 let all: Vec<usize> = (0..folder.classes.len()).collect();
-                let classes = drawn(&all, *test, |at| &folder.classes[at]);
-                folder.files.iter().map(|file| classes.contains(&file.label)).collect()
+                let mut tested = vec![false; all.len()];
+                drawn(&all, *test, |at| &folder.classes[at]).into_iter().for_each(|class| tested[class] = true);
+                folder.files.iter().map(|file| tested[file.label]).collect()
             }
         };
         for (file, tested) in folder.files.iter_mut().zip(tested) {

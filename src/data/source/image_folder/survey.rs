@@ -1,17 +1,17 @@
 //! What a folder of images holds, looked at before there is a spec: layout, counts, sizes, files that can't be read.
 
 use std::collections::BTreeMap;
-use std::io::Cursor;
+use std::convert::Infallible;
 use std::path::{Path, PathBuf};
 
-use image::{ImageDecoder, ImageReader};
-use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
 use walkdir::{DirEntry, WalkDir};
 
 use super::scan::{File, Folder, is_image};
-use super::{SplitRule, decode};
+use super::{Reader, SplitRule, decode_file};
 use crate::base::param;
 use crate::data::DataError;
+use crate::data::decode::{DecodeError, DecodeOptions};
+use crate::data::in_order::{BUDGET, Claim, in_order};
 
 /// Files whose content is looked at, evenly spread over the folder: enough to know the sizes, quick on photographs.
 const CHECKED: usize = 4000;
@@ -44,6 +44,8 @@ pub struct Survey {
     pub sizes: BTreeMap<(u32, u32), usize>,
     /// Whether no image looked at has colours.
     pub grey: bool,
+    /// How many images looked at have pixels that are not opaque.
+    pub transparent: usize,
 }
 
 /// A folder that holds no classes of images.
@@ -69,7 +71,7 @@ impl From<DataError> for SurveyError {
 }
 
 const LAYOUTS: &str = "simpipe reads `<class>/<image>` and `<split>/<class>/<image>`, such as `cat/1.jpg` or \
-                       `train/cat/1.jpg`; images are JPEG or PNG";
+                       `train/cat/1.jpg`; images are JPEG, PNG, WebP, GIF, BMP or TIFF";
 
 impl Survey {
     /// Looks at a folder.
@@ -81,7 +83,7 @@ impl Survey {
         let folder = Folder::scan(&layout.root, &layout.rule)?;
         let step = folder.files.len().div_ceil(CHECKED).max(1);
         let chosen: Vec<&File> = folder.files.iter().step_by(step).collect();
-        let looks: Vec<Result<Look, String>> = chosen.par_iter().map(|file| look(&file.path)).collect();
+        let looks = looks(&chosen);
         let mut survey = Self {
             root: layout.root,
             rule: layout.rule,
@@ -93,6 +95,7 @@ impl Survey {
             broken: Vec::new(),
             sizes: BTreeMap::new(),
             grey: true,
+            transparent: 0,
             classes: folder.classes,
         };
         for file in &folder.files {
@@ -103,10 +106,11 @@ impl Survey {
             match look {
                 Ok(look) => {
                     *survey.sizes.entry(look.size).or_default() += 1;
-                    survey.grey &= look.grey;
+                    survey.grey &= !look.coloured;
+                    survey.transparent += usize::from(look.transparent);
                 }
                 Err(reason) => {
-                    survey.broken.push((file.name.clone(), reason));
+                    survey.broken.push((file.name.clone(), reason.to_string()));
                     if let Some(counts) = survey.counts.get_mut(&file.split) {
                         counts[file.label] -= 1;
                     }
@@ -125,15 +129,28 @@ impl Survey {
 /// What an image shows of itself.
 struct Look {
     size: (u32, u32),
-    grey: bool,
+    coloured: bool,
+    transparent: bool,
 }
 
-fn look(path: &Path) -> Result<Look, String> {
-    let bytes = std::fs::read(path).map_err(|error| error.to_string())?;
-    let shape = decode(&bytes, 3, None)?.shape;
-    let reader = ImageReader::new(Cursor::new(&bytes)).with_guessed_format().map_err(|error| error.to_string())?;
-    let colour = reader.into_decoder().map_err(|error| error.to_string())?.color_type();
-    Ok(Look { size: (shape.height, shape.width), grey: !colour.has_color() })
+/// Looks at files as a run with the defaults would.
+fn looks(files: &[&File]) -> Vec<Result<Look, DecodeError>> {
+    let options = DecodeOptions::default();
+    let (mut looks, reader) = (Vec::with_capacity(files.len()), Reader::default());
+    let look = |file: &&File, claim: &Claim<'_>| {
+        let decoded = decode_file(&file.path, &reader, &options, claim);
+        claim.keep(0);
+        decoded.map(|decoded| Look {
+            size: (decoded.image.shape.height, decoded.image.shape.width),
+            coloured: decoded.coloured,
+            transparent: decoded.transparent,
+        })
+    };
+    let Ok(()) = in_order(files, BUDGET, look, |look| {
+        looks.extend(look.map(|(_, look)| look));
+        Ok::<_, Infallible>(())
+    });
+    looks
 }
 
 /// Where splits and classes are.
@@ -231,7 +248,7 @@ fn depths(root: &Path) -> Result<Depths, SurveyError> {
         let entry = entry.map_err(|error| {
             SurveyError::new(error.to_string(), "make the folder readable, and free of links that lead nowhere")
         })?;
-        if entry.file_type().is_file() && is_image(entry.path()) {
+        if entry.file_type().is_file() && is_image(&entry) {
             let name = entry.path().strip_prefix(root).unwrap_or_else(|_| entry.path()).display().to_string();
             depths.entry(entry.depth() - 1).or_insert((0, name)).0 += 1;
         }
@@ -251,6 +268,8 @@ fn subfolders(root: &Path) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Cursor;
+
     use super::*;
 
     fn png(colour: bool) -> Vec<u8> {
@@ -288,7 +307,10 @@ mod tests {
         assert_eq!(survey.counts["test"][1], 2);
         assert_eq!(survey.counts["train"][1], 8);
         assert_eq!(survey.counts["test"][0] + survey.counts["train"][0], 2);
-        assert_eq!(survey.broken, [("ant/broken.png".to_owned(), "neither JPEG nor PNG".to_owned())]);
+        assert_eq!(
+            survey.broken,
+            [("ant/broken.png".to_owned(), "neither JPEG, PNG, WebP, GIF, BMP nor TIFF".to_owned())]
+        );
         assert_eq!((survey.sizes, survey.grey), (BTreeMap::from([((4, 5), 12)]), true));
     }
 
