@@ -156,11 +156,11 @@ mod tests {
             let _faults = Faults::below(folder.path(), fault);
             let store = Store::open(folder.path()).unwrap();
             let alive = store.scratch().unwrap();
-            // Of another process of this machine: the first one, which is there as long as the machine is.
             let realm = Owner::text().rsplit('-').next().unwrap().to_owned();
-            let start = Owner::start_of(1).unwrap();
-            let others = store.folder("tmp").join(format!("1-{start}-{realm}-0123456789ab"));
-            let dead = store.folder("tmp").join(format!("1-{}-{realm}-0123456789ab", start + 1));
+            let mut other = std::process::Command::new("sleep").arg("60").spawn().unwrap();
+            let (pid, start) = (other.id(), Owner::start_of(other.id()).unwrap());
+            let others = store.folder("tmp").join(format!("{pid}-{start}-{realm}-0123456789ab"));
+            let dead = store.folder("tmp").join(format!("{pid}-{}-{realm}-0123456789ab", start + 1));
             for path in [&others, &dead] {
                 std::fs::create_dir_all(path.join("out")).unwrap();
                 std::fs::write(path.with_extension("lock"), "").unwrap();
@@ -172,6 +172,10 @@ mod tests {
             }
             assert!(alive.output().is_dir() && others.is_dir(), "{fault:?}");
             assert!(!dead.exists() && !dead.with_extension("lock").exists(), "{fault:?}");
+            other.kill().unwrap();
+            other.wait().unwrap();
+            Store::open(folder.path()).unwrap();
+            assert!(!others.exists(), "{fault:?}: now it is dead");
         }
     }
 }

@@ -114,16 +114,12 @@ impl<'a> Answer<'a> {
                 return Err(Silence::Stopped);
             }
             let Limits { head, least } = self.limits;
-            match &mut self.pace {
-                None if self.asked.elapsed() >= head => {
-                    return Err(Silence::Slow(format!("no answer within {head:?}")));
-                }
-                None => {}
-                Some(pace) => {
-                    if pace.stalled() {
-                        return Err(Silence::Slow(least.to_string()));
-                    }
-                }
+            let late = match &mut self.pace {
+                None => (self.asked.elapsed() >= head).then(|| format!("no answer within {head:?}")),
+                Some(pace) => pace.stalled().then(|| least.to_string()),
+            };
+            if let Some(words) = late {
+                return Err(Silence::Slow(words));
             }
             match self.said.recv_timeout(POLL) {
                 Ok(said) => return Ok(said),
