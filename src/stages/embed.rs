@@ -29,7 +29,8 @@ impl Stage for Embed {
     const SUMMARY: &'static str = "Embeds a part of a sampler's pool with a trained network.";
     // 1 - first version
     // 2 - batch normalisations are folded into convolutions: the last bits differ
-    const VERSION: u32 = 2;
+    // 3 - so is a relu behind a batch normalisation
+    const VERSION: u32 = 3;
     const OUTPUT: Kind = Kind::Embeddings;
     const FILES: &'static [&'static str] = &["embeddings.parquet", EmbeddingsInfo::FILE];
     const TENSOR: bool = true;
