@@ -2,6 +2,7 @@
 
 use serde_json::{Value as Json, json};
 
+use crate::base::bounds::{Bounds, Length};
 use crate::base::issue::{Issue, Issues};
 use crate::base::node::{Node, Table, Value};
 use crate::base::param::{self, Field, Param, Record, Shape, View};
@@ -99,9 +100,13 @@ impl ClassRef {
         let field = |name: &str, doc, shape| Field {
             name: name.to_owned(),
             doc,
+            aka: &[],
             shape,
             default: Some(Json::Null),
+            key_default: Some(Json::Null),
             expected: None,
+            bounds: Bounds::default(),
+            length: Length::default(),
         };
         Shape::Record(Record {
             doc: "One of the two keys: which reading is meant where a class is called like a label.",
