@@ -15,14 +15,16 @@ pub use self::survey::{Survey, SurveyError};
 
 use self::scan::{File, Folder};
 use super::{Access, DigestFile, Example, Load, Loaded, Place, Sink, SourceFacts, SplitCounts};
-use crate::base::check::{Check, at_least};
+use crate::base::check::{Check, between};
 use crate::base::digest::Digest;
 use crate::base::fs::{open_regular, read_at_most};
 use crate::base::param::SpecPath;
 use crate::data::DataError;
 use crate::data::decode::{BACKGROUND, DecodeError, DecodeOptions, Decoded, Encoded, MAX_PIXELS};
-use crate::data::in_order::{BUDGET, Claim, in_order};
+use crate::data::in_order::{BUDGET, Claim, Stopped, in_order};
 
+/// More than that in colour do not fit into one value of a Parquet file.
+const MOST_PIXELS: u64 = 700_000_000;
 /// Unreadable files that a message names; the rest is counted.
 const NAMED: usize = 5;
 
@@ -60,7 +62,7 @@ crate::params! {
         background: Vec<u8> = BACKGROUND.to_vec() => background(),
         /// The most pixels that an image may have, as it is in the file. One that claims more is treated as one that
         /// can't be decoded; its header tells, so that it takes no memory.
-        max_pixels: u64 = MAX_PIXELS => at_least(1),
+        max_pixels: u64 = MAX_PIXELS => between(1, MOST_PIXELS),
         /// What to do with files that can't be decoded.
         on_corrupt: OnCorrupt = OnCorrupt::Fail,
     }
@@ -114,10 +116,11 @@ fn decode_claiming(path: &Path, options: &DecodeOptions, claim: &Claim<'_>) -> R
     let unreadable = |error: std::io::Error| DecodeError::Unreadable(error.to_string());
     let file = open_regular(path).map_err(unreadable)?;
     let length = file.metadata().map_err(unreadable)?.len();
-    claim.hold(length.min(options.most_bytes()));
+    let stopped = |_: Stopped| DecodeError::Unreadable("stopped".to_owned());
+    claim.hold(length.min(options.most_bytes())).map_err(stopped)?;
     let bytes = read_at_most(&file, options.most_bytes()).map_err(unreadable)?;
     let encoded = Encoded::read(&bytes, options)?;
-    claim.hold(encoded.memory());
+    claim.hold(encoded.memory()).map_err(stopped)?;
     encoded.decode()
 }
 
