@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use rayon::prelude::*;
 
 use super::digest::Digest;
+use super::fs::open_regular;
 
 /// Finds something out about a file's content.
 pub type Compute<'a> = dyn Fn(&mut File) -> io::Result<String> + 'a;
@@ -33,7 +34,7 @@ pub trait Contents: Sync {
     /// # Errors
     /// Those of `compute`.
     fn fact(&self, path: &Path, _what: &'static str, compute: &Compute<'_>) -> io::Result<String> {
-        compute(&mut File::open(path)?)
+        compute(&mut open_regular(path)?)
     }
 
     /// Forgets what is remembered of a file, or of the files below a folder: something else was there.

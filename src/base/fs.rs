@@ -423,13 +423,13 @@ pub fn free_space(path: &Path) -> Option<u64> {
     disk.f_bavail.checked_mul(disk.f_frsize)
 }
 
-/// Opens a file for reading.
+/// Opens a regular file for reading.
 ///
 /// # Errors
-/// [`ErrorKind::NotFound`] if there is none.
+/// As [`open_regular`].
 pub fn open(path: &Path) -> io::Result<File> {
     before(Verb::Read, path, path)?;
-    File::open(path)
+    open_regular(path)
 }
 
 /// What the file system knows of a file.

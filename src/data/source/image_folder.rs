@@ -123,7 +123,7 @@ impl ImageFolder {
 /// Reads and decodes a file within the memory that it may claim; its result is all that it holds at the end.
 fn decode_file(
     path: &Path,
-    reader: &Reader,
+    reader: &Reader<'_>,
     options: &DecodeOptions,
     claim: &Claim<'_>,
 ) -> Result<Decoded, DecodeError> {
@@ -134,12 +134,12 @@ fn decode_file(
 
 fn decode_claiming(
     path: &Path,
-    reader: &Reader,
+    reader: &Reader<'_>,
     options: &DecodeOptions,
     claim: &Claim<'_>,
 ) -> Result<Decoded, DecodeError> {
     let unreadable = |error: std::io::Error| DecodeError::Unreadable(error.to_string());
-    let length = std::fs::metadata(path).map_err(unreadable)?.len();
+    let length = reader.length(path).map_err(unreadable)?;
     let stopped = |_: Stopped| DecodeError::Unreadable("stopped".to_owned());
     claim.hold(length.min(options.most_bytes())).map_err(stopped)?;
     let bytes = reader.read_at_most(path, options.most_bytes()).map_err(unreadable)?;
@@ -182,7 +182,7 @@ impl Load for ImageFolder {
     fn load(&self, access: &Access<'_>, sink: &mut Sink<'_>) -> Result<Loaded, DataError> {
         let Folder { classes, files } = Folder::scan(&self.path.resolved, &self.split)?;
         let options = self.decode_options();
-        let (mut unreadable, mut transparent, mut done, reader) = (Vec::new(), 0, 0, Reader::default());
+        let (mut unreadable, mut transparent, mut done, reader) = (Vec::new(), 0, 0, Reader::of_all(access.stop));
         let decode = |file: &File, claim: &Claim<'_>| decode_file(&file.path, &reader, &options, claim);
         in_order(&files, BUDGET, decode, |result| {
             let Some((at, decoded)) = result else { return access.images(done, files.len()) };

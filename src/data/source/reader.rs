@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::{File, Metadata};
-use std::io::{self, Read};
+use std::io::{self, Read, Seek};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
@@ -20,29 +20,58 @@ use crate::base::fs::{open_regular, read_at_most};
 use crate::data::DataError;
 
 /// Reads whole files, from any number of threads, and knows afterwards what was in them.
-#[derive(Debug, Default)]
-pub(super) struct Reader {
+#[derive(Default)]
+pub(super) struct Reader<'a> {
     /// What came of each file: its digest, or why it can't be read.
     read: Mutex<BTreeMap<PathBuf, Result<Digest, io::ErrorKind>>>,
+    /// Until when to hash what is too long to be handed out; not at all without it.
+    stop: Option<&'a (dyn Fn() -> bool + Sync)>,
 }
 
-impl Reader {
-    /// A regular file's bytes; they are hashed by the thread that asks for them. A file of more than `most` is refused
-    /// without reading on.
-    pub(super) fn read_at_most(&self, path: &Path, most: u64) -> io::Result<Vec<u8>> {
-        self.keep(path, open_regular(path).and_then(|file| read_at_most(&file, most)))
+impl<'a> Reader<'a> {
+    /// A reader that hashes files which are too long too, until `stop` says so: for sources that leave such files out
+    /// and have them in their key all the same.
+    pub(super) fn of_all(stop: &'a (dyn Fn() -> bool + Sync)) -> Self {
+        Self { read: Mutex::default(), stop: Some(stop) }
     }
 
-    fn keep(&self, path: &Path, bytes: io::Result<Vec<u8>>) -> io::Result<Vec<u8>> {
-        let found = bytes.as_ref().map(|bytes| Digest::of(bytes)).map_err(io::Error::kind);
+    /// The length of a file that is about to be read.
+    pub(super) fn length(&self, path: &Path) -> io::Result<u64> {
+        let length = std::fs::metadata(path).map(|found| found.len());
+        length.inspect_err(|error| self.note(path, Err(error.kind())))
+    }
+
+    /// A regular file's bytes; they are hashed by the thread that asks for them. A file of more than `most` is refused.
+    pub(super) fn read_at_most(&self, path: &Path, most: u64) -> io::Result<Vec<u8>> {
+        let read = self.read_and_hash(path, most);
+        self.note(path, read.as_ref().map(|(_, digest)| *digest).map_err(io::Error::kind));
+        read.and_then(|(bytes, _)| bytes)
+    }
+
+    /// The bytes, or that they are too many, with the digest of all in either case.
+    fn read_and_hash(&self, path: &Path, most: u64) -> io::Result<(io::Result<Vec<u8>>, Digest)> {
+        let mut file = open_regular(path)?;
+        match (read_at_most(&file, most), self.stop) {
+            (Ok(bytes), _) => {
+                let digest = Digest::of(&bytes);
+                Ok((Ok(bytes), digest))
+            }
+            (Err(error), Some(stop)) if error.kind() == io::ErrorKind::FileTooLarge => {
+                file.rewind()?;
+                Ok((Err(error), Digest::of_open_unless(&mut file, stop)?))
+            }
+            (Err(error), _) => Err(error),
+        }
+    }
+
+    fn note(&self, path: &Path, found: Result<Digest, io::ErrorKind>) {
         self.read.lock().unwrap_or_else(PoisonError::into_inner).insert(path.to_path_buf(), found);
-        bytes
     }
 }
 
 /// Digests of what was read, and of nothing else: a source gives what its key is made of and what it has decoded by the
 /// same function.
-impl Contents for Reader {
+impl Contents for Reader<'_> {
     fn digest(&self, path: &Path) -> io::Result<Digest> {
         match self.read.lock().unwrap_or_else(PoisonError::into_inner).get(path) {
             Some(Ok(digest)) => Ok(*digest),
@@ -188,6 +217,31 @@ mod tests {
         assert_eq!(read_by(&fail).0, before);
         std::os::unix::fs::symlink("nowhere", at("3.png")).unwrap();
         assert!(read_by(&skip).1.is_err(), "what can't be read is not left out as if it were no image");
+    }
+
+    #[test]
+    fn what_is_too_long_is_left_out_and_still_a_part_of_the_key() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join("train/a").join(name);
+        std::fs::create_dir_all(folder.path().join("train/a")).unwrap();
+        std::fs::write(at("1.png"), png(1)).unwrap();
+        let long = File::create(at("2.png")).unwrap();
+        long.set_len(65 << 20).unwrap();
+        let json = serde_json::json!({
+            "image-folder": { "path": folder.path().to_str(), "on-corrupt": "skip", "max-pixels": 4 }
+        });
+        let source: Source = crate::base::param::from_json(&json).unwrap();
+        let key = source.loader().digests(&Digest::of_file).unwrap();
+        let (read, ended) = read_by(&source);
+        assert!(ended.is_ok(), "{ended:?}");
+        assert_eq!(read, key);
+        long.set_len(66 << 20).unwrap();
+        assert_ne!(read_by(&source).0, key);
+        let reader = Reader::of_all(&|| true);
+        assert!(reader.read_at_most(&at("2.png"), 5).is_err());
+        assert!(reader.digest(&at("2.png")).is_err(), "stopped");
+        assert!(reader.length(&at("3.png")).is_err());
+        assert_eq!(reader.digest(&at("3.png")).unwrap_err().kind(), io::ErrorKind::NotFound);
     }
 
     #[test]
