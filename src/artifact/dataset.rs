@@ -313,6 +313,26 @@ mod tests {
     use super::*;
 
     #[test]
+    fn what_was_written_before_transparency_was_counted_is_read() {
+        let json = r#"{"format":1,"source":"mnist","description":"","classes":[],"counts":{},"image":null,"checksum":"",
+            "skipped":[]}"#;
+        let info: DatasetInfo = serde_json::from_str(json).unwrap();
+        assert_eq!(info.transparent, 0);
+        assert!(!serde_json::to_string(&info).unwrap().contains("transparent"), "and it is written as before");
+    }
+
+    #[test]
+    fn large_images_are_not_gathered_in_memory() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("examples.parquet");
+        let image = Image { shape: ImageShape { height: 5000, width: 5000, channels: 1 }, pixels: vec![0; 25_000_000] };
+        let mut writer = ExamplesWriter::new(&path);
+        (0..7).for_each(|_| writer.push("train", 0, image.clone()).unwrap());
+        writer.finish().unwrap();
+        assert_eq!(RowGroups::open(&path, &["label"]).unwrap().lengths(), [3, 3, 1]);
+    }
+
+    #[test]
     fn images_come_back_as_they_were_written() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("examples.parquet");

@@ -101,7 +101,9 @@ mod tests {
             "format": 1, "source": "s", "description": "", "classes": [], "counts": {}, "image": image, "checksum": "",
             "skipped": [],
         }));
-        check::<SamplerFile>(&json!({ "format": 1, "sampler": "multi-shot", "seed": "00" }));
+        check::<SamplerFile>(&json!({
+            "format": 1, "split": "train", "labels": [], "classes": [], "count": 0, "sampler": "multi-shot", "seed": "00",
+        }));
         check::<ModelFile>(&json!({
             "format": 1, "input": [1, 1, 1], "dim": 1, "distance": "cosine", "layers": [], "summary": {}, "steps": 0,
             "trained_on": [],

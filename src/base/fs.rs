@@ -313,7 +313,7 @@ pub fn try_lock(file: &File, path: &Path, how: Locking) -> io::Result<bool> {
 /// [`ErrorKind::AlreadyExists`] if it is there.
 pub fn create_lock(path: &Path) -> io::Result<File> {
     before(Verb::Lock, path, path)?;
-    File::options().read(true).write(true).create_new(true).open(path)
+    make(File::options().read(true).write(true).create_new(true), path)
 }
 
 /// Sets a file's times to what the file system's own clock says, on a full disk too: a sign of life, which is lost

@@ -7,7 +7,7 @@ mod container;
 mod flatten;
 
 use std::io::Cursor;
-use std::panic::AssertUnwindSafe;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use image::codecs::webp::WebPDecoder;
 use image::codecs::{bmp::BmpDecoder, gif::GifDecoder, jpeg::JpegDecoder, png::PngDecoder, tiff::TiffDecoder};
@@ -117,7 +117,7 @@ impl<'a> Encoded<'a> {
         for (width, height) in container::claimed_sizes(bytes, format) {
             expect_size(width, height, options)?;
         }
-        let decoder = decoder(bytes, format, options)?;
+        let decoder = guarded(|| decoder(bytes, format, options).map_err(DecodeError::from))?;
         let (width, height) = decoder.dimensions();
         expect_size(width, height, options)?;
         let orientation = container::orientation(bytes, format);
@@ -137,9 +137,7 @@ impl<'a> Encoded<'a> {
     /// # Errors
     /// If the file is not whole.
     pub(crate) fn decode(self) -> Result<Decoded, DecodeError> {
-        // A decoder that stumbles over a hostile file must not take the program along.
-        std::panic::catch_unwind(AssertUnwindSafe(|| self.decoded()))
-            .unwrap_or_else(|_| Err(DecodeError::unreadable("the decoder gave up on it")))
+        guarded(|| self.decoded())
     }
 
     fn decoded(self) -> Result<Decoded, DecodeError> {
@@ -167,6 +165,11 @@ impl<'a> Encoded<'a> {
 /// As [`Encoded::read`] and [`Encoded::decode`].
 pub(crate) fn decode(bytes: &[u8], options: &DecodeOptions) -> Result<Decoded, DecodeError> {
     Encoded::read(bytes, options)?.decode()
+}
+
+/// A decoder that stumbles over a hostile file must not take the program along.
+fn guarded<T>(work: impl FnOnce() -> Result<T, DecodeError>) -> Result<T, DecodeError> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| Err(DecodeError::unreadable("its decoder gave up on it")))
 }
 
 /// Whether bytes start as a file of a format that is read does.

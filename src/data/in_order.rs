@@ -26,10 +26,14 @@ const LOOK: Duration = Duration::from_millis(50);
 /// A result, or the panic that came instead, and the bytes that it holds.
 type Outcome<R> = (Result<R, Box<dyn Any + Send>>, u64);
 
+/// Nobody wants the result any longer.
+#[derive(Debug)]
+pub(super) struct Stopped;
+
 /// Memory that all pieces of work share.
 trait Memory {
     /// Waits until `item` may hold so many bytes more.
-    fn take(&self, item: usize, bytes: u64);
+    fn take(&self, item: usize, bytes: u64) -> Result<(), Stopped>;
     /// Lets others have them.
     fn give_back(&self, bytes: u64);
 }
@@ -43,11 +47,15 @@ pub(super) struct Claim<'a> {
 
 impl Claim<'_> {
     /// Waits until it may hold so many bytes in all.
-    pub(super) fn hold(&self, bytes: u64) {
+    ///
+    /// # Errors
+    /// If nobody wants the result any longer.
+    pub(super) fn hold(&self, bytes: u64) -> Result<(), Stopped> {
         if let Some(more) = bytes.checked_sub(self.held.get()) {
-            self.memory.take(self.item, more);
+            self.memory.take(self.item, more)?;
             self.held.set(bytes);
         }
+        Ok(())
     }
 
     /// Holds no more than this any longer, until the result is used.
@@ -88,12 +96,16 @@ struct State<R> {
 }
 
 impl<R: Send> Memory for Shared<R> {
-    fn take(&self, item: usize, bytes: u64) {
+    fn take(&self, item: usize, bytes: u64) -> Result<(), Stopped> {
         let mut state = self.state();
         while !state.stopped && item != state.unused && state.held.saturating_add(bytes) > self.budget {
             state = self.wait_for_room(state);
         }
+        if state.stopped {
+            return Err(Stopped);
+        }
         state.held = state.held.saturating_add(bytes);
+        Ok(())
     }
 
     fn give_back(&self, bytes: u64) {
@@ -268,7 +280,7 @@ mod tests {
         let meter = Meter::default();
         let mut seen = Vec::new();
         let work = |size: &u64, claim: &Claim<'_>| {
-            claim.hold(*size);
+            claim.hold(*size).unwrap();
             meter.add(*size);
             std::thread::yield_now();
             *size

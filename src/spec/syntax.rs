@@ -18,7 +18,7 @@ pub(super) fn issue(message: &str, place: &Place) -> Issue {
 
 /// Whether every line behind such an error is an error too.
 pub(super) fn spoils_the_rest(message: &str) -> bool {
-    message.contains("array") || message.contains("inline table") || message.contains("recurse")
+    message.contains("array") || message.contains("inline table") || message.contains("recurs")
 }
 
 /// The parser's words where they can be said more plainly.
@@ -32,7 +32,9 @@ fn reworded(message: &str) -> String {
         "invalid float, expected `nan`" | "invalid boolean, expected `true`" | "invalid boolean, expected `false`" => {
             "a value is missing, or a text without quotes".to_owned()
         }
-        "cannot recurse further; max recursion depth met" => "lists or tables are nested too deep".to_owned(),
+        "cannot recurse further; max recursion depth met" | "recursion limit" => {
+            "lists or tables are nested too deep".to_owned()
+        }
         "unquoted keys cannot be empty, expected letters, numbers, `-`, `_`" => "a key is missing".to_owned(),
         "duplicate key" => "this key is set twice in one table".to_owned(),
         other => other.to_owned(),

@@ -86,20 +86,23 @@ fn the_sample_becomes_an_artifact_that_agrees_with_its_facts() {
 }
 
 #[test]
-fn skipped_files_are_listed_and_warned_of() {
+fn skipped_files_are_listed_and_warned_of_and_transparent_ones_counted() {
     let root = tempfile::tempdir().unwrap();
     std::fs::create_dir_all(root.path().join("train/a")).unwrap();
     std::fs::write(root.path().join("train/a/bad.png"), "bad").unwrap();
     let mut good = std::io::Cursor::new(Vec::new());
     image::GrayImage::new(2, 2).write_to(&mut good, image::ImageFormat::Png).unwrap();
     std::fs::write(root.path().join("train/a/good.png"), good.into_inner()).unwrap();
+    let mut clear = std::io::Cursor::new(Vec::new());
+    image::RgbaImage::new(2, 2).write_to(&mut clear, image::ImageFormat::WebP).unwrap();
+    std::fs::write(root.path().join("train/a/clear.webp"), clear.into_inner()).unwrap();
     let folder = |rule: &str| {
         params(&serde_json::json!({ "image-folder": { "path": root.path().to_str(), "on-corrupt": rule } }))
     };
     let ran = run(&folder("skip"), false).unwrap();
     let info: DatasetInfo = read_json(&ran.folder.path().join("dataset.json")).unwrap();
     assert_eq!(info.skipped, ["train/a/bad.png"]);
-    assert_eq!(info.counts["train"], 1);
+    assert_eq!((info.counts["train"], info.transparent), (2, 1));
     assert!(ran.warnings[0].starts_with("1 files can't be read"), "{:?}", ran.warnings);
     let error = run(&folder("fail"), false).map(|_| ()).unwrap_err();
     assert!(matches!(&error, StageError::DataUnavailable { .. }), "{error}");

@@ -6,7 +6,7 @@
 //! as on a full disk, they are removed at once, in the same order.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -15,7 +15,8 @@ use super::checkpoint::lost_markers;
 use super::meanwhile::Seen;
 use super::reach::{Object, Reach, Stored, Why, age_of, runs_of};
 use super::signs::SILENT;
-use super::{JournaledRun, RunOrder, RunReach, RunStart, RunState, Scratch, Store, StoreError, fs};
+use super::trash::Trash;
+use super::{JournaledRun, RunOrder, RunReach, RunStart, RunState, Store, StoreError, fs};
 use crate::base::digest::Digest;
 
 /// What gc keeps.
@@ -141,28 +142,6 @@ struct Doomed {
     rest: Vec<PathBuf>,
 }
 
-/// Where things go out of the way: moved into a private folder, or removed where there is none.
-struct Trash<'a> {
-    folder: Option<&'a Scratch>,
-    store: &'a Store,
-}
-
-impl Trash<'_> {
-    fn place(&self, path: &Path) -> Option<PathBuf> {
-        // An entry and an object have different names; all else goes under one of its own.
-        Some(self.folder?.output().join(Digest::of_json(&path.to_string_lossy()).to_string()))
-    }
-
-    fn take(&self, path: &Path) -> Result<(), StoreError> {
-        self.store.stop_if_cancelled()?; // what is left goes the next time
-        // A folder of the store may be on another disk, or the private one have no room for a name.
-        if self.place(path).is_some_and(|place| fs::rename(path, &place).is_ok()) {
-            return Ok(());
-        }
-        fs::remove_file(path)
-    }
-}
-
 impl Store {
     /// Says what nobody reaches, and removes it if the policy says so. `others` are runs that have no journal.
     ///
@@ -181,6 +160,7 @@ impl Store {
         self.take_away(&doomed, seen, &Trash { folder: folder.as_ref(), store: self })?;
         self.sweep_locks(policy.silent());
         self.remove_empty_shelves();
+        self.remove_dead_drafts();
         drop(hold);
         drop(folder); // this frees the bytes
         report.deleted = true;

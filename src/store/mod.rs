@@ -41,6 +41,7 @@ mod remote;
 mod scratch;
 mod signs;
 mod stamp;
+mod trash;
 mod verify;
 mod wait;
 

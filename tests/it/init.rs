@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::Output;
 
-use image::{ImageFormat, Rgb, RgbImage};
+use image::{ImageFormat, Rgb, RgbImage, Rgba, RgbaImage};
 use serde_json::Value as Json;
 
 use crate::project::simpipe;
@@ -40,6 +40,8 @@ fn a_folder_of_classes_becomes_an_experiment_that_runs() {
     let photos = place.path().join("my photos, \"größe\" 1");
     write_classes(&photos, &[("cat", 24), ("d'og", 24), ("two words", 20), ("tiny", 1)], 16);
     std::fs::write(photos.join("cat/broken.png"), "no image").unwrap();
+    let clear = RgbaImage::from_pixel(16, 16, Rgba([60, 0, 0, 0]));
+    clear.save_with_format(photos.join("cat/0.png"), ImageFormat::Png).unwrap();
     let folder = photos.file_name().unwrap().to_str().unwrap();
     let output = at(place.path(), &["init", folder, "--name", "mine", "--json"]);
     assert_eq!(output.status.code(), Some(0), "{}", text(&output));
@@ -48,6 +50,8 @@ fn a_folder_of_classes_becomes_an_experiment_that_runs() {
     assert_eq!((json["classes"].as_u64(), json["images"].as_u64()), (Some(4), Some(69)));
     let warnings = json["warnings"].to_string();
     assert!(warnings.contains("tiny (1)") && warnings.contains("broken.png"), "{warnings}");
+    assert_eq!(json["transparent"], 1);
+    assert!(warnings.contains("with transparent pixels: 1 image of 70 looked at"), "{warnings}");
 
     let config = std::fs::read_to_string(place.path().join("configs/mine.toml")).unwrap();
     assert!(config.contains("on-corrupt = \"skip\"") && config.contains("resize = [16, 16]"), "{config}");

@@ -90,8 +90,8 @@ fn notes(survey: &Survey, resize: Option<String>) -> Vec<String> {
     if survey.transparent > 0 {
         let (images, read) = (counted(survey.transparent, "image", "images"), print::thousands(survey.checked));
         notes.push(format!(
-            "{images} of {read} looked at have transparent pixels, behind which white is seen: `background` of the source \
-             takes another colour"
+            "with transparent pixels: {images} of {read} looked at; white is seen behind them, another colour with \
+             `background` of the source"
         ));
     }
     if let Some((name, reason)) = survey.broken.first() {

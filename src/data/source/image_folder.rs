@@ -17,13 +17,15 @@ use self::scan::{File, Folder};
 use super::reader::Reader;
 use super::{Access, DigestFile, Example, Load, Loaded, Place, Sink, SourceFacts, SplitCounts};
 use crate::base::bounds::Length;
-use crate::base::check::{self, Check, at_least};
+use crate::base::check::{self, Check, between};
 use crate::base::digest::Digest;
 use crate::base::param::SpecPath;
 use crate::data::DataError;
 use crate::data::decode::{BACKGROUND, DecodeError, DecodeOptions, Decoded, Encoded, MAX_PIXELS};
-use crate::data::in_order::{BUDGET, Claim, in_order};
+use crate::data::in_order::{BUDGET, Claim, Stopped, in_order};
 
+/// More than that in colour do not fit into one value of a Parquet file.
+const MOST_PIXELS: u64 = 700_000_000;
 /// Unreadable files that a message names; the rest is counted.
 const NAMED: usize = 5;
 
@@ -64,7 +66,7 @@ crate::params! {
         background: Vec<u8> = BACKGROUND.to_vec() => background(),
         /// The most pixels that an image may have, as it is in the file. One that claims more is treated as one that
         /// can't be decoded; its header tells, so that it takes no memory.
-        max_pixels: u64 = MAX_PIXELS => at_least(1),
+        max_pixels: u64 = MAX_PIXELS => between(1, MOST_PIXELS),
         /// What to do with files that can't be decoded.
         on_corrupt: OnCorrupt = OnCorrupt::Fail,
     }
@@ -138,10 +140,11 @@ fn decode_claiming(
 ) -> Result<Decoded, DecodeError> {
     let unreadable = |error: std::io::Error| DecodeError::Unreadable(error.to_string());
     let length = std::fs::metadata(path).map_err(unreadable)?.len();
-    claim.hold(length.min(options.most_bytes()));
+    let stopped = |_: Stopped| DecodeError::Unreadable("stopped".to_owned());
+    claim.hold(length.min(options.most_bytes())).map_err(stopped)?;
     let bytes = reader.read_at_most(path, options.most_bytes()).map_err(unreadable)?;
     let encoded = Encoded::read(&bytes, options)?;
-    claim.hold(encoded.memory());
+    claim.hold(encoded.memory()).map_err(stopped)?;
     encoded.decode()
 }
 

@@ -11,9 +11,9 @@ use crate::report::theme::{self, Shape};
 use crate::report::{ReportData, ReportError};
 
 const LOSS: plotters::style::RGBColor = plotters::style::RGBColor(0, 114, 178);
-/// Ends of epochs that are marked; of more, every so manieth.
-const MOST_EPOCHS: usize = 200;
 const VALIDATION: plotters::style::RGBColor = plotters::style::RGBColor(213, 94, 0);
+/// Epochs whose ends are marked; of more, some in equal steps.
+const MOST_EPOCHS: usize = 200;
 
 /// Means over a window centred on each step: `window` steps, down to half of them at both ends. What is no finite
 /// number counts in none; a window without any other has no mean.
