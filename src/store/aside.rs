@@ -31,6 +31,9 @@ pub(super) fn damage_of(error: io::Error) -> io::Result<&'static str> {
     }
 }
 
+/// Characters of a name that are kept in `quarantine/`: those of an entry's, and some.
+const LONGEST_NAME: usize = 100;
+
 impl Store {
     /// What is wrong with an object's bytes, all of which are read.
     ///
@@ -91,6 +94,7 @@ impl Store {
             Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => return Ok(false),
             there => drop(there.map_err(StoreError::io("read", path))?),
         }
+        let name: String = name.chars().take(LONGEST_NAME).collect(); // what is no object may have a long one
         let aside = self.folder("quarantine").join(format!("{name}.{}", scratch::unique_name()));
         match fs::rename_across(path, &aside) {
             // A folder, a pipe or a link on another disk: it can't be copied, and its name is needed.

@@ -12,6 +12,7 @@ use std::path::Path;
 
 use super::{Store, StoreError, fs};
 use crate::base::clock::{self, Moment};
+use crate::base::fs::is_wrong_place;
 
 /// Clocks of two machines differ by less, in milliseconds.
 const SKEW: u64 = 60_000;
@@ -94,15 +95,21 @@ impl Store {
 }
 
 /// Writes down that the journal in `folder` has got a run now. A line that a full disk has torn spoils no other.
+///
+/// Where the file is another user's, who shares it with nobody, the run has the place of its time.
 pub(super) fn append(folder: &Path, (name, run): RunName<'_>) -> Result<(), StoreError> {
     let path = folder.join("order");
-    let file = fs::open_to_append(&path)?;
+    let file = match fs::open_to_append(&path) {
+        Err(StoreError::Io { source, .. }) if is_wrong_place(&source) => return Ok(()),
+        file => file?,
+    };
     fs::append(&file, &path, format!("\n{name}/{run}\n").as_bytes())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::fault::{Fault, Faults};
 
     fn sorted<'a>(order: &RunOrder, runs: &[&'a str]) -> Vec<&'a str> {
         let mut runs = runs.to_vec();
@@ -144,6 +151,18 @@ mod tests {
         assert_eq!(sorted(&known, &mixed), runs);
         let runs = ["20260802T000000.000Z-b", "20260801T000000.000Z-a", "99990101T000000.000Z-planted"];
         assert_eq!(sorted(&RunOrder::default(), &[runs[2], runs[1], runs[0]]), runs);
+    }
+
+    #[test]
+    fn who_may_not_write_the_order_keeps_a_journal_all_the_same() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        let path = folder.path().join("journal/order");
+        let start = |run: &str| super::super::RunStart { run: run.to_owned(), ..Default::default() };
+        store.journal(start("1")).unwrap().finish(true, false).unwrap();
+        let _others = Faults::below(&path, Fault::ReadOnly);
+        store.journal(start("2")).unwrap().finish(true, false).unwrap();
+        assert_eq!(store.journaled_runs().unwrap().len(), 2);
     }
 
     #[test]

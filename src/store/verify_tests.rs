@@ -311,7 +311,7 @@ fn entries_that_are_no_entries_are_moved_aside() {
     let store = stored(folder.path());
     let ac = folder.path().join("ac");
     std::fs::create_dir(ac.join("sub")).unwrap();
-    std::fs::write(ac.join("notes.txt"), "").unwrap();
+    std::fs::write(ac.join("n".repeat(250)), "").unwrap();
     std::fs::write(ac.join(".nfs0001"), "").unwrap();
     let [a, b] = ["a", "b"].map(|name| store.entry_path(Digest::of_json(&name)));
     std::fs::copy(&a, &b).unwrap(); // of another key
