@@ -128,8 +128,11 @@ impl Executor<'_> {
         parts: &KeyParts,
         damage: &mut Option<Damage>,
     ) -> Result<Option<AcEntry>, StageFailure> {
-        if let Some(journal) = self.journal {
-            journal.wanted(self.id(node), parts.key())?; // before the lookup: gc keeps what it finds from here on
+        // Before the lookup: gc keeps what it finds from here on.
+        if let Some(journal) = self.journal
+            && let Some(error) = journal.wanted_if_room(self.id(node), parts.key())?
+        {
+            self.warn(node, format!("{error}: gc may remove what this run is using"));
         }
         let files = self.plan.graph[node].stage.files();
         let found = self.store.lookup_declared(parts.key(), &|_| Some(files));
