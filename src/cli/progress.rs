@@ -1,6 +1,6 @@
 //! Progress bars on standard error, and what they look like.
 
-use std::io::{self, Write};
+use std::io::Write;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
@@ -29,7 +29,7 @@ impl Bar {
         let bar = || ProgressBar::new(0).with_message(message).with_style(style(template));
         let bar = screen::shows_bars().then(bar);
         if let Some(bar) = bar.clone() {
-            signal::speak_through(move |line| bar.suspend(|| drop(writeln!(io::stderr(), "{line}"))));
+            signal::speak_through(move |line| bar.suspend(|| drop(writeln!(screen::messages(), "{line}"))));
         }
         Self(bar)
     }

@@ -1,7 +1,7 @@
 //! Shows a run's events: bars on a terminal, plain lines otherwise, JSONL for programs. Decides nothing.
 
 use std::collections::BTreeMap;
-use std::io::{self, Write};
+use std::io::Write;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -81,7 +81,7 @@ impl Reporter {
     pub(super) fn new(log: LogFile, events: Option<EventSink>, quiet: bool) -> Self {
         let bars = screen::shows_bars().then(Bars::new);
         if let Some(all) = bars.as_ref().map(|bars| bars.all.clone()) {
-            signal::speak_through(move |line| all.suspend(|| drop(writeln!(io::stderr(), "{line}"))));
+            signal::speak_through(move |line| all.suspend(|| drop(writeln!(screen::messages(), "{line}"))));
         }
         let lines = (!quiet).then(|| Lines { paint: Paint::stderr(), bars, stages: Mutex::default() });
         Self { log, events, lines }

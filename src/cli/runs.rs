@@ -7,6 +7,7 @@ use serde_json::{Value as Json, json};
 
 use super::options::PlaceOptions;
 use super::print::{self, Align, Table};
+use super::screen;
 use crate::error::{Error, Exit};
 use crate::runner::{Outcome, RunRecord, folders};
 use crate::store::{JournaledRun, RunStart, RunState};
@@ -43,7 +44,7 @@ pub(super) fn exec(args: &RunsArgs, out: &mut dyn Write) -> Result<Exit, Error> 
         order.newest_first(&mut lines, |line| (&line.name, &line.run));
     }
     if let Some(message) = folders::warning_of_future(lines.iter().map(|line| line.run.as_str())) {
-        writeln!(std::io::stderr(), "{} {message}", print::Paint::stderr().yellow("warning:"))?;
+        writeln!(screen::messages(), "{} {message}", print::Paint::stderr().yellow("warning:"))?;
     }
     if args.json {
         let runs: Vec<&Json> = lines.iter().map(|line| &line.json).collect();

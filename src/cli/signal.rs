@@ -19,6 +19,7 @@ use signal_hook::flag;
 use signal_hook::low_level::{exit, pipe};
 
 use super::print::Paint;
+use super::screen;
 use crate::base::interrupt::LeftToEnd;
 use crate::error::Exit;
 
@@ -96,9 +97,9 @@ fn attend(mut signals: UnixStream, second: &[Arc<AtomicBool>]) {
         sleep(POLL);
     }
     let mut waiting = Instant::now();
+    speak("interrupted: stopping; another signal ends it at once".to_owned());
     sleep(TOGETHER);
     second.iter().for_each(|second| second.store(true, Ordering::SeqCst));
-    speak("interrupted: stopping; another signal ends it at once".to_owned());
     while waiting.elapsed() < PATIENCE {
         sleep(POLL);
         if LeftToEnd::any() {
@@ -122,7 +123,7 @@ fn speak(line: String) {
         let through = SPEAK.lock().unwrap_or_else(PoisonError::into_inner).clone();
         match through {
             Some(through) => through(&line),
-            None => drop(writeln!(io::stderr(), "{line}")),
+            None => drop(writeln!(screen::messages(), "{line}")),
         }
         drop(sender);
     };

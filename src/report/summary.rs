@@ -179,7 +179,7 @@ fn experiment(page: &mut String, data: &ReportData) {
     }
     if data.dataset.transparent > 0 {
         let transparent =
-            format!("{} with transparent pixels, laid over `background`", count(data.dataset.transparent));
+            format!("{} with transparent pixels, laid over the background", count(data.dataset.transparent));
         rows.insert(2, words(["Transparency", &transparent]));
     }
     if let Some(row) = data.history.0.last() {
@@ -319,7 +319,7 @@ mod tests {
         assert!(!page(&data).contains("Transparency"));
         data.dataset.transparent = 1234;
         let page = page(&data);
-        assert!(page.contains("| Transparency | 1,234 with transparent pixels, laid over `background` |"), "{page}");
+        assert!(page.contains("| Transparency | 1,234 with transparent pixels, laid over the background |"), "{page}");
     }
 
     #[test]

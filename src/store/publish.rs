@@ -43,8 +43,11 @@ impl Store {
         let digest = fs::digest(path).map_err(StoreError::io("read", path))?;
         let size = fs::metadata(path).map_err(StoreError::io("read", path))?.len();
         let file = FileRecord { digest, size };
-        if self.problem(file)?.is_some() {
-            self.move_into_cas(path, digest)?;
+        match self.problem(file) {
+            Ok(None) => {}
+            // What is on its way to the disk gets there: whoever wants to stop has not looked whether it is there already.
+            Ok(Some(_)) | Err(StoreError::Interrupted) => self.move_into_cas(path, digest)?,
+            Err(error) => return Err(error),
         }
         Ok(file)
     }

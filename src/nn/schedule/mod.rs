@@ -20,7 +20,7 @@ choice! {
         #[aka("none", "fixed")]
         "constant" => Constant(Constant),
         /// Up in a line, down in half a cosine.
-        #[aka("cosine", "cosine_annealing", "CosineAnnealingLR", "WarmUpCosine")]
+        #[aka("cosine", "cosine_annealing", "CosineAnnealingLR")]
         "warmup-cosine" => WarmupCosine(WarmupCosine),
         /// Down in a line.
         #[aka("LinearLR", "polynomial")]
