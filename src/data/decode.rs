@@ -92,6 +92,9 @@ impl From<ImageError> for DecodeError {
     fn from(error: ImageError) -> Self {
         Self::Unreadable(match error {
             ImageError::Limits(_) => "it asks for more memory than an image of `max-pixels` may take".to_owned(),
+            ImageError::Unsupported(error) => {
+                format!("a kind of {} that is not read: convert it to JPEG or PNG", error.format_hint())
+            }
             error => error.to_string().split_whitespace().collect::<Vec<_>>().join(" "),
         })
     }
