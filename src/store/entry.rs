@@ -78,7 +78,12 @@ impl AcEntry {
     /// # Errors
     /// Why it can't be used: it is cut or changed, of another key, or names files that no result may have.
     pub(super) fn parse(key: Digest, bytes: &[u8]) -> Result<Self, String> {
-        let entry: Self = serde_json::from_slice(bytes).map_err(|error| format!("it can't be read: {error}"))?;
+        let unreadable = |error: serde_json::Error| {
+            let words = error.to_string();
+            // Where in the file says nothing to anybody.
+            format!("it can't be read: {}", words.rsplit_once(" at line ").map_or(&*words, |(what, _)| what))
+        };
+        let entry: Self = serde_json::from_slice(bytes).map_err(unreadable)?;
         if entry.key != key {
             return Err("it is of another key".to_owned());
         }
