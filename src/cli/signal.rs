@@ -9,7 +9,7 @@
 use std::io::{self, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::channel;
+use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -29,8 +29,8 @@ const TOGETHER: Duration = Duration::from_millis(100);
 /// How long a command has to end after it was asked to.
 const PATIENCE: Duration = Duration::from_millis(600);
 
-/// How long a line may take to be printed.
-const SPEECH: Duration = Duration::from_millis(200);
+/// How long a line may take to be printed: long on a machine that is busy, short before a terminal that stands still.
+const SPEECH: Duration = Duration::from_millis(600);
 
 /// How often it is looked whether work that is left to end has ended.
 const POLL: Duration = Duration::from_millis(20);
@@ -92,12 +92,12 @@ fn attend(mut signals: UnixStream, second: &[Arc<AtomicBool>]) {
     }
     while !TAKEN.load(Ordering::SeqCst) {
         if !LeftToEnd::any() {
-            end();
+            end(true);
         }
         sleep(POLL);
     }
     let mut waiting = Instant::now();
-    speak("interrupted: stopping; another signal ends it at once".to_owned());
+    let heard = speak("interrupted: stopping; another signal ends it at once".to_owned());
     sleep(TOGETHER);
     second.iter().for_each(|second| second.store(true, Ordering::SeqCst));
     while waiting.elapsed() < PATIENCE {
@@ -106,18 +106,21 @@ fn attend(mut signals: UnixStream, second: &[Arc<AtomicBool>]) {
             waiting = Instant::now();
         }
     }
-    end();
+    end(heard);
 }
 
-/// Ends the program where it stands.
-fn end() -> ! {
-    speak(format!("{} interrupted", Paint::stderr().red("error:")));
+/// Ends the program where it stands, with a word if that can be `heard`.
+fn end(heard: bool) -> ! {
+    if heard {
+        speak(format!("{} interrupted", Paint::stderr().red("error:")));
+    }
     // No destructors: a thread in the middle of something must not see them run.
     exit(i32::from(Exit::Interrupted.code()))
 }
 
-/// Prints a line, but does not wait for a terminal that stands still or a pipe that nobody empties.
-fn speak(line: String) {
+/// Prints a line, but does not wait long for a terminal that stands still or a pipe that nobody empties; whether it was
+/// printed.
+fn speak(line: String) -> bool {
     let (sender, spoken) = channel::<()>();
     let print = move || {
         let through = SPEAK.lock().unwrap_or_else(PoisonError::into_inner).clone();
@@ -127,9 +130,9 @@ fn speak(line: String) {
         }
         drop(sender);
     };
-    if std::thread::Builder::new().spawn(print).is_ok() {
-        spoken.recv_timeout(SPEECH).ok(); // an error says that it was printed
-    }
+    // The other end goes away once it was printed.
+    std::thread::Builder::new().spawn(print).is_ok()
+        && spoken.recv_timeout(SPEECH) == Err(RecvTimeoutError::Disconnected)
 }
 
 /// Whether a signal was ignored when the program began, as `nohup` does with SIGHUP: that is to stay so. Background
