@@ -126,6 +126,7 @@ fn run_command(args: Vec<OsString>, out: &mut dyn Write, err: &mut dyn Write) ->
         Err(error) => return refuse(error, &args, asks_json, out, err),
     };
     let result = cli.command.exec(out).and_then(|exit| Ok(out.flush().map(|()| exit)?));
+    signal::acknowledged();
     match result {
         Ok(exit) => exit,
         Err(error) => {

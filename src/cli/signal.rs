@@ -37,6 +37,8 @@ const POLL: Duration = Duration::from_millis(20);
 
 static WISH: LazyLock<Arc<AtomicBool>> = LazyLock::new(Arc::default);
 static TAKEN: AtomicBool = AtomicBool::new(false);
+/// Whether the first signal was acknowledged.
+static SAID: AtomicBool = AtomicBool::new(false);
 
 /// Prints a line on standard error, above the bars if there are any.
 type Speak = Arc<dyn Fn(&str) + Send + Sync>;
@@ -51,6 +53,14 @@ pub(super) fn wish() -> Arc<AtomicBool> {
 /// Whether a signal has come.
 pub(super) fn came() -> bool {
     WISH.load(Ordering::SeqCst)
+}
+
+/// Waits until a signal that has come is acknowledged: a command may end faster than that is said.
+pub(super) fn acknowledged() {
+    let began = Instant::now();
+    while came() && !SAID.load(Ordering::SeqCst) && began.elapsed() < TOGETHER + SPEECH {
+        sleep(POLL);
+    }
 }
 
 /// From here on lines about signals are printed by `speak`, which knows of bars on the terminal.
@@ -73,6 +83,8 @@ pub(super) fn listen() -> io::Result<()> {
         for (_, other) in second.iter().enumerate().filter(|(other, _)| *other != at) {
             flag::register(signal, Arc::clone(other))?;
         }
+        // Two may be handled at one time by two threads: each marks the other and then looks again.
+        flag::register_conditional_shutdown(signal, code, Arc::clone(&second[at]))?;
     }
     let attending = second.clone();
     let attend = move || attend(receiver, &attending);
@@ -97,9 +109,10 @@ fn attend(mut signals: UnixStream, second: &[Arc<AtomicBool>]) {
         sleep(POLL);
     }
     let mut waiting = Instant::now();
-    let heard = speak("interrupted: stopping; another signal ends it at once".to_owned());
     sleep(TOGETHER);
     second.iter().for_each(|second| second.store(true, Ordering::SeqCst));
+    let heard = speak("interrupted: stopping; another signal ends it at once".to_owned());
+    SAID.store(true, Ordering::SeqCst);
     while waiting.elapsed() < PATIENCE {
         sleep(POLL);
         if LeftToEnd::any() {
