@@ -81,13 +81,13 @@ mod tests {
         network
     }
 
-    #[test]
-    fn folded_networks_embed_as_their_layers_do() {
+    /// Lists of layers with something to fold.
+    fn lists() -> [serde_json::Value; 4] {
         let conv = |padding: &str, activation: &str| json!({ "conv2d": { "filters": 20, "kernel": 3, "padding": padding, "activation": activation } });
         let pool = |size: usize| json!({ "max-pool": { "size": size } });
         let end = json!({ "metric-embedding": { "size": 6 } });
         let normalize = json!({ "normalize": { "mean": [100, 90, 80], "std": [50, 60, 70] } });
-        let networks = [
+        [
             // The tutorial's order, and a pool over the whole map.
             json!([
                 "rescale",
@@ -138,10 +138,14 @@ mod tests {
                 "global-max-pool",
                 end
             ]),
-        ];
+        ]
+    }
+
+    #[test]
+    fn folded_networks_embed_as_their_layers_do() {
         let pixels: Vec<u8> =
             (0..5 * 18 * 18 * 3).map(|at| u8::try_from((at * 7919 + at / 5) % 256).unwrap()).collect();
-        for (at, layers) in networks.into_iter().enumerate() {
+        for (at, layers) in lists().into_iter().enumerate() {
             let fast = network(layers, [18, 18, 3]);
             let exact = fast.clone().with_numerics(Numerics::Exact);
             let (found, expected) = (fast.embed(&pixels), exact.embed(&pixels));

@@ -91,6 +91,12 @@ struct Run<'a> {
     folder: Inside,
 }
 
+/// A warning of the whole run.
+fn warn(on_event: &(dyn Fn(&Event) + Sync), message: String) {
+    tracing::warn!("{message}");
+    on_event(&Event::Warning { stage: None, message });
+}
+
 impl Runner<'_> {
     /// Runs every stage that has no stored result. A stage that fails is in the record, not an error.
     ///
@@ -118,10 +124,8 @@ impl Runner<'_> {
         let (journal, unjournaled) = self.journal(plan, &run, &dir, began)?;
         on_event(&Event::RunStarted { run: run.clone(), dir: dir.clone(), folder: folder.clone(), stages });
         let future = folders::warning_of_future(earlier.iter().map(String::as_str));
-        for message in future.into_iter().chain(unjournaled).chain(self.store.take_warnings()) {
-            tracing::warn!("{message}");
-            on_event(&Event::Warning { stage: None, message });
-        }
+        let warnings = future.into_iter().chain(unjournaled).chain(self.store.take_warnings());
+        warnings.for_each(|message| warn(on_event, message));
         let span = tracing::info_span!("run", id = run);
         let (store, cancel) = (self.store, self.cancel);
         let executor = Executor {
@@ -159,9 +163,7 @@ impl Runner<'_> {
         if let Some(journal) = journal {
             // The run is over and its record is there; gc will take it for one that was killed.
             if let Err(error) = journal.finish(record.ok, record.interrupted) {
-                let message = format!("the end of the run is not in the store's journal: {error}");
-                tracing::warn!("{message}");
-                on_event(&Event::Warning { stage: None, message });
+                warn(on_event, format!("the end of the run is not in the store's journal: {error}"));
             }
         }
         on_event(&Event::RunFinished { ok: record.ok, seconds: record.seconds });

@@ -92,7 +92,7 @@ impl Store {
         // A link to nothing is something.
         match std::fs::symlink_metadata(path) {
             Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => return Ok(false),
-            there => drop(there.map_err(StoreError::io("read", path))?),
+            there => _ = there.map_err(StoreError::io("read", path))?,
         }
         let name: String = name.chars().take(LONGEST_NAME).collect(); // what is no object may have a long one
         let aside = self.folder("quarantine").join(format!("{name}.{}", scratch::unique_name()));

@@ -229,7 +229,9 @@ fn a_result_without_a_file_that_its_stage_declares_is_damaged() {
 }
 
 /// What can be at a path and is no file, and a way to put it there.
-fn obstacles(at: &Path) -> Vec<(&'static str, Box<dyn Fn() + '_>)> {
+type Obstacle<'a> = (&'static str, Box<dyn Fn() + 'a>);
+
+fn obstacles(at: &Path) -> Vec<Obstacle<'_>> {
     use std::os::unix::fs::symlink;
     vec![
         ("folder", Box::new(move || std::fs::create_dir_all(at.join("inside")).unwrap())),

@@ -21,9 +21,12 @@ const POLL: Duration = Duration::from_millis(5);
 /// Processes that are named one by one.
 const MOST_NAMED: usize = 3;
 
+/// Takes what is said.
+type Hear = dyn Fn(&str) + Send + Sync;
+
 /// Who hears for whom the store waits.
 #[derive(Clone, Default)]
-pub(super) struct Listener(Option<Arc<dyn Fn(&str) + Send + Sync>>);
+pub(super) struct Listener(Option<Arc<Hear>>);
 
 impl fmt::Debug for Listener {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -146,7 +146,7 @@ fn for_a_shell(path: &str) -> String {
 /// Notes, and the classes that are left out.
 fn warnings(images: &Collection, recipe: &Recipe) -> Vec<String> {
     const NAMED: usize = 5;
-    let mut warnings: Vec<String> = images.notes.iter().map(|note| shown(note)).collect();
+    let mut warnings: Vec<String> = images.notes.iter().map(shown).collect();
     for (split, draw) in [(&images.train, &recipe.train), (&images.test, &recipe.test)] {
         if draw.tiny.is_empty() {
             continue;

@@ -60,7 +60,7 @@ fn line(text: &mut String, line: &str) {
 
 /// Counts of each class, or of the extremes where there are many.
 fn table(text: &mut String, images: &Collection) {
-    let names: Vec<String> = images.classes.iter().map(|name| shown(name)).collect();
+    let names: Vec<String> = images.classes.iter().map(shown).collect();
     let room = names.iter().take(LISTED).map(|name| width(name)).max().unwrap_or(0).clamp(5, 40);
     let [train, test] = [&images.train, &images.test];
     line(text, &format!("#   {:<room$}  {:>8}  {:>8}", "class", shown(&train.name), shown(&test.name)));

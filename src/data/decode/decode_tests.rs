@@ -158,8 +158,8 @@ fn seen(orientation: u8, x: usize, y: usize, (width, height): (usize, usize)) ->
 
 /// EXIF with one tag, of the type SHORT (3) or LONG (4).
 fn exif(value: u32, kind: u16, big: bool) -> Vec<u8> {
-    let (short, long): (fn(u16) -> [u8; 2], fn(u32) -> [u8; 4]) =
-        if big { (u16::to_be_bytes, u32::to_be_bytes) } else { (u16::to_le_bytes, u32::to_le_bytes) };
+    let short = |value: u16| if big { value.to_be_bytes() } else { value.to_le_bytes() };
+    let long = |value: u32| if big { value.to_be_bytes() } else { value.to_le_bytes() };
     let inline = if kind == 3 { [short(value as u16), [0; 2]].concat() } else { long(value).to_vec() };
     let start: &[u8] = if big { b"MM\0*" } else { b"II*\0" };
     [start, &long(8), &short(1), &short(0x112), &short(kind), &long(1), &inline, &[0; 4]].concat()

@@ -100,7 +100,7 @@ fn any_history_has_its_curves() {
 fn a_history_of_many_epochs_and_steps_is_drawn_in_no_time() {
     let mut data = synthetic::small();
     let row = data.history.0[0].clone();
-    let noisy = |at: u32| if at % 2 == 0 { 0.0 } else { 1.0 };
+    let noisy = |at: u32| if at.is_multiple_of(2) { 0.0 } else { 1.0 };
     let rows = (0..200_000).map(|at| crate::artifact::HistoryRow {
         epoch: at,
         step: u64::from(at),

@@ -59,6 +59,15 @@ fn range(shown: &[f64], rows: &[f64]) -> std::ops::Range<f64> {
     chart::drawable(floor..high + room)
 }
 
+fn subtitle(steps: usize, epochs: usize, window: usize) -> String {
+    let lines = match window {
+        _ if steps == 0 => String::new(),
+        1 => "; the line is every batch".to_owned(),
+        _ => format!("; the light line is every batch, the dark one a mean over {window} steps"),
+    };
+    format!("{} in {}{lines}", count_of(steps, "step", "steps"), count_of(epochs, "epoch", "epochs"))
+}
+
 pub(super) fn draw(data: &ReportData, path: &Path) -> Result<Drawn, ReportError> {
     let rows = &data.history.0;
     let losses: Vec<f64> = rows.iter().map(|row| row.loss).collect();
@@ -67,13 +76,7 @@ pub(super) fn draw(data: &ReportData, path: &Path) -> Result<Drawn, ReportError>
     let ends = epochs(&data.history);
     let validations: Vec<(f64, f64)> = ends.iter().filter_map(|(_, step, loss)| Some((*step, (*loss)?))).collect();
     let title = "Training and validation loss".to_owned();
-    let lines = match window {
-        _ if rows.is_empty() => String::new(),
-        1 => "; the line is every batch".to_owned(),
-        _ => format!("; the light line is every batch, the dark one a mean over {window} steps"),
-    };
-    let steps = count_of(rows.len(), "step", "steps");
-    let subtitle = format!("{steps} in {}{lines}", count_of(ends.len(), "epoch", "epochs"));
+    let subtitle = subtitle(rows.len(), ends.len(), window);
     let (width, height) = theme::CHART;
     let mut canvas = Canvas::new(width, height);
     let top = canvas.header(&title, &subtitle) + 44.0;
