@@ -91,8 +91,8 @@ impl Catalog for Links {
     fn docs(&self) -> Vec<StageDoc> {
         Vec::new()
     }
-    fn devices(&self) -> &'static [&'static str] {
-        &["auto"]
+    fn devices(&self) -> &'static [simpipe::base::suggest::Known<'static>] {
+        &[simpipe::base::suggest::Known { name: "auto", aka: &[] }]
     }
     fn backend(&self, _: &str) -> Result<BackendChoice, StageError> {
         Ok(BackendChoice { accepted: vec!["flex".to_owned()], compute: "flex".to_owned() })

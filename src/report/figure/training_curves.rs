@@ -59,6 +59,15 @@ fn range(shown: &[f64], rows: &[f64]) -> std::ops::Range<f64> {
     chart::drawable(floor..high + room)
 }
 
+/// Which line is which, of those that are there.
+fn legend(canvas: &mut Canvas, losses: bool, validations: bool) {
+    let shown = [(losses, "loss", LOSS), (validations, "validation loss", VALIDATION)];
+    let entries: Vec<_> =
+        shown.into_iter().filter(|(shown, ..)| *shown).map(|(_, words, colour)| (words, colour, 4.0)).collect();
+    let right = canvas.width() - theme::MARGIN - 70.0;
+    chart::legend(canvas, right, theme::MARGIN + 4.0, &entries);
+}
+
 fn subtitle(steps: usize, epochs: usize, window: usize) -> String {
     let lines = match window {
         _ if steps == 0 => String::new(),
@@ -121,11 +130,7 @@ pub(super) fn draw(data: &ReportData, path: &Path) -> Result<Drawn, ReportError>
         Ok((marks, dots, end))
     })?;
     annotate(&mut canvas, &marks, &dots, end);
-    let shown = [(!rows.is_empty(), "loss", LOSS), (!validations.is_empty(), "validation loss", VALIDATION)];
-    let entries: Vec<_> =
-        shown.into_iter().filter(|(shown, ..)| *shown).map(|(_, words, colour)| (words, colour, 4.0)).collect();
-    let right = canvas.width() - theme::MARGIN - 70.0;
-    chart::legend(&mut canvas, right, theme::MARGIN + 4.0, &entries);
+    legend(&mut canvas, !rows.is_empty(), !validations.is_empty());
     if rows.is_empty() {
         chart::nothing(&mut canvas, area, "No training step was run: the network keeps its first weights.");
     }
