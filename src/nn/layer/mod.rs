@@ -1,8 +1,8 @@
 //! Layers: what a spec's `layers` may hold, the shapes that follow from it, and how it is computed.
 //!
-//! One file a layer, each a [`Layer`]. Layers may hold lists of layers, so a network is a tree. [`LayerSpec`] is what is
+//! One file a layer, each a `Layer`. Layers may hold lists of layers, so a network is a tree. [`LayerSpec`] is what is
 //! written, [`infer_shapes`] walks through it: what passes can be built and run without a shape mismatch. Layers hold no
-//! tensor: they declare weights, and get them by name from a [`Cx`]. Owns no training and no tensor operation (see
+//! tensor: they declare weights, and get them by name from a `Cx`. Owns no training and no tensor operation (see
 //! [`ops`](super::ops)).
 
 mod activation;

@@ -1,5 +1,5 @@
 //! Losses: one file a loss. A loss says what a batch must hold for it, may own learned weights, and gives one number for a
-//! batch of embeddings; what several losses need of a batch ([`Embedded`]) is computed once.
+//! batch of embeddings; what several losses need of a batch (`Embedded`) is computed once.
 //!
 //! Owns the choice [`LossSpec`]. Knows nothing of networks.
 
