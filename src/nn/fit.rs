@@ -298,6 +298,7 @@ impl<'a> Run<'a> {
         let learning_rate = settings.learning_rate(made);
         settings.optimizer.step(learning_rate, &mut self.parameters, loss.backward(), &mut self.optimizer);
         pass.averages.into_iter().for_each(|average| self.parameters.absorb(average));
+        pass.replaced.into_iter().for_each(|(path, value)| self.parameters.put(&path, value));
         self.losses.push(value);
         on_event(FitEvent::Step { epoch: epoch + 1, step: made + 1, loss: value, learning_rate });
         Ok(())

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use burn::tensor::{Device, Gradients, Tensor, TensorData};
 
 use super::layer::{Average, Declared, Place};
-use super::loss::{LossSpec, Target};
+use super::loss::{Inner, LossSpec, Target};
 use super::network::LoadError;
 use crate::artifact::Weights;
 use crate::base::seed::Seed;
@@ -58,9 +58,8 @@ impl Parameters {
 
     /// Fresh values for what a loss learns.
     pub(super) fn of_loss(loss: &LossSpec, target: Target, seed: Seed, device: &Device) -> Self {
-        let place = Place::loss(loss.name());
-        let specs = loss.as_dyn().weights(target).into_iter().enumerate();
-        let declared: Vec<Declared> = specs.map(|(at, spec)| Declared::new(&place, at, spec)).collect();
+        let mut declared = Vec::new();
+        declare(loss, target, &Place::loss(loss.name()), &mut declared);
         Self::init(&declared, seed, device)
     }
 
@@ -159,6 +158,16 @@ impl Parameters {
         }
     }
 
+    /// Gives a parameter without a gradient a new value, `[size]`.
+    ///
+    /// # Panics
+    /// As [`Parameters::get`].
+    pub(super) fn put(&mut self, path: &str, value: Tensor<1>) {
+        let parameter = self.0.get_mut(path).unwrap_or_else(|| panic!("no layer has declared `{path}`"));
+        let tracked = parameter.value.is_autodiff();
+        parameter.value = if tracked { Tensor::from_inner(value) } else { value };
+    }
+
     /// Moves a parameter without a gradient: `momentum * old + (1 - momentum) * new`.
     ///
     /// # Panics
@@ -169,6 +178,15 @@ impl Parameters {
         let (old, tracked) = (parameter.value.clone(), parameter.value.is_autodiff());
         let moved = old.without_autodiff().mul_scalar(momentum) + batch.mul_scalar(1.0 - momentum);
         parameter.value = if tracked { Tensor::from_inner(moved) } else { moved };
+    }
+}
+
+/// What a loss and the losses inside it learn.
+fn declare(loss: &LossSpec, target: Target, place: &Place, declared: &mut Vec<Declared>) {
+    let specs = loss.as_dyn().weights(target).into_iter().enumerate();
+    declared.extend(specs.map(|(at, spec)| Declared::new(place, at, spec)));
+    for (number, Inner { name, loss, target }) in (0..).zip(loss.as_dyn().inner(target)) {
+        declare(loss, target, &place.inner(&name, number, loss.name()), declared);
     }
 }
 

@@ -46,6 +46,10 @@ pub(in crate::nn) struct TrainPass {
     step: u64,
     /// What the moving averages are to take in.
     pub(in crate::nn) averages: Vec<Average>,
+    /// Parameters without a gradient that are to hold something else after the step, by path, flat.
+    pub(in crate::nn) replaced: Vec<(String, Tensor<1>)>,
+    /// Scalars that the loss tells of this batch, `[1]` each and outside the autodiff graph.
+    pub(in crate::nn) logged: Vec<(String, Tensor<1>)>,
 }
 
 /// A statistic of a batch, for the moving average of that path.
@@ -61,7 +65,7 @@ pub(in crate::nn) struct Average {
 impl TrainPass {
     /// The pass of one step.
     pub(in crate::nn) const fn new(seed: Seed, step: u64) -> Self {
-        Self { seed, step, averages: Vec::new() }
+        Self { seed, step, averages: Vec::new(), replaced: Vec::new(), logged: Vec::new() }
     }
 }
 
@@ -103,6 +107,34 @@ impl<'a> Cx<'a> {
         if let Mode::Train(pass) = &mut self.mode {
             pass.averages.push(Average { path: self.place.weight(name), momentum, batch });
         }
+    }
+
+    /// Hands a statistic, or a memory, that this layer or loss has declared what it holds from the next step on: `[size]`.
+    pub(in crate::nn) fn replace(&mut self, name: &str, value: Tensor<1>) {
+        if let Mode::Train(pass) = &mut self.mode {
+            pass.replaced.push((self.place.weight(name), value.without_autodiff()));
+        }
+    }
+
+    /// Tells a scalar of this batch, `[1]`, which the history shows beside the loss. Outside of training nobody listens.
+    pub(in crate::nn) fn log(&mut self, name: &str, value: Tensor<1>) {
+        if let Mode::Train(pass) = &mut self.mode {
+            pass.logged.push((name.to_owned(), value.without_autodiff()));
+        }
+    }
+
+    /// The step of training that this is, from 0; `None` where nothing is trained.
+    pub(in crate::nn) const fn step(&self) -> Option<u64> {
+        match &self.mode {
+            Mode::Train(pass) => Some(pass.step),
+            Mode::Eval | Mode::Folded(_) => None,
+        }
+    }
+
+    /// The context of a loss inside this one, as [`Loss::inner`](crate::nn::loss::Loss::inner) lists it.
+    pub(in crate::nn) fn inner(&mut self, name: &str, number: u64, kind: &str) -> Cx<'_> {
+        let place = self.place.inner(name, number, kind);
+        self.at(place)
     }
 
     /// Computes a list of layers inside this one.

@@ -28,7 +28,7 @@ impl WeightSpec {
     }
 
     /// A statistic that is moved towards those of the batches, not trained.
-    pub(super) fn statistic(name: &'static str, shape: impl Into<Vec<usize>>, start: Start) -> Self {
+    pub(in crate::nn) fn statistic(name: &'static str, shape: impl Into<Vec<usize>>, start: Start) -> Self {
         Self { trainable: false, ..Self::new(name, shape, start) }
     }
 

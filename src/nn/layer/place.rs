@@ -22,6 +22,15 @@ impl Place {
         Self { path: format!("loss.{kind}"), spec: "loss".to_owned(), numbers: vec![u64::MAX] }
     }
 
+    /// A loss inside this one, at this name and number there: `loss.sum.terms.0.triplet`.
+    pub(in crate::nn) fn inner(&self, name: &str, number: u64, kind: &str) -> Self {
+        Self {
+            path: format!("{}.{name}.{kind}", self.path),
+            spec: self.spec.clone(),
+            numbers: self.numbers.iter().copied().chain([number]).collect(),
+        }
+    }
+
     /// Layer `at` of this list, of this kind.
     pub(in crate::nn) fn layer(&self, at: usize, kind: &str) -> Self {
         Self {

@@ -1,12 +1,16 @@
 //! A batch of embeddings, and what losses share of it: computed when first asked for, once.
 
-use std::cell::OnceCell;
+use std::cell::{OnceCell, RefCell};
+use std::collections::BTreeMap;
 
 use burn::tensor::{Bool, Device, Tensor, TensorData};
 
+use super::distances;
+use crate::artifact::Distance;
 use crate::nn::ops;
 
-/// The embeddings of a batch with their labels.
+/// The embeddings of a batch with their labels, and what each row is compared with: its references, which are the rows
+/// themselves unless a memory stands behind them.
 #[derive(Debug)]
 pub(in crate::nn) struct Embedded<'a> {
     /// `[batch, dim]`.
@@ -14,15 +18,28 @@ pub(in crate::nn) struct Embedded<'a> {
     /// One per row.
     pub(in crate::nn) labels: &'a [i32],
     /// The labels that are trained on, each once, in ascending order.
-    classes: &'a [i32],
+    pub(in crate::nn) classes: &'a [i32],
+    /// How many views of every example there are; the rows are view after view.
+    views: usize,
+    /// Rows behind the batch's own that every row is compared with.
+    memory: Option<Memory>,
     pairs: OnceCell<PairMasks>,
     directions: OnceCell<Tensor<2>>,
+    distances: RefCell<BTreeMap<(&'static str, bool), Tensor<2>>>,
 }
 
-/// Which pairs of a batch share a label, both `[batch, batch]`.
+/// Rows of earlier batches, without a gradient.
+#[derive(Debug, Clone)]
+struct Memory {
+    /// `[rows, dim]`.
+    embeddings: Tensor<2>,
+    labels: Vec<i32>,
+}
+
+/// Which rows and references share a label, both `[batch, references]`.
 #[derive(Debug)]
 pub(super) struct PairMasks {
-    /// Same label, without the anchor itself.
+    /// Same label, without the row itself.
     pub(super) positive: Tensor<2, Bool>,
     /// Other label.
     pub(super) negative: Tensor<2, Bool>,
@@ -33,12 +50,86 @@ impl<'a> Embedded<'a> {
     /// If there is not one label per row.
     pub(in crate::nn) fn new(embeddings: Tensor<2>, labels: &'a [i32], classes: &'a [i32]) -> Self {
         assert_eq!(embeddings.dims()[0], labels.len(), "one label per row");
-        Self { embeddings, labels, classes, pairs: OnceCell::new(), directions: OnceCell::new() }
+        Self {
+            embeddings,
+            labels,
+            classes,
+            views: 1,
+            memory: None,
+            pairs: OnceCell::new(),
+            directions: OnceCell::new(),
+            distances: RefCell::default(),
+        }
     }
 
-    /// Which rows form positive and negative pairs.
+    /// The same rows as `views` views of every example: all of the first view, then all of the second.
+    ///
+    /// # Panics
+    /// If they are not a whole number of examples.
+    pub(in crate::nn) fn of_views(self, views: usize) -> Self {
+        assert!(views > 0 && self.labels.len().is_multiple_of(views), "a whole number of examples");
+        Self { views, ..self }
+    }
+
+    /// The same labels for other embeddings, one per row: a part of each, say.
+    pub(super) fn with_embeddings(&self, embeddings: Tensor<2>) -> Self {
+        Self { views: self.views, ..Self::new(embeddings, self.labels, self.classes) }
+    }
+
+    /// The same batch, compared with these rows behind its own.
+    pub(super) fn with_memory(&self, embeddings: Tensor<2>, labels: Vec<i32>) -> Self {
+        assert_eq!(embeddings.dims()[0], labels.len(), "one label per row");
+        let memory = Some(Memory { embeddings, labels });
+        Self { memory, ..self.with_embeddings(self.embeddings.clone()) }
+    }
+
+    /// The views, `[examples, dim]` each.
+    pub(super) fn views(&self) -> Vec<Tensor<2>> {
+        self.embeddings.clone().chunk(self.views, 0)
+    }
+
+    /// What every row is compared with, `[references, dim]`: the batch's own rows, then the memory's.
+    pub(super) fn references(&self) -> Tensor<2> {
+        self.behind(self.embeddings.clone(), |memory| memory)
+    }
+
+    /// The references at unit length.
+    pub(super) fn reference_directions(&self) -> Tensor<2> {
+        self.behind(self.directions(), ops::l2_normalize)
+    }
+
+    fn behind(&self, own: Tensor<2>, made: impl Fn(Tensor<2>) -> Tensor<2>) -> Tensor<2> {
+        match &self.memory {
+            None => own,
+            Some(memory) => Tensor::cat(vec![own, made(memory.embeddings.clone())], 0),
+        }
+    }
+
+    /// One label per reference.
+    pub(super) fn reference_labels(&self) -> Vec<i32> {
+        let memory = self.memory.as_ref().map_or(&[][..], |memory| &memory.labels);
+        self.labels.iter().chain(memory).copied().collect()
+    }
+
+    /// The distance of every row to every reference, `[batch, references]`.
+    pub(super) fn distances(&self, distance: Distance) -> Tensor<2> {
+        self.kept((distance.name(), false), || distances::pairwise(distance, self.embeddings.clone(), self.references()))
+    }
+
+    /// The same of all rows at unit length, as pytorch-metric-learning compares them.
+    pub(super) fn unit_distances(&self, distance: Distance) -> Tensor<2> {
+        let computed = || distances::pairwise(distance, self.directions(), self.reference_directions());
+        self.kept((distance.name(), true), computed)
+    }
+
+    fn kept(&self, key: (&'static str, bool), computed: impl FnOnce() -> Tensor<2>) -> Tensor<2> {
+        self.distances.borrow_mut().entry(key).or_insert_with(computed).clone()
+    }
+
+    /// Which rows and references form positive and negative pairs.
     pub(super) fn pairs(&self) -> &PairMasks {
-        self.pairs.get_or_init(|| PairMasks::new(self.labels, &self.embeddings.device()))
+        let device = || self.embeddings.device();
+        self.pairs.get_or_init(|| PairMasks::new(self.labels, &self.reference_labels(), &device()))
     }
 
     /// The embeddings at unit length: `[batch, dim]`.
@@ -60,15 +151,16 @@ impl<'a> Embedded<'a> {
 }
 
 impl PairMasks {
-    fn new(labels: &[i32], device: &Device) -> Self {
-        let batch = labels.len();
+    /// The first of the references are the rows themselves.
+    fn new(labels: &[i32], references: &[i32], device: &Device) -> Self {
+        let (rows, columns) = (labels.len(), references.len());
         let mask = |keep: &dyn Fn(usize, usize) -> bool| {
-            let values: Vec<bool> = (0..batch * batch).map(|at| keep(at / batch, at % batch)).collect();
-            Tensor::from_data(TensorData::new(values, [batch, batch]), device)
+            let values: Vec<bool> = (0..rows * columns).map(|at| keep(at / columns, at % columns)).collect();
+            Tensor::from_data(TensorData::new(values, [rows, columns]), device)
         };
         Self {
-            positive: mask(&|anchor, other| anchor != other && labels[anchor] == labels[other]),
-            negative: mask(&|anchor, other| labels[anchor] != labels[other]),
+            positive: mask(&|row, other| row != other && labels[row] == references[other]),
+            negative: mask(&|row, other| labels[row] != references[other]),
         }
     }
 }

@@ -50,6 +50,11 @@ pub(in crate::nn) trait Loss: std::fmt::Debug {
         Vec::new()
     }
 
+    /// The losses that it is made of, in the order of their numbers.
+    fn inner(&self, _target: Target) -> Vec<Inner<'_>> {
+        Vec::new()
+    }
+
     /// The loss of a batch, `[1]`: 0 with a gradient of 0 where the batch holds nothing to learn from, never NaN.
     fn forward(&self, batch: &Embedded<'_>, cx: &mut Cx<'_>) -> Tensor<1>;
 }
@@ -63,6 +68,18 @@ pub struct Needs {
     pub negative_pairs: bool,
     /// Classes that were there when training began: the loss has learned something of each.
     pub known_classes: bool,
+    /// Two views of every example, augmented apart.
+    pub two_views: bool,
+}
+
+/// A loss inside another.
+#[derive(Debug, Clone)]
+pub(in crate::nn) struct Inner<'a> {
+    /// Where it stands in the outer one, unique there: `terms.0`. Its weights' paths have it.
+    pub(in crate::nn) name: String,
+    pub(in crate::nn) loss: &'a LossSpec,
+    /// What its weights are for.
+    pub(in crate::nn) target: Target,
 }
 
 /// What a loss's weights are for.

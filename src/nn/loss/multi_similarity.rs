@@ -3,7 +3,7 @@
 use burn::tensor::{Bool, Tensor};
 
 use super::batch::PairMasks;
-use super::{Embedded, Loss, Needs, distances};
+use super::{Embedded, Loss, Needs};
 use crate::artifact::Distance;
 use crate::base::check::{self, Check};
 use crate::nn::layer::Cx;
@@ -54,7 +54,7 @@ impl Loss for MultiSimilarity {
     }
 
     fn needs(&self) -> Needs {
-        Needs { positive_pairs: true, negative_pairs: true, known_classes: false }
+        Needs { positive_pairs: true, negative_pairs: true, ..Needs::default() }
     }
 
     fn forward(&self, batch: &Embedded<'_>, _: &mut Cx<'_>) -> Tensor<1> {
@@ -65,8 +65,7 @@ impl Loss for MultiSimilarity {
 impl MultiSimilarity {
     /// The loss of each row, `[batch]`; 0 for an anchor without a kept positive or without a kept negative.
     fn per_example(&self, batch: &Embedded<'_>) -> Tensor<1> {
-        let embeddings = batch.embeddings.clone();
-        let distance = distances::pairwise(self.distance, embeddings.clone(), embeddings); // [batch, batch]
+        let distance = batch.distances(self.distance); // [batch, references]
         let (positives, negatives) = self.mine(distance.clone().detach(), batch.pairs());
         let counts = positives.clone().any_dim(1).bool_and(negatives.clone().any_dim(1)); // [batch, 1]
         let shifted = distance.add_scalar(self.lambda - self.center);
