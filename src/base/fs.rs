@@ -6,24 +6,27 @@
 //! directly: what becomes of a half-written output is decided here, when it is synced and renamed.
 
 mod inside;
+mod lock;
+mod read;
 mod refusal;
 mod regular;
 mod shared;
 mod stat;
 
-use std::fs::{self, File, TryLockError};
+use std::fs::{self, File};
 use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 pub use inside::Inside;
+pub use lock::{Locking, create_lock, open_lock, touch, try_lock, write_lock};
+pub use read::{digest, digest_unless, free_space, list, metadata, open, read};
 pub use refusal::{help, is_full, is_wrong_place};
 pub use regular::{expect_regular, open_regular, read_at_most, read_regular};
 pub use shared::share;
 pub use stat::{FileTime, Stat, stat, stat_open};
 
-use super::digest::Digest;
 #[cfg(test)]
 use super::fault::{before, before_write, locked_by_fault};
 
@@ -270,74 +273,6 @@ pub fn sync_dir(folder: &Path) -> io::Result<()> {
     }
 }
 
-/// Opens a lock file, making it if it is missing.
-///
-/// # Errors
-/// If it can't be opened for writing.
-pub fn open_lock(path: &Path) -> io::Result<File> {
-    before(Verb::Lock, path, path)?;
-    make(File::options().read(true).write(true).create(true).truncate(false), path)
-}
-
-/// Whom a lock keeps out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Locking {
-    /// Those who want it alone.
-    Shared,
-    /// Everybody.
-    Alone,
-}
-
-/// Takes the lock of an open file; `false` if somebody is in the way. It goes with the file.
-///
-/// # Errors
-/// If the file system has no locks, or they don't work now.
-pub fn try_lock(file: &File, path: &Path, how: Locking) -> io::Result<bool> {
-    if let Some(outcome) = locked_by_fault(path) {
-        return outcome;
-    }
-    let tried = match how {
-        Locking::Shared => file.try_lock_shared(),
-        Locking::Alone => file.try_lock(),
-    };
-    match tried {
-        Ok(()) => Ok(true),
-        Err(TryLockError::WouldBlock) => Ok(false),
-        Err(TryLockError::Error(error)) => Err(error),
-    }
-}
-
-/// Makes a lock file with nothing in it.
-///
-/// # Errors
-/// [`ErrorKind::AlreadyExists`] if it is there.
-pub fn create_lock(path: &Path) -> io::Result<File> {
-    before(Verb::Lock, path, path)?;
-    make(File::options().read(true).write(true).create_new(true), path)
-}
-
-/// Sets a file's times to what the file system's own clock says, on a full disk too: a sign of life, which is lost
-/// without harm. No operation that faults count, for it comes from a thread of its own.
-///
-/// # Errors
-/// If the file is gone, or is another user's and can't be written.
-pub fn touch(path: &Path) -> io::Result<()> {
-    use rustix::fs::{AtFlags, CWD, Timespec, Timestamps, UTIME_NOW, utimensat};
-    let now = Timespec { tv_sec: 0, tv_nsec: UTIME_NOW };
-    // Both: then whoever may write the file may do it, and not only its owner.
-    Ok(utimensat(CWD, path, &Timestamps { last_access: now, last_modification: now }, AtFlags::empty())?)
-}
-
-/// Replaces what a lock file says.
-///
-/// # Errors
-/// It may then say nothing.
-pub fn write_lock(mut file: &File, path: &Path, text: &str) -> io::Result<()> {
-    before_write(path, text.as_bytes())?;
-    file.set_len(0)?;
-    file.write_all(text.as_bytes())
-}
-
 /// Creates a file that is only appended to.
 ///
 /// # Errors
@@ -388,68 +323,6 @@ pub fn make_readonly(path: &Path) -> io::Result<()> {
 pub fn remove_empty_dir(path: &Path) -> io::Result<()> {
     before(Verb::RemoveDir, path, path)?;
     fs::remove_dir(path)
-}
-
-/// Reads a whole regular file.
-///
-/// # Errors
-/// [`ErrorKind::NotFound`] if there is none.
-pub fn read(path: &Path) -> io::Result<Vec<u8>> {
-    before(Verb::Read, path, path)?;
-    read_regular(path)
-}
-
-/// The digest of a file's bytes.
-///
-/// # Errors
-/// [`ErrorKind::NotFound`] if there is none.
-pub fn digest(path: &Path) -> io::Result<Digest> {
-    digest_unless(path, &|| false)
-}
-
-/// The same, which ends soon after the caller says so.
-///
-/// # Errors
-/// If the file can't be read; [`stopped`](super::interrupt::stopped) if the caller says so.
-pub fn digest_unless(path: &Path, stop: &dyn Fn() -> bool) -> io::Result<Digest> {
-    before(Verb::Read, path, path)?;
-    Digest::of_file_unless(path, stop)
-}
-
-/// The bytes that are free for this user on the disk of a file; `None` where that is not known.
-#[must_use]
-pub fn free_space(path: &Path) -> Option<u64> {
-    let disk = rustix::fs::statvfs(path).ok()?;
-    disk.f_bavail.checked_mul(disk.f_frsize)
-}
-
-/// Opens a regular file for reading.
-///
-/// # Errors
-/// As [`open_regular`].
-pub fn open(path: &Path) -> io::Result<File> {
-    before(Verb::Read, path, path)?;
-    open_regular(path)
-}
-
-/// What the file system knows of a file.
-///
-/// # Errors
-/// [`ErrorKind::NotFound`] if there is none.
-pub fn metadata(path: &Path) -> io::Result<fs::Metadata> {
-    before(Verb::Read, path, path)?;
-    fs::metadata(path)
-}
-
-/// Paths in a folder, sorted.
-///
-/// # Errors
-/// [`ErrorKind::NotFound`] if there is none.
-pub fn list(folder: &Path) -> io::Result<Vec<PathBuf>> {
-    before(Verb::Read, folder, folder)?;
-    let mut paths = fs::read_dir(folder)?.map(|item| Ok(item?.path())).collect::<io::Result<Vec<_>>>()?;
-    paths.sort();
-    Ok(paths)
 }
 
 #[cfg(test)]
