@@ -14,6 +14,7 @@ use walkdir::WalkDir;
 use super::checkpoints::StoredCheckpoints;
 use super::error::StageFailure;
 use super::inputs::{self, Candidates, Entries, Sources};
+use super::known;
 use super::schedule::Held;
 use super::{Event, History, Outcome, reasons};
 use crate::base::interrupt::LeftToEnd;
@@ -166,6 +167,7 @@ impl Executor<'_> {
         if let (Some(checkpoints), Some(journal)) = (&checkpoints, self.journal) {
             journal.wanted_checkpoints(self.id(node), key, checkpoints.shelf())?;
         }
+        known::check(self.plan, node, upstream, self.store, &on_warning)?;
         let mut ctx = Ctx::new(CtxParts {
             id: self.id(node),
             inputs: files,

@@ -15,7 +15,7 @@ use crate::plan::{KeyParts, Plan};
 use crate::stage::{BackendChoice, Inputs, SourceDigest, SourceFinder, StageError};
 use crate::store::{AcEntry, Store, StoreError};
 
-/// Stored results by node.
+/// Stored results by node, of all that a node reads and of all behind that.
 pub(super) type Entries = BTreeMap<NodeIndex, AcEntry>;
 
 /// Digests of the files that each port reads; the whole upstream must be in `entries`.

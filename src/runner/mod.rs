@@ -10,6 +10,7 @@ mod event;
 mod executor;
 pub mod folders;
 mod inputs;
+mod known;
 pub mod memory;
 mod reasons;
 mod record;
@@ -273,11 +274,8 @@ impl Run<'_> {
         let node = plan.order[held.at()];
         let upstream = {
             let board = locked(&self.board);
-            let entry = |(node, _)| {
-                let at = plan.order.iter().position(|other| *other == node)?;
-                Some((node, board.get(&at)?.entry.clone()?))
-            };
-            plan.upstream(node).into_iter().filter_map(entry).collect()
+            let entry = |(at, finished): (&usize, &Finished)| Some((plan.order[*at], finished.entry.clone()?));
+            board.iter().filter_map(entry).collect()
         };
         let result = self.executor.run_node(node, &upstream, attempt, held);
         self.executor.warn_of_store(node);

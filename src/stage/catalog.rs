@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use serde_json::Value as Json;
 
-use super::{Ctx, Facts, InputFacts, Kind, ParamIssue, Port, Stage, StageError};
+use super::{Ctx, Facts, InputFacts, Kind, OutputFile, ParamIssue, Port, Stage, StageError};
 use crate::base::contents::Contents;
 use crate::base::digest::Digest;
 use crate::base::issue::Issues;
@@ -63,6 +63,11 @@ pub trait DynStage: Debug + Send + Sync {
     fn infer(&self, inputs: &InputFacts) -> Result<Facts, Vec<ParamIssue>>;
     /// [`Stage::warnings`].
     fn warnings(&self, inputs: &InputFacts) -> Vec<ParamIssue>;
+    /// [`Stage::complete`].
+    ///
+    /// # Errors
+    /// If a file can't be read.
+    fn complete(&self, facts: Facts, file: &OutputFile<'_>) -> Result<Facts, StageError>;
     /// [`Stage::sources`].
     ///
     /// # Errors
@@ -120,6 +125,9 @@ impl<S: Stage + Debug> DynStage for Bound<S> {
     }
     fn warnings(&self, inputs: &InputFacts) -> Vec<ParamIssue> {
         S::warnings(&self.0, inputs)
+    }
+    fn complete(&self, facts: Facts, file: &OutputFile<'_>) -> Result<Facts, StageError> {
+        S::complete(&self.0, facts, file)
     }
     fn sources(&self, finder: &SourceFinder<'_>) -> Result<Vec<SourceDigest>, StageError> {
         S::sources(&self.0, finder)

@@ -116,6 +116,21 @@ impl From<ParamIssue> for StageError {
     }
 }
 
+/// The same of several problems: the first with its place, the others in its words.
+impl From<Vec<ParamIssue>> for StageError {
+    fn from(issues: Vec<ParamIssue>) -> Self {
+        let mut issues = issues.into_iter();
+        let Some(mut first) = issues.next() else { return Self::failed("the parameters do not suit the data") };
+        for ParamIssue { path, message, .. } in issues {
+            first.message = match path.is_empty() {
+                true => format!("{}; {message}", first.message),
+                false => format!("{}; `{path}`: {message}", first.message),
+            };
+        }
+        first.into()
+    }
+}
+
 impl From<ArtifactError> for StageError {
     fn from(error: ArtifactError) -> Self {
         match error {

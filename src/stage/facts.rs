@@ -1,8 +1,8 @@
 //! Facts: what is known of a stage's output before anything runs.
 //!
 //! One mechanism serves every semantic check (a kernel larger than its input, k larger than the index, overlapping
-//! sets) and `check`'s model summary. A field that is `None` is known only once the data is there; the stage then
-//! makes the same check when it runs.
+//! sets) and `check`'s model summary. A field that is `None` is known only once the data is there: `infer` is asked again
+//! when the stage's turn comes, with facts that are complete.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -101,6 +101,8 @@ pub struct SamplesFacts {
     pub split: String,
     /// The dataset's class names.
     pub classes: Option<Vec<String>>,
+    /// The labels that the pool has examples of, each once, in ascending order.
+    pub labels: Option<Vec<i32>>,
     /// Height, width, channels.
     pub image: Option<[usize; 3]>,
     /// Examples in the pool.
@@ -189,6 +191,8 @@ pub struct CalibrationFacts {
     pub cutpoints: Vec<String>,
     /// The distance that its thresholds are of.
     pub distance: Option<Distance>,
+    /// Neighbours that its matcher looks at.
+    pub neighbours: usize,
 }
 
 /// Of matches.

@@ -18,7 +18,12 @@ pub use facts::{
 };
 pub use policy::{Policy, TimeLimit};
 
+use std::path::PathBuf;
+
 use crate::base::param::Param;
+
+/// Where a file lies that a stage has left, by its name.
+pub type OutputFile<'a> = dyn Fn(&str) -> PathBuf + 'a;
 
 /// A named input of a stage.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -84,6 +89,15 @@ pub trait Stage: Send + Sync + 'static {
     /// What is allowed but probably not meant, known before anything runs; called where [`Stage::infer`] found no problem.
     fn warnings(_params: &Self::Params, _inputs: &InputFacts) -> Vec<ParamIssue> {
         Vec::new()
+    }
+
+    /// What [`Stage::infer`] said, completed by what the stage has left in the meantime: `file` gives the path of one of
+    /// [`Stage::FILES`]. With it, `infer` of the stages behind is asked again before they run, now that the data is there.
+    ///
+    /// # Errors
+    /// If a file can't be read.
+    fn complete(_params: &Self::Params, facts: Facts, _file: &OutputFile<'_>) -> Result<Facts, StageError> {
+        Ok(facts)
     }
 
     /// Digests of what it reads outside the store (archives, folders), by name. [`Stage::run`] says with

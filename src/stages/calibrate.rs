@@ -125,6 +125,7 @@ impl Stage for Calibrate {
         Ok(Facts::Calibration(CalibrationFacts {
             cutpoints: std::iter::once(OPTIMAL.to_owned()).chain(targets).collect(),
             distance: index.map(|index| index.distance),
+            neighbours: params.matcher.k(),
         }))
     }
 
@@ -139,8 +140,6 @@ impl Stage for Calibrate {
     fn run(params: &Params, ctx: &mut Ctx<'_>) -> Result<(), StageError> {
         let (index, index_info) = embedded::read_index(ctx)?;
         let (queries, query_info) = embedded::read(ctx, "queries", params.slice)?;
-        embedded::check_neighbours(&matcher_path(&params.matcher), params.matcher.k(), Some(index_info.count), 0)
-            .map_or(Ok(()), |issue| Err(StageError::from(issue)))?;
         ctx.stop_if_cancelled()?;
         let curve = curve(params, ctx, &index, &index_info, &queries)?;
         let Some(optimal) = curve.optimal(&params.metric) else {

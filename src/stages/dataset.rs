@@ -1,13 +1,15 @@
 //! The stage `dataset`: reads labelled images from a source into one table.
 
-use crate::artifact::{self, DatasetInfo, ExamplesWriter, write_json};
+use std::collections::BTreeMap;
+
+use crate::artifact::{self, DatasetInfo, Examples, ExamplesWriter, read_json, write_json};
 use crate::base::digest::Digest;
 use crate::data::DataError;
 use crate::data::source::{Access, Source, SourceFacts, Step};
 use crate::params;
 use crate::stage::{
-    Ctx, DatasetFacts, Facts, InputFacts, Kind, ParamIssue, Port, Progress, SourceDigest, SourceFinder, SplitFacts,
-    Stage, StageError,
+    Ctx, DatasetFacts, Facts, InputFacts, Kind, OutputFile, ParamIssue, Port, Progress, SourceDigest, SourceFinder,
+    SplitFacts, Stage, StageError,
 };
 
 /// Reads labelled images from a source.
@@ -59,6 +61,22 @@ impl Stage for Dataset {
         Ok(Facts::Dataset(DatasetFacts { identity, classes: facts.classes, image: facts.image, splits }))
     }
 
+    fn complete(_: &Params, facts: Facts, file: &OutputFile<'_>) -> Result<Facts, StageError> {
+        let Facts::Dataset(facts) = facts else { return Ok(facts) };
+        let info: DatasetInfo = read_json(&file("dataset.json"))?;
+        let said = |splits: &BTreeMap<String, SplitFacts>| {
+            let counts = splits.values().all(|split| split.per_class.is_some());
+            counts && splits.iter().map(|(name, split)| (name, split.count)).eq(counts_of(&info))
+        };
+        let splits = match facts.splits {
+            Some(splits) if said(&splits) => splits,
+            // Not known before, or images are left out that can't be read.
+            _ => split_facts(&Examples::read(&file("examples.parquet"))?, info.classes.len()),
+        };
+        let image = info.image.map(|shape| [shape.height, shape.width, shape.channels].map(|side| side as usize));
+        Ok(Facts::Dataset(DatasetFacts { classes: Some(info.classes), image, splits: Some(splits), ..facts }))
+    }
+
     fn sources(params: &Params, finder: &SourceFinder) -> Result<Vec<SourceDigest>, StageError> {
         let digests = params.source.loader().digests(finder.digest_file).map_err(stage_error)?;
         Ok(digests.into_iter().map(|(name, digest)| SourceDigest { name, digest }).collect())
@@ -97,6 +115,27 @@ impl Stage for Dataset {
         };
         Ok(write_json(&ctx.output("dataset.json"), &info)?)
     }
+}
+
+fn counts_of(info: &DatasetInfo) -> impl Iterator<Item = (&String, usize)> {
+    info.counts.iter().map(|(name, count)| (name, *count))
+}
+
+/// Examples by split and label.
+fn split_facts(examples: &Examples, classes: usize) -> BTreeMap<String, SplitFacts> {
+    let mut splits: BTreeMap<String, SplitFacts> = BTreeMap::new();
+    for (split, label) in examples.split.iter().zip(&examples.label) {
+        if !splits.contains_key(split) {
+            splits.insert(split.clone(), SplitFacts { count: 0, per_class: Some(vec![0; classes]) });
+        }
+        let Some(facts) = splits.get_mut(split) else { continue };
+        facts.count += 1;
+        let of_label = usize::try_from(*label).ok().zip(facts.per_class.as_mut());
+        if let Some(count) = of_label.and_then(|(label, counts)| counts.get_mut(label)) {
+            *count += 1;
+        }
+    }
+    splits
 }
 
 /// A `path` of the source where there is nothing, or a folder of images that is not as it should be.

@@ -97,9 +97,10 @@ impl Stage for Match {
         };
         let left_out = usize::from(params.leave_one_out && shared > 0);
         issues.extend(embedded::check_neighbours("neighbours", params.neighbours, indexed, left_out));
-        if let Some(matcher) = &params.matcher {
-            issues.extend(embedded::check_neighbours(&matcher_path(matcher), matcher.k(), indexed, left_out));
-        }
+        let calibrated = inputs.calibration("calibration").map(|facts| ("matcher".to_owned(), facts.neighbours));
+        let matcher = params.matcher.as_ref().map(|matcher| (matcher_path(matcher), matcher.k())).or(calibrated);
+        let looks_at = |(path, k): (String, usize)| embedded::check_neighbours(&path, k, indexed, left_out);
+        issues.extend(matcher.and_then(looks_at));
         issues.extend(index.and_then(|index| check_unknown(&params.unknown_label, index.pool.classes.as_deref()?)));
         if shared > 0 && !params.allow_overlap && !params.leave_one_out {
             issues.push(overlap_issue(shared));
@@ -116,10 +117,6 @@ impl Stage for Match {
         let (queries, _) = embedded::read(ctx, "queries", params.slice)?;
         let calibration: Calibration = read_json(ctx.input("calibration", "calibration.json"))?;
         let verdicts = Verdicts::of(params, &calibration, info.metric)?;
-        check_unknown(&params.unknown_label, &info.classes).map_or(Ok(()), failed)?;
-        embedded::check_neighbours("neighbours", params.neighbours, Some(info.count), 0).map_or(Ok(()), failed)?;
-        let (path, k) = (matcher_path(&verdicts.matcher), verdicts.matcher.k());
-        embedded::check_neighbours(&path, k, Some(info.count), 0).map_or(Ok(()), failed)?;
         let same = overlap::same_examples(&index, &queries.example_id, &queries.digest);
         let none = vec![Arc::default(); queries.len()];
         let (excluded, kept) = if params.leave_one_out { (same, none) } else { (none, same) };
@@ -147,10 +144,6 @@ impl Stage for Match {
         }
         Ok(())
     }
-}
-
-fn failed(issue: ParamIssue) -> Result<(), StageError> {
-    Err(issue.into())
 }
 
 fn check_cutpoint<'a>(cutpoint: &str, known: impl Iterator<Item = &'a str>) -> Option<ParamIssue> {
@@ -227,15 +220,10 @@ fn reported(neighbours: usize) -> Vec<RetrievalMetric> {
 
 impl Verdicts {
     fn of(params: &Params, calibration: &Calibration, distance: Distance) -> Result<Self, StageError> {
-        check_distance(Some(calibration.distance_metric), distance).map_or(Ok(()), failed)?;
         let Some(cutpoint) = calibration.cutpoints.get(&params.cutpoint) else {
-            if calibration.unreachable.contains(&params.cutpoint) {
-                let name = &params.cutpoint;
-                return Err(StageError::failed(format!("no threshold reaches the target of the cutpoint `{name}`"))
-                    .with_help("choose `optimal`, or a lower target"));
-            }
-            let issue = check_cutpoint(&params.cutpoint, calibration.cutpoints.keys().map(String::as_str));
-            return Err(issue.map_or_else(|| StageError::failed("no such cutpoint"), StageError::from));
+            let name = &params.cutpoint;
+            return Err(StageError::failed(format!("no threshold reaches the target of the cutpoint `{name}`"))
+                .with_help("choose `optimal`, or a lower target"));
         };
         let calibrated = || Matcher::named(&calibration.matcher, calibration.k);
         let matcher = params.matcher.clone().or_else(calibrated);

@@ -87,7 +87,6 @@ impl Stage for Report {
 
     fn run(params: &ReportParams, ctx: &mut Ctx<'_>) -> Result<(), StageError> {
         let mut data = read(params, ctx)?;
-        check_slices(params, &data)?;
         let wanted = wanted(params, &data);
         let images = Examples::read_images(ctx.input("dataset", "examples.parquet"), &wanted)?;
         data.images = wanted.into_iter().zip(images).collect();
@@ -135,16 +134,6 @@ fn too_many(strips: &Neighbours, kept: usize, path: &str) -> Option<ParamIssue> 
         ParamIssue::new(format!("{path}.k"), message)
             .help(format!("choose `k` of at most {kept}, or raise `neighbours` of the stage `match`"))
     })
-}
-
-/// The check of [`Stage::infer`] again, where the number of queries was not known before.
-fn check_slices(params: &ReportParams, data: &ReportData) -> Result<(), StageError> {
-    for (at, strips) in strips(params) {
-        if let Some(issue) = outside(strips, data.matches.0.len(), &format!("figures[{at}].neighbours")) {
-            return Err(issue.into());
-        }
-    }
-    Ok(())
 }
 
 /// Everything but the images.

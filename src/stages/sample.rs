@@ -8,7 +8,9 @@ use crate::base::digest::canonical_json;
 use crate::base::param::{Param, View, defaults};
 use crate::data::sampler::{ClassList, Outlook, Pool, PoolFacts, Problem, Sampler};
 use crate::params;
-use crate::stage::{Ctx, DatasetFacts, Facts, InputFacts, Kind, ParamIssue, Port, SamplesFacts, Stage, StageError};
+use crate::stage::{
+    Ctx, DatasetFacts, Facts, InputFacts, Kind, OutputFile, ParamIssue, Port, SamplesFacts, Stage, StageError,
+};
 
 /// Draws a pool of examples from one split of a dataset.
 #[derive(Debug)]
@@ -114,11 +116,21 @@ impl Stage for Sample {
             identity: params.identity(&outlook, &dataset),
             split: params.split.clone(),
             classes: dataset.classes,
+            labels: outlook
+                .labels
+                .map(|labels| labels.into_iter().filter_map(|label| i32::try_from(label).ok()).collect()),
             image: dataset.image,
             count: outlook.count,
             classes_per_batch: params.sampler.classes_per_batch(),
             examples_per_class: params.sampler.examples_per_class(),
         }))
+    }
+
+    fn complete(_: &Params, facts: Facts, file: &OutputFile<'_>) -> Result<Facts, StageError> {
+        let Facts::Samples(facts) = facts else { return Ok(facts) };
+        let drawn: SamplerFile = read_json(&file("sampler.json"))?;
+        let (classes, labels) = (Some(drawn.classes), Some(drawn.labels));
+        Ok(Facts::Samples(SamplesFacts { classes, labels, count: Some(drawn.count), ..facts }))
     }
 
     fn warnings(params: &Params, inputs: &InputFacts) -> Vec<ParamIssue> {
@@ -134,7 +146,8 @@ impl Stage for Sample {
         let info: DatasetInfo = read_json(ctx.input("dataset", "dataset.json"))?;
         let examples = Examples::read(ctx.input("dataset", "examples.parquet"))?;
         let drawn = params.pool().draw(&info.classes, &examples.split, &examples.label, ctx.seed());
-        let samples = drawn.map_err(|problems| refused(&problems))?;
+        let samples =
+            drawn.map_err(|problems| StageError::from(problems.into_iter().map(issue).collect::<Vec<_>>()))?;
         samples.write(&ctx.output("samples.parquet"))?;
         let mut labels = samples.label.clone();
         labels.sort_unstable();
@@ -154,16 +167,6 @@ impl Stage for Sample {
         };
         Ok(write_json(&ctx.output("sampler.json"), &file)?)
     }
-}
-
-/// The problems of `check`, found once the data was there: the first with its place, the others in its words.
-fn refused(problems: &[Problem]) -> StageError {
-    let Some((first, others)) = problems.split_first() else {
-        return StageError::failed("the pool can't be drawn");
-    };
-    let others: Vec<String> = others.iter().map(|problem| format!("`{}`: {}", problem.path, problem.message)).collect();
-    let message = std::iter::once(&first.message).chain(&others).map(String::as_str).collect::<Vec<_>>().join("; ");
-    StageError::from(ParamIssue::new(&first.path, message).help(&first.help))
 }
 
 #[cfg(test)]

@@ -297,7 +297,8 @@ fn facts(count: usize, asked: std::ops::Range<usize>, same_pool: bool) -> InputF
         distance: Distance::Cosine,
         seen_in_training: false,
     };
-    let calibration = CalibrationFacts { cutpoints: vec!["optimal".into(), "p95".into()], distance: None };
+    let calibration =
+        CalibrationFacts { cutpoints: vec!["optimal".into(), "p95".into()], distance: None, neighbours: 1 };
     InputFacts(BTreeMap::from([
         ("index".to_owned(), Facts::Index(index)),
         ("queries".to_owned(), Facts::Embeddings(queries.clone())),

@@ -15,7 +15,7 @@ use std::time::Duration;
 use serde_json::Value as Json;
 
 use self::checks::{
-    cannot_learn, does_not_fit_its_schedule, ends_before_its_schedule, lacks_pairs, lacks_unit_rows,
+    cannot_learn, does_not_fit_its_schedule, ends_before_its_schedule, lacks_pairs, lacks_unit_rows, meets_strangers,
     nothing_to_monitor, too_long,
 };
 use self::display::{Display, recent_mean};
@@ -140,6 +140,7 @@ impl Stage for Train {
             ends_before_its_schedule(params),
             does_not_fit_its_schedule(params),
             nothing_to_monitor(params, inputs.samples("validation").is_some()),
+            meets_strangers(params, inputs.samples("sampler"), inputs.samples("validation")),
         ];
         let problems: Vec<ParamIssue> = problems.into_iter().flatten().collect();
         if !problems.is_empty() {
@@ -190,7 +191,6 @@ impl Stage for Train {
         let mut network = network.map_err(layers_error)?.with_numerics(device::numerics(ctx.numerics()));
         let keep_best = params.keep_best.then(|| params.monitor(feed.validates()));
         let classes = feed.classes();
-        knows_validation_classes(params, &feed, &classes)?;
         let settings = params.settings(ctx.seed(), keep_best.as_ref(), &classes);
         let state = start(params, ctx, &network, &settings);
         ctx.stop_if_cancelled()?; // then the checkpoints may not have been read
@@ -279,23 +279,6 @@ fn stage_summary(summary: &nn::layer::ModelSummary) -> ModelSummary {
         trainable: summary.trainable,
         layers: summary.layers.iter().map(row).collect(),
     }
-}
-
-/// A loss that has learned something of each class can't judge others.
-fn knows_validation_classes(params: &TrainParams, feed: &Feed, classes: &[i32]) -> Result<(), StageError> {
-    if !params.loss.needs().known_classes {
-        return Ok(());
-    }
-    let Some(stranger) = feed.validation_classes().into_iter().find(|label| classes.binary_search(label).is_err())
-    else {
-        return Ok(());
-    };
-    let name = params.loss.name();
-    let message =
-        format!("`{name}` knows the classes of the training batches only, but label {stranger} is validated on");
-    let help =
-        "validate on classes that are trained on, set `validation-steps = 0`, or choose a loss that compares pairs";
-    Err(ParamIssue::new("loss", message).help(help).into())
 }
 
 fn train(

@@ -84,8 +84,7 @@ mod tests {
     fn only_expected_names_are_read() {
         let file = archive(&[("set/a.bin", b"aa"), ("../set/b.bin", b"evil"), ("b.bin", b"evil"), ("set/readme", b"")]);
         let members = [Member { name: "a.bin", at_most: 2 }, Member { name: "b.bin", at_most: 9 }];
-        let contents =
-            read_members(File::open(file.path()).unwrap(), file.path(), "set", &members, &|| false).unwrap();
+        let contents = read_members(File::open(file.path()).unwrap(), file.path(), "set", &members, &|| false).unwrap();
         assert_eq!(contents, BTreeMap::from([("a.bin", b"aa".to_vec())]));
     }
 

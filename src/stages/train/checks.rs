@@ -52,6 +52,25 @@ pub(super) fn lacks_pairs(params: &TrainParams, samples: Option<&SamplesFacts>) 
     Some(ParamIssue::new("loss", message).help(format!("set `{key}` of the sampler to at least 2")))
 }
 
+/// A loss that has learned something of each class knows nothing of others.
+pub(super) fn meets_strangers(
+    params: &TrainParams,
+    training: Option<&SamplesFacts>,
+    validation: Option<&SamplesFacts>,
+) -> Option<ParamIssue> {
+    let validates = params.epochs > 0 && params.validation_steps > 0 && params.loss.needs().known_classes;
+    let validation = validation.filter(|_| validates)?;
+    let known = training?.labels.as_ref()?;
+    let stranger = validation.labels.as_ref()?.iter().find(|label| known.binary_search(label).is_err())?;
+    let class = usize::try_from(*stranger).ok().and_then(|at| validation.classes.as_ref()?.get(at));
+    let class = class.map_or_else(|| format!("label {stranger}"), |name| format!("`{name}`"));
+    let message =
+        format!("`{}` learns the classes of the training only, but {class} is validated on", params.loss.name());
+    let help =
+        "validate on classes that are trained on, set `validation-steps = 0`, or choose a loss that compares pairs";
+    Some(ParamIssue::new("loss", message).help(help))
+}
+
 /// A schedule may be longer than the training, not shorter.
 pub(super) fn ends_before_its_schedule(params: &TrainParams) -> Option<ParamIssue> {
     let scheduled = params.schedule_epochs.filter(|scheduled| *scheduled < params.epochs)?;

@@ -75,11 +75,6 @@ impl Feed {
         self.training.classes()
     }
 
-    /// The labels that are validated on, likewise.
-    pub(super) fn validation_classes(&self) -> Vec<i32> {
-        self.validation.as_ref().map_or_else(Vec::new, Pool::classes)
-    }
-
     /// Whether there is something to validate on.
     pub(super) const fn validates(&self) -> bool {
         self.validation.is_some()
