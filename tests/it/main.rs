@@ -8,6 +8,7 @@ mod concurrency;
 mod config_layers;
 mod determinism;
 mod doctor;
+mod facts;
 mod faults;
 mod fuzz;
 mod graph;
