@@ -3,6 +3,7 @@
 //! | group | is given | trait |
 //! |---|---|---|
 //! | [`rank`] | queries with ranked neighbours | [`RankMetric`] |
+//! | [`pair`] | scores of genuine and impostor pairs | [`PairMetric`] |
 //!
 //! Knows relevance and labels, not files or stages. What is undefined (a mean of nothing, a rate without a pair) is
 //! `None`, what is wrong (NaN, lengths that don't fit) is a [`MetricError`]; NaN never comes out. A metric of one query
@@ -12,10 +13,12 @@
 pub mod confusion;
 mod error;
 pub mod name;
+pub mod pair;
 pub mod rank;
 
 pub use error::MetricError;
 pub use name::NameError;
+pub use pair::{PairMetric, Roc};
 pub use rank::{Average, RankMetric, Ranked, RetrievalMetric, macro_mean, micro_mean};
 pub use rank::{map_at_r, precision_at_k, recall_at_k};
 
