@@ -4,6 +4,7 @@
 //! |---|---|---|
 //! | [`rank`] | queries with ranked neighbours | [`RankMetric`] |
 //! | [`pair`] | scores of genuine and impostor pairs | [`PairMetric`] |
+//! | [`statistics`] | a value a query, or a run | |
 //!
 //! Knows relevance and labels, not files or stages. What is undefined (a mean of nothing, a rate without a pair) is
 //! `None`, what is wrong (NaN, lengths that don't fit) is a [`MetricError`]; NaN never comes out. A metric of one query
@@ -15,6 +16,7 @@ mod error;
 pub mod name;
 pub mod pair;
 pub mod rank;
+pub mod statistics;
 
 pub use error::MetricError;
 pub use name::NameError;
