@@ -4,25 +4,44 @@
 //! |---|---|---|
 //! | [`rank`] | queries with ranked neighbours | [`RankMetric`] |
 //! | [`pair`] | scores of genuine and impostor pairs | [`PairMetric`] |
-//! | [`statistics`] | a value a query, or a run | |
+//! | [`open_set`] | scores of queries of known and of unknown classes | [`OpenSetMetric`] |
+//! | [`space`] | embeddings with labels | [`SpaceMetric`] |
+//! | [`clustering`] | labels and clusters | [`ClusteringMetric`] |
+//! | [`episode`] | embeddings with labels, a seed | [`EpisodeMetric`] |
+//! | [`confusion`](mod@confusion), [`classification`] | true and given labels | |
+//! | [`statistics`] | a value a query, or a run: intervals and differences | |
+//! | [`rerank`] | embeddings and their neighbours: better neighbours | |
+//!
+//! [`registry`] knows every name. A new metric is a file in its group, with its name in the group's `KNOWN` and `parse`.
 //!
 //! Knows relevance and labels, not files or stages. What is undefined (a mean of nothing, a rate without a pair) is
 //! `None`, what is wrong (NaN, lengths that don't fit) is a [`MetricError`]; NaN never comes out. A metric of one query
 //! is `None` where nothing relevant is in the index; such queries are left out of means, as in pytorch-metric-learning,
 //! and counted apart.
 
+pub mod classification;
+pub mod clustering;
 pub mod confusion;
+pub mod episode;
 mod error;
 pub mod name;
+pub mod open_set;
 pub mod pair;
 pub mod rank;
+pub mod registry;
+pub mod rerank;
+pub mod space;
 pub mod statistics;
 
+pub use clustering::ClusteringMetric;
+pub use episode::EpisodeMetric;
 pub use error::MetricError;
 pub use name::NameError;
+pub use open_set::{OpenSet, OpenSetMetric};
 pub use pair::{PairMetric, Roc};
 pub use rank::{Average, RankMetric, Ranked, RetrievalMetric, macro_mean, micro_mean};
 pub use rank::{map_at_r, precision_at_k, recall_at_k};
+pub use space::{Space, SpaceMetric};
 
 /// What every metric says of itself.
 pub trait Metric: std::fmt::Debug + Send + Sync {

@@ -73,9 +73,15 @@ pub fn read(text: &str, known: &[Known]) -> Result<(&'static str, Number), NameE
     let Some(entry) = whole.or_else(|| known.iter().find(|known| known.name == name)) else {
         return Err(unknown(text, name, given, known));
     };
-    let wrong = |problem: &str| NameError {
-        message: format!("`{text}` {problem}"),
-        help: format!("write {}", shown(entry.name, entry.argument)),
+    let wrong = |problem: &str| {
+        // `map@R` is no `map` with a wrong number.
+        let names: Vec<suggest::Known<'_>> = known.iter().map(suggested).collect();
+        let other = whole_match(text, &names).filter(|near| known[*near].name != entry.name);
+        let help = match other {
+            Some(near) => format!("did you mean {}?", shown(known[near].name, known[near].argument)),
+            None => format!("write {}", shown(entry.name, entry.argument)),
+        };
+        NameError { message: format!("`{text}` {problem}"), help }
     };
     let number = match (entry.argument, given) {
         (Argument::None | Argument::CountOrNone, None) => Number::None,
@@ -118,8 +124,7 @@ fn percent(text: &str, of: &str) -> Option<f64> {
 
 fn unknown(text: &str, name: &str, given: Option<&str>, known: &[Known]) -> NameError {
     let message = format!("there is no metric `{text}`");
-    let names: Vec<suggest::Known<'_>> =
-        known.iter().map(|known| suggest::Known { name: known.name, aka: known.aka }).collect();
+    let names: Vec<suggest::Known<'_>> = known.iter().map(suggested).collect();
     // The whole first: `map@R` is a name, `MRR@10` one with a number.
     let near = whole_match(text, &names).or_else(|| suggest::position(name, &names));
     let Some(near) = near else {
@@ -133,6 +138,10 @@ fn unknown(text: &str, name: &str, given: Option<&str>, known: &[Known]) -> Name
         _ => None,
     };
     NameError { message, help: format!("did you mean {}?", kept.unwrap_or_else(|| shown(name, argument))) }
+}
+
+const fn suggested(known: &Known) -> suggest::Known<'static> {
+    suggest::Known { name: known.name, aka: known.aka }
 }
 
 /// A name that is the whole text but for separators and case, or that other tools call so.

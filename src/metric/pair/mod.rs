@@ -26,7 +26,7 @@ pub trait PairMetric: Metric {
 
 /// Every name, with what other tools call it.
 pub(crate) const KNOWN: &[Known] = &[
-    Known { name: "roc-auc", argument: Argument::None, aka: &["auc", "auroc-pairs", "roc-auc-score"] },
+    Known { name: "roc-auc", argument: Argument::None, aka: &["auc", "roc-auc-score"] },
     Known { name: "average-precision", argument: Argument::None, aka: &["pr-auc", "auprc", "average-precision-score"] },
     Known { name: "eer", argument: Argument::None, aka: &["equal-error-rate"] },
     Known { name: "tpr", argument: Argument::Percent("fpr"), aka: &["tar"] },

@@ -4,6 +4,7 @@
 //! They see which neighbours are relevant and how many relevant items there are, nothing else: no distances, so equal
 //! distances matter only by the order that the search gave them (by position).
 
+mod asked;
 pub mod average;
 pub mod map_at_k;
 pub mod map_at_r;
@@ -21,6 +22,7 @@ mod property_tests;
 
 use super::{Metric, real};
 
+pub use asked::Asked;
 pub use average::{Average, macro_mean, micro_mean};
 pub use map_at_k::MapAtK;
 pub use map_at_r::MapAtR;
@@ -29,6 +31,7 @@ pub use ndcg_at_k::{NdcgAtK, TrueNdcgAtK};
 pub use precision_at_k::PrecisionAtK;
 pub use r_precision::RPrecision;
 pub use recall_at_k::RecallAtK;
+pub(crate) use retrieval_metric::KNOWN;
 pub use retrieval_metric::RetrievalMetric;
 
 /// The neighbours of one query, by what they are worth.

@@ -1,6 +1,7 @@
 //! The metrics of ranked neighbours as one plain value, which a parameter can hold and compare.
 
 use super::{MapAtK, MapAtR, Mrr, NdcgAtK, PrecisionAtK, RPrecision, RankMetric, Ranked, RecallAtK, TrueNdcgAtK};
+use crate::metric::Metric;
 use crate::metric::name::{Argument, Known, NameError, read};
 
 /// The metrics of ranked neighbours.
@@ -26,14 +27,10 @@ pub enum RetrievalMetric {
 
 /// Every name, with what other tools call it.
 pub(crate) const KNOWN: &[Known] = &[
-    Known {
-        name: "recall",
-        argument: Argument::Count,
-        aka: &["hit", "hits", "hit-rate", "top", "acc", "accuracy", "r", "rank"],
-    },
+    Known { name: "recall", argument: Argument::Count, aka: &["hit", "hits", "hit-rate", "top", "rank", "cmc"] },
     Known { name: "precision", argument: Argument::Count, aka: &["p"] },
     Known { name: "map", argument: Argument::CountOrNone, aka: &["mean-average-precision", "ap"] },
-    Known { name: "map@r", argument: Argument::None, aka: &["mean-average-precision-at-r", "map-r"] },
+    Known { name: "map@r", argument: Argument::None, aka: &["mean-average-precision-at-r"] },
     Known { name: "map-clip-at-r", argument: Argument::Count, aka: &[] },
     Known { name: "r-precision", argument: Argument::None, aka: &["rp", "precision@r"] },
     Known { name: "mrr", argument: Argument::CountOrNone, aka: &["mean-reciprocal-rank", "reciprocal-rank"] },
@@ -117,6 +114,34 @@ impl RetrievalMetric {
     #[must_use]
     pub fn of_query(&self, ranked: &Ranked<'_>) -> Option<f64> {
         self.with(|metric| metric.of_query(ranked))
+    }
+}
+
+impl Metric for RetrievalMetric {
+    fn name(&self) -> String {
+        self.name()
+    }
+
+    fn doc(&self) -> &'static str {
+        self.doc()
+    }
+
+    fn unit(&self) -> &'static str {
+        self.unit()
+    }
+
+    fn higher_is_better(&self) -> bool {
+        self.higher_is_better()
+    }
+}
+
+impl RankMetric for RetrievalMetric {
+    fn depth(&self, relevant: usize) -> usize {
+        self.depth(relevant)
+    }
+
+    fn of_relevant(&self, ranked: &Ranked<'_>) -> f64 {
+        self.with(|metric| metric.of_relevant(ranked))
     }
 }
 
