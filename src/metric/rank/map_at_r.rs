@@ -3,7 +3,37 @@
 //! Musgrave, Belongie and Lim, A Metric Learning Reality Check (2020): `1/R sum_{i=1..R} P(i) rel(i)` with `P(i)` the
 //! precision of the `i` nearest and `rel(i)` 1 if the i-th is relevant. It rewards an order that recall@1 can't see.
 
-use super::Ranked;
+use super::{RankMetric, Ranked};
+use crate::metric::Metric;
+
+/// map@r: mean average precision over the R nearest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MapAtR;
+
+impl Metric for MapAtR {
+    fn name(&self) -> String {
+        "map@r".to_owned()
+    }
+
+    fn doc(&self) -> &'static str {
+        "`1/R sum_{i=1..R} P(i) rel(i)`: R is the number of relevant items, `P(i)` the precision of the i nearest, \
+         `rel(i)` 1 if the i-th is relevant (Musgrave, Belongie and Lim, 2020, arXiv:2003.08505)."
+    }
+
+    fn unit(&self) -> &'static str {
+        "mean precision"
+    }
+}
+
+impl RankMetric for MapAtR {
+    fn depth(&self, relevant: usize) -> usize {
+        relevant
+    }
+
+    fn of_relevant(&self, ranked: &Ranked<'_>) -> f64 {
+        of_query(ranked)
+    }
+}
 
 /// The average precision at R of one query; 0 where nothing is relevant.
 #[must_use]
