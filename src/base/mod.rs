@@ -9,6 +9,7 @@ pub mod check;
 pub mod clock;
 pub mod contents;
 pub mod digest;
+pub mod eigen;
 #[cfg(test)]
 pub(crate) mod fault;
 pub mod file_name;

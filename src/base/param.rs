@@ -22,6 +22,9 @@ pub enum View {
     Full,
     /// All of them but paths: what an artifact may show, the same on every machine.
     Portable,
+    /// All of them but paths, and but those that came after the first version where they have their default: what an
+    /// artifact holds to be read back, with the same bytes for the same spec in every version.
+    Stored,
     /// Those that differ from their default, and no path: what enters a cache key. A new field with a default
     /// therefore changes no old key. A chosen alternative of a version from 2 on says so, even where it is the default.
     Key,
@@ -177,9 +180,15 @@ pub fn write_field<T: Param>(
     value: &T,
     default: Option<&T>,
     view: View,
+    is_later: bool,
 ) {
     let is_default = default.is_some_and(|default| default.write(View::Full) == value.write(View::Full));
-    if view == View::Key && is_default && !value.is_versioned() {
+    let left_out = match view {
+        View::Key => is_default && !value.is_versioned(),
+        View::Stored => is_default && is_later,
+        View::Full | View::Portable => false,
+    };
+    if left_out {
         return;
     }
     let json = value.write(view);

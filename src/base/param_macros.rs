@@ -4,7 +4,9 @@
 ///
 /// `field: Type` must be given, `field: Type = default` may be left out, and `=> check` limits the value. Field
 /// names are kebab-case in a spec. The doc comments become the reference page. `#[aka("lr", "eta")]` below them says
-/// what other tools call the same: whoever writes that is asked whether this was meant.
+/// what other tools call the same: whoever writes that is asked whether this was meant. `#[since = 2]`, before it, says
+/// that the first version did not have the field: an artifact then leaves it out at its default, so that the artifacts of
+/// older specs keep their bytes ([`View::Stored`](crate::base::param::View::Stored)).
 ///
 /// ```
 /// use simpipe::base::{check, param};
@@ -24,11 +26,14 @@
 macro_rules! params {
     (@option) => { None };
     (@option $value:expr) => { Some($value) };
+    (@is_later) => { false };
+    (@is_later $since:literal) => { $since > 1 };
     (
         $(#[doc = $doc:literal])*
         $vis:vis struct $name:ident {
             $(
                 $(#[doc = $field_doc:literal])*
+                $(#[since = $since:literal])?
                 $(#[aka($($aka:literal),* $(,)?)])?
                 $field:ident : $ty:ty $(= $default:expr)? $(=> $check:expr)?
             ),*
@@ -68,6 +73,7 @@ macro_rules! params {
                     let default: Option<$ty> = $crate::params!(@option $($default)?);
                     $crate::base::param::write_field(
                         &mut object, stringify!($field), &self.$field, default.as_ref(), view,
+                        $crate::params!(@is_later $($since)?),
                     );
                 )*
                 serde_json::Value::Object(object)

@@ -378,3 +378,25 @@ params! {
 fn a_default_outside_of_its_own_range_is_a_mistake_of_the_program() {
     let _ = Wrong::shape();
 }
+
+params! {
+    /// A table that has grown.
+    struct Grown {
+        /// There from the beginning.
+        old: usize = 1,
+        /// Added later.
+        #[since = 2]
+        #[aka("recent")]
+        new: usize = 1,
+    }
+}
+
+#[test]
+fn a_later_field_changes_no_artifact_where_it_has_its_default() {
+    let grown = |new| Grown { old: 1, new };
+    assert_eq!(grown(1).write(View::Stored), json!({ "old": 1 }));
+    assert_eq!(grown(2).write(View::Stored), json!({ "old": 1, "new": 2 }));
+    assert_eq!(grown(1).write(View::Full), json!({ "old": 1, "new": 1 }));
+    assert_eq!((grown(1).write(View::Key), grown(2).write(View::Key)), (json!({}), json!({ "new": 2 })));
+    assert_eq!(messages::<Grown>(&json!({ "recent": 2 })).remove(0).2.unwrap(), "did you mean `new`?");
+}

@@ -87,6 +87,22 @@ pub trait Batches {
 
     /// A validation batch, the same ones at every epoch; `None` if there is nothing to validate on.
     fn validation(&self, step: u64) -> Option<Batch>;
+
+    /// The pixels of up to `count` training images of all classes, as they are, for layers that start from data. Unless told
+    /// otherwise those of the first batches, as many as it takes.
+    fn first_images(&self, count: usize) -> Vec<u8> {
+        let (mut pixels, mut images) = (Vec::new(), 0);
+        for step in 0.. {
+            let batch = self.training(0, step);
+            let (size, more) = (batch.labels.len(), (count - images).min(batch.labels.len()));
+            if more == 0 {
+                break;
+            }
+            pixels.extend_from_slice(&batch.pixels[..batch.pixels.len() / size * more]);
+            images += more;
+        }
+        pixels
+    }
 }
 
 /// What happens while a network is trained. Epochs and steps count from 1, steps over all epochs.

@@ -6,6 +6,7 @@
 
 pub mod device;
 mod embedder;
+mod first_images;
 mod fit;
 mod fused;
 #[cfg(test)]
@@ -23,6 +24,7 @@ pub mod schedule;
 mod state;
 
 pub use embedder::Embedder;
+pub use first_images::starts_from_images;
 pub use fit::{Batch, Batches, EarlyStopping, FitError, FitEvent, FitSettings, Monitor, fit};
 pub use layer::{LayerIssue, LayerSpec, infer_shapes};
 pub use loss::LossSpec;
@@ -33,6 +35,10 @@ pub use pixels::{Pixels, PixelsError};
 pub use schedule::Schedule;
 pub use state::FitState;
 
+#[cfg(test)]
+mod every_layer_tests;
+#[cfg(test)]
+mod layer_reference_tests;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]

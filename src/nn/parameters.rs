@@ -79,16 +79,20 @@ impl Parameters {
         parameter.value.clone().reshape(shape)
     }
 
+    /// A parameter as it is kept: `[size]`.
+    ///
+    /// # Panics
+    /// As [`Parameters::get`].
+    pub(super) fn flat(&self, path: &str) -> Tensor<1> {
+        self.0.get(path).unwrap_or_else(|| panic!("no layer has declared `{path}`")).value.clone()
+    }
+
     /// A parameter as numbers.
     ///
     /// # Panics
     /// As [`Parameters::get`].
     pub(super) fn numbers(&self, path: &str) -> Vec<f64> {
-        self.get_flat(path).into_iter().map(f64::from).collect()
-    }
-
-    fn get_flat(&self, path: &str) -> Vec<f32> {
-        numbers(&self.0.get(path).unwrap_or_else(|| panic!("no layer has declared `{path}`")).value)
+        numbers(&self.flat(path)).into_iter().map(f64::from).collect()
     }
 
     /// Every parameter in host memory.

@@ -4,6 +4,7 @@ use rayon::prelude::*;
 
 use super::ReportError;
 use super::error::{Stop, go_on};
+use crate::base::eigen::{self, fix_sign};
 
 /// The two principal components of some rows.
 ///
@@ -137,7 +138,7 @@ fn leading(covariance: &Covariance<'_>, dim: usize, stop: Stop<'_>) -> Result<(V
         let images: Vec<Vec<f64>> = vectors.par_iter().map(|vector| covariance.times(vector)).collect();
         let small: Vec<Vec<f64>> =
             vectors.iter().map(|vector| images.iter().map(|image| dot(vector, image)).collect()).collect();
-        let (turn, found) = jacobi(small);
+        let (turn, found) = eigen::of_symmetric(small);
         let moved = found.iter().zip(&values).take(2).map(|(new, old)| (new - old).abs()).fold(0.0, f64::max);
         let scale = found.first().copied().unwrap_or(0.0).abs();
         values = found;
@@ -172,51 +173,6 @@ fn orthonormalise(vectors: &mut [Vec<f64>]) {
         let norm = dot(vector, vector).sqrt();
         let scale = if norm > 1e-12 * norm_before && norm > 0.0 { norm.recip() } else { 0.0 };
         vector.iter_mut().for_each(|value| *value *= scale);
-    }
-}
-
-/// Eigenvectors (as rows) and eigenvalues of a small symmetric matrix, largest first, by cyclic Jacobi rotations
-/// (Golub and Van Loan, 8.5).
-fn jacobi(mut matrix: Vec<Vec<f64>>) -> (Vec<Vec<f64>>, Vec<f64>) {
-    let size = matrix.len();
-    let mut vectors: Vec<Vec<f64>> =
-        (0..size).map(|row| (0..size).map(|column| f64::from(u8::from(row == column))).collect()).collect();
-    for _ in 0..30 {
-        for p in 0..size {
-            for q in p + 1..size {
-                rotate(&mut matrix, &mut vectors, p, q);
-            }
-        }
-    }
-    let mut order: Vec<usize> = (0..size).collect();
-    order.sort_by(|&one, &other| matrix[other][other].total_cmp(&matrix[one][one]));
-    (order.iter().map(|&at| vectors[at].clone()).collect(), order.iter().map(|&at| matrix[at][at]).collect())
-}
-
-fn rotate(matrix: &mut [Vec<f64>], vectors: &mut [Vec<f64>], p: usize, q: usize) {
-    if matrix[p][q].abs() <= f64::MIN_POSITIVE {
-        return;
-    }
-    let theta = (matrix[q][q] - matrix[p][p]) / (2.0 * matrix[p][q]);
-    let tangent = theta.signum() / (theta.abs() + theta.hypot(1.0));
-    let cosine = tangent.hypot(1.0).recip();
-    let sine = tangent * cosine;
-    for row in matrix.iter_mut() {
-        (row[p], row[q]) = (cosine * row[p] - sine * row[q], sine * row[p] + cosine * row[q]);
-    }
-    for rows in [matrix, vectors] {
-        for at in 0..rows[p].len() {
-            let (one, other) = (rows[p][at], rows[q][at]);
-            (rows[p][at], rows[q][at]) = (cosine * one - sine * other, sine * one + cosine * other);
-        }
-    }
-}
-
-fn fix_sign(vector: &mut [f64]) {
-    let largest =
-        vector.iter().fold(0.0_f64, |largest, value| if value.abs() > largest.abs() { *value } else { largest });
-    if largest < 0.0 {
-        vector.iter_mut().for_each(|value| *value = -*value);
     }
 }
 

@@ -149,8 +149,12 @@ impl Stage for Train {
         Ok(Facts::Model(ModelFacts {
             dim: summary.as_ref().map(|summary| summary.dim),
             distance: params.loss.distance(),
-            // A network that makes no step has seen nothing.
-            trained_on: if params.epochs == 0 { String::new() } else { samples.identity },
+            // A network that makes no step has seen nothing, unless it starts from images.
+            trained_on: if params.epochs == 0 && !nn::starts_from_images(&params.layers) {
+                String::new()
+            } else {
+                samples.identity
+            },
             summary: summary.as_ref().map(stage_summary),
         }))
     }
@@ -189,6 +193,8 @@ impl Stage for Train {
         let feed = Feed::read(ctx)?;
         let network = Network::build(&params.layers, feed.training.pixels.shape, ctx.seed(), &device);
         let mut network = network.map_err(layers_error)?.with_numerics(device::numerics(ctx.numerics()));
+        network.start_from_images(&feed);
+        ctx.stop_if_cancelled()?;
         let keep_best = params.keep_best.then(|| params.monitor(feed.validates()));
         let classes = feed.classes();
         let settings = params.settings(ctx.seed(), keep_best.as_ref(), &classes);
@@ -335,11 +341,15 @@ fn write(
         input: network.input(),
         dim: network.dim(),
         distance: params.loss.distance(),
-        layers: params.layers.write(View::Full),
+        layers: params.layers.write(View::Stored),
         summary: serde_json::to_value(summary).map_err(|error| StageError::failed(error.to_string()))?,
         steps: kept.steps,
         best_epoch: kept.best_epoch,
-        trained_on: if kept.steps == 0 { Vec::new() } else { ModelFile::ranges(&feed.training.example_ids) },
+        trained_on: if kept.steps == 0 && !nn::starts_from_images(&params.layers) {
+            Vec::new()
+        } else {
+            ModelFile::ranges(&feed.training.example_ids)
+        },
     };
     network.to_weights().write(&ctx.output("model.safetensors"))?;
     write_json(&ctx.output("model.json"), &model)?;

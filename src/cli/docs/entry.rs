@@ -163,14 +163,14 @@ fn layer_shapes(example: &str) -> Vec<String> {
     let Some(layer) = layer else { return Vec::new() };
     let flatten = nn::LayerSpec::Flatten(nn::layer::Flatten {});
     let (map, vector) = ([32, 32, 3], [1, 1, 64]);
+    // Behind the layer itself comes `flatten` or nothing, before it what is inside it.
     let of_map =
-        nn::infer_shapes(map, &[layer.clone(), flatten.clone()]).ok().map(|summary| (map.to_vec(), summary, 0));
+        nn::infer_shapes(map, &[layer.clone(), flatten.clone()]).ok().map(|summary| (map.to_vec(), summary, 2));
     let of_vector = nn::infer_shapes(vector, &[flatten, layer]).ok().map(|summary| (vec![64], summary, 1));
     let words = |shape: &[usize]| format!("`{shape:?}`");
-    let line = |(input, summary, at): (Vec<usize>, nn::layer::ModelSummary, usize)| {
-        let layer = &summary.layers[at];
-        let output = words(&layer.output.to_vec());
-        let parameters = match layer.parameters {
+    let line = |(input, summary, from_last): (Vec<usize>, nn::layer::ModelSummary, usize)| {
+        let output = words(&summary.layers[summary.layers.len() - from_last].output.to_vec());
+        let parameters = match summary.parameters {
             0 => String::new(),
             count => format!(", {} parameters", super::super::print::thousands(count)),
         };
@@ -202,5 +202,7 @@ mod tests {
         let shapes = layer_shapes("{ conv2d = { filters = 8, kernel = 3 } }");
         assert_eq!(shapes, ["`[32, 32, 3]` becomes `[30, 30, 8]`, 224 parameters"]);
         assert_eq!(layer_shapes("\"relu\"").len(), 2);
+        // Of a layer that holds layers, all of it.
+        assert_eq!(layer_shapes("\"resnet18\""), ["`[32, 32, 3]` becomes `[512]`, 11,186,112 parameters"]);
     }
 }

@@ -18,6 +18,14 @@ params! {
         /// Added to the variance.
         #[aka("eps")]
         epsilon: f64 = 1e-3 => check::positive(),
+        /// Whether each channel has a learned factor, from 1 on.
+        #[since = 2]
+        #[aka("gamma", "use_scale", "weight", "affine")]
+        scale: bool = true,
+        /// Whether each channel has a learned summand, from 0 on.
+        #[since = 2]
+        #[aka("center", "beta", "shift", "use_bias", "offset")]
+        bias: bool = true,
     }
 }
 
@@ -34,12 +42,15 @@ impl Layer for BatchNorm {
 
     fn weights(&self, input: &FeatureShape) -> Vec<WeightSpec> {
         let channels = [input.channels()];
-        vec![
-            WeightSpec::new(GAMMA, channels, Start::Ones),
-            WeightSpec::new(BETA, channels, Start::Zeros),
+        let learned = [
+            self.scale.then(|| WeightSpec::new(GAMMA, channels, Start::Ones)),
+            self.bias.then(|| WeightSpec::new(BETA, channels, Start::Zeros)),
+        ];
+        let averages = [
             WeightSpec::statistic(MEAN, channels, Start::Zeros),
             WeightSpec::statistic(VARIANCE, channels, Start::Ones),
-        ]
+        ];
+        learned.into_iter().flatten().chain(averages).collect()
     }
 
     /// `[n, h, w, c]` or `[n, c]`, and the same shape out.
@@ -53,19 +64,27 @@ impl Layer for BatchNorm {
         }
     }
 
-    fn affine(&self, _: usize, weight: &dyn Fn(&str) -> Vec<f64>) -> Option<Affine> {
+    fn affine(&self, channels: usize, weight: &dyn Fn(&str) -> Vec<f64>) -> Option<Affine> {
         let deviation = |variance: &f64| (variance + self.epsilon).sqrt();
-        let (gamma, variance) = (weight(GAMMA), weight(VARIANCE));
+        let (mean, variance) = (weight(MEAN), weight(VARIANCE));
+        let gamma = if self.scale { weight(GAMMA) } else { vec![1.0; channels] };
+        let beta = if self.bias { weight(BETA) } else { vec![0.0; channels] };
         let scale: Vec<f64> = gamma.iter().zip(&variance).map(|(gamma, v)| gamma / deviation(v)).collect();
-        let (mean, beta) = (weight(MEAN), weight(BETA));
         let shift = scale.iter().zip(mean.iter().zip(&beta)).map(|(scale, (mean, beta))| beta - mean * scale).collect();
         Some(Affine { scale, shift })
     }
 }
 
 impl BatchNorm {
+    /// Scale and shift: ones and zeros where they are not learned.
+    fn learned(&self, cx: &Cx<'_>) -> (Tensor<1>, Tensor<1>) {
+        let mean = || cx.weight::<1>(MEAN);
+        let gamma = if self.scale { cx.weight(GAMMA) } else { mean().ones_like() };
+        (gamma, if self.bias { cx.weight(BETA) } else { mean().zeros_like() })
+    }
+
     fn forward_image(&self, x: Tensor<4>, cx: &mut Cx<'_>) -> Tensor<4> {
-        let (gamma, beta) = (cx.weight(GAMMA), cx.weight(BETA));
+        let (gamma, beta) = self.learned(cx);
         if cx.trains() {
             let (y, statistics) = ops::batch_norm_train(x, gamma, beta, self.epsilon);
             self.absorb(statistics, cx);
@@ -76,7 +95,7 @@ impl BatchNorm {
 
     /// The training pass with a max-pool of side and stride `size` behind it.
     pub(in crate::nn) fn forward_pooled(&self, x: Tensor<4>, size: usize, cx: &mut Cx<'_>) -> Tensor<4> {
-        let (gamma, beta) = (cx.weight(GAMMA), cx.weight(BETA));
+        let (gamma, beta) = self.learned(cx);
         let (y, statistics) = ops::batch_norm_max_pool_train(x, gamma, beta, self.epsilon, size);
         self.absorb(statistics, cx);
         y
@@ -84,7 +103,8 @@ impl BatchNorm {
 
     /// Its part of a training pass in which another layer computes it too.
     pub(in crate::nn) fn trained(&self, cx: &Cx<'_>) -> TrainedNorm {
-        TrainedNorm { gamma: cx.weight(GAMMA), beta: cx.weight(BETA), epsilon: self.epsilon }
+        let (gamma, beta) = self.learned(cx);
+        TrainedNorm { gamma, beta, epsilon: self.epsilon }
     }
 
     /// Moves the averages towards a batch's statistics.

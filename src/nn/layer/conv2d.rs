@@ -4,28 +4,18 @@ use burn::tensor::Tensor;
 
 use super::activation::Activation;
 use super::init::{Start, WeightSpec};
+use super::initial::{Filters, Init};
+use super::padding::{Padding, Windows};
 use super::{Cx, FeatureShape, Features, Layer, LayerIssue, Walk};
 use crate::base::check;
 use crate::nn::kernel::ConvShape;
 use crate::nn::ops::{self, BatchStatistics, ConvGeometry, Epilogue, Numerics, TrainedNorm};
-use crate::{choice, params};
-
-choice! {
-    /// What a convolution sees beyond the border.
-    pub enum Padding {
-        /// Nothing: the map shrinks by `kernel - 1`.
-        "valid" => Valid,
-        /// Zeros, so that the map keeps its size at stride 1 (Keras' rule: the odd zero goes below and right).
-        #[aka("zeros", "zero")]
-        "same" => Same,
-    }
-}
+use crate::params;
 
 params! {
     /// A square convolution: `y = activation(conv(x, kernel) + bias)`.
     ///
-    /// Kernels start Glorot-uniform (Glorot and Bengio, 2010; limit `sqrt(6 / (k k (in + out)))`), biases at zero, as
-    /// Keras' do.
+    /// Kernels start Glorot-uniform unless told otherwise, biases at zero, as Keras' do.
     ///
     /// # Example
     ///
@@ -42,8 +32,26 @@ params! {
         /// Step between outputs, in pixels.
         #[aka("strides", "subsample")]
         stride: usize = 1 => check::between(1, 4_096),
-        /// What lies beyond the border.
+        /// What lies beyond the border: nothing, or zeros.
+        #[aka("pad", "pad_mode")]
         padding: Padding = Padding::Valid,
+        /// Step between the pixels that one output sees.
+        #[since = 2]
+        #[aka("dilation_rate", "dilations", "atrous_rate", "rate")]
+        dilation: usize = 1 => check::between(1, 4_096),
+        /// Parts into which channels and filters are cut: each filter sees the channels of its own part. As many as there are
+        /// channels make a depthwise convolution.
+        #[since = 2]
+        #[aka("group", "num_groups", "n_groups", "cardinality")]
+        groups: usize = 1 => check::between(1, 65_536),
+        /// Whether each filter has a number of its own that is added; a batch normalisation behind it makes it idle.
+        #[since = 2]
+        #[aka("use_bias", "with_bias")]
+        bias: bool = true,
+        /// How kernels start.
+        #[since = 2]
+        #[aka("kernel_initializer", "initializer", "weight_init", "initialization")]
+        init: Init = Init::GlorotUniform,
         /// What follows the bias.
         #[aka("act", "nonlinearity", "activation_fn")]
         activation: Activation = Activation::None,
@@ -56,26 +64,29 @@ impl Conv2d {
     /// Its weight of shape `[out]`.
     pub(in crate::nn) const BIAS: &'static str = "bias";
 
-    /// Zeros before and after a side of `size` pixels.
-    fn zeros(&self, size: usize) -> (usize, usize) {
-        match self.padding {
-            Padding::Valid => (0, 0),
-            Padding::Same => {
-                let reach = (size.div_ceil(self.stride) - 1) * self.stride + self.kernel;
-                let total = reach.saturating_sub(size);
-                (total / 2, total - total / 2)
-            }
-        }
+    /// Pixels from the first to the last that one output sees.
+    const fn reach(&self) -> usize {
+        (self.kernel - 1) * self.dilation + 1
     }
 
-    fn side(&self, size: usize) -> usize {
-        let (before, after) = self.zeros(size);
-        (size + before + after - self.kernel) / self.stride + 1
+    const fn windows(&self) -> Windows<'_> {
+        Windows { reach: self.reach(), stride: self.stride, padding: &self.padding }
     }
 
     fn geometry(&self, [height, width]: [usize; 2], numerics: Numerics) -> ConvGeometry {
-        let (rows, columns) = (self.zeros(height), self.zeros(width));
-        ConvGeometry { stride: self.stride, rows, columns, numerics }
+        let (rows, columns) = (self.windows().border(height), self.windows().border(width));
+        let (stride, dilation, groups) = (self.stride, self.dilation, self.groups);
+        ConvGeometry { stride, rows, columns, dilation, groups, numerics }
+    }
+
+    /// Whether it has neither groups nor holes, and our own kernels know it.
+    pub(in crate::nn) const fn is_plain(&self) -> bool {
+        self.groups == 1 && self.dilation == 1
+    }
+
+    /// Its bias, zeros where it has none.
+    fn bias(&self, cx: &Cx<'_>, x: &Tensor<4>) -> Tensor<1> {
+        if self.bias { cx.weight(Self::BIAS) } else { Tensor::zeros([self.filters], &x.device()) }
     }
 
     /// The activation as part of the convolution's own pass; `None` where it is a pass of its own.
@@ -83,9 +94,7 @@ impl Conv2d {
         match self.activation {
             Activation::None => Some(Epilogue::Linear),
             Activation::Relu => Some(Epilogue::Relu),
-            Activation::LeakyRelu(_) | Activation::Gelu | Activation::Silu | Activation::Tanh | Activation::Sigmoid => {
-                None
-            }
+            _ => None,
         }
     }
 
@@ -101,32 +110,57 @@ impl Conv2d {
         let [_, height, width, _] = x.dims();
         let at = self.geometry([height, width], cx.numerics());
         let epilogue = self.epilogue().expect("the caller has asked");
-        ops::conv2d_norm_train(x, cx.weight(Self::WEIGHT), cx.weight(Self::BIAS), at, epilogue, norm, pool)
+        let (weight, bias) = (cx.weight(Self::WEIGHT), self.bias(cx, &x));
+        ops::conv2d_norm_train(x, weight, bias, at, epilogue, norm, pool)
     }
 
-    /// The convolution of one image of this height, width and number of channels.
+    /// The convolution of one image of this height, width and number of channels, where it [is plain](Self::is_plain).
     pub(in crate::nn) fn shape(&self, [height, width, channels]: [usize; 3], numerics: Numerics) -> ConvShape {
         let weight = [self.kernel, self.kernel, channels, self.filters];
         self.geometry([height, width], numerics).shape([1, height, width, channels], weight)
+    }
+
+    /// Groups must part channels and filters evenly.
+    fn divides(&self, channels: usize) -> Result<(), LayerIssue> {
+        for (what, count) in [("channels of its input", channels), ("filters", self.filters)] {
+            if count % self.groups != 0 {
+                let message = format!("{} groups can't part the {count} {what} evenly", self.groups);
+                let help = "`groups` must divide both; as many as there are channels make a depthwise convolution";
+                return Err(LayerIssue::new("conv2d.groups", message).help(help));
+            }
+        }
+        Ok(())
     }
 }
 
 impl Layer for Conv2d {
     fn output<'a>(&'a self, input: &FeatureShape, _: &mut Walk<'a>) -> Result<FeatureShape, LayerIssue> {
-        let [height, width, _] = input.image("conv2d")?;
-        if self.padding == Padding::Valid && self.kernel > height.min(width) {
-            let message = format!("a kernel of {0} x {0} is larger than its input of {height} x {width}", self.kernel);
-            let help = "use a smaller `kernel`, less pooling before this layer, or padding = \"same\"";
-            return Err(LayerIssue::new("conv2d.kernel", message).help(help));
-        }
-        Ok(FeatureShape::Image([self.side(height), self.side(width), self.filters]))
+        let [height, width, channels] = input.image("conv2d")?;
+        self.divides(channels)?;
+        let reach = self.reach();
+        let (window, parameter, smaller) = if self.dilation == 1 {
+            (format!("a kernel of {reach} x {reach}"), "kernel", "`kernel`")
+        } else {
+            (format!("a kernel that reaches over {reach} x {reach} pixels"), "dilation", "`dilation` or `kernel`")
+        };
+        let sides = self.windows().output("conv2d", [height, width], (&window, parameter));
+        let [height, width] = sides.map_err(|issue| match issue.help {
+            Some(_) => issue,
+            None => {
+                issue.help(format!("use a smaller {smaller}, less pooling before this layer, or padding = \"same\""))
+            }
+        })?;
+        Ok(FeatureShape::Image([height, width, self.filters]))
     }
 
+    /// The kernel `[k, k, in / groups, out]`, and the bias `[out]`.
     fn weights(&self, input: &FeatureShape) -> Vec<WeightSpec> {
-        let (area, channels) = (self.kernel * self.kernel, input.channels());
-        let shape = [self.kernel, self.kernel, channels, self.filters];
-        let start = Start::GlorotUniform { fan_in: area * channels, fan_out: area * self.filters };
-        vec![WeightSpec::new(Self::WEIGHT, shape, start), WeightSpec::new(Self::BIAS, [self.filters], Start::Zeros)]
+        let (side, groups) = (self.kernel, self.groups);
+        let (inputs, outputs) = (input.channels() / groups, self.filters / groups);
+        let start = self.init.start(Filters { side, inputs, outputs, groups });
+        let kernel = WeightSpec::new(Self::WEIGHT, [side, side, inputs, self.filters], start);
+        let bias = self.bias.then(|| WeightSpec::new(Self::BIAS, [self.filters], Start::Zeros));
+        std::iter::once(kernel).chain(bias).collect()
     }
 
     /// `[n, h, w, in]` to `[n, h', w', out]`.
@@ -134,7 +168,7 @@ impl Layer for Conv2d {
         let x = x.into_image();
         let [_, height, width, _] = x.dims();
         let at = self.geometry([height, width], cx.numerics());
-        let (weight, bias) = (cx.weight(Self::WEIGHT), cx.weight(Self::BIAS));
+        let (weight, bias) = (cx.weight(Self::WEIGHT), self.bias(cx, &x));
         Features::Image(match self.epilogue() {
             Some(epilogue) => ops::conv2d(x, weight, bias, at, epilogue),
             None => self.activation.forward(ops::conv2d(x, weight, bias, at, Epilogue::Linear)),
@@ -152,15 +186,11 @@ mod tests {
     use crate::nn::layer::{Flatten, LayerSpec};
 
     fn conv(kernel: usize, stride: usize, padding: Padding) -> Conv2d {
-        Conv2d { filters: 1, kernel, stride, padding, activation: Activation::None }
-    }
-
-    #[test]
-    fn same_padding_puts_the_odd_zero_after_as_keras_does() {
-        // 4 pixels, kernel 3, stride 2: outputs at -0 and 2, which reach pixel 4: one zero, after.
-        assert_eq!(conv(3, 2, Padding::Same).zeros(4), (0, 1));
-        assert_eq!(conv(3, 1, Padding::Same).zeros(4), (1, 1));
-        assert_eq!([4, 5].map(|side| conv(3, 2, Padding::Same).side(side)), [2, 3]);
+        Conv2d {
+            stride,
+            padding,
+            ..crate::base::param::from_json(&serde_json::json!({ "filters": 1, "kernel": kernel })).unwrap()
+        }
     }
 
     #[test]
@@ -178,5 +208,27 @@ mod tests {
         assert_eq!(run(Padding::Valid, 1), [12.5, 16.5, 24.5, 28.5]);
         // The zeros stand right and below.
         assert_eq!(run(Padding::Same, 2), [12.5, 9.5, 15.5, 9.5]);
+    }
+
+    /// The bytes of a model of today's layers are those of the first version.
+    #[test]
+    fn a_model_tells_of_later_parameters_only_where_they_are_set() {
+        use crate::base::param::{self, Param, View};
+        let first = serde_json::json!([
+            { "conv2d": { "filters": 4, "kernel": 3, "stride": 1, "padding": "valid", "activation": "relu" } },
+            { "batch-norm": { "momentum": 0.99, "epsilon": 1e-3 } },
+            { "max-pool": { "size": 2 } },
+            { "avg-pool": { "size": 2, "stride": 1 } },
+            "flatten",
+            { "dense": { "units": 4, "activation": "none" } },
+        ]);
+        let layers: Vec<LayerSpec> = param::from_json(&first).unwrap();
+        assert_eq!(layers.write(View::Stored).to_string(), first.to_string());
+        let later = serde_json::json!([{ "conv2d": {
+            "filters": 4, "kernel": 3, "stride": 1, "padding": "valid", "dilation": 2, "bias": false,
+            "init": "dirac", "activation": "relu",
+        } }]);
+        let layers: Vec<LayerSpec> = param::from_json(&later).unwrap();
+        assert_eq!(layers.write(View::Stored), later);
     }
 }

@@ -2,13 +2,15 @@
 
 use super::activation::Activation;
 use super::init::{Start, WeightSpec};
+use super::initial::{Filters, Init};
 use super::{Cx, FeatureShape, Features, Layer, LayerIssue, Walk};
 use crate::base::check;
 use crate::nn::ops;
 use crate::params;
 
 params! {
-    /// `y = activation(x W + b)`; `W` starts Glorot-uniform (limit `sqrt(6 / (in + out))`), `b` at zero.
+    /// `y = activation(x W + b)`; `W` starts Glorot-uniform (limit `sqrt(6 / (in + out))`) unless told otherwise, `b` at
+    /// zero.
     ///
     /// # Example
     ///
@@ -19,6 +21,14 @@ params! {
         /// Output features.
         #[aka("out_features", "hidden", "hidden_size", "neurons", "width", "size", "dim")]
         units: usize => check::between(1, 65_536),
+        /// Whether there is a `b`.
+        #[since = 2]
+        #[aka("use_bias", "with_bias")]
+        bias: bool = true,
+        /// How `W` starts.
+        #[since = 2]
+        #[aka("kernel_initializer", "initializer", "weight_init", "initialization")]
+        init: Init = Init::GlorotUniform,
         /// What follows the bias.
         #[aka("act", "nonlinearity", "activation_fn")]
         activation: Activation = Activation::None,
@@ -38,13 +48,16 @@ impl Layer for Dense {
 
     fn weights(&self, input: &FeatureShape) -> Vec<WeightSpec> {
         let (inputs, outputs) = (input.channels(), self.units);
-        let start = Start::GlorotUniform { fan_in: inputs, fan_out: outputs };
-        vec![WeightSpec::new(WEIGHT, [inputs, outputs], start), WeightSpec::new(BIAS, [outputs], Start::Zeros)]
+        let start = self.init.start(Filters { side: 1, inputs, outputs, groups: 1 });
+        let weight = WeightSpec::new(WEIGHT, [inputs, outputs], start);
+        let bias = self.bias.then(|| WeightSpec::new(BIAS, [outputs], Start::Zeros));
+        std::iter::once(weight).chain(bias).collect()
     }
 
     /// `[n, in]` to `[n, out]`.
     fn forward(&self, x: Features, cx: &mut Cx<'_>) -> Features {
-        let y = ops::product(x.into_vector(), cx.weight(WEIGHT)) + cx.weight::<1>(BIAS).unsqueeze();
+        let y = ops::product(x.into_vector(), cx.weight(WEIGHT));
+        let y = if self.bias { y + cx.weight::<1>(BIAS).unsqueeze() } else { y };
         Features::Vector(self.activation.forward(y))
     }
 }

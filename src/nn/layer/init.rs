@@ -3,6 +3,7 @@
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 
+use super::initial::{Filters, Init};
 use super::place::Place;
 use crate::base::seed::Seed;
 
@@ -89,6 +90,18 @@ pub(in crate::nn) enum Start {
         /// The standard deviation.
         std: f64,
     },
+    /// Uniform in `[-limit, limit)`.
+    Uniform {
+        /// The limit.
+        limit: f64,
+    },
+    /// All the same.
+    Constant {
+        /// The value.
+        value: f64,
+    },
+    /// Uniform in `[-l, l)` with `l = 1 / sqrt(fan in)`, but for the first filters, which hand their input on.
+    Dirac(Filters),
 }
 
 impl Start {
@@ -100,13 +113,26 @@ impl Start {
             Self::GlorotUniform { fan_in, fan_out } => {
                 #[expect(clippy::cast_precision_loss, reason = "a fan is far below 2^52")]
                 let limit = (6.0 / (fan_in + fan_out) as f64).sqrt();
-                #[expect(clippy::cast_possible_truncation, reason = "weights are f32")]
-                (0..count).map(|_| ((2.0 * unit(rng) - 1.0) * limit) as f32).collect()
+                uniform(limit, count, rng)
+            }
+            Self::Uniform { limit } => uniform(limit, count, rng),
+            #[expect(clippy::cast_possible_truncation, reason = "weights are f32")]
+            Self::Constant { value } => vec![value as f32; count],
+            Self::Dirac(filters) => {
+                let mut weight = Init::FanInUniform.start(filters).values(count, rng);
+                filters.write_identity(&mut weight);
+                weight
             }
             #[expect(clippy::cast_possible_truncation, reason = "weights are f32")]
             Self::Normal { std } => (0..count).map(|_| (normal(rng) * std) as f32).collect(),
         }
     }
+}
+
+/// Uniform in `[-limit, limit)`.
+fn uniform(limit: f64, count: usize, rng: &mut ChaCha8Rng) -> Vec<f32> {
+    #[expect(clippy::cast_possible_truncation, reason = "weights are f32")]
+    (0..count).map(|_| ((2.0 * unit(rng) - 1.0) * limit) as f32).collect()
 }
 
 /// Of the normal distribution with mean 0 and deviation 1 (Box and Muller, 1958).

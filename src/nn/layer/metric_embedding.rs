@@ -3,6 +3,7 @@
 use super::activation::Activation;
 use super::dense::Dense;
 use super::init::WeightSpec;
+use super::initial::Init;
 use super::{Cx, FeatureShape, Features, Layer, LayerIssue, Length, Walk};
 use crate::base::check;
 use crate::nn::ops;
@@ -25,7 +26,7 @@ params! {
 
 impl MetricEmbedding {
     const fn dense(&self) -> Dense {
-        Dense { units: self.size, activation: Activation::None }
+        Dense { units: self.size, bias: true, init: Init::GlorotUniform, activation: Activation::None }
     }
 }
 

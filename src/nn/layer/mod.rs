@@ -13,38 +13,59 @@ mod conv2d;
 mod cx;
 mod dense;
 mod dropout;
+mod gem;
 mod init;
+mod initial;
+mod layer_scale;
 mod metric_embedding;
+mod norm;
 mod normalize;
+mod padding;
 mod place;
 mod pool;
+mod prelu;
+mod preset;
 mod repeat;
 mod rescale;
 mod reshape;
 mod residual;
 mod shape;
+mod squeeze_excite;
 mod walk;
+mod whiten_conv;
 
-pub use activation::{Activation, Gelu, LeakyRelu, Relu, Sigmoid, Silu, Tanh};
+pub use activation::{
+    Activation, Elu, Gelu, GeluTanh, HardSigmoid, HardSwish, LeakyRelu, Mish, Relu, Relu6, Selu, Sigmoid, Silu,
+    Softplus, Softsign, Tanh,
+};
 pub(super) use affine::{Affine, single};
 pub use batch_norm::BatchNorm;
 pub use concat::Concat;
-pub use conv2d::{Conv2d, Padding};
+pub use conv2d::Conv2d;
 pub(super) use cx::{Average, Cx, Mode, TrainPass};
 pub use dense::Dense;
 pub use dropout::Dropout;
+pub use gem::{Clamp, Gem, Negative};
 pub(super) use init::{Declared, Start, WeightSpec};
+pub use initial::{Fan, He, Init, NormalInit, UniformInit};
+pub use layer_scale::LayerScale;
 pub use metric_embedding::MetricEmbedding;
+pub use norm::{GroupNorm, LayerNorm, Over};
 pub use normalize::Normalize;
+pub use padding::{Padding, Symmetric};
 pub(super) use place::{List, Place};
 pub use pool::{AvgPool, GlobalAvgPool, GlobalMaxPool, MaxPool};
+pub use prelu::Prelu;
+pub use preset::{Preset, Resnet9, Resnet18, Resnet34, Resnet50, Stem};
 pub use repeat::Repeat;
 pub use rescale::Rescale;
 pub use reshape::{Flatten, L2Normalize};
 pub use residual::Residual;
 pub use shape::{FeatureShape, LayerIssue, LayerSummary, ModelSummary};
+pub use squeeze_excite::SqueezeExcite;
 pub use walk::infer_shapes;
 pub(super) use walk::{Walk, Walked, WalkedList};
+pub use whiten_conv::WhitenConv;
 
 use burn::tensor::Tensor;
 
@@ -79,6 +100,43 @@ choice! {
         "tanh" => Tanh(Tanh),
         /// `1 / (1 + exp(-x))`, value by value.
         "sigmoid" => Sigmoid(Sigmoid),
+        /// `min(max(x, 0), 6)`, value by value (Howard et al., 2017, arXiv:1704.04861).
+        "relu6" => Relu6(Relu6),
+        /// `x` above 0, `alpha (exp(x) - 1)` below, value by value (Clevert et al., 2016, arXiv:1511.07289).
+        "elu" => Elu(Elu),
+        /// `1.0507 x` above 0, `1.7581 (exp(x) - 1)` below, value by value (Klambauer et al., 2017, arXiv:1706.02515).
+        "selu" => Selu(Selu),
+        /// `gelu` by a hyperbolic tangent, value by value: off by at most 0.0005.
+        #[aka("gelu_approximate", "gelu_new", "quick_gelu")]
+        "gelu-tanh" => GeluTanh(GeluTanh),
+        /// `min(max(x / 6 + 1 / 2, 0), 1)`, value by value (Howard et al., 2019, arXiv:1905.02244).
+        "hard-sigmoid" => HardSigmoid(HardSigmoid),
+        /// `x hard-sigmoid(x)`, value by value (Howard et al., 2019, arXiv:1905.02244).
+        #[aka("hard_silu")]
+        "hard-swish" => HardSwish(HardSwish),
+        /// `x tanh(ln(1 + exp(x)))`, value by value (Misra, 2019, arXiv:1908.08681).
+        "mish" => Mish(Mish),
+        /// `ln(1 + exp(beta x)) / beta`, value by value (Dugas et al., 2001).
+        "softplus" => Softplus(Softplus),
+        /// `x / (1 + |x|)`, value by value.
+        "softsign" => Softsign(Softsign),
+        /// A relu whose slope below 0 is learned (He et al., 2015, arXiv:1502.01852).
+        "prelu" => Prelu(Prelu),
+        /// Normalises each example by its own mean and variance.
+        #[aka("LayerNormalization", "ln", "layernorm2d", "layer_normalisation")]
+        "layer-norm" => LayerNorm(LayerNorm),
+        /// Normalises groups of an example's channels by their own mean and variance.
+        #[aka("GroupNormalization", "gn", "instance_norm", "group_normalisation")]
+        "group-norm" => GroupNorm(GroupNorm),
+        /// One learned factor a channel.
+        #[aka("gamma", "learned_scale", "channel_scale")]
+        "layer-scale" => LayerScale(LayerScale),
+        /// Weighs each channel by what all channels are on average.
+        #[aka("se", "squeeze_and_excitation", "se_block", "SqueezeExcitation")]
+        "squeeze-excite" => SqueezeExcite(SqueezeExcite),
+        /// A first convolution whose filters are computed from the training images.
+        #[aka("whitening", "whiten", "zca", "pca_whitening")]
+        "whiten-conv" => WhitenConv(WhitenConv),
         /// The largest value of each window.
         #[aka("MaxPooling2D", "MaxPool2d", "max_pooling", "pool", "pooling")]
         "max-pool" => MaxPool(MaxPool),
@@ -91,6 +149,9 @@ choice! {
         /// The mean of each channel (Lin, Chen and Yan, 2014, arXiv:1312.4400).
         #[aka("GlobalAveragePooling2D", "global_avg_pooling", "global_average_pool", "gap", "AdaptiveAvgPool2d")]
         "global-avg-pool" => GlobalAvgPool(GlobalAvgPool),
+        /// The generalised mean of each channel, between their mean and their largest value.
+        #[aka("GeM", "gem_pool", "GeneralizedMeanPooling2D", "generalized_mean", "gem_pooling")]
+        "gem" => Gem(Gem),
         /// Drops values at random in training.
         "dropout" => Dropout(Dropout),
         /// A map as one vector, channels innermost.
@@ -110,6 +171,14 @@ choice! {
         "repeat" => Repeat(Repeat),
         /// Several ways through, their channels one behind the other.
         "concat" => Concat(Concat),
+        /// A residual network of 9 layers for small images, without its classifier.
+        "resnet9" => Resnet9(Preset<Resnet9>),
+        /// The residual network of 18 layers, without its classifier.
+        "resnet18" => Resnet18(Preset<Resnet18>),
+        /// The residual network of 34 layers, without its classifier.
+        "resnet34" => Resnet34(Preset<Resnet34>),
+        /// The residual network of 50 layers, without its classifier.
+        "resnet50" => Resnet50(Preset<Resnet50>),
     }
 }
 
@@ -155,10 +224,24 @@ pub(in crate::nn) trait Layer: std::fmt::Debug {
     /// Computes it. Layers inside are computed by [`Cx::list`], in the order of [`Layer::output`].
     fn forward(&self, x: Features, cx: &mut Cx<'_>) -> Features;
 
+    /// How it starts from training images, if it does; only layers in the outermost list may.
+    fn from_images(&self) -> Option<&dyn FromImages> {
+        None
+    }
+
     /// What it is at inference, if that is a scale and a shift of each of `channels`; `weight` gives its weights.
     fn affine(&self, _channels: usize, _weight: &dyn Fn(&str) -> Vec<f64>) -> Option<Affine> {
         None
     }
+}
+
+/// A layer some of whose weights are computed from training images before the first step.
+pub(in crate::nn) trait FromImages {
+    /// How many images it looks at.
+    fn images(&self) -> usize;
+
+    /// Those weights by name, from the maps `[n, h, w, c]` that come into the layer, batch after batch.
+    fn weights(&self, maps: &mut dyn Iterator<Item = Tensor<4>>) -> Vec<(&'static str, Vec<f32>)>;
 }
 
 /// What flows between layers.

@@ -1,12 +1,13 @@
 //! `max-pool`, `avg-pool`, `global-max-pool` and `global-avg-pool`.
 
+use super::padding::{Padding, Windows};
 use super::{Cx, FeatureShape, Features, Layer, LayerIssue, Walk};
 use crate::base::check;
-use crate::nn::ops;
+use crate::nn::ops::{self, PoolGeometry};
 use crate::params;
 
 params! {
-    /// The largest value of each square window that lies within the map.
+    /// The largest value of each square window. What lies beyond the border counts for nothing.
     ///
     /// # Example
     ///
@@ -20,11 +21,15 @@ params! {
         /// Step between windows, in pixels; the window's size if it is left out.
         #[aka("strides", "subsample")]
         stride: Option<usize> = None => positive_stride(),
+        /// How far windows reach beyond the border; without it those that reach beyond are dropped.
+        #[since = 2]
+        #[aka("pad")]
+        padding: Padding = Padding::Valid,
     }
 }
 
 params! {
-    /// The mean of each square window that lies within the map.
+    /// The mean of each square window.
     ///
     /// # Example
     ///
@@ -38,6 +43,14 @@ params! {
         /// Step between windows, in pixels; the window's size if it is left out.
         #[aka("strides", "subsample")]
         stride: Option<usize> = None => positive_stride(),
+        /// How far windows reach beyond the border; without it those that reach beyond are dropped.
+        #[since = 2]
+        #[aka("pad")]
+        padding: Padding = Padding::Valid,
+        /// Whether pixels beyond the border are zeros that count, as in torch, or are left out of the mean, as in Keras.
+        #[since = 2]
+        #[aka("count_include_pad")]
+        count_padding: bool = false,
     }
 }
 
@@ -45,38 +58,63 @@ fn positive_stride() -> check::Check<Option<usize>> {
     check::between(1, 65_536).optional()
 }
 
-fn pooled(
-    name: &'static str,
-    input: &FeatureShape,
-    size: usize,
-    stride: Option<usize>,
-) -> Result<FeatureShape, LayerIssue> {
-    let [height, width, channels] = input.image(name)?;
-    if size > height.min(width) {
-        let message = format!("a window of {size} x {size} is larger than its input of {height} x {width}");
-        return Err(LayerIssue::new(format!("{name}.size"), message).help("use a smaller `size`"));
+impl MaxPool {
+    fn windows(&self) -> Windows<'_> {
+        Windows { reach: self.size, stride: self.stride.unwrap_or(self.size), padding: &self.padding }
     }
-    let side = |pixels: usize| (pixels - size) / stride.unwrap_or(size) + 1;
-    Ok(FeatureShape::Image([side(height), side(width), channels]))
+
+    /// Its side, if its windows lie side by side within the map.
+    pub(in crate::nn) fn side_by_side(&self) -> Option<usize> {
+        let plain = self.padding == Padding::Valid && self.stride.is_none_or(|stride| stride == self.size);
+        plain.then_some(self.size)
+    }
+}
+
+impl AvgPool {
+    fn windows(&self) -> Windows<'_> {
+        Windows { reach: self.size, stride: self.stride.unwrap_or(self.size), padding: &self.padding }
+    }
+}
+
+impl Windows<'_> {
+    fn pooled(&self, name: &'static str, input: &FeatureShape) -> Result<FeatureShape, LayerIssue> {
+        let [height, width, channels] = input.image(name)?;
+        let window = format!("a window of {0} x {0}", self.reach);
+        let sides = self.output(name, [height, width], (&window, "size"));
+        let [height, width] = sides.map_err(|issue| match issue.help {
+            Some(_) => issue,
+            None => issue.help("use a smaller `size`"),
+        })?;
+        Ok(FeatureShape::Image([height, width, channels]))
+    }
+
+    fn geometry(&self, [height, width]: [usize; 2]) -> PoolGeometry {
+        let (rows, columns) = (self.border(height), self.border(width));
+        PoolGeometry { size: self.reach, stride: self.stride, rows, columns }
+    }
 }
 
 impl Layer for MaxPool {
     fn output<'a>(&'a self, input: &FeatureShape, _: &mut Walk<'a>) -> Result<FeatureShape, LayerIssue> {
-        pooled("max-pool", input, self.size, self.stride)
+        self.windows().pooled("max-pool", input)
     }
 
     fn forward(&self, input: Features, _: &mut Cx<'_>) -> Features {
-        Features::Image(ops::max_pool(input.into_image(), self.size, self.stride.unwrap_or(self.size)))
+        let x = input.into_image();
+        let [_, height, width, _] = x.dims();
+        Features::Image(ops::max_pool_with_border(x, self.windows().geometry([height, width])))
     }
 }
 
 impl Layer for AvgPool {
     fn output<'a>(&'a self, input: &FeatureShape, _: &mut Walk<'a>) -> Result<FeatureShape, LayerIssue> {
-        pooled("avg-pool", input, self.size, self.stride)
+        self.windows().pooled("avg-pool", input)
     }
 
     fn forward(&self, input: Features, _: &mut Cx<'_>) -> Features {
-        Features::Image(ops::avg_pool(input.into_image(), self.size, self.stride.unwrap_or(self.size)))
+        let x = input.into_image();
+        let [_, height, width, _] = x.dims();
+        Features::Image(ops::avg_pool(x, self.windows().geometry([height, width]), self.count_padding))
     }
 }
 
@@ -115,6 +153,7 @@ mod tests {
     use burn::tensor::{Device, Tensor};
 
     use super::*;
+    use crate::nn::layer::padding::Symmetric;
     use crate::nn::layer::{LayerSpec, Mode};
     use crate::nn::ops::Numerics;
     use crate::nn::parameters::Parameters;
@@ -128,15 +167,29 @@ mod tests {
         let device = Device::flex();
         let x = Tensor::<1>::from_floats([1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0], &device).reshape([1, 3, 3, 1]);
         let values = |y: Features| y.into_image().into_data().try_into_vec::<f32>().unwrap();
-        let max = |size, stride| run(LayerSpec::MaxPool(MaxPool { size, stride }), x.clone());
+        let max = |size, stride| run(LayerSpec::MaxPool(MaxPool { size, stride, padding: Padding::Valid }), x.clone());
         assert_eq!(values(max(2, None)), [5.0]);
         assert_eq!(values(max(2, Some(1))), [5.0, 6.0, 8.0, 9.0]);
-        let avg = run(LayerSpec::AvgPool(AvgPool { size: 2, stride: None }), x);
-        assert_eq!(values(avg), [3.0]);
-        assert_eq!(
-            pooled("max-pool", &FeatureShape::Image([11, 11, 8]), 4, None).unwrap(),
-            FeatureShape::Image([2, 2, 8])
-        );
+        let avg = |padding, count_padding| {
+            let layer = LayerSpec::AvgPool(AvgPool { size: 2, stride: None, padding, count_padding });
+            values(run(layer, x.clone()))
+        };
+        assert_eq!(avg(Padding::Valid, false), [3.0]);
+        let four = Windows { reach: 4, stride: 4, padding: &Padding::Valid };
+        assert_eq!(four.pooled("max-pool", &FeatureShape::Image([11, 11, 8])).unwrap(), FeatureShape::Image([2, 2, 8]));
+        // The border right and below is left out of a mean, or counts as zeros.
+        assert_eq!(avg(Padding::Same, false), [3.0, 4.5, 7.5, 9.0]);
+        assert_eq!(avg(Padding::Same, true), [3.0, 2.25, 3.75, 2.25]);
+    }
+
+    #[test]
+    fn a_border_is_no_maximum_even_of_negative_values() {
+        let device = Device::flex();
+        let x = Tensor::<1>::from_floats([-1.0, -2.0, -3.0, -4.0, -5.0, -6.0, -7.0, -8.0, -9.0], &device);
+        let padding = Padding::Symmetric(Symmetric { pixels: 1 });
+        let layer = LayerSpec::MaxPool(MaxPool { size: 3, stride: Some(2), padding });
+        let y = run(layer, x.reshape([1, 3, 3, 1])).into_image();
+        assert_eq!(y.into_data().try_into_vec::<f32>().unwrap(), [-1.0, -2.0, -4.0, -5.0]);
     }
 
     #[test]

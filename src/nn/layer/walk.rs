@@ -93,6 +93,11 @@ impl<'a> Walk<'a> {
         Ok(output)
     }
 
+    /// Whether the layer that is asked stands in the outermost list.
+    pub(in crate::nn) const fn is_outermost(&self) -> bool {
+        self.place.numbers().len() == 1
+    }
+
     fn layers(&mut self, layers: &'a [LayerSpec], input: &FeatureShape) -> Result<FeatureShape, LayerIssue> {
         let list = self.place.clone();
         let (mut shape, mut inputs) = (input.clone(), Vec::new());

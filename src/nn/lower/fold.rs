@@ -115,12 +115,17 @@ impl Folding<'_> {
     fn run(mut self) -> Vec<Step> {
         let mut at = 0;
         while let Some(layer) = self.list.layers.get(at) {
-            at = match layer {
-                LayerSpec::Conv2d(conv) if self.is_on_flex(at) => match conv.epilogue() {
-                    Some(epilogue) => self.convolution(at, conv, epilogue),
+            let convolution = match layer {
+                LayerSpec::Conv2d(conv) => Some(conv.clone()),
+                LayerSpec::WhitenConv(whiten) => Some(whiten.convolution(self.list.inputs[at].channels())),
+                _ => None,
+            };
+            at = match convolution.filter(|conv| conv.is_plain() && self.is_on_flex(at)) {
+                Some(conv) => match conv.epilogue() {
+                    Some(epilogue) => self.convolution(at, &conv, epilogue),
                     None => self.plain(at),
                 },
-                _ => self.take_affine(at).unwrap_or_else(|| self.plain(at)),
+                None => self.take_affine(at).unwrap_or_else(|| self.plain(at)),
             };
         }
         self.flush();
@@ -138,7 +143,7 @@ impl Folding<'_> {
 
     /// Whether our own kernels can compute the convolution `at` outside the autodiff graph.
     fn is_on_flex(&self, at: usize) -> bool {
-        fused::is_on_flex(&self.parameters.get(&self.path(at, Conv2d::BIAS)))
+        fused::is_on_flex(&self.parameters.flat(&self.path(at, Conv2d::WEIGHT)))
     }
 
     /// The layer as it is; gives the number of the next.
@@ -179,7 +184,8 @@ impl Folding<'_> {
         if shape.pad != [0; 4] && self.pending.as_ref().is_some_and(|affine| !affine.keeps_zero()) {
             self.flush();
         }
-        let (mut weight, mut bias) = (self.weight(at, Conv2d::WEIGHT), self.weight(at, Conv2d::BIAS));
+        let mut weight = self.weight(at, Conv2d::WEIGHT);
+        let mut bias = if conv.bias { self.weight(at, Conv2d::BIAS) } else { vec![0.0; shape.c_out] };
         if let Some(affine) = self.pending.take() {
             affine.before(&mut weight, &mut bias);
         }

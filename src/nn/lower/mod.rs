@@ -6,10 +6,10 @@ pub(super) mod fuse;
 
 pub(super) use fold::Folded;
 
-use super::layer::{LayerSpec, MaxPool};
+use super::layer::LayerSpec;
 
 /// The side of a max-pool whose windows lie side by side, if `layer` is one.
 fn side_by_side(layer: &LayerSpec) -> Option<usize> {
-    let LayerSpec::MaxPool(MaxPool { size, stride }) = layer else { return None };
-    stride.is_none_or(|stride| stride == *size).then_some(*size)
+    let LayerSpec::MaxPool(pool) = layer else { return None };
+    pool.side_by_side()
 }

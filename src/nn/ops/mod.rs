@@ -35,11 +35,20 @@ pub struct ConvGeometry {
     pub rows: (usize, usize),
     /// Columns of zeros left and right.
     pub columns: (usize, usize),
+    /// Step between the pixels that one output sees.
+    pub dilation: usize,
+    /// Parts of the channels and of the filters, each of which sees its own.
+    pub groups: usize,
     /// Which methods may compute it.
     pub numerics: Numerics,
 }
 
 impl ConvGeometry {
+    /// Whether our own kernels know it: neither groups nor holes.
+    const fn is_plain(&self) -> bool {
+        self.groups == 1 && self.dilation == 1
+    }
+
     /// The convolution of images `[n, h, w, in]` with kernels `[kh, kw, in, out]`, as our own kernels have it.
     pub(super) const fn shape(&self, [n, h, w, c_in]: [usize; 4], [kh, kw, _, c_out]: [usize; 4]) -> ConvShape {
         let pad = [self.rows.0, self.columns.0, self.rows.1, self.columns.1];
@@ -77,13 +86,16 @@ impl BatchStatistics {
 /// `epilogue(conv(x, weight) + bias)`.
 ///
 /// # Shapes
-/// - `x`: `[n, h, w, in]`, `weight`: `[kh, kw, in, out]`, `bias`: `[out]`
+/// - `x`: `[n, h, w, in]`, `weight`: `[kh, kw, in / groups, out]`, `bias`: `[out]`
 /// - returns `[n, h', w', out]`
 #[must_use]
 pub fn conv2d(x: Tensor<4>, weight: Tensor<4>, bias: Tensor<1>, at: ConvGeometry, epilogue: Epilogue) -> Tensor<4> {
-    let shape = at.shape(x.dims(), weight.dims());
-    fused::conv2d(&x, &weight, &bias, shape, epilogue == Epilogue::Relu)
-        .unwrap_or_else(|| stock::conv2d(x, weight, bias, at, epilogue))
+    let ours = || {
+        let shape = at.shape(x.dims(), weight.dims());
+        fused::conv2d(&x, &weight, &bias, shape, epilogue == Epilogue::Relu)
+    };
+    let ours = if at.is_plain() { ours() } else { None };
+    ours.unwrap_or_else(|| stock::conv2d(x, weight, bias, at, epilogue))
 }
 
 /// The matrix product `a b`.
@@ -171,7 +183,7 @@ pub fn conv2d_norm_train(
     pool: Option<usize>,
 ) -> (Tensor<4>, BatchStatistics) {
     let TrainedNorm { gamma, beta, epsilon } = norm;
-    if pool.is_none_or(|side| (1..=15).contains(&side)) {
+    if at.is_plain() && pool.is_none_or(|side| (1..=15).contains(&side)) {
         let shape = at.shape(x.dims(), weight.dims());
         let what = ConvNorm { shape, relu: epilogue == Epilogue::Relu, epsilon: single(epsilon), pool };
         let of = ConvNormOperands { x: &x, weight: &weight, bias: &bias, gamma: &gamma, beta: &beta };
@@ -207,10 +219,39 @@ pub fn max_pool(x: Tensor<4>, size: usize, stride: usize) -> Tensor<4> {
         .unwrap_or_else(|| stock::max_pool(x, size, stride))
 }
 
-/// The mean of each square window that lies within the map; shapes as [`max_pool`].
+/// Square windows of a pool.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PoolGeometry {
+    /// Side of a window, in pixels.
+    pub size: usize,
+    /// Step between windows, in pixels.
+    pub stride: usize,
+    /// Rows of border above and below, fewer than `size`.
+    pub rows: (usize, usize),
+    /// Columns of border left and right, fewer than `size`.
+    pub columns: (usize, usize),
+}
+
+impl PoolGeometry {
+    const fn has_border(&self) -> bool {
+        self.rows.0 + self.rows.1 + self.columns.0 + self.columns.1 > 0
+    }
+}
+
+/// The largest value of each square window, where the border counts for nothing.
+///
+/// # Shapes
+/// `[n, h, w, c]` to `[n, (h + border - size) / stride + 1, (w + border - size) / stride + 1, c]`.
 #[must_use]
-pub fn avg_pool(x: Tensor<4>, size: usize, stride: usize) -> Tensor<4> {
-    stock::avg_pool(x, size, stride)
+pub fn max_pool_with_border(x: Tensor<4>, at: PoolGeometry) -> Tensor<4> {
+    if at.has_border() { stock::max_pool_with_border(x, at) } else { max_pool(x, at.size, at.stride) }
+}
+
+/// The mean of each square window: of the pixels of the map, or with `border_counts` of those of the border too, which
+/// are zero; shapes as [`max_pool_with_border`].
+#[must_use]
+pub fn avg_pool(x: Tensor<4>, at: PoolGeometry, border_counts: bool) -> Tensor<4> {
+    stock::avg_pool(x, at, border_counts)
 }
 
 /// The largest value of each channel: `[n, h, w, c]` to `[n, c]`.

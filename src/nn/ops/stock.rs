@@ -8,7 +8,7 @@ use burn::tensor::activation;
 use burn::tensor::module;
 use burn::tensor::ops::{AvgPoolOptions, ConvOptions, MaxPoolOptions};
 
-use super::{BatchStatistics, ConvGeometry, Epilogue};
+use super::{BatchStatistics, ConvGeometry, Epilogue, PoolGeometry};
 
 /// See [`conv2d`](super::conv2d).
 pub(super) fn conv2d(
@@ -18,7 +18,7 @@ pub(super) fn conv2d(
     at: ConvGeometry,
     epilogue: Epilogue,
 ) -> Tensor<4> {
-    let options = ConvOptions::new_with_padding([at.stride; 2], [at.rows, at.columns], [1, 1], 1);
+    let options = ConvOptions::new_with_padding([at.stride; 2], [at.rows, at.columns], [at.dilation; 2], at.groups);
     let y = module::conv2d(channels_first(x), weight.permute([3, 2, 0, 1]), Some(bias), options);
     channels_last(match epilogue {
         Epilogue::Linear => y,
@@ -73,9 +73,16 @@ pub(super) fn max_pool(x: Tensor<4>, size: usize, stride: usize) -> Tensor<4> {
     channels_last(module::max_pool2d(channels_first(x), options))
 }
 
+/// See [`max_pool_with_border`](super::max_pool_with_border).
+pub(super) fn max_pool_with_border(x: Tensor<4>, at: PoolGeometry) -> Tensor<4> {
+    let options = MaxPoolOptions::new([at.size; 2]).with_stride([at.stride; 2]);
+    channels_last(module::max_pool2d(channels_first(x), options.with_padding_pairs([at.rows, at.columns])))
+}
+
 /// See [`avg_pool`](super::avg_pool).
-pub(super) fn avg_pool(x: Tensor<4>, size: usize, stride: usize) -> Tensor<4> {
-    let options = AvgPoolOptions::new([size; 2]).with_stride([stride; 2]);
+pub(super) fn avg_pool(x: Tensor<4>, at: PoolGeometry, border_counts: bool) -> Tensor<4> {
+    let options = AvgPoolOptions::new([at.size; 2]).with_stride([at.stride; 2]);
+    let options = options.with_padding_pairs([at.rows, at.columns]).with_count_include_pad(border_counts);
     channels_last(module::avg_pool2d(channels_first(x), options))
 }
 

@@ -80,7 +80,7 @@ fn convolutions_agree_on_random_shapes() {
         let (c_in, c_out, stride) = (pick(1, 40), pick(1, 40), if case % 3 == 2 { 2 } else { 1 });
         let pad = if case % 4 < 2 { (0, 0) } else { (kernel / 2, (kernel - 1) / 2) };
         let epilogue = if case % 5 < 3 { Epilogue::Relu } else { Epilogue::Linear };
-        let at = ConvGeometry { stride, rows: pad, columns: pad, numerics: Numerics::Fast };
+        let at = ConvGeometry { stride, rows: pad, columns: pad, dilation: 1, groups: 1, numerics: Numerics::Fast };
         let x = random(&mut rng, [n, h, w, c_in]);
         let weight = random(&mut rng, [kernel, kernel, c_in, c_out]);
         let bias = random(&mut rng, [c_out]);
@@ -137,7 +137,7 @@ fn a_convolution_with_its_normalisation_and_pool_agrees() {
     for (case, ([n, h, w, c_in, c_out], kernel, stride, zeros, pool)) in cases.into_iter().enumerate() {
         let epilogue = if case % 3 == 2 { Epilogue::Linear } else { Epilogue::Relu };
         let pad = (zeros, zeros);
-        let at = ConvGeometry { stride, rows: pad, columns: pad, numerics: Numerics::Fast };
+        let at = ConvGeometry { stride, rows: pad, columns: pad, dilation: 1, groups: 1, numerics: Numerics::Fast };
         let (x, weight) = (random(&mut rng, [n, h, w, c_in]), random(&mut rng, [kernel, kernel, c_in, c_out]));
         let vectors = [(); 3].map(|()| random(&mut rng, [c_out]));
         let ours = |t: &[Tensor<4>], v: &[Tensor<1>]| {

@@ -5,7 +5,8 @@ use std::sync::mpsc::{Receiver, sync_channel};
 use super::{DATASET, POOL, RECIPE};
 use crate::artifact::{SamplerFile, Samples, read_json};
 use crate::base::param;
-use crate::data::sampler::{BatchSampler, Sampler};
+use crate::base::seed::Seed;
+use crate::data::sampler::{BatchSampler, Sampler, draw};
 use crate::nn::{Batch, Batches, Pixels};
 use crate::stage::{Ctx, StageError};
 
@@ -55,6 +56,8 @@ impl Pool {
 pub(super) struct Feed {
     pub(super) training: Pool,
     validation: Option<Pool>,
+    /// The stage's.
+    seed: Seed,
 }
 
 impl Feed {
@@ -67,7 +70,7 @@ impl Feed {
             let message = format!("training images have the shape {shape:?}, validation images have {found:?}");
             return Err(StageError::failed(message));
         }
-        Ok(Self { training, validation })
+        Ok(Self { training, validation, seed: ctx.seed() })
     }
 
     /// The labels that are trained on, each once, in ascending order.
@@ -89,6 +92,14 @@ impl Batches for Feed {
     /// Those of epoch 0, whatever the epoch: validation losses of all epochs are then of the same batches.
     fn validation(&self, step: u64) -> Option<Batch> {
         self.validation.as_ref().map(|pool| pool.batch(0, step))
+    }
+
+    /// Drawn from the whole pool: its first images may all be of one class.
+    fn first_images(&self, count: usize) -> Vec<u8> {
+        let pool = &self.training;
+        let mut rng = self.seed.rng("first images", &[]);
+        let drawn = draw::distinct(&mut rng, pool.labels.len(), count.min(pool.labels.len()));
+        drawn.into_iter().flat_map(|at| pool.pixels.image(at)).copied().collect()
     }
 }
 
@@ -146,6 +157,10 @@ impl Batches for Prefetched<'_> {
     fn validation(&self, step: u64) -> Option<Batch> {
         self.feed.validation(step)
     }
+
+    fn first_images(&self, count: usize) -> Vec<u8> {
+        self.feed.first_images(count)
+    }
 }
 
 /// The sampler of a stored pool.
@@ -163,7 +178,7 @@ mod tests {
         let draw: Draw = Box::new(|epoch, step| vec![usize::try_from((epoch * 3 + step) % 4).unwrap()]);
         let training =
             Pool { pixels, example_ids: vec![0, 1, 2, 3], composition: String::new(), labels: vec![0, 1, 2, 3], draw };
-        Feed { training, validation: None }
+        Feed { training, validation: None, seed: Seed::of_stage(1, "train", None) }
     }
 
     #[test]
@@ -176,6 +191,17 @@ mod tests {
                 assert_eq!(batches.training(epoch, step), feed.training(epoch, step));
             }
         });
+    }
+
+    #[test]
+    fn first_images_are_drawn_from_the_whole_pool_each_once() {
+        let feed = feed();
+        let mut all = feed.first_images(100);
+        let two = feed.first_images(2);
+        assert_eq!(two, all[..2]);
+        feed.ahead(0, 4, 2, |batches| assert_eq!(batches.first_images(2), two));
+        all.sort_unstable();
+        assert_eq!(all, [10, 20, 30, 40]);
     }
 
     #[test]

@@ -1,0 +1,374 @@
+//! Whole networks by their name: a preset stands for a list of layers, which is written out wherever it must be certain what
+//! it stands for.
+
+use serde_json::Value as Json;
+
+use super::initial::{Fan, He, Init};
+use super::padding::{Padding, Symmetric};
+use super::{
+    Activation, BatchNorm, Conv2d, Cx, FeatureShape, Features, GlobalAvgPool, GlobalMaxPool, Layer, LayerIssue,
+    LayerSpec, Length, List, MaxPool, Relu, Residual, Walk, lengths,
+};
+use crate::base::check;
+use crate::base::issue::Issues;
+use crate::base::node::Node;
+use crate::base::param::{Param, Shape, View};
+use crate::{choice, params};
+
+/// Parameters of a preset.
+pub trait Architecture: Param + Clone + PartialEq + std::fmt::Debug {
+    /// Where its layers are written, from the preset on: `resnet18.body`.
+    const BODY: &'static str;
+
+    /// The layers that it stands for.
+    fn layers(&self) -> Vec<LayerSpec>;
+
+    /// The layers as they are written, if they are.
+    fn body(&mut self) -> &mut Option<Vec<LayerSpec>>;
+}
+
+/// A preset with its layers. In a key it is its name, in a model and in a resolved spec its layers are written beside it,
+/// and what is written counts: a model is read back with the layers that it was trained with.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Preset<A> {
+    params: A,
+    body: Vec<LayerSpec>,
+}
+
+impl<A: Architecture> Param for Preset<A> {
+    fn read(node: &Node, path: &str, issues: &mut Issues) -> Option<Self> {
+        let mut params = A::read(node, path, issues)?;
+        let body = params.body().take().unwrap_or_else(|| params.layers());
+        Some(Self { params, body })
+    }
+
+    fn write(&self, view: View) -> Json {
+        let mut params = self.params.clone();
+        let written = match view {
+            View::Full | View::Stored => true,
+            View::Key | View::Portable => self.body != params.layers(),
+        };
+        *params.body() = written.then(|| self.body.clone());
+        params.write(view)
+    }
+
+    fn is_versioned(&self) -> bool {
+        self.params.is_versioned()
+    }
+
+    fn shape() -> Shape {
+        A::shape()
+    }
+}
+
+impl<A: Architecture> Layer for Preset<A> {
+    fn output<'a>(&'a self, input: &FeatureShape, walk: &mut Walk<'a>) -> Result<FeatureShape, LayerIssue> {
+        walk.list(&Self::LIST, &self.body, input)
+    }
+
+    fn length(&self) -> Length {
+        lengths(&self.body)
+    }
+
+    fn forward(&self, x: Features, cx: &mut Cx<'_>) -> Features {
+        cx.list(&Self::LIST, &self.body, x)
+    }
+}
+
+impl<A: Architecture> Preset<A> {
+    const LIST: List<'static> = List { path: "body", spec: A::BODY, number: 0 };
+}
+
+choice! {
+    /// The first layers of a residual network.
+    pub enum Stem {
+        /// For images of about 224 pixels: a convolution of 7 x 7 at stride 2 and a max-pool of 3 x 3 at stride 2.
+        "imagenet" => Imagenet,
+        /// For images of about 32 pixels: a convolution of 3 x 3 and no pool.
+        #[aka("small", "tiny", "cifar10")]
+        "cifar" => Cifar,
+    }
+}
+
+params! {
+    /// The residual network of the DAWNBench entry of Page (2018, "How to train your ResNet"): eight convolutions of 3 x 3
+    /// (the ninth layer is its classifier) with 64 to 512 filters, for images of about 32 pixels. 6,568,000 trainable
+    /// parameters for three channels.
+    ///
+    /// # Shapes
+    ///
+    /// `[h, w, c]` to `[512]`, the largest values of the last maps. Bring pixels into a small range first.
+    pub struct Resnet9 {
+        /// The layers that it stands for; `config show --resolved` writes them.
+        body: Option<Vec<LayerSpec>> = None => check::not_empty().optional(),
+    }
+}
+
+params! {
+    /// The residual network of 18 layers as in torchvision (He et al., 2016, arXiv:1512.03385): blocks of two convolutions,
+    /// 2, 2, 2 and 2 of them with 64 to 512 filters, without the classifier. 11,176,512 trainable parameters for three
+    /// channels.
+    ///
+    /// # Shapes
+    ///
+    /// `[h, w, c]` to `[512]`, the means of the last maps. Bring pixels into a small range first.
+    pub struct Resnet18 {
+        /// The first layers.
+        stem: Stem = Stem::Imagenet,
+        /// The layers that it stands for; `config show --resolved` writes them.
+        body: Option<Vec<LayerSpec>> = None => check::not_empty().optional(),
+    }
+}
+
+params! {
+    /// The residual network of 34 layers as in torchvision (He et al., 2016, arXiv:1512.03385): blocks of two convolutions,
+    /// 3, 4, 6 and 3 of them with 64 to 512 filters, without the classifier. 21,284,672 trainable parameters for three
+    /// channels.
+    ///
+    /// # Shapes
+    ///
+    /// `[h, w, c]` to `[512]`, the means of the last maps. Bring pixels into a small range first.
+    pub struct Resnet34 {
+        /// The first layers.
+        stem: Stem = Stem::Imagenet,
+        /// The layers that it stands for; `config show --resolved` writes them.
+        body: Option<Vec<LayerSpec>> = None => check::not_empty().optional(),
+    }
+}
+
+params! {
+    /// The residual network of 50 layers as in torchvision (He et al., 2016, arXiv:1512.03385; the stride lies in the
+    /// convolution of 3 x 3): blocks that narrow to a quarter of their channels in between, 3, 4, 6 and 3 of them with 256
+    /// to 2048 channels, without the classifier. 23,508,032 trainable parameters for three channels.
+    ///
+    /// # Shapes
+    ///
+    /// `[h, w, c]` to `[2048]`, the means of the last maps. Bring pixels into a small range first.
+    pub struct Resnet50 {
+        /// The first layers.
+        stem: Stem = Stem::Imagenet,
+        /// The layers that it stands for; `config show --resolved` writes them.
+        body: Option<Vec<LayerSpec>> = None => check::not_empty().optional(),
+    }
+}
+
+/// A convolution as in torchvision's residual networks: zeros around it that keep the side at stride 1, no bias.
+fn convolution(filters: usize, kernel: usize, stride: usize) -> LayerSpec {
+    let padding = if kernel == 1 { Padding::Valid } else { Padding::Symmetric(Symmetric { pixels: kernel / 2 }) };
+    LayerSpec::Conv2d(Conv2d {
+        filters,
+        kernel,
+        stride,
+        padding,
+        dilation: 1,
+        groups: 1,
+        bias: false,
+        init: Init::HeNormal(He { fan: Fan::Out }),
+        activation: Activation::None,
+    })
+}
+
+/// Torch's batch normalisation: its momentum of 0.1 is what enters, not what is kept.
+const fn normalisation() -> LayerSpec {
+    LayerSpec::BatchNorm(BatchNorm { momentum: 0.9, epsilon: 1e-5, scale: true, bias: true })
+}
+
+const fn relu() -> LayerSpec {
+    LayerSpec::Relu(Relu {})
+}
+
+const fn max_pool(size: usize, stride: Option<usize>, padding: Padding) -> LayerSpec {
+    LayerSpec::MaxPool(MaxPool { size, stride, padding })
+}
+
+/// The sum of `body` and the input, the latter through a convolution of one pixel where its shape would not fit.
+fn block(body: Vec<LayerSpec>, fit: Option<(usize, usize)>) -> LayerSpec {
+    let shortcut =
+        fit.map_or_else(Vec::new, |(filters, stride)| vec![convolution(filters, 1, stride), normalisation()]);
+    LayerSpec::Residual(Residual { body, shortcut, activation: Activation::Relu })
+}
+
+/// Two convolutions of 3 x 3.
+fn basic(filters: usize, stride: usize, fits: bool) -> LayerSpec {
+    let body =
+        vec![convolution(filters, 3, stride), normalisation(), relu(), convolution(filters, 3, 1), normalisation()];
+    block(body, (!fits).then_some((filters, stride)))
+}
+
+/// One pixel to fewer channels, 3 x 3, and one pixel back to four times as many.
+fn bottleneck(filters: usize, stride: usize, fits: bool) -> LayerSpec {
+    let body = vec![
+        convolution(filters, 1, 1),
+        normalisation(),
+        relu(),
+        convolution(filters, 3, stride),
+        normalisation(),
+        relu(),
+        convolution(4 * filters, 1, 1),
+        normalisation(),
+    ];
+    block(body, (!fits).then_some((4 * filters, stride)))
+}
+
+/// A residual network of torchvision, whose stages have this many blocks; `widening` is what a block's filters are
+/// multiplied by for its output.
+fn residual(
+    stem: &Stem,
+    blocks: [usize; 4],
+    one: fn(filters: usize, stride: usize, fits: bool) -> LayerSpec,
+    widening: usize,
+) -> Vec<LayerSpec> {
+    let mut layers = match stem {
+        Stem::Imagenet => vec![convolution(64, 7, 2), normalisation(), relu()],
+        Stem::Cifar => vec![convolution(64, 3, 1), normalisation(), relu()],
+    };
+    if *stem == Stem::Imagenet {
+        layers.push(max_pool(3, Some(2), Padding::Symmetric(Symmetric { pixels: 1 })));
+    }
+    for (stage, count) in blocks.into_iter().enumerate() {
+        let (filters, stride) = (64 << stage, if stage == 0 { 1 } else { 2 });
+        layers.push(one(filters, stride, stage == 0 && widening == 1));
+        layers.extend((1..count).map(|_| one(filters, 1, true)));
+    }
+    layers.push(LayerSpec::GlobalAvgPool(GlobalAvgPool {}));
+    layers
+}
+
+impl Architecture for Resnet9 {
+    const BODY: &'static str = "resnet9.body";
+
+    fn layers(&self) -> Vec<LayerSpec> {
+        let convolved = |filters| [convolution(filters, 3, 1), normalisation(), relu()];
+        let pooled = |filters| convolved(filters).into_iter().chain([max_pool(2, None, Padding::Valid)]);
+        let twice = |filters| {
+            let body = convolved(filters).into_iter().chain(convolved(filters)).collect();
+            let (shortcut, activation) = (Vec::new(), Activation::None);
+            LayerSpec::Residual(Residual { body, shortcut, activation })
+        };
+        let mut layers = Vec::from(convolved(64));
+        layers.extend(pooled(128));
+        layers.push(twice(128));
+        layers.extend(pooled(256));
+        layers.extend(pooled(512));
+        layers.push(twice(512));
+        layers.push(LayerSpec::GlobalMaxPool(GlobalMaxPool {}));
+        layers
+    }
+
+    fn body(&mut self) -> &mut Option<Vec<LayerSpec>> {
+        &mut self.body
+    }
+}
+
+/// Residual networks of torchvision.
+macro_rules! residual_networks {
+    ($($name:ident $body:literal $blocks:expr, $one:ident, $widening:literal;)*) => { $(
+        impl Architecture for $name {
+            const BODY: &'static str = $body;
+
+            fn layers(&self) -> Vec<LayerSpec> {
+                residual(&self.stem, $blocks, $one, $widening)
+            }
+
+            fn body(&mut self) -> &mut Option<Vec<LayerSpec>> {
+                &mut self.body
+            }
+        }
+    )* };
+}
+
+residual_networks! {
+    Resnet18 "resnet18.body" [2, 2, 2, 2], basic, 1;
+    Resnet34 "resnet34.body" [3, 4, 6, 3], basic, 1;
+    Resnet50 "resnet50.body" [3, 4, 6, 3], bottleneck, 4;
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::base::param;
+    use crate::nn::layer::infer_shapes;
+
+    fn layers(json: Json) -> Vec<LayerSpec> {
+        param::from_json(&json).unwrap()
+    }
+
+    #[test]
+    fn presets_have_the_parameters_that_torchvision_counts() {
+        for (preset, trainable, dim) in [
+            (json!("resnet18"), 11_176_512, 512),
+            (json!("resnet34"), 21_284_672, 512),
+            (json!("resnet50"), 23_508_032, 2048),
+            // A first kernel of 3 x 3 in place of 7 x 7.
+            (json!({ "resnet18": { "stem": "cifar" } }), 11_176_512 - 40 * 3 * 64, 512),
+            // As published 6,573,130 with a classifier of 512 x 10 and its 10 biases.
+            (json!("resnet9"), 6_573_130 - 5_130, 512),
+        ] {
+            let summary = infer_shapes([64, 64, 3], &layers(json!([preset]))).unwrap();
+            assert_eq!((summary.trainable, summary.dim), (trainable, dim), "{preset}");
+        }
+    }
+
+    #[test]
+    fn maps_have_the_sides_that_torchvision_gives_them() {
+        let sides = |preset: Json, image: [usize; 3]| {
+            let summary = infer_shapes(image, &layers(json!([preset]))).unwrap();
+            let of = |kind: &str| -> Vec<Vec<usize>> {
+                let rows = summary.layers.iter().filter(|row| row.name.split('-').next() == Some(kind));
+                rows.map(|row| row.output.to_vec()).collect()
+            };
+            (of("conv2d")[0].clone(), of("residual"))
+        };
+        let (stem, blocks) = sides(json!("resnet50"), [224, 224, 3]);
+        assert_eq!(stem, [112, 112, 64]);
+        assert_eq!(
+            [0, 3, 7, 13].map(|at| blocks[at].clone()),
+            [[56, 56, 256], [28, 28, 512], [14, 14, 1024], [7, 7, 2048]]
+        );
+        assert_eq!(blocks.len(), 16);
+        let (stem, blocks) = sides(json!({ "resnet18": { "stem": "cifar" } }), [32, 32, 3]);
+        assert_eq!(stem, [32, 32, 64]);
+        assert_eq!([0, 2, 4, 6].map(|at| blocks[at].clone()), [[32, 32, 64], [16, 16, 128], [8, 8, 256], [4, 4, 512]]);
+    }
+
+    #[test]
+    fn a_key_holds_the_name_and_a_model_the_layers() {
+        let short = json!([{ "resnet18": { "stem": "cifar" } }]);
+        let read = layers(short.clone());
+        assert_eq!(read.write(View::Key), short);
+        let full = read.write(View::Full);
+        let body = full[0]["resnet18"]["body"].as_array().unwrap();
+        assert_eq!(body.len(), 3 + 8 + 1);
+        assert_eq!(body[3]["residual"]["activation"], "relu");
+        // What is written counts, and is the same as the name where it is the same.
+        assert_eq!(layers(full.clone()).write(View::Key), short);
+        assert_eq!(layers(read.write(View::Stored)), read);
+        let mut other = full;
+        other[0]["resnet18"]["body"][2] = json!("gelu");
+        let key = layers(other.clone()).write(View::Key);
+        assert_eq!(key[0]["resnet18"]["body"][2], "gelu");
+        assert_eq!(layers(key).write(View::Full), other);
+    }
+
+    #[test]
+    fn a_preset_is_its_layers_written_out() {
+        let written = |layers: &[LayerSpec]| {
+            let summary = infer_shapes([32, 32, 3], layers).unwrap();
+            summary.layers.into_iter().filter(|row| !row.name.starts_with("resnet")).collect::<Vec<_>>()
+        };
+        let preset = layers(json!(["rescale", "resnet9", { "metric-embedding": { "size": 8 } }]));
+        let LayerSpec::Resnet9(inner) = &preset[1] else { unreachable!() };
+        let mut flat = vec![preset[0].clone()];
+        flat.extend(inner.body.iter().cloned());
+        flat.push(preset[2].clone());
+        assert_eq!(written(&preset), written(&flat));
+    }
+
+    #[test]
+    fn problems_stand_at_the_layer_inside() {
+        let issue = infer_shapes([8, 8, 3], &layers(json!(["flatten", "resnet9"]))).unwrap_err().remove(0);
+        assert_eq!(issue.path, "layers[1].resnet9.body[0]");
+    }
+}
