@@ -13,6 +13,7 @@ pub mod digest;
 pub(crate) mod fault;
 pub mod file_name;
 pub mod fs;
+pub mod golden;
 pub mod interrupt;
 pub mod issue;
 pub mod misplaced;

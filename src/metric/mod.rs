@@ -7,6 +7,7 @@ pub mod confusion;
 pub mod map_at_r;
 pub mod precision_at_k;
 pub mod recall_at_k;
+pub mod reference;
 
 use std::collections::BTreeMap;
 
@@ -135,76 +136,5 @@ mod tests {
         let names = [RetrievalMetric::RecallAtK(1), RetrievalMetric::PrecisionAtK(1), RetrievalMetric::MapAtR]
             .map(|metric| metric.name());
         assert_eq!(names, ["recall@1", "precision@1", "map@r"]);
-    }
-
-    /// TensorFlow Similarity's figures: kept as they are, or without the closest neighbour ("drop").
-    #[test]
-    fn recall_and_precision_are_those_of_tensorflow_similarity() {
-        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/golden/retrieval_metrics.json");
-        let file: serde_json::Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
-        let mut checked = 0;
-        for case in file["cases"].as_array().unwrap() {
-            let labels: Vec<i32> = serde_json::from_value(case["input"]["query_labels"].clone()).unwrap();
-            let found: Vec<Vec<i32>> = serde_json::from_value(case["input"]["lookup_labels"].clone()).unwrap();
-            for (key, expected) in case["expected"].as_object().unwrap() {
-                let parts: Vec<&str> = key.split(['@', '/']).collect();
-                let [name, k, average, nearest] = parts[..] else { panic!("{key}") };
-                let first = usize::from(nearest == "drop");
-                let k = k.parse::<usize>().unwrap();
-                let metric = match name {
-                    "recall" => RetrievalMetric::RecallAtK(k),
-                    // Its precision looks at neighbours 2..=k then, its recall at 2..=k + 1.
-                    "precision" => RetrievalMetric::PrecisionAtK(k - first),
-                    _ => continue,
-                };
-                let values = labels.iter().zip(&found).map(|(&label, found)| {
-                    let hits: Vec<bool> = found[first..].iter().map(|&near| near == label).collect();
-                    (label, metric.of_query(&Ranked { hits: &hits, relevant: 10 }))
-                });
-                let value =
-                    if average == "micro" { micro_mean(values.map(|value| value.1)) } else { macro_mean(values) };
-                assert!((value - expected.as_f64().unwrap()).abs() < 1e-5, "{key}: {value}, not {expected}");
-                checked += 1;
-            }
-        }
-        assert_eq!(checked, 40);
-    }
-
-    /// pytorch-metric-learning's accuracy calculator, with the query itself in the reference and without.
-    #[test]
-    fn precision_at_1_and_map_at_r_are_those_of_pytorch_metric_learning() {
-        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/golden/pml_accuracy.json");
-        let file: serde_json::Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
-        for case in file["cases"].as_array().unwrap() {
-            for (name, own, reference) in
-                [("reference_is_query", true, "query"), ("separate_reference", false, "reference")]
-            {
-                let rows = |name: &str| serde_json::from_value::<Vec<Vec<f64>>>(case["input"][name].clone()).unwrap();
-                let labels = |name: &str| {
-                    serde_json::from_value::<Vec<i32>>(case["input"][format!("{name}_labels")].clone()).unwrap()
-                };
-                let (queries, keys) = (rows("query"), rows(reference));
-                let (query_labels, key_labels) = (labels("query"), labels(reference));
-                let hits = |query: usize| {
-                    let square = |key: &Vec<f64>| queries[query].iter().zip(key).map(|(q, k)| (q - k).powi(2)).sum();
-                    let mut order: Vec<(f64, usize)> = keys.iter().map(square).zip(0..).collect();
-                    order.retain(|near| !own || near.1 != query);
-                    order.sort_by(|a, b| a.0.total_cmp(&b.0));
-                    order.iter().map(|near| key_labels[near.1] == query_labels[query]).collect::<Vec<bool>>()
-                };
-                for (field, metric) in [
-                    ("precision_at_1", RetrievalMetric::PrecisionAtK(1)),
-                    ("mean_average_precision_at_r", RetrievalMetric::MapAtR),
-                ] {
-                    let value = micro_mean((0..queries.len()).map(|query| {
-                        let hits = hits(query);
-                        let relevant = hits.iter().filter(|hit| **hit).count();
-                        metric.of_query(&Ranked { hits: &hits, relevant })
-                    }));
-                    let expected = case["expected"][name][field].as_f64().unwrap();
-                    assert!((value - expected).abs() < 1e-9, "{name} {field}: {value}, not {expected}");
-                }
-            }
-        }
     }
 }
