@@ -5,7 +5,7 @@
 //! files. Nothing that a file holds makes an evaluator panic.
 
 use serde::Deserialize;
-use serde_json::Value as Json;
+use serde_json::{Map, Value as Json};
 
 /// One file.
 #[derive(Debug, Clone, Deserialize)]
@@ -231,16 +231,24 @@ pub fn text<'a>(json: &'a Json, name: &str) -> Result<&'a str, CaseError> {
 /// # Errors
 /// If there is none.
 pub fn items<'a>(json: &'a Json, name: &str) -> Result<&'a [Json], CaseError> {
-    let list = field(json, name)?.as_array().ok_or_else(|| CaseError::malformed(format!("`{name}` is no list")))?;
-    Ok(list)
+    let list = field(json, name)?.as_array().map(Vec::as_slice);
+    list.ok_or_else(|| CaseError::malformed(format!("`{name}` is no list")))
 }
 
 /// The object under a name in an object.
 ///
 /// # Errors
 /// If there is none.
-pub fn object<'a>(json: &'a Json, name: &str) -> Result<&'a serde_json::Map<String, Json>, CaseError> {
-    field(json, name)?.as_object().ok_or_else(|| CaseError::malformed(format!("`{name}` is no object")))
+pub fn object<'a>(json: &'a Json, name: &str) -> Result<&'a Map<String, Json>, CaseError> {
+    fields(field(json, name)?)
+}
+
+/// The fields of an object.
+///
+/// # Errors
+/// If it is none.
+pub fn fields(json: &Json) -> Result<&Map<String, Json>, CaseError> {
+    json.as_object().ok_or_else(|| CaseError::malformed("something that is no object"))
 }
 
 /// A value of some type under a name in an object: labels, a count.

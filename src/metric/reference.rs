@@ -2,11 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::Value as Json;
-
 use super::confusion::confusion;
 use super::{Ranked, RetrievalMetric, macro_mean, micro_mean};
-use crate::base::golden::{Array, Case, CaseError, Comparison, Evaluator, field, number, value};
+use crate::base::golden::{Array, Case, CaseError, Comparison, Evaluator, field, fields, number, value};
 
 /// What is computed here, by the names of files.
 pub const EVALUATORS: &[(&str, Evaluator)] =
@@ -19,7 +17,7 @@ fn retrieval(case: &Case, to: &mut Comparison) -> Result<(), CaseError> {
     if labels.len() != found.len() {
         return Err(CaseError::malformed("one row of neighbours a query"));
     }
-    for (key, expected) in object_of(&case.expected)? {
+    for (key, expected) in fields(&case.expected)? {
         let parts: Vec<&str> = key.split(['@', '/']).collect();
         let [name, k, average, nearest] = parts[..] else { return Err(CaseError::malformed(format!("`{key}`"))) };
         let k: usize = k.parse().map_err(|_| CaseError::malformed(format!("`{key}`")))?;
@@ -46,14 +44,14 @@ fn retrieval(case: &Case, to: &mut Comparison) -> Result<(), CaseError> {
 
 /// pytorch-metric-learning's figures, with the queries as the reference, each without itself, and with another reference.
 fn accuracy(case: &Case, to: &mut Comparison) -> Result<(), CaseError> {
-    for (name, expected) in object_of(&case.expected)? {
+    for (name, expected) in fields(&case.expected)? {
         let (own, reference) = match name.as_str() {
             "reference_is_query" => (true, "query"),
             "separate_reference" => (false, "reference"),
             other => return Err(CaseError::unknown(format!("`{other}`"))),
         };
         let all = hits(case, reference, own)?;
-        for (figure, expected) in object_of(expected)? {
+        for (figure, expected) in fields(expected)? {
             let metric = match figure.as_str() {
                 "precision_at_1" => RetrievalMetric::PrecisionAtK(1),
                 "mean_average_precision_at_r" => RetrievalMetric::MapAtR,
@@ -95,7 +93,7 @@ fn hits(case: &Case, reference: &str, own: bool) -> Result<Vec<Vec<bool>>, CaseE
 
 /// scikit-learn's figures of predicted labels; those of scores are not computed.
 fn classification(case: &Case, to: &mut Comparison) -> Result<(), CaseError> {
-    for (name, expected) in object_of(&case.expected)? {
+    for (name, expected) in fields(&case.expected)? {
         match name.as_str() {
             "confusion_matrix" => to.list(name, confusion_matrix(case)?, expected)?,
             other => to.unknown(format!("the metric `{other}`")),
@@ -124,10 +122,6 @@ fn confusion_matrix(case: &Case) -> Result<Vec<f64>, CaseError> {
         counts[labels[&label] * labels.len() + column] = count;
     }
     Ok(counts)
-}
-
-fn object_of(json: &Json) -> Result<&serde_json::Map<String, Json>, CaseError> {
-    json.as_object().ok_or_else(|| CaseError::malformed("`expected` is no object"))
 }
 
 #[cfg(test)]

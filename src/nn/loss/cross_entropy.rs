@@ -79,7 +79,7 @@ impl Loss for CrossEntropy {
     fn forward(&self, batch: &Embedded<'_>, cx: &mut Cx<'_>) -> Tensor<1> {
         let mut logits = ops::product(batch.embeddings.clone(), cx.weight(WEIGHT));
         if self.bias {
-            logits = logits + cx.weight::<1>(BIAS).unsqueeze_dim(0);
+            logits = logits + cx.weight::<1>(BIAS).unsqueeze_dim::<2>(0);
         }
         let logits = logits.mul_scalar(self.scale);
         match self.reduction {

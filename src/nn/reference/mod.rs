@@ -14,8 +14,9 @@ use burn::tensor::{Device, Tensor, TensorData};
 
 use super::loss::distances;
 use crate::artifact::Distance;
-use crate::base::golden::{Array, Case, CaseError, Comparison, Evaluator, numbers, text};
-use crate::base::param;
+use crate::base::golden::{Array, Case, CaseError, Comparison, Evaluator, field, numbers, text};
+use crate::base::param::{self, Param};
+use crate::base::seed::Seed;
 use names::Library::{PytorchMetricLearning, TensorflowSimilarity};
 
 /// What is computed here, by the names of files.
@@ -46,7 +47,7 @@ fn pairwise(case: &Case, to: &mut Comparison) -> Result<(), CaseError> {
     same_length("columns of `query` and `key`", query.shape[1], key.shape[1])?;
     let device = Device::flex();
     let found = values(distances::pairwise(distance, tensor(&query, &device), tensor(&key, &device)));
-    let expected = numbers(crate::base::golden::field(&case.expected, "distances")?)?;
+    let expected = numbers(field(&case.expected, "distances")?)?;
     same_length("distances", found.len(), expected.len())?;
     for (at, (found, expected)) in found.into_iter().zip(expected).enumerate() {
         // Near 0 a root magnifies what cancellation leaves, on both sides: the file's note gives it 1e-3.
@@ -62,7 +63,18 @@ fn distance(name: &str) -> Result<Distance, CaseError> {
 }
 
 fn matrix(case: &Case, name: &str) -> Result<Array, CaseError> {
-    Array::read(crate::base::golden::field(&case.input, name)?, 2)
+    Array::read(field(&case.input, name)?, 2)
+}
+
+/// Part of a spec. What it can't say, the program does not compute.
+fn read<T: Param>(spec: &serde_json::Value) -> Result<T, CaseError> {
+    let message = |message: Option<&String>| CaseError::unknown(message.cloned().unwrap_or_default());
+    param::from_json(spec).map_err(|issues| message(issues.first().map(|issue| &issue.message)))
+}
+
+/// Whatever is drawn is drawn from it; nothing that is compared is.
+fn seed() -> Seed {
+    Seed::of_stage(0, "eval-golden", None)
 }
 
 /// What must fit before a tensor is made of it.

@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value as Json, json};
 
+use super::read;
 use crate::base::golden::{Case, CaseError};
 use crate::base::param;
 use crate::nn::loss::LossSpec;
@@ -123,10 +124,7 @@ pub(super) fn loss(library: Library, class: &str, case: &Case) -> Result<LossSpe
 
 /// The loss of a spec.
 pub(super) fn spec(name: &str, params: Map<String, Json>) -> Result<LossSpec, CaseError> {
-    param::from_json(&json!({ name: params })).map_err(|issues| {
-        let message = issues.first().map_or_else(String::new, |issue| issue.message.clone());
-        CaseError::unknown(format!("`{name}` with these parameters: {message}"))
-    })
+    read(&json!({ name: params }))
 }
 
 impl Name {

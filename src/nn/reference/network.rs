@@ -1,18 +1,16 @@
 //! Layers, and a step through a whole network.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use burn::tensor::{Device, Tensor};
 use serde_json::{Value as Json, json};
 
 use super::names::{self, Library};
-use super::{same_length, tensor, values};
+use super::{read, same_length, seed, tensor, values};
 use crate::artifact::Weights;
 use crate::base::golden::{Array, Case, CaseError, Comparison, field, items, number, text, value};
-use crate::base::param;
-use crate::base::seed::Seed;
 use crate::nn::layer::{Cx, LayerSpec, Mode, TrainPass};
-use crate::nn::loss::Embedded;
+use crate::nn::loss::{Embedded, LossSpec, Target};
 use crate::nn::network::Network;
 use crate::nn::ops::Numerics;
 use crate::nn::parameters::Parameters;
@@ -86,7 +84,8 @@ pub(super) fn step(case: &Case, to: &mut Comparison) -> Result<(), CaseError> {
     let list: Vec<&Json> = modules.iter().map(|module| &module.layer).collect();
     let mut network = build(&json!(list), [x.shape[2], x.shape[3], x.shape[1]])?;
     let names: Vec<(String, String)> = modules.iter().enumerate().flat_map(|(at, module)| module.names(at)).collect();
-    let weights = names.iter().map(|(torch, ours)| Ok((ours.clone(), from_torch(field(theirs, torch)?)?)));
+    let weights =
+        names.iter().map(|(torch, ours)| Ok::<_, CaseError>((ours.clone(), from_torch(field(theirs, torch)?)?)));
     set(&mut network, Weights(weights.collect::<Result<_, CaseError>>()?))?;
 
     let labels: Vec<i32> = value(&case.input, "labels")?;
@@ -98,11 +97,7 @@ pub(super) fn step(case: &Case, to: &mut Comparison) -> Result<(), CaseError> {
     to.list("embeddings", values(embeddings.clone()), field(&case.expected, "embeddings")?)?;
     match names::loss(Library::PytorchMetricLearning, "", case) {
         Ok(loss) => {
-            let batch = Embedded::new(embeddings, &labels, &[]);
-            let none = Parameters::default();
-            let mut pass = training();
-            let mut cx = Cx::of_loss(&none, Numerics::Fast, Mode::Train(&mut pass), loss.name());
-            let value = loss.as_dyn().forward(&batch, &mut cx);
+            let value = loss_of(&loss, embeddings, &labels);
             to.list("loss", values(value.clone()), field(&case.expected, "loss")?)?;
             let gradients = gradients(&mut parameters, value);
             for (torch, ours) in names.iter().filter(|(torch, _)| !torch.contains("running_")) {
@@ -118,6 +113,16 @@ pub(super) fn step(case: &Case, to: &mut Comparison) -> Result<(), CaseError> {
         to.list(ours, parameters.numbers(ours), field(&case.expected, name)?)?;
     }
     Ok(())
+}
+
+/// The loss of a batch, with fresh weights where it learns some.
+fn loss_of(loss: &LossSpec, embeddings: Tensor<2>, labels: &[i32]) -> Tensor<1> {
+    let classes: Vec<i32> = labels.iter().copied().collect::<BTreeSet<_>>().into_iter().collect();
+    let target = Target { dim: embeddings.dims()[1], classes: classes.len() };
+    let learned = Parameters::of_loss(loss, target, seed(), &Device::flex());
+    let mut pass = training();
+    let mut cx = Cx::of_loss(&learned, Numerics::Fast, Mode::Train(&mut pass), loss.name());
+    loss.as_dyn().forward(&Embedded::new(embeddings, labels, &classes), &mut cx)
 }
 
 fn gradients(parameters: &mut Parameters, loss: Tensor<1>) -> BTreeMap<String, Vec<f32>> {
@@ -165,7 +170,7 @@ fn modules(text: &str, weights: &Json) -> Result<Vec<Module>, CaseError> {
             ["conv", _, _, activation] => {
                 let shape = shape()?;
                 let filters = shape.last().copied().unwrap_or_default();
-                let conv = json!({ "filters": filters, "kernel": shape[0], "activation": activation });
+                let conv = json!({ "filters": filters, "kernel": shape.first(), "activation": activation });
                 (json!({ "conv2d": conv }), 2, AFFINE)
             }
             ["batch-norm"] => (json!({ "batch-norm": {} }), 1, NORM),
@@ -205,8 +210,7 @@ fn from_torch(json: &Json) -> Result<(Vec<usize>, Vec<f32>), CaseError> {
 }
 
 fn build(layers: &Json, input: [usize; 3]) -> Result<Network, CaseError> {
-    let layers: Vec<LayerSpec> = param::from_json(layers)
-        .map_err(|issues| CaseError::unknown(issues.first().map_or_else(String::new, |issue| issue.message.clone())))?;
+    let layers: Vec<LayerSpec> = read(layers)?;
     Network::build(&layers, input, seed(), &Device::flex())
         .map_err(|issues| CaseError::malformed(issues.first().map_or_else(String::new, |issue| issue.message.clone())))
 }
@@ -226,10 +230,6 @@ fn images(json: &Json, name: &str, input: [usize; 3]) -> Result<Tensor<4>, CaseE
         return Err(CaseError::malformed(format!("`{name}` has images of {:?}, others have {input:?}", side(&images))));
     }
     Ok(tensor(&images, &Device::flex().autodiff()))
-}
-
-fn seed() -> Seed {
-    Seed::of_stage(0, "eval-golden", None)
 }
 
 fn training() -> TrainPass {

@@ -3,8 +3,8 @@
 use burn::tensor::{Device, Tensor};
 use serde_json::{Map, Value as Json, json};
 
-use super::{same_length, values};
-use crate::base::golden::{Case, CaseError, Comparison, field, items, number, numbers, value};
+use super::{read, same_length, values};
+use crate::base::golden::{Case, CaseError, Comparison, field, fields, items, number, numbers, value};
 use crate::base::param;
 use crate::nn::optim::{Optimizer, Tick};
 use crate::nn::schedule::Schedule;
@@ -12,13 +12,16 @@ use crate::nn::schedule::Schedule;
 /// The value of one weight after each step.
 pub(super) fn adam(case: &Case, to: &mut Comparison) -> Result<(), CaseError> {
     let params: Map<String, Json> =
-        object_of(&case.params)?.iter().map(|(name, value)| (param::kebab(name), value.clone())).collect();
+        fields(&case.params)?.iter().map(|(name, value)| (param::kebab(name), value.clone())).collect();
     let adam: Optimizer = read(&json!({ "adam": params }))?;
     let rule = adam.as_dyn();
     let device = Device::flex();
     let flat = |json: &Json| -> Result<Tensor<1>, CaseError> {
         #[expect(clippy::cast_possible_truncation, reason = "the references computed in f32")]
         let values: Vec<f32> = numbers(json)?.into_iter().map(|number| number as f32).collect();
+        if values.is_empty() {
+            return Err(CaseError::malformed("weights without a number"));
+        }
         Ok(Tensor::from_floats(&values[..], &device))
     };
     let mut value = flat(field(&case.input, "value")?)?;
@@ -41,13 +44,4 @@ pub(super) fn warmup_cosine(case: &Case, to: &mut Comparison) -> Result<(), Case
     let steps: Vec<u64> = value(&case.input, "steps")?;
     let rates = steps.iter().map(|step| peak * schedule.as_dyn().factor(*step, total));
     to.list("learning_rate", rates, field(&case.expected, "learning_rate")?)
-}
-
-fn object_of(json: &Json) -> Result<&Map<String, Json>, CaseError> {
-    json.as_object().ok_or_else(|| CaseError::malformed("`params` is no object"))
-}
-
-fn read<T: param::Param>(json: &Json) -> Result<T, CaseError> {
-    param::from_json(json)
-        .map_err(|issues| CaseError::unknown(issues.first().map_or_else(String::new, |issue| issue.message.clone())))
 }

@@ -4,10 +4,9 @@ use std::collections::BTreeMap;
 
 use burn::tensor::Device;
 
-use super::{same_length, tensor, values};
+use super::{same_length, seed, tensor, values};
 use crate::artifact::Weights;
 use crate::base::golden::{Array, CaseError};
-use crate::base::seed::Seed;
 use crate::nn::layer::{Cx, Mode, TrainPass};
 use crate::nn::loss::{Embedded, LossSpec, Target};
 use crate::nn::ops::Numerics;
@@ -88,10 +87,6 @@ impl Trial {
         let value = values(value).first().copied().unwrap_or(f32::NAN);
         Ok(Outcome { value, rows: rows.map(values::<1>), gradient, weight_gradients })
     }
-}
-
-fn seed() -> Seed {
-    Seed::of_stage(0, "eval-golden", None)
 }
 
 /// The gradients of two views, of which the rows of `embeddings` hold one behind the other.
