@@ -14,6 +14,7 @@ pub mod eigen;
 pub(crate) mod fault;
 pub mod file_name;
 pub mod fs;
+pub mod golden;
 pub mod interrupt;
 pub mod issue;
 pub mod misplaced;

@@ -6,6 +6,7 @@ mod completions;
 mod config;
 mod docs;
 mod doctor;
+mod eval_golden;
 mod event_sink;
 mod explain;
 mod graph;
@@ -66,6 +67,7 @@ enum Command {
     Docs(docs::DocsArgs),
     Store(store::StoreArgs),
     Doctor(doctor::DoctorArgs),
+    EvalGolden(eval_golden::EvalGoldenArgs),
     Completions(completions::CompletionsArgs),
 }
 
@@ -83,6 +85,7 @@ impl Command {
             Self::Docs(args) => args.json,
             Self::Store(args) => args.json(),
             Self::Doctor(args) => args.json,
+            Self::EvalGolden(args) => args.json,
             Self::Init(args) => args.json,
             Self::Graph(_) | Self::Schema(_) | Self::Completions(_) => false,
         }
@@ -103,6 +106,7 @@ impl Command {
             Self::Docs(args) => docs::exec(args, out),
             Self::Store(args) => store::exec(args, out),
             Self::Doctor(args) => doctor::exec(args, out),
+            Self::EvalGolden(args) => eval_golden::exec(args, out),
             Self::Completions(args) => completions::exec(args, out),
         }
     }

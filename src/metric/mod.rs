@@ -28,6 +28,7 @@ pub mod name;
 pub mod open_set;
 pub mod pair;
 pub mod rank;
+pub mod reference;
 pub mod registry;
 pub mod rerank;
 pub mod space;

@@ -20,6 +20,7 @@ pub mod ops;
 mod optim;
 mod parameters;
 mod pixels;
+pub mod reference;
 pub mod schedule;
 mod state;
 

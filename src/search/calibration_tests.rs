@@ -1,82 +1,9 @@
-//! Calibration against TensorFlow Similarity and by hand.
+//! Calibration by hand; [`reference`](super::super::reference) holds it against TensorFlow Similarity.
 
 use super::*;
-use crate::search::matcher::{Matcher, Vote};
 
 fn judged(label: i32, indexed: bool, verdict: Option<(i32, f32)>) -> Judged {
     Judged { label, indexed, verdict: verdict.map(|(label, distance)| Verdict { label, distance }) }
-}
-
-fn close(found: f64, expected: f64, tolerance: f64) -> bool {
-    (found - expected).abs() <= tolerance + tolerance * expected.abs()
-}
-
-fn numbers(json: &serde_json::Value) -> Vec<f64> {
-    serde_json::from_value(json.clone()).unwrap()
-}
-
-fn golden_curve(case: &serde_json::Value) -> Curve {
-    let labels: Vec<i32> = serde_json::from_value(case["input"]["query_labels"].clone()).unwrap();
-    let found: Vec<Vec<i32>> = serde_json::from_value(case["input"]["lookup_labels"].clone()).unwrap();
-    let distances: Vec<Vec<f32>> = serde_json::from_value(case["input"]["lookup_distances"].clone()).unwrap();
-    let matcher = match case["params"]["matcher"].as_str().unwrap() {
-        "match_nearest" => Matcher::Nearest,
-        "match_majority_vote" => Matcher::MajorityVote(Vote { k: found[0].len() }),
-        other => panic!("unknown matcher {other}"),
-    };
-    let query = |((&label, found), distances): ((&i32, &Vec<i32>), &Vec<f32>)| {
-        let neighbours: Vec<(i32, f32)> = found.iter().copied().zip(distances.iter().copied()).collect();
-        Judged { label, indexed: true, verdict: matcher.decide(&neighbours) }
-    };
-    let judged: Vec<Judged> = labels.iter().zip(&found).zip(&distances).map(query).collect();
-    Curve::new(&judged, distances.concat(), Distance::Cosine, &Counting::Lookup)
-}
-
-#[test]
-fn calibration_is_that_of_tensorflow_similarity() {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/golden/calibration.json");
-    let file: serde_json::Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
-    let tolerance = file["tolerance"].as_f64().unwrap();
-    let (cases, mut checked) = (file["cases"].as_array().unwrap(), 0);
-    for (number, case) in cases.iter().enumerate() {
-        let curve = golden_curve(case);
-        let name = case["params"]["calibration_metric"].as_str().unwrap();
-        let metric = CalibrationMetric::ALL.into_iter().find(|metric| metric.column() == name).unwrap();
-        let column = |name: &str| match name {
-            "distance" => curve.thresholds.iter().map(|&distance| distance.into()).collect(),
-            "value" => curve.values(&metric),
-            _ => curve.values(&CalibrationMetric::ALL.into_iter().find(|metric| metric.column() == name).unwrap()),
-        };
-        for (name, expected) in case["expected"]["thresholds"].as_object().unwrap() {
-            let (found, expected) = (column(name), numbers(expected));
-            assert_eq!(found.len(), expected.len(), "case {number}: {name}");
-            for (at, (&found, &expected)) in found.iter().zip(&expected).enumerate() {
-                assert!(close(found, expected, tolerance), "case {number}: {name}[{at}] {found}, not {expected}");
-            }
-            checked += 1;
-        }
-        let cutpoints = case["expected"]["cutpoints"].as_object().unwrap();
-        let target = |(name, value): (&String, &serde_json::Value)| {
-            (name.clone(), curve.target(&metric, value.as_f64().unwrap()))
-        };
-        let mut found: Vec<(String, Option<usize>)> =
-            case["params"]["targets"].as_object().unwrap().iter().map(target).collect();
-        found.push(("optimal".to_owned(), curve.optimal(&metric)));
-        for (name, at) in found {
-            let Some(at) = at else {
-                assert!(!cutpoints.contains_key(&name), "case {number}: {name} was not reached");
-                continue;
-            };
-            for (field, expected) in cutpoints[&name].as_object().unwrap().iter().filter(|(field, _)| *field != "name")
-            {
-                let (found, expected) = (column(field)[at], expected.as_f64().unwrap());
-                assert!(close(found, expected, tolerance), "case {number}: {name}.{field} {found}, not {expected}");
-                checked += 1;
-            }
-        }
-    }
-    assert_eq!(cases.len(), 18);
-    assert!(checked > 400, "{checked} fields checked");
 }
 
 #[test]

@@ -10,6 +10,7 @@ mod error;
 pub mod knn;
 pub mod matcher;
 pub mod overlap;
+pub mod reference;
 mod scores;
 mod top_k;
 pub mod vectors;

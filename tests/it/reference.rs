@@ -20,7 +20,7 @@ fn the_reference_is_what_the_program_prints() {
 }
 
 /// Checks the smoke experiment with options in place of its values.
-fn check(set: Vec<String>) -> Result<(), String> {
+pub(crate) fn check(set: Vec<String>) -> Result<(), String> {
     let config = repository().join("configs/smoke.toml");
     let overlays = set.into_iter().map(Overlay::Set).collect();
     let experiment = load(&config, &LoadOptions { overlays, project: None });

@@ -58,26 +58,6 @@ mod tests {
     use burn::tensor::Device;
 
     use super::*;
-    use crate::nn::golden::{self, Golden, close};
-
-    #[test]
-    fn distances_are_tensorflow_similaritys() {
-        let golden = Golden::read(golden::file!("distances"));
-        for (at, case) in golden.cases.iter().enumerate() {
-            let name = case.params["distance"].as_str().unwrap().replace('_', "-");
-            let distance = Distance::from_name(&name).unwrap();
-            let device = Device::flex();
-            let rows = |name| golden::matrix(&case.input[name], &device);
-            let found = pairwise(distance, rows("query"), rows("key")).into_data().try_into_vec::<f32>().unwrap();
-            for (found, expected) in found.iter().zip(golden::numbers(&case.expected["distances"])) {
-                // The file's note: near 0 a root magnifies what cancellation leaves.
-                let near_zero = distance == Distance::Euclidean && expected < 1e-3;
-                let tolerance = if near_zero { 1e-3 } else { golden.tolerance };
-                assert!(close(f64::from(*found), expected, tolerance), "case {at}: {found} {expected}");
-            }
-        }
-        assert_eq!(golden.cases.len(), 18);
-    }
 
     #[test]
     fn the_root_of_zero_has_no_gradient_instead_of_an_infinite_one() {

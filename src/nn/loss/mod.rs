@@ -3,18 +3,39 @@
 //!
 //! Owns the choice [`LossSpec`]. Knows nothing of networks.
 
+mod arc_face;
 mod batch;
+mod class_logits;
+mod cos_face;
+mod cross_entropy;
 pub mod distances;
 #[cfg(test)]
 mod golden_tests;
+mod large_margin_softmax;
 mod multi_similarity;
 mod normalized_softmax;
+mod p2s_grad;
 mod proxy_anchor;
+mod proxy_nca;
+#[cfg(test)]
+mod proxy_tests;
+mod soft_triple;
+mod sphere_face;
+mod sub_center_arc_face;
 
+pub use arc_face::ArcFace;
 pub(super) use batch::Embedded;
+pub use cos_face::CosFace;
+pub use cross_entropy::{CrossEntropy, Reduction};
+pub use large_margin_softmax::LargeMarginSoftmax;
 pub use multi_similarity::MultiSimilarity;
 pub use normalized_softmax::NormalizedSoftmax;
+pub use p2s_grad::P2sGrad;
 pub use proxy_anchor::ProxyAnchor;
+pub use proxy_nca::ProxyNca;
+pub use soft_triple::SoftTriple;
+pub use sphere_face::SphereFace;
+pub use sub_center_arc_face::SubCenterArcFace;
 
 use burn::tensor::Tensor;
 
@@ -34,6 +55,34 @@ choice! {
         /// A learned proxy for each class as the anchor of a batch (Kim et al., 2020, arXiv:2003.13911).
         #[aka("ProxyAnchorLoss")]
         "proxy-anchor" => ProxyAnchor(ProxyAnchor),
+        /// A learned proxy for each class, compared with by squared distances (Movshovitz-Attias et al., 2017,
+        /// arXiv:1703.07464).
+        #[aka("ProxyNCALoss", "ProxyNCA", "proxy_nca_pp")]
+        "proxy-nca" => ProxyNca(ProxyNca),
+        /// A learned direction for each class and a margin on the angle (Deng et al., 2019, arXiv:1801.07698).
+        #[aka("ArcFaceLoss", "additive_angular_margin", "aam_softmax", "ArcMarginProduct")]
+        "arc-face" => ArcFace(ArcFace),
+        /// Several learned directions a class and a margin on the angle (Deng et al., 2020).
+        #[aka("SubCenterArcFaceLoss", "subcenter")]
+        "sub-center-arc-face" => SubCenterArcFace(SubCenterArcFace),
+        /// A learned direction for each class and a margin on the cosine (Wang et al., 2018, arXiv:1801.09414).
+        #[aka("CosFaceLoss", "am_softmax", "additive_margin_softmax", "lmcl")]
+        "cos-face" => CosFace(CosFace),
+        /// A learned direction for each class and a multiple of the angle (Liu et al., 2017, arXiv:1704.08063).
+        #[aka("SphereFaceLoss", "a_softmax", "AngularSoftmax")]
+        "sphere-face" => SphereFace(SphereFace),
+        /// A linear classifier and a multiple of the angle (Liu et al., 2016, arXiv:1612.02295).
+        #[aka("LargeMarginSoftmaxLoss", "l_softmax")]
+        "large-margin-softmax" => LargeMarginSoftmax(LargeMarginSoftmax),
+        /// Several learned centers a class, softly weighted (Qian et al., 2019, arXiv:1909.05235).
+        #[aka("SoftTripleLoss")]
+        "soft-triple" => SoftTriple(SoftTriple),
+        /// Cosines to learned directions as they should be, in the mean square (Zhang et al., 2019, arXiv:1905.02479).
+        #[aka("P2SGradLoss")]
+        "p2s-grad" => P2sGrad(P2sGrad),
+        /// A linear classifier on the embedding.
+        #[aka("softmax", "CrossEntropyLoss", "ce", "classification", "SparseCategoricalCrossentropy", "linear")]
+        "cross-entropy" => CrossEntropy(CrossEntropy),
     }
 }
 
@@ -57,6 +106,11 @@ pub(in crate::nn) trait Loss: std::fmt::Debug {
 
     /// The loss of a batch, `[1]`: 0 with a gradient of 0 where the batch holds nothing to learn from, never NaN.
     fn forward(&self, batch: &Embedded<'_>, cx: &mut Cx<'_>) -> Tensor<1>;
+
+    /// The losses of the rows, `[batch]`, where the loss is their mean: for looking at, not for training.
+    fn rows(&self, _batch: &Embedded<'_>, _cx: &mut Cx<'_>) -> Option<Tensor<1>> {
+        None
+    }
 }
 
 /// What a batch must hold for a loss.

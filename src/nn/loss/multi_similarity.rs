@@ -60,6 +60,10 @@ impl Loss for MultiSimilarity {
     fn forward(&self, batch: &Embedded<'_>, _: &mut Cx<'_>) -> Tensor<1> {
         ops::mean(self.per_example(batch))
     }
+
+    fn rows(&self, batch: &Embedded<'_>, _: &mut Cx<'_>) -> Option<Tensor<1>> {
+        Some(self.per_example(batch))
+    }
 }
 
 impl MultiSimilarity {

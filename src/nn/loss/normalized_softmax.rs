@@ -1,12 +1,12 @@
 //! The normalised softmax loss.
 
-use burn::tensor::{Tensor, activation};
+use burn::tensor::Tensor;
 
+use super::class_logits::{cosines, cross_entropy};
 use super::{Embedded, Loss, Needs, Target};
 use crate::artifact::Distance;
 use crate::base::check;
 use crate::nn::layer::{Cx, Start, WeightSpec};
-use crate::nn::ops;
 use crate::params;
 
 params! {
@@ -17,8 +17,11 @@ params! {
     ///
     /// Learns `loss.normalized-softmax.weight`, `[dim, classes]`.
     pub struct NormalizedSoftmax {
-        /// `T`: the lower, the more the nearest wrong class counts.
+        /// `T`: the lower, the more the nearest wrong class counts; 1 / 16 is a scale of 16.
         temperature: f64 = 0.05 => check::positive(),
+        /// The share of every row's own class that is spread over all classes (Szegedy et al., 2016, arXiv:1512.00567).
+        #[aka("label_smoothing")]
+        smoothing: f64 = 0.0 => check::between(0.0, 1.0),
         /// What the optimiser's learning rate is multiplied by for the learned directions.
         learning_rate_factor: f64 = 1.0 => check::positive(),
     }
@@ -41,22 +44,7 @@ impl Loss for NormalizedSoftmax {
     }
 
     fn forward(&self, batch: &Embedded<'_>, cx: &mut Cx<'_>) -> Tensor<1> {
-        // Directions of classes as rows: `[classes, dim]`.
-        let classes = ops::l2_normalize(cx.weight::<2>(WEIGHT).transpose());
-        let logits = ops::product(batch.directions(), classes.transpose()).div_scalar(self.temperature);
-        let likelihood = activation::log_softmax(logits, 1) * batch.one_hot();
-        #[expect(clippy::cast_precision_loss, reason = "a batch has far fewer than 2^52 rows")]
-        let rows = batch.labels.len() as f64;
-        ops::sum(likelihood).neg().div_scalar(rows)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use crate::nn::loss::golden_tests;
-
-    #[test]
-    fn value_and_gradients_are_pytorch_metric_learnings() {
-        golden_tests::proxy_loss("NormalizedSoftmaxLoss", "normalized-softmax", &["temperature"], "weight");
+        let logits = cosines(batch, cx.weight(WEIGHT)).div_scalar(self.temperature);
+        cross_entropy(batch, logits, self.smoothing)
     }
 }

@@ -61,13 +61,3 @@ impl Loss for ProxyAnchor {
         ops::sum(pull) / proxies_present + ops::mean(push)
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use crate::nn::loss::golden_tests;
-
-    #[test]
-    fn value_and_gradients_are_pytorch_metric_learnings() {
-        golden_tests::proxy_loss("ProxyAnchorLoss", "proxy-anchor", &["margin", "alpha"], "proxies");
-    }
-}

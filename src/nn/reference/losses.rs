@@ -1,0 +1,76 @@
+//! Losses of labelled rows.
+
+use serde_json::Value as Json;
+
+use super::names::{self, Library};
+use super::trial::{Outcome, Trial};
+use crate::base::golden::{Array, Case, CaseError, Comparison, field, items, value};
+use crate::base::param::{self, Param, View};
+
+/// The mean of the rows' losses and its gradient, as TensorFlow Similarity's files hold them; the rows' losses too, where
+/// our loss is such a mean.
+pub(super) fn rows(library: Library, class: &str, case: &Case, to: &mut Comparison) -> Result<(), CaseError> {
+    let loss = names::loss(library, class, case)?;
+    let (embeddings, labels) = batch(&case.input)?;
+    let outcome = Trial::of_labels(loss, embeddings.shape[1], &labels).step(&embeddings, &labels, 1)?;
+    if let Some(mean) = case.expected.get("mean") {
+        to.list("mean", [outcome.value], mean)?;
+    }
+    compare_rows(&outcome, &case.expected, to)
+}
+
+fn compare_rows(outcome: &Outcome, expected: &Json, to: &mut Comparison) -> Result<(), CaseError> {
+    if let Some(rows) = &outcome.rows {
+        to.list("per_example", rows.iter().copied(), field(expected, "per_example")?)?;
+    }
+    to.list("gradient_of_mean", outcome.gradient.iter().copied(), field(expected, "gradient_of_mean")?)
+}
+
+/// One value and its gradient, as pytorch-metric-learning reduces them.
+pub(super) fn whole(library: Library, case: &Case, to: &mut Comparison) -> Result<(), CaseError> {
+    let loss = names::loss(library, "", case)?;
+    let (embeddings, mut labels) = batch(&case.input)?;
+    if loss.name() == "smooth-ap" {
+        labels = in_runs(&labels);
+    }
+    let outcome = Trial::of_labels(loss, embeddings.shape[1], &labels).step(&embeddings, &labels, 1)?;
+    to.list("value", [outcome.value], field(&case.expected, "value")?)?;
+    to.list("gradient", outcome.gradient, field(&case.expected, "gradient")?)
+}
+
+/// The labels that the reference's Smooth-AP computes with: whatever they are, it takes each run of as many rows as there are
+/// classes for one class.
+fn in_runs(labels: &[i32]) -> Vec<i32> {
+    let classes = labels.iter().collect::<std::collections::BTreeSet<_>>().len().max(1);
+    (0..).flat_map(|label| std::iter::repeat_n(label, classes)).take(labels.len()).collect()
+}
+
+/// A loss with the rows of earlier batches behind every batch, step by step.
+pub(super) fn memory(case: &Case, to: &mut Comparison) -> Result<(), CaseError> {
+    let mut inner = case.clone();
+    let outer = ["memory_size", "warmup_steps"].map(|name| {
+        let params = inner.params.as_object_mut();
+        params.and_then(|params| params.remove(name)).unwrap_or(Json::Null)
+    });
+    let inner = names::loss(Library::TensorflowSimilarity, "", &inner)?.write(View::Full);
+    let mut params = serde_json::Map::from_iter([("loss".to_owned(), inner)]);
+    let given = ["size", "warmup-steps"].into_iter().zip(outer).filter(|(_, value)| !value.is_null());
+    params.extend(given.map(|(name, value)| (param::kebab(name), value)));
+    let loss = names::spec("cross-batch-memory", params)?;
+    let mut trial: Option<Trial> = None;
+    for (at, step) in items(&case.expected, "steps")?.iter().enumerate() {
+        let (embeddings, labels) = batch(step)?;
+        let trial = trial.get_or_insert_with(|| Trial::of_labels(loss.clone(), embeddings.shape[1], &labels));
+        let outcome = trial.step(&embeddings, &labels, 1)?;
+        let rows = crate::base::golden::numbers(field(step, "per_example")?)?;
+        #[expect(clippy::cast_precision_loss, reason = "a batch has far fewer than 2^52 rows")]
+        let mean = rows.iter().sum::<f64>() / rows.len().max(1) as f64;
+        to.value(&format!("mean of step {at}"), outcome.value.into(), mean);
+        compare_rows(&outcome, step, to)?;
+    }
+    Ok(())
+}
+
+fn batch(json: &Json) -> Result<(Array, Vec<i32>), CaseError> {
+    Ok((Array::read(field(json, "embeddings")?, 2)?, value(json, "labels")?))
+}

@@ -1,0 +1,42 @@
+//! Losses of two views of every example.
+
+use super::matrix;
+use super::names::{self, Library};
+use super::trial::{Trial, halves, stacked};
+use crate::base::golden::{Case, CaseError, Comparison, field, numbers};
+
+/// The mean and the gradients by both views.
+pub(super) fn views(case: &Case, to: &mut Comparison) -> Result<(), CaseError> {
+    let loss = names::loss(Library::TensorflowSimilarity, "", case)?;
+    let both = stacked(&matrix(case, "za")?, &matrix(case, "zb")?)?;
+    let labels = examples(both.shape[0])?;
+    let outcome = Trial::of_labels(loss, both.shape[1], &labels).step(&both, &labels, 2)?;
+    to.list("mean", [outcome.value], field(&case.expected, "mean")?)?;
+    let (first, second) = halves(&outcome.gradient);
+    to.list("grad_a", first.iter().copied(), field(&case.expected, "grad_a")?)?;
+    to.list("grad_b", second.iter().copied(), field(&case.expected, "grad_b")?)?;
+    let rows = numbers(field(&case.expected, "value")?)?;
+    match outcome.rows.filter(|_| rows.len() > 1) {
+        Some(found) => to.list("value", found, field(&case.expected, "value")?),
+        None => Ok(()),
+    }
+}
+
+/// The ranking loss, of which the reference adds every row's diagonal to every row: a matrix, whose mean is ours.
+pub(super) fn ranking(case: &Case, to: &mut Comparison) -> Result<(), CaseError> {
+    let loss = names::loss(Library::TensorflowSimilarity, "MultiNegativesRankLoss", case)?;
+    let both = stacked(&matrix(case, "query")?, &matrix(case, "key")?)?;
+    let labels = examples(both.shape[0])?;
+    let outcome = Trial::of_labels(loss, both.shape[1], &labels).step(&both, &labels, 2)?;
+    let all = numbers(field(&case.expected, "per_example")?)?;
+    #[expect(clippy::cast_precision_loss, reason = "a batch has far fewer than 2^52 pairs")]
+    let mean = all.iter().sum::<f64>() / all.len().max(1) as f64;
+    to.value("mean", outcome.value.into(), mean);
+    Ok(())
+}
+
+/// Every example as a class of its own, view after view.
+fn examples(rows: usize) -> Result<Vec<i32>, CaseError> {
+    let count = i32::try_from(rows / 2).map_err(|_| CaseError::malformed("too many rows"))?;
+    Ok((0..count).chain(0..count).collect())
+}
