@@ -25,7 +25,7 @@ mod state;
 pub use embedder::Embedder;
 pub use fit::{Batch, Batches, EarlyStopping, FitError, FitEvent, FitSettings, Monitor, fit};
 pub use layer::{LayerIssue, LayerSpec, infer_shapes};
-pub use loss::LossSpec;
+pub use loss::{LossSpec, TrainingMetric};
 pub use network::{EMBED_BATCH, LoadError, Network};
 pub use ops::Numerics;
 pub use optim::{Adam, Optimizer};
