@@ -61,8 +61,7 @@ impl Barlow {
     fn of_views(&self, a: Tensor<2>, b: Tensor<2>) -> Tensor<1> {
         let [examples, dim] = a.dims();
         #[expect(clippy::cast_precision_loss, reason = "a batch has far fewer than 2^52 rows")]
-        let correlation =
-            ops::product(standardised(a).transpose(), standardised(b)).div_scalar(examples as f64); // [dim, dim]
+        let correlation = ops::product(standardised(a).transpose(), standardised(b)).div_scalar(examples as f64); // [dim, dim]
         let own = diagonal(&correlation).neg().add_scalar(1.0).square();
         let others = correlation.clone().mask_fill(off_diagonal(dim, &correlation).bool_not(), 0.0).square();
         ops::sum(own) + ops::sum(others).mul_scalar(self.lambda)

@@ -129,7 +129,9 @@ impl<'a> Embedded<'a> {
 
     /// The distance of every row to every reference, `[batch, references]`.
     pub(super) fn distances(&self, distance: Distance) -> Tensor<2> {
-        self.kept((distance.name(), false), || distances::pairwise(distance, self.embeddings.clone(), self.references()))
+        self.kept((distance.name(), false), || {
+            distances::pairwise(distance, self.embeddings.clone(), self.references())
+        })
     }
 
     /// The same of all rows at unit length, as pytorch-metric-learning compares them.

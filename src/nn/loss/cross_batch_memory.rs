@@ -104,7 +104,10 @@ impl CrossBatchMemory {
         let (message, help) = if self.loss.holds("cross-batch-memory") {
             (format!("`{name}` has a memory of its own"), "one memory is enough: make its `size` larger")
         } else if needs.two_views {
-            (format!("`{name}` compares the two views of an example, and none with earlier rows"), "leave out the memory")
+            (
+                format!("`{name}` compares the two views of an example, and none with earlier rows"),
+                "leave out the memory",
+            )
         } else if needs.known_classes {
             let help = "leave out the memory; in a `sum`, give one to the terms that compare pairs";
             (format!("`{name}` compares rows with what it has learned of each class, not with other rows"), help)

@@ -181,7 +181,8 @@ mod tests {
                 [x / length, y / length]
             });
             let inner_spec: LossSpec = param::from_json(&inner).unwrap();
-            let expected = 0.25 * value(&inner_spec, Tensor::from_data(first, &device)) + value(&inner_spec, whole.clone());
+            let expected =
+                0.25 * value(&inner_spec, Tensor::from_data(first, &device)) + value(&inner_spec, whole.clone());
             let found = value(&of(json!({ "loss": inner, "sizes": [2], "weights": [0.25] })), whole.clone());
             assert!((found - expected).abs() < 1e-6, "{inner}: {found} {expected}");
         }
@@ -191,7 +192,8 @@ mod tests {
     fn what_a_loss_learns_it_learns_for_each_length() {
         let loss = of(json!({ "loss": "proxy-anchor", "sizes": [2, 4] }));
         let target = Target { dim: 6, classes: 3 };
-        let weights = Parameters::of_loss(&loss, target, Seed::of_stage(1, "train", None), &Device::flex()).to_weights();
+        let weights =
+            Parameters::of_loss(&loss, target, Seed::of_stage(1, "train", None), &Device::flex()).to_weights();
         let shape = |size: usize| weights.0[&format!("loss.matryoshka.{size}.proxy-anchor.proxies")].0.clone();
         assert_eq!([2, 4, 6].map(shape), [[3, 2], [3, 4], [3, 6]]);
         assert_eq!(weights.0.len(), 3);
@@ -203,7 +205,10 @@ mod tests {
             let found = of(json).problems(&Known { dim, rows: None, views: 1 });
             found.into_iter().map(|issue| issue.path).collect::<Vec<_>>()
         };
-        assert_eq!(issues(json!({ "sizes": [2, 9, 10] }), Some(8)), ["loss.matryoshka.sizes[1]", "loss.matryoshka.sizes[2]"]);
+        assert_eq!(
+            issues(json!({ "sizes": [2, 9, 10] }), Some(8)),
+            ["loss.matryoshka.sizes[1]", "loss.matryoshka.sizes[2]"]
+        );
         assert_eq!(issues(json!({ "sizes": [2, 9] }), None), Vec::<String>::new());
         assert_eq!(issues(json!({ "sizes": [2, 4], "weights": [1.0] }), Some(8)), ["loss.matryoshka.weights"]);
         assert_eq!(issues(json!({ "weights": [1.0] }), Some(8)), ["loss.matryoshka.weights"]);

@@ -89,9 +89,7 @@ impl Mined {
     /// that is not complete. `[batch]`.
     pub(super) fn loss_of(&self, gap: Tensor<2>, margin: Option<f64>) -> Tensor<1> {
         let loss = match margin {
-            Some(margin) => {
-                gap.add_scalar(margin).clamp_min(0.0).mask_fill(self.complete.clone().bool_not(), 0.0)
-            }
+            Some(margin) => gap.add_scalar(margin).clamp_min(0.0).mask_fill(self.complete.clone().bool_not(), 0.0),
             None => log_one_plus_sum_exp(gap, self.complete.clone()),
         };
         loss.squeeze_dim(1)

@@ -43,8 +43,7 @@ impl LossSpec {
         if !self.needs().two_views || known.views == 2 {
             return None;
         }
-        let message =
-            format!("`{}` compares two views of every example, but `views` is {}", self.name(), known.views);
+        let message = format!("`{}` compares two views of every example, but `views` is {}", self.name(), known.views);
         Some(LayerIssue::new("loss", message).help("set `views = 2`, with an `augment` that makes them differ"))
     }
 

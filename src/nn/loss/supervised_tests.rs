@@ -340,7 +340,10 @@ mod training {
             assert!(end.losses.iter().all(|loss| loss.is_finite()) && checkpoints.len() >= 12, "{loss}");
             for checkpoint in checkpoints {
                 let step = checkpoint.steps();
-                assert!(train(&loss, views, Some(checkpoint)).0.to_bytes() == end.to_bytes(), "{loss} from step {step}");
+                assert!(
+                    train(&loss, views, Some(checkpoint)).0.to_bytes() == end.to_bytes(),
+                    "{loss} from step {step}"
+                );
             }
         }
     }
@@ -348,9 +351,8 @@ mod training {
     #[test]
     fn a_memory_changes_training_from_the_step_after_its_first_rows_on() {
         let plain = train(&json!("circle"), 1, None).0;
-        let memory = |warmup: usize| {
-            json!({ "cross-batch-memory": { "loss": "circle", "size": 64, "warmup-steps": warmup } })
-        };
+        let memory =
+            |warmup: usize| json!({ "cross-batch-memory": { "loss": "circle", "size": 64, "warmup-steps": warmup } });
         let (kept, _) = train(&memory(5), 1, None);
         // Steps 0 to 4 keep nothing, step 5 keeps the first rows, step 6 is compared with them.
         assert_eq!(kept.losses[..6], plain.losses[..6]);

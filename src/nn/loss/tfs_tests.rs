@@ -34,10 +34,7 @@ pub(in crate::nn) fn values<const D: usize>(x: Tensor<D>) -> Vec<f32> {
 }
 
 /// Compares the loss of each row, the mean and its gradient with a file.
-pub(in crate::nn) fn per_example<T: Param>(
-    file: &str,
-    loss: impl Fn(&T, &Embedded<'_>) -> Tensor<1>,
-) -> Off {
+pub(in crate::nn) fn per_example<T: Param>(file: &str, loss: impl Fn(&T, &Embedded<'_>) -> Tensor<1>) -> Off {
     let golden = Golden::read(file);
     let mut off = Off { cases: 0, differing: 0, rows: 0 };
     for (at, case) in golden.cases.iter().enumerate() {

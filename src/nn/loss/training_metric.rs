@@ -88,12 +88,7 @@ fn taken(values: Tensor<2>, counts: Tensor<2, Bool>, over: Over) -> Tensor<1> {
 }
 
 /// Tells these numbers of a batch.
-pub(in crate::nn) fn tell(
-    metrics: &[TrainingMetric],
-    batch: &Embedded<'_>,
-    distance: Distance,
-    pass: &mut TrainPass,
-) {
+pub(in crate::nn) fn tell(metrics: &[TrainingMetric], batch: &Embedded<'_>, distance: Distance, pass: &mut TrainPass) {
     for metric in metrics {
         pass.logged.push((metric.name().to_owned(), metric.of(batch, distance).without_autodiff()));
     }
@@ -134,7 +129,10 @@ mod tests {
                 if !close(f64::from(found), expected, golden.tolerance) {
                     differing.push(format!("{at} {name}"));
                     let lone = case.input["kind"] == "singleton" && name.ends_with("positive");
-                    assert!(lone || (found.is_nan() && name.ends_with("negative")), "case {at}, {name}: {found} {expected}");
+                    assert!(
+                        lone || (found.is_nan() && name.ends_with("negative")),
+                        "case {at}, {name}: {found} {expected}"
+                    );
                 }
             }
         }
