@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use burn::tensor::Tensor;
 
 use super::layer::{Cx, Mode, TrainPass};
-use super::loss::{Embedded, LossSpec, Target};
+use super::loss::{self, Embedded, LossSpec, Target, TrainingMetric};
 use super::network::{LoadError, Network, images};
 use super::ops;
 use super::optim::{Optimizer, OptimizerState};
@@ -42,6 +42,8 @@ pub struct FitSettings<'a> {
     pub schedule_epochs: u64,
     /// What is minimised.
     pub loss: &'a LossSpec,
+    /// What is told of each training batch beside the loss. Changes no weight.
+    pub metrics: &'a [TrainingMetric],
     /// The labels that are trained on, each once, in ascending order.
     pub classes: &'a [i32],
     /// The stage's seed, for layers that draw.
@@ -72,12 +74,20 @@ impl FitSettings<'_> {
 }
 
 /// Images with their labels.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Batch {
     /// `[n, height, width, channels]`, image after image.
     pub pixels: Vec<u8>,
     /// One a image.
     pub labels: Vec<i32>,
+    /// How many views of every example there are: all images of the first view, then all of the second.
+    pub views: usize,
+}
+
+impl Default for Batch {
+    fn default() -> Self {
+        Self { pixels: Vec::new(), labels: Vec::new(), views: 1 }
+    }
 }
 
 /// Where batches come from; both are pure functions of their arguments.
@@ -236,7 +246,9 @@ impl<'a> Run<'a> {
         batches: &'a dyn Batches,
         (parameters, optimizer): (Parameters, OptimizerState),
     ) -> Self {
-        let validates = settings.validation_steps > 0 && batches.validation(0).is_some();
+        // Of batches with one view a loss of two has nothing to say.
+        let judges = |batch: Batch| !settings.loss.needs().two_views || batch.views == 2;
+        let validates = settings.validation_steps > 0 && batches.validation(0).is_some_and(judges);
         let made = state.steps() / settings.steps_per_epoch;
         // A training that was stopped during a validation has made more epochs than it has validated.
         let ended = if validates { made.min(state.val_losses.len() as u64) } else { made };
@@ -329,9 +341,13 @@ impl<'a> Run<'a> {
         let pixels = images(&batch.pixels, network.input(), &device);
         let embeddings = network.forward(parameters, pixels, Mode::of(pass.as_deref_mut()));
         let sum = ops::sum(embeddings.clone().without_autodiff()).into_scalar::<f32>();
-        let embedded = Embedded::new(embeddings, &batch.labels, settings.classes);
-        let mut cx = Cx::of_loss(parameters, network.numerics(), Mode::of(pass), settings.loss.name());
+        let embedded = Embedded::new(embeddings, &batch.labels, settings.classes).of_views(batch.views);
+        let mode = Mode::of(pass.as_deref_mut());
+        let mut cx = Cx::of_loss(parameters, network.numerics(), mode, settings.loss.name());
         let loss = settings.loss.as_dyn().forward(&embedded, &mut cx);
+        if let Some(pass) = pass {
+            loss::tell(settings.metrics, &embedded, settings.loss.distance(), pass);
+        }
         let value = if sum.is_finite() { loss.clone().into_scalar::<f32>() } else { f32::NAN };
         (loss, value)
     }

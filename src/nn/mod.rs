@@ -28,7 +28,7 @@ pub use embedder::Embedder;
 pub use first_images::starts_from_images;
 pub use fit::{Batch, Batches, EarlyStopping, FitError, FitEvent, FitSettings, Monitor, fit};
 pub use layer::{LayerIssue, LayerSpec, infer_shapes};
-pub use loss::LossSpec;
+pub use loss::{LossSpec, TrainingMetric};
 pub use network::{EMBED_BATCH, LoadError, Network};
 pub use ops::Numerics;
 pub use optim::{Adam, Optimizer};

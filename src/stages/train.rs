@@ -5,6 +5,8 @@
 mod checks;
 mod display;
 mod feed;
+#[cfg(test)]
+mod loss_tests;
 mod resume;
 #[cfg(test)]
 mod tests;
@@ -15,8 +17,8 @@ use std::time::Duration;
 use serde_json::Value as Json;
 
 use self::checks::{
-    cannot_learn, does_not_fit_its_schedule, ends_before_its_schedule, lacks_pairs, lacks_unit_rows, meets_strangers,
-    nothing_to_monitor, too_long,
+    cannot_learn, does_not_fit_its_schedule, ends_before_its_schedule, lacks_pairs, lacks_unit_rows, loss_problems,
+    meets_strangers, nothing_to_monitor, too_long,
 };
 use self::display::{Display, recent_mean};
 use self::feed::Feed;
@@ -29,7 +31,7 @@ use crate::base::param::{self, Param, View};
 use crate::base::seed::Seed;
 use crate::nn::{
     self, EarlyStopping, FitError, FitEvent, FitSettings, FitState, LayerIssue, LayerSpec, LossSpec, Monitor, Network,
-    Optimizer, Schedule, device,
+    Optimizer, Schedule, TrainingMetric, device,
 };
 use crate::params;
 use crate::stage::{
@@ -76,6 +78,14 @@ params! {
         /// What is minimised; the index follows its distance.
         #[aka("criterion", "loss_fn", "loss_func", "loss_function", "objective")]
         loss: LossSpec = LossSpec::MultiSimilarity(param::defaults()),
+        /// Numbers of each training batch that the history shows beside the loss, such as `["mean-positive", "mean-negative"]`.
+        /// They take time in every step and change no weight.
+        #[aka("train_metrics", "training_metrics", "distance_metrics")]
+        metrics: Vec<TrainingMetric> = Vec::new() => different(),
+        /// Views of every example in a training batch, augmented apart. Losses of two views need 2; others take each view as
+        /// one more example of its label.
+        #[aka("n_views", "num_views", "augmentations_per_sample")]
+        views: usize = 1 => check::between(1, 16),
         /// The network, from pixels of 0 to 255 to an embedding.
         #[aka("model", "network", "architecture", "backbone", "arch", "net", "trunk", "modules")]
         layers: Vec<LayerSpec> => check::not_empty(),
@@ -92,6 +102,13 @@ params! {
         /// A checkpoint when the last one is so many minutes old; 0 for none. Changes no result.
         checkpoint_every_minutes: Unkeyed<f64> = Unkeyed(10.0) => unkeyed(check::between(0.0, 100_000.0)),
     }
+}
+
+/// One name twice would be one column of the history twice.
+fn different() -> check::Check<Vec<TrainingMetric>> {
+    check::Check::new("a list of different names", |metrics: &Vec<TrainingMetric>| {
+        metrics.iter().enumerate().all(|(at, metric)| !metrics[..at].contains(metric))
+    })
 }
 
 fn unkeyed<T: 'static>(range: check::Check<T>) -> check::Check<Unkeyed<T>> {
@@ -142,12 +159,14 @@ impl Stage for Train {
             nothing_to_monitor(params, inputs.samples("validation").is_some()),
             meets_strangers(params, inputs.samples("sampler"), inputs.samples("validation")),
         ];
-        let problems: Vec<ParamIssue> = problems.into_iter().flatten().collect();
+        let dim = summary.as_ref().map(|summary| summary.dim);
+        let of_loss = loss_problems(params, dim, inputs.samples("sampler"));
+        let problems: Vec<ParamIssue> = problems.into_iter().flatten().chain(of_loss).collect();
         if !problems.is_empty() {
             return Err(problems);
         }
         Ok(Facts::Model(ModelFacts {
-            dim: summary.as_ref().map(|summary| summary.dim),
+            dim,
             distance: params.loss.distance(),
             // A network that makes no step has seen nothing, unless it starts from images.
             trained_on: if params.epochs == 0 && !nn::starts_from_images(&params.layers) {
@@ -225,6 +244,7 @@ impl TrainParams {
             schedule: &self.schedule,
             schedule_epochs: self.schedule_epochs(),
             loss: &self.loss,
+            metrics: &self.metrics,
             classes,
             seed,
             checkpoint_every: self.checkpoint_every_steps.0 as u64,

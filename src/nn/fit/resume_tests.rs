@@ -69,6 +69,7 @@ fn train(way: &Way, epochs: u64, from: Option<FitState>, stop_at: usize) -> Left
         optimizer: &optimizer,
         schedule: &crate::nn::Schedule::Constant(crate::nn::schedule::Constant {}),
         schedule_epochs: 1,
+        metrics: &[],
         classes: &[],
         loss: &loss,
         seed: Seed::of_stage(1, "train", None),

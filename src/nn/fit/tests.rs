@@ -91,6 +91,7 @@ fn train_with(
         optimizer: &optimizer,
         schedule: &crate::nn::Schedule::Constant(crate::nn::schedule::Constant {}),
         schedule_epochs: 1,
+        metrics: &[],
         classes: &[],
         loss: &loss,
         seed: seed(),

@@ -65,7 +65,7 @@ impl FeatureShape {
     }
 }
 
-/// A problem with a tree of layers.
+/// A problem with a tree of layers, or with a loss.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LayerIssue {
     /// Where in the spec's table: `layers[3].residual.body[0].conv2d.kernel`, `layers[3]` or `layers`. A layer itself gives
@@ -78,11 +78,11 @@ pub struct LayerIssue {
 }
 
 impl LayerIssue {
-    pub(super) fn new(path: impl Into<String>, message: impl Into<String>) -> Self {
+    pub(in crate::nn) fn new(path: impl Into<String>, message: impl Into<String>) -> Self {
         Self { path: path.into(), message: message.into(), help: None }
     }
 
-    pub(super) fn help(mut self, help: impl Into<String>) -> Self {
+    pub(in crate::nn) fn help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());
         self
     }

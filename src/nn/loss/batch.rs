@@ -83,6 +83,22 @@ impl<'a> Embedded<'a> {
         Self { memory, ..self.with_embeddings(self.embeddings.clone()) }
     }
 
+    /// The first `size` numbers of every row, at unit length if `unit`: the memory's too.
+    ///
+    /// # Panics
+    /// If the rows are shorter.
+    pub(super) fn beginning(&self, size: usize, unit: bool) -> Self {
+        let cut = |rows: &Tensor<2>| {
+            let rows = rows.clone().narrow(1, 0, size);
+            if unit { ops::l2_normalize(rows) } else { rows }
+        };
+        let shorter = self.with_embeddings(cut(&self.embeddings));
+        match &self.memory {
+            None => shorter,
+            Some(memory) => shorter.with_memory(cut(&memory.embeddings), memory.labels.clone()),
+        }
+    }
+
     /// The views, `[examples, dim]` each.
     pub(super) fn views(&self) -> Vec<Tensor<2>> {
         self.embeddings.clone().chunk(self.views, 0)

@@ -44,7 +44,7 @@ params! {
     }
 }
 
-fn smaller_is_nearer() -> Check<Distance> {
+pub(super) fn smaller_is_nearer() -> Check<Distance> {
     Check::new("a distance of which smaller means nearer", |distance: &Distance| !distance.larger_is_nearer())
 }
 

@@ -2,6 +2,7 @@
 
 use super::TrainParams;
 use crate::artifact::Distance;
+use crate::nn::loss::Known;
 use crate::nn::{self, Monitor};
 use crate::stage::{ParamIssue, SamplesFacts};
 
@@ -41,7 +42,9 @@ pub(super) fn too_long(params: &TrainParams) -> Option<ParamIssue> {
 pub(super) fn lacks_pairs(params: &TrainParams, samples: Option<&SamplesFacts>) -> Option<ParamIssue> {
     let samples = samples.filter(|samples| params.epochs > 0 && samples.classes_per_batch > 0)?;
     let needs = params.loss.needs();
-    let (what, key) = match (samples.classes_per_batch, samples.examples_per_class) {
+    // Another view of an example is another example of its class.
+    let examples = samples.examples_per_class.saturating_mul(params.views);
+    let (what, key) = match (samples.classes_per_batch, examples) {
         (1, _) if needs.negative_pairs => ("negative pairs, but its batches hold one class", "classes-per-batch"),
         (_, 1) if needs.positive_pairs => {
             ("positive pairs, but its batches hold one example of each class", "examples-per-class")
@@ -69,6 +72,20 @@ pub(super) fn meets_strangers(
     let help =
         "validate on classes that are trained on, set `validation-steps = 0`, or choose a loss that compares pairs";
     Some(ParamIssue::new("loss", message).help(help))
+}
+
+/// What is wrong with the loss, given the length of an embedding, where it is known.
+pub(super) fn loss_problems(
+    params: &TrainParams,
+    dim: Option<usize>,
+    samples: Option<&SamplesFacts>,
+) -> Vec<ParamIssue> {
+    if params.epochs == 0 {
+        return Vec::new();
+    }
+    let rows = samples.map(|samples| [samples.classes_per_batch, samples.examples_per_class, params.views]);
+    let rows = rows.and_then(|factors| factors.iter().try_fold(1_usize, |rows, factor| rows.checked_mul(*factor)));
+    super::param_issues(params.loss.problems(&Known { dim, rows, views: params.views }))
 }
 
 /// A schedule may be longer than the training, not shorter.

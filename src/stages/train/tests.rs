@@ -60,7 +60,7 @@ impl Checkpoints for Kept {
     }
 }
 
-struct Lab {
+pub(super) struct Lab {
     folder: tempfile::TempDir,
     checkpoints: Kept,
     cancel: AtomicBool,
@@ -71,7 +71,7 @@ struct Lab {
 }
 
 impl Lab {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         dataset(folder.path());
         pool(folder.path(), "sample", 0..40, 3);
@@ -129,7 +129,7 @@ impl Lab {
         Ok(ctx.into_metrics())
     }
 
-    fn train(&self, params: &TrainParams, output: &str) -> Result<BTreeMap<String, f64>, StageError> {
+    pub(super) fn train(&self, params: &TrainParams, output: &str) -> Result<BTreeMap<String, f64>, StageError> {
         let ports = [("dataset", ""), ("sampler", "sample"), ("validation", "sample-validation")];
         self.run::<Train>(params, &ports, output)
     }
@@ -140,12 +140,12 @@ impl Lab {
         Ok(Embeddings::read(&self.folder.path().join(output).join("embeddings.parquet")).unwrap())
     }
 
-    fn files(&self, output: &str) -> Vec<Vec<u8>> {
+    pub(super) fn files(&self, output: &str) -> Vec<Vec<u8>> {
         Train::FILES.iter().map(|file| std::fs::read(self.folder.path().join(output).join(file)).unwrap()).collect()
     }
 }
 
-fn params(epochs: usize) -> TrainParams {
+pub(super) fn params(epochs: usize) -> TrainParams {
     param::from_json(&json!({
         "epochs": epochs,
         "steps-per-epoch": 5,
@@ -338,12 +338,12 @@ fn an_embedding_that_is_no_number_names_its_example() {
     assert_eq!(error.to_string(), "the embedding of example 47 is not finite");
 }
 
-fn samples(image: Option<[usize; 3]>) -> SamplesFacts {
+pub(super) fn samples(image: Option<[usize; 3]>) -> SamplesFacts {
     let (identity, count) = ("pool-1".to_owned(), Some(40));
     SamplesFacts { identity, count, image, classes_per_batch: 4, examples_per_class: 3, ..SamplesFacts::default() }
 }
 
-fn infer<S: Stage>(params: &S::Params, facts: &[(&str, Facts)]) -> Result<Facts, Vec<ParamIssue>> {
+pub(super) fn infer<S: Stage>(params: &S::Params, facts: &[(&str, Facts)]) -> Result<Facts, Vec<ParamIssue>> {
     let inputs = facts.iter().map(|(port, facts)| ((*port).to_owned(), facts.clone())).collect();
     S::infer(params, &InputFacts(inputs))
 }

@@ -1,0 +1,189 @@
+//! One positive and one negative for each anchor, and the loss of the gap between them: what `triplet` and `pn` share.
+
+use burn::tensor::{Bool, Int, Tensor};
+
+use super::batch::PairMasks;
+use super::multi_similarity::log_one_plus_sum_exp;
+use crate::choice;
+
+choice! {
+    /// Which positive of an anchor counts.
+    pub enum PositiveMining {
+        /// The farthest one.
+        #[aka("hardest", "farthest")]
+        "hard" => Hard,
+        /// The nearest one.
+        #[aka("easiest", "nearest", "closest")]
+        "easy" => Easy,
+    }
+}
+
+choice! {
+    /// Which negative of an anchor counts.
+    pub enum NegativeMining {
+        /// The nearest one.
+        #[aka("hardest", "nearest", "closest")]
+        "hard" => Hard,
+        /// The nearest of those that lie beyond the anchor's *farthest* positive; the farthest negative if none does
+        /// (Schroff et al., 2015, arXiv:1503.03832).
+        #[aka("semihard", "semi")]
+        "semi-hard" => SemiHard,
+        /// The farthest one.
+        #[aka("easiest", "farthest")]
+        "easy" => Easy,
+    }
+}
+
+/// An end of a row's sorted distances.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum End {
+    Nearest,
+    Farthest,
+}
+
+/// What was chosen for each anchor.
+#[derive(Debug, Clone)]
+pub(super) struct Mined {
+    /// The distance of its positive, `[batch, 1]`; 0 where there is none.
+    pub(super) positive: Tensor<2>,
+    /// That of its negative.
+    pub(super) negative: Tensor<2>,
+    /// Which references are its positive: several that are equally far, or none. `[batch, references]`.
+    pub(super) positives: Tensor<2, Bool>,
+    /// Which are its negative.
+    pub(super) negatives: Tensor<2, Bool>,
+    /// Whether it has both, `[batch, 1]`.
+    pub(super) complete: Tensor<2, Bool>,
+}
+
+impl Mined {
+    /// Chooses by `distance`, `[batch, references]`. Of several that are equally far each gets its share of the gradient,
+    /// as in TensorFlow.
+    pub(super) fn new(
+        distance: &Tensor<2>,
+        pairs: &PairMasks,
+        positive: &PositiveMining,
+        negative: &NegativeMining,
+    ) -> Self {
+        let fixed = distance.clone().detach();
+        let end = match positive {
+            PositiveMining::Hard => End::Farthest,
+            PositiveMining::Easy => End::Nearest,
+        };
+        let positives = at_end(&fixed, &pairs.positive, end);
+        let negatives = match negative {
+            NegativeMining::Hard => at_end(&fixed, &pairs.negative, End::Nearest),
+            NegativeMining::SemiHard => semi_hard(&fixed, pairs),
+            NegativeMining::Easy => at_end(&fixed, &pairs.negative, End::Farthest),
+        };
+        Self {
+            positive: mean_of(distance.clone(), positives.clone()),
+            negative: mean_of(distance.clone(), negatives.clone()),
+            complete: positives.clone().any_dim(1).bool_and(negatives.clone().any_dim(1)),
+            positives,
+            negatives,
+        }
+    }
+
+    /// `max(0, gap + margin)`, or `log(1 + exp(gap))` without a margin, of each anchor's `gap`, `[batch, 1]`; 0 for an anchor
+    /// that is not complete. `[batch]`.
+    pub(super) fn loss_of(&self, gap: Tensor<2>, margin: Option<f64>) -> Tensor<1> {
+        let loss = match margin {
+            Some(margin) => gap.add_scalar(margin).clamp_min(0.0).mask_fill(self.complete.clone().bool_not(), 0.0),
+            None => log_one_plus_sum_exp(gap, self.complete.clone()),
+        };
+        loss.squeeze_dim(1)
+    }
+}
+
+/// The nearest negatives beyond the farthest positive; where there are none, the first of the farthest negatives.
+fn semi_hard(distance: &Tensor<2>, pairs: &PairMasks) -> Tensor<2, Bool> {
+    let shape = distance.dims();
+    let farthest_positive = limit(distance, &pairs.positive, End::Farthest);
+    let beyond = distance.clone().greater(farthest_positive.expand(shape)).bool_and(pairs.negative.clone());
+    let none = beyond.clone().any_dim(1).bool_not().expand(shape);
+    let farthest = only_first(&at_end(distance, &pairs.negative, End::Farthest));
+    at_end(distance, &beyond, End::Nearest).bool_or(farthest.bool_and(none))
+}
+
+/// The nearest or farthest distance of `mask` in each row, `[rows, 1]`; an infinity where there is none.
+pub(super) fn limit(distance: &Tensor<2>, mask: &Tensor<2, Bool>, end: End) -> Tensor<2> {
+    let outside = mask.clone().bool_not();
+    match end {
+        End::Nearest => distance.clone().mask_fill(outside, f32::INFINITY).min_dim(1),
+        End::Farthest => distance.clone().mask_fill(outside, f32::NEG_INFINITY).max_dim(1),
+    }
+}
+
+/// Which entries of `mask` are the nearest or farthest of their row: several that are equally far, or none.
+fn at_end(distance: &Tensor<2>, mask: &Tensor<2, Bool>, end: End) -> Tensor<2, Bool> {
+    let limit = limit(distance, mask, end).expand(distance.dims());
+    distance.clone().equal(limit).bool_and(mask.clone())
+}
+
+/// The first entry of `mask` in each row.
+pub(super) fn only_first(mask: &Tensor<2, Bool>) -> Tensor<2, Bool> {
+    let [rows, columns] = mask.dims();
+    let device = mask.device();
+    let column = Tensor::<1, Int>::arange(0..i64::try_from(columns).unwrap_or(i64::MAX), &device).float();
+    let column = column.unsqueeze::<2>().expand([rows, columns]);
+    let first = column.clone().mask_fill(mask.clone().bool_not(), f32::INFINITY).min_dim(1);
+    column.equal(first.expand([rows, columns])).bool_and(mask.clone())
+}
+
+/// The mean distance over the entries of `mask`, `[rows, 1]`; 0 where there is none.
+fn mean_of(distance: Tensor<2>, mask: Tensor<2, Bool>) -> Tensor<2> {
+    let count = mask.clone().float().sum_dim(1).clamp_min(1.0);
+    distance.mask_fill(mask.bool_not(), 0.0).sum_dim(1) / count
+}
+
+#[cfg(test)]
+mod tests {
+    use burn::tensor::Device;
+
+    use super::*;
+
+    /// The mask's columns by row.
+    fn columns(mask: &Tensor<2, Bool>) -> Vec<Vec<usize>> {
+        let [_, width] = mask.dims();
+        let values = mask.clone().int().into_data().convert::<i64>().try_into_vec::<i64>().unwrap();
+        values.chunks(width).map(|row| (0..width).filter(|&at| row[at] != 0).collect()).collect()
+    }
+
+    #[test]
+    fn each_rule_chooses_by_hand() {
+        // Anchors of the classes 0, 0, 1, 1, 2 on a line.
+        let at = [0.0_f32, 3.0, 1.0, 4.0, 9.0];
+        let values: Vec<f32> = at.iter().flat_map(|a| at.map(|b| (a - b).abs())).collect();
+        let device = Device::flex();
+        let distance = Tensor::<1>::from_data(values.as_slice(), &device).reshape([5, 5]);
+        let rows = Tensor::<2>::zeros([5, 1], &device);
+        let batch = super::super::Embedded::new(rows, &[0, 0, 1, 1, 2], &[]);
+        let chosen = |negative| Mined::new(&distance, batch.pairs(), &PositiveMining::Hard, &negative);
+        let mined = chosen(NegativeMining::Hard);
+        assert_eq!(columns(&mined.positives), [vec![1], vec![0], vec![3], vec![2], vec![]]);
+        assert_eq!(columns(&mined.negatives), [vec![2], vec![3], vec![0], vec![1], vec![3]]);
+        assert_eq!(columns(&chosen(NegativeMining::Easy).negatives), [vec![4], vec![4], vec![4], vec![4], vec![0]]);
+        // Anchor 0: 4 lies beyond 3. Anchor 1: 9 lies beyond 3, so does nothing nearer. Anchor 2: 9 beyond 3.
+        // Anchor 3: 0 (4 away) and 9 (5 away) beyond 3. Anchor 4 has no positive: all lie beyond.
+        let mined = chosen(NegativeMining::SemiHard);
+        assert_eq!(columns(&mined.negatives), [vec![3], vec![4], vec![4], vec![0], vec![3]]);
+        assert_eq!(columns(&mined.complete), [vec![0], vec![0], vec![0], vec![0], vec![]]);
+    }
+
+    #[test]
+    fn without_a_negative_beyond_semi_hard_takes_the_first_of_the_farthest() {
+        let device = Device::flex();
+        let distance = Tensor::<2>::from_data([[0.0, 5.0, 2.0, 2.0, 1.0]], &device);
+        let mask = |which: [bool; 5]| Tensor::<2, Bool>::from_data([which], &device);
+        let pairs = PairMasks {
+            positive: mask([false, true, false, false, false]),
+            negative: mask([false, false, true, true, true]),
+        };
+        let mined = Mined::new(&distance, &pairs, &PositiveMining::Easy, &NegativeMining::SemiHard);
+        assert_eq!(columns(&mined.negatives), [vec![2]]);
+        let mined = Mined::new(&distance, &pairs, &PositiveMining::Easy, &NegativeMining::Easy);
+        assert_eq!(columns(&mined.negatives), [vec![2, 3]]);
+        assert_eq!(mined.negative.into_scalar::<f32>(), 2.0);
+    }
+}

@@ -1,0 +1,78 @@
+//! What is wrong with a loss, before anything is trained: each problem at the parameter that causes it.
+
+use super::{LossSpec, Needs, Target};
+use crate::nn::layer::LayerIssue;
+
+/// What is known of a training before it runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Known {
+    /// Length of an embedding.
+    pub dim: Option<usize>,
+    /// Rows of a batch, all views of them.
+    pub rows: Option<usize>,
+    /// Views of every example.
+    pub views: usize,
+}
+
+impl LossSpec {
+    /// Every problem, its path from the parameter `loss` on: `loss.sum.terms[1].loss.matryoshka.sizes[0]`.
+    #[must_use]
+    pub fn problems(&self, known: &Known) -> Vec<LayerIssue> {
+        let inside = under("loss", self.inside(known));
+        if !inside.is_empty() {
+            return inside;
+        }
+        self.alone().or_else(|| self.lacks_views(known)).into_iter().collect()
+    }
+
+    /// A regulariser trains nothing.
+    fn alone(&self) -> Option<LayerIssue> {
+        if self.as_dyn().is_objective() {
+            return None;
+        }
+        let message = format!("`{}` is a regulariser: it says nothing of what is to be learned", self.name());
+        let help = format!(
+            "add it to a loss: {{ sum = {{ terms = [{{ loss = \"multi-similarity\" }}, {{ weight = 0.1, loss = \"{}\" }}] }} }}",
+            self.name()
+        );
+        Some(LayerIssue::new("loss", message).help(help))
+    }
+
+    /// Losses of labels take any number of views: the labels are those of the examples.
+    fn lacks_views(&self, known: &Known) -> Option<LayerIssue> {
+        if !self.needs().two_views || known.views == 2 {
+            return None;
+        }
+        let message = format!("`{}` compares two views of every example, but `views` is {}", self.name(), known.views);
+        Some(LayerIssue::new("loss", message).help("set `views = 2`, with an `augment` that makes them differ"))
+    }
+
+    /// The problems of its parameters and of the losses inside it, their paths from its name on: `matryoshka.sizes[0]`.
+    pub(super) fn inside(&self, known: &Known) -> Vec<LayerIssue> {
+        under(self.name(), self.as_dyn().problems(known))
+    }
+
+    /// Whether it or a loss inside it is of this name.
+    pub(super) fn holds(&self, name: &str) -> bool {
+        let any = Target { dim: 1, classes: 1 };
+        self.name() == name || self.as_dyn().inner(any).iter().any(|inner| inner.loss.holds(name))
+    }
+}
+
+impl Needs {
+    /// What a batch must hold for both.
+    pub(super) const fn and(self, other: Self) -> Self {
+        Self {
+            positive_pairs: self.positive_pairs || other.positive_pairs,
+            negative_pairs: self.negative_pairs || other.negative_pairs,
+            known_classes: self.known_classes || other.known_classes,
+            two_views: self.two_views || other.two_views,
+        }
+    }
+}
+
+/// The same problems, at paths that begin further out.
+pub(super) fn under(outer: &str, issues: Vec<LayerIssue>) -> Vec<LayerIssue> {
+    let moved = |issue: LayerIssue| LayerIssue { path: format!("{outer}.{}", issue.path), ..issue };
+    issues.into_iter().map(moved).collect()
+}

@@ -1,0 +1,91 @@
+//! `sum`: several losses at once.
+
+use burn::tensor::Tensor;
+
+use super::problems::{Known, under};
+use super::{Embedded, Inner, Loss, LossSpec, Needs, Target};
+use crate::artifact::Distance;
+use crate::base::check;
+use crate::nn::layer::{Cx, LayerIssue};
+use crate::params;
+
+params! {
+    /// The sum of several losses, each times its weight. A batch must hold what any of them needs. The index follows the distance
+    /// of the first term that is no regulariser, so put the loss that the search is for first.
+    ///
+    /// The value of each term, before its weight, is told beside the loss as `loss.sum.terms.0.triplet` and so on.
+    ///
+    /// # Example
+    ///
+    /// ```toml
+    /// { sum = { terms = [{ loss = "normalized-softmax" }, { weight = 0.5, loss = "multi-similarity" }] } }
+    /// ```
+    pub struct Sum {
+        /// What is added up; at least one of them must be more than a regulariser.
+        #[aka("losses", "loss")]
+        terms: Vec<Term> => check::not_empty(),
+    }
+}
+
+params! {
+    /// A loss with its weight.
+    pub struct Term {
+        /// What the loss is multiplied by.
+        #[aka("factor", "coefficient", "coeff")]
+        weight: f64 = 1.0 => check::positive(),
+        /// The loss.
+        loss: LossSpec,
+    }
+}
+
+impl Sum {
+    fn inside(&self) -> impl Iterator<Item = (u64, String, &Term)> {
+        self.terms.iter().zip(0..).map(|(term, at)| (at, format!("terms.{at}"), term))
+    }
+}
+
+impl Loss for Sum {
+    fn distance(&self) -> Distance {
+        let learns = |term: &&Term| term.loss.as_dyn().is_objective();
+        let first = self.terms.iter().find(learns).or_else(|| self.terms.first());
+        first.map_or(Distance::Cosine, |term| term.loss.distance())
+    }
+
+    fn needs(&self) -> Needs {
+        self.terms.iter().map(|term| term.loss.needs()).fold(Needs::default(), Needs::and)
+    }
+
+    fn is_objective(&self) -> bool {
+        self.terms.iter().any(|term| term.loss.as_dyn().is_objective())
+    }
+
+    fn inner(&self, target: Target) -> Vec<Inner<'_>> {
+        self.inside().map(|(_, name, term)| Inner { name, loss: &term.loss, target }).collect()
+    }
+
+    fn problems(&self, known: &Known) -> Vec<LayerIssue> {
+        if !self.is_objective() {
+            let issue =
+                LayerIssue::new("terms", "all terms are regularisers, which say nothing of what is to be learned");
+            return vec![issue.help("add a loss of pairs, classes or views, such as { loss = \"multi-similarity\" }")];
+        }
+        let inside = |(at, term): (usize, &Term)| under(&format!("terms[{at}].loss"), term.loss.inside(known));
+        self.terms.iter().enumerate().flat_map(inside).collect()
+    }
+
+    fn forward(&self, batch: &Embedded<'_>, cx: &mut Cx<'_>) -> Tensor<1> {
+        let mut sum: Option<Tensor<1>> = None;
+        for (at, name, term) in self.inside() {
+            let mut inner = cx.inner(&name, at, term.loss.name());
+            let value = term.loss.as_dyn().forward(batch, &mut inner);
+            let name = inner.place().path().to_owned();
+            inner.log(&name, value.clone());
+            let value = value.mul_scalar(term.weight);
+            sum = Some(match sum {
+                None => value,
+                Some(sum) => sum + value,
+            });
+        }
+        sum.unwrap_or_else(|| super::two_views::nothing(batch))
+    }
+}

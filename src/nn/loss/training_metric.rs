@@ -1,0 +1,151 @@
+//! Numbers of a batch's hardest pairs, which a history may show beside the loss. They change no weight.
+
+use burn::tensor::{Bool, Tensor};
+
+use super::Embedded;
+use super::mining::{End, limit};
+use crate::artifact::Distance;
+use crate::choice;
+use crate::nn::layer::TrainPass;
+use crate::nn::ops;
+
+choice! {
+    /// A number of a training batch, by the distance of the loss: of each row's farthest positive, or of each row's nearest
+    /// negative, over the rows that have one (TensorFlow Similarity's distance metrics). It is no number where no row has one.
+    pub enum TrainingMetric {
+        /// The mean distance of the farthest positives: falls while classes close up.
+        #[aka("avg_pos", "mean_pos", "pos_mean")]
+        "mean-positive" => MeanPositive,
+        /// The largest.
+        #[aka("max_pos")]
+        "max-positive" => MaxPositive,
+        /// The smallest.
+        #[aka("min_pos")]
+        "min-positive" => MinPositive,
+        /// The sum.
+        #[aka("sum_pos")]
+        "sum-positive" => SumPositive,
+        /// The mean distance of the nearest negatives: grows while classes part.
+        #[aka("avg_neg", "mean_neg", "neg_mean")]
+        "mean-negative" => MeanNegative,
+        /// The largest.
+        #[aka("max_neg")]
+        "max-negative" => MaxNegative,
+        /// The smallest.
+        #[aka("min_neg")]
+        "min-negative" => MinNegative,
+        /// The sum.
+        #[aka("sum_neg")]
+        "sum-negative" => SumNegative,
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Over {
+    Mean,
+    Max,
+    Min,
+    Sum,
+}
+
+impl TrainingMetric {
+    /// Whether it is of positives, and what is taken over the rows.
+    const fn parts(&self) -> (bool, Over) {
+        match self {
+            Self::MeanPositive => (true, Over::Mean),
+            Self::MaxPositive => (true, Over::Max),
+            Self::MinPositive => (true, Over::Min),
+            Self::SumPositive => (true, Over::Sum),
+            Self::MeanNegative => (false, Over::Mean),
+            Self::MaxNegative => (false, Over::Max),
+            Self::MinNegative => (false, Over::Min),
+            Self::SumNegative => (false, Over::Sum),
+        }
+    }
+
+    /// Its value of a batch, `[1]`, without a gradient.
+    fn of(&self, batch: &Embedded<'_>, distance: Distance) -> Tensor<1> {
+        let (positive, over) = self.parts();
+        let pairs = batch.pairs();
+        let mask = if positive { &pairs.positive } else { &pairs.negative };
+        let end = if positive == distance.larger_is_nearer() { End::Nearest } else { End::Farthest };
+        let hardest = limit(&batch.distances(distance).detach(), mask, end); // [batch, 1]
+        taken(hardest, mask.clone().any_dim(1), over)
+    }
+}
+
+/// What `over` takes over the rows of `[batch, 1]` that count.
+fn taken(values: Tensor<2>, counts: Tensor<2, Bool>, over: Over) -> Tensor<1> {
+    let without = counts.clone().bool_not();
+    let count = ops::sum(counts.float());
+    let found = match over {
+        Over::Max => values.mask_fill(without, f32::NEG_INFINITY).max_dim(0).squeeze_dim(1),
+        Over::Min => values.mask_fill(without, f32::INFINITY).min_dim(0).squeeze_dim(1),
+        Over::Sum => ops::sum(values.mask_fill(without, 0.0)),
+        Over::Mean => ops::sum(values.mask_fill(without, 0.0)) / count.clone(),
+    };
+    found.mask_fill(count.equal_scalar(0.0), f32::NAN)
+}
+
+/// Tells these numbers of a batch.
+pub(in crate::nn) fn tell(metrics: &[TrainingMetric], batch: &Embedded<'_>, distance: Distance, pass: &mut TrainPass) {
+    for metric in metrics {
+        pass.logged.push((metric.name().to_owned(), metric.of(batch, distance).without_autodiff()));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use burn::tensor::Device;
+    use serde_json::json;
+
+    use super::*;
+    use crate::base::param;
+    use crate::base::seed::Seed;
+    use crate::nn::golden::{self, Golden, close};
+    use crate::nn::loss::tfs_tests::{labels, values};
+
+    /// The values by name.
+    fn told(rows: Tensor<2>, labels: &[i32], distance: Distance) -> Vec<(String, f32)> {
+        let metrics: Vec<TrainingMetric> = param::from_json(&json!(TrainingMetric::NAMES)).unwrap();
+        let mut pass = TrainPass::new(Seed::of_stage(1, "train", None), 0);
+        tell(&metrics, &Embedded::new(rows, labels, &[]), distance, &mut pass);
+        pass.logged.into_iter().map(|(name, value)| (name, value.into_scalar::<f32>())).collect()
+    }
+
+    /// 6 of 40 numbers differ: of the case with a single example of class 0 the mean and the smallest positive, since that row
+    /// counts there as 0 less 1e-6, a distance of itself; of the case of one class all four of the negatives, of which there
+    /// are none. The sum with that row is the same within the tolerance.
+    #[test]
+    fn numbers_are_tensorflow_similaritys() {
+        let golden = Golden::read(golden::file!("training_distance_metrics"));
+        let (mut seen, mut differing) = (0, Vec::new());
+        for (at, case) in golden.cases.iter().enumerate() {
+            let rows = golden::matrix(&case.input["embeddings"], &Device::flex().autodiff()).require_grad();
+            let distance = Distance::from_name(case.params["distance"].as_str().unwrap()).unwrap();
+            for (name, found) in told(rows, &labels(&case.input["labels"]), distance) {
+                let expected = case.expected[name.replace('-', "_")].as_f64().unwrap();
+                seen += 1;
+                if !close(f64::from(found), expected, golden.tolerance) {
+                    differing.push(format!("{at} {name}"));
+                    let lone = case.input["kind"] == "singleton" && name.ends_with("positive");
+                    assert!(
+                        lone || (found.is_nan() && name.ends_with("negative")),
+                        "case {at}, {name}: {found} {expected}"
+                    );
+                }
+            }
+        }
+        let of_one_class = ["2 mean-negative", "2 max-negative", "2 min-negative", "2 sum-negative"];
+        assert_eq!(seen, 40);
+        assert_eq!(differing, [&["1 mean-positive", "1 min-positive"][..], &of_one_class].concat());
+    }
+
+    #[test]
+    fn of_a_similarity_the_smallest_positive_is_the_hardest() {
+        let rows = Tensor::<2>::from_data([[1.0, 0.0], [0.5, 0.0], [0.25, 1.0]], &Device::flex());
+        let told = told(rows, &[0, 0, 1], Distance::InnerProduct);
+        let value = |name: &str| told.iter().find(|(found, _)| found == name).unwrap().1;
+        assert_eq!((value("mean-positive"), value("max-negative"), value("min-negative")), (0.5, 0.25, 0.125));
+    }
+}
