@@ -15,8 +15,8 @@ use std::time::Duration;
 use serde_json::Value as Json;
 
 use self::checks::{
-    cannot_learn, does_not_fit_its_schedule, ends_before_its_schedule, lacks_pairs, lacks_unit_rows,
-    nothing_to_monitor, too_long,
+    cannot_learn, does_not_fit_its_schedule, does_not_mine, ends_before_its_schedule, lacks_pairs, lacks_unit_rows,
+    mines_for_nobody, nothing_to_monitor, too_long,
 };
 use self::display::{Display, recent_mean};
 use self::feed::Feed;
@@ -28,8 +28,8 @@ use crate::base::interrupt::LeftToEnd;
 use crate::base::param::{self, Param, View};
 use crate::base::seed::Seed;
 use crate::nn::{
-    self, EarlyStopping, FitError, FitEvent, FitSettings, FitState, LayerIssue, LayerSpec, LossSpec, Monitor, Network,
-    Optimizer, Schedule, device,
+    self, EarlyStopping, FitError, FitEvent, FitSettings, FitState, LayerIssue, LayerSpec, LossSpec, MinerSpec,
+    Monitor, Network, Optimizer, Schedule, device,
 };
 use crate::params;
 use crate::stage::{
@@ -76,6 +76,9 @@ params! {
         /// What is minimised; the index follows its distance.
         #[aka("criterion", "loss_fn", "loss_func", "loss_function", "objective")]
         loss: LossSpec = LossSpec::MultiSimilarity(param::defaults()),
+        /// What chooses the pairs or triplets of a batch that the loss is made of; all of them if it is left out.
+        #[aka("mining_func", "miner_func", "hard_negative_mining", "mining", "negative_mining")]
+        miner: Option<MinerSpec> = None,
         /// The network, from pixels of 0 to 255 to an embedding.
         #[aka("model", "network", "architecture", "backbone", "arch", "net", "trunk", "modules")]
         layers: Vec<LayerSpec> => check::not_empty(),
@@ -140,6 +143,8 @@ impl Stage for Train {
             ends_before_its_schedule(params),
             does_not_fit_its_schedule(params),
             nothing_to_monitor(params, inputs.samples("validation").is_some()),
+            mines_for_nobody(params),
+            does_not_mine(params),
         ];
         let problems: Vec<ParamIssue> = problems.into_iter().flatten().collect();
         if !problems.is_empty() {
@@ -219,6 +224,7 @@ impl TrainParams {
             schedule: &self.schedule,
             schedule_epochs: self.schedule_epochs(),
             loss: &self.loss,
+            miner: self.miner.as_ref(),
             classes,
             seed,
             checkpoint_every: self.checkpoint_every_steps.0 as u64,
@@ -309,7 +315,9 @@ fn train(
     let batch_size = feed.training.batch(0, 0).labels.len();
     let mut display = Display::new(settings, batch_size, &state);
     ctx.progress(display.opening(&feed.training.composition));
+    let mut nothing_mined = 0;
     let mut on_event = |event: FitEvent| match event {
+        FitEvent::NothingMined { .. } => nothing_mined += 1,
         FitEvent::Checkpoint(state) => {
             if let Some(checkpoints) = ctx.checkpoints() {
                 checkpoints.save(state.steps(), &state.to_bytes());
@@ -330,11 +338,23 @@ fn train(
             help.into_iter().fold(error, StageError::with_help)
         }
     })?;
+    warn_of_nothing_mined(ctx, nothing_mined, end.steps() - made);
     let best = settings.keep_best.and_then(|monitor| Some((monitor.name(), end.best_epoch(monitor, params.steps())?)));
     if let Some(closing) = display.closing(&end, best) {
         ctx.progress(closing);
     }
     Ok(end)
+}
+
+/// Batches without a loss are not seen otherwise: once for all of them.
+fn warn_of_nothing_mined(ctx: &Ctx<'_>, batches: u64, of: u64) {
+    if batches > 0 {
+        let share = 100.0 * batches as f64 / of.max(1) as f64;
+        ctx.warn(format!(
+            "the miner found nothing in {batches} of {of} batches ({share:.1} %), whose loss is 0: if that is many, choose \
+             a miner or a margin that lets more through"
+        ));
+    }
 }
 
 fn write(

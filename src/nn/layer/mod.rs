@@ -33,7 +33,7 @@ pub use conv2d::{Conv2d, Padding};
 pub(super) use cx::{Average, Cx, Mode, TrainPass};
 pub use dense::Dense;
 pub use dropout::Dropout;
-pub(super) use init::{Declared, Start, WeightSpec};
+pub(super) use init::{Declared, Start, WeightSpec, unit};
 pub use metric_embedding::MetricEmbedding;
 pub use normalize::Normalize;
 pub(super) use place::{List, Place};
