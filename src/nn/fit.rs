@@ -4,6 +4,8 @@
 //! caller does both. burn's own learner is not used: it owns folders, logs and checkpoints that belong to the store.
 
 #[cfg(test)]
+mod loss_tests;
+#[cfg(test)]
 mod resume_tests;
 pub(super) mod stopping;
 #[cfg(test)]
@@ -15,6 +17,7 @@ use burn::tensor::Tensor;
 
 use super::layer::{Cx, Mode, TrainPass};
 use super::loss::{self, Embedded, LossSpec, Target, TrainingMetric};
+use super::miner::{Chosen, MinerSpec, Mining};
 use super::network::{LoadError, Network, images};
 use super::ops;
 use super::optim::{Optimizer, OptimizerState};
@@ -44,6 +47,8 @@ pub struct FitSettings<'a> {
     pub loss: &'a LossSpec,
     /// What is told of each training batch beside the loss. Changes no weight.
     pub metrics: &'a [TrainingMetric],
+    /// What chooses the pairs or triplets that the loss is made of; all of them if it is `None`.
+    pub miner: Option<&'a MinerSpec>,
     /// The labels that are trained on, each once, in ascending order.
     pub classes: &'a [i32],
     /// The stage's seed, for layers that draw.
@@ -140,6 +145,11 @@ pub enum FitEvent {
         /// Mean loss over the validation batches.
         val_loss: Option<f32>,
     },
+    /// The miner found nothing in the batch of a step, whose loss is 0.
+    NothingMined {
+        /// The step.
+        step: u64,
+    },
     /// Training can go on from here another time.
     Checkpoint(FitState),
 }
@@ -216,6 +226,14 @@ pub fn fit(
     let kept = if settings.keep_best.is_some() && !state.best.0.is_empty() { &state.best } else { &state.weights };
     network.set_weights(kept)?;
     Ok(state)
+}
+
+/// The loss of a batch.
+struct Judged {
+    loss: Tensor<1>,
+    value: f32,
+    /// How much the miner has chosen of it, where there is one that the loss has asked.
+    chosen: Option<Chosen>,
 }
 
 /// A training under way.
@@ -319,7 +337,7 @@ impl<'a> Run<'a> {
         let (epoch, step) = (made / settings.steps_per_epoch, made % settings.steps_per_epoch);
         let batch = self.batches.training(epoch, step);
         let mut pass = TrainPass::new(settings.seed, made);
-        let (loss, value) = self.loss_of(&batch, &self.parameters, Some(&mut pass));
+        let Judged { loss, value, chosen } = self.loss_of(&batch, &self.parameters, made, Some(&mut pass));
         if !value.is_finite() {
             return Err(FitError::Diverged { epoch: epoch + 1, step: made + 1, loss: value });
         }
@@ -328,28 +346,42 @@ impl<'a> Run<'a> {
         pass.averages.into_iter().for_each(|average| self.parameters.absorb(average));
         pass.replaced.into_iter().for_each(|(path, value)| self.parameters.put(&path, value));
         self.losses.push(value);
+        if chosen.is_some_and(|chosen| chosen.is_nothing()) {
+            on_event(FitEvent::NothingMined { step: made + 1 });
+        }
         on_event(FitEvent::Step { epoch: epoch + 1, step: made + 1, loss: value, learning_rate });
         Ok(())
     }
 
     /// The mean loss of a batch, with its value, which is `NaN` where an embedding is no number: comparisons with `NaN`
     /// are false, so mining keeps no pair of such a batch and the loss alone would be an innocent 0.
-    fn loss_of(&self, batch: &Batch, parameters: &Parameters, mut pass: Option<&mut TrainPass>) -> (Tensor<1>, f32) {
+    ///
+    /// `number` is that of the training step, or of the validation batch where there is no pass.
+    fn loss_of(&self, batch: &Batch, parameters: &Parameters, number: u64, mut pass: Option<&mut TrainPass>) -> Judged {
         let Self { network, settings, .. } = self;
         let device = network.device().clone();
         let device = if pass.is_some() { device.autodiff() } else { device };
         let pixels = images(&batch.pixels, network.input(), &device);
         let embeddings = network.forward(parameters, pixels, Mode::of(pass.as_deref_mut()));
         let sum = ops::sum(embeddings.clone().without_autodiff()).into_scalar::<f32>();
+        // A step has one number, a validation batch two.
+        let position = if pass.is_some() { vec![number] } else { vec![u64::MAX, number] };
+        let mining = settings.miner.map(|miner| Mining::new(miner, settings.seed, position));
         let embedded = Embedded::new(embeddings, &batch.labels, settings.classes).of_views(batch.views);
+        let embedded = embedded.mined_by(mining.as_ref());
         let mode = Mode::of(pass.as_deref_mut());
         let mut cx = Cx::of_loss(parameters, network.numerics(), mode, settings.loss.name());
         let loss = settings.loss.as_dyn().forward(&embedded, &mut cx);
+        let chosen = mining.as_ref().and_then(Mining::chosen);
+        chosen.into_iter().flat_map(|chosen| chosen.numbers()).for_each(|(name, count)| {
+            let count = Tensor::from_data([count], &loss.clone().without_autodiff().device());
+            cx.log(name, count);
+        });
         if let Some(pass) = pass {
             loss::tell(settings.metrics, &embedded, settings.loss.distance(), pass);
         }
         let value = if sum.is_finite() { loss.clone().into_scalar::<f32>() } else { f32::NAN };
-        (loss, value)
+        Judged { loss, value, chosen }
     }
 
     /// Validates, and keeps the weights if they are the best so far.
@@ -388,7 +420,7 @@ impl<'a> Run<'a> {
                 return None;
             }
             let Some(batch) = self.batches.validation(step) else { return Some(None) };
-            losses.push(self.loss_of(&batch, &parameters, None).1);
+            losses.push(self.loss_of(&batch, &parameters, step, None).value);
         }
         Some((!losses.is_empty()).then(|| mean(&losses)))
     }

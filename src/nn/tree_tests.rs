@@ -87,6 +87,7 @@ fn train(way: Way<'_>, from: Option<FitState>, epochs: u64) -> (FitState, Vec<Fi
         schedule_epochs: way.whole,
         loss: &loss,
         metrics: &[],
+        miner: None,
         classes: &[0, 1, 2],
         seed: seed(),
         checkpoint_every: 1,

@@ -11,10 +11,6 @@ const NOTES: &[(&[&str], &str)] = &[
     (&["shuffle", "shuffle_buffer"], "a pool is always shuffled, by the seed"),
     (&["num_workers", "workers", "n_jobs"], "nothing to set: `--jobs N` of `simpipe run` limits the stages at once"),
     (
-        &["miner", "mining_func", "hard_negative_mining"],
-        "`multi-similarity` mines its own pairs, with `epsilon` as the margin",
-    ),
-    (
         &["input_shape", "input_size", "in_channels"],
         "nothing to set: the shape of the images is known from the dataset",
     ),

@@ -17,8 +17,8 @@ use std::time::Duration;
 use serde_json::Value as Json;
 
 use self::checks::{
-    cannot_learn, does_not_fit_its_schedule, ends_before_its_schedule, lacks_pairs, lacks_unit_rows, loss_problems,
-    meets_strangers, nothing_to_monitor, too_long,
+    cannot_learn, does_not_fit_its_schedule, does_not_mine, ends_before_its_schedule, lacks_pairs, lacks_unit_rows,
+    loss_problems, meets_strangers, mines_for_nobody, nothing_to_monitor, too_long,
 };
 use self::display::{Display, recent_mean};
 use self::feed::Feed;
@@ -30,8 +30,8 @@ use crate::base::interrupt::LeftToEnd;
 use crate::base::param::{self, Param, View};
 use crate::base::seed::Seed;
 use crate::nn::{
-    self, EarlyStopping, FitError, FitEvent, FitSettings, FitState, LayerIssue, LayerSpec, LossSpec, Monitor, Network,
-    Optimizer, Schedule, TrainingMetric, device,
+    self, EarlyStopping, FitError, FitEvent, FitSettings, FitState, LayerIssue, LayerSpec, LossSpec, MinerSpec,
+    Monitor, Network, Optimizer, Schedule, TrainingMetric, device,
 };
 use crate::params;
 use crate::stage::{
@@ -86,6 +86,9 @@ params! {
         /// one more example of its label.
         #[aka("n_views", "num_views", "augmentations_per_sample")]
         views: usize = 1 => check::between(1, 16),
+        /// What chooses the pairs or triplets of a batch that the loss is made of; all of them if it is left out.
+        #[aka("mining_func", "miner_func", "hard_negative_mining", "mining", "negative_mining")]
+        miner: Option<MinerSpec> = None,
         /// The network, from pixels of 0 to 255 to an embedding.
         #[aka("model", "network", "architecture", "backbone", "arch", "net", "trunk", "modules")]
         layers: Vec<LayerSpec> => check::not_empty(),
@@ -158,6 +161,8 @@ impl Stage for Train {
             does_not_fit_its_schedule(params),
             nothing_to_monitor(params, inputs.samples("validation").is_some()),
             meets_strangers(params, inputs.samples("sampler"), inputs.samples("validation")),
+            mines_for_nobody(params),
+            does_not_mine(params),
         ];
         let dim = summary.as_ref().map(|summary| summary.dim);
         let of_loss = loss_problems(params, dim, inputs.samples("sampler"));
@@ -245,6 +250,7 @@ impl TrainParams {
             schedule_epochs: self.schedule_epochs(),
             loss: &self.loss,
             metrics: &self.metrics,
+            miner: self.miner.as_ref(),
             classes,
             seed,
             checkpoint_every: self.checkpoint_every_steps.0 as u64,
@@ -318,7 +324,9 @@ fn train(
     let batch_size = feed.training.batch(0, 0).labels.len();
     let mut display = Display::new(settings, batch_size, &state);
     ctx.progress(display.opening(&feed.training.composition));
+    let mut nothing_mined = 0;
     let mut on_event = |event: FitEvent| match event {
+        FitEvent::NothingMined { .. } => nothing_mined += 1,
         FitEvent::Checkpoint(state) => {
             if let Some(checkpoints) = ctx.checkpoints() {
                 checkpoints.save(state.steps(), &state.to_bytes());
@@ -339,11 +347,23 @@ fn train(
             help.into_iter().fold(error, StageError::with_help)
         }
     })?;
+    warn_of_nothing_mined(ctx, nothing_mined, end.steps() - made);
     let best = settings.keep_best.and_then(|monitor| Some((monitor.name(), end.best_epoch(monitor, params.steps())?)));
     if let Some(closing) = display.closing(&end, best) {
         ctx.progress(closing);
     }
     Ok(end)
+}
+
+/// Batches without a loss are not seen otherwise: once for all of them.
+fn warn_of_nothing_mined(ctx: &Ctx<'_>, batches: u64, of: u64) {
+    if batches > 0 {
+        let share = 100.0 * batches as f64 / of.max(1) as f64;
+        ctx.warn(format!(
+            "the miner found nothing in {batches} of {of} batches ({share:.1} %), whose loss is 0: if that is many, choose \
+             a miner or a margin that lets more through"
+        ));
+    }
 }
 
 fn write(

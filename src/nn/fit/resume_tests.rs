@@ -72,6 +72,7 @@ fn train(way: &Way, epochs: u64, from: Option<FitState>, stop_at: usize) -> Left
         metrics: &[],
         classes: &[],
         loss: &loss,
+        miner: None,
         seed: Seed::of_stage(1, "train", None),
         checkpoint_every: 2,
         checkpoint_after: None,

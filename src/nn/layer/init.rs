@@ -78,6 +78,11 @@ pub(in crate::nn) enum Start {
     Zeros,
     /// All 1.
     Ones,
+    /// All the same.
+    Constant {
+        /// The value.
+        value: f64,
+    },
     /// Uniform in `[-l, l)` with `l = sqrt(6 / (fan_in + fan_out))` (Glorot and Bengio, 2010).
     GlorotUniform {
         /// Numbers that one output is made of.
@@ -110,6 +115,8 @@ impl Start {
         match self {
             Self::Zeros => vec![0.0; count],
             Self::Ones => vec![1.0; count],
+            #[expect(clippy::cast_possible_truncation, reason = "weights are f32")]
+            Self::Constant { value } => vec![value as f32; count],
             Self::GlorotUniform { fan_in, fan_out } => {
                 #[expect(clippy::cast_precision_loss, reason = "a fan is far below 2^52")]
                 let limit = (6.0 / (fan_in + fan_out) as f64).sqrt();
@@ -142,7 +149,7 @@ fn normal(rng: &mut ChaCha8Rng) -> f64 {
 }
 
 /// Uniform in `[0, 1)`, in steps of 2^-24.
-pub(super) fn unit(rng: &mut ChaCha8Rng) -> f64 {
+pub(in crate::nn) fn unit(rng: &mut ChaCha8Rng) -> f64 {
     f64::from(rng.next_u32() >> 8) / f64::from(1_u32 << 24)
 }
 

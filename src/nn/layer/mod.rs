@@ -46,7 +46,7 @@ pub(super) use cx::{Average, Cx, Mode, TrainPass};
 pub use dense::Dense;
 pub use dropout::Dropout;
 pub use gem::{Clamp, Gem, Negative};
-pub(super) use init::{Declared, Start, WeightSpec};
+pub(super) use init::{Declared, Start, WeightSpec, unit};
 pub use initial::{Fan, He, Init, NormalInit, UniformInit};
 pub use layer_scale::LayerScale;
 pub use metric_embedding::MetricEmbedding;

@@ -6,7 +6,9 @@ use std::collections::BTreeMap;
 use burn::tensor::{Bool, Device, Tensor, TensorData};
 
 use super::distances;
+use super::pairs::PairCounts;
 use crate::artifact::Distance;
+use crate::nn::miner::{Mined, Mining};
 use crate::nn::ops;
 
 /// The embeddings of a batch with their labels, and what each row is compared with: its references, which are the rows
@@ -23,7 +25,12 @@ pub(in crate::nn) struct Embedded<'a> {
     views: usize,
     /// Rows behind the batch's own that every row is compared with.
     memory: Option<Memory>,
+    /// What chooses pairs or triplets, where the losses do not take all of them.
+    mining: Option<&'a Mining<'a>>,
+    mined: OnceCell<Mined>,
     pairs: OnceCell<PairMasks>,
+    /// The pairs that losses are made of, made by `pairs.rs`.
+    pub(super) counts: OnceCell<PairCounts>,
     directions: OnceCell<Tensor<2>>,
     distances: RefCell<BTreeMap<(&'static str, bool), Tensor<2>>>,
 }
@@ -56,7 +63,10 @@ impl<'a> Embedded<'a> {
             classes,
             views: 1,
             memory: None,
+            mining: None,
+            mined: OnceCell::new(),
             pairs: OnceCell::new(),
+            counts: OnceCell::new(),
             directions: OnceCell::new(),
             distances: RefCell::default(),
         }
@@ -71,12 +81,17 @@ impl<'a> Embedded<'a> {
         Self { views, ..self }
     }
 
-    /// The same labels for other embeddings, one per row: a part of each, say.
-    pub(super) fn with_embeddings(&self, embeddings: Tensor<2>) -> Self {
-        Self { views: self.views, ..Self::new(embeddings, self.labels, self.classes) }
+    /// The same rows, of whose pairs or triplets a miner chooses those that losses are made of.
+    pub(in crate::nn) fn mined_by(self, mining: Option<&'a Mining<'a>>) -> Self {
+        Self { mining, ..self }
     }
 
-    /// The same batch, compared with these rows behind its own.
+    /// The same labels for other embeddings, one per row: a part of each, say. What is mined is mined anew.
+    pub(super) fn with_embeddings(&self, embeddings: Tensor<2>) -> Self {
+        Self { views: self.views, mining: self.mining, ..Self::new(embeddings, self.labels, self.classes) }
+    }
+
+    /// The same batch, compared with these rows behind its own. What is mined is mined anew, among all of them.
     pub(super) fn with_memory(&self, embeddings: Tensor<2>, labels: Vec<i32>) -> Self {
         assert_eq!(embeddings.dims()[0], labels.len(), "one label per row");
         let memory = Some(Memory { embeddings, labels });
@@ -110,7 +125,7 @@ impl<'a> Embedded<'a> {
     }
 
     /// The references at unit length.
-    pub(super) fn reference_directions(&self) -> Tensor<2> {
+    pub(in crate::nn) fn reference_directions(&self) -> Tensor<2> {
         self.behind(self.directions(), ops::l2_normalize)
     }
 
@@ -122,7 +137,7 @@ impl<'a> Embedded<'a> {
     }
 
     /// One label per reference.
-    pub(super) fn reference_labels(&self) -> Vec<i32> {
+    pub(in crate::nn) fn reference_labels(&self) -> Vec<i32> {
         let memory = self.memory.as_ref().map_or(&[][..], |memory| &memory.labels);
         self.labels.iter().chain(memory).copied().collect()
     }
@@ -135,9 +150,19 @@ impl<'a> Embedded<'a> {
     }
 
     /// The same of all rows at unit length, as pytorch-metric-learning compares them.
-    pub(super) fn unit_distances(&self, distance: Distance) -> Tensor<2> {
+    pub(in crate::nn) fn unit_distances(&self, distance: Distance) -> Tensor<2> {
         let computed = || distances::pairwise(distance, self.directions(), self.reference_directions());
         self.kept((distance.name(), true), computed)
+    }
+
+    /// Whether rows of earlier batches stand behind its own.
+    pub(in crate::nn) const fn has_memory(&self) -> bool {
+        self.memory.is_some()
+    }
+
+    /// What the miner has chosen, computed when first asked for; `None` if there is no miner.
+    pub(super) fn mined(&self) -> Option<&Mined> {
+        self.mining.map(|mining| self.mined.get_or_init(|| mining.mine(self)))
     }
 
     fn kept(&self, key: (&'static str, bool), computed: impl FnOnce() -> Tensor<2>) -> Tensor<2> {

@@ -12,7 +12,8 @@ const SMALLEST_SQUARE: f64 = 1e-18;
 ///
 /// - cosine `max(1 - q.k, 0)` (rows of unit norm expected), inner-product `q.k` (a similarity)
 /// - squared-euclidean `max(|q|^2 + |k|^2 - 2 q.k, 0)`; euclidean its root, with value and gradient 0 below 1e-18
-/// - manhattan `sum |q - k|`; snr `var(q - k) / var(q)` (Yuan et al., 2019, arXiv:1904.02616)
+/// - manhattan `sum |q - k|`; snr `var(q - k) / var(q)` (Yuan et al., 2019, arXiv:1904.02616), where `var(q)` counts as 1
+///   if it is 0
 ///
 /// # Shapes
 /// `query`: `[n, d]`, `key`: `[m, d]`; returns `[n, m]`. The last two take `n m d` numbers of memory.
@@ -49,6 +50,8 @@ fn signal_to_noise(query: Tensor<2>, key: Tensor<2>) -> Tensor<2> {
     let centre = |x: Tensor<2>| x.clone() - x.mean_dim(1);
     let (query, key) = (centre(query), centre(key));
     let signal = query.clone().square().mean_dim(1); // [n, 1]
+    let flat = signal.clone().equal_scalar(0.0);
+    let signal = signal.mask_fill(flat, 1.0);
     let noise = differences(query, key).square().mean_dim(2).squeeze_dim::<2>(2); // [n, m]
     noise / signal
 }

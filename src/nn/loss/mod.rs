@@ -3,85 +3,143 @@
 //!
 //! Owns the choice [`LossSpec`]. Knows nothing of networks.
 
+mod angular;
 mod arc_face;
 mod barlow;
 mod batch;
 mod center_invariant;
 mod circle;
+mod circle_pairs;
 mod class_logits;
+mod contrastive;
 mod cos_face;
 mod cross_batch_memory;
 mod cross_entropy;
 pub mod distances;
+mod dynamic_soft_margin;
+mod fast_ap;
 #[cfg(test)]
 pub(super) mod golden_tests;
+mod golden_tests;
+mod histogram;
+mod host;
+mod intra_pair_variance;
 mod large_margin_softmax;
+mod lifted_structure;
+mod log_sum;
 mod lp;
+mod margin;
 mod matryoshka;
 mod mining;
 mod multi_negatives_ranking;
 mod multi_similarity;
+mod multi_similarity_pairs;
+mod n_pairs;
+mod nca;
+mod nearness;
 mod normalized_softmax;
+mod nt_xent;
 mod p2s_grad;
+#[cfg(test)]
+mod pair_tests;
+mod pairs;
+mod per_anchor;
 mod pn;
+mod pnp;
 mod problems;
+#[cfg(test)]
+mod property_tests;
 mod proxy_anchor;
 mod proxy_nca;
 #[cfg(test)]
 mod proxy_tests;
+mod ranked_list;
+mod ranks;
+mod reducer;
 mod sim_clr;
 mod sim_siam;
+mod smooth_ap;
 mod soft_nearest_neighbor;
 mod soft_triple;
 mod sphere_face;
 mod sub_center_arc_face;
 mod sum;
+mod sup_con;
 #[cfg(test)]
 mod supervised_tests;
 #[cfg(test)]
 mod tfs_tests;
+mod threshold_consistent_margin;
 mod training_metric;
 mod triplet;
+mod triplet_margin;
+mod tuplet_margin;
 mod two_views;
 mod vicreg;
 mod zero_mean;
 
+pub use angular::Angular;
 pub use arc_face::ArcFace;
 pub use barlow::Barlow;
 pub(super) use batch::Embedded;
 pub use center_invariant::CenterInvariant;
 pub use circle::Circle;
+pub use circle_pairs::CirclePairs;
+pub use contrastive::{Contrastive, SnrContrastive};
 pub use cos_face::CosFace;
 pub use cross_batch_memory::CrossBatchMemory;
 pub use cross_entropy::{CrossEntropy, Reduction};
+pub use dynamic_soft_margin::DynamicSoftMargin;
+pub use fast_ap::FastAp;
+pub use histogram::Histogram;
+pub(super) use host::Grid;
+pub use intra_pair_variance::IntraPairVariance;
 pub use large_margin_softmax::LargeMarginSoftmax;
+pub use lifted_structure::{GeneralizedLiftedStructure, LiftedStructure};
 pub use lp::Lp;
+pub use margin::{LearnBeta, Margin};
 pub use matryoshka::Matryoshka;
 pub use mining::{NegativeMining, PositiveMining};
 pub use multi_negatives_ranking::MultiNegativesRanking;
 pub use multi_similarity::MultiSimilarity;
+pub use multi_similarity_pairs::MultiSimilarityPairs;
+pub use n_pairs::NPairs;
+pub use nca::Nca;
+pub(super) use nearness::{farness, farness_of_references, margin_of};
 pub use normalized_softmax::NormalizedSoftmax;
+pub use nt_xent::NtXent;
 pub use p2s_grad::P2sGrad;
+pub(super) use pairs::Around;
+pub use per_anchor::PerAnchor;
 pub use pn::Pn;
+pub use pnp::{Pnp, Variant};
 pub use problems::Known;
 pub use proxy_anchor::ProxyAnchor;
 pub use proxy_nca::ProxyNca;
+pub use ranked_list::RankedList;
+pub use reducer::{ClassWeighted, ReducerSpec, Threshold};
 pub use sim_clr::SimClr;
 pub use sim_siam::{Projection, SimSiam};
+pub use smooth_ap::SmoothAp;
 pub use soft_nearest_neighbor::SoftNearestNeighbor;
 pub use soft_triple::SoftTriple;
 pub use sphere_face::SphereFace;
 pub use sub_center_arc_face::SubCenterArcFace;
 pub use sum::{Sum, Term};
+pub use sup_con::SupCon;
+pub use threshold_consistent_margin::ThresholdConsistentMargin;
 pub use training_metric::TrainingMetric;
 pub(super) use training_metric::tell;
 pub use triplet::Triplet;
+pub use triplet_margin::TripletMargin;
+pub use tuplet_margin::TupletMargin;
 pub use vicreg::VicReg;
 pub use zero_mean::ZeroMean;
 
 use burn::tensor::Tensor;
 
 use super::layer::{Cx, LayerIssue, WeightSpec};
+use super::ops;
 use crate::artifact::Distance;
 use crate::choice;
 
@@ -170,6 +228,70 @@ choice! {
         /// A term of `sum`: embeddings whose numbers are centred (Yuan et al., 2019, arXiv:1904.02616).
         #[aka("ZeroMeanRegularizer")]
         "zero-mean" => ZeroMean(ZeroMean),
+        /// Positive pairs within one margin, negative pairs beyond another (Hadsell et al., 2006).
+        #[aka("ContrastiveLoss", "siamese", "pair_margin")]
+        "contrastive" => Contrastive(Contrastive),
+        /// The same by the ratio of noise to signal (Yuan et al., 2019, arXiv:1904.02616).
+        #[aka("SignalToNoiseRatioContrastiveLoss", "snr")]
+        "snr-contrastive" => SnrContrastive(SnrContrastive),
+        /// The negative beyond the positive by a margin (Schroff et al., 2015, arXiv:1503.03832).
+        #[aka("TripletMarginLoss", "TripletMarginWithDistanceLoss")]
+        "triplet-margin" => TripletMargin(TripletMargin),
+        /// A softmax of each positive among the negatives (Sohn, 2016; Chen et al., 2020, arXiv:2002.05709).
+        #[aka("NTXentLoss", "InfoNCE", "info_nce")]
+        "nt-xent" => NtXent(NtXent),
+        /// A softmax of all positives among all others (Khosla et al., 2020, arXiv:2004.11362).
+        #[aka("SupConLoss", "supervised_contrastive")]
+        "sup-con" => SupCon(SupCon),
+        /// Each positive pair against the negatives of both its rows (Song et al., 2016, arXiv:1511.06452).
+        #[aka("LiftedStructureLoss", "lifted")]
+        "lifted-structure" => LiftedStructure(LiftedStructure),
+        /// All positives of an anchor against all its negatives (Hermans et al., 2017, arXiv:1703.07737).
+        #[aka("GeneralizedLiftedStructureLoss", "generalised_lifted_structure")]
+        "generalized-lifted-structure" => GeneralizedLiftedStructure(GeneralizedLiftedStructure),
+        /// One pair of each class among the pairs of the others (Sohn, 2016).
+        #[aka("NPairsLoss", "n_pair", "npair", "NPairLoss")]
+        "n-pairs" => NPairs(NPairs),
+        /// Small angles at the negative of a triplet (Wang et al., 2017, arXiv:1708.01682).
+        #[aka("AngularLoss")]
+        "angular" => Angular(Angular),
+        /// Average precision by histograms of distances (Cakir et al., 2019).
+        #[aka("FastAPLoss")]
+        "fast-ap" => FastAp(FastAp),
+        /// How probably a neighbour is of the same class (Goldberger et al., 2004).
+        #[aka("NCALoss", "neighbourhood_components_analysis")]
+        "nca" => Nca(Nca),
+        /// Each positive, at a smaller angle than its own, against all negatives (Yu and Tao, 2019).
+        #[aka("TupletMarginLoss", "tuplet")]
+        "tuplet-margin" => TupletMargin(TupletMargin),
+        /// Little variance among positive and among negative pairs (Yu and Tao, 2019); goes beside another loss.
+        #[aka("IntraPairVarianceLoss")]
+        "intra-pair-variance" => IntraPairVariance(IntraPairVariance),
+        /// No negatives before positives, counted smoothly (Li et al., 2021, arXiv:2102.04640).
+        #[aka("PNPLoss")]
+        "pnp" => Pnp(Pnp),
+        /// Pairs on their sides of a boundary that may be learned (Wu et al., 2017, arXiv:1706.07567).
+        #[aka("MarginLoss")]
+        "margin" => Margin(Margin),
+        /// Average precision by smooth ranks (Brown et al., 2020, arXiv:2007.12163).
+        #[aka("SmoothAPLoss")]
+        "smooth-ap" => SmoothAp(SmoothAp),
+        /// How probably a negative pair is nearer than a positive one (Ustinova and Lempitsky, 2016, arXiv:1611.00822).
+        #[aka("HistogramLoss")]
+        "histogram" => Histogram(Histogram),
+        /// Positives in a ball, negatives beyond it, the hardest weighing most (Wang et al., 2019, arXiv:1903.03238).
+        #[aka("RankedListLoss", "rll")]
+        "ranked-list" => RankedList(RankedList),
+        /// The circle loss of mined or all pairs, as pytorch-metric-learning has it (Sun et al., 2020, arXiv:2002.10857).
+        "circle-pairs" => CirclePairs(CirclePairs),
+        /// Multi-similarity of mined or all pairs, as pytorch-metric-learning has it (Wang et al., 2019, arXiv:1904.06627).
+        "multi-similarity-pairs" => MultiSimilarityPairs(MultiSimilarityPairs),
+        /// Triplets by how hard they are among all so far (Zhang and Rusinkiewicz, 2019).
+        #[aka("DynamicSoftMarginLoss")]
+        "dynamic-soft-margin" => DynamicSoftMargin(DynamicSoftMargin),
+        /// One threshold for all classes (Zhang et al., 2023, arXiv:2307.04047); goes beside another loss.
+        #[aka("ThresholdConsistentMarginLoss", "tcm")]
+        "threshold-consistent-margin" => ThresholdConsistentMargin(ThresholdConsistentMargin),
     }
 }
 
@@ -201,6 +323,16 @@ pub(in crate::nn) trait Loss: std::fmt::Debug {
         Vec::new()
     }
 
+    /// Whether it is made of the pairs or triplets that a miner chooses, where there is one.
+    fn takes_miner(&self) -> bool {
+        false
+    }
+
+    /// Whether it brings embeddings to unit length itself.
+    fn takes_directions(&self) -> bool {
+        false
+    }
+
     /// The loss of a batch, `[1]`: 0 with a gradient of 0 where the batch holds nothing to learn from, never NaN.
     fn forward(&self, batch: &Embedded<'_>, cx: &mut Cx<'_>) -> Tensor<1>;
 
@@ -221,6 +353,18 @@ pub struct Needs {
     pub known_classes: bool,
     /// Two views of every example, augmented apart.
     pub two_views: bool,
+}
+
+impl Needs {
+    /// Pairs of one class and of two.
+    pub(in crate::nn) fn pairs() -> Self {
+        Self { positive_pairs: true, negative_pairs: true, ..Self::default() }
+    }
+}
+
+/// The loss of a batch that holds nothing to learn from: 0, with a gradient of 0.
+fn zero(batch: &Embedded<'_>) -> Tensor<1> {
+    ops::sum(batch.embeddings.clone().mul_scalar(0.0))
 }
 
 /// A loss inside another.
@@ -253,5 +397,20 @@ impl LossSpec {
     #[must_use]
     pub fn needs(&self) -> Needs {
         self.as_dyn().needs()
+    }
+
+    /// Whether it, or a loss inside it, is made of the pairs or triplets that a miner chooses.
+    #[must_use]
+    pub fn takes_miner(&self) -> bool {
+        // What losses stand inside another does not depend on sizes; these fit whatever it does with them.
+        let target = Target { dim: 1 << 16, classes: 1 };
+        let inner = || self.as_dyn().inner(target).into_iter().any(|inner| inner.loss.takes_miner());
+        self.as_dyn().takes_miner() || inner()
+    }
+
+    /// Whether it brings embeddings to unit length itself.
+    #[must_use]
+    pub fn takes_directions(&self) -> bool {
+        self.as_dyn().takes_directions()
     }
 }

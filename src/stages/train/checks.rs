@@ -104,14 +104,42 @@ pub(super) fn does_not_fit_its_schedule(params: &TrainParams) -> Option<ParamIss
     Some(issue.help(format!("`epochs` (or `schedule-epochs`) times `steps-per-epoch` is {total}")))
 }
 
-/// The cosine distance of a loss is `1 - q.k`, which is one of angles for rows of unit length only.
+/// A miner chooses for a loss that asks it.
+pub(super) fn mines_for_nobody(params: &TrainParams) -> Option<ParamIssue> {
+    let miner = params.miner.as_ref().filter(|_| !params.loss.takes_miner())?;
+    let message = format!("`{}` finds its examples itself: it takes no miner", params.loss.name());
+    let help = format!(
+        "leave `miner = \"{}\"` out, or choose a loss of pairs or triplets, such as `contrastive`, `triplet-margin` or \
+         `multi-similarity-pairs`",
+        miner.name()
+    );
+    Some(ParamIssue::new("miner", message).help(help))
+}
+
+/// A miner's parameters must go together.
+pub(super) fn does_not_mine(params: &TrainParams) -> Option<ParamIssue> {
+    let miner = params.miner.as_ref()?;
+    let (parameter, message) = miner.misfit()?;
+    let help = "`semihard` goes with `hard` and `easy`";
+    Some(ParamIssue::new(format!("miner.{}.{parameter}", miner.name()), message).help(help))
+}
+
+/// The cosine distance of a loss is `1 - q.k`, which is one of angles for rows of unit length only. A loss that brings rows
+/// to unit length itself needs an index that does so, too: that of the cosine does.
 pub(super) fn lacks_unit_rows(params: &TrainParams) -> Option<ParamIssue> {
-    let expected = params.epochs > 0 && params.loss.distance() == Distance::Cosine;
+    let distance = params.loss.distance();
+    let expected = params.epochs > 0 && params.loss.takes_directions() != (distance == Distance::Cosine);
     (expected && !nn::layer::gives_unit_rows(&params.layers)).then(|| {
-        let message = format!(
-            "the cosine distance of `{}` expects embeddings of unit length, which these layers do not give",
-            params.loss.name()
-        );
+        let name = params.loss.name();
+        let message = if params.loss.takes_directions() {
+            format!(
+                "`{name}` compares embeddings at unit length, but the index compares them as these layers give them, by \
+                 the distance `{}`",
+                distance.name()
+            )
+        } else {
+            format!("the cosine distance of `{name}` expects embeddings of unit length, which these layers do not give")
+        };
         ParamIssue::new("layers", message).help(
             "let `metric-embedding` or `l2-normalize` be the last layer, or choose another `distance` of the loss",
         )

@@ -64,6 +64,7 @@ impl Display {
                 self.message = format!("epoch {epoch}/{}, loss {loss:.4}{validation}", self.epochs);
                 step
             }
+            FitEvent::NothingMined { step } => step,
             FitEvent::Checkpoint(ref state) => state.steps(),
         };
         self.at(done, self.message.clone())

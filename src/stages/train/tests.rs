@@ -401,3 +401,51 @@ fn layers_without_unit_rows_are_warned_about_where_the_loss_expects_them() {
     assert_eq!(warnings(json!({ "multi-similarity": { "distance": "euclidean" } }), 1, &[]), []);
     assert_eq!(warnings(cosine(), 0, &[]), [], "a network that is not trained has no loss");
 }
+
+#[test]
+fn a_miner_chooses_for_a_loss_that_asks_it_and_says_once_where_it_finds_nothing() {
+    let facts = [("sampler", Facts::Samples(samples(None)))];
+    let with = |loss: Json, miner: Json| {
+        let (loss, miner) = (param::from_json(&loss).unwrap(), param::from_json(&miner).ok());
+        TrainParams { loss, miner, ..params(2) }
+    };
+    for loss in ["multi-similarity", "pnp", "ranked-list", "proxy-anchor", "normalized-softmax"] {
+        let issues = infer::<Train>(&with(json!(loss), json!("batch-hard")), &facts).unwrap_err();
+        assert_eq!((issues.len(), issues[0].path.as_str()), (1, "miner"), "{loss}");
+        assert!(issues[0].help.as_ref().unwrap().contains("`contrastive`"), "{loss}");
+    }
+    let strategies = json!({ "batch-easy-hard": { "pos-strategy": "all" } });
+    let issues = infer::<Train>(&with(json!("contrastive"), strategies), &facts).unwrap_err();
+    assert_eq!((issues.len(), issues[0].path.as_str()), (1, "miner.batch-easy-hard.neg-strategy"));
+    infer::<Train>(&with(json!("contrastive"), json!("batch-hard")), &facts).unwrap();
+
+    let nothing = json!({ "pair-margin": { "pos-margin": 9.0, "neg-margin": 0.0 } });
+    let (lab, silent) = (Lab::new(), Lab::new());
+    lab.train(&with(json!("contrastive"), nothing), "model").unwrap();
+    let warnings = lab.warnings.lock().unwrap();
+    assert_eq!(warnings.len(), 1, "{warnings:?}");
+    assert!(warnings[0].starts_with("the miner found nothing in 10 of 10 batches (100.0 %)"), "{warnings:?}");
+    silent.train(&with(json!("contrastive"), json!("batch-hard")), "model").unwrap();
+    assert!(silent.warnings.lock().unwrap().is_empty());
+}
+
+#[test]
+fn a_loss_of_directions_warns_where_the_index_would_see_lengths() {
+    let with = |loss: Json, last: Json| {
+        let layers = json!(["rescale", "flatten", last]);
+        let (loss, layers) = (param::from_json(&loss).unwrap(), param::from_json(&layers).unwrap());
+        TrainParams { loss, layers, ..params(1) }
+    };
+    let (unit, free) = (json!({ "metric-embedding": { "size": 4 } }), json!({ "dense": { "units": 4 } }));
+    for (loss, warns) in [
+        (json!("contrastive"), true),
+        (json!({ "contrastive": { "distance": "cosine" } }), false),
+        (json!("sup-con"), false),
+        (json!("angular"), true),
+        (json!("multi-similarity"), true),
+        (json!({ "multi-similarity": { "distance": "euclidean" } }), false),
+    ] {
+        assert_eq!(lacks_unit_rows(&with(loss.clone(), free.clone())).is_some(), warns, "{loss}");
+        assert!(lacks_unit_rows(&with(loss.clone(), unit.clone())).is_none(), "{loss}");
+    }
+}

@@ -1,0 +1,161 @@
+//! What holds of every loss, by its name alone: of a new one, too.
+
+use burn::tensor::{Device, Tensor, TensorData};
+use serde_json::json;
+
+use super::*;
+use crate::base::param;
+use crate::base::seed::Seed;
+use crate::nn::layer::{Cx, Mode, TrainPass};
+use crate::nn::ops::Numerics;
+use crate::nn::parameters::Parameters;
+
+const DIM: usize = 5;
+/// Six examples of three classes, in two views: all of the first view, then all of the second.
+const LABELS: [i32; 12] = [3, 3, 5, 5, 8, 8, 3, 3, 5, 5, 8, 8];
+const CLASSES: [i32; 3] = [3, 5, 8];
+
+/// Every loss that needs no parameter to be given.
+fn every_loss() -> Vec<LossSpec> {
+    let losses = LossSpec::NAMES.iter().filter_map(|name| param::from_json(&json!(name)).ok());
+    losses.collect()
+}
+
+/// Rows without a pattern, of lengths between a half and two.
+fn rows() -> Vec<f32> {
+    let mut rng = Seed::of_stage(9, "rows", None).rng("rows", &[]);
+    let mut rows: Vec<f32> = Vec::new();
+    for _ in 0..LABELS.len() {
+        let row: Vec<f64> = (0..DIM).map(|_| 2.0 * crate::nn::layer::unit(&mut rng) - 1.0).collect();
+        let length = row.iter().map(|x| x * x).sum::<f64>().sqrt() / (0.5 + 1.5 * crate::nn::layer::unit(&mut rng));
+        rows.extend(row.iter().map(|x| (x / length) as f32));
+    }
+    rows
+}
+
+/// The loss of rows with fresh weights, and its gradient.
+fn judged(loss: &LossSpec, rows: &[f32], labels: &[i32]) -> (f32, Vec<f32>) {
+    let device = Device::flex().autodiff();
+    let seed = Seed::of_stage(1, "train", None);
+    let target = Target { dim: DIM, classes: CLASSES.len() };
+    let parameters = Parameters::of_loss(loss, target, seed, &Device::flex()).to_trainable();
+    let data = TensorData::new(rows.to_vec(), [labels.len(), DIM]);
+    let embeddings = Tensor::<2>::from_data(data, &device).require_grad();
+    let views = if loss.needs().two_views { 2 } else { 1 };
+    let batch = Embedded::new(embeddings.clone(), labels, &CLASSES).of_views(views);
+    let mut pass = TrainPass::new(seed, 0);
+    let mut cx = Cx::of_loss(&parameters, Numerics::Fast, Mode::Train(&mut pass), loss.name());
+    let value = loss.as_dyn().forward(&batch, &mut cx);
+    let gradient = embeddings.grad(&value.backward()).map(|x| x.into_data().try_into_vec::<f32>().unwrap());
+    (value.into_scalar::<f32>(), gradient.unwrap_or_else(|| vec![0.0; rows.len()]))
+}
+
+/// The examples in another order, in both views.
+fn reordered(rows: &[f32], order: [usize; 6]) -> (Vec<f32>, Vec<i32>) {
+    let at: Vec<usize> = order.into_iter().chain(order.map(|example| example + 6)).collect();
+    let rows = at.iter().flat_map(|row| rows[row * DIM..][..DIM].to_vec()).collect();
+    (rows, at.iter().map(|row| LABELS[*row]).collect())
+}
+
+fn close(one: f32, other: f32, tolerance: f32) -> bool {
+    (one - other).abs() <= tolerance * (1.0 + one.abs())
+}
+
+#[test]
+fn every_loss_is_of_the_batch_and_not_of_the_order_of_its_examples() {
+    let (rows, losses) = (rows(), every_loss());
+    assert!(losses.len() > 20);
+    for loss in losses {
+        let (name, (value, _)) = (loss.name(), judged(&loss, &rows, &LABELS));
+        // The first keeps the order within each class: N-pairs takes the first pair of each.
+        let orders = [[4, 0, 2, 5, 1, 3], [1, 0, 3, 2, 5, 4]];
+        for order in orders.iter().take(if name == "n-pairs" { 1 } else { 2 }) {
+            let (rows, labels) = reordered(&rows, *order);
+            let (other, _) = judged(&loss, &rows, &labels);
+            assert!(close(value, other, 1e-4), "{name}: {value} {other}");
+        }
+    }
+}
+
+/// Losses whose gradient is not the slope of their value on purpose: they take factors or targets for constants.
+const STOP_GRADIENTS: &[&str] = &["circle", "circle-pairs", "simsiam", "dynamic-soft-margin"];
+
+#[test]
+fn every_gradient_is_the_slope_of_the_value() {
+    const BY: f32 = 1e-3;
+    let rows = rows();
+    for loss in every_loss() {
+        if STOP_GRADIENTS.contains(&loss.name()) {
+            continue;
+        }
+        let (_, gradient) = judged(&loss, &rows, &LABELS);
+        for number in 0..4 {
+            let mut rng = Seed::of_stage(9, "rows", None).rng("direction", &[number]);
+            let mut direction: Vec<f32> =
+                rows.iter().map(|_| (2.0 * crate::nn::layer::unit(&mut rng) - 1.0) as f32).collect();
+            let length = direction.iter().map(|x| x * x).sum::<f32>().sqrt();
+            direction.iter_mut().for_each(|x| *x /= length);
+            let moved = |by: f32| -> f32 {
+                let rows: Vec<f32> = rows.iter().zip(&direction).map(|(row, by_one)| row + by * by_one).collect();
+                judged(&loss, &rows, &LABELS).0
+            };
+            let measured = (moved(BY) - moved(-BY)) / (2.0 * BY);
+            let slope: f32 = gradient.iter().zip(&direction).map(|(gradient, by)| gradient * by).sum();
+            let length = gradient.iter().map(|x| x * x).sum::<f32>().sqrt();
+            assert!((measured - slope).abs() <= 0.02 * length + 2e-3, "{}: {measured} {slope}", loss.name());
+        }
+    }
+}
+
+#[test]
+fn a_loss_that_takes_directions_is_the_same_at_any_length() {
+    let rows = rows();
+    let scaled: Vec<f32> = rows.iter().map(|x| x * 3.0).collect();
+    for loss in every_loss().iter().filter(|loss| loss.takes_directions()) {
+        let ((value, gradient), (other, shorter)) = (judged(loss, &rows, &LABELS), judged(loss, &scaled, &LABELS));
+        assert!(close(value, other, 1e-4), "{}: {value} {other}", loss.name());
+        for (one, other) in gradient.iter().zip(shorter) {
+            assert!(close(*one, 3.0 * other, 1e-2), "{}: {one} {other}", loss.name());
+        }
+    }
+}
+
+#[test]
+fn a_batch_with_nothing_to_learn_from_gives_numbers() {
+    let rows = rows();
+    let mut some_zero = rows.clone();
+    some_zero[..2 * DIM].fill(0.0);
+    let mut some_equal = rows.clone();
+    some_equal.copy_within(..2 * DIM, 6 * DIM);
+    for loss in every_loss() {
+        for (rows, labels, what) in [
+            (&rows[..], &[3; 12][..], "one class"),
+            (&rows[..4 * DIM], &[3, 5, 3, 5], "two examples"),
+            (&rows[..2 * DIM], &[3; 2], "one example"),
+            (&rows[..4 * DIM], &[3, 3, 3, 3], "one class of four"),
+            (&[0.0; 12 * DIM], &LABELS, "no length"),
+            (&some_zero, &LABELS, "some of no length"),
+            (&some_equal, &LABELS, "some equal"),
+            (&[1.0; 12 * DIM], &LABELS, "all equal"),
+        ] {
+            let (value, gradient) = judged(&loss, rows, labels);
+            assert!(value.is_finite(), "{}, {what}: {value}", loss.name());
+            assert!(gradient.iter().all(|x| x.is_finite()), "{}, {what}: {gradient:?}", loss.name());
+        }
+        if !loss.needs().two_views {
+            let (value, gradient) = judged(&loss, &rows[..DIM], &[3]);
+            assert!(value.is_finite() && gradient.iter().all(|x| x.is_finite()), "{}: one row", loss.name());
+        }
+    }
+}
+
+#[test]
+fn no_loss_panics_at_what_is_no_number() {
+    for wrong in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY, f32::MAX] {
+        let mut rows = rows();
+        rows[DIM + 1] = wrong;
+        for loss in every_loss() {
+            judged(&loss, &rows, &LABELS);
+        }
+    }
+}
