@@ -110,6 +110,9 @@ impl Stage for Calibrate {
         let asked = embedded::select(params.slice, queries.and_then(|facts| facts.range.as_ref()));
         let asked = asked.map_err(|issue| issues.push(issue)).unwrap_or_default();
         issues.extend(embedded::check_classes(index, queries));
+        issues.extend(
+            index.zip(queries).and_then(|(index, queries)| embedded::check_uses(&index.model_use, &queries.model_use)),
+        );
         issues.extend(embedded::check_dims(index.and_then(|facts| facts.dim), queries.and_then(|facts| facts.dim)));
         let indexed = index.and_then(|facts| facts.count());
         let overlaps = index
@@ -125,6 +128,7 @@ impl Stage for Calibrate {
         Ok(Facts::Calibration(CalibrationFacts {
             cutpoints: std::iter::once(OPTIMAL.to_owned()).chain(targets).collect(),
             distance: index.map(|index| index.distance),
+            model_use: index.map(|index| index.model_use.clone()),
         }))
     }
 
@@ -139,6 +143,8 @@ impl Stage for Calibrate {
     fn run(params: &Params, ctx: &mut Ctx<'_>) -> Result<(), StageError> {
         let (index, index_info) = embedded::read_index(ctx)?;
         let (queries, query_info) = embedded::read(ctx, "queries", params.slice)?;
+        embedded::check_uses(&index_info.model_use, &query_info.model_use)
+            .map_or(Ok(()), |issue| Err(StageError::from(issue)))?;
         embedded::check_neighbours(&matcher_path(&params.matcher), params.matcher.k(), Some(index_info.count), 0)
             .map_or(Ok(()), |issue| Err(StageError::from(issue)))?;
         ctx.stop_if_cancelled()?;
