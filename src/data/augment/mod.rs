@@ -43,17 +43,17 @@ crate::choice! {
         #[aka("RandomHorizontalFlip", "hflip", "fliplr", "flip", "RandomFlip", "flip_left_right", "mirror")]
         "horizontal-flip" => HorizontalFlip(HorizontalFlip),
         /// Mirrors left and right in every second epoch (Jordan, 2024, arXiv:2404.00498, section 3.6).
-        #[aka("AlternatingFlip", "altflip", "alternate_flip")]
+        #[aka("altflip", "alternate_flip")]
         "alternating-flip" => AlternatingFlip(AlternatingFlip),
         /// Shifts the image by some pixels: a window of the image's size in the image with a border around it.
-        #[aka("RandomCrop", "pad_and_crop", "translate", "RandomTranslation", "shift", "random_shift")]
+        #[aka("pad_and_crop", "translate", "RandomTranslation", "shift", "random_shift")]
         "random-crop" => RandomCrop(RandomCrop),
         /// Cuts out a part of random size and shape and scales it to the image's size (Szegedy et al., 2015,
         /// arXiv:1409.4842).
-        #[aka("RandomResizedCrop", "RandomSizedCrop", "inception_crop", "rrc")]
+        #[aka("RandomSizedCrop", "inception_crop", "rrc")]
         "random-resized-crop" => RandomResizedCrop(RandomResizedCrop),
         /// Changes brightness, contrast, saturation and hue, in random order.
-        #[aka("ColorJitter", "colour_jitter", "jitter", "color_distortion", "HueSaturationValue")]
+        #[aka("colour_jitter", "jitter", "color_distortion", "HueSaturationValue")]
         "color-jitter" => ColorJitter(ColorJitter),
         /// Takes the colours away.
         #[aka("RandomGrayscale", "greyscale", "ToGray", "color_drop", "gray", "grey")]

@@ -15,7 +15,7 @@ params! {
     /// ```
     pub struct RandomCrop {
         /// Pixels of the border on each side.
-        #[aka("pad", "pixels", "translation", "max_shift", "size")]
+        #[aka("pad", "pixels", "translation", "max_shift")]
         padding: usize = 4 => check::between(0, 4096),
         /// What the border shows.
         #[aka("padding_mode", "pad_mode", "mode", "fill_mode", "fill")]

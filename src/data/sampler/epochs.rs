@@ -21,7 +21,6 @@ crate::params! {
         /// Distinct examples of each class in a batch.
         #[aka(
             "m_per_class", "m", "samples_per_class", "instances", "num_instances", "shots", "images_per_class",
-            "batch_size",
         )]
         examples_per_class: usize = 8 => count(1),
     }
