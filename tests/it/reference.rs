@@ -43,13 +43,14 @@ fn accepted(example: &str) -> Result<(), String> {
         return images.or_else(|_| set(format!("[\"global-max-pool\", {layer}, {end}]")));
     }
     // What is embedded to be compared is embedded alike.
-    let ids = |stage| if stage == "embed" { vec!["embed-validation", "embed-calibration"] } else { vec![stage] };
-    let set = |(stage, keys): (&String, &toml::Value)| {
-        let keys = keys.as_table().unwrap().clone();
-        let of = |id: String| keys.clone().into_iter().map(move |(key, value)| format!("{id}.{key}={value}"));
-        ids(stage.as_str()).into_iter().map(str::to_owned).flat_map(of).collect::<Vec<String>>()
-    };
-    check(table.iter().flat_map(set).collect())
+    let mut set = Vec::new();
+    for (stage, keys) in &table {
+        let ids = if stage == "embed" { vec!["embed-validation", "embed-calibration"] } else { vec![stage.as_str()] };
+        for id in ids {
+            set.extend(keys.as_table().unwrap().iter().map(|(key, value)| format!("{id}.{key}={value}")));
+        }
+    }
+    check(set)
 }
 
 #[test]

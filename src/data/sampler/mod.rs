@@ -12,7 +12,7 @@ mod epochs;
 mod hierarchical;
 mod multi_shot;
 mod pool;
-mod shuffled;
+mod random;
 mod single_shot;
 
 pub use categories::Categories;
@@ -22,7 +22,7 @@ pub use epochs::Epochs;
 pub use hierarchical::Hierarchical;
 pub use multi_shot::MultiShot;
 pub use pool::{Outlook, Pool, PoolFacts, Problem};
-pub use shuffled::Shuffled;
+pub use random::Random;
 pub use single_shot::SingleShot;
 
 use std::collections::BTreeMap;
@@ -50,8 +50,8 @@ crate::choice! {
         #[aka("stratified", "StratifiedSampler", "class_balanced_epochs", "one_pass", "stratified_batches")]
         "epochs" => Epochs(Epochs),
         /// Any examples; an epoch shows each once.
-        #[aka("random", "shuffle", "RandomSampler", "DataLoader", "BatchSampler")]
-        "shuffled" => Shuffled(Shuffled),
+        #[aka("RandomSampler", "DataLoader", "BatchSampler", "unbalanced", "plain")]
+        "random" => Random(Random),
         /// Some categories, then some classes of each, then some examples of each class.
         #[aka("HierarchicalSampler", "super_classes", "categories", "hierarchy")]
         "hierarchical" => Hierarchical(Hierarchical),

@@ -171,7 +171,7 @@ fn a_sampler_tells_its_passes() {
     };
     let sampler = |sampler: Json| facts(json!({ "split": "train", "sampler": sampler }));
     assert_eq!(sampler(json!({ "epochs": { "examples-per-class": 3 } })), (2, 3, true, Some(3)));
-    assert_eq!(sampler(json!({ "shuffled": { "batch-size": 7 } })), (0, 7, true, Some(4)));
+    assert_eq!(sampler(json!({ "random": { "batch-size": 7 } })), (0, 7, true, Some(4)));
     assert_eq!(sampler(json!({ "single-shot": { "batch-size": 7 } })), (7, 1, true, Some(4)));
     let multi = json!({ "multi-shot": { "classes-per-batch": 2, "examples-per-class": 5 } });
     assert_eq!(sampler(multi), (2, 5, false, None));

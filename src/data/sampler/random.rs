@@ -1,4 +1,4 @@
-//! `shuffled`: any examples, each once in an epoch.
+//! `random`: any examples, each once in an epoch.
 
 use super::{Composition, Needs, Recipe, Turn};
 use crate::base::check::count;
@@ -10,14 +10,14 @@ crate::params! {
     /// it is left out, an epoch is one pass.
     ///
     /// A batch may hold one example of a class only, or none: a loss that compares pairs wants another sampler.
-    pub struct Shuffled {
+    pub struct Random {
         /// Examples in a batch.
         #[aka("batch", "size", "bs")]
         batch_size: usize = 64 => count(1),
     }
 }
 
-impl Recipe for Shuffled {
+impl Recipe for Random {
     fn composition(&self, _: Option<usize>) -> Composition {
         Composition { classes: None, examples: self.batch_size }
     }
@@ -63,7 +63,7 @@ mod tests {
 
     #[test]
     fn an_epoch_shows_no_example_twice() {
-        let batches = batches(Sampler::Shuffled(Shuffled { batch_size: 3 })).unwrap();
+        let batches = batches(Sampler::Random(Random { batch_size: 3 })).unwrap();
         assert_eq!((batches.steps_per_pass(), batches.batch_size()), (Some(3), 3));
         let seen = |epoch| (0..3).flat_map(|index| batches.batch(epoch, index)).collect::<BTreeSet<usize>>();
         assert!((0..9).all(|epoch| seen(epoch).len() == 9));
@@ -74,8 +74,8 @@ mod tests {
 
     #[test]
     fn a_pool_that_fills_no_batch_is_refused() {
-        assert!(batches(Sampler::Shuffled(Shuffled { batch_size: 10 })).is_ok());
-        let error = batches(Sampler::Shuffled(Shuffled { batch_size: 11 })).unwrap_err();
+        assert!(batches(Sampler::Random(Random { batch_size: 10 })).is_ok());
+        let error = batches(Sampler::Random(Random { batch_size: 11 })).unwrap_err();
         assert_eq!(error, "a batch needs 11 examples, the pool has 10");
     }
 
@@ -85,8 +85,8 @@ mod tests {
         let own = batches(Sampler::SingleShot(SingleShot { batch_size: 4 })).unwrap();
         assert_eq!(own.labels(&samples).unwrap(), [7, 9, 3, 4, 5, 6, 1, 2, 8, 11]);
         assert_eq!(own.composition(2), "batch size 8 (4 examples x 2 views)");
-        assert_eq!(own.batch(0, 0), batches(Sampler::Shuffled(Shuffled { batch_size: 4 })).unwrap().batch(0, 0));
-        let shared = batches(Sampler::Shuffled(Shuffled { batch_size: 4 })).unwrap();
+        assert_eq!(own.batch(0, 0), batches(Sampler::Random(Random { batch_size: 4 })).unwrap().batch(0, 0));
+        let shared = batches(Sampler::Random(Random { batch_size: 4 })).unwrap();
         assert_eq!(shared.labels(&samples).unwrap(), [0; 10]);
     }
 }
