@@ -5,7 +5,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::table::{Column, Columns, write_parquet};
-use super::{ArtifactError, Distance};
+use super::{ArtifactError, Distance, ModelUse};
 
 /// `embeddings.json`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,6 +22,9 @@ pub struct EmbeddingsInfo {
     pub begin: u64,
     /// Whether the model was trained on any of these examples.
     pub seen_in_training: bool,
+    /// What a row is made of; written only where it is more than the network's output for the image.
+    #[serde(default, skip_serializing_if = "ModelUse::is_plain")]
+    pub model_use: ModelUse,
 }
 
 impl EmbeddingsInfo {

@@ -5,7 +5,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::table::{Column, Columns, write_arrow};
-use super::{ArtifactError, Distance};
+use super::{ArtifactError, Distance, ModelUse};
 
 /// `index.json`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -26,6 +26,9 @@ pub struct IndexInfo {
     /// only where they were.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub normalized: bool,
+    /// What a vector is made of; written only where it is more than the network's output for the image.
+    #[serde(default, skip_serializing_if = "ModelUse::is_plain")]
+    pub model_use: ModelUse,
     /// Class names by label.
     pub classes: Vec<String>,
 }

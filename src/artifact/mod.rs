@@ -12,6 +12,7 @@ mod history;
 mod index;
 mod matches;
 mod model;
+mod model_use;
 mod row_groups;
 mod samples;
 pub mod table;
@@ -25,6 +26,7 @@ pub use history::{History, HistoryRow};
 pub use index::{IndexInfo, IndexRows};
 pub use matches::{Confusion, ConfusionCell, MatchInfo, MatchRow, Matches, Neighbour};
 pub use model::{ModelFile, Weights};
+pub use model_use::ModelUse;
 pub use samples::{SamplerFile, Samples};
 
 use std::path::Path;

@@ -131,6 +131,7 @@ mod tests {
     fn a_model_is_shown_as_keras_shows_it() {
         let layer = |name: &str, output: &[usize], parameters| LayerSummary {
             name: name.to_owned(),
+            path: String::new(),
             output: output.to_vec(),
             parameters,
         };

@@ -1,10 +1,13 @@
-//! Where images come from ([`source`]) and how pools and batches are drawn from them ([`sampler`]).
+//! Where images come from ([`source`]), how pools and batches are drawn from them ([`sampler`]), what is changed in a batch
+//! at random ([`augment`]), and who makes batches ahead ([`loader`]).
 //!
 //! Knows artifacts, but neither stages nor keys: `stages/dataset.rs` and `stages/sample.rs` join the two.
 
+pub mod augment;
 mod decode;
 mod error;
 mod in_order;
+pub mod loader;
 pub mod sampler;
 pub mod source;
 

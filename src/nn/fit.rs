@@ -81,15 +81,16 @@ impl FitSettings<'_> {
 /// Images with their labels.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Batch {
-    /// `[n, height, width, channels]`, image after image.
+    /// `[n, height, width, channels]`, image after image; view after view where an example has several.
     pub pixels: Vec<u8>,
     /// One a image.
     pub labels: Vec<i32>,
-    /// How many views of every example there are: all images of the first view, then all of the second.
+    /// Versions of each example: all examples of the first, then the same examples of the next.
     pub views: usize,
 }
 
 impl Default for Batch {
+    /// No image, in one view.
     fn default() -> Self {
         Self { pixels: Vec::new(), labels: Vec::new(), views: 1 }
     }

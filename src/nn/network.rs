@@ -117,6 +117,22 @@ impl Network {
         self.parameters.set(weights)
     }
 
+    /// The network of the first layers of the outermost list, which ends there, with the weights of this one.
+    ///
+    /// # Errors
+    /// If what these layers give is no vector.
+    pub fn up_to(&self, layers: usize) -> Result<Self, Vec<LayerIssue>> {
+        let specs = self.specs[..layers.min(self.specs.len())].to_vec();
+        let summary = Walk::through(self.input, &specs)?.summary;
+        Ok(Self { specs, summary, ..self.clone() })
+    }
+
+    /// Whether its embeddings are of unit length.
+    #[must_use]
+    pub fn gives_unit_rows(&self) -> bool {
+        super::layer::gives_unit_rows(&self.specs)
+    }
+
     /// The network made ready for many images; it must be made again when weights change.
     #[must_use]
     pub fn embedder(&self) -> Embedder<'_> {

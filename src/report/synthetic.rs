@@ -7,7 +7,8 @@ use serde_json::json;
 use super::ReportData;
 use crate::artifact::{
     Calibration, Confusion, ConfusionCell, Cutpoint, DatasetInfo, Distance, Embeddings, History, HistoryRow, Image,
-    ImageShape, IndexInfo, IndexRows, MatchInfo, MatchRow, Matches, ModelFile, Neighbour, Samples, Thresholds,
+    ImageShape, IndexInfo, IndexRows, MatchInfo, MatchRow, Matches, ModelFile, ModelUse, Neighbour, Samples,
+    Thresholds,
 };
 
 /// Ten classes, a pool of 30, an index of 20, 12 queries that are not in it.
@@ -63,6 +64,7 @@ pub(crate) fn with(classes: usize, queries: usize, shape: ImageShape) -> ReportD
             dim,
             recall: 1.0,
             normalized: false,
+            model_use: ModelUse::default(),
             classes: Vec::new(),
         },
         index: IndexRows {

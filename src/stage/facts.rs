@@ -9,7 +9,7 @@ use std::ops::Range;
 
 use serde::Serialize;
 
-use crate::artifact::Distance;
+use crate::artifact::{Distance, ModelUse};
 
 /// What a port takes and a stage gives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -107,10 +107,16 @@ pub struct SamplesFacts {
     pub image: Option<[usize; 3]>,
     /// Examples in the pool.
     pub count: Option<usize>,
-    /// Distinct classes in a batch.
+    /// Distinct classes in a batch; 0 while that is unknown or where it is open.
     pub classes_per_batch: usize,
-    /// Examples of each class in a batch.
+    /// Examples of each class in a batch; of all classes together where these are open.
     pub examples_per_class: usize,
+    /// Whether every example counts as a class of its own.
+    pub own_classes: bool,
+    /// Whether the sampler makes passes over its pool.
+    pub makes_passes: bool,
+    /// Batches of a pass, where it makes any.
+    pub steps_per_pass: Option<usize>,
 }
 
 /// Of a model.
@@ -142,6 +148,9 @@ pub struct ModelSummary {
 pub struct LayerSummary {
     /// The layer's kind in a spec, with a number from its second use on: `conv2d`, `conv2d-2`.
     pub name: String,
+    /// Where it stands in the tree: `layers.3.conv2d`, as its weights are named.
+    #[serde(skip)]
+    pub path: String,
     /// Output shape of one example: `[height, width, channels]` or `[features]`.
     pub output: Vec<usize>,
     /// Its parameters.
@@ -161,6 +170,8 @@ pub struct EmbeddingsFacts {
     pub distance: Distance,
     /// Whether the model was trained on this very pool.
     pub seen_in_training: bool,
+    /// What a row is made of.
+    pub model_use: ModelUse,
 }
 
 /// Of an index.
@@ -174,6 +185,8 @@ pub struct IndexFacts {
     pub dim: Option<usize>,
     /// How near is measured.
     pub distance: Distance,
+    /// What a vector is made of.
+    pub model_use: ModelUse,
 }
 
 impl IndexFacts {
@@ -193,6 +206,8 @@ pub struct CalibrationFacts {
     pub distance: Option<Distance>,
     /// Neighbours that its matcher looks at.
     pub neighbours: usize,
+    /// What the vectors that it was made with are made of.
+    pub model_use: Option<ModelUse>,
 }
 
 /// Of matches.

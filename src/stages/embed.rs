@@ -1,20 +1,63 @@
 //! The stage `embed`: a trained network's embeddings of a part of a sampler's pool.
 
+mod rows;
+mod taps;
+#[cfg(test)]
+mod tests;
+
 use std::ops::Range;
 
+pub use self::rows::EmbedView;
+use self::rows::Rows;
+use self::taps::{Tap, taps};
 use super::slice::Slice;
-use crate::artifact::{self, Embeddings, EmbeddingsInfo, Examples, ModelFile, Samples, Weights, read_json, write_json};
+use super::train::stage_summary;
+use crate::artifact::{
+    self, Embeddings, EmbeddingsInfo, Examples, ModelFile, ModelUse, Samples, Weights, read_json, write_json,
+};
+use crate::base::check::{self, Check};
 use crate::nn::{EMBED_BATCH, Network, Pixels, device};
 use crate::params;
-use crate::stage::{Ctx, EmbeddingsFacts, Facts, InputFacts, Kind, ParamIssue, Port, Progress, Stage, StageError};
+use crate::stage::{
+    Ctx, EmbeddingsFacts, Facts, InputFacts, Kind, ModelSummary, ParamIssue, Port, Progress, Stage, StageError,
+};
 
 params! {
     /// Embeds a part of a sampler's pool.
+    ///
+    /// An index and what is looked up in it must be embedded alike: by the same `views`, `layer`, `layers` and `normalize`.
+    ///
+    /// # Example
+    ///
+    /// ```toml
+    /// [embed]
+    /// views = ["identity", "flip"]
+    /// ```
     pub struct EmbedParams {
         /// Which positions of the pool.
         #[aka("range", "subset", "positions", "rows")]
         slice: Slice = Slice::All,
+        /// The versions of each image that are embedded: a row is their mean, of unit length where the layers give that.
+        #[aka("tta", "test_time_augmentation", "augment", "test_views")]
+        views: Vec<EmbedView> = vec![EmbedView::Identity] => views(),
+        /// The layer whose output is the embedding, in place of the last one: its name in the table of `simpipe check`, such
+        /// as "global-max-pool", or its place, such as "layers.5".
+        #[aka("features", "tap", "output_layer", "embedding_layer", "feature_layer")]
+        layer: Option<String> = None,
+        /// Several such layers, whose outputs are put one behind the other.
+        #[aka("concat", "features_of", "output_layers")]
+        layers: Vec<String> = Vec::new(),
+        /// Whether rows are scaled to unit length, whatever the layers give; of several layers each by itself, and then the
+        /// whole.
+        #[aka("l2_normalize", "normalise", "unit_length")]
+        normalize: bool = false,
     }
+}
+
+fn views() -> Check<Vec<EmbedView>> {
+    let distinct = |views: &[EmbedView]| views.iter().enumerate().all(|(at, view)| !views[..at].contains(view));
+    let test = move |views: &Vec<EmbedView>| !views.is_empty() && distinct(views);
+    Check::new("a list of at least one view, each once", test).with_length(check::not_empty::<EmbedView>().length)
 }
 
 /// Embeds images.
@@ -50,10 +93,17 @@ impl Stage for Embed {
         let Some(model) = inputs.model("model") else {
             return Err(vec![ParamIssue::new("", "the port `model` has no model")]);
         };
+        let taps = params.taps(model.summary.as_ref())?;
+        let dim = match &taps {
+            Some(taps) => Some(taps.iter().map(|tap| tap.dim).sum()),
+            // Which layer is the last is not known yet.
+            None => model.dim.filter(|_| params.named().is_empty()),
+        };
         Ok(Facts::Embeddings(EmbeddingsFacts {
             range,
-            dim: model.dim,
+            dim,
             distance: model.distance,
+            model_use: params.model_use(taps.as_deref()),
             seen_in_training: !model.trained_on.is_empty() && pool.identity == model.trained_on,
             pool,
         }))
@@ -65,7 +115,10 @@ impl Stage for Embed {
         let ids = &samples.example_id[range.clone()];
         let (model, network) = read_network(ctx)?;
         let pixels = read_pixels(ctx, ids, network.input())?;
-        let values = embed(ctx, &network, &pixels, ids)?;
+        let taps = params.taps(Some(&stage_summary(network.summary()))).map_err(first)?.unwrap_or_default();
+        let networks = tapped(&network, &taps)?;
+        let rows = Rows::new(&networks, &params.views, params.normalize);
+        let values = embed(ctx, &rows, &pixels, ids)?;
         let examples = Examples::read(ctx.input("dataset", DATASET))?;
         let (split, digest) = (of(&examples.split, ids)?, of(&examples.digest, ids)?);
         let embeddings = Embeddings {
@@ -75,7 +128,7 @@ impl Stage for Embed {
             split,
             digest,
             values,
-            dim: network.dim(),
+            dim: rows.dim(),
         };
         let info = EmbeddingsInfo {
             format: artifact::FORMAT,
@@ -84,11 +137,55 @@ impl Stage for Embed {
             count: embeddings.len(),
             begin: embeddings.position.first().copied().unwrap_or(0),
             seen_in_training: ids.iter().any(|id| model.has_seen(*id)),
+            model_use: params.model_use(Some(&taps)),
         };
         embeddings.write(&ctx.output("embeddings.parquet"))?;
         write_json(&ctx.output(EmbeddingsInfo::FILE), &info)?;
         Ok(())
     }
+}
+
+impl EmbedParams {
+    /// The layers that are named, with their parameters' paths.
+    fn named(&self) -> Vec<(String, &str)> {
+        let list = self.layers.iter().enumerate().map(|(at, name)| (format!("layers[{at}]"), name.as_str()));
+        self.layer.iter().map(|name| ("layer".to_owned(), name.as_str())).chain(list).collect()
+    }
+
+    /// The layers whose outputs are taken: the last one where none is named. `None` while the layers are not known.
+    fn taps(&self, summary: Option<&ModelSummary>) -> Result<Option<Vec<Tap>>, Vec<ParamIssue>> {
+        if self.layer.is_some() && !self.layers.is_empty() {
+            let issue = ParamIssue::new("layers", "`layer` and `layers` both name the layer to take");
+            return Err(vec![issue.help("give one of them")]);
+        }
+        summary.map(|summary| taps(&self.named(), &summary.layers)).transpose()
+    }
+
+    /// What a row is made of.
+    fn model_use(&self, taps: Option<&[Tap]>) -> ModelUse {
+        let layers = match taps {
+            Some([tap]) if tap.is_last => Vec::new(),
+            Some(taps) => taps.iter().map(|tap| tap.path.clone()).collect(),
+            None => self.named().into_iter().map(|(_, name)| name.to_owned()).collect(),
+        };
+        let views = self.views.iter().map(|view| view.name().to_owned()).collect();
+        ModelUse { views, layers, normalize: self.normalize }
+    }
+}
+
+/// The networks that end with the layers to take.
+fn tapped(network: &Network, taps: &[Tap]) -> Result<Vec<Network>, StageError> {
+    let up_to = |tap: &Tap| {
+        network.up_to(tap.place + 1).map_err(|issues| {
+            StageError::failed(issues.first().map_or_else(String::new, |issue| issue.message.clone()))
+        })
+    };
+    taps.iter().map(up_to).collect()
+}
+
+/// The first problem of a stage that is under way.
+fn first(issues: Vec<ParamIssue>) -> StageError {
+    issues.into_iter().next().map_or_else(|| StageError::failed("the layer can't be taken"), StageError::from)
 }
 
 /// The slice's positions, now that the pool's size is known.
@@ -125,13 +222,12 @@ fn read_pixels(ctx: &Ctx<'_>, ids: &[u64], input: [usize; 3]) -> Result<Pixels, 
 }
 
 /// Embeds batch by batch; a number that is none is an error here, not a surprise in the index.
-fn embed(ctx: &Ctx<'_>, network: &Network, pixels: &Pixels, ids: &[u64]) -> Result<Vec<f32>, StageError> {
-    let embedder = network.embedder();
-    let mut values = Vec::with_capacity(ids.len() * network.dim());
+fn embed(ctx: &Ctx<'_>, rows: &Rows<'_>, pixels: &Pixels, ids: &[u64]) -> Result<Vec<f32>, StageError> {
+    let mut values = Vec::with_capacity(ids.len() * rows.dim());
     for (batch, batch_ids) in pixels.bytes.chunks(EMBED_BATCH * pixels.image_size()).zip(ids.chunks(EMBED_BATCH)) {
         ctx.stop_if_cancelled()?;
-        let embedded = embedder.embed(batch);
-        for (row, id) in embedded.chunks(network.dim()).zip(batch_ids) {
+        let embedded = rows.embed(batch);
+        for (row, id) in embedded.chunks(rows.dim()).zip(batch_ids) {
             if row.iter().any(|value| !value.is_finite()) {
                 let message = format!("the embedding of example {id} is not finite");
                 let help = "the model's weights are likely broken: train it with a lower `learning-rate`";
@@ -139,7 +235,7 @@ fn embed(ctx: &Ctx<'_>, network: &Network, pixels: &Pixels, ids: &[u64]) -> Resu
             }
         }
         values.extend(embedded);
-        let done = (values.len() / network.dim()) as u64;
+        let done = (values.len() / rows.dim()) as u64;
         ctx.progress(Progress { done, total: Some(ids.len() as u64), unit: "images", message: String::new() });
     }
     Ok(values)

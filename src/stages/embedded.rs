@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::index::Search;
 use super::slice::Slice;
-use crate::artifact::{Distance, Embeddings, EmbeddingsInfo, IndexInfo, IndexRows, read_json};
+use crate::artifact::{Distance, Embeddings, EmbeddingsInfo, IndexInfo, IndexRows, ModelUse, read_json};
 use crate::base::param;
 use crate::search::{SearchError, Vectors};
 use crate::stage::{Ctx, EmbeddingsFacts, IndexFacts, ParamIssue, StageError};
@@ -102,6 +102,15 @@ pub(super) fn check_dims(index: Option<usize>, queries: Option<usize>) -> Option
     (index != queries).then(|| {
         ParamIssue::new("", format!("queries have {queries} numbers each, the vectors of the index {index}"))
             .help("embed both with the same model")
+    })
+}
+
+/// Embeddings that are made of other views or layers can't be compared.
+pub(super) fn check_uses(index: &ModelUse, queries: &ModelUse) -> Option<ParamIssue> {
+    (index != queries).then(|| {
+        let message = format!("the index is embedded by {}, the queries by {}", index.words(), queries.words());
+        ParamIssue::new("", message)
+            .help("give both `embed` stages the same `views`, `layer`, `layers` and `normalize`")
     })
 }
 

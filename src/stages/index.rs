@@ -60,6 +60,7 @@ impl Stage for Index {
             range,
             dim: embeddings.dim,
             distance: params.distance.unwrap_or(embeddings.distance),
+            model_use: embeddings.model_use.clone(),
         }))
     }
 
@@ -78,6 +79,7 @@ impl Stage for Index {
                 Search::Exact => 1.0,
             },
             normalized: scaled.is_some(),
+            model_use: info.model_use,
             classes: dataset.classes,
         };
         let rows = IndexRows {

@@ -8,7 +8,7 @@ use super::embedded::{self, EMBEDDINGS_FILES, INDEX_FILES};
 use super::slice::Slice;
 use crate::artifact::{
     self, Calibration, Confusion, ConfusionCell, Distance, Embeddings, IndexRows, MatchInfo, MatchRow, Matches,
-    Neighbour, read_json, write_json,
+    ModelUse, Neighbour, read_json, write_json,
 };
 use crate::base::{check, suggest};
 use crate::metric::confusion::confusion;
@@ -84,11 +84,15 @@ impl Stage for Match {
         let range = range.map_err(|issue| issues.push(issue)).unwrap_or_default();
         if let (Some(calibration), Some(index)) = (inputs.calibration("calibration"), index) {
             issues.extend(check_distance(calibration.distance, index.distance));
+            issues.extend(calibration.model_use.as_ref().and_then(|used| check_calibrated(used, &index.model_use)));
         }
         if let Some(calibration) = inputs.calibration("calibration") {
             issues.extend(check_cutpoint(&params.cutpoint, calibration.cutpoints.iter().map(String::as_str)));
         }
         issues.extend(embedded::check_classes(index, queries));
+        issues.extend(
+            index.zip(queries).and_then(|(index, queries)| embedded::check_uses(&index.model_use, &queries.model_use)),
+        );
         issues.extend(embedded::check_dims(index.and_then(|facts| facts.dim), queries.and_then(|facts| facts.dim)));
         let indexed = index.and_then(IndexFacts::count);
         let shared = match (index, queries, &range) {
@@ -114,7 +118,8 @@ impl Stage for Match {
 
     fn run(params: &Params, ctx: &mut Ctx<'_>) -> Result<(), StageError> {
         let (index, info) = embedded::read_index(ctx)?;
-        let (queries, _) = embedded::read(ctx, "queries", params.slice)?;
+        let (queries, query_info) = embedded::read(ctx, "queries", params.slice)?;
+        embedded::check_uses(&info.model_use, &query_info.model_use).map_or(Ok(()), failed)?;
         let calibration: Calibration = read_json(ctx.input("calibration", "calibration.json"))?;
         let verdicts = Verdicts::of(params, &calibration, info.metric)?;
         let same = overlap::same_examples(&index, &queries.example_id, &queries.digest);
@@ -160,6 +165,15 @@ fn check_distance(calibrated: Option<Distance>, indexed: Distance) -> Option<Par
     let (found, wanted) = (calibrated.name(), indexed.name());
     let message = format!("the calibration is for the distance `{found}`, the index has `{wanted}`");
     Some(ParamIssue::new("", message).help("calibrate with an index of the same distance"))
+}
+
+/// Nor for vectors that are made otherwise.
+fn check_calibrated(calibrated: &ModelUse, indexed: &ModelUse) -> Option<ParamIssue> {
+    (calibrated != indexed).then(|| {
+        let message =
+            format!("the calibration is for embeddings by {}, the index holds {}", calibrated.words(), indexed.words());
+        ParamIssue::new("", message).help("calibrate with an index that is embedded alike")
+    })
 }
 
 /// What no match is called can't be what some match is called.

@@ -112,6 +112,9 @@ impl Stage for Sample {
         };
         let outlook =
             params.pool().outlook(&facts).map_err(|problems| problems.into_iter().map(issue).collect::<Vec<_>>())?;
+        let steps_per_pass = params.pool().steps_per_pass(&facts, &outlook);
+        let known = outlook.labels.as_ref().map(Vec::len);
+        let batch = params.sampler.composition(known);
         Ok(Facts::Samples(SamplesFacts {
             identity: params.identity(&outlook, &dataset),
             split: params.split.clone(),
@@ -121,8 +124,11 @@ impl Stage for Sample {
                 .map(|labels| labels.into_iter().filter_map(|label| i32::try_from(label).ok()).collect()),
             image: dataset.image,
             count: outlook.count,
-            classes_per_batch: params.sampler.classes_per_batch(),
-            examples_per_class: params.sampler.examples_per_class(),
+            classes_per_batch: batch.classes.unwrap_or(0),
+            examples_per_class: batch.examples,
+            own_classes: params.sampler.own_classes(),
+            makes_passes: params.sampler.makes_passes(),
+            steps_per_pass,
         }))
     }
 

@@ -15,7 +15,7 @@ use super::calibrate::{self, Calibrate};
 use super::index::{self, Index};
 use super::match_::{self, Match};
 use crate::artifact::{
-    Calibration, Confusion, DatasetInfo, Distance, Embeddings, EmbeddingsInfo, IndexInfo, IndexRows, Matches,
+    Calibration, Confusion, DatasetInfo, Distance, Embeddings, EmbeddingsInfo, IndexInfo, IndexRows, Matches, ModelUse,
     Thresholds, read_json, write_json,
 };
 use crate::base::param;
@@ -74,7 +74,15 @@ impl World {
         };
         embeddings.write(&self.folder(name).join("embeddings.parquet")).unwrap();
         let (distance, count) = (Distance::Euclidean, points.len());
-        let info = EmbeddingsInfo { format: 1, distance, dim: 1, count, begin: 0, seen_in_training };
+        let info = EmbeddingsInfo {
+            format: 1,
+            distance,
+            dim: 1,
+            count,
+            begin: 0,
+            seen_in_training,
+            model_use: ModelUse::default(),
+        };
         write_json(&self.folder(name).join(EmbeddingsInfo::FILE), &info).unwrap();
     }
 
@@ -289,16 +297,28 @@ fn the_same_inputs_give_the_same_bytes() {
 
 fn facts(count: usize, asked: std::ops::Range<usize>, same_pool: bool) -> InputFacts {
     let pool = |identity: &str| SamplesFacts { identity: identity.into(), ..SamplesFacts::default() };
-    let index = IndexFacts { pool: pool("a"), range: Some(0..count), dim: Some(8), distance: Distance::Cosine };
+    let index = IndexFacts {
+        pool: pool("a"),
+        range: Some(0..count),
+        dim: Some(8),
+        distance: Distance::Cosine,
+        model_use: ModelUse::default(),
+    };
     let queries = EmbeddingsFacts {
         pool: pool(if same_pool { "a" } else { "b" }),
         range: Some(asked),
         dim: Some(8),
         distance: Distance::Cosine,
         seen_in_training: false,
+        model_use: ModelUse::default(),
     };
     let calibration =
-        CalibrationFacts { cutpoints: vec!["optimal".into(), "p95".into()], distance: None, neighbours: 1 };
+        CalibrationFacts {
+            cutpoints: vec!["optimal".into(), "p95".into()],
+            distance: None,
+            neighbours: 1,
+            model_use: None,
+        };
     InputFacts(BTreeMap::from([
         ("index".to_owned(), Facts::Index(index)),
         ("queries".to_owned(), Facts::Embeddings(queries.clone())),

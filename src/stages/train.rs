@@ -7,7 +7,9 @@ mod display;
 mod feed;
 #[cfg(test)]
 mod loss_tests;
+mod order;
 mod resume;
+mod steps;
 #[cfg(test)]
 mod tests;
 mod unkeyed;
@@ -17,25 +19,31 @@ use std::time::Duration;
 use serde_json::Value as Json;
 
 use self::checks::{
-    cannot_learn, does_not_fit_its_schedule, does_not_mine, ends_before_its_schedule, lacks_pairs, lacks_unit_rows,
-    loss_problems, meets_strangers, mines_for_nobody, nothing_to_monitor, too_long,
+    cannot_learn, does_not_fit_its_schedule, does_not_mine, does_not_suit_images, ends_before_its_schedule, lacks_pairs,
+    lacks_unit_rows, lacks_views, loss_problems, meets_strangers, mines_for_nobody, nothing_to_monitor,
+    shows_one_view_twice, too_long,
 };
 use self::display::{Display, recent_mean};
 use self::feed::Feed;
+use self::order::Order;
 use self::resume::start;
+pub use self::steps::StepsPerEpoch;
 pub use self::unkeyed::Unkeyed;
 use crate::artifact::{self, History, HistoryRow, ModelFile, write_json};
 use crate::base::check;
 use crate::base::interrupt::LeftToEnd;
 use crate::base::param::{self, Param, View};
 use crate::base::seed::Seed;
+use crate::data::augment::AugmentSpec;
+use crate::data::loader;
 use crate::nn::{
     self, EarlyStopping, FitError, FitEvent, FitSettings, FitState, LayerIssue, LayerSpec, LossSpec, MinerSpec,
     Monitor, Network, Optimizer, Schedule, TrainingMetric, device,
 };
 use crate::params;
 use crate::stage::{
-    Ctx, Facts, InputFacts, Kind, LayerSummary, ModelFacts, ModelSummary, ParamIssue, Port, Stage, StageError,
+    Ctx, Facts, InputFacts, Kind, LayerSummary, ModelFacts, ModelSummary, ParamIssue, Port, SamplesFacts, Stage,
+    StageError,
 };
 
 params! {
@@ -58,12 +66,12 @@ params! {
         /// Passes of `steps-per-epoch` steps; 0 keeps the network as it starts, a baseline.
         #[aka("num_epochs", "n_epochs", "max_epochs", "nb_epoch", "num_train_epochs", "epoch_count")]
         epochs: usize = 1 => check::count(0),
-        /// Batches of an epoch.
+        /// Batches of an epoch. If it is left out and the sampler makes passes over its pool, an epoch is one pass.
         #[aka(
             "steps", "batches", "num_batches", "batches_per_epoch", "steps_in_epoch", "iterations",
             "length_before_new_iter",
         )]
-        steps_per_epoch: usize = 1000 => check::count(1),
+        steps_per_epoch: StepsPerEpoch = StepsPerEpoch::default() => StepsPerEpoch::range(),
         /// Validation batches after each epoch, where there is a `validation` input.
         #[aka("val_steps", "eval_steps", "validation_batches", "val_batches")]
         validation_steps: usize = 50 => check::count(0),
@@ -82,16 +90,23 @@ params! {
         /// They take time in every step and change no weight.
         #[aka("train_metrics", "training_metrics", "distance_metrics")]
         metrics: Vec<TrainingMetric> = Vec::new() => different(),
-        /// Views of every example in a training batch, augmented apart. Losses of two views need 2; others take each view as
-        /// one more example of its label.
-        #[aka("n_views", "num_views", "augmentations_per_sample")]
-        views: usize = 1 => check::between(1, 16),
         /// What chooses the pairs or triplets of a batch that the loss is made of; all of them if it is left out.
         #[aka("mining_func", "miner_func", "hard_negative_mining", "mining", "negative_mining")]
         miner: Option<MinerSpec> = None,
         /// The network, from pixels of 0 to 255 to an embedding.
         #[aka("model", "network", "architecture", "backbone", "arch", "net", "trunk", "modules")]
         layers: Vec<LayerSpec> => check::not_empty(),
+        /// What is changed at random in the images of a training batch, in this order; nothing if it is empty. Images that
+        /// are validated on or embedded are not changed.
+        #[aka("augmenter", "augmentation", "augmentations", "transforms", "transform", "data_augmentation")]
+        augment: Vec<AugmentSpec> = Vec::new(),
+        /// Versions of each example in a batch, each augmented on its own. Losses of two views need 2; others take each
+        /// version as one more example of its label. With two or more, validation batches are augmented too.
+        #[aka(
+            "n_views", "num_views", "num_augmentations_per_example", "augmentations_per_example", "num_crops",
+            "repeated_augmentation", "augmentations_per_sample",
+        )]
+        views: usize = 1 => check::between(1, 64),
         /// Another stream of random numbers at the same seed.
         #[aka("seed", "random_state", "random_seed")]
         stream: Option<String> = None,
@@ -104,6 +119,9 @@ params! {
         checkpoint_every_steps: Unkeyed<usize> = Unkeyed(1000) => unkeyed(check::count(0)),
         /// A checkpoint when the last one is so many minutes old; 0 for none. Changes no result.
         checkpoint_every_minutes: Unkeyed<f64> = Unkeyed(10.0) => unkeyed(check::between(0.0, 100_000.0)),
+        /// Threads that make batches ahead of the training; 0 for as many as suit the machine. Changes no result.
+        #[aka("num_workers", "workers", "threads", "num_parallel_calls", "loader_workers")]
+        loader_threads: Unkeyed<usize> = Unkeyed(0) => unkeyed(check::between(0, 256)),
     }
 }
 
@@ -153,20 +171,25 @@ impl Stage for Train {
             Some(image) => Some(nn::infer_shapes(image, &params.layers).map_err(param_issues)?),
             None => None,
         };
+        let timed = params.timed(&samples);
         let problems = [
             cannot_learn(params, summary.as_ref()),
             lacks_pairs(params, inputs.samples("sampler")),
-            too_long(params),
+            params.steps_per_epoch.problem(samples.steps_per_pass),
+            timed.as_ref().and_then(too_long),
             ends_before_its_schedule(params),
-            does_not_fit_its_schedule(params),
+            timed.as_ref().and_then(does_not_fit_its_schedule),
             nothing_to_monitor(params, inputs.samples("validation").is_some()),
             meets_strangers(params, inputs.samples("sampler"), inputs.samples("validation")),
             mines_for_nobody(params),
             does_not_mine(params),
+            shows_one_view_twice(params),
+            lacks_views(params, inputs),
         ];
         let dim = summary.as_ref().map(|summary| summary.dim);
-        let of_loss = loss_problems(params, dim, inputs.samples("sampler"));
-        let problems: Vec<ParamIssue> = problems.into_iter().flatten().chain(of_loss).collect();
+        let mut problems: Vec<ParamIssue> = problems.into_iter().flatten().collect();
+        problems.extend(loss_problems(params, dim, inputs.samples("sampler")));
+        problems.extend(samples.image.into_iter().flat_map(|image| does_not_suit_images(params, image)));
         if !problems.is_empty() {
             return Err(problems);
         }
@@ -214,7 +237,10 @@ impl Stage for Train {
 
     fn run(params: &TrainParams, ctx: &mut Ctx<'_>) -> Result<(), StageError> {
         let device = device::to_device(ctx.backend()).map_err(|e| StageError::failed(e.message).with_help(e.help))?;
-        let feed = Feed::read(ctx)?;
+        let feed = Feed::read(ctx, params)?;
+        let pass = feed.training.steps_per_pass;
+        params.steps_per_epoch.problem(pass).map_or(Ok(()), |problem| Err(StageError::from(problem)))?;
+        let params = &params.with_pass(pass);
         let network = Network::build(&params.layers, feed.training.pixels.shape, ctx.seed(), &device);
         let mut network = network.map_err(layers_error)?.with_numerics(device::numerics(ctx.numerics()));
         network.start_from_images(&feed);
@@ -265,7 +291,18 @@ impl TrainParams {
     }
 
     const fn steps(&self) -> u64 {
-        self.steps_per_epoch as u64
+        self.steps_per_epoch.count(None) as u64
+    }
+
+    /// The same, with the batches of an epoch written out for a sampler of so many a pass.
+    fn with_pass(&self, steps_per_pass: Option<usize>) -> Self {
+        Self { steps_per_epoch: StepsPerEpoch::of(self.steps_per_epoch.count(steps_per_pass)), ..self.clone() }
+    }
+
+    /// The same; `None` while only the data tells how many batches an epoch has.
+    fn timed(&self, samples: &SamplesFacts) -> Option<Self> {
+        let open = samples.makes_passes && samples.steps_per_pass.is_none() && !self.steps_per_epoch.is_said();
+        (!open).then(|| self.with_pass(samples.steps_per_pass))
     }
 }
 
@@ -300,9 +337,10 @@ fn layers_error(issues: Vec<LayerIssue>) -> StageError {
     param_issues(issues).swap_remove(0).into()
 }
 
-fn stage_summary(summary: &nn::layer::ModelSummary) -> ModelSummary {
+pub(super) fn stage_summary(summary: &nn::layer::ModelSummary) -> ModelSummary {
     let row = |row: &nn::layer::LayerSummary| LayerSummary {
         name: row.name.clone(),
+        path: row.path.clone(),
         output: row.output.to_vec(),
         parameters: row.parameters,
     };
@@ -334,8 +372,9 @@ fn train(
         }
         event => ctx.progress(display.progress(&event)),
     };
-    let (made, last) = (state.steps(), settings.epochs * settings.steps_per_epoch);
-    let end = feed.ahead(made, last, settings.steps_per_epoch, |batches| {
+    let threads = if params.loader_threads.0 == 0 { loader::suitable_threads() } else { params.loader_threads.0 };
+    let order = Order::new(settings, &state, feed.validates());
+    let end = feed.ahead(order, threads, |batches| {
         let _steps = LeftToEnd::begin(); // a step ends by itself, and a checkpoint follows the last
         nn::fit(network, state, settings, batches, &mut on_event, &|| ctx.cancelled())
     });
@@ -398,9 +437,10 @@ fn write(
 }
 
 fn history(params: &TrainParams, settings: &FitSettings<'_>, state: &FitState) -> History {
+    let steps = params.steps_per_epoch.count(None);
     let row = |(made, loss): (usize, &f32)| {
-        let (epoch, step) = (made / params.steps_per_epoch, made + 1);
-        let ends = step.is_multiple_of(params.steps_per_epoch);
+        let (epoch, step) = (made / steps, made + 1);
+        let ends = step.is_multiple_of(steps);
         let val_loss = state.val_losses.get(epoch).filter(|_| ends).map(|&loss| f64::from(loss));
         let epoch = u32::try_from(epoch + 1).unwrap_or(u32::MAX);
         let learning_rate = settings.learning_rate(made as u64);
@@ -415,7 +455,7 @@ fn leave_metrics(params: &TrainParams, ctx: &mut Ctx<'_>, network: &Network, sta
     if let Some(loss) = recent_mean(&state.losses[..steps]) {
         ctx.metric("loss", loss);
     }
-    let epochs = (steps / params.steps_per_epoch).min(state.val_losses.len());
+    let epochs = (steps / params.steps_per_epoch.count(None)).min(state.val_losses.len());
     if let Some(&loss) = state.val_losses[..epochs].last() {
         ctx.metric("val_loss", f64::from(loss));
     }

@@ -34,17 +34,23 @@ pub(crate) fn check(set: Vec<String>) -> Result<(), String> {
 /// Puts the keys of an example into the smoke experiment. A layer stands in front of, or behind, what makes a vector.
 fn accepted(example: &str) -> Result<(), String> {
     let table: toml::Table = toml::from_str(example).unwrap();
-    let (stage, keys) = table.iter().next().unwrap();
-    let id = if stage == "embed" { "embed-validation" } else { stage };
-    let set = |key: &str, value: &str| format!("{id}.{key}={value}");
-    let keys = keys.as_table().unwrap();
-    if keys.len() == 1 && keys.contains_key("layers") {
-        let layer = keys["layers"][0].to_string();
+    let layers = table.get("train").and_then(toml::Value::as_table).filter(|keys| keys.len() == 1);
+    if let Some(layers) = layers.and_then(|keys| keys.get("layers")) {
+        let layer = layers[0].to_string();
         let end = "{ metric-embedding = { size = 4 } }";
-        let images = check(vec![set("layers", &format!("[{layer}, \"flatten\", {end}]"))]);
-        return images.or_else(|_| check(vec![set("layers", &format!("[\"global-max-pool\", {layer}, {end}]"))]));
+        let set = |list: String| check(vec![format!("train.layers={list}")]);
+        let images = set(format!("[{layer}, \"flatten\", {end}]"));
+        return images.or_else(|_| set(format!("[\"global-max-pool\", {layer}, {end}]")));
     }
-    check(keys.iter().map(|(key, value)| set(key, &value.to_string())).collect())
+    // What is embedded to be compared is embedded alike.
+    let mut set = Vec::new();
+    for (stage, keys) in &table {
+        let ids = if stage == "embed" { vec!["embed-validation", "embed-calibration"] } else { vec![stage.as_str()] };
+        for id in ids {
+            set.extend(keys.as_table().unwrap().iter().map(|(key, value)| format!("{id}.{key}={value}")));
+        }
+    }
+    check(set)
 }
 
 #[test]

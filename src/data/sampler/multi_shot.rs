@@ -1,9 +1,7 @@
 //! Multi-shot batches: C distinct classes, then K distinct examples of each ("PK sampling"; Hermans, Beyer and
 //! Leibe, 2017, arXiv:1703.07737, section 2).
 
-use rand_chacha::ChaCha8Rng;
-
-use super::draw;
+use super::{ClassWeights, Composition, Needs, Recipe, Turn, draw};
 use crate::base::check::count;
 
 crate::params! {
@@ -19,16 +17,32 @@ crate::params! {
             "k_shot", "examples_per_class_per_batch", "images_per_class",
         )]
         examples_per_class: usize = 8 => count(1),
+        /// How often each class is drawn; all as often if it is left out.
+        #[aka("class_weights", "class_weighting", "weighting", "sampling_weights")]
+        weights: Option<ClassWeights> = None,
     }
 }
 
-impl MultiShot {
-    /// One batch of positions; `by_class` has enough of both.
-    pub(super) fn batch(&self, by_class: &[Vec<usize>], rng: &mut ChaCha8Rng) -> Vec<usize> {
+impl Recipe for MultiShot {
+    fn composition(&self, _: Option<usize>) -> Composition {
+        Composition { classes: Some(self.classes_per_batch), examples: self.examples_per_class }
+    }
+
+    fn needs(&self) -> Needs {
+        Needs {
+            classes: Some((self.classes_per_batch, "classes-per-batch")),
+            examples: Some((self.examples_per_class, "examples-per-class")),
+            pool: None,
+        }
+    }
+
+    /// Grouped by class.
+    fn batch(&self, turn: &Turn<'_>) -> Vec<usize> {
+        let (by_class, mut rng) = (&turn.pool.by_class, turn.rng());
         let mut batch = Vec::with_capacity(self.classes_per_batch * self.examples_per_class);
-        for class in draw::distinct(rng, by_class.len(), self.classes_per_batch) {
+        for class in ClassWeights::draw(self.weights.as_ref(), by_class, self.classes_per_batch, &mut rng) {
             let positions = &by_class[class];
-            let chosen = draw::distinct(rng, positions.len(), self.examples_per_class);
+            let chosen = draw::distinct(&mut rng, positions.len(), self.examples_per_class);
             batch.extend(chosen.into_iter().map(|at| positions[at]));
         }
         batch
@@ -46,8 +60,12 @@ mod tests {
     use crate::data::sampler::{BatchSampler, Sampler};
 
     fn sampler(classes: usize, examples: usize, labels: &[i32]) -> BatchSampler {
-        let multi_shot = MultiShot { classes_per_batch: classes, examples_per_class: examples };
-        BatchSampler::new(Sampler::MultiShot(multi_shot), Seed::of_stage(42, "sample", None), labels).unwrap()
+        weighted(classes, examples, labels, None)
+    }
+
+    fn weighted(classes: usize, examples: usize, labels: &[i32], weights: Option<ClassWeights>) -> BatchSampler {
+        let multi_shot = MultiShot { classes_per_batch: classes, examples_per_class: examples, weights };
+        BatchSampler::new(Sampler::MultiShot(multi_shot), Seed::of_stage(42, "sample", None), labels, &[]).unwrap()
     }
 
     proptest! {
@@ -85,11 +103,36 @@ mod tests {
     }
 
     #[test]
+    fn weighted_classes_are_drawn_as_often_as_their_weights_say() {
+        // Classes of 8, 2 and 2 examples.
+        let labels = [0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 2, 2];
+        for (weights, expected) in [
+            (None, 1.0 / 3.0),
+            (Some(ClassWeights::Uniform), 1.0 / 3.0),
+            (Some(ClassWeights::BySize), 8.0 / 12.0),
+            (Some(ClassWeights::SquareRoot), 2.0 / 4.0),
+            (Some(ClassWeights::InverseSize), 1.0 / 9.0),
+        ] {
+            let batches = weighted(1, 1, &labels, weights.clone());
+            let drawn = (0..4000).filter(|&index| batches.batch(0, index)[0] < 8).count() as f64 / 4000.0;
+            // A standard deviation is at most 0.008.
+            assert!((drawn - expected).abs() < 0.03, "{weights:?}: {drawn}");
+            // All classes at once, each once.
+            let all: BTreeSet<i32> =
+                weighted(3, 1, &labels, weights).batch(0, 0).into_iter().map(|at| labels[at]).collect();
+            assert_eq!(all.len(), 3);
+        }
+        let plain = weighted(2, 2, &labels, None);
+        let uniform = weighted(2, 2, &labels, Some(ClassWeights::Uniform));
+        assert!((0..9).all(|index| plain.batch(1, index) == uniform.batch(1, index)), "the same batches");
+    }
+
+    #[test]
     fn a_pool_that_is_too_small_for_a_batch_is_refused() {
         let shot = |classes, examples| {
-            let multi_shot = MultiShot { classes_per_batch: classes, examples_per_class: examples };
+            let multi_shot = MultiShot { classes_per_batch: classes, examples_per_class: examples, weights: None };
             let seed = Seed::of_stage(1, "sample", None);
-            BatchSampler::new(Sampler::MultiShot(multi_shot), seed, &[0, 0, 1, 1, 1])
+            BatchSampler::new(Sampler::MultiShot(multi_shot), seed, &[0, 0, 1, 1, 1], &[])
                 .map(|sampler| sampler.batch_size())
         };
         assert_eq!(shot(2, 2).unwrap(), 4);

@@ -62,7 +62,7 @@ pub struct Problem {
     pub help: String,
 }
 
-fn problem(path: impl Into<String>, message: String, help: impl Into<String>) -> Problem {
+pub(super) fn problem(path: impl Into<String>, message: String, help: impl Into<String>) -> Problem {
     Problem { path: path.into(), message, help: help.into() }
 }
 
@@ -88,6 +88,11 @@ impl Pool<'_> {
         // A list with mistakes has no length yet.
         let wrong_list = problems.iter().any(|problem| problem.path.starts_with("class-list["));
         problems.extend(self.check_batch(classes.filter(|_| !wrong_list)));
+        if let Some(names) = facts.classes.as_ref().filter(|_| !wrong_list) {
+            let misfits = self.sampler.as_dyn().misfits(names, labels.as_deref());
+            problems
+                .extend(misfits.into_iter().map(|misfit| Problem { path: self.sampler.path(&misfit.path), ..misfit }));
+        }
         if let Some(per_class) = &facts.per_class {
             let names = facts.classes.as_deref().unwrap_or_default();
             let open = candidates.as_deref().unwrap_or_default();
@@ -102,7 +107,33 @@ impl Pool<'_> {
             (None, Some(labels), None) if Some(labels.len()) == facts.classes.as_ref().map(Vec::len) => facts.count,
             _ => None,
         };
-        Ok(Outlook { labels, count })
+        match self.sampler.as_dyn().needs().pool.zip(count) {
+            Some(((wanted, parameter), found)) if wanted > found => {
+                let message = format!("a batch takes {wanted} examples, but the pool has {found}");
+                let help = format!("set `{parameter}` to at most {found}, or make the pool larger");
+                Err(vec![problem(self.sampler.path(parameter), message, help)])
+            }
+            _ => Ok(Outlook { labels, count }),
+        }
+    }
+
+    /// How many batches one pass over the pool has, as far as the facts tell; `None` too where batches are drawn without
+    /// end.
+    #[must_use]
+    pub fn steps_per_pass(&self, facts: &PoolFacts, outlook: &Outlook) -> Option<usize> {
+        let classes = match (self.class_list, &outlook.labels) {
+            (_, Some(labels)) => labels.len(),
+            (ClassList::Drawn(count), None) => *count,
+            _ => return None,
+        };
+        let sizes = match (self.total_examples_per_class, &outlook.labels, &facts.per_class) {
+            (Some(total), _, _) => vec![total; classes],
+            (None, Some(labels), Some(per_class)) => {
+                labels.iter().map(|&label| per_class.get(label).copied().unwrap_or(0)).collect()
+            }
+            _ => return None,
+        };
+        self.sampler.as_dyn().steps_per_pass(&sizes)
     }
 
     /// What is allowed but probably not meant: a number of classes to draw, where a class is called so.
@@ -165,18 +196,19 @@ impl Pool<'_> {
     /// A batch must fit into the pool's shape, whatever the data is.
     fn check_batch(&self, classes: Option<usize>) -> Vec<Problem> {
         let mut problems = Vec::new();
-        let per_batch = self.sampler.classes_per_batch();
-        if let Some(classes) = classes.filter(|classes| *classes < per_batch) {
+        let needs = self.sampler.as_dyn().needs();
+        if let Some((classes, (per_batch, parameter))) = classes.zip(needs.classes).filter(|(has, (all, _))| has < all)
+        {
             let message = format!("a batch takes {per_batch} distinct classes, but the class list has {classes}");
-            let help = format!("set `classes-per-batch` to at most {classes}, or list more classes");
-            problems.push(problem(self.sampler.path("classes-per-batch"), message, help));
+            let help = format!("set `{parameter}` to at most {classes}, or list more classes");
+            problems.push(problem(self.sampler.path(parameter), message, help));
         }
-        let per_class = self.sampler.examples_per_class();
-        if let Some(total) = self.total_examples_per_class.filter(|total| *total < per_class) {
+        let total = self.total_examples_per_class.zip(needs.examples).filter(|(has, (all, _))| has < all);
+        if let Some((total, (per_class, parameter))) = total {
             let message =
                 format!("a batch takes {per_class} distinct examples of a class, but the pool has {total} of each");
-            let help = format!("set `examples-per-class` to at most {total}, or raise `total-examples-per-class`");
-            problems.push(problem(self.sampler.path("examples-per-class"), message, help));
+            let help = format!("set `{parameter}` to at most {total}, or raise `total-examples-per-class`");
+            problems.push(problem(self.sampler.path(parameter), message, help));
         }
         problems
     }
@@ -190,11 +222,12 @@ impl Pool<'_> {
         per_class: &[usize],
         names: &[String],
     ) -> Option<Problem> {
-        let per_batch = self.sampler.examples_per_class();
-        let (path, needed) = match self.total_examples_per_class {
+        let (path, needed) = match (self.total_examples_per_class, self.sampler.as_dyn().needs().examples) {
             // A total below the batch's need is reported already.
-            Some(total) => ("total-examples-per-class".to_owned(), total),
-            None => (self.sampler.path("examples-per-class"), per_batch),
+            (Some(total), _) => ("total-examples-per-class".to_owned(), total),
+            (None, Some((per_batch, parameter))) => (self.sampler.path(parameter), per_batch),
+            // A class that is listed has examples, whatever a batch takes.
+            (None, None) => ("class-list".to_owned(), 1),
         };
         let found = |label: usize| per_class.get(label).copied().unwrap_or(0);
         let short: Vec<usize> = labels.unwrap_or(open).iter().copied().filter(|&label| found(label) < needed).collect();

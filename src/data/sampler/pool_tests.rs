@@ -11,7 +11,7 @@ fn names() -> Vec<String> {
 }
 
 fn sampler(classes: usize, examples: usize) -> Sampler {
-    Sampler::MultiShot(MultiShot { classes_per_batch: classes, examples_per_class: examples })
+    Sampler::MultiShot(MultiShot { classes_per_batch: classes, examples_per_class: examples, weights: None })
 }
 
 fn list(json: serde_json::Value) -> ClassList {

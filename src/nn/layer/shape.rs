@@ -106,6 +106,8 @@ pub struct ModelSummary {
 pub struct LayerSummary {
     /// The layer's kind, with a number from its second use on: `conv2d`, `conv2d-2`.
     pub name: String,
+    /// What its weights' names begin with: `layers.3.conv2d`.
+    pub path: String,
     /// What goes in.
     pub input: FeatureShape,
     /// What comes out.

@@ -139,7 +139,8 @@ impl<'a> Walk<'a> {
         let uses = self.uses.entry(layer.name()).or_default();
         *uses += 1;
         let name = if *uses == 1 { layer.name().to_owned() } else { format!("{}-{uses}", layer.name()) };
-        summary.layers.push(LayerSummary { name, input: input.clone(), output: output.clone(), parameters });
+        let (path, input, shape) = (self.place.path().to_owned(), input.clone(), output.clone());
+        summary.layers.push(LayerSummary { name, path, input, output: shape, parameters });
         Ok(output)
     }
 

@@ -20,7 +20,6 @@ mod dynamic_soft_margin;
 mod fast_ap;
 #[cfg(test)]
 pub(super) mod golden_tests;
-mod golden_tests;
 mod histogram;
 mod host;
 mod intra_pair_variance;

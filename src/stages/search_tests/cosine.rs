@@ -16,7 +16,15 @@ fn plane(world: &World, name: &str, first_id: u64, points: &[([f32; 2], i32)]) {
     };
     embeddings.write(&world.folder(name).join("embeddings.parquet")).unwrap();
     let (distance, count) = (Distance::Cosine, points.len());
-    let info = EmbeddingsInfo { format: 1, distance, dim: 2, count, begin: 0, seen_in_training: false };
+    let info = EmbeddingsInfo {
+        format: 1,
+        distance,
+        dim: 2,
+        count,
+        begin: 0,
+        seen_in_training: false,
+        model_use: ModelUse::default(),
+    };
     write_json(&world.folder(name).join(EmbeddingsInfo::FILE), &info).unwrap();
 }
 

@@ -2,9 +2,10 @@
 
 use super::TrainParams;
 use crate::artifact::Distance;
+use crate::data::augment::misfits;
 use crate::nn::loss::Known;
 use crate::nn::{self, Monitor};
-use crate::stage::{ParamIssue, SamplesFacts};
+use crate::stage::{InputFacts, ParamIssue, SamplesFacts};
 
 /// A validation loss can only be looked at where there is one.
 pub(super) fn nothing_to_monitor(params: &TrainParams, validates: bool) -> Option<ParamIssue> {
@@ -32,7 +33,8 @@ pub(super) fn cannot_learn(params: &TrainParams, summary: Option<&nn::layer::Mod
 /// Steps are counted in 64 bits; nobody trains, or validates, a billion of them.
 pub(super) fn too_long(params: &TrainParams) -> Option<ParamIssue> {
     const MOST: usize = 1_000_000_000;
-    let factors = [(params.steps_per_epoch, "steps-per-epoch"), (params.validation_steps, "validation-steps")];
+    let steps = params.steps_per_epoch.count(None);
+    let factors = [(steps, "steps-per-epoch"), (params.validation_steps, "validation-steps")];
     let beyond = |steps: usize| params.epochs.checked_mul(steps).is_none_or(|steps| steps > MOST);
     let (_, key) = factors.into_iter().find(|(steps, _)| beyond(*steps))?;
     Some(ParamIssue::new("epochs", format!("`epochs` times `{key}` must be at most {MOST}")))
@@ -46,7 +48,7 @@ pub(super) fn lacks_pairs(params: &TrainParams, samples: Option<&SamplesFacts>) 
     let examples = samples.examples_per_class.saturating_mul(params.views);
     let (what, key) = match (samples.classes_per_batch, examples) {
         (1, _) if needs.negative_pairs => ("negative pairs, but its batches hold one class", "classes-per-batch"),
-        (_, 1) if needs.positive_pairs => {
+        (_, 1) if needs.positive_pairs && params.views == 1 => {
             ("positive pairs, but its batches hold one example of each class", "examples-per-class")
         }
         _ => return None,
@@ -86,6 +88,33 @@ pub(super) fn loss_problems(
     let rows = samples.map(|samples| [samples.classes_per_batch, samples.examples_per_class, params.views]);
     let rows = rows.and_then(|factors| factors.iter().try_fold(1_usize, |rows, factor| rows.checked_mul(*factor)));
     super::param_issues(params.loss.problems(&Known { dim, rows, views: params.views }))
+}
+
+/// Each augmenter must suit the images.
+pub(super) fn does_not_suit_images(params: &TrainParams, image: [usize; 3]) -> Vec<ParamIssue> {
+    let issue = |(path, misfit): (String, crate::data::augment::Misfit)| {
+        ParamIssue::new(path, misfit.message).help(misfit.help)
+    };
+    misfits(&params.augment, image).into_iter().map(issue).collect()
+}
+
+/// Without augmenters every view of an example is the same image.
+pub(super) fn shows_one_view_twice(params: &TrainParams) -> Option<ParamIssue> {
+    (params.views > 1 && params.augment.is_empty()).then(|| {
+        ParamIssue::new("views", format!("the {} views of an example would all be the same image", params.views))
+            .help("list augmenters: `augment = [\"random-resized-crop\", \"horizontal-flip\"]`, or leave `views` out")
+    })
+}
+
+/// Where every example is a class of its own, only another view of it is of its class.
+pub(super) fn lacks_views(params: &TrainParams, inputs: &InputFacts) -> Option<ParamIssue> {
+    let own_classes = |port| inputs.samples(port).is_some_and(|samples| samples.own_classes);
+    let port = ["sampler", "validation"].into_iter().find(|port| own_classes(port))?;
+    (params.epochs > 0 && params.views == 1).then(|| {
+        let message =
+            format!("the sampler at port `{port}` makes every example a class of its own, which needs two views of it");
+        ParamIssue::new("views", message).help("set `views = 2` and list augmenters in `augment`")
+    })
 }
 
 /// A schedule may be longer than the training, not shorter.

@@ -1,12 +1,13 @@
-//! Batches for the training loop: pools of images in memory, and the sampler that says which of them form batch i.
+//! Batches for the training loop: pools of images in memory, the sampler that says which of them form batch i, and the
+//! augmenters that change them.
 
-use std::sync::mpsc::{Receiver, sync_channel};
-
-use super::{DATASET, POOL, RECIPE};
+use super::order::{Order, Place};
+use super::{DATASET, POOL, RECIPE, TrainParams};
 use crate::artifact::{SamplerFile, Samples, read_json};
-use crate::base::param;
 use crate::base::seed::Seed;
-use crate::data::sampler::{BatchSampler, Sampler, draw};
+use crate::data::augment::{Augmentation, Instance, Scratch};
+use crate::data::loader::{self, Loader};
+use crate::data::sampler::{BatchSampler, draw};
 use crate::nn::{Batch, Batches, Pixels};
 use crate::stage::{Ctx, StageError};
 
@@ -19,12 +20,22 @@ pub(super) struct Pool {
     pub(super) example_ids: Vec<u64>,
     /// What a batch is made of, such as `batch size 80 (10 classes x 8 examples)`.
     pub(super) composition: String,
+    /// Batches of one pass, where the sampler makes passes.
+    pub(super) steps_per_pass: Option<usize>,
     labels: Vec<i32>,
     draw: Draw,
+    views: usize,
+    augmentation: Option<Augmentation>,
 }
 
 impl Pool {
-    fn read(ctx: &Ctx<'_>, port: &str) -> Result<Self, StageError> {
+    /// `purpose` names the random draws of the augmenters, where images are augmented.
+    fn read(
+        ctx: &Ctx<'_>,
+        port: &str,
+        params: &TrainParams,
+        purpose: Option<&'static str>,
+    ) -> Result<Self, StageError> {
         let samples = Samples::read(ctx.input(port, POOL))?;
         let recipe: SamplerFile = read_json(ctx.input(port, RECIPE))?;
         let pixels = Pixels::read(ctx.input("dataset", DATASET), &samples.example_id);
@@ -32,9 +43,20 @@ impl Pool {
             StageError::failed(error.to_string())
                 .with_help("give images one shape: set `resize = [H, W]` of the source")
         })?;
-        let draw = draw_batches(&samples, &recipe)?;
-        let composition = composition(&recipe)?;
-        Ok(Self { pixels, example_ids: samples.example_id, composition, labels: samples.label, draw })
+        let failed = |error: crate::data::sampler::SamplerError| StageError::failed(error.to_string());
+        let sampler = BatchSampler::load(&samples, &recipe).map_err(failed)?;
+        let labels = sampler.labels(&samples).map_err(failed)?;
+        let augmentation = purpose.map(|purpose| Augmentation::new(&params.augment, ctx.seed(), purpose));
+        Ok(Self {
+            pixels,
+            example_ids: samples.example_id,
+            composition: sampler.composition(params.views),
+            steps_per_pass: sampler.steps_per_pass(),
+            labels,
+            draw: Box::new(move |epoch, index| sampler.batch(epoch, index)),
+            views: params.views,
+            augmentation: augmentation.filter(|_| !params.augment.is_empty()),
+        })
     }
 
     fn classes(&self) -> Vec<i32> {
@@ -42,13 +64,25 @@ impl Pool {
         classes.into_iter().collect()
     }
 
+    /// A pure function of epoch and index. Pixels are view after view, each of all examples.
     pub(super) fn batch(&self, epoch: u64, index: u64) -> Batch {
-        let mut batch = Batch::default();
-        for position in (self.draw)(epoch, index) {
-            batch.pixels.extend_from_slice(self.pixels.image(position));
-            batch.labels.push(self.labels[position]);
+        let positions = (self.draw)(epoch, index);
+        let images = positions.len() * self.views;
+        let mut pixels = Vec::with_capacity(images * self.pixels.image_size());
+        let mut scratch = Scratch::default();
+        for view in 0..self.views as u64 {
+            for (at, &position) in (0..).zip(&positions) {
+                let begin = pixels.len();
+                pixels.extend_from_slice(self.pixels.image(position));
+                if let Some(augmentation) = &self.augmentation {
+                    let example = self.example_ids[position];
+                    let instance = Instance { epoch, step: index, position: at, view, example };
+                    augmentation.apply(&mut pixels[begin..], self.pixels.shape, instance, &mut scratch);
+                }
+            }
         }
-        batch
+        let labels = (0..self.views).flat_map(|_| &positions).map(|&position| self.labels[position]).collect();
+        Batch { pixels, labels, views: self.views }
     }
 }
 
@@ -61,10 +95,13 @@ pub(super) struct Feed {
 }
 
 impl Feed {
-    pub(super) fn read(ctx: &Ctx<'_>) -> Result<Self, StageError> {
-        let training = Pool::read(ctx, "sampler")?;
+    /// Validation images are augmented only where an example has several views, which would all be one otherwise.
+    pub(super) fn read(ctx: &Ctx<'_>, params: &TrainParams) -> Result<Self, StageError> {
+        let training = Pool::read(ctx, "sampler", params, Some("augment"))?;
         ctx.stop_if_cancelled()?;
-        let validation = if ctx.has_input("validation") { Some(Pool::read(ctx, "validation")?) } else { None };
+        let purpose = (params.views > 1).then_some("augment-validation");
+        let validation =
+            if ctx.has_input("validation") { Some(Pool::read(ctx, "validation", params, purpose)?) } else { None };
         if let Some(found) = validation.as_ref().map(|pool| pool.pixels.shape).filter(|s| *s != training.pixels.shape) {
             let shape = training.pixels.shape;
             let message = format!("training images have the shape {shape:?}, validation images have {found:?}");
@@ -103,58 +140,39 @@ impl Batches for Feed {
     }
 }
 
-/// The shape of a recipe's batches in words.
-fn composition(recipe: &SamplerFile) -> Result<String, StageError> {
-    let sampler: Sampler =
-        param::from_json(&recipe.sampler).map_err(|_| StageError::failed("the sampler of the pool can't be read"))?;
-    let (classes, examples) = (sampler.classes_per_batch(), sampler.examples_per_class());
-    Ok(format!("batch size {} ({classes} classes x {examples} examples)", classes * examples))
-}
-
-/// Training batches drawn on a thread of their own, at most two ahead of the step that takes them.
+/// Batches that loader threads make ahead of the steps that take them.
 struct Prefetched<'a> {
     feed: &'a Feed,
-    ahead: Receiver<(u64, u64, Batch)>,
+    order: Order,
+    loader: &'a Loader<'a, Batch>,
 }
 
 impl Feed {
-    /// Runs `work` with the same batches, those of the steps `made..last` drawn ahead. A batch is a pure function of its
-    /// epoch and step, so nothing depends on when it is drawn. The thread ends with `work`, wherever that stops.
-    pub(super) fn ahead<T>(
-        &self,
-        made: u64,
-        last: u64,
-        steps_per_epoch: u64,
-        work: impl FnOnce(&dyn Batches) -> T,
-    ) -> T {
-        std::thread::scope(|scope| {
-            let (send, ahead) = sync_channel(1);
-            let draw = move || {
-                for step in made..last {
-                    let (epoch, step) = (step / steps_per_epoch, step % steps_per_epoch);
-                    // Nobody listens any more: training ended early.
-                    if send.send((epoch, step, self.training(epoch, step))).is_err() {
-                        return;
-                    }
-                }
-            };
-            if let Err(error) = std::thread::Builder::new().spawn_scoped(scope, draw) {
-                tracing::warn!("batches are drawn between the steps, for there is no thread to draw them: {error}");
-            }
-            work(&Prefetched { feed: self, ahead })
-        })
+    /// Runs `work` with the same batches, those of `order` made ahead by so many threads. A batch is a pure function of its
+    /// place, so nothing depends on when it is made. The threads end with `work`, wherever that stops.
+    pub(super) fn ahead<T>(&self, order: Order, threads: usize, work: impl FnOnce(&dyn Batches) -> T) -> T {
+        let make = |number| match order.place(number) {
+            Place::Training(epoch, step) => self.training.batch(epoch, step),
+            Place::Validation(step) => self.validation(step).unwrap_or_default(),
+        };
+        loader::ahead(threads, order.count(), &make, |loader| work(&Prefetched { feed: self, order, loader }))
     }
 }
 
 impl Batches for Prefetched<'_> {
     fn training(&self, epoch: u64, step: u64) -> Batch {
-        match self.ahead.recv() {
-            Ok((of_epoch, of_step, batch)) if (of_epoch, of_step) == (epoch, step) => batch,
-            _ => self.feed.training(epoch, step),
+        match self.order.of_training(epoch, step) {
+            Some(number) => self.loader.take(number),
+            None => self.feed.training(epoch, step),
         }
     }
 
+    /// One that is not the next is made here: whoever asks only looks.
     fn validation(&self, step: u64) -> Option<Batch> {
+        let number = self.loader.next();
+        if number < self.order.count() && self.order.place(number) == Place::Validation(step) {
+            return Some(self.loader.take(number));
+        }
         self.feed.validation(step)
     }
 
@@ -163,34 +181,62 @@ impl Batches for Prefetched<'_> {
     }
 }
 
-/// The sampler of a stored pool.
-fn draw_batches(samples: &Samples, recipe: &SamplerFile) -> Result<Draw, StageError> {
-    let sampler = BatchSampler::load(samples, recipe).map_err(|error| StageError::failed(error.to_string()))?;
-    Ok(Box::new(move |epoch, index| sampler.batch(epoch, index)))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::param;
+    use crate::base::seed::Seed;
 
-    fn feed() -> Feed {
-        let pixels = Pixels { shape: [1, 1, 1], bytes: vec![10, 20, 30, 40] };
-        let draw: Draw = Box::new(|epoch, step| vec![usize::try_from((epoch * 3 + step) % 4).unwrap()]);
-        let training =
-            Pool { pixels, example_ids: vec![0, 1, 2, 3], composition: String::new(), labels: vec![0, 1, 2, 3], draw };
-        Feed { training, validation: None, seed: Seed::of_stage(1, "train", None) }
+    fn pool(views: usize, augment: serde_json::Value) -> Pool {
+        let bytes: Vec<u8> = (0..4 * 27).map(|at| u8::try_from(at * 2).unwrap()).collect();
+        let specs: Vec<_> = param::from_json(&augment).unwrap();
+        Pool {
+            pixels: Pixels { shape: [3, 3, 3], bytes },
+            example_ids: vec![10, 11, 12, 13],
+            composition: String::new(),
+            steps_per_pass: None,
+            labels: vec![0, 1, 2, 3],
+            draw: Box::new(|epoch, step| vec![usize::try_from((epoch * 3 + step) % 4).unwrap(), 3]),
+            views,
+            augmentation: Some(Augmentation::new(&specs, Seed::of_stage(1, "train", None), "augment")),
+        }
+    }
+
+    fn augmenters() -> serde_json::Value {
+        serde_json::json!([
+            "horizontal-flip",
+            "alternating-flip",
+            { "random-crop": { "padding": 1 } },
+            { "color-jitter": { "brightness": 0.5, "saturation": 0.5 } },
+        ])
+    }
+
+    fn feed(views: usize) -> Feed {
+        Feed {
+            training: pool(views, augmenters()),
+            validation: Some(pool(views, augmenters())),
+            seed: Seed::of_stage(1, "train", None),
+        }
     }
 
     #[test]
-    fn batches_drawn_ahead_are_those_drawn_in_place() {
-        let feed = feed();
-        let place = |step: u64| (step / 3, step % 3);
-        feed.ahead(2, 9, 3, |batches| {
-            // In order from where training resumes; the last is asked for out of turn, and beyond the end.
-            for (epoch, step) in [2, 3, 4, 5, 7, 8, 20].map(place) {
-                assert_eq!(batches.training(epoch, step), feed.training(epoch, step));
-            }
-        });
+    fn batches_made_ahead_are_those_made_in_place_whatever_the_number_of_threads() {
+        let feed = feed(2);
+        for threads in [0, 1, 2, 5] {
+            feed.ahead(Order::after(2, 9, 3, 2), threads, |batches| {
+                assert_eq!(batches.validation(0), feed.validation(0), "asked for out of turn");
+                for epoch in 0..3 {
+                    for step in 0..3 {
+                        assert_eq!(batches.training(epoch, step), feed.training(epoch, step));
+                    }
+                    // Of the last epoch's validation one is left out.
+                    for step in 0..if epoch == 1 { 1 } else { 2 } {
+                        assert_eq!(batches.validation(step), feed.validation(step));
+                    }
+                }
+                assert_eq!(batches.training(7, 1), feed.training(7, 1), "beyond the end");
+            });
+        }
     }
 
     #[test]
@@ -206,7 +252,22 @@ mod tests {
 
     #[test]
     fn a_training_that_stops_early_leaves_no_thread_behind() {
-        // `ahead` returns only once its thread has ended, though a million steps were still to be drawn.
-        assert_eq!(feed().ahead(0, 1_000_000, 10, |batches| batches.training(0, 0).labels), [0]);
+        // `ahead` returns only once its threads have ended, though a million steps were still to be drawn.
+        let order = Order::after(0, 1_000_000, 10, 0);
+        assert_eq!(feed(1).ahead(order, 2, |batches| batches.training(0, 0).labels), [0, 3]);
+    }
+
+    #[test]
+    fn views_stand_one_behind_the_other() {
+        let batch = pool(2, serde_json::json!([{ "solarize": { "threshold": 0, "probability": 1 } }])).batch(0, 1);
+        assert_eq!((batch.views, &batch.labels[..]), (2, &[1, 3, 1, 3][..]));
+        let inverted = |range: std::ops::Range<usize>| range.map(|at| 255 - u8::try_from(at * 2).unwrap());
+        let view: Vec<u8> = inverted(27..54).chain(inverted(81..108)).collect();
+        assert_eq!(batch.pixels, [view.clone(), view].concat());
+        // Those of a random augmenter differ.
+        let batch = feed(2).training(0, 1);
+        assert_ne!(batch.pixels[..54], batch.pixels[54..]);
+        assert_eq!(feed(1).training(0, 1).pixels, batch.pixels[..54], "the first view is that of one view alone");
+        assert_eq!(Batch::default().views, 1);
     }
 }

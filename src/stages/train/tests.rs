@@ -1,5 +1,7 @@
 //! The stages `train` and `embed` on a small dataset, from artifacts to artifacts.
 
+mod batches;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;

@@ -1,0 +1,118 @@
+//! Rows of embeddings: the mean over views of an image, and the outputs of several layers one behind the other.
+
+use crate::data::augment::mirror;
+use crate::nn::{Embedder, Network};
+
+crate::choice! {
+    /// A version of an image that is embedded.
+    pub enum EmbedView {
+        /// The image as it is.
+        #[aka("original", "none", "image")]
+        "identity" => Identity,
+        /// The image mirrored left and right.
+        #[aka("horizontal_flip", "hflip", "mirror", "fliplr")]
+        "flip" => Flip,
+    }
+}
+
+impl EmbedView {
+    /// This version of images of a shape.
+    fn of(&self, pixels: &[u8], shape: [usize; 3]) -> Vec<u8> {
+        let mut pixels = pixels.to_vec();
+        match self {
+            Self::Identity => {}
+            Self::Flip => mirror(&mut pixels, shape),
+        }
+        pixels
+    }
+}
+
+/// Makes rows.
+pub(super) struct Rows<'a> {
+    /// Each with the network that it is of.
+    parts: Vec<(&'a Network, Embedder<'a>)>,
+    views: &'a [EmbedView],
+    normalize: bool,
+}
+
+impl<'a> Rows<'a> {
+    /// Of the networks whose outputs stand one behind the other.
+    pub(super) fn new(networks: &'a [Network], views: &'a [EmbedView], normalize: bool) -> Self {
+        let parts = networks.iter().map(|network| (network, network.embedder())).collect();
+        Self { parts, views, normalize }
+    }
+
+    /// Length of a row.
+    pub(super) fn dim(&self) -> usize {
+        self.parts.iter().map(|(network, _)| network.dim()).sum()
+    }
+
+    /// The rows of images, one behind the other. The network's own output, where nothing else is asked for, to the bit.
+    pub(super) fn embed(&self, pixels: &[u8]) -> Vec<f32> {
+        let mut parts: Vec<(usize, Vec<f32>)> = self.parts.iter().map(|part| self.part(part, pixels)).collect();
+        if parts.len() == 1 {
+            return parts.remove(0).1;
+        }
+        let count = parts.first().map_or(0, |(dim, values)| values.len() / dim);
+        let row = |at: usize| parts.iter().flat_map(move |(dim, values)| &values[at * dim..(at + 1) * dim]).copied();
+        let mut rows: Vec<f32> = (0..count).flat_map(row).collect();
+        if self.normalize {
+            rows.chunks_mut(self.dim()).for_each(scale);
+        }
+        rows
+    }
+
+    /// What one network gives: the mean over the views.
+    fn part(&self, (network, embedder): &(&Network, Embedder<'_>), pixels: &[u8]) -> (usize, Vec<f32>) {
+        let embedded = |view: &EmbedView| embedder.embed(&view.of(pixels, network.input()));
+        let mut views = self.views.iter().map(embedded);
+        let mut mean = views.next().unwrap_or_default();
+        for view in views {
+            mean.iter_mut().zip(view).for_each(|(sum, value)| *sum += value);
+        }
+        let several = self.views.len() > 1;
+        if several {
+            let share = 1.0 / self.views.len() as f32;
+            mean.iter_mut().for_each(|value| *value *= share);
+        }
+        if self.normalize || (several && network.gives_unit_rows()) {
+            mean.chunks_mut(network.dim()).for_each(scale);
+        }
+        (network.dim(), mean)
+    }
+}
+
+/// Scales a row to unit length; one of zeros stays.
+fn scale(row: &mut [f32]) {
+    let square: f64 = row.iter().map(|&value| f64::from(value) * f64::from(value)).sum();
+    if square > 0.0 {
+        let length = square.sqrt();
+        #[expect(clippy::cast_possible_truncation, reason = "rows are f32")]
+        row.iter_mut().for_each(|value| *value = (f64::from(*value) / length) as f32);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_are_scaled_to_unit_length() {
+        let mut row = [3.0, 4.0];
+        scale(&mut row);
+        assert_eq!(row, [0.6, 0.8]);
+        let mut zeros = [0.0; 3];
+        scale(&mut zeros);
+        assert_eq!(zeros, [0.0; 3]);
+        let mut tiny = [1e-30_f32, 0.0];
+        scale(&mut tiny);
+        assert_eq!(tiny, [1.0, 0.0]);
+    }
+
+    #[test]
+    fn a_view_is_a_version_of_each_image() {
+        let pixels = [1, 2, 3, 4, 5, 6];
+        assert_eq!(EmbedView::Identity.of(&pixels, [1, 3, 1]), pixels);
+        assert_eq!(EmbedView::Flip.of(&pixels, [1, 3, 1]), [3, 2, 1, 6, 5, 4]);
+    }
+}

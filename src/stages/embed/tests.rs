@@ -1,0 +1,78 @@
+//! Views and layers of `embed`, from facts to facts.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value as Json, json};
+
+use super::*;
+use crate::artifact::Distance;
+use crate::base::param::{self, Param, View};
+use crate::stage::{LayerSummary, ModelFacts, SamplesFacts};
+
+fn params(json: Json) -> EmbedParams {
+    param::from_json(&json).unwrap()
+}
+
+fn summary() -> ModelSummary {
+    let row = |name: &str, at: usize, output: &[usize]| LayerSummary {
+        name: name.to_owned(),
+        path: format!("layers.{at}.{name}"),
+        output: output.to_vec(),
+        parameters: 0,
+    };
+    let layers = vec![row("conv2d", 0, &[4, 4, 8]), row("global-max-pool", 1, &[8]), row("metric-embedding", 2, &[6])];
+    ModelSummary { layers, ..ModelSummary::default() }
+}
+
+fn inferred(json: Json, known: bool) -> Result<EmbeddingsFacts, Vec<String>> {
+    let model = ModelFacts {
+        dim: known.then_some(6),
+        distance: Distance::Cosine,
+        trained_on: String::new(),
+        summary: known.then(summary),
+    };
+    let facts = BTreeMap::from([
+        ("sampler".to_owned(), Facts::Samples(SamplesFacts { count: Some(9), ..SamplesFacts::default() })),
+        ("model".to_owned(), Facts::Model(model)),
+    ]);
+    match Embed::infer(&params(json), &InputFacts(facts)) {
+        Ok(Facts::Embeddings(facts)) => Ok(facts),
+        Ok(other) => panic!("{other:?}"),
+        Err(issues) => Err(issues.into_iter().map(|issue| issue.path).collect()),
+    }
+}
+
+#[test]
+fn what_is_not_asked_for_is_in_no_key_and_no_artifact() {
+    for plain in [json!({}), json!({ "views": ["identity"], "layers": [], "normalize": false })] {
+        assert_eq!(params(plain.clone()).write(View::Key), json!({}));
+        let facts = inferred(plain, true).unwrap();
+        assert!(facts.model_use.is_plain());
+        assert_eq!(facts.dim, Some(6));
+    }
+    assert!(inferred(json!({ "layer": "metric-embedding" }), true).unwrap().model_use.is_plain(), "the last one");
+    assert_eq!(inferred(json!({}), false).unwrap().dim, None);
+}
+
+#[test]
+fn layers_are_told_apart_whatever_they_are_called() {
+    let by_name = inferred(json!({ "layer": "global-max-pool" }), true).unwrap();
+    let by_place = inferred(json!({ "layer": "layers.1" }), true).unwrap();
+    assert_eq!(by_name, by_place);
+    assert_eq!((by_name.dim, &by_name.model_use.layers[..]), (Some(8), &["layers.1.global-max-pool".to_owned()][..]));
+    let both = inferred(json!({ "layers": ["global-max-pool", "metric-embedding"] }), true).unwrap();
+    assert_eq!((both.dim, both.model_use.layers.len()), (Some(14), 2));
+    // While the layers are not known, what is written counts.
+    let unknown = inferred(json!({ "layer": "global-max-pool" }), false).unwrap();
+    assert_eq!((unknown.dim, unknown.model_use.layers), (None, vec!["global-max-pool".to_owned()]));
+}
+
+#[test]
+fn problems_stand_at_their_parameter() {
+    assert_eq!(inferred(json!({ "layer": "conv2d" }), true).unwrap_err(), ["layer"]);
+    assert_eq!(inferred(json!({ "layers": ["conv2d", "dense"] }), true).unwrap_err(), ["layers[0]", "layers[1]"]);
+    assert_eq!(inferred(json!({ "layer": "1", "layers": ["2"] }), false).unwrap_err(), ["layers"]);
+    for views in [json!([]), json!(["flip", "flip"]), json!(["rotate"])] {
+        assert!(param::from_json::<EmbedParams>(&json!({ "views": views })).is_err(), "{views}");
+    }
+}
