@@ -41,6 +41,19 @@ impl RetrievalMetric {
         }
     }
 
+    /// The metric of a name, as [`RetrievalMetric::name`] gives it.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        let metric = match name.split_once('@')? {
+            ("recall", k) => Self::RecallAtK(k.parse().ok()?),
+            ("precision", k) => Self::PrecisionAtK(k.parse().ok()?),
+            ("map", "r") => Self::MapAtR,
+            _ => return None,
+        };
+        let some = !matches!(metric, Self::RecallAtK(0) | Self::PrecisionAtK(0));
+        (some && metric.name() == name).then_some(metric)
+    }
+
     /// What it measures, with its definition and source.
     #[must_use]
     pub const fn doc(&self) -> &'static str {
@@ -135,6 +148,12 @@ mod tests {
         let names = [RetrievalMetric::RecallAtK(1), RetrievalMetric::PrecisionAtK(1), RetrievalMetric::MapAtR]
             .map(|metric| metric.name());
         assert_eq!(names, ["recall@1", "precision@1", "map@r"]);
+        for name in names {
+            assert_eq!(RetrievalMetric::parse(&name).unwrap().name(), name);
+        }
+        for name in ["recall", "recall@0", "recall@01", "recall@+1", "recall@r", "map@5", "map@r ", "mrr", ""] {
+            assert_eq!(RetrievalMetric::parse(name), None, "{name}");
+        }
     }
 
     /// TensorFlow Similarity's figures: kept as they are, or without the closest neighbour ("drop").

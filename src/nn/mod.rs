@@ -10,6 +10,7 @@ mod fit;
 mod fused;
 #[cfg(test)]
 mod golden;
+pub mod groups;
 pub mod kernel;
 pub mod layer;
 pub mod loss;
@@ -23,12 +24,15 @@ pub mod schedule;
 mod state;
 
 pub use embedder::Embedder;
-pub use fit::{Batch, Batches, EarlyStopping, FitError, FitEvent, FitSettings, Monitor, fit};
+pub use fit::{
+    Batch, Batches, EarlyStopping, Ema, FitError, FitEvent, FitSettings, Lookahead, Monitor, Validator, fit,
+};
+pub use groups::Group;
 pub use layer::{LayerIssue, LayerSpec, infer_shapes};
 pub use loss::LossSpec;
 pub use network::{EMBED_BATCH, LoadError, Network};
 pub use ops::Numerics;
-pub use optim::{Adam, Optimizer};
+pub use optim::{Adam, AdamW, Lamb, Muon, Optimizer, RmsProp, Sgd};
 pub use pixels::{Pixels, PixelsError};
 pub use schedule::Schedule;
 pub use state::FitState;

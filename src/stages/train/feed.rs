@@ -18,7 +18,7 @@ pub(super) struct Pool {
     pub(super) example_ids: Vec<u64>,
     /// What a batch is made of, such as `batch size 80 (10 classes x 8 examples)`.
     pub(super) composition: String,
-    labels: Vec<i32>,
+    pub(super) labels: Vec<i32>,
     draw: Draw,
 }
 
@@ -78,6 +78,11 @@ impl Feed {
     /// The labels that are validated on, likewise.
     pub(super) fn validation_classes(&self) -> Vec<i32> {
         self.validation.as_ref().map_or_else(Vec::new, Pool::classes)
+    }
+
+    /// The pool that is validated on.
+    pub(super) const fn validation_pool(&self) -> Option<&Pool> {
+        self.validation.as_ref()
     }
 
     /// Whether there is something to validate on.
