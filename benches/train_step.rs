@@ -105,6 +105,13 @@ fn main() {
         checkpoint_after: None,
         early_stopping: None,
         keep_best: None,
+        groups: &[],
+        clip_norm: None,
+        ema: None,
+        lookahead: None,
+        micro_batch: None,
+        validator: None,
+        validate_every: 1,
     };
     let (pool, mut times, mut last) = (Pool::new(), Vec::new(), Instant::now());
     let mut on_event = |event: FitEvent| {

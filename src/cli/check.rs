@@ -13,7 +13,7 @@ use super::screen;
 use crate::base::issue::Issue;
 use crate::error::{Error, Exit};
 use crate::plan::Plan;
-use crate::stage::{Facts, ModelSummary};
+use crate::stage::{Facts, GroupSummary, ModelSummary};
 
 /// Check experiments: every problem at once, and a table of each model's layers.
 #[derive(Debug, Args)]
@@ -119,7 +119,19 @@ fn write_model(id: &str, model: &ModelSummary, out: &mut dyn Write) -> Result<()
     writeln!(out, "Total params: {}", thousands(model.parameters))?;
     writeln!(out, "Trainable params: {}", thousands(model.trainable))?;
     writeln!(out, "Non-trainable params: {}", thousands(fixed))?;
-    Ok(())
+    model.groups.iter().try_for_each(|group| write_group(group, out))
+}
+
+/// A group of parameters, with the first of their paths.
+fn write_group(group: &GroupSummary, out: &mut dyn Write) -> Result<(), Error> {
+    const SHOWN: usize = 4;
+    let mut paths: Vec<&str> = group.parameters.iter().take(SHOWN).map(String::as_str).collect();
+    if group.parameters.len() > SHOWN {
+        paths.push("..");
+    }
+    let (count, plural) = (group.parameters.len(), if group.parameters.len() == 1 { "" } else { "s" });
+    let (pattern, training) = (shown(&group.pattern), &group.training);
+    Ok(writeln!(out, "Group `{pattern}` ({training}): {count} parameter{plural}: {}", paths.join(", "))?)
 }
 
 #[cfg(test)]
@@ -137,7 +149,14 @@ mod tests {
         };
         let layers = vec![layer("conv2d", &[30, 30, 64], 1792), layer("batch-norm", &[30, 30, 64], 256)];
         let mut out = Vec::new();
-        write_model("train", &ModelSummary { parameters: 2048, trainable: 1920, layers }, &mut out).unwrap();
+        let paths = |count: usize| (0..count).map(|at| format!("layers.{at}")).collect();
+        let group = |pattern: &str, training: &str, count| GroupSummary {
+            pattern: pattern.to_owned(),
+            training: training.to_owned(),
+            parameters: paths(count),
+        };
+        let groups = vec![group("layers.0", "frozen", 1), group("layers", "sgd", 5)];
+        write_model("train", &ModelSummary { parameters: 2048, trainable: 1920, layers, groups }, &mut out).unwrap();
         let expected = "
 Model of `train`
 Layer       Output shape  Param #
@@ -146,6 +165,8 @@ batch-norm  (30, 30, 64)      256
 Total params: 2,048
 Trainable params: 1,920
 Non-trainable params: 128
+Group `layers.0` (frozen): 1 parameter: layers.0
+Group `layers` (sgd): 5 parameters: layers.0, layers.1, layers.2, layers.3, ..
 ";
         assert_eq!(String::from_utf8(out).unwrap(), expected);
     }

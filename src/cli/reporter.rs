@@ -131,6 +131,8 @@ impl Lines {
             Event::Progress { stage, done, total, unit, message } => {
                 self.progress(stage, *done, *total, unit, message);
             }
+            // The stage's own progress says the same in words.
+            Event::Number { .. } => {}
             Event::Warning { stage, message } => {
                 let of = stage.as_ref().map(|stage| format!("{stage}: ")).unwrap_or_default();
                 self.warn(&format!("{of}{message}"));

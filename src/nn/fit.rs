@@ -1,31 +1,34 @@
 //! The training loop: batches in, events out, the same bits whatever the thread count and wherever it was interrupted.
 //!
-//! Owns the order of forward, loss, backward, update, validation and checkpoint. Draws no batch and shows nothing: its
+//! Owns what a training is told and what it tells; the order of its steps is `run`'s. Draws no batch and shows nothing: its
 //! caller does both. burn's own learner is not used: it owns folders, logs and checkpoints that belong to the store.
 
+mod averages;
+mod pass;
 #[cfg(test)]
 mod loss_tests;
 #[cfg(test)]
 mod resume_tests;
+mod run;
 pub(super) mod stopping;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod way_tests;
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use burn::tensor::Tensor;
-
-use super::layer::{Cx, Mode, TrainPass};
-use super::loss::{self, Embedded, LossSpec, Target, TrainingMetric};
-use super::miner::{Chosen, MinerSpec, Mining};
-use super::network::{LoadError, Network, images};
-use super::ops;
-use super::optim::{Optimizer, OptimizerState};
+use self::run::Run;
+use super::groups::{Group, assignment};
+use super::loss::{LossSpec, Target, TrainingMetric};
+use super::miner::MinerSpec;
+use super::network::{LoadError, Network};
+use super::optim::Optimizer;
 use super::parameters::Parameters;
 use super::schedule::Schedule;
 use super::state::FitState;
-use crate::artifact::Weights;
 use crate::base::seed::Seed;
+pub use averages::{Ema, Lookahead};
 pub use stopping::{EarlyStopping, Monitor};
 
 /// What is trained, how long and by which rule.
@@ -59,22 +62,41 @@ pub struct FitSettings<'a> {
     pub checkpoint_after: Option<Duration>,
     /// When to end before the last epoch.
     pub early_stopping: Option<&'a EarlyStopping>,
-    /// The loss whose best epoch's weights are kept, in place of the last ones.
+    /// The figure whose best epoch's weights are kept, in place of the last ones.
     pub keep_best: Option<&'a Monitor>,
+    /// Parameters that are trained in another way than the rest.
+    pub groups: &'a [Group],
+    /// The most that the norm of all gradients together may be.
+    pub clip_norm: Option<f64>,
+    /// Whether the averages of the weights are validated and kept.
+    pub ema: Option<&'a Ema>,
+    /// Whether slow weights follow those that are trained.
+    pub lookahead: Option<&'a Lookahead>,
+    /// How many images at once go through the network; the whole batch if it is `None`.
+    pub micro_batch: Option<usize>,
+    /// Measures the embeddings of a pool.
+    pub validator: Option<&'a dyn Validator>,
+    /// Epochs from one measurement to the next, at least 1.
+    pub validate_every: u64,
 }
 
 impl FitSettings<'_> {
-    /// The learning rate of a step, from 0.
+    /// The learning rate of a step, from 0: the optimiser's, without those of groups.
     #[must_use]
     pub fn learning_rate(&self, step: u64) -> f64 {
-        let total = self.schedule_epochs * self.steps_per_epoch;
-        self.optimizer.learning_rate() * self.schedule.as_dyn().factor(step, total)
+        self.optimizer.learning_rate() * self.schedule_factor(step)
+    }
+
+    /// What the schedule multiplies learning rates by at a step, from 0.
+    fn schedule_factor(&self, step: u64) -> f64 {
+        self.schedule.as_dyn().factor(step, self.schedule_epochs * self.steps_per_epoch)
     }
 
     /// The parameters that are trained, as they start: the network's and the loss's.
     pub(super) fn parameters(&self, network: &Network) -> Parameters {
         let target = Target { dim: network.dim(), classes: self.classes.len() };
-        network.parameters().clone().with(Parameters::of_loss(self.loss, target, self.seed, network.device()))
+        let of_loss = Parameters::of_loss(self.loss, target, self.seed, network.device());
+        network.parameters().clone().with(of_loss).assigned(assignment(self.groups))
     }
 }
 
@@ -121,6 +143,18 @@ pub trait Batches {
     }
 }
 
+/// Measures how good the embeddings of a pool are, at the ends of epochs.
+pub trait Validator: std::fmt::Debug {
+    /// The names of its figures, such as `recall@1`.
+    fn names(&self) -> Vec<String>;
+
+    /// Its figures of this network, in the order of the names; `None` if it was to stop meanwhile.
+    ///
+    /// # Errors
+    /// Why they can't be had, in words for the user.
+    fn measure(&self, network: &Network) -> Result<Option<Vec<f64>>, String>;
+}
+
 /// What happens while a network is trained. Epochs and steps count from 1, steps over all epochs.
 #[derive(Debug, Clone, PartialEq)]
 pub enum FitEvent {
@@ -145,6 +179,12 @@ pub enum FitEvent {
         loss: f32,
         /// Mean loss over the validation batches.
         val_loss: Option<f32>,
+        /// The step size of its last step.
+        learning_rate: f64,
+        /// What the validator has measured, by name.
+        scores: Vec<(String, f64)>,
+        /// Means of what was logged at its steps, by name.
+        logged: Vec<(String, f64)>,
     },
     /// The miner found nothing in the batch of a step, whose loss is 0.
     NothingMined {
@@ -168,6 +208,12 @@ pub enum FitError {
         /// `NaN` or an infinity.
         loss: f32,
     },
+    /// The embeddings of the validation pool can't be measured.
+    #[error("{0}")]
+    Validation(String),
+    /// A layer computes the examples of a batch together, so that they can't go through it in pieces.
+    #[error("these layers can't be trained in pieces of a batch: one draws random numbers, or takes statistics of the batch")]
+    MicroBatch,
     /// The caller asked for it; a checkpoint was offered before.
     #[error("interrupted")]
     Interrupted,
@@ -185,7 +231,8 @@ impl FitError {
                 "lower the optimizer's `learning-rate`, and check that the first layer brings pixels into a small \
                  range, as \"rescale\" does",
             ),
-            Self::Interrupted | Self::State(_) => None,
+            Self::MicroBatch => Some("leave `micro-batch` out"),
+            Self::Validation(_) | Self::Interrupted | Self::State(_) => None,
         }
     }
 }
@@ -205,8 +252,7 @@ pub fn fit(
     on_event: &mut dyn FnMut(FitEvent),
     cancelled: &dyn Fn() -> bool,
 ) -> Result<FitState, FitError> {
-    let (parameters, optimizer) = state.restore(network, settings)?;
-    let mut run = Run::new(network, state, settings, batches, (parameters, optimizer));
+    let mut run = Run::new(network, state, settings, batches)?;
     loop {
         if run.epoch_is_open() {
             run.end_epoch(on_event, cancelled)?;
@@ -223,222 +269,10 @@ pub fn fit(
             run.checkpoint(on_event);
         }
     }
-    let state = run.state();
-    let kept = if settings.keep_best.is_some() && !state.best.0.is_empty() { &state.best } else { &state.weights };
+    let (state, last) = (run.state(), run.kept());
+    let kept = if settings.keep_best.is_some() && !state.best.0.is_empty() { &state.best } else { &last };
     network.set_weights(kept)?;
     Ok(state)
-}
-
-/// The loss of a batch.
-struct Judged {
-    loss: Tensor<1>,
-    value: f32,
-    /// How much the miner has chosen of it, where there is one that the loss has asked.
-    chosen: Option<Chosen>,
-}
-
-/// A training under way.
-struct Run<'a> {
-    network: &'a Network,
-    settings: &'a FitSettings<'a>,
-    batches: &'a dyn Batches,
-    /// In the autodiff graph.
-    parameters: Parameters,
-    optimizer: OptimizerState,
-    losses: Vec<f32>,
-    val_losses: Vec<f32>,
-    /// The mean training loss of every epoch that was made.
-    epoch_losses: Vec<f32>,
-    /// Epochs that were made and, where there is something to validate on, validated.
-    ended: u64,
-    best: Weights,
-    /// Whether there is something to validate on.
-    validates: bool,
-    saved: Instant,
-}
-
-impl<'a> Run<'a> {
-    fn new(
-        network: &'a Network,
-        state: FitState,
-        settings: &'a FitSettings<'a>,
-        batches: &'a dyn Batches,
-        (parameters, optimizer): (Parameters, OptimizerState),
-    ) -> Self {
-        // Of batches with one view a loss of two has nothing to say.
-        let judges = |batch: Batch| !settings.loss.needs().two_views || batch.views == 2;
-        let validates = settings.validation_steps > 0 && batches.validation(0).is_some_and(judges);
-        let made = state.steps() / settings.steps_per_epoch;
-        // A training that was stopped during a validation has made more epochs than it has validated.
-        let ended = if validates { made.min(state.val_losses.len() as u64) } else { made };
-        let parameters = parameters.to_trainable();
-        let mut epoch_losses = state.epoch_losses(settings.steps_per_epoch);
-        epoch_losses.truncate(usize::try_from(ended).unwrap_or(usize::MAX));
-        let FitState { losses, val_losses, best, .. } = state;
-        let saved = Instant::now();
-        Self {
-            network,
-            settings,
-            batches,
-            parameters,
-            optimizer,
-            losses,
-            val_losses,
-            epoch_losses,
-            ended,
-            best,
-            validates,
-            saved,
-        }
-    }
-
-    /// Whether all steps of an epoch are made, but not what comes at its end.
-    const fn epoch_is_open(&self) -> bool {
-        self.optimizer.steps / self.settings.steps_per_epoch > self.ended
-    }
-
-    /// The loss of every epoch that has ended.
-    const fn monitored(&self, monitor: &Monitor) -> &Vec<f32> {
-        match monitor {
-            Monitor::Loss => &self.epoch_losses,
-            Monitor::ValLoss => &self.val_losses,
-        }
-    }
-
-    /// Whether the last step is made, or no more are worth making.
-    fn is_over(&self) -> bool {
-        let stops = |rule: &EarlyStopping| rule.stops_after(self.monitored(&rule.metric)).is_some();
-        let last = self.settings.epochs * self.settings.steps_per_epoch;
-        self.optimizer.steps >= last || self.settings.early_stopping.is_some_and(stops)
-    }
-
-    /// Whether enough steps were made or time has passed; ends of epochs have their own.
-    fn checkpoint_is_due(&self) -> bool {
-        let every = self.settings.checkpoint_every;
-        let by_steps = every > 0 && self.optimizer.steps.is_multiple_of(every);
-        let by_time = self.settings.checkpoint_after.is_some_and(|pause| self.saved.elapsed() >= pause);
-        !self.epoch_is_open() && (by_steps || by_time)
-    }
-
-    fn checkpoint(&mut self, on_event: &mut dyn FnMut(FitEvent)) {
-        on_event(FitEvent::Checkpoint(self.state()));
-        self.saved = Instant::now();
-    }
-
-    /// Leaves a checkpoint to go on from.
-    fn interrupted(&mut self, on_event: &mut dyn FnMut(FitEvent)) -> FitError {
-        self.checkpoint(on_event);
-        FitError::Interrupted
-    }
-
-    /// Forward, loss, backward, update.
-    fn step(&mut self, on_event: &mut dyn FnMut(FitEvent)) -> Result<(), FitError> {
-        let settings = self.settings;
-        let made = self.optimizer.steps;
-        let (epoch, step) = (made / settings.steps_per_epoch, made % settings.steps_per_epoch);
-        let batch = self.batches.training(epoch, step);
-        let mut pass = TrainPass::new(settings.seed, made);
-        let Judged { loss, value, chosen } = self.loss_of(&batch, &self.parameters, made, Some(&mut pass));
-        if !value.is_finite() {
-            return Err(FitError::Diverged { epoch: epoch + 1, step: made + 1, loss: value });
-        }
-        let learning_rate = settings.learning_rate(made);
-        settings.optimizer.step(learning_rate, &mut self.parameters, loss.backward(), &mut self.optimizer);
-        pass.averages.into_iter().for_each(|average| self.parameters.absorb(average));
-        pass.replaced.into_iter().for_each(|(path, value)| self.parameters.put(&path, value));
-        self.losses.push(value);
-        if chosen.is_some_and(|chosen| chosen.is_nothing()) {
-            on_event(FitEvent::NothingMined { step: made + 1 });
-        }
-        on_event(FitEvent::Step { epoch: epoch + 1, step: made + 1, loss: value, learning_rate });
-        Ok(())
-    }
-
-    /// The mean loss of a batch, with its value, which is `NaN` where an embedding is no number: comparisons with `NaN`
-    /// are false, so mining keeps no pair of such a batch and the loss alone would be an innocent 0.
-    ///
-    /// `number` is that of the training step, or of the validation batch where there is no pass.
-    fn loss_of(&self, batch: &Batch, parameters: &Parameters, number: u64, mut pass: Option<&mut TrainPass>) -> Judged {
-        let Self { network, settings, .. } = self;
-        let device = network.device().clone();
-        let device = if pass.is_some() { device.autodiff() } else { device };
-        let pixels = images(&batch.pixels, network.input(), &device);
-        let embeddings = network.forward(parameters, pixels, Mode::of(pass.as_deref_mut()));
-        let sum = ops::sum(embeddings.clone().without_autodiff()).into_scalar::<f32>();
-        // A step has one number, a validation batch two.
-        let position = if pass.is_some() { vec![number] } else { vec![u64::MAX, number] };
-        let mining = settings.miner.map(|miner| Mining::new(miner, settings.seed, position));
-        let embedded = Embedded::new(embeddings, &batch.labels, settings.classes).of_views(batch.views);
-        let embedded = embedded.mined_by(mining.as_ref());
-        let mode = Mode::of(pass.as_deref_mut());
-        let mut cx = Cx::of_loss(parameters, network.numerics(), mode, settings.loss.name());
-        let loss = settings.loss.as_dyn().forward(&embedded, &mut cx);
-        let chosen = mining.as_ref().and_then(Mining::chosen);
-        chosen.into_iter().flat_map(|chosen| chosen.numbers()).for_each(|(name, count)| {
-            let count = Tensor::from_data([count], &loss.clone().without_autodiff().device());
-            cx.log(name, count);
-        });
-        if let Some(pass) = pass {
-            loss::tell(settings.metrics, &embedded, settings.loss.distance(), pass);
-        }
-        let value = if sum.is_finite() { loss.clone().into_scalar::<f32>() } else { f32::NAN };
-        Judged { loss, value, chosen }
-    }
-
-    /// Validates, and keeps the weights if they are the best so far.
-    fn end_epoch(&mut self, on_event: &mut dyn FnMut(FitEvent), cancelled: &dyn Fn() -> bool) -> Result<(), FitError> {
-        let step = self.optimizer.steps;
-        let epoch = step / self.settings.steps_per_epoch;
-        let Some(val_loss) = self.validate(cancelled) else { return Err(self.interrupted(on_event)) };
-        if let Some(loss) = val_loss {
-            if !loss.is_finite() {
-                return Err(FitError::Diverged { epoch, step, loss });
-            }
-            self.val_losses.push(loss);
-        }
-        let steps = usize::try_from(self.settings.steps_per_epoch).unwrap_or(usize::MAX);
-        let loss = mean(&self.losses[self.losses.len().saturating_sub(steps)..]);
-        self.epoch_losses.push(loss);
-        self.ended = epoch;
-        if let Some(monitor) = self.settings.keep_best {
-            let losses = self.monitored(monitor);
-            if stopping::best_epoch(losses) == losses.len().checked_sub(1) {
-                self.best = self.weights();
-            }
-        }
-        on_event(FitEvent::Epoch { epoch, step, loss, val_loss });
-        Ok(())
-    }
-
-    /// The mean loss over the validation batches, by moving averages and without gradients; `None` if the caller cancels.
-    #[expect(clippy::option_option, reason = "the outer one is whether it came to an end")]
-    fn validate(&self, cancelled: &dyn Fn() -> bool) -> Option<Option<f32>> {
-        let parameters = self.parameters.valid();
-        let mut losses = Vec::new();
-        // Where nothing is validated, an epoch ends with its last step: nothing may stop it in between.
-        for step in 0..if self.validates { self.settings.validation_steps } else { 0 } {
-            if cancelled() {
-                return None;
-            }
-            let Some(batch) = self.batches.validation(step) else { return Some(None) };
-            losses.push(self.loss_of(&batch, &parameters, step, None).value);
-        }
-        Some((!losses.is_empty()).then(|| mean(&losses)))
-    }
-
-    fn weights(&self) -> Weights {
-        self.parameters.to_weights()
-    }
-
-    fn state(&self) -> FitState {
-        FitState {
-            weights: self.weights(),
-            moments: self.optimizer.to_weights(),
-            losses: self.losses.clone(),
-            val_losses: self.val_losses.clone(),
-            best: self.best.clone(),
-        }
-    }
 }
 
 /// Summed in `f64`, in order.

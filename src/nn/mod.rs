@@ -11,6 +11,7 @@ mod fit;
 mod fused;
 #[cfg(test)]
 mod golden;
+pub mod groups;
 pub mod kernel;
 pub mod layer;
 pub mod loss;
@@ -27,13 +28,16 @@ mod state;
 
 pub use embedder::Embedder;
 pub use first_images::starts_from_images;
-pub use fit::{Batch, Batches, EarlyStopping, FitError, FitEvent, FitSettings, Monitor, fit};
+pub use fit::{
+    Batch, Batches, EarlyStopping, Ema, FitError, FitEvent, FitSettings, Lookahead, Monitor, Validator, fit,
+};
+pub use groups::Group;
 pub use layer::{LayerIssue, LayerSpec, infer_shapes};
 pub use loss::{LossSpec, TrainingMetric};
 pub use miner::MinerSpec;
 pub use network::{EMBED_BATCH, LoadError, Network};
 pub use ops::Numerics;
-pub use optim::{Adam, Optimizer};
+pub use optim::{Adam, AdamW, Lamb, Muon, Optimizer, RmsProp, Sgd};
 pub use pixels::{Pixels, PixelsError};
 pub use schedule::Schedule;
 pub use state::FitState;

@@ -27,15 +27,39 @@ struct Parameter {
     trainable: bool,
     /// What the learning rate is multiplied by for it.
     rate_factor: f64,
+    /// The group that it belongs to.
+    group: Option<usize>,
+    /// The steps after which it stays as it is; for ever in motion if it is `None`.
+    until: Option<u64>,
+    /// Whether that is now.
+    frozen: bool,
 }
 
 /// Which parameter an update is of.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Updated<'a> {
-    pub(super) path: &'a str,
+pub(in crate::nn) struct Updated<'a> {
+    pub(in crate::nn) path: &'a str,
+    /// As the layer declared it.
+    pub(in crate::nn) shape: &'a [usize],
     /// What the learning rate is multiplied by for it.
-    pub(super) rate_factor: f64,
+    pub(in crate::nn) rate_factor: f64,
+    /// The group that it belongs to.
+    pub(in crate::nn) group: Option<usize>,
 }
+
+/// What a group says of the parameters in it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Assigned {
+    /// Its number.
+    pub(super) group: usize,
+    /// What learning rates are multiplied by.
+    pub(super) rate_factor: f64,
+    /// The steps after which they stay as they are.
+    pub(super) until: Option<u64>,
+}
+
+/// Gradients by path, `[size]` each and outside the autodiff graph.
+pub(super) type ByPath = BTreeMap<String, Tensor<1>>;
 
 impl Parameters {
     /// Fresh values for what layers have declared. They depend on `seed` alone, not on the device.
@@ -49,7 +73,8 @@ impl Parameters {
             let values = one.spec.start.values(shape.iter().product(), &mut one.rng(seed));
             let value = flat(values, device);
             let (trainable, rate_factor) = (one.spec.trainable, one.spec.rate_factor);
-            let parameter = Parameter { value, shape, trainable, rate_factor };
+            let (group, until, frozen) = (None, None, false);
+            let parameter = Parameter { value, shape, trainable, rate_factor, group, until, frozen };
             let twice = parameters.0.insert(one.path.clone(), parameter);
             assert!(twice.is_none(), "two parameters have the path `{}`", one.path);
         }
@@ -58,9 +83,40 @@ impl Parameters {
 
     /// Fresh values for what a loss learns.
     pub(super) fn of_loss(loss: &LossSpec, target: Target, seed: Seed, device: &Device) -> Self {
-        let mut declared = Vec::new();
-        declare(loss, target, &Place::loss(loss.name()), &mut declared);
-        Self::init(&declared, seed, device)
+        Self::init(&declared_by_loss(loss, target), seed, device)
+    }
+
+    /// The same parameters, each as its group says.
+    pub(super) fn assigned(mut self, group_of: impl Fn(&str) -> Option<Assigned>) -> Self {
+        for (path, parameter) in &mut self.0 {
+            if let Some(Assigned { group, rate_factor, until }) = group_of(path) {
+                (parameter.group, parameter.until) = (Some(group), until);
+                parameter.rate_factor *= rate_factor;
+            }
+        }
+        self
+    }
+
+    /// Lets those stay as they are whose last step was made, now that so many were.
+    pub(super) fn freeze(&mut self, steps: u64) {
+        let due = |parameter: &&mut Parameter| !parameter.frozen && parameter.until.is_some_and(|until| steps >= until);
+        for parameter in self.0.values_mut().filter(due) {
+            parameter.frozen = true;
+            if parameter.value.is_autodiff() {
+                parameter.value = Tensor::from_inner(parameter.value.clone().without_autodiff());
+            }
+        }
+    }
+
+    /// Whether this layer has moving statistics and all of them stay as they are.
+    pub(super) fn is_still(&self, layer: &str) -> bool {
+        let prefix = format!("{layer}.");
+        let own = self.0.range(prefix.clone()..).take_while(|(path, _)| path.starts_with(&prefix));
+        let mut statistics = own
+            .filter(|(path, parameter)| !parameter.trainable && !path[prefix.len()..].contains('.'))
+            .map(|(_, parameter)| parameter.frozen)
+            .peekable();
+        statistics.peek().is_some() && statistics.all(|frozen| frozen)
     }
 
     /// These and others, whose paths are other ones.
@@ -128,7 +184,7 @@ impl Parameters {
     pub(super) fn to_trainable(&self) -> Self {
         self.mapped(|parameter| {
             let value = Tensor::from_inner(parameter.value.clone());
-            if parameter.trainable { value.require_grad() } else { value }
+            if parameter.trainable && !parameter.frozen { value.require_grad() } else { value }
         })
     }
 
@@ -144,20 +200,52 @@ impl Parameters {
         Self(self.0.iter().map(one).collect())
     }
 
+    /// Takes the gradients out of what a backward pass has left.
+    pub(super) fn gradients(&self, gradients: &mut Gradients) -> ByPath {
+        let trained = self.0.iter().filter(|(_, parameter)| parameter.trainable && !parameter.frozen);
+        trained.filter_map(|(path, one)| Some((path.clone(), one.value.grad_remove(gradients)?))).collect()
+    }
+
     /// Replaces every parameter that has a gradient by what `update` makes of it, its value and its gradient, `[size]` each
     /// and outside the graph.
     pub(super) fn update(
         &mut self,
-        gradients: &mut Gradients,
-        mut update: impl FnMut(Updated<'_>, Tensor<1>, Tensor<1>) -> Tensor<1>,
+        gradients: ByPath,
+        mut update: impl FnMut(&Updated<'_>, Tensor<1>, Tensor<1>) -> Tensor<1>,
     ) {
-        for (path, parameter) in self.0.iter_mut().filter(|(_, parameter)| parameter.trainable) {
-            if let Some(gradient) = parameter.value.grad_remove(gradients) {
-                // The old value goes into the update, which may then reuse its memory.
-                let nothing = Tensor::empty([0], &gradient.device());
-                let value = std::mem::replace(&mut parameter.value, nothing).without_autodiff();
-                let value = update(Updated { path, rate_factor: parameter.rate_factor }, value, gradient);
-                parameter.value = Tensor::from_inner(value).require_grad();
+        for (path, gradient) in gradients {
+            let Some(parameter) = self.0.get_mut(&path) else { continue };
+            // The old value goes into the update, which may then reuse its memory.
+            let nothing = Tensor::empty([0], &gradient.device());
+            let value = std::mem::replace(&mut parameter.value, nothing).without_autodiff();
+            let (shape, rate_factor, group) = (&parameter.shape, parameter.rate_factor, parameter.group);
+            let value = update(&Updated { path: &path, shape, rate_factor, group }, value, gradient);
+            parameter.value = Tensor::from_inner(value).require_grad();
+        }
+    }
+
+    /// Brings these, which are outside the graph, nearer to `others` by `share` of the way, where `moves` says so of a path,
+    /// whether it is trainable and whether it is frozen; where not, those others are taken over as they are.
+    pub(super) fn approach(&mut self, others: &Self, share: f64, moves: impl Fn(&str, bool, bool) -> bool) {
+        for (path, parameter) in &mut self.0 {
+            let Some(other) = others.0.get(path) else { continue };
+            let new = other.value.clone().without_autodiff();
+            parameter.value = if moves(path, other.trainable, other.frozen) {
+                let old = parameter.value.clone();
+                // Not as two products: what is equal stays as it is, to the bit.
+                old.clone() + (new - old).mul_scalar(share)
+            } else {
+                new
+            };
+        }
+    }
+
+    /// Takes the values of `others`, which are outside the graph, for all that is trained now.
+    pub(super) fn take_trained(&mut self, others: &Self) {
+        for (path, parameter) in self.0.iter_mut().filter(|(_, parameter)| parameter.trainable && !parameter.frozen) {
+            if let Some(other) = others.0.get(path) {
+                let (value, tracked) = (other.value.clone(), parameter.value.is_autodiff());
+                parameter.value = if tracked { Tensor::from_inner(value).require_grad() } else { value };
             }
         }
     }
@@ -168,6 +256,9 @@ impl Parameters {
     /// As [`Parameters::get`].
     pub(super) fn put(&mut self, path: &str, value: Tensor<1>) {
         let parameter = self.0.get_mut(path).unwrap_or_else(|| panic!("no layer has declared `{path}`"));
+        if parameter.frozen {
+            return;
+        }
         let tracked = parameter.value.is_autodiff();
         parameter.value = if tracked { Tensor::from_inner(value) } else { value };
     }
@@ -179,13 +270,22 @@ impl Parameters {
     pub(super) fn absorb(&mut self, average: Average) {
         let Average { path, momentum, batch } = average;
         let parameter = self.0.get_mut(&path).unwrap_or_else(|| panic!("no layer has declared `{path}`"));
+        if parameter.frozen {
+            return;
+        }
         let (old, tracked) = (parameter.value.clone(), parameter.value.is_autodiff());
         let moved = old.without_autodiff().mul_scalar(momentum) + batch.mul_scalar(1.0 - momentum);
         parameter.value = if tracked { Tensor::from_inner(moved) } else { moved };
     }
 }
 
-/// What a loss and the losses inside it learn.
+/// The weights that a loss, and the losses inside it, learn.
+pub(super) fn declared_by_loss(loss: &LossSpec, target: Target) -> Vec<Declared> {
+    let mut declared = Vec::new();
+    declare(loss, target, &Place::loss(loss.name()), &mut declared);
+    declared
+}
+
 fn declare(loss: &LossSpec, target: Target, place: &Place, declared: &mut Vec<Declared>) {
     let specs = loss.as_dyn().weights(target).into_iter().enumerate();
     declared.extend(specs.map(|(at, spec)| Declared::new(place, at, spec)));

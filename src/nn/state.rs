@@ -1,5 +1,6 @@
 //! Where a training stands between two steps, to bytes and back: what a checkpoint holds.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::fit::{FitSettings, Monitor, mean, stopping};
@@ -23,6 +24,14 @@ pub struct FitState {
     pub val_losses: Vec<f32>,
     /// The weights of the best epoch so far, where the training keeps them.
     pub best: Weights,
+    /// Moving averages of the weights, where there are any.
+    pub ema: Weights,
+    /// Slow weights, where there are any.
+    pub slow: Weights,
+    /// What the validator has measured, by name: one a epoch, `None` where it was not asked.
+    pub scores: BTreeMap<String, Vec<Option<f64>>>,
+    /// What was logged at steps, by name: one a step, up to the last one that it was logged at; `NaN` where it was not.
+    pub logged: BTreeMap<String, Vec<f32>>,
 }
 
 impl FitState {
@@ -36,13 +45,21 @@ impl FitState {
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut all = Weights::default();
-        for (prefix, weights) in [("weights", &self.weights), ("moments", &self.moments), ("best", &self.best)] {
+        for (prefix, weights) in self.tensors() {
             all.0.extend(weights.0.iter().map(|(name, tensor)| (format!("{prefix}.{name}"), tensor.clone())));
         }
         for (name, losses) in [("history.loss", &self.losses), ("history.val_loss", &self.val_losses)] {
             all.0.insert(name.to_owned(), (vec![losses.len()], losses.clone()));
         }
+        let logged = self.logged.iter().map(|(name, values)| (format!("logged.{name}"), (vec![values.len()], values.clone())));
+        let scores = self.scores.iter().map(|(name, scores)| (format!("scores.{name}"), pack(scores)));
+        all.0.extend(logged.chain(scores));
         all.to_bytes()
+    }
+
+    fn tensors(&self) -> [(&'static str, &Weights); 5] {
+        let Self { weights, moments, best, ema, slow, .. } = self;
+        [("weights", weights), ("moments", moments), ("best", best), ("ema", ema), ("slow", slow)]
     }
 
     /// Reads what [`FitState::to_bytes`] wrote.
@@ -57,6 +74,10 @@ impl FitState {
                 Some(("weights", name)) => drop(state.weights.0.insert(name.to_owned(), tensor)),
                 Some(("moments", name)) => drop(state.moments.0.insert(name.to_owned(), tensor)),
                 Some(("best", name)) => drop(state.best.0.insert(name.to_owned(), tensor)),
+                Some(("ema", name)) => drop(state.ema.0.insert(name.to_owned(), tensor)),
+                Some(("slow", name)) => drop(state.slow.0.insert(name.to_owned(), tensor)),
+                Some(("logged", name)) => drop(state.logged.insert(name.to_owned(), tensor.1)),
+                Some(("scores", name)) => drop(state.scores.insert(name.to_owned(), unpack(&tensor.1))),
                 Some(("history", "loss")) => state.losses = tensor.1,
                 Some(("history", "val_loss")) => state.val_losses = tensor.1,
                 _ => return Err(ArtifactError::malformed(path, format!("there is no place for `{key}`"))),
@@ -71,8 +92,21 @@ impl FitState {
         let shapes = |weights: &Weights| -> Vec<(String, Vec<usize>)> {
             weights.0.iter().map(|(name, (shape, _))| (name.clone(), shape.clone())).collect()
         };
-        let wanted = shapes(&other.weights);
-        shapes(&self.weights) == wanted && (self.best.0.is_empty() || shapes(&self.best) == wanted)
+        let equal = |one: &Weights, other: &Weights| shapes(one) == shapes(other);
+        equal(&self.weights, &other.weights)
+            && equal(&self.ema, &other.ema)
+            && equal(&self.slow, &other.slow)
+            && (self.best.0.is_empty() || equal(&self.best, &other.weights))
+    }
+
+    /// Takes a step over.
+    pub(super) fn push(&mut self, loss: f32, logged: Vec<(String, f32)>) {
+        for (name, value) in logged {
+            let values = self.logged.entry(name).or_default();
+            values.resize(self.losses.len(), f32::NAN);
+            values.push(value);
+        }
+        self.losses.push(loss);
     }
 
     /// The mean training loss of every whole epoch of `steps` steps.
@@ -82,16 +116,21 @@ impl FitState {
         self.losses.chunks_exact(steps).map(mean).collect()
     }
 
-    /// The losses of epochs of `steps` steps that a rule looks at.
+    /// What a rule looks at, of epochs of `steps` steps, turned around where more is better; `NaN` where nothing was measured.
     #[must_use]
-    pub fn monitored(&self, monitor: &Monitor, steps: u64) -> Vec<f32> {
+    pub fn monitored(&self, monitor: &Monitor, steps: u64) -> Vec<f64> {
+        let wide = |losses: Vec<f32>| losses.into_iter().map(f64::from).collect();
         match monitor {
-            Monitor::Loss => self.epoch_losses(steps),
-            Monitor::ValLoss => self.val_losses.clone(),
+            Monitor::Loss => wide(self.epoch_losses(steps)),
+            Monitor::ValLoss => wide(self.val_losses.clone()),
+            Monitor::Score { name, higher_is_better } => {
+                let cost = |score: &Option<f64>| score.map_or(f64::NAN, |s| if *higher_is_better { -s } else { s });
+                self.scores.get(name).map_or_else(Vec::new, |scores| scores.iter().map(cost).collect())
+            }
         }
     }
 
-    /// The epoch, from 1, of `steps` steps each, with the lowest loss; of equal ones the first.
+    /// The epoch, from 1, of `steps` steps each, that is the best; of equal ones the first.
     #[must_use]
     pub fn best_epoch(&self, monitor: &Monitor, steps: u64) -> Option<u64> {
         stopping::best_epoch(&self.monitored(monitor, steps)).map(|at| at as u64 + 1)
@@ -100,7 +139,9 @@ impl FitState {
     /// The state of a training that has made no step.
     #[must_use]
     pub fn start(network: &Network, settings: &FitSettings<'_>) -> Self {
-        Self { weights: settings.parameters(network).to_weights(), ..Self::default() }
+        let weights = settings.parameters(network).to_weights();
+        let (ema, slow) = (settings.ema.map(|_| weights.clone()), settings.lookahead.map(|_| weights.clone()));
+        Self { weights, ema: ema.unwrap_or_default(), slow: slow.unwrap_or_default(), ..Self::default() }
     }
 
     /// The parameters and the optimiser's memory in this state.
@@ -112,5 +153,39 @@ impl FitState {
         let mut parameters = settings.parameters(network);
         parameters.set(&self.weights)?;
         Ok((parameters, OptimizerState::from_weights(&self.moments, self.steps(), network.device())))
+    }
+}
+
+/// Numbers of 64 bits in a file of `f32`: four parts of 16 bits each, `[numbers, 4]`. No number is a NaN.
+fn pack(scores: &[Option<f64>]) -> (Vec<usize>, Vec<f32>) {
+    let parts = |score: &Option<f64>| {
+        let bits = score.unwrap_or(f64::NAN).to_bits();
+        #[expect(clippy::cast_possible_truncation, reason = "16 bits at a time")]
+        [48, 32, 16, 0].map(|shift| f32::from((bits >> shift) as u16))
+    };
+    (vec![scores.len(), 4], scores.iter().flat_map(parts).collect())
+}
+
+/// Reads what [`pack`] gave.
+fn unpack(values: &[f32]) -> Vec<Option<f64>> {
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "16 bits at a time")]
+    let number = |parts: &[f32]| f64::from_bits(parts.iter().fold(0, |bits, &part| (bits << 16) | u64::from(part as u16)));
+    values.chunks_exact(4).map(number).map(|number| Some(number).filter(|number| !number.is_nan())).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_measured_comes_back_to_the_bit() {
+        let mut state = FitState::default();
+        state.scores.insert("recall@1".to_owned(), vec![Some(1.0 / 3.0), None, Some(0.0), Some(-0.1)]);
+        state.push(1.0, vec![]);
+        state.push(2.0, vec![("hard.pairs".to_owned(), 0.5)]);
+        let back = FitState::from_bytes(&state.to_bytes()).unwrap();
+        assert_eq!((&back.scores, &back.losses), (&state.scores, &state.losses));
+        let logged = &back.logged["hard.pairs"];
+        assert!(logged[0].is_nan() && logged[1..] == [0.5], "{logged:?}");
     }
 }

@@ -94,6 +94,13 @@ fn train(way: Way<'_>, from: Option<FitState>, epochs: u64) -> (FitState, Vec<Fi
         checkpoint_after: None,
         early_stopping: None,
         keep_best: None,
+        groups: &[],
+        clip_norm: None,
+        ema: None,
+        lookahead: None,
+        micro_batch: None,
+        validator: None,
+        validate_every: 1,
     };
     let (mut network, mut checkpoints) = (network(), Vec::new());
     let from = from.unwrap_or_else(|| FitState::start(&network, &settings));

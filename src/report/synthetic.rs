@@ -140,6 +140,7 @@ pub(crate) fn history(epochs: u32, steps: u32) -> History {
             loss,
             val_loss: last.then_some(0.8 + 0.3 / f64::from(at + 1)),
             learning_rate: 0.002,
+            logged: std::collections::BTreeMap::new(),
         }
     };
     History((0..epochs * steps).map(row).collect())

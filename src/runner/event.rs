@@ -46,6 +46,17 @@ pub enum Event {
         /// Such as `epoch 2/3, loss 1.1621`.
         message: String,
     },
+    /// A figure of a stage under way.
+    Number {
+        /// The stage's id.
+        stage: String,
+        /// Steps made.
+        step: u64,
+        /// What it is of: `loss`, `val-loss`, `learning-rate`, `recall@1`.
+        name: String,
+        /// How large it is.
+        value: f64,
+    },
     /// Something to say that stops nothing.
     Warning {
         /// The stage that it concerns; `None` if it is the run as a whole.
@@ -85,6 +96,13 @@ impl Event {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_figure_is_a_line_of_its_own() {
+        let event = Event::Number { stage: "train".into(), step: 500, name: "recall@1".into(), value: 0.25 };
+        let line = event.to_line();
+        assert!(line.ends_with(r#""event":"number","stage":"train","step":500,"name":"recall@1","value":0.25}"#), "{line}");
+    }
 
     #[test]
     fn a_line_is_json_with_time_event_and_stage() {

@@ -19,7 +19,7 @@ use super::schedule::Held;
 use super::{Event, History, Outcome, reasons};
 use crate::base::interrupt::LeftToEnd;
 use crate::plan::{KeyParts, Plan, Reason};
-use crate::stage::{BackendChoice, Checkpoints, Ctx, CtxParts, Progress, StageError};
+use crate::stage::{BackendChoice, Checkpoints, Ctx, CtxParts, Number, Progress, StageError};
 use crate::store::{AcEntry, Damage, Found, Journal, Produced, Store};
 
 /// Progress comes at most this often: ten a second are enough for any eye.
@@ -162,6 +162,7 @@ impl Executor<'_> {
         let output = scratch.output();
         let files = inputs::provide(self.plan, node, upstream, self.store, &scratch.input()?)?;
         let (on_progress, on_warning) = (self.progress_of(node), |message| self.warn(node, message));
+        let on_number = |number: Number| self.number(node, number);
         let downloads = self.store.downloads();
         let checkpoints = StoredCheckpoints::of(stage, parts, self.store, &on_warning);
         if let (Some(checkpoints), Some(journal)) = (&checkpoints, self.journal) {
@@ -183,7 +184,7 @@ impl Executor<'_> {
         });
         let started = Instant::now();
         let limit = self.plan.graph[node].policy.timeout;
-        ctx = ctx.with_deadline(limit.map(|limit| started + limit.0));
+        ctx = ctx.with_deadline(limit.map(|limit| started + limit.0)).with_numbers(&on_number);
         let result = caught(|| Ok(stage.run(&mut ctx)?));
         match (&result, limit) {
             // It stopped, and not because of the user: its time was up.
@@ -223,6 +224,13 @@ impl Executor<'_> {
             }
             let Progress { done, total, unit, message } = progress;
             (self.on_event)(&Event::Progress { stage: self.id(node).to_owned(), done, total, unit, message });
+        }
+    }
+
+    /// Passes a figure on; JSON has no NaN.
+    fn number(&self, node: NodeIndex, Number { step, name, value }: Number) {
+        if value.is_finite() {
+            (self.on_event)(&Event::Number { stage: self.id(node).to_owned(), step, name, value });
         }
     }
 

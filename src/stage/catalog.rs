@@ -52,7 +52,7 @@ pub trait DynStage: Debug + Send + Sync {
     fn work(&self) -> &'static [&'static str];
     /// [`Stage::stream`].
     fn stream(&self) -> Option<&str>;
-    /// The parameters as JSON.
+    /// The parameters as JSON; for a key, [`Stage::key_params`].
     fn params(&self, view: View) -> Json;
     /// [`Stage::ports`].
     fn ports(&self) -> Vec<Port>;
@@ -115,7 +115,7 @@ impl<S: Stage + Debug> DynStage for Bound<S> {
         S::stream(&self.0)
     }
     fn params(&self, view: View) -> Json {
-        self.0.write(view)
+        if view == View::Key { S::key_params(&self.0) } else { self.0.write(view) }
     }
     fn ports(&self) -> Vec<Port> {
         S::ports(&self.0)

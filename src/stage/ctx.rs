@@ -28,6 +28,17 @@ pub struct Progress {
     pub message: String,
 }
 
+/// A figure of a stage under way, for programs that watch it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Number {
+    /// Steps made.
+    pub step: u64,
+    /// What it is of: `loss`, `val-loss`, `learning-rate`, `recall@1`.
+    pub name: String,
+    /// How large it is.
+    pub value: f64,
+}
+
 /// Where a long stage leaves checkpoints and finds the last one.
 pub trait Checkpoints: Sync {
     /// The furthest checkpoint at or before `limit` steps: its step and its bytes.
@@ -67,6 +78,8 @@ pub struct Ctx<'a> {
     parts: CtxParts<'a>,
     /// When the stage's time is up.
     deadline: Option<Instant>,
+    /// Takes figures of the work under way, where anybody wants them.
+    on_number: Option<&'a (dyn Fn(Number) + Sync)>,
     metrics: BTreeMap<String, f64>,
     /// What was read outside the store.
     read: Mutex<Vec<SourceDigest>>,
@@ -76,13 +89,20 @@ impl<'a> Ctx<'a> {
     /// A context for one run of one stage.
     #[must_use]
     pub fn new(parts: CtxParts<'a>) -> Self {
-        Self { parts, deadline: None, metrics: BTreeMap::new(), read: Mutex::default() }
+        Self { parts, deadline: None, on_number: None, metrics: BTreeMap::new(), read: Mutex::default() }
     }
 
     /// The same context, of a stage that has to stop at a time.
     #[must_use]
     pub const fn with_deadline(mut self, deadline: Option<Instant>) -> Self {
         self.deadline = deadline;
+        self
+    }
+
+    /// The same context, of a stage whose figures somebody watches.
+    #[must_use]
+    pub const fn with_numbers(mut self, on_number: &'a (dyn Fn(Number) + Sync)) -> Self {
+        self.on_number = Some(on_number);
         self
     }
 
@@ -156,6 +176,13 @@ impl<'a> Ctx<'a> {
     /// Says how far the work is.
     pub fn progress(&self, progress: Progress) {
         (self.parts.on_progress)(progress);
+    }
+
+    /// Gives a figure of the work under way to whoever watches it; the last one of a name need not be the result's.
+    pub fn number(&self, step: u64, name: impl Into<String>, value: f64) {
+        if let Some(on_number) = self.on_number {
+            on_number(Number { step, name: name.into(), value });
+        }
     }
 
     /// Tells the user something that does not stop the work.

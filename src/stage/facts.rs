@@ -141,6 +141,21 @@ pub struct ModelSummary {
     pub trainable: usize,
     /// In order.
     pub layers: Vec<LayerSummary>,
+    /// Groups of parameters that are trained in another way than the rest.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub groups: Vec<GroupSummary>,
+}
+
+/// Parameters that are trained in another way than the rest.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct GroupSummary {
+    /// The pattern of their paths.
+    #[serde(rename = "match")]
+    pub pattern: String,
+    /// How they are trained, in words.
+    pub training: String,
+    /// Their paths, moving statistics included.
+    pub parameters: Vec<String>,
 }
 
 /// One row of a [`ModelSummary`].

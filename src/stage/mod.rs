@@ -10,17 +10,17 @@ mod facts;
 mod policy;
 
 pub use catalog::{BackendChoice, Bound, Catalog, DynStage, SourceDigest, SourceFinder, StageDoc};
-pub use ctx::{Checkpoints, Ctx, CtxParts, Inputs, Progress};
+pub use ctx::{Checkpoints, Ctx, CtxParts, Inputs, Number, Progress};
 pub use error::StageError;
 pub use facts::{
-    CalibrationFacts, DatasetFacts, EmbeddingsFacts, Facts, IndexFacts, InputFacts, Kind, LayerSummary, MatchesFacts,
-    ModelFacts, ModelSummary, ParamIssue, SamplesFacts, SplitFacts,
+    CalibrationFacts, DatasetFacts, EmbeddingsFacts, Facts, GroupSummary, IndexFacts, InputFacts, Kind, LayerSummary,
+    MatchesFacts, ModelFacts, ModelSummary, ParamIssue, SamplesFacts, SplitFacts,
 };
 pub use policy::{Policy, TimeLimit};
 
 use std::path::PathBuf;
 
-use crate::base::param::Param;
+use crate::base::param::{Param, View};
 
 /// Where a file lies that a stage has left, by its name.
 pub type OutputFile<'a> = dyn Fn(&str) -> PathBuf + 'a;
@@ -114,8 +114,14 @@ pub trait Stage: Send + Sync + 'static {
         None
     }
 
+    /// The parameters that a key is made of: those that differ from their defaults, without any that change nothing because
+    /// of others.
+    fn key_params(params: &Self::Params) -> serde_json::Value {
+        params.write(View::Key)
+    }
+
     /// The parameters that decide the state after a number of steps, for stages that keep checkpoints: all of
-    /// [`View::Key`](crate::base::param::View::Key) but how long to go on and how often to save.
+    /// [`Stage::key_params`] but how long to go on and how often to save.
     fn resume_params(_params: &Self::Params) -> Option<serde_json::Value> {
         None
     }

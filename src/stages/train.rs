@@ -5,10 +5,14 @@
 mod checks;
 mod display;
 mod feed;
+mod groups;
 #[cfg(test)]
 mod loss_tests;
+mod monitor;
 mod order;
+mod output;
 mod resume;
+mod retrieval;
 mod steps;
 #[cfg(test)]
 mod tests;
@@ -20,25 +24,29 @@ use serde_json::Value as Json;
 
 use self::checks::{
     cannot_learn, does_not_fit_its_schedule, does_not_mine, does_not_suit_images, ends_before_its_schedule, lacks_pairs,
-    lacks_unit_rows, lacks_views, loss_problems, meets_strangers, mines_for_nobody, nothing_to_monitor,
-    shows_one_view_twice, too_long,
+    lacks_unit_rows, lacks_views, loss_problems, meets_strangers, mines_for_nobody, never_validates, not_in_pieces,
+    nothing_to_monitor, optimizer_misfit, shows_one_view_twice, too_long, wrong_groups,
 };
-use self::display::{Display, recent_mean};
+use self::display::{Display, numbers};
 use self::feed::Feed;
+pub use self::monitor::{EarlyStopping, KeepBest, Monitor, Watched};
 use self::order::Order;
+use self::output::{Kept, leave_metrics, write};
 use self::resume::start;
+use self::retrieval::Retrieval;
 pub use self::steps::StepsPerEpoch;
 pub use self::unkeyed::Unkeyed;
-use crate::artifact::{self, History, HistoryRow, ModelFile, write_json};
 use crate::base::check;
 use crate::base::interrupt::LeftToEnd;
 use crate::base::param::{self, Param, View};
 use crate::base::seed::Seed;
 use crate::data::augment::AugmentSpec;
 use crate::data::loader;
+use crate::metric::RetrievalMetric;
+use crate::nn::groups::declarations;
 use crate::nn::{
-    self, EarlyStopping, FitError, FitEvent, FitSettings, FitState, LayerIssue, LayerSpec, LossSpec, MinerSpec,
-    Monitor, Network, Optimizer, Schedule, TrainingMetric, device,
+    self, Ema, FitError, FitEvent, FitSettings, FitState, Group, LayerIssue, LayerSpec, Lookahead, LossSpec, MinerSpec,
+    Network, Optimizer, Schedule, TrainingMetric, Validator, device,
 };
 use crate::params;
 use crate::stage::{
@@ -112,9 +120,32 @@ params! {
         stream: Option<String> = None,
         /// Ends the training before its last epoch once it no longer gets better; never if it is left out.
         early_stopping: Option<EarlyStopping> = None,
-        /// Whether the weights of the best epoch are written in place of the last ones: the epoch with the lowest loss
-        /// of `early-stopping`'s metric, else the lowest `val-loss`, or `loss` where nothing is validated.
-        keep_best: bool = false,
+        /// Whether the weights of the best epoch are written in place of the last ones: `true` goes by the metric of
+        /// `early-stopping`, else the lowest `val-loss`, or `loss` where nothing is validated; the name of a figure, as
+        /// `early-stopping` has it, goes by that one.
+        #[aka("save_best_only", "restore_best_weights", "checkpoint_metric")]
+        keep_best: KeepBest = KeepBest::No,
+        /// Epochs from one measurement of the validation pool's metrics to the next; nothing to set where `early-stopping`
+        /// and `keep-best` look at losses alone.
+        #[aka("eval_interval", "eval_every", "check_val_every_n_epoch", "test_interval")]
+        validate_every: usize = 1 => check::count(1),
+        /// The most that the norm of all gradients together may be: larger ones are scaled down (Pascanu et al., 2013,
+        /// arXiv:1211.5063). The norm before is in the history as `gradient-norm`. No limit if it is left out.
+        #[aka("gradient_clip_val", "max_grad_norm", "grad_clip", "clipnorm", "global_clipnorm")]
+        clip_norm: Option<f64> = None => check::positive().optional(),
+        /// Moving averages of the weights, which are validated, kept and embedded with; none if it is left out.
+        #[aka("moving_average", "polyak", "swa", "model_ema", "ema_decay")]
+        ema: Option<Ema> = None,
+        /// Slow weights that follow those that are trained; none if it is left out.
+        lookahead: Option<Lookahead> = None,
+        /// Parameters that are trained in another way than the rest, or not at all; the first group that matches counts.
+        #[aka("param_groups", "parameter_groups", "paramwise_cfg", "frozen", "freeze")]
+        groups: Vec<Group> = Vec::new(),
+        /// Images that go through the network at once, where a whole batch needs more memory than there is. The loss is
+        /// that of the whole batch, so gradients are the same up to rounding; each image goes through the network twice.
+        /// Not for layers that compute the images of a batch together, as `batch-norm` does, or draw random numbers.
+        #[aka("accumulate_grad_batches", "gradient_accumulation_steps", "grad_accum", "chunk_size", "micro_batch_size")]
+        micro_batch: Option<usize> = None => check::count(1).optional(),
         /// A checkpoint every so many steps beside those at the ends of epochs; 0 for none. Changes no result.
         checkpoint_every_steps: Unkeyed<usize> = Unkeyed(1000) => unkeyed(check::count(0)),
         /// A checkpoint when the last one is so many minutes old; 0 for none. Changes no result.
@@ -172,14 +203,20 @@ impl Stage for Train {
             None => None,
         };
         let timed = params.timed(&samples);
+        let all = samples.image.and_then(|image| declarations(image, &params.layers, &params.loss).ok());
+        let names: Vec<String> =
+            summary.iter().flat_map(|summary| &summary.layers).map(|layer| layer.name.clone()).collect();
         let problems = [
+            optimizer_misfit(params),
             cannot_learn(params, summary.as_ref()),
             lacks_pairs(params, inputs.samples("sampler")),
             params.steps_per_epoch.problem(samples.steps_per_pass),
             timed.as_ref().and_then(too_long),
             ends_before_its_schedule(params),
             timed.as_ref().and_then(does_not_fit_its_schedule),
-            nothing_to_monitor(params, inputs.samples("validation").is_some()),
+            nothing_to_monitor(params, inputs.samples("validation")),
+            never_validates(params),
+            not_in_pieces(params, all.as_deref(), &names),
             meets_strangers(params, inputs.samples("sampler"), inputs.samples("validation")),
             mines_for_nobody(params),
             does_not_mine(params),
@@ -190,6 +227,7 @@ impl Stage for Train {
         let mut problems: Vec<ParamIssue> = problems.into_iter().flatten().collect();
         problems.extend(loss_problems(params, dim, inputs.samples("sampler")));
         problems.extend(samples.image.into_iter().flat_map(|image| does_not_suit_images(params, image)));
+        problems.extend(wrong_groups(params, all.as_deref()));
         if !problems.is_empty() {
             return Err(problems);
         }
@@ -202,7 +240,7 @@ impl Stage for Train {
             } else {
                 samples.identity
             },
-            summary: summary.as_ref().map(stage_summary),
+            summary: summary.as_ref().map(|summary| groups::summary(params, summary, all.as_deref())),
         }))
     }
 
@@ -214,8 +252,16 @@ impl Stage for Train {
         params.stream.as_deref()
     }
 
-    fn resume_params(params: &TrainParams) -> Option<Json> {
+    fn key_params(params: &TrainParams) -> Json {
         let mut json = params.write(View::Key);
+        if let Some(fields) = json.as_object_mut().filter(|_| params.watched_metrics().is_empty()) {
+            fields.remove("validate-every");
+        }
+        json
+    }
+
+    fn resume_params(params: &TrainParams) -> Option<Json> {
+        let mut json = Self::key_params(params);
         if let Some(fields) = json.as_object_mut() {
             // A longer training goes on from a shorter one, unless the rates of its first steps depend on its length.
             fields.remove("epochs");
@@ -223,13 +269,17 @@ impl Stage for Train {
             if params.schedule.as_dyn().needs_total() {
                 fields.insert("schedule-epochs".to_owned(), params.schedule_epochs().into());
             }
-            // When to stop follows from the losses, which every checkpoint holds.
+            // When to stop follows from the figures, which every checkpoint of a training with the same metrics holds.
             fields.remove("early-stopping");
+            if !params.watched_metrics().is_empty() {
+                let names: Vec<String> = params.watched_metrics().iter().map(RetrievalMetric::name).collect();
+                fields.insert("metrics".to_owned(), names.into());
+            }
             // The best weights so far can't be had from a checkpoint that does not hold them, or holds those of another
-            // loss: such trainings share no checkpoints.
-            if params.keep_best {
-                let monitor = params.early_stopping.as_ref().map_or("default", |rule| rule.metric.name());
-                fields.insert("keep-best".to_owned(), monitor.into());
+            // figure: such trainings share no checkpoints.
+            fields.remove("keep-best");
+            if let Some(watched) = params.kept_by() {
+                fields.insert("keep-best".to_owned(), watched.map_or("default".into(), |watched| watched.write(View::Key)));
             }
         }
         Some(json)
@@ -238,16 +288,21 @@ impl Stage for Train {
     fn run(params: &TrainParams, ctx: &mut Ctx<'_>) -> Result<(), StageError> {
         let device = device::to_device(ctx.backend()).map_err(|e| StageError::failed(e.message).with_help(e.help))?;
         let feed = Feed::read(ctx, params)?;
-        let pass = feed.training.steps_per_pass;
-        params.steps_per_epoch.problem(pass).map_or(Ok(()), |problem| Err(StageError::from(problem)))?;
-        let params = &params.with_pass(pass);
+        let params = &params.with_pass(feed.training.steps_per_pass);
         let network = Network::build(&params.layers, feed.training.pixels.shape, ctx.seed(), &device);
         let mut network = network.map_err(layers_error)?.with_numerics(device::numerics(ctx.numerics()));
         network.start_from_images(&feed);
         ctx.stop_if_cancelled()?;
-        let keep_best = params.keep_best.then(|| params.monitor(feed.validates()));
         let classes = feed.classes();
-        let settings = params.settings(ctx.seed(), keep_best.as_ref(), &classes);
+        let keep_best = params.monitor(feed.validates());
+        let early_stopping = params.early_stopping();
+        let retrieval = retrieval(params, ctx, &feed)?;
+        let settings = FitSettings {
+            keep_best: keep_best.as_ref(),
+            early_stopping: early_stopping.as_ref(),
+            validator: retrieval.as_ref().map(|retrieval| retrieval as &dyn Validator),
+            ..params.settings(ctx.seed(), &classes)
+        };
         let state = start(params, ctx, &network, &settings);
         ctx.stop_if_cancelled()?; // then the checkpoints may not have been read
         let state = train(params, ctx, &mut network, &feed, state, &settings)?;
@@ -258,14 +313,48 @@ impl Stage for Train {
     }
 }
 
+/// Measures the validation pool, where a metric of it is looked at.
+fn retrieval<'a>(params: &TrainParams, ctx: &'a Ctx<'a>, feed: &'a Feed) -> Result<Option<Retrieval<'a>>, StageError> {
+    let metrics = params.watched_metrics();
+    let Some(pool) = feed.validation_pool().filter(|_| !metrics.is_empty() && params.epochs > 0) else {
+        return Ok(None);
+    };
+    let stops = params.early_stopping.as_ref().is_some_and(|rule| rule.metric.metric().is_some());
+    let path = if stops { "early-stopping.metric" } else { "keep-best" };
+    Retrieval::new(ctx, pool, params.loss.distance(), metrics, path).map(Some)
+}
+
 impl TrainParams {
-    /// The loss whose lowest value makes an epoch the best.
-    fn monitor(&self, validates: bool) -> Monitor {
-        let fallback = if validates && self.validation_steps > 0 { Monitor::ValLoss } else { Monitor::Loss };
-        self.early_stopping.as_ref().map_or(fallback, |rule| rule.metric.clone())
+    /// What the best weights are kept by: `Some(None)` is what is looked at where nothing else is said.
+    fn kept_by(&self) -> Option<Option<&Watched>> {
+        match &self.keep_best {
+            KeepBest::No => None,
+            KeepBest::Yes => Some(self.early_stopping.as_ref().map(|rule| &rule.metric)),
+            KeepBest::By(watched) => Some(Some(watched)),
+        }
     }
 
-    fn settings<'a>(&'a self, seed: Seed, keep_best: Option<&'a Monitor>, classes: &'a [i32]) -> FitSettings<'a> {
+    /// The figure whose best value makes an epoch the best, where one is kept.
+    fn monitor(&self, validates: bool) -> Option<nn::Monitor> {
+        let validates = validates && self.validation_steps > 0;
+        let fallback = if validates { nn::Monitor::ValLoss } else { nn::Monitor::Loss };
+        Some(self.kept_by()?.map_or(fallback, Watched::monitor))
+    }
+
+    fn early_stopping(&self) -> Option<nn::EarlyStopping> {
+        let EarlyStopping { patience, min_delta, metric } = self.early_stopping.as_ref()?;
+        Some(nn::EarlyStopping { patience: *patience, min_delta: *min_delta, monitor: metric.monitor() })
+    }
+
+    /// The metrics of the validation pool that are looked at, each once.
+    fn watched_metrics(&self) -> Vec<RetrievalMetric> {
+        let stops = self.early_stopping.as_ref().and_then(|rule| rule.metric.metric());
+        let keeps = self.kept_by().flatten().and_then(Watched::metric).filter(|metric| Some(*metric) != stops);
+        stops.into_iter().chain(keeps).collect()
+    }
+
+    /// All but what is watched.
+    fn settings<'a>(&'a self, seed: Seed, classes: &'a [i32]) -> FitSettings<'a> {
         let minutes = Some(self.checkpoint_every_minutes.0).filter(|minutes| *minutes > 0.0);
         FitSettings {
             epochs: self.epochs as u64,
@@ -281,8 +370,15 @@ impl TrainParams {
             seed,
             checkpoint_every: self.checkpoint_every_steps.0 as u64,
             checkpoint_after: minutes.map(|minutes| Duration::from_secs_f64(minutes * 60.0)),
-            early_stopping: self.early_stopping.as_ref(),
-            keep_best,
+            early_stopping: None,
+            keep_best: None,
+            groups: &self.groups,
+            clip_norm: self.clip_norm,
+            ema: self.ema.as_ref(),
+            lookahead: self.lookahead.as_ref(),
+            micro_batch: self.micro_batch,
+            validator: None,
+            validate_every: self.validate_every as u64,
         }
     }
 
@@ -303,20 +399,6 @@ impl TrainParams {
     fn timed(&self, samples: &SamplesFacts) -> Option<Self> {
         let open = samples.makes_passes && samples.steps_per_pass.is_none() && !self.steps_per_epoch.is_said();
         (!open).then(|| self.with_pass(samples.steps_per_pass))
-    }
-}
-
-/// The weights that a training leaves: how many steps and epochs they have seen.
-struct Kept {
-    steps: u64,
-    /// The epoch, where it is the best and not the last.
-    best_epoch: Option<u64>,
-}
-
-impl Kept {
-    fn of(params: &TrainParams, state: &FitState, keep_best: Option<&Monitor>) -> Self {
-        let best_epoch = keep_best.and_then(|monitor| state.best_epoch(monitor, params.steps()));
-        Self { steps: best_epoch.map_or(state.steps(), |epoch| epoch * params.steps()), best_epoch }
     }
 }
 
@@ -348,6 +430,7 @@ pub(super) fn stage_summary(summary: &nn::layer::ModelSummary) -> ModelSummary {
         parameters: summary.parameters,
         trainable: summary.trainable,
         layers: summary.layers.iter().map(row).collect(),
+        groups: Vec::new(),
     }
 }
 
@@ -370,7 +453,10 @@ fn train(
                 checkpoints.save(state.steps(), &state.to_bytes());
             }
         }
-        event => ctx.progress(display.progress(&event)),
+        event => {
+            ctx.progress(display.progress(&event));
+            numbers(&event).into_iter().for_each(|number| ctx.number(number.step, number.name, number.value));
+        }
     };
     let threads = if params.loader_threads.0 == 0 { loader::suitable_threads() } else { params.loader_threads.0 };
     let order = Order::new(settings, &state, feed.validates());
@@ -387,7 +473,7 @@ fn train(
         }
     })?;
     warn_of_nothing_mined(ctx, nothing_mined, end.steps() - made);
-    let best = settings.keep_best.and_then(|monitor| Some((monitor.name(), end.best_epoch(monitor, params.steps())?)));
+    let best = settings.keep_best.and_then(|monitor| Some((monitor, end.best_epoch(monitor, params.steps())?)));
     if let Some(closing) = display.closing(&end, best) {
         ctx.progress(closing);
     }
@@ -403,67 +489,4 @@ fn warn_of_nothing_mined(ctx: &Ctx<'_>, batches: u64, of: u64) {
              a miner or a margin that lets more through"
         ));
     }
-}
-
-fn write(
-    params: &TrainParams,
-    ctx: &Ctx<'_>,
-    network: &Network,
-    feed: &Feed,
-    state: &FitState,
-    settings: &FitSettings<'_>,
-    kept: &Kept,
-) -> Result<(), StageError> {
-    let summary = stage_summary(network.summary());
-    let model = ModelFile {
-        format: artifact::FORMAT,
-        input: network.input(),
-        dim: network.dim(),
-        distance: params.loss.distance(),
-        layers: params.layers.write(View::Stored),
-        summary: serde_json::to_value(summary).map_err(|error| StageError::failed(error.to_string()))?,
-        steps: kept.steps,
-        best_epoch: kept.best_epoch,
-        trained_on: if kept.steps == 0 && !nn::starts_from_images(&params.layers) {
-            Vec::new()
-        } else {
-            ModelFile::ranges(&feed.training.example_ids)
-        },
-    };
-    network.to_weights().write(&ctx.output("model.safetensors"))?;
-    write_json(&ctx.output("model.json"), &model)?;
-    history(params, settings, state).write(&ctx.output("history.parquet"))?;
-    Ok(())
-}
-
-fn history(params: &TrainParams, settings: &FitSettings<'_>, state: &FitState) -> History {
-    let steps = params.steps_per_epoch.count(None);
-    let row = |(made, loss): (usize, &f32)| {
-        let (epoch, step) = (made / steps, made + 1);
-        let ends = step.is_multiple_of(steps);
-        let val_loss = state.val_losses.get(epoch).filter(|_| ends).map(|&loss| f64::from(loss));
-        let epoch = u32::try_from(epoch + 1).unwrap_or(u32::MAX);
-        let learning_rate = settings.learning_rate(made as u64);
-        HistoryRow { epoch, step: step as u64, loss: f64::from(*loss), val_loss, learning_rate }
-    };
-    History(state.losses.iter().enumerate().map(row).collect())
-}
-
-/// The losses of the weights that are written.
-fn leave_metrics(params: &TrainParams, ctx: &mut Ctx<'_>, network: &Network, state: &FitState, kept: &Kept) {
-    let steps = usize::try_from(kept.steps).unwrap_or(usize::MAX).min(state.losses.len());
-    if let Some(loss) = recent_mean(&state.losses[..steps]) {
-        ctx.metric("loss", loss);
-    }
-    let epochs = (steps / params.steps_per_epoch.count(None)).min(state.val_losses.len());
-    if let Some(&loss) = state.val_losses[..epochs].last() {
-        ctx.metric("val_loss", f64::from(loss));
-    }
-    if let Some(epoch) = kept.best_epoch {
-        ctx.metric("best_epoch", epoch as f64);
-    }
-    if params.early_stopping.is_some() {
-        ctx.metric("epochs", (state.steps() / params.steps()) as f64);
-    }
-    ctx.metric("parameters", network.summary().parameters as f64);
 }

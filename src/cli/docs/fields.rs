@@ -45,7 +45,9 @@ fn field_rows(field: &Field, families: &[Family], path: &str, inside: &[LazyChoi
         alternatives: own.map(|choice| alternatives(choice, families, inside)).unwrap_or_default(),
         name: name.clone(),
     };
-    let inner = record_in(&field.shape).map(|record| rows_inside(record, families, &format!("{name}."), inside));
+    let inside_list = if matches!(field.shape, Shape::List(_)) { "[]" } else { "" };
+    let inner =
+        record_in(&field.shape).map(|record| rows_inside(record, families, &format!("{name}{inside_list}."), inside));
     std::iter::once(row).chain(inner.unwrap_or_default()).collect()
 }
 
@@ -85,10 +87,11 @@ fn alternatives(choice: LazyChoice, families: &[Family], inside: &[LazyChoice]) 
     choice.alternatives.iter().map(one).collect()
 }
 
-/// The table that a value may be, by itself or beside other forms.
+/// The table that a value may be, by itself, in a list or beside other forms.
 fn record_in(shape: &Shape) -> Option<&Record> {
     match shape {
         Shape::Record(record) => Some(record),
+        Shape::List(item) => record_in(item),
         Shape::AnyOf(shapes) => shapes.iter().find_map(record_in),
         _ => None,
     }

@@ -78,6 +78,13 @@ fn train(way: &Way, epochs: u64, from: Option<FitState>, stop_at: usize) -> Left
         checkpoint_after: None,
         early_stopping: way.stopping.as_ref(),
         keep_best: way.keep_best.as_ref(),
+        groups: &[],
+        clip_norm: None,
+        ema: None,
+        lookahead: None,
+        micro_batch: None,
+        validator: None,
+        validate_every: 1,
     };
     let mut network = network();
     let state = from.unwrap_or_else(|| FitState::start(&network, &settings));
@@ -97,7 +104,7 @@ fn train(way: &Way, epochs: u64, from: Option<FitState>, stop_at: usize) -> Left
 }
 
 fn ways() -> Vec<Way> {
-    let stopping = |metric| Some(EarlyStopping { patience: 1, min_delta: 0.0, metric });
+    let stopping = |monitor| Some(EarlyStopping { patience: 1, min_delta: 0.0, monitor });
     vec![
         Way { validates: false, stopping: None, keep_best: None },
         Way { validates: true, stopping: None, keep_best: None },
@@ -173,9 +180,10 @@ fn the_best_epochs_weights_are_those_of_a_training_that_ends_there() {
 #[test]
 fn early_stopping_ends_where_its_rule_says() {
     let plain = Way { validates: true, stopping: None, keep_best: None };
-    let losses = train(&plain, 30, None, usize::MAX).end.unwrap().val_losses;
-    let rule = EarlyStopping { patience: 2, min_delta: 0.0, metric: Monitor::ValLoss };
-    let stop = rule.stops_after(&losses).expect("noise can't be learnt for ever");
+    let end = train(&plain, 30, None, usize::MAX).end.unwrap();
+    let (losses, costs) = (&end.val_losses, end.monitored(&Monitor::ValLoss, 3));
+    let rule = EarlyStopping { patience: 2, min_delta: 0.0, monitor: Monitor::ValLoss };
+    let stop = rule.stops_after(&costs).expect("noise can't be learnt for ever");
     let end = train(&Way { stopping: Some(rule), ..plain }, 30, None, usize::MAX).end.unwrap();
     assert_eq!((end.steps(), end.val_losses.as_slice()), (3 * stop, &losses[..usize::try_from(stop).unwrap()]));
     assert!(stop < 30, "{losses:?}");

@@ -1,40 +1,62 @@
-//! When a training ends before its last epoch, and which epoch was the best. Pure functions of the losses so far.
+//! When a training ends before its last epoch, and which epoch was the best. Pure functions of the figures so far.
 
-use crate::base::check;
-use crate::{choice, params};
+/// The figure of an epoch that is looked at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Monitor {
+    /// The mean loss over the validation batches.
+    ValLoss,
+    /// The mean loss over the epoch's steps.
+    Loss,
+    /// A figure of the [`Validator`](super::Validator).
+    Score {
+        /// Its name.
+        name: String,
+        /// Whether more is better.
+        higher_is_better: bool,
+    },
+}
 
-choice! {
-    /// The loss of an epoch that is looked at; lower is better.
-    pub enum Monitor {
-        /// The mean loss over the validation batches.
-        "val-loss" => ValLoss,
-        /// The mean loss over the epoch's steps.
-        "loss" => Loss,
+impl Monitor {
+    /// Its name in a spec and in events.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        match self {
+            Self::ValLoss => "val-loss",
+            Self::Loss => "loss",
+            Self::Score { name, .. } => name,
+        }
+    }
+
+    /// Whether more is better.
+    #[must_use]
+    pub const fn higher_is_better(&self) -> bool {
+        match self {
+            Self::ValLoss | Self::Loss => false,
+            Self::Score { higher_is_better, .. } => *higher_is_better,
+        }
     }
 }
 
-params! {
-    /// Ends a training that no longer gets better, as Keras' `EarlyStopping` does: after `patience` epochs in a row
-    /// whose loss is not below the best one by more than `min-delta`.
-    pub struct EarlyStopping {
-        /// Epochs in a row without improvement.
-        patience: usize = 3 => check::count(1),
-        /// A loss counts as better if it is below `best - min-delta`.
-        min_delta: f64 = 0.0 => check::not_negative(),
-        /// The loss that is looked at.
-        #[aka("monitor", "score")]
-        metric: Monitor = Monitor::ValLoss,
-    }
+/// Ends a training that no longer gets better.
+#[derive(Debug, Clone, PartialEq)]
+pub struct EarlyStopping {
+    /// Measurements in a row without improvement.
+    pub patience: usize,
+    /// A figure counts as better if it is by more than this.
+    pub min_delta: f64,
+    /// The figure that is looked at.
+    pub monitor: Monitor,
 }
 
 impl EarlyStopping {
-    /// The number of epochs after which a training with these losses ends; `None` if it goes on.
+    /// The number of epochs after which a training with these costs ends; `None` if it goes on. Lower is better; epochs
+    /// without a measurement are `NaN` and don't count.
     #[must_use]
-    pub fn stops_after(&self, losses: &[f32]) -> Option<u64> {
+    pub fn stops_after(&self, costs: &[f64]) -> Option<u64> {
         let (mut best, mut waited) = (f64::INFINITY, 0);
-        for (at, loss) in losses.iter().map(|&loss| f64::from(loss)).enumerate() {
-            if loss < best - self.min_delta {
-                (best, waited) = (loss, 0);
+        for (at, &cost) in costs.iter().enumerate().filter(|(_, cost)| !cost.is_nan()) {
+            if cost < best - self.min_delta {
+                (best, waited) = (cost, 0);
                 continue;
             }
             waited += 1;
@@ -46,9 +68,9 @@ impl EarlyStopping {
     }
 }
 
-/// The epoch, from 0, with the lowest loss; of equal ones the first.
-pub(in crate::nn) fn best_epoch(losses: &[f32]) -> Option<usize> {
-    (0..losses.len()).min_by(|&a, &b| losses[a].total_cmp(&losses[b]))
+/// The epoch, from 0, with the lowest cost; of equal ones the first. Epochs without a measurement are `NaN`.
+pub(in crate::nn) fn best_epoch(costs: &[f64]) -> Option<usize> {
+    (0..costs.len()).filter(|&at| !costs[at].is_nan()).min_by(|&a, &b| costs[a].total_cmp(&costs[b]))
 }
 
 #[cfg(test)]
@@ -56,7 +78,7 @@ mod tests {
     use super::*;
 
     fn rule(patience: usize, min_delta: f64) -> EarlyStopping {
-        EarlyStopping { patience, min_delta, metric: Monitor::ValLoss }
+        EarlyStopping { patience, min_delta, monitor: Monitor::ValLoss }
     }
 
     #[test]
@@ -78,5 +100,15 @@ mod tests {
     fn the_best_epoch_is_the_first_of_the_lowest() {
         assert_eq!(best_epoch(&[0.5, 0.25, 0.75, 0.25]), Some(1));
         assert_eq!(best_epoch(&[]), None);
+        assert_eq!(best_epoch(&[f64::NAN]), None);
+    }
+
+    #[test]
+    fn epochs_that_were_not_measured_are_passed_over() {
+        let nan = f64::NAN;
+        let costs = [nan, -0.5, nan, -0.4, nan, -0.6];
+        assert_eq!(rule(1, 0.0).stops_after(&costs), Some(4));
+        assert_eq!(rule(2, 0.0).stops_after(&costs), None);
+        assert_eq!(best_epoch(&costs), Some(5));
     }
 }

@@ -100,6 +100,13 @@ fn train_with(
         checkpoint_after: None,
         early_stopping,
         keep_best,
+        groups: &[],
+        clip_norm: None,
+        ema: None,
+        lookahead: None,
+        micro_batch: None,
+        validator: None,
+        validate_every: 1,
     };
     let mut network = toy_network();
     let state = from.unwrap_or_else(|| FitState::start(&network, &settings));
@@ -142,7 +149,7 @@ fn an_interrupted_training_ends_with_the_same_bits() {
 fn a_training_that_keeps_its_best_weights_ends_with_the_same_bits_wherever_it_is_stopped() {
     let monitor = Monitor::Loss;
     // No epoch is better than the first by so much, so one is waited for.
-    let rule = EarlyStopping { patience: 1, min_delta: 100.0, metric: Monitor::Loss };
+    let rule = EarlyStopping { patience: 1, min_delta: 100.0, monitor: Monitor::Loss };
     let (whole, events) = train_with(3, None, None, Some(&rule), Some(&monitor));
     let whole = whole.unwrap();
     assert_eq!((whole.losses.len(), whole.val_losses.len()), (8, 2));
@@ -258,6 +265,13 @@ fn tutorial_speed_and_thread_count() {
             checkpoint_after: None,
             early_stopping: None,
             keep_best: None,
+            groups: &[],
+            clip_norm: None,
+            ema: None,
+            lookahead: None,
+            micro_batch: None,
+            validator: None,
+            validate_every: 1,
         };
         pool.install(|| {
             let mut network = tutorial();

@@ -1,5 +1,7 @@
 //! What a layer computes with: its weights by name, its random numbers, and the layers inside it.
 
+use std::cell::Cell;
+
 use burn::tensor::Tensor;
 use rand_chacha::ChaCha8Rng;
 
@@ -50,6 +52,8 @@ pub(in crate::nn) struct TrainPass {
     pub(in crate::nn) replaced: Vec<(String, Tensor<1>)>,
     /// Scalars that the loss tells of this batch, `[1]` each and outside the autodiff graph.
     pub(in crate::nn) logged: Vec<(String, Tensor<1>)>,
+    /// Whether anything was drawn.
+    drawn: Cell<bool>,
 }
 
 /// A statistic of a batch, for the moving average of that path.
@@ -65,7 +69,19 @@ pub(in crate::nn) struct Average {
 impl TrainPass {
     /// The pass of one step.
     pub(in crate::nn) const fn new(seed: Seed, step: u64) -> Self {
-        Self { seed, step, averages: Vec::new(), replaced: Vec::new(), logged: Vec::new() }
+        let drawn = Cell::new(false);
+        Self { seed, step, averages: Vec::new(), replaced: Vec::new(), logged: Vec::new(), drawn }
+    }
+
+    /// The step, from 0.
+    pub(in crate::nn) const fn number(&self) -> u64 {
+        self.step
+    }
+
+    /// Whether what was computed is of each example alone, so that the examples of a batch may be computed in pieces:
+    /// nothing was drawn, and no statistic of the batch was taken or kept.
+    pub(in crate::nn) const fn is_by_example(&self) -> bool {
+        !self.drawn.get() && self.averages.is_empty() && self.replaced.is_empty()
     }
 }
 
@@ -98,6 +114,7 @@ impl<'a> Cx<'a> {
     /// Random numbers of this layer and step, the same ones when a training is resumed; `None` where nothing is trained.
     pub(in crate::nn) fn rng(&self, purpose: &str) -> Option<ChaCha8Rng> {
         let Mode::Train(pass) = &self.mode else { return None };
+        pass.drawn.set(true);
         let position: Vec<u64> = self.place.numbers().iter().copied().chain([pass.step]).collect();
         Some(pass.seed.rng(purpose, &position))
     }
@@ -170,6 +187,8 @@ impl<'a> Cx<'a> {
 
     fn at(&mut self, place: Place) -> Cx<'_> {
         let mode = match &mut self.mode {
+            // Frozen: computed as it will be when training is over.
+            Mode::Train(_) if self.parameters.is_still(place.path()) => Mode::Eval,
             Mode::Train(pass) => Mode::Train(pass),
             Mode::Eval => Mode::Eval,
             Mode::Folded(folded) => Mode::Folded(folded),

@@ -10,7 +10,8 @@ use crate::nn::layer::{BatchNorm, Conv2d, Cx, Features, LayerSpec};
 pub(in crate::nn) fn forward(layers: &[LayerSpec], x: Features, cx: &mut Cx<'_>) -> Features {
     let (mut features, mut at) = (x, 0);
     while at < layers.len() {
-        (features, at) = match (features, Fusion::of(&layers[at..])) {
+        let fusion = Fusion::of(&layers[at..]).filter(|fusion| fusion.trains(layers, at, cx));
+        (features, at) = match (features, fusion) {
             (Features::Image(x), Some(fusion)) => {
                 (Features::Image(fusion.forward(layers, at, x, cx)), at + fusion.len())
             }
@@ -46,6 +47,14 @@ impl<'a> Fusion<'a> {
         match self {
             Self::ConvNorm(_, _, Some(_)) => 3,
             Self::ConvNorm(_, _, None) | Self::NormPool(..) => 2,
+        }
+    }
+
+    /// Whether its normalisation, with the first layer as number `at`, goes by the batch: a frozen one does not.
+    fn trains(&self, layers: &[LayerSpec], at: usize, cx: &mut Cx<'_>) -> bool {
+        match self {
+            Self::ConvNorm(..) => cx.of(layers, at + 1).trains(),
+            Self::NormPool(..) => cx.of(layers, at).trains(),
         }
     }
 

@@ -5,17 +5,19 @@
 
 use burn::tensor::Tensor;
 
-use super::{Rule, Tick};
+use super::{Rule, Tick, take, with_decay};
 use crate::base::check;
 use crate::nn::fused;
 use crate::nn::kernel::AdamStep;
+use crate::nn::parameters::Updated;
 use crate::params;
 
 params! {
     /// Adam (Kingma and Ba, 2015, arXiv:1412.6980) as Keras has it, epsilon outside the root:
     ///
     /// `m = b1 m + (1 - b1) g`, `v = b2 v + (1 - b2) g^2`,
-    /// `w = w - lr sqrt(1 - b2^t) / (1 - b1^t) * m / (sqrt(v) + eps)` at step `t` from 1.
+    /// `w = w - lr sqrt(1 - b2^t) / (1 - b1^t) * m / (sqrt(v) + eps)` at step `t` from 1. With `weight-decay`,
+    /// `decay w` is added to `g` first; `adamw` keeps the two apart.
     pub struct Adam {
         /// Step size.
         #[aka("lr", "base_lr", "initial_lr", "eta", "step_size")]
@@ -28,6 +30,9 @@ params! {
         /// Added to the root of the second moment.
         #[aka("eps")]
         epsilon: f64 = 1e-7 => check::positive(),
+        /// What the weight itself is multiplied by where it is added to its gradient.
+        #[aka("decay", "wd", "l2")]
+        weight_decay: f64 = 0.0 => check::not_negative(),
     }
 }
 
@@ -36,18 +41,25 @@ impl Rule for Adam {
         self.learning_rate
     }
 
-    fn slots(&self) -> &'static [&'static str] {
+    fn slots(&self, _: &Updated<'_>) -> &'static [&'static str] {
         &["m", "v"]
     }
 
-    fn update(&self, tick: Tick, value: Tensor<1>, gradient: Tensor<1>, slots: &mut [Tensor<1>]) -> Tensor<1> {
+    fn update(
+        &self,
+        tick: Tick,
+        _: &Updated<'_>,
+        value: Tensor<1>,
+        gradient: Tensor<1>,
+        slots: &mut [Tensor<1>],
+    ) -> Tensor<1> {
         let [first, second] = slots else { unreachable!("Adam has two slots") };
-        let taken = |slot: &mut Tensor<1>| std::mem::replace(slot, Tensor::empty([0], &gradient.device()));
-        let (m, v) = (taken(first), taken(second));
+        let gradient = with_decay(gradient, &value, self.weight_decay);
+        let (m, v) = (take(first), take(second));
         if fused::is_on_flex(&value) {
             let step = u32::try_from(tick.step).unwrap_or(u32::MAX);
             let Self { beta_1: beta1, beta_2: beta2, epsilon: eps, .. } = *self;
-            let rule = AdamStep { lr: tick.rate, beta1, beta2, eps, step };
+            let rule = AdamStep { lr: tick.rate(self.learning_rate), beta1, beta2, eps, step };
             let (value, [m, v]) = fused::adam(&rule, [value, gradient, m, v]);
             (*first, *second) = (m, v);
             return value;
@@ -62,8 +74,8 @@ impl Rule for Adam {
 impl Adam {
     /// `lr sqrt(1 - b2^t) / (1 - b1^t)`, in `f64`.
     fn corrected(&self, tick: Tick) -> f64 {
-        let step = i32::try_from(tick.step).unwrap_or(i32::MAX);
-        tick.rate * (1.0 - self.beta_2.powi(step)).sqrt() / (1.0 - self.beta_1.powi(step))
+        let step = tick.exponent();
+        tick.rate(self.learning_rate) * (1.0 - self.beta_2.powi(step)).sqrt() / (1.0 - self.beta_1.powi(step))
     }
 }
 
@@ -74,6 +86,14 @@ mod tests {
     use super::*;
     use crate::base::param;
     use crate::nn::golden::{self, Golden};
+    use crate::nn::optim::golden_tests;
+
+    const OF: Updated<'_> = Updated { path: "layers.0.dense.bias", shape: &[], rate_factor: 1.0, group: None };
+
+    #[test]
+    fn weight_decay_is_added_to_the_gradient() {
+        golden_tests::assert_steps("adam");
+    }
 
     #[test]
     fn six_steps_are_keras() {
@@ -87,8 +107,8 @@ mod tests {
             let mut value = flat(&case.input["value"]);
             let mut moments = [value.zeros_like(), value.zeros_like()];
             for (at, step) in case.expected["steps"].as_array().unwrap().iter().enumerate() {
-                let tick = Tick { step: at as u64 + 1, rate: adam.learning_rate };
-                value = adam.update(tick, value, flat(&step["gradient"]), &mut moments);
+                let tick = Tick { step: at as u64 + 1, schedule: 1.0, factor: 1.0 };
+                value = adam.update(tick, &OF, value, flat(&step["gradient"]), &mut moments);
                 let found = value.to_data().try_into_vec::<f32>().unwrap();
                 golden::assert_close(&found, &step["value"], golden.tolerance, &format!("step {at}"));
             }
@@ -100,9 +120,9 @@ mod tests {
         // m = 0.1 g, v = 0.001 g^2; the correction makes it lr g / (|g| + eps sqrt(1000)).
         let device = Device::flex();
         let flat = |values: [f32; 2]| Tensor::<1>::from_floats(values, &device);
-        let tick = Tick { step: 1, rate: 0.001 };
+        let tick = Tick { step: 1, schedule: 1.0, factor: 1.0 };
         let mut moments = [flat([0.0; 2]), flat([0.0; 2])];
-        let value = param::defaults::<Adam>().update(tick, flat([1.0, 1.0]), flat([0.5, -3.0]), &mut moments);
+        let value = param::defaults::<Adam>().update(tick, &OF, flat([1.0, 1.0]), flat([0.5, -3.0]), &mut moments);
         let found = value.into_data().try_into_vec::<f32>().unwrap();
         assert!((found[0] - 0.999).abs() < 1e-6 && (found[1] - 1.001).abs() < 1e-6, "{found:?}");
     }

@@ -1,24 +1,96 @@
 //! What can be said of a training before it runs: each check is one problem, at the parameter that causes it.
 
 use super::TrainParams;
+use super::monitor::{KeepBest, Monitor, Watched};
 use crate::artifact::Distance;
 use crate::data::augment::misfits;
+use crate::nn;
+use crate::nn::groups::{Declaration, Grouping};
 use crate::nn::loss::Known;
-use crate::nn::{self, Monitor};
 use crate::stage::{InputFacts, ParamIssue, SamplesFacts};
 
-/// A validation loss can only be looked at where there is one.
-pub(super) fn nothing_to_monitor(params: &TrainParams, validates: bool) -> Option<ParamIssue> {
-    params.early_stopping.as_ref().filter(|rule| rule.metric == Monitor::ValLoss)?;
-    let (message, help) = if !validates {
-        ("`val-loss` needs validation batches, but the port `validation` is empty", "plug it in the template")
-    } else if params.validation_steps == 0 {
-        ("`val-loss` needs validation batches, but `validation-steps` is 0", "set `validation-steps`")
-    } else {
-        return None;
+/// What is measured on validation images can only be looked at where there are any; `pool` is theirs.
+pub(super) fn nothing_to_monitor(params: &TrainParams, pool: Option<&SamplesFacts>) -> Option<ParamIssue> {
+    let rule = params.early_stopping.as_ref().map(|rule| ("early-stopping", &rule.metric));
+    let best = if let KeepBest::By(watched) = &params.keep_best { Some(("keep-best", watched)) } else { None };
+    let instead = "`early-stopping = { metric = \"loss\" }`";
+    for (path, watched) in rule.into_iter().chain(best) {
+        let name = watched.monitor().name().to_owned();
+        let (what, help) = match (watched, pool) {
+            (Watched::Loss(Monitor::Loss), _) => continue,
+            (Watched::Loss(Monitor::ValLoss), None) => {
+                ("validation batches, but the port `validation` is empty", "plug it in the template")
+            }
+            (Watched::Loss(Monitor::ValLoss), Some(_)) if params.validation_steps == 0 => {
+                ("validation batches, but `validation-steps` is 0", "set `validation-steps`")
+            }
+            (Watched::Metric(_), None) => {
+                ("a validation pool, but the port `validation` is empty", "plug it in the template")
+            }
+            (Watched::Metric(_), Some(pool)) if pool.count.is_some_and(|count| count < 2) => {
+                ("at least two images to validate on", "draw more of them")
+            }
+            (Watched::Loss(Monitor::ValLoss) | Watched::Metric(_), Some(_)) => continue,
+        };
+        let help = format!("{help}, or look at the training loss: {instead}");
+        return Some(ParamIssue::new(path, format!("`{name}` needs {what}")).help(help));
+    }
+    None
+}
+
+/// A metric that is never measured decides nothing.
+pub(super) fn never_validates(params: &TrainParams) -> Option<ParamIssue> {
+    let (every, epochs) = (params.validate_every, params.epochs);
+    (!params.metrics().is_empty() && epochs > 0 && every > epochs).then(|| {
+        let message = format!("`validate-every` is {every}, but the training has {epochs} epochs: nothing is measured");
+        ParamIssue::new("validate-every", message).help(format!("set it to at most {epochs}"))
+    })
+}
+
+/// What an optimiser's own parameters contradict.
+pub(super) fn optimizer_misfit(params: &TrainParams) -> Option<ParamIssue> {
+    let (path, message) = params.optimizer.misfit()?;
+    Some(ParamIssue::new(format!("optimizer.{path}"), message))
+}
+
+/// Groups that can't be, and parameters that nobody trains; `all` are the training's, where they are known.
+pub(super) fn wrong_groups(params: &TrainParams, all: Option<&[Declaration]>) -> Vec<ParamIssue> {
+    let grouping = match Grouping::new(&params.groups) {
+        Ok(grouping) => grouping,
+        Err(issues) => return super::param_issues(issues),
     };
-    let help = format!("{help}, or look at the training loss: `early-stopping = {{ metric = \"loss\" }}`");
-    Some(ParamIssue::new("early-stopping", message).help(help))
+    let Some(all) = all else { return Vec::new() };
+    let groups = match grouping.over(all) {
+        Ok(groups) => groups,
+        Err(issues) => return super::param_issues(issues),
+    };
+    let frozen = |group: &Option<usize>| group.is_some_and(|group| params.groups[group].freeze);
+    let mut trained = all.iter().zip(&groups).filter(|(one, _)| one.trainable);
+    if params.epochs > 0 && trained.clone().next().is_some() && trained.all(|(_, group)| frozen(group)) {
+        let help = "leave something to train, or set `epochs = 0`";
+        return vec![ParamIssue::new("groups", "every parameter is frozen: there is nothing to train").help(help)];
+    }
+    Vec::new()
+}
+
+/// Pieces of a batch give the whole batch's gradients only where each image goes through the network by itself.
+pub(super) fn not_in_pieces(params: &TrainParams, all: Option<&[Declaration]>, layers: &[String]) -> Option<ParamIssue> {
+    params.micro_batch.filter(|_| params.epochs > 0)?;
+    let grouping = Grouping::new(&params.groups).ok()?;
+    let moves = |one: &&Declaration| {
+        let still = grouping.of(&one.path).is_some_and(|group| params.groups[group].freeze);
+        !one.trainable && one.path.starts_with("layers.") && !still
+    };
+    let statistic = all.into_iter().flatten().find(moves).map(|one| {
+        let layer = one.path.rsplit_once('.').map_or(one.path.as_str(), |(layer, _)| layer);
+        format!("`{layer}` takes statistics of the whole batch")
+    });
+    let draws = || layers.iter().find(|name| name.starts_with("dropout")).map(|name| {
+        format!("`{name}` draws its numbers for the whole batch")
+    });
+    let message = statistic.or_else(draws)?;
+    let help = "leave `micro-batch` out, or build the network without that layer (a frozen `batch-norm` is none of these)";
+    Some(ParamIssue::new("micro-batch", format!("a batch can't go through these layers in pieces: {message}")).help(help))
 }
 
 /// A network without weights can be embedded with, not trained.

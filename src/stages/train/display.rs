@@ -2,8 +2,8 @@
 
 use std::time::Instant;
 
-use crate::nn::{FitEvent, FitSettings, FitState};
-use crate::stage::Progress;
+use crate::nn::{FitEvent, FitSettings, FitState, Monitor};
+use crate::stage::{Number, Progress};
 
 /// Steps whose mean loss is shown and left as the metric `loss`.
 const WINDOW: usize = 100;
@@ -36,10 +36,13 @@ impl Display {
     }
 
     /// What a reader of the losses should know: that it ended early, and which epoch's weights are kept.
-    pub(super) fn closing(&self, end: &FitState, best: Option<(&str, u64)>) -> Option<Progress> {
+    pub(super) fn closing(&self, end: &FitState, best: Option<(&Monitor, u64)>) -> Option<Progress> {
         let epochs = if self.total == 0 { 0 } else { end.steps() / (self.total / self.epochs) };
         let early = (end.steps() < self.total).then(|| format!("ended early after epoch {epochs}"));
-        let best = best.map(|(monitor, epoch)| format!("keeps epoch {epoch} (lowest {monitor})"));
+        let best = best.map(|(monitor, epoch)| {
+            let end = if monitor.higher_is_better() { "highest" } else { "lowest" };
+            format!("keeps epoch {epoch} ({end} {})", monitor.name())
+        });
         let message: Vec<String> = early.into_iter().chain(best).collect();
         (!message.is_empty()).then(|| self.at(end.steps(), message.join("; ")))
     }
@@ -59,9 +62,10 @@ impl Display {
                 self.message = format!("epoch {epoch}/{}, loss {loss:.4}, {speed:.0} images/s", self.epochs);
                 step
             }
-            FitEvent::Epoch { epoch, step, loss, val_loss } => {
+            FitEvent::Epoch { epoch, step, loss, val_loss, ref scores, .. } => {
                 let validation = val_loss.map_or_else(String::new, |loss| format!(", validation loss {loss:.4}"));
-                self.message = format!("epoch {epoch}/{}, loss {loss:.4}{validation}", self.epochs);
+                let scores: String = scores.iter().map(|(name, score)| format!(", {name} {score:.4}")).collect();
+                self.message = format!("epoch {epoch}/{}, loss {loss:.4}{validation}{scores}", self.epochs);
                 step
             }
             FitEvent::NothingMined { step } => step,
@@ -69,6 +73,16 @@ impl Display {
         };
         self.at(done, self.message.clone())
     }
+}
+
+/// The figures of an epoch that has ended, for programs.
+pub(super) fn numbers(event: &FitEvent) -> Vec<Number> {
+    let FitEvent::Epoch { step, loss, val_loss, learning_rate, scores, logged, .. } = event else { return Vec::new() };
+    let own = [("loss", Some(f64::from(*loss))), ("val-loss", val_loss.map(f64::from))];
+    let own = own.into_iter().chain([("learning-rate", Some(*learning_rate))]);
+    let own = own.filter_map(|(name, value)| Some((name.to_owned(), value?)));
+    let all = own.chain(scores.iter().chain(logged).cloned());
+    all.map(|(name, value)| Number { step: *step, name, value }).collect()
 }
 
 /// The mean of the last losses; `None` if there is none.

@@ -22,7 +22,7 @@ pub(super) struct Pool {
     pub(super) composition: String,
     /// Batches of one pass, where the sampler makes passes.
     pub(super) steps_per_pass: Option<usize>,
-    labels: Vec<i32>,
+    pub(super) labels: Vec<i32>,
     draw: Draw,
     views: usize,
     augmentation: Option<Augmentation>,
@@ -113,6 +113,11 @@ impl Feed {
     /// The labels that are trained on, each once, in ascending order.
     pub(super) fn classes(&self) -> Vec<i32> {
         self.training.classes()
+    }
+
+    /// The pool that is validated on.
+    pub(super) const fn validation_pool(&self) -> Option<&Pool> {
+        self.validation.as_ref()
     }
 
     /// Whether there is something to validate on.

@@ -18,7 +18,7 @@ pub(super) fn start(params: &TrainParams, ctx: &Ctx<'_>, network: &Network, sett
             tell(&useless, "starts over");
             return fresh;
         };
-        let state = match usable(&bytes, step, &fresh, settings.keep_best.is_some(), params.steps()) {
+        let state = match usable(&bytes, step, &fresh, settings) {
             Ok(state) => state,
             Err(reason) => {
                 useless.push(format!("the checkpoint of step {step} {reason}"));
@@ -32,10 +32,9 @@ pub(super) fn start(params: &TrainParams, ctx: &Ctx<'_>, network: &Network, sett
             }
         };
         // A training without early stopping may have left one that lies behind the end of this one.
-        let end = params
+        let end = settings
             .early_stopping
-            .as_ref()
-            .and_then(|rule| Some(rule.stops_after(&state.monitored(&rule.metric, params.steps()))? * params.steps()));
+            .and_then(|rule| Some(rule.stops_after(&state.monitored(&rule.monitor, params.steps()))? * params.steps()));
         match end {
             Some(end) if end < step => limit = end,
             _ => {
@@ -47,12 +46,13 @@ pub(super) fn start(params: &TrainParams, ctx: &Ctx<'_>, network: &Network, sett
 }
 
 /// The state of a checkpoint, or why training can't go on from it.
-fn usable(bytes: &[u8], step: u64, fresh: &FitState, keep_best: bool, epoch: u64) -> Result<FitState, String> {
+fn usable(bytes: &[u8], step: u64, fresh: &FitState, settings: &FitSettings<'_>) -> Result<FitState, String> {
     let state = FitState::from_bytes(bytes).map_err(|error| format!("can't be used ({error})"))?;
     if state.steps() != step || !state.fits(fresh) {
         return Err("is of another network".to_owned());
     }
-    if keep_best && state.best.0.is_empty() && state.steps() > epoch {
+    let measured = settings.validate_every.saturating_mul(settings.steps_per_epoch);
+    if settings.keep_best.is_some() && state.best.0.is_empty() && state.steps() > measured {
         return Err("holds no best weights".to_owned());
     }
     Ok(state)

@@ -1,0 +1,170 @@
+//! The gradients of a batch: of all its images at once, or in pieces where memory is short.
+
+use burn::tensor::Tensor;
+
+use super::{Batch, FitError, FitSettings};
+use crate::nn::layer::{Average, Cx, Mode, TrainPass};
+use crate::nn::loss::{self, Embedded};
+use crate::nn::miner::{Chosen, Mining};
+use crate::nn::network::{Network, images};
+use crate::nn::ops;
+use crate::nn::optim::square_norm;
+use crate::nn::parameters::{ByPath, Parameters};
+
+/// A network and a loss with parameters: what a batch goes through.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Model<'a> {
+    pub(super) network: &'a Network,
+    pub(super) settings: &'a FitSettings<'a>,
+    pub(super) parameters: &'a Parameters,
+}
+
+/// What a batch gives in training.
+#[derive(Debug)]
+pub(super) struct Passed {
+    /// The mean loss; `NaN` or an infinity if the training has diverged, and then there are no gradients.
+    pub(super) loss: f32,
+    pub(super) gradients: ByPath,
+    pub(super) averages: Vec<Average>,
+    /// Memories that hold something else from the next step on, by path.
+    pub(super) replaced: Vec<(String, Tensor<1>)>,
+    /// What the loss wants to be seen.
+    pub(super) logged: Vec<(String, f32)>,
+    /// How much the miner has chosen of the batch, where there is one that the loss has asked.
+    pub(super) chosen: Option<Chosen>,
+}
+
+/// The loss of a batch.
+struct Judged {
+    loss: Tensor<1>,
+    /// `NaN` where an embedding is no number.
+    value: f32,
+    chosen: Option<Chosen>,
+}
+
+impl Model<'_> {
+    /// Forward, loss and backward, for the step of this number, from 0.
+    pub(super) fn train(&self, batch: &Batch, step: u64) -> Result<Passed, FitError> {
+        let mut pass = TrainPass::new(self.settings.seed, step);
+        let (loss, gradients, chosen) = match self.settings.micro_batch {
+            Some(size) if size < batch.labels.len() => self.in_pieces(batch, size, &mut pass)?,
+            _ => self.at_once(batch, &mut pass),
+        };
+        let number = |(name, value): (String, Tensor<1>)| (name, value.into_scalar::<f32>());
+        let logged = pass.logged.into_iter().map(number).collect();
+        Ok(Passed { loss, gradients, averages: pass.averages, replaced: pass.replaced, logged, chosen })
+    }
+
+    /// The mean loss of a validation batch of this number, without gradients and by moving averages.
+    pub(super) fn validate(&self, batch: &Batch, number: u64) -> f32 {
+        let pixels = images(&batch.pixels, self.network.input(), self.network.device());
+        let embeddings = self.network.forward(self.parameters, pixels, Mode::Eval);
+        self.loss(embeddings, batch, number, None).value
+    }
+
+    fn at_once(&self, batch: &Batch, pass: &mut TrainPass) -> (f32, ByPath, Option<Chosen>) {
+        let embeddings = self.embed(&batch.pixels, Mode::Train(pass));
+        let Judged { loss, value, chosen } = self.loss(embeddings, batch, pass.number(), Some(pass));
+        let gradients =
+            if value.is_finite() && loss.is_tracked() { Some(loss.backward()) } else { None };
+        let gradients = gradients.map(|mut gradients| self.parameters.gradients(&mut gradients)).unwrap_or_default();
+        (value, gradients, chosen)
+    }
+
+    /// The same loss and gradients up to rounding, in three passes: the embeddings of all pieces without gradients; the
+    /// loss of the whole batch, with gradients of the embeddings; each piece once more, which takes its embeddings'
+    /// gradients on to the weights (Gao et al., 2021, arXiv:2101.06983).
+    fn in_pieces(
+        &self,
+        batch: &Batch,
+        size: usize,
+        pass: &mut TrainPass,
+    ) -> Result<(f32, ByPath, Option<Chosen>), FitError> {
+        let image: usize = self.network.input().iter().product();
+        let pieces: Vec<&[u8]> = batch.pixels.chunks(size * image).collect();
+        let (plain, step) = (self.parameters.valid(), pass.number());
+        let embedded = pieces.iter().map(|piece| {
+            let mut alone = TrainPass::new(self.settings.seed, step);
+            let pixels = images(piece, self.network.input(), self.network.device());
+            let embeddings = self.network.forward(&plain, pixels, Mode::Train(&mut alone));
+            if alone.is_by_example() { Ok(embeddings) } else { Err(FitError::MicroBatch) }
+        });
+        let embedded = embedded.collect::<Result<Vec<_>, _>>()?;
+        let embeddings = Tensor::from_inner(Tensor::cat(embedded, 0)).require_grad();
+        let Judged { loss, value, chosen } = self.loss(embeddings.clone(), batch, step, Some(pass));
+        if !value.is_finite() || !loss.is_tracked() {
+            return Ok((value, ByPath::new(), chosen));
+        }
+        let mut gradients = loss.backward();
+        let mut sums = self.parameters.gradients(&mut gradients);
+        if let Some(slopes) = embeddings.grad_remove(&mut gradients) {
+            for (at, piece) in pieces.iter().enumerate() {
+                let rows = piece.len() / image;
+                self.take_on(piece, step, slopes.clone().narrow(0, at * size, rows), &mut sums);
+            }
+        }
+        Ok((value, sums, chosen))
+    }
+
+    /// Adds the gradients of a piece's weights, from those of its embeddings.
+    fn take_on(&self, piece: &[u8], step: u64, slopes: Tensor<2>, sums: &mut ByPath) {
+        let mut pass = TrainPass::new(self.settings.seed, step);
+        let embeddings = self.embed(piece, Mode::Train(&mut pass));
+        if !embeddings.is_tracked() {
+            return; // all layers are frozen
+        }
+        let mut gradients = ops::sum(embeddings * Tensor::from_inner(slopes)).backward();
+        for (path, gradient) in self.parameters.gradients(&mut gradients) {
+            let sum = match sums.remove(&path) {
+                Some(sum) => sum + gradient,
+                None => gradient,
+            };
+            sums.insert(path, sum);
+        }
+    }
+
+    /// Embeddings inside the autodiff graph.
+    fn embed(&self, pixels: &[u8], mode: Mode<'_>) -> Tensor<2> {
+        let device = self.network.device().clone().autodiff();
+        self.network.forward(self.parameters, images(pixels, self.network.input(), &device), mode)
+    }
+
+    /// The mean loss of embeddings, with its value, which is `NaN` where an embedding is no number: comparisons with `NaN`
+    /// are false, so mining keeps no pair of such a batch and the loss alone would be an innocent 0.
+    ///
+    /// `number` is that of the training step, or of the validation batch where there is no pass.
+    fn loss(&self, embeddings: Tensor<2>, batch: &Batch, number: u64, mut pass: Option<&mut TrainPass>) -> Judged {
+        let Self { network, settings, parameters } = self;
+        let sum = ops::sum(embeddings.clone().without_autodiff()).into_scalar::<f32>();
+        // A step has one number, a validation batch two.
+        let position = if pass.is_some() { vec![number] } else { vec![u64::MAX, number] };
+        let mining = settings.miner.map(|miner| Mining::new(miner, settings.seed, position));
+        let embedded = Embedded::new(embeddings, &batch.labels, settings.classes).of_views(batch.views);
+        let embedded = embedded.mined_by(mining.as_ref());
+        let mode = Mode::of(pass.as_deref_mut());
+        let mut cx = Cx::of_loss(parameters, network.numerics(), mode, settings.loss.name());
+        let loss = settings.loss.as_dyn().forward(&embedded, &mut cx);
+        let chosen = mining.as_ref().and_then(Mining::chosen);
+        chosen.into_iter().flat_map(|chosen| chosen.numbers()).for_each(|(name, count)| {
+            let count = Tensor::from_data([count], &loss.clone().without_autodiff().device());
+            cx.log(name, count);
+        });
+        if let Some(pass) = pass {
+            loss::tell(settings.metrics, &embedded, settings.loss.distance(), pass);
+        }
+        let value = if sum.is_finite() { loss.clone().into_scalar::<f32>() } else { f32::NAN };
+        Judged { loss, value, chosen }
+    }
+}
+
+/// Scales all gradients so that the norm of all together is at most `most` (Pascanu et al., 2013, arXiv:1211.5063); gives
+/// the norm that they had.
+pub(super) fn clip(gradients: &mut ByPath, most: f64) -> f64 {
+    let norm = gradients.values().map(square_norm).sum::<f64>().sqrt();
+    if norm > most {
+        for gradient in gradients.values_mut() {
+            *gradient = gradient.clone().mul_scalar(most / norm);
+        }
+    }
+    norm
+}

@@ -1,0 +1,112 @@
+//! Retrieval metrics of the validation pool while a network trains: the same figures that looking the finished network's
+//! embeddings up would give.
+
+use std::fmt::{Debug, Formatter};
+use std::sync::Arc;
+
+use super::DATASET;
+use super::feed::Pool;
+use crate::artifact::{Distance, Examples, IndexRows};
+use crate::metric::{Ranked, RetrievalMetric, micro_mean};
+use crate::nn::{EMBED_BATCH, Network, Validator};
+use crate::search::knn::{Hit, Wanted};
+use crate::search::{ExactSearch, SearchError, overlap};
+use crate::stage::{Ctx, ParamIssue, StageError};
+use crate::stages::embedded;
+
+/// Looks every image of a pool up among the others, copies of the image itself left out.
+pub(super) struct Retrieval<'a> {
+    ctx: &'a Ctx<'a>,
+    pool: &'a Pool,
+    distance: Distance,
+    metrics: Vec<RetrievalMetric>,
+    /// Images of the same class that a query can find.
+    relevant: Vec<usize>,
+    wanted: Vec<Wanted>,
+}
+
+impl Debug for Retrieval<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Retrieval").field("metrics", &self.metrics).field("distance", &self.distance).finish_non_exhaustive()
+    }
+}
+
+impl<'a> Retrieval<'a> {
+    /// For `metrics`, which the parameters at `path` ask for.
+    ///
+    /// # Errors
+    /// If the dataset can't be read, or no image of the pool has another one to be found.
+    pub(super) fn new(
+        ctx: &'a Ctx<'a>,
+        pool: &'a Pool,
+        distance: Distance,
+        metrics: Vec<RetrievalMetric>,
+        path: &str,
+    ) -> Result<Self, StageError> {
+        let examples = Examples::read(ctx.input("dataset", DATASET))?;
+        let digest = |id: &u64| {
+            let digest = usize::try_from(*id).ok().and_then(|row| examples.digest.get(row)).cloned();
+            digest.ok_or_else(|| StageError::failed(format!("the dataset has no example {id}")))
+        };
+        let rows = IndexRows {
+            example_id: pool.example_ids.clone(),
+            label: pool.labels.clone(),
+            digest: pool.example_ids.iter().map(digest).collect::<Result<_, _>>()?,
+            vectors: Vec::new(),
+            dim: 0,
+        };
+        let excluded = overlap::same_examples(&rows, &rows.example_id, &rows.digest);
+        let relevant = overlap::relevant(&rows.label, &rows.label, &excluded);
+        if relevant.iter().all(|relevant| *relevant == 0) {
+            let message = "no image of the validation pool has another one of its class to be found";
+            let help = "let the sampler of the validation draw at least two examples of a class, or look at `val-loss`";
+            return Err(ParamIssue::new(path, message).help(help).into());
+        }
+        let depth = |(relevant, excluded): (&usize, Arc<[u32]>)| {
+            Wanted { k: metrics.iter().map(|metric| metric.depth(*relevant)).max().unwrap_or(0), excluded }
+        };
+        let wanted = relevant.iter().zip(excluded).map(depth).collect();
+        Ok(Self { ctx, pool, distance, metrics, relevant, wanted })
+    }
+
+    /// The pool's embeddings; `None` if the stage was to stop.
+    fn embed(&self, network: &Network) -> Option<Vec<f32>> {
+        let (embedder, pixels) = (network.embedder(), &self.pool.pixels);
+        let mut values = Vec::with_capacity(self.pool.example_ids.len() * network.dim());
+        for batch in pixels.bytes.chunks(EMBED_BATCH * pixels.image_size()) {
+            if self.ctx.cancelled() {
+                return None;
+            }
+            values.extend(embedder.embed(batch));
+        }
+        Some(values)
+    }
+}
+
+impl Validator for Retrieval<'_> {
+    fn names(&self) -> Vec<String> {
+        self.metrics.iter().map(RetrievalMetric::name).collect()
+    }
+
+    fn measure(&self, network: &Network) -> Result<Option<Vec<f64>>, String> {
+        let Some(values) = self.embed(network) else { return Ok(None) };
+        let labels = &self.pool.labels;
+        let vectors =
+            embedded::searchable("embedding", &values, network.dim(), &self.pool.example_ids, self.distance);
+        let vectors = vectors.map_err(|error| error.to_string())?;
+        let judge = |query: usize, hits: &[Hit]| {
+            let right: Vec<bool> = hits.iter().map(|hit| labels[hit.row as usize] == labels[query]).collect();
+            let ranked = Ranked { hits: &right, relevant: self.relevant[query] };
+            self.metrics.iter().map(|metric| metric.of_query(&ranked)).collect::<Vec<Option<f64>>>()
+        };
+        let stop = || self.ctx.cancelled();
+        let search = ExactSearch::new(vectors.rows(), self.distance).stopped_by(&stop);
+        let found = match search.map(vectors.rows(), &self.wanted, judge) {
+            Ok(found) => found,
+            Err(SearchError::Stopped) => return Ok(None),
+            Err(error) => return Err(error.to_string()),
+        };
+        let mean = |at: usize| micro_mean(found.iter().map(|values| values[at]));
+        Ok(Some((0..self.metrics.len()).map(mean).collect()))
+    }
+}
