@@ -92,26 +92,8 @@ fn main() {
     let mut network = Network::build(&layers(), [32, 32, 3], seed, &device).expect("the tutorial's shapes");
     let (optimizer, loss) = (serde_json::json!("adam"), serde_json::json!("multi-similarity"));
     let settings = FitSettings {
-        epochs: 1,
         steps_per_epoch: STEPS,
-        validation_steps: 0,
-        optimizer: &param::from_json(&optimizer).expect("an optimiser"),
-        schedule: &simpipe::nn::Schedule::Constant(simpipe::nn::schedule::Constant {}),
-        schedule_epochs: 1,
-        classes: &[],
-        loss: &param::from_json(&loss).expect("a loss"),
-        seed,
-        checkpoint_every: 0,
-        checkpoint_after: None,
-        early_stopping: None,
-        keep_best: None,
-        groups: &[],
-        clip_norm: None,
-        ema: None,
-        lookahead: None,
-        micro_batch: None,
-        validator: None,
-        validate_every: 1,
+        ..FitSettings::new(&param::from_json(&optimizer).expect("an optimiser"), &simpipe::nn::Schedule::Constant(simpipe::nn::schedule::Constant {}), &param::from_json(&loss).expect("a loss"), seed)
     };
     let (pool, mut times, mut last) = (Pool::new(), Vec::new(), Instant::now());
     let mut on_event = |event: FitEvent| {

@@ -98,7 +98,11 @@ mod tests {
         let path = folder.path().join("history.parquet");
         for history in [
             History(vec![row(1, &[]), row(2, &[])]),
-            History(vec![row(1, &[("hard-pairs", 3.0)]), row(2, &[("hard-pairs", 4.0), ("recall@1", 0.25)]), row(3, &[])]),
+            History(vec![
+                row(1, &[("hard-pairs", 3.0)]),
+                row(2, &[("hard-pairs", 4.0), ("recall@1", 0.25)]),
+                row(3, &[]),
+            ]),
         ] {
             history.write(&path).unwrap();
             assert_eq!(History::read(&path).unwrap(), history);

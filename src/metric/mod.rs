@@ -49,19 +49,6 @@ pub trait Metric: std::fmt::Debug + Send + Sync {
     /// The name in specs and JSON, such as `recall@5`.
     fn name(&self) -> String;
 
-    /// The metric of a name, as [`RetrievalMetric::name`] gives it.
-    #[must_use]
-    pub fn parse(name: &str) -> Option<Self> {
-        let metric = match name.split_once('@')? {
-            ("recall", k) => Self::RecallAtK(k.parse().ok()?),
-            ("precision", k) => Self::PrecisionAtK(k.parse().ok()?),
-            ("map", "r") => Self::MapAtR,
-            _ => return None,
-        };
-        let some = !matches!(metric, Self::RecallAtK(0) | Self::PrecisionAtK(0));
-        (some && metric.name() == name).then_some(metric)
-    }
-
     /// What it measures, with its definition and source.
     fn doc(&self) -> &'static str;
 

@@ -246,19 +246,10 @@ fn train(network: &mut Network, from: Option<FitState>) -> (FitState, Vec<FitSta
     let (optimizer, loss) = (param::from_json(&optimizer).unwrap(), param::from_json(&loss).unwrap());
     let schedule = param::from_json(&schedule).unwrap();
     let settings = FitSettings {
-        epochs: 1,
         steps_per_epoch: 5,
-        validation_steps: 0,
-        optimizer: &optimizer,
-        schedule: &schedule,
-        schedule_epochs: 1,
-        loss: &loss,
         classes: &[0, 1, 2],
-        seed: seed(),
         checkpoint_every: 1,
-        checkpoint_after: None,
-        early_stopping: None,
-        keep_best: None,
+        ..FitSettings::new(&optimizer, &schedule, &loss, seed())
     };
     let from = from.unwrap_or_else(|| FitState::start(network, &settings));
     let mut checkpoints = Vec::new();

@@ -4,9 +4,9 @@
 //! caller does both. burn's own learner is not used: it owns folders, logs and checkpoints that belong to the store.
 
 mod averages;
-mod pass;
 #[cfg(test)]
 mod loss_tests;
+mod pass;
 #[cfg(test)]
 mod resume_tests;
 mod run;
@@ -80,7 +80,35 @@ pub struct FitSettings<'a> {
     pub validate_every: u64,
 }
 
-impl FitSettings<'_> {
+impl<'a> FitSettings<'a> {
+    /// One epoch of one step, without anything that is optional.
+    #[must_use]
+    pub const fn new(optimizer: &'a Optimizer, schedule: &'a Schedule, loss: &'a LossSpec, seed: Seed) -> Self {
+        Self {
+            epochs: 1,
+            steps_per_epoch: 1,
+            validation_steps: 0,
+            optimizer,
+            schedule,
+            schedule_epochs: 1,
+            loss,
+            metrics: &[],
+            miner: None,
+            classes: &[],
+            seed,
+            checkpoint_every: 0,
+            checkpoint_after: None,
+            early_stopping: None,
+            keep_best: None,
+            groups: &[],
+            clip_norm: None,
+            ema: None,
+            lookahead: None,
+            micro_batch: None,
+            validator: None,
+            validate_every: 1,
+        }
+    }
     /// The learning rate of a step, from 0: the optimiser's, without those of groups.
     #[must_use]
     pub fn learning_rate(&self, step: u64) -> f64 {
@@ -212,7 +240,9 @@ pub enum FitError {
     #[error("{0}")]
     Validation(String),
     /// A layer computes the examples of a batch together, so that they can't go through it in pieces.
-    #[error("these layers can't be trained in pieces of a batch: one draws random numbers, or takes statistics of the batch")]
+    #[error(
+        "these layers can't be trained in pieces of a batch: one draws random numbers, or takes statistics of the batch"
+    )]
     MicroBatch,
     /// The caller asked for it; a checkpoint was offered before.
     #[error("interrupted")]

@@ -238,8 +238,14 @@ mod tests {
         for (group, place) in [
             (json!({ "match": "layers", "freeze": true, "until-step": 3 }), "groups[0].until-step"),
             (json!({ "match": "layers", "freeze": true, "optimizer": "sgd" }), "groups[0].optimizer"),
-            (json!({ "match": "layers", "freeze": true, "learning-rate-factor": 2.0 }), "groups[0].learning-rate-factor"),
-            (json!({ "match": "layers", "optimizer": { "sgd": { "nesterov": true } } }), "groups[0].optimizer.sgd.nesterov"),
+            (
+                json!({ "match": "layers", "freeze": true, "learning-rate-factor": 2.0 }),
+                "groups[0].learning-rate-factor",
+            ),
+            (
+                json!({ "match": "layers", "optimizer": { "sgd": { "nesterov": true } } }),
+                "groups[0].optimizer.sgd.nesterov",
+            ),
             (json!({ "match": "layers..1" }), "groups[0].match"),
             (json!({ "match": "layers.*norm" }), "groups[0].match"),
             (json!({ "match": "" }), "groups[0].match"),

@@ -51,7 +51,8 @@ impl FitState {
         for (name, losses) in [("history.loss", &self.losses), ("history.val_loss", &self.val_losses)] {
             all.0.insert(name.to_owned(), (vec![losses.len()], losses.clone()));
         }
-        let logged = self.logged.iter().map(|(name, values)| (format!("logged.{name}"), (vec![values.len()], values.clone())));
+        let logged =
+            self.logged.iter().map(|(name, values)| (format!("logged.{name}"), (vec![values.len()], values.clone())));
         let scores = self.scores.iter().map(|(name, scores)| (format!("scores.{name}"), pack(scores)));
         all.0.extend(logged.chain(scores));
         all.to_bytes()
@@ -169,7 +170,8 @@ fn pack(scores: &[Option<f64>]) -> (Vec<usize>, Vec<f32>) {
 /// Reads what [`pack`] gave.
 fn unpack(values: &[f32]) -> Vec<Option<f64>> {
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "16 bits at a time")]
-    let number = |parts: &[f32]| f64::from_bits(parts.iter().fold(0, |bits, &part| (bits << 16) | u64::from(part as u16)));
+    let number =
+        |parts: &[f32]| f64::from_bits(parts.iter().fold(0, |bits, &part| (bits << 16) | u64::from(part as u16)));
     values.chunks_exact(4).map(number).map(|number| Some(number).filter(|number| !number.is_nan())).collect()
 }
 

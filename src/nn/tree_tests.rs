@@ -81,26 +81,10 @@ fn train(way: Way<'_>, from: Option<FitState>, epochs: u64) -> (FitState, Vec<Fi
     let settings = FitSettings {
         epochs,
         steps_per_epoch: 4,
-        validation_steps: 0,
-        optimizer: &optimizer,
-        schedule: &schedule,
         schedule_epochs: way.whole,
-        loss: &loss,
-        metrics: &[],
-        miner: None,
         classes: &[0, 1, 2],
-        seed: seed(),
         checkpoint_every: 1,
-        checkpoint_after: None,
-        early_stopping: None,
-        keep_best: None,
-        groups: &[],
-        clip_norm: None,
-        ema: None,
-        lookahead: None,
-        micro_batch: None,
-        validator: None,
-        validate_every: 1,
+        ..FitSettings::new(&optimizer, &schedule, &loss, seed())
     };
     let (mut network, mut checkpoints) = (network(), Vec::new());
     let from = from.unwrap_or_else(|| FitState::start(&network, &settings));

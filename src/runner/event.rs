@@ -101,7 +101,10 @@ mod tests {
     fn a_figure_is_a_line_of_its_own() {
         let event = Event::Number { stage: "train".into(), step: 500, name: "recall@1".into(), value: 0.25 };
         let line = event.to_line();
-        assert!(line.ends_with(r#""event":"number","stage":"train","step":500,"name":"recall@1","value":0.25}"#), "{line}");
+        assert!(
+            line.ends_with(r#""event":"number","stage":"train","step":500,"name":"recall@1","value":0.25}"#),
+            "{line}"
+        );
     }
 
     #[test]

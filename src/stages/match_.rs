@@ -118,8 +118,7 @@ impl Stage for Match {
 
     fn run(params: &Params, ctx: &mut Ctx<'_>) -> Result<(), StageError> {
         let (index, info) = embedded::read_index(ctx)?;
-        let (queries, query_info) = embedded::read(ctx, "queries", params.slice)?;
-        embedded::check_uses(&info.model_use, &query_info.model_use).map_or(Ok(()), failed)?;
+        let (queries, _) = embedded::read(ctx, "queries", params.slice)?;
         let calibration: Calibration = read_json(ctx.input("calibration", "calibration.json"))?;
         let verdicts = Verdicts::of(params, &calibration, info.metric)?;
         let same = overlap::same_examples(&index, &queries.example_id, &queries.digest);

@@ -14,7 +14,10 @@ const NOTES: &[(&[&str], &str)] = &[
         &["input_shape", "input_size", "in_channels"],
         "nothing to set: the shape of the images is known from the dataset",
     ),
-    (&["weight_decay", "decay", "l2"], "weight decay belongs inside an optimizer that has it: { adamw = { weight-decay = 0.01 } }"),
+    (
+        &["weight_decay", "decay", "l2"],
+        "weight decay belongs inside an optimizer that has it: { adamw = { weight-decay = 0.01 } }",
+    ),
     (&["download"], "nothing to set: what is missing is downloaded when the stage runs"),
     (&["use_bias", "bias"], "nothing to set: the layer always has a bias"),
     (&["inputs", "input"], "inputs belong to the template under `pipelines/`, not to a config"),

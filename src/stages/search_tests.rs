@@ -312,13 +312,12 @@ fn facts(count: usize, asked: std::ops::Range<usize>, same_pool: bool) -> InputF
         seen_in_training: false,
         model_use: ModelUse::default(),
     };
-    let calibration =
-        CalibrationFacts {
-            cutpoints: vec!["optimal".into(), "p95".into()],
-            distance: None,
-            neighbours: 1,
-            model_use: None,
-        };
+    let calibration = CalibrationFacts {
+        cutpoints: vec!["optimal".into(), "p95".into()],
+        distance: None,
+        neighbours: 1,
+        model_use: None,
+    };
     InputFacts(BTreeMap::from([
         ("index".to_owned(), Facts::Index(index)),
         ("queries".to_owned(), Facts::Embeddings(queries.clone())),

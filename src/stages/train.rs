@@ -23,9 +23,9 @@ use std::time::Duration;
 use serde_json::Value as Json;
 
 use self::checks::{
-    cannot_learn, does_not_fit_its_schedule, does_not_mine, does_not_suit_images, ends_before_its_schedule, lacks_pairs,
-    lacks_unit_rows, lacks_views, loss_problems, meets_strangers, mines_for_nobody, never_validates, not_in_pieces,
-    nothing_to_monitor, optimizer_misfit, shows_one_view_twice, too_long, wrong_groups,
+    cannot_learn, does_not_fit_its_schedule, does_not_mine, does_not_suit_images, ends_before_its_schedule,
+    lacks_pairs, lacks_unit_rows, lacks_views, loss_problems, meets_strangers, mines_for_nobody, never_validates,
+    not_in_pieces, nothing_to_monitor, optimizer_misfit, shows_one_view_twice, too_long, wrong_groups,
 };
 use self::display::{Display, numbers};
 use self::feed::Feed;
@@ -279,7 +279,10 @@ impl Stage for Train {
             // figure: such trainings share no checkpoints.
             fields.remove("keep-best");
             if let Some(watched) = params.kept_by() {
-                fields.insert("keep-best".to_owned(), watched.map_or("default".into(), |watched| watched.write(View::Key)));
+                fields.insert(
+                    "keep-best".to_owned(),
+                    watched.map_or("default".into(), |watched| watched.write(View::Key)),
+                );
             }
         }
         Some(json)
@@ -360,25 +363,19 @@ impl TrainParams {
             epochs: self.epochs as u64,
             steps_per_epoch: self.steps(),
             validation_steps: self.validation_steps as u64,
-            optimizer: &self.optimizer,
-            schedule: &self.schedule,
             schedule_epochs: self.schedule_epochs(),
-            loss: &self.loss,
             metrics: &self.metrics,
             miner: self.miner.as_ref(),
             classes,
-            seed,
             checkpoint_every: self.checkpoint_every_steps.0 as u64,
             checkpoint_after: minutes.map(|minutes| Duration::from_secs_f64(minutes * 60.0)),
-            early_stopping: None,
-            keep_best: None,
             groups: &self.groups,
             clip_norm: self.clip_norm,
             ema: self.ema.as_ref(),
             lookahead: self.lookahead.as_ref(),
             micro_batch: self.micro_batch,
-            validator: None,
             validate_every: self.validate_every as u64,
+            ..FitSettings::new(&self.optimizer, &self.schedule, &self.loss, seed)
         }
     }
 
@@ -445,6 +442,7 @@ fn train(
     let batch_size = feed.training.batch(0, 0).labels.len();
     let mut display = Display::new(settings, batch_size, &state);
     ctx.progress(display.opening(&feed.training.composition));
+    let made = state.steps();
     let mut nothing_mined = 0;
     let mut on_event = |event: FitEvent| match event {
         FitEvent::NothingMined { .. } => nothing_mined += 1,

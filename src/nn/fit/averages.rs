@@ -107,7 +107,8 @@ impl Averages {
 
     /// Averages and slow weights in host memory; empty where there are none.
     pub(super) fn to_weights(&self) -> (Weights, Weights) {
-        let weights = |parameters: &Option<Parameters>| parameters.as_ref().map(Parameters::to_weights).unwrap_or_default();
+        let weights =
+            |parameters: &Option<Parameters>| parameters.as_ref().map(Parameters::to_weights).unwrap_or_default();
         (weights(&self.ema), weights(&self.slow))
     }
 }

@@ -47,17 +47,11 @@ fn train(loss: &LossSpec, miner: Option<&MinerSpec>, from: Option<FitState>) -> 
         epochs: 2,
         steps_per_epoch: 6,
         validation_steps: 1,
-        optimizer: &optimizer,
-        schedule: &crate::nn::Schedule::Constant(crate::nn::schedule::Constant {}),
         schedule_epochs: 2,
         classes: &[0, 1, 2],
-        loss,
         miner,
-        seed,
         checkpoint_every: 5,
-        checkpoint_after: None,
-        early_stopping: None,
-        keep_best: None,
+        ..FitSettings::new(&optimizer, &crate::nn::Schedule::Constant(crate::nn::schedule::Constant {}), loss, seed)
     };
     let start = FitState::start(&network, &settings);
     let (mut middle, mut nothing_mined) = (FitState::default(), 0);

@@ -65,8 +65,7 @@ impl Model<'_> {
     fn at_once(&self, batch: &Batch, pass: &mut TrainPass) -> (f32, ByPath, Option<Chosen>) {
         let embeddings = self.embed(&batch.pixels, Mode::Train(pass));
         let Judged { loss, value, chosen } = self.loss(embeddings, batch, pass.number(), Some(pass));
-        let gradients =
-            if value.is_finite() && loss.is_tracked() { Some(loss.backward()) } else { None };
+        let gradients = if value.is_finite() && loss.is_tracked() { Some(loss.backward()) } else { None };
         let gradients = gradients.map(|mut gradients| self.parameters.gradients(&mut gradients)).unwrap_or_default();
         (value, gradients, chosen)
     }

@@ -66,25 +66,10 @@ fn train(way: &Way, epochs: u64, from: Option<FitState>, stop_at: usize) -> Left
         epochs,
         steps_per_epoch: 3,
         validation_steps: 2,
-        optimizer: &optimizer,
-        schedule: &crate::nn::Schedule::Constant(crate::nn::schedule::Constant {}),
-        schedule_epochs: 1,
-        metrics: &[],
-        classes: &[],
-        loss: &loss,
-        miner: None,
-        seed: Seed::of_stage(1, "train", None),
         checkpoint_every: 2,
-        checkpoint_after: None,
         early_stopping: way.stopping.as_ref(),
         keep_best: way.keep_best.as_ref(),
-        groups: &[],
-        clip_norm: None,
-        ema: None,
-        lookahead: None,
-        micro_batch: None,
-        validator: None,
-        validate_every: 1,
+        ..FitSettings::new(&optimizer, &crate::nn::Schedule::Constant(crate::nn::schedule::Constant {}), &loss, Seed::of_stage(1, "train", None))
     };
     let mut network = network();
     let state = from.unwrap_or_else(|| FitState::start(&network, &settings));

@@ -8,7 +8,7 @@ use super::pass::{Model, clip};
 use super::{Batch, Batches, EarlyStopping, FitError, FitEvent, FitSettings, Monitor, mean, stopping};
 use crate::artifact::Weights;
 use crate::nn::network::Network;
-use crate::nn::optim::{OptimizerState, Optimizer, Rules};
+use crate::nn::optim::{Optimizer, OptimizerState, Rules};
 use crate::nn::parameters::Parameters;
 use crate::nn::state::FitState;
 
@@ -70,7 +70,19 @@ impl<'a> Run<'a> {
         let state = FitState { weights: none(), moments: none(), ema: none(), slow: none(), ..state };
         let optimizers = settings.groups.iter().map(|group| group.optimizer.as_ref()).collect();
         let saved = Instant::now();
-        Ok(Self { network, settings, batches, optimizers, parameters, averages, optimizer, state, ended, validates, saved })
+        Ok(Self {
+            network,
+            settings,
+            batches,
+            optimizers,
+            parameters,
+            averages,
+            optimizer,
+            state,
+            ended,
+            validates,
+            saved,
+        })
     }
 
     /// Whether all steps of an epoch are made, but not what comes at its end.

@@ -88,25 +88,10 @@ fn train_with(
         epochs,
         steps_per_epoch: 4,
         validation_steps: 2,
-        optimizer: &optimizer,
-        schedule: &crate::nn::Schedule::Constant(crate::nn::schedule::Constant {}),
-        schedule_epochs: 1,
-        metrics: &[],
-        classes: &[],
-        loss: &loss,
-        miner: None,
-        seed: seed(),
         checkpoint_every: 3,
-        checkpoint_after: None,
         early_stopping,
         keep_best,
-        groups: &[],
-        clip_norm: None,
-        ema: None,
-        lookahead: None,
-        micro_batch: None,
-        validator: None,
-        validate_every: 1,
+        ..FitSettings::new(&optimizer, &crate::nn::Schedule::Constant(crate::nn::schedule::Constant {}), &loss, seed())
     };
     let mut network = toy_network();
     let state = from.unwrap_or_else(|| FitState::start(&network, &settings));
@@ -251,27 +236,8 @@ fn tutorial_speed_and_thread_count() {
     let run = |threads: usize, steps: u64| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
         let settings = FitSettings {
-            epochs: 1,
             steps_per_epoch: steps,
-            validation_steps: 0,
-            optimizer: &optimizer,
-            schedule: &crate::nn::Schedule::Constant(crate::nn::schedule::Constant {}),
-            schedule_epochs: 1,
-            classes: &[],
-            loss: &loss,
-            miner: None,
-            seed: seed(),
-            checkpoint_every: 0,
-            checkpoint_after: None,
-            early_stopping: None,
-            keep_best: None,
-            groups: &[],
-            clip_norm: None,
-            ema: None,
-            lookahead: None,
-            micro_batch: None,
-            validator: None,
-            validate_every: 1,
+            ..FitSettings::new(&optimizer, &crate::nn::Schedule::Constant(crate::nn::schedule::Constant {}), &loss, seed())
         };
         pool.install(|| {
             let mut network = tutorial();

@@ -20,7 +20,9 @@ impl Batches for Noise {
         let mut rng = Seed::of_stage(7, "noise", None).rng("batch", &[epoch * 100 + step]);
         let mut batch = Batch::default();
         for at in 0..6_u8 {
-            batch.pixels.extend((0..36).map(|pixel| (rng.next_u32() % 200) as u8 + if pixel / 12 == at / 2 { 50 } else { 0 }));
+            batch
+                .pixels
+                .extend((0..36).map(|pixel| (rng.next_u32() % 200) as u8 + if pixel / 12 == at / 2 { 50 } else { 0 }));
             batch.labels.push(i32::from(at / 2));
         }
         batch
@@ -111,23 +113,15 @@ fn train_with(
         epochs: way.epochs,
         steps_per_epoch: 3,
         validation_steps: 1,
-        optimizer: &optimizer,
-        schedule: &Schedule::Linear(param::defaults()),
         schedule_epochs: 8,
         classes: &[0, 1, 2],
-        loss: &loss,
-        seed,
         checkpoint_every: 1,
-        checkpoint_after: None,
-        early_stopping: None,
-        keep_best: None,
         groups: &groups,
         clip_norm: way.clip_norm,
         ema: way.ema.as_ref(),
         lookahead: way.lookahead.as_ref(),
         micro_batch: way.micro_batch,
-        validator: None,
-        validate_every: 1,
+        ..FitSettings::new(&optimizer, &Schedule::Linear(param::defaults()), &loss, seed)
     });
     let mut network = Network::build(&layers, [6, 6, 1], seed, &Device::flex()).unwrap();
     let state = from.unwrap_or_else(|| FitState::start(&network, &settings));
@@ -292,8 +286,14 @@ fn a_group_has_its_own_rule_and_rate() {
     let steps = step(&own, dense);
     assert!(steps.iter().filter(|step| (step.abs() - 0.01).abs() < 1e-4).count() * 2 > steps.len(), "{steps:?}");
     let slots: Vec<String> = own.2.end.unwrap().moments.0.into_keys().collect();
-    assert_eq!(slots, ["bias", "weight"].map(|name| format!("m.layers.4.metric-embedding.{name}")).into_iter().chain(
-        ["bias", "weight"].map(|name| format!("v.layers.4.metric-embedding.{name}"))).collect::<Vec<_>>());
+    assert_eq!(
+        slots,
+        ["bias", "weight"]
+            .map(|name| format!("m.layers.4.metric-embedding.{name}"))
+            .into_iter()
+            .chain(["bias", "weight"].map(|name| format!("v.layers.4.metric-embedding.{name}")))
+            .collect::<Vec<_>>()
+    );
 }
 
 #[test]
@@ -366,7 +366,11 @@ fn a_validator_decides_when_to_end_and_what_to_keep() {
     let scores = [0.5, 0.75, 0.625, 0.75, 0.9];
     let left = run(None, usize::MAX, &scores, 1);
     let end = left.end.unwrap();
-    assert_eq!((end.steps(), end.best_epoch(&monitor, 3)), (12, Some(2)), "four epochs, of which the second is the best");
+    assert_eq!(
+        (end.steps(), end.best_epoch(&monitor, 3)),
+        (12, Some(2)),
+        "four epochs, of which the second is the best"
+    );
     let after_best = left.checkpoints.iter().rev().find(|state| state.steps() == 6).unwrap();
     assert!(left.weights == after_best.weights);
     let FitEvent::Epoch { scores: told, .. } = &left.epochs[1] else { unreachable!() };

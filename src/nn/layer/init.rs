@@ -100,11 +100,6 @@ pub(in crate::nn) enum Start {
         /// The limit.
         limit: f64,
     },
-    /// All the same.
-    Constant {
-        /// The value.
-        value: f64,
-    },
     /// Uniform in `[-l, l)` with `l = 1 / sqrt(fan in)`, but for the first filters, which hand their input on.
     Dirac(Filters),
 }
@@ -123,8 +118,6 @@ impl Start {
                 uniform(limit, count, rng)
             }
             Self::Uniform { limit } => uniform(limit, count, rng),
-            #[expect(clippy::cast_possible_truncation, reason = "weights are f32")]
-            Self::Constant { value } => vec![value as f32; count],
             Self::Dirac(filters) => {
                 let mut weight = Init::FanInUniform.start(filters).values(count, rng);
                 filters.write_identity(&mut weight);

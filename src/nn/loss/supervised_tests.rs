@@ -308,17 +308,11 @@ mod training {
             epochs: 3,
             steps_per_epoch: 4,
             validation_steps: 1,
-            optimizer: &optimizer,
-            schedule: &crate::nn::Schedule::Constant(crate::nn::schedule::Constant {}),
             schedule_epochs: 3,
-            loss: &loss,
             metrics: &metrics,
             classes: &[0, 1, 2],
-            seed,
             checkpoint_every: 1,
-            checkpoint_after: None,
-            early_stopping: None,
-            keep_best: None,
+            ..FitSettings::new(&optimizer, &crate::nn::Schedule::Constant(crate::nn::schedule::Constant {}), &loss, seed)
         };
         let from = from.unwrap_or_else(|| FitState::start(&network, &settings));
         let mut checkpoints = Vec::new();

@@ -11,7 +11,8 @@ use crate::nn::parameters::Updated;
 /// Makes the steps of every case of this rule.
 pub(super) fn assert_steps(name: &str) {
     let golden = Golden::read(golden::file!("optimizers"));
-    let of_rule = |case: &&golden::Case| case.params["optimizer"].as_object().is_some_and(|rule| rule.contains_key(name));
+    let of_rule =
+        |case: &&golden::Case| case.params["optimizer"].as_object().is_some_and(|rule| rule.contains_key(name));
     let cases: Vec<_> = golden.cases.iter().filter(of_rule).collect();
     assert!(!cases.is_empty(), "no case of `{name}`");
     let device = Device::flex();

@@ -125,13 +125,9 @@ fn loss_of(loss: &LossSpec, embeddings: Tensor<2>, labels: &[i32]) -> Tensor<1> 
     loss.as_dyn().forward(&Embedded::new(embeddings, labels, &classes), &mut cx)
 }
 
-fn gradients(parameters: &mut Parameters, loss: Tensor<1>) -> BTreeMap<String, Vec<f32>> {
-    let mut found = BTreeMap::new();
-    parameters.update(&mut loss.backward(), |parameter, value, gradient| {
-        found.insert(parameter.path.to_owned(), values(gradient));
-        value
-    });
-    found
+fn gradients(parameters: &Parameters, loss: Tensor<1>) -> BTreeMap<String, Vec<f32>> {
+    let found = parameters.gradients(&mut loss.backward());
+    found.into_iter().map(|(path, gradient)| (path, values(gradient))).collect()
 }
 
 /// A layer of ours, and the torch modules that are the same.

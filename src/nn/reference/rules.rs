@@ -7,6 +7,7 @@ use super::{read, same_length, values};
 use crate::base::golden::{Case, CaseError, Comparison, field, fields, items, number, numbers, value};
 use crate::base::param;
 use crate::nn::optim::{Optimizer, Tick};
+use crate::nn::parameters::Updated;
 use crate::nn::schedule::Schedule;
 
 /// The value of one weight after each step.
@@ -25,11 +26,13 @@ pub(super) fn adam(case: &Case, to: &mut Comparison) -> Result<(), CaseError> {
         Ok(Tensor::from_floats(&values[..], &device))
     };
     let mut value = flat(field(&case.input, "value")?)?;
-    let mut slots: Vec<Tensor<1>> = rule.slots().iter().map(|_| value.zeros_like()).collect();
+    let shape = [value.dims()[0]];
+    let of = Updated { path: "weight", shape: &shape, rate_factor: 1.0, group: None };
+    let mut slots: Vec<Tensor<1>> = rule.slots(&of).iter().map(|_| value.zeros_like()).collect();
     for (step, expected) in (1..).zip(items(&case.expected, "steps")?) {
         let gradient = flat(field(expected, "gradient")?)?;
         same_length("gradients and weights", gradient.dims()[0], value.dims()[0])?;
-        value = rule.update(Tick { step, rate: rule.learning_rate() }, value, gradient, &mut slots);
+        value = rule.update(Tick { step, schedule: 1.0, factor: 1.0 }, &of, value, gradient, &mut slots);
         to.list(&format!("step {step}"), values(value.clone()), field(expected, "value")?)?;
     }
     Ok(())

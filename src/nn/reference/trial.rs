@@ -63,7 +63,7 @@ impl Trial {
     pub(super) fn step(&mut self, embeddings: &Array, labels: &[i32], views: usize) -> Result<Outcome, CaseError> {
         same_length("rows and labels", embeddings.shape[0], labels.len())?;
         let leaf = tensor::<2>(embeddings, &Device::flex().autodiff()).require_grad();
-        let mut parameters = self.parameters.to_trainable();
+        let parameters = self.parameters.to_trainable();
         let mut pass = TrainPass::new(seed(), self.steps);
         let batch = Embedded::new(leaf.clone(), labels, &self.classes).of_views(views);
         let (loss, name) = (self.loss.as_dyn(), self.loss.name());
@@ -75,11 +75,8 @@ impl Trial {
         let attached = value.clone() + leaf.clone().sum().mul_scalar(0.0);
         let mut gradients = attached.backward();
         let gradient = leaf.grad(&gradients).map_or_else(|| vec![0.0; embeddings.values.len()], values);
-        let mut weight_gradients = BTreeMap::new();
-        parameters.update(&mut gradients, |parameter, value, gradient| {
-            weight_gradients.insert(parameter.path.to_owned(), values(gradient));
-            value
-        });
+        let learned = parameters.gradients(&mut gradients).into_iter();
+        let weight_gradients = learned.map(|(path, gradient)| (path, values(gradient))).collect();
         for (path, value) in pass.replaced {
             self.parameters.put(&path, value);
         }

@@ -41,7 +41,7 @@ pub(super) fn nothing_to_monitor(params: &TrainParams, pool: Option<&SamplesFact
 /// A metric that is never measured decides nothing.
 pub(super) fn never_validates(params: &TrainParams) -> Option<ParamIssue> {
     let (every, epochs) = (params.validate_every, params.epochs);
-    (!params.metrics().is_empty() && epochs > 0 && every > epochs).then(|| {
+    (!params.watched_metrics().is_empty() && epochs > 0 && every > epochs).then(|| {
         let message = format!("`validate-every` is {every}, but the training has {epochs} epochs: nothing is measured");
         ParamIssue::new("validate-every", message).help(format!("set it to at most {epochs}"))
     })
@@ -74,7 +74,11 @@ pub(super) fn wrong_groups(params: &TrainParams, all: Option<&[Declaration]>) ->
 }
 
 /// Pieces of a batch give the whole batch's gradients only where each image goes through the network by itself.
-pub(super) fn not_in_pieces(params: &TrainParams, all: Option<&[Declaration]>, layers: &[String]) -> Option<ParamIssue> {
+pub(super) fn not_in_pieces(
+    params: &TrainParams,
+    all: Option<&[Declaration]>,
+    layers: &[String],
+) -> Option<ParamIssue> {
     params.micro_batch.filter(|_| params.epochs > 0)?;
     let grouping = Grouping::new(&params.groups).ok()?;
     let moves = |one: &&Declaration| {
@@ -85,12 +89,19 @@ pub(super) fn not_in_pieces(params: &TrainParams, all: Option<&[Declaration]>, l
         let layer = one.path.rsplit_once('.').map_or(one.path.as_str(), |(layer, _)| layer);
         format!("`{layer}` takes statistics of the whole batch")
     });
-    let draws = || layers.iter().find(|name| name.starts_with("dropout")).map(|name| {
-        format!("`{name}` draws its numbers for the whole batch")
-    });
+    let draws = || {
+        layers
+            .iter()
+            .find(|name| name.starts_with("dropout"))
+            .map(|name| format!("`{name}` draws its numbers for the whole batch"))
+    };
     let message = statistic.or_else(draws)?;
-    let help = "leave `micro-batch` out, or build the network without that layer (a frozen `batch-norm` is none of these)";
-    Some(ParamIssue::new("micro-batch", format!("a batch can't go through these layers in pieces: {message}")).help(help))
+    let help =
+        "leave `micro-batch` out, or build the network without that layer (a frozen `batch-norm` is none of these)";
+    Some(
+        ParamIssue::new("micro-batch", format!("a batch can't go through these layers in pieces: {message}"))
+            .help(help),
+    )
 }
 
 /// A network without weights can be embedded with, not trained.

@@ -14,9 +14,8 @@ pub(super) fn summary(
 ) -> ModelSummary {
     let mut summary = stage_summary(summary);
     let (Some(all), Ok(grouping)) = (all, Grouping::new(&params.groups)) else { return summary };
-    let members = |at: usize| all.iter().filter(move |one| grouping.of(&one.path) == Some(at)).collect::<Vec<_>>();
     for (at, group) in params.groups.iter().enumerate() {
-        let members = members(at);
+        let members: Vec<&Declaration> = all.iter().filter(|one| grouping.of(&one.path) == Some(at)).collect();
         if group.freeze {
             let frozen = members.iter().filter(|one| one.trainable && one.path.starts_with("layers."));
             summary.trainable = summary.trainable.saturating_sub(frozen.map(|one| one.size).sum());

@@ -93,11 +93,8 @@ impl Param for Watched {
             _ => {}
         }
         let metric = RetrievalMetric::parse(name);
-        if metric.is_none() {
-            let issue = Issue::at(&node.place, path, format!("unknown figure `{name}` for `{path}`"));
-            issues.push(issue.help(suggest::help(name, &NAMES)));
-        }
-        metric.map(Self::Metric)
+        let metric = metric.map_err(|error| issues.push(Issue::at(&node.place, path, error.message).help(error.help)));
+        metric.ok().map(Self::Metric)
     }
 
     fn write(&self, view: View) -> Json {

@@ -91,7 +91,9 @@ pub(super) fn leave_metrics(params: &TrainParams, ctx: &mut Ctx<'_>, network: &N
         ctx.metric("val_loss", f64::from(loss));
     }
     for (name, scores) in &state.scores {
-        if let Some(score) = (steps / params.steps_per_epoch.count(None)).checked_sub(1).and_then(|last| *scores.get(last)?) {
+        if let Some(score) =
+            (steps / params.steps_per_epoch.count(None)).checked_sub(1).and_then(|last| *scores.get(last)?)
+        {
             ctx.metric(name.as_str(), score);
         }
     }

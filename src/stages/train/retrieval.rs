@@ -27,7 +27,10 @@ pub(super) struct Retrieval<'a> {
 
 impl Debug for Retrieval<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Retrieval").field("metrics", &self.metrics).field("distance", &self.distance).finish_non_exhaustive()
+        f.debug_struct("Retrieval")
+            .field("metrics", &self.metrics)
+            .field("distance", &self.distance)
+            .finish_non_exhaustive()
     }
 }
 
@@ -62,8 +65,9 @@ impl<'a> Retrieval<'a> {
             let help = "let the sampler of the validation draw at least two examples of a class, or look at `val-loss`";
             return Err(ParamIssue::new(path, message).help(help).into());
         }
-        let depth = |(relevant, excluded): (&usize, Arc<[u32]>)| {
-            Wanted { k: metrics.iter().map(|metric| metric.depth(*relevant)).max().unwrap_or(0), excluded }
+        let depth = |(relevant, excluded): (&usize, Arc<[u32]>)| Wanted {
+            k: metrics.iter().map(|metric| metric.depth(*relevant)).max().unwrap_or(0),
+            excluded,
         };
         let wanted = relevant.iter().zip(excluded).map(depth).collect();
         Ok(Self { ctx, pool, distance, metrics, relevant, wanted })
@@ -91,8 +95,7 @@ impl Validator for Retrieval<'_> {
     fn measure(&self, network: &Network) -> Result<Option<Vec<f64>>, String> {
         let Some(values) = self.embed(network) else { return Ok(None) };
         let labels = &self.pool.labels;
-        let vectors =
-            embedded::searchable("embedding", &values, network.dim(), &self.pool.example_ids, self.distance);
+        let vectors = embedded::searchable("embedding", &values, network.dim(), &self.pool.example_ids, self.distance);
         let vectors = vectors.map_err(|error| error.to_string())?;
         let judge = |query: usize, hits: &[Hit]| {
             let right: Vec<bool> = hits.iter().map(|hit| labels[hit.row as usize] == labels[query]).collect();

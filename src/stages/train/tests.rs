@@ -493,7 +493,8 @@ fn a_metric_of_the_validation_pool_is_that_of_the_finished_model() {
         let [recall, map] = looked_up(&lab, "model", "embeddings");
         assert_eq!((metrics["recall@1"], metrics["map@r"]), (recall, map));
         let History(rows) = History::read(&lab.folder.path().join("model/history.parquet")).unwrap();
-        let measured: Vec<u64> = rows.iter().filter(|row| row.logged.contains_key("recall@1")).map(|row| row.step).collect();
+        let measured: Vec<u64> =
+            rows.iter().filter(|row| row.logged.contains_key("recall@1")).map(|row| row.step).collect();
         assert_eq!(measured, [5, 10, 15]);
         let best = rows.iter().filter_map(|row| row.logged.get("map@r")).copied().fold(0.0, f64::max);
         assert_eq!(best, map, "the best epoch's weights are kept");
@@ -505,7 +506,12 @@ fn a_metric_of_the_validation_pool_is_that_of_the_finished_model() {
 
 #[test]
 fn a_training_that_watches_a_metric_goes_on_to_the_same_bytes() {
-    let watched = || with(3, json!({ "early-stopping": { "metric": "recall@1", "patience": 9 }, "keep-best": true, "validate-every": 2 }));
+    let watched = || {
+        with(
+            3,
+            json!({ "early-stopping": { "metric": "recall@1", "patience": 9 }, "keep-best": true, "validate-every": 2 }),
+        )
+    };
     let whole = Lab::new();
     whole.train(&watched(), "model").unwrap();
     for stop_at in [3, 5, 10, 12] {
@@ -562,7 +568,12 @@ fn what_can_be_said_before_a_training_is_said_at_its_place() {
         (issues[0].path.clone(), issues[0].message.clone())
     };
     for (more, validation, place, words) in [
-        (json!({ "early-stopping": { "metric": "recall@1" } }), false, "early-stopping", "`recall@1` needs a validation pool"),
+        (
+            json!({ "early-stopping": { "metric": "recall@1" } }),
+            false,
+            "early-stopping",
+            "`recall@1` needs a validation pool",
+        ),
         (json!({ "keep-best": "val-loss" }), false, "keep-best", "`val-loss` needs validation batches"),
         (json!({ "keep-best": "recall@1", "validate-every": 3 }), true, "validate-every", "nothing is measured"),
         (json!({ "groups": [{ "match": "layers.9" }] }), true, "groups[0].match", "matches no parameter"),
