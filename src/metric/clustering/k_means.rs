@@ -152,3 +152,19 @@ fn means(space: &Space<'_>, assigned: &[(u32, f64)], last: &[Vec<f32>]) -> Vec<V
     };
     sums.into_iter().zip(last).map(mean).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn empty_clusters_take_the_farthest_rows_of_those_that_are_not_alone() {
+        let mut assigned = vec![(0, 1.0), (0, 4.0), (3, 9.0), (0, 2.0)];
+        fill_empty(&mut assigned, 4);
+        // Row 2 is the farthest, but alone: rows 1 and 3 move.
+        assert_eq!(assigned, [(0, 1.0), (1, 0.0), (3, 9.0), (2, 0.0)]);
+        let mut equal = vec![(0, 0.0); 3];
+        fill_empty(&mut equal, 2);
+        assert_eq!(equal, [(0, 0.0); 3]);
+    }
+}

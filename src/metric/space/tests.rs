@@ -54,6 +54,14 @@ fn limits_are_as_defined() {
     let far = of("uniformity", &[0.0, 100.0], 1, &[0, 1]).unwrap();
     assert!((far + 20_000.0).abs() < 1e-6, "{far}");
     assert_eq!(of("silhouette", &[0.0, 1.0], 1, &[0, 1]), None);
+    // Two classes in one place: both distances are 0 but for rounding, which must not be compared.
+    let mut rng = ChaCha8Rng::seed_from_u64(6);
+    for _ in 0..50 {
+        let mut place = || -> Vec<f32> { (0..3).map(|_| rng.random_range(-1.0..1.0)).collect() };
+        let places = [place().repeat(7), place().repeat(2)].concat();
+        let shared = of("silhouette", &places, 3, &[0, 0, 0, 1, 1, 1, 1, 2, 2]).unwrap();
+        assert!((shared - 2.0 / 9.0).abs() < 1e-12, "{shared}");
+    }
     assert_eq!(of("silhouette", &[0.0, 0.0, 9.0, 9.0], 1, &[0, 0, 1, 1]), Some(1.0));
 }
 
