@@ -93,7 +93,12 @@ fn main() {
     let (optimizer, loss) = (serde_json::json!("adam"), serde_json::json!("multi-similarity"));
     let settings = FitSettings {
         steps_per_epoch: STEPS,
-        ..FitSettings::new(&param::from_json(&optimizer).expect("an optimiser"), &simpipe::nn::Schedule::Constant(simpipe::nn::schedule::Constant {}), &param::from_json(&loss).expect("a loss"), seed)
+        ..FitSettings::new(
+            &param::from_json(&optimizer).expect("an optimiser"),
+            &simpipe::nn::Schedule::Constant(simpipe::nn::schedule::Constant {}),
+            &param::from_json(&loss).expect("a loss"),
+            seed,
+        )
     };
     let (pool, mut times, mut last) = (Pool::new(), Vec::new(), Instant::now());
     let mut on_event = |event: FitEvent| {

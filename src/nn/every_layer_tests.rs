@@ -163,16 +163,14 @@ fn gradients_are_differences() {
         let x = random(shape, 3.0, &mut rng);
         let towards = random([4, network.dim()], 1.0, &mut rng);
         let device = Device::flex().autodiff();
-        let mut parameters = network.parameters().to_trainable();
+        let parameters = network.parameters().to_trainable();
         let image = Tensor::<4>::from_data(x.clone(), &device).require_grad();
         let y = forward(&network, &parameters, image.clone()) * Tensor::from_data(towards.clone(), &device);
         let mut gradients = y.sum().backward();
         let mut found =
             vec![(String::new(), image.grad(&gradients).unwrap().into_data().try_into_vec::<f32>().unwrap())];
-        parameters.update(&mut gradients, |parameter, value, gradient| {
-            found.push((parameter.path.to_owned(), gradient.into_data().try_into_vec().unwrap()));
-            value
-        });
+        let of_weights = parameters.gradients(&mut gradients).into_iter();
+        found.extend(of_weights.map(|(path, gradient)| (path, gradient.into_data().try_into_vec().unwrap())));
         let towards = towards.try_into_vec::<f32>().unwrap();
         let start = network.to_weights();
         let x = x.try_into_vec::<f32>().unwrap();

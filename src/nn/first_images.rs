@@ -60,7 +60,8 @@ mod tests {
             let start = step * 189 * 10;
             let pixel =
                 |at: u64| (128.0 + 100.0 * ((at + start) as f64 * 0.11).sin() * ((at % 3) as f64 + 0.4).cos()) as u8;
-            Batch { pixels: (0..1890).map(pixel).collect(), labels: (0..10).map(|at| at % 2).collect() }
+            let (pixels, labels) = ((0..1890).map(pixel).collect(), (0..10).map(|at| at % 2).collect());
+            Batch { pixels, labels, views: 1 }
         }
 
         fn validation(&self, _: u64) -> Option<Batch> {

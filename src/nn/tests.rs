@@ -198,11 +198,8 @@ fn network_case(case: &golden::Case, tolerance: f64) {
     assert_close(&values(embeddings.clone()), &case.expected["embeddings"], tolerance, "embeddings");
     let loss = contrastive_loss(embeddings, &labels);
     assert_close(&values(loss.clone()), &case.expected["loss"], tolerance, "loss");
-    let mut gradients = std::collections::BTreeMap::new();
-    parameters.update(&mut loss.backward(), |parameter, value, gradient| {
-        gradients.insert(parameter.path.to_owned(), values(gradient));
-        value
-    });
+    let found = parameters.gradients(&mut loss.backward()).into_iter();
+    let gradients: std::collections::BTreeMap<_, _> = found.map(|(path, one)| (path, values(one))).collect();
     assert_eq!(gradients.len(), names.len());
     for (torch, ours) in names {
         let expected: Vec<f32> = from_torch(&case.expected["gradients"][torch]).1;

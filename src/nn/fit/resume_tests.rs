@@ -4,6 +4,7 @@ use burn::tensor::Device;
 use serde_json::json;
 
 use super::*;
+use crate::artifact::Weights;
 use crate::base::param;
 use crate::nn::LayerSpec;
 
@@ -69,7 +70,12 @@ fn train(way: &Way, epochs: u64, from: Option<FitState>, stop_at: usize) -> Left
         checkpoint_every: 2,
         early_stopping: way.stopping.as_ref(),
         keep_best: way.keep_best.as_ref(),
-        ..FitSettings::new(&optimizer, &crate::nn::Schedule::Constant(crate::nn::schedule::Constant {}), &loss, Seed::of_stage(1, "train", None))
+        ..FitSettings::new(
+            &optimizer,
+            &crate::nn::Schedule::Constant(crate::nn::schedule::Constant {}),
+            &loss,
+            Seed::of_stage(1, "train", None),
+        )
     };
     let mut network = network();
     let state = from.unwrap_or_else(|| FitState::start(&network, &settings));

@@ -235,11 +235,16 @@ fn tutorial_speed_and_thread_count() {
         (param::from_json(&json!("adam")).unwrap(), param::from_json(&json!("multi-similarity")).unwrap());
     let run = |threads: usize, steps: u64| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-        let settings = FitSettings {
-            steps_per_epoch: steps,
-            ..FitSettings::new(&optimizer, &crate::nn::Schedule::Constant(crate::nn::schedule::Constant {}), &loss, seed())
-        };
         pool.install(|| {
+            let settings = FitSettings {
+                steps_per_epoch: steps,
+                ..FitSettings::new(
+                    &optimizer,
+                    &crate::nn::Schedule::Constant(crate::nn::schedule::Constant {}),
+                    &loss,
+                    seed(),
+                )
+            };
             let mut network = tutorial();
             let state = FitState::start(&network, &settings);
             let (mut times, mut last) = (Vec::new(), Instant::now());

@@ -109,6 +109,7 @@ fn train_with(
     let groups: Vec<Group> = param::from_json(&way.groups).unwrap();
     let layers: Vec<LayerSpec> = param::from_json(&way.layers).unwrap();
     let seed = Seed::of_stage(1, "train", None);
+    let schedule = Schedule::Linear(param::defaults());
     let settings = more(FitSettings {
         epochs: way.epochs,
         steps_per_epoch: 3,
@@ -121,7 +122,7 @@ fn train_with(
         ema: way.ema.as_ref(),
         lookahead: way.lookahead.as_ref(),
         micro_batch: way.micro_batch,
-        ..FitSettings::new(&optimizer, &Schedule::Linear(param::defaults()), &loss, seed)
+        ..FitSettings::new(&optimizer, &schedule, &loss, seed)
     });
     let mut network = Network::build(&layers, [6, 6, 1], seed, &Device::flex()).unwrap();
     let state = from.unwrap_or_else(|| FitState::start(&network, &settings));
@@ -133,7 +134,7 @@ fn train_with(
     let mut on_event = |event| match event {
         FitEvent::Checkpoint(state) => checkpoints.push(state),
         FitEvent::Epoch { .. } => epochs.push(event),
-        FitEvent::Step { .. } => {}
+        FitEvent::Step { .. } | FitEvent::NothingMined { .. } => {}
     };
     let end = fit(&mut network, state, &settings, &Noise, &mut on_event, &cancelled);
     Left { end, weights: network.to_weights(), checkpoints, epochs }

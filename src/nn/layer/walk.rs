@@ -94,7 +94,7 @@ impl<'a> Walk<'a> {
     }
 
     /// Whether the layer that is asked stands in the outermost list.
-    pub(in crate::nn) const fn is_outermost(&self) -> bool {
+    pub(in crate::nn) fn is_outermost(&self) -> bool {
         self.place.numbers().len() == 1
     }
 

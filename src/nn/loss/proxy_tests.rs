@@ -54,17 +54,14 @@ fn parameters(loss: &LossSpec, classes: usize) -> Parameters {
 fn step(loss: &LossSpec, parameters: &Parameters, rows: &[f32], labels: &[i32], classes: &[i32]) -> Step {
     let data = TensorData::new(rows.to_vec(), [labels.len(), DIM]);
     let leaf = Tensor::<2>::from_data(data, &Device::flex().autodiff()).require_grad();
-    let mut trained = parameters.to_trainable();
+    let trained = parameters.to_trainable();
     let mut pass = TrainPass::new(Seed::of_stage(1, "train", None), 0);
     let mut cx = Cx::of_loss(&trained, Numerics::Fast, Mode::Train(&mut pass), loss.name());
     let value = loss.as_dyn().forward(&Embedded::new(leaf.clone(), labels, classes), &mut cx);
     let mut gradients = value.backward();
     let gradient = leaf.grad(&gradients).unwrap().into_data().try_into_vec().unwrap();
-    let mut weights = BTreeMap::new();
-    trained.update(&mut gradients, |updated, value, gradient| {
-        weights.insert(updated.path.to_owned(), gradient.into_data().try_into_vec().unwrap());
-        value
-    });
+    let learned = trained.gradients(&mut gradients).into_iter();
+    let weights = learned.map(|(path, gradient)| (path, gradient.into_data().try_into_vec().unwrap())).collect();
     Step { value: value.into_scalar(), gradient, weights }
 }
 

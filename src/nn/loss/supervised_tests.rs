@@ -312,7 +312,12 @@ mod training {
             metrics: &metrics,
             classes: &[0, 1, 2],
             checkpoint_every: 1,
-            ..FitSettings::new(&optimizer, &crate::nn::Schedule::Constant(crate::nn::schedule::Constant {}), &loss, seed)
+            ..FitSettings::new(
+                &optimizer,
+                &crate::nn::Schedule::Constant(crate::nn::schedule::Constant {}),
+                &loss,
+                seed,
+            )
         };
         let from = from.unwrap_or_else(|| FitState::start(&network, &settings));
         let mut checkpoints = Vec::new();

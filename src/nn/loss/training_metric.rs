@@ -103,7 +103,7 @@ mod tests {
     use crate::base::param;
     use crate::base::seed::Seed;
     use crate::nn::golden::{self, Golden, close};
-    use crate::nn::loss::tfs_tests::{labels, values};
+    use crate::nn::loss::tfs_tests::labels;
 
     /// The values by name.
     fn told(rows: Tensor<2>, labels: &[i32], distance: Distance) -> Vec<(String, f32)> {
