@@ -31,7 +31,7 @@ fn examples(name: &str) -> Vec<Json> {
         "conv2d" => vec![
             json!({ "conv2d": { "filters": 9, "kernel": 3, "groups": 3, "dilation": 2, "padding": "same", "activation": "silu" } }),
             json!({ "conv2d": { "filters": 12, "kernel": 3, "groups": 6, "bias": false, "stride": 2 } }),
-            json!({ "conv2d": { "filters": 4, "kernel": 2, "dilation": 3, "activation": "relu" } }),
+            json!({ "conv2d": { "filters": 4, "kernel": 2, "dilation": 3, "activation": "silu" } }),
             json!({ "conv2d": { "filters": 7, "kernel": 3, "padding": { "symmetric": { "pixels": 2 } }, "bias": false } }),
             json!({ "conv2d": { "filters": 7, "kernel": 5, "padding": { "symmetric": { "pixels": 2 } }, "stride": 2, "init": "dirac" } }),
             json!({ "conv2d": { "filters": 7, "kernel": 3, "activation": "gelu", "init": "he-normal" } }),

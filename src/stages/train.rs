@@ -131,7 +131,7 @@ params! {
         validate_every: usize = 1 => check::count(1),
         /// The most that the norm of all gradients together may be: larger ones are scaled down (Pascanu et al., 2013,
         /// arXiv:1211.5063). The norm before is in the history as `gradient-norm`. No limit if it is left out.
-        #[aka("gradient_clip_val", "max_grad_norm", "grad_clip", "clipnorm", "global_clipnorm")]
+        #[aka("gradient_clip_val", "max_grad_norm", "grad_clip", "global_clipnorm")]
         clip_norm: Option<f64> = None => check::positive().optional(),
         /// Moving averages of the weights, which are validated, kept and embedded with; none if it is left out.
         #[aka("moving_average", "polyak", "swa", "model_ema", "ema_decay")]

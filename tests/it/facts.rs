@@ -67,7 +67,7 @@ fn a_kernel_is_too_large_for_images_whose_size_only_their_files_tell() {
     assert_eq!(run("check", &site).0, Some(0));
     let (code, errors) = run("run", &site);
     assert_eq!(code, Some(1), "{errors}");
-    assert!(errors.contains("short.toml:10:36: stage `train`"), "{errors}");
+    assert!(errors.contains("short.toml:10:38: stage `train`"), "{errors}");
     assert!(errors.contains("a kernel of 5 x 5 is larger than its input of 4 x 4"), "{errors}");
 }
 

@@ -42,6 +42,8 @@ fn accepted(example: &str) -> Result<(), String> {
         let images = set(format!("[{layer}, \"flatten\", {end}]"));
         return images.or_else(|_| set(format!("[\"global-max-pool\", {layer}, {end}]")));
     }
+    let views = table.get("train").and_then(|train| train.get("views"));
+    let augmented = table.get("train").is_some_and(|train| train.get("augment").is_some());
     // What is embedded to be compared is embedded alike.
     let mut set = Vec::new();
     for (stage, keys) in &table {
@@ -49,6 +51,9 @@ fn accepted(example: &str) -> Result<(), String> {
         for id in ids {
             set.extend(keys.as_table().unwrap().iter().map(|(key, value)| format!("{id}.{key}={value}")));
         }
+    }
+    if views.is_some() && !augmented {
+        set.push("train.augment=[\"horizontal-flip\"]".to_owned());
     }
     check(set)
 }

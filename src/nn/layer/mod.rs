@@ -150,7 +150,7 @@ choice! {
         #[aka("GlobalAveragePooling2D", "global_avg_pooling", "global_average_pool", "gap", "AdaptiveAvgPool2d")]
         "global-avg-pool" => GlobalAvgPool(GlobalAvgPool),
         /// The generalised mean of each channel, between their mean and their largest value.
-        #[aka("GeM", "gem_pool", "GeneralizedMeanPooling2D", "generalized_mean", "gem_pooling")]
+        #[aka("gem_pool", "GeneralizedMeanPooling2D", "generalized_mean", "gem_pooling")]
         "gem" => Gem(Gem),
         /// Drops values at random in training.
         "dropout" => Dropout(Dropout),

@@ -356,7 +356,8 @@ mod tests {
     fn a_preset_is_its_layers_written_out() {
         let written = |layers: &[LayerSpec]| {
             let summary = infer_shapes([32, 32, 3], layers).unwrap();
-            summary.layers.into_iter().filter(|row| !row.name.starts_with("resnet")).collect::<Vec<_>>()
+            let rows = summary.layers.into_iter().filter(|row| !row.name.starts_with("resnet"));
+            rows.map(|row| (row.name, row.input, row.output, row.parameters)).collect::<Vec<_>>()
         };
         let preset = layers(json!(["rescale", "resnet9", { "metric-embedding": { "size": 8 } }]));
         let LayerSpec::Resnet9(inner) = &preset[1] else { unreachable!() };

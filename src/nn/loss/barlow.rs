@@ -31,7 +31,7 @@ params! {
     /// ```
     pub struct Barlow {
         /// Weight of what different numbers of the embedding share.
-        #[aka("lambd", "lambda_", "lmda", "off_diagonal_weight")]
+        #[aka("lambd", "lmda", "off_diagonal_weight")]
         lambda: f64 = 5e-3 => check::not_negative(),
     }
 }

@@ -33,7 +33,7 @@ params! {
         #[aka("memory_size", "queue_size", "capacity", "K")]
         size: usize = 1024 => check::between(1, 1_000_000),
         /// Steps at the start in which nothing is kept: embeddings still change fast.
-        #[aka("warmup", "warm_up_steps", "start_step")]
+        #[aka("warmup", "start_step")]
         warmup_steps: usize = 0 => check::count(0),
     }
 }

@@ -20,7 +20,7 @@ const SMALLEST_SQUARE: f64 = 1e-18;
 #[must_use]
 pub fn pairwise(distance: Distance, query: Tensor<2>, key: Tensor<2>) -> Tensor<2> {
     match distance {
-        Distance::Cosine => ops::product(query, key.transpose()).neg().add_scalar(1.0).clamp_min(0.0),
+        Distance::Cosine => at_least_zero(ops::product(query, key.transpose()).neg().add_scalar(1.0)),
         Distance::InnerProduct => ops::product(query, key.transpose()),
         Distance::SquaredEuclidean => squared_euclidean(query, key),
         Distance::Euclidean => gradient_safe_root(squared_euclidean(query, key)),
@@ -32,7 +32,13 @@ pub fn pairwise(distance: Distance, query: Tensor<2>, key: Tensor<2>) -> Tensor<
 fn squared_euclidean(query: Tensor<2>, key: Tensor<2>) -> Tensor<2> {
     let queries = query.clone().square().sum_dim(1); // [n, 1]
     let keys = key.clone().square().sum_dim(1).transpose(); // [1, m]
-    (queries + keys - ops::product(query, key.transpose()).mul_scalar(2.0)).clamp_min(0.0)
+    at_least_zero(queries + keys - ops::product(query, key.transpose()).mul_scalar(2.0))
+}
+
+/// `max(x, 0)`, whose gradient at 0 is 1: equal rows are drawn apart, or kept together, like rows that nearly are.
+fn at_least_zero(x: Tensor<2>) -> Tensor<2> {
+    let below = x.clone().lower_scalar(0.0);
+    x.mask_fill(below, 0.0)
 }
 
 fn gradient_safe_root(squared: Tensor<2>) -> Tensor<2> {

@@ -26,7 +26,7 @@ choice! {
         "hard" => Hard,
         /// The nearest of those that lie beyond the anchor's *farthest* positive; the farthest negative if none does
         /// (Schroff et al., 2015, arXiv:1503.03832).
-        #[aka("semihard", "semi")]
+        #[aka("semi")]
         "semi-hard" => SemiHard,
         /// The farthest one.
         #[aka("easiest", "farthest")]

@@ -146,6 +146,7 @@ choice! {
     /// What training minimises.
     pub enum LossSpec: pub(in crate::nn) dyn Loss {
         /// Hard pairs around each anchor, softly weighted (Wang et al., 2019, arXiv:1904.06627).
+        #[version = 2]
         #[aka("MultiSimilarityLoss", "ms", "ms_loss")]
         "multi-similarity" => MultiSimilarity(MultiSimilarity),
         /// A learned direction for each class, compared with by a softmax (Zhai and Wu, 2019, arXiv:1811.12649).
@@ -156,7 +157,7 @@ choice! {
         "proxy-anchor" => ProxyAnchor(ProxyAnchor),
         /// A learned proxy for each class, compared with by squared distances (Movshovitz-Attias et al., 2017,
         /// arXiv:1703.07464).
-        #[aka("ProxyNCALoss", "ProxyNCA", "proxy_nca_pp")]
+        #[aka("ProxyNCALoss", "proxy_nca_pp")]
         "proxy-nca" => ProxyNca(ProxyNca),
         /// A learned direction for each class and a margin on the angle (Deng et al., 2019, arXiv:1801.07698).
         #[aka("ArcFaceLoss", "additive_angular_margin", "aam_softmax", "ArcMarginProduct")]
@@ -198,22 +199,22 @@ choice! {
         #[aka("MultiNegativesRankLoss", "MultipleNegativesRankingLoss", "mnr", "multineg_rank_loss")]
         "multi-negatives-ranking" => MultiNegativesRanking(MultiNegativesRanking),
         /// The other view is found among all other rows (Chen et al., 2020, arXiv:2002.05709).
-        #[aka("SimCLRLoss", "sim-clr", "nt_xent_self_supervised")]
+        #[aka("SimCLRLoss", "nt_xent_self_supervised")]
         "simclr" => SimClr(SimClr),
         /// Two views correlate number by number, and no further (Zbontar et al., 2021, arXiv:2103.03230).
         #[aka("BarlowTwins", "barlow-twins", "BarlowTwinsLoss")]
         "barlow" => Barlow(Barlow),
         /// Two views are alike while numbers vary, each for itself (Bardes et al., 2022, arXiv:2105.04906).
-        #[aka("VicRegLoss", "vic-reg")]
+        #[aka("VicRegLoss")]
         "vicreg" => VicReg(VicReg),
         /// One view is predicted from the other (Chen and He, 2021, arXiv:2011.10566).
-        #[aka("SimSiamLoss", "sim-siam")]
+        #[aka("SimSiamLoss")]
         "simsiam" => SimSiam(SimSiam),
         /// Several losses at once, each with a weight.
         #[aka("combined", "multiple_losses", "MultipleLosses", "weighted_sum")]
         "sum" => Sum(Sum),
         /// A loss of pairs with rows of earlier batches to compare with (Wang et al., 2020, arXiv:1912.06798).
-        #[aka("XBM", "CrossBatchMemory", "memory_bank")]
+        #[aka("XBM", "memory_bank")]
         "cross-batch-memory" => CrossBatchMemory(CrossBatchMemory),
         /// A loss of an embedding and of its beginnings (Kusupati et al., 2022, arXiv:2205.13147).
         #[aka("MatryoshkaLoss", "mrl", "nested")]

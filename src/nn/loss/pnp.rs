@@ -32,8 +32,8 @@ params! {
     ///
     /// # Shapes
     ///
-    /// `[batch, dim]` embeddings, taken at unit length, become one number: the mean over the rows of the mean over their
-    /// positives and themselves. Takes the memory of the distances, not of the triplets.
+    /// `[batch, dim]` embeddings, taken at unit length, become one number: the mean over the rows with a positive of the
+    /// mean over their positives and themselves. Takes the memory of the distances, not of the triplets.
     pub struct Pnp {
         /// Of the variant `ib`: the higher, the less the last negatives count.
         b: f64 = 2.0 => check::positive(),
@@ -64,7 +64,9 @@ impl Loss for Pnp {
         let far = batch.unit_distances(Distance::Cosine);
         let grid = Grid::of(&far);
         let (mut slope, mut loss) = (Slope::of(&grid), 0.0);
-        for (row, around) in (0..).zip(batch.around_rows()) {
+        let around = batch.around_rows();
+        let rows = around.iter().filter(|around| !around.positives.is_empty()).count();
+        for (row, around) in (0..).zip(around).filter(|(_, around)| !around.positives.is_empty()) {
             let far = |column: u32| f64::from(grid.at(row, column as usize));
             let own = u32::try_from(row).unwrap_or(u32::MAX);
             #[expect(clippy::cast_precision_loss, reason = "a batch has far fewer than 2^52 rows")]
@@ -82,7 +84,7 @@ impl Loss for Pnp {
             }
         }
         #[expect(clippy::cast_precision_loss, reason = "a batch has far fewer than 2^52 rows")]
-        let share = (batch.labels.len().max(1) as f64).recip();
+        let share = (rows.max(1) as f64).recip();
         slope.into_loss(far, loss * share, share)
     }
 }

@@ -116,7 +116,13 @@ fn gradients_are_those_of_finite_differences() {
     let mild = json!({ "circle": { "gamma": 4.0 } });
     let labels = [4, 4, 9, 9, 9, 2, 2, 2];
     let with_views = of_views().into_iter().filter(|loss| !loss.to_string().contains("simsiam")).map(|loss| (loss, 2));
-    let without = of_labels().into_iter().filter(|loss| !loss.to_string().contains("circle"));
+    // Semi-hard mining takes another negative from one side of a row to the other.
+    let smooth = |loss: &Json| {
+        let text = loss.to_string();
+        let mined = text.contains("triplet") || text.contains("pn");
+        !text.contains("circle") && (!mined || text.contains("\"hard\""))
+    };
+    let without = of_labels().into_iter().filter(smooth);
     let without = without.chain([mild.clone(), matryoshka(&mild)]).chain(REGULARISERS.map(|name| json!(name)));
     for (loss, views) in with_views.chain(without.map(|loss| (loss, 1))) {
         let rows = noise(8);

@@ -16,25 +16,25 @@ choice! {
         /// The mean distance of the farthest positives: falls while classes close up.
         #[aka("avg_pos", "mean_pos", "pos_mean")]
         "mean-positive" => MeanPositive,
-        /// The largest.
+        /// The largest distance among the farthest positives.
         #[aka("max_pos")]
         "max-positive" => MaxPositive,
-        /// The smallest.
+        /// The smallest distance among the farthest positives.
         #[aka("min_pos")]
         "min-positive" => MinPositive,
-        /// The sum.
+        /// The sum of the distances of the farthest positives.
         #[aka("sum_pos")]
         "sum-positive" => SumPositive,
         /// The mean distance of the nearest negatives: grows while classes part.
         #[aka("avg_neg", "mean_neg", "neg_mean")]
         "mean-negative" => MeanNegative,
-        /// The largest.
+        /// The largest distance among the nearest negatives.
         #[aka("max_neg")]
         "max-negative" => MaxNegative,
-        /// The smallest.
+        /// The smallest distance among the nearest negatives.
         #[aka("min_neg")]
         "min-negative" => MinNegative,
-        /// The sum.
+        /// The sum of the distances of the nearest negatives.
         #[aka("sum_neg")]
         "sum-negative" => SumNegative,
     }

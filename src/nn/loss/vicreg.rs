@@ -34,7 +34,7 @@ params! {
     /// ```
     pub struct VicReg {
         /// Weight of the views' likeness.
-        #[aka("lambda_", "sim_coeff", "invariance_lambda", "sim_weight", "invariance_weight")]
+        #[aka("sim_coeff", "invariance_lambda", "sim_weight", "invariance_weight")]
         lambda: f64 = 25.0 => check::not_negative(),
         /// Weight of the variance.
         #[aka("std_coeff", "variance_mu", "std_weight", "variance_weight")]

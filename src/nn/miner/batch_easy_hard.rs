@@ -15,7 +15,6 @@ choice! {
         "hard" => Hard,
         /// The hardest of those that are easier than what was chosen of the other kind: of positives the farthest one that
         /// is nearer than the chosen negative, of negatives the nearest one that is farther than the chosen positive.
-        #[aka("semi_hard")]
         "semihard" => Semihard,
         /// The easiest one: the nearest positive, the farthest negative.
         "easy" => Easy,

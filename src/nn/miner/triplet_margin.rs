@@ -16,7 +16,6 @@ choice! {
         /// Of those the ones whose negative is no farther than the positive.
         "hard" => Hard,
         /// Of those the ones whose negative is farther than the positive.
-        #[aka("semi_hard")]
         "semihard" => Semihard,
         /// Whose negative is beyond the positive by more than the margin.
         "easy" => Easy,

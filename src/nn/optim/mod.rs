@@ -34,7 +34,7 @@ choice! {
         #[aka("AdamOptimizer", "nadam")]
         "adam" => Adam(Adam),
         /// The same, with weight decay apart from the gradient (Loshchilov and Hutter, 2019, arXiv:1711.05101).
-        #[aka("adam_w", "AdamWOptimizer")]
+        #[aka("AdamWOptimizer")]
         "adamw" => AdamW(AdamW),
         /// Against the gradient, with momentum.
         #[aka("momentum", "nesterov", "GradientDescentOptimizer")]

@@ -147,11 +147,15 @@ pub(super) fn meets_strangers(
     validation: Option<&SamplesFacts>,
 ) -> Option<ParamIssue> {
     let validates = params.epochs > 0 && params.validation_steps > 0 && params.loss.needs().known_classes;
-    let validation = validation.filter(|_| validates)?;
-    let known = training?.labels.as_ref()?;
-    let stranger = validation.labels.as_ref()?.iter().find(|label| known.binary_search(label).is_err())?;
-    let class = usize::try_from(*stranger).ok().and_then(|at| validation.classes.as_ref()?.get(at));
-    let class = class.map_or_else(|| format!("label {stranger}"), |name| format!("`{name}`"));
+    let (training, validation) = (training?, validation.filter(|_| validates)?);
+    let class = if training.own_classes || validation.own_classes {
+        "an example that is a class of its own".to_owned()
+    } else {
+        let (known, validated) = (training.labels.as_ref()?, validation.labels.as_ref()?);
+        let stranger = validated.iter().find(|label| known.binary_search(label).is_err())?;
+        let class = usize::try_from(*stranger).ok().and_then(|at| validation.classes.as_ref()?.get(at));
+        class.map_or_else(|| format!("label {stranger}"), |name| format!("`{name}`"))
+    };
     let message =
         format!("`{}` learns the classes of the training only, but {class} is validated on", params.loss.name());
     let help =

@@ -6,7 +6,8 @@ use super::tests::{Lab, infer, params, samples};
 use super::*;
 
 fn with(loss: Json, views: usize) -> TrainParams {
-    TrainParams { loss: param::from_json(&loss).unwrap(), views, ..params(1) }
+    let augment = param::from_json(&json!(["horizontal-flip"])).unwrap();
+    TrainParams { loss: param::from_json(&loss).unwrap(), views, augment, ..params(1) }
 }
 
 /// The paths of the problems; images are 6 x 6, so embeddings have 4 numbers, and batches 4 classes of 3 examples.
@@ -43,11 +44,11 @@ fn another_view_is_another_example_of_a_class() {
 }
 
 #[test]
-fn a_beginning_longer_than_an_embedding_of_unknown_length_stops_the_training() {
+fn a_beginning_longer_than_an_embedding_is_refused_once_its_length_is_known() {
     let long = with(json!({ "matryoshka": { "sizes": [9] } }), 1);
     infer::<Train>(&long, &[("sampler", Facts::Samples(samples(None)))]).unwrap();
-    let error = Lab::new().train(&long, "model").unwrap_err();
-    assert!(error.to_string().contains("longer than the embedding"), "{error}");
+    let issues = infer::<Train>(&long, &[("sampler", Facts::Samples(samples(Some([6, 6, 1]))))]).unwrap_err();
+    assert!(issues[0].message.contains("longer than the embedding"), "{issues:?}");
 }
 
 #[test]

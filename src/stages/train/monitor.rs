@@ -7,7 +7,7 @@ use crate::base::issue::{Issue, Issues};
 use crate::base::node::{Node, Value};
 use crate::base::param::{Param, Shape, View, expected, found};
 use crate::base::suggest;
-use crate::metric::RetrievalMetric;
+use crate::metric::{NameError, RetrievalMetric};
 use crate::nn;
 use crate::{choice, params};
 
@@ -93,8 +93,12 @@ impl Param for Watched {
             _ => {}
         }
         let metric = RetrievalMetric::parse(name);
-        let metric = metric.map_err(|error| issues.push(Issue::at(&node.place, path, error.message).help(error.help)));
-        metric.ok().map(Self::Metric)
+        let refuse = |error: NameError| {
+            let meant = error.help.starts_with("did you mean");
+            let help = if meant { error.help } else { suggest::help(name, &NAMES) };
+            issues.push(Issue::at(&node.place, path, format!("unknown figure `{name}` for `{path}`")).help(help));
+        };
+        metric.map_err(refuse).ok().map(Self::Metric)
     }
 
     fn write(&self, view: View) -> Json {
@@ -162,7 +166,7 @@ mod tests {
         let issue = refused(json!("recal@1"));
         assert_eq!(issue.message, "unknown figure `recal@1` for ``");
         assert_eq!(issue.help.as_deref(), Some("did you mean `recall@1`?"));
-        for wrong in ["recall@0", "recall", "map@1", "accuracy"] {
+        for wrong in ["recall@0", "recall", "val-los", "accuracy"] {
             assert!(refused(json!(wrong)).message.starts_with("unknown figure"), "{wrong}");
         }
         assert!(refused(json!(1)).message.contains("expects the name of a figure, found the integer 1"));

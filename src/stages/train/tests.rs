@@ -500,7 +500,7 @@ fn a_metric_of_the_validation_pool_is_that_of_the_finished_model() {
         assert_eq!(best, map, "the best epoch's weights are kept");
         let said = lab.seen.lock().unwrap().iter().map(|seen| seen.message.clone()).collect::<Vec<_>>();
         assert!(said.iter().any(|said| said.contains(", recall@1 ") && said.contains(", map@r ")), "{said:?}");
-        assert!(said.last().unwrap().ends_with("(highest map@r)"), "{said:?}");
+        assert!(said.iter().any(|said| said.ends_with("(highest map@r)")), "{said:?}");
     }
 }
 

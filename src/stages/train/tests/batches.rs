@@ -79,8 +79,9 @@ fn an_epoch_is_a_pass_where_nothing_else_is_written() {
     let model: ModelFile = read_json(&other.folder.path().join("model/model.json")).unwrap();
     assert_eq!(model.steps, 10);
     let usual = TrainParams { steps_per_epoch: StepsPerEpoch::of(1000), ..params(2) };
-    let error = other.train(&usual, "usual").unwrap_err();
-    assert!(error.to_string().contains("that is one pass: 3 batches"), "{error}");
+    let facts = SamplesFacts { makes_passes: true, steps_per_pass: Some(3), ..samples(None) };
+    let issues = infer::<Train>(&usual, &[("sampler", Facts::Samples(facts))]).unwrap_err();
+    assert!(issues[0].message.contains("that is one pass: 3 batches"), "{issues:?}");
 }
 
 #[test]
@@ -95,7 +96,9 @@ fn examples_that_are_their_own_classes_are_trained_on_by_their_views() {
     assert_eq!(lab.seen.lock().unwrap()[0].message, words);
     // A loss that learns each class would know none of the validation.
     let proxies = with(json!({ "augment": augment(), "views": 2, "loss": "normalized-softmax" }));
-    assert!(lab.train(&proxies, "proxies").is_err());
+    let own = || Facts::Samples(SamplesFacts { own_classes: true, ..samples(Some([6, 6, 1])) });
+    let issues = infer::<Train>(&proxies, &[("sampler", own()), ("validation", own())]).unwrap_err();
+    assert_eq!((issues.len(), issues[0].path.as_str()), (1, "loss"), "{issues:?}");
 }
 
 fn checked(more: Json, samples: SamplesFacts) -> Result<Facts, Vec<(String, String)>> {
@@ -114,8 +117,8 @@ fn what_batches_can_not_be_is_found_before_anything_runs() {
         json!({ "augment": ["horizontal-flip", { "random-crop": { "padding": 6 } }, { "cutout": { "size": 7 } }] });
     assert_eq!(paths(wide.clone(), known()), ["augment[1].random-crop.padding", "augment[2].cutout.size"]);
     assert_eq!(paths(wide.clone(), samples(None)), [""; 0], "not known yet");
-    let error = Lab::new().train(&with(wide), "model").unwrap_err();
-    assert!(error.to_string().contains("too wide for images of 6 x 6"), "{error}");
+    let issues = checked(wide, known()).unwrap_err();
+    assert!(issues[0].1.contains("too wide for images of 6 x 6"), "{issues:?}");
     assert_eq!(paths(json!({ "views": 2 }), known()), ["views"]);
     assert_eq!(paths(json!({ "views": 2, "augment": ["horizontal-flip"] }), known()), [""; 0]);
     // A second view makes pairs of one example.
