@@ -90,7 +90,9 @@ impl Parameters {
     pub(super) fn assigned(mut self, group_of: impl Fn(&str) -> Option<Assigned>) -> Self {
         for (path, parameter) in &mut self.0 {
             if let Some(Assigned { group, rate_factor, until }) = group_of(path) {
-                (parameter.group, parameter.until) = (Some(group), until);
+                // A loss's memory follows the batches as long as there are some.
+                let memory = !parameter.trainable && path.starts_with("loss.");
+                (parameter.group, parameter.until) = (Some(group), until.filter(|_| !memory));
                 parameter.rate_factor *= rate_factor;
             }
         }

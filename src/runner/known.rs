@@ -1,4 +1,4 @@
-//! Asks a stage's `infer` a second time, when its turn comes: what could only be guessed before anything ran, its inputs
+//! Asks a stage's `infer` a second time, before it computes: what could only be guessed before anything ran, its inputs
 //! now tell.
 
 use std::collections::BTreeMap;

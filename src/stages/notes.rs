@@ -19,7 +19,7 @@ const NOTES: &[(&[&str], &str)] = &[
         "weight decay belongs inside an optimizer that has it: { adamw = { weight-decay = 0.01 } }",
     ),
     (&["download"], "nothing to set: what is missing is downloaded when the stage runs"),
-    (&["use_bias", "bias"], "nothing to set: the layer always has a bias"),
+    (&["use_bias"], "`conv2d` and `dense` have `bias`; other layers are as they are"),
     (&["inputs", "input"], "inputs belong to the template under `pipelines/`, not to a config"),
 ];
 

@@ -2,11 +2,11 @@
 
 use serde_json::json;
 
-use crate::artifact::{self, DatasetInfo, Examples, SamplerFile, read_json, write_json};
+use crate::artifact::{self, DatasetInfo, Examples, SamplerFile, Samples, read_json, write_json};
 use crate::base::check::count;
 use crate::base::digest::canonical_json;
 use crate::base::param::{Param, View, defaults};
-use crate::data::sampler::{ClassList, Outlook, Pool, PoolFacts, Problem, Sampler};
+use crate::data::sampler::{BatchSampler, ClassList, Outlook, Pool, PoolFacts, Problem, Sampler};
 use crate::params;
 use crate::stage::{
     Ctx, DatasetFacts, Facts, InputFacts, Kind, OutputFile, ParamIssue, Port, SamplesFacts, Stage, StageError,
@@ -132,11 +132,27 @@ impl Stage for Sample {
         }))
     }
 
-    fn complete(_: &Params, facts: Facts, file: &OutputFile<'_>) -> Result<Facts, StageError> {
+    fn complete(params: &Params, facts: Facts, file: &OutputFile<'_>) -> Result<Facts, StageError> {
         let Facts::Samples(facts) = facts else { return Ok(facts) };
         let drawn: SamplerFile = read_json(&file("sampler.json"))?;
+        let steps_per_pass = match facts.steps_per_pass {
+            None if facts.makes_passes => {
+                let pool = Samples::read(&file("samples.parquet"))?;
+                let batches = BatchSampler::load(&pool, &drawn);
+                batches.map_err(|error| StageError::failed(error.to_string()))?.steps_per_pass()
+            }
+            known => known,
+        };
+        let classes_per_batch = params.sampler.composition(Some(drawn.labels.len())).classes.unwrap_or(0);
         let (classes, labels) = (Some(drawn.classes), Some(drawn.labels));
-        Ok(Facts::Samples(SamplesFacts { classes, labels, count: Some(drawn.count), ..facts }))
+        Ok(Facts::Samples(SamplesFacts {
+            classes,
+            labels,
+            count: Some(drawn.count),
+            classes_per_batch,
+            steps_per_pass,
+            ..facts
+        }))
     }
 
     fn warnings(params: &Params, inputs: &InputFacts) -> Vec<ParamIssue> {

@@ -24,8 +24,8 @@ use serde_json::Value as Json;
 
 use self::checks::{
     cannot_learn, does_not_fit_its_schedule, does_not_mine, does_not_suit_images, ends_before_its_schedule,
-    lacks_pairs, lacks_unit_rows, lacks_views, loss_problems, meets_strangers, mines_for_nobody, never_validates,
-    not_in_pieces, nothing_to_monitor, optimizer_misfit, shows_one_view_twice, too_long, wrong_groups,
+    lacks_pairs, lacks_unit_rows, lacks_views, loss_problems, meets_strangers, mines_for_nobody, never_looks_back,
+    never_validates, not_in_pieces, nothing_to_monitor, optimizer_misfit, shows_one_view_twice, too_long, wrong_groups,
 };
 use self::display::{Display, numbers};
 use self::feed::Feed;
@@ -210,7 +210,8 @@ impl Stage for Train {
             optimizer_misfit(params),
             cannot_learn(params, summary.as_ref()),
             lacks_pairs(params, inputs.samples("sampler")),
-            params.steps_per_epoch.problem(samples.steps_per_pass),
+            params.steps_per_epoch.problem(samples.makes_passes, samples.steps_per_pass),
+            timed.as_ref().and_then(never_looks_back),
             timed.as_ref().and_then(too_long),
             ends_before_its_schedule(params),
             timed.as_ref().and_then(does_not_fit_its_schedule),
@@ -273,7 +274,7 @@ impl Stage for Train {
             fields.remove("early-stopping");
             if !params.watched_metrics().is_empty() {
                 let names: Vec<String> = params.watched_metrics().iter().map(RetrievalMetric::name).collect();
-                fields.insert("metrics".to_owned(), names.into());
+                fields.insert("watched".to_owned(), names.into());
             }
             // The best weights so far can't be had from a checkpoint that does not hold them, or holds those of another
             // figure: such trainings share no checkpoints.

@@ -34,7 +34,7 @@ pub(crate) const KNOWN: &[Known] = &[
     Known { name: "map-clip-at-r", argument: Argument::Count, aka: &[] },
     Known { name: "r-precision", argument: Argument::None, aka: &["rp", "precision@r"] },
     Known { name: "mrr", argument: Argument::CountOrNone, aka: &["mean-reciprocal-rank", "reciprocal-rank"] },
-    Known { name: "ndcg", argument: Argument::Count, aka: &["bndcg", "dcg"] },
+    Known { name: "ndcg", argument: Argument::Count, aka: &["bndcg"] },
     Known { name: "true-ndcg", argument: Argument::Count, aka: &["full-ndcg"] },
 ];
 

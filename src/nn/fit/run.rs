@@ -129,7 +129,6 @@ impl<'a> Run<'a> {
         let made = self.optimizer.steps;
         let (epoch, step) = (made / settings.steps_per_epoch, made % settings.steps_per_epoch);
         let batch = self.batches.training(epoch, step);
-        self.parameters.freeze(made);
         let mut passed = self.model(&self.parameters).train(&batch, made)?;
         let loss = passed.loss;
         if !loss.is_finite() {
@@ -144,6 +143,8 @@ impl<'a> Run<'a> {
         passed.averages.into_iter().for_each(|average| self.parameters.absorb(average));
         passed.replaced.into_iter().for_each(|(path, value)| self.parameters.put(&path, value));
         self.averages.follow(settings, &mut self.parameters, made + 1);
+        // Here, and not before the next step: what is kept at the end of an epoch must not depend on whether it was resumed.
+        self.parameters.freeze(made + 1);
         self.state.push(loss, passed.logged);
         if passed.chosen.is_some_and(|chosen| chosen.is_nothing()) {
             on_event(FitEvent::NothingMined { step: made + 1 });

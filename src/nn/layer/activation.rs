@@ -57,7 +57,7 @@ choice! {
         /// arXiv:1706.02515).
         "selu" => Selu,
         /// `gelu` by a hyperbolic tangent, as it was first implemented (arXiv:1606.08415): off by at most 0.0005.
-        #[aka("gelu_approximate", "gelu_new", "quick_gelu")]
+        #[aka("gelu_approximate", "gelu_new")]
         "gelu-tanh" => GeluTanh,
         /// `min(max(x / 6 + 1 / 2, 0), 1)` (Howard et al., 2019, arXiv:1905.02244).
         "hard-sigmoid" => HardSigmoid,

@@ -107,7 +107,7 @@ choice! {
         /// `1.0507 x` above 0, `1.7581 (exp(x) - 1)` below, value by value (Klambauer et al., 2017, arXiv:1706.02515).
         "selu" => Selu(Selu),
         /// `gelu` by a hyperbolic tangent, value by value: off by at most 0.0005.
-        #[aka("gelu_approximate", "gelu_new", "quick_gelu")]
+        #[aka("gelu_approximate", "gelu_new")]
         "gelu-tanh" => GeluTanh(GeluTanh),
         /// `min(max(x / 6 + 1 / 2, 0), 1)`, value by value (Howard et al., 2019, arXiv:1905.02244).
         "hard-sigmoid" => HardSigmoid(HardSigmoid),

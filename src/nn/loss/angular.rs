@@ -1,7 +1,8 @@
 //! The angular loss.
 
-use burn::tensor::{Tensor, activation};
+use burn::tensor::{Bool, Tensor, activation};
 
+use super::batch::PairMasks;
 use super::reducer::{ReducerSpec, of_pairs};
 use super::{Embedded, Loss, Needs, zero};
 use crate::artifact::Distance;
@@ -52,20 +53,25 @@ impl Loss for Angular {
         let to_negatives =
             |rows: Tensor<2>| ops::product(rows, batch.references().transpose()).mul_scalar(4.0 * tangent);
         // exp((a + p).n) is exp(a.n) exp(p.n), so that the sums over n of all pairs are one matrix product.
-        let (of_anchor, largest_of_anchor) = exponentials(to_negatives(batch.directions()));
-        let (of_positive, largest_of_positive) = exponentials(to_negatives(references.clone()));
-        let negative = batch.pairs().negative.clone().float();
-        let sums = ops::product(of_anchor * negative, of_positive.transpose()); // [batch, references]
-        let nothing = sums.clone().lower_equal_scalar(0.0);
-        let logs = sums.mask_fill(nothing.clone(), 1.0).log() + largest_of_anchor + largest_of_positive.transpose();
+        // Each is scaled by its largest among the negatives, so that no product of two vanishes.
+        let labels = batch.reference_labels();
+        let of_references = PairMasks::new(&labels, &labels, &references.device()).negative;
+        let (of_anchor, largest_of_anchor) = exponentials(to_negatives(batch.directions()), &batch.pairs().negative);
+        let (of_positive, largest_of_positive) = exponentials(to_negatives(references.clone()), &of_references);
+        let sums = ops::product(of_anchor, of_positive.transpose()); // [batch, references]
+        let nothing = batch.pairs().negative.clone().any_dim(1).bool_not().expand(sums.dims());
+        let logs = sums.clamp_min(f32::MIN_POSITIVE).log() + largest_of_anchor + largest_of_positive.transpose();
         let own = ops::product(batch.directions(), references.transpose()).mul_scalar(2.0 * (1.0 + tangent));
         let losses = activation::softplus(logs - own, 1.0).mask_fill(nothing, 0.0);
         self.reducer.reduce(losses, pairs.positive.clone(), batch.labels)
     }
 }
 
-/// `exp(x - largest)` with the largest number of each row, `[rows, 1]`.
-fn exponentials(x: Tensor<2>) -> (Tensor<2>, Tensor<2>) {
+/// `exp(x - largest)` of the entries of `mask`, else 0, with the largest of them in each row, `[rows, 1]`; 0 without any.
+fn exponentials(x: Tensor<2>, mask: &Tensor<2, Bool>) -> (Tensor<2>, Tensor<2>) {
+    let x = x.mask_fill(mask.clone().bool_not(), f32::NEG_INFINITY);
     let largest = x.clone().detach().max_dim(1);
+    let none = largest.clone().lower_scalar(f32::MIN);
+    let largest = largest.mask_fill(none, 0.0);
     ((x - largest.clone()).exp(), largest)
 }

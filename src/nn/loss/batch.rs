@@ -195,7 +195,7 @@ impl<'a> Embedded<'a> {
 
 impl PairMasks {
     /// The first of the references are the rows themselves.
-    fn new(labels: &[i32], references: &[i32], device: &Device) -> Self {
+    pub(super) fn new(labels: &[i32], references: &[i32], device: &Device) -> Self {
         let (rows, columns) = (labels.len(), references.len());
         let mask = |keep: &dyn Fn(usize, usize) -> bool| {
             let values: Vec<bool> = (0..rows * columns).map(|at| keep(at / columns, at % columns)).collect();

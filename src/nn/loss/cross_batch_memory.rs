@@ -48,6 +48,10 @@ impl Loss for CrossBatchMemory {
         self.loss.distance()
     }
 
+    fn takes_directions(&self) -> bool {
+        self.loss.takes_directions()
+    }
+
     fn needs(&self) -> Needs {
         self.loss.needs()
     }

@@ -20,8 +20,8 @@ const SMALLEST_SQUARE: f64 = 1e-18;
 #[must_use]
 pub fn pairwise(distance: Distance, query: Tensor<2>, key: Tensor<2>) -> Tensor<2> {
     match distance {
-        Distance::Cosine => at_least_zero(ops::product(query, key.transpose()).neg().add_scalar(1.0)),
-        Distance::InnerProduct => ops::product(query, key.transpose()),
+        Distance::Cosine => one_minus(products(query, key)),
+        Distance::InnerProduct => products(query, key),
         Distance::SquaredEuclidean => squared_euclidean(query, key),
         Distance::Euclidean => gradient_safe_root(squared_euclidean(query, key)),
         Distance::Manhattan => differences(query, key).abs().sum_dim(2).squeeze_dim(2),
@@ -32,13 +32,21 @@ pub fn pairwise(distance: Distance, query: Tensor<2>, key: Tensor<2>) -> Tensor<
 fn squared_euclidean(query: Tensor<2>, key: Tensor<2>) -> Tensor<2> {
     let queries = query.clone().square().sum_dim(1); // [n, 1]
     let keys = key.clone().square().sum_dim(1).transpose(); // [1, m]
-    at_least_zero(queries + keys - ops::product(query, key.transpose()).mul_scalar(2.0))
+    (queries + keys - products(query, key).mul_scalar(2.0)).clamp_min(0.0)
 }
 
-/// `max(x, 0)`, whose gradient at 0 is 1: equal rows are drawn apart, or kept together, like rows that nearly are.
-fn at_least_zero(x: Tensor<2>) -> Tensor<2> {
-    let below = x.clone().lower_scalar(0.0);
-    x.mask_fill(below, 0.0)
+/// `q.k` of every row with every other. The second factor is laid out row after row, so that every product is summed in the
+/// order of its numbers, as in other libraries: whether equal rows are at 0 or beside it hangs on that.
+fn products(query: Tensor<2>, key: Tensor<2>) -> Tensor<2> {
+    let [rows, dim] = key.dims();
+    ops::product(query, key.transpose().reshape([dim * rows]).reshape([dim, rows]))
+}
+
+/// `max(1 - similarity, 0)`, whose gradient at 0 is that of the distances near it, as in TensorFlow.
+fn one_minus(similarity: Tensor<2>) -> Tensor<2> {
+    let distance = similarity.neg().add_scalar(1.0);
+    let below = distance.clone().lower_scalar(0.0);
+    distance.mask_fill(below, 0.0)
 }
 
 fn gradient_safe_root(squared: Tensor<2>) -> Tensor<2> {

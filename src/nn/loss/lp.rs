@@ -26,7 +26,7 @@ params! {
         #[aka("norm")]
         p: f64 = 2.0 => check::between(1.0, 100.0),
         /// The power of the norm.
-        power: f64 = 1.0 => check::between(0.1, 100.0),
+        power: f64 = 1.0 => check::between(0.1, 10.0),
     }
 }
 
@@ -46,12 +46,19 @@ impl Loss for Lp {
 
     fn forward(&self, batch: &Embedded<'_>, _: &mut Cx<'_>) -> Tensor<1> {
         let size = batch.embeddings.clone().abs();
+        // Numbers go to high powers: those of each row by its largest.
+        let largest = size.clone().detach().max_dim(1); // [batch, 1]
+        let nothing = largest.clone().equal_scalar(0.0);
+        let largest = largest.mask_fill(nothing, 1.0);
+        let size = size / largest.clone();
         let zero = size.clone().equal_scalar(0.0);
         // 0 to a power below 1 has no gradient: such numbers, and rows of nothing else, are left out.
         let powers = size.mask_fill(zero.clone(), 1.0).powf_scalar(self.p).mask_fill(zero, 0.0);
         let sum = powers.sum_dim(1); // [batch, 1]
         let empty = sum.clone().equal_scalar(0.0);
-        ops::mean(sum.mask_fill(empty.clone(), 1.0).powf_scalar(self.power / self.p).mask_fill(empty, 0.0))
+        let norms =
+            sum.mask_fill(empty.clone(), 1.0).powf_scalar(self.power / self.p) * largest.powf_scalar(self.power);
+        ops::mean(norms.mask_fill(empty, 0.0))
     }
 }
 

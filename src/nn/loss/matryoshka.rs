@@ -76,6 +76,10 @@ impl Loss for Matryoshka {
         self.loss.distance()
     }
 
+    fn takes_directions(&self) -> bool {
+        self.loss.takes_directions()
+    }
+
     fn needs(&self) -> Needs {
         self.loss.needs()
     }

@@ -184,7 +184,7 @@ choice! {
         #[aka("softmax", "CrossEntropyLoss", "ce", "classification", "SparseCategoricalCrossentropy", "linear")]
         "cross-entropy" => CrossEntropy(CrossEntropy),
         /// The gap between an anchor's mined positive and negative (Schroff et al., 2015, arXiv:1503.03832).
-        #[aka("TripletLoss", "TripletMarginLoss", "triplet_semihard", "triplet_hard")]
+        #[aka("TripletLoss", "triplet_semihard", "triplet_hard")]
         "triplet" => Triplet(Triplet),
         /// The triplet loss with the negative kept from the positive too (Taha et al., 2020, arXiv:1904.12689).
         #[aka("PNLoss", "positive_negative")]

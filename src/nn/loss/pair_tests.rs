@@ -104,5 +104,7 @@ fn parameters_distances_reducers_and_miners_are_pytorch_metric_learnings() {
         let labels: Vec<i32> = serde_json::from_value(case.input["labels"].clone()).unwrap();
         check(&loss, &labels, case, golden.tolerance);
     }
-    assert_eq!(golden.cases.len(), 202);
+    // Two faults of the library are left out: class weights of losses of rows are spread over all rows, and a pair that a
+    // miner names several times counts once in a per-anchor mean's value and several times in its gradient.
+    assert_eq!(golden.cases.len(), 200);
 }

@@ -2,6 +2,7 @@
 
 use burn::tensor::{Bool, Tensor};
 
+use super::multi_similarity::smaller_is_nearer;
 use super::reducer::{ReducerSpec, of_pairs};
 use super::{Embedded, Loss, Needs};
 use crate::artifact::Distance;
@@ -21,7 +22,7 @@ params! {
     pub struct RankedList {
         /// How near two embeddings are, at unit length; the index follows it.
         #[aka("metric", "distance_metric", "similarity", "dist", "metric_type")]
-        distance: Distance = Distance::Euclidean,
+        distance: Distance = Distance::Euclidean => smaller_is_nearer(),
         /// How much nearer than negatives positives are to be.
         margin: f64 = 0.4 => check::finite(),
         /// How much more the nearest negatives count.
@@ -67,7 +68,9 @@ impl Loss for RankedList {
         let chosen = within.clone().greater_scalar(0.0).bool_and(apart).bool_and(pairs.negative.clone());
         let negatives = weighted_mean(within, chosen, self.tn);
         let losses = positives.mul_scalar(1.0 - self.imbalance) + negatives.mul_scalar(self.imbalance);
-        self.reducer.reduce_rows(losses, batch)
+        // It finds its pairs itself: what a miner of another term has found is of no account.
+        let once = Tensor::ones(losses.dims(), &losses.device());
+        self.reducer.reduce(losses, once, batch.labels)
     }
 }
 

@@ -44,6 +44,10 @@ impl Loss for SoftNearestNeighbor {
         Needs { positive_pairs: true, negative_pairs: true, ..Needs::default() }
     }
 
+    fn rows(&self, batch: &Embedded<'_>, _: &mut Cx<'_>) -> Option<Tensor<1>> {
+        Some(self.per_example(batch))
+    }
+
     fn forward(&self, batch: &Embedded<'_>, _: &mut Cx<'_>) -> Tensor<1> {
         ops::mean(self.per_example(batch))
     }

@@ -106,14 +106,15 @@ impl Miner for BatchEasyHard {
 impl BatchEasyHard {
     /// The positives and the negatives of one anchor, at these distances of all references.
     fn of_row(&self, around: &Around, far: &[f32]) -> (Vec<u32>, Vec<u32>) {
-        let (positives, negatives) = match (&self.pos_strategy, &self.neg_strategy) {
-            (Strategy::All, Strategy::All) => return (around.positives.clone(), around.negatives.clone()),
-            (Strategy::All, _) => {
-                return (around.positives.clone(), self.negative(around, far, None).into_iter().collect());
-            }
-            (_, Strategy::All) => {
-                return (self.positive(around, far, None).into_iter().collect(), around.negatives.clone());
-            }
+        let allowed = |columns: &[u32], range: Option<&[f64]>| -> Vec<u32> {
+            columns.iter().copied().filter(|column| self.is_allowed(range, far[*column as usize])).collect()
+        };
+        let positives = || allowed(&around.positives, self.allowed_pos_range.as_deref());
+        let negatives = || allowed(&around.negatives, self.allowed_neg_range.as_deref());
+        let (positive, negative) = match (&self.pos_strategy, &self.neg_strategy) {
+            (Strategy::All, Strategy::All) => return (positives(), negatives()),
+            (Strategy::All, _) => return (positives(), self.negative(around, far, None).into_iter().collect()),
+            (_, Strategy::All) => return (self.positive(around, far, None).into_iter().collect(), negatives()),
             (Strategy::Semihard, _) => {
                 let negative = self.negative(around, far, None);
                 let limit = negative.map(|column| far[column as usize]);
@@ -128,7 +129,7 @@ impl BatchEasyHard {
             }
         };
         // An anchor counts only with both.
-        match (positives, negatives) {
+        match (positive, negative) {
             (Some(positive), Some(negative)) => (vec![positive], vec![negative]),
             _ => (Vec::new(), Vec::new()),
         }

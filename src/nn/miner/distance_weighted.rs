@@ -23,6 +23,11 @@ params! {
 }
 
 impl Miner for DistanceWeighted {
+    fn misfit(&self) -> Option<(&'static str, String)> {
+        let message = || "`cutoff` must be below `nonzero-loss-cutoff`, or no negative is ever drawn".to_owned();
+        (self.cutoff >= self.nonzero_loss_cutoff).then(|| ("cutoff", message()))
+    }
+
     fn mine(&self, batch: &Embedded<'_>, rng: &mut ChaCha8Rng) -> Mined {
         let grid = Grid::of(&farness(batch, Distance::Euclidean));
         let dim = batch.embeddings.dims()[1];

@@ -31,7 +31,7 @@ choice! {
     /// How gradients change weights.
     pub enum Optimizer: pub(in crate::nn) dyn Rule {
         /// Step sizes from moving averages of gradient and squared gradient.
-        #[aka("AdamOptimizer", "nadam")]
+        #[aka("AdamOptimizer")]
         "adam" => Adam(Adam),
         /// The same, with weight decay apart from the gradient (Loshchilov and Hutter, 2019, arXiv:1711.05101).
         #[aka("AdamWOptimizer")]

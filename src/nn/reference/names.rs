@@ -188,7 +188,10 @@ mod tests {
         };
         assert_eq!(triple(4.0, "collect_stats"), json!({ "soft-triple": { "lambda": 10.0, "gamma": 0.25 } }));
         assert_eq!(triple(0.25, "num_classes"), triple(4.0, "collect_stats"));
-        assert_eq!(spec_of(Tfs, json!({ "lmda": 0.25 })), json!({ "multi-similarity": { "lambda": 0.25 } }));
+        assert_eq!(
+            spec_of(Tfs, json!({ "lmda": 0.25 })),
+            json!({ "multi-similarity (version 2)": { "lambda": 0.25 } })
+        );
     }
 
     #[test]

@@ -19,6 +19,7 @@ pub(super) struct Trial {
     classes: Vec<i32>,
     parameters: Parameters,
     steps: u64,
+    dim: usize,
 }
 
 /// What one step gave.
@@ -38,7 +39,7 @@ impl Trial {
     pub(super) fn new(loss: LossSpec, dim: usize, classes: Vec<i32>) -> Self {
         let target = Target { dim, classes: classes.len() };
         let parameters = Parameters::of_loss(&loss, target, seed(), &Device::flex());
-        Self { loss, classes, parameters, steps: 0 }
+        Self { loss, classes, parameters, steps: 0, dim }
     }
 
     /// A loss for the classes that there are in these labels.
@@ -62,6 +63,7 @@ impl Trial {
     /// One step of training, after which the loss remembers what it is to remember. The rows are view after view.
     pub(super) fn step(&mut self, embeddings: &Array, labels: &[i32], views: usize) -> Result<Outcome, CaseError> {
         same_length("rows and labels", embeddings.shape[0], labels.len())?;
+        same_length("numbers of an embedding", embeddings.shape[1], self.dim)?;
         let leaf = tensor::<2>(embeddings, &Device::flex().autodiff()).require_grad();
         let parameters = self.parameters.to_trainable();
         let mut pass = TrainPass::new(seed(), self.steps);

@@ -30,12 +30,27 @@ pub(super) fn nothing_to_monitor(params: &TrainParams, pool: Option<&SamplesFact
             (Watched::Metric(_), Some(pool)) if pool.count.is_some_and(|count| count < 2) => {
                 ("at least two images to validate on", "draw more of them")
             }
+            (Watched::Metric(_), Some(pool)) if pool.own_classes => (
+                "classes of several images, but the sampler makes every image its own",
+                "validate with another sampler",
+            ),
             (Watched::Loss(Monitor::ValLoss) | Watched::Metric(_), Some(_)) => continue,
         };
         let help = format!("{help}, or look at the training loss: {instead}");
         return Some(ParamIssue::new(path, format!("`{name}` needs {what}")).help(help));
     }
     None
+}
+
+/// Slow weights that never move stay as they start, and they are what is kept.
+pub(super) fn never_looks_back(params: &TrainParams) -> Option<ParamIssue> {
+    let total = params.epochs.checked_mul(params.steps_per_epoch.count(None))?;
+    let rule = params.lookahead.as_ref().filter(|rule| params.epochs > 0 && rule.steps > total)?;
+    let message = format!(
+        "the slow weights move every {} steps, but the training has {total}: they would stay as they start",
+        rule.steps
+    );
+    Some(ParamIssue::new("lookahead.steps", message).help(format!("set it to at most {total}")))
 }
 
 /// A metric that is never measured decides nothing.
@@ -65,10 +80,13 @@ pub(super) fn wrong_groups(params: &TrainParams, all: Option<&[Declaration]>) ->
         Err(issues) => return super::param_issues(issues),
     };
     let frozen = |group: &Option<usize>| group.is_some_and(|group| params.groups[group].freeze);
-    let mut trained = all.iter().zip(&groups).filter(|(one, _)| one.trainable);
+    let mut trained = all.iter().zip(&groups).filter(|(one, _)| one.trainable && one.path.starts_with("layers."));
     if params.epochs > 0 && trained.clone().next().is_some() && trained.all(|(_, group)| frozen(group)) {
         let help = "leave something to train, or set `epochs = 0`";
-        return vec![ParamIssue::new("groups", "every parameter is frozen: there is nothing to train").help(help)];
+        return vec![
+            ParamIssue::new("groups", "every parameter of the layers is frozen: the network would stay as it starts")
+                .help(help),
+        ];
     }
     Vec::new()
 }
@@ -125,8 +143,15 @@ pub(super) fn too_long(params: &TrainParams) -> Option<ParamIssue> {
 
 /// A batch must hold what the loss compares.
 pub(super) fn lacks_pairs(params: &TrainParams, samples: Option<&SamplesFacts>) -> Option<ParamIssue> {
-    let samples = samples.filter(|samples| params.epochs > 0 && samples.classes_per_batch > 0)?;
+    let samples = samples.filter(|_| params.epochs > 0)?;
     let needs = params.loss.needs();
+    if samples.classes_per_batch == 0 {
+        let pairs = needs.positive_pairs || needs.negative_pairs;
+        let alone = pairs && samples.makes_passes && samples.examples_per_class.saturating_mul(params.views) == 1;
+        let message = format!("`{}` needs pairs, but its batches hold one example", params.loss.name());
+        let help = "set `batch-size` of the sampler to at least 2";
+        return alone.then(|| ParamIssue::new("loss", message).help(help));
+    }
     // Another view of an example is another example of its class.
     let examples = samples.examples_per_class.saturating_mul(params.views);
     let (what, key) = match (samples.classes_per_batch, examples) {
@@ -172,7 +197,7 @@ pub(super) fn loss_problems(
     if params.epochs == 0 {
         return Vec::new();
     }
-    let rows = samples.map(|samples| [samples.classes_per_batch, samples.examples_per_class, params.views]);
+    let rows = samples.map(|samples| [samples.classes_per_batch.max(1), samples.examples_per_class, params.views]);
     let rows = rows.and_then(|factors| factors.iter().try_fold(1_usize, |rows, factor| rows.checked_mul(*factor)));
     super::param_issues(params.loss.problems(&Known { dim, rows, views: params.views }))
 }
@@ -196,7 +221,8 @@ pub(super) fn shows_one_view_twice(params: &TrainParams) -> Option<ParamIssue> {
 /// Where every example is a class of its own, only another view of it is of its class.
 pub(super) fn lacks_views(params: &TrainParams, inputs: &InputFacts) -> Option<ParamIssue> {
     let own_classes = |port| inputs.samples(port).is_some_and(|samples| samples.own_classes);
-    let port = ["sampler", "validation"].into_iter().find(|port| own_classes(port))?;
+    let validation = Some("validation").filter(|_| params.validation_steps > 0);
+    let port = ["sampler"].into_iter().chain(validation).find(|port| own_classes(port))?;
     (params.epochs > 0 && params.views == 1).then(|| {
         let message =
             format!("the sampler at port `{port}` makes every example a class of its own, which needs two views of it");
@@ -236,8 +262,7 @@ pub(super) fn mines_for_nobody(params: &TrainParams) -> Option<ParamIssue> {
 pub(super) fn does_not_mine(params: &TrainParams) -> Option<ParamIssue> {
     let miner = params.miner.as_ref()?;
     let (parameter, message) = miner.misfit()?;
-    let help = "`semihard` goes with `hard` and `easy`";
-    Some(ParamIssue::new(format!("miner.{}.{parameter}", miner.name()), message).help(help))
+    Some(ParamIssue::new(format!("miner.{}.{parameter}", miner.name()), message))
 }
 
 /// The cosine distance of a loss is `1 - q.k`, which is one of angles for rows of unit length only. A loss that brings rows

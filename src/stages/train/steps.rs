@@ -52,12 +52,14 @@ impl StepsPerEpoch {
     }
 
     /// A number that enters no key, because it is what is meant where none is written, can't stand for anything else.
-    pub(super) fn problem(self, steps_per_pass: Option<usize>) -> Option<ParamIssue> {
-        let pass = steps_per_pass.filter(|pass| self.said && self.count == USUAL && *pass != USUAL)?;
-        let message = format!(
-            "{USUAL} is what `steps-per-epoch` stands for where it is left out, and with this sampler that is one pass: \
-             {pass} batches"
-        );
+    pub(super) fn problem(self, makes_passes: bool, steps_per_pass: Option<usize>) -> Option<ParamIssue> {
+        let other = makes_passes && self.said && self.count == USUAL && steps_per_pass != Some(USUAL);
+        let pass = steps_per_pass.map_or_else(String::new, |pass| format!(": {pass} batches"));
+        let message = other.then(|| {
+            format!(
+                "{USUAL} is what `steps-per-epoch` stands for where it is left out, and with this sampler that is one pass{pass}"
+            )
+        })?;
         Some(ParamIssue::new("steps-per-epoch", message).help("leave it out, or write another number"))
     }
 }
@@ -92,8 +94,9 @@ mod tests {
         assert_eq!([left_out, usual, few].map(|steps| steps.count(Some(15))), [15, 1000, 7]);
         // Both enter a key as nothing, so they must mean the same.
         assert_eq!(left_out.write(View::Full), usual.write(View::Full));
-        assert_eq!([left_out, usual, few].map(|steps| steps.problem(Some(15)).is_some()), [false, true, false]);
-        assert_eq!(usual.problem(Some(USUAL)), None);
-        assert_eq!(usual.problem(None), None);
+        assert_eq!([left_out, usual, few].map(|steps| steps.problem(true, Some(15)).is_some()), [false, true, false]);
+        assert_eq!(usual.problem(true, Some(USUAL)), None);
+        assert_eq!(usual.problem(false, None), None);
+        assert!(usual.problem(true, None).is_some());
     }
 }

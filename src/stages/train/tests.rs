@@ -577,7 +577,12 @@ fn what_can_be_said_before_a_training_is_said_at_its_place() {
         (json!({ "keep-best": "val-loss" }), false, "keep-best", "`val-loss` needs validation batches"),
         (json!({ "keep-best": "recall@1", "validate-every": 3 }), true, "validate-every", "nothing is measured"),
         (json!({ "groups": [{ "match": "layers.9" }] }), true, "groups[0].match", "matches no parameter"),
-        (json!({ "groups": [{ "match": "**", "freeze": true }] }), true, "groups", "every parameter is frozen"),
+        (
+            json!({ "groups": [{ "match": "**", "freeze": true }] }),
+            true,
+            "groups",
+            "every parameter of the layers is frozen",
+        ),
         (json!({ "micro-batch": 4 }), true, "micro-batch", "`layers.2.batch-norm` takes statistics"),
         (json!({ "optimizer": { "sgd": { "nesterov": true } } }), true, "optimizer.sgd.nesterov", "needs a `momentum`"),
         (
