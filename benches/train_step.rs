@@ -10,7 +10,9 @@ use rand_chacha::rand_core::{Rng, SeedableRng};
 use simpipe::base::param;
 use simpipe::base::seed::Seed;
 use simpipe::data::sampler::BatchSampler;
-use simpipe::nn::{Batch, Batches, FitEvent, FitSettings, FitState, LayerSpec, Network, device, fit};
+use simpipe::nn::{
+    Batch, Batches, FitEvent, FitSettings, FitState, LayerSpec, LossSpec, Network, Optimizer, device, fit,
+};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -48,7 +50,7 @@ impl Pool {
         ChaCha8Rng::seed_from_u64(1).fill_bytes(&mut pixels);
         let labels: Vec<i32> = (0..50_000).map(|at| at % 10).collect();
         let multi_shot = param::from_json(&serde_json::json!("multi-shot")).expect("a sampler");
-        let sampler = BatchSampler::new(multi_shot, Seed::of_stage(1, "sample", None), &labels);
+        let sampler = BatchSampler::new(multi_shot, Seed::of_stage(1, "sample", None), &labels, &[]);
         Self { pixels, sampler: sampler.expect("ten classes") }
     }
 
@@ -66,7 +68,7 @@ impl Batches for Pool {
     fn training(&self, epoch: u64, step: u64) -> Batch {
         let positions = self.sampler.batch(epoch, step);
         let pixels = positions.iter().flat_map(|&at| self.image(at)).copied().collect();
-        Batch { pixels, labels: (0..80).map(|at| at / 8).collect() }
+        Batch { pixels, labels: (0..80).map(|at| at / 8).collect(), views: 1 }
     }
 
     fn validation(&self, _: u64) -> Option<Batch> {
@@ -91,15 +93,10 @@ fn main() {
     let seed = Seed::of_stage(1, "train", None);
     let mut network = Network::build(&layers(), [32, 32, 3], seed, &device).expect("the tutorial's shapes");
     let (optimizer, loss) = (serde_json::json!("adam"), serde_json::json!("multi-similarity"));
-    let settings = FitSettings {
-        steps_per_epoch: STEPS,
-        ..FitSettings::new(
-            &param::from_json(&optimizer).expect("an optimiser"),
-            &simpipe::nn::Schedule::Constant(simpipe::nn::schedule::Constant {}),
-            &param::from_json(&loss).expect("a loss"),
-            seed,
-        )
-    };
+    let optimizer: Optimizer = param::from_json(&optimizer).expect("an optimiser");
+    let loss: LossSpec = param::from_json(&loss).expect("a loss");
+    let schedule = simpipe::nn::Schedule::Constant(simpipe::nn::schedule::Constant {});
+    let settings = FitSettings { steps_per_epoch: STEPS, ..FitSettings::new(&optimizer, &schedule, &loss, seed) };
     let (pool, mut times, mut last) = (Pool::new(), Vec::new(), Instant::now());
     let mut on_event = |event: FitEvent| {
         if matches!(event, FitEvent::Step { .. }) {

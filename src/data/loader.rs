@@ -100,14 +100,14 @@ pub struct Loader<'a, T> {
 
 impl<T> std::fmt::Debug for Loader<'_, T> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Loader").field("next", &self.next()).finish()
+        f.debug_struct("Loader").field("next", &self.expected()).finish()
     }
 }
 
 impl<T> Loader<'_, T> {
     /// The number of the item that is expected to be taken next.
     #[must_use]
-    pub fn next(&self) -> u64 {
+    pub fn expected(&self) -> u64 {
         self.shared.state().first
     }
 

@@ -1,19 +1,24 @@
-//! Metrics of ranked neighbours held against what reference libraries computed: the evaluators of golden files.
+//! Metrics held against what reference libraries computed: the evaluators of golden files.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use super::classification::classification;
+use super::clustering::{Ami, ClusteringMetric, Contingency, Nmi};
 use super::confusion::confusion;
-use super::{Ranked, RetrievalMetric, macro_mean, micro_mean};
-use crate::base::golden::{Array, Case, CaseError, Comparison, Evaluator, field, fields, number, value};
+use super::pair::{AveragePrecision, PairMetric, Roc, RocAuc};
+use super::rank::{MapAtK, Mrr};
+use super::{Average, Ranked, RetrievalMetric, micro_mean, real};
+use crate::base::golden::{Array, Case, CaseError, Comparison, Evaluator, field, fields, number, numbers, value};
 
 /// What is computed here, by the names of files.
 pub const EVALUATORS: &[(&str, Evaluator)] =
-    &[("retrieval_metrics", retrieval), ("pml_accuracy", accuracy), ("sklearn_metrics", classification)];
+    &[("retrieval_metrics", retrieval), ("pml_accuracy", accuracy), ("sklearn_metrics", scikit_learn)];
 
 /// TensorFlow Similarity's metrics by `metric@k/average/keep|drop`: with the closest neighbour, or without.
 fn retrieval(case: &Case, to: &mut Comparison) -> Result<(), CaseError> {
     let labels: Vec<i32> = value(&case.input, "query_labels")?;
     let found: Vec<Vec<i32>> = value(&case.input, "lookup_labels")?;
+    let counts: BTreeMap<i32, usize> = value(&case.input, "class_counts_r")?;
     if labels.len() != found.len() {
         return Err(CaseError::malformed("one row of neighbours a query"));
     }
@@ -22,22 +27,27 @@ fn retrieval(case: &Case, to: &mut Comparison) -> Result<(), CaseError> {
         let [name, k, average, nearest] = parts[..] else { return Err(CaseError::malformed(format!("`{key}`"))) };
         let k: usize = k.parse().map_err(|_| CaseError::malformed(format!("`{key}`")))?;
         let first = usize::from(nearest == "drop");
+        // Its precision and map look at neighbours 2..=k then, its recall and ndcg at 2..=k + 1.
+        let fewer = k.saturating_sub(first);
         let metric = match name {
             "recall" => RetrievalMetric::RecallAtK(k),
-            // Its precision looks at neighbours 2..=k then, its recall at 2..=k + 1.
-            "precision" => RetrievalMetric::PrecisionAtK(k.saturating_sub(first)),
+            "ndcg" => RetrievalMetric::NdcgAtK(k),
+            "precision" => RetrievalMetric::PrecisionAtK(fewer),
+            "map" => RetrievalMetric::MapAtK(MapAtK { k: Some(fewer), clip_at_r: false }),
+            "map_clip_at_r" => RetrievalMetric::MapAtK(MapAtK { k: Some(fewer), clip_at_r: true }),
             _ => {
                 to.unknown(format!("the metric `{name}@{k}`"));
                 continue;
             }
         };
-        let values = labels.iter().zip(&found).map(|(&label, found)| {
-            let hits: Vec<bool> = found.iter().skip(first).map(|&near| near == label).collect();
-            // It asks for no count of what is relevant: every query counts.
-            (label, metric.of_query(&Ranked { hits: &hits, relevant: usize::MAX }))
-        });
-        let value = if average == "micro" { micro_mean(values.map(|value| value.1)) } else { macro_mean(values) };
-        to.value(key, value, number(expected)?);
+        let of_query = |(label, found): (&i32, &Vec<i32>)| {
+            let hits: Vec<bool> = found.iter().skip(first).map(|near| near == label).collect();
+            let relevant = counts.get(label).copied().unwrap_or_default().saturating_sub(first);
+            metric.of_query(&Ranked { hits: &hits, relevant })
+        };
+        let values: Vec<Option<f64>> = labels.iter().zip(&found).map(of_query).collect();
+        let average = if average == "micro" { Average::Micro } else { Average::Macro };
+        to.value(key, average.of(&values, &labels).unwrap_or_default(), number(expected)?);
     }
     Ok(())
 }
@@ -54,7 +64,10 @@ fn accuracy(case: &Case, to: &mut Comparison) -> Result<(), CaseError> {
         for (figure, expected) in fields(expected)? {
             let metric = match figure.as_str() {
                 "precision_at_1" => RetrievalMetric::PrecisionAtK(1),
+                "r_precision" => RetrievalMetric::RPrecision,
+                "mean_average_precision" => RetrievalMetric::MapAtK(MapAtK { k: None, clip_at_r: false }),
                 "mean_average_precision_at_r" => RetrievalMetric::MapAtR,
+                "mean_reciprocal_rank" => RetrievalMetric::Mrr(Mrr(None)),
                 other => {
                     to.unknown(format!("the figure `{other}`"));
                     continue;
@@ -91,23 +104,75 @@ fn hits(case: &Case, reference: &str, own: bool) -> Result<Vec<Vec<bool>>, CaseE
     Ok(queries.iter().zip(&query_labels).enumerate().map(of_query).collect())
 }
 
-/// scikit-learn's figures of predicted labels; those of scores are not computed.
-fn classification(case: &Case, to: &mut Comparison) -> Result<(), CaseError> {
+/// scikit-learn's figures of scores, or of predicted labels.
+fn scikit_learn(case: &Case, to: &mut Comparison) -> Result<(), CaseError> {
+    if case.input.get("scores").is_some() { scores(case, to) } else { predictions(case, to) }
+}
+
+fn scores(case: &Case, to: &mut Comparison) -> Result<(), CaseError> {
+    let scores = numbers(field(&case.input, "scores")?)?;
+    let labels: Vec<i32> = value(&case.input, "labels")?;
+    let of = |wanted: bool| scores.iter().zip(&labels).filter(move |pair| (*pair.1 == 1) == wanted).map(|pair| *pair.0);
+    let roc = Roc::new(of(true), of(false)).map_err(|error| CaseError::malformed(error.to_string()))?;
+    let Some(rates) = roc.rates() else { return Err(CaseError::malformed("scores of one class alone")) };
+    let (fpr, tpr): (Vec<f64>, Vec<f64>) = rates.unzip();
     for (name, expected) in fields(&case.expected)? {
-        match name.as_str() {
-            "confusion_matrix" => to.list(name, confusion_matrix(case)?, expected)?,
-            other => to.unknown(format!("the metric `{other}`")),
-        }
+        let found = match name.as_str() {
+            "roc_auc" => RocAuc.of_pairs(&roc).into_iter().collect(),
+            "average_precision" => AveragePrecision.of_pairs(&roc).into_iter().collect(),
+            "fpr" => fpr.clone(),
+            "tpr" => tpr.clone(),
+            // From the laxest threshold to none at all, where nothing is found and nothing is wrong.
+            "precision" => {
+                let laxest = roc.points().iter().rev();
+                laxest.map(|point| real(point.genuine) / real(point.genuine + point.impostor)).chain([1.0]).collect()
+            }
+            "recall" => tpr.iter().rev().copied().collect(),
+            other => {
+                to.unknown(format!("the metric `{other}`"));
+                continue;
+            }
+        };
+        to.list(name, found, expected)?;
+    }
+    Ok(())
+}
+
+fn predictions(case: &Case, to: &mut Comparison) -> Result<(), CaseError> {
+    let (truth, predicted): (Vec<i32>, Vec<i32>) = (value(&case.input, "true")?, value(&case.input, "predicted")?);
+    let pairs: Vec<(i32, i32)> = truth.iter().copied().zip(predicted.iter().copied()).collect();
+    let figures = classification(&pairs).ok_or_else(|| CaseError::malformed("no labels"))?;
+    // Clusters have numbers from 0 on.
+    let known: BTreeSet<i32> = predicted.iter().copied().collect();
+    let numbered: BTreeMap<i32, u32> = known.into_iter().zip(0..).collect();
+    let clusters: Vec<u32> = predicted.iter().filter_map(|label| numbered.get(label).copied()).collect();
+    let table = Contingency::new(&truth, &clusters).map_err(|error| CaseError::malformed(error.to_string()))?;
+    for (name, expected) in fields(&case.expected)? {
+        let found = match name.as_str() {
+            "confusion_matrix" => confusion_matrix(&truth, &predicted),
+            "accuracy" | "micro_f1" => vec![figures.accuracy],
+            "balanced_accuracy" => vec![figures.balanced_accuracy],
+            "macro_f1" => vec![figures.macro_f1],
+            "weighted_f1" => vec![figures.weighted_f1],
+            "mcc" => vec![figures.mcc],
+            "kappa" => figures.kappa.into_iter().collect(),
+            "nmi" => Nmi.of_clustering(&table).into_iter().collect(),
+            "ami" => Ami.of_clustering(&table).into_iter().collect(),
+            other => {
+                to.unknown(format!("the metric `{other}`"));
+                continue;
+            }
+        };
+        to.list(name, found, expected)?;
     }
     Ok(())
 }
 
 /// Counts by true and predicted label, over the labels that there are in either.
-fn confusion_matrix(case: &Case) -> Result<Vec<f64>, CaseError> {
-    let (truth, predicted): (Vec<i32>, Vec<i32>) = (value(&case.input, "true")?, value(&case.input, "predicted")?);
+fn confusion_matrix(truth: &[i32], predicted: &[i32]) -> Vec<f64> {
     let labels: BTreeMap<i32, usize> = truth
         .iter()
-        .chain(&predicted)
+        .chain(predicted)
         .map(|label| (*label, 0))
         .collect::<BTreeMap<_, _>>()
         .into_keys()
@@ -121,7 +186,7 @@ fn confusion_matrix(case: &Case) -> Result<Vec<f64>, CaseError> {
         let count = count as f64;
         counts[labels[&label] * labels.len() + column] = count;
     }
-    Ok(counts)
+    counts
 }
 
 #[cfg(test)]
@@ -141,9 +206,10 @@ mod tests {
 
     #[test]
     fn recall_precision_and_map_at_r_are_the_references() {
-        for (name, values) in [("retrieval_metrics", 40), ("pml_accuracy", 8)] {
+        for (name, values) in [("retrieval_metrics", 80), ("pml_accuracy", 20), ("sklearn_metrics", 200)] {
             let (comparison, _) = compared(name);
             assert_eq!(comparison.wrong(), 0, "{name}: {:?}", comparison.mismatches());
+            assert_eq!(comparison.unknown_parts(), [""; 0], "{name}");
             assert!(comparison.compared() >= values, "{name}: {}", comparison.compared());
         }
     }

@@ -20,6 +20,7 @@ fn seed() -> Seed {
 }
 
 /// Ways to write a layer for six channels, or six features; the first is trained.
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn examples(name: &str) -> Vec<Json> {
     let conv = json!({ "conv2d": { "filters": 6, "kernel": 3, "padding": "same" } });
     let body = json!([{ "conv2d": { "filters": 5, "kernel": 3, "stride": 2, "bias": false } }, "batch-norm", "global-avg-pool"]);
@@ -194,7 +195,9 @@ fn gradients_are_differences() {
                 let slope: f64 = gradient.iter().zip(&along).map(|(g, a)| f64::from(*g) * f64::from(*a)).sum();
                 let size: f64 = gradient.iter().map(|g| f64::from(*g).powi(2)).sum::<f64>().sqrt();
                 // A kink of an activation within the longer step is none within the shorter.
-                let differences = [2e-3, 4e-4].map(by);
+                let [long, short] = [2e-3, 4e-4].map(by);
+                // What is left of the error grows with the step where a minimum moves.
+                let differences = [long, short, short + (short - long) / 4.0];
                 let off = differences.iter().map(|one| (one - slope).abs()).fold(f64::INFINITY, f64::min);
                 assert!(off < 0.03 * size.max(1.0), "{layer}, {path}: {slope}, by differences {differences:?}");
             }

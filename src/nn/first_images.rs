@@ -7,7 +7,7 @@ use super::network::{EMBED_BATCH, Network, images};
 /// Whether a network of these layers has seen training images before its first step.
 #[must_use]
 pub fn starts_from_images(layers: &[LayerSpec]) -> bool {
-    layers.iter().any(|layer| layer.as_dyn().from_images().is_some())
+    layers.iter().any(|layer| layer.as_dyn().image_start().is_some())
 }
 
 impl Network {
@@ -17,7 +17,7 @@ impl Network {
     pub fn start_from_images(&mut self, batches: &dyn Batches) {
         for at in 0..self.specs().len() {
             let specs = self.specs();
-            let Some(layer) = specs[at].as_dyn().from_images() else { continue };
+            let Some(layer) = specs[at].as_dyn().image_start() else { continue };
             let pixels = batches.first_images(layer.images());
             let size: usize = self.input().iter().product();
             let mut maps = pixels.chunks(EMBED_BATCH * size).map(|batch| {

@@ -238,7 +238,8 @@ fn normalisations_are_their_definition() {
 #[test]
 fn generalised_means_are_their_definition() {
     let x = Map::random([4, 5, 3], "gem");
-    let rows = |power: f64, values: &dyn Fn(&[f64]) -> (Vec<f64>, f64)| -> Vec<f64> {
+    type Shifted<'a> = &'a dyn Fn(&[f64]) -> (Vec<f64>, f64);
+    let rows = |power: f64, values: Shifted<'_>| -> Vec<f64> {
         let one = |at: usize| {
             let (values, offset) = values(&x.channel(at / 3, at % 3));
             let raised: Vec<f64> = values.iter().map(|x| if power == 0.0 { x.ln() } else { x.powf(power) }).collect();

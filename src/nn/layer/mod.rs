@@ -225,7 +225,7 @@ pub(in crate::nn) trait Layer: std::fmt::Debug {
     fn forward(&self, x: Features, cx: &mut Cx<'_>) -> Features;
 
     /// How it starts from training images, if it does; only layers in the outermost list may.
-    fn from_images(&self) -> Option<&dyn FromImages> {
+    fn image_start(&self) -> Option<&dyn FromImages> {
         None
     }
 

@@ -142,11 +142,11 @@ impl GroupNorm {
 impl Layer for GroupNorm {
     fn output<'a>(&'a self, input: &FeatureShape, _: &mut Walk<'a>) -> Result<FeatureShape, LayerIssue> {
         let channels = input.channels();
-        if channels % self.groups == 0 {
+        if channels.is_multiple_of(self.groups) {
             return Ok(input.clone());
         }
         let message = format!("{} groups can't part {channels} channels evenly", self.groups);
-        let most = (1..=self.groups.min(channels)).rev().find(|groups| channels % groups == 0).unwrap_or(1);
+        let most = (1..=self.groups.min(channels)).rev().find(|groups| channels.is_multiple_of(*groups)).unwrap_or(1);
         Err(LayerIssue::new("group-norm.groups", message).help(format!("use {most} groups, or another divisor")))
     }
 

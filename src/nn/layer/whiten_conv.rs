@@ -125,7 +125,7 @@ impl Layer for WhitenConv {
         self.convolution(channels).forward(Features::Image(x), cx)
     }
 
-    fn from_images(&self) -> Option<&dyn FromImages> {
+    fn image_start(&self) -> Option<&dyn FromImages> {
         Some(self)
     }
 }

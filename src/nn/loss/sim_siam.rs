@@ -108,7 +108,7 @@ impl Loss for SimSiam {
 
 impl SimSiam {
     /// How far each prediction is from what it is to be, `[examples]`.
-    fn per_example(&self, projector: Tensor<2>, predictor: Tensor<2>) -> Tensor<1> {
+    pub(in crate::nn) fn per_example(&self, projector: Tensor<2>, predictor: Tensor<2>) -> Tensor<1> {
         let cosine = (ops::l2_normalize(projector) * ops::l2_normalize(predictor)).sum_dim(1).squeeze_dim::<1>(1);
         let off = match self.projection_type {
             Projection::NegativeCosineSim => cosine.neg(),

@@ -49,6 +49,7 @@ params! {
     }
 }
 
+#[expect(clippy::borrowed_box, reason = "a check is of the parameter's own type")]
 fn another_rule() -> Check<Box<Optimizer>> {
     Check::new("another rule than `muon`", |rest: &Box<Optimizer>| !matches!(**rest, Optimizer::Muon(_)))
 }

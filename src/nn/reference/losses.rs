@@ -1,11 +1,15 @@
 //! Losses of labelled rows.
 
-use serde_json::Value as Json;
+use burn::tensor::Device;
+use serde_json::{Value as Json, json};
 
 use super::names::{self, Library};
 use super::trial::{Outcome, Trial};
-use crate::base::golden::{Array, Case, CaseError, Comparison, field, items, value};
+use super::{distance, read, same_length, seed, tensor, values};
+use crate::base::golden::{Array, Case, CaseError, Comparison, field, items, text, value};
 use crate::base::param::{self, Param, View};
+use crate::nn::layer::TrainPass;
+use crate::nn::loss::{self, Embedded, TrainingMetric};
 
 /// The mean of the rows' losses and its gradient, as TensorFlow Similarity's files hold them; the rows' losses too, where
 /// our loss is such a mean.
@@ -67,6 +71,21 @@ pub(super) fn memory(case: &Case, to: &mut Comparison) -> Result<(), CaseError> 
         let mean = rows.iter().sum::<f64>() / rows.len().max(1) as f64;
         to.value(&format!("mean of step {at}"), outcome.value.into(), mean);
         compare_rows(&outcome, step, to)?;
+    }
+    Ok(())
+}
+
+/// The numbers of a batch's hardest pairs.
+pub(super) fn hardest(case: &Case, to: &mut Comparison) -> Result<(), CaseError> {
+    let distance = distance(text(&case.params, "distance")?)?;
+    let (embeddings, labels) = batch(&case.input)?;
+    same_length("rows and labels", embeddings.shape[0], labels.len())?;
+    let metrics: Vec<TrainingMetric> = read(&json!(TrainingMetric::NAMES))?;
+    let mut pass = TrainPass::new(seed(), 0);
+    let rows = tensor(&embeddings, &Device::flex().autodiff());
+    loss::tell(&metrics, &Embedded::new(rows, &labels, &[]), distance, &mut pass);
+    for (name, value) in pass.logged {
+        to.list(&name, values(value), field(&case.expected, &name.replace('-', "_"))?)?;
     }
     Ok(())
 }

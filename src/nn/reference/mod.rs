@@ -3,6 +3,7 @@
 //! [`names`] knows what the references call our losses; the others compute one kind of file each.
 
 mod losses;
+mod miners;
 mod names;
 mod network;
 mod proxies;
@@ -30,7 +31,9 @@ pub const EVALUATORS: &[(&str, Evaluator)] = &[
     ("loss_triplet", |case, to| losses::rows(TensorflowSimilarity, "TripletLoss", case, to)),
     ("loss_two_view", two_views::views),
     ("loss_xbm", losses::memory),
+    ("training_distance_metrics", losses::hardest),
     ("pml_losses", |case, to| losses::whole(PytorchMetricLearning, case, to)),
+    ("pml_miners", miners::evaluate),
     ("pml_proxy_losses", proxies::evaluate),
     ("adam_keras", rules::adam),
     ("schedule_warmup_cosine", rules::warmup_cosine),

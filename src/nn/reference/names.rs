@@ -43,9 +43,11 @@ enum As {
 use As::{Degrees, Ignored, Inverse, Named};
 use Library::{PytorchMetricLearning as Pml, TensorflowSimilarity as Tfs};
 
-/// What every object of a class with learned weights has, and no spec: sizes follow from the network and the data.
-const SIZES: [&str; 7] = [
+/// What belongs to the case, or to every object of a class with learned weights, and to no spec of a loss: sizes follow from
+/// the network and the data.
+const BESIDE: [&str; 8] = [
     "loss",
+    "layers",
     "num_classes",
     "embedding_size",
     "descriptors_dim",
@@ -134,7 +136,7 @@ impl Name {
         let kept = given.contains_key("collect_stats");
         let mut params = Map::new();
         for (theirs, value) in
-            given.iter().filter(|(theirs, value)| !SIZES.contains(&theirs.as_str()) && !value.is_null())
+            given.iter().filter(|(theirs, value)| !BESIDE.contains(&theirs.as_str()) && !value.is_null())
         {
             let renamed = self.renamed.iter().find(|renamed| renamed.0 == theirs).map(|renamed| renamed.1);
             let number = || value.as_f64().ok_or_else(|| CaseError::malformed(format!("`{theirs}` is no number")));

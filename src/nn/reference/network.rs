@@ -72,6 +72,7 @@ fn metric_embedding(case: &Case) -> Result<Vec<f32>, CaseError> {
 fn pooled(case: &Case, x: &Array) -> Result<Vec<f32>, CaseError> {
     let layer = match number(field(&case.params, "p")?)? {
         f64::INFINITY => json!("global-max-pool"),
+        power if !power.is_finite() => return Err(CaseError::unknown(format!("the power {power} of a mean"))),
         power => json!({ "gem": { "p": power, "negative": "shift" } }),
     };
     let network = build(&json!([layer]), side(x))?;
@@ -101,7 +102,7 @@ pub(super) fn step(case: &Case, to: &mut Comparison) -> Result<(), CaseError> {
         Ok(loss) => {
             let value = loss_of(&loss, embeddings, &labels);
             to.list("loss", values(value.clone()), field(&case.expected, "loss")?)?;
-            let gradients = gradients(&mut parameters, value);
+            let gradients = gradients(&parameters, value);
             for (torch, ours) in names.iter().filter(|(torch, _)| !torch.contains("running_")) {
                 let expected = from_torch(field(field(&case.expected, "gradients")?, torch)?)?.1;
                 to.list(ours, gradients.get(ours).cloned().unwrap_or_default(), &json!(expected))?;

@@ -1,14 +1,20 @@
 //! Losses of two views of every example.
 
-use super::matrix;
+use burn::tensor::Device;
+
 use super::names::{self, Library};
 use super::trial::{Trial, halves, stacked};
+use super::{matrix, tensor, values};
 use crate::base::golden::{Case, CaseError, Comparison, field, numbers};
+use crate::nn::loss::{LossSpec, SimSiam};
 
 /// The mean and the gradients by both views.
 pub(super) fn views(case: &Case, to: &mut Comparison) -> Result<(), CaseError> {
     let loss = names::loss(Library::TensorflowSimilarity, "", case)?;
     let both = stacked(&matrix(case, "za")?, &matrix(case, "zb")?)?;
+    if let LossSpec::SimSiam(loss) = &loss {
+        return predicted(loss, case, to);
+    }
     let labels = examples(both.shape[0])?;
     let outcome = Trial::of_labels(loss, both.shape[1], &labels).step(&both, &labels, 2)?;
     to.list("mean", [outcome.value], field(&case.expected, "mean")?)?;
@@ -20,6 +26,19 @@ pub(super) fn views(case: &Case, to: &mut Comparison) -> Result<(), CaseError> {
         Some(found) => to.list("value", found, field(&case.expected, "value")?),
         None => Ok(()),
     }
+}
+
+/// SimSiam's loss of what was predicted: the reference's has no predictor of its own.
+fn predicted(loss: &SimSiam, case: &Case, to: &mut Comparison) -> Result<(), CaseError> {
+    let device = Device::flex().autodiff();
+    let projected = tensor::<2>(&matrix(case, "za")?, &device);
+    let predicted = tensor::<2>(&matrix(case, "zb")?, &device).require_grad();
+    let rows = loss.per_example(projected, predicted.clone());
+    let mean = rows.clone().mean();
+    to.list("value", values(rows), field(&case.expected, "value")?)?;
+    to.list("mean", values(mean.clone()), field(&case.expected, "mean")?)?;
+    let gradient = predicted.grad(&mean.backward()).map_or_else(Vec::new, values);
+    to.list("grad_b", gradient, field(&case.expected, "grad_b")?)
 }
 
 /// The ranking loss, of which the reference adds every row's diagonal to every row: a matrix, whose mean is ours.

@@ -174,7 +174,7 @@ impl Batches for Prefetched<'_> {
 
     /// One that is not the next is made here: whoever asks only looks.
     fn validation(&self, step: u64) -> Option<Batch> {
-        let number = self.loader.next();
+        let number = self.loader.expected();
         if number < self.order.count() && self.order.place(number) == Place::Validation(step) {
             return Some(self.loader.take(number));
         }
