@@ -46,7 +46,7 @@ pub fn try_lock(file: &File, path: &Path, how: Locking) -> io::Result<bool> {
 /// Makes a lock file with nothing in it.
 ///
 /// # Errors
-/// [`ErrorKind::AlreadyExists`] if it is there.
+/// [`ErrorKind::AlreadyExists`](std::io::ErrorKind::AlreadyExists) if it is there.
 pub fn create_lock(path: &Path) -> io::Result<File> {
     before(Verb::Lock, path, path)?;
     make(File::options().read(true).write(true).create_new(true), path)

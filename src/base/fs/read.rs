@@ -10,7 +10,7 @@ use crate::base::digest::Digest;
 /// Reads a whole regular file.
 ///
 /// # Errors
-/// [`ErrorKind::NotFound`] if there is none.
+/// [`ErrorKind::NotFound`](std::io::ErrorKind::NotFound) if there is none.
 pub fn read(path: &Path) -> io::Result<Vec<u8>> {
     before(Verb::Read, path, path)?;
     read_regular(path)
@@ -19,7 +19,7 @@ pub fn read(path: &Path) -> io::Result<Vec<u8>> {
 /// The digest of a file's bytes.
 ///
 /// # Errors
-/// [`ErrorKind::NotFound`] if there is none.
+/// [`ErrorKind::NotFound`](std::io::ErrorKind::NotFound) if there is none.
 pub fn digest(path: &Path) -> io::Result<Digest> {
     digest_unless(path, &|| false)
 }
@@ -52,7 +52,7 @@ pub fn open(path: &Path) -> io::Result<File> {
 /// What the file system knows of a file.
 ///
 /// # Errors
-/// [`ErrorKind::NotFound`] if there is none.
+/// [`ErrorKind::NotFound`](std::io::ErrorKind::NotFound) if there is none.
 pub fn metadata(path: &Path) -> io::Result<fs::Metadata> {
     before(Verb::Read, path, path)?;
     fs::metadata(path)
@@ -61,7 +61,7 @@ pub fn metadata(path: &Path) -> io::Result<fs::Metadata> {
 /// Paths in a folder, sorted.
 ///
 /// # Errors
-/// [`ErrorKind::NotFound`] if there is none.
+/// [`ErrorKind::NotFound`](std::io::ErrorKind::NotFound) if there is none.
 pub fn list(folder: &Path) -> io::Result<Vec<PathBuf>> {
     before(Verb::Read, folder, folder)?;
     let mut paths = fs::read_dir(folder)?.map(|item| Ok(item?.path())).collect::<io::Result<Vec<_>>>()?;

@@ -11,7 +11,7 @@ use crate::nn::layer::{Cx, Start, WeightSpec};
 use crate::params;
 
 params! {
-    /// SphereFace (Liu et al., 2017, arXiv:1704.08063): [`large-margin-softmax`](LargeMarginSoftmax) with weights of unit
+    /// SphereFace (Liu et al., 2017, arXiv:1704.08063): `large-margin-softmax` with weights of unit
     /// length, so that the logits are `scale |x| cos(a)`, and `scale |x| psi(a)` for a row's own class.
     ///
     /// The lengths of rows count: put it behind a `dense` layer, not behind one that normalises. The embedding is compared by

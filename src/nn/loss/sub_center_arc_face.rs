@@ -11,7 +11,7 @@ use crate::nn::layer::{Cx, Start, WeightSpec};
 use crate::params;
 
 params! {
-    /// Sub-center ArcFace (Deng et al., ECCV 2020): [`arc-face`](ArcFace) with several learned directions a class, of which
+    /// Sub-center ArcFace (Deng et al., ECCV 2020): `arc-face` with several learned directions a class, of which
     /// the nearest counts for a row. Noisy and rare looks of a class gather at directions of their own.
     ///
     /// # Shapes

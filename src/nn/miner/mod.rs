@@ -1,6 +1,6 @@
 //! Miners: which pairs or triplets of a batch a loss is made of. One file a miner.
 //!
-//! Owns the choice [`MinerSpec`] and what is [`Mined`]: lists of indices, computed in host memory from distances without a
+//! Owns the choice [`MinerSpec`] and what is `Mined`: lists of indices, computed in host memory from distances without a
 //! gradient. A reference is a row of the batch, or stands behind them in a memory.
 
 mod angular;

@@ -1,6 +1,6 @@
 //! Layers, losses and rules of training held against what reference libraries computed: the evaluators of golden files.
 //!
-//! [`names`] knows what the references call our losses; the others compute one kind of file each.
+//! `names` knows what the references call our losses; the others compute one kind of file each.
 
 mod losses;
 mod miners;
