@@ -106,10 +106,11 @@ pub(super) fn wrap(text: &str, size: f64, weight: Weight, room: f64) -> Vec<Stri
     lines
 }
 
+/// Longer than any room; each character cut off is measured.
+const LONGEST: usize = 300;
+
 /// The text, its end replaced by an ellipsis where it is wider than `room` pixels.
 pub(super) fn fit(text: &str, size: f64, weight: Weight, room: f64) -> String {
-    /// Longer than any room; each character cut off is measured.
-    const LONGEST: usize = 300;
     let cut = text.char_indices().nth(LONGEST).map(|(end, _)| format!("{}…", &text[..end]));
     let text = cut.as_deref().unwrap_or(text);
     if width(text, size, weight) <= room {
@@ -121,6 +122,26 @@ pub(super) fn fit(text: &str, size: f64, weight: Weight, room: f64) -> String {
         if width(&shorter, size, weight) <= room {
             return shorter;
         }
+    }
+    "…".to_owned()
+}
+
+/// A class's name, its middle replaced by an ellipsis where it is wider than `room` pixels: names of a family differ at
+/// their ends (`Greek_character07`, `Greek_character08`).
+pub(super) fn fit_name(name: &str, size: f64, weight: Weight, room: f64) -> String {
+    if width(name, size, weight) <= room {
+        return name.to_owned();
+    }
+    let letters: Vec<char> = name.chars().collect();
+    let (mut head, mut tail) = (letters.len().min(LONGEST).div_ceil(2), letters.len().min(LONGEST) / 2);
+    while head + tail > 0 {
+        let start: String = letters[..head].iter().collect();
+        let end: String = letters[letters.len() - tail..].iter().collect();
+        let shorter = format!("{}…{}", start.trim_end(), end.trim_start());
+        if width(&shorter, size, weight) <= room {
+            return shorter;
+        }
+        if head > tail { head -= 1 } else { tail -= 1 }
     }
     "…".to_owned()
 }
@@ -148,5 +169,17 @@ mod tests {
         let short = fit("Automobile", 20.0, Weight::Regular, 60.0);
         assert!(short.ends_with('…') && width(&short, 20.0, Weight::Regular) <= 60.0, "{short}");
         assert_eq!(fit("Cat", 20.0, Weight::Regular, 60.0), "Cat");
+    }
+
+    #[test]
+    fn long_names_keep_their_ends() {
+        let fitted = |name: &str, room: f64| fit_name(name, 20.0, Weight::Regular, room);
+        let (seven, eight) = (fitted("Early_Aramaic_character07", 120.0), fitted("Early_Aramaic_character08", 120.0));
+        assert_ne!(seven, eight);
+        assert!(seven.starts_with("Early") && seven.ends_with("07") && seven.contains('…'), "{seven}");
+        assert!(width(&seven, 20.0, Weight::Regular) <= 120.0);
+        assert_eq!(fitted("Cat", 60.0), "Cat");
+        assert_eq!(fitted("Cat", 1.0), "…");
+        assert!(width(&fitted(&"ä".repeat(5000), 90.0), 20.0, Weight::Regular) <= 90.0);
     }
 }

@@ -156,7 +156,7 @@ impl Neighbours {
     ) -> Result<(), ReportError> {
         let centre = theme::MARGIN + SIDE / 2.0;
         canvas.image(data.image(row.query_id)?, theme::MARGIN, y, SIDE);
-        let name = text::fit(data.class(row.label), theme::LABEL, Weight::Bold, COLUMN);
+        let name = text::fit_name(data.class(row.label), theme::LABEL, Weight::Bold, COLUMN);
         canvas.text(&name, centre, y + SIDE + 24.0, Pen::new(theme::LABEL, theme::INK).bold().align(Align::Centre));
         let verdict = match row.predicted {
             Some(label) if row.matched => format!("→ {}", data.class(label)),

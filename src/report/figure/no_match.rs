@@ -83,7 +83,7 @@ fn tile(canvas: &mut Canvas, data: &ReportData, row: &MatchRow, (x, y): (f64, f6
     canvas.image(data.image(row.query_id)?, x, y, SIDE);
     let (name, small) = (Pen::new(theme::LABEL, theme::INK).bold(), Pen::new(theme::SMALL, theme::INK));
     let centre = x + SIDE / 2.0;
-    let class = text::fit(data.class(row.label), name.size, Weight::Bold, TILE.0 - 8.0);
+    let class = text::fit_name(data.class(row.label), name.size, Weight::Bold, TILE.0 - 8.0);
     canvas.text(&class, centre, y + SIDE + 24.0, name.align(Align::Centre));
     let (words, colour) = match row.predicted {
         Some(label) if label == row.label => (format!("≈ {} ✓", data.class(label)), theme::RIGHT),

@@ -255,7 +255,7 @@ impl Legend {
             let (x, y) = place(at);
             let class = usize::try_from(*label).unwrap_or(0);
             canvas.marker(theme::class_shape(class), x, y, 9.0, theme::class_colour(class));
-            let name = text::fit(data.class(*label), theme::LABEL, Weight::Regular, LEGEND - 44.0);
+            let name = text::fit_name(data.class(*label), theme::LABEL, Weight::Regular, LEGEND - 44.0);
             canvas.text(&name, x + 22.0, y, Pen::new(theme::LABEL, theme::INK));
         }
         if self.more > 0 {

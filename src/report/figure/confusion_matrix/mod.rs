@@ -120,7 +120,9 @@ impl ConfusionMatrix {
         let steps = if height < 150.0 { 1 } else { counts };
         for step in 0..=steps {
             let share = f64::from(step) / f64::from(steps);
-            let words = if self.normalize { format!("{share:.2}") } else { chart::number((most * share).round(), 0) };
+            // A tick stands where its number is, so a whole count is looked for first.
+            let share = if self.normalize || most == 0.0 { share } else { (most * share).round() / most };
+            let words = if self.normalize { format!("{share:.2}") } else { chart::number(most * share, 0) };
             canvas.text(&words, x + 36.0, layout.top + 1.0 + (height - 2.0) * (1.0 - share), pen);
         }
         let name = if self.normalize { "share of row" } else { "queries" };
@@ -149,12 +151,12 @@ fn names_of(canvas: &mut Canvas, grid: &Grid, layout: &Layout, size: f64) {
     let pen = Pen::new(size, theme::INK);
     for (row, name) in grid.names.iter().enumerate() {
         let y = layout.top + (row as f64 + 0.5) * layout.cell;
-        let name = text::fit(name, size, Weight::Regular, 260.0);
+        let name = text::fit_name(name, size, Weight::Regular, 260.0);
         canvas.text(&name, layout.left - 12.0, y, pen.align(Align::Right));
     }
     for (column, name) in grid.columns.iter().enumerate() {
         let x = column_x(layout, column, grid) + layout.cell / 2.0;
-        let name = text::fit(name, size, Weight::Regular, 260.0);
+        let name = text::fit_name(name, size, Weight::Regular, 260.0);
         if layout.upright {
             canvas.text_upward(&name, x, layout.top - 12.0, pen);
         } else {
