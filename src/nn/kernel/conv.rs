@@ -20,7 +20,7 @@ pub struct ConvGrads<'a> {
 }
 
 /// Winograd pays where the products dominate the transforms.
-fn use_winograd(shape: &ConvShape) -> bool {
+pub(crate) fn use_winograd(shape: &ConvShape) -> bool {
     let pays = shape.kernel == [3, 3] && shape.stride == [1, 1] && shape.c_in >= 16 && shape.c_out >= 16;
     pays && shape.numerics == Numerics::Fast
 }

@@ -42,7 +42,7 @@ pub(super) use affine::{Affine, single};
 pub use batch_norm::BatchNorm;
 pub use concat::Concat;
 pub use conv2d::Conv2d;
-pub(super) use cx::{Average, Cx, Mode, TrainPass};
+pub(super) use cx::{Average, Cx, Mode, Sum, TrainPass};
 pub use dense::Dense;
 pub use dropout::Dropout;
 pub use gem::{Clamp, Gem, Negative};
