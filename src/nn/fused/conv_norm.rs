@@ -13,7 +13,7 @@ use burn::tensor::Tensor;
 use super::tail::{Back, Saved, Tail};
 use super::tensor::{Keep, Operands, Tracked, buffer, contiguous, floats, from_vec, operands};
 use crate::nn::kernel::{
-    BatchStats, ConvGrads, ConvShape, Norm, OutputGrad, Scratch, conv2d_backward_fused, conv2d_forward_stats,
+    Act, BatchStats, ConvGrads, ConvShape, Norm, OutputGrad, Scratch, conv2d_backward_fused, conv2d_forward_stats,
     max_pool_backward, use_winograd,
 };
 
@@ -137,11 +137,11 @@ impl ConvNormBackward {
         let State { x, weight, gamma, beta, map, stats, saved } = state;
         let ConvNorm { shape, relu, epsilon, tail } = self.what;
         let norm = Norm { stats, gamma: floats(gamma), beta: floats(beta), eps: epsilon };
-        let Back { dy, slopes, dgamma, dbeta } = tail.backward(map, self.what.map(), &norm, saved, dy);
+        let Back { dy, shortcut, slopes, dgamma, dbeta } = tail.backward(map, self.what.map(), &norm, saved, dy);
         let mut grad =
             OutputGrad { dy: floats(&dy), relu, norm: Some(&slopes), pool: tail.pool.zip(saved.places()) };
         // Behind a relu and a pool, a convolution that is no Winograd rounds otherwise than one with the whole gradient.
-        let spread = grad.pool.filter(|_| tail.relu && !use_winograd(&shape)).map(|(_, places)| {
+        let spread = grad.pool.filter(|_| tail.act == Act::Relu && !use_winograd(&shape)).map(|(_, places)| {
             let mut whole = Scratch::take(map.len());
             max_pool_backward(&tail.windows(self.what.map()), floats(&dy), places, &mut whole);
             whole
@@ -161,7 +161,7 @@ impl ConvNormBackward {
             Some(from_vec(db, channels)),
             Some(from_vec(dgamma, channels)),
             Some(from_vec(dbeta, channels)),
-            Some(dy),
+            Some(shortcut),
         ]
     }
 }

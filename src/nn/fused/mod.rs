@@ -3,6 +3,7 @@
 //! Each function takes the tensors of the operation in [`ops`](super::ops) and gives `None` where they don't live on
 //! flex: the caller then uses stock operations. Owns the wiring only; the arithmetic is in [`kernel`](super::kernel).
 
+mod activation;
 mod adam;
 mod conv;
 mod conv_norm;
@@ -12,6 +13,7 @@ mod prepared;
 mod tail;
 mod tensor;
 
+pub(super) use activation::activation;
 pub(super) use adam::{adam, is_on_flex};
 pub(super) use conv::conv2d;
 pub(super) use conv_norm::{ConvNorm, ConvNormOperands, conv2d_norm};

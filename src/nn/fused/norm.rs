@@ -110,14 +110,14 @@ impl NormBackward {
     fn gradients(&self, dy: FlexTensor, state: &State) -> [FlexTensor; 4] {
         let x = floats(&state.x);
         let norm = state.norm(self.epsilon);
-        let Back { dy, slopes, dgamma, dbeta } = self.tail.backward(x, self.shape, &norm, &state.saved, dy);
+        let Back { dy, shortcut, slopes, dgamma, dbeta } = self.tail.backward(x, self.shape, &norm, &state.saved, dy);
         let mut dx = buffer(x.len());
         match state.saved.places() {
             Some(places) => spread(&self.tail.windows(self.shape), x, &slopes, places, floats(&dy), &mut dx),
             None => batch_norm_gradient(x, &slopes, floats(&dy), &mut dx),
         }
         let channels = state.gamma.shape();
-        [from_vec(dx, state.x.shape()), from_vec(dgamma, channels.clone()), from_vec(dbeta, channels), dy]
+        [from_vec(dx, state.x.shape()), from_vec(dgamma, channels.clone()), from_vec(dbeta, channels), shortcut]
     }
 }
 

@@ -3,21 +3,21 @@
 
 use std::sync::Arc;
 
-use burn::backend::TensorMetadata;
 use burn::backend::flex::FlexTensor;
 
 use super::tensor::{buffer, floats, from_vec};
 use crate::nn::kernel::{
-    Norm, NormSlopes, PoolShape, Scratch, Shortcut, batch_norm_max_pool_forward, batch_norm_relu_max_pool_forward,
-    batch_norm_relu_max_pool_slopes, batch_norm_slopes, batch_norm_tail_forward, batch_norm_tail_slopes,
+    Act, Norm, NormSlopes, PoolShape, Scratch, Shortcut, TailGrads, batch_norm_max_pool_forward,
+    batch_norm_relu_max_pool_forward, batch_norm_relu_max_pool_slopes, batch_norm_slopes, batch_norm_tail_forward,
+    batch_norm_tail_slopes,
 };
 
 /// What follows a batch normalisation.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(in crate::nn) struct Tail {
-    /// Whether a relu comes first.
-    pub relu: bool,
-    /// Side and stride of a max-pool, 1 to 15, where there is no shortcut.
+    /// What comes first.
+    pub act: Act,
+    /// Side and stride of a max-pool, 1 to 15, where there is no shortcut and at most a relu.
     pub pool: Option<usize>,
     /// Whether a relu follows the sum with a shortcut, where there is one.
     pub sum_relu: bool,
@@ -41,8 +41,10 @@ impl Saved {
 
 /// What comes back to a normalisation.
 pub(super) struct Back {
-    /// The gradient behind the normalisation (with a relu, behind that), of the map or of the maxima: the shortcut's too.
+    /// The gradient that the slopes are for: of the map or of the maxima.
     pub(super) dy: FlexTensor,
+    /// The shortcut's.
+    pub(super) shortcut: FlexTensor,
     pub(super) slopes: NormSlopes,
     pub(super) dgamma: Vec<f32>,
     pub(super) dbeta: Vec<f32>,
@@ -66,13 +68,13 @@ impl Tail {
         let mut y = buffer(windows.y_len());
         if self.pool.is_none() {
             let other = shortcut.map(|values| Shortcut { values: floats(values), relu: self.sum_relu });
-            batch_norm_tail_forward(map, norm, self.relu, other, &mut y);
+            batch_norm_tail_forward(map, norm, self.act, other, &mut y);
             let y = from_vec(y, shape);
             let saved = (self.sum_relu && shortcut.is_some()).then(|| y.clone());
             return (y, Saved { picked: None, y: saved });
         }
         let (mut picked, mut places) = (Scratch::take(y.len()), vec![0; y.len()]);
-        if self.relu {
+        if self.act == Act::Relu {
             batch_norm_relu_max_pool_forward(&windows, map, norm, &mut y, &mut picked, &mut places);
         } else {
             let Norm { stats, gamma, beta, eps } = *norm;
@@ -94,9 +96,9 @@ impl Tail {
     ) -> Back {
         let channels = norm.gamma.len();
         let (mut dgamma, mut dbeta) = (buffer(channels), buffer(channels));
-        let mut summed = None;
+        let (mut summed, mut inner) = (None, None);
         let slopes = match (&saved.picked, &saved.y) {
-            (Some(picked), _) if self.relu => {
+            (Some(picked), _) if self.act == Act::Relu => {
                 let (windows, (picked, places)) = (self.windows(shape), &**picked);
                 batch_norm_relu_max_pool_slopes(
                     &windows,
@@ -113,18 +115,17 @@ impl Tail {
                 let Norm { stats, gamma, eps, .. } = *norm;
                 batch_norm_slopes(&picked.0, stats, gamma, eps, floats(&dy), &mut dgamma, &mut dbeta)
             }
-            (None, Some(y)) => {
-                let mut before = buffer(map.len());
-                let last = Some((floats(y), &mut before[..]));
-                let slopes =
-                    batch_norm_tail_slopes(map, norm, self.relu, last, floats(&dy), &mut dgamma, &mut dbeta);
-                summed = Some(from_vec(before, dy.shape()));
-                slopes
-            }
-            (None, None) => {
-                batch_norm_tail_slopes(map, norm, self.relu, None, floats(&dy), &mut dgamma, &mut dbeta)
+            (None, y) => {
+                let smooth = matches!(self.act, Act::Gelu | Act::Silu);
+                summed = y.as_ref().map(|_| buffer(map.len()));
+                inner = smooth.then(|| buffer(map.len()));
+                let sum = y.as_ref().zip(summed.as_deref_mut()).map(|(y, before)| (floats(y), before));
+                let into = TailGrads { sum, act: inner.as_deref_mut() };
+                batch_norm_tail_slopes(map, norm, self.act, into, floats(&dy), &mut dgamma, &mut dbeta)
             }
         };
-        Back { dy: summed.unwrap_or(dy), slopes, dgamma, dbeta }
+        let shortcut = summed.map_or(dy, |before| from_vec(before, shape));
+        let dy = inner.map_or_else(|| shortcut.clone(), |inner| from_vec(inner, shape));
+        Back { dy, shortcut, slopes, dgamma, dbeta }
     }
 }

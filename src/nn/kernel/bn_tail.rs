@@ -1,9 +1,11 @@
-//! Batch normalisation in training with what lies behind it in the same pass: a relu; the sum with a shortcut, and a relu behind that.
+//! Batch normalisation in training with what lies behind it in the same pass: an activation; the sum with a shortcut, and a relu behind
+//! that.
 //!
 //! Every value is that of the operations one by one, bit for bit: sums are taken in the order of [`batch_norm_slopes`], and masks are
 //! made of the numbers that were written, or would have been.
 //!
 //! [`batch_norm_slopes`]: crate::nn::kernel::batch_norm_slopes
+use crate::nn::kernel::act::{Act, Pointwise, Relu, with_act};
 use crate::nn::kernel::batch_norm::{NormSlopes, ReluMask, batch_norm_forward, slopes_of};
 use crate::nn::kernel::scratch::{Scratch, round16};
 use crate::nn::kernel::simd::Simd;
@@ -45,91 +47,100 @@ pub struct Shortcut<'a> {
     pub relu: bool,
 }
 
-/// `y = norm(x)`, then `max(0)` if `relu`, then the sum with a shortcut. `x`, `y`: `[rows, c]`; `y` is overwritten.
+/// `y = act(norm(x))`, then the sum with a shortcut. `x`, `y`: `[rows, c]`; `y` is overwritten.
 ///
 /// # Panics
 /// If a length does not match.
-pub fn batch_norm_tail_forward(x: &[f32], norm: &Norm<'_>, relu: bool, shortcut: Option<Shortcut<'_>>, y: &mut [f32]) {
+pub fn batch_norm_tail_forward(x: &[f32], norm: &Norm<'_>, act: Act, shortcut: Option<Shortcut<'_>>, y: &mut [f32]) {
     let c = norm.check();
     assert!(y.len() == x.len() && x.len().is_multiple_of(c), "lengths");
-    let (mean, scale, block) = (&norm.stats.mean[..], norm.scale(), block_rows(c) * c);
+    let (scale, block) = (norm.scale(), block_rows(c) * c);
+    let of = [&norm.stats.mean[..], &scale, norm.beta];
     match shortcut {
-        Some(Shortcut { values, relu: last }) => {
+        Some(Shortcut { values, relu }) => {
             assert_eq!(values.len(), x.len(), "shortcut");
             let parts = y.par_chunks_mut(block).zip(x.par_chunks(block).zip(values.par_chunks(block)));
-            parts.for_each(|(y, (x, other))| sum_rows(x, [mean, &scale, norm.beta], relu, other, last, y));
+            parts.for_each(|(y, (x, other))| sum_rows(x, of, act, other, relu, y));
         }
-        None if relu => {
-            let parts = y.par_chunks_mut(block).zip(x.par_chunks(block));
-            parts.for_each(|(y, x)| relu_rows(x, [mean, &scale, norm.beta], y));
-        }
-        None => batch_norm_forward(x, norm.stats, norm.gamma, norm.beta, norm.eps, y),
+        None if act == Act::Identity => batch_norm_forward(x, norm.stats, norm.gamma, norm.beta, norm.eps, y),
+        None => y.par_chunks_mut(block).zip(x.par_chunks(block)).for_each(|(y, x)| act_rows(x, of, act, y)),
     }
 }
 
-/// `max(v, 0)`; not a number stays so.
-#[inline(always)]
-fn positive(v: f32) -> f32 {
-    if v <= 0.0 { 0.0 } else { v }
-}
-
 simd_fn! {
-    /// `y = max((x - mean) * scale + offset, 0)`, row by row; `of` is mean, scale and offset.
-    [] fn relu_rows[][](x: &[f32], of: [&[f32]; 3], y: &mut [f32]) = relu_rows_impl;
+    /// `y = act((x - mean) * scale + offset)`, row by row; `of` is mean, scale and offset.
+    [] fn act_rows[][](x: &[f32], of: [&[f32]; 3], act: Act, y: &mut [f32]) = act_rows_impl;
 }
 
 #[inline(always)]
-fn relu_rows_impl<S: Simd>(_: S, x: &[f32], of: [&[f32]; 3], y: &mut [f32]) {
+fn act_rows_impl<S: Simd>(_: S, x: &[f32], of: [&[f32]; 3], act: Act, y: &mut [f32]) {
+    with_act!(act, act_rows_of[](x, of, y));
+}
+
+#[inline(always)]
+fn act_rows_of<P: Pointwise>(x: &[f32], of: [&[f32]; 3], y: &mut [f32]) {
     let c = of[0].len();
     let [mean, scale, offset] = of.map(|v| &v[..c]);
     for (y, x) in y.chunks_exact_mut(c).zip(x.chunks_exact(c)) {
         for i in 0..c {
-            y[i] = positive((x[i] - mean[i]) * scale[i] + offset[i]);
+            y[i] = P::value((x[i] - mean[i]) * scale[i] + offset[i]);
         }
     }
 }
 
 simd_fn! {
-    /// The same (`max` only if `relu`) plus `other`, then `max(0)` if `last`.
-    [] fn sum_rows[][](x: &[f32], of: [&[f32]; 3], relu: bool, other: &[f32], last: bool, y: &mut [f32]) = sum_rows_impl;
+    /// The same plus `other`, then `max(0)` if `relu`.
+    [] fn sum_rows[][](x: &[f32], of: [&[f32]; 3], act: Act, other: &[f32], relu: bool, y: &mut [f32]) = sum_rows_impl;
 }
 
 #[inline(always)]
-fn sum_rows_impl<S: Simd>(_: S, x: &[f32], of: [&[f32]; 3], relu: bool, other: &[f32], last: bool, y: &mut [f32]) {
-    match (relu, last) {
-        (false, false) => sum_rows_of::<false, false>(x, of, other, y),
-        (false, true) => sum_rows_of::<false, true>(x, of, other, y),
-        (true, false) => sum_rows_of::<true, false>(x, of, other, y),
-        (true, true) => sum_rows_of::<true, true>(x, of, other, y),
+fn sum_rows_impl<S: Simd>(_: S, x: &[f32], of: [&[f32]; 3], act: Act, other: &[f32], relu: bool, y: &mut [f32]) {
+    if relu {
+        with_act!(act, sum_rows_of[true](x, of, other, y));
+    } else {
+        with_act!(act, sum_rows_of[false](x, of, other, y));
     }
 }
 
 #[inline(always)]
-fn sum_rows_of<const RELU: bool, const LAST: bool>(x: &[f32], of: [&[f32]; 3], other: &[f32], y: &mut [f32]) {
+fn sum_rows_of<P: Pointwise, const RELU: bool>(x: &[f32], of: [&[f32]; 3], other: &[f32], y: &mut [f32]) {
     let c = of[0].len();
     let [mean, scale, offset] = of.map(|v| &v[..c]);
     for (y, (x, other)) in y.chunks_exact_mut(c).zip(x.chunks_exact(c).zip(other.chunks_exact(c))) {
         for i in 0..c {
-            let z = (x[i] - mean[i]) * scale[i] + offset[i];
-            let sum = if RELU { positive(z) } else { z } + other[i];
-            y[i] = if LAST { positive(sum) } else { sum };
+            let sum = P::value((x[i] - mean[i]) * scale[i] + offset[i]) + other[i];
+            y[i] = if RELU { Relu::value(sum) } else { sum };
         }
     }
 }
 
+/// Where the way back through [`batch_norm_tail_forward`] leaves gradients, `[rows, c]` each and overwritten.
+#[derive(Debug, Default)]
+pub struct TailGrads<'a> {
+    /// With a relu behind the sum: the saved output, and the gradient in front of that relu, which is the shortcut's.
+    pub sum: Option<(&'a [f32], &'a mut [f32])>,
+    /// With a gelu or silu: the gradient in front of it, which the slopes are then for. (A relu is part of the slopes.)
+    pub act: Option<&'a mut [f32]>,
+}
+
+/// Parts of a gradient that is not always there.
+fn parts(of: Option<&mut [f32]>, size: usize, count: usize) -> Vec<Option<&mut [f32]>> {
+    match of {
+        Some(all) => all.chunks_mut(size).map(Some).collect(),
+        None => std::iter::repeat_with(|| None).take(count).collect(),
+    }
+}
+
 /// First half of the way back through [`batch_norm_tail_forward`]: the gradients of scale and offset (`[c]`, overwritten), and what the
-/// input's gradient needs.
-///
-/// With a relu behind the sum, `last` is the saved output and where the gradient in front of it goes (`[rows, c]` each): that is the
-/// shortcut's, and the one that the slopes are for. Else they are for `dy`.
+/// input's gradient needs: the slopes for the gradient of `grads` that is nearest to the normalisation, or for `dy`.
 ///
 /// # Panics
-/// If a length does not match.
+/// If a length does not match, or the gradient of a gelu or silu has no place.
 pub fn batch_norm_tail_slopes(
     x: &[f32],
     norm: &Norm<'_>,
-    relu: bool,
-    last: Option<(&[f32], &mut [f32])>,
+    act: Act,
+    grads: TailGrads<'_>,
     dy: &[f32],
     dgamma: &mut [f32],
     dbeta: &mut [f32],
@@ -138,28 +149,58 @@ pub fn batch_norm_tail_slopes(
     assert!(x.len().is_multiple_of(c) && dy.len() == x.len() && dgamma.len() == c && dbeta.len() == c, "lengths");
     let (block, scale) = (block_rows(c) * c, norm.scale());
     let of = [&norm.stats.mean[..], &scale, norm.beta];
-    let sum = |x: &[f32], g: &[f32], to: &mut [f32]| match relu {
-        true => masked_products(x, g, of, to),
-        false => products(x, g, of[0], to),
-    };
-    let mut sums = Scratch::zeros(x.len().div_ceil(block) * 2 * c);
-    let parts = sums.par_chunks_mut(2 * c).zip(x.par_chunks(block).zip(dy.par_chunks(block)));
-    match last {
-        None => parts.for_each(|(to, (x, g))| sum(x, g, to)),
-        Some((y, g)) => {
-            assert!(y.len() == x.len() && g.len() == x.len(), "output");
-            parts.zip(g.par_chunks_mut(block).zip(y.par_chunks(block))).for_each(|((to, (x, dy)), (g, y))| {
-                where_above_zero(y, dy, g);
-                sum(x, g, to);
-            });
+    let count = x.len().div_ceil(block);
+    let mut sums = Scratch::zeros(count * 2 * c);
+    let (y, before) = grads.sum.map_or((None, None), |(y, before)| (Some(y), Some(before)));
+    assert!(y.is_none_or(|y| y.len() == x.len()) && before.as_ref().is_none_or(|g| g.len() == x.len()), "sum");
+    assert!(grads.act.as_ref().is_none_or(|g| g.len() == x.len()), "activation");
+    let inputs = x.par_chunks(block).zip(dy.par_chunks(block)).enumerate();
+    let outputs = parts(before, block, count).into_par_iter().zip(parts(grads.act, block, count));
+    sums.par_chunks_mut(2 * c).zip(inputs.zip(outputs)).for_each(|(to, ((b, (x, dy)), (before, inner)))| {
+        let g: &[f32] = match (y, before) {
+            (Some(y), Some(before)) => {
+                where_above_zero(&y[b * block..], dy, before);
+                before
+            }
+            _ => dy,
+        };
+        match act {
+            Act::Identity => products(x, g, of[0], to),
+            Act::Relu => masked_products(x, g, of, to),
+            Act::Gelu | Act::Silu => {
+                let inner = inner.expect("a place for the gradient");
+                act_rows_back(x, of, act, g, inner);
+                products(x, inner, of[0], to);
+            }
         }
-    }
+    });
     let mut slopes = slopes_of(&sums, norm.stats, norm.gamma, norm.eps, dgamma, dbeta);
-    slopes.relu = relu.then(|| {
+    slopes.relu = (act == Act::Relu).then(|| {
         let padded = |v: &[f32]| v.iter().copied().chain(std::iter::repeat(0.0)).take(round16(c)).collect();
         ReluMask { scale: padded(&scale), offset: padded(norm.beta) }
     });
     slopes
+}
+
+simd_fn! {
+    /// `to = g * (the slope of act at (x - mean) * scale + offset)`, row by row.
+    [] fn act_rows_back[][](x: &[f32], of: [&[f32]; 3], act: Act, g: &[f32], to: &mut [f32]) = act_rows_back_impl;
+}
+
+#[inline(always)]
+fn act_rows_back_impl<S: Simd>(_: S, x: &[f32], of: [&[f32]; 3], act: Act, g: &[f32], to: &mut [f32]) {
+    with_act!(act, act_rows_back_of[](x, of, g, to));
+}
+
+#[inline(always)]
+fn act_rows_back_of<P: Pointwise>(x: &[f32], of: [&[f32]; 3], g: &[f32], to: &mut [f32]) {
+    let c = of[0].len();
+    let [mean, scale, offset] = of.map(|v| &v[..c]);
+    for (to, (x, g)) in to.chunks_exact_mut(c).zip(x.chunks_exact(c).zip(g.chunks_exact(c))) {
+        for i in 0..c {
+            to[i] = g[i] * P::slope((x[i] - mean[i]) * scale[i] + offset[i]);
+        }
+    }
 }
 
 simd_fn! {
@@ -257,7 +298,7 @@ simd_fn! {
 fn add_block_impl<S: Simd>(_: S, a: &[f32], b: &[f32], relu: bool, y: &mut [f32]) {
     let (a, b) = (&a[..y.len()], &b[..y.len()]);
     if relu {
-        (0..y.len()).for_each(|i| y[i] = positive(a[i] + b[i]));
+        (0..y.len()).for_each(|i| y[i] = Relu::value(a[i] + b[i]));
     } else {
         (0..y.len()).for_each(|i| y[i] = a[i] + b[i]);
     }

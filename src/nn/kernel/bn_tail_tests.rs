@@ -1,5 +1,6 @@
 //! What lies behind a batch normalisation in one pass against the operations one by one: the same bits, on any number of threads.
 use super::*;
+use crate::nn::kernel::act::{activate, activate_backward};
 use crate::nn::kernel::batch_norm::{BatchNormGrads, batch_norm_backward, batch_norm_gradient};
 use crate::nn::kernel::bn_pool::spread;
 use crate::nn::kernel::bn_relu_pool::{batch_norm_relu_max_pool_forward, batch_norm_relu_max_pool_slopes};
@@ -68,30 +69,38 @@ fn tails_are_their_operations_one_by_one() {
         let (rows, c) = (1 + rng.below(if i % 4 == 0 { 3000 } else { 40 }), 1 + rng.below(140));
         let case = Case::new(&mut rng, rows, c);
         let (other, dy) = (rng.normal(rows * c), rng.normal(rows * c));
-        for (relu, last) in [(true, None), (false, Some(false)), (false, Some(true)), (true, Some(false)), (true, Some(true))] {
-            let what = format!("{rows} rows of {c}, relu {relu}, sum {last:?}");
+        let acts = [Act::Identity, Act::Relu, Act::Gelu, Act::Silu];
+        for (act, last) in acts.into_iter().flat_map(|act| [None, Some(false), Some(true)].map(|last| (act, last))) {
+            let what = format!("{rows} rows of {c}, {act:?}, sum {last:?}");
             let run = || {
                 let (mut y, mut g) = (vec![f32::NAN; case.x.len()], vec![f32::NAN; case.x.len()]);
                 let shortcut = last.map(|relu| Shortcut { values: &other, relu });
-                batch_norm_tail_forward(&case.x, &case.norm(), relu, shortcut, &mut y);
+                batch_norm_tail_forward(&case.x, &case.norm(), act, shortcut, &mut y);
                 let (mut dgamma, mut dbeta, mut dx) = (case.gamma.clone(), case.gamma.clone(), y.clone());
-                let saved = (last == Some(true)).then_some((&y[..], &mut g[..]));
-                let k = batch_norm_tail_slopes(&case.x, &case.norm(), relu, saved, &dy, &mut dgamma, &mut dbeta);
+                let (is_smooth, mut inner) = (matches!(act, Act::Gelu | Act::Silu), y.clone());
+                let grads = TailGrads {
+                    sum: (last == Some(true)).then_some((&y[..], &mut g[..])),
+                    act: is_smooth.then_some(&mut inner[..]),
+                };
+                let k = batch_norm_tail_slopes(&case.x, &case.norm(), act, grads, &dy, &mut dgamma, &mut dbeta);
                 let g = if last == Some(true) { g } else { dy.clone() };
-                batch_norm_gradient(&case.x, &k, &g, &mut dx);
+                batch_norm_gradient(&case.x, &k, if is_smooth { &inner } else { &g }, &mut dx);
                 (y, g, dx, dgamma, dbeta)
             };
             let found = in_pool(2, run);
             assert!(found == in_pool(1, run) && found == in_pool(3, run), "bytes differ: {what}");
             let z = case.normalised();
-            let inner = if relu { relu_of(&z) } else { z.clone() };
+            let mut inner = z.clone();
+            activate(act, &z, &mut inner);
             let sum: Vec<f32> = match last {
                 Some(_) => inner.iter().zip(&other).map(|(a, b)| a + b).collect(),
                 None => inner.clone(),
             };
             let y = if last == Some(true) { relu_of(&sum) } else { sum };
             let dsum = if last == Some(true) { through_relu(&y, &dy) } else { dy.clone() };
-            let [dx, dgamma, dbeta] = case.backward(&if relu { through_relu(&inner, &dsum) } else { dsum.clone() });
+            let mut dz = z.clone();
+            activate_backward(act, &z, &dsum, &mut dz);
+            let [dx, dgamma, dbeta] = case.backward(&dz);
             same(&format!("output, {what}"), &found.0, &y);
             same(&format!("gradient of the shortcut, {what}"), &found.1, &dsum);
             same(&format!("gradient of the map, {what}"), &found.2, &dx);

@@ -11,6 +11,7 @@
 
 #[macro_use]
 mod simd;
+mod act;
 mod adam;
 mod batch_norm;
 mod bn_pool;
@@ -48,6 +49,7 @@ pub fn instruction_set() -> &'static str {
     }
 }
 
+pub use act::{Act, activate, activate_backward};
 pub use adam::{AdamStep, adam_update};
 pub use batch_norm::{
     BatchNormGrads, NormSlopes, batch_norm_backward, batch_norm_forward, batch_norm_gradient, batch_norm_slopes,
@@ -55,7 +57,7 @@ pub use batch_norm::{
 pub(crate) use bn_pool::spread;
 pub use bn_pool::{batch_norm_max_pool_backward, batch_norm_max_pool_forward};
 pub use bn_relu_pool::{batch_norm_relu_max_pool_forward, batch_norm_relu_max_pool_slopes};
-pub use bn_tail::{Norm, Shortcut, add_relu, batch_norm_tail_forward, batch_norm_tail_slopes};
+pub use bn_tail::{Norm, Shortcut, TailGrads, add_relu, batch_norm_tail_forward, batch_norm_tail_slopes};
 pub(crate) use conv::use_winograd;
 pub use conv::{ConvGrads, ConvWeights, conv2d_backward, conv2d_backward_fused, conv2d_forward, conv2d_forward_stats};
 pub use out_grad::OutputGrad;

@@ -1,13 +1,13 @@
 //! Neighbouring layers that a training pass computes as one operation: fewer passes over large maps.
 //!
-//! This is the one place that says which. A relu, a sum and a pool behind a normalisation, and a relu behind a convolution,
-//! leave every bit as it is; statistics that come from the convolution itself are the same up to rounding.
+//! This is the one place that says which. An activation, a sum and a pool behind a normalisation, and a relu behind a
+//! convolution, leave every bit as it is; statistics that come from the convolution itself are the same up to rounding.
 
 use burn::tensor::Tensor;
 
 use super::{relu_of_sum, side_by_side};
 use crate::nn::layer::{Activation, BatchNorm, Conv2d, Cx, Features, LayerSpec, Sum};
-use crate::nn::ops::{Epilogue, Shortcut, Tail};
+use crate::nn::ops::{Act, Epilogue, Shortcut, Tail};
 
 /// Computes a list of layers, and the sum that it ends in, if it does; `cx` is the list's.
 pub(in crate::nn) fn forward(layers: &[LayerSpec], x: Features, sum: Option<Sum<'_>>, cx: &mut Cx<'_>) -> Features {
@@ -49,7 +49,7 @@ enum Fusion<'a> {
 /// The layers behind a normalisation.
 #[derive(Debug, Clone, Copy)]
 struct Behind {
-    relu: bool,
+    act: Act,
     /// The side of a max-pool.
     pool: Option<usize>,
 }
@@ -57,13 +57,23 @@ struct Behind {
 impl Behind {
     /// What `layers` begin with.
     fn of(layers: &[LayerSpec]) -> Self {
-        let relu = matches!(layers.first(), Some(LayerSpec::Relu(_)));
-        let pool = layers.get(usize::from(relu)).and_then(side_by_side);
-        Self { relu, pool }
+        let act = match layers.first() {
+            Some(LayerSpec::Relu(_)) => Act::Relu,
+            Some(LayerSpec::Gelu(_)) => Act::Gelu,
+            Some(LayerSpec::Silu(_)) => Act::Silu,
+            _ => Act::Identity,
+        };
+        let pool = match act {
+            Act::Identity => layers.first().and_then(side_by_side),
+            Act::Relu => layers.get(1).and_then(side_by_side),
+            // Not the largest value has the largest of these.
+            Act::Gelu | Act::Silu => None,
+        };
+        Self { act, pool }
     }
 
     const fn len(self) -> usize {
-        self.relu as usize + self.pool.is_some() as usize
+        !matches!(self.act, Act::Identity) as usize + self.pool.is_some() as usize
     }
 }
 
@@ -134,7 +144,7 @@ impl<'a> Fusion<'a> {
             }
             None => (None, &Activation::None),
         };
-        let tail = |behind: &Behind| Tail { relu: behind.relu, shortcut, pool: behind.pool };
+        let tail = |behind: &Behind| Tail { act: behind.act, shortcut, pool: behind.pool };
         activation.forward(match self {
             Self::ConvRelu(conv) => conv.forward_as(x, Epilogue::Relu, &cx.of(layers, at)),
             Self::ConvNorm(conv, norm, behind) => {

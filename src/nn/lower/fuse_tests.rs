@@ -12,6 +12,7 @@ use super::{Behind, Fusion};
 use crate::base::param::{self, Param, View};
 use crate::base::seed::Seed;
 use crate::nn::layer::{Cx, Features, LayerSpec, Mode, TrainPass};
+use crate::nn::ops::Act;
 use crate::nn::parameters::Parameters;
 use crate::nn::{Batch, Batches, FitSettings, FitState, Network, fit};
 
@@ -49,11 +50,12 @@ pub(super) fn limited(fusion: Fusion<'_>) -> Option<Fusion<'_>> {
         (Limit::All, fusion) => Some(fusion),
         (Limit::Nothing, _) | (Limit::NoTails, Fusion::ConvRelu(_)) => None,
         (Limit::NoTails, Fusion::ConvNorm(conv, norm, behind)) => {
-            let alone = Behind { relu: false, pool: None };
-            Some(Fusion::ConvNorm(conv, norm, if behind.relu { alone } else { behind }))
+            let alone = Behind { act: Act::Identity, pool: None };
+            Some(Fusion::ConvNorm(conv, norm, if behind.act == Act::Identity { behind } else { alone }))
         }
         (Limit::NoTails, Fusion::Norm(norm, behind)) => {
-            (!behind.relu && behind.pool.is_some()).then_some(Fusion::Norm(norm, behind))
+            let pools = behind.act == Act::Identity && behind.pool.is_some();
+            pools.then_some(Fusion::Norm(norm, behind))
         }
     }
 }
@@ -165,7 +167,7 @@ fn lists(rng: &mut ChaCha8Rng) -> Vec<Json> {
     };
     let fit = block(json!({ "filters": 18, "kernel": 1, "stride": 2, "bias": false }), json!("batch-norm"), &[]);
     for activation in ["none", "relu", "gelu"] {
-        for behind in [vec![], vec![json!("relu")], vec![json!("relu"), json!("tanh")]] {
+        for behind in [vec![], vec![json!("relu")], vec![json!("silu")], vec![json!("relu"), json!("tanh")]] {
             lists.push(residual(block(conv(18, 2), json!("batch-norm"), &behind), fit.clone(), activation));
             lists.push(residual(block(conv(6, 1), norms[1].clone(), &behind), json!([]), activation));
         }
@@ -175,6 +177,7 @@ fn lists(rng: &mut ChaCha8Rng) -> Vec<Json> {
     lists.push(residual(block(conv(18, 1), json!("batch-norm"), &[json!("relu"), pool(2)]), fit, "relu"));
     lists.push(residual(json!([{ "conv2d": conv(6, 1) }, "relu"]), json!(["batch-norm", "relu"]), "relu"));
     lists.push(residual(json!(["tanh"]), json!([]), "relu"));
+    lists.push(json!(["gelu", pool(2), "batch-norm", "gelu"]));
     lists.push(json!(["batch-norm", "relu", pool(2), "batch-norm", pool(2), "batch-norm", "relu"]));
     lists
 }

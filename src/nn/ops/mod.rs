@@ -11,7 +11,7 @@ mod tests;
 
 use burn::tensor::{Tensor, TensorData, activation};
 
-pub use super::kernel::Numerics;
+pub use super::kernel::{Act, Numerics};
 
 use super::device;
 use super::fused::{self, ConvNorm, ConvNormOperands, NormOperands};
@@ -135,8 +135,8 @@ pub struct TrainedNorm {
 /// What follows a batch normalisation in training, in this order.
 #[derive(Debug, Clone, Default)]
 pub struct Tail {
-    /// Whether `max(x, 0)` does.
-    pub relu: bool,
+    /// A function of each value.
+    pub act: Act,
     /// The other way of a residual, which is added.
     pub shortcut: Option<Shortcut>,
     /// The side and stride of a max-pool.
@@ -153,15 +153,16 @@ pub struct Shortcut {
 }
 
 impl Tail {
-    /// As the kernels have it; a pool of larger windows, or one behind a sum, is left out.
+    /// As the kernels have it; a pool of larger windows, or one behind a sum or more than a relu, is left out.
     fn fused(&self) -> fused::Tail {
-        let pool = self.pool.filter(|side| (1..=15).contains(side) && self.shortcut.is_none());
-        fused::Tail { relu: self.relu, pool, sum_relu: self.shortcut.as_ref().is_some_and(|shortcut| shortcut.relu) }
+        let is_simple = matches!(self.act, Act::Identity | Act::Relu) && self.shortcut.is_none();
+        let pool = self.pool.filter(|side| (1..=15).contains(side) && is_simple);
+        fused::Tail { act: self.act, pool, sum_relu: self.shortcut.as_ref().is_some_and(|shortcut| shortcut.relu) }
     }
 
     /// What it makes of a map by operations of their own.
     fn forward(self, x: Tensor<4>) -> Tensor<4> {
-        let x = if self.relu { activation::relu(x) } else { x };
+        let x = activate(x, self.act);
         let x = match self.shortcut {
             Some(Shortcut { map, relu: true }) => activation::relu(x + map),
             Some(Shortcut { map, relu: false }) => x + map,
@@ -225,7 +226,7 @@ pub fn conv2d_norm_train(
     tail: Tail,
 ) -> (Tensor<4>, BatchStatistics) {
     // Behind a pool of large windows the convolution has always been one of its own, which sums in another order.
-    let is_apart = !tail.relu && tail.pool.is_some() && tail.fused().pool.is_none();
+    let is_apart = tail.act == Act::Identity && tail.pool.is_some() && tail.fused().pool.is_none();
     if at.is_plain() && !is_apart {
         let TrainedNorm { gamma, beta, epsilon } = &norm;
         let shape = at.shape(x.dims(), weight.dims());
@@ -248,6 +249,17 @@ pub fn conv2d_norm_train(
 pub fn batch_norm_eval(x: Tensor<4>, [gamma, beta, mean, variance]: [Tensor<1>; 4], epsilon: f64) -> Tensor<4> {
     fused::batch_norm_eval(&x, [&gamma, &beta, &mean, &variance], single(epsilon))
         .unwrap_or_else(|| stock::batch_norm_eval(x, [gamma, beta, mean, variance], epsilon))
+}
+
+/// The function of every value.
+#[must_use]
+pub fn activate<const D: usize>(x: Tensor<D>, act: Act) -> Tensor<D> {
+    match act {
+        Act::Identity => x,
+        Act::Relu => activation::relu(x),
+        Act::Gelu => fused::activation(&x, act).unwrap_or_else(|| activation::gelu(x)),
+        Act::Silu => fused::activation(&x, act).unwrap_or_else(|| activation::silu(x)),
+    }
 }
 
 /// The largest value of each square window that lies within the map.

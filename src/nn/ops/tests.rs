@@ -5,7 +5,7 @@ use rand::{Rng, RngExt};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 
-use super::{ConvGeometry, Epilogue, Numerics, Shortcut, Tail, TrainedNorm, stock};
+use super::{Act, ConvGeometry, Epilogue, Numerics, Shortcut, Tail, TrainedNorm, stock};
 use crate::nn::ops;
 
 /// Largest error relative to the largest value; Winograd's transforms cost about two digits of `f32`.
@@ -184,21 +184,24 @@ fn a_convolution_with_its_normalisation_relu_and_sum_agrees() {
         let other = random(&mut rng, [n, height, width, c_out]);
         let vectors = [(); 3].map(|()| random(&mut rng, [c_out]));
         let [bias, gamma, beta] = &vectors;
-        for (relu, sum, pool) in [
-            (true, None, None),
-            (true, None, Some(2)),
-            (false, Some(false), None),
-            (false, Some(true), None),
-            (true, Some(true), None),
+        for (act, sum, pool) in [
+            (Act::Relu, None, None),
+            (Act::Gelu, None, None),
+            (Act::Relu, None, Some(2)),
+            (Act::Identity, Some(false), None),
+            (Act::Identity, Some(true), None),
+            (Act::Relu, Some(true), None),
+            (Act::Silu, Some(true), None),
             // No kernel has it: the pool is an operation of its own.
-            (true, Some(false), Some(2)),
+            (Act::Relu, Some(false), Some(2)),
+            (Act::Silu, None, Some(2)),
         ] {
             let tail = |map: &Tensor<4>| Tail {
-                relu,
+                act,
                 shortcut: sum.map(|relu| Shortcut { map: map.clone(), relu }),
                 pool,
             };
-            let what = format!("{n}x{h}x{w}x{c_in} -> {c_out}, {kernel}, {stride}, relu {relu}, {sum:?}, {pool:?}");
+            let what = format!("{n}x{h}x{w}x{c_in} -> {c_out}, {kernel}, {stride}, {act:?}, {sum:?}, {pool:?}");
             let norm = |v: &[Tensor<1>]| TrainedNorm { gamma: v[1].clone(), beta: v[2].clone(), epsilon: 1e-3 };
             let ours = |t: &[Tensor<4>], v: &[Tensor<1>]| {
                 let [x, weight] = [t[0].clone(), t[1].clone()];
