@@ -59,7 +59,10 @@ pub use bn_pool::{batch_norm_max_pool_backward, batch_norm_max_pool_forward};
 pub use bn_relu_pool::{batch_norm_relu_max_pool_forward, batch_norm_relu_max_pool_slopes};
 pub use bn_tail::{Norm, Shortcut, TailGrads, add_relu, batch_norm_tail_forward, batch_norm_tail_slopes};
 pub(crate) use conv::use_winograd;
-pub use conv::{ConvGrads, ConvWeights, conv2d_backward, conv2d_backward_fused, conv2d_forward, conv2d_forward_stats};
+pub use conv::{
+    ConvGrads, ConvWeights, conv2d_backward, conv2d_backward_fused, conv2d_backward_pooled, conv2d_forward,
+    conv2d_forward_stats,
+};
 pub use out_grad::OutputGrad;
 pub use pool::{global_max_pool_backward, global_max_pool_forward, max_pool_backward, max_pool_forward};
 pub(crate) use scratch::Scratch;

@@ -12,7 +12,7 @@ pub struct OutputGrad<'a> {
     pub relu: bool,
     /// `dy` is the gradient behind a batch normalisation of the output, whose slopes for `dy` these are.
     pub norm: Option<&'a NormSlopes>,
-    /// Then (only with `norm`) a max-pool: its kernel and stride, and the places `[n, oh / k, ow / k, c_out]` of the maxima.
+    /// Then a max-pool: its kernel and stride, and the places `[n, oh / k, ow / k, c_out]` of the maxima.
     pub pool: Option<(usize, &'a [u8])>,
 }
 

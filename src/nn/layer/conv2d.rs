@@ -122,6 +122,20 @@ impl Conv2d {
         ops::conv2d(x, weight, bias, at, epilogue)
     }
 
+    /// As [`forward_as`](Self::forward_as), with a max-pool of this side and stride behind it.
+    pub(in crate::nn) fn forward_pooled(
+        &self,
+        x: Tensor<4>,
+        epilogue: Epilogue,
+        size: usize,
+        cx: &Cx<'_>,
+    ) -> Tensor<4> {
+        let [_, height, width, _] = x.dims();
+        let at = self.geometry([height, width], cx.numerics());
+        let (weight, bias) = (cx.weight(Self::WEIGHT), self.bias(cx, &x));
+        ops::conv2d_max_pool(x, weight, bias, at, epilogue, size)
+    }
+
     /// The convolution of one image of this height, width and number of channels, where it [is plain](Self::is_plain).
     pub(in crate::nn) fn shape(&self, [height, width, channels]: [usize; 3], numerics: Numerics) -> ConvShape {
         let weight = [self.kernel, self.kernel, channels, self.filters];

@@ -40,6 +40,8 @@ pub(in crate::nn) fn forward(layers: &[LayerSpec], x: Features, sum: Option<Sum<
 enum Fusion<'a> {
     /// A convolution without activation and a relu.
     ConvRelu(&'a Conv2d),
+    /// A convolution with what is in its own pass, and a max-pool; whether that is a relu of its own layer.
+    ConvPool(&'a Conv2d, Epilogue, usize, bool),
     /// A convolution (with relu or without activation) and the normalisation of its output.
     ConvNorm(&'a Conv2d, &'a BatchNorm, Behind),
     /// A batch normalisation.
@@ -84,9 +86,13 @@ impl<'a> Fusion<'a> {
             [LayerSpec::Conv2d(conv), LayerSpec::BatchNorm(norm), rest @ ..] if conv.epilogue().is_some() => {
                 Self::ConvNorm(conv, norm, Behind::of(rest))
             }
-            [LayerSpec::Conv2d(conv), LayerSpec::Relu(_), ..] if conv.epilogue() == Some(Epilogue::Linear) => {
-                Self::ConvRelu(conv)
+            [LayerSpec::Conv2d(conv), LayerSpec::Relu(_), rest @ ..] if conv.epilogue() == Some(Epilogue::Linear) => {
+                match rest.first().and_then(side_by_side) {
+                    Some(size) => Self::ConvPool(conv, Epilogue::Relu, size, true),
+                    None => Self::ConvRelu(conv),
+                }
             }
+            [LayerSpec::Conv2d(conv), next, ..] => Self::ConvPool(conv, conv.epilogue()?, side_by_side(next)?, false),
             [LayerSpec::BatchNorm(norm), rest @ ..] => {
                 let behind = Behind::of(rest);
                 if behind.len() == 0 && !(sum && rest.is_empty()) {
@@ -104,7 +110,8 @@ impl<'a> Fusion<'a> {
     /// How many layers it computes.
     const fn len(&self) -> usize {
         match self {
-            Self::ConvRelu(_) => 2,
+            Self::ConvRelu(_) | Self::ConvPool(.., false) => 2,
+            Self::ConvPool(.., true) => 3,
             Self::ConvNorm(_, _, behind) => 2 + behind.len(),
             Self::Norm(_, behind) => 1 + behind.len(),
         }
@@ -113,7 +120,7 @@ impl<'a> Fusion<'a> {
     /// Whether a sum behind it can be part of it.
     const fn takes_sum(&self) -> bool {
         match self {
-            Self::ConvRelu(_) => false,
+            Self::ConvRelu(_) | Self::ConvPool(..) => false,
             Self::ConvNorm(_, _, behind) | Self::Norm(_, behind) => behind.pool.is_none(),
         }
     }
@@ -121,7 +128,7 @@ impl<'a> Fusion<'a> {
     /// Whether its normalisation, with the first layer as number `at`, goes by the batch: a frozen one does not.
     fn trains(&self, layers: &[LayerSpec], at: usize, cx: &mut Cx<'_>) -> bool {
         match self {
-            Self::ConvRelu(_) => true,
+            Self::ConvRelu(_) | Self::ConvPool(..) => true,
             Self::ConvNorm(..) => cx.of(layers, at + 1).trains(),
             Self::Norm(..) => cx.of(layers, at).trains(),
         }
@@ -147,6 +154,7 @@ impl<'a> Fusion<'a> {
         let tail = |behind: &Behind| Tail { act: behind.act, shortcut, pool: behind.pool };
         activation.forward(match self {
             Self::ConvRelu(conv) => conv.forward_as(x, Epilogue::Relu, &cx.of(layers, at)),
+            Self::ConvPool(conv, epilogue, size, _) => conv.forward_pooled(x, *epilogue, *size, &cx.of(layers, at)),
             Self::ConvNorm(conv, norm, behind) => {
                 let trained = norm.trained(&cx.of(layers, at + 1));
                 let (y, statistics) = conv.forward_normalised(x, trained, tail(behind), &cx.of(layers, at));

@@ -98,6 +98,29 @@ pub fn conv2d(x: Tensor<4>, weight: Tensor<4>, bias: Tensor<1>, at: ConvGeometry
     ours.unwrap_or_else(|| stock::conv2d(x, weight, bias, at, epilogue))
 }
 
+/// [`conv2d`] and a [`max_pool`] of side and stride `size` behind it, in training as one operation where the backend has
+/// it: the same numbers, and the map in between is neither kept nor its gradient written.
+///
+/// # Shapes
+/// As those two.
+#[must_use]
+pub fn conv2d_max_pool(
+    x: Tensor<4>,
+    weight: Tensor<4>,
+    bias: Tensor<1>,
+    at: ConvGeometry,
+    epilogue: Epilogue,
+    size: usize,
+) -> Tensor<4> {
+    if at.is_plain() && (1..=15).contains(&size) {
+        let shape = at.shape(x.dims(), weight.dims());
+        if let Some(y) = fused::conv2d_max_pool(&x, &weight, &bias, shape, epilogue == Epilogue::Relu, size) {
+            return y;
+        }
+    }
+    max_pool(conv2d(x, weight, bias, at, epilogue), size, size)
+}
+
 /// The matrix product `a b`.
 ///
 /// # Shapes

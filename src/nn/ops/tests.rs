@@ -181,7 +181,8 @@ fn a_convolution_with_its_normalisation_relu_and_sum_agrees() {
         let x = random(&mut rng, [n, h, w, c_in]);
         let weight = random(&mut rng, [kernel, kernel, c_in / groups, c_out]);
         let [height, width] = [h, w].map(|side| (side + 2 * zeros - kernel) / stride + 1);
-        let other = random(&mut rng, [n, height, width, c_out]);
+        // Large, so that no sum is within rounding of zero, where a relu would part ours from theirs.
+        let other = random(&mut rng, [n, height, width, c_out]).mul_scalar(20.0);
         let vectors = [(); 3].map(|()| random(&mut rng, [c_out]));
         let [bias, gamma, beta] = &vectors;
         for (act, sum, pool) in [
