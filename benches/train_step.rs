@@ -1,7 +1,11 @@
 //! The tutorial's network on synthetic images: one training step of 80 (batch drawn, forward, loss, backward, Adam) and
-//! the embeddings of 256 images, and the drawing of a batch alone. Prints one JSON line a case, as the peers' scripts do.
+//! the embeddings of 256 images, and the drawing of a batch alone; then networks in the usual order of convolution,
+//! normalisation and activation: a step of `resnet9`, of a network of half its depth with `gelu` and pools in front of its
+//! normalisations, and of `resnet18` for small images with its embeddings. Prints one JSON line a case, as the peers'
+//! scripts do.
 //!
-//! `cargo bench --bench train_step`; `RAYON_NUM_THREADS=1` for one thread.
+//! `cargo bench --bench train_step`; `RAYON_NUM_THREADS=1` for one thread; `cargo bench --bench train_step -- resnet9` for
+//! the cases whose name holds that.
 
 use std::time::Instant;
 
@@ -19,10 +23,17 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 const STEPS: u64 = 24;
 const EMBEDDINGS: usize = 12;
+/// Of the networks beside the tutorial's, which take longer.
+const SHORT: u64 = 8;
+const SHORT_EMBEDDINGS: usize = 5;
+
+fn specs(layers: &serde_json::Value) -> Vec<LayerSpec> {
+    param::from_json(layers).expect("layers")
+}
 
 /// The layers of `configs/cifar10.toml`.
-fn layers() -> Vec<LayerSpec> {
-    let layers = serde_json::json!([
+fn tutorial() -> Vec<LayerSpec> {
+    specs(&serde_json::json!([
         "rescale",
         { "conv2d": { "filters": 64, "kernel": 3, "activation": "relu" } },
         "batch-norm",
@@ -34,8 +45,32 @@ fn layers() -> Vec<LayerSpec> {
         { "conv2d": { "filters": 256, "kernel": 3, "activation": "relu" } },
         "global-max-pool",
         { "metric-embedding": { "size": 256 } },
-    ]);
-    param::from_json(&layers).expect("the tutorial's layers")
+    ]))
+}
+
+/// Three pairs of convolutions, each with a pool between its first convolution and that one's normalisation (after Jordan,
+/// 2024, arXiv:2404.00498), of 64, 128 and 256 filters.
+fn pairs(activation: &str) -> Vec<LayerSpec> {
+    let conv = |filters: usize| {
+        serde_json::json!({
+            "conv2d": { "filters": filters, "kernel": 3, "padding": "same", "bias": false, "init": "dirac" },
+        })
+    };
+    let norm = serde_json::json!({ "batch-norm": { "scale": false, "momentum": 0.8, "epsilon": 1e-5 } });
+    let (pool, activation) = (serde_json::json!({ "max-pool": { "size": 2 } }), serde_json::json!(activation));
+    let first = serde_json::json!({ "conv2d": { "filters": 24, "kernel": 2 } });
+    let mut layers = vec![serde_json::json!("rescale"), first, activation.clone()];
+    for filters in [64, 128, 256] {
+        layers.extend([conv(filters), pool.clone(), norm.clone(), activation.clone()]);
+        layers.extend([conv(filters), norm.clone(), activation.clone()]);
+    }
+    layers.extend([serde_json::json!("global-max-pool"), serde_json::json!({ "metric-embedding": { "size": 128 } })]);
+    specs(&serde_json::json!(layers))
+}
+
+/// A preset for small images.
+fn preset(preset: serde_json::Value) -> Vec<LayerSpec> {
+    specs(&serde_json::json!(["rescale", preset, { "metric-embedding": { "size": 128 } }]))
 }
 
 /// Random pixels in a pool of 4,000 images, of which a batch copies 80; the batches are those of CIFAR-10's sampler.
@@ -88,16 +123,17 @@ fn report(case: &str, images: f64, mut times: Vec<f64>) {
     }
 }
 
-fn main() {
+/// Trains a network; gives it with the time of each step.
+fn train(layers: &[LayerSpec], steps: u64, pool: &Pool) -> (Network, Vec<f64>) {
     let device = device::to_device("flex").expect("flex is always built");
     let seed = Seed::of_stage(1, "train", None);
-    let mut network = Network::build(&layers(), [32, 32, 3], seed, &device).expect("the tutorial's shapes");
+    let mut network = Network::build(layers, [32, 32, 3], seed, &device).expect("shapes that fit");
     let (optimizer, loss) = (serde_json::json!("adam"), serde_json::json!("multi-similarity"));
     let optimizer: Optimizer = param::from_json(&optimizer).expect("an optimiser");
     let loss: LossSpec = param::from_json(&loss).expect("a loss");
     let schedule = simpipe::nn::Schedule::Constant(simpipe::nn::schedule::Constant {});
-    let settings = FitSettings { steps_per_epoch: STEPS, ..FitSettings::new(&optimizer, &schedule, &loss, seed) };
-    let (pool, mut times, mut last) = (Pool::new(), Vec::new(), Instant::now());
+    let settings = FitSettings { steps_per_epoch: steps, ..FitSettings::new(&optimizer, &schedule, &loss, seed) };
+    let (mut times, mut last) = (Vec::new(), Instant::now());
     let mut on_event = |event: FitEvent| {
         if matches!(event, FitEvent::Step { .. }) {
             times.push(last.elapsed().as_secs_f64() * 1e3);
@@ -105,23 +141,52 @@ fn main() {
         }
     };
     let state = FitState::start(&network, &settings);
-    fit(&mut network, state, &settings, &pool, &mut on_event, &|| false).expect("it trains");
+    fit(&mut network, state, &settings, pool, &mut on_event, &|| false).expect("it trains");
     // The first steps warm caches and allocator up.
-    report("train-80", 80.0, times.split_off(2));
+    (network, times.split_off(2))
+}
 
-    let pixels = pool.images(256, 7);
-    let embedder = network.embedder();
-    let embed = |_| {
+/// The times of embedding `images` images.
+fn embed(network: &Network, images: usize, repetitions: usize, pool: &Pool) -> Vec<f64> {
+    let (pixels, embedder) = (pool.images(images, 7), network.embedder());
+    let once = |_| {
         let start = Instant::now();
         std::hint::black_box(embedder.embed(&pixels));
         start.elapsed().as_secs_f64() * 1e3
     };
-    report("embed-256", 256.0, (0..EMBEDDINGS + 2).map(embed).skip(2).collect());
+    (0..repetitions + 2).map(once).skip(2).collect()
+}
 
-    let draw = |step| {
-        let start = Instant::now();
-        std::hint::black_box(pool.training(0, step));
-        start.elapsed().as_secs_f64() * 1e3
-    };
-    report("draw-80", 80.0, (0..200).map(draw).collect());
+fn main() {
+    let wish: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
+    let wanted = |case: &str| wish.is_empty() || wish.iter().any(|part| case.contains(part.as_str()));
+    let pool = Pool::new();
+    if wanted("train-80 embed-256") {
+        let (network, times) = train(&tutorial(), STEPS, &pool);
+        report("train-80", 80.0, times);
+        report("embed-256", 256.0, embed(&network, 256, EMBEDDINGS, &pool));
+    }
+    if wanted("draw-80") {
+        let draw = |step| {
+            let start = Instant::now();
+            std::hint::black_box(pool.training(0, step));
+            start.elapsed().as_secs_f64() * 1e3
+        };
+        report("draw-80", 80.0, (0..200).map(draw).collect());
+    }
+    let small = serde_json::json!({ "resnet18": { "stem": "cifar" } });
+    let networks = [
+        ("pairs-relu", pairs("relu")),
+        ("pairs-gelu", pairs("gelu")),
+        ("resnet9", preset(serde_json::json!("resnet9"))),
+        ("resnet18", preset(small)),
+    ];
+    for (name, layers) in networks {
+        let (step, embeddings) = (format!("{name}-train-80"), format!("{name}-embed-128"));
+        if wanted(&step) || wanted(&embeddings) {
+            let (network, times) = train(&layers, SHORT, &pool);
+            report(&step, 80.0, times);
+            report(&embeddings, 128.0, embed(&network, 128, SHORT_EMBEDDINGS, &pool));
+        }
+    }
 }

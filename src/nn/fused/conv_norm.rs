@@ -1,5 +1,5 @@
-//! Convolution, relu, batch normalisation and perhaps a max-pool as one operation: the convolution leaves the statistics
-//! of its output, and the way back writes no gradient of a map in between.
+//! Convolution, relu, batch normalisation and what follows it as one operation: the convolution leaves the statistics of
+//! its output, and the way back writes no gradient of a map in between.
 
 use std::sync::Arc;
 
@@ -10,10 +10,11 @@ use burn::backend::flex::FlexTensor;
 use burn::backend::{Autodiff, Flex, TensorMetadata};
 use burn::tensor::Tensor;
 
+use super::tail::{Back, Saved, Tail};
 use super::tensor::{Keep, Operands, Tracked, buffer, contiguous, floats, from_vec, operands};
 use crate::nn::kernel::{
-    BatchStats, ConvGrads, ConvShape, OutputGrad, PoolShape, Scratch, batch_norm_forward, batch_norm_max_pool_forward,
-    batch_norm_slopes, conv2d_backward_fused, conv2d_forward_stats,
+    Act, BatchStats, ConvGrads, ConvShape, Norm, OutputGrad, Scratch, conv2d_backward_fused, conv2d_forward_stats,
+    max_pool_backward, use_winograd,
 };
 
 /// What [`conv2d_norm`] computes.
@@ -25,8 +26,8 @@ pub(in crate::nn) struct ConvNorm {
     pub relu: bool,
     /// Added to the variance.
     pub epsilon: f32,
-    /// Side and stride of a max-pool behind the normalisation, 1 to 15.
-    pub pool: Option<usize>,
+    /// What follows the normalisation.
+    pub tail: Tail,
 }
 
 /// The tensors of [`conv2d_norm`].
@@ -42,75 +43,87 @@ pub(in crate::nn) struct ConvNormOperands<'a> {
     pub gamma: &'a Tensor<1>,
     /// `[c_out]`.
     pub beta: &'a Tensor<1>,
+    /// `[n, h', w', c_out]`.
+    pub shortcut: Option<&'a Tensor<4>>,
 }
 
-/// `max_pool(batch_norm(relu(conv(x, weight) + bias)))` by the batch's own statistics, which are given too; `None` off
-/// flex. Gives `[n, h', w', c_out]`.
+/// `tail(batch_norm(relu(conv(x, weight) + bias)))` by the batch's own statistics, which are given too; `None` off flex.
+/// Gives `[n, h', w', c_out]`.
 pub(in crate::nn) fn conv2d_norm(what: ConvNorm, of: ConvNormOperands<'_>) -> Option<(Tensor<4>, BatchStats)> {
-    let ConvNormOperands { x, weight, bias, gamma, beta } = of;
-    Some(match operands([x, weight, bias, gamma, beta])? {
-        Operands::Plain(operands) => {
-            let operands = operands.map(contiguous);
-            let (y, saved) = forward(&what, &operands);
-            (Tensor::from_primitive::<Flex>(y), saved.stats)
-        }
-        Operands::Tracked(operands) => {
-            let (y, stats) = tracked(what, operands);
-            (Tensor::from_primitive::<Autodiff<Flex>>(y), stats)
-        }
-    })
-}
-
-/// What the way back needs of the way there.
-#[derive(Debug, Clone)]
-struct Saved {
-    /// Output of the convolution (after its relu): no tensor, so that its memory is reused from step to step.
-    map: Arc<Scratch>,
-    stats: BatchStats,
-    /// With a pool: the values of `map` at the maxima, and their places in the windows.
-    picked: Option<Arc<(Scratch, Vec<u8>)>>,
-}
-
-impl ConvNorm {
-    fn map(&self) -> PoolShape {
-        let [h, w] = self.shape.out();
-        PoolShape { n: self.shape.n, h, w, c: self.shape.c_out, k: self.pool.unwrap_or(1) }
+    let ConvNormOperands { x, weight, bias, gamma, beta, shortcut } = of;
+    match shortcut {
+        Some(shortcut) => what.run(operands([x, weight, bias, gamma, beta, shortcut])?),
+        None => what.run(operands([x, weight, bias, gamma, beta])?),
     }
 }
 
-fn forward(what: &ConvNorm, [x, weight, bias, gamma, beta]: &[FlexTensor; 5]) -> (FlexTensor, Saved) {
-    let (shape, windows) = (&what.shape, what.map());
-    let mut map = Scratch::take(shape.y_len());
-    let stats = conv2d_forward_stats(shape, floats(x), floats(weight), floats(bias), what.relu, &mut map);
-    let len = windows.y_len();
-    let mut y = buffer(len);
-    let (gamma, beta, [height, width]) = (floats(gamma), floats(beta), windows.out());
-    let picked = if what.pool.is_some() {
-        let (mut picked, mut from) = (Scratch::take(len), vec![0; len]);
-        let epsilon = what.epsilon;
-        batch_norm_max_pool_forward(&windows, &map, &stats, gamma, beta, epsilon, &mut y, &mut picked, &mut from);
-        Some(Arc::new((picked, from)))
-    } else {
-        batch_norm_forward(&map, &stats, gamma, beta, what.epsilon, &mut y);
-        None
-    };
-    let y = from_vec(y, [windows.n, height, width, windows.c]);
-    (y, Saved { map: Arc::new(map), stats, picked })
+/// The state of the way back.
+#[derive(Debug, Clone)]
+struct State {
+    x: FlexTensor,
+    weight: FlexTensor,
+    gamma: FlexTensor,
+    beta: FlexTensor,
+    /// Output of the convolution (after its relu): no tensor, so that its memory is reused from step to step.
+    map: Arc<Scratch>,
+    stats: BatchStats,
+    saved: Saved,
 }
 
-fn tracked(what: ConvNorm, operands: [Tracked; 5]) -> (Tracked, BatchStats) {
-    let (tensors, nodes): (Vec<FlexTensor>, Vec<_>) =
-        operands.into_iter().map(Tracked::into_parts).map(|(tensor, node)| (contiguous(tensor), node)).unzip();
-    let tensors: [FlexTensor; 5] = tensors.try_into().expect("five operands give five tensors");
-    let Ok(nodes) = nodes.try_into() else { unreachable!("five operands have five nodes") };
-    let (y, saved) = forward(&what, &tensors);
-    let stats = saved.stats.clone();
-    let [x, weight, _, gamma, _] = tensors;
-    let y = match (ConvNormBackward { what }).prepare::<Keep>(nodes).compute_bound().stateful() {
-        OpsKind::Tracked(prep) => prep.finish(State { x, weight, gamma, saved }, y),
-        OpsKind::UnTracked(prep) => prep.finish(y),
-    };
-    (y, stats)
+impl ConvNorm {
+    /// The shape of the convolution's output.
+    fn map(&self) -> [usize; 4] {
+        let ConvShape { n, c_out, .. } = self.shape;
+        let [height, width] = self.shape.out();
+        [n, height, width, c_out]
+    }
+
+    fn run<const N: usize>(self, operands: Operands<N>) -> Option<(Tensor<4>, BatchStats)>
+    where
+        ConvNormBackward: Backward<Flex, N, State = State>,
+    {
+        Some(match operands {
+            Operands::Plain(operands) => {
+                let (y, state) = self.forward(operands.map(contiguous).into());
+                (Tensor::from_primitive::<Flex>(y), state.stats)
+            }
+            Operands::Tracked(operands) => {
+                let (y, stats) = self.tracked(operands);
+                (Tensor::from_primitive::<Autodiff<Flex>>(y), stats)
+            }
+        })
+    }
+
+    /// Of [`ConvNormOperands`] in their order.
+    fn forward(&self, operands: Vec<FlexTensor>) -> (FlexTensor, State) {
+        let mut operands = operands.into_iter();
+        let mut next = || operands.next().expect("five operands and perhaps a shortcut");
+        let [x, weight, bias, gamma, beta] = [(); 5].map(|()| next());
+        let shortcut = operands.next();
+        let mut map = Scratch::take(self.shape.y_len());
+        let stats =
+            conv2d_forward_stats(&self.shape, floats(&x), floats(&weight), floats(&bias), self.relu, &mut map);
+        let norm = Norm { stats: &stats, gamma: floats(&gamma), beta: floats(&beta), eps: self.epsilon };
+        let (y, saved) = self.tail.forward(&map, self.map(), &norm, shortcut.as_ref());
+        (y, State { x, weight, gamma, beta, map: Arc::new(map), stats, saved })
+    }
+
+    fn tracked<const N: usize>(self, operands: [Tracked; N]) -> (Tracked, BatchStats)
+    where
+        ConvNormBackward: Backward<Flex, N, State = State>,
+    {
+        let (tensors, nodes): (Vec<FlexTensor>, Vec<_>) =
+            operands.into_iter().map(Tracked::into_parts).map(|(tensor, node)| (contiguous(tensor), node)).unzip();
+        let Ok(nodes) = nodes.try_into() else { unreachable!("every operand has its node") };
+        let (y, state) = self.forward(tensors);
+        let stats = state.stats.clone();
+        let operation = ConvNormBackward { what: self };
+        let y = match Backward::<Flex, N>::prepare::<Keep>(operation, nodes).compute_bound().stateful() {
+            OpsKind::Tracked(prep) => prep.finish(state, y),
+            OpsKind::UnTracked(prep) => prep.finish(y),
+        };
+        (y, stats)
+    }
 }
 
 #[derive(Debug)]
@@ -118,45 +131,58 @@ struct ConvNormBackward {
     what: ConvNorm,
 }
 
-#[derive(Debug, Clone)]
-struct State {
-    x: FlexTensor,
-    weight: FlexTensor,
-    gamma: FlexTensor,
-    saved: Saved,
-}
-
-impl Backward<Flex, 5> for ConvNormBackward {
-    type State = State;
-
-    fn backward(self, ops: Ops<State, 5>, grads: &mut Gradients, _: &mut Checkpointer) {
-        let dy = contiguous(grads.consume::<Flex>(&ops.node));
-        let State { x, weight, gamma, saved } = ops.state;
-        let ConvNorm { shape, relu, epsilon, pool } = self.what;
-        let channels = shape.c_out;
-        let (mut dgamma, mut dbeta) = (buffer(channels), buffer(channels));
-        // Behind a pool the gradient is zero but at the maxima, so these alone give the sums.
-        let seen: &[f32] = saved.picked.as_ref().map_or(&saved.map, |picked| &picked.0);
-        let slopes =
-            batch_norm_slopes(seen, &saved.stats, floats(&gamma), epsilon, floats(&dy), &mut dgamma, &mut dbeta);
-        let places = saved.picked.as_ref().map(|picked| &picked.1[..]);
-        let grad = OutputGrad { dy: floats(&dy), relu, norm: Some(&slopes), pool: pool.zip(places) };
+impl ConvNormBackward {
+    /// The gradients of [`ConvNormOperands`] in their order.
+    fn gradients(&self, dy: FlexTensor, state: &State, wants_input: bool) -> [Option<FlexTensor>; 6] {
+        let State { x, weight, gamma, beta, map, stats, saved } = state;
+        let ConvNorm { shape, relu, epsilon, tail } = self.what;
+        let norm = Norm { stats, gamma: floats(gamma), beta: floats(beta), eps: epsilon };
+        let Back { dy, shortcut, slopes, dgamma, dbeta } = tail.backward(map, self.what.map(), &norm, saved, dy);
+        let mut grad =
+            OutputGrad { dy: floats(&dy), relu, norm: Some(&slopes), pool: tail.pool.zip(saved.places()) };
+        // Behind a relu and a pool, a convolution that is no Winograd rounds otherwise than one with the whole gradient.
+        let spread = grad.pool.filter(|_| tail.act == Act::Relu && !use_winograd(&shape)).map(|(_, places)| {
+            let mut whole = Scratch::take(map.len());
+            max_pool_backward(&tail.windows(self.what.map()), floats(&dy), places, &mut whole);
+            whole
+        });
+        if let Some(whole) = &spread {
+            grad = OutputGrad { dy: whole, pool: None, ..grad };
+        }
         // The images themselves need no gradient: the first layer skips a third of the work.
-        let mut dx = ops.parents[0].as_ref().map(|_| buffer(shape.x_len()));
-        let (mut dw, mut db) = (buffer(shape.w_len()), buffer(channels));
+        let mut dx = wants_input.then(|| buffer(shape.x_len()));
+        let (mut dw, mut db) = (buffer(shape.w_len()), buffer(shape.c_out));
         let into = ConvGrads { dx: dx.as_deref_mut(), dw: &mut dw, db: &mut db };
-        conv2d_backward_fused(&shape, floats(&x), floats(&weight), &saved.map, &grad, into);
-        let found = [
+        conv2d_backward_fused(&shape, floats(x), floats(weight), map, &grad, into);
+        let channels = [shape.c_out];
+        [
             dx.map(|dx| from_vec(dx, x.shape())),
             Some(from_vec(dw, weight.shape())),
-            Some(from_vec(db, [channels])),
-            Some(from_vec(dgamma, [channels])),
-            Some(from_vec(dbeta, [channels])),
-        ];
-        for (parent, gradient) in ops.parents.into_iter().zip(found) {
-            if let (Some(node), Some(gradient)) = (parent, gradient) {
-                grads.register::<Flex>(node.id, gradient);
-            }
-        }
+            Some(from_vec(db, channels)),
+            Some(from_vec(dgamma, channels)),
+            Some(from_vec(dbeta, channels)),
+            Some(shortcut),
+        ]
     }
 }
+
+/// Without and with a shortcut.
+macro_rules! backward {
+    ($($operands:literal),*) => { $(
+        impl Backward<Flex, $operands> for ConvNormBackward {
+            type State = State;
+
+            fn backward(self, ops: Ops<State, $operands>, grads: &mut Gradients, _: &mut Checkpointer) {
+                let dy = contiguous(grads.consume::<Flex>(&ops.node));
+                let found = self.gradients(dy, &ops.state, ops.parents[0].is_some());
+                for (parent, gradient) in ops.parents.into_iter().zip(found) {
+                    if let (Some(node), Some(gradient)) = (parent, gradient) {
+                        grads.register::<Flex>(node.id, gradient);
+                    }
+                }
+            }
+        }
+    )* };
+}
+
+backward!(5, 6);

@@ -3,17 +3,23 @@
 //! Each function takes the tensors of the operation in [`ops`](super::ops) and gives `None` where they don't live on
 //! flex: the caller then uses stock operations. Owns the wiring only; the arithmetic is in [`kernel`](super::kernel).
 
+mod activation;
 mod adam;
 mod conv;
 mod conv_norm;
+mod conv_pool;
 mod norm;
 mod pool;
 mod prepared;
+mod tail;
 mod tensor;
 
+pub(super) use activation::activation;
 pub(super) use adam::{adam, is_on_flex};
 pub(super) use conv::conv2d;
 pub(super) use conv_norm::{ConvNorm, ConvNormOperands, conv2d_norm};
-pub(super) use norm::{batch_norm_eval, batch_norm_max_pool_train, batch_norm_train};
+pub(super) use conv_pool::conv2d_max_pool;
+pub(super) use norm::{NormOperands, batch_norm_eval, batch_norm_train};
 pub(super) use pool::{global_max_pool, max_pool};
-pub(super) use prepared::{Pooling, PreparedConv};
+pub(super) use prepared::{Pooling, PreparedConv, sum_of_maps};
+pub(super) use tail::Tail;

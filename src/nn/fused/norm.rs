@@ -1,4 +1,4 @@
-//! Batch normalisation, alone or with the max-pool behind it.
+//! Batch normalisation, alone or with what follows it.
 
 use burn::backend::autodiff::checkpoint::base::Checkpointer;
 use burn::backend::autodiff::grads::Gradients;
@@ -7,169 +7,140 @@ use burn::backend::flex::FlexTensor;
 use burn::backend::{Autodiff, Flex, TensorMetadata};
 use burn::tensor::Tensor;
 
+use super::tail::{Back, Saved, Tail};
 use super::tensor::{Keep, Operands, Tracked, buffer, contiguous, floats, from_vec, operands};
-use crate::nn::kernel::{
-    BatchNormGrads, BatchStats, PoolShape, batch_norm_backward, batch_norm_forward, batch_norm_max_pool_backward,
-    batch_norm_max_pool_forward, batch_stats,
-};
+use crate::nn::kernel::{BatchStats, Norm, batch_norm_forward, batch_norm_gradient, batch_stats, spread};
 
-/// Normalises by the batch's own statistics, which are given too; `None` off flex.
-///
-/// # Shapes
-/// `x` and the result: `[n, h, w, c]`; `gamma`, `beta`: `[c]`.
+/// The tensors of [`batch_norm_train`].
+#[derive(Debug, Clone, Copy)]
+pub(in crate::nn) struct NormOperands<'a> {
+    /// `[n, h, w, c]`.
+    pub x: &'a Tensor<4>,
+    /// `[c]`.
+    pub gamma: &'a Tensor<1>,
+    /// `[c]`.
+    pub beta: &'a Tensor<1>,
+    /// `[n, h, w, c]`.
+    pub shortcut: Option<&'a Tensor<4>>,
+}
+
+/// Normalises by the batch's own statistics, which are given too, and does what follows; `None` off flex. Gives
+/// `[n, h, w, c]`, with a pool of its windows.
 pub(in crate::nn) fn batch_norm_train(
-    x: &Tensor<4>,
-    gamma: &Tensor<1>,
-    beta: &Tensor<1>,
+    of: NormOperands<'_>,
     epsilon: f32,
+    tail: Tail,
 ) -> Option<(Tensor<4>, BatchStats)> {
-    let forward = |x: &FlexTensor, gamma: &FlexTensor, beta: &FlexTensor| {
-        let mut y = buffer(floats(x).len());
-        let stats = batch_stats(floats(x), floats(gamma).len());
-        batch_norm_forward(floats(x), &stats, floats(gamma), floats(beta), epsilon, &mut y);
-        (from_vec(y, x.shape()), stats)
-    };
-    Some(match operands([x, gamma, beta])? {
-        Operands::Plain(operands) => {
-            let [x, gamma, beta] = operands.map(contiguous);
-            let (y, stats) = forward(&x, &gamma, &beta);
-            (Tensor::from_primitive::<Flex>(y), stats)
-        }
-        Operands::Tracked([x, gamma, beta]) => {
-            let ((x, x_node), (gamma, gamma_node), (beta, beta_node)) =
-                (x.into_parts(), gamma.into_parts(), beta.into_parts());
-            let [x, gamma, beta] = [x, gamma, beta].map(contiguous);
-            let (y, stats) = forward(&x, &gamma, &beta);
-            let operation = NormBackward { epsilon };
-            let y = match operation.prepare::<Keep>([x_node, gamma_node, beta_node]).compute_bound().stateful() {
-                OpsKind::Tracked(prep) => prep.finish((x, gamma, stats.clone()), y),
-                OpsKind::UnTracked(prep) => prep.finish(y),
-            };
-            (Tensor::from_primitive::<Autodiff<Flex>>(y), stats)
-        }
-    })
+    let NormOperands { x, gamma, beta, shortcut } = of;
+    let shape = x.dims();
+    let what = NormBackward { epsilon, tail, shape };
+    match shortcut {
+        Some(shortcut) => what.run(operands([x, gamma, beta, shortcut])?),
+        None => what.run(operands([x, gamma, beta])?),
+    }
 }
 
 #[derive(Debug)]
 struct NormBackward {
     epsilon: f32,
+    tail: Tail,
+    /// Of the map.
+    shape: [usize; 4],
 }
 
-impl Backward<Flex, 3> for NormBackward {
-    type State = (FlexTensor, FlexTensor, BatchStats);
-
-    fn backward(self, ops: Ops<Self::State, 3>, grads: &mut Gradients, _: &mut Checkpointer) {
-        let dy = contiguous(grads.consume::<Flex>(&ops.node));
-        let (x, gamma, stats) = ops.state;
-        let channels = floats(&gamma).len();
-        let (mut dx, mut dgamma, mut dbeta) = (buffer(floats(&x).len()), buffer(channels), buffer(channels));
-        let into = BatchNormGrads { dx: &mut dx, dgamma: &mut dgamma, dbeta: &mut dbeta };
-        batch_norm_backward(floats(&x), &stats, floats(&gamma), self.epsilon, floats(&dy), into);
-        let parts = [(dx, x.shape()), (dgamma, gamma.shape()), (dbeta, gamma.shape())];
-        for (parent, (values, shape)) in ops.parents.into_iter().zip(parts) {
-            if let Some(node) = parent {
-                grads.register::<Flex>(node.id, from_vec(values, shape));
-            }
-        }
-    }
-}
-
-/// [`batch_norm_train`] and a max-pool of side and stride `shape.k` in one pass; `None` off flex.
-///
-/// # Shapes
-/// `x`: `[n, h, w, c]`; gives `[n, h / k, w / k, c]`.
-pub(in crate::nn) fn batch_norm_max_pool_train(
-    x: &Tensor<4>,
-    gamma: &Tensor<1>,
-    beta: &Tensor<1>,
-    epsilon: f32,
-    shape: PoolShape,
-) -> Option<(Tensor<4>, BatchStats)> {
-    Some(match operands([x, gamma, beta])? {
-        Operands::Plain(operands) => {
-            let [x, gamma, beta] = operands.map(contiguous);
-            let pooled = norm_pool(&x, &gamma, &beta, epsilon, &shape);
-            (Tensor::from_primitive::<Flex>(pooled.y), pooled.stats)
-        }
-        Operands::Tracked(operands) => {
-            let (y, stats) = norm_pool_tracked(operands, epsilon, shape);
-            (Tensor::from_primitive::<Autodiff<Flex>>(y), stats)
-        }
-    })
-}
-
-struct Pooled {
-    y: FlexTensor,
+/// The state of the way back.
+#[derive(Debug, Clone)]
+struct State {
+    x: FlexTensor,
+    gamma: FlexTensor,
+    beta: FlexTensor,
     stats: BatchStats,
-    picked: Vec<f32>,
-    from: Vec<u8>,
+    saved: Saved,
 }
 
-fn norm_pool(x: &FlexTensor, gamma: &FlexTensor, beta: &FlexTensor, epsilon: f32, shape: &PoolShape) -> Pooled {
-    let len = shape.y_len();
-    let (mut y, mut picked, mut from) = (buffer(len), buffer(len), vec![0; len]);
-    let stats = batch_stats(floats(x), shape.c);
-    batch_norm_max_pool_forward(
-        shape,
-        floats(x),
-        &stats,
-        floats(gamma),
-        floats(beta),
-        epsilon,
-        &mut y,
-        &mut picked,
-        &mut from,
-    );
-    let [height, width] = shape.out();
-    Pooled { y: from_vec(y, [shape.n, height, width, shape.c]), stats, picked, from }
-}
-
-fn norm_pool_tracked([x, gamma, beta]: [Tracked; 3], epsilon: f32, shape: PoolShape) -> (Tracked, BatchStats) {
-    let ((x, x_node), (gamma, gamma_node), (beta, beta_node)) = (x.into_parts(), gamma.into_parts(), beta.into_parts());
-    let [x, gamma, beta] = [x, gamma, beta].map(contiguous);
-    let Pooled { y, stats, picked, from } = norm_pool(&x, &gamma, &beta, epsilon, &shape);
-    let operation = NormPoolBackward { epsilon, shape };
-    let y = match operation.prepare::<Keep>([x_node, gamma_node, beta_node]).compute_bound().stateful() {
-        OpsKind::Tracked(prep) => prep.finish((x, gamma, stats.clone(), picked, from), y),
-        OpsKind::UnTracked(prep) => prep.finish(y),
-    };
-    (y, stats)
-}
-
-#[derive(Debug)]
-struct NormPoolBackward {
-    epsilon: f32,
-    shape: PoolShape,
-}
-
-impl Backward<Flex, 3> for NormPoolBackward {
-    type State = (FlexTensor, FlexTensor, BatchStats, Vec<f32>, Vec<u8>);
-
-    fn backward(self, ops: Ops<Self::State, 3>, grads: &mut Gradients, _: &mut Checkpointer) {
-        let dy = contiguous(grads.consume::<Flex>(&ops.node));
-        let (x, gamma, stats, picked, from) = ops.state;
-        let channels = floats(&gamma).len();
-        let (mut dx, mut dgamma, mut dbeta) = (buffer(floats(&x).len()), buffer(channels), buffer(channels));
-        let into = BatchNormGrads { dx: &mut dx, dgamma: &mut dgamma, dbeta: &mut dbeta };
-        batch_norm_max_pool_backward(
-            &self.shape,
-            floats(&x),
-            &stats,
-            floats(&gamma),
-            self.epsilon,
-            &picked,
-            &from,
-            floats(&dy),
-            into,
-        );
-        let parts = [(dx, x.shape()), (dgamma, gamma.shape()), (dbeta, gamma.shape())];
-        for (parent, (values, shape)) in ops.parents.into_iter().zip(parts) {
-            if let Some(node) = parent {
-                grads.register::<Flex>(node.id, from_vec(values, shape));
-            }
-        }
+impl State {
+    fn norm(&self, eps: f32) -> Norm<'_> {
+        Norm { stats: &self.stats, gamma: floats(&self.gamma), beta: floats(&self.beta), eps }
     }
 }
+
+impl NormBackward {
+    fn run<const N: usize>(self, operands: Operands<N>) -> Option<(Tensor<4>, BatchStats)>
+    where
+        Self: Backward<Flex, N, State = State>,
+    {
+        Some(match operands {
+            Operands::Plain(operands) => {
+                let (y, state) = self.forward(operands.map(contiguous).into());
+                (Tensor::from_primitive::<Flex>(y), state.stats)
+            }
+            Operands::Tracked(operands) => {
+                let (tensors, nodes): (Vec<FlexTensor>, Vec<_>) = operands
+                    .into_iter()
+                    .map(Tracked::into_parts)
+                    .map(|(tensor, node)| (contiguous(tensor), node))
+                    .unzip();
+                let Ok(nodes) = nodes.try_into() else { unreachable!("every operand has its node") };
+                let (y, state) = self.forward(tensors);
+                let stats = state.stats.clone();
+                let y = match Backward::<Flex, N>::prepare::<Keep>(self, nodes).compute_bound().stateful() {
+                    OpsKind::Tracked(prep) => prep.finish(state, y),
+                    OpsKind::UnTracked(prep) => prep.finish(y),
+                };
+                (Tensor::from_primitive::<Autodiff<Flex>>(y), stats)
+            }
+        })
+    }
+
+    /// Of [`NormOperands`] in their order.
+    fn forward(&self, operands: Vec<FlexTensor>) -> (FlexTensor, State) {
+        let mut operands = operands.into_iter();
+        let mut next = || operands.next().expect("three operands and perhaps a shortcut");
+        let [x, gamma, beta] = [(); 3].map(|()| next());
+        let shortcut = operands.next();
+        let stats = batch_stats(floats(&x), floats(&gamma).len());
+        let mut state = State { x, gamma, beta, stats, saved: Saved::default() };
+        let norm = state.norm(self.epsilon);
+        let (y, saved) = self.tail.forward(floats(&state.x), self.shape, &norm, shortcut.as_ref());
+        state.saved = saved;
+        (y, state)
+    }
+
+    /// The gradients of [`NormOperands`] in their order.
+    fn gradients(&self, dy: FlexTensor, state: &State) -> [FlexTensor; 4] {
+        let x = floats(&state.x);
+        let norm = state.norm(self.epsilon);
+        let Back { dy, shortcut, slopes, dgamma, dbeta } = self.tail.backward(x, self.shape, &norm, &state.saved, dy);
+        let mut dx = buffer(x.len());
+        match state.saved.places() {
+            Some(places) => spread(&self.tail.windows(self.shape), x, &slopes, places, floats(&dy), &mut dx),
+            None => batch_norm_gradient(x, &slopes, floats(&dy), &mut dx),
+        }
+        let channels = state.gamma.shape();
+        [from_vec(dx, state.x.shape()), from_vec(dgamma, channels.clone()), from_vec(dbeta, channels), shortcut]
+    }
+}
+
+/// Without and with a shortcut.
+macro_rules! backward {
+    ($($operands:literal),*) => { $(
+        impl Backward<Flex, $operands> for NormBackward {
+            type State = State;
+
+            fn backward(self, ops: Ops<State, $operands>, grads: &mut Gradients, _: &mut Checkpointer) {
+                let dy = contiguous(grads.consume::<Flex>(&ops.node));
+                let found = self.gradients(dy, &ops.state);
+                for (parent, gradient) in ops.parents.into_iter().zip(found) {
+                    if let Some(node) = parent {
+                        grads.register::<Flex>(node.id, gradient);
+                    }
+                }
+            }
+        }
+    )* };
+}
+
+backward!(3, 4);
 
 /// Normalises by given statistics, outside the autodiff graph; `None` inside it or off flex.
 ///

@@ -27,7 +27,7 @@ pub fn batch_norm_forward(x: &[f32], stats: &BatchStats, gamma: &[f32], beta: &[
         c > 0 && beta.len() == c && stats.mean.len() == c && y.len() == x.len() && x.len().is_multiple_of(c),
         "lengths"
     );
-    let scale: Vec<f32> = stats.inverse_std(eps).iter().zip(gamma).map(|(r, g)| r * g).collect();
+    let scale = stats.scale(gamma, eps);
     let block = block_rows(c) * c;
     y.par_chunks_mut(block).zip(x.par_chunks(block)).for_each(|(y, x)| affine(x, &stats.mean, &scale, beta, y));
 }
@@ -57,6 +57,16 @@ pub struct NormSlopes {
     pub(crate) offset: Vec<f32>,
     pub(crate) slope: Vec<f32>,
     pub(crate) c: usize,
+    /// A relu behind the normalisation: `dy` counts as zero where it gave zero.
+    pub(crate) relu: Option<ReluMask>,
+}
+
+/// Where a relu behind a normalisation passes its gradient on: where `(x - mean) * scale + offset`, in just this order, is above zero.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct ReluMask {
+    /// `[c]` each, padded with zeros to whole groups of 16.
+    pub(crate) scale: Vec<f32>,
+    pub(crate) offset: Vec<f32>,
 }
 
 /// First half of [`batch_norm_backward`]: the gradients of scale and offset (`[c]`, overwritten), and what the input's gradient needs.
@@ -86,10 +96,24 @@ pub fn batch_norm_slopes(
     sums.par_chunks_mut(2 * c)
         .zip(x.par_chunks(block).zip(dy.par_chunks(block)))
         .for_each(|(to, (x, g))| products(x, g, &stats.mean, to));
-    let sums = ordered_sum(&sums, 2 * c);
+    slopes_of(&sums, stats, gamma, eps, dgamma, dbeta)
+}
+
+/// The slopes, and the gradients of scale and offset, from the sums of blocks as [`products`] leaves them.
+pub(crate) fn slopes_of(
+    sums: &[f32],
+    stats: &BatchStats,
+    gamma: &[f32],
+    eps: f32,
+    dgamma: &mut [f32],
+    dbeta: &mut [f32],
+) -> NormSlopes {
+    let c = gamma.len();
+    let sums = ordered_sum(sums, 2 * c);
     let n = stats.rows.max(1) as f64;
     let zero = vec![0.0; round16(c)];
-    let mut out = NormSlopes { mean: zero.clone(), scale: zero.clone(), offset: zero.clone(), slope: zero, c };
+    let mut out =
+        NormSlopes { mean: zero.clone(), scale: zero.clone(), offset: zero.clone(), slope: zero, c, relu: None };
     out.mean[..c].copy_from_slice(&stats.mean);
     for ch in 0..c {
         let r = 1.0 / (f64::from(stats.var[ch]) + f64::from(eps)).sqrt();
@@ -118,10 +142,50 @@ pub fn batch_norm_backward(
     let BatchNormGrads { dx, dgamma, dbeta } = grads;
     assert!(stats.rows * gamma.len() == x.len() && dx.len() == x.len(), "lengths");
     let k = batch_norm_slopes(x, stats, gamma, eps, dy, dgamma, dbeta);
+    batch_norm_gradient(x, &k, dy, dx);
+}
+
+/// Second half of [`batch_norm_backward`]: the gradient of the input (`[rows, c]`, overwritten) by the slopes for `dy`.
+///
+/// # Panics
+/// If a length does not match.
+pub fn batch_norm_gradient(x: &[f32], k: &NormSlopes, dy: &[f32], dx: &mut [f32]) {
+    assert!(x.len().is_multiple_of(k.c) && dy.len() == x.len() && dx.len() == x.len(), "lengths");
     let block = block_rows(k.c) * k.c;
-    dx.par_chunks_mut(block)
-        .zip(x.par_chunks(block).zip(dy.par_chunks(block)))
-        .for_each(|(dx, (x, g))| gradient(x, g, &stats.mean, &k.scale, &k.offset, &k.slope, dx));
+    let mean = &k.mean[..k.c];
+    dx.par_chunks_mut(block).zip(x.par_chunks(block).zip(dy.par_chunks(block))).for_each(|(dx, (x, g))| {
+        match &k.relu {
+            None => gradient(x, g, mean, &k.scale, &k.offset, &k.slope, dx),
+            Some(mask) => masked_gradient(x, g, mean, [&k.scale, &k.offset, &k.slope], mask, dx),
+        }
+    });
+}
+
+simd_fn! {
+    /// As [`gradient`] where the mask lets `g` through; where it does not, as if `g` were zero.
+    [] fn masked_gradient[][](x: &[f32], g: &[f32], mean: &[f32], slopes: [&[f32]; 3], mask: &ReluMask, dx: &mut [f32]) = masked_gradient_impl;
+}
+
+#[inline(always)]
+fn masked_gradient_impl<S: Simd>(
+    _: S,
+    x: &[f32],
+    g: &[f32],
+    mean: &[f32],
+    slopes: [&[f32]; 3],
+    mask: &ReluMask,
+    dx: &mut [f32],
+) {
+    let c = mean.len();
+    let [scale, offset, slope] = slopes.map(|s| &s[..c]);
+    let (mask_scale, mask_offset) = (&mask.scale[..c], &mask.offset[..c]);
+    for ((dx, x), g) in dx.chunks_exact_mut(c).zip(x.chunks_exact(c)).zip(g.chunks_exact(c)) {
+        for i in 0..c {
+            let d = x[i] - mean[i];
+            let g = if d * mask_scale[i] + mask_offset[i] > 0.0 { g[i] } else { 0.0 };
+            dx[i] = g * scale[i] + (offset[i] + d * slope[i]);
+        }
+    }
 }
 
 simd_fn! {

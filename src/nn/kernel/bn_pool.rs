@@ -28,7 +28,7 @@ pub fn batch_norm_max_pool_forward(
     assert!((1..=15).contains(&shape.k), "window {}", shape.k);
     assert!(x.len() == shape.x_len() && gamma.len() == c && beta.len() == c && stats.mean.len() == c, "lengths");
     assert!(y.len() == shape.y_len() && picked.len() == y.len() && arg.len() == y.len(), "lengths");
-    let scale: Vec<f32> = stats.inverse_std(eps).iter().zip(gamma).map(|(r, g)| r * g).collect();
+    let scale = stats.scale(gamma, eps);
     let [oh, ow] = shape.out();
     if y.is_empty() {
         return;

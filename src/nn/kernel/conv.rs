@@ -2,6 +2,7 @@
 use crate::nn::kernel::bn_pool::{affine_max_pool, spread};
 use crate::nn::kernel::out_grad::{OutputGrad, Source};
 use crate::nn::kernel::pack::padded;
+use crate::nn::kernel::pool::max_pool_backward;
 use crate::nn::kernel::scratch::Scratch;
 use crate::nn::kernel::shape::{ConvShape, Numerics, PoolShape};
 use crate::nn::kernel::stats::{BatchStats, batch_stats};
@@ -20,7 +21,7 @@ pub struct ConvGrads<'a> {
 }
 
 /// Winograd pays where the products dominate the transforms.
-fn use_winograd(shape: &ConvShape) -> bool {
+pub(crate) fn use_winograd(shape: &ConvShape) -> bool {
     let pays = shape.kernel == [3, 3] && shape.stride == [1, 1] && shape.c_in >= 16 && shape.c_out >= 16;
     pays && shape.numerics == Numerics::Fast
 }
@@ -173,11 +174,20 @@ pub fn conv2d_backward_fused(
     backward(shape, x, w, Source { grad: *grad, y: Some(y) }, grads);
 }
 
+/// The gradients of a convolution followed by a max-pool, from those of the maxima: `grad` has a pool and nothing else.
+///
+/// # Panics
+/// As [`conv2d_backward_fused`].
+pub fn conv2d_backward_pooled(shape: &ConvShape, x: &[f32], w: &[f32], grad: &OutputGrad<'_>, grads: ConvGrads<'_>) {
+    assert!(!grad.relu && grad.norm.is_none(), "a pool alone");
+    backward(shape, x, w, Source { grad: *grad, y: None }, grads);
+}
+
 fn backward(shape: &ConvShape, x: &[f32], w: &[f32], source: Source<'_>, grads: ConvGrads<'_>) {
     let OutputGrad { dy, relu, norm, pool } = source.grad;
     check(shape, x, shape.y_len());
     assert!(source.y.is_none_or(|y| y.len() == shape.y_len()), "y");
-    assert!(norm.is_none_or(|n| n.c == shape.c_out) && (pool.is_none() || norm.is_some()), "norm");
+    assert!(norm.is_none_or(|n| n.c == shape.c_out) && (norm.is_none() || source.y.is_some()), "norm");
     let [h, wd] = shape.out();
     let windows = PoolShape { n: shape.n, h, w: wd, c: shape.c_out, k: pool.map_or(1, |p| p.0) };
     assert!((1..=15).contains(&windows.k) && dy.len() == windows.y_len(), "dy");
@@ -198,6 +208,11 @@ fn backward(shape: &ConvShape, x: &[f32], w: &[f32], source: Source<'_>, grads: 
         let mut map = Scratch::take(y.len());
         spread(&windows, y, norm, arg, dy, &mut map);
         let grad = OutputGrad { dy: &map, relu, norm: None, pool: None };
+        direct_grad::backward(shape, x, w, &Source { grad, ..source }, grads);
+    } else if let Some((_, arg)) = pool {
+        let mut map = Scratch::take(shape.y_len());
+        max_pool_backward(&windows, dy, arg, &mut map);
+        let grad = OutputGrad { dy: &map, pool: None, ..source.grad };
         direct_grad::backward(shape, x, w, &Source { grad, ..source }, grads);
     } else {
         direct_grad::backward(shape, x, w, &source, grads);

@@ -11,9 +11,12 @@
 
 #[macro_use]
 mod simd;
+mod act;
 mod adam;
 mod batch_norm;
 mod bn_pool;
+mod bn_relu_pool;
+mod bn_tail;
 mod conv;
 mod direct;
 mod direct_grad;
@@ -46,10 +49,20 @@ pub fn instruction_set() -> &'static str {
     }
 }
 
+pub use act::{Act, activate, activate_backward};
 pub use adam::{AdamStep, adam_update};
-pub use batch_norm::{BatchNormGrads, NormSlopes, batch_norm_backward, batch_norm_forward, batch_norm_slopes};
+pub use batch_norm::{
+    BatchNormGrads, NormSlopes, batch_norm_backward, batch_norm_forward, batch_norm_gradient, batch_norm_slopes,
+};
+pub(crate) use bn_pool::spread;
 pub use bn_pool::{batch_norm_max_pool_backward, batch_norm_max_pool_forward};
-pub use conv::{ConvGrads, ConvWeights, conv2d_backward, conv2d_backward_fused, conv2d_forward, conv2d_forward_stats};
+pub use bn_relu_pool::{batch_norm_relu_max_pool_forward, batch_norm_relu_max_pool_slopes};
+pub use bn_tail::{Norm, Shortcut, TailGrads, add_relu, batch_norm_tail_forward, batch_norm_tail_slopes};
+pub(crate) use conv::use_winograd;
+pub use conv::{
+    ConvGrads, ConvWeights, conv2d_backward, conv2d_backward_fused, conv2d_backward_pooled, conv2d_forward,
+    conv2d_forward_stats,
+};
 pub use out_grad::OutputGrad;
 pub use pool::{global_max_pool_backward, global_max_pool_forward, max_pool_backward, max_pool_forward};
 pub(crate) use scratch::Scratch;

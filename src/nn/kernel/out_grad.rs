@@ -12,7 +12,7 @@ pub struct OutputGrad<'a> {
     pub relu: bool,
     /// `dy` is the gradient behind a batch normalisation of the output, whose slopes for `dy` these are.
     pub norm: Option<&'a NormSlopes>,
-    /// Then (only with `norm`) a max-pool: its kernel and stride, and the places `[n, oh / k, ow / k, c_out]` of the maxima.
+    /// Then a max-pool: its kernel and stride, and the places `[n, oh / k, ow / k, c_out]` of the maxima.
     pub pool: Option<(usize, &'a [u8])>,
 }
 
@@ -30,6 +30,8 @@ pub(crate) struct Coefficients<S: Simd> {
     scale: S::V,
     offset: S::V,
     slope: S::V,
+    /// Of a relu behind the normalisation, if there is one.
+    relu: Option<[S::V; 2]>,
 }
 
 impl<S: Simd> Coefficients<S> {
@@ -38,15 +40,22 @@ impl<S: Simd> Coefficients<S> {
     pub(crate) fn load(s: S, norm: Option<&NormSlopes>, ch: usize) -> Self {
         let Some(n) = norm else {
             let z = s.splat(0.0);
-            return Self { mean: z, scale: z, offset: z, slope: z };
+            return Self { mean: z, scale: z, offset: z, slope: z, relu: None };
         };
         let one = |v: &[f32]| {
             assert!(ch + S::LANES <= v.len());
             v[ch..].as_ptr()
         };
         let [mean, scale, offset, slope] = [one(&n.mean), one(&n.scale), one(&n.offset), one(&n.slope)];
+        let relu = n.relu.as_ref().map(|mask| [one(&mask.scale), one(&mask.offset)]);
         // SAFETY: the length was just asserted.
-        unsafe { Self { mean: s.load(mean), scale: s.load(scale), offset: s.load(offset), slope: s.load(slope) } }
+        unsafe {
+            let relu = match relu {
+                Some([scale, offset]) => Some([s.load(scale), s.load(offset)]),
+                None => None,
+            };
+            Self { mean: s.load(mean), scale: s.load(scale), offset: s.load(offset), slope: s.load(slope), relu }
+        }
     }
 }
 
@@ -86,7 +95,11 @@ impl Source<'_> {
             if let Some(y) = self.y {
                 let y = s.load_up_to(y.as_ptr().wrapping_add(at), left);
                 if self.grad.norm.is_some() {
-                    v = s.fma(v, k.scale, s.fma(s.sub(y, k.mean), k.slope, k.offset));
+                    let d = s.sub(y, k.mean);
+                    if let Some([scale, offset]) = k.relu {
+                        v = s.where_positive(s.add(s.mul(d, scale), offset), v);
+                    }
+                    v = s.fma(v, k.scale, s.fma(d, k.slope, k.offset));
                 }
                 if self.grad.relu {
                     v = s.where_positive(y, v);

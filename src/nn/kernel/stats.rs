@@ -40,6 +40,10 @@ impl BatchStats {
     pub(crate) fn inverse_std(&self, eps: f32) -> Vec<f32> {
         self.var.iter().map(|v| (1.0 / (f64::from(*v) + f64::from(eps)).sqrt()) as f32).collect()
     }
+    /// What a normalisation multiplies with, `[c]`.
+    pub(crate) fn scale(&self, gamma: &[f32], eps: f32) -> Vec<f32> {
+        self.inverse_std(eps).iter().zip(gamma).map(|(r, g)| r * g).collect()
+    }
 }
 
 /// Rows of a block: about 64 KiB, so that a second look at them finds them in the cache.

@@ -4,6 +4,7 @@ use burn::tensor::{Tensor, activation};
 
 use super::{Cx, FeatureShape, Features, Layer, LayerIssue, Walk};
 use crate::base::check;
+use crate::nn::ops::{self, Act};
 use crate::{choice, params};
 
 params! {
@@ -41,8 +42,10 @@ choice! {
         /// `x` above 0, `slope x` below.
         "leaky-relu" => LeakyRelu(LeakyRelu),
         /// `x Phi(x)` with the normal distribution's `Phi` (Hendrycks and Gimpel, 2016, arXiv:1606.08415).
+        #[version = 2]
         "gelu" => Gelu,
         /// `x sigmoid(x)`, also known as swish (Ramachandran et al., 2017, arXiv:1710.05941).
+        #[version = 2]
         #[aka("swish")]
         "silu" => Silu,
         /// The hyperbolic tangent.
@@ -81,8 +84,8 @@ impl Activation {
             Self::None => x,
             Self::Relu => activation::relu(x),
             Self::LeakyRelu(LeakyRelu { slope }) => activation::leaky_relu(x, *slope),
-            Self::Gelu => activation::gelu(x),
-            Self::Silu => activation::silu(x),
+            Self::Gelu => ops::activate(x, Act::Gelu),
+            Self::Silu => ops::activate(x, Act::Silu),
             Self::Tanh => activation::tanh(x),
             Self::Sigmoid => activation::sigmoid(x),
             Self::Relu6 => activation::relu6(x),

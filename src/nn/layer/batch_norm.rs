@@ -5,7 +5,7 @@ use burn::tensor::Tensor;
 use super::init::{Start, WeightSpec};
 use super::{Affine, Cx, FeatureShape, Features, Layer, LayerIssue, Walk};
 use crate::base::check;
-use crate::nn::ops::{self, BatchStatistics, TrainedNorm};
+use crate::nn::ops::{self, BatchStatistics, Tail, TrainedNorm};
 use crate::params;
 
 params! {
@@ -93,10 +93,9 @@ impl BatchNorm {
         ops::batch_norm_eval(x, [gamma, beta, cx.weight(MEAN), cx.weight(VARIANCE)], self.epsilon)
     }
 
-    /// The training pass with a max-pool of side and stride `size` behind it.
-    pub(in crate::nn) fn forward_pooled(&self, x: Tensor<4>, size: usize, cx: &mut Cx<'_>) -> Tensor<4> {
-        let (gamma, beta) = self.learned(cx);
-        let (y, statistics) = ops::batch_norm_max_pool_train(x, gamma, beta, self.epsilon, size);
+    /// The training pass with what follows in it.
+    pub(in crate::nn) fn forward_with(&self, x: Tensor<4>, tail: Tail, cx: &mut Cx<'_>) -> Tensor<4> {
+        let (y, statistics) = ops::batch_norm_tail_train(x, self.trained(cx), tail);
         self.absorb(statistics, cx);
         y
     }

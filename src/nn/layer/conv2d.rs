@@ -9,7 +9,7 @@ use super::padding::{Padding, Windows};
 use super::{Cx, FeatureShape, Features, Layer, LayerIssue, Walk};
 use crate::base::check;
 use crate::nn::kernel::ConvShape;
-use crate::nn::ops::{self, BatchStatistics, ConvGeometry, Epilogue, Numerics, TrainedNorm};
+use crate::nn::ops::{self, BatchStatistics, ConvGeometry, Epilogue, Numerics, Tail, TrainedNorm};
 use crate::params;
 
 params! {
@@ -98,20 +98,42 @@ impl Conv2d {
         }
     }
 
-    /// The training pass with the batch normalisation behind it, and perhaps a max-pool of this side and stride; only
-    /// where there is an [`epilogue`](Self::epilogue).
+    /// The training pass with the batch normalisation behind it and what follows that; only where there is an
+    /// [`epilogue`](Self::epilogue).
     pub(in crate::nn) fn forward_normalised(
         &self,
         x: Tensor<4>,
         norm: TrainedNorm,
-        pool: Option<usize>,
+        tail: Tail,
         cx: &Cx<'_>,
     ) -> (Tensor<4>, BatchStatistics) {
         let [_, height, width, _] = x.dims();
         let at = self.geometry([height, width], cx.numerics());
         let epilogue = self.epilogue().expect("the caller has asked");
         let (weight, bias) = (cx.weight(Self::WEIGHT), self.bias(cx, &x));
-        ops::conv2d_norm_train(x, weight, bias, at, epilogue, norm, pool)
+        ops::conv2d_norm_train(x, weight, bias, at, epilogue, norm, tail)
+    }
+
+    /// The convolution with `epilogue` in its own pass, whatever its activation is.
+    pub(in crate::nn) fn forward_as(&self, x: Tensor<4>, epilogue: Epilogue, cx: &Cx<'_>) -> Tensor<4> {
+        let [_, height, width, _] = x.dims();
+        let at = self.geometry([height, width], cx.numerics());
+        let (weight, bias) = (cx.weight(Self::WEIGHT), self.bias(cx, &x));
+        ops::conv2d(x, weight, bias, at, epilogue)
+    }
+
+    /// As [`forward_as`](Self::forward_as), with a max-pool of this side and stride behind it.
+    pub(in crate::nn) fn forward_pooled(
+        &self,
+        x: Tensor<4>,
+        epilogue: Epilogue,
+        size: usize,
+        cx: &Cx<'_>,
+    ) -> Tensor<4> {
+        let [_, height, width, _] = x.dims();
+        let at = self.geometry([height, width], cx.numerics());
+        let (weight, bias) = (cx.weight(Self::WEIGHT), self.bias(cx, &x));
+        ops::conv2d_max_pool(x, weight, bias, at, epilogue, size)
     }
 
     /// The convolution of one image of this height, width and number of channels, where it [is plain](Self::is_plain).
@@ -166,12 +188,9 @@ impl Layer for Conv2d {
     /// `[n, h, w, in]` to `[n, h', w', out]`.
     fn forward(&self, x: Features, cx: &mut Cx<'_>) -> Features {
         let x = x.into_image();
-        let [_, height, width, _] = x.dims();
-        let at = self.geometry([height, width], cx.numerics());
-        let (weight, bias) = (cx.weight(Self::WEIGHT), self.bias(cx, &x));
         Features::Image(match self.epilogue() {
-            Some(epilogue) => ops::conv2d(x, weight, bias, at, epilogue),
-            None => self.activation.forward(ops::conv2d(x, weight, bias, at, Epilogue::Linear)),
+            Some(epilogue) => self.forward_as(x, epilogue, cx),
+            None => self.activation.forward(self.forward_as(x, Epilogue::Linear, cx)),
         })
     }
 }

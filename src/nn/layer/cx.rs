@@ -6,7 +6,7 @@ use burn::tensor::Tensor;
 use rand_chacha::ChaCha8Rng;
 
 use super::place::{List, Place};
-use super::{Features, LayerSpec};
+use super::{Activation, Features, LayerSpec};
 use crate::base::seed::Seed;
 use crate::nn::lower::{Folded, fuse};
 use crate::nn::ops::Numerics;
@@ -36,6 +36,21 @@ impl<'a> Mode<'a> {
     /// Training where there is a pass, else inference.
     pub(in crate::nn) fn of(pass: Option<&'a mut TrainPass>) -> Self {
         pass.map_or(Self::Eval, Self::Train)
+    }
+}
+
+/// What the output of a list of layers goes into: the sum with the other way of a residual.
+#[derive(Debug)]
+pub(in crate::nn) struct Sum<'a> {
+    pub(in crate::nn) shortcut: Features,
+    /// What follows the sum.
+    pub(in crate::nn) activation: &'a Activation,
+}
+
+impl Sum<'_> {
+    /// The sum, and what follows it, by operations of their own.
+    pub(in crate::nn) fn of(self, body: Features) -> Features {
+        self.activation.of(body.add(self.shortcut))
     }
 }
 
@@ -157,15 +172,37 @@ impl<'a> Cx<'a> {
     /// Computes a list of layers inside this one.
     pub(in crate::nn) fn list(&mut self, list: &List<'_>, layers: &[LayerSpec], x: Features) -> Features {
         let place = self.place.list(list);
-        self.at(place).layers(layers, x)
+        self.at(place).run(layers, x, None)
+    }
+
+    /// Computes a list of layers inside this one, and the sum that it ends in.
+    pub(in crate::nn) fn list_into(
+        &mut self,
+        list: &List<'_>,
+        layers: &[LayerSpec],
+        x: Features,
+        sum: Sum<'_>,
+    ) -> Features {
+        let place = self.place.list(list);
+        self.at(place).run(layers, x, Some(sum))
     }
 
     /// Computes the list of layers that this is the context of.
     pub(in crate::nn) fn layers(&mut self, layers: &[LayerSpec], x: Features) -> Features {
+        self.run(layers, x, None)
+    }
+
+    fn run(&mut self, layers: &[LayerSpec], x: Features, sum: Option<Sum<'_>>) -> Features {
         match self.mode {
-            Mode::Train(_) => fuse::forward(layers, x, self),
-            Mode::Folded(folded) => folded.forward(layers, x, self),
-            Mode::Eval => (0..layers.len()).fold(x, |x, at| self.one(layers, at, x)),
+            Mode::Train(_) => fuse::forward(layers, x, sum, self),
+            Mode::Folded(folded) => folded.forward(layers, x, sum, self),
+            Mode::Eval => {
+                let y = (0..layers.len()).fold(x, |x, at| self.one(layers, at, x));
+                match sum {
+                    Some(sum) => sum.of(y),
+                    None => y,
+                }
+            }
         }
     }
 

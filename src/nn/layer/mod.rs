@@ -42,7 +42,7 @@ pub(super) use affine::{Affine, single};
 pub use batch_norm::BatchNorm;
 pub use concat::Concat;
 pub use conv2d::Conv2d;
-pub(super) use cx::{Average, Cx, Mode, TrainPass};
+pub(super) use cx::{Average, Cx, Mode, Sum, TrainPass};
 pub use dense::Dense;
 pub use dropout::Dropout;
 pub use gem::{Clamp, Gem, Negative};
@@ -92,8 +92,10 @@ choice! {
         "leaky-relu" => LeakyRelu(LeakyRelu),
         /// `x Phi(x)` with the normal distribution's `Phi`, value by value (Hendrycks and Gimpel, 2016,
         /// arXiv:1606.08415).
+        #[version = 2]
         "gelu" => Gelu(Gelu),
         /// `x sigmoid(x)`, also known as swish, value by value (Ramachandran et al., 2017, arXiv:1710.05941).
+        #[version = 2]
         #[aka("swish")]
         "silu" => Silu(Silu),
         /// The hyperbolic tangent, value by value.

@@ -346,9 +346,9 @@ mod tests {
         assert_eq!(layers(full.clone()).write(View::Key), short);
         assert_eq!(layers(read.write(View::Stored)), read);
         let mut other = full;
-        other[0]["resnet18"]["body"][2] = json!("gelu");
+        other[0]["resnet18"]["body"][2] = json!("tanh");
         let key = layers(other.clone()).write(View::Key);
-        assert_eq!(key[0]["resnet18"]["body"][2], "gelu");
+        assert_eq!(key[0]["resnet18"]["body"][2], "tanh");
         assert_eq!(layers(key).write(View::Full), other);
     }
 

@@ -1,6 +1,6 @@
 //! `residual`: the sum of two ways through, one of them usually short.
 
-use super::{Activation, Cx, FeatureShape, Features, Layer, LayerIssue, LayerSpec, List, Walk};
+use super::{Activation, Cx, FeatureShape, Features, Layer, LayerIssue, LayerSpec, List, Sum, Walk};
 use crate::base::check;
 use crate::params;
 
@@ -49,8 +49,7 @@ impl Layer for Residual {
     }
 
     fn forward(&self, x: Features, cx: &mut Cx<'_>) -> Features {
-        let body = cx.list(&BODY, &self.body, x.clone());
-        let sum = body.add(cx.list(&SHORTCUT, &self.shortcut, x));
-        self.activation.of(sum)
+        let shortcut = cx.list(&SHORTCUT, &self.shortcut, x.clone());
+        cx.list_into(&BODY, &self.body, x, Sum { shortcut, activation: &self.activation })
     }
 }

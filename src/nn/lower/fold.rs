@@ -1,5 +1,6 @@
 //! Layers made ready to embed many images: scales and shifts folded into the convolutions beside them, weights brought
-//! into the kernels' form once, relu and pools computed with their convolution.
+//! into the kernels' form once, relu and pools computed with their convolution, and the sum that a residual ends in with
+//! the relu behind it.
 //!
 //! Up to rounding the same as the layers one by one, which `numerics = "exact"` and other backends than flex compute.
 
@@ -7,10 +8,12 @@ use std::collections::BTreeMap;
 
 use burn::tensor::{Device, Tensor, TensorData};
 
-use super::side_by_side;
+use super::{relu_of_sum, side_by_side};
 use crate::nn::fused::{self, Pooling, PreparedConv};
 use crate::nn::kernel::Scratch;
-use crate::nn::layer::{Affine, Conv2d, Cx, FeatureShape, Features, LayerSpec, Walked, WalkedList, single};
+use crate::nn::layer::{
+    Affine, Conv2d, Cx, FeatureShape, Features, LayerSpec, Sum, Walked, WalkedList, single,
+};
 use crate::nn::ops::{Epilogue, Numerics};
 use crate::nn::parameters::Parameters;
 
@@ -50,8 +53,14 @@ impl Folded {
         Self { lists: walked.lists.iter().map(fold).collect(), device: device.clone() }
     }
 
-    /// Computes a list of layers; `cx` is the list's.
-    pub(in crate::nn) fn forward(&self, layers: &[LayerSpec], x: Features, cx: &mut Cx<'_>) -> Features {
+    /// Computes a list of layers, and the sum that it ends in, if it does; `cx` is the list's.
+    pub(in crate::nn) fn forward(
+        &self,
+        layers: &[LayerSpec],
+        x: Features,
+        sum: Option<Sum<'_>>,
+        cx: &mut Cx<'_>,
+    ) -> Features {
         let mut flow = Flow::of(x);
         for step in &self.lists[cx.place().path()] {
             flow = match step {
@@ -60,7 +69,10 @@ impl Folded {
                 Step::Layer(at) => Flow::of(cx.one(layers, *at, flow.into_features(&self.device))),
             };
         }
-        flow.into_features(&self.device)
+        match sum {
+            Some(sum) => flow.into_sum(sum, &self.device),
+            None => flow.into_features(&self.device),
+        }
     }
 }
 
@@ -79,13 +91,20 @@ impl Flow {
     fn convolve(self, conv: &PreparedConv, whole_map: bool) -> Self {
         let (y, shape) = match self {
             Self::Map(values, shape, _) => conv.forward(shape[0], &values),
-            Self::Features(features) => {
-                let x = features.into_image();
-                let n = x.dims()[0];
-                conv.forward(n, &x.into_data().try_into_vec::<f32>().expect("tensors are f32"))
-            }
+            Self::Features(features) => conv.forward_tensor(&features.into_image()),
         };
         Self::Map(y, shape, whole_map)
+    }
+
+    /// The sum that a residual ends in: a map and its relu in one pass.
+    fn into_sum(self, sum: Sum<'_>, device: &Device) -> Features {
+        if let (Self::Map(values, _, false), Features::Image(other)) = (&self, &sum.shortcut) {
+            let relu = relu_of_sum(sum.activation);
+            if let Some(y) = fused::sum_of_maps(values, other, relu == Some(true)) {
+                return Features::Image(if relu.is_none() { sum.activation.forward(y) } else { y });
+            }
+        }
+        sum.of(self.into_features(device))
     }
 
     fn into_features(self, device: &Device) -> Features {

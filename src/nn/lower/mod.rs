@@ -1,15 +1,26 @@
 //! Passes over a tree of layers: neighbours that are computed as one operation, in training ([`fuse`]) and in embedding
-//! ([`fold`]). What no pattern takes is computed layer by layer. Owns no kernel (see [`ops`](super::ops)).
+//! ([`fold`]): `convolution [batch normalisation] [activation] [+ shortcut] [pool]`. What no pattern takes is computed layer
+//! by layer. Owns no kernel (see [`ops`](super::ops)).
 
 mod fold;
 pub(super) mod fuse;
 
 pub(super) use fold::Folded;
 
-use super::layer::LayerSpec;
+use super::layer::{Activation, LayerSpec};
 
 /// The side of a max-pool whose windows lie side by side, if `layer` is one.
 fn side_by_side(layer: &LayerSpec) -> Option<usize> {
     let LayerSpec::MaxPool(pool) = layer else { return None };
     pool.side_by_side()
+}
+
+/// The activation behind a residual's sum as part of the sum's own pass: whether that is a relu; `None` where it is a pass
+/// of its own.
+const fn relu_of_sum(activation: &Activation) -> Option<bool> {
+    match activation {
+        Activation::None => Some(false),
+        Activation::Relu => Some(true),
+        _ => None,
+    }
 }

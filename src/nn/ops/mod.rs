@@ -9,12 +9,12 @@ mod stock;
 #[cfg(test)]
 mod tests;
 
-use burn::tensor::{Tensor, TensorData};
+use burn::tensor::{Tensor, TensorData, activation};
 
-pub use super::kernel::Numerics;
+pub use super::kernel::{Act, Numerics};
 
 use super::device;
-use super::fused::{self, ConvNorm, ConvNormOperands};
+use super::fused::{self, ConvNorm, ConvNormOperands, NormOperands};
 use super::kernel::{BatchStats, ConvShape, PoolShape};
 
 /// What follows a convolution's bias in the same pass.
@@ -98,6 +98,29 @@ pub fn conv2d(x: Tensor<4>, weight: Tensor<4>, bias: Tensor<1>, at: ConvGeometry
     ours.unwrap_or_else(|| stock::conv2d(x, weight, bias, at, epilogue))
 }
 
+/// [`conv2d`] and a [`max_pool`] of side and stride `size` behind it, in training as one operation where the backend has
+/// it: the same numbers, and the map in between is neither kept nor its gradient written.
+///
+/// # Shapes
+/// As those two.
+#[must_use]
+pub fn conv2d_max_pool(
+    x: Tensor<4>,
+    weight: Tensor<4>,
+    bias: Tensor<1>,
+    at: ConvGeometry,
+    epilogue: Epilogue,
+    size: usize,
+) -> Tensor<4> {
+    if at.is_plain() && (1..=15).contains(&size) {
+        let shape = at.shape(x.dims(), weight.dims());
+        if let Some(y) = fused::conv2d_max_pool(&x, &weight, &bias, shape, epilogue == Epilogue::Relu, size) {
+            return y;
+        }
+    }
+    max_pool(conv2d(x, weight, bias, at, epilogue), size, size)
+}
+
 /// The matrix product `a b`.
 ///
 /// # Shapes
@@ -121,41 +144,6 @@ pub fn mean<const D: usize>(x: Tensor<D>) -> Tensor<1> {
     if device::is_vulkan(&x.device()) { stock::sum_of_a_row(x).div_scalar(count) } else { x.mean() }
 }
 
-/// Normalises each channel by the batch's own mean and *biased* variance: `gamma (x - mean) / sqrt(var + eps) + beta`
-/// (Ioffe and Szegedy, 2015, arXiv:1502.03167), and gives the statistics for the moving averages.
-///
-/// # Shapes
-/// `x` and the result: `[n, h, w, c]`; `gamma`, `beta`: `[c]`.
-#[must_use]
-pub fn batch_norm_train(x: Tensor<4>, gamma: Tensor<1>, beta: Tensor<1>, epsilon: f64) -> (Tensor<4>, BatchStatistics) {
-    match fused::batch_norm_train(&x, &gamma, &beta, single(epsilon)) {
-        Some((y, stats)) => (y, BatchStatistics::from_kernel(&stats, &gamma)),
-        None => stock::batch_norm_train(x, gamma, beta, epsilon),
-    }
-}
-
-/// [`batch_norm_train`] and a [`max_pool`] of side and stride `size` behind it, in one pass over memory where the
-/// backend has it.
-///
-/// # Shapes
-/// `x`: `[n, h, w, c]`; gives `[n, h / size, w / size, c]`.
-#[must_use]
-pub fn batch_norm_max_pool_train(
-    x: Tensor<4>,
-    gamma: Tensor<1>,
-    beta: Tensor<1>,
-    epsilon: f64,
-    size: usize,
-) -> (Tensor<4>, BatchStatistics) {
-    let pooled = pool_shape(&x, size, size)
-        .and_then(|shape| fused::batch_norm_max_pool_train(&x, &gamma, &beta, single(epsilon), shape));
-    if let Some((y, stats)) = pooled {
-        return (y, BatchStatistics::from_kernel(&stats, &gamma));
-    }
-    let (y, statistics) = batch_norm_train(x, gamma, beta, epsilon);
-    (max_pool(y, size, size), statistics)
-}
-
 /// A batch normalisation in training.
 #[derive(Debug, Clone)]
 pub struct TrainedNorm {
@@ -167,11 +155,89 @@ pub struct TrainedNorm {
     pub epsilon: f64,
 }
 
-/// [`conv2d`], [`batch_norm_train`] and, with `pool`, a [`max_pool`] of that side and stride: as one operation where the
-/// backend has it, which saves most passes over the maps in between.
+/// What follows a batch normalisation in training, in this order.
+#[derive(Debug, Clone, Default)]
+pub struct Tail {
+    /// A function of each value.
+    pub act: Act,
+    /// The other way of a residual, which is added.
+    pub shortcut: Option<Shortcut>,
+    /// The side and stride of a max-pool.
+    pub pool: Option<usize>,
+}
+
+/// The other way of a residual.
+#[derive(Debug, Clone)]
+pub struct Shortcut {
+    /// What is added, of the shape of the map.
+    pub map: Tensor<4>,
+    /// Whether `max(x, 0)` follows the sum.
+    pub relu: bool,
+}
+
+impl Tail {
+    /// As the kernels have it; a pool of larger windows, or one behind a sum or more than a relu, is left out.
+    fn fused(&self) -> fused::Tail {
+        let is_simple = matches!(self.act, Act::Identity | Act::Relu) && self.shortcut.is_none();
+        let pool = self.pool.filter(|side| (1..=15).contains(side) && is_simple);
+        fused::Tail { act: self.act, pool, sum_relu: self.shortcut.as_ref().is_some_and(|shortcut| shortcut.relu) }
+    }
+
+    /// What it makes of a map by operations of their own.
+    fn forward(self, x: Tensor<4>) -> Tensor<4> {
+        let x = activate(x, self.act);
+        let x = match self.shortcut {
+            Some(Shortcut { map, relu: true }) => activation::relu(x + map),
+            Some(Shortcut { map, relu: false }) => x + map,
+            None => x,
+        };
+        pooled(x, self.pool)
+    }
+
+    /// What is left of it behind the operation that [`Tail::fused`] is part of.
+    fn rest(&self, x: Tensor<4>) -> Tensor<4> {
+        pooled(x, self.pool.filter(|_| self.fused().pool.is_none()))
+    }
+}
+
+fn pooled(x: Tensor<4>, pool: Option<usize>) -> Tensor<4> {
+    match pool {
+        Some(size) => max_pool(x, size, size),
+        None => x,
+    }
+}
+
+/// Normalises each channel by the batch's own mean and *biased* variance: `gamma (x - mean) / sqrt(var + eps) + beta`
+/// (Ioffe and Szegedy, 2015, arXiv:1502.03167), and gives the statistics for the moving averages.
 ///
 /// # Shapes
-/// As those three; `gamma`, `beta`: `[out]`.
+/// `x` and the result: `[n, h, w, c]`; `gamma`, `beta`: `[c]`.
+#[must_use]
+pub fn batch_norm_train(x: Tensor<4>, gamma: Tensor<1>, beta: Tensor<1>, epsilon: f64) -> (Tensor<4>, BatchStatistics) {
+    batch_norm_tail_train(x, TrainedNorm { gamma, beta, epsilon }, Tail::default())
+}
+
+/// [`batch_norm_train`] with what follows, in one pass over memory where the backend has it: the same numbers.
+///
+/// # Shapes
+/// `x` and a shortcut: `[n, h, w, c]`; gives that, with a pool `[n, h / size, w / size, c]`; `gamma`, `beta`: `[c]`.
+#[must_use]
+pub fn batch_norm_tail_train(x: Tensor<4>, norm: TrainedNorm, tail: Tail) -> (Tensor<4>, BatchStatistics) {
+    let TrainedNorm { gamma, beta, epsilon } = norm;
+    let shortcut = tail.shortcut.as_ref().map(|shortcut| &shortcut.map);
+    let of = NormOperands { x: &x, gamma: &gamma, beta: &beta, shortcut };
+    if let Some((y, stats)) = fused::batch_norm_train(of, single(epsilon), tail.fused()) {
+        return (tail.rest(y), BatchStatistics::from_kernel(&stats, &gamma));
+    }
+    let (y, statistics) = stock::batch_norm_train(x, gamma, beta, epsilon);
+    (tail.forward(y), statistics)
+}
+
+/// [`conv2d`] and [`batch_norm_tail_train`]: as one operation where the backend has it, which saves most
+/// passes over the maps in between.
+///
+/// # Shapes
+/// As those two; `gamma`, `beta`: `[out]`.
 #[must_use]
 pub fn conv2d_norm_train(
     x: Tensor<4>,
@@ -180,22 +246,22 @@ pub fn conv2d_norm_train(
     at: ConvGeometry,
     epilogue: Epilogue,
     norm: TrainedNorm,
-    pool: Option<usize>,
+    tail: Tail,
 ) -> (Tensor<4>, BatchStatistics) {
-    let TrainedNorm { gamma, beta, epsilon } = norm;
-    if at.is_plain() && pool.is_none_or(|side| (1..=15).contains(&side)) {
+    // Behind a pool of large windows the convolution has always been one of its own, which sums in another order.
+    let is_apart = tail.act == Act::Identity && tail.pool.is_some() && tail.fused().pool.is_none();
+    if at.is_plain() && !is_apart {
+        let TrainedNorm { gamma, beta, epsilon } = &norm;
         let shape = at.shape(x.dims(), weight.dims());
-        let what = ConvNorm { shape, relu: epilogue == Epilogue::Relu, epsilon: single(epsilon), pool };
-        let of = ConvNormOperands { x: &x, weight: &weight, bias: &bias, gamma: &gamma, beta: &beta };
+        let (relu, epsilon) = (epilogue == Epilogue::Relu, single(*epsilon));
+        let what = ConvNorm { shape, relu, epsilon, tail: tail.fused() };
+        let shortcut = tail.shortcut.as_ref().map(|shortcut| &shortcut.map);
+        let of = ConvNormOperands { x: &x, weight: &weight, bias: &bias, gamma, beta, shortcut };
         if let Some((y, stats)) = fused::conv2d_norm(what, of) {
-            return (y, BatchStatistics::from_kernel(&stats, &gamma));
+            return (tail.rest(y), BatchStatistics::from_kernel(&stats, gamma));
         }
     }
-    let y = conv2d(x, weight, bias, at, epilogue);
-    match pool {
-        Some(size) => batch_norm_max_pool_train(y, gamma, beta, epsilon, size),
-        None => batch_norm_train(y, gamma, beta, epsilon),
-    }
+    batch_norm_tail_train(conv2d(x, weight, bias, at, epilogue), norm, tail)
 }
 
 /// Normalises each channel by given statistics: `gamma (x - mean) / sqrt(variance + eps) + beta`.
@@ -206,6 +272,17 @@ pub fn conv2d_norm_train(
 pub fn batch_norm_eval(x: Tensor<4>, [gamma, beta, mean, variance]: [Tensor<1>; 4], epsilon: f64) -> Tensor<4> {
     fused::batch_norm_eval(&x, [&gamma, &beta, &mean, &variance], single(epsilon))
         .unwrap_or_else(|| stock::batch_norm_eval(x, [gamma, beta, mean, variance], epsilon))
+}
+
+/// The function of every value.
+#[must_use]
+pub fn activate<const D: usize>(x: Tensor<D>, act: Act) -> Tensor<D> {
+    match act {
+        Act::Identity => x,
+        Act::Relu => activation::relu(x),
+        Act::Gelu => fused::activation(&x, act).unwrap_or_else(|| activation::gelu(x)),
+        Act::Silu => fused::activation(&x, act).unwrap_or_else(|| activation::silu(x)),
+    }
 }
 
 /// The largest value of each square window that lies within the map.

@@ -5,7 +5,7 @@ use rand::{Rng, RngExt};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 
-use super::{ConvGeometry, Epilogue, Numerics, TrainedNorm, stock};
+use super::{Act, ConvGeometry, Epilogue, Numerics, Shortcut, Tail, TrainedNorm, stock};
 use crate::nn::ops;
 
 /// Largest error relative to the largest value; Winograd's transforms cost about two digits of `f32`.
@@ -115,7 +115,10 @@ fn batch_normalisation_agrees_alone_and_with_a_pool() {
             &format!("{what}, pool {size}"),
             [&x],
             &[&gamma, &beta],
-            &|t, v| ops::batch_norm_max_pool_train(t[0].clone(), v[0].clone(), v[1].clone(), 1e-3, size).0,
+            &|t, v| {
+                let norm = TrainedNorm { gamma: v[0].clone(), beta: v[1].clone(), epsilon: 1e-3 };
+                ops::batch_norm_tail_train(t[0].clone(), norm, Tail { pool: Some(size), ..Tail::default() }).0
+            },
             &|t, v| stock::max_pool(theirs(t, v).0, size, size),
         );
     }
@@ -142,7 +145,8 @@ fn a_convolution_with_its_normalisation_and_pool_agrees() {
         let vectors = [(); 3].map(|()| random(&mut rng, [c_out]));
         let ours = |t: &[Tensor<4>], v: &[Tensor<1>]| {
             let norm = TrainedNorm { gamma: v[1].clone(), beta: v[2].clone(), epsilon: 1e-3 };
-            ops::conv2d_norm_train(t[0].clone(), t[1].clone(), v[0].clone(), at, epilogue, norm, pool)
+            let tail = Tail { pool, ..Tail::default() };
+            ops::conv2d_norm_train(t[0].clone(), t[1].clone(), v[0].clone(), at, epilogue, norm, tail)
         };
         let theirs = |t: &[Tensor<4>], v: &[Tensor<1>]| {
             let y = stock::conv2d(t[0].clone(), t[1].clone(), v[0].clone(), at, epilogue);
@@ -156,6 +160,63 @@ fn a_convolution_with_its_normalisation_and_pool_agrees() {
         let (found, expected) = (ours(&inputs, &vectors).1, theirs(&inputs, &vectors).1);
         assert_near("mean", &values(found.mean), &values(expected.mean));
         assert_near("variance", &values(found.variance), &values(expected.variance));
+    }
+}
+
+#[test]
+fn a_convolution_with_its_normalisation_relu_and_sum_agrees() {
+    let mut rng = ChaCha8Rng::seed_from_u64(8);
+    // Batch, sides, channels, kernel, stride, zeros, groups.
+    let cases = [
+        ([4, 9, 10, 20, 33], 3, 1, 1, 1),
+        ([4, 9, 12, 16, 17], 3, 1, 0, 1),
+        ([3, 8, 9, 3, 18], 3, 2, 1, 1),
+        ([5, 7, 4, 24, 40], 1, 1, 0, 1),
+        ([5, 7, 4, 24, 40], 1, 2, 0, 1),
+        ([3, 8, 7, 6, 9], 3, 1, 1, 3),
+    ];
+    for ([n, h, w, c_in, c_out], kernel, stride, zeros, groups) in cases {
+        let pad = (zeros, zeros);
+        let at = ConvGeometry { stride, rows: pad, columns: pad, dilation: 1, groups, numerics: Numerics::Fast };
+        let x = random(&mut rng, [n, h, w, c_in]);
+        let weight = random(&mut rng, [kernel, kernel, c_in / groups, c_out]);
+        let [height, width] = [h, w].map(|side| (side + 2 * zeros - kernel) / stride + 1);
+        // Large, so that no sum is within rounding of zero, where a relu would part ours from theirs.
+        let other = random(&mut rng, [n, height, width, c_out]).mul_scalar(20.0);
+        let vectors = [(); 3].map(|()| random(&mut rng, [c_out]));
+        let [bias, gamma, beta] = &vectors;
+        for (act, sum, pool) in [
+            (Act::Relu, None, None),
+            (Act::Gelu, None, None),
+            (Act::Relu, None, Some(2)),
+            (Act::Identity, Some(false), None),
+            (Act::Identity, Some(true), None),
+            (Act::Relu, Some(true), None),
+            (Act::Silu, Some(true), None),
+            // No kernel has it: the pool is an operation of its own.
+            (Act::Relu, Some(false), Some(2)),
+            (Act::Silu, None, Some(2)),
+        ] {
+            let tail = |map: &Tensor<4>| Tail {
+                act,
+                shortcut: sum.map(|relu| Shortcut { map: map.clone(), relu }),
+                pool,
+            };
+            let what = format!("{n}x{h}x{w}x{c_in} -> {c_out}, {kernel}, {stride}, {act:?}, {sum:?}, {pool:?}");
+            let norm = |v: &[Tensor<1>]| TrainedNorm { gamma: v[1].clone(), beta: v[2].clone(), epsilon: 1e-3 };
+            let ours = |t: &[Tensor<4>], v: &[Tensor<1>]| {
+                let [x, weight] = [t[0].clone(), t[1].clone()];
+                let y = ops::conv2d_norm_train(x, weight, v[0].clone(), at, Epilogue::Linear, norm(v), tail(&t[2])).0;
+                if sum.is_some() { y } else { y + t[2].clone().sum().mul_scalar(1e-3).reshape([1, 1, 1, 1]) }
+            };
+            let theirs = |t: &[Tensor<4>], v: &[Tensor<1>]| {
+                let y = stock::conv2d(t[0].clone(), t[1].clone(), v[0].clone(), at, Epilogue::Linear);
+                let y = stock::batch_norm_train(y, v[1].clone(), v[2].clone(), 1e-3).0;
+                let y = tail(&t[2]).forward(y);
+                if sum.is_some() { y } else { y + t[2].clone().sum().mul_scalar(1e-3).reshape([1, 1, 1, 1]) }
+            };
+            compare(&what, [&x, &weight, &other], &[bias, gamma, beta], &ours, &theirs);
+        }
     }
 }
 
