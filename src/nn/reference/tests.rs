@@ -32,17 +32,22 @@ fn passes(name: &str, which: impl Fn(&Json) -> bool, cases: usize) {
 fn distances_and_losses_are_tensorflow_similaritys() {
     passes("distances", |_| true, 18);
     passes("loss_multi_similarity", |_| true, 15);
+    passes("loss_triplet", |_| true, 65);
+    passes("loss_pn", |_| true, 60);
+    passes("training_distance_metrics", |_| true, 5);
 }
 
 #[test]
 fn losses_with_learned_weights_are_pytorch_metric_learnings() {
     passes("pml_proxy_losses", |_| true, 9);
+    passes("pml_pairs", |_| true, 200);
 }
 
 #[test]
 fn layers_and_rules_are_the_references() {
     passes("batch_norm_keras", |_| true, 1);
-    passes("layers", |params| params["layer"] == "metric-embedding", 1);
+    passes("layers", |_| true, 13);
+    passes("optimizers", |_| true, 15);
     passes("network_step", |_| true, 1);
     passes("adam_keras", |_| true, 1);
     passes("schedule_warmup_cosine", |_| true, 3);
