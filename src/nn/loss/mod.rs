@@ -47,7 +47,7 @@ mod pn;
 mod pnp;
 mod problems;
 #[cfg(test)]
-mod property_tests;
+pub(super) mod property_tests;
 mod proxy_anchor;
 mod proxy_nca;
 #[cfg(test)]
