@@ -37,7 +37,7 @@ fn layer(layer: &Json, device: &Device) -> Given {
     let image = Tensor::<4>::from_data(x, &device).require_grad();
     let y = forward(&network, &parameters, image.clone());
     let mut given = vec![("value".to_owned(), values(y.clone()))];
-    let mut gradients = (y * Tensor::from_data(towards, &device)).sum().backward();
+    let mut gradients = ops::sum(y * Tensor::from_data(towards, &device)).backward();
     given.push(("by the input".to_owned(), values(image.grad(&gradients).unwrap())));
     let of_weights = parameters.gradients(&mut gradients).into_iter();
     given.extend(of_weights.map(|(path, gradient)| (format!("by {path}"), values(gradient))));

@@ -243,10 +243,6 @@ fn repeated_layers_have_the_gradients_of_the_same_layers_written_out() {
     let towards = random([4, repeated.dim()], 1.0, &mut rng);
     let expected = gradients(&plain, x.clone(), towards.clone());
     let found = gradients(&repeated, x.clone(), towards.clone());
-    if let Ok(path) = std::env::var("DUMP") {
-        let dump = json!({ "x": x.try_into_vec::<f32>().unwrap(), "towards": towards.try_into_vec::<f32>().unwrap(), "weights": repeated.to_weights().0.into_iter().collect::<Vec<_>>(), "found": found.clone() });
-        std::fs::write(path, dump.to_string()).unwrap();
-    }
     assert_eq!(found.len(), expected.len());
     for (path, gradient) in found {
         let other = if path.is_empty() { path.clone() } else { renamed(&path) };

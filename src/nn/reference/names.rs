@@ -42,8 +42,8 @@ enum As {
     Bins(&'static str),
     /// Whether something is learned, and whether for each class.
     Learned(&'static str),
-    /// Only this value is computed here.
-    Only(&'static str),
+    /// Only this value is computed here, whatever it is called.
+    Only(&'static [&'static str]),
     /// The object keeps it for itself, or an evaluator reads it.
     Ignored,
 }
@@ -79,7 +79,7 @@ const NAMES: &[Name] = &[
     Name { always: MASKED, ..name(Tfs, "PNLoss", "pn", MINING) },
     name(Tfs, "CircleLoss", "circle", &[]),
     name(Tfs, "SoftNearestNeighborLoss", "soft-nearest-neighbor", &[]),
-    name(Tfs, "MultiNegativesRankLoss", "multi-negatives-ranking", &[("distance", Only("inner-product"))]),
+    name(Tfs, "MultiNegativesRankLoss", "multi-negatives-ranking", &[("distance", Only(&["inner-product", "ip"]))]),
     name(Tfs, "SimCLRLoss", "simclr", &[]),
     name(Tfs, "Barlow", "barlow", &[("lambda_", Named("lambda")), ("margin", Ignored)]),
     name(Tfs, "VicReg", "vicreg", &[("lambda_", Named("lambda"))]),
@@ -104,7 +104,7 @@ const NAMES: &[Name] = &[
     name(Pml, "SmoothAPLoss", "smooth-ap", &[]),
     name(Pml, "HistogramLoss", "histogram", &[("delta", Bins("n-bins"))]),
     name(Pml, "RankedListLoss", "ranked-list", &[]),
-    name(Pml, "DynamicSoftMarginLoss", "dynamic-soft-margin", &[("min_val", Only("-2"))]),
+    name(Pml, "DynamicSoftMarginLoss", "dynamic-soft-margin", &[("min_val", Only(&["-2"]))]),
     name(Pml, "ThresholdConsistentMarginLoss", "threshold-consistent-margin", &[]),
     name(Pml, "ArcFaceLoss", "arc-face", &[("margin", Degrees("margin"))]),
     name(Pml, "CosFaceLoss", "cos-face", &[]),
@@ -158,7 +158,7 @@ impl Name {
             let (name, value) = match renamed {
                 None => (param::kebab(&theirs.to_lowercase()), given::value(value)?),
                 Some(Ignored) => continue,
-                Some(Only(known)) if written(&given::value(value)?) == known => continue,
+                Some(Only(known)) if known.contains(&written(&given::value(value)?).as_str()) => continue,
                 Some(Only(_)) => return unknown(),
                 Some(Named(ours)) => (ours.to_owned(), given::value(value)?),
                 Some(Learned(ours)) => (ours.to_owned(), learned(value, given)?),
@@ -184,7 +184,7 @@ fn learned(value: &Json, given: &Map<String, Json>) -> Result<Json, CaseError> {
     let learned = value.as_bool().ok_or_else(|| CaseError::malformed("what is learned is neither true nor false"))?;
     let classes = given.get("num_classes").and_then(Json::as_u64).unwrap_or_default();
     let word = match (learned, classes) {
-        (false, _) => "fixed",
+        (false, _) => "none",
         (true, 0) => "one",
         (true, _) => "per-class",
     };
