@@ -4,7 +4,8 @@
 //!
 //! The figures say whether a loss learns here at its defaults, not which loss is best: nothing is tuned, and there is one seed.
 //!
-//! `cargo bench --bench losses` for all, `cargo bench --bench losses -- triplet` for those with that in their name.
+//! `cargo bench --bench losses` for all, `cargo bench --bench losses -- triplet` for those with that in their name, with
+//! `steps=30` for a look.
 
 use std::time::Instant;
 
@@ -52,7 +53,9 @@ fn read<T: param::Param>(json: &Json) -> T {
 fn spec(name: &str) -> LossSpec {
     let beside = |weight: f64| json!({ "sum": { "terms": [{ "loss": "multi-similarity" }, { "weight": weight, "loss": name }] } });
     match name {
-        "sum" => read(&json!({ "sum": { "terms": [{ "loss": "multi-similarity" }, { "weight": 0.5, "loss": "sup-con" }] } })),
+        "sum" => {
+            read(&json!({ "sum": { "terms": [{ "loss": "multi-similarity" }, { "weight": 0.5, "loss": "sup-con" }] } }))
+        }
         _ => {
             let alone: LossSpec = read(&json!(name));
             let views = if alone.needs().two_views { 2 } else { 1 };
@@ -163,7 +166,10 @@ fn mean(losses: &[f32]) -> f64 {
 
 fn main() {
     let wanted: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with("--")).collect();
-    let names = LossSpec::NAMES.iter().filter(|name| wanted.is_empty() || wanted.iter().any(|part| name.contains(part)));
+    let (steps, wanted): (Vec<String>, Vec<String>) = wanted.into_iter().partition(|word| word.starts_with("steps="));
+    let steps = steps.first().and_then(|word| word["steps=".len()..].parse().ok()).unwrap_or(STEPS);
+    let names =
+        LossSpec::NAMES.iter().filter(|name| wanted.is_empty() || wanted.iter().any(|part| name.contains(part)));
     let [training, test] = images();
     let sampler = json!({ "multi-shot": { "classes-per-batch": 10, "examples-per-class": 4 } });
     let sampler = BatchSampler::new(read(&sampler), Seed::of_stage(1, "sample", None), &training.labels, &[]);
@@ -183,7 +189,7 @@ fn main() {
         let augmentation = Augmentation::new(&augment, seed, "augment");
         let feed = Feed { images: &training, sampler: &sampler, views, augmentation };
         let settings = FitSettings {
-            steps_per_epoch: STEPS,
+            steps_per_epoch: steps,
             classes: &CLASSES,
             ..FitSettings::new(&optimizer, &schedule, &loss, seed)
         };
@@ -200,7 +206,8 @@ fn main() {
         let (one_nn, map_at_r) = figures(&network, &test);
         report(&json!({
             "loss": name, "spec": if loss.name() == *name { Json::Null } else { param::Param::write(&loss, param::View::Key) },
-            "views": views, "first_loss": mean(&end.losses[..SHOWN]), "last_loss": mean(&end.losses[end.losses.len() - SHOWN..]),
+            "views": views, "first_loss": mean(&end.losses[..SHOWN.min(end.losses.len())]),
+            "last_loss": mean(&end.losses[end.losses.len().saturating_sub(SHOWN)..]),
             "one_nn": one_nn, "map_at_r": map_at_r, "ms_per_step": times[times.len() / 2],
         }));
     }

@@ -67,25 +67,29 @@ fn off(found: &Given, expected: &Given) -> (f64, String) {
         let floor = if name == "value" { 1e-6 } else { (1e-3 * largest).max(1e-6) };
         (apart / most(expected).max(floor), name.clone())
     };
-    found.iter().zip(expected).map(of).fold((0.0, String::new()), |one, other| if other.0 > one.0 { other } else { one })
+    found
+        .iter()
+        .zip(expected)
+        .map(of)
+        .fold((0.0, String::new()), |one, other| if other.0 > one.0 { other } else { one })
 }
 
 /// Holds everything on a device against the CPU, prints a table and gives what differs or does not run.
 #[expect(clippy::print_stdout, reason = "the table is read by a person")]
 fn compare(device: &Device) -> (Vec<String>, Vec<String>) {
     let (mut differing, mut failing) = (Vec::new(), Vec::new());
-    let mut judge = |what: String, expected: Given, found: std::thread::Result<Given>| {
-        match found.map(|found| off(&found, &expected)) {
-            Ok((error, tensor)) => {
-                println!("{error:9.1e}  {what}  ({tensor})");
-                if error >= TOLERANCE {
-                    differing.push(format!("{what}: {error:.1e} {tensor}"));
-                }
+    let mut judge = |what: String, expected: Given, found: std::thread::Result<Given>| match found
+        .map(|found| off(&found, &expected))
+    {
+        Ok((error, tensor)) => {
+            println!("{error:9.1e}  {what}  ({tensor})");
+            if error >= TOLERANCE {
+                differing.push(format!("{what}: {error:.1e} {tensor}"));
             }
-            Err(_) => {
-                println!("    fails  {what}");
-                failing.push(what);
-            }
+        }
+        Err(_) => {
+            println!("    fails  {what}");
+            failing.push(what);
         }
     };
     for spec in all() {

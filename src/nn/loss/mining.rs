@@ -219,7 +219,8 @@ mod tests {
         let distance = Tensor::<1>::from_data(values.as_slice(), &device).reshape([5, 5]);
         let rows = Tensor::<2>::zeros([5, 1], &device);
         let batch = super::super::Embedded::new(rows, &[0, 0, 1, 1, 2], &[]);
-        let chosen = |negative| Mined::new(&distance, batch.pairs(), &PositiveMining::Hard, &negative, &Incomplete::Zero);
+        let chosen =
+            |negative| Mined::new(&distance, batch.pairs(), &PositiveMining::Hard, &negative, &Incomplete::Zero);
         let mined = chosen(NegativeMining::Hard);
         assert_eq!(columns(&mined.positives), [vec![1], vec![0], vec![3], vec![2], vec![]]);
         assert_eq!(columns(&mined.negatives), [vec![2], vec![3], vec![0], vec![1], vec![3]]);

@@ -66,7 +66,8 @@ impl Pn {
     /// The loss of each row, `[batch]`.
     pub(super) fn per_example(&self, batch: &Embedded<'_>) -> Tensor<1> {
         let distance = batch.distances(self.distance); // [batch, references]
-        let mined = Mined::new(&distance, batch.pairs(), &self.positive_mining, &self.negative_mining, &self.incomplete);
+        let mined =
+            Mined::new(&distance, batch.pairs(), &self.positive_mining, &self.negative_mining, &self.incomplete);
         let references = batch.references();
         let chosen = |mask: &Tensor<2, Bool>| ops::product(only_first(mask).float(), references.clone()); // [batch, dim]
         let [positive, negative] = [&mined.positives, &mined.negatives].map(chosen);

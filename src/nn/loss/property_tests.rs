@@ -21,7 +21,9 @@ pub(in crate::nn) fn every_loss() -> Vec<LossSpec> {
         "sum" => json!({ "sum": { "terms": [{ "loss": "contrastive" }, { "weight": 0.5, "loss": "cos-face" }] } }),
         name => json!(name),
     };
-    LossSpec::NAMES.iter().map(|name| param::from_json(&spec(name)).unwrap_or_else(|_| panic!("`{name}` needs an example")))
+    LossSpec::NAMES
+        .iter()
+        .map(|name| param::from_json(&spec(name)).unwrap_or_else(|_| panic!("`{name}` needs an example")))
         .collect()
 }
 

@@ -66,7 +66,8 @@ impl Triplet {
     /// The loss of each row, `[batch]`.
     pub(super) fn per_example(&self, batch: &Embedded<'_>) -> Tensor<1> {
         let distance = batch.distances(self.distance); // [batch, references]
-        let mined = Mined::new(&distance, batch.pairs(), &self.positive_mining, &self.negative_mining, &self.incomplete);
+        let mined =
+            Mined::new(&distance, batch.pairs(), &self.positive_mining, &self.negative_mining, &self.incomplete);
         mined.loss_of(mined.positive.clone() - mined.negative.clone(), self.margin)
     }
 }

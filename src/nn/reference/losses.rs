@@ -94,7 +94,8 @@ pub(super) fn hardest(case: &Case, to: &mut Comparison) -> Result<(), CaseError>
     let distance = distance(text(&case.params, "distance")?)?;
     let (embeddings, labels) = batch(&case.input)?;
     same_length("rows and labels", embeddings.shape[0], labels.len())?;
-    let ends = [("positive", End::Farthest), ("negative", End::Nearest)].map(|(anchor, hard)| mined(case, anchor, hard));
+    let ends =
+        [("positive", End::Farthest), ("negative", End::Nearest)].map(|(anchor, hard)| mined(case, anchor, hard));
     let [of_positive, of_negative] = ends;
     let (of_positive, of_negative) = (of_positive?, of_negative?);
     let rows = tensor(&embeddings, &Device::flex().autodiff());

@@ -97,7 +97,8 @@ fn pooled(case: &Case, x: &Array) -> Result<Vec<f32>, CaseError> {
 /// A layer by our own name, if it has no weights.
 fn without_weights(name: &str, case: &Case) -> Result<Vec<f32>, CaseError> {
     let given = fields(&case.params)?.iter().filter(|(name, _)| *name != "layer");
-    let params: serde_json::Map<String, Json> = given.map(|(name, value)| (param::kebab(name), value.clone())).collect();
+    let params: serde_json::Map<String, Json> =
+        given.map(|(name, value)| (param::kebab(name), value.clone())).collect();
     let layer = json!({ name: params });
     let x = match (case.input.get("x_nhwc"), case.input.get("x_nlc")) {
         (Some(x), _) => Array::read(x, 4)?,

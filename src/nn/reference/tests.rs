@@ -102,7 +102,8 @@ fn a_damaged_case_is_refused_and_never_a_panic() {
 
 /// A case of a file with other parameters, `null` for one that is taken away.
 fn changed(name: &str, which: &str, params: &Json) -> Case {
-    let of_it = |case: &&Case| which.is_empty() || ["loss", "miner", "layer"].iter().any(|key| case.params[key] == which);
+    let of_it =
+        |case: &&Case| which.is_empty() || ["loss", "miner", "layer"].iter().any(|key| case.params[key] == which);
     let mut case = file(name).cases.iter().find(of_it).unwrap_or_else(|| panic!("{name}, {which}")).clone();
     for (key, value) in params.as_object().unwrap() {
         if value.is_null() {
@@ -140,7 +141,11 @@ fn other_parameters_are_known() {
         ("loss_two_view", "Barlow", json!({ "lambda_": 0.1, "margin": 0.5 })),
         ("loss_two_view", "VicReg", json!({ "std_const": 0.1, "lambda_": 1, "mu": 0, "nu": 3.5 })),
         ("loss_two_view", "SimSiamLoss", json!({ "margin": 0, "projection_type": "cosine_distance" })),
-        ("loss_xbm", "TripletLoss", json!({ "negative_mining_strategy": "hard", "memory_size": 100, "warmup_steps": 0 })),
+        (
+            "loss_xbm",
+            "TripletLoss",
+            json!({ "negative_mining_strategy": "hard", "memory_size": 100, "warmup_steps": 0 }),
+        ),
         ("loss_xbm", "CircleLoss", json!({ "gamma": 5, "memory_size": 16 })),
         ("training_distance_metrics", "", json!({ "distance": "sql2", "positive_mining_strategy": "easy" })),
         ("training_distance_metrics", "", json!({ "distance": "inner_product", "negative_mining_strategy": "easy" })),

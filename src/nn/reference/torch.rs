@@ -57,9 +57,7 @@ pub(super) fn modules(text: &str, weights: &Json) -> Result<Vec<Module>, CaseErr
                 (json!({ words[0]: { "size": size(pool)?, "stride": size(stride)? } }), 1, &[][..])
             }
             ["global-max-pool" | "global-avg-pool"] => (json!({ words[0]: {} }), 2, &[][..]),
-            ["metric-embedding"] => {
-                (json!({ "metric-embedding": { "size": shape()?.last() } }), 1, AFFINE)
-            }
+            ["metric-embedding"] => (json!({ "metric-embedding": { "size": shape()?.last() } }), 1, AFFINE),
             ["dense", ..] => (json!({ "dense": { "units": shape()?.last() } }), 1, AFFINE),
             [activation] if LayerSpec::NAMES.contains(&activation) => (json!({ activation: {} }), 1, &[][..]),
             _ => return Err(CaseError::unknown(format!("the layer `{}`", words.join(" ")))),
@@ -144,7 +142,8 @@ mod tests {
     #[test]
     fn layers_in_words_are_layers_of_a_spec() {
         let conv = json!([[[[1.0, 2.0], [3.0, 4.0]]], [[[5.0, 6.0], [7.0, 8.0]]], [[[0.0, 0.0], [0.0, 0.0]]]]);
-        let weights = json!({ "0.weight": conv, "1.weight": [1.0, 1.0, 1.0], "4.weight": conv, "4.bias": [0.0, 0.0, 0.0] });
+        let weights =
+            json!({ "0.weight": conv, "1.weight": [1.0, 1.0, 1.0], "4.weight": conv, "4.bias": [0.0, 0.0, 0.0] });
         let text = "rescale 1/255, conv 3 2x2 stride 2 same, batch-norm (eps 1e-5, momentum 0.9 in Keras' sense), relu, \
                     avg-pool 2, conv 3 2x2 silu, global-avg-pool";
         let found = modules(text, &weights).unwrap();
@@ -161,7 +160,9 @@ mod tests {
         ];
         assert_eq!(layers, expected.iter().collect::<Vec<_>>());
         assert_eq!(found[5].names(5)[1], ("4.bias".to_owned(), "layers.5.conv2d.bias".to_owned()));
-        for wrong in ["conv", "conv 3 2x2 stride", "max-pool x", "lstm 3", "", "batch-norm (eps x)", "conv 1 1x1, conv 1 1x1"] {
+        for wrong in
+            ["conv", "conv 3 2x2 stride", "max-pool x", "lstm 3", "", "batch-norm (eps x)", "conv 1 1x1, conv 1 1x1"]
+        {
             assert!(modules(wrong, &json!({})).is_err(), "{wrong}");
         }
     }
