@@ -36,7 +36,8 @@ fn every_golden_file_passes_but_for_the_exceptions_and_the_result_fits_its_schem
         assert_eq!(cases, excepted.map_or(&[][..], |exception| exception.1), "{name}: {}", file["problems"]);
     }
     assert!(EXCEPTIONS.iter().all(|exception| names.iter().any(|name| name == exception.0)));
-    assert_eq!(code, Some(i32::from(!EXCEPTIONS.is_empty())));
+    let open: usize = EXCEPTIONS.iter().map(|exception| exception.1.len()).sum();
+    assert_eq!(code, Some(i32::from(open > 0)));
 }
 
 #[test]
