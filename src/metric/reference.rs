@@ -66,9 +66,9 @@ fn retrieval(case: &Case, to: &mut Comparison) -> Result<(), CaseError> {
 /// pytorch-metric-learning's figures, with the queries as the reference, each without itself, and with another reference.
 fn accuracy(case: &Case, to: &mut Comparison) -> Result<(), CaseError> {
     let by_class = case.params.get("avg_of_avgs").and_then(Json::as_bool) == Some(true);
-    if case.params.get("k").is_some_and(|k| !k.is_null()) {
-        return Err(CaseError::unknown("a number `k` of neighbours"));
-    }
+    // How many neighbours it looks at; all unless there is a number.
+    let depth = case.params.get("k").and_then(Json::as_u64).and_then(|k| usize::try_from(k).ok());
+    let depth = depth.unwrap_or(usize::MAX);
     let labels: Vec<i32> = value(&case.input, "query_labels")?;
     for (name, expected) in fields(&case.expected)? {
         let (own, reference) = match name.as_str() {
@@ -91,7 +91,8 @@ fn accuracy(case: &Case, to: &mut Comparison) -> Result<(), CaseError> {
             };
             let values = all.iter().map(|hits| {
                 let relevant = hits.iter().filter(|hit| **hit).count();
-                metric.of_query(&Ranked { hits, relevant })
+                let relevant = if metric == RetrievalMetric::RPrecision { relevant.min(depth) } else { relevant };
+                metric.of_query(&Ranked { hits: &hits[..depth.min(hits.len())], relevant })
             });
             let value = if by_class { macro_mean(labels.iter().copied().zip(values)) } else { micro_mean(values) };
             to.value(&format!("{name}.{figure}"), value, number(expected)?);
