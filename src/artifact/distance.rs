@@ -45,14 +45,15 @@ impl Distance {
         }
     }
 
-    /// The distance of a name or of one of its short forms: `ip`, `l2`, `sql2`, `l1`.
+    /// The distance of a name or of one of the other names that TensorFlow Similarity has for it: `ip`, `l2`, `sql2`, `l1`.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
         match name {
             "ip" => Some(Self::InnerProduct),
-            "l2" => Some(Self::Euclidean),
-            "sql2" => Some(Self::SquaredEuclidean),
-            "l1" => Some(Self::Manhattan),
+            "l2" | "pythagorean" => Some(Self::Euclidean),
+            "sql2" | "sqeuclidean" => Some(Self::SquaredEuclidean),
+            "l1" | "taxicab" => Some(Self::Manhattan),
+            "signal-to-noise-ratio" => Some(Self::Snr),
             _ => Self::ALL.into_iter().find(|distance| distance.name() == name),
         }
     }
@@ -63,8 +64,8 @@ impl Distance {
             Self::Cosine => &["cos", "CosineSimilarity", "cosine_distance", "angular"],
             Self::InnerProduct => &["ip", "dot", "dot_product"],
             Self::Euclidean => &["l2", "LpDistance", "euclid"],
-            Self::SquaredEuclidean => &["sql2", "sqeuclidean", "l2_squared"],
-            Self::Manhattan => &["l1", "cityblock", "taxicab"],
+            Self::SquaredEuclidean => &["sql2", "l2_squared"],
+            Self::Manhattan => &["l1", "cityblock"],
             Self::Snr => &[],
         }
     }

@@ -202,6 +202,14 @@ impl Array {
         Ok(Self { shape, values })
     }
 
+    /// Reads an array of any number of levels.
+    ///
+    /// # Errors
+    /// If it is none.
+    pub fn any(json: &Json) -> Result<Self, CaseError> {
+        Self::read(json, shape(json)?.len())
+    }
+
     /// The rows of a matrix.
     #[must_use]
     pub fn rows(&self) -> Vec<Vec<f32>> {

@@ -1,18 +1,29 @@
 //! Metrics held against what reference libraries computed: the evaluators of golden files.
 
+mod rerank;
+
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde_json::Value as Json;
+
 use super::classification::classification;
-use super::clustering::{Ami, ClusteringMetric, Contingency, Nmi};
+use super::clustering::{Ami, Ari, ClusteringMetric, Contingency, Nmi};
 use super::confusion::confusion;
 use super::pair::{AveragePrecision, PairMetric, Roc, RocAuc};
 use super::rank::{MapAtK, Mrr};
-use super::{Average, Ranked, RetrievalMetric, micro_mean, real};
+use super::space::{self, Space};
+use super::{Average, Ranked, RetrievalMetric, macro_mean, micro_mean, real};
 use crate::base::golden::{Array, Case, CaseError, Comparison, Evaluator, field, fields, number, numbers, value};
+use crate::base::seed::Seed;
 
 /// What is computed here, by the names of files.
-pub const EVALUATORS: &[(&str, Evaluator)] =
-    &[("retrieval_metrics", retrieval), ("pml_accuracy", accuracy), ("sklearn_metrics", scikit_learn)];
+pub const EVALUATORS: &[(&str, Evaluator)] = &[
+    ("retrieval_metrics", retrieval),
+    ("pml_accuracy", accuracy),
+    ("sklearn_metrics", scikit_learn),
+    ("clustering", scikit_learn),
+    ("rerank", rerank::rerank),
+];
 
 /// TensorFlow Similarity's metrics by `metric@k/average/keep|drop`: with the closest neighbour, or without.
 fn retrieval(case: &Case, to: &mut Comparison) -> Result<(), CaseError> {
@@ -54,6 +65,11 @@ fn retrieval(case: &Case, to: &mut Comparison) -> Result<(), CaseError> {
 
 /// pytorch-metric-learning's figures, with the queries as the reference, each without itself, and with another reference.
 fn accuracy(case: &Case, to: &mut Comparison) -> Result<(), CaseError> {
+    let by_class = case.params.get("avg_of_avgs").and_then(Json::as_bool) == Some(true);
+    // How many neighbours it looks at; all unless there is a number.
+    let depth = case.params.get("k").and_then(Json::as_u64).and_then(|k| usize::try_from(k).ok());
+    let depth = depth.unwrap_or(usize::MAX);
+    let labels: Vec<i32> = value(&case.input, "query_labels")?;
     for (name, expected) in fields(&case.expected)? {
         let (own, reference) = match name.as_str() {
             "reference_is_query" => (true, "query"),
@@ -73,10 +89,12 @@ fn accuracy(case: &Case, to: &mut Comparison) -> Result<(), CaseError> {
                     continue;
                 }
             };
-            let value = micro_mean(all.iter().map(|hits| {
+            let values = all.iter().map(|hits| {
                 let relevant = hits.iter().filter(|hit| **hit).count();
-                metric.of_query(&Ranked { hits, relevant })
-            }));
+                let relevant = if metric == RetrievalMetric::RPrecision { relevant.min(depth) } else { relevant };
+                metric.of_query(&Ranked { hits: &hits[..depth.min(hits.len())], relevant })
+            });
+            let value = if by_class { macro_mean(labels.iter().copied().zip(values)) } else { micro_mean(values) };
             to.value(&format!("{name}.{figure}"), value, number(expected)?);
         }
     }
@@ -104,9 +122,34 @@ fn hits(case: &Case, reference: &str, own: bool) -> Result<Vec<Vec<bool>>, CaseE
     Ok(queries.iter().zip(&query_labels).enumerate().map(of_query).collect())
 }
 
-/// scikit-learn's figures of scores, or of predicted labels.
+/// scikit-learn's figures of scores, of predicted labels, or of where labelled rows lie.
 fn scikit_learn(case: &Case, to: &mut Comparison) -> Result<(), CaseError> {
-    if case.input.get("scores").is_some() { scores(case, to) } else { predictions(case, to) }
+    let given = |name: &str| case.input.get(name).is_some();
+    if given("scores") {
+        scores(case, to)
+    } else if given("rows") {
+        of_rows(case, to)
+    } else {
+        predictions(case, to)
+    }
+}
+
+/// Figures of a space, by our names; nothing where one has no value.
+fn of_rows(case: &Case, to: &mut Comparison) -> Result<(), CaseError> {
+    let rows = Array::read(field(&case.input, "rows")?, 2)?;
+    let labels: Vec<i32> = value(&case.input, "labels")?;
+    let space = Space::new(&rows.values, rows.shape[1], &labels);
+    let space = space.map_err(|error| CaseError::malformed(error.to_string()))?;
+    for (name, expected) in fields(&case.expected)? {
+        match space::parse(name, Seed::of_stage(0, "eval-golden", None)) {
+            Ok(metric) => match (metric.of_space(&space), expected) {
+                (Some(found), expected) if !expected.is_null() => to.value(name, found, number(expected)?),
+                (found, expected) => to.equal(name, &found.is_none(), &expected.is_null()),
+            },
+            Err(_) => to.unknown(format!("the metric `{name}`")),
+        }
+    }
+    Ok(())
 }
 
 fn scores(case: &Case, to: &mut Comparison) -> Result<(), CaseError> {
@@ -158,6 +201,7 @@ fn predictions(case: &Case, to: &mut Comparison) -> Result<(), CaseError> {
             "kappa" => figures.kappa.into_iter().collect(),
             "nmi" => Nmi.of_clustering(&table).into_iter().collect(),
             "ami" => Ami.of_clustering(&table).into_iter().collect(),
+            "ari" | "adjusted_rand" => Ari.of_clustering(&table).into_iter().collect(),
             other => {
                 to.unknown(format!("the metric `{other}`"));
                 continue;
@@ -206,7 +250,13 @@ mod tests {
 
     #[test]
     fn recall_precision_and_map_at_r_are_the_references() {
-        for (name, values) in [("retrieval_metrics", 80), ("pml_accuracy", 20), ("sklearn_metrics", 200)] {
+        for (name, values) in [
+            ("retrieval_metrics", 80),
+            ("pml_accuracy", 20),
+            ("sklearn_metrics", 200),
+            ("clustering", 60),
+            ("rerank", 1_000),
+        ] {
             let (comparison, _) = compared(name);
             assert_eq!(comparison.wrong(), 0, "{name}: {:?}", comparison.mismatches());
             assert_eq!(comparison.unknown_parts(), [""; 0], "{name}");

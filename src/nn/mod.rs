@@ -43,6 +43,8 @@ pub use schedule::Schedule;
 pub use state::FitState;
 
 #[cfg(test)]
+mod device_tests;
+#[cfg(test)]
 mod every_layer_tests;
 #[cfg(test)]
 mod layer_reference_tests;

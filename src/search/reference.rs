@@ -15,7 +15,7 @@ pub const EVALUATORS: &[(&str, Evaluator)] = &[("distances", distances), ("calib
 /// Distances of all pairs, as a search computes them.
 fn distances(case: &Case, to: &mut Comparison) -> Result<(), CaseError> {
     let name = text(&case.params, "distance")?;
-    let distance = Distance::from_name(&param::kebab(name));
+    let distance = Distance::from_name(&param::kebab(&name.trim().to_lowercase()));
     let distance = distance.ok_or_else(|| CaseError::unknown(format!("the distance `{name}`")))?;
     let [query, key] = ["query", "key"].map(|name| Array::read(field(&case.input, name)?, 2));
     let (query, key) = (query?, key?);

@@ -14,21 +14,30 @@ fn eval(files: &[&str]) -> (Json, Option<i32>) {
     (serde_json::from_slice(&output.stdout).unwrap(), output.status.code())
 }
 
+/// What does not pass, by file and case, and why. Whoever makes one pass takes it from here.
+const EXCEPTIONS: &[(&str, &[u64], &str)] = &[];
+
 #[test]
-fn the_golden_files_pass_and_the_result_fits_its_schema() {
-    let files = [
-        "adam_keras.json",
-        "batch_norm_keras.json",
-        "calibration.json",
-        "distances.json",
-        "loss_multi_similarity.json",
-        "pml_proxy_losses.json",
-        "schedule_warmup_cosine.json",
-    ];
-    let (found, code) = eval(&files);
+fn every_golden_file_passes_but_for_the_exceptions_and_the_result_fits_its_schema() {
+    let folder = std::fs::read_dir(repository().join("tests/fixtures/golden")).unwrap();
+    let names = folder.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let mut names: Vec<String> = names.filter(|name| name.ends_with(".json")).collect();
+    names.sort();
+    assert!(names.len() > 25, "{names:?}");
+    let (found, code) = eval(&names.iter().map(String::as_str).collect::<Vec<_>>());
     validate("eval-golden.schema.json", &found);
-    assert_eq!((code, &found["passed"]), (Some(0), &found["cases"]), "{found}");
-    assert!(found["files"].as_array().unwrap().iter().all(|file| file["values"].as_u64() > Some(0)), "{found}");
+    let files = found["files"].as_array().unwrap();
+    assert_eq!(files.len(), names.len());
+    for (name, file) in names.iter().zip(files) {
+        assert!(file["cases"].as_u64() > Some(0) && file["values"].as_u64() > Some(0), "{name}: {file}");
+        let problems = file["problems"].as_array().unwrap().iter();
+        let cases: Vec<u64> = problems.map(|problem| problem["case"].as_u64().unwrap()).collect();
+        let excepted = EXCEPTIONS.iter().find(|exception| exception.0 == name);
+        assert_eq!(cases, excepted.map_or(&[][..], |exception| exception.1), "{name}: {}", file["problems"]);
+    }
+    assert!(EXCEPTIONS.iter().all(|exception| names.iter().any(|name| name == exception.0)));
+    let open: usize = EXCEPTIONS.iter().map(|exception| exception.1.len()).sum();
+    assert_eq!(code, Some(i32::from(open > 0)));
 }
 
 #[test]

@@ -34,9 +34,25 @@ choice! {
     }
 }
 
+choice! {
+    /// What a row without a positive or without a negative counts.
+    pub enum Incomplete {
+        /// Nothing: its loss is 0, without a gradient.
+        "zero" => Zero,
+        /// What TensorFlow Similarity makes of it by multiplying with masks: in place of the distance that is missing it takes
+        /// the other end of all distances of the row, the one to itself among them, 1e-6 further out. That is no pair's
+        /// distance: this is for repeating its numbers, not for training.
+        #[aka("tensorflow-similarity", "masked")]
+        "row-ends" => RowEnds,
+    }
+}
+
+/// How far beyond the end of a row the distance lies that stands for a missing one.
+const BEYOND: f64 = 1e-6;
+
 /// An end of a row's sorted distances.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum End {
+pub(in crate::nn) enum End {
     Nearest,
     Farthest,
 }
@@ -44,7 +60,7 @@ pub(super) enum End {
 /// What was chosen for each anchor.
 #[derive(Debug, Clone)]
 pub(super) struct Mined {
-    /// The distance of its positive, `[batch, 1]`; 0 where there is none.
+    /// The distance of its positive, `[batch, 1]`; where there is none, what [`Incomplete`] says.
     pub(super) positive: Tensor<2>,
     /// That of its negative.
     pub(super) negative: Tensor<2>,
@@ -52,7 +68,7 @@ pub(super) struct Mined {
     pub(super) positives: Tensor<2, Bool>,
     /// Which are its negative.
     pub(super) negatives: Tensor<2, Bool>,
-    /// Whether it has both, `[batch, 1]`.
+    /// Whether it has both, or what stands for them, `[batch, 1]`.
     pub(super) complete: Tensor<2, Bool>,
 }
 
@@ -64,24 +80,27 @@ impl Mined {
         pairs: &PairMasks,
         positive: &PositiveMining,
         negative: &NegativeMining,
+        incomplete: &Incomplete,
     ) -> Self {
-        let fixed = distance.clone().detach();
         let end = match positive {
             PositiveMining::Hard => End::Farthest,
             PositiveMining::Easy => End::Nearest,
         };
-        let positives = at_end(&fixed, &pairs.positive, end);
+        let positives = Picked::of(distance, &pairs.positive, end, incomplete);
         let negatives = match negative {
-            NegativeMining::Hard => at_end(&fixed, &pairs.negative, End::Nearest),
-            NegativeMining::SemiHard => semi_hard(&fixed, pairs),
-            NegativeMining::Easy => at_end(&fixed, &pairs.negative, End::Farthest),
+            NegativeMining::Hard => Picked::of(distance, &pairs.negative, End::Nearest, incomplete),
+            NegativeMining::SemiHard => {
+                let mask = semi_hard(&distance.clone().detach(), pairs, incomplete);
+                Picked::of(distance, &mask, End::Nearest, incomplete)
+            }
+            NegativeMining::Easy => Picked::of(distance, &pairs.negative, End::Farthest, incomplete),
         };
         Self {
-            positive: mean_of(distance.clone(), positives.clone()),
-            negative: mean_of(distance.clone(), negatives.clone()),
-            complete: positives.clone().any_dim(1).bool_and(negatives.clone().any_dim(1)),
-            positives,
-            negatives,
+            positive: positives.distance,
+            negative: negatives.distance,
+            complete: positives.which.clone().any_dim(1).bool_and(negatives.which.clone().any_dim(1)),
+            positives: positives.which,
+            negatives: negatives.which,
         }
     }
 
@@ -96,14 +115,55 @@ impl Mined {
     }
 }
 
-/// The nearest negatives beyond the farthest positive; where there are none, the first of the farthest negatives.
-fn semi_hard(distance: &Tensor<2>, pairs: &PairMasks) -> Tensor<2, Bool> {
+/// One distance of each row.
+#[derive(Debug, Clone)]
+pub(in crate::nn) struct Picked {
+    /// `[rows, 1]`; 0 where there is none.
+    pub(in crate::nn) distance: Tensor<2>,
+    /// Which references it is the distance of: several that are equally far, or none. `[rows, references]`.
+    which: Tensor<2, Bool>,
+}
+
+impl Picked {
+    /// The nearest or farthest distance of `mask` in each row.
+    pub(in crate::nn) fn of(distance: &Tensor<2>, mask: &Tensor<2, Bool>, end: End, incomplete: &Incomplete) -> Self {
+        let fixed = distance.clone().detach();
+        let which = at_end(&fixed, mask, end);
+        let found = mean_of(distance.clone(), which.clone());
+        if *incomplete == Incomplete::Zero {
+            return Self { distance: found, which };
+        }
+        // A masked distance is 0 there, and all others lie on one side of it: of nothing but zeros the first is chosen, and
+        // what the side is measured from is left.
+        let (end, beyond) = match end {
+            End::Farthest => (End::Nearest, -BEYOND),
+            End::Nearest => (End::Farthest, BEYOND),
+        };
+        let (empty, all) = (mask.clone().any_dim(1).bool_not(), everything(mask));
+        let instead = mean_of(distance.clone(), at_end(&fixed, &all, end)).add_scalar(beyond);
+        let first = only_first(&all).bool_and(empty.clone().expand(mask.dims()));
+        Self { distance: found.mask_where(empty, instead), which: which.bool_or(first) }
+    }
+}
+
+/// A mask of the same shape that lets everything through.
+pub(super) fn everything(like: &Tensor<2, Bool>) -> Tensor<2, Bool> {
+    like.clone().bool_or(like.clone().bool_not())
+}
+
+/// The negatives beyond the farthest positive; where there are none, the first of the farthest negatives.
+fn semi_hard(distance: &Tensor<2>, pairs: &PairMasks, incomplete: &Incomplete) -> Tensor<2, Bool> {
     let shape = distance.dims();
     let farthest_positive = limit(distance, &pairs.positive, End::Farthest);
-    let beyond = distance.clone().greater(farthest_positive.expand(shape)).bool_and(pairs.negative.clone());
-    let none = beyond.clone().any_dim(1).bool_not().expand(shape);
-    let farthest = only_first(&at_end(distance, &pairs.negative, End::Farthest));
-    at_end(distance, &beyond, End::Nearest).bool_or(farthest.bool_and(none))
+    let greater = distance.clone().greater(farthest_positive.expand(shape));
+    let mut farthest = only_first(&at_end(distance, &pairs.negative, End::Farthest));
+    if *incomplete == Incomplete::RowEnds {
+        // The farthest of nothing is the first reference.
+        let none = pairs.negative.clone().any_dim(1).bool_not().expand(shape);
+        farthest = farthest.bool_or(only_first(&everything(&pairs.negative)).bool_and(none));
+    }
+    // If one lies beyond, so does the farthest: it is no other one then.
+    greater.clone().bool_and(pairs.negative.clone()).bool_or(farthest.bool_and(greater.bool_not()))
 }
 
 /// The nearest or farthest distance of `mask` in each row, `[rows, 1]`; an infinity where there is none.
@@ -159,7 +219,8 @@ mod tests {
         let distance = Tensor::<1>::from_data(values.as_slice(), &device).reshape([5, 5]);
         let rows = Tensor::<2>::zeros([5, 1], &device);
         let batch = super::super::Embedded::new(rows, &[0, 0, 1, 1, 2], &[]);
-        let chosen = |negative| Mined::new(&distance, batch.pairs(), &PositiveMining::Hard, &negative);
+        let chosen =
+            |negative| Mined::new(&distance, batch.pairs(), &PositiveMining::Hard, &negative, &Incomplete::Zero);
         let mined = chosen(NegativeMining::Hard);
         assert_eq!(columns(&mined.positives), [vec![1], vec![0], vec![3], vec![2], vec![]]);
         assert_eq!(columns(&mined.negatives), [vec![2], vec![3], vec![0], vec![1], vec![3]]);
@@ -180,10 +241,31 @@ mod tests {
             positive: mask([false, true, false, false, false]),
             negative: mask([false, false, true, true, true]),
         };
-        let mined = Mined::new(&distance, &pairs, &PositiveMining::Easy, &NegativeMining::SemiHard);
+        let mined = Mined::new(&distance, &pairs, &PositiveMining::Easy, &NegativeMining::SemiHard, &Incomplete::Zero);
         assert_eq!(columns(&mined.negatives), [vec![2]]);
-        let mined = Mined::new(&distance, &pairs, &PositiveMining::Easy, &NegativeMining::Easy);
+        let mined = Mined::new(&distance, &pairs, &PositiveMining::Easy, &NegativeMining::Easy, &Incomplete::Zero);
         assert_eq!(columns(&mined.negatives), [vec![2, 3]]);
         assert_eq!(mined.negative.into_scalar::<f32>(), 2.0);
+    }
+
+    #[test]
+    fn what_stands_for_a_missing_pair_is_the_other_end_of_the_row() {
+        let device = Device::flex();
+        let distance = Tensor::<2>::from_data([[0.5, 3.0, 2.0], [3.0, 0.25, 1.0]], &device);
+        let none = Tensor::<2, Bool>::from_data([[false; 3]; 2], &device);
+        let picked = |end| Picked::of(&distance, &none, end, &Incomplete::RowEnds);
+        let (farthest, nearest) = (picked(End::Farthest), picked(End::Nearest));
+        let values = |x: &Picked| x.distance.clone().into_data().try_into_vec::<f32>().unwrap();
+        assert_eq!(values(&farthest), [0.5 - 1e-6, 0.25 - 1e-6]);
+        assert_eq!(values(&nearest), [3.0 + 1e-6, 3.0 + 1e-6]);
+        assert_eq!(columns(&farthest.which), [[0], [0]]);
+        let zero = Picked::of(&distance, &none, End::Nearest, &Incomplete::Zero);
+        assert_eq!((values(&zero), columns(&zero.which)), (vec![0.0, 0.0], vec![vec![], vec![]]));
+        // A row that has what is asked for gives the same by either rule.
+        let some = Tensor::<2, Bool>::from_data([[false, true, true]; 2], &device);
+        for rule in [Incomplete::Zero, Incomplete::RowEnds] {
+            let picked = Picked::of(&distance, &some, End::Nearest, &rule);
+            assert_eq!((values(&picked), columns(&picked.which)), (vec![2.0, 0.25], vec![vec![2], vec![1]]));
+        }
     }
 }

@@ -47,7 +47,7 @@ mod pn;
 mod pnp;
 mod problems;
 #[cfg(test)]
-mod property_tests;
+pub(super) mod property_tests;
 mod proxy_anchor;
 mod proxy_nca;
 #[cfg(test)]
@@ -98,7 +98,8 @@ pub use lifted_structure::{GeneralizedLiftedStructure, LiftedStructure};
 pub use lp::Lp;
 pub use margin::{LearnBeta, Margin};
 pub use matryoshka::Matryoshka;
-pub use mining::{NegativeMining, PositiveMining};
+pub(super) use mining::End;
+pub use mining::{Incomplete, NegativeMining, PositiveMining};
 pub use multi_negatives_ranking::MultiNegativesRanking;
 pub use multi_similarity::MultiSimilarity;
 pub use multi_similarity_pairs::MultiSimilarityPairs;
@@ -128,7 +129,7 @@ pub use sum::{Sum, Term};
 pub use sup_con::SupCon;
 pub use threshold_consistent_margin::ThresholdConsistentMargin;
 pub use training_metric::TrainingMetric;
-pub(super) use training_metric::tell;
+pub(super) use training_metric::{Hardest, Over, tell};
 pub use triplet::Triplet;
 pub use triplet_margin::TripletMargin;
 pub use tuplet_margin::TupletMargin;

@@ -3,7 +3,7 @@
 use burn::tensor::{Bool, Tensor};
 
 use super::distances::pairwise;
-use super::mining::{Mined, NegativeMining, PositiveMining, only_first};
+use super::mining::{Incomplete, Mined, NegativeMining, PositiveMining, only_first};
 use super::multi_similarity::smaller_is_nearer;
 use super::{Embedded, Loss, Needs};
 use crate::artifact::Distance;
@@ -18,8 +18,8 @@ params! {
     ///
     /// `dn = min(d(anchor, negative), d(positive, negative))`
     ///
-    /// in place of the anchor's own distance, so that the negative is kept from both. Mining, margin and mean are those of
-    /// `triplet`; of positives or negatives that are equally far, the first is the one that is compared.
+    /// in place of the anchor's own distance, so that the negative is kept from both. Mining, margin, mean and incomplete rows are those
+    /// of `triplet`; of positives or negatives that are equally far, the first is the one that is compared.
     ///
     /// # Shapes
     ///
@@ -37,6 +37,10 @@ params! {
         /// How much farther than the positive the negative must be; if it is left out, farther is always better.
         #[aka("alpha", "gap")]
         margin: Option<f64> = None => check::not_negative().optional(),
+        /// What a row without a positive or without a negative counts.
+        #[since = 2]
+        #[aka("empty", "missing", "rows_without_pairs")]
+        incomplete: Incomplete = Incomplete::Zero,
     }
 }
 
@@ -62,7 +66,8 @@ impl Pn {
     /// The loss of each row, `[batch]`.
     pub(super) fn per_example(&self, batch: &Embedded<'_>) -> Tensor<1> {
         let distance = batch.distances(self.distance); // [batch, references]
-        let mined = Mined::new(&distance, batch.pairs(), &self.positive_mining, &self.negative_mining);
+        let mined =
+            Mined::new(&distance, batch.pairs(), &self.positive_mining, &self.negative_mining, &self.incomplete);
         let references = batch.references();
         let chosen = |mask: &Tensor<2, Bool>| ops::product(only_first(mask).float(), references.clone()); // [batch, dim]
         let [positive, negative] = [&mined.positives, &mined.negatives].map(chosen);

@@ -12,17 +12,23 @@ use crate::nn::parameters::Parameters;
 
 const DIM: usize = 5;
 /// Six examples of three classes, in two views: all of the first view, then all of the second.
-const LABELS: [i32; 12] = [3, 3, 5, 5, 8, 8, 3, 3, 5, 5, 8, 8];
+pub(in crate::nn) const LABELS: [i32; 12] = [3, 3, 5, 5, 8, 8, 3, 3, 5, 5, 8, 8];
 const CLASSES: [i32; 3] = [3, 5, 8];
 
-/// Every loss that needs no parameter to be given.
-fn every_loss() -> Vec<LossSpec> {
-    let losses = LossSpec::NAMES.iter().filter_map(|name| param::from_json(&json!(name)).ok());
-    losses.collect()
+/// Every loss: by its name alone but for those that need a parameter.
+pub(in crate::nn) fn every_loss() -> Vec<LossSpec> {
+    let spec = |name: &&str| match *name {
+        "sum" => json!({ "sum": { "terms": [{ "loss": "contrastive" }, { "weight": 0.5, "loss": "cos-face" }] } }),
+        name => json!(name),
+    };
+    LossSpec::NAMES
+        .iter()
+        .map(|name| param::from_json(&spec(name)).unwrap_or_else(|_| panic!("`{name}` needs an example")))
+        .collect()
 }
 
 /// Rows without a pattern, of lengths between a half and two.
-fn rows() -> Vec<f32> {
+pub(in crate::nn) fn rows() -> Vec<f32> {
     let mut rng = Seed::of_stage(9, "rows", None).rng("rows", &[]);
     let mut rows: Vec<f32> = Vec::new();
     for _ in 0..LABELS.len() {
@@ -33,21 +39,38 @@ fn rows() -> Vec<f32> {
     rows
 }
 
+/// What a loss gives for rows.
+pub(in crate::nn) struct Judged {
+    pub(in crate::nn) value: f32,
+    /// By the rows.
+    pub(in crate::nn) gradient: Vec<f32>,
+    /// By its weights, by path.
+    pub(in crate::nn) weights: Vec<(String, Vec<f32>)>,
+}
+
 /// The loss of rows with fresh weights, and its gradient.
 fn judged(loss: &LossSpec, rows: &[f32], labels: &[i32]) -> (f32, Vec<f32>) {
-    let device = Device::flex().autodiff();
+    let judged = judged_on(loss, rows, labels, &Device::flex());
+    (judged.value, judged.gradient)
+}
+
+/// The same on a device, with the gradients of its weights.
+pub(in crate::nn) fn judged_on(loss: &LossSpec, rows: &[f32], labels: &[i32], device: &Device) -> Judged {
     let seed = Seed::of_stage(1, "train", None);
     let target = Target { dim: DIM, classes: CLASSES.len() };
-    let parameters = Parameters::of_loss(loss, target, seed, &Device::flex()).to_trainable();
+    let parameters = Parameters::of_loss(loss, target, seed, device).to_trainable();
     let data = TensorData::new(rows.to_vec(), [labels.len(), DIM]);
-    let embeddings = Tensor::<2>::from_data(data, &device).require_grad();
+    let embeddings = Tensor::<2>::from_data(data, &device.clone().autodiff()).require_grad();
     let views = if loss.needs().two_views { 2 } else { 1 };
     let batch = Embedded::new(embeddings.clone(), labels, &CLASSES).of_views(views);
     let mut pass = TrainPass::new(seed, 0);
     let mut cx = Cx::of_loss(&parameters, Numerics::Fast, Mode::Train(&mut pass), loss.name());
     let value = loss.as_dyn().forward(&batch, &mut cx);
-    let gradient = embeddings.grad(&value.backward()).map(|x| x.into_data().try_into_vec::<f32>().unwrap());
-    (value.into_scalar::<f32>(), gradient.unwrap_or_else(|| vec![0.0; rows.len()]))
+    let numbers = |x: Tensor<1>| x.into_data().convert::<f32>().try_into_vec::<f32>().unwrap();
+    let mut gradients = value.backward();
+    let gradient = embeddings.grad(&gradients).map(|x| numbers(x.flatten(0, 1)));
+    let weights = parameters.gradients(&mut gradients).into_iter().map(|(path, x)| (path, numbers(x))).collect();
+    Judged { value: numbers(value)[0], gradient: gradient.unwrap_or_else(|| vec![0.0; rows.len()]), weights }
 }
 
 /// The examples in another order, in both views.

@@ -3,7 +3,7 @@
 use burn::tensor::{Bool, Tensor};
 
 use super::Embedded;
-use super::mining::{End, limit};
+use super::mining::{End, Incomplete, Picked, everything, limit};
 use crate::artifact::Distance;
 use crate::choice;
 use crate::nn::layer::TrainPass;
@@ -40,8 +40,9 @@ choice! {
     }
 }
 
+/// What is taken over the rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Over {
+pub(in crate::nn) enum Over {
     Mean,
     Max,
     Min,
@@ -66,11 +67,32 @@ impl TrainingMetric {
     /// Its value of a batch, `[1]`, without a gradient.
     fn of(&self, batch: &Embedded<'_>, distance: Distance) -> Tensor<1> {
         let (positive, over) = self.parts();
-        let pairs = batch.pairs();
-        let mask = if positive { &pairs.positive } else { &pairs.negative };
         let end = if positive == distance.larger_is_nearer() { End::Nearest } else { End::Farthest };
-        let hardest = limit(&batch.distances(distance).detach(), mask, end); // [batch, 1]
-        taken(hardest, mask.clone().any_dim(1), over)
+        Hardest { positive, end, over }.of(batch, distance, &Incomplete::Zero)
+    }
+}
+
+/// A number of a batch: one pair of each row, and what is taken of their distances.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::nn) struct Hardest {
+    /// Whether the pair is a positive one.
+    pub(in crate::nn) positive: bool,
+    pub(in crate::nn) end: End,
+    pub(in crate::nn) over: Over,
+}
+
+impl Hardest {
+    /// Its value, `[1]`, without a gradient: over the rows that have such a pair, or by [`Incomplete::RowEnds`] over all.
+    pub(in crate::nn) fn of(self, batch: &Embedded<'_>, distance: Distance, incomplete: &Incomplete) -> Tensor<1> {
+        let pairs = batch.pairs();
+        let mask = if self.positive { &pairs.positive } else { &pairs.negative };
+        let distances = batch.distances(distance).detach();
+        let some = mask.clone().any_dim(1);
+        let (values, counts) = match incomplete {
+            Incomplete::Zero => (limit(&distances, mask, self.end), some),
+            Incomplete::RowEnds => (Picked::of(&distances, mask, self.end, incomplete).distance, everything(&some)),
+        };
+        taken(values, counts, self.over)
     }
 }
 

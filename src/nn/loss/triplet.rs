@@ -2,7 +2,7 @@
 
 use burn::tensor::Tensor;
 
-use super::mining::{Mined, NegativeMining, PositiveMining};
+use super::mining::{Incomplete, Mined, NegativeMining, PositiveMining};
 use super::multi_similarity::smaller_is_nearer;
 use super::{Embedded, Loss, Needs};
 use crate::artifact::Distance;
@@ -17,9 +17,9 @@ params! {
     ///
     /// `max(0, dp - dn + margin)`, or `log(1 + exp(dp - dn))` without a margin (Hermans et al., 2017, arXiv:1703.07737).
     ///
-    /// The batch's loss is the mean over *all* its rows. A row without a positive or without a negative counts 0, where
-    /// TensorFlow Similarity takes a distance of the row's own that means nothing. Positives that are equally far share the
-    /// gradient.
+    /// The batch's loss is the mean over *all* its rows. A row without a positive or without a negative counts 0, unless
+    /// `incomplete` says otherwise: TensorFlow Similarity takes a distance of the row's own that means nothing. Positives
+    /// that are equally far share the gradient.
     ///
     /// # Shapes
     ///
@@ -37,6 +37,10 @@ params! {
         /// How much farther than the positive the negative must be; if it is left out, farther is always better.
         #[aka("alpha", "gap")]
         margin: Option<f64> = None => check::not_negative().optional(),
+        /// What a row without a positive or without a negative counts.
+        #[since = 2]
+        #[aka("empty", "missing", "rows_without_pairs")]
+        incomplete: Incomplete = Incomplete::Zero,
     }
 }
 
@@ -62,7 +66,8 @@ impl Triplet {
     /// The loss of each row, `[batch]`.
     pub(super) fn per_example(&self, batch: &Embedded<'_>) -> Tensor<1> {
         let distance = batch.distances(self.distance); // [batch, references]
-        let mined = Mined::new(&distance, batch.pairs(), &self.positive_mining, &self.negative_mining);
+        let mined =
+            Mined::new(&distance, batch.pairs(), &self.positive_mining, &self.negative_mining, &self.incomplete);
         mined.loss_of(mined.positive.clone() - mined.negative.clone(), self.margin)
     }
 }

@@ -280,7 +280,7 @@ pub fn activate<const D: usize>(x: Tensor<D>, act: Act) -> Tensor<D> {
     match act {
         Act::Identity => x,
         Act::Relu => activation::relu(x),
-        Act::Gelu => fused::activation(&x, act).unwrap_or_else(|| activation::gelu(x)),
+        Act::Gelu => fused::activation(&x, act).unwrap_or_else(|| stock::gelu(x)),
         Act::Silu => fused::activation(&x, act).unwrap_or_else(|| activation::silu(x)),
     }
 }

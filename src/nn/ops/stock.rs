@@ -3,12 +3,21 @@
 //! The stock operations want channels first: each of them permutes on its way in and out, and because permuting
 //! changes strides only, the permutations of two operations in a row cancel without a copy.
 
-use burn::tensor::Tensor;
 use burn::tensor::activation;
 use burn::tensor::module;
 use burn::tensor::ops::{AvgPoolOptions, ConvOptions, MaxPoolOptions};
+use burn::tensor::{Device, Tensor};
 
 use super::{BatchStatistics, ConvGeometry, Epilogue, PoolGeometry};
+
+/// `x / 2 (1 + erf(x / sqrt(2)))`. Other backends than the CPU's have an operation for it too, but give it the slope of
+/// `gelu-tanh`, which is off by up to 0.001.
+pub(super) fn gelu<const D: usize>(x: Tensor<D>) -> Tensor<D> {
+    if x.device() == Device::flex() {
+        return activation::gelu(x);
+    }
+    x.clone().mul_scalar(0.5) * x.div_scalar(std::f64::consts::SQRT_2).erf().add_scalar(1.0)
+}
 
 /// See [`conv2d`](super::conv2d).
 pub(super) fn conv2d(

@@ -1,15 +1,15 @@
 //! Losses of labelled rows.
 
 use burn::tensor::Device;
-use serde_json::{Value as Json, json};
+use serde_json::Value as Json;
 
 use super::names::{self, Library};
 use super::trial::{Outcome, Trial};
 use super::{distance, read, same_length, seed, tensor, values};
-use crate::base::golden::{Array, Case, CaseError, Comparison, field, items, text, value};
+use crate::base::golden::{Array, Case, CaseError, Comparison, field, fields, items, text, value};
 use crate::base::param::{self, Param, View};
-use crate::nn::layer::TrainPass;
-use crate::nn::loss::{self, Embedded, TrainingMetric};
+use crate::nn::loss::{Embedded, End, Hardest, Incomplete, LossSpec, Over};
+use crate::nn::miner::{MinerSpec, Mining};
 
 /// The mean of the rows' losses and its gradient, as TensorFlow Similarity's files hold them; the rows' losses too, where
 /// our loss is such a mean.
@@ -75,19 +75,67 @@ pub(super) fn memory(case: &Case, to: &mut Comparison) -> Result<(), CaseError> 
     Ok(())
 }
 
-/// The numbers of a batch's hardest pairs.
+/// A loss as a spec writes it, with a miner or without: value, gradient, and the gradient by its weights if there are any.
+pub(super) fn of_spec(case: &Case, to: &mut Comparison) -> Result<(), CaseError> {
+    let loss: LossSpec = read(field(&case.params, "loss")?)?;
+    let miner: Option<MinerSpec> = case.params.get("miner").map(read).transpose()?;
+    let (embeddings, labels) = batch(&case.input)?;
+    let mining = miner.as_ref().map(|miner| Mining::new(miner, seed(), vec![0]));
+    let mut trial = Trial::of_labels(loss, embeddings.shape[1], &labels);
+    let outcome = trial.mined_step(&embeddings, &labels, 1, mining.as_ref())?;
+    to.list("value", [outcome.value], field(&case.expected, "value")?)?;
+    to.list("gradient", outcome.gradient, field(&case.expected, "gradient")?)?;
+    let Some(expected) = case.expected.get("weight_gradient") else { return Ok(()) };
+    to.list("weight gradient", outcome.weight_gradients.into_values().flatten(), expected)
+}
+
+/// The numbers of a batch's hardest pairs, by `mean_positive` and so on, as TensorFlow Similarity's masks have them.
 pub(super) fn hardest(case: &Case, to: &mut Comparison) -> Result<(), CaseError> {
     let distance = distance(text(&case.params, "distance")?)?;
     let (embeddings, labels) = batch(&case.input)?;
     same_length("rows and labels", embeddings.shape[0], labels.len())?;
-    let metrics: Vec<TrainingMetric> = read(&json!(TrainingMetric::NAMES))?;
-    let mut pass = TrainPass::new(seed(), 0);
+    let ends =
+        [("positive", End::Farthest), ("negative", End::Nearest)].map(|(anchor, hard)| mined(case, anchor, hard));
+    let [of_positive, of_negative] = ends;
+    let (of_positive, of_negative) = (of_positive?, of_negative?);
     let rows = tensor(&embeddings, &Device::flex().autodiff());
-    loss::tell(&metrics, &Embedded::new(rows, &labels, &[]), distance, &mut pass);
-    for (name, value) in pass.logged {
-        to.list(&name, values(value), field(&case.expected, &name.replace('-', "_"))?)?;
+    let batch = Embedded::new(rows, &labels, &[]);
+    let found = |over: Over, positive: bool| {
+        let end = if positive { of_positive } else { of_negative };
+        values(Hardest { positive, end, over }.of(&batch, distance, &Incomplete::RowEnds))
+    };
+    for (name, expected) in fields(&case.expected)? {
+        let over = match name.split('_').next() {
+            Some("mean" | "avg") => Over::Mean,
+            Some("max") => Over::Max,
+            Some("min") => Over::Min,
+            _ => Over::Sum,
+        };
+        match name.as_str() {
+            "mean_positive" | "avg_positive" | "max_positive" | "min_positive" | "sum_positive" => {
+                to.list(name, found(over, true), expected)?;
+            }
+            "mean_negative" | "avg_negative" | "max_negative" | "min_negative" | "sum_negative" => {
+                to.list(name, found(over, false), expected)?;
+            }
+            "dist_gap" => {
+                let both = found(Over::Min, false).into_iter().zip(found(Over::Max, true));
+                to.list(name, both.map(|(negative, positive)| (negative - positive).abs()), expected)?;
+            }
+            other => to.unknown(format!("the number `{other}`")),
+        }
     }
     Ok(())
+}
+
+/// Which end of a row's pairs is looked at: the hard one unless the case says otherwise.
+fn mined(case: &Case, anchor: &str, hard: End) -> Result<End, CaseError> {
+    let strategy = case.params.get(format!("{anchor}_mining_strategy")).and_then(Json::as_str);
+    match strategy.unwrap_or("hard") {
+        "hard" => Ok(hard),
+        "easy" => Ok(if hard == End::Nearest { End::Farthest } else { End::Nearest }),
+        other => Err(CaseError::unknown(format!("the mining strategy `{other}`"))),
+    }
 }
 
 fn batch(json: &Json) -> Result<(Array, Vec<i32>), CaseError> {

@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 
 use burn::tensor::Device;
-use serde_json::{Map, Value as Json, json};
+use serde_json::{Map, json};
 
-use super::{matrix, same_length, seed, tensor};
+use super::{given, matrix, read, same_length, seed, tensor};
 use crate::base::golden::{Case, CaseError, Comparison, fields, text, value};
 use crate::base::param;
 use crate::nn::loss::Embedded;
@@ -50,8 +50,12 @@ fn miner(case: &Case) -> Result<MinerSpec, CaseError> {
     let theirs = text(&case.params, "miner")?;
     let known = NAMES.iter().find(|known| known.0 == theirs);
     let (_, ours) = known.ok_or_else(|| CaseError::unknown(format!("the miner `{theirs}`")))?;
-    let params = fields(&case.params)?.iter().filter(|(name, value)| *name != "miner" && !value.is_null());
-    let params: Map<String, Json> = params.map(|(name, value)| (param::kebab(name), value.clone())).collect();
-    param::from_json(&json!({ *ours: params }))
-        .map_err(|issues| CaseError::unknown(issues.first().map_or_else(String::new, |issue| issue.message.clone())))
+    let mut params = Map::new();
+    for (name, value) in fields(&case.params)?.iter().filter(|(_, value)| !value.is_null()) {
+        match name.as_str() {
+            "miner" | "collect_stats" => {}
+            name => drop(params.insert(param::kebab(name), given::value(value)?)),
+        }
+    }
+    read(&json!({ *ours: params }))
 }

@@ -1,13 +1,15 @@
 //! Layers, losses and rules of training held against what reference libraries computed: the evaluators of golden files.
 //!
-//! `names` knows what the references call our losses; the others compute one kind of file each.
+//! `names` and `given` know what the references call our losses and write for their parameters; the others compute one kind of file each.
 
+mod given;
 mod losses;
 mod miners;
 mod names;
 mod network;
 mod proxies;
 mod rules;
+mod torch;
 mod trial;
 mod two_views;
 
@@ -34,8 +36,10 @@ pub const EVALUATORS: &[(&str, Evaluator)] = &[
     ("training_distance_metrics", losses::hardest),
     ("pml_losses", |case, to| losses::whole(PytorchMetricLearning, case, to)),
     ("pml_miners", miners::evaluate),
+    ("pml_pairs", losses::of_spec),
     ("pml_proxy_losses", proxies::evaluate),
     ("adam_keras", rules::adam),
+    ("optimizers", rules::optimizer),
     ("schedule_warmup_cosine", rules::warmup_cosine),
     ("batch_norm_keras", network::batch_norm),
     ("layers", network::layers),
@@ -62,7 +66,8 @@ fn pairwise(case: &Case, to: &mut Comparison) -> Result<(), CaseError> {
 
 /// A distance by the reference's name.
 fn distance(name: &str) -> Result<Distance, CaseError> {
-    Distance::from_name(&param::kebab(name)).ok_or_else(|| CaseError::unknown(format!("the distance `{name}`")))
+    let found = given::value(&name.into())?;
+    found.as_str().and_then(Distance::from_name).ok_or_else(|| CaseError::unknown(format!("the distance `{name}`")))
 }
 
 fn matrix(case: &Case, name: &str) -> Result<Array, CaseError> {

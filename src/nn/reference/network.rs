@@ -6,9 +6,11 @@ use burn::tensor::{Device, Tensor};
 use serde_json::{Value as Json, json};
 
 use super::names::{self, Library};
+use super::torch::{from_torch, modules};
 use super::{read, same_length, seed, tensor, values};
 use crate::artifact::Weights;
-use crate::base::golden::{Array, Case, CaseError, Comparison, field, items, number, text, value};
+use crate::base::golden::{Array, Case, CaseError, Comparison, field, fields, items, number, text, value};
+use crate::base::param;
 use crate::nn::layer::{Cx, LayerSpec, Mode, TrainPass};
 use crate::nn::loss::{Embedded, LossSpec, Target};
 use crate::nn::network::Network;
@@ -47,21 +49,28 @@ pub(super) fn layers(case: &Case, to: &mut Comparison) -> Result<(), CaseError> 
     let y = match text(&case.params, "layer")? {
         "metric-embedding" => metric_embedding(case)?,
         "gem-2d" => pooled(case, &Array::read(field(&case.input, "x_nhwc")?, 4)?)?,
-        "gem-1d" => {
-            let Array { shape, values } = Array::read(field(&case.input, "x_nlc")?, 3)?;
-            pooled(case, &Array { shape: vec![shape[0], shape[1], 1, shape[2]], values })?
-        }
-        other => return Err(CaseError::unknown(format!("the layer `{other}`"))),
+        "gem-1d" => pooled(case, &line(Array::read(field(&case.input, "x_nlc")?, 3)?))?,
+        other => without_weights(other, case)?,
     };
     to.list("y", y, field(&case.expected, "y")?)
+}
+
+/// A sequence as a map of one column.
+fn line(x: Array) -> Array {
+    let Array { shape, values } = x;
+    Array { shape: vec![shape[0], shape[1], 1, shape[2]], values }
 }
 
 fn metric_embedding(case: &Case) -> Result<Vec<f32>, CaseError> {
     let [x, kernel] = ["x", "kernel_in_out"].map(|name| Array::read(field(&case.input, name)?, 2));
     let (x, kernel) = (x?, kernel?);
-    let bias = Array::read(field(&case.input, "bias")?, 1)?;
+    let size = kernel.shape[1];
+    let bias = match case.input.get("bias") {
+        Some(bias) => Array::read(bias, 1)?,
+        None => Array { shape: vec![size], values: vec![0.0; size] },
+    };
     let input = [1, 1, x.shape[1]];
-    let mut network = build(&json!(["flatten", { "metric-embedding": { "size": bias.shape[0] } }]), input)?;
+    let mut network = build(&json!(["flatten", { "metric-embedding": { "size": size } }]), input)?;
     let path = |name: &str| format!("layers.1.metric-embedding.{name}");
     let weights = [("weight", kernel), ("bias", bias)].map(|(name, array)| (path(name), (array.shape, array.values)));
     set(&mut network, Weights(weights.into_iter().collect()))?;
@@ -69,13 +78,51 @@ fn metric_embedding(case: &Case) -> Result<Vec<f32>, CaseError> {
     Ok(values(network.forward(network.parameters(), images, Mode::Eval)))
 }
 
+/// The reference's generalised mean: of an infinite power the largest value or the smallest, and near 0 the geometric mean.
 fn pooled(case: &Case, x: &Array) -> Result<Vec<f32>, CaseError> {
-    let layer = match number(field(&case.params, "p")?)? {
+    let power = number(field(&case.params, "p")?)?;
+    if power == f64::NEG_INFINITY {
+        // The smallest value is the largest of those with the other sign.
+        let turned = Array { shape: x.shape.clone(), values: x.values.iter().map(|value| -value).collect() };
+        return Ok(of_map(&json!("global-max-pool"), &turned)?.into_iter().map(|value| -value).collect());
+    }
+    let layer = match power {
         f64::INFINITY => json!("global-max-pool"),
-        power if !power.is_finite() => return Err(CaseError::unknown(format!("the power {power} of a mean"))),
+        power if power.abs() < 1e-5 => json!({ "gem": { "p": 0, "negative": "shift" } }),
         power => json!({ "gem": { "p": power, "negative": "shift" } }),
     };
-    let network = build(&json!([layer]), side(x))?;
+    of_map(&layer, x)
+}
+
+/// A layer by our own name, if it has no weights.
+fn without_weights(name: &str, case: &Case) -> Result<Vec<f32>, CaseError> {
+    let given = fields(&case.params)?.iter().filter(|(name, _)| *name != "layer");
+    let params: serde_json::Map<String, Json> =
+        given.map(|(name, value)| (param::kebab(name), value.clone())).collect();
+    let layer = json!({ name: params });
+    let x = match (case.input.get("x_nhwc"), case.input.get("x_nlc")) {
+        (Some(x), _) => Array::read(x, 4)?,
+        (None, Some(x)) => line(Array::read(x, 3)?),
+        (None, None) => {
+            let Array { shape, values } = Array::read(field(&case.input, "x")?, 2)?;
+            Array { shape: vec![shape[0], 1, 1, shape[1]], values }
+        }
+    };
+    of_map(&layer, &x)
+}
+
+/// What a layer without weights makes of images, in order.
+fn of_map(layer: &Json, x: &Array) -> Result<Vec<f32>, CaseError> {
+    let read: Vec<LayerSpec> = read(&json!([layer, "flatten"]))?;
+    let network = Network::build(&read, side(x), seed(), &Device::flex());
+    // What gives a vector needs no flattening, and what takes one needs it before.
+    let network = match network {
+        Ok(network) => network,
+        Err(_) => build(&json!([layer]), side(x)).or_else(|_| build(&json!(["flatten", layer]), side(x)))?,
+    };
+    if !network.to_weights().0.is_empty() {
+        return Err(CaseError::unknown(format!("the weights of `{layer}`")));
+    }
     Ok(values(network.forward(network.parameters(), tensor(x, &Device::flex()), Mode::Eval)))
 }
 
@@ -112,8 +159,10 @@ pub(super) fn step(case: &Case, to: &mut Comparison) -> Result<(), CaseError> {
     }
     pass.averages.into_iter().for_each(|average| parameters.absorb(average));
     for (torch, ours) in names.iter().filter(|(torch, _)| torch.contains("running_")) {
+        // Of a single normalisation without its number.
         let name = torch.split('.').next_back().unwrap_or(torch);
-        to.list(ours, parameters.numbers(ours), field(&case.expected, name)?)?;
+        let expected = case.expected.get(torch).map_or_else(|| field(&case.expected, name), Ok)?;
+        to.list(ours, parameters.numbers(ours), expected)?;
     }
     Ok(())
 }
@@ -131,81 +180,6 @@ fn loss_of(loss: &LossSpec, embeddings: Tensor<2>, labels: &[i32]) -> Tensor<1> 
 fn gradients(parameters: &Parameters, loss: Tensor<1>) -> BTreeMap<String, Vec<f32>> {
     let found = parameters.gradients(&mut loss.backward());
     found.into_iter().map(|(path, gradient)| (path, values(gradient))).collect()
-}
-
-/// A layer of ours, and the torch modules that are the same.
-#[derive(Debug)]
-struct Module {
-    layer: Json,
-    /// The number of the one with weights.
-    number: usize,
-    weights: &'static [(&'static str, &'static str)],
-}
-
-impl Module {
-    /// Torch's names of its tensors, and ours.
-    fn names(&self, at: usize) -> Vec<(String, String)> {
-        let kind = self.layer.as_object().and_then(|layer| layer.keys().next()).map_or("", String::as_str);
-        let name =
-            |(torch, ours): &(&str, &str)| (format!("{}.{torch}", self.number), format!("layers.{at}.{kind}.{ours}"));
-        self.weights.iter().map(name).collect()
-    }
-}
-
-/// The layers that a case describes, `conv 6 3x3 relu, batch-norm (eps 1e-3), max-pool 2`; sizes are those of the weights.
-fn modules(text: &str, weights: &Json) -> Result<Vec<Module>, CaseError> {
-    const AFFINE: &[(&str, &str)] = &[("weight", "weight"), ("bias", "bias")];
-    const NORM: &[(&str, &str)] =
-        &[("weight", "gamma"), ("bias", "beta"), ("running_mean", "moving_mean"), ("running_var", "moving_variance")];
-    let without_remarks: String =
-        text.split('(').map(|part| part.rsplit(')').next().unwrap_or_default()).collect::<Vec<_>>().concat();
-    let (mut found, mut number) = (Vec::new(), 0);
-    for layer in without_remarks.split(',') {
-        let words: Vec<&str> = layer.split_whitespace().collect();
-        let shape = || Ok::<_, CaseError>(from_torch(field(weights, &format!("{number}.weight"))?)?.0);
-        // How many modules torch has for it.
-        let (layer, modules, weights) = match words[..] {
-            ["rescale", ..] => (json!({ "rescale": {} }), 0, &[][..]),
-            ["conv", _, _, activation] => {
-                let shape = shape()?;
-                let filters = shape.last().copied().unwrap_or_default();
-                let conv = json!({ "filters": filters, "kernel": shape.first(), "activation": activation });
-                (json!({ "conv2d": conv }), 2, AFFINE)
-            }
-            ["batch-norm"] => (json!({ "batch-norm": {} }), 1, NORM),
-            ["max-pool", size] => {
-                let size: usize = size.parse().map_err(|_| CaseError::malformed("the size of a pool"))?;
-                (json!({ "max-pool": { "size": size } }), 1, &[][..])
-            }
-            ["global-max-pool"] => (json!({ "global-max-pool": {} }), 2, &[][..]),
-            ["metric-embedding"] => {
-                let size = shape()?.last().copied().unwrap_or_default();
-                (json!({ "metric-embedding": { "size": size } }), 1, AFFINE)
-            }
-            _ => return Err(CaseError::unknown(format!("the layer `{}`", words.join(" ")))),
-        };
-        found.push(Module { layer, number, weights });
-        number += modules;
-    }
-    Ok(found)
-}
-
-/// A tensor in Keras' layout from torch's: `[out, in, h, w]` to `[h, w, in, out]`, `[out, in]` to `[in, out]`.
-fn from_torch(json: &Json) -> Result<(Vec<usize>, Vec<f32>), CaseError> {
-    let levels = std::iter::successors(Some(json), |json| json.get(0)).count() - 1;
-    let array = Array::read(json, levels)?;
-    let device = Device::flex();
-    match levels {
-        2 => {
-            let x = tensor::<2>(&array, &device).transpose();
-            Ok((x.dims().to_vec(), values(x)))
-        }
-        4 => {
-            let x = tensor::<4>(&array, &device).permute([2, 3, 1, 0]);
-            Ok((x.dims().to_vec(), values(x)))
-        }
-        _ => Ok((array.shape, array.values)),
-    }
 }
 
 fn build(layers: &Json, input: [usize; 3]) -> Result<Network, CaseError> {

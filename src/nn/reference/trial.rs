@@ -9,6 +9,7 @@ use crate::artifact::Weights;
 use crate::base::golden::{Array, CaseError};
 use crate::nn::layer::{Cx, Mode, TrainPass};
 use crate::nn::loss::{Embedded, LossSpec, Target};
+use crate::nn::miner::Mining;
 use crate::nn::ops::Numerics;
 use crate::nn::parameters::Parameters;
 
@@ -62,12 +63,23 @@ impl Trial {
 
     /// One step of training, after which the loss remembers what it is to remember. The rows are view after view.
     pub(super) fn step(&mut self, embeddings: &Array, labels: &[i32], views: usize) -> Result<Outcome, CaseError> {
+        self.mined_step(embeddings, labels, views, None)
+    }
+
+    /// The same of the pairs or triplets that a miner chooses.
+    pub(super) fn mined_step(
+        &mut self,
+        embeddings: &Array,
+        labels: &[i32],
+        views: usize,
+        mining: Option<&Mining<'_>>,
+    ) -> Result<Outcome, CaseError> {
         same_length("rows and labels", embeddings.shape[0], labels.len())?;
         same_length("numbers of an embedding", embeddings.shape[1], self.dim)?;
         let leaf = tensor::<2>(embeddings, &Device::flex().autodiff()).require_grad();
         let parameters = self.parameters.to_trainable();
         let mut pass = TrainPass::new(seed(), self.steps);
-        let batch = Embedded::new(leaf.clone(), labels, &self.classes).of_views(views);
+        let batch = Embedded::new(leaf.clone(), labels, &self.classes).of_views(views).mined_by(mining);
         let (loss, name) = (self.loss.as_dyn(), self.loss.name());
         let mut cx = Cx::of_loss(&parameters, Numerics::Fast, Mode::Train(&mut pass), name);
         let value = loss.forward(&batch, &mut cx);
