@@ -4,11 +4,17 @@ use super::node::{Table, Value};
 use super::param::{Alternative, Record, Shape};
 use super::suggest::{self, Known};
 
-/// What to do about a key that is not known in a table of this record, if the very key belongs further inside.
+/// What to do about a key that is not known in a table of this record, if the very key belongs further inside. What other
+/// tools call a parameter of the record itself is that parameter, and nothing inside another one.
 #[must_use]
 pub fn inside(key: &str, record: &Record, table: &Table) -> Option<String> {
+    let own = record
+        .fields
+        .iter()
+        .find(|field| !table.contains_key(&field.name) && Known { name: &field.name, aka: field.aka }.is_called(key));
     let homes = all(record, table);
-    homes.iter().find(|home| home.name == key).map(Home::words)
+    let is_meant = |home: &&Home<'_>| home.name == key && own.is_none_or(|own| own.name == home.field);
+    homes.iter().find(is_meant).map(Home::words)
 }
 
 /// The same for a key that is only near one that belongs further inside.
@@ -101,6 +107,11 @@ fn of_alternative<'a>(field: &'a str, alternative: &'a Alternative) -> Vec<Home<
 mod tests {
     use super::*;
     use crate::base::param::Field;
+    use crate::base::source::{Place, Source};
+
+    fn nowhere() -> Place {
+        Place::new(&Source::new("nowhere", "", std::path::Path::new("")), 0..0)
+    }
 
     #[test]
     fn a_key_is_sent_where_it_belongs() {
@@ -120,6 +131,12 @@ mod tests {
         let expected = "`adam` is a choice of `optimizer`: write `optimizer = \"adam\"`";
         assert_eq!(said("adam").as_deref(), Some(expected));
         assert_eq!(said("nonsense-of-some-length"), None);
+        // `lookahead` has steps too, but here they are those of an epoch.
+        let mut table = Table::new();
+        assert_eq!(inside("steps", train, &table), None);
+        let node = crate::base::param::node_from_json(&serde_json::json!({ "steps-per-epoch": 5 }), &nowhere());
+        table.extend(node.table().unwrap().clone());
+        assert!(inside("steps", train, &table).is_some());
         let optimizer = |field: &&Field| field.name == "optimizer";
         let expected = "`learning-rate` belongs inside `adam`: write { adam = { learning-rate = .. } }";
         let choice = &train.fields.iter().find(optimizer).unwrap().shape;

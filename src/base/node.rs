@@ -102,20 +102,6 @@ impl Node {
         node
     }
 
-    /// The first list or table that stands inside of `levels` others, this one counted.
-    #[must_use]
-    pub fn nested_below(&self, levels: usize) -> Option<&Place> {
-        let inside = |levels: usize| match &self.value {
-            Value::Array(items) => items.iter().find_map(|item| item.nested_below(levels)),
-            Value::Table(table) => table.values().find_map(|entry| entry.node.nested_below(levels)),
-            _ => None,
-        };
-        match (&self.value, levels.checked_sub(1)) {
-            (Value::Array(_) | Value::Table(_), None) => Some(&self.place),
-            (_, levels) => inside(levels?),
-        }
-    }
-
     /// Reads a parsed TOML value of `source`.
     #[must_use]
     pub fn from_toml(source: &Arc<Source>, value: &toml::Spanned<toml::de::DeValue<'_>>) -> Self {

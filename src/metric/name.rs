@@ -11,7 +11,8 @@ pub enum Argument {
     Count,
     /// A count, or nothing: `mrr@10`, `mrr`.
     CountOrNone,
-    /// A percentage above 0 and below 100 with what it is of: `tpr@1fpr`, `fpr@95tpr`.
+    /// A percentage above 0 and below 100 with what it is of: `tpr@1fpr`, `fpr@95tpr`. That may be left out, `fpr@95`; the
+    /// metric's name has it.
     Percent(&'static str),
 }
 
@@ -91,7 +92,13 @@ pub fn read(text: &str, known: &[Known]) -> Result<(&'static str, Number), NameE
             Number::Count(count(given).ok_or_else(|| wrong("needs a whole number from 1 on"))?)
         }
         (Argument::Percent(of), Some(given)) => {
-            Number::Percent(percent(given, of).ok_or_else(|| wrong("needs a percentage above 0 and below 100"))?)
+            let percent = percent(given, of).ok_or_else(|| wrong("needs a percentage above 0 and below 100"))?;
+            // As of a count: no zeros that say nothing, so that a metric has one name.
+            if given.strip_suffix(of).unwrap_or(given) != percent.to_string() {
+                let help = format!("did you mean `{name}@{percent}{of}`?");
+                return Err(NameError { message: format!("there is no metric `{text}`"), help });
+            }
+            Number::Percent(percent)
         }
     };
     Ok((entry.name, number))
@@ -172,6 +179,7 @@ mod tests {
         assert_eq!(read("mrr@3", KNOWN), Ok(("mrr", Number::Count(3))));
         assert_eq!(read("fpr@95tpr", KNOWN), Ok(("fpr", Number::Percent(95.0))));
         assert_eq!(read("fpr@99.5", KNOWN), Ok(("fpr", Number::Percent(99.5))));
+        assert_eq!(read("fpr@0.1tpr", KNOWN), Ok(("fpr", Number::Percent(0.1))));
     }
 
     #[test]
@@ -183,6 +191,10 @@ mod tests {
         assert_eq!(help("mean_average_precision_at_r"), "did you mean `map@r`?");
         assert_eq!(help("entropy"), "expected `recall`, `map@r`, `mrr` or `fpr`");
         assert_eq!(help(""), "expected `recall`, `map@r`, `mrr` or `fpr`");
+        for text in ["fpr@95.0tpr", "fpr@95.", "fpr@095tpr", "fpr@95.000"] {
+            assert_eq!(help(text), "did you mean `fpr@95tpr`?", "{text}");
+        }
+        assert_eq!(help("fpr@.5tpr"), "did you mean `fpr@0.5tpr`?");
     }
 
     #[test]

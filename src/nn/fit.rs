@@ -154,6 +154,12 @@ pub trait Batches {
     /// A validation batch, the same ones at every epoch; `None` if there is nothing to validate on.
     fn validation(&self, step: u64) -> Option<Batch>;
 
+    /// The views of every example of validation batches; `None` if there is nothing to validate on. Whoever knows it
+    /// without making a batch says so.
+    fn validation_views(&self) -> Option<usize> {
+        self.validation(0).map(|batch| batch.views)
+    }
+
     /// The pixels of up to `count` training images of all classes, as they are, for layers that start from data. Unless told
     /// otherwise those of the first batches, as many as it takes.
     fn first_images(&self, count: usize) -> Vec<u8> {
@@ -179,8 +185,18 @@ pub trait Validator: std::fmt::Debug {
     /// Its figures of this network, in the order of the names; `None` if it was to stop meanwhile.
     ///
     /// # Errors
-    /// Why they can't be had, in words for the user.
-    fn measure(&self, network: &Network) -> Result<Option<Vec<f64>>, String>;
+    /// Why they can't be had.
+    fn measure(&self, network: &Network) -> Result<Option<Vec<f64>>, Unmeasured>;
+}
+
+/// Why a validator has no figures, in words for the user.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct Unmeasured {
+    /// What is wrong.
+    pub message: String,
+    /// What to do about it.
+    pub help: Option<String>,
 }
 
 /// What happens while a network is trained. Epochs and steps count from 1, steps over all epochs.
@@ -238,7 +254,7 @@ pub enum FitError {
     },
     /// The embeddings of the validation pool can't be measured.
     #[error("{0}")]
-    Validation(String),
+    Validation(Unmeasured),
     /// A layer computes the examples of a batch together, so that they can't go through it in pieces.
     #[error(
         "these layers can't be trained in pieces of a batch: one draws random numbers, or takes statistics of the batch"
@@ -255,14 +271,15 @@ pub enum FitError {
 impl FitError {
     /// What to do about it.
     #[must_use]
-    pub const fn help(&self) -> Option<&'static str> {
+    pub fn help(&self) -> Option<&str> {
         match self {
             Self::Diverged { .. } => Some(
                 "lower the optimizer's `learning-rate`, and check that the first layer brings pixels into a small \
                  range, as \"rescale\" does",
             ),
             Self::MicroBatch => Some("leave `micro-batch` out"),
-            Self::Validation(_) | Self::Interrupted | Self::State(_) => None,
+            Self::Validation(unmeasured) => unmeasured.help.as_deref(),
+            Self::Interrupted | Self::State(_) => None,
         }
     }
 }

@@ -29,7 +29,7 @@ mod state;
 pub use embedder::Embedder;
 pub use first_images::starts_from_images;
 pub use fit::{
-    Batch, Batches, EarlyStopping, Ema, FitError, FitEvent, FitSettings, Lookahead, Monitor, Validator, fit,
+    Batch, Batches, EarlyStopping, Ema, FitError, FitEvent, FitSettings, Lookahead, Monitor, Unmeasured, Validator, fit,
 };
 pub use groups::Group;
 pub use layer::{LayerIssue, LayerSpec, infer_shapes};

@@ -91,7 +91,7 @@ impl Parameters {
         for (path, parameter) in &mut self.0 {
             if let Some(Assigned { group, rate_factor, until }) = group_of(path) {
                 // A loss's memory follows the batches as long as there are some.
-                let memory = !parameter.trainable && path.starts_with("loss.");
+                let memory = is_memory(path, parameter.trainable);
                 (parameter.group, parameter.until) = (Some(group), until.filter(|_| !memory));
                 parameter.rate_factor *= rate_factor;
             }
@@ -155,10 +155,19 @@ impl Parameters {
 
     /// Every parameter in host memory.
     pub(super) fn to_weights(&self) -> Weights {
+        self.weights_of(|_, _| true)
+    }
+
+    /// The same without what a loss remembers of earlier batches: averages of it there are none, and once is enough.
+    pub(super) fn to_weights_without_memory(&self) -> Weights {
+        self.weights_of(|path, parameter| !is_memory(path, parameter.trainable))
+    }
+
+    fn weights_of(&self, wanted: impl Fn(&str, &Parameter) -> bool) -> Weights {
         let one = |(path, parameter): (&String, &Parameter)| {
             (path.clone(), (parameter.shape.clone(), numbers(&parameter.value)))
         };
-        Weights(self.0.iter().map(one).collect())
+        Weights(self.0.iter().filter(|(path, parameter)| wanted(path, parameter)).map(one).collect())
     }
 
     /// Replaces every value; what `weights` has besides is not looked at.
@@ -166,7 +175,19 @@ impl Parameters {
     /// # Errors
     /// If one is missing or has another shape: nothing is changed then.
     pub(super) fn set(&mut self, weights: &Weights) -> Result<(), LoadError> {
-        for (path, parameter) in &self.0 {
+        self.set_where(weights, |_, _| true)
+    }
+
+    /// The same of [`Parameters::to_weights_without_memory`]; what a loss remembers stays.
+    ///
+    /// # Errors
+    /// As [`Parameters::set`].
+    pub(super) fn set_without_memory(&mut self, weights: &Weights) -> Result<(), LoadError> {
+        self.set_where(weights, |path, parameter| !is_memory(path, parameter.trainable))
+    }
+
+    fn set_where(&mut self, weights: &Weights, wanted: impl Fn(&str, &Parameter) -> bool) -> Result<(), LoadError> {
+        for (path, parameter) in self.0.iter().filter(|(path, parameter)| wanted(path, parameter)) {
             match weights.0.get(path) {
                 None => return Err(LoadError::Missing(path.clone())),
                 Some((found, _)) if *found != parameter.shape => {
@@ -176,7 +197,7 @@ impl Parameters {
                 Some(_) => {}
             }
         }
-        for (path, parameter) in &mut self.0 {
+        for (path, parameter) in self.0.iter_mut().filter(|(path, parameter)| wanted(path, parameter)) {
             parameter.value = flat(weights.0[path].1.clone(), &parameter.value.device());
         }
         Ok(())
@@ -279,6 +300,11 @@ impl Parameters {
         let moved = old.without_autodiff().mul_scalar(momentum) + batch.mul_scalar(1.0 - momentum);
         parameter.value = if tracked { Tensor::from_inner(moved) } else { moved };
     }
+}
+
+/// Whether a parameter is what a loss remembers: it follows the batches, and no gradient.
+pub(super) fn is_memory(path: &str, trainable: bool) -> bool {
+    !trainable && path.starts_with("loss.")
 }
 
 /// The weights that a loss, and the losses inside it, learn.

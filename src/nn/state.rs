@@ -22,7 +22,8 @@ pub struct FitState {
     pub losses: Vec<f32>,
     /// The validation loss of every epoch so far; empty if there is no validation.
     pub val_losses: Vec<f32>,
-    /// The weights of the best epoch so far, where the training keeps them.
+    /// The weights of the best epoch so far, where the training keeps them; as those below without what a loss remembers of
+    /// earlier batches, which `weights` have.
     pub best: Weights,
     /// Moving averages of the weights, where there are any.
     pub ema: Weights,
@@ -94,10 +95,18 @@ impl FitState {
             weights.0.iter().map(|(name, (shape, _))| (name.clone(), shape.clone())).collect()
         };
         let equal = |one: &Weights, other: &Weights| shapes(one) == shapes(other);
+        // Older checkpoints hold what a loss remembers in each of them: that is passed over.
+        let holds = |one: &Weights, other: &Weights| {
+            one.0.is_empty() == other.0.is_empty()
+                && other.0.iter().all(|(name, (shape, _))| one.0.get(name).is_some_and(|(found, _)| found == shape))
+        };
+        let of_layers = |weights: &Weights| -> Vec<(String, Vec<usize>)> {
+            shapes(weights).into_iter().filter(|(name, _)| !name.starts_with("loss.")).collect()
+        };
         equal(&self.weights, &other.weights)
-            && equal(&self.ema, &other.ema)
-            && equal(&self.slow, &other.slow)
-            && (self.best.0.is_empty() || equal(&self.best, &other.weights))
+            && holds(&self.ema, &other.ema)
+            && holds(&self.slow, &other.slow)
+            && (self.best.0.is_empty() || of_layers(&self.best) == of_layers(&other.weights))
     }
 
     /// Takes a step over.
@@ -140,9 +149,10 @@ impl FitState {
     /// The state of a training that has made no step.
     #[must_use]
     pub fn start(network: &Network, settings: &FitSettings<'_>) -> Self {
-        let weights = settings.parameters(network).to_weights();
-        let (ema, slow) = (settings.ema.map(|_| weights.clone()), settings.lookahead.map(|_| weights.clone()));
-        Self { weights, ema: ema.unwrap_or_default(), slow: slow.unwrap_or_default(), ..Self::default() }
+        let parameters = settings.parameters(network);
+        let beside = |wanted: bool| if wanted { parameters.to_weights_without_memory() } else { Weights::default() };
+        let (ema, slow) = (beside(settings.ema.is_some()), beside(settings.lookahead.is_some()));
+        Self { weights: parameters.to_weights(), ema, slow, ..Self::default() }
     }
 
     /// The parameters and the optimiser's memory in this state.

@@ -72,13 +72,13 @@ fn differences(stage: &dyn DynStage, old: &Json, new: &Json) -> usize {
 }
 
 fn scaled(stage: &dyn DynStage, work: &Work, params: &Json) -> f64 {
-    let size = |params: &Json| {
-        stage.work().iter().map(|name| params.get(name)?.as_f64()).product::<Option<f64>>().filter(|size| *size > 0.0)
+    let size = |params: &Json, name: &str| params.get(name).and_then(Json::as_f64);
+    let times = |name: &&str| match (size(&work.params, name), size(params, name)) {
+        (Some(old), Some(new)) if old > 0.0 && new > 0.0 => Some(new / old),
+        (None, None) => Some(1.0), // left out in both: the inputs say it
+        _ => None,
     };
-    match (size(&work.params), size(params)) {
-        (Some(old), Some(new)) => work.seconds * new / old,
-        _ => work.seconds,
-    }
+    work.seconds * stage.work().iter().map(times).product::<Option<f64>>().unwrap_or(1.0)
 }
 
 #[cfg(test)]

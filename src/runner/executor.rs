@@ -14,7 +14,7 @@ use walkdir::WalkDir;
 use super::checkpoints::StoredCheckpoints;
 use super::error::StageFailure;
 use super::inputs::{self, Candidates, Entries, Sources};
-use super::known;
+use super::known::{Known, Stored};
 use super::schedule::Held;
 use super::{Event, History, Outcome, reasons};
 use crate::base::interrupt::LeftToEnd;
@@ -37,6 +37,7 @@ pub(super) struct Executor<'a> {
     pub(super) hardware: &'a BTreeMap<String, String>,
     pub(super) cancel: &'a AtomicBool,
     pub(super) on_event: &'a (dyn Fn(&Event) + Sync),
+    pub(super) known: Known,
 }
 
 /// What became of a node, as far as it got.
@@ -48,6 +49,8 @@ pub(super) struct Attempt {
     pub(super) retries: u32,
     /// Seconds of earlier tries, and of looking before it waited for the device.
     pub(super) seconds: f64,
+    /// Whether its parameters suit its inputs.
+    checked: bool,
     /// Whether somebody was told that it computes.
     announced: bool,
     /// Whether the result was stored by this run.
@@ -56,11 +59,12 @@ pub(super) struct Attempt {
 
 impl Executor<'_> {
     /// The node's result; `None` if it has to be computed and the device could not be taken. `attempt` is filled in on
-    /// the way, so that a failure leaves what was known.
+    /// the way, so that a failure leaves what was known. `upstream` has the results that the node reads, `stored` any.
     pub(super) fn run_node(
         &self,
         node: NodeIndex,
         upstream: &Entries,
+        stored: &Stored<'_>,
         attempt: &mut Attempt,
         held: &Held<'_>,
     ) -> Result<Option<(Outcome, AcEntry)>, StageFailure> {
@@ -86,12 +90,17 @@ impl Executor<'_> {
         if let Some(entry) = self.look_up(node, &parts, &mut damage)? {
             return Ok(Some((Outcome::Hit, entry))); // another process computed it while this one waited
         }
+        if !attempt.checked {
+            // Before the device is taken, and once: neither reading facts nor waiting for the device makes others wait.
+            attempt.reasons = reasons::of_miss(self.plan, node, &parts, self.history, damage.as_ref());
+            self.known.check(self.plan, node, stored, self.store, &|message| self.warn(node, message))?;
+            attempt.checked = true;
+        }
         if !held.take_device() {
             return Ok(None);
         }
         if !attempt.announced {
             attempt.announced = true;
-            attempt.reasons = reasons::of_miss(self.plan, node, &parts, self.history, damage.as_ref());
             (self.on_event)(&Event::StageStarted {
                 stage: self.id(node).to_owned(),
                 key: parts.key(),
@@ -168,7 +177,6 @@ impl Executor<'_> {
         if let (Some(checkpoints), Some(journal)) = (&checkpoints, self.journal) {
             journal.wanted_checkpoints(self.id(node), key, checkpoints.shelf())?;
         }
-        known::check(self.plan, node, upstream, self.store, &on_warning)?;
         let mut ctx = Ctx::new(CtxParts {
             id: self.id(node),
             inputs: files,

@@ -15,10 +15,10 @@ use crate::plan::{KeyParts, Plan};
 use crate::stage::{BackendChoice, Inputs, SourceDigest, SourceFinder, StageError};
 use crate::store::{AcEntry, Store, StoreError};
 
-/// Stored results by node, of all that a node reads and of all behind that.
+/// Stored results by node, of all that a node reads.
 pub(super) type Entries = BTreeMap<NodeIndex, AcEntry>;
 
-/// Digests of the files that each port reads; the whole upstream must be in `entries`.
+/// Digests of the files that each port reads; what they are of must be in `entries`.
 pub(super) fn digests(plan: &Plan, node: NodeIndex, entries: &Entries) -> BTreeMap<String, BTreeMap<String, Digest>> {
     let port_files = |upstream: NodeIndex, files: &[&str]| {
         let entry = &entries[&upstream];

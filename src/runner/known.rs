@@ -2,33 +2,47 @@
 //! now tell.
 
 use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
 
 use petgraph::graph::NodeIndex;
 
-use super::inputs::Entries;
 use crate::base::file_name::FileName;
 use crate::plan::Plan;
 use crate::stage::{Facts, InputFacts, Port, StageError};
-use crate::store::Store;
+use crate::store::{AcEntry, Store};
 
-/// Refuses a node whose parameters don't suit its inputs, and warns of what is new about it.
-///
-/// # Errors
-/// The first problem at its parameter, the others in its words.
-pub(super) fn check(
-    plan: &Plan,
-    node: NodeIndex,
-    entries: &Entries,
-    store: &Store,
-    on_warning: &dyn Fn(String),
-) -> Result<(), StageError> {
-    let stage = &plan.graph[node].stage;
-    let inputs = Known { plan, entries, store, facts: BTreeMap::new() }.inputs(node)?;
-    stage.infer(&inputs)?;
-    let before = stage.warnings(&planned(plan, node));
-    let new = stage.warnings(&inputs).into_iter().filter(|warning| !before.contains(warning));
-    new.for_each(|warning| on_warning(warning.message));
-    Ok(())
+/// The stored result of a node that has one.
+pub(super) type Stored<'a> = dyn Fn(NodeIndex) -> Option<AcEntry> + 'a;
+
+/// Facts of nodes that have results, each made when somebody first computes from it: none in a run that finds all.
+#[derive(Default)]
+pub(super) struct Known(Mutex<BTreeMap<NodeIndex, Facts>>);
+
+impl Known {
+    /// Refuses a node whose parameters don't suit its inputs, and warns of what is new about it.
+    ///
+    /// # Errors
+    /// The first problem at its parameter, the others in its words.
+    pub(super) fn check(
+        &self,
+        plan: &Plan,
+        node: NodeIndex,
+        stored: &Stored<'_>,
+        store: &Store,
+        on_warning: &dyn Fn(String),
+    ) -> Result<(), StageError> {
+        let stage = &plan.graph[node].stage;
+        let inputs = {
+            // Several stages may ask at once: the lock is held so that nobody reads the same files beside another.
+            let mut facts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            Making { plan, stored, store, facts: &mut facts }.inputs(node)?
+        };
+        stage.infer(&inputs)?;
+        let before = stage.warnings(&planned(plan, node));
+        let new = stage.warnings(&inputs).into_iter().filter(|warning| !before.contains(warning));
+        new.for_each(|warning| on_warning(warning.message));
+        Ok(())
+    }
 }
 
 /// What was known of a node's inputs when the plan was made.
@@ -37,15 +51,15 @@ fn planned(plan: &Plan, node: NodeIndex) -> InputFacts {
     InputFacts(plan.upstream(node).into_iter().map(facts).collect())
 }
 
-/// Facts of nodes that have results, each made once.
-struct Known<'a> {
+/// Makes the facts that are still missing.
+struct Making<'a> {
     plan: &'a Plan,
-    entries: &'a Entries,
+    stored: &'a Stored<'a>,
     store: &'a Store,
-    facts: BTreeMap<NodeIndex, Facts>,
+    facts: &'a mut BTreeMap<NodeIndex, Facts>,
 }
 
-impl Known<'_> {
+impl Making<'_> {
     fn inputs(&mut self, node: NodeIndex) -> Result<InputFacts, StageError> {
         let mut inputs = InputFacts::default();
         for (upstream, port) in self.plan.upstream(node) {
@@ -62,7 +76,7 @@ impl Known<'_> {
         let planned = &self.plan.graph[node];
         // It has its result: what it would say of its inputs now is of no account.
         let facts = planned.stage.infer(&inputs).unwrap_or_else(|_| planned.facts.clone());
-        let facts = match self.entries.get(&node) {
+        let facts = match (self.stored)(node) {
             None => facts,
             Some(entry) => planned.stage.complete(facts, &|name| {
                 let file = FileName::try_from(name).ok().and_then(|name| entry.files.get(&name));

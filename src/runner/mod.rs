@@ -41,6 +41,8 @@ use crate::stage::{Catalog, StageError};
 use crate::store::{AcEntry, Files, Journal, RunStart, Store, StoreError};
 use error::StageFailure;
 use executor::{Attempt, Executor};
+use known::Known;
+use petgraph::graph::NodeIndex;
 use schedule::{Held, Queue};
 
 /// Where and how to run plans.
@@ -86,6 +88,8 @@ fn metrics(stages: &[Finished]) -> BTreeMap<String, f64> {
 struct Run<'a> {
     executor: Executor<'a>,
     queue: Queue,
+    /// Of nodes in the plan's order.
+    positions: BTreeMap<NodeIndex, usize>,
     board: Board<Finished>,
     /// What is known of stages that wait for the device.
     parked: Board<Attempt>,
@@ -138,6 +142,7 @@ impl Runner<'_> {
             hardware: &hardware,
             cancel,
             on_event,
+            known: Known::default(),
         };
         let stages = span.in_scope(|| self.run_stages(executor, inside));
         let _recording = LeftToEnd::begin();
@@ -205,7 +210,8 @@ impl Runner<'_> {
     fn run_stages(&self, executor: Executor<'_>, folder: Inside) -> Vec<Finished> {
         let plan = executor.plan;
         let (board, parked) = (Mutex::default(), Mutex::default());
-        let run = Run { executor, queue: Queue::new(plan), board, parked, folder };
+        let positions = plan.order.iter().enumerate().map(|(at, node)| (*node, at)).collect();
+        let run = Run { executor, queue: Queue::new(plan), positions, board, parked, folder };
         let span = tracing::Span::current();
         std::thread::scope(|scope| {
             for _ in 1..self.jobs.clamp(1, plan.order.len().max(1)) {
@@ -272,12 +278,14 @@ impl Run<'_> {
     fn try_once(&self, held: &Held<'_>, attempt: &mut Attempt) -> Result<Option<(Outcome, AcEntry)>, StageFailure> {
         let plan = self.executor.plan;
         let node = plan.order[held.at()];
-        let upstream = {
-            let board = locked(&self.board);
-            let entry = |(at, finished): (&usize, &Finished)| Some((plan.order[*at], finished.entry.clone()?));
-            board.iter().filter_map(entry).collect()
+        let stored = |node: NodeIndex| {
+            let at = self.positions.get(&node)?;
+            locked(&self.board).get(at).and_then(|finished| finished.entry.clone())
         };
-        let result = self.executor.run_node(node, &upstream, attempt, held);
+        // A hit looks at nothing but what it reads: a run that finds all copies no more entries than there are edges.
+        let read = plan.upstream(node).into_iter();
+        let upstream = read.filter_map(|(upstream, _)| Some((upstream, stored(upstream)?))).collect();
+        let result = self.executor.run_node(node, &upstream, &stored, attempt, held);
         self.executor.warn_of_store(node);
         let Some((outcome, entry)) = result? else { return Ok(None) };
         let id = &plan.graph[node].id;

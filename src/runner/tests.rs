@@ -17,7 +17,7 @@ use std::time::Duration;
 use petgraph::graph::NodeIndex;
 use serde_json::json;
 
-use fakes::{Fakes, Project, diamond, plan, with};
+use fakes::{COMPLETED, Fakes, Project, diamond, plan, with};
 use recovery::{Results, assert_recovers, varied};
 
 use super::*;
@@ -37,6 +37,31 @@ fn a_second_run_is_all_hits_with_the_same_metrics() {
     assert_eq!(std::fs::read_to_string(folder.join("bottom/out.txt")).unwrap(), "TLTRB");
     assert_eq!(std::fs::read_to_string(folder.join("bottom/parts/1.txt")).unwrap(), "TLTRB");
     assert_eq!(RunRecord::read(&folder).unwrap(), second);
+}
+
+#[test]
+fn facts_are_made_once_and_only_where_something_computes() {
+    let project = Project::new();
+    let plan = |last: &str| {
+        let stages = [
+            ("a", "facts a", &[][..]),
+            ("b", "facts b", &["a"][..]),
+            ("c", "facts c", &["a"][..]),
+            ("d", last, &["b", "c"][..]),
+        ];
+        plan(&stages.map(|(id, text, upstream)| (id, text, "", upstream)))
+    };
+    let counts =
+        || ["facts a", "facts b", "facts c", "facts d"].map(|text| COMPLETED.lock().unwrap().get(text).copied());
+    project.run(&plan("facts d"));
+    assert_eq!(counts(), [Some(1), Some(1), Some(1), None], "nobody reads the last");
+    let again = project.run(&plan("facts d"));
+    assert_eq!(with(&again, Outcome::Hit), ["a", "b", "c", "d"]);
+    assert_eq!(counts(), [Some(1), Some(1), Some(1), None]);
+    // What is far behind a stage that computes is made from its stored result.
+    let changed = project.run(&plan("facts e"));
+    assert_eq!(with(&changed, Outcome::Ran), ["d"]);
+    assert_eq!(counts(), [Some(2), Some(2), Some(2), None]);
 }
 
 #[test]

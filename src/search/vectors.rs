@@ -82,12 +82,19 @@ impl<'a> Vectors<'a> {
 pub fn to_unit_length(values: &mut [f32], dim: usize) {
     values.par_chunks_exact_mut(dim.max(1)).for_each(|row| {
         let square = square_norm(row);
-        if square > 0.0 && !is_unit(square) {
-            let length = square.sqrt();
-            #[expect(clippy::cast_possible_truncation, reason = "the one rounding to the artifact's float type")]
-            row.iter_mut().for_each(|value| *value = (f64::from(*value) / length) as f32);
+        if !is_unit(square) {
+            divide_by_length(row, square);
         }
     });
+}
+
+/// Divides a row by its length, given the square of it; a row of zeros stays.
+pub fn divide_by_length(row: &mut [f32], square: f64) {
+    if square > 0.0 {
+        let length = square.sqrt();
+        #[expect(clippy::cast_possible_truncation, reason = "the one rounding to the artifact's float type")]
+        row.iter_mut().for_each(|value| *value = (f64::from(*value) / length) as f32);
+    }
 }
 
 fn is_unit(square: f64) -> bool {

@@ -6,14 +6,14 @@ use std::ops::Range;
 use toml_parser::Source;
 use toml_parser::lexer::TokenKind;
 
-/// Steps of nesting, over lists, tables and the parts of keys; no spec that a person writes has a quarter of them.
-pub(super) const DEEPEST: usize = 64;
+use crate::base::node::MOST_NESTED;
 
-/// Where a TOML text nests deeper than [`DEEPEST`], and what to say of it.
-pub(super) fn too_deep(text: &str) -> Option<(Range<usize>, String)> {
+/// Where a TOML text that stands below so many steps already nests deeper than [`MOST_NESTED`], and what to say of it. Lists,
+/// tables and the parts of keys count.
+pub(super) fn too_deep(text: &str, above: usize) -> Option<(Range<usize>, String)> {
     // Steps that each open bracket adds: its own, and those of the key before it.
     let mut open: Vec<usize> = Vec::new();
-    let (mut depth, mut dots, mut key) = (0, 0, 0);
+    let (mut depth, mut dots, mut key) = (above, 0, 0);
     for token in Source::new(text).lex() {
         match token.kind() {
             TokenKind::Dot => dots += 1,
@@ -39,8 +39,8 @@ pub(super) fn too_deep(text: &str) -> Option<(Range<usize>, String)> {
             | TokenKind::Atom
             | TokenKind::Eof => {}
         }
-        if depth + dots > DEEPEST {
-            let message = format!("keys, lists or tables are nested too deep: more than {DEEPEST} steps");
+        if depth + dots > MOST_NESTED {
+            let message = format!("keys, lists or tables are nested too deep: more than {MOST_NESTED} steps");
             return Some((token.span().start()..token.span().end(), message));
         }
     }
@@ -54,7 +54,7 @@ mod tests {
     const TOO_DEEP: &str = "keys, lists or tables are nested too deep: more than 64 steps";
 
     fn said(text: &str) -> Option<String> {
-        too_deep(text).map(|(_, message)| message)
+        too_deep(text, 0).map(|(_, message)| message)
     }
 
     #[test]
@@ -85,6 +85,16 @@ mod tests {
             format!("x = {}", "{ a = ".repeat(100_000)),
         ] {
             assert_eq!(said(&text).as_deref(), Some(TOO_DEEP), "{}", &text[..20]);
+        }
+    }
+
+    #[test]
+    fn what_stands_above_counts() {
+        let text = |levels: usize| format!("{}1{}", "[".repeat(levels), "]".repeat(levels));
+        for above in [0, 1, 40, 63] {
+            assert_eq!(too_deep(&text(MOST_NESTED - above), above), None, "{above}");
+            let (span, _) = too_deep(&text(MOST_NESTED - above + 1), above).unwrap();
+            assert_eq!(span, MOST_NESTED - above..MOST_NESTED - above + 1, "{above}");
         }
     }
 

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::base::issue::{Issue, Issues};
-use crate::base::node::{MOST_NESTED, Table, table_from_toml};
+use crate::base::node::{Table, table_from_toml};
 use crate::base::source::{Layer, Place, Source};
 use crate::base::suggest;
 
@@ -74,7 +74,7 @@ const MOST_SYNTAX_ERRORS: usize = 3;
 
 /// Parses a text; the first syntax errors are reported, one a line.
 pub(super) fn parse(source: &Arc<Source>, issues: &mut Issues) -> Option<Table> {
-    if let Some((span, message)) = too_deep(&source.text) {
+    if let Some((span, message)) = too_deep(&source.text, 0) {
         issues.push(Issue::at(&Place::new(source, span), "", message).help("is it the right file?"));
         return None;
     }
@@ -99,12 +99,6 @@ pub(super) fn parse(source: &Arc<Source>, issues: &mut Issues) -> Option<Table> 
         return None;
     }
     Some(table_from_toml(source, table.get_ref()))
-}
-
-/// What is said of a list or table inside of too many others.
-pub(super) fn nested_too_deep(place: &Place) -> Issue {
-    Issue::at(place, "", "lists or tables are nested too deep")
-        .help(format!("at most {MOST_NESTED} stand in each other"))
 }
 
 #[cfg(test)]

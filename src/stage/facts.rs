@@ -185,8 +185,8 @@ pub struct EmbeddingsFacts {
     pub distance: Distance,
     /// Whether the model was trained on this very pool.
     pub seen_in_training: bool,
-    /// What a row is made of.
-    pub model_use: ModelUse,
+    /// What a row is made of; unknown while the layers that are named are.
+    pub model_use: Option<ModelUse>,
 }
 
 /// Of an index.
@@ -200,8 +200,8 @@ pub struct IndexFacts {
     pub dim: Option<usize>,
     /// How near is measured.
     pub distance: Distance,
-    /// What a vector is made of.
-    pub model_use: ModelUse,
+    /// What a vector is made of, where that is known.
+    pub model_use: Option<ModelUse>,
 }
 
 impl IndexFacts {
@@ -221,7 +221,7 @@ pub struct CalibrationFacts {
     pub distance: Option<Distance>,
     /// Neighbours that its matcher looks at.
     pub neighbours: usize,
-    /// What the vectors that it was made with are made of.
+    /// What the vectors that it was made with are made of, where that is known.
     pub model_use: Option<ModelUse>,
 }
 

@@ -110,9 +110,7 @@ impl Stage for Calibrate {
         let asked = embedded::select(params.slice, queries.and_then(|facts| facts.range.as_ref()));
         let asked = asked.map_err(|issue| issues.push(issue)).unwrap_or_default();
         issues.extend(embedded::check_classes(index, queries));
-        issues.extend(
-            index.zip(queries).and_then(|(index, queries)| embedded::check_uses(&index.model_use, &queries.model_use)),
-        );
+        issues.extend(embedded::check_uses(index, queries));
         issues.extend(embedded::check_dims(index.and_then(|facts| facts.dim), queries.and_then(|facts| facts.dim)));
         let indexed = index.and_then(|facts| facts.count());
         let overlaps = index
@@ -129,7 +127,7 @@ impl Stage for Calibrate {
             cutpoints: std::iter::once(OPTIMAL.to_owned()).chain(targets).collect(),
             distance: index.map(|index| index.distance),
             neighbours: params.matcher.k(),
-            model_use: index.map(|index| index.model_use.clone()),
+            model_use: index.and_then(|index| index.model_use.clone()),
         }))
     }
 

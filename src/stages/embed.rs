@@ -15,7 +15,8 @@ use super::train::stage_summary;
 use crate::artifact::{
     self, Embeddings, EmbeddingsInfo, Examples, ModelFile, ModelUse, Samples, Weights, read_json, write_json,
 };
-use crate::base::check::{self, Check};
+use crate::base::check;
+use crate::base::param::{Param, View};
 use crate::nn::{EMBED_BATCH, Network, Pixels, device};
 use crate::params;
 use crate::stage::{
@@ -37,9 +38,10 @@ params! {
         /// Which positions of the pool.
         #[aka("range", "subset", "positions", "rows")]
         slice: Slice = Slice::All,
-        /// The versions of each image that are embedded: a row is their mean, of unit length where the layers give that.
+        /// The versions of each image that are embedded, in any order: a row is their mean, of unit length where the layers
+        /// give that.
         #[aka("tta", "test_time_augmentation", "augment", "test_views")]
-        views: Vec<EmbedView> = vec![EmbedView::Identity] => views(),
+        views: Vec<EmbedView> = vec![EmbedView::Identity] => check::not_empty(),
         /// The layer whose output is the embedding, in place of the last one: its name in the table of `simpipe check`, such
         /// as "global-max-pool", or its place, such as "layers.5".
         #[aka("features", "tap", "output_layer", "embedding_layer", "feature_layer")]
@@ -52,12 +54,6 @@ params! {
         #[aka("l2_normalize", "normalise", "unit_length")]
         normalize: bool = false,
     }
-}
-
-fn views() -> Check<Vec<EmbedView>> {
-    let distinct = |views: &[EmbedView]| views.iter().enumerate().all(|(at, view)| !views[..at].contains(view));
-    let test = move |views: &Vec<EmbedView>| !views.is_empty() && distinct(views);
-    Check::new("a list of at least one view, each once", test).with_length(check::not_empty::<EmbedView>().length)
 }
 
 /// Embeds images.
@@ -90,6 +86,7 @@ impl Stage for Embed {
     fn infer(params: &EmbedParams, inputs: &InputFacts) -> Result<Facts, Vec<ParamIssue>> {
         let pool = inputs.samples("sampler").cloned().unwrap_or_default();
         let range = params.slice.within(pool.count, "slice").map_err(|issue| vec![issue])?;
+        params.views_differ()?;
         let Some(model) = inputs.model("model") else {
             return Err(vec![ParamIssue::new("", "the port `model` has no model")]);
         };
@@ -103,10 +100,16 @@ impl Stage for Embed {
             range,
             dim,
             distance: model.distance,
-            model_use: params.model_use(taps.as_deref()),
+            // The last layer is the last layer, whatever it is.
+            model_use: taps.or_else(|| params.named().is_empty().then(Vec::new)).map(|taps| params.model_use(&taps)),
             seen_in_training: !model.trained_on.is_empty() && pool.identity == model.trained_on,
             pool,
         }))
+    }
+
+    /// The mean of views is the same in any order.
+    fn key_params(params: &EmbedParams) -> serde_json::Value {
+        EmbedParams { views: params.views_in_order(), ..params.clone() }.write(View::Key)
     }
 
     fn run(params: &EmbedParams, ctx: &mut Ctx<'_>) -> Result<(), StageError> {
@@ -117,7 +120,8 @@ impl Stage for Embed {
         let pixels = read_pixels(ctx, ids, network.input())?;
         let taps = params.taps(Some(&stage_summary(network.summary()))).map_err(first)?.unwrap_or_default();
         let networks = tapped(&network, &taps)?;
-        let rows = Rows::new(&networks, &params.views, params.normalize);
+        let views = params.views_in_order();
+        let rows = Rows::new(&networks, &views, params.normalize);
         let values = embed(ctx, &rows, &pixels, ids)?;
         let examples = Examples::read(ctx.input("dataset", DATASET))?;
         let (split, digest) = (of(&examples.split, ids)?, of(&examples.digest, ids)?);
@@ -137,7 +141,7 @@ impl Stage for Embed {
             count: embeddings.len(),
             begin: embeddings.position.first().copied().unwrap_or(0),
             seen_in_training: ids.iter().any(|id| model.has_seen(*id)),
-            model_use: params.model_use(Some(&taps)),
+            model_use: params.model_use(&taps),
         };
         embeddings.write(&ctx.output("embeddings.parquet"))?;
         write_json(&ctx.output(EmbeddingsInfo::FILE), &info)?;
@@ -146,6 +150,24 @@ impl Stage for Embed {
 }
 
 impl EmbedParams {
+    /// The views in the order of their choice: a sum of numbers that are rounded depends on it, and nobody should.
+    fn views_in_order(&self) -> Vec<EmbedView> {
+        let mut views = self.views.clone();
+        views.sort_by_key(|view| EmbedView::NAMES.iter().position(|name| *name == view.name()));
+        views
+    }
+
+    /// A view that is there twice would count twice.
+    fn views_differ(&self) -> Result<(), Vec<ParamIssue>> {
+        let twice = (1..self.views.len()).filter(|&at| self.views[..at].contains(&self.views[at]));
+        let issue = |at: usize| {
+            let message = format!("`{}` stands here twice", self.views[at].name());
+            ParamIssue::new(format!("views[{at}]"), message).help("leave it out: each view counts once")
+        };
+        let issues: Vec<ParamIssue> = twice.map(issue).collect();
+        if issues.is_empty() { Ok(()) } else { Err(issues) }
+    }
+
     /// The layers that are named, with their parameters' paths.
     fn named(&self) -> Vec<(String, &str)> {
         let list = self.layers.iter().enumerate().map(|(at, name)| (format!("layers[{at}]"), name.as_str()));
@@ -162,13 +184,12 @@ impl EmbedParams {
     }
 
     /// What a row is made of.
-    fn model_use(&self, taps: Option<&[Tap]>) -> ModelUse {
+    fn model_use(&self, taps: &[Tap]) -> ModelUse {
         let layers = match taps {
-            Some([tap]) if tap.is_last => Vec::new(),
-            Some(taps) => taps.iter().map(|tap| tap.path.clone()).collect(),
-            None => self.named().into_iter().map(|(_, name)| name.to_owned()).collect(),
+            [tap] if tap.is_last => Vec::new(),
+            taps => taps.iter().map(|tap| tap.path.clone()).collect(),
         };
-        let views = self.views.iter().map(|view| view.name().to_owned()).collect();
+        let views = self.views_in_order().iter().map(|view| view.name().to_owned()).collect();
         ModelUse { views, layers, normalize: self.normalize }
     }
 }

@@ -105,8 +105,9 @@ pub(super) fn check_dims(index: Option<usize>, queries: Option<usize>) -> Option
     })
 }
 
-/// Embeddings that are made of other views or layers can't be compared.
-pub(super) fn check_uses(index: &ModelUse, queries: &ModelUse) -> Option<ParamIssue> {
+/// Embeddings that are made of other views or layers can't be compared; what is not known yet may be alike.
+pub(super) fn check_uses(index: Option<&IndexFacts>, queries: Option<&EmbeddingsFacts>) -> Option<ParamIssue> {
+    let (index, queries): (&ModelUse, &ModelUse) = (index?.model_use.as_ref()?, queries?.model_use.as_ref()?);
     (index != queries).then(|| {
         let message = format!("the index is embedded by {}, the queries by {}", index.words(), queries.words());
         ParamIssue::new("", message)

@@ -84,15 +84,13 @@ impl Stage for Match {
         let range = range.map_err(|issue| issues.push(issue)).unwrap_or_default();
         if let (Some(calibration), Some(index)) = (inputs.calibration("calibration"), index) {
             issues.extend(check_distance(calibration.distance, index.distance));
-            issues.extend(calibration.model_use.as_ref().and_then(|used| check_calibrated(used, &index.model_use)));
+            issues.extend(check_calibrated(calibration.model_use.as_ref(), index.model_use.as_ref()));
         }
         if let Some(calibration) = inputs.calibration("calibration") {
             issues.extend(check_cutpoint(&params.cutpoint, calibration.cutpoints.iter().map(String::as_str)));
         }
         issues.extend(embedded::check_classes(index, queries));
-        issues.extend(
-            index.zip(queries).and_then(|(index, queries)| embedded::check_uses(&index.model_use, &queries.model_use)),
-        );
+        issues.extend(embedded::check_uses(index, queries));
         issues.extend(embedded::check_dims(index.and_then(|facts| facts.dim), queries.and_then(|facts| facts.dim)));
         let indexed = index.and_then(IndexFacts::count);
         let shared = match (index, queries, &range) {
@@ -167,7 +165,8 @@ fn check_distance(calibrated: Option<Distance>, indexed: Distance) -> Option<Par
 }
 
 /// Nor for vectors that are made otherwise.
-fn check_calibrated(calibrated: &ModelUse, indexed: &ModelUse) -> Option<ParamIssue> {
+fn check_calibrated(calibrated: Option<&ModelUse>, indexed: Option<&ModelUse>) -> Option<ParamIssue> {
+    let (calibrated, indexed) = (calibrated?, indexed?);
     (calibrated != indexed).then(|| {
         let message =
             format!("the calibration is for embeddings by {}, the index holds {}", calibrated.words(), indexed.words());

@@ -127,3 +127,49 @@ impl Catalog for Registry {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::param::LazyChoice;
+    use crate::base::suggest::same;
+
+    /// Names that stand for two of the same table or choice, in every one below a shape.
+    fn ambiguous(shape: &Shape, seen: &mut Vec<LazyChoice>, found: &mut Vec<String>) {
+        match shape {
+            Shape::Record(record) => {
+                twice(&record.known(), found);
+                record.fields.iter().for_each(|field| ambiguous(&field.shape, seen, found));
+            }
+            Shape::Choice(choice) if !seen.contains(choice) => {
+                seen.push(*choice);
+                twice(&choice.known(), found);
+                choice.get().params().for_each(|params| ambiguous(params, seen, found));
+            }
+            Shape::List(inner) | Shape::Map(inner) => ambiguous(inner, seen, found),
+            Shape::AnyOf(shapes) => shapes.iter().for_each(|shape| ambiguous(shape, seen, found)),
+            _ => {}
+        }
+    }
+
+    fn twice(known: &[Known<'_>], found: &mut Vec<String>) {
+        for (at, one) in known.iter().enumerate() {
+            for other in &known[at + 1..] {
+                let theirs = one.aka.iter().chain(std::iter::once(&one.name));
+                let shared = theirs.filter(|name| same(name, other.name) || other.is_called(name));
+                found.extend(shared.map(|name| format!("`{name}` may mean `{}` and `{}`", one.name, other.name)));
+            }
+        }
+    }
+
+    #[test]
+    fn what_other_tools_call_a_thing_means_one_thing() {
+        let (mut seen, mut found) = (Vec::new(), Vec::new());
+        docs().iter().for_each(|doc| ambiguous(&doc.params, &mut seen, &mut found));
+        assert!(seen.len() > 20 && seen.iter().any(|choice| choice.name == "LossSpec"), "{seen:?}");
+        assert_eq!(found, [""; 0]);
+        let known = |name, aka| Known { name, aka };
+        twice(&[known("lambda", &["base"]), known("center", &["Base", "centre"]), known("centre", &[])], &mut found);
+        assert_eq!(found, ["`base` may mean `lambda` and `center`", "`centre` may mean `center` and `centre`"]);
+    }
+}

@@ -302,7 +302,7 @@ fn facts(count: usize, asked: std::ops::Range<usize>, same_pool: bool) -> InputF
         range: Some(0..count),
         dim: Some(8),
         distance: Distance::Cosine,
-        model_use: ModelUse::default(),
+        model_use: Some(ModelUse::default()),
     };
     let queries = EmbeddingsFacts {
         pool: pool(if same_pool { "a" } else { "b" }),
@@ -310,7 +310,7 @@ fn facts(count: usize, asked: std::ops::Range<usize>, same_pool: bool) -> InputF
         dim: Some(8),
         distance: Distance::Cosine,
         seen_in_training: false,
-        model_use: ModelUse::default(),
+        model_use: Some(ModelUse::default()),
     };
     let calibration = CalibrationFacts {
         cutpoints: vec!["optimal".into(), "p95".into()],

@@ -17,6 +17,7 @@ mod steps;
 #[cfg(test)]
 mod tests;
 mod unkeyed;
+mod warnings;
 
 use std::time::Duration;
 
@@ -24,8 +25,8 @@ use serde_json::Value as Json;
 
 use self::checks::{
     cannot_learn, does_not_fit_its_schedule, does_not_mine, does_not_suit_images, ends_before_its_schedule,
-    lacks_pairs, lacks_unit_rows, lacks_views, loss_problems, meets_strangers, mines_for_nobody, never_looks_back,
-    never_validates, not_in_pieces, nothing_to_monitor, optimizer_misfit, shows_one_view_twice, too_long, wrong_groups,
+    lacks_pairs, lacks_views, loss_problems, meets_strangers, mines_for_nobody, never_looks_back, never_validates,
+    not_in_pieces, nothing_to_monitor, optimizer_misfit, shows_one_view_twice, too_long, wrong_groups,
 };
 use self::display::{Display, numbers};
 use self::feed::Feed;
@@ -36,6 +37,7 @@ use self::resume::start;
 use self::retrieval::Retrieval;
 pub use self::steps::StepsPerEpoch;
 pub use self::unkeyed::Unkeyed;
+use self::warnings::{does_nothing, goes_alone, unsuitable_lengths};
 use crate::base::check;
 use crate::base::interrupt::LeftToEnd;
 use crate::base::param::{self, Param, View};
@@ -74,7 +76,8 @@ params! {
         /// Passes of `steps-per-epoch` steps; 0 keeps the network as it starts, a baseline.
         #[aka("num_epochs", "n_epochs", "max_epochs", "nb_epoch", "num_train_epochs", "epoch_count")]
         epochs: usize = 1 => check::count(0),
-        /// Batches of an epoch. If it is left out and the sampler makes passes over its pool, an epoch is one pass.
+        /// Batches of an epoch. If it is left out they are those of one pass where the sampler makes passes over its pool, and
+        /// 1000 where it makes none.
         #[aka(
             "steps", "batches", "num_batches", "batches_per_epoch", "steps_in_epoch", "iterations",
             "length_before_new_iter",
@@ -150,7 +153,9 @@ params! {
         checkpoint_every_steps: Unkeyed<usize> = Unkeyed(1000) => unkeyed(check::count(0)),
         /// A checkpoint when the last one is so many minutes old; 0 for none. Changes no result.
         checkpoint_every_minutes: Unkeyed<f64> = Unkeyed(10.0) => unkeyed(check::between(0.0, 100_000.0)),
-        /// Threads that make batches ahead of the training; 0 for as many as suit the machine. Changes no result.
+        /// Threads that make batches ahead of the training; 0 for as many as suit the machine, one for every four of its cores
+        /// and at most 8. Each is at most two batches ahead, the one that it works on included: so many are in memory beside
+        /// the one that is trained on. Changes no result.
         #[aka("num_workers", "workers", "threads", "num_parallel_calls", "loader_workers")]
         loader_threads: Unkeyed<usize> = Unkeyed(0) => unkeyed(check::between(0, 256)),
     }
@@ -210,7 +215,6 @@ impl Stage for Train {
             optimizer_misfit(params),
             cannot_learn(params, summary.as_ref()),
             lacks_pairs(params, inputs.samples("sampler")),
-            params.steps_per_epoch.problem(samples.makes_passes, samples.steps_per_pass),
             timed.as_ref().and_then(never_looks_back),
             timed.as_ref().and_then(too_long),
             ends_before_its_schedule(params),
@@ -246,7 +250,7 @@ impl Stage for Train {
     }
 
     fn warnings(params: &TrainParams, _: &InputFacts) -> Vec<ParamIssue> {
-        lacks_unit_rows(params).into_iter().collect()
+        [does_nothing(params), goes_alone(params), unsuitable_lengths(params)].into_iter().flatten().collect()
     }
 
     fn stream(params: &TrainParams) -> Option<&str> {
@@ -255,8 +259,13 @@ impl Stage for Train {
 
     fn key_params(params: &TrainParams) -> Json {
         let mut json = params.write(View::Key);
-        if let Some(fields) = json.as_object_mut().filter(|_| params.watched_metrics().is_empty()) {
-            fields.remove("validate-every");
+        if let Some(fields) = json.as_object_mut() {
+            if params.metrics_of_validation().is_empty() {
+                fields.remove("validate-every");
+            }
+            if !params.schedule.as_dyn().needs_total() {
+                fields.remove("schedule-epochs");
+            }
         }
         json
     }
@@ -266,14 +275,13 @@ impl Stage for Train {
         if let Some(fields) = json.as_object_mut() {
             // A longer training goes on from a shorter one, unless the rates of its first steps depend on its length.
             fields.remove("epochs");
-            fields.remove("schedule-epochs");
             if params.schedule.as_dyn().needs_total() {
                 fields.insert("schedule-epochs".to_owned(), params.schedule_epochs().into());
             }
             // When to stop follows from the figures, which every checkpoint of a training with the same metrics holds.
             fields.remove("early-stopping");
-            if !params.watched_metrics().is_empty() {
-                let names: Vec<String> = params.watched_metrics().iter().map(RetrievalMetric::name).collect();
+            if !params.metrics_of_validation().is_empty() {
+                let names: Vec<String> = params.metrics_of_validation().iter().map(RetrievalMetric::name).collect();
                 fields.insert("watched".to_owned(), names.into());
             }
             // The best weights so far can't be had from a checkpoint that does not hold them, or holds those of another
@@ -319,7 +327,7 @@ impl Stage for Train {
 
 /// Measures the validation pool, where a metric of it is looked at.
 fn retrieval<'a>(params: &TrainParams, ctx: &'a Ctx<'a>, feed: &'a Feed) -> Result<Option<Retrieval<'a>>, StageError> {
-    let metrics = params.watched_metrics();
+    let metrics = params.metrics_of_validation();
     let Some(pool) = feed.validation_pool().filter(|_| !metrics.is_empty() && params.epochs > 0) else {
         return Ok(None);
     };
@@ -351,7 +359,7 @@ impl TrainParams {
     }
 
     /// The metrics of the validation pool that are looked at, each once.
-    fn watched_metrics(&self) -> Vec<RetrievalMetric> {
+    fn metrics_of_validation(&self) -> Vec<RetrievalMetric> {
         let stops = self.early_stopping.as_ref().and_then(|rule| rule.metric.metric());
         let keeps = self.kept_by().flatten().and_then(Watched::metric).filter(|metric| Some(*metric) != stops);
         stops.into_iter().chain(keeps).collect()
@@ -440,8 +448,7 @@ fn train(
     state: FitState,
     settings: &FitSettings<'_>,
 ) -> Result<FitState, StageError> {
-    let batch_size = feed.training.batch(0, 0).labels.len();
-    let mut display = Display::new(settings, batch_size, &state);
+    let mut display = Display::new(settings, feed.training.batch_size(), &state);
     ctx.progress(display.opening(&feed.training.composition));
     let made = state.steps();
     let mut nothing_mined = 0;
@@ -466,7 +473,7 @@ fn train(
     let end = end.map_err(|error| match error {
         FitError::Interrupted => StageError::Interrupted,
         other => {
-            let help = other.help();
+            let help = other.help().map(str::to_owned);
             let error = StageError::failed(other.to_string());
             help.into_iter().fold(error, StageError::with_help)
         }

@@ -87,10 +87,6 @@ fn what_batches_can_not_be_is_told_at_its_line() {
     refused(&[("steps-per-epoch = 12\n", &augment("\"RandomHorizontalFlip\""))], &[("Random", "`horizontal-flip`")]);
     refused(&[("steps-per-epoch = 12\n", "views = 2\n")], &[("views = 2", "would all be the same image")]);
     refused(&[(SAMPLER.0, "sampler = { single-shot = { batch-size = 16 } }")], &[("[train]", "needs two views of it")]);
-    refused(
-        &[(SAMPLER.0, SAMPLER.1), ("steps-per-epoch = 12\n", "steps-per-epoch = 1000\n")],
-        &[("steps-per-epoch = 1000", "that is one pass: 5 batches")],
-    );
     let categories = |lists: &str| format!("sampler = {{ hierarchical = {{ categories = {{ {lists} }} }} }}");
     refused(
         &[(SAMPLER.0, &categories("a = [\"Cat\", \"Dog\", \"Cat\"], b = [\"Plane\"]"))],

@@ -95,7 +95,7 @@ fn a_name_is_found_wherever_it_belongs_and_a_misspelt_one_is_suggested() {
         let output = simpipe(&["docs", name]).output().unwrap();
         format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
     };
-    assert!(text("train").contains("steps-per-epoch (integer; `1000`, between 1 and 1000000000)"));
+    assert!(text("train").contains("steps-per-epoch (integer; may be left out, between 1 and 1000000000)"));
     assert!(text("conv2d").contains("`[32, 32, 3]` becomes `[30, 30, 64]`, 1,792 parameters"));
     assert!(text("train.loss").contains("multi-similarity") && text("loss").contains("multi-similarity"));
     assert!(text("precision").contains("calibrate.metric"));

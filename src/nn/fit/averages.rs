@@ -4,7 +4,7 @@ use super::FitSettings;
 use crate::artifact::Weights;
 use crate::base::check::{self, Check};
 use crate::nn::network::LoadError;
-use crate::nn::parameters::Parameters;
+use crate::nn::parameters::{Parameters, is_memory};
 use crate::nn::state::FitState;
 use crate::params;
 
@@ -70,7 +70,7 @@ impl Averages {
     ) -> Result<Self, LoadError> {
         let read = |weights: &Weights| {
             let mut parameters = parameters.valid();
-            parameters.set(weights).map(|()| parameters)
+            parameters.set_without_memory(weights).map(|()| parameters)
         };
         let ema = settings.ema.map(|_| read(&state.ema)).transpose()?;
         let slow = settings.lookahead.map(|_| read(&state.slow)).transpose()?;
@@ -87,7 +87,7 @@ impl Averages {
         }
         if let (Some(ema), Some(rule)) = (&mut self.ema, settings.ema) {
             // What a loss does not learn by gradient is its memory: a mean of two memories is none.
-            let averaged = |path: &str, trainable: bool, _| trainable || !path.starts_with("loss.");
+            let averaged = |path: &str, trainable: bool, _| !is_memory(path, trainable);
             ema.approach(parameters, 1.0 - rule.decay_at(step), averaged);
         }
     }
@@ -105,10 +105,11 @@ impl Averages {
         }
     }
 
-    /// Averages and slow weights in host memory; empty where there are none.
+    /// Averages and slow weights in host memory, without what a loss remembers; empty where there are none.
     pub(super) fn to_weights(&self) -> (Weights, Weights) {
-        let weights =
-            |parameters: &Option<Parameters>| parameters.as_ref().map(Parameters::to_weights).unwrap_or_default();
+        let weights = |parameters: &Option<Parameters>| {
+            parameters.as_ref().map(Parameters::to_weights_without_memory).unwrap_or_default()
+        };
         (weights(&self.ema), weights(&self.slow))
     }
 }

@@ -110,7 +110,9 @@ fn every_miner_and_every_loss_that_takes_one_train_together() {
     let drawn = json!({ "triplet-margin": { "triplets-per-anchor": 3 } });
     check(&param::from_json(&drawn).unwrap(), None);
     for learned in ["one", "per-class"] {
-        check(&param::from_json(&json!({ "margin": { "learn-beta": learned, "nu": 0.01 } })).unwrap(), None);
+        let margin = json!({ "margin": { "learn-beta": learned, "nu": 0.01 } });
+        check(&param::from_json(&margin).unwrap(), None);
+        check(&param::from_json(&json!({ "cross-batch-memory": { "loss": margin } })).unwrap(), None);
     }
 }
 

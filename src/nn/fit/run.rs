@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use super::averages::Averages;
 use super::pass::{Model, clip};
-use super::{Batch, Batches, EarlyStopping, FitError, FitEvent, FitSettings, Monitor, mean, stopping};
+use super::{Batches, EarlyStopping, FitError, FitEvent, FitSettings, Monitor, mean, stopping};
 use crate::artifact::Weights;
 use crate::nn::network::Network;
 use crate::nn::optim::{Optimizer, OptimizerState, Rules};
@@ -54,8 +54,8 @@ impl<'a> Run<'a> {
         let (parameters, optimizer) = state.restore(network, settings)?;
         let averages = Averages::restore(&parameters, &state, settings)?;
         // Of batches with one view a loss of two has nothing to say.
-        let judges = |batch: Batch| !settings.loss.needs().two_views || batch.views == 2;
-        let validates = settings.validation_steps > 0 && batches.validation(0).is_some_and(judges);
+        let judges = |views: usize| !settings.loss.needs().two_views || views == 2;
+        let validates = settings.validation_steps > 0 && batches.validation_views().is_some_and(judges);
         let mut ended = state.steps() / settings.steps_per_epoch;
         // A training that was stopped during a validation has made more epochs than it has validated.
         if validates {
@@ -235,9 +235,9 @@ impl<'a> Run<'a> {
         Ok(found.map(|found| names.zip(found.into_iter().map(Some)).collect()))
     }
 
-    /// The weights that are validated and kept.
+    /// The weights that are validated and kept; what a loss remembers is none of them.
     pub(super) fn kept(&self) -> Weights {
-        self.averages.kept(&self.parameters).to_weights()
+        self.averages.kept(&self.parameters).to_weights_without_memory()
     }
 
     pub(super) fn state(&self) -> FitState {

@@ -209,19 +209,7 @@ fn a_loss_that_is_no_number_stops_the_training_at_its_step() {
 }
 
 fn tutorial() -> Network {
-    let list = specs(json!([
-        { "rescale": { "divide-by": 255.0 } },
-        { "conv2d": { "filters": 64, "kernel": 3, "activation": "relu" } },
-        "batch-norm",
-        { "conv2d": { "filters": 128, "kernel": 3, "activation": "relu" } },
-        "batch-norm",
-        { "max-pool": { "size": 4 } },
-        { "conv2d": { "filters": 256, "kernel": 3, "activation": "relu" } },
-        "batch-norm",
-        { "conv2d": { "filters": 256, "kernel": 3, "activation": "relu" } },
-        "global-max-pool",
-        { "metric-embedding": { "size": 256 } },
-    ]));
+    let list = specs(crate::nn::layer::tutorial());
     Network::build(&list, [32, 32, 3], seed(), &Device::flex()).unwrap()
 }
 

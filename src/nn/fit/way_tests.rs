@@ -42,10 +42,11 @@ impl Validator for Scripted {
         vec!["recall@1".to_owned()]
     }
 
-    fn measure(&self, _: &Network) -> Result<Option<Vec<f64>>, String> {
+    fn measure(&self, _: &Network) -> Result<Option<Vec<f64>>, Unmeasured> {
         let at = self.1.get();
         self.1.set(at + 1);
-        self.0.get(at).map(|score| Some(vec![*score])).ok_or_else(|| "asked too often".to_owned())
+        let too_often = || Unmeasured { message: "asked too often".to_owned(), help: Some("ask less".to_owned()) };
+        self.0.get(at).map(|score| Some(vec![*score])).ok_or_else(too_often)
     }
 }
 
@@ -237,6 +238,38 @@ fn slow_weights_go_half_the_way_every_other_step() {
     assert_eq!(mean(&left.weights), mean(&end.weights));
 }
 
+#[test]
+fn what_a_loss_remembers_is_in_a_checkpoint_once() {
+    const LOWEST_LOSS: &Monitor = &Monitor::Loss;
+    let (ema, lookahead) = (Some(Ema { decay: 0.8, warmup: true }), Some(Lookahead { steps: 2, rate: 0.5 }));
+    let way = Way { ema, lookahead, loss: "cross-batch-memory", ..plain() };
+    let run = |from: Option<FitState>| {
+        train_with(&way, from, usize::MAX, &|settings| FitSettings { keep_best: Some(LOWEST_LOSS), ..settings })
+    };
+    let whole = run(None);
+    let end = whole.end.unwrap();
+    let memory = "loss.cross-batch-memory.embeddings";
+    assert!(end.weights.0[memory].1.iter().any(|value| *value != 0.0));
+    for state in &whole.checkpoints {
+        assert!([&state.best, &state.ema, &state.slow].iter().all(|beside| !beside.0.contains_key(memory)));
+        assert!(state.weights.0.contains_key(memory) && state.fits(&whole.checkpoints[0]));
+    }
+    assert!(end.best.0.contains_key("layers.1.conv2d.weight") && end.slow.0.len() == end.ema.0.len());
+    // A checkpoint of a version that held it in each of them goes on to the same weights.
+    let mut older = whole.checkpoints.iter().find(|state| state.steps() == 4).unwrap().clone();
+    for beside in [&mut older.ema, &mut older.slow, &mut older.best] {
+        let held = older.weights.0.iter().filter(|(path, _)| path.starts_with("loss."));
+        beside.0.extend(held.map(|(path, tensor)| (path.clone(), tensor.clone())));
+    }
+    assert!(older.fits(&whole.checkpoints[0]));
+    let resumed = run(Some(FitState::from_bytes(&older.to_bytes()).unwrap()));
+    assert!(resumed.weights == whole.weights);
+    let back = resumed.end.unwrap();
+    assert!(back.weights == end.weights && back.ema == end.ema && back.slow == end.slow);
+    older.slow.0.remove("layers.1.conv2d.weight");
+    assert!(!older.fits(&whole.checkpoints[0]));
+}
+
 /// The weights at some step, by path.
 fn moved(left: &Left, path: &str, from: u64, to: u64) -> bool {
     let at = |step: u64| &left.checkpoints.iter().find(|state| state.steps() == step).unwrap().weights.0[path].1;
@@ -381,6 +414,8 @@ fn a_validator_decides_when_to_end_and_what_to_keep() {
     let sparse = left.end.unwrap();
     assert_eq!((sparse.steps(), sparse.best_epoch(&monitor, 3)), (24, Some(4)));
     assert_eq!(sparse.scores["recall@1"][..4], [None, Some(0.5), None, Some(0.75)]);
+    let failed = run(None, usize::MAX, &scores[..1], 1).end.unwrap_err();
+    assert_eq!((failed.to_string().as_str(), failed.help()), ("asked too often", Some("ask less")));
     // Stopped before the measurement of the second epoch, whose score is the next one then.
     for stop_at in 0..16 {
         let first = run(None, stop_at, &scores, 1);

@@ -64,6 +64,8 @@ pub use residual::Residual;
 pub use shape::{FeatureShape, LayerIssue, LayerSummary, ModelSummary};
 pub use squeeze_excite::SqueezeExcite;
 pub use walk::infer_shapes;
+#[cfg(test)]
+pub(super) use walk::tests::tutorial;
 pub(super) use walk::{Walk, Walked, WalkedList};
 pub use whiten_conv::WhitenConv;
 

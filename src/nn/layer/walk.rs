@@ -174,7 +174,7 @@ fn no_vector(layers: &[LayerSpec], summary: &ModelSummary, input: &FeatureShape)
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::base::param;
 
@@ -182,7 +182,8 @@ mod tests {
         param::from_json(&json).unwrap()
     }
 
-    pub(crate) fn tutorial() -> serde_json::Value {
+    /// The layers of the tutorial.
+    pub(in crate::nn) fn tutorial() -> serde_json::Value {
         serde_json::json!([
             { "rescale": { "divide-by": 255.0 } },
             { "conv2d": { "filters": 64, "kernel": 3, "activation": "relu" } },

@@ -3,7 +3,7 @@
 use burn::tensor::Tensor;
 
 use super::two_views::{self, centred, diagonal, off_diagonal};
-use super::{Embedded, Loss, Needs};
+use super::{Embedded, Loss, Needs, zero};
 use crate::artifact::Distance;
 use crate::base::check;
 use crate::nn::layer::Cx;
@@ -44,6 +44,10 @@ impl Loss for Barlow {
         Distance::Cosine
     }
 
+    fn takes_directions(&self) -> bool {
+        true
+    }
+
     fn needs(&self) -> Needs {
         Needs { two_views: true, ..Needs::default() }
     }
@@ -51,7 +55,7 @@ impl Loss for Barlow {
     fn forward(&self, batch: &Embedded<'_>, _: &mut Cx<'_>) -> Tensor<1> {
         match two_views::of(batch, 2) {
             Some([a, b]) => self.of_views(a, b),
-            None => two_views::nothing(batch),
+            None => zero(batch),
         }
     }
 }

@@ -2,7 +2,8 @@
 
 use burn::tensor::Tensor;
 
-use super::multi_similarity::{log_one_plus_sum_exp, smaller_is_nearer};
+use super::log_sum::log_one_plus_sum_exp_masked;
+use super::multi_similarity::smaller_is_nearer;
 use super::{Embedded, Loss, Needs};
 use crate::artifact::Distance;
 use crate::base::check;
@@ -64,8 +65,8 @@ impl Circle {
         let away = distance.clone().neg();
         let pull = distance.clone().add_scalar(self.margin).clamp_min(0.0) * distance.sub_scalar(self.margin);
         let push = away.clone().add_scalar(1.0 + self.margin).clamp_min(0.0) * away.add_scalar(1.0 - self.margin);
-        let pull = log_one_plus_sum_exp(pull.mul_scalar(self.gamma), positive);
-        let push = log_one_plus_sum_exp(push.mul_scalar(self.gamma), negative);
+        let pull = log_one_plus_sum_exp_masked(pull.mul_scalar(self.gamma), positive);
+        let push = log_one_plus_sum_exp_masked(push.mul_scalar(self.gamma), negative);
         (pull + push).mask_fill(complete.bool_not(), 0.0).squeeze_dim(1)
     }
 }

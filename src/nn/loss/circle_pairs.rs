@@ -2,7 +2,7 @@
 
 use burn::tensor::{Tensor, activation};
 
-use super::log_sum::{LOG_OF_NOTHING, log_sum_exp};
+use super::log_sum::{LOG_OF_NOTHING, log_sum_exp_counted};
 use super::nearness::similarity;
 use super::reducer::{ReducerSpec, of_pairs};
 use super::{Embedded, Loss, Needs};
@@ -57,8 +57,8 @@ impl Loss for CirclePairs {
         let pull = activation::relu(fixed.clone().neg().add_scalar(1.0 + self.m))
             * near.clone().sub_scalar(1.0 - self.m).mul_scalar(-self.gamma);
         let push = activation::relu(fixed.add_scalar(self.m)) * near.sub_scalar(self.m).mul_scalar(self.gamma);
-        let pull = log_sum_exp(pull, pairs.positive.clone().clamp_max(1.0), LOG_OF_NOTHING);
-        let push = log_sum_exp(push, pairs.negative.clone().clamp_max(1.0), LOG_OF_NOTHING);
+        let pull = log_sum_exp_counted(pull, pairs.positive.clone().clamp_max(1.0), LOG_OF_NOTHING);
+        let push = log_sum_exp_counted(push, pairs.negative.clone().clamp_max(1.0), LOG_OF_NOTHING);
         self.reducer.reduce_rows(activation::softplus(pull + push, 1.0), batch)
     }
 }

@@ -3,8 +3,7 @@
 use burn::tensor::{Tensor, TensorData};
 
 use super::problems::{Known, under};
-use super::{Embedded, Inner, Loss, LossSpec, Needs, Target};
-use crate::artifact::Distance;
+use super::{Embedded, Inner, Loss, LossSpec, Target, like_its_loss};
 use crate::base::{check, param};
 use crate::nn::layer::{Cx, LayerIssue, Start, WeightSpec};
 use crate::params;
@@ -26,7 +25,7 @@ params! {
     /// { cross-batch-memory = { loss = "triplet", size = 4096, warmup-steps = 500 } }
     /// ```
     pub struct CrossBatchMemory {
-        /// The loss that compares; one of pairs, without learned classes.
+        /// The loss that compares; one of pairs, not one that compares rows with what it has learned of classes.
         #[aka("base_loss", "inner")]
         loss: Box<LossSpec> = Box::new(LossSpec::MultiSimilarity(param::defaults())),
         /// Rows that a row is compared with: the batch's own and the memory's.
@@ -44,21 +43,7 @@ const LABELS: &str = "labels";
 const FILLED: &str = "filled";
 
 impl Loss for CrossBatchMemory {
-    fn distance(&self) -> Distance {
-        self.loss.distance()
-    }
-
-    fn takes_directions(&self) -> bool {
-        self.loss.takes_directions()
-    }
-
-    fn needs(&self) -> Needs {
-        self.loss.needs()
-    }
-
-    fn is_objective(&self) -> bool {
-        self.loss.as_dyn().is_objective()
-    }
+    like_its_loss!();
 
     fn weights(&self, target: Target) -> Vec<WeightSpec> {
         vec![
@@ -112,7 +97,7 @@ impl CrossBatchMemory {
                 format!("`{name}` compares the two views of an example, and none with earlier rows"),
                 "leave out the memory",
             )
-        } else if needs.known_classes {
+        } else if classifies(&self.loss) {
             let help = "leave out the memory; in a `sum`, give one to the terms that compare pairs";
             (format!("`{name}` compares rows with what it has learned of each class, not with other rows"), help)
         } else if !needs.positive_pairs && !needs.negative_pairs {
@@ -145,6 +130,17 @@ impl CrossBatchMemory {
         cx.replace(LABELS, vector(halves));
         cx.replace(FILLED, vector(vec![filled]));
     }
+}
+
+/// Whether it, or a loss inside it, compares rows with classes and not with each other. A boundary for each class, as
+/// `margin` may learn it, is one between rows all the same.
+fn classifies(loss: &LossSpec) -> bool {
+    let (any, needs) = (Target { dim: 1 << 16, classes: 1 }, loss.needs());
+    let inner = loss.as_dyn().inner(any);
+    if inner.is_empty() {
+        return needs.known_classes && !needs.positive_pairs && !needs.negative_pairs;
+    }
+    inner.iter().any(|inner| classifies(inner.loss))
 }
 
 /// The labels of the rows that are there.
@@ -274,6 +270,7 @@ mod tests {
         let sum = |name: &str| json!({ "sum": { "terms": [{ "loss": "triplet" }, { "loss": name }] } });
         assert_eq!(issues(sum("circle")), []);
         assert_eq!(issues(sum("lp")), []);
+        assert_eq!(issues(json!({ "margin": { "learn-beta": "per-class" } })), []);
         for (loss, words) in [
             (json!("cross-batch-memory"), "a memory of its own"),
             (sum("cross-batch-memory"), "a memory of its own"),

@@ -48,6 +48,10 @@ impl Loss for IntraPairVariance {
         true
     }
 
+    fn stands_alone(&self) -> bool {
+        false
+    }
+
     fn takes_directions(&self) -> bool {
         true
     }

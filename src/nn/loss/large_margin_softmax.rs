@@ -39,6 +39,10 @@ impl Loss for LargeMarginSoftmax {
         Distance::Cosine
     }
 
+    fn learns_lengths(&self) -> bool {
+        true
+    }
+
     fn needs(&self) -> Needs {
         Needs { known_classes: true, ..Needs::default() }
     }

@@ -2,7 +2,7 @@
 
 use burn::tensor::{Tensor, activation};
 
-use super::log_sum::{LOG_OF_NOTHING, log_sum_exp};
+use super::log_sum::{LOG_OF_NOTHING, log_sum_exp_counted};
 use super::nearness::{farness, margin_of};
 use super::reducer::{ReducerSpec, of_pairs};
 use super::{Embedded, Loss, Needs, zero};
@@ -82,7 +82,7 @@ impl Loss for LiftedStructure {
         }
         let far = farness(batch, self.distance);
         let push = far.clone().neg().add_scalar(margin_of(self.distance, self.neg_margin));
-        let of_anchor = log_sum_exp(push, pairs.negative.clone(), LOG_OF_NOTHING); // [batch, 1]
+        let of_anchor = log_sum_exp_counted(push, pairs.negative.clone(), LOG_OF_NOTHING); // [batch, 1]
         let mut of_other = of_anchor.clone().transpose(); // [1, references]
         // A row of a memory is no anchor and has no negatives of its own.
         let behind = far.dims()[1] - far.dims()[0];
@@ -119,8 +119,8 @@ impl Loss for GeneralizedLiftedStructure {
         let far = farness(batch, self.distance);
         let pull = far.clone().sub_scalar(margin_of(self.distance, self.pos_margin));
         let push = far.neg().add_scalar(margin_of(self.distance, self.neg_margin));
-        let pull = log_sum_exp(pull, pairs.positive.clone().clamp_max(1.0), 0.0);
-        let push = log_sum_exp(push, pairs.negative.clone().clamp_max(1.0), 0.0);
+        let pull = log_sum_exp_counted(pull, pairs.positive.clone().clamp_max(1.0), 0.0);
+        let push = log_sum_exp_counted(push, pairs.negative.clone().clamp_max(1.0), 0.0);
         self.reducer.reduce_rows(activation::relu(pull + push), batch)
     }
 }

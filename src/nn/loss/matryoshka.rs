@@ -3,7 +3,7 @@
 use burn::tensor::Tensor;
 
 use super::problems::{Known, under};
-use super::{Embedded, Inner, Loss, LossSpec, Needs, Target};
+use super::{Embedded, Inner, Loss, LossSpec, Target, like_its_loss, zero};
 use crate::artifact::Distance;
 use crate::base::check::{self, Check};
 use crate::base::param;
@@ -72,21 +72,7 @@ impl Matryoshka {
 }
 
 impl Loss for Matryoshka {
-    fn distance(&self) -> Distance {
-        self.loss.distance()
-    }
-
-    fn takes_directions(&self) -> bool {
-        self.loss.takes_directions()
-    }
-
-    fn needs(&self) -> Needs {
-        self.loss.needs()
-    }
-
-    fn is_objective(&self) -> bool {
-        self.loss.as_dyn().is_objective()
-    }
+    like_its_loss!();
 
     fn inner(&self, target: Target) -> Vec<Inner<'_>> {
         let lengths = self.lengths(target.dim).into_iter();
@@ -134,7 +120,7 @@ impl Loss for Matryoshka {
                 Some(sum) => sum + value,
             });
         }
-        sum.unwrap_or_else(|| super::two_views::nothing(batch))
+        sum.unwrap_or_else(|| zero(batch))
     }
 }
 

@@ -3,7 +3,7 @@
 use burn::tensor::{Bool, Int, Tensor};
 
 use super::batch::PairMasks;
-use super::multi_similarity::log_one_plus_sum_exp;
+use super::log_sum::log_one_plus_sum_exp_masked;
 use crate::choice;
 
 choice! {
@@ -49,6 +49,68 @@ choice! {
 
 /// How far beyond the end of a row the distance lies that stands for a missing one.
 const BEYOND: f64 = 1e-6;
+
+/// Declares a loss of one positive and one negative for each anchor; its `gap` says what the two are to be apart by.
+macro_rules! loss_of_mined_triplets {
+    ($(#[doc = $doc:literal])* $name:ident) => {
+        $crate::params! {
+            $(#[doc = $doc])*
+            pub struct $name {
+                /// How near two embeddings are; the index follows it.
+                #[aka("metric", "distance_metric", "similarity", "dist", "metric_type")]
+                distance: $crate::artifact::Distance = $crate::artifact::Distance::Cosine
+                    => $crate::nn::loss::multi_similarity::smaller_is_nearer(),
+                /// Which positive of an anchor counts.
+                #[aka("positive_mining_strategy", "positives", "type_of_positives")]
+                positive_mining: $crate::nn::loss::PositiveMining = $crate::nn::loss::PositiveMining::Hard,
+                /// Which negative of an anchor counts.
+                #[aka("negative_mining_strategy", "negatives", "mining", "type_of_triplets")]
+                negative_mining: $crate::nn::loss::NegativeMining = $crate::nn::loss::NegativeMining::SemiHard,
+                /// How much farther than the positive the negative must be; if it is left out, farther is always better.
+                #[aka("alpha", "gap")]
+                margin: Option<f64> = None => $crate::base::check::not_negative().optional(),
+                /// What a row without a positive or without a negative counts.
+                #[since = 2]
+                #[aka("empty", "missing", "rows_without_pairs")]
+                incomplete: $crate::nn::loss::mining::Incomplete = $crate::nn::loss::mining::Incomplete::Zero,
+            }
+        }
+
+        impl $crate::nn::loss::Loss for $name {
+            fn distance(&self) -> $crate::artifact::Distance {
+                self.distance
+            }
+
+            fn needs(&self) -> $crate::nn::loss::Needs {
+                $crate::nn::loss::Needs::pairs()
+            }
+
+            fn rows(&self, batch: &Embedded<'_>, _: &mut $crate::nn::layer::Cx<'_>) -> Option<Tensor<1>> {
+                Some(self.per_example(batch))
+            }
+
+            fn forward(&self, batch: &Embedded<'_>, _: &mut $crate::nn::layer::Cx<'_>) -> Tensor<1> {
+                $crate::nn::ops::mean(self.per_example(batch))
+            }
+        }
+
+        impl $name {
+            /// The loss of each row, `[batch]`.
+            pub(super) fn per_example(&self, batch: &Embedded<'_>) -> Tensor<1> {
+                let distance = batch.distances(self.distance); // [batch, references]
+                let mined = Mined::new(
+                    &distance,
+                    batch.pairs(),
+                    &self.positive_mining,
+                    &self.negative_mining,
+                    &self.incomplete,
+                );
+                mined.loss_of(self.gap(&mined, batch), self.margin)
+            }
+        }
+    };
+}
+pub(super) use loss_of_mined_triplets;
 
 /// An end of a row's sorted distances.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -109,7 +171,7 @@ impl Mined {
     pub(super) fn loss_of(&self, gap: Tensor<2>, margin: Option<f64>) -> Tensor<1> {
         let loss = match margin {
             Some(margin) => gap.add_scalar(margin).clamp_min(0.0).mask_fill(self.complete.clone().bool_not(), 0.0),
-            None => log_one_plus_sum_exp(gap, self.complete.clone()),
+            None => log_one_plus_sum_exp_masked(gap, self.complete.clone()),
         };
         loss.squeeze_dim(1)
     }

@@ -117,7 +117,7 @@ pub use problems::Known;
 pub use proxy_anchor::ProxyAnchor;
 pub use proxy_nca::ProxyNca;
 pub use ranked_list::RankedList;
-pub use reducer::{ClassWeighted, ReducerSpec, Threshold};
+pub use reducer::{ClassWeighted, Ordered, ReducerSpec, Threshold};
 pub use sim_clr::SimClr;
 pub use sim_siam::{Projection, SimSiam};
 pub use smooth_ap::SmoothAp;
@@ -146,7 +146,8 @@ use crate::choice;
 choice! {
     /// What training minimises.
     pub enum LossSpec: pub(in crate::nn) dyn Loss {
-        /// Hard pairs around each anchor, softly weighted (Wang et al., 2019, arXiv:1904.06627).
+        /// Hard pairs around each anchor, softly weighted (Wang et al., 2019, arXiv:1904.06627), as TensorFlow Similarity has it:
+        /// it finds its pairs itself. That of pytorch-metric-learning is `multi-similarity-pairs`.
         #[version = 2]
         #[aka("MultiSimilarityLoss", "ms", "ms_loss")]
         "multi-similarity" => MultiSimilarity(MultiSimilarity),
@@ -184,13 +185,15 @@ choice! {
         /// A linear classifier on the embedding.
         #[aka("softmax", "CrossEntropyLoss", "ce", "classification", "SparseCategoricalCrossentropy", "linear")]
         "cross-entropy" => CrossEntropy(CrossEntropy),
-        /// The gap between an anchor's mined positive and negative (Schroff et al., 2015, arXiv:1503.03832).
+        /// The gap between an anchor's mined positive and negative (Schroff et al., 2015, arXiv:1503.03832), as TensorFlow
+        /// Similarity has it: one triplet a row. That of pytorch-metric-learning is `triplet-margin`.
         #[aka("TripletLoss", "triplet_semihard", "triplet_hard")]
         "triplet" => Triplet(Triplet),
         /// The triplet loss with the negative kept from the positive too (Taha et al., 2020, arXiv:1904.12689).
         #[aka("PNLoss", "positive_negative")]
         "pn" => Pn(Pn),
-        /// Pairs weighted by how far they are from where they belong (Sun et al., 2020, arXiv:2002.10857).
+        /// Pairs weighted by how far they are from where they belong (Sun et al., 2020, arXiv:2002.10857), as TensorFlow
+        /// Similarity has it. That of pytorch-metric-learning is `circle-pairs`.
         #[aka("CircleLoss")]
         "circle" => Circle(Circle),
         /// How likely a near neighbour is of the same class (Frosst et al., 2019, arXiv:1902.01889).
@@ -235,7 +238,8 @@ choice! {
         /// The same by the ratio of noise to signal (Yuan et al., 2019, arXiv:1904.02616).
         #[aka("SignalToNoiseRatioContrastiveLoss", "snr")]
         "snr-contrastive" => SnrContrastive(SnrContrastive),
-        /// The negative beyond the positive by a margin (Schroff et al., 2015, arXiv:1503.03832).
+        /// The negative beyond the positive by a margin (Schroff et al., 2015, arXiv:1503.03832), of mined or all triplets, as
+        /// pytorch-metric-learning has it. That of TensorFlow Similarity is `triplet`.
         #[aka("TripletMarginLoss", "TripletMarginWithDistanceLoss")]
         "triplet-margin" => TripletMargin(TripletMargin),
         /// A softmax of each positive among the negatives (Sohn, 2016; Chen et al., 2020, arXiv:2002.05709).
@@ -329,9 +333,20 @@ pub(in crate::nn) trait Loss: std::fmt::Debug {
         false
     }
 
-    /// Whether it brings embeddings to unit length itself.
+    /// Whether the lengths of embeddings are of no account: it brings them to unit length itself, or does what comes to the
+    /// same.
     fn takes_directions(&self) -> bool {
         false
+    }
+
+    /// Whether embeddings are to have the lengths that it gives them, so that no layer should take them away.
+    fn learns_lengths(&self) -> bool {
+        false
+    }
+
+    /// Whether it trains a network by itself, and is not meant to go beside another loss.
+    fn stands_alone(&self) -> bool {
+        self.is_objective()
     }
 
     /// The loss of a batch, `[1]`: 0 with a gradient of 0 where the batch holds nothing to learn from, never NaN.
@@ -342,6 +357,36 @@ pub(in crate::nn) trait Loss: std::fmt::Debug {
         None
     }
 }
+
+/// What a loss around another says of itself: what the one in its field `loss` does.
+macro_rules! like_its_loss {
+    () => {
+        fn distance(&self) -> $crate::artifact::Distance {
+            self.loss.distance()
+        }
+
+        fn takes_directions(&self) -> bool {
+            self.loss.takes_directions()
+        }
+
+        fn learns_lengths(&self) -> bool {
+            self.loss.learns_lengths()
+        }
+
+        fn needs(&self) -> $crate::nn::loss::Needs {
+            self.loss.needs()
+        }
+
+        fn is_objective(&self) -> bool {
+            self.loss.as_dyn().is_objective()
+        }
+
+        fn stands_alone(&self) -> bool {
+            self.loss.as_dyn().stands_alone()
+        }
+    };
+}
+use like_its_loss;
 
 /// What a batch must hold for a loss.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -409,9 +454,15 @@ impl LossSpec {
         self.as_dyn().takes_miner() || inner()
     }
 
-    /// Whether it brings embeddings to unit length itself.
+    /// Whether the lengths of embeddings are of no account for it.
     #[must_use]
     pub fn takes_directions(&self) -> bool {
         self.as_dyn().takes_directions()
+    }
+
+    /// Whether embeddings are to have the lengths that it gives them.
+    #[must_use]
+    pub fn learns_lengths(&self) -> bool {
+        self.as_dyn().learns_lengths()
     }
 }

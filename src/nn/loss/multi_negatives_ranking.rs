@@ -2,8 +2,9 @@
 
 use burn::tensor::Tensor;
 
-use super::two_views::{self, diagonal, log_sum_exp};
-use super::{Embedded, Loss, Needs};
+use super::log_sum::log_sum_exp_of_rows;
+use super::two_views::{self, diagonal};
+use super::{Embedded, Loss, Needs, zero};
 use crate::artifact::Distance;
 use crate::base::check;
 use crate::nn::layer::Cx;
@@ -49,7 +50,7 @@ impl Loss for MultiNegativesRanking {
     }
 
     fn forward(&self, batch: &Embedded<'_>, _: &mut Cx<'_>) -> Tensor<1> {
-        let Some([query, key]) = two_views::of(batch, 1) else { return two_views::nothing(batch) };
+        let Some([query, key]) = two_views::of(batch, 1) else { return zero(batch) };
         let (all, own) = self.parts(query, key);
         ops::mean(all - own)
     }
@@ -61,7 +62,7 @@ impl MultiNegativesRanking {
         let similarity = ops::product(query, key.transpose()).mul_scalar(self.scale); // [examples, examples]
         let own = diagonal(&similarity);
         // The 1 is exp(0): one more column.
-        (log_sum_exp(Tensor::cat(vec![similarity, own.zeros_like()], 1)), own)
+        (log_sum_exp_of_rows(Tensor::cat(vec![similarity, own.zeros_like()], 1)), own)
     }
 }
 

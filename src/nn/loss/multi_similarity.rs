@@ -3,6 +3,7 @@
 use burn::tensor::{Bool, Tensor};
 
 use super::batch::PairMasks;
+use super::log_sum::log_one_plus_sum_exp_masked;
 use super::{Embedded, Loss, Needs};
 use crate::artifact::Distance;
 use crate::base::check::{self, Check};
@@ -39,7 +40,7 @@ params! {
         #[aka("base", "shift", "lmda")]
         lambda: f64 = 0.5 => check::finite(),
         /// Centre of the distances.
-        #[aka("base", "centre")]
+        #[aka("centre")]
         center: f64 = 1.0 => check::finite(),
     }
 }
@@ -73,8 +74,9 @@ impl MultiSimilarity {
         let (positives, negatives) = self.mine(distance.clone().detach(), batch.pairs());
         let counts = positives.clone().any_dim(1).bool_and(negatives.clone().any_dim(1)); // [batch, 1]
         let shifted = distance.add_scalar(self.lambda - self.center);
-        let pull = log_one_plus_sum_exp(shifted.clone().mul_scalar(self.alpha), positives).div_scalar(self.alpha);
-        let push = log_one_plus_sum_exp(shifted.mul_scalar(-self.beta), negatives).div_scalar(self.beta);
+        let pull =
+            log_one_plus_sum_exp_masked(shifted.clone().mul_scalar(self.alpha), positives).div_scalar(self.alpha);
+        let push = log_one_plus_sum_exp_masked(shifted.mul_scalar(-self.beta), negatives).div_scalar(self.beta);
         (pull + push).mask_fill(counts.bool_not(), 0.0).squeeze_dim(1)
     }
 
@@ -88,18 +90,6 @@ impl MultiSimilarity {
         let near = distance.lower(farthest_positive.add_scalar(self.epsilon).expand(shape));
         (pairs.positive.clone().bool_and(far), pairs.negative.clone().bool_and(near))
     }
-}
-
-/// `log(1 + sum exp x)` over the entries of `mask` in each row, stabilised by the row's largest entry.
-///
-/// # Shapes
-/// `[rows, columns]` to `[rows, 1]`.
-pub(super) fn log_one_plus_sum_exp(x: Tensor<2>, mask: Tensor<2, Bool>) -> Tensor<2> {
-    let x = x.mask_fill(mask.bool_not(), f32::NEG_INFINITY);
-    // The 1 is exp(0), so 0 takes part in the maximum; it also keeps a row without entries finite.
-    let largest = x.clone().detach().max_dim(1).clamp_min(0.0); // [rows, 1]
-    let sum = (x - largest.clone()).exp().sum_dim(1) + largest.clone().neg().exp();
-    sum.log() + largest
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use burn::tensor::Tensor;
 
-use super::log_sum::log_one_plus_sum_exp;
+use super::log_sum::log_one_plus_sum_exp_counted;
 use super::nearness::{is_similarity, similarity};
 use super::reducer::{ReducerSpec, of_pairs};
 use super::{Embedded, Loss, Needs};
@@ -61,9 +61,9 @@ impl Loss for MultiSimilarityPairs {
         let base = if is_similarity(self.distance) { self.base } else { -self.base };
         let beyond = similarity(batch, self.distance).sub_scalar(base);
         let pull = beyond.clone().mul_scalar(-self.alpha);
-        let pull = log_one_plus_sum_exp(pull, pairs.positive.clone().clamp_max(1.0)).div_scalar(self.alpha);
+        let pull = log_one_plus_sum_exp_counted(pull, pairs.positive.clone().clamp_max(1.0)).div_scalar(self.alpha);
         let push = beyond.mul_scalar(self.beta);
-        let push = log_one_plus_sum_exp(push, pairs.negative.clone().clamp_max(1.0)).div_scalar(self.beta);
+        let push = log_one_plus_sum_exp_counted(push, pairs.negative.clone().clamp_max(1.0)).div_scalar(self.beta);
         self.reducer.reduce_rows(pull + push, batch)
     }
 }

@@ -2,7 +2,7 @@
 
 use burn::tensor::Tensor;
 
-use super::log_sum::log_sum_exp;
+use super::log_sum::log_sum_exp_counted;
 use super::nearness::similarity;
 use super::reducer::{ReducerSpec, of_pairs};
 use super::{Embedded, Loss, Needs};
@@ -53,8 +53,8 @@ impl Loss for Nca {
         let masks = batch.pairs();
         let (positive, negative) = (masks.positive.clone().float(), masks.negative.clone().float());
         let near = similarity(batch, self.distance).mul_scalar(self.softmax_scale);
-        let all = log_sum_exp(near.clone(), positive.clone() + negative, 0.0);
-        let losses = (all - log_sum_exp(near, positive.clone(), 0.0)) * batch.row_weights();
+        let all = log_sum_exp_counted(near.clone(), positive.clone() + negative, 0.0);
+        let losses = (all - log_sum_exp_counted(near, positive.clone(), 0.0)) * batch.row_weights();
         let counts = positive.sum_dim(1).greater_scalar(0.0).float();
         self.reducer.reduce(losses, counts, batch.labels)
     }

@@ -34,6 +34,10 @@ impl Loss for NormalizedSoftmax {
         Distance::Cosine
     }
 
+    fn takes_directions(&self) -> bool {
+        true
+    }
+
     fn needs(&self) -> Needs {
         Needs { known_classes: true, ..Needs::default() }
     }

@@ -2,7 +2,7 @@
 
 use burn::tensor::{Tensor, activation};
 
-use super::log_sum::{LOG_OF_NOTHING, log_sum_exp};
+use super::log_sum::{LOG_OF_NOTHING, log_sum_exp_counted};
 use super::nearness::similarity;
 use super::reducer::{ReducerSpec, of_pairs};
 use super::{Embedded, Loss, Needs, zero};
@@ -54,7 +54,7 @@ impl Loss for NtXent {
             return zero(batch);
         }
         let near = similarity(batch, self.distance).div_scalar(self.temperature);
-        let negatives = log_sum_exp(near.clone(), pairs.negative.clone(), LOG_OF_NOTHING); // [batch, 1]
+        let negatives = log_sum_exp_counted(near.clone(), pairs.negative.clone(), LOG_OF_NOTHING); // [batch, 1]
         let losses = activation::softplus(negatives - near, 1.0);
         self.reducer.reduce(losses, pairs.positive.clone(), batch.labels)
     }

@@ -31,6 +31,10 @@ impl Loss for P2sGrad {
         Distance::Cosine
     }
 
+    fn takes_directions(&self) -> bool {
+        true
+    }
+
     fn needs(&self) -> Needs {
         Needs { known_classes: true, ..Needs::default() }
     }

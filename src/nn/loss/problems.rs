@@ -38,6 +38,24 @@ impl LossSpec {
         Some(LayerIssue::new("loss", message).help(help))
     }
 
+    /// What is worth a warning: a loss that is meant to go beside another, and has none.
+    #[must_use]
+    pub fn lacks_company(&self) -> Option<LayerIssue> {
+        if self.as_dyn().stands_alone() || !self.as_dyn().is_objective() {
+            return None;
+        }
+        let any = Target { dim: 1 << 16, classes: 1 };
+        let inner = self.as_dyn().inner(any);
+        let helper = inner.iter().map(|inner| inner.loss).find(|loss| loss.as_dyn().is_objective()).unwrap_or(self);
+        let message =
+            format!("`{}` goes beside another loss: alone it says little of what is to be learned", helper.name());
+        let help = format!(
+            "add it to one: {{ sum = {{ terms = [{{ loss = \"multi-similarity\" }}, {{ weight = 0.1, loss = \"{}\" }}] }} }}",
+            helper.name()
+        );
+        Some(LayerIssue::new("loss", message).help(help))
+    }
+
     /// Losses of labels take any number of views: the labels are those of the examples.
     fn lacks_views(&self, known: &Known) -> Option<LayerIssue> {
         if !self.needs().two_views || known.views == 2 {

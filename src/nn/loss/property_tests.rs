@@ -144,6 +144,46 @@ fn a_loss_that_takes_directions_is_the_same_at_any_length() {
 }
 
 #[test]
+fn a_loss_that_is_the_same_at_any_length_says_so() {
+    let rows = rows();
+    let scaled: Vec<f32> = rows.iter().map(|x| x * 3.0).collect();
+    for loss in every_loss().iter().filter(|loss| !loss.takes_directions()) {
+        let (value, other) = (judged(loss, &rows, &LABELS).0, judged(loss, &scaled, &LABELS).0);
+        assert!(!close(value, other, 1e-4), "{}: {value} {other}", loss.name());
+    }
+    let sum = |terms: &[&str]| -> LossSpec {
+        let terms: Vec<_> = terms.iter().map(|name| json!({ "loss": name })).collect();
+        param::from_json(&json!({ "sum": { "terms": terms } })).unwrap()
+    };
+    for (terms, directions, lengths) in [
+        (&["arc-face", "contrastive"][..], true, false),
+        (&["arc-face", "lp"], true, false),
+        (&["arc-face", "triplet"], false, false),
+        (&["sphere-face", "sup-con"], false, true),
+        (&["sphere-face", "triplet"], false, false),
+    ] {
+        let sum = sum(terms);
+        assert_eq!((sum.takes_directions(), sum.learns_lengths()), (directions, lengths), "{terms:?}");
+    }
+}
+
+#[test]
+fn a_loss_that_goes_beside_another_is_missed_nowhere_else() {
+    let lacks = |loss: serde_json::Value| param::from_json::<LossSpec>(&loss).unwrap().lacks_company();
+    let beside = |name: &str, other: &str| json!({ "sum": { "terms": [{ "loss": name }, { "loss": other }] } });
+    for name in ["intra-pair-variance", "threshold-consistent-margin"] {
+        for alone in [json!(name), beside(name, "lp"), json!({ "cross-batch-memory": { "loss": name } })] {
+            let issue = lacks(alone.clone()).unwrap_or_else(|| panic!("{alone}"));
+            assert!(issue.path == "loss" && issue.message.starts_with(&format!("`{name}` goes beside")), "{issue:?}");
+        }
+        assert_eq!(lacks(beside(name, "triplet")), None);
+    }
+    for loss in every_loss().iter().filter(|loss| !loss.as_dyn().is_objective() || loss.as_dyn().stands_alone()) {
+        assert_eq!(loss.lacks_company(), None, "{}", loss.name());
+    }
+}
+
+#[test]
 fn a_batch_with_nothing_to_learn_from_gives_numbers() {
     let rows = rows();
     let mut some_zero = rows.clone();

@@ -2,7 +2,7 @@
 
 use burn::tensor::Tensor;
 
-use super::multi_similarity::log_one_plus_sum_exp;
+use super::log_sum::log_one_plus_sum_exp_masked;
 use super::{Embedded, Loss, Needs, Target};
 use crate::artifact::Distance;
 use crate::base::check;
@@ -37,6 +37,10 @@ impl Loss for ProxyAnchor {
         Distance::Cosine
     }
 
+    fn takes_directions(&self) -> bool {
+        true
+    }
+
     fn needs(&self) -> Needs {
         Needs { known_classes: true, ..Needs::default() }
     }
@@ -55,8 +59,8 @@ impl Loss for ProxyAnchor {
         let present = positive.clone().any_dim(1).float(); // [classes, 1]
         let pull = similarity.clone().sub_scalar(self.margin).mul_scalar(-self.alpha);
         let push = similarity.add_scalar(self.margin).mul_scalar(self.alpha);
-        let pull = log_one_plus_sum_exp(pull, positive.clone()); // 0 where there is no positive
-        let push = log_one_plus_sum_exp(push, positive.bool_not());
+        let pull = log_one_plus_sum_exp_masked(pull, positive.clone()); // 0 where there is no positive
+        let push = log_one_plus_sum_exp_masked(push, positive.bool_not());
         let proxies_present = ops::sum(present).clamp_min(1.0);
         ops::sum(pull) / proxies_present + ops::mean(push)
     }

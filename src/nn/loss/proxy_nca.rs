@@ -38,6 +38,10 @@ impl Loss for ProxyNca {
         Distance::Cosine
     }
 
+    fn takes_directions(&self) -> bool {
+        true
+    }
+
     fn needs(&self) -> Needs {
         Needs { known_classes: true, ..Needs::default() }
     }

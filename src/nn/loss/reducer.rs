@@ -1,9 +1,14 @@
 //! Reducers: how the losses of many pairs, triplets or rows become one number.
 
 use burn::tensor::{Tensor, TensorData};
+use serde_json::Value as Json;
 
 use super::{Embedded, zero};
 use crate::base::check::{self, Check};
+use crate::base::issue::{Issue, Issues};
+use crate::base::node::Node;
+use crate::base::param::{Param, Shape, View};
+use crate::base::path;
 use crate::nn::miner::Mined;
 use crate::nn::ops;
 use crate::{choice, params};
@@ -22,7 +27,7 @@ choice! {
         "avg-non-zero" => AvgNonZero,
         /// The mean of those between two limits.
         #[aka("ThresholdReducer")]
-        "threshold" => Threshold(Threshold),
+        "threshold" => Threshold(Ordered),
         /// The sum by what the loss says: `margin` by the number of its pairs above 0.
         #[aka("DivisorReducer")]
         "divisor" => Divisor,
@@ -44,6 +49,37 @@ params! {
         /// Only losses below it.
         #[aka("max")]
         high: Option<f64> = None => check::finite().optional(),
+    }
+}
+
+/// Limits between which there is something: none would enter the mean otherwise.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Ordered(pub Threshold);
+
+impl Param for Ordered {
+    fn read(node: &Node, path: &str, issues: &mut Issues) -> Option<Self> {
+        let limits = Threshold::read(node, path, issues)?;
+        let (Some(low), Some(high)) = (limits.low, limits.high) else { return Some(Self(limits)) };
+        if low < high {
+            return Some(Self(limits));
+        }
+        let place = node.table().and_then(|table| table.get("high")).map_or(&node.place, |entry| &entry.node.place);
+        let path = path::join(path, "high");
+        let message = format!("`{path}` is {high}, but only losses above {low} are to be kept: none is");
+        issues.push(Issue::at(place, &path, message).help("set it above `low`, or leave one of the two out"));
+        None
+    }
+
+    fn write(&self, view: View) -> Json {
+        self.0.write(view)
+    }
+
+    fn shape() -> Shape {
+        Threshold::shape()
+    }
+
+    fn is_versioned(&self) -> bool {
+        self.0.is_versioned()
     }
 }
 
@@ -128,7 +164,7 @@ impl ReducerSpec {
     const fn limits(&self) -> (Option<f64>, Option<f64>) {
         match self {
             Self::AvgNonZero => (Some(0.0), None),
-            Self::Threshold(limits) => (limits.low, limits.high),
+            Self::Threshold(Ordered(limits)) => (limits.low, limits.high),
             _ => (None, None),
         }
     }
@@ -224,6 +260,20 @@ mod tests {
             let nothing = reducer.reduce(dense.clone(), Tensor::zeros([3, 2], &device), &labels);
             assert_eq!(nothing.into_scalar::<f32>(), 0.0);
         }
+    }
+
+    #[test]
+    fn limits_between_which_there_is_nothing_are_refused_at_the_upper_one() {
+        let read = |low: f64, high: f64| {
+            let reducer = json!({ "threshold": { "low": low, "high": high } });
+            param::from_json::<crate::nn::LossSpec>(&json!({ "contrastive": { "reducer": reducer } }))
+        };
+        for (low, high) in [(0.5, 0.5), (1.0, 0.0), (0.0, -1.0)] {
+            let issues = read(low, high).unwrap_err();
+            assert_eq!((issues.len(), issues[0].path.as_str()), (1, "contrastive.reducer.threshold.high"));
+            assert!(issues[0].message.contains(&format!("only losses above {low} are to be kept")), "{issues:?}");
+        }
+        read(0.0, 0.5).unwrap();
     }
 
     #[test]

@@ -2,8 +2,9 @@
 
 use burn::tensor::{Bool, Tensor};
 
-use super::two_views::{self, diagonal, log_sum_exp, off_diagonal};
-use super::{Embedded, Loss, Needs};
+use super::log_sum::log_sum_exp_of_rows;
+use super::two_views::{self, diagonal, off_diagonal};
+use super::{Embedded, Loss, Needs, zero};
 use crate::artifact::Distance;
 use crate::base::check;
 use crate::nn::layer::Cx;
@@ -42,6 +43,10 @@ impl Loss for SimClr {
         Distance::Cosine
     }
 
+    fn takes_directions(&self) -> bool {
+        true
+    }
+
     fn needs(&self) -> Needs {
         Needs { two_views: true, ..Needs::default() }
     }
@@ -49,7 +54,7 @@ impl Loss for SimClr {
     fn forward(&self, batch: &Embedded<'_>, _: &mut Cx<'_>) -> Tensor<1> {
         match two_views::of(batch, 1) {
             Some([a, b]) => ops::mean(self.per_example(a, b)),
-            None => two_views::nothing(batch),
+            None => zero(batch),
         }
     }
 }
@@ -67,7 +72,7 @@ impl SimClr {
         let across = similarity(b);
         let itself: Tensor<2, Bool> = off_diagonal(a.dims()[0], a).bool_not();
         let within = similarity(a).mask_fill(itself, f32::NEG_INFINITY);
-        log_sum_exp(Tensor::cat(vec![across.clone(), within], 1)) - diagonal(&across)
+        log_sum_exp_of_rows(Tensor::cat(vec![across.clone(), within], 1)) - diagonal(&across)
     }
 }
 

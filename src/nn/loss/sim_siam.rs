@@ -3,7 +3,7 @@
 use burn::tensor::{Tensor, activation};
 
 use super::two_views;
-use super::{Embedded, Loss, Needs, Target};
+use super::{Embedded, Loss, Needs, Target, zero};
 use crate::artifact::Distance;
 use crate::base::check;
 use crate::nn::layer::{Cx, Start, WeightSpec};
@@ -78,6 +78,10 @@ impl Loss for SimSiam {
         Distance::Cosine
     }
 
+    fn takes_directions(&self) -> bool {
+        true
+    }
+
     fn needs(&self) -> Needs {
         Needs { two_views: true, ..Needs::default() }
     }
@@ -100,7 +104,7 @@ impl Loss for SimSiam {
     }
 
     fn forward(&self, batch: &Embedded<'_>, cx: &mut Cx<'_>) -> Tensor<1> {
-        let Some([a, b]) = two_views::of(batch, 1) else { return two_views::nothing(batch) };
+        let Some([a, b]) = two_views::of(batch, 1) else { return zero(batch) };
         let (from_a, from_b) = (predicted(a.clone(), cx), predicted(b.clone(), cx));
         ops::mean(self.per_example(b.detach(), from_a) + self.per_example(a.detach(), from_b))
     }

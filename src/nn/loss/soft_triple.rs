@@ -44,6 +44,10 @@ impl Loss for SoftTriple {
         Distance::Cosine
     }
 
+    fn takes_directions(&self) -> bool {
+        true
+    }
+
     fn needs(&self) -> Needs {
         Needs { known_classes: true, ..Needs::default() }
     }

@@ -39,6 +39,11 @@ params! {
 }
 
 impl Sum {
+    /// The terms that compare or classify: a regulariser looks at no distance.
+    fn objectives(&self) -> impl Iterator<Item = &LossSpec> {
+        self.terms.iter().map(|term| &term.loss).filter(|loss| loss.as_dyn().is_objective())
+    }
+
     fn inside(&self) -> impl Iterator<Item = (u64, String, &Term)> {
         self.terms.iter().zip(0..).map(|(term, at)| (at, format!("terms.{at}"), term))
     }
@@ -57,6 +62,20 @@ impl Loss for Sum {
 
     fn is_objective(&self) -> bool {
         self.terms.iter().any(|term| term.loss.as_dyn().is_objective())
+    }
+
+    fn stands_alone(&self) -> bool {
+        self.terms.iter().any(|term| term.loss.as_dyn().stands_alone())
+    }
+
+    fn takes_directions(&self) -> bool {
+        self.objectives().all(LossSpec::takes_directions)
+    }
+
+    fn learns_lengths(&self) -> bool {
+        // Where one of them compares rows as they are, by the cosine, that is what there is to say.
+        self.objectives().any(LossSpec::learns_lengths)
+            && self.objectives().all(|loss| loss.learns_lengths() || loss.takes_directions())
     }
 
     fn inner(&self, target: Target) -> Vec<Inner<'_>> {
@@ -86,6 +105,6 @@ impl Loss for Sum {
                 Some(sum) => sum + value,
             });
         }
-        sum.unwrap_or_else(|| super::two_views::nothing(batch))
+        sum.unwrap_or_else(|| super::zero(batch))
     }
 }

@@ -2,7 +2,7 @@
 
 use burn::tensor::Tensor;
 
-use super::log_sum::log_sum_exp;
+use super::log_sum::log_sum_exp_counted;
 use super::nearness::similarity;
 use super::reducer::{ReducerSpec, of_pairs};
 use super::{Embedded, Loss, Needs, zero};
@@ -56,7 +56,7 @@ impl Loss for SupCon {
         let near = similarity(batch, self.distance).div_scalar(self.temperature);
         let positive = pairs.positive.clone().clamp_max(1.0);
         let negative = pairs.negative.clone().clamp_max(1.0);
-        let all = log_sum_exp(near.clone(), positive.clone() + negative, 0.0); // [batch, 1]
+        let all = log_sum_exp_counted(near.clone(), positive.clone() + negative, 0.0); // [batch, 1]
         let count = positive.clone().sum_dim(1).clamp_min(1.0);
         let losses = ((all - near) * positive).sum_dim(1) / count;
         self.reducer.reduce_rows(losses, batch)

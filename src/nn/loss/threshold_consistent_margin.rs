@@ -44,6 +44,10 @@ impl Loss for ThresholdConsistentMargin {
         true
     }
 
+    fn stands_alone(&self) -> bool {
+        false
+    }
+
     fn takes_directions(&self) -> bool {
         true
     }

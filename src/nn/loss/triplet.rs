@@ -2,16 +2,10 @@
 
 use burn::tensor::Tensor;
 
-use super::mining::{Incomplete, Mined, NegativeMining, PositiveMining};
-use super::multi_similarity::smaller_is_nearer;
-use super::{Embedded, Loss, Needs};
-use crate::artifact::Distance;
-use crate::base::check;
-use crate::nn::layer::Cx;
-use crate::nn::ops;
-use crate::params;
+use super::Embedded;
+use super::mining::{Mined, loss_of_mined_triplets};
 
-params! {
+loss_of_mined_triplets! {
     /// Triplet loss (Schroff et al., 2015, arXiv:1503.03832), with the mining of TensorFlow Similarity: each row is an anchor
     /// with one positive at distance `dp` and one negative at distance `dn`, and its loss is
     ///
@@ -24,51 +18,13 @@ params! {
     /// # Shapes
     ///
     /// `[batch, dim]` embeddings and `batch` labels become `[batch]` losses, 0 or more.
-    pub struct Triplet {
-        /// How near two embeddings are; the index follows it.
-        #[aka("metric", "distance_metric", "similarity", "dist", "metric_type")]
-        distance: Distance = Distance::Cosine => smaller_is_nearer(),
-        /// Which positive of an anchor counts.
-        #[aka("positive_mining_strategy", "positives", "type_of_positives")]
-        positive_mining: PositiveMining = PositiveMining::Hard,
-        /// Which negative of an anchor counts.
-        #[aka("negative_mining_strategy", "negatives", "mining", "type_of_triplets")]
-        negative_mining: NegativeMining = NegativeMining::SemiHard,
-        /// How much farther than the positive the negative must be; if it is left out, farther is always better.
-        #[aka("alpha", "gap")]
-        margin: Option<f64> = None => check::not_negative().optional(),
-        /// What a row without a positive or without a negative counts.
-        #[since = 2]
-        #[aka("empty", "missing", "rows_without_pairs")]
-        incomplete: Incomplete = Incomplete::Zero,
-    }
-}
-
-impl Loss for Triplet {
-    fn distance(&self) -> Distance {
-        self.distance
-    }
-
-    fn needs(&self) -> Needs {
-        Needs { positive_pairs: true, negative_pairs: true, ..Needs::default() }
-    }
-
-    fn rows(&self, batch: &Embedded<'_>, _: &mut Cx<'_>) -> Option<Tensor<1>> {
-        Some(self.per_example(batch))
-    }
-
-    fn forward(&self, batch: &Embedded<'_>, _: &mut Cx<'_>) -> Tensor<1> {
-        ops::mean(self.per_example(batch))
-    }
+    Triplet
 }
 
 impl Triplet {
-    /// The loss of each row, `[batch]`.
-    pub(super) fn per_example(&self, batch: &Embedded<'_>) -> Tensor<1> {
-        let distance = batch.distances(self.distance); // [batch, references]
-        let mined =
-            Mined::new(&distance, batch.pairs(), &self.positive_mining, &self.negative_mining, &self.incomplete);
-        mined.loss_of(mined.positive.clone() - mined.negative.clone(), self.margin)
+    /// How much farther the negative of each anchor is than its positive, negated: `[batch, 1]`.
+    fn gap(&self, mined: &Mined, _: &Embedded<'_>) -> Tensor<2> {
+        mined.positive.clone() - mined.negative.clone()
     }
 }
 

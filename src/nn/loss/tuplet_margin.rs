@@ -2,7 +2,7 @@
 
 use burn::tensor::{Tensor, activation};
 
-use super::log_sum::{LOG_OF_NOTHING, log_sum_exp};
+use super::log_sum::{LOG_OF_NOTHING, log_sum_exp_counted};
 use super::nearness::similarity;
 use super::reducer::{ReducerSpec, of_pairs};
 use super::{Embedded, Loss, Needs, zero};
@@ -58,7 +58,7 @@ impl Loss for TupletMargin {
         let sine = cosine.clone().square().neg().add_scalar(1.0).clamp_min(SMALLEST_SQUARE).sqrt();
         let (sine_of_margin, cosine_of_margin) = self.margin.to_radians().sin_cos();
         let positives = cosine.clone().mul_scalar(cosine_of_margin) + sine.mul_scalar(sine_of_margin);
-        let negatives = log_sum_exp(cosine.mul_scalar(self.scale), pairs.negative.clone(), LOG_OF_NOTHING);
+        let negatives = log_sum_exp_counted(cosine.mul_scalar(self.scale), pairs.negative.clone(), LOG_OF_NOTHING);
         let losses = activation::softplus(negatives - positives.mul_scalar(self.scale), 1.0);
         self.reducer.reduce(losses, pairs.positive.clone(), batch.labels)
     }

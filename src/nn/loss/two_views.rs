@@ -1,9 +1,8 @@
-//! What the losses of two views share: the views themselves, and sums over their similarities.
+//! What the losses of two views share: the views themselves, and what stands on the diagonal of a product of them.
 
 use burn::tensor::{Bool, Tensor};
 
 use super::Embedded;
-use crate::nn::ops;
 
 /// The diagonal of `x`: `[rows, rows]` to `[rows, 1]`.
 pub(super) fn diagonal(x: &Tensor<2>) -> Tensor<2> {
@@ -20,20 +19,6 @@ pub(super) fn off_diagonal(rows: usize, like: &Tensor<2>) -> Tensor<2, Bool> {
 pub(super) fn of(batch: &Embedded<'_>, least: usize) -> Option<[Tensor<2>; 2]> {
     let views: [Tensor<2>; 2] = batch.views().try_into().ok()?;
     (views[0].dims()[0] >= least).then_some(views)
-}
-
-/// The loss of a batch that holds nothing to learn from: 0, with a gradient of 0.
-pub(super) fn nothing(batch: &Embedded<'_>) -> Tensor<1> {
-    ops::sum(batch.embeddings.clone()).mul_scalar(0.0)
-}
-
-/// `log sum exp x` over each row, stabilised by its largest entry; entries may be minus infinity, but not all of a row.
-///
-/// # Shapes
-/// `[rows, columns]` to `[rows, 1]`.
-pub(super) fn log_sum_exp(x: Tensor<2>) -> Tensor<2> {
-    let largest = x.clone().detach().max_dim(1);
-    (x - largest.clone()).exp().sum_dim(1).log() + largest
 }
 
 /// Each column less its mean, and its *biased* variance, `[1, columns]`.

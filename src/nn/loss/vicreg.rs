@@ -3,7 +3,7 @@
 use burn::tensor::Tensor;
 
 use super::two_views::{self, centred, off_diagonal};
-use super::{Embedded, Loss, Needs};
+use super::{Embedded, Loss, Needs, zero};
 use crate::artifact::Distance;
 use crate::base::check;
 use crate::nn::layer::Cx;
@@ -53,6 +53,10 @@ impl Loss for VicReg {
         Distance::SquaredEuclidean
     }
 
+    fn learns_lengths(&self) -> bool {
+        true
+    }
+
     fn needs(&self) -> Needs {
         Needs { two_views: true, ..Needs::default() }
     }
@@ -60,7 +64,7 @@ impl Loss for VicReg {
     fn forward(&self, batch: &Embedded<'_>, _: &mut Cx<'_>) -> Tensor<1> {
         match two_views::of(batch, 2) {
             Some([a, b]) => ops::mean(self.per_example(a, b)),
-            None => two_views::nothing(batch),
+            None => zero(batch),
         }
     }
 }

@@ -5,9 +5,8 @@
 
 use burn::tensor::Tensor;
 
-use super::{Rule, Tick, take, with_decay};
+use super::{Rule, Tick, moments, with_decay};
 use crate::base::check;
-use crate::nn::fused;
 use crate::nn::kernel::AdamStep;
 use crate::nn::parameters::Updated;
 use crate::params;
@@ -42,7 +41,7 @@ impl Rule for Adam {
     }
 
     fn slots(&self, _: &Updated<'_>) -> &'static [&'static str] {
-        &["m", "v"]
+        moments::SLOTS
     }
 
     fn update(
@@ -53,29 +52,11 @@ impl Rule for Adam {
         gradient: Tensor<1>,
         slots: &mut [Tensor<1>],
     ) -> Tensor<1> {
-        let [first, second] = slots else { unreachable!("Adam has two slots") };
         let gradient = with_decay(gradient, &value, self.weight_decay);
-        let (m, v) = (take(first), take(second));
-        if fused::is_on_flex(&value) {
-            let step = u32::try_from(tick.step).unwrap_or(u32::MAX);
-            let Self { beta_1: beta1, beta_2: beta2, epsilon: eps, .. } = *self;
-            let rule = AdamStep { lr: tick.rate(self.learning_rate), beta1, beta2, eps, step };
-            let (value, [m, v]) = fused::adam(&rule, [value, gradient, m, v]);
-            (*first, *second) = (m, v);
-            return value;
-        }
-        *first = m.mul_scalar(self.beta_1) + gradient.clone().mul_scalar(1.0 - self.beta_1);
-        *second = v.mul_scalar(self.beta_2) + gradient.square().mul_scalar(1.0 - self.beta_2);
-        let rate = self.corrected(tick);
-        value - first.clone().mul_scalar(rate) / second.clone().sqrt().add_scalar(self.epsilon)
-    }
-}
-
-impl Adam {
-    /// `lr sqrt(1 - b2^t) / (1 - b1^t)`, in `f64`.
-    fn corrected(&self, tick: Tick) -> f64 {
-        let step = tick.exponent();
-        tick.rate(self.learning_rate) * (1.0 - self.beta_2.powi(step)).sqrt() / (1.0 - self.beta_1.powi(step))
+        let Self { beta_1: beta1, beta_2: beta2, epsilon: eps, .. } = *self;
+        let step = u32::try_from(tick.step).unwrap_or(u32::MAX);
+        let rule = AdamStep { lr: tick.rate(self.learning_rate), beta1, beta2, eps, step };
+        moments::step(&rule, value, gradient, slots)
     }
 }
 

@@ -2,9 +2,8 @@
 
 use burn::tensor::Tensor;
 
-use super::{Rule, Tick, take};
+use super::{Rule, Tick, moments};
 use crate::base::check;
-use crate::nn::fused;
 use crate::nn::kernel::AdamStep;
 use crate::nn::parameters::Updated;
 use crate::params;
@@ -41,7 +40,7 @@ impl Rule for AdamW {
     }
 
     fn slots(&self, _: &Updated<'_>) -> &'static [&'static str] {
-        &["m", "v"]
+        moments::SLOTS
     }
 
     fn update(
@@ -52,39 +51,19 @@ impl Rule for AdamW {
         gradient: Tensor<1>,
         slots: &mut [Tensor<1>],
     ) -> Tensor<1> {
-        let [first, second] = slots else { unreachable!("AdamW has two slots") };
-        let (m, v) = (take(first), take(second));
         let value = value.mul_scalar(1.0 - tick.rate(self.learning_rate) * self.weight_decay);
-        let (rate, epsilon) = self.corrected(tick);
-        if fused::is_on_flex(&value) {
-            let (value, [m, v]) = fused::adam(&self.step(tick), [value, gradient, m, v]);
-            (*first, *second) = (m, v);
-            return value;
-        }
-        *first = m.mul_scalar(self.beta_1) + gradient.clone().mul_scalar(1.0 - self.beta_1);
-        *second = v.mul_scalar(self.beta_2) + gradient.square().mul_scalar(1.0 - self.beta_2);
-        value - first.clone().mul_scalar(rate) / second.clone().sqrt().add_scalar(epsilon)
+        moments::step(&self.step(tick), value, gradient, slots)
     }
 }
 
 impl AdamW {
-    /// `1 - b^t` of both moments.
-    fn corrections(&self, tick: Tick) -> [f64; 2] {
-        [self.beta_1, self.beta_2].map(|beta| 1.0 - beta.powi(tick.exponent()))
-    }
-
-    /// Step size and epsilon with both corrections in them, so that the moments need none:
-    /// `m / c1 / (sqrt(v / c2) + eps) = sqrt(c2) / c1 m / (sqrt(v) + eps sqrt(c2))`.
-    fn corrected(&self, tick: Tick) -> (f64, f64) {
-        let [first, second] = self.corrections(tick);
-        (tick.rate(self.learning_rate) * second.sqrt() / first, self.epsilon * second.sqrt())
-    }
-
-    /// The same as a step of the kernel, which corrects the step size itself.
+    /// A step of Adam with the correction of the second moment in epsilon, so that the moments need none: with
+    /// `c = 1 - b^t`, `m / c1 / (sqrt(v / c2) + eps) = sqrt(c2) / c1 m / (sqrt(v) + eps sqrt(c2))`.
     fn step(&self, tick: Tick) -> AdamStep {
         let (beta1, beta2) = (self.beta_1, self.beta_2);
         let step = u32::try_from(tick.step).unwrap_or(u32::MAX);
-        AdamStep { lr: tick.rate(self.learning_rate), beta1, beta2, eps: self.corrected(tick).1, step }
+        let eps = self.epsilon * (1.0 - beta2.powi(tick.exponent())).sqrt();
+        AdamStep { lr: tick.rate(self.learning_rate), beta1, beta2, eps, step }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use burn::tensor::Tensor;
 
-use super::{Rule, Tick, square_norm, take};
+use super::{Rule, Tick, moments, square_norm};
 use crate::base::check;
 use crate::nn::parameters::Updated;
 use crate::params;
@@ -39,7 +39,7 @@ impl Rule for Lamb {
     }
 
     fn slots(&self, _: &Updated<'_>) -> &'static [&'static str] {
-        &["m", "v"]
+        moments::SLOTS
     }
 
     fn update(
@@ -50,13 +50,10 @@ impl Rule for Lamb {
         gradient: Tensor<1>,
         slots: &mut [Tensor<1>],
     ) -> Tensor<1> {
-        let [first, second] = slots else { unreachable!("LAMB has two slots") };
+        let [first, second] = moments::follow(gradient, slots, [self.beta_1, self.beta_2]);
         let corrected = |beta: f64| 1.0 - beta.powi(tick.exponent());
-        *first = take(first).mul_scalar(self.beta_1) + gradient.clone().mul_scalar(1.0 - self.beta_1);
-        *second = take(second).mul_scalar(self.beta_2) + gradient.square().mul_scalar(1.0 - self.beta_2);
-        let root = second.clone().div_scalar(corrected(self.beta_2)).sqrt().add_scalar(self.epsilon);
-        let direction =
-            first.clone().div_scalar(corrected(self.beta_1)) / root + value.clone().mul_scalar(self.weight_decay);
+        let root = second.div_scalar(corrected(self.beta_2)).sqrt().add_scalar(self.epsilon);
+        let direction = first.div_scalar(corrected(self.beta_1)) / root + value.clone().mul_scalar(self.weight_decay);
         let (weight, step) = (square_norm(&value).sqrt(), square_norm(&direction).sqrt());
         let trust = if weight > 0.0 && step > 0.0 { weight / step } else { 1.0 };
         value - direction.mul_scalar(tick.rate(self.learning_rate) * trust)

@@ -6,6 +6,7 @@ mod adamw;
 #[cfg(test)]
 mod golden_tests;
 mod lamb;
+mod moments;
 mod muon;
 mod rmsprop;
 mod sgd;

@@ -14,7 +14,7 @@ params! {
     /// in the fast CIFAR-10 training of Jordan (2024, arXiv:2404.00498):
     ///
     /// `b = momentum b + g`, `u = g + momentum b` (without `nesterov` `u = b`), `w = w sqrt(out) / |w|`,
-    /// `X = u / (|u| + 1e-7)`, then `steps` times `M = X X'`, `X = 3.4445 X + (-4.7750 M + 2.0315 M M) X`, and
+    /// `X = u / (|u| + 1e-7)`, then `newton-schulz-steps` times `M = X X'`, `X = 3.4445 X + (-4.7750 M + 2.0315 M M) X`, and
     /// `w = w - lr X`: Newton-Schulz steps, which bring all singular values of `X` near 1.
     ///
     /// # Shapes
@@ -37,9 +37,9 @@ params! {
         /// Whether the gradient counts once more than in the plain momentum: looks a step ahead.
         #[aka("use_nesterov")]
         nesterov: bool = true,
-        /// Newton-Schulz steps.
-        #[aka("ns_steps", "backend_steps")]
-        steps: usize = 3 => check::between(1, 20),
+        /// Newton-Schulz steps of each update.
+        #[aka("steps", "ns_steps", "backend_steps")]
+        newton_schulz_steps: usize = 3 => check::between(1, 20),
         /// Whether a weight is brought to the length `sqrt(out)` before every step.
         #[aka("norm_weight", "normalize_weights")]
         renormalize: bool = true,
@@ -107,7 +107,7 @@ impl Muon {
         let turned = inner > out;
         let mut x = if turned { x.transpose() } else { x };
         let [a, b, c] = QUINTIC;
-        for _ in 0..self.steps {
+        for _ in 0..self.newton_schulz_steps {
             let m = ops::product(x.clone(), x.clone().transpose());
             let inner = m.clone().mul_scalar(b) + ops::product(m.clone(), m).mul_scalar(c);
             x = x.clone().mul_scalar(a) + ops::product(inner, x);
@@ -152,7 +152,7 @@ mod tests {
         // Of a diagonal matrix the step is diagonal too, and its singular values can be read off.
         let device = Device::flex();
         let diagonal = Tensor::<1>::from_floats([1.0, 0.0, 0.0, 0.0, -0.5, 0.0, 0.0, 0.0, 0.2], &device);
-        let muon = Muon { steps: 5, ..param::defaults() };
+        let muon = Muon { newton_schulz_steps: 5, ..param::defaults() };
         let step = muon.orthogonal(diagonal, [3, 3]).into_data().try_into_vec::<f32>().unwrap();
         for (at, value) in step.iter().enumerate() {
             let expected = [1.0, -1.0, 1.0][at / 3];

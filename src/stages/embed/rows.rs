@@ -1,7 +1,10 @@
 //! Rows of embeddings: the mean over views of an image, and the outputs of several layers one behind the other.
 
+use std::borrow::Cow;
+
 use crate::data::augment::mirror;
 use crate::nn::{Embedder, Network};
+use crate::search::vectors;
 
 crate::choice! {
     /// A version of an image that is embedded.
@@ -17,13 +20,15 @@ crate::choice! {
 
 impl EmbedView {
     /// This version of images of a shape.
-    fn of(&self, pixels: &[u8], shape: [usize; 3]) -> Vec<u8> {
-        let mut pixels = pixels.to_vec();
+    fn of<'a>(&self, pixels: &'a [u8], shape: [usize; 3]) -> Cow<'a, [u8]> {
         match self {
-            Self::Identity => {}
-            Self::Flip => mirror(&mut pixels, shape),
+            Self::Identity => Cow::Borrowed(pixels),
+            Self::Flip => {
+                let mut pixels = pixels.to_vec();
+                mirror(&mut pixels, shape);
+                Cow::Owned(pixels)
+            }
         }
-        pixels
     }
 }
 
@@ -84,12 +89,9 @@ impl<'a> Rows<'a> {
 
 /// Scales a row to unit length; one of zeros stays.
 fn scale(row: &mut [f32]) {
-    let square: f64 = row.iter().map(|&value| f64::from(value) * f64::from(value)).sum();
-    if square > 0.0 {
-        let length = square.sqrt();
-        #[expect(clippy::cast_possible_truncation, reason = "rows are f32")]
-        row.iter_mut().for_each(|value| *value = (f64::from(*value) / length) as f32);
-    }
+    // Summed in order, not in lanes as a search does it: the last bits are those of every embedding stored so far.
+    let square = row.iter().map(|&value| f64::from(value) * f64::from(value)).sum();
+    vectors::divide_by_length(row, square);
 }
 
 #[cfg(test)]
@@ -112,7 +114,9 @@ mod tests {
     #[test]
     fn a_view_is_a_version_of_each_image() {
         let pixels = [1, 2, 3, 4, 5, 6];
-        assert_eq!(EmbedView::Identity.of(&pixels, [1, 3, 1]), pixels);
-        assert_eq!(EmbedView::Flip.of(&pixels, [1, 3, 1]), [3, 2, 1, 6, 5, 4]);
+        let as_it_is = EmbedView::Identity.of(&pixels, [1, 3, 1]);
+        assert!(matches!(as_it_is, Cow::Borrowed(_)), "nothing is copied");
+        assert_eq!(*as_it_is, pixels);
+        assert_eq!(*EmbedView::Flip.of(&pixels, [1, 3, 1]), [3, 2, 1, 6, 5, 4]);
     }
 }

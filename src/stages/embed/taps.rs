@@ -25,6 +25,10 @@ pub(super) fn taps(named: &[(String, &str)], rows: &[LayerSummary]) -> Result<Ve
     let (mut taps, mut issues) = (Vec::new(), Vec::new());
     for (parameter, name) in named {
         match found(name, rows) {
+            Ok(tap) if taps.contains(&tap) => {
+                let message = format!("`{name}` is taken already: it is `{}`", tap.path);
+                issues.push(ParamIssue::new(parameter, message).help("leave it out: each layer is taken once"));
+            }
             Ok(tap) => taps.push(tap),
             Err((message, help)) => issues.push(ParamIssue::new(parameter, message).help(help)),
         }
@@ -126,5 +130,11 @@ mod tests {
         }
         let two = [("layers[0]".to_owned(), "dense"), ("layers[1]".to_owned(), "x")];
         assert_eq!(taps(&two, &rows()).unwrap_err()[0].path, "layers[1]");
+        // By whatever name, once is enough.
+        let names = ["dense", "layers.2", "layers.3.dense", "global-max-pool"];
+        let twice: Vec<_> = names.iter().enumerate().map(|(at, name)| (format!("layers[{at}]"), *name)).collect();
+        let issues = taps(&twice, &rows()).unwrap_err();
+        assert_eq!(issues.iter().map(|issue| issue.path.as_str()).collect::<Vec<_>>(), ["layers[2]", "layers[3]"]);
+        assert_eq!(issues[0].message, "`layers.3.dense` is taken already: it is `layers.3.dense`");
     }
 }

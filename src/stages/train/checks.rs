@@ -2,7 +2,6 @@
 
 use super::TrainParams;
 use super::monitor::{KeepBest, Monitor, Watched};
-use crate::artifact::Distance;
 use crate::data::augment::misfits;
 use crate::nn;
 use crate::nn::groups::{Declaration, Grouping};
@@ -56,7 +55,7 @@ pub(super) fn never_looks_back(params: &TrainParams) -> Option<ParamIssue> {
 /// A metric that is never measured decides nothing.
 pub(super) fn never_validates(params: &TrainParams) -> Option<ParamIssue> {
     let (every, epochs) = (params.validate_every, params.epochs);
-    (!params.watched_metrics().is_empty() && epochs > 0 && every > epochs).then(|| {
+    (!params.metrics_of_validation().is_empty() && epochs > 0 && every > epochs).then(|| {
         let message = format!("`validate-every` is {every}, but the training has {epochs} epochs: nothing is measured");
         ParamIssue::new("validate-every", message).help(format!("set it to at most {epochs}"))
     })
@@ -263,26 +262,4 @@ pub(super) fn does_not_mine(params: &TrainParams) -> Option<ParamIssue> {
     let miner = params.miner.as_ref()?;
     let (parameter, message) = miner.misfit()?;
     Some(ParamIssue::new(format!("miner.{}.{parameter}", miner.name()), message))
-}
-
-/// The cosine distance of a loss is `1 - q.k`, which is one of angles for rows of unit length only. A loss that brings rows
-/// to unit length itself needs an index that does so, too: that of the cosine does.
-pub(super) fn lacks_unit_rows(params: &TrainParams) -> Option<ParamIssue> {
-    let distance = params.loss.distance();
-    let expected = params.epochs > 0 && params.loss.takes_directions() != (distance == Distance::Cosine);
-    (expected && !nn::layer::gives_unit_rows(&params.layers)).then(|| {
-        let name = params.loss.name();
-        let message = if params.loss.takes_directions() {
-            format!(
-                "`{name}` compares embeddings at unit length, but the index compares them as these layers give them, by \
-                 the distance `{}`",
-                distance.name()
-            )
-        } else {
-            format!("the cosine distance of `{name}` expects embeddings of unit length, which these layers do not give")
-        };
-        ParamIssue::new("layers", message).help(
-            "let `metric-embedding` or `l2-normalize` be the last layer, or choose another `distance` of the loss",
-        )
-    })
 }

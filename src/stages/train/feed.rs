@@ -59,6 +59,11 @@ impl Pool {
         })
     }
 
+    /// Images of a batch, all views of them.
+    pub(super) fn batch_size(&self) -> usize {
+        (self.draw)(0, 0).len() * self.views
+    }
+
     fn classes(&self) -> Vec<i32> {
         let classes: std::collections::BTreeSet<i32> = self.labels.iter().copied().collect();
         classes.into_iter().collect()
@@ -136,6 +141,10 @@ impl Batches for Feed {
         self.validation.as_ref().map(|pool| pool.batch(0, step))
     }
 
+    fn validation_views(&self) -> Option<usize> {
+        self.validation.as_ref().map(|pool| pool.views)
+    }
+
     /// Drawn from the whole pool: its first images may all be of one class.
     fn first_images(&self, count: usize) -> Vec<u8> {
         let pool = &self.training;
@@ -172,13 +181,17 @@ impl Batches for Prefetched<'_> {
         }
     }
 
-    /// One that is not the next is made here: whoever asks only looks.
+    /// One that is not the next is made here.
     fn validation(&self, step: u64) -> Option<Batch> {
         let number = self.loader.expected();
         if number < self.order.count() && self.order.place(number) == Place::Validation(step) {
             return Some(self.loader.take(number));
         }
         self.feed.validation(step)
+    }
+
+    fn validation_views(&self) -> Option<usize> {
+        self.feed.validation_views()
     }
 
     fn first_images(&self, count: usize) -> Vec<u8> {
@@ -269,6 +282,10 @@ mod tests {
     fn views_stand_one_behind_the_other() {
         let batch = pool(2, serde_json::json!([{ "solarize": { "threshold": 0, "probability": 1 } }])).batch(0, 1);
         assert_eq!((batch.views, &batch.labels[..]), (2, &[1, 3, 1, 3][..]));
+        // Both are known without a batch.
+        assert_eq!((feed(2).training.batch_size(), feed(2).validation_views()), (4, Some(2)));
+        assert_eq!(feed(2).validation(0).unwrap().views, 2);
+        assert_eq!(Feed { validation: None, ..feed(1) }.validation_views(), None);
         let inverted = |range: std::ops::Range<usize>| range.map(|at| 255 - u8::try_from(at * 2).unwrap());
         let view: Vec<u8> = inverted(27..54).chain(inverted(81..108)).collect();
         assert_eq!(batch.pixels, [view.clone(), view].concat());

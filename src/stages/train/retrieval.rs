@@ -8,7 +8,7 @@ use super::DATASET;
 use super::feed::Pool;
 use crate::artifact::{Distance, Examples, IndexRows};
 use crate::metric::{Ranked, RetrievalMetric, micro_mean};
-use crate::nn::{EMBED_BATCH, Network, Validator};
+use crate::nn::{EMBED_BATCH, Network, Unmeasured, Validator};
 use crate::search::knn::{Hit, Wanted};
 use crate::search::{ExactSearch, SearchError, overlap};
 use crate::stage::{Ctx, ParamIssue, StageError};
@@ -92,11 +92,12 @@ impl Validator for Retrieval<'_> {
         self.metrics.iter().map(RetrievalMetric::name).collect()
     }
 
-    fn measure(&self, network: &Network) -> Result<Option<Vec<f64>>, String> {
+    fn measure(&self, network: &Network) -> Result<Option<Vec<f64>>, Unmeasured> {
         let Some(values) = self.embed(network) else { return Ok(None) };
         let labels = &self.pool.labels;
         let vectors = embedded::searchable("embedding", &values, network.dim(), &self.pool.example_ids, self.distance);
-        let vectors = vectors.map_err(|error| error.to_string())?;
+        let vectors = vectors
+            .map_err(|error| Unmeasured { message: error.to_string(), help: error.help().map(str::to_owned) })?;
         let judge = |query: usize, hits: &[Hit]| {
             let right: Vec<bool> = hits.iter().map(|hit| labels[hit.row as usize] == labels[query]).collect();
             let ranked = Ranked { hits: &right, relevant: self.relevant[query] };
@@ -107,7 +108,7 @@ impl Validator for Retrieval<'_> {
         let found = match search.map(vectors.rows(), &self.wanted, judge) {
             Ok(found) => found,
             Err(SearchError::Stopped) => return Ok(None),
-            Err(error) => return Err(error.to_string()),
+            Err(error) => return Err(Unmeasured { message: error.to_string(), help: None }),
         };
         let mean = |at: usize| micro_mean(found.iter().map(|values| values[at]));
         Ok(Some((0..self.metrics.len()).map(mean).collect()))

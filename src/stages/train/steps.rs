@@ -7,60 +7,36 @@ use crate::base::check::{self, Check};
 use crate::base::issue::Issues;
 use crate::base::node::Node;
 use crate::base::param::{Param, Shape, View};
-use crate::stage::ParamIssue;
 
 /// Batches of an epoch where nothing else says it.
 const USUAL: usize = 1000;
 
-/// Batches of an epoch.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct StepsPerEpoch {
-    count: usize,
-    /// Whether the number is written.
-    said: bool,
-}
-
-impl Default for StepsPerEpoch {
-    /// What it is where it is left out.
-    fn default() -> Self {
-        Self { count: USUAL, said: false }
-    }
-}
+/// Batches of an epoch; `None` where no number is written.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct StepsPerEpoch(Option<usize>);
 
 impl StepsPerEpoch {
     /// So many.
     #[must_use]
     pub const fn of(count: usize) -> Self {
-        Self { count, said: true }
+        Self(Some(count))
     }
 
     pub(super) fn range() -> Check<Self> {
-        check::count(1).of(|steps: &Self| &steps.count)
+        check::count(1).optional().of(|steps: &Self| &steps.0)
     }
 
     /// Whether the number is written.
     pub(super) const fn is_said(self) -> bool {
-        self.said
+        self.0.is_some()
     }
 
     /// How many there are, with a sampler of this many batches a pass.
     pub(super) const fn count(self, steps_per_pass: Option<usize>) -> usize {
-        match steps_per_pass {
-            Some(pass) if !self.said => pass,
-            _ => self.count,
+        match (self.0, steps_per_pass) {
+            (Some(count), _) | (None, Some(count)) => count,
+            (None, None) => USUAL,
         }
-    }
-
-    /// A number that enters no key, because it is what is meant where none is written, can't stand for anything else.
-    pub(super) fn problem(self, makes_passes: bool, steps_per_pass: Option<usize>) -> Option<ParamIssue> {
-        let other = makes_passes && self.said && self.count == USUAL && steps_per_pass != Some(USUAL);
-        let pass = steps_per_pass.map_or_else(String::new, |pass| format!(": {pass} batches"));
-        let message = other.then(|| {
-            format!(
-                "{USUAL} is what `steps-per-epoch` stands for where it is left out, and with this sampler that is one pass{pass}"
-            )
-        })?;
-        Some(ParamIssue::new("steps-per-epoch", message).help("leave it out, or write another number"))
     }
 }
 
@@ -69,9 +45,13 @@ impl Param for StepsPerEpoch {
         usize::read(node, path, issues).map(Self::of)
     }
 
-    /// An artifact shows only what is written: what it stands for otherwise is the sampler's.
+    /// What it stands for where nothing is written is the sampler's; as the default of a key it is what it always was.
     fn write(&self, view: View) -> Json {
-        if view == View::Portable && !self.said { Json::Null } else { self.count.into() }
+        match (self.0, view) {
+            (Some(count), _) => count.into(),
+            (None, View::Key) => USUAL.into(),
+            (None, _) => Json::Null,
+        }
     }
 
     fn shape() -> Shape {
@@ -85,18 +65,27 @@ impl Param for StepsPerEpoch {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
+    use crate::base::param::write_field;
 
     #[test]
     fn a_pass_is_an_epoch_where_nothing_else_is_written() {
         let (left_out, usual, few) = (StepsPerEpoch::default(), StepsPerEpoch::of(USUAL), StepsPerEpoch::of(7));
         assert_eq!([left_out, usual, few].map(|steps| steps.count(None)), [1000, 1000, 7]);
         assert_eq!([left_out, usual, few].map(|steps| steps.count(Some(15))), [15, 1000, 7]);
-        // Both enter a key as nothing, so they must mean the same.
-        assert_eq!(left_out.write(View::Full), usual.write(View::Full));
-        assert_eq!([left_out, usual, few].map(|steps| steps.problem(true, Some(15)).is_some()), [false, true, false]);
-        assert_eq!(usual.problem(true, Some(USUAL)), None);
-        assert_eq!(usual.problem(false, None), None);
-        assert!(usual.problem(true, None).is_some());
+    }
+
+    #[test]
+    fn every_number_that_is_written_is_in_the_key() {
+        let key = |steps: StepsPerEpoch| {
+            let mut object = serde_json::Map::new();
+            write_field(&mut object, "steps_per_epoch", &steps, Some(&StepsPerEpoch::default()), View::Key, false);
+            Json::Object(object)
+        };
+        assert_eq!(key(StepsPerEpoch::default()), json!({}));
+        assert_eq!(key(StepsPerEpoch::of(USUAL)), json!({ "steps-per-epoch": 1000 }));
+        assert_eq!(key(StepsPerEpoch::of(7)), json!({ "steps-per-epoch": 7 }));
     }
 }

@@ -1,0 +1,73 @@
+//! What is said of a training that can be made, and is likely not meant so: each is one warning, at the parameter that
+//! causes it.
+
+use super::{KeepBest, TrainParams};
+use crate::artifact::Distance;
+use crate::base::suggest;
+use crate::nn;
+use crate::stage::ParamIssue;
+
+/// Without a step there is nothing for these parameters to do.
+pub(super) fn does_nothing(params: &TrainParams) -> Option<ParamIssue> {
+    let set = [
+        ("miner", params.miner.is_some()),
+        ("augment", !params.augment.is_empty()),
+        ("early-stopping", params.early_stopping.is_some()),
+        ("keep-best", params.keep_best != KeepBest::No),
+        ("clip-norm", params.clip_norm.is_some()),
+        ("ema", params.ema.is_some()),
+        ("lookahead", params.lookahead.is_some()),
+        ("groups", !params.groups.is_empty()),
+        ("micro-batch", params.micro_batch.is_some()),
+        ("metrics", !params.metrics.is_empty()),
+        ("schedule-epochs", params.schedule_epochs.is_some()),
+    ];
+    let idle: Vec<&str> = set.into_iter().filter(|(_, set)| *set).map(|(name, _)| name).collect();
+    let first = *idle.first().filter(|_| params.epochs == 0)?;
+    let (verb, them) = if idle.len() == 1 { ("does", "it") } else { ("do", "them") };
+    let names = suggest::one_of(&idle).replace(" or ", " and ");
+    let message = format!("{names} {verb} nothing: `epochs` is 0, so the network stays as it starts");
+    Some(ParamIssue::new(first, message).help(format!("leave {them} out, or set `epochs`")))
+}
+
+/// A loss that is meant to go beside another.
+pub(super) fn goes_alone(params: &TrainParams) -> Option<ParamIssue> {
+    let issue = params.loss.lacks_company().filter(|_| params.epochs > 0)?;
+    super::param_issues(vec![issue]).pop()
+}
+
+/// Embeddings of lengths that the loss does not expect.
+///
+/// The cosine distance of a loss is `1 - q.k`, which is one of angles for rows of unit length only. A loss that brings rows
+/// to unit length itself needs an index that does so, too: that of the cosine does. A loss that learns by the lengths of
+/// rows can't where all have the same.
+pub(super) fn unsuitable_lengths(params: &TrainParams) -> Option<ParamIssue> {
+    let (name, distance) = (params.loss.name(), params.loss.distance());
+    let unit = nn::layer::gives_unit_rows(&params.layers);
+    let (message, help) = match (params.loss.learns_lengths(), params.loss.takes_directions()) {
+        _ if params.epochs == 0 => return None,
+        (true, _) if unit => (
+            format!("`{name}` learns by the lengths of embeddings, and these layers give all of them unit length"),
+            "let a `dense` layer be the last one",
+        ),
+        (false, true) if !unit && distance != Distance::Cosine => (
+            format!(
+                "`{name}` compares embeddings at unit length, but the index compares them as these layers give them, by \
+                 the distance `{}`",
+                distance.name()
+            ),
+            UNIT_ROWS,
+        ),
+        (false, false) if !unit && distance == Distance::Cosine => (
+            format!(
+                "the cosine distance of `{name}` expects embeddings of unit length, which these layers do not give"
+            ),
+            UNIT_ROWS,
+        ),
+        _ => return None,
+    };
+    Some(ParamIssue::new("layers", message).help(help))
+}
+
+const UNIT_ROWS: &str =
+    "let `metric-embedding` or `l2-normalize` be the last layer, or choose another `distance` of the loss";
