@@ -13,7 +13,7 @@ pub use catalog::{BackendChoice, Bound, Catalog, DynStage, SourceDigest, SourceF
 pub use ctx::{Checkpoints, Ctx, CtxParts, Inputs, Number, Progress};
 pub use error::StageError;
 pub use facts::{
-    CalibrationFacts, DatasetFacts, EmbeddingsFacts, Facts, GroupSummary, IndexFacts, InputFacts, Kind, LayerSummary,
+    CalibrationFacts, DatasetFacts, EmbeddingsFacts, EvaluationFacts, Facts, GroupSummary, IndexFacts, InputFacts, Kind, LayerSummary,
     MatchesFacts, ModelFacts, ModelSummary, ParamIssue, SamplesFacts, SplitFacts,
 };
 pub use policy::{Policy, TimeLimit};
