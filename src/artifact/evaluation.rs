@@ -210,7 +210,8 @@ pub struct PerClass {
     pub lone: Vec<u64>,
     /// Indexed images of it.
     pub indexed: Vec<u64>,
-    /// The mean over the class's queries for each metric of ranked neighbours, by name; `None` where none has a value.
+    /// The mean over the class's queries for each metric of ranked neighbours, by name, and the ends of its interval over
+    /// them as `NAME.low` and `NAME.high`; `None` where none has a value.
     pub metrics: Vec<(String, Vec<Option<f64>>)>,
 }
 

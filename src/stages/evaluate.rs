@@ -20,6 +20,8 @@ use crate::artifact::{
 };
 use crate::base::check;
 use crate::base::param::{Param, View, defaults};
+use crate::base::seed::Seed;
+use crate::metric::statistics::Bootstrap;
 use crate::search::overlap;
 use crate::stage::{Ctx, EvaluationFacts, Facts, InputFacts, Kind, ParamIssue, Port, Stage, StageError};
 use crate::{choice, metric, params};
@@ -200,12 +202,19 @@ impl Stage for Evaluate {
         };
         let columns = tables::columns(&groups.columns, &found, again.as_deref());
         tables::per_query(&index, &queries, &lookup, &found, &columns).write(&ctx.output(PerQuery::FILE))?;
-        tables::per_class(&info.classes, &index, &lookup, &columns).write(&ctx.output(PerClass::FILE))?;
+        let classes = tables::per_class(&info.classes, &index, &lookup, &params.bootstrap(ctx.seed()), &columns)?;
+        classes.write(&ctx.output(PerClass::FILE))?;
         write_json(&ctx.output(Evaluation::FILE), &evaluation)?;
         for (name, value) in headline(&evaluation) {
             ctx.metric(name, value);
         }
         Ok(())
+    }
+}
+
+impl Params {
+    const fn bootstrap(&self, seed: Seed) -> Bootstrap {
+        Bootstrap { draws: self.bootstrap.draws, level: self.bootstrap.level, seed }
     }
 }
 

@@ -160,6 +160,9 @@ impl Bootstrap {
         for column in columns {
             check_column(column, labels.len())?;
         }
+        if columns.is_empty() {
+            return Ok(Vec::new());
+        }
         let two_level = TwoLevel::new(labels);
         let table = Table::new(&two_level, columns);
         let one = |draw: usize| if stop() { Vec::new() } else { table.means(self.seed, draw as u64) };

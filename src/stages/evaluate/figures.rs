@@ -51,7 +51,7 @@ pub(super) fn measure(
     found: &[Found],
     again: Option<&[Vec<Option<f64>>]>,
 ) -> Result<Measured, StageError> {
-    let bootstrap = Bootstrap { draws: params.bootstrap.draws, level: params.bootstrap.level, seed: ctx.seed() };
+    let bootstrap = params.bootstrap(ctx.seed());
     let mut all = Measuring { groups, lookup, bootstrap, measured: Measured::default() };
     let values: Vec<&[Option<f64>]> = found.iter().map(|found| found.values.as_slice()).collect();
     let everyone: Vec<usize> = (0..values.len()).collect();

@@ -84,9 +84,10 @@ impl<'a> Lookup<'a> {
         let all: Vec<usize> = (0..self.labels.len()).collect();
         let at_first = |query: usize| depth(columns, self.relevant[query], AT_FIRST).max(keep).max(1);
         let mut found = self.search(asked, &all, columns, keep, at_first)?;
-        if columns.iter().any(|metric| metric.depth(1) == usize::MAX && metric.is_settled_by_first_hit()) {
-            let lacking = |query: &usize| !found[*query].hit && self.relevant[*query] > 0;
-            let late: Vec<usize> = all.into_iter().filter(lacking).collect();
+        let to_the_first = |metric: &RetrievalMetric| metric.depth(1) == usize::MAX && metric.is_settled_by_first_hit();
+        let lacking = |query: &usize| !found[*query].hit && self.relevant[*query] > 0;
+        let late: Vec<usize> = all.into_iter().filter(lacking).collect();
+        if !late.is_empty() && columns.iter().any(to_the_first) {
             let values: Vec<f32> = late.iter().flat_map(|query| asked.row(*query)).copied().collect();
             let rows = Rows::new(&values, asked.dim()).map_err(|error| embedded::unsearchable(&error))?;
             let again = self.search(rows, &late, columns, keep, |_| usize::MAX)?;

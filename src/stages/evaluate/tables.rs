@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 
 use super::lookup::{Found, Lookup};
+use super::rerank::unmeasured;
 use crate::artifact::{Embeddings, IndexRows, PerClass, PerQuery};
-use crate::metric::RetrievalMetric;
-use crate::metric::rank::Average;
+use crate::metric::statistics::{Bootstrap, Column};
+use crate::metric::{Average, RetrievalMetric};
+use crate::stage::StageError;
 
 /// A column a metric, by its name in tables: a value a query.
 pub(super) type MetricColumns = Vec<(String, Vec<Option<f64>>)>;
@@ -49,13 +51,17 @@ pub(super) fn per_query(
     }
 }
 
-/// The means of each class of the queries.
+/// The means of each class of the queries, each with its interval over the class's queries as `NAME.low` and `NAME.high`.
+///
+/// # Errors
+/// If the stage is to stop.
 pub(super) fn per_class(
     classes: &[String],
     index: &IndexRows,
     lookup: &Lookup<'_>,
+    bootstrap: &Bootstrap,
     columns: &MetricColumns,
-) -> PerClass {
+) -> Result<PerClass, StageError> {
     let mut members: BTreeMap<i32, Vec<usize>> = BTreeMap::new();
     for (query, label) in lookup.labels.iter().enumerate() {
         members.entry(*label).or_default().push(query);
@@ -63,18 +69,30 @@ pub(super) fn per_class(
     let mut indexed: BTreeMap<i32, u64> = BTreeMap::new();
     index.label.iter().for_each(|label| *indexed.entry(*label).or_default() += 1);
     let name = |label: &i32| usize::try_from(*label).ok().and_then(|at| classes.get(at)).cloned().unwrap_or_default();
-    let mean = |values: &Vec<Option<f64>>, queries: &Vec<usize>| {
-        let values: Vec<Option<f64>> = queries.iter().map(|query| values[*query]).collect();
-        Average::Micro.of(&values, &[])
-    };
-    let of_classes = |values: &Vec<Option<f64>>| members.values().map(|queries| mean(values, queries)).collect();
     let lone = |queries: &Vec<usize>| queries.iter().filter(|query| lookup.relevant[**query] == 0).count() as u64;
-    PerClass {
+    let mut metrics: MetricColumns = columns
+        .iter()
+        .flat_map(|(name, _)| [name.clone(), format!("{name}.low"), format!("{name}.high")])
+        .map(|name| (name, Vec::with_capacity(members.len())))
+        .collect();
+    for queries in members.values() {
+        let of_class = |values: &Vec<Option<f64>>| queries.iter().map(|query| values[*query]).collect::<Vec<_>>();
+        let values: Vec<Vec<Option<f64>>> = columns.iter().map(|(_, values)| of_class(values)).collect();
+        let asked: Vec<Column<'_>> =
+            values.iter().map(|values| Column { values, average: Average::Micro }).collect();
+        // One class is drawn each time: what is drawn are its queries.
+        let found = bootstrap.means_unless(lookup.stop, &vec![0; queries.len()], &asked);
+        for (at, interval) in found.map_err(|error| unmeasured(&error))?.into_iter().enumerate() {
+            let ends = interval.map(|found| [found.value, found.low, found.high]);
+            (0..3).for_each(|end| metrics[3 * at + end].1.push(ends.map(|ends| ends[end])));
+        }
+    }
+    Ok(PerClass {
         label: members.keys().copied().collect(),
         class: members.keys().map(name).collect(),
         queries: members.values().map(|queries| queries.len() as u64).collect(),
         lone: members.values().map(lone).collect(),
         indexed: members.keys().map(|label| indexed.get(label).copied().unwrap_or(0)).collect(),
-        metrics: columns.iter().map(|(name, values)| (name.clone(), of_classes(values))).collect(),
-    }
+        metrics,
+    })
 }
