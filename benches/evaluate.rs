@@ -24,8 +24,7 @@ fn main() {
     let mut rng = ChaCha8Rng::seed_from_u64(1);
     let columns: Vec<Vec<Option<f64>>> =
         (0..METRICS).map(|_| (0..QUERIES).map(|_| Some(rng.random::<f64>())).collect()).collect();
-    let columns: Vec<Column<'_>> =
-        columns.iter().map(|values| Column { values, average: Average::Micro }).collect();
+    let columns: Vec<Column<'_>> = columns.iter().map(|values| Column { values, average: Average::Micro }).collect();
     let pair = |genuine| {
         let near = if genuine { 0.4 } else { 0.0 };
         ScoredPair { score: near + rng.random::<f64>(), query: rng.random_range(0..QUERIES), genuine }

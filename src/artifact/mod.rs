@@ -9,6 +9,7 @@ mod distance;
 mod embeddings;
 mod error;
 mod evaluation;
+mod evaluation_tables;
 mod history;
 mod index;
 mod matches;
@@ -23,9 +24,8 @@ pub use dataset::{DatasetInfo, Examples, ExamplesSummary, ExamplesWriter, Image,
 pub use distance::Distance;
 pub use embeddings::{Embeddings, EmbeddingsInfo};
 pub use error::ArtifactError;
-pub use evaluation::{
-    BootstrapInfo, ClusteringInfo, Evaluation, EvaluationCounts, Figure, PairsInfo, PerClass, PerQuery, RerankInfo,
-};
+pub use evaluation::{BootstrapInfo, ClusteringInfo, Evaluation, EvaluationCounts, Figure, PairsInfo, RerankInfo};
+pub use evaluation_tables::{PerClass, PerQuery};
 pub use history::{History, HistoryRow};
 pub use index::{IndexInfo, IndexRows};
 pub use matches::{Confusion, ConfusionCell, MatchInfo, MatchRow, Matches, Neighbour};

@@ -24,15 +24,8 @@ pub enum AnyMetric {
 }
 
 /// The names of each group, in the order in which they are listed.
-const GROUPS: [&[Known]; 7] = [
-    rank::KNOWN,
-    pair::KNOWN,
-    open_set::KNOWN,
-    neighbour::KNOWN,
-    clustering::KNOWN,
-    space::KNOWN,
-    episode::KNOWN,
-];
+const GROUPS: [&[Known]; 7] =
+    [rank::KNOWN, pair::KNOWN, open_set::KNOWN, neighbour::KNOWN, clustering::KNOWN, space::KNOWN, episode::KNOWN];
 
 impl AnyMetric {
     /// The metric of a name; `seed` is where those that draw pairs draw them from.

@@ -6,8 +6,8 @@ use serde_json::Value as Json;
 
 use super::ReportError;
 use crate::artifact::{
-    Calibration, Confusion, Cutpoint, DatasetInfo, Embeddings, Evaluation, History, Image, IndexInfo, IndexRows, MatchInfo,
-    MatchRow, Matches, ModelFile, Neighbour, Samples, Thresholds,
+    Calibration, Confusion, Cutpoint, DatasetInfo, Embeddings, Evaluation, History, Image, IndexInfo, IndexRows,
+    MatchInfo, MatchRow, Matches, ModelFile, Neighbour, Samples, Thresholds,
 };
 
 /// What the stages left, and the images that the figures ask for.

@@ -7,8 +7,8 @@ use serde_json::json;
 use super::ReportData;
 use crate::artifact::{
     BootstrapInfo, Calibration, Confusion, ConfusionCell, Cutpoint, DatasetInfo, Distance, Embeddings, Evaluation,
-    EvaluationCounts, Figure, History, HistoryRow, Image, ImageShape, IndexInfo, IndexRows, MatchInfo, MatchRow, Matches, ModelFile, ModelUse, Neighbour, Samples,
-    Thresholds,
+    EvaluationCounts, Figure, History, HistoryRow, Image, ImageShape, IndexInfo, IndexRows, MatchInfo, MatchRow,
+    Matches, ModelFile, ModelUse, Neighbour, Samples, Thresholds,
 };
 
 /// Ten classes, a pool of 30, an index of 20, 12 queries that are not in it.
@@ -34,14 +34,7 @@ pub(crate) fn evaluation() -> Evaluation {
         average: "micro".to_owned(),
         leave_one_out: false,
         allow_overlap: false,
-        counts: EvaluationCounts {
-            queries: 14,
-            lone: 2,
-            classes: 10,
-            indexed: 20,
-            indexed_classes: 9,
-            overlap: 0,
-        },
+        counts: EvaluationCounts { queries: 14, lone: 2, classes: 10, indexed: 20, indexed_classes: 9, overlap: 0 },
         bootstrap: BootstrapInfo { draws: 2000, level: 0.95, seed: "00".to_owned() },
         order: metrics.iter().map(|(name, _)| (*name).to_owned()).collect(),
         metrics: metrics.into_iter().map(|(name, figure)| (name.to_owned(), figure)).collect(),

@@ -6,8 +6,8 @@ use std::path::Path;
 use serde_json::{Value as Json, json};
 
 use crate::artifact::{
-    Calibration, Confusion, Distance, Embeddings, Evaluation, Examples, History, IndexInfo, IndexRows, MatchInfo, Matches, Samples,
-    Thresholds, read_json, write_json,
+    Calibration, Confusion, Distance, Embeddings, Evaluation, Examples, History, IndexInfo, IndexRows, MatchInfo,
+    Matches, Samples, Thresholds, read_json, write_json,
 };
 use crate::base::check;
 use crate::params;
@@ -160,7 +160,10 @@ fn read(params: &ReportParams, ctx: &Ctx<'_>) -> Result<ReportData, StageError> 
         confusion: Confusion::read(ctx.input("matches", "confusion.parquet"))?,
         match_metrics: read_json(ctx.input("matches", "metrics.json"))?,
         match_info: read_json(ctx.input("matches", MatchInfo::FILE))?,
-        evaluation: ctx.has_input("evaluation").then(|| read_json(ctx.input("evaluation", Evaluation::FILE))).transpose()?,
+        evaluation: ctx
+            .has_input("evaluation")
+            .then(|| read_json(ctx.input("evaluation", Evaluation::FILE)))
+            .transpose()?,
         spec: ctx.spec().clone(),
         images: BTreeMap::new(),
     })
@@ -367,9 +370,8 @@ mod tests {
     fn an_evaluation_is_shown_where_one_is_plugged_in() {
         let params = params(json!({ "figures": ["training-curves"], "baselines": false }));
         let mut data = synthetic::small();
-        let text = |files: &BTreeMap<PathBuf, Vec<u8>>, name: &str| {
-            String::from_utf8(files[Path::new(name)].clone()).unwrap()
-        };
+        let text =
+            |files: &BTreeMap<PathBuf, Vec<u8>>, name: &str| String::from_utf8(files[Path::new(name)].clone()).unwrap();
         let (_, without) = run(&params, &data);
         assert!(!text(&without, "report.md").contains("## Evaluation"));
         assert!(!text(&without, "metrics.json").contains("evaluation"));

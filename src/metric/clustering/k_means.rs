@@ -54,11 +54,7 @@ impl KMeans {
     ///
     /// # Errors
     /// As [`fit`](Self::fit), and [`MetricError::Stopped`].
-    pub fn fit_unless(
-        &self,
-        stop: &(dyn Fn() -> bool + Sync),
-        space: &Space<'_>,
-    ) -> Result<Clusters, MetricError> {
+    pub fn fit_unless(&self, stop: &(dyn Fn() -> bool + Sync), space: &Space<'_>) -> Result<Clusters, MetricError> {
         for (what, count) in [("clusters", self.clusters), ("steps", self.steps), ("starts", self.starts)] {
             if count == 0 {
                 return Err(MetricError::Range { what, expected: "at least 1".to_owned() });
@@ -97,12 +93,7 @@ impl KMeans {
 
 /// The seeds of k-means++: the first row at random, each other one with a probability proportional to its squared distance
 /// to the nearest seed so far.
-fn seeds(
-    stop: &(dyn Fn() -> bool + Sync),
-    space: &Space<'_>,
-    count: usize,
-    rng: &mut impl Rng,
-) -> Vec<Vec<f32>> {
+fn seeds(stop: &(dyn Fn() -> bool + Sync), space: &Space<'_>, count: usize, rng: &mut impl Rng) -> Vec<Vec<f32>> {
     let mut centres: Vec<Vec<f32>> = Vec::with_capacity(count);
     let mut nearest = vec![f64::INFINITY; space.len()];
     for _ in 0..count {

@@ -181,7 +181,12 @@ impl Groups {
         let means = self.means.iter().map(|asked| &asked.path);
         let pair = self.pair.iter().map(|asked| &asked.path);
         let clustering = self.clustering.iter().map(|asked| &asked.path);
-        means.chain(pair).chain(self.open_set.iter().map(|asked| &asked.path)).chain(clustering).map(String::as_str).next()
+        means
+            .chain(pair)
+            .chain(self.open_set.iter().map(|asked| &asked.path))
+            .chain(clustering)
+            .map(String::as_str)
+            .next()
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::asked::Groups;
+use super::asked::{Groups, Wish};
 use super::lookup::Lookup;
 use super::{Breakdown, Exclude, Params, embedded, overlap_issue};
 use crate::artifact::Distance;
@@ -45,9 +45,8 @@ pub(super) fn issues(
 /// A figure that is asked for again.
 fn twice(params: &Params) -> Vec<ParamIssue> {
     let usual = params.average.of_metric();
-    let repeated = |at: &usize| {
-        params.metrics[..*at].iter().any(|wish| wish.meant(usual) == params.metrics[*at].meant(usual))
-    };
+    let repeated =
+        |at: &usize| params.metrics[..*at].iter().any(|wish| wish.meant(usual) == params.metrics[*at].meant(usual));
     let issue = |at: usize| {
         let message = format!("`{}` is asked for twice", params.metrics[at].written());
         ParamIssue::new(format!("metrics[{at}]"), message).help("leave one of them out")
@@ -63,7 +62,7 @@ fn too_deep(params: &Params, indexed: Option<usize>, left_out: usize) -> Vec<Par
         AnyMetric::Neighbour(metric) => Some(metric.depth()),
         _ => None,
     };
-    let issue = |(at, wish): (usize, &super::Wish)| {
+    let issue = |(at, wish): (usize, &Wish)| {
         embedded::check_neighbours(&format!("metrics[{at}]"), wish.metric().and_then(wanted)?, indexed, left_out)
     };
     params.metrics.iter().enumerate().filter_map(issue).collect()
@@ -89,7 +88,7 @@ fn missing_columns(params: &Params) -> Vec<ParamIssue> {
 fn rerank(params: &Params, distance: Option<Distance>, indexed: Option<usize>, left_out: usize) -> Vec<ParamIssue> {
     let Some(rerank) = &params.rerank else { return Vec::new() };
     let mut issues = Vec::new();
-    let is_mean = |wish: &super::Wish| matches!(wish.metric(), Some(AnyMetric::Rank(_)));
+    let is_mean = |wish: &Wish| matches!(wish.metric(), Some(AnyMetric::Rank(_)));
     if !params.metrics.iter().any(is_mean) {
         let message = "no metric of ranked neighbours is asked for, so there is nothing that re-ranking changes";
         issues.push(ParamIssue::new("rerank", message).help("add one to `metrics`, such as \"map@r\""));
@@ -112,7 +111,8 @@ fn rerank(params: &Params, distance: Option<Distance>, indexed: Option<usize>, l
 fn labels(params: &Params, index: &IndexFacts, queries: &EmbeddingsFacts) -> Vec<ParamIssue> {
     let of = |pool: &SamplesFacts| pool.labels.as_ref().map(|labels| labels.iter().copied().collect::<BTreeSet<i32>>());
     let (Some(indexed), Some(asked)) = (of(&index.pool), of(&queries.pool)) else { return Vec::new() };
-    let needs = |test: fn(&AnyMetric) -> bool| params.metrics.iter().position(|wish| wish.metric().as_ref().is_some_and(test));
+    let needs =
+        |test: fn(&AnyMetric) -> bool| params.metrics.iter().position(|wish| wish.metric().as_ref().is_some_and(test));
     let mut issues = Vec::new();
     let of_labels = |metric: &AnyMetric| !matches!(metric, AnyMetric::Space(_) | AnyMetric::Neighbour(_));
     if let Some(at) = needs(of_labels).filter(|_| indexed.union(&asked).count() < 2) {

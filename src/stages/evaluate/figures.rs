@@ -110,7 +110,8 @@ impl Measuring<'_> {
             .iter()
             .map(|mean| Column { values: &columns[mean.metric.column], average: mean.metric.average })
             .collect();
-        let found = self.bootstrap.means_unless(self.lookup.stop, &labels, &asked).map_err(|error| unmeasured(&error))?;
+        let found =
+            self.bootstrap.means_unless(self.lookup.stop, &labels, &asked).map_err(|error| unmeasured(&error))?;
         let named = self.groups.means.iter().zip(found).filter_map(|(mean, interval)| {
             let interval = interval?;
             let metric = &self.groups.columns[mean.metric.column];
@@ -121,7 +122,14 @@ impl Measuring<'_> {
     }
 
     /// Leaves a figure, or says why there is none.
-    fn leave(&mut self, name: &str, metric: &dyn Metric, value: Option<f64>, interval: (Option<Interval>, &str), why: &str) {
+    fn leave(
+        &mut self,
+        name: &str,
+        metric: &dyn Metric,
+        value: Option<f64>,
+        interval: (Option<Interval>, &str),
+        why: &str,
+    ) {
         match value.filter(|value| value.is_finite()) {
             Some(value) => {
                 let drawn = if interval.0.is_none() && !interval.1.starts_with("none") { NO_DRAW } else { interval.1 };

@@ -113,7 +113,10 @@ impl Partners {
         ((0..most).map(|_| pair(rng.random_range(0..total))).collect(), false)
     }
 
-    #[expect(clippy::cast_possible_truncation, reason = "a partner is one of the rows, a query has a position of 32 bits")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "a partner is one of the rows, a query has a position of 32 bits"
+    )]
     fn pair(&self, kind: Kind, before: &[u64], at: u64) -> (u32, u32) {
         let query = before.partition_point(|before| *before <= at) - 1;
         let partner = (at - before[query]) as usize;

@@ -78,8 +78,7 @@ pub(super) fn per_class(
     for queries in members.values() {
         let of_class = |values: &Vec<Option<f64>>| queries.iter().map(|query| values[*query]).collect::<Vec<_>>();
         let values: Vec<Vec<Option<f64>>> = columns.iter().map(|(_, values)| of_class(values)).collect();
-        let asked: Vec<Column<'_>> =
-            values.iter().map(|values| Column { values, average: Average::Micro }).collect();
+        let asked: Vec<Column<'_>> = values.iter().map(|values| Column { values, average: Average::Micro }).collect();
         // One class is drawn each time: what is drawn are its queries.
         let found = bootstrap.means_unless(lookup.stop, &vec![0; queries.len()], &asked);
         for (at, interval) in found.map_err(|error| unmeasured(&error))?.into_iter().enumerate() {

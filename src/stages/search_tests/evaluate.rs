@@ -125,8 +125,22 @@ fn pairs_open_sets_clusters_and_spaces_have_their_figures() {
     let points: [(f32, i32); 6] = [(0.4, 0), (3.0, 1), (10.4, 1), (20.0, 7), (9.0, 7), (0.5, 0)];
     world.embed("validation", 100, &points, false);
     let metrics = json!([
-        "roc-auc", "eer", "tpr@1fpr", "auroc", "dir@1far", "oscr", "nmi", "ami", "ari", "hubness@1", "antihubs@1",
-        "effective-rank", "alignment", "uniformity", "silhouette", "recall@1"
+        "roc-auc",
+        "eer",
+        "tpr@1fpr",
+        "auroc",
+        "dir@1far",
+        "oscr",
+        "nmi",
+        "ami",
+        "ari",
+        "hubness@1",
+        "antihubs@1",
+        "effective-rank",
+        "alignment",
+        "uniformity",
+        "silhouette",
+        "recall@1"
     ]);
     let (found, _) = world.evaluate(&json!({ "metrics": metrics, "bootstrap": { "draws": 200 } })).unwrap();
     // Best distances of known queries 0.4, 2 (wrong), 0.4, 0.5; of unknown ones 9 and 1.
@@ -229,7 +243,10 @@ fn what_only_the_data_shows_is_refused_at_its_metric() {
         world.evaluate(&json!({ "metrics": metrics })).unwrap_err().to_string()
     };
     let lone = refused(&[(1.0, 5), (2.0, 6)], json!(["nmi", "recall@1"]));
-    assert_eq!(lone, "`metrics[1]`: `recall@1` needs queries whose class the index holds, but it holds the class of none");
+    assert_eq!(
+        lone,
+        "`metrics[1]`: `recall@1` needs queries whose class the index holds, but it holds the class of none"
+    );
     let known = refused(&[(1.0, 0), (2.0, 1)], json!(["recall@1", "auroc"]));
     assert!(known.starts_with("`metrics[1]`: `auroc` needs queries whose class the index does not hold"), "{known}");
     let nan = refused(&[(1.0, 0), (f32::NAN, 1)], json!(["recall@1"]));
@@ -276,10 +293,10 @@ fn an_evaluation_is_checked_before_anything_runs() {
         issues(&params, facts).into_iter().map(|issue| issue.path).collect::<Vec<String>>()
     };
     let small = facts(4, 4..10, true);
-    assert_eq!(paths(json!({ "metrics": ["recall@4", "map@5", "map@r", "mrr", "hubness@7"] }), &small), [
-        "metrics[1]",
-        "metrics[4]"
-    ]);
+    assert_eq!(
+        paths(json!({ "metrics": ["recall@4", "map@5", "map@r", "mrr", "hubness@7"] }), &small),
+        ["metrics[1]", "metrics[4]"]
+    );
     let left_out = json!({ "metrics": ["recall@4"], "leave-one-out": true });
     assert_eq!(paths(left_out, &facts(4, 0..4, true)), ["metrics[0]"]);
     let twice = json!({ "metrics": ["map@r", "map@r/macro", "map@r/micro"] });
