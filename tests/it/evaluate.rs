@@ -86,7 +86,7 @@ fn the_honest_experiment_checks_and_its_mistakes_are_shown_at_their_lines() {
         ("evaluate.exclude=\"same-group\"", 4, "the data has no column `group`"),
         ("evaluate.breakdown=\"category\"", 4, "the data has no column `category`"),
         ("evaluate-seen.leave-one-out=false", 2, "5000 queries are in the index too"),
-        ("sample-test.class-list=[\"Cat\", \"Deer\"]", 2, "needs queries whose class the index does not hold"),
+        ("sample.class-list=\"all\"", 2, "needs queries whose class the index does not hold"),
     ] {
         let output = simpipe(&["check", honest, "--set", set]).output().unwrap();
         let message = String::from_utf8_lossy(&output.stderr).into_owned();
