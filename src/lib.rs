@@ -1,6 +1,6 @@
 //! simpipe: a declarative pipeline runner for image metric learning.
 //!
-//! One TOML spec becomes a graph of cached stages: dataset, sample, train, embed, index, calibrate, match, report.
+//! One TOML spec becomes a graph of cached stages: dataset, sample, train, embed, index, calibrate, match, evaluate, report.
 //! A layer may use only the layers named beside it; a test holds that.
 //!
 //! | layer | owns | may use |

@@ -8,6 +8,8 @@ mod dataset;
 mod distance;
 mod embeddings;
 mod error;
+mod evaluation;
+mod evaluation_tables;
 mod history;
 mod index;
 mod matches;
@@ -22,6 +24,8 @@ pub use dataset::{DatasetInfo, Examples, ExamplesSummary, ExamplesWriter, Image,
 pub use distance::Distance;
 pub use embeddings::{Embeddings, EmbeddingsInfo};
 pub use error::ArtifactError;
+pub use evaluation::{BootstrapInfo, ClusteringInfo, Evaluation, EvaluationCounts, Figure, PairsInfo, RerankInfo};
+pub use evaluation_tables::{PerClass, PerQuery};
 pub use history::{History, HistoryRow};
 pub use index::{IndexInfo, IndexRows};
 pub use matches::{Confusion, ConfusionCell, MatchInfo, MatchRow, Matches, Neighbour};
@@ -115,6 +119,11 @@ mod tests {
         }));
         check::<IndexInfo>(&json!({
             "format": 1, "metric": "cosine", "search": "exact", "count": 0, "dim": 1, "recall": 1.0, "classes": [],
+        }));
+        check::<Evaluation>(&json!({
+            "format": 1, "distance": "cosine", "average": "micro", "leave_one_out": false, "allow_overlap": false,
+            "counts": { "queries": 1, "lone": 0, "classes": 1, "indexed": 1, "indexed_classes": 1, "overlap": 0 },
+            "bootstrap": { "draws": 1, "level": 0.95, "seed": "00" }, "order": [], "metrics": {}, "undefined": {},
         }));
         check::<MatchInfo>(&json!({ "format": 1, "cutpoint": "optimal", "distance": 0.5, "unknown_label": "?" }));
     }

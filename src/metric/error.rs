@@ -12,6 +12,8 @@ pub enum MetricError {
         /// The position of the row or score.
         row: usize,
     },
+    /// The caller wants to stop.
+    Stopped,
     /// Two things that belong together have different lengths.
     Lengths {
         /// What is counted first.
@@ -45,6 +47,7 @@ impl fmt::Display for MetricError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NotFinite { what, row } => write!(f, "the {what} at position {row} is not finite"),
+            Self::Stopped => write!(f, "interrupted"),
             Self::Lengths { one, ones, other, others } => write!(f, "{ones} {one} do not fit {others} {other}"),
             Self::Range { what, expected } => write!(f, "{what} must be {expected}"),
             Self::Position { what, position, rows } => write!(f, "there is no {what} {position} among {rows}"),

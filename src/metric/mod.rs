@@ -6,6 +6,7 @@
 //! | [`pair`] | scores of genuine and impostor pairs | [`PairMetric`] |
 //! | [`open_set`] | scores of queries of known and of unknown classes | [`OpenSetMetric`] |
 //! | [`space`] | embeddings with labels | [`SpaceMetric`] |
+//! | [`neighbour`] | the nearest index rows of queries | [`NeighbourMetric`] |
 //! | [`clustering`] | labels and clusters | [`ClusteringMetric`] |
 //! | [`episode`] | embeddings with labels, a seed | [`EpisodeMetric`] |
 //! | [`confusion`](mod@confusion), [`classification`] | true and given labels | |
@@ -25,6 +26,7 @@ pub mod confusion;
 pub mod episode;
 mod error;
 pub mod name;
+pub mod neighbour;
 pub mod open_set;
 pub mod pair;
 pub mod rank;
@@ -38,6 +40,7 @@ pub use clustering::ClusteringMetric;
 pub use episode::EpisodeMetric;
 pub use error::MetricError;
 pub use name::NameError;
+pub use neighbour::NeighbourMetric;
 pub use open_set::{OpenSet, OpenSetMetric};
 pub use pair::{PairMetric, Roc};
 pub use rank::{Average, RankMetric, Ranked, RetrievalMetric, macro_mean, micro_mean};
@@ -69,7 +72,7 @@ const fn real(count: usize) -> f64 {
 
 /// The cases of a golden file.
 #[cfg(test)]
-fn golden(name: &str) -> serde_json::Value {
+pub(crate) fn golden(name: &str) -> serde_json::Value {
     let path = format!("{}/tests/fixtures/golden/{name}.json", env!("CARGO_MANIFEST_DIR"));
     let mut file: serde_json::Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
     file["cases"].take()

@@ -1,7 +1,7 @@
 //! Every metric by name, whatever it needs.
 
 use super::name::{Known, NameError, read, shown};
-use super::{Metric, clustering, episode, open_set, pair, rank, space};
+use super::{Metric, clustering, episode, neighbour, open_set, pair, rank, space};
 use crate::base::seed::Seed;
 
 /// A metric, by what it needs.
@@ -13,6 +13,8 @@ pub enum AnyMetric {
     Pair(Box<dyn pair::PairMetric>),
     /// Queries of known and of unknown classes.
     OpenSet(Box<dyn open_set::OpenSetMetric>),
+    /// The nearest index rows of queries.
+    Neighbour(Box<dyn neighbour::NeighbourMetric>),
     /// Labels and clusters.
     Clustering(Box<dyn clustering::ClusteringMetric>),
     /// Embeddings with labels.
@@ -22,8 +24,8 @@ pub enum AnyMetric {
 }
 
 /// The names of each group, in the order in which they are listed.
-const GROUPS: [&[Known]; 6] =
-    [rank::KNOWN, pair::KNOWN, open_set::KNOWN, clustering::KNOWN, space::KNOWN, episode::KNOWN];
+const GROUPS: [&[Known]; 7] =
+    [rank::KNOWN, pair::KNOWN, open_set::KNOWN, neighbour::KNOWN, clustering::KNOWN, space::KNOWN, episode::KNOWN];
 
 impl AnyMetric {
     /// The metric of a name; `seed` is where those that draw pairs draw them from.
@@ -48,6 +50,8 @@ impl AnyMetric {
             Self::Pair(pair::parse(text)?)
         } else if has(open_set::KNOWN) {
             Self::OpenSet(open_set::parse(text)?)
+        } else if has(neighbour::KNOWN) {
+            Self::Neighbour(neighbour::parse(text)?)
         } else if has(clustering::KNOWN) {
             Self::Clustering(clustering::parse(text)?)
         } else if has(space::KNOWN) {
@@ -64,6 +68,7 @@ impl AnyMetric {
             Self::Rank(metric) => metric,
             Self::Pair(metric) => metric.as_ref(),
             Self::OpenSet(metric) => metric.as_ref(),
+            Self::Neighbour(metric) => metric.as_ref(),
             Self::Clustering(metric) => metric.as_ref(),
             Self::Space(metric) => metric.as_ref(),
             Self::Episode(metric) => metric.as_ref(),
@@ -98,7 +103,7 @@ mod tests {
                 assert!(metric.doc().ends_with('.') && !metric.unit().is_empty(), "{name}");
             }
         }
-        assert_eq!(names().len(), 9 + 6 + 3 + 3 + 4 + 2);
+        assert_eq!(names().len(), 9 + 6 + 3 + 2 + 3 + 4 + 2);
     }
 
     #[test]

@@ -6,8 +6,8 @@ use serde_json::Value as Json;
 
 use super::ReportError;
 use crate::artifact::{
-    Calibration, Confusion, Cutpoint, DatasetInfo, Embeddings, History, Image, IndexInfo, IndexRows, MatchInfo,
-    MatchRow, Matches, ModelFile, Neighbour, Samples, Thresholds,
+    Calibration, Confusion, Cutpoint, DatasetInfo, Embeddings, Evaluation, History, Image, IndexInfo, IndexRows,
+    MatchInfo, MatchRow, Matches, ModelFile, Neighbour, Samples, Thresholds,
 };
 
 /// What the stages left, and the images that the figures ask for.
@@ -41,6 +41,8 @@ pub struct ReportData {
     pub match_metrics: Json,
     /// How the queries were judged.
     pub match_info: MatchInfo,
+    /// How good the search is, where an evaluation is plugged in.
+    pub evaluation: Option<Evaluation>,
     /// The whole resolved spec.
     pub spec: Json,
     /// Images by example.

@@ -8,6 +8,7 @@ mod canvas;
 mod chart;
 mod data;
 mod error;
+mod evaluation;
 pub mod figure;
 mod findings;
 mod markdown;

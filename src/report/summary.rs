@@ -6,6 +6,7 @@ use serde_json::Value as Json;
 
 use super::baseline::Baselines;
 use super::chart::number;
+use super::evaluation::evaluation;
 use super::findings::{Finding, accuracy, findings};
 use super::markdown::escape;
 use super::raw::RawPixels;
@@ -19,6 +20,7 @@ pub fn summary(data: &ReportData, figures: &[(String, Drawn)], baselines: Option
     opening(&mut page, data);
     headline(&mut page, data, baselines);
     carried(&mut page, &findings(data));
+    data.evaluation.iter().for_each(|found| evaluation(&mut page, found));
     if let Some(baselines) = baselines {
         compared(&mut page, baselines);
     }
@@ -36,17 +38,17 @@ pub fn summary(data: &ReportData, figures: &[(String, Drawn)], baselines: Option
 }
 
 /// A paragraph, with the empty line after it.
-fn line(page: &mut String, text: &str) {
+pub(super) fn line(page: &mut String, text: &str) {
     page.push_str(text);
     page.push_str("\n\n");
 }
 
-fn section(page: &mut String, title: &str) {
+pub(super) fn section(page: &mut String, title: &str) {
     line(page, &format!("## {title}"));
 }
 
 /// A table; every column but the first is a number and stands right.
-fn table(page: &mut String, header: &[String], rows: &[Vec<String>]) {
+pub(super) fn table(page: &mut String, header: &[String], rows: &[Vec<String>]) {
     let row =
         |cells: &[String]| format!("| {} |", cells.iter().map(|cell| escape(cell)).collect::<Vec<_>>().join(" | "));
     page.push_str(&row(header));
@@ -60,7 +62,7 @@ fn table(page: &mut String, header: &[String], rows: &[Vec<String>]) {
     page.push('\n');
 }
 
-fn words<const N: usize>(cells: [&str; N]) -> Vec<String> {
+pub(super) fn words<const N: usize>(cells: [&str; N]) -> Vec<String> {
     cells.map(str::to_owned).to_vec()
 }
 

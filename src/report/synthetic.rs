@@ -6,14 +6,44 @@ use serde_json::json;
 
 use super::ReportData;
 use crate::artifact::{
-    Calibration, Confusion, ConfusionCell, Cutpoint, DatasetInfo, Distance, Embeddings, History, HistoryRow, Image,
-    ImageShape, IndexInfo, IndexRows, MatchInfo, MatchRow, Matches, ModelFile, ModelUse, Neighbour, Samples,
-    Thresholds,
+    BootstrapInfo, Calibration, Confusion, ConfusionCell, Cutpoint, DatasetInfo, Distance, Embeddings, Evaluation,
+    EvaluationCounts, Figure, History, HistoryRow, Image, ImageShape, IndexInfo, IndexRows, MatchInfo, MatchRow,
+    Matches, ModelFile, ModelUse, Neighbour, Samples, Thresholds,
 };
 
 /// Ten classes, a pool of 30, an index of 20, 12 queries that are not in it.
 pub(crate) fn small() -> ReportData {
     with(10, 12, ImageShape { height: 8, width: 8, channels: 3 })
+}
+
+/// An evaluation of two figures with a value and one without.
+pub(crate) fn evaluation() -> Evaluation {
+    let figure = |value, ends: Option<(f64, f64)>| Figure {
+        value,
+        low: ends.map(|ends| ends.0),
+        high: ends.map(|ends| ends.1),
+        interval: if ends.is_some() { "classes-then-queries" } else { "none: copies" }.to_owned(),
+        queries: 12,
+        unit: "mean precision".to_owned(),
+        higher_is_better: true,
+    };
+    let metrics = [("map@r", figure(0.5, Some((0.45, 0.55)))), ("hubness@10", figure(1.25, None))];
+    Evaluation {
+        format: 1,
+        distance: Distance::Cosine,
+        average: "micro".to_owned(),
+        leave_one_out: false,
+        allow_overlap: false,
+        counts: EvaluationCounts { queries: 14, lone: 2, classes: 10, indexed: 20, indexed_classes: 9, overlap: 0 },
+        bootstrap: BootstrapInfo { draws: 2000, level: 0.95, seed: "00".to_owned() },
+        order: metrics.iter().map(|(name, _)| (*name).to_owned()).collect(),
+        metrics: metrics.into_iter().map(|(name, figure)| (name.to_owned(), figure)).collect(),
+        undefined: BTreeMap::from([("silhouette".to_owned(), "too few images".to_owned())]),
+        disjoint: BTreeMap::new(),
+        pairs: None,
+        clustering: None,
+        rerank: None,
+    }
 }
 
 /// A number in `0..range` that looks random (splitmix64).
@@ -88,6 +118,7 @@ pub(crate) fn with(classes: usize, queries: usize, shape: ImageShape) -> ReportD
         confusion: confusion(&matches),
         matches,
         match_info: judged_by(),
+        evaluation: None,
         match_metrics: json!({ "recall@1": 0.75, "map@r": 0.5 }),
         spec: json!({
             "name": "small", "description": "A made-up experiment", "seed": 42,

@@ -14,6 +14,7 @@ use crate::base::suggest::{self, Known};
 
 /// Templates compiled into the binary: name and text.
 pub const BUILT_IN: &[(&str, &str)] = &[
+    ("honest-evaluation", include_str!("../../pipelines/honest-evaluation.toml")),
     ("metric-learning", include_str!("../../pipelines/metric-learning.toml")),
     ("metric-learning-evaluation", include_str!("../../pipelines/metric-learning-evaluation.toml")),
 ];

@@ -28,6 +28,8 @@ pub enum Kind {
     Calibration,
     /// Queries with their neighbours and verdicts.
     Matches,
+    /// How good a search is, and how sure that is.
+    Evaluation,
     /// Pictures and numbers for people.
     Report,
 }
@@ -44,6 +46,7 @@ impl Kind {
             Self::Index => "an index",
             Self::Calibration => "a calibration",
             Self::Matches => "matches",
+            Self::Evaluation => "an evaluation",
             Self::Report => "a report",
         }
     }
@@ -66,6 +69,8 @@ pub enum Facts {
     Calibration(CalibrationFacts),
     /// Of matches.
     Matches(MatchesFacts),
+    /// Of an evaluation.
+    Evaluation(EvaluationFacts),
     /// Of a report.
     Report,
 }
@@ -234,6 +239,13 @@ pub struct MatchesFacts {
     pub neighbours: usize,
 }
 
+/// Of an evaluation.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct EvaluationFacts {
+    /// The names that figures are left under, those of re-ranked neighbours included.
+    pub metrics: Vec<String>,
+}
+
 /// Facts by port name.
 #[derive(Debug, Clone, Default)]
 pub struct InputFacts(pub BTreeMap<String, Facts>);
@@ -257,6 +269,7 @@ impl InputFacts {
         index: Index(IndexFacts),
         calibration: Calibration(CalibrationFacts),
         matches: Matches(MatchesFacts),
+        evaluation: Evaluation(EvaluationFacts),
     }
 }
 

@@ -13,8 +13,8 @@ pub use catalog::{BackendChoice, Bound, Catalog, DynStage, SourceDigest, SourceF
 pub use ctx::{Checkpoints, Ctx, CtxParts, Inputs, Number, Progress};
 pub use error::StageError;
 pub use facts::{
-    CalibrationFacts, DatasetFacts, EmbeddingsFacts, Facts, GroupSummary, IndexFacts, InputFacts, Kind, LayerSummary,
-    MatchesFacts, ModelFacts, ModelSummary, ParamIssue, SamplesFacts, SplitFacts,
+    CalibrationFacts, DatasetFacts, EmbeddingsFacts, EvaluationFacts, Facts, GroupSummary, IndexFacts, InputFacts,
+    Kind, LayerSummary, MatchesFacts, ModelFacts, ModelSummary, ParamIssue, SamplesFacts, SplitFacts,
 };
 pub use policy::{Policy, TimeLimit};
 

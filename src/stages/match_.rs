@@ -182,7 +182,7 @@ fn check_unknown(unknown: &str, classes: &[String]) -> Option<ParamIssue> {
     })
 }
 
-fn overlap_issue(shared: usize) -> ParamIssue {
+pub(super) fn overlap_issue(shared: usize) -> ParamIssue {
     let queries = if shared == 1 { "1 query is" } else { &format!("{shared} queries are") };
     ParamIssue::new("slice", format!("{queries} in the index too, and would find themselves")).help(
         "choose a `slice` that the index does not hold, or say `leave-one-out = true`; `allow-overlap = true` lets \

@@ -4,6 +4,7 @@ pub mod calibrate;
 pub mod dataset;
 pub mod embed;
 mod embedded;
+pub mod evaluate;
 pub mod index;
 pub mod match_;
 mod notes;

@@ -15,6 +15,7 @@ use crate::stage::{BackendChoice, Bound, Catalog, DynStage, Policy, Stage, Stage
 use super::calibrate::Calibrate;
 use super::dataset::Dataset;
 use super::embed::Embed;
+use super::evaluate::Evaluate;
 use super::index::Index;
 use super::match_::Match;
 use super::notes;
@@ -76,7 +77,7 @@ macro_rules! stages {
     };
 }
 
-stages![Dataset, Sample, Train, Embed, Index, Calibrate, Match, Report];
+stages![Dataset, Sample, Train, Embed, Index, Calibrate, Match, Evaluate, Report];
 
 /// A stage's parameters followed by the keys that every stage's table may hold.
 fn with_policy(params: Shape) -> Shape {

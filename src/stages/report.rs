@@ -6,8 +6,8 @@ use std::path::Path;
 use serde_json::{Value as Json, json};
 
 use crate::artifact::{
-    Calibration, Confusion, Distance, Embeddings, Examples, History, IndexInfo, IndexRows, MatchInfo, Matches, Samples,
-    Thresholds, read_json, write_json,
+    Calibration, Confusion, Distance, Embeddings, Evaluation, Examples, History, IndexInfo, IndexRows, MatchInfo,
+    Matches, Samples, Thresholds, read_json, write_json,
 };
 use crate::base::check;
 use crate::params;
@@ -70,6 +70,7 @@ impl Stage for Report {
             Port::new("embeddings", Kind::Embeddings, &["embeddings.parquet"]),
             Port::new("calibration", Kind::Calibration, &["calibration.json", "thresholds.parquet"]),
             Port::new("matches", Kind::Matches, MATCH_FILES),
+            Port::new("evaluation", Kind::Evaluation, &[Evaluation::FILE]).optional(),
         ]
     }
 
@@ -159,6 +160,10 @@ fn read(params: &ReportParams, ctx: &Ctx<'_>) -> Result<ReportData, StageError> 
         confusion: Confusion::read(ctx.input("matches", "confusion.parquet"))?,
         match_metrics: read_json(ctx.input("matches", "metrics.json"))?,
         match_info: read_json(ctx.input("matches", MatchInfo::FILE))?,
+        evaluation: ctx
+            .has_input("evaluation")
+            .then(|| read_json(ctx.input("evaluation", Evaluation::FILE)))
+            .transpose()?,
         spec: ctx.spec().clone(),
         images: BTreeMap::new(),
     })
@@ -213,13 +218,17 @@ fn numbers(data: &ReportData, drawn: &[(String, Drawn)], baselines: Option<&Base
         .into_iter()
         .map(|finding| (finding.name, json!({ "flaw": finding.flaw, "text": finding.text })))
         .collect();
-    json!({
+    let mut numbers = json!({
         "match": data.match_metrics,
         "calibration": data.calibration,
         "baselines": baselines.map(Baselines::numbers),
         "findings": found,
         "figures": figures,
-    })
+    });
+    if let Some(evaluation) = &data.evaluation {
+        numbers["evaluation"] = json!(evaluation);
+    }
+    numbers
 }
 
 #[cfg(test)]
@@ -295,7 +304,12 @@ mod tests {
         write_json(&path("metrics.json"), &data.match_metrics).unwrap();
         write_json(&path(MatchInfo::FILE), &data.match_info).unwrap();
         let files = |port: &Port| port.files.iter().map(|file| ((*file).to_owned(), path(file))).collect();
-        Report::ports(&params(json!({}))).iter().map(|port| (port.name.to_owned(), files(port))).collect()
+        if let Some(evaluation) = &data.evaluation {
+            write_json(&path(Evaluation::FILE), evaluation).unwrap();
+        }
+        let ports = Report::ports(&params(json!({}))).into_iter();
+        let plugged = ports.filter(|port| !port.optional || data.evaluation.is_some());
+        plugged.map(|port| (port.name.to_owned(), files(&port))).collect()
     }
 
     /// Runs the stage; gives its metrics and the bytes of every file by name.
@@ -350,6 +364,22 @@ mod tests {
         assert_eq!(numbers["baselines"]["chance"], metrics["baseline.chance"]);
         assert_eq!(numbers["calibration"]["cutpoints"]["optimal"]["distance"], 0.064);
         assert_eq!(run(&params, &data), (metrics, files), "a second run gives other bytes");
+    }
+
+    #[test]
+    fn an_evaluation_is_shown_where_one_is_plugged_in() {
+        let params = params(json!({ "figures": ["training-curves"], "baselines": false }));
+        let mut data = synthetic::small();
+        let text =
+            |files: &BTreeMap<PathBuf, Vec<u8>>, name: &str| String::from_utf8(files[Path::new(name)].clone()).unwrap();
+        let (_, without) = run(&params, &data);
+        assert!(!text(&without, "report.md").contains("## Evaluation"));
+        assert!(!text(&without, "metrics.json").contains("evaluation"));
+        data.evaluation = Some(synthetic::evaluation());
+        let (_, with) = run(&params, &data);
+        assert!(text(&with, "report.md").contains("| map@r | 0.5000 | 0.4500 to 0.5500 | 12 |"));
+        let numbers: Json = serde_json::from_str(&text(&with, "metrics.json")).unwrap();
+        assert_eq!(numbers["evaluation"]["metrics"]["map@r"]["low"], 0.45);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //!
 //! Embeddings are points on a line with the euclidean distance. The index holds 0, 1 (label 0), 10 and 11 (label 1).
 
+mod evaluate;
 mod foreign;
 
 use std::collections::BTreeMap;

@@ -56,7 +56,7 @@ fn boxes_do_not_overlap_and_lie_inside_the_picture() {
         .filter(|line| line.starts_with("<rect class=\"box\""))
         .map(|line| ["x", "y", "width", "height"].map(|name| number(line, name)))
         .collect();
-    assert_eq!(rects.len(), 17);
+    assert_eq!(rects.len(), 19);
     for (at, [x, y, width, height]) in rects.iter().enumerate() {
         assert!(*x > 0.0 && *y > 0.0 && x + width < page[0] && y + height < page[1]);
         for [other_x, other_y, other_width, other_height] in &rects[at + 1..] {

@@ -10,6 +10,7 @@ mod config_layers;
 mod determinism;
 mod doctor;
 mod eval_golden;
+mod evaluate;
 mod facts;
 mod faults;
 mod from_other_libraries;

@@ -5,7 +5,8 @@ use std::fmt::Write;
 use super::comment::Comment;
 use super::entry::{Entry, Family};
 use super::fields::{self, Row};
-use crate::metric::RetrievalMetric;
+use crate::base::seed::Seed;
+use crate::metric::registry::{self, AnyMetric};
 use crate::stage::StageDoc;
 
 const HEAD: &str = "# Reference
@@ -95,13 +96,20 @@ fn example(entry: &Entry, page: &mut String) {
     push(page, &format!("\n```toml\n{}\n```", entry.example));
 }
 
-/// Those of ranked neighbours, which `match` measures without being asked.
+/// Every metric, as `evaluate` is asked for it.
 fn metrics(page: &mut String) {
-    page.push_str("\n## Retrieval metrics\n\n`match` measures these of every run; a query without a relevant item in the index is left out.\n\n");
+    page.push_str(
+        "\n## Metrics\n\n`evaluate` measures those that it is asked for; numbers behind a name may be others. `match` measures \
+         `recall@1`, `precision@1` and `map@r` of every run. A query without a relevant item in the index is left out of means. \
+         Those of few-shot episodes come last.\n\n",
+    );
     push(page, "| metric | meaning | unit | better |\n|---|---|---|---|");
-    for metric in [RetrievalMetric::RecallAtK(1), RetrievalMetric::PrecisionAtK(1), RetrievalMetric::MapAtR] {
+    let seed = Seed::of_stage(0, "evaluate", None);
+    for written in registry::names() {
+        let first = written.split(" or ").next().unwrap_or_default().trim_matches('`');
+        let Ok(found) = AnyMetric::parse(first, seed) else { continue };
+        let metric = found.metric();
         let better = if metric.higher_is_better() { "higher" } else { "lower" };
-        let name = metric.name().replace("@1", "@k");
-        push(page, &format!("| `{name}` | {} | {} | {better} |", metric.doc(), metric.unit()));
+        push(page, &format!("| {written} | {} | {} | {better} |", metric.doc().replace('|', "\\|"), metric.unit()));
     }
 }

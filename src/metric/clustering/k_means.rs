@@ -47,24 +47,39 @@ impl KMeans {
     /// # Errors
     /// If no clusters, steps or starts are wanted.
     pub fn fit(&self, space: &Space<'_>) -> Result<Clusters, MetricError> {
+        self.fit_unless(&|| false, space)
+    }
+
+    /// The same, given up soon after `stop` says so; it must not take that back.
+    ///
+    /// # Errors
+    /// As [`fit`](Self::fit), and [`MetricError::Stopped`].
+    pub fn fit_unless(&self, stop: &(dyn Fn() -> bool + Sync), space: &Space<'_>) -> Result<Clusters, MetricError> {
         for (what, count) in [("clusters", self.clusters), ("steps", self.steps), ("starts", self.starts)] {
             if count == 0 {
                 return Err(MetricError::Range { what, expected: "at least 1".to_owned() });
             }
         }
-        let fits = (0..self.starts as u64).map(|start| self.start(space, start));
+        let fits = (0..self.starts as u64).map(|start| self.start(stop, space, start));
         let best = fits.reduce(|best, next| if next.inertia < best.inertia { next } else { best });
+        if stop() {
+            return Err(MetricError::Stopped);
+        }
         Ok(best.unwrap_or(Clusters { of: Vec::new(), inertia: 0.0 }))
     }
 
-    fn start(&self, space: &Space<'_>, start: u64) -> Clusters {
+    /// One start; nonsense once `stop` says so.
+    fn start(&self, stop: &(dyn Fn() -> bool + Sync), space: &Space<'_>, start: u64) -> Clusters {
         let mut rng = self.seed.rng("k-means", &[start]);
-        let mut centres = seeds(space, self.clusters.min(space.len()), &mut rng);
-        let mut assigned = assign(space, &centres);
+        let mut centres = seeds(stop, space, self.clusters.min(space.len()), &mut rng);
+        let mut assigned = assign(stop, space, &centres);
         for _ in 0..self.steps {
+            if stop() {
+                break;
+            }
             fill_empty(&mut assigned, centres.len());
             centres = means(space, &assigned, &centres);
-            let next = assign(space, &centres);
+            let next = assign(stop, space, &centres);
             let settled = next.iter().zip(&assigned).all(|(next, last)| next.0 == last.0);
             assigned = next;
             if settled {
@@ -78,10 +93,13 @@ impl KMeans {
 
 /// The seeds of k-means++: the first row at random, each other one with a probability proportional to its squared distance
 /// to the nearest seed so far.
-fn seeds(space: &Space<'_>, count: usize, rng: &mut impl Rng) -> Vec<Vec<f32>> {
+fn seeds(stop: &(dyn Fn() -> bool + Sync), space: &Space<'_>, count: usize, rng: &mut impl Rng) -> Vec<Vec<f32>> {
     let mut centres: Vec<Vec<f32>> = Vec::with_capacity(count);
     let mut nearest = vec![f64::INFINITY; space.len()];
     for _ in 0..count {
+        if stop() {
+            break;
+        }
         let row = match centres.last() {
             None => rng.random_range(0..space.len()),
             Some(last) => {
@@ -113,8 +131,11 @@ fn pick(weights: &[f64], rng: &mut impl Rng) -> usize {
 }
 
 /// Each row's nearest centre and the squared distance to it.
-fn assign(space: &Space<'_>, centres: &[Vec<f32>]) -> Vec<(u32, f64)> {
+fn assign(stop: &(dyn Fn() -> bool + Sync), space: &Space<'_>, centres: &[Vec<f32>]) -> Vec<(u32, f64)> {
     let nearest = |row: usize| {
+        if stop() {
+            return (0, 0.0);
+        }
         let distances = (0..).zip(centres).map(|(at, centre)| (at, square(space.row(row), centre)));
         distances.reduce(|best, next| if next.1 < best.1 { next } else { best }).unwrap_or((0, 0.0))
     };
@@ -156,6 +177,13 @@ fn means(space: &Space<'_>, assigned: &[(u32, f64)], last: &[Vec<f32>]) -> Vec<V
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_wants_to_stop_gets_no_clusters() {
+        let space = Space::new(&[0.0, 1.0, 5.0], 1, &[0, 0, 1]).unwrap();
+        let by = KMeans::of_classes(&space, Seed::of_stage(1, "evaluate", None));
+        assert_eq!(by.fit_unless(&|| true, &space).unwrap_err(), MetricError::Stopped);
+    }
 
     #[test]
     fn empty_clusters_take_the_farthest_rows_of_those_that_are_not_alone() {

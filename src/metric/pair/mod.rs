@@ -3,6 +3,7 @@
 mod average_precision;
 mod eer;
 mod operating_point;
+mod ordered;
 mod roc;
 mod roc_auc;
 
@@ -15,6 +16,7 @@ use super::name::{Argument, Known, NameError, read};
 pub use average_precision::AveragePrecision;
 pub use eer::Eer;
 pub use operating_point::{FprAtTpr, FrrAtFar, TprAtFpr};
+pub use ordered::{OrderedPairs, ScoredPair};
 pub use roc::{Point, Roc};
 pub use roc_auc::RocAuc;
 

@@ -60,6 +60,11 @@ impl Roc {
         Ok(Self { points, genuine, impostor })
     }
 
+    /// The curve of points as [`points`](Self::points) gives them.
+    pub(super) const fn of_points(points: Vec<Point>, genuine: usize, impostor: usize) -> Self {
+        Self { points, genuine, impostor }
+    }
+
     /// The points, from the strictest threshold; the last accepts all. Before the first, nothing is accepted.
     #[must_use]
     pub fn points(&self) -> &[Point] {

@@ -68,6 +68,12 @@ pub trait RankMetric: Metric {
     /// With fewer neighbours than that, because the index is smaller, missing ones count as wrong.
     fn depth(&self, relevant: usize) -> usize;
 
+    /// Whether neighbours behind the first relevant one change nothing, whatever [`depth`](Self::depth) says: whoever
+    /// searches may stop there.
+    fn is_settled_by_first_hit(&self) -> bool {
+        false
+    }
+
     /// The value for a query that has relevant items.
     fn of_relevant(&self, ranked: &Ranked<'_>) -> f64;
 

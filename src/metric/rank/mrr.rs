@@ -30,6 +30,10 @@ impl RankMetric for Mrr {
         self.0.unwrap_or(usize::MAX)
     }
 
+    fn is_settled_by_first_hit(&self) -> bool {
+        true
+    }
+
     fn of_relevant(&self, ranked: &Ranked<'_>) -> f64 {
         let first = ranked.hits.iter().take(self.0.unwrap_or(usize::MAX)).position(|hit| *hit);
         first.map_or(0.0, |rank| 1.0 / real(rank + 1))

@@ -86,6 +86,10 @@ fn deeper_looks_never_find_less_and_depth_is_enough() {
             let seen = &hits[..metric.depth(relevant).min(hits.len())];
             let value = metric.of_query(&Ranked { hits: seen, relevant });
             assert_eq!(value, metric.of_query(&Ranked { hits, relevant }), "{name}");
+            if metric.is_settled_by_first_hit() {
+                let first = hits.iter().position(|hit| *hit).unwrap();
+                assert_eq!(value, metric.of_query(&Ranked { hits: &hits[..=first], relevant }), "{name}");
+            }
         }
     }
 }

@@ -110,6 +110,12 @@ impl RetrievalMetric {
         self.with(|metric| metric.depth(relevant))
     }
 
+    /// Whether neighbours behind the first relevant one change nothing.
+    #[must_use]
+    pub fn is_settled_by_first_hit(&self) -> bool {
+        self.with(|metric| metric.is_settled_by_first_hit())
+    }
+
     /// The value for one query, in [0, 1]; `None` where nothing is relevant.
     #[must_use]
     pub fn of_query(&self, ranked: &Ranked<'_>) -> Option<f64> {
@@ -138,6 +144,10 @@ impl Metric for RetrievalMetric {
 impl RankMetric for RetrievalMetric {
     fn depth(&self, relevant: usize) -> usize {
         self.depth(relevant)
+    }
+
+    fn is_settled_by_first_hit(&self) -> bool {
+        self.is_settled_by_first_hit()
     }
 
     fn of_relevant(&self, ranked: &Ranked<'_>) -> f64 {

@@ -128,6 +128,21 @@ impl Encoded {
     /// If there is no such row, or the neighbours are of other rows.
     #[must_use]
     pub fn distances(&self, neighbours: &Neighbours, row: usize, square: impl Fn(usize, usize) -> f64) -> Vec<f64> {
+        self.distances_to(neighbours, row, self.rows.len(), square)
+    }
+
+    /// The new distances of one row to the first `count` rows: to an index that stands before its queries.
+    ///
+    /// # Panics
+    /// As [`distances`](Self::distances).
+    #[must_use]
+    pub fn distances_to(
+        &self,
+        neighbours: &Neighbours,
+        row: usize,
+        count: usize,
+        square: impl Fn(usize, usize) -> f64,
+    ) -> Vec<f64> {
         let mut shared = vec![0.0; self.rows.len()];
         for (by, weight) in &self.rows[row] {
             for (other, theirs) in &self.inverse[*by as usize] {
@@ -140,6 +155,6 @@ impl Encoded {
             let before = neighbours.relative(row, square(row, other));
             (1.0 - self.lambda) * jaccard + self.lambda * before
         };
-        shared.into_iter().enumerate().map(distance).collect()
+        shared.into_iter().take(count).enumerate().map(distance).collect()
     }
 }

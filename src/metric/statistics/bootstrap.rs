@@ -37,6 +37,19 @@ pub struct Interval {
     pub high: f64,
 }
 
+/// What is drawn with replacement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Resampling {
+    /// Classes, then queries of each: the interval holds for other classes too.
+    ClassesThenQueries,
+    /// Queries of each class, the classes as they are: for figures of the classes' own structure, which copies of whole
+    /// classes would change. The interval holds for these classes.
+    WithinClasses,
+}
+
+/// For those who never stop.
+pub(super) const NEVER: &(dyn Fn() -> bool + Sync) = &|| false;
+
 impl Bootstrap {
     /// 95 % intervals of 2,000 draws.
     #[must_use]
@@ -54,7 +67,20 @@ impl Bootstrap {
     /// If a column has not one value a label, or holds a number that is not finite; if there are no draws, or the level is
     /// not between 0 and 1.
     pub fn means(&self, labels: &[i32], columns: &[Column<'_>]) -> Result<Vec<Option<Interval>>, MetricError> {
-        let drawn = self.drawn(labels, columns)?;
+        self.means_unless(NEVER, labels, columns)
+    }
+
+    /// The same, given up soon after `stop` says so; it must not take that back.
+    ///
+    /// # Errors
+    /// As [`means`](Self::means), and [`MetricError::Stopped`].
+    pub fn means_unless(
+        &self,
+        stop: &(dyn Fn() -> bool + Sync),
+        labels: &[i32],
+        columns: &[Column<'_>],
+    ) -> Result<Vec<Option<Interval>>, MetricError> {
+        let drawn = self.drawn(stop, labels, columns)?;
         let interval = |(column, drawn): (&Column<'_>, Vec<f64>)| {
             let value = column.average.of(column.values, labels)?;
             self.interval(value, &drawn)
@@ -72,31 +98,78 @@ impl Bootstrap {
         labels: &[i32],
         figure: impl Fn(&[u32]) -> Option<f64> + Sync,
     ) -> Result<Option<Interval>, MetricError> {
+        let resampling = Resampling::ClassesThenQueries;
+        let found = self.figures_unless(NEVER, resampling, labels, 1, |queries| vec![figure(queries)])?;
+        Ok(found.into_iter().flatten().next())
+    }
+
+    /// The intervals of `count` figures that are computed together, such as several of one curve; given up soon after
+    /// `stop` says so, which it must not take back. Draws for which a figure is undefined are left out of its interval.
+    ///
+    /// # Errors
+    /// As [`means`](Self::means), and [`MetricError::Stopped`].
+    pub fn figures_unless(
+        &self,
+        stop: &(dyn Fn() -> bool + Sync),
+        resampling: Resampling,
+        labels: &[i32],
+        count: usize,
+        figures: impl Fn(&[u32]) -> Vec<Option<f64>> + Sync,
+    ) -> Result<Vec<Option<Interval>>, MetricError> {
         self.check()?;
         let two_level = TwoLevel::new(labels);
         let one = |draw: usize| {
+            if stop() {
+                return Vec::new();
+            }
             let mut queries = Vec::with_capacity(labels.len());
             let place = |queries: &mut Vec<u32>, place: usize| queries.push(two_level.order()[place]);
-            two_level.draw(self.seed, draw as u64, &mut queries, place, |_| ());
-            figure(&queries).filter(|value| value.is_finite())
+            match resampling {
+                Resampling::ClassesThenQueries => {
+                    two_level.draw(self.seed, draw as u64, &mut queries, place, |_| ());
+                }
+                Resampling::WithinClasses => two_level.draw_within(self.seed, draw as u64, &mut queries, place),
+            }
+            figures(&queries)
         };
         let all: Vec<u32> = (0..).zip(labels).map(|(query, _)| query).collect();
-        let Some(value) = figure(&all).filter(|value| value.is_finite()) else { return Ok(None) };
-        let mut drawn: Vec<f64> = (0..self.draws).into_par_iter().filter_map(one).collect();
-        drawn.sort_unstable_by(f64::total_cmp);
-        Ok(self.interval(value, &drawn))
+        let values = figures(&all);
+        let drawn: Vec<Vec<Option<f64>>> = (0..self.draws).into_par_iter().map(one).collect();
+        if stop() {
+            return Err(MetricError::Stopped);
+        }
+        let finite = |value: Option<f64>| value.filter(|value| value.is_finite());
+        let interval = |at: usize| {
+            let of = |figures: &Vec<Option<f64>>| finite(figures.get(at).copied().flatten());
+            let value = of(&values)?;
+            let mut drawn: Vec<f64> = drawn.iter().filter_map(of).collect();
+            drawn.sort_unstable_by(f64::total_cmp);
+            self.interval(value, &drawn)
+        };
+        Ok((0..count).map(interval).collect())
     }
 
     /// The resampled means of each column, sorted.
-    pub(super) fn drawn(&self, labels: &[i32], columns: &[Column<'_>]) -> Result<Vec<Vec<f64>>, MetricError> {
+    pub(super) fn drawn(
+        &self,
+        stop: &(dyn Fn() -> bool + Sync),
+        labels: &[i32],
+        columns: &[Column<'_>],
+    ) -> Result<Vec<Vec<f64>>, MetricError> {
         self.check()?;
         for column in columns {
             check_column(column, labels.len())?;
         }
+        if columns.is_empty() {
+            return Ok(Vec::new());
+        }
         let two_level = TwoLevel::new(labels);
         let table = Table::new(&two_level, columns);
-        let draws: Vec<Vec<Option<f64>>> =
-            (0..self.draws).into_par_iter().map(|draw| table.means(self.seed, draw as u64)).collect();
+        let one = |draw: usize| if stop() { Vec::new() } else { table.means(self.seed, draw as u64) };
+        let draws: Vec<Vec<Option<f64>>> = (0..self.draws).into_par_iter().map(one).collect();
+        if stop() {
+            return Err(MetricError::Stopped);
+        }
         let column = |at: usize| {
             let mut means: Vec<f64> = draws.iter().filter_map(|means| means[at]).collect();
             means.sort_unstable_by(f64::total_cmp);

@@ -84,6 +84,39 @@ fn a_figure_of_queries_has_the_interval_of_its_mean() {
 }
 
 #[test]
+fn several_figures_share_their_draws_and_classes_may_be_kept() {
+    let (labels, values) = queries(300, 7, 5);
+    let mean = |queries: &[u32]| {
+        let sum: f64 = queries.iter().filter_map(|query| values[*query as usize]).sum();
+        Some(sum / real(queries.len()))
+    };
+    let both = |queries: &[u32]| vec![mean(queries), None, mean(queries).map(|mean| 2.0 * mean)];
+    let of = |resampling| bootstrap(200).figures_unless(NEVER, resampling, &labels, 3, both).unwrap();
+    let found = of(Resampling::ClassesThenQueries);
+    assert_eq!(found[0], bootstrap(200).figure(&labels, mean).unwrap());
+    assert_eq!((found[1], found[2].unwrap().low), (None, 2.0 * found[0].unwrap().low));
+    // Queries of 7 classes that don't differ: keeping the classes leaves the interval nearly as it is.
+    let within = of(Resampling::WithinClasses)[0].unwrap();
+    assert!(within.low < within.value && within.value < within.high && within != found[0].unwrap(), "{within:?}");
+    let counts = |queries: &[u32]| {
+        let first = queries.iter().filter(|query| labels[**query as usize] == labels[0]).count();
+        vec![Some(real(first))]
+    };
+    let kept = bootstrap(50).figures_unless(NEVER, Resampling::WithinClasses, &labels, 1, counts).unwrap()[0].unwrap();
+    assert_eq!((kept.low, kept.high), (kept.value, kept.value));
+}
+
+#[test]
+fn who_wants_to_stop_gets_no_figure() {
+    let (labels, values) = queries(30, 3, 5);
+    let stopped = bootstrap(10).means_unless(&|| true, &labels, &[micro(&values)]);
+    assert_eq!(stopped.unwrap_err(), MetricError::Stopped);
+    let resampling = Resampling::ClassesThenQueries;
+    let stopped = bootstrap(10).figures_unless(&|| true, resampling, &labels, 1, |_| vec![Some(1.0)]);
+    assert_eq!(stopped.unwrap_err(), MetricError::Stopped);
+}
+
+#[test]
 fn what_is_wrong_is_refused() {
     let values = [Some(1.0), Some(f64::NAN)];
     let refused = bootstrap(10).means(&[0, 0], &[micro(&values)]).unwrap_err();

@@ -6,7 +6,7 @@ mod resample;
 mod spread;
 mod student;
 
-pub use bootstrap::{Bootstrap, Column, Interval};
+pub use bootstrap::{Bootstrap, Column, Interval, Resampling};
 pub use paired::Difference;
 pub use resample::TwoLevel;
 pub use spread::Spread;

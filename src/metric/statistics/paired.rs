@@ -1,6 +1,6 @@
 //! The difference of two runs over the same queries.
 
-use super::bootstrap::two_sided;
+use super::bootstrap::{NEVER, two_sided};
 use super::{Bootstrap, Column, Interval};
 use crate::metric::{Average, MetricError};
 
@@ -40,7 +40,7 @@ impl Bootstrap {
         let less = |(one, other): (&Option<f64>, &Option<f64>)| Some((*one)? - (*other)?);
         let differences: Vec<Option<f64>> = one.iter().zip(other).map(less).collect();
         let column = Column { values: &differences, average };
-        let drawn = self.drawn(labels, &[column])?.pop().unwrap_or_default();
+        let drawn = self.drawn(NEVER, labels, &[column])?.pop().unwrap_or_default();
         let interval = average.of(&differences, labels).and_then(|value| self.interval(value, &drawn));
         let queries = differences.iter().flatten().count();
         Ok(interval.map(|interval| Difference { interval, p: two_sided(&drawn), queries }))

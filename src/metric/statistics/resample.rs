@@ -52,6 +52,17 @@ impl TwoLevel {
         self.classes.len()
     }
 
+    /// Calls `place` with every place drawn in draw number `draw`, of each class as many as it has and of no class more:
+    /// for figures that a class drawn twice, or not at all, would change by itself.
+    pub fn draw_within<S>(&self, seed: Seed, draw: u64, state: &mut S, mut place: impl FnMut(&mut S, usize)) {
+        let mut rng = seed.rng("bootstrap-within", &[draw]);
+        for class in &self.classes {
+            for _ in class.clone() {
+                place(state, rng.random_range(class.clone()) as usize);
+            }
+        }
+    }
+
     /// Calls `place` with every place drawn in draw number `draw`, and `end` after each class of it.
     ///
     /// A pure function of seed and number, so draws can be made in any order and by any thread.
@@ -100,6 +111,22 @@ mod tests {
         }
         // Each query is expected once a draw.
         assert!(counts.iter().all(|count| (500..700).contains(count)), "{counts:?}");
+    }
+
+    #[test]
+    fn within_classes_every_class_keeps_its_size() {
+        let labels = [5, 1, 5, 1, 1, 9];
+        let two_level = TwoLevel::new(&labels);
+        let mut counts = [0_u32; 6];
+        for draw in 0..600 {
+            let mut drawn: Vec<i32> = Vec::new();
+            two_level.draw_within(Seed::of_stage(1, "evaluate", None), draw, &mut drawn, |drawn, place| {
+                counts[place] += 1;
+                drawn.push(labels[two_level.order()[place] as usize]);
+            });
+            assert_eq!(drawn, [1, 1, 1, 5, 5, 9]);
+        }
+        assert!(counts[..5].iter().all(|count| (500..700).contains(count)) && counts[5] == 600, "{counts:?}");
     }
 
     #[test]

@@ -1,0 +1,127 @@
+//! `evaluation.json`: how good a search is, and how sure that is.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::Distance;
+
+/// `evaluation.json`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Evaluation {
+    /// Version of this format: 1.
+    pub format: u32,
+    /// How near is measured.
+    pub distance: Distance,
+    /// What a query weighs in means over queries: `micro` (all the same) or `macro` (each class the same).
+    pub average: String,
+    /// Whether queries that are in the index are left out of their own neighbours.
+    pub leave_one_out: bool,
+    /// Whether queries that are in the index may find themselves.
+    pub allow_overlap: bool,
+    /// What was looked up in what.
+    pub counts: EvaluationCounts,
+    /// How intervals were computed.
+    pub bootstrap: BootstrapInfo,
+    /// Names of [`metrics`](Self::metrics), in the order in which they were asked for.
+    pub order: Vec<String>,
+    /// Every figure that has a value, by name.
+    pub metrics: BTreeMap<String, Figure>,
+    /// Why figures that were asked for have no value, by name.
+    pub undefined: BTreeMap<String, String>,
+    /// The same figures of the queries that are not in the index, where others find themselves.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub disjoint: BTreeMap<String, Figure>,
+    /// What pair metrics were computed of, where any was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pairs: Option<PairsInfo>,
+    /// What clustering metrics were computed of, where any was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clustering: Option<ClusteringInfo>,
+    /// What re-ranking made of the figures, where it was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rerank: Option<RerankInfo>,
+}
+
+/// What was looked up in what.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EvaluationCounts {
+    /// Queries.
+    pub queries: usize,
+    /// Queries that have no image of their class to find: means over queries leave them out.
+    pub lone: usize,
+    /// Classes of the queries.
+    pub classes: usize,
+    /// Images in the index.
+    pub indexed: usize,
+    /// Classes of the index.
+    pub indexed_classes: usize,
+    /// Queries that are in the index themselves, or whose very image is.
+    pub overlap: usize,
+}
+
+/// How intervals were computed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct BootstrapInfo {
+    /// Resampled figures.
+    pub draws: usize,
+    /// The share of them within an interval.
+    pub level: f64,
+    /// Where the random numbers come from.
+    pub seed: String,
+}
+
+/// A value with its interval.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Figure {
+    /// The value.
+    pub value: f64,
+    /// The lower end of its interval; `null` if there is none.
+    pub low: Option<f64>,
+    /// The upper end of its interval; `null` if there is none.
+    pub high: Option<f64>,
+    /// What was drawn for the interval: `classes-then-queries` or `queries-within-classes`; else why there is none.
+    pub interval: String,
+    /// Queries that it was computed of.
+    pub queries: usize,
+    /// What it is a fraction of.
+    pub unit: String,
+    /// Whether more is better.
+    pub higher_is_better: bool,
+}
+
+/// What pair metrics were computed of.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PairsInfo {
+    /// Pairs of a query and an indexed image of its class.
+    pub genuine: usize,
+    /// Pairs of a query and an indexed image of another class.
+    pub impostor: usize,
+    /// Whether these are all that there are; else they were drawn.
+    pub all: bool,
+}
+
+/// What clustering metrics were computed of.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ClusteringInfo {
+    /// Clusters, as many as classes.
+    pub clusters: usize,
+    /// The sum of the squared distances of queries to their cluster's mean.
+    pub inertia: f64,
+}
+
+/// What re-ranking made of the figures.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RerankInfo {
+    /// How neighbours were ranked anew, as a spec says it.
+    pub method: serde_json::Value,
+    /// The figures after it, by name.
+    pub metrics: BTreeMap<String, Figure>,
+    /// How much more each is than before, with the interval of that difference over the same queries.
+    pub gains: BTreeMap<String, Figure>,
+}
+
+impl Evaluation {
+    /// The file's name.
+    pub const FILE: &'static str = "evaluation.json";
+}

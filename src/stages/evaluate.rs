@@ -1,0 +1,161 @@
+//! The stage `evaluate`: how good a search is, with intervals. It needs no calibration.
+
+mod apart;
+mod asked;
+mod checks;
+mod figures;
+mod lookup;
+mod pairs;
+mod params;
+mod rerank;
+mod tables;
+
+use self::asked::Groups;
+use self::lookup::Lookup;
+use super::embedded::{self, EMBEDDINGS_FILES, INDEX_FILES};
+use super::match_::overlap_issue;
+use crate::artifact::{
+    self, BootstrapInfo, Embeddings, Evaluation, EvaluationCounts, IndexRows, PerClass, PerQuery, write_json,
+};
+use crate::base::param::{Param, View};
+use crate::search::overlap;
+use crate::stage::{Ctx, EvaluationFacts, Facts, InputFacts, Kind, ParamIssue, Port, Stage, StageError};
+
+pub use self::params::{Average, Breakdown, Exclude, Params, Resampled};
+pub use self::rerank::{Expanded, Reciprocal, Rerank};
+
+/// The stage.
+#[derive(Debug)]
+pub struct Evaluate;
+
+impl Stage for Evaluate {
+    const NAME: &'static str = "evaluate";
+    const SUMMARY: &'static str = "Measures how good a search is, and how sure that is.";
+    // 1: the first.
+    const VERSION: u32 = 1;
+    const OUTPUT: Kind = Kind::Evaluation;
+    const FILES: &'static [&'static str] = &[Evaluation::FILE, PerQuery::FILE, PerClass::FILE];
+    const SEEDED: bool = true;
+    type Params = Params;
+
+    fn ports(_params: &Params) -> Vec<Port> {
+        vec![Port::new("index", Kind::Index, INDEX_FILES), Port::new("queries", Kind::Embeddings, EMBEDDINGS_FILES)]
+    }
+
+    fn infer(params: &Params, inputs: &InputFacts) -> Result<Facts, Vec<ParamIssue>> {
+        let issues = checks::issues(params, inputs.index("index"), inputs.embeddings("queries"));
+        if !issues.is_empty() {
+            return Err(issues);
+        }
+        Ok(Facts::Evaluation(EvaluationFacts { metrics: asked::names(params) }))
+    }
+
+    fn warnings(_: &Params, inputs: &InputFacts) -> Vec<ParamIssue> {
+        let trained_on = inputs.embeddings("queries").is_some_and(|queries| queries.seen_in_training);
+        let message = "the queries are examples that the model is trained on: the figures say nothing of new images";
+        let help = "plug an `embed` of another `sample` stage into `queries`";
+        trained_on.then(|| ParamIssue::new("", message).help(help)).into_iter().collect()
+    }
+
+    fn stream(params: &Params) -> Option<&str> {
+        params.stream.as_deref()
+    }
+
+    fn run(params: &Params, ctx: &mut Ctx<'_>) -> Result<(), StageError> {
+        let (index, info) = embedded::read_index(ctx)?;
+        let (queries, _) = embedded::read(ctx, "queries", params.slice)?;
+        let groups = Groups::of(params, ctx.seed())?;
+        let stop = || ctx.cancelled();
+        let same = overlap::same_examples(&index, &queries.example_id, &queries.digest);
+        refuse_overlap(params, ctx, same.iter().filter(|rows| !rows.is_empty()).count(), queries.len())?;
+        let lookup = Lookup::new(&index, &queries, info.metric, same, params.leave_one_out, &stop)?;
+        checks::of_data(&groups, &lookup)?;
+        let found = lookup.find(lookup.asked(), &groups.columns, groups.keep(params.rerank.as_ref()))?;
+        ctx.stop_if_cancelled()?;
+        let again = params.rerank.as_ref().map(|by| rerank::values(by, &lookup, &groups.columns, &found));
+        let again = again.transpose()?;
+        let measured = figures::measure(params, ctx, &groups, &lookup, &found, again.as_deref())?;
+
+        let evaluation = Evaluation {
+            format: artifact::FORMAT,
+            distance: info.metric,
+            average: params.average.name().to_owned(),
+            leave_one_out: params.leave_one_out,
+            allow_overlap: params.allow_overlap,
+            counts: counts(&index, &queries, &lookup),
+            bootstrap: BootstrapInfo {
+                draws: params.bootstrap.draws,
+                level: params.bootstrap.level,
+                seed: ctx.seed().to_hex(),
+            },
+            order: groups.order.iter().filter(|name| measured.metrics.contains_key(*name)).cloned().collect(),
+            metrics: measured.metrics,
+            undefined: measured.undefined,
+            disjoint: measured.disjoint,
+            pairs: measured.pairs,
+            clustering: measured.clustering,
+            rerank: measured.rerank.map(|mut reranked| {
+                reranked.method = params.rerank.write(View::Full);
+                reranked
+            }),
+        };
+        let columns = tables::columns(&groups.columns, &found, again.as_deref());
+        tables::per_query(&index, &queries, &lookup, &found, &columns).write(&ctx.output(PerQuery::FILE))?;
+        let classes = tables::per_class(&info.classes, &index, &lookup, &params.bootstrap(ctx.seed()), &columns)?;
+        classes.write(&ctx.output(PerClass::FILE))?;
+        write_json(&ctx.output(Evaluation::FILE), &evaluation)?;
+        for (name, value) in headline(&evaluation) {
+            ctx.metric(name, value);
+        }
+        Ok(())
+    }
+}
+
+/// Queries that find themselves are refused, or said so.
+fn refuse_overlap(params: &Params, ctx: &Ctx<'_>, shared: usize, all: usize) -> Result<(), StageError> {
+    if shared == 0 || params.leave_one_out {
+        return Ok(());
+    }
+    if !params.allow_overlap {
+        return Err(overlap_issue(shared).into());
+    }
+    ctx.warn(format!("{shared} of {all} queries are in the index and find themselves: see the metrics `disjoint.*`"));
+    Ok(())
+}
+
+fn counts(index: &IndexRows, queries: &Embeddings, lookup: &Lookup<'_>) -> EvaluationCounts {
+    let classes = |labels: &[i32]| labels.iter().collect::<std::collections::BTreeSet<_>>().len();
+    EvaluationCounts {
+        queries: queries.len(),
+        lone: lookup.relevant.iter().filter(|relevant| **relevant == 0).count(),
+        classes: classes(&queries.label),
+        indexed: index.label.len(),
+        indexed_classes: classes(&index.label),
+        overlap: lookup.same.iter().filter(|rows| !rows.is_empty()).count(),
+    }
+}
+
+/// What a run's metrics hold of it.
+#[expect(clippy::cast_precision_loss, reason = "counts of queries are far below 2^52")]
+fn headline(evaluation: &Evaluation) -> Vec<(String, f64)> {
+    let counts = &evaluation.counts;
+    let mut numbers = vec![
+        ("queries".to_owned(), counts.queries as f64),
+        ("lone".to_owned(), counts.lone as f64),
+        ("overlap".to_owned(), counts.overlap as f64),
+    ];
+    let mut add = |prefix: &str, figures: &std::collections::BTreeMap<String, artifact::Figure>| {
+        for (name, figure) in figures {
+            numbers.push((format!("{prefix}{name}"), figure.value));
+            numbers.extend(figure.low.map(|low| (format!("{prefix}{name}.low"), low)));
+            numbers.extend(figure.high.map(|high| (format!("{prefix}{name}.high"), high)));
+        }
+    };
+    add("", &evaluation.metrics);
+    add("disjoint.", &evaluation.disjoint);
+    if let Some(reranked) = &evaluation.rerank {
+        add("reranked.", &reranked.metrics);
+        add("gain.", &reranked.gains);
+    }
+    numbers
+}

@@ -1,0 +1,161 @@
+//! What can be said of an evaluation before anything is looked up: from facts at check, from the data at hand in a run.
+
+use std::collections::BTreeSet;
+
+use super::asked::{Groups, Wish};
+use super::lookup::Lookup;
+use super::{Breakdown, Exclude, Params, embedded, overlap_issue};
+use crate::artifact::Distance;
+use crate::metric::registry::AnyMetric;
+use crate::stage::{EmbeddingsFacts, IndexFacts, ParamIssue, SamplesFacts, StageError};
+
+/// Every problem that facts show.
+pub(super) fn issues(
+    params: &Params,
+    index: Option<&IndexFacts>,
+    queries: Option<&EmbeddingsFacts>,
+) -> Vec<ParamIssue> {
+    let mut issues = Vec::new();
+    let range = embedded::select(params.slice, queries.and_then(|facts| facts.range.as_ref()));
+    let range = range.map_err(|issue| issues.push(issue)).unwrap_or_default();
+    issues.extend(embedded::check_classes(index, queries));
+    issues.extend(
+        index.zip(queries).and_then(|(index, queries)| embedded::check_uses(&index.model_use, &queries.model_use)),
+    );
+    issues.extend(embedded::check_dims(index.and_then(|facts| facts.dim), queries.and_then(|facts| facts.dim)));
+    let shared = match (index, queries, &range) {
+        (Some(index), Some(queries), Some(range)) => embedded::shared(index, queries, range),
+        _ => 0,
+    };
+    if shared > 0 && !params.allow_overlap && !params.leave_one_out {
+        issues.push(overlap_issue(shared));
+    }
+    let left_out = usize::from(params.leave_one_out && shared > 0);
+    let indexed = index.and_then(IndexFacts::count);
+    issues.extend(twice(params));
+    issues.extend(too_deep(params, indexed, left_out));
+    issues.extend(missing_columns(params));
+    issues.extend(rerank(params, index.map(|facts| facts.distance), indexed, left_out));
+    if let Some((index, queries)) = index.zip(queries) {
+        issues.extend(labels(params, index, queries));
+    }
+    issues
+}
+
+/// A figure that is asked for again.
+fn twice(params: &Params) -> Vec<ParamIssue> {
+    let usual = params.average.of_metric();
+    let repeated =
+        |at: &usize| params.metrics[..*at].iter().any(|wish| wish.meant(usual) == params.metrics[*at].meant(usual));
+    let issue = |at: usize| {
+        let message = format!("`{}` is asked for twice", params.metrics[at].written());
+        ParamIssue::new(format!("metrics[{at}]"), message).help("leave one of them out")
+    };
+    (0..params.metrics.len()).filter(repeated).map(issue).collect()
+}
+
+/// Figures of more neighbours than the index holds.
+fn too_deep(params: &Params, indexed: Option<usize>, left_out: usize) -> Vec<ParamIssue> {
+    let wanted = |metric: AnyMetric| match metric {
+        // Where nothing is relevant, only a depth that the name says is left.
+        AnyMetric::Rank(metric) => Some(metric.depth(0)).filter(|depth| *depth < usize::MAX),
+        AnyMetric::Neighbour(metric) => Some(metric.depth()),
+        _ => None,
+    };
+    let issue = |(at, wish): (usize, &Wish)| {
+        embedded::check_neighbours(&format!("metrics[{at}]"), wish.metric().and_then(wanted)?, indexed, left_out)
+    };
+    params.metrics.iter().enumerate().filter_map(issue).collect()
+}
+
+/// Columns that no dataset has yet. Once `examples.parquet` has them, facts say so and a lookup leaves more rows out.
+fn missing_columns(params: &Params) -> Vec<ParamIssue> {
+    let exclude = params.exclude.as_ref().map(|exclude| match exclude {
+        Exclude::SameGroup => ("exclude", "group"),
+        Exclude::SameSource => ("exclude", "source"),
+    });
+    let breakdown = params.breakdown.as_ref().map(|breakdown| match breakdown {
+        Breakdown::Category => ("breakdown", "category"),
+    });
+    let issue = |(path, column): (&str, &str)| {
+        ParamIssue::new(path, format!("the data has no column `{column}`"))
+            .help(format!("leave `{path}` out: the dataset says no {column} of its images"))
+            .unavailable()
+    };
+    exclude.into_iter().chain(breakdown).map(issue).collect()
+}
+
+fn rerank(params: &Params, distance: Option<Distance>, indexed: Option<usize>, left_out: usize) -> Vec<ParamIssue> {
+    let Some(rerank) = &params.rerank else { return Vec::new() };
+    let mut issues = Vec::new();
+    let is_mean = |wish: &Wish| matches!(wish.metric(), Some(AnyMetric::Rank(_)));
+    if !params.metrics.iter().any(is_mean) {
+        let message = "no metric of ranked neighbours is asked for, so there is nothing that re-ranking changes";
+        issues.push(ParamIssue::new("rerank", message).help("add one to `metrics`, such as \"map@r\""));
+    }
+    if let Some(distance) = distance.filter(|distance| !rerank.distances().contains(distance)) {
+        let names: Vec<&str> = rerank.distances().iter().map(|distance| distance.name()).collect();
+        let message = format!("`{}` does not re-rank by the distance `{}`", rerank.name(), distance.name());
+        let help = format!("give the index the `distance` {}", crate::base::suggest::one_of(&names));
+        issues.push(ParamIssue::new("rerank", message).help(help));
+    }
+    let deep = rerank.neighbours().into_iter();
+    issues.extend(deep.filter_map(|(key, wanted)| {
+        let path = format!("rerank.{}.{key}", rerank.name());
+        embedded::check_neighbours(&path, wanted, indexed, left_out)
+    }));
+    issues
+}
+
+/// What the classes of two pools show: only what is certain whatever their slices hold.
+fn labels(params: &Params, index: &IndexFacts, queries: &EmbeddingsFacts) -> Vec<ParamIssue> {
+    let of = |pool: &SamplesFacts| pool.labels.as_ref().map(|labels| labels.iter().copied().collect::<BTreeSet<i32>>());
+    let (Some(indexed), Some(asked)) = (of(&index.pool), of(&queries.pool)) else { return Vec::new() };
+    let needs =
+        |test: fn(&AnyMetric) -> bool| params.metrics.iter().position(|wish| wish.metric().as_ref().is_some_and(test));
+    let mut issues = Vec::new();
+    let of_labels = |metric: &AnyMetric| !matches!(metric, AnyMetric::Space(_) | AnyMetric::Neighbour(_));
+    if let Some(at) = needs(of_labels).filter(|_| indexed.union(&asked).count() < 2) {
+        issues.push(one_class(&format!("metrics[{at}]")));
+    }
+    let whole = index.count().is_some() && index.count() == index.pool.count;
+    let open_set = needs(|metric| matches!(metric, AnyMetric::OpenSet(_)));
+    if let Some(at) = open_set.filter(|_| whole && !params.leave_one_out && asked.is_subset(&indexed)) {
+        issues.push(no_unknown(&format!("metrics[{at}]"), params.metrics[at].written().as_str()));
+    }
+    issues
+}
+
+fn one_class(path: &str) -> ParamIssue {
+    ParamIssue::new(path, "index and queries hold images of one class only, so that every neighbour is right")
+        .help("give both pools at least two classes")
+}
+
+fn no_unknown(path: &str, name: &str) -> ParamIssue {
+    let message = format!("`{name}` needs queries whose class the index does not hold, but it holds the class of each");
+    ParamIssue::new(path, message).help("leave some classes out of the index: give its pool a shorter `class-list`")
+}
+
+/// What only the data shows.
+///
+/// # Errors
+/// The first problem.
+pub(super) fn of_data(groups: &Groups, lookup: &Lookup<'_>) -> Result<(), StageError> {
+    let classes: BTreeSet<i32> = lookup.labels.iter().chain(lookup.row_labels).copied().collect();
+    if let Some(path) = groups.first_of_labels().filter(|_| classes.len() < 2) {
+        return Err(one_class(path).into());
+    }
+    let lone = lookup.relevant.iter().filter(|relevant| **relevant == 0).count();
+    let nothing_to_find = groups.means.iter().map(|asked| (&asked.path, groups.columns[asked.metric.column].name()));
+    let nothing_to_find = nothing_to_find.chain(groups.pair.iter().map(|asked| (&asked.path, asked.metric.name())));
+    let nothing_to_find = nothing_to_find.chain(groups.open_set.iter().map(|asked| (&asked.path, asked.metric.name())));
+    if let Some((path, name)) = nothing_to_find.into_iter().next().filter(|_| lone == lookup.labels.len()) {
+        let message = format!("`{name}` needs queries whose class the index holds, but it holds the class of none");
+        let help = "look the queries up in an index of their classes, or in themselves with `leave-one-out = true`";
+        return Err(ParamIssue::new(path.as_str(), message).help(help).into());
+    }
+    match groups.open_set.first().filter(|_| lone == 0) {
+        Some(asked) => Err(no_unknown(&asked.path, &asked.metric.name()).into()),
+        None => Ok(()),
+    }
+}

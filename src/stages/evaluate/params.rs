@@ -1,0 +1,124 @@
+//! The table of the stage `evaluate` in a spec.
+
+use super::asked::Wish;
+use super::rerank::Rerank;
+use crate::base::check;
+use crate::base::param::defaults;
+use crate::base::seed::Seed;
+use crate::metric::statistics::Bootstrap;
+use crate::stages::slice::Slice;
+use crate::{choice, metric, params};
+
+choice! {
+    /// What a query weighs in a mean over queries.
+    pub enum Average {
+        /// All the same: a class weighs as much as it has queries.
+        #[aka("samples", "weighted", "per_query")]
+        "micro" => Micro,
+        /// Each class the same: the mean over classes of the means of each class's queries.
+        #[aka("per_class", "class", "balanced")]
+        "macro" => Macro,
+    }
+}
+
+choice! {
+    /// Which other indexed images a query does not look at, because they show the very thing that it shows.
+    pub enum Exclude {
+        /// Those of its group, such as other photos of one animal in one minute.
+        #[aka("same_id", "same_object", "groups")]
+        "same-group" => SameGroup,
+        /// Those of its source, such as those of its camera.
+        #[aka("same_camera", "same_cam", "cross_camera")]
+        "same-source" => SameSource,
+    }
+}
+
+choice! {
+    /// What figures are told apart by, beside the classes.
+    pub enum Breakdown {
+        /// The category of a class, such as the kind of a product.
+        #[aka("super_class", "superclass", "coarse", "supercategory")]
+        "category" => Category,
+    }
+}
+
+params! {
+    /// How intervals are computed: the percentile bootstrap (Efron, 1979) over classes and queries.
+    pub struct Resampled {
+        /// Resampled figures; 2,000 settle the ends of a 95 % interval to about a twentieth of its width.
+        #[aka("n_resamples", "samples", "repetitions", "n_boot", "iterations")]
+        draws: usize = 2000 => check::between(10, 100_000),
+        /// The share of resampled figures within the interval.
+        #[aka("confidence", "confidence_level", "coverage")]
+        level: f64 = 0.95 => check::inside(0.0, 1.0),
+    }
+}
+
+params! {
+    /// How good the search is: queries are looked up in an index, and every figure comes with an interval.
+    ///
+    /// # Example
+    ///
+    /// ```toml
+    /// [evaluate]
+    /// metrics = ["recall@1", "map@r", "map@r/macro", "roc-auc", "nmi", "hubness@10"]
+    /// ```
+    pub struct Params {
+        /// The figures, each `NAME`, `NAME@K` or `NAME@PERCENT`.
+        ///
+        /// Of ranked neighbours: `recall@K`, `precision@K`, `map@r`, `map`, `map@K`, `map-clip-at-r@K`, `r-precision`, `mrr`,
+        /// `mrr@K`, `ndcg@K`, `true-ndcg@K`; with `/macro` or `/micro` behind them whatever `average` says. Of pairs of a
+        /// query and an indexed image: `roc-auc`, `average-precision`, `eer`, `tpr@1fpr`, `fpr@95tpr`, `frr@1far`. Of queries
+        /// whose class the index may lack: `auroc`, `dir@1far`, `oscr`. Of who finds whom: `hubness@K`, `antihubs@K`. Of the
+        /// queries' embeddings: `nmi`, `ami`, `ari` (of k-means with as many clusters as classes), `alignment`,
+        /// `uniformity`, `effective-rank`, `silhouette`.
+        #[aka("scores", "figures", "measures", "metric")]
+        metrics: Vec<Wish> = Wish::usual() => check::not_empty(),
+        /// Positions in the queries' pool; all of them must be embedded.
+        #[aka("range", "subset", "positions", "rows")]
+        slice: Slice = Slice::All,
+        /// Whether queries that are in the index are left out of their own neighbours, copies of the image included: how
+        /// retrieval benchmarks look a test set up in itself.
+        #[aka("loo", "exclude_self", "ignore_self", "embeddings_come_from_same_source")]
+        leave_one_out: bool = false,
+        /// Whether queries may be in the index, where they find themselves at distance 0: flattering, and said so.
+        allow_overlap: bool = false,
+        /// What a query weighs in the means over queries.
+        average: Average = Average::Micro,
+        /// Which other indexed images a query does not look at; for data that has the column.
+        #[aka("ignore", "filter", "exclude_same")]
+        exclude: Option<Exclude> = None,
+        /// What figures are told apart by, beside the classes; for data that has the column.
+        #[aka("by", "group_by", "stratify")]
+        breakdown: Option<Breakdown> = None,
+        /// How neighbours are ranked anew from each other's neighbours; figures of ranked neighbours are then given before
+        /// and after it.
+        #[aka("re_ranking", "reranking", "rerank_method")]
+        rerank: Option<Rerank> = None,
+        /// Pairs of one class, and as many of two classes, that pair metrics look at: all where there are no more, else
+        /// drawn at random.
+        #[aka("n_pairs", "max_pairs", "num_pairs")]
+        pairs: usize = 100_000 => check::between(1, 10_000_000),
+        /// How intervals are computed.
+        #[aka("confidence", "confidence_interval", "interval", "resampling")]
+        bootstrap: Resampled = defaults(),
+        /// Any text: another one gives other random draws at the same seed.
+        #[aka("seed", "random_state", "random_seed")]
+        stream: Option<String> = None,
+    }
+}
+
+impl Params {
+    pub(super) const fn bootstrap(&self, seed: Seed) -> Bootstrap {
+        Bootstrap { draws: self.bootstrap.draws, level: self.bootstrap.level, seed }
+    }
+}
+
+impl Average {
+    pub(super) const fn of_metric(&self) -> metric::Average {
+        match self {
+            Self::Micro => metric::Average::Micro,
+            Self::Macro => metric::Average::Macro,
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! The stage `evaluate`, run from specs.
+
+use serde_json::Value as Json;
+
+use crate::project::{Project, simpipe};
+
+/// The smoke experiment with the graph of evaluations, its report made cheap.
+const EVALUATED: [&str; 6] = [
+    "configs/smoke.toml",
+    "--json",
+    "--set",
+    "pipeline=metric-learning-evaluation",
+    "--set",
+    "report.figures=[\"training-curves\"]",
+];
+
+fn run(project: &Project, more: &[&str]) -> Json {
+    project.json(&[&["run"], &EVALUATED[..], more].concat(), 0)
+}
+
+#[test]
+fn an_evaluation_leaves_figures_with_intervals_that_agree_with_match() {
+    let project = Project::new();
+    let more = [
+        "--set",
+        "evaluate-test.metrics=[\"recall@1\", \"map@r\", \"roc-auc\", \"nmi\", \"hubness@5\"]",
+        "--set",
+        "evaluate-test.rerank={ k-reciprocal = { k1 = 5, k2 = 2 } }",
+    ];
+    let run = run(&project, &more);
+    let metric = |name: &str| run["metrics"][name].as_f64().unwrap_or_else(|| panic!("no {name} in {run}"));
+    for name in ["recall@1", "map@r"] {
+        assert_eq!(metric(&format!("evaluate-test.{name}")), metric(&format!("match-test.{name}")), "{name}");
+        assert_eq!(metric(&format!("evaluate.{name}")), metric(&format!("match-train.{name}")), "{name}");
+    }
+    for name in ["evaluate.map@r", "evaluate-test.roc_auc", "evaluate-test.reranked.map@r", "evaluate-test.nmi"] {
+        let (low, value, high) = (metric(&format!("{name}.low")), metric(name), metric(&format!("{name}.high")));
+        assert!(low <= value && value <= high && low < high, "{name}: {low} {value} {high}");
+    }
+    let folder = project.root().join(run["dir"].as_str().unwrap()).join("evaluate-test");
+    let text = std::fs::read_to_string(folder.join("evaluation.json")).unwrap();
+    let evaluation: Json = serde_json::from_str(&text).unwrap();
+    assert_eq!(evaluation["metrics"]["hubness@5"]["low"], Json::Null);
+    assert_eq!(evaluation["rerank"]["method"]["k-reciprocal"]["lambda"], 0.3);
+    assert!(folder.join("per-query.parquet").is_file() && folder.join("per-class.parquet").is_file());
+}
+
+/// `early-stopping` by a retrieval metric looks at what `evaluate` gives for the finished network, to the last bit.
+#[test]
+fn the_metric_that_ends_a_training_is_that_of_an_evaluation() {
+    let project = Project::new();
+    let at = |name: &str| project.root().join(name);
+    std::fs::create_dir_all(at("pipelines")).unwrap();
+    std::fs::create_dir_all(at("configs")).unwrap();
+    let template = std::fs::read_to_string("pipelines/metric-learning.toml").unwrap();
+    let (before, _) = template.split_once("[stages.index]").unwrap();
+    let more = "[stages.index]\nstage = \"index\"\ninputs = { dataset = \"dataset\", embeddings = \"embed-validation\" }\n\
+                [stages.evaluate]\nstage = \"evaluate\"\ninputs = { index = \"index\", queries = \"embed-validation\" }\n\
+                leave-one-out = true\n";
+    std::fs::write(at("pipelines/short.toml"), format!("{before}{more}")).unwrap();
+    let smoke = std::fs::read_to_string("configs/smoke.toml").unwrap();
+    let (before, _) = smoke.split_once("[index]").unwrap();
+    let config = before.replace("pipeline = \"metric-learning\"", "pipeline = \"short\"");
+    let config = format!("{config}[evaluate]\nmetrics = [\"recall@1\", \"map@r\"]\n");
+    let path = at("configs/short.toml");
+    std::fs::write(&path, config).unwrap();
+    for metric in ["recall@1", "map@r"] {
+        let stopping = format!("train.early-stopping={{ metric = \"{metric}\" }}");
+        let run = project.json(&["run", path.to_str().unwrap(), "--json", "--set", &stopping], 0);
+        let value = |name: String| run["metrics"][&name].as_f64().unwrap_or_else(|| panic!("no {name} in {run}"));
+        assert_eq!(value(format!("train.{metric}")), value(format!("evaluate.{metric}")), "{metric}");
+    }
+}
+
+#[test]
+fn the_honest_experiment_checks_and_its_mistakes_are_shown_at_their_lines() {
+    let honest = "configs/cifar10-honest.toml";
+    let output = simpipe(&["check", honest]).output().unwrap();
+    assert_eq!((output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned()), (Some(0), String::new()));
+    for (set, code, expected) in [
+        ("evaluate.metrics=[\"map@r\", \"recal@1\"]", 2, "did you mean `recall@1`?"),
+        ("evaluate.metrics=[\"recall@30000\"]", 2, "30000 neighbours are wanted, but the index holds 25000 vectors"),
+        ("evaluate.metrics=[\"map@r\", \"map@r\"]", 2, "`map@r` is asked for twice"),
+        ("evaluate-seen.metrics=[\"recall@5000\"]", 2, "5000 vectors, of which a query leaves itself out"),
+        ("evaluate-unseen.rerank={ k-reciprocal = { k1 = 6000 } }", 2, "6000 neighbours are wanted"),
+        ("evaluate.exclude=\"same-group\"", 4, "the data has no column `group`"),
+        ("evaluate.breakdown=\"category\"", 4, "the data has no column `category`"),
+        ("evaluate-seen.leave-one-out=false", 2, "5000 queries are in the index too"),
+        ("sample.class-list=\"all\"", 2, "needs queries whose class the index does not hold"),
+    ] {
+        let output = simpipe(&["check", honest, "--set", set]).output().unwrap();
+        let message = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(code), "{set}: {message}");
+        assert!(message.contains(expected), "{set}: {message}");
+    }
+}
