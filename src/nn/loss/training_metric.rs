@@ -37,8 +37,16 @@ choice! {
         /// The sum of the distances of the nearest negatives.
         #[aka("sum_neg")]
         "sum-negative" => SumNegative,
+        /// The distances that 5, 50 and 95 % of all positive pairs of the batch have at most: `positive-p5`, `positive-p50`,
+        /// `positive-p95`. All near 0 together with the negatives': the network gives every image the same embedding.
+        "positive-distances" => PositiveDistances,
+        /// The same of all negative pairs: `negative-p5`, `negative-p50`, `negative-p95`.
+        "negative-distances" => NegativeDistances,
     }
 }
+
+/// The shares of pairs whose largest distance is told.
+const SHARES: [(f64, &str); 3] = [(0.05, "p5"), (0.5, "p50"), (0.95, "p95")];
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Over {
@@ -46,6 +54,8 @@ enum Over {
     Max,
     Min,
     Sum,
+    /// Of all pairs, rather than of the hardest of each row: [`SHARES`].
+    Quantiles,
 }
 
 impl TrainingMetric {
@@ -60,18 +70,40 @@ impl TrainingMetric {
             Self::MaxNegative => (false, Over::Max),
             Self::MinNegative => (false, Over::Min),
             Self::SumNegative => (false, Over::Sum),
+            Self::PositiveDistances => (true, Over::Quantiles),
+            Self::NegativeDistances => (false, Over::Quantiles),
         }
     }
 
-    /// Its value of a batch, `[1]`, without a gradient.
-    fn of(&self, batch: &Embedded<'_>, distance: Distance) -> Tensor<1> {
+    /// Its values of a batch by name, each `[1]`, without a gradient.
+    fn of(&self, batch: &Embedded<'_>, distance: Distance) -> Vec<(String, Tensor<1>)> {
         let (positive, over) = self.parts();
         let pairs = batch.pairs();
         let mask = if positive { &pairs.positive } else { &pairs.negative };
+        let distances = batch.distances(distance).detach();
+        if over == Over::Quantiles {
+            let kind = if positive { "positive" } else { "negative" };
+            return quantiles(distances, mask.clone(), kind);
+        }
         let end = if positive == distance.larger_is_nearer() { End::Nearest } else { End::Farthest };
-        let hardest = limit(&batch.distances(distance).detach(), mask, end); // [batch, 1]
-        taken(hardest, mask.clone().any_dim(1), over)
+        let hardest = limit(&distances, mask, end); // [batch, 1]
+        vec![(self.name().to_owned(), taken(hardest, mask.clone().any_dim(1), over))]
     }
+}
+
+/// Quantiles of the distances that `mask` chooses; no numbers where it chooses none.
+fn quantiles(distances: Tensor<2>, mask: Tensor<2, Bool>, kind: &str) -> Vec<(String, Tensor<1>)> {
+    let device = distances.device();
+    let chosen = distances.mask_fill(mask.bool_not(), f32::NAN).into_data();
+    let mut chosen: Vec<f64> = chosen.iter::<f32>().filter(|distance| !distance.is_nan()).map(f64::from).collect();
+    chosen.sort_unstable_by(f64::total_cmp);
+    let number = |(share, name): (f64, &str)| {
+        let at = ((chosen.len().saturating_sub(1)) as f64 * share).round() as usize;
+        #[expect(clippy::cast_possible_truncation, reason = "it was a 32-bit number before")]
+        let value = chosen.get(at).map_or(f32::NAN, |value| *value as f32);
+        (format!("{kind}-{name}"), Tensor::from_data([value], &device).without_autodiff())
+    };
+    SHARES.map(number).into()
 }
 
 /// What `over` takes over the rows of `[batch, 1]` that count.
@@ -81,7 +113,7 @@ fn taken(values: Tensor<2>, counts: Tensor<2, Bool>, over: Over) -> Tensor<1> {
     let found = match over {
         Over::Max => values.mask_fill(without, f32::NEG_INFINITY).max_dim(0).squeeze_dim(1),
         Over::Min => values.mask_fill(without, f32::INFINITY).min_dim(0).squeeze_dim(1),
-        Over::Sum => ops::sum(values.mask_fill(without, 0.0)),
+        Over::Sum | Over::Quantiles => ops::sum(values.mask_fill(without, 0.0)),
         Over::Mean => ops::sum(values.mask_fill(without, 0.0)) / count.clone(),
     };
     found.mask_fill(count.equal_scalar(0.0), f32::NAN)
@@ -89,8 +121,8 @@ fn taken(values: Tensor<2>, counts: Tensor<2, Bool>, over: Over) -> Tensor<1> {
 
 /// Tells these numbers of a batch.
 pub(in crate::nn) fn tell(metrics: &[TrainingMetric], batch: &Embedded<'_>, distance: Distance, pass: &mut TrainPass) {
-    for metric in metrics {
-        pass.logged.push((metric.name().to_owned(), metric.of(batch, distance).without_autodiff()));
+    for (name, value) in metrics.iter().flat_map(|metric| metric.of(batch, distance)) {
+        pass.logged.push((name, value.without_autodiff()));
     }
 }
 
@@ -124,7 +156,8 @@ mod tests {
             let rows = golden::matrix(&case.input["embeddings"], &Device::flex().autodiff()).require_grad();
             let distance = Distance::from_name(case.params["distance"].as_str().unwrap()).unwrap();
             for (name, found) in told(rows, &labels(&case.input["labels"]), distance) {
-                let expected = case.expected[name.replace('-', "_")].as_f64().unwrap();
+                // Theirs has no quantiles.
+                let Some(expected) = case.expected[name.replace('-', "_")].as_f64() else { continue };
                 seen += 1;
                 if !close(f64::from(found), expected, golden.tolerance) {
                     differing.push(format!("{at} {name}"));
@@ -147,5 +180,8 @@ mod tests {
         let told = told(rows, &[0, 0, 1], Distance::InnerProduct);
         let value = |name: &str| told.iter().find(|(found, _)| found == name).unwrap().1;
         assert_eq!((value("mean-positive"), value("max-negative"), value("min-negative")), (0.5, 0.25, 0.125));
+        // Positive pairs: 0.5 twice. Negative pairs, each in both orders: 0.125 and 0.25.
+        assert_eq!((value("positive-p5"), value("positive-p95")), (0.5, 0.5));
+        assert_eq!((value("negative-p5"), value("negative-p95")), (0.125, 0.25));
     }
 }
