@@ -235,6 +235,11 @@ pub enum FitEvent {
         /// The step.
         step: u64,
     },
+    /// An epoch has ended with a network that gives all images of a batch one embedding; told once.
+    Collapsed {
+        /// The first step of which that holds, and for all since.
+        since: u64,
+    },
     /// Training can go on from here another time.
     Checkpoint(FitState),
 }

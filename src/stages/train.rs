@@ -454,6 +454,11 @@ fn train(
     let mut nothing_mined = 0;
     let mut on_event = |event: FitEvent| match event {
         FitEvent::NothingMined { .. } => nothing_mined += 1,
+        FitEvent::Collapsed { since } => ctx.warn(format!(
+            "the embeddings have collapsed: since step {since} all images of a batch lie within a thousandth of their \
+             length, so that no image is told from another; try a lower learning rate, a loss or miner that pushes \
+             negatives apart, or batch-norm between layers"
+        )),
         FitEvent::Checkpoint(state) => {
             if let Some(checkpoints) = ctx.checkpoints() {
                 checkpoints.save(state.steps(), &state.to_bytes());

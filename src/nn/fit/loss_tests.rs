@@ -126,3 +126,37 @@ fn a_batch_of_which_nothing_is_mined_has_no_loss_and_is_told_of() {
         assert!(start.weights == end.weights, "{}", loss.name());
     }
 }
+
+/// A dense layer without weights gives every image the same embedding: told once, at the end of the first epoch.
+#[test]
+fn a_network_that_has_collapsed_is_told_once() {
+    let collapses = |init: &str| {
+        let layers: Vec<LayerSpec> = param::from_json(
+            &json!(["rescale", "flatten", { "dense": { "units": 6, "init": init } }, { "l2-normalize": {} }]),
+        )
+        .unwrap();
+        let seed = Seed::of_stage(1, "train", None);
+        let mut network = Network::build(&layers, [4, 4, 1], seed, &Device::flex()).unwrap();
+        let optimizer = param::from_json(&json!({ "sgd": { "learning-rate": 1e-30 } })).unwrap();
+        let loss: LossSpec = param::from_json(&json!("contrastive")).unwrap();
+        let schedule = crate::nn::Schedule::Constant(crate::nn::schedule::Constant {});
+        let settings = FitSettings {
+            epochs: 3,
+            steps_per_epoch: 4,
+            schedule_epochs: 3,
+            classes: &[0, 1, 2],
+            ..FitSettings::new(&optimizer, &schedule, &loss, seed)
+        };
+        let mut told = Vec::new();
+        let mut on_event = |event| {
+            if let FitEvent::Collapsed { since } = event {
+                told.push(since);
+            }
+        };
+        let start = FitState::start(&network, &settings);
+        fit(&mut network, start, &settings, &Blobs, &mut on_event, &|| false).unwrap();
+        told
+    };
+    assert_eq!(collapses("zeros"), [1]);
+    assert!(collapses("glorot-uniform").is_empty());
+}

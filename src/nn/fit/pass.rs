@@ -1,6 +1,6 @@
 //! The gradients of a batch: of all its images at once, or in pieces where memory is short.
 
-use burn::tensor::Tensor;
+use burn::tensor::{Gradients, Tensor};
 
 use super::{Batch, FitError, FitSettings};
 use crate::nn::layer::{Average, Cx, Mode, TrainPass};
@@ -32,6 +32,8 @@ pub(super) struct Passed {
     pub(super) logged: Vec<(String, f32)>,
     /// How much the miner has chosen of the batch, where there is one that the loss has asked.
     pub(super) chosen: Option<Chosen>,
+    /// Whether all embeddings of the batch are as good as one.
+    pub(super) collapsed: bool,
 }
 
 /// The loss of a batch.
@@ -40,19 +42,25 @@ struct Judged {
     /// `NaN` where an embedding is no number.
     value: f32,
     chosen: Option<Chosen>,
+    collapsed: bool,
 }
+
+/// Embeddings that are no farther from the first than this share of its length are one: a distance of unit rows below
+/// 1e-3 tells no images apart.
+const COLLAPSED: f32 = 1e-3;
 
 impl Model<'_> {
     /// Forward, loss and backward, for the step of this number, from 0.
     pub(super) fn train(&self, batch: &Batch, step: u64) -> Result<Passed, FitError> {
         let mut pass = TrainPass::new(self.settings.seed, step);
-        let (loss, gradients, chosen) = match self.settings.micro_batch {
+        let (judged, gradients) = match self.settings.micro_batch {
             Some(size) if size < batch.labels.len() => self.in_pieces(batch, size, &mut pass)?,
             _ => self.at_once(batch, &mut pass),
         };
         let number = |(name, value): (String, Tensor<1>)| (name, value.into_scalar::<f32>());
         let logged = pass.logged.into_iter().map(number).collect();
-        Ok(Passed { loss, gradients, averages: pass.averages, replaced: pass.replaced, logged, chosen })
+        let Judged { value: loss, chosen, collapsed, .. } = judged;
+        Ok(Passed { loss, gradients, averages: pass.averages, replaced: pass.replaced, logged, chosen, collapsed })
     }
 
     /// The mean loss of a validation batch of this number, without gradients and by moving averages.
@@ -62,23 +70,17 @@ impl Model<'_> {
         self.loss(embeddings, batch, number, None).value
     }
 
-    fn at_once(&self, batch: &Batch, pass: &mut TrainPass) -> (f32, ByPath, Option<Chosen>) {
+    fn at_once(&self, batch: &Batch, pass: &mut TrainPass) -> (Judged, ByPath) {
         let embeddings = self.embed(&batch.pixels, Mode::Train(pass));
-        let Judged { loss, value, chosen } = self.loss(embeddings, batch, pass.number(), Some(pass));
-        let gradients = if value.is_finite() && loss.is_tracked() { Some(loss.backward()) } else { None };
-        let gradients = gradients.map(|mut gradients| self.parameters.gradients(&mut gradients)).unwrap_or_default();
-        (value, gradients, chosen)
+        let judged = self.loss(embeddings, batch, pass.number(), Some(pass));
+        let gradients = judged.backward().map(|mut gradients| self.parameters.gradients(&mut gradients));
+        (judged, gradients.unwrap_or_default())
     }
 
     /// The same loss and gradients up to rounding, in three passes: the embeddings of all pieces without gradients; the
     /// loss of the whole batch, with gradients of the embeddings; each piece once more, which takes its embeddings'
     /// gradients on to the weights (Gao et al., 2021, arXiv:2101.06983).
-    fn in_pieces(
-        &self,
-        batch: &Batch,
-        size: usize,
-        pass: &mut TrainPass,
-    ) -> Result<(f32, ByPath, Option<Chosen>), FitError> {
+    fn in_pieces(&self, batch: &Batch, size: usize, pass: &mut TrainPass) -> Result<(Judged, ByPath), FitError> {
         let image: usize = self.network.input().iter().product();
         let pieces: Vec<&[u8]> = batch.pixels.chunks(size * image).collect();
         let (plain, step) = (self.parameters.valid(), pass.number());
@@ -90,11 +92,8 @@ impl Model<'_> {
         });
         let embedded = embedded.collect::<Result<Vec<_>, _>>()?;
         let embeddings = Tensor::from_inner(Tensor::cat(embedded, 0)).require_grad();
-        let Judged { loss, value, chosen } = self.loss(embeddings.clone(), batch, step, Some(pass));
-        if !value.is_finite() || !loss.is_tracked() {
-            return Ok((value, ByPath::new(), chosen));
-        }
-        let mut gradients = loss.backward();
+        let judged = self.loss(embeddings.clone(), batch, step, Some(pass));
+        let Some(mut gradients) = judged.backward() else { return Ok((judged, ByPath::new())) };
         let mut sums = self.parameters.gradients(&mut gradients);
         if let Some(slopes) = embeddings.grad_remove(&mut gradients) {
             for (at, piece) in pieces.iter().enumerate() {
@@ -102,7 +101,7 @@ impl Model<'_> {
                 self.take_on(piece, step, slopes.clone().narrow(0, at * size, rows), &mut sums);
             }
         }
-        Ok((value, sums, chosen))
+        Ok((judged, sums))
     }
 
     /// Adds the gradients of a piece's weights, from those of its embeddings.
@@ -138,6 +137,7 @@ impl Model<'_> {
         // A step has one number, a validation batch two.
         let position = if pass.is_some() { vec![number] } else { vec![u64::MAX, number] };
         let mining = settings.miner.map(|miner| Mining::new(miner, settings.seed, position));
+        let collapsed = pass.is_some() && is_one(embeddings.clone().without_autodiff());
         let embedded = Embedded::new(embeddings, &batch.labels, settings.classes).of_views(batch.views);
         let embedded = embedded.mined_by(mining.as_ref());
         let mode = Mode::of(pass.as_deref_mut());
@@ -152,8 +152,28 @@ impl Model<'_> {
             loss::tell(settings.metrics, &embedded, settings.loss.distance(), pass);
         }
         let value = if sum.is_finite() { loss.clone().into_scalar::<f32>() } else { f32::NAN };
-        Judged { loss, value, chosen }
+        Judged { loss, value, chosen, collapsed }
     }
+}
+
+impl Judged {
+    /// The gradients, where there are any.
+    fn backward(&self) -> Option<Gradients> {
+        (self.value.is_finite() && self.loss.is_tracked()).then(|| self.loss.backward())
+    }
+}
+
+/// Whether several embeddings, `[n, dim]`, are as good as one.
+fn is_one(embeddings: Tensor<2>) -> bool {
+    let [rows, _] = embeddings.dims();
+    if rows < 2 {
+        return false;
+    }
+    let first = embeddings.clone().narrow(0, 0, 1);
+    let length = ops::sum(first.clone() * first.clone()).into_scalar::<f32>();
+    let away = embeddings - first;
+    let farthest = (away.clone() * away).sum_dim(1).max().into_scalar::<f32>();
+    farthest <= COLLAPSED * COLLAPSED * length
 }
 
 /// Scales all gradients so that the norm of all together is at most `most` (Pascanu et al., 2013, arXiv:1211.5063); gives

@@ -32,6 +32,9 @@ pub(super) struct Run<'a> {
     /// Whether there are batches to validate on.
     validates: bool,
     saved: Instant,
+    /// The step since which every batch has become one point, in this process; and whether somebody was told.
+    collapsed: Option<u64>,
+    told: bool,
 }
 
 /// The validator's figures by name; `None` in epochs without a measurement.
@@ -82,6 +85,8 @@ impl<'a> Run<'a> {
             ended,
             validates,
             saved,
+            collapsed: None,
+            told: false,
         })
     }
 
@@ -149,6 +154,7 @@ impl<'a> Run<'a> {
         if passed.chosen.is_some_and(|chosen| chosen.is_nothing()) {
             on_event(FitEvent::NothingMined { step: made + 1 });
         }
+        self.collapsed = passed.collapsed.then(|| self.collapsed.unwrap_or(made + 1));
         let learning_rate = settings.learning_rate(made);
         on_event(FitEvent::Step { epoch: epoch + 1, step: made + 1, loss, learning_rate });
         Ok(())
@@ -179,6 +185,12 @@ impl<'a> Run<'a> {
             self.state.scores.entry(name.clone()).or_default().push(*score);
         }
         self.ended = epoch;
+        if let Some(since) = self.collapsed
+            && !self.told
+        {
+            self.told = true;
+            on_event(FitEvent::Collapsed { since });
+        }
         if let Some(monitor) = self.settings.keep_best {
             let costs = self.monitored(monitor);
             if stopping::best_epoch(&costs).is_some_and(|best| best + 1 == costs.len()) {

@@ -135,7 +135,7 @@ fn train_with(
     let mut on_event = |event| match event {
         FitEvent::Checkpoint(state) => checkpoints.push(state),
         FitEvent::Epoch { .. } => epochs.push(event),
-        FitEvent::Step { .. } | FitEvent::NothingMined { .. } => {}
+        FitEvent::Step { .. } | FitEvent::NothingMined { .. } | FitEvent::Collapsed { .. } => {}
     };
     let end = fit(&mut network, state, &settings, &Noise, &mut on_event, &cancelled);
     Left { end, weights: network.to_weights(), checkpoints, epochs }

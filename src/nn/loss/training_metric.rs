@@ -37,8 +37,16 @@ choice! {
         /// The sum of the distances of the nearest negatives.
         #[aka("sum_neg")]
         "sum-negative" => SumNegative,
+        /// The distances that 5, 50 and 95 % of all positive pairs of the batch have at most: `positive-p5`, `positive-p50`,
+        /// `positive-p95`. All near 0 together with the negatives': the network gives every image the same embedding.
+        "positive-distances" => PositiveDistances,
+        /// The same of all negative pairs: `negative-p5`, `negative-p50`, `negative-p95`.
+        "negative-distances" => NegativeDistances,
     }
 }
+
+/// The shares of pairs whose largest distance is told.
+const SHARES: [(f64, &str); 3] = [(0.05, "p5"), (0.5, "p50"), (0.95, "p95")];
 
 /// What is taken over the rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,25 +58,28 @@ pub(in crate::nn) enum Over {
 }
 
 impl TrainingMetric {
-    /// Whether it is of positives, and what is taken over the rows.
-    const fn parts(&self) -> (bool, Over) {
+    /// Whether it is of positives, and what is taken over the rows; nothing of those that are of all pairs.
+    const fn parts(&self) -> (bool, Option<Over>) {
         match self {
-            Self::MeanPositive => (true, Over::Mean),
-            Self::MaxPositive => (true, Over::Max),
-            Self::MinPositive => (true, Over::Min),
-            Self::SumPositive => (true, Over::Sum),
-            Self::MeanNegative => (false, Over::Mean),
-            Self::MaxNegative => (false, Over::Max),
-            Self::MinNegative => (false, Over::Min),
-            Self::SumNegative => (false, Over::Sum),
+            Self::MeanPositive => (true, Some(Over::Mean)),
+            Self::MaxPositive => (true, Some(Over::Max)),
+            Self::MinPositive => (true, Some(Over::Min)),
+            Self::SumPositive => (true, Some(Over::Sum)),
+            Self::MeanNegative => (false, Some(Over::Mean)),
+            Self::MaxNegative => (false, Some(Over::Max)),
+            Self::MinNegative => (false, Some(Over::Min)),
+            Self::SumNegative => (false, Some(Over::Sum)),
+            Self::PositiveDistances => (true, None),
+            Self::NegativeDistances => (false, None),
         }
     }
 
-    /// Its value of a batch, `[1]`, without a gradient.
-    fn of(&self, batch: &Embedded<'_>, distance: Distance) -> Tensor<1> {
+    /// Its values of a batch by name, each `[1]`, without a gradient.
+    fn of(&self, batch: &Embedded<'_>, distance: Distance) -> Vec<(String, Tensor<1>)> {
         let (positive, over) = self.parts();
+        let Some(over) = over else { return quantiles(batch, distance, positive) };
         let end = if positive == distance.larger_is_nearer() { End::Nearest } else { End::Farthest };
-        Hardest { positive, end, over }.of(batch, distance, &Incomplete::Zero)
+        vec![(self.name().to_owned(), Hardest { positive, end, over }.of(batch, distance, &Incomplete::Zero))]
     }
 }
 
@@ -96,6 +107,23 @@ impl Hardest {
     }
 }
 
+/// Quantiles of the distances of all positive or negative pairs; no numbers where there are none.
+fn quantiles(batch: &Embedded<'_>, distance: Distance, positive: bool) -> Vec<(String, Tensor<1>)> {
+    let (pairs, distances) = (batch.pairs(), batch.distances(distance).detach());
+    let (mask, kind) = if positive { (&pairs.positive, "positive") } else { (&pairs.negative, "negative") };
+    let device = distances.device();
+    let chosen = distances.mask_fill(mask.clone().bool_not(), f32::NAN).into_data();
+    let mut chosen: Vec<f64> = chosen.iter::<f32>().filter(|distance| !distance.is_nan()).map(f64::from).collect();
+    chosen.sort_unstable_by(f64::total_cmp);
+    let number = |(share, name): (f64, &str)| {
+        let at = ((chosen.len().saturating_sub(1)) as f64 * share).round() as usize;
+        #[expect(clippy::cast_possible_truncation, reason = "it was a 32-bit number before")]
+        let value = chosen.get(at).map_or(f32::NAN, |value| *value as f32);
+        (format!("{kind}-{name}"), Tensor::from_data([value], &device).without_autodiff())
+    };
+    SHARES.map(number).into()
+}
+
 /// What `over` takes over the rows of `[batch, 1]` that count.
 fn taken(values: Tensor<2>, counts: Tensor<2, Bool>, over: Over) -> Tensor<1> {
     let without = counts.clone().bool_not();
@@ -111,8 +139,8 @@ fn taken(values: Tensor<2>, counts: Tensor<2, Bool>, over: Over) -> Tensor<1> {
 
 /// Tells these numbers of a batch.
 pub(in crate::nn) fn tell(metrics: &[TrainingMetric], batch: &Embedded<'_>, distance: Distance, pass: &mut TrainPass) {
-    for metric in metrics {
-        pass.logged.push((metric.name().to_owned(), metric.of(batch, distance).without_autodiff()));
+    for (name, value) in metrics.iter().flat_map(|metric| metric.of(batch, distance)) {
+        pass.logged.push((name, value.without_autodiff()));
     }
 }
 
@@ -146,7 +174,8 @@ mod tests {
             let rows = golden::matrix(&case.input["embeddings"], &Device::flex().autodiff()).require_grad();
             let distance = Distance::from_name(case.params["distance"].as_str().unwrap()).unwrap();
             for (name, found) in told(rows, &labels(&case.input["labels"]), distance) {
-                let expected = case.expected[name.replace('-', "_")].as_f64().unwrap();
+                // Theirs has no quantiles.
+                let Some(expected) = case.expected[name.replace('-', "_")].as_f64() else { continue };
                 seen += 1;
                 if !close(f64::from(found), expected, golden.tolerance) {
                     differing.push(format!("{at} {name}"));
@@ -169,5 +198,8 @@ mod tests {
         let told = told(rows, &[0, 0, 1], Distance::InnerProduct);
         let value = |name: &str| told.iter().find(|(found, _)| found == name).unwrap().1;
         assert_eq!((value("mean-positive"), value("max-negative"), value("min-negative")), (0.5, 0.25, 0.125));
+        // Positive pairs: 0.5 twice. Negative pairs, each in both orders: 0.125 and 0.25.
+        assert_eq!((value("positive-p5"), value("positive-p95")), (0.5, 0.5));
+        assert_eq!((value("negative-p5"), value("negative-p95")), (0.125, 0.25));
     }
 }

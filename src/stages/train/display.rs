@@ -68,7 +68,7 @@ impl Display {
                 self.message = format!("epoch {epoch}/{}, loss {loss:.4}{validation}{scores}", self.epochs);
                 step
             }
-            FitEvent::NothingMined { step } => step,
+            FitEvent::NothingMined { step } | FitEvent::Collapsed { since: step } => step,
             FitEvent::Checkpoint(ref state) => state.steps(),
         };
         self.at(done, self.message.clone())
