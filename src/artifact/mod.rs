@@ -17,14 +17,14 @@ mod row_groups;
 mod samples;
 pub mod table;
 
-pub use calibration::{Calibration, Cutpoint, Thresholds};
+pub use calibration::{Calibration, Cutpoint, Knot, Target, Thresholds};
 pub use dataset::{DatasetInfo, Examples, ExamplesSummary, ExamplesWriter, Image, ImageShape};
 pub use distance::Distance;
 pub use embeddings::{Embeddings, EmbeddingsInfo};
 pub use error::ArtifactError;
 pub use history::{History, HistoryRow};
 pub use index::{IndexInfo, IndexRows};
-pub use matches::{Confusion, ConfusionCell, MatchInfo, MatchRow, Matches, Neighbour};
+pub use matches::{Achieved, Confusion, ConfusionCell, MatchInfo, MatchRow, Matches, Neighbour};
 pub use model::{ModelFile, Weights};
 pub use model_use::ModelUse;
 pub use samples::{SamplerFile, Samples};
