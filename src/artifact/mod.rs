@@ -22,7 +22,7 @@ pub use dataset::{DatasetInfo, Examples, ExamplesSummary, ExamplesWriter, Image,
 pub use distance::Distance;
 pub use embeddings::{Embeddings, EmbeddingsInfo};
 pub use error::ArtifactError;
-pub use history::{History, HistoryRow};
+pub use history::{History, HistoryRow, RECENT_STEPS};
 pub use index::{IndexInfo, IndexRows};
 pub use matches::{Achieved, Confusion, ConfusionCell, MatchInfo, MatchRow, Matches, Neighbour};
 pub use model::{ModelFile, Weights};

@@ -87,8 +87,12 @@ impl Line {
             counts: [Outcome::Ran, Outcome::Hit].map(count),
             seconds: Some(record.seconds),
             json: brief(&record),
+            name: match (record.group.is_some(), record.spec["seed"].as_u64()) {
+                (true, Some(seed)) => format!("{}, seed {seed}", record.name),
+                _ if record.is_group() => format!("{}, {} seeds", record.name, record.seeds.len()),
+                _ => record.name,
+            },
             run: record.run,
-            name: record.name,
         }
     }
 

@@ -44,9 +44,9 @@ impl Isotonic {
             // Back from the key to the distance; a negated zero would print as -0.
             Knot { distance: f64::from(sign * sortable::to_f32(key) + 0.0), probability: share(block.right, block.count) }
         };
-        let knots = pooled(&observed).iter().flat_map(|block| {
-            let last = (block.last != block.first).then(|| knot(block.last, block));
-            std::iter::once(knot(block.first, block)).chain(last)
+        let knots = pooled(&observed).into_iter().flat_map(|block| {
+            let last = (block.last != block.first).then(|| knot(block.last, &block));
+            std::iter::once(knot(block.first, &block)).chain(last)
         });
         Self { knots: knots.collect(), larger_is_nearer }
     }
@@ -166,8 +166,9 @@ mod tests {
     fn any_fit_falls_and_keeps_the_sum() {
         use rand::RngExt;
         let mut rng = crate::base::seed::Seed::of_stage(1, "test", None).rng("isotonic", &[]);
-        let observed: Vec<(f32, bool)> =
-            (0..500).map(|_| rng.random_range(0..60_u8)).map(|at| (f32::from(at), rng.random_range(0..60_u8) >= at)).collect();
+        let mut random = || rng.random_range(0..60_u8);
+        let pairs: Vec<(u8, u8)> = (0..500).map(|_| (random(), random())).collect();
+        let observed: Vec<(f32, bool)> = pairs.into_iter().map(|(at, bar)| (f32::from(at), bar >= at)).collect();
         let fitted = Isotonic::fit(&judged(&observed), Distance::Euclidean);
         assert!(fitted.knots().is_sorted_by(|one, next| one.distance < next.distance && one.probability >= next.probability));
         // What is fitted adds up to what was observed.

@@ -210,7 +210,7 @@ fn failed(error: ReportError, folder: &Path) -> StageError {
 fn numbers(data: &ReportData, drawn: &[(String, Drawn)], baselines: Option<&Baselines>) -> Json {
     let figures: BTreeMap<&String, &BTreeMap<String, f64>> =
         drawn.iter().map(|(file, drawn)| (file, &drawn.numbers)).collect();
-    let found: BTreeMap<&str, Json> = findings(data)
+    let found: BTreeMap<&str, Json> = findings(data, baselines)
         .into_iter()
         .map(|finding| (finding.name, json!({ "flaw": finding.flaw, "text": finding.text })))
         .collect();
@@ -323,7 +323,9 @@ mod tests {
         let all = figures.chain(["report.md", "metrics.json"].map(|name| output.path().join(name)));
         let file =
             |path: PathBuf| (path.strip_prefix(output.path()).unwrap().to_owned(), std::fs::read(&path).unwrap());
-        (ctx.into_metrics(), all.map(file).collect())
+        let metrics = ctx.into_metrics();
+        assert_eq!(crate::stages::reported::undefined(Report::NAME, metrics.keys()), [""; 0]);
+        (metrics, all.map(file).collect())
     }
 
     #[test]

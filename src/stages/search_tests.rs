@@ -117,6 +117,7 @@ impl World {
         S::run(&params, &mut ctx)?;
         assert!(S::FILES.iter().all(|file| output.join(file).exists()), "every declared file is written");
         let metrics = ctx.into_metrics();
+        assert_eq!(super::reported::undefined(S::NAME, metrics.keys()), [""; 0]);
         Ok((metrics, warnings.into_inner().unwrap()))
     }
 

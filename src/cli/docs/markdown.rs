@@ -7,6 +7,7 @@ use super::entry::{Entry, Family};
 use super::fields::{self, Row};
 use crate::metric::RetrievalMetric;
 use crate::stage::StageDoc;
+use crate::stages::reported;
 
 const HEAD: &str = "# Reference
 
@@ -103,5 +104,14 @@ fn metrics(page: &mut String) {
         let better = if metric.higher_is_better() { "higher" } else { "lower" };
         let name = metric.name().replace("@1", "@k");
         push(page, &format!("| `{name}` | {} | {} | {better} |", metric.doc(), metric.unit()));
+    }
+    page.push_str(
+        "\n## Numbers of results\n\nWhat `run` and `show` list, by the kind of the stage. Beside them stand retrieval metrics, the \
+         calibration's metrics\nas `calibrate.optimal.NAME`, and those of the queries outside of the index as \
+         `match.disjoint.NAME`.\n\n",
+    );
+    push(page, "| number | meaning |\n|---|---|");
+    for number in reported::all() {
+        push(page, &format!("| `{}` | {} |", number.name, number.definition.replace('|', "\\|")));
     }
 }
