@@ -14,7 +14,6 @@ use crate::plan::Plan;
 use crate::runner::estimate::Estimates;
 use crate::runner::folders;
 use crate::runner::status::{Forecast, Freshness, StageStatus};
-use crate::stages::registry;
 use crate::store::Store;
 
 /// Show which stages a run would compute, why, and about how long each took before.

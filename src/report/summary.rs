@@ -194,7 +194,7 @@ fn experiment(page: &mut String, data: &ReportData) {
 
 /// The losses by what each is of: a step, steps, an epoch, and the weights that were kept.
 fn losses(data: &ReportData) -> Vec<Vec<String>> {
-    let rows = &data.history.0;
+    let rows = data.history.0.as_slice();
     let mut losses: Vec<(String, f64)> = Vec::new();
     if let Some(row) = rows.last() {
         losses.push(("Training loss, last step: one batch".to_owned(), row.loss));

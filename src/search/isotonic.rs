@@ -53,7 +53,7 @@ impl Isotonic {
 
     /// The function whose corners a calibration holds.
     #[must_use]
-    pub const fn of(knots: Vec<Knot>, distance: Distance) -> Self {
+    pub fn of(knots: Vec<Knot>, distance: Distance) -> Self {
         Self { knots, larger_is_nearer: distance.larger_is_nearer() }
     }
 

@@ -172,8 +172,10 @@ fn of_stage(kind: &str, name: &str) -> Option<String> {
     if let Some(definition) = of_metric(name).filter(|_| !name.contains('.') && measures(kind)) {
         return Some(definition);
     }
-    if let ("calibrate", Some(metric)) = (kind, name.strip_prefix("optimal.")) {
-        let definition = of_calibration(&CalibrationMetric::of_column(&metric.replace('-', "_"))?)?;
+    if let ("calibrate", Some(metric)) = (kind, name.strip_prefix("optimal."))
+        && let Some(metric) = CalibrationMetric::of_column(&metric.replace('-', "_"))
+    {
+        let definition = of_calibration(&metric)?;
         return Some(format!("At the cutpoint `optimal`, on the calibration's own queries: {definition}"));
     }
     if let ("match", Some(rest)) = (kind, name.strip_prefix(DISJOINT)) {
@@ -237,6 +239,7 @@ mod tests {
         assert!(one("recall@5").starts_with("The share of queries") || one("recall@5").contains("higher is better"));
         assert!(one("match.disjoint.recall@1").starts_with("Of the queries that are not in the index themselves"));
         assert!(one("match.achieved.low").starts_with("Lower end of the 95 % bootstrap interval"));
+        assert!(one("calibrate.optimal.f1.std").starts_with("Standard deviation over the runs of a group"));
         assert!(one("train.loss.t_high").starts_with("Upper end of the 95 % t-interval"));
         // A bare name is every stage's that has it.
         let names: Vec<String> = reported("ece").unwrap().into_iter().map(|found| found.name).collect();
