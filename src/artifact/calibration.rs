@@ -11,7 +11,7 @@ use super::{ArtifactError, Distance};
 /// `calibration.json`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Calibration {
-    /// The metric that `optimal` maximises, as columns name it: `f1`.
+    /// The metric that `optimal` is best in, as columns name it: `f1`.
     pub metric: String,
     /// How neighbours become a label: `nearest`.
     pub matcher: String,
@@ -31,6 +31,19 @@ pub struct Calibration {
     pub unreachable: Vec<String>,
     /// Whether the model was trained on the images that it was calibrated on.
     pub seen_in_training: bool,
+    /// How probable it is that a label is right, by distance: the corners of a falling function, from the nearest to the
+    /// farthest. Between them it is straight, beyond them constant.
+    #[serde(default)]
+    pub probability: Vec<Knot>,
+}
+
+/// A corner of the function from distance to probability.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Knot {
+    /// The distance, or similarity.
+    pub distance: f64,
+    /// The share of right labels there.
+    pub probability: f64,
 }
 
 /// A named threshold.
@@ -40,9 +53,21 @@ pub struct Cutpoint {
     pub distance: f64,
     /// The calibration metric there.
     pub value: f64,
+    /// What it was to reach; `optimal` has none.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub target: Option<Target>,
     /// All metrics there, by column name.
     #[serde(flatten)]
     pub metrics: BTreeMap<String, f64>,
+}
+
+/// What a cutpoint was to reach.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Target {
+    /// The metric, as columns name it.
+    pub metric: String,
+    /// At least, or for a metric of which less is better at most.
+    pub value: f64,
 }
 
 /// `thresholds.parquet`: every threshold from the strictest: by increasing distance, or by decreasing similarity.

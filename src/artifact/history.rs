@@ -26,6 +26,9 @@ pub struct HistoryRow {
     pub logged: BTreeMap<String, f64>,
 }
 
+/// Steps whose mean loss is the loss of a training.
+pub const RECENT_STEPS: usize = 100;
+
 /// Columns that every history has.
 const FIXED: [&str; 5] = ["epoch", "step", "loss", "val_loss", "learning_rate"];
 

@@ -25,6 +25,26 @@ pub struct MatchInfo {
     pub distance: f64,
     /// What no match is called.
     pub unknown_label: String,
+    /// What the cutpoint achieves on these queries, where that can be measured.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub achieved: Option<Achieved>,
+}
+
+/// What a cutpoint achieves on queries that it was not chosen on.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Achieved {
+    /// The metric of the cutpoint's target, as columns name it; of `optimal` the calibration's.
+    pub metric: String,
+    /// The target; `null` for `optimal`.
+    pub target: Option<f64>,
+    /// What the cutpoint gave in calibration.
+    pub calibrated: f64,
+    /// What it gives here.
+    pub value: f64,
+    /// The lower end of its 95 % bootstrap interval.
+    pub low: f64,
+    /// The upper end.
+    pub high: f64,
 }
 
 impl MatchInfo {
@@ -58,6 +78,8 @@ pub struct MatchRow {
     pub distance: f32,
     /// Whether the distance is within the cutpoint: else the query is Unknown.
     pub matched: bool,
+    /// How probable it is that the matcher's label is right, by the calibration; 0 if there was no neighbour.
+    pub probability: f64,
     /// Nearest first.
     pub neighbours: Vec<Neighbour>,
 }
@@ -90,6 +112,7 @@ impl Matches {
                 Column::nullable("predicted", rows.iter().map(|row| row.predicted).collect::<Int32Array>()),
                 Column::f32("distance", &rows.iter().map(|row| row.distance).collect::<Vec<_>>()),
                 Column::bool("matched", &rows.iter().map(|row| row.matched).collect::<Vec<_>>()),
+                Column::f64("probability", &rows.iter().map(|row| row.probability).collect::<Vec<_>>()),
                 Column::new("neighbours", self.neighbour_lists()),
             ],
         )
@@ -117,7 +140,7 @@ impl Matches {
         let columns = Columns::read_parquet(path, None)?;
         let (query_id, label) = (columns.u64("query_id")?, columns.i32("label")?);
         let (predicted, distance) = (columns.optional_i32("predicted")?, columns.f32("distance")?);
-        let matched = columns.bool("matched")?;
+        let (matched, probability) = (columns.bool("matched")?, columns.f64("probability")?);
         let malformed = || ArtifactError::malformed(path, "the column `neighbours` is not a list of structs");
         let mut neighbours = Vec::with_capacity(label.len());
         for piece in columns.pieces("neighbours")? {
@@ -132,6 +155,7 @@ impl Matches {
             predicted: predicted[at],
             distance: distance[at],
             matched: matched[at],
+            probability: probability[at],
             neighbours,
         });
         Ok(Self(rows.collect()))
@@ -218,6 +242,7 @@ mod tests {
             predicted: neighbours.first().map(|n| n.label),
             distance: 0.25,
             matched: true,
+            probability: 0.875,
             neighbours,
         };
         let matches =

@@ -140,6 +140,16 @@ impl fmt::Display for FileName {
     }
 }
 
+/// Reads a [`word`] that may be missing, for `#[serde(deserialize_with)]` beside `default`.
+///
+/// # Errors
+/// If it is there and no [`FileName`] of one part.
+pub fn optional_word<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    #[derive(Deserialize)]
+    struct Word(#[serde(deserialize_with = "word")] String);
+    Ok(Option::<Word>::deserialize(deserializer)?.map(|word| word.0))
+}
+
 /// Reads a text that is joined to a folder later, for `#[serde(deserialize_with)]`. An empty one means the folder.
 ///
 /// # Errors

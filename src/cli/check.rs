@@ -93,7 +93,13 @@ fn write_text(args: &CheckArgs, results: &[Result<Plan, Error>], out: &mut dyn W
     for (config, result) in args.configs.iter().zip(results) {
         match result {
             Ok(plan) => {
-                writeln!(out, "{}: {} ({} stages)", shown(config.display()), paint.green("ok"), plan.order.len())?;
+                let seeds = match plan.experiment.seeds.len() {
+                    0 => String::new(),
+                    1 => ", 1 seed".to_owned(),
+                    count => format!(", {count} seeds"),
+                };
+                let (config, ok, stages) = (shown(config.display()), paint.green("ok"), plan.order.len());
+                writeln!(out, "{config}: {ok} ({stages} stages{seeds})")?;
                 print::warnings(&plan.warnings, &mut err)?;
                 for (id, summary) in models(plan) {
                     write_model(id, summary, out)?;

@@ -115,7 +115,8 @@ fn resolved(plan: crate::plan::Plan) -> Vec<Top> {
     let defaults = default_place();
     let mut tops: Vec<Top> = header(experiment).collect();
     for (key, value) in [("seed", json!(experiment.seed)), ("device", json!(experiment.device))] {
-        if !experiment.header.contains_key(key) {
+        let said = experiment.header.contains_key(key) || key == "seed" && !experiment.seeds.is_empty();
+        if !said {
             tops.push(Top { key: key.to_owned(), node: param::node_from_json(&value, &defaults), order: Vec::new() });
         }
     }

@@ -7,7 +7,7 @@ use clap::Args;
 
 use super::options::{ExperimentOptions, PlaceOptions};
 use super::print::{self, Paint, shown};
-use super::{plan, screen, words};
+use super::{plan, screen, seeds, words};
 use crate::base::suggest;
 use crate::error::{Error, Exit};
 use crate::plan::ReasonKind;
@@ -36,18 +36,45 @@ pub(super) fn exec(args: &ExplainArgs, out: &mut dyn Write) -> Result<Exit, Erro
     let plan = experiment.plan()?;
     let root = args.place.root_of(&plan);
     let store = args.place.open_store_to_read(&root)?;
-    let forecast = Forecast::of(&plan, registry::builtin(), &store, &root)?;
-    print::store_warnings(&store)?;
-    let Some(explanation) = forecast.explain(&stage) else {
-        let ids: Vec<&str> = forecast.stages.iter().map(|stage| stage.id.as_str()).collect();
+    let Some(node) = plan.find(&stage) else {
+        let ids: Vec<&str> = plan.order.iter().map(|node| plan.graph[*node].id.as_str()).collect();
         return Err(Error::usage(format!("there is no stage `{stage}`"), suggest::help(&stage, &ids)));
     };
+    let hangs = !plan.experiment.seeds.is_empty() && plan.hanging_on_seed().contains(&node);
+    let mut explained: Option<Explained> = None;
+    for member in seeds::members(&plan) {
+        let forecast = Forecast::of(&member, registry::builtin(), &store, &root)?;
+        let seed = hangs.then_some(member.experiment.seed);
+        let Some(explanation) = forecast.explain(&stage) else { continue };
+        let stale = explanation.status != Freshness::Fresh;
+        if explained.is_none() || stale {
+            explained = Some(Explained { seed, explanation });
+        }
+        if stale || !hangs {
+            break;
+        }
+    }
+    print::store_warnings(&store)?;
+    let Some(Explained { seed, explanation }) = &explained else { return Ok(Exit::Done) };
     if args.json {
-        print::json(&explanation, out)?;
+        print::json(&explained, out)?;
     } else {
-        write(&explanation, 0, out)?;
+        let others = plan.experiment.seeds.len() > 1;
+        if let Some(seed) = seed.filter(|_| others) {
+            writeln!(out, "seed {seed}, the first of those that it would run for (`--set seed=N` for another):")?;
+        }
+        write(explanation, 0, out)?;
     }
     Ok(Exit::Done)
+}
+
+/// An explanation, and of which of several seeds it is.
+#[derive(serde::Serialize)]
+struct Explained {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    seed: Option<u64>,
+    #[serde(flatten)]
+    explanation: Explanation,
 }
 
 /// The stage and the experiment, also where a user has written them the other way round.

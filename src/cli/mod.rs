@@ -21,6 +21,7 @@ mod run;
 mod runs;
 mod schema;
 mod screen;
+mod seeds;
 mod show;
 mod show_file;
 mod signal;

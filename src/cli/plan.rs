@@ -8,13 +8,12 @@ use serde_json::json;
 
 use super::options::{ExperimentOptions, PlaceOptions};
 use super::print::{self, Align, Paint, Table};
-use super::{screen, words};
+use super::{screen, seeds, words};
 use crate::error::{Error, Exit};
 use crate::plan::Plan;
 use crate::runner::estimate::Estimates;
 use crate::runner::folders;
 use crate::runner::status::{Forecast, Freshness, StageStatus};
-use crate::stages::registry;
 use crate::store::Store;
 
 /// Show which stages a run would compute, why, and about how long each took before.
@@ -39,6 +38,9 @@ pub(super) struct PlanArgs {
 struct Row<'a> {
     #[serde(flatten)]
     stage: &'a StageStatus,
+    /// Of an experiment with several: only where the result may differ from seed to seed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    seed: Option<u64>,
     /// `null` for a fresh stage, and where no work of its kind is known.
     estimated_seconds: Option<f64>,
 }
@@ -47,10 +49,11 @@ pub(super) fn exec(args: &PlanArgs, out: &mut dyn Write) -> Result<Exit, Error> 
     let plan = args.experiment.plan()?;
     let root = args.place.root_of(&plan);
     let store = args.place.open_store_to_read(&root)?;
-    let forecast = Forecast::of(&plan, registry::builtin(), &store, &root)?;
+    let members = seeds::members(&plan);
+    let forecasts = seeds::forecasts(&members, &store, &root)?;
     print::warnings(&plan.warnings, &mut screen::messages())?;
     print::store_warnings(&store)?;
-    let rows = rows(&plan, &forecast, &store, &root);
+    let rows = rows(&plan, &forecasts, &store, &root);
     if args.json {
         let (config, total) = (args.experiment.config.to_string_lossy(), total(&rows));
         print::json(&json!({ "config": config, "stages": rows, "estimated_seconds": total }), out)?;
@@ -70,15 +73,24 @@ pub(super) const fn word(status: Freshness) -> &'static str {
     }
 }
 
-fn rows<'a>(plan: &Plan, forecast: &'a Forecast<'_>, store: &Store, root: &std::path::Path) -> Vec<Row<'a>> {
-    let stale = forecast.stages.iter().any(|stage| stage.status != Freshness::Fresh);
+/// The stages in the order of the plan; of several seeds, those that no seed changes once.
+fn rows<'a>(plan: &Plan, forecasts: &'a [Forecast<'_>], store: &Store, root: &std::path::Path) -> Vec<Row<'a>> {
+    let stages = || forecasts.iter().flat_map(|forecast| &forecast.stages);
+    let stale = stages().any(|stage| stage.status != Freshness::Fresh);
     let read = || Estimates::read(root, &folders::order_of(Some(store)), plan);
     let estimates = if stale { read() } else { Estimates::default() };
-    let row = |stage: &'a StageStatus| {
+    let row = |stage: &'a StageStatus, seed: Option<u64>| {
         let node = plan.find(&stage.id).filter(|_| stage.status != Freshness::Fresh);
-        Row { stage, estimated_seconds: node.and_then(|node| estimates.seconds(&plan.graph[node])) }
+        Row { stage, seed, estimated_seconds: node.and_then(|node| estimates.seconds(&plan.graph[node])) }
     };
-    forecast.stages.iter().map(row).collect()
+    let (seeds, hanging) = (&plan.experiment.seeds, plan.hanging_on_seed());
+    let of_stage = |(at, node)| {
+        let each = !seeds.is_empty() && hanging.contains(node);
+        let shown = if each { forecasts } else { &forecasts[..1] };
+        let seed = move |member: usize| each.then(|| seeds[member]);
+        shown.iter().enumerate().map(move |(member, forecast)| (&forecast.stages[at], seed(member)))
+    };
+    plan.order.iter().enumerate().flat_map(of_stage).map(|(stage, seed)| row(stage, seed)).collect()
 }
 
 /// The sum over all stages that may run; `None` if one of them is not known.
@@ -95,7 +107,7 @@ fn table(rows: &[Row<'_>], out: &mut dyn Write) -> Result<(), Error> {
         ("Estimate", Align::Right),
         ("Why", Align::Left),
     ]);
-    for Row { stage, estimated_seconds } in rows {
+    for Row { stage, seed, estimated_seconds } in rows {
         let key = stage.key.map_or_else(|| "-".to_owned(), |key| key.short());
         let why = stage.note.clone().unwrap_or_else(|| words::reasons(&stage.reasons));
         let estimate = match estimated_seconds {
@@ -103,7 +115,8 @@ fn table(rows: &[Row<'_>], out: &mut dyn Write) -> Result<(), Error> {
             None if stage.status == Freshness::Fresh => String::new(),
             None => "?".to_owned(),
         };
-        table.row(vec![stage.id.clone(), word(stage.status).to_owned(), key, estimate, why]);
+        let id = seed.map_or_else(|| stage.id.clone(), |seed| format!("{}, seed {seed}", stage.id));
+        table.row(vec![id, word(stage.status).to_owned(), key, estimate, why]);
     }
     let paint = Paint::stdout();
     let colour = |column: usize, cell: &str| match (column, cell.trim()) {
@@ -154,7 +167,11 @@ mod tests {
         let stages = [stage("a", Freshness::Fresh), stage("b", Freshness::Stale), stage("c", Freshness::MaybeStale)];
         let rows = |last: Option<f64>| -> Vec<Row<'_>> {
             let seconds = [None, Some(61.0), last];
-            stages.iter().zip(seconds).map(|(stage, estimated_seconds)| Row { stage, estimated_seconds }).collect()
+            stages
+                .iter()
+                .zip(seconds)
+                .map(|(stage, estimated_seconds)| Row { stage, seed: None, estimated_seconds })
+                .collect()
         };
         let text = |rows: &[Row<'_>]| {
             let mut out = Vec::new();

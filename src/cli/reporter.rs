@@ -121,8 +121,9 @@ impl Reporter {
 impl Lines {
     fn on_event(&self, event: &Event) {
         match event {
-            Event::RunStarted { dir, stages, .. } => {
-                self.line(&self.paint.dim(&format!("run {}", shown(dir))));
+            Event::RunStarted { dir, stages, seed, .. } => {
+                let seed = seed.map_or_else(String::new, |seed| format!(", seed {seed}"));
+                self.line(&self.paint.dim(&format!("run {}{seed}", shown(dir))));
                 if let Some(bars) = &self.bars {
                     bars.run.set_length(stages.len() as u64);
                 }

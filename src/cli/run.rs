@@ -10,10 +10,10 @@ use super::event_sink::EventSink;
 use super::options::{ExperimentOptions, PlaceOptions};
 use super::print::{self, Align, Paint, Table, shown};
 use super::reporter::Reporter;
-use super::{logging, screen, signal, sink, threads, words};
+use super::{logging, screen, seeds, signal, sink, threads, words};
 use crate::error::{Error, Exit};
 use crate::plan::Plan;
-use crate::runner::{Event, FailureKind, Outcome, RunRecord, Runner, StageRecord};
+use crate::runner::{Event, Failure, FailureKind, Outcome, RunRecord, Runner, StageRecord};
 use crate::stages::registry;
 
 /// Run an experiment: stages whose result is stored are hits, the others are computed.
@@ -21,6 +21,7 @@ use crate::stages::registry;
 #[command(after_help = "Examples:
   simpipe run configs/cifar10.toml
   simpipe run configs/cifar10.toml --set train.epochs=5 --set 'train.loss={ multi-similarity = { epsilon = 0.2 } }'
+  simpipe run configs/cifar10.toml --set 'seeds=[1, 2, 3]'
   simpipe run configs/cifar10.toml --root /data/experiments --json
   simpipe run configs/cifar10.toml --store s3://bucket/team")]
 pub(super) struct RunArgs {
@@ -78,7 +79,12 @@ pub(super) fn exec(args: &RunArgs, out: &mut dyn Write) -> Result<Exit, Error> {
         cancel: &cancel,
         command: std::env::args_os().map(|argument| argument.to_string_lossy().into_owned()).collect(),
     };
-    let record = runner.run(&plan, registry::builtin(), &|event| reporter.on_event(event))?;
+    let on_event = |event: &Event| reporter.on_event(event);
+    let record = if plan.experiment.seeds.is_empty() {
+        runner.run(&plan, registry::builtin(), &on_event)?
+    } else {
+        runner.run_seeds(&plan, registry::builtin(), &on_event)?
+    };
     let exit = exit_of(&record);
     let printed = if args.json {
         print::json(&record, out).map_err(Error::from)
@@ -112,16 +118,28 @@ fn exit_of(record: &RunRecord) -> Exit {
 
 /// A failure with all that helps to find its cause.
 fn explain_failure(record: &RunRecord, root: &Path) -> Result<(), Error> {
+    if record.failure().is_none() && !record.ok {
+        writeln!(screen::messages(), "{} interrupted", Paint::stderr().red("error:"))?; // between two stages
+    }
+    if !record.is_group() {
+        let failure = record.failure();
+        return failure.map_or(Ok(()), |(stage, failure)| explain(stage, failure, None, &root.join(&record.dir)));
+    }
+    record.seeds.iter().try_for_each(|run| {
+        let failed = run.stages.iter().find_map(|stage| Some((stage, stage.failure.as_ref()?)));
+        failed.map_or(Ok(()), |(stage, failure)| explain(stage, failure, Some(run.seed), &root.join(&run.dir)))
+    })
+}
+
+fn explain(stage: &StageRecord, failure: &Failure, seed: Option<u64>, folder: &Path) -> Result<(), Error> {
     let mut err = screen::messages();
     let red = Paint::stderr().red("error:");
-    let Some((stage, failure)) = record.failure() else {
-        return if record.ok { Ok(()) } else { Ok(writeln!(err, "{red} interrupted")?) }; // between two stages
-    };
     let key = stage.key.map_or_else(|| "not known yet".to_owned(), |key| key.short());
     let place = failure.place.as_ref().map_or_else(String::new, |place| format!("{place}: "));
-    let what = format!("{place}stage `{}` ({}): {}", stage.id, stage.stage, failure.message);
+    let at = seed.map_or_else(String::new, |seed| format!(", seed {seed}"));
+    let what = format!("{place}stage `{}` ({}{at}): {}", stage.id, stage.stage, failure.message);
     writeln!(err, "{red} {}", shown(what))?;
-    writeln!(err, "  key: {key}, log: {}", shown(root.join(&record.dir).join("log.txt").display()))?;
+    writeln!(err, "  key: {key}, log: {}", shown(folder.join("log.txt").display()))?;
     if let Some(help) = &failure.help {
         writeln!(err, "  help: {}", shown(help))?;
     }
@@ -135,6 +153,11 @@ fn summary(plan: &Plan, record: &RunRecord, root: &Path, quiet: bool, out: &mut 
     if quiet {
         return Ok(());
     }
+    if record.is_group() {
+        seeds::summary(record, out)?;
+        writeln!(out, "\n{}", totals(record))?;
+        return seeds::places(record, &reports_of(plan), root, out);
+    }
     stage_table(&record.stages, out)?;
     if !record.metrics.is_empty() {
         writeln!(out)?;
@@ -143,14 +166,19 @@ fn summary(plan: &Plan, record: &RunRecord, root: &Path, quiet: bool, out: &mut 
     writeln!(out)?;
     writeln!(out, "{}", totals(record))?;
     let folder = root.join(&record.dir);
-    let reports = plan.order.iter().filter(|node| plan.graph[**node].stage.name() == "report");
-    let reports = reports.map(|node| folder.join(&plan.graph[*node].id).join("report.md"));
+    let reports = reports_of(plan).into_iter().map(|id| folder.join(id).join("report.md"));
     let reports: Vec<PathBuf> = reports.filter(|report| report.is_file()).collect();
     if reports.is_empty() {
         writeln!(out, "run: {}", shown(folder.display()))?;
     }
     reports.iter().try_for_each(|report| writeln!(out, "report: {}", shown(report.display())))?;
     Ok(())
+}
+
+/// Ids of the stages that leave a report.
+fn reports_of(plan: &Plan) -> Vec<&str> {
+    let reports = plan.order.iter().filter(|node| plan.graph[**node].stage.name() == "report");
+    reports.map(|node| plan.graph[*node].id.as_str()).collect()
 }
 
 /// What a run did, in one line: `2 ran, 8 hits in 3.1 s; stored results saved 1 min 20 s; peak memory 312 MB`.
@@ -206,8 +234,13 @@ pub(super) fn stage_table(stages: &[StageRecord], out: &mut dyn Write) -> Result
 pub(super) fn metrics(record: &RunRecord, out: &mut dyn Write) -> Result<(), Error> {
     let mut table = Table::new(&[("Metric", Align::Left), ("Value", Align::Right)]);
     for (name, value) in &record.metrics {
-        let counts = value.fract() == 0.0 && value.abs() >= 2.0; // a share or a loss keeps its digits
-        table.row(vec![name.clone(), if counts { format!("{value:.0}") } else { format!("{value:.4}") }]);
+        table.row(vec![name.clone(), number(*value)]);
     }
     Ok(table.write(out, &print::plain)?)
+}
+
+/// A metric as a table shows it: a share or a loss keeps its digits.
+pub(super) fn number(value: f64) -> String {
+    let counts = value.fract() == 0.0 && value.abs() >= 2.0;
+    if counts { format!("{value:.0}") } else { format!("{value:.4}") }
 }

@@ -62,7 +62,8 @@ pub(super) fn exec(args: &RunsArgs, out: &mut dyn Write) -> Result<Exit, Error> 
     for line in lines {
         let counts = line.counts.map(|count| count.to_string());
         let took = line.seconds.map_or_else(|| "-".to_owned(), print::seconds);
-        table.row([vec![line.run, line.name, line.state.word().to_owned()], counts.to_vec(), vec![took]].concat());
+        let name = format!("{}{}", line.name, line.seeds);
+        table.row([vec![line.run, name, line.state.word().to_owned()], counts.to_vec(), vec![took]].concat());
     }
     table.write(out, &print::plain)?;
     Ok(Exit::Done)
@@ -72,6 +73,8 @@ pub(super) fn exec(args: &RunsArgs, out: &mut dyn Write) -> Result<Exit, Error> 
 struct Line {
     run: String,
     name: String,
+    /// Which seed it is of, or how many, where there are several.
+    seeds: String,
     state: RunState,
     /// Stages that ran, and hits.
     counts: [usize; 2],
@@ -87,6 +90,11 @@ impl Line {
             counts: [Outcome::Ran, Outcome::Hit].map(count),
             seconds: Some(record.seconds),
             json: brief(&record),
+            seeds: match (&record.group, record.spec["seed"].as_u64(), record.seeds.len()) {
+                (Some(_), Some(seed), _) => format!(", seed {seed}"),
+                (_, _, 0) => String::new(),
+                (_, _, count) => format!(", {count} seeds"),
+            },
             run: record.run,
             name: record.name,
         }
@@ -103,7 +111,7 @@ impl Line {
             "seconds": null, "config": config, "stages": stages, "metrics": {},
         });
         let counts = [Outcome::Ran, Outcome::Hit].map(|outcome| count(outcome.word()));
-        Self { run: id, name, state: run.state, counts, seconds: None, json }
+        Self { run: id, name, seeds: String::new(), state: run.state, counts, seconds: None, json }
     }
 }
 

@@ -9,7 +9,7 @@ use super::print;
 use crate::base::bounds::{Bounds, Limit};
 use crate::base::param::{Alternative, Field, LazyChoice, Record, Shape};
 use crate::error::{Error, Exit};
-use crate::spec::NUMERICS;
+use crate::spec::{MOST_SEEDS, NUMERICS};
 use crate::stages::registry;
 
 /// Print the JSON Schema of a config, for taplo and editors.
@@ -46,6 +46,11 @@ fn config_schema() -> Json {
     }
     let seed = json!({ "type": "integer", "minimum": 0, "default": 0, "description": "Of all random numbers." });
     properties.insert("seed".to_owned(), seed);
+    let seeds = json!({
+        "type": "array", "items": { "type": "integer", "minimum": 0 }, "minItems": 1, "maxItems": MOST_SEEDS,
+        "uniqueItems": true, "description": "Of one training each, instead of `seed`: a run gives their mean and spread.",
+    });
+    properties.insert("seeds".to_owned(), seeds);
     let devices: Vec<&str> = catalog.devices().iter().map(|device| device.name).collect();
     let device = json!({ "enum": devices, "default": "auto", "description": "Where tensors are computed." });
     properties.insert("device".to_owned(), device);

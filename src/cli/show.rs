@@ -7,7 +7,7 @@ use clap::Args;
 
 use super::options::PlaceOptions;
 use super::print::shown;
-use super::{print, run, show_file};
+use super::{print, run, seeds, show_file};
 use crate::error::{Error, Exit};
 use crate::runner::{RunRecord, folders};
 
@@ -69,6 +69,9 @@ fn summary(record: &RunRecord, folder: &Path, out: &mut dyn Write) -> Result<(),
     writeln!(out, "config: {}", shown(&record.config))?;
     writeln!(out, "started: {}, took {}", shown(&record.started), print::seconds(record.seconds))?;
     writeln!(out, "folder: {}\n", shown(folder.display()))?;
+    if record.is_group() {
+        return seeds::summary(record, out);
+    }
     run::stage_table(&record.stages, out)?;
     if !record.metrics.is_empty() {
         writeln!(out)?;

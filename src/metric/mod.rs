@@ -10,6 +10,7 @@
 //! | [`clustering`] | labels and clusters | [`ClusteringMetric`] |
 //! | [`episode`] | embeddings with labels, a seed | [`EpisodeMetric`] |
 //! | [`confusion`](mod@confusion), [`classification`] | true and given labels | |
+//! | [`reliability`] | probabilities and whether they came true | |
 //! | [`statistics`] | a value a query, or a run: intervals and differences | |
 //! | [`rerank`] | embeddings and their neighbours: better neighbours | |
 //!
@@ -32,6 +33,7 @@ pub mod pair;
 pub mod rank;
 pub mod reference;
 pub mod registry;
+pub mod reliability;
 pub mod rerank;
 pub mod space;
 pub mod statistics;

@@ -335,6 +335,7 @@ mod tests {
             name: "links".into(),
             description: String::new(),
             seed: 1,
+            seeds: Vec::new(),
             device: "cpu".into(),
             device_place: place.clone(),
             numerics: None,

@@ -1,6 +1,6 @@
 //! The DAG of an experiment: stages with their parameters read, ports checked, facts inferred.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use petgraph::graph::{DiGraph, NodeIndex};
@@ -86,6 +86,30 @@ impl Plan {
             spec["numerics"] = numerics.as_str().into();
         }
         spec
+    }
+
+    /// The same plan at one of its seeds.
+    #[must_use]
+    pub fn at_seed(&self, seed: u64) -> Self {
+        let mut plan = self.clone();
+        plan.experiment.seed = seed;
+        plan.portable = plan.resolved(View::Portable);
+        plan
+    }
+
+    /// The stages whose results may differ from seed to seed: those that draw random numbers or show the seed, and all that
+    /// read from them.
+    #[must_use]
+    pub fn hanging_on_seed(&self) -> BTreeSet<NodeIndex> {
+        let mut hanging = BTreeSet::new();
+        for node in &self.order {
+            let stage = &self.graph[*node].stage;
+            let above = self.upstream(*node).into_iter().any(|(from, _)| hanging.contains(&from));
+            if above || stage.seeded() || stage.shows_spec() {
+                hanging.insert(*node);
+            }
+        }
+        hanging
     }
 
     /// Upstream stages of a node with the port that each is plugged into, by port name.

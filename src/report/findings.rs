@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use super::chart::number;
-use super::{ReportData, spec};
+use super::raw::RawPixels;
+use super::{Baselines, ReportData, spec};
 use crate::artifact::MatchRow;
 
 /// One thing that a reader must know before believing a number.
@@ -23,10 +24,11 @@ impl Finding {
     }
 }
 
-/// All findings, in a fixed order.
+/// All findings, in a fixed order; those about baselines where these were computed.
 #[must_use]
-pub fn findings(data: &ReportData) -> Vec<Finding> {
+pub fn findings(data: &ReportData, baselines: Option<&Baselines>) -> Vec<Finding> {
     let all = [
+        baselines.and_then(beside_baselines),
         self_matches(data),
         calibrated_on_training(data),
         accepts_everything(data),
@@ -52,6 +54,29 @@ pub(super) fn accuracy<'a>(rows: impl IntoIterator<Item = &'a MatchRow>) -> f64 
 
 fn count(value: usize) -> String {
     number(value as f64, 0)
+}
+
+/// Whether the embedding is worse than what needs no training.
+fn beside_baselines(baselines: &Baselines) -> Option<Finding> {
+    let embedding = baselines.embedding?;
+    let raw = if let RawPixels::Accuracy(accuracy) = baselines.raw_pixels { Some(accuracy) } else { None };
+    let known = [("raw pixels", raw), ("always guessing the largest class", baselines.chance)];
+    let known: Vec<(&str, f64)> = known.into_iter().filter_map(|(name, value)| Some((name, value?))).collect();
+    let words = |beaten: bool| {
+        let some = known.iter().filter(|(_, value)| (*value > embedding) == beaten);
+        some.map(|(name, value)| format!("{name} ({:.1} %)", value * 100.0)).collect::<Vec<_>>().join(" and than ")
+    };
+    let (worse, better) = (words(true), words(false));
+    let share = format!("The nearest other image has the query's class for {:.1} % of the queries", embedding * 100.0);
+    let text = if worse.is_empty() {
+        format!("{share}: better than, or as good as, {}.", better.replace(" and than ", " and "))
+    } else {
+        format!(
+            "{share}: worse than {worse}, which need no training. Whatever the other figures say, the network has learnt \
+                 nothing that helps here."
+        )
+    };
+    (!known.is_empty()).then(|| Finding::new("beside-baselines", !worse.is_empty(), text))
 }
 
 fn self_matches(data: &ReportData) -> Option<Finding> {
@@ -202,17 +227,35 @@ pub(super) fn wilson(share: f64, count: usize) -> (f64, f64) {
     ((middle - reach).max(0.0), (middle + reach).min(1.0))
 }
 
-fn interval(data: &ReportData) -> Option<Finding> {
+/// The queries that no self match flatters, and which these are: all, where each was looked up without itself.
+fn unflattered(data: &ReportData) -> (Vec<&MatchRow>, &'static str) {
     let overlap = data.overlap();
-    let rows: Vec<&MatchRow> = data.matches.0.iter().filter(|row| !overlap.indexed(row)).collect();
-    if rows.is_empty() {
+    let rows = &data.matches.0;
+    let apart: Vec<&MatchRow> = rows.iter().filter(|row| !overlap.indexed(row)).collect();
+    let left_out = |row: &MatchRow| !row.neighbours.iter().any(|neighbour| overlap.is_self(row, neighbour));
+    if apart.len() < rows.len() && rows.iter().all(left_out) {
+        return (rows.iter().collect(), "that were looked up without themselves");
+    }
+    (apart, "that are not in the index")
+}
+
+fn interval(data: &ReportData) -> Option<Finding> {
+    if data.matches.0.is_empty() {
         return None;
+    }
+    let seed = spec::seed(&data.spec).map_or_else(String::new, |seed| format!(" with seed {seed}"));
+    let (rows, which) = unflattered(data);
+    if rows.is_empty() {
+        let text = format!(
+            "This is one training{seed}, and every query meets itself in the index: no interval of these figures would mean \
+             anything. Another seed moves them."
+        );
+        return Some(Finding::new("one-run", false, text));
     }
     let share = accuracy(rows.iter().copied());
     let (low, high) = wilson(share, rows.len());
-    let seed = spec::seed(&data.spec).map_or_else(String::new, |seed| format!(" with seed {seed}"));
     let text = format!(
-        "This is one training{seed}. For the {} queries that are not in the index, drawing other queries alone would move \
+        "This is one training{seed}. For the {} queries {which}, drawing other queries alone would move \
          the {:.1} % between {:.1} % and {:.1} % (Wilson's 95 % interval); another seed moves it further.",
         count(rows.len()),
         share * 100.0,
@@ -228,7 +271,11 @@ mod tests {
     use crate::report::synthetic;
 
     fn text(data: &ReportData, name: &str) -> (bool, String) {
-        findings(data).into_iter().find(|finding| finding.name == name).map(|found| (found.flaw, found.text)).unwrap()
+        findings(data, None)
+            .into_iter()
+            .find(|finding| finding.name == name)
+            .map(|found| (found.flaw, found.text))
+            .unwrap()
     }
 
     #[test]
@@ -237,6 +284,57 @@ mod tests {
         let (low, high) = wilson(0.869, 1000);
         assert!((low - 0.8467).abs() < 5e-4 && (high - 0.8885).abs() < 5e-4, "{low} {high}");
         assert_eq!(wilson(0.0, 10).0, 0.0);
+    }
+
+    #[test]
+    fn an_embedding_that_is_worse_than_no_training_is_a_flaw() {
+        let baselines = |embedding: f64, raw: f64, chance: f64| Baselines {
+            queries: 100,
+            embedding: Some(embedding),
+            raw_pixels: RawPixels::Accuracy(raw),
+            chance: Some(chance),
+            uniform: Some(0.1),
+        };
+        let found = |baselines: &Baselines| {
+            let found = findings(&synthetic::small(), Some(baselines)).remove(0);
+            assert_eq!(found.name, "beside-baselines");
+            (found.flaw, found.text)
+        };
+        let (flaw, text) = found(&baselines(0.3, 0.35, 0.2));
+        assert!(flaw && text.contains("30.0 % of the queries: worse than raw pixels (35.0 %), which"), "{text}");
+        let (flaw, text) = found(&baselines(0.1, 0.05, 0.2));
+        assert!(flaw && text.contains("worse than always guessing the largest class (20.0 %), which"), "{text}");
+        assert!(
+            found(&baselines(0.1, 0.15, 0.2)).1.contains("worse than raw pixels (15.0 %) and than always guessing")
+        );
+        let (flaw, text) = found(&baselines(0.6, 0.35, 0.2));
+        assert!(
+            !flaw && text.ends_with("raw pixels (35.0 %) and always guessing the largest class (20.0 %)."),
+            "{text}"
+        );
+        let skipped = Baselines { raw_pixels: RawPixels::Skipped("too much".to_owned()), ..baselines(0.1, 0.0, 0.2) };
+        assert!(found(&skipped).0);
+        assert!(findings(&synthetic::small(), None).iter().all(|finding| finding.name != "beside-baselines"));
+    }
+
+    #[test]
+    fn queries_looked_up_without_themselves_have_the_interval_too() {
+        let mut data = synthetic::small();
+        // Every query is in the index, and none among its own neighbours: leave-one-out.
+        let own: Vec<u64> = data.matches.0.iter().map(|row| row.query_id).collect();
+        data.index.example_id[..own.len()].copy_from_slice(&own);
+        let (flaw, words) = text(&data, "one-run");
+        assert!(!flaw && words.starts_with("This is one training with seed 42. For the 12 queries"), "{words}");
+        assert!(words.contains("looked up without themselves") && words.contains("Wilson"), "{words}");
+        // Where each meets itself, there is a line with the seed, and no interval.
+        for row in &mut data.matches.0 {
+            row.neighbours[0].example_id = row.query_id;
+        }
+        let (_, words) = text(&data, "one-run");
+        assert!(
+            words.contains("seed 42") && words.contains("every query meets itself") && !words.contains("Wilson"),
+            "{words}"
+        );
     }
 
     #[test]

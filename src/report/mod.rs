@@ -6,6 +6,7 @@
 mod baseline;
 mod canvas;
 mod chart;
+mod classes;
 mod data;
 mod error;
 mod evaluation;

@@ -6,12 +6,13 @@ use serde_json::Value as Json;
 
 use super::baseline::Baselines;
 use super::chart::number;
+use super::classes::{Class, SHOWN, classes};
 use super::evaluation::evaluation;
 use super::findings::{Finding, accuracy, findings};
 use super::markdown::escape;
 use super::raw::RawPixels;
 use super::{Drawn, ReportData, spec};
-use crate::artifact::Cutpoint;
+use crate::artifact::{Cutpoint, HistoryRow, RECENT_STEPS};
 
 /// The whole page; `figures` are file names relative to it, in order.
 #[must_use]
@@ -19,7 +20,7 @@ pub fn summary(data: &ReportData, figures: &[(String, Drawn)], baselines: Option
     let mut page = String::new();
     opening(&mut page, data);
     headline(&mut page, data, baselines);
-    carried(&mut page, &findings(data));
+    carried(&mut page, &findings(data, baselines));
     data.evaluation.iter().for_each(|found| evaluation(&mut page, found));
     if let Some(baselines) = baselines {
         compared(&mut page, baselines);
@@ -27,6 +28,7 @@ pub fn summary(data: &ReportData, figures: &[(String, Drawn)], baselines: Option
     experiment(&mut page, data);
     calibration(&mut page, data);
     matches(&mut page, data);
+    by_class(&mut page, data);
     section(&mut page, "Figures");
     for (file, drawn) in figures {
         line(&mut page, &format!("### {}", escape(&drawn.title)));
@@ -184,17 +186,37 @@ fn experiment(page: &mut String, data: &ReportData) {
             format!("{} with transparent pixels, laid over the background", count(data.dataset.transparent));
         rows.insert(2, words(["Transparency", &transparent]));
     }
-    if let Some(row) = data.history.0.last() {
-        rows.push(words(["Loss of the last step", &format!("{:.4}", row.loss)]));
-    }
-    if let Some(loss) = data.history.0.iter().rev().find_map(|row| row.val_loss) {
-        rows.push(words(["Last validation loss", &format!("{loss:.4}")]));
-    }
+    rows.extend(losses(data));
     if let Some(seed) = spec::seed(&data.spec) {
         rows.push(words(["Seed", &seed.to_string()]));
     }
     table(page, &words(["Fact", "Value"]), &rows);
     layers(page, &data.model.summary);
+}
+
+/// The losses by what each is of: a step, steps, an epoch, and the weights that were kept.
+fn losses(data: &ReportData) -> Vec<Vec<String>> {
+    let rows = data.history.0.as_slice();
+    let mut losses: Vec<(String, f64)> = Vec::new();
+    if let Some(row) = rows.last() {
+        losses.push(("Training loss, last step: one batch".to_owned(), row.loss));
+    }
+    let made = usize::try_from(data.model.steps).unwrap_or(usize::MAX).min(rows.len());
+    let recent = &rows[made.saturating_sub(RECENT_STEPS)..made];
+    if !recent.is_empty() {
+        let mean = recent.iter().map(|row| row.loss).sum::<f64>() / recent.len() as f64;
+        losses
+            .push((format!("Training loss, mean of {} steps up to the weights kept (train.loss)", recent.len()), mean));
+    }
+    let validated = |rows: &[HistoryRow]| rows.iter().rev().find_map(|row| Some((row.epoch, row.val_loss?)));
+    let (last, kept) = (validated(rows), validated(&rows[..made]));
+    if let Some((epoch, loss)) = last.filter(|last| kept.is_none_or(|kept| kept.0 != last.0)) {
+        losses.push((format!("Validation loss, last epoch ({epoch})"), loss));
+    }
+    if let Some((epoch, loss)) = kept {
+        losses.push((format!("Validation loss, epoch {epoch}, whose weights are kept (train.val_loss)"), loss));
+    }
+    losses.into_iter().map(|(name, loss)| words([&name, &format!("{loss:.4}")])).collect()
 }
 
 /// The network as Keras' `summary()` shows it.
@@ -227,8 +249,10 @@ fn calibration(page: &mut String, data: &ReportData) {
     );
     line(page, &intro);
     let extra = &calibration.extra_metrics;
+    let targets = calibration.cutpoints.values().any(|cutpoint| cutpoint.target.is_some());
     let header: Vec<String> = words(["name", "value", "distance"])
         .into_iter()
+        .chain(targets.then(|| "target".to_owned()))
         .chain(extra.iter().cloned())
         .chain([calibration.metric.clone()])
         .collect();
@@ -238,6 +262,11 @@ fn calibration(page: &mut String, data: &ReportData) {
     };
     let row = |(name, cutpoint): (&String, &Cutpoint)| {
         let mut cells = vec![name.clone(), format!("{:.4}", cutpoint.value), format!("{:.6}", cutpoint.distance)];
+        if targets {
+            let target = cutpoint.target.as_ref();
+            cells
+                .push(target.map_or_else(|| "–".to_owned(), |target| format!("{} {:.4}", target.metric, target.value)));
+        }
         cells.extend(extra.iter().map(|metric| column(metric, cutpoint)));
         cells.push(format!("{:.4}", cutpoint.value));
         cells
@@ -270,10 +299,52 @@ fn matches(page: &mut String, data: &ReportData) {
     }
     section(page, "Match metrics");
     line(page, &format!("At {}.", escape(&data.cutpoint_words())));
+    if let Some(achieved) = &data.match_info.achieved {
+        let metric = escape(&achieved.metric);
+        let target = achieved.target.map_or_else(String::new, |target| format!(" was to reach {metric} {target:.4};"));
+        let (name, calibrated) = (escape(&data.match_info.cutpoint), achieved.calibrated);
+        line(
+            page,
+            &format!(
+                "The cutpoint {name}{target} gave {metric} {calibrated:.4} on the calibration's queries and gives {:.4} on \
+                 these, within {:.4} and {:.4} (95 % bootstrap interval over classes and queries).",
+                achieved.value, achieved.low, achieved.high
+            ),
+        );
+    }
     let value =
         |value: f64| if value.fract() == 0.0 && value.abs() > 1.0 { number(value, 0) } else { format!("{value:.4}") };
     let rows: Vec<Vec<String>> = metrics.into_iter().map(|(name, number)| vec![name, value(number)]).collect();
     table(page, &words(["Metric", "Value"]), &rows);
+}
+
+/// What fails: the classes of the queries, the worst first.
+fn by_class(page: &mut String, data: &ReportData) {
+    let classes = classes(data);
+    if classes.is_empty() {
+        return;
+    }
+    section(page, "Classes");
+    let (shown, all) = (classes.len().min(SHOWN), classes.len());
+    let intro = format!(
+        "{} of {} classes shown, the worst first. Accuracy is the share of a class's queries that are accepted with it, \
+         recall@1 the share whose nearest other image has it.",
+        number(shown as f64, 0),
+        number(all as f64, 0)
+    );
+    line(page, &intro);
+    let row = |class: &Class| {
+        let instead = match class.instead {
+            None => "–".to_owned(),
+            Some(None) => data.unknown().to_owned(),
+            Some(Some(label)) => data.class(label).to_owned(),
+        };
+        let recall = class.recall_at_1.map_or_else(|| "–".to_owned(), percent);
+        let queries = number(class.queries as f64, 0);
+        words([data.class(class.label), &queries, &percent(class.accuracy), &recall, &instead])
+    };
+    let rows: Vec<Vec<String>> = classes.iter().take(SHOWN).map(row).collect();
+    table(page, &words(["Class", "Queries", "Accuracy", "Recall@1", "Most given instead"]), &rows);
 }
 
 #[cfg(test)]
@@ -281,6 +352,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
+    use crate::artifact::{Achieved, Target};
     use crate::report::synthetic;
 
     const GOLDEN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/report/small.md");
@@ -322,6 +394,64 @@ mod tests {
         data.dataset.transparent = 1234;
         let page = page(&data);
         assert!(page.contains("| Transparency | 1,234 with transparent pixels, laid over the background |"), "{page}");
+    }
+
+    #[test]
+    fn a_target_stands_beside_what_it_became() {
+        let mut data = synthetic::small();
+        data.match_info.achieved = Some(Achieved {
+            metric: "far".to_owned(),
+            target: Some(0.01),
+            calibrated: 0.0098,
+            value: 0.03,
+            low: 0.02,
+            high: 0.05,
+        });
+        data.calibration.cutpoints.get_mut("p95").unwrap().target =
+            Some(Target { metric: "precision".to_owned(), value: 0.95 });
+        let page = page(&data);
+        assert!(page.contains("| name | value | distance | target | precision | recall | f1 |"), "{page}");
+        assert!(page.contains("| p95 | 0.9100 | 0.040000 | precision 0.9500 | 0.9500 |"), "{page}");
+        let sentence = "The cutpoint optimal was to reach far 0.0100; gave far 0.0098 on the calibration's queries and gives \
+                        0.0300 on these, within 0.0200 and 0.0500 (95 % bootstrap interval";
+        assert!(page.contains(sentence), "{page}");
+    }
+
+    #[test]
+    fn losses_are_told_apart_where_an_earlier_epoch_is_kept() {
+        let mut data = synthetic::small();
+        data.model.steps = 20;
+        data.model.best_epoch = Some(1);
+        let page = page(&data);
+        for name in [
+            "Training loss, last step: one batch",
+            "Training loss, mean of 20 steps up to the weights kept (train.loss)",
+            "Validation loss, last epoch (3)",
+            "Validation loss, epoch 1, whose weights are kept (train.val_loss)",
+        ] {
+            assert!(page.contains(&format!("| {name} |")), "{name}: {page}");
+        }
+    }
+
+    #[test]
+    fn of_many_classes_the_worst_are_listed_and_the_rest_counted() {
+        let mut data = synthetic::with(100, 120, crate::artifact::ImageShape { height: 4, width: 4, channels: 1 });
+        for row in &mut data.matches.0 {
+            row.matched = row.label != 77;
+            row.predicted = Some(row.label);
+        }
+        let page = page(&data);
+        assert!(page.contains("20 of 100 classes shown, the worst first."), "{page}");
+        let table = page.split("## Classes").nth(1).unwrap();
+        assert!(
+            table
+                .lines()
+                .find(|line| line.starts_with("| Class ") && line.contains('%'))
+                .unwrap()
+                .starts_with("| Class 77 | 1 | 0.0 % |"),
+            "{table}"
+        );
+        assert!(table.contains("| Unknown |"), "{table}");
     }
 
     #[test]

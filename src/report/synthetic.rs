@@ -7,7 +7,7 @@ use serde_json::json;
 use super::ReportData;
 use crate::artifact::{
     BootstrapInfo, Calibration, Confusion, ConfusionCell, Cutpoint, DatasetInfo, Distance, Embeddings, Evaluation,
-    EvaluationCounts, Figure, History, HistoryRow, Image, ImageShape, IndexInfo, IndexRows, MatchInfo, MatchRow,
+    EvaluationCounts, Figure, History, HistoryRow, Image, ImageShape, IndexInfo, IndexRows, Knot, MatchInfo, MatchRow,
     Matches, ModelFile, ModelUse, Neighbour, Samples, Thresholds,
 };
 
@@ -204,8 +204,12 @@ fn thresholds() -> Thresholds {
 fn calibration() -> Calibration {
     let metrics =
         |precision, recall| BTreeMap::from([("precision".to_owned(), precision), ("recall".to_owned(), recall)]);
-    let cutpoint =
-        |distance, value, precision, recall| Cutpoint { distance, value, metrics: metrics(precision, recall) };
+    let cutpoint = |distance, value, precision, recall| Cutpoint {
+        distance,
+        value,
+        target: None,
+        metrics: metrics(precision, recall),
+    };
     Calibration {
         metric: "f1".to_owned(),
         matcher: "nearest".to_owned(),
@@ -220,6 +224,7 @@ fn calibration() -> Calibration {
         ]),
         unreachable: vec!["p99".to_owned()],
         seen_in_training: true,
+        probability: vec![Knot { distance: 0.0, probability: 1.0 }, Knot { distance: 0.1, probability: 0.25 }],
     }
 }
 
@@ -241,6 +246,7 @@ fn matches(classes: usize, queries: &[u64], index: &[u64]) -> Matches {
             predicted: Some(neighbours[0].label),
             distance: neighbours[0].distance,
             matched: neighbours[0].distance <= 0.05,
+            probability: 1.0 - 7.5 * f64::from(neighbours[0].distance),
             neighbours,
         }
     };
@@ -325,6 +331,7 @@ fn search(data: &mut ReportData, embeddings: &Embeddings, indexed: usize) {
             predicted: Some(neighbours[0].label),
             distance: neighbours[0].distance,
             matched: neighbours[0].distance <= 0.74,
+            probability: 1.0 - f64::from(neighbours[0].distance.min(1.0)),
             neighbours,
         }
     };
@@ -337,5 +344,11 @@ fn search(data: &mut ReportData, embeddings: &Embeddings, indexed: usize) {
 
 /// The cutpoint and the name of no match.
 fn judged_by() -> MatchInfo {
-    MatchInfo { format: 1, cutpoint: "optimal".to_owned(), distance: 0.0, unknown_label: "Unknown".to_owned() }
+    MatchInfo {
+        format: 1,
+        cutpoint: "optimal".to_owned(),
+        distance: 0.0,
+        unknown_label: "Unknown".to_owned(),
+        achieved: None,
+    }
 }

@@ -37,6 +37,8 @@ impl Estimates {
         named.truncate(RECORDS / 2);
         let others: Vec<_> = folders::all(root, order).into_iter().filter(|folder| !named.contains(folder)).collect();
         let records = named.iter().chain(&others).take(RECORDS).filter_map(|folder| RunRecord::read(folder).ok());
+        // A group's runs have records of their own.
+        let records = records.filter(|record| !record.is_group());
         Self(records.flat_map(|record| record.stages).filter_map(Work::of).collect())
     }
 

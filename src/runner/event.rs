@@ -23,6 +23,9 @@ pub enum Event {
         folder: PathBuf,
         /// Stage ids in the order of the plan.
         stages: Vec<String>,
+        /// The seed, of a run of a group.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        seed: Option<u64>,
     },
     /// A stage computes; hits don't start.
     StageStarted {

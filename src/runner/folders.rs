@@ -6,6 +6,7 @@ use super::{RunError, RunRecord, clock::Moment};
 use crate::base::digest::Digest;
 use crate::base::file_name::FileName;
 use crate::base::fs::{self, Inside};
+use crate::plan::Plan;
 use crate::store::{JournaledRun, RunName, RunOrder, RunReach, RunState, Store, is_future};
 
 /// Where all runs of a root are.
@@ -197,6 +198,7 @@ pub fn reach(root: &Path) -> Vec<RunReach> {
         state: record.state(),
         keys: record.stages.iter().filter_map(|stage| stage.key).collect(),
         shelves: std::collections::BTreeMap::new(),
+        group: record.group,
         run: record.run,
         name: record.name,
     };
@@ -209,20 +211,28 @@ pub fn reach(root: &Path) -> Vec<RunReach> {
 pub struct History(Vec<RunRecord>);
 
 impl History {
-    /// Reads records of a name, newest first, until every stage in `ids` has been seen with a result.
+    /// Reads records of the experiment's name, newest first, until every stage in `ids` has been seen with a result. The
+    /// record of a group is passed over: its runs have records of their own. For one of several seeds the newest run of
+    /// that seed is told from before those of others.
     #[must_use]
-    pub fn read<'a>(root: &Path, order: &RunOrder, name: &str, ids: impl IntoIterator<Item = &'a str>) -> Self {
-        let mut wanted: Vec<&str> = ids.into_iter().collect();
-        let mut records = Vec::new();
-        for folder in of_name(root, name, order) {
-            if wanted.is_empty() {
+    pub fn read<'a>(root: &Path, order: &RunOrder, plan: &Plan, ids: impl IntoIterator<Item = &'a str>) -> Self {
+        let (mut wanted, experiment) = (ids.into_iter().collect::<Vec<&str>>(), &plan.experiment);
+        let any_seed = experiment.seeds.is_empty();
+        let (mut records, mut others) = (Vec::new(), Vec::new());
+        for folder in of_name(root, &experiment.name, order) {
+            if wanted.is_empty() || others.len() > experiment.seeds.len() {
                 break;
             }
             // A run that was killed left no record; it says nothing of any stage.
-            let Ok(record) = RunRecord::read(&folder) else { continue };
+            let Some(record) = RunRecord::read(&folder).ok().filter(|record| !record.is_group()) else { continue };
+            if !any_seed && record.spec["seed"].as_u64() != Some(experiment.seed) {
+                others.push(record);
+                continue;
+            }
             wanted.retain(|id| record.stage(id).is_none_or(|stage| !stage.outcome.done()));
             records.push(record);
         }
+        records.append(&mut others);
         Self(records)
     }
 

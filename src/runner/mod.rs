@@ -16,6 +16,7 @@ mod reasons;
 mod record;
 mod retry;
 mod schedule;
+mod seeds;
 pub mod status;
 #[cfg(test)]
 mod tests;
@@ -31,7 +32,7 @@ pub use crate::base::clock;
 pub use error::{Failure, FailureKind, RunError};
 pub use event::Event;
 pub use folders::History;
-pub use record::{Outcome, RunRecord, StageRecord};
+pub use record::{Outcome, RunRecord, SeedRun, StageRecord};
 
 use crate::base::fs::{Inside, is_wrong_place, remove_dir};
 use crate::base::interrupt::LeftToEnd;
@@ -113,6 +114,17 @@ impl Runner<'_> {
         catalog: &dyn Catalog,
         on_event: &(dyn Fn(&Event) + Sync),
     ) -> Result<RunRecord, RunError> {
+        self.run_of(plan, catalog, on_event, None)
+    }
+
+    /// A run, of a group or by itself.
+    fn run_of(
+        &self,
+        plan: &Plan,
+        catalog: &dyn Catalog,
+        on_event: &(dyn Fn(&Event) + Sync),
+        group: Option<&str>,
+    ) -> Result<RunRecord, RunError> {
         let backend = catalog.backend(&plan.experiment.device).map_err(RunError::Device)?;
         let hardware = catalog.hardware(&backend.compute);
         // Whoever shows events may have a bug: that costs an event, never a result.
@@ -120,14 +132,15 @@ impl Runner<'_> {
         let (began, started) = (clock::now(), Instant::now());
         let ids = || plan.order.iter().map(|node| plan.graph[*node].id.as_str());
         let order = folders::order_of(Some(self.store));
-        let history = History::read(self.root, &order, &plan.experiment.name, ids());
+        let history = History::read(self.root, &order, plan, ids());
         let earlier = folders::ids_of_name(self.root, &plan.experiment.name);
         let (run, inside) = folders::create(self.root, &plan.experiment.name, began)?;
         let folder = inside.path().to_path_buf();
         let dir = folder.strip_prefix(self.root).unwrap_or(&folder).to_string_lossy().into_owned();
         let stages = ids().map(str::to_owned).collect();
-        let (journal, unjournaled) = self.journal(plan, &run, &dir, began)?;
-        on_event(&Event::RunStarted { run: run.clone(), dir: dir.clone(), folder: folder.clone(), stages });
+        let (journal, unjournaled) = self.journal(plan, &run, &dir, began, group)?;
+        let seed = group.map(|_| plan.experiment.seed);
+        on_event(&Event::RunStarted { run: run.clone(), dir: dir.clone(), folder: folder.clone(), stages, seed });
         let future = folders::warning_of_future(earlier.iter().map(String::as_str));
         let warnings = future.into_iter().chain(unjournaled).chain(self.store.take_warnings());
         warnings.for_each(|message| warn(on_event, message));
@@ -164,6 +177,8 @@ impl Runner<'_> {
             metrics: metrics(&stages),
             stages: stages.iter().map(|finished| finished.record.clone()).collect(),
             spec: plan.resolved(View::Full),
+            group: group.map(str::to_owned),
+            seeds: Vec::new(),
         };
         record.write(&folder)?;
         if let Some(journal) = journal {
@@ -183,6 +198,7 @@ impl Runner<'_> {
         run: &str,
         dir: &str,
         began: clock::Moment,
+        group: Option<&str>,
     ) -> Result<(Option<Journal>, Option<String>), StoreError> {
         let start = RunStart {
             run: run.to_owned(),
@@ -192,6 +208,7 @@ impl Runner<'_> {
             dir: dir.to_owned(),
             started: began.rfc3339(),
             stages: plan.order.iter().map(|node| plan.graph[*node].id.clone()).collect(),
+            group: group.map(str::to_owned),
         };
         match self.store.journal(start) {
             Err(StoreError::Io { source, .. }) if is_wrong_place(&source) => {
@@ -331,6 +348,7 @@ impl Run<'_> {
         StageRecord {
             id: node.id.clone(),
             stage: node.stage.name().to_owned(),
+            seed: None,
             outcome: Outcome::Skipped,
             key: None,
             seconds: 0.0,

@@ -54,6 +54,9 @@ pub struct StageRecord {
     pub id: String,
     /// Its kind.
     pub stage: String,
+    /// The seed, in the record of a group: of a stage that differs from seed to seed.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub seed: Option<u64>,
     /// How it ended.
     pub outcome: Outcome,
     /// What its result is stored under; `null` if its inputs never came to be.
@@ -79,6 +82,25 @@ pub struct StageRecord {
     pub params: Json,
     /// Its files.
     pub files: Files,
+}
+
+/// One run of a group: the same experiment at one of its seeds.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SeedRun {
+    /// The seed.
+    pub seed: u64,
+    /// The run's id.
+    #[serde(deserialize_with = "file_name::word")]
+    pub run: String,
+    /// Its folder, relative to the root.
+    #[serde(deserialize_with = "file_name::inside")]
+    pub dir: String,
+    /// Whether every stage has its result.
+    pub ok: bool,
+    /// In the order of the plan.
+    pub stages: Vec<StageRecord>,
+    /// Its own headline numbers.
+    pub metrics: BTreeMap<String, f64>,
 }
 
 /// What every version of the record has.
@@ -128,6 +150,14 @@ pub struct RunRecord {
     pub metrics: BTreeMap<String, f64>,
     /// The resolved spec.
     pub spec: Json,
+    /// The group that it is a run of.
+    #[serde(skip_serializing_if = "Option::is_none", default, deserialize_with = "file_name::optional_word")]
+    pub group: Option<String>,
+    /// The runs of a group, in the order of its seeds: this record is then about all of them. Stages that no seed changes
+    /// are listed once, and each metric is the mean over the runs that are ok, with `NAME.std` and the 95 % t-interval
+    /// `NAME.t_low`, `NAME.t_high` beside it.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub seeds: Vec<SeedRun>,
 }
 
 impl StageRecord {
@@ -184,6 +214,12 @@ impl RunRecord {
     #[must_use]
     pub const fn state(&self) -> RunState {
         RunState::of_end(self.ok, self.interrupted)
+    }
+
+    /// Whether it is of a group of runs.
+    #[must_use]
+    pub const fn is_group(&self) -> bool {
+        !self.seeds.is_empty()
     }
 
     /// The record of a stage.

@@ -14,16 +14,16 @@ use crate::plan::{Key, KeyParts, Plan, Reason, ReasonKind};
 use crate::stage::{BackendChoice, Catalog, StageError};
 use crate::store::{AcEntry, Damage, Found, Store, StoreError};
 
-/// Whether a stage would run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+/// Whether a stage would run. The surer, the greater.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Freshness {
     /// Its result is stored.
     Fresh,
-    /// It would run.
-    Stale,
     /// An upstream stage would run first; if that leaves the same bytes as before, this one is fresh.
     MaybeStale,
+    /// It would run.
+    Stale,
 }
 
 /// One stage of a forecast.
@@ -82,7 +82,7 @@ impl<'a> Forecast<'a> {
         let backend = catalog.backend(&plan.experiment.device).map_err(RunError::Device)?;
         let ids = plan.order.iter().map(|node| plan.graph[*node].id.as_str());
         let order = folders::order_of(Some(store));
-        let history = History::read(root, &order, &plan.experiment.name, ids);
+        let history = History::read(root, &order, plan, ids);
         let mut forecast = Self { plan, history, parts: BTreeMap::new(), stages: Vec::new() };
         let mut entries = Entries::new();
         for node in &plan.order {

@@ -9,6 +9,7 @@ mod kills;
 mod order;
 mod policy;
 mod recovery;
+mod seeds;
 mod sources;
 
 use std::path::Path;

@@ -1,7 +1,10 @@
 //! Distance thresholds and what each of them achieves on queries of known labels. Owns no file and no neighbour search.
 
-use super::calibration_metric::{CalibrationMetric, Counts};
+use rayon::slice::ParallelSliceMut;
+
+use super::calibration_metric::{CalibrationMetric, Counts, Population};
 use super::matcher::{Verdict, rounded};
+use super::sortable;
 use crate::artifact::Distance;
 use crate::choice;
 
@@ -29,6 +32,24 @@ pub struct Judged {
     pub verdict: Option<Verdict>,
 }
 
+impl Judged {
+    /// Whether the verdict has the right label.
+    #[must_use]
+    pub fn is_right(&self) -> bool {
+        self.verdict.is_some_and(|verdict| verdict.label == self.label)
+    }
+
+    /// What this query alone counts as, accepted at a threshold or not; the counts of queries are the sums of theirs.
+    #[must_use]
+    pub fn counts(&self, accepted: bool, counting: &Counting) -> Counts {
+        let mut kinds = [0_u64; 3];
+        if let Some(verdict) = self.verdict.filter(|_| accepted) {
+            kinds[Accepted::new(self, verdict) as usize] = 1;
+        }
+        Tally::new(std::slice::from_ref(self), counting).counts(&kinds)
+    }
+}
+
 /// Thresholds from the strictest to the laxest, with their counts.
 ///
 /// The strictest is the smallest distance, or for a similarity the largest value; a query is accepted at a distance at
@@ -39,12 +60,13 @@ pub struct Curve {
     pub thresholds: Vec<f32>,
     /// The outcome at each.
     pub counts: Vec<Counts>,
-    /// Queries in all.
-    pub queries: u64,
+    /// Queries in all, and those whose class is in the index.
+    pub population: Population,
 }
 
 impl Curve {
-    /// The curve of all distinct neighbour distances, in `O(n log n)`.
+    /// The curve of all distinct neighbour distances, in `O(n log n)`: distances and verdicts are sorted, as whole numbers
+    /// and by all threads, and the counts are sums over the sorted verdicts.
     ///
     /// `neighbour_distances` holds those of every neighbour that the matcher looked at, of all queries; infinite ones
     /// give no threshold.
@@ -58,37 +80,43 @@ impl Curve {
         let sign = if distance.larger_is_nearer() { -1.0 } else { 1.0 };
         // `+ 0.0` leaves one zero.
         let key = |value: f32| sign * value + 0.0;
-        let mut thresholds: Vec<f32> =
-            neighbour_distances.into_iter().map(|value| key(rounded(value))).filter(|key| key.is_finite()).collect();
-        thresholds.sort_unstable_by(f32::total_cmp);
+        let keys = neighbour_distances.into_iter().map(|value| key(rounded(value)));
+        let mut thresholds: Vec<u32> = keys.filter(|key| key.is_finite()).map(sortable::of_f32).collect();
+        thresholds.par_sort_unstable();
         thresholds.dedup();
 
         let tally = Tally::new(judged, counting);
-        let mut verdicts: Vec<(f32, Accepted)> = judged
-            .iter()
-            .filter_map(|query| query.verdict.map(|verdict| (key(verdict.distance), Accepted::new(query, verdict))))
-            .collect();
-        verdicts.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
+        let accepted = |query: &Judged| {
+            let verdict = query.verdict?;
+            Some(sortable::with_kind(key(verdict.distance), Accepted::new(query, verdict) as u8))
+        };
+        let mut verdicts: Vec<u64> = judged.iter().filter_map(accepted).collect();
+        verdicts.par_sort_unstable();
         let (mut next, mut accepted) = (0, [0_u64; 3]);
         let counts = thresholds
             .iter()
             .map(|threshold| {
-                while let Some((_, kind)) = verdicts.get(next).filter(|verdict| verdict.0 <= *threshold) {
-                    accepted[*kind as usize] += 1;
+                while let Some((_, kind)) = verdicts
+                    .get(next)
+                    .map(|verdict| sortable::parts(*verdict))
+                    .filter(|verdict| verdict.0 <= *threshold)
+                {
+                    accepted[usize::from(kind)] += 1;
                     next += 1;
                 }
                 tally.counts(&accepted)
             })
             .collect();
         // Back from keys to distances; a negated zero would print as -0.
-        let thresholds = thresholds.into_iter().map(|key| sign * key + 0.0).collect();
-        Self { thresholds, counts, queries: judged.len() as u64 }
+        let thresholds = thresholds.into_iter().map(|key| sign * sortable::to_f32(key) + 0.0).collect();
+        let indexed = judged.iter().filter(|query| query.indexed).count() as u64;
+        Self { thresholds, counts, population: Population { queries: judged.len() as u64, indexed } }
     }
 
     /// A metric at every threshold.
     #[must_use]
     pub fn values(&self, metric: &CalibrationMetric) -> Vec<f64> {
-        let mut values: Vec<f64> = self.counts.iter().map(|counts| metric.value(counts, self.queries)).collect();
+        let mut values: Vec<f64> = self.counts.iter().map(|counts| metric.value(counts, self.population)).collect();
         if let (CalibrationMetric::Precision, Some(first), Some(counts)) =
             (metric, values.first_mut(), self.counts.first())
             && counts.accepted() == 0
@@ -111,14 +139,22 @@ impl Curve {
     ///
     /// At least `target`: the first such threshold for a metric that rises with laxer thresholds, the last for one that
     /// falls (the most queries accepted at that precision). For a metric of which less is better the target is a bound
-    /// from above, and the last threshold within it is taken.
+    /// from above: the last threshold within it is taken of one that rises (the most queries accepted at that rate of
+    /// false ones), the first of one that falls. A rate of false acceptances or rejections of no query is no rate, and
+    /// reaches nothing.
     #[must_use]
     pub fn target(&self, metric: &CalibrationMetric, target: f64) -> Option<usize> {
+        let rate = matches!(metric, CalibrationMetric::Far | CalibrationMetric::Frr);
+        let any = self.counts.first()?;
+        if rate && metric.measured(any, self.population).is_none() {
+            return None;
+        }
         let values = self.values(metric);
         match (metric.higher_is_better(), metric.increasing()) {
             (true, true) => values.iter().position(|value| *value >= target),
             (true, false) => values.iter().rposition(|value| *value >= target),
-            (false, _) => values.iter().rposition(|value| *value <= target),
+            (false, true) => values.iter().rposition(|value| *value <= target),
+            (false, false) => values.iter().position(|value| *value <= target),
         }
     }
 }

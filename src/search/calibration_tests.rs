@@ -46,6 +46,60 @@ fn a_bound_on_false_positives_takes_the_laxest_threshold_within_it() {
 }
 
 #[test]
+fn rates_of_errors_take_the_end_that_accepts_or_rejects_most() {
+    // Known and right, known and wrong, foreign, foreign.
+    let queries = [
+        judged(1, true, Some((1, 0.1))),
+        judged(2, true, Some((1, 0.2))),
+        judged(8, false, Some((1, 0.3))),
+        judged(9, false, Some((2, 0.4))),
+    ];
+    let curve = Curve::new(&queries, [0.1, 0.2, 0.3, 0.4], Distance::Cosine, &Counting::OpenSet);
+    // A known query with a wrong label is accepted, but not falsely in the sense of `far`.
+    assert_eq!(curve.values(&CalibrationMetric::Far), [0.0, 0.0, 0.5, 1.0]);
+    assert_eq!(curve.values(&CalibrationMetric::Frr), [0.5, 0.0, 0.0, 0.0]);
+    assert_eq!(curve.values(&CalibrationMetric::Dir), [0.5; 4]);
+    assert_eq!(curve.target(&CalibrationMetric::Far, 0.01), Some(1));
+    assert_eq!(curve.target(&CalibrationMetric::Far, 0.5), Some(2));
+    assert_eq!(curve.target(&CalibrationMetric::Frr, 0.1), Some(1));
+    assert_eq!(curve.target(&CalibrationMetric::Dir, 0.5), Some(0));
+    assert_eq!(curve.target(&CalibrationMetric::Tpr, 0.6), None);
+    let known = Curve::new(&queries[..2], [0.1, 0.2], Distance::Cosine, &Counting::OpenSet);
+    assert_eq!(known.target(&CalibrationMetric::Far, 0.5), None);
+    // Counted as lookup, every wrong label is a false one: 0, 1/3, 2/3, 1.
+    let lookup = Curve::new(&queries, [0.1, 0.2, 0.3, 0.4], Distance::Cosine, &Counting::Lookup);
+    assert_eq!(lookup.values(&CalibrationMetric::Far), lookup.values(&CalibrationMetric::Fpr));
+    assert_eq!(lookup.target(&CalibrationMetric::Far, 0.4), Some(1));
+    assert_eq!(lookup.values(&CalibrationMetric::Dir), [0.5; 4]);
+}
+
+#[test]
+fn counts_of_queries_are_the_sums_of_theirs() {
+    let queries = [
+        judged(1, true, Some((1, 0.1))),
+        judged(2, true, Some((1, 0.2))),
+        judged(8, false, Some((1, 0.3))),
+        judged(3, true, None),
+    ];
+    for counting in [Counting::Lookup, Counting::OpenSet] {
+        let curve = Curve::new(&queries, [0.1, 0.2, 0.3], Distance::Cosine, &counting);
+        for (threshold, counts) in curve.thresholds.iter().zip(&curve.counts) {
+            let within = |query: &Judged| query.verdict.is_some_and(|verdict| verdict.distance <= *threshold);
+            let sum = queries.iter().map(|query| query.counts(within(query), &counting)).fold(
+                Counts::default(),
+                |sum, one| Counts {
+                    true_positive: sum.true_positive + one.true_positive,
+                    false_positive: sum.false_positive + one.false_positive,
+                    true_negative: sum.true_negative + one.true_negative,
+                    false_negative: sum.false_negative + one.false_negative,
+                },
+            );
+            assert_eq!(sum, *counts);
+        }
+    }
+}
+
+#[test]
 fn nothing_to_calibrate_on_gives_no_threshold() {
     let curve = Curve::new(&[], [], Distance::Cosine, &Counting::Lookup);
     assert_eq!((curve.optimal(&CalibrationMetric::F1), curve.thresholds.len()), (None, 0));

@@ -1,24 +1,28 @@
 //! Nearest neighbours, labels from neighbours, and distance thresholds.
 //!
 //! [`vectors`] are rows ready for a distance, [`distance`] defines how near two of them are, [`knn`] finds the nearest
-//! exactly, [`matcher`] turns neighbours into a label, [`calibration`] finds the thresholds below which labels are believed. Knows no stage and no file.
+//! exactly, [`matcher`] turns neighbours into a label, [`calibration`] finds the thresholds below which labels are believed, [`isotonic`]
+//! how probable a label is at each distance. Knows no stage and no file.
 
 pub mod calibration;
 mod calibration_metric;
 pub mod distance;
 mod error;
+pub mod isotonic;
 pub mod knn;
 pub mod matcher;
 pub mod overlap;
 pub mod reference;
 mod scores;
+mod sortable;
 mod top_k;
 pub mod vectors;
 mod wide;
 
 pub use calibration::{Counting, Curve, Judged};
-pub use calibration_metric::{CalibrationMetric, Counts};
+pub use calibration_metric::{CalibrationMetric, Counts, Population};
 pub use error::SearchError;
+pub use isotonic::Isotonic;
 pub use knn::{ExactSearch, Hit};
 pub use matcher::{Matcher, Verdict};
 pub use vectors::Vectors;

@@ -72,8 +72,7 @@ fn calibration(case: &Case, to: &mut Comparison) -> Result<(), CaseError> {
 }
 
 fn metric(name: &str) -> Result<CalibrationMetric, CaseError> {
-    let known = CalibrationMetric::ALL.into_iter().find(|metric| metric.column() == name);
-    known.ok_or_else(|| CaseError::unknown(format!("the calibration metric `{name}`")))
+    CalibrationMetric::of_column(name).ok_or_else(|| CaseError::unknown(format!("the calibration metric `{name}`")))
 }
 
 fn curve(case: &Case) -> Result<Curve, CaseError> {

@@ -14,8 +14,10 @@ pub struct Experiment {
     pub name: String,
     /// For people.
     pub description: String,
-    /// Of all random numbers.
+    /// Of all random numbers. Where there are `seeds`, the first of them, or the one of this member of the group.
     pub seed: u64,
+    /// The seeds of one training each; none where the experiment is a single run.
+    pub seeds: Vec<u64>,
     /// `auto`, `cpu`, `ndarray`, `cuda` or `vulkan`.
     pub device: String,
     /// Where the device was written.

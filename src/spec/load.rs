@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::overrides::Override;
-use super::{Experiment, StageSpec, merge, parse, template};
+use super::{Experiment, StageSpec, merge, parse, seeds, template};
 use crate::base::issue::{Issue, IssueKind, Issues};
 use crate::base::node::{Entry, Table, Value};
 use crate::base::param::{self, Param};
@@ -28,6 +28,7 @@ const AKA: &[Known<'static>] = &[
     Known { name: "name", aka: &["experiment", "run_name", "experiment_name", "id"] },
     DESCRIPTION,
     Known { name: "seed", aka: &["random_state", "random_seed", "manual_seed", "rng_seed"] },
+    Known { name: "seeds", aka: &["random_states", "random_seeds", "n_seeds", "num_seeds", "replicates"] },
     Known { name: "device", aka: &["gpu", "backend", "accelerator", "cuda", "use_gpu"] },
     Known { name: "extends", aka: &["base", "inherits", "parent", "include", "includes", "defaults", "import"] },
 ];
@@ -283,7 +284,6 @@ fn refuse_unknown(table: &Table, stages: &[String], whole: bool, issues: &mut Is
             let issue = Issue::at(&entry.key, key, message);
             issues.push(match key.as_str() {
                 "stages" => issue.help("a stage's parameters are a table of its id: `[train]`, not `[stages.train]`"),
-                "seeds" => issue.help("did you mean `seed`?"),
                 "extends" => issue.help("write it in the config itself"),
                 _ => issue.help("leave it out"),
             });
@@ -305,6 +305,7 @@ fn read_header(table: &Table, config: &Path, start: &Place, issues: &mut Issues)
     let name = read_key::<String>(table, "name", issues);
     let description = read_key::<String>(table, "description", issues);
     let seed = read_key::<u64>(table, "seed", issues);
+    let seeds = seeds::read(table, issues);
     let device = read_key::<String>(table, "device", issues);
     let stem = config.file_stem().unwrap_or_default().to_string_lossy().into_owned();
     let name = name.unwrap_or(stem);
@@ -317,7 +318,8 @@ fn read_header(table: &Table, config: &Path, start: &Place, issues: &mut Issues)
     Experiment {
         name,
         description: description.unwrap_or_default(),
-        seed: seed.unwrap_or(0),
+        seed: seeds.first().copied().or(seed).unwrap_or(0),
+        seeds,
         device: device.unwrap_or_else(|| "auto".into()),
         device_place,
         numerics: read_numerics(table, issues),

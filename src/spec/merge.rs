@@ -2,8 +2,19 @@
 
 use crate::base::node::{Entry, Table, Value};
 
+/// Keys that say the same thing in two ways: one of a later layer takes the place of the other of an earlier one.
+const EITHER: [[&str; 2]; 2] = [["seed", "seeds"], ["seeds", "seed"]];
+
+/// Takes away what `key`, of a later layer, replaces.
+pub(super) fn make_way(below: &mut Table, key: &str) {
+    for [_, other] in EITHER.iter().filter(|[later, _]| *later == key) {
+        below.remove(*other);
+    }
+}
+
 /// Lays a config over what is below it: tables at the top level (stages) merge key by key, all else is replaced.
 pub(super) fn lay_over(below: &mut Table, above: Table) {
+    above.keys().for_each(|key| make_way(below, key));
     for (key, entry) in above {
         match below.get_mut(&key) {
             Some(old) => lay_stage_over(old, entry),

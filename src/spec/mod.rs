@@ -10,9 +10,11 @@ mod load;
 mod merge;
 mod overrides;
 mod parse;
+mod seeds;
 mod syntax;
 mod template;
 
 pub use experiment::{Experiment, Input, StageSpec};
 pub use load::{ACCEPTED, LoadOptions, NUMERICS, Overlay, RESERVED, load, project_above, project_of};
+pub use seeds::MOST as MOST_SEEDS;
 pub use template::{BUILT_IN as BUILT_IN_TEMPLATES, is_name};

@@ -9,7 +9,7 @@ use crate::base::path::{Step, steps};
 use crate::base::source::{Layer, Place, Source};
 
 use super::depth::too_deep;
-use super::syntax;
+use super::{merge, parse, syntax};
 
 /// One `--set` option.
 pub(super) struct Override {
@@ -68,6 +68,7 @@ impl Override {
     pub(super) fn apply(&self, table: &mut Table, issues: &mut Issues) {
         let steps = steps(&self.path);
         let Some((Step::Key(first), rest)) = steps.split_first() else { return };
+        merge::make_way(table, first);
         let entry = table.entry((*first).to_owned()).or_insert_with(|| self.new_entry());
         entry.key = self.path_place.clone();
         self.set(&mut entry.node, rest, issues);

@@ -1,71 +1,33 @@
-//! The stage `calibrate`: distance thresholds from queries of known labels, and the cutpoints that `match` may use.
+//! The stage `calibrate`: distance thresholds from queries of known labels, the cutpoints that `match` may use, and how
+//! probable a label is at each distance.
+
+mod targets;
 
 use std::collections::BTreeMap;
 
-use serde_json::Value as Json;
+use rayon::prelude::*;
 
 use super::embedded::{self, EMBEDDINGS_FILES, INDEX_FILES};
 use super::slice::Slice;
 use crate::artifact::{
-    Calibration as CalibrationFile, Cutpoint, Embeddings, EmbeddingsInfo, IndexInfo, IndexRows, Thresholds, write_json,
+    Calibration as CalibrationFile, Cutpoint, Embeddings, EmbeddingsInfo, IndexInfo, IndexRows, Target, Thresholds,
+    write_json,
 };
-use crate::base::issue::{Issue, Issues};
-use crate::base::node::Node;
-use crate::base::param::{self, Param, Shape, View};
-use crate::base::path;
+use crate::metric::reliability::{Judgement, calibration_error};
 use crate::params;
 use crate::search::knn::Wanted;
-use crate::search::{CalibrationMetric, Counting, Curve, ExactSearch, Judged, Matcher, overlap};
+use crate::search::{CalibrationMetric, Counting, Curve, ExactSearch, Isotonic, Judged, Matcher, overlap};
 use crate::stage::{CalibrationFacts, Ctx, Facts, InputFacts, Kind, ParamIssue, Port, Stage, StageError};
+
+pub use targets::Targets;
 
 /// The cutpoint that is always there.
 const OPTIMAL: &str = "optimal";
 
-/// Named targets for the calibration metric: `{ p95 = 0.95 }`.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Targets(pub BTreeMap<String, f64>);
-
-impl Param for Targets {
-    fn read(node: &Node, path: &str, issues: &mut Issues) -> Option<Self> {
-        let Some(table) = node.table() else {
-            param::expected(node, path, "a table of names and values", issues);
-            return None;
-        };
-        let mut targets = BTreeMap::new();
-        for (name, entry) in table {
-            let path = path::join(path, name);
-            let kebab = name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-');
-            if !kebab || name.is_empty() || name.starts_with('-') || name.ends_with('-') {
-                let message = format!("`{name}` can't name a cutpoint");
-                issues.push(Issue::at(&entry.key, &path, message).help("write small letters, digits and `-`: `p95`"));
-            } else if name == OPTIMAL {
-                let message = format!("the cutpoint `{OPTIMAL}` is the best value of the metric, not a target");
-                issues.push(Issue::at(&entry.key, &path, message).help("choose another name"));
-            } else if let Some(value) = f64::read(&entry.node, &path, issues) {
-                if (0.0..=1.0).contains(&value) {
-                    targets.insert(name.clone(), value);
-                } else {
-                    let message = format!("`{path}` must be between 0 and 1, found {value}");
-                    issues.push(Issue::at(&entry.node.place, &path, message));
-                }
-            }
-        }
-        (targets.len() == table.len()).then_some(Self(targets))
-    }
-
-    fn write(&self, view: View) -> Json {
-        Json::Object(self.0.iter().map(|(name, value)| (name.clone(), value.write(view))).collect())
-    }
-
-    fn shape() -> Shape {
-        Shape::Map(Box::new(f64::shape()))
-    }
-}
-
 params! {
     /// How thresholds are judged.
     pub struct Params {
-        /// The metric that the cutpoint `optimal` is best in, and that targets are values of.
+        /// The metric that the cutpoint `optimal` is best in, and that targets are values of unless they name another.
         #[aka("calibration_metric", "threshold_metric", "score")]
         metric: CalibrationMetric = CalibrationMetric::F1,
         /// How neighbours become a label and a distance.
@@ -77,7 +39,9 @@ params! {
             vec![CalibrationMetric::Precision, CalibrationMetric::Recall, CalibrationMetric::BinaryAccuracy],
         /// Which queries are right, wrong and missed.
         counting: Counting = Counting::Lookup,
-        /// Further cutpoints by name: the value of the metric that each must reach.
+        /// Further cutpoints by name: the value of the metric that each must reach, `{ p95 = 0.95 }`, or that of another
+        /// metric, `{ strict = { metric = "far", value = 0.01 } }`. Of a metric of which less is better (`fpr`, `far`,
+        /// `frr`) it is a bound from above: the largest distance within it is taken, for `frr` the smallest.
         #[aka("threshold_targets", "thresholds", "cutpoints")]
         targets: Targets = Targets::default(),
         /// Positions in the queries' pool; all of them must be embedded.
@@ -95,7 +59,8 @@ impl Stage for Calibrate {
     const SUMMARY: &'static str = "Finds the distances below which a match is believed.";
     // 1: lookup and open-set counting.
     // 2: queries that are not of unit length are scaled to it for the cosine distance.
-    const VERSION: u32 = 2;
+    // 3: the probability of a right label by distance; more metrics of each threshold; what a cutpoint was to reach.
+    const VERSION: u32 = 3;
     const OUTPUT: Kind = Kind::Calibration;
     const FILES: &'static [&'static str] = &["calibration.json", "thresholds.parquet"];
     type Params = Params;
@@ -143,16 +108,25 @@ impl Stage for Calibrate {
         let (index, index_info) = embedded::read_index(ctx)?;
         let (queries, query_info) = embedded::read(ctx, "queries", params.slice)?;
         ctx.stop_if_cancelled()?;
-        let curve = curve(params, ctx, &index, &index_info, &queries)?;
+        let (judged, distances) = judge(params, ctx, &index, &index_info, &queries)?;
+        let curve = Curve::new(&judged, distances, index_info.metric, &params.counting);
         let Some(optimal) = curve.optimal(&params.metric) else {
             return Err(StageError::failed("no query has a neighbour, so there is no threshold to choose from")
                 .with_help("index other examples than the queries"));
         };
         let columns: Vec<(String, Vec<f64>)> =
-            CalibrationMetric::ALL.iter().map(|metric| (metric.column(), curve.values(metric))).collect();
-        let file = calibration(params, &curve, &columns, optimal, &index_info, &query_info);
-        warn(ctx, &curve, optimal, &file);
+            CalibrationMetric::ALL.par_iter().map(|metric| (metric.column(), curve.values(metric))).collect();
+        ctx.stop_if_cancelled()?;
+        let isotonic = Isotonic::fit(&judged, index_info.metric);
+        let file = CalibrationFile {
+            probability: isotonic.knots().to_vec(),
+            ..calibration(params, &curve, &columns, optimal, &index_info, &query_info)
+        };
+        warn(ctx, params, &curve, optimal, &file);
         leave_metrics(ctx, &file);
+        if let Some(error) = calibration_error(&judgements(&judged, &isotonic)) {
+            ctx.metric("ece", error);
+        }
         thresholds(&curve, columns).write(&ctx.output("thresholds.parquet"))?;
         write_json(&ctx.output("calibration.json"), &file)?;
         Ok(())
@@ -164,14 +138,23 @@ pub(super) fn matcher_path(matcher: &Matcher) -> String {
     format!("matcher.{}.k", matcher.name())
 }
 
-/// Looks every query up, without itself, and counts.
-fn curve(
+/// How probable each verdict was said to be right, and whether it is.
+fn judgements(judged: &[Judged], isotonic: &Isotonic) -> Vec<Judgement> {
+    let of_query = |query: &Judged| Judgement {
+        probability: query.verdict.map_or(0.0, |verdict| isotonic.probability(verdict.distance)),
+        right: query.is_right(),
+    };
+    judged.iter().map(of_query).collect()
+}
+
+/// Looks every query up, without itself: the verdicts, and the distances of all neighbours looked at.
+fn judge(
     params: &Params,
     ctx: &Ctx<'_>,
     index: &IndexRows,
     info: &IndexInfo,
     queries: &Embeddings,
-) -> Result<Curve, StageError> {
+) -> Result<(Vec<Judged>, Vec<f32>), StageError> {
     let rows = embedded::searchable("indexed vector", &index.vectors, index.dim, &index.example_id, info.metric)?;
     let asked = embedded::searchable("embedding", &queries.values, queries.dim, &queries.example_id, info.metric)?;
     let same = overlap::same_examples(index, &queries.example_id, &queries.digest);
@@ -190,8 +173,8 @@ fn curve(
         .zip(relevant)
         .map(|((near, &label), relevant)| Judged { label, indexed: relevant > 0, verdict: params.matcher.decide(near) })
         .collect();
-    let distances = neighbours.iter().flatten().map(|near| near.1);
-    Ok(Curve::new(&judged, distances, info.metric, &params.counting))
+    let distances = neighbours.iter().flatten().map(|near| near.1).collect();
+    Ok((judged, distances))
 }
 
 fn calibration(
@@ -203,15 +186,18 @@ fn calibration(
     queries: &EmbeddingsInfo,
 ) -> CalibrationFile {
     let metrics = |at: usize| columns.iter().map(|(name, values)| (name.clone(), values[at])).collect();
-    let cutpoint = |at: usize| {
+    let cutpoint = |at: usize, target: Option<Target>| {
         let metrics: BTreeMap<String, f64> = metrics(at);
-        Cutpoint { distance: curve.thresholds[at].into(), value: metrics[&params.metric.column()], metrics }
+        let (distance, value) = (curve.thresholds[at].into(), metrics[&params.metric.column()]);
+        Cutpoint { distance, value, target, metrics }
     };
-    let mut cutpoints = BTreeMap::from([(OPTIMAL.to_owned(), cutpoint(optimal))]);
+    let mut cutpoints = BTreeMap::from([(OPTIMAL.to_owned(), cutpoint(optimal, None))]);
     let mut unreachable = Vec::new();
     for (name, target) in &params.targets.0 {
-        match curve.target(&params.metric, *target) {
-            Some(at) => drop(cutpoints.insert(name.clone(), cutpoint(at))),
+        let metric = target.metric(&params.metric);
+        let reached = Target { metric: metric.column(), value: target.value() };
+        match curve.target(metric, target.value()) {
+            Some(at) => drop(cutpoints.insert(name.clone(), cutpoint(at, Some(reached)))),
             None => unreachable.push(name.clone()),
         }
     }
@@ -221,11 +207,12 @@ fn calibration(
         k: params.matcher.k(),
         counting: params.counting.name().to_owned(),
         distance_metric: index.metric,
-        queries: usize::try_from(curve.queries).unwrap_or(usize::MAX),
+        queries: usize::try_from(curve.population.queries).unwrap_or(usize::MAX),
         extra_metrics: params.extra_metrics.iter().map(CalibrationMetric::column).collect(),
         cutpoints,
         unreachable,
         seen_in_training: queries.seen_in_training,
+        probability: Vec::new(),
     }
 }
 
@@ -244,15 +231,18 @@ fn thresholds(curve: &Curve, columns: Vec<(String, Vec<f64>)>) -> Thresholds {
     thresholds
 }
 
-fn warn(ctx: &Ctx<'_>, curve: &Curve, optimal: usize, file: &CalibrationFile) {
+fn warn(ctx: &Ctx<'_>, params: &Params, curve: &Curve, optimal: usize, file: &CalibrationFile) {
     if file.seen_in_training {
         ctx.warn("the model was trained on these queries: their distances are too small and the cutpoints optimistic");
     }
-    if curve.counts[optimal].accepted() == curve.queries {
+    if curve.counts[optimal].accepted() == curve.population.queries {
         ctx.warn("the cutpoint `optimal` accepts every query: it decides nothing");
     }
     for name in &file.unreachable {
-        ctx.warn(format!("no threshold reaches the target `{name}` of `{}`", file.metric));
+        let metric = params.targets.0.get(name).map_or(&params.metric, |target| target.metric(&params.metric));
+        let measured = metric.measured(&curve.counts[optimal], curve.population).is_some();
+        let why = if measured { "" } else { ": there is no query that it could be measured on" };
+        ctx.warn(format!("no threshold reaches the target `{name}` of `{}`{why}", metric.column()));
     }
 }
 

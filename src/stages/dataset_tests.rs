@@ -45,6 +45,7 @@ fn run(params: &Params, cancelled: bool) -> Result<Ran, StageError> {
     });
     Dataset::run(params, &mut ctx)?;
     let metrics = ctx.into_metrics();
+    assert_eq!(crate::stages::reported::undefined("dataset", metrics.keys()), [""; 0]);
     Ok(Ran { folder, metrics, warnings: warnings.into_inner().unwrap(), last: last.into_inner().unwrap() })
 }
 

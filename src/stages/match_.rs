@@ -1,5 +1,7 @@
 //! The stage `match`: labels for queries by their neighbours in an index, and how good they are.
 
+mod achieved;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -7,15 +9,16 @@ use super::calibrate::matcher_path;
 use super::embedded::{self, EMBEDDINGS_FILES, INDEX_FILES};
 use super::slice::Slice;
 use crate::artifact::{
-    self, Calibration, Confusion, ConfusionCell, Distance, Embeddings, IndexRows, MatchInfo, MatchRow, Matches,
-    ModelUse, Neighbour, read_json, write_json,
+    self, Calibration, Confusion, ConfusionCell, Cutpoint, Distance, Embeddings, IndexRows, MatchInfo, MatchRow,
+    Matches, ModelUse, Neighbour, read_json, write_json,
 };
 use crate::base::{check, suggest};
 use crate::metric::confusion::confusion;
+use crate::metric::reliability::{Judgement, calibration_error};
 use crate::metric::{Ranked, RetrievalMetric, micro_mean};
 use crate::params;
 use crate::search::knn::{Hit, Wanted};
-use crate::search::{ExactSearch, Matcher, overlap};
+use crate::search::{ExactSearch, Isotonic, Matcher, overlap};
 use crate::stage::{Ctx, Facts, IndexFacts, InputFacts, Kind, MatchesFacts, ParamIssue, Port, Stage, StageError};
 
 params! {
@@ -64,7 +67,8 @@ impl Stage for Match {
     // 1: the first.
     // 2: queries that are not of unit length are scaled to it for the cosine distance; `confusion.parquet` holds only the
     //    cells that count a query.
-    const VERSION: u32 = 2;
+    // 3: the probability that each label is right, and what the cutpoint achieves beside its target.
+    const VERSION: u32 = 3;
     const OUTPUT: Kind = Kind::Matches;
     const FILES: &'static [&'static str] = &["matches.parquet", "confusion.parquet", "metrics.json", MatchInfo::FILE];
     type Params = Params;
@@ -126,7 +130,9 @@ impl Stage for Match {
         ctx.stop_if_cancelled()?;
         let judged = verdicts.judge(ctx, &index, &queries, &excluded, params.neighbours)?;
 
-        let metrics = metrics(&judged, &overlapping, params.neighbours);
+        let mut metrics = metrics(&judged, &overlapping, params.neighbours);
+        let achieved = achieved::achieved(&calibration, verdicts.cutpoint, &judged, ctx)?;
+        metrics.extend(achieved.iter().flat_map(achieved::numbers));
         let matches = Matches(judged.into_iter().map(|query| query.row).collect());
         let predicted = matches.0.iter().map(|row| (row.label, row.predicted.filter(|_| row.matched)));
         let cell = |(label, predicted, count)| ConfusionCell { label, predicted, count };
@@ -137,8 +143,9 @@ impl Stage for Match {
         let judged_by = MatchInfo {
             format: artifact::FORMAT,
             cutpoint: params.cutpoint.clone(),
-            distance: verdicts.cutpoint,
+            distance: verdicts.cutpoint.distance,
             unknown_label: params.unknown_label.clone(),
+            achieved,
         };
         write_json(&ctx.output(MatchInfo::FILE), &judged_by)?;
         for (name, value) in metrics {
@@ -207,15 +214,18 @@ fn overlapping(params: &Params, ctx: &Ctx<'_>, same: &[Arc<[u32]>]) -> Result<Ve
 }
 
 /// How queries are judged.
-struct Verdicts {
+struct Verdicts<'a> {
     matcher: Matcher,
     distance: Distance,
-    cutpoint: f64,
+    cutpoint: &'a Cutpoint,
+    probability: Isotonic,
 }
 
 /// One query with what it is worth.
 struct JudgedQuery {
     row: MatchRow,
+    /// Whether the index holds another example of its class.
+    indexed: bool,
     /// Values of [`reported`], in its order.
     values: Vec<Option<f64>>,
 }
@@ -230,8 +240,8 @@ fn reported(neighbours: usize) -> Vec<RetrievalMetric> {
     metrics
 }
 
-impl Verdicts {
-    fn of(params: &Params, calibration: &Calibration, distance: Distance) -> Result<Self, StageError> {
+impl<'a> Verdicts<'a> {
+    fn of(params: &Params, calibration: &'a Calibration, distance: Distance) -> Result<Self, StageError> {
         let Some(cutpoint) = calibration.cutpoints.get(&params.cutpoint) else {
             let name = &params.cutpoint;
             return Err(StageError::failed(format!("no threshold reaches the target of the cutpoint `{name}`"))
@@ -241,7 +251,8 @@ impl Verdicts {
         let matcher = params.matcher.clone().or_else(calibrated);
         let matcher =
             matcher.ok_or_else(|| StageError::failed(format!("unknown matcher `{}`", calibration.matcher)))?;
-        Ok(Self { matcher, distance, cutpoint: cutpoint.distance })
+        let probability = Isotonic::of(calibration.probability.clone(), distance);
+        Ok(Self { matcher, distance, cutpoint, probability })
     }
 
     /// Looks every query up but in its `excluded` rows, as deep as its metrics need, and keeps `neighbours`.
@@ -268,7 +279,8 @@ impl Verdicts {
             let right: Vec<bool> = hits.iter().map(|hit| index.label[hit.row as usize] == label).collect();
             let ranked = Ranked { hits: &right, relevant: relevant[query] };
             let values = metrics.iter().map(|metric| metric.of_query(&ranked)).collect();
-            JudgedQuery { row: self.row(index, queries.example_id[query], label, hits, neighbours), values }
+            let row = self.row(index, queries.example_id[query], label, hits, neighbours);
+            JudgedQuery { row, indexed: relevant[query] > 0, values }
         };
         let stop = || ctx.cancelled();
         let search = ExactSearch::new(rows.rows(), self.distance).stopped_by(&stop);
@@ -290,7 +302,8 @@ impl Verdicts {
             label,
             predicted: verdict.map(|verdict| verdict.label),
             distance: verdict.map_or(f32::INFINITY, |verdict| verdict.distance),
-            matched: verdict.is_some_and(|verdict| verdict.within(self.distance, self.cutpoint)),
+            matched: verdict.is_some_and(|verdict| verdict.within(self.distance, self.cutpoint.distance)),
+            probability: verdict.map_or(0.0, |verdict| self.probability.probability(verdict.distance)),
             neighbours: (1..).zip(hits).take(neighbours).map(neighbour).collect(),
         }
     }
@@ -328,5 +341,11 @@ fn figures(queries: &[&JudgedQuery], neighbours: usize) -> BTreeMap<String, f64>
     figures.insert("accuracy".to_owned(), share(|row| row.matched && row.predicted == Some(row.label)));
     figures.insert("matched".to_owned(), share(|row| row.matched));
     figures.insert("unknown".to_owned(), share(|row| !row.matched));
+    let judgement = |query: &&JudgedQuery| Judgement {
+        probability: query.row.probability,
+        right: query.row.predicted == Some(query.row.label),
+    };
+    let error = calibration_error(&queries.iter().map(judgement).collect::<Vec<_>>());
+    figures.extend(error.map(|error| ("ece".to_owned(), error)));
     figures
 }

@@ -10,6 +10,7 @@ pub mod match_;
 mod notes;
 pub mod registry;
 pub mod report;
+pub mod reported;
 pub mod sample;
 #[cfg(test)]
 mod search_tests;

@@ -79,6 +79,12 @@ macro_rules! stages {
 
 stages![Dataset, Sample, Train, Embed, Index, Calibrate, Match, Evaluate, Report];
 
+/// The kinds of stages that there are.
+#[must_use]
+pub(super) fn kinds() -> Vec<&'static str> {
+    names()
+}
+
 /// A stage's parameters followed by the keys that every stage's table may hold.
 fn with_policy(params: Shape) -> Shape {
     match params {

@@ -52,8 +52,9 @@ impl Stage for Report {
     const SUMMARY: &'static str = "Draws the figures and writes the page that ties them together.";
     /// 1 - First version. 2 - Labels of validation losses leave the line free. 3 - Confusion matrix and legends of many
     /// classes show a part; maps of the cosine distance are of directions; names can't be Markdown; numbers without bound
-    /// have a picture.
-    const VERSION: u32 = 3;
+    /// have a picture. 4 - The figure `reliability`; what the cutpoint achieves; classes by how often they fail; an embedding
+    /// that is worse than a baseline is a flaw; losses have names.
+    const VERSION: u32 = 4;
     const OUTPUT: Kind = Kind::Report;
     const FILES: &'static [&'static str] = &["figures/", "report.md", "metrics.json"];
     // t-SNE starts from the principal components and draws no random number.
@@ -214,7 +215,7 @@ fn failed(error: ReportError, folder: &Path) -> StageError {
 fn numbers(data: &ReportData, drawn: &[(String, Drawn)], baselines: Option<&Baselines>) -> Json {
     let figures: BTreeMap<&String, &BTreeMap<String, f64>> =
         drawn.iter().map(|(file, drawn)| (file, &drawn.numbers)).collect();
-    let found: BTreeMap<&str, Json> = findings(data)
+    let found: BTreeMap<&str, Json> = findings(data, baselines)
         .into_iter()
         .map(|finding| (finding.name, json!({ "flaw": finding.flaw, "text": finding.text })))
         .collect();
@@ -278,6 +279,8 @@ mod tests {
         let read = params(spec).figures;
         let mut defaults = FigureSpec::all();
         defaults[2] = read[2].clone();
+        // The tutorial has no probabilities.
+        defaults.retain(|figure| !matches!(figure, FigureSpec::Reliability));
         assert_eq!(read, defaults);
     }
 
@@ -334,7 +337,9 @@ mod tests {
         let all = figures.chain(["report.md", "metrics.json"].map(|name| output.path().join(name)));
         let file =
             |path: PathBuf| (path.strip_prefix(output.path()).unwrap().to_owned(), std::fs::read(&path).unwrap());
-        (ctx.into_metrics(), all.map(file).collect())
+        let metrics = ctx.into_metrics();
+        assert_eq!(crate::stages::reported::undefined(Report::NAME, metrics.keys()), [""; 0]);
+        (metrics, all.map(file).collect())
     }
 
     #[test]

@@ -80,7 +80,9 @@ fn run(json: &Json, seed: u64) -> Result<(Samples, SamplerFile, BTreeMap<String,
         downloads: Path::new(""),
     });
     Sample::run(&params(json), &mut ctx)?;
-    Ok((Samples::read(&path("samples.parquet"))?, read_json(&path("sampler.json"))?, ctx.into_metrics()))
+    let metrics = ctx.into_metrics();
+    assert_eq!(crate::stages::reported::undefined("sample", metrics.keys()), [""; 0]);
+    Ok((Samples::read(&path("samples.parquet"))?, read_json(&path("sampler.json"))?, metrics))
 }
 
 #[test]

@@ -16,8 +16,8 @@ use super::calibrate::{self, Calibrate};
 use super::index::{self, Index};
 use super::match_::{self, Match};
 use crate::artifact::{
-    Calibration, Confusion, DatasetInfo, Distance, Embeddings, EmbeddingsInfo, IndexInfo, IndexRows, Matches, ModelUse,
-    Thresholds, read_json, write_json,
+    Calibration, Confusion, DatasetInfo, Distance, Embeddings, EmbeddingsInfo, IndexInfo, IndexRows, MatchInfo,
+    Matches, ModelUse, Target, Thresholds, read_json, write_json,
 };
 use crate::base::param;
 use crate::base::seed::Seed;
@@ -118,6 +118,7 @@ impl World {
         S::run(&params, &mut ctx)?;
         assert!(S::FILES.iter().all(|file| output.join(file).exists()), "every declared file is written");
         let metrics = ctx.into_metrics();
+        assert_eq!(super::reported::undefined(S::NAME, metrics.keys()), [""; 0]);
         Ok((metrics, warnings.into_inner().unwrap()))
     }
 
@@ -197,7 +198,63 @@ fn calibration_is_as_computed_by_hand() {
     assert_eq!(thresholds.metrics["fpr"], [0.0, 0.0, 0.0, 1.0]);
     assert_eq!((thresholds.true_positive, thresholds.false_negative), (vec![1, 2, 3, 3], vec![2, 1, 0, 0]));
     let columns: Vec<&str> = thresholds.metrics.keys().map(String::as_str).collect();
-    assert_eq!(columns, ["binary_accuracy", "f1", "fpr", "npv", "precision", "recall"]);
+    let expected = ["binary_accuracy", "dir", "f1", "far", "fpr", "frr", "npv", "precision", "recall", "tpr"];
+    assert_eq!(columns, expected);
+    // Right at 0.25, 0.5 and 1, wrong at 4: certain up to 1.
+    let knots: Vec<(f64, f64)> = file.probability.iter().map(|knot| (knot.distance, knot.probability)).collect();
+    assert_eq!(knots, [(0.25, 1.0), (1.0, 1.0), (4.0, 0.0)]);
+    assert_eq!(metrics["ece"], 0.0);
+    assert_eq!(file.cutpoints["optimal"].target, None);
+    assert_eq!(file.cutpoints["half"].target, Some(Target { metric: "f1".to_owned(), value: 0.5 }));
+}
+
+#[test]
+fn a_target_may_be_of_any_metric_and_match_says_what_it_achieves() {
+    let world = World::new();
+    world.index().unwrap();
+    let targets = json!({
+        "strict": { "metric": "far", "value": 0.0 }, "sparing": { "metric": "frr", "value": 0.4 },
+        "most": { "metric": "dir", "value": 0.7 }, "half": 0.5,
+    });
+    world.calibrate(&json!({ "targets": targets }), "training").unwrap();
+    let file: Calibration = read_json(&world.folder("calibrate").join("calibration.json")).unwrap();
+    // By distance 0.25, 0.5, 1, 4: far is 0 0 0 1; frr 2/3 1/3 0 0; dir 1/4 2/4 3/4 3/4; f1 0.5 0.8 1 6/7.
+    let distances = ["strict", "sparing", "most", "half"].map(|name| file.cutpoints[name].distance);
+    assert_eq!(distances, [1.0, 0.5, 1.0, 0.25]);
+    let slice = json!({ "begin": 4, "size": 2 });
+    let achieved = |cutpoint: &str| {
+        let params = json!({ "slice": slice, "neighbours": 3, "cutpoint": cutpoint });
+        let (metrics, _) = world.matched(&params).unwrap();
+        let info: MatchInfo = read_json(&world.folder("match").join(MatchInfo::FILE)).unwrap();
+        let achieved = info.achieved.unwrap();
+        assert_eq!(
+            [metrics["achieved"], metrics["achieved.low"], metrics["achieved.high"]],
+            [achieved.value, achieved.low, achieved.high]
+        );
+        assert_eq!(metrics.get("target").copied(), achieved.target);
+        achieved
+    };
+    // Of the two queries one is right within 0.5, the other wrong and beyond 1.
+    let strict = achieved("strict");
+    assert_eq!((strict.metric.as_str(), strict.target, strict.calibrated, strict.value), ("far", Some(0.0), 0.0, 0.0));
+    let most = achieved("most");
+    assert_eq!((most.metric.as_str(), most.target, most.calibrated, most.value), ("dir", Some(0.7), 0.75, 0.5));
+    // Either class may be drawn twice: one is always found, the other never.
+    assert_eq!((most.low, most.high), (0.0, 1.0));
+    let optimal = achieved("optimal");
+    assert_eq!((optimal.metric.as_str(), optimal.target, optimal.value), ("f1", None, 1.0));
+}
+
+#[test]
+fn a_rate_of_no_query_reaches_no_target() {
+    let world = World::new();
+    world.index().unwrap();
+    let params = json!({ "counting": "open-set", "targets": { "strict": { "metric": "far", "value": 0.5 } } });
+    let (_, warnings) = world.calibrate(&params, "training").unwrap();
+    let file: Calibration = read_json(&world.folder("calibrate").join("calibration.json")).unwrap();
+    assert_eq!(file.unreachable, ["strict"]);
+    let expected = "no threshold reaches the target `strict` of `far`: there is no query that it could be measured on";
+    assert!(warnings.iter().any(|warning| warning == expected), "{warnings:?}");
 }
 
 #[test]
@@ -236,6 +293,11 @@ fn matches_are_as_computed_by_hand() {
     // 0.4 (label 0) finds 0, 1, 10; 3 (label 1) finds 1, 0, 10: wrong, and beyond the cutpoint of 1.
     let expected = [
         ("accuracy", 0.5),
+        ("achieved", 1.0),
+        ("achieved.high", 1.0),
+        ("achieved.low", 1.0),
+        // A probability of 1 is right, one of 2/3 wrong.
+        ("ece", (1.0 - 1.0 / 3.0) / 2.0),
         ("lone", 0.0),
         ("map@r", 0.5),
         ("matched", 0.5),
@@ -251,6 +313,7 @@ fn matches_are_as_computed_by_hand() {
 
     let rows = Matches::read(&world.folder("match").join("matches.parquet")).unwrap().0;
     assert_eq!((rows[0].query_id, rows[0].predicted, rows[0].distance, rows[0].matched), (14, Some(0), 0.4, true));
+    assert_eq!([rows[0].probability, rows[1].probability], [1.0, 1.0 - 1.0 / 3.0]);
     assert_eq!((rows[1].query_id, rows[1].predicted, rows[1].distance, rows[1].matched), (15, Some(0), 2.0, false));
     let near: Vec<_> = rows[1].neighbours.iter().map(|near| (near.rank, near.example_id, near.distance)).collect();
     assert_eq!(near, [(1, 11, 2.0), (2, 10, 3.0), (3, 12, 7.0)]);

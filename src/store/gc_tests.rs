@@ -124,7 +124,7 @@ fn runs_without_a_journal_count_too() {
     publish(&store, "old", "old");
     let (name, shelves) = ("a".to_owned(), BTreeMap::new());
     let keys = BTreeSet::from([key("old")]);
-    let old = RunReach { run: "1".to_owned(), name, state: crate::store::RunState::Done, keys, shelves };
+    let old = RunReach { run: "1".to_owned(), name, group: None, state: crate::store::RunState::Done, keys, shelves };
     store.gc(&policy(1), std::slice::from_ref(&old)).unwrap();
     assert!(there(&store, "old"));
     run(&store, "2", "a", &["new"]);

@@ -87,6 +87,9 @@ pub struct RunStart {
     pub started: String,
     /// Ids of its stages, in the order of the plan.
     pub stages: Vec<String>,
+    /// The id of the group that it is a run of: gc keeps a group or lets it go as a whole.
+    #[serde(skip_serializing_if = "Option::is_none", default, deserialize_with = "file_name::optional_word")]
+    pub group: Option<String>,
 }
 
 impl RunStart {

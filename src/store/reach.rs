@@ -18,12 +18,21 @@ pub struct RunReach {
     pub run: String,
     /// The experiment's name.
     pub name: String,
+    /// The id of the group that it is a run of.
+    pub group: Option<String>,
     /// Whether and how it ended.
     pub state: RunState,
     /// Keys that it asked for.
     pub keys: BTreeSet<Digest>,
     /// Shelves of checkpoints, each with the key that they served.
     pub shelves: BTreeMap<Digest, Digest>,
+}
+
+impl RunReach {
+    /// What it is kept with: its group, or itself.
+    fn whole(&self) -> &str {
+        self.group.as_deref().unwrap_or(&self.run)
+    }
 }
 
 /// A stored result, as far as gc and du care.
@@ -93,7 +102,8 @@ pub(super) struct Reach {
 }
 
 impl Reach {
-    /// Of pins, runs under way, and the last `keep` runs of each name, whatever their end, with the last that is done.
+    /// Of pins, runs under way, and the last `keep` runs of each name, whatever their end, with the last that is done. A
+    /// group of runs counts as one and stays as a whole.
     pub(super) fn of(runs: &[RunReach], order: &RunOrder, pins: &[Pin], keep: usize) -> Self {
         let mut reach = Self::default();
         for pin in pins {
@@ -109,12 +119,17 @@ impl Reach {
         }
         for (name, mut runs) in by_name {
             order.newest_first(&mut runs, |run| (name, &run.run));
-            let done = runs.iter().position(|run| run.state == RunState::Done).filter(|_| keep > 0);
+            let mut seen = BTreeSet::new();
+            let wholes: Vec<&str> = runs.iter().map(|run| run.whole()).filter(|whole| seen.insert(*whole)).collect();
+            let state = |state: RunState| runs.iter().filter(move |run| run.state == state).map(|run| run.whole());
+            let done = state(RunState::Done).next().filter(|_| keep > 0);
+            let running: BTreeSet<&str> = state(RunState::Running).collect();
+            let last: BTreeSet<&str> = wholes.into_iter().take(keep).chain(done).collect();
             let why = Why::LastRuns(name.to_owned());
-            for (at, run) in runs.iter().enumerate() {
-                if run.state == RunState::Running {
+            for run in &runs {
+                if running.contains(run.whole()) {
                     reach.keep((name, &run.run), &Why::Running, &run.keys, run.shelves.keys());
-                } else if at < keep || done == Some(at) {
+                } else if last.contains(run.whole()) {
                     reach.keep((name, &run.run), &why, &run.keys, run.shelves.keys());
                 }
             }
@@ -170,6 +185,7 @@ pub(super) fn runs_of(journals: &[JournaledRun], others: &[RunReach]) -> Vec<Run
     let journaled = journals.iter().map(|run| RunReach {
         run: run.start.run.clone(),
         name: run.start.name.clone(),
+        group: run.start.group.clone(),
         state: run.state,
         keys: run.keys.clone(),
         shelves: run.shelves.clone(),
@@ -225,7 +241,7 @@ mod tests {
 
     fn run(run: &str, name: &str, state: RunState, keys: &[&str]) -> RunReach {
         let keys = keys.iter().map(|key| Digest::of(key.as_bytes())).collect();
-        RunReach { run: run.to_owned(), name: name.to_owned(), state, keys, shelves: BTreeMap::new() }
+        RunReach { run: run.to_owned(), name: name.to_owned(), group: None, state, keys, shelves: BTreeMap::new() }
     }
 
     #[test]
@@ -249,5 +265,33 @@ mod tests {
         assert_eq!(kept(3), ["a2", "a3", "a4", "b0", "c0"]);
         let reach = Reach::of(&runs, &RunOrder::default(), &[], 0);
         assert_eq!(reach.keys, BTreeMap::from([(Digest::of(b"c0"), Why::Running)]));
+    }
+
+    #[test]
+    fn a_group_of_runs_counts_as_one_and_stays_whole() {
+        let of =
+            |group: &str, id: &str, state| RunReach { group: Some(group.to_owned()), ..run(id, "a", state, &[id]) };
+        let runs = [
+            run("1", "a", RunState::Done, &[]),
+            of("1", "2", RunState::Done),
+            of("1", "3", RunState::Done),
+            run("4", "a", RunState::Failed, &[]),
+            of("4", "5", RunState::Failed),
+            of("4", "6", RunState::Failed),
+            run("7", "a", RunState::Running, &[]),
+            of("7", "8", RunState::Done),
+        ];
+        let kept = |runs: &[RunReach], keep| {
+            let reach = Reach::of(runs, &RunOrder::default(), &[], keep);
+            reach.runs.into_iter().map(|(_, run)| run).collect::<String>()
+        };
+        // A run that has ended stays as long as its group is under way.
+        assert_eq!(kept(&runs, 0), "78");
+        assert_eq!(kept(&runs, 2), "45678");
+        assert_eq!(kept(&runs, 3), "12345678");
+        // Of the last group one failed: the last whole in which something is done stays beside it.
+        assert_eq!(kept(&runs[..6], 1), "123456");
+        // Where the group's own journal is lost, its runs are still one.
+        assert_eq!(kept(&[runs[1].clone(), runs[2].clone(), runs[4].clone()], 1), "235");
     }
 }

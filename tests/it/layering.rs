@@ -18,7 +18,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("stages", &["base", "artifact", "stage", "data", "nn", "search", "metric", "report"]),
     ("plan", &["base", "artifact", "stage", "spec"]),
     ("store", &["base"]),
-    ("runner", &["base", "artifact", "stage", "store", "plan"]),
+    ("runner", &["base", "artifact", "metric", "stage", "store", "plan"]),
 ];
 
 /// Layers named after `crate::` or `use crate::{..}` in a source text.

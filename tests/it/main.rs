@@ -31,6 +31,7 @@ mod reference;
 mod registry;
 mod reruns;
 mod schemas;
+mod seeds;
 mod sources;
 mod spec_errors;
 mod store;

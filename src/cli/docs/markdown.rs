@@ -8,6 +8,7 @@ use super::fields::{self, Row};
 use crate::base::seed::Seed;
 use crate::metric::registry::{self, AnyMetric};
 use crate::stage::StageDoc;
+use crate::stages::reported;
 
 const HEAD: &str = "# Reference
 
@@ -111,5 +112,14 @@ fn metrics(page: &mut String) {
         let metric = found.metric();
         let better = if metric.higher_is_better() { "higher" } else { "lower" };
         push(page, &format!("| {written} | {} | {} | {better} |", metric.doc().replace('|', "\\|"), metric.unit()));
+    }
+    page.push_str(
+        "\n## Numbers of results\n\nWhat `run` and `show` list, by the kind of the stage. Beside them stand retrieval metrics, the \
+         calibration's metrics\nas `calibrate.optimal.NAME`, and those of the queries outside of the index as \
+         `match.disjoint.NAME`.\n\n",
+    );
+    push(page, "| number | meaning |\n|---|---|");
+    for number in reported::all() {
+        push(page, &format!("| `{}` | {} |", number.name, number.definition.replace('|', "\\|")));
     }
 }

@@ -20,6 +20,7 @@ use crate::base::suggest;
 use crate::error::{Error, Exit};
 use crate::stage::StageDoc;
 use crate::stages::registry;
+use crate::stages::reported::{Reported, reported};
 
 /// Show what a spec can say: stages, layers, losses, samplers, sources, metrics, figures.
 #[derive(Debug, Args)]
@@ -28,9 +29,10 @@ use crate::stages::registry;
   simpipe docs train
   simpipe docs conv2d
   simpipe docs train.loss
+  simpipe docs match.lone
   simpipe docs --markdown > reference.md")]
 pub(super) struct DocsArgs {
-    /// A stage, a key such as `train.loss`, or what it takes, such as `conv2d`.
+    /// A stage, a key such as `train.loss`, what it takes, such as `conv2d`, or a number of a result, such as `match.lone`.
     name: Option<String>,
     /// Print the whole reference as Markdown.
     #[arg(long, conflicts_with_all = ["name", "json"])]
@@ -66,11 +68,23 @@ struct Found<'a> {
     entries: Vec<(&'a Family, Entry)>,
     /// Parameters, each with the stage or entry that has it; only where nothing else is called so.
     parameters: Vec<(String, Row)>,
+    /// Numbers that stages leave: by themselves only where nothing else is called so.
+    numbers: Vec<Reported>,
 }
 
 impl Found<'_> {
+    /// Whether there are numbers and nothing else.
+    fn is_numbers_alone(&self) -> bool {
+        let others = (self.stages.len(), self.families.len(), self.entries.len());
+        !self.numbers.is_empty() && others == (0, 0, 0)
+    }
+
     fn is_empty(&self) -> bool {
-        self.stages.is_empty() && self.families.is_empty() && self.entries.is_empty() && self.parameters.is_empty()
+        self.stages.is_empty()
+            && self.families.is_empty()
+            && self.entries.is_empty()
+            && self.parameters.is_empty()
+            && self.numbers.is_empty()
     }
 }
 
@@ -89,14 +103,19 @@ fn parameters(name: &str, docs: &[StageDoc], families: &[Family]) -> Vec<(String
 
 fn find<'a>(name: &str, docs: &'a [StageDoc], families: &'a [Family]) -> Result<Found<'a>, Error> {
     let entries = |family: &'a Family| family.entries().into_iter().map(move |entry| (family, entry));
+    let numbers = reported(name);
     let mut found = Found {
         parameters: Vec::new(),
+        numbers: numbers.clone().ok().filter(|_| name.contains('.')).unwrap_or_default(),
         stages: docs.iter().filter(|doc| doc.name == name).collect(),
         families: families.iter().filter(|family| family.path() == name || family.key == name).collect(),
         entries: families.iter().flat_map(entries).filter(|(_, entry)| entry.name == name).collect(),
     };
-    if found.is_empty() {
+    if found.is_empty() || found.is_numbers_alone() {
         found.parameters = parameters(name, docs, families);
+    }
+    if found.is_empty() {
+        found.numbers = numbers.clone().unwrap_or_default();
     }
     if found.is_empty() {
         let paths: Vec<String> = families.iter().map(Family::path).collect();
@@ -104,8 +123,10 @@ fn find<'a>(name: &str, docs: &'a [StageDoc], families: &'a [Family]) -> Result<
         let known: Vec<&str> =
             docs.iter().map(|doc| doc.name).chain(paths.iter().map(String::as_str)).chain(names).collect();
         let help = suggest::closest(name, known)
-            .map_or_else(|| "see `simpipe docs`".to_owned(), |known| format!("did you mean `{known}`?"));
-        return Err(Error::usage(format!("nothing in a spec is called `{name}`"), help));
+            .map(|known| format!("did you mean `{known}`?"))
+            .or_else(|| numbers.err().map(|error| error.help).filter(|help| help.starts_with("did you mean")))
+            .unwrap_or_else(|| "see `simpipe docs`".to_owned());
+        return Err(Error::usage(format!("nothing in a spec or a result is called `{name}`"), help));
     }
     Ok(found)
 }
@@ -136,7 +157,12 @@ fn found_json(found: &Found<'_>) -> Json {
         })
     };
     let parameters: Vec<Json> = found.parameters.iter().map(parameter).collect();
-    json!({ "stages": stages, "entries": entries, "parameters": parameters })
+    let mut json = json!({ "stages": stages, "entries": entries, "parameters": parameters });
+    if !found.numbers.is_empty() {
+        let number = |number: &Reported| json!({ "name": number.name, "definition": number.definition });
+        json["metrics"] = found.numbers.iter().map(number).collect();
+    }
+    json
 }
 
 /// The names of everything.
@@ -153,7 +179,7 @@ fn overview(docs: &[StageDoc], families: &[Family], out: &mut dyn Write) -> Resu
         }
     }
     table.write(out, &print::plain)?;
-    writeln!(out, "\n`simpipe docs NAME` shows one of them")?;
+    writeln!(out, "\n`simpipe docs NAME` shows one of them, and defines a number of a result, such as `match.lone`")?;
     Ok(())
 }
 
@@ -183,6 +209,10 @@ fn show(found: &Found<'_>, families: &[Family], out: &mut dyn Write) -> Result<(
     for (owner, row) in &found.parameters {
         write!(out, "{} of {owner}", Paint::stdout().bold(&row.name))?;
         show_row_rest(row, out)?;
+    }
+    for number in &found.numbers {
+        gap(out)?;
+        writeln!(out, "{} (a number in results)\n      {}", Paint::stdout().bold(&number.name), number.definition)?;
     }
     Ok(())
 }

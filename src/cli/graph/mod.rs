@@ -12,11 +12,10 @@ use clap::{Args, ValueEnum};
 use petgraph::graph::NodeIndex;
 
 use super::options::{ExperimentOptions, PlaceOptions};
-use super::{print, sink};
+use super::{print, seeds, sink};
 use crate::error::{Error, Exit};
 use crate::plan::Plan;
-use crate::runner::status::{Forecast, Freshness};
-use crate::stages::registry;
+use crate::runner::status::Freshness;
 
 /// Draw the stages of an experiment and what each reads from which.
 #[derive(Debug, Args)]
@@ -113,9 +112,13 @@ pub(super) fn exec(args: &GraphArgs, out: &mut dyn Write) -> Result<Exit, Error>
     let diagram = if args.status {
         let root = args.place.root_of(&plan);
         let store = args.place.open_store_to_read(&root)?;
-        let forecast = Forecast::of(&plan, registry::builtin(), &store, &root)?;
+        let members = seeds::members(&plan);
+        let forecasts = seeds::forecasts(&members, &store, &root)?;
         print::store_warnings(&store)?;
-        Diagram::of(&plan, &|id| forecast.stage(id).map(|stage| stage.status))
+        // Of several seeds: whether any of them would run it.
+        let status =
+            |id: &str| forecasts.iter().filter_map(|forecast| forecast.stage(id)).map(|stage| stage.status).max();
+        Diagram::of(&plan, &status)
     } else {
         Diagram::of(&plan, &|_| None)
     };

@@ -166,7 +166,8 @@ fn evaluation(images: &Collection, recipe: &Recipe) -> String {
         }
     }
     line(&mut text, &format!("neighbours = {neighbours}\n"));
-    text + "[calibrate]                   # the distance up to which a match is believed\nmetric = \"f1\"\n\n"
+    text + "[calibrate]                   # the distance up to which a match is believed\nmetric = \"f1\"\n\
+            counting = \"open-set\"         # a query with a wrong label is missed; \"lookup\" counts as TensorFlow Similarity\n\n"
 }
 
 fn report(images: &Collection, recipe: &Recipe) -> String {
@@ -180,7 +181,7 @@ fn report(images: &Collection, recipe: &Recipe) -> String {
         &mut text,
         &format!("  {{ neighbours = {{ slice = {{ begin = 0, size = {strips} }}, k = {k}, order = \"worst\" }} }},"),
     );
-    text += "  \"metrics-over-distance\",\n  \"precision-recall\",\n";
+    text += "  \"metrics-over-distance\",\n  \"precision-recall\",\n  \"reliability\",\n";
     if test_classes <= CONFUSED {
         text += "  \"confusion-matrix\",\n";
     }

@@ -10,7 +10,7 @@ use crate::cli::options::PlaceOptions;
 use crate::cli::print::{self, Align, Table, shown};
 use crate::cli::screen;
 use crate::error::{Error, Exit};
-use crate::runner::{RunRecord, folders};
+use crate::runner::{RunRecord, StageRecord, folders};
 use crate::store::{Found, Pin, Store, is_tag};
 
 /// Keep a run's results, and give it a name that `show` knows.
@@ -98,15 +98,22 @@ fn without_result(store: &Store, pin: &Pin) -> Result<Vec<String>, Error> {
 
 fn pin_of(store: &Store, root: &Path, tag: &str, record: &RunRecord) -> Result<Pin, Error> {
     let journals = store.journaled_runs()?;
-    let journal = journals.iter().find(|journal| journal.start.run == record.run);
+    // A group keeps no result of its own: its runs do.
+    let own = journals.iter().filter(|journal| {
+        journal.start.run == record.run || journal.start.group.as_ref().is_some_and(|group| *group == record.run)
+    });
+    let name = |stage: &StageRecord| match stage.seed {
+        Some(seed) => format!("{} (seed {seed})", stage.id),
+        None => stage.id.clone(),
+    };
     Ok(Pin {
         tag: tag.to_owned(),
         run: record.run.clone(),
         name: record.name.clone(),
         root: std::path::absolute(root)?.to_string_lossy().into_owned(),
         dir: record.dir.clone(),
-        keys: record.stages.iter().filter_map(|stage| Some((stage.id.clone(), stage.key?))).collect(),
-        shelves: journal.map(|journal| journal.shelves.keys().copied().collect()).unwrap_or_default(),
+        keys: record.stages.iter().filter_map(|stage| Some((name(stage), stage.key?))).collect(),
+        shelves: own.flat_map(|journal| journal.shelves.keys().copied()).collect(),
     })
 }
 

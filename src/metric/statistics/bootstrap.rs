@@ -184,7 +184,7 @@ impl Bootstrap {
         Some(Interval { value, low, high })
     }
 
-    fn check(&self) -> Result<(), MetricError> {
+    pub(super) fn check(&self) -> Result<(), MetricError> {
         if self.draws == 0 {
             return Err(MetricError::Range { what: "the number of draws", expected: "at least 1".to_owned() });
         }

@@ -5,6 +5,7 @@ mod paired;
 mod resample;
 mod spread;
 mod student;
+mod tallies;
 
 pub use bootstrap::{Bootstrap, Column, Interval, Resampling};
 pub use paired::Difference;

@@ -8,6 +8,7 @@ mod neighbours;
 mod no_match;
 mod precision_recall;
 mod projection;
+mod reliability;
 mod sample_grid;
 mod training_curves;
 
@@ -40,6 +41,9 @@ choice! {
         /// Precision against recall over all thresholds.
         #[aka("pr", "pr_curve")]
         "precision-recall" => PrecisionRecall,
+        /// How often labels are right against how probable that was said to be, in 15 bins of as many queries each.
+        #[aka("calibration_curve", "reliability_diagram", "ece")]
+        "reliability" => Reliability,
         /// True class against predicted class, with a column for no match.
         "confusion-matrix" => ConfusionMatrix(ConfusionMatrix),
         /// Queries beyond the distance threshold.
@@ -81,9 +85,11 @@ impl FigureSpec {
             Self::Neighbours(neighbours) => neighbours.images(data),
             Self::NoMatch(no_match) => no_match.images(data),
             Self::Projection(projection) => projection.images(data),
-            Self::TrainingCurves | Self::MetricsOverDistance | Self::PrecisionRecall | Self::ConfusionMatrix(_) => {
-                Vec::new()
-            }
+            Self::TrainingCurves
+            | Self::MetricsOverDistance
+            | Self::PrecisionRecall
+            | Self::Reliability
+            | Self::ConfusionMatrix(_) => Vec::new(),
         }
     }
 
@@ -98,6 +104,7 @@ impl FigureSpec {
             Self::Neighbours(neighbours) => neighbours.draw(data, path, stop),
             Self::MetricsOverDistance => metrics_over_distance::draw(data, path),
             Self::PrecisionRecall => precision_recall::draw(data, path),
+            Self::Reliability => reliability::draw(data, path),
             Self::ConfusionMatrix(matrix) => matrix.draw(data, path),
             Self::NoMatch(no_match) => no_match.draw(data, path, stop),
             Self::Projection(projection) => projection.draw(data, path, stop),

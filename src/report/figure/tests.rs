@@ -219,7 +219,41 @@ fn file_names_are_unique_and_in_order() {
     let names: BTreeSet<String> = figures.iter().enumerate().map(|(at, figure)| figure.file_name(at)).collect();
     assert_eq!(names.len(), figures.len());
     assert_eq!(names.first().unwrap(), "01-sample-grid.png");
-    assert!(names.contains("09-projection-t-sne.png"), "{names:?}");
+    assert!(names.contains("10-projection-t-sne.png"), "{names:?}");
+}
+
+#[test]
+fn reliability_says_the_error_of_what_it_shows() {
+    let mut data = synthetic::with(10, 60, COLOUR);
+    // 0.75 is said of every label, and every second one is right.
+    for (at, row) in data.matches.0.iter_mut().enumerate() {
+        row.probability = 0.75;
+        row.predicted = Some(if at % 2 == 0 { row.label } else { row.label + 1 });
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let drawn = FigureSpec::Reliability.draw(&data, &folder.path().join("r.png"), GO_ON).unwrap();
+    assert!((drawn.numbers["ece"] - 0.25).abs() < 1e-12, "{drawn:?}");
+    assert!(drawn.alt.contains("in 15 bins; the expected calibration error is 0.2500"), "{}", drawn.alt);
+    data.matches.0[0].probability = f64::NAN;
+    assert!(
+        FigureSpec::Reliability.draw(&data, &folder.path().join("r.png"), GO_ON).unwrap().numbers["ece"].is_finite()
+    );
+}
+
+/// Not a check: `cargo test --lib -- --ignored reliability_to_look_at`, with `SIMPIPE_OUT` a folder for the picture.
+#[test]
+#[ignore = "draws for people to look at: set SIMPIPE_OUT"]
+fn reliability_to_look_at() {
+    let mut data = synthetic::with(10, 3000, COLOUR);
+    for (at, row) in data.matches.0.iter_mut().enumerate() {
+        let step = at * 7919 % 3000;
+        row.probability = (step as f64 / 3000.0).sqrt();
+        row.predicted =
+            Some(if (at * 104_729) % 1000 < (1000.0 * row.probability.powf(1.4)) as usize { row.label } else { -1 });
+    }
+    let out = std::env::var("SIMPIPE_OUT").unwrap();
+    FigureSpec::Reliability.draw(&data, &Path::new(&out).join("reliability.png"), GO_ON).unwrap();
+    FigureSpec::Reliability.draw(&synthetic::small(), &Path::new(&out).join("reliability-small.png"), GO_ON).unwrap();
 }
 
 #[test]
@@ -302,7 +336,7 @@ fn figures_of_real_images() {
     let many = synthetic::with(100, 120, COLOUR);
     let mut none = synthetic::small();
     none.history.0.clear();
-    for (name, data, figure) in [("many", &many, 5), ("many", &many, 6), ("many", &many, 7), ("none", &none, 1)] {
+    for (name, data, figure) in [("many", &many, 6), ("many", &many, 7), ("many", &many, 8), ("none", &none, 1)] {
         let figure = &figures[figure];
         figure.draw(data, &out.join(format!("figures/{name}-{}.png", figure.name())), GO_ON).unwrap();
     }

@@ -135,7 +135,7 @@ pub(super) fn draw(data: &ReportData, path: &Path) -> Result<Drawn, ReportError>
         chart::nothing(&mut canvas, area, "No training step was run: the network keeps its first weights.");
     }
     canvas.save(path)?;
-    Ok(described(title, &smooth, &ends))
+    Ok(described(title, &count_of(window, "step", "steps"), &smooth, &ends))
 }
 
 type Mark<T> = (T, (f64, f64));
@@ -191,7 +191,7 @@ fn annotate(canvas: &mut Canvas, marks: &[Mark<u32>], dots: &[Dot], end: Option<
     }
 }
 
-fn described(title: String, smooth: &[f64], ends: &[(u32, f64, Option<f64>)]) -> Drawn {
+fn described(title: String, window: &str, smooth: &[f64], ends: &[(u32, f64, Option<f64>)]) -> Drawn {
     let mut numbers = BTreeMap::new();
     if let (Some(first), Some(last)) = (smooth.first(), smooth.last()) {
         numbers.insert("loss.first".to_owned(), *first);
@@ -202,7 +202,7 @@ fn described(title: String, smooth: &[f64], ends: &[(u32, f64, Option<f64>)]) ->
     }
     let fell = smooth.first().zip(smooth.last()).map_or_else(
         || "an empty chart: no training step was run".to_owned(),
-        |(first, last)| format!("the loss goes from {} to {}", in_short(*first), in_short(*last)),
+        |(first, last)| format!("its mean over {window} goes from {} to {}", in_short(*first), in_short(*last)),
     );
     Drawn {
         alt: format!("Line chart of loss over training steps; {fell}"),

@@ -164,6 +164,7 @@ pub(in crate::runner) fn plan(stages: &[(&str, &str, &str, &[&str])]) -> Plan {
         name: "fake".to_owned(),
         description: String::new(),
         seed: 1,
+        seeds: Vec::new(),
         device: "cpu".to_owned(),
         device_place: Place::new(&source, 0..0),
         numerics: None,

@@ -2,11 +2,9 @@
 
 use std::time::Instant;
 
+use crate::artifact::RECENT_STEPS;
 use crate::nn::{FitEvent, FitSettings, FitState, Monitor};
 use crate::stage::{Number, Progress};
-
-/// Steps whose mean loss is shown and left as the metric `loss`.
-const WINDOW: usize = 100;
 
 /// What a person sees while the network trains. The only place with a clock, and nothing of it reaches an artifact.
 pub(super) struct Display {
@@ -87,7 +85,7 @@ pub(super) fn numbers(event: &FitEvent) -> Vec<Number> {
 
 /// The mean of the last losses; `None` if there is none.
 pub(super) fn recent_mean(losses: &[f32]) -> Option<f64> {
-    let recent = &losses[losses.len().saturating_sub(WINDOW)..];
+    let recent = &losses[losses.len().saturating_sub(RECENT_STEPS)..];
     let sum: f64 = recent.iter().map(|&loss| f64::from(loss)).sum();
     (!recent.is_empty()).then(|| sum / recent.len() as f64)
 }

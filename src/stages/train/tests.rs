@@ -132,7 +132,9 @@ impl Lab {
         for file in S::FILES {
             assert!(output.join(file).exists(), "{file}");
         }
-        Ok(ctx.into_metrics())
+        let metrics = ctx.into_metrics();
+        assert_eq!(crate::stages::reported::undefined("train", metrics.keys()), [""; 0]);
+        Ok(metrics)
     }
 
     pub(super) fn train(&self, params: &TrainParams, output: &str) -> Result<BTreeMap<String, f64>, StageError> {

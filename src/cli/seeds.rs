@@ -1,0 +1,179 @@
+//! How experiments of several seeds are shown: each seed's run, and what of a figure is spread over seeds and what over
+//! queries.
+
+use std::io::Write;
+use std::path::Path;
+
+use super::print::{self, Align, Table, shown};
+use super::run::number;
+use crate::error::Error;
+use crate::plan::Plan;
+use crate::runner::status::Forecast;
+use crate::runner::{Outcome, RunError, RunRecord};
+use crate::stages::registry;
+use crate::store::Store;
+
+/// The plan of each seed; the plan itself where the experiment is a single run.
+pub(super) fn members(plan: &Plan) -> Vec<Plan> {
+    match plan.experiment.seeds.as_slice() {
+        [] => vec![plan.clone()],
+        seeds => seeds.iter().map(|seed| plan.at_seed(*seed)).collect(),
+    }
+}
+
+/// What a run would do for each of them.
+pub(super) fn forecasts<'a>(members: &'a [Plan], store: &Store, root: &Path) -> Result<Vec<Forecast<'a>>, RunError> {
+    members.iter().map(|member| Forecast::of(member, registry::builtin(), store, root)).collect()
+}
+
+/// The runs of a group and its figures.
+pub(super) fn summary(record: &RunRecord, out: &mut dyn Write) -> Result<(), Error> {
+    let mut table = Table::new(&[
+        ("Seed", Align::Right),
+        ("Run", Align::Left),
+        ("Outcome", Align::Left),
+        ("Ran", Align::Right),
+        ("Hits", Align::Right),
+        ("Seconds", Align::Right),
+    ]);
+    for run in &record.seeds {
+        let count = |outcome| run.stages.iter().filter(|stage| stage.outcome == outcome).count().to_string();
+        let failed = run.stages.iter().find(|stage| stage.failure.is_some());
+        let outcome = match failed {
+            Some(stage) => format!("`{}` failed", stage.id),
+            None if run.ok => "done".to_owned(),
+            None => "interrupted".to_owned(),
+        };
+        let seconds: f64 = run.stages.iter().map(|stage| stage.seconds).sum();
+        let (ran, hits) = (count(Outcome::Ran), count(Outcome::Hit));
+        table.row(vec![run.seed.to_string(), run.run.clone(), outcome, ran, hits, format!("{seconds:.3}")]);
+    }
+    table.write(out, &print::plain)?;
+    if !record.metrics.is_empty() {
+        writeln!(out)?;
+        metrics(record, out)?;
+    }
+    Ok(())
+}
+
+/// Suffixes of what stands beside a figure.
+const BESIDE: [&str; 5] = [".std", ".t_low", ".t_high", ".low", ".high"];
+/// Seeds whose own intervals are shown.
+const SHOWN: usize = 4;
+
+/// Mean, deviation and interval over seeds, beside each seed's own interval over its queries.
+fn metrics(record: &RunRecord, out: &mut dyn Write) -> Result<(), Error> {
+    let metrics = &record.metrics;
+    let beside =
+        |name: &str| BESIDE.iter().any(|suffix| name.strip_suffix(*suffix).is_some_and(|of| metrics.contains_key(of)));
+    let names: Vec<&String> = metrics.keys().filter(|name| !beside(name)).collect();
+    let runs: Vec<_> = record.seeds.iter().filter(|run| run.ok).collect();
+    let sampled = |name: &str| {
+        let of_run = |run: &&crate::runner::SeedRun| {
+            let [low, high] = ["low", "high"].map(|end| run.metrics.get(&format!("{name}.{end}")).copied());
+            Some(interval(low?, high?))
+        };
+        let mut all: Vec<String> = runs.iter().filter_map(of_run).take(SHOWN).collect();
+        if !all.is_empty() && runs.len() > SHOWN {
+            all.push("..".to_owned());
+        }
+        all.join(" ")
+    };
+    let any_sampled = names.iter().any(|name| !sampled(name).is_empty());
+    let mut columns = vec![("Metric", Align::Left), ("Mean ± std", Align::Right), ("[t_low, t_high]", Align::Left)];
+    if any_sampled {
+        columns.push(("Sampling interval of each seed", Align::Left));
+    }
+    let mut table = Table::new(&columns);
+    for name in names {
+        let of = |suffix: &str| metrics.get(&format!("{name}.{suffix}")).copied();
+        let std = of("std").map_or_else(String::new, |std| format!(" ± {std:.4}"));
+        let spread = of("t_low").zip(of("t_high")).map_or_else(|| "-".to_owned(), |(low, high)| interval(low, high));
+        let mut row = vec![name.clone(), format!("{}{std}", number(metrics[name])), spread];
+        row.extend(any_sampled.then(|| sampled(name)));
+        table.row(row);
+    }
+    table.write(out, &print::plain)?;
+    let count = runs.len();
+    let trainings = if count == 1 { "1 training".to_owned() } else { format!("{count} trainings") };
+    writeln!(
+        out,
+        "\nover seeds: mean ± standard deviation of {trainings} that differ in their seed alone, and the 95 % t-interval of \
+         the mean"
+    )?;
+    if any_sampled {
+        writeln!(
+            out,
+            "sampling: each training's own 95 % bootstrap interval over its queries, seeds in the order above; it knows \
+             nothing of other seeds"
+        )?;
+    }
+    Ok(())
+}
+
+fn interval(low: f64, high: f64) -> String {
+    format!("[{low:.4}, {high:.4}]")
+}
+
+/// Where everything is: the reports of the runs, or their folders.
+pub(super) fn places(record: &RunRecord, reports: &[&str], root: &Path, out: &mut dyn Write) -> Result<(), Error> {
+    writeln!(out, "group: {}", shown(root.join(&record.dir).display()))?;
+    for run in &record.seeds {
+        let folder = root.join(&run.dir);
+        let there: Vec<_> =
+            reports.iter().map(|id| folder.join(id).join("report.md")).filter(|at| at.is_file()).collect();
+        if there.is_empty() {
+            writeln!(out, "seed {}: {}", run.seed, shown(folder.display()))?;
+        }
+        there.iter().try_for_each(|report| writeln!(out, "seed {}, report: {}", run.seed, shown(report.display())))?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn the_two_spreads_stand_beside_each_other_and_are_named() {
+        let run = |seed: u64, found: f64| {
+            json!({
+                "seed": seed, "run": format!("r{seed}"), "dir": format!("artifacts/runs/x/r{seed}"), "ok": true, "stages": [],
+                "metrics": {
+                    "match.achieved": found, "match.achieved.low": found - 0.1, "match.achieved.high": found + 0.1,
+                    "train.loss": 2.5,
+                },
+            })
+        };
+        let record: RunRecord = serde_json::from_value(json!({
+            "format": 1, "run": "g", "name": "x", "dir": "artifacts/runs/x/g", "ok": true, "interrupted": false,
+            "started": "", "finished": "", "seconds": 1.0, "saved_seconds": 0.0, "config": "x.toml", "command": [],
+            "versions": {}, "stages": [], "spec": {},
+            "metrics": {
+                "match.achieved": 0.5, "match.achieved.std": 0.1, "match.achieved.t_low": 0.25, "match.achieved.t_high": 0.75,
+                "match.achieved.low": 0.4, "match.achieved.low.std": 0.1, "match.achieved.high": 0.6,
+                "train.loss": 2.5, "train.loss.std": 0.0, "train.loss.t_low": 2.5, "train.loss.t_high": 2.5,
+            },
+            "seeds": [run(1, 0.4), run(2, 0.6)],
+        }))
+        .unwrap();
+        let mut out = Vec::new();
+        summary(&record, &mut out).unwrap();
+        let text = String::from_utf8(out).unwrap();
+        let expected = "\
+Seed  Run  Outcome  Ran  Hits  Seconds
+   1  r1   done       0     0    0.000
+   2  r2   done       0     0    0.000
+
+Metric               Mean ± std  [t_low, t_high]   Sampling interval of each seed
+match.achieved  0.5000 ± 0.1000  [0.2500, 0.7500]  [0.3000, 0.5000] [0.5000, 0.7000]
+train.loss      2.5000 ± 0.0000  [2.5000, 2.5000]
+
+over seeds: mean ± standard deviation of 2 trainings that differ in their seed alone, and the 95 % t-interval of the mean
+sampling: each training's own 95 % bootstrap interval over its queries, seeds in the order above; it knows nothing of other seeds
+";
+        assert_eq!(text, expected);
+    }
+}

@@ -1,0 +1,282 @@
+//! What every number that a stage leaves means: one list of names with definitions, for `simpipe docs match.lone`.
+//!
+//! A stage that leaves another number gets a line here; its tests ask [`undefined`] for those that have none. Names that
+//! metrics already define (`recall@5`, the calibration's `f1`) are looked up where they are declared.
+
+use crate::base::param::{Param, Shape};
+use crate::base::seed::Seed;
+use crate::base::suggest;
+use crate::metric::NameError;
+use crate::metric::registry::AnyMetric;
+use crate::search::CalibrationMetric;
+
+/// A number that stages leave.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reported {
+    /// As it is asked for: `match.lone`, or `recall@5` for one that is no stage's own.
+    pub name: String,
+    /// What it is, with its unit.
+    pub definition: String,
+}
+
+/// Numbers by the kind of the stage.
+const OWN: &[(&str, &str, &str)] = &[
+    ("dataset", "examples", "Images of all splits together, a count."),
+    ("dataset", "classes", "Classes that the dataset names, a count."),
+    ("sample", "examples", "Images of the drawn pool, a count."),
+    ("sample", "classes", "Classes with an image in the drawn pool, a count."),
+    (
+        "train",
+        "loss",
+        "Training loss of the weights that are kept: the mean over the last 100 steps made for them (all of them, if they are \
+         fewer) of each batch's loss, regularisation included, with dropout and the batch's own statistics.",
+    ),
+    (
+        "train",
+        "val_loss",
+        "Validation loss of the weights that are kept: the mean over the validation batches of the epoch that they end, \
+         without dropout and with the moving statistics. Comparable with the training loss only where both batches have the \
+         same shape.",
+    ),
+    (
+        "train",
+        "best_epoch",
+        "The epoch, from 1, whose weights are kept; only where `keep-best` or `early-stopping` chooses one.",
+    ),
+    ("train", "epochs", "Epochs that were trained, a count; only with `early-stopping`."),
+    ("train", "parameters", "Numbers in the network's weights, those that are not trained included."),
+    (
+        "calibrate",
+        "optimal.distance",
+        "The distance threshold of the cutpoint `optimal`: the farthest of those with the best value of the calibration's \
+         metric. Of a similarity the least.",
+    ),
+    (
+        "calibrate",
+        "optimal.value",
+        "The calibration's metric at the cutpoint `optimal`, on the calibration's own queries.",
+    ),
+    (
+        "calibrate",
+        "ece",
+        "Expected calibration error of the fitted probabilities on the very queries that they were fitted to: the mean \
+         distance between what was said and how often it is right, over 15 bins of as many queries each. Optimistic; that of \
+         `match` is not. In [0, 1], lower is better.",
+    ),
+    (
+        "match",
+        "accuracy",
+        "Share of all queries that are accepted at the cutpoint and get their own class. A query that is rejected is not \
+         right, whatever its class.",
+    ),
+    ("match", "matched", "Share of all queries that are accepted at the cutpoint, right or wrong."),
+    ("match", "unknown", "Share of all queries that are rejected at the cutpoint: `1 - matched`."),
+    (
+        "match",
+        "lone",
+        "Queries whose class has no other example in the index, a count. Nothing could be found for them, so retrieval \
+         metrics such as recall@1 leave them out.",
+    ),
+    (
+        "match",
+        "overlap",
+        "Queries that are in the index themselves and may find themselves at distance 0, a count. `disjoint.*` are the \
+         figures without them.",
+    ),
+    (
+        "match",
+        "ece",
+        "Expected calibration error of `probability`: the mean distance between how probable it was said to be that a label is \
+         right, and how often it is, over 15 bins of as many queries each. In [0, 1], lower is better.",
+    ),
+    (
+        "match",
+        "target",
+        "What the cutpoint was to reach in calibration: a value of the metric that its target names. `optimal` has none.",
+    ),
+    (
+        "match",
+        "achieved",
+        "What the cutpoint achieves on these queries: the metric of its target (of `optimal`, the calibration's metric), \
+         counted as the calibration counts. To be held against `target`.",
+    ),
+    (
+        "report",
+        "baseline.queries",
+        "Queries with a neighbour other than themselves, which all baselines are about, a count.",
+    ),
+    (
+        "report",
+        "baseline.embedding",
+        "Share of those queries whose nearest other image, by this embedding, has their class: recall@1 without self matches.",
+    ),
+    (
+        "report",
+        "baseline.raw_pixels",
+        "The same by the Euclidean distance of the images' bytes: what needs no training.",
+    ),
+    (
+        "report",
+        "baseline.chance",
+        "The share of the largest class among those queries: what always guessing it would give.",
+    ),
+    ("report", "baseline.uniform", "One over the number of classes among those queries."),
+];
+
+/// What may stand behind another name.
+const BEHIND: &[(&str, &str)] = &[
+    ("low", "Lower end of the 95 % bootstrap interval: 2,000 draws of classes, and of queries within them."),
+    ("high", "Upper end of the 95 % bootstrap interval: 2,000 draws of classes, and of queries within them."),
+    ("std", "Standard deviation over the runs of a group, which differ in their seed alone."),
+    ("t_low", "Lower end of the 95 % t-interval of the mean over the seeds of a group."),
+    ("t_high", "Upper end of the 95 % t-interval of the mean over the seeds of a group."),
+];
+
+/// What stands before names of the queries outside of the index.
+const DISJOINT: &str = "disjoint.";
+
+/// The definition of a number, asked for by itself or behind its stage: `recall@5`, `match.lone`, `match-test.lone`.
+///
+/// # Errors
+/// If no stage leaves such a number.
+pub fn reported(name: &str) -> Result<Vec<Reported>, NameError> {
+    let kinds = super::registry::kinds();
+    if let Some((stage, rest)) = name.split_once('.')
+        && let Some(kind) = kinds.iter().find(|kind| is_of_kind(stage, kind))
+        && let Some(definition) = of_stage(kind, rest)
+    {
+        return Ok(vec![Reported { name: name.to_owned(), definition }]);
+    }
+    let found = kinds.iter().filter_map(|kind| {
+        let own = OWN.iter().any(|(owner, own, _)| owner == kind && *own == name);
+        Some(Reported { name: format!("{kind}.{name}"), definition: of_stage(kind, name).filter(|_| own)? })
+    });
+    let mut found: Vec<Reported> = found.collect();
+    found.extend(of_metric(name).map(|definition| Reported { name: name.to_owned(), definition }));
+    if found.is_empty() { Err(unknown(name)) } else { Ok(found) }
+}
+
+/// Every number with a name of its own, in the order of the stages.
+#[must_use]
+pub fn all() -> Vec<Reported> {
+    let own = OWN.iter().map(|(stage, name, definition)| Reported {
+        name: format!("{stage}.{name}"),
+        definition: (*definition).to_owned(),
+    });
+    let behind = BEHIND
+        .iter()
+        .map(|(name, definition)| Reported { name: format!("NAME.{name}"), definition: (*definition).to_owned() });
+    own.chain(behind).collect()
+}
+
+/// Those names of a stage's numbers that have no definition.
+#[must_use]
+pub fn undefined<'a>(kind: &str, names: impl IntoIterator<Item = &'a String>) -> Vec<&'a str> {
+    names.into_iter().map(String::as_str).filter(|name| of_stage(kind, name).is_none()).collect()
+}
+
+/// Whether a stage of this id may be of a kind: templates call a second one `match-test`.
+fn is_of_kind(id: &str, kind: &str) -> bool {
+    id.strip_prefix(kind).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
+}
+
+fn of_stage(kind: &str, name: &str) -> Option<String> {
+    if let Some((_, _, definition)) = OWN.iter().find(|(owner, own, _)| *owner == kind && *own == name) {
+        return Some((*definition).to_owned());
+    }
+    if let Some(definition) = of_metric(name).filter(|_| !name.contains('.') && measures(kind)) {
+        return Some(definition);
+    }
+    if let ("calibrate", Some(metric)) = (kind, name.strip_prefix("optimal."))
+        && let Some(metric) = CalibrationMetric::of_column(&metric.replace('-', "_"))
+    {
+        let definition = of_calibration(&metric)?;
+        return Some(format!("At the cutpoint `optimal`, on the calibration's own queries: {definition}"));
+    }
+    if let ("match", Some(rest)) = (kind, name.strip_prefix(DISJOINT)) {
+        return Some(format!("Of the queries that are not in the index themselves: {}", of_stage(kind, rest)?));
+    }
+    let (of, behind) = name.rsplit_once('.')?;
+    let (_, definition) = BEHIND.iter().find(|(known, _)| *known == behind)?;
+    Some(format!("{definition} Of `{of}`: {}", of_stage(kind, of)?))
+}
+
+/// Whether a stage of the kind leaves metrics under their own names.
+fn measures(kind: &str) -> bool {
+    // A dataset or a pool has no metric of its own; of all other stages a new one may.
+    !matches!(kind, "dataset" | "sample" | "index" | "embed" | "report")
+}
+
+/// The definition of a metric by its own name.
+fn of_metric(name: &str) -> Option<String> {
+    let metric = AnyMetric::parse(name, Seed::of_stage(0, "docs", None)).ok()?;
+    let (metric, sense) = (metric.metric(), if metric.metric().higher_is_better() { "higher" } else { "lower" });
+    Some(format!("{} Unit: {}; {sense} is better.", metric.doc(), metric.unit()))
+}
+
+/// The doc comment of a metric of the calibration.
+fn of_calibration(metric: &CalibrationMetric) -> Option<String> {
+    let Shape::Choice(choice) = CalibrationMetric::shape() else { return None };
+    let alternative = choice.alternatives.iter().find(|alternative| alternative.name == metric.name())?;
+    Some(alternative.doc.split_whitespace().collect::<Vec<_>>().join(" "))
+}
+
+fn unknown(name: &str) -> NameError {
+    let message = format!("no stage leaves a number called `{name}`");
+    let names: Vec<String> = all().into_iter().map(|reported| reported.name).collect();
+    let bare: Vec<&str> = OWN.iter().map(|(_, name, _)| *name).collect();
+    let known = names.iter().map(String::as_str).chain(bare);
+    let last = name.rsplit('.').next().unwrap_or(name);
+    let help = match (suggest::closest(name, known), AnyMetric::parse(last, Seed::of_stage(0, "docs", None))) {
+        (Some(near), _) => format!("did you mean `{near}`?"),
+        (None, Err(error)) if error.help.starts_with("did you mean") => error.help,
+        _ => "`simpipe docs --markdown` lists them".to_owned(),
+    };
+    NameError { message, help }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn one(name: &str) -> String {
+        let mut found = reported(name).unwrap_or_else(|error| panic!("{name}: {error:?}"));
+        assert_eq!(found.len(), 1, "{found:?}");
+        found.remove(0).definition
+    }
+
+    #[test]
+    fn names_of_every_shape_are_defined() {
+        assert!(one("match.lone").contains("no other example in the index"));
+        assert_eq!(one("match-test.lone"), one("match.lone"));
+        assert!(one("calibrate.optimal.f1").contains("2 tp / (2 tp + fp + fn)"));
+        assert!(one("calibrate.optimal.binary_accuracy").contains("tp / count"));
+        assert!(one("recall@5").starts_with("The share of queries") || one("recall@5").contains("higher is better"));
+        assert!(one("match.disjoint.recall@1").starts_with("Of the queries that are not in the index themselves"));
+        assert!(one("match.achieved.low").starts_with("Lower end of the 95 % bootstrap interval"));
+        assert!(one("calibrate.optimal.f1.std").starts_with("Standard deviation over the runs of a group"));
+        assert!(one("train.loss.t_high").starts_with("Upper end of the 95 % t-interval"));
+        // A bare name is every stage's that has it.
+        let names: Vec<String> = reported("ece").unwrap().into_iter().map(|found| found.name).collect();
+        assert_eq!(names, ["calibrate.ece", "match.ece"]);
+    }
+
+    #[test]
+    fn unknown_names_are_asked_about() {
+        let help = |name: &str| reported(name).unwrap_err().help;
+        assert_eq!(help("match.lonne"), "did you mean `match.lone`?");
+        assert_eq!(help("recal@5"), "did you mean `recall@5`?");
+        assert_eq!(help("match.recal@5"), "did you mean `recall@5`?");
+        assert_eq!(help("temperature"), "`simpipe docs --markdown` lists them");
+    }
+
+    #[test]
+    fn every_definition_is_a_sentence_of_a_known_stage() {
+        let kinds = super::super::registry::kinds();
+        for (stage, name, definition) in OWN {
+            assert!(kinds.contains(stage) && definition.ends_with('.'), "{stage}.{name}");
+        }
+        assert_eq!(undefined("match", &["lone".to_owned(), "luck".to_owned()]), ["luck"]);
+        assert_eq!(undefined("dataset", &["recall@1".to_owned()]), ["recall@1"]);
+    }
+}
