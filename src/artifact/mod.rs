@@ -3,30 +3,36 @@
 //! Knows nothing of stages, keys or the store. No clock, host or path enters a file; each format carries its
 //! version.
 
+mod baseline;
 mod calibration;
 mod dataset;
 mod distance;
 mod embeddings;
 mod error;
+mod few_shot;
 mod history;
 mod index;
 mod matches;
 mod model;
 mod model_use;
+mod projection;
 mod row_groups;
 mod samples;
 pub mod table;
 
+pub use baseline::{BaselineFile, Estimate, Gain};
 pub use calibration::{Calibration, Cutpoint, Thresholds};
 pub use dataset::{DatasetInfo, Examples, ExamplesSummary, ExamplesWriter, Image, ImageShape};
 pub use distance::Distance;
 pub use embeddings::{Embeddings, EmbeddingsInfo};
 pub use error::ArtifactError;
+pub use few_shot::{EpisodeRow, FewShotFile, write_episodes};
 pub use history::{History, HistoryRow};
 pub use index::{IndexInfo, IndexRows};
 pub use matches::{Confusion, ConfusionCell, MatchInfo, MatchRow, Matches, Neighbour};
 pub use model::{ModelFile, Weights};
 pub use model_use::ModelUse;
+pub use projection::{Projection, ProjectionInfo};
 pub use samples::{SamplerFile, Samples};
 
 use std::path::Path;

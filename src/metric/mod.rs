@@ -10,6 +10,7 @@
 //! | [`episode`] | embeddings with labels, a seed | [`EpisodeMetric`] |
 //! | [`confusion`](mod@confusion), [`classification`] | true and given labels | |
 //! | [`statistics`] | a value a query, or a run: intervals and differences | |
+//! | [`plane`] | embeddings: a point for each | |
 //! | [`rerank`] | embeddings and their neighbours: better neighbours | |
 //!
 //! [`registry`] knows every name. A new metric is a file in its group, with its name in the group's `KNOWN` and `parse`.
@@ -27,6 +28,7 @@ mod error;
 pub mod name;
 pub mod open_set;
 pub mod pair;
+pub mod plane;
 pub mod rank;
 pub mod reference;
 pub mod registry;

@@ -22,6 +22,9 @@ pub fn summary(data: &ReportData, figures: &[(String, Drawn)], baselines: Option
     if let Some(baselines) = baselines {
         compared(&mut page, baselines);
     }
+    if let Some(file) = &data.baseline {
+        super::measured::section(&mut page, file);
+    }
     experiment(&mut page, data);
     calibration(&mut page, data);
     matches(&mut page, data);
@@ -36,17 +39,17 @@ pub fn summary(data: &ReportData, figures: &[(String, Drawn)], baselines: Option
 }
 
 /// A paragraph, with the empty line after it.
-fn line(page: &mut String, text: &str) {
+pub(super) fn line(page: &mut String, text: &str) {
     page.push_str(text);
     page.push_str("\n\n");
 }
 
-fn section(page: &mut String, title: &str) {
+pub(super) fn section(page: &mut String, title: &str) {
     line(page, &format!("## {title}"));
 }
 
 /// A table; every column but the first is a number and stands right.
-fn table(page: &mut String, header: &[String], rows: &[Vec<String>]) {
+pub(super) fn table(page: &mut String, header: &[String], rows: &[Vec<String>]) {
     let row =
         |cells: &[String]| format!("| {} |", cells.iter().map(|cell| escape(cell)).collect::<Vec<_>>().join(" | "));
     page.push_str(&row(header));
@@ -99,6 +102,9 @@ fn headline(page: &mut String, data: &ReportData, baselines: Option<&Baselines>)
     }
     if let Some(baselines) = baselines {
         add("Nearest other image has the class", baselines.embedding.map(percent));
+    }
+    if let Some(figure) = data.baseline.as_ref().and_then(|file| file.embedding.get("recall@1")) {
+        add("Nearest other image has the class", Some(percent(figure.value)));
     }
     table(page, &words(["What", "Value"]), &cells);
 }

@@ -16,6 +16,7 @@ use crate::base::suggest::{self, Known};
 pub const BUILT_IN: &[(&str, &str)] = &[
     ("metric-learning", include_str!("../../pipelines/metric-learning.toml")),
     ("metric-learning-evaluation", include_str!("../../pipelines/metric-learning-evaluation.toml")),
+    ("metric-learning-baselines", include_str!("../../pipelines/metric-learning-baselines.toml")),
 ];
 
 /// The version of the template format.

@@ -28,6 +28,12 @@ pub enum Kind {
     Calibration,
     /// Queries with their neighbours and verdicts.
     Matches,
+    /// What needs no training, measured as the embedding is.
+    Baseline,
+    /// Accuracies from a few examples of each class.
+    FewShot,
+    /// Embeddings on a plane.
+    Projection,
     /// Pictures and numbers for people.
     Report,
 }
@@ -44,6 +50,9 @@ impl Kind {
             Self::Index => "an index",
             Self::Calibration => "a calibration",
             Self::Matches => "matches",
+            Self::Baseline => "baselines",
+            Self::FewShot => "few-shot accuracies",
+            Self::Projection => "a projection",
             Self::Report => "a report",
         }
     }
@@ -66,6 +75,12 @@ pub enum Facts {
     Calibration(CalibrationFacts),
     /// Of matches.
     Matches(MatchesFacts),
+    /// Of baselines.
+    Baseline,
+    /// Of few-shot accuracies.
+    FewShot,
+    /// Of a projection.
+    Projection(ProjectionFacts),
     /// Of a report.
     Report,
 }
@@ -234,6 +249,17 @@ pub struct MatchesFacts {
     pub neighbours: usize,
 }
 
+/// Of a projection.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ProjectionFacts {
+    /// How embeddings become points, by its name in a spec.
+    pub method: String,
+    /// Embeddings placed at most.
+    pub most: usize,
+    /// Embeddings that there are, where known.
+    pub of: Option<usize>,
+}
+
 /// Facts by port name.
 #[derive(Debug, Clone, Default)]
 pub struct InputFacts(pub BTreeMap<String, Facts>);
@@ -257,6 +283,7 @@ impl InputFacts {
         index: Index(IndexFacts),
         calibration: Calibration(CalibrationFacts),
         matches: Matches(MatchesFacts),
+        projection: Projection(ProjectionFacts),
     }
 }
 

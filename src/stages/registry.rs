@@ -12,12 +12,15 @@ use crate::base::suggest::Known;
 use crate::nn::{device, kernel};
 use crate::stage::{BackendChoice, Bound, Catalog, DynStage, Policy, Stage, StageDoc, StageError};
 
+use super::baseline::Baseline;
 use super::calibrate::Calibrate;
 use super::dataset::Dataset;
 use super::embed::Embed;
+use super::few_shot::FewShot;
 use super::index::Index;
 use super::match_::Match;
 use super::notes;
+use super::project::Project;
 use super::report::Report;
 use super::sample::Sample;
 use super::train::Train;
@@ -76,7 +79,7 @@ macro_rules! stages {
     };
 }
 
-stages![Dataset, Sample, Train, Embed, Index, Calibrate, Match, Report];
+stages![Dataset, Sample, Train, Embed, Index, Calibrate, Match, FewShot, Baseline, Project, Report];
 
 /// A stage's parameters followed by the keys that every stage's table may hold.
 fn with_policy(params: Shape) -> Shape {
