@@ -133,7 +133,10 @@ impl Stage for Baseline {
             baselines: found
                 .values
                 .iter()
-                .map(|(name, values)| Ok(((*name).to_owned(), judged.estimates(values)?)))
+                .map(|(name, values)| {
+                    ctx.stop_if_cancelled()?;
+                    Ok(((*name).to_owned(), judged.estimates(values)?))
+                })
                 .collect::<Result<_, StageError>>()?,
             skipped: found.skipped,
         };

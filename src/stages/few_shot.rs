@@ -31,7 +31,7 @@ choice! {
 
 choice! {
     /// How the queries of an episode are labelled.
-    pub enum Method {
+    pub enum FewShotMethod {
         /// By the nearest mean of the examples shown (Snell, Swersky and Zemel, 2017, arXiv:1703.05175).
         #[aka("prototypical", "protonet", "nearest_centroid", "ncm")]
         "nearest-prototype" => NearestPrototype,
@@ -79,17 +79,17 @@ params! {
         by: By = By::Class,
         /// How queries are labelled; the metric `accuracy` is the first one's.
         #[aka("classifier", "classifiers", "method")]
-        methods: Vec<Method> = vec![Method::NearestPrototype, Method::NearestNeighbour] => methods(),
+        methods: Vec<FewShotMethod> = vec![FewShotMethod::NearestPrototype, FewShotMethod::NearestNeighbour] => methods(),
         /// Any text: another one gives other random draws at the same seed.
         #[aka("seed", "random_state", "random_seed")]
         stream: Option<String> = None,
     }
 }
 
-fn methods() -> Check<Vec<Method>> {
-    let distinct = |methods: &[Method]| methods.iter().enumerate().all(|(at, method)| !methods[..at].contains(method));
-    let test = move |methods: &Vec<Method>| !methods.is_empty() && distinct(methods);
-    Check::new("a list of at least one method, each once", test).with_length(check::not_empty::<Method>().length)
+fn methods() -> Check<Vec<FewShotMethod>> {
+    let distinct = |methods: &[FewShotMethod]| methods.iter().enumerate().all(|(at, method)| !methods[..at].contains(method));
+    let test = move |methods: &Vec<FewShotMethod>| !methods.is_empty() && distinct(methods);
+    Check::new("a list of at least one method, each once", test).with_length(check::not_empty::<FewShotMethod>().length)
 }
 
 /// The rule of the interval, as the file says it.
@@ -228,6 +228,7 @@ fn groups(classes: &[String]) -> Option<Vec<&str>> {
 fn no_groups() -> ParamIssue {
     ParamIssue::new("by", "the data has no groups: its classes are not called `group/class`")
         .help("choose \"class\", or a dataset whose classes have groups")
+        .unavailable()
 }
 
 /// Why episodes can't stay within a group, as far as it is known.
@@ -283,7 +284,7 @@ fn episodes(
     let one = |number: u64| -> Result<Vec<EpisodeRow>, StageError> {
         ctx.stop_if_cancelled()?;
         let episode = drawer.episode(number);
-        let row = |method: &Method| {
+        let row = |method: &FewShotMethod| {
             let accuracy = method.metric().of_episode(space, &episode)?;
             Some(EpisodeRow { episode: number, method: method.name(), accuracy, classes: episode.ways.clone() })
         };
@@ -293,7 +294,7 @@ fn episodes(
     Ok(rows.into_iter().flatten().collect())
 }
 
-impl Method {
+impl FewShotMethod {
     fn metric(&self) -> &'static dyn EpisodeMetric {
         match self {
             Self::NearestPrototype => &NearestPrototype,
@@ -303,7 +304,7 @@ impl Method {
 }
 
 fn summary(params: &Params, drawer: &Drawer, distance: Distance, made: &[EpisodeRow]) -> FewShotFile {
-    let names: BTreeSet<&str> = params.methods.iter().map(Method::name).collect();
+    let names: BTreeSet<&str> = params.methods.iter().map(FewShotMethod::name).collect();
     let estimate = |name: &str| {
         let of: Vec<f64> = made.iter().filter(|row| row.method == name).map(|row| row.accuracy).collect();
         let (value, half) = mean_of_episodes(&of)?;

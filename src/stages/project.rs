@@ -33,11 +33,11 @@ params! {
 
 choice! {
     /// How embeddings become points.
-    pub enum Method {
+    pub enum ProjectMethod {
         /// Principal components: exact, keeps large distances (Pearson, 1901).
         "pca" => Pca(PcaParams),
         /// t-SNE: keeps neighbours, distances between groups mean little (van der Maaten and Hinton, 2008).
-        #[aka("tsne", "bhtsne")]
+        #[aka("bhtsne")]
         "t-sne" => TSne(TSneParams),
     }
 }
@@ -56,7 +56,7 @@ params! {
     pub struct Params {
         /// How embeddings become points.
         #[aka("algorithm", "reducer", "technique")]
-        method: Method = Method::Pca(PcaParams {}),
+        method: ProjectMethod = ProjectMethod::Pca(PcaParams {}),
         /// Positions in the pool; all of them must be embedded.
         #[aka("range", "subset", "positions", "rows")]
         slice: Slice = Slice::All,
@@ -118,7 +118,7 @@ impl Stage for Project {
             left_out: count - placed.kept.len(),
             dim: rows.dim,
             distance,
-            explained: matches!(params.method, Method::Pca(_)).then_some(placed.explained),
+            explained: matches!(params.method, ProjectMethod::Pca(_)).then_some(placed.explained),
         };
         let projection = Projection {
             position: placed.kept.iter().map(|row| rows.position[*row]).collect(),
@@ -136,7 +136,7 @@ impl Stage for Project {
     }
 }
 
-impl Method {
+impl ProjectMethod {
     fn way(&self) -> Way {
         match self {
             Self::Pca(_) => Way::Pca,

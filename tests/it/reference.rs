@@ -47,7 +47,18 @@ fn accepted(example: &str) -> Result<(), String> {
     // What is embedded to be compared is embedded alike.
     let mut set = Vec::new();
     for (stage, keys) in &table {
-        let ids = if stage == "embed" { vec!["embed-validation", "embed-calibration"] } else { vec![stage.as_str()] };
+        let ids = match stage.as_str() {
+            "embed" => vec!["embed-validation", "embed-calibration"],
+            // Each of its ports of the report takes one method.
+            "project" if keys.get("method").is_some_and(|method| method.to_string().contains("t-sne")) => {
+                vec!["project-t-sne"]
+            }
+            "project" => vec!["project-pca"],
+            other => vec![other],
+        };
+        if ["baseline", "few-shot", "project"].contains(&stage.as_str()) {
+            set.push("pipeline=metric-learning-baselines".to_owned());
+        }
         for id in ids {
             set.extend(keys.as_table().unwrap().iter().map(|(key, value)| format!("{id}.{key}={value}")));
         }
@@ -66,7 +77,7 @@ fn every_example_is_accepted() {
     let output = simpipe(&["docs", "--json"]).output().unwrap();
     let docs: Json = serde_json::from_slice(&output.stdout).unwrap();
     let (stages, entries) = (docs["stages"].as_array().unwrap(), docs["entries"].as_array().unwrap());
-    assert!(stages.len() == 8 && entries.len() > 40, "{} entries", entries.len());
+    assert!(stages.len() == 11 && entries.len() > 40, "{} entries", entries.len());
     let mut refused = Vec::new();
     for entry in stages.iter().chain(entries) {
         let example = entry["example"].as_str().unwrap();

@@ -10,7 +10,7 @@ use crate::stages::embedded;
 /// Numbers of all images of the index beyond which pixels are not compared: as `f32`, and once more in the order of the
 /// search, these are 1.3 GB.
 const MOST_NUMBERS: usize = 160_000_000;
-/// Products of numbers beyond which pixels are not compared: about a minute on two cores.
+/// Products of numbers beyond which pixels are not compared: about half a minute on two cores.
 const MOST_PRODUCTS: f64 = 2e12;
 /// Bytes of images read at once.
 const READ_AT_ONCE: usize = 32 << 20;
