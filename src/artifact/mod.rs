@@ -3,6 +3,7 @@
 //! Knows nothing of stages, keys or the store. No clock, host or path enters a file; each format carries its
 //! version.
 
+mod baseline;
 mod calibration;
 mod dataset;
 mod distance;
@@ -10,15 +11,18 @@ mod embeddings;
 mod error;
 mod evaluation;
 mod evaluation_tables;
+mod few_shot;
 mod history;
 mod index;
 mod matches;
 mod model;
 mod model_use;
+mod projection;
 mod row_groups;
 mod samples;
 pub mod table;
 
+pub use baseline::{BaselineFile, Estimate, Gain};
 pub use calibration::{Calibration, Cutpoint, Knot, Target, Thresholds};
 pub use dataset::{DatasetInfo, Examples, ExamplesSummary, ExamplesWriter, Image, ImageShape};
 pub use distance::Distance;
@@ -26,11 +30,13 @@ pub use embeddings::{Embeddings, EmbeddingsInfo};
 pub use error::ArtifactError;
 pub use evaluation::{BootstrapInfo, ClusteringInfo, Evaluation, EvaluationCounts, Figure, PairsInfo, RerankInfo};
 pub use evaluation_tables::{PerClass, PerQuery};
+pub use few_shot::{EpisodeRow, FewShotFile, write_episodes};
 pub use history::{History, HistoryRow, RECENT_STEPS};
 pub use index::{IndexInfo, IndexRows};
 pub use matches::{Achieved, Confusion, ConfusionCell, MatchInfo, MatchRow, Matches, Neighbour};
 pub use model::{ModelFile, Weights};
 pub use model_use::ModelUse;
+pub use projection::{Projection, ProjectionInfo};
 pub use samples::{SamplerFile, Samples};
 
 use std::path::Path;

@@ -12,6 +12,7 @@
 //! | [`confusion`](mod@confusion), [`classification`] | true and given labels | |
 //! | [`reliability`] | probabilities and whether they came true | |
 //! | [`statistics`] | a value a query, or a run: intervals and differences | |
+//! | [`plane`] | embeddings: a point for each | |
 //! | [`rerank`] | embeddings and their neighbours: better neighbours | |
 //!
 //! [`registry`] knows every name. A new metric is a file in its group, with its name in the group's `KNOWN` and `parse`.
@@ -30,6 +31,7 @@ pub mod name;
 pub mod neighbour;
 pub mod open_set;
 pub mod pair;
+pub mod plane;
 pub mod rank;
 pub mod reference;
 pub mod registry;

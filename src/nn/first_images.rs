@@ -7,7 +7,13 @@ use super::network::{EMBED_BATCH, Network, images};
 /// Whether a network of these layers has seen training images before its first step.
 #[must_use]
 pub fn starts_from_images(layers: &[LayerSpec]) -> bool {
-    layers.iter().any(|layer| layer.as_dyn().image_start().is_some())
+    images_to_start_from(layers).is_some()
+}
+
+/// How many training images a network of these layers looks at before its first step, at most.
+#[must_use]
+pub fn images_to_start_from(layers: &[LayerSpec]) -> Option<usize> {
+    layers.iter().filter_map(|layer| Some(layer.as_dyn().image_start()?.images())).max()
 }
 
 impl Network {

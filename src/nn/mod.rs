@@ -27,7 +27,7 @@ pub mod schedule;
 mod state;
 
 pub use embedder::Embedder;
-pub use first_images::starts_from_images;
+pub use first_images::{images_to_start_from, starts_from_images};
 pub use fit::{
     Batch, Batches, EarlyStopping, Ema, FitError, FitEvent, FitSettings, Lookahead, Monitor, Unmeasured, Validator, fit,
 };

@@ -6,8 +6,8 @@ use serde_json::Value as Json;
 
 use super::ReportError;
 use crate::artifact::{
-    Calibration, Confusion, Cutpoint, DatasetInfo, Embeddings, Evaluation, History, Image, IndexInfo, IndexRows,
-    MatchInfo, MatchRow, Matches, ModelFile, Neighbour, Samples, Thresholds,
+    BaselineFile, Calibration, Confusion, Cutpoint, DatasetInfo, Embeddings, Evaluation, History, Image, IndexInfo,
+    IndexRows, MatchInfo, MatchRow, Matches, ModelFile, Neighbour, Projection, ProjectionInfo, Samples, Thresholds,
 };
 
 /// What the stages left, and the images that the figures ask for.
@@ -47,6 +47,10 @@ pub struct ReportData {
     pub spec: Json,
     /// Images by example.
     pub images: BTreeMap<u64, Image>,
+    /// Embeddings that are on a plane already, by method.
+    pub projections: BTreeMap<String, (ProjectionInfo, Projection)>,
+    /// Baselines that are measured already.
+    pub baseline: Option<BaselineFile>,
 }
 
 impl ReportData {

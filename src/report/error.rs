@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use crate::metric::plane::PlaneError;
+
 /// Why a figure or a page was not written.
 #[derive(Debug, thiserror::Error)]
 pub enum ReportError {
@@ -33,4 +35,13 @@ pub type Stop<'a> = &'a (dyn Fn() -> bool + Sync);
 /// [`ReportError::Stopped`] then.
 pub(super) fn go_on(stop: Stop<'_>) -> Result<(), ReportError> {
     if stop() { Err(ReportError::Stopped) } else { Ok(()) }
+}
+
+impl From<PlaneError> for ReportError {
+    fn from(error: PlaneError) -> Self {
+        match error {
+            PlaneError::Stopped => Self::Stopped,
+            PlaneError::Thread(_) => Self::Draw(error.to_string()),
+        }
+    }
 }

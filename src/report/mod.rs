@@ -1,7 +1,7 @@
 //! Tables to pictures and words: every figure as a PNG, and `report.md` that ties them together.
 //!
-//! Reads what stages left (through [`ReportData`]), computes the baselines and the two-dimensional maps that only a
-//! report needs, and writes into one folder. Never searches an index and never trains. Plotters is used here only.
+//! Reads what stages left (through [`ReportData`]), computes the baselines and the two-dimensional maps where no stage has
+//! done so, and writes into one folder. Never searches an index and never trains. Plotters is used here only.
 
 mod baseline;
 mod canvas;
@@ -13,21 +13,19 @@ mod evaluation;
 pub mod figure;
 mod findings;
 mod markdown;
-mod pca;
+mod measured;
 mod raw;
 mod spec;
 mod summary;
 mod surface;
 mod text;
 mod theme;
-mod tsne;
 
 pub use baseline::{Baselines, chance, lookup_without_self};
 pub use data::{Overlap, ReportData};
 pub use error::{ReportError, Stop};
 pub use figure::{Drawn, FigureSpec};
 pub use findings::{Finding, findings};
-pub use pca::Pca;
 pub use raw::{RAW_PIXEL_LIMIT, RawPixels, raw_pixels, too_much};
 pub use summary::summary;
 

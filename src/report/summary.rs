@@ -25,6 +25,9 @@ pub fn summary(data: &ReportData, figures: &[(String, Drawn)], baselines: Option
     if let Some(baselines) = baselines {
         compared(&mut page, baselines);
     }
+    if let Some(file) = &data.baseline {
+        super::measured::section(&mut page, file);
+    }
     experiment(&mut page, data);
     calibration(&mut page, data);
     matches(&mut page, data);
@@ -103,6 +106,9 @@ fn headline(page: &mut String, data: &ReportData, baselines: Option<&Baselines>)
     }
     if let Some(baselines) = baselines {
         add("Nearest other image has the class", baselines.embedding.map(percent));
+    }
+    if let Some(figure) = data.baseline.as_ref().and_then(|file| file.embedding.get("recall@1")) {
+        add("Nearest other image has the class", Some(percent(figure.value)));
     }
     table(page, &words(["What", "Value"]), &cells);
 }

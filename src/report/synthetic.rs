@@ -125,6 +125,8 @@ pub(crate) fn with(classes: usize, queries: usize, shape: ImageShape) -> ReportD
             "match": { "cutpoint": "optimal", "unknown-label": "Unknown" },
         }),
         images,
+        projections: BTreeMap::new(),
+        baseline: None,
     }
 }
 

@@ -9,7 +9,7 @@ use crate::base::path::{Step, steps};
 use crate::base::source::{Layer, Place, Source};
 
 use super::depth::too_deep;
-use super::{merge, parse, syntax};
+use super::{merge, syntax};
 
 /// One `--set` option.
 pub(super) struct Override {

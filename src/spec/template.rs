@@ -17,6 +17,7 @@ pub const BUILT_IN: &[(&str, &str)] = &[
     ("honest-evaluation", include_str!("../../pipelines/honest-evaluation.toml")),
     ("metric-learning", include_str!("../../pipelines/metric-learning.toml")),
     ("metric-learning-evaluation", include_str!("../../pipelines/metric-learning-evaluation.toml")),
+    ("metric-learning-baselines", include_str!("../../pipelines/metric-learning-baselines.toml")),
 ];
 
 /// The version of the template format.

@@ -143,6 +143,14 @@ impl<'a> Ctx<'a> {
         self.parts.seed
     }
 
+    /// The seed that another stage of the experiment has, by its kind and stream: only for stages with
+    /// [`SEEDED`](super::Stage::SEEDED), whose keys hold the experiment's. `None` where the spec has no seed.
+    #[must_use]
+    pub fn seed_of(&self, kind: &str, stream: Option<&str>) -> Option<Seed> {
+        let experiment = self.parts.spec.get("seed")?.as_u64()?;
+        Some(Seed::of_stage(experiment, kind, stream))
+    }
+
     /// The backend to compute on.
     #[must_use]
     pub fn backend(&self) -> &str {

@@ -30,6 +30,12 @@ pub enum Kind {
     Matches,
     /// How good a search is, and how sure that is.
     Evaluation,
+    /// What needs no training, measured as the embedding is.
+    Baseline,
+    /// Accuracies from a few examples of each class.
+    FewShot,
+    /// Embeddings on a plane.
+    Projection,
     /// Pictures and numbers for people.
     Report,
 }
@@ -47,6 +53,9 @@ impl Kind {
             Self::Calibration => "a calibration",
             Self::Matches => "matches",
             Self::Evaluation => "an evaluation",
+            Self::Baseline => "baselines",
+            Self::FewShot => "few-shot accuracies",
+            Self::Projection => "a projection",
             Self::Report => "a report",
         }
     }
@@ -71,6 +80,12 @@ pub enum Facts {
     Matches(MatchesFacts),
     /// Of an evaluation.
     Evaluation(EvaluationFacts),
+    /// Of baselines.
+    Baseline,
+    /// Of few-shot accuracies.
+    FewShot,
+    /// Of a projection.
+    Projection(ProjectionFacts),
     /// Of a report.
     Report,
 }
@@ -246,6 +261,17 @@ pub struct EvaluationFacts {
     pub metrics: Vec<String>,
 }
 
+/// Of a projection.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ProjectionFacts {
+    /// How embeddings become points, by its name in a spec.
+    pub method: String,
+    /// Embeddings placed at most.
+    pub most: usize,
+    /// Embeddings that there are, where known.
+    pub of: Option<usize>,
+}
+
 /// Facts by port name.
 #[derive(Debug, Clone, Default)]
 pub struct InputFacts(pub BTreeMap<String, Facts>);
@@ -270,6 +296,7 @@ impl InputFacts {
         calibration: Calibration(CalibrationFacts),
         matches: Matches(MatchesFacts),
         evaluation: Evaluation(EvaluationFacts),
+        projection: Projection(ProjectionFacts),
     }
 }
 

@@ -14,7 +14,7 @@ pub use ctx::{Checkpoints, Ctx, CtxParts, Inputs, Number, Progress};
 pub use error::StageError;
 pub use facts::{
     CalibrationFacts, DatasetFacts, EmbeddingsFacts, EvaluationFacts, Facts, GroupSummary, IndexFacts, InputFacts,
-    Kind, LayerSummary, MatchesFacts, ModelFacts, ModelSummary, ParamIssue, SamplesFacts, SplitFacts,
+    Kind, LayerSummary, MatchesFacts, ModelFacts, ModelSummary, ParamIssue, ProjectionFacts, SamplesFacts, SplitFacts,
 };
 pub use policy::{Policy, TimeLimit};
 

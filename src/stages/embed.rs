@@ -4,12 +4,14 @@ mod rows;
 mod taps;
 #[cfg(test)]
 mod tests;
+mod used;
 
 use std::ops::Range;
 
 pub use self::rows::EmbedView;
 use self::rows::Rows;
 use self::taps::{Tap, taps};
+pub(super) use self::used::Used;
 use super::slice::Slice;
 use super::train::stage_summary;
 use crate::artifact::{

@@ -1,13 +1,16 @@
 //! The stages: one a file, with its parameters, ports, facts and work. [`registry`] lists them.
 
+pub mod baseline;
 pub mod calibrate;
 pub mod dataset;
 pub mod embed;
 mod embedded;
 pub mod evaluate;
+pub mod few_shot;
 pub mod index;
 pub mod match_;
 mod notes;
+pub mod project;
 pub mod registry;
 pub mod report;
 pub mod reported;
@@ -15,4 +18,6 @@ pub mod sample;
 #[cfg(test)]
 mod search_tests;
 pub mod slice;
+#[cfg(test)]
+mod spec_tests;
 pub mod train;

@@ -12,13 +12,16 @@ use crate::base::suggest::Known;
 use crate::nn::{device, kernel};
 use crate::stage::{BackendChoice, Bound, Catalog, DynStage, Policy, Stage, StageDoc, StageError};
 
+use super::baseline::Baseline;
 use super::calibrate::Calibrate;
 use super::dataset::Dataset;
 use super::embed::Embed;
 use super::evaluate::Evaluate;
+use super::few_shot::FewShot;
 use super::index::Index;
 use super::match_::Match;
 use super::notes;
+use super::project::Project;
 use super::report::Report;
 use super::sample::Sample;
 use super::train::Train;
@@ -77,7 +80,7 @@ macro_rules! stages {
     };
 }
 
-stages![Dataset, Sample, Train, Embed, Index, Calibrate, Match, Evaluate, Report];
+stages![Dataset, Sample, Train, Embed, Index, Calibrate, Match, Evaluate, FewShot, Baseline, Project, Report];
 
 /// The kinds of stages that there are.
 #[must_use]

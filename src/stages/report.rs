@@ -1,13 +1,15 @@
 //! The stage `report`: figures, `report.md` and every number shown, from what all other stages left.
 
+mod maps;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use serde_json::{Value as Json, json};
 
 use crate::artifact::{
-    Calibration, Confusion, Distance, Embeddings, Evaluation, Examples, History, IndexInfo, IndexRows, MatchInfo,
-    Matches, Samples, Thresholds, read_json, write_json,
+    BaselineFile, Calibration, Confusion, Distance, Embeddings, Evaluation, Examples, History, IndexInfo, IndexRows,
+    MatchInfo, Matches, Samples, Thresholds, read_json, write_json,
 };
 use crate::base::check;
 use crate::params;
@@ -38,8 +40,8 @@ params! {
         figures: Vec<FigureSpec> = FigureSpec::all() => check::not_empty(),
         /// The page's title; the experiment's name if it is left out.
         title: Option<String> = None,
-        /// Whether the embedding is compared with chance and with raw pixels, which reads every image of queries and
-        /// index.
+        /// Whether the embedding is compared with chance and with raw pixels. Without a stage `baseline` at the port of that
+        /// name this is computed here and reads every image of queries and index.
         baselines: bool = true,
     }
 }
@@ -72,18 +74,21 @@ impl Stage for Report {
             Port::new("calibration", Kind::Calibration, &["calibration.json", "thresholds.parquet"]),
             Port::new("matches", Kind::Matches, MATCH_FILES),
             Port::new("evaluation", Kind::Evaluation, &[Evaluation::FILE]).optional(),
+            Port::new("baseline", Kind::Baseline, &[BaselineFile::FILE]).optional(),
+            maps::port("pca"),
+            maps::port("t-sne"),
         ]
     }
 
     fn infer(params: &ReportParams, inputs: &InputFacts) -> Result<Facts, Vec<ParamIssue>> {
-        let Some(matches) = inputs.matches("matches") else { return Ok(Facts::Report) };
-        let issues: Vec<ParamIssue> = strips(params)
-            .flat_map(|(at, strips)| {
+        let mut issues = maps::issues(params, inputs);
+        issues.extend(inputs.matches("matches").into_iter().flat_map(|matches| {
+            strips(params).flat_map(|(at, strips)| {
                 let path = format!("figures[{at}].neighbours");
                 let slice = matches.count.and_then(|count| outside(strips, count, &path));
                 slice.into_iter().chain(too_many(strips, matches.neighbours, &path))
             })
-            .collect();
+        }));
         if issues.is_empty() { Ok(Facts::Report) } else { Err(issues) }
     }
 
@@ -94,7 +99,8 @@ impl Stage for Report {
         data.images = wanted.into_iter().zip(images).collect();
         ctx.stop_if_cancelled()?;
         let stop = || ctx.cancelled();
-        let baselines = params.baselines.then(|| Baselines::of(&data, &stop)).transpose();
+        let computes = params.baselines && data.baseline.is_none();
+        let baselines = computes.then(|| Baselines::of(&data, &stop)).transpose();
         let baselines = baselines.map_err(|error| failed(error, ctx.input("dataset", "examples.parquet")))?;
         let drawn = draw(params, &data, ctx)?;
         let page = ctx.output("report.md");
@@ -167,6 +173,11 @@ fn read(params: &ReportParams, ctx: &Ctx<'_>) -> Result<ReportData, StageError> 
             .transpose()?,
         spec: ctx.spec().clone(),
         images: BTreeMap::new(),
+        projections: maps::read(ctx)?,
+        baseline: match params.baselines && ctx.has_input("baseline") {
+            true => Some(read_json(ctx.input("baseline", BaselineFile::FILE))?),
+            false => None,
+        },
     })
 }
 
@@ -176,7 +187,7 @@ fn wanted(params: &ReportParams, data: &ReportData) -> Vec<u64> {
     let compared = || lookup_without_self(data).len();
     let too_much = |shape| report::too_much(data, compared(), shape);
     // A large index is not held in memory for a baseline that is left out.
-    if params.baselines && !data.dataset.image.is_some_and(too_much) {
+    if params.baselines && data.baseline.is_none() && !data.dataset.image.is_some_and(too_much) {
         wanted.extend(&data.index.example_id);
         wanted.extend(data.matches.0.iter().map(|row| row.query_id));
     }
@@ -219,10 +230,14 @@ fn numbers(data: &ReportData, drawn: &[(String, Drawn)], baselines: Option<&Base
         .into_iter()
         .map(|finding| (finding.name, json!({ "flaw": finding.flaw, "text": finding.text })))
         .collect();
+    let baselines = match &data.baseline {
+        Some(file) => json!(file),
+        None => json!(baselines.map(Baselines::numbers)),
+    };
     let mut numbers = json!({
         "match": data.match_metrics,
         "calibration": data.calibration,
-        "baselines": baselines.map(Baselines::numbers),
+        "baselines": baselines,
         "findings": found,
         "figures": figures,
     });
@@ -238,9 +253,10 @@ mod tests {
     use std::sync::atomic::AtomicBool;
 
     use super::*;
-    use crate::artifact::ExamplesWriter;
+    use crate::artifact::{Estimate, ExamplesWriter, Gain, Projection, ProjectionInfo};
     use crate::base::param;
     use crate::base::seed::Seed;
+    use crate::metric::plane::{Way, place};
     use crate::report::synthetic;
     use crate::stage::{CtxParts, Inputs, MatchesFacts};
 
@@ -310,9 +326,33 @@ mod tests {
         if let Some(evaluation) = &data.evaluation {
             write_json(&path(Evaluation::FILE), evaluation).unwrap();
         }
-        let ports = Report::ports(&params(json!({}))).into_iter();
-        let plugged = ports.filter(|port| !port.optional || data.evaluation.is_some());
-        plugged.map(|port| (port.name.to_owned(), files(&port))).collect()
+        let plugged = |port: &&Port| {
+            !port.optional
+                || data.projections.contains_key(port.name)
+                || (port.name == "baseline" && data.baseline.is_some())
+                || (port.name == "evaluation" && data.evaluation.is_some())
+        };
+        for (method, (info, placed)) in &data.projections {
+            std::fs::create_dir_all(path(method)).unwrap();
+            write_json(&path(method).join(ProjectionInfo::FILE), info).unwrap();
+            placed.write(&path(method).join(Projection::FILE)).unwrap();
+        }
+        if let Some(file) = &data.baseline {
+            write_json(&path(BaselineFile::FILE), file).unwrap();
+        }
+        let mut inputs: Inputs = Report::ports(&params(json!({})))
+            .iter()
+            .filter(plugged)
+            .map(|port| (port.name.to_owned(), files(port)))
+            .collect();
+        for method in data.projections.keys() {
+            let files = [ProjectionInfo::FILE, Projection::FILE];
+            inputs.insert(
+                method.clone(),
+                files.iter().map(|file| ((*file).to_owned(), path(method).join(file))).collect(),
+            );
+        }
+        inputs
     }
 
     /// Runs the stage; gives its metrics and the bytes of every file by name.
@@ -385,6 +425,62 @@ mod tests {
         assert!(text(&with, "report.md").contains("| map@r | 0.5000 | 0.4500 to 0.5500 | 12 |"));
         let numbers: Json = serde_json::from_str(&text(&with, "metrics.json")).unwrap();
         assert_eq!(numbers["evaluation"]["metrics"]["map@r"]["low"], 0.45);
+    }
+
+    #[test]
+    fn stored_baselines_and_maps_are_shown_as_they_are() {
+        let mut data = synthetic::small();
+        let figures = json!({ "figures": [{ "projection": { "method": "pca", "size": 200 } }] });
+        let computed = run(&params(figures.clone()), &data).1;
+        let map = Path::new("figures/01-projection-pca.png");
+        // The same points, computed before: the same picture.
+        let mut rows = data.embeddings.clone();
+        vectors::to_unit_length(&mut rows.values, rows.dim);
+        let placed = place(&rows.values, rows.dim, &Way::Pca, &|| false).unwrap();
+        let info = ProjectionInfo {
+            format: 1,
+            method: "pca".to_owned(),
+            parameters: json!({}),
+            count: rows.len(),
+            of: rows.len(),
+            left_out: 0,
+            dim: rows.dim,
+            distance: Distance::Cosine,
+            explained: Some(placed.explained),
+        };
+        let (example_id, label) = (rows.example_id.clone(), rows.label.clone());
+        let placed = Projection { position: rows.position, example_id, label, point: placed.points };
+        data.projections.insert("pca".to_owned(), (info, placed));
+        let figure = |value: f64| Estimate { value, low: Some(value - 0.05), high: Some(value + 0.05) };
+        let figures_of = |value: f64| BTreeMap::from([("recall@1".to_owned(), figure(value))]);
+        data.baseline = Some(BaselineFile {
+            format: 1,
+            queries: 10,
+            of_queries: 12,
+            in_index: 0,
+            lone: 0,
+            indexed: 20,
+            distance: Distance::Cosine,
+            embedding: figures_of(0.75),
+            baselines: BTreeMap::from([("raw-pixels".to_owned(), figures_of(0.25))]),
+            skipped: BTreeMap::from([("untrained".to_owned(), "There is no model at the port `model`.".to_owned())]),
+            gain: BTreeMap::from([(
+                "recall@1".to_owned(),
+                Gain { over: "raw-pixels".to_owned(), difference: figure(0.5), better: true },
+            )]),
+        });
+        let (metrics, files) = run(&params(figures.clone()), &data);
+        assert_eq!(files[map], computed[map]);
+        assert!(metrics.is_empty(), "they are the stage's: {metrics:?}");
+        let page = String::from_utf8(files[Path::new("report.md")].clone()).unwrap();
+        assert!(page.contains("| raw-pixels | 0.2500 (0.2000 to 0.3000) |"), "{page}");
+        assert!(page.contains("10 of 12 queries") && page.contains("There is no model at the port"), "{page}");
+        let numbers: Json = serde_json::from_slice(&files[Path::new("metrics.json")]).unwrap();
+        assert_eq!(numbers["baselines"]["baselines"]["raw-pixels"]["recall@1"]["value"], 0.25);
+        let mut without = figures;
+        without["baselines"] = json!(false);
+        let page = String::from_utf8(run(&params(without), &data).1[Path::new("report.md")].clone()).unwrap();
+        assert!(!page.contains("## Baselines"));
     }
 
     #[test]

@@ -2,8 +2,11 @@
 //!
 //! Embeddings are points on a line with the euclidean distance. The index holds 0, 1 (label 0), 10 and 11 (label 1).
 
+mod baseline;
 mod evaluate;
+mod few_shot;
 mod foreign;
+mod project;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -92,6 +95,7 @@ impl World {
         let params: S::Params = param::from_json(params).unwrap();
         let inputs = S::ports(&params)
             .into_iter()
+            .filter(|port| !port.optional || plugs.iter().any(|plug| plug.0 == port.name))
             .map(|port| {
                 let source = plugs.iter().find(|plug| plug.0 == port.name).unwrap().1;
                 let files = port.files.iter().map(|file| ((*file).to_owned(), self.folder(source).join(file)));

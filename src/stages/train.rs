@@ -30,6 +30,7 @@ use self::checks::{
 };
 use self::display::{Display, numbers};
 use self::feed::Feed;
+pub(super) use self::feed::first_images;
 pub use self::monitor::{EarlyStopping, KeepBest, Monitor, Watched};
 use self::order::Order;
 use self::output::{Kept, leave_metrics, write};

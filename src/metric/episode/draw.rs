@@ -34,9 +34,18 @@ pub struct Episode {
 }
 
 /// A class by its groups: rows that may not be both shown and asked.
+#[derive(Debug, Clone)]
 struct Class {
     label: i32,
     groups: Vec<Vec<usize>>,
+}
+
+/// Classes with enough rows, ready to be drawn from.
+#[derive(Debug, Clone)]
+pub struct Drawer {
+    episodes: Episodes,
+    /// Sets of classes: an episode draws all of its own from one of them.
+    sets: Vec<Vec<Class>>,
 }
 
 impl Episodes {
@@ -48,6 +57,15 @@ impl Episodes {
     /// # Errors
     /// If `ways`, `shots` or `queries` is 0, there are fewer than `ways` such classes, or not one group a row.
     pub fn draw(&self, labels: &[i32], groups: Option<&[u64]>) -> Result<Vec<Episode>, MetricError> {
+        let drawer = self.drawer(labels, groups)?;
+        Ok((0..self.count as u64).map(|number| drawer.episode(number)).collect())
+    }
+
+    /// What the episodes are drawn from.
+    ///
+    /// # Errors
+    /// As [`draw`](Self::draw).
+    pub fn drawer(&self, labels: &[i32], groups: Option<&[u64]>) -> Result<Drawer, MetricError> {
         for (what, count) in [("ways", self.ways), ("shots", self.shots), ("queries", self.queries)] {
             if count == 0 {
                 return Err(MetricError::Range { what, expected: "at least 1".to_owned() });
@@ -67,7 +85,7 @@ impl Episodes {
             );
             return Err(MetricError::Range { what: "ways", expected });
         }
-        Ok((0..self.count as u64).map(|number| self.episode(&classes, number)).collect())
+        Ok(Drawer { episodes: *self, sets: vec![classes] })
     }
 
     /// Whether a class always has enough rows left to ask, also where a row of each of its largest groups is shown.
@@ -76,21 +94,69 @@ impl Episodes {
         sizes.sort_unstable_by_key(|size| std::cmp::Reverse(*size));
         sizes.len() >= self.shots && sizes.iter().skip(self.shots).sum::<usize>() >= self.queries
     }
+}
 
-    fn episode(&self, classes: &[Class], number: u64) -> Episode {
-        let mut rng = self.seed.rng("episode", &[number]);
+impl Drawer {
+    /// The same, but the classes of one episode are all of one family, such as the letters of one alphabet (Lake,
+    /// Salakhutdinov and Tenenbaum, 2015): an episode draws a family first, each as likely as the others. `None` is a class
+    /// of no family, which is not drawn.
+    ///
+    /// # Errors
+    /// If no family has `ways` classes with enough rows.
+    pub fn within<'a>(self, family: impl Fn(i32) -> Option<&'a str>) -> Result<Self, MetricError> {
+        let mut families: BTreeMap<&str, Vec<Class>> = BTreeMap::new();
+        for class in self.sets.into_iter().flatten() {
+            if let Some(family) = family(class.label) {
+                families.entry(family).or_default().push(class);
+            }
+        }
+        let largest = families.values().map(Vec::len).max().unwrap_or(0);
+        let sets: Vec<_> = families.into_values().filter(|classes| classes.len() >= self.episodes.ways).collect();
+        if sets.is_empty() {
+            let Episodes { shots, queries, .. } = self.episodes;
+            let expected = format!(
+                "at most {largest}, the classes of the largest group that have {shots} examples to show and {queries} \
+                 others to ask"
+            );
+            return Err(MetricError::Range { what: "ways", expected });
+        }
+        Ok(Self { sets, ..self })
+    }
+
+    /// Families that are drawn from; 1 where classes have none.
+    #[must_use]
+    pub const fn families(&self) -> usize {
+        self.sets.len()
+    }
+
+    /// Classes that can be drawn.
+    #[must_use]
+    pub fn classes(&self) -> usize {
+        self.sets.iter().map(Vec::len).sum()
+    }
+
+    /// The episode of a number.
+    #[must_use]
+    pub fn episode(&self, number: u64) -> Episode {
+        let Episodes { ways, shots, queries, seed, .. } = self.episodes;
+        let set = match self.sets.len() {
+            1 => 0,
+            count => seed.rng("family", &[number]).random_range(0..count),
+        };
+        let classes = &self.sets[set];
+        let mut rng = seed.rng("episode", &[number]);
         let mut episode = Episode { ways: Vec::new(), support: Vec::new(), queries: Vec::new() };
-        for (way, class) in some(classes.len(), self.ways, &mut rng).into_iter().map(|at| &classes[at]).enumerate() {
+        for (way, class) in some(classes.len(), ways, &mut rng).into_iter().map(|at| &classes[at]).enumerate() {
             episode.ways.push(class.label);
             let mut order = some(class.groups.len(), class.groups.len(), &mut rng).into_iter();
             // One row of each group is shown, for rows of one group are alike.
-            let shown: Vec<usize> = order.by_ref().take(self.shots).collect();
+            let shown: Vec<usize> = order.by_ref().take(shots).collect();
             for group in shown {
                 let rows = &class.groups[group];
                 episode.support.push((rows[rng.random_range(0..rows.len())], way));
             }
             let rest: Vec<usize> = order.flat_map(|group| class.groups[group].iter().copied()).collect();
-            let asked = some(rest.len(), self.queries, &mut rng);
+            let asked = some(rest.len(), queries, &mut rng);
             episode.queries.extend(asked.into_iter().map(|at| (way, rest[at])));
         }
         episode

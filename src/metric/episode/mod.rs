@@ -4,6 +4,7 @@
 //! [`EpisodeMetric`], one a file.
 
 mod draw;
+mod interval;
 mod nearest_neighbour;
 mod nearest_prototype;
 
@@ -16,7 +17,8 @@ use super::name::{Argument, Known, NameError, read};
 use super::space::Space;
 use super::{Metric, MetricError, real};
 
-pub use draw::{Episode, Episodes};
+pub use draw::{Drawer, Episode, Episodes};
+pub use interval::mean_of_episodes;
 pub use nearest_neighbour::NearestNeighbour;
 pub use nearest_prototype::NearestPrototype;
 

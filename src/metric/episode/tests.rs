@@ -54,6 +54,29 @@ fn no_group_is_shown_and_asked() {
 }
 
 #[test]
+fn episodes_can_stay_within_a_family_of_classes() {
+    let labels = labels();
+    // Classes 0 to 4 are of one family, 5 to 7 of another.
+    let family = |label: i32| Some(if label < 5 { "greek" } else { "latin" });
+    let of = |ways: usize| episodes(ways, 2, 3).drawer(&labels, None).unwrap().within(family);
+    let drawer = of(3).unwrap();
+    assert_eq!((drawer.families(), drawer.classes()), (2, 8));
+    let mut greek = 0;
+    for number in 0..200 {
+        let families: BTreeSet<_> = drawer.episode(number).ways.into_iter().map(family).collect();
+        assert_eq!(families.len(), 1, "episode {number}");
+        greek += u32::from(families.contains(&Some("greek")));
+    }
+    assert!((70..130).contains(&greek), "{greek} of 200");
+    // Four ways leave one family; six none.
+    assert_eq!((of(4).unwrap().families(), of(4).unwrap().classes()), (1, 5));
+    let refused = of(6).unwrap_err().to_string();
+    assert!(refused.starts_with("ways must be at most 5, the classes of the largest group"), "{refused}");
+    let nobody = episodes(1, 1, 1).drawer(&labels, None).unwrap().within(|_| None);
+    assert!(nobody.unwrap_err().to_string().starts_with("ways must be at most 0"));
+}
+
+#[test]
 fn what_cannot_be_drawn_is_said() {
     let refused = episodes(9, 1, 1).draw(&labels(), None).unwrap_err();
     assert_eq!(

@@ -5,13 +5,14 @@ use std::ops::Range;
 use std::path::Path;
 
 use super::{Drawn, count_of};
+use crate::artifact::{Projection as Placed, ProjectionInfo};
 use crate::base::check;
+use crate::metric::plane::{self, TSne, Way};
 use crate::report::canvas::{Area, Canvas, Pen};
 use crate::report::chart::{self, Axes};
 use crate::report::error::go_on;
-use crate::report::pca::Pca;
 use crate::report::text::{self, Weight};
-use crate::report::{ReportData, ReportError, Stop, theme, tsne};
+use crate::report::{ReportData, ReportError, Stop, theme};
 use crate::{choice, params};
 
 choice! {
@@ -27,6 +28,9 @@ choice! {
 
 params! {
     /// The embeddings on a plane: on the left a point each, on the right some of their images.
+    ///
+    /// Where a stage `project` is plugged into the report's port of the method, `pca` or `t-sne`, its points are drawn, the
+    /// first `count` of them; else the map is computed here.
     pub struct Projection {
         /// How embeddings become points.
         method: Method = Method::Pca,
@@ -53,6 +57,8 @@ struct Map {
     ids: Vec<u64>,
     /// Embeddings that hold something else than numbers.
     left_out: usize,
+    /// Numbers of an embedding.
+    dim: usize,
     explained: [f64; 2],
     x: Range<f64>,
     y: Range<f64>,
@@ -60,35 +66,49 @@ struct Map {
 
 impl Projection {
     pub(super) fn images(&self, data: &ReportData) -> Vec<u64> {
-        data.embeddings.example_id.iter().take(self.count).copied().collect()
+        let placed = data.projections.get(self.method.name()).map(|(_, placed)| &placed.example_id);
+        placed.unwrap_or(&data.embeddings.example_id).iter().take(self.count).copied().collect()
     }
 
     fn map(&self, data: &ReportData, stop: Stop<'_>) -> Result<Map, ReportError> {
+        match data.projections.get(self.method.name()) {
+            Some((info, placed)) => Ok(self.placed(info, placed)),
+            None => self.computed(data, stop),
+        }
+    }
+
+    /// What a stage has computed.
+    fn placed(&self, info: &ProjectionInfo, placed: &Placed) -> Map {
+        let shown = self.count.min(placed.point.len());
+        let points = placed.point[..shown].to_vec();
+        Map {
+            x: range(&points, 0),
+            y: range(&points, 1),
+            labels: placed.label[..shown].to_vec(),
+            ids: placed.example_id[..shown].to_vec(),
+            left_out: if shown < placed.point.len() { 0 } else { info.left_out },
+            dim: info.dim,
+            explained: info.explained.unwrap_or_default(),
+            points,
+        }
+    }
+
+    fn computed(&self, data: &ReportData, stop: Stop<'_>) -> Result<Map, ReportError> {
         let count = self.count.min(data.embeddings.len());
         let dim = data.embeddings.dim;
-        let values = &data.embeddings.values[..count * dim];
-        // A row with what is no number has no place among the others.
-        let finite = |row: &usize| values[row * dim..(row + 1) * dim].iter().all(|value| value.is_finite());
-        let kept: Vec<usize> = (0..count).filter(finite).collect();
-        let values: Vec<f32> = kept.iter().flat_map(|row| &values[row * dim..(row + 1) * dim]).copied().collect();
-        let pca = Pca::fit(&values, dim, stop)?;
-        let explained = pca.explained;
-        let points = match self.method {
-            Method::Pca => pca.points,
-            Method::TSne => tsne::fit(&values, dim, &pca, stop)?,
+        let way = match self.method {
+            Method::Pca => Way::Pca,
+            Method::TSne => Way::TSne(TSne::default()),
         };
-        let range = |axis: usize| {
-            let (low, high) = points
-                .iter()
-                .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), at| (low.min(at[axis]), high.max(at[axis])));
-            if high - low > 1e-12 { low - 0.04 * (high - low)..high + 0.04 * (high - low) } else { -1.0..1.0 }
-        };
+        let plane::Placed { kept, points, explained } =
+            plane::place(&data.embeddings.values[..count * dim], dim, &way, stop)?;
         Ok(Map {
-            x: range(0),
-            y: range(1),
+            x: range(&points, 0),
+            y: range(&points, 1),
             labels: kept.iter().map(|row| data.embeddings.label[*row]).collect(),
             ids: kept.iter().map(|row| data.embeddings.example_id[*row]).collect(),
             left_out: count - kept.len(),
+            dim,
             explained,
             points,
         })
@@ -109,7 +129,7 @@ impl Projection {
         let subtitle = format!(
             "{} of {} dimensions{left_out}; the nearest point on this map has the same class for {:.0} % of them",
             count_of(map.points.len(), "embedding", "embeddings"),
-            data.embeddings.dim,
+            map.dim,
             agreement * 100.0
         );
         let side = self.size as f64;
@@ -224,6 +244,14 @@ impl Projection {
     }
 }
 
+/// What an axis shows: all points, with a little room.
+fn range(points: &[[f64; 2]], axis: usize) -> Range<f64> {
+    let (low, high) = points
+        .iter()
+        .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), at| (low.min(at[axis]), high.max(at[axis])));
+    if high - low > 1e-12 { low - 0.04 * (high - low)..high + 0.04 * (high - low) } else { -1.0..1.0 }
+}
+
 /// The classes that are named beside the maps.
 struct Legend {
     labels: BTreeSet<i32>,
@@ -271,7 +299,7 @@ fn agreement(points: &[[f64; 2]], labels: &[i32], stop: Stop<'_>) -> Result<f64,
     if points.len() < 2 {
         return Ok(0.0);
     }
-    let agrees = |at: usize| {
+    let agrees = |at: usize| -> Result<bool, ReportError> {
         go_on(stop)?;
         let mut best = (f64::INFINITY, at);
         for (other, point) in points.iter().enumerate() {

@@ -33,7 +33,7 @@ impl EmbedView {
 }
 
 /// Makes rows.
-pub(super) struct Rows<'a> {
+pub(in crate::stages) struct Rows<'a> {
     /// Each with the network that it is of.
     parts: Vec<(&'a Network, Embedder<'a>)>,
     views: &'a [EmbedView],
@@ -48,12 +48,12 @@ impl<'a> Rows<'a> {
     }
 
     /// Length of a row.
-    pub(super) fn dim(&self) -> usize {
+    pub(in crate::stages) fn dim(&self) -> usize {
         self.parts.iter().map(|(network, _)| network.dim()).sum()
     }
 
     /// The rows of images, one behind the other. The network's own output, where nothing else is asked for, to the bit.
-    pub(super) fn embed(&self, pixels: &[u8]) -> Vec<f32> {
+    pub(in crate::stages) fn embed(&self, pixels: &[u8]) -> Vec<f32> {
         let mut parts: Vec<(usize, Vec<f32>)> = self.parts.iter().map(|part| self.part(part, pixels)).collect();
         if parts.len() == 1 {
             return parts.remove(0).1;

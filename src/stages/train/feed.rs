@@ -148,10 +148,14 @@ impl Batches for Feed {
     /// Drawn from the whole pool: its first images may all be of one class.
     fn first_images(&self, count: usize) -> Vec<u8> {
         let pool = &self.training;
-        let mut rng = self.seed.rng("first images", &[]);
-        let drawn = draw::distinct(&mut rng, pool.labels.len(), count.min(pool.labels.len()));
+        let drawn = first_images(self.seed, pool.labels.len(), count);
         drawn.into_iter().flat_map(|at| pool.pixels.image(at)).copied().collect()
     }
+}
+
+/// Positions in a pool of the images that layers start from; `seed` is the stage's.
+pub(in crate::stages) fn first_images(seed: Seed, pool: usize, count: usize) -> Vec<usize> {
+    draw::distinct(&mut seed.rng("first images", &[]), pool, count.min(pool))
 }
 
 /// Batches that loader threads make ahead of the steps that take them.

@@ -5,38 +5,55 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use bhtsne::{Neighbor, tSNE};
 use rayon::prelude::*;
 
-use super::ReportError;
-use super::error::{Stop, go_on};
-use super::pca::Pca;
+use super::{Pca, PlaneError, Stop, go_on};
 
-/// Neighbours that count, in effect: the crate's and scikit-learn's usual value for about a thousand points.
-const PERPLEXITY: f64 = 30.0;
 /// Fewer points than this keep the places that PCA gave them: three neighbours are no neighbourhood.
 const FEWEST: usize = 10;
 /// Accuracy of the Barnes-Hut approximation.
 const THETA: f64 = 0.5;
-const EPOCHS: usize = 1000;
 /// The spread of the first coordinates, as scikit-learn and openTSNE scale a PCA start.
 const START: f64 = 1e-4;
 
 /// Numbers beyond this are measured in units of the largest, which changes no neighbour.
 const WIDE: f32 = 1e15;
 
-/// Places rows of `dim` numbers on a plane, starting from their principal components.
-///
-/// Neighbours are exact by Euclidean distance (for unit rows the order of the cosine distance), ties by position. The
-/// descent runs in a pool of one thread: its parallel sums would differ in the last bits with the number of threads,
-/// and a thousand steps make those visible.
-///
-/// # Errors
-/// If the thread can't be started, or the user asked to stop.
-pub(super) fn fit(values: &[f32], dim: usize, start: &Pca, stop: Stop<'_>) -> Result<Vec<[f64; 2]>, ReportError> {
+/// How a t-SNE map is made.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct TSne {
+    /// Neighbours that count, in effect; at most a third of the other rows do.
+    pub perplexity: f64,
+    /// Steps of the descent.
+    pub steps: usize,
+}
+
+impl Default for TSne {
+    /// scikit-learn's values, usual for about a thousand points.
+    fn default() -> Self {
+        Self { perplexity: 30.0, steps: 1000 }
+    }
+}
+
+impl TSne {
+    /// Places rows of `dim` numbers on a plane, starting from their principal components.
+    ///
+    /// Neighbours are exact by Euclidean distance (for unit rows the order of the cosine distance), ties by position. The
+    /// descent runs in a pool of one thread: its parallel sums would differ in the last bits with the number of threads,
+    /// and a thousand steps make those visible.
+    ///
+    /// # Errors
+    /// If the thread can't be started, or the user asked to stop.
+    pub fn fit(&self, values: &[f32], dim: usize, start: &Pca, stop: Stop<'_>) -> Result<Vec<[f64; 2]>, PlaneError> {
+        fit(self, values, dim, start, stop)
+    }
+}
+
+fn fit(tsne: &TSne, values: &[f32], dim: usize, start: &Pca, stop: Stop<'_>) -> Result<Vec<[f64; 2]>, PlaneError> {
     let count = start.points.len();
     let spread = (start.points.iter().map(|point| point[0] * point[0]).sum::<f64>() / count.max(1) as f64).sqrt();
     if count < FEWEST || spread == 0.0 {
         return Ok(start.points.clone());
     }
-    let perplexity = PERPLEXITY.min((count as f64 - 1.0) / 3.0);
+    let perplexity = tsne.perplexity.min((count as f64 - 1.0) / 3.0);
     let kept = ((3.0 * perplexity) as usize).min(count - 1);
     let rows: Vec<&[f32]> = values.chunks_exact(dim).collect();
     let neighbours = nearest(&rows, kept, stop)?;
@@ -44,10 +61,10 @@ pub(super) fn fit(values: &[f32], dim: usize, start: &Pca, stop: Stop<'_>) -> Re
     let pool = rayon::ThreadPoolBuilder::new()
         .num_threads(1)
         .build()
-        .map_err(|error| ReportError::Draw(format!("can't start a thread for t-SNE: {error}")))?;
+        .map_err(|error| PlaneError::Thread(error.to_string()))?;
     let descend = || {
         let mut map: tSNE<'_, f64, &[f32], 2> = tSNE::new(&rows);
-        map.perplexity(perplexity).epochs(EPOCHS).initial_embedding(initial);
+        map.perplexity(perplexity).epochs(tsne.steps).initial_embedding(initial);
         map.epoch_callback(|_, _| {
             if stop() {
                 resume_unwind(Box::new(Stopped));
@@ -58,7 +75,7 @@ pub(super) fn fit(values: &[f32], dim: usize, start: &Pca, stop: Stop<'_>) -> Re
     };
     // Nothing that the unwinding leaves half done is looked at again.
     let places = match catch_unwind(AssertUnwindSafe(|| pool.install(descend))) {
-        Err(payload) if payload.is::<Stopped>() => return Err(ReportError::Stopped),
+        Err(payload) if payload.is::<Stopped>() => return Err(PlaneError::Stopped),
         Err(panic) => resume_unwind(panic),
         Ok(places) => places,
     };
@@ -69,7 +86,7 @@ pub(super) fn fit(values: &[f32], dim: usize, start: &Pca, stop: Stop<'_>) -> Re
 struct Stopped;
 
 /// The `kept` nearest others of each row.
-fn nearest(rows: &[&[f32]], kept: usize, stop: Stop<'_>) -> Result<Vec<Vec<Neighbor<f64>>>, ReportError> {
+fn nearest(rows: &[&[f32]], kept: usize, stop: Stop<'_>) -> Result<Vec<Vec<Neighbor<f64>>>, PlaneError> {
     // Differences of very large numbers are taken in the wider type: the narrower one has no number for them.
     let largest = rows.iter().flat_map(|row| row.iter()).fold(0.0_f32, |largest, value| largest.max(value.abs()));
     let (wide, unit) = if largest > WIDE { (true, f64::from(largest)) } else { (false, 1.0) };
@@ -103,7 +120,7 @@ mod tests {
     use super::*;
 
     fn place(values: &[f32], dim: usize) -> Vec<[f64; 2]> {
-        fit(values, dim, &Pca::fit(values, dim, &|| false).unwrap(), &|| false).unwrap()
+        TSne::default().fit(values, dim, &Pca::fit(values, dim, &|| false).unwrap(), &|| false).unwrap()
     }
 
     /// Three far groups of rows, `count` in all, with some spread inside each.
@@ -155,10 +172,10 @@ mod tests {
         let values = groups(60, 5);
         let pca = Pca::fit(&values, 5, &|| false).unwrap();
         // It is asked for each row, then after each of the epochs.
-        for stop_at in [0, 59, 60, 61, 500, 60 + EPOCHS - 1] {
+        for stop_at in [0, 59, 60, 61, 500, 60 + TSne::default().steps - 1] {
             let asked = AtomicUsize::new(0);
             let stop = || asked.fetch_add(1, Ordering::Relaxed) >= stop_at;
-            assert!(matches!(fit(&values, 5, &pca, &stop), Err(ReportError::Stopped)), "{stop_at}");
+            assert_eq!(TSne::default().fit(&values, 5, &pca, &stop), Err(PlaneError::Stopped), "{stop_at}");
             assert!(asked.into_inner() <= stop_at + 60, "{stop_at}");
         }
     }

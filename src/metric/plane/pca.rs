@@ -2,8 +2,7 @@
 
 use rayon::prelude::*;
 
-use super::ReportError;
-use super::error::{Stop, go_on};
+use super::{PlaneError, Stop, go_on};
 use crate::base::eigen::{self, fix_sign};
 
 /// The two principal components of some rows.
@@ -34,7 +33,7 @@ impl Pca {
     ///
     /// # Errors
     /// If the user asked to stop.
-    pub fn fit(values: &[f32], dim: usize, stop: Stop<'_>) -> Result<Self, ReportError> {
+    pub fn fit(values: &[f32], dim: usize, stop: Stop<'_>) -> Result<Self, PlaneError> {
         let rows = values.len().checked_div(dim).unwrap_or(0);
         if rows == 0 {
             return Ok(Self { points: Vec::new(), explained: [0.0; 2] });
@@ -78,7 +77,7 @@ enum Covariance<'a> {
 }
 
 impl<'a> Covariance<'a> {
-    fn of(centred: &'a [f64], dim: usize, rows: usize, stop: Stop<'_>) -> Result<Self, ReportError> {
+    fn of(centred: &'a [f64], dim: usize, rows: usize, stop: Stop<'_>) -> Result<Self, PlaneError> {
         if rows < dim {
             return Ok(Self::Rows(centred, dim));
         }
@@ -111,7 +110,7 @@ impl<'a> Covariance<'a> {
 }
 
 /// `[dim, dim]`: each row of the result sums over the examples in order, so threads change nothing.
-fn covariance(centred: &[f64], dim: usize, rows: usize, stop: Stop<'_>) -> Result<Vec<f64>, ReportError> {
+fn covariance(centred: &[f64], dim: usize, rows: usize, stop: Stop<'_>) -> Result<Vec<f64>, PlaneError> {
     let mut covariance = vec![0.0; dim * dim];
     covariance.par_chunks_mut(dim).enumerate().try_for_each(|(at, out)| {
         go_on(stop)?;
@@ -126,7 +125,7 @@ fn covariance(centred: &[f64], dim: usize, rows: usize, stop: Stop<'_>) -> Resul
 }
 
 /// The leading eigenvectors and their eigenvalues, largest first.
-fn leading(covariance: &Covariance<'_>, dim: usize, stop: Stop<'_>) -> Result<(Vec<Vec<f64>>, Vec<f64>), ReportError> {
+fn leading(covariance: &Covariance<'_>, dim: usize, stop: Stop<'_>) -> Result<(Vec<Vec<f64>>, Vec<f64>), PlaneError> {
     let block = BLOCK.min(dim);
     // A fixed start without symmetry: no eigenvector of a real covariance is orthogonal to all of it.
     let start = |vector: usize| (0..dim).map(|at| (1.0 + (at * (2 * vector + 3) + vector) as f64).sin()).collect();
