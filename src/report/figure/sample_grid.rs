@@ -54,7 +54,8 @@ impl SampleGrid {
             let x = theme::MARGIN + (at % columns) as f64 * (SIDE + GAP);
             let y = top + (at / columns) as f64 * (SIDE + NAME + GAP);
             canvas.image(data.image(*id)?, x, y, SIDE);
-            let name = text::fit_name(data.class(data.samples.label[at]), theme::LABEL, Weight::Regular, SIDE + GAP - 6.0);
+            let name =
+                text::fit_name(data.class(data.samples.label[at]), theme::LABEL, Weight::Regular, SIDE + GAP - 6.0);
             let pen = Pen::new(theme::LABEL, theme::INK).align(Align::Centre);
             canvas.text(&name, x + SIDE / 2.0, y + SIDE + 20.0, pen);
         }
