@@ -146,6 +146,7 @@ fn missing(source: &Source, facts: &SourceFacts) -> Option<ParamIssue> {
         Source::Cifar100(cifar) => cifar.path.as_ref(),
         Source::FashionMnist(idx) => idx.path.as_ref(),
         Source::Mnist(idx) => idx.path.as_ref(),
+        Source::Omniglot(omniglot) => omniglot.path.as_ref(),
         Source::ImageFolder(folder) => Some(&folder.path),
     }?;
     let at = format!("source.{}.path", source.name());
@@ -154,7 +155,7 @@ fn missing(source: &Source, facts: &SourceFacts) -> Option<ParamIssue> {
         let help = "the path is relative to the file that writes it (to the current folder in `--set`)";
         return Some(ParamIssue::new(at, message).help(help).unavailable());
     }
-    if !matches!(source, Source::ImageFolder(_)) || facts.classes.is_some() {
+    if !matches!(source, Source::ImageFolder(_) | Source::Omniglot(_)) || facts.classes.is_some() {
         return None;
     }
     // The folder could not be listed: listing it for its digests says why, and no file is read.

@@ -135,6 +135,9 @@ pub(super) fn of_dataset(name: &str) -> Result<Collection, Refusal> {
     if !known.contains(&name) {
         let help = match name {
             "image-folder" => "name the folder: `simpipe init FOLDER`".to_owned(),
+            "omniglot" => {
+                "its classes are known once its archives are there: start from configs/omniglot.toml".to_owned()
+            }
             _ => suggest::help(name, &known),
         };
         return Err(Refusal::new(format!("there is no built-in dataset `{}`", shown(name)), help));
@@ -159,9 +162,12 @@ pub(super) fn of_dataset(name: &str) -> Result<Collection, Refusal> {
     })
 }
 
-/// Sources that need no path.
+/// Sources that need no path and whose classes are known before anything is read.
 pub(super) fn datasets() -> Vec<&'static str> {
-    let needs_none = |name: &&&str| param::from_json::<Source>(&json!(name)).is_ok();
+    let needs_none = |name: &&&str| {
+        let source: Option<Source> = param::from_json(&json!(name)).ok();
+        source.is_some_and(|source| source.loader().facts().classes.is_some())
+    };
     Source::NAMES.iter().filter(needs_none).copied().collect()
 }
 
@@ -174,6 +180,7 @@ mod tests {
         assert_eq!(datasets(), ["cifar10-sample", "cifar10", "cifar100", "fashion-mnist", "mnist"]);
         assert_eq!(of_dataset("cifar01").unwrap_err().help, "did you mean `cifar10`?");
         assert!(of_dataset("image-folder").unwrap_err().help.contains("init FOLDER"));
+        assert!(of_dataset("omniglot").unwrap_err().help.contains("configs/omniglot.toml"));
         let mnist = of_dataset("mnist").unwrap();
         assert_eq!((mnist.image, mnist.train.counts.iter().sum::<usize>()), ([28, 28, 1], 60_000));
     }

@@ -9,6 +9,7 @@ mod cifar10_sample;
 mod download;
 mod idx;
 mod image_folder;
+mod omniglot;
 mod published;
 mod reader;
 mod request;
@@ -17,6 +18,7 @@ pub use cifar::{Cifar10, Cifar100};
 pub use cifar10_sample::Cifar10Sample;
 pub use idx::{FashionMnist, Mnist};
 pub use image_folder::{ClassSplit, ImageFolder, ImageSplit, OnCorrupt, SplitRule, Survey, SurveyError};
+pub use omniglot::{Omniglot, Part};
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -40,6 +42,8 @@ crate::choice! {
         "fashion-mnist" => FashionMnist(FashionMnist),
         /// MNIST: 70,000 grey images of 28 x 28 pixels, the ten digits.
         "mnist" => Mnist(Mnist),
+        /// Omniglot: handwritten letters of 50 alphabets, 105 x 105 pixels, 20 drawings of each letter.
+        "omniglot" => Omniglot(Omniglot),
         /// JPEG, PNG, WebP, GIF, BMP and TIFF files in folders: `<split>/<class>/*`.
         #[aka("folder", "directory", "path", "dir", "image_dataset", "image_dataset_from_directory")]
         "image-folder" => ImageFolder(ImageFolder),
@@ -197,6 +201,7 @@ impl Source {
             Self::Cifar100(source) => source,
             Self::FashionMnist(source) => source,
             Self::Mnist(source) => source,
+            Self::Omniglot(source) => source,
             Self::ImageFolder(source) => source,
         }
     }

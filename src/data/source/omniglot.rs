@@ -1,0 +1,366 @@
+//! Omniglot: handwritten letters of fifty alphabets, twenty drawings of each, from its published zip archives.
+//!
+//! An archive holds `<archive>/<alphabet>/<character>/<number>_<drawer>.png`, black ink on white, 105 x 105 pixels.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{Cursor, Read};
+use std::path::{Path, PathBuf};
+
+use zip::ZipArchive;
+
+use super::download::{Downloader, PATIENCE};
+use super::published::Published;
+use super::reader::PublishedReader;
+use super::{Access, DigestFile, Example, Load, Loaded, Place, Sink, SourceFacts, SplitCounts};
+use crate::base::bounds::Length;
+use crate::base::check::{self, Check};
+use crate::base::digest::Digest;
+use crate::base::param::SpecPath;
+use crate::base::suggest;
+use crate::data::DataError;
+use crate::data::decode::{DecodeOptions, Encoded};
+use crate::data::in_order::{BUDGET, in_order};
+
+const SIDE: usize = 105;
+/// Archives and drawings are far smaller: longer ones are none.
+const ARCHIVE_AT_MOST: u64 = 64 << 20;
+const DRAWING_AT_MOST: u64 = 1 << 20;
+
+crate::choice! {
+    /// An archive of Omniglot.
+    pub enum Part {
+        /// The background set: 964 letters of 30 alphabets.
+        "background" => Background,
+        /// The evaluation set: 659 letters of 20 other alphabets.
+        "evaluation" => Evaluation,
+        /// The first small background set: 136 letters of 5 alphabets.
+        "background-small1" => BackgroundSmall1,
+        /// The second small background set: 156 letters of 5 alphabets, of which Greek and Latin are in the first too.
+        "background-small2" => BackgroundSmall2,
+    }
+}
+
+crate::params! {
+    /// Omniglot (Lake, Salakhutdinov and Tenenbaum, "Human-level concept learning through probabilistic program induction",
+    /// Science 2015), MIT licence: one archive is the split `train`, another one `test`.
+    ///
+    /// A class is called `Alphabet/character07`: letters that both archives hold are one class of both splits, and one that
+    /// was trained on is no unseen class. `leave-out` takes alphabets out of `test`.
+    ///
+    /// # Example
+    ///
+    /// ```toml
+    /// { omniglot = { train = "background-small1", test = "background-small2", leave-out = ["Greek", "Latin"], resize = [28, 28] } }
+    /// ```
+    pub struct Omniglot {
+        /// The folder that the `.zip` files lie in; downloaded if left out.
+        #[aka("dir", "root", "folder", "data_dir", "directory", "data_root", "location", "file", "url")]
+        path: Option<SpecPath> = None,
+        /// The archive of the split `train`.
+        train: Part = Part::Background,
+        /// The archive of the split `test`.
+        #[aka("validation", "evaluation", "val")]
+        test: Part = Part::Evaluation,
+        /// Alphabets of the `test` archive that are not used.
+        #[aka("exclude", "without", "skip")]
+        leave_out: Vec<String> = Vec::new(),
+        /// Height and width that every drawing is scaled to, in pixels (triangle filter); 105 x 105 if it is left out.
+        #[aka("image_size", "size", "target_size", "input_shape", "shape", "img_size")]
+        resize: Option<Vec<u32>> = None => size(),
+    }
+}
+
+fn size() -> Check<Option<Vec<u32>>> {
+    Check::new("two numbers from 1 to 1024, height and width", |size: &Option<Vec<u32>>| {
+        size.as_ref().is_none_or(|size| size.len() == 2 && size.iter().all(|side| (1..=1024).contains(side)))
+    })
+    .with_bounds(check::between(1_u32, 1024).bounds)
+    .with_length(Length::of(2))
+}
+
+const BASE: &str = "https://raw.githubusercontent.com/brendenlake/omniglot/master/python/";
+
+const fn archive(name: &'static str, bytes: u64, sha256: &'static str) -> Published {
+    Published { name, base: BASE, bytes, sha256 }
+}
+
+const BACKGROUND: Published =
+    archive("images_background.zip", 9_464_212, "ad41ab679c8b5d90b271ef46be6987cc81211774a695c29dcc5367b2b26ee640");
+const EVALUATION: Published =
+    archive("images_evaluation.zip", 6_462_886, "1f61a8f3366785b057fc117d9228e78a16e3d976c8953b2a10fcc74cf0609cee");
+const SMALL1: Published = archive(
+    "images_background_small1.zip",
+    1_319_022,
+    "f38eb80f801274ac2b4dff5b24289016bfaba4a7d5bb50deebf27104ad6cb8a4",
+);
+const SMALL2: Published = archive(
+    "images_background_small2.zip",
+    1_580_917,
+    "3ccaa407515a8778e5d0861875af38b17e418f301ad5bb3b5a6b65d901a41c7f",
+);
+
+impl Part {
+    const fn archive(&self) -> &'static Published {
+        match self {
+            Self::Background => &BACKGROUND,
+            Self::Evaluation => &EVALUATION,
+            Self::BackgroundSmall1 => &SMALL1,
+            Self::BackgroundSmall2 => &SMALL2,
+        }
+    }
+}
+
+/// A drawing in an archive.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Drawing {
+    /// `Alphabet/character07`.
+    class: String,
+    /// The name in the archive.
+    entry: String,
+}
+
+/// A drawing to decode.
+struct Encoding {
+    split: &'static str,
+    label: i32,
+    entry: String,
+    bytes: Vec<u8>,
+}
+
+fn help() -> String {
+    format!(
+        "be online once, so that it is downloaded; or put `{}` and the like into a folder and say \
+         `source = {{ omniglot = {{ path = \"that folder\" }} }}`",
+        BACKGROUND.name
+    )
+}
+
+impl Omniglot {
+    fn splits(&self) -> [(&'static str, &'static Published); 2] {
+        [("train", self.train.archive()), ("test", self.test.archive())]
+    }
+
+    fn left_out<'a>(&'a self, split: &str) -> &'a [String] {
+        if split == "test" { &self.leave_out } else { &[] }
+    }
+
+    /// Where an archive of the spec's folder lies; `None` where it is downloaded.
+    fn local(&self, archive: &Published) -> Result<Option<PathBuf>, DataError> {
+        let Some(folder) = self.path.as_ref().map(|path| path.resolved.as_path()) else { return Ok(None) };
+        let path = folder.join(archive.name);
+        let missing = |what, path: &Path| DataError::Missing { what, path: path.to_path_buf(), help: help() };
+        if !folder.is_dir() {
+            return Err(missing("folder", folder));
+        }
+        if path.is_file() { Ok(Some(path)) } else { Err(missing("file", &path)) }
+    }
+
+    /// The two splits can't be the same drawings.
+    fn expect_two_parts(&self) -> Result<(), DataError> {
+        if self.train.archive() != self.test.archive() {
+            return Ok(());
+        }
+        let path = PathBuf::from(self.train.archive().name);
+        Err(DataError::Malformed {
+            path,
+            reason: "is both `train` and `test`: every test drawing would have been trained on".to_owned(),
+            help: Some("choose two parts, such as `train = \"background\"` and `test = \"evaluation\"`".to_owned()),
+        })
+    }
+
+    fn size(&self) -> Option<(u32, u32)> {
+        self.resize.as_deref().and_then(|size| Some((*size.first()?, *size.get(1)?)))
+    }
+
+    /// The drawings of a split, by their names in the archive.
+    fn drawings(
+        &self,
+        split: &str,
+        archive: &Published,
+        path: &Path,
+        names: &[&str],
+    ) -> Result<Vec<Drawing>, DataError> {
+        let folder = archive.name.trim_end_matches(".zip");
+        let mut drawings: Vec<Drawing> = names.iter().filter_map(|name| drawing(name, folder)).collect();
+        drawings.sort_by(|a, b| a.entry.cmp(&b.entry));
+        let alphabets: BTreeSet<String> = drawings.iter().map(|drawing| alphabet(&drawing.class).to_owned()).collect();
+        let known: Vec<&str> = alphabets.iter().map(String::as_str).collect();
+        for left_out in self.left_out(split) {
+            if !alphabets.contains(left_out) {
+                return Err(DataError::Malformed {
+                    path: path.to_path_buf(),
+                    reason: format!("`leave-out` names `{left_out}`, which is no alphabet of it"),
+                    help: Some(suggest::help(left_out, &known)),
+                });
+            }
+        }
+        drawings.retain(|drawing| !self.left_out(split).iter().any(|left_out| left_out == alphabet(&drawing.class)));
+        if drawings.is_empty() {
+            return Err(DataError::malformed(path, format!("no drawing is left for the split `{split}`")));
+        }
+        Ok(drawings)
+    }
+
+    /// Reads an archive whole, checked by its published digest.
+    fn read(&self, archive: &'static Published, access: &Access<'_>) -> Result<(PathBuf, Vec<u8>), DataError> {
+        let path = match self.local(archive)? {
+            Some(path) => path,
+            None => {
+                let help = help();
+                let downloader = Downloader { folder: access.downloads, patience: PATIENCE, help: &help, access };
+                downloader.fetch(archive, archive.base)?
+            }
+        };
+        let mut reader = PublishedReader::open(archive, &path, access.stop)?;
+        let mut bytes = Vec::new();
+        let read = (&mut reader).take(ARCHIVE_AT_MOST).read_to_end(&mut bytes);
+        reader.finish(&help())?;
+        read.map_err(DataError::io("read", &path))?;
+        access.has_read(&[(archive.name.to_owned(), archive.digest())]);
+        Ok((path, bytes))
+    }
+}
+
+/// `folder/Greek/character07/0394_01.png` as a drawing; `None` for folders and whatever else is in there.
+fn drawing(name: &str, folder: &str) -> Option<Drawing> {
+    let (class, file) = name.strip_prefix(folder)?.strip_prefix('/')?.rsplit_once('/')?;
+    let is_class = class.split('/').count() == 2 && class.split('/').all(|part| !part.is_empty());
+    (is_class && file.ends_with(".png") && !file.starts_with('.'))
+        .then(|| Drawing { class: class.to_owned(), entry: name.to_owned() })
+}
+
+fn alphabet(class: &str) -> &str {
+    class.split('/').next().unwrap_or_default()
+}
+
+/// The names in an archive.
+fn names(bytes: &[u8], path: &Path) -> Result<Vec<String>, DataError> {
+    let archive = ZipArchive::new(Cursor::new(bytes));
+    let archive = archive.map_err(|error| DataError::malformed(path, format!("not a readable .zip: {error}")))?;
+    Ok(archive.file_names().map(str::to_owned).collect())
+}
+
+impl Load for Omniglot {
+    fn description(&self) -> &'static str {
+        "Omniglot (B. M. Lake, R. Salakhutdinov and J. B. Tenenbaum, Human-level concept learning through probabilistic \
+         program induction, Science 350, 2015), MIT licence"
+    }
+
+    /// From the archives' lists of names, where they lie in a folder.
+    fn facts(&self) -> SourceFacts {
+        let (height, width) = self.size().map_or((SIDE, SIDE), |(height, width)| (height as usize, width as usize));
+        let image = Some([height, width, 1]);
+        let drawings = |(split, archive): (&'static str, &'static Published)| {
+            let path = self.local(archive).ok()??;
+            let archived = ZipArchive::new(std::io::BufReader::new(crate::base::fs::open_regular(&path).ok()?)).ok()?;
+            let names: Vec<&str> = archived.file_names().collect();
+            Some((split, self.drawings(split, archive, &path, &names).ok()?))
+        };
+        let found: Option<Vec<_>> = self.splits().into_iter().map(drawings).collect();
+        let Some(found) = found else { return SourceFacts { image, ..SourceFacts::default() } };
+        let classes = classes(found.iter().flat_map(|(_, drawings)| drawings));
+        let counts = |(split, drawings): &(&'static str, Vec<Drawing>)| {
+            let mut per_class = vec![0; classes.len()];
+            for drawing in drawings {
+                per_class[classes.binary_search(&drawing.class).expect("every class is listed")] += 1;
+            }
+            ((*split).to_owned(), SplitCounts::of_classes(per_class))
+        };
+        let splits: BTreeMap<String, SplitCounts> = found.iter().map(counts).collect();
+        SourceFacts { classes: Some(classes), image, splits: Some(splits) }
+    }
+
+    /// The published digests: the archives' contents are checked when they are read.
+    fn digests(&self, _: &DigestFile<'_>) -> Result<Vec<(String, Digest)>, DataError> {
+        self.expect_two_parts()?;
+        let digest = |(_, archive): (&'static str, &'static Published)| {
+            if let Some(path) = self.local(archive)? {
+                let length = std::fs::metadata(&path).map_err(DataError::io("read", &path))?.len();
+                if length != archive.bytes {
+                    archive.verify(&path, &help(), &|| false)?;
+                }
+                let file = crate::base::fs::open_regular(&path).map_err(DataError::io("read", &path))?;
+                if let Ok(archived) = ZipArchive::new(std::io::BufReader::new(file)) {
+                    self.drawings(
+                        if archive == self.test.archive() { "test" } else { "train" },
+                        archive,
+                        &path,
+                        &archived.file_names().collect::<Vec<_>>(),
+                    )?;
+                }
+            }
+            Ok((archive.name.to_owned(), archive.digest()))
+        };
+        self.splits().into_iter().map(digest).collect()
+    }
+
+    fn places(&self, downloads: &Path) -> Vec<Place> {
+        let folder = self.path.as_ref().map_or(downloads, |path| path.resolved.as_path());
+        let complete = self.splits().iter().all(|(_, archive)| folder.join(archive.name).is_file());
+        vec![Place { path: folder.to_path_buf(), complete }]
+    }
+
+    fn load(&self, access: &Access<'_>, sink: &mut Sink<'_>) -> Result<Loaded, DataError> {
+        self.expect_two_parts()?;
+        let mut archives = Vec::new();
+        for (split, archive) in self.splits() {
+            let (path, bytes) = self.read(archive, access)?;
+            let names = names(&bytes, &path)?;
+            let drawings =
+                self.drawings(split, archive, &path, &names.iter().map(String::as_str).collect::<Vec<_>>())?;
+            archives.push((split, path, bytes, drawings));
+        }
+        let classes = classes(archives.iter().flat_map(|(_, _, _, drawings)| drawings));
+        let mut encodings = Vec::new();
+        for (split, path, bytes, drawings) in &archives {
+            encodings.extend(extract(split, path, bytes, drawings, &classes)?);
+        }
+        let options = DecodeOptions { channels: 1, size: self.size(), ..DecodeOptions::default() };
+        let decode = |encoding: &Encoding, claim: &crate::data::in_order::Claim<'_>| {
+            let decoded = Encoded::read(&encoding.bytes, &options).and_then(Encoded::decode);
+            claim.keep(decoded.as_ref().map_or(0, |decoded| decoded.image.pixels.len() as u64));
+            decoded
+        };
+        let mut done = 0;
+        in_order(&encodings, BUDGET, decode, |result| {
+            let Some((at, decoded)) = result else { return access.images(done, encodings.len()) };
+            let Encoding { split, label, entry, .. } = &encodings[at];
+            done = at + 1;
+            let image = decoded.map_err(|reason| DataError::malformed(Path::new(entry), reason.to_string()))?.image;
+            sink(Example { split, label: *label, image })?;
+            if (access.stop)() { Err(DataError::Stopped) } else { Ok(()) }
+        })?;
+        access.images(done, encodings.len())?;
+        Ok(Loaded { classes, ..Loaded::default() })
+    }
+}
+
+/// The classes of all drawings, sorted.
+fn classes<'a>(drawings: impl Iterator<Item = &'a Drawing>) -> Vec<String> {
+    drawings.map(|drawing| drawing.class.clone()).collect::<BTreeSet<_>>().into_iter().collect()
+}
+
+fn extract(
+    split: &'static str,
+    path: &Path,
+    bytes: &[u8],
+    drawings: &[Drawing],
+    classes: &[String],
+) -> Result<Vec<Encoding>, DataError> {
+    let unreadable = |error: String| DataError::malformed(path, format!("not a readable .zip: {error}"));
+    let mut archive = ZipArchive::new(Cursor::new(bytes)).map_err(|error| unreadable(error.to_string()))?;
+    let mut encodings = Vec::with_capacity(drawings.len());
+    for drawing in drawings {
+        let mut entry = archive.by_name(&drawing.entry).map_err(|error| unreadable(error.to_string()))?;
+        let mut bytes = Vec::new();
+        (&mut entry).take(DRAWING_AT_MOST).read_to_end(&mut bytes).map_err(|error| unreadable(error.to_string()))?;
+        let label = classes.binary_search(&drawing.class).expect("every class is listed");
+        let label = i32::try_from(label).expect("fewer classes than drawings");
+        encodings.push(Encoding { split, label, entry: drawing.entry.clone(), bytes });
+    }
+    Ok(encodings)
+}
+
+#[cfg(test)]
+#[path = "omniglot_tests.rs"]
+mod tests;

@@ -1,0 +1,91 @@
+//! Archives of two alphabets: what is a drawing, what is left out, what is refused.
+
+use std::io::Write;
+
+use super::*;
+use crate::base::param::defaults;
+
+fn zip(folder: &str, entries: &[(&str, &[u8])]) -> Vec<u8> {
+    let mut writer = zip::ZipWriter::new(Cursor::new(Vec::new()));
+    for (name, bytes) in entries {
+        writer.start_file(format!("{folder}/{name}"), zip::write::SimpleFileOptions::default()).unwrap();
+        writer.write_all(bytes).unwrap();
+    }
+    writer.finish().unwrap().into_inner()
+}
+
+fn names(bytes: &[u8]) -> Vec<String> {
+    super::names(bytes, Path::new("x.zip")).unwrap()
+}
+
+fn drawings(omniglot: &Omniglot, split: &str, names: &[String]) -> Result<Vec<Drawing>, DataError> {
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    omniglot.drawings(split, &SMALL2, Path::new("x.zip"), &names)
+}
+
+const FOLDER: &str = "images_background_small2";
+
+fn small() -> Vec<String> {
+    names(&zip(
+        FOLDER,
+        &[
+            ("Latin/character02/b.png", b"b"),
+            ("Greek/character01/a.png", b"a"),
+            ("Greek/character01/.hidden.png", b""),
+            ("Greek/readme.txt", b""),
+            ("Greek/character01/notes/a.png", b""),
+            ("a.png", b""),
+        ],
+    ))
+}
+
+#[test]
+fn drawings_are_the_images_of_a_character_in_the_order_of_names() {
+    let found = drawings(&defaults(), "train", &small()).unwrap();
+    let classes: Vec<&str> = found.iter().map(|drawing| drawing.class.as_str()).collect();
+    assert_eq!(classes, ["Greek/character01", "Latin/character02"]);
+    assert!(found[0].entry.ends_with("small2/Greek/character01/a.png"));
+}
+
+#[test]
+fn alphabets_are_left_out_of_the_test_split_alone() {
+    let omniglot = Omniglot { leave_out: vec!["Greek".to_owned()], ..defaults() };
+    assert_eq!(drawings(&omniglot, "test", &small()).unwrap().len(), 1);
+    assert_eq!(drawings(&omniglot, "train", &small()).unwrap().len(), 2);
+    let unknown = Omniglot { leave_out: vec!["Latn".to_owned()], ..defaults() };
+    let error = drawings(&unknown, "test", &small()).unwrap_err();
+    assert_eq!(error.help(), Some("did you mean `Latin`?"));
+    let all = Omniglot { leave_out: vec!["Greek".to_owned(), "Latin".to_owned()], ..defaults() };
+    assert!(
+        drawings(&all, "test", &small()).unwrap_err().to_string().ends_with("no drawing is left for the split `test`")
+    );
+}
+
+#[test]
+fn one_archive_for_both_splits_and_a_folder_without_archives_are_refused() {
+    let contents = |_: &Path| Ok(Digest::of(b""));
+    let twice = Omniglot { test: Part::Background, ..defaults() };
+    assert!(twice.digests(&contents).unwrap_err().to_string().contains("both `train` and `test`"));
+    let folder = tempfile::tempdir().unwrap();
+    let path = |at: &Path| Some(SpecPath { written: String::new(), resolved: at.to_path_buf() });
+    let empty = Omniglot { path: path(folder.path()), ..defaults() };
+    assert!(matches!(empty.digests(&contents).unwrap_err(), DataError::Missing { what: "file", .. }));
+    let nowhere = Omniglot { path: path(&folder.path().join("x")), ..defaults() };
+    assert!(matches!(nowhere.digests(&contents).unwrap_err(), DataError::Missing { what: "folder", .. }));
+    // Another content under the published name and length is found out when it is read, another length at once.
+    std::fs::write(folder.path().join(BACKGROUND.name), b"short").unwrap();
+    assert!(matches!(empty.digests(&contents).unwrap_err(), DataError::Checksum(_)));
+    assert_eq!(empty.facts().image, Some([105, 105, 1]));
+}
+
+#[test]
+fn bytes_of_each_drawing_reach_their_class() {
+    let bytes = zip(FOLDER, &[("Latin/character02/b.png", b"second"), ("Greek/character01/a.png", b"first")]);
+    let found = drawings(&defaults(), "train", &names(&bytes)).unwrap();
+    let classes = classes(found.iter());
+    let encodings = extract("train", Path::new("x.zip"), &bytes, &found, &classes).unwrap();
+    let read: Vec<(i32, &[u8])> =
+        encodings.iter().map(|encoding| (encoding.label, encoding.bytes.as_slice())).collect();
+    assert_eq!(read, [(0, b"first".as_slice()), (1, b"second".as_slice())]);
+    assert!(matches!(super::names(b"no zip", Path::new("x.zip")), Err(DataError::Malformed { .. })));
+}
