@@ -89,9 +89,7 @@ impl Stage for Baseline {
         let mut issues: Vec<ParamIssue> =
             embedded::select(params.slice, queries.and_then(|facts| facts.range.as_ref())).err().into_iter().collect();
         issues.extend(embedded::check_classes(index, queries));
-        issues.extend(
-            index.zip(queries).and_then(|(index, queries)| embedded::check_uses(&index.model_use, &queries.model_use)),
-        );
+        issues.extend(embedded::check_uses(index, queries));
         issues.extend(embedded::check_dims(index.and_then(|facts| facts.dim), queries.and_then(|facts| facts.dim)));
         if issues.is_empty() { Ok(Facts::Baseline) } else { Err(issues) }
     }

@@ -3,10 +3,11 @@
 //! An archive holds `<archive>/<alphabet>/<character>/<number>_<drawer>.png`, black ink on white, 105 x 105 pixels.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::{Cursor, Read};
+use std::io::{BufReader, Cursor, Read, Seek};
 use std::path::{Path, PathBuf};
 
 use zip::ZipArchive;
+use zip::result::ZipError;
 
 use super::download::{Downloader, PATIENCE};
 use super::published::Published;
@@ -15,6 +16,7 @@ use super::{Access, DigestFile, Example, Load, Loaded, Place, Sink, SourceFacts,
 use crate::base::bounds::Length;
 use crate::base::check::{self, Check};
 use crate::base::digest::Digest;
+use crate::base::fs::open_regular;
 use crate::base::param::SpecPath;
 use crate::base::suggest;
 use crate::data::DataError;
@@ -178,7 +180,7 @@ impl Omniglot {
         split: &str,
         archive: &Published,
         path: &Path,
-        names: &[&str],
+        names: &[String],
     ) -> Result<Vec<Drawing>, DataError> {
         let folder = archive.name.trim_end_matches(".zip");
         let mut drawings: Vec<Drawing> = names.iter().filter_map(|name| drawing(name, folder)).collect();
@@ -234,10 +236,16 @@ fn alphabet(class: &str) -> &str {
 }
 
 /// The names in an archive.
-fn names(bytes: &[u8], path: &Path) -> Result<Vec<String>, DataError> {
-    let archive = ZipArchive::new(Cursor::new(bytes));
-    let archive = archive.map_err(|error| DataError::malformed(path, format!("not a readable .zip: {error}")))?;
-    Ok(archive.file_names().map(str::to_owned).collect())
+fn names(archive: impl Read + Seek, path: &Path) -> Result<Vec<String>, DataError> {
+    let unreadable = |error: ZipError| DataError::malformed(path, format!("not a readable .zip: {error}"));
+    let archive = ZipArchive::new(archive).map_err(unreadable)?;
+    archive.file_names().map(|name| Ok(name.map_err(unreadable)?.into_owned())).collect()
+}
+
+/// The names in an archive on the disk.
+fn names_of(path: &Path) -> Result<Vec<String>, DataError> {
+    let file = open_regular(path).map_err(DataError::io("read", path))?;
+    names(BufReader::new(file), path)
 }
 
 impl Load for Omniglot {
@@ -252,9 +260,7 @@ impl Load for Omniglot {
         let image = Some([height, width, 1]);
         let drawings = |(split, archive): (&'static str, &'static Published)| {
             let path = self.local(archive).ok()??;
-            let archived = ZipArchive::new(std::io::BufReader::new(crate::base::fs::open_regular(&path).ok()?)).ok()?;
-            let names: Vec<&str> = archived.file_names().collect();
-            Some((split, self.drawings(split, archive, &path, &names).ok()?))
+            Some((split, self.drawings(split, archive, &path, &names_of(&path).ok()?).ok()?))
         };
         let found: Option<Vec<_>> = self.splits().into_iter().map(drawings).collect();
         let Some(found) = found else { return SourceFacts { image, ..SourceFacts::default() } };
@@ -273,21 +279,13 @@ impl Load for Omniglot {
     /// The published digests: the archives' contents are checked when they are read.
     fn digests(&self, _: &DigestFile<'_>) -> Result<Vec<(String, Digest)>, DataError> {
         self.expect_two_parts()?;
-        let digest = |(_, archive): (&'static str, &'static Published)| {
+        let digest = |(split, archive): (&'static str, &'static Published)| {
             if let Some(path) = self.local(archive)? {
                 let length = std::fs::metadata(&path).map_err(DataError::io("read", &path))?.len();
                 if length != archive.bytes {
                     archive.verify(&path, &help(), &|| false)?;
                 }
-                let file = crate::base::fs::open_regular(&path).map_err(DataError::io("read", &path))?;
-                if let Ok(archived) = ZipArchive::new(std::io::BufReader::new(file)) {
-                    self.drawings(
-                        if archive == self.test.archive() { "test" } else { "train" },
-                        archive,
-                        &path,
-                        &archived.file_names().collect::<Vec<_>>(),
-                    )?;
-                }
+                self.drawings(split, archive, &path, &names_of(&path)?)?;
             }
             Ok((archive.name.to_owned(), archive.digest()))
         };
@@ -305,9 +303,8 @@ impl Load for Omniglot {
         let mut archives = Vec::new();
         for (split, archive) in self.splits() {
             let (path, bytes) = self.read(archive, access)?;
-            let names = names(&bytes, &path)?;
-            let drawings =
-                self.drawings(split, archive, &path, &names.iter().map(String::as_str).collect::<Vec<_>>())?;
+            let names = names(Cursor::new(&bytes), &path)?;
+            let drawings = self.drawings(split, archive, &path, &names)?;
             archives.push((split, path, bytes, drawings));
         }
         let classes = classes(archives.iter().flat_map(|(_, _, _, drawings)| drawings));

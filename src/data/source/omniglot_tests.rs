@@ -15,12 +15,11 @@ fn zip(folder: &str, entries: &[(&str, &[u8])]) -> Vec<u8> {
 }
 
 fn names(bytes: &[u8]) -> Vec<String> {
-    super::names(bytes, Path::new("x.zip")).unwrap()
+    super::names(Cursor::new(bytes), Path::new("x.zip")).unwrap()
 }
 
 fn drawings(omniglot: &Omniglot, split: &str, names: &[String]) -> Result<Vec<Drawing>, DataError> {
-    let names: Vec<&str> = names.iter().map(String::as_str).collect();
-    omniglot.drawings(split, &SMALL2, Path::new("x.zip"), &names)
+    omniglot.drawings(split, &SMALL2, Path::new("x.zip"), names)
 }
 
 const FOLDER: &str = "images_background_small2";
@@ -87,5 +86,5 @@ fn bytes_of_each_drawing_reach_their_class() {
     let read: Vec<(i32, &[u8])> =
         encodings.iter().map(|encoding| (encoding.label, encoding.bytes.as_slice())).collect();
     assert_eq!(read, [(0, b"first".as_slice()), (1, b"second".as_slice())]);
-    assert!(matches!(super::names(b"no zip", Path::new("x.zip")), Err(DataError::Malformed { .. })));
+    assert!(matches!(super::names(Cursor::new(b"no zip"), Path::new("x.zip")), Err(DataError::Malformed { .. })));
 }

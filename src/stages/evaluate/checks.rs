@@ -19,9 +19,7 @@ pub(super) fn issues(
     let range = embedded::select(params.slice, queries.and_then(|facts| facts.range.as_ref()));
     let range = range.map_err(|issue| issues.push(issue)).unwrap_or_default();
     issues.extend(embedded::check_classes(index, queries));
-    issues.extend(
-        index.zip(queries).and_then(|(index, queries)| embedded::check_uses(&index.model_use, &queries.model_use)),
-    );
+    issues.extend(embedded::check_uses(index, queries));
     issues.extend(embedded::check_dims(index.and_then(|facts| facts.dim), queries.and_then(|facts| facts.dim)));
     let shared = match (index, queries, &range) {
         (Some(index), Some(queries), Some(range)) => embedded::shared(index, queries, range),

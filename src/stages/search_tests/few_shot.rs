@@ -98,7 +98,7 @@ fn issues(params: Json, labels: i32, embedded: usize, per_class: &[usize], class
         dim: Some(1),
         distance: Distance::Cosine,
         seen_in_training: false,
-        model_use: ModelUse::default(),
+        model_use: Some(ModelUse::default()),
     });
     let split = SplitFacts { count: per_class.iter().sum(), per_class: Some(per_class.to_vec()) };
     let dataset = Facts::Dataset(DatasetFacts {
