@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::chart::number;
-use super::{ReportData, spec};
+use super::{ReportData, leaks, spec};
 use crate::artifact::MatchRow;
 
 /// One thing that a reader must know before believing a number.
@@ -28,6 +28,10 @@ impl Finding {
 pub fn findings(data: &ReportData) -> Vec<Finding> {
     let all = [
         self_matches(data),
+        leaks::trained_queries(data),
+        leaks::calibrated_queries(data),
+        leaks::near_copies(data),
+        leaks::trained_index(data),
         calibrated_on_training(data),
         accepts_everything(data),
         recall_ends_at_one(data),

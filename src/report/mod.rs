@@ -10,8 +10,10 @@ mod data;
 mod error;
 pub mod figure;
 mod findings;
+mod leaks;
 mod markdown;
 mod pca;
+pub mod provenance;
 mod raw;
 mod spec;
 mod summary;
@@ -26,6 +28,7 @@ pub use error::{ReportError, Stop};
 pub use figure::{Drawn, FigureSpec};
 pub use findings::{Finding, findings};
 pub use pca::Pca;
+pub use provenance::{FoundCopies, Provenance};
 pub use raw::{RAW_PIXEL_LIMIT, RawPixels, raw_pixels, too_much};
 pub use summary::summary;
 

@@ -94,6 +94,7 @@ pub(crate) fn with(classes: usize, queries: usize, shape: ImageShape) -> ReportD
             "match": { "cutpoint": "optimal", "unknown-label": "Unknown" },
         }),
         images,
+        provenance: super::Provenance::default(),
     }
 }
 

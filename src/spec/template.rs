@@ -15,6 +15,7 @@ use crate::base::suggest::{self, Known};
 /// Templates compiled into the binary: name and text.
 pub const BUILT_IN: &[(&str, &str)] = &[
     ("metric-learning", include_str!("../../pipelines/metric-learning.toml")),
+    ("metric-learning-held-out", include_str!("../../pipelines/metric-learning-held-out.toml")),
     ("metric-learning-evaluation", include_str!("../../pipelines/metric-learning-evaluation.toml")),
 ];
 

@@ -28,6 +28,8 @@ pub enum Kind {
     Calibration,
     /// Queries with their neighbours and verdicts.
     Matches,
+    /// Images of one pool that look like images of another.
+    NearCopies,
     /// Pictures and numbers for people.
     Report,
 }
@@ -44,6 +46,7 @@ impl Kind {
             Self::Index => "an index",
             Self::Calibration => "a calibration",
             Self::Matches => "matches",
+            Self::NearCopies => "near copies",
             Self::Report => "a report",
         }
     }
@@ -66,6 +69,8 @@ pub enum Facts {
     Calibration(CalibrationFacts),
     /// Of matches.
     Matches(MatchesFacts),
+    /// Of near copies.
+    NearCopies,
     /// Of a report.
     Report,
 }
@@ -97,6 +102,8 @@ pub struct SplitFacts {
 pub struct SamplesFacts {
     /// The same text means the same pool in the same order: tells whether two slices can overlap.
     pub identity: String,
+    /// The identity of the dataset drawn from: [`DatasetFacts::identity`].
+    pub dataset: String,
     /// The split drawn from.
     pub split: String,
     /// The dataset's class names.
@@ -223,6 +230,8 @@ pub struct CalibrationFacts {
     pub neighbours: usize,
     /// What the vectors that it was made with are made of.
     pub model_use: Option<ModelUse>,
+    /// The identity of the pool that its queries are from, and their positions there, where known.
+    pub queries: Option<(String, Range<usize>)>,
 }
 
 /// Of matches.

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use serde_json::Value as Json;
 
-use super::embedded::{self, EMBEDDINGS_FILES, INDEX_FILES};
+use super::embedded::{self, INDEX_FILES, QUERY_FILES};
 use super::slice::Slice;
 use crate::artifact::{
-    Calibration as CalibrationFile, Cutpoint, Embeddings, EmbeddingsInfo, IndexInfo, IndexRows, Thresholds, write_json,
+    Calibration as CalibrationFile, Cutpoint, Embeddings, ImageSet, IndexInfo, IndexRows, Thresholds, write_json,
 };
 use crate::base::issue::{Issue, Issues};
 use crate::base::node::Node;
@@ -16,7 +16,9 @@ use crate::base::path;
 use crate::params;
 use crate::search::knn::Wanted;
 use crate::search::{CalibrationMetric, Counting, Curve, ExactSearch, Judged, Matcher, overlap};
-use crate::stage::{CalibrationFacts, Ctx, Facts, InputFacts, Kind, ParamIssue, Port, Stage, StageError};
+use crate::stage::{
+    CalibrationFacts, Ctx, EmbeddingsFacts, Facts, IndexFacts, InputFacts, Kind, ParamIssue, Port, Stage, StageError,
+};
 
 /// The cutpoint that is always there.
 const OPTIMAL: &str = "optimal";
@@ -95,13 +97,14 @@ impl Stage for Calibrate {
     const SUMMARY: &'static str = "Finds the distances below which a match is believed.";
     // 1: lookup and open-set counting.
     // 2: queries that are not of unit length are scaled to it for the cosine distance.
-    const VERSION: u32 = 2;
+    // 3: the images of the queries are left too; whether the model was trained on them is told of the slice alone.
+    const VERSION: u32 = 3;
     const OUTPUT: Kind = Kind::Calibration;
-    const FILES: &'static [&'static str] = &["calibration.json", "thresholds.parquet"];
+    const FILES: &'static [&'static str] = &["calibration.json", "thresholds.parquet", ImageSet::CALIBRATED_ON];
     type Params = Params;
 
     fn ports(_params: &Params) -> Vec<Port> {
-        vec![Port::new("index", Kind::Index, INDEX_FILES), Port::new("queries", Kind::Embeddings, EMBEDDINGS_FILES)]
+        vec![Port::new("index", Kind::Index, INDEX_FILES), Port::new("queries", Kind::Embeddings, QUERY_FILES)]
     }
 
     fn infer(params: &Params, inputs: &InputFacts) -> Result<Facts, Vec<ParamIssue>> {
@@ -110,6 +113,7 @@ impl Stage for Calibrate {
         let asked = embedded::select(params.slice, queries.and_then(|facts| facts.range.as_ref()));
         let asked = asked.map_err(|issue| issues.push(issue)).unwrap_or_default();
         issues.extend(embedded::check_classes(index, queries));
+        issues.extend(known_classes(index, queries).and_then(|(known, all)| strangers(known, all)));
         issues.extend(
             index.zip(queries).and_then(|(index, queries)| embedded::check_uses(&index.model_use, &queries.model_use)),
         );
@@ -117,8 +121,8 @@ impl Stage for Calibrate {
         let indexed = index.and_then(|facts| facts.count());
         let overlaps = index
             .zip(queries)
-            .zip(asked)
-            .is_some_and(|((index, queries), asked)| embedded::shared(index, queries, &asked) > 0);
+            .zip(asked.as_ref())
+            .is_some_and(|((index, queries), asked)| embedded::shared(index, queries, asked) > 0);
         let path = matcher_path(&params.matcher);
         issues.extend(embedded::check_neighbours(&path, params.matcher.k(), indexed, usize::from(overlaps)));
         if !issues.is_empty() {
@@ -130,20 +134,22 @@ impl Stage for Calibrate {
             distance: index.map(|index| index.distance),
             neighbours: params.matcher.k(),
             model_use: index.map(|index| index.model_use.clone()),
+            queries: queries.map(|queries| queries.pool.identity.clone()).zip(asked),
         }))
     }
 
-    fn warnings(_: &Params, inputs: &InputFacts) -> Vec<ParamIssue> {
-        let trained_on = inputs.embeddings("queries").is_some_and(|queries| queries.seen_in_training);
-        let message =
-            "the queries are examples that the model is trained on: the cutpoints will look better than they are";
-        let help = "calibrate with queries of another pool: plug an `embed` of another `sample` stage into `queries`";
-        trained_on.then(|| ParamIssue::new("", message).help(help)).into_iter().collect()
+    fn warnings(params: &Params, inputs: &InputFacts) -> Vec<ParamIssue> {
+        let (index, queries) = (inputs.index("index"), inputs.embeddings("queries"));
+        let trained_on = queries.is_some_and(|queries| queries.seen_in_training);
+        let some = known_classes(index, queries).filter(|_| params.counting == Counting::Lookup);
+        let all = [trained_on.then(fitted), some.and_then(|(known, all)| some_strangers(known, all))];
+        all.into_iter().flatten().collect()
     }
 
     fn run(params: &Params, ctx: &mut Ctx<'_>) -> Result<(), StageError> {
         let (index, index_info) = embedded::read_index(ctx)?;
-        let (queries, query_info) = embedded::read(ctx, "queries", params.slice)?;
+        let (queries, _) = embedded::read(ctx, "queries", params.slice)?;
+        let trained = ImageSet::read(ctx.input("queries", ImageSet::TRAINED_ON))?;
         ctx.stop_if_cancelled()?;
         let curve = curve(params, ctx, &index, &index_info, &queries)?;
         let Some(optimal) = curve.optimal(&params.metric) else {
@@ -152,13 +158,55 @@ impl Stage for Calibrate {
         };
         let columns: Vec<(String, Vec<f64>)> =
             CalibrationMetric::ALL.iter().map(|metric| (metric.column(), curve.values(metric))).collect();
-        let file = calibration(params, &curve, &columns, optimal, &index_info, &query_info);
+        let file = calibration(params, &curve, &columns, optimal, &index_info, !trained.among(&queries.digest).is_empty());
         warn(ctx, &curve, optimal, &file);
         leave_metrics(ctx, &file);
         thresholds(&curve, columns).write(&ctx.output("thresholds.parquet"))?;
         write_json(&ctx.output("calibration.json"), &file)?;
+        let images = queries.example_id.iter().copied().zip(queries.digest.iter().map(String::as_str));
+        ImageSet::of(images).write(&ctx.output(ImageSet::CALIBRATED_ON))?;
         Ok(())
     }
+}
+
+/// How to calibrate with images that the training has not seen.
+const HELD_OUT: &str = "hold images out of training: `pipeline = \"metric-learning-held-out\"` finds its thresholds in a split \
+                        `validation`, which `split = { images = { validation = 0.1, test = 0.2 } }` of the dataset makes";
+
+/// Queries that the network has fitted.
+fn fitted() -> ParamIssue {
+    let message = "the queries are examples that the model is trained on: the cutpoints will look better than they are";
+    ParamIssue::new("", message).help(HELD_OUT)
+}
+
+/// How many classes of the queries the index has, and how many there are.
+fn known_classes(index: Option<&IndexFacts>, queries: Option<&EmbeddingsFacts>) -> Option<(usize, usize)> {
+    let (indexed, asked) = (index?.pool.labels.as_ref()?, queries?.pool.labels.as_ref()?);
+    Some((asked.iter().filter(|label| indexed.contains(label)).count(), asked.len()))
+}
+
+/// No answer can be right.
+fn strangers(known: usize, all: usize) -> Option<ParamIssue> {
+    (known == 0 && all > 0).then(|| {
+        let message = format!(
+            "none of the {all} classes of the queries is in the index: no answer can be right, whatever the network"
+        );
+        ParamIssue::new("", message).help(
+            "calibrate in an index of the queries' own classes: `pipeline = \"metric-learning-held-out\"` looks a split \
+             `validation` up in itself, which `split = { classes = { validation = 0.2, test = 0.4 } }` of the dataset makes",
+        )
+    })
+}
+
+/// Some answers can't be right, and count as if the network had failed.
+fn some_strangers(known: usize, all: usize) -> Option<ParamIssue> {
+    (0 < known && known < all).then(|| {
+        let message = format!("{} of the {all} classes of the queries are not in the index: their queries are always wrong", all - known);
+        ParamIssue::new("", message).help(
+            "index these classes too, leave them out of the queries' `class-list`, or count them as unknown: \
+             `counting = \"open-set\"`",
+        )
+    })
 }
 
 /// Where the matcher's number of neighbours is written.
@@ -202,7 +250,7 @@ fn calibration(
     columns: &[(String, Vec<f64>)],
     optimal: usize,
     index: &IndexInfo,
-    queries: &EmbeddingsInfo,
+    seen_in_training: bool,
 ) -> CalibrationFile {
     let metrics = |at: usize| columns.iter().map(|(name, values)| (name.clone(), values[at])).collect();
     let cutpoint = |at: usize| {
@@ -227,7 +275,7 @@ fn calibration(
         extra_metrics: params.extra_metrics.iter().map(CalibrationMetric::column).collect(),
         cutpoints,
         unreachable,
-        seen_in_training: queries.seen_in_training,
+        seen_in_training,
     }
 }
 

@@ -13,7 +13,7 @@ use self::taps::{Tap, taps};
 use super::slice::Slice;
 use super::train::stage_summary;
 use crate::artifact::{
-    self, Embeddings, EmbeddingsInfo, Examples, ModelFile, ModelUse, Samples, Weights, read_json, write_json,
+    self, Embeddings, EmbeddingsInfo, Examples, ImageSet, ModelFile, ModelUse, Samples, Weights, read_json, write_json,
 };
 use crate::base::check::{self, Check};
 use crate::nn::{EMBED_BATCH, Network, Pixels, device};
@@ -73,9 +73,10 @@ impl Stage for Embed {
     // 1 - first version
     // 2 - batch normalisations are folded into convolutions: the last bits differ
     // 3 - so is a relu behind a batch normalisation
-    const VERSION: u32 = 3;
+    // 4 - which images the model was trained on is told by their digests, also those of another dataset
+    const VERSION: u32 = 4;
     const OUTPUT: Kind = Kind::Embeddings;
-    const FILES: &'static [&'static str] = &["embeddings.parquet", EmbeddingsInfo::FILE];
+    const FILES: &'static [&'static str] = &["embeddings.parquet", EmbeddingsInfo::FILE, ImageSet::TRAINED_ON];
     const TENSOR: bool = true;
     type Params = EmbedParams;
 
@@ -83,7 +84,7 @@ impl Stage for Embed {
         vec![
             Port::new("dataset", Kind::Dataset, &[DATASET]),
             Port::new("sampler", Kind::Samples, &[POOL]),
-            Port::new("model", Kind::Model, &["model.safetensors", "model.json"]),
+            Port::new("model", Kind::Model, &["model.safetensors", "model.json", ImageSet::TRAINED_ON]),
         ]
     }
 
@@ -121,6 +122,7 @@ impl Stage for Embed {
         let values = embed(ctx, &rows, &pixels, ids)?;
         let examples = Examples::read(ctx.input("dataset", DATASET))?;
         let (split, digest) = (of(&examples.split, ids)?, of(&examples.digest, ids)?);
+        let seen = ImageSet::read(ctx.input("model", ImageSet::TRAINED_ON))?.among(&digest);
         let embeddings = Embeddings {
             position: range.clone().map(|position| position as u64).collect(),
             example_id: ids.to_vec(),
@@ -136,10 +138,11 @@ impl Stage for Embed {
             dim: embeddings.dim,
             count: embeddings.len(),
             begin: embeddings.position.first().copied().unwrap_or(0),
-            seen_in_training: ids.iter().any(|id| model.has_seen(*id)),
+            seen_in_training: !seen.is_empty(),
             model_use: params.model_use(Some(&taps)),
         };
         embeddings.write(&ctx.output("embeddings.parquet"))?;
+        seen.write(&ctx.output(ImageSet::TRAINED_ON))?;
         write_json(&ctx.output(EmbeddingsInfo::FILE), &info)?;
         Ok(())
     }

@@ -17,6 +17,7 @@ use super::dataset::Dataset;
 use super::embed::Embed;
 use super::index::Index;
 use super::match_::Match;
+use super::near_copies::NearCopiesStage;
 use super::notes;
 use super::report::Report;
 use super::sample::Sample;
@@ -76,7 +77,7 @@ macro_rules! stages {
     };
 }
 
-stages![Dataset, Sample, Train, Embed, Index, Calibrate, Match, Report];
+stages![Dataset, Sample, Train, Embed, Index, Calibrate, Match, NearCopiesStage, Report];
 
 /// A stage's parameters followed by the keys that every stage's table may hold.
 fn with_policy(params: Shape) -> Shape {

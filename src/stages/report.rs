@@ -1,12 +1,14 @@
 //! The stage `report`: figures, `report.md` and every number shown, from what all other stages left.
 
+mod sources;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use serde_json::{Value as Json, json};
 
 use crate::artifact::{
-    Calibration, Confusion, Distance, Embeddings, Examples, History, IndexInfo, IndexRows, MatchInfo, Matches, Samples,
+    Calibration, Confusion, Distance, Embeddings, History, ImageSet, IndexInfo, IndexRows, MatchInfo, Matches, Samples,
     Thresholds, read_json, write_json,
 };
 use crate::base::check;
@@ -44,6 +46,8 @@ params! {
     }
 }
 
+/// Files of the calibration that the report reads.
+const CALIBRATION_FILES: &[&str] = &["calibration.json", "thresholds.parquet", ImageSet::CALIBRATED_ON];
 /// Files of the matches that the report reads.
 const MATCH_FILES: &[&str] = &["matches.parquet", "confusion.parquet", "metrics.json", MatchInfo::FILE];
 
@@ -52,8 +56,8 @@ impl Stage for Report {
     const SUMMARY: &'static str = "Draws the figures and writes the page that ties them together.";
     /// 1 - First version. 2 - Labels of validation losses leave the line free. 3 - Confusion matrix and legends of many
     /// classes show a part; maps of the cosine distance are of directions; names can't be Markdown; numbers without bound
-    /// have a picture.
-    const VERSION: u32 = 3;
+    /// have a picture. 4 - Images of other datasets are told apart; leaks are found by the bytes of images.
+    const VERSION: u32 = 4;
     const OUTPUT: Kind = Kind::Report;
     const FILES: &'static [&'static str] = &["figures/", "report.md", "metrics.json"];
     // t-SNE starts from the principal components and draws no random number.
@@ -62,34 +66,35 @@ impl Stage for Report {
     type Params = ReportParams;
 
     fn ports(_: &ReportParams) -> Vec<Port> {
-        vec![
-            Port::new("dataset", Kind::Dataset, &["examples.parquet", "dataset.json"]),
+        let mut ports = vec![
+            Port::new("dataset", Kind::Dataset, sources::DATASET_FILES),
             Port::new("sampler", Kind::Samples, &["samples.parquet"]),
-            Port::new("training", Kind::Model, &["model.json", "history.parquet"]),
+            Port::new("training", Kind::Model, &["model.json", "history.parquet", ImageSet::TRAINED_ON]),
             Port::new("index", Kind::Index, &["index.arrow", "index.json"]),
             Port::new("embeddings", Kind::Embeddings, &["embeddings.parquet"]),
-            Port::new("calibration", Kind::Calibration, &["calibration.json", "thresholds.parquet"]),
+            Port::new("calibration", Kind::Calibration, CALIBRATION_FILES),
             Port::new("matches", Kind::Matches, MATCH_FILES),
-        ]
+        ];
+        ports.extend(sources::ports());
+        ports
     }
 
     fn infer(params: &ReportParams, inputs: &InputFacts) -> Result<Facts, Vec<ParamIssue>> {
-        let Some(matches) = inputs.matches("matches") else { return Ok(Facts::Report) };
-        let issues: Vec<ParamIssue> = strips(params)
-            .flat_map(|(at, strips)| {
+        let mut issues = sources::unplugged(inputs);
+        let strips = strips(params).filter_map(|(at, strips)| Some((at, strips, inputs.matches("matches")?)));
+        issues.extend(strips
+            .flat_map(|(at, strips, matches)| {
                 let path = format!("figures[{at}].neighbours");
                 let slice = matches.count.and_then(|count| outside(strips, count, &path));
                 slice.into_iter().chain(too_many(strips, matches.neighbours, &path))
-            })
-            .collect();
+            }));
         if issues.is_empty() { Ok(Facts::Report) } else { Err(issues) }
     }
 
     fn run(params: &ReportParams, ctx: &mut Ctx<'_>) -> Result<(), StageError> {
         let mut data = read(params, ctx)?;
         let wanted = wanted(params, &data);
-        let images = Examples::read_images(ctx.input("dataset", "examples.parquet"), &wanted)?;
-        data.images = wanted.into_iter().zip(images).collect();
+        data.images = sources::images(ctx, &data, &wanted)?;
         ctx.stop_if_cancelled()?;
         let stop = || ctx.cancelled();
         let baselines = params.baselines.then(|| Baselines::of(&data, &stop)).transpose();
@@ -144,7 +149,7 @@ fn read(params: &ReportParams, ctx: &Ctx<'_>) -> Result<ReportData, StageError> 
         // A map shows what the search compares: directions.
         vectors::to_unit_length(&mut embeddings.values, embeddings.dim);
     }
-    Ok(ReportData {
+    let mut data = ReportData {
         title: params.title.clone(),
         dataset: read_json(ctx.input("dataset", "dataset.json"))?,
         samples: Samples::read(ctx.input("sampler", "samples.parquet"))?,
@@ -160,8 +165,11 @@ fn read(params: &ReportParams, ctx: &Ctx<'_>) -> Result<ReportData, StageError> 
         match_metrics: read_json(ctx.input("matches", "metrics.json"))?,
         match_info: read_json(ctx.input("matches", MatchInfo::FILE))?,
         spec: ctx.spec().clone(),
+        provenance: sources::provenance(ctx)?,
         images: BTreeMap::new(),
-    })
+    };
+    sources::set_apart(&mut data, ctx)?;
+    Ok(data)
 }
 
 /// The examples whose images are read, each once, in order.
@@ -290,12 +298,15 @@ mod tests {
         data.embeddings.write(&path("embeddings.parquet")).unwrap();
         write_json(&path("calibration.json"), &data.calibration).unwrap();
         data.thresholds.write(&path("thresholds.parquet")).unwrap();
+        data.provenance.trained_on.write(&path(ImageSet::TRAINED_ON)).unwrap();
+        data.provenance.calibrated_on.write(&path(ImageSet::CALIBRATED_ON)).unwrap();
         data.matches.write(&path("matches.parquet")).unwrap();
         data.confusion.write(&path("confusion.parquet"), &data.dataset.classes, "Unknown").unwrap();
         write_json(&path("metrics.json"), &data.match_metrics).unwrap();
         write_json(&path(MatchInfo::FILE), &data.match_info).unwrap();
         let files = |port: &Port| port.files.iter().map(|file| ((*file).to_owned(), path(file))).collect();
-        Report::ports(&params(json!({}))).iter().map(|port| (port.name.to_owned(), files(port))).collect()
+        let ports = Report::ports(&params(json!({}))).into_iter().filter(|port| !port.optional);
+        ports.map(|port| (port.name.to_owned(), files(&port))).collect()
     }
 
     /// Runs the stage; gives its metrics and the bytes of every file by name.

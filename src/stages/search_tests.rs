@@ -15,8 +15,8 @@ use super::calibrate::{self, Calibrate};
 use super::index::{self, Index};
 use super::match_::{self, Match};
 use crate::artifact::{
-    Calibration, Confusion, DatasetInfo, Distance, Embeddings, EmbeddingsInfo, IndexInfo, IndexRows, Matches, ModelUse,
-    Thresholds, read_json, write_json,
+    Calibration, Confusion, DatasetInfo, Distance, Embeddings, EmbeddingsInfo, ImageSet, IndexInfo, IndexRows, Matches,
+    ModelUse, Thresholds, read_json, write_json,
 };
 use crate::base::param;
 use crate::base::seed::Seed;
@@ -84,6 +84,9 @@ impl World {
             model_use: ModelUse::default(),
         };
         write_json(&self.folder(name).join(EmbeddingsInfo::FILE), &info).unwrap();
+        let seen = embeddings.example_id.iter().copied().zip(embeddings.digest.iter().map(String::as_str));
+        let seen = if seen_in_training { ImageSet::of(seen) } else { ImageSet::default() };
+        seen.write(&self.folder(name).join(ImageSet::TRAINED_ON)).unwrap();
     }
 
     /// Runs a stage into the folder `out`, with ports plugged to other folders.
@@ -91,6 +94,7 @@ impl World {
         let params: S::Params = param::from_json(params).unwrap();
         let inputs = S::ports(&params)
             .into_iter()
+            .filter(|port| !port.optional || plugs.iter().any(|plug| plug.0 == port.name))
             .map(|port| {
                 let source = plugs.iter().find(|plug| plug.0 == port.name).unwrap().1;
                 let files = port.files.iter().map(|file| ((*file).to_owned(), self.folder(source).join(file)));
@@ -317,6 +321,7 @@ fn facts(count: usize, asked: std::ops::Range<usize>, same_pool: bool) -> InputF
         distance: None,
         neighbours: 1,
         model_use: None,
+        queries: None,
     };
     InputFacts(BTreeMap::from([
         ("index".to_owned(), Facts::Index(index)),

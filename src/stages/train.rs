@@ -36,6 +36,7 @@ use self::resume::start;
 use self::retrieval::Retrieval;
 pub use self::steps::StepsPerEpoch;
 pub use self::unkeyed::Unkeyed;
+use crate::artifact::ImageSet;
 use crate::base::check;
 use crate::base::interrupt::LeftToEnd;
 use crate::base::param::{self, Param, View};
@@ -180,9 +181,11 @@ impl Stage for Train {
     const SUMMARY: &'static str = "Trains a network on the batches of a sampler.";
     // 1 - first version
     // 2 - convolution and batch normalisation as one operation: the last bits differ
-    const VERSION: u32 = 2;
+    // 3 - the digests of the images trained on are left too: the weights are the same
+    const VERSION: u32 = 3;
     const OUTPUT: Kind = Kind::Model;
-    const FILES: &'static [&'static str] = &["model.safetensors", "model.json", "history.parquet"];
+    const FILES: &'static [&'static str] =
+        &["model.safetensors", "model.json", "history.parquet", ImageSet::TRAINED_ON];
     const SEEDED: bool = true;
     const TENSOR: bool = true;
     const WORK: &'static [&'static str] = &["epochs", "steps-per-epoch"];
