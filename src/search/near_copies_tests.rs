@@ -28,9 +28,9 @@ fn a_thumbnail_is_the_mean_of_what_each_cell_covers() {
     assert_eq!(cells[1], [(1, 0.5 / 1.5), (2, 1.0 / 1.5)]);
     // Half a pixel a cell where the image is smaller.
     assert_eq!((&cells[15], &covered(8)[3]), (&vec![(22, 0.5 / 1.5), (23, 1.0 / 1.5)], &vec![(1, 1.0)]));
-    assert!([1, 7, 16, 33, 1000].iter().all(|side| covered(*side).iter().all(|cell| {
-        (cell.iter().map(|(_, share)| share).sum::<f64>() - 1.0).abs() < 1e-12
-    })));
+    assert!([1, 7, 16, 33, 1000].iter().all(|side| {
+        covered(*side).iter().all(|cell| (cell.iter().map(|(_, share)| share).sum::<f64>() - 1.0).abs() < 1e-12)
+    }));
     // Left half black, right half white: 384 numbers of -127.5 and as many of 127.5, of length 127.5 sqrt(768).
     let shape = shape(2, 4, 1);
     let halves = thumbnail(shape, &[0, 0, 255, 255, 0, 0, 255, 255]);
@@ -76,7 +76,8 @@ fn pairs_are_those_of_the_definition_whatever_the_blocks() {
         search.finish()
     };
     let found = search(700, |_, _| false);
-    let rows: Vec<Vec<u32>> = found.iter().map(|copies| copies.nearest.iter().map(|copy| copy.reference).collect()).collect();
+    let rows: Vec<Vec<u32>> =
+        found.iter().map(|copies| copies.nearest.iter().map(|copy| copy.reference).collect()).collect();
     assert_eq!(rows, [vec![50], vec![], vec![699], vec![51], vec![]]);
     assert!((found[0].nearest[0].correlation - 1.0).abs() < 1e-6);
     assert_eq!(search(13, |_, _| false), found);

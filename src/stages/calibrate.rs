@@ -158,7 +158,8 @@ impl Stage for Calibrate {
         };
         let columns: Vec<(String, Vec<f64>)> =
             CalibrationMetric::ALL.iter().map(|metric| (metric.column(), curve.values(metric))).collect();
-        let file = calibration(params, &curve, &columns, optimal, &index_info, !trained.among(&queries.digest).is_empty());
+        let file =
+            calibration(params, &curve, &columns, optimal, &index_info, !trained.among(&queries.digest).is_empty());
         warn(ctx, &curve, optimal, &file);
         leave_metrics(ctx, &file);
         thresholds(&curve, columns).write(&ctx.output("thresholds.parquet"))?;
@@ -201,7 +202,10 @@ fn strangers(known: usize, all: usize) -> Option<ParamIssue> {
 /// Some answers can't be right, and count as if the network had failed.
 fn some_strangers(known: usize, all: usize) -> Option<ParamIssue> {
     (0 < known && known < all).then(|| {
-        let message = format!("{} of the {all} classes of the queries are not in the index: their queries are always wrong", all - known);
+        let message = format!(
+            "{} of the {all} classes of the queries are not in the index: their queries are always wrong",
+            all - known
+        );
         ParamIssue::new("", message).help(
             "index these classes too, leave them out of the queries' `class-list`, or count them as unknown: \
              `counting = \"open-set\"`",

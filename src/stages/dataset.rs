@@ -43,9 +43,9 @@ impl Params {
     /// The source as it is read: a folder of classes needs no rule of its own where `split` divides it.
     fn source(&self) -> Cow<'_, Source> {
         match &self.source {
-            Source::ImageFolder(folder) if self.split != Split::Source => folder
-                .undivided()
-                .map_or(Cow::Borrowed(&self.source), |folder| Cow::Owned(Source::ImageFolder(folder))),
+            Source::ImageFolder(folder) if self.split != Split::Source => {
+                folder.undivided().map_or(Cow::Borrowed(&self.source), |folder| Cow::Owned(Source::ImageFolder(folder)))
+            }
             source => Cow::Borrowed(source),
         }
     }

@@ -10,6 +10,7 @@ use std::ops::Range;
 pub use self::rows::EmbedView;
 use self::rows::Rows;
 use self::taps::{Tap, taps};
+use super::embedded::foreign;
 use super::slice::Slice;
 use super::train::stage_summary;
 use crate::artifact::{
@@ -91,6 +92,10 @@ impl Stage for Embed {
     fn infer(params: &EmbedParams, inputs: &InputFacts) -> Result<Facts, Vec<ParamIssue>> {
         let pool = inputs.samples("sampler").cloned().unwrap_or_default();
         let range = params.slice.within(pool.count, "slice").map_err(|issue| vec![issue])?;
+        let home = inputs.dataset("dataset").map(|facts| facts.identity.as_str());
+        if let Some(issue) = foreign("examples", Some(&pool.dataset), home, "dataset") {
+            return Err(vec![issue]);
+        }
         let Some(model) = inputs.model("model") else {
             return Err(vec![ParamIssue::new("", "the port `model` has no model")]);
         };

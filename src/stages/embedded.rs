@@ -157,7 +157,7 @@ pub(super) fn check_neighbours(
 pub(super) fn foreign(what: &str, of: Option<&str>, plugged: Option<&str>, port: &str) -> Option<ParamIssue> {
     let (of, plugged) = (of.filter(|text| !text.is_empty())?, plugged.filter(|text| !text.is_empty())?);
     (of != plugged).then(|| {
-        let message = format!("the {what} are examples of another dataset than that at the port `{port}`");
+        let message = format!("the {what} are of another dataset than that at the port `{port}`");
         ParamIssue::new("", message).help(format!("plug the dataset of the {what} into `{port}` in the template"))
     })
 }

@@ -20,12 +20,15 @@ enum Where {
 }
 
 impl Where {
-    /// Behind "3 queries are".
-    const fn words(self) -> &'static str {
-        match self {
-            Self::Index => "in the index too, and would find themselves",
-            Self::Training => "images that the model was trained on",
-            Self::Calibration => "images that the thresholds were found with",
+    /// Behind "3 queries are", or "1 query is".
+    const fn words(self, one: bool) -> &'static str {
+        match (self, one) {
+            (Self::Index, true) => "in the index too, and would find itself",
+            (Self::Index, false) => "in the index too, and would find themselves",
+            (Self::Training, true) => "an image that the model was trained on",
+            (Self::Training, false) => "images that the model was trained on",
+            (Self::Calibration, true) => "an image that the thresholds were found with",
+            (Self::Calibration, false) => "images that the thresholds were found with",
         }
     }
 
@@ -57,7 +60,7 @@ impl Where {
 
     fn issue(self, count: usize, pairs: &str) -> ParamIssue {
         let queries = if count == 1 { "1 query is".to_owned() } else { format!("{count} queries are") };
-        ParamIssue::new("slice", format!("{queries} {}{pairs}", self.words())).help(self.help())
+        ParamIssue::new("slice", format!("{queries} {}{pairs}", self.words(count == 1))).help(self.help())
     }
 }
 
@@ -78,9 +81,9 @@ pub(super) fn known(
         issues.push(Where::Training.issue(asked.len(), ""));
     }
     let used = calibration.and_then(|calibration| calibration.queries.as_ref());
-    let shared = used.filter(|(pool, _)| *pool == queries.pool.identity).map_or(0, |(_, used)| {
-        used.end.min(asked.end).saturating_sub(used.start.max(asked.start))
-    });
+    let shared = used
+        .filter(|(pool, _)| *pool == queries.pool.identity)
+        .map_or(0, |(_, used)| used.end.min(asked.end).saturating_sub(used.start.max(asked.start)));
     if shared > 0 {
         issues.push(Where::Calibration.issue(shared, ""));
     }
@@ -129,10 +132,13 @@ impl Leaks {
         }
         let all = self.queries;
         for found in self.some() {
-            let (count, words) = (found.pairs.len(), match found.place {
-                Where::Index => "in the index and find themselves",
-                other => other.words(),
-            });
+            let (count, words) = (
+                found.pairs.len(),
+                match found.place {
+                    Where::Index => "in the index and find themselves",
+                    other => other.words(false),
+                },
+            );
             ctx.warn(format!("{count} of {all} queries are {words}: see the metrics `disjoint.*`"));
         }
         Ok(())
@@ -177,7 +183,11 @@ impl Found {
 }
 
 /// The queries that the index holds too, as far as the facts tell.
-pub(super) fn shared(index: Option<&IndexFacts>, queries: Option<&EmbeddingsFacts>, asked: Option<&Range<usize>>) -> usize {
+pub(super) fn shared(
+    index: Option<&IndexFacts>,
+    queries: Option<&EmbeddingsFacts>,
+    asked: Option<&Range<usize>>,
+) -> usize {
     match (index, queries, asked) {
         (Some(index), Some(queries), Some(asked)) => embedded::shared(index, queries, asked),
         _ => 0,

@@ -8,8 +8,8 @@ use super::embedded::{self, INDEX_FILES, QUERY_FILES};
 use super::leak::{self, Leaks};
 use super::slice::Slice;
 use crate::artifact::{
-    self, Calibration, Confusion, ConfusionCell, Distance, Embeddings, ImageSet, IndexRows, MatchInfo, MatchRow, Matches,
-    ModelUse, NearCopiesInfo, Neighbour, read_json, write_json,
+    self, Calibration, Confusion, ConfusionCell, Distance, Embeddings, ImageSet, IndexRows, MatchInfo, MatchRow,
+    Matches, ModelUse, NearCopiesInfo, Neighbour, read_json, write_json,
 };
 use crate::base::{check, suggest};
 use crate::metric::confusion::confusion;
@@ -313,7 +313,8 @@ fn distinct(
     let copies: NearCopiesInfo = read_json(ctx.input("near-copies", NearCopiesInfo::FILE))?;
     let copied: BTreeSet<String> = copies.query_digests.into_iter().collect();
     let all = judged.iter().zip(&queries.digest);
-    let distinct: Vec<&JudgedQuery> = all.filter(|(_, digest)| !copied.contains(*digest)).map(|(query, _)| query).collect();
+    let distinct: Vec<&JudgedQuery> =
+        all.filter(|(_, digest)| !copied.contains(*digest)).map(|(query, _)| query).collect();
     let mut metrics = BTreeMap::from([("near-copies".to_owned(), (judged.len() - distinct.len()) as f64)]);
     if !distinct.is_empty() {
         let figures = figures(&distinct, neighbours).into_iter();

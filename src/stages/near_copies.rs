@@ -105,7 +105,8 @@ impl Stage for NearCopiesStage {
         for (block, positions) in order.chunks(BLOCK).enumerate() {
             let ids: Vec<u64> = positions.iter().map(|at| references.ids[*at as usize]).collect();
             let rows = self::thumbnails(ctx, ctx.input(other, DATASET), &ids)?;
-            let itself = |query: usize, reference: u32| one_dataset && queries.ids[query] == references.ids[reference as usize];
+            let itself =
+                |query: usize, reference: u32| one_dataset && queries.ids[query] == references.ids[reference as usize];
             search.look(&rows, positions, itself).map_err(|error| embedded::unsearchable(&error))?;
             let (done, total) = (((block + 1) * BLOCK).min(order.len()) as u64, Some(order.len() as u64));
             ctx.progress(Progress { done, total, unit: "images", message: String::new() });

@@ -44,7 +44,11 @@ fn pool(folder: &Path, rows: &[(u64, i32)]) {
 }
 
 /// Runs the stage with ports plugged to folders; gives what it found, its metrics and warnings.
-fn run(root: &Path, params: Json, plugs: &[(&str, &str)]) -> (NearCopies, NearCopiesInfo, BTreeMap<String, f64>, Vec<String>) {
+fn run(
+    root: &Path,
+    params: Json,
+    plugs: &[(&str, &str)],
+) -> (NearCopies, NearCopiesInfo, BTreeMap<String, f64>, Vec<String>) {
     let params: Params = param::from_json(&params).unwrap();
     let ports = NearCopiesStage::ports(&params);
     let input = |(port, from): &(&str, &str)| {
@@ -122,7 +126,10 @@ fn examples_of_another_dataset_are_other_images_whatever_their_numbers() {
     let plugs = [("dataset", "one"), ("queries", "pool"), ("references", "pool"), ("reference-dataset", "two")];
     let (pairs, info, ..) = run(root.path(), json!({}), &plugs);
     assert_eq!(ids(&pairs), [(1, 0, true)], "both are dogs");
-    assert_eq!((info.classes, info.reference_classes), (vec!["cat".to_owned(), "dog".into()], vec!["dog".into(), "elk".into()]));
+    assert_eq!(
+        (info.classes, info.reference_classes),
+        (vec!["cat".to_owned(), "dog".into()], vec!["dog".into(), "elk".into()])
+    );
     // The same dataset at both ports: a query is no copy of itself.
     let plugs = [("dataset", "one"), ("queries", "pool"), ("references", "pool"), ("reference-dataset", "one")];
     assert_eq!(ids(&run(root.path(), json!({}), &plugs).0), []);
@@ -130,7 +137,9 @@ fn examples_of_another_dataset_are_other_images_whatever_their_numbers() {
 
 #[test]
 fn slices_and_datasets_are_checked_before_anything_runs() {
-    let pool = |dataset: &str| Facts::Samples(SamplesFacts { dataset: dataset.into(), count: Some(10), ..SamplesFacts::default() });
+    let pool = |dataset: &str| {
+        Facts::Samples(SamplesFacts { dataset: dataset.into(), count: Some(10), ..SamplesFacts::default() })
+    };
     let data = |identity: &str| Facts::Dataset(DatasetFacts { identity: identity.into(), ..DatasetFacts::default() });
     let issues = |params: Json, facts: &[(&str, Facts)]| {
         let inputs = facts.iter().map(|(port, facts)| ((*port).to_owned(), facts.clone())).collect();
@@ -138,7 +147,10 @@ fn slices_and_datasets_are_checked_before_anything_runs() {
         found.err().unwrap_or_default().into_iter().map(|issue| issue.path + &issue.message).collect::<Vec<_>>()
     };
     let facts = [("dataset", data("a")), ("queries", pool("a")), ("references", pool("b"))];
-    assert_eq!(issues(json!({}), &facts), ["the references are examples of another dataset than that at the port `reference-dataset`"]);
+    assert_eq!(
+        issues(json!({}), &facts),
+        ["the references are of another dataset than that at the port `reference-dataset`"]
+    );
     let plugged = [facts.to_vec(), vec![("reference-dataset", data("b"))]].concat();
     assert_eq!(issues(json!({}), &plugged), [""; 0]);
     let wrong = json!({ "slice": { "begin": 5, "size": 6 }, "reference-slice": { "begin": 0, "size": 11 } });

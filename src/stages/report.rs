@@ -82,12 +82,11 @@ impl Stage for Report {
     fn infer(params: &ReportParams, inputs: &InputFacts) -> Result<Facts, Vec<ParamIssue>> {
         let mut issues = sources::unplugged(inputs);
         let strips = strips(params).filter_map(|(at, strips)| Some((at, strips, inputs.matches("matches")?)));
-        issues.extend(strips
-            .flat_map(|(at, strips, matches)| {
-                let path = format!("figures[{at}].neighbours");
-                let slice = matches.count.and_then(|count| outside(strips, count, &path));
-                slice.into_iter().chain(too_many(strips, matches.neighbours, &path))
-            }));
+        issues.extend(strips.flat_map(|(at, strips, matches)| {
+            let path = format!("figures[{at}].neighbours");
+            let slice = matches.count.and_then(|count| outside(strips, count, &path));
+            slice.into_iter().chain(too_many(strips, matches.neighbours, &path))
+        }));
         if issues.is_empty() { Ok(Facts::Report) } else { Err(issues) }
     }
 

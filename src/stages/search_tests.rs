@@ -26,6 +26,7 @@ use crate::stage::{
 };
 
 mod cosine;
+mod leaks;
 mod many_classes;
 
 /// What a stage left beside its files.
@@ -266,7 +267,9 @@ fn matches_are_as_computed_by_hand() {
 fn overlap_is_refused_or_shown() {
     let world = World::ready();
     let error = world.matched(&json!({ "neighbours": 3 })).unwrap_err();
-    assert_eq!(error.to_string(), "`slice`: 4 queries are in the index too, and would find themselves");
+    let words = "`slice`: 4 queries are in the index too, and would find themselves (query 10 is example 10 of the index, query 11 \
+                 is example 11 of the index, query 12 is example 12 of the index, ..)";
+    assert_eq!(error.to_string(), words);
     let (metrics, warnings) = world.matched(&json!({ "neighbours": 3, "allow-overlap": true })).unwrap();
     assert_eq!((metrics["recall@1"], metrics["map@r"], metrics["overlap"]), (5.0 / 6.0, 5.0 / 6.0, 4.0));
     assert_eq!((metrics["disjoint.recall@1"], metrics["disjoint.map@r"]), (0.5, 0.5));

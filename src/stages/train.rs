@@ -36,6 +36,7 @@ use self::resume::start;
 use self::retrieval::Retrieval;
 pub use self::steps::StepsPerEpoch;
 pub use self::unkeyed::Unkeyed;
+use super::embedded::foreign;
 use crate::artifact::ImageSet;
 use crate::base::check;
 use crate::base::interrupt::LeftToEnd;
@@ -232,6 +233,7 @@ impl Stage for Train {
         problems.extend(loss_problems(params, dim, inputs.samples("sampler")));
         problems.extend(samples.image.into_iter().flat_map(|image| does_not_suit_images(params, image)));
         problems.extend(wrong_groups(params, all.as_deref()));
+        problems.extend(of_other_datasets(inputs));
         if !problems.is_empty() {
             return Err(problems);
         }
@@ -318,6 +320,13 @@ impl Stage for Train {
         leave_metrics(params, ctx, &network, &state, &kept);
         Ok(())
     }
+}
+
+/// Pools whose numbers mean other images in the dataset that is plugged in.
+fn of_other_datasets(inputs: &InputFacts) -> Vec<ParamIssue> {
+    let home = inputs.dataset("dataset").map(|facts| facts.identity.as_str());
+    let pool = |port, what| foreign(what, inputs.samples(port).map(|facts| facts.dataset.as_str()), home, "dataset");
+    [pool("sampler", "training examples"), pool("validation", "validation examples")].into_iter().flatten().collect()
 }
 
 /// Measures the validation pool, where a metric of it is looked at.

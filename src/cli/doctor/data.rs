@@ -132,7 +132,10 @@ mod tests {
         }
         let source: Source = param::from_json(&json!({ "image-folder": { "path": folder.path() } })).unwrap();
         let found = twins("x", &source).unwrap();
-        assert_eq!((found.level, found.text.as_str()), (Level::Warn, "1 file lies in two classes, such as a/1.png and b/1.png"));
+        assert_eq!(
+            (found.level, found.text.as_str()),
+            (Level::Warn, "1 file lies in two classes, such as a/1.png and b/1.png")
+        );
         std::fs::write(folder.path().join("b/1.png"), "other").unwrap();
         assert_eq!(twins("x", &source), None);
     }

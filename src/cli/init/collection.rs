@@ -135,7 +135,8 @@ impl Collection {
         let rule = format!("{{ classes = {{ validation = {validation}, test = {test} }} }}");
         let division: Rule = param::from_json(&json!({ "classes": { "validation": validation, "test": test } }))
             .expect("the shares are valid");
-        let splits = counts.iter().map(|(name, counts)| (name.clone(), SplitCounts::of_classes(counts.clone()))).collect();
+        let splits =
+            counts.iter().map(|(name, counts)| (name.clone(), SplitCounts::of_classes(counts.clone()))).collect();
         let found = division.counts(Undivided { classes: Some(&self.classes), splits: Some(&splits) });
         let few = || {
             let message = format!("{} classes are too few to keep some of them unseen", self.classes.len());
@@ -151,8 +152,13 @@ impl Collection {
         if [&train, &validation, &test].into_iter().any(|split| present(split) < 2) {
             return Err(few());
         }
-        let held_out =
-            HeldOut { source: source.to_owned(), rule: Some(rule), train: train.clone(), split: validation, by_class: true };
+        let held_out = HeldOut {
+            source: source.to_owned(),
+            rule: Some(rule),
+            train: train.clone(),
+            split: validation,
+            by_class: true,
+        };
         (self.train, self.test, self.held_out) = (train, test, Some(held_out));
         Ok(self)
     }

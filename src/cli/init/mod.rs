@@ -107,7 +107,8 @@ pub(super) fn exec(args: &InitArgs, out: &mut dyn Write) -> Result<Exit, Error> 
     plan_of(&output, &OverlayOptions::default())?;
     let warnings = warnings(&images, &recipe);
     if args.json {
-        let apart = images.held_out.iter().filter(|held_out| held_out.by_class).flat_map(|held_out| &held_out.split.counts);
+        let apart =
+            images.held_out.iter().filter(|held_out| held_out.by_class).flat_map(|held_out| &held_out.split.counts);
         let count: usize = images.train.counts.iter().chain(&images.test.counts).chain(apart).sum();
         let (config, classes) = (output.to_string_lossy(), images.classes.len());
         print::json(
@@ -154,8 +155,11 @@ fn warnings(images: &Collection, recipe: &Recipe) -> Vec<String> {
     let mut warnings: Vec<String> = images.notes.iter().map(shown).collect();
     let held_out = images.held_out.as_ref().zip(recipe.held_out.as_ref());
     let held_out = held_out.map(|(held_out, draw)| (&held_out.split, draw));
-    let train = images.held_out.as_ref().filter(|_| recipe.held_out.is_some()).map_or(&images.train, |held| &held.train);
-    for (split, draw) in [Some((train, &recipe.train)), held_out, Some((&images.test, &recipe.test))].into_iter().flatten() {
+    let train =
+        images.held_out.as_ref().filter(|_| recipe.held_out.is_some()).map_or(&images.train, |held| &held.train);
+    for (split, draw) in
+        [Some((train, &recipe.train)), held_out, Some((&images.test, &recipe.test))].into_iter().flatten()
+    {
         if draw.tiny.is_empty() {
             continue;
         }

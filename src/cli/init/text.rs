@@ -46,7 +46,10 @@ fn dataset(images: &Collection, recipe: &Recipe) -> String {
         line(&mut text, &format!("split = {rule}"));
     }
     if !held_out.by_class {
-        line(&mut text, "# `simpipe init --unseen-classes` writes a config that tests classes which are never trained on.");
+        line(
+            &mut text,
+            "# `simpipe init --unseen-classes` writes a config that tests classes which are never trained on.",
+        );
     }
     text + "\n"
 }
@@ -86,7 +89,9 @@ fn table(text: &mut String, images: &Collection, held_out: Option<&HeldOut>) {
     let room = names.iter().take(LISTED).map(|name| width(name)).max().unwrap_or(0).clamp(5, 40);
     let held_out = held_out.map(|held_out| &held_out.split);
     let splits: Vec<&Split> = [Some(&images.train), held_out, Some(&images.test)].into_iter().flatten().collect();
-    let cells = |cell: &dyn Fn(&Split) -> String| splits.iter().map(|split| format!("  {:>10}", cell(split))).collect::<String>();
+    let cells = |cell: &dyn Fn(&Split) -> String| {
+        splits.iter().map(|split| format!("  {:>10}", cell(split))).collect::<String>()
+    };
     line(text, &format!("#   {:<room$}{}", "class", cells(&|split| shown(&split.name))));
     for (label, name) in names.iter().enumerate().take(LISTED) {
         let pad = " ".repeat(room.saturating_sub(width(name)));
@@ -143,7 +148,8 @@ fn sample(images: &Collection, recipe: &Recipe) -> String {
 
 fn sample_calibration(images: &Collection, recipe: &Recipe) -> String {
     let (Some(held_out), Some(draw)) = (held_out(images, recipe), &recipe.held_out) else { return String::new() };
-    let mut text = "[sample-calibration]          # images held out of training: validation loss and thresholds\n".to_owned();
+    let mut text =
+        "[sample-calibration]          # images held out of training: validation loss and thresholds\n".to_owned();
     line(&mut text, &format!("split = {}", quoted(&held_out.split.name)));
     text + &class_list(images, draw) + &sampler(draw)
 }
@@ -175,9 +181,11 @@ fn train(recipe: &Recipe) -> String {
 
 fn evaluation(images: &Collection, recipe: &Recipe) -> String {
     let mut text = match recipe.held_out {
-        Some(_) => "[embed-calibration]           # each is looked up among the other held-out images to find thresholds\n\
+        Some(_) => {
+            "[embed-calibration]           # each is looked up among the other held-out images to find thresholds\n\
                     slice = \"all\"\n\n"
-            .to_owned(),
+                .to_owned()
+        }
         None => format!(
             "[embed-calibration]           # training images: their distances are too small, and the report says so\n\
              slice = {{ begin = 0, size = {} }}\n\n",

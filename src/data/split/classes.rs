@@ -65,7 +65,8 @@ impl ClassShares {
         let shares = [Some(&self.validation).filter(|_| self.folds.is_none()), self.test.as_ref()];
         let sum: f64 = shares.into_iter().flatten().filter_map(Part::share).sum();
         if sum >= 1.0 {
-            let message = format!("the shares for `{VALIDATION}` and `{TEST}` come to {sum}: nothing is left to train on");
+            let message =
+                format!("the shares for `{VALIDATION}` and `{TEST}` come to {sum}: nothing is left to train on");
             problems.push(problem("validation", message, "choose shares whose sum is below 1"));
         }
         match self.folds {
@@ -150,8 +151,13 @@ impl ClassShares {
 
     /// No class may be left over, and no split that is asked for may be empty.
     fn expect_all(&self, assigned: &mut Assigned<'_>) {
-        let left: Vec<&String> =
-            assigned.names.iter().zip(&assigned.splits).filter(|(_, split)| split.is_none()).map(|(name, _)| name).collect();
+        let left: Vec<&String> = assigned
+            .names
+            .iter()
+            .zip(&assigned.splits)
+            .filter(|(_, split)| split.is_none())
+            .map(|(name, _)| name)
+            .collect();
         if !left.is_empty() {
             let named: Vec<String> = left.iter().take(NAMED).map(|name| format!("`{name}`")).collect();
             let more = if left.len() > NAMED { format!(" and {} more", left.len() - NAMED) } else { String::new() };
@@ -164,7 +170,9 @@ impl ClassShares {
             (VALIDATION, self.folds.is_none() && self.validation.is_wanted()),
             (TEST, self.test.as_ref().is_none_or(Part::is_wanted)),
         ];
-        for (split, _) in wanted.into_iter().filter(|(split, wanted)| *wanted && !assigned.splits.contains(&Some(*split))) {
+        for (split, _) in
+            wanted.into_iter().filter(|(split, wanted)| *wanted && !assigned.splits.contains(&Some(*split)))
+        {
             let count = assigned.names.len();
             let message = format!("the split `{split}` gets none of the {count} classes");
             assigned.problems.push(problem(split, message, "choose other shares or lists; every split needs a class"));

@@ -28,7 +28,11 @@ fn count(splits: &[&str], split: &str) -> usize {
 /// Path and message of everything wrong.
 fn problems(json: Json, names: &[String]) -> Vec<String> {
     let known = Undivided { classes: Some(names), splits: None };
-    split(json).problems(known).into_iter().map(|found| format!("{}: {}; {}", found.path, found.message, found.help)).collect()
+    split(json)
+        .problems(known)
+        .into_iter()
+        .map(|found| format!("{}: {}; {}", found.path, found.message, found.help))
+        .collect()
 }
 
 #[test]
@@ -77,12 +81,20 @@ fn listed_classes_go_where_they_are_listed_and_the_rest_is_said() {
     let three = json!({ "train": ["ant"], "validation": ["dog"], "test": ["bee", "cat"] });
     assert_eq!(assigned(three, &names), ["train", "test", "test", "validation"]);
     let some = problems(json!({ "classes": { "train": ["ant"], "test": ["bee"] } }), &names);
-    assert_eq!(some, ["train: classes in no split: `cat`, `dog`; name them, or leave `train` or `test` out: it then takes all others"]);
+    assert_eq!(
+        some,
+        [
+            "train: classes in no split: `cat`, `dog`; name them, or leave `train` or `test` out: it then takes all others"
+        ]
+    );
     let twice = problems(json!({ "classes": { "train": ["ant", "ebe"], "test": ["bee", "ant"] } }), &names);
-    assert_eq!(twice, [
-        "train[1]: the dataset has no class `ebe`; did you mean `bee`?",
-        "test[1]: the class `ant` is already in `train`; list each class once",
-    ]);
+    assert_eq!(
+        twice,
+        [
+            "train[1]: the dataset has no class `ebe`; did you mean `bee`?",
+            "test[1]: the class `ant` is already in `train`; list each class once",
+        ]
+    );
 }
 
 #[test]
@@ -99,7 +111,13 @@ fn what_gives_an_empty_split_is_refused() {
         let found = problems(json!({ "classes": rule.clone() }), &names(4));
         assert!(found.len() == 1 && found[0].starts_with(part), "{rule}: {found:?}");
     }
-    for json in [json!({ "test": 1.0 }), json!({ "test": -0.1 }), json!({ "test": [] }), json!({ "test": "cat" }), json!({ "folds": 1 })] {
+    for json in [
+        json!({ "test": 1.0 }),
+        json!({ "test": -0.1 }),
+        json!({ "test": [] }),
+        json!({ "test": "cat" }),
+        json!({ "folds": 1 }),
+    ] {
         assert!(param::from_json::<Split>(&json!({ "classes": json })).is_err(), "{json}");
     }
 }

@@ -5,9 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::artifact::{
-    DatasetInfo, Examples, Image, ImageSet, NearCopies, NearCopiesInfo, NearCopy, read_json,
-};
+use crate::artifact::{DatasetInfo, Examples, Image, ImageSet, NearCopies, NearCopiesInfo, NearCopy, read_json};
 use crate::report::{FoundCopies, Provenance, ReportData};
 use crate::stage::{Ctx, InputFacts, Kind, ParamIssue, Port, StageError};
 use crate::stages::embedded::foreign;
@@ -131,7 +129,8 @@ pub(super) fn images(ctx: &Ctx<'_>, data: &ReportData, wanted: &[u64]) -> Result
         for (id, image) in ids.iter().zip(Examples::read_images(ctx.input(port, EXAMPLES), &ids)?) {
             let expected = digests.get(&(first + id)).filter(|digest| !digest.is_empty());
             if expected.is_some_and(|digest| **digest != image.digest().to_string()) {
-                let message = format!("example {id} of the port `{port}` is another image than the one that was embedded");
+                let message =
+                    format!("example {id} of the port `{port}` is another image than the one that was embedded");
                 return Err(StageError::failed(message).with_help(
                     "plug in the dataset of the queries as `dataset`, and those of the index and of the training pool as \
                      `index-dataset` and `training-dataset` where they are others",

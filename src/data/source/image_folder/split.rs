@@ -136,7 +136,8 @@ mod tests {
         let rule = |validation| SplitRule::Images(ImageSplit { test: 0.2, validation });
         let (mut plain, mut held_out) = (folder(), folder());
         assert_eq!(tested(&rule(0.0), &mut plain), tested(&rule(0.3), &mut held_out), "tested images stay");
-        let count = |label| held_out.files.iter().filter(|file| file.label == label && file.split == "validation").count();
+        let count =
+            |label| held_out.files.iter().filter(|file| file.label == label && file.split == "validation").count();
         assert_eq!([0, 1, 2].map(count), [3, 2, 0]);
         let mut greedy = folder();
         rule(0.99).assign(&mut greedy);

@@ -49,7 +49,9 @@ mod tests {
     #[test]
     fn only_the_same_bytes_in_two_classes_are_twins() {
         let folder = tempfile::tempdir().unwrap();
-        for (name, bytes) in [("a/1.png", "same"), ("a/2.png", "same"), ("b/1.png", "same"), ("b/2.png", "else"), ("b/3.png", "longer")] {
+        for (name, bytes) in
+            [("a/1.png", "same"), ("a/2.png", "same"), ("b/1.png", "same"), ("b/2.png", "else"), ("b/3.png", "longer")]
+        {
             let path = folder.path().join(name);
             std::fs::create_dir_all(path.parent().unwrap()).unwrap();
             std::fs::write(path, bytes).unwrap();
