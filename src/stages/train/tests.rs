@@ -1,6 +1,7 @@
 //! The stages `train` and `embed` on a small dataset, from artifacts to artifacts.
 
 mod batches;
+mod other_dataset;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
