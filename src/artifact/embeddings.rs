@@ -20,7 +20,7 @@ pub struct EmbeddingsInfo {
     pub count: usize,
     /// Position of the first row in the sampler's pool; the others follow it.
     pub begin: u64,
-    /// Whether the model was trained on any of these examples.
+    /// Whether the model was trained on any of these images, of whatever dataset they were: `trained-on.parquet` says on which.
     pub seen_in_training: bool,
     /// What a row is made of; written only where it is more than the network's output for the image.
     #[serde(default, skip_serializing_if = "ModelUse::is_plain")]

@@ -13,10 +13,12 @@ mod evaluation;
 mod evaluation_tables;
 mod few_shot;
 mod history;
+mod image_set;
 mod index;
 mod matches;
 mod model;
 mod model_use;
+mod near_copies;
 mod projection;
 mod row_groups;
 mod samples;
@@ -32,10 +34,12 @@ pub use evaluation::{BootstrapInfo, ClusteringInfo, Evaluation, EvaluationCounts
 pub use evaluation_tables::{PerClass, PerQuery};
 pub use few_shot::{EpisodeRow, FewShotFile, write_episodes};
 pub use history::{History, HistoryRow, RECENT_STEPS};
+pub use image_set::ImageSet;
 pub use index::{IndexInfo, IndexRows};
 pub use matches::{Achieved, Confusion, ConfusionCell, MatchInfo, MatchRow, Matches, Neighbour};
 pub use model::{ModelFile, Weights};
 pub use model_use::ModelUse;
+pub use near_copies::{NearCopies, NearCopiesInfo, NearCopy};
 pub use projection::{Projection, ProjectionInfo};
 pub use samples::{SamplerFile, Samples};
 

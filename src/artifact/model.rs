@@ -28,8 +28,8 @@ pub struct ModelFile {
     /// The epoch, from 1, whose weights these are, where training kept the best and not the last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub best_epoch: Option<u64>,
-    /// The examples that it was trained on, as half-open ranges of example ids, so that later stages can tell images
-    /// that the network has fitted.
+    /// The examples that it was trained on, as half-open ranges of example ids of its dataset: the images, which other
+    /// datasets may hold too, stand in `trained-on.parquet`.
     pub trained_on: Vec<(u64, u64)>,
 }
 
@@ -48,13 +48,6 @@ impl ModelFile {
             }
         }
         ranges
-    }
-
-    /// Whether the network was trained on an example.
-    #[must_use]
-    pub fn has_seen(&self, example_id: u64) -> bool {
-        let after = self.trained_on.partition_point(|(begin, _)| *begin <= example_id);
-        after > 0 && example_id < self.trained_on[after - 1].1
     }
 }
 
@@ -121,21 +114,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn examples_trained_on_are_told_apart() {
-        let model = ModelFile {
-            format: 1,
-            input: [1, 1, 1],
-            dim: 1,
-            distance: Distance::Cosine,
-            layers: serde_json::Value::Null,
-            summary: serde_json::Value::Null,
-            steps: 1,
-            best_epoch: None,
-            trained_on: ModelFile::ranges(&[7, 3, 4, 5, 4]),
-        };
-        assert_eq!(model.trained_on, [(3, 6), (7, 8)]);
-        let seen: Vec<u64> = (0..10).filter(|id| model.has_seen(*id)).collect();
-        assert_eq!(seen, [3, 4, 5, 7]);
+    fn examples_trained_on_are_ranges() {
+        assert_eq!(ModelFile::ranges(&[7, 3, 4, 5, 4]), [(3, 6), (7, 8)]);
+        assert_eq!(ModelFile::ranges(&[]), []);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Where images come from ([`source`]), how pools and batches are drawn from them ([`sampler`]), what is changed in a batch
+//! Where images come from ([`source`]), how they are divided into splits ([`split`]), how pools and batches are drawn from them ([`sampler`]), what is changed in a batch
 //! at random ([`augment`]), and who makes batches ahead ([`loader`]).
 //!
 //! Knows artifacts, but neither stages nor keys: `stages/dataset.rs` and `stages/sample.rs` join the two.
@@ -10,5 +10,6 @@ mod in_order;
 pub mod loader;
 pub mod sampler;
 pub mod source;
+pub mod split;
 
 pub use error::{DataError, Mismatch};

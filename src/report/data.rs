@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value as Json;
 
-use super::ReportError;
+use super::{Provenance, ReportError};
 use crate::artifact::{
     BaselineFile, Calibration, Confusion, Cutpoint, DatasetInfo, Embeddings, Evaluation, History, Image, IndexInfo,
     IndexRows, MatchInfo, MatchRow, Matches, ModelFile, Neighbour, Projection, ProjectionInfo, Samples, Thresholds,
@@ -45,7 +45,10 @@ pub struct ReportData {
     pub evaluation: Option<Evaluation>,
     /// The whole resolved spec.
     pub spec: Json,
-    /// Images by example.
+    /// Where images have been before.
+    pub provenance: Provenance,
+    /// Images by example. Where index or training pool are of another dataset, their examples have numbers of their own
+    /// here, so that one number is one image.
     pub images: BTreeMap<u64, Image>,
     /// Embeddings that are on a plane already, by method.
     pub projections: BTreeMap<String, (ProjectionInfo, Projection)>,
@@ -57,7 +60,9 @@ impl ReportData {
     /// The name of a class.
     #[must_use]
     pub fn class(&self, label: i32) -> &str {
-        usize::try_from(label).ok().and_then(|at| self.dataset.classes.get(at)).map_or("?", String::as_str)
+        let (own, further) = (&self.dataset.classes, &self.provenance.further_classes);
+        let name = |at: usize| own.get(at).or_else(|| further.get(at.checked_sub(own.len())?));
+        usize::try_from(label).ok().and_then(name).map_or("?", String::as_str)
     }
 
     /// The name of no match.
@@ -118,6 +123,12 @@ impl Overlap<'_> {
     pub fn indexed(&self, query: &MatchRow) -> bool {
         self.by_id.contains_key(&query.query_id)
             || self.queries.get(&query.query_id).is_some_and(|digest| self.bytes.contains(digest))
+    }
+
+    /// The digest of a query's image.
+    #[must_use]
+    pub fn digest(&self, query: &MatchRow) -> Option<&str> {
+        self.queries.get(&query.query_id).copied()
     }
 
     /// Whether a neighbour is the query itself, or an image of the same bytes.

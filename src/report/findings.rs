@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::chart::number;
 use super::raw::RawPixels;
-use super::{Baselines, ReportData, spec};
+use super::{Baselines, ReportData, leaks, spec};
 use crate::artifact::MatchRow;
 
 /// One thing that a reader must know before believing a number.
@@ -30,6 +30,10 @@ pub fn findings(data: &ReportData, baselines: Option<&Baselines>) -> Vec<Finding
     let all = [
         baselines.and_then(beside_baselines),
         self_matches(data),
+        leaks::trained_queries(data),
+        leaks::calibrated_queries(data),
+        leaks::near_copies(data),
+        leaks::trained_index(data),
         calibrated_on_training(data),
         accepts_everything(data),
         recall_ends_at_one(data),

@@ -12,8 +12,10 @@ mod error;
 mod evaluation;
 pub mod figure;
 mod findings;
+mod leaks;
 mod markdown;
 mod measured;
+pub mod provenance;
 mod raw;
 mod spec;
 mod summary;
@@ -26,6 +28,7 @@ pub use data::{Overlap, ReportData};
 pub use error::{ReportError, Stop};
 pub use figure::{Drawn, FigureSpec};
 pub use findings::{Finding, findings};
+pub use provenance::{FoundCopies, Provenance};
 pub use raw::{RAW_PIXEL_LIMIT, RawPixels, raw_pixels, too_much};
 pub use summary::summary;
 

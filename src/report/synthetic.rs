@@ -127,6 +127,7 @@ pub(crate) fn with(classes: usize, queries: usize, shape: ImageShape) -> ReportD
         images,
         projections: BTreeMap::new(),
         baseline: None,
+        provenance: super::Provenance::default(),
     }
 }
 

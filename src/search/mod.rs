@@ -1,8 +1,9 @@
 //! Nearest neighbours, labels from neighbours, and distance thresholds.
 //!
 //! [`vectors`] are rows ready for a distance, [`distance`] defines how near two of them are, [`knn`] finds the nearest
-//! exactly, [`matcher`] turns neighbours into a label, [`calibration`] finds the thresholds below which labels are believed, [`isotonic`]
-//! how probable a label is at each distance. Knows no stage and no file.
+//! exactly, [`matcher`] turns neighbours into a label, [`calibration`] finds the thresholds below which labels are believed,
+//! [`isotonic`] how probable a label is at each distance, [`near_copies`] images that show the same. Knows no stage and no
+//! file.
 
 pub mod calibration;
 mod calibration_metric;
@@ -11,6 +12,7 @@ mod error;
 pub mod isotonic;
 pub mod knn;
 pub mod matcher;
+pub mod near_copies;
 pub mod overlap;
 pub mod reference;
 mod scores;

@@ -16,6 +16,7 @@ use crate::base::suggest::{self, Known};
 pub const BUILT_IN: &[(&str, &str)] = &[
     ("honest-evaluation", include_str!("../../pipelines/honest-evaluation.toml")),
     ("metric-learning", include_str!("../../pipelines/metric-learning.toml")),
+    ("metric-learning-held-out", include_str!("../../pipelines/metric-learning-held-out.toml")),
     ("metric-learning-evaluation", include_str!("../../pipelines/metric-learning-evaluation.toml")),
     ("metric-learning-baselines", include_str!("../../pipelines/metric-learning-baselines.toml")),
 ];

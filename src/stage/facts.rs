@@ -36,6 +36,8 @@ pub enum Kind {
     FewShot,
     /// Embeddings on a plane.
     Projection,
+    /// Images of one pool that look like images of another.
+    NearCopies,
     /// Pictures and numbers for people.
     Report,
 }
@@ -56,6 +58,7 @@ impl Kind {
             Self::Baseline => "baselines",
             Self::FewShot => "few-shot accuracies",
             Self::Projection => "a projection",
+            Self::NearCopies => "near copies",
             Self::Report => "a report",
         }
     }
@@ -86,6 +89,8 @@ pub enum Facts {
     FewShot,
     /// Of a projection.
     Projection(ProjectionFacts),
+    /// Of near copies.
+    NearCopies,
     /// Of a report.
     Report,
 }
@@ -117,6 +122,8 @@ pub struct SplitFacts {
 pub struct SamplesFacts {
     /// The same text means the same pool in the same order: tells whether two slices can overlap.
     pub identity: String,
+    /// The identity of the dataset drawn from: [`DatasetFacts::identity`].
+    pub dataset: String,
     /// The split drawn from.
     pub split: String,
     /// The dataset's class names.
@@ -243,6 +250,8 @@ pub struct CalibrationFacts {
     pub neighbours: usize,
     /// What the vectors that it was made with are made of, where that is known.
     pub model_use: Option<ModelUse>,
+    /// The identity of the pool that its queries are from, and their positions there, where known.
+    pub queries: Option<(String, Range<usize>)>,
 }
 
 /// Of matches.

@@ -7,17 +7,19 @@ use std::collections::BTreeMap;
 
 use rayon::prelude::*;
 
-use super::embedded::{self, EMBEDDINGS_FILES, INDEX_FILES};
+use super::embedded::{self, INDEX_FILES, QUERY_FILES};
 use super::slice::Slice;
 use crate::artifact::{
-    Calibration as CalibrationFile, Cutpoint, Embeddings, EmbeddingsInfo, IndexInfo, IndexRows, Target, Thresholds,
+    Calibration as CalibrationFile, Cutpoint, Embeddings, ImageSet, IndexInfo, IndexRows, Target, Thresholds,
     write_json,
 };
 use crate::metric::reliability::{Judgement, calibration_error};
 use crate::params;
 use crate::search::knn::Wanted;
 use crate::search::{CalibrationMetric, Counting, Curve, ExactSearch, Isotonic, Judged, Matcher, overlap};
-use crate::stage::{CalibrationFacts, Ctx, Facts, InputFacts, Kind, ParamIssue, Port, Stage, StageError};
+use crate::stage::{
+    CalibrationFacts, Ctx, EmbeddingsFacts, Facts, IndexFacts, InputFacts, Kind, ParamIssue, Port, Stage, StageError,
+};
 
 pub use targets::Targets;
 
@@ -60,13 +62,14 @@ impl Stage for Calibrate {
     // 1: lookup and open-set counting.
     // 2: queries that are not of unit length are scaled to it for the cosine distance.
     // 3: the probability of a right label by distance; more metrics of each threshold; what a cutpoint was to reach.
+    //    The images of the queries are left too; whether the model was trained on them is told of the slice alone.
     const VERSION: u32 = 3;
     const OUTPUT: Kind = Kind::Calibration;
-    const FILES: &'static [&'static str] = &["calibration.json", "thresholds.parquet"];
+    const FILES: &'static [&'static str] = &["calibration.json", "thresholds.parquet", ImageSet::CALIBRATED_ON];
     type Params = Params;
 
     fn ports(_params: &Params) -> Vec<Port> {
-        vec![Port::new("index", Kind::Index, INDEX_FILES), Port::new("queries", Kind::Embeddings, EMBEDDINGS_FILES)]
+        vec![Port::new("index", Kind::Index, INDEX_FILES), Port::new("queries", Kind::Embeddings, QUERY_FILES)]
     }
 
     fn infer(params: &Params, inputs: &InputFacts) -> Result<Facts, Vec<ParamIssue>> {
@@ -76,12 +79,13 @@ impl Stage for Calibrate {
         let asked = asked.map_err(|issue| issues.push(issue)).unwrap_or_default();
         issues.extend(embedded::check_classes(index, queries));
         issues.extend(embedded::check_uses(index, queries));
+        issues.extend(known_classes(index, queries).and_then(|(known, all)| strangers(known, all)));
         issues.extend(embedded::check_dims(index.and_then(|facts| facts.dim), queries.and_then(|facts| facts.dim)));
         let indexed = index.and_then(|facts| facts.count());
         let overlaps = index
             .zip(queries)
-            .zip(asked)
-            .is_some_and(|((index, queries), asked)| embedded::shared(index, queries, &asked) > 0);
+            .zip(asked.as_ref())
+            .is_some_and(|((index, queries), asked)| embedded::shared(index, queries, asked) > 0);
         let path = matcher_path(&params.matcher);
         issues.extend(embedded::check_neighbours(&path, params.matcher.k(), indexed, usize::from(overlaps)));
         if !issues.is_empty() {
@@ -93,20 +97,22 @@ impl Stage for Calibrate {
             distance: index.map(|index| index.distance),
             neighbours: params.matcher.k(),
             model_use: index.and_then(|index| index.model_use.clone()),
+            queries: queries.map(|queries| queries.pool.identity.clone()).zip(asked),
         }))
     }
 
-    fn warnings(_: &Params, inputs: &InputFacts) -> Vec<ParamIssue> {
-        let trained_on = inputs.embeddings("queries").is_some_and(|queries| queries.seen_in_training);
-        let message =
-            "the queries are examples that the model is trained on: the cutpoints will look better than they are";
-        let help = "calibrate with queries of another pool: plug an `embed` of another `sample` stage into `queries`";
-        trained_on.then(|| ParamIssue::new("", message).help(help)).into_iter().collect()
+    fn warnings(params: &Params, inputs: &InputFacts) -> Vec<ParamIssue> {
+        let (index, queries) = (inputs.index("index"), inputs.embeddings("queries"));
+        let trained_on = queries.is_some_and(|queries| queries.seen_in_training);
+        let some = known_classes(index, queries).filter(|_| params.counting == Counting::Lookup);
+        let all = [trained_on.then(fitted), some.and_then(|(known, all)| some_strangers(known, all))];
+        all.into_iter().flatten().collect()
     }
 
     fn run(params: &Params, ctx: &mut Ctx<'_>) -> Result<(), StageError> {
         let (index, index_info) = embedded::read_index(ctx)?;
-        let (queries, query_info) = embedded::read(ctx, "queries", params.slice)?;
+        let (queries, _) = embedded::read(ctx, "queries", params.slice)?;
+        let trained = ImageSet::read(ctx.input("queries", ImageSet::TRAINED_ON))?;
         ctx.stop_if_cancelled()?;
         let (judged, distances) = judge(params, ctx, &index, &index_info, &queries)?;
         let curve = Curve::new(&judged, distances, index_info.metric, &params.counting);
@@ -120,7 +126,7 @@ impl Stage for Calibrate {
         let isotonic = Isotonic::fit(&judged, index_info.metric);
         let file = CalibrationFile {
             probability: isotonic.knots().to_vec(),
-            ..calibration(params, &curve, &columns, optimal, &index_info, &query_info)
+            ..calibration(params, &curve, &columns, optimal, &index_info, !trained.among(&queries.digest).is_empty())
         };
         warn(ctx, params, &curve, optimal, &file);
         leave_metrics(ctx, &file);
@@ -129,8 +135,53 @@ impl Stage for Calibrate {
         }
         thresholds(&curve, columns).write(&ctx.output("thresholds.parquet"))?;
         write_json(&ctx.output("calibration.json"), &file)?;
+        let images = queries.example_id.iter().copied().zip(queries.digest.iter().map(String::as_str));
+        ImageSet::of(images).write(&ctx.output(ImageSet::CALIBRATED_ON))?;
         Ok(())
     }
+}
+
+/// How to calibrate with images that the training has not seen.
+const HELD_OUT: &str = "hold images out of training: `pipeline = \"metric-learning-held-out\"` finds its thresholds in a split \
+                        `validation`, which `split = { images = { validation = 0.1, test = 0.2 } }` of the dataset makes";
+
+/// Queries that the network has fitted.
+fn fitted() -> ParamIssue {
+    let message = "the queries are examples that the model is trained on: the cutpoints will look better than they are";
+    ParamIssue::new("", message).help(HELD_OUT)
+}
+
+/// How many classes of the queries the index has, and how many there are.
+fn known_classes(index: Option<&IndexFacts>, queries: Option<&EmbeddingsFacts>) -> Option<(usize, usize)> {
+    let (indexed, asked) = (index?.pool.labels.as_ref()?, queries?.pool.labels.as_ref()?);
+    Some((asked.iter().filter(|label| indexed.contains(label)).count(), asked.len()))
+}
+
+/// No answer can be right.
+fn strangers(known: usize, all: usize) -> Option<ParamIssue> {
+    (known == 0 && all > 0).then(|| {
+        let message = format!(
+            "none of the {all} classes of the queries is in the index: no answer can be right, whatever the network"
+        );
+        ParamIssue::new("", message).help(
+            "calibrate in an index of the queries' own classes: `pipeline = \"metric-learning-held-out\"` looks a split \
+             `validation` up in itself, which `split = { classes = { validation = 0.2, test = 0.4 } }` of the dataset makes",
+        )
+    })
+}
+
+/// Some answers can't be right, and count as if the network had failed.
+fn some_strangers(known: usize, all: usize) -> Option<ParamIssue> {
+    (0 < known && known < all).then(|| {
+        let message = format!(
+            "{} of the {all} classes of the queries are not in the index: their queries are always wrong",
+            all - known
+        );
+        ParamIssue::new("", message).help(
+            "index these classes too, leave them out of the queries' `class-list`, or count them as unknown: \
+             `counting = \"open-set\"`",
+        )
+    })
 }
 
 /// Where the matcher's number of neighbours is written.
@@ -183,7 +234,7 @@ fn calibration(
     columns: &[(String, Vec<f64>)],
     optimal: usize,
     index: &IndexInfo,
-    queries: &EmbeddingsInfo,
+    seen_in_training: bool,
 ) -> CalibrationFile {
     let metrics = |at: usize| columns.iter().map(|(name, values)| (name.clone(), values[at])).collect();
     let cutpoint = |at: usize, target: Option<Target>| {
@@ -211,7 +262,7 @@ fn calibration(
         extra_metrics: params.extra_metrics.iter().map(CalibrationMetric::column).collect(),
         cutpoints,
         unreachable,
-        seen_in_training: queries.seen_in_training,
+        seen_in_training,
         probability: Vec::new(),
     }
 }

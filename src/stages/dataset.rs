@@ -1,11 +1,14 @@
 //! The stage `dataset`: reads labelled images from a source into one table.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use crate::artifact::{self, DatasetInfo, Examples, ExamplesWriter, read_json, write_json};
 use crate::base::digest::Digest;
 use crate::data::DataError;
+use crate::data::sampler::Problem;
 use crate::data::source::{Access, Source, SourceFacts, Step};
+use crate::data::split::{Split, Undivided};
 use crate::params;
 use crate::stage::{
     Ctx, DatasetFacts, Facts, InputFacts, Kind, OutputFile, ParamIssue, Port, Progress, SourceDigest, SourceFinder,
@@ -29,7 +32,38 @@ params! {
         /// Where the images come from.
         #[aka("name", "dataset", "data", "kind", "type")]
         source: Source,
+        /// How they are divided into splits, whatever the source has: a folder's images may then lie in folders of classes
+        /// as well as in folders of splits.
+        #[aka("splits", "partition", "subset")]
+        split: Split = Split::Source,
     }
+}
+
+impl Params {
+    /// The source as it is read: a folder of classes needs no rule of its own where `split` divides it.
+    fn source(&self) -> Cow<'_, Source> {
+        match &self.source {
+            Source::ImageFolder(folder) if self.split != Split::Source => {
+                folder.undivided().map_or(Cow::Borrowed(&self.source), |folder| Cow::Owned(Source::ImageFolder(folder)))
+            }
+            source => Cow::Borrowed(source),
+        }
+    }
+
+    /// A folder that is divided twice.
+    fn divided_twice(&self) -> Option<ParamIssue> {
+        let Source::ImageFolder(folder) = &self.source else { return None };
+        let twice = self.split != Split::Source && !folder.by_folders();
+        twice.then(|| {
+            let message = "the image folder has a `split` of its own: one of the two can divide the images";
+            ParamIssue::new("split", message).help("leave out this one, or that of `source.image-folder`")
+        })
+    }
+}
+
+/// A problem of `split` at its place.
+fn issue(problem: Problem, rule: &Split) -> ParamIssue {
+    ParamIssue::new(format!("split.{}.{}", rule.name(), problem.path), problem.message).help(problem.help)
 }
 
 impl Stage for Dataset {
@@ -48,17 +82,33 @@ impl Stage for Dataset {
     }
 
     fn infer(params: &Params, _: &InputFacts) -> Result<Facts, Vec<ParamIssue>> {
-        let facts = params.source.loader().facts();
-        if let Some(issue) = missing(&params.source, &facts) {
+        if let Some(issue) = params.divided_twice() {
             return Err(vec![issue]);
         }
-        let splits = facts.splits.map(|splits| {
+        let source = params.source();
+        let facts = source.loader().facts();
+        if let Some(issue) = missing(&source, &facts) {
+            return Err(vec![issue]);
+        }
+        let known = Undivided { classes: facts.classes.as_deref(), splits: facts.splits.as_ref() };
+        let problems = params.split.problems(known);
+        if !problems.is_empty() {
+            return Err(problems.into_iter().map(|problem| issue(problem, &params.split)).collect());
+        }
+        let splits = params.split.counts(known).map(|splits| {
             let counts = splits.into_iter();
             counts.map(|(name, split)| (name, SplitFacts { count: split.count, per_class: split.per_class })).collect()
         });
         // Never in a key: the digests of what the source holds are.
-        let identity = format!("{:?}", params.source);
+        let identity = match &params.split {
+            Split::Source => format!("{:?}", params.source),
+            rule => format!("{:?} {rule:?}", params.source),
+        };
         Ok(Facts::Dataset(DatasetFacts { identity, classes: facts.classes, image: facts.image, splits }))
+    }
+
+    fn warnings(params: &Params, _: &InputFacts) -> Vec<ParamIssue> {
+        params.split.doubt().map(|problem| issue(problem, &params.split)).into_iter().collect()
     }
 
     fn complete(_: &Params, facts: Facts, file: &OutputFile<'_>) -> Result<Facts, StageError> {
@@ -78,12 +128,17 @@ impl Stage for Dataset {
     }
 
     fn sources(params: &Params, finder: &SourceFinder) -> Result<Vec<SourceDigest>, StageError> {
-        let digests = params.source.loader().digests(finder.digest_file).map_err(stage_error)?;
+        let digests = params.source().loader().digests(finder.digest_file).map_err(stage_error)?;
         Ok(digests.into_iter().map(|(name, digest)| SourceDigest { name, digest }).collect())
     }
 
     fn run(params: &Params, ctx: &mut Ctx<'_>) -> Result<(), StageError> {
-        let loader = params.source.loader();
+        let source = params.source();
+        let loader = source.loader();
+        let classes = loader.facts().classes.unwrap_or_default();
+        let division = params.split.division(&classes).map_err(|problems| {
+            StageError::from(problems.into_iter().map(|problem| issue(problem, &params.split)).collect::<Vec<_>>())
+        })?;
         let mut writer = ExamplesWriter::new(&ctx.output("examples.parquet"));
         let loaded = {
             let access = Access {
@@ -92,13 +147,21 @@ impl Stage for Dataset {
                 stop: &|| ctx.stop_if_cancelled().is_err(),
                 on_read: &|name, digest| ctx.has_read(SourceDigest { name: name.to_owned(), digest }),
             };
-            loader.load(&access, &mut |example| Ok(writer.push(example.split, example.label, example.image)?))
+            loader.load(&access, &mut |example| {
+                let split = division.of(example.split, example.label, || example.image.digest());
+                Ok(writer.push(split, example.label, example.image)?)
+            })
         }
         .map_err(stage_error)?;
         let summary = writer.finish()?;
         if !loaded.skipped.is_empty() {
             let (count, first) = (loaded.skipped.len(), &loaded.skipped[0]);
             ctx.warn(format!("{count} files can't be read and are left out, the first is `{first}`: see dataset.json"));
+        }
+        let examples = Examples::read(&ctx.output("examples.parquet"))?;
+        expect_splits(params, &summary.counts)?;
+        if let Some(message) = in_two_classes(&examples, &loaded.classes) {
+            ctx.warn(message);
         }
         ctx.metric("examples", count(summary.counts.values().sum()));
         ctx.metric("classes", count(loaded.classes.len()));
@@ -115,6 +178,38 @@ impl Stage for Dataset {
         };
         Ok(write_json(&ctx.output("dataset.json"), &info)?)
     }
+}
+
+/// A rule by shares of images may leave a split empty, which is known when they are read.
+fn expect_splits(params: &Params, counts: &BTreeMap<String, usize>) -> Result<(), StageError> {
+    let Split::Images(shares) = &params.split else { return Ok(()) };
+    let missing = shares.wanted().into_iter().find(|name| !counts.contains_key(*name));
+    missing.map_or(Ok(()), |name| {
+        let message = format!("the split `{name}` gets none of the {} images", counts.values().sum::<usize>());
+        Err(ParamIssue::new("split", message).help("choose larger shares, or bring more images").into())
+    })
+}
+
+/// Images that stand in two classes: what tells them apart is wrong in one of the two.
+fn in_two_classes(examples: &Examples, classes: &[String]) -> Option<String> {
+    let mut first: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut pairs = Vec::new();
+    for (row, digest) in examples.digest.iter().enumerate() {
+        let earlier = *first.entry(digest).or_insert(row);
+        if examples.label[earlier] != examples.label[row] {
+            pairs.push((earlier, row));
+        }
+    }
+    let (one, other) = *pairs.first()?;
+    let class = |row: usize| {
+        usize::try_from(examples.label[row]).ok().and_then(|label| classes.get(label)).map_or("?", String::as_str)
+    };
+    let images = if pairs.len() == 1 { "1 image is".to_owned() } else { format!("{} images are", pairs.len()) };
+    Some(format!(
+        "{images} in two classes, pixel for pixel: example {one} is `{}` and example {other} is `{}`",
+        class(one),
+        class(other)
+    ))
 }
 
 fn counts_of(info: &DatasetInfo) -> impl Iterator<Item = (&String, usize)> {

@@ -137,3 +137,74 @@ fn a_wish_to_stop_is_heard() {
     let result = run(&params(&serde_json::json!("cifar10-sample")), true);
     assert!(matches!(result.map(|_| ()), Err(StageError::Interrupted)));
 }
+
+/// Folders of classes, each with images of one grey a number.
+fn greys(root: &Path, classes: &[(&str, &[u8])]) {
+    for (class, greys) in classes {
+        std::fs::create_dir_all(root.join(class)).unwrap();
+        for grey in *greys {
+            let picture = image::GrayImage::from_pixel(2, 2, image::Luma([*grey]));
+            picture.save(root.join(class).join(format!("{grey}.png"))).unwrap();
+        }
+    }
+}
+
+fn divided(root: &Path, split: &serde_json::Value) -> Params {
+    let source = serde_json::json!({ "image-folder": { "path": root.to_str() } });
+    param::from_json(&serde_json::json!({ "source": source, "split": split })).unwrap()
+}
+
+#[test]
+fn a_folder_of_classes_is_divided_as_its_facts_say() {
+    let root = tempfile::tempdir().unwrap();
+    greys(root.path(), &[("a", &[1, 2]), ("b", &[3]), ("c", &[4, 5, 6]), ("d", &[7])]);
+    let params = divided(root.path(), &serde_json::json!({ "classes": { "test": ["c"], "validation": ["a"] } }));
+    let Ok(Facts::Dataset(facts)) = Dataset::infer(&params, &InputFacts::default()) else { panic!("facts") };
+    let splits = facts.splits.unwrap();
+    let of = |name: &str| splits[name].per_class.clone().unwrap();
+    assert_eq!([of("train"), of("validation"), of("test")], [[0, 1, 0, 1], [2, 0, 0, 0], [0, 0, 3, 0]]);
+    let ran = run(&params, false).unwrap();
+    let examples = Examples::read(&ran.folder.path().join("examples.parquet")).unwrap();
+    assert_eq!(split_facts(&examples, 4), splits);
+    // Folders of splits are divided anew, whatever they are called.
+    let nested = tempfile::tempdir().unwrap();
+    greys(&nested.path().join("old"), &[("a", &[1]), ("b", &[2])]);
+    greys(&nested.path().join("new"), &[("a", &[3]), ("b", &[4])]);
+    let ran = run(&divided(nested.path(), &serde_json::json!({ "classes": { "test": ["b"] } })), false).unwrap();
+    let info: DatasetInfo = read_json(&ran.folder.path().join("dataset.json")).unwrap();
+    assert_eq!(info.counts, BTreeMap::from([("test".to_owned(), 2), ("train".to_owned(), 2)]));
+}
+
+#[test]
+fn images_divided_by_their_digests_may_leave_a_split_empty() {
+    let root = tempfile::tempdir().unwrap();
+    greys(root.path(), &[("a", &[1]), ("b", &[2])]);
+    let params = divided(root.path(), &serde_json::json!({ "images": { "validation": 0.4, "test": 0.4 } }));
+    let Ok(Facts::Dataset(facts)) = Dataset::infer(&params, &InputFacts::default()) else { panic!("facts") };
+    assert_eq!(facts.splits, None, "which images go where is known when they are read");
+    let error = run(&params, false).map(|_| ()).unwrap_err();
+    assert!(error.to_string().contains("gets none of the 2 images"), "{error}");
+    assert_eq!(error.path(), Some("split"));
+}
+
+#[test]
+fn a_picture_in_two_classes_is_warned_of_with_its_examples() {
+    let root = tempfile::tempdir().unwrap();
+    greys(&root.path().join("train"), &[("a", &[1, 2]), ("b", &[2, 3])]);
+    greys(&root.path().join("test"), &[("a", &[3])]);
+    let ran = run(&params(&serde_json::json!({ "image-folder": { "path": root.path().to_str() } })), false).unwrap();
+    // In the order of the splits: 3, then 1, 2, 2, 3.
+    let words = "2 images are in two classes, pixel for pixel: example 2 is `a` and example 3 is `b`";
+    assert_eq!(ran.warnings, [words]);
+}
+
+#[test]
+fn one_of_two_rules_has_to_go() {
+    let rule =
+        serde_json::json!({ "source": { "image-folder": { "path": "x", "split": "images" } }, "split": "classes" });
+    let issues = Dataset::infer(&param::from_json(&rule).unwrap(), &InputFacts::default()).unwrap_err();
+    assert_eq!((issues.len(), issues[0].path.as_str()), (1, "split"));
+    use crate::base::param::{Param, View};
+    let plain = params(&serde_json::json!("cifar10-sample"));
+    assert_eq!(plain.write(View::Key), serde_json::json!({ "source": "cifar10-sample" }), "no key has changed");
+}

@@ -12,10 +12,11 @@ pub use self::rows::EmbedView;
 use self::rows::Rows;
 use self::taps::{Tap, taps};
 pub(super) use self::used::Used;
+use super::embedded::foreign;
 use super::slice::Slice;
 use super::train::stage_summary;
 use crate::artifact::{
-    self, Embeddings, EmbeddingsInfo, Examples, ModelFile, ModelUse, Samples, Weights, read_json, write_json,
+    self, Embeddings, EmbeddingsInfo, Examples, ImageSet, ModelFile, ModelUse, Samples, Weights, read_json, write_json,
 };
 use crate::base::check;
 use crate::base::param::{Param, View};
@@ -71,9 +72,10 @@ impl Stage for Embed {
     // 1 - first version
     // 2 - batch normalisations are folded into convolutions: the last bits differ
     // 3 - so is a relu behind a batch normalisation
-    const VERSION: u32 = 3;
+    // 4 - which images the model was trained on is told by their digests, also those of another dataset
+    const VERSION: u32 = 4;
     const OUTPUT: Kind = Kind::Embeddings;
-    const FILES: &'static [&'static str] = &["embeddings.parquet", EmbeddingsInfo::FILE];
+    const FILES: &'static [&'static str] = &["embeddings.parquet", EmbeddingsInfo::FILE, ImageSet::TRAINED_ON];
     const TENSOR: bool = true;
     type Params = EmbedParams;
 
@@ -81,7 +83,7 @@ impl Stage for Embed {
         vec![
             Port::new("dataset", Kind::Dataset, &[DATASET]),
             Port::new("sampler", Kind::Samples, &[POOL]),
-            Port::new("model", Kind::Model, &["model.safetensors", "model.json"]),
+            Port::new("model", Kind::Model, &["model.safetensors", "model.json", ImageSet::TRAINED_ON]),
         ]
     }
 
@@ -89,6 +91,10 @@ impl Stage for Embed {
         let pool = inputs.samples("sampler").cloned().unwrap_or_default();
         let range = params.slice.within(pool.count, "slice").map_err(|issue| vec![issue])?;
         params.views_differ()?;
+        let home = inputs.dataset("dataset").map(|facts| facts.identity.as_str());
+        if let Some(issue) = foreign("examples", Some(&pool.dataset), home, "dataset") {
+            return Err(vec![issue]);
+        }
         let Some(model) = inputs.model("model") else {
             return Err(vec![ParamIssue::new("", "the port `model` has no model")]);
         };
@@ -127,6 +133,7 @@ impl Stage for Embed {
         let values = embed(ctx, &rows, &pixels, ids)?;
         let examples = Examples::read(ctx.input("dataset", DATASET))?;
         let (split, digest) = (of(&examples.split, ids)?, of(&examples.digest, ids)?);
+        let seen = ImageSet::read(ctx.input("model", ImageSet::TRAINED_ON))?.among(&digest);
         let embeddings = Embeddings {
             position: range.clone().map(|position| position as u64).collect(),
             example_id: ids.to_vec(),
@@ -142,10 +149,11 @@ impl Stage for Embed {
             dim: embeddings.dim,
             count: embeddings.len(),
             begin: embeddings.position.first().copied().unwrap_or(0),
-            seen_in_training: ids.iter().any(|id| model.has_seen(*id)),
+            seen_in_training: !seen.is_empty(),
             model_use: params.model_use(&taps),
         };
         embeddings.write(&ctx.output("embeddings.parquet"))?;
+        seen.write(&ctx.output(ImageSet::TRAINED_ON))?;
         write_json(&ctx.output(EmbeddingsInfo::FILE), &info)?;
         Ok(())
     }

@@ -4,13 +4,15 @@ use std::ops::Range;
 
 use super::index::Search;
 use super::slice::Slice;
-use crate::artifact::{Distance, Embeddings, EmbeddingsInfo, IndexInfo, IndexRows, ModelUse, read_json};
+use crate::artifact::{Distance, Embeddings, EmbeddingsInfo, ImageSet, IndexInfo, IndexRows, ModelUse, read_json};
 use crate::base::param;
 use crate::search::{SearchError, Vectors};
 use crate::stage::{Ctx, EmbeddingsFacts, IndexFacts, ParamIssue, StageError};
 
 /// Files that a port of embeddings reads.
 pub(super) const EMBEDDINGS_FILES: &[&str] = &["embeddings.parquet", EmbeddingsInfo::FILE];
+/// Files that a port of queries reads: also which of them the model was trained on.
+pub(super) const QUERY_FILES: &[&str] = &["embeddings.parquet", EmbeddingsInfo::FILE, ImageSet::TRAINED_ON];
 /// Files that a port of an index reads.
 pub(super) const INDEX_FILES: &[&str] = &["index.arrow", "index.json"];
 
@@ -149,6 +151,16 @@ pub(super) fn check_neighbours(
         others => format!("choose at most {others}, or a larger index"),
     };
     Some(ParamIssue::new(path, format!("{wanted} neighbours are wanted, but {held}")).help(help))
+}
+
+/// `what` is drawn from another dataset than the one whose images would be shown or compared; nothing while one of them is
+/// not known. `port` is where that one is plugged.
+pub(super) fn foreign(what: &str, of: Option<&str>, plugged: Option<&str>, port: &str) -> Option<ParamIssue> {
+    let (of, plugged) = (of.filter(|text| !text.is_empty())?, plugged.filter(|text| !text.is_empty())?);
+    (of != plugged).then(|| {
+        let message = format!("the {what} are of another dataset than that at the port `{port}`");
+        ParamIssue::new("", message).help(format!("plug the dataset of the {what} into `{port}` in the template"))
+    })
 }
 
 /// How many of the positions asked are indexed too.

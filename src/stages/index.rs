@@ -55,6 +55,10 @@ impl Stage for Index {
     fn infer(params: &Params, inputs: &InputFacts) -> Result<Facts, Vec<ParamIssue>> {
         let embeddings = inputs.embeddings("embeddings").ok_or_else(Vec::new)?;
         let range = embedded::select(params.slice, embeddings.range.as_ref()).map_err(|issue| vec![issue])?;
+        let home = inputs.dataset("dataset").map(|facts| facts.identity.as_str());
+        if let Some(issue) = embedded::foreign("embeddings", Some(&embeddings.pool.dataset), home, "dataset") {
+            return Err(vec![issue]);
+        }
         Ok(Facts::Index(IndexFacts {
             pool: embeddings.pool.clone(),
             range,

@@ -2,15 +2,16 @@
 
 mod achieved;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::calibrate::matcher_path;
-use super::embedded::{self, EMBEDDINGS_FILES, INDEX_FILES};
+use super::embedded::{self, INDEX_FILES, QUERY_FILES};
+use super::leak::{self, Leaks};
 use super::slice::Slice;
 use crate::artifact::{
-    self, Calibration, Confusion, ConfusionCell, Cutpoint, Distance, Embeddings, IndexRows, MatchInfo, MatchRow,
-    Matches, ModelUse, Neighbour, read_json, write_json,
+    self, Calibration, Confusion, ConfusionCell, Cutpoint, Distance, Embeddings, ImageSet, IndexRows, MatchInfo,
+    MatchRow, Matches, ModelUse, NearCopiesInfo, Neighbour, read_json, write_json,
 };
 use crate::base::{check, suggest};
 use crate::metric::confusion::confusion;
@@ -45,7 +46,9 @@ params! {
         /// What no match is called.
         #[aka("no_match_label", "unknown", "no_match", "unknown_class")]
         unknown_label: String = "Unknown".to_owned(),
-        /// Whether queries may be in the index, where they find themselves at distance 0: flattering, and said so.
+        /// Whether queries may be images that are in the index, where they find themselves at distance 0, that the model
+        /// was trained on, or that the thresholds were found with: flattering, and said so. They are told by the bytes of
+        /// their pixels, whatever dataset or split they are in.
         allow_overlap: bool = false,
         /// Whether queries that are in the index are left out of their own neighbours, copies of the image included: how
         /// retrieval benchmarks look a test set up in itself.
@@ -68,6 +71,7 @@ impl Stage for Match {
     // 2: queries that are not of unit length are scaled to it for the cosine distance; `confusion.parquet` holds only the
     //    cells that count a query.
     // 3: the probability that each label is right, and what the cutpoint achieves beside its target.
+    //    Queries that the model was trained on or that the thresholds were found with are refused like those in the index.
     const VERSION: u32 = 3;
     const OUTPUT: Kind = Kind::Matches;
     const FILES: &'static [&'static str] = &["matches.parquet", "confusion.parquet", "metrics.json", MatchInfo::FILE];
@@ -76,8 +80,9 @@ impl Stage for Match {
     fn ports(_params: &Params) -> Vec<Port> {
         vec![
             Port::new("index", Kind::Index, INDEX_FILES),
-            Port::new("queries", Kind::Embeddings, EMBEDDINGS_FILES),
-            Port::new("calibration", Kind::Calibration, &["calibration.json"]),
+            Port::new("queries", Kind::Embeddings, QUERY_FILES),
+            Port::new("calibration", Kind::Calibration, &["calibration.json", ImageSet::CALIBRATED_ON]),
+            Port::new("near-copies", Kind::NearCopies, &[NearCopiesInfo::FILE]).optional(),
         ]
     }
 
@@ -97,10 +102,7 @@ impl Stage for Match {
         issues.extend(embedded::check_uses(index, queries));
         issues.extend(embedded::check_dims(index.and_then(|facts| facts.dim), queries.and_then(|facts| facts.dim)));
         let indexed = index.and_then(IndexFacts::count);
-        let shared = match (index, queries, &range) {
-            (Some(index), Some(queries), Some(range)) => embedded::shared(index, queries, range),
-            _ => 0,
-        };
+        let shared = leak::shared(index, queries, range.as_ref());
         let left_out = usize::from(params.leave_one_out && shared > 0);
         issues.extend(embedded::check_neighbours("neighbours", params.neighbours, indexed, left_out));
         let calibrated = inputs.calibration("calibration").map(|facts| ("matcher".to_owned(), facts.neighbours));
@@ -108,8 +110,9 @@ impl Stage for Match {
         let looks_at = |(path, k): (String, usize)| embedded::check_neighbours(&path, k, indexed, left_out);
         issues.extend(matcher.and_then(looks_at));
         issues.extend(index.and_then(|index| check_unknown(&params.unknown_label, index.pool.classes.as_deref()?)));
-        if shared > 0 && !params.allow_overlap && !params.leave_one_out {
-            issues.push(overlap_issue(shared));
+        if !params.allow_overlap {
+            let calibration = inputs.calibration("calibration");
+            issues.extend(leak::known(shared, queries, calibration, range.as_ref(), params.leave_one_out));
         }
         if !issues.is_empty() {
             return Err(issues);
@@ -126,11 +129,14 @@ impl Stage for Match {
         let same = overlap::same_examples(&index, &queries.example_id, &queries.digest);
         let none = vec![Arc::default(); queries.len()];
         let (excluded, kept) = if params.leave_one_out { (same, none) } else { (none, same) };
-        let overlapping = overlapping(params, ctx, &kept)?;
+        let leaks = Leaks::find(ctx, &index, &queries, &kept)?;
+        leaks.judge(ctx, &queries, params.allow_overlap)?;
         ctx.stop_if_cancelled()?;
         let judged = verdicts.judge(ctx, &index, &queries, &excluded, params.neighbours)?;
 
-        let mut metrics = metrics(&judged, &overlapping, params.neighbours);
+        let mut metrics = metrics(&judged, &leaks.tainted(), params.neighbours);
+        metrics.extend(leaks.metrics());
+        metrics.extend(distinct(ctx, &judged, &queries, params.neighbours)?);
         let achieved = achieved::achieved(&calibration, verdicts.cutpoint, &judged, ctx)?;
         metrics.extend(achieved.iter().flat_map(achieved::numbers));
         let matches = Matches(judged.into_iter().map(|query| query.row).collect());
@@ -187,30 +193,6 @@ fn check_unknown(unknown: &str, classes: &[String]) -> Option<ParamIssue> {
         ParamIssue::new("unknown-label", format!("`{unknown}` is a class of the dataset"))
             .help("choose a word that names no class, such as \"Unknown\"")
     })
-}
-
-pub(super) fn overlap_issue(shared: usize) -> ParamIssue {
-    let queries = if shared == 1 { "1 query is" } else { &format!("{shared} queries are") };
-    ParamIssue::new("slice", format!("{queries} in the index too, and would find themselves")).help(
-        "choose a `slice` that the index does not hold, or say `leave-one-out = true`; `allow-overlap = true` lets \
-               each find itself, and the report shows it",
-    )
-}
-
-/// Which queries find themselves in the index; `same` are each query's own rows, by id or by image.
-fn overlapping(params: &Params, ctx: &Ctx<'_>, same: &[Arc<[u32]>]) -> Result<Vec<bool>, StageError> {
-    let overlapping: Vec<bool> = same.iter().map(|rows| !rows.is_empty()).collect();
-    let shared = overlapping.iter().filter(|shared| **shared).count();
-    if shared > 0 && !params.allow_overlap {
-        return Err(overlap_issue(shared).into());
-    }
-    if shared > 0 {
-        let all = same.len();
-        ctx.warn(format!(
-            "{shared} of {all} queries are in the index and find themselves: see the metrics `disjoint.*`"
-        ));
-    }
-    Ok(overlapping)
 }
 
 /// How queries are judged.
@@ -309,15 +291,15 @@ impl<'a> Verdicts<'a> {
     }
 }
 
-/// The figures by name; with overlap also those of the queries that are not in the index, as `disjoint.*`.
+/// The figures by name; with leaks also those of the queries that are in none of the places where they must not be, as
+/// `disjoint.*`.
 #[expect(clippy::cast_precision_loss, reason = "counts of queries are far below 2^52")]
-fn metrics(judged: &[JudgedQuery], overlapping: &[bool], neighbours: usize) -> BTreeMap<String, f64> {
+fn metrics(judged: &[JudgedQuery], tainted: &[bool], neighbours: usize) -> BTreeMap<String, f64> {
     let all: Vec<&JudgedQuery> = judged.iter().collect();
     let disjoint: Vec<&JudgedQuery> =
-        judged.iter().zip(overlapping).filter(|(_, shared)| !**shared).map(|(query, _)| query).collect();
+        judged.iter().zip(tainted).filter(|(_, tainted)| !**tainted).map(|(query, _)| query).collect();
     let mut metrics = figures(&all, neighbours);
     let shared = judged.len() - disjoint.len();
-    metrics.insert("overlap".to_owned(), shared as f64);
     // Queries of classes that the index does not hold: retrieval metrics leave them out.
     let lone = judged.iter().filter(|query| query.values.iter().all(Option::is_none)).count();
     metrics.insert("lone".to_owned(), lone as f64);
@@ -327,6 +309,30 @@ fn metrics(judged: &[JudgedQuery], overlapping: &[bool], neighbours: usize) -> B
         );
     }
     metrics
+}
+
+/// The figures of the queries that have no near copy, as `distinct.*`, where somebody has looked for copies.
+#[expect(clippy::cast_precision_loss, reason = "counts of queries are far below 2^52")]
+fn distinct(
+    ctx: &Ctx<'_>,
+    judged: &[JudgedQuery],
+    queries: &Embeddings,
+    neighbours: usize,
+) -> Result<BTreeMap<String, f64>, StageError> {
+    if !ctx.has_input("near-copies") {
+        return Ok(BTreeMap::new());
+    }
+    let copies: NearCopiesInfo = read_json(ctx.input("near-copies", NearCopiesInfo::FILE))?;
+    let copied: BTreeSet<String> = copies.query_digests.into_iter().collect();
+    let all = judged.iter().zip(&queries.digest);
+    let distinct: Vec<&JudgedQuery> =
+        all.filter(|(_, digest)| !copied.contains(*digest)).map(|(query, _)| query).collect();
+    let mut metrics = BTreeMap::from([("near-copies".to_owned(), (judged.len() - distinct.len()) as f64)]);
+    if !distinct.is_empty() {
+        let figures = figures(&distinct, neighbours).into_iter();
+        metrics.extend(figures.map(|(name, value)| (format!("distinct.{name}"), value)));
+    }
+    Ok(metrics)
 }
 
 fn figures(queries: &[&JudgedQuery], neighbours: usize) -> BTreeMap<String, f64> {

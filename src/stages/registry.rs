@@ -20,6 +20,7 @@ use super::evaluate::Evaluate;
 use super::few_shot::FewShot;
 use super::index::Index;
 use super::match_::Match;
+use super::near_copies::NearCopiesStage;
 use super::notes;
 use super::project::Project;
 use super::report::Report;
@@ -80,7 +81,21 @@ macro_rules! stages {
     };
 }
 
-stages![Dataset, Sample, Train, Embed, Index, Calibrate, Match, Evaluate, FewShot, Baseline, Project, Report];
+stages![
+    Dataset,
+    Sample,
+    Train,
+    Embed,
+    Index,
+    Calibrate,
+    Match,
+    NearCopiesStage,
+    Evaluate,
+    FewShot,
+    Baseline,
+    Project,
+    Report
+];
 
 /// The kinds of stages that there are.
 #[must_use]

@@ -1,6 +1,7 @@
 //! The stage `report`: figures, `report.md` and every number shown, from what all other stages left.
 
 mod maps;
+mod sources;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -8,7 +9,7 @@ use std::path::Path;
 use serde_json::{Value as Json, json};
 
 use crate::artifact::{
-    BaselineFile, Calibration, Confusion, Distance, Embeddings, Evaluation, Examples, History, IndexInfo, IndexRows,
+    BaselineFile, Calibration, Confusion, Distance, Embeddings, Evaluation, History, ImageSet, IndexInfo, IndexRows,
     MatchInfo, Matches, Samples, Thresholds, read_json, write_json,
 };
 use crate::base::check;
@@ -46,6 +47,8 @@ params! {
     }
 }
 
+/// Files of the calibration that the report reads.
+const CALIBRATION_FILES: &[&str] = &["calibration.json", "thresholds.parquet", ImageSet::CALIBRATED_ON];
 /// Files of the matches that the report reads.
 const MATCH_FILES: &[&str] = &["matches.parquet", "confusion.parquet", "metrics.json", MatchInfo::FILE];
 
@@ -56,6 +59,7 @@ impl Stage for Report {
     /// classes show a part; maps of the cosine distance are of directions; names can't be Markdown; numbers without bound
     /// have a picture. 4 - The figure `reliability`; what the cutpoint achieves; classes by how often they fail; an embedding
     /// that is worse than a baseline is a flaw; losses have names.
+    /// Images of other datasets are told apart; leaks are found by the bytes of images.
     const VERSION: u32 = 4;
     const OUTPUT: Kind = Kind::Report;
     const FILES: &'static [&'static str] = &["figures/", "report.md", "metrics.json"];
@@ -65,29 +69,31 @@ impl Stage for Report {
     type Params = ReportParams;
 
     fn ports(_: &ReportParams) -> Vec<Port> {
-        vec![
-            Port::new("dataset", Kind::Dataset, &["examples.parquet", "dataset.json"]),
+        let mut ports = vec![
+            Port::new("dataset", Kind::Dataset, sources::DATASET_FILES),
             Port::new("sampler", Kind::Samples, &["samples.parquet"]),
-            Port::new("training", Kind::Model, &["model.json", "history.parquet"]),
+            Port::new("training", Kind::Model, &["model.json", "history.parquet", ImageSet::TRAINED_ON]),
             Port::new("index", Kind::Index, &["index.arrow", "index.json"]),
             Port::new("embeddings", Kind::Embeddings, &["embeddings.parquet"]),
-            Port::new("calibration", Kind::Calibration, &["calibration.json", "thresholds.parquet"]),
+            Port::new("calibration", Kind::Calibration, CALIBRATION_FILES),
             Port::new("matches", Kind::Matches, MATCH_FILES),
             Port::new("evaluation", Kind::Evaluation, &[Evaluation::FILE]).optional(),
             Port::new("baseline", Kind::Baseline, &[BaselineFile::FILE]).optional(),
             maps::port("pca"),
             maps::port("t-sne"),
-        ]
+        ];
+        ports.extend(sources::ports());
+        ports
     }
 
     fn infer(params: &ReportParams, inputs: &InputFacts) -> Result<Facts, Vec<ParamIssue>> {
-        let mut issues = maps::issues(params, inputs);
-        issues.extend(inputs.matches("matches").into_iter().flat_map(|matches| {
-            strips(params).flat_map(|(at, strips)| {
-                let path = format!("figures[{at}].neighbours");
-                let slice = matches.count.and_then(|count| outside(strips, count, &path));
-                slice.into_iter().chain(too_many(strips, matches.neighbours, &path))
-            })
+        let mut issues = sources::unplugged(inputs);
+        issues.extend(maps::issues(params, inputs));
+        let strips = strips(params).filter_map(|(at, strips)| Some((at, strips, inputs.matches("matches")?)));
+        issues.extend(strips.flat_map(|(at, strips, matches)| {
+            let path = format!("figures[{at}].neighbours");
+            let slice = matches.count.and_then(|count| outside(strips, count, &path));
+            slice.into_iter().chain(too_many(strips, matches.neighbours, &path))
         }));
         if issues.is_empty() { Ok(Facts::Report) } else { Err(issues) }
     }
@@ -95,8 +101,7 @@ impl Stage for Report {
     fn run(params: &ReportParams, ctx: &mut Ctx<'_>) -> Result<(), StageError> {
         let mut data = read(params, ctx)?;
         let wanted = wanted(params, &data);
-        let images = Examples::read_images(ctx.input("dataset", "examples.parquet"), &wanted)?;
-        data.images = wanted.into_iter().zip(images).collect();
+        data.images = sources::images(ctx, &data, &wanted)?;
         ctx.stop_if_cancelled()?;
         let stop = || ctx.cancelled();
         let computes = params.baselines && data.baseline.is_none();
@@ -152,7 +157,7 @@ fn read(params: &ReportParams, ctx: &Ctx<'_>) -> Result<ReportData, StageError> 
         // A map shows what the search compares: directions.
         vectors::to_unit_length(&mut embeddings.values, embeddings.dim);
     }
-    Ok(ReportData {
+    let mut data = ReportData {
         title: params.title.clone(),
         dataset: read_json(ctx.input("dataset", "dataset.json"))?,
         samples: Samples::read(ctx.input("sampler", "samples.parquet"))?,
@@ -172,13 +177,16 @@ fn read(params: &ReportParams, ctx: &Ctx<'_>) -> Result<ReportData, StageError> 
             .then(|| read_json(ctx.input("evaluation", Evaluation::FILE)))
             .transpose()?,
         spec: ctx.spec().clone(),
+        provenance: sources::provenance(ctx)?,
         images: BTreeMap::new(),
         projections: maps::read(ctx)?,
         baseline: match params.baselines && ctx.has_input("baseline") {
             true => Some(read_json(ctx.input("baseline", BaselineFile::FILE))?),
             false => None,
         },
-    })
+    };
+    sources::set_apart(&mut data, ctx)?;
+    Ok(data)
 }
 
 /// The examples whose images are read, each once, in order.
@@ -318,6 +326,8 @@ mod tests {
         data.embeddings.write(&path("embeddings.parquet")).unwrap();
         write_json(&path("calibration.json"), &data.calibration).unwrap();
         data.thresholds.write(&path("thresholds.parquet")).unwrap();
+        data.provenance.trained_on.write(&path(ImageSet::TRAINED_ON)).unwrap();
+        data.provenance.calibrated_on.write(&path(ImageSet::CALIBRATED_ON)).unwrap();
         data.matches.write(&path("matches.parquet")).unwrap();
         data.confusion.write(&path("confusion.parquet"), &data.dataset.classes, "Unknown").unwrap();
         write_json(&path("metrics.json"), &data.match_metrics).unwrap();

@@ -117,6 +117,7 @@ impl Stage for Sample {
         let batch = params.sampler.composition(known);
         Ok(Facts::Samples(SamplesFacts {
             identity: params.identity(&outlook, &dataset),
+            dataset: dataset.identity,
             split: params.split.clone(),
             classes: dataset.classes,
             labels: outlook

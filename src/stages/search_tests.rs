@@ -19,8 +19,8 @@ use super::calibrate::{self, Calibrate};
 use super::index::{self, Index};
 use super::match_::{self, Match};
 use crate::artifact::{
-    Calibration, Confusion, DatasetInfo, Distance, Embeddings, EmbeddingsInfo, IndexInfo, IndexRows, MatchInfo,
-    Matches, ModelUse, Target, Thresholds, read_json, write_json,
+    Calibration, Confusion, DatasetInfo, Distance, Embeddings, EmbeddingsInfo, ImageSet, IndexInfo, IndexRows,
+    MatchInfo, Matches, ModelUse, Target, Thresholds, read_json, write_json,
 };
 use crate::base::param;
 use crate::base::seed::Seed;
@@ -30,6 +30,7 @@ use crate::stage::{
 };
 
 mod cosine;
+mod leaks;
 mod many_classes;
 
 /// What a stage left beside its files.
@@ -88,6 +89,9 @@ impl World {
             model_use: ModelUse::default(),
         };
         write_json(&self.folder(name).join(EmbeddingsInfo::FILE), &info).unwrap();
+        let seen = embeddings.example_id.iter().copied().zip(embeddings.digest.iter().map(String::as_str));
+        let seen = if seen_in_training { ImageSet::of(seen) } else { ImageSet::default() };
+        seen.write(&self.folder(name).join(ImageSet::TRAINED_ON)).unwrap();
     }
 
     /// Runs a stage into the folder `out`, with ports plugged to other folders.
@@ -330,7 +334,9 @@ fn matches_are_as_computed_by_hand() {
 fn overlap_is_refused_or_shown() {
     let world = World::ready();
     let error = world.matched(&json!({ "neighbours": 3 })).unwrap_err();
-    assert_eq!(error.to_string(), "`slice`: 4 queries are in the index too, and would find themselves");
+    let words = "`slice`: 4 queries are in the index too, and would find themselves (query 10 is example 10 of the index, query 11 \
+                 is example 11 of the index, query 12 is example 12 of the index, ..)";
+    assert_eq!(error.to_string(), words);
     let (metrics, warnings) = world.matched(&json!({ "neighbours": 3, "allow-overlap": true })).unwrap();
     assert_eq!((metrics["recall@1"], metrics["map@r"], metrics["overlap"]), (5.0 / 6.0, 5.0 / 6.0, 4.0));
     assert_eq!((metrics["disjoint.recall@1"], metrics["disjoint.map@r"]), (0.5, 0.5));
@@ -385,6 +391,7 @@ fn facts(count: usize, asked: std::ops::Range<usize>, same_pool: bool) -> InputF
         distance: None,
         neighbours: 1,
         model_use: None,
+        queries: None,
     };
     InputFacts(BTreeMap::from([
         ("index".to_owned(), Facts::Index(index)),

@@ -39,6 +39,8 @@ use self::retrieval::Retrieval;
 pub use self::steps::StepsPerEpoch;
 pub use self::unkeyed::Unkeyed;
 use self::warnings::{does_nothing, goes_alone, unsuitable_lengths};
+use super::embedded::foreign;
+use crate::artifact::ImageSet;
 use crate::base::check;
 use crate::base::interrupt::LeftToEnd;
 use crate::base::param::{self, Param, View};
@@ -186,9 +188,11 @@ impl Stage for Train {
     const SUMMARY: &'static str = "Trains a network on the batches of a sampler.";
     // 1 - first version
     // 2 - convolution and batch normalisation as one operation: the last bits differ
-    const VERSION: u32 = 2;
+    // 3 - the digests of the images trained on are left too: the weights are the same
+    const VERSION: u32 = 3;
     const OUTPUT: Kind = Kind::Model;
-    const FILES: &'static [&'static str] = &["model.safetensors", "model.json", "history.parquet"];
+    const FILES: &'static [&'static str] =
+        &["model.safetensors", "model.json", "history.parquet", ImageSet::TRAINED_ON];
     const SEEDED: bool = true;
     const TENSOR: bool = true;
     const WORK: &'static [&'static str] = &["epochs", "steps-per-epoch"];
@@ -234,6 +238,7 @@ impl Stage for Train {
         problems.extend(loss_problems(params, dim, inputs.samples("sampler")));
         problems.extend(samples.image.into_iter().flat_map(|image| does_not_suit_images(params, image)));
         problems.extend(wrong_groups(params, all.as_deref()));
+        problems.extend(of_other_datasets(inputs));
         if !problems.is_empty() {
             return Err(problems);
         }
@@ -324,6 +329,13 @@ impl Stage for Train {
         leave_metrics(params, ctx, &network, &state, &kept);
         Ok(())
     }
+}
+
+/// Pools whose numbers mean other images in the dataset that is plugged in.
+fn of_other_datasets(inputs: &InputFacts) -> Vec<ParamIssue> {
+    let home = inputs.dataset("dataset").map(|facts| facts.identity.as_str());
+    let pool = |port, what| foreign(what, inputs.samples(port).map(|facts| facts.dataset.as_str()), home, "dataset");
+    [pool("sampler", "training examples"), pool("validation", "validation examples")].into_iter().flatten().collect()
 }
 
 /// Measures the validation pool, where a metric of it is looked at.

@@ -98,7 +98,8 @@ inputs = { index = "index", queries = "embed-winter", calibration = "calibrate" 
         let source = |path: &str| format!("source = {{ image-folder = {{ path = \"{path}\", resize = [8, 8] }} }}\n");
         let layers = "[train]\nlayers = [\"flatten\", { metric-embedding = { size = 4 } }]\n";
         let (first, second) = (source("summer"), source(second));
-        format!("pipeline = \"seasons\"\n[summer]\n{first}[winter]\n{second}{pools}{layers}")
+        let halves = "[calibrate]\nslice = { begin = 0, size = 20 }\n[match]\nslice = { begin = 20, size = 20 }\n";
+        format!("pipeline = \"seasons\"\n[summer]\n{first}[winter]\n{second}{pools}{layers}{halves}")
     };
     let check = |text: String| {
         std::fs::write(at("seasons.toml"), text).unwrap();
@@ -110,7 +111,8 @@ inputs = { index = "index", queries = "embed-winter", calibration = "calibrate" 
     // The same folder twice is one.
     let (code, message) = check(config("summer"));
     assert_eq!(code, Some(2), "{message}");
-    assert!(message.contains("40 queries are in the index too"), "{message}");
+    assert!(message.contains("20 queries are in the index too"), "{message}");
+    assert!(message.contains("20 queries are images that the model was trained on"), "{message}");
     // Labels are numbers: of other classes they mean something else.
     std::fs::rename(at("winter/test/dog"), at("winter/test/cow")).unwrap();
     std::fs::rename(at("winter/train/dog"), at("winter/train/cow")).unwrap();

@@ -1,9 +1,12 @@
 //! `docs/reference.md` is what the program says of itself, and every example in it is accepted.
 
 use serde_json::Value as Json;
-use simpipe::base::issue::{Issue, IssueKind};
+use simpipe::base::issue::{Issue, IssueKind, Issues};
+use simpipe::base::param::node_from_json;
+use simpipe::base::source::{Place, Source};
 use simpipe::plan::Plan;
 use simpipe::spec::{LoadOptions, Overlay, load};
+use simpipe::stage::InputFacts;
 use simpipe::stages::registry::builtin;
 
 use crate::project::{repository, simpipe};
@@ -42,6 +45,10 @@ fn accepted(example: &str) -> Result<(), String> {
         let images = set(format!("[{layer}, \"flatten\", {end}]"));
         return images.or_else(|_| set(format!("[\"global-max-pool\", {layer}, {end}]")));
     }
+    // Stages that the smoke experiment does not have, and splits that its graph can't use, are read alone.
+    if table.contains_key("near-copies") || table.get("dataset").is_some_and(|dataset| dataset.get("split").is_some()) {
+        return read_alone(&table);
+    }
     let mut set = Vec::new();
     if table.contains_key("evaluate") {
         set.push("pipeline=metric-learning-evaluation".to_owned()); // the smoke experiment's own graph has no such stage
@@ -75,12 +82,29 @@ fn accepted(example: &str) -> Result<(), String> {
     check(set)
 }
 
+/// Reads each stage of an example by itself.
+fn read_alone(table: &toml::Table) -> Result<(), String> {
+    let mut issues = Issues::default();
+    for (stage, keys) in table {
+        let mut keys = serde_json::to_value(keys).unwrap();
+        if stage == "dataset" && keys.get("source").is_none() {
+            keys["source"] = "cifar10-sample".into();
+        }
+        let source = Source::new("example", keys.to_string(), std::path::Path::new(""));
+        let node = node_from_json(&keys, &Place::new(&source, 0..0));
+        let read = builtin().read(stage, &node, stage, &mut issues);
+        let found = read.and_then(|stage| stage.infer(&InputFacts::default()).err()).unwrap_or_default();
+        found.into_iter().for_each(|issue| issues.push(Issue::nowhere(issue.message)));
+    }
+    issues.finish().map_err(|issues| issues.iter().map(Issue::render).collect())
+}
+
 #[test]
 fn every_example_is_accepted() {
     let output = simpipe(&["docs", "--json"]).output().unwrap();
     let docs: Json = serde_json::from_slice(&output.stdout).unwrap();
     let (stages, entries) = (docs["stages"].as_array().unwrap(), docs["entries"].as_array().unwrap());
-    assert!(stages.len() == 12 && entries.len() > 40, "{} entries", entries.len());
+    assert!(stages.len() == 13 && entries.len() > 40, "{} entries", entries.len());
     let mut refused = Vec::new();
     for entry in stages.iter().chain(entries) {
         let example = entry["example"].as_str().unwrap();

@@ -1,5 +1,5 @@
-//! Probes of image sources: where each looks for its data, whether it is there, and whether it can be remembered. No
-//! byte is read.
+//! Probes of image sources: where each looks for its data, whether it is there, and whether it can be remembered. Of a
+//! folder's files only those are read that may be the same in two classes.
 
 use walkdir::WalkDir;
 
@@ -32,7 +32,7 @@ pub(super) fn experiment(site: &Site) -> Vec<Finding> {
         .flat_map(|(stage, source)| {
             let subject = format!("`{}`: {}", stage.id, source.name());
             let reread = reread(&subject, &source, site);
-            std::iter::once(look(&subject, &source, site)).chain(reread)
+            std::iter::once(look(&subject, &source, site)).chain(reread).chain(twins(&subject, &source))
         })
         .collect()
 }
@@ -51,6 +51,16 @@ fn reread(subject: &str, source: &Source, site: &Site) -> Option<Finding> {
     let (path, why) = found.first()?;
     let text = format!("{} of {seen} files are read by every run, such as {}: {why}", found.len(), path.display());
     Some(Finding::warn(subject, text, why.help()))
+}
+
+/// The same picture in two classes: one of the two labels is wrong.
+fn twins(subject: &str, source: &Source) -> Option<Finding> {
+    let Source::ImageFolder(folder) = source else { return None };
+    let twins = folder.twins();
+    let (one, other) = twins.first()?;
+    let files = if twins.len() == 1 { "1 file lies".to_owned() } else { format!("{} files lie", twins.len()) };
+    let text = format!("{files} in two classes, such as {one} and {other}");
+    Some(Finding::warn(subject, text, "one of the two classes is wrong: take one of the copies away"))
 }
 
 /// A stage's `source`, where it has one.
@@ -111,6 +121,23 @@ mod tests {
         assert!(found.text.starts_with("1 of 2 files are read by every run, such as "), "{}", found.text);
         assert!(found.text.ends_with("photos/a/2.png: the date lies in the future"), "{}", found.text);
         assert_eq!(found.level, Level::Warn);
+    }
+
+    #[test]
+    fn a_file_in_two_classes_is_warned_of() {
+        let folder = tempfile::tempdir().unwrap();
+        for class in ["a", "b"] {
+            std::fs::create_dir_all(folder.path().join(class)).unwrap();
+            std::fs::write(folder.path().join(class).join("1.png"), "picture").unwrap();
+        }
+        let source: Source = param::from_json(&json!({ "image-folder": { "path": folder.path() } })).unwrap();
+        let found = twins("x", &source).unwrap();
+        assert_eq!(
+            (found.level, found.text.as_str()),
+            (Level::Warn, "1 file lies in two classes, such as a/1.png and b/1.png")
+        );
+        std::fs::write(folder.path().join("b/1.png"), "other").unwrap();
+        assert_eq!(twins("x", &source), None);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The images that a first config is for: a folder that was looked at, or a built-in dataset.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde_json::json;
@@ -11,7 +12,8 @@ use super::paths::{real, shortest};
 use super::text::counted;
 use crate::base::param;
 use crate::base::suggest;
-use crate::data::source::{Source, SplitRule, Survey};
+use crate::data::source::{Source, SplitCounts, SplitRule, Survey};
+use crate::data::split::{Split as Rule, Undivided};
 
 /// Images for training and testing, by label.
 #[derive(Debug, Clone, PartialEq)]
@@ -24,6 +26,8 @@ pub(super) struct Collection {
     pub(super) classes: Vec<String>,
     pub(super) train: Split,
     pub(super) test: Split,
+    /// Images that can be held out of training, if any.
+    pub(super) held_out: Option<HeldOut>,
     /// Height, width and channels of what the network sees.
     pub(super) image: [usize; 3],
     /// How many images looked at have pixels that are not opaque.
@@ -34,6 +38,28 @@ pub(super) struct Collection {
     pub(super) notes: Vec<String>,
 }
 
+/// How images are held out of training, and what is then left.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct HeldOut {
+    /// The dataset's `source` then, as TOML.
+    pub(super) source: String,
+    /// The dataset's `split` then, as TOML, where it has one.
+    pub(super) rule: Option<String>,
+    /// What is trained on.
+    pub(super) train: Split,
+    /// What is held out.
+    pub(super) split: Split,
+    /// Whether test classes are never trained on: then there is no other way.
+    pub(super) by_class: bool,
+}
+
+/// Shares of the classes that are held out of training, and tested.
+const UNSEEN: (f64, f64) = (0.2, 0.4);
+/// The share of the images that the digests of their pixels hold out.
+const HELD_OUT: f64 = 0.1;
+/// Fewer images of a class than this are not divided by chance: it might leave none.
+const DIVIDED: usize = 150;
+
 /// One split of a collection.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Split {
@@ -43,7 +69,7 @@ pub(super) struct Split {
 }
 
 /// What is in a folder, as a config at `output` names it.
-pub(super) fn of_folder(folder: &Path, output: &Path) -> Result<Collection, Refusal> {
+pub(super) fn of_folder(folder: &Path, output: &Path, unseen: bool) -> Result<Collection, Refusal> {
     let survey = Survey::of(folder)?;
     let (size, resize_note) = size_of(&survey);
     let channels = if survey.grey { 1 } else { 3 };
@@ -52,11 +78,14 @@ pub(super) fn of_folder(folder: &Path, output: &Path) -> Result<Collection, Refu
     let path = path.to_str().ok_or_else(|| {
         Refusal::new("the folder's path is not valid UTF-8, and TOML is", "rename the folder, or go through a link")
     })?;
-    let mut source = format!("path = {}", quoted(path));
-    if let SplitRule::Images(rule) = &survey.rule {
-        source += &format!(", split = {{ images = {{ test = {} }} }}", rule.test);
-    }
-    source += &format!(", resize = [{}, {}]", size[0], size[1]);
+    let (shares, held_shares) = match &survey.rule {
+        SplitRule::Images(rule) => (
+            format!(", split = {{ images = {{ test = {} }} }}", rule.test),
+            format!(", split = {{ images = {{ test = {}, validation = {} }} }}", rule.test, rule.validation),
+        ),
+        SplitRule::Folders | SplitRule::Classes(_) => (String::new(), String::new()),
+    };
+    let mut source = format!(", resize = [{}, {}]", size[0], size[1]);
     if survey.grey {
         source += ", channels = 1";
     }
@@ -68,17 +97,92 @@ pub(super) fn of_folder(folder: &Path, output: &Path) -> Result<Collection, Refu
         Split { name: name.to_owned(), counts }
     };
     let everything = survey.checked == survey.files;
-    Ok(Collection {
-        source: format!("{{ image-folder = {{ {source} }} }}"),
-        subject: real(folder).file_name().map_or_else(|| path.to_owned(), |name| name.to_string_lossy().into_owned()),
+    let source_of = |shares: &str| format!("{{ image-folder = {{ path = {}{shares}{source} }} }}", quoted(path));
+    let held_out = survey.held_out.as_ref().map(|name| HeldOut {
+        source: source_of(&held_shares),
+        rule: None,
         train: split(&survey.train),
+        split: split(name),
+        by_class: false,
+    });
+    let mut train = split(&survey.train);
+    if let (Some(held_out), SplitRule::Images(_)) = (&held_out, &survey.rule) {
+        train.counts.iter_mut().zip(&held_out.split.counts).for_each(|(count, held_out)| *count += held_out);
+    }
+    let collection = Collection {
+        source: source_of(&shares),
+        subject: real(folder).file_name().map_or_else(|| path.to_owned(), |name| name.to_string_lossy().into_owned()),
+        train,
         test: split(&survey.test),
+        held_out,
         image: [size[0], size[1], channels],
         transparent: survey.transparent,
         exact: everything || survey.broken.is_empty(),
         notes: notes(&survey, resize_note),
         classes: survey.classes,
+    };
+    let all = survey.counts.keys().filter(|name| **name != survey.train).cloned().collect();
+    Ok(match unseen {
+        true => collection.by_class(&source_of(""), &survey.counts)?,
+        false => collection.divided_by_chance(all),
     })
+}
+
+impl Collection {
+    /// The same images with classes for testing that are never trained on.
+    fn by_class(mut self, source: &str, counts: &BTreeMap<String, Vec<usize>>) -> Result<Self, Refusal> {
+        let (validation, test) = UNSEEN;
+        let rule = format!("{{ classes = {{ validation = {validation}, test = {test} }} }}");
+        let division: Rule = param::from_json(&json!({ "classes": { "validation": validation, "test": test } }))
+            .expect("the shares are valid");
+        let splits =
+            counts.iter().map(|(name, counts)| (name.clone(), SplitCounts::of_classes(counts.clone()))).collect();
+        let found = division.counts(Undivided { classes: Some(&self.classes), splits: Some(&splits) });
+        let few = || {
+            let message = format!("{} classes are too few to keep some of them unseen", self.classes.len());
+            Refusal::new(message, "leave out `--unseen-classes`, or bring at least 7 classes of two images each")
+        };
+        let found = found.ok_or_else(few)?;
+        let split = |name: &str| {
+            let counts = found.get(name).and_then(|split| split.per_class.clone());
+            Split { name: name.to_owned(), counts: counts.unwrap_or_else(|| vec![0; self.classes.len()]) }
+        };
+        let [train, validation, test] = ["train", "validation", "test"].map(split);
+        let present = |split: &Split| split.counts.iter().filter(|count| **count > 1).count();
+        if [&train, &validation, &test].into_iter().any(|split| present(split) < 2) {
+            return Err(few());
+        }
+        let held_out = HeldOut {
+            source: source.to_owned(),
+            rule: Some(rule),
+            train: train.clone(),
+            split: validation,
+            by_class: true,
+        };
+        (self.train, self.test, self.held_out) = (train, test, Some(held_out));
+        Ok(self)
+    }
+
+    /// Where nothing is held out yet and classes are large: a share of the training images, the splits `keep` as they are.
+    fn divided_by_chance(mut self, keep: Vec<String>) -> Self {
+        let least = self.train.counts.iter().copied().filter(|count| *count > 0).min().unwrap_or(0);
+        if self.held_out.is_some() || least < DIVIDED {
+            return self;
+        }
+        let keep: Vec<String> = keep.iter().map(|name| quoted(name)).collect();
+        let part = |name: &str, tenths: usize| Split {
+            name: name.to_owned(),
+            counts: self.train.counts.iter().map(|count| count * tenths / 10).collect(),
+        };
+        self.held_out = Some(HeldOut {
+            source: self.source.clone(),
+            rule: Some(format!("{{ images = {{ validation = {HELD_OUT}, keep = [{}] }} }}", keep.join(", "))),
+            train: part("train", 9),
+            split: part("validation", 1),
+            by_class: false,
+        });
+        self
+    }
 }
 
 fn notes(survey: &Survey, resize: Option<String>) -> Vec<String> {
@@ -93,6 +197,10 @@ fn notes(survey: &Survey, resize: Option<String>) -> Vec<String> {
             "with transparent pixels: {images} of {read} looked at; white is seen behind them, another colour with \
              `background` of the source"
         ));
+    }
+    if let Some((one, other)) = survey.twins.first() {
+        let pictures = counted(survey.twins.len(), "picture stands", "pictures stand");
+        notes.push(format!("{pictures} in two classes, such as `{one}` and `{other}`: one of the two is wrong"));
     }
     if let Some((name, reason)) = survey.broken.first() {
         let files = counted(survey.broken.len(), "file", "files");
@@ -130,7 +238,7 @@ fn size_of(survey: &Survey) -> ([usize; 2], Option<String>) {
 }
 
 /// A built-in dataset.
-pub(super) fn of_dataset(name: &str) -> Result<Collection, Refusal> {
+pub(super) fn of_dataset(name: &str, unseen: bool) -> Result<Collection, Refusal> {
     let known = datasets();
     if !known.contains(&name) {
         let help = match name {
@@ -149,17 +257,24 @@ pub(super) fn of_dataset(name: &str) -> Result<Collection, Refusal> {
         let counts = splits.get(name).and_then(|split| split.per_class.clone()).unwrap_or_default();
         Split { name: name.to_owned(), counts }
     };
-    Ok(Collection {
+    let collection = Collection {
         source: quoted(name),
         subject: description.split(" (").next().unwrap_or(description).to_owned(),
         classes: facts.classes.unwrap_or_default(),
         train: split("train"),
         test: split("test"),
+        held_out: None,
         image: facts.image.unwrap_or([32, 32, 3]),
         transparent: 0,
         exact: true,
         notes: Vec::new(),
-    })
+    };
+    let counts = |split: &Split| (split.name.clone(), split.counts.clone());
+    let both = BTreeMap::from([counts(&collection.train), counts(&collection.test)]);
+    match unseen {
+        true => collection.by_class(&quoted(name), &both),
+        false => Ok(collection.divided_by_chance(vec!["test".to_owned()])),
+    }
 }
 
 /// Sources that need no path and whose classes are known before anything is read.
@@ -178,10 +293,10 @@ mod tests {
     #[test]
     fn built_in_datasets_need_no_path() {
         assert_eq!(datasets(), ["cifar10-sample", "cifar10", "cifar100", "fashion-mnist", "mnist"]);
-        assert_eq!(of_dataset("cifar01").unwrap_err().help, "did you mean `cifar10`?");
-        assert!(of_dataset("image-folder").unwrap_err().help.contains("init FOLDER"));
-        assert!(of_dataset("omniglot").unwrap_err().help.contains("configs/omniglot.toml"));
-        let mnist = of_dataset("mnist").unwrap();
+        assert_eq!(of_dataset("cifar01", false).unwrap_err().help, "did you mean `cifar10`?");
+        assert!(of_dataset("image-folder", false).unwrap_err().help.contains("init FOLDER"));
+        assert!(of_dataset("omniglot", false).unwrap_err().help.contains("configs/omniglot.toml"));
+        let mnist = of_dataset("mnist", false).unwrap();
         assert_eq!((mnist.image, mnist.train.counts.iter().sum::<usize>()), ([28, 28, 1], 60_000));
     }
 }

@@ -31,6 +31,7 @@ use crate::spec;
 Examples:
   simpipe init photos
   simpipe init --from photos --output configs/mine.toml
+  simpipe init --unseen-classes photos
   simpipe init --dataset cifar10 --name first"
 )]
 pub(super) struct InitArgs {
@@ -43,6 +44,9 @@ pub(super) struct InitArgs {
     /// A built-in dataset instead: cifar10-sample, cifar10, cifar100, fashion-mnist or mnist.
     #[arg(long, value_name = "NAME")]
     dataset: Option<String>,
+    /// Test classes that are never trained on, in place of other images of the same classes.
+    #[arg(long)]
+    unseen_classes: bool,
     /// The experiment's name [default: that of the folder or dataset].
     #[arg(long)]
     name: Option<String>,
@@ -90,8 +94,8 @@ pub(super) fn exec(args: &InitArgs, out: &mut dyn Write) -> Result<Exit, Error> 
         args.output.clone().unwrap_or_else(|| shortest(&project.join("configs"), &here).join(format!("{name}.toml")));
     refuse_overwriting(&output, args.force)?;
     let images = match (args.folder.as_ref().or(args.from.as_ref()), &args.dataset) {
-        (Some(folder), _) => of_folder(folder, &output)?,
-        (None, Some(dataset)) => of_dataset(dataset)?,
+        (Some(folder), _) => of_folder(folder, &output, args.unseen_classes)?,
+        (None, Some(dataset)) => of_dataset(dataset, args.unseen_classes)?,
         (None, None) => return Err(nothing_named().into()),
     };
     let recipe = Recipe::of(&images)?;
@@ -103,7 +107,9 @@ pub(super) fn exec(args: &InitArgs, out: &mut dyn Write) -> Result<Exit, Error> 
     plan_of(&output, &OverlayOptions::default())?;
     let warnings = warnings(&images, &recipe);
     if args.json {
-        let count: usize = images.train.counts.iter().chain(&images.test.counts).sum();
+        let apart =
+            images.held_out.iter().filter(|held_out| held_out.by_class).flat_map(|held_out| &held_out.split.counts);
+        let count: usize = images.train.counts.iter().chain(&images.test.counts).chain(apart).sum();
         let (config, classes) = (output.to_string_lossy(), images.classes.len());
         print::json(
             &json!({ "config": config, "name": name, "classes": classes, "images": count, "transparent": images.transparent, "warnings": warnings }),
@@ -147,7 +153,13 @@ fn for_a_shell(path: &str) -> String {
 fn warnings(images: &Collection, recipe: &Recipe) -> Vec<String> {
     const NAMED: usize = 5;
     let mut warnings: Vec<String> = images.notes.iter().map(shown).collect();
-    for (split, draw) in [(&images.train, &recipe.train), (&images.test, &recipe.test)] {
+    let held_out = images.held_out.as_ref().zip(recipe.held_out.as_ref());
+    let held_out = held_out.map(|(held_out, draw)| (&held_out.split, draw));
+    let train =
+        images.held_out.as_ref().filter(|_| recipe.held_out.is_some()).map_or(&images.train, |held| &held.train);
+    for (split, draw) in
+        [Some((train, &recipe.train)), held_out, Some((&images.test, &recipe.test))].into_iter().flatten()
+    {
         if draw.tiny.is_empty() {
             continue;
         }

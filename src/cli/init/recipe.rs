@@ -1,7 +1,7 @@
 //! Numbers for a first experiment on a collection of images: what is drawn, how large batches are, which layers fit.
 
 use super::Refusal;
-use super::collection::{Collection, Split};
+use super::collection::{Collection, HeldOut, Split};
 
 /// How one split is drawn.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,6 +37,8 @@ pub(super) enum Evaluation {
 pub(super) struct Recipe {
     pub(super) train: Draw,
     pub(super) test: Draw,
+    /// What is held out of training to find thresholds with, where there is enough of it.
+    pub(super) held_out: Option<Draw>,
     pub(super) epochs: usize,
     pub(super) steps_per_epoch: usize,
     /// Lines of the list `layers`.
@@ -57,7 +59,11 @@ const TESTED: usize = 200;
 
 impl Recipe {
     pub(super) fn of(images: &Collection) -> Result<Self, Refusal> {
-        let train = Draw::of(&images.train, 4, 8, None)?;
+        let held_out = Self::held_out(images);
+        let train = match &held_out {
+            Some((_, train, _)) => train.clone(),
+            None => Draw::of(&images.train, 4, 8, None)?,
+        };
         let test = Draw::of(&images.test, 2, 2, Some(TESTED))?;
         // Files that were not looked at may be broken too.
         let safe = |count: usize| if images.exact { count } else { count * 9 / 10 };
@@ -83,7 +89,16 @@ impl Recipe {
             train,
             test,
             evaluation,
+            held_out: held_out.map(|(_, _, draw)| draw),
         })
+    }
+
+    /// What is held out and what is then trained on, where both have two classes of two images.
+    fn held_out(images: &Collection) -> Option<(&HeldOut, Draw, Draw)> {
+        let held_out = images.held_out.as_ref()?;
+        let train = Draw::of(&held_out.train, 4, 8, None).ok()?;
+        let draw = Draw::of(&held_out.split, 2, 2, None).ok()?;
+        Some((held_out, train, draw))
     }
 
     /// Queries, at least.
@@ -164,6 +179,7 @@ mod tests {
             train: Split { name: "train".into(), counts: train.to_vec() },
             test: Split { name: "test".into(), counts: test.to_vec() },
             image: [32, 32, 3],
+            held_out: None,
             transparent: 0,
             exact: true,
             notes: Vec::new(),

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use super::super::print::{self, shown};
 use super::super::toml_text::quoted;
-use super::collection::{Collection, Split};
+use super::collection::{Collection, HeldOut, Split};
 use super::recipe::{Draw, Evaluation, Recipe, median};
 use crate::base::visible::width;
 use crate::data::sampler::item_of_name;
@@ -17,10 +17,11 @@ const CONFUSED: usize = 60;
 /// The config's text.
 pub(super) fn config(name: &str, file: &str, images: &Collection, recipe: &Recipe) -> String {
     [
-        head(name, file, images),
-        format!("[dataset]\nsource = {}\n\n", images.source),
-        sample(images, &recipe.train),
-        sample_validation(images, &recipe.test),
+        head(name, file, images, recipe),
+        dataset(images, recipe),
+        sample(images, recipe),
+        sample_calibration(images, recipe),
+        sample_validation(images, recipe),
         train(recipe),
         evaluation(images, recipe),
         report(images, recipe),
@@ -33,20 +34,44 @@ pub(super) fn counted(count: usize, one: &str, many: &str) -> String {
     format!("{} {}", print::thousands(count), if count == 1 { one } else { many })
 }
 
-fn head(name: &str, file: &str, images: &Collection) -> String {
+/// What is held out, where the recipe uses it.
+fn held_out<'a>(images: &'a Collection, recipe: &Recipe) -> Option<&'a HeldOut> {
+    images.held_out.as_ref().filter(|_| recipe.held_out.is_some())
+}
+
+fn dataset(images: &Collection, recipe: &Recipe) -> String {
+    let Some(held_out) = held_out(images, recipe) else { return format!("[dataset]\nsource = {}\n\n", images.source) };
+    let mut text = format!("[dataset]\nsource = {}\n", held_out.source);
+    if let Some(rule) = &held_out.rule {
+        line(&mut text, &format!("split = {rule}"));
+    }
+    if !held_out.by_class {
+        line(
+            &mut text,
+            "# `simpipe init --unseen-classes` writes a config that tests classes which are never trained on.",
+        );
+    }
+    text + "\n"
+}
+
+fn head(name: &str, file: &str, images: &Collection, recipe: &Recipe) -> String {
     let count = |split: &Split| split.counts.iter().sum::<usize>();
-    let (train, test) = (count(&images.train), count(&images.test));
+    let held_out = held_out(images, recipe);
+    // Classes that are held out are no part of what is trained on.
+    let apart = held_out.filter(|held_out| held_out.by_class).map_or(0, |held_out| count(&held_out.split));
+    let (train, test) = (count(&images.train) + apart, count(&images.test));
     let (file, subject, classes) = (shown(file), shown(&images.subject), images.classes.len());
     let mut text = format!(
         "# {file}: a first experiment on {subject}, {} of {classes} classes.\n",
         counted(train + test, "image", "images")
     );
     text += "# It runs as it is; every value below may be changed.\n#\n";
-    table(&mut text, images);
+    table(&mut text, images, held_out.filter(|held_out| held_out.by_class));
     for note in &images.notes {
         line(&mut text, &format!("# Note: {}.", shown(note)));
     }
-    line(&mut text, "pipeline = \"metric-learning\"  # the graph of stages: `simpipe graph` draws it");
+    let pipeline = if held_out.is_some() { "metric-learning-held-out" } else { "metric-learning" };
+    line(&mut text, &format!("pipeline = \"{pipeline}\"  # the graph of stages: `simpipe graph` draws it"));
     line(&mut text, &format!("name = {}", quoted(name)));
     line(&mut text, &format!("description = {}", quoted(&format!("A first experiment on {subject}"))));
     line(&mut text, "seed = 42                     # another seed draws other batches and first weights");
@@ -59,19 +84,23 @@ fn line(text: &mut String, line: &str) {
 }
 
 /// Counts of each class, or of the extremes where there are many.
-fn table(text: &mut String, images: &Collection) {
+fn table(text: &mut String, images: &Collection, held_out: Option<&HeldOut>) {
     let names: Vec<String> = images.classes.iter().map(shown).collect();
     let room = names.iter().take(LISTED).map(|name| width(name)).max().unwrap_or(0).clamp(5, 40);
-    let [train, test] = [&images.train, &images.test];
-    line(text, &format!("#   {:<room$}  {:>8}  {:>8}", "class", shown(&train.name), shown(&test.name)));
+    let held_out = held_out.map(|held_out| &held_out.split);
+    let splits: Vec<&Split> = [Some(&images.train), held_out, Some(&images.test)].into_iter().flatten().collect();
+    let cells = |cell: &dyn Fn(&Split) -> String| {
+        splits.iter().map(|split| format!("  {:>10}", cell(split))).collect::<String>()
+    };
+    line(text, &format!("#   {:<room$}{}", "class", cells(&|split| shown(&split.name))));
     for (label, name) in names.iter().enumerate().take(LISTED) {
         let pad = " ".repeat(room.saturating_sub(width(name)));
-        line(text, &format!("#   {name}{pad}  {:>8}  {:>8}", train.counts[label], test.counts[label]));
+        line(text, &format!("#   {name}{pad}{}", cells(&|split| split.counts[label].to_string())));
     }
     if names.len() > LISTED {
         line(text, &format!("#   .. and {} more", names.len() - LISTED));
     }
-    for split in [train, test] {
+    for split in splits {
         let name = shown(&split.name);
         let most = split.counts.iter().max().copied().unwrap_or(0);
         let least = split.counts.iter().filter(|count| **count > 0).min().copied().unwrap_or(0);
@@ -108,17 +137,27 @@ fn sampler(draw: &Draw) -> String {
     format!("sampler = {{ multi-shot = {{ classes-per-batch = {classes}, examples-per-class = {examples} }} }}\n\n")
 }
 
-fn sample(images: &Collection, draw: &Draw) -> String {
+fn sample(images: &Collection, recipe: &Recipe) -> String {
+    let draw = &recipe.train;
+    let split = held_out(images, recipe).map_or(&images.train.name, |held_out| &held_out.train.name);
     let size = draw.classes_per_batch * draw.examples_per_class;
     let mut text = format!("[sample]                      # training batches of {size} images\n");
-    line(&mut text, &format!("split = {}", quoted(&images.train.name)));
+    line(&mut text, &format!("split = {}", quoted(split)));
     text + &class_list(images, draw) + &sampler(draw)
 }
 
-fn sample_validation(images: &Collection, draw: &Draw) -> String {
+fn sample_calibration(images: &Collection, recipe: &Recipe) -> String {
+    let (Some(held_out), Some(draw)) = (held_out(images, recipe), &recipe.held_out) else { return String::new() };
     let mut text =
-        "[sample-validation]           # images that training never sees: validation loss, index and queries\n"
-            .to_owned();
+        "[sample-calibration]          # images held out of training: validation loss and thresholds\n".to_owned();
+    line(&mut text, &format!("split = {}", quoted(&held_out.split.name)));
+    text + &class_list(images, draw) + &sampler(draw)
+}
+
+fn sample_validation(images: &Collection, recipe: &Recipe) -> String {
+    let draw = &recipe.test;
+    let used = if recipe.held_out.is_some() { "index and queries" } else { "validation loss, index and queries" };
+    let mut text = format!("[sample-validation]           # images that training never sees: {used}\n");
     line(&mut text, &format!("split = {}", quoted(&images.test.name)));
     text += &class_list(images, draw);
     if let Some(total) = draw.total {
@@ -141,11 +180,18 @@ fn train(recipe: &Recipe) -> String {
 }
 
 fn evaluation(images: &Collection, recipe: &Recipe) -> String {
-    let mut text = format!(
-        "[embed-calibration]           # training images: their distances are too small, and the report says so\n\
-         slice = {{ begin = 0, size = {} }}\n\n",
-        recipe.calibration
-    );
+    let mut text = match recipe.held_out {
+        Some(_) => {
+            "[embed-calibration]           # each is looked up among the other held-out images to find thresholds\n\
+                    slice = \"all\"\n\n"
+                .to_owned()
+        }
+        None => format!(
+            "[embed-calibration]           # training images: their distances are too small, and the report says so\n\
+             slice = {{ begin = 0, size = {} }}\n\n",
+            recipe.calibration
+        ),
+    };
     let neighbours = recipe.neighbours;
     match recipe.evaluation {
         Evaluation::Halves { index, queries } => {

@@ -17,6 +17,14 @@ pub(super) struct Classes<'a> {
 /// A message and a help text.
 type Refusal = (String, String);
 
+/// The labels that an item of a list means among a dataset's classes.
+///
+/// # Errors
+/// A message and a help text, where it means none, or may mean a name as well as a label.
+pub fn labels_of(names: &[String], class: &ClassRef) -> Result<RangeInclusive<usize>, (String, String)> {
+    Classes::new(names).labels_of(class)
+}
+
 impl<'a> Classes<'a> {
     /// Classes by label.
     pub(super) fn new(names: &'a [String]) -> Self {

@@ -18,6 +18,7 @@ mod single_shot;
 pub use categories::Categories;
 pub use class_list::{ClassList, ClassRef, Written, item_of_name};
 pub use class_weights::ClassWeights;
+pub use classes::labels_of;
 pub use epochs::Epochs;
 pub use hierarchical::Hierarchical;
 pub use multi_shot::MultiShot;

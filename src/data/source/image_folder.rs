@@ -6,6 +6,7 @@
 mod scan;
 mod split;
 mod survey;
+mod twins;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -95,6 +96,21 @@ fn background() -> Check<Vec<u8>> {
 }
 
 impl ImageFolder {
+    /// Whether the folders say how the images are divided.
+    #[must_use]
+    pub const fn by_folders(&self) -> bool {
+        self.split.by_folders()
+    }
+
+    /// The same images where something else divides them: `None` where the folder is one of splits, or none at all. Of a
+    /// folder of classes all images are one split.
+    #[must_use]
+    pub fn undivided(&self) -> Option<Self> {
+        let whole = SplitRule::Images(ImageSplit { test: 0.0, validation: 0.0 });
+        let is = |rule: &SplitRule| Folder::scan(&self.path.resolved, rule).is_ok();
+        (self.by_folders() && !is(&SplitRule::Folders) && is(&whole)).then(|| Self { split: whole, ..self.clone() })
+    }
+
     /// Height and width to scale to.
     fn target(&self) -> Option<(u32, u32)> {
         self.resize.as_deref().and_then(|size| Some((*size.first()?, *size.get(1)?)))

@@ -4,6 +4,7 @@
 
 mod confusion_matrix;
 mod metrics_over_distance;
+mod near_copies;
 mod neighbours;
 mod no_match;
 mod precision_recall;
@@ -16,6 +17,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 pub use confusion_matrix::ConfusionMatrix;
+pub use near_copies::NearCopies;
 pub use neighbours::{Neighbours, Order, QueryRange};
 pub use no_match::NoMatch;
 pub use projection::{Method, Projection};
@@ -51,6 +53,9 @@ choice! {
         /// The embeddings in two dimensions.
         #[aka("pca", "tsne", "umap", "embeddings", "projector")]
         "projection" => Projection(Projection),
+        /// Queries beside references that look like them.
+        #[aka("duplicates", "near_duplicates")]
+        "near-copies" => NearCopies(NearCopies),
     }
 }
 
@@ -68,11 +73,13 @@ pub struct Drawn {
 }
 
 impl FigureSpec {
-    /// Every figure of the tutorial with default parameters, the two-dimensional map in both ways.
+    /// Every figure of the tutorial with default parameters, the two-dimensional map in both ways; not those that show what
+    /// only some graphs have.
     #[must_use]
     pub fn all() -> Vec<Self> {
+        let names = Self::NAMES.iter().filter(|name| **name != "near-copies");
         let mut figures: Vec<Self> =
-            Self::NAMES.iter().filter_map(|name| param::from_json(&serde_json::Value::from(*name)).ok()).collect();
+            names.filter_map(|name| param::from_json(&serde_json::Value::from(*name)).ok()).collect();
         figures.push(Self::Projection(Projection { method: Method::TSne, ..param::defaults() }));
         figures
     }
@@ -85,6 +92,7 @@ impl FigureSpec {
             Self::Neighbours(neighbours) => neighbours.images(data),
             Self::NoMatch(no_match) => no_match.images(data),
             Self::Projection(projection) => projection.images(data),
+            Self::NearCopies(copies) => copies.images(data),
             Self::TrainingCurves
             | Self::MetricsOverDistance
             | Self::PrecisionRecall
@@ -108,6 +116,7 @@ impl FigureSpec {
             Self::ConfusionMatrix(matrix) => matrix.draw(data, path),
             Self::NoMatch(no_match) => no_match.draw(data, path, stop),
             Self::Projection(projection) => projection.draw(data, path, stop),
+            Self::NearCopies(copies) => copies.draw(data, path, stop),
         }
     }
 

@@ -26,6 +26,7 @@ fn plane(world: &World, name: &str, first_id: u64, points: &[([f32; 2], i32)]) {
         model_use: ModelUse::default(),
     };
     write_json(&world.folder(name).join(EmbeddingsInfo::FILE), &info).unwrap();
+    ImageSet::default().write(&world.folder(name).join(ImageSet::TRAINED_ON)).unwrap();
 }
 
 #[test]

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use super::display::recent_mean;
 use super::feed::Feed;
-use super::{TrainParams, groups, layers_error};
-use crate::artifact::{self, History, HistoryRow, ModelFile, write_json};
+use super::{DATASET, TrainParams, groups, layers_error};
+use crate::artifact::{self, Examples, History, HistoryRow, ImageSet, ModelFile, write_json};
 use crate::base::param::{Param, View};
 use crate::nn::groups::declarations;
 use crate::nn::{self, FitSettings, FitState, Network};
@@ -37,6 +37,8 @@ pub(super) fn write(
 ) -> Result<(), StageError> {
     let all = declarations(network.input(), &params.layers, &params.loss).map_err(layers_error)?;
     let summary = groups::summary(params, network.summary(), Some(&all));
+    let has_seen = kept.steps > 0 || nn::starts_from_images(&params.layers);
+    let seen = if has_seen { feed.training.example_ids.clone() } else { Vec::new() };
     let model = ModelFile {
         format: artifact::FORMAT,
         input: network.input(),
@@ -46,16 +48,23 @@ pub(super) fn write(
         summary: serde_json::to_value(summary).map_err(|error| StageError::failed(error.to_string()))?,
         steps: kept.steps,
         best_epoch: kept.best_epoch,
-        trained_on: if kept.steps == 0 && !nn::starts_from_images(&params.layers) {
-            Vec::new()
-        } else {
-            ModelFile::ranges(&feed.training.example_ids)
-        },
+        trained_on: ModelFile::ranges(&seen),
     };
     network.to_weights().write(&ctx.output("model.safetensors"))?;
     write_json(&ctx.output("model.json"), &model)?;
     history(params, settings, state).write(&ctx.output("history.parquet"))?;
+    images(&seen, &Examples::read(ctx.input("dataset", DATASET))?)?.write(&ctx.output(ImageSet::TRAINED_ON))?;
     Ok(())
+}
+
+/// The images of some examples.
+fn images(ids: &[u64], examples: &Examples) -> Result<ImageSet, StageError> {
+    let digest = |id: &u64| {
+        let digest = usize::try_from(*id).ok().and_then(|row| examples.digest.get(row));
+        digest.map(|digest| (*id, digest.as_str()))
+    };
+    let known: Option<Vec<(u64, &str)>> = ids.iter().map(digest).collect();
+    known.map(ImageSet::of).ok_or_else(|| StageError::failed("the pool has examples that the dataset lacks"))
 }
 
 fn history(params: &TrainParams, settings: &FitSettings<'_>, state: &FitState) -> History {

@@ -2,6 +2,7 @@
 
 mod batches;
 mod checked;
+mod other_dataset;
 mod stopping;
 mod watched;
 

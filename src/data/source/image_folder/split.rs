@@ -10,8 +10,8 @@ crate::choice! {
     pub enum SplitRule {
         /// The folders say it: `<split>/<class>/*`.
         "folders" => Folders,
-        /// `<class>/*`: a share of the images of each class becomes the split `test`, the others `train`. Measures how
-        /// well known classes are recognised.
+        /// `<class>/*`: a share of the images of each class becomes the split `test`, another `validation` where that is
+        /// wanted, the others `train`. Measures how well known classes are recognised.
         "images" => Images(ImageSplit),
         /// `<class>/*`: a share of the classes, with all their images, becomes the split `test`, the others `train`.
         /// Measures how well the embedding serves classes that it was never trained on (Musgrave, Belongie and Lim,
@@ -25,6 +25,8 @@ crate::params! {
     pub struct ImageSplit {
         /// The share of each class's images that becomes `test`, rounded up; at least one image stays in `train`.
         test: f64 = 0.2 => share(),
+        /// The share that becomes `validation`, rounded up: held out of training, to find thresholds with it.
+        validation: f64 = 0.0 => check::decay(),
     }
 }
 
@@ -48,36 +50,42 @@ impl SplitRule {
 
     /// Divides a folder of classes; one of splits stays as it is.
     pub(super) fn assign(&self, folder: &mut Folder) {
-        let tested: Vec<bool> = match self {
+        let splits: Vec<&str> = match self {
             Self::Folders => return,
-            Self::Images(ImageSplit { test }) => {
+            Self::Images(ImageSplit { test, validation }) => {
                 let mut by_class = vec![Vec::new(); folder.classes.len()];
                 folder.files.iter().enumerate().for_each(|(at, file)| by_class[file.label].push(at));
-                let mut tested = vec![false; folder.files.len()];
+                let mut splits = vec!["train"; folder.files.len()];
                 for members in by_class {
-                    for at in drawn(&members, *test, |at| &folder.files[at].name) {
-                        tested[at] = true;
-                    }
+                    let (tested, held_out) = drawn(&members, *test, *validation, |at| &folder.files[at].name);
+                    tested.into_iter().for_each(|at| splits[at] = "test");
+                    held_out.into_iter().for_each(|at| splits[at] = "validation");
                 }
-                tested
+                splits
             }
             Self::Classes(ClassSplit { test }) => {
                 let all: Vec<usize> = (0..folder.classes.len()).collect();
-                let mut tested = vec![false; all.len()];
-                drawn(&all, *test, |at| &folder.classes[at]).into_iter().for_each(|class| tested[class] = true);
-                folder.files.iter().map(|file| tested[file.label]).collect()
+                let mut splits = vec!["train"; all.len()];
+                let (tested, _) = drawn(&all, *test, 0.0, |at| &folder.classes[at]);
+                tested.into_iter().for_each(|class| splits[class] = "test");
+                folder.files.iter().map(|file| splits[file.label]).collect()
             }
         };
-        for (file, tested) in folder.files.iter_mut().zip(tested) {
-            (if tested { "test" } else { "train" }).clone_into(&mut file.split);
+        for (file, split) in folder.files.iter_mut().zip(splits) {
+            split.clone_into(&mut file.split);
         }
         // Stable: classes and names keep their order inside a split.
         folder.files.sort_by(|one, other| one.split.cmp(&other.split));
     }
 }
 
-/// The share of `members` whose names have the smallest digests, rounded up; never all of them.
-fn drawn<'a>(members: &[usize], share: f64, name: impl Fn(usize) -> &'a String) -> Vec<usize> {
+/// The share of `members` whose names have the smallest digests, rounded up, and the share that follows; never all of them.
+fn drawn<'a>(
+    members: &[usize],
+    first: f64,
+    second: f64,
+    name: impl Fn(usize) -> &'a String,
+) -> (Vec<usize>, Vec<usize>) {
     #[expect(
         clippy::cast_precision_loss,
         clippy::cast_possible_truncation,
@@ -85,10 +93,12 @@ fn drawn<'a>(members: &[usize], share: f64, name: impl Fn(usize) -> &'a String) 
         reason = "counts of images are far below 2^52"
     )]
     // 0.2 of 10 is 2, whatever the last bit of 0.2 says.
-    let count = (members.len() as f64 * share - 1e-9).ceil() as usize;
+    let count = |share: f64| (members.len() as f64 * share - 1e-9).ceil().max(0.0) as usize;
     let mut keyed: Vec<(Digest, usize)> = members.iter().map(|&at| (Digest::of(name(at).as_bytes()), at)).collect();
     keyed.sort_unstable();
-    keyed.into_iter().take(count.min(members.len().saturating_sub(1))).map(|(_, at)| at).collect()
+    let most = members.len().saturating_sub(1);
+    let mut keyed = keyed.into_iter().map(|(_, at)| at).take(most);
+    (keyed.by_ref().take(count(first)).collect(), keyed.take(count(second)).collect())
 }
 
 #[cfg(test)]
@@ -116,9 +126,23 @@ mod tests {
 
     #[test]
     fn a_share_of_each_class_is_tested_and_one_image_stays() {
-        let rule = |test| SplitRule::Images(ImageSplit { test });
+        let rule = |test| SplitRule::Images(ImageSplit { test, validation: 0.0 });
         assert_eq!(tested(&rule(0.2), &mut folder()), [2, 1, 0]);
         assert_eq!(tested(&rule(0.99), &mut folder()), [9, 3, 0]);
+    }
+
+    #[test]
+    fn some_images_are_held_out_of_training() {
+        let rule = |validation| SplitRule::Images(ImageSplit { test: 0.2, validation });
+        let (mut plain, mut held_out) = (folder(), folder());
+        assert_eq!(tested(&rule(0.0), &mut plain), tested(&rule(0.3), &mut held_out), "tested images stay");
+        let count =
+            |label| held_out.files.iter().filter(|file| file.label == label && file.split == "validation").count();
+        assert_eq!([0, 1, 2].map(count), [3, 2, 0]);
+        let mut greedy = folder();
+        rule(0.99).assign(&mut greedy);
+        let trained = |label| greedy.files.iter().filter(|file| file.label == label && file.split == "train").count();
+        assert_eq!([0, 1, 2].map(trained), [1, 1, 1], "one image stays");
     }
 
     #[test]
@@ -130,7 +154,7 @@ mod tests {
 
     #[test]
     fn names_alone_decide_and_a_new_file_moves_few() {
-        let rule = SplitRule::Images(ImageSplit { test: 0.5 });
+        let rule = SplitRule::Images(ImageSplit { test: 0.5, validation: 0.0 });
         let (mut before, mut after) = (folder(), folder());
         let mut added = after.files[0].clone();
         added.name = "a/new.png".into();

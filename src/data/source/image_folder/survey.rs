@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use walkdir::{DirEntry, WalkDir};
 
 use super::scan::{File, Folder, is_image};
-use super::{Reader, SplitRule, decode_file};
+use super::{ImageSplit, Reader, SplitRule, decode_file};
+use crate::base::digest::Digest;
 use crate::base::param;
 use crate::data::DataError;
 use crate::data::decode::{DecodeError, DecodeOptions};
@@ -15,6 +16,9 @@ use crate::data::in_order::{BUDGET, Claim, in_order};
 
 /// Files whose content is looked at, evenly spread over the folder: enough to know the sizes, quick on photographs.
 const CHECKED: usize = 4000;
+
+/// The share of a class's images that is held out of training where nothing says how they are divided.
+const HELD_OUT: f64 = 0.1;
 
 /// Names of splits for testing, the most telling first.
 const TESTING: [&str; 6] = ["test", "testing", "val", "valid", "validation", "eval"];
@@ -46,6 +50,10 @@ pub struct Survey {
     pub grey: bool,
     /// How many images looked at have pixels that are not opaque.
     pub transparent: usize,
+    /// Files of the same picture in two classes, as far as they were looked at.
+    pub twins: Vec<(String, String)>,
+    /// Another split that images can be held out of training with: a folder of its own.
+    pub held_out: Option<String>,
 }
 
 /// A folder that holds no classes of images.
@@ -96,8 +104,11 @@ impl Survey {
             sizes: BTreeMap::new(),
             grey: true,
             transparent: 0,
+            twins: Vec::new(),
+            held_out: layout.held_out,
             classes: folder.classes,
         };
+        let mut pictures: BTreeMap<Digest, &File> = BTreeMap::new();
         for file in &folder.files {
             let counts = survey.counts.entry(file.split.clone());
             counts.or_insert_with(|| vec![0; survey.classes.len()])[file.label] += 1;
@@ -108,6 +119,10 @@ impl Survey {
                     *survey.sizes.entry(look.size).or_default() += 1;
                     survey.grey &= !look.coloured;
                     survey.transparent += usize::from(look.transparent);
+                    let first = *pictures.entry(look.digest).or_insert(file);
+                    if first.label != file.label {
+                        survey.twins.push((first.name.clone(), file.name.clone()));
+                    }
                 }
                 Err(reason) => {
                     survey.broken.push((file.name.clone(), reason.to_string()));
@@ -131,6 +146,7 @@ struct Look {
     size: (u32, u32),
     coloured: bool,
     transparent: bool,
+    digest: Digest,
 }
 
 /// Looks at files as a run with the defaults would.
@@ -144,6 +160,7 @@ fn looks(files: &[&File]) -> Vec<Result<Look, DecodeError>> {
             size: (decoded.image.shape.height, decoded.image.shape.width),
             coloured: decoded.coloured,
             transparent: decoded.transparent,
+            digest: decoded.image.digest(),
         })
     };
     let Ok(()) = in_order(files, BUDGET, look, |look| {
@@ -160,6 +177,7 @@ struct Layout {
     rule: SplitRule,
     train: String,
     test: String,
+    held_out: Option<String>,
 }
 
 /// Image files by the number of folders between them and the root: how many, and the first one.
@@ -202,8 +220,9 @@ impl Layout {
 
     /// `<class>/<image>`.
     fn flat(root: PathBuf) -> Self {
-        let rule = SplitRule::Images(param::defaults());
-        Self { root, rule, train: "train".to_owned(), test: "test".to_owned() }
+        let rule = SplitRule::Images(ImageSplit { validation: HELD_OUT, ..param::defaults() });
+        let [train, test, held_out] = ["train", "test", "validation"].map(str::to_owned);
+        Self { root, rule, train, test, held_out: Some(held_out) }
     }
 
     /// `<split>/<class>/<image>`.
@@ -211,13 +230,15 @@ impl Layout {
         let mut names: Vec<String> = subfolders(root);
         names.sort();
         let train = names.iter().find(|name| name.to_lowercase().starts_with("train"));
-        let test = TESTING.iter().find_map(|known| names.iter().find(|name| name.to_lowercase() == *known));
+        let mut tests = TESTING.iter().filter_map(|known| names.iter().find(|name| name.to_lowercase() == *known));
+        let (test, held_out) = (tests.next(), tests.next());
         match (train, test) {
             (Some(train), Some(test)) => Ok(Self {
                 root: root.to_path_buf(),
                 rule: SplitRule::Folders,
                 train: train.clone(),
                 test: test.clone(),
+                held_out: held_out.cloned(),
             }),
             // A split for training alone is divided as if it were the folder.
             (Some(only), None) if names.len() == 1 => Ok(Self::flat(root.join(only))),
@@ -305,8 +326,8 @@ mod tests {
         let survey = Survey::of(folder.path()).unwrap();
         assert_eq!(survey.classes, ["ant", "cat"]);
         assert_eq!(survey.counts["test"][1], 2);
-        assert_eq!(survey.counts["train"][1], 8);
-        assert_eq!(survey.counts["test"][0] + survey.counts["train"][0], 2);
+        assert_eq!((survey.counts["train"][1], survey.counts["validation"][1]), (7, 1));
+        assert_eq!(survey.counts.values().map(|counts| counts[0]).sum::<usize>(), 2);
         assert_eq!(
             survey.broken,
             [("ant/broken.png".to_owned(), "neither JPEG, PNG, WebP, GIF, BMP nor TIFF".to_owned())]
@@ -315,10 +336,20 @@ mod tests {
     }
 
     #[test]
+    fn a_picture_in_two_classes_is_told() {
+        let folder = folder(&["ant/1.png", "ant/2.png", "bee/1.png"]);
+        // All are the same black picture; two of one class are no contradiction.
+        let survey = Survey::of(folder.path()).unwrap();
+        assert!(survey.twins.len() == 1 && survey.twins[0].0.starts_with("ant/"), "{:?}", survey.twins);
+        assert_eq!(survey.twins[0].1, "bee/1.png");
+    }
+
+    #[test]
     fn splits_are_told_by_their_names() {
         let both = folder(&["train/a/1.png", "val/a/1.png", "Test/a/1.png", "extra/a/1.png"]);
         let survey = Survey::of(both.path()).unwrap();
         assert_eq!((survey.train.as_str(), survey.test.as_str(), survey.rule), ("train", "Test", SplitRule::Folders));
+        assert_eq!(survey.held_out.as_deref(), Some("val"));
         let alone = folder(&["train/a/1.png", "train/b/1.png"]);
         let survey = Survey::of(alone.path()).unwrap();
         assert_eq!(survey.root, alone.path().join("train"));

@@ -1,0 +1,195 @@
+//! The guard of `match`: queries that are in the index, among the images that the model was trained on, or among those that
+//! the thresholds were found with. Such queries are refused, or counted and told of where that is allowed.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use super::embedded;
+use crate::artifact::{Embeddings, ImageSet, IndexRows};
+use crate::stage::{CalibrationFacts, Ctx, EmbeddingsFacts, IndexFacts, ParamIssue, StageError};
+
+/// Pairs that a message shows.
+const SHOWN: usize = 3;
+
+/// What queries must not be part of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Where {
+    Index,
+    Training,
+    Calibration,
+}
+
+impl Where {
+    /// Behind "3 queries are", or "1 query is".
+    const fn words(self, one: bool) -> &'static str {
+        match (self, one) {
+            (Self::Index, true) => "in the index too, and would find itself",
+            (Self::Index, false) => "in the index too, and would find themselves",
+            (Self::Training, true) => "an image that the model was trained on",
+            (Self::Training, false) => "images that the model was trained on",
+            (Self::Calibration, true) => "an image that the thresholds were found with",
+            (Self::Calibration, false) => "images that the thresholds were found with",
+        }
+    }
+
+    /// Behind "example 7".
+    const fn of(self) -> &'static str {
+        match self {
+            Self::Index => "of the index",
+            Self::Training => "of the training pool",
+            Self::Calibration => "of the calibration",
+        }
+    }
+
+    const fn help(self) -> &'static str {
+        match self {
+            Self::Index => {
+                "choose a `slice` that the index does not hold, or say `leave-one-out = true`; `allow-overlap = true` lets \
+                 each find itself, and the report shows it"
+            }
+            Self::Training => {
+                "look up images of another split, or take the copies out of the folder; `allow-overlap = true` looks them \
+                 up all the same, and the report shows it"
+            }
+            Self::Calibration => {
+                "calibrate with other images, or choose another `slice`; `allow-overlap = true` looks them up all the same, \
+                 and the report shows it"
+            }
+        }
+    }
+
+    fn issue(self, count: usize, pairs: &str) -> ParamIssue {
+        let queries = if count == 1 { "1 query is".to_owned() } else { format!("{count} queries are") };
+        ParamIssue::new("slice", format!("{queries} {}{pairs}", self.words(count == 1))).help(self.help())
+    }
+}
+
+/// What the facts already tell: pools that are the same, whatever their bytes will be.
+pub(super) fn known(
+    index: usize,
+    queries: Option<&EmbeddingsFacts>,
+    calibration: Option<&CalibrationFacts>,
+    asked: Option<&Range<usize>>,
+    leave_one_out: bool,
+) -> Vec<ParamIssue> {
+    let mut issues = Vec::new();
+    if index > 0 && !leave_one_out {
+        issues.push(Where::Index.issue(index, ""));
+    }
+    let Some((queries, asked)) = queries.zip(asked) else { return issues };
+    if queries.seen_in_training && !asked.is_empty() {
+        issues.push(Where::Training.issue(asked.len(), ""));
+    }
+    let used = calibration.and_then(|calibration| calibration.queries.as_ref());
+    let shared = used
+        .filter(|(pool, _)| *pool == queries.pool.identity)
+        .map_or(0, |(_, used)| used.end.min(asked.end).saturating_sub(used.start.max(asked.start)));
+    if shared > 0 {
+        issues.push(Where::Calibration.issue(shared, ""));
+    }
+    issues
+}
+
+/// Queries with the example that each is elsewhere, by their positions among the queries.
+struct Found {
+    place: Where,
+    pairs: Vec<(usize, u64)>,
+}
+
+/// What queries are part of, by the bytes of their images.
+pub(super) struct Leaks {
+    found: Vec<Found>,
+    queries: usize,
+}
+
+impl Leaks {
+    /// `same` are each query's own rows in the index, where it may find them.
+    pub(super) fn find(
+        ctx: &Ctx<'_>,
+        index: &IndexRows,
+        queries: &Embeddings,
+        same: &[Arc<[u32]>],
+    ) -> Result<Self, StageError> {
+        let trained = ImageSet::read(ctx.input("queries", ImageSet::TRAINED_ON))?;
+        let calibrated = ImageSet::read(ctx.input("calibration", ImageSet::CALIBRATED_ON))?;
+        let indexed = |at: usize| same.get(at)?.first().map(|row| index.example_id[*row as usize]);
+        let pairs = |example: &dyn Fn(usize) -> Option<u64>| -> Vec<(usize, u64)> {
+            (0..queries.len()).filter_map(|at| Some((at, example(at)?))).collect()
+        };
+        let found = vec![
+            Found { place: Where::Index, pairs: pairs(&indexed) },
+            Found { place: Where::Training, pairs: pairs(&|at| trained.example(&queries.digest[at])) },
+            Found { place: Where::Calibration, pairs: pairs(&|at| calibrated.example(&queries.digest[at])) },
+        ];
+        Ok(Self { found, queries: queries.len() })
+    }
+
+    /// Refuses them, or warns of each kind where they are allowed.
+    pub(super) fn judge(&self, ctx: &Ctx<'_>, queries: &Embeddings, allowed: bool) -> Result<(), StageError> {
+        let issues: Vec<ParamIssue> = self.some().map(|found| found.issue(queries)).collect();
+        if !issues.is_empty() && !allowed {
+            return Err(issues.into());
+        }
+        let all = self.queries;
+        for found in self.some() {
+            let (count, words) = (
+                found.pairs.len(),
+                match found.place {
+                    Where::Index => "in the index and find themselves",
+                    other => other.words(false),
+                },
+            );
+            ctx.warn(format!("{count} of {all} queries are {words}: see the metrics `disjoint.*`"));
+        }
+        Ok(())
+    }
+
+    fn some(&self) -> impl Iterator<Item = &Found> {
+        self.found.iter().filter(|found| !found.pairs.is_empty())
+    }
+
+    /// Which queries are part of anything.
+    pub(super) fn tainted(&self) -> Vec<bool> {
+        let mut tainted = vec![false; self.queries];
+        self.found.iter().flat_map(|found| &found.pairs).for_each(|(at, _)| tainted[*at] = true);
+        tainted
+    }
+
+    /// How many there are of each kind: in the index always, in the others where there are some.
+    #[expect(clippy::cast_precision_loss, reason = "counts of queries are far below 2^52")]
+    pub(super) fn metrics(&self) -> impl Iterator<Item = (String, f64)> {
+        self.found.iter().filter_map(|found| {
+            let name = match found.place {
+                Where::Index => "overlap",
+                Where::Training => "overlap.training",
+                Where::Calibration => "overlap.calibration",
+            };
+            let count = found.pairs.len();
+            (count > 0 || found.place == Where::Index).then(|| (name.to_owned(), count as f64))
+        })
+    }
+}
+
+impl Found {
+    fn issue(&self, queries: &Embeddings) -> ParamIssue {
+        let of = self.place.of();
+        let pair = |(at, id): &(usize, u64)| format!("query {} is example {id} {of}", queries.example_id[*at]);
+        let mut pairs: Vec<String> = self.pairs.iter().take(SHOWN).map(pair).collect();
+        if self.pairs.len() > SHOWN {
+            pairs.push("..".to_owned());
+        }
+        self.place.issue(self.pairs.len(), &format!(" ({})", pairs.join(", ")))
+    }
+}
+
+/// The queries that the index holds too, as far as the facts tell.
+pub(super) fn shared(
+    index: Option<&IndexFacts>,
+    queries: Option<&EmbeddingsFacts>,
+    asked: Option<&Range<usize>>,
+) -> usize {
+    match (index, queries, asked) {
+        (Some(index), Some(queries), Some(asked)) => embedded::shared(index, queries, asked),
+        _ => 0,
+    }
+}

@@ -1,0 +1,156 @@
+//! The datasets that a report shows images of: that of the queries, and those of the training pool and of the index where
+//! they are others.
+//!
+//! An example's number means another image in each dataset, so those of the other two are moved out of the way.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::artifact::{DatasetInfo, Examples, Image, ImageSet, NearCopies, NearCopiesInfo, NearCopy, read_json};
+use crate::report::{FoundCopies, Provenance, ReportData};
+use crate::stage::{Ctx, InputFacts, Kind, ParamIssue, Port, StageError};
+use crate::stages::embedded::foreign;
+
+/// Files of a dataset that the report reads.
+pub(super) const DATASET_FILES: &[&str] = &[EXAMPLES, "dataset.json"];
+const EXAMPLES: &str = "examples.parquet";
+
+/// Where the first example of the training pool's dataset stands, and that of the index's: no dataset is that large.
+const TRAINING: u64 = 1 << 40;
+const INDEX: u64 = 1 << 41;
+const PORTS: [(&str, u64); 3] = [("dataset", 0), ("training-dataset", TRAINING), ("index-dataset", INDEX)];
+
+/// The optional ports.
+pub(super) fn ports() -> Vec<Port> {
+    vec![
+        Port::new("training-dataset", Kind::Dataset, DATASET_FILES).optional(),
+        Port::new("index-dataset", Kind::Dataset, DATASET_FILES).optional(),
+        Port::new("near-copies", Kind::NearCopies, &[NearCopies::FILE, NearCopiesInfo::FILE]).optional(),
+    ]
+}
+
+/// Examples whose images are in none of the datasets that are plugged in.
+pub(super) fn unplugged(inputs: &InputFacts) -> Vec<ParamIssue> {
+    let plugged = |port: &str| inputs.dataset(port).map(|facts| facts.identity.as_str());
+    let home = plugged("dataset");
+    let training = inputs.samples("sampler").map(|facts| facts.dataset.as_str());
+    let index = inputs.index("index").map(|facts| facts.pool.dataset.as_str());
+    let queries = inputs.embeddings("embeddings").map(|facts| facts.pool.dataset.as_str());
+    [
+        foreign("queries", queries, home, "dataset"),
+        foreign("training examples", training, plugged("training-dataset").or(home), "training-dataset"),
+        foreign("indexed examples", index, plugged("index-dataset").or(home), "index-dataset"),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+/// Gives the examples of other datasets their own numbers, and tells where images have been.
+pub(super) fn set_apart(data: &mut ReportData, ctx: &Ctx<'_>) -> Result<(), StageError> {
+    if ctx.has_input("training-dataset") {
+        data.samples.example_id.iter_mut().for_each(|id| *id += TRAINING);
+        let info: DatasetInfo = read_json(ctx.input("training-dataset", "dataset.json"))?;
+        data.provenance.further_classes = rename(&mut data.samples.label, &info.classes, &data.dataset.classes);
+    }
+    if ctx.has_input("index-dataset") {
+        data.index.example_id.iter_mut().for_each(|id| *id += INDEX);
+        let neighbours = data.matches.0.iter_mut().flat_map(|row| &mut row.neighbours);
+        neighbours.for_each(|neighbour| neighbour.example_id += INDEX);
+    }
+    data.provenance.near_copies = near_copies(ctx)?;
+    Ok(())
+}
+
+/// What earlier steps have used.
+pub(super) fn provenance(ctx: &Ctx<'_>) -> Result<Provenance, StageError> {
+    Ok(Provenance {
+        trained_on: ImageSet::read(ctx.input("training", ImageSet::TRAINED_ON))?,
+        calibrated_on: ImageSet::read(ctx.input("calibration", ImageSet::CALIBRATED_ON))?,
+        ..Provenance::default()
+    })
+}
+
+/// Labels into one list of classes as labels into another, found by name; gives the names that it lacks, whose labels follow.
+fn rename(labels: &mut [i32], from: &[String], to: &[String]) -> Vec<String> {
+    let known: BTreeMap<&str, usize> = to.iter().enumerate().rev().map(|(at, name)| (name.as_str(), at)).collect();
+    let mut further = Vec::new();
+    let renamed: Vec<usize> = from
+        .iter()
+        .map(|name| {
+            known.get(name.as_str()).copied().unwrap_or_else(|| {
+                further.push(name.clone());
+                to.len() + further.len() - 1
+            })
+        })
+        .collect();
+    for label in labels {
+        let name = usize::try_from(*label).ok().and_then(|at| renamed.get(at));
+        *label = name.and_then(|at| i32::try_from(*at).ok()).unwrap_or(-1);
+    }
+    further
+}
+
+/// The pairs of a stage `near-copies` with the examples that show their images here.
+fn near_copies(ctx: &Ctx<'_>) -> Result<Option<FoundCopies>, StageError> {
+    if !ctx.has_input("near-copies") {
+        return Ok(None);
+    }
+    let NearCopies(pairs) = NearCopies::read(ctx.input("near-copies", NearCopies::FILE))?;
+    let wanted: BTreeSet<&str> =
+        pairs.iter().flat_map(|pair| [pair.query_digest.as_str(), pair.reference_digest.as_str()]).collect();
+    let mut shown: BTreeMap<String, u64> = BTreeMap::new();
+    for (port, first) in PORTS.into_iter().filter(|(port, _)| ctx.has_input(port)) {
+        let examples = Examples::read(ctx.input(port, EXAMPLES))?;
+        for (id, digest) in (first..).zip(examples.digest).filter(|(_, digest)| wanted.contains(digest.as_str())) {
+            shown.entry(digest).or_insert(id);
+        }
+    }
+    let here = |pair: &NearCopy| {
+        let (query_id, reference_id) = (*shown.get(&pair.query_digest)?, *shown.get(&pair.reference_digest)?);
+        Some(NearCopy { query_id, reference_id, ..pair.clone() })
+    };
+    let pairs = pairs.iter().filter_map(here).collect();
+    Ok(Some(FoundCopies { info: read_json(ctx.input("near-copies", NearCopiesInfo::FILE))?, pairs }))
+}
+
+/// The images of some examples, as the report numbers them. An image that is not the one which index or queries were made
+/// of is refused: it would be shown in the other's place.
+pub(super) fn images(ctx: &Ctx<'_>, data: &ReportData, wanted: &[u64]) -> Result<BTreeMap<u64, Image>, StageError> {
+    let indexed = data.index.example_id.iter().zip(&data.index.digest);
+    let asked = data.embeddings.example_id.iter().zip(&data.embeddings.digest);
+    let digests: BTreeMap<u64, &str> = indexed.chain(asked).map(|(id, digest)| (*id, digest.as_str())).collect();
+    let mut images = BTreeMap::new();
+    for (at, (port, first)) in PORTS.into_iter().enumerate() {
+        let end = PORTS.get(at + 1).map_or(u64::MAX, |(_, next)| *next);
+        let ids: Vec<u64> = wanted.iter().filter(|id| (first..end).contains(id)).map(|id| id - first).collect();
+        if ids.is_empty() {
+            continue;
+        }
+        for (id, image) in ids.iter().zip(Examples::read_images(ctx.input(port, EXAMPLES), &ids)?) {
+            let expected = digests.get(&(first + id)).filter(|digest| !digest.is_empty());
+            if expected.is_some_and(|digest| **digest != image.digest().to_string()) {
+                let message =
+                    format!("example {id} of the port `{port}` is another image than the one that was embedded");
+                return Err(StageError::failed(message).with_help(
+                    "plug in the dataset of the queries as `dataset`, and those of the index and of the training pool as \
+                     `index-dataset` and `training-dataset` where they are others",
+                ));
+            }
+            images.insert(first + id, image);
+        }
+    }
+    Ok(images)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn classes_of_another_dataset_are_found_by_name() {
+        let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+        let mut labels = vec![0, 1, 2, 2, 7];
+        let further = rename(&mut labels, &names(&["dog", "elk", "cat"]), &names(&["cat", "dog"]));
+        assert_eq!((labels, further), (vec![1, 2, 0, 0, -1], names(&["elk"])));
+    }
+}
