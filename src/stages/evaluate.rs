@@ -10,10 +10,12 @@ mod params;
 mod rerank;
 mod tables;
 
+use std::sync::Arc;
+
 use self::asked::Groups;
 use self::lookup::Lookup;
-use super::embedded::{self, EMBEDDINGS_FILES, INDEX_FILES};
-use super::match_::overlap_issue;
+use super::embedded::{self, INDEX_FILES, QUERY_FILES};
+use super::leak::Leaks;
 use crate::artifact::{
     self, BootstrapInfo, Embeddings, Evaluation, EvaluationCounts, IndexRows, PerClass, PerQuery, write_json,
 };
@@ -39,7 +41,7 @@ impl Stage for Evaluate {
     type Params = Params;
 
     fn ports(_params: &Params) -> Vec<Port> {
-        vec![Port::new("index", Kind::Index, INDEX_FILES), Port::new("queries", Kind::Embeddings, EMBEDDINGS_FILES)]
+        vec![Port::new("index", Kind::Index, INDEX_FILES), Port::new("queries", Kind::Embeddings, QUERY_FILES)]
     }
 
     fn infer(params: &Params, inputs: &InputFacts) -> Result<Facts, Vec<ParamIssue>> {
@@ -50,6 +52,7 @@ impl Stage for Evaluate {
         Ok(Facts::Evaluation(EvaluationFacts { metrics: asked::names(params) }))
     }
 
+    /// Where they are not allowed, such queries are refused.
     fn warnings(_: &Params, inputs: &InputFacts) -> Vec<ParamIssue> {
         let trained_on = inputs.embeddings("queries").is_some_and(|queries| queries.seen_in_training);
         let message = "the queries are examples that the model is trained on: the figures say nothing of new images";
@@ -67,14 +70,16 @@ impl Stage for Evaluate {
         let groups = Groups::of(params, ctx.seed())?;
         let stop = || ctx.cancelled();
         let same = overlap::same_examples(&index, &queries.example_id, &queries.digest);
-        refuse_overlap(params, ctx, same.iter().filter(|rows| !rows.is_empty()).count(), queries.len())?;
+        let found_by = if params.leave_one_out { vec![Arc::default(); queries.len()] } else { same.clone() };
+        let leaks = Leaks::find(ctx, &index, &queries, &found_by)?;
+        leaks.judge(ctx, &queries, params.allow_overlap)?;
         let lookup = Lookup::new(&index, &queries, info.metric, same, params.leave_one_out, &stop)?;
         checks::of_data(&groups, &lookup)?;
         let found = lookup.find(lookup.asked(), &groups.columns, groups.keep(params.rerank.as_ref()))?;
         ctx.stop_if_cancelled()?;
         let again = params.rerank.as_ref().map(|by| rerank::values(by, &lookup, &groups.columns, &found));
         let again = again.transpose()?;
-        let measured = figures::measure(params, ctx, &groups, &lookup, &found, again.as_deref())?;
+        let measured = figures::measure(params, ctx, &groups, &lookup, &found, again.as_deref(), &leaks.tainted())?;
 
         let evaluation = Evaluation {
             format: artifact::FORMAT,
@@ -104,23 +109,13 @@ impl Stage for Evaluate {
         let classes = tables::per_class(&info.classes, &index, &lookup, &params.bootstrap(ctx.seed()), &columns)?;
         classes.write(&ctx.output(PerClass::FILE))?;
         write_json(&ctx.output(Evaluation::FILE), &evaluation)?;
-        for (name, value) in headline(&evaluation) {
+        // Copies in the index are counted also where each query leaves its own out.
+        let of_training = leaks.metrics().filter(|(name, _)| name != "overlap");
+        for (name, value) in headline(&evaluation).into_iter().chain(of_training) {
             ctx.metric(name, value);
         }
         Ok(())
     }
-}
-
-/// Queries that find themselves are refused, or said so.
-fn refuse_overlap(params: &Params, ctx: &Ctx<'_>, shared: usize, all: usize) -> Result<(), StageError> {
-    if shared == 0 || params.leave_one_out {
-        return Ok(());
-    }
-    if !params.allow_overlap {
-        return Err(overlap_issue(shared).into());
-    }
-    ctx.warn(format!("{shared} of {all} queries are in the index and find themselves: see the metrics `disjoint.*`"));
-    Ok(())
 }
 
 fn counts(index: &IndexRows, queries: &Embeddings, lookup: &Lookup<'_>) -> EvaluationCounts {

@@ -1,4 +1,4 @@
-//! The guard of `match`: queries that are in the index, among the images that the model was trained on, or among those that
+//! The guard of `match` and `evaluate`: queries that are in the index, among the images that the model was trained on, or among those that
 //! the thresholds were found with. Such queries are refused, or counted and told of where that is allowed.
 
 use std::ops::Range;
@@ -111,7 +111,10 @@ impl Leaks {
         same: &[Arc<[u32]>],
     ) -> Result<Self, StageError> {
         let trained = ImageSet::read(ctx.input("queries", ImageSet::TRAINED_ON))?;
-        let calibrated = ImageSet::read(ctx.input("calibration", ImageSet::CALIBRATED_ON))?;
+        let calibrated = match ctx.has_input("calibration") {
+            true => ImageSet::read(ctx.input("calibration", ImageSet::CALIBRATED_ON))?,
+            false => ImageSet::default(),
+        };
         let indexed = |at: usize| same.get(at)?.first().map(|row| index.example_id[*row as usize]);
         let pairs = |example: &dyn Fn(usize) -> Option<u64>| -> Vec<(usize, u64)> {
             (0..queries.len()).filter_map(|at| Some((at, example(at)?))).collect()

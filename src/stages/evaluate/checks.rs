@@ -4,10 +4,11 @@ use std::collections::BTreeSet;
 
 use super::asked::{Groups, Wish};
 use super::lookup::Lookup;
-use super::{Breakdown, Exclude, Params, embedded, overlap_issue};
+use super::{Breakdown, Exclude, Params, embedded};
 use crate::artifact::Distance;
 use crate::metric::registry::AnyMetric;
 use crate::stage::{EmbeddingsFacts, IndexFacts, ParamIssue, SamplesFacts, StageError};
+use crate::stages::leak;
 
 /// Every problem that facts show.
 pub(super) fn issues(
@@ -21,12 +22,9 @@ pub(super) fn issues(
     issues.extend(embedded::check_classes(index, queries));
     issues.extend(embedded::check_uses(index, queries));
     issues.extend(embedded::check_dims(index.and_then(|facts| facts.dim), queries.and_then(|facts| facts.dim)));
-    let shared = match (index, queries, &range) {
-        (Some(index), Some(queries), Some(range)) => embedded::shared(index, queries, range),
-        _ => 0,
-    };
-    if shared > 0 && !params.allow_overlap && !params.leave_one_out {
-        issues.push(overlap_issue(shared));
+    let shared = leak::shared(index, queries, range.as_ref());
+    if !params.allow_overlap {
+        issues.extend(leak::known(shared, queries, None, range.as_ref(), params.leave_one_out));
     }
     let left_out = usize::from(params.leave_one_out && shared > 0);
     let indexed = index.and_then(IndexFacts::count);

@@ -39,7 +39,8 @@ pub(super) struct Measured {
     pub(super) rerank: Option<RerankInfo>,
 }
 
-/// Measures what is asked for; `again` are the values of queries after re-ranking.
+/// Measures what is asked for; `again` are the values of queries after re-ranking, `tainted` the queries that are where they
+/// must not be.
 ///
 /// # Errors
 /// If the stage is to stop.
@@ -50,6 +51,7 @@ pub(super) fn measure(
     lookup: &Lookup<'_>,
     found: &[Found],
     again: Option<&[Vec<Option<f64>>]>,
+    tainted: &[bool],
 ) -> Result<Measured, StageError> {
     let bootstrap = params.bootstrap(ctx.seed());
     let mut all = Measuring { groups, lookup, bootstrap, measured: Measured::default() };
@@ -62,8 +64,8 @@ pub(super) fn measure(
         let gains = all.means(&everyone, gain)?;
         all.measured.rerank = Some(RerankInfo { method: Json::Null, metrics, gains });
     }
-    let disjoint: Vec<usize> = everyone.into_iter().filter(|query| lookup.same[*query].is_empty()).collect();
-    if params.allow_overlap && !params.leave_one_out && disjoint.len() < values.len() {
+    let disjoint: Vec<usize> = everyone.into_iter().filter(|query| !tainted[*query]).collect();
+    if disjoint.len() < values.len() {
         all.measured.disjoint = all.means(&disjoint, |query, column| values[query][column])?;
     }
     all.pairs(params.pairs, ctx)?;
