@@ -101,8 +101,7 @@ impl ConvNorm {
         let [x, weight, bias, gamma, beta] = [(); 5].map(|()| next());
         let shortcut = operands.next();
         let mut map = Scratch::take(self.shape.y_len());
-        let stats =
-            conv2d_forward_stats(&self.shape, floats(&x), floats(&weight), floats(&bias), self.relu, &mut map);
+        let stats = conv2d_forward_stats(&self.shape, floats(&x), floats(&weight), floats(&bias), self.relu, &mut map);
         let norm = Norm { stats: &stats, gamma: floats(&gamma), beta: floats(&beta), eps: self.epsilon };
         let (y, saved) = self.tail.forward(&map, self.map(), &norm, shortcut.as_ref());
         (y, State { x, weight, gamma, beta, map: Arc::new(map), stats, saved })
@@ -138,8 +137,7 @@ impl ConvNormBackward {
         let ConvNorm { shape, relu, epsilon, tail } = self.what;
         let norm = Norm { stats, gamma: floats(gamma), beta: floats(beta), eps: epsilon };
         let Back { dy, shortcut, slopes, dgamma, dbeta } = tail.backward(map, self.what.map(), &norm, saved, dy);
-        let mut grad =
-            OutputGrad { dy: floats(&dy), relu, norm: Some(&slopes), pool: tail.pool.zip(saved.places()) };
+        let mut grad = OutputGrad { dy: floats(&dy), relu, norm: Some(&slopes), pool: tail.pool.zip(saved.places()) };
         // Behind a relu and a pool, a convolution that is no Winograd rounds otherwise than one with the whole gradient.
         let spread = grad.pool.filter(|_| tail.act == Act::Relu && !use_winograd(&shape)).map(|(_, places)| {
             let mut whole = Scratch::take(map.len());

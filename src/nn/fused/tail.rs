@@ -100,15 +100,7 @@ impl Tail {
         let slopes = match (&saved.picked, &saved.y) {
             (Some(picked), _) if self.act == Act::Relu => {
                 let (windows, (picked, places)) = (self.windows(shape), &**picked);
-                batch_norm_relu_max_pool_slopes(
-                    &windows,
-                    norm,
-                    picked,
-                    places,
-                    floats(&dy),
-                    &mut dgamma,
-                    &mut dbeta,
-                )
+                batch_norm_relu_max_pool_slopes(&windows, norm, picked, places, floats(&dy), &mut dgamma, &mut dbeta)
             }
             // Behind a pool the gradient is zero but at the maxima, so these alone give the sums.
             (Some(picked), _) => {

@@ -198,7 +198,8 @@ mod tests {
 
     #[test]
     fn values_and_slopes_are_right_to_the_last_digits() {
-        let x: Vec<f32> = (-40_000..40_000).map(|i| i as f32 * 5e-4 + 1e-5).chain([-1e4, -88.0, 0.0, 88.0, 1e4]).collect();
+        let x: Vec<f32> =
+            (-40_000..40_000).map(|i| i as f32 * 5e-4 + 1e-5).chain([-1e4, -88.0, 0.0, 88.0, 1e4]).collect();
         let ones = vec![1.0; x.len()];
         for act in [Act::Identity, Act::Relu, Act::Gelu, Act::Silu] {
             let run = || {

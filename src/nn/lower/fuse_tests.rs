@@ -163,7 +163,9 @@ fn lists(rng: &mut ChaCha8Rng) -> Vec<Json> {
     }
     // Pools behind convolutions: by Winograd's transforms and without, with a relu of either kind and with another activation.
     for (kernel, filters) in [(3, 20), (1, 20), (3, 7)] {
-        for (activation, behind) in [("none", vec![]), ("relu", vec![]), ("none", vec![json!("relu")]), ("tanh", vec![])] {
+        for (activation, behind) in
+            [("none", vec![]), ("relu", vec![]), ("none", vec![json!("relu")]), ("tanh", vec![])]
+        {
             let conv = json!({ "filters": filters, "kernel": kernel, "padding": "same", "activation": activation });
             let mut layers = vec![json!({ "conv2d": { "filters": 18, "kernel": 3, "padding": "same" } })];
             layers.extend([vec![json!({ "conv2d": conv })], behind, vec![pool(2), json!("batch-norm")]].concat());
@@ -181,14 +183,16 @@ fn residuals() -> Vec<Json> {
     let pool = json!({ "max-pool": { "size": 2 } });
     let mut lists = Vec::new();
     let conv = |filters: usize, stride: usize| json!({ "filters": filters, "kernel": 3, "stride": stride, "padding": "same", "bias": false });
-    let residual = |body: Json, shortcut: Json, activation: &str| {
-        json!([{ "residual": { "body": body, "shortcut": shortcut, "activation": activation } }])
-    };
+    let residual = |body: Json, shortcut: Json, activation: &str| json!([{ "residual": { "body": body, "shortcut": shortcut, "activation": activation } }]);
     let fit = block(json!({ "filters": 18, "kernel": 1, "stride": 2, "bias": false }), json!("batch-norm"), &[]);
     for activation in ["none", "relu", "gelu"] {
         for behind in [vec![], vec![json!("relu")], vec![json!("silu")], vec![json!("relu"), json!("tanh")]] {
             lists.push(residual(block(conv(18, 2), json!("batch-norm"), &behind), fit.clone(), activation));
-            lists.push(residual(block(conv(6, 1), json!({ "batch-norm": { "scale": false } }), &behind), json!([]), activation));
+            lists.push(residual(
+                block(conv(6, 1), json!({ "batch-norm": { "scale": false } }), &behind),
+                json!([]),
+                activation,
+            ));
         }
     }
     // The body ends in a normalisation alone, in a pool, in a convolution and a relu, in nothing that is fused.

@@ -197,11 +197,8 @@ fn a_convolution_with_its_normalisation_relu_and_sum_agrees() {
             (Act::Relu, Some(false), Some(2)),
             (Act::Silu, None, Some(2)),
         ] {
-            let tail = |map: &Tensor<4>| Tail {
-                act,
-                shortcut: sum.map(|relu| Shortcut { map: map.clone(), relu }),
-                pool,
-            };
+            let tail =
+                |map: &Tensor<4>| Tail { act, shortcut: sum.map(|relu| Shortcut { map: map.clone(), relu }), pool };
             let what = format!("{n}x{h}x{w}x{c_in} -> {c_out}, {kernel}, {stride}, {act:?}, {sum:?}, {pool:?}");
             let norm = |v: &[Tensor<1>]| TrainedNorm { gamma: v[1].clone(), beta: v[2].clone(), epsilon: 1e-3 };
             let ours = |t: &[Tensor<4>], v: &[Tensor<1>]| {
