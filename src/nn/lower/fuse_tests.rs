@@ -161,20 +161,6 @@ fn lists(rng: &mut ChaCha8Rng) -> Vec<Json> {
         let twice = [block(wide.clone(), norms[0].clone(), &behinds[1]), block(wide.clone(), norms[0].clone(), behind)];
         lists.push(json!(twice.iter().flat_map(|list| list.as_array().unwrap().clone()).collect::<Vec<_>>()));
     }
-    let conv = |filters: usize, stride: usize| json!({ "filters": filters, "kernel": 3, "stride": stride, "padding": "same", "bias": false });
-    let residual = |body: Json, shortcut: Json, activation: &str| json!([{ "residual": { "body": body, "shortcut": shortcut, "activation": activation } }]);
-    let fit = block(json!({ "filters": 18, "kernel": 1, "stride": 2, "bias": false }), json!("batch-norm"), &[]);
-    for activation in ["none", "relu", "gelu"] {
-        for behind in [vec![], vec![json!("relu")], vec![json!("silu")], vec![json!("relu"), json!("tanh")]] {
-            lists.push(residual(block(conv(18, 2), json!("batch-norm"), &behind), fit.clone(), activation));
-            lists.push(residual(block(conv(6, 1), norms[1].clone(), &behind), json!([]), activation));
-        }
-    }
-    // The body ends in a normalisation alone, in a pool, in a convolution and a relu, in nothing that is fused.
-    lists.push(residual(json!(["relu", "batch-norm"]), json!([]), "relu"));
-    lists.push(residual(block(conv(18, 1), json!("batch-norm"), &[json!("relu"), pool(2)]), fit, "relu"));
-    lists.push(residual(json!([{ "conv2d": conv(6, 1) }, "relu"]), json!(["batch-norm", "relu"]), "relu"));
-    lists.push(residual(json!(["tanh"]), json!([]), "relu"));
     // Pools behind convolutions: by Winograd's transforms and without, with a relu of either kind and with another activation.
     for (kernel, filters) in [(3, 20), (1, 20), (3, 7)] {
         for (activation, behind) in
@@ -188,6 +174,32 @@ fn lists(rng: &mut ChaCha8Rng) -> Vec<Json> {
     }
     lists.push(json!(["gelu", pool(2), "batch-norm", "gelu"]));
     lists.push(json!(["batch-norm", "relu", pool(2), "batch-norm", pool(2), "batch-norm", "relu"]));
+    lists.extend(residuals());
+    lists
+}
+
+/// Residuals: with a shortcut of its own, with the input itself, and every activation behind the sum.
+fn residuals() -> Vec<Json> {
+    let pool = json!({ "max-pool": { "size": 2 } });
+    let mut lists = Vec::new();
+    let conv = |filters: usize, stride: usize| json!({ "filters": filters, "kernel": 3, "stride": stride, "padding": "same", "bias": false });
+    let residual = |body: Json, shortcut: Json, activation: &str| json!([{ "residual": { "body": body, "shortcut": shortcut, "activation": activation } }]);
+    let fit = block(json!({ "filters": 18, "kernel": 1, "stride": 2, "bias": false }), json!("batch-norm"), &[]);
+    for activation in ["none", "relu", "gelu"] {
+        for behind in [vec![], vec![json!("relu")], vec![json!("silu")], vec![json!("relu"), json!("tanh")]] {
+            lists.push(residual(block(conv(18, 2), json!("batch-norm"), &behind), fit.clone(), activation));
+            lists.push(residual(
+                block(conv(6, 1), json!({ "batch-norm": { "scale": false } }), &behind),
+                json!([]),
+                activation,
+            ));
+        }
+    }
+    // The body ends in a normalisation alone, in a pool, in a convolution and a relu, in nothing that is fused.
+    lists.push(residual(json!(["relu", "batch-norm"]), json!([]), "relu"));
+    lists.push(residual(block(conv(18, 1), json!("batch-norm"), &[json!("relu"), pool.clone()]), fit, "relu"));
+    lists.push(residual(json!([{ "conv2d": conv(6, 1) }, "relu"]), json!(["batch-norm", "relu"]), "relu"));
+    lists.push(residual(json!(["tanh"]), json!([]), "relu"));
     lists
 }
 
