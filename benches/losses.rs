@@ -174,8 +174,9 @@ fn main() {
     let sampler = json!({ "multi-shot": { "classes-per-batch": 10, "examples-per-class": 4 } });
     let sampler = BatchSampler::new(read(&sampler), Seed::of_stage(1, "sample", None), &training.labels, &[]);
     let sampler = sampler.expect("ten classes");
+    let colors = json!({ "brightness": 0.4, "contrast": 0.4, "saturation": 0.4, "hue": 0.1 });
     let augment: Vec<AugmentSpec> =
-        read(&json!([{ "random-crop": { "padding": 4 } }, "horizontal-flip", "color-jitter"]));
+        read(&json!([{ "random-crop": { "padding": 4 } }, "horizontal-flip", { "color-jitter": colors }]));
     let (seed, device) = (Seed::of_stage(1, "train", None), device::to_device("flex").expect("flex is always built"));
     let start = Network::build(&layers(), SHAPE, seed, &device).expect("the smoke network's shapes");
     let optimizer: Optimizer = read(&json!({ "adam": { "learning-rate": 0.002 } }));

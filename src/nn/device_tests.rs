@@ -10,8 +10,10 @@ use super::every_layer_tests::{all, alone, forward, random, seed};
 use super::loss::property_tests;
 use super::*;
 
-/// What something gives: its value, and its gradient by each thing, by name.
-type Given = Vec<(String, Vec<f32>)>;
+/// A tensor by its name.
+type Named = (String, Vec<f32>);
+/// What something gives: its value, and its gradient by each thing.
+type Given = Vec<Named>;
 
 /// The most that a tensor may differ, relative to its largest number.
 const TOLERANCE: f64 = 1e-3;
@@ -55,11 +57,11 @@ fn loss(loss: &LossSpec, device: &Device) -> Given {
 
 /// The largest difference relative to a tensor's largest number, and of which tensor. A gradient that is as good as nothing
 /// beside the others is held against those.
-fn off(found: &Given, expected: &Given) -> (f64, String) {
+fn off(found: &[Named], expected: &[Named]) -> (f64, String) {
     let most = |values: &[f32]| values.iter().fold(0.0_f64, |most, value| most.max(f64::from(value.abs())));
     assert_eq!(found.len(), expected.len());
     let largest = expected[1..].iter().map(|(_, values)| most(values)).fold(0.0, f64::max);
-    let of = |((name, found), (_, expected)): (&(String, Vec<f32>), &(String, Vec<f32>))| {
+    let of = |((name, found), (_, expected)): (&Named, &Named)| {
         assert_eq!(found.len(), expected.len(), "{name}");
         let apart = |(a, b): (&f32, &f32)| if a == b { 0.0 } else { (f64::from(*a) - f64::from(*b)).abs() };
         let apart = found.iter().zip(expected).map(apart);
