@@ -23,6 +23,7 @@ use crate::base::param::{Param, View};
 use crate::search::overlap;
 use crate::stage::{Ctx, EvaluationFacts, Facts, InputFacts, Kind, ParamIssue, Port, Stage, StageError};
 
+pub use self::asked::Wish;
 pub use self::params::{Average, Breakdown, Exclude, Params, Resampled};
 pub use self::rerank::{Expanded, Reciprocal, Rerank};
 

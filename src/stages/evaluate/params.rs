@@ -93,7 +93,7 @@ params! {
         breakdown: Option<Breakdown> = None,
         /// How neighbours are ranked anew from each other's neighbours; figures of ranked neighbours are then given before
         /// and after it.
-        #[aka("re_ranking", "reranking", "rerank_method")]
+        #[aka("reranking", "rerank_method")]
         rerank: Option<Rerank> = None,
         /// Pairs of one class, and as many of two classes, that pair metrics look at: all where there are no more, else
         /// drawn at random.

@@ -18,13 +18,12 @@ params! {
     /// k-reciprocal encoding (Zhong et al., 2017, arXiv:1701.08398).
     pub struct Reciprocal {
         /// Neighbours that must find each other.
-        #[aka("k_1", "k")]
+        #[aka("k", "neighbours", "neighbors")]
         k1: usize = 20 => check::count(1),
         /// Neighbours whose encodings are averaged, the image itself among them; 1 averages nothing.
-        #[aka("k_2")]
         k2: usize = 6 => check::count(1),
         /// The share of the distance itself, from 0 (neighbours alone) to 1 (as before).
-        #[aka("lambda_value", "lambda_")]
+        #[aka("lambda_value", "original_weight")]
         lambda: f64 = 0.3 => check::between(0.0, 1.0),
     }
 }

@@ -107,6 +107,21 @@ fn queries_in_the_index_are_refused_left_out_or_told_apart() {
 }
 
 #[test]
+fn means_are_of_queries_or_of_classes() {
+    let world = World::whole();
+    // 11 and 0.4 are right, 3 is wrong: 2 of 3 queries, all of label 0 and half of label 1.
+    let params = |average: &str, metrics: Json| {
+        let slice = json!({ "begin": 3, "size": 3 });
+        json!({ "slice": slice, "leave-one-out": true, "average": average, "metrics": metrics })
+    };
+    let (found, _) = world.evaluate(&params("micro", json!(["recall@1", "recall@1/macro"]))).unwrap();
+    assert_eq!((found["recall@1"], found["recall@1/macro"]), (2.0 / 3.0, 0.75));
+    let (found, _) = world.evaluate(&params("macro", json!(["recall@1", "recall@1/micro"]))).unwrap();
+    assert_eq!((found["recall@1"], found["recall@1/micro"]), (0.75, 2.0 / 3.0));
+    assert_eq!(world.evaluation().average, "macro");
+}
+
+#[test]
 fn lone_queries_are_counted_and_left_out_of_means() {
     let world = World::indexed();
     world.embed("validation", 10, &[(0.4, 0), (3.0, 5), (10.4, 1)], false);
