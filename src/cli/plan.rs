@@ -167,7 +167,11 @@ mod tests {
         let stages = [stage("a", Freshness::Fresh), stage("b", Freshness::Stale), stage("c", Freshness::MaybeStale)];
         let rows = |last: Option<f64>| -> Vec<Row<'_>> {
             let seconds = [None, Some(61.0), last];
-            stages.iter().zip(seconds).map(|(stage, estimated_seconds)| Row { stage, seed: None, estimated_seconds }).collect()
+            stages
+                .iter()
+                .zip(seconds)
+                .map(|(stage, estimated_seconds)| Row { stage, seed: None, estimated_seconds })
+                .collect()
         };
         let text = |rows: &[Row<'_>]| {
             let mut out = Vec::new();

@@ -65,9 +65,8 @@ const SHOWN: usize = 4;
 /// Mean, deviation and interval over seeds, beside each seed's own interval over its queries.
 fn metrics(record: &RunRecord, out: &mut dyn Write) -> Result<(), Error> {
     let metrics = &record.metrics;
-    let beside = |name: &str| {
-        BESIDE.iter().any(|suffix| name.strip_suffix(*suffix).is_some_and(|of| metrics.contains_key(of)))
-    };
+    let beside =
+        |name: &str| BESIDE.iter().any(|suffix| name.strip_suffix(*suffix).is_some_and(|of| metrics.contains_key(of)));
     let names: Vec<&String> = metrics.keys().filter(|name| !beside(name)).collect();
     let runs: Vec<_> = record.seeds.iter().filter(|run| run.ok).collect();
     let sampled = |name: &str| {
@@ -82,8 +81,7 @@ fn metrics(record: &RunRecord, out: &mut dyn Write) -> Result<(), Error> {
         all.join(" ")
     };
     let any_sampled = names.iter().any(|name| !sampled(name).is_empty());
-    let mut columns =
-        vec![("Metric", Align::Left), ("Mean ± std", Align::Right), ("[t_low, t_high]", Align::Left)];
+    let mut columns = vec![("Metric", Align::Left), ("Mean ± std", Align::Right), ("[t_low, t_high]", Align::Left)];
     if any_sampled {
         columns.push(("Sampling interval of each seed", Align::Left));
     }
@@ -123,7 +121,8 @@ pub(super) fn places(record: &RunRecord, reports: &[&str], root: &Path, out: &mu
     writeln!(out, "group: {}", shown(root.join(&record.dir).display()))?;
     for run in &record.seeds {
         let folder = root.join(&run.dir);
-        let there: Vec<_> = reports.iter().map(|id| folder.join(id).join("report.md")).filter(|at| at.is_file()).collect();
+        let there: Vec<_> =
+            reports.iter().map(|id| folder.join(id).join("report.md")).filter(|at| at.is_file()).collect();
         if there.is_empty() {
             writeln!(out, "seed {}: {}", run.seed, shown(folder.display()))?;
         }

@@ -71,8 +71,10 @@ fn beside_baselines(baselines: &Baselines) -> Option<Finding> {
     let text = if worse.is_empty() {
         format!("{share}: better than, or as good as, {}.", better.replace(" and than ", " and "))
     } else {
-        format!("{share}: worse than {worse}, which need no training. Whatever the other figures say, the network has learnt \
-                 nothing that helps here.")
+        format!(
+            "{share}: worse than {worse}, which need no training. Whatever the other figures say, the network has learnt \
+                 nothing that helps here."
+        )
     };
     (!known.is_empty()).then(|| Finding::new("beside-baselines", !worse.is_empty(), text))
 }
@@ -269,7 +271,11 @@ mod tests {
     use crate::report::synthetic;
 
     fn text(data: &ReportData, name: &str) -> (bool, String) {
-        findings(data, None).into_iter().find(|finding| finding.name == name).map(|found| (found.flaw, found.text)).unwrap()
+        findings(data, None)
+            .into_iter()
+            .find(|finding| finding.name == name)
+            .map(|found| (found.flaw, found.text))
+            .unwrap()
     }
 
     #[test]
@@ -298,9 +304,14 @@ mod tests {
         assert!(flaw && text.contains("30.0 % of the queries: worse than raw pixels (35.0 %), which"), "{text}");
         let (flaw, text) = found(&baselines(0.1, 0.05, 0.2));
         assert!(flaw && text.contains("worse than always guessing the largest class (20.0 %), which"), "{text}");
-        assert!(found(&baselines(0.1, 0.15, 0.2)).1.contains("worse than raw pixels (15.0 %) and than always guessing"));
+        assert!(
+            found(&baselines(0.1, 0.15, 0.2)).1.contains("worse than raw pixels (15.0 %) and than always guessing")
+        );
         let (flaw, text) = found(&baselines(0.6, 0.35, 0.2));
-        assert!(!flaw && text.ends_with("raw pixels (35.0 %) and always guessing the largest class (20.0 %)."), "{text}");
+        assert!(
+            !flaw && text.ends_with("raw pixels (35.0 %) and always guessing the largest class (20.0 %)."),
+            "{text}"
+        );
         let skipped = Baselines { raw_pixels: RawPixels::Skipped("too much".to_owned()), ..baselines(0.1, 0.0, 0.2) };
         assert!(found(&skipped).0);
         assert!(findings(&synthetic::small(), None).iter().all(|finding| finding.name != "beside-baselines"));
@@ -320,7 +331,10 @@ mod tests {
             row.neighbours[0].example_id = row.query_id;
         }
         let (_, words) = text(&data, "one-run");
-        assert!(words.contains("seed 42") && words.contains("every query meets itself") && !words.contains("Wilson"), "{words}");
+        assert!(
+            words.contains("seed 42") && words.contains("every query meets itself") && !words.contains("Wilson"),
+            "{words}"
+        );
     }
 
     #[test]

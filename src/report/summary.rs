@@ -203,7 +203,8 @@ fn losses(data: &ReportData) -> Vec<Vec<String>> {
     let recent = &rows[made.saturating_sub(RECENT_STEPS)..made];
     if !recent.is_empty() {
         let mean = recent.iter().map(|row| row.loss).sum::<f64>() / recent.len() as f64;
-        losses.push((format!("Training loss, mean of {} steps up to the weights kept (train.loss)", recent.len()), mean));
+        losses
+            .push((format!("Training loss, mean of {} steps up to the weights kept (train.loss)", recent.len()), mean));
     }
     let validated = |rows: &[HistoryRow]| rows.iter().rev().find_map(|row| Some((row.epoch, row.val_loss?)));
     let (last, kept) = (validated(rows), validated(&rows[..made]));
@@ -261,7 +262,8 @@ fn calibration(page: &mut String, data: &ReportData) {
         let mut cells = vec![name.clone(), format!("{:.4}", cutpoint.value), format!("{:.6}", cutpoint.distance)];
         if targets {
             let target = cutpoint.target.as_ref();
-            cells.push(target.map_or_else(|| "–".to_owned(), |target| format!("{} {:.4}", target.metric, target.value)));
+            cells
+                .push(target.map_or_else(|| "–".to_owned(), |target| format!("{} {:.4}", target.metric, target.value)));
         }
         cells.extend(extra.iter().map(|metric| column(metric, cutpoint)));
         cells.push(format!("{:.4}", cutpoint.value));
@@ -322,7 +324,7 @@ fn by_class(page: &mut String, data: &ReportData) {
     }
     section(page, "Classes");
     let (shown, all) = (classes.len().min(SHOWN), classes.len());
-        let intro = format!(
+    let intro = format!(
         "{} of {} classes shown, the worst first. Accuracy is the share of a class's queries that are accepted with it, \
          recall@1 the share whose nearest other image has it.",
         number(shown as f64, 0),
@@ -439,7 +441,14 @@ mod tests {
         let page = page(&data);
         assert!(page.contains("20 of 100 classes shown, the worst first."), "{page}");
         let table = page.split("## Classes").nth(1).unwrap();
-        assert!(table.lines().find(|line| line.starts_with("| Class ") && line.contains('%')).unwrap().starts_with("| Class 77 | 1 | 0.0 % |"), "{table}");
+        assert!(
+            table
+                .lines()
+                .find(|line| line.starts_with("| Class ") && line.contains('%'))
+                .unwrap()
+                .starts_with("| Class 77 | 1 | 0.0 % |"),
+            "{table}"
+        );
         assert!(table.contains("| Unknown |"), "{table}");
     }
 

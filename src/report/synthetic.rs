@@ -173,8 +173,12 @@ fn thresholds() -> Thresholds {
 fn calibration() -> Calibration {
     let metrics =
         |precision, recall| BTreeMap::from([("precision".to_owned(), precision), ("recall".to_owned(), recall)]);
-    let cutpoint =
-        |distance, value, precision, recall| Cutpoint { distance, value, target: None, metrics: metrics(precision, recall) };
+    let cutpoint = |distance, value, precision, recall| Cutpoint {
+        distance,
+        value,
+        target: None,
+        metrics: metrics(precision, recall),
+    };
     Calibration {
         metric: "f1".to_owned(),
         matcher: "nearest".to_owned(),
@@ -309,5 +313,11 @@ fn search(data: &mut ReportData, embeddings: &Embeddings, indexed: usize) {
 
 /// The cutpoint and the name of no match.
 fn judged_by() -> MatchInfo {
-    MatchInfo { format: 1, cutpoint: "optimal".to_owned(), distance: 0.0, unknown_label: "Unknown".to_owned(), achieved: None }
+    MatchInfo {
+        format: 1,
+        cutpoint: "optimal".to_owned(),
+        distance: 0.0,
+        unknown_label: "Unknown".to_owned(),
+        achieved: None,
+    }
 }

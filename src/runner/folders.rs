@@ -215,12 +215,7 @@ impl History {
     /// record of a group is passed over: its runs have records of their own. For one of several seeds the newest run of
     /// that seed is told from before those of others.
     #[must_use]
-    pub fn read<'a>(
-        root: &Path,
-        order: &RunOrder,
-        plan: &Plan,
-        ids: impl IntoIterator<Item = &'a str>,
-    ) -> Self {
+    pub fn read<'a>(root: &Path, order: &RunOrder, plan: &Plan, ids: impl IntoIterator<Item = &'a str>) -> Self {
         let (mut wanted, experiment) = (ids.into_iter().collect::<Vec<&str>>(), &plan.experiment);
         let any_seed = experiment.seeds.is_empty();
         let (mut records, mut others) = (Vec::new(), Vec::new());

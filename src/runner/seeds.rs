@@ -68,7 +68,10 @@ impl Runner<'_> {
             peak_memory: memory::peak(),
             config: plan.experiment.config.to_string_lossy().into_owned(),
             command: self.command.clone(),
-            versions: executor::made_by(&backend.compute).into_iter().chain(catalog.hardware(&backend.compute)).collect(),
+            versions: executor::made_by(&backend.compute)
+                .into_iter()
+                .chain(catalog.hardware(&backend.compute))
+                .collect(),
             stages: stages(plan, &seeds),
             metrics: over_seeds(seeds.iter().filter(|run| run.ok).map(|run| &run.metrics)),
             spec: spec(plan),

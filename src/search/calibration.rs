@@ -96,8 +96,10 @@ impl Curve {
         let counts = thresholds
             .iter()
             .map(|threshold| {
-                while let Some((_, kind)) =
-                    verdicts.get(next).map(|verdict| sortable::parts(*verdict)).filter(|verdict| verdict.0 <= *threshold)
+                while let Some((_, kind)) = verdicts
+                    .get(next)
+                    .map(|verdict| sortable::parts(*verdict))
+                    .filter(|verdict| verdict.0 <= *threshold)
                 {
                     accepted[usize::from(kind)] += 1;
                     next += 1;

@@ -42,7 +42,10 @@ impl Isotonic {
         observed.par_sort_unstable();
         let knot = |key: u32, block: &Block| {
             // Back from the key to the distance; a negated zero would print as -0.
-            Knot { distance: f64::from(sign * sortable::to_f32(key) + 0.0), probability: share(block.right, block.count) }
+            Knot {
+                distance: f64::from(sign * sortable::to_f32(key) + 0.0),
+                probability: share(block.right, block.count),
+            }
         };
         let knots = pooled(&observed).into_iter().flat_map(|block| {
             let last = (block.last != block.first).then(|| knot(block.last, &block));
@@ -137,8 +140,12 @@ mod tests {
         let observed: Vec<(f32, bool)> = (1_u8..).map(f32::from).zip(observed).collect();
         let fitted = Isotonic::fit(&judged(&observed), Distance::Euclidean);
         let third = 1.0 / 3.0;
-        assert_eq!(knots(&fitted), [(1.0, 1.0), (2.0, 1.0), (3.0, 2.0 / 3.0), (5.0, 2.0 / 3.0), (6.0, third), (8.0, third)]);
-        let expected = [(0.0, 1.0), (1.5, 1.0), (2.5, 5.0 / 6.0), (4.2, 2.0 / 3.0), (5.5, 0.5), (7.0, third), (99.0, third)];
+        assert_eq!(
+            knots(&fitted),
+            [(1.0, 1.0), (2.0, 1.0), (3.0, 2.0 / 3.0), (5.0, 2.0 / 3.0), (6.0, third), (8.0, third)]
+        );
+        let expected =
+            [(0.0, 1.0), (1.5, 1.0), (2.5, 5.0 / 6.0), (4.2, 2.0 / 3.0), (5.5, 0.5), (7.0, third), (99.0, third)];
         for (distance, probability) in expected {
             assert!((fitted.probability(distance) - probability).abs() < 1e-12, "{distance}");
         }
@@ -148,7 +155,8 @@ mod tests {
 
     #[test]
     fn equal_distances_are_one_observation_and_similarities_fall_too() {
-        let fitted = Isotonic::fit(&judged(&[(9.0, true), (4.0, false), (4.0, true), (-0.0, false)]), Distance::InnerProduct);
+        let fitted =
+            Isotonic::fit(&judged(&[(9.0, true), (4.0, false), (4.0, true), (-0.0, false)]), Distance::InnerProduct);
         assert_eq!(knots(&fitted), [(9.0, 1.0), (4.0, 0.5), (0.0, 0.0)]);
         let found = [10.0, 6.5, 4.0, 2.0, -5.0].map(|similarity| fitted.probability(similarity));
         assert_eq!(found, [1.0, 0.75, 0.5, 0.25, 0.0]);
@@ -170,7 +178,11 @@ mod tests {
         let pairs: Vec<(u8, u8)> = (0..500).map(|_| (random(), random())).collect();
         let observed: Vec<(f32, bool)> = pairs.into_iter().map(|(at, bar)| (f32::from(at), bar >= at)).collect();
         let fitted = Isotonic::fit(&judged(&observed), Distance::Euclidean);
-        assert!(fitted.knots().is_sorted_by(|one, next| one.distance < next.distance && one.probability >= next.probability));
+        assert!(
+            fitted
+                .knots()
+                .is_sorted_by(|one, next| one.distance < next.distance && one.probability >= next.probability)
+        );
         // What is fitted adds up to what was observed.
         let sum: f64 = observed.iter().map(|(distance, _)| fitted.probability(*distance)).sum();
         let right = observed.iter().filter(|(_, right)| *right).count();

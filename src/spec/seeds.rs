@@ -26,7 +26,9 @@ pub(super) fn read(table: &Table, issues: &mut Issues) -> Vec<u64> {
     };
     let wrong = |message: String| Issue::at(&entry.node.place, "seeds", message);
     if items.is_empty() {
-        issues.push(wrong("`seeds` is empty: there would be nothing to run".to_owned()).help("write `seeds = [1, 2, 3]`"));
+        issues.push(
+            wrong("`seeds` is empty: there would be nothing to run".to_owned()).help("write `seeds = [1, 2, 3]`"),
+        );
     }
     if items.len() > MOST {
         let message = format!("`seeds` lists {}, at most {MOST} are possible", items.len());
@@ -40,7 +42,9 @@ pub(super) fn read(table: &Table, issues: &mut Issues) -> Vec<u64> {
         let Some(seed) = u64::read(item, &here, issues) else { continue };
         if let Some(first) = places.insert(seed, at) {
             let message = format!("the seed {seed} stands twice: `seeds[{first}]` is the same");
-            issues.push(Issue::at(&item.place, here, message).help("the same seed trains the same network: leave it out"));
+            issues.push(
+                Issue::at(&item.place, here, message).help("the same seed trains the same network: leave it out"),
+            );
         }
         seeds.push(seed);
     }

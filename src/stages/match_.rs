@@ -9,8 +9,8 @@ use super::calibrate::matcher_path;
 use super::embedded::{self, EMBEDDINGS_FILES, INDEX_FILES};
 use super::slice::Slice;
 use crate::artifact::{
-    self, Calibration, Confusion, ConfusionCell, Cutpoint, Distance, Embeddings, IndexRows, MatchInfo, MatchRow, Matches,
-    ModelUse, Neighbour, read_json, write_json,
+    self, Calibration, Confusion, ConfusionCell, Cutpoint, Distance, Embeddings, IndexRows, MatchInfo, MatchRow,
+    Matches, ModelUse, Neighbour, read_json, write_json,
 };
 use crate::base::{check, suggest};
 use crate::metric::confusion::confusion;

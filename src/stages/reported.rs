@@ -51,7 +51,11 @@ const OWN: &[(&str, &str, &str)] = &[
         "The distance threshold of the cutpoint `optimal`: the farthest of those with the best value of the calibration's \
          metric. Of a similarity the least.",
     ),
-    ("calibrate", "optimal.value", "The calibration's metric at the cutpoint `optimal`, on the calibration's own queries."),
+    (
+        "calibrate",
+        "optimal.value",
+        "The calibration's metric at the cutpoint `optimal`, on the calibration's own queries.",
+    ),
     (
         "calibrate",
         "ece",
@@ -96,14 +100,26 @@ const OWN: &[(&str, &str, &str)] = &[
         "What the cutpoint achieves on these queries: the metric of its target (of `optimal`, the calibration's metric), \
          counted as the calibration counts. To be held against `target`.",
     ),
-    ("report", "baseline.queries", "Queries with a neighbour other than themselves, which all baselines are about, a count."),
+    (
+        "report",
+        "baseline.queries",
+        "Queries with a neighbour other than themselves, which all baselines are about, a count.",
+    ),
     (
         "report",
         "baseline.embedding",
         "Share of those queries whose nearest other image, by this embedding, has their class: recall@1 without self matches.",
     ),
-    ("report", "baseline.raw_pixels", "The same by the Euclidean distance of the images' bytes: what needs no training."),
-    ("report", "baseline.chance", "The share of the largest class among those queries: what always guessing it would give."),
+    (
+        "report",
+        "baseline.raw_pixels",
+        "The same by the Euclidean distance of the images' bytes: what needs no training.",
+    ),
+    (
+        "report",
+        "baseline.chance",
+        "The share of the largest class among those queries: what always guessing it would give.",
+    ),
     ("report", "baseline.uniform", "One over the number of classes among those queries."),
 ];
 
@@ -147,10 +163,9 @@ pub fn all() -> Vec<Reported> {
         name: format!("{stage}.{name}"),
         definition: (*definition).to_owned(),
     });
-    let behind = BEHIND.iter().map(|(name, definition)| Reported {
-        name: format!("NAME.{name}"),
-        definition: (*definition).to_owned(),
-    });
+    let behind = BEHIND
+        .iter()
+        .map(|(name, definition)| Reported { name: format!("NAME.{name}"), definition: (*definition).to_owned() });
     own.chain(behind).collect()
 }
 

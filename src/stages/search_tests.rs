@@ -15,8 +15,8 @@ use super::calibrate::{self, Calibrate};
 use super::index::{self, Index};
 use super::match_::{self, Match};
 use crate::artifact::{
-    Calibration, Confusion, DatasetInfo, Distance, Embeddings, EmbeddingsInfo, IndexInfo, IndexRows, MatchInfo, Matches,
-    ModelUse, Target, Thresholds, read_json, write_json,
+    Calibration, Confusion, DatasetInfo, Distance, Embeddings, EmbeddingsInfo, IndexInfo, IndexRows, MatchInfo,
+    Matches, ModelUse, Target, Thresholds, read_json, write_json,
 };
 use crate::base::param;
 use crate::base::seed::Seed;

@@ -269,7 +269,8 @@ mod tests {
 
     #[test]
     fn a_group_of_runs_counts_as_one_and_stays_whole() {
-        let of = |group: &str, id: &str, state| RunReach { group: Some(group.to_owned()), ..run(id, "a", state, &[id]) };
+        let of =
+            |group: &str, id: &str, state| RunReach { group: Some(group.to_owned()), ..run(id, "a", state, &[id]) };
         let runs = [
             run("1", "a", RunState::Done, &[]),
             of("1", "2", RunState::Done),

@@ -80,7 +80,11 @@ impl Found<'_> {
     }
 
     fn is_empty(&self) -> bool {
-        self.stages.is_empty() && self.families.is_empty() && self.entries.is_empty() && self.parameters.is_empty() && self.numbers.is_empty()
+        self.stages.is_empty()
+            && self.families.is_empty()
+            && self.entries.is_empty()
+            && self.parameters.is_empty()
+            && self.numbers.is_empty()
     }
 }
 

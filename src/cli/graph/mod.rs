@@ -116,7 +116,8 @@ pub(super) fn exec(args: &GraphArgs, out: &mut dyn Write) -> Result<Exit, Error>
         let forecasts = seeds::forecasts(&members, &store, &root)?;
         print::store_warnings(&store)?;
         // Of several seeds: whether any of them would run it.
-        let status = |id: &str| forecasts.iter().filter_map(|forecast| forecast.stage(id)).map(|stage| stage.status).max();
+        let status =
+            |id: &str| forecasts.iter().filter_map(|forecast| forecast.stage(id)).map(|stage| stage.status).max();
         Diagram::of(&plan, &status)
     } else {
         Diagram::of(&plan, &|_| None)

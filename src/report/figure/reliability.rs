@@ -82,10 +82,11 @@ fn described(title: String, error: Option<f64>, bins: &[Bin]) -> Drawn {
     Drawn {
         title,
         alt,
-        reading: "Points on the grey line are probabilities that come true as often as they say; below it they promise \
+        reading:
+            "Points on the grey line are probabilities that come true as often as they say; below it they promise \
                   too much. The probabilities were fitted to the calibration's queries: if those were trained on, new \
                   images lie below the line."
-            .to_owned(),
+                .to_owned(),
         numbers: error.map(|error| ("ece".to_owned(), error)).into_iter().collect::<BTreeMap<_, _>>(),
     }
 }

@@ -235,7 +235,9 @@ fn reliability_says_the_error_of_what_it_shows() {
     assert!((drawn.numbers["ece"] - 0.25).abs() < 1e-12, "{drawn:?}");
     assert!(drawn.alt.contains("in 15 bins; the expected calibration error is 0.2500"), "{}", drawn.alt);
     data.matches.0[0].probability = f64::NAN;
-    assert!(FigureSpec::Reliability.draw(&data, &folder.path().join("r.png"), GO_ON).unwrap().numbers["ece"].is_finite());
+    assert!(
+        FigureSpec::Reliability.draw(&data, &folder.path().join("r.png"), GO_ON).unwrap().numbers["ece"].is_finite()
+    );
 }
 
 /// Not a check: `cargo test --lib -- --ignored reliability_to_look_at`, with `SIMPIPE_OUT` a folder for the picture.
@@ -246,7 +248,8 @@ fn reliability_to_look_at() {
     for (at, row) in data.matches.0.iter_mut().enumerate() {
         let step = at * 7919 % 3000;
         row.probability = (step as f64 / 3000.0).sqrt();
-        row.predicted = Some(if (at * 104_729) % 1000 < (1000.0 * row.probability.powf(1.4)) as usize { row.label } else { -1 });
+        row.predicted =
+            Some(if (at * 104_729) % 1000 < (1000.0 * row.probability.powf(1.4)) as usize { row.label } else { -1 });
     }
     let out = std::env::var("SIMPIPE_OUT").unwrap();
     FigureSpec::Reliability.draw(&data, &Path::new(&out).join("reliability.png"), GO_ON).unwrap();

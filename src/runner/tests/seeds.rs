@@ -65,7 +65,10 @@ fn rolling(seeds: &[u64], fails_at: &str) -> Plan {
 fn failing(seeds: &[u64], fails_at: &str, file: &Path) -> Plan {
     let mut plan = plan(&[("data", "d", "", &[]), ("after", "x", "", &["data"])]);
     let (data, after) = (plan.order[0], plan.order[1]);
-    let stage = Arc::new(Bound::<Roll>(RollParams { fails_at: fails_at.to_owned(), file: file.to_string_lossy().into_owned() }));
+    let stage = Arc::new(Bound::<Roll>(RollParams {
+        fails_at: fails_at.to_owned(),
+        file: file.to_string_lossy().into_owned(),
+    }));
     let mut graph: DiGraph<Node, Edge> = plan.graph.clone();
     graph.clear_edges();
     let roll = graph.add_node(Node { id: "roll".into(), stage, policy: Policy::default(), facts: Facts::Report });
@@ -148,7 +151,10 @@ fn a_seed_that_fails_stops_no_other_and_a_second_time_only_it_runs() {
     let again = project.group(&plan);
     assert!(again.ok);
     let ran: Vec<_> = again.stages.iter().filter(|stage| stage.outcome == Outcome::Ran).collect();
-    assert_eq!(ran.iter().map(|stage| (stage.id.as_str(), stage.seed)).collect::<Vec<_>>(), [("roll", Some(6)), ("after", Some(6))]);
+    assert_eq!(
+        ran.iter().map(|stage| (stage.id.as_str(), stage.seed)).collect::<Vec<_>>(),
+        [("roll", Some(6)), ("after", Some(6))]
+    );
 }
 
 #[test]
@@ -166,7 +172,10 @@ fn a_group_that_was_stopped_goes_on_where_it_was() {
     project.cancel.store(false, Ordering::Relaxed);
     let group = project.group(&plan);
     assert!(group.ok);
-    assert_eq!(with(&RunRecord::read(&project.folder.path().join(&group.seeds[0].dir)).unwrap(), Outcome::Hit).len(), 3);
+    assert_eq!(
+        with(&RunRecord::read(&project.folder.path().join(&group.seeds[0].dir)).unwrap(), Outcome::Hit).len(),
+        3
+    );
 }
 
 #[test]

@@ -137,7 +137,11 @@ mod tests {
         assert_eq!((strict.metric(&CalibrationMetric::F1), strict.value()), (&CalibrationMetric::Far, 0.01));
         assert_eq!(targets.0["p95"].metric(&CalibrationMetric::F1), &CalibrationMetric::F1);
         for (target, message, help) in [
-            (json!({ "metric": "fra", "value": 0.1 }), "unknown choice `fra` for `t.metric`", Some("did you mean `far`?")),
+            (
+                json!({ "metric": "fra", "value": 0.1 }),
+                "unknown choice `fra` for `t.metric`",
+                Some("did you mean `far`?"),
+            ),
             (json!({ "metric": "far" }), "missing key `value`", None),
             (json!({ "metric": "far", "value": 1.5 }), "`t.value` must be between 0 and 1, found 1.5", None),
             (json!({ "metric": "far", "valeu": 0.1 }), "unknown key `valeu`", Some("did you mean `value`?")),
