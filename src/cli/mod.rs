@@ -238,6 +238,22 @@ mod tests {
     }
 
     #[test]
+    fn numbers_of_results_are_defined() {
+        let (exit, out, _) = simpipe(&["docs", "match.lone"]);
+        assert!(exit == Exit::Done && out.contains("no other example in the index"), "{out}");
+        for name in ["calibrate.optimal.f1", "recall@5", "train.loss", "match-test.achieved.low", "lone"] {
+            assert_eq!(simpipe(&["docs", name]).0, Exit::Done, "{name}");
+        }
+        for (name, help) in [("match.lonne", "did you mean `match.lone`?"), ("recal@5", "did you mean `recall@5`?")] {
+            let (exit, _, err) = simpipe(&["docs", name]);
+            assert!(exit == Exit::Usage && err.contains(help), "{err}");
+        }
+        let (_, out, _) = simpipe(&["docs", "match.lone", "--json"]);
+        let json: serde_json::Value = serde_json::from_str(&out).unwrap();
+        assert_eq!(json["metrics"][0]["name"], "match.lone");
+    }
+
+    #[test]
     fn no_runs_is_an_empty_list() {
         let folder = tempfile::tempdir().unwrap();
         let root = folder.path().to_str().unwrap();

@@ -44,7 +44,8 @@ pub(super) fn summary(record: &RunRecord, out: &mut dyn Write) -> Result<(), Err
             None if run.ok => "done".to_owned(),
             None => "interrupted".to_owned(),
         };
-        let seconds: f64 = run.stages.iter().map(|stage| stage.seconds).sum();
+        // Not `sum`: that of nothing is -0.
+        let seconds = run.stages.iter().fold(0.0, |sum, stage| sum + stage.seconds);
         let (ran, hits) = (count(Outcome::Ran), count(Outcome::Hit));
         table.row(vec![run.seed.to_string(), run.run.clone(), outcome, ran, hits, format!("{seconds:.3}")]);
     }

@@ -145,15 +145,14 @@ impl Runner<'_> {
         let warnings = future.into_iter().chain(unjournaled).chain(self.store.take_warnings());
         warnings.for_each(|message| warn(on_event, message));
         let span = tracing::info_span!("run", id = run);
-        let (store, cancel) = (self.store, self.cancel);
         let executor = Executor {
             plan,
-            store,
+            store: self.store,
             history: &history,
             journal: journal.as_ref(),
             backend: &backend,
             hardware: &hardware,
-            cancel,
+            cancel: self.cancel,
             on_event,
             known: Known::default(),
         };

@@ -122,10 +122,10 @@ fn find<'a>(name: &str, docs: &'a [StageDoc], families: &'a [Family]) -> Result<
         let names = families.iter().flat_map(|family| family.choice.alternatives.iter().map(|one| one.name));
         let known: Vec<&str> =
             docs.iter().map(|doc| doc.name).chain(paths.iter().map(String::as_str)).chain(names).collect();
-        let help = suggest::closest(name, known)
-            .map(|known| format!("did you mean `{known}`?"))
-            .or_else(|| numbers.err().map(|error| error.help).filter(|help| help.starts_with("did you mean")))
-            .unwrap_or_else(|| "see `simpipe docs`".to_owned());
+        let near = suggest::closest(name, known).map(|known| format!("did you mean `{known}`?"));
+        let number = numbers.err().map(|error| error.help).filter(|help| help.starts_with("did you mean"));
+        let help = if name.contains(['.', '@']) { number.or(near) } else { near.or(number) };
+        let help = help.unwrap_or_else(|| "see `simpipe docs`".to_owned());
         return Err(Error::usage(format!("nothing in a spec or a result is called `{name}`"), help));
     }
     Ok(found)

@@ -7,7 +7,7 @@ use plotters::style::RGBColor;
 
 use super::{Drawn, count_of};
 use crate::metric::reliability::{BINS, Bin, Judgement, calibration_error, equal_mass};
-use crate::report::canvas::{Align, Area, Canvas, Pen};
+use crate::report::canvas::{Area, Canvas};
 use crate::report::chart::{self, Axes};
 use crate::report::findings::wilson;
 use crate::report::theme::{self, Shape};
@@ -31,7 +31,7 @@ pub(super) fn draw(data: &ReportData, path: &Path) -> Result<Drawn, ReportError>
     let title = "Reliability of the probabilities".to_owned();
     let said = error.map_or_else(String::new, |error| format!("; expected calibration error {error:.4}"));
     let subtitle = format!(
-        "{} in {} of as many each{said}; bars are Wilson's 95 % intervals",
+        "{} in {} of as many each{said}; on the grey line as often right as said; bars are Wilson's 95 % intervals",
         count_of(judgements.len(), "query", "queries"),
         count_of(bins.len(), "bin", "bins")
     );
@@ -48,22 +48,18 @@ pub(super) fn draw(data: &ReportData, path: &Path) -> Result<Drawn, ReportError>
         y_digits: 1,
         numbers: true,
     };
-    let (marks, end) = chart::plot(&mut canvas, area, &axes, |plane| {
+    let marks = chart::plot(&mut canvas, area, &axes, |plane| {
         chart::line(plane, &[(0.0, 0.0), (1.0, 1.0)], 2.0, theme::FRAME, 1.0)?;
         for bin in &bins {
             let (low, high) = wilson(bin.right, bin.count);
             chart::line(plane, &[(bin.probability, low), (bin.probability, high)], 2.0, POINTS, 0.45)?;
         }
-        let points: Vec<(f64, f64)> = bins.iter().map(|bin| (bin.probability, bin.right)).collect();
-        chart::line(plane, &points, 2.0, POINTS, 0.7)?;
-        let marks: Vec<(f64, f64)> = points.iter().map(|(x, y)| chart::place(plane, *x, *y)).collect();
-        Ok((marks, chart::place(plane, 0.5, 0.5)))
+        let mark = |bin: &Bin| chart::place(plane, bin.probability, bin.right);
+        Ok(bins.iter().map(mark).collect::<Vec<(f64, f64)>>())
     })?;
     for (x, y) in marks {
         canvas.marker(Shape::Disc, x, y, 9.0, POINTS);
     }
-    let pen = Pen::new(theme::SMALL, theme::MUTED);
-    canvas.text("as often right as said", end.0 + 16.0, end.1 + 26.0, pen.align(Align::Left));
     if bins.is_empty() {
         chart::nothing(&mut canvas, area, "There are no queries, so no probability came true or did not.");
     }
