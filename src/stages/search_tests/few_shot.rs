@@ -41,7 +41,7 @@ fn classes_apart_are_always_told_and_every_episode_is_kept() {
 fn the_interval_is_over_episodes_and_the_first_method_is_the_headline() {
     let world = World::new();
     // Two classes that lie in each other.
-    let points: Vec<(f32, i32)> = (0..40_u8).map(|at| (f32::from(at * 7 % 40), i32::from(at % 2))).collect();
+    let points: Vec<(f32, i32)> = (0..40_u16).map(|at| (f32::from(at * 7 % 40), i32::from(at % 2))).collect();
     world.embed("apart", 0, &points, false);
     let params = json!({ "ways": 2, "queries": 2, "episodes": 30, "methods": ["nearest-neighbour"] });
     let metrics = run(&world, &params).unwrap().0;
