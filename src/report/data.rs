@@ -6,8 +6,8 @@ use serde_json::Value as Json;
 
 use super::ReportError;
 use crate::artifact::{
-    BaselineFile, Calibration, Confusion, Cutpoint, DatasetInfo, Embeddings, History, Image, IndexInfo, IndexRows, MatchInfo,
-    MatchRow, Matches, ModelFile, Neighbour, Projection, ProjectionInfo, Samples, Thresholds,
+    BaselineFile, Calibration, Confusion, Cutpoint, DatasetInfo, Embeddings, History, Image, IndexInfo, IndexRows,
+    MatchInfo, MatchRow, Matches, ModelFile, Neighbour, Projection, ProjectionInfo, Samples, Thresholds,
 };
 
 /// What the stages left, and the images that the figures ask for.

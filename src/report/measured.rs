@@ -27,7 +27,8 @@ pub(super) fn section(page: &mut String, file: &BaselineFile) {
     );
     line(page, &intro);
     let metrics: Vec<&String> = file.embedding.keys().collect();
-    let header: Vec<String> = std::iter::once("Method".to_owned()).chain(metrics.iter().map(|&name| name.clone())).collect();
+    let header: Vec<String> =
+        std::iter::once("Method".to_owned()).chain(metrics.iter().map(|&name| name.clone())).collect();
     let all = std::iter::once(("This embedding", &file.embedding))
         .chain(file.baselines.iter().map(|(name, figures)| (name.as_str(), figures)));
     let row = |(name, figures): (&str, &std::collections::BTreeMap<String, Estimate>)| {

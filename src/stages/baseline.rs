@@ -10,9 +10,7 @@ use self::images::Shown;
 use self::lookup::{Lookup, METRICS, Values};
 use super::embedded::{self, EMBEDDINGS_FILES, INDEX_FILES};
 use super::slice::Slice;
-use crate::artifact::{
-    self, BaselineFile, DatasetInfo, Embeddings, Estimate, Gain, IndexRows, read_json, write_json,
-};
+use crate::artifact::{self, BaselineFile, DatasetInfo, Embeddings, Estimate, Gain, IndexRows, read_json, write_json};
 use crate::base::check;
 use crate::data::sampler::draw;
 use crate::metric::Average;
@@ -40,7 +38,7 @@ params! {
     ///
     /// ```toml
     /// [baseline]
-    /// slice = { begin = 200, size = 800 }
+    /// slice = { begin = 60, size = 100 }
     /// ```
     pub struct Params {
         /// Positions in the queries' pool; all of them must be embedded. Choose those of the evaluation to compare with.

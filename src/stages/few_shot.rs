@@ -12,9 +12,7 @@ use crate::artifact::{
 use crate::base::check::{self, Check};
 use crate::metric::episode::{Drawer, Episodes, NearestNeighbour, NearestPrototype, mean_of_episodes};
 use crate::metric::{EpisodeMetric, MetricError, Space};
-use crate::stage::{
-    Ctx, DatasetFacts, EmbeddingsFacts, Facts, InputFacts, Kind, ParamIssue, Port, Stage, StageError,
-};
+use crate::stage::{Ctx, DatasetFacts, EmbeddingsFacts, Facts, InputFacts, Kind, ParamIssue, Port, Stage, StageError};
 use crate::{choice, params};
 
 choice! {
@@ -87,7 +85,8 @@ params! {
 }
 
 fn methods() -> Check<Vec<FewShotMethod>> {
-    let distinct = |methods: &[FewShotMethod]| methods.iter().enumerate().all(|(at, method)| !methods[..at].contains(method));
+    let distinct =
+        |methods: &[FewShotMethod]| methods.iter().enumerate().all(|(at, method)| !methods[..at].contains(method));
     let test = move |methods: &Vec<FewShotMethod>| !methods.is_empty() && distinct(methods);
     Check::new("a list of at least one method, each once", test).with_length(check::not_empty::<FewShotMethod>().length)
 }
@@ -166,7 +165,8 @@ impl Stage for FewShot {
 fn leave(ctx: &mut Ctx<'_>, name: &str, estimate: &Estimate) {
     ctx.metric(name, estimate.value);
     let ends = [("low", estimate.low), ("high", estimate.high)];
-    ends.into_iter().for_each(|(end, value)| value.into_iter().for_each(|value| ctx.metric(format!("{name}.{end}"), value)));
+    ends.into_iter()
+        .for_each(|(end, value)| value.into_iter().for_each(|value| ctx.metric(format!("{name}.{end}"), value)));
 }
 
 /// More classes than the pool has.
@@ -232,11 +232,7 @@ fn no_groups() -> ParamIssue {
 }
 
 /// Why episodes can't stay within a group, as far as it is known.
-fn cannot_group(
-    params: &Params,
-    dataset: Option<&DatasetFacts>,
-    embeddings: &EmbeddingsFacts,
-) -> Option<ParamIssue> {
+fn cannot_group(params: &Params, dataset: Option<&DatasetFacts>, embeddings: &EmbeddingsFacts) -> Option<ParamIssue> {
     let Some(dataset) = dataset else {
         let issue = ParamIssue::new("by", "groups are told by the names of classes, but no dataset is plugged in");
         return Some(issue.help("plug the dataset into the port `dataset` of this stage"));
@@ -249,7 +245,8 @@ fn cannot_group(
     }
     let largest = sizes.into_values().max()?;
     (largest < params.ways).then(|| {
-        let message = format!("an episode takes {} classes of one group, but none has more than {largest}", params.ways);
+        let message =
+            format!("an episode takes {} classes of one group, but none has more than {largest}", params.ways);
         ParamIssue::new("ways", message).help(format!("choose at most {largest}, or `by = \"class\"`"))
     })
 }
@@ -257,9 +254,12 @@ fn cannot_group(
 /// What episodes are drawn from.
 fn drawer(params: &Params, ctx: &Ctx<'_>, space: &Space<'_>) -> Result<Drawer, StageError> {
     let Params { ways, shots, queries, episodes: count, .. } = *params;
-    let refused = |error: MetricError| StageError::from(ParamIssue::new("ways", error.to_string()).help(
-        "choose fewer `ways`, `shots` or `queries`, or a pool with more examples of a class",
-    ));
+    let refused = |error: MetricError| {
+        StageError::from(
+            ParamIssue::new("ways", error.to_string())
+                .help("choose fewer `ways`, `shots` or `queries`, or a pool with more examples of a class"),
+        )
+    };
     let drawer = Episodes { ways, shots, queries, count, seed: ctx.seed() }.drawer(space.labels(), None);
     let drawer = drawer.map_err(refused)?;
     if params.by == By::Class {
@@ -275,12 +275,7 @@ fn drawer(params: &Params, ctx: &Ctx<'_>, space: &Space<'_>) -> Result<Drawer, S
 }
 
 /// Every episode by every method, in the order of episodes.
-fn episodes(
-    params: &Params,
-    ctx: &Ctx<'_>,
-    space: &Space<'_>,
-    drawer: &Drawer,
-) -> Result<Vec<EpisodeRow>, StageError> {
+fn episodes(params: &Params, ctx: &Ctx<'_>, space: &Space<'_>, drawer: &Drawer) -> Result<Vec<EpisodeRow>, StageError> {
     let one = |number: u64| -> Result<Vec<EpisodeRow>, StageError> {
         ctx.stop_if_cancelled()?;
         let episode = drawer.episode(number);

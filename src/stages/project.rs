@@ -9,9 +9,7 @@ use crate::base::check;
 use crate::base::param::{Param, View};
 use crate::metric::plane::{PlaneError, TSne, Way, place};
 use crate::search::vectors;
-use crate::stage::{
-    Ctx, Facts, InputFacts, Kind, ParamIssue, Port, Progress, ProjectionFacts, Stage, StageError,
-};
+use crate::stage::{Ctx, Facts, InputFacts, Kind, ParamIssue, Port, Progress, ProjectionFacts, Stage, StageError};
 use crate::{choice, params};
 
 params! {
@@ -140,9 +138,7 @@ impl ProjectMethod {
     fn way(&self) -> Way {
         match self {
             Self::Pca(_) => Way::Pca,
-            Self::TSne(TSneParams { perplexity, steps }) => {
-                Way::TSne(TSne { perplexity: *perplexity, steps: *steps })
-            }
+            Self::TSne(TSneParams { perplexity, steps }) => Way::TSne(TSne { perplexity: *perplexity, steps: *steps }),
         }
     }
 

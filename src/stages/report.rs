@@ -8,8 +8,8 @@ use std::path::Path;
 use serde_json::{Value as Json, json};
 
 use crate::artifact::{
-    BaselineFile, Calibration, Confusion, Distance, Embeddings, Examples, History, IndexInfo, IndexRows, MatchInfo, Matches, Samples,
-    Thresholds, read_json, write_json,
+    BaselineFile, Calibration, Confusion, Distance, Embeddings, Examples, History, IndexInfo, IndexRows, MatchInfo,
+    Matches, Samples, Thresholds, read_json, write_json,
 };
 use crate::base::check;
 use crate::params;
@@ -312,7 +312,9 @@ mod tests {
         write_json(&path(MatchInfo::FILE), &data.match_info).unwrap();
         let files = |port: &Port| port.files.iter().map(|file| ((*file).to_owned(), path(file))).collect();
         let plugged = |port: &&Port| {
-            !port.optional || data.projections.contains_key(port.name) || (port.name == "baseline" && data.baseline.is_some())
+            !port.optional
+                || data.projections.contains_key(port.name)
+                || (port.name == "baseline" && data.baseline.is_some())
         };
         for (method, (info, placed)) in &data.projections {
             std::fs::create_dir_all(path(method)).unwrap();

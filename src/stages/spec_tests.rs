@@ -124,7 +124,10 @@ fn the_untrained_network_is_the_one_that_training_starts_from() {
     for layers in [LAYERS, whitened] {
         let folder = tempfile::tempdir().unwrap();
         // No step is made, so trained and untrained are the same, also as the mean of two views of an inner layer.
-        let text = spec(layers, "baselines = false\n[embed-validation]\nviews = [\"identity\", \"flip\"]\nlayer = \"global-max-pool\"\n[embed-calibration]\nviews = [\"identity\", \"flip\"]\nlayer = \"global-max-pool\"");
+        let text = spec(
+            layers,
+            "baselines = false\n[embed-validation]\nviews = [\"identity\", \"flip\"]\nlayer = \"global-max-pool\"\n[embed-calibration]\nviews = [\"identity\", \"flip\"]\nlayer = \"global-max-pool\"",
+        );
         let record = finished(folder.path(), &text);
         for metric in ["recall@1", "recall@1.low", "map@r", "map@r.high"] {
             let value = |name: &str| record.metrics[&format!("baseline.{name}.{metric}")];
@@ -155,11 +158,27 @@ fn what_can_not_be_is_refused_at_its_line() {
     };
     for (from, to, expected) in [
         ("queries = 5", "ways = 11", "few.toml:32:8: an episode takes 11 classes, but the pool has 10"),
-        ("queries = 5", "queries = 100", "few.toml:32:11: 1 examples to show and 100 to ask of each of 5 classes, but 0"),
+        (
+            "queries = 5",
+            "queries = 100",
+            "few.toml:32:11: 1 examples to show and 100 to ask of each of 5 classes, but 0",
+        ),
         ("queries = 5", "by = \"group\"", "few.toml:32:6: the data has no groups"),
-        ("count = 100\n\n[report]", "count = 99\n\n[report]", "few.toml:39:37: 100 embeddings are to be shown, but `project` places 99"),
-        ("[project-pca]", "[project-pca]\nmethod = \"t-sne\"", "the port `pca` takes a projection by pca, but is given one by t-sne"),
-        ("slice = { begin = 60, size = 40 }\n\n[few-shot]", "slice = { begin = 61, size = 40 }\n\n[few-shot]", "positions 61..101 are not all embedded"),
+        (
+            "count = 100\n\n[report]",
+            "count = 99\n\n[report]",
+            "few.toml:39:37: 100 embeddings are to be shown, but `project` places 99",
+        ),
+        (
+            "[project-pca]",
+            "[project-pca]\nmethod = \"t-sne\"",
+            "the port `pca` takes a projection by pca, but is given one by t-sne",
+        ),
+        (
+            "slice = { begin = 60, size = 40 }\n\n[few-shot]",
+            "slice = { begin = 61, size = 40 }\n\n[few-shot]",
+            "positions 61..101 are not all embedded",
+        ),
     ] {
         let message = refused(from, to);
         assert!(message.contains(expected), "{to}: {message}");

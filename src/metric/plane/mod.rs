@@ -77,7 +77,8 @@ mod tests {
         broken.splice(6..6, [f32::NAN, 1.0, 2.0]);
         broken.extend([0.0, f32::INFINITY, 0.0]);
         for way in [Way::Pca, Way::TSne(TSne::default())] {
-            let (one, other) = (place(&whole, 3, &way, &|| false).unwrap(), place(&broken, 3, &way, &|| false).unwrap());
+            let (one, other) =
+                (place(&whole, 3, &way, &|| false).unwrap(), place(&broken, 3, &way, &|| false).unwrap());
             assert_eq!((&one.points, one.explained), (&other.points, other.explained));
             assert_eq!(other.kept, (0..22).filter(|row| ![2, 21].contains(row)).collect::<Vec<_>>());
             assert_eq!(place(&whole, 3, &way, &|| true), Err(PlaneError::Stopped));

@@ -42,24 +42,12 @@ impl TSne {
     ///
     /// # Errors
     /// If the thread can't be started, or the user asked to stop.
-    pub fn fit(
-        &self,
-        values: &[f32],
-        dim: usize,
-        start: &Pca,
-        stop: Stop<'_>,
-    ) -> Result<Vec<[f64; 2]>, PlaneError> {
+    pub fn fit(&self, values: &[f32], dim: usize, start: &Pca, stop: Stop<'_>) -> Result<Vec<[f64; 2]>, PlaneError> {
         fit(self, values, dim, start, stop)
     }
 }
 
-fn fit(
-    tsne: &TSne,
-    values: &[f32],
-    dim: usize,
-    start: &Pca,
-    stop: Stop<'_>,
-) -> Result<Vec<[f64; 2]>, PlaneError> {
+fn fit(tsne: &TSne, values: &[f32], dim: usize, start: &Pca, stop: Stop<'_>) -> Result<Vec<[f64; 2]>, PlaneError> {
     let count = start.points.len();
     let spread = (start.points.iter().map(|point| point[0] * point[0]).sum::<f64>() / count.max(1) as f64).sqrt();
     if count < FEWEST || spread == 0.0 {

@@ -70,12 +70,7 @@ impl Shown {
         self.look_up(ctx, lookup, Distance::Cosine)
     }
 
-    fn look_up(
-        &self,
-        ctx: &Ctx<'_>,
-        lookup: &Lookup<'_>,
-        distance: Distance,
-    ) -> Result<Maybe<Values>, StageError> {
+    fn look_up(&self, ctx: &Ctx<'_>, lookup: &Lookup<'_>, distance: Distance) -> Result<Maybe<Values>, StageError> {
         ctx.stop_if_cancelled()?;
         let vectors = |values| Vectors::new(values, self.dim, distance);
         let found = vectors(&self.index)

@@ -47,9 +47,8 @@ fn start(ctx: &Ctx<'_>, seed: Seed) -> Result<Maybe<Network>, StageError> {
         let reason = issues.first().map_or_else(String::new, |issue| issue.message.clone());
         StageError::failed(format!("the layers of the model can't be read: {reason}"))
     })?;
-    let network = Network::build(&layers, model.input, seed, &device).map_err(|issues| {
-        StageError::failed(issues.first().map_or_else(String::new, |issue| issue.message.clone()))
-    })?;
+    let network = Network::build(&layers, model.input, seed, &device)
+        .map_err(|issues| StageError::failed(issues.first().map_or_else(String::new, |issue| issue.message.clone())))?;
     let mut network = network.with_numerics(device::numerics(ctx.numerics()));
     if let Some(most) = images_to_start_from(&layers) {
         if !ctx.has_input("sampler") {

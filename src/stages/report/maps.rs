@@ -47,8 +47,9 @@ pub(super) fn issues(params: &ReportParams, inputs: &InputFacts) -> Vec<ParamIss
 fn not_plugged(at: usize, map: &figure::Projection, plugged: &BTreeMap<&str, &ProjectionFacts>) -> ParamIssue {
     let (method, others) = (map.method.name(), plugged.keys().copied().collect::<Vec<_>>().join("` and `"));
     let message = format!("no `project` stage is plugged into the port `{method}`, only into `{others}`");
-    ParamIssue::new(format!("figures[{at}].projection.method"), message)
-        .help(format!("plug one of `method = \"{method}\"` into the port `{method}` of this stage, or leave the figure out"))
+    ParamIssue::new(format!("figures[{at}].projection.method"), message).help(format!(
+        "plug one of `method = \"{method}\"` into the port `{method}` of this stage, or leave the figure out"
+    ))
 }
 
 /// A figure of more points than were placed.
@@ -84,7 +85,8 @@ mod tests {
 
     #[test]
     fn a_figure_needs_the_projection_of_its_method_and_count() {
-        let two = || json!(["training-curves", { "projection": { "count": 500 } }, { "projection": { "method": "t-sne" } }]);
+        let two =
+            || json!(["training-curves", { "projection": { "count": 500 } }, { "projection": { "method": "t-sne" } }]);
         // Nothing plugged in: the report computes.
         assert_eq!(found(two(), &[]), []);
         let enough = [("pca", "pca", 500, Some(2000)), ("t-sne", "t-sne", 1000, None)];

@@ -65,7 +65,8 @@ fn a_training_for_nothing_is_warned_of() {
     assert_eq!((metrics["raw-pixels.recall@1"], metrics["raw-pixels.map@r"]), (1.0, 1.0));
     assert!(!file.gain["recall@1"].better && file.gain["recall@1"].difference.value < 0.0);
     assert_eq!(warnings.len(), 2, "{warnings:?}");
-    let expected = "recall@1 of the embedding, 0.8333, is not better than that of `mean-centred-pixels`, 1.0000, by more than";
+    let expected =
+        "recall@1 of the embedding, 0.8333, is not better than that of `mean-centred-pixels`, 1.0000, by more than";
     assert!(warnings.iter().any(|warning| warning.starts_with(expected)), "{warnings:?}");
 }
 

@@ -8,7 +8,8 @@ use crate::stages::few_shot::FewShot;
 /// Three classes of eight points each, 100 apart: no query is ever wrong.
 fn apart() -> World {
     let world = World::new();
-    let points: Vec<(f32, i32)> = (0..24_u8).map(|at| (f32::from(at % 3) * 100.0 + f32::from(at / 3), i32::from(at % 3))).collect();
+    let points: Vec<(f32, i32)> =
+        (0..24_u8).map(|at| (f32::from(at % 3) * 100.0 + f32::from(at / 3), i32::from(at % 3))).collect();
     world.embed("apart", 0, &points, false);
     world
 }
@@ -89,7 +90,8 @@ fn episodes_stay_within_the_group_of_nested_classes() {
 /// Issues at check of a pool of `labels` classes and `embedded` rows, in a split of these counts.
 fn issues(params: Json, labels: i32, embedded: usize, per_class: &[usize], classes: &[&str]) -> Vec<(String, String)> {
     let params = param::from_json(&params).unwrap();
-    let pool = SamplesFacts { labels: Some((0..labels).collect()), split: "test".to_owned(), ..SamplesFacts::default() };
+    let pool =
+        SamplesFacts { labels: Some((0..labels).collect()), split: "test".to_owned(), ..SamplesFacts::default() };
     let embeddings = Facts::Embeddings(EmbeddingsFacts {
         pool,
         range: Some(0..embedded),
