@@ -158,11 +158,7 @@ fn what_can_not_be_is_refused_at_its_line() {
     };
     for (from, to, expected) in [
         ("queries = 5", "ways = 11", "few.toml:32:8: an episode takes 11 classes, but the pool has 10"),
-        (
-            "queries = 5",
-            "queries = 100",
-            "few.toml:32:11: 1 examples to show and 100 to ask of each of 5 classes, but 0",
-        ),
+        ("queries = 5", "queries = 100", "few.toml:32:11: an episode takes 101 examples of each of 5 classes, but 0"),
         ("queries = 5", "by = \"group\"", "few.toml:32:6: the data has no groups"),
         (
             "count = 100\n\n[report]",

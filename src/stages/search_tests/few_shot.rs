@@ -124,7 +124,7 @@ fn what_is_known_at_check_is_refused_there() {
     assert_eq!((path.as_str(), message.as_str()), ("ways", "an episode takes 4 classes, but the pool has 3"));
     let (path, message) = one(json!({ "ways": 3, "queries": 10 }), 60);
     assert_eq!(path, "queries");
-    assert_eq!(message, "1 examples to show and 10 to ask of each of 3 classes, but 2 have as many");
+    assert_eq!(message, "an episode takes 11 examples of each of 3 classes, but 2 have as many");
     let (path, message) = one(json!({ "ways": 2, "queries": 10 }), 21);
     assert_eq!((path.as_str(), message.as_str()), ("queries", "an episode takes 22 examples, but there are 21"));
     let (path, message) = one(json!({ "ways": 3, "queries": 2, "by": "group" }), 60);
