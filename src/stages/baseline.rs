@@ -38,7 +38,7 @@ params! {
     ///
     /// ```toml
     /// [baseline]
-    /// slice = { begin = 200, size = 800 }
+    /// slice = { begin = 60, size = 100 }
     /// ```
     pub struct Params {
         /// Positions in the queries' pool; all of them must be embedded. Choose those of the evaluation to compare with.

@@ -193,13 +193,12 @@ fn too_few_of_a_class(
     let possible = *sizes.get(params.ways.checked_sub(1)?)?;
     (possible < wanted).then(|| {
         let enough = sizes.iter().filter(|size| **size >= wanted).count();
-        let message = format!(
-            "{} examples to show and {} to ask of each of {} classes, but {enough} have as many",
-            params.shots, params.queries, params.ways
-        );
+        let ways = params.ways;
+        let message =
+            format!("an episode takes {wanted} examples of each of {ways} classes, but {enough} have as many");
         ParamIssue::new("queries", message).help(match possible.checked_sub(params.shots).filter(|rest| *rest > 0) {
             Some(rest) => format!("choose at most {rest}, fewer `ways`, or a pool with more examples of a class"),
-            None => format!("choose `shots` below {possible}, or a pool with more examples of a class"),
+            None => "choose fewer `shots`, fewer `ways`, or a pool with more examples of a class".to_owned(),
         })
     })
 }

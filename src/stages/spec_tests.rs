@@ -157,22 +157,18 @@ fn what_can_not_be_is_refused_at_its_line() {
         issues.remove(0)
     };
     for (from, to, expected) in [
-        ("queries = 5", "ways = 11", "few.toml:30:8: an episode takes 11 classes, but the pool has 10"),
-        (
-            "queries = 5",
-            "queries = 100",
-            "few.toml:30:11: 1 examples to show and 100 to ask of each of 5 classes, but 0",
-        ),
-        ("queries = 5", "by = \"group\"", "few.toml:30:6: the data has no groups"),
+        ("queries = 5", "ways = 11", "few.toml:32:8: an episode takes 11 classes, but the pool has 10"),
+        ("queries = 5", "queries = 100", "few.toml:32:11: an episode takes 101 examples of each of 5 classes, but 0"),
+        ("queries = 5", "by = \"group\"", "few.toml:32:6: the data has no groups"),
         (
             "count = 100\n\n[report]",
             "count = 99\n\n[report]",
-            "figures[0].projection.count`: 100 embeddings are to be shown",
+            "few.toml:39:37: 100 embeddings are to be shown, but `project` places 99",
         ),
         (
             "[project-pca]",
             "[project-pca]\nmethod = \"t-sne\"",
-            "the port `pca` takes a projection by pca, but is given one by",
+            "the port `pca` takes a projection by pca, but is given one by t-sne",
         ),
         (
             "slice = { begin = 60, size = 40 }\n\n[few-shot]",

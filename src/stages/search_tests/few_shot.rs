@@ -42,7 +42,7 @@ fn classes_apart_are_always_told_and_every_episode_is_kept() {
 fn the_interval_is_over_episodes_and_the_first_method_is_the_headline() {
     let world = World::new();
     // Two classes that lie in each other.
-    let points: Vec<(f32, i32)> = (0..40_u8).map(|at| (f32::from(at * 7 % 40), i32::from(at % 2))).collect();
+    let points: Vec<(f32, i32)> = (0..40_u16).map(|at| (f32::from(at * 7 % 40), i32::from(at % 2))).collect();
     world.embed("apart", 0, &points, false);
     let params = json!({ "ways": 2, "queries": 2, "episodes": 30, "methods": ["nearest-neighbour"] });
     let metrics = run(&world, &params).unwrap().0;
@@ -124,7 +124,7 @@ fn what_is_known_at_check_is_refused_there() {
     assert_eq!((path.as_str(), message.as_str()), ("ways", "an episode takes 4 classes, but the pool has 3"));
     let (path, message) = one(json!({ "ways": 3, "queries": 10 }), 60);
     assert_eq!(path, "queries");
-    assert_eq!(message, "1 examples to show and 10 to ask of each of 3 classes, but 2 have as many");
+    assert_eq!(message, "an episode takes 11 examples of each of 3 classes, but 2 have as many");
     let (path, message) = one(json!({ "ways": 2, "queries": 10 }), 21);
     assert_eq!((path.as_str(), message.as_str()), ("queries", "an episode takes 22 examples, but there are 21"));
     let (path, message) = one(json!({ "ways": 3, "queries": 2, "by": "group" }), 60);
