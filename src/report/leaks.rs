@@ -121,7 +121,10 @@ mod tests {
     }
 
     fn found(data: &ReportData, name: &str) -> Option<(bool, String)> {
-        findings(data, None).into_iter().find(|finding| finding.name == name).map(|finding| (finding.flaw, finding.text))
+        findings(data, None)
+            .into_iter()
+            .find(|finding| finding.name == name)
+            .map(|finding| (finding.flaw, finding.text))
     }
 
     #[test]
