@@ -18,7 +18,9 @@ fn images_are_told_by_their_bytes_and_not_by_their_numbers() {
     let mut writer = ExamplesWriter::new(&root.join("other").join(DATASET));
     images.into_iter().for_each(|image| writer.push("own", 0, image).unwrap());
     writer.finish().unwrap();
-    for (name, ids, seen) in [("new", 0..1, ImageSet::default()), ("copy", 1..2, ImageSet::of([(5, examples.digest[5].as_str())]))] {
+    for (name, ids, seen) in
+        [("new", 0..1, ImageSet::default()), ("copy", 1..2, ImageSet::of([(5, examples.digest[5].as_str())]))]
+    {
         pool(root, name, ids, 1);
         let ports = [("dataset", "other"), ("sampler", name), ("model", "model")];
         let output = format!("embedded {name}");
