@@ -14,11 +14,13 @@ use crate::base::suggest::{self, Known};
 
 /// Templates compiled into the binary: name and text.
 pub const BUILT_IN: &[(&str, &str)] = &[
+    ("few-shot", include_str!("../../pipelines/few-shot.toml")),
     ("honest-evaluation", include_str!("../../pipelines/honest-evaluation.toml")),
     ("metric-learning", include_str!("../../pipelines/metric-learning.toml")),
     ("metric-learning-held-out", include_str!("../../pipelines/metric-learning-held-out.toml")),
     ("metric-learning-evaluation", include_str!("../../pipelines/metric-learning-evaluation.toml")),
     ("metric-learning-baselines", include_str!("../../pipelines/metric-learning-baselines.toml")),
+    ("open-set", include_str!("../../pipelines/open-set.toml")),
 ];
 
 /// The version of the template format.

@@ -204,7 +204,6 @@ fn one_of_two_rules_has_to_go() {
         serde_json::json!({ "source": { "image-folder": { "path": "x", "split": "images" } }, "split": "classes" });
     let issues = Dataset::infer(&param::from_json(&rule).unwrap(), &InputFacts::default()).unwrap_err();
     assert_eq!((issues.len(), issues[0].path.as_str()), (1, "split"));
-    use crate::base::param::{Param, View};
     let plain = params(&serde_json::json!("cifar10-sample"));
     assert_eq!(plain.write(View::Key), serde_json::json!({ "source": "cifar10-sample" }), "no key has changed");
 }

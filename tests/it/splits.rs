@@ -85,7 +85,7 @@ fn problems_of_a_split_stand_at_their_line() {
     classes(&folder.join("photos"), 4, 2);
     let source = "source = { image-folder = { path = \"photos\" } }\n";
     for (split, part) in [
-        ("{ classes = { test = [\"class 9\"] } }", "photos.toml:5:32: the dataset has no class `class 9`"),
+        ("{ classes = { test = [\"class 9\"] } }", "photos.toml:5:31: the dataset has no class `class 9`"),
         ("{ classes = { folds = 4, fold = 4 } }", "there is no fold 4"),
         ("{ classes = { test = 0.9 } }", "the split `train` gets none of the 4 classes"),
         ("{ images = { validation = 0.5, test = 0.5 } }", "leave nothing to train on"),
@@ -136,7 +136,7 @@ fn growing_a_folder_moves_no_image() {
 fn init_holds_images_or_classes_out() {
     let place = tempfile::tempdir().unwrap();
     let folder = place.path();
-    classes(&folder.join("photos"), 8, 24);
+    classes(&folder.join("photos"), 8, 20);
     let short = [
         "--set",
         "train.epochs=1",
