@@ -16,6 +16,7 @@ mod model_use;
 mod row_groups;
 mod samples;
 pub mod table;
+mod tensor_file;
 
 pub use calibration::{Calibration, Cutpoint, Thresholds};
 pub use dataset::{DatasetInfo, Examples, ExamplesSummary, ExamplesWriter, Image, ImageShape};
@@ -28,6 +29,7 @@ pub use matches::{Confusion, ConfusionCell, MatchInfo, MatchRow, Matches, Neighb
 pub use model::{ModelFile, Weights};
 pub use model_use::ModelUse;
 pub use samples::{SamplerFile, Samples};
+pub use tensor_file::{NewTensor, Numbers, TensorEntry, TensorFile, tensor_file};
 
 use std::path::Path;
 

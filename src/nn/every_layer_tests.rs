@@ -102,7 +102,7 @@ fn examples(name: &str) -> Vec<Json> {
 }
 
 /// Every example of every layer.
-fn all() -> impl Iterator<Item = Json> {
+pub(super) fn all() -> impl Iterator<Item = Json> {
     LayerSpec::NAMES.iter().flat_map(|name| examples(name))
 }
 

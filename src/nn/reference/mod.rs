@@ -2,6 +2,7 @@
 //!
 //! `names` knows what the references call our losses; the others compute one kind of file each.
 
+mod interchange;
 mod losses;
 mod miners;
 mod names;
@@ -40,6 +41,7 @@ pub const EVALUATORS: &[(&str, Evaluator)] = &[
     ("batch_norm_keras", network::batch_norm),
     ("layers", network::layers),
     ("network_step", network::step),
+    ("interchange", interchange::embedding),
 ];
 
 /// Distances of all pairs, as losses compute them.
