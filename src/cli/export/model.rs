@@ -105,7 +105,12 @@ impl StoredModel {
             ("key", self.key.to_string()),
             ("spec", self.spec.to_string()),
             ("steps", self.model.steps.to_string()),
-            ("input", canonical_json(&json!({ "height": shape[0], "width": shape[1], "channels": shape[2], "pixels": "0 to 255" }))),
+            (
+                "input",
+                canonical_json(
+                    &json!({ "height": shape[0], "width": shape[1], "channels": shape[2], "pixels": "0 to 255" }),
+                ),
+            ),
             // The network's own first layers: whoever feeds pixels of 0 to 255 has nothing to scale.
             ("preprocessing", canonical_json(&preprocessing)),
             ("embedding", canonical_json(&embedding)),
@@ -127,9 +132,10 @@ pub(super) fn refused(error: InterchangeError) -> Error {
 
 /// The stages of a run that have left a model.
 fn with_model(record: &RunRecord) -> Vec<&StageRecord> {
-    let has = |stage: &&StageRecord| stage.outcome.done() && [WEIGHTS, MODEL].iter().all(|name| {
-        stage.files.keys().any(|known| known.as_str() == *name)
-    });
+    let has = |stage: &&StageRecord| {
+        stage.outcome.done()
+            && [WEIGHTS, MODEL].iter().all(|name| stage.files.keys().any(|known| known.as_str() == *name))
+    };
     record.stages.iter().filter(has).collect()
 }
 
@@ -142,7 +148,9 @@ fn nothing(record: &RunRecord) -> Error {
     let failed = record.stages.iter().find(|stage| stage.stage == "train");
     let help = failed.map_or_else(
         || "it has no stage `train`".to_owned(),
-        |stage| format!("its stage `{}` is {}: `simpipe show {}` says more", stage.id, stage.outcome.word(), record.run),
+        |stage| {
+            format!("its stage `{}` is {}: `simpipe show {}` says more", stage.id, stage.outcome.word(), record.run)
+        },
     );
     Error::usage(message, help)
 }

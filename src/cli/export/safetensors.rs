@@ -26,7 +26,8 @@ impl Format for Safetensors {
 
     fn file(&self, model: &StoredModel) -> Result<Exported, Error> {
         let head = TensorFile::of_bytes(Path::new("model.safetensors"), &model.bytes)?;
-        let row = |one: TensorEntry| Row { path: Some(one.name.clone()), name: one.name, dtype: "F32", shape: one.shape };
+        let row =
+            |one: TensorEntry| Row { path: Some(one.name.clone()), name: one.name, dtype: "F32", shape: one.shape };
         let mut tensors: Vec<Row> = head.tensors.into_iter().map(row).collect();
         tensors.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(Exported { bytes: model.bytes.clone(), names: Names::Own.word(), tensors })

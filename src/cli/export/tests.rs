@@ -138,12 +138,25 @@ fn a_run_is_exported_in_every_format_and_read_back_by_another() {
     let torch = project.path("torch.safetensors");
     let exported = project.done(&["export", "cifar10", "--output", &torch]);
     validate(&exported);
-    assert_eq!((&exported["run"], &exported["stage"], &exported["format"]), (&id.into(), &"train".into(), &"torch".into()));
+    assert_eq!(
+        (&exported["run"], &exported["stage"], &exported["format"]),
+        (&id.into(), &"train".into(), &"torch".into())
+    );
     let again = project.done(&["export", id, "--output", &torch, "--force", "--stage", "train"]);
     assert_eq!(again["digest"], exported["digest"]);
     let file = TensorFile::read_head(Path::new(&torch)).unwrap();
     let names: Vec<&str> = file.tensors.iter().map(|one| one.name.as_str()).collect();
-    let expected = ["1.bias", "1.weight", "2.bias", "2.num_batches_tracked", "2.running_mean", "2.running_var", "2.weight", "5.bias", "5.weight"];
+    let expected = [
+        "1.bias",
+        "1.weight",
+        "2.bias",
+        "2.num_batches_tracked",
+        "2.running_mean",
+        "2.running_var",
+        "2.weight",
+        "5.bias",
+        "5.weight",
+    ];
     assert_eq!(names, expected);
     let said = |key: &str| file.metadata[key].as_str();
     assert_eq!((said("format"), said("names"), said("run"), said("stage")), ("pt", "tree", id, "train"));
@@ -208,7 +221,8 @@ fn what_can_not_be_exported_is_said() {
     let project = Project::new(&config, &two);
     assert!(project.refused(&["export", "latest"]).contains("no run `latest`"));
     let only_data = project.path("configs/data.toml");
-    std::fs::write(&only_data, "pipeline = \"data\"\nname = \"data\"\n[dataset]\nsource = \"cifar10-sample\"\n").unwrap();
+    std::fs::write(&only_data, "pipeline = \"data\"\nname = \"data\"\n[dataset]\nsource = \"cifar10-sample\"\n")
+        .unwrap();
     std::fs::write(project.at("pipelines/data.toml"), "format = 1\n[stages.dataset]\nstage = \"dataset\"\n").unwrap();
     project.done(&["run", &only_data]);
     let said = project.refused(&["export", "data"]);
@@ -224,10 +238,16 @@ fn what_can_not_be_exported_is_said() {
     let said = project.refused(&export(&[]));
     assert!(said.contains("has several trained models / choose one with `--stage`: `train`, `train-b`"), "{said}");
     let said = project.refused(&export(&["--stage", "embed"]));
-    assert!(said.contains("the stage `embed` of") && said.contains("has no model / models are those of `train`"), "{said}");
+    assert!(
+        said.contains("the stage `embed` of") && said.contains("has no model / models are those of `train`"),
+        "{said}"
+    );
     assert!(project.refused(&export(&["--stage", "trian"])).contains("is not there"));
     let said = project.refused(&export(&["--stage", "train-b"]));
-    assert!(said.contains("`layers.1.group-norm` can't be had in torch") && said.contains("`--format safetensors`"), "{said}");
+    assert!(
+        said.contains("`layers.1.group-norm` can't be had in torch") && said.contains("`--format safetensors`"),
+        "{said}"
+    );
     project.done(&export(&["--stage", "train-b", "--format", "safetensors"]));
 
     // What is there stays unless it is said otherwise.

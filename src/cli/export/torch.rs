@@ -32,7 +32,8 @@ impl Format for Torch {
             path: paths.get(tensor.name.as_str()).map(|path| (*path).to_owned()),
         };
         let rows = tensors.iter().map(row).collect();
-        let about = model.about().into_iter().chain([("format", "pt".to_owned()), ("names", torch.names().word().to_owned())]);
+        let about =
+            model.about().into_iter().chain([("format", "pt".to_owned()), ("names", torch.names().word().to_owned())]);
         let metadata = about.map(|(key, value)| (key.to_owned(), value)).collect();
         Ok(Exported { bytes: tensor_file(tensors, &metadata), names: torch.names().word(), tensors: rows })
     }

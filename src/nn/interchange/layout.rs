@@ -126,7 +126,10 @@ mod tests {
         assert_eq!(theirs[((4 * 2 + 1) * 2 + 1) * 3 + 2], (((3 + 2) * 2 + 1) * 5 + 4) as f32);
         assert_eq!(kernel.to_ours(&theirs), count(60));
         let matrix = pair(Layout::Matrix, &[2, 3], None);
-        assert_eq!((matrix.their_shape(), matrix.to_theirs(&count(6))), (vec![3, 2], vec![0.0, 3.0, 1.0, 4.0, 2.0, 5.0]));
+        assert_eq!(
+            (matrix.their_shape(), matrix.to_theirs(&count(6))),
+            (vec![3, 2], vec![0.0, 3.0, 1.0, 4.0, 2.0, 5.0])
+        );
         assert_eq!(pair(Layout::Pointwise, &[2, 3], None).their_shape(), [3, 2, 1, 1]);
     }
 

@@ -31,7 +31,9 @@ impl Walker {
             LayerSpec::LayerNorm(norm) => self.layer_norm(norm, &here),
             LayerSpec::GroupNorm(norm) => {
                 if norm.groups > 1 && order.is_some() {
-                    return Err(here.refuse("torch has the features of a flattened map in another order, so in other groups"));
+                    return Err(
+                        here.refuse("torch has the features of a flattened map in another order, so in other groups")
+                    );
                 }
                 let affine = off(self.affine(&here, norm.scale, norm.bias)?, "affine");
                 plain(format!("nn.GroupNorm({}, {channels}, eps={:?}{affine})", norm.groups, norm.epsilon))
@@ -99,7 +101,8 @@ impl Walker {
     /// here is ones or zeros there.
     fn affine(&mut self, here: &Here, scale: bool, bias: bool) -> Result<bool, InterchangeError> {
         let channels = here.input.channels();
-        let parts = [(scale, ["gamma", "weight"], Fill::Ones(channels)), (bias, ["beta", "bias"], Fill::Zeros(channels))];
+        let parts =
+            [(scale, ["gamma", "weight"], Fill::Ones(channels)), (bias, ["beta", "bias"], Fill::Zeros(channels))];
         for (has, names, fill) in parts {
             if has {
                 self.pair(here, names, Layout::Same, &here.order)?;

@@ -143,12 +143,12 @@ impl TorchModel {
             return Err(InterchangeError::Weights(format!("no layer has `{extra}`")));
         }
         let one = |pair: &Pair| {
-            let found = weights.0.get(&pair.ours).filter(|(shape, values)| {
-                *shape == pair.shape && values.len() == pair.shape.iter().product::<usize>()
-            });
-            let (_, values) = found.ok_or_else(|| {
-                InterchangeError::Weights(format!("there is no `{}` of {:?}", pair.ours, pair.shape))
-            })?;
+            let found = weights
+                .0
+                .get(&pair.ours)
+                .filter(|(shape, values)| *shape == pair.shape && values.len() == pair.shape.iter().product::<usize>());
+            let (_, values) = found
+                .ok_or_else(|| InterchangeError::Weights(format!("there is no `{}` of {:?}", pair.ours, pair.shape)))?;
             let numbers = Numbers::Single(pair.to_theirs(values));
             Ok(NewTensor { name: pair.theirs.clone(), shape: pair.their_shape(), numbers })
         };

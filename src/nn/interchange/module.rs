@@ -186,8 +186,7 @@ pub(super) fn file(about: &str, items: &[Item], torchvision: Option<&Torchvision
         || format!("def build():\n    return {}\n", list(items, 1)),
         |torchvision| resnet(torchvision, items, channels),
     );
-    let helpers: Vec<&str> =
-        HELPERS.iter().filter(|(name, _)| is_called(name, &body)).map(|(_, code)| *code).collect();
+    let helpers: Vec<&str> = HELPERS.iter().filter(|(name, _)| is_called(name, &body)).map(|(_, code)| *code).collect();
     let all = helpers.join("\n\n");
     let mut imports = String::from("from collections import OrderedDict\n\n");
     if all.contains("math.") {

@@ -77,7 +77,8 @@ impl Incoming {
     fn compare(way: Expected, file: &TensorFile, prefix: &str, suggested: Option<String>) -> Self {
         let Expected { names, pairs, constants } = way;
         let all = pairs.len();
-        let mut incoming = Self { names, taken: Vec::new(), constants: Vec::new(), all, misfits: Misfits::default(), suggested };
+        let mut incoming =
+            Self { names, taken: Vec::new(), constants: Vec::new(), all, misfits: Misfits::default(), suggested };
         let (mut found, mut twice): (BTreeMap<&str, &TensorEntry>, _) = (BTreeMap::new(), Vec::new());
         for entry in &file.tensors {
             let Some(name) = entry.name.strip_prefix(prefix) else { continue };
@@ -88,7 +89,9 @@ impl Incoming {
         let mut said = twice;
         for pair in pairs {
             match found.remove(pair.theirs.as_str()) {
-                None => said.push(format!("`{prefix}{}` is missing, expected F32 of {:?}", pair.theirs, pair.their_shape())),
+                None => {
+                    said.push(format!("`{prefix}{}` is missing, expected F32 of {:?}", pair.theirs, pair.their_shape()))
+                }
                 Some(entry) if is(entry, &pair.their_shape()) => incoming.taken.push((pair, entry.clone())),
                 Some(entry) => said.push(format!(
                     "`{}` is {} of {:?}, expected F32 of {:?}",

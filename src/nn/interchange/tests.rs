@@ -49,7 +49,8 @@ pub(super) fn around(layer: &Json) -> Vec<(Vec<LayerSpec>, [usize; 3])> {
         crate::nn::infer_shapes(*input, layers).is_ok()
             && !matches!(TorchModel::of(layers, *input), Err(InterchangeError::Refused { .. }))
     };
-    let mut found = vec![(specs(&outermost), [7, 6, 6]), (specs(&on_vector), [1, 1, 6]), (specs(&on_vector), [1, 2, 3])];
+    let mut found =
+        vec![(specs(&outermost), [7, 6, 6]), (specs(&on_vector), [1, 1, 6]), (specs(&on_vector), [1, 2, 3])];
     found.retain(fits);
     assert!(!found.is_empty(), "{layer}");
     found
@@ -155,12 +156,16 @@ fn residual_networks_have_torchvisions_names() {
     let mut other = param::Param::write(&preset, param::View::Full);
     other[0]["resnet18"]["body"][2] = json!("gelu");
     assert_eq!(TorchModel::of(&specs(&other), [64, 64, 3]).unwrap().names(), Names::Tree);
-    let model = TorchModel::of(&specs(&json!([{ "batch-norm": {} }, "resnet50", { "dense": { "units": 2 } }])), [64, 64, 1]);
+    let model =
+        TorchModel::of(&specs(&json!([{ "batch-norm": {} }, "resnet50", { "dense": { "units": 2 } }])), [64, 64, 1]);
     let model = model.unwrap();
     let paths = model.paths();
     assert_eq!(paths["input.0.weight"], "layers.0.batch-norm.gamma");
     assert_eq!(paths["head.0.bias"], "layers.2.dense.bias");
-    assert_eq!(paths["layer4.2.bn3.running_var"], "layers.1.resnet50.body.19.residual.body.7.batch-norm.moving_variance");
+    assert_eq!(
+        paths["layer4.2.bn3.running_var"],
+        "layers.1.resnet50.body.19.residual.body.7.batch-norm.moving_variance"
+    );
     assert_eq!(paths["layer2.0.downsample.0.weight"], "layers.1.resnet50.body.7.residual.shortcut.0.conv2d.weight");
 }
 
@@ -231,7 +236,10 @@ fn a_name_that_comes_twice_is_said() {
     file.tensors.push(twice);
     let said = Incoming::of(&layers, [6, 6, 3], &file, "").unwrap().misfits().0.clone();
     assert_eq!(said, ["`3.bias` comes twice"]);
-    assert_eq!(Incoming::of(&layers, [6, 6, 3], &head(&bytes), "").unwrap().misfits().0[0], "`0.bias` is missing, expected F32 of [4]");
+    assert_eq!(
+        Incoming::of(&layers, [6, 6, 3], &head(&bytes), "").unwrap().misfits().0[0],
+        "`0.bias` is missing, expected F32 of [4]"
+    );
 }
 
 #[test]
@@ -274,6 +282,12 @@ fn weights_of_another_network_are_not_written() {
         edit(&mut weights);
         model.tensors(&weights, 0).unwrap_err().to_string()
     };
-    assert!(error(|weights| drop(weights.0.remove("layers.0.conv2d.bias"))).contains("there is no `layers.0.conv2d.bias` of [4]"));
-    assert!(error(|weights| drop(weights.0.insert("layers.9.x".into(), (vec![0], vec![])))).contains("no layer has `layers.9.x`"));
+    assert!(
+        error(|weights| drop(weights.0.remove("layers.0.conv2d.bias")))
+            .contains("there is no `layers.0.conv2d.bias` of [4]")
+    );
+    assert!(
+        error(|weights| drop(weights.0.insert("layers.9.x".into(), (vec![0], vec![]))))
+            .contains("no layer has `layers.9.x`")
+    );
 }

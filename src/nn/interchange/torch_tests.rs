@@ -103,8 +103,15 @@ fn presets_are_torchvisions_networks_with_a_head() {
     let folder = tempfile::tempdir().unwrap();
     let mut networks = Vec::new();
     for (preset, input) in [(json!({ "resnet18": { "stem": "cifar" } }), [8, 8, 1]), (json!("resnet18"), [32, 32, 1])] {
-        let layers = specs(&json!(["rescale", { "batch-norm": { "bias": false } }, preset, { "metric-embedding": { "size": 5 } }]));
-        let network = Network::build(&layers, input, crate::base::seed::Seed::of_stage(2, "train", None), &burn::tensor::Device::flex());
+        let layers = specs(
+            &json!(["rescale", { "batch-norm": { "bias": false } }, preset, { "metric-embedding": { "size": 5 } }]),
+        );
+        let network = Network::build(
+            &layers,
+            input,
+            crate::base::seed::Seed::of_stage(2, "train", None),
+            &burn::tensor::Device::flex(),
+        );
         networks.push((preset.to_string(), leave(folder.path(), networks.len(), &network.unwrap(), &layers)));
     }
     let code = std::fs::read_to_string(folder.path().join("000/model.py")).unwrap();

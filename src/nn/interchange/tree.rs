@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use super::InterchangeError;
 use super::layout::{Layout, Order, Pair, joined};
 use super::module::{Code, Item};
-use super::InterchangeError;
 use crate::nn::layer::{FeatureShape, LayerSpec, Walk};
 
 /// A tensor that torch's module has and ours has not.
@@ -90,7 +90,8 @@ impl Here {
 impl Walker {
     /// The tree of these layers for images of `input`.
     pub(super) fn walk(layers: &[LayerSpec], input: [usize; 3]) -> Result<Tree, InterchangeError> {
-        let walked = Walk::through(input, layers).map_err(|issues| InterchangeError::Layers(issues[0].message.clone()))?;
+        let walked =
+            Walk::through(input, layers).map_err(|issues| InterchangeError::Layers(issues[0].message.clone()))?;
         let rows = walked.summary.layers.into_iter();
         let mut walker = Self {
             tree: Tree::default(),

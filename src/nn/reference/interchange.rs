@@ -46,8 +46,8 @@ fn loaded(case: &Case) -> Result<(Network, Vec<u8>), CaseError> {
     let mut network = network.map_err(|issues| CaseError::malformed(issues[0].message.clone()))?;
     let mut tensors = Vec::new();
     for (name, shape) in object(&case.input, "tensors")? {
-        let shape: Vec<usize> =
-            serde_json::from_value(shape.clone()).map_err(|_| CaseError::malformed(format!("the shape of `{name}`")))?;
+        let shape: Vec<usize> = serde_json::from_value(shape.clone())
+            .map_err(|_| CaseError::malformed(format!("the shape of `{name}`")))?;
         let numbers = Numbers::Single(drawn(name, &shape)?);
         tensors.push(NewTensor { name: name.clone(), shape, numbers });
     }
@@ -60,7 +60,6 @@ fn loaded(case: &Case) -> Result<(Network, Vec<u8>), CaseError> {
     }
     let weights = incoming.weights(&file, &bytes).map_err(|wrong| malformed(&wrong.words().unwrap_or_default()))?;
     network.set_weights(&weights).map_err(|error| malformed(&error))?;
-    #[expect(clippy::cast_possible_truncation, reason = "the highest eight bits")]
     let pixels = stream("pixels").take(size).map(|z| (z >> 56) as u8).collect();
     Ok((network, pixels))
 }

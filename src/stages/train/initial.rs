@@ -52,12 +52,7 @@ const FILE: &str = "initial-weights.safetensors.file";
 
 impl SafetensorsFile {
     /// The head of the file beside the network's tensors.
-    fn compare(
-        &self,
-        params: &TrainParams,
-        image: [usize; 3],
-        head: &TensorFile,
-    ) -> Result<Incoming, ParamIssue> {
+    fn compare(&self, params: &TrainParams, image: [usize; 3], head: &TensorFile) -> Result<Incoming, ParamIssue> {
         let incoming = Incoming::of(&params.layers, image, head, &self.prefix)
             .map_err(|error| ParamIssue::new(FILE, error.to_string()))?;
         let refused = if self.strict { incoming.misfits().words() } else { None };

@@ -57,7 +57,8 @@ fn a_network_starts_with_the_weights_of_a_file_by_any_names() {
     assert!(!lab.train(&params(0), "fresh").unwrap().contains_key("initial_tensors"));
     assert!(lab.files("fresh")[0] != model);
     // What is loaded and frozen stays, the rest is trained.
-    let groups = json!({ "groups": [{ "match": "layers.1.**", "freeze": true }, { "match": "layers.2.**", "freeze": true }] });
+    let groups =
+        json!({ "groups": [{ "match": "layers.1.**", "freeze": true }, { "match": "layers.2.**", "freeze": true }] });
     let tuning = Lab::new(); // without the checkpoints of the first training
     tuning.train(&with(1, &torch, groups), "tuned").unwrap();
     let (before, after) = (weights(&model), weights(&tuning.files("tuned")[0]));
@@ -85,12 +86,16 @@ fn content_is_in_the_key_and_a_path_is_not() {
     std::fs::write(at("a"), "two").unwrap();
     assert_ne!(sources("a").unwrap(), before);
     assert!(matches!(sources("none"), Err(StageError::DataUnavailable { .. })));
-    assert!(Train::sources(&params(1), &SourceFinder { downloads: at("d"), digest_file: &crate::base::digest::Digest::of_file }).unwrap().is_empty());
-    assert!(Train::key_params(&params(1)).get("initial-weights").is_none());
-    assert_ne!(
-        Train::resume_params(&with(1, &at("a"), json!({}))).unwrap(),
-        Train::resume_params(&params(1)).unwrap()
+    assert!(
+        Train::sources(
+            &params(1),
+            &SourceFinder { downloads: at("d"), digest_file: &crate::base::digest::Digest::of_file }
+        )
+        .unwrap()
+        .is_empty()
     );
+    assert!(Train::key_params(&params(1)).get("initial-weights").is_none());
+    assert_ne!(Train::resume_params(&with(1, &at("a"), json!({}))).unwrap(), Train::resume_params(&params(1)).unwrap());
 }
 
 #[test]
