@@ -23,6 +23,7 @@ mod projection;
 mod row_groups;
 mod samples;
 pub mod table;
+mod tensor_file;
 
 pub use baseline::{BaselineFile, Estimate, Gain};
 pub use calibration::{Calibration, Cutpoint, Knot, Target, Thresholds};
@@ -42,6 +43,7 @@ pub use model_use::ModelUse;
 pub use near_copies::{NearCopies, NearCopiesInfo, NearCopy};
 pub use projection::{Projection, ProjectionInfo};
 pub use samples::{SamplerFile, Samples};
+pub use tensor_file::{NewTensor, Numbers, TensorEntry, TensorFile, tensor_file};
 
 use std::path::Path;
 

@@ -9,6 +9,7 @@ mod doctor;
 mod eval_golden;
 mod event_sink;
 mod explain;
+mod export;
 mod graph;
 mod init;
 mod logging;
@@ -64,6 +65,7 @@ enum Command {
     Config(config::ConfigArgs),
     Show(show::ShowArgs),
     Runs(runs::RunsArgs),
+    Export(export::ExportArgs),
     Schema(schema::SchemaArgs),
     Docs(docs::DocsArgs),
     Store(store::StoreArgs),
@@ -83,6 +85,7 @@ impl Command {
             Self::Config(args) => args.json(),
             Self::Show(args) => args.json,
             Self::Runs(args) => args.json,
+            Self::Export(args) => args.json,
             Self::Docs(args) => args.json,
             Self::Store(args) => args.json(),
             Self::Doctor(args) => args.json,
@@ -103,6 +106,7 @@ impl Command {
             Self::Config(args) => config::exec(args, out),
             Self::Show(args) => show::exec(args, out),
             Self::Runs(args) => runs::exec(args, out),
+            Self::Export(args) => export::exec(args, out),
             Self::Schema(args) => schema::exec(args, out),
             Self::Docs(args) => docs::exec(args, out),
             Self::Store(args) => store::exec(args, out),

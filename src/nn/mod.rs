@@ -12,6 +12,7 @@ mod fused;
 #[cfg(test)]
 mod golden;
 pub mod groups;
+pub mod interchange;
 pub mod kernel;
 pub mod layer;
 pub mod loss;

@@ -6,6 +6,9 @@ mod checks;
 mod display;
 mod feed;
 mod groups;
+mod initial;
+#[cfg(test)]
+mod initial_tests;
 #[cfg(test)]
 mod loss_tests;
 mod monitor;
@@ -31,6 +34,7 @@ use self::checks::{
 use self::display::{Display, numbers};
 use self::feed::Feed;
 pub(super) use self::feed::first_images;
+pub use self::initial::{InitialWeights, SafetensorsFile};
 pub use self::monitor::{EarlyStopping, KeepBest, Monitor, Watched};
 use self::order::Order;
 use self::output::{Kept, leave_metrics, write};
@@ -55,8 +59,8 @@ use crate::nn::{
 };
 use crate::params;
 use crate::stage::{
-    Ctx, Facts, InputFacts, Kind, LayerSummary, ModelFacts, ModelSummary, ParamIssue, Port, SamplesFacts, Stage,
-    StageError,
+    Ctx, Facts, InputFacts, Kind, LayerSummary, ModelFacts, ModelSummary, ParamIssue, Port, SamplesFacts, SourceDigest,
+    SourceFinder, Stage, StageError,
 };
 
 params! {
@@ -110,6 +114,9 @@ params! {
         /// The network, from pixels of 0 to 255 to an embedding.
         #[aka("model", "network", "architecture", "backbone", "arch", "net", "trunk", "modules")]
         layers: Vec<LayerSpec> => check::not_empty(),
+        /// Weights that the network starts with, in place of drawn ones; none if it is left out.
+        #[aka("pretrained", "weights", "checkpoint", "init_from", "load_from", "pretrained_weights", "finetune_from")]
+        initial_weights: Option<InitialWeights> = None,
         /// What is changed at random in the images of a training batch, in this order; nothing if it is empty. Images that
         /// are validated on or embedded are not changed.
         #[aka("augmenter", "augmentation", "augmentations", "transforms", "transform", "data_augmentation")]
@@ -239,6 +246,7 @@ impl Stage for Train {
         problems.extend(samples.image.into_iter().flat_map(|image| does_not_suit_images(params, image)));
         problems.extend(wrong_groups(params, all.as_deref()));
         problems.extend(of_other_datasets(inputs));
+        problems.extend(initial::does_not_fit(params, samples.image));
         if !problems.is_empty() {
             return Err(problems);
         }
@@ -255,8 +263,14 @@ impl Stage for Train {
         }))
     }
 
-    fn warnings(params: &TrainParams, _: &InputFacts) -> Vec<ParamIssue> {
-        [does_nothing(params), goes_alone(params), unsuitable_lengths(params)].into_iter().flatten().collect()
+    fn warnings(params: &TrainParams, inputs: &InputFacts) -> Vec<ParamIssue> {
+        let image = inputs.samples("sampler").and_then(|samples| samples.image);
+        let own = [does_nothing(params), goes_alone(params), unsuitable_lengths(params)];
+        own.into_iter().flatten().chain(initial::fits_in_part(params, image)).collect()
+    }
+
+    fn sources(params: &TrainParams, finder: &SourceFinder) -> Result<Vec<SourceDigest>, StageError> {
+        initial::source(params, finder)
     }
 
     fn stream(params: &TrainParams) -> Option<&str> {
@@ -309,7 +323,11 @@ impl Stage for Train {
         let params = &params.with_pass(feed.training.steps_per_pass);
         let network = Network::build(&params.layers, feed.training.pixels.shape, ctx.seed(), &device);
         let mut network = network.map_err(layers_error)?.with_numerics(device::numerics(ctx.numerics()));
+        let read = initial::read(params, ctx, network.input())?;
+        read.iter().try_for_each(|read| initial::take(&mut network, read))?;
         network.start_from_images(&feed);
+        // What the file has for a layer that starts from images counts, and what is in front of it was loaded before.
+        read.iter().try_for_each(|read| initial::take(&mut network, read))?;
         ctx.stop_if_cancelled()?;
         let classes = feed.classes();
         let keep_best = params.monitor(feed.validates());
@@ -327,6 +345,9 @@ impl Stage for Train {
         let kept = Kept::of(params, &state, keep_best.as_ref());
         write(params, ctx, &network, &feed, &state, &settings, &kept)?;
         leave_metrics(params, ctx, &network, &state, &kept);
+        if let Some(read) = &read {
+            ctx.metric("initial_tensors", read.0.len() as f64);
+        }
         Ok(())
     }
 }

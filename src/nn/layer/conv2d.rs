@@ -73,8 +73,13 @@ impl Conv2d {
         Windows { reach: self.reach(), stride: self.stride, padding: &self.padding }
     }
 
-    fn geometry(&self, [height, width]: [usize; 2], numerics: Numerics) -> ConvGeometry {
-        let (rows, columns) = (self.windows().border(height), self.windows().border(width));
+    /// Pixels of border above and below, and left and right, of a map of these sides.
+    pub(in crate::nn) fn borders(&self, [height, width]: [usize; 2]) -> [(usize, usize); 2] {
+        [self.windows().border(height), self.windows().border(width)]
+    }
+
+    fn geometry(&self, sides: [usize; 2], numerics: Numerics) -> ConvGeometry {
+        let [rows, columns] = self.borders(sides);
         let (stride, dilation, groups) = (self.stride, self.dilation, self.groups);
         ConvGeometry { stride, rows, columns, dilation, groups, numerics }
     }

@@ -25,7 +25,8 @@ params! {
 }
 
 impl MetricEmbedding {
-    const fn dense(&self) -> Dense {
+    /// The matrix that it begins with.
+    pub(in crate::nn) const fn dense(&self) -> Dense {
         Dense { units: self.size, bias: true, init: Init::GlorotUniform, activation: Activation::None }
     }
 }

@@ -56,6 +56,7 @@ pub use padding::{Padding, Symmetric};
 pub(super) use place::{List, Place};
 pub use pool::{AvgPool, GlobalAvgPool, GlobalMaxPool, MaxPool};
 pub use prelu::Prelu;
+pub(super) use preset::Architecture;
 pub use preset::{Preset, Resnet9, Resnet18, Resnet34, Resnet50, Stem};
 pub use repeat::Repeat;
 pub use rescale::Rescale;

@@ -63,6 +63,11 @@ impl MaxPool {
         Windows { reach: self.size, stride: self.stride.unwrap_or(self.size), padding: &self.padding }
     }
 
+    /// Pixels of border above and below, and left and right, of a map of these sides.
+    pub(in crate::nn) fn borders(&self, [height, width]: [usize; 2]) -> [(usize, usize); 2] {
+        [self.windows().border(height), self.windows().border(width)]
+    }
+
     /// Its side, if its windows lie side by side within the map.
     pub(in crate::nn) fn side_by_side(&self) -> Option<usize> {
         let plain = self.padding == Padding::Valid && self.stride.is_none_or(|stride| stride == self.size);
@@ -73,6 +78,11 @@ impl MaxPool {
 impl AvgPool {
     fn windows(&self) -> Windows<'_> {
         Windows { reach: self.size, stride: self.stride.unwrap_or(self.size), padding: &self.padding }
+    }
+
+    /// Pixels of border above and below, and left and right, of a map of these sides.
+    pub(in crate::nn) fn borders(&self, [height, width]: [usize; 2]) -> [(usize, usize); 2] {
+        [self.windows().border(height), self.windows().border(width)]
     }
 }
 

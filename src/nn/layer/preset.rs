@@ -77,6 +77,16 @@ impl<A: Architecture> Layer for Preset<A> {
 
 impl<A: Architecture> Preset<A> {
     const LIST: List<'static> = List { path: "body", spec: A::BODY, number: 0 };
+
+    /// Its parameters, where its layers are those that its name stands for.
+    pub(in crate::nn) fn named(&self) -> Option<&A> {
+        (self.body == self.params.layers()).then_some(&self.params)
+    }
+
+    /// Its layers.
+    pub(in crate::nn) fn body(&self) -> &[LayerSpec] {
+        &self.body
+    }
 }
 
 choice! {

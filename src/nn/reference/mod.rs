@@ -3,6 +3,7 @@
 //! `names` and `given` know what the references call our losses and write for their parameters; the others compute one kind of file each.
 
 mod given;
+mod interchange;
 mod losses;
 mod miners;
 mod names;
@@ -44,6 +45,7 @@ pub const EVALUATORS: &[(&str, Evaluator)] = &[
     ("batch_norm_keras", network::batch_norm),
     ("layers", network::layers),
     ("network_step", network::step),
+    ("interchange", interchange::embedding),
 ];
 
 /// Distances of all pairs, as losses compute them.

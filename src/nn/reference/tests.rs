@@ -53,6 +53,13 @@ fn layers_and_rules_are_the_references() {
     passes("schedule_warmup_cosine", |_| true, 3);
 }
 
+/// Weights by torch's names give torch's embeddings: of every kind of layer, and of torchvision's residual networks.
+#[test]
+fn networks_from_torch_embed_as_torch_does() {
+    passes("interchange", |_| true, 4);
+    passes("torchvision_resnets", |_| true, 3);
+}
+
 /// Takes each part of a case away, or makes something else of it.
 fn damaged(json: &Json) -> Vec<Json> {
     let mut found = vec![Json::Null, json!("word"), json!([]), json!({}), json!([[1.0], [1.0, 2.0]]), json!(-1)];

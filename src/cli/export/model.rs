@@ -1,0 +1,188 @@
+//! The model of a run, out of the store.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use serde_json::{Map, Value as Json, json};
+
+use crate::artifact::{ArtifactError, ModelFile, Weights};
+use crate::base::digest::{Digest, canonical_json};
+use crate::base::fs::read_regular;
+use crate::base::param;
+use crate::error::Error;
+use crate::nn::LayerSpec;
+use crate::nn::interchange::{InterchangeError, TorchModel};
+use crate::runner::{RunRecord, StageRecord};
+use crate::store::{Found, Store};
+
+const WEIGHTS: &str = "model.safetensors";
+const MODEL: &str = "model.json";
+
+/// A trained model with where it comes from.
+#[derive(Debug)]
+pub(super) struct StoredModel {
+    /// The run's id.
+    pub(super) run: String,
+    /// The experiment's name.
+    pub(super) experiment: String,
+    /// The stage that trained it.
+    pub(super) stage: String,
+    /// What the stage's result is stored under.
+    key: Digest,
+    /// Of the run's resolved spec.
+    spec: Digest,
+    /// `model.json`.
+    pub(super) model: ModelFile,
+    layers: Vec<LayerSpec>,
+    /// `model.safetensors`.
+    pub(super) bytes: Vec<u8>,
+    /// How the run's `embed` stages use it, each way once.
+    uses: Vec<Json>,
+}
+
+impl StoredModel {
+    /// The model of this stage of a run; of the one that has a model where none is named.
+    pub(super) fn read(record: &RunRecord, stage: Option<&str>, store: &Store) -> Result<Self, Error> {
+        let stage = choose(record, stage)?;
+        let run = &record.run;
+        let key = stage.key.ok_or_else(|| nothing(record))?;
+        let gone = |why: String| {
+            let help = format!("run it again, which computes what is missing: `simpipe run {}`", record.config);
+            Error::usage(format!("the store has no result of `{}` of {run} any more{why}", stage.id), help)
+        };
+        let entry = match store.lookup(key)? {
+            Found::Hit(entry) => entry,
+            Found::Miss => return Err(gone(String::new())),
+            Found::Damaged(damage) => return Err(gone(format!(": {damage}"))),
+        };
+        let read = |name: &str| {
+            let file = entry.files.iter().find(|(known, _)| known.as_str() == name);
+            let (_, file) = file.ok_or_else(|| gone(format!(": it lacks `{name}`")))?;
+            let path = store.object(file.digest);
+            let bytes = read_regular(&path).map_err(|error| ArtifactError::io("read", &path, error))?;
+            Ok::<_, Error>((bytes, file.digest))
+        };
+        let ((bytes, digest), (model, _)) = (read(WEIGHTS)?, read(MODEL)?);
+        let malformed = |reason: String| ArtifactError::malformed(Path::new(MODEL), reason);
+        let model: ModelFile = serde_json::from_slice(&model).map_err(|error| malformed(error.to_string()))?;
+        let layers = param::from_json(&model.layers)
+            .map_err(|issues| malformed(issues.first().map_or_else(String::new, |issue| issue.message.clone())))?;
+        Ok(Self {
+            run: run.clone(),
+            experiment: record.name.clone(),
+            stage: stage.id.clone(),
+            key,
+            spec: Digest::of_json(&record.spec),
+            uses: uses(record, digest),
+            model,
+            layers,
+            bytes,
+        })
+    }
+
+    pub(super) fn weights(&self) -> Result<Weights, Error> {
+        Ok(Weights::from_bytes(Path::new(WEIGHTS), &self.bytes)?)
+    }
+
+    /// The network as torch has it.
+    pub(super) fn torch(&self) -> Result<TorchModel, Error> {
+        TorchModel::of(&self.layers, self.model.input).map_err(refused)
+    }
+
+    /// What a file says of the model, each in text or JSON; no clock and no path.
+    pub(super) fn about(&self) -> Vec<(&'static str, String)> {
+        let shape = self.model.input;
+        let last = self.model.layers.as_array().and_then(|layers| Some((layers.len().checked_sub(1)?, layers.last()?)));
+        let layer = last.map(|(at, layer)| format!("layers.{at}.{}", kind(layer)));
+        let embedding = json!({ "layer": layer, "dim": self.model.dim, "distance": self.model.distance.name() });
+        let scaling = |layer: &&Json| matches!(kind(layer), "rescale" | "normalize");
+        let preprocessing: Vec<&Json> =
+            self.model.layers.as_array().into_iter().flatten().take_while(scaling).collect();
+        vec![
+            ("run", self.run.clone()),
+            ("experiment", self.experiment.clone()),
+            ("stage", self.stage.clone()),
+            ("key", self.key.to_string()),
+            ("spec", self.spec.to_string()),
+            ("steps", self.model.steps.to_string()),
+            (
+                "input",
+                canonical_json(
+                    &json!({ "height": shape[0], "width": shape[1], "channels": shape[2], "pixels": "0 to 255" }),
+                ),
+            ),
+            // The network's own first layers: whoever feeds pixels of 0 to 255 has nothing to scale.
+            ("preprocessing", canonical_json(&preprocessing)),
+            ("embedding", canonical_json(&embedding)),
+            ("uses", canonical_json(&self.uses)),
+            ("layers", canonical_json(&self.model.layers)),
+        ]
+    }
+}
+
+/// A layer's name in a spec.
+fn kind(layer: &Json) -> &str {
+    layer.as_str().or_else(|| layer.as_object()?.keys().next().map(String::as_str)).unwrap_or_default()
+}
+
+/// The command line's mistake: the model is what it is.
+pub(super) fn refused(error: InterchangeError) -> Error {
+    Error::usage(error.to_string(), "`--format safetensors` writes the tensors as they lie in the store")
+}
+
+/// The stages of a run that have left a model.
+fn with_model(record: &RunRecord) -> Vec<&StageRecord> {
+    let has = |stage: &&StageRecord| {
+        stage.outcome.done()
+            && [WEIGHTS, MODEL].iter().all(|name| stage.files.keys().any(|known| known.as_str() == *name))
+    };
+    record.stages.iter().filter(has).collect()
+}
+
+fn names(stages: &[&StageRecord]) -> String {
+    stages.iter().map(|stage| format!("`{}`", stage.id)).collect::<Vec<_>>().join(", ")
+}
+
+fn nothing(record: &RunRecord) -> Error {
+    let message = format!("the run {} has no trained model", record.run);
+    let failed = record.stages.iter().find(|stage| stage.stage == "train");
+    let help = failed.map_or_else(
+        || "it has no stage `train`".to_owned(),
+        |stage| {
+            format!("its stage `{}` is {}: `simpipe show {}` says more", stage.id, stage.outcome.word(), record.run)
+        },
+    );
+    Error::usage(message, help)
+}
+
+fn choose<'a>(record: &'a RunRecord, wanted: Option<&str>) -> Result<&'a StageRecord, Error> {
+    let found = with_model(record);
+    match (wanted, found.as_slice()) {
+        (_, []) => Err(nothing(record)),
+        (None, [stage]) => Ok(stage),
+        (None, several) => {
+            let message = format!("the run {} has several trained models", record.run);
+            Err(Error::usage(message, format!("choose one with `--stage`: {}", names(several))))
+        }
+        (Some(id), all) => all.iter().find(|stage| stage.id == id).copied().ok_or_else(|| {
+            let why = if record.stage(id).is_some() { "has no model" } else { "is not there" };
+            let message = format!("the stage `{id}` of {} {why}", record.run);
+            Error::usage(message, format!("models are those of {}", names(all)))
+        }),
+    }
+}
+
+/// What an embedding is made of, by every stage that embeds with these weights.
+fn uses(record: &RunRecord, weights: Digest) -> Vec<Json> {
+    let embeds = |stage: &&StageRecord| {
+        let inputs = stage.key_parts.as_ref().and_then(|parts| parts.inputs.get("model"));
+        stage.stage == "embed" && inputs.and_then(|files| files.get(WEIGHTS)) == Some(&weights)
+    };
+    let of = |stage: &StageRecord| -> Json {
+        let keys = ["views", "layer", "layers", "normalize"];
+        let field = |key: &&str| Some(((*key).to_owned(), stage.params.get(key)?.clone()));
+        keys.iter().filter_map(field).collect::<Map<_, _>>().into()
+    };
+    let ways: BTreeSet<String> = record.stages.iter().filter(embeds).map(|stage| canonical_json(&of(stage))).collect();
+    ways.iter().filter_map(|way| serde_json::from_str(way).ok()).collect()
+}

@@ -1,0 +1,271 @@
+//! A run, exported in every format, loaded into torch where Python has it, and read back by another run.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::Value as Json;
+
+use crate::artifact::{Embeddings, Examples, TensorFile};
+use crate::cli::run_command;
+use crate::error::Exit;
+
+const TEMPLATE: &str = r#"format = 1
+
+[stages.dataset]
+stage = "dataset"
+
+[stages.sample]
+stage = "sample"
+inputs = { dataset = "dataset" }
+split = "test"
+
+[stages.train]
+stage = "train"
+inputs = { dataset = "dataset", sampler = "sample" }
+
+[stages.embed]
+stage = "embed"
+inputs = { dataset = "dataset", sampler = "sample", model = "train" }
+"#;
+
+const CONFIG: &str = r#"pipeline = "small"
+name = "cifar10"
+seed = 7
+device = "cpu"
+
+[dataset]
+source = "cifar10-sample"
+
+[sample]
+total-examples-per-class = 4
+sampler = { multi-shot = { classes-per-batch = 4, examples-per-class = 2 } }
+
+[train]
+epochs = 1
+steps-per-epoch = 3
+layers = [
+  { rescale = { divide-by = 255.0 } },
+  { conv2d = { filters = 4, kernel = 3, stride = 2, padding = "same", activation = "relu" } },
+  { batch-norm = { scale = false } },
+  { max-pool = { size = 4 } },
+  "flatten",
+  { metric-embedding = { size = 4 } },
+]
+"#;
+
+/// A project with one finished run.
+struct Project {
+    root: tempfile::TempDir,
+}
+
+impl Project {
+    fn new(config: &str, template: &str) -> Self {
+        let project = Self { root: tempfile::tempdir().unwrap() };
+        for (name, text) in [("configs/small.toml", config), ("pipelines/small.toml", template)] {
+            let path = project.at(name);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, text).unwrap();
+        }
+        project
+    }
+
+    fn at(&self, name: &str) -> PathBuf {
+        self.root.path().join(name)
+    }
+
+    fn path(&self, name: &str) -> String {
+        self.at(name).to_str().unwrap().to_owned()
+    }
+
+    /// What a command prints as JSON, and how it ends.
+    fn json(&self, args: &[&str]) -> (Exit, Json) {
+        let root = self.path("");
+        let all = ["simpipe"].iter().chain(args).copied().chain(["--json", "--root", &root]).map(OsString::from);
+        let (mut out, mut err) = (Vec::new(), Vec::new());
+        let exit = run_command(all.collect(), &mut out, &mut err);
+        let text = String::from_utf8_lossy(&out).into_owned();
+        let parsed = serde_json::from_str(&text);
+        (exit, parsed.unwrap_or_else(|error| panic!("{args:?}: {error}\n{text}\n{}", String::from_utf8_lossy(&err))))
+    }
+
+    fn done(&self, args: &[&str]) -> Json {
+        let (exit, json) = self.json(args);
+        assert_eq!(exit, Exit::Done, "{args:?}: {json}");
+        json
+    }
+
+    fn refused(&self, args: &[&str]) -> String {
+        let (exit, json) = self.json(args);
+        assert_eq!(exit, Exit::Usage, "{json}");
+        format!("{} / {}", json["errors"][0]["message"].as_str().unwrap(), json["errors"][0]["help"].as_str().unwrap())
+    }
+
+    fn run(&self, more: &[&str]) -> Json {
+        let config = self.path("configs/small.toml");
+        self.done(&[&["run", &config], more].concat())
+    }
+}
+
+/// The digest of a stage's file.
+fn digest(record: &Json, stage: &str, file: &str) -> Json {
+    let stages = record["stages"].as_array().unwrap();
+    stages.iter().find(|one| one["id"] == stage).unwrap()["files"][file]["digest"].clone()
+}
+
+fn validate(json: &Json) {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/schemas/export.schema.json");
+    let schema: Json = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+    let errors: Vec<String> =
+        jsonschema::validator_for(&schema).unwrap().iter_errors(json).map(|error| error.to_string()).collect();
+    assert!(errors.is_empty(), "{errors:?}\n{json}");
+}
+
+#[test]
+fn a_run_is_exported_in_every_format_and_read_back_by_another() {
+    let project = Project::new(CONFIG, TEMPLATE);
+    let record = project.run(&[]);
+    let id = record["run"].as_str().unwrap();
+
+    // As it lies in the store.
+    let own = project.path("own.safetensors");
+    let exported = project.done(&["export", "latest", "--format", "safetensors", "--output", &own]);
+    validate(&exported);
+    assert_eq!(exported["digest"], digest(&record, "train", "model.safetensors"));
+    assert_eq!((&exported["names"], &exported["tensors"][0]["path"]), (&"own".into(), &"layers.1.conv2d.bias".into()));
+
+    // By torch's names, the same bytes each time.
+    let torch = project.path("torch.safetensors");
+    let exported = project.done(&["export", "cifar10", "--output", &torch]);
+    validate(&exported);
+    assert_eq!(
+        (&exported["run"], &exported["stage"], &exported["format"]),
+        (&id.into(), &"train".into(), &"torch".into())
+    );
+    let again = project.done(&["export", id, "--output", &torch, "--force", "--stage", "train"]);
+    assert_eq!(again["digest"], exported["digest"]);
+    let file = TensorFile::read_head(Path::new(&torch)).unwrap();
+    let names: Vec<&str> = file.tensors.iter().map(|one| one.name.as_str()).collect();
+    let expected = [
+        "1.bias",
+        "1.weight",
+        "2.bias",
+        "2.num_batches_tracked",
+        "2.running_mean",
+        "2.running_var",
+        "2.weight",
+        "5.bias",
+        "5.weight",
+    ];
+    assert_eq!(names, expected);
+    let said = |key: &str| file.metadata[key].as_str();
+    assert_eq!((said("format"), said("names"), said("run"), said("stage")), ("pt", "tree", id, "train"));
+    assert_eq!(said("preprocessing"), r#"[{"rescale":{"divide-by":255.0,"offset":0.0}}]"#);
+    assert_eq!(said("embedding"), r#"{"dim":4,"distance":"cosine","layer":"layers.5.metric-embedding"}"#);
+    assert!(said("uses").contains(r#""views":["identity"]"#), "{}", said("uses"));
+    assert!(!file.metadata.values().any(|value| value.contains(&project.path(""))), "no path");
+
+    // Another run starts from them, by either names, and embeds with the same weights.
+    for file in ["own.safetensors", "torch.safetensors"] {
+        let weights = format!("train.initial-weights={{ safetensors = {{ file = \"{}\" }} }}", project.path(file));
+        let loaded = project.run(&["--set", "train.epochs=0", "--set", &weights]);
+        let [model, rows] = [("train", "model.safetensors"), ("embed", "embeddings.parquet")]
+            .map(|(stage, file)| digest(&loaded, stage, file) == digest(&record, stage, file));
+        assert!(model && rows, "{file}");
+        // The content decides, not the path.
+        let moved = project.path(&format!("moved-{file}"));
+        std::fs::copy(project.at(file), &moved).unwrap();
+        let weights = format!("train.initial-weights={{ safetensors = {{ file = \"{moved}\" }} }}");
+        let loaded = project.run(&["--set", "train.epochs=0", "--set", &weights]);
+        assert!(loaded["stages"].as_array().unwrap().iter().all(|stage| stage["outcome"] == "hit"), "{file}");
+    }
+    in_torch(&project, &record);
+}
+
+/// The example of the docs, on this run: it loads what was exported and gives the embedding that the run has.
+fn in_torch(project: &Project, record: &Json) {
+    let docs = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/interchange.md")).unwrap();
+    let snippet = docs.split("```python\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+    let python = |code: &str| Command::new("python3").args(["-c", code]).current_dir(project.root.path()).output();
+    let modules = "import numpy, PIL, safetensors, torch";
+    if !python(modules).is_ok_and(|output| output.status.success()) {
+        eprintln!("skipped 1 check against torch: no python3 with numpy, PIL, safetensors and torch on this machine");
+        return;
+    }
+    for (format, file) in [("torch", "cifar10.torch.safetensors"), ("torch-module", "cifar10.py")] {
+        validate(&project.done(&["export", "latest", "--format", format, "--output", &project.path(file)]));
+    }
+    let stored = |stage: &str, file: &str| {
+        let digest = digest(record, stage, file).as_str().unwrap().to_owned();
+        project.at("artifacts/store/cas").join(&digest[..2]).join(digest)
+    };
+    let embedded = Embeddings::read(&stored("embed", "embeddings.parquet")).unwrap();
+    let examples = Examples::read(&stored("dataset", "examples.parquet")).unwrap();
+    let pixels = crate::nn::Pixels::read(&stored("dataset", "examples.parquet"), &embedded.example_id[..3]).unwrap();
+    assert!(!examples.split.is_empty() && pixels.shape == [32, 32, 3]);
+    for row in 0..3 {
+        let image = image::RgbImage::from_raw(32, 32, pixels.image(row).to_vec()).unwrap();
+        image.save(project.at("image.png")).unwrap();
+        let output = python(&format!("{snippet}\nprint(embedding.tolist())")).unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let found: Vec<f32> = serde_json::from_slice(&output.stdout).unwrap();
+        let off = found.iter().zip(embedded.row(row)).fold(0.0_f32, |most, (a, b)| most.max((a - b).abs()));
+        assert!(found.len() == 4 && off < 1e-5, "{off}: {found:?} and {:?}", embedded.row(row));
+    }
+}
+
+#[test]
+fn what_can_not_be_exported_is_said() {
+    let two = TEMPLATE.replace("[stages.embed]", "[stages.train-b]\nstage = \"train\"\ninputs = { dataset = \"dataset\", sampler = \"sample\" }\nstream = \"b\"\n\n[stages.embed]");
+    let config = CONFIG.replace("[train]\n", "[train-b]\nepochs = 0\nlayers = [\"flatten\", { group-norm = { groups = 2 } }, { dense = { units = 3 } }]\nloss = { multi-similarity = { distance = \"cosine\" } }\n\n[train]\n");
+    let project = Project::new(&config, &two);
+    assert!(project.refused(&["export", "latest"]).contains("no run `latest`"));
+    let only_data = project.path("configs/data.toml");
+    std::fs::write(&only_data, "pipeline = \"data\"\nname = \"data\"\n[dataset]\nsource = \"cifar10-sample\"\n")
+        .unwrap();
+    std::fs::write(project.at("pipelines/data.toml"), "format = 1\n[stages.dataset]\nstage = \"dataset\"\n").unwrap();
+    project.done(&["run", &only_data]);
+    let said = project.refused(&["export", "data"]);
+    assert!(said.contains("has no trained model / it has no stage `train`"), "{said}");
+
+    let record = project.run(&[]);
+    let output = project.path("model.safetensors");
+    let export = |more: &[&'static str]| {
+        let mut args = vec!["export", "cifar10", "--output", output.as_str()];
+        args.extend(more);
+        args
+    };
+    let said = project.refused(&export(&[]));
+    assert!(said.contains("has several trained models / choose one with `--stage`: `train`, `train-b`"), "{said}");
+    let said = project.refused(&export(&["--stage", "embed"]));
+    assert!(
+        said.contains("the stage `embed` of") && said.contains("has no model / models are those of `train`"),
+        "{said}"
+    );
+    assert!(project.refused(&export(&["--stage", "trian"])).contains("is not there"));
+    let said = project.refused(&export(&["--stage", "train-b"]));
+    assert!(
+        said.contains("`layers.1.group-norm` can't be had in torch") && said.contains("`--format safetensors`"),
+        "{said}"
+    );
+    project.done(&export(&["--stage", "train-b", "--format", "safetensors"]));
+
+    // What is there stays unless it is said otherwise.
+    let before = std::fs::read(&output).unwrap();
+    assert!(project.refused(&export(&["--stage", "train"])).contains("is there already"));
+    assert!(std::fs::read(&output).unwrap() == before);
+    let folder = project.path("configs");
+    assert!(project.refused(&["export", "cifar10", "--stage", "train", "--output", &folder]).contains("is a folder"));
+    assert!(project.refused(&["export", "cifar10", "--stage", "train", "--output", "-"]).contains("into a file"));
+    assert!(project.json(&export(&["--stage", "train", "--format", "onnx", "--force"])).0 == Exit::Usage);
+
+    // Other bytes in the store, then none.
+    let digest = digest(&record, "train", "model.safetensors").as_str().unwrap().to_owned();
+    let object = project.at("artifacts/store/cas").join(&digest[..2]).join(&digest);
+    std::fs::remove_file(&object).unwrap();
+    let said = project.refused(&export(&["--stage", "train", "--force"]));
+    assert!(said.contains("the store has no result of `train` of") && said.contains("run it again"), "{said}");
+    let said = project.refused(&export(&["--stage", "train", "--force"]));
+    assert!(said.contains("any more") && said.contains("run it again"), "{said}");
+    assert!(std::fs::read(&output).unwrap() == before);
+}
