@@ -117,11 +117,13 @@ fn explained(issue: Issue, key: &str, meant: Option<&str>, table: &Table, shape:
     let Shape::Record(record) = shape else { return issue };
     let known = record.known();
     let near_set = || suggest::near(key, &known).map(|name| already_set(name, key, table));
-    let help = misplaced::inside(key, record, table)
-        .or_else(|| meant.map(did_you_mean))
-        .or_else(|| misplaced::near_inside(key, record, table))
-        .or_else(near_set);
-    match help {
+    if let Some(help) = misplaced::inside(key, record, table).or_else(|| meant.map(did_you_mean)) {
+        return issue.help(help);
+    }
+    if let Some(help) = misplaced::near_inside(key, record, table) {
+        return issue.help(help).kind(IssueKind::NearKey(key.to_owned()));
+    }
+    match near_set() {
         Some(help) => issue.help(help),
         None => issue.help(suggest::help(key, &known)).kind(IssueKind::UnknownKey(key.to_owned())),
     }

@@ -20,7 +20,7 @@ pub(super) fn explain(experiment: &Experiment, catalog: &dyn Catalog, issues: &m
             issue.kind = IssueKind::Wrong;
         }
     }
-    if !issues.0.iter().any(|issue| matches!(issue.kind, IssueKind::UnknownKey(_))) {
+    if !issues.0.iter().any(|issue| matches!(issue.kind, IssueKind::UnknownKey(_) | IssueKind::NearKey(_))) {
         return; // the reference is not made for nothing
     }
     let docs = catalog.docs();
@@ -32,13 +32,16 @@ pub(super) fn explain(experiment: &Experiment, catalog: &dyn Catalog, issues: &m
 }
 
 fn home(issue: &Issue, experiment: &Experiment, docs: &[StageDoc]) -> Option<String> {
-    let IssueKind::UnknownKey(key) = &issue.kind else { return None };
+    let (IssueKind::UnknownKey(key) | IssueKind::NearKey(key)) = &issue.kind else { return None };
     let owner = experiment.stages.iter().find(|stage| issue.path == path::join(&stage.id, key));
     if owner.is_none() && issue.path != *key {
         return None; // further inside a stage, where its own reader has said what there is to say
     }
     if owner.is_some() && ACCEPTED.contains(&key.as_str()) {
         return Some(format!("`{key}` belongs at the top of the file, above the first `[table]`"));
+    }
+    if matches!(issue.kind, IssueKind::NearKey(_)) {
+        return None;
     }
     let others = || experiment.stages.iter().filter(|stage| owner.is_none_or(|owner| owner.stage != stage.stage));
     let record = |kind: &str| match docs.iter().find(|doc| doc.name == kind).map(|doc| &doc.params) {

@@ -16,7 +16,7 @@ pub const RESERVED: &[&str] =
     &["format", "pipeline", "name", "description", "seed", "seeds", "device", "numerics", "extends", "sweep", "stages"];
 
 /// Top-level keys that a config of this version may have (`extends` is read before the layers are merged).
-pub const ACCEPTED: &[&str] = &["pipeline", "name", "description", "seed", "device", "numerics", "extends"];
+pub const ACCEPTED: &[&str] = &["pipeline", "name", "description", "seed", "seeds", "device", "numerics", "extends"];
 
 /// A key of configs and templates.
 pub(super) const DESCRIPTION: Known<'static> =

@@ -200,6 +200,7 @@ fn a_picture_in_two_classes_is_warned_of_with_its_examples() {
 
 #[test]
 fn one_of_two_rules_has_to_go() {
+    use crate::base::param::{Param, View};
     let rule =
         serde_json::json!({ "source": { "image-folder": { "path": "x", "split": "images" } }, "split": "classes" });
     let issues = Dataset::infer(&param::from_json(&rule).unwrap(), &InputFacts::default()).unwrap_err();

@@ -38,9 +38,7 @@ params! {
         #[aka("classes", "labels", "class_names", "num_classes", "n_classes")]
         class_list: ClassList = ClassList::All,
         /// Examples of each class in the pool, drawn without replacement; all if it is left out.
-        #[aka(
-            "total_examples", "max_examples_per_class", "examples_per_class", "max_per_class", "num_examples", "limit",
-        )]
+        #[aka("total_examples", "max_examples_per_class", "max_per_class", "num_examples", "limit")]
         total_examples_per_class: Option<usize> = None => total(),
         /// How batches are drawn from the pool.
         #[aka("batch_sampler", "batches", "sampling")]
