@@ -283,6 +283,7 @@ fn warn(ctx: &Ctx<'_>, file: &BaselineFile) {
 fn leave_metrics(ctx: &mut Ctx<'_>, file: &BaselineFile) {
     let all = file.baselines.iter().map(|(name, figures)| (name.as_str(), figures));
     for (name, figures) in all.chain([("embedding", &file.embedding)]) {
+        let name = name.replace('-', "_");
         for (metric, Estimate { value, low, high }) in figures {
             ctx.metric(format!("{name}.{metric}"), *value);
             for (end, value) in [("low", low), ("high", high)] {

@@ -152,7 +152,7 @@ impl Stage for FewShot {
         write_json(&ctx.output(SUMMARY_FILE), &file)?;
         for (at, method) in params.methods.iter().enumerate() {
             let Some(accuracy) = file.accuracy.get(method.name()) else { continue };
-            leave(ctx, &format!("{}.accuracy", method.name()), accuracy);
+            leave(ctx, &format!("{}.accuracy", method.name().replace('-', "_")), accuracy);
             if at == 0 {
                 leave(ctx, "accuracy", accuracy);
             }

@@ -327,7 +327,7 @@ fn distinct(
     let all = judged.iter().zip(&queries.digest);
     let distinct: Vec<&JudgedQuery> =
         all.filter(|(_, digest)| !copied.contains(*digest)).map(|(query, _)| query).collect();
-    let mut metrics = BTreeMap::from([("near-copies".to_owned(), (judged.len() - distinct.len()) as f64)]);
+    let mut metrics = BTreeMap::from([("near_copies".to_owned(), (judged.len() - distinct.len()) as f64)]);
     if !distinct.is_empty() {
         let figures = figures(&distinct, neighbours).into_iter();
         metrics.extend(figures.map(|(name, value)| (format!("distinct.{name}"), value)));

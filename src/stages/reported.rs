@@ -101,6 +101,63 @@ const OWN: &[(&str, &str, &str)] = &[
          counted as the calibration counts. To be held against `target`.",
     ),
     (
+        "match",
+        "overlap.training",
+        "Queries that are, byte for byte, images that the model was trained on, a count; only where there are some.",
+    ),
+    (
+        "match",
+        "overlap.calibration",
+        "Queries that are, byte for byte, images that the thresholds were found with, a count; only where there are some.",
+    ),
+    (
+        "match",
+        "near_copies",
+        "Queries with a near copy in the other pool of the plugged stage `near-copies`, a count. `distinct.*` are the figures \
+         without them.",
+    ),
+    ("train", "initial_tensors", "Weights that were taken from the file of `initial-weights`, a count of tensors."),
+    ("near-copies", "pairs", "Pairs of a query and a reference with at least the correlation asked for, a count."),
+    ("near-copies", "queries", "Queries with such a reference, a count."),
+    ("near-copies", "share", "Share of all queries with such a reference."),
+    ("near-copies", "identical", "Pairs of the very same bytes, a count."),
+    ("evaluate", "queries", "Queries that were looked up, a count."),
+    (
+        "evaluate",
+        "lone",
+        "Queries whose class has no other example in the index, a count. Figures of ranked neighbours leave them out.",
+    ),
+    (
+        "evaluate",
+        "overlap",
+        "Queries whose image is in the index, a count. Each is left out of its own neighbours with `leave-one-out`; else \
+         `disjoint.*` are the figures without them.",
+    ),
+    (
+        "evaluate",
+        "overlap.training",
+        "Queries that are, byte for byte, images that the model was trained on, a count; only where there are some.",
+    ),
+    (
+        "few-shot",
+        "accuracy",
+        "Share of an episode's queries that are given their own class, the mean over all episodes, by the first of `methods`.",
+    ),
+    (
+        "few-shot",
+        "accuracy.low",
+        "Lower end of the 95 % interval of `accuracy`: 1.96 standard errors of the mean over episodes below it.",
+    ),
+    (
+        "few-shot",
+        "accuracy.high",
+        "Upper end of the 95 % interval of `accuracy`: 1.96 standard errors of the mean over episodes above it.",
+    ),
+    ("baseline", "queries", "Queries with a neighbour other than themselves, which all baselines are about, a count."),
+    ("project", "points", "Embeddings that were placed on the plane, a count."),
+    ("project", "explained.1", "Share of the variance along the first principal component."),
+    ("project", "explained.2", "Share of the variance along the second principal component."),
+    (
         "report",
         "baseline.queries",
         "Queries with a neighbour other than themselves, which all baselines are about, a count.",
@@ -132,8 +189,22 @@ const BEHIND: &[(&str, &str)] = &[
     ("t_high", "Upper end of the 95 % t-interval of the mean over the seeds of a group."),
 ];
 
-/// What stands before names of the queries outside of the index.
-const DISJOINT: &str = "disjoint.";
+/// What may stand before another name, by the kind of the stage.
+const BEFORE: &[(&str, &str, &str)] = &[
+    ("match", "disjoint", "Of the queries that are not in the index, in training or in calibration themselves:"),
+    ("match", "distinct", "Of the queries without a near copy in the other pool:"),
+    ("evaluate", "disjoint", "Of the queries that are not in the index or in training themselves:"),
+    ("evaluate", "reranked", "With neighbours in the order that `rerank` gives them:"),
+    ("evaluate", "gain", "What re-ranking adds, query by query:"),
+    ("few-shot", "nearest_prototype", "By the nearest mean of the examples shown:"),
+    ("few-shot", "nearest_neighbour", "By the nearest of the examples shown:"),
+    ("baseline", "embedding", "Of the trained embedding, on the queries of all baselines:"),
+    ("baseline", "chance", "What neighbours in a random order give on average:"),
+    ("baseline", "largest_class", "Where every query is given the class that the index has most of:"),
+    ("baseline", "raw_pixels", "By the Euclidean distance of the images' bytes:"),
+    ("baseline", "mean_centred_pixels", "By the cosine distance of the images less the mean image of the index:"),
+    ("baseline", "untrained", "By the network with the weights that it started with:"),
+];
 
 /// The definition of a number, asked for by itself or behind its stage: `recall@5`, `match.lone`, `match-test.lone`.
 ///
@@ -193,8 +264,12 @@ fn of_stage(kind: &str, name: &str) -> Option<String> {
         let definition = of_calibration(&metric)?;
         return Some(format!("At the cutpoint `optimal`, on the calibration's own queries: {definition}"));
     }
-    if let ("match", Some(rest)) = (kind, name.strip_prefix(DISJOINT)) {
-        return Some(format!("Of the queries that are not in the index themselves: {}", of_stage(kind, rest)?));
+    let before = |(owner, before, words): &(&str, &str, &'static str)| {
+        let rest = name.strip_prefix(before)?.strip_prefix('.')?;
+        (*owner == kind).then_some((*words, rest))
+    };
+    if let Some((words, rest)) = BEFORE.iter().find_map(before) {
+        return Some(format!("{words} {}", of_stage(kind, rest)?));
     }
     let (of, behind) = name.rsplit_once('.')?;
     let (_, definition) = BEHIND.iter().find(|(known, _)| *known == behind)?;
@@ -209,7 +284,16 @@ fn measures(kind: &str) -> bool {
 
 /// The definition of a metric by its own name.
 fn of_metric(name: &str) -> Option<String> {
-    let metric = AnyMetric::parse(name, Seed::of_stage(0, "docs", None)).ok()?;
+    if let Some((name, average)) = name.rsplit_once('/') {
+        let words = match average {
+            "macro" => "The mean over classes of the means over their queries.",
+            "micro" => "The mean over queries.",
+            _ => return None,
+        };
+        return Some(format!("{words} {}", of_metric(name)?));
+    }
+    // In a spec `r-precision`, among the numbers of a run `r_precision`.
+    let metric = AnyMetric::parse(&name.replace('_', "-"), Seed::of_stage(0, "docs", None)).ok()?;
     let (metric, sense) = (metric.metric(), if metric.metric().higher_is_better() { "higher" } else { "lower" });
     Some(format!("{} Unit: {}; {sense} is better.", metric.doc(), metric.unit()))
 }
@@ -252,10 +336,14 @@ mod tests {
         assert!(one("calibrate.optimal.f1").contains("2 tp / (2 tp + fp + fn)"));
         assert!(one("calibrate.optimal.binary_accuracy").contains("tp / count"));
         assert!(one("recall@5").starts_with("The share of queries") || one("recall@5").contains("higher is better"));
-        assert!(one("match.disjoint.recall@1").starts_with("Of the queries that are not in the index themselves"));
+        assert!(one("match.disjoint.recall@1").starts_with("Of the queries that are not in the index"));
         assert!(one("match.achieved.low").starts_with("Lower end of the 95 % bootstrap interval"));
         assert!(one("calibrate.optimal.f1.std").starts_with("Standard deviation over the runs of a group"));
         assert!(one("train.loss.t_high").starts_with("Upper end of the 95 % t-interval"));
+        assert!(one("evaluate.r_precision/macro.low").contains("over classes"));
+        assert!(one("evaluate-test.reranked.map@r.high").contains("With neighbours in the order"));
+        assert!(one("baseline.raw_pixels.recall@1").starts_with("By the Euclidean distance"));
+        assert!(one("few-shot.accuracy.low").contains("over episodes"));
         // A bare name is every stage's that has it.
         let names: Vec<String> = reported("ece").unwrap().into_iter().map(|found| found.name).collect();
         assert_eq!(names, ["calibrate.ece", "match.ece"]);

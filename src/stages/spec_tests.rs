@@ -94,7 +94,7 @@ fn a_title_computes_neither_map_nor_baseline_again() {
     let folder = tempfile::tempdir().unwrap();
     let record = finished(folder.path(), &spec(LAYERS, "title = \"One\""));
     let file = |stage: &str, name: &str| folder.path().join(&record.dir).join(stage).join(name);
-    for name in ["accuracy", "accuracy.low", "nearest-neighbour.accuracy.high"] {
+    for name in ["accuracy", "accuracy.low", "nearest_neighbour.accuracy.high"] {
         let value = record.metrics[&format!("few-shot.{name}")];
         assert!(value > 0.0 && value < 1.0, "{name}: {value}");
     }

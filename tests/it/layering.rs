@@ -41,7 +41,7 @@ fn used(text: &str) -> BTreeSet<String> {
 
 /// The source text of a file without its unit tests, which may use anything.
 pub(crate) fn shipped(path: &std::path::Path) -> String {
-    let in_tests = |part: std::path::Component<'_>| part.as_os_str() == "tests";
+    let in_tests = |part: std::path::Component<'_>| part.as_os_str().to_string_lossy().ends_with("tests");
     let inside = path.strip_prefix(repository().join("src")).unwrap_or(path);
     let is_tests = inside.components().any(in_tests)
         || path.file_stem().is_some_and(|stem| stem.to_string_lossy().ends_with("tests"));

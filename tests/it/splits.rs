@@ -98,6 +98,7 @@ fn problems_of_a_split_stand_at_their_line() {
     let twice = "source = { image-folder = { path = \"photos\", split = \"images\" } }\nsplit = \"images\"";
     let (code, text) = at(folder, &["check", &config(folder, twice, "metric-learning-held-out")]);
     assert!(code == Some(2) && text.contains("photos.toml:5:9: the image folder has a `split` of its own"), "{text}");
+    classes(&folder.join("photos"), 12, 2);
     let folds = format!("{source}split = {{ classes = {{ validation = 0.1, test = 0.4, folds = 2, fold = 0 }} }}");
     let (_, text) = at(folder, &["check", &config(folder, &folds, "metric-learning-held-out")]);
     assert!(text.contains("`validation` does nothing here: fold 0 of 2 is the validation split"), "{text}");

@@ -43,7 +43,8 @@ pub enum Resampling {
     /// Classes, then queries of each: the interval holds for other classes too.
     ClassesThenQueries,
     /// Queries of each class, the classes as they are: for figures of the classes' own structure, which copies of whole
-    /// classes would change. The interval holds for these classes.
+    /// classes would change. The interval holds for these classes. Copies of queries still raise agreement a little, so the
+    /// draws are moved until their mean is the figure of all queries.
     WithinClasses,
 }
 
@@ -144,6 +145,10 @@ impl Bootstrap {
             let value = of(&values)?;
             let mut drawn: Vec<f64> = drawn.iter().filter_map(of).collect();
             drawn.sort_unstable_by(f64::total_cmp);
+            if resampling == Resampling::WithinClasses && !drawn.is_empty() {
+                let beside = value - drawn.iter().sum::<f64>() / real(drawn.len());
+                drawn.iter_mut().for_each(|drawn| *drawn += beside);
+            }
             self.interval(value, &drawn)
         };
         Ok((0..count).map(interval).collect())

@@ -37,13 +37,13 @@ fn every_baseline_is_as_computed_by_hand() {
     assert!((metrics["embedding.recall@1"] - 5.0 / 6.0).abs() < 1e-12, "{metrics:?}");
     // By pixels: 10 finds 13 (wrong), 11 finds 12 (wrong), 12 finds 11 (wrong), 13 finds 10 (wrong), 14 finds 10 (right),
     // 15 finds 12 (right).
-    assert!((metrics["raw-pixels.recall@1"] - 2.0 / 6.0).abs() < 1e-12, "{metrics:?}");
+    assert!((metrics["raw_pixels.recall@1"] - 2.0 / 6.0).abs() < 1e-12, "{metrics:?}");
     // Of the three others of an indexed query one has its label; of the four of another two.
     assert!((metrics["chance.recall@1"] - (4.0 / 3.0 + 1.0) / 6.0).abs() < 1e-12, "{metrics:?}");
     // Two labels of two rows each: the smaller.
-    assert!((metrics["largest-class.recall@1"] - 0.5).abs() < 1e-12 && !metrics.contains_key("largest-class.map@r"));
+    assert!((metrics["largest_class.recall@1"] - 0.5).abs() < 1e-12 && !metrics.contains_key("largest_class.map@r"));
     // The mean of the index is (50, 51.25); its images lie in two directions from it: 10 and 13, 11 and 12.
-    assert!((metrics["mean-centred-pixels.recall@1"] - 2.0 / 6.0).abs() < 1e-12, "{metrics:?}");
+    assert!((metrics["mean_centred_pixels.recall@1"] - 2.0 / 6.0).abs() < 1e-12, "{metrics:?}");
     assert_eq!(file.skipped["untrained"], "There is no model at the port `model`.");
     for (name, figures) in &file.baselines {
         for (metric, figure) in figures {
@@ -62,7 +62,7 @@ fn a_training_for_nothing_is_warned_of() {
     let world = world([[10, 10], [11, 10], [90, 90], [90, 91], [12, 10], [95, 90]]);
     // Pixels are always right, the embedding once wrong.
     let (file, metrics, warnings) = run(&world, &json!({}));
-    assert_eq!((metrics["raw-pixels.recall@1"], metrics["raw-pixels.map@r"]), (1.0, 1.0));
+    assert_eq!((metrics["raw_pixels.recall@1"], metrics["raw_pixels.map@r"]), (1.0, 1.0));
     assert!(!file.gain["recall@1"].better && file.gain["recall@1"].difference.value < 0.0);
     assert_eq!(warnings.len(), 2, "{warnings:?}");
     let expected =
@@ -79,7 +79,7 @@ fn more_queries_than_may_be_are_a_sample_and_said() {
     let slice = json!({ "slice": { "begin": 4, "size": 2 } });
     let (file, metrics, _) = run(&world, &slice);
     assert_eq!((file.queries, file.in_index), (2, 0));
-    assert_eq!((metrics["embedding.recall@1"], metrics["raw-pixels.recall@1"]), (0.5, 1.0));
+    assert_eq!((metrics["embedding.recall@1"], metrics["raw_pixels.recall@1"]), (0.5, 1.0));
 }
 
 #[test]

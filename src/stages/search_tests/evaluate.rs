@@ -95,7 +95,9 @@ fn queries_in_the_index_are_refused_left_out_or_told_apart() {
     let world = World::indexed();
     let metrics = json!(["recall@1", "recall@2"]);
     let error = world.evaluate(&json!({ "metrics": metrics })).unwrap_err();
-    assert_eq!(error.to_string(), "`slice`: 4 queries are in the index too, and would find themselves");
+    let expected =
+        "`slice`: 4 queries are in the index too, and would find themselves (query 10 is example 10 of the index";
+    assert!(error.to_string().starts_with(expected), "{error}");
     let (found, warnings) = world.evaluate(&json!({ "metrics": metrics, "allow-overlap": true })).unwrap();
     assert_eq!((found["recall@1"], found["disjoint.recall@1"], found["overlap"]), (5.0 / 6.0, 0.5, 4.0));
     assert!(warnings[0].starts_with("4 of 6 queries are in the index"), "{warnings:?}");

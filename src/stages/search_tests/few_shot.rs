@@ -23,7 +23,7 @@ fn classes_apart_are_always_told_and_every_episode_is_kept() {
     let world = apart();
     let params = json!({ "ways": 2, "shots": 2, "queries": 3, "episodes": 40 });
     let metrics = run(&world, &params).unwrap().0;
-    for name in ["accuracy", "nearest-prototype.accuracy", "nearest-neighbour.accuracy"] {
+    for name in ["accuracy", "nearest_prototype.accuracy", "nearest_neighbour.accuracy"] {
         for name in [name.to_owned(), format!("{name}.low"), format!("{name}.high")] {
             assert_eq!(metrics[&name], 1.0, "{name}");
         }
@@ -53,7 +53,7 @@ fn the_interval_is_over_episodes_and_the_first_method_is_the_headline() {
     assert!(variance > 0.0 && (metrics["accuracy"] - mean).abs() < 1e-12);
     assert!((metrics["accuracy.high"] - mean - 1.959_964 * (variance / 30.0).sqrt()).abs() < 1e-6);
     assert!((metrics["accuracy.low"] - mean + 1.959_964 * (variance / 30.0).sqrt()).abs() < 1e-6);
-    assert!(!metrics.contains_key("nearest-prototype.accuracy"));
+    assert!(!metrics.contains_key("nearest_prototype.accuracy"));
     // One episode has no interval.
     let one = run(&world, &json!({ "ways": 2, "queries": 2, "episodes": 1 })).unwrap().0;
     assert!(one.contains_key("accuracy") && !one.contains_key("accuracy.low"));

@@ -125,8 +125,8 @@ fn queries_with_near_copies_are_left_out_of_the_distinct_figures() {
         world.run::<Match>(&second_part(json!({})), &plugs, "match").unwrap().0
     };
     let metrics = copies(&["digest of 14", "digest of nobody"]);
-    assert_eq!((metrics["recall@1"], metrics["distinct.recall@1"], metrics["near-copies"]), (0.5, 0.0, 1.0));
+    assert_eq!((metrics["recall@1"], metrics["distinct.recall@1"], metrics["near_copies"]), (0.5, 0.0, 1.0));
     let metrics = copies(&["digest of 14", "digest of 15"]);
-    assert!(metrics["near-copies"] == 2.0 && !metrics.keys().any(|name| name.starts_with("distinct.")), "{metrics:?}");
+    assert!(metrics["near_copies"] == 2.0 && !metrics.keys().any(|name| name.starts_with("distinct.")), "{metrics:?}");
     assert_eq!(copies(&[])["distinct.recall@1"], 0.5);
 }
