@@ -8,6 +8,18 @@
 //! | [`base`] | digests, seeds, spanned values, typed reading of specs | |
 //! | [`artifact`] | schema of every file that a stage leaves | base |
 //! | [`stage`] | the contract between a stage and who runs it | base, artifact |
+//! | [`spec`] | TOML to a merged experiment whose values know their lines | base, stage |
+//! | [`data`] | sources of images, splits, samplers, augmenters | base, artifact |
+//! | [`nn`] | layers, losses, optimisers, training, devices | base, artifact |
+//! | [`search`] | distances, nearest neighbours, calibration, near copies | base, artifact |
+//! | [`metric`] | figures of merit and their intervals | base |
+//! | [`report`] | tables to pictures and pages | base, artifact, metric |
+//! | [`stages`] | one stage a file | all above but spec |
+//! | [`plan`] | the graph, keys, why a key changed | base, artifact, stage, spec |
+//! | [`store`] | content-addressed results | base |
+//! | [`sweep`] | which points of a space of parameters are tried | base |
+//! | [`runner`] | runs what is stale | base, artifact, metric, stage, store, plan |
+//! | [`cli`] | one command a file | everything |
 
 pub mod artifact;
 pub mod base;
@@ -24,3 +36,4 @@ pub mod spec;
 pub mod stage;
 pub mod stages;
 pub mod store;
+pub mod sweep;

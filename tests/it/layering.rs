@@ -18,6 +18,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("stages", &["base", "artifact", "stage", "data", "nn", "search", "metric", "report"]),
     ("plan", &["base", "artifact", "stage", "spec"]),
     ("store", &["base"]),
+    ("sweep", &["base"]),
     ("runner", &["base", "artifact", "metric", "stage", "store", "plan"]),
 ];
 
