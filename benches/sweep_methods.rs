@@ -18,7 +18,12 @@ struct Problem {
 
 fn problems() -> Vec<Problem> {
     vec![
-        Problem { name: "branin", bounds: vec![(-5.0, 10.0), (0.0, 15.0)], least: 0.397_887_357_729_738_1, value: branin },
+        Problem {
+            name: "branin",
+            bounds: vec![(-5.0, 10.0), (0.0, 15.0)],
+            least: 0.397_887_357_729_738_1,
+            value: branin,
+        },
         Problem { name: "hartmann6", bounds: vec![(0.0, 1.0); 6], least: -3.322_368_011_415_515, value: hartmann },
         Problem { name: "rosenbrock4", bounds: vec![(-5.0, 10.0); 4], least: 0.0, value: rosenbrock },
     ]
@@ -83,14 +88,25 @@ fn regrets(problem: &Problem, method: Method, seed: u64, ahead: usize, budgets: 
 }
 
 fn numbers(point: &Point) -> Vec<f64> {
-    point.0.iter().filter_map(|value| if let Some(Value::Real(number)) = value { Some(*number) } else { None }).collect()
+    point
+        .0
+        .iter()
+        .filter_map(|value| if let Some(Value::Real(number)) = value { Some(*number) } else { None })
+        .collect()
 }
 
 fn main() {
     const BUDGETS: [usize; 3] = [20, 50, 100];
     let named: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with("--")).collect();
-    let methods = [("tpe", Method::Tpe), ("gaussian-process", Method::GaussianProcess), ("auto", Method::Auto), ("random", Method::Random)];
-    for (name, method) in methods.into_iter().filter(|(name, _)| named.is_empty() || named.iter().any(|named| named == name)) {
+    let methods = [
+        ("tpe", Method::Tpe),
+        ("gaussian-process", Method::GaussianProcess),
+        ("auto", Method::Auto),
+        ("random", Method::Random),
+    ];
+    for (name, method) in
+        methods.into_iter().filter(|(name, _)| named.is_empty() || named.iter().any(|named| named == name))
+    {
         for problem in problems() {
             for ahead in [1, 4] {
                 for seed in 0..20 {

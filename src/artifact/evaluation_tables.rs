@@ -139,7 +139,10 @@ fn metric_columns(metrics: &[(String, Vec<Option<f64>>)]) -> impl Iterator<Item 
         .map(|(name, values)| Column::nullable(name.as_str(), values.iter().copied().collect::<Float64Array>()))
 }
 
-fn read_metrics(columns: &Columns, fixed: &[&str]) -> Result<Vec<(String, Vec<Option<f64>>)>, ArtifactError> {
+/// A column of a metric: its name, and a value a row where there is one.
+type Named = (String, Vec<Option<f64>>);
+
+fn read_metrics(columns: &Columns, fixed: &[&str]) -> Result<Vec<Named>, ArtifactError> {
     let names = columns.names().into_iter().filter(|name| !fixed.contains(&name.as_str()));
     names
         .map(|name| Ok((columns.optional_f64(&name)?, name)))

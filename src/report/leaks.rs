@@ -12,7 +12,7 @@ fn count(value: usize) -> String {
 }
 
 /// The queries whose images are among some, and the others.
-fn divided<'a>(data: &'a ReportData, among: impl Fn(&str) -> bool) -> (Vec<&'a MatchRow>, Vec<&'a MatchRow>) {
+fn divided(data: &ReportData, among: impl Fn(&str) -> bool) -> (Vec<&MatchRow>, Vec<&MatchRow>) {
     let overlap = data.overlap();
     data.matches.0.iter().partition(|row| overlap.digest(row).is_some_and(&among))
 }

@@ -63,6 +63,20 @@ fn label(at: usize, classes: usize) -> i32 {
     (at % classes) as i32
 }
 
+fn index_info(count: usize, dim: usize) -> IndexInfo {
+    IndexInfo {
+        format: 1,
+        metric: Distance::Cosine,
+        search: "exact".to_owned(),
+        count,
+        dim,
+        recall: 1.0,
+        normalized: false,
+        model_use: ModelUse::default(),
+        classes: Vec::new(),
+    }
+}
+
 /// As [`small`] with other sizes.
 pub(crate) fn with(classes: usize, queries: usize, shape: ImageShape) -> ReportData {
     let (pool, indexed) = (30, 20);
@@ -86,17 +100,7 @@ pub(crate) fn with(classes: usize, queries: usize, shape: ImageShape) -> ReportD
         samples: Samples { label: labels(pool), example_id: pool_ids },
         model: model(shape, dim),
         history: history(3, 20),
-        index_info: IndexInfo {
-            format: 1,
-            metric: Distance::Cosine,
-            search: "exact".to_owned(),
-            count: indexed,
-            dim,
-            recall: 1.0,
-            normalized: false,
-            model_use: ModelUse::default(),
-            classes: Vec::new(),
-        },
+        index_info: index_info(indexed, dim),
         index: IndexRows {
             digest: digest(&index_ids),
             label: labels(indexed),

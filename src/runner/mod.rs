@@ -142,8 +142,8 @@ impl Runner<'_> {
         let seed = group.map(|_| plan.experiment.seed);
         on_event(&Event::RunStarted { run: run.clone(), dir: dir.clone(), folder: folder.clone(), stages, seed });
         let future = folders::warning_of_future(earlier.iter().map(String::as_str));
-        let warnings = future.into_iter().chain(unjournaled).chain(self.store.take_warnings());
-        warnings.for_each(|message| warn(on_event, message));
+        let said = future.into_iter().chain(unjournaled).chain(self.store.take_warnings());
+        said.for_each(|message| warn(on_event, message));
         let span = tracing::info_span!("run", id = run);
         let executor = Executor {
             plan,
@@ -180,11 +180,9 @@ impl Runner<'_> {
             seeds: Vec::new(),
         };
         record.write(&folder)?;
-        if let Some(journal) = journal {
-            // The run is over and its record is there; gc will take it for one that was killed.
-            if let Err(error) = journal.finish(record.ok, record.interrupted) {
-                warn(on_event, format!("the end of the run is not in the store's journal: {error}"));
-            }
+        // If it is not written, the run is over and its record is there; gc will take it for one that was killed.
+        if let Some(Err(error)) = journal.map(|journal| journal.finish(record.ok, record.interrupted)) {
+            warn(on_event, format!("the end of the run is not in the store's journal: {error}"));
         }
         on_event(&Event::RunFinished { ok: record.ok, seconds: record.seconds });
         Ok(record)

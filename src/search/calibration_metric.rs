@@ -73,7 +73,7 @@ impl Counts {
     }
 
     /// Queries to be rejected among so many, by either counting: all that are neither accepted rightly nor missed.
-    const fn to_reject(&self, queries: u64) -> u64 {
+    const fn rejectable(&self, queries: u64) -> u64 {
         queries.saturating_sub(self.true_positive + self.false_negative)
     }
 }
@@ -142,7 +142,7 @@ impl CalibrationMetric {
     pub fn measured(&self, counts: &Counts, of: Population) -> Option<f64> {
         let Counts { true_positive: tp, false_positive: fp, true_negative: tn, false_negative: missed } = *counts;
         // Of the queries to be rejected, those that are not; all other false positives have a wrong label.
-        let to_reject = counts.to_reject(of.queries);
+        let to_reject = counts.rejectable(of.queries);
         let falsely_accepted = to_reject.saturating_sub(tn);
         match self {
             Self::F1 => ratio(2 * tp, 2 * tp + fp + missed),

@@ -102,6 +102,7 @@ fn only_the_nearest_are_kept_and_all_are_counted() {
 /// 10,000 queries in 50,000 references: `cargo test --release --lib near_copies -- --ignored --nocapture`.
 #[test]
 #[ignore = "half a minute; says how long it takes"]
+#[expect(clippy::print_stderr, reason = "the time is what it is run for")]
 fn ten_thousand_in_fifty_thousand() {
     let random = |count: u64, first: u64| -> Vec<f32> {
         (0..count * THUMBNAIL as u64).map(|at| (f32::from(noise(first + at)) - 127.5) / 2040.0).collect()

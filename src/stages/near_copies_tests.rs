@@ -14,7 +14,10 @@ const SHAPE: ImageShape = ImageShape { height: 16, width: 16, channels: 1 };
 
 /// Stripes of a width, in a brightness.
 fn stripes(width: usize, light: u8) -> Image {
-    Image { shape: SHAPE, pixels: (0..256).map(|at| if at % 16 / width % 2 == 0 { light } else { 10 }).collect() }
+    Image {
+        shape: SHAPE,
+        pixels: (0..256).map(|at| if (at % 16 / width).is_multiple_of(2) { light } else { 10 }).collect(),
+    }
 }
 
 /// A dataset of images with their labels, in its own folder.

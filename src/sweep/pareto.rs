@@ -54,19 +54,22 @@ pub(super) fn best_first(values: &[&[f64]]) -> Vec<usize> {
 /// Adds to each member how far its neighbours in each objective are apart; ends are infinitely lonely.
 fn crowd(values: &[&[f64]], members: &[usize], crowding: &mut [f64]) {
     let objectives = members.first().map_or(0, |at| values[*at].len());
-    for objective in 0..objectives {
-        let mut sorted = members.to_vec();
-        sorted.sort_by(|a, b| values[*a][objective].total_cmp(&values[*b][objective]));
-        let (Some(first), Some(last)) = (sorted.first().copied(), sorted.last().copied()) else { return };
-        let range = values[last][objective] - values[first][objective];
-        for near in sorted.windows(3) {
-            if range > 0.0 {
-                crowding[near[1]] += (values[near[2]][objective] - values[near[0]][objective]) / range;
-            }
+    (0..objectives).for_each(|objective| crowd_along(&|at| values[at][objective], members, crowding));
+}
+
+/// The same for one objective, which is `of` each point.
+fn crowd_along(of: &dyn Fn(usize) -> f64, members: &[usize], crowding: &mut [f64]) {
+    let mut sorted = members.to_vec();
+    sorted.sort_by(|a, b| of(*a).total_cmp(&of(*b)));
+    let (Some(first), Some(last)) = (sorted.first().copied(), sorted.last().copied()) else { return };
+    let range = of(last) - of(first);
+    for near in sorted.windows(3) {
+        if range > 0.0 {
+            crowding[near[1]] += (of(near[2]) - of(near[0])) / range;
         }
-        crowding[first] = f64::INFINITY;
-        crowding[last] = f64::INFINITY;
     }
+    crowding[first] = f64::INFINITY;
+    crowding[last] = f64::INFINITY;
 }
 
 #[cfg(test)]

@@ -86,7 +86,8 @@ impl Rungs {
         if started < trials {
             return Job::Start;
         }
-        let waiting = asked.iter().any(|(trial, rung)| !finished.iter().any(|done| (done.trial, done.rung) == (*trial, *rung)));
+        let waiting =
+            asked.iter().any(|(trial, rung)| !finished.iter().any(|done| (done.trial, done.rung) == (*trial, *rung)));
         if waiting { Job::Wait } else { Job::Done }
     }
 
@@ -136,7 +137,11 @@ mod tests {
     fn a_third_goes_on_and_the_best_gets_to_the_end() {
         let asked = all(&Rungs::halving(1, 3, 9), 9, |trial| (trial as f64 - 4.0).abs());
         let at = |rung| asked.iter().filter(move |(_, of)| *of == rung).map(|(trial, _)| *trial);
-        assert_eq!((at(0).count(), at(1).count(), at(2).count()), (9, 4, 1), "one too early is promoted as in the paper");
+        assert_eq!(
+            (at(0).count(), at(1).count(), at(2).count()),
+            (9, 4, 1),
+            "one too early is promoted as in the paper"
+        );
         assert!(at(2).all(|trial| trial == 4), "{asked:?}");
     }
 

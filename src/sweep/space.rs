@@ -285,10 +285,16 @@ pub(super) mod tests {
         assert_eq!(space.at(&[0.5, 0.5, 0.9]).0[2], Some(Value::Integer(4)));
         assert_eq!(space.at(&[0.5, 0.9, 0.9]).0[2], None);
         assert_eq!(space.count(), None);
-        let finite = Space::new(space.dimensions()[1..].iter().cloned().map(|mut dimension| {
-            dimension.when = dimension.when.map(|when| Condition { dimension: 0, ..when });
-            dimension
-        }).collect());
+        let finite = Space::new(
+            space.dimensions()[1..]
+                .iter()
+                .cloned()
+                .map(|mut dimension| {
+                    dimension.when = dimension.when.map(|when| Condition { dimension: 0, ..when });
+                    dimension
+                })
+                .collect(),
+        );
         assert_eq!(finite.count(), Some(1 + 4 + 1));
     }
 }

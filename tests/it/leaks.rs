@@ -299,7 +299,7 @@ fn near_copies_are_found_shown_and_left_out() {
         (1.0, 1.0, 0.0)
     );
     assert!((metric("near-copies.share") - 1.0 / 11.0).abs() < 1e-12);
-    assert!(run["metrics"]["match.distinct.recall@1"].is_number() && metric("match.near-copies") == 1.0);
+    assert!(run["metrics"]["match.distinct.recall@1"].is_number() && metric("match.near_copies") == 1.0);
     let dir = folder.join(run["dir"].as_str().unwrap());
     let info: Json = serde_json::from_slice(&std::fs::read(dir.join("near-copies/near-copies.json")).unwrap()).unwrap();
     assert_eq!((info["query_ids"].as_array().unwrap().len(), &info["same_label"]), (1, &Json::from(0)));

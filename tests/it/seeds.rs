@@ -2,7 +2,7 @@
 
 use serde_json::Value as Json;
 
-use crate::project::{PLAIN_REPORT, Project};
+use crate::project::{PLAIN_REPORT, Project, simpipe};
 
 const SEEDS: [&str; 2] = ["--set", "seeds=[1, 2, 3]"];
 
@@ -73,7 +73,8 @@ fn plan_check_explain_and_graph_know_the_seeds() {
     // One layer after another: the later of `seed` and `seeds` counts.
     let one = [&["plan", "configs/smoke.toml", "--json"], &SEEDS[..], &["--set", "seed=5"]].concat();
     assert!(project.json(&one, 0)["stages"].as_array().unwrap().iter().all(|stage| stage["seed"].is_null()));
-    let shown = project.output(&[&["config", "show", "configs/smoke.toml", "--resolved"], &SEEDS[..]].concat());
+    let shown = [&["config", "show", "configs/smoke.toml", "--resolved"], &SEEDS[..]].concat();
+    let shown = simpipe(&shown).output().unwrap();
     let text = String::from_utf8_lossy(&shown.stdout).into_owned();
     assert!(text.contains("seeds = [1, 2, 3]") && !text.contains("\nseed = "), "{text}");
 }

@@ -31,8 +31,9 @@ fn images(folder: &Path) {
         let class = folder.join(class);
         std::fs::create_dir_all(&class).unwrap();
         for at in 0..20 {
-            let pixel =
-                |x: u32, y: u32| image::Rgb([at * 12 + shade, u8::try_from(x * 30).unwrap(), u8::try_from(y * 30).unwrap()]);
+            let pixel = |x: u32, y: u32| {
+                image::Rgb([at * 12 + shade, u8::try_from(x * 30).unwrap(), u8::try_from(y * 30).unwrap()])
+            };
             image::RgbImage::from_fn(8, 8, pixel).save(class.join(format!("{at}.png"))).unwrap();
         }
     }

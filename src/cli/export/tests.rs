@@ -183,6 +183,7 @@ fn a_run_is_exported_in_every_format_and_read_back_by_another() {
 }
 
 /// The example of the docs, on this run: it loads what was exported and gives the embedding that the run has.
+#[expect(clippy::print_stderr, reason = "what is skipped is said")]
 fn in_torch(project: &Project, record: &Json) {
     let docs = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/interchange.md")).unwrap();
     let snippet = docs.split("```python\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();

@@ -1,5 +1,6 @@
 //! Every layer in torch itself, where Python has it: the code that is written loads the tensors that are written, and gives
 //! the same embeddings.
+#![expect(clippy::print_stderr, reason = "what is skipped, and how near the rest is, is said")]
 
 use std::path::Path;
 use std::process::Command;

@@ -50,10 +50,7 @@ impl<S: Simd> Coefficients<S> {
         let relu = n.relu.as_ref().map(|mask| [one(&mask.scale), one(&mask.offset)]);
         // SAFETY: the length was just asserted.
         unsafe {
-            let relu = match relu {
-                Some([scale, offset]) => Some([s.load(scale), s.load(offset)]),
-                None => None,
-            };
+            let relu = relu.map(|[scale, offset]| [s.load(scale), s.load(offset)]);
             Self { mean: s.load(mean), scale: s.load(scale), offset: s.load(offset), slope: s.load(slope), relu }
         }
     }

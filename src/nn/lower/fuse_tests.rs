@@ -150,7 +150,7 @@ fn lists(rng: &mut ChaCha8Rng) -> Vec<Json> {
             let (filters, stride) = (2 * (1 + rng.next_u32() % 12), 1 + rng.next_u32() % 2);
             let conv = json!({
                 "filters": filters, "kernel": kernel, "groups": groups, "stride": stride, "padding": "same",
-                "bias": rng.next_u32() % 2 == 0, "activation": if at % 3 == 1 { "relu" } else { "none" },
+                "bias": rng.next_u32().is_multiple_of(2), "activation": if at % 3 == 1 { "relu" } else { "none" },
             });
             lists.push(block(conv, norms[norm % 4].clone(), behind));
         }

@@ -23,10 +23,9 @@ pub(super) fn evaluate(case: &Case, to: &mut Comparison) -> Result<(), CaseError
     // How much each class has of the weights, of which some losses have a set for all.
     let [of_one, of_two] = [1, 2].map(|classes| size(&loss, dim, classes));
     let of_a_class = of_two.saturating_sub(of_one);
-    let classes = if of_a_class > 0 {
-        i32::try_from(start.values.len() / of_a_class).unwrap_or(i32::MAX)
-    } else {
-        labels.iter().max().map_or(1, |most| most.saturating_add(1))
+    let classes = match start.values.len().checked_div(of_a_class) {
+        Some(classes) => i32::try_from(classes).unwrap_or(i32::MAX),
+        None => labels.iter().max().map_or(1, |most| most.saturating_add(1)),
     };
     if classes > MOST_CLASSES || labels.iter().any(|label| !(0..classes).contains(label)) {
         return Err(CaseError::malformed(format!("a label that is none of {classes} classes")));

@@ -29,13 +29,13 @@ fn ask(
     distance: Distance,
     alone: bool,
     names: &[&str],
-) -> (Vec<Vec<Option<f64>>>, Vec<Vec<Option<f64>>>) {
+) -> [Vec<Vec<Option<f64>>>; 2] {
     let same = same_examples(index, &queries.example_id, &queries.digest);
     let lookup = Lookup::new(index, queries, distance, same, alone, &|| false).unwrap();
     let columns: Vec<RetrievalMetric> = names.iter().map(|name| RetrievalMetric::parse(name).unwrap()).collect();
     let found = lookup.find(lookup.asked(), &columns, by.expands_by()).unwrap();
     let again = values(by, &lookup, &columns, &found).unwrap();
-    (found.into_iter().map(|found| found.values).collect(), again)
+    [found.into_iter().map(|found| found.values).collect(), again]
 }
 
 /// All rankings by brute force: the whole joint matrix of the reference's order of queries and index.
@@ -67,7 +67,7 @@ fn k_reciprocal_ranks_as_the_whole_matrix_does() {
     let (index, queries) = (indexed(&cloud(1, 60, 0)), cloud(2, 24, 1000));
     for (k1, k2, lambda) in [(6, 3, 0.3), (4, 1, 0.0), (9, 4, 1.0)] {
         let by = Rerank::KReciprocal(Reciprocal { k1, k2, lambda });
-        let (before, after) = ask(&by, &index, &queries, Distance::Cosine, false, &names);
+        let [before, after] = ask(&by, &index, &queries, Distance::Cosine, false, &names);
         let expected = by_hand(KReciprocal { k1, k2, lambda }, &index, &queries, &names);
         for (found, expected) in after.iter().flatten().zip(expected.iter().flatten()) {
             assert!((found.unwrap() - expected.unwrap()).abs() < 1e-12, "{k1} {k2} {lambda}");
@@ -81,7 +81,7 @@ fn a_query_of_the_index_stands_for_itself_once() {
     let rows = cloud(3, 45, 0);
     let reciprocal = KReciprocal { k1: 5, k2: 2, lambda: 0.3 };
     let by = Rerank::KReciprocal(Reciprocal { k1: 5, k2: 2, lambda: 0.3 });
-    let (before, after) = ask(&by, &indexed(&rows), &rows, Distance::Euclidean, true, &["map@r", "recall@1"]);
+    let [before, after] = ask(&by, &indexed(&rows), &rows, Distance::Euclidean, true, &["map@r", "recall@1"]);
     // By hand: 45 rows, not 90, and no row among its own neighbours.
     let labels = vec![0; 45];
     let space = Space::new(&rows.values, 3, &labels).unwrap();
@@ -112,7 +112,7 @@ fn expanded_queries_are_looked_up_again() {
     };
     let (index, queries) = (indexed(&of(&kept, 0)), of(&asked, 1000));
     let by = Rerank::QueryExpansion(Expanded { k: 4, alpha: 2.0 });
-    let (_, after) = ask(&by, &index, &queries, Distance::Cosine, false, &["map@r", "recall@1"]);
+    let [_, after] = ask(&by, &index, &queries, Distance::Cosine, false, &["map@r", "recall@1"]);
     // By hand: the four nearest by cosine, weighed by its square, added, and looked up.
     let cosine = |one: &[f32], other: &[f32]| {
         let dot = |one: &[f32], other: &[f32]| -> f64 {

@@ -124,7 +124,8 @@ mod tests {
         ]);
         for method in DRAWN.into_iter().chain([Method::Grid]) {
             for ahead in [1, 4] {
-                let history = sweep(method, &space, 50, ahead, |point| point.0.iter().map(|value| number(*value)).sum());
+                let history =
+                    sweep(method, &space, 50, ahead, |point| point.0.iter().map(|value| number(*value)).sum());
                 assert_eq!(history.finished.len(), 12, "{method:?}");
                 for (at, finished) in history.finished.iter().enumerate() {
                     assert!(!history.finished[..at].iter().any(|other| other.point == finished.point), "{method:?}");

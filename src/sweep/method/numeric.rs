@@ -59,14 +59,12 @@ pub(super) fn ln_sum_exp(terms: impl Iterator<Item = f64> + Clone) -> f64 {
     most + terms.map(|term| (term - most).exp()).sum::<f64>().ln()
 }
 
+/// A function that gives its value and its gradient.
+pub(super) type Sloped<'a> = dyn Fn(&[f64]) -> (f64, Vec<f64>) + 'a;
+
 /// Where a function is least within a box, from `start` on: limited-memory BFGS with projection on the box (Nocedal and
 /// Wright, Numerical Optimization, algorithm 7.5). `f` gives the value and the gradient.
-pub(super) fn minimise(
-    f: &dyn Fn(&[f64]) -> (f64, Vec<f64>),
-    start: &[f64],
-    (low, high): (f64, f64),
-    steps: usize,
-) -> (Vec<f64>, f64) {
+pub(super) fn minimise(f: &Sloped<'_>, start: &[f64], (low, high): (f64, f64), steps: usize) -> (Vec<f64>, f64) {
     let mut x: Vec<f64> = start.iter().map(|x| x.clamp(low, high)).collect();
     let (mut value, mut gradient) = f(&x);
     let mut pairs: Vec<(Vec<f64>, Vec<f64>)> = Vec::new();
@@ -83,7 +81,8 @@ pub(super) fn minimise(
             direction.clone_from(&steepest);
         }
         let longest = if pairs.is_empty() { 1.0 / norm(&direction).max(1.0) } else { 1.0 };
-        let Some((to, new_value, new_gradient)) = line_search(f, &x, value, &gradient, &direction, longest, (low, high))
+        let Some((to, new_value, new_gradient)) =
+            line_search(f, &x, value, &gradient, &direction, longest, (low, high))
         else {
             if pairs.is_empty() {
                 break;
@@ -110,7 +109,7 @@ pub(super) fn minimise(
 
 /// A step that lowers the value by a ten-thousandth of what the slope promises (Armijo's rule).
 fn line_search(
-    f: &dyn Fn(&[f64]) -> (f64, Vec<f64>),
+    f: &Sloped<'_>,
     x: &[f64],
     value: f64,
     gradient: &[f64],

@@ -31,7 +31,8 @@ pub(super) fn propose(process: &Process, space: &Space, rng: &mut ChaCha8Rng) ->
         }
         starts.push(process.points[best].clone());
     }
-    let mut looked: Vec<(f64, Vec<f64>)> = starts.into_iter().map(|start| (against(&snapped(space, start.clone())).0, start)).collect();
+    let mut looked: Vec<(f64, Vec<f64>)> =
+        starts.into_iter().map(|start| (against(&snapped(space, start.clone())).0, start)).collect();
     looked.sort_by(|(a, _), (b, _)| a.total_cmp(b));
     let followed = looked.into_iter().take(FOLLOWED).map(|(_, start)| {
         let (to, _) = minimise(&against, &snapped(space, start), (0.0, 1.0), 60);

@@ -26,9 +26,8 @@ pub(super) fn ask(space: &Space, history: &History, number: u64, attempt: u64, s
         return sobol::ask(space, number, attempt, seed);
     }
     // What does not apply lies in the middle: equal for all such points.
-    let coordinates = |point: &Point| -> Vec<f64> {
-        space.shares(point).into_iter().map(|share| share.unwrap_or(0.5)).collect()
-    };
+    let coordinates =
+        |point: &Point| -> Vec<f64> { space.shares(point).into_iter().map(|share| share.unwrap_or(0.5)).collect() };
     let seen: Vec<Vec<f64>> = history.finished.iter().map(|finished| coordinates(&finished.point)).collect();
     let ordered = space.dimensions().iter().map(|dimension| dimension.domain.is_ordered()).collect();
     let mut process = fit::fit(seen, standardised(&single(history, number, seed)), ordered);
