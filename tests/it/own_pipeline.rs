@@ -52,13 +52,8 @@ fn images(folder: &Path) {
     }
 }
 
-#[test]
-fn two_datasets_of_one_shape_do_not_overlap() {
-    let folder = tempfile::tempdir().unwrap();
-    let at = |name: &str| folder.path().join(name);
-    ["summer", "winter"].iter().for_each(|name| images(&at(name)));
-    std::fs::create_dir(at("pipelines")).unwrap();
-    let template = r#"format = 1
+/// A network of the summer's images, whose index is asked for the winter's.
+const SEASONS: &str = r#"format = 1
 [stages.summer]
 stage = "dataset"
 [stages.winter]
@@ -90,7 +85,14 @@ inputs = { index = "index", queries = "embed-winter" }
 stage = "match"
 inputs = { index = "index", queries = "embed-winter", calibration = "calibrate" }
 "#;
-    std::fs::write(at("pipelines/seasons.toml"), template).unwrap();
+
+#[test]
+fn two_datasets_of_one_shape_do_not_overlap() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    ["summer", "winter"].iter().for_each(|name| images(&at(name)));
+    std::fs::create_dir(at("pipelines")).unwrap();
+    std::fs::write(at("pipelines/seasons.toml"), SEASONS).unwrap();
     let config = |second: &str| {
         let pools: String = ["summer", "winter"]
             .map(|season| format!("[{season}-pool]\nsampler = {{ multi-shot = {{ classes-per-batch = 2 }} }}\n"))
