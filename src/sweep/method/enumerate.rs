@@ -33,9 +33,8 @@ fn next(space: &Space, point: &Point, digits: &mut [u64]) -> bool {
     false
 }
 
-/// The first point that was not tried, of a finite space that is small enough.
-pub(super) fn first_untried(space: &Space, history: &History) -> Option<Point> {
-    space.count().filter(|count| *count <= MOST)?;
+/// The first point that was not tried, however many there are.
+pub(super) fn first(space: &Space, history: &History) -> Option<Point> {
     let mut found = None;
     each(space, &mut |point| {
         let fresh = !history.holds(point);
@@ -45,6 +44,12 @@ pub(super) fn first_untried(space: &Space, history: &History) -> Option<Point> {
         fresh
     });
     found
+}
+
+/// The same of a finite space that is small enough to look through.
+pub(super) fn first_untried(space: &Space, history: &History) -> Option<Point> {
+    space.count().filter(|count| *count <= MOST)?;
+    first(space, history)
 }
 
 /// Whether every point of a finite space was tried; spaces too large to look through are not.

@@ -3,7 +3,7 @@
 use std::f64::consts::{FRAC_1_SQRT_2, PI};
 
 /// ln(sqrt(2 pi)).
-const LN_SQRT_2PI: f64 = 0.918_938_533_204_672_7;
+pub(super) const LN_SQRT_2PI: f64 = 0.918_938_533_204_672_7;
 
 /// The standard normal density.
 pub(super) fn density(z: f64) -> f64 {

@@ -4,7 +4,7 @@ use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 
 use super::super::super::space::{Domain, Space};
-use super::super::numeric::{cumulative, density, erfcx, ln_cumulative, minimise};
+use super::super::numeric::{LN_SQRT_2PI, cumulative, density, erfcx, ln_cumulative, minimise};
 use super::super::sobol::shares;
 use super::process::Process;
 
@@ -62,7 +62,7 @@ fn ln_improvement(process: &Process, point: &[f64], best: f64) -> (f64, Vec<f64>
     let ln_h = ln_h(z);
     // EI = deviation h(z): its slope in the mean is -P(z), in the deviation p(z), both over EI here.
     let by_mean = -(ln_cumulative(z) - ln_h).exp() / deviation;
-    let by_deviation = (-0.5 * z * z - 0.918_938_533_204_672_7 - ln_h).exp() / deviation;
+    let by_deviation = (-0.5 * z * z - LN_SQRT_2PI - ln_h).exp() / deviation;
     let slope = |(mean, variance): (&f64, &f64)| by_mean * mean + by_deviation * variance / (2.0 * deviation);
     (deviation.ln() + ln_h, expected.mean_slope.iter().zip(&expected.variance_slope).map(slope).collect())
 }
@@ -72,15 +72,14 @@ fn ln_h(z: f64) -> f64 {
     if z > -1.0 {
         return (density(z) + z * cumulative(z)).ln();
     }
-    let constant = 0.918_938_533_204_672_7;
     if z < -1e4 {
         // 1 - |z| sqrt(pi / 2) erfcx(|z| / sqrt 2) is 1 / z^2 there.
-        return -0.5 * z * z - constant - 2.0 * (-z).ln();
+        return -0.5 * z * z - LN_SQRT_2PI - 2.0 * (-z).ln();
     }
     let tail = -z * (std::f64::consts::PI / 2.0).sqrt() * erfcx(-z * std::f64::consts::FRAC_1_SQRT_2);
     // Close to 1 from about 100 on, where digits of the difference are lost: the series takes over.
     let rest = if z < -60.0 { 1.0 / (z * z) - 3.0 / z.powi(4) } else { 1.0 - tail };
-    -0.5 * z * z - constant + rest.ln()
+    -0.5 * z * z - LN_SQRT_2PI + rest.ln()
 }
 
 #[cfg(test)]
