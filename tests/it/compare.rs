@@ -1,12 +1,14 @@
 //! Runs beside each other: `runs` with its filters, `diff`, `compare`, `tag`, `note` and `runs rm`.
 
+use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
+use std::process::Stdio;
 
 use serde_json::{Value as Json, json};
 use simpipe::artifact::PerQuery;
 use simpipe::base::digest::Digest;
 
-use crate::project::{PLAIN_REPORT, Project};
+use crate::project::{PLAIN_REPORT, Project, signal, simpipe};
 use crate::schemas::validate;
 
 /// The smoke experiment as far as an evaluation, in a project of its own.
@@ -396,4 +398,20 @@ fn tags_and_notes_are_shown_and_removed_runs_are_gone() {
     assert_eq!(removed["removed"], json!([good]));
     assert_eq!(ids(&project.json(&["runs", "--json"], 0)), [&*other, &bad]);
     assert!(text(&project, &["runs", "rm", &good], 2).contains("no run"));
+}
+
+#[test]
+fn a_watched_list_is_shown_again_when_it_changes() {
+    let project = Project::new();
+    let [good, ..] = made(&project);
+    let root = project.root().to_str().unwrap();
+    let mut child = simpipe(&["runs", "--watch", "--root", root]).stdout(Stdio::piped()).spawn().unwrap();
+    let mut said = BufReader::new(child.stdout.take().unwrap()).lines();
+    let mut until = |word: &str| said.by_ref().map(Result::unwrap).find(|line| line.contains(word)).unwrap();
+    until(&good);
+    project.json(&["note", &good, "changed meanwhile", "--json"], 0);
+    assert!(until("changed meanwhile").contains(&good));
+    signal(&child, "INT");
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    assert!(text(&project, &["runs", "--watch", "--json"], 2).contains("cannot be used with"));
 }

@@ -1,7 +1,7 @@
 //! The list of a root's runs, with what each says of itself in brief.
 //!
 //! `run.json` is what counts. Reading ten thousand of them takes many seconds, so what a list shows of each is kept in a
-//! [memo](memo) beside them, which is written as a run is recorded and mended as it is read.
+//! memo beside them, which is written as a run is recorded and mended as it is read.
 
 mod brief;
 mod fields;

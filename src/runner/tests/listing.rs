@@ -28,7 +28,7 @@ fn the_memo_says_what_the_records_say_and_is_mended() {
     let records = [project.run(&diamond("t", "l")), project.run(&diamond("t", "m"))];
     let runs = folders::runs_folder(project.folder.path());
     let memo = runs.join(".summaries");
-    assert_eq!(std::fs::read_to_string(&memo).unwrap().matches("fake/").count(), 2, "written as runs are recorded");
+    assert_eq!(std::fs::read_to_string(&memo).unwrap().matches("\nfake/").count(), 2, "written as runs are recorded");
     let listing = listed(&project);
     let ids: Vec<&str> = listing.runs.iter().map(|run| run.brief.run.as_str()).collect();
     assert_eq!(ids, [&records[1].run, &records[0].run]);
