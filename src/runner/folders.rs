@@ -59,7 +59,7 @@ pub fn of_name(root: &Path, name: &str, order: &RunOrder) -> Vec<PathBuf> {
 /// Folders of all runs, newest first.
 #[must_use]
 pub fn all(root: &Path, order: &RunOrder) -> Vec<PathBuf> {
-    let mut folders = unordered(root, None);
+    let mut folders: Vec<PathBuf> = subfolders(&runs_folder(root)).iter().flat_map(|named| subfolders(named)).collect();
     order.newest_first(&mut folders, |folder| name_and_id(folder));
     folders
 }
@@ -94,20 +94,31 @@ pub(super) fn ids_of_name(root: &Path, name: &str) -> Vec<String> {
     of_name(root, name, &RunOrder::default()).iter().map(|folder| name_and_id(folder).1.to_owned()).collect()
 }
 
-/// Folders of all runs, or of those of one name, in no order that means anything.
-pub(super) fn unordered(root: &Path, name: Option<&str>) -> Vec<PathBuf> {
-    match name {
-        Some(name) => of_name(root, name, &RunOrder::default()),
-        None => subfolders(&runs_folder(root)).iter().flat_map(|named| subfolders(named)).collect(),
-    }
+/// The folders of experiments, opened, each with its name: all, or that of one name.
+pub(super) fn homes(root: &Path, name: Option<&str>) -> Vec<(Inside, String)> {
+    let runs = runs_folder(root);
+    let is_name = |name: &str| FileName::try_from(name).is_ok_and(|name| name.parts().count() == 1);
+    let names = match name {
+        Some(name) if is_name(name) => vec![name.to_owned()],
+        Some(_) => Vec::new(),
+        None => names_in(&runs),
+    };
+    names.into_iter().filter_map(|name| Some((Inside::open(&runs.join(&name)).ok()?, name))).collect()
+}
+
+/// Names of the folders in a folder, in no order that means anything.
+pub(super) fn names_in(folder: &Path) -> Vec<String> {
+    let Ok(items) = std::fs::read_dir(folder) else { return Vec::new() };
+    items.flatten().filter(is_folder).filter_map(|item| item.file_name().into_string().ok()).collect()
+}
+
+/// The folder's list says what most are; only a link is looked at.
+fn is_folder(item: &std::fs::DirEntry) -> bool {
+    item.file_type().is_ok_and(|kind| kind.is_dir() || kind.is_symlink() && item.path().is_dir())
 }
 
 fn subfolders(folder: &Path) -> Vec<PathBuf> {
     let Ok(items) = std::fs::read_dir(folder) else { return Vec::new() };
-    // The folder's list says what most are; only a link is looked at.
-    let is_folder = |item: &std::fs::DirEntry| {
-        item.file_type().is_ok_and(|kind| kind.is_dir() || kind.is_symlink() && item.path().is_dir())
-    };
     let mut folders: Vec<PathBuf> = items.flatten().filter(is_folder).map(|item| item.path()).collect();
     folders.sort();
     folders

@@ -9,6 +9,7 @@
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
 use std::path::Path;
+use std::sync::OnceLock;
 
 use super::{Store, StoreError, fs};
 use crate::base::clock::{self, Moment};
@@ -25,8 +26,8 @@ pub type RunName<'a> = (&'a str, &'a str);
 pub struct RunOrder {
     /// Names and places by id.
     places: BTreeMap<String, Vec<(String, usize)>>,
-    /// Ids in their own order, each with the last place of all up to it.
-    last_up_to: Vec<(String, usize)>,
+    /// Ids in their own order, each with the last place of all up to it: made when a run is asked for that is not there.
+    last_up_to: OnceLock<Vec<(String, usize)>>,
 }
 
 impl RunOrder {
@@ -40,14 +41,18 @@ impl RunOrder {
                 None => places.entry(run.to_owned()).or_default().push((name.to_owned(), at + 1)),
             }
         }
-        let mut last = 0;
-        let up_to = |(run, of_id): (&String, &Vec<(String, usize)>)| {
-            last = of_id.iter().map(|(_, place)| *place).fold(last, usize::max);
-            (run.clone(), last)
-        };
-        let future = Future::begin();
-        let last_up_to = places.iter().filter(|(run, _)| !future.holds(run)).map(up_to).collect();
-        Self { places, last_up_to }
+        Self { places, last_up_to: OnceLock::new() }
+    }
+
+    fn last_up_to(&self) -> &[(String, usize)] {
+        self.last_up_to.get_or_init(|| {
+            let (mut last, future) = (0, Future::begin());
+            let up_to = |(run, of_id): (&String, &Vec<(String, usize)>)| {
+                last = of_id.iter().map(|(_, place)| *place).fold(last, usize::max);
+                (run.clone(), last)
+            };
+            self.places.iter().filter(|(run, _)| !future.holds(run)).map(up_to).collect()
+        })
     }
 
     /// Sorts by this: what comes later is greater.
@@ -57,8 +62,9 @@ impl RunOrder {
             Some((_, place)) => (true, *place, false, ""),
             None if is_future(run) => (false, 0, false, run),
             None => {
-                let before = self.last_up_to.partition_point(|(known, _)| known.as_str() <= run);
-                (true, before.checked_sub(1).map_or(0, |at| self.last_up_to[at].1), true, run)
+                let last_up_to = self.last_up_to();
+                let before = last_up_to.partition_point(|(known, _)| known.as_str() <= run);
+                (true, before.checked_sub(1).map_or(0, |at| last_up_to[at].1), true, run)
             }
         }
     }

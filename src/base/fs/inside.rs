@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, fstat, linkat, mkdirat, openat, statat, unlinkat};
 
 use super::shared::{NEW_FILE, NEW_FOLDER, share_file, share_folder};
-use super::{Verb, before, before_write, open_regular};
+use super::stat::stat_below;
+use super::{Stat, Verb, before, before_write, open_regular, stat};
 
 /// An open folder. What is made or opened in it is found from the folder itself, never again by its path.
 #[derive(Debug)]
@@ -97,6 +98,17 @@ impl Inside {
         })
     }
 
+    /// What the system knows of a file below this folder, links followed.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`] if there is none.
+    pub fn stat(&self, path: &str) -> io::Result<Stat> {
+        match stat_below(&self.folder, path) {
+            Err(error) if error.kind() == ErrorKind::Unsupported => stat(&self.path.join(path)),
+            found => found,
+        }
+    }
+
     /// Appends bytes to a file of this folder in one write, and makes the file if it is missing. A link is not followed, and
     /// a pipe or a device not written to.
     ///
@@ -161,6 +173,8 @@ mod tests {
         inside.append("lines", b"a\n").unwrap();
         inside.append("lines", b"b\n").unwrap();
         assert_eq!(std::fs::read(folder.path().join("lines")).unwrap(), b"a\nb\n");
+        assert_eq!(inside.stat("lines").unwrap(), stat(&folder.path().join("lines")).unwrap());
+        assert_eq!(inside.stat("none").unwrap_err().kind(), ErrorKind::NotFound);
         symlink(elsewhere.path().join("new"), folder.path().join("link")).unwrap();
         inside.enter("folder").unwrap();
         for name in ["link", "folder", "../lines", ""] {

@@ -50,8 +50,8 @@ pub(super) struct Index<'a> {
 
 impl Index<'_> {
     /// What the line of a run says, if it is of a record in this state.
-    pub(super) fn read<T: DeserializeOwned>(&self, folder: &Path, stamp: &str) -> Option<T> {
-        let line = self.lines.get(key(folder).as_str()).filter(|line| line.stamp == stamp)?;
+    pub(super) fn read<T: DeserializeOwned>(&self, key: &str, stamp: &str) -> Option<T> {
+        let line = self.lines.get(key).filter(|line| line.stamp == stamp)?;
         serde_json::from_str(line.payload).ok()
     }
 
@@ -73,8 +73,13 @@ pub(super) fn key(folder: &Path) -> String {
 
 /// The state of a run's record; `None` if it has none.
 pub(super) fn stamp(folder: &Path) -> Option<String> {
-    let Stat { size, modified, changed, inode, .. } = fs::stat(&folder.join("run.json")).ok()?;
-    Some(format!("{FORMAT}:{size}:{}.{}:{}.{}:{inode}", modified.0, modified.1, changed.0, changed.1))
+    Some(stamp_of(&fs::stat(&folder.join("run.json")).ok()?))
+}
+
+/// The same, once the system was asked.
+pub(super) fn stamp_of(record: &Stat) -> String {
+    let Stat { size, modified, changed, inode, .. } = record;
+    format!("{FORMAT}:{size}:{}.{}:{}.{}:{inode}", modified.0, modified.1, changed.0, changed.1)
 }
 
 impl Memo {

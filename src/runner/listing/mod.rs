@@ -23,6 +23,7 @@ pub use groups::{Group, groups};
 
 use self::memo::Memo;
 use super::{RunRecord, folders, notes};
+use crate::base::fs::Inside;
 use crate::store::{JournaledRun, Store};
 
 /// A run as it is listed.
@@ -32,8 +33,9 @@ pub struct ListedRun {
     pub brief: Brief,
     /// What it is pinned as.
     pub tags: Vec<String>,
-    folder: PathBuf,
-    /// Of its record; empty where there is none.
+    /// Its folder below that of all runs, as memos name it.
+    key: String,
+    /// The state of its record; empty where there is none.
     stamp: String,
     detail: Detail,
     fields: BTreeMap<String, Json>,
@@ -66,15 +68,19 @@ impl Listing {
         let runs_folder = folders::runs_folder(root);
         let memo = Memo::read(&runs_folder, memo::SUMMARIES);
         let index = memo.index();
-        let folders = folders::unordered(root, name);
+        let homes = folders::homes(root, name);
+        let places: Vec<(&Home, String)> = homes
+            .iter()
+            .flat_map(|home| folders::names_in(home.0.path()).into_iter().map(move |run| (home, run)))
+            .collect();
         let found: Vec<(ListedRun, Option<memo::Lines>)> =
-            folders.into_par_iter().filter_map(|folder| recorded(folder, &index)).collect();
+            places.into_par_iter().filter_map(|(home, run)| recorded(home, &run, &index)).collect();
         let stale = name.is_none() && index.is_mostly_stale(found.len());
         let lines: Vec<&memo::Lines> = found.iter().filter_map(|(_, lines)| lines.as_ref()).collect();
         memo::append(&runs_folder, &lines);
         let mut runs: Vec<ListedRun> = found.into_iter().map(|(run, _)| run).collect();
         if stale {
-            memo::compact(&runs_folder, &runs.iter().map(|run| memo::key(&run.folder)).collect());
+            memo::compact(&runs_folder, &runs.iter().map(|run| run.key.clone()).collect());
         }
         if let Some(store) = store {
             let known: BTreeSet<&str> = runs.iter().map(|run| run.brief.run.as_str()).collect();
@@ -117,13 +123,14 @@ impl Listing {
             if run.stamp.is_empty() {
                 return None; // without a record there is no more
             }
-            if let Some(known) = index.read(&run.folder, &run.stamp) {
+            if let Some(known) = index.read(&run.key, &run.stamp) {
                 put(run, known);
                 return None;
             }
-            let record = RunRecord::read(&run.folder).ok()?;
+            let folder = runs_folder.join(&run.key);
+            let record = RunRecord::read(&folder).ok()?;
             put(run, of(&record));
-            Some(memo::Lines::of(&run.folder, &run.stamp, &record))
+            Some(memo::Lines::of(&folder, &run.stamp, &record))
         };
         let lines: Vec<memo::Lines> = self.runs.par_iter_mut().filter_map(read).collect();
         memo::append(&runs_folder, &lines.iter().collect::<Vec<_>>());
@@ -166,9 +173,10 @@ impl Listing {
 impl ListedRun {
     /// A run that was killed or is under way.
     fn without_record(root: &Path, run: JournaledRun) -> Self {
-        let folder = root.join(&run.start.dir);
-        let (brief, detail) = Brief::of_journal(run, notes::read(&folder));
-        Self { tags: Vec::new(), folder, stamp: String::new(), detail, fields: BTreeMap::new(), brief }
+        let note = notes::read(&root.join(&run.start.dir));
+        let (brief, detail) = Brief::of_journal(run, note);
+        let (key, stamp, tags, fields) = Default::default();
+        Self { key, stamp, brief, tags, detail, fields }
     }
 
     /// Its stages and metrics, once [`Listing::read_details`] has read them.
@@ -194,18 +202,23 @@ impl ListedRun {
     }
 }
 
+/// The folder of an experiment's runs, with its name.
+type Home = (Inside, String);
+
 /// A run by its folder: what the memo says if it is of this very record, else what the record says, with the lines that
 /// the memo lacks.
-fn recorded(folder: PathBuf, index: &memo::Index<'_>) -> Option<(ListedRun, Option<memo::Lines>)> {
-    let stamp = memo::stamp(&folder)?;
-    let (brief, lines) = if let Some(brief) = index.read(&folder, &stamp) {
+fn recorded((home, name): &Home, run: &str, index: &memo::Index<'_>) -> Option<(ListedRun, Option<memo::Lines>)> {
+    let stamp = memo::stamp_of(&home.stat(&format!("{run}/run.json")).ok()?);
+    let key = format!("{name}/{run}");
+    let (brief, lines) = if let Some(brief) = index.read(&key, &stamp) {
         (brief, None)
     } else {
+        let folder = home.path().join(run);
         let record = RunRecord::read(&folder).ok()?;
         (Brief::of(&record, notes::read(&folder)).0, Some(memo::Lines::of(&folder, &stamp, &record)))
     };
     let (tags, detail, fields) = Default::default();
-    Some((ListedRun { folder, stamp, brief, tags, detail, fields }, lines))
+    Some((ListedRun { key, stamp, brief, tags, detail, fields }, lines))
 }
 
 /// Says what runs are pinned as. A pin that can't be read is no reason to list nothing.
