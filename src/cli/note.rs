@@ -22,7 +22,6 @@ pub(super) struct NoteArgs {
     /// A run as `show` takes it.
     run: String,
     /// The note, in the place of an earlier one; an empty one removes it.
-    #[arg(allow_hyphen_values = true)]
     text: String,
     #[command(flatten)]
     place: PlaceOptions,
