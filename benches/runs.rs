@@ -92,7 +92,7 @@ fn fill(root: &Path, record: &Json) {
     }
     let absolute = std::path::absolute(root).expect("a path").to_string_lossy().into_owned();
     for number in 0..MANY {
-        let run = format!("20260801T{:02}{:02}{:02}.000Z-{number:06x}", number / 3600, number / 60 % 60, number % 60);
+        let run = format!("20250801T{:02}{:02}{:02}.000Z-{number:06x}", number / 3600, number / 60 % 60, number % 60);
         let dir = format!("artifacts/runs/smoke/{run}");
         (record["run"], record["dir"]) = (run.as_str().into(), dir.as_str().into());
         record["spec"]["stages"]["train"]["params"]["epochs"] = (number % 10).into();

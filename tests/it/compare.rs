@@ -220,7 +220,7 @@ impl Made<'_> {
         };
         let record = json!({
             "format": 1, "run": self.id, "name": "made", "dir": format!("artifacts/runs/made/{}", self.id), "ok": true,
-            "interrupted": false, "started": "2026-08-01T12:00:00.000Z", "finished": "2026-08-01T12:00:01.000Z",
+            "interrupted": false, "started": "2025-08-01T12:00:00.000Z", "finished": "2025-08-01T12:00:01.000Z",
             "seconds": 1.0, "saved_seconds": 0.0, "config": "made.toml", "command": [], "versions": {},
             "stages": [stage("dataset", &["dataset.json"]), stage("evaluate", &["evaluation.json", "per-query.parquet"])],
             "metrics": { "evaluate.recall@1": value, "train.loss": 0.5 / f64::from(self.epochs) },
@@ -240,9 +240,9 @@ fn made(project: &Project) -> [String; 3] {
     let good: Vec<bool> = (0..100).map(|query| query % 10 != 0).collect();
     let bad: Vec<bool> = (0..100).map(|query| query % 2 == 0).collect();
     [
-        Made { project, id: "20260801T120000.000Z-aaaaaa", epochs: 3, first: 0, right: &good }.write(),
-        Made { project, id: "20260801T120001.000Z-bbbbbb", epochs: 2, first: 0, right: &bad }.write(),
-        Made { project, id: "20260801T120002.000Z-cccccc", epochs: 3, first: 40, right: &good }.write(),
+        Made { project, id: "20250801T120000.000Z-aaaaaa", epochs: 3, first: 0, right: &good }.write(),
+        Made { project, id: "20250801T120001.000Z-bbbbbb", epochs: 2, first: 0, right: &bad }.write(),
+        Made { project, id: "20250801T120002.000Z-cccccc", epochs: 3, first: 40, right: &good }.write(),
     ]
 }
 
@@ -341,7 +341,7 @@ fn runs_are_filtered_sorted_and_written_for_others() {
     assert_eq!(list(&["--where", "evaluate.recall@1>0.6"]), [&*other, &good]);
     assert_eq!(list(&["--where", "evaluate.recall@1>0.6", "--where", "train.epochs=3", "--limit", "1"]), [&*other]);
     assert_eq!(list(&["--where", "train.epochs<3"]), [&*bad]);
-    assert_eq!(list(&["--where", "train.loss=triplet", "--where", "date=2026-08-01"]).len(), 3);
+    assert_eq!(list(&["--where", "train.loss=triplet", "--where", "date=2025-08-01"]).len(), 3);
     assert_eq!(list(&["--where", "train.loss~trip", "--where", "state!=done"]).len(), 0);
     assert_eq!(list(&["--sort", "train.epochs"]), [&*bad, &other, &good]);
     assert_eq!(list(&["--sort", "evaluate.recall@1", "--reverse"]), [&*other, &good, &bad]);
