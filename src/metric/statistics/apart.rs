@@ -67,7 +67,7 @@ mod tests {
     #[test]
     fn several_trainings_on_both_sides_have_welchs_interval() {
         // Variances 1e-4 and 14e-4/3: the error is sqrt(1e-4/3 + 14e-4/12) = sqrt(1.5e-4), and the degrees of freedom are
-        // 2.25e-8 / ((1e-4/3)^2 / 2 + (14e-4/12)^2 / 3) = 4.405...
+        // 2.25e-8 / ((1e-4/3)^2 / 2 + (14e-4/12)^2 / 3) = 4.418...
         let found = MeanDifference::of(&[0.61, 0.62, 0.63], &[0.55, 0.60, 0.58, 0.59], 0.95).unwrap().unwrap();
         assert!((found.value - 0.04).abs() < 1e-12);
         let freedom = 2.25e-8 / ((1e-4_f64 / 3.0).powi(2) / 2.0 + (14e-4_f64 / 12.0).powi(2) / 3.0);
