@@ -19,11 +19,13 @@
 //! | [`store`] | content-addressed results | base |
 //! | [`sweep`] | which points of a space of parameters are tried | base |
 //! | [`runner`] | runs what is stale | base, artifact, metric, stage, store, plan |
+//! | [`compare`] | what differs between runs, and how sure that is | base, artifact, metric, stages, plan, store, runner |
 //! | [`cli`] | one command a file | everything |
 
 pub mod artifact;
 pub mod base;
 pub mod cli;
+pub mod compare;
 pub mod data;
 pub mod error;
 pub mod metric;

@@ -57,7 +57,8 @@ impl PerQuery {
         write_parquet(path, columns)
     }
 
-    /// The values of a table's metrics with what identifies each query: its example, its image and its label.
+    /// The values of a table's metrics with what identifies each query (its example, its image and its label) and the label
+    /// of what it found nearest.
     ///
     /// # Errors
     /// If the file can't be read.
@@ -69,6 +70,7 @@ impl PerQuery {
             label: columns.i32("label")?,
             relevant: columns.u64("relevant")?,
             overlap: columns.bool("overlap")?,
+            nearest_label: columns.optional_i32("nearest_label")?,
             metrics: read_metrics(&columns, &OF_QUERY)?,
             ..Self::default()
         })
@@ -176,8 +178,8 @@ mod tests {
             (&read.query_id, &read.digest, &read.metrics),
             (&queries.query_id, &queries.digest, &queries.metrics)
         );
+        assert_eq!(read.nearest_label, queries.nearest_label);
         let columns = Columns::read_parquet(&path, None).unwrap();
-        assert_eq!(columns.optional_i32("nearest_label").unwrap(), queries.nearest_label);
         assert_eq!(columns.names()[..8], OF_QUERY);
 
         let classes = PerClass {

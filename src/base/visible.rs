@@ -75,7 +75,7 @@ pub fn visible_json(json: String) -> String {
 /// Columns that a text without hidden characters takes on a terminal.
 #[must_use]
 pub fn width(text: &str) -> usize {
-    text.width()
+    if text.is_ascii() { text.len() } else { text.width() }
 }
 
 /// Columns that a character takes once it is [`visible`].

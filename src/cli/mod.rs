@@ -2,8 +2,10 @@
 
 mod allocator;
 mod check;
+mod compare;
 mod completions;
 mod config;
+mod diff;
 mod docs;
 mod doctor;
 mod eval_golden;
@@ -13,6 +15,7 @@ mod export;
 mod graph;
 mod init;
 mod logging;
+mod note;
 mod options;
 mod plan;
 mod print;
@@ -28,6 +31,7 @@ mod show_file;
 mod signal;
 mod sink;
 mod store;
+mod tag;
 mod threads;
 mod toml_text;
 mod words;
@@ -65,6 +69,10 @@ enum Command {
     Config(config::ConfigArgs),
     Show(show::ShowArgs),
     Runs(runs::RunsArgs),
+    Diff(diff::DiffArgs),
+    Compare(compare::CompareArgs),
+    Tag(tag::TagArgs),
+    Note(note::NoteArgs),
     Export(export::ExportArgs),
     Schema(schema::SchemaArgs),
     Docs(docs::DocsArgs),
@@ -84,7 +92,11 @@ impl Command {
             Self::Check(args) => args.json,
             Self::Config(args) => args.json(),
             Self::Show(args) => args.json,
-            Self::Runs(args) => args.json,
+            Self::Runs(args) => args.json(),
+            Self::Diff(args) => args.json,
+            Self::Compare(args) => args.json,
+            Self::Tag(args) => args.json,
+            Self::Note(args) => args.json,
             Self::Export(args) => args.json,
             Self::Docs(args) => args.json,
             Self::Store(args) => args.json(),
@@ -106,6 +118,10 @@ impl Command {
             Self::Config(args) => config::exec(args, out),
             Self::Show(args) => show::exec(args, out),
             Self::Runs(args) => runs::exec(args, out),
+            Self::Diff(args) => diff::exec(args, out),
+            Self::Compare(args) => compare::exec(args, out),
+            Self::Tag(args) => tag::exec(args, out),
+            Self::Note(args) => note::exec(args, out),
             Self::Export(args) => export::exec(args, out),
             Self::Schema(args) => schema::exec(args, out),
             Self::Docs(args) => docs::exec(args, out),

@@ -165,6 +165,15 @@ impl PlaceOptions {
         Ok(Store::existing(&folder)?.map(|store| store.cancelled_by(&signal::wish())))
     }
 
+    /// The folder of the run that a word means in every command: its id, the start or end of one, its folder, an
+    /// experiment's name, a tag or `latest`.
+    pub(super) fn run_folder(&self, root: &Path, wanted: &str) -> Result<PathBuf, Error> {
+        Ok(match self.existing_store(root)? {
+            Some(store) => folders::find_tagged(root, &store, wanted)?,
+            None => folders::find(root, &folders::order_of(None), wanted)?,
+        })
+    }
+
     fn open(&self, root: &Path, wanted: RemoteUse) -> Result<Store, Error> {
         match (self.url()?, &self.store) {
             (Some(url), _) => {

@@ -130,7 +130,9 @@ impl Table {
     }
 
     pub(super) fn row(&mut self, cells: Vec<String>) {
-        self.rows.push(cells.into_iter().map(shown).collect());
+        // Most cells hide nothing, and stay what they are.
+        let plain = |cell: String| if cell.contains(visible::is_hidden) { shown(cell) } else { cell };
+        self.rows.push(cells.into_iter().map(plain).collect());
     }
 
     /// Writes it; `paint` may colour a padded cell by its column and text.
@@ -139,6 +141,8 @@ impl Table {
             self.rows.iter().filter_map(|row| row.get(column)).map(|cell| visible::width(cell)).max().unwrap_or(0)
         };
         let widths: Vec<usize> = (0..self.aligns.len()).map(width).collect();
+        // One write: a terminal or a pipe is given the whole at once.
+        let mut text = String::new();
         for (at, row) in self.rows.iter().enumerate() {
             let mut line = String::new();
             for (column, cell) in row.iter().enumerate() {
@@ -150,9 +154,10 @@ impl Table {
                 };
                 line += &if at == 0 { padded } else { paint(column, &padded) };
             }
-            writeln!(out, "{}", line.trim_end())?;
+            text += line.trim_end();
+            text.push('\n');
         }
-        Ok(())
+        out.write_all(text.as_bytes())
     }
 }
 

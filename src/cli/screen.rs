@@ -47,6 +47,15 @@ pub(super) fn shows_bars() -> bool {
     is_capable(&io::stderr())
 }
 
+/// Empties the screen for what is shown anew; `false` where output is no terminal that can.
+pub(super) fn clear() -> io::Result<bool> {
+    let terminal = is_capable(&io::stdout());
+    if terminal {
+        io::stdout().write_all(b"\x1b[H\x1b[2J")?;
+    }
+    Ok(terminal)
+}
+
 /// Whether a stream is a terminal that knows more than lines of text.
 fn is_capable(stream: &impl IsTerminal) -> bool {
     stream.is_terminal() && std::env::var_os("TERM").is_some_and(|term| !term.is_empty() && term != "dumb")

@@ -9,7 +9,7 @@ use super::options::PlaceOptions;
 use super::print::shown;
 use super::{print, run, seeds, show_file};
 use crate::error::{Error, Exit};
-use crate::runner::{RunRecord, folders};
+use crate::runner::{RunRecord, notes};
 
 /// Show a run (its id, the start of one, its folder, an experiment's name, a tag or `latest`) or an artifact file.
 #[derive(Debug, Args)]
@@ -50,11 +50,7 @@ pub(super) fn exec(args: &ShowArgs, out: &mut dyn Write) -> Result<Exit, Error> 
 }
 
 fn run_folder(args: &ShowArgs) -> Result<PathBuf, Error> {
-    let root = args.place.root_here()?;
-    Ok(match args.place.existing_store(&root)? {
-        Some(store) => folders::find_tagged(&root, &store, &args.what)?,
-        None => folders::find(&root, &folders::order_of(None), &args.what)?,
-    })
+    args.place.run_folder(&args.place.root_here()?, &args.what)
 }
 
 /// A file here may be called like an experiment, a tag or `latest`.
@@ -68,7 +64,11 @@ fn summary(record: &RunRecord, folder: &Path, out: &mut dyn Write) -> Result<(),
     writeln!(out, "{} {}: {}", shown(&record.name), shown(&record.run), record.state().word())?;
     writeln!(out, "config: {}", shown(&record.config))?;
     writeln!(out, "started: {}, took {}", shown(&record.started), print::seconds(record.seconds))?;
-    writeln!(out, "folder: {}\n", shown(folder.display()))?;
+    writeln!(out, "folder: {}", shown(folder.display()))?;
+    if let Some(note) = notes::read(folder) {
+        writeln!(out, "note: {}", shown(note))?;
+    }
+    writeln!(out)?;
     if record.is_group() {
         return seeds::summary(record, out);
     }

@@ -7,7 +7,7 @@ use crate::plan::{Reason, ReasonKind};
 /// A reason as a person reads it.
 pub(super) fn reason(reason: &Reason) -> String {
     let path = reason.path.as_deref().unwrap_or("it");
-    let change = || format!("{} -> {}", value(reason.old.as_ref()), value(reason.new.as_ref()));
+    let change = || format!("{} -> {}", value_or_default(reason.old.as_ref()), value_or_default(reason.new.as_ref()));
     match reason.kind {
         ReasonKind::NeverRan => "never ran".to_owned(),
         ReasonKind::ParamChanged | ReasonKind::NumericsChanged => format!("`{path}` changed: {}", change()),
@@ -39,10 +39,14 @@ pub(super) fn reasons(reasons: &[Reason]) -> String {
     }
 }
 
+fn value_or_default(found: Option<&Json>) -> String {
+    found.map_or_else(|| "default".to_owned(), value)
+}
+
 /// A value in one short line.
-fn value(value: Option<&Json>) -> String {
+pub(super) fn value(value: &Json) -> String {
     const WIDEST: usize = 60;
-    let text = value.map_or_else(|| "default".to_owned(), Json::to_string);
+    let text = value.to_string();
     if text.chars().count() <= WIDEST { text } else { text.chars().take(WIDEST).chain("..".chars()).collect() }
 }
 

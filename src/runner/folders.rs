@@ -1,5 +1,6 @@
 //! Run folders: `<root>/artifacts/runs/<name>/<time>-<id>/`, and finding them again.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use super::{RunError, RunRecord, clock::Moment};
@@ -7,7 +8,7 @@ use crate::base::digest::Digest;
 use crate::base::file_name::FileName;
 use crate::base::fs::{self, Inside};
 use crate::plan::Plan;
-use crate::store::{JournaledRun, RunName, RunOrder, RunReach, RunState, Store, is_future};
+use crate::store::{Future, JournaledRun, RunName, RunOrder, RunReach, RunState, Store};
 
 /// Where all runs of a root are.
 #[must_use]
@@ -74,7 +75,8 @@ fn name_and_id(folder: &Path) -> RunName<'_> {
 /// What to say if a run is dated in the future.
 #[must_use]
 pub fn warning_of_future<'a>(runs: impl IntoIterator<Item = &'a str>) -> Option<String> {
-    let run = runs.into_iter().find(|run| is_future(run))?;
+    let future = Future::begin();
+    let run = runs.into_iter().find(|run| future.holds(run))?;
     Some(format!(
         "the run {run} is dated in the future: the clock was wrong when it began, or is wrong now; runs are taken in the \
          order in which the store's journal got them"
@@ -92,9 +94,32 @@ pub(super) fn ids_of_name(root: &Path, name: &str) -> Vec<String> {
     of_name(root, name, &RunOrder::default()).iter().map(|folder| name_and_id(folder).1.to_owned()).collect()
 }
 
+/// The folders of experiments, opened, each with its name: all, or that of one name.
+pub(super) fn homes(root: &Path, name: Option<&str>) -> Vec<(Inside, String)> {
+    let runs = runs_folder(root);
+    let is_name = |name: &str| FileName::try_from(name).is_ok_and(|name| name.parts().count() == 1);
+    let names = match name {
+        Some(name) if is_name(name) => vec![name.to_owned()],
+        Some(_) => Vec::new(),
+        None => names_in(&runs),
+    };
+    names.into_iter().filter_map(|name| Some((Inside::open(&runs.join(&name)).ok()?, name))).collect()
+}
+
+/// Names of the folders in a folder, in no order that means anything.
+pub(super) fn names_in(folder: &Path) -> Vec<String> {
+    let Ok(items) = std::fs::read_dir(folder) else { return Vec::new() };
+    items.flatten().filter(is_folder).filter_map(|item| item.file_name().into_string().ok()).collect()
+}
+
+/// The folder's list says what most are; only a link is looked at.
+fn is_folder(item: &std::fs::DirEntry) -> bool {
+    item.file_type().is_ok_and(|kind| kind.is_dir() || kind.is_symlink() && item.path().is_dir())
+}
+
 fn subfolders(folder: &Path) -> Vec<PathBuf> {
     let Ok(items) = std::fs::read_dir(folder) else { return Vec::new() };
-    let mut folders: Vec<PathBuf> = items.flatten().map(|item| item.path()).filter(|path| path.is_dir()).collect();
+    let mut folders: Vec<PathBuf> = items.flatten().filter(is_folder).map(|item| item.path()).collect();
     folders.sort();
     folders
 }
@@ -183,8 +208,19 @@ pub fn find_tagged(root: &Path, store: &Store, wanted: &str) -> Result<PathBuf, 
 /// Runs of a root that have no record, newest first: those under way, and those that were killed.
 #[must_use]
 pub fn unrecorded(root: &Path, store: &Store) -> Vec<JournaledRun> {
-    let here = std::path::absolute(root).unwrap_or_default().to_string_lossy().into_owned();
-    let mut runs = store.journaled_runs().unwrap_or_default();
+    unrecorded_but(root, store, &BTreeSet::new())
+}
+
+/// The folder of a root as journals name it.
+pub(super) fn journaled_root(root: &Path) -> String {
+    std::path::absolute(root).unwrap_or_default().to_string_lossy().into_owned()
+}
+
+/// The same, where runs of `known` ids have a record: their journals are not read.
+#[must_use]
+pub fn unrecorded_but(root: &Path, store: &Store, known: &BTreeSet<&str>) -> Vec<JournaledRun> {
+    let here = journaled_root(root);
+    let mut runs = store.journaled_runs_but(known).unwrap_or_default();
     runs.retain(|run| run.start.root == here && !root.join(&run.start.dir).join("run.json").is_file());
     runs.retain(|run| matches!(run.state, RunState::Killed | RunState::Running));
     runs.reverse();

@@ -6,7 +6,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
-use super::{Failure, FailureKind, RunError};
+use super::{Failure, FailureKind, RunError, listing};
 use crate::base::{file_name, fs};
 use crate::plan::{Key, KeyParts, Reason, Snapshot};
 use crate::store::{Files, RunState};
@@ -207,7 +207,9 @@ impl RunRecord {
             fs::write_atomic(&path, &bytes)?;
             folder.parent().map_or(Ok(()), fs::sync_dir) // the folder itself is new
         };
-        durable().map_err(RunError::io("write", &path))
+        durable().map_err(RunError::io("write", &path))?;
+        listing::remember(folder, self);
+        Ok(())
     }
 
     /// How the run ended.

@@ -6,6 +6,7 @@ mod fakes;
 mod faults;
 mod hostile;
 mod kills;
+mod listing;
 mod order;
 mod policy;
 mod recovery;

@@ -3,6 +3,7 @@
 pub mod baseline;
 pub mod calibrate;
 pub mod dataset;
+pub mod direction;
 pub mod embed;
 mod embedded;
 pub mod evaluate;

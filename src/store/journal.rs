@@ -261,9 +261,24 @@ impl Store {
         self.runs_not_silent_for(SILENT)
     }
 
+    /// The same but for runs whose ids are `known`: their journals are not even opened.
+    ///
+    /// # Errors
+    /// As [`journaled_runs`](Self::journaled_runs).
+    pub fn journaled_runs_but(&self, known: &BTreeSet<&str>) -> Result<Vec<JournaledRun>, StoreError> {
+        let of_known = |path: &Path| path.file_stem().and_then(|id| id.to_str()).is_some_and(|id| known.contains(id));
+        let items = walkdir::WalkDir::new(self.folder("journal")).into_iter().filter_map(Result::ok);
+        let unknown = items.filter(|item| item.file_type().is_file() && !of_known(item.path()));
+        self.runs_of_journals(SILENT, unknown.map(walkdir::DirEntry::into_path).collect())
+    }
+
     /// The same. One of another machine or namespace is under way until it was `silent` for so long.
     pub(super) fn runs_not_silent_for(&self, silent: Duration) -> Result<Vec<JournaledRun>, StoreError> {
-        let paths = self.files_below("journal")?.into_iter().filter(|path| !path.ends_with("order"));
+        self.runs_of_journals(silent, self.files_below("journal")?)
+    }
+
+    fn runs_of_journals(&self, silent: Duration, paths: Vec<PathBuf>) -> Result<Vec<JournaledRun>, StoreError> {
+        let paths = paths.into_iter().filter(|path| !path.ends_with("order"));
         let read = paths.map(|path| self.read_journal(&path, silent));
         let mut runs = read.filter_map(Result::transpose).collect::<Result<Vec<_>, _>>()?;
         let order = self.run_order()?;

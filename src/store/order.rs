@@ -9,6 +9,7 @@
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
 use std::path::Path;
+use std::sync::OnceLock;
 
 use super::{Store, StoreError, fs};
 use crate::base::clock::{self, Moment};
@@ -25,8 +26,8 @@ pub type RunName<'a> = (&'a str, &'a str);
 pub struct RunOrder {
     /// Names and places by id.
     places: BTreeMap<String, Vec<(String, usize)>>,
-    /// Ids in their own order, each with the last place of all up to it.
-    last_up_to: Vec<(String, usize)>,
+    /// Ids in their own order, each with the last place of all up to it: made when a run is asked for that is not there.
+    last_up_to: OnceLock<Vec<(String, usize)>>,
 }
 
 impl RunOrder {
@@ -34,17 +35,24 @@ impl RunOrder {
         let mut places: BTreeMap<String, Vec<(String, usize)>> = BTreeMap::new();
         for (at, line) in text.lines().enumerate() {
             let Some((name, run)) = line.split_once('/') else { continue };
-            let of_id = places.entry(run.to_owned()).or_default();
-            of_id.retain(|(other, _)| other != name);
-            of_id.push((name.to_owned(), at + 1));
+            let known = places.get_mut(run).and_then(|of_id| of_id.iter_mut().find(|(other, _)| other == name));
+            match known {
+                Some((_, place)) => *place = at + 1,
+                None => places.entry(run.to_owned()).or_default().push((name.to_owned(), at + 1)),
+            }
         }
-        let mut last = 0;
-        let up_to = |(run, of_id): (&String, &Vec<(String, usize)>)| {
-            last = of_id.iter().map(|(_, place)| *place).fold(last, usize::max);
-            (run.clone(), last)
-        };
-        let last_up_to = places.iter().filter(|(run, _)| !is_future(run)).map(up_to).collect();
-        Self { places, last_up_to }
+        Self { places, last_up_to: OnceLock::new() }
+    }
+
+    fn last_up_to(&self) -> &[(String, usize)] {
+        self.last_up_to.get_or_init(|| {
+            let (mut last, future) = (0, Future::begin());
+            let up_to = |(run, of_id): (&String, &Vec<(String, usize)>)| {
+                last = of_id.iter().map(|(_, place)| *place).fold(last, usize::max);
+                (run.clone(), last)
+            };
+            self.places.iter().filter(|(run, _)| !future.holds(run)).map(up_to).collect()
+        })
     }
 
     /// Sorts by this: what comes later is greater.
@@ -54,15 +62,21 @@ impl RunOrder {
             Some((_, place)) => (true, *place, false, ""),
             None if is_future(run) => (false, 0, false, run),
             None => {
-                let before = self.last_up_to.partition_point(|(known, _)| known.as_str() <= run);
-                (true, before.checked_sub(1).map_or(0, |at| self.last_up_to[at].1), true, run)
+                let last_up_to = self.last_up_to();
+                let before = last_up_to.partition_point(|(known, _)| known.as_str() <= run);
+                (true, before.checked_sub(1).map_or(0, |at| last_up_to[at].1), true, run)
             }
         }
     }
 
     /// Sorts things by their runs, the last first.
     pub fn newest_first<T>(&self, things: &mut [T], run: impl Fn(&T) -> RunName<'_>) {
-        things.sort_by(|a, b| self.compare(run(b), run(a)));
+        // Each place is looked up once, not in every comparison.
+        let places: Vec<_> = things.iter().map(|thing| self.place(run(thing))).collect();
+        let mut from: Vec<usize> = (0..things.len()).collect();
+        from.sort_by(|a, b| places[*b].cmp(&places[*a]));
+        drop(places);
+        put_in_order(things, from);
     }
 
     /// How two runs follow each other.
@@ -72,12 +86,44 @@ impl RunOrder {
     }
 }
 
+/// Puts at each position the thing that stood at `from[position]`.
+fn put_in_order<T>(things: &mut [T], mut from: Vec<usize>) {
+    for start in 0..from.len() {
+        let mut at = start;
+        while from[at] != start {
+            let next = from[at];
+            things.swap(at, next);
+            from[at] = at;
+            at = next;
+        }
+        from[at] = at;
+    }
+}
+
 /// Whether a run's id is dated after now: the clock was wrong when it began, or is wrong now.
 #[must_use]
 pub fn is_future(run: &str) -> bool {
-    let dated = run.split('-').next().unwrap_or_default();
-    let is_time = dated.len() >= 8 && dated.as_bytes()[..8].iter().all(u8::is_ascii_digit);
-    is_time && dated > Moment(clock::now().0.saturating_add(SKEW)).compact().as_str()
+    Future::begin().holds(run)
+}
+
+/// The time from which on a run is dated in the future: asked once for many runs.
+#[derive(Debug)]
+pub struct Future(String);
+
+impl Future {
+    /// As seen now.
+    #[must_use]
+    pub fn begin() -> Self {
+        Self(Moment(clock::now().0.saturating_add(SKEW)).compact())
+    }
+
+    /// Whether a run's id is dated in it.
+    #[must_use]
+    pub fn holds(&self, run: &str) -> bool {
+        let dated = run.split('-').next().unwrap_or_default();
+        let is_time = dated.len() >= 8 && dated.as_bytes()[..8].iter().all(u8::is_ascii_digit);
+        is_time && dated > self.0.as_str()
+    }
 }
 
 impl Store {
@@ -163,6 +209,15 @@ mod tests {
         let _others = Faults::below(&path, Fault::ReadOnly);
         store.journal(start("2")).unwrap().finish(true, false).unwrap();
         assert_eq!(store.journaled_runs().unwrap().len(), 2);
+    }
+
+    #[test]
+    fn things_are_put_in_any_order() {
+        for from in [vec![], vec![0], vec![1, 0], vec![2, 0, 1], vec![1, 2, 0], vec![3, 1, 0, 2], vec![0, 3, 2, 1]] {
+            let mut things: Vec<usize> = (0..from.len()).map(|thing| thing * 10).collect();
+            put_in_order(&mut things, from.clone());
+            assert_eq!(things, from.iter().map(|thing| thing * 10).collect::<Vec<_>>());
+        }
     }
 
     #[test]

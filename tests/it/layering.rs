@@ -20,6 +20,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("store", &["base"]),
     ("sweep", &["base"]),
     ("runner", &["base", "artifact", "metric", "stage", "store", "plan"]),
+    ("compare", &["base", "artifact", "metric", "stages", "plan", "store", "runner"]),
 ];
 
 /// Layers named after `crate::` or `use crate::{..}` in a source text.

@@ -5,6 +5,7 @@
 mod batches;
 mod classes;
 mod cli;
+mod compare;
 mod concurrency;
 mod config_layers;
 mod determinism;

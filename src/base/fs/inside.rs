@@ -1,14 +1,15 @@
 //! Writing below a folder without following links: whoever may write there too can't lead what is written elsewhere.
 
 use std::fs::File;
-use std::io::{self, ErrorKind};
+use std::io::{self, ErrorKind, Write};
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, fstat, linkat, mkdirat, openat, statat, unlinkat};
 
 use super::shared::{NEW_FILE, NEW_FOLDER, share_file, share_folder};
-use super::{Verb, before, open_regular};
+use super::stat::stat_below;
+use super::{Stat, Verb, before, before_write, open_regular, stat};
 
 /// An open folder. What is made or opened in it is found from the folder itself, never again by its path.
 #[derive(Debug)]
@@ -97,6 +98,35 @@ impl Inside {
         })
     }
 
+    /// What the system knows of a file below this folder, links followed.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`] if there is none.
+    pub fn stat(&self, path: &str) -> io::Result<Stat> {
+        match stat_below(&self.folder, path) {
+            Err(error) if error.kind() == ErrorKind::Unsupported => stat(&self.path.join(path)),
+            found => found,
+        }
+    }
+
+    /// Appends bytes to a file of this folder in one write, and makes the file if it is missing. A link is not followed, and
+    /// a pipe or a device not written to.
+    ///
+    /// # Errors
+    /// The file may then hold a part of them.
+    pub fn append(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
+        let path = self.path.join(plain(name)?);
+        before_write(&path, bytes)?;
+        let flags =
+            OFlags::CREATE | OFlags::APPEND | OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let mut file = File::from(openat(&self.folder, name, flags, NEW_FILE)?);
+        if !file.metadata()?.is_file() {
+            return Err(io::Error::new(ErrorKind::InvalidInput, "this is no file"));
+        }
+        share_file(&file, fstat(&self.folder)?.st_mode);
+        file.write_all(bytes)
+    }
+
     fn write_copy(&self, from: &Path, name: &str) -> io::Result<()> {
         let mut source = open_regular(from)?;
         let flags = OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
@@ -134,6 +164,23 @@ mod tests {
             assert_eq!(inside.copy(&file, name).unwrap_err().kind(), ErrorKind::AlreadyExists);
         }
         assert_eq!(std::fs::read(folder.path().join("a/b/copied")).unwrap(), b"bytes", "still there");
+    }
+
+    #[test]
+    fn what_is_appended_stays_in_the_folder() {
+        let (folder, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let inside = Inside::open(folder.path()).unwrap();
+        inside.append("lines", b"a\n").unwrap();
+        inside.append("lines", b"b\n").unwrap();
+        assert_eq!(std::fs::read(folder.path().join("lines")).unwrap(), b"a\nb\n");
+        assert_eq!(inside.stat("lines").unwrap(), stat(&folder.path().join("lines")).unwrap());
+        assert_eq!(inside.stat("none").unwrap_err().kind(), ErrorKind::NotFound);
+        symlink(elsewhere.path().join("new"), folder.path().join("link")).unwrap();
+        inside.enter("folder").unwrap();
+        for name in ["link", "folder", "../lines", ""] {
+            assert!(inside.append(name, b"c").is_err(), "{name}");
+        }
+        assert_eq!(std::fs::read_dir(elsewhere.path()).unwrap().count(), 0);
     }
 
     #[test]

@@ -49,6 +49,21 @@ pub fn stat_open(file: &File, path: &Path) -> io::Result<Stat> {
     by_file(file).unwrap_or_else(|| file.metadata().map(|found| without_mount(&found)))
 }
 
+/// The same of a file below an open folder: for many files of one folder, whose own path need not be walked each time.
+///
+/// # Errors
+/// As [`stat`], and [`io::ErrorKind::Unsupported`] where there is no such call.
+#[cfg(target_os = "linux")]
+pub(super) fn stat_below(folder: impl std::os::fd::AsFd, path: &str) -> io::Result<Stat> {
+    let found = with_mount(|mask| rustix::fs::statx(folder, path, AtFlags::STATX_FORCE_SYNC, mask));
+    found.unwrap_or_else(|| Err(io::ErrorKind::Unsupported.into()))
+}
+
+#[cfg(not(target_os = "linux"))]
+pub(super) fn stat_below(_: impl std::os::fd::AsFd, _: &str) -> io::Result<Stat> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
 /// All in one call to the system, so that ten thousand files cost ten thousand calls; `None` where there is no such call.
 /// A file system that is told of its files by others (NFS, FUSE) asks them: what it remembers may be a minute old.
 #[cfg(target_os = "linux")]

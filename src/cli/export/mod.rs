@@ -24,7 +24,7 @@ use super::sink;
 use crate::base::digest::Digest;
 use crate::base::interrupt::LeftToEnd;
 use crate::error::{Error, Exit};
-use crate::runner::{RunRecord, folders};
+use crate::runner::RunRecord;
 
 /// Write a run's trained model as a file that other programs read.
 #[derive(Debug, Args)]
@@ -97,11 +97,7 @@ pub(super) fn exec(args: &ExportArgs, out: &mut dyn Write) -> Result<Exit, Error
     let format = FORMATS.iter().find(|format| format.name() == args.format);
     let format = format.ok_or_else(|| Error::usage(format!("there is no format `{}`", args.format), "see `--help`"))?;
     let root = args.place.root_here()?;
-    let folder = match args.place.existing_store(&root)? {
-        Some(store) => folders::find_tagged(&root, &store, &args.run)?,
-        None => folders::find(&root, &folders::order_of(None), &args.run)?,
-    };
-    let record = RunRecord::read(&folder)?;
+    let record = RunRecord::read(&args.place.run_folder(&root, &args.run)?)?;
     let output = args.output.clone().unwrap_or_else(|| PathBuf::from(format.file_name(&record.name)));
     refuse_overwriting(&output, args.force)?;
     let store = args.place.open_store_to_read(&root)?.verifying();

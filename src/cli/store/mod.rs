@@ -2,7 +2,7 @@
 
 mod du;
 mod gc;
-mod pin;
+pub(super) mod pin;
 mod pull;
 mod push;
 mod verify;

@@ -60,10 +60,21 @@ pub(super) struct PinsArgs {
 }
 
 pub(super) fn pin(args: &PinArgs, out: &mut dyn Write) -> Result<Exit, Error> {
-    let root = args.place.root_here()?;
-    let store = args.place.open_local_store(&root)?;
-    let record = RunRecord::read(&folders::find_tagged(&root, &store, &args.run)?)?;
-    let tag = args.tag.clone().unwrap_or_else(|| record.run.clone());
+    pin_as(&args.run, args.tag.as_deref(), &args.place, args.json, out)
+}
+
+/// Pins a run as a tag, or as its id.
+pub(in crate::cli) fn pin_as(
+    run: &str,
+    tag: Option<&str>,
+    place: &PlaceOptions,
+    json: bool,
+    out: &mut dyn Write,
+) -> Result<Exit, Error> {
+    let root = place.root_here()?;
+    let store = place.open_local_store(&root)?;
+    let record = RunRecord::read(&folders::find_tagged(&root, &store, run)?)?;
+    let tag = tag.map_or_else(|| record.run.clone(), str::to_owned);
     if !is_tag(&tag) {
         let help = "use letters, digits, `-`, `_` and `.`, at most 64, the first no dot, and not `latest`";
         return Err(Error::usage(format!("`{tag}` can't be a tag"), help));
@@ -71,7 +82,7 @@ pub(super) fn pin(args: &PinArgs, out: &mut dyn Write) -> Result<Exit, Error> {
     let pin = pin_of(&store, &root, &tag, &record)?;
     store.pin(&pin)?;
     let gone = without_result(&store, &pin)?;
-    if args.json {
+    if json {
         print::json(&json!({ "pinned": pin, "gone": gone }), out)?;
         return Ok(Exit::Done);
     }
@@ -119,16 +130,18 @@ fn pin_of(store: &Store, root: &Path, tag: &str, record: &RunRecord) -> Result<P
 
 pub(super) fn unpin(args: &UnpinArgs, out: &mut dyn Write) -> Result<Exit, Error> {
     let store = args.place.open_local_store(&args.place.root_here()?)?;
-    if !store.unpin(&args.tag)? {
-        return Err(Error::usage(
-            format!("nothing is pinned as `{}`", args.tag),
-            "`simpipe store pins` lists the tags",
-        ));
+    remove(&args.tag, &store, args.json, out)
+}
+
+/// Removes a pin.
+pub(in crate::cli) fn remove(tag: &str, store: &Store, json: bool, out: &mut dyn Write) -> Result<Exit, Error> {
+    if !store.unpin(tag)? {
+        return Err(Error::usage(format!("nothing is pinned as `{tag}`"), "`simpipe store pins` lists the tags"));
     }
-    if args.json {
-        print::json(&json!({ "unpinned": args.tag }), out)?;
+    if json {
+        print::json(&json!({ "unpinned": tag }), out)?;
     } else {
-        writeln!(out, "unpinned `{}`: gc may remove its results", shown(&args.tag))?;
+        writeln!(out, "unpinned `{}`: gc may remove its results", shown(tag))?;
     }
     Ok(Exit::Done)
 }

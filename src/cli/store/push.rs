@@ -10,7 +10,7 @@ use crate::cli::options::PlaceOptions;
 use crate::cli::print;
 use crate::cli::progress::Bar;
 use crate::error::{Error, Exit};
-use crate::runner::{RunRecord, folders};
+use crate::runner::RunRecord;
 use crate::stages::registry;
 use crate::store::{SyncReport, SyncScope};
 
@@ -75,11 +75,7 @@ impl SyncArgs {
         }
         let mut keys = BTreeSet::new();
         for run in &self.runs {
-            let folder = match self.place.existing_store(root)? {
-                Some(store) => folders::find_tagged(root, &store, run)?,
-                None => folders::find(root, &folders::order_of(None), run)?,
-            };
-            let record = RunRecord::read(&folder)?;
+            let record = RunRecord::read(&self.place.run_folder(root, run)?)?;
             keys.extend(record.stages.iter().filter(|stage| stage.outcome.done()).filter_map(|stage| stage.key));
         }
         Ok(SyncScope::Keys(keys.into_iter().collect()))

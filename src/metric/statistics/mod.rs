@@ -1,5 +1,6 @@
 //! How sure a figure is: intervals over queries by bootstrap, differences of two runs, and the spread over seeds.
 
+mod apart;
 mod bootstrap;
 mod paired;
 mod resample;
@@ -7,6 +8,7 @@ mod spread;
 mod student;
 mod tallies;
 
+pub use apart::MeanDifference;
 pub use bootstrap::{Bootstrap, Column, Interval, Resampling};
 pub use paired::Difference;
 pub use resample::TwoLevel;

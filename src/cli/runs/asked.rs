@@ -1,0 +1,54 @@
+//! What the command line asks of the list.
+
+use super::RunsArgs;
+use crate::error::Error;
+use crate::runner::listing::{Condition, Field, Listing};
+
+/// The fields that the command line names.
+pub(super) struct Asked {
+    conditions: Vec<(Field, Condition)>,
+    pub(super) sort: Option<(String, Field)>,
+    pub(super) group_by: Option<(String, Field)>,
+    pub(super) columns: Vec<(String, Field)>,
+}
+
+impl Asked {
+    /// Looks the names up among the fields that the runs have.
+    pub(super) fn of(args: &RunsArgs, listing: &mut Listing) -> Result<Self, Error> {
+        let mut conditions = Vec::new();
+        for text in &args.conditions {
+            let condition = Condition::parse(text).ok_or_else(|| {
+                let help =
+                    "write a field, one of = != < <= > >= or ~ (contains), and a value: `--where 'evaluate.map@r>0.4'`";
+                Error::usage(format!("`{text}` is no condition"), help)
+            })?;
+            let (name, field) = named(listing, &condition.field)?;
+            if !condition.suits(&field) {
+                let help = format!("compare it with a number: `{name}>0.4`");
+                return Err(Error::usage(format!("`{name}` is a number, and `{}` is none", condition.wanted), help));
+            }
+            conditions.push((field, condition));
+        }
+        let mut one = |name: &Option<String>| name.as_ref().map(|name| named(listing, name)).transpose();
+        let (sort, group_by) = (one(&args.sort)?, one(&args.group_by)?);
+        let columns = args.columns.iter().map(|name| named(listing, name.trim())).collect::<Result<_, _>>()?;
+        Ok(Self { conditions, sort, group_by, columns })
+    }
+
+    /// Filters, sorts and cuts.
+    pub(super) fn apply(&self, args: &RunsArgs, listing: &mut Listing) {
+        self.conditions.iter().for_each(|(field, condition)| listing.keep(field, condition));
+        match &self.sort {
+            Some((_, field)) => listing.sort(field, args.reverse),
+            None if args.reverse => listing.runs.reverse(),
+            None => {}
+        }
+        listing.runs.truncate(args.limit.unwrap_or(usize::MAX));
+    }
+}
+
+fn named(listing: &mut Listing, name: &str) -> Result<(String, Field), Error> {
+    let field = listing.field(name);
+    let field = field.map_err(|error| Error::usage(format!("no run has a field `{}`", error.name), error.help))?;
+    Ok((name.to_owned(), field))
+}

@@ -1,0 +1,141 @@
+//! A run with what it left on the disk, every byte of which is checked before it is believed.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+use serde_json::Value as Json;
+
+use super::queries::Queries;
+use crate::artifact::ArtifactError;
+use crate::base::fs;
+use crate::runner::{RunError, RunRecord, StageRecord};
+use crate::store::Store;
+
+/// A recorded run.
+#[derive(Debug)]
+pub struct Run {
+    /// What it did.
+    pub record: RunRecord,
+    folder: PathBuf,
+    store: Option<Store>,
+}
+
+/// A run as others speak of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RunName {
+    /// Its id.
+    pub run: String,
+    /// The experiment's name.
+    pub name: String,
+    /// Its seeds.
+    pub seeds: Vec<u64>,
+}
+
+/// A run with the values of its queries, by stage.
+#[derive(Debug)]
+pub struct Measured {
+    /// The run.
+    pub run: Run,
+    /// Of stages that leave a value a query.
+    pub queries: BTreeMap<String, Queries>,
+}
+
+impl Run {
+    /// Reads a run's record; files that its folder lacks are taken from the store.
+    ///
+    /// # Errors
+    /// If it is no run record.
+    pub fn read(folder: &Path, store: Option<Store>) -> Result<Self, RunError> {
+        Ok(Self { record: RunRecord::read(folder)?, folder: folder.to_path_buf(), store })
+    }
+
+    /// What it is called.
+    #[must_use]
+    pub fn name(&self) -> RunName {
+        let RunRecord { run, name, seeds, spec, .. } = &self.record;
+        let own = spec["seed"].as_u64().filter(|_| seeds.is_empty());
+        let seeds = seeds.iter().map(|run| run.seed).chain(own).collect();
+        RunName { run: run.clone(), name: name.clone(), seeds }
+    }
+
+    /// A file of a stage, with the very bytes that the run left; `None` if it left none of this name.
+    ///
+    /// # Errors
+    /// If it is gone or damaged, both in the run's folder and in the store.
+    pub fn file(&self, stage: &StageRecord, name: &str) -> Result<Option<PathBuf>, ArtifactError> {
+        let Some((_, file)) = stage.files.iter().find(|(known, _)| known.as_str() == name) else { return Ok(None) };
+        let own = self.folder.join(&stage.id).join(name);
+        let stored = self.store.as_ref().map(|store| store.object(file.digest));
+        let mut damaged = None;
+        for path in [Some(own.clone()), stored].into_iter().flatten() {
+            match fs::digest(&path) {
+                Ok(digest) if digest == file.digest => return Ok(Some(path)),
+                Ok(_) => damaged = damaged.or(Some(path)),
+                Err(_) => {}
+            }
+        }
+        Err(match damaged {
+            Some(path) => ArtifactError::malformed(&path, "it is damaged: its bytes are not those that the run left"),
+            None => {
+                let gone =
+                    std::io::Error::new(std::io::ErrorKind::NotFound, "neither the run nor the store has it any more");
+                ArtifactError::io("read", &own, gone)
+            }
+        })
+    }
+
+    /// The nearest stage of a kind that a stage reads from.
+    #[must_use]
+    pub fn above(&self, id: &str, kind: &str) -> Option<&StageRecord> {
+        let mut level = vec![id.to_owned()];
+        for _ in 0..=self.record.stages.len() {
+            let stages = level.iter().filter_map(|id| self.record.stage(id));
+            if let Some(found) = stages.into_iter().find(|stage| stage.stage == kind) {
+                return Some(found);
+            }
+            let inputs =
+                |id: &String| self.record.spec["stages"][id]["inputs"].as_object().cloned().unwrap_or_default();
+            let above = level.iter().flat_map(|id| inputs(id).into_iter().map(|(_, from)| from).collect::<Vec<_>>());
+            level = above.filter_map(|from| from.as_str().map(str::to_owned)).collect();
+        }
+        None
+    }
+
+    /// The names of the classes that a stage's labels stand for; none where they are not known.
+    #[must_use]
+    pub fn classes(&self, id: &str) -> Vec<String> {
+        let read = || -> Option<Vec<String>> {
+            let path = self.file(self.above(id, "dataset")?, "dataset.json").ok()??;
+            let info: Json = serde_json::from_slice(&fs::read_regular(&path).ok()?).ok()?;
+            serde_json::from_value(info.get("classes")?.clone()).ok()
+        };
+        read().unwrap_or_default()
+    }
+}
+
+impl Measured {
+    /// Reads the values of the queries of every stage that has some. A group has none of its own.
+    ///
+    /// # Errors
+    /// If a file of them is gone or damaged.
+    pub fn read(run: Run) -> Result<Self, ArtifactError> {
+        let mut queries = BTreeMap::new();
+        if !run.record.is_group() {
+            for stage in run.record.stages.iter().filter(|stage| stage.outcome.done()) {
+                if let Some(read) = Queries::read(&run, stage)? {
+                    queries.insert(stage.id.clone(), read);
+                }
+            }
+        }
+        Ok(Self { run, queries })
+    }
+
+    /// What a number of a run is computed of: the stage's queries, and their column.
+    #[must_use]
+    pub fn column(&self, metric: &str) -> Option<(&Queries, &super::QueryColumn)> {
+        let (id, name) = metric.split_once('.')?;
+        let queries = self.queries.get(id)?;
+        Some((queries, queries.columns.get(name)?))
+    }
+}
