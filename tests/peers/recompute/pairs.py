@@ -7,7 +7,15 @@ from sklearn.metrics import average_precision_score, roc_auc_score, roc_curve
 
 
 def is_of_pairs(name):
-    return name in ("roc_auc", "average_precision", "eer") or name.endswith(("fpr", "tpr", "far")) and name[:3] != "dir"
+    return name in ("roc_auc", "average_precision", "eer") or name.startswith(("tpr@", "fpr@", "frr@"))
+
+
+def is_of_open_set(name):
+    return name in ("auroc", "oscr") or name.startswith("dir@")
+
+
+def is_known(name):
+    return is_of_pairs(name) or is_of_open_set(name) or name.startswith(("hubness@", "antihubs@"))
 
 
 def percent(name, unit):
@@ -54,7 +62,7 @@ def of_curve(name, fpr, tpr, genuine, scores):
 
 def open_set(names, scores, known, right):
     """Of queries whose class the index holds or lacks, by the score of the nearest row."""
-    names = [name for name in names if name in ("auroc", "oscr") or name.startswith("dir@")]
+    names = [name for name in names if is_of_open_set(name)]
     if not names:
         return {}
     far, _, thresholds = roc_curve(known, scores, drop_intermediate=False)

@@ -175,6 +175,8 @@ def first_tie(far, hit_of_row, depth):
     """Two neighbours as far, up to TIE, one right and one wrong, that stand next to each other: (rank, distances)."""
     order = np.argsort(far, kind="stable")[: depth + 1]
     near, hits = far[order], hit_of_row[order]
+    near = near[np.isfinite(near)]
+    hits = hits[: len(near)]
     ranks = np.flatnonzero((np.diff(near) <= TIE) & (hits[1:] != hits[:-1]))
     return None if len(ranks) == 0 else (int(ranks[0]) + 1, near[ranks[0]], near[ranks[0] + 1])
 

@@ -65,7 +65,7 @@ class Table:
     def print(self, most):
         same, anew = [row for row in self.rows if not row.anew], [row for row in self.rows if row.anew]
         show("From the same ranks", same)
-        show("On distances of scikit-learn's own", anew)
+        show("On distances that the library computes itself", anew)
         for found in self.differences[:most]:
             values = f"{found.ours:.7g}, {found.by} {found.theirs:.7g}"
             print(f"query {found.query_id}: {found.stage}.{found.metric} {values}: {found.why}")
