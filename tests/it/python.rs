@@ -1,7 +1,6 @@
 //! The artifacts open in pyarrow, where Python has it; and always with the arrow crates.
 
-use std::process::Command;
-
+use crate::peers;
 use crate::project::Project;
 
 const SCRIPT: &str = r#"
@@ -46,12 +45,8 @@ fn artifacts_open_in_pyarrow_and_in_arrow() {
         assert!(columns.names().contains(&column.to_owned()), "{file}: {:?}", columns.names());
         assert!(rows == 0 || columns.rows() == rows, "{file}: {} rows", columns.rows());
     }
-    let python = Command::new("python3").args(["-c", "import pyarrow"]).output();
-    if !python.is_ok_and(|output| output.status.success()) {
-        eprintln!("skipped the pyarrow half: no python3 with pyarrow on this machine");
-        return;
-    }
-    let output = Command::new("python3").args(["-c", SCRIPT, dir.to_str().unwrap()]).output().unwrap();
+    let Some(mut python) = peers::python("pyarrow", &["pyarrow"]) else { return };
+    let output = python.args(["-c", SCRIPT, dir.to_str().unwrap()]).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let seen: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     for (file, rows, column) in expected {
