@@ -4,7 +4,7 @@
 use std::cell::Cell;
 
 use burn::tensor::{Device, Tensor, TensorData};
-use rand::RngExt;
+use rand::{Rng, RngExt};
 use rand_chacha::ChaCha8Rng;
 use serde_json::{Value as Json, json};
 
