@@ -5,13 +5,13 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 
-use super::ReportData;
 use super::chart::number;
 use super::evaluated::{Evaluated, FurtherMatches, plugged_at, trained_classes};
 use super::evaluation::ends;
-use super::findings::{accuracy, unflattered, wilson};
+use super::findings::{accuracy, findings, unflattered, wilson};
 use super::markdown::escape;
 use super::summary::{line, table, words};
+use super::{Baselines, Finding, ReportData};
 use crate::artifact::{Estimate, MatchRow};
 
 /// How many of the classes that a number is about were trained on; the fewer, the more it says.
@@ -46,9 +46,25 @@ pub struct Candidate {
     pub left_out: u64,
 }
 
+/// What is to be said of a report's numbers, for its page and for `metrics.json`: found once, as each looks at every query.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Judgement {
+    /// The numbers that could stand for the experiment, the most believable first.
+    pub candidates: Vec<Candidate>,
+    /// What they carry.
+    pub findings: Vec<Finding>,
+}
+
+impl Judgement {
+    /// Of these data.
+    #[must_use]
+    pub fn of(data: &ReportData, baselines: Option<&Baselines>) -> Self {
+        Self { candidates: candidates(data), findings: findings(data, baselines) }
+    }
+}
+
 /// All of them, the most believable first.
-#[must_use]
-pub fn candidates(data: &ReportData) -> Vec<Candidate> {
+fn candidates(data: &ReportData) -> Vec<Candidate> {
     let trained = trained_classes(data);
     let mut all: Vec<Candidate> =
         data.evaluations.iter().filter_map(|found| of_evaluation(data, &trained, found)).collect();
@@ -156,9 +172,8 @@ fn of_further(trained: &BTreeSet<&str>, found: &FurtherMatches) -> Option<Candid
 }
 
 /// The most believable number in a sentence, and all beside it; nothing where there is no choice.
-pub(super) fn most_believable(page: &mut String, data: &ReportData) {
-    let all = candidates(data);
-    let [first, _, ..] = all.as_slice() else { return };
+pub(super) fn most_believable(page: &mut String, all: &[Candidate]) {
+    let [first, _, ..] = all else { return };
     line(page, &sentence(first));
     let cells = |one: &Candidate| {
         let Estimate { value, low, high } = one.estimate;
@@ -297,7 +312,7 @@ mod tests {
         let mut data = synthetic::small();
         let page = |data: &ReportData| {
             let mut page = String::new();
-            most_believable(&mut page, data);
+            most_believable(&mut page, &candidates(data));
             page
         };
         assert_eq!(page(&data), "", "one number only");

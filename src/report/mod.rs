@@ -32,7 +32,7 @@ pub use error::{ReportError, Stop};
 pub use evaluated::{Evaluated, FurtherMatches, plugged_at};
 pub use figure::{Drawn, FigureSpec};
 pub use findings::{Finding, findings};
-pub use headline::{Candidate, Familiarity, candidates};
+pub use headline::{Candidate, Familiarity, Judgement};
 pub use provenance::{FoundCopies, Provenance};
 pub use raw::{RAW_PIXEL_LIMIT, RawPixels, raw_pixels, worth_reading};
 pub use summary::summary;

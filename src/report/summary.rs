@@ -8,20 +8,27 @@ use super::baseline::Baselines;
 use super::chart::number;
 use super::classes::{Class, SHOWN, classes};
 use super::evaluation::evaluations;
-use super::findings::{Finding, accuracy, findings};
+use super::findings::{Finding, accuracy};
 use super::headline::most_believable;
 use super::markdown::escape;
 use super::raw::RawPixels;
-use super::{Drawn, ReportData, spec};
+use super::{Drawn, Judgement, ReportData, spec};
 use crate::artifact::{Cutpoint, HistoryRow, MatchInfo, RECENT_STEPS};
 
 /// The whole page; `figures` are file names relative to it, in order.
 #[must_use]
-pub fn summary(data: &ReportData, figures: &[(String, Drawn)], baselines: Option<&Baselines>) -> String {
+pub fn summary(
+    data: &ReportData,
+    figures: &[(String, Drawn)],
+    baselines: Option<&Baselines>,
+    judgement: &Judgement,
+) -> String {
     let mut page = String::new();
     opening(&mut page, data);
+    section(&mut page, "Headline");
+    most_believable(&mut page, &judgement.candidates);
     headline(&mut page, data, baselines);
-    carried(&mut page, &findings(data, baselines));
+    carried(&mut page, &judgement.findings);
     evaluations(&mut page, data);
     if let Some(baselines) = baselines {
         compared(&mut page, baselines);
@@ -86,8 +93,6 @@ fn opening(page: &mut String, data: &ReportData) {
 }
 
 fn headline(page: &mut String, data: &ReportData, baselines: Option<&Baselines>) {
-    section(page, "Headline");
-    most_believable(page, data);
     let rows = &data.matches.0;
     let mut cells = Vec::new();
     let mut add = |name: &str, value: Option<String>| cells.extend(value.map(|value| words([name, &value])));
@@ -385,7 +390,9 @@ mod tests {
             reading: "How to read it.".to_owned(),
             numbers: BTreeMap::new(),
         };
-        summary(data, &[("figures/01-a.png".to_owned(), drawn)], Some(&Baselines::of(data, &|| false).unwrap()))
+        let baselines = Baselines::of(data, &|| false).unwrap();
+        let judgement = Judgement::of(data, Some(&baselines));
+        summary(data, &[("figures/01-a.png".to_owned(), drawn)], Some(&baselines), &judgement)
     }
 
     #[test]

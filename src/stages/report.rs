@@ -17,8 +17,7 @@ use crate::base::check;
 use crate::params;
 use crate::report::figure::{Neighbours, Order};
 use crate::report::{
-    Baselines, Drawn, FigureSpec, ReportData, ReportError, candidates, findings, lookup_without_self, summary,
-    worth_reading,
+    Baselines, Drawn, FigureSpec, Judgement, ReportData, ReportError, lookup_without_self, summary, worth_reading,
 };
 use crate::search::vectors;
 use crate::stage::{Ctx, Facts, InputFacts, Kind, ParamIssue, Port, Progress, Stage, StageError};
@@ -113,8 +112,10 @@ impl Stage for Report {
         let baselines = baselines.map_err(|error| failed(error, ctx.input("dataset", "examples.parquet")))?;
         let drawn = draw(params, &data, ctx)?;
         let page = ctx.output("report.md");
-        std::fs::write(&page, summary(&data, &drawn, baselines.as_ref())).map_err(StageError::io("write", &page))?;
-        write_json(&ctx.output("metrics.json"), &numbers(&data, &drawn, baselines.as_ref()))?;
+        let judgement = Judgement::of(&data, baselines.as_ref());
+        let text = summary(&data, &drawn, baselines.as_ref(), &judgement);
+        std::fs::write(&page, text).map_err(StageError::io("write", &page))?;
+        write_json(&ctx.output("metrics.json"), &numbers(&data, &drawn, baselines.as_ref(), &judgement))?;
         for (name, value) in baselines.map(|baselines| baselines.numbers()).unwrap_or_default() {
             ctx.metric(format!("baseline.{name}"), value);
         }
@@ -231,11 +232,12 @@ fn failed(error: ReportError, folder: &Path) -> StageError {
 }
 
 /// `metrics.json`: every number that the page or a picture shows.
-fn numbers(data: &ReportData, drawn: &[(String, Drawn)], baselines: Option<&Baselines>) -> Json {
+fn numbers(data: &ReportData, drawn: &[(String, Drawn)], baselines: Option<&Baselines>, judgement: &Judgement) -> Json {
     let figures: BTreeMap<&String, &BTreeMap<String, f64>> =
         drawn.iter().map(|(file, drawn)| (file, &drawn.numbers)).collect();
-    let found: BTreeMap<&str, Json> = findings(data, baselines)
-        .into_iter()
+    let found: BTreeMap<&str, Json> = judgement
+        .findings
+        .iter()
         .map(|finding| (finding.name, json!({ "flaw": finding.flaw, "text": finding.text })))
         .collect();
     let baselines = match &data.baseline {
@@ -243,7 +245,7 @@ fn numbers(data: &ReportData, drawn: &[(String, Drawn)], baselines: Option<&Base
         None => json!(baselines.map(Baselines::numbers)),
     };
     let mut numbers = json!({
-        "headline": candidates(data),
+        "headline": judgement.candidates,
         "match": data.match_metrics,
         "calibration": data.calibration,
         "baselines": baselines,

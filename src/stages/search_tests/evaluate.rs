@@ -193,7 +193,9 @@ fn pairs_open_sets_clusters_and_spaces_have_their_figures() {
     }
     assert_eq!(evaluation.metrics["nmi"].interval, "queries-within-classes");
     for name in ["hubness@1", "effective_rank", "uniformity", "silhouette"] {
-        assert!(evaluation.metrics[name].estimate.low.is_none() && evaluation.metrics[name].interval.starts_with("none: "));
+        assert!(
+            evaluation.metrics[name].estimate.low.is_none() && evaluation.metrics[name].interval.starts_with("none: ")
+        );
     }
     assert_eq!(evaluation.clustering.unwrap().clusters, 3);
     assert!(evaluation.undefined.is_empty(), "{:?}", evaluation.undefined);
