@@ -4,20 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::Distance;
-
-/// A figure with its interval.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct Estimate {
-    /// The figure.
-    pub value: f64,
-    /// The lower end of its 95 % interval; left out where there is none.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub low: Option<f64>,
-    /// The upper end.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub high: Option<f64>,
-}
+use super::{Distance, Estimate};
 
 /// How much more the embedding has than the best baseline.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::Distance;
+use super::{Distance, Estimate};
 
 /// `evaluation.json`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -74,12 +74,9 @@ pub struct BootstrapInfo {
 /// A value with its interval.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Figure {
-    /// The value.
-    pub value: f64,
-    /// The lower end of its interval; `null` if there is none.
-    pub low: Option<f64>,
-    /// The upper end of its interval; `null` if there is none.
-    pub high: Option<f64>,
+    /// The value, and the ends of its interval: `null` if there is none.
+    #[serde(flatten, serialize_with = "Estimate::with_nulls")]
+    pub estimate: Estimate,
     /// What was drawn for the interval: `classes-then-queries` or `queries-within-classes`; else why there is none.
     pub interval: String,
     /// Queries that it was computed of.
@@ -124,4 +121,29 @@ pub struct RerankInfo {
 impl Evaluation {
     /// The file's name.
     pub const FILE: &'static str = "evaluation.json";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_figure_is_one_flat_record_whose_ends_may_be_null() {
+        let figure = |low, high| Figure {
+            estimate: Estimate { value: 0.5, low, high },
+            interval: "none: copies".to_owned(),
+            queries: 3,
+            unit: "share".to_owned(),
+            higher_is_better: true,
+        };
+        let rest = r#""interval":"none: copies","queries":3,"unit":"share","higher_is_better":true}"#;
+        for (figure, ends) in [
+            (figure(None, None), r#""low":null,"high":null"#),
+            (figure(Some(0.25), Some(1.0)), r#""low":0.25,"high":1.0"#),
+        ] {
+            let text = serde_json::to_string(&figure).unwrap();
+            assert_eq!(text, format!("{{\"value\":0.5,{ends},{rest}"));
+            assert_eq!(serde_json::from_str::<Figure>(&text).unwrap(), figure);
+        }
+    }
 }

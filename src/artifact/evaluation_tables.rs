@@ -43,7 +43,7 @@ impl PerQuery {
     /// # Errors
     /// If the file can't be written.
     pub fn write(&self, path: &Path) -> Result<(), ArtifactError> {
-        let mut columns = vec![
+        let fixed = vec![
             Column::u64("query_id", &self.query_id),
             Column::text("digest", &self.digest),
             Column::i32("label", &self.label),
@@ -53,8 +53,7 @@ impl PerQuery {
             Column::nullable("nearest_label", self.nearest_label.iter().copied().collect::<Int32Array>()),
             Column::nullable("nearest_distance", self.nearest_distance.iter().copied().collect::<Float32Array>()),
         ];
-        columns.extend(metric_columns(&self.metrics));
-        write_parquet(path, columns)
+        write_metrics(path, fixed, &self.metrics)
     }
 
     /// The values of a table's metrics with what identifies each query (its example, its image and its label) and the label
@@ -107,15 +106,14 @@ impl PerClass {
     /// # Errors
     /// If the file can't be written.
     pub fn write(&self, path: &Path) -> Result<(), ArtifactError> {
-        let mut columns = vec![
+        let fixed = vec![
             Column::i32("label", &self.label),
             Column::text("class", &self.class),
             Column::u64("queries", &self.queries),
             Column::u64("lone", &self.lone),
             Column::u64("indexed", &self.indexed),
         ];
-        columns.extend(metric_columns(&self.metrics));
-        write_parquet(path, columns)
+        write_metrics(path, fixed, &self.metrics)
     }
 
     /// Reads the table.
@@ -135,21 +133,23 @@ impl PerClass {
     }
 }
 
-fn metric_columns(metrics: &[(String, Vec<Option<f64>>)]) -> impl Iterator<Item = Column> {
-    metrics
-        .iter()
-        .map(|(name, values)| Column::nullable(name.as_str(), values.iter().copied().collect::<Float64Array>()))
-}
-
 /// A column of a metric: its name, and a value a row where there is one.
 type Named = (String, Vec<Option<f64>>);
 
+/// Writes a table that ends with a column a metric.
+fn write_metrics(path: &Path, fixed: Vec<Column>, metrics: &[Named]) -> Result<(), ArtifactError> {
+    let column =
+        |(name, values): &Named| Column::nullable(name.as_str(), values.iter().copied().collect::<Float64Array>());
+    write_parquet(path, fixed.into_iter().chain(metrics.iter().map(column)).collect())
+}
+
 fn read_metrics(columns: &Columns, fixed: &[&str]) -> Result<Vec<Named>, ArtifactError> {
     let names = columns.names().into_iter().filter(|name| !fixed.contains(&name.as_str()));
-    names
-        .map(|name| Ok((columns.optional_f64(&name)?, name)))
-        .map(|read| read.map(|(values, name)| (name, values)))
-        .collect()
+    let read = |name: String| {
+        let values = columns.optional_f64(&name)?;
+        Ok((name, values))
+    };
+    names.map(read).collect()
 }
 
 #[cfg(test)]

@@ -225,11 +225,30 @@ impl Confusion {
         let cell = |at: usize| ConfusionCell { label: label[at], predicted: predicted[at], count: count[at] };
         Ok(Self((0..label.len()).map(cell).collect()))
     }
+
+    /// The name of each cell's true class.
+    ///
+    /// # Errors
+    /// If the file can't be read.
+    pub fn classes(path: &Path) -> Result<Vec<String>, ArtifactError> {
+        Columns::read_parquet(path, Some(&["label_name"]))?.text("label_name")
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn cells_come_back_with_the_names_of_their_classes() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("confusion.parquet");
+        let cell = |label, predicted| ConfusionCell { label, predicted, count: 3 };
+        let cells = Confusion(vec![cell(0, Some(1)), cell(1, None), cell(2, Some(0))]);
+        cells.write(&path, &["cat".to_owned(), "dog".to_owned()], "Unknown").unwrap();
+        assert_eq!(Confusion::read(&path).unwrap(), cells);
+        assert_eq!(Confusion::classes(&path).unwrap(), ["cat", "dog", ""]);
+    }
 
     #[test]
     fn matches_come_back_with_their_neighbours() {

@@ -107,6 +107,18 @@ pub fn decay() -> Check<f64> {
     within(Bounds { min: Some(Limit::at(0.0)), max: Some(Limit::beyond(1.0)), ..Bounds::default() })
 }
 
+/// The height and width of an image in pixels, each from 1 to `most`.
+#[must_use]
+pub fn height_and_width(most: u32) -> Check<Vec<u32>> {
+    let sides = between(1, most);
+    let bounds = sides.bounds;
+    Check::new(format!("two numbers from 1 to {most}, height and width"), move |size: &Vec<u32>| {
+        size.len() == 2 && size.iter().all(|side| sides.accepts(side))
+    })
+    .with_bounds(bounds)
+    .with_length(Length::of(2))
+}
+
 /// A list with something in it.
 #[must_use]
 pub fn not_empty<T: 'static>() -> Check<Vec<T>> {

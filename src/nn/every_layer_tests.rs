@@ -6,6 +6,7 @@ use rand_chacha::ChaCha8Rng;
 use serde_json::{Value as Json, json};
 
 use super::layer::{Cx, Features, Mode, TrainPass};
+use super::noise::Noise;
 use super::parameters::Parameters;
 use super::*;
 use crate::base::param;
@@ -251,28 +252,7 @@ fn repeated_layers_have_the_gradients_of_the_same_layers_written_out() {
     }
 }
 
-/// Batches of noise: the class decides which third of the pixels is bright.
-struct Noise;
-
 const INPUT: [usize; 3] = [8, 8, 3];
-
-impl Batches for Noise {
-    fn training(&self, epoch: u64, step: u64) -> Batch {
-        use rand::Rng;
-        let mut rng = Seed::of_stage(7, "noise", None).rng("batch", &[epoch, step]);
-        let mut batch = Batch::default();
-        for at in 0..9_usize {
-            let bright = |pixel: usize| if pixel * 3 / 192 == at / 3 { 90 } else { 0 };
-            batch.pixels.extend((0..192).map(|pixel| (rng.next_u32() % 128) as u8 + bright(pixel)));
-            batch.labels.push(i32::try_from(at / 3).unwrap());
-        }
-        batch
-    }
-
-    fn validation(&self, _: u64) -> Option<Batch> {
-        None
-    }
-}
 
 /// A network that can be trained, with the layer between a convolution and an embedding.
 fn network(layer: &Json) -> Network {
@@ -284,7 +264,7 @@ fn network(layer: &Json) -> Network {
         let on_vector = specs(json!(["rescale", conv, "global-avg-pool", layer, end]));
         Network::build(&on_vector, INPUT, seed(), &Device::flex()).unwrap()
     });
-    network.start_from_images(&Noise);
+    network.start_from_images(&Noise(192));
     network
 }
 
@@ -306,7 +286,7 @@ fn train(network: &mut Network, from: Option<FitState>) -> (FitState, Vec<FitSta
             checkpoints.push(FitState::from_bytes(&state.to_bytes()).unwrap());
         }
     };
-    let end = fit(network, from, &settings, &Noise, &mut on_event, &|| false).unwrap();
+    let end = fit(network, from, &settings, &Noise(192), &mut on_event, &|| false).unwrap();
     (end, checkpoints)
 }
 
@@ -327,7 +307,7 @@ fn every_layer_is_trained_interrupted_resumed_and_embeds() {
         // Another network, whose own start is of no account.
         let mut other = self::network(&layer);
         assert!(train(&mut other, Some(checkpoints[2].clone())).0 == end, "{layer}: resumed");
-        let pixels = Noise.training(9, 9).pixels;
+        let pixels = Noise(192).training(9, 9).pixels;
         let found = network.embed(&pixels);
         assert_eq!(other.embed(&pixels), found, "{layer}");
         assert!(found.iter().all(|value| value.is_finite()) && found.iter().any(|value| *value != 0.0), "{layer}");

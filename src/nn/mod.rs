@@ -19,6 +19,8 @@ pub mod loss;
 mod lower;
 pub mod miner;
 mod network;
+#[cfg(test)]
+mod noise;
 pub mod ops;
 mod optim;
 mod parameters;

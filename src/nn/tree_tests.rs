@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use burn::tensor::Device;
 use serde_json::{Value as Json, json};
 
+use super::noise::Noise;
 use super::*;
 use crate::base::param;
 use crate::base::seed::Seed;
@@ -41,27 +42,6 @@ fn network() -> Network {
     Network::build(&tree(), [8, 8, 3], seed(), &Device::flex()).unwrap()
 }
 
-/// Batches of noise: the class decides which third of the pixels is bright.
-struct Noise;
-
-impl Batches for Noise {
-    fn training(&self, epoch: u64, step: u64) -> Batch {
-        use rand::Rng;
-        let mut rng = Seed::of_stage(7, "noise", None).rng("batch", &[epoch, step]);
-        let mut batch = Batch::default();
-        for at in 0..9_usize {
-            let bright = |pixel: usize| if pixel * 3 / 192 == at / 3 { 90 } else { 0 };
-            batch.pixels.extend((0..192).map(|pixel| (rng.next_u32() % 128) as u8 + bright(pixel)));
-            batch.labels.push(i32::try_from(at / 3).unwrap());
-        }
-        batch
-    }
-
-    fn validation(&self, _: u64) -> Option<Batch> {
-        None
-    }
-}
-
 /// How a training goes.
 #[derive(Debug, Clone, Copy)]
 struct Way<'a> {
@@ -93,7 +73,7 @@ fn train(way: Way<'_>, from: Option<FitState>, epochs: u64) -> (FitState, Vec<Fi
             checkpoints.push(FitState::from_bytes(&state.to_bytes()).unwrap());
         }
     };
-    let end = fit(&mut network, from, &settings, &Noise, &mut on_event, &|| false).unwrap();
+    let end = fit(&mut network, from, &settings, &Noise(192), &mut on_event, &|| false).unwrap();
     (end, checkpoints, network)
 }
 
@@ -180,7 +160,7 @@ fn fewer_epochs_of_a_schedule_are_the_beginning_of_the_whole() {
 #[test]
 fn a_saved_tree_embeds_as_before_and_folded_as_layer_by_layer() {
     let (_, _, network) = train(PLAIN, None, 1);
-    let pixels = Noise.training(9, 9).pixels;
+    let pixels = Noise(192).training(9, 9).pixels;
     let mut other = super::tree_tests::network();
     assert_ne!(other.embed(&pixels), network.embed(&pixels));
     other.set_weights(&network.to_weights()).unwrap();

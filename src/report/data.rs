@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value as Json;
 
-use super::{Provenance, ReportError};
+use super::{Evaluated, FurtherMatches, Provenance, ReportError};
 use crate::artifact::{
-    BaselineFile, Calibration, Confusion, Cutpoint, DatasetInfo, Embeddings, Evaluation, History, Image, IndexInfo,
-    IndexRows, MatchInfo, MatchRow, Matches, ModelFile, Neighbour, Projection, ProjectionInfo, Samples, Thresholds,
+    BaselineFile, Calibration, Confusion, Cutpoint, DatasetInfo, Embeddings, History, Image, IndexInfo, IndexRows,
+    MatchInfo, MatchRow, Matches, ModelFile, Neighbour, Projection, ProjectionInfo, Samples, Thresholds,
 };
 
 /// What the stages left, and the images that the figures ask for.
@@ -41,8 +41,10 @@ pub struct ReportData {
     pub match_metrics: Json,
     /// How the queries were judged.
     pub match_info: MatchInfo,
-    /// How good the search is, where an evaluation is plugged in.
-    pub evaluation: Option<Evaluation>,
+    /// How good searches are, as the stages that are plugged in have measured it.
+    pub evaluations: Vec<Evaluated>,
+    /// What queries were given by further stages.
+    pub further_matches: Vec<FurtherMatches>,
     /// The whole resolved spec.
     pub spec: Json,
     /// Where images have been before.

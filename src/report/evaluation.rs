@@ -1,26 +1,74 @@
-//! The section of an evaluation: every figure with its interval.
+//! The section of evaluations: every figure with its interval, and without near copies where somebody has looked for them.
 
+use std::collections::BTreeSet;
+
+use super::ReportData;
 use super::chart::number;
+use super::evaluated::Evaluated;
 use super::markdown::escape;
 use super::summary::{line, section, table, words};
-use crate::artifact::{Evaluation, Figure};
+use crate::artifact::{Estimate, Evaluation, Figure};
+
+/// All evaluations, each under the name of its stage.
+pub(super) fn evaluations(page: &mut String, data: &ReportData) {
+    if data.evaluations.is_empty() {
+        return;
+    }
+    section(page, if data.evaluations.len() == 1 { "Evaluation" } else { "Evaluations" });
+    for found in &data.evaluations {
+        if data.evaluations.len() > 1 {
+            line(page, &format!("### {}", escape(&found.stage)));
+        }
+        one(page, data, found);
+    }
+}
 
 /// Every figure with its interval, and what was looked up in what.
-pub(super) fn evaluation(page: &mut String, found: &Evaluation) {
-    section(page, "Evaluation");
-    line(page, &intro(found));
+fn one(page: &mut String, data: &ReportData, found: &Evaluated) {
+    let evaluation = &found.evaluation;
+    line(page, &intro(evaluation));
+    let copied = copied(data, found);
     let mut rows: Vec<Vec<String>> = Vec::new();
-    for name in &found.order {
-        rows.extend(found.metrics.get(name).map(|figure| row(name, figure)));
-        let Some(rerank) = &found.rerank else { continue };
-        rows.extend(rerank.metrics.get(name).map(|figure| row(&format!("{name} after re-ranking"), figure)));
-        rows.extend(rerank.gains.get(name).map(|figure| row(&format!("{name} gained by it"), figure)));
+    let mut add = |name: &str, figure: &Figure, without: Option<f64>| {
+        let mut cells = row(name, figure);
+        cells.extend(copied.as_ref().map(|_| without.map_or_else(|| "–".to_owned(), |value| format!("{value:.4}"))));
+        rows.push(cells);
+    };
+    for name in &evaluation.order {
+        let Some(figure) = evaluation.metrics.get(name) else { continue };
+        let distinct = copied.as_ref().and_then(|copied| found.mean_of(name, |digest| !copied.contains(digest)));
+        add(name, figure, distinct);
+        let Some(rerank) = &evaluation.rerank else { continue };
+        if let Some(figure) = rerank.metrics.get(name) {
+            add(&format!("{name} after re-ranking"), figure, None);
+        }
+        if let Some(figure) = rerank.gains.get(name) {
+            add(&format!("{name} gained by it"), figure, None);
+        }
     }
-    let interval = format!("{} % interval", number(found.bootstrap.level * 100.0, 0));
-    table(page, &words(["Figure", "Value", &interval, "Queries"]), &rows);
-    for (name, why) in &found.undefined {
+    let interval = format!("{} % interval", number(evaluation.bootstrap.level * 100.0, 0));
+    let mut header = words(["Figure", "Value", &interval, "Queries"]);
+    header.extend(copied.as_ref().map(|_| "Without near copies".to_owned()));
+    table(page, &header, &rows);
+    if let Some(copied) = &copied {
+        let text = format!(
+            "{} of these queries have a near copy; the last column leaves them out where a figure is a mean over queries.",
+            number(copied.len() as f64, 0)
+        );
+        line(page, &text);
+    }
+    for (name, why) in &evaluation.undefined {
         line(page, &format!("{} has no value: {}.", escape(name), escape(why)));
     }
+}
+
+/// The images among the queries that have a near copy, where there are some.
+fn copied<'a>(data: &'a ReportData, found: &Evaluated) -> Option<BTreeSet<&'a str>> {
+    let info = &data.provenance.near_copies.as_ref()?.info;
+    let asked: BTreeSet<&str> = found.queries.digest.iter().map(String::as_str).collect();
+    let copied: BTreeSet<&str> =
+        info.query_digests.iter().map(String::as_str).filter(|digest| asked.contains(digest)).collect();
+    (!copied.is_empty()).then_some(copied)
 }
 
 fn intro(found: &Evaluation) -> String {
@@ -48,35 +96,69 @@ fn intro(found: &Evaluation) -> String {
 }
 
 fn row(name: &str, figure: &Figure) -> Vec<String> {
-    let interval = match (figure.low, figure.high) {
-        (Some(low), Some(high)) => format!("{low:.4} to {high:.4}"),
-        _ => "–".to_owned(),
-    };
-    words([name, &format!("{:.4}", figure.value), &interval, &number(figure.queries as f64, 0)])
+    let Estimate { value, low, high } = figure.estimate;
+    words([name, &format!("{value:.4}"), &ends(low, high), &number(figure.queries as f64, 0)])
+}
+
+/// `0.4500 to 0.5500`; a dash where there is no interval.
+pub(super) fn ends(low: Option<f64>, high: Option<f64>) -> String {
+    low.zip(high).map_or_else(|| "–".to_owned(), |(low, high)| format!("{low:.4} to {high:.4}"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::artifact::RerankInfo;
+    use crate::artifact::{NearCopiesInfo, RerankInfo};
+    use crate::report::provenance::FoundCopies;
     use crate::report::synthetic;
+
+    fn page(data: &ReportData) -> String {
+        let mut page = String::new();
+        evaluations(&mut page, data);
+        page
+    }
 
     #[test]
     fn figures_stand_in_the_order_in_which_they_were_asked_for() {
-        let mut found = synthetic::evaluation();
-        let mut page = String::new();
-        evaluation(&mut page, &found);
-        let at = |text: &str| page.find(text).unwrap_or_else(|| panic!("no `{text}` in\n{page}"));
+        let mut data = synthetic::small();
+        assert_eq!(page(&data), "");
+        data.evaluations = vec![synthetic::evaluated("evaluate")];
+        let text = page(&data);
+        let at = |part: &str| text.find(part).unwrap_or_else(|| panic!("no `{part}` in\n{text}"));
         assert!(at("| map@r | 0.5000 | 0.4500 to 0.5500 | 12 |") < at("| hubness@10 | 1.2500 | – | 12 |"));
-        assert!(page.contains("95 % interval") && page.contains("2 queries have nothing of their class"), "{page}");
-        assert!(page.contains("silhouette has no value: too few images."), "{page}");
-        assert!(!page.contains("Flaw"), "{page}");
+        assert!(text.contains("95 % interval") && text.contains("2 queries have nothing of their class"), "{text}");
+        assert!(text.contains("silhouette has no value: too few images."), "{text}");
+        assert!(text.starts_with("## Evaluation\n") && !text.contains("###") && !text.contains("Flaw"), "{text}");
 
+        let found = &mut data.evaluations[0].evaluation;
         found.counts.overlap = 3;
         let figures = found.metrics.clone();
         found.rerank = Some(RerankInfo { method: "k-reciprocal".into(), metrics: figures.clone(), gains: figures });
-        let mut page = String::new();
-        evaluation(&mut page, &found);
-        assert!(page.contains("| map@r gained by it | 0.5000 |") && page.contains("**Flaw.** 3 queries"), "{page}");
+        let text = page(&data);
+        assert!(text.contains("| map@r gained by it | 0.5000 |") && text.contains("**Flaw.** 3 queries"), "{text}");
+    }
+
+    #[test]
+    fn several_stand_one_after_the_other() {
+        let mut data = synthetic::small();
+        data.evaluations = ["evaluate", "evaluate-test"].map(synthetic::evaluated).to_vec();
+        let text = page(&data);
+        let (first, second) = (text.find("### evaluate\n"), text.find("### evaluate-test\n"));
+        assert!(text.starts_with("## Evaluations\n") && first.is_some() && first < second, "{text}");
+    }
+
+    #[test]
+    fn figures_without_near_copies_stand_beside_those_with_them() {
+        let mut data = synthetic::small();
+        data.evaluations = vec![synthetic::evaluated("evaluate")];
+        let info = NearCopiesInfo { query_digests: vec!["q0".into(), "elsewhere".into()], ..NearCopiesInfo::default() };
+        data.provenance.near_copies = Some(FoundCopies { info, pairs: Vec::new() });
+        let text = page(&data);
+        assert!(text.contains("| Queries | Without near copies |"), "{text}");
+        assert!(text.contains("| recall@1 | 0.5000 | 0.4000 to 0.6000 | 12 | 0.4444 |"), "{text}");
+        assert!(text.contains("| hubness@10 | 1.2500 | – | 12 | – |"), "{text}");
+        assert!(text.contains("1 of these queries have a near copy"), "{text}");
+        data.provenance.near_copies.as_mut().unwrap().info.query_digests.remove(0);
+        assert!(!page(&data).contains("near cop"), "none of these has one");
     }
 }

@@ -1,8 +1,7 @@
 //! "What these numbers carry": the weaknesses of an evaluation that its own data show.
 
-use std::collections::BTreeSet;
-
 use super::chart::number;
+use super::known_classes::known_classes;
 use super::raw::RawPixels;
 use super::{Baselines, ReportData, leaks, spec};
 use crate::artifact::MatchRow;
@@ -193,29 +192,6 @@ fn recall_ends_at_one(data: &ReportData) -> Option<Finding> {
     })
 }
 
-fn known_classes(data: &ReportData) -> Option<Finding> {
-    let trained: BTreeSet<i32> = data.samples.label.iter().copied().collect();
-    let asked: BTreeSet<i32> = data.matches.0.iter().map(|row| row.label).collect();
-    if asked.is_empty() || data.model.steps == 0 {
-        return None;
-    }
-    let seen = asked.intersection(&trained).count();
-    let text = match seen {
-        0 => "No class of the queries was in the training pool: the figures are about new classes.".to_owned(),
-        _ if seen == asked.len() => format!(
-            "All {} classes of the queries were trained on. A classifier could do the same; the figures say nothing \
-             about classes that the network has never seen.",
-            count(seen)
-        ),
-        _ => format!(
-            "{} of the {} classes of the queries were trained on; the figures mix known and new classes.",
-            count(seen),
-            count(asked.len())
-        ),
-    };
-    Some(Finding::new("known-classes", seen > 0, text))
-}
-
 fn unreachable(data: &ReportData) -> Option<Finding> {
     let names = &data.calibration.unreachable;
     let text = format!("No threshold reaches the target {}.", names.join(", "));
@@ -232,7 +208,7 @@ pub(super) fn wilson(share: f64, count: usize) -> (f64, f64) {
 }
 
 /// The queries that no self match flatters, and which these are: all, where each was looked up without itself.
-fn unflattered(data: &ReportData) -> (Vec<&MatchRow>, &'static str) {
+pub(super) fn unflattered(data: &ReportData) -> (Vec<&MatchRow>, &'static str) {
     let overlap = data.overlap();
     let rows = &data.matches.0;
     let apart: Vec<&MatchRow> = rows.iter().filter(|row| !overlap.indexed(row)).collect();

@@ -9,9 +9,12 @@ mod chart;
 mod classes;
 mod data;
 mod error;
+mod evaluated;
 mod evaluation;
 pub mod figure;
 mod findings;
+mod headline;
+mod known_classes;
 mod leaks;
 mod markdown;
 mod measured;
@@ -26,10 +29,12 @@ mod theme;
 pub use baseline::{Baselines, chance, lookup_without_self};
 pub use data::{Overlap, ReportData};
 pub use error::{ReportError, Stop};
+pub use evaluated::{Evaluated, FurtherMatches, plugged_at};
 pub use figure::{Drawn, FigureSpec};
 pub use findings::{Finding, findings};
+pub use headline::{Candidate, Familiarity, Judgement};
 pub use provenance::{FoundCopies, Provenance};
-pub use raw::{RAW_PIXEL_LIMIT, RawPixels, raw_pixels, too_much};
+pub use raw::{RAW_PIXEL_LIMIT, RawPixels, raw_pixels, worth_reading};
 pub use summary::summary;
 
 #[cfg(test)]

@@ -7,21 +7,29 @@ use serde_json::Value as Json;
 use super::baseline::Baselines;
 use super::chart::number;
 use super::classes::{Class, SHOWN, classes};
-use super::evaluation::evaluation;
-use super::findings::{Finding, accuracy, findings};
+use super::evaluation::evaluations;
+use super::findings::{Finding, accuracy};
+use super::headline::most_believable;
 use super::markdown::escape;
 use super::raw::RawPixels;
-use super::{Drawn, ReportData, spec};
-use crate::artifact::{Cutpoint, HistoryRow, RECENT_STEPS};
+use super::{Drawn, Judgement, ReportData, spec};
+use crate::artifact::{Cutpoint, HistoryRow, MatchInfo, RECENT_STEPS};
 
 /// The whole page; `figures` are file names relative to it, in order.
 #[must_use]
-pub fn summary(data: &ReportData, figures: &[(String, Drawn)], baselines: Option<&Baselines>) -> String {
+pub fn summary(
+    data: &ReportData,
+    figures: &[(String, Drawn)],
+    baselines: Option<&Baselines>,
+    judgement: &Judgement,
+) -> String {
     let mut page = String::new();
     opening(&mut page, data);
+    section(&mut page, "Headline");
+    most_believable(&mut page, &judgement.candidates);
     headline(&mut page, data, baselines);
-    carried(&mut page, &findings(data, baselines));
-    data.evaluation.iter().for_each(|found| evaluation(&mut page, found));
+    carried(&mut page, &judgement.findings);
+    evaluations(&mut page, data);
     if let Some(baselines) = baselines {
         compared(&mut page, baselines);
     }
@@ -85,7 +93,6 @@ fn opening(page: &mut String, data: &ReportData) {
 }
 
 fn headline(page: &mut String, data: &ReportData, baselines: Option<&Baselines>) {
-    section(page, "Headline");
     let rows = &data.matches.0;
     let mut cells = Vec::new();
     let mut add = |name: &str, value: Option<String>| cells.extend(value.map(|value| words([name, &value])));
@@ -305,10 +312,23 @@ fn matches(page: &mut String, data: &ReportData) {
     }
     section(page, "Match metrics");
     line(page, &format!("At {}.", escape(&data.cutpoint_words())));
-    if let Some(achieved) = &data.match_info.achieved {
+    judged(page, &data.match_info, &metrics);
+    for found in &data.further_matches {
+        line(page, &format!("### {}", escape(&found.stage)));
+        let queries = number(found.queries as f64, 0);
+        line(page, &format!("{queries} queries of {} classes.", number(found.classes.len() as f64, 0)));
+        let numbers: Vec<(String, f64)> =
+            found.metrics.iter().filter_map(|(name, value)| Some((name.clone(), value.as_f64()?))).collect();
+        judged(page, &found.info, &numbers);
+    }
+}
+
+/// What the cutpoint achieves, and every number.
+fn judged(page: &mut String, info: &MatchInfo, metrics: &[(String, f64)]) {
+    if let Some(achieved) = &info.achieved {
         let metric = escape(&achieved.metric);
         let target = achieved.target.map_or_else(String::new, |target| format!(" was to reach {metric} {target:.4};"));
-        let (name, calibrated) = (escape(&data.match_info.cutpoint), achieved.calibrated);
+        let (name, calibrated) = (escape(&info.cutpoint), achieved.calibrated);
         line(
             page,
             &format!(
@@ -320,7 +340,7 @@ fn matches(page: &mut String, data: &ReportData) {
     }
     let value =
         |value: f64| if value.fract() == 0.0 && value.abs() > 1.0 { number(value, 0) } else { format!("{value:.4}") };
-    let rows: Vec<Vec<String>> = metrics.into_iter().map(|(name, number)| vec![name, value(number)]).collect();
+    let rows: Vec<Vec<String>> = metrics.iter().map(|(name, number)| vec![name.clone(), value(*number)]).collect();
     table(page, &words(["Metric", "Value"]), &rows);
 }
 
@@ -370,7 +390,9 @@ mod tests {
             reading: "How to read it.".to_owned(),
             numbers: BTreeMap::new(),
         };
-        summary(data, &[("figures/01-a.png".to_owned(), drawn)], Some(&Baselines::of(data, &|| false).unwrap()))
+        let baselines = Baselines::of(data, &|| false).unwrap();
+        let judgement = Judgement::of(data, Some(&baselines));
+        summary(data, &[("figures/01-a.png".to_owned(), drawn)], Some(&baselines), &judgement)
     }
 
     #[test]
@@ -421,6 +443,23 @@ mod tests {
         let sentence = "The cutpoint optimal was to reach far 0.0100; gave far 0.0098 on the calibration's queries and gives \
                         0.0300 on these, within 0.0200 and 0.0500 (95 % bootstrap interval";
         assert!(page.contains(sentence), "{page}");
+    }
+
+    #[test]
+    fn further_matches_and_evaluations_are_on_the_page() {
+        let mut data = synthetic::small();
+        data.further_matches = ["match-train", "match-test"].map(synthetic::further_matches).to_vec();
+        data.evaluations = vec![synthetic::evaluated("evaluate")];
+        let page = page(&data);
+        for part in [
+            "is the number to believe most",
+            "| match-test | accuracy | 0.6000 |",
+            "### match-train\n\n100 queries of 2 classes.",
+            "### match-test\n",
+            "## Evaluation\n",
+        ] {
+            assert!(page.contains(part), "{part}: {page}");
+        }
     }
 
     #[test]

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use serde_json::json;
 
-use super::ReportData;
+use super::{Evaluated, FurtherMatches, ReportData};
 use crate::artifact::{
-    BootstrapInfo, Calibration, Confusion, ConfusionCell, Cutpoint, DatasetInfo, Distance, Embeddings, Evaluation,
-    EvaluationCounts, Figure, History, HistoryRow, Image, ImageShape, IndexInfo, IndexRows, Knot, MatchInfo, MatchRow,
-    Matches, ModelFile, ModelUse, Neighbour, Samples, Thresholds,
+    BootstrapInfo, Calibration, Confusion, ConfusionCell, Cutpoint, DatasetInfo, Distance, Embeddings, Estimate,
+    Evaluation, EvaluationCounts, Figure, History, HistoryRow, Image, ImageShape, IndexInfo, IndexRows, Knot,
+    MatchInfo, MatchRow, Matches, ModelFile, ModelUse, Neighbour, PerClass, PerQuery, Samples, Thresholds,
 };
 
 /// Ten classes, a pool of 30, an index of 20, 12 queries that are not in it.
@@ -16,19 +16,22 @@ pub(crate) fn small() -> ReportData {
     with(10, 12, ImageShape { height: 8, width: 8, channels: 3 })
 }
 
-/// An evaluation of two figures with a value and one without.
-pub(crate) fn evaluation() -> Evaluation {
+/// An evaluation of three figures with a value and one without: of 12 queries, `q0` to `q11`, every other one finds its class,
+/// and the last two have nothing to find.
+pub(crate) fn evaluated(stage: &str) -> Evaluated {
     let figure = |value, ends: Option<(f64, f64)>| Figure {
-        value,
-        low: ends.map(|ends| ends.0),
-        high: ends.map(|ends| ends.1),
+        estimate: Estimate { value, low: ends.map(|ends| ends.0), high: ends.map(|ends| ends.1) },
         interval: if ends.is_some() { "classes-then-queries" } else { "none: copies" }.to_owned(),
         queries: 12,
         unit: "mean precision".to_owned(),
         higher_is_better: true,
     };
-    let metrics = [("map@r", figure(0.5, Some((0.45, 0.55)))), ("hubness@10", figure(1.25, None))];
-    Evaluation {
+    let metrics = [
+        ("recall@1", figure(0.5, Some((0.4, 0.6)))),
+        ("map@r", figure(0.5, Some((0.45, 0.55)))),
+        ("hubness@10", figure(1.25, None)),
+    ];
+    let evaluation = Evaluation {
         format: 1,
         distance: Distance::Cosine,
         average: "micro".to_owned(),
@@ -43,6 +46,39 @@ pub(crate) fn evaluation() -> Evaluation {
         pairs: None,
         clustering: None,
         rerank: None,
+    };
+    let values = (0..12).map(|at| (at < 10).then(|| f64::from(u8::from(at % 2 == 0)))).collect();
+    let queries = PerQuery {
+        query_id: (0..12).collect(),
+        digest: (0..12).map(|at| format!("q{at}")).collect(),
+        label: (0..12).map(|at| label(at, 10)).collect(),
+        relevant: (0..12).map(|at| u64::from(at < 10)).collect(),
+        overlap: vec![false; 12],
+        nearest_id: vec![None; 12],
+        nearest_label: vec![None; 12],
+        nearest_distance: vec![None; 12],
+        metrics: vec![("recall@1".to_owned(), values)],
+    };
+    let classes = PerClass {
+        label: (0..10).collect(),
+        class: (0..10).map(|at| format!("Class {at}")).collect(),
+        queries: vec![2; 10],
+        lone: vec![0; 10],
+        indexed: vec![2; 10],
+        metrics: Vec::new(),
+    };
+    Evaluated { stage: stage.to_owned(), evaluation, queries, classes }
+}
+
+/// A hundred queries of two classes, 60 of them right.
+pub(crate) fn further_matches(stage: &str) -> FurtherMatches {
+    let metrics = json!({ "accuracy": 0.6, "matched": 0.8, "overlap": 0.0, "recall@1": 0.7 });
+    FurtherMatches {
+        stage: stage.to_owned(),
+        queries: 100,
+        classes: ["Class 0", "Class 1"].map(str::to_owned).into(),
+        metrics: metrics.as_object().cloned().unwrap_or_default(),
+        info: judged_by(),
     }
 }
 
@@ -122,7 +158,8 @@ pub(crate) fn with(classes: usize, queries: usize, shape: ImageShape) -> ReportD
         confusion: confusion(&matches),
         matches,
         match_info: judged_by(),
-        evaluation: None,
+        evaluations: Vec::new(),
+        further_matches: Vec::new(),
         match_metrics: json!({ "recall@1": 0.75, "map@r": 0.5 }),
         spec: json!({
             "name": "small", "description": "A made-up experiment", "seed": 42,

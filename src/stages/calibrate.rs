@@ -1,6 +1,7 @@
 //! The stage `calibrate`: distance thresholds from queries of known labels, the cutpoints that `match` may use, and how
 //! probable a label is at each distance.
 
+mod held_out;
 mod targets;
 
 use std::collections::BTreeMap;
@@ -105,7 +106,8 @@ impl Stage for Calibrate {
         let (index, queries) = (inputs.index("index"), inputs.embeddings("queries"));
         let trained_on = queries.is_some_and(|queries| queries.seen_in_training);
         let some = known_classes(index, queries).filter(|_| params.counting == Counting::Lookup);
-        let all = [trained_on.then(fitted), some.and_then(|(known, all)| some_strangers(known, all))];
+        let all =
+            [trained_on.then(|| fitted(index, queries)), some.and_then(|(known, all)| some_strangers(known, all))];
         all.into_iter().flatten().collect()
     }
 
@@ -141,14 +143,10 @@ impl Stage for Calibrate {
     }
 }
 
-/// How to calibrate with images that the training has not seen.
-const HELD_OUT: &str = "hold images out of training: `pipeline = \"metric-learning-held-out\"` finds its thresholds in a split \
-                        `validation`, which `split = { images = { validation = 0.1, test = 0.2 } }` of the dataset makes";
-
 /// Queries that the network has fitted.
-fn fitted() -> ParamIssue {
+fn fitted(index: Option<&IndexFacts>, queries: Option<&EmbeddingsFacts>) -> ParamIssue {
     let message = "the queries are examples that the model is trained on: the cutpoints will look better than they are";
-    ParamIssue::new("", message).help(HELD_OUT)
+    ParamIssue::new("", message).help(held_out::help(index, queries))
 }
 
 /// How many classes of the queries the index has, and how many there are.

@@ -141,10 +141,10 @@ fn headline(evaluation: &Evaluation) -> Vec<(String, f64)> {
         ("overlap".to_owned(), counts.overlap as f64),
     ];
     let mut add = |prefix: &str, figures: &std::collections::BTreeMap<String, artifact::Figure>| {
-        for (name, figure) in figures {
-            numbers.push((format!("{prefix}{name}"), figure.value));
-            numbers.extend(figure.low.map(|low| (format!("{prefix}{name}.low"), low)));
-            numbers.extend(figure.high.map(|high| (format!("{prefix}{name}.high"), high)));
+        for (name, artifact::Figure { estimate, .. }) in figures {
+            numbers.push((format!("{prefix}{name}"), estimate.value));
+            numbers.extend(estimate.low.map(|low| (format!("{prefix}{name}.low"), low)));
+            numbers.extend(estimate.high.map(|high| (format!("{prefix}{name}.high"), high)));
         }
     };
     add("", &evaluation.metrics);

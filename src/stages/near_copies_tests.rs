@@ -1,14 +1,10 @@
-use std::path::PathBuf;
-use std::sync::Mutex;
-use std::sync::atomic::AtomicBool;
-
 use serde_json::{Value as Json, json};
 
 use super::*;
 use crate::artifact::{ExamplesWriter, Image};
 use crate::base::param;
-use crate::base::seed::Seed;
-use crate::stage::{CtxParts, DatasetFacts, SamplesFacts};
+use crate::stage::{DatasetFacts, SamplesFacts};
+use crate::stages::search_tests::World;
 
 const SHAPE: ImageShape = ImageShape { height: 16, width: 16, channels: 1 };
 
@@ -22,7 +18,6 @@ fn stripes(width: usize, light: u8) -> Image {
 
 /// A dataset of images with their labels, in its own folder.
 fn dataset(folder: &Path, classes: &[&str], images: &[(Image, i32)]) {
-    std::fs::create_dir_all(folder).unwrap();
     let mut writer = ExamplesWriter::new(&folder.join(DATASET));
     images.iter().for_each(|(image, label)| writer.push("any", *label, image.clone()).unwrap());
     let summary = writer.finish().unwrap();
@@ -41,46 +36,20 @@ fn dataset(folder: &Path, classes: &[&str], images: &[(Image, i32)]) {
 }
 
 fn pool(folder: &Path, rows: &[(u64, i32)]) {
-    std::fs::create_dir_all(folder).unwrap();
     let (example_id, label) = rows.iter().copied().unzip();
     Samples { example_id, label }.write(&folder.join(POOL)).unwrap();
 }
 
 /// Runs the stage with ports plugged to folders; gives what it found, its metrics and warnings.
 fn run(
-    root: &Path,
-    params: Json,
+    world: &World,
+    params: &Json,
     plugs: &[(&str, &str)],
 ) -> (NearCopies, NearCopiesInfo, BTreeMap<String, f64>, Vec<String>) {
-    let params: Params = param::from_json(&params).unwrap();
-    let ports = NearCopiesStage::ports(&params);
-    let input = |(port, from): &(&str, &str)| {
-        let declared = ports.iter().find(|declared| declared.name == *port).unwrap();
-        let files: BTreeMap<String, PathBuf> =
-            declared.files.iter().map(|file| ((*file).to_owned(), root.join(from).join(file))).collect();
-        ((*port).to_owned(), files)
-    };
-    let output = tempfile::tempdir().unwrap();
-    let (cancel, warnings) = (AtomicBool::new(false), Mutex::new(Vec::new()));
-    let on_warning = |warning| warnings.lock().unwrap().push(warning);
-    let mut ctx = Ctx::new(CtxParts {
-        id: "near-copies",
-        inputs: plugs.iter().map(input).collect(),
-        output: output.path(),
-        seed: Seed::of_stage(1, NearCopiesStage::NAME, None),
-        backend: "flex",
-        spec: &Json::Null,
-        cancel: &cancel,
-        on_progress: &|_| {},
-        on_warning: &on_warning,
-        checkpoints: None,
-        downloads: root,
-    });
-    NearCopiesStage::run(&params, &mut ctx).unwrap();
-    let metrics = ctx.into_metrics();
-    let pairs = NearCopies::read(&output.path().join(NearCopies::FILE)).unwrap();
-    let info = read_json(&output.path().join(NearCopiesInfo::FILE)).unwrap();
-    (pairs, info, metrics, warnings.into_inner().unwrap())
+    let (metrics, warnings) = world.run::<NearCopiesStage>(params, plugs, "out").unwrap();
+    let file = |name: &str| world.folder("out").join(name);
+    let pairs = NearCopies::read(&file(NearCopies::FILE)).unwrap();
+    (pairs, read_json(&file(NearCopiesInfo::FILE)).unwrap(), metrics, warnings)
 }
 
 fn ids(pairs: &NearCopies) -> Vec<(u64, u64, bool)> {
@@ -89,7 +58,7 @@ fn ids(pairs: &NearCopies) -> Vec<(u64, u64, bool)> {
 
 #[test]
 fn copies_are_found_in_another_pool_of_the_same_dataset() {
-    let root = tempfile::tempdir().unwrap();
+    let world = World::empty();
     // 0 and 3 differ in brightness, 1 and 4 in nothing; 2 is alone; 5 is blank.
     let images = [
         (stripes(1, 200), 0),
@@ -99,11 +68,11 @@ fn copies_are_found_in_another_pool_of_the_same_dataset() {
         (stripes(2, 200), 0),
         (stripes(1, 10), 0),
     ];
-    dataset(&root.path().join("data"), &["cat", "dog"], &images);
-    pool(&root.path().join("queries"), &[(2, 1), (1, 0), (0, 0), (5, 0)]);
-    pool(&root.path().join("references"), &[(4, 0), (3, 1), (2, 1), (5, 0)]);
+    dataset(&world.folder("data"), &["cat", "dog"], &images);
+    pool(&world.folder("queries"), &[(2, 1), (1, 0), (0, 0), (5, 0)]);
+    pool(&world.folder("references"), &[(4, 0), (3, 1), (2, 1), (5, 0)]);
     let plugs = [("dataset", "data"), ("queries", "queries"), ("references", "references")];
-    let (pairs, info, metrics, warnings) = run(root.path(), json!({}), &plugs);
+    let (pairs, info, metrics, warnings) = run(&world, &json!({}), &plugs);
     assert_eq!(ids(&pairs), [(0, 3, false), (1, 4, true)].map(|pair| pair).to_vec());
     assert!(pairs.0.iter().all(|pair| pair.correlation > 1.0 - 1e-6 && pair.correlation <= 1.0), "{pairs:?}");
     assert_eq!((info.query_ids, info.pairs, info.same_label, info.identical), (vec![0, 1], 2, 1, 1));
@@ -114,20 +83,20 @@ fn copies_are_found_in_another_pool_of_the_same_dataset() {
     assert_eq!(warnings, [words]);
     // A slice takes the first query alone, which has none: no image is a copy of itself.
     let slice = json!({ "slice": { "begin": 0, "size": 1 } });
-    let (pairs, _, metrics, warnings) = run(root.path(), slice, &plugs);
+    let (pairs, _, metrics, warnings) = run(&world, &slice, &plugs);
     assert_eq!((pairs.0.len(), metrics["share"], warnings), (0, 0.0, vec![]));
 }
 
 #[test]
 fn examples_of_another_dataset_are_other_images_whatever_their_numbers() {
-    let root = tempfile::tempdir().unwrap();
-    dataset(&root.path().join("one"), &["cat", "dog"], &[(stripes(1, 200), 0), (stripes(2, 200), 1)]);
+    let world = World::empty();
+    dataset(&world.folder("one"), &["cat", "dog"], &[(stripes(1, 200), 0), (stripes(2, 200), 1)]);
     // Other numbers of other classes: 0 is the second image of the first dataset.
-    dataset(&root.path().join("two"), &["dog", "elk"], &[(stripes(2, 120), 0), (stripes(4, 120), 1)]);
+    dataset(&world.folder("two"), &["dog", "elk"], &[(stripes(2, 120), 0), (stripes(4, 120), 1)]);
     let all = [(0, 0), (1, 1)];
-    pool(&root.path().join("pool"), &all);
+    pool(&world.folder("pool"), &all);
     let plugs = [("dataset", "one"), ("queries", "pool"), ("references", "pool"), ("reference-dataset", "two")];
-    let (pairs, info, ..) = run(root.path(), json!({}), &plugs);
+    let (pairs, info, ..) = run(&world, &json!({}), &plugs);
     assert_eq!(ids(&pairs), [(1, 0, true)], "both are dogs");
     assert_eq!(
         (info.classes, info.reference_classes),
@@ -135,7 +104,7 @@ fn examples_of_another_dataset_are_other_images_whatever_their_numbers() {
     );
     // The same dataset at both ports: a query is no copy of itself.
     let plugs = [("dataset", "one"), ("queries", "pool"), ("references", "pool"), ("reference-dataset", "one")];
-    assert_eq!(ids(&run(root.path(), json!({}), &plugs).0), []);
+    assert_eq!(ids(&run(&world, &json!({}), &plugs).0), []);
 }
 
 #[test]

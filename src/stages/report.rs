@@ -1,5 +1,6 @@
 //! The stage `report`: figures, `report.md` and every number shown, from what all other stages left.
 
+mod evaluated;
 mod maps;
 mod sources;
 
@@ -9,14 +10,14 @@ use std::path::Path;
 use serde_json::{Value as Json, json};
 
 use crate::artifact::{
-    BaselineFile, Calibration, Confusion, Distance, Embeddings, Evaluation, History, ImageSet, IndexInfo, IndexRows,
-    MatchInfo, Matches, Samples, Thresholds, read_json, write_json,
+    BaselineFile, Calibration, Confusion, Distance, Embeddings, History, ImageSet, IndexInfo, IndexRows, MatchInfo,
+    Matches, Samples, Thresholds, read_json, write_json,
 };
 use crate::base::check;
 use crate::params;
 use crate::report::figure::{Neighbours, Order};
 use crate::report::{
-    self, Baselines, Drawn, FigureSpec, ReportData, ReportError, findings, lookup_without_self, summary,
+    Baselines, Drawn, FigureSpec, Judgement, ReportData, ReportError, lookup_without_self, summary, worth_reading,
 };
 use crate::search::vectors;
 use crate::stage::{Ctx, Facts, InputFacts, Kind, ParamIssue, Port, Progress, Stage, StageError};
@@ -42,7 +43,8 @@ params! {
         /// The page's title; the experiment's name if it is left out.
         title: Option<String> = None,
         /// Whether the embedding is compared with chance and with raw pixels. Without a stage `baseline` at the port of that
-        /// name this is computed here and reads every image of queries and index.
+        /// name this is computed here and reads every image of queries and index; raw pixels only up to 4e9 multiply-adds
+        /// (queries x images of the index x bytes of an image), a second or two: beyond, the page says so.
         baselines: bool = true,
     }
 }
@@ -59,8 +61,9 @@ impl Stage for Report {
     /// classes show a part; maps of the cosine distance are of directions; names can't be Markdown; numbers without bound
     /// have a picture. 4 - The figure `reliability`; what the cutpoint achieves; classes by how often they fail; an embedding
     /// that is worse than a baseline is a flaw; losses have names.
-    /// Images of other datasets are told apart; leaks are found by the bytes of images.
-    const VERSION: u32 = 4;
+    /// Images of other datasets are told apart; leaks are found by the bytes of images. 5 - Every evaluation that is plugged
+    /// in, the most believable number first; an open set is no flaw; raw pixels are left out where they are much work.
+    const VERSION: u32 = 5;
     const OUTPUT: Kind = Kind::Report;
     const FILES: &'static [&'static str] = &["figures/", "report.md", "metrics.json"];
     // t-SNE starts from the principal components and draws no random number.
@@ -77,11 +80,11 @@ impl Stage for Report {
             Port::new("embeddings", Kind::Embeddings, &["embeddings.parquet"]),
             Port::new("calibration", Kind::Calibration, CALIBRATION_FILES),
             Port::new("matches", Kind::Matches, MATCH_FILES),
-            Port::new("evaluation", Kind::Evaluation, &[Evaluation::FILE]).optional(),
             Port::new("baseline", Kind::Baseline, &[BaselineFile::FILE]).optional(),
             maps::port("pca"),
             maps::port("t-sne"),
         ];
+        ports.extend(evaluated::ports());
         ports.extend(sources::ports());
         ports
     }
@@ -109,8 +112,10 @@ impl Stage for Report {
         let baselines = baselines.map_err(|error| failed(error, ctx.input("dataset", "examples.parquet")))?;
         let drawn = draw(params, &data, ctx)?;
         let page = ctx.output("report.md");
-        std::fs::write(&page, summary(&data, &drawn, baselines.as_ref())).map_err(StageError::io("write", &page))?;
-        write_json(&ctx.output("metrics.json"), &numbers(&data, &drawn, baselines.as_ref()))?;
+        let judgement = Judgement::of(&data, baselines.as_ref());
+        let text = summary(&data, &drawn, baselines.as_ref(), &judgement);
+        std::fs::write(&page, text).map_err(StageError::io("write", &page))?;
+        write_json(&ctx.output("metrics.json"), &numbers(&data, &drawn, baselines.as_ref(), &judgement))?;
         for (name, value) in baselines.map(|baselines| baselines.numbers()).unwrap_or_default() {
             ctx.metric(format!("baseline.{name}"), value);
         }
@@ -172,10 +177,8 @@ fn read(params: &ReportParams, ctx: &Ctx<'_>) -> Result<ReportData, StageError> 
         confusion: Confusion::read(ctx.input("matches", "confusion.parquet"))?,
         match_metrics: read_json(ctx.input("matches", "metrics.json"))?,
         match_info: read_json(ctx.input("matches", MatchInfo::FILE))?,
-        evaluation: ctx
-            .has_input("evaluation")
-            .then(|| read_json(ctx.input("evaluation", Evaluation::FILE)))
-            .transpose()?,
+        evaluations: evaluated::evaluations(ctx)?,
+        further_matches: evaluated::further_matches(ctx)?,
         spec: ctx.spec().clone(),
         provenance: sources::provenance(ctx)?,
         images: BTreeMap::new(),
@@ -192,10 +195,8 @@ fn read(params: &ReportParams, ctx: &Ctx<'_>) -> Result<ReportData, StageError> 
 /// The examples whose images are read, each once, in order.
 fn wanted(params: &ReportParams, data: &ReportData) -> Vec<u64> {
     let mut wanted: BTreeSet<u64> = params.figures.iter().flat_map(|figure| figure.images(data)).collect();
-    let compared = || lookup_without_self(data).len();
-    let too_much = |shape| report::too_much(data, compared(), shape);
     // A large index is not held in memory for a baseline that is left out.
-    if params.baselines && data.baseline.is_none() && !data.dataset.image.is_some_and(too_much) {
+    if params.baselines && data.baseline.is_none() && worth_reading(data, lookup_without_self(data).len()) {
         wanted.extend(&data.index.example_id);
         wanted.extend(data.matches.0.iter().map(|row| row.query_id));
     }
@@ -231,11 +232,12 @@ fn failed(error: ReportError, folder: &Path) -> StageError {
 }
 
 /// `metrics.json`: every number that the page or a picture shows.
-fn numbers(data: &ReportData, drawn: &[(String, Drawn)], baselines: Option<&Baselines>) -> Json {
+fn numbers(data: &ReportData, drawn: &[(String, Drawn)], baselines: Option<&Baselines>, judgement: &Judgement) -> Json {
     let figures: BTreeMap<&String, &BTreeMap<String, f64>> =
         drawn.iter().map(|(file, drawn)| (file, &drawn.numbers)).collect();
-    let found: BTreeMap<&str, Json> = findings(data, baselines)
-        .into_iter()
+    let found: BTreeMap<&str, Json> = judgement
+        .findings
+        .iter()
         .map(|finding| (finding.name, json!({ "flaw": finding.flaw, "text": finding.text })))
         .collect();
     let baselines = match &data.baseline {
@@ -243,14 +245,20 @@ fn numbers(data: &ReportData, drawn: &[(String, Drawn)], baselines: Option<&Base
         None => json!(baselines.map(Baselines::numbers)),
     };
     let mut numbers = json!({
+        "headline": judgement.candidates,
         "match": data.match_metrics,
         "calibration": data.calibration,
         "baselines": baselines,
         "findings": found,
         "figures": figures,
     });
-    if let Some(evaluation) = &data.evaluation {
-        numbers["evaluation"] = json!(evaluation);
+    if !data.evaluations.is_empty() {
+        let by_stage = data.evaluations.iter().map(|found| (found.stage.clone(), json!(found.evaluation)));
+        numbers["evaluations"] = by_stage.collect();
+    }
+    if !data.further_matches.is_empty() {
+        let by_stage = data.further_matches.iter().map(|found| (found.stage.clone(), json!(found.metrics)));
+        numbers["further_matches"] = by_stage.collect();
     }
     numbers
 }
@@ -261,7 +269,7 @@ mod tests {
     use std::sync::atomic::AtomicBool;
 
     use super::*;
-    use crate::artifact::{Estimate, ExamplesWriter, Gain, Projection, ProjectionInfo};
+    use crate::artifact::{Estimate, Evaluation, ExamplesWriter, Gain, PerClass, PerQuery, Projection, ProjectionInfo};
     use crate::base::param;
     use crate::base::seed::Seed;
     use crate::metric::plane::{Way, place};
@@ -333,14 +341,17 @@ mod tests {
         write_json(&path("metrics.json"), &data.match_metrics).unwrap();
         write_json(&path(MatchInfo::FILE), &data.match_info).unwrap();
         let files = |port: &Port| port.files.iter().map(|file| ((*file).to_owned(), path(file))).collect();
-        if let Some(evaluation) = &data.evaluation {
-            write_json(&path(Evaluation::FILE), evaluation).unwrap();
+        for found in &data.evaluations {
+            write_json(&path(Evaluation::FILE), &found.evaluation).unwrap();
+            found.queries.write(&path(PerQuery::FILE)).unwrap();
+            found.classes.write(&path(PerClass::FILE)).unwrap();
         }
         let plugged = |port: &&Port| {
             !port.optional
                 || data.projections.contains_key(port.name)
                 || (port.name == "baseline" && data.baseline.is_some())
-                || (port.name == "evaluation" && data.evaluation.is_some())
+                || (port.name == "evaluation" && !data.evaluations.is_empty())
+                || (port.name == "matches-test" && !data.further_matches.is_empty())
         };
         for (method, (info, placed)) in &data.projections {
             std::fs::create_dir_all(path(method)).unwrap();
@@ -422,7 +433,7 @@ mod tests {
     }
 
     #[test]
-    fn an_evaluation_is_shown_where_one_is_plugged_in() {
+    fn evaluations_and_further_matches_are_shown_where_they_are_plugged_in() {
         let params = params(json!({ "figures": ["training-curves"], "baselines": false }));
         let mut data = synthetic::small();
         let text =
@@ -430,11 +441,22 @@ mod tests {
         let (_, without) = run(&params, &data);
         assert!(!text(&without, "report.md").contains("## Evaluation"));
         assert!(!text(&without, "metrics.json").contains("evaluation"));
-        data.evaluation = Some(synthetic::evaluation());
+        // The further matches are here the files of the report's own.
+        data.evaluations = vec![synthetic::evaluated("evaluation")];
+        data.further_matches = vec![synthetic::further_matches("matches-test")];
+        data.match_metrics["accuracy"] = json!(0.75);
+        data.spec["stages"] = json!({ "r": { "stage": "report", "inputs": { "evaluation": "evaluate-unseen" } } });
         let (_, with) = run(&params, &data);
-        assert!(text(&with, "report.md").contains("| map@r | 0.5000 | 0.4500 to 0.5500 | 12 |"));
+        let page = text(&with, "report.md");
+        assert!(page.contains("| map@r | 0.5000 | 0.4500 to 0.5500 | 12 |"), "{page}");
+        assert!(page.contains("### matches-test\n\n12 queries of 10 classes."), "{page}");
         let numbers: Json = serde_json::from_str(&text(&with, "metrics.json")).unwrap();
-        assert_eq!(numbers["evaluation"]["metrics"]["map@r"]["low"], 0.45);
+        assert_eq!(numbers["evaluations"]["evaluate-unseen"]["metrics"]["map@r"]["low"], 0.45);
+        assert_eq!(numbers["further_matches"]["matches-test"]["accuracy"], 0.75);
+        let stages: Vec<&str> =
+            numbers["headline"].as_array().unwrap().iter().filter_map(|one| one["stage"].as_str()).collect();
+        assert_eq!(stages, ["evaluate-unseen", "matches", "matches-test"]);
+        assert_eq!(numbers["headline"][0]["classes"], "trained");
     }
 
     #[test]

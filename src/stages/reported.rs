@@ -19,6 +19,10 @@ pub struct Reported {
     pub definition: String,
 }
 
+const TRAINED_ON: &str =
+    "Queries that are, byte for byte, images that the model was trained on, a count; only where there are some.";
+const COMPARED: &str = "Queries with a neighbour other than themselves, which all baselines are about, a count.";
+
 /// Numbers by the kind of the stage.
 const OWN: &[(&str, &str, &str)] = &[
     ("dataset", "examples", "Images of all splits together, a count."),
@@ -100,11 +104,7 @@ const OWN: &[(&str, &str, &str)] = &[
         "What the cutpoint achieves on these queries: the metric of its target (of `optimal`, the calibration's metric), \
          counted as the calibration counts. To be held against `target`.",
     ),
-    (
-        "match",
-        "overlap.training",
-        "Queries that are, byte for byte, images that the model was trained on, a count; only where there are some.",
-    ),
+    ("match", "overlap.training", TRAINED_ON),
     (
         "match",
         "overlap.calibration",
@@ -133,11 +133,7 @@ const OWN: &[(&str, &str, &str)] = &[
         "Queries whose image is in the index, a count. Each is left out of its own neighbours with `leave-one-out`; else \
          `disjoint.*` are the figures without them.",
     ),
-    (
-        "evaluate",
-        "overlap.training",
-        "Queries that are, byte for byte, images that the model was trained on, a count; only where there are some.",
-    ),
+    ("evaluate", "overlap.training", TRAINED_ON),
     (
         "few-shot",
         "accuracy",
@@ -153,15 +149,11 @@ const OWN: &[(&str, &str, &str)] = &[
         "accuracy.high",
         "Upper end of the 95 % interval of `accuracy`: 1.96 standard errors of the mean over episodes above it.",
     ),
-    ("baseline", "queries", "Queries with a neighbour other than themselves, which all baselines are about, a count."),
+    ("baseline", "queries", COMPARED),
     ("project", "points", "Embeddings that were placed on the plane, a count."),
     ("project", "explained.1", "Share of the variance along the first principal component."),
     ("project", "explained.2", "Share of the variance along the second principal component."),
-    (
-        "report",
-        "baseline.queries",
-        "Queries with a neighbour other than themselves, which all baselines are about, a count.",
-    ),
+    ("report", "baseline.queries", COMPARED),
     (
         "report",
         "baseline.embedding",

@@ -34,15 +34,20 @@ mod leaks;
 mod many_classes;
 
 /// What a stage left beside its files.
-type Outcome = Result<(BTreeMap<String, f64>, Vec<String>), StageError>;
+pub(super) type Outcome = Result<(BTreeMap<String, f64>, Vec<String>), StageError>;
 
 /// A folder with one sub-folder a stage.
-struct World(tempfile::TempDir);
+pub(super) struct World(tempfile::TempDir);
 
 impl World {
+    /// With nothing in it.
+    pub(super) fn empty() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
     /// A dataset of two classes, a pool of six embedded examples and one of four to calibrate on.
     fn new() -> Self {
-        let world = Self(tempfile::tempdir().unwrap());
+        let world = Self::empty();
         let info = DatasetInfo {
             format: 1,
             source: "test".into(),
@@ -60,7 +65,7 @@ impl World {
         world
     }
 
-    fn folder(&self, name: &str) -> PathBuf {
+    pub(super) fn folder(&self, name: &str) -> PathBuf {
         let folder = self.0.path().join(name);
         std::fs::create_dir_all(&folder).unwrap();
         folder
@@ -95,7 +100,7 @@ impl World {
     }
 
     /// Runs a stage into the folder `out`, with ports plugged to other folders.
-    fn run<S: Stage>(&self, params: &Json, plugs: &[(&str, &str)], out: &str) -> Outcome {
+    pub(super) fn run<S: Stage>(&self, params: &Json, plugs: &[(&str, &str)], out: &str) -> Outcome {
         let params: S::Params = param::from_json(params).unwrap();
         let inputs = S::ports(&params)
             .into_iter()

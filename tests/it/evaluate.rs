@@ -2,7 +2,7 @@
 
 use serde_json::Value as Json;
 
-use crate::project::{Project, simpipe};
+use crate::project::{Project, simpipe, write_pair};
 
 /// The smoke experiment with the graph of evaluations, its report made cheap.
 const EVALUATED: [&str; 6] = [
@@ -43,27 +43,101 @@ fn an_evaluation_leaves_figures_with_intervals_that_agree_with_match() {
     assert_eq!(evaluation["metrics"]["hubness@5"]["low"], Json::Null);
     assert_eq!(evaluation["rerank"]["method"]["k-reciprocal"]["lambda"], 0.3);
     assert!(folder.join("per-query.parquet").is_file() && folder.join("per-class.parquet").is_file());
+
+    // The page has all of them; the smoke experiment's own matches find themselves.
+    let (page, numbers) = report(&project, &run);
+    for heading in ["### evaluate\n", "### evaluate-test\n", "### match-train\n", "### match-test\n"] {
+        assert!(page.contains(heading), "{heading}: {page}");
+    }
+    assert_eq!(numbers["headline"][0]["stage"], "evaluate");
+    assert_eq!(numbers["headline"][0]["leaks"], 0);
+    assert_eq!(numbers["headline"][0]["figure"], "recall@1");
+    assert_eq!(numbers["headline"].as_array().unwrap().len(), 5, "{}", numbers["headline"]);
+    assert_eq!(numbers["evaluations"]["evaluate-test"], evaluation);
+    assert!(run["metrics"]["near-copies.queries"].is_number() && numbers["findings"]["near-copies"].is_object());
+}
+
+/// The page and the numbers of a run's report.
+fn report(project: &Project, run: &Json) -> (String, Json) {
+    let folder = project.root().join(run["dir"].as_str().unwrap()).join("report");
+    let page = std::fs::read_to_string(folder.join("report.md")).unwrap();
+    (page, serde_json::from_str(&std::fs::read_to_string(folder.join("metrics.json")).unwrap()).unwrap())
+}
+
+/// The honest graph on a few embedded images: half of the classes are trained on.
+const HONEST: &str = r#"pipeline = "honest-evaluation"
+seed = 7
+device = "cpu"
+[dataset]
+source = "cifar10-sample"
+[sample]
+class-list = ["0..=4"]
+total-examples-per-class = 30
+sampler = { multi-shot = { classes-per-batch = 5, examples-per-class = 4 } }
+[sample-validation]
+class-list = ["5..=9"]
+total-examples-per-class = 20
+sampler = { multi-shot = { classes-per-batch = 5, examples-per-class = 2 } }
+[sample-test]
+class-list = "all"
+total-examples-per-class = 10
+[sample-seen]
+class-list = ["0..=4"]
+total-examples-per-class = 10
+sampler = { multi-shot = { classes-per-batch = 5 } }
+[sample-unseen]
+class-list = ["5..=9"]
+total-examples-per-class = 10
+sampler = { multi-shot = { classes-per-batch = 5 } }
+[train]
+epochs = 1
+steps-per-epoch = 4
+validation-steps = 1
+layers = ["rescale", { conv2d = { filters = 4, kernel = 3, stride = 4 } }, "flatten", { metric-embedding = { size = 8 } }]
+[calibrate]
+counting = "open-set"
+[evaluate]
+metrics = ["recall@1", "map@r", "auroc"]
+[report]
+figures = ["near-copies"]
+"#;
+
+#[test]
+fn the_page_of_an_honest_experiment_opens_with_classes_that_nobody_has_shown() {
+    let project = Project::new();
+    let path = project.root().join("honest.toml");
+    std::fs::write(&path, HONEST).unwrap();
+    let run = project.json(&["run", path.to_str().unwrap(), "--json"], 0);
+    let (page, numbers) = report(&project, &run);
+    let best = &numbers["headline"][0];
+    assert!(best["stage"] == "evaluate-unseen" && best["classes"] == "new", "{}", numbers["headline"]);
+    assert_eq!(best["value"], run["metrics"]["evaluate-unseen.recall@1"]);
+    assert!(page.contains("of `evaluate-unseen` is the number to believe most"), "{page}");
+    let stages: Vec<&String> = numbers["evaluations"].as_object().unwrap().keys().collect();
+    assert_eq!(stages, ["evaluate", "evaluate-seen", "evaluate-test", "evaluate-unseen"]);
+    // Five classes are unknown, and asked for as such.
+    let found = &numbers["findings"]["known-classes"];
+    assert_eq!(found["flaw"], false, "{found}");
+    assert!(found["text"].as_str().unwrap().contains("an open set, as asked for"), "{found}");
+    assert!(numbers["findings"]["near-copies"].is_object() && page.contains("## Baselines"), "{page}");
+    assert!(project.root().join(run["dir"].as_str().unwrap()).join("report/figures/01-near-copies.png").is_file());
 }
 
 /// `early-stopping` by a retrieval metric looks at what `evaluate` gives for the finished network, to the last bit.
 #[test]
 fn the_metric_that_ends_a_training_is_that_of_an_evaluation() {
     let project = Project::new();
-    let at = |name: &str| project.root().join(name);
-    std::fs::create_dir_all(at("pipelines")).unwrap();
-    std::fs::create_dir_all(at("configs")).unwrap();
     let template = std::fs::read_to_string("pipelines/metric-learning.toml").unwrap();
     let (before, _) = template.split_once("[stages.index]").unwrap();
     let more = "[stages.index]\nstage = \"index\"\ninputs = { dataset = \"dataset\", embeddings = \"embed-validation\" }\n\
                 [stages.evaluate]\nstage = \"evaluate\"\ninputs = { index = \"index\", queries = \"embed-validation\" }\n\
                 leave-one-out = true\n";
-    std::fs::write(at("pipelines/short.toml"), format!("{before}{more}")).unwrap();
+    let graph = format!("{before}{more}");
     let smoke = std::fs::read_to_string("configs/smoke.toml").unwrap();
     let (before, _) = smoke.split_once("[index]").unwrap();
     let config = before.replace("pipeline = \"metric-learning\"", "pipeline = \"short\"");
     let config = format!("{config}[evaluate]\nmetrics = [\"recall@1\", \"map@r\"]\n");
-    let path = at("configs/short.toml");
-    std::fs::write(&path, config).unwrap();
+    let path = write_pair(project.root(), "short", &graph, &config);
     for metric in ["recall@1", "map@r"] {
         let stopping = format!("train.early-stopping={{ metric = \"{metric}\" }}");
         let run = project.json(&["run", path.to_str().unwrap(), "--json", "--set", &stopping], 0);

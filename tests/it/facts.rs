@@ -2,22 +2,14 @@
 
 use std::path::PathBuf;
 
-use crate::project::Project;
+use crate::project::{Project, template, write_pair};
 
-const TEMPLATE: &str = r#"format = 1
-[stages.dataset]
-stage = "dataset"
-[stages.sample]
-stage = "sample"
-inputs = { dataset = "dataset" }
-split = "train"
-[stages.train]
-stage = "train"
-inputs = { dataset = "dataset", sampler = "sample" }
-[stages.embed]
-stage = "embed"
-inputs = { dataset = "dataset", sampler = "sample", model = "train" }
-"#;
+const TEMPLATE: &str = "
+dataset dataset
+sample sample dataset=dataset split:train
+train train dataset=dataset sampler=sample
+embed embed dataset=dataset sampler=sample model=train
+";
 
 const CONFIG: &str = r#"pipeline = "short"
 device = "cpu"
@@ -38,20 +30,19 @@ slice = { begin = 0, size = 6 }
 /// A project of six photos of 4 x 4 pixels, of which the last may be damaged.
 fn site(damaged: bool, config: &str) -> (Project, PathBuf) {
     let project = Project::new();
-    let at = |name: &str| project.root().join(name);
-    for (folder, file, text) in [("pipelines", "short.toml", TEMPLATE), ("configs", "short.toml", config)] {
-        std::fs::create_dir_all(at(folder)).unwrap();
-        std::fs::write(at(folder).join(file), text).unwrap();
-    }
+    let config = write_pair(project.root(), "short", &template(TEMPLATE), config);
     for number in 0..6_u8 {
-        let path = at("photos/train").join(if number % 2 == 0 { "a" } else { "b" }).join(format!("{number}.png"));
+        let path = project
+            .root()
+            .join("photos/train")
+            .join(if number % 2 == 0 { "a" } else { "b" })
+            .join(format!("{number}.png"));
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         image::GrayImage::from_pixel(4, 4, image::Luma([number * 40])).save(&path).unwrap();
         if damaged && number == 5 {
             std::fs::write(&path, "no image").unwrap();
         }
     }
-    let config = at("configs/short.toml");
     (project, config)
 }
 

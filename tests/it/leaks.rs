@@ -7,7 +7,7 @@ use std::process::Output;
 use image::{Rgb, RgbImage};
 use serde_json::Value as Json;
 
-use crate::project::simpipe;
+use crate::project::{simpipe, template, write_pair};
 
 const SIDE: u32 = 16;
 const LAYERS: &str = "layers = [\"rescale\", \"flatten\", { metric-embedding = { size = 4 } }]\n";
@@ -76,64 +76,29 @@ fn shows(folder: &Path, run: &Json, figure: &str, channel: usize) -> bool {
     drawn.pixels().filter(|pixel| pure(pixel)).count() > 200
 }
 
-/// Trains on one dataset and evaluates on another; `%` stands for the report's further inputs.
-const TWO: &str = r#"format = 1
-[stages.base]
-stage = "dataset"
-[stages.own]
-stage = "dataset"
-[stages.sample-base]
-stage = "sample"
-inputs = { dataset = "base" }
-split = "train"
-[stages.sample-gallery]
-stage = "sample"
-inputs = { dataset = "own" }
-split = "gallery"
-[stages.sample-calibration]
-stage = "sample"
-inputs = { dataset = "own" }
-split = "calibration"
-[stages.sample-query]
-stage = "sample"
-inputs = { dataset = "own" }
-split = "query"
-[stages.train]
-stage = "train"
-inputs = { dataset = "base", sampler = "sample-base" }
-[stages.embed-gallery]
-stage = "embed"
-inputs = { dataset = "own", sampler = "sample-gallery", model = "train" }
-[stages.embed-calibration]
-stage = "embed"
-inputs = { dataset = "own", sampler = "sample-calibration", model = "train" }
-[stages.embed-query]
-stage = "embed"
-inputs = { dataset = "own", sampler = "sample-query", model = "train" }
-[stages.index]
-stage = "index"
-inputs = { dataset = "own", embeddings = "embed-gallery" }
-[stages.calibrate]
-stage = "calibrate"
-inputs = { index = "index", queries = "embed-calibration" }
-[stages.match]
-stage = "match"
-inputs = { index = "index", queries = "embed-query", calibration = "calibrate" }
-[stages.report]
-stage = "report"
-inputs = { dataset = "own", % sampler = "sample-base", training = "train", index = "index", embeddings = "embed-query", calibration = "calibrate", matches = "match" }
-"#;
+/// Trains on one dataset and evaluates on another.
+const TWO: &str = "
+base dataset
+own dataset
+sample-base sample dataset=base split:train
+sample-gallery sample dataset=own split:gallery
+sample-calibration sample dataset=own split:calibration
+sample-query sample dataset=own split:query
+train train dataset=base sampler=sample-base
+embed-gallery embed dataset=own sampler=sample-gallery model=train
+embed-calibration embed dataset=own sampler=sample-calibration model=train
+embed-query embed dataset=own sampler=sample-query model=train
+index index dataset=own embeddings=embed-gallery
+calibrate calibrate index=index queries=embed-calibration
+match match index=index queries=embed-query calibration=calibrate
+report report dataset=own sampler=sample-base training=train index=index embeddings=embed-query calibration=calibrate matches=match
+";
 
 fn two_datasets(folder: &Path) {
-    for part in ["pipelines", "configs"] {
-        std::fs::create_dir(folder.join(part)).unwrap();
-    }
     write(&folder.join("base"), "train", 0, 0, 8);
     for (split, first) in [("gallery", 20), ("calibration", 40), ("query", 60)] {
         write(&folder.join("own"), split, 2, first, 5);
     }
-    std::fs::write(folder.join("pipelines/two.toml"), TWO.replace('%', "training-dataset = \"base\",")).unwrap();
-    std::fs::write(folder.join("pipelines/one.toml"), TWO.replace('%', "")).unwrap();
     let source = |path: &str| format!("source = {{ image-folder = {{ path = \"../{path}\" }} }}\n");
     let pools: String = ["base", "gallery", "calibration", "query"]
         .map(|pool| {
@@ -144,13 +109,14 @@ fn two_datasets(folder: &Path) {
         .concat();
     let report =
         "[report]\nbaselines = false\nfigures = [{ sample-grid = { count = 4 } }, { neighbours = { k = 2 } }]\n";
-    for pipeline in ["one", "two"] {
+    for (pipeline, more) in [("one", ""), ("two", " training-dataset=base")] {
         let text = format!(
             "pipeline = \"{pipeline}\"\ndevice = \"cpu\"\n[base]\n{}[own]\n{}{pools}[train]\nepochs = 1\nsteps-per-epoch = 2\n{LAYERS}[match]\nneighbours = 2\n{report}",
             source("base"),
             source("own")
         );
-        std::fs::write(folder.join(format!("configs/{pipeline}.toml")), text).unwrap();
+        let graph = template(&TWO.replace("report report", &format!("report report{more}")));
+        write_pair(folder, pipeline, &graph, &text);
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::project::{Project, repository, simpipe};
+use crate::project::{Project, repository, simpipe, template};
 
 const EXAMPLE: &str = "docs/examples/configs/two-indexes.toml";
 
@@ -53,38 +53,18 @@ fn images(folder: &Path) {
 }
 
 /// A network of the summer's images, whose index is asked for the winter's.
-const SEASONS: &str = r#"format = 1
-[stages.summer]
-stage = "dataset"
-[stages.winter]
-stage = "dataset"
-[stages.summer-pool]
-stage = "sample"
-inputs = { dataset = "summer" }
-split = "test"
-[stages.winter-pool]
-stage = "sample"
-inputs = { dataset = "winter" }
-split = "test"
-[stages.train]
-stage = "train"
-inputs = { dataset = "summer", sampler = "summer-pool" }
-[stages.embed-summer]
-stage = "embed"
-inputs = { dataset = "summer", sampler = "summer-pool", model = "train" }
-[stages.embed-winter]
-stage = "embed"
-inputs = { dataset = "winter", sampler = "winter-pool", model = "train" }
-[stages.index]
-stage = "index"
-inputs = { dataset = "summer", embeddings = "embed-summer" }
-[stages.calibrate]
-stage = "calibrate"
-inputs = { index = "index", queries = "embed-winter" }
-[stages.match]
-stage = "match"
-inputs = { index = "index", queries = "embed-winter", calibration = "calibrate" }
-"#;
+const SEASONS: &str = "
+summer dataset
+winter dataset
+summer-pool sample dataset=summer split:test
+winter-pool sample dataset=winter split:test
+train train dataset=summer sampler=summer-pool
+embed-summer embed dataset=summer sampler=summer-pool model=train
+embed-winter embed dataset=winter sampler=winter-pool model=train
+index index dataset=summer embeddings=embed-summer
+calibrate calibrate index=index queries=embed-winter
+match match index=index queries=embed-winter calibration=calibrate
+";
 
 #[test]
 fn two_datasets_of_one_shape_do_not_overlap() {
@@ -92,7 +72,7 @@ fn two_datasets_of_one_shape_do_not_overlap() {
     let at = |name: &str| folder.path().join(name);
     ["summer", "winter"].iter().for_each(|name| images(&at(name)));
     std::fs::create_dir(at("pipelines")).unwrap();
-    std::fs::write(at("pipelines/seasons.toml"), SEASONS).unwrap();
+    std::fs::write(at("pipelines/seasons.toml"), template(SEASONS)).unwrap();
     let config = |second: &str| {
         let pools: String = ["summer", "winter"]
             .map(|season| format!("[{season}-pool]\nsampler = {{ multi-shot = {{ classes-per-batch = 2 }} }}\n"))

@@ -33,6 +33,32 @@ pub(crate) fn files_below(folder: &Path) -> Vec<String> {
     files.map(|item| item.path().strip_prefix(folder).unwrap().to_string_lossy().into_owned()).collect()
 }
 
+/// A template of a line a stage, `ID KIND`, with what is plugged into it as `PORT=ID` and its text parameters as `KEY:TEXT`.
+pub(crate) fn template(stages: &str) -> String {
+    let mut text = "format = 1\n".to_owned();
+    for line in stages.lines().filter(|line| !line.is_empty()) {
+        let mut words = line.split_whitespace();
+        let (id, kind) = (words.next().unwrap(), words.next().unwrap());
+        let words: Vec<&str> = words.collect();
+        let pairs = |sign: char| {
+            let some = words.iter().filter_map(move |word| word.split_once(sign));
+            some.map(|(name, value)| format!("{name} = \"{value}\"")).collect::<Vec<_>>()
+        };
+        text += &format!("[stages.{id}]\nstage = \"{kind}\"\ninputs = {{ {} }}\n", pairs('=').join(", "));
+        pairs(':').iter().for_each(|pair| text += &format!("{pair}\n"));
+    }
+    text
+}
+
+/// Writes a graph and a config of one name into a project's folders; gives the config's path.
+pub(crate) fn write_pair(root: &Path, name: &str, template: &str, config: &str) -> PathBuf {
+    for (folder, text) in [("pipelines", template), ("configs", config)] {
+        std::fs::create_dir_all(root.join(folder)).unwrap();
+        std::fs::write(root.join(folder).join(format!("{name}.toml")), text).unwrap();
+    }
+    root.join("configs").join(format!("{name}.toml"))
+}
+
 /// An empty root that goes away with the value.
 pub(crate) struct Project {
     root: tempfile::TempDir,

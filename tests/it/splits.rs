@@ -172,6 +172,106 @@ fn init_holds_images_or_classes_out() {
     assert!(code == Some(2) && text.contains("5 classes are too few to keep some of them unseen"), "{text}");
 }
 
+/// What stands between backticks behind the first `help:` of a text that has a part, each with the table that it is for.
+fn edits(text: &str, part: &str) -> Vec<(String, Option<String>)> {
+    let help = text.split("warning:").find(|one| one.contains(part)).unwrap();
+    let (_, help) = help.split_once("help:").unwrap();
+    let quoted: Vec<&str> = help.lines().next().unwrap().split('`').skip(1).step_by(2).collect();
+    let mut edits: Vec<(String, Option<String>)> = Vec::new();
+    for piece in quoted {
+        match edits.last_mut().filter(|_| piece.starts_with('[')) {
+            Some(edit) => edit.1 = Some(piece.to_owned()),
+            None => edits.push((piece.to_owned(), None)),
+        }
+    }
+    edits
+}
+
+/// Writes a line into a table of a config, over one of the same key.
+fn edit(config: &str, (line, table): &(String, Option<String>)) -> String {
+    let key = line.split_once(" = ").unwrap().0;
+    let mut inside = table.is_none();
+    let mut lines: Vec<String> = Vec::new();
+    for old in config.lines() {
+        if old.starts_with('[') {
+            inside = table.as_deref() == old.split('#').next().map(str::trim);
+        }
+        if !(inside && old.split_once(" = ").is_some_and(|(old, _)| old == key)) {
+            lines.push(old.to_owned());
+        }
+        if inside && old.starts_with('[') {
+            lines.push(line.clone());
+        }
+    }
+    if table.is_none() {
+        lines.insert(0, line.clone());
+    }
+    lines.join("\n") + "\n"
+}
+
+#[test]
+fn the_help_of_the_warning_behind_init_can_be_followed_to_the_letter() {
+    let place = tempfile::tempdir().unwrap();
+    let folder = place.path();
+    for (train, test) in [("train", "test"), ("train", "val"), ("training", "val"), ("train", "validation")] {
+        let name = format!("{train}-{test}");
+        // Few enough images that `init` takes the folders as they are.
+        for (split, count) in [(train, 30), (test, 10)] {
+            classes(&folder.join(&name).join(split), 3, count);
+        }
+        let config = format!("{name}.toml");
+        let (code, text) = at(folder, &["init", &name, "--output", &config]);
+        assert_eq!(code, Some(0), "{text}");
+        let (code, warned) = at(folder, &["check", &config]);
+        let part = "the queries are examples that the model is trained on";
+        assert!(code == Some(0) && warned.contains(part), "{warned}");
+        let written = std::fs::read_to_string(folder.join(&config)).unwrap();
+        let followed = edits(&warned, part).iter().fold(written, |config, one| edit(&config, one));
+        std::fs::write(folder.join(&config), &followed).unwrap();
+        let (code, text) = at(folder, &["check", &config]);
+        assert!(code == Some(0) && !text.contains("warning"), "{name}: {text}\n{warned}\n{followed}");
+    }
+}
+
+#[test]
+fn unseen_classes_are_proposed_where_there_are_enough() {
+    let place = tempfile::tempdir().unwrap();
+    let folder = place.path();
+    let proposed = |count: usize| {
+        let (name, config) = (format!("of{count}"), format!("of{count}.toml"));
+        classes(&folder.join(&name), count, 20);
+        let (code, text) = at(folder, &["init", &name, "--output", &config]);
+        assert_eq!(code, Some(0), "{text}");
+        let written = std::fs::read_to_string(folder.join(config)).unwrap();
+        assert_eq!(written.contains("--unseen-classes"), text.contains("--unseen-classes"), "{text}");
+        text.contains("--unseen-classes")
+    };
+    assert!(proposed(8) && !proposed(5));
+}
+
+#[test]
+fn images_are_held_out_of_folders_whatever_their_names() {
+    let place = tempfile::tempdir().unwrap();
+    let folder = place.path();
+    for (test, expected) in [
+        ("test", Some("{ images = { validation = 0.1, keep = [\"test\"] } }")),
+        ("val", Some("{ images = { validation = 0.1, test = 0.0, keep = [\"val\"] } }")),
+        // Images held out would join those of a split of that name.
+        ("validation", None),
+    ] {
+        let name = format!("of-{test}");
+        classes(&folder.join(&name).join("train"), 2, 160);
+        classes(&folder.join(&name).join(test), 2, 10);
+        let config = format!("{name}.toml");
+        let (code, text) = at(folder, &["init", &name, "--output", &config]);
+        assert_eq!(code, Some(0), "{text}");
+        let written = std::fs::read_to_string(folder.join(&config)).unwrap();
+        let split = written.lines().find_map(|line| line.strip_prefix("split = {")).map(|rest| format!("{{{rest}"));
+        assert_eq!(split.as_deref(), expected, "{written}");
+        assert_eq!(at(folder, &["check", &config]).0, Some(0));
+    }
+}
+
 #[test]
 fn the_shipped_config_calibrates_on_held_out_images() {
     let project = Project::new();

@@ -13,7 +13,7 @@ use super::text::counted;
 use crate::base::param;
 use crate::base::suggest;
 use crate::data::source::{Source, SplitCounts, SplitRule, Survey};
-use crate::data::split::{Split as Rule, Undivided};
+use crate::data::split::{Split as Rule, TEST, TRAIN, Undivided, VALIDATION};
 
 /// Images for training and testing, by label.
 #[derive(Debug, Clone, PartialEq)]
@@ -28,6 +28,8 @@ pub(super) struct Collection {
     pub(super) test: Split,
     /// Images that can be held out of training, if any.
     pub(super) held_out: Option<HeldOut>,
+    /// Whether there are enough classes to test some that are never trained on.
+    pub(super) can_be_unseen: bool,
     /// Height, width and channels of what the network sees.
     pub(super) image: [usize; 3],
     /// How many images looked at have pixels that are not opaque.
@@ -116,6 +118,7 @@ pub(super) fn of_folder(folder: &Path, output: &Path, unseen: bool) -> Result<Co
         test: split(&survey.test),
         held_out,
         image: [size[0], size[1], channels],
+        can_be_unseen: self::unseen(&survey.classes, &survey.counts).is_some(),
         transparent: survey.transparent,
         exact: everything || survey.broken.is_empty(),
         notes: notes(&survey, resize_note),
@@ -131,34 +134,12 @@ pub(super) fn of_folder(folder: &Path, output: &Path, unseen: bool) -> Result<Co
 impl Collection {
     /// The same images with classes for testing that are never trained on.
     fn by_class(mut self, source: &str, counts: &BTreeMap<String, Vec<usize>>) -> Result<Self, Refusal> {
-        let (validation, test) = UNSEEN;
-        let rule = format!("{{ classes = {{ validation = {validation}, test = {test} }} }}");
-        let division: Rule = param::from_json(&json!({ "classes": { "validation": validation, "test": test } }))
-            .expect("the shares are valid");
-        let splits =
-            counts.iter().map(|(name, counts)| (name.clone(), SplitCounts::of_classes(counts.clone()))).collect();
-        let found = division.counts(Undivided { classes: Some(&self.classes), splits: Some(&splits) });
-        let few = || {
+        let [train, split, test] = unseen(&self.classes, counts).ok_or_else(|| {
             let message = format!("{} classes are too few to keep some of them unseen", self.classes.len());
             Refusal::new(message, "leave out `--unseen-classes`, or bring at least 7 classes of two images each")
-        };
-        let found = found.ok_or_else(few)?;
-        let split = |name: &str| {
-            let counts = found.get(name).and_then(|split| split.per_class.clone());
-            Split { name: name.to_owned(), counts: counts.unwrap_or_else(|| vec![0; self.classes.len()]) }
-        };
-        let [train, validation, test] = ["train", "validation", "test"].map(split);
-        let present = |split: &Split| split.counts.iter().filter(|count| **count > 1).count();
-        if [&train, &validation, &test].into_iter().any(|split| present(split) < 2) {
-            return Err(few());
-        }
-        let held_out = HeldOut {
-            source: source.to_owned(),
-            rule: Some(rule),
-            train: train.clone(),
-            split: validation,
-            by_class: true,
-        };
+        })?;
+        let rule = Some(format!("{{ classes = {{ validation = {}, test = {} }} }}", UNSEEN.0, UNSEEN.1));
+        let held_out = HeldOut { source: source.to_owned(), rule, train: train.clone(), split, by_class: true };
         (self.train, self.test, self.held_out) = (train, test, Some(held_out));
         Ok(self)
     }
@@ -166,9 +147,12 @@ impl Collection {
     /// Where nothing is held out yet and classes are large: a share of the training images, the splits `keep` as they are.
     fn divided_by_chance(mut self, keep: Vec<String>) -> Self {
         let least = self.train.counts.iter().copied().filter(|count| *count > 0).min().unwrap_or(0);
-        if self.held_out.is_some() || least < DIVIDED {
+        // Images held out would join those of a split of that name.
+        if self.held_out.is_some() || least < DIVIDED || keep.iter().any(|name| name == VALIDATION) {
             return self;
         }
+        // Without a kept `test` a fifth would become one, which nothing here looks at.
+        let tested = if keep.iter().any(|name| name == TEST) { "" } else { "test = 0.0, " };
         let keep: Vec<String> = keep.iter().map(|name| quoted(name)).collect();
         let part = |name: &str, tenths: usize| Split {
             name: name.to_owned(),
@@ -176,13 +160,29 @@ impl Collection {
         };
         self.held_out = Some(HeldOut {
             source: self.source.clone(),
-            rule: Some(format!("{{ images = {{ validation = {HELD_OUT}, keep = [{}] }} }}", keep.join(", "))),
+            rule: Some(format!("{{ images = {{ validation = {HELD_OUT}, {tested}keep = [{}] }} }}", keep.join(", "))),
             train: part("train", 9),
             split: part("validation", 1),
             by_class: false,
         });
         self
     }
+}
+
+/// Training, validation and test with classes of their own; `None` where one of them would not have two classes of two images.
+fn unseen(classes: &[String], counts: &BTreeMap<String, Vec<usize>>) -> Option<[Split; 3]> {
+    let (validation, test) = UNSEEN;
+    let division: Rule = param::from_json(&json!({ "classes": { "validation": validation, "test": test } }))
+        .expect("the shares are valid");
+    let splits = counts.iter().map(|(name, counts)| (name.clone(), SplitCounts::of_classes(counts.clone()))).collect();
+    let found = division.counts(Undivided { classes: Some(classes), splits: Some(&splits) })?;
+    let split = |name: &str| {
+        let counts = found.get(name).and_then(|split| split.per_class.clone());
+        Split { name: name.to_owned(), counts: counts.unwrap_or_else(|| vec![0; classes.len()]) }
+    };
+    let splits = [TRAIN, VALIDATION, TEST].map(split);
+    let present = |split: &Split| split.counts.iter().filter(|count| **count > 1).count();
+    splits.iter().all(|split| present(split) >= 2).then_some(splits)
 }
 
 fn notes(survey: &Survey, resize: Option<String>) -> Vec<String> {
@@ -257,23 +257,26 @@ pub(super) fn of_dataset(name: &str, unseen: bool) -> Result<Collection, Refusal
         let counts = splits.get(name).and_then(|split| split.per_class.clone()).unwrap_or_default();
         Split { name: name.to_owned(), counts }
     };
+    let (train, test) = (split(TRAIN), split(TEST));
+    let counts = |split: &Split| (split.name.clone(), split.counts.clone());
+    let both = BTreeMap::from([counts(&train), counts(&test)]);
+    let classes = facts.classes.unwrap_or_default();
     let collection = Collection {
         source: quoted(name),
         subject: description.split(" (").next().unwrap_or(description).to_owned(),
-        classes: facts.classes.unwrap_or_default(),
-        train: split("train"),
-        test: split("test"),
+        can_be_unseen: self::unseen(&classes, &both).is_some(),
+        classes,
+        train,
+        test,
         held_out: None,
         image: facts.image.unwrap_or([32, 32, 3]),
         transparent: 0,
         exact: true,
         notes: Vec::new(),
     };
-    let counts = |split: &Split| (split.name.clone(), split.counts.clone());
-    let both = BTreeMap::from([counts(&collection.train), counts(&collection.test)]);
     match unseen {
         true => collection.by_class(&quoted(name), &both),
-        false => Ok(collection.divided_by_chance(vec!["test".to_owned()])),
+        false => Ok(collection.divided_by_chance(vec![TEST.to_owned()])),
     }
 }
 

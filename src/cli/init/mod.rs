@@ -117,6 +117,10 @@ pub(super) fn exec(args: &InitArgs, out: &mut dyn Write) -> Result<Exit, Error> 
         )?;
     } else {
         say(&output, &images, &warnings, out)?;
+        if text::could_be_unseen(&images, &recipe) {
+            let hint = "These figures will be about classes that were trained on. Add `--unseen-classes --force` to test others.";
+            writeln!(out, "\n{hint}")?;
+        }
     }
     Ok(Exit::Done)
 }

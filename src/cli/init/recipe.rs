@@ -180,6 +180,7 @@ mod tests {
             test: Split { name: "test".into(), counts: test.to_vec() },
             image: [32, 32, 3],
             held_out: None,
+            can_be_unseen: false,
             transparent: 0,
             exact: true,
             notes: Vec::new(),

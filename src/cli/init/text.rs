@@ -39,13 +39,18 @@ fn held_out<'a>(images: &'a Collection, recipe: &Recipe) -> Option<&'a HeldOut> 
     images.held_out.as_ref().filter(|_| recipe.held_out.is_some())
 }
 
+/// Whether a config that tests unseen classes could be written, and this is none.
+pub(super) fn could_be_unseen(images: &Collection, recipe: &Recipe) -> bool {
+    images.can_be_unseen && held_out(images, recipe).is_none_or(|held_out| !held_out.by_class)
+}
+
 fn dataset(images: &Collection, recipe: &Recipe) -> String {
-    let Some(held_out) = held_out(images, recipe) else { return format!("[dataset]\nsource = {}\n\n", images.source) };
-    let mut text = format!("[dataset]\nsource = {}\n", held_out.source);
-    if let Some(rule) = &held_out.rule {
+    let held_out = held_out(images, recipe);
+    let mut text = format!("[dataset]\nsource = {}\n", held_out.map_or(&images.source, |held_out| &held_out.source));
+    if let Some(rule) = held_out.and_then(|held_out| held_out.rule.as_ref()) {
         line(&mut text, &format!("split = {rule}"));
     }
-    if !held_out.by_class {
+    if could_be_unseen(images, recipe) {
         line(
             &mut text,
             "# `simpipe init --unseen-classes` writes a config that tests classes which are never trained on.",

@@ -17,7 +17,6 @@ pub use self::survey::{Survey, SurveyError};
 use self::scan::{File, Folder};
 use super::reader::Reader;
 use super::{Access, DigestFile, Example, Load, Loaded, Place, Sink, SourceFacts, SplitCounts};
-use crate::base::bounds::Length;
 use crate::base::check::{self, Check, between};
 use crate::base::digest::Digest;
 use crate::base::param::SpecPath;
@@ -59,7 +58,7 @@ crate::params! {
         /// Height and width that every image is scaled to, in pixels (triangle filter: bilinear, widened where it
         /// shrinks); the sizes stay as they are if it is left out.
         #[aka("image_size", "size", "target_size", "input_shape", "shape", "img_size")]
-        resize: Option<Vec<u32>> = None => size(),
+        resize: Option<Vec<u32>> = None => check::height_and_width(8192).optional(),
         /// 3 for colour, 1 for grey (luma of ITU-R BT.709).
         channels: u32 = 3 => Check::new("1 or 3", |channels| matches!(channels, 1 | 3)),
         /// The colour behind transparent pixels: red, green and blue from 0 to 255. What is half transparent is mixed in
@@ -81,14 +80,6 @@ crate::choice! {
         /// Leave them out, with a warning; `dataset.json` lists them.
         "skip" => Skip,
     }
-}
-
-fn size() -> Check<Option<Vec<u32>>> {
-    Check::new("two numbers from 1 to 8192, height and width", |size: &Option<Vec<u32>>| {
-        size.as_ref().is_none_or(|size| size.len() == 2 && size.iter().all(|side| (1..=8192).contains(side)))
-    })
-    .with_bounds(check::between(1_u32, 8192).bounds)
-    .with_length(Length::of(2))
 }
 
 fn background() -> Check<Vec<u8>> {

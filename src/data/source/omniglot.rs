@@ -3,6 +3,7 @@
 //! An archive holds `<archive>/<alphabet>/<character>/<number>_<drawer>.png`, black ink on white, 105 x 105 pixels.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
 use std::io::{BufReader, Cursor, Read, Seek};
 use std::path::{Path, PathBuf};
 
@@ -13,8 +14,7 @@ use super::download::{Downloader, PATIENCE};
 use super::published::Published;
 use super::reader::PublishedReader;
 use super::{Access, DigestFile, Example, Load, Loaded, Place, Sink, SourceFacts, SplitCounts};
-use crate::base::bounds::Length;
-use crate::base::check::{self, Check};
+use crate::base::check;
 use crate::base::digest::Digest;
 use crate::base::fs::open_regular;
 use crate::base::param::SpecPath;
@@ -68,16 +68,8 @@ crate::params! {
         leave_out: Vec<String> = Vec::new(),
         /// Height and width that every drawing is scaled to, in pixels (triangle filter); 105 x 105 if it is left out.
         #[aka("image_size", "size", "target_size", "input_shape", "shape", "img_size")]
-        resize: Option<Vec<u32>> = None => size(),
+        resize: Option<Vec<u32>> = None => check::height_and_width(1024).optional(),
     }
-}
-
-fn size() -> Check<Option<Vec<u32>>> {
-    Check::new("two numbers from 1 to 1024, height and width", |size: &Option<Vec<u32>>| {
-        size.as_ref().is_none_or(|size| size.len() == 2 && size.iter().all(|side| (1..=1024).contains(side)))
-    })
-    .with_bounds(check::between(1_u32, 1024).bounds)
-    .with_length(Length::of(2))
 }
 
 const BASE: &str = "https://raw.githubusercontent.com/brendenlake/omniglot/master/python/";
@@ -182,25 +174,28 @@ impl Omniglot {
         path: &Path,
         names: &[String],
     ) -> Result<Vec<Drawing>, DataError> {
-        let folder = archive.name.trim_end_matches(".zip");
-        let mut drawings: Vec<Drawing> = names.iter().filter_map(|name| drawing(name, folder)).collect();
+        let mut drawings = listed(archive, names);
+        self.check_alphabets(split, path, &alphabets(&drawings))?;
         drawings.sort_by(|a, b| a.entry.cmp(&b.entry));
-        let alphabets: BTreeSet<String> = drawings.iter().map(|drawing| alphabet(&drawing.class).to_owned()).collect();
-        let known: Vec<&str> = alphabets.iter().map(String::as_str).collect();
-        for left_out in self.left_out(split) {
-            if !alphabets.contains(left_out) {
-                return Err(DataError::Malformed {
-                    path: path.to_path_buf(),
-                    reason: format!("`leave-out` names `{left_out}`, which is no alphabet of it"),
-                    help: Some(suggest::help(left_out, &known)),
-                });
-            }
-        }
         drawings.retain(|drawing| !self.left_out(split).iter().any(|left_out| left_out == alphabet(&drawing.class)));
-        if drawings.is_empty() {
+        Ok(drawings)
+    }
+
+    /// What is left out is there, and something is left.
+    fn check_alphabets(&self, split: &str, path: &Path, alphabets: &BTreeSet<String>) -> Result<(), DataError> {
+        let known: Vec<&str> = alphabets.iter().map(String::as_str).collect();
+        let left_out = self.left_out(split);
+        if let Some(unknown) = left_out.iter().find(|left_out| !alphabets.contains(*left_out)) {
+            return Err(DataError::Malformed {
+                path: path.to_path_buf(),
+                reason: format!("`leave-out` names `{unknown}`, which is no alphabet of it"),
+                help: Some(suggest::help(unknown, &known)),
+            });
+        }
+        if alphabets.iter().all(|alphabet| left_out.contains(alphabet)) {
             return Err(DataError::malformed(path, format!("no drawing is left for the split `{split}`")));
         }
-        Ok(drawings)
+        Ok(())
     }
 
     /// Reads an archive whole, checked by its published digest.
@@ -231,6 +226,16 @@ fn drawing(name: &str, folder: &str) -> Option<Drawing> {
         .then(|| Drawing { class: class.to_owned(), entry: name.to_owned() })
 }
 
+/// All drawings of an archive, in its order.
+fn listed(archive: &Published, names: &[String]) -> Vec<Drawing> {
+    let folder = archive.name.trim_end_matches(".zip");
+    names.iter().filter_map(|name| drawing(name, folder)).collect()
+}
+
+fn alphabets(drawings: &[Drawing]) -> BTreeSet<String> {
+    drawings.iter().map(|drawing| alphabet(&drawing.class).to_owned()).collect()
+}
+
 fn alphabet(class: &str) -> &str {
     class.split('/').next().unwrap_or_default()
 }
@@ -246,6 +251,23 @@ fn names(archive: impl Read + Seek, path: &Path) -> Result<Vec<String>, DataErro
 fn names_of(path: &Path) -> Result<Vec<String>, DataError> {
     let file = open_regular(path).map_err(DataError::io("read", path))?;
     names(BufReader::new(file), path)
+}
+
+/// The alphabets of an archive: what [`Load::facts`] has listed for a plan is not listed again for its keys, but once.
+fn remembered_alphabets(
+    archive: &Published,
+    path: &Path,
+    contents: &DigestFile<'_>,
+) -> Result<BTreeSet<String>, DataError> {
+    let joined = |file: &mut File| {
+        let names = names(BufReader::new(file), path).map_err(|error| std::io::Error::other(error.to_string()))?;
+        Ok(alphabets(&listed(archive, &names)).into_iter().collect::<Vec<_>>().join("\n"))
+    };
+    match contents.fact(path, "alphabets", &joined) {
+        Ok(text) => Ok(text.lines().map(str::to_owned).collect()),
+        // The error says what is wrong with the archive where it is read as such.
+        Err(_) => Ok(alphabets(&listed(archive, &names_of(path)?))),
+    }
 }
 
 impl Load for Omniglot {
@@ -277,7 +299,7 @@ impl Load for Omniglot {
     }
 
     /// The published digests: the archives' contents are checked when they are read.
-    fn digests(&self, _: &DigestFile<'_>) -> Result<Vec<(String, Digest)>, DataError> {
+    fn digests(&self, digest_file: &DigestFile<'_>) -> Result<Vec<(String, Digest)>, DataError> {
         self.expect_two_parts()?;
         let digest = |(split, archive): (&'static str, &'static Published)| {
             if let Some(path) = self.local(archive)? {
@@ -285,7 +307,7 @@ impl Load for Omniglot {
                 if length != archive.bytes {
                     archive.verify(&path, &help(), &|| false)?;
                 }
-                self.drawings(split, archive, &path, &names_of(&path)?)?;
+                self.check_alphabets(split, &path, &remembered_alphabets(archive, &path, digest_file)?)?;
             }
             Ok((archive.name.to_owned(), archive.digest()))
         };

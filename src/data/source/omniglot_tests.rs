@@ -61,6 +61,41 @@ fn alphabets_are_left_out_of_the_test_split_alone() {
 }
 
 #[test]
+fn the_alphabets_of_an_archive_are_listed_once() {
+    use crate::base::contents::Compute;
+
+    /// Remembers one text.
+    struct Memory(std::sync::Mutex<Vec<String>>);
+    impl crate::base::contents::Contents for Memory {
+        fn digest(&self, _: &Path) -> std::io::Result<Digest> {
+            unreachable!("the published digest stands for the archive")
+        }
+        fn fact(&self, path: &Path, what: &'static str, compute: &Compute<'_>) -> std::io::Result<String> {
+            assert_eq!(what, "alphabets");
+            let mut known = self.0.lock().unwrap();
+            if known.is_empty() {
+                known.push(compute(&mut File::open(path)?)?);
+            }
+            Ok(known[0].clone())
+        }
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join(SMALL2.name);
+    std::fs::write(&path, zip(FOLDER, &[("Latin/character02/b.png", b"b"), ("Greek/character01/a.png", b"a")]))
+        .unwrap();
+    let memory = Memory(std::sync::Mutex::default());
+    for round in 0..2 {
+        let found = remembered_alphabets(&SMALL2, &path, &memory).unwrap();
+        assert_eq!(found.into_iter().collect::<Vec<_>>(), ["Greek", "Latin"], "{round}");
+        std::fs::write(&path, "no archive").unwrap();
+    }
+    // What can't be listed is said as elsewhere.
+    let fresh = |_: &Path| -> std::io::Result<Digest> { unreachable!() };
+    let error = remembered_alphabets(&SMALL2, &path, &fresh).unwrap_err();
+    assert!(error.to_string().contains("not a readable .zip"), "{error}");
+}
+
+#[test]
 fn one_archive_for_both_splits_and_a_folder_without_archives_are_refused() {
     let contents = |_: &Path| Ok(Digest::of(b""));
     let twice = Omniglot { test: Part::Background, ..defaults() };

@@ -32,9 +32,9 @@ crate::choice! {
 }
 
 /// The splits that a rule makes.
-pub(in crate::data::split) const TRAIN: &str = "train";
-pub(in crate::data::split) const VALIDATION: &str = "validation";
-pub(in crate::data::split) const TEST: &str = "test";
+pub(crate) const TRAIN: &str = "train";
+pub(crate) const VALIDATION: &str = "validation";
+pub(crate) const TEST: &str = "test";
 
 /// What is known of the images that are divided.
 #[derive(Debug, Clone, Copy, Default)]

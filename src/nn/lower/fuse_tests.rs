@@ -12,9 +12,10 @@ use super::{Behind, Fusion};
 use crate::base::param::{self, Param, View};
 use crate::base::seed::Seed;
 use crate::nn::layer::{Cx, Features, LayerSpec, Mode, TrainPass};
+use crate::nn::noise::Noise;
 use crate::nn::ops::Act;
 use crate::nn::parameters::Parameters;
-use crate::nn::{Batch, Batches, FitSettings, FitState, Network, fit};
+use crate::nn::{FitSettings, FitState, Network, fit};
 
 /// What may be fused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -240,26 +241,6 @@ fn fused_passes_do_not_depend_on_threads() {
     assert!(run(1) == run(3));
 }
 
-/// Batches of noise: the class decides which third of the pixels is bright.
-struct Noise;
-
-impl Batches for Noise {
-    fn training(&self, epoch: u64, step: u64) -> Batch {
-        let mut rng = Seed::of_stage(7, "noise", None).rng("batch", &[epoch, step]);
-        let mut batch = Batch::default();
-        for at in 0..9_usize {
-            let bright = |pixel: usize| if pixel * 3 / 768 == at / 3 { 90 } else { 0 };
-            batch.pixels.extend((0..768).map(|pixel| (rng.next_u32() % 128) as u8 + bright(pixel)));
-            batch.labels.push(i32::try_from(at / 3).unwrap());
-        }
-        batch
-    }
-
-    fn validation(&self, _: u64) -> Option<Batch> {
-        None
-    }
-}
-
 /// The same layers with an eighth of the filters.
 fn narrow(layers: &mut Json) {
     match layers {
@@ -290,7 +271,7 @@ fn train(preset: &Json) -> FitState {
         ..FitSettings::new(&optimizer, &schedule, &loss, seed())
     };
     let start = FitState::start(&network, &settings);
-    fit(&mut network, start, &settings, &Noise, &mut |_| {}, &|| false).unwrap()
+    fit(&mut network, start, &settings, &Noise(768), &mut |_| {}, &|| false).unwrap()
 }
 
 #[test]

@@ -138,7 +138,7 @@ fn any_thresholds_have_their_curves() {
             let strips = serde_json::json!({ "neighbours": { "slice": { "size": 2 } } });
             draw_one(&crate::base::param::from_json(&strips).unwrap(), &data);
         }
-        let page = crate::report::summary(&data, &[], None);
+        let page = crate::report::summary(&data, &[], None, &crate::report::Judgement::of(&data, None));
         assert!(page.contains("## Headline"), "{page}");
     }
 }
@@ -340,6 +340,8 @@ fn figures_of_real_images() {
         let figure = &figures[figure];
         figure.draw(data, &out.join(format!("figures/{name}-{}.png", figure.name())), GO_ON).unwrap();
     }
-    let page = crate::report::summary(&data, &drawn, Some(&crate::report::Baselines::of(&data, GO_ON).unwrap()));
+    let baselines = crate::report::Baselines::of(&data, GO_ON).unwrap();
+    let judgement = crate::report::Judgement::of(&data, Some(&baselines));
+    let page = crate::report::summary(&data, &drawn, Some(&baselines), &judgement);
     std::fs::write(out.join("report.md"), page).unwrap();
 }

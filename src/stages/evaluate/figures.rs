@@ -10,7 +10,7 @@ use super::asked::{Groups, Named};
 use super::lookup::{Found, Lookup};
 use super::rerank::unmeasured;
 use super::{Params, pairs};
-use crate::artifact::{ClusteringInfo, Figure, PairsInfo, RerankInfo};
+use crate::artifact::{ClusteringInfo, Estimate, Figure, PairsInfo, RerankInfo};
 use crate::metric::clustering::{Contingency, KMeans};
 use crate::metric::open_set::{OpenSet, Probe, Truth};
 use crate::metric::space::Space;
@@ -85,9 +85,11 @@ struct Measuring<'a> {
 /// A figure as it is left.
 fn figure(metric: &dyn Metric, value: f64, interval: Option<Interval>, drawn: &str, queries: usize) -> Figure {
     Figure {
-        value,
-        low: interval.map(|interval| interval.low),
-        high: interval.map(|interval| interval.high),
+        estimate: Estimate {
+            value,
+            low: interval.map(|interval| interval.low),
+            high: interval.map(|interval| interval.high),
+        },
         interval: drawn.to_owned(),
         queries,
         unit: metric.unit().to_owned(),

@@ -55,7 +55,7 @@ fn figures_are_as_computed_by_hand() {
     assert_eq!((numbers["recall@1.low"], numbers["recall@1.high"]), (0.0, 1.0));
     let found = world.evaluation();
     assert_eq!(found.order[..2], ["recall@1", "map@r"]);
-    assert_eq!((found.metrics["map@r"].value, found.metrics["map@r"].queries), (0.5, 2));
+    assert_eq!((found.metrics["map@r"].estimate.value, found.metrics["map@r"].queries), (0.5, 2));
     assert_eq!(found.metrics["map@r"].interval, "classes-then-queries");
     assert_eq!((found.counts.classes, found.counts.indexed, found.bootstrap.draws), (2, 4, 2000));
 
@@ -131,7 +131,7 @@ fn lone_queries_are_counted_and_left_out_of_means() {
     // The image of example 10 is in the index: 0.4 finds 1 instead of 0.
     assert_eq!((found["recall@1"], found["lone"], found["queries"]), (1.0, 1.0, 3.0));
     let figure = &world.evaluation().metrics["recall@1"];
-    assert_eq!((figure.queries, figure.low, figure.high), (2, Some(1.0), Some(1.0)));
+    assert_eq!((figure.queries, figure.estimate.low, figure.estimate.high), (2, Some(1.0), Some(1.0)));
     let queries = PerQuery::read_metrics(&world.folder("evaluate").join(PerQuery::FILE)).unwrap();
     assert_eq!(queries.metrics[0].1, [Some(1.0), None, Some(1.0)]);
 }
@@ -186,14 +186,16 @@ fn pairs_open_sets_clusters_and_spaces_have_their_figures() {
     let alignment = (0.01 + 7.4 * 7.4 + 121.0) / 3.0;
     assert!((found["alignment"] - alignment).abs() < 1e-3, "{}", found["alignment"]);
     for name in ["roc_auc", "eer", "auroc", "oscr", "nmi", "ari", "recall@1"] {
-        let figure = &evaluation.metrics[name];
+        let figure = &evaluation.metrics[name].estimate;
         let (low, high) = (figure.low.unwrap(), figure.high.unwrap());
         assert!(low <= figure.value && figure.value <= high, "{name}: {figure:?}");
         assert_eq!(found[&format!("{name}.low")], low);
     }
     assert_eq!(evaluation.metrics["nmi"].interval, "queries-within-classes");
     for name in ["hubness@1", "effective_rank", "uniformity", "silhouette"] {
-        assert!(evaluation.metrics[name].low.is_none() && evaluation.metrics[name].interval.starts_with("none: "));
+        assert!(
+            evaluation.metrics[name].estimate.low.is_none() && evaluation.metrics[name].interval.starts_with("none: ")
+        );
     }
     assert_eq!(evaluation.clustering.unwrap().clusters, 3);
     assert!(evaluation.undefined.is_empty(), "{:?}", evaluation.undefined);
@@ -246,7 +248,7 @@ fn re_ranked_figures_stand_beside_the_others() {
     assert!((found["reranked.map@r"] - found["map@r"] - found["gain.map@r"]).abs() < 1e-12);
     let rerank = world.evaluation().rerank.unwrap();
     assert_eq!(rerank.method["k-reciprocal"]["k1"], 2);
-    assert!(rerank.gains["recall@1"].low.is_some());
+    assert!(rerank.gains["recall@1"].estimate.low.is_some());
     let queries = PerQuery::read_metrics(&world.folder("evaluate").join(PerQuery::FILE)).unwrap();
     let names: Vec<&str> = queries.metrics.iter().map(|column| column.0.as_str()).collect();
     assert_eq!(names, ["map@r", "recall@1", "reranked.map@r", "reranked.recall@1"]);

@@ -1,0 +1,70 @@
+//! How to calibrate with images that the training has not seen, as lines that can be copied into the config.
+
+use crate::data::split::{TEST, TRAIN, VALIDATION};
+use crate::stage::{EmbeddingsFacts, IndexFacts};
+
+/// What to write where, by what queries and index are drawn from now.
+pub(super) fn help(index: Option<&IndexFacts>, queries: Option<&EmbeddingsFacts>) -> String {
+    let trained = queries.map_or(TRAIN, |queries| queries.pool.split.as_str());
+    let tested = index.map_or(TEST, |index| index.pool.split.as_str());
+    // The split that is tested stays as it is, unless it is that of the training or called as the new one will be.
+    let kept = tested != trained && tested != VALIDATION;
+    let rest = match (kept, tested == TEST) {
+        (true, true) => format!("keep = [\"{tested}\"]"),
+        (true, false) => format!("test = 0.0, keep = [\"{tested}\"]"),
+        (false, _) => "test = 0.2".to_owned(),
+    };
+    let mut edits = vec![
+        "`pipeline = \"metric-learning-held-out\"`".to_owned(),
+        format!("`split = {{ images = {{ validation = 0.2, {rest} }} }}` under `[dataset]`"),
+        "`slice = \"all\"` under `[embed-calibration]`".to_owned(),
+    ];
+    if trained != TRAIN {
+        edits.push(format!("`split = \"{TRAIN}\"` under `[sample]`"));
+    }
+    if !kept {
+        // Other images are tested then, and as many as there are.
+        edits.push(format!("`split = \"{TEST}\"` under `[sample-validation]`"));
+        edits.extend(["index", "match"].map(|stage| format!("`slice = \"all\"` under `[{stage}]`")));
+        edits.push("`leave-one-out = true` under `[match]`".to_owned());
+    }
+    format!("hold images out of training, and find the thresholds with them: write {}", edits.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::artifact::Distance;
+    use crate::stage::SamplesFacts;
+
+    fn of(trained: &str, tested: &str) -> String {
+        let pool = |split: &str| SamplesFacts { split: split.to_owned(), ..SamplesFacts::default() };
+        let index =
+            IndexFacts { pool: pool(tested), range: None, dim: None, distance: Distance::Cosine, model_use: None };
+        let queries = EmbeddingsFacts {
+            pool: pool(trained),
+            range: None,
+            dim: None,
+            distance: Distance::Cosine,
+            seen_in_training: true,
+            model_use: None,
+        };
+        help(Some(&index), Some(&queries))
+    }
+
+    #[test]
+    fn the_split_that_is_tested_stays_where_it_can() {
+        assert!(of("train", "test").contains("{ validation = 0.2, keep = [\"test\"] } }` under `[dataset]`"));
+        assert!(of("train", "val").contains("{ validation = 0.2, test = 0.0, keep = [\"val\"] } }` under `[dataset]`"));
+        assert!(!of("train", "val").contains("[sample"));
+        assert!(of("training", "test").ends_with("`split = \"train\"` under `[sample]`"));
+        // The images held out would join those that are kept.
+        let joined = of("train", "validation");
+        assert!(joined.contains("{ validation = 0.2, test = 0.2 }"), "{joined}");
+        assert!(
+            joined.contains("`split = \"test\"` under `[sample-validation]`, `slice = \"all\"` under `[index]`"),
+            "{joined}"
+        );
+        assert!(of("train", "train").contains("{ validation = 0.2, test = 0.2 }"));
+    }
+}
