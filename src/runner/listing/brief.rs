@@ -69,9 +69,10 @@ const KNOWING: [&str; 4] = ["evaluate", "few-shot", "match", ""];
 
 /// The metric that tells most of what a run is good for.
 pub(super) fn headline(metrics: &BTreeMap<String, f64>) -> Option<(String, f64)> {
+    // The stage of that very id before others of its kind.
     let of = |name: &str, stage: &str| {
         let is = |key: &str| key.split_once('.').is_some_and(|(id, rest)| rest == name && id.starts_with(stage));
-        metrics.iter().find(|(key, _)| is(key))
+        metrics.get_key_value(&format!("{stage}.{name}")).or_else(|| metrics.iter().find(|(key, _)| is(key)))
     };
     let found = TELLING.iter().find_map(|name| KNOWING.iter().find_map(|stage| of(name, stage)));
     found.map(|(name, value)| (name.clone(), *value))
@@ -131,7 +132,8 @@ mod tests {
             let metrics = names.iter().map(|name| ((*name).to_owned(), 0.5)).collect();
             headline(&metrics).map(|(name, _)| name).unwrap_or_default()
         };
-        assert_eq!(of(&["evaluate.map@r", "evaluate-unseen.map@r", "match.map@r"]), "evaluate-unseen.map@r");
+        assert_eq!(of(&["evaluate.map@r", "evaluate-unseen.map@r", "match.map@r"]), "evaluate.map@r");
+        assert_eq!(of(&["evaluate-unseen.map@r", "match.map@r"]), "evaluate-unseen.map@r");
         assert_eq!(of(&["match.map@r", "evaluate.recall@1", "evaluate.map@r.low"]), "match.map@r");
         assert_eq!(of(&["few-shot.accuracy", "match.accuracy"]), "few-shot.accuracy");
         assert_eq!(of(&["train.loss", "train.val_loss"]), "train.val_loss");
