@@ -12,12 +12,14 @@ mod explain;
 mod export;
 mod graph;
 mod init;
+mod lock;
 mod logging;
 mod options;
 mod plan;
 mod print;
 mod progress;
 mod reporter;
+mod reproduce;
 mod run;
 mod runs;
 mod schema;
@@ -65,6 +67,7 @@ enum Command {
     Config(config::ConfigArgs),
     Show(show::ShowArgs),
     Runs(runs::RunsArgs),
+    Reproduce(reproduce::ReproduceArgs),
     Export(export::ExportArgs),
     Schema(schema::SchemaArgs),
     Docs(docs::DocsArgs),
@@ -85,6 +88,7 @@ impl Command {
             Self::Config(args) => args.json(),
             Self::Show(args) => args.json,
             Self::Runs(args) => args.json,
+            Self::Reproduce(args) => args.json,
             Self::Export(args) => args.json,
             Self::Docs(args) => args.json,
             Self::Store(args) => args.json(),
@@ -106,6 +110,7 @@ impl Command {
             Self::Config(args) => config::exec(args, out),
             Self::Show(args) => show::exec(args, out),
             Self::Runs(args) => runs::exec(args, out),
+            Self::Reproduce(args) => reproduce::exec(args, out),
             Self::Export(args) => export::exec(args, out),
             Self::Schema(args) => schema::exec(args, out),
             Self::Docs(args) => docs::exec(args, out),
