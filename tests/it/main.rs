@@ -11,6 +11,7 @@ mod determinism;
 mod doctor;
 mod eval_golden;
 mod evaluate;
+mod export_run;
 mod facts;
 mod faults;
 mod from_other_libraries;
