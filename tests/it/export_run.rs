@@ -154,7 +154,7 @@ fn what_can_not_be_sent_is_said() {
     assert!(said(&["--format", "mlflow"], 2).contains("needs the address of a server"));
     // A port that nobody listens at.
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    assert!(said(&["--mlflow", &format!("http://127.0.0.1:{free}")], 1).contains("can't be reached"));
+    assert!(said(&["--mlflow", &format!("http://127.0.0.1:{free}")], 4).contains("can't be reached"));
     assert!(said(&["--ro-crate", "a.zip", "--stage", "train"], 2).contains("takes the whole run"));
     assert!(said(&["--ro-crate", "a.zip", "--tensorboard", "b"], 2).contains("cannot be used with"));
     let file = at(&project, "file");
@@ -194,7 +194,9 @@ impl Server {
         let Ok(mut stream) = std::net::TcpStream::connect(format!("127.0.0.1:{port}")) else { return false };
         let mut answer = String::new();
         drop(stream.set_read_timeout(Some(Duration::from_secs(20))));
-        let asked = stream.write_all(b"GET /health HTTP/1.0\r\n\r\n").and_then(|()| stream.read_to_string(&mut answer));
+        let asked = stream
+            .write_all(b"GET /health HTTP/1.0\r\nHost: 127.0.0.1\r\n\r\n")
+            .and_then(|()| stream.read_to_string(&mut answer));
         asked.is_ok() && answer.contains("200 OK")
     }
 }

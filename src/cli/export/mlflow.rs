@@ -8,6 +8,7 @@ use super::mlflow_messages::{Point, batches, pairs, params, tags};
 use super::tensorboard::history;
 use super::whole_run::{RunFormat, Sent, StoredRun};
 use crate::base::clock::Moment;
+use crate::base::issue::{Issue, IssueKind};
 use crate::cli::print::{self, shown};
 use crate::error::Error;
 use crate::runner::{RunRecord, StageRecord};
@@ -146,8 +147,9 @@ fn text(json: &Json) -> Result<String, Error> {
     json.as_str().map(str::to_owned).ok_or_else(|| refused("the server's answer is not that of MLflow".to_owned()))
 }
 
+/// A server that can't be had, as an object store that can't be.
 fn refused(message: String) -> Error {
-    Error::Output(std::io::Error::other(message))
+    Error::Spec(vec![Issue::nowhere(message).kind(IssueKind::Unavailable)])
 }
 
 /// An MLflow server.

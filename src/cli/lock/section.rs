@@ -108,11 +108,13 @@ pub(super) fn differences(locked: &Node, here: &Json) -> Vec<Issue> {
 
 /// What a stage is made of, in the words of the spec.
 fn of_stage(id: &str, at: &Node, old: &Json, new: &Json) -> Vec<Issue> {
-    let (Some(before), Some(now)) = (snapshot(old), snapshot(new)) else {
+    let (Some(before), Some(now)) = (snapshot(old, new), snapshot(new, old)) else {
         return vec![Issue::at(&at.place, id, format!("the lock of the stage `{id}` can't be read"))];
     };
     let mut issues = Vec::new();
-    for reason in diff::reasons(id, &before, &now, &|_| None) {
+    for mut reason in diff::reasons(id, &before, &now, &|_| None) {
+        reason.old = reason.old.filter(|value| !value.is_null());
+        reason.new = reason.new.filter(|value| !value.is_null());
         let inside =
             reason.path.as_deref().and_then(|path| path.strip_prefix(id)).map(|path| path.trim_start_matches('.'));
         let place = match (&reason.path, inside) {
@@ -151,9 +153,15 @@ fn of_keys(id: &str, at: &Node, old: &Json, new: &Json) -> Vec<Issue> {
     other.map(issue).collect()
 }
 
-/// The part of a lock that a stage's own words can be made of.
-fn snapshot(stage: &Json) -> Option<Snapshot> {
-    let params = stage.get(PARAMS).cloned().unwrap_or_else(|| json!({}));
+/// The part of a lock that a stage's own words can be made of. Parameters that only the other one has are at their default
+/// here, which is `null`.
+fn snapshot(stage: &Json, other: &Json) -> Option<Snapshot> {
+    let mut params = stage.get(PARAMS).cloned().unwrap_or_else(|| json!({}));
+    for name in other.get(PARAMS).and_then(Json::as_object).into_iter().flatten().map(|(name, _)| name) {
+        if params.get(name).is_none() {
+            params[name] = Json::Null;
+        }
+    }
     let mut parts = json!({
         "format": 1, "stage": stage.get("stage")?, "version": stage.get("version")?, "params": params, "inputs": {},
     });
@@ -200,6 +208,10 @@ mod tests {
         let said = messages(|here| here["train"]["params"]["optimizer"]["adam"]["learning-rate"] = 0.2.into());
         let expected = "the stage `train` is not as locked: `train.optimizer.adam.learning-rate` changed: 0.1 -> 0.2";
         assert_eq!(said, [expected]);
+        let said = messages(|here| here["train"]["params"]["clip-norm"] = 1.0.into());
+        assert_eq!(said, ["the stage `train` is not as locked: `train.clip-norm` changed: default -> 1.0"]);
+        let said = messages(|here| drop(here["train"]["params"].as_object_mut().unwrap().remove("epochs")));
+        assert_eq!(said, ["the stage `train` is not as locked: `train.epochs` changed: 2 -> default"]);
         let said = messages(|here| here["dataset"]["sources"]["images"] = json!(Digest::of(b"b")));
         assert_eq!(said, ["the stage `dataset` is not as locked: source `images` changed"]);
         let said = messages(|here| here["train"]["version"] = 4.into());
