@@ -6,7 +6,7 @@
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel, sync_channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -18,8 +18,29 @@ use crate::base::digest::Digest;
 const PATIENCE: Duration = Duration::from_secs(2);
 /// Bytes of its output that are taken at a time.
 const PIECE: usize = 1 << 16;
+/// Pieces that may wait to be taken: a change may be larger than memory.
+const AHEAD: usize = 64;
 /// What would make it look at another repository than the project's: a run may be started by one of git's own hooks.
 const ELSEWHERE: [&str; 5] = ["GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_COMMON_DIR", "GIT_PREFIX"];
+
+/// Prints what is changed as everybody's git does, whatever this user's is told to do.
+const DIFF: [&str; 15] = [
+    "-c",
+    "diff.noprefix=false",
+    "-c",
+    "diff.mnemonicPrefix=false",
+    "-c",
+    "diff.relative=false",
+    "diff",
+    "HEAD",
+    "--binary",
+    "--no-ext-diff",
+    "--no-textconv",
+    "--no-color",
+    "--no-renames",
+    "--unified=3",
+    "--diff-algorithm=myers",
+];
 
 /// What was checked out, and what of it was changed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -63,9 +84,7 @@ fn is_inside(project: &Path) -> bool {
 fn ask(project: &Path) -> Option<GitState> {
     let until = Instant::now() + PATIENCE;
     let commit = Asked::start(project, &["rev-parse", "--verify", "HEAD"])?;
-    // As everybody's git prints it, whatever this user's is told to do.
-    let diff = ["diff", "HEAD", "--binary", "--no-ext-diff", "--no-textconv", "--no-color", "--no-renames"];
-    let diff = Asked::start(project, &diff)?;
+    let diff = Asked::start(project, &DIFF)?;
     let (mut words, mut changes, mut empty) = (Vec::new(), blake3::Hasher::new(), true);
     commit.read(until, &mut |piece| words.extend_from_slice(piece))?;
     diff.read(until, &mut |piece| {
@@ -95,7 +114,7 @@ impl Asked {
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
         let mut child = command.spawn().ok()?;
         let mut pipe = child.stdout.take()?;
-        let (sender, output) = channel();
+        let (sender, output) = sync_channel(AHEAD);
         let reader = thread::Builder::new().name("git-output".to_owned()).spawn(move || {
             let mut buffer = vec![0; PIECE];
             while let Ok(read @ 1..) = pipe.read(&mut buffer) {
