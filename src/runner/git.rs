@@ -3,7 +3,7 @@
 //! `git` itself is asked, while the run is under way. Where there is no repository, no `git` or no answer in time,
 //! nothing is known, which is no error.
 
-use std::io::Read;
+use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel, sync_channel};
@@ -117,9 +117,11 @@ impl Asked {
         let (sender, output) = sync_channel(AHEAD);
         let reader = thread::Builder::new().name("git-output".to_owned()).spawn(move || {
             let mut buffer = vec![0; PIECE];
-            while let Ok(read @ 1..) = pipe.read(&mut buffer) {
-                if sender.send(buffer[..read].to_vec()).is_err() {
-                    return;
+            loop {
+                match pipe.read(&mut buffer) {
+                    Ok(read @ 1..) if sender.send(buffer[..read].to_vec()).is_ok() => {}
+                    Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                    Ok(_) | Err(_) => return,
                 }
             }
         });
