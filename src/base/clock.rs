@@ -28,6 +28,20 @@ impl Moment {
         self.rfc3339().replace(['-', ':'], "")
     }
 
+    /// Reads what [`Moment::rfc3339`] writes; `None` if it is something else.
+    #[must_use]
+    pub fn from_rfc3339(text: &str) -> Option<Self> {
+        let digits = |at: std::ops::Range<usize>| text.get(at)?.parse::<u64>().ok();
+        let (year, month, day) = (digits(0..4)?, digits(5..7)?, digits(8..10)?);
+        let (hour, minute, second, milli) = (digits(11..13)?, digits(14..16)?, digits(17..19)?, digits(20..23)?);
+        if !(1970..=9999).contains(&year) || !(1..=12).contains(&month) || !(1..=31).contains(&day) {
+            return None;
+        }
+        let clock = ((hour * 60 + minute) * 60 + second) * 1000 + milli;
+        let moment = Self(days(year, month, day) * 86_400_000 + clock);
+        (moment.rfc3339() == text).then_some(moment)
+    }
+
     fn time(self) -> [u64; 4] {
         [self.0 / 3_600_000 % 24, self.0 / 60_000 % 60, self.0 / 1000 % 60, self.0 % 1000]
     }
@@ -46,9 +60,31 @@ fn civil(days: u64) -> (u64, u64, u64) {
     (year_of_era + era * 400 + u64::from(month <= 2), month, day)
 }
 
+/// Days since 1970 of a date not before (Hinnant's `days_from_civil`).
+fn days(year: u64, month: u64, day: u64) -> u64 {
+    let year = if month <= 2 { year - 1 } else { year };
+    let (era, year_of_era) = (year / 400, year % 400);
+    let day_of_year = (153 * (if month > 2 { month - 3 } else { month + 9 }) + 2) / 5 + day - 1;
+    let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
+    (era * 146_097 + day_of_era).saturating_sub(719_468)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn moments_are_read_as_they_are_written() {
+        for day in 0..40_000 {
+            let moment = Moment(day * 86_400_000 + day * 977 % 86_400_000);
+            assert_eq!(Moment::from_rfc3339(&moment.rfc3339()), Some(moment));
+        }
+        for text in
+            ["", "2026-11-24", "2026-02-30T00:00:00.000Z", "2026-11-24T22:59:34.120+01:00", "1969-12-31T23:59:59.999Z"]
+        {
+            assert_eq!(Moment::from_rfc3339(text), None, "{text}");
+        }
+    }
 
     #[test]
     fn moments_are_written_in_utc() {

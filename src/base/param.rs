@@ -22,6 +22,8 @@ pub enum View {
     Full,
     /// All of them but paths: what an artifact may show, the same on every machine.
     Portable,
+    /// Those of [`View::Portable`], and paths as they lie on this machine: what tells where a spec's files are.
+    Located,
     /// All of them but paths, and but those that came after the first version where they have their default: what an
     /// artifact holds to be read back, with the same bytes for the same spec in every version.
     Stored,
@@ -186,7 +188,7 @@ pub fn write_field<T: Param>(
     let left_out = match view {
         View::Key => is_default && !value.is_versioned(),
         View::Stored => is_default && is_later,
-        View::Full | View::Portable => false,
+        View::Full | View::Portable | View::Located => false,
     };
     if left_out {
         return;

@@ -175,7 +175,14 @@ impl Param for SpecPath {
     }
     /// Never in a key or an artifact: what the files hold decides, not where they lie.
     fn write(&self, view: View) -> Json {
-        if view == View::Full { Json::from(self.written.as_str()) } else { Json::Null }
+        match view {
+            View::Full => Json::from(self.written.as_str()),
+            View::Located => {
+                let at = std::path::absolute(&self.resolved).unwrap_or_else(|_| self.resolved.clone());
+                Json::from(at.to_string_lossy())
+            }
+            View::Portable | View::Stored | View::Key => Json::Null,
+        }
     }
     fn shape() -> Shape {
         Shape::Path

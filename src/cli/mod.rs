@@ -14,6 +14,7 @@ mod explain;
 mod export;
 mod graph;
 mod init;
+mod lock;
 mod logging;
 mod note;
 mod options;
@@ -21,6 +22,7 @@ mod plan;
 mod print;
 mod progress;
 mod reporter;
+mod reproduce;
 mod run;
 mod runs;
 mod schema;
@@ -73,6 +75,7 @@ enum Command {
     Compare(compare::CompareArgs),
     Tag(tag::TagArgs),
     Note(note::NoteArgs),
+    Reproduce(reproduce::ReproduceArgs),
     Export(export::ExportArgs),
     Schema(schema::SchemaArgs),
     Docs(docs::DocsArgs),
@@ -97,6 +100,7 @@ impl Command {
             Self::Compare(args) => args.json,
             Self::Tag(args) => args.json,
             Self::Note(args) => args.json,
+            Self::Reproduce(args) => args.json,
             Self::Export(args) => args.json,
             Self::Docs(args) => args.json,
             Self::Store(args) => args.json(),
@@ -122,6 +126,7 @@ impl Command {
             Self::Compare(args) => compare::exec(args, out),
             Self::Tag(args) => tag::exec(args, out),
             Self::Note(args) => note::exec(args, out),
+            Self::Reproduce(args) => reproduce::exec(args, out),
             Self::Export(args) => export::exec(args, out),
             Self::Schema(args) => schema::exec(args, out),
             Self::Docs(args) => docs::exec(args, out),

@@ -97,7 +97,11 @@ pub(super) fn experiment_of(config: &Path, overlays: &OverlayOptions) -> Result<
 
 /// The plan of a config.
 pub(super) fn plan_of(config: &Path, overlays: &OverlayOptions) -> Result<Plan, Error> {
-    let experiment = experiment_of(config, overlays)?;
+    plan_experiment(experiment_of(config, overlays)?)
+}
+
+/// The plan of an experiment.
+pub(super) fn plan_experiment(experiment: Experiment) -> Result<Plan, Error> {
     let plan = Plan::build(experiment, registry::builtin()).map_err(Error::Spec)?;
     registry::builtin().backend(&plan.experiment.device).map_err(|error| {
         let issue = Issue::at(&plan.experiment.device_place, "device", error.to_string());

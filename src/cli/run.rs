@@ -7,14 +7,16 @@ use std::sync::Arc;
 use clap::Args;
 
 use super::event_sink::EventSink;
+use super::lock::Frozen;
 use super::options::{ExperimentOptions, PlaceOptions};
 use super::print::{self, Align, Paint, Table, shown};
 use super::reporter::Reporter;
-use super::{logging, screen, seeds, signal, sink, threads, words};
+use super::{lock, logging, screen, seeds, signal, sink, threads, words};
 use crate::error::{Error, Exit};
 use crate::plan::Plan;
 use crate::runner::{Event, Failure, FailureKind, Outcome, RunRecord, Runner, StageRecord};
 use crate::stages::registry;
+use crate::store::Store;
 
 /// Run an experiment: stages whose result is stored are hits, the others are computed.
 #[derive(Debug, Args)]
@@ -22,6 +24,8 @@ use crate::stages::registry;
   simpipe run configs/cifar10.toml
   simpipe run configs/cifar10.toml --set train.epochs=5 --set 'train.loss={ multi-similarity = { epsilon = 0.2 } }'
   simpipe run configs/cifar10.toml --set 'seeds=[1, 2, 3]'
+  simpipe run configs/cifar10.toml --lock
+  simpipe run configs/cifar10.toml --frozen
   simpipe run configs/cifar10.toml --root /data/experiments --json
   simpipe run configs/cifar10.toml --store s3://bucket/team")]
 pub(super) struct RunArgs {
@@ -38,6 +42,12 @@ pub(super) struct RunArgs {
     /// Read every stored byte before it is used, whatever is remembered of it.
     #[arg(long)]
     verify: bool,
+    /// Write keys and source digests of all stages into `simpipe.lock` beside the config, for git.
+    #[arg(long, conflicts_with = "frozen")]
+    lock: bool,
+    /// Refuse to run whatever differs from `simpipe.lock`.
+    #[arg(long)]
+    frozen: bool,
     /// Say nothing but errors.
     #[arg(long, short)]
     quiet: bool,
@@ -60,6 +70,10 @@ pub(super) fn exec(args: &RunArgs, out: &mut dyn Write) -> Result<Exit, Error> {
     let store = args.place.open_store(&root)?;
     let store = if args.verify { store.verifying() } else { store };
     let cancel = signal::wish();
+    if args.lock {
+        lock::look(&plan)?;
+    }
+    let frozen = args.frozen.then(|| Frozen::check(&plan, &store, &root)).transpose()?;
     let log = logging::start(args.verbose);
     logging::log_panics(&log);
     let events = args.events.as_deref().map(open_events).transpose()?;
@@ -86,6 +100,10 @@ pub(super) fn exec(args: &RunArgs, out: &mut dyn Write) -> Result<Exit, Error> {
         runner.run_seeds(&plan, registry::builtin(), &on_event)?
     };
     let exit = exit_of(&record);
+    let exit = match keep_lock(args, &plan, &record, &store, frozen.as_ref())? {
+        Exit::Done => exit,
+        broken => broken,
+    };
     let printed = if args.json {
         print::json(&record, out).map_err(Error::from)
     } else if args.events.as_deref() == Some(Path::new("-")) {
@@ -101,6 +119,31 @@ pub(super) fn exec(args: &RunArgs, out: &mut dyn Write) -> Result<Exit, Error> {
     let Some(why) = reporter.lost_events() else { return Ok(exit) };
     writeln!(screen::messages(), "{} {why}", Paint::stderr().red("error:"))?;
     Ok(if exit == Exit::Done { Exit::Failed } else { exit })
+}
+
+/// Writes the lock, or says what the run has left that is not as locked.
+fn keep_lock(
+    args: &RunArgs,
+    plan: &Plan,
+    record: &RunRecord,
+    store: &Store,
+    frozen: Option<&Frozen<'_>>,
+) -> Result<Exit, Error> {
+    if args.lock && !record.ok {
+        let message = "simpipe.lock stays as it is: not every stage has a result";
+        writeln!(screen::messages(), "{} {message}", Paint::stderr().yellow("warning:"))?;
+    } else if args.lock {
+        let path = lock::write(plan, record, store)?;
+        if !args.quiet {
+            writeln!(screen::messages(), "locked: {}", shown(path.display()))?;
+        }
+    }
+    let broken = frozen.map(|frozen| frozen.broken_by(record)).unwrap_or_default();
+    if broken.is_empty() || !record.ok {
+        return Ok(Exit::Done);
+    }
+    print::errors(&Error::Spec(broken), &mut screen::messages())?;
+    Ok(Exit::Failed)
 }
 
 fn open_events(path: &Path) -> Result<EventSink, Error> {

@@ -63,6 +63,11 @@ fn write_block(block: &[Line], origins: Origins, dim: &dyn Fn(&str) -> String) -
     text
 }
 
+/// `key = value` with the end of its line, over several lines if it is a list of tables or a long list.
+pub(super) fn entry_text(name: &str, node: &Node) -> String {
+    entry(name, node).into_iter().map(|line| line.text + "\n").collect()
+}
+
 /// `key = value`, over several lines if it is a list of tables or a long list.
 fn entry(name: &str, node: &Node) -> Vec<Line> {
     let text = format!("{} = {}", key(name), inline(node));
@@ -120,7 +125,8 @@ fn inline(node: &Node) -> String {
     }
 }
 
-fn key(name: &str) -> String {
+/// A key, in quotes where it has to be.
+pub(super) fn key(name: &str) -> String {
     let bare = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'));
     if bare { name.to_owned() } else { quoted(name) }
 }

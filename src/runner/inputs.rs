@@ -88,6 +88,11 @@ impl Contents for Asked<'_> {
     }
 }
 
+/// A backend as keys name it. Every one computes in 32-bit floats.
+pub(super) fn key_name(backend: &str) -> String {
+    format!("{backend}/f32")
+}
+
 /// Key parts of a node for every backend whose results are accepted, in that order, and for the one to compute on.
 pub(super) struct Candidates {
     pub(super) accepted: Vec<KeyParts>,
@@ -103,8 +108,7 @@ impl Candidates {
         sources: &[SourceDigest],
     ) -> Self {
         let inputs = digests(plan, node, entries);
-        // Every backend computes in 32-bit floats.
-        let parts = |name: &String| plan.key_parts(node, inputs.clone(), sources.to_vec(), &format!("{name}/f32"));
+        let parts = |name: &String| plan.key_parts(node, inputs.clone(), sources.to_vec(), &key_name(name));
         let compute = parts(&backend.compute);
         let tensor = plan.graph[node].stage.tensor();
         let accepted = if tensor { backend.accepted.iter().map(parts).collect() } else { vec![compute.clone()] };

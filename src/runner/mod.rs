@@ -9,6 +9,7 @@ pub mod estimate;
 mod event;
 mod executor;
 pub mod folders;
+mod git;
 mod inputs;
 mod known;
 pub mod listing;
@@ -17,6 +18,7 @@ pub mod notes;
 mod reasons;
 mod record;
 pub mod removal;
+pub mod reproduction;
 mod retry;
 mod schedule;
 mod seeds;
@@ -35,6 +37,7 @@ pub use crate::base::clock;
 pub use error::{Failure, FailureKind, RunError};
 pub use event::Event;
 pub use folders::History;
+pub use git::GitState;
 pub use record::{Outcome, RunRecord, SeedRun, StageRecord};
 
 use crate::base::fs::{Inside, is_wrong_place, remove_dir};
@@ -45,6 +48,7 @@ use crate::stage::{Catalog, StageError};
 use crate::store::{AcEntry, Files, Journal, RunStart, Store, StoreError};
 use error::StageFailure;
 use executor::{Attempt, Executor};
+use git::Look;
 use known::Known;
 use petgraph::graph::NodeIndex;
 use schedule::{Held, Queue};
@@ -106,6 +110,13 @@ fn warn(on_event: &(dyn Fn(&Event) + Sync), message: String) {
     on_event(&Event::Warning { stage: None, message });
 }
 
+/// Ends a journal. If that is not written, the run is over and its record is there; gc will take it for one that was killed.
+fn close(journal: Option<Journal>, record: &RunRecord, what: &str, on_event: &(dyn Fn(&Event) + Sync)) {
+    if let Some(Err(error)) = journal.map(|journal| journal.finish(record.ok, record.interrupted)) {
+        warn(on_event, format!("the end of the {what} is not in the store's journal: {error}"));
+    }
+}
+
 impl Runner<'_> {
     /// Runs every stage that has no stored result. A stage that fails is in the record, not an error.
     ///
@@ -132,7 +143,7 @@ impl Runner<'_> {
         let hardware = catalog.hardware(&backend.compute);
         // Whoever shows events may have a bug: that costs an event, never a result.
         let on_event = &|event: &Event| drop(catch_unwind(AssertUnwindSafe(|| on_event(event))));
-        let (began, started) = (clock::now(), Instant::now());
+        let (began, started, look) = (clock::now(), Instant::now(), Look::begin(&plan.experiment.project));
         let ids = || plan.order.iter().map(|node| plan.graph[*node].id.as_str());
         let order = folders::order_of(Some(self.store));
         let history = History::read(self.root, &order, plan, ids());
@@ -179,14 +190,13 @@ impl Runner<'_> {
             metrics: metrics(&stages),
             stages: stages.iter().map(|finished| finished.record.clone()).collect(),
             spec: plan.resolved(View::Full),
+            paths: record::paths(plan),
+            git: look.end(),
             group: group.map(str::to_owned),
             seeds: Vec::new(),
         };
         record.write(&folder)?;
-        // If it is not written, the run is over and its record is there; gc will take it for one that was killed.
-        if let Some(Err(error)) = journal.map(|journal| journal.finish(record.ok, record.interrupted)) {
-            warn(on_event, format!("the end of the run is not in the store's journal: {error}"));
-        }
+        close(journal, &record, "run", on_event);
         on_event(&Event::RunFinished { ok: record.ok, seconds: record.seconds });
         Ok(record)
     }
@@ -330,6 +340,7 @@ impl Run<'_> {
                 record.outcome = outcome;
                 record.saved_seconds = if outcome == Outcome::Hit { entry.seconds } else { 0.0 };
                 record.files.clone_from(&entry.files);
+                record.made_by.clone_from(&entry.made_by);
                 Finished { record, entry: Some(entry) }
             }
             Err(failure) => {
@@ -359,6 +370,7 @@ impl Run<'_> {
             failure: None,
             skipped: None,
             key_parts: None,
+            made_by: BTreeMap::new(),
             params: node.stage.params(View::Full),
             files: Files::default(),
         }

@@ -6,9 +6,10 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
-use super::{Failure, FailureKind, RunError, listing};
-use crate::base::{file_name, fs};
-use crate::plan::{Key, KeyParts, Reason, Snapshot};
+use super::{Failure, FailureKind, GitState, RunError, listing};
+use crate::base::param::View;
+use crate::base::{file_name, fs, path};
+use crate::plan::{Key, KeyParts, Plan, Reason, Snapshot};
 use crate::store::{Files, RunState};
 
 /// Version of this record's format.
@@ -78,6 +79,9 @@ pub struct StageRecord {
     pub skipped: Option<String>,
     /// What decides its key.
     pub key_parts: Option<KeyParts>,
+    /// What computed its result, in this run or an earlier one: code version, backend, kernels.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
+    pub made_by: BTreeMap<String, String>,
     /// Its parameters with every default: what reasons are told from.
     pub params: Json,
     /// Its files.
@@ -150,6 +154,12 @@ pub struct RunRecord {
     pub metrics: BTreeMap<String, f64>,
     /// The resolved spec.
     pub spec: Json,
+    /// Where the files and folders lay that the spec names, by the spec path that names them.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
+    pub paths: BTreeMap<String, String>,
+    /// The state of the project's git repository when the run began, where it has one.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub git: Option<GitState>,
     /// The group that it is a run of.
     #[serde(skip_serializing_if = "Option::is_none", default, deserialize_with = "file_name::optional_word")]
     pub group: Option<String>,
@@ -158,6 +168,37 @@ pub struct RunRecord {
     /// `NAME.t_low`, `NAME.t_high` beside it.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub seeds: Vec<SeedRun>,
+}
+
+/// Where the files and folders lie that a plan's spec names, by spec path: what a spec writes starts from the folder of the
+/// file that writes it, which nobody knows who has the resolved spec alone.
+pub(super) fn paths(plan: &Plan) -> BTreeMap<String, String> {
+    let mut found = BTreeMap::new();
+    for node in &plan.order {
+        let node = &plan.graph[*node];
+        add_paths(&node.id, &node.stage.params(View::Located), &node.stage.params(View::Portable), &mut found);
+    }
+    found
+}
+
+/// Adds the texts of a located spec that the portable one has not: those are paths.
+fn add_paths(at: &str, located: &Json, portable: &Json, found: &mut BTreeMap<String, String>) {
+    match located {
+        Json::String(text) if *portable != *located => {
+            found.insert(at.to_owned(), text.clone());
+        }
+        Json::Object(fields) => {
+            for (key, value) in fields {
+                add_paths(&path::join(at, key), value, portable.get(key).unwrap_or(&Json::Null), found);
+            }
+        }
+        Json::Array(items) => {
+            for (index, value) in items.iter().enumerate() {
+                add_paths(&path::at(at, index), value, portable.get(index).unwrap_or(&Json::Null), found);
+            }
+        }
+        _ => {}
+    }
 }
 
 impl StageRecord {
@@ -180,7 +221,15 @@ impl RunRecord {
     /// # Errors
     /// If it is not there, is no run record or is one of another format.
     pub fn read(folder: &Path) -> Result<Self, RunError> {
-        let path = folder.join("run.json");
+        Self::read_file(&folder.join("run.json"))
+    }
+
+    /// Reads a run record that may lie anywhere and be called anything: somebody has sent it.
+    ///
+    /// # Errors
+    /// As [`RunRecord::read`].
+    pub fn read_file(path: &Path) -> Result<Self, RunError> {
+        let path = path.to_path_buf();
         let bytes = fs::read(&path).map_err(RunError::io("read", &path))?;
         let format = serde_json::from_slice::<Head>(&bytes).ok().map(|head| head.format);
         if let Some(found) = format.filter(|found| found.as_u64() != Some(FORMAT.into())) {

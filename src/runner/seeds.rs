@@ -10,8 +10,9 @@ use std::time::Instant;
 
 use serde_json::Value as Json;
 
-use super::record::FORMAT;
-use super::{Event, RunError, RunRecord, Runner, SeedRun, StageRecord, clock, executor, folders, memory, warn};
+use super::git::Look;
+use super::record::{FORMAT, paths};
+use super::{Event, RunError, RunRecord, Runner, SeedRun, StageRecord, clock, close, executor, folders, memory, warn};
 use crate::base::interrupt::LeftToEnd;
 use crate::base::param::View;
 use crate::metric::MetricError;
@@ -36,7 +37,7 @@ impl Runner<'_> {
         on_event: &(dyn Fn(&Event) + Sync),
     ) -> Result<RunRecord, RunError> {
         let backend = catalog.backend(&plan.experiment.device).map_err(RunError::Device)?;
-        let (began, started) = (clock::now(), Instant::now());
+        let (began, started, look) = (clock::now(), Instant::now(), Look::begin(&plan.experiment.project));
         let (run, inside) = folders::create(self.root, &plan.experiment.name, began)?;
         let folder = inside.path().to_path_buf();
         let dir = folder.strip_prefix(self.root).unwrap_or(&folder).to_string_lossy().into_owned();
@@ -75,15 +76,13 @@ impl Runner<'_> {
             stages: stages(plan, &seeds),
             metrics: over_seeds(seeds.iter().filter(|run| run.ok).map(|run| &run.metrics)),
             spec: spec(plan),
+            paths: paths(plan),
+            git: look.end(),
             group: None,
             seeds,
         };
         record.write(&folder)?;
-        if let Some(journal) = journal
-            && let Err(error) = journal.finish(record.ok, record.interrupted)
-        {
-            warn(on_event, format!("the end of the group is not in the store's journal: {error}"));
-        }
+        close(journal, &record, "group", on_event);
         Ok(record)
     }
 }

@@ -9,7 +9,7 @@ use petgraph::graph::NodeIndex;
 use serde::Serialize;
 
 use super::inputs::{Candidates, Entries, Sources};
-use super::{History, RunError, folders, reasons};
+use super::{History, RunError, folders, inputs, reasons};
 use crate::plan::{Key, KeyParts, Plan, Reason, ReasonKind};
 use crate::stage::{BackendChoice, Catalog, StageError};
 use crate::store::{AcEntry, Damage, Found, Store, StoreError};
@@ -143,6 +143,12 @@ impl<'a> Forecast<'a> {
         }
     }
 
+    /// What decides a stage's result, if its inputs are known.
+    #[must_use]
+    pub fn parts(&self, id: &str) -> Option<&KeyParts> {
+        self.parts.get(&self.plan.find(id)?)
+    }
+
     /// The status of a stage.
     #[must_use]
     pub fn stage(&self, id: &str) -> Option<&StageStatus> {
@@ -191,6 +197,16 @@ impl<'a> Forecast<'a> {
         let causes = self.causes(&reasons, run);
         Explanation { reasons, causes, compared_with: run.map(|run| run.run.clone()), ..cause }
     }
+}
+
+/// What of a stage's key is its own: all but the files of upstream stages, which need not be there yet.
+///
+/// # Errors
+/// If the device can't be used or a source can't be read.
+pub fn own_parts(plan: &Plan, node: NodeIndex, catalog: &dyn Catalog, store: &Store) -> Result<KeyParts, StageError> {
+    let backend = catalog.backend(&plan.experiment.device)?;
+    let sources = Sources::of(plan, node, store)?;
+    Ok(plan.key_parts(node, BTreeMap::new(), sources.digests, &inputs::key_name(&backend.compute)))
 }
 
 /// The stored result under a key, without moving a damaged one and without fetching what only an object store has.

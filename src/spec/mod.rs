@@ -10,11 +10,14 @@ mod load;
 mod merge;
 mod overrides;
 mod parse;
+mod resolved;
 mod seeds;
 mod syntax;
 mod template;
 
 pub use experiment::{Experiment, Input, StageSpec};
 pub use load::{ACCEPTED, LoadOptions, NUMERICS, Overlay, RESERVED, load, project_above, project_of};
+pub use parse::read_toml;
+pub use resolved::{from_resolved, replace_text};
 pub use seeds::MOST as MOST_SEEDS;
 pub use template::{BUILT_IN as BUILT_IN_TEMPLATES, is_name};

@@ -39,6 +39,11 @@ pub(super) fn read_file(path: &Path, name: &str, layer: Layer, issues: &mut Issu
     parse(&source, issues).map(|table| (source, table))
 }
 
+/// Reads a TOML file that is no layer of a spec.
+pub fn read_toml(path: &Path, issues: &mut Issues) -> Option<(Arc<Source>, Table)> {
+    read_file(path, &path.display().to_string(), Layer::Config, issues)
+}
+
 /// A file's bytes, or why not and what to do.
 fn bytes_of(path: &Path) -> Result<Vec<u8>, (String, String)> {
     intake::read(path).map_err(|refusal| {

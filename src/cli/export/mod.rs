@@ -1,13 +1,21 @@
-//! `simpipe export`: a run's trained model as a file that other programs read.
+//! `simpipe export`: a run's trained model as a file that other programs read, or the run as a whole.
 //!
-//! A format is a file beside this one, a [`Format`], and a line in [`FORMATS`].
+//! A format of a model is a file beside this one, a [`Format`], and a line in [`FORMATS`]; one of a whole run a
+//! [`RunFormat`], and a line in [`RUN_FORMATS`].
 
+mod crate_metadata;
+mod event_file;
+mod mlflow;
+mod mlflow_messages;
 mod model;
+mod ro_crate;
 mod safetensors;
+mod tensorboard;
 #[cfg(test)]
 mod tests;
 mod torch;
 mod torch_module;
+mod whole_run;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -15,9 +23,10 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use clap::builder::{PossibleValue, PossibleValuesParser};
 use serde::Serialize;
-use serde_json::json;
+use serde_json::{Value as Json, json};
 
 use self::model::StoredModel;
+use self::whole_run::{RUN_FORMATS, RunFormat, StoredRun};
 use super::options::PlaceOptions;
 use super::print::{self, shown};
 use super::sink;
@@ -26,26 +35,39 @@ use crate::base::interrupt::LeftToEnd;
 use crate::error::{Error, Exit};
 use crate::runner::RunRecord;
 
-/// Write a run's trained model as a file that other programs read.
+/// Write a run's trained model as a file that other programs read, or hand on the run as a whole.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   simpipe export latest
   simpipe export cifar10 --format torch --output cifar10.torch.safetensors
   simpipe export cifar10 --format torch-module --output model.py
-  simpipe export paper --format safetensors --stage train --json")]
+  simpipe export paper --format safetensors --stage train --json
+  simpipe export paper --ro-crate paper.zip
+  simpipe export latest --tensorboard logs
+  simpipe export latest --mlflow http://127.0.0.1:5000")]
 pub(super) struct ExportArgs {
     /// A run as `show` takes it: its id, the start of one, its folder, an experiment's name, a tag or `latest`.
     run: String,
     /// What to write.
     #[arg(long, value_name = "FORMAT", default_value = "torch", value_parser = formats())]
     format: String,
-    /// The file [default: the experiment's name with the format's ending, in the current folder].
+    /// The file; of `tensorboard` a folder, of `mlflow` the address of a server [default: the experiment's name with the
+    /// format's ending, in the current folder].
     #[arg(long, short, value_name = "FILE")]
     output: Option<PathBuf>,
+    /// The same as `--format ro-crate --output FILE`: all files of the run with what made them, as one archive.
+    #[arg(long, value_name = "FILE.zip", group = "whole", conflicts_with_all = ["format", "output"])]
+    ro_crate: Option<PathBuf>,
+    /// The same as `--format tensorboard --output DIR`: event files below a folder.
+    #[arg(long, value_name = "DIR", group = "whole", conflicts_with_all = ["format", "output"])]
+    tensorboard: Option<PathBuf>,
+    /// The same as `--format mlflow --output URL`: parameters, figures and tags to a server.
+    #[arg(long, value_name = "URL", group = "whole", conflicts_with_all = ["format", "output"])]
+    mlflow: Option<PathBuf>,
     /// The stage whose model it is, where the run has several.
     #[arg(long, value_name = "ID")]
     stage: Option<String>,
-    /// Overwrite the file if it is there.
+    /// Overwrite the file if it is there; send a run once more that a server has.
     #[arg(long)]
     force: bool,
     #[command(flatten)]
@@ -90,15 +112,30 @@ struct Row {
 }
 
 fn formats() -> PossibleValuesParser {
-    PossibleValuesParser::new(FORMATS.iter().map(|format| PossibleValue::new(format.name()).help(format.about())))
+    let of_models = FORMATS.iter().map(|format| (format.name(), format.about()));
+    let of_runs = RUN_FORMATS.iter().map(|format| (format.name(), format.about()));
+    PossibleValuesParser::new(of_models.chain(of_runs).map(|(name, about)| PossibleValue::new(name).help(about)))
+}
+
+impl ExportArgs {
+    /// The format and its output, whichever way they are written.
+    fn wish(&self) -> (&str, Option<&Path>) {
+        let options = [("ro-crate", &self.ro_crate), ("tensorboard", &self.tensorboard), ("mlflow", &self.mlflow)];
+        let short = options.into_iter().find_map(|(name, output)| Some((name, Some(output.as_deref()?))));
+        short.unwrap_or((&self.format, self.output.as_deref()))
+    }
 }
 
 pub(super) fn exec(args: &ExportArgs, out: &mut dyn Write) -> Result<Exit, Error> {
-    let format = FORMATS.iter().find(|format| format.name() == args.format);
-    let format = format.ok_or_else(|| Error::usage(format!("there is no format `{}`", args.format), "see `--help`"))?;
+    let (name, output) = args.wish();
+    if let Some(format) = RUN_FORMATS.iter().find(|format| format.name() == name) {
+        return export_run(args, *format, output, out);
+    }
+    let format = FORMATS.iter().find(|format| format.name() == name);
+    let format = format.ok_or_else(|| Error::usage(format!("there is no format `{name}`"), "see `--help`"))?;
+    let record = read_record(args)?;
     let root = args.place.root_here()?;
-    let record = RunRecord::read(&args.place.run_folder(&root, &args.run)?)?;
-    let output = args.output.clone().unwrap_or_else(|| PathBuf::from(format.file_name(&record.name)));
+    let output = output.map_or_else(|| PathBuf::from(format.file_name(&record.name)), Path::to_path_buf);
     refuse_overwriting(&output, args.force)?;
     let store = args.place.open_store_to_read(&root)?.verifying();
     let model = StoredModel::read(&record, args.stage.as_deref(), &store)?;
@@ -109,6 +146,43 @@ pub(super) fn exec(args: &ExportArgs, out: &mut dyn Write) -> Result<Exit, Error
     sink::write(&output, &exported.bytes).map_err(|error| sink::unwritable(&output, &error, help))?;
     drop(writing);
     say(args, &model, &output, &exported, out)?;
+    Ok(Exit::Done)
+}
+
+fn read_record(args: &ExportArgs) -> Result<RunRecord, Error> {
+    let root = args.place.root_here()?;
+    Ok(RunRecord::read(&args.place.run_folder(&root, &args.run)?)?)
+}
+
+/// Hands on a run as a whole.
+fn export_run(
+    args: &ExportArgs,
+    format: &dyn RunFormat,
+    output: Option<&Path>,
+    out: &mut dyn Write,
+) -> Result<Exit, Error> {
+    if let Some(stage) = &args.stage {
+        let message = format!("`--stage {stage}` chooses a model, and `{}` takes the whole run", format.name());
+        return Err(Error::usage(message, "leave `--stage` out"));
+    }
+    let record = read_record(args)?;
+    let output = output.map(|output| output.to_string_lossy().into_owned());
+    let output = output.or_else(|| format.default_output(&record.name)).ok_or_else(|| {
+        let message = format!("`{}` needs {} to write to", format.name(), format.target());
+        Error::usage(message, format!("name it: `--{} ..`", format.name()))
+    })?;
+    let store = args.place.open_store_to_read(&args.place.root_here()?)?.verifying();
+    let sent = format.write(&StoredRun { record: &record, store: &store }, &output, args.force)?;
+    print::store_warnings(&store)?;
+    if args.json {
+        let mut report = json!({ "run": record.run, "format": format.name() });
+        if let (Json::Object(report), Json::Object(more)) = (&mut report, sent.json) {
+            report.extend(more);
+        }
+        print::json(&report, out)?;
+    } else {
+        writeln!(out, "{}", sent.words)?;
+    }
     Ok(Exit::Done)
 }
 
@@ -136,7 +210,7 @@ fn say(
 fn refuse_overwriting(output: &Path, force: bool) -> Result<(), Error> {
     let at = output.display();
     if output == Path::new("-") {
-        return Err(Error::usage("a model is written into a file", "name one: `--output FILE`"));
+        return Err(Error::usage("what is exported is written into a file", "name one: `--output FILE`"));
     }
     if output.is_dir() {
         return Err(Error::usage(format!("`{at}` is a folder"), "name a file: `--output FILE`"));

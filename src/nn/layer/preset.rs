@@ -46,7 +46,7 @@ impl<A: Architecture> Param for Preset<A> {
         let mut params = self.params.clone();
         let written = match view {
             View::Full | View::Stored => true,
-            View::Key | View::Portable => self.body != params.layers(),
+            View::Key | View::Portable | View::Located => self.body != params.layers(),
         };
         *params.body() = written.then(|| self.body.clone());
         params.write(view)

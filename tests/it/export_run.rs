@@ -1,0 +1,246 @@
+//! Exports of whole runs, read back by the programs that they are for, where Python has them.
+
+use std::io::Read;
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::Value as Json;
+
+use crate::peers;
+use crate::project::{PLAIN_REPORT, Project, files_below, repository};
+
+/// What a script of `tests/peers` prints.
+fn python(script: &str, argument: &str) -> Json {
+    let path = repository().join("tests/peers").join(script);
+    let output = Command::new("python3").arg(path).arg(argument).env("NO_PROXY", "127.0.0.1").output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{script}: {said}");
+    serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{script}: {error}\n{said}"))
+}
+
+/// A number of a JSON object.
+fn number(json: &Json) -> f64 {
+    json.as_f64().unwrap_or_else(|| panic!("{json} is no number"))
+}
+
+fn export(project: &Project, arguments: &[&str], code: i32) -> Json {
+    let report = project.json(&[&["export", "latest", "--json"], arguments].concat(), code);
+    if code == 0 {
+        crate::schemas::validate("export.schema.json", &report);
+    }
+    report
+}
+
+fn at(project: &Project, name: &str) -> String {
+    project.root().join(name).to_str().unwrap().to_owned()
+}
+
+/// Losses by step, as the run's own table has them.
+fn losses(project: &Project, run: &Json) -> Vec<(u64, f64)> {
+    let path = project.root().join(run["dir"].as_str().unwrap()).join("train/history.parquet");
+    let history = simpipe::artifact::History::read(&path).unwrap();
+    history.0.iter().map(|row| (row.step, row.loss)).collect()
+}
+
+#[test]
+fn a_crate_holds_every_file_of_a_run_and_says_what_made_it() {
+    let project = Project::new();
+    let run = project.run(&PLAIN_REPORT).json;
+    let zip = at(&project, "run.zip");
+    let report = export(&project, &["--ro-crate", &zip], 0);
+    let stages = run["stages"].as_array().unwrap();
+    let count: usize = stages.iter().map(|stage| stage["files"].as_object().unwrap().len()).sum();
+    assert_eq!((report["file"].as_str(), report["files"].as_u64()), (Some(zip.as_str()), Some(count as u64 + 1)));
+    let bytes = std::fs::read(&zip).unwrap();
+    assert_eq!(report["bytes"], bytes.len());
+
+    let mut archive = zip::ZipArchive::new(std::io::Cursor::new(&bytes)).unwrap();
+    let mut read = |name: &str| {
+        let mut content = Vec::new();
+        archive.by_name(name).unwrap().read_to_end(&mut content).unwrap();
+        content
+    };
+    let metadata: Json = serde_json::from_slice(&read("ro-crate-metadata.json")).unwrap();
+    let entity = |id: &str| metadata["@graph"].as_array().unwrap().iter().find(|one| one["@id"] == id).unwrap();
+    let train = stages.iter().find(|stage| stage["id"] == "train").unwrap();
+    let digest = train["files"]["model.safetensors"]["digest"].as_str().unwrap();
+    assert_eq!(simpipe::base::digest::Digest::of(&read("train/model.safetensors")).to_string(), digest);
+    assert_eq!(entity("train/model.safetensors")["identifier"], format!("blake3:{digest}"));
+    assert_eq!(entity("#run")["endTime"], run["finished"]);
+    let sent: Json = serde_json::from_slice(&read("run.json")).unwrap();
+    assert_eq!((&sent["run"], &sent["spec"]), (&run["run"], &run["spec"]));
+
+    // The same bytes again, by the other spelling; what is there stays unless it is said otherwise.
+    assert!(
+        export(&project, &["--ro-crate", &zip], 2)["errors"][0]["message"]
+            .as_str()
+            .unwrap()
+            .contains("is there already")
+    );
+    export(&project, &["--format", "ro-crate", "--output", &zip, "--force"], 0);
+    assert!(std::fs::read(&zip).unwrap() == bytes);
+    if peers::python("ro_crate", &["rocrate_validator"]).is_some() {
+        assert_eq!(python("check_ro_crate.py", &zip), serde_json::json!([]));
+    }
+    // What the store has lost is in no crate.
+    let object = project.root().join("artifacts/store/cas").join(&digest[..2]).join(digest);
+    std::fs::remove_file(object).unwrap();
+    let said = export(&project, &["--ro-crate", &at(&project, "other.zip")], 2);
+    assert!(said["errors"][0]["message"].as_str().unwrap().contains("the store has no result of `train`"), "{said}");
+    assert!(!Path::new(&at(&project, "other.zip")).exists());
+}
+
+#[test]
+fn event_files_have_every_step_and_every_figure() {
+    let project = Project::new();
+    let run = project.run(&PLAIN_REPORT).json;
+    let logs = at(&project, "logs");
+    let report = export(&project, &["--tensorboard", &logs], 0);
+    let name = format!("smoke/{}", run["run"].as_str().unwrap());
+    let file = &report["files"][0].as_str().unwrap();
+    assert!(file.starts_with(&format!("{logs}/{name}/events.out.tfevents.")), "{file}");
+    let bytes = std::fs::read(file).unwrap();
+    export(&project, &["--format", "tensorboard", "--output", &logs], 0);
+    assert!(std::fs::read(file).unwrap() == bytes && files_below(Path::new(&logs)).len() == 1, "the same bytes again");
+    let args = ["run", "configs/smoke.toml", "--json", "--set", "seeds=[1, 2]"];
+    let group = project.json(&[&args[..], &PLAIN_REPORT].concat(), 0);
+    assert_eq!(export(&project, &["--tensorboard", &logs], 0)["files"].as_array().unwrap().len(), 2);
+    if peers::python("tensorboard", &["tensorboard"]).is_none() {
+        return;
+    }
+    let found = python("read_tensorboard.py", &logs);
+    let scalars = &found[&name]["scalars"];
+    let expected = losses(&project, &run);
+    let read = scalars["train/loss"].as_array().unwrap();
+    assert_eq!(read.len(), expected.len());
+    for (point, (step, loss)) in read.iter().zip(&expected) {
+        assert!(
+            point[0] == *step && (number(&point[1]) - loss).abs() < 1e-6 * loss.abs().max(1.0),
+            "{point}: {step}, {loss}"
+        );
+    }
+    for (metric, value) in run["metrics"].as_object().unwrap() {
+        let point = &scalars[format!("metrics/{metric}")][0];
+        assert_eq!(point[0], expected.last().unwrap().0);
+        assert!((number(&point[1]) - number(value)).abs() <= 1e-6 * number(value).abs().max(1.0), "{metric}: {point}");
+    }
+    assert!(found[&name]["texts"]["spec"].as_str().unwrap().contains("\"multi-similarity\""), "{found}");
+    for seed in group["seeds"].as_array().unwrap() {
+        let name = format!("smoke/{}/seed-{}", group["run"].as_str().unwrap(), seed["seed"]);
+        let found = number(&found[&name]["scalars"]["metrics/train.loss"][0][1]);
+        assert!((found - number(&seed["metrics"]["train.loss"])).abs() < 1e-5, "{name}");
+    }
+}
+
+#[test]
+fn what_can_not_be_sent_is_said() {
+    let project = Project::new();
+    project.run(&PLAIN_REPORT);
+    let said = |arguments: &[&str], code: i32| {
+        export(&project, arguments, code)["errors"][0]["message"].as_str().unwrap().to_owned()
+    };
+    assert!(said(&["--mlflow", "mlruns"], 2).contains("is no address of a server"));
+    assert!(said(&["--format", "mlflow"], 2).contains("needs the address of a server"));
+    // A port that nobody listens at.
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    assert!(said(&["--mlflow", &format!("http://127.0.0.1:{free}")], 4).contains("can't be reached"));
+    assert!(said(&["--ro-crate", "a.zip", "--stage", "train"], 2).contains("takes the whole run"));
+    assert!(said(&["--ro-crate", "a.zip", "--tensorboard", "b"], 2).contains("cannot be used with"));
+    let file = at(&project, "file");
+    std::fs::write(&file, "").unwrap();
+    assert!(said(&["--tensorboard", &file], 2).contains("is a file"));
+}
+
+/// An MLflow server that goes with the value.
+struct Server {
+    process: Child,
+    url: String,
+}
+
+impl Server {
+    fn start(folder: &Path) -> Self {
+        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string();
+        let process = Command::new("python3")
+            .args(["-m", "mlflow", "server", "--backend-store-uri", "sqlite:///runs.db", "--workers", "1"])
+            .args(["--default-artifact-root", "./artifacts", "--host", "127.0.0.1", "--port", &port])
+            .current_dir(folder)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .process_group(0)
+            .spawn()
+            .unwrap();
+        let server = Self { process, url: format!("http://127.0.0.1:{port}") };
+        let began = Instant::now();
+        while !server.answers(&port) {
+            assert!(began.elapsed() < Duration::from_secs(180), "the server does not start");
+            std::thread::sleep(Duration::from_millis(200));
+        }
+        server
+    }
+
+    fn answers(&self, port: &str) -> bool {
+        use std::io::Write;
+        let Ok(mut stream) = std::net::TcpStream::connect(format!("127.0.0.1:{port}")) else { return false };
+        let mut answer = String::new();
+        drop(stream.set_read_timeout(Some(Duration::from_secs(20))));
+        let asked = stream
+            .write_all(b"GET /health HTTP/1.0\r\nHost: 127.0.0.1\r\n\r\n")
+            .and_then(|()| stream.read_to_string(&mut answer));
+        asked.is_ok() && answer.contains("200 OK")
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // Its workers too.
+        let group = format!("-{}", self.process.id());
+        drop(Command::new("kill").args(["-KILL", "--", &group]).status());
+        drop(self.process.wait());
+    }
+}
+
+#[test]
+fn mlflow_has_what_was_sent() {
+    if peers::python("mlflow", &["mlflow", "fastapi"]).is_none() {
+        return;
+    }
+    let project = Project::new();
+    let run = project.run(&PLAIN_REPORT).json;
+    let server = Server::start(project.root());
+    let sent = export(&project, &["--mlflow", &server.url], 0);
+    let found = python("read_mlflow.py", &server.url);
+    let read = &found["smoke"][sent["run_id"].as_str().unwrap()];
+    assert_eq!((&read["status"], &read["name"]), (&"FINISHED".into(), &run["run"]));
+    assert_eq!((&read["params"]["train.steps-per-epoch"], &read["params"]["seed"]), (&"12".into(), &"7".into()));
+    for (metric, value) in run["metrics"].as_object().unwrap() {
+        let found = number(&read["metrics"][metric.replace('@', "_at_")]);
+        assert!((found - number(value)).abs() <= 1e-12 * number(value).abs(), "{metric}: {found}");
+    }
+    let history = read["histories"]["train.history.loss"].as_array().unwrap();
+    let history: Vec<(u64, f64)> =
+        history.iter().map(|point| (point[0].as_u64().unwrap(), number(&point[1]))).collect();
+    assert_eq!(history, losses(&project, &run));
+    // Twice only if somebody wants that.
+    let said = export(&project, &["--mlflow", &server.url], 2);
+    assert!(said["errors"][0]["message"].as_str().unwrap().contains("the server has the run"), "{said}");
+    export(&project, &["--mlflow", &server.url, "--force"], 0);
+
+    let args = ["run", "configs/smoke.toml", "--json", "--set", "seeds=[1, 2]"];
+    let group = project.json(&[&args[..], &PLAIN_REPORT].concat(), 0);
+    let sent = export(&project, &["--format", "mlflow", "--output", &server.url], 0);
+    assert_eq!(sent["runs"], 3);
+    let found = python("read_mlflow.py", &server.url);
+    let parent = sent["run_id"].as_str().unwrap();
+    let children = found["smoke"].as_object().unwrap().values();
+    let mut losses: Vec<f64> = children
+        .filter(|run| run["tags"]["mlflow.parentRunId"] == parent)
+        .map(|run| number(&run["metrics"]["train.loss"]))
+        .collect();
+    losses.sort_by(f64::total_cmp);
+    let seeds = group["seeds"].as_array().unwrap().iter();
+    let mut expected: Vec<f64> = seeds.map(|seed| number(&seed["metrics"]["train.loss"])).collect();
+    expected.sort_by(f64::total_cmp);
+    assert_eq!(losses, expected);
+}
