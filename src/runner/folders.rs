@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::sweep::{is_of_sweep, trials};
 use super::{RunError, RunRecord, clock::Moment};
 use crate::base::digest::Digest;
 use crate::base::file_name::FileName;
@@ -25,14 +26,18 @@ pub fn store_folder(root: &Path) -> PathBuf {
 ///
 /// `artifacts/` and `runs/` may be links to a larger disk; below them no link is followed.
 pub(super) fn create(root: &Path, name: &str, started: Moment) -> Result<(String, Inside), RunError> {
-    let runs = runs_folder(root);
-    fs::create_dirs_synced(&runs).map_err(RunError::io("create", &runs))?;
+    create_below(&runs_folder(root), name, started)
+}
+
+/// The same in a folder `name` of another folder than that of runs.
+pub(super) fn create_below(runs: &Path, name: &str, started: Moment) -> Result<(String, Inside), RunError> {
+    fs::create_dirs_synced(runs).map_err(RunError::io("create", runs))?;
     let parent = runs.join(name);
     let new = std::fs::symlink_metadata(&parent).is_err();
-    let opened = Inside::open(&runs).and_then(|runs| runs.enter(name));
+    let opened = Inside::open(runs).and_then(|runs| runs.enter(name));
     let named = opened.map_err(RunError::io("create", &parent))?;
     if new {
-        fs::sync_dir(&runs).map_err(RunError::io("sync", &runs))?;
+        fs::sync_dir(runs).map_err(RunError::io("sync", runs))?;
     }
     for attempt in 0_u32.. {
         let salt = Digest::of_json(&(std::process::id(), started.0, attempt)).short();
@@ -92,7 +97,7 @@ pub(super) fn ids_of_name(root: &Path, name: &str) -> Vec<String> {
     of_name(root, name, &RunOrder::default()).iter().map(|folder| name_and_id(folder).1.to_owned()).collect()
 }
 
-fn subfolders(folder: &Path) -> Vec<PathBuf> {
+pub(super) fn subfolders(folder: &Path) -> Vec<PathBuf> {
     let Ok(items) = std::fs::read_dir(folder) else { return Vec::new() };
     let mut folders: Vec<PathBuf> = items.flatten().map(|item| item.path()).filter(|path| path.is_dir()).collect();
     folders.sort();
@@ -121,8 +126,10 @@ pub fn find(root: &Path, order: &RunOrder, wanted: &str) -> Result<PathBuf, RunE
         return Ok(folder.clone());
     }
     let part = |folder: &&PathBuf| id_of(folder).starts_with(wanted) || id_of(folder).ends_with(wanted);
-    let parts: Vec<&PathBuf> =
+    let mut parts: Vec<&PathBuf> =
         all.iter().filter(|folder| !wanted.is_empty() && part(folder)).filter(recorded).collect();
+    let trials = if parts.is_empty() { trials(root) } else { Vec::new() };
+    parts.extend(trials.iter().filter(|folder| !wanted.is_empty() && part(folder)).filter(recorded));
     match parts.as_slice() {
         [] => Err(RunError::NoRun { name: wanted.to_owned(), folder: runs_folder(root) }),
         [folder] => Ok((*folder).clone()),
@@ -185,6 +192,8 @@ pub fn find_tagged(root: &Path, store: &Store, wanted: &str) -> Result<PathBuf, 
 pub fn unrecorded(root: &Path, store: &Store) -> Vec<JournaledRun> {
     let here = std::path::absolute(root).unwrap_or_default().to_string_lossy().into_owned();
     let mut runs = store.journaled_runs().unwrap_or_default();
+    // Those of a sweep are told of by the sweep.
+    runs.retain(|run| !is_of_sweep(&run.start.dir));
     runs.retain(|run| run.start.root == here && !root.join(&run.start.dir).join("run.json").is_file());
     runs.retain(|run| matches!(run.state, RunState::Killed | RunState::Running));
     runs.reverse();

@@ -18,6 +18,7 @@ mod retry;
 mod schedule;
 mod seeds;
 pub mod status;
+pub mod sweep;
 #[cfg(test)]
 mod tests;
 
@@ -58,6 +59,27 @@ pub struct Runner<'a> {
     pub cancel: &'a AtomicBool,
     /// The command line, for the record.
     pub command: Vec<String>,
+}
+
+/// What a run is a part of.
+#[derive(Clone, Copy)]
+enum Part<'a> {
+    /// Nothing.
+    Whole,
+    /// A group of this id.
+    Group(&'a str),
+    /// A sweep of this id, in whose folder it gets its own.
+    Trial { sweep: &'a str, folder: &'a Path },
+}
+
+impl<'a> Part<'a> {
+    /// The id of what it is kept with.
+    const fn group(self) -> Option<&'a str> {
+        match self {
+            Self::Whole => None,
+            Self::Group(id) | Self::Trial { sweep: id, .. } => Some(id),
+        }
+    }
 }
 
 /// What became of a node.
@@ -114,7 +136,7 @@ impl Runner<'_> {
         catalog: &dyn Catalog,
         on_event: &(dyn Fn(&Event) + Sync),
     ) -> Result<RunRecord, RunError> {
-        self.run_of(plan, catalog, on_event, None)
+        self.run_of(plan, catalog, on_event, Part::Whole)
     }
 
     /// A run, of a group or by itself.
@@ -123,8 +145,9 @@ impl Runner<'_> {
         plan: &Plan,
         catalog: &dyn Catalog,
         on_event: &(dyn Fn(&Event) + Sync),
-        group: Option<&str>,
+        part: Part<'_>,
     ) -> Result<RunRecord, RunError> {
+        let group = part.group();
         let backend = catalog.backend(&plan.experiment.device).map_err(RunError::Device)?;
         let hardware = catalog.hardware(&backend.compute);
         // Whoever shows events may have a bug: that costs an event, never a result.
@@ -134,7 +157,10 @@ impl Runner<'_> {
         let order = folders::order_of(Some(self.store));
         let history = History::read(self.root, &order, plan, ids());
         let earlier = folders::ids_of_name(self.root, &plan.experiment.name);
-        let (run, inside) = folders::create(self.root, &plan.experiment.name, began)?;
+        let (run, inside) = match part {
+            Part::Trial { folder, .. } => folders::create_below(folder, sweep::TRIALS, began)?,
+            Part::Whole | Part::Group(_) => folders::create(self.root, &plan.experiment.name, began)?,
+        };
         let folder = inside.path().to_path_buf();
         let dir = folder.strip_prefix(self.root).unwrap_or(&folder).to_string_lossy().into_owned();
         let stages = ids().map(str::to_owned).collect();
@@ -154,6 +180,7 @@ impl Runner<'_> {
             hardware: &hardware,
             cancel: self.cancel,
             on_event,
+            shares_device: matches!(part, Part::Trial { .. }),
             known: Known::default(),
         };
         let stages = span.in_scope(|| self.run_stages(executor, inside));
