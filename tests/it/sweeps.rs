@@ -196,6 +196,27 @@ fn two_processes_share_a_sweep() {
 }
 
 #[test]
+fn gc_beside_a_sweep_takes_nothing_that_it_needs() {
+    let project = Project::new();
+    let config = config(&project, &RATES.replace("trials = 6", "trials = 4").replace("finalists = 2", "finalists = 0"));
+    let mut child = start(&project, &config, &[]);
+    let said = in_trial(&mut child);
+    let reader = std::thread::spawn(move || said.lines().map_while(Result::ok).collect::<Vec<String>>());
+    let mut cleaned = 0;
+    while child.try_wait().unwrap().is_none() {
+        project.json(&["store", "gc", "--keep-runs", "0", "--grace", "0s", "--delete", "--json"], 0);
+        cleaned += 1;
+    }
+    let rest = reader.join().unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(0), "{rest:?}");
+    assert!(cleaned > 1, "gc ran beside it");
+    assert_eq!(finished(&project).len(), 4);
+    assert_eq!(outcomes(&project, "dataset").iter().filter(|one| *one == "ran").count(), 1, "what all share stayed");
+    project.json(&["sweep", "resume", "--json"], 0);
+    project.json(&["sweep", "best", "--json"], 0);
+}
+
+#[test]
 fn a_sweep_that_is_stopped_goes_on_where_it_was() {
     let project = Project::new();
     let long = format!("{RATES}[train]\nsteps-per-epoch = 6000\ncheckpoint-every-steps = 100\n")
