@@ -157,12 +157,8 @@ impl Runner<'_> {
         let order = folders::order_of(Some(self.store));
         let history = History::read(self.root, &order, plan, ids());
         let earlier = folders::ids_of_name(self.root, &plan.experiment.name);
-        let (run, inside) = match part {
-            Part::Trial { folder, .. } => folders::create_below(folder, sweep::TRIALS, began)?,
-            Part::Whole | Part::Group(_) => folders::create(self.root, &plan.experiment.name, began)?,
-        };
+        let (run, inside, dir) = self.new_folder(plan, part, began)?;
         let folder = inside.path().to_path_buf();
-        let dir = folder.strip_prefix(self.root).unwrap_or(&folder).to_string_lossy().into_owned();
         let stages = ids().map(str::to_owned).collect();
         let (journal, unjournaled) = self.journal(plan, &run, &dir, began, group)?;
         let seed = group.map(|_| plan.experiment.seed);
@@ -213,6 +209,21 @@ impl Runner<'_> {
         }
         on_event(&Event::RunFinished { ok: record.ok, seconds: record.seconds });
         Ok(record)
+    }
+
+    /// The run's id, its folder, and where that is below the root.
+    fn new_folder(
+        &self,
+        plan: &Plan,
+        part: Part<'_>,
+        began: clock::Moment,
+    ) -> Result<(String, Inside, String), RunError> {
+        let (run, inside) = match part {
+            Part::Trial { folder, .. } => folders::create_below(folder, sweep::TRIALS, began)?,
+            Part::Whole | Part::Group(_) => folders::create(self.root, &plan.experiment.name, began)?,
+        };
+        let dir = inside.path().strip_prefix(self.root).unwrap_or(inside.path()).to_string_lossy().into_owned();
+        Ok((run, inside, dir))
     }
 
     /// The run's journal; `None` if the store can't be written, which is worth a warning if it could be before.

@@ -53,8 +53,15 @@ pub fn trials(root: &Path) -> Vec<PathBuf> {
 /// If there is none, or parts of several ids are so.
 pub fn find(root: &Path, wanted: &str) -> Result<PathBuf, RunError> {
     for path in [PathBuf::from(wanted), root.join(wanted)] {
-        if path.join("journal.jsonl").is_file() {
-            return Ok(path);
+        // By whichever path somebody has come to it, it is one of the root's, and is called by that.
+        let path = path.canonicalize().unwrap_or_default();
+        let names = path.parent().and_then(Path::file_name).zip(path.file_name());
+        let own = names.map(|(name, id)| sweeps_folder(root).join(name).join(id));
+        let is_own = |own: &PathBuf| {
+            own.join("journal.jsonl").is_file() && own.canonicalize().is_ok_and(|resolved| resolved == path)
+        };
+        if let Some(own) = own.filter(is_own) {
+            return Ok(own);
         }
     }
     let all = all(root);
