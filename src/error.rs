@@ -101,7 +101,11 @@ impl Error {
             Self::Spec(_)
             | Self::Usage { .. }
             | Self::Run(
-                RunError::Device(_) | RunError::NoRun { .. } | RunError::Ambiguous { .. } | RunError::Unrecorded { .. },
+                RunError::Device(_)
+                | RunError::Sweep(_)
+                | RunError::NoRun { .. }
+                | RunError::Ambiguous { .. }
+                | RunError::Unrecorded { .. },
             ) => Exit::Usage,
             Self::Store(error) | Self::Run(RunError::Store(error)) => of_store(error),
             // The run's folder, which `--root` chooses.

@@ -15,10 +15,10 @@
 //! | [`metric`] | figures of merit and their intervals | base |
 //! | [`report`] | tables to pictures and pages | base, artifact, metric |
 //! | [`stages`] | one stage a file | all above but spec |
-//! | [`plan`] | the graph, keys, why a key changed | base, artifact, stage, spec |
-//! | [`store`] | content-addressed results | base |
 //! | [`sweep`] | which points of a space of parameters are tried | base |
-//! | [`runner`] | runs what is stale | base, artifact, metric, stage, store, plan |
+//! | [`plan`] | the graph, keys, why a key changed, what a sweep varies | base, artifact, stage, spec, sweep |
+//! | [`store`] | content-addressed results | base |
+//! | [`runner`] | runs what is stale, sweeps | base, artifact, metric, stage, sweep, store, plan |
 //! | [`compare`] | what differs between runs, and how sure that is | base, artifact, metric, stages, plan, store, runner |
 //! | [`cli`] | one command a file | everything |
 

@@ -6,6 +6,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use serde_json::{Value as Json, json};
+
 use super::source::{Place, Source};
 
 /// A value and its place.
@@ -68,6 +70,22 @@ impl Node {
     #[must_use]
     pub fn string(&self) -> Option<&str> {
         if let Value::String(text) = &self.value { Some(text) } else { None }
+    }
+
+    /// The tree as JSON; numbers that JSON has no word for become text.
+    #[must_use]
+    pub fn to_json(&self) -> Json {
+        match &self.value {
+            Value::String(text) | Value::Datetime(text) => json!(text),
+            Value::Integer(integer) => json!(integer),
+            Value::Float(float) if float.is_finite() => json!(float),
+            Value::Float(float) => json!(float.to_string()),
+            Value::Boolean(boolean) => json!(boolean),
+            Value::Array(items) => items.iter().map(Self::to_json).collect(),
+            Value::Table(table) => {
+                Json::Object(table.iter().map(|(key, entry)| (key.clone(), entry.node.to_json())).collect())
+            }
+        }
     }
 
     /// What kind of value it is, with its article: `a string`, `an integer`.

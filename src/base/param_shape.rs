@@ -9,6 +9,7 @@ use serde_json::Value as Json;
 use super::bounds::{Bounds, Length};
 use super::check::Check;
 use super::param::{Param, View, kebab};
+use super::path::Step;
 use super::suggest::{self, Known};
 
 /// What a value may look like.
@@ -54,6 +55,23 @@ impl Shape {
             | Self::String
             | Self::Path
             | Self::Word(_) => Vec::new(),
+        }
+    }
+
+    /// What stands at a path inside; `None` where the path names nothing that there is.
+    #[must_use]
+    pub fn at(&self, steps: &[Step<'_>]) -> Option<&Self> {
+        let Some((step, rest)) = steps.split_first() else { return Some(self) };
+        match (self, step) {
+            (Self::Record(record), Step::Key(key)) => {
+                record.fields.iter().find(|field| field.name == *key)?.shape.at(rest)
+            }
+            (Self::Choice(choice), Step::Key(key)) => {
+                choice.get().alternatives.iter().find(|one| one.name == *key)?.params.as_ref()?.at(rest)
+            }
+            (Self::List(inner), Step::Index(_)) | (Self::Map(inner), Step::Key(_)) => inner.at(rest),
+            (Self::AnyOf(shapes), _) => shapes.iter().find_map(|shape| shape.at(steps)),
+            _ => None,
         }
     }
 

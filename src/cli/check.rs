@@ -99,7 +99,11 @@ fn write_text(args: &CheckArgs, results: &[Result<Plan, Error>], out: &mut dyn W
                     count => format!(", {count} seeds"),
                 };
                 let (config, ok, stages) = (shown(config.display()), paint.green("ok"), plan.order.len());
-                writeln!(out, "{config}: {ok} ({stages} stages{seeds})")?;
+                let sweep = plan
+                    .sweep
+                    .as_ref()
+                    .map_or_else(String::new, |sweep| format!(", a sweep of {} trials", sweep.trials));
+                writeln!(out, "{config}: {ok} ({stages} stages{seeds}{sweep})")?;
                 print::warnings(&plan.warnings, &mut err)?;
                 for (id, summary) in models(plan) {
                     write_model(id, summary, out)?;

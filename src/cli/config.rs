@@ -14,7 +14,7 @@ use crate::base::param::{self, Param, Record, Shape, View};
 use crate::base::path;
 use crate::base::source::{Layer, Place, Source};
 use crate::error::{Error, Exit};
-use crate::spec::{ACCEPTED, Experiment};
+use crate::spec::{ACCEPTED, Experiment, SweepParams};
 use crate::stages::registry;
 
 /// Look at configs as they are merged.
@@ -71,8 +71,7 @@ pub(super) fn exec(args: &ConfigArgs, out: &mut dyn Write) -> Result<Exit, Error
     if args.json {
         let mut origins = Map::new();
         merged.iter().for_each(|entry| list_origins(&entry.key, &entry.node, &mut origins));
-        let spec: Map<String, Json> =
-            merged.iter().map(|entry| (entry.key.clone(), toml_text::to_json(&entry.node))).collect();
+        let spec: Map<String, Json> = merged.iter().map(|entry| (entry.key.clone(), entry.node.to_json())).collect();
         let config = args.experiment.config.to_string_lossy();
         print::json(&json!({ "config": config, "spec": spec, "origins": origins }), out)?;
     } else {
@@ -118,6 +117,12 @@ fn resolved(plan: crate::plan::Plan) -> Vec<Top> {
         let said = experiment.header.contains_key(key) || key == "seed" && !experiment.seeds.is_empty();
         if !said {
             tops.push(Top { key: key.to_owned(), node: param::node_from_json(&value, &defaults), order: Vec::new() });
+        }
+    }
+    if let (Some(sweep), Some(top)) = (&experiment.sweep, tops.iter_mut().find(|top| top.key == "sweep")) {
+        top.node = over(param::node_from_json(&sweep.write(View::Full), &defaults), &top.node);
+        if let Shape::Record(record) = SweepParams::shape() {
+            top.order = order_of(&record);
         }
     }
     for spec in &experiment.stages {

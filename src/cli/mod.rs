@@ -33,6 +33,7 @@ mod show_file;
 mod signal;
 mod sink;
 mod store;
+mod sweep;
 mod tag;
 mod threads;
 mod toml_text;
@@ -69,6 +70,7 @@ enum Command {
     Check(check::CheckArgs),
     Graph(graph::GraphArgs),
     Config(config::ConfigArgs),
+    Sweep(sweep::SweepArgs),
     Show(show::ShowArgs),
     Runs(runs::RunsArgs),
     Diff(diff::DiffArgs),
@@ -94,6 +96,7 @@ impl Command {
             Self::Explain(args) => args.json,
             Self::Check(args) => args.json,
             Self::Config(args) => args.json(),
+            Self::Sweep(args) => args.json(),
             Self::Show(args) => args.json,
             Self::Runs(args) => args.json(),
             Self::Diff(args) => args.json,
@@ -120,6 +123,7 @@ impl Command {
             Self::Check(args) => check::exec(args, out),
             Self::Graph(args) => graph::exec(args, out),
             Self::Config(args) => config::exec(args, out),
+            Self::Sweep(args) => sweep::exec(args, out),
             Self::Show(args) => show::exec(args, out),
             Self::Runs(args) => runs::exec(args, out),
             Self::Diff(args) => diff::exec(args, out),

@@ -7,9 +7,9 @@ use serde_json::{Map, Value as Json, json};
 
 use super::print;
 use crate::base::bounds::{Bounds, Limit};
-use crate::base::param::{Alternative, Field, LazyChoice, Record, Shape};
+use crate::base::param::{Alternative, Field, LazyChoice, Param, Record, Shape};
 use crate::error::{Error, Exit};
-use crate::spec::{MOST_SEEDS, NUMERICS};
+use crate::spec::{MOST_SEEDS, NUMERICS, SweepParams};
 use crate::stages::registry;
 
 /// Print the JSON Schema of a config, for taplo and editors.
@@ -56,6 +56,7 @@ fn config_schema() -> Json {
     properties.insert("device".to_owned(), device);
     let numerics = json!({ "enum": NUMERICS, "description": "`exact`: no fast convolution that rounds more." });
     properties.insert("numerics".to_owned(), numerics);
+    properties.insert("sweep".to_owned(), sweep(&mut writer));
     // A template of one's own may call its stages as it likes: tables are let through, values are not.
     let others = json!({ "type": "object", "description": "The parameters of a stage, by its id in the template." });
     writer.finish(json!({
@@ -66,6 +67,26 @@ fn config_schema() -> Json {
         "patternProperties": patterns,
         "additionalProperties": others,
     }))
+}
+
+/// `[sweep]`: what it must be told may stand in a base, and what a parameter may be is not known here.
+fn sweep(writer: &mut Writer) -> Json {
+    let mut schema = writer.shape(&SweepParams::shape());
+    schema.as_object_mut().map(|table| table.remove("required"));
+    let range = json!({
+        "type": "object", "description": "All numbers between two, both included.",
+        "properties": {
+            "low": { "type": "number" }, "high": { "type": "number" },
+            "log": { "type": "boolean", "default": false, "description": "Whether factors matter rather than differences." },
+        },
+        "required": ["low", "high"], "additionalProperties": false,
+    });
+    let list =
+        json!({ "type": "array", "minItems": 1, "description": "Values; inside of one, a number may be a range." });
+    if let Some(parameters) = schema.pointer_mut("/properties/parameters") {
+        parameters["additionalProperties"] = json!({ "anyOf": [list, range] });
+    }
+    schema
 }
 
 /// The JSON Schema of a shape, by itself.
@@ -211,7 +232,7 @@ fn definition_name(definitions: &[(LazyChoice, Json)], at: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::param::{Param, from_json};
+    use crate::base::param::from_json;
 
     crate::params! {
         /// A pool.

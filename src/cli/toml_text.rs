@@ -2,8 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::{Map, Value as Json, json};
-
 use super::config::{Top, is_default, ordered, origin};
 use crate::base::node::{Node, Value};
 use crate::base::source::Place;
@@ -105,7 +103,7 @@ fn others(node: &Node, outer: &Place, found: &mut BTreeSet<String>) {
 }
 
 /// A value on one line.
-fn inline(node: &Node) -> String {
+pub(super) fn inline(node: &Node) -> String {
     match &node.value {
         Value::String(text) => quoted(text),
         Value::Integer(integer) => integer.to_string(),
@@ -147,21 +145,6 @@ pub(super) fn quoted(text: &str) -> String {
     }
     quoted.push('"');
     quoted
-}
-
-/// The tree as JSON; numbers that JSON has no word for become text.
-pub(super) fn to_json(node: &Node) -> Json {
-    match &node.value {
-        Value::String(text) | Value::Datetime(text) => json!(text),
-        Value::Integer(integer) => json!(integer),
-        Value::Float(float) if float.is_finite() => json!(float),
-        Value::Float(float) => json!(float.to_string()),
-        Value::Boolean(boolean) => json!(boolean),
-        Value::Array(items) => items.iter().map(to_json).collect(),
-        Value::Table(table) => {
-            Json::Object(table.iter().map(|(key, entry)| (key.clone(), to_json(&entry.node))).collect::<Map<_, _>>())
-        }
-    }
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use petgraph::graph::{DiGraph, NodeIndex};
 use petgraph::visit::EdgeRef;
 
 use super::graph::{Edge, Node, Plan};
-use super::misplaced;
+use super::{misplaced, sweep};
 use crate::base::issue::{Issue, IssueKind, Issues};
 use crate::base::param::{Param, Shape, View};
 use crate::base::path;
@@ -39,6 +39,11 @@ pub(super) fn build(mut experiment: Experiment, catalog: &dyn Catalog) -> Result
         return Err(vec![Issue::nowhere("the graph has a cycle")]);
     };
     let (facts, warnings) = infer(&experiment, &draft, &order, &mut issues);
+    let draft_of = |id: &str| {
+        let node = NodeIndex::new(experiment.stages.iter().position(|stage| stage.id == id)?);
+        Some((draft[node].clone()?, facts.get(&node).cloned()))
+    };
+    let sweep = sweep::read(&experiment, catalog, &draft_of, &mut issues);
     issues.finish()?;
     let graph = draft.map(
         |node, stage| Node {
@@ -49,8 +54,11 @@ pub(super) fn build(mut experiment: Experiment, catalog: &dyn Catalog) -> Result
         },
         |_, edge| edge.clone(),
     );
-    let mut plan = Plan { experiment, graph, order, portable: serde_json::Value::Null, warnings };
+    let mut plan = Plan { experiment, graph, order, portable: serde_json::Value::Null, warnings, sweep: None };
     plan.portable = plan.resolved(View::Portable);
+    if let Some(sweep) = sweep {
+        plan.sweep = Some(Arc::new(sweep::settle(sweep, &plan, catalog)?));
+    }
     Ok(plan)
 }
 
@@ -63,7 +71,11 @@ fn check_device(experiment: &Experiment, catalog: &dyn Catalog, issues: &mut Iss
 }
 
 /// A stage's own parameters, and how it is treated while it runs.
-fn read(spec: &StageSpec, catalog: &dyn Catalog, issues: &mut Issues) -> (Option<Arc<dyn DynStage>>, Policy) {
+pub(super) fn read(
+    spec: &StageSpec,
+    catalog: &dyn Catalog,
+    issues: &mut Issues,
+) -> (Option<Arc<dyn DynStage>>, Policy) {
     let known = catalog.stages();
     if !known.contains(&spec.stage.as_str()) {
         let message = format!("there is no stage kind `{}`", spec.stage);
@@ -339,6 +351,7 @@ mod tests {
             device: "cpu".into(),
             device_place: place.clone(),
             numerics: None,
+            sweep: None,
             pipeline: "links".into(),
             config: "links.toml".into(),
             project: ".".into(),

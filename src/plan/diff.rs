@@ -176,6 +176,14 @@ fn compare_inputs(
     }
 }
 
+/// Every leaf that differs between two resolved specs.
+#[must_use]
+pub fn of_specs(old: &Json, new: &Json) -> Vec<Reason> {
+    let mut found = Vec::new();
+    compare_specs(old, new, &mut found);
+    found
+}
+
 /// Differences of two resolved specs, as spec paths: `stages.train.params.epochs` is `train.epochs` to its writer.
 fn compare_specs(old: &Json, new: &Json, found: &mut Vec<Reason>) {
     let mut raw = Vec::new();

@@ -7,7 +7,7 @@ use petgraph::graph::{DiGraph, NodeIndex};
 use petgraph::visit::EdgeRef;
 use serde_json::{Value as Json, json};
 
-use super::{KeyParts, build};
+use super::{KeyParts, Sweep, build};
 use crate::base::digest::Digest;
 use crate::base::issue::Issue;
 use crate::base::param::{Param, View};
@@ -49,6 +49,8 @@ pub struct Plan {
     pub portable: Json,
     /// What is allowed but probably not meant.
     pub warnings: Vec<Issue>,
+    /// What a sweep over it varies, typed by what the stages take.
+    pub sweep: Option<Arc<Sweep>>,
 }
 
 impl Plan {

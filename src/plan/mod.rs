@@ -8,7 +8,9 @@ pub mod diff;
 pub mod graph;
 pub mod key;
 mod misplaced;
+pub mod sweep;
 
 pub use diff::{Reason, ReasonKind, Snapshot};
 pub use graph::{Edge, Node, Plan};
 pub use key::{Key, KeyParts};
+pub use sweep::Sweep;

@@ -63,6 +63,9 @@ pub enum RunError {
         /// Where runs are.
         folder: PathBuf,
     },
+    /// A sweep can't begin or go on.
+    #[error(transparent)]
+    Sweep(#[from] super::sweep::SweepError),
     /// A word that means several runs.
     #[error("`{name}` may mean {}", .readings.join(", or "))]
     Ambiguous {
@@ -88,6 +91,7 @@ impl RunError {
             Self::Store(error) => error.help(),
             Self::Unrecorded { state: "running", .. } => Some("wait until it ends"),
             Self::Unrecorded { .. } => Some("run the same command again: what was done is stored"),
+            Self::Sweep(error) => Some(error.help()),
             Self::Ambiguous { .. } => Some("write the whole id"),
             Self::NoRun { .. } => Some("`simpipe runs` lists them; `latest` is the newest"),
             Self::Io { source, .. } => crate::base::fs::help(source),

@@ -17,6 +17,7 @@ use super::inputs::{self, Candidates, Entries, Sources};
 use super::known::{Known, Stored};
 use super::schedule::Held;
 use super::{Event, History, Outcome, reasons};
+use crate::base::digest::Digest;
 use crate::base::interrupt::LeftToEnd;
 use crate::plan::{KeyParts, Plan, Reason};
 use crate::stage::{BackendChoice, Checkpoints, Ctx, CtxParts, Number, Progress, StageError};
@@ -37,6 +38,8 @@ pub(super) struct Executor<'a> {
     pub(super) hardware: &'a BTreeMap<String, String>,
     pub(super) cancel: &'a AtomicBool,
     pub(super) on_event: &'a (dyn Fn(&Event) + Sync),
+    /// Whether other runs compute beside it, in this process or in another: only one of them has the device at a time.
+    pub(super) shares_device: bool,
     pub(super) known: Known,
 }
 
@@ -107,9 +110,17 @@ impl Executor<'_> {
                 reasons: attempt.reasons.clone(),
             });
         }
+        // Whoever has the device waits for nothing else, so this ends.
+        let shared = self.shares_device && self.plan.graph[node].stage.tensor();
+        let _device = shared.then(|| self.store.lock(self.device(), &|_| {}, &|| self.cancelled())).transpose()?;
         let entry = self.compute(node, &parts, upstream, &sources)?;
         attempt.computed = true;
         Ok(Some((Outcome::Ran, entry)))
+    }
+
+    /// What the device is locked by among runs that share it.
+    fn device(&self) -> Digest {
+        Digest::of_json(&("device", &self.backend.compute))
     }
 
     /// Whether the user wants to stop.

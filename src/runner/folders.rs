@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use super::sweep::{is_of_sweep, trials};
 use super::{RunError, RunRecord, clock::Moment};
 use crate::base::digest::Digest;
 use crate::base::file_name::FileName;
@@ -26,14 +27,18 @@ pub fn store_folder(root: &Path) -> PathBuf {
 ///
 /// `artifacts/` and `runs/` may be links to a larger disk; below them no link is followed.
 pub(super) fn create(root: &Path, name: &str, started: Moment) -> Result<(String, Inside), RunError> {
-    let runs = runs_folder(root);
-    fs::create_dirs_synced(&runs).map_err(RunError::io("create", &runs))?;
+    create_below(&runs_folder(root), name, started)
+}
+
+/// The same in a folder `name` of another folder than that of runs.
+pub(super) fn create_below(runs: &Path, name: &str, started: Moment) -> Result<(String, Inside), RunError> {
+    fs::create_dirs_synced(runs).map_err(RunError::io("create", runs))?;
     let parent = runs.join(name);
     let new = std::fs::symlink_metadata(&parent).is_err();
-    let opened = Inside::open(&runs).and_then(|runs| runs.enter(name));
+    let opened = Inside::open(runs).and_then(|runs| runs.enter(name));
     let named = opened.map_err(RunError::io("create", &parent))?;
     if new {
-        fs::sync_dir(&runs).map_err(RunError::io("sync", &runs))?;
+        fs::sync_dir(runs).map_err(RunError::io("sync", runs))?;
     }
     for attempt in 0_u32.. {
         let salt = Digest::of_json(&(std::process::id(), started.0, attempt)).short();
@@ -117,7 +122,7 @@ fn is_folder(item: &std::fs::DirEntry) -> bool {
     item.file_type().is_ok_and(|kind| kind.is_dir() || kind.is_symlink() && item.path().is_dir())
 }
 
-fn subfolders(folder: &Path) -> Vec<PathBuf> {
+pub(super) fn subfolders(folder: &Path) -> Vec<PathBuf> {
     let Ok(items) = std::fs::read_dir(folder) else { return Vec::new() };
     let mut folders: Vec<PathBuf> = items.flatten().filter(is_folder).map(|item| item.path()).collect();
     folders.sort();
@@ -146,8 +151,10 @@ pub fn find(root: &Path, order: &RunOrder, wanted: &str) -> Result<PathBuf, RunE
         return Ok(folder.clone());
     }
     let part = |folder: &&PathBuf| id_of(folder).starts_with(wanted) || id_of(folder).ends_with(wanted);
-    let parts: Vec<&PathBuf> =
+    let mut parts: Vec<&PathBuf> =
         all.iter().filter(|folder| !wanted.is_empty() && part(folder)).filter(recorded).collect();
+    let trials = if parts.is_empty() { trials(root) } else { Vec::new() };
+    parts.extend(trials.iter().filter(|folder| !wanted.is_empty() && part(folder)).filter(recorded));
     match parts.as_slice() {
         [] => Err(RunError::NoRun { name: wanted.to_owned(), folder: runs_folder(root) }),
         [folder] => Ok((*folder).clone()),
@@ -221,6 +228,8 @@ pub(super) fn journaled_root(root: &Path) -> String {
 pub fn unrecorded_but(root: &Path, store: &Store, known: &BTreeSet<&str>) -> Vec<JournaledRun> {
     let here = journaled_root(root);
     let mut runs = store.journaled_runs_but(known).unwrap_or_default();
+    // Those of a sweep are told of by the sweep.
+    runs.retain(|run| !is_of_sweep(&run.start.dir));
     runs.retain(|run| run.start.root == here && !root.join(&run.start.dir).join("run.json").is_file());
     runs.retain(|run| matches!(run.state, RunState::Killed | RunState::Running));
     runs.reverse();

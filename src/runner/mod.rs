@@ -23,6 +23,7 @@ mod retry;
 mod schedule;
 mod seeds;
 pub mod status;
+pub mod sweep;
 #[cfg(test)]
 mod tests;
 
@@ -65,6 +66,27 @@ pub struct Runner<'a> {
     pub cancel: &'a AtomicBool,
     /// The command line, for the record.
     pub command: Vec<String>,
+}
+
+/// What a run is a part of.
+#[derive(Clone, Copy)]
+enum Part<'a> {
+    /// Nothing.
+    Whole,
+    /// A group of this id.
+    Group(&'a str),
+    /// A sweep of this id, in whose folder it gets its own.
+    Trial { sweep: &'a str, folder: &'a Path },
+}
+
+impl<'a> Part<'a> {
+    /// The id of what it is kept with.
+    const fn group(self) -> Option<&'a str> {
+        match self {
+            Self::Whole => None,
+            Self::Group(id) | Self::Trial { sweep: id, .. } => Some(id),
+        }
+    }
 }
 
 /// What became of a node.
@@ -128,7 +150,7 @@ impl Runner<'_> {
         catalog: &dyn Catalog,
         on_event: &(dyn Fn(&Event) + Sync),
     ) -> Result<RunRecord, RunError> {
-        self.run_of(plan, catalog, on_event, None)
+        self.run_of(plan, catalog, on_event, Part::Whole)
     }
 
     /// A run, of a group or by itself.
@@ -137,8 +159,9 @@ impl Runner<'_> {
         plan: &Plan,
         catalog: &dyn Catalog,
         on_event: &(dyn Fn(&Event) + Sync),
-        group: Option<&str>,
+        part: Part<'_>,
     ) -> Result<RunRecord, RunError> {
+        let group = part.group();
         let backend = catalog.backend(&plan.experiment.device).map_err(RunError::Device)?;
         let hardware = catalog.hardware(&backend.compute);
         // Whoever shows events may have a bug: that costs an event, never a result.
@@ -148,9 +171,8 @@ impl Runner<'_> {
         let order = folders::order_of(Some(self.store));
         let history = History::read(self.root, &order, plan, ids());
         let earlier = folders::ids_of_name(self.root, &plan.experiment.name);
-        let (run, inside) = folders::create(self.root, &plan.experiment.name, began)?;
+        let (run, inside, dir) = self.new_folder(plan, part, began)?;
         let folder = inside.path().to_path_buf();
-        let dir = folder.strip_prefix(self.root).unwrap_or(&folder).to_string_lossy().into_owned();
         let stages = ids().map(str::to_owned).collect();
         let (journal, unjournaled) = self.journal(plan, &run, &dir, began, group)?;
         let seed = group.map(|_| plan.experiment.seed);
@@ -168,6 +190,7 @@ impl Runner<'_> {
             hardware: &hardware,
             cancel: self.cancel,
             on_event,
+            shares_device: matches!(part, Part::Trial { .. }),
             known: Known::default(),
         };
         let stages = span.in_scope(|| self.run_stages(executor, inside));
@@ -199,6 +222,21 @@ impl Runner<'_> {
         close(journal, &record, "run", on_event);
         on_event(&Event::RunFinished { ok: record.ok, seconds: record.seconds });
         Ok(record)
+    }
+
+    /// The run's id, its folder, and where that is below the root.
+    fn new_folder(
+        &self,
+        plan: &Plan,
+        part: Part<'_>,
+        began: clock::Moment,
+    ) -> Result<(String, Inside, String), RunError> {
+        let (run, inside) = match part {
+            Part::Trial { folder, .. } => folders::create_below(folder, sweep::TRIALS, began)?,
+            Part::Whole | Part::Group(_) => folders::create(self.root, &plan.experiment.name, began)?,
+        };
+        let dir = inside.path().strip_prefix(self.root).unwrap_or(inside.path()).to_string_lossy().into_owned();
+        Ok((run, inside, dir))
     }
 
     /// The run's journal; `None` if the store can't be written, which is worth a warning if it could be before.

@@ -12,7 +12,9 @@ use serde_json::Value as Json;
 
 use super::git::Look;
 use super::record::{FORMAT, paths};
-use super::{Event, RunError, RunRecord, Runner, SeedRun, StageRecord, clock, close, executor, folders, memory, warn};
+use super::{
+    Event, Part, RunError, RunRecord, Runner, SeedRun, StageRecord, clock, close, executor, folders, memory, warn,
+};
 use crate::base::interrupt::LeftToEnd;
 use crate::base::param::View;
 use crate::metric::MetricError;
@@ -48,7 +50,7 @@ impl Runner<'_> {
             if self.cancel.load(Ordering::Relaxed) {
                 break;
             }
-            let record = self.run_of(&plan.at_seed(*seed), catalog, on_event, Some(&run))?;
+            let record = self.run_of(&plan.at_seed(*seed), catalog, on_event, Part::Group(&run))?;
             let RunRecord { run, dir, ok, stages, metrics, saved_seconds, .. } = record;
             runs.push((SeedRun { seed: *seed, run, dir, ok, stages, metrics }, saved_seconds));
         }
@@ -114,7 +116,7 @@ fn stages(plan: &Plan, runs: &[SeedRun]) -> Vec<StageRecord> {
 
 /// For each metric of the runs its mean, `NAME.std` and the t-interval `NAME.t_low`, `NAME.t_high` of the mean; of a
 /// single run no spread is known.
-fn over_seeds<'a>(runs: impl Iterator<Item = &'a BTreeMap<String, f64>>) -> BTreeMap<String, f64> {
+pub(super) fn over_seeds<'a>(runs: impl Iterator<Item = &'a BTreeMap<String, f64>>) -> BTreeMap<String, f64> {
     let mut values: BTreeMap<&str, Vec<f64>> = BTreeMap::new();
     for (name, value) in runs.flatten() {
         values.entry(name).or_default().push(*value);

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use super::SweepParams;
 use crate::base::issue::Issue;
 use crate::base::node::{Node, Table};
 use crate::base::source::Place;
@@ -24,6 +25,8 @@ pub struct Experiment {
     pub device_place: Place,
     /// Another way to compute than the fastest, which then enters keys: `exact`.
     pub numerics: Option<String>,
+    /// What a sweep over it varies, and how; `simpipe run` runs the experiment as it is.
+    pub sweep: Option<SweepParams>,
     /// The template's name.
     pub pipeline: String,
     /// The config as the user named it.

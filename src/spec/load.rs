@@ -16,7 +16,8 @@ pub const RESERVED: &[&str] =
     &["format", "pipeline", "name", "description", "seed", "seeds", "device", "numerics", "extends", "sweep", "stages"];
 
 /// Top-level keys that a config of this version may have (`extends` is read before the layers are merged).
-pub const ACCEPTED: &[&str] = &["pipeline", "name", "description", "seed", "seeds", "device", "numerics", "extends"];
+pub const ACCEPTED: &[&str] =
+    &["pipeline", "name", "description", "seed", "seeds", "device", "numerics", "extends", "sweep"];
 
 /// A key of configs and templates.
 pub(super) const DESCRIPTION: Known<'static> =
@@ -29,6 +30,7 @@ const AKA: &[Known<'static>] = &[
     DESCRIPTION,
     Known { name: "seed", aka: &["random_state", "random_seed", "manual_seed", "rng_seed"] },
     Known { name: "seeds", aka: &["random_states", "random_seeds", "n_seeds", "num_seeds", "replicates"] },
+    Known { name: "sweep", aka: &["tune", "tuning", "hyperparameters", "search_space", "hparams", "optuna"] },
     Known { name: "device", aka: &["gpu", "backend", "accelerator", "cuda", "use_gpu"] },
     Known { name: "extends", aka: &["base", "inherits", "parent", "include", "includes", "defaults", "import"] },
 ];
@@ -323,6 +325,7 @@ fn read_header(table: &Table, config: &Path, start: &Place, issues: &mut Issues)
         device: device.unwrap_or_else(|| "auto".into()),
         device_place,
         numerics: read_numerics(table, issues),
+        sweep: read_key(table, "sweep", issues),
         pipeline: String::new(),
         config: config.to_path_buf(),
         project: PathBuf::new(),

@@ -17,12 +17,26 @@ pub(super) fn lay_over(below: &mut Table, above: Table) {
     above.keys().for_each(|key| make_way(below, key));
     for (key, entry) in above {
         match below.get_mut(&key) {
+            Some(old) if key == "sweep" => lay_sweep_over(old, entry),
             Some(old) => lay_stage_over(old, entry),
             None => {
                 below.insert(key, entry);
             }
         }
     }
+}
+
+/// Lays one `[sweep]` over another: its `parameters` merge key by key too.
+fn lay_sweep_over(below: &mut Entry, mut above: Entry) {
+    const MERGED: &str = "parameters";
+    let under = below.node.table().and_then(|table| table.get(MERGED)).cloned();
+    if let (Some(mut under), Value::Table(table)) = (under, &mut above.node.value)
+        && let Some(over) = table.remove(MERGED)
+    {
+        lay_stage_over(&mut under, over);
+        table.insert(MERGED.to_owned(), under);
+    }
+    lay_stage_over(below, above);
 }
 
 /// Lays one stage's table over another; values, lists, choices and nested tables are replaced whole.

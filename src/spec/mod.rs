@@ -1,7 +1,7 @@
 //! TOML to a resolved, spanned experiment. Knows stages only by name; builds no graph.
 //!
-//! Layers, later ones winning: template, `extends` bases, config, then `--set` and `--set-file` in the order given. Only stage tables merge, key by key;
-//! a value, list, choice or nested table replaces the old one whole.
+//! Layers, later ones winning: template, `extends` bases, config, then `--set` and `--set-file` in the order given. Only stage tables and
+//! `[sweep]` merge, key by key; a value, list, choice or nested table replaces the old one whole.
 
 mod depth;
 mod experiment;
@@ -12,12 +12,18 @@ mod overrides;
 mod parse;
 mod resolved;
 mod seeds;
+mod sweep;
 mod syntax;
 mod template;
 
 pub use experiment::{Experiment, Input, StageSpec};
 pub use load::{ACCEPTED, LoadOptions, NUMERICS, Overlay, RESERVED, load, project_above, project_of};
+pub use overrides::set_inside;
 pub use parse::read_toml;
 pub use resolved::{from_resolved, replace_text};
 pub use seeds::MOST as MOST_SEEDS;
+pub use sweep::{
+    Asha, Constraint, Constraints, Direction, Limits, MethodName, Objective, Objectives, OnFailure, Parameter,
+    Parameters, Range, Screen, SweepParams, Written,
+};
 pub use template::{BUILT_IN as BUILT_IN_TEMPLATES, is_name};

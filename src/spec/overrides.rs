@@ -7,9 +7,10 @@ use crate::base::issue::{Issue, Issues};
 use crate::base::node::{Entry, MOST_NESTED, Node, Table, Value};
 use crate::base::path::{Step, steps};
 use crate::base::source::{Layer, Place, Source};
+use crate::base::suggest;
 
 use super::depth::too_deep;
-use super::{merge, syntax};
+use super::{Experiment, merge, syntax};
 
 /// One `--set` option.
 pub(super) struct Override {
@@ -66,7 +67,7 @@ impl Override {
 
     /// Lays the value into the spec.
     pub(super) fn apply(&self, table: &mut Table, issues: &mut Issues) {
-        let steps = steps(&self.path);
+        let steps = own_steps(&self.path);
         let Some((Step::Key(first), rest)) = steps.split_first() else { return };
         merge::make_way(table, first);
         let entry = table.entry((*first).to_owned()).or_insert_with(|| self.new_entry());
@@ -113,6 +114,46 @@ impl Override {
                 }
             }
         }
+    }
+}
+
+/// The steps of a path; what a sweep varies is named by a path, which is one key there, in quotes or not.
+fn own_steps(path: &str) -> Vec<Step<'_>> {
+    match path.strip_prefix("sweep.parameters.").map(|inner| inner.trim_matches(['"', '\''])) {
+        Some(inner) if !inner.is_empty() => vec![Step::Key("sweep"), Step::Key("parameters"), Step::Key(inner)],
+        _ => steps(path),
+    }
+}
+
+/// Lays a value into a tree as `--set` does, at a path that starts there.
+pub fn set_inside(node: &mut Node, path: &str, place: &Place, value: Node, issues: &mut Issues) {
+    let option = Override { path: path.to_owned(), path_place: place.clone(), value };
+    option.set(node, &steps(path), issues);
+}
+
+impl Experiment {
+    /// Lays a value over a stage's parameter as `--set` does; `place` is where `path` is written. Every problem is an
+    /// issue there.
+    pub fn set(&mut self, path: &str, place: &Place, value: Node, issues: &mut Issues) {
+        let option = Override { path: path.to_owned(), path_place: place.clone(), value };
+        let steps = steps(path);
+        let Some((Step::Key(first), rest)) = steps.split_first() else {
+            issues.push(Issue::at(place, path, "expected the path of a parameter").help("such as \"train.epochs\""));
+            return;
+        };
+        let ids: Vec<String> = self.stages.iter().map(|stage| stage.id.clone()).collect();
+        let Some(stage) = self.stages.iter_mut().find(|stage| stage.id == *first) else {
+            let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+            let message = format!("there is no stage `{first}`");
+            issues.push(Issue::at(place, path, message).help(suggest::help(first, &ids)));
+            return;
+        };
+        if rest.is_empty() {
+            let message = format!("`{first}` is a stage, not a parameter of one");
+            issues.push(Issue::at(place, path, message).help(format!("name a parameter: `{first}.NAME`")));
+            return;
+        }
+        option.set(&mut stage.params, rest, issues);
     }
 }
 

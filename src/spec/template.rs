@@ -21,6 +21,7 @@ pub const BUILT_IN: &[(&str, &str)] = &[
     ("metric-learning-evaluation", include_str!("../../pipelines/metric-learning-evaluation.toml")),
     ("metric-learning-baselines", include_str!("../../pipelines/metric-learning-baselines.toml")),
     ("open-set", include_str!("../../pipelines/open-set.toml")),
+    ("selection", include_str!("../../pipelines/selection.toml")),
 ];
 
 /// The version of the template format.

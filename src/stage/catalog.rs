@@ -159,6 +159,13 @@ pub struct StageDoc {
     pub params: Shape,
 }
 
+/// What is known of a number that a stage leaves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NumberDoc {
+    /// Whether more of it is better, where that is the same for everybody.
+    pub higher_is_better: Option<bool>,
+}
+
 /// Backends for a `device` in a spec.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BackendChoice {
@@ -179,6 +186,14 @@ pub trait Catalog: Sync {
     /// What to say of a name that other tools have for something that has no counterpart here.
     fn note(&self, _name: &str) -> Option<&'static str> {
         None
+    }
+    /// What is known of a number by its name behind the stage's id; `None` where the stage leaves no such number.
+    fn number(&self, _stage: &dyn DynStage, _name: &str) -> Option<NumberDoc> {
+        None
+    }
+    /// Names of numbers that the stage leaves, for who has misspelt one.
+    fn numbers(&self, _stage: &dyn DynStage) -> Vec<String> {
+        Vec::new()
     }
     /// Names that `device` takes.
     fn devices(&self) -> &'static [Known<'static>];

@@ -13,14 +13,17 @@ use crate::artifact::{
     self, Calibration, Confusion, ConfusionCell, Cutpoint, Distance, Embeddings, ImageSet, IndexRows, MatchInfo,
     MatchRow, Matches, ModelUse, NearCopiesInfo, Neighbour, read_json, write_json,
 };
+use crate::base::param::View;
 use crate::base::{check, suggest};
 use crate::metric::confusion::confusion;
 use crate::metric::reliability::{Judgement, calibration_error};
-use crate::metric::{Ranked, RetrievalMetric, micro_mean};
+use crate::metric::{Metric, Ranked, RetrievalMetric, micro_mean};
 use crate::params;
 use crate::search::knn::{Hit, Wanted};
 use crate::search::{ExactSearch, Isotonic, Matcher, overlap};
-use crate::stage::{Ctx, Facts, IndexFacts, InputFacts, Kind, MatchesFacts, ParamIssue, Port, Stage, StageError};
+use crate::stage::{
+    Ctx, DynStage, Facts, IndexFacts, InputFacts, Kind, MatchesFacts, ParamIssue, Port, Stage, StageError,
+};
 
 params! {
     /// Which queries are matched, and when a match is believed.
@@ -210,6 +213,13 @@ struct JudgedQuery {
     indexed: bool,
     /// Values of [`reported`], in its order.
     values: Vec<Option<f64>>,
+}
+
+/// The names of the retrieval metrics that a stage of this kind leaves; `None` for another kind.
+pub(super) fn given(stage: &dyn DynStage) -> Option<Vec<String>> {
+    let neighbours = (stage.name() == Match::NAME).then(|| stage.params(View::Full)["neighbours"].as_u64())?;
+    let metrics = reported(neighbours.and_then(|count| usize::try_from(count).ok()).unwrap_or(1));
+    Some(metrics.iter().map(Metric::name).collect())
 }
 
 /// The retrieval metrics that are reported, each name once.

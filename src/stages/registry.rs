@@ -10,7 +10,7 @@ use crate::base::node::Node;
 use crate::base::param::{Param, Shape, from_json};
 use crate::base::suggest::Known;
 use crate::nn::{device, kernel};
-use crate::stage::{BackendChoice, Bound, Catalog, DynStage, Policy, Stage, StageDoc, StageError};
+use crate::stage::{BackendChoice, Bound, Catalog, DynStage, NumberDoc, Policy, Stage, StageDoc, StageError};
 
 use super::baseline::Baseline;
 use super::calibrate::Calibrate;
@@ -24,6 +24,7 @@ use super::near_copies::NearCopiesStage;
 use super::notes;
 use super::project::Project;
 use super::report::Report;
+use super::reported;
 use super::sample::Sample;
 use super::train::Train;
 
@@ -129,6 +130,25 @@ impl Catalog for Registry {
 
     fn note(&self, name: &str) -> Option<&'static str> {
         notes::note(name)
+    }
+
+    fn number(&self, stage: &dyn DynStage, name: &str) -> Option<NumberDoc> {
+        let own = || reported::own(stage.name()).any(|own| own == name);
+        // Any stage may define a metric's name; which of them it leaves is another matter.
+        let left = match (super::match_::given(stage), stage.name()) {
+            (Some(given), _) => given.iter().any(|metric| reported::is_of(metric, name)),
+            (None, "evaluate" | "baseline" | "few-shot") => true,
+            (None, "calibrate") => name.starts_with("optimal."),
+            (None, _) => false,
+        };
+        let known = (left || own() || !reported::is_metric(name)) && reported::is_defined(stage.name(), name);
+        known.then(|| NumberDoc { higher_is_better: reported::higher_is_better(name) })
+    }
+
+    fn numbers(&self, stage: &dyn DynStage) -> Vec<String> {
+        let mut names = super::match_::given(stage).unwrap_or_default();
+        names.extend(reported::own(stage.name()));
+        names
     }
 
     fn devices(&self) -> &'static [Known<'static>] {

@@ -238,6 +238,48 @@ pub fn undefined<'a>(kind: &str, names: impl IntoIterator<Item = &'a String>) ->
     names.into_iter().map(String::as_str).filter(|name| of_stage(kind, name).is_none()).collect()
 }
 
+/// Whether a stage of the kind may leave a number of this name.
+pub(super) fn is_defined(kind: &str, name: &str) -> bool {
+    of_stage(kind, name).is_some()
+}
+
+/// The numbers that a kind of stage defines itself.
+pub(super) fn own(kind: &str) -> impl Iterator<Item = String> {
+    OWN.iter().filter(move |(owner, ..)| *owner == kind).map(|(_, name, _)| (*name).to_owned())
+}
+
+/// Whether a name is that of a metric, or of what stands beside one.
+pub(super) fn is_metric(name: &str) -> bool {
+    of_metric(core(name)).is_some()
+}
+
+/// Whether a name is that of a metric, or of its value for other queries, or of an end of its interval.
+pub(super) fn is_of(metric: &str, name: &str) -> bool {
+    core(name) == metric
+}
+
+/// A name without what may stand before and behind it.
+fn core(name: &str) -> &str {
+    let behind =
+        |name: &'_ str| BEHIND.iter().find_map(|(known, _)| Some(name.strip_suffix(known)?.strip_suffix('.')?.len()));
+    let name = behind(name).map_or(name, |length| &name[..length]);
+    name.rsplit('.').next().unwrap_or(name)
+}
+
+/// Whether more of a number is better, where its name says so.
+pub(super) fn higher_is_better(name: &str) -> Option<bool> {
+    let name = core(name);
+    match name {
+        "loss" | "val_loss" | "ece" => return Some(false),
+        "accuracy" => return Some(true),
+        _ => {}
+    }
+    let metric = name.rsplit_once('/').map_or(name, |(metric, _)| metric);
+    let calibrated = || CalibrationMetric::of_column(&metric.replace('-', "_")).map(|metric| metric.higher_is_better());
+    let metric = AnyMetric::parse(&metric.replace('_', "-"), Seed::of_stage(0, "docs", None)).ok();
+    metric.map(|metric| metric.metric().higher_is_better()).or_else(calibrated)
+}
+
 /// Whether a stage of this id may be of a kind: templates call a second one `match-test`.
 fn is_of_kind(id: &str, kind: &str) -> bool {
     id.strip_prefix(kind).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))

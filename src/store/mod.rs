@@ -19,6 +19,7 @@
 
 mod aside;
 mod checkpoint;
+mod claims;
 mod du;
 mod entry;
 mod error;
@@ -53,6 +54,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 pub use checkpoint::CheckpointShelf;
+pub use claims::Claim;
 pub use du::{DatasetUse, DuReport, KindUse, RunUse};
 pub use entry::{AcEntry, Declared, Produced, WHATEVER};
 pub use error::StoreError;

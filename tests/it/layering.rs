@@ -16,10 +16,10 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("metric", &["base"]),
     ("report", &["base", "artifact", "metric"]),
     ("stages", &["base", "artifact", "stage", "data", "nn", "search", "metric", "report"]),
-    ("plan", &["base", "artifact", "stage", "spec"]),
+    ("plan", &["base", "artifact", "stage", "spec", "sweep"]),
     ("store", &["base"]),
     ("sweep", &["base"]),
-    ("runner", &["base", "artifact", "metric", "stage", "store", "plan"]),
+    ("runner", &["base", "artifact", "metric", "stage", "sweep", "store", "plan"]),
     ("compare", &["base", "artifact", "metric", "stages", "plan", "store", "runner"]),
 ];
 

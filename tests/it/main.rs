@@ -43,5 +43,6 @@ mod sources;
 mod spec_errors;
 mod splits;
 mod store;
+mod sweeps;
 mod terminal;
 mod waits;

@@ -127,11 +127,8 @@ pub(super) fn exec(args: &ReproduceArgs, out: &mut dyn Write) -> Result<Exit, Er
 /// The record that the user means: a file of any name, or a run of this root.
 fn read_record(wanted: &str, root: &Path, place: &PlaceOptions) -> Result<RunRecord, Error> {
     let path = Path::new(wanted);
-    let record = if path.is_file() {
-        RunRecord::read_file(path)?
-    } else {
-        RunRecord::read(&place.run_folder(root, wanted)?)?
-    };
+    let record =
+        if path.is_file() { RunRecord::read_file(path)? } else { RunRecord::read(&place.run_folder(root, wanted)?)? };
     if record.stages.iter().any(|stage| stage.outcome.done()) {
         return Ok(record);
     }

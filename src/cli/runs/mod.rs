@@ -141,10 +141,14 @@ fn write(args: &RunsArgs, listed: Listed, out: &mut dyn Write) -> Result<(), Err
 
 fn brief(run: &ListedRun) -> Json {
     let (brief, detail) = (&run.brief, run.detail());
-    json!({
+    let mut json = json!({
         "run": brief.run, "name": brief.name, "dir": brief.dir, "ok": brief.state == crate::store::RunState::Done,
         "state": brief.state, "started": brief.started, "seconds": brief.seconds, "config": brief.config,
         "seed": brief.seed, "group": brief.group, "tags": run.tags, "note": brief.note, "stages": detail.stages,
         "metrics": detail.metrics,
-    })
+    });
+    if let Some(progress) = brief.sweep {
+        json["sweep"] = json!(progress);
+    }
+    json
 }

@@ -7,7 +7,7 @@ use serde_json::Value as Json;
 use crate::cli::print::{self, Align, Table};
 use crate::cli::run::number;
 use crate::error::Error;
-use crate::runner::listing::{Brief, Field, ListedRun, Own};
+use crate::runner::listing::{Brief, Field, ListedRun, Own, SweepProgress};
 
 /// A note's letters that a line of the list has room for.
 const NOTE: usize = 40;
@@ -68,13 +68,15 @@ fn usual(runs: &[ListedRun]) -> Table {
     let mut table = Table::new(&heads);
     for run in runs {
         let brief = &run.brief;
+        // Of a sweep only its trials have stages.
+        let stages = |count: usize| brief.sweep.map_or_else(|| count.to_string(), |_| "-".to_owned());
         let took = brief.seconds.map_or_else(|| "-".to_owned(), print::seconds);
         let mut row = vec![
             brief.run.clone(),
             named(brief),
             brief.state.word().to_owned(),
-            brief.ran.to_string(),
-            brief.hits.to_string(),
+            stages(brief.ran),
+            stages(brief.hits),
             took,
         ];
         let headline = || brief.headline.as_ref().map(|(name, value)| format!("{name} {}", number(*value)));
@@ -88,6 +90,9 @@ fn usual(runs: &[ListedRun]) -> Table {
 
 /// The experiment's name, and which seed it is of, or how many there are.
 fn named(brief: &Brief) -> String {
+    if let Some(SweepProgress { trials, finished, .. }) = brief.sweep {
+        return format!("{}, sweep: {finished} of {trials} trials", brief.name);
+    }
     match (&brief.group, brief.seed, brief.seeds) {
         (Some(_), Some(seed), _) => format!("{}, seed {seed}", brief.name),
         (_, _, 0) => brief.name.clone(),

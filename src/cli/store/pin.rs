@@ -1,5 +1,6 @@
 //! `simpipe store pin|unpin|pins`: runs whose results stay whatever gc's policy says.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 use std::path::Path;
 
@@ -10,7 +11,8 @@ use crate::cli::options::PlaceOptions;
 use crate::cli::print::{self, Align, Table, shown};
 use crate::cli::screen;
 use crate::error::{Error, Exit};
-use crate::runner::{RunRecord, StageRecord, folders};
+use crate::runner::sweep::{self, Journal};
+use crate::runner::{RunError, RunRecord, StageRecord, folders};
 use crate::store::{Found, Pin, Store, is_tag};
 
 /// Keep a run's results, and give it a name that `show` knows.
@@ -73,20 +75,31 @@ pub(in crate::cli) fn pin_as(
 ) -> Result<Exit, Error> {
     let root = place.root_here()?;
     let store = place.open_local_store(&root)?;
-    let record = RunRecord::read(&folders::find_tagged(&root, &store, run)?)?;
-    let tag = tag.map_or_else(|| record.run.clone(), str::to_owned);
+    let found = match folders::find_tagged(&root, &store, run) {
+        // A sweep has no record of its own, and stands for the runs of all its trials.
+        Err(error @ RunError::NoRun { .. }) => Err(sweep::find(&root, run).map_err(|_| error)?),
+        found => Ok(RunRecord::read(&found?)?),
+    };
+    let run = match &found {
+        Ok(record) => record.run.clone(),
+        Err(folder) => folder.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+    };
+    let tag = tag.map_or_else(|| run.clone(), str::to_owned);
     if !is_tag(&tag) {
         let help = "use letters, digits, `-`, `_` and `.`, at most 64, the first no dot, and not `latest`";
         return Err(Error::usage(format!("`{tag}` can't be a tag"), help));
     }
-    let pin = pin_of(&store, &root, &tag, &record)?;
+    let pin = match &found {
+        Ok(record) => pin_of(&store, &root, &tag, record)?,
+        Err(folder) => pin_of_sweep(&store, &root, &tag, folder)?,
+    };
     store.pin(&pin)?;
     let gone = without_result(&store, &pin)?;
     if json {
         print::json(&json!({ "pinned": pin, "gone": gone }), out)?;
         return Ok(Exit::Done);
     }
-    writeln!(out, "pinned {} as `{tag}`: gc keeps its results", shown(&record.run))?;
+    writeln!(out, "pinned {} as `{tag}`: gc keeps its results", shown(&run))?;
     if !gone.is_empty() {
         let word = print::Paint::stderr().yellow("warning:");
         let stages = gone.iter().map(|id| format!("`{id}`")).collect::<Vec<_>>().join(", ");
@@ -105,6 +118,30 @@ fn without_result(store: &Store, pin: &Pin) -> Result<Vec<String>, Error> {
         }
     }
     Ok(gone)
+}
+
+/// Everything that the trials of a sweep reached.
+fn pin_of_sweep(store: &Store, root: &Path, tag: &str, folder: &Path) -> Result<Pin, Error> {
+    let head = Journal::read(folder)?.state.head;
+    let journals = store.journaled_runs()?;
+    let own = || journals.iter().filter(|journal| journal.start.group.as_ref() == Some(&head.sweep));
+    let asked: BTreeSet<_> = own().flat_map(|journal| journal.keys.iter().copied()).collect();
+    let mut keys = BTreeMap::new();
+    for key in asked {
+        // Some were asked for and are of another backend, or of a trial that failed.
+        if matches!(store.inspect(key)?, Found::Hit(_)) {
+            keys.insert(key.to_string(), key);
+        }
+    }
+    Ok(Pin {
+        tag: tag.to_owned(),
+        run: head.sweep.clone(),
+        name: head.name.clone(),
+        root: std::path::absolute(root)?.to_string_lossy().into_owned(),
+        dir: folder.strip_prefix(root).unwrap_or(folder).to_string_lossy().into_owned(),
+        keys,
+        shelves: own().flat_map(|journal| journal.shelves.keys().copied()).collect(),
+    })
 }
 
 fn pin_of(store: &Store, root: &Path, tag: &str, record: &RunRecord) -> Result<Pin, Error> {

@@ -1,12 +1,14 @@
 //! What lists show of a run.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
 use crate::base::file_name;
+use crate::runner::sweep::{self, Journal};
 use crate::runner::{Outcome, RunRecord};
-use crate::store::{JournaledRun, RunStart, RunState};
+use crate::store::{JournaledRun, RunStart, RunState, Store};
 
 /// What every list shows of a run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -42,6 +44,20 @@ pub struct Brief {
     pub headline: Option<(String, f64)>,
     /// What somebody has noted of it.
     pub note: Option<String>,
+    /// How far it is, if it is a sweep, which stands for the runs of all its trials.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sweep: Option<SweepProgress>,
+}
+
+/// How far a sweep is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SweepProgress {
+    /// Finished points in the end.
+    pub trials: usize,
+    /// Points that are finished.
+    pub finished: usize,
+    /// Trials that failed.
+    pub failed: usize,
 }
 
 /// The rest of what lists know of a run.
@@ -97,6 +113,7 @@ impl Brief {
             hits: count(Outcome::Hit),
             headline: headline(&record.metrics),
             note,
+            sweep: None,
         };
         let end = |stage: &crate::runner::StageRecord| StageEnd {
             id: stage.id.clone(),
@@ -115,10 +132,52 @@ impl Brief {
             Some(StageEnd { id, outcome })
         });
         let detail = Detail { stages: ended.collect(), metrics: BTreeMap::new() };
-        let (state, seconds, seed, seeds, headline) = (run.state, None, None, 0, None);
-        let brief =
-            Self { run: id, name, dir, state, started, seconds, config, group, seed, seeds, ran, hits, headline, note };
+        let (state, seconds, seed, seeds, headline, sweep) = (run.state, None, None, 0, None, None);
+        let brief = Self {
+            run: id,
+            name,
+            dir,
+            state,
+            started,
+            seconds,
+            config,
+            group,
+            seed,
+            seeds,
+            ran,
+            hits,
+            headline,
+            note,
+            sweep,
+        };
         (brief, detail)
+    }
+
+    /// Of the sweep in a folder of the root; `None` if its journal can't be read. Its metrics are those of the best trial.
+    pub(super) fn of_sweep(folder: &Path, root: &Path, store: Option<&Store>) -> Option<(Self, Detail)> {
+        let state = Journal::read(folder).ok()?.state;
+        let best = state.verdict().best.first().copied();
+        let metrics = best.and_then(|trial| state.trials[trial].metrics().cloned()).unwrap_or_default();
+        let progress =
+            SweepProgress { trials: state.total, finished: state.finished_points(), failed: state.failed.len() };
+        let brief = Self {
+            run: state.head.sweep.clone(),
+            name: state.head.name.clone(),
+            dir: folder.strip_prefix(root).unwrap_or(folder).to_string_lossy().into_owned(),
+            state: state.run_state(sweep::is_under_way(store, folder)),
+            started: state.head.started.clone(),
+            seconds: None,
+            config: state.head.config.clone(),
+            group: None,
+            seed: None,
+            seeds: 0,
+            ran: 0,
+            hits: 0,
+            headline: headline(&metrics),
+            note: None,
+            sweep: Some(progress),
+        };
+        Some((brief, Detail { stages: Vec::new(), metrics }))
     }
 }
 

@@ -16,13 +16,13 @@ use rayon::prelude::*;
 use serde::de::DeserializeOwned;
 use serde_json::Value as Json;
 
-pub use brief::{Brief, Detail, StageEnd};
+pub use brief::{Brief, Detail, StageEnd, SweepProgress};
 pub use fields::fields;
 pub use filter::{Condition, Field, Own, UnknownField};
 pub use groups::{Group, groups};
 
 use self::memo::Memo;
-use super::{RunRecord, folders, notes};
+use super::{RunRecord, folders, notes, sweep};
 use crate::base::fs::Inside;
 use crate::store::{JournaledRun, Store};
 
@@ -82,6 +82,8 @@ impl Listing {
         if stale {
             memo::compact(&runs_folder, &runs.iter().map(|run| run.key.clone()).collect());
         }
+        let sweeps = name.map_or_else(|| sweep::all(root), |name| sweep::of_name(root, name));
+        runs.extend(sweeps.iter().filter_map(|folder| ListedRun::of_sweep(folder, root, store)));
         if let Some(store) = store {
             let known: BTreeSet<&str> = runs.iter().map(|run| run.brief.run.as_str()).collect();
             let unrecorded = folders::unrecorded_but(root, store, &known).into_iter();
@@ -177,6 +179,13 @@ impl ListedRun {
         let (brief, detail) = Brief::of_journal(run, note);
         let (key, stamp, tags, fields) = Default::default();
         Self { key, stamp, brief, tags, detail, fields }
+    }
+
+    /// A sweep, in place of the runs of its trials.
+    fn of_sweep(folder: &Path, root: &Path, store: Option<&Store>) -> Option<Self> {
+        let (brief, detail) = Brief::of_sweep(folder, root, store)?;
+        let (key, stamp, tags, fields) = Default::default();
+        Some(Self { key, stamp, brief, tags, detail, fields })
     }
 
     /// Its stages and metrics, once [`Listing::read_details`] has read them.

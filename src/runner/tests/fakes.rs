@@ -168,6 +168,7 @@ pub(in crate::runner) fn plan(stages: &[(&str, &str, &str, &[&str])]) -> Plan {
         device: "cpu".to_owned(),
         device_place: Place::new(&source, 0..0),
         numerics: None,
+        sweep: None,
         pipeline: "fake".to_owned(),
         config: "fake.toml".into(),
         project: "".into(),
@@ -175,7 +176,7 @@ pub(in crate::runner) fn plan(stages: &[(&str, &str, &str, &[&str])]) -> Plan {
         stages: Vec::new(),
         issues: Vec::new(),
     };
-    Plan { experiment, graph, order, portable: json!({}), warnings: Vec::new() }
+    Plan { experiment, graph, order, portable: json!({}), warnings: Vec::new(), sweep: None }
 }
 
 /// `left` and `right` read `top`; `bottom` reads both.

@@ -1,0 +1,179 @@
+//! `simpipe sweep status`, `table`, `best` and `stop`: what is known of a sweep, and how to end it.
+
+use std::io::Write;
+use std::path::PathBuf;
+
+use clap::Args;
+use serde_json::json;
+
+use super::view;
+use crate::cli::options::PlaceOptions;
+use crate::cli::print::{self, Paint, shown};
+use crate::cli::screen;
+use crate::error::{Error, Exit};
+use crate::runner::sweep::{self, Journal, State};
+
+/// Say how far a sweep is.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  simpipe sweep status
+  simpipe sweep status sweep-losses --json")]
+pub(super) struct StatusArgs {
+    /// A sweep: its id, the start of one, its folder, an experiment's name or `latest`.
+    #[arg(default_value = "latest")]
+    sweep: String,
+    #[command(flatten)]
+    place: PlaceOptions,
+    /// Print JSON.
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+/// List the trials of a sweep, best first.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  simpipe sweep table
+  simpipe sweep table sweep-losses --json")]
+pub(super) struct TableArgs {
+    /// A sweep: its id, the start of one, its folder, an experiment's name or `latest`.
+    #[arg(default_value = "latest")]
+    sweep: String,
+    #[command(flatten)]
+    place: PlaceOptions,
+    /// Print JSON.
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+/// Say which trial of a sweep is best, how sure that is, and how to run the config with its values.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  simpipe sweep best
+  simpipe sweep best sweep-losses --json")]
+pub(super) struct BestArgs {
+    /// A sweep: its id, the start of one, its folder, an experiment's name or `latest`.
+    #[arg(default_value = "latest")]
+    sweep: String,
+    #[command(flatten)]
+    place: PlaceOptions,
+    /// Print JSON.
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+/// Ask every process that works on a sweep to stop after its step, with a checkpoint.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  simpipe sweep stop
+  simpipe sweep stop sweep-losses")]
+pub(super) struct StopArgs {
+    /// A sweep: its id, the start of one, its folder, an experiment's name or `latest`.
+    #[arg(default_value = "latest")]
+    sweep: String,
+    #[command(flatten)]
+    place: PlaceOptions,
+    /// Print JSON.
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+/// A sweep that is looked at.
+struct Seen {
+    root: PathBuf,
+    folder: PathBuf,
+    state: State,
+}
+
+impl Seen {
+    fn of(place: &PlaceOptions, wanted: &str) -> Result<Self, Error> {
+        let root = place.root_here()?;
+        let folder = sweep::find(&root, wanted)?;
+        let state = Journal::read(&folder)?.state;
+        let warning = Paint::stderr().yellow("warning:");
+        for note in &state.notes {
+            writeln!(screen::messages(), "{warning} {}", shown(note))?;
+        }
+        Ok(Self { root, folder, state })
+    }
+}
+
+pub(super) fn status(args: &StatusArgs, out: &mut dyn Write) -> Result<Exit, Error> {
+    let Seen { root, folder, state } = Seen::of(&args.place, &args.sweep)?;
+    let store = args.place.existing_store(&root)?;
+    let how = state.run_state(sweep::is_under_way(store.as_ref(), &folder));
+    if args.json {
+        print::json(&view::status(&state, &folder, &root, how), out)?;
+        return Ok(Exit::Done);
+    }
+    let head = &state.head;
+    writeln!(out, "{} {}: {}", shown(&head.name), shown(&head.sweep), how.word())?;
+    writeln!(out, "config: {}, method: {}", shown(&head.config), head.method)?;
+    if let Some(stop) = &state.stopped {
+        writeln!(out, "stopped: {}", shown(&stop.why))?;
+    }
+    writeln!(out, "folder: {}\n", shown(folder.display()))?;
+    view::write_table(&state, view::FIRST, out)?;
+    writeln!(out, "\n{}", view::summary(&state))?;
+    Ok(Exit::Done)
+}
+
+pub(super) fn table(args: &TableArgs, out: &mut dyn Write) -> Result<Exit, Error> {
+    let Seen { state, .. } = Seen::of(&args.place, &args.sweep)?;
+    if args.json {
+        print::json(&view::table(&state), out)?;
+        return Ok(Exit::Done);
+    }
+    view::write_table(&state, usize::MAX, out)?;
+    writeln!(out, "\n{}", view::summary(&state))?;
+    Ok(Exit::Done)
+}
+
+pub(super) fn best(args: &BestArgs, out: &mut dyn Write) -> Result<Exit, Error> {
+    let Seen { state, .. } = Seen::of(&args.place, &args.sweep)?;
+    let verdict = state.verdict();
+    if verdict.best.is_empty() {
+        return Err(Error::usage(verdict.statement, "`simpipe sweep status` says how far it is"));
+    }
+    if args.json {
+        print::json(&view::best(&state), out)?;
+        return Ok(Exit::Done);
+    }
+    for trial in &verdict.best {
+        let one = &state.trials[*trial];
+        let values = state.standings(true).into_iter().find(|standing| standing.trial == *trial);
+        let values = values.map(|standing| standing.values).unwrap_or_default();
+        let goals = state.head.goals.iter().zip(values);
+        let gave: Vec<String> =
+            goals.map(|(goal, value)| format!("{} {}", goal.metric, crate::cli::run::number(value))).collect();
+        writeln!(out, "trial {trial}: {}", shown(gave.join(", ")))?;
+        writeln!(out, "  {}", shown(view::values(&one.parameters)))?;
+        let options = view::set_options(&one.parameters).into_iter();
+        let options: Vec<String> = options.map(|option| format!(" --set '{option}'")).collect();
+        writeln!(out, "  simpipe run {}{}", shown(&state.head.config), shown(options.concat()))?;
+        for run in &one.runs {
+            writeln!(out, "  seed {}: {}", run.seed, shown(&run.dir))?;
+        }
+    }
+    writeln!(out, "{}", verdict.statement)?;
+    Ok(Exit::Done)
+}
+
+pub(super) fn stop(args: &StopArgs, out: &mut dyn Write) -> Result<Exit, Error> {
+    let root = args.place.root_here()?;
+    let folder = sweep::find(&root, &args.sweep)?;
+    let store = args.place.existing_store(&root)?;
+    let stopped = sweep::stop(&folder)?;
+    let under_way = sweep::is_under_way(store.as_ref(), &folder);
+    let id = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    if args.json {
+        print::json(&json!({ "sweep": id, "stopped": stopped, "running": under_way }), out)?;
+        return Ok(Exit::Done);
+    }
+    let what = match (stopped, under_way) {
+        (true, true) => "its trials stop after their step, with a checkpoint",
+        (true, false) => "nobody is working on it; `simpipe sweep resume` goes on",
+        (false, _) => "it was stopped or done before",
+    };
+    writeln!(out, "sweep {}: {what}", shown(id))?;
+    Ok(Exit::Done)
+}

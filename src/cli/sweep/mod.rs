@@ -1,0 +1,52 @@
+//! `simpipe sweep`: many trainings of one experiment, each with other values.
+
+mod look;
+mod run;
+mod view;
+
+use std::io::Write;
+
+use clap::{Args, Subcommand};
+
+use crate::error::{Error, Exit};
+
+/// Try many values of an experiment's parameters, and say which are best.
+#[derive(Debug, Args)]
+pub(super) struct SweepArgs {
+    #[command(subcommand)]
+    command: SweepCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum SweepCommand {
+    Run(run::RunArgs),
+    Resume(run::ResumeArgs),
+    Status(look::StatusArgs),
+    Stop(look::StopArgs),
+    Best(look::BestArgs),
+    Table(look::TableArgs),
+}
+
+impl SweepArgs {
+    pub(super) const fn json(&self) -> bool {
+        match &self.command {
+            SweepCommand::Run(args) => args.how.json,
+            SweepCommand::Resume(args) => args.how.json,
+            SweepCommand::Status(args) => args.json,
+            SweepCommand::Stop(args) => args.json,
+            SweepCommand::Best(args) => args.json,
+            SweepCommand::Table(args) => args.json,
+        }
+    }
+}
+
+pub(super) fn exec(args: &SweepArgs, out: &mut dyn Write) -> Result<Exit, Error> {
+    match &args.command {
+        SweepCommand::Run(args) => run::run(args, out),
+        SweepCommand::Resume(args) => run::resume(args, out),
+        SweepCommand::Status(args) => look::status(args, out),
+        SweepCommand::Stop(args) => look::stop(args, out),
+        SweepCommand::Best(args) => look::best(args, out),
+        SweepCommand::Table(args) => look::table(args, out),
+    }
+}

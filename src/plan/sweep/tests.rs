@@ -1,0 +1,193 @@
+//! Sweeps over the smoke experiment: what is read, what is refused and where.
+
+use std::path::Path;
+
+use serde_json::json;
+
+use super::*;
+use crate::spec::{self, LoadOptions};
+use crate::stages::registry;
+use crate::sweep::{Condition, Value};
+
+/// The plan of the smoke config with a sweep, or the issues as `line:column message | help`.
+fn plan(sweep: &str) -> Result<Plan, Vec<String>> {
+    let folder = tempfile::tempdir().unwrap();
+    let smoke = Path::new(env!("CARGO_MANIFEST_DIR")).join("configs/smoke.toml");
+    let path = folder.path().join("sweep.toml");
+    std::fs::write(&path, format!("extends = {:?}\n[sweep]\n{sweep}", smoke.display().to_string())).unwrap();
+    let said = |issues: Vec<Issue>| {
+        let said = issues.into_iter().map(|issue| {
+            let (line, column) = issue.place.as_ref().map_or((0, 0), crate::base::source::Place::line_column);
+            format!("{line}:{column} {} | {}", issue.message, issue.help.unwrap_or_default())
+        });
+        said.collect::<Vec<_>>()
+    };
+    let experiment = spec::load(&path, &LoadOptions::default()).map_err(said)?;
+    Plan::build(experiment, registry::builtin()).map_err(said)
+}
+
+const HEAD: &str = "objective = \"match.map@r\"\ntrials = 9\n[sweep.parameters]\n";
+
+fn sweep(parameters: &str) -> Arc<Sweep> {
+    plan(&format!("{HEAD}{parameters}")).unwrap_or_else(|issues| panic!("{issues:?}")).sweep.unwrap()
+}
+
+fn refused(parameters: &str) -> String {
+    let issues = plan(&format!("{HEAD}{parameters}")).err().unwrap_or_else(|| panic!("{parameters} is accepted"));
+    assert_eq!(issues.len(), 1, "{issues:?}");
+    issues[0].clone()
+}
+
+#[test]
+fn lists_and_ranges_are_typed_by_what_they_name() {
+    let sweep = sweep(
+        "\"train.epochs\" = { low = 1, high = 4 }\n\"train.optimizer.adam.learning-rate\" = { low = 1e-4, high = 1, log = true }\n\
+         \"train.loss\" = [\"multi-similarity\", { triplet = { margin = { low = 0.1, high = 0.5 } } }]",
+    );
+    let domains: Vec<_> =
+        sweep.space.dimensions().iter().map(|one| (one.path.as_str(), &one.domain, one.when)).collect();
+    let under = Some(Condition { dimension: 1, item: 1 });
+    let expected = [
+        ("train.epochs", &crate::sweep::Domain::Integer { low: 1, high: 4, log: false }, None),
+        ("train.loss", &crate::sweep::Domain::Choice { items: 2 }, None),
+        ("train.loss.triplet.margin", &crate::sweep::Domain::Real { low: 0.1, high: 0.5, log: false }, under),
+        ("train.optimizer.adam.learning-rate", &crate::sweep::Domain::Real { low: 1e-4, high: 1.0, log: true }, None),
+    ];
+    assert_eq!(domains, expected);
+    assert_eq!(sweep.goals, [Goal { metric: "match.map@r".to_owned(), maximize: true }]);
+    let point =
+        Point(vec![Some(Value::Integer(2)), Some(Value::Item(1)), Some(Value::Real(0.25)), Some(Value::Real(0.5))]);
+    let parameters = json!(sweep.parameters(&point));
+    let expected = json!({
+        "train.epochs": 2, "train.loss": { "triplet": { "margin": 0.25 } }, "train.optimizer.adam.learning-rate": 0.5,
+    });
+    assert_eq!(parameters, expected);
+}
+
+#[test]
+fn a_trial_is_the_config_with_its_values() {
+    let text = format!(
+        "{HEAD}\"train.epochs\" = [1, 3]\n\"train.loss\" = [{{ triplet = {{ margin = {{ low = 0.1, high = 0.5 }} }} }}]"
+    );
+    let plan = plan(&text).unwrap();
+    let point = Point(vec![Some(Value::Item(1)), Some(Value::Item(0)), Some(Value::Real(0.125))]);
+    let trial = Sweep::trial(&plan, Some(&point), 0, registry::builtin()).unwrap();
+    let params = trial.graph[trial.find("train").unwrap()].stage.params(View::Full);
+    assert_eq!((&params["epochs"], &params["loss"]["triplet"]["margin"]), (&json!(3), &json!(0.125)));
+    assert!(trial.sweep.is_none() && trial.experiment.sweep.is_none());
+    let own = Sweep::trial(&plan, None, 0, registry::builtin()).unwrap();
+    assert_eq!(own.resolved(View::Full), plan.resolved(View::Full));
+}
+
+#[test]
+fn the_configs_own_values_are_found_where_they_lie_in_the_space() {
+    let rate = "\"train.optimizer.adam.learning-rate\" = { low = 1e-4, high = 1e-1, log = true }";
+    let loss = "\"train.loss\" = [\"contrastive\", { multi-similarity = { distance = \"cosine\" } }]";
+    let found = sweep(&format!("{loss}\n{rate}"));
+    assert_eq!(found.own, Some(Point(vec![Some(Value::Item(1)), Some(Value::Real(0.002))])));
+    assert_eq!(sweep("\"train.epochs\" = [2, 3]").own, None);
+    // Its own numbers stand in the place of an item's ranges.
+    let alpha =
+        sweep("\"train.loss\" = [{ multi-similarity = { distance = \"cosine\", alpha = { low = 1.0, high = 4.0 } } }]");
+    assert_eq!(alpha.own, Some(Point(vec![Some(Value::Item(0)), Some(Value::Real(2.0))])));
+}
+
+#[test]
+fn mistakes_stand_at_their_own_line_with_what_was_meant() {
+    for (parameters, start, part) in [
+        ("\"train.epoch\" = [1, 2]", "6:1 unknown key `epoch` in `train`", "did you mean `epochs`?"),
+        ("\"trian.epochs\" = [1, 2]", "6:1 there is no stage `trian`", "did you mean `train`?"),
+        ("\"train.epochs\" = [1, 0]", "6:22 `train.epochs` must be", ""),
+        ("\"train.epochs\" = [1, 1.5]", "6:22 `train.epochs` expects an integer", ""),
+        ("\"train.epochs\" = { low = 3, high = 1 }", "6:36 the range of `train.epochs` is empty", "exchange"),
+        ("\"train.epochs\" = { low = 1, hihg = 3 }", "6:", "high"),
+        ("\"train.epochs\" = []", "6:18 `train.epochs` lists no value", ""),
+        ("\"train.epochs\" = [1, 2, 1]", "6:25 `train.epochs` lists 1 twice", ""),
+        ("\"train.epochs\" = 3", "6:18 `train.epochs` expects a list of values or a range", ""),
+        ("train.epochs = [1, 2]", "6:1 `train` is no parameter", "write `\"train.epochs\" = ..`"),
+        ("\"train.loss\" = { low = 1, high = 2 }", "6:16 `train.loss` takes", "list its values"),
+        ("\"train.loss\" = [\"triplett\"]", "6:17 unknown choice `triplett`", "did you mean `triplet`?"),
+        ("\"train.loss\" = [{ triplet = { margin = { low = -2, high = 0.5, log = true } } }]", "6:", ""),
+        ("\"train.optimizer.adam.learning-rate\" = { low = 0.0, high = 0.5, log = true }", "6:", ""),
+    ] {
+        let issues = plan(&format!("{HEAD}{parameters}")).err().unwrap_or_else(|| panic!("{parameters} is accepted"));
+        let fits = |issue: &String| issue.starts_with(start) && issue.contains(part);
+        assert!(issues.iter().any(fits), "{parameters}: {issues:?}");
+    }
+    let nested = refused("\"train.loss\" = [\"triplet\"]\n\"train.loss.triplet.margin\" = [0.1, 0.2]");
+    assert!(nested.starts_with("7:1 `train.loss.triplet.margin` lies inside of `train.loss`"), "{nested}");
+}
+
+#[test]
+fn metrics_are_those_that_the_graph_gives() {
+    let body = "\n[sweep.parameters]\n\"train.epochs\" = [1, 2]";
+    for (objective, part) in [
+        ("objective = \"match.mapr\"", "did you mean `match.map@r`?"),
+        ("objective = \"match.recall@7\"", "the graph gives no `match.recall@7`"),
+        ("objective = \"macth.map@r\"", "did you mean `match`?"),
+        ("objective = \"map@r\"", "write `match.map@r`"),
+        ("objective = \"train.parameters\"", "whether more or less of `train.parameters` is better"),
+        (
+            "objective = \"train.loss\"\nconstraints = { \"match.rcall@1\" = { min = 0.5 } }",
+            "did you mean `match.recall@1`?",
+        ),
+        (
+            "objective = \"train.loss\"\nconstraints = { \"match.recall@1\" = { min = 0.5, max = 0.1 } }",
+            "keeps these limits",
+        ),
+        ("direction = \"minimize\"\nobjective = { \"train.loss\" = \"minimize\" }", "is for a single objective"),
+    ] {
+        let issues = plan(&format!("method = \"grid\"\n{objective}{body}")).err().unwrap_or_default();
+        assert!(issues.iter().any(|issue| issue.contains(part)), "{objective}: {issues:?}");
+    }
+    for (objective, maximize) in [("train.loss", false), ("match.recall@5", true), ("calibrate.optimal.f1", true)] {
+        let plan = plan(&format!("method = \"grid\"\nobjective = {objective:?}{body}")).unwrap();
+        assert_eq!(plan.sweep.unwrap().goals[0].maximize, maximize, "{objective}");
+    }
+}
+
+#[test]
+fn a_grid_knows_how_many_it_has_and_takes_no_endless_range() {
+    let grid = |parameters: &str| {
+        plan(&format!("method = \"grid\"\nobjective = \"train.loss\"\n[sweep.parameters]\n{parameters}"))
+    };
+    let trials = |parameters: &str| grid(parameters).unwrap().sweep.unwrap().trials;
+    assert_eq!(trials("\"train.epochs\" = [1, 2]\n\"train.steps-per-epoch\" = [12, 24, 36]"), 6);
+    assert_eq!(trials("\"train.epochs\" = [2, 3]"), 3, "and the config's own values, which are none of them");
+    let endless = grid("\"train.optimizer.adam.learning-rate\" = { low = 0.001, high = 0.1 }").err().unwrap();
+    assert!(endless[0].starts_with("6:1 a grid lists values"), "{endless:?}");
+    let few = plan("objective = \"train.loss\"\n[sweep.parameters]\n\"train.epochs\" = [1, 2]").err().unwrap();
+    assert!(few[0].contains("missing key `trials`"), "{few:?}");
+}
+
+#[test]
+fn a_sweep_changes_no_key_and_what_it_is_does_not_hang_on_how_long_it_is() {
+    let with = plan(&format!("{HEAD}\"train.epochs\" = [1, 2]")).unwrap();
+    assert!(!with.portable.to_string().contains("sweep"));
+    let longer = plan(&format!("parallel = 2\n{}\"train.epochs\" = [1, 2]", HEAD.replace('9', "12"))).unwrap();
+    let other = plan(&format!("{HEAD}\"train.epochs\" = [1, 3]")).unwrap();
+    let identity = |plan: &Plan| plan.sweep.as_ref().unwrap().identity(plan);
+    assert_eq!(Sweep::differences(&identity(&with), &identity(&longer)), []);
+    let differences = Sweep::differences(&identity(&with), &identity(&other));
+    assert_eq!(differences.len(), 1);
+    assert_eq!(differences[0].path.as_deref(), Some("sweep.parameters.train.epochs[1]"));
+}
+
+#[test]
+fn rungs_are_the_training_with_fewer_epochs_under_one_schedule() {
+    let asha = |epochs: usize, more: &str| {
+        let method = "method = { asha = { min-epochs = 1, factor = 3 } }";
+        plan(&format!("{method}\n{HEAD}\"train.validation-steps\" = [1, 2, 3]\n{more}[train]\nepochs = {epochs}"))
+    };
+    let plan = asha(9, "").unwrap();
+    let sweep = plan.sweep.clone().unwrap();
+    let further = sweep.rungs.as_ref().unwrap();
+    assert_eq!(further.rungs.lengths(), [1, 3, 9]);
+    let trial = Sweep::trial(&plan, Some(&Point(vec![Some(Value::Item(2))])), 1, registry::builtin()).unwrap();
+    let params = trial.graph[trial.find("train").unwrap()].stage.params(View::Full);
+    let found = (&params["epochs"], &params["schedule-epochs"], &params["validation-steps"]);
+    assert_eq!(found, (&json!(3), &json!(9), &json!(3)));
+    let refused = |epochs: usize, more: &str| asha(epochs, more).err().unwrap().concat();
+    assert!(refused(1, "").contains("nobody would be trained further"), "{}", refused(1, ""));
+    assert!(refused(9, "\"train.epochs\" = [9, 18]\n").contains("`train.epochs` varies"));
+}

@@ -1,0 +1,96 @@
+//! Why a sweep can't begin or go on.
+
+use std::path::PathBuf;
+
+use super::journal::FORMAT;
+
+/// Why a sweep can't begin or go on.
+#[derive(Debug, thiserror::Error)]
+pub enum SweepError {
+    /// The config varies nothing.
+    #[error("`{config}` has no `[sweep]`")]
+    NoSweepIn {
+        /// The config as the user named it.
+        config: String,
+    },
+    /// There is no such sweep.
+    #[error("no sweep `{name}` under {folder}", folder = .folder.display())]
+    NoSweep {
+        /// What was asked for.
+        name: String,
+        /// Where sweeps are.
+        folder: PathBuf,
+    },
+    /// A word that means several sweeps.
+    #[error("`{name}` may mean the sweep {}", .readings.join(", or "))]
+    Ambiguous {
+        /// What was asked for.
+        name: String,
+        /// Ids.
+        readings: Vec<String>,
+    },
+    /// A journal of a newer format.
+    #[error("{path} has format {found}, this program reads format {FORMAT}", path = .path.display())]
+    Format {
+        /// The journal.
+        path: PathBuf,
+        /// What its first line says.
+        found: String,
+    },
+    /// A file that does not begin as a journal does.
+    #[error("{path} is no journal of a sweep: {reason}", path = .path.display())]
+    NoJournal {
+        /// The journal.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
+    /// A journal that was put into another sweep's folder.
+    #[error("{path} is the journal of the sweep {found}, and lies in the folder of {expected}", path = .path.display())]
+    OtherSweep {
+        /// The journal.
+        path: PathBuf,
+        /// Whose it says it is.
+        found: String,
+        /// Whose folder it is.
+        expected: String,
+    },
+    /// The config is no longer what the sweep began with.
+    #[error("the sweep {sweep} was begun with another spec: {}", .differences.join("; "))]
+    Changed {
+        /// Its id.
+        sweep: String,
+        /// Each difference in words.
+        differences: Vec<String>,
+    },
+    /// Data from outside is no longer what the sweep began with.
+    #[error(
+        "the source `{source_name}` of `{stage}` has changed since the sweep {sweep} began: its trials could not be compared"
+    )]
+    SourceChanged {
+        /// The sweep.
+        sweep: String,
+        /// The stage that reads it.
+        stage: String,
+        /// The source.
+        source_name: String,
+    },
+}
+
+impl SweepError {
+    /// What to do about it.
+    #[must_use]
+    pub const fn help(&self) -> &'static str {
+        match self {
+            Self::NoSweepIn { .. } => "add `[sweep]` with an `objective` and `[sweep.parameters]`: see docs/sweeps.md",
+            Self::NoSweep { .. } => "`simpipe runs` lists them; `latest` is the newest",
+            Self::Ambiguous { .. } => "write the whole id",
+            Self::Format { .. } => "use the simpipe that wrote it, or a newer one",
+            Self::NoJournal { .. } | Self::OtherSweep { .. } => {
+                "put the journal back from a copy, or begin another sweep with `--new`"
+            }
+            Self::Changed { .. } => "take the change back to go on, or begin another sweep with `--new`",
+            Self::SourceChanged { .. } => "put the data back as it was to go on, or begin another sweep with `--new`",
+        }
+    }
+}

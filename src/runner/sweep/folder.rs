@@ -1,0 +1,87 @@
+//! Where sweeps are: `artifacts/sweeps/<name>/<time>-<id>/` with the journal, the claims and a run folder for each run of
+//! a trial. Trials are no runs of their experiment's name: nobody who asks for the newest of those means one.
+
+use std::path::{Path, PathBuf};
+
+use super::error::SweepError;
+use crate::runner::RunError;
+use crate::runner::folders::subfolders;
+
+/// Where all sweeps of a root are.
+#[must_use]
+pub fn sweeps_folder(root: &Path) -> PathBuf {
+    root.join("artifacts").join("sweeps")
+}
+
+/// Where the runs of a sweep's trials are.
+pub(in crate::runner) const TRIALS: &str = "trials";
+
+/// Whether a folder, relative to the root, is that of a sweep or of a run of one's trials.
+#[must_use]
+pub fn is_of_sweep(dir: &str) -> bool {
+    Path::new(dir).starts_with(sweeps_folder(Path::new("")))
+}
+
+/// Folders of the sweeps of one name, newest first.
+#[must_use]
+pub fn of_name(root: &Path, name: &str) -> Vec<PathBuf> {
+    let mut folders = subfolders(&sweeps_folder(root).join(name));
+    folders.retain(|folder| folder.join("journal.jsonl").is_file());
+    folders.reverse();
+    folders
+}
+
+/// Folders of all sweeps, newest first.
+#[must_use]
+pub fn all(root: &Path) -> Vec<PathBuf> {
+    let named = subfolders(&sweeps_folder(root));
+    let mut folders: Vec<PathBuf> = named.iter().flat_map(|named| subfolders(named)).collect();
+    folders.retain(|folder| folder.join("journal.jsonl").is_file());
+    folders.sort_by(|a, b| b.file_name().cmp(&a.file_name()));
+    folders
+}
+
+/// Run folders of all trials.
+#[must_use]
+pub fn trials(root: &Path) -> Vec<PathBuf> {
+    all(root).iter().flat_map(|sweep| subfolders(&sweep.join(TRIALS))).collect()
+}
+
+/// The sweep that a user means: its folder, `latest`, an experiment's name (its newest), or (the start or end of) an id.
+///
+/// # Errors
+/// If there is none, or parts of several ids are so.
+pub fn find(root: &Path, wanted: &str) -> Result<PathBuf, RunError> {
+    for path in [PathBuf::from(wanted), root.join(wanted)] {
+        // By whichever path somebody has come to it, it is one of the root's, and is called by that.
+        let path = path.canonicalize().unwrap_or_default();
+        let names = path.parent().and_then(Path::file_name).zip(path.file_name());
+        let own = names.map(|(name, id)| sweeps_folder(root).join(name).join(id));
+        let is_own = |own: &PathBuf| {
+            own.join("journal.jsonl").is_file() && own.canonicalize().is_ok_and(|resolved| resolved == path)
+        };
+        if let Some(own) = own.filter(is_own) {
+            return Ok(own);
+        }
+    }
+    let all = all(root);
+    let id = |folder: &Path| folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let named = |folder: &&PathBuf| {
+        wanted == "latest"
+            || id(folder) == wanted
+            || folder.parent().and_then(Path::file_name).is_some_and(|name| name == Path::new(wanted))
+    };
+    if let Some(folder) = all.iter().find(named) {
+        return Ok(folder.clone());
+    }
+    let part =
+        |folder: &&PathBuf| !wanted.is_empty() && (id(folder).starts_with(wanted) || id(folder).ends_with(wanted));
+    match all.iter().filter(part).collect::<Vec<_>>().as_slice() {
+        [] => Err(SweepError::NoSweep { name: wanted.to_owned(), folder: sweeps_folder(root) }.into()),
+        [folder] => Ok((*folder).clone()),
+        several => {
+            let readings = several.iter().take(3).map(|folder| id(folder)).collect();
+            Err(SweepError::Ambiguous { name: wanted.to_owned(), readings }.into())
+        }
+    }
+}

@@ -1,0 +1,220 @@
+//! What a sweep's journal comes to: the fold of its lines.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value as Json;
+
+use super::journal::{Coordinate, Entry, Head, TrialRun};
+use crate::store::RunState;
+use crate::sweep::Point;
+
+/// How a trial ended.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Ending {
+    /// With all the numbers that trials are compared by.
+    Finished {
+        /// Means over the seeds.
+        metrics: BTreeMap<String, f64>,
+    },
+    /// Without one.
+    Failed {
+        /// Why.
+        reason: String,
+    },
+}
+
+/// A trial.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Trial {
+    /// Its place in the space; `None` for the config's own values where they lie outside.
+    pub point: Option<Point>,
+    /// Its values by their paths.
+    pub parameters: BTreeMap<String, Json>,
+    /// Of one run each.
+    pub seeds: Vec<u64>,
+    /// The trial whose point is trained with further seeds.
+    pub again: Option<usize>,
+    /// The trial that began the training which goes on.
+    pub further: Option<usize>,
+    /// How far it is trained.
+    pub rung: usize,
+    /// The same in epochs, where it is not the same for all.
+    pub epochs: Option<u32>,
+    /// Claims that were given back.
+    pub released: BTreeSet<u32>,
+    /// The last claim that the journal knows of.
+    pub attempt: Option<u32>,
+    /// How it ended.
+    pub ending: Option<Ending>,
+    /// One for each seed, as far as it came.
+    pub runs: Vec<TrialRun>,
+    /// How long it took.
+    pub seconds: Option<f64>,
+}
+
+/// Why no further trial begins.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stop {
+    /// In words.
+    pub why: String,
+    /// Whether trials under way stop too.
+    pub at_once: bool,
+}
+
+/// Everything that is known of a sweep.
+#[derive(Debug, Clone, PartialEq)]
+pub struct State {
+    /// How it began.
+    pub head: Head,
+    /// By number.
+    pub trials: Vec<Trial>,
+    /// Finished trials, in the order of completion.
+    pub finished: Vec<usize>,
+    /// Failed trials, in their order.
+    pub failed: Vec<usize>,
+    /// Trials that failed since somebody joined a sweep that was stopped.
+    pub failures: usize,
+    /// Finished points in the end.
+    pub total: usize,
+    /// Whether nothing is left to do.
+    pub done: bool,
+    /// Why no further trial begins.
+    pub stopped: Option<Stop>,
+    /// What somebody should know of the journal.
+    pub notes: Vec<String>,
+}
+
+impl Trial {
+    /// Whether it began a point: neither further seeds nor further epochs of one.
+    #[must_use]
+    pub const fn is_point(&self) -> bool {
+        self.again.is_none() && self.further.is_none()
+    }
+
+    /// Whether it has its numbers.
+    #[must_use]
+    pub const fn is_finished(&self) -> bool {
+        matches!(self.ending, Some(Ending::Finished { .. }))
+    }
+
+    /// Its numbers, if it is finished.
+    #[must_use]
+    pub const fn metrics(&self) -> Option<&BTreeMap<String, f64>> {
+        match &self.ending {
+            Some(Ending::Finished { metrics }) => Some(metrics),
+            _ => None,
+        }
+    }
+
+    /// Why it failed, if it did.
+    #[must_use]
+    pub fn reason(&self) -> Option<&str> {
+        match &self.ending {
+            Some(Ending::Failed { reason }) => Some(reason),
+            _ => None,
+        }
+    }
+}
+
+impl State {
+    /// That of a sweep which has only begun.
+    #[must_use]
+    pub fn new(head: Head) -> Self {
+        let (trials, finished, failed, notes) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        Self { head, trials, finished, failed, failures: 0, total: 0, done: false, stopped: None, notes }
+    }
+
+    /// Takes a line in. One that says again what another has said, or is about a trial that was never asked for, changes
+    /// nothing.
+    pub fn apply(&mut self, entry: Entry) {
+        match entry {
+            Entry::SweepStarted { .. } => {}
+            Entry::SweepDone {} => self.done = true,
+            Entry::Joined { trials } => {
+                self.done &= self.total == trials;
+                self.total = trials;
+                if self.stopped.take().is_some() {
+                    self.failures = 0;
+                }
+            }
+            Entry::TrialAsked { trial, point, parameters, seeds, again, further, rung, epochs }
+                if trial == self.trials.len() =>
+            {
+                self.trials.push(Trial {
+                    point: point.map(|point| Coordinate::point(&point)),
+                    parameters,
+                    seeds,
+                    again,
+                    further,
+                    rung,
+                    epochs,
+                    released: BTreeSet::new(),
+                    attempt: None,
+                    ending: None,
+                    runs: Vec::new(),
+                    seconds: None,
+                });
+            }
+            Entry::TrialAsked { .. } => {}
+            Entry::TrialClaimed { trial, attempt } => {
+                if let Some(trial) = self.trials.get_mut(trial) {
+                    trial.attempt = trial.attempt.max(Some(attempt));
+                }
+            }
+            Entry::TrialReleased { trial, attempt } => {
+                if let Some(trial) = self.trials.get_mut(trial) {
+                    trial.released.insert(attempt);
+                }
+            }
+            Entry::TrialFinished { trial, runs, metrics, seconds, .. } => {
+                if self.end(trial, Ending::Finished { metrics }, runs, seconds) {
+                    self.finished.push(trial);
+                }
+            }
+            Entry::TrialFailed { trial, runs, reason, seconds, .. } => {
+                if self.end(trial, Ending::Failed { reason }, runs, seconds) {
+                    self.failed.push(trial);
+                    self.failures += 1;
+                }
+            }
+            Entry::SweepStopped { why, at_once } => self.stopped = Some(Stop { why, at_once }),
+        }
+    }
+
+    /// Ends a trial; `false` if it has ended before.
+    fn end(&mut self, trial: usize, ending: Ending, runs: Vec<TrialRun>, seconds: f64) -> bool {
+        let Some(trial) = self.trials.get_mut(trial).filter(|trial| trial.ending.is_none()) else { return false };
+        trial.ending = Some(ending);
+        trial.runs = runs;
+        trial.seconds = Some(seconds);
+        true
+    }
+
+    /// Numbers of the trials that have not ended.
+    pub fn open(&self) -> impl Iterator<Item = usize> {
+        self.trials.iter().enumerate().filter(|(_, trial)| trial.ending.is_none()).map(|(number, _)| number)
+    }
+
+    /// How the sweep stands, in the words of runs; `under_way` says whether a process works on it.
+    #[must_use]
+    pub fn run_state(&self, under_way: bool) -> RunState {
+        let held = |number: usize| {
+            let trial = &self.trials[number];
+            trial.attempt.is_some_and(|attempt| !trial.released.contains(&attempt))
+        };
+        match &self.stopped {
+            _ if under_way => RunState::Running,
+            _ if self.done => RunState::Done,
+            Some(stop) if !stop.at_once => RunState::Failed,
+            Some(_) => RunState::Interrupted,
+            None if self.open().any(held) => RunState::Killed,
+            None => RunState::Interrupted,
+        }
+    }
+
+    /// Finished points: trials with further seeds or epochs of a point are none of their own.
+    #[must_use]
+    pub fn finished_points(&self) -> usize {
+        self.finished.iter().filter(|number| self.trials[**number].is_point()).count()
+    }
+}

@@ -1,0 +1,254 @@
+//! The loop of a sweep: ask, claim, run, tell; by several workers of several processes at once, which know of each other
+//! by the journal and the claims alone.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::SweepRunner;
+use super::asks::Asker;
+use super::journal::{Entry, Journal};
+use super::state::{State, Trial};
+use super::trial::{Outcome, since};
+use crate::base::digest::Digest;
+use crate::base::interrupt::LeftToEnd;
+use crate::plan::Plan;
+use crate::plan::sweep::{Goal, OnFailure};
+use crate::runner::{Event, RunError};
+use crate::stage::Catalog;
+use crate::store::Claim;
+
+/// How often a worker looks again whether there is something to do.
+const POLL: Duration = Duration::from_millis(50);
+/// How often the wish to stop is looked at.
+const WATCH: Duration = Duration::from_millis(20);
+/// How often others' lines are looked at while trials run, in looks at the wish to stop.
+const LOOKS: u32 = 25;
+
+/// What happens in a sweep.
+#[derive(Debug)]
+pub enum SweepEvent<'a> {
+    /// This process begins to work on it.
+    Began {
+        /// The sweep's id.
+        sweep: &'a str,
+        /// Its folder.
+        folder: &'a Path,
+        /// Whether it is a new one.
+        is_new: bool,
+        /// What is known of it.
+        state: &'a State,
+    },
+    /// A trial begins.
+    TrialStarted {
+        /// Its number.
+        trial: usize,
+        /// What it is.
+        asked: &'a Trial,
+        /// How often it was begun before.
+        attempt: u32,
+    },
+    /// Something happens in a run of a trial.
+    Run {
+        /// Its number.
+        trial: usize,
+        /// What.
+        event: &'a Event,
+    },
+    /// A trial has ended.
+    TrialEnded {
+        /// Its number.
+        trial: usize,
+        /// How long it took.
+        seconds: f64,
+        /// What is known now.
+        state: &'a State,
+    },
+    /// Something that somebody should know.
+    Warning(&'a str),
+}
+
+/// What a worker does next.
+enum Task {
+    Run { trial: usize, attempt: u32, _claim: Claim },
+    Wait,
+    Done,
+}
+
+/// A sweep under way in this process.
+pub(super) struct Work<'a> {
+    pub(super) runner: &'a SweepRunner<'a>,
+    pub(super) plan: &'a Plan,
+    pub(super) catalog: &'a dyn Catalog,
+    pub(super) on_event: &'a (dyn Fn(&SweepEvent<'_>) + Sync),
+    pub(super) asker: Asker<'a>,
+    /// Its id.
+    pub(super) sweep: String,
+    pub(super) folder: PathBuf,
+    /// Digests of the sources that it began with.
+    pub(super) sources: BTreeMap<String, BTreeMap<String, Digest>>,
+    /// Stages at once in each trial.
+    pub(super) jobs: usize,
+    /// Set when trials under way are to stop.
+    pub(super) stop: AtomicBool,
+    pub(super) journal: Mutex<Journal>,
+}
+
+impl Work<'_> {
+    pub(super) fn goals(&self) -> &[Goal] {
+        &self.asker.sweep.goals
+    }
+
+    pub(super) fn stopping(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
+    }
+
+    /// Every change of the journal is a whole line.
+    fn journal(&self) -> MutexGuard<'_, Journal> {
+        self.journal.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Works until there is nothing left to do, or somebody wants to stop.
+    pub(super) fn run(&self, workers: usize) -> Result<(), RunError> {
+        let ended = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            scope.spawn(|| self.watch(&ended));
+            let workers: Vec<_> = (0..workers).map(|_| scope.spawn(|| self.work())).collect();
+            let results: Vec<_> = workers.into_iter().map(|worker| worker.join()).collect();
+            ended.store(true, Ordering::Relaxed);
+            for result in results {
+                match result {
+                    Ok(result) => result?,
+                    Err(panic) => std::panic::resume_unwind(panic),
+                }
+            }
+            Ok(())
+        })
+    }
+
+    /// Hands the wish to stop on: that of this process, and that of another which the journal tells.
+    fn watch(&self, ended: &AtomicBool) {
+        for looks in 1_u32.. {
+            if ended.load(Ordering::Relaxed) {
+                return;
+            }
+            if self.runner.cancel.load(Ordering::Relaxed) {
+                self.stop.store(true, Ordering::Relaxed);
+            }
+            if looks.is_multiple_of(LOOKS) {
+                let mut journal = self.journal();
+                let read = journal.refresh();
+                if read.is_ok() && journal.state.stopped.as_ref().is_some_and(|stop| stop.at_once) {
+                    self.stop.store(true, Ordering::Relaxed);
+                }
+            }
+            std::thread::sleep(WATCH);
+        }
+    }
+
+    fn work(&self) -> Result<(), RunError> {
+        let result = self.work_on();
+        if result.is_err() {
+            self.stop.store(true, Ordering::Relaxed);
+        }
+        result
+    }
+
+    fn work_on(&self) -> Result<(), RunError> {
+        while !self.stopping() && !self.runner.cancel.load(Ordering::Relaxed) {
+            match self.next()? {
+                Task::Run { trial, attempt, _claim } => self.run_trial(trial, attempt)?,
+                Task::Wait => std::thread::sleep(POLL),
+                Task::Done => break,
+            }
+        }
+        Ok(())
+    }
+
+    fn next(&self) -> Result<Task, RunError> {
+        let mut journal = self.journal();
+        journal.refresh()?;
+        loop {
+            if journal.state.stopped.is_some() || self.too_many_failures(&mut journal)? {
+                return Ok(Task::Done);
+            }
+            if let Some(task) = self.claim_open(&mut journal)? {
+                return Ok(task);
+            }
+            match self.asker.next(&journal.state) {
+                Some(entry) => journal.append(&entry)?,
+                None if journal.state.open().next().is_some() => return Ok(Task::Wait),
+                None => {
+                    if !journal.state.done {
+                        journal.append(&Entry::SweepDone {})?;
+                    }
+                    return Ok(Task::Done);
+                }
+            }
+        }
+    }
+
+    /// Ends the sweep where trials fail more often than the spec allows.
+    fn too_many_failures(&self, journal: &mut Journal) -> Result<bool, RunError> {
+        let params = &self.asker.sweep.params;
+        let most = match params.on_failure {
+            OnFailure::Stop => 1,
+            OnFailure::Continue => params.max_failures as usize,
+        };
+        let failures = journal.state.failures;
+        if failures < most {
+            return Ok(false);
+        }
+        let why = if failures == 1 { "a trial failed".to_owned() } else { format!("{failures} trials failed") };
+        journal.append(&Entry::SweepStopped { why, at_once: false })?;
+        Ok(true)
+    }
+
+    /// Takes a trial that was asked for and that nobody works on: one that is new, or whose owner is gone.
+    fn claim_open(&self, journal: &mut Journal) -> Result<Option<Task>, RunError> {
+        let claims = self.folder.join("claims");
+        let open: Vec<usize> = journal.state.open().collect();
+        for trial in open {
+            for attempt in 0_u32.. {
+                let name = format!("{trial}-{attempt}");
+                let given_back = journal.state.trials[trial].released.contains(&attempt);
+                if !given_back && self.runner.store.is_claimed(&claims.join(&name)) {
+                    break;
+                }
+                let Some(claim) = self.runner.store.claim_name(&claims, &name)? else { continue };
+                // It may have ended between the last line that was read and the claim.
+                journal.append(&Entry::TrialClaimed { trial, attempt })?;
+                if journal.state.trials[trial].ending.is_none() {
+                    return Ok(Some(Task::Run { trial, attempt, _claim: claim }));
+                }
+                break;
+            }
+        }
+        Ok(None)
+    }
+
+    fn run_trial(&self, trial: usize, attempt: u32) -> Result<(), RunError> {
+        let asked = self.journal().state.trials[trial].clone();
+        (self.on_event)(&SweepEvent::TrialStarted { trial, asked: &asked, attempt });
+        let started = Instant::now();
+        let outcome = self.try_point(trial, &asked);
+        let seconds = since(started);
+        let _recording = LeftToEnd::begin(); // what a trial gave is not thrown away for a few moments
+        let entry = match outcome {
+            Ok(Outcome::Finished { runs, metrics }) => Entry::TrialFinished { trial, attempt, runs, metrics, seconds },
+            Ok(Outcome::Failed { runs, reason }) => Entry::TrialFailed { trial, attempt, runs, reason, seconds },
+            Ok(Outcome::Interrupted) => return self.journal().append(&Entry::TrialReleased { trial, attempt }),
+            Err(error) => {
+                // Whoever comes next need not wait until this process is known to be gone.
+                drop(self.journal().append(&Entry::TrialReleased { trial, attempt }));
+                return Err(error);
+            }
+        };
+        let mut journal = self.journal();
+        journal.append(&entry)?;
+        (self.on_event)(&SweepEvent::TrialEnded { trial, seconds, state: &journal.state });
+        Ok(())
+    }
+}

@@ -1,0 +1,360 @@
+//! `simpipe sweep`: trials that share what they can, kills at any moment, two processes at once, what is refused.
+
+use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Stdio};
+use std::time::Duration;
+
+use rand::{RngExt as _, SeedableRng as _};
+use serde_json::Value as Json;
+
+use crate::project::{Project, repository, signal, simpipe};
+use crate::schemas::validate;
+
+/// A config over the smoke config, whose report draws one figure.
+fn config(project: &Project, sweep: &str) -> String {
+    let smoke = repository().join("configs/smoke.toml");
+    let text = format!(
+        "extends = {:?}\nname = \"tiny\"\n[report]\nfigures = [\"training-curves\"]\n[sweep]\n{sweep}",
+        smoke.display().to_string()
+    );
+    let path = project.root().join("tiny.toml");
+    std::fs::write(&path, text).unwrap();
+    path.to_str().unwrap().to_owned()
+}
+
+/// Calibrations of one training.
+const METRICS: &str = "method = \"grid\"\nobjective = \"match.map@r\"\nfinalists = 0\n[sweep.parameters]\n\
+                       \"calibrate.metric\" = [\"f1\", \"precision\", \"recall\", \"binary-accuracy\"]\n";
+
+/// Trainings of their own.
+const RATES: &str = "method = \"tpe\"\nobjective = \"match.map@r\"\ntrials = 6\nfinalists = 2\nfinalist-seeds = 2\n\
+                     [sweep.parameters]\n\"train.optimizer.adam.learning-rate\" = { low = 1e-4, high = 1e-1, log = true }\n";
+
+fn folder(project: &Project) -> PathBuf {
+    let named = project.root().join("artifacts/sweeps/tiny");
+    let mut sweeps: Vec<PathBuf> = std::fs::read_dir(named).unwrap().map(|item| item.unwrap().path()).collect();
+    sweeps.sort();
+    sweeps.pop().unwrap()
+}
+
+/// The lines of the newest journal, by event.
+fn lines(project: &Project, event: &str) -> Vec<Json> {
+    let text = std::fs::read_to_string(folder(project).join("journal.jsonl")).unwrap();
+    let entries = text.lines().filter_map(|line| Some(serde_json::from_str::<Json>(line).ok()?["entry"].clone()));
+    entries.filter(|entry| entry["event"] == event).collect()
+}
+
+/// Numbers of the trials that have ended well, in the order of completion.
+fn finished(project: &Project) -> Vec<u64> {
+    lines(project, "trial-finished").iter().map(|entry| entry["trial"].as_u64().unwrap()).collect()
+}
+
+/// What each trial tried and gave, whatever it is called on disk.
+fn trials(project: &Project) -> BTreeMap<u64, (Json, Json, Json)> {
+    let table = project.json(&["sweep", "table", "--json"], 0);
+    validate("sweep-table.schema.json", &table);
+    let trials = table["trials"].as_array().unwrap().iter();
+    trials
+        .map(|trial| {
+            let number = trial["trial"].as_u64().unwrap();
+            (number, (trial["parameters"].clone(), trial["values"].clone(), trial["again"].clone()))
+        })
+        .collect()
+}
+
+/// Outcomes of a stage in all runs of trials.
+fn outcomes(project: &Project, stage: &str) -> Vec<String> {
+    let runs = walkdir::WalkDir::new(folder(project).join("trials")).sort_by_file_name().into_iter().flatten();
+    let records = runs.filter(|item| item.file_name() == "run.json");
+    let outcome = |path: &Path| {
+        let record: Json = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+        let stages = record["stages"].as_array().unwrap().clone();
+        let stage = stages.iter().find(|one| one["id"] == stage).unwrap().clone();
+        stage["outcome"].as_str().unwrap().to_owned()
+    };
+    records.map(|item| outcome(item.path())).collect()
+}
+
+fn start(project: &Project, config: &str, more: &[&str]) -> Child {
+    let root = project.root().to_str().unwrap();
+    let mut command = simpipe(&["sweep", "run", config, "--root", root]);
+    command.args(more).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap()
+}
+
+/// Waits until a sweep says that a trial begins.
+fn in_trial(child: &mut Child) -> BufReader<std::process::ChildStderr> {
+    let mut said = BufReader::new(child.stderr.take().unwrap());
+    let mut line = String::new();
+    while !line.starts_with("trial ") {
+        line.clear();
+        assert_ne!(said.read_line(&mut line).unwrap(), 0, "it begins a trial");
+    }
+    said
+}
+
+#[test]
+fn trials_over_a_late_stage_train_once_and_are_no_runs_of_the_experiment() {
+    let project = Project::new();
+    let config = config(&project, METRICS);
+    let status = project.json(&["sweep", "run", &config, "--json"], 0);
+    validate("sweep-status.schema.json", &status);
+    assert_eq!(
+        (&status["state"], &status["trials"]["finished"], &status["trials"]["total"]),
+        (&"done".into(), &4.into(), &4.into())
+    );
+    let (train, calibrate) = (outcomes(&project, "train"), outcomes(&project, "calibrate"));
+    assert_eq!((train.iter().filter(|one| *one == "ran").count(), train.len()), (1, 4), "{train:?}");
+    assert_eq!(calibrate, ["ran"; 4]);
+
+    // Nobody who asks for the newest run means a trial, and all of them are one line.
+    let listed = project.json(&["runs", "--json"], 0);
+    validate("runs.schema.json", &listed);
+    let runs = listed["runs"].as_array().unwrap();
+    assert_eq!((runs.len(), &runs[0]["run"], &runs[0]["sweep"]["finished"]), (1, &status["sweep"], &4.into()));
+    project.json(&["show", "latest", "--json"], 2);
+    project.json(&["show", "tiny", "--json"], 2);
+    let explained = project.json(&["explain", "calibrate", &config, "--json", "--set", "calibrate.metric=recall"], 0);
+    assert_eq!(explained["compared_with"], Json::Null);
+    // A trial is shown like a run.
+    let best = project.json(&["sweep", "best", "--json"], 0);
+    validate("sweep-best.schema.json", &best);
+    let run = best["best"][0]["runs"][0]["run"].as_str().unwrap();
+    assert_eq!(project.json(&["show", run, "--json"], 0)["run"], run);
+    let options: Vec<&str> =
+        best["best"][0]["set"].as_array().unwrap().iter().map(|one| one.as_str().unwrap()).collect();
+    assert_eq!(options.len(), 1);
+    let again = project.json(&["run", &config, "--json", "--set", options[0]], 0);
+    assert!(again["stages"].as_array().unwrap().iter().all(|stage| stage["outcome"] == "hit"), "{again}");
+
+    // gc takes the sweep for one run, and a second `sweep run` has nothing to do.
+    project.json(&["store", "gc", "--keep-runs", "2", "--grace", "0s", "--delete", "--json"], 0);
+    let removed = project.json(&["store", "gc", "--keep-runs", "2", "--grace", "0s", "--json"], 0);
+    assert_eq!(removed["removed"], serde_json::json!([]), "{removed}");
+    let before = finished(&project);
+    project.json(&["sweep", "run", &config, "--json"], 0);
+    assert_eq!(finished(&project), before);
+    let pinned = project.json(&["store", "pin", status["sweep"].as_str().unwrap(), "--tag", "paper", "--json"], 0);
+    validate("store-pin.schema.json", &pinned);
+    assert_eq!(pinned["gone"], serde_json::json!([]));
+    project.json(&["store", "gc", "--keep-runs", "0", "--grace", "0s", "--delete", "--json"], 0);
+    let kept = project.json(&["run", &config, "--json", "--set", options[0]], 0);
+    assert!(kept["stages"].as_array().unwrap().iter().all(|stage| stage["outcome"] == "hit"), "{kept}");
+}
+
+#[test]
+fn a_sweep_survives_kills_at_any_moment() {
+    let undisturbed = Project::new();
+    let status = undisturbed.json(&["sweep", "run", &config(&undisturbed, RATES), "--json"], 0);
+    assert_eq!(status["trials"]["finished"], 6);
+    let expected = trials(&undisturbed);
+    assert_eq!(expected.len(), 8, "six points, and the best two with another seed");
+
+    let project = Project::new();
+    let config = config(&project, RATES);
+    let mut random = rand_chacha::ChaCha8Rng::seed_from_u64(5);
+    let mut during = 0;
+    for _ in 0..8 {
+        let mut child = start(&project, &config, &[]);
+        std::thread::sleep(Duration::from_millis(random.random_range(30..700)));
+        child.kill().unwrap();
+        during += usize::from(child.wait().unwrap().code().is_none());
+    }
+    assert!(during >= 3, "{during} of 8 kills found it at work");
+    let status = project.json(&["sweep", "run", &config, "--json"], 0);
+    assert_eq!((&status["state"], &status["trials"]["asked"]), (&"done".into(), &8.into()));
+    assert_eq!(trials(&project), expected, "the same trials with the same numbers");
+    let mut ended = finished(&project);
+    ended.sort_unstable();
+    assert_eq!(ended, (0..8).collect::<Vec<u64>>(), "none was lost, none repeated");
+    assert_eq!(project.output(&["store", "verify"]).status.code(), Some(0));
+}
+
+#[test]
+fn two_processes_share_a_sweep() {
+    let project = Project::new();
+    let sweep = format!(
+        "parallel = 2\n{}",
+        RATES.replace("trials = 6", "trials = 8").replace("finalists = 2", "finalists = 0")
+    );
+    let config = config(&project, &sweep);
+    let children = [start(&project, &config, &[]), start(&project, &config, &[])];
+    for child in children {
+        let output = child.wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+    assert_eq!(std::fs::read_dir(project.root().join("artifacts/sweeps/tiny")).unwrap().count(), 1, "they share one");
+    let mut ended = finished(&project);
+    ended.sort_unstable();
+    assert_eq!(ended, (0..8).collect::<Vec<u64>>());
+    let tried: Vec<String> = trials(&project).values().map(|(parameters, ..)| parameters.to_string()).collect();
+    let distinct: std::collections::BTreeSet<&String> = tried.iter().collect();
+    assert_eq!(distinct.len(), 8, "{tried:?}");
+    let left = std::fs::read_dir(folder(&project).join("workers")).unwrap().count();
+    assert_eq!(left, 0, "nobody works on it any more");
+}
+
+#[test]
+fn gc_beside_a_sweep_takes_nothing_that_it_needs() {
+    let project = Project::new();
+    let config = config(&project, &RATES.replace("trials = 6", "trials = 4").replace("finalists = 2", "finalists = 0"));
+    let mut child = start(&project, &config, &[]);
+    let said = in_trial(&mut child);
+    let reader = std::thread::spawn(move || said.lines().map_while(Result::ok).collect::<Vec<String>>());
+    let mut cleaned = 0;
+    while child.try_wait().unwrap().is_none() {
+        project.json(&["store", "gc", "--keep-runs", "0", "--grace", "0s", "--delete", "--json"], 0);
+        cleaned += 1;
+    }
+    let rest = reader.join().unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(0), "{rest:?}");
+    assert!(cleaned > 1, "gc ran beside it");
+    assert_eq!(finished(&project).len(), 4);
+    assert_eq!(outcomes(&project, "dataset").iter().filter(|one| *one == "ran").count(), 1, "what all share stayed");
+    project.json(&["sweep", "resume", "--json"], 0);
+    project.json(&["sweep", "best", "--json"], 0);
+}
+
+#[test]
+fn a_sweep_that_is_stopped_goes_on_where_it_was() {
+    let project = Project::new();
+    let long = format!("{RATES}[train]\nsteps-per-epoch = 6000\ncheckpoint-every-steps = 100\n")
+        .replace("trials = 6", "trials = 2")
+        .replace("finalists = 2", "finalists = 0");
+    let config = config(&project, &long);
+    let mut child = start(&project, &config, &[]);
+    let said = in_trial(&mut child);
+    std::thread::sleep(Duration::from_millis(300));
+    signal(&child, "INT");
+    let rest: Vec<String> = said.lines().map_while(Result::ok).collect();
+    assert_eq!(child.wait().unwrap().code(), Some(130), "{rest:?}");
+    assert!(rest.iter().any(|line| line.contains("`simpipe sweep resume")), "{rest:?}");
+    assert_eq!(project.json(&["sweep", "status", "--json"], 0)["state"], "interrupted");
+
+    // The same from outside.
+    let mut child = start(&project, &config, &[]);
+    let said = in_trial(&mut child);
+    assert_eq!(project.json(&["sweep", "status", "--json"], 0)["state"], "running");
+    let stopped = project.json(&["sweep", "stop", "--json"], 0);
+    validate("sweep-stop.schema.json", &stopped);
+    assert_eq!(stopped["stopped"], true);
+    let rest: Vec<String> = said.lines().map_while(Result::ok).collect();
+    assert_eq!(child.wait().unwrap().code(), Some(130), "{rest:?}");
+    assert_eq!(project.json(&["sweep", "stop", "--json"], 0)["stopped"], false);
+
+    let status = project.json(&["sweep", "resume", "--json"], 0);
+    assert_eq!(
+        (&status["state"], &status["trials"]["finished"], &status["trials"]["asked"]),
+        (&"done".into(), &2.into(), &2.into())
+    );
+    assert!(lines(&project, "trial-released").len() >= 2, "both times a trial was given back");
+}
+
+#[test]
+fn a_changed_sweep_is_refused_with_the_difference_and_a_longer_one_is_not() {
+    let project = Project::new();
+    let config = config(&project, METRICS);
+    project.json(&["sweep", "run", &config, "--json", "--set", "sweep.trials=2"], 0);
+    let status = project.json(&["sweep", "run", &config, "--json", "--set", "sweep.trials=3"], 0);
+    assert_eq!((&status["trials"]["total"], &status["trials"]["finished"]), (&3.into(), &3.into()));
+    let refused = project.json(&["sweep", "run", &config, "--json", "--set", "train.epochs=2"], 2);
+    let message = refused["errors"][0]["message"].as_str().unwrap();
+    assert!(message.contains("was begun with another spec: `train.epochs` was "), "{message}");
+    assert!(refused["errors"][0]["help"].as_str().unwrap().contains("--new"));
+    let refused =
+        project.json(&["sweep", "run", &config, "--json", "--set", "sweep.parameters.calibrate.metric=[\"f1\"]"], 2);
+    assert!(
+        refused["errors"][0]["message"].as_str().unwrap().contains("sweep.parameters.calibrate.metric"),
+        "{refused}"
+    );
+    let new = project.json(&["sweep", "run", &config, "--json", "--new", "--set", "sweep.trials=1"], 0);
+    assert_ne!(new["sweep"], status["sweep"]);
+    project.json(&["sweep", "run", "configs/smoke.toml", "--json"], 2);
+}
+
+#[test]
+fn a_trial_that_gives_no_number_is_recorded_and_the_limit_stops_the_sweep() {
+    let project = Project::new();
+    let rates = "method = \"grid\"\nobjective = \"train.loss\"\nfinalists = 0\nON\n[sweep.parameters]\n\
+                 \"train.optimizer.adam.learning-rate\" = [0.002, 1e30, 0.004]\n";
+    let config = |on: &str| config(&project, &rates.replace("ON", on));
+    let goes_on = config("on-failure = \"continue\"");
+    let status = project.json(&["sweep", "run", &goes_on, "--json"], 0);
+    assert_eq!((&status["trials"]["finished"], &status["trials"]["failed"]), (&2.into(), &1.into()), "{status}");
+    let table = project.json(&["sweep", "table", "--json"], 0);
+    let failed = table["trials"].as_array().unwrap().iter().find(|trial| trial["state"] == "failed").unwrap();
+    assert!(failed["reason"].as_str().is_some_and(|reason| !reason.is_empty()), "{failed}");
+
+    let stops = config("on-failure = \"stop\"");
+    let status = project.json(&["sweep", "run", &stops, "--json", "--new"], 1);
+    assert_eq!((&status["state"], &status["stopped"]), (&"failed".into(), &"a trial failed".into()));
+    assert_eq!(status["trials"]["finished"], 1);
+    let status = project.json(&["sweep", "resume", "--json"], 0);
+    assert_eq!(
+        (&status["state"], &status["trials"]["finished"]),
+        (&"done".into(), &2.into()),
+        "resume finishes the rest"
+    );
+}
+
+#[test]
+fn a_rung_is_the_beginning_of_the_whole_training_to_the_bit() {
+    let project = Project::new();
+    let asha = RATES
+        .replace("method = \"tpe\"", "method = { asha = { min-epochs = 1, factor = 3 } }")
+        .replace("trials = 6", "trials = 3")
+        .replace("finalists = 2", "finalists = 0");
+    let config = config(
+        &project,
+        &format!("{asha}[train]\nepochs = 3\nschedule = {{ warmup-cosine = {{ warmup-steps = 4 }} }}\n"),
+    );
+    let status = project.json(&["sweep", "run", &config, "--json"], 0);
+    assert_eq!((&status["trials"]["finished"], &status["trials"]["asked"]), (&3.into(), &4.into()), "{status}");
+    let best = project.json(&["sweep", "best", "--json"], 0);
+    let best = &best["best"][0];
+    assert_eq!(best["epochs"], 3);
+    let model = |root: &Path, dir: &Json| {
+        std::fs::read(root.join(dir.as_str().unwrap()).join("train/model.safetensors")).unwrap()
+    };
+    let found = model(project.root(), &best["runs"][0]["dir"]);
+
+    // In a store that knows nothing of the sweep, trained in one go.
+    let other = Project::new();
+    let set = best["set"][0].as_str().unwrap();
+    let length = ["--set", "train.epochs=3", "--set", "train.schedule-epochs=3"];
+    let whole = other.json(&[&["run", &config, "--json", "--set", set], &length[..]].concat(), 0);
+    assert!(found == model(other.root(), &whole["dir"]), "the same to the byte");
+}
+
+#[test]
+fn a_source_that_changes_stops_the_sweep_by_its_name() {
+    let project = Project::new();
+    let at = |name: &str| project.root().join(name);
+    let write = |name: &str, value: u8| {
+        let path = at("photos").join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        image::GrayImage::from_pixel(2, 2, image::Luma([value])).save(&path).unwrap();
+    };
+    for class in ["a", "b"] {
+        (0..4).for_each(|number| write(&format!("train/{class}/{number}.png"), number * 9 + class.as_bytes()[0]));
+    }
+    std::fs::create_dir_all(at("pipelines")).unwrap();
+    let template = "format = 1\n[stages.dataset]\nstage = \"dataset\"\n[stages.sample]\nstage = \"sample\"\n\
+                    inputs = { dataset = \"dataset\" }\nsplit = \"train\"\n";
+    std::fs::write(at("pipelines/two.toml"), template).unwrap();
+    let text = "pipeline = \"two\"\nname = \"tiny\"\n[dataset]\nsource = { image-folder = { path = \"photos\" } }\n[sample]\n\
+                sampler = { multi-shot = { classes-per-batch = 2, examples-per-class = 2 } }\n[sweep]\nmethod = \"grid\"\n\
+                objective = \"sample.examples\"\ndirection = \"maximize\"\n[sweep.parameters]\n\"sample.stream\" = [\"x\", \"y\"]\n";
+    std::fs::write(at("photos.toml"), text).unwrap();
+    let path = at("photos.toml");
+    let config = path.to_str().unwrap();
+    let status = project.json(&["sweep", "run", config, "--json", "--set", "sweep.trials=2"], 0);
+    assert_eq!(status["trials"]["finished"], 2, "{status}");
+    std::thread::sleep(Duration::from_millis(60));
+    write("train/a/9.png", 200);
+    let refused = project.json(&["sweep", "run", config, "--json"], 2);
+    let message = refused["errors"][0]["message"].as_str().unwrap();
+    assert!(message.contains("of `dataset` has changed since the sweep"), "{message}");
+    assert!(refused["errors"][0]["help"].as_str().unwrap().contains("--new"));
+}
