@@ -57,6 +57,8 @@ fn read(spec: &Json, ids: &[&str], place: &Place) -> Result<Experiment, Missing>
         config: Path::new(&place.source.name).to_path_buf(),
         project: place.source.dir.clone(),
         header: Table::new(),
+        // A run is one experiment, whatever varied it.
+        sweep: None,
         stages: stages.collect::<Result<_, Missing>>()?,
         issues: Vec::new(),
     })

@@ -83,7 +83,7 @@ impl LockFile {
             let message = format!("`{}` has nothing of `{name}`", path.display());
             return Err(Error::usage(message, write_it(config)));
         };
-        let json = toml_text::to_json(section);
+        let json = section.to_json();
         if json[SEAL].as_str() != Some(&seal(&json).to_string()) {
             let issue = Issue::at(
                 &section.place,
@@ -104,7 +104,7 @@ impl LockFile {
             fields.remove(SEAL);
         }
         // Through TOML's values: what is sealed is what will be read.
-        let mut section = toml_text::to_json(&node_from_json(&section, &nowhere()));
+        let mut section = node_from_json(&section, &nowhere()).to_json();
         section[SEAL] = seal(&section).to_string().into();
         self.0.insert(name.to_owned(), node_from_json(&section, &nowhere()));
     }
@@ -215,7 +215,7 @@ mod tests {
         assert!(text.starts_with(HEAD) && text.ends_with(expected), "{text}");
 
         let mut lock = LockFile::read(&path).unwrap().unwrap();
-        let json = toml_text::to_json(lock.section("a.toml", &path, config).unwrap());
+        let json = lock.section("a.toml", &path, config).unwrap().to_json();
         assert_eq!((&json["train"], &json["seed"]), (&section(2)["train"], &7.into()));
         assert!(lock.section("b.toml", &path, config).is_err());
         lock.set("b.toml", &section(5));

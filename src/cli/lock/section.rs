@@ -8,7 +8,7 @@ use super::file::{PARAMS, SEAL};
 use crate::base::issue::Issue;
 use crate::base::node::Node;
 use crate::base::param::View;
-use crate::cli::{toml_text, words};
+use crate::cli::words;
 use crate::plan::{Key, KeyParts, Plan, Snapshot, diff};
 
 /// What is known of a stage.
@@ -72,8 +72,8 @@ fn stage(known: &Known, inputs: &BTreeMap<&str, &str>) -> Json {
 /// How what is here differs from what is locked, each difference at its line of the lock.
 pub(super) fn differences(locked: &Node, here: &Json) -> Vec<Issue> {
     // Through TOML's values, as the lock went.
-    let here = toml_text::to_json(&crate::base::param::node_from_json(here, &locked.place));
-    let old = toml_text::to_json(locked);
+    let here = crate::base::param::node_from_json(here, &locked.place).to_json();
+    let old = locked.to_json();
     let names = |json: &Json| json.as_object().into_iter().flatten().map(|(key, _)| key.clone()).collect::<Vec<_>>();
     let all: BTreeSet<String> = names(&old).into_iter().chain(names(&here)).filter(|name| name != SEAL).collect();
     let (mut issues, mut keys) = (Vec::new(), Vec::new());
