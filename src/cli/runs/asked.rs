@@ -22,15 +22,19 @@ impl Asked {
                     "write a field, one of = != < <= > >= or ~ (contains), and a value: `--where 'evaluate.map@r>0.4'`";
                 Error::usage(format!("`{text}` is no condition"), help)
             })?;
-            let (name, field) = named(listing, &condition.field)?;
+            let (name, mut field) = named(listing, &condition.field)?;
+            if !condition.suits(&field) {
+                // A word is of a config, where a metric has the same name.
+                field = listing.config_field(&name).unwrap_or(field);
+            }
             if !condition.suits(&field) {
                 let help = format!("compare it with a number: `{name}>0.4`");
                 return Err(Error::usage(format!("`{name}` is a number, and `{}` is none", condition.wanted), help));
             }
             conditions.push((field, condition));
         }
-        let mut one = |name: &Option<String>| name.as_ref().map(|name| named(listing, name)).transpose();
-        let (sort, group_by) = (one(&args.sort)?, one(&args.group_by)?);
+        let sort = args.sort.as_ref().map(|name| named(listing, name)).transpose()?;
+        let group_by = args.group_by.as_ref().map(|name| group(listing, name)).transpose()?;
         let columns = args.columns.iter().map(|name| named(listing, name.trim())).collect::<Result<_, _>>()?;
         Ok(Self { conditions, sort, group_by, columns })
     }
@@ -51,4 +55,12 @@ fn named(listing: &mut Listing, name: &str) -> Result<(String, Field), Error> {
     let field = listing.field(name);
     let field = field.map_err(|error| Error::usage(format!("no run has a field `{}`", error.name), error.help))?;
     Ok((name.to_owned(), field))
+}
+
+/// What runs are grouped by: what their configs say, where a metric has the same name.
+fn group(listing: &mut Listing, name: &str) -> Result<(String, Field), Error> {
+    match listing.config_field(name) {
+        Some(field) => Ok((name.to_owned(), field)),
+        None => named(listing, name),
+    }
 }

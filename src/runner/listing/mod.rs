@@ -160,6 +160,13 @@ impl Listing {
         Err(UnknownField::new(name, known))
     }
 
+    /// A field of configs of this name, where some run has it: `train.loss` is one, and a metric.
+    pub fn config_field(&mut self, name: &str) -> Option<Field> {
+        self.read_fields();
+        let is_there = self.runs.iter().any(|run| run.fields.contains_key(name));
+        is_there.then(|| Field::Config(name.to_owned()))
+    }
+
     /// Keeps the runs that a condition holds of.
     pub fn keep(&mut self, field: &Field, condition: &Condition) {
         self.runs.retain(|run| condition.holds(field, run.value(field).as_ref()));
