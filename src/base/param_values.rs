@@ -178,8 +178,9 @@ impl Param for SpecPath {
         match view {
             View::Full => Json::from(self.written.as_str()),
             View::Located => {
-                let at = std::path::absolute(&self.resolved).unwrap_or_else(|_| self.resolved.clone());
-                Json::from(at.to_string_lossy())
+                // Without the way through the config's folder, which may be gone when somebody looks.
+                let at = self.resolved.canonicalize().or_else(|_| std::path::absolute(&self.resolved));
+                Json::from(at.unwrap_or_else(|_| self.resolved.clone()).to_string_lossy())
             }
             View::Portable | View::Stored | View::Key => Json::Null,
         }

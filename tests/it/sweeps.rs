@@ -219,7 +219,7 @@ fn gc_beside_a_sweep_takes_nothing_that_it_needs() {
 #[test]
 fn a_sweep_that_is_stopped_goes_on_where_it_was() {
     let project = Project::new();
-    let long = format!("{RATES}[train]\nsteps-per-epoch = 6000\ncheckpoint-every-steps = 100\n")
+    let long = format!("{RATES}[train]\nsteps-per-epoch = 800\ncheckpoint-every-steps = 100\n")
         .replace("trials = 6", "trials = 2")
         .replace("finalists = 2", "finalists = 0");
     let config = config(&project, &long);

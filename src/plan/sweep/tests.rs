@@ -97,7 +97,7 @@ fn mistakes_stand_at_their_own_line_with_what_was_meant() {
     for (parameters, start, part) in [
         ("\"train.epoch\" = [1, 2]", "6:1 unknown key `epoch` in `train`", "did you mean `epochs`?"),
         ("\"trian.epochs\" = [1, 2]", "6:1 there is no stage `trian`", "did you mean `train`?"),
-        ("\"train.epochs\" = [1, 0]", "6:22 `train.epochs` must be", ""),
+        ("\"train.steps-per-epoch\" = [1, 0]", "6:31 `train.steps-per-epoch` must be", ""),
         ("\"train.epochs\" = [1, 1.5]", "6:22 `train.epochs` expects an integer", ""),
         ("\"train.epochs\" = { low = 3, high = 1 }", "6:36 the range of `train.epochs` is empty", "exchange"),
         ("\"train.epochs\" = { low = 1, hihg = 3 }", "6:", "high"),

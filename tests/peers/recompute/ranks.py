@@ -131,11 +131,17 @@ def ndcg(hits, relevant, k):
     hits = hits[:, :k]
     if hits.shape[1] < 2:
         return hits.any(1).astype(float)
-    return ndcg_score(hits.astype(float), ranks_as_scores(hits), ignore_ties=True)
+    return ndcg_by_query(hits, None)
 
 
 def true_ndcg(hits, relevant, k):
-    return ndcg_score(hits.astype(float), ranks_as_scores(hits), k=k, ignore_ties=True)
+    return ndcg_by_query(hits, k)
+
+
+def ndcg_by_query(hits, k):
+    """scikit-learn gives the mean alone, so each query is asked for by itself."""
+    rows = zip(hits.astype(float), ranks_as_scores(hits))
+    return np.array([ndcg_score(row[None], scores[None], k=k, ignore_ties=True) for row, scores in rows])
 
 
 def ranks_as_scores(hits):
