@@ -214,10 +214,17 @@ impl Work<'_> {
             for attempt in 0_u32.. {
                 let name = format!("{trial}-{attempt}");
                 let given_back = journal.state.trials[trial].released.contains(&attempt);
-                if !given_back && self.runner.store.is_claimed(&claims.join(&name)) {
+                let taken = || !given_back && self.runner.store.is_claimed(&claims.join(&name));
+                if taken() {
                     break;
                 }
-                let Some(claim) = self.runner.store.claim_name(&claims, &name)? else { continue };
+                let Some(claim) = self.runner.store.claim_name(&claims, &name)? else {
+                    // Of somebody who is gone, or who was faster: then there is no further attempt to be made.
+                    if taken() {
+                        break;
+                    }
+                    continue;
+                };
                 // It may have ended between the last line that was read and the claim.
                 journal.append(&Entry::TrialClaimed { trial, attempt })?;
                 if journal.state.trials[trial].ending.is_none() {
