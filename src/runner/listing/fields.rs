@@ -17,7 +17,9 @@ const TOP: [&str; 6] = ["pipeline", "description", "device", "numerics", "seed",
 pub fn fields(spec: &Json) -> BTreeMap<String, Json> {
     let mut fields = BTreeMap::new();
     for name in TOP {
-        spec.get(name).map(|value| add(&mut fields, name.to_owned(), value));
+        if let Some(value) = spec.get(name) {
+            add(&mut fields, name.to_owned(), value);
+        }
     }
     for (id, stage) in spec["stages"].as_object().into_iter().flatten() {
         for table in ["params", "policy"] {
