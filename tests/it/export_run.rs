@@ -202,6 +202,7 @@ impl Drop for Server {
 }
 
 #[test]
+#[ignore = "starts a server of many processes, beside which no wall time means anything: .ci/nightly peers"]
 fn mlflow_has_what_was_sent() {
     if peers::python("mlflow", &["mlflow", "fastapi"]).is_none() {
         return;
