@@ -23,7 +23,7 @@ pub enum Better {
 }
 
 /// A number of two runs, or of two groups, of which it is the mean.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct MetricChange {
     /// As `<stage id>.<name>`.
     pub name: String,
@@ -67,19 +67,13 @@ pub(super) fn change(name: &str, old: &Measured, new: &Measured) -> Result<Metri
     let value = |run: &Measured| run.run.record.metrics.get(name).copied();
     let (before, now) = (value(old), value(new));
     let better = higher_is_better(name).map(|higher| if higher { Better::Higher } else { Better::Lower });
-    let (low, high, p, count, interval, why) = Default::default();
     let mut change = MetricChange {
         name: name.to_owned(),
         old: before,
         new: now,
         difference: before.zip(now).map(|(before, now)| now - before),
-        low,
-        high,
-        p,
-        count,
-        interval,
         better,
-        why,
+        ..MetricChange::default()
     };
     if change.difference.is_none() {
         let missing = if before.is_none() { "first" } else { "second" };

@@ -161,22 +161,9 @@ mod tests {
     use super::*;
 
     fn verdict(difference: Option<f64>, ends: Option<(f64, f64)>, better: Option<Better>) -> Verdict {
-        let (p, count, interval, why) = Default::default();
         let (low, high) = ends.unzip();
         let (old, new) = (Some(0.0), difference);
-        Verdict::of(&MetricChange {
-            name: String::new(),
-            old,
-            new,
-            difference,
-            low,
-            high,
-            p,
-            count,
-            interval,
-            better,
-            why,
-        })
+        Verdict::of(&MetricChange { old, new, difference, low, high, better, ..MetricChange::default() })
     }
 
     #[test]

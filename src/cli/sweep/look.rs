@@ -13,12 +13,9 @@ use crate::cli::screen;
 use crate::error::{Error, Exit};
 use crate::runner::sweep::{self, Journal, State};
 
-/// Say how far a sweep is.
+/// Which sweep is meant, and how to print what is known of it.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:
-  simpipe sweep status
-  simpipe sweep status sweep-losses --json")]
-pub(super) struct StatusArgs {
+pub(super) struct WhichOptions {
     /// A sweep: its id, the start of one, its folder, an experiment's name or `latest`.
     #[arg(default_value = "latest")]
     sweep: String,
@@ -27,6 +24,16 @@ pub(super) struct StatusArgs {
     /// Print JSON.
     #[arg(long)]
     pub(super) json: bool,
+}
+
+/// Say how far a sweep is.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  simpipe sweep status
+  simpipe sweep status sweep-losses --json")]
+pub(super) struct StatusArgs {
+    #[command(flatten)]
+    pub(super) which: WhichOptions,
 }
 
 /// List the trials of a sweep, best first.
@@ -35,14 +42,8 @@ pub(super) struct StatusArgs {
   simpipe sweep table
   simpipe sweep table sweep-losses --json")]
 pub(super) struct TableArgs {
-    /// A sweep: its id, the start of one, its folder, an experiment's name or `latest`.
-    #[arg(default_value = "latest")]
-    sweep: String,
     #[command(flatten)]
-    place: PlaceOptions,
-    /// Print JSON.
-    #[arg(long)]
-    pub(super) json: bool,
+    pub(super) which: WhichOptions,
 }
 
 /// Say which trial of a sweep is best, how sure that is, and how to run the config with its values.
@@ -51,14 +52,8 @@ pub(super) struct TableArgs {
   simpipe sweep best
   simpipe sweep best sweep-losses --json")]
 pub(super) struct BestArgs {
-    /// A sweep: its id, the start of one, its folder, an experiment's name or `latest`.
-    #[arg(default_value = "latest")]
-    sweep: String,
     #[command(flatten)]
-    place: PlaceOptions,
-    /// Print JSON.
-    #[arg(long)]
-    pub(super) json: bool,
+    pub(super) which: WhichOptions,
 }
 
 /// Ask every process that works on a sweep to stop after its step, with a checkpoint.
@@ -67,14 +62,8 @@ pub(super) struct BestArgs {
   simpipe sweep stop
   simpipe sweep stop sweep-losses")]
 pub(super) struct StopArgs {
-    /// A sweep: its id, the start of one, its folder, an experiment's name or `latest`.
-    #[arg(default_value = "latest")]
-    sweep: String,
     #[command(flatten)]
-    place: PlaceOptions,
-    /// Print JSON.
-    #[arg(long)]
-    pub(super) json: bool,
+    pub(super) which: WhichOptions,
 }
 
 /// A sweep that is looked at.
@@ -85,9 +74,9 @@ struct Seen {
 }
 
 impl Seen {
-    fn of(place: &PlaceOptions, wanted: &str) -> Result<Self, Error> {
-        let root = place.root_here()?;
-        let folder = sweep::find(&root, wanted)?;
+    fn of(which: &WhichOptions) -> Result<Self, Error> {
+        let root = which.place.root_here()?;
+        let folder = sweep::find(&root, &which.sweep)?;
         let state = Journal::read(&folder)?.state;
         let warning = Paint::stderr().yellow("warning:");
         for note in &state.notes {
@@ -98,10 +87,10 @@ impl Seen {
 }
 
 pub(super) fn status(args: &StatusArgs, out: &mut dyn Write) -> Result<Exit, Error> {
-    let Seen { root, folder, state } = Seen::of(&args.place, &args.sweep)?;
-    let store = args.place.existing_store(&root)?;
+    let Seen { root, folder, state } = Seen::of(&args.which)?;
+    let store = args.which.place.existing_store(&root)?;
     let how = state.run_state(sweep::is_under_way(store.as_ref(), &folder));
-    if args.json {
+    if args.which.json {
         print::json(&view::status(&state, &folder, &root, how), out)?;
         return Ok(Exit::Done);
     }
@@ -118,8 +107,8 @@ pub(super) fn status(args: &StatusArgs, out: &mut dyn Write) -> Result<Exit, Err
 }
 
 pub(super) fn table(args: &TableArgs, out: &mut dyn Write) -> Result<Exit, Error> {
-    let Seen { state, .. } = Seen::of(&args.place, &args.sweep)?;
-    if args.json {
+    let Seen { state, .. } = Seen::of(&args.which)?;
+    if args.which.json {
         print::json(&view::table(&state), out)?;
         return Ok(Exit::Done);
     }
@@ -129,12 +118,12 @@ pub(super) fn table(args: &TableArgs, out: &mut dyn Write) -> Result<Exit, Error
 }
 
 pub(super) fn best(args: &BestArgs, out: &mut dyn Write) -> Result<Exit, Error> {
-    let Seen { state, .. } = Seen::of(&args.place, &args.sweep)?;
+    let Seen { state, .. } = Seen::of(&args.which)?;
     let verdict = state.verdict();
     if verdict.best.is_empty() {
         return Err(Error::usage(verdict.statement, "`simpipe sweep status` says how far it is"));
     }
-    if args.json {
+    if args.which.json {
         print::json(&view::best(&state), out)?;
         return Ok(Exit::Done);
     }
@@ -159,13 +148,13 @@ pub(super) fn best(args: &BestArgs, out: &mut dyn Write) -> Result<Exit, Error> 
 }
 
 pub(super) fn stop(args: &StopArgs, out: &mut dyn Write) -> Result<Exit, Error> {
-    let root = args.place.root_here()?;
-    let folder = sweep::find(&root, &args.sweep)?;
-    let store = args.place.existing_store(&root)?;
+    let root = args.which.place.root_here()?;
+    let folder = sweep::find(&root, &args.which.sweep)?;
+    let store = args.which.place.existing_store(&root)?;
     let stopped = sweep::stop(&folder)?;
     let under_way = sweep::is_under_way(store.as_ref(), &folder);
     let id = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    if args.json {
+    if args.which.json {
         print::json(&json!({ "sweep": id, "stopped": stopped, "running": under_way }), out)?;
         return Ok(Exit::Done);
     }

@@ -32,10 +32,10 @@ impl SweepArgs {
         match &self.command {
             SweepCommand::Run(args) => args.how.json,
             SweepCommand::Resume(args) => args.how.json,
-            SweepCommand::Status(args) => args.json,
-            SweepCommand::Stop(args) => args.json,
-            SweepCommand::Best(args) => args.json,
-            SweepCommand::Table(args) => args.json,
+            SweepCommand::Status(args) => args.which.json,
+            SweepCommand::Stop(args) => args.which.json,
+            SweepCommand::Best(args) => args.which.json,
+            SweepCommand::Table(args) => args.which.json,
         }
     }
 }

@@ -184,15 +184,19 @@ impl ListedRun {
     fn without_record(root: &Path, run: JournaledRun) -> Self {
         let note = notes::read(&root.join(&run.start.dir));
         let (brief, detail) = Brief::of_journal(run, note);
-        let (key, stamp, tags, fields) = Default::default();
-        Self { key, stamp, brief, tags, detail, fields }
+        Self::with_detail(brief, detail)
     }
 
     /// A sweep, in place of the runs of its trials.
     fn of_sweep(folder: &Path, root: &Path, store: Option<&Store>) -> Option<Self> {
         let (brief, detail) = Brief::of_sweep(folder, root, store)?;
+        Some(Self::with_detail(brief, detail))
+    }
+
+    /// What has no record that more could be read from.
+    fn with_detail(brief: Brief, detail: Detail) -> Self {
         let (key, stamp, tags, fields) = Default::default();
-        Some(Self { key, stamp, brief, tags, detail, fields })
+        Self { key, stamp, brief, tags, detail, fields }
     }
 
     /// Its stages and metrics, once [`Listing::read_details`] has read them.
