@@ -1,7 +1,7 @@
 //! The calibration of 100,000 and of 1,000,000 queries: every threshold, every metric, cutpoints and probabilities. Prints
 //! one JSON line a case.
 //!
-//! `cargo bench --bench calibrate`
+//! `cargo bench -p simpipe-benches --bench calibrate`
 
 use std::time::Instant;
 

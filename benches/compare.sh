@@ -66,8 +66,9 @@ python_of() {
 
 runners=
 case $peers in *" dvc "*) runners=1 peers=${peers/ dvc / } ;; esac
-echo "building simpipe's benches" >&2
-cargo bench --no-run --bench train_step --bench knn --bench calibrate --bench decode --bench store || exit 1
+echo "building simpipe and its benches" >&2
+cargo build --release || exit 1
+cargo bench -p simpipe-benches --no-run --bench train_step --bench knn --bench calibrate --bench decode --bench store || exit 1
 ready=
 for peer in $peers; do
     if python_of "$peer" >/dev/null; then ready="$ready $peer"; else missing "$peer" "pip can't install it, see $home/$peer.log"; fi
@@ -75,7 +76,7 @@ done
 for round in $(seq "$rounds"); do
     echo "round $round of $rounds" >&2
     for bench in train_step knn calibrate decode store; do
-        cargo bench --bench "$bench" 2>/dev/null | grep '^{' >>"$results"
+        cargo bench -p simpipe-benches --bench "$bench" 2>/dev/null | grep '^{' >>"$results"
     done
     for peer in $ready; do
         # Some machines pin an old OpenBLAS kernel, which would slow the peer down.

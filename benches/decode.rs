@@ -1,9 +1,9 @@
 //! A folder of small image files into the dataset artifact, as the stage `dataset` does it: 60,000 JPEG files (as many
 //! as CIFAR-10 has) and 10,000 PNG files of 32 x 32 pixels. Prints one JSON line a kind.
 //!
-//! `cargo bench --bench decode`; the images stay in `target/bench-images`, where the peer's script finds them.
+//! `cargo bench -p simpipe-benches --bench decode`; the images stay in `target/bench-images`, where the peer's script finds them.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Instant;
 
 use simpipe::artifact::ExamplesWriter;
@@ -18,7 +18,7 @@ const KINDS: [(&str, u32); 2] = [("jpg", 60_000), ("png", 10_000)];
 
 /// Writes smooth images with some grain, of ten classes, where there are none yet.
 fn images(kind: &str, files: u32) -> PathBuf {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/bench-images").join(kind);
+    let folder = simpipe_benches::repository().join("target/bench-images").join(kind);
     for file in 0..files {
         let class = folder.join(format!("train/class-{}", file % 10));
         let path = class.join(format!("{file:05}.{kind}"));

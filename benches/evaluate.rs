@@ -1,7 +1,7 @@
 //! Intervals of an evaluation: 2,000 bootstrap draws over 10,000 queries of 10 and of 1,000 classes, of 8 metrics, one
 //! interval each, and of an area under a curve. Prints one JSON line a case.
 //!
-//! `cargo bench --bench evaluate`
+//! `cargo bench -p simpipe-benches --bench evaluate`
 
 use std::time::Instant;
 
@@ -39,9 +39,9 @@ fn main() {
         });
         time(&format!("curve-of-{PAIRS}-pairs-{classes}-classes"), || {
             let of = |drawn: &[u32]| {
-                let mut times = vec![0_usize; QUERIES as usize];
+                let mut times = vec![0_u32; QUERIES as usize];
                 drawn.iter().for_each(|query| times[*query as usize] += 1);
-                let roc = pairs.roc(|query| times[query as usize]);
+                let roc = pairs.roc(|query| times[query as usize] as usize);
                 vec![RocAuc.of_pairs(&roc), Eer.of_pairs(&roc)]
             };
             let resampling = Resampling::ClassesThenQueries;

@@ -1,7 +1,7 @@
 //! Exact nearest neighbours, as a script of faiss' would have them: 10,000 queries in an index, and rankings as deep as
 //! `map@r` reads them. Prints one JSON line a case; `calibrate.rs` and `compare.sh` go with it.
 //!
-//! `cargo bench --bench knn`
+//! `cargo bench -p simpipe-benches --bench knn`
 
 use std::sync::Arc;
 use std::time::Instant;

@@ -1,11 +1,11 @@
 //! Every operation of the tutorial's training step at batch 80, forward and backward, as the step runs it: the profile in
 //! `docs/performance.md`. Prints one JSON line an operation.
 //!
-//! `cargo bench --bench ops`
+//! `cargo bench -p simpipe-benches --bench ops`
 
 use std::time::Instant;
 
-use simpipe::nn::kernel::{
+use simpipe_kernel::{
     AdamStep, BatchStats, ConvGrads, ConvShape, OutputGrad, PoolShape, adam_update, batch_norm_forward,
     batch_norm_max_pool_forward, batch_norm_slopes, conv2d_backward, conv2d_backward_fused, conv2d_forward,
     conv2d_forward_stats, global_max_pool_backward, global_max_pool_forward,

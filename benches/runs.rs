@@ -1,7 +1,7 @@
 //! What `simpipe runs` costs with ten thousand runs: the plain list, a filter by a metric, one by a field of the config,
 //! and the first list after the memo was lost. Prints one JSON line a case, with its bound, and fails where one is exceeded.
 //!
-//! `cargo bench --bench runs`.
+//! `cargo bench -p simpipe-benches --bench runs`.
 
 use std::path::Path;
 use std::process::Command;
@@ -66,8 +66,8 @@ fn report(case: &str, times: &[f64], bound: f64) -> bool {
 
 /// The real program.
 fn program(args: &[&str], root: &Path) -> Vec<u8> {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_simpipe"));
-    command.args(args).arg("--root").arg(root).current_dir(env!("CARGO_MANIFEST_DIR"));
+    let mut command = Command::new(simpipe_benches::program());
+    command.args(args).arg("--root").arg(root).current_dir(simpipe_benches::repository());
     let output = command.output().expect("the program starts");
     assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
     output.stdout

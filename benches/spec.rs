@@ -1,7 +1,7 @@
 //! How long specs take to be read, checked and planned, in process: the largest shipped config, a thousand configs, and the
 //! plan alone. Prints one JSON line a case, with its bound, and fails where a bound is exceeded.
 //!
-//! `cargo bench --bench spec`
+//! `cargo bench -p simpipe-benches --bench spec`
 
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -17,7 +17,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 const MANY: usize = 1000;
 
 fn main() {
-    let project = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let project = simpipe_benches::repository();
     let largest = largest_config(project);
     let options = LoadOptions { project: Some(project.to_path_buf()), ..LoadOptions::default() };
     let check =

@@ -2,7 +2,7 @@
 //! with nothing to do, verification and lookups. Prints one JSON line a case, with its bound, and fails where a bound
 //! is exceeded.
 //!
-//! `cargo bench --bench store`. With `CHAIN=FOLDER` it runs the chain once in that folder, as a program of its own does:
+//! `cargo bench -p simpipe-benches --bench store`. With `CHAIN=FOLDER` it runs the chain once in that folder, as a program of its own does:
 //! `benches/peers/pipelines.sh` compares that with other runners.
 
 #[path = "store/chain.rs"]
@@ -90,9 +90,9 @@ fn chain_cases(folder: &Path) -> Vec<bool> {
 
 /// One run of the shipped smoke experiment by the real program; its peak of memory in MB.
 fn smoke(root: &Path) -> f64 {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_simpipe"));
+    let mut command = Command::new(simpipe_benches::program());
     command.args(["run", "configs/smoke.toml", "--json", "--quiet", "--root"]).arg(root);
-    let output = command.current_dir(env!("CARGO_MANIFEST_DIR")).output().expect("the program starts");
+    let output = command.current_dir(simpipe_benches::repository()).output().expect("the program starts");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let record: Json = serde_json::from_slice(&output.stdout).expect("a run record");
     record["peak_memory"].as_f64().unwrap_or(0.0) / 1e6

@@ -2,7 +2,7 @@
 //! with the regret after 20, 50 and 100 trials. `benches/peers/optuna_sweep.py` prints the same lines of Optuna,
 //! `benches/peers/compare_sweeps.py` the paired differences.
 //!
-//! `cargo bench --bench sweep_methods -- [method ..]`; all methods if none is named.
+//! `cargo bench -p simpipe-benches --bench sweep_methods -- [method ..]`; all methods if none is named.
 #![expect(clippy::print_stdout, reason = "a bench reports by printing")]
 
 use simpipe::base::seed::Seed;

@@ -4,7 +4,7 @@
 //! normalisations, and of `resnet18` for small images with its embeddings. Prints one JSON line a case, as the peers'
 //! scripts do.
 //!
-//! `cargo bench --bench train_step`; `RAYON_NUM_THREADS=1` for one thread; `cargo bench --bench train_step -- resnet9` for
+//! `cargo bench -p simpipe-benches --bench train_step`; `RAYON_NUM_THREADS=1` for one thread; `cargo bench -p simpipe-benches --bench train_step -- resnet9` for
 //! the cases whose name holds that.
 
 use std::time::Instant;

@@ -1,4 +1,4 @@
-"""Decodes the images that `cargo bench --bench decode` left, with pillow on two threads."""
+"""Decodes the images that `cargo bench -p simpipe-benches --bench decode` left, with pillow on two threads."""
 import io
 import json
 import pathlib

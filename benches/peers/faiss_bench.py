@@ -1,4 +1,4 @@
-"""Exact inner-product search in faiss on the CPU: the work of `cargo bench --bench knn`. One JSON line a case."""
+"""Exact inner-product search in faiss on the CPU: the work of `cargo bench -p simpipe-benches --bench knn`. One JSON line a case."""
 import json
 import os
 import time

@@ -13,7 +13,7 @@ home=target/peers/pipelines
 [ -x "$home/bin/python" ] || python3 -m venv "$home"
 "$home/bin/pip" -q install dvc snakemake
 if [ -z "${CHAIN_EXE:-}" ]; then
-    CHAIN_EXE=$(cargo bench --bench store --no-run --message-format json 2>/dev/null |
+    CHAIN_EXE=$(cargo bench -p simpipe-benches --bench store --no-run --message-format json 2>/dev/null |
         "$home/bin/python" -c 'import json, sys
 for line in sys.stdin:
     of = json.loads(line)

@@ -1,4 +1,4 @@
-"""Reads the folder that `cargo bench --bench decode` left through torchvision's ImageFolder and DataLoader, two workers."""
+"""Reads the folder that `cargo bench -p simpipe-benches --bench decode` left through torchvision's ImageFolder and DataLoader, two workers."""
 import json
 import pathlib
 import time

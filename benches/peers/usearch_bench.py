@@ -1,4 +1,4 @@
-"""Exact search in usearch on the CPU: one case of `cargo bench --bench knn`."""
+"""Exact search in usearch on the CPU: one case of `cargo bench -p simpipe-benches --bench knn`."""
 import json
 import time
 

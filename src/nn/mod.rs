@@ -13,7 +13,6 @@ mod fused;
 mod golden;
 pub mod groups;
 pub mod interchange;
-pub mod kernel;
 pub mod layer;
 pub mod loss;
 mod lower;

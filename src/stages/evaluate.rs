@@ -35,7 +35,7 @@ impl Stage for Evaluate {
     const NAME: &'static str = "evaluate";
     const SUMMARY: &'static str = "Measures how good a search is, and how sure that is.";
     // 1: the first.
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 2;
     const OUTPUT: Kind = Kind::Evaluation;
     const FILES: &'static [&'static str] = &[Evaluation::FILE, PerQuery::FILE, PerClass::FILE];
     const SEEDED: bool = true;

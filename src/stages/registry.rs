@@ -9,7 +9,7 @@ use crate::base::issue::Issues;
 use crate::base::node::Node;
 use crate::base::param::{Param, Shape, from_json};
 use crate::base::suggest::Known;
-use crate::nn::{device, kernel};
+use crate::nn::device;
 use crate::stage::{BackendChoice, Bound, Catalog, DynStage, NumberDoc, Policy, Stage, StageDoc, StageError};
 
 use super::baseline::Baseline;
@@ -167,7 +167,7 @@ impl Catalog for Registry {
     fn hardware(&self, backend: &str) -> BTreeMap<String, String> {
         match backend {
             // Other backends have their own kernels, and no name for them.
-            "flex" => BTreeMap::from([("kernels".to_owned(), kernel::instruction_set().to_owned())]),
+            "flex" => BTreeMap::from([("kernels".to_owned(), simpipe_kernel::instruction_set().to_owned())]),
             _ => BTreeMap::new(),
         }
     }

@@ -6,6 +6,7 @@ use crate::project::repository;
 
 /// Each layer and those that it may use, as ARCHITECTURE.md lists them. `cli` may use everything.
 const LAYERS: &[(&str, &[&str])] = &[
+    ("kernel", &[]),
     ("base", &[]),
     ("artifact", &["base"]),
     ("stage", &["base", "artifact"]),

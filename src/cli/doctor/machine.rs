@@ -2,7 +2,7 @@
 
 use super::{Finding, Level, Site};
 use crate::cli::print;
-use crate::nn::{device, kernel};
+use crate::nn::device;
 
 /// Below this much free memory, training on common image sizes may not fit.
 const LITTLE_MEMORY: u64 = 1 << 30;
@@ -30,7 +30,7 @@ pub(super) fn processor(_: &Site) -> Vec<Finding> {
     } else {
         Finding::warn("threads", text, "unset `RAYON_NUM_THREADS`, unless other programs need the cores")
     };
-    let set = kernel::instruction_set();
+    let set = simpipe_kernel::instruction_set();
     let features = cpu_features();
     let text = format!(
         "{set}, of {}",

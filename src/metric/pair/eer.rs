@@ -1,6 +1,6 @@
 //! The equal error rate.
 
-use super::{PairMetric, Roc};
+use super::{PairMetric, Point, Roc};
 use crate::metric::Metric;
 
 /// eer: where the false positive and the false negative rate are equal, the curve between two thresholds taken as
@@ -29,16 +29,13 @@ impl Metric for Eer {
 
 impl PairMetric for Eer {
     fn of_pairs(&self, roc: &Roc) -> Option<f64> {
-        // `fpr - fnr` rises from -1 to 1, so it crosses 0 in some piece.
-        let mut last = (0.0, 0.0);
-        for (fpr, tpr) in roc.rates()? {
-            let gap = fpr + tpr - 1.0;
-            if gap >= 0.0 {
-                let before: f64 = last.0 + last.1 - 1.0;
-                return Some(last.0 + (fpr - last.0) * (-before / (gap - before)));
-            }
-            last = (fpr, tpr);
-        }
-        None
+        // `fpr - fnr` rises from -1 to 1, so it crosses 0 in one piece, which halving finds.
+        let gap = |(fpr, tpr): (f64, f64)| fpr + tpr - 1.0;
+        let rates = |point: &Point| roc.rates_at(point);
+        (roc.genuine() > 0 && roc.impostor() > 0).then_some(())?;
+        let after = roc.points().partition_point(|point| gap(rates(point)) < 0.0);
+        let end = rates(roc.points().get(after)?);
+        let start = after.checked_sub(1).map_or((0.0, 0.0), |before| rates(&roc.points()[before]));
+        Some(start.0 + (end.0 - start.0) * (-gap(start) / (gap(end) - gap(start))))
     }
 }

@@ -50,7 +50,7 @@ impl OrderedPairs {
     /// # Ok::<(), simpipe::metric::MetricError>(())
     /// ```
     pub fn roc(&self, times: impl Fn(u32) -> usize) -> Roc {
-        let mut points: Vec<Point> = Vec::new();
+        let mut points: Vec<Point> = Vec::with_capacity(self.0.len());
         let (mut genuine, mut impostor) = (0, 0);
         for pair in &self.0 {
             let times = times(pair.query);

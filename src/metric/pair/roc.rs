@@ -85,10 +85,13 @@ impl Roc {
 
     /// Rates as (false positive, true positive), starting at (0, 0); `None` without a genuine or without an impostor pair.
     pub fn rates(&self) -> Option<impl Iterator<Item = (f64, f64)>> {
-        let (genuine, impostor) = (real(self.genuine), real(self.impostor));
-        let rate = move |point: &Point| (real(point.impostor) / impostor, real(point.genuine) / genuine);
         let known = self.genuine > 0 && self.impostor > 0;
-        known.then(|| std::iter::once((0.0, 0.0)).chain(self.points.iter().map(rate)))
+        known.then(|| std::iter::once((0.0, 0.0)).chain(self.points.iter().map(|point| self.rates_at(point))))
+    }
+
+    /// The rates of one of its points; not a number without a genuine or without an impostor pair.
+    pub(super) fn rates_at(&self, point: &Point) -> (f64, f64) {
+        (real(point.impostor) / real(self.impostor), real(point.genuine) / real(self.genuine))
     }
 
     /// The laxest point whose false positive rate is at most `rate`; `None` where even the strictest threshold exceeds it.

@@ -1,7 +1,7 @@
 //! The area under the ROC curve.
 
 use super::{PairMetric, Roc};
-use crate::metric::Metric;
+use crate::metric::{Metric, real};
 
 /// roc-auc: the probability that a genuine pair scores higher than an impostor pair, ties counting half (Hanley and
 /// McNeil, 1982): the trapezoid area under the true over the false positive rate. In [0, 1], 0.5 by chance.
@@ -25,7 +25,14 @@ impl Metric for RocAuc {
 
 impl PairMetric for RocAuc {
     fn of_pairs(&self, roc: &Roc) -> Option<f64> {
-        let rates: Vec<(f64, f64)> = roc.rates()?.collect();
-        Some(rates.windows(2).map(|ends| (ends[1].0 - ends[0].0) * (ends[0].1 + ends[1].1) / 2.0).sum())
+        // In whole numbers, twice the area of each trapezium: exact, and nothing is divided but the sum.
+        let (mut area, mut before) = (0_u128, (0, 0));
+        for point in roc.points() {
+            area += (point.impostor - before.0) as u128 * (before.1 + point.genuine) as u128;
+            before = (point.impostor, point.genuine);
+        }
+        let pairs = real(roc.genuine()) * real(roc.impostor());
+        #[expect(clippy::cast_precision_loss, reason = "an area, which is a real number")]
+        (pairs > 0.0).then(|| area as f64 / (2.0 * pairs))
     }
 }

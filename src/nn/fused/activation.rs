@@ -8,7 +8,7 @@ use burn::backend::{Autodiff, Flex, TensorMetadata};
 use burn::tensor::Tensor;
 
 use super::tensor::{Keep, Operands, buffer, contiguous, floats, from_vec, operands};
-use crate::nn::kernel::{Act, activate, activate_backward};
+use simpipe_kernel::{Act, activate, activate_backward};
 
 /// The activation of every value, in the autodiff graph on flex; elsewhere `None`: what is computed without gradients
 /// keeps the digits that it has always had.

@@ -3,7 +3,7 @@
 use burn::backend::Flex;
 use burn::tensor::{Tensor, TensorData};
 
-use crate::nn::kernel::{AdamStep, adam_update};
+use simpipe_kernel::{AdamStep, adam_update};
 
 /// Whether a tensor lives on flex, outside the autodiff graph.
 pub(in crate::nn) fn is_on_flex(tensor: &Tensor<1>) -> bool {

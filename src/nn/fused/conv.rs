@@ -8,7 +8,7 @@ use burn::backend::{Autodiff, Flex, TensorMetadata};
 use burn::tensor::Tensor;
 
 use super::tensor::{Keep, Operands, Tracked, buffer, contiguous, floats, from_vec, operands};
-use crate::nn::kernel::{ConvGrads, ConvShape, conv2d_backward, conv2d_forward};
+use simpipe_kernel::{ConvGrads, ConvShape, conv2d_backward, conv2d_forward};
 
 /// `relu(conv(x, weight) + bias)`, or without the relu; `None` off flex.
 ///

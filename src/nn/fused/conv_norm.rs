@@ -12,7 +12,7 @@ use burn::tensor::Tensor;
 
 use super::tail::{Back, Saved, Tail};
 use super::tensor::{Keep, Operands, Tracked, buffer, contiguous, floats, from_vec, operands};
-use crate::nn::kernel::{
+use simpipe_kernel::{
     Act, BatchStats, ConvGrads, ConvShape, Norm, OutputGrad, Scratch, conv2d_backward_fused, conv2d_forward_stats,
     max_pool_backward, use_winograd,
 };

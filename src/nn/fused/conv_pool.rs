@@ -9,7 +9,7 @@ use burn::backend::{Autodiff, Flex, TensorMetadata};
 use burn::tensor::Tensor;
 
 use super::tensor::{Keep, Operands, Tracked, buffer, contiguous, floats, from_vec, operands};
-use crate::nn::kernel::{
+use simpipe_kernel::{
     ConvGrads, ConvShape, OutputGrad, PoolShape, Scratch, conv2d_backward_pooled, conv2d_forward, max_pool_forward,
 };
 

@@ -1,7 +1,7 @@
 //! Our CPU kernels as burn operations, with their own backward passes, on the flex backend.
 //!
 //! Each function takes the tensors of the operation in [`ops`](super::ops) and gives `None` where they don't live on
-//! flex: the caller then uses stock operations. Owns the wiring only; the arithmetic is in [`kernel`](super::kernel).
+//! flex: the caller then uses stock operations. Owns the wiring only; the arithmetic is in [`simpipe_kernel`].
 
 mod activation;
 mod adam;

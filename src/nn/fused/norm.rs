@@ -9,7 +9,7 @@ use burn::tensor::Tensor;
 
 use super::tail::{Back, Saved, Tail};
 use super::tensor::{Keep, Operands, Tracked, buffer, contiguous, floats, from_vec, operands};
-use crate::nn::kernel::{BatchStats, Norm, batch_norm_forward, batch_norm_gradient, batch_stats, spread};
+use simpipe_kernel::{BatchStats, Norm, batch_norm_forward, batch_norm_gradient, batch_stats, spread};
 
 /// The tensors of [`batch_norm_train`].
 #[derive(Debug, Clone, Copy)]

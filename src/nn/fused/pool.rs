@@ -8,7 +8,7 @@ use burn::backend::{Autodiff, Flex};
 use burn::tensor::Tensor;
 
 use super::tensor::{Keep, Operands, buffer, contiguous, floats, from_vec, operands};
-use crate::nn::kernel::{
+use simpipe_kernel::{
     PoolShape, global_max_pool_backward, global_max_pool_forward, max_pool_backward, max_pool_forward,
 };
 

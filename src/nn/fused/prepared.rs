@@ -5,7 +5,7 @@ use burn::backend::Flex;
 use burn::tensor::Tensor;
 
 use super::tensor::{Operands, buffer, contiguous, floats, from_vec, operands};
-use crate::nn::kernel::{ConvShape, ConvWeights, PoolShape, Scratch, add_relu};
+use simpipe_kernel::{ConvShape, ConvWeights, PoolShape, Scratch, add_relu};
 
 /// `relu(conv(x, weight) + bias)`, and a pool behind it.
 #[derive(Debug)]

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use burn::backend::flex::FlexTensor;
 
 use super::tensor::{buffer, floats, from_vec};
-use crate::nn::kernel::{
+use simpipe_kernel::{
     Act, Norm, NormSlopes, PoolShape, Scratch, Shortcut, TailGrads, batch_norm_max_pool_forward,
     batch_norm_relu_max_pool_forward, batch_norm_relu_max_pool_slopes, batch_norm_slopes, batch_norm_tail_forward,
     batch_norm_tail_slopes,

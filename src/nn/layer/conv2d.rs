@@ -8,7 +8,7 @@ use super::initial::{Filters, Init};
 use super::padding::{Padding, Windows};
 use super::{Cx, FeatureShape, Features, Layer, LayerIssue, Walk};
 use crate::base::check;
-use crate::nn::kernel::ConvShape;
+use simpipe_kernel::ConvShape;
 use crate::nn::ops::{self, BatchStatistics, ConvGeometry, Epilogue, Numerics, Tail, TrainedNorm};
 use crate::params;
 

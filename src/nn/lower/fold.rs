@@ -10,7 +10,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 
 use super::{relu_of_sum, side_by_side};
 use crate::nn::fused::{self, Pooling, PreparedConv};
-use crate::nn::kernel::Scratch;
+use simpipe_kernel::Scratch;
 use crate::nn::layer::{Affine, Conv2d, Cx, FeatureShape, Features, LayerSpec, Sum, Walked, WalkedList, single};
 use crate::nn::ops::{Epilogue, Numerics};
 use crate::nn::parameters::Parameters;

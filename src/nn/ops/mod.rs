@@ -11,11 +11,11 @@ mod tests;
 
 use burn::tensor::{Tensor, TensorData, activation};
 
-pub use super::kernel::{Act, Numerics};
+pub use simpipe_kernel::{Act, Numerics};
 
 use super::device;
 use super::fused::{self, ConvNorm, ConvNormOperands, NormOperands};
-use super::kernel::{BatchStats, ConvShape, PoolShape};
+use simpipe_kernel::{BatchStats, ConvShape, PoolShape};
 
 /// What follows a convolution's bias in the same pass.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -7,7 +7,7 @@ use burn::tensor::Tensor;
 
 use super::{Rule, Tick, moments, with_decay};
 use crate::base::check;
-use crate::nn::kernel::AdamStep;
+use simpipe_kernel::AdamStep;
 use crate::nn::parameters::Updated;
 use crate::params;
 

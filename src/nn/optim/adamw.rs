@@ -4,7 +4,7 @@ use burn::tensor::Tensor;
 
 use super::{Rule, Tick, moments};
 use crate::base::check;
-use crate::nn::kernel::AdamStep;
+use simpipe_kernel::AdamStep;
 use crate::nn::parameters::Updated;
 use crate::params;
 

@@ -4,7 +4,7 @@ use burn::tensor::Tensor;
 
 use super::take;
 use crate::nn::fused;
-use crate::nn::kernel::AdamStep;
+use simpipe_kernel::AdamStep;
 
 /// What they are called in a checkpoint.
 pub(super) const SLOTS: &[&str] = &["m", "v"];

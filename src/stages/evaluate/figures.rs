@@ -184,9 +184,9 @@ impl Measuring<'_> {
         let (pairs, info) = pairs::draw(self.lookup, most, ctx.seed())?;
         let queries = self.lookup.labels.len();
         let of = |drawn: &[u32]| {
-            let mut times = vec![0_usize; queries];
+            let mut times = vec![0_u32; queries];
             drawn.iter().for_each(|query| times[*query as usize] += 1);
-            let roc = pairs.roc(|query| times[query as usize]);
+            let roc = pairs.roc(|query| times[query as usize] as usize);
             asked.iter().map(|asked| asked.metric.of_pairs(&roc)).collect()
         };
         let looks = pairs.pairs().len();

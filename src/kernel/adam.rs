@@ -1,5 +1,5 @@
 //! One fused step of Adam as Keras computes it.
-use crate::nn::kernel::simd::Simd;
+use crate::simd::Simd;
 use rayon::prelude::*;
 
 /// The settings of a step.
@@ -49,7 +49,7 @@ fn update_impl<S: Simd>(_: S, [rate, one, two, eps]: [f32; 4], w: &mut [f32], g:
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::nn::kernel::reference::{Rng, error};
+    use crate::reference::{Rng, error};
 
     #[test]
     fn adam_matches_f64() {

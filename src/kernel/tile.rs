@@ -2,7 +2,7 @@
 //!
 //! Forward: `Y = At [(G g Gt) * (Bt d B)] A`. The gradients use the transposed maps, so that the transform of `dy` serves both:
 //! `dM = A dY At`, `dU += dM * V`, `dV = dM * U`, `dX += B dV Bt`, `dg = Gt dU G`.
-use crate::nn::kernel::simd::Simd;
+use crate::simd::Simd;
 
 /// The one-dimensional maps of F(M, 3) with `A = M + 2` points.
 pub(crate) trait Tile<const A: usize, const M: usize>: Copy + Send + Sync {

@@ -2,7 +2,7 @@
 //!
 //! `cargo test --release --lib precision -- --nocapture` prints it.
 use super::*;
-use crate::nn::kernel::reference::{self, Rng, error, rms_error};
+use crate::reference::{self, Rng, error, rms_error};
 
 /// One method's output and gradients on the same numbers.
 type Parts = [Vec<f32>; 3];

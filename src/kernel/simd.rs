@@ -121,25 +121,25 @@ macro_rules! simd_fn {
             #[target_feature(enable = "avx512f,avx2,fma")]
             fn wide<$($decl)*>($($arg: $ty),*) $(-> $ret)? {
                 // SAFETY: this function has the features; the body's own conditions are the outer function's.
-                unsafe { $body($crate::nn::kernel::simd::Avx512::new(), $($arg),*) }
+                unsafe { $body($crate::simd::Avx512::new(), $($arg),*) }
             }
             #[cfg(target_arch = "x86_64")]
             #[target_feature(enable = "avx2,fma")]
             fn middle<$($decl)*>($($arg: $ty),*) $(-> $ret)? {
                 // SAFETY: as above.
-                unsafe { $body($crate::nn::kernel::simd::Avx2::new(), $($arg),*) }
+                unsafe { $body($crate::simd::Avx2::new(), $($arg),*) }
             }
-            match $crate::nn::kernel::simd::level() {
+            match $crate::simd::level() {
                 #[cfg(target_arch = "x86_64")]
                 // SAFETY: `level` has detected the features.
-                $crate::nn::kernel::simd::Level::Avx512 => unsafe { wide::<$($gen)*>($($arg),*) },
+                $crate::simd::Level::Avx512 => unsafe { wide::<$($gen)*>($($arg),*) },
                 #[cfg(target_arch = "x86_64")]
                 // SAFETY: `level` has detected the features.
-                $crate::nn::kernel::simd::Level::Avx2 => unsafe { middle::<$($gen)*>($($arg),*) },
+                $crate::simd::Level::Avx2 => unsafe { middle::<$($gen)*>($($arg),*) },
                 #[expect(clippy::allow_attributes, reason = "only some bodies are unsafe")]
                 #[allow(unused_unsafe)]
                 // SAFETY: the body's own conditions are this function's.
-                $crate::nn::kernel::simd::Level::Portable => unsafe { $body($crate::nn::kernel::simd::Portable, $($arg),*) },
+                $crate::simd::Level::Portable => unsafe { $body($crate::simd::Portable, $($arg),*) },
             }
         }
     };

@@ -1,13 +1,13 @@
 //! What lies behind a batch normalisation in one pass against the operations one by one: the same bits, on any number of threads.
 use super::*;
-use crate::nn::kernel::act::{activate, activate_backward};
-use crate::nn::kernel::batch_norm::{BatchNormGrads, batch_norm_backward, batch_norm_gradient};
-use crate::nn::kernel::bn_pool::spread;
-use crate::nn::kernel::bn_relu_pool::{batch_norm_relu_max_pool_forward, batch_norm_relu_max_pool_slopes};
-use crate::nn::kernel::pool::{max_pool_backward, max_pool_forward};
-use crate::nn::kernel::reference::{Rng, in_pool};
-use crate::nn::kernel::shape::PoolShape;
-use crate::nn::kernel::stats::batch_stats;
+use crate::act::{activate, activate_backward};
+use crate::batch_norm::{BatchNormGrads, batch_norm_backward, batch_norm_gradient};
+use crate::bn_pool::spread;
+use crate::bn_relu_pool::{batch_norm_relu_max_pool_forward, batch_norm_relu_max_pool_slopes};
+use crate::pool::{max_pool_backward, max_pool_forward};
+use crate::reference::{Rng, in_pool};
+use crate::shape::PoolShape;
+use crate::stats::batch_stats;
 
 fn relu_of(x: &[f32]) -> Vec<f32> {
     x.iter().map(|v| v.max(0.0)).collect()

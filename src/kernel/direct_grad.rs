@@ -1,14 +1,14 @@
 //! Backward of any convolution by implicit GEMM, image by image; a fixed number of chunks of images, whose sums are added in order.
-use crate::nn::kernel::conv::ConvGrads;
-use crate::nn::kernel::direct::{flatten, window};
-use crate::nn::kernel::gemm::{Finish, Gemm, gemm};
-use crate::nn::kernel::out_grad::Source;
-use crate::nn::kernel::pack::{gradient_panel, pack, panels, transpose, unpack};
-use crate::nn::kernel::scratch::{Scratch, SharedMut, chunks_of, part, round16};
-use crate::nn::kernel::shape::ConvShape;
+use crate::conv::ConvGrads;
+use crate::direct::{flatten, window};
+use crate::gemm::{Finish, Gemm, gemm};
+use crate::out_grad::Source;
+use crate::pack::{gradient_panel, pack, panels, transpose, unpack};
+use crate::scratch::{Scratch, SharedMut, chunks_of, part, round16};
+use crate::shape::ConvShape;
 use rayon::prelude::*;
 
-/// The gradients; see [`crate::nn::kernel::conv2d_backward`].
+/// The gradients; see [`crate::conv2d_backward`].
 pub(crate) fn backward(shape: &ConvShape, x: &[f32], w: &[f32], dy: &Source<'_>, grads: ConvGrads<'_>) {
     let ConvGrads { dx, dw, db } = grads;
     let shape = flatten(shape);

@@ -1,8 +1,8 @@
 //! Convolutions against the f64 reference, and the same bytes on 1, 2 and 3 threads.
 use super::*;
-use crate::nn::kernel::batch_norm::{BatchNormGrads, batch_norm_backward, batch_norm_slopes};
-use crate::nn::kernel::bn_pool::{batch_norm_max_pool_backward, batch_norm_max_pool_forward};
-use crate::nn::kernel::reference::{self, Rng, error, in_pool};
+use crate::batch_norm::{BatchNormGrads, batch_norm_backward, batch_norm_slopes};
+use crate::bn_pool::{batch_norm_max_pool_backward, batch_norm_max_pool_forward};
+use crate::reference::{self, Rng, error, in_pool};
 
 /// Worst error of output, input, weight and bias gradient.
 fn one(shape: &ConvShape, relu: bool, seed: u64) -> [f64; 4] {
@@ -229,13 +229,13 @@ fn every_instruction_set_agrees() {
         let mut child = std::process::Command::new(&this);
         child.args([
             "--exact",
-            "nn::kernel::conv::tests::corner_shapes",
-            "nn::kernel::batch_norm::tests::batch_norm_matches_f64",
-            "nn::kernel::bn_pool::tests::batch_norm_max_pool_matches_f64",
-            "nn::kernel::act::tests::values_and_slopes_are_right_to_the_last_digits",
-            "nn::kernel::bn_tail::tests::tails_are_their_operations_one_by_one",
-            "nn::kernel::bn_tail::tests::a_relu_and_a_pool_are_their_operations_one_by_one",
-            "nn::kernel::gemm::tests::gemm_matches_f64",
+            "conv::tests::corner_shapes",
+            "batch_norm::tests::batch_norm_matches_f64",
+            "bn_pool::tests::batch_norm_max_pool_matches_f64",
+            "act::tests::values_and_slopes_are_right_to_the_last_digits",
+            "bn_tail::tests::tails_are_their_operations_one_by_one",
+            "bn_tail::tests::a_relu_and_a_pool_are_their_operations_one_by_one",
+            "gemm::tests::gemm_matches_f64",
         ]);
         let output = child.env("SIMPIPE_SIMD", set).output().unwrap();
         let text = String::from_utf8_lossy(&output.stdout);

@@ -1,9 +1,9 @@
 //! Where the Winograd tiles of a convolution lie, and the transforms of its input: blocks of tiles between NHWC images and the point-major
 //! scratch layout `[A*A][tiles][channels]`.
-use crate::nn::kernel::scratch::round16;
-use crate::nn::kernel::shape::ConvShape;
-use crate::nn::kernel::simd::Simd;
-use crate::nn::kernel::tile::{Tile, input_2d, input_t_2d};
+use crate::scratch::round16;
+use crate::shape::ConvShape;
+use crate::simd::Simd;
+use crate::tile::{Tile, input_2d, input_t_2d};
 
 /// Where the tiles of a convolution lie.
 #[derive(Clone, Copy)]

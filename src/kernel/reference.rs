@@ -1,5 +1,5 @@
 //! Naive f64 references, and what else the tests share.
-use crate::nn::kernel::shape::ConvShape;
+use crate::shape::ConvShape;
 
 /// A small generator (SplitMix64).
 pub(crate) struct Rng(u64);
@@ -154,7 +154,7 @@ pub(crate) fn batch_norm(x: &[f32], gamma: &[f32], beta: &[f32], eps: f32, dy: &
 }
 
 /// The offset in `x` of position `t` of the window of output `i`.
-fn window_at(s: &crate::nn::kernel::PoolShape, i: usize, t: usize) -> usize {
+fn window_at(s: &crate::PoolShape, i: usize, t: usize) -> usize {
     let [oh, ow] = s.out();
     let (ch, o) = (i % s.c, i / s.c);
     let (n, r, c) = (o / (oh * ow), o / ow % oh, o % ow);
@@ -162,7 +162,7 @@ fn window_at(s: &crate::nn::kernel::PoolShape, i: usize, t: usize) -> usize {
 }
 
 /// Max-pool: values and positions in the window.
-pub(crate) fn max_pool(s: &crate::nn::kernel::PoolShape, x: &[f64]) -> (Vec<f64>, Vec<usize>) {
+pub(crate) fn max_pool(s: &crate::PoolShape, x: &[f64]) -> (Vec<f64>, Vec<usize>) {
     (0..s.y_len())
         .map(|i| {
             (0..s.k * s.k).fold((f64::NEG_INFINITY, 0), |(best, at), t| {
@@ -174,7 +174,7 @@ pub(crate) fn max_pool(s: &crate::nn::kernel::PoolShape, x: &[f64]) -> (Vec<f64>
 }
 
 /// Its gradient.
-pub(crate) fn max_unpool(s: &crate::nn::kernel::PoolShape, dy: &[f32], places: &[usize]) -> Vec<f32> {
+pub(crate) fn max_unpool(s: &crate::PoolShape, dy: &[f32], places: &[usize]) -> Vec<f32> {
     let mut dx = vec![0.0; s.x_len()];
     dy.iter().zip(places).enumerate().for_each(|(i, (g, t))| dx[window_at(s, i, *t)] += g);
     dx

@@ -13,14 +13,14 @@ static POOL: Mutex<Vec<Vec<Line>>> = Mutex::new(Vec::new());
 const KEPT: usize = 48;
 
 /// A scratch buffer of at least the asked length; its content is arbitrary (but initialised). Goes back to the pool when dropped.
-pub(crate) struct Scratch {
+pub struct Scratch {
     lines: Vec<Line>,
     len: usize,
 }
 
 impl Scratch {
     /// `len` floats of arbitrary content.
-    pub(crate) fn take(len: usize) -> Self {
+    pub fn take(len: usize) -> Self {
         let need = len.div_ceil(16);
         let mut pool = POOL.lock().unwrap_or_else(|e| e.into_inner());
         let at = pool.partition_point(|b| b.len() < need);
@@ -32,7 +32,7 @@ impl Scratch {
     }
 
     /// `len` zeros.
-    pub(crate) fn zeros(len: usize) -> Self {
+    pub fn zeros(len: usize) -> Self {
         let mut s = Self::take(len);
         s.fill(0.0);
         s

@@ -1,9 +1,9 @@
 //! Forward of any convolution by implicit GEMM: an output row at a time, its windows read in place (or from a padded copy of a few rows).
-use crate::nn::kernel::gemm::{Finish, Gemm, gemm};
-use crate::nn::kernel::pack::{pack, panels};
-use crate::nn::kernel::scratch::{Scratch, SharedMut, part};
-use crate::nn::kernel::shape::ConvShape;
-use crate::nn::kernel::stats::{BatchStats, moments as moments_of_block};
+use crate::gemm::{Finish, Gemm, gemm};
+use crate::pack::{pack, panels};
+use crate::scratch::{Scratch, SharedMut, part};
+use crate::shape::ConvShape;
+use crate::stats::{BatchStats, moments as moments_of_block};
 use rayon::prelude::*;
 
 /// Output columns of a task at most.

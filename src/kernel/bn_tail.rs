@@ -4,18 +4,18 @@
 //! Every value is that of the operations one by one, bit for bit: sums are taken in the order of [`batch_norm_slopes`], and masks are
 //! made of the numbers that were written, or would have been.
 //!
-//! [`batch_norm_slopes`]: crate::nn::kernel::batch_norm_slopes
-use crate::nn::kernel::act::{Act, Pointwise, Relu, with_act};
-use crate::nn::kernel::batch_norm::{NormSlopes, ReluMask, batch_norm_forward, slopes_of};
-use crate::nn::kernel::scratch::{Scratch, round16};
-use crate::nn::kernel::simd::Simd;
-use crate::nn::kernel::stats::{BatchStats, block_rows, products};
+//! [`batch_norm_slopes`]: crate::batch_norm_slopes
+use crate::act::{Act, Pointwise, Relu, with_act};
+use crate::batch_norm::{NormSlopes, ReluMask, batch_norm_forward, slopes_of};
+use crate::scratch::{Scratch, round16};
+use crate::simd::Simd;
+use crate::stats::{BatchStats, block_rows, products};
 use rayon::prelude::*;
 
 /// A batch normalisation by the batch's own statistics.
 #[derive(Clone, Copy, Debug)]
 pub struct Norm<'a> {
-    /// Of the map, from [`crate::nn::kernel::batch_stats`] or the convolution.
+    /// Of the map, from [`crate::batch_stats`] or the convolution.
     pub stats: &'a BatchStats,
     /// Scale, `[c]`.
     pub gamma: &'a [f32],

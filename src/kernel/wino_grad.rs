@@ -1,20 +1,20 @@
 //! Backward of a 3x3 stride-1 convolution by the transposed Winograd maps: one transform of `dy` serves both gradients.
 //!
 //! The images are cut into a fixed number of chunks, each with its own sums for the weights, added in order at the end.
-use crate::nn::kernel::conv::ConvGrads;
-use crate::nn::kernel::gemm::{Finish, Gemm, gemm};
-use crate::nn::kernel::out_grad::Source;
-use crate::nn::kernel::pack::{panels, transpose};
-use crate::nn::kernel::scratch::{Scratch, SharedMut, chunks_of, part, round16};
-use crate::nn::kernel::shape::ConvShape;
-use crate::nn::kernel::tile::{F2, F3, F4, Tile};
-use crate::nn::kernel::wino_input::{Grid, input_block, input_block_t, point_stride};
-use crate::nn::kernel::wino_output::output_block_t;
-use crate::nn::kernel::wino_weights::{weights, weights_t};
-use crate::nn::kernel::winograd::block_tiles;
+use crate::conv::ConvGrads;
+use crate::gemm::{Finish, Gemm, gemm};
+use crate::out_grad::Source;
+use crate::pack::{panels, transpose};
+use crate::scratch::{Scratch, SharedMut, chunks_of, part, round16};
+use crate::shape::ConvShape;
+use crate::tile::{F2, F3, F4, Tile};
+use crate::wino_input::{Grid, input_block, input_block_t, point_stride};
+use crate::wino_output::output_block_t;
+use crate::wino_weights::{weights, weights_t};
+use crate::winograd::block_tiles;
 use rayon::prelude::*;
 
-/// The gradients with tiles of size `m`; see [`crate::nn::kernel::conv2d_backward`].
+/// The gradients with tiles of size `m`; see [`crate::conv2d_backward`].
 pub(crate) fn backward(shape: &ConvShape, m: usize, x: &[f32], w: &[f32], dy: &Source<'_>, grads: ConvGrads<'_>) {
     match m {
         2 => run(F2, shape, x, w, dy, grads),

@@ -1,10 +1,10 @@
 //! The transforms of a convolution's output: blocks of Winograd tiles between NHWC images and the scratch layout `[A*A][tiles][channels]`.
-use crate::nn::kernel::out_grad::{Coefficients, Source};
-use crate::nn::kernel::pack::Panel;
-use crate::nn::kernel::scratch::round16;
-use crate::nn::kernel::simd::Simd;
-use crate::nn::kernel::tile::{Tile, output_2d, output_t_2d};
-use crate::nn::kernel::wino_input::Grid;
+use crate::out_grad::{Coefficients, Source};
+use crate::pack::Panel;
+use crate::scratch::round16;
+use crate::simd::Simd;
+use crate::tile::{Tile, output_2d, output_t_2d};
+use crate::wino_input::Grid;
 
 simd_fn! {
     /// `y = At M A + bias` (and `max(0)`) for the columns of a panel: `m[p * stride + t * panel.width + c]`.

@@ -1,7 +1,7 @@
 //! Where a convolution's output gradient comes from: given as it is, or taken back through a batch normalisation (and max-pool) on the way
 //! in, so that the gradient of the map in between is never written.
-use crate::nn::kernel::batch_norm::NormSlopes;
-use crate::nn::kernel::simd::Simd;
+use crate::batch_norm::NormSlopes;
+use crate::simd::Simd;
 
 /// The gradient at the output of a convolution (after its relu), as given or as seen from behind a batch normalisation.
 #[derive(Clone, Copy, Debug)]

@@ -2,10 +2,10 @@
 //!
 //! Form: for each panel of columns `[A*A][rows][width]`. Forward: rows are input channels, columns output channels; for the gradient
 //! of the input it is the other way round.
-use crate::nn::kernel::pack::{Panel, panels};
-use crate::nn::kernel::scratch::{Scratch, SharedMut, round16};
-use crate::nn::kernel::simd::Simd;
-use crate::nn::kernel::tile::{Tile, weight_2d, weight_t_2d};
+use crate::pack::{Panel, panels};
+use crate::scratch::{Scratch, SharedMut, round16};
+use crate::simd::Simd;
+use crate::tile::{Tile, weight_2d, weight_t_2d};
 use rayon::prelude::*;
 
 /// `U = G g Gt` of `w`: `[3, 3, rows, columns]`.

@@ -1,7 +1,7 @@
 //! Columns in panels: a matrix `[rows, columns]` stored as panels of 64 columns (the last one rounded up to 16), each `[rows, width]`.
-use crate::nn::kernel::out_grad::{Coefficients, Source};
-use crate::nn::kernel::scratch::{Scratch, round16};
-use crate::nn::kernel::simd::Simd;
+use crate::out_grad::{Coefficients, Source};
+use crate::scratch::{Scratch, round16};
+use crate::simd::Simd;
 use rayon::prelude::*;
 
 /// Columns of a full panel.

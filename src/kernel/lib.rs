@@ -54,17 +54,15 @@ pub use adam::{AdamStep, adam_update};
 pub use batch_norm::{
     BatchNormGrads, NormSlopes, batch_norm_backward, batch_norm_forward, batch_norm_gradient, batch_norm_slopes,
 };
-pub(crate) use bn_pool::spread;
-pub use bn_pool::{batch_norm_max_pool_backward, batch_norm_max_pool_forward};
+pub use bn_pool::{batch_norm_max_pool_backward, batch_norm_max_pool_forward, spread};
 pub use bn_relu_pool::{batch_norm_relu_max_pool_forward, batch_norm_relu_max_pool_slopes};
 pub use bn_tail::{Norm, Shortcut, TailGrads, add_relu, batch_norm_tail_forward, batch_norm_tail_slopes};
-pub(crate) use conv::use_winograd;
 pub use conv::{
     ConvGrads, ConvWeights, conv2d_backward, conv2d_backward_fused, conv2d_backward_pooled, conv2d_forward,
-    conv2d_forward_stats,
+    conv2d_forward_stats, use_winograd,
 };
 pub use out_grad::OutputGrad;
 pub use pool::{global_max_pool_backward, global_max_pool_forward, max_pool_backward, max_pool_forward};
-pub(crate) use scratch::Scratch;
+pub use scratch::Scratch;
 pub use shape::{ConvShape, Numerics, PoolShape};
 pub use stats::{BatchStats, batch_stats};

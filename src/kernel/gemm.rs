@@ -2,7 +2,7 @@
 //!
 //! The left side is read in place through element strides, in segments (the rows of a convolution window); the right side must have its
 //! columns contiguous and padded to whole groups of 16.
-use crate::nn::kernel::simd::Simd;
+use crate::simd::Simd;
 
 /// What happens to the sums.
 #[derive(Clone, Copy)]
@@ -140,7 +140,7 @@ unsafe fn micro<S: Simd, const MR: usize, const NR: usize>(s: S, g: &Gemm, row: 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::nn::kernel::reference::Rng;
+    use crate::reference::Rng;
 
     #[test]
     fn gemm_matches_f64() {

@@ -1,6 +1,6 @@
 //! Per-channel sums over the rows of `[rows, c]`: fixed blocks of rows, summed in `f32` inside a block and in `f64` across blocks, in order.
-use crate::nn::kernel::scratch::Scratch;
-use crate::nn::kernel::simd::Simd;
+use crate::scratch::Scratch;
+use crate::simd::Simd;
 use rayon::prelude::*;
 
 /// Mean and variance of each channel of a batch.

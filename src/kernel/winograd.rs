@@ -1,13 +1,13 @@
 //! Forward of a 3x3 stride-1 convolution by Winograd: tiles in blocks whose transforms and products stay in the second-level cache.
-use crate::nn::kernel::gemm::{Finish, Gemm, gemm};
-use crate::nn::kernel::pack::panels;
-use crate::nn::kernel::scratch::{Scratch, SharedMut, part, round16};
-use crate::nn::kernel::shape::ConvShape;
-use crate::nn::kernel::stats::BatchStats;
-use crate::nn::kernel::tile::{F2, F3, F4, Tile};
-use crate::nn::kernel::wino_input::{Grid, input_block, point_stride};
-use crate::nn::kernel::wino_output::{output_block, pool_block};
-use crate::nn::kernel::wino_weights::weights;
+use crate::gemm::{Finish, Gemm, gemm};
+use crate::pack::panels;
+use crate::scratch::{Scratch, SharedMut, part, round16};
+use crate::shape::ConvShape;
+use crate::stats::BatchStats;
+use crate::tile::{F2, F3, F4, Tile};
+use crate::wino_input::{Grid, input_block, point_stride};
+use crate::wino_output::{output_block, pool_block};
+use crate::wino_weights::weights;
 use rayon::prelude::*;
 
 /// The output size of the tile for this shape: the one with the fewest products (ties to the smaller, which is more precise).

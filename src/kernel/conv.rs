@@ -1,13 +1,13 @@
 //! Convolution with bias and optional relu: checks, and the choice of the method.
-use crate::nn::kernel::bn_pool::{affine_max_pool, spread};
-use crate::nn::kernel::out_grad::{OutputGrad, Source};
-use crate::nn::kernel::pack::padded;
-use crate::nn::kernel::pool::max_pool_backward;
-use crate::nn::kernel::scratch::Scratch;
-use crate::nn::kernel::shape::{ConvShape, Numerics, PoolShape};
-use crate::nn::kernel::stats::{BatchStats, batch_stats};
-use crate::nn::kernel::winograd::Keep;
-use crate::nn::kernel::{direct, direct_grad, wino_grad, winograd};
+use crate::bn_pool::{affine_max_pool, spread};
+use crate::out_grad::{OutputGrad, Source};
+use crate::pack::padded;
+use crate::pool::max_pool_backward;
+use crate::scratch::Scratch;
+use crate::shape::{ConvShape, Numerics, PoolShape};
+use crate::stats::{BatchStats, batch_stats};
+use crate::winograd::Keep;
+use crate::{direct, direct_grad, wino_grad, winograd};
 
 /// Where the gradients of a convolution go; all are overwritten.
 #[derive(Debug)]
@@ -21,7 +21,7 @@ pub struct ConvGrads<'a> {
 }
 
 /// Winograd pays where the products dominate the transforms.
-pub(crate) fn use_winograd(shape: &ConvShape) -> bool {
+pub fn use_winograd(shape: &ConvShape) -> bool {
     let pays = shape.kernel == [3, 3] && shape.stride == [1, 1] && shape.c_in >= 16 && shape.c_out >= 16;
     pays && shape.numerics == Numerics::Fast
 }

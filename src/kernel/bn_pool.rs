@@ -1,12 +1,12 @@
 //! Batch normalisation and max-pool in one pass: the normalised map is never written.
-use crate::nn::kernel::batch_norm::{BatchNormGrads, NormSlopes, batch_norm_slopes};
-use crate::nn::kernel::pool::{pool_row, window_position};
-use crate::nn::kernel::shape::PoolShape;
-use crate::nn::kernel::simd::Simd;
-use crate::nn::kernel::stats::BatchStats;
+use crate::batch_norm::{BatchNormGrads, NormSlopes, batch_norm_slopes};
+use crate::pool::{pool_row, window_position};
+use crate::shape::PoolShape;
+use crate::simd::Simd;
+use crate::stats::BatchStats;
 use rayon::prelude::*;
 
-/// `y = max_pool(batch_norm(x))` with kernel and stride `k`, valid padding; `stats` as for [`crate::nn::kernel::batch_norm_forward`].
+/// `y = max_pool(batch_norm(x))` with kernel and stride `k`, valid padding; `stats` as for [`crate::batch_norm_forward`].
 ///
 /// `x`: `[n, h, w, c]`; `gamma`, `beta`: `[c]`; overwritten, each `[n, h/k, w/k, c]`: `y`; `picked`, the value of `x` at the maximum;
 /// `arg`, its position in the window (row * k + column). The first of equal values wins.
@@ -90,7 +90,7 @@ pub fn batch_norm_max_pool_backward(
 }
 
 /// The gradient of the input given the slopes.
-pub(crate) fn spread(shape: &PoolShape, x: &[f32], k: &NormSlopes, arg: &[u8], dy: &[f32], dx: &mut [f32]) {
+pub fn spread(shape: &PoolShape, x: &[f32], k: &NormSlopes, arg: &[u8], dy: &[f32], dx: &mut [f32]) {
     let c = shape.c;
     if x.is_empty() {
         return;
@@ -147,8 +147,8 @@ fn unpool_row_impl<S: Simd>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::nn::kernel::reference::{self, Rng, error, in_pool};
-    use crate::nn::kernel::stats::batch_stats;
+    use crate::reference::{self, Rng, error, in_pool};
+    use crate::stats::batch_stats;
 
     #[test]
     fn batch_norm_max_pool_matches_f64() {

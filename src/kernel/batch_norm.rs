@@ -1,7 +1,7 @@
 //! Batch normalisation in training: forward with the batch's own statistics, and backward.
-use crate::nn::kernel::scratch::{Scratch, round16};
-use crate::nn::kernel::simd::Simd;
-use crate::nn::kernel::stats::{BatchStats, block_rows, ordered_sum, products};
+use crate::scratch::{Scratch, round16};
+use crate::simd::Simd;
+use crate::stats::{BatchStats, block_rows, ordered_sum, products};
 use rayon::prelude::*;
 
 /// Where the gradients of a batch normalisation go; all are overwritten.
@@ -15,7 +15,7 @@ pub struct BatchNormGrads<'a> {
     pub dbeta: &'a mut [f32],
 }
 
-/// `y = (x - mean) / sqrt(var + eps) * gamma + beta` with the batch's statistics, from [`crate::nn::kernel::batch_stats`] or the convolution.
+/// `y = (x - mean) / sqrt(var + eps) * gamma + beta` with the batch's statistics, from [`crate::batch_stats`] or the convolution.
 ///
 /// `x`, `y`: `[rows, c]` (rows: images times pixels), `gamma`, `beta`: `[c]`. `y` is overwritten.
 ///
@@ -216,8 +216,8 @@ fn gradient_impl<S: Simd>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::nn::kernel::reference::{self, Rng, error, in_pool};
-    use crate::nn::kernel::stats::batch_stats;
+    use crate::reference::{self, Rng, error, in_pool};
+    use crate::stats::batch_stats;
 
     #[test]
     fn batch_norm_matches_f64() {

@@ -1,7 +1,7 @@
 //! Functions of each value alone and their slopes, for passes that compute them on the way: relu, gelu and silu.
 //!
 //! All instruction sets give the same bits: nothing here is contracted or summed in another order.
-use crate::nn::kernel::simd::Simd;
+use crate::simd::Simd;
 use rayon::prelude::*;
 
 /// A function of each value alone.
@@ -113,10 +113,10 @@ fn exp_minus(y: f32) -> f32 {
 macro_rules! with_act {
     ($act:expr, $f:ident [$($generic:tt)*] ($($arg:expr),* $(,)?)) => {
         match $act {
-            $crate::nn::kernel::act::Act::Identity => $f::<$crate::nn::kernel::act::Identity, $($generic)*>($($arg),*),
-            $crate::nn::kernel::act::Act::Relu => $f::<$crate::nn::kernel::act::Relu, $($generic)*>($($arg),*),
-            $crate::nn::kernel::act::Act::Gelu => $f::<$crate::nn::kernel::act::Gelu, $($generic)*>($($arg),*),
-            $crate::nn::kernel::act::Act::Silu => $f::<$crate::nn::kernel::act::Silu, $($generic)*>($($arg),*),
+            $crate::act::Act::Identity => $f::<$crate::act::Identity, $($generic)*>($($arg),*),
+            $crate::act::Act::Relu => $f::<$crate::act::Relu, $($generic)*>($($arg),*),
+            $crate::act::Act::Gelu => $f::<$crate::act::Gelu, $($generic)*>($($arg),*),
+            $crate::act::Act::Silu => $f::<$crate::act::Silu, $($generic)*>($($arg),*),
         }
     };
 }
@@ -177,7 +177,7 @@ fn slopes_of<P: Pointwise>(x: &[f32], dy: &[f32], dx: &mut [f32]) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::nn::kernel::reference::in_pool;
+    use crate::reference::in_pool;
 
     /// `Phi` by its continued fraction far from 0 and its series near it (Abramowitz and Stegun, 26.2.11 and 26.2.14).
     fn below(z: f64) -> f64 {

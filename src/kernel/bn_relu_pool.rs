@@ -1,13 +1,13 @@
 //! Batch normalisation, relu and max-pool in one pass: neither the normalised map nor what the relu makes of it is ever written.
 //!
 //! Every value is that of the operations one by one, bit for bit: windows are compared by their normalised values, and the sums of the
-//! way back are taken in the order of [`batch_norm_slopes`](crate::nn::kernel::batch_norm_slopes) on a whole map.
-use crate::nn::kernel::batch_norm::{NormSlopes, slopes_of};
-use crate::nn::kernel::bn_tail::Norm;
-use crate::nn::kernel::scratch::Scratch;
-use crate::nn::kernel::shape::PoolShape;
-use crate::nn::kernel::simd::Simd;
-use crate::nn::kernel::stats::block_rows;
+//! way back are taken in the order of [`batch_norm_slopes`](crate::batch_norm_slopes) on a whole map.
+use crate::batch_norm::{NormSlopes, slopes_of};
+use crate::bn_tail::Norm;
+use crate::scratch::Scratch;
+use crate::shape::PoolShape;
+use crate::simd::Simd;
+use crate::stats::block_rows;
 use rayon::prelude::*;
 
 /// The place of a maximum that the relu has made zero: no pixel of a window has it (windows have at most 225), so no gradient passes.

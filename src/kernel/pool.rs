@@ -1,6 +1,6 @@
 //! Max-pool (kernel = stride, valid) and global max-pool, with the place of each maximum for the backward. The first of equal values wins.
-use crate::nn::kernel::shape::PoolShape;
-use crate::nn::kernel::simd::Simd;
+use crate::shape::PoolShape;
+use crate::simd::Simd;
 use rayon::prelude::*;
 
 /// Of input row `r` (counted over all images): the offset of its windows in the output, and the position in the window of its first
@@ -190,7 +190,7 @@ pub fn global_max_pool_backward(pixels: usize, c: usize, dy: &[f32], arg: &[u32]
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::nn::kernel::reference::{self, Rng, in_pool};
+    use crate::reference::{self, Rng, in_pool};
 
     #[test]
     fn max_pools_match() {
