@@ -1,5 +1,7 @@
 //! `simpipe sweep`: trials that share what they can, kills at any moment, two processes at once, what is refused.
 
+mod watch;
+
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};

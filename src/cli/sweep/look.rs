@@ -6,12 +6,13 @@ use std::path::PathBuf;
 use clap::Args;
 use serde_json::json;
 
-use super::view;
+use super::{view, watch};
 use crate::cli::options::PlaceOptions;
 use crate::cli::print::{self, Paint, shown};
 use crate::cli::screen;
 use crate::error::{Error, Exit};
 use crate::runner::sweep::{self, Journal, State};
+use crate::store::{RunState, Store};
 
 /// Which sweep is meant, and how to print what is known of it.
 #[derive(Debug, Args)]
@@ -30,10 +31,14 @@ pub(super) struct WhichOptions {
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   simpipe sweep status
+  simpipe sweep status --watch
   simpipe sweep status sweep-losses --json")]
 pub(super) struct StatusArgs {
     #[command(flatten)]
     pub(super) which: WhichOptions,
+    /// Show it again as it changes, until the sweep ends; a line for each change where output is no terminal.
+    #[arg(long, conflicts_with = "json")]
+    watch: bool,
 }
 
 /// List the trials of a sweep, best first.
@@ -67,47 +72,71 @@ pub(super) struct StopArgs {
 }
 
 /// A sweep that is looked at.
-struct Seen {
+pub(super) struct Seen {
     root: PathBuf,
     folder: PathBuf,
-    state: State,
+    store: Option<Store>,
+    journal: Journal,
 }
 
 impl Seen {
-    fn of(which: &WhichOptions) -> Result<Self, Error> {
+    pub(super) fn of(which: &WhichOptions) -> Result<Self, Error> {
         let root = which.place.root_here()?;
         let folder = sweep::find(&root, &which.sweep)?;
-        let state = Journal::read(&folder)?.state;
+        let (store, journal) = (which.place.existing_store(&root)?, Journal::read(&folder)?);
         let warning = Paint::stderr().yellow("warning:");
-        for note in &state.notes {
+        for note in &journal.state.notes {
             writeln!(screen::messages(), "{warning} {}", shown(note))?;
         }
-        Ok(Self { root, folder, state })
+        Ok(Self { root, folder, store, journal })
+    }
+
+    /// How it stands now. Whether somebody works on it is asked first: whoever has left by then has said all.
+    pub(super) fn look(&mut self) -> Result<RunState, Error> {
+        let under_way = sweep::is_under_way(self.store.as_ref(), &self.folder);
+        self.journal.refresh()?;
+        Ok(self.journal.state.run_state(under_way))
+    }
+
+    pub(super) const fn state(&self) -> &State {
+        &self.journal.state
+    }
+
+    /// All that `status` says for people.
+    pub(super) fn write(&self, how: RunState, out: &mut dyn Write) -> Result<(), Error> {
+        let (state, head) = (self.state(), &self.state().head);
+        writeln!(out, "{} {}: {}", shown(&head.name), shown(&head.sweep), how.word())?;
+        writeln!(out, "config: {}, method: {}", shown(&head.config), head.method)?;
+        if let Some(stop) = &state.stopped {
+            writeln!(out, "stopped: {}", shown(&stop.why))?;
+        }
+        writeln!(out, "folder: {}", shown(self.folder.display()))?;
+        if how == RunState::Running {
+            view::write_under_way(state, out)?;
+        }
+        writeln!(out)?;
+        view::write_table(state, view::FIRST, out)?;
+        writeln!(out, "\n{}", view::summary(state))?;
+        Ok(())
     }
 }
 
 pub(super) fn status(args: &StatusArgs, out: &mut dyn Write) -> Result<Exit, Error> {
-    let Seen { root, folder, state } = Seen::of(&args.which)?;
-    let store = args.which.place.existing_store(&root)?;
-    let how = state.run_state(sweep::is_under_way(store.as_ref(), &folder));
+    let mut seen = Seen::of(&args.which)?;
+    if args.watch {
+        return watch::exec(seen, out);
+    }
+    let how = seen.look()?;
     if args.which.json {
-        print::json(&view::status(&state, &folder, &root, how), out)?;
-        return Ok(Exit::Done);
+        print::json(&view::status(seen.state(), &seen.folder, &seen.root, how), out)?;
+    } else {
+        seen.write(how, out)?;
     }
-    let head = &state.head;
-    writeln!(out, "{} {}: {}", shown(&head.name), shown(&head.sweep), how.word())?;
-    writeln!(out, "config: {}, method: {}", shown(&head.config), head.method)?;
-    if let Some(stop) = &state.stopped {
-        writeln!(out, "stopped: {}", shown(&stop.why))?;
-    }
-    writeln!(out, "folder: {}\n", shown(folder.display()))?;
-    view::write_table(&state, view::FIRST, out)?;
-    writeln!(out, "\n{}", view::summary(&state))?;
     Ok(Exit::Done)
 }
 
 pub(super) fn table(args: &TableArgs, out: &mut dyn Write) -> Result<Exit, Error> {
-    let Seen { state, .. } = Seen::of(&args.which)?;
+    let state = Seen::of(&args.which)?.journal.state;
     if args.which.json {
         print::json(&view::table(&state), out)?;
         return Ok(Exit::Done);
@@ -118,7 +147,7 @@ pub(super) fn table(args: &TableArgs, out: &mut dyn Write) -> Result<Exit, Error
 }
 
 pub(super) fn best(args: &BestArgs, out: &mut dyn Write) -> Result<Exit, Error> {
-    let Seen { state, .. } = Seen::of(&args.which)?;
+    let state = Seen::of(&args.which)?.journal.state;
     let verdict = state.verdict();
     if verdict.best.is_empty() {
         return Err(Error::usage(verdict.statement, "`simpipe sweep status` says how far it is"));

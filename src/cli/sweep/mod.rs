@@ -3,6 +3,7 @@
 mod look;
 mod run;
 mod view;
+mod watch;
 
 use std::io::Write;
 

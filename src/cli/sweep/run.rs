@@ -10,7 +10,7 @@ use super::view;
 use crate::base::fs::create_dirs;
 use crate::cli::options::{ExperimentOptions, OverlayOptions, PlaceOptions, plan_of};
 use crate::cli::print::{self, Paint, shown};
-use crate::cli::{logging, run, screen, signal, threads};
+use crate::cli::{logging, screen, signal, threads};
 use crate::error::{Error, Exit};
 use crate::plan::Plan;
 use crate::runner::sweep::{self, Journal, Origin, SavedOverlay, State, SweepEvent, SweepRunner, Which};
@@ -211,20 +211,10 @@ fn tell(event: &SweepEvent<'_>, root: &Path) {
             let took = print::seconds(*seconds);
             match state.trials[*trial].reason() {
                 Some(reason) => paint.red(&shown(format!("trial {trial}: failed after {took}: {reason}"))),
-                None => paint.green(&shown(format!("trial {trial}: {} in {took}", gave(state, *trial)))),
+                None => paint.green(&shown(format!("trial {trial}: {} in {took}", view::gave(state, *trial)))),
             }
         }
         SweepEvent::Warning(message) => format!("{warning} {}", shown(message)),
     };
     drop(writeln!(err, "{line}"));
-}
-
-/// What a trial gave: `match.map@r 0.4123`.
-fn gave(state: &State, trial: usize) -> String {
-    let metrics = state.trials[trial].metrics();
-    let goals = state.head.goals.iter();
-    let one = |metric: &str| {
-        metrics.and_then(|metrics| metrics.get(metric)).map_or_else(|| "-".to_owned(), |value| run::number(*value))
-    };
-    goals.map(|goal| format!("{} {}", goal.metric, one(&goal.metric))).collect::<Vec<_>>().join(", ")
 }

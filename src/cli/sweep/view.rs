@@ -3,12 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 use std::path::Path;
+use std::time::Duration;
 
 use serde_json::{Value as Json, json};
 
+use crate::base::clock::{self, Moment};
 use crate::base::param::node_from_json;
 use crate::base::source::{Place, Source};
-use crate::cli::print::{self, Align, Table};
+use crate::cli::print::{self, Align, Table, shown};
 use crate::cli::run::number;
 use crate::cli::toml_text;
 use crate::error::Error;
@@ -175,4 +177,42 @@ pub(super) fn summary(state: &State) -> String {
         text += &format!(", {} failed", state.failed.len());
     }
     format!("{text}; {}", state.verdict().statement)
+}
+
+/// What a trial gave: `match.map@r 0.4123`.
+pub(super) fn gave(state: &State, trial: usize) -> String {
+    let metrics = state.trials[trial].metrics();
+    let goals = state.head.goals.iter();
+    let one = |metric: &str| {
+        metrics.and_then(|metrics| metrics.get(metric)).map_or_else(|| "-".to_owned(), |value| number(*value))
+    };
+    goals.map(|goal| format!("{} {}", goal.metric, one(&goal.metric))).collect::<Vec<_>>().join(", ")
+}
+
+/// How it stands, in one line: `running: 3 of 20 trials, 2 under way, 1 failed; best is trial 1: match.map@r 0.4123`.
+pub(super) fn line(state: &State, how: RunState) -> String {
+    let mut text = format!("{}: {} of {} trials", how.word(), state.finished_points(), state.total);
+    let under_way = state.trials.iter().filter(|trial| trial.is_held()).count();
+    if how == RunState::Running && under_way > 0 {
+        text += &format!(", {under_way} under way");
+    }
+    if !state.failed.is_empty() {
+        text += &format!(", {} failed", state.failed.len());
+    }
+    match state.verdict().best.first() {
+        Some(best) => format!("{text}; best is trial {best}: {}", gave(state, *best)),
+        None => text,
+    }
+}
+
+/// The trials that somebody works on: since when, where, and what they are.
+pub(super) fn write_under_way(state: &State, out: &mut dyn Write) -> Result<(), Error> {
+    let now = clock::now();
+    for (number, trial) in state.trials.iter().enumerate().filter(|(_, trial)| trial.is_held()) {
+        let Some(worker) = &trial.worker else { continue };
+        let since = Moment::from_rfc3339(&worker.since).map_or(0, |since| now.0.saturating_sub(since.0));
+        let (took, what) = (print::seconds(Duration::from_millis(since).as_secs_f64()), values(&trial.parameters));
+        writeln!(out, "trial {number} is under way on {} for {took}: {}", shown(&worker.host), shown(what))?;
+    }
+    Ok(())
 }

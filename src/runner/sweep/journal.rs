@@ -99,6 +99,15 @@ pub struct TrialRun {
     pub metrics: BTreeMap<String, f64>,
 }
 
+/// Who works on a trial.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Worker {
+    /// The machine.
+    pub host: String,
+    /// When it took the trial, in UTC.
+    pub since: String,
+}
+
 /// What happened.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "kebab-case")]
@@ -144,6 +153,9 @@ pub enum Entry {
         trial: usize,
         /// How often it was claimed before.
         attempt: u32,
+        /// Who that is.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<Worker>,
     },
     /// A trial has all its numbers.
     TrialFinished {
@@ -193,6 +205,14 @@ pub enum Entry {
 struct Line {
     at: String,
     entry: Entry,
+}
+
+impl Worker {
+    /// This process, from now on.
+    pub(super) fn here() -> Self {
+        let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+        Self { host: host.trim().to_owned(), since: clock::now().rfc3339() }
+    }
 }
 
 impl Coordinate {
@@ -281,7 +301,10 @@ impl Journal {
     }
 
     /// Reads what others have said meanwhile.
-    pub(super) fn refresh(&mut self) -> Result<(), RunError> {
+    ///
+    /// # Errors
+    /// If it can't be read.
+    pub fn refresh(&mut self) -> Result<(), RunError> {
         let bytes = read_from(&self.path, self.offset).map_err(RunError::io("read", &self.path))?;
         let Some(end) = bytes.iter().rposition(|byte| *byte == b'\n') else { return Ok(()) };
         for line in bytes[..end].split(|byte| *byte == b'\n') {

@@ -31,7 +31,7 @@ use std::sync::atomic::AtomicBool;
 
 pub use error::SweepError;
 pub use folder::{all, find, is_of_sweep, of_name, sweeps_folder, trials};
-pub use journal::{Coordinate, Entry, FORMAT, Head, Journal, SavedOverlay, TrialRun};
+pub use journal::{Coordinate, Entry, FORMAT, Head, Journal, SavedOverlay, TrialRun, Worker};
 pub use standings::{Standing, Verdict};
 pub use state::{Ending, State, Stop, Trial};
 pub use work::SweepEvent;

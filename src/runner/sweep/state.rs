@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value as Json;
 
-use super::journal::{Coordinate, Entry, Head, TrialRun};
+use super::journal::{Coordinate, Entry, Head, TrialRun, Worker};
 use crate::store::RunState;
 use crate::sweep::Point;
 
@@ -44,6 +44,8 @@ pub struct Trial {
     pub released: BTreeSet<u32>,
     /// The last claim that the journal knows of.
     pub attempt: Option<u32>,
+    /// Whose that is.
+    pub worker: Option<Worker>,
     /// How it ended.
     pub ending: Option<Ending>,
     /// One for each seed, as far as it came.
@@ -95,6 +97,12 @@ impl Trial {
     #[must_use]
     pub const fn is_finished(&self) -> bool {
         matches!(self.ending, Some(Ending::Finished { .. }))
+    }
+
+    /// Whether somebody works on it, or did so when last heard of.
+    #[must_use]
+    pub fn is_held(&self) -> bool {
+        self.ending.is_none() && self.attempt.is_some_and(|attempt| !self.released.contains(&attempt))
     }
 
     /// Its numbers, if it is finished.
@@ -150,15 +158,17 @@ impl State {
                     epochs,
                     released: BTreeSet::new(),
                     attempt: None,
+                    worker: None,
                     ending: None,
                     runs: Vec::new(),
                     seconds: None,
                 });
             }
             Entry::TrialAsked { .. } => {}
-            Entry::TrialClaimed { trial, attempt } => {
-                if let Some(trial) = self.trials.get_mut(trial) {
-                    trial.attempt = trial.attempt.max(Some(attempt));
+            Entry::TrialClaimed { trial, attempt, by } => {
+                let trial = self.trials.get_mut(trial).filter(|trial| trial.attempt <= Some(attempt));
+                if let Some(trial) = trial {
+                    (trial.attempt, trial.worker) = (Some(attempt), by);
                 }
             }
             Entry::TrialReleased { trial, attempt } => {
@@ -198,16 +208,12 @@ impl State {
     /// How the sweep stands, in the words of runs; `under_way` says whether a process works on it.
     #[must_use]
     pub fn run_state(&self, under_way: bool) -> RunState {
-        let held = |number: usize| {
-            let trial = &self.trials[number];
-            trial.attempt.is_some_and(|attempt| !trial.released.contains(&attempt))
-        };
         match &self.stopped {
             _ if under_way => RunState::Running,
             _ if self.done => RunState::Done,
             Some(stop) if !stop.at_once => RunState::Failed,
             Some(_) => RunState::Interrupted,
-            None if self.open().any(held) => RunState::Killed,
+            None if self.trials.iter().any(Trial::is_held) => RunState::Killed,
             None => RunState::Interrupted,
         }
     }

@@ -78,7 +78,7 @@ fn what_is_written_is_read_to_the_last_bit() {
     let entries = [
         Entry::Joined { trials: 3 },
         asked(0, None),
-        Entry::TrialClaimed { trial: 0, attempt: 2 },
+        Entry::TrialClaimed { trial: 0, attempt: 2, by: None },
         ended(0, &[(1, 0.3)], 0.0),
     ];
     let (_folder, path) = journal(&entries);

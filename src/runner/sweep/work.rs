@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use super::SweepRunner;
 use super::asks::Asker;
-use super::journal::{Entry, Journal};
+use super::journal::{Entry, Journal, Worker};
 use super::state::{State, Trial};
 use super::trial::{Outcome, since};
 use crate::base::digest::Digest;
@@ -226,7 +226,7 @@ impl Work<'_> {
                     continue;
                 };
                 // It may have ended between the last line that was read and the claim.
-                journal.append(&Entry::TrialClaimed { trial, attempt })?;
+                journal.append(&Entry::TrialClaimed { trial, attempt, by: Some(Worker::here()) })?;
                 if journal.state.trials[trial].ending.is_none() {
                     return Ok(Some(Task::Run { trial, attempt, _claim: claim }));
                 }
