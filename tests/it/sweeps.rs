@@ -1,5 +1,6 @@
 //! `simpipe sweep`: trials that share what they can, kills at any moment, two processes at once, what is refused.
 
+mod added;
 mod watch;
 
 use std::collections::BTreeMap;

@@ -19,9 +19,9 @@ use crate::store::{RunState, Store};
 pub(super) struct WhichOptions {
     /// A sweep: its id, the start of one, its folder, an experiment's name or `latest`.
     #[arg(default_value = "latest")]
-    sweep: String,
+    pub(super) sweep: String,
     #[command(flatten)]
-    place: PlaceOptions,
+    pub(super) place: PlaceOptions,
     /// Print JSON.
     #[arg(long)]
     pub(super) json: bool,

@@ -1,5 +1,6 @@
 //! `simpipe sweep`: many trainings of one experiment, each with other values.
 
+mod add;
 mod look;
 mod run;
 mod view;
@@ -25,6 +26,7 @@ enum SweepCommand {
     Status(look::StatusArgs),
     Stop(look::StopArgs),
     Best(look::BestArgs),
+    Add(add::AddArgs),
     Table(look::TableArgs),
 }
 
@@ -36,6 +38,7 @@ impl SweepArgs {
             SweepCommand::Status(args) => args.which.json,
             SweepCommand::Stop(args) => args.which.json,
             SweepCommand::Best(args) => args.which.json,
+            SweepCommand::Add(args) => args.which.json,
             SweepCommand::Table(args) => args.which.json,
         }
     }
@@ -48,6 +51,7 @@ pub(super) fn exec(args: &SweepArgs, out: &mut dyn Write) -> Result<Exit, Error>
         SweepCommand::Status(args) => look::status(args, out),
         SweepCommand::Stop(args) => look::stop(args, out),
         SweepCommand::Best(args) => look::best(args, out),
+        SweepCommand::Add(args) => add::exec(args, out),
         SweepCommand::Table(args) => look::table(args, out),
     }
 }

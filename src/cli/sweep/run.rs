@@ -13,7 +13,7 @@ use crate::cli::print::{self, Paint, shown};
 use crate::cli::{logging, screen, signal, threads};
 use crate::error::{Error, Exit};
 use crate::plan::Plan;
-use crate::runner::sweep::{self, Journal, Origin, SavedOverlay, State, SweepEvent, SweepRunner, Which};
+use crate::runner::sweep::{self, Head, Journal, Origin, SavedOverlay, State, SweepEvent, SweepRunner, Which};
 use crate::runner::{Event, clock};
 use crate::spec::Overlay;
 use crate::stages::registry;
@@ -25,6 +25,7 @@ use crate::stages::registry;
   simpipe sweep run configs/sweep-losses.toml
   simpipe sweep run configs/sweep-losses.toml --parallel 2
   simpipe sweep run configs/sweep-losses.toml --set sweep.trials=40
+  simpipe sweep run configs/sweep-learning-rate.toml --from sweep-losses
   simpipe sweep run configs/sweep-losses.toml --new --json")]
 pub(super) struct RunArgs {
     #[command(flatten)]
@@ -32,6 +33,10 @@ pub(super) struct RunArgs {
     /// Begin another sweep, though there is one of this name.
     #[arg(long)]
     new: bool,
+    /// Tell the method of a new sweep what another one has found out: its finished trials whose values lie in this space,
+    /// by the same objective. They count as none of this one's.
+    #[arg(long, value_name = "SWEEP")]
+    from: Option<String>,
     #[command(flatten)]
     place: PlaceOptions,
     #[command(flatten)]
@@ -80,6 +85,7 @@ pub(super) fn run(args: &RunArgs, out: &mut dyn Write) -> Result<Exit, Error> {
     let origin = Origin {
         path: std::path::absolute(&args.experiment.config)?,
         overlays: args.experiment.overlays.0.iter().map(saved).collect::<std::io::Result<_>>()?,
+        from: args.from.as_ref().map(|from| sweep::find(&root, from)).transpose()?,
     };
     let which = if args.new { Which::New } else { Which::Newest };
     Sweeping { place: &args.place, how: &args.how, plan: &plan, root: &root }.run(&origin, which, out)
@@ -89,10 +95,14 @@ pub(super) fn resume(args: &ResumeArgs, out: &mut dyn Write) -> Result<Exit, Err
     let root = args.place.root_here()?;
     let folder = sweep::find(&root, &args.sweep)?;
     let head = Journal::read(&folder)?.state.head;
-    let overlays = OverlayOptions(head.overlays.iter().map(given).collect());
-    let plan = plan_of(&head.path, &overlays)?;
-    let origin = Origin { path: head.path, overlays: head.overlays };
+    let plan = plan_again(&head)?;
+    let origin = Origin { path: head.path, overlays: head.overlays, from: None };
     Sweeping { place: &args.place, how: &args.how, plan: &plan, root: &root }.run(&origin, Which::In(&folder), out)
+}
+
+/// The plan of a sweep from its config, as that is now.
+pub(super) fn plan_again(head: &Head) -> Result<Plan, Error> {
+    plan_of(&head.path, &OverlayOptions(head.overlays.iter().map(given).collect()))
 }
 
 /// An option as the journal keeps it: files by where they are.
@@ -190,7 +200,10 @@ fn tell(event: &SweepEvent<'_>, root: &Path) {
             let dir = folder.strip_prefix(root).unwrap_or(folder).display();
             let (finished, total) = (state.finished_points(), state.total);
             let how = if *is_new { "begins" } else { "goes on" };
-            paint.dim(&shown(format!("sweep {dir} {how}: {finished} of {total} trials are done")))
+            let earlier = state.head.earlier.as_ref().map_or_else(String::new, |earlier| {
+                format!("; the method knows {} trials of {}", earlier.trials.len(), earlier.sweep)
+            });
+            paint.dim(&shown(format!("sweep {dir} {how}: {finished} of {total} trials are done{earlier}")))
         }
         SweepEvent::TrialStarted { trial, asked, attempt } => {
             let epochs = asked.epochs.map_or_else(String::new, |epochs| format!(", {epochs} epochs"));

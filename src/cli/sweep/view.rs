@@ -71,7 +71,7 @@ pub(super) fn trial(state: &State, trial: usize, standings: &[Standing]) -> Json
         "trial": trial, "state": word, "again": one.again, "further": one.further, "epochs": one.epochs, "parameters": one.parameters,
         "values": standing.map(of_standing).or_else(own), "seeds": standing.map_or(one.runs.len(), |one| one.runs),
         "rank": rank.map(|rank| rank + 1), "kept": standing.map(|one| one.excess == 0.0),
-        "runs": runs, "seconds": one.seconds, "reason": one.reason(),
+        "runs": runs, "seconds": one.seconds, "reason": one.reason(), "added": one.added,
     })
 }
 
@@ -79,6 +79,10 @@ pub(super) fn trial(state: &State, trial: usize, standings: &[Standing]) -> Json
 pub(super) fn status(state: &State, folder: &Path, root: &Path, how: RunState) -> Json {
     let (head, verdict, standings) = (&state.head, state.verdict(), state.standings(true));
     let best = verdict.best.first().map(|best| trial(state, *best, &standings));
+    let earlier = head
+        .earlier
+        .as_ref()
+        .map(|earlier| json!({ "sweep": earlier.sweep, "trials": earlier.trials.len(), "left_out": earlier.left_out }));
     json!({
         "sweep": head.sweep, "name": head.name, "dir": folder.strip_prefix(root).unwrap_or(folder).to_string_lossy(), "state": how,
         "config": head.config, "started": head.started, "method": head.method, "objectives": objectives(state),
@@ -87,7 +91,7 @@ pub(super) fn status(state: &State, folder: &Path, root: &Path, how: RunState) -
             "open": state.open().count(), "asked": state.trials.len(),
         },
         "stopped": state.stopped.as_ref().map(|stop| &stop.why), "best": best, "differ": verdict.differ,
-        "statement": verdict.statement, "notes": state.notes,
+        "statement": verdict.statement, "notes": state.notes, "from": earlier,
     })
 }
 
@@ -143,6 +147,7 @@ pub(super) fn write_table(state: &State, most: usize, out: &mut dyn Write) -> Re
             (None, Some(of), _) => format!("{} (seeds of {of})", json["state"].as_str().unwrap_or_default()),
             (None, None, None) if one.is_finished() => "trained further".to_owned(),
             (None, None, Some(false)) => "outside of the constraints".to_owned(),
+            _ if one.added && !one.is_finished() => "added".to_owned(),
             _ => json["state"].as_str().unwrap_or_default().to_owned(),
         };
         let value = |metric: &str| json["values"][metric].as_f64().map_or_else(|| "-".to_owned(), number);

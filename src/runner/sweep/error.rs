@@ -63,6 +63,22 @@ pub enum SweepError {
         /// Each difference in words.
         differences: Vec<String>,
     },
+    /// Earlier trials are told to a sweep as it begins, and to no other.
+    #[error("the sweep {sweep} was begun without the trials of {from}")]
+    BegunWithout {
+        /// Its id.
+        sweep: String,
+        /// The sweep whose trials it was to be told.
+        from: String,
+    },
+    /// A point that somebody adds was tried before, or will be.
+    #[error("trial {trial} of the sweep {sweep} has these values already")]
+    Tried {
+        /// Its id.
+        sweep: String,
+        /// The trial.
+        trial: usize,
+    },
     /// Data from outside is no longer what the sweep began with.
     #[error(
         "the source `{source_name}` of `{stage}` has changed since the sweep {sweep} began: its trials could not be compared"
@@ -90,6 +106,8 @@ impl SweepError {
                 "put the journal back from a copy, or begin another sweep with `--new`"
             }
             Self::Changed { .. } => "take the change back to go on, or begin another sweep with `--new`",
+            Self::BegunWithout { .. } => "begin another sweep with `--new`",
+            Self::Tried { .. } => "`simpipe sweep table` shows what it gave; other seeds are for the best in the end",
             Self::SourceChanged { .. } => "put the data back as it was to go on, or begin another sweep with `--new`",
         }
     }

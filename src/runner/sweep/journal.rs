@@ -70,6 +70,32 @@ pub struct Head {
     pub started: String,
     /// The simpipe that began it.
     pub version: String,
+    /// What the method was told before the first trial.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub earlier: Option<Earlier>,
+}
+
+/// What another sweep has found out, as far as it says something of this one.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Earlier {
+    /// Its id.
+    #[serde(deserialize_with = "file_name::word")]
+    pub sweep: String,
+    /// Its trials in the order of completion.
+    pub trials: Vec<Told>,
+    /// How many others there are, by why they say nothing.
+    pub left_out: BTreeMap<String, usize>,
+}
+
+/// A trial of another sweep.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Told {
+    /// Its number there.
+    pub trial: usize,
+    /// Its place in the space of this sweep.
+    pub point: Vec<Option<Coordinate>>,
+    /// What it gave, as far as trials are compared by it.
+    pub metrics: BTreeMap<String, f64>,
 }
 
 /// The value of one dimension in JSON.
@@ -146,6 +172,9 @@ pub enum Entry {
         /// The same in epochs, where it is not the same for all.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         epochs: Option<u32>,
+        /// Whether somebody has chosen it, and no method.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        added: bool,
     },
     /// Somebody works on a trial.
     TrialClaimed {

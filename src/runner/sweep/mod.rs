@@ -5,6 +5,8 @@
 //! | `journal` | the lines that tell what happened |
 //! | `state` | what they come to |
 //! | `asks` | which trial comes next |
+//! | `added` | points that somebody has chosen |
+//! | `earlier` | what another sweep's trials say of this one |
 //! | `work` | the loop, claims, the wish to stop |
 //! | `trial` | one trial |
 //! | `standings` | who is best, and how sure that is |
@@ -13,7 +15,9 @@
 //! A trial is asked for, claimed and ended by a line each. A process that is killed leaves a claim whose owner is dead:
 //! the trial is taken up again with the same values. Points are chosen in `sweep`, paths and metrics checked in `plan`.
 
+mod added;
 mod asks;
+mod earlier;
 mod error;
 mod folder;
 mod journal;
@@ -29,9 +33,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::AtomicBool;
 
+pub use added::add;
 pub use error::SweepError;
 pub use folder::{all, find, is_of_sweep, of_name, sweeps_folder, trials};
-pub use journal::{Coordinate, Entry, FORMAT, Head, Journal, SavedOverlay, TrialRun, Worker};
+pub use journal::{Coordinate, Earlier, Entry, FORMAT, Head, Journal, SavedOverlay, Told, TrialRun, Worker};
 pub use standings::{Standing, Verdict};
 pub use state::{Ending, State, Stop, Trial};
 pub use work::SweepEvent;
@@ -82,6 +87,8 @@ pub struct Origin {
     pub path: PathBuf,
     /// What is laid over it.
     pub overlays: Vec<SavedOverlay>,
+    /// The folder of a sweep whose trials are told to the method of a new one.
+    pub from: Option<PathBuf>,
 }
 
 /// Digests of what the stages of a plan read from outside, by stage and source.
@@ -106,18 +113,16 @@ impl SweepRunner<'_> {
             let config = plan.experiment.config.to_string_lossy().into_owned();
             return Err(SweepError::NoSweepIn { config }.into());
         };
-        let (folder, is_new) = self.open_or_begin(plan, sweep, origin, which)?;
+        let (folder, is_new) = self.open_or_begin(plan, sweep, origin, which, catalog)?;
         let mut journal = Journal::open(&folder)?;
         let _presence = self.presence(&folder)?;
         journal.append(&Entry::Joined { trials: sweep.trials })?;
         let id = journal.state.head.sweep.clone();
         let began = SweepEvent::Began { sweep: &id, folder: &folder, is_new, state: &journal.state };
         on_event(&began);
-        journal.state.notes.iter().for_each(|note| on_event(&SweepEvent::Warning(note)));
-        let seeds = match plan.experiment.seeds.as_slice() {
-            [] => vec![plan.experiment.seed],
-            seeds => seeds.to_vec(),
-        };
+        let notes = journal.state.notes.iter().cloned();
+        let left_out = if is_new { left_out(&journal.state.head) } else { Vec::new() };
+        notes.chain(left_out).for_each(|note| on_event(&SweepEvent::Warning(&note)));
         // Between two trials gc must see that the sweep is under way.
         let kept = self.store.journal(self.start(plan, &id, &folder))?;
         let work = Work {
@@ -125,7 +130,7 @@ impl SweepRunner<'_> {
             plan,
             catalog,
             on_event,
-            asker: Asker { sweep, seed: Sweep::seed(&plan.experiment), seeds },
+            asker: Asker { sweep, seed: Sweep::seed(&plan.experiment), seeds: seeds_of(plan) },
             sweep: id,
             folder: folder.clone(),
             sources: journal.state.head.sources.clone(),
@@ -137,7 +142,7 @@ impl SweepRunner<'_> {
         let interrupted = work.stopping();
         let mut journal = work.journal.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
         journal.refresh()?;
-        kept.finish(result.is_ok() && journal.state.done, interrupted)?;
+        kept.finish(result.is_ok() && journal.state.is_done(), interrupted)?;
         result.map(|()| (folder, journal.state))
     }
 
@@ -173,6 +178,7 @@ impl SweepRunner<'_> {
         sweep: &Sweep,
         origin: &Origin,
         which: Which<'_>,
+        catalog: &dyn Catalog,
     ) -> Result<(PathBuf, bool), RunError> {
         let cancelled = || self.cancel.load(std::sync::atomic::Ordering::Relaxed);
         let name =
@@ -185,12 +191,18 @@ impl SweepRunner<'_> {
             Which::In(folder) => Some(folder.to_path_buf()),
         };
         let sources = self.sources(plan)?;
-        let Some(folder) = found else { return Ok((self.begin(plan, sweep, origin, sources)?, true)) };
+        let Some(folder) = found else {
+            let from = origin.from.as_deref();
+            let earlier = from.map(|from| earlier::read(from, self.root, plan, sweep, catalog)).transpose()?;
+            return Ok((self.begin(plan, sweep, origin, sources, earlier)?, true));
+        };
         let head = Journal::read(&folder)?.state.head;
-        let differences = Sweep::differences(&head.identity, &sweep.identity(plan));
-        if !differences.is_empty() {
-            let differences = differences.iter().map(words).collect();
-            return Err(SweepError::Changed { sweep: head.sweep, differences }.into());
+        refuse_changed(&head, sweep, plan)?;
+        if let Some(from) = &origin.from {
+            let from = from.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            if head.earlier.is_none_or(|earlier| earlier.sweep != from) {
+                return Err(SweepError::BegunWithout { sweep: head.sweep, from }.into());
+            }
         }
         for (stage, found) in &sources {
             if let Some(frozen) = head.sources.get(stage) {
@@ -200,7 +212,14 @@ impl SweepRunner<'_> {
         Ok((folder, false))
     }
 
-    fn begin(&self, plan: &Plan, sweep: &Sweep, origin: &Origin, sources: Frozen) -> Result<PathBuf, RunError> {
+    fn begin(
+        &self,
+        plan: &Plan,
+        sweep: &Sweep,
+        origin: &Origin,
+        sources: Frozen,
+        earlier: Option<Earlier>,
+    ) -> Result<PathBuf, RunError> {
         let (id, inside) = folders::create_below(&sweeps_folder(self.root), &plan.experiment.name, clock::now())?;
         let folder = inside.path().to_path_buf();
         let head = Head {
@@ -216,6 +235,7 @@ impl SweepRunner<'_> {
             sources,
             started: clock::now().rfc3339(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
+            earlier,
         };
         Journal::create(&folder, head)?;
         Ok(folder)
@@ -249,6 +269,36 @@ impl Drop for Presence {
     }
 }
 
+/// The seeds of each trial.
+fn seeds_of(plan: &Plan) -> Vec<u64> {
+    match plan.experiment.seeds.as_slice() {
+        [] => vec![plan.experiment.seed],
+        seeds => seeds.to_vec(),
+    }
+}
+
+/// Refuses to go on with a sweep under another config than it was begun with.
+fn refuse_changed(head: &Head, sweep: &Sweep, plan: &Plan) -> Result<(), RunError> {
+    let differences = Sweep::differences(&head.identity, &sweep.identity(plan));
+    if differences.is_empty() {
+        return Ok(());
+    }
+    let differences = differences.iter().map(words).collect();
+    Err(SweepError::Changed { sweep: head.sweep.clone(), differences }.into())
+}
+
+/// Why trials of another sweep were not told, a sentence each.
+fn left_out(head: &Head) -> Vec<String> {
+    let of = |earlier: &Earlier| {
+        let sentence = |(reason, count): (&String, &usize)| {
+            let trials = if *count == 1 { "trial" } else { "trials" };
+            format!("{count} {trials} of {} can't be told to the method: {reason}", earlier.sweep)
+        };
+        earlier.left_out.iter().map(sentence).collect()
+    };
+    head.earlier.as_ref().map(of).unwrap_or_default()
+}
+
 /// A difference in words: `train.epochs: 1 -> 2`.
 fn words(reason: &Reason) -> String {
     let value = |value: &Option<serde_json::Value>| {
@@ -264,7 +314,7 @@ fn words(reason: &Reason) -> String {
 /// If the journal can't be read or written.
 pub fn stop(folder: &Path) -> Result<bool, RunError> {
     let mut journal = Journal::open(folder)?;
-    if journal.state.stopped.is_some() || journal.state.done {
+    if journal.state.stopped.is_some() || journal.state.is_done() {
         return Ok(false);
     }
     journal.append(&Entry::SweepStopped { why: "somebody asked for it".to_owned(), at_once: true })?;

@@ -73,7 +73,7 @@ impl State {
     }
 
     /// Whether a finished trial is what its point came to: no further seeds, and trained the farthest.
-    fn is_farthest(&self, number: usize) -> bool {
+    pub(super) fn is_farthest(&self, number: usize) -> bool {
         let root = |number: usize| self.trials[number].further.unwrap_or(number);
         let trial = &self.trials[number];
         let is_farther = |other: &usize| {
@@ -95,7 +95,7 @@ impl State {
     }
 
     /// Means over the runs of a point, and how many those are.
-    fn means(&self, number: usize, with_further_seeds: bool) -> Option<(BTreeMap<String, f64>, usize)> {
+    pub(super) fn means(&self, number: usize, with_further_seeds: bool) -> Option<(BTreeMap<String, f64>, usize)> {
         let own = self.trials[number].metrics()?;
         let runs: Vec<_> = self.runs_of(number, with_further_seeds).collect();
         if runs.len() <= self.trials[number].runs.len() {

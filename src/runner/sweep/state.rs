@@ -40,6 +40,8 @@ pub struct Trial {
     pub rung: usize,
     /// The same in epochs, where it is not the same for all.
     pub epochs: Option<u32>,
+    /// Whether somebody has chosen it, and no method.
+    pub added: bool,
     /// Claims that were given back.
     pub released: BTreeSet<u32>,
     /// The last claim that the journal knows of.
@@ -78,7 +80,7 @@ pub struct State {
     pub failures: usize,
     /// Finished points in the end.
     pub total: usize,
-    /// Whether nothing is left to do.
+    /// Whether somebody has found nothing left to do: see [`State::is_done`].
     pub done: bool,
     /// Why no further trial begins.
     pub stopped: Option<Stop>,
@@ -145,7 +147,7 @@ impl State {
                     self.failures = 0;
                 }
             }
-            Entry::TrialAsked { trial, point, parameters, seeds, again, further, rung, epochs }
+            Entry::TrialAsked { trial, point, parameters, seeds, again, further, rung, epochs, added }
                 if trial == self.trials.len() =>
             {
                 self.trials.push(Trial {
@@ -156,6 +158,7 @@ impl State {
                     further,
                     rung,
                     epochs,
+                    added,
                     released: BTreeSet::new(),
                     attempt: None,
                     worker: None,
@@ -205,12 +208,18 @@ impl State {
         self.trials.iter().enumerate().filter(|(_, trial)| trial.ending.is_none()).map(|(number, _)| number)
     }
 
+    /// Whether nothing is left to do. A point that somebody has added meanwhile is.
+    #[must_use]
+    pub fn is_done(&self) -> bool {
+        self.done && self.open().next().is_none()
+    }
+
     /// How the sweep stands, in the words of runs; `under_way` says whether a process works on it.
     #[must_use]
     pub fn run_state(&self, under_way: bool) -> RunState {
         match &self.stopped {
             _ if under_way => RunState::Running,
-            _ if self.done => RunState::Done,
+            _ if self.is_done() => RunState::Done,
             Some(stop) if !stop.at_once => RunState::Failed,
             Some(_) => RunState::Interrupted,
             None if self.trials.iter().any(Trial::is_held) => RunState::Killed,

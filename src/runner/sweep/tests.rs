@@ -27,6 +27,7 @@ fn head(goals: &[(&str, bool)]) -> Head {
         sources: BTreeMap::new(),
         started: String::new(),
         version: "0".to_owned(),
+        earlier: None,
     }
 }
 
@@ -41,6 +42,7 @@ fn asked(trial: usize, again: Option<usize>) -> Entry {
         further: None,
         rung: 0,
         epochs: None,
+        added: false,
     }
 }
 
