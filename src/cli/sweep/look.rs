@@ -1,7 +1,7 @@
 //! `simpipe sweep status`, `table`, `best` and `stop`: what is known of a sweep, and how to end it.
 
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde_json::json;
@@ -11,6 +11,7 @@ use crate::cli::options::PlaceOptions;
 use crate::cli::print::{self, Paint, shown};
 use crate::cli::screen;
 use crate::error::{Error, Exit};
+use crate::runner::sweep::slurm::{self, JobSeen, Queue};
 use crate::runner::sweep::{self, Journal, State};
 use crate::store::{RunState, Store};
 
@@ -77,6 +78,9 @@ pub(super) struct Seen {
     folder: PathBuf,
     store: Option<Store>,
     journal: Journal,
+    queue: Queue,
+    /// Jobs of Slurm's as they were when last looked at.
+    jobs: Vec<JobSeen>,
 }
 
 impl Seen {
@@ -88,14 +92,19 @@ impl Seen {
         for note in &journal.state.notes {
             writeln!(screen::messages(), "{warning} {}", shown(note))?;
         }
-        Ok(Self { root, folder, store, journal })
+        Ok(Self { root, folder, store, journal, queue: Queue::default(), jobs: Vec::new() })
     }
 
     /// How it stands now. Whether somebody works on it is asked first: whoever has left by then has said all.
     pub(super) fn look(&mut self) -> Result<RunState, Error> {
+        self.jobs = slurm::jobs(self.state(), &self.queue);
+        let queued = self.jobs.iter().any(|job| job.left() > 0);
         let under_way = sweep::is_under_way(self.store.as_ref(), &self.folder);
         self.journal.refresh()?;
-        Ok(self.journal.state.run_state(under_way))
+        // Elements that wait in the queue of a sweep that is over find nothing to do.
+        let state = self.state();
+        let waits = queued && !state.is_done() && state.stopped.is_none();
+        Ok(state.run_state(under_way || waits))
     }
 
     pub(super) const fn state(&self) -> &State {
@@ -111,6 +120,7 @@ impl Seen {
             writeln!(out, "stopped: {}", shown(&stop.why))?;
         }
         writeln!(out, "folder: {}", shown(self.folder.display()))?;
+        view::write_jobs(&self.jobs, &slurm::logs(&self.folder), out)?;
         if how == RunState::Running {
             view::write_under_way(state, out)?;
         }
@@ -128,7 +138,7 @@ pub(super) fn status(args: &StatusArgs, out: &mut dyn Write) -> Result<Exit, Err
     }
     let how = seen.look()?;
     if args.which.json {
-        print::json(&view::status(seen.state(), &seen.folder, &seen.root, how), out)?;
+        print::json(&view::status(seen.state(), &seen.folder, &seen.root, how, &seen.jobs), out)?;
     } else {
         seen.write(how, out)?;
     }
@@ -181,10 +191,11 @@ pub(super) fn stop(args: &StopArgs, out: &mut dyn Write) -> Result<Exit, Error> 
     let folder = sweep::find(&root, &args.which.sweep)?;
     let store = args.which.place.existing_store(&root)?;
     let stopped = sweep::stop(&folder)?;
+    let cancelled = cancel_jobs(&folder)?;
     let under_way = sweep::is_under_way(store.as_ref(), &folder);
     let id = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
     if args.which.json {
-        print::json(&json!({ "sweep": id, "stopped": stopped, "running": under_way }), out)?;
+        print::json(&json!({ "sweep": id, "stopped": stopped, "running": under_way, "cancelled": cancelled }), out)?;
         return Ok(Exit::Done);
     }
     let what = match (stopped, under_way) {
@@ -193,5 +204,25 @@ pub(super) fn stop(args: &StopArgs, out: &mut dyn Write) -> Result<Exit, Error> 
         (false, _) => "it was stopped or done before",
     };
     writeln!(out, "sweep {}: {what}", shown(id))?;
+    cancelled.iter().try_for_each(|job| writeln!(out, "job {job} is cancelled"))?;
     Ok(Exit::Done)
+}
+
+/// Cancels the jobs that have not ended. The mark in the journal stops all that can't be: those in the queue as they begin.
+fn cancel_jobs(folder: &Path) -> Result<Vec<String>, Error> {
+    let state = Journal::read(folder)?.state;
+    let left = slurm::jobs(&state, &Queue::default()).into_iter();
+    let left: Vec<String> = left.filter(|job| job.states.is_none() || job.left() > 0).map(|job| job.job).collect();
+    if left.is_empty() {
+        return Ok(left);
+    }
+    match slurm::cancel(&left) {
+        Ok(()) => Ok(left),
+        Err(error) => {
+            let warning = Paint::stderr().yellow("warning:");
+            writeln!(screen::messages(), "{warning} {}", shown(&error))?;
+            writeln!(screen::messages(), "  help: {}", error.help())?;
+            Ok(Vec::new())
+        }
+    }
 }

@@ -1,6 +1,7 @@
 //! `simpipe sweep`: many trainings of one experiment, each with other values.
 
 mod add;
+mod hire;
 mod look;
 mod run;
 mod view;
@@ -23,6 +24,8 @@ pub(super) struct SweepArgs {
 enum SweepCommand {
     Run(run::RunArgs),
     Resume(run::ResumeArgs),
+    #[command(hide = true)]
+    Work(run::WorkArgs),
     Status(look::StatusArgs),
     Stop(look::StopArgs),
     Best(look::BestArgs),
@@ -35,6 +38,7 @@ impl SweepArgs {
         match &self.command {
             SweepCommand::Run(args) => args.how.json,
             SweepCommand::Resume(args) => args.how.json,
+            SweepCommand::Work(_) => false,
             SweepCommand::Status(args) => args.which.json,
             SweepCommand::Stop(args) => args.which.json,
             SweepCommand::Best(args) => args.which.json,
@@ -48,6 +52,7 @@ pub(super) fn exec(args: &SweepArgs, out: &mut dyn Write) -> Result<Exit, Error>
     match &args.command {
         SweepCommand::Run(args) => run::run(args, out),
         SweepCommand::Resume(args) => run::resume(args, out),
+        SweepCommand::Work(args) => run::work(args, out),
         SweepCommand::Status(args) => look::status(args, out),
         SweepCommand::Stop(args) => look::stop(args, out),
         SweepCommand::Best(args) => look::best(args, out),

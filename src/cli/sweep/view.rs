@@ -14,6 +14,7 @@ use crate::cli::print::{self, Align, Table, shown};
 use crate::cli::run::number;
 use crate::cli::toml_text;
 use crate::error::Error;
+use crate::runner::sweep::slurm::JobSeen;
 use crate::runner::sweep::{Standing, State};
 use crate::store::RunState;
 
@@ -76,7 +77,7 @@ pub(super) fn trial(state: &State, trial: usize, standings: &[Standing]) -> Json
 }
 
 /// How a sweep stands.
-pub(super) fn status(state: &State, folder: &Path, root: &Path, how: RunState) -> Json {
+pub(super) fn status(state: &State, folder: &Path, root: &Path, how: RunState, jobs: &[JobSeen]) -> Json {
     let (head, verdict, standings) = (&state.head, state.verdict(), state.standings(true));
     let best = verdict.best.first().map(|best| trial(state, *best, &standings));
     let earlier = head
@@ -91,7 +92,7 @@ pub(super) fn status(state: &State, folder: &Path, root: &Path, how: RunState) -
             "open": state.open().count(), "asked": state.trials.len(),
         },
         "stopped": state.stopped.as_ref().map(|stop| &stop.why), "best": best, "differ": verdict.differ,
-        "statement": verdict.statement, "notes": state.notes, "from": earlier,
+        "statement": verdict.statement, "notes": state.notes, "from": earlier, "jobs": jobs,
     })
 }
 
@@ -217,7 +218,31 @@ pub(super) fn write_under_way(state: &State, out: &mut dyn Write) -> Result<(), 
         let Some(worker) = &trial.worker else { continue };
         let since = Moment::from_rfc3339(&worker.since).map_or(0, |since| now.0.saturating_sub(since.0));
         let (took, what) = (print::seconds(Duration::from_millis(since).as_secs_f64()), values(&trial.parameters));
-        writeln!(out, "trial {number} is under way on {} for {took}: {}", shown(&worker.host), shown(what))?;
+        let job = worker.job.as_ref().map_or_else(String::new, |job| format!(" (job {job})"));
+        writeln!(
+            out,
+            "trial {number} is under way on {} for {took}: {}",
+            shown(format!("{}{job}", worker.host)),
+            shown(what)
+        )?;
+    }
+    Ok(())
+}
+
+/// Jobs of Slurm's, a line each: `job 12: 2 running, 1 pending`.
+pub(super) fn write_jobs(jobs: &[JobSeen], logs: &Path, out: &mut dyn Write) -> Result<(), Error> {
+    for JobSeen { job, workers, states } in jobs {
+        let what = match states {
+            None => "`squeue` can't be asked".to_owned(),
+            Some(states) if states.is_empty() => {
+                format!("its {workers} workers have ended; their logs: {}", logs.join(format!("{job}_*.log")).display())
+            }
+            Some(states) => {
+                let counts = states.iter().map(|(state, count)| format!("{count} {}", state.to_lowercase()));
+                counts.collect::<Vec<_>>().join(", ")
+            }
+        };
+        writeln!(out, "job {job}: {}", shown(what))?;
     }
     Ok(())
 }

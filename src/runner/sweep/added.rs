@@ -3,9 +3,9 @@
 use std::path::Path;
 
 use super::asks::Asker;
+use super::begin::{refuse_changed, sweep_of};
 use super::error::SweepError;
 use super::journal::Journal;
-use super::refuse_changed;
 use crate::plan::{Plan, Sweep};
 use crate::runner::RunError;
 use crate::sweep::Point;
@@ -16,11 +16,8 @@ use crate::sweep::Point;
 /// If the plan is of no sweep or of another one than the folder's, the point was tried or will be, or the journal can't
 /// be written.
 pub fn add(plan: &Plan, folder: &Path, point: &Point) -> Result<usize, RunError> {
-    let Some(sweep) = &plan.sweep else {
-        let config = plan.experiment.config.to_string_lossy().into_owned();
-        return Err(SweepError::NoSweepIn { config }.into());
-    };
-    let mut journal = Journal::open(folder)?;
+    let sweep = sweep_of(plan)?;
+    let mut journal = Journal::read(folder)?;
     refuse_changed(&journal.state.head, sweep, plan)?;
     let asker = Asker { sweep, seed: Sweep::seed(&plan.experiment), seeds: super::seeds_of(plan) };
     loop {
@@ -31,10 +28,10 @@ pub fn add(plan: &Plan, folder: &Path, point: &Point) -> Result<usize, RunError>
             return Err(SweepError::Tried { sweep: journal.state.head.sweep.clone(), trial }.into());
         }
         let number = journal.state.trials.len();
-        journal.append(&asker.added(&journal.state, point.clone()))?;
+        journal.ask(&asker.added(&journal.state, point.clone()))?;
         // Somebody else may have asked for another one under this number meanwhile.
-        let asked = &journal.state.trials[number];
-        if asked.added && asked.point.as_ref() == Some(point) {
+        let asked = journal.state.trials.get(number);
+        if asked.is_some_and(|asked| asked.added && asked.point.as_ref() == Some(point)) {
             return Ok(number);
         }
     }

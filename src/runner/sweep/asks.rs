@@ -1,6 +1,6 @@
 //! Which trial comes next: a pure function of the sweep and of what its journal tells, so that whoever asks gets the same.
 
-use super::journal::{Coordinate, Entry};
+use super::entry::{Coordinate, Entry};
 use super::state::{State, Trial};
 use crate::base::seed::Seed;
 use crate::plan::Sweep;

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::journal::{Coordinate, Earlier, Journal, Told};
+use super::entry::{Coordinate, Earlier, Told};
+use super::journal::Journal;
 use super::state::State;
 use crate::plan::sweep::written_in;
 use crate::plan::{Plan, Sweep};

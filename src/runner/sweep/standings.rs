@@ -88,7 +88,7 @@ impl State {
     }
 
     /// The runs of a point.
-    fn runs_of(&self, number: usize, with_further_seeds: bool) -> impl Iterator<Item = &super::journal::TrialRun> {
+    fn runs_of(&self, number: usize, with_further_seeds: bool) -> impl Iterator<Item = &super::entry::TrialRun> {
         let is_further = move |trial: &&Trial| with_further_seeds && trial.again == Some(number) && trial.is_finished();
         let further = self.trials.iter().filter(is_further).flat_map(|trial| &trial.runs);
         self.trials[number].runs.iter().chain(further)

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value as Json;
 
-use super::journal::{Coordinate, Entry, Head, TrialRun, Worker};
+use super::entry::{Coordinate, Entry, Head, TrialRun, Worker};
+use super::slurm::Submitted;
 use crate::store::RunState;
 use crate::sweep::Point;
 
@@ -84,6 +85,8 @@ pub struct State {
     pub done: bool,
     /// Why no further trial begins.
     pub stopped: Option<Stop>,
+    /// Jobs of Slurm's that were to work on it, oldest first.
+    pub submitted: Vec<Submitted>,
     /// What somebody should know of the journal.
     pub notes: Vec<String>,
 }
@@ -130,8 +133,8 @@ impl State {
     /// That of a sweep which has only begun.
     #[must_use]
     pub fn new(head: Head) -> Self {
-        let (trials, finished, failed, notes) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        Self { head, trials, finished, failed, failures: 0, total: 0, done: false, stopped: None, notes }
+        let (trials, finished, failed, submitted, notes) = Default::default();
+        Self { head, trials, finished, failed, failures: 0, total: 0, done: false, stopped: None, submitted, notes }
     }
 
     /// Takes a line in. One that says again what another has said, or is about a trial that was never asked for, changes
@@ -140,6 +143,7 @@ impl State {
         match entry {
             Entry::SweepStarted { .. } => {}
             Entry::SweepDone {} => self.done = true,
+            Entry::JobSubmitted { job } => self.submitted.push(job),
             Entry::Joined { trials } => {
                 self.done &= self.total == trials;
                 self.total = trials;
