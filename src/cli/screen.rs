@@ -47,9 +47,14 @@ pub(super) fn shows_bars() -> bool {
     is_capable(&io::stderr())
 }
 
+/// Whether output is a terminal on which something can be shown anew in its place.
+pub(super) fn redraws() -> bool {
+    is_capable(&io::stdout())
+}
+
 /// Empties the screen for what is shown anew; `false` where output is no terminal that can.
 pub(super) fn clear() -> io::Result<bool> {
-    let terminal = is_capable(&io::stdout());
+    let terminal = redraws();
     if terminal {
         io::stdout().write_all(b"\x1b[H\x1b[2J")?;
     }

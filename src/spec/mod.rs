@@ -18,7 +18,7 @@ mod template;
 
 pub use experiment::{Experiment, Input, StageSpec};
 pub use load::{ACCEPTED, LoadOptions, NUMERICS, Overlay, RESERVED, load, project_above, project_of};
-pub use overrides::set_inside;
+pub use overrides::{Setting, set_inside};
 pub use parse::read_toml;
 pub use resolved::{from_resolved, replace_text};
 pub use seeds::MOST as MOST_SEEDS;

@@ -117,6 +117,25 @@ impl Override {
     }
 }
 
+/// What an option like `--set` says, for who lays it over something else than the whole spec.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Setting {
+    /// The path of a parameter.
+    pub path: String,
+    /// Where that is written.
+    pub place: Place,
+    /// The value.
+    pub node: Node,
+}
+
+impl Setting {
+    /// Reads `PATH=VALUE`, the `number`-th option of its kind; every problem is an issue.
+    pub fn read(option: &str, number: usize, issues: &mut Issues) -> Option<Self> {
+        let Override { path, path_place, value } = Override::read(option, number, issues)?;
+        Some(Self { path, place: path_place, node: value })
+    }
+}
+
 /// The steps of a path; what a sweep varies is named by a path, which is one key there, in quotes or not.
 fn own_steps(path: &str) -> Vec<Step<'_>> {
     match path.strip_prefix("sweep.parameters.").map(|inner| inner.trim_matches(['"', '\''])) {

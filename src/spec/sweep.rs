@@ -1,14 +1,17 @@
 //! `[sweep]` in a config: what varies and how points are chosen, as it is written. What the paths in it name is for
 //! `plan` to say, which knows the graph.
 
+use std::time::Duration;
+
 use serde_json::Value as Json;
 
-use crate::base::check;
+use crate::base::check::{self, Check};
 use crate::base::issue::Issues;
 use crate::base::node::{Node, Value};
 use crate::base::param::{Param, Shape, View, expected};
 use crate::base::path;
 use crate::base::source::Place;
+use crate::stage::TimeLimit;
 use crate::{choice, params};
 
 choice! {
@@ -108,6 +111,10 @@ params! {
         on_failure: OnFailure = OnFailure::Continue,
         /// Failed trials after which no further one begins.
         max_failures: u32 = 10 => check::between(1, 1_000_000),
+        /// How long a process of another machine that gives no sign of life keeps its trial, such as `10m`; one of this
+        /// machine keeps it as long as it lives.
+        #[aka("heartbeat-timeout", "heartbeat-grace-period")]
+        lease: TimeLimit = TimeLimit(Duration::from_secs(600)) => leases(),
         /// Numbers that a trial must keep to be chosen, such as `{ "match.recall@1" = { min = 0.8 } }`.
         constraints: Constraints = Constraints::default(),
         /// The best points in the end that are trained with further seeds before one is named; 0 for none.
@@ -118,6 +125,11 @@ params! {
         #[aka("params", "space", "search-space")]
         parameters: Parameters,
     }
+}
+
+/// File servers show times that are up to a minute old.
+fn leases() -> Check<TimeLimit> {
+    Check::new("between 1m and 30d", |lease: &TimeLimit| (60..=30 * 86_400).contains(&lease.0.as_secs()))
 }
 
 params! {

@@ -54,7 +54,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 pub use checkpoint::CheckpointShelf;
-pub use claims::Claim;
+pub use claims::{Claim, Holder, put_name};
 pub use du::{DatasetUse, DuReport, KindUse, RunUse};
 pub use entry::{AcEntry, Declared, Produced, WHATEVER};
 pub use error::StoreError;
@@ -65,6 +65,8 @@ pub use journal::{Journal, JournaledRun, RunStart, RunState};
 pub use lock::FileLock;
 pub use lookup::{Damage, Found};
 pub use order::{Future, RunName, RunOrder, is_future};
+#[cfg(test)]
+pub(crate) use owner::pretend_elsewhere;
 pub use pins::{Pin, is_tag};
 pub use reach::RunReach;
 pub use remote::{OnProgress, RemoteError, RemoteErrorKind, RemoteUrl, RemoteUse, SyncReport, SyncScope};

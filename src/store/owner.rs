@@ -43,6 +43,19 @@ static HERE: LazyLock<Option<Owner>> = LazyLock::new(|| {
     Some(Owner { pid: std::process::id(), start: Process::read("self").ok()?.start, realm })
 });
 
+#[cfg(test)]
+thread_local! {
+    /// Whom a thread takes itself for.
+    static PRETENDED: std::cell::Cell<Option<&'static Owner>> = const { std::cell::Cell::new(None) };
+}
+
+/// From here on this thread is a process of another machine, to itself and to all others.
+#[cfg(test)]
+pub(crate) fn pretend_elsewhere() {
+    let realm = Digest::of_json(&format!("{:?}", std::thread::current().id())).short();
+    PRETENDED.set(Some(Box::leak(Box::new(Owner { pid: std::process::id(), start: 1, realm }))));
+}
+
 /// What `/proc/<pid>/stat` says.
 struct Process {
     start: u64,
@@ -63,6 +76,10 @@ impl Process {
 impl Owner {
     /// This process; `None` where the system doesn't tell.
     pub(super) fn here() -> Option<&'static Self> {
+        #[cfg(test)]
+        if let Some(elsewhere) = PRETENDED.get() {
+            return Some(elsewhere);
+        }
         HERE.as_ref()
     }
 
@@ -135,6 +152,12 @@ impl Store {
                 Err(_) => Life::Dead,
             },
         }
+    }
+
+    /// How long ago a file gave its last sign of life.
+    pub(super) fn silent_for(&self, sign: &Path) -> Duration {
+        let last = fs::metadata(sign).and_then(|metadata| metadata.modified());
+        last.map_or(Duration::MAX, |last| self.clock().duration_since(last).unwrap_or_default())
     }
 
     /// Now, as the file system that the store is on counts it: machines that share one have clocks of their own.

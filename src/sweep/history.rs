@@ -15,8 +15,10 @@ pub struct Finished {
 /// What a method may know when it is asked.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct History {
-    /// In the order of completion.
+    /// In the order of completion; before them those of elsewhere.
     pub finished: Vec<Finished>,
+    /// How many of the finished are of elsewhere: something is known of them, and they may be tried all the same.
+    pub earlier: usize,
     /// Asked for and not told yet, in the order of their numbers.
     pub running: Vec<Point>,
     /// Tried, and gave nothing that can be compared.
@@ -27,7 +29,7 @@ impl History {
     /// Whether a point was tried or is being tried.
     #[must_use]
     pub fn holds(&self, point: &Point) -> bool {
-        self.finished.iter().any(|finished| finished.point == *point)
+        self.finished[self.earlier..].iter().any(|finished| finished.point == *point)
             || self.running.contains(point)
             || self.failed.contains(point)
     }
@@ -35,7 +37,7 @@ impl History {
     /// How many points were asked for.
     #[must_use]
     pub const fn asked(&self) -> usize {
-        self.finished.len() + self.running.len() + self.failed.len()
+        self.finished.len() - self.earlier + self.running.len() + self.failed.len()
     }
 
     /// The positions of finished points, best first; equal ones in the order of completion. With several objectives by

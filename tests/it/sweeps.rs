@@ -1,5 +1,9 @@
 //! `simpipe sweep`: trials that share what they can, kills at any moment, two processes at once, what is refused.
 
+mod added;
+mod slurm;
+mod watch;
+
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -39,11 +43,15 @@ fn folder(project: &Project) -> PathBuf {
     sweeps.pop().unwrap()
 }
 
-/// The lines of the newest journal, by event.
+/// The lines of one kind that everybody has said of the newest sweep, in their order.
 fn lines(project: &Project, event: &str) -> Vec<Json> {
-    let text = std::fs::read_to_string(folder(project).join("journal.jsonl")).unwrap();
-    let entries = text.lines().filter_map(|line| Some(serde_json::from_str::<Json>(line).ok()?["entry"].clone()));
-    entries.filter(|entry| entry["event"] == event).collect()
+    let files = walkdir::WalkDir::new(folder(project).join("journals")).sort_by_file_name().into_iter().flatten();
+    let files = files.filter(|item| item.file_type().is_file());
+    let text: String = files.map(|item| std::fs::read_to_string(item.path()).unwrap()).collect();
+    let lines = text.lines().filter_map(|line| serde_json::from_str::<Json>(line).ok());
+    let mut lines: Vec<Json> = lines.filter(|line| line["entry"]["event"] == event).collect();
+    lines.sort_by_key(|line| line["order"].as_u64());
+    lines.into_iter().map(|line| line["entry"].clone()).collect()
 }
 
 /// Numbers of the trials that have ended well, in the order of completion.

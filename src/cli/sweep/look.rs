@@ -1,26 +1,28 @@
 //! `simpipe sweep status`, `table`, `best` and `stop`: what is known of a sweep, and how to end it.
 
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde_json::json;
 
-use super::view;
+use super::{view, watch};
 use crate::cli::options::PlaceOptions;
 use crate::cli::print::{self, Paint, shown};
 use crate::cli::screen;
 use crate::error::{Error, Exit};
+use crate::runner::sweep::slurm::{self, JobSeen, Queue};
 use crate::runner::sweep::{self, Journal, State};
+use crate::store::{RunState, Store};
 
 /// Which sweep is meant, and how to print what is known of it.
 #[derive(Debug, Args)]
 pub(super) struct WhichOptions {
     /// A sweep: its id, the start of one, its folder, an experiment's name or `latest`.
     #[arg(default_value = "latest")]
-    sweep: String,
+    pub(super) sweep: String,
     #[command(flatten)]
-    place: PlaceOptions,
+    pub(super) place: PlaceOptions,
     /// Print JSON.
     #[arg(long)]
     pub(super) json: bool,
@@ -30,10 +32,14 @@ pub(super) struct WhichOptions {
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   simpipe sweep status
+  simpipe sweep status --watch
   simpipe sweep status sweep-losses --json")]
 pub(super) struct StatusArgs {
     #[command(flatten)]
     pub(super) which: WhichOptions,
+    /// Show it again as it changes, until the sweep ends; a line for each change where output is no terminal.
+    #[arg(long, conflicts_with = "json")]
+    watch: bool,
 }
 
 /// List the trials of a sweep, best first.
@@ -67,47 +73,80 @@ pub(super) struct StopArgs {
 }
 
 /// A sweep that is looked at.
-struct Seen {
+pub(super) struct Seen {
     root: PathBuf,
     folder: PathBuf,
-    state: State,
+    store: Option<Store>,
+    journal: Journal,
+    queue: Queue,
+    /// Jobs of Slurm's as they were when last looked at.
+    jobs: Vec<JobSeen>,
 }
 
 impl Seen {
-    fn of(which: &WhichOptions) -> Result<Self, Error> {
+    pub(super) fn of(which: &WhichOptions) -> Result<Self, Error> {
         let root = which.place.root_here()?;
         let folder = sweep::find(&root, &which.sweep)?;
-        let state = Journal::read(&folder)?.state;
+        let (store, journal) = (which.place.existing_store(&root)?, Journal::read(&folder)?);
         let warning = Paint::stderr().yellow("warning:");
-        for note in &state.notes {
+        for note in &journal.state.notes {
             writeln!(screen::messages(), "{warning} {}", shown(note))?;
         }
-        Ok(Self { root, folder, state })
+        Ok(Self { root, folder, store, journal, queue: Queue::default(), jobs: Vec::new() })
+    }
+
+    /// How it stands now. Whether somebody works on it is asked first: whoever has left by then has said all.
+    pub(super) fn look(&mut self) -> Result<RunState, Error> {
+        self.jobs = slurm::jobs(self.state(), &self.queue);
+        let queued = self.jobs.iter().any(|job| job.left() > 0);
+        let under_way = sweep::is_under_way(self.store.as_ref(), &self.folder);
+        self.journal.refresh()?;
+        // Elements that wait in the queue of a sweep that is over find nothing to do.
+        let state = self.state();
+        let waits = queued && !state.is_done() && state.stopped.is_none();
+        Ok(state.run_state(under_way || waits))
+    }
+
+    pub(super) const fn state(&self) -> &State {
+        &self.journal.state
+    }
+
+    /// All that `status` says for people.
+    pub(super) fn write(&self, how: RunState, out: &mut dyn Write) -> Result<(), Error> {
+        let (state, head) = (self.state(), &self.state().head);
+        writeln!(out, "{} {}: {}", shown(&head.name), shown(&head.sweep), how.word())?;
+        writeln!(out, "config: {}, method: {}", shown(&head.config), head.method)?;
+        if let Some(stop) = &state.stopped {
+            writeln!(out, "stopped: {}", shown(&stop.why))?;
+        }
+        writeln!(out, "folder: {}", shown(self.folder.display()))?;
+        view::write_jobs(&self.jobs, &slurm::logs(&self.folder), out)?;
+        if how == RunState::Running {
+            view::write_under_way(state, out)?;
+        }
+        writeln!(out)?;
+        view::write_table(state, view::FIRST, out)?;
+        writeln!(out, "\n{}", view::summary(state))?;
+        Ok(())
     }
 }
 
 pub(super) fn status(args: &StatusArgs, out: &mut dyn Write) -> Result<Exit, Error> {
-    let Seen { root, folder, state } = Seen::of(&args.which)?;
-    let store = args.which.place.existing_store(&root)?;
-    let how = state.run_state(sweep::is_under_way(store.as_ref(), &folder));
+    let mut seen = Seen::of(&args.which)?;
+    if args.watch {
+        return watch::exec(seen, out);
+    }
+    let how = seen.look()?;
     if args.which.json {
-        print::json(&view::status(&state, &folder, &root, how), out)?;
-        return Ok(Exit::Done);
+        print::json(&view::status(seen.state(), &seen.folder, &seen.root, how, &seen.jobs), out)?;
+    } else {
+        seen.write(how, out)?;
     }
-    let head = &state.head;
-    writeln!(out, "{} {}: {}", shown(&head.name), shown(&head.sweep), how.word())?;
-    writeln!(out, "config: {}, method: {}", shown(&head.config), head.method)?;
-    if let Some(stop) = &state.stopped {
-        writeln!(out, "stopped: {}", shown(&stop.why))?;
-    }
-    writeln!(out, "folder: {}\n", shown(folder.display()))?;
-    view::write_table(&state, view::FIRST, out)?;
-    writeln!(out, "\n{}", view::summary(&state))?;
     Ok(Exit::Done)
 }
 
 pub(super) fn table(args: &TableArgs, out: &mut dyn Write) -> Result<Exit, Error> {
-    let Seen { state, .. } = Seen::of(&args.which)?;
+    let state = Seen::of(&args.which)?.journal.state;
     if args.which.json {
         print::json(&view::table(&state), out)?;
         return Ok(Exit::Done);
@@ -118,7 +157,7 @@ pub(super) fn table(args: &TableArgs, out: &mut dyn Write) -> Result<Exit, Error
 }
 
 pub(super) fn best(args: &BestArgs, out: &mut dyn Write) -> Result<Exit, Error> {
-    let Seen { state, .. } = Seen::of(&args.which)?;
+    let state = Seen::of(&args.which)?.journal.state;
     let verdict = state.verdict();
     if verdict.best.is_empty() {
         return Err(Error::usage(verdict.statement, "`simpipe sweep status` says how far it is"));
@@ -152,10 +191,11 @@ pub(super) fn stop(args: &StopArgs, out: &mut dyn Write) -> Result<Exit, Error> 
     let folder = sweep::find(&root, &args.which.sweep)?;
     let store = args.which.place.existing_store(&root)?;
     let stopped = sweep::stop(&folder)?;
+    let cancelled = cancel_jobs(&folder)?;
     let under_way = sweep::is_under_way(store.as_ref(), &folder);
     let id = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
     if args.which.json {
-        print::json(&json!({ "sweep": id, "stopped": stopped, "running": under_way }), out)?;
+        print::json(&json!({ "sweep": id, "stopped": stopped, "running": under_way, "cancelled": cancelled }), out)?;
         return Ok(Exit::Done);
     }
     let what = match (stopped, under_way) {
@@ -164,5 +204,25 @@ pub(super) fn stop(args: &StopArgs, out: &mut dyn Write) -> Result<Exit, Error> 
         (false, _) => "it was stopped or done before",
     };
     writeln!(out, "sweep {}: {what}", shown(id))?;
+    cancelled.iter().try_for_each(|job| writeln!(out, "job {job} is cancelled"))?;
     Ok(Exit::Done)
+}
+
+/// Cancels the jobs that have not ended. The mark in the journal stops all that can't be: those in the queue as they begin.
+fn cancel_jobs(folder: &Path) -> Result<Vec<String>, Error> {
+    let state = Journal::read(folder)?.state;
+    let left = slurm::jobs(&state, &Queue::default()).into_iter();
+    let left: Vec<String> = left.filter(|job| job.states.is_none() || job.left() > 0).map(|job| job.job).collect();
+    if left.is_empty() {
+        return Ok(left);
+    }
+    match slurm::cancel(&left) {
+        Ok(()) => Ok(left),
+        Err(error) => {
+            let warning = Paint::stderr().yellow("warning:");
+            writeln!(screen::messages(), "{warning} {}", shown(&error))?;
+            writeln!(screen::messages(), "  help: {}", error.help())?;
+            Ok(Vec::new())
+        }
+    }
 }

@@ -1,8 +1,11 @@
 //! `simpipe sweep`: many trainings of one experiment, each with other values.
 
+mod add;
+mod hire;
 mod look;
 mod run;
 mod view;
+mod watch;
 
 use std::io::Write;
 
@@ -21,9 +24,12 @@ pub(super) struct SweepArgs {
 enum SweepCommand {
     Run(run::RunArgs),
     Resume(run::ResumeArgs),
+    #[command(hide = true)]
+    Work(run::WorkArgs),
     Status(look::StatusArgs),
     Stop(look::StopArgs),
     Best(look::BestArgs),
+    Add(add::AddArgs),
     Table(look::TableArgs),
 }
 
@@ -32,9 +38,11 @@ impl SweepArgs {
         match &self.command {
             SweepCommand::Run(args) => args.how.json,
             SweepCommand::Resume(args) => args.how.json,
+            SweepCommand::Work(_) => false,
             SweepCommand::Status(args) => args.which.json,
             SweepCommand::Stop(args) => args.which.json,
             SweepCommand::Best(args) => args.which.json,
+            SweepCommand::Add(args) => args.which.json,
             SweepCommand::Table(args) => args.which.json,
         }
     }
@@ -44,9 +52,11 @@ pub(super) fn exec(args: &SweepArgs, out: &mut dyn Write) -> Result<Exit, Error>
     match &args.command {
         SweepCommand::Run(args) => run::run(args, out),
         SweepCommand::Resume(args) => run::resume(args, out),
+        SweepCommand::Work(args) => run::work(args, out),
         SweepCommand::Status(args) => look::status(args, out),
         SweepCommand::Stop(args) => look::stop(args, out),
         SweepCommand::Best(args) => look::best(args, out),
+        SweepCommand::Add(args) => add::exec(args, out),
         SweepCommand::Table(args) => look::table(args, out),
     }
 }

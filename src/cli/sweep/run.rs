@@ -2,19 +2,20 @@
 
 use std::io::Write;
 use std::num::NonZeroUsize;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use super::view;
+use super::{hire, view};
 use crate::base::fs::create_dirs;
 use crate::cli::options::{ExperimentOptions, OverlayOptions, PlaceOptions, plan_of};
 use crate::cli::print::{self, Paint, shown};
-use crate::cli::{logging, run, screen, signal, threads};
+use crate::cli::{logging, screen, signal, threads};
 use crate::error::{Error, Exit};
 use crate::plan::Plan;
-use crate::runner::sweep::{self, Journal, Origin, SavedOverlay, State, SweepEvent, SweepRunner, Which};
-use crate::runner::{Event, clock};
+use crate::runner::sweep::slurm::{self, Queue};
+use crate::runner::sweep::{self, Head, Journal, Origin, SavedOverlay, State, SweepEvent, SweepRunner, Which};
+use crate::runner::{Event, RunError, clock};
 use crate::spec::Overlay;
 use crate::stages::registry;
 
@@ -25,6 +26,8 @@ use crate::stages::registry;
   simpipe sweep run configs/sweep-losses.toml
   simpipe sweep run configs/sweep-losses.toml --parallel 2
   simpipe sweep run configs/sweep-losses.toml --set sweep.trials=40
+  simpipe sweep run configs/sweep-learning-rate.toml --from sweep-losses
+  simpipe sweep run configs/sweep-losses.toml --executor slurm --parallel 8 --slurm-option=--partition=gpu
   simpipe sweep run configs/sweep-losses.toml --new --json")]
 pub(super) struct RunArgs {
     #[command(flatten)]
@@ -32,6 +35,10 @@ pub(super) struct RunArgs {
     /// Begin another sweep, though there is one of this name.
     #[arg(long)]
     new: bool,
+    /// Tell the method of a new sweep what another one has found out: its finished trials whose values lie in this space,
+    /// by the same objective. They count as none of this one's.
+    #[arg(long, value_name = "SWEEP")]
+    from: Option<String>,
     #[command(flatten)]
     place: PlaceOptions,
     #[command(flatten)]
@@ -43,7 +50,8 @@ pub(super) struct RunArgs {
 #[command(after_help = "Examples:
   simpipe sweep resume
   simpipe sweep resume sweep-losses
-  simpipe sweep resume 20261124T225934 --parallel 2")]
+  simpipe sweep resume 20261124T225934 --parallel 2
+  simpipe sweep resume sweep-losses --executor local")]
 pub(super) struct ResumeArgs {
     /// A sweep: its id, the start of one, its folder, an experiment's name or `latest`.
     #[arg(default_value = "latest")]
@@ -54,24 +62,69 @@ pub(super) struct ResumeArgs {
     pub(super) how: HowOptions,
 }
 
+/// Work on a sweep as an element of an array job does: what `--executor slurm` lets Slurm start.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  simpipe sweep work artifacts/sweeps/sweep-losses/20261124T225934.120Z-0a1b2c")]
+pub(super) struct WorkArgs {
+    #[command(flatten)]
+    place: PlaceOptions,
+    #[command(flatten)]
+    with: WorkerOptions,
+    /// The sweep's folder.
+    folder: String,
+}
+
+/// Who runs trials.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum Executor {
+    /// This process.
+    Local,
+    /// Elements of an array job that Slurm starts.
+    Slurm,
+}
+
+/// How one process runs trials.
+#[derive(Debug, Args)]
+pub(super) struct WorkerOptions {
+    /// Stages at once, of all trials together [default: the number of cores].
+    #[arg(long, value_name = "N")]
+    pub(super) jobs: Option<NonZeroUsize>,
+    /// Say nothing but errors.
+    #[arg(long, short)]
+    pub(super) quiet: bool,
+    /// Log to standard error; twice for more.
+    #[arg(long, short, action = clap::ArgAction::Count)]
+    pub(super) verbose: u8,
+}
+
 /// How trials are run.
 #[derive(Debug, Args)]
 pub(super) struct HowOptions {
-    /// Trials at once [default: the spec's `parallel`].
+    /// Who runs trials [default: this process; of a sweep that goes on, whoever did last].
+    #[arg(long, value_enum)]
+    pub(super) executor: Option<Executor>,
+    /// Trials at once [default: the spec's `parallel`]; with Slurm, elements of the array job.
     #[arg(long, value_name = "N")]
-    parallel: Option<NonZeroUsize>,
-    /// Stages at once, of all trials together [default: the number of cores].
-    #[arg(long, value_name = "N")]
-    jobs: Option<NonZeroUsize>,
-    /// Say nothing but errors.
-    #[arg(long, short)]
-    quiet: bool,
-    /// Log to standard error; twice for more.
-    #[arg(long, short, action = clap::ArgAction::Count)]
-    verbose: u8,
+    pub(super) parallel: Option<NonZeroUsize>,
+    #[command(flatten)]
+    pub(super) worker: WorkerOptions,
+    #[command(flatten)]
+    pub(super) slurm: SlurmArgs,
     /// Print how the sweep stands in the end as JSON.
     #[arg(long)]
     pub(super) json: bool,
+}
+
+/// What a cluster wants of its jobs.
+#[derive(Debug, Args)]
+pub(super) struct SlurmArgs {
+    /// An option for sbatch, several times for more: `--slurm-option=--partition=gpu`.
+    #[arg(long = "slurm-option", value_name = "OPTION", allow_hyphen_values = true)]
+    pub(super) options: Vec<String>,
+    /// A command of the shell before a job's work begins, several times for more: `module load cuda`.
+    #[arg(long = "slurm-setup", value_name = "COMMAND")]
+    pub(super) setup: Vec<String>,
 }
 
 pub(super) fn run(args: &RunArgs, out: &mut dyn Write) -> Result<Exit, Error> {
@@ -80,19 +133,45 @@ pub(super) fn run(args: &RunArgs, out: &mut dyn Write) -> Result<Exit, Error> {
     let origin = Origin {
         path: std::path::absolute(&args.experiment.config)?,
         overlays: args.experiment.overlays.0.iter().map(saved).collect::<std::io::Result<_>>()?,
+        from: args.from.as_ref().map(|from| sweep::find(&root, from)).transpose()?,
     };
     let which = if args.new { Which::New } else { Which::Newest };
-    Sweeping { place: &args.place, how: &args.how, plan: &plan, root: &root }.run(&origin, which, out)
+    let sweeping = Sweeping { place: &args.place, with: &args.how.worker, plan: &plan, root: &root };
+    match args.how.executor {
+        Some(Executor::Slurm) => sweeping.hire(&args.how, None, &origin, which, out),
+        Some(Executor::Local) | None => sweeping.run(&args.how, &origin, which, out),
+    }
 }
 
 pub(super) fn resume(args: &ResumeArgs, out: &mut dyn Write) -> Result<Exit, Error> {
     let root = args.place.root_here()?;
     let folder = sweep::find(&root, &args.sweep)?;
+    let State { head, submitted, .. } = Journal::read(&folder)?.state;
+    let plan = plan_again(&head)?;
+    let origin = Origin { path: head.path, overlays: head.overlays, from: None };
+    let sweeping = Sweeping { place: &args.place, with: &args.how.worker, plan: &plan, root: &root };
+    match (args.how.executor, submitted.last()) {
+        (Some(Executor::Slurm), last) => sweeping.hire(&args.how, last, &origin, Which::In(&folder), out),
+        (None, Some(last)) => sweeping.hire(&args.how, Some(last), &origin, Which::In(&folder), out),
+        (Some(Executor::Local) | None, _) => sweeping.run(&args.how, &origin, Which::In(&folder), out),
+    }
+}
+
+pub(super) fn work(args: &WorkArgs, out: &mut dyn Write) -> Result<Exit, Error> {
+    let root = args.place.root_here()?;
+    let folder = sweep::find(&root, &args.folder)?;
     let head = Journal::read(&folder)?.state.head;
-    let overlays = OverlayOptions(head.overlays.iter().map(given).collect());
-    let plan = plan_of(&head.path, &overlays)?;
-    let origin = Origin { path: head.path, overlays: head.overlays };
-    Sweeping { place: &args.place, how: &args.how, plan: &plan, root: &root }.run(&origin, Which::In(&folder), out)
+    let plan = plan_again(&head)?;
+    let origin = Origin { path: head.path, overlays: head.overlays, from: None };
+    let sweeping = Sweeping { place: &args.place, with: &args.with, plan: &plan, root: &root };
+    let state = sweeping.work(1, hire::own_job(), &origin, Which::In(&folder))?.1;
+    writeln!(out, "{}", view::summary(&state))?;
+    Ok(if signal::came() { Exit::Interrupted } else { Exit::Done })
+}
+
+/// The plan of a sweep from its config, as that is now.
+pub(super) fn plan_again(head: &Head) -> Result<Plan, Error> {
+    plan_of(&head.path, &OverlayOptions(head.overlays.iter().map(given).collect()))
 }
 
 /// An option as the journal keeps it: files by where they are.
@@ -111,33 +190,50 @@ fn given(overlay: &SavedOverlay) -> Overlay {
 }
 
 /// A sweep to be worked on.
-struct Sweeping<'a> {
-    place: &'a PlaceOptions,
-    how: &'a HowOptions,
-    plan: &'a Plan,
-    root: &'a Path,
+pub(super) struct Sweeping<'a> {
+    pub(super) place: &'a PlaceOptions,
+    pub(super) with: &'a WorkerOptions,
+    pub(super) plan: &'a Plan,
+    pub(super) root: &'a Path,
 }
 
 impl Sweeping<'_> {
-    fn run(&self, origin: &Origin, which: Which<'_>, out: &mut dyn Write) -> Result<Exit, Error> {
+    fn run(&self, how: &HowOptions, origin: &Origin, which: Which<'_>, out: &mut dyn Write) -> Result<Exit, Error> {
+        let (folder, state) = self.work(self.parallel(how), None, origin, which)?;
+        self.end(how, &folder, &state, out)
+    }
+
+    /// Trials at once.
+    pub(super) fn parallel(&self, how: &HowOptions) -> usize {
+        let parallel = self.plan.sweep.as_ref().map_or(1, |sweep| sweep.params.parallel as usize);
+        how.parallel.map_or(parallel, NonZeroUsize::get)
+    }
+
+    /// The runner, given to `with` once everything is set up.
+    pub(super) fn with_runner<T>(
+        &self,
+        workers: usize,
+        job: Option<String>,
+        with: impl FnOnce(&SweepRunner<'_>, &(dyn Fn(&SweepEvent<'_>) + Sync)) -> Result<T, RunError>,
+    ) -> Result<T, Error> {
         threads::start()?;
         let cancel = signal::wish();
         let store = self.place.open_store(self.root)?.cancelled_by(&cancel);
-        let log = logging::start(self.how.verbose);
+        let log = logging::start(self.with.verbose);
         logging::log_panics(&log);
-        let quiet = self.how.quiet;
+        let quiet = self.with.quiet;
         if !quiet {
             print::warnings(&self.plan.warnings, &mut screen::messages())?;
         }
         let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
-        let parallel = self.plan.sweep.as_ref().map_or(1, |sweep| sweep.params.parallel as usize);
         let runner = SweepRunner {
             root: self.root,
             store: &store,
-            jobs: self.how.jobs.map_or(cores, NonZeroUsize::get),
-            workers: self.how.parallel.map_or(parallel, NonZeroUsize::get),
+            jobs: self.with.jobs.map_or(cores, NonZeroUsize::get),
+            workers,
             cancel: &cancel,
             command: std::env::args_os().map(|argument| argument.to_string_lossy().into_owned()).collect(),
+            job,
         };
         let on_event = |event: &SweepEvent<'_>| {
             if let SweepEvent::Began { folder, .. } = event {
@@ -150,15 +246,27 @@ impl Sweeping<'_> {
                 tell(event, self.root);
             }
         };
-        let (folder, state) = runner.run(self.plan, origin, which, registry::builtin(), &on_event)?;
-        self.end(&folder, &state, out)
+        Ok(with(&runner, &on_event)?)
+    }
+
+    fn work(
+        &self,
+        workers: usize,
+        job: Option<String>,
+        origin: &Origin,
+        which: Which<'_>,
+    ) -> Result<(PathBuf, State), Error> {
+        self.with_runner(workers, job, |runner, on_event| {
+            runner.run(self.plan, origin, which, registry::builtin(), on_event)
+        })
     }
 
     /// How it stands in the end.
-    fn end(&self, folder: &Path, state: &State, out: &mut dyn Write) -> Result<Exit, Error> {
-        if self.how.json {
-            print::json(&view::status(state, folder, self.root, state.run_state(false)), out)?;
-        } else if !self.how.quiet {
+    fn end(&self, how: &HowOptions, folder: &Path, state: &State, out: &mut dyn Write) -> Result<Exit, Error> {
+        if how.json {
+            let jobs = slurm::jobs(state, &Queue::default());
+            print::json(&view::status(state, folder, self.root, state.run_state(false), &jobs), out)?;
+        } else if !self.with.quiet {
             view::write_table(state, view::FIRST, out)?;
             writeln!(out, "\n{}", view::summary(state))?;
             writeln!(out, "sweep: {}", shown(folder.display()))?;
@@ -190,7 +298,10 @@ fn tell(event: &SweepEvent<'_>, root: &Path) {
             let dir = folder.strip_prefix(root).unwrap_or(folder).display();
             let (finished, total) = (state.finished_points(), state.total);
             let how = if *is_new { "begins" } else { "goes on" };
-            paint.dim(&shown(format!("sweep {dir} {how}: {finished} of {total} trials are done")))
+            let earlier = state.head.earlier.as_ref().map_or_else(String::new, |earlier| {
+                format!("; the method knows {} trials of {}", earlier.trials.len(), earlier.sweep)
+            });
+            paint.dim(&shown(format!("sweep {dir} {how}: {finished} of {total} trials are done{earlier}")))
         }
         SweepEvent::TrialStarted { trial, asked, attempt } => {
             let epochs = asked.epochs.map_or_else(String::new, |epochs| format!(", {epochs} epochs"));
@@ -211,20 +322,10 @@ fn tell(event: &SweepEvent<'_>, root: &Path) {
             let took = print::seconds(*seconds);
             match state.trials[*trial].reason() {
                 Some(reason) => paint.red(&shown(format!("trial {trial}: failed after {took}: {reason}"))),
-                None => paint.green(&shown(format!("trial {trial}: {} in {took}", gave(state, *trial)))),
+                None => paint.green(&shown(format!("trial {trial}: {} in {took}", view::gave(state, *trial)))),
             }
         }
         SweepEvent::Warning(message) => format!("{warning} {}", shown(message)),
     };
     drop(writeln!(err, "{line}"));
-}
-
-/// What a trial gave: `match.map@r 0.4123`.
-fn gave(state: &State, trial: usize) -> String {
-    let metrics = state.trials[trial].metrics();
-    let goals = state.head.goals.iter();
-    let one = |metric: &str| {
-        metrics.and_then(|metrics| metrics.get(metric)).map_or_else(|| "-".to_owned(), |value| run::number(*value))
-    };
-    goals.map(|goal| format!("{} {}", goal.metric, one(&goal.metric))).collect::<Vec<_>>().join(", ")
 }

@@ -3,15 +3,18 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 use std::path::Path;
+use std::time::Duration;
 
 use serde_json::{Value as Json, json};
 
+use crate::base::clock::{self, Moment};
 use crate::base::param::node_from_json;
 use crate::base::source::{Place, Source};
-use crate::cli::print::{self, Align, Table};
+use crate::cli::print::{self, Align, Table, shown};
 use crate::cli::run::number;
 use crate::cli::toml_text;
 use crate::error::Error;
+use crate::runner::sweep::slurm::JobSeen;
 use crate::runner::sweep::{Standing, State};
 use crate::store::RunState;
 
@@ -69,14 +72,18 @@ pub(super) fn trial(state: &State, trial: usize, standings: &[Standing]) -> Json
         "trial": trial, "state": word, "again": one.again, "further": one.further, "epochs": one.epochs, "parameters": one.parameters,
         "values": standing.map(of_standing).or_else(own), "seeds": standing.map_or(one.runs.len(), |one| one.runs),
         "rank": rank.map(|rank| rank + 1), "kept": standing.map(|one| one.excess == 0.0),
-        "runs": runs, "seconds": one.seconds, "reason": one.reason(),
+        "runs": runs, "seconds": one.seconds, "reason": one.reason(), "added": one.added,
     })
 }
 
 /// How a sweep stands.
-pub(super) fn status(state: &State, folder: &Path, root: &Path, how: RunState) -> Json {
+pub(super) fn status(state: &State, folder: &Path, root: &Path, how: RunState, jobs: &[JobSeen]) -> Json {
     let (head, verdict, standings) = (&state.head, state.verdict(), state.standings(true));
     let best = verdict.best.first().map(|best| trial(state, *best, &standings));
+    let earlier = head
+        .earlier
+        .as_ref()
+        .map(|earlier| json!({ "sweep": earlier.sweep, "trials": earlier.trials.len(), "left_out": earlier.left_out }));
     json!({
         "sweep": head.sweep, "name": head.name, "dir": folder.strip_prefix(root).unwrap_or(folder).to_string_lossy(), "state": how,
         "config": head.config, "started": head.started, "method": head.method, "objectives": objectives(state),
@@ -85,7 +92,7 @@ pub(super) fn status(state: &State, folder: &Path, root: &Path, how: RunState) -
             "open": state.open().count(), "asked": state.trials.len(),
         },
         "stopped": state.stopped.as_ref().map(|stop| &stop.why), "best": best, "differ": verdict.differ,
-        "statement": verdict.statement, "notes": state.notes,
+        "statement": verdict.statement, "notes": state.notes, "from": earlier, "jobs": jobs,
     })
 }
 
@@ -141,6 +148,7 @@ pub(super) fn write_table(state: &State, most: usize, out: &mut dyn Write) -> Re
             (None, Some(of), _) => format!("{} (seeds of {of})", json["state"].as_str().unwrap_or_default()),
             (None, None, None) if one.is_finished() => "trained further".to_owned(),
             (None, None, Some(false)) => "outside of the constraints".to_owned(),
+            _ if one.added && !one.is_finished() => "added".to_owned(),
             _ => json["state"].as_str().unwrap_or_default().to_owned(),
         };
         let value = |metric: &str| json["values"][metric].as_f64().map_or_else(|| "-".to_owned(), number);
@@ -175,4 +183,66 @@ pub(super) fn summary(state: &State) -> String {
         text += &format!(", {} failed", state.failed.len());
     }
     format!("{text}; {}", state.verdict().statement)
+}
+
+/// What a trial gave: `match.map@r 0.4123`.
+pub(super) fn gave(state: &State, trial: usize) -> String {
+    let metrics = state.trials[trial].metrics();
+    let goals = state.head.goals.iter();
+    let one = |metric: &str| {
+        metrics.and_then(|metrics| metrics.get(metric)).map_or_else(|| "-".to_owned(), |value| number(*value))
+    };
+    goals.map(|goal| format!("{} {}", goal.metric, one(&goal.metric))).collect::<Vec<_>>().join(", ")
+}
+
+/// How it stands, in one line: `running: 3 of 20 trials, 2 under way, 1 failed; best is trial 1: match.map@r 0.4123`.
+pub(super) fn line(state: &State, how: RunState) -> String {
+    let mut text = format!("{}: {} of {} trials", how.word(), state.finished_points(), state.total);
+    let under_way = state.trials.iter().filter(|trial| trial.is_held()).count();
+    if how == RunState::Running && under_way > 0 {
+        text += &format!(", {under_way} under way");
+    }
+    if !state.failed.is_empty() {
+        text += &format!(", {} failed", state.failed.len());
+    }
+    match state.verdict().best.first() {
+        Some(best) => format!("{text}; best is trial {best}: {}", gave(state, *best)),
+        None => text,
+    }
+}
+
+/// The trials that somebody works on: since when, where, and what they are.
+pub(super) fn write_under_way(state: &State, out: &mut dyn Write) -> Result<(), Error> {
+    let now = clock::now();
+    for (number, trial) in state.trials.iter().enumerate().filter(|(_, trial)| trial.is_held()) {
+        let Some(worker) = &trial.worker else { continue };
+        let since = Moment::from_rfc3339(&worker.since).map_or(0, |since| now.0.saturating_sub(since.0));
+        let (took, what) = (print::seconds(Duration::from_millis(since).as_secs_f64()), values(&trial.parameters));
+        let job = worker.job.as_ref().map_or_else(String::new, |job| format!(" (job {job})"));
+        writeln!(
+            out,
+            "trial {number} is under way on {} for {took}: {}",
+            shown(format!("{}{job}", worker.host)),
+            shown(what)
+        )?;
+    }
+    Ok(())
+}
+
+/// Jobs of Slurm's, a line each: `job 12: 2 running, 1 pending`.
+pub(super) fn write_jobs(jobs: &[JobSeen], logs: &Path, out: &mut dyn Write) -> Result<(), Error> {
+    for JobSeen { job, workers, states } in jobs {
+        let what = match states {
+            None => "`squeue` can't be asked".to_owned(),
+            Some(states) if states.is_empty() => {
+                format!("its {workers} workers have ended; their logs: {}", logs.join(format!("{job}_*.log")).display())
+            }
+            Some(states) => {
+                let counts = states.iter().map(|(state, count)| format!("{count} {}", state.to_lowercase()));
+                counts.collect::<Vec<_>>().join(", ")
+            }
+        };
+        writeln!(out, "job {job}: {}", shown(what))?;
+    }
+    Ok(())
 }

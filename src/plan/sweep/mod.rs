@@ -4,6 +4,7 @@
 //! A value is tried as `--set` would lay it over the config, so every reader says itself what it refuses, at the line of
 //! the sweep that wrote it. Chooses no point and runs nothing.
 
+mod added;
 mod goals;
 mod own;
 mod rungs;
@@ -26,6 +27,7 @@ use crate::spec::{Experiment, MethodName, SweepParams};
 use crate::stage::{Catalog, DynStage, Facts};
 use crate::sweep::{Method, Point, Space};
 pub use goals::{Bound, Goal};
+pub use own::{Outside, Written, written_in};
 pub use rungs::TrainedFurther;
 use space::Varied;
 
@@ -159,6 +161,12 @@ impl Sweep {
                 "parameters": self.params.parameters.write(View::Full),
             },
         })
+    }
+
+    /// Whether its method makes anything of what earlier trials gave.
+    #[must_use]
+    pub const fn learns(&self) -> bool {
+        matches!(self.method, Method::Tpe | Method::GaussianProcess | Method::Auto)
     }
 
     /// Every difference between two identities, by paths of the spec.

@@ -58,7 +58,8 @@ pub(super) fn read(
     (reader.dimensions, reader.varied)
 }
 
-fn is_inside(path: &str, outer: &str) -> bool {
+/// Whether a path is that of a part of what another names.
+pub(super) fn is_inside(path: &str, outer: &str) -> bool {
     path.strip_prefix(outer).is_some_and(|rest| rest.starts_with(['.', '[']))
 }
 

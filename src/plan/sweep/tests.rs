@@ -93,6 +93,49 @@ fn the_configs_own_values_are_found_where_they_lie_in_the_space() {
 }
 
 #[test]
+fn a_chosen_point_is_found_down_to_the_ranges_inside_of_its_items() {
+    let text = format!(
+        "{HEAD}\"train.epochs\" = [2, 3]\n\"train.loss\" = [\"contrastive\", {{ triplet = {{ margin = {{ low = 0.1, high = 0.5 }} }} }}]"
+    );
+    let plan = plan(&text).unwrap();
+    let added = |options: &[&str]| {
+        let mut issues = Issues::default();
+        let read = options.iter().map(|option| crate::spec::Setting::read(option, 1, &mut issues).unwrap());
+        Sweep::added(&plan, &read.collect::<Vec<_>>(), registry::builtin())
+    };
+    let (two, item, real) = (Some(Value::Item(0)), |item| Some(Value::Item(item)), |real| Some(Value::Real(real)));
+    for options in [
+        &["train.epochs=2", "train.loss=triplet", "train.loss.triplet.margin=0.25"][..],
+        &["train.loss={ triplet = { margin = 0.25 } }", "train.epochs=2"],
+    ] {
+        assert_eq!(added(options), Ok(Point(vec![two, item(1), real(0.25)])), "{options:?}");
+    }
+    assert_eq!(added(&["train.epochs=2", "train.loss=contrastive"]), Ok(Point(vec![two, item(0), None])));
+    for (options, message, help) in [
+        (
+            &["train.epochs=2", "train.loss={ triplet = { margin = 0.75 } }"][..],
+            "the sweep does not try 0.75 for `train.loss.triplet.margin`",
+            "it tries a number from 0.1 to 0.5",
+        ),
+        (
+            &["train.epochs=2", "train.loss=circle"],
+            "the sweep does not try {\"circle\":",
+            "it tries one of \"contrastive\", ",
+        ),
+        (&["train.epochs=2", "train.loss=tripletf"], "unknown choice `tripletf`", "did you mean `triplet`?"),
+        (
+            &["train.loss=contrastive"],
+            "`train.epochs` needs a value too",
+            "add `--set train.epochs=..`: it tries one of 2, 3",
+        ),
+    ] {
+        let issues = added(options).unwrap_err();
+        let help_of = issues[0].help.clone().unwrap_or_default();
+        assert!(issues[0].message.starts_with(message) && help_of.starts_with(help), "{options:?}: {issues:?}");
+    }
+}
+
+#[test]
 fn mistakes_stand_at_their_own_line_with_what_was_meant() {
     for (parameters, start, part) in [
         ("\"train.epoch\" = [1, 2]", "6:1 unknown key `epoch` in `train`", "did you mean `epochs`?"),

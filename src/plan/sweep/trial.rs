@@ -132,7 +132,7 @@ fn inside(place: &Place, outer: &Place) -> bool {
 }
 
 /// The plan of an experiment with values laid over, and without its sweep.
-fn changed(experiment: &Experiment, laid: &[Laid<'_>], catalog: &dyn Catalog) -> Result<Plan, Vec<Issue>> {
+pub(super) fn changed(experiment: &Experiment, laid: &[Laid<'_>], catalog: &dyn Catalog) -> Result<Plan, Vec<Issue>> {
     let mut experiment = without_sweep(experiment);
     let mut issues = Issues::default();
     for laid in laid {

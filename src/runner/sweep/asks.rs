@@ -1,6 +1,6 @@
 //! Which trial comes next: a pure function of the sweep and of what its journal tells, so that whoever asks gets the same.
 
-use super::journal::{Coordinate, Entry};
+use super::entry::{Coordinate, Entry};
 use super::state::{State, Trial};
 use crate::base::seed::Seed;
 use crate::plan::Sweep;
@@ -14,6 +14,7 @@ struct Asked {
     again: Option<usize>,
     further: Option<usize>,
     rung: usize,
+    added: bool,
 }
 
 /// What all trials of a sweep have in common.
@@ -41,15 +42,24 @@ impl Asker<'_> {
     /// Another point, while fewer than all are finished or under way.
     fn next_point(&self, state: &State) -> Option<Entry> {
         let points = || state.trials.iter().filter(|trial| trial.is_point());
-        let (asked, open) = (points().count(), points().filter(|trial| trial.ending.is_none()).count());
+        let open = points().filter(|trial| trial.ending.is_none()).count();
         if state.finished_points() + open >= state.total {
             return None;
         }
-        let point = if asked == 0 {
-            self.sweep.own.clone()
+        // What somebody has added moves no sequence on.
+        let (history, chosen) = (self.history(state), points().filter(|trial| !trial.added));
+        let (number, own) =
+            chosen.fold(
+                (0, false),
+                |(number, own), trial| {
+                    if trial.point == self.sweep.own { (number, true) } else { (number + 1, own) }
+                },
+            );
+        let tried = own || self.sweep.own.as_ref().is_some_and(|own| history.holds(own));
+        let point = if tried {
+            Some(self.sweep.method.ask(&self.sweep.space, &history, number, self.seed)?)
         } else {
-            let history = self.history(state);
-            Some(self.sweep.method.ask(&self.sweep.space, &history, asked as u64 - 1, self.seed)?)
+            self.sweep.own.clone()
         };
         Some(self.entry(state, Asked { point, seeds: self.seeds.clone(), ..Asked::default() }))
     }
@@ -91,8 +101,13 @@ impl Asker<'_> {
         Some(self.entry(state, Asked { point, seeds, further: Some(trial), rung, ..Asked::default() }))
     }
 
+    /// A point that somebody has chosen.
+    pub(super) fn added(&self, state: &State, point: Point) -> Entry {
+        self.entry(state, Asked { point: Some(point), seeds: self.seeds.clone(), added: true, ..Asked::default() })
+    }
+
     fn entry(&self, state: &State, asked: Asked) -> Entry {
-        let Asked { point, seeds, again, further, rung } = asked;
+        let Asked { point, seeds, again, further, rung, added } = asked;
         Entry::TrialAsked {
             trial: state.trials.len(),
             parameters: point.as_ref().map(|point| self.sweep.parameters(point)).unwrap_or_default(),
@@ -102,6 +117,7 @@ impl Asker<'_> {
             further,
             rung,
             epochs: self.sweep.rungs.as_ref().map(|further| further.epochs(rung)),
+            added,
         }
     }
 
@@ -131,13 +147,13 @@ impl Asker<'_> {
             numbers.iter().copied().filter(|number| state.trials[*number].is_point()).collect()
         };
         let point = |number: &usize| state.trials[*number].point.clone();
-        let told: Vec<(Point, Vec<f64>, f64)> = of_points(&state.finished)
-            .iter()
-            .filter_map(|number| {
-                let metrics = state.trials[*number].metrics()?;
-                Some((point(number)?, state.costs(metrics)?, state.excess(metrics)))
-            })
-            .collect();
+        let gave = |point: Point, metrics| Some((point, state.costs(metrics)?, state.excess(metrics)));
+        let earlier = state.head.earlier.iter().flat_map(|earlier| &earlier.trials);
+        let mut told: Vec<(Point, Vec<f64>, f64)> =
+            earlier.filter_map(|told| gave(Coordinate::point(&told.point), &told.metrics)).collect();
+        let earlier = told.len();
+        let finished = of_points(&state.finished);
+        told.extend(finished.iter().filter_map(|number| gave(point(number)?, state.trials[*number].metrics()?)));
         let worst = |goal: usize| {
             let within = told.iter().filter(|(.., excess)| *excess == 0.0).map(|(_, costs, _)| costs[goal]);
             within.fold(None, |worst: Option<f64>, cost| Some(worst.map_or(cost, |worst| worst.max(cost))))
@@ -151,6 +167,7 @@ impl Asker<'_> {
             finished: finished
                 .map(|(point, costs, excess)| Finished { point, values: values(costs, excess) })
                 .collect(),
+            earlier,
             running: of_points(&state.open().collect::<Vec<_>>()).iter().filter_map(point).collect(),
             failed: of_points(&state.failed).iter().filter_map(point).collect(),
         }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::journal::FORMAT;
+use super::entry::FORMAT;
 
 /// Why a sweep can't begin or go on.
 #[derive(Debug, thiserror::Error)]
@@ -63,6 +63,60 @@ pub enum SweepError {
         /// Each difference in words.
         differences: Vec<String>,
     },
+    /// Earlier trials are told to a sweep as it begins, and to no other.
+    #[error("the sweep {sweep} was begun without the trials of {from}")]
+    BegunWithout {
+        /// Its id.
+        sweep: String,
+        /// The sweep whose trials it was to be told.
+        from: String,
+    },
+    /// A point that somebody adds was tried before, or will be.
+    #[error("trial {trial} of the sweep {sweep} has these values already")]
+    Tried {
+        /// Its id.
+        sweep: String,
+        /// The trial.
+        trial: usize,
+    },
+    /// Something that can't stand in a batch script.
+    #[error("`{option}` can't be passed on to sbatch: {why}")]
+    SlurmOption {
+        /// What was given.
+        option: String,
+        /// What is wrong with it.
+        why: &'static str,
+    },
+    /// A program of Slurm's is not there.
+    #[error("there is no `{program}` here: it is no machine that talks to Slurm")]
+    NoSlurm {
+        /// The program.
+        program: String,
+    },
+    /// A program of Slurm's can't be started.
+    #[error("`{program}` can't be started: {error}")]
+    NotCalled {
+        /// The program.
+        program: String,
+        /// Why.
+        error: std::io::Error,
+    },
+    /// Slurm does not take the job.
+    #[error("Slurm refuses {script}: {words}", script = .script.display())]
+    Refused {
+        /// What it says.
+        words: String,
+        /// The script.
+        script: PathBuf,
+    },
+    /// Slurm does not end jobs.
+    #[error("Slurm does not end job {}: {words}", .jobs.join(", "))]
+    NotCancelled {
+        /// Their numbers.
+        jobs: Vec<String>,
+        /// What it says.
+        words: String,
+    },
     /// Data from outside is no longer what the sweep began with.
     #[error(
         "the source `{source_name}` of `{stage}` has changed since the sweep {sweep} began: its trials could not be compared"
@@ -90,6 +144,20 @@ impl SweepError {
                 "put the journal back from a copy, or begin another sweep with `--new`"
             }
             Self::Changed { .. } => "take the change back to go on, or begin another sweep with `--new`",
+            Self::SlurmOption { .. } => {
+                "write one as `--slurm-option=--partition=gpu`, and a command as `--slurm-setup 'module load cuda'`"
+            }
+            Self::NoSlurm { .. } | Self::NotCalled { .. } => {
+                "log in to a machine of the cluster, or load its module; without `--executor slurm` trials run here"
+            }
+            Self::Refused { .. } => {
+                "pass on what the cluster wants: `--slurm-option=--partition=gpu`; what was begun goes on"
+            }
+            Self::NotCancelled { .. } => {
+                "its workers stop by themselves soon, and those that wait as soon as they begin"
+            }
+            Self::BegunWithout { .. } => "begin another sweep with `--new`",
+            Self::Tried { .. } => "`simpipe sweep table` shows what it gave; other seeds are for the best in the end",
             Self::SourceChanged { .. } => "put the data back as it was to go on, or begin another sweep with `--new`",
         }
     }

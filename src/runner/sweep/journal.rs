@@ -1,318 +1,317 @@
-//! `journal.jsonl` of a sweep: what happened, one line an event, appended by every process that works on it and never
-//! changed. What it comes to is the [`State`].
+//! The journals of a sweep: what happened, one line an event, and what that comes to, the [`State`].
 //!
-//! Each line begins with a checksum of the rest and is synced before anybody acts on it. Where two processes say the same
-//! thing at one time (the next trial, the end of one), the line that stands first counts for both. A line that is torn or
-//! damaged is left out, and said to be.
+//! Every process that works on a sweep, or has a word to say about it, appends to a file of its own in `journals/`, made
+//! with its first word; `journal.jsonl` holds how the sweep began. So no two ever write one file, and nothing hangs on locks
+//! or on appends that a shared file system may lose. What has to be settled between processes, which trial comes next
+//! and who works on it, is a name that only one can take.
+//!
+//! Each line says its place among all: a number above every one that its writer had read. Lines of one number are ordered
+//! by their files. So everybody who has read the same lines tells the same story, whatever clocks say, and a line that
+//! comes into sight late moves to its place. A line that is torn or damaged is left out, and said to be.
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
+use std::io::{ErrorKind, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
-use serde_json::Value as Json;
-
+use super::entry::{Entry, Head, head_of, parse, text_of};
 use super::error::SweepError;
 use super::state::State;
-use crate::base::digest::Digest;
-use crate::base::{clock, file_name, fs};
-use crate::plan::sweep::{Bound, Goal};
+use crate::base::{clock, fs};
 use crate::runner::RunError;
-use crate::sweep::{Point, Value};
+use crate::store::put_name;
 
-/// Version of the lines' format.
-pub const FORMAT: u32 = 1;
+/// How the sweep began, and all that an older simpipe has said.
+const FIRST: &str = "journal.jsonl";
+/// The folder of everything else that is said.
+const FOLDER: &str = "journals";
+/// The folder of what each trial is, by its number.
+const ASKED: &str = "asked";
 
-/// The name of the file in a sweep's folder.
-const NAME: &str = "journal.jsonl";
+/// How soon somebody looks again for what another has just written.
+const POLL: Duration = Duration::from_millis(50);
 
-/// What a line begins with; the checksum and what [`AFTER`] it follow.
-const BEFORE: &str = "{\"check\":\"";
-const AFTER: &str = "\",";
+/// Where a line stands: its own number, its file, its line there.
+type Position = (u64, Arc<str>, usize);
 
-/// What is laid over the config, to plan the sweep again.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum SavedOverlay {
-    /// `--set`.
-    Set(String),
-    /// `--set-file`.
-    File(PathBuf),
+/// How far a file is read.
+#[derive(Debug)]
+struct Progress {
+    name: Arc<str>,
+    /// Bytes.
+    offset: u64,
+    lines: usize,
 }
 
-/// A sweep as it begins.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Head {
-    /// Its id.
-    #[serde(deserialize_with = "file_name::word")]
-    pub sweep: String,
-    /// The experiment's name.
-    #[serde(deserialize_with = "file_name::word")]
-    pub name: String,
-    /// The config as the user named it.
-    pub config: String,
-    /// Where the config is.
-    pub path: PathBuf,
-    /// What is laid over it.
-    pub overlays: Vec<SavedOverlay>,
-    /// How points are chosen.
-    pub method: String,
-    /// What trials are compared by.
-    pub goals: Vec<Goal>,
-    /// What a trial must keep.
-    pub bounds: Vec<Bound>,
-    /// What must not change: see [`Sweep::identity`](crate::plan::Sweep::identity).
-    pub identity: Json,
-    /// Digests of what the stages read from outside, by stage and source.
-    pub sources: BTreeMap<String, BTreeMap<String, Digest>>,
-    /// When it began, in UTC.
-    pub started: String,
-    /// The simpipe that began it.
-    pub version: String,
+/// What this process writes into.
+#[derive(Debug)]
+struct Own {
+    path: PathBuf,
+    file: File,
 }
 
-/// The value of one dimension in JSON.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Coordinate {
-    /// Any number.
-    Real(f64),
-    /// A whole number.
-    Integer(i64),
-    /// An item of a list.
-    Item(usize),
-}
-
-/// A run of a trial, one for each seed.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct TrialRun {
-    /// The seed.
-    pub seed: u64,
-    /// The run's id.
-    #[serde(deserialize_with = "file_name::word")]
-    pub run: String,
-    /// Its folder, relative to the root.
-    #[serde(deserialize_with = "file_name::inside")]
-    pub dir: String,
-    /// Its headline numbers.
-    pub metrics: BTreeMap<String, f64>,
-}
-
-/// What happened.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "event", rename_all = "kebab-case")]
-pub enum Entry {
-    /// The first line.
-    SweepStarted {
-        /// Of all lines.
-        format: u32,
-        /// What it is.
-        head: Box<Head>,
-    },
-    /// A process begins to work on it, or does so again after it was stopped.
-    Joined {
-        /// Finished points in the end, as it stands in the config now.
-        trials: usize,
-    },
-    /// A point is to be tried.
-    TrialAsked {
-        /// Its number.
-        trial: usize,
-        /// Its place in the space; `None` for the config's own values where they lie outside.
-        point: Option<Vec<Option<Coordinate>>>,
-        /// Its values by their paths.
-        parameters: BTreeMap<String, Json>,
-        /// Of one run each.
-        seeds: Vec<u64>,
-        /// The trial whose point is trained with further seeds.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        again: Option<usize>,
-        /// The trial that began the training which goes on.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        further: Option<usize>,
-        /// How far it is trained, counted from 0; the only rung where all are trained alike.
-        #[serde(default)]
-        rung: usize,
-        /// The same in epochs, where it is not the same for all.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        epochs: Option<u32>,
-    },
-    /// Somebody works on a trial.
-    TrialClaimed {
-        /// Its number.
-        trial: usize,
-        /// How often it was claimed before.
-        attempt: u32,
-    },
-    /// A trial has all its numbers.
-    TrialFinished {
-        /// Its number.
-        trial: usize,
-        /// Of its claim.
-        attempt: u32,
-        /// One for each seed.
-        runs: Vec<TrialRun>,
-        /// Means over the seeds.
-        metrics: BTreeMap<String, f64>,
-        /// How long it took.
-        seconds: f64,
-    },
-    /// A trial has no number to be compared by.
-    TrialFailed {
-        /// Its number.
-        trial: usize,
-        /// Of its claim.
-        attempt: u32,
-        /// Those that were begun.
-        runs: Vec<TrialRun>,
-        /// Why.
-        reason: String,
-        /// How long it took.
-        seconds: f64,
-    },
-    /// Who worked on a trial was asked to stop: another may go on with it at once.
-    TrialReleased {
-        /// Its number.
-        trial: usize,
-        /// Of its claim.
-        attempt: u32,
-    },
-    /// Nothing is left to do.
-    SweepDone {},
-    /// No further trial begins until somebody joins.
-    SweepStopped {
-        /// Why.
-        why: String,
-        /// Whether trials under way stop too, after a checkpoint.
-        at_once: bool,
-    },
-}
-
-#[derive(Serialize, Deserialize)]
-struct Line {
-    at: String,
-    entry: Entry,
-}
-
-impl Coordinate {
-    /// A point in JSON.
-    pub(super) fn of_point(point: &Point) -> Vec<Option<Self>> {
-        let of_value = |value: Value| match value {
-            Value::Real(real) => Self::Real(real),
-            Value::Integer(integer) => Self::Integer(integer),
-            Value::Item(item) => Self::Item(item),
-        };
-        point.0.iter().map(|value| value.map(of_value)).collect()
-    }
-
-    /// The point that JSON tells.
-    pub(super) fn point(coordinates: &[Option<Self>]) -> Point {
-        let value = |coordinate: Self| match coordinate {
-            Self::Real(real) => Value::Real(real),
-            Self::Integer(integer) => Value::Integer(integer),
-            Self::Item(item) => Value::Item(item),
-        };
-        Point(coordinates.iter().map(|coordinate| coordinate.map(value)).collect())
-    }
-}
-
-/// The journal of a sweep, and what it comes to so far.
+/// The journals of a sweep, and what they come to so far.
 #[derive(Debug)]
 pub struct Journal {
-    path: PathBuf,
-    /// `None` for who only reads.
-    file: Option<File>,
-    /// Bytes that are read.
-    offset: u64,
-    /// Lines that are read.
-    lines: usize,
+    folder: PathBuf,
+    own: Option<Own>,
+    read: BTreeMap<PathBuf, Progress>,
+    /// All lines but those of what trials are.
+    told: BTreeMap<Position, Entry>,
+    /// What trials are, as lines say.
+    said: BTreeMap<usize, Entry>,
+    /// The same in the order of their numbers, without a gap.
+    asked: Vec<Entry>,
+    /// Whether something was said of a trial before it was known what that is.
+    early: bool,
+    /// The highest number of a line.
+    last: u64,
     /// What they come to.
     pub state: State,
 }
 
 impl Journal {
-    /// Begins a journal in a folder that has none.
+    /// Begins the journal of a sweep in a folder that has none.
     pub(super) fn create(folder: &Path, head: Head) -> Result<(), RunError> {
-        let path = folder.join(NAME);
-        let line = text_of(&Entry::SweepStarted { format: FORMAT, head: Box::new(head) });
-        fs::write_atomic(&path, line.as_bytes()).map_err(RunError::io("write", &path))
+        let path = folder.join(FIRST);
+        fs::write_atomic(&path, text_of(&Entry::started(head), 0).as_bytes()).map_err(RunError::io("write", &path))
     }
 
-    /// Reads a sweep's journal.
+    /// Reads a sweep's journals.
     ///
     /// # Errors
-    /// If it can't be read, is none, of another format or of another sweep.
+    /// If one can't be read, or the first is none, of another format or of another sweep.
     pub fn read(folder: &Path) -> Result<Self, RunError> {
-        let path = folder.join(NAME);
+        let path = folder.join(FIRST);
         let first = first_line(&path).map_err(RunError::io("read", &path))?;
         let head = head_of(&path, &first)?;
         let expected = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
         if head.sweep != expected {
             return Err(SweepError::OtherSweep { path, found: head.sweep, expected }.into());
         }
-        let mut journal = Self { offset: first.len() as u64, path, file: None, lines: 1, state: State::new(head) };
+        let begun = Progress { name: FIRST.into(), offset: first.len() as u64, lines: 1 };
+        let mut journal = Self {
+            folder: folder.to_path_buf(),
+            own: None,
+            read: BTreeMap::from([(path, begun)]),
+            told: BTreeMap::new(),
+            said: BTreeMap::new(),
+            asked: Vec::new(),
+            early: false,
+            last: 0,
+            state: State::new(head),
+        };
         journal.refresh()?;
-        if journal.has_tail().map_err(RunError::io("read", &journal.path))? {
-            journal.state.notes.push("the last line of the sweep's journal is torn and left out".to_owned());
-        }
+        journal.note_torn()?;
         Ok(journal)
     }
 
-    /// The same, to be added to.
+    /// Adds a line, synced, and reads on.
+    pub(super) fn append(&mut self, entry: &Entry) -> Result<(), RunError> {
+        let text = text_of(entry, self.last + 1);
+        let Own { path, file } = self.own()?;
+        let torn = has_tail(path).map_err(RunError::io("read", path))?;
+        let line = format!("{}{text}", if torn { "\n" } else { "" });
+        let written = fs::append(file, path, line.as_bytes()).and_then(|()| fs::sync(path));
+        written.map_err(RunError::io("write", path))?;
+        self.refresh()
+    }
+
+    /// Asks for a trial under the next number, unless somebody else was faster; reads on in both cases.
+    pub(super) fn ask(&mut self, entry: &Entry) -> Result<(), RunError> {
+        let Entry::TrialAsked { trial, .. } = entry else { return self.append(entry) };
+        let text = text_of(entry, self.last + 1);
+        if put_name(&self.folder.join(ASKED), &trial.to_string(), text.as_bytes())? {
+            return self.append(entry); // so that who only reads need not open a file for each trial
+        }
+        self.refresh()?;
+        if self.state.trials.len() <= *trial {
+            std::thread::sleep(POLL); // a file server may take a moment to show what it has
+        }
+        Ok(())
+    }
+
+    /// Reads what others have said meanwhile.
     ///
     /// # Errors
-    /// The same, and if it can't be written.
-    pub(super) fn open(folder: &Path) -> Result<Self, RunError> {
-        let mut journal = Self::read(folder)?;
-        journal.file = Some(fs::open_to_append(&journal.path).map_err(RunError::io("write", &journal.path))?);
-        Ok(journal)
+    /// If it can't be read.
+    pub fn refresh(&mut self) -> Result<(), RunError> {
+        let new = self.new_lines()?;
+        let (known, newest) = (self.asked.len(), self.told.last_key_value().map(|(position, _)| position.clone()));
+        self.learn_trials()?;
+        let is_late = newest.is_some_and(|newest| new.keys().next().is_some_and(|first| *first < newest));
+        if is_late || self.early && self.asked.len() > known {
+            self.told.extend(new);
+            self.tell_again();
+            return Ok(());
+        }
+        for (position, entry) in new {
+            self.tell(&entry);
+            self.told.insert(position, entry);
+        }
+        Ok(())
     }
 
-    /// Adds a line, synced, and reads on: what others have said before it counts first.
-    pub(super) fn append(&mut self, entry: &Entry) -> Result<(), RunError> {
-        let torn = self.has_tail().map_err(RunError::io("read", &self.path))?;
-        let line = format!("{}{}", if torn { "\n" } else { "" }, text_of(entry));
-        if let Some(file) = &self.file {
-            let written = fs::append(file, &self.path, line.as_bytes()).and_then(|()| fs::sync(&self.path));
-            written.map_err(RunError::io("write", &self.path))?;
+    /// The same, whatever a file server's client remembers of which files there are: it asks anew once it has changed the
+    /// folder itself.
+    pub(super) fn refresh_surely(&mut self) -> Result<(), RunError> {
+        let folder = self.folder.join(FOLDER);
+        let name = folder.join(format!(".{}-{}.look", clock::now().compact(), std::process::id()));
+        if fs::create_to_append(&name).is_ok() {
+            fs::remove_file(&name).map_err(RunError::io("remove", &name))?;
         }
         self.refresh()
     }
 
-    /// Reads what others have said meanwhile.
-    pub(super) fn refresh(&mut self) -> Result<(), RunError> {
-        let bytes = read_from(&self.path, self.offset).map_err(RunError::io("read", &self.path))?;
-        let Some(end) = bytes.iter().rposition(|byte| *byte == b'\n') else { return Ok(()) };
-        for line in bytes[..end].split(|byte| *byte == b'\n') {
-            self.lines += 1;
-            match parse(line) {
-                Some(entry) => self.state.apply(entry),
-                None if line.is_empty() => {}
-                None => {
-                    let note = format!("line {} of the sweep's journal is damaged and left out", self.lines);
-                    self.state.notes.push(note);
+    /// Lines that have come since, in their order; those of what trials are are put aside.
+    fn new_lines(&mut self) -> Result<BTreeMap<Position, Entry>, RunError> {
+        let mut new = BTreeMap::new();
+        for path in self.paths()? {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            let progress =
+                self.read.entry(path.clone()).or_insert_with(|| Progress { name: name.into(), offset: 0, lines: 0 });
+            let bytes = read_from(&path, progress.offset).map_err(RunError::io("read", &path))?;
+            let Some(end) = bytes.iter().rposition(|byte| *byte == b'\n') else { continue };
+            for line in bytes[..end].split(|byte| *byte == b'\n') {
+                progress.lines += 1;
+                match parse(line, progress.lines) {
+                    Some((order, entry)) => {
+                        self.last = self.last.max(order);
+                        new.insert((order, Arc::clone(&progress.name), progress.lines), entry);
+                    }
+                    None if line.is_empty() => {}
+                    None => {
+                        let (line, name) = (progress.lines, &progress.name);
+                        self.state.notes.push(format!("line {line} of the sweep's {name} is damaged and left out"));
+                    }
                 }
             }
+            progress.offset += end as u64 + 1;
         }
-        self.offset += end as u64 + 1;
+        let is_asked = |entry: &Entry| matches!(entry, Entry::TrialAsked { .. });
+        for entry in new.values().filter(|entry| is_asked(entry)) {
+            if let Some(trial) = entry.trial().filter(|trial| *trial >= self.asked.len()) {
+                self.said.entry(trial).or_insert_with(|| entry.clone());
+            }
+        }
+        new.retain(|_, entry| !is_asked(entry));
+        Ok(new)
+    }
+
+    /// Takes in what trials are: as lines say, else as their names do, whose owner may have ended before he wrote a line.
+    fn learn_trials(&mut self) -> Result<(), RunError> {
+        loop {
+            let number = self.asked.len();
+            let entry = match self.said.remove(&number) {
+                Some(entry) => entry,
+                None => match self.asked_by_name(number)? {
+                    Some(entry) => entry,
+                    None => return Ok(()),
+                },
+            };
+            self.state.apply(entry.clone());
+            self.asked.push(entry);
+        }
+    }
+
+    fn asked_by_name(&mut self, number: usize) -> Result<Option<Entry>, RunError> {
+        let path = self.folder.join(ASKED).join(number.to_string());
+        let bytes = match fs::read(&path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            bytes => bytes.map_err(RunError::io("read", &path))?,
+        };
+        match parse(bytes.strip_suffix(b"\n").unwrap_or(&bytes), 1) {
+            Some((order, entry)) if entry.trial() == Some(number) => {
+                self.last = self.last.max(order);
+                Ok(Some(entry))
+            }
+            _ => Err(SweepError::NoJournal { path, reason: "it does not say what the trial is".to_owned() }.into()),
+        }
+    }
+
+    fn tell(&mut self, entry: &Entry) {
+        self.early |= entry.trial().is_some_and(|trial| trial >= self.asked.len());
+        self.state.apply(entry.clone());
+    }
+
+    /// Tells everything anew, in its order.
+    fn tell_again(&mut self) {
+        let notes = std::mem::take(&mut self.state.notes);
+        self.state = State { notes, ..State::new(self.state.head.clone()) };
+        self.early = false;
+        self.asked.iter().for_each(|entry| self.state.apply(entry.clone()));
+        let told = std::mem::take(&mut self.told);
+        told.values().for_each(|entry| self.tell(entry));
+        self.told = told;
+    }
+
+    /// Every file that somebody has written into.
+    fn paths(&self) -> Result<Vec<PathBuf>, RunError> {
+        let folder = self.folder.join(FOLDER);
+        let mut paths = match fs::list(&folder) {
+            Err(error) if error.kind() == ErrorKind::NotFound => Vec::new(),
+            paths => paths.map_err(RunError::io("read", &folder))?,
+        };
+        paths.retain(|path| path.extension().is_some_and(|extension| extension == "jsonl"));
+        paths.insert(0, self.folder.join(FIRST));
+        Ok(paths)
+    }
+
+    /// Says which files end within a line: somebody was cut short there, or is just writing.
+    fn note_torn(&mut self) -> Result<(), RunError> {
+        for path in self.paths()? {
+            if has_tail(&path).map_err(RunError::io("read", &path))? {
+                let name = path.file_name().unwrap_or_default().to_string_lossy();
+                self.state.notes.push(format!("the last line of the sweep's {name} is torn and left out"));
+            }
+        }
         Ok(())
     }
 
-    /// Whether the file ends within a line.
-    fn has_tail(&self) -> std::io::Result<bool> {
-        let mut file = File::open(&self.path)?;
-        if file.metadata()?.len() == 0 {
-            return Ok(false);
+    /// The file of this process.
+    fn own(&mut self) -> Result<&Own, RunError> {
+        if self.own.is_none() {
+            let folder = self.folder.join(FOLDER);
+            self.own = Some(Own::create(&folder).map_err(RunError::io("write", &folder))?);
         }
-        file.seek(SeekFrom::End(-1))?;
-        let mut last = [0];
-        file.read_exact(&mut last)?;
-        Ok(last[0] != b'\n')
+        Ok(self.own.as_ref().expect("it was just made"))
     }
 }
 
-/// All bytes of a file from an offset on.
+impl Own {
+    fn create(folder: &Path) -> std::io::Result<Self> {
+        fs::create_dirs_synced(folder)?;
+        for attempt in 0_u32.. {
+            // Machines may have processes of one number.
+            let path = folder.join(format!("{}-{}-{attempt}.jsonl", clock::now().compact(), std::process::id()));
+            match fs::create_to_append(&path) {
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+                file => {
+                    let file = file?;
+                    fs::sync_dir(folder)?;
+                    return Ok(Self { path, file });
+                }
+            }
+        }
+        unreachable!("2^32 processes can't begin in one millisecond")
+    }
+}
+
+/// Whether a file ends within a line.
+fn has_tail(path: &Path) -> std::io::Result<bool> {
+    let mut file = File::open(path)?;
+    if file.metadata()?.len() == 0 {
+        return Ok(false);
+    }
+    file.seek(SeekFrom::End(-1))?;
+    let mut last = [0];
+    file.read_exact(&mut last)?;
+    Ok(last[0] != b'\n')
+}
+
+/// All bytes of a file from an offset on. It is opened anew each time: only then do file servers show what is new.
 fn read_from(path: &Path, offset: u64) -> std::io::Result<Vec<u8>> {
     let mut file = File::open(path)?;
     file.seek(SeekFrom::Start(offset))?;
@@ -321,42 +320,10 @@ fn read_from(path: &Path, offset: u64) -> std::io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// A line with its end.
-fn text_of(entry: &Entry) -> String {
-    let line = Line { at: clock::now().rfc3339(), entry: entry.clone() };
-    let body = serde_json::to_string(&line).expect("a line serializes to JSON");
-    let rest = &body[1..];
-    format!("{BEFORE}{}{AFTER}{rest}\n", Digest::of(rest.as_bytes()).short())
-}
-
-/// What a line says; `None` if it is damaged.
-fn parse(line: &[u8]) -> Option<Entry> {
-    let text = std::str::from_utf8(line).ok()?;
-    let (check, rest) = text.strip_prefix(BEFORE)?.split_once(AFTER)?;
-    (Digest::of(rest.as_bytes()).short() == check).then_some(())?;
-    serde_json::from_str::<Line>(text).ok().map(|line| line.entry)
-}
-
 /// The first line with its end; all there is if it has none.
 fn first_line(path: &Path) -> std::io::Result<Vec<u8>> {
     let mut reader = std::io::BufReader::new(File::open(path)?);
     let mut line = Vec::new();
     std::io::BufRead::read_until(&mut reader, b'\n', &mut line)?;
     Ok(line)
-}
-
-fn head_of(path: &Path, first: &[u8]) -> Result<Head, RunError> {
-    let path = path.to_path_buf();
-    // Every format says which it is, in the same place.
-    let json: Json = serde_json::from_slice(first).unwrap_or_default();
-    if let Some(found) = json["entry"].get("format").filter(|found| **found != FORMAT) {
-        return Err(SweepError::Format { path, found: found.to_string() }.into());
-    }
-    match parse(first.strip_suffix(b"\n").unwrap_or(first)) {
-        Some(Entry::SweepStarted { head, .. }) => Ok(*head),
-        Some(_) => {
-            Err(SweepError::NoJournal { path, reason: "it does not begin with the sweep's start".to_owned() }.into())
-        }
-        None => Err(SweepError::NoJournal { path, reason: "its first line is damaged".to_owned() }.into()),
-    }
 }

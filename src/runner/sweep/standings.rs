@@ -73,7 +73,7 @@ impl State {
     }
 
     /// Whether a finished trial is what its point came to: no further seeds, and trained the farthest.
-    fn is_farthest(&self, number: usize) -> bool {
+    pub(super) fn is_farthest(&self, number: usize) -> bool {
         let root = |number: usize| self.trials[number].further.unwrap_or(number);
         let trial = &self.trials[number];
         let is_farther = |other: &usize| {
@@ -88,14 +88,14 @@ impl State {
     }
 
     /// The runs of a point.
-    fn runs_of(&self, number: usize, with_further_seeds: bool) -> impl Iterator<Item = &super::journal::TrialRun> {
+    fn runs_of(&self, number: usize, with_further_seeds: bool) -> impl Iterator<Item = &super::entry::TrialRun> {
         let is_further = move |trial: &&Trial| with_further_seeds && trial.again == Some(number) && trial.is_finished();
         let further = self.trials.iter().filter(is_further).flat_map(|trial| &trial.runs);
         self.trials[number].runs.iter().chain(further)
     }
 
     /// Means over the runs of a point, and how many those are.
-    fn means(&self, number: usize, with_further_seeds: bool) -> Option<(BTreeMap<String, f64>, usize)> {
+    pub(super) fn means(&self, number: usize, with_further_seeds: bool) -> Option<(BTreeMap<String, f64>, usize)> {
         let own = self.trials[number].metrics()?;
         let runs: Vec<_> = self.runs_of(number, with_further_seeds).collect();
         if runs.len() <= self.trials[number].runs.len() {

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value as Json;
 
-use super::journal::{Coordinate, Entry, Head, TrialRun};
+use super::entry::{Coordinate, Entry, Head, TrialRun, Worker};
+use super::slurm::Submitted;
 use crate::store::RunState;
 use crate::sweep::Point;
 
@@ -40,10 +41,14 @@ pub struct Trial {
     pub rung: usize,
     /// The same in epochs, where it is not the same for all.
     pub epochs: Option<u32>,
+    /// Whether somebody has chosen it, and no method.
+    pub added: bool,
     /// Claims that were given back.
     pub released: BTreeSet<u32>,
     /// The last claim that the journal knows of.
     pub attempt: Option<u32>,
+    /// Whose that is.
+    pub worker: Option<Worker>,
     /// How it ended.
     pub ending: Option<Ending>,
     /// One for each seed, as far as it came.
@@ -76,10 +81,12 @@ pub struct State {
     pub failures: usize,
     /// Finished points in the end.
     pub total: usize,
-    /// Whether nothing is left to do.
+    /// Whether somebody has found nothing left to do: see [`State::is_done`].
     pub done: bool,
     /// Why no further trial begins.
     pub stopped: Option<Stop>,
+    /// Jobs of Slurm's that were to work on it, oldest first.
+    pub submitted: Vec<Submitted>,
     /// What somebody should know of the journal.
     pub notes: Vec<String>,
 }
@@ -95,6 +102,12 @@ impl Trial {
     #[must_use]
     pub const fn is_finished(&self) -> bool {
         matches!(self.ending, Some(Ending::Finished { .. }))
+    }
+
+    /// Whether somebody works on it, or did so when last heard of.
+    #[must_use]
+    pub fn is_held(&self) -> bool {
+        self.ending.is_none() && self.attempt.is_some_and(|attempt| !self.released.contains(&attempt))
     }
 
     /// Its numbers, if it is finished.
@@ -120,8 +133,8 @@ impl State {
     /// That of a sweep which has only begun.
     #[must_use]
     pub fn new(head: Head) -> Self {
-        let (trials, finished, failed, notes) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        Self { head, trials, finished, failed, failures: 0, total: 0, done: false, stopped: None, notes }
+        let (trials, finished, failed, submitted, notes) = Default::default();
+        Self { head, trials, finished, failed, failures: 0, total: 0, done: false, stopped: None, submitted, notes }
     }
 
     /// Takes a line in. One that says again what another has said, or is about a trial that was never asked for, changes
@@ -130,6 +143,7 @@ impl State {
         match entry {
             Entry::SweepStarted { .. } => {}
             Entry::SweepDone {} => self.done = true,
+            Entry::JobSubmitted { job } => self.submitted.push(job),
             Entry::Joined { trials } => {
                 self.done &= self.total == trials;
                 self.total = trials;
@@ -137,7 +151,7 @@ impl State {
                     self.failures = 0;
                 }
             }
-            Entry::TrialAsked { trial, point, parameters, seeds, again, further, rung, epochs }
+            Entry::TrialAsked { trial, point, parameters, seeds, again, further, rung, epochs, added }
                 if trial == self.trials.len() =>
             {
                 self.trials.push(Trial {
@@ -148,17 +162,20 @@ impl State {
                     further,
                     rung,
                     epochs,
+                    added,
                     released: BTreeSet::new(),
                     attempt: None,
+                    worker: None,
                     ending: None,
                     runs: Vec::new(),
                     seconds: None,
                 });
             }
             Entry::TrialAsked { .. } => {}
-            Entry::TrialClaimed { trial, attempt } => {
-                if let Some(trial) = self.trials.get_mut(trial) {
-                    trial.attempt = trial.attempt.max(Some(attempt));
+            Entry::TrialClaimed { trial, attempt, by } => {
+                let trial = self.trials.get_mut(trial).filter(|trial| trial.attempt <= Some(attempt));
+                if let Some(trial) = trial {
+                    (trial.attempt, trial.worker) = (Some(attempt), by);
                 }
             }
             Entry::TrialReleased { trial, attempt } => {
@@ -195,19 +212,21 @@ impl State {
         self.trials.iter().enumerate().filter(|(_, trial)| trial.ending.is_none()).map(|(number, _)| number)
     }
 
+    /// Whether nothing is left to do. A point that somebody has added meanwhile is.
+    #[must_use]
+    pub fn is_done(&self) -> bool {
+        self.done && self.open().next().is_none()
+    }
+
     /// How the sweep stands, in the words of runs; `under_way` says whether a process works on it.
     #[must_use]
     pub fn run_state(&self, under_way: bool) -> RunState {
-        let held = |number: usize| {
-            let trial = &self.trials[number];
-            trial.attempt.is_some_and(|attempt| !trial.released.contains(&attempt))
-        };
         match &self.stopped {
             _ if under_way => RunState::Running,
-            _ if self.done => RunState::Done,
+            _ if self.is_done() => RunState::Done,
             Some(stop) if !stop.at_once => RunState::Failed,
             Some(_) => RunState::Interrupted,
-            None if self.open().any(held) => RunState::Killed,
+            None if self.trials.iter().any(Trial::is_held) => RunState::Killed,
             None => RunState::Interrupted,
         }
     }

@@ -1,5 +1,8 @@
 //! Journals that were torn, sweeps that go on, who is best: without running a stage.
 
+mod shared;
+
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -27,6 +30,7 @@ fn head(goals: &[(&str, bool)]) -> Head {
         sources: BTreeMap::new(),
         started: String::new(),
         version: "0".to_owned(),
+        earlier: None,
     }
 }
 
@@ -41,6 +45,7 @@ fn asked(trial: usize, again: Option<usize>) -> Entry {
         further: None,
         rung: 0,
         epochs: None,
+        added: false,
     }
 }
 
@@ -68,9 +73,17 @@ fn journal(entries: &[Entry]) -> (tempfile::TempDir, PathBuf) {
     let path = folder.path().join(&head.sweep);
     std::fs::create_dir(&path).unwrap();
     Journal::create(&path, head).unwrap();
-    let mut journal = Journal::open(&path).unwrap();
+    let mut journal = Journal::read(&path).unwrap();
     entries.iter().for_each(|entry| journal.append(entry).unwrap());
     (folder, path)
+}
+
+/// The file of the only one who has said something.
+fn only_file(path: &Path) -> PathBuf {
+    let mut files = std::fs::read_dir(path.join("journals")).unwrap();
+    let file = files.next().unwrap().unwrap().path();
+    assert!(files.next().is_none());
+    file
 }
 
 #[test]
@@ -78,7 +91,7 @@ fn what_is_written_is_read_to_the_last_bit() {
     let entries = [
         Entry::Joined { trials: 3 },
         asked(0, None),
-        Entry::TrialClaimed { trial: 0, attempt: 2 },
+        Entry::TrialClaimed { trial: 0, attempt: 2, by: None },
         ended(0, &[(1, 0.3)], 0.0),
     ];
     let (_folder, path) = journal(&entries);
@@ -109,32 +122,138 @@ fn what_is_said_twice_counts_once_and_the_first_time() {
 #[test]
 fn a_torn_last_line_is_dropped_and_said_wherever_it_was_torn() {
     let (_folder, path) = journal(&[Entry::Joined { trials: 3 }, asked(0, None), asked(1, None)]);
-    let file = path.join("journal.jsonl");
+    let file = only_file(&path);
     let whole = std::fs::read(&file).unwrap();
     let last = whole[..whole.len() - 1].iter().rposition(|byte| *byte == b'\n').unwrap() + 1;
     for end in last..whole.len() {
         std::fs::write(&file, &whole[..end]).unwrap();
-        let mut journal = Journal::open(&path).unwrap();
+        let mut journal = Journal::read(&path).unwrap();
         assert_eq!(journal.state.trials.len(), 1, "torn at {end}");
         assert_eq!(journal.state.notes.len(), usize::from(end > last), "{:?}", journal.state.notes);
-        // Who goes on begins a line of its own.
+        // Who goes on has a file of its own.
         journal.append(&asked(1, None)).unwrap();
-        let state = Journal::read(&path).unwrap().state;
-        // All of a line but its end is the line.
-        assert_eq!(state.trials.len(), 2, "torn at {end}");
-        assert!(state.notes.iter().all(|note| note.contains("damaged")), "{:?}", state.notes);
+        assert_eq!(journal.state.trials.len(), 2, "torn at {end}");
+        let read = Journal::read(&path).unwrap().state;
+        assert_eq!(read, journal.state, "torn at {end}");
+        let own = |item: &std::fs::DirEntry| item.path() != file;
+        let others = std::fs::read_dir(path.join("journals")).unwrap().map(Result::unwrap).filter(own);
+        others.for_each(|item| std::fs::remove_file(item.path()).unwrap());
     }
+}
+
+/// A full disk can cut a process' own line short: its next one stands by itself.
+#[test]
+fn who_was_cut_short_begins_a_line_of_its_own() {
+    let (_folder, path) = journal(&[]);
+    let mut journal = Journal::read(&path).unwrap();
+    journal.append(&Entry::Joined { trials: 3 }).unwrap();
+    let half = std::fs::read(only_file(&path)).unwrap();
+    let mut file = std::fs::File::options().append(true).open(only_file(&path)).unwrap();
+    std::io::Write::write_all(&mut file, &half[..half.len() / 2]).unwrap();
+    journal.append(&asked(0, None)).unwrap();
+    let state = Journal::read(&path).unwrap().state;
+    assert_eq!((state.total, state.trials.len(), state.notes.len()), (3, 1, 1));
+    assert!(state.notes[0].ends_with(" is damaged and left out"), "{:?}", state.notes);
+}
+
+#[test]
+fn whoever_reads_the_same_lines_tells_the_same_whenever_each_came_into_sight() {
+    let (_folder, path) = journal(&[Entry::Joined { trials: 3 }]);
+    let mut writers = [(); 3].map(|()| Journal::read(&path).unwrap());
+    let mut reader = Journal::read(&path).unwrap();
+    writers[0].append(&asked(0, None)).unwrap();
+    // Two say at one time how it ended: neither has read the other.
+    for (writer, value) in [(1, 0.5), (2, 0.9)] {
+        let text = super::entry::text_of(&ended(0, &[(1, value)], 0.0), 3);
+        std::fs::write(path.join("journals").join(format!("{writer}.jsonl")), text).unwrap();
+        if writer == 1 {
+            writers[1].refresh().unwrap();
+        }
+    }
+    let [first, second] = ["1.jsonl", "2.jsonl"].map(|name| path.join("journals").join(name));
+    // Somebody sees the second alone at first.
+    let hidden = path.join("hidden");
+    std::fs::rename(&first, &hidden).unwrap();
+    reader.refresh().unwrap();
+    assert_eq!(reader.state.trials[0].metrics().unwrap()["a.x"], 0.9);
+    std::fs::rename(&hidden, &first).unwrap();
+    for journal in writers.iter_mut().chain([&mut reader]) {
+        journal.refresh().unwrap();
+        assert_eq!(journal.state.trials[0].metrics().unwrap()["a.x"], 0.5, "the file that comes first");
+        assert_eq!(journal.state, Journal::read(&path).unwrap().state);
+    }
+    assert!(second.is_file());
+    // What follows from what was read stands behind it, whatever the file is called.
+    writers[0].append(&Entry::SweepStopped { why: "enough".to_owned(), at_once: false }).unwrap();
+    reader.refresh().unwrap();
+    reader.append(&Entry::Joined { trials: 4 }).unwrap();
+    let state = Journal::read(&path).unwrap().state;
+    assert_eq!((state.total, state.stopped), (4, None));
+}
+
+#[test]
+fn a_trial_is_what_the_first_who_asked_says_even_if_that_was_his_last_word() {
+    let (_folder, path) = journal(&[Entry::Joined { trials: 3 }]);
+    let [mut one, mut other] = [(); 2].map(|()| Journal::read(&path).unwrap());
+    one.ask(&asked(0, None)).unwrap();
+    let added = |trial| match asked(trial, None) {
+        Entry::TrialAsked { trial, point, parameters, seeds, again, further, rung, epochs, .. } => {
+            Entry::TrialAsked { trial, point, parameters, seeds, again, further, rung, epochs, added: true }
+        }
+        entry => entry,
+    };
+    other.ask(&added(0)).unwrap();
+    assert!(!other.state.trials[0].added && other.state == one.state, "it was asked for already");
+    // Who ends between the name and the line has asked all the same.
+    let text = super::entry::text_of(&added(1), 9);
+    assert!(crate::store::put_name(&path.join("asked"), "1", text.as_bytes()).unwrap());
+    one.refresh().unwrap();
+    assert!(one.state.trials[1].added);
+    // And what is said of it is no less true where that is seen first.
+    one.append(&ended(1, &[(1, 0.5)], 0.0)).unwrap();
+    assert_eq!(Journal::read(&path).unwrap().state.finished, [1]);
+    let name = path.join("asked/1");
+    std::fs::rename(&name, path.join("away")).unwrap();
+    let mut late = Journal::read(&path).unwrap();
+    assert_eq!((late.state.trials.len(), late.state.finished.len()), (1, 0));
+    std::fs::rename(path.join("away"), &name).unwrap();
+    late.refresh().unwrap();
+    assert_eq!(late.state, one.state);
+}
+
+#[test]
+fn a_journal_of_one_file_is_read_and_goes_on() {
+    let entries = [Entry::Joined { trials: 3 }, asked(0, None), asked(0, Some(7)), ended(0, &[(1, 0.5)], 0.0)];
+    let (_folder, path) = journal(&[]);
+    let file = path.join("journal.jsonl");
+    // As format 1 has it: no line says its place.
+    let line = |entry: &Entry| {
+        let text = super::entry::text_of(entry, 0).replace(",\"order\":0", "").replace("\"order\":0,", "");
+        let (_, rest) = text.split_once("\",").unwrap();
+        let check = crate::base::digest::Digest::of(rest.trim_end().as_bytes()).short();
+        format!("{{\"check\":\"{check}\",{rest}")
+    };
+    let head = line(&Entry::SweepStarted { format: 1, head: Box::new(Journal::read(&path).unwrap().state.head) });
+    std::fs::write(&file, head + &entries.iter().map(line).collect::<String>()).unwrap();
+    let mut journal = Journal::read(&path).unwrap();
+    assert_eq!((journal.state.total, journal.state.trials.len(), journal.state.finished.as_slice()), (3, 1, &[0][..]));
+    assert_eq!((journal.state.trials[0].again, journal.state.notes.len()), (None, 0));
+    journal.ask(&asked(1, None)).unwrap();
+    journal.append(&failed(1)).unwrap();
+    let state = Journal::read(&path).unwrap().state;
+    assert_eq!((state.trials.len(), state.failed.as_slice()), (2, &[1][..]));
 }
 
 #[test]
 fn a_line_that_was_changed_is_left_out() {
     let (_folder, path) = journal(&[Entry::Joined { trials: 3 }, asked(0, None), asked(1, None)]);
-    let file = path.join("journal.jsonl");
+    let file = only_file(&path);
     let text = std::fs::read_to_string(&file).unwrap().replace("\"trials\":3", "\"trials\":4");
     std::fs::write(&file, text).unwrap();
     let state = Journal::read(&path).unwrap().state;
     assert_eq!((state.total, state.trials.len()), (0, 2));
-    assert_eq!(state.notes, ["line 2 of the sweep's journal is damaged and left out"]);
+    let name = file.file_name().unwrap().to_str().unwrap();
+    assert_eq!(state.notes, [format!("line 1 of the sweep's {name} is damaged and left out")]);
 }
 
 #[test]
@@ -146,9 +265,9 @@ fn journals_of_another_sweep_or_a_newer_format_are_refused() {
     let error = Journal::read(&other).unwrap_err().to_string();
     assert!(error.contains("is the journal of the sweep 20260801T120000.000Z-0a1b2c"), "{error}");
     let text = std::fs::read_to_string(path.join("journal.jsonl")).unwrap();
-    std::fs::write(path.join("journal.jsonl"), text.replace("\"format\":1", "\"format\":2")).unwrap();
+    std::fs::write(path.join("journal.jsonl"), text.replace("\"format\":2", "\"format\":3")).unwrap();
     let error = Journal::read(&path).unwrap_err();
-    assert!(error.to_string().ends_with("has format 2, this program reads format 1"), "{error}");
+    assert!(error.to_string().ends_with("has format 3, this program reads format 2"), "{error}");
     assert_eq!(error.help(), Some("use the simpipe that wrote it, or a newer one"));
     std::fs::write(path.join("journal.jsonl"), "{}\n").unwrap();
     assert!(Journal::read(&path).unwrap_err().to_string().contains("its first line is damaged"));

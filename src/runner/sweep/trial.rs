@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Instant;
 
+use super::entry::TrialRun;
 use super::error::SweepError;
-use super::journal::TrialRun;
 use super::state::Trial;
 use super::work::{SweepEvent, Work};
 use crate::base::digest::Digest;
@@ -75,7 +75,7 @@ impl Work<'_> {
             command: self.runner.command.clone(),
         };
         let on_event = |event: &crate::runner::Event| (self.on_event)(&SweepEvent::Run { trial, event });
-        let part = Part::Trial { sweep: &self.sweep, folder: &self.folder };
+        let part = Part::Trial { sweep: &self.sweep, folder: self.folder };
         runner.run_of(plan, self.catalog, &on_event, part)
     }
 

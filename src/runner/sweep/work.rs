@@ -2,14 +2,16 @@
 //! by the journal and the claims alone.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::SweepRunner;
 use super::asks::Asker;
-use super::journal::{Entry, Journal};
+use super::claims::Claims;
+use super::entry::Entry;
+use super::journal::Journal;
 use super::state::{State, Trial};
 use super::trial::{Outcome, since};
 use crate::base::digest::Digest;
@@ -26,6 +28,8 @@ const POLL: Duration = Duration::from_millis(50);
 const WATCH: Duration = Duration::from_millis(20);
 /// How often others' lines are looked at while trials run, in looks at the wish to stop.
 const LOOKS: u32 = 25;
+/// How much more seldom processes look that share a folder with others of many machines.
+const SELDOM: u32 = 10;
 
 /// What happens in a sweep.
 #[derive(Debug)]
@@ -86,7 +90,8 @@ pub(super) struct Work<'a> {
     pub(super) asker: Asker<'a>,
     /// Its id.
     pub(super) sweep: String,
-    pub(super) folder: PathBuf,
+    pub(super) folder: &'a Path,
+    pub(super) claims: Claims<'a>,
     /// Digests of the sources that it began with.
     pub(super) sources: BTreeMap<String, BTreeMap<String, Digest>>,
     /// Stages at once in each trial.
@@ -137,7 +142,7 @@ impl Work<'_> {
             if self.runner.cancel.load(Ordering::Relaxed) {
                 self.stop.store(true, Ordering::Relaxed);
             }
-            if looks.is_multiple_of(LOOKS) {
+            if looks.is_multiple_of(LOOKS * self.patience()) {
                 let mut journal = self.journal();
                 let read = journal.refresh();
                 if read.is_ok() && journal.state.stopped.as_ref().is_some_and(|stop| stop.at_once) {
@@ -157,14 +162,32 @@ impl Work<'_> {
     }
 
     fn work_on(&self) -> Result<(), RunError> {
+        let mut idle: Option<Instant> = None;
         while !self.stopping() && !self.runner.cancel.load(Ordering::Relaxed) {
             match self.next()? {
-                Task::Run { trial, attempt, _claim } => self.run_trial(trial, attempt)?,
-                Task::Wait => std::thread::sleep(POLL),
+                Task::Run { trial, attempt, _claim } => {
+                    self.run_trial(trial, attempt)?;
+                    idle = None;
+                }
+                // By then whatever another machine has left behind has come to be taken up.
+                Task::Wait if self.is_hired() && idle.is_some_and(|since| since.elapsed() > self.claims.lease) => break,
+                Task::Wait => {
+                    idle.get_or_insert_with(Instant::now);
+                    std::thread::sleep(POLL * self.patience());
+                }
                 Task::Done => break,
             }
         }
         Ok(())
+    }
+
+    /// Whether this process is an element of an array job: then it is one of many, on machines that others wait for.
+    const fn is_hired(&self) -> bool {
+        self.claims.job.is_some()
+    }
+
+    const fn patience(&self) -> u32 {
+        if self.is_hired() { SELDOM } else { 1 }
     }
 
     fn next(&self) -> Result<Task, RunError> {
@@ -174,11 +197,11 @@ impl Work<'_> {
             if journal.state.stopped.is_some() || self.too_many_failures(&mut journal)? {
                 return Ok(Task::Done);
             }
-            if let Some(task) = self.claim_open(&mut journal)? {
-                return Ok(task);
+            if let Some((trial, attempt, claim)) = self.claims.take(&mut journal)? {
+                return Ok(Task::Run { trial, attempt, _claim: claim });
             }
             match self.asker.next(&journal.state) {
-                Some(entry) => journal.append(&entry)?,
+                Some(entry) => journal.ask(&entry)?,
                 None if journal.state.open().next().is_some() => return Ok(Task::Wait),
                 None => {
                     if !journal.state.done {
@@ -204,36 +227,6 @@ impl Work<'_> {
         let why = if failures == 1 { "a trial failed".to_owned() } else { format!("{failures} trials failed") };
         journal.append(&Entry::SweepStopped { why, at_once: false })?;
         Ok(true)
-    }
-
-    /// Takes a trial that was asked for and that nobody works on: one that is new, or whose owner is gone.
-    fn claim_open(&self, journal: &mut Journal) -> Result<Option<Task>, RunError> {
-        let claims = self.folder.join("claims");
-        let open: Vec<usize> = journal.state.open().collect();
-        for trial in open {
-            for attempt in 0_u32.. {
-                let name = format!("{trial}-{attempt}");
-                let given_back = journal.state.trials[trial].released.contains(&attempt);
-                let taken = || !given_back && self.runner.store.is_claimed(&claims.join(&name));
-                if taken() {
-                    break;
-                }
-                let Some(claim) = self.runner.store.claim_name(&claims, &name)? else {
-                    // Of somebody who is gone, or who was faster: then there is no further attempt to be made.
-                    if taken() {
-                        break;
-                    }
-                    continue;
-                };
-                // It may have ended between the last line that was read and the claim.
-                journal.append(&Entry::TrialClaimed { trial, attempt })?;
-                if journal.state.trials[trial].ending.is_none() {
-                    return Ok(Some(Task::Run { trial, attempt, _claim: claim }));
-                }
-                break;
-            }
-        }
-        Ok(None)
     }
 
     fn run_trial(&self, trial: usize, attempt: u32) -> Result<(), RunError> {

@@ -188,6 +188,27 @@ mod tests {
     }
 
     #[test]
+    fn what_is_known_of_elsewhere_is_learned_from_and_may_be_tried_again() {
+        let space = Space::new(vec![dimension("a", Domain::Integer { low: 1, high: 40, log: false })]);
+        let value = |point: &Point| (number(point.0[0]) - 31.0).abs();
+        for method in [Method::Tpe, Method::GaussianProcess, Method::Auto] {
+            let before = sweep(Method::Sobol, &space, 20, 1, value);
+            let mut history = History { earlier: before.finished.len(), ..before };
+            assert_eq!(history.asked(), 0);
+            assert!(!history.holds(&history.finished[0].point.clone()));
+            // The first that is asked for lies where earlier ones were good, not where a sequence begins.
+            let first = method.ask(&space, &history, 0, seed()).unwrap();
+            assert!(value(&first) <= 10.0, "{method:?}: {first:?}");
+            // A small space is tried whole, whatever is known of it.
+            for asked in 0..40 {
+                let point = method.ask(&space, &history, asked, seed()).unwrap();
+                history.finished.push(Finished { values: vec![value(&point)], point });
+            }
+            assert_eq!(method.ask(&space, &history, 40, seed()), None, "{method:?}");
+        }
+    }
+
+    #[test]
     fn several_objectives_are_asked_for_alike() {
         let space = conditional();
         for method in DRAWN {
