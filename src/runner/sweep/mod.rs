@@ -8,6 +8,7 @@
 //! | `work` | the loop, claims, the wish to stop |
 //! | `trial` | one trial |
 //! | `standings` | who is best, and how sure that is |
+//! | `report` | what it comes to as data for a page |
 //! | `folder` | where sweeps are |
 //!
 //! A trial is asked for, claimed and ended by a line each. A process that is killed leaves a claim whose owner is dead:
@@ -17,6 +18,7 @@ mod asks;
 mod error;
 mod folder;
 mod journal;
+mod report;
 mod standings;
 mod state;
 #[cfg(test)]
