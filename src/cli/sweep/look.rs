@@ -67,14 +67,14 @@ pub(super) struct StopArgs {
 }
 
 /// A sweep that is looked at.
-struct Seen {
-    root: PathBuf,
-    folder: PathBuf,
-    state: State,
+pub(super) struct Seen {
+    pub(super) root: PathBuf,
+    pub(super) folder: PathBuf,
+    pub(super) state: State,
 }
 
 impl Seen {
-    fn of(which: &WhichOptions) -> Result<Self, Error> {
+    pub(super) fn of(which: &WhichOptions) -> Result<Self, Error> {
         let root = which.place.root_here()?;
         let folder = sweep::find(&root, &which.sweep)?;
         let state = Journal::read(&folder)?.state;

@@ -1,6 +1,7 @@
 //! `simpipe sweep`: many trainings of one experiment, each with other values.
 
 mod look;
+mod report;
 mod run;
 mod view;
 
@@ -25,6 +26,7 @@ enum SweepCommand {
     Stop(look::StopArgs),
     Best(look::BestArgs),
     Table(look::TableArgs),
+    Report(report::ReportArgs),
 }
 
 impl SweepArgs {
@@ -36,6 +38,7 @@ impl SweepArgs {
             SweepCommand::Stop(args) => args.which.json,
             SweepCommand::Best(args) => args.which.json,
             SweepCommand::Table(args) => args.which.json,
+            SweepCommand::Report(args) => args.which.json,
         }
     }
 }
@@ -48,5 +51,6 @@ pub(super) fn exec(args: &SweepArgs, out: &mut dyn Write) -> Result<Exit, Error>
         SweepCommand::Stop(args) => look::stop(args, out),
         SweepCommand::Best(args) => look::best(args, out),
         SweepCommand::Table(args) => look::table(args, out),
+        SweepCommand::Report(args) => report::report(args, out),
     }
 }
