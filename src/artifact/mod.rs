@@ -23,6 +23,7 @@ mod near_copies;
 mod projection;
 mod row_groups;
 mod samples;
+mod sweep_report;
 pub mod table;
 mod tensor_file;
 
@@ -45,6 +46,10 @@ pub use model_use::ModelUse;
 pub use near_copies::{NearCopies, NearCopiesInfo, NearCopy};
 pub use projection::{Projection, ProjectionInfo};
 pub use samples::{SamplerFile, Samples};
+pub use sweep_report::{
+    SweepCondition, SweepConstraint, SweepCounts, SweepDirection, SweepImportance, SweepInterval, SweepObjective,
+    SweepParameter, SweepReport, SweepState, SweepTrial, SweepValue, SweepValues, SweepWinner,
+};
 pub use tensor_file::{NewTensor, Numbers, TensorEntry, TensorFile, tensor_file};
 
 use std::path::Path;

@@ -23,6 +23,7 @@ mod raw;
 mod spec;
 mod summary;
 mod surface;
+pub mod sweep;
 mod text;
 mod theme;
 

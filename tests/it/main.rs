@@ -43,6 +43,7 @@ mod sources;
 mod spec_errors;
 mod splits;
 mod store;
+mod sweep_report;
 mod sweeps;
 mod terminal;
 mod waits;

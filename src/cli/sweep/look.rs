@@ -74,8 +74,8 @@ pub(super) struct StopArgs {
 
 /// A sweep that is looked at.
 pub(super) struct Seen {
-    root: PathBuf,
-    folder: PathBuf,
+    pub(super) root: PathBuf,
+    pub(super) folder: PathBuf,
     store: Option<Store>,
     journal: Journal,
     queue: Queue,

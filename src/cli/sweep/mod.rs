@@ -3,6 +3,7 @@
 mod add;
 mod hire;
 mod look;
+mod report;
 mod run;
 mod view;
 mod watch;
@@ -31,6 +32,7 @@ enum SweepCommand {
     Best(look::BestArgs),
     Add(add::AddArgs),
     Table(look::TableArgs),
+    Report(report::ReportArgs),
 }
 
 impl SweepArgs {
@@ -44,6 +46,7 @@ impl SweepArgs {
             SweepCommand::Best(args) => args.which.json,
             SweepCommand::Add(args) => args.which.json,
             SweepCommand::Table(args) => args.which.json,
+            SweepCommand::Report(args) => args.which.json,
         }
     }
 }
@@ -58,5 +61,6 @@ pub(super) fn exec(args: &SweepArgs, out: &mut dyn Write) -> Result<Exit, Error>
         SweepCommand::Best(args) => look::best(args, out),
         SweepCommand::Add(args) => add::exec(args, out),
         SweepCommand::Table(args) => look::table(args, out),
+        SweepCommand::Report(args) => report::report(args, out),
     }
 }

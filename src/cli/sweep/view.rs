@@ -22,7 +22,7 @@ use crate::store::RunState;
 pub(super) const FIRST: usize = 10;
 
 /// A value as a spec would have it.
-fn written(json: &Json) -> String {
+pub(super) fn written(json: &Json) -> String {
     let nowhere = Place::new(&Source::new("", "", Path::new("")), 0..0);
     toml_text::inline(&node_from_json(json, &nowhere))
 }

@@ -13,6 +13,7 @@
 //! | `work` | the loop, the wish to stop |
 //! | `trial` | one trial |
 //! | `standings` | who is best, and how sure that is |
+//! | `report` | what it comes to as data for a page |
 //! | `folder` | where sweeps are |
 //! | `slurm` | workers as the elements of an array job |
 //!
@@ -28,6 +29,7 @@ mod entry;
 mod error;
 mod folder;
 mod journal;
+mod report;
 pub mod slurm;
 mod standings;
 mod state;

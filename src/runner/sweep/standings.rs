@@ -7,7 +7,7 @@ use crate::metric::statistics::Spread;
 use crate::sweep::{Finished, History, Point, front};
 
 /// The share of intervals of a mean that hold it.
-const LEVEL: f64 = 0.95;
+pub(super) const LEVEL: f64 = 0.95;
 
 /// A finished point among the others.
 #[derive(Debug, Clone, PartialEq)]
@@ -88,7 +88,11 @@ impl State {
     }
 
     /// The runs of a point.
-    fn runs_of(&self, number: usize, with_further_seeds: bool) -> impl Iterator<Item = &super::entry::TrialRun> {
+    pub(super) fn runs_of(
+        &self,
+        number: usize,
+        with_further_seeds: bool,
+    ) -> impl Iterator<Item = &super::entry::TrialRun> {
         let is_further = move |trial: &&Trial| with_further_seeds && trial.again == Some(number) && trial.is_finished();
         let further = self.trials.iter().filter(is_further).flat_map(|trial| &trial.runs);
         self.trials[number].runs.iter().chain(further)

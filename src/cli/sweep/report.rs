@@ -1,0 +1,135 @@
+//! `simpipe sweep report`: a page about a sweep, with its pictures, and the same as data.
+
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use serde_json::Value as Json;
+
+use super::look::{Seen, WhichOptions};
+use super::view;
+use crate::artifact::{SweepReport, write_json};
+use crate::base::fs::create_dirs;
+use crate::base::param::node_from_json;
+use crate::base::source::{Place, Source};
+use crate::cli::config::Top;
+use crate::cli::print::{self, shown};
+use crate::cli::toml_text::{self, Origins};
+use crate::cli::{sink, threads};
+use crate::error::{Error, Exit};
+use crate::report::sweep::{SweepFigure, page};
+use crate::report::{Drawn, ReportError};
+use crate::runner::RunRecord;
+use crate::runner::sweep::{State, Trial};
+use crate::spec::replace_text;
+
+/// Write a page about a sweep: who is best and how sure that is, what mattered, every trial, with pictures and as tables.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  simpipe sweep report
+  simpipe sweep report sweep-losses --out page
+  simpipe sweep report sweep-losses --json")]
+pub(super) struct ReportArgs {
+    #[command(flatten)]
+    pub(super) which: WhichOptions,
+    /// The folder of the page; files of these names in it are replaced [default: `report` in the sweep's folder].
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+}
+
+/// The file of the page, and that of the best experiment.
+const PAGE: &str = "report.md";
+const BEST: &str = "best.toml";
+/// The folder of pictures.
+const FIGURES: &str = "figures";
+const HELP: &str = "choose a folder that you may write: `--out DIR`";
+
+pub(super) fn report(args: &ReportArgs, out: &mut dyn Write) -> Result<Exit, Error> {
+    threads::start()?;
+    let seen = Seen::of(&args.which)?;
+    let (Seen { root, folder, .. }, state) = (&seen, seen.state());
+    let report = data(state, root);
+    let target = args.out.clone().unwrap_or_else(|| folder.join("report"));
+    write(&report, &target)?;
+    if args.which.json {
+        print::json(&report, out)?;
+        return Ok(Exit::Done);
+    }
+    writeln!(out, "{}", view::summary(state))?;
+    writeln!(out, "page: {}", shown(target.join(PAGE).display()))?;
+    Ok(Exit::Done)
+}
+
+/// What the journal comes to, with how to have the winners again.
+fn data(state: &State, root: &Path) -> SweepReport {
+    let mut report = state.report(&view::written);
+    for winner in &mut report.winners {
+        let trial = &state.trials[winner.trial];
+        winner.set = view::set_options(&trial.parameters);
+        winner.toml = experiment(root, trial);
+    }
+    report
+}
+
+fn write(report: &SweepReport, folder: &Path) -> Result<(), Error> {
+    let figures = folder.join(FIGURES);
+    create_dirs(&figures).map_err(|error| sink::unwritable(&figures, &error, HELP))?;
+    write_json(&folder.join(SweepReport::FILE), report)?;
+    report.write_tables(folder)?;
+    let mut drawn: Vec<(String, Drawn)> = Vec::new();
+    for figure in SweepFigure::all(report) {
+        let file = format!("{FIGURES}/{}", figure.file_name());
+        drawn.push((file.clone(), figure.draw(report, &folder.join(&file)).map_err(undrawn)?));
+    }
+    let best = report.winners.first().and_then(|winner| winner.toml.as_deref());
+    if let Some(toml) = best {
+        put(&folder.join(BEST), toml)?;
+    }
+    put(&folder.join(PAGE), &page(report, &drawn, best.map(|_| BEST)))
+}
+
+fn put(path: &Path, text: &str) -> Result<(), Error> {
+    sink::write(path, text.as_bytes()).map_err(|error| sink::unwritable(path, &error, HELP))
+}
+
+fn undrawn(error: ReportError) -> Error {
+    match error {
+        ReportError::Io { path, source } => sink::unwritable(&path, &source, HELP),
+        other => Error::Output(io::Error::other(other.to_string())),
+    }
+}
+
+/// The experiment of a trial as TOML, from the record of its first run; `None` if that is gone.
+fn experiment(root: &Path, trial: &Trial) -> Option<String> {
+    let record = RunRecord::read(&root.join(&trial.runs.first()?.dir)).ok()?;
+    Some(toml_of(&record))
+}
+
+/// The resolved spec of a run. Files that it names are where the run has found them: nobody knows where this text will lie.
+fn toml_of(record: &RunRecord) -> String {
+    let nowhere = Place::new(&Source::new("", "", Path::new("")), 0..0);
+    let top = |key: &str, value: &Json| Top {
+        key: key.to_owned(),
+        node: node_from_json(value, &nowhere),
+        order: Vec::new(),
+    };
+    let header = ["pipeline", "name", "description", "seed", "device", "numerics"].into_iter().filter_map(|key| {
+        let value = record.spec.get(key).filter(|value| !value.is_null() && **value != "")?;
+        Some(top(key, value))
+    });
+    let stage = |id: &String| {
+        let written = &record.spec["stages"][id];
+        let mut table = written["params"].as_object()?.clone();
+        // How it is treated while it runs stands in the same table.
+        table.extend(written["policy"].as_object().cloned().unwrap_or_default());
+        let mut top = top(id, &Json::Object(table));
+        for (path, at) in &record.paths {
+            if let Some((_, inside)) = path.split_once('.').filter(|(of, _)| of == id) {
+                replace_text(&mut top.node, inside, at);
+            }
+        }
+        Some(top)
+    };
+    let stages = record.stages.iter().filter_map(|one| stage(&one.id));
+    toml_text::document(&header.chain(stages).collect::<Vec<_>>(), Origins::Hidden, &str::to_owned)
+}
