@@ -36,20 +36,32 @@ fn a_sweep_has_a_page_and_its_best_runs_again() {
     let stored: Json = serde_json::from_str(&std::fs::read_to_string(out.join("sweep.json")).unwrap()).unwrap();
     assert_eq!(stored, report);
     let files = files_below(&out);
-    for file in ["best.toml", "figures/leaderboard.png", "figures/slices.png", "importance.parquet", "report.md", "trials.parquet"] {
+    for file in [
+        "best.toml",
+        "figures/leaderboard.png",
+        "figures/slices.png",
+        "importance.parquet",
+        "report.md",
+        "trials.parquet",
+    ] {
         assert!(files.iter().any(|one| one == file), "{file}: {files:?}");
     }
     // It says of the best what the other commands say.
     let table = project.json(&["sweep", "table", "--json"], 0);
-    assert_eq!((&report["best"], &report["differ"], &report["statement"]), (&table["best"], &table["differ"], &table["statement"]));
-    let order = |json: &Json| json["trials"].as_array().unwrap().iter().map(|trial| trial["trial"].clone()).collect::<Vec<_>>();
+    assert_eq!(
+        (&report["best"], &report["differ"], &report["statement"]),
+        (&table["best"], &table["differ"], &table["statement"])
+    );
+    let order =
+        |json: &Json| json["trials"].as_array().unwrap().iter().map(|trial| trial["trial"].clone()).collect::<Vec<_>>();
     assert_eq!(order(&report), order(&table));
     let names = report["parameters"][0]["values"]["list"].as_array().unwrap().clone();
     assert_eq!(names, ["f1", "precision", "recall"]);
     assert!(report["importance"][0]["missing"].as_str().unwrap().contains("at least 15"), "{report}");
     // Every picture of the page is there.
     let page = std::fs::read_to_string(out.join("report.md")).unwrap();
-    let named: Vec<&str> = page.match_indices("](figures/").map(|(at, _)| page[at + 2..].split(')').next().unwrap()).collect();
+    let named: Vec<&str> =
+        page.match_indices("](figures/").map(|(at, _)| page[at + 2..].split(')').next().unwrap()).collect();
     assert!(named.len() >= 3 && named.iter().all(|file| out.join(file).is_file()), "{named:?}");
     // The best is an experiment of its own, with the same results.
     let best = out.join("best.toml");

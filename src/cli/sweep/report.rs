@@ -108,11 +108,8 @@ fn experiment(root: &Path, trial: &Trial) -> Option<String> {
 /// The resolved spec of a run. Files that it names are where the run has found them: nobody knows where this text will lie.
 fn toml_of(record: &RunRecord) -> String {
     let nowhere = Place::new(&Source::new("", "", Path::new("")), 0..0);
-    let top = |key: &str, value: &Json| Top {
-        key: key.to_owned(),
-        node: node_from_json(value, &nowhere),
-        order: Vec::new(),
-    };
+    let top =
+        |key: &str, value: &Json| Top { key: key.to_owned(), node: node_from_json(value, &nowhere), order: Vec::new() };
     let header = ["pipeline", "name", "description", "seed", "device", "numerics"].into_iter().filter_map(|key| {
         let value = record.spec.get(key).filter(|value| !value.is_null() && **value != "")?;
         Some(top(key, value))

@@ -8,9 +8,9 @@ use super::initial::{Filters, Init};
 use super::padding::{Padding, Windows};
 use super::{Cx, FeatureShape, Features, Layer, LayerIssue, Walk};
 use crate::base::check;
-use simpipe_kernel::ConvShape;
 use crate::nn::ops::{self, BatchStatistics, ConvGeometry, Epilogue, Numerics, Tail, TrainedNorm};
 use crate::params;
+use simpipe_kernel::ConvShape;
 
 params! {
     /// A square convolution: `y = activation(conv(x, kernel) + bias)`.

@@ -10,10 +10,10 @@ use burn::tensor::{Device, Tensor, TensorData};
 
 use super::{relu_of_sum, side_by_side};
 use crate::nn::fused::{self, Pooling, PreparedConv};
-use simpipe_kernel::Scratch;
 use crate::nn::layer::{Affine, Conv2d, Cx, FeatureShape, Features, LayerSpec, Sum, Walked, WalkedList, single};
 use crate::nn::ops::{Epilogue, Numerics};
 use crate::nn::parameters::Parameters;
+use simpipe_kernel::Scratch;
 
 /// The steps that stand for each list of layers, by the list's path.
 #[derive(Debug)]

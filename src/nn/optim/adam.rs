@@ -7,9 +7,9 @@ use burn::tensor::Tensor;
 
 use super::{Rule, Tick, moments, with_decay};
 use crate::base::check;
-use simpipe_kernel::AdamStep;
 use crate::nn::parameters::Updated;
 use crate::params;
+use simpipe_kernel::AdamStep;
 
 params! {
     /// Adam (Kingma and Ba, 2015, arXiv:1412.6980) as Keras has it, epsilon outside the root:

@@ -4,9 +4,9 @@ use burn::tensor::Tensor;
 
 use super::{Rule, Tick, moments};
 use crate::base::check;
-use simpipe_kernel::AdamStep;
 use crate::nn::parameters::Updated;
 use crate::params;
+use simpipe_kernel::AdamStep;
 
 params! {
     /// AdamW (Loshchilov and Hutter, 2019, arXiv:1711.05101, algorithm 2, with the decay times the learning rate as PyTorch

@@ -116,9 +116,10 @@ fn described(report: &SweepReport, title: String, ranked: &[&SweepTrial]) -> Dra
     Drawn {
         title,
         alt,
-        reading: "Which point of the front is wanted is a question of what the objectives are worth; every other point is \
+        reading:
+            "Which point of the front is wanted is a question of what the objectives are worth; every other point is \
                   beaten by one of them in all objectives, or equal."
-            .to_owned(),
+                .to_owned(),
         numbers: BTreeMap::from([("front".to_owned(), report.best.len() as f64)]),
     }
 }

@@ -75,10 +75,7 @@ pub(super) fn sentence(found: &SweepImportance) -> String {
     };
     let trials = count_of(found.trials, "trial", "trials") + &epochs.unwrap_or_default();
     let r2 = format!("{r2:.2}").replace('-', "−");
-    format!(
-        "{}: a forest of {trials} predicts those that it has not seen with R² {r2}, {belief}.",
-        found.metric
-    )
+    format!("{}: a forest of {trials} predicts those that it has not seen with R² {r2}, {belief}.", found.metric)
 }
 
 fn why(report: &SweepReport) -> String {

@@ -28,8 +28,7 @@ type Row<'a> = (&'a SweepTrial, &'a SweepValue);
 
 pub(super) fn draw(report: &SweepReport, objective: usize, path: &Path) -> Result<Drawn, ReportError> {
     let ranked = report.trials.iter().filter(|trial| trial.rank.is_some());
-    let all: Vec<Row<'_>> =
-        ranked.filter_map(|trial| Some((trial, trial.values.get(objective)?.as_ref()?))).collect();
+    let all: Vec<Row<'_>> = ranked.filter_map(|trial| Some((trial, trial.values.get(objective)?.as_ref()?))).collect();
     let rows = &all[..all.len().min(SHOWN)];
     let title = format!("Leaderboard by {}", metric(report, objective));
     let shown = if all.len() > rows.len() { format!("the best {} of ", rows.len()) } else { String::new() };
@@ -133,9 +132,10 @@ fn described(report: &SweepReport, title: String, rows: &[Row<'_>]) -> Drawn {
     Drawn {
         title,
         alt,
-        reading: "Points whose bars overlap may change places with other seeds; the interval of one run says nothing of \
+        reading:
+            "Points whose bars overlap may change places with other seeds; the interval of one run says nothing of \
                   other seeds at all. The best of many was also lucky: believe it after its further seeds."
-            .to_owned(),
+                .to_owned(),
         numbers,
     }
 }

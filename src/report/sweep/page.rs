@@ -49,12 +49,8 @@ pub fn page(report: &SweepReport, figures: &[(String, Drawn)], best: Option<&str
 
 fn opening(report: &SweepReport) -> String {
     let counts = &report.counts;
-    let mut text = format!(
-        "{} of {}, method {}",
-        counts.finished,
-        count_of(counts.total, "point", "points"),
-        report.method
-    );
+    let mut text =
+        format!("{} of {}, method {}", counts.finished, count_of(counts.total, "point", "points"), report.method);
     for (count, word) in [(counts.failed, "failed"), (counts.open, "not ended")] {
         if count > 0 {
             text += &format!(", {} {word}", count_of(count, "trial", "trials"));
@@ -184,8 +180,7 @@ fn importance(page: &mut String, report: &SweepReport) {
 }
 
 fn failures(page: &mut String, report: &SweepReport) {
-    let failed: Vec<&SweepTrial> =
-        report.trials.iter().filter(|trial| trial.state == SweepState::Failed).collect();
+    let failed: Vec<&SweepTrial> = report.trials.iter().filter(|trial| trial.state == SweepState::Failed).collect();
     if failed.is_empty() {
         return;
     }

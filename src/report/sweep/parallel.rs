@@ -45,7 +45,8 @@ pub(super) fn draw(report: &SweepReport, path: &Path) -> Result<Drawn, ReportErr
     let lines = lines(report);
     let title = "Parallel coordinates".to_owned();
     let more = report.parameters.len().saturating_sub(MOST_AXES);
-    let axes = if more > 0 { format!("; the first {MOST_AXES} of {} parameters", MOST_AXES + more) } else { String::new() };
+    let axes =
+        if more > 0 { format!("; the first {MOST_AXES} of {} parameters", MOST_AXES + more) } else { String::new() };
     let points = report.points(0).len();
     let shown = if points > lines.trials.len() { format!("{} of ", lines.trials.len()) } else { String::new() };
     let subtitle = format!(
@@ -211,9 +212,10 @@ fn described(report: &SweepReport, title: String, lines: &Lines<'_>) -> Drawn {
     Drawn {
         title,
         alt,
-        reading: "Dark lines that run through one place of an axis say that good points share it; dark lines everywhere \
+        reading:
+            "Dark lines that run through one place of an axis say that good points share it; dark lines everywhere \
                   on an axis say that it matters little. Axes of a range in factors are in factors too."
-            .to_owned(),
+                .to_owned(),
         numbers: BTreeMap::from([("lines".to_owned(), lines.trials.len() as f64)]),
     }
 }

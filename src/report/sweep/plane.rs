@@ -204,7 +204,9 @@ mod tests {
                 assert!(area.x + area.w < width - 20.0 && area.y + area.h + BELOW < height, "{count}: {area:?}");
             }
             let meets = |one: &Area, other: &Area| {
-                one.x < other.x + other.w + LEFT && other.x < one.x + one.w && one.y < other.y + other.h + BELOW
+                one.x < other.x + other.w + LEFT
+                    && other.x < one.x + one.w
+                    && one.y < other.y + other.h + BELOW
                     && other.y < one.y + one.h
             };
             for (at, one) in grid.areas.iter().enumerate() {

@@ -22,8 +22,10 @@ pub(super) fn draw(report: &SweepReport, path: &Path) -> Result<Drawn, ReportErr
     let title = format!("{} by epochs", metric(report, 0));
     let lengths = lengths(&curves);
     let reached = |epochs: f64| curves.values().filter(|curve| curve.iter().any(|(at, _)| *at == epochs)).count();
-    let counts: Vec<String> =
-        lengths.iter().map(|epochs| format!("{} after {epochs:.0}", chart::number(reached(*epochs) as f64, 0))).collect();
+    let counts: Vec<String> = lengths
+        .iter()
+        .map(|epochs| format!("{} after {epochs:.0}", chart::number(reached(*epochs) as f64, 0)))
+        .collect();
     let subtitle = if counts.is_empty() {
         "no trial is finished".to_owned()
     } else {
@@ -68,21 +70,14 @@ fn lengths(curves: &BTreeMap<usize, Curve>) -> Vec<f64> {
     lengths
 }
 
-fn plane(
-    canvas: &mut Canvas,
-    report: &SweepReport,
-    curves: &BTreeMap<usize, Curve>,
-    lengths: &[f64],
-    area: Area,
-) {
+fn plane(canvas: &mut Canvas, report: &SweepReport, curves: &BTreeMap<usize, Curve>, lengths: &[f64], area: Area) {
     let (low, high) = ends(lengths.iter().copied()).unwrap_or((1.0, 1.0));
     let x = if high / low > FACTORS { Scale::log(low, high) } else { Scale::linear(low, high) };
     let values: Vec<f64> = curves.values().flatten().map(|(_, value)| *value).collect();
     let y = Scale::of_values(&values);
     let ticks = lengths.iter().map(|epochs| (x.share(*epochs), chart::number(*epochs, 0))).collect();
     let y_title = report.objectives.first().map(objective_title).unwrap_or_default();
-    let plane =
-        Plane { area, x: Axis { scale: &x, title: "Epochs", ticks }, y: Axis::new(&y, &y_title, 8) };
+    let plane = Plane { area, x: Axis { scale: &x, title: "Epochs", ticks }, y: Axis::new(&y, &y_title, 8) };
     plane.axes(canvas);
     let best = winner(report).map(root);
     let (own, others): (Vec<_>, Vec<_>) = curves.iter().partition(|(point, _)| Some(**point) == best);
@@ -135,12 +130,10 @@ fn described(title: String, curves: &BTreeMap<usize, Curve>, counts: &[String]) 
     Drawn {
         title,
         alt,
-        reading: "Lines that cross say that the order of a short training is not that of a long one: then more should have \
+        reading:
+            "Lines that cross say that the order of a short training is not that of a long one: then more should have \
                   gone on, or the first rung is too short."
-            .to_owned(),
-        numbers: BTreeMap::from([
-            ("points".to_owned(), curves.len() as f64),
-            ("promoted".to_owned(), further as f64),
-        ]),
+                .to_owned(),
+        numbers: BTreeMap::from([("points".to_owned(), curves.len() as f64), ("promoted".to_owned(), further as f64)]),
     }
 }

@@ -135,7 +135,8 @@ fn even(low: f64, high: f64, most: usize) -> Vec<(f64, String)> {
 fn factors(low: f64, high: f64, most: usize) -> Vec<(f64, String)> {
     let (first, last) = (low.log10().floor() as i32, high.log10().ceil() as i32);
     let within = |times: &[u32]| -> Vec<f64> {
-        let of_power = |power: i32| times.iter().filter_map(move |times| format!("{times}e{power}").parse::<f64>().ok());
+        let of_power =
+            |power: i32| times.iter().filter_map(move |times| format!("{times}e{power}").parse::<f64>().ok());
         (first..=last).flat_map(of_power).filter(|value| (low..=high).contains(value)).collect()
     };
     let (tens, more) = (within(&[1]), within(&[1, 2, 5]));

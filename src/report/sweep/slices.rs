@@ -5,9 +5,7 @@ use std::path::Path;
 
 use super::plane::{Axis, Grid, Plane, panel_title, stroke};
 use super::scale::Scale;
-use super::{
-    after_epochs, count_of, headed, metric, middle, objective_title, root, short_name, value_words, winner,
-};
+use super::{after_epochs, count_of, headed, metric, middle, objective_title, root, short_name, value_words, winner};
 use crate::artifact::{SweepReport, SweepTrial, SweepValues};
 use crate::report::canvas::{Area, Canvas};
 use crate::report::theme::{self, Shape};
@@ -75,7 +73,11 @@ fn panel(
     let y_title = report.objectives.get(objective).map(objective_title).unwrap_or_default();
     let plane = Plane {
         area,
-        x: Axis::new(&x, &report.parameters[parameter].path, if matches!(values, SweepValues::List(_)) { 12 } else { 5 }),
+        x: Axis::new(
+            &x,
+            &report.parameters[parameter].path,
+            if matches!(values, SweepValues::List(_)) { 12 } else { 5 },
+        ),
         y: Axis::new(y, &y_title, 6),
     };
     plane.axes(canvas);
@@ -119,8 +121,7 @@ fn dot(canvas: &mut Canvas, plane: &Plane<'_>, (x, value): (f64, f64), is_best: 
 /// The mean of each name as a short line.
 fn means(canvas: &mut Canvas, plane: &Plane<'_>, names: usize, here: &[(f64, f64, &SweepTrial)]) {
     for item in 0..names {
-        let values: Vec<f64> =
-            here.iter().filter(|(x, ..)| *x as usize == item).map(|(_, value, _)| *value).collect();
+        let values: Vec<f64> = here.iter().filter(|(x, ..)| *x as usize == item).map(|(_, value, _)| *value).collect();
         if !values.is_empty() {
             let mean = values.iter().sum::<f64>() / values.len() as f64;
             let [from, to] = [-0.3, 0.3].map(|off| plane.place(item as f64 + off, mean));

@@ -1,6 +1,5 @@
 //! Every picture and the page from made-up sweeps, the empty and the odd ones included.
 
-
 use super::*;
 use crate::artifact::{
     SweepCondition, SweepCounts, SweepImportance, SweepInterval, SweepParameter, SweepState, SweepValue, SweepWinner,
@@ -24,7 +23,12 @@ fn margin() -> SweepParameter {
 /// A loss, the margin of one, a rate in factors, epochs.
 fn space() -> Vec<SweepParameter> {
     let rate = range("train.optimizer.adam.learning-rate", 1e-4, 1e-1, true);
-    vec![list("train.loss", &["contrastive", "triplet", "multi-similarity"]), margin(), rate, range("train.epochs", 1.0, 9.0, false)]
+    vec![
+        list("train.loss", &["contrastive", "triplet", "multi-similarity"]),
+        margin(),
+        rate,
+        range("train.epochs", 1.0, 9.0, false),
+    ]
 }
 
 /// Shares that are spread evenly and never repeat.
@@ -67,7 +71,12 @@ fn finished(parameters: &[SweepParameter], number: usize, values: &[f64]) -> Swe
 }
 
 /// A sweep of so many finished trials over some parameters, ranked by their values.
-fn sweep(parameters: Vec<SweepParameter>, count: usize, value: impl Fn(usize, usize) -> f64, objectives: usize) -> SweepReport {
+fn sweep(
+    parameters: Vec<SweepParameter>,
+    count: usize,
+    value: impl Fn(usize, usize) -> f64,
+    objectives: usize,
+) -> SweepReport {
     let names = ["evaluate.map@r", "train.loss", "train.seconds"];
     let objective = |at: usize| SweepObjective {
         metric: names[at].to_owned(),
@@ -91,7 +100,10 @@ fn sweep(parameters: Vec<SweepParameter>, count: usize, value: impl Fn(usize, us
         name: "small".to_owned(),
         config: "a.toml".to_owned(),
         method: "sobol".to_owned(),
-        importance: objectives.iter().map(|objective| importance_of(&objective.metric, parameters.len(), count)).collect(),
+        importance: objectives
+            .iter()
+            .map(|objective| importance_of(&objective.metric, parameters.len(), count))
+            .collect(),
         objectives,
         counts: SweepCounts { total: count, finished: count, ..SweepCounts::default() },
         winners: best.iter().map(winner).collect(),
@@ -268,7 +280,13 @@ fn a_thousand_trials_are_drawn_in_no_time() {
 
 #[test]
 fn names_are_as_short_as_they_are_their_own() {
-    let paths = ["train.optimizer.adam.learning-rate", "train.loss", "few.loss", "train.loss.triplet.margin", "a.loss.circle.margin"];
+    let paths = [
+        "train.optimizer.adam.learning-rate",
+        "train.loss",
+        "few.loss",
+        "train.loss.triplet.margin",
+        "a.loss.circle.margin",
+    ];
     let report = sweep(paths.map(|path| range(path, 0.0, 1.0, false)).to_vec(), 2, bumpy, 1);
     let names: Vec<&str> = (0..paths.len()).map(|at| short_name(&report, at)).collect();
     assert_eq!(names, ["learning-rate", "train.loss", "few.loss", "triplet.margin", "circle.margin"]);
@@ -293,7 +311,8 @@ fn a_second_drawing_has_the_same_bytes() {
 fn sweeps_to_look_at() {
     let out = std::env::var("SIMPIPE_OUT").unwrap();
     let mut front = sweep(space(), 60, bumpy, 2);
-    let costs: Vec<Vec<f64>> = front.trials.iter().map(|trial| vec![-trial.own[0].unwrap(), trial.own[1].unwrap()]).collect();
+    let costs: Vec<Vec<f64>> =
+        front.trials.iter().map(|trial| vec![-trial.own[0].unwrap(), trial.own[1].unwrap()]).collect();
     let costs: Vec<&[f64]> = costs.iter().map(Vec::as_slice).collect();
     front.best = crate::sweep::front(&costs).into_iter().map(|at| front.trials[at].trial).collect();
     let far = |trial: usize, objective: usize| if trial.is_multiple_of(17) { 9.0 } else { bumpy(trial, objective) };

@@ -123,8 +123,7 @@ impl State {
         let points = self.finished.iter().map(|number| &self.trials[*number]).filter(|trial| trial.is_point());
         let epochs = points.clone().find_map(|trial| trial.epochs);
         let told = |trial: &'_ Trial| Some(*trial.metrics()?.get(&goal.metric)?);
-        let told: Vec<(&Point, f64)> =
-            points.filter_map(|trial| varied.point(trial).zip(told(trial))).collect();
+        let told: Vec<(&Point, f64)> = points.filter_map(|trial| varied.point(trial).zip(told(trial))).collect();
         let metric = goal.metric.clone();
         match importance(&varied.space, &told, Seed::of_stage(0, "sweep-importance", None)) {
             Ok(found) => SweepImportance {

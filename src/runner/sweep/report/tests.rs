@@ -21,6 +21,7 @@ fn state(parameters: &Json, further: &[&str]) -> State {
         goals: goals.map(|(metric, maximize)| Goal { metric: metric.to_owned(), maximize }).collect(),
         bounds: Vec::new(),
         identity: json!({ "sweep": { "parameters": parameters } }),
+        earlier: None,
         sources: BTreeMap::new(),
         started: String::new(),
         version: "0".to_owned(),
@@ -49,7 +50,17 @@ fn ask(state: &mut State, asked: Asked) -> usize {
     let trial = state.trials.len();
     let Asked { point, parameters, again, further, rung, epochs } = asked;
     let parameters = parameters.as_object().cloned().unwrap_or_default().into_iter().collect();
-    state.apply(Entry::TrialAsked { trial, point, parameters, seeds: vec![1], again, further, rung, epochs });
+    state.apply(Entry::TrialAsked {
+        trial,
+        point,
+        parameters,
+        seeds: vec![1],
+        again,
+        further,
+        rung,
+        epochs,
+        added: false,
+    });
     trial
 }
 
@@ -115,8 +126,7 @@ fn the_leaderboard_has_the_intervals_that_can_be_told() {
     assert_eq!((value(2).low, value(2).interval), (None, None));
     // What is compared by own seeds alone keeps the first one's.
     assert_eq!((of(&report, 0).own[0], of(&report, 0).runs), (Some(0.61), 3));
-    let points: Vec<(usize, f64)> =
-        report.points(0).into_iter().map(|(trial, value)| (trial.trial, value)).collect();
+    let points: Vec<(usize, f64)> = report.points(0).into_iter().map(|(trial, value)| (trial.trial, value)).collect();
     assert_eq!(points, [(0, 0.61), (1, 0.70), (2, 0.50)]);
     // It says of the first two what `sweep table` says.
     let verdict = state.verdict();
@@ -159,7 +169,8 @@ fn items_of_one_name_are_told_apart() {
 
 #[test]
 fn importance_is_of_points_with_their_own_seeds_on_the_first_rung() {
-    let mut state = state(&json!({ "b.rate": { "low": 0.0, "high": 1.0 }, "b.zero": { "low": 0.0, "high": 1.0 } }), &[]);
+    let mut state =
+        state(&json!({ "b.rate": { "low": 0.0, "high": 1.0 }, "b.zero": { "low": 0.0, "high": 1.0 } }), &[]);
     let rate = |trial: usize| (trial as f64 * 0.618_034).fract();
     for at in 0..40 {
         let coordinates = [rate(at), (at as f64 * 0.754_878).fract()].map(|share| Some(Coordinate::Real(share)));
