@@ -87,7 +87,8 @@ pub fn importance(space: &Space, points: &[(&Point, f64)], seed: Seed) -> Result
     let explained: f64 = own.iter().sum();
     // The first is an estimate, and a sum of parts is never more than the whole.
     let whole = whole.max(explained);
-    if whole <= 0.0 {
+    // Values have the variance 1: below that, a forest of single leaves differs in its last digits.
+    if whole < 1e-12 {
         return Err(NoImportance::NoSplit);
     }
     Ok(Importance {
