@@ -1,7 +1,8 @@
 //! A folder of small image files into the dataset artifact, as the stage `dataset` does it: 60,000 JPEG files (as many
 //! as CIFAR-10 has) and 10,000 PNG files of 32 x 32 pixels. Prints one JSON line a kind.
 //!
-//! `cargo bench -p simpipe-benches --bench decode`; the images stay in `target/bench-images`, where the peer's script finds them.
+//! `cargo bench -p simpipe-benches --bench decode`; the images stay in `target/bench-images`, where the peer's script finds
+//! them.
 
 use std::path::PathBuf;
 use std::time::Instant;

@@ -4,7 +4,7 @@
 //!
 //! The figures say whether a loss learns here at its defaults, not which loss is best: nothing is tuned, and there is one seed.
 //!
-//! `cargo bench -p simpipe-benches --bench losses` for all, `cargo bench -p simpipe-benches --bench losses -- triplet` for those with that in their name, with
+//! `cargo bench -p simpipe-benches --bench losses` for all, with `-- triplet` for those with that in their name, with
 //! `steps=30` for a look.
 
 use std::time::Instant;

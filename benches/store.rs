@@ -2,8 +2,8 @@
 //! with nothing to do, verification and lookups. Prints one JSON line a case, with its bound, and fails where a bound
 //! is exceeded.
 //!
-//! `cargo bench -p simpipe-benches --bench store`. With `CHAIN=FOLDER` it runs the chain once in that folder, as a program of its own does:
-//! `benches/peers/pipelines.sh` compares that with other runners.
+//! `cargo bench -p simpipe-benches --bench store`. With `CHAIN=FOLDER` it runs the chain once in that folder, as a program of
+//! its own does: `benches/peers/pipelines.sh` compares that with other runners.
 
 #[path = "store/chain.rs"]
 mod chain;

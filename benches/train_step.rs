@@ -4,8 +4,8 @@
 //! normalisations, and of `resnet18` for small images with its embeddings. Prints one JSON line a case, as the peers'
 //! scripts do.
 //!
-//! `cargo bench -p simpipe-benches --bench train_step`; `RAYON_NUM_THREADS=1` for one thread; `cargo bench -p simpipe-benches --bench train_step -- resnet9` for
-//! the cases whose name holds that.
+//! `cargo bench -p simpipe-benches --bench train_step`; `RAYON_NUM_THREADS=1` for one thread; with `-- resnet9` the cases
+//! whose name holds that.
 
 use std::time::Instant;
 

@@ -32,7 +32,7 @@ impl PairMetric for Eer {
         // `fpr - fnr` rises from -1 to 1, so it crosses 0 in one piece, which halving finds.
         let gap = |(fpr, tpr): (f64, f64)| fpr + tpr - 1.0;
         let rates = |point: &Point| roc.rates_at(point);
-        (roc.genuine() > 0 && roc.impostor() > 0).then_some(())?;
+        roc.has_both().then_some(())?;
         let after = roc.points().partition_point(|point| gap(rates(point)) < 0.0);
         let end = rates(roc.points().get(after)?);
         let start = after.checked_sub(1).map_or((0.0, 0.0), |before| rates(&roc.points()[before]));

@@ -45,9 +45,8 @@ impl Metric for TprAtFpr {
 
 impl PairMetric for TprAtFpr {
     fn of_pairs(&self, roc: &Roc) -> Option<f64> {
-        let known = roc.genuine() > 0 && roc.impostor() > 0;
         let accepted = roc.within(self.percent / 100.0).map_or(0, |point| point.genuine);
-        known.then(|| real(accepted) / real(roc.genuine()))
+        roc.has_both().then(|| real(accepted) / real(roc.genuine()))
     }
 }
 

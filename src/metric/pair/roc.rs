@@ -85,8 +85,12 @@ impl Roc {
 
     /// Rates as (false positive, true positive), starting at (0, 0); `None` without a genuine or without an impostor pair.
     pub fn rates(&self) -> Option<impl Iterator<Item = (f64, f64)>> {
-        let known = self.genuine > 0 && self.impostor > 0;
-        known.then(|| std::iter::once((0.0, 0.0)).chain(self.points.iter().map(|point| self.rates_at(point))))
+        self.has_both().then(|| std::iter::once((0.0, 0.0)).chain(self.points.iter().map(|point| self.rates_at(point))))
+    }
+
+    /// Whether there is a genuine and an impostor pair: without, most figures are not defined.
+    pub(super) const fn has_both(&self) -> bool {
+        self.genuine > 0 && self.impostor > 0
     }
 
     /// The rates of one of its points; not a number without a genuine or without an impostor pair.

@@ -31,8 +31,7 @@ impl PairMetric for RocAuc {
             area += (point.impostor - before.0) as u128 * (before.1 + point.genuine) as u128;
             before = (point.impostor, point.genuine);
         }
-        let pairs = real(roc.genuine()) * real(roc.impostor());
         #[expect(clippy::cast_precision_loss, reason = "an area, which is a real number")]
-        (pairs > 0.0).then(|| area as f64 / (2.0 * pairs))
+        roc.has_both().then(|| area as f64 / (2.0 * real(roc.genuine()) * real(roc.impostor())))
     }
 }
