@@ -78,6 +78,7 @@ fn examples(name: &str) -> Vec<Json> {
             json!({ "group-norm": { "groups": 6, "scale": false, "bias": false } }),
         ],
         "layer-scale" => vec![json!("layer-scale")],
+        "channel-shuffle" => vec![json!({ "channel-shuffle": { "groups": 3 } })],
         "squeeze-excite" => vec![
             json!({ "squeeze-excite": { "reduction": 2 } }),
             json!({ "squeeze-excite": { "reduction": 4, "activation": "silu", "gate": "hard-sigmoid" } }),

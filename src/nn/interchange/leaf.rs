@@ -46,6 +46,7 @@ impl Walker {
                 self.pair(&here, ["factor", "gamma"], Layout::Same, &order)?;
                 plain(format!("LayerScale({channels})"))
             }
+            LayerSpec::ChannelShuffle(shuffle) => plain(format!("nn.ChannelShuffle({})", shuffle.groups)),
             LayerSpec::SqueezeExcite(squeeze) => self.squeeze_excite(squeeze, &here),
             LayerSpec::MaxPool(pool) => Ok((max_pool(pool, &here), None)),
             LayerSpec::AvgPool(pool) => Ok((avg_pool(pool, &here), None)),

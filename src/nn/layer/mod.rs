@@ -8,6 +8,7 @@
 mod activation;
 mod affine;
 mod batch_norm;
+mod channel_shuffle;
 mod concat;
 mod conv2d;
 mod cx;
@@ -40,6 +41,7 @@ pub use activation::{
 };
 pub(super) use affine::{Affine, single};
 pub use batch_norm::BatchNorm;
+pub use channel_shuffle::ChannelShuffle;
 pub use concat::Concat;
 pub use conv2d::Conv2d;
 pub(super) use cx::{Average, Cx, Mode, Sum, TrainPass};
@@ -136,6 +138,9 @@ choice! {
         /// One learned factor a channel.
         #[aka("gamma", "learned_scale", "channel_scale")]
         "layer-scale" => LayerScale(LayerScale),
+        /// Channels of all groups side by side.
+        #[aka("shuffle", "ChannelShuffle", "shuffle_channels")]
+        "channel-shuffle" => ChannelShuffle(ChannelShuffle),
         /// Weighs each channel by what all channels are on average.
         #[aka("se", "squeeze_and_excitation", "se_block", "SqueezeExcitation")]
         "squeeze-excite" => SqueezeExcite(SqueezeExcite),

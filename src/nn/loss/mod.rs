@@ -3,6 +3,7 @@
 //!
 //! Owns the choice [`LossSpec`]. Knows nothing of networks.
 
+mod align_uniform;
 mod angular;
 mod arc_face;
 mod barlow;
@@ -77,6 +78,7 @@ mod two_views;
 mod vicreg;
 mod zero_mean;
 
+pub use align_uniform::AlignUniform;
 pub use angular::Angular;
 pub use arc_face::ArcFace;
 pub use barlow::Barlow;
@@ -297,6 +299,9 @@ choice! {
         /// One threshold for all classes (Zhang et al., 2023, arXiv:2307.04047); goes beside another loss.
         #[aka("ThresholdConsistentMarginLoss", "tcm")]
         "threshold-consistent-margin" => ThresholdConsistentMargin(ThresholdConsistentMargin),
+        /// Positive pairs together, all rows spread over the sphere (Wang and Isola, 2020, arXiv:2005.10242).
+        #[aka("alignment_uniformity", "align_uniformity_loss", "uniformity_loss")]
+        "align-uniform" => AlignUniform(AlignUniform),
     }
 }
 

@@ -45,7 +45,7 @@ fn of_views() -> Vec<Json> {
 }
 
 /// The loss and its gradient by the rows, `[rows, dim]`, of a first step of training.
-fn step(json: &Json, rows: &[f32], labels: &[i32], views: usize) -> (f32, Vec<f32>) {
+pub(in crate::nn) fn step(json: &Json, rows: &[f32], labels: &[i32], views: usize) -> (f32, Vec<f32>) {
     let loss: LossSpec = param::from_json(json).unwrap();
     let dim = rows.len() / labels.len();
     let mut classes = labels.to_vec();

@@ -6,6 +6,7 @@ mod adamw;
 #[cfg(test)]
 mod golden_tests;
 mod lamb;
+mod lion;
 mod moments;
 mod muon;
 mod rmsprop;
@@ -14,6 +15,7 @@ mod sgd;
 pub use adam::Adam;
 pub use adamw::AdamW;
 pub use lamb::Lamb;
+pub use lion::Lion;
 pub use muon::Muon;
 pub use rmsprop::RmsProp;
 pub use sgd::Sgd;
@@ -45,6 +47,8 @@ choice! {
         "rmsprop" => RmsProp(RmsProp),
         /// A step of AdamW as long as the parameter is large: for large batches (You et al., 2020, arXiv:1904.00962).
         "lamb" => Lamb(Lamb),
+        /// Steps of one size, by the sign of the momentum (Chen et al., 2023, arXiv:2302.06675).
+        "lion" => Lion(Lion),
         /// Steps of equal length in every direction of a kernel or matrix; another rule for all other parameters.
         #[aka("newton_schulz")]
         "muon" => Muon(Muon),
