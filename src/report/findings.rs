@@ -2,8 +2,7 @@
 
 use super::chart::number;
 use super::known_classes::known_classes;
-use super::raw::RawPixels;
-use super::{Baselines, ReportData, leaks, spec};
+use super::{Baselines, ReportData, beside, leaks, spec};
 use crate::artifact::MatchRow;
 
 /// One thing that a reader must know before believing a number.
@@ -23,11 +22,11 @@ impl Finding {
     }
 }
 
-/// All findings, in a fixed order; those about baselines where these were computed.
+/// All findings, in a fixed order; those about baselines where these were computed, here or by a stage.
 #[must_use]
 pub fn findings(data: &ReportData, baselines: Option<&Baselines>) -> Vec<Finding> {
     let all = [
-        baselines.and_then(beside_baselines),
+        beside::finding(data, baselines),
         self_matches(data),
         leaks::trained_queries(data),
         leaks::calibrated_queries(data),
@@ -57,29 +56,6 @@ pub(super) fn accuracy<'a>(rows: impl IntoIterator<Item = &'a MatchRow>) -> f64 
 
 fn count(value: usize) -> String {
     number(value as f64, 0)
-}
-
-/// Whether the embedding is worse than what needs no training.
-fn beside_baselines(baselines: &Baselines) -> Option<Finding> {
-    let embedding = baselines.embedding?;
-    let raw = if let RawPixels::Accuracy(accuracy) = baselines.raw_pixels { Some(accuracy) } else { None };
-    let known = [("raw pixels", raw), ("always guessing the largest class", baselines.chance)];
-    let known: Vec<(&str, f64)> = known.into_iter().filter_map(|(name, value)| Some((name, value?))).collect();
-    let words = |beaten: bool| {
-        let some = known.iter().filter(|(_, value)| (*value > embedding) == beaten);
-        some.map(|(name, value)| format!("{name} ({:.1} %)", value * 100.0)).collect::<Vec<_>>().join(" and than ")
-    };
-    let (worse, better) = (words(true), words(false));
-    let share = format!("The nearest other image has the query's class for {:.1} % of the queries", embedding * 100.0);
-    let text = if worse.is_empty() {
-        format!("{share}: better than, or as good as, {}.", better.replace(" and than ", " and "))
-    } else {
-        format!(
-            "{share}: worse than {worse}, which need no training. Whatever the other figures say, the network has learnt \
-                 nothing that helps here."
-        )
-    };
-    (!known.is_empty()).then(|| Finding::new("beside-baselines", !worse.is_empty(), text))
 }
 
 fn self_matches(data: &ReportData) -> Option<Finding> {
@@ -264,37 +240,6 @@ mod tests {
         let (low, high) = wilson(0.869, 1000);
         assert!((low - 0.8467).abs() < 5e-4 && (high - 0.8885).abs() < 5e-4, "{low} {high}");
         assert_eq!(wilson(0.0, 10).0, 0.0);
-    }
-
-    #[test]
-    fn an_embedding_that_is_worse_than_no_training_is_a_flaw() {
-        let baselines = |embedding: f64, raw: f64, chance: f64| Baselines {
-            queries: 100,
-            embedding: Some(embedding),
-            raw_pixels: RawPixels::Accuracy(raw),
-            chance: Some(chance),
-            uniform: Some(0.1),
-        };
-        let found = |baselines: &Baselines| {
-            let found = findings(&synthetic::small(), Some(baselines)).remove(0);
-            assert_eq!(found.name, "beside-baselines");
-            (found.flaw, found.text)
-        };
-        let (flaw, text) = found(&baselines(0.3, 0.35, 0.2));
-        assert!(flaw && text.contains("30.0 % of the queries: worse than raw pixels (35.0 %), which"), "{text}");
-        let (flaw, text) = found(&baselines(0.1, 0.05, 0.2));
-        assert!(flaw && text.contains("worse than always guessing the largest class (20.0 %), which"), "{text}");
-        assert!(
-            found(&baselines(0.1, 0.15, 0.2)).1.contains("worse than raw pixels (15.0 %) and than always guessing")
-        );
-        let (flaw, text) = found(&baselines(0.6, 0.35, 0.2));
-        assert!(
-            !flaw && text.ends_with("raw pixels (35.0 %) and always guessing the largest class (20.0 %)."),
-            "{text}"
-        );
-        let skipped = Baselines { raw_pixels: RawPixels::Skipped("too much".to_owned()), ..baselines(0.1, 0.0, 0.2) };
-        assert!(found(&skipped).0);
-        assert!(findings(&synthetic::small(), None).iter().all(|finding| finding.name != "beside-baselines"));
     }
 
     #[test]

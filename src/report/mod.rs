@@ -4,6 +4,7 @@
 //! done so, and writes into one folder. Never searches an index and never trains. Plotters is used here only.
 
 mod baseline;
+mod beside;
 mod canvas;
 mod chart;
 mod classes;
