@@ -135,6 +135,14 @@ impl Stage for FewShot {
         if issues.is_empty() { Ok(Facts::FewShot) } else { Err(issues) }
     }
 
+    fn warnings(_: &Params, inputs: &InputFacts) -> Vec<ParamIssue> {
+        let trained_on = inputs.embeddings("embeddings").is_some_and(|embeddings| embeddings.seen_in_training);
+        let message = "episodes are drawn from the examples that the model is trained on: their accuracy says nothing of \
+                       new classes, nor of new images";
+        let help = "plug an `embed` of another `sample` stage into `embeddings`";
+        trained_on.then(|| ParamIssue::new("", message).help(help)).into_iter().collect()
+    }
+
     fn stream(params: &Params) -> Option<&str> {
         params.stream.as_deref()
     }

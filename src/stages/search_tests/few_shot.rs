@@ -133,3 +133,17 @@ fn what_is_known_at_check_is_refused_there() {
     let none = issues(json!({ "ways": 2, "queries": 2, "by": "group" }), 2, 60, &[20, 20], &["cat", "dog"]);
     assert_eq!(none[0].0, "by");
 }
+
+#[test]
+fn episodes_of_what_was_trained_on_are_warned_of() {
+    let params = param::from_json(&json!({})).unwrap();
+    let warned = |seen: bool| {
+        let mut inputs = facts(200, 0..100, false);
+        if let Some(Facts::Embeddings(embeddings)) = inputs.0.get_mut("embeddings") {
+            embeddings.seen_in_training = seen;
+        }
+        FewShot::warnings(&params, &inputs).into_iter().map(|issue| issue.message).collect::<Vec<_>>()
+    };
+    assert_eq!(warned(false), [""; 0]);
+    assert!(warned(true)[0].starts_with("episodes are drawn from the examples that the model is trained on"));
+}
