@@ -17,7 +17,7 @@ pub struct Evaluation {
     pub average: String,
     /// Whether queries that are in the index are left out of their own neighbours.
     pub leave_one_out: bool,
-    /// Whether queries that are in the index may find themselves.
+    /// Whether queries that are in the index may find themselves, and those that were trained on be asked.
     pub allow_overlap: bool,
     /// What was looked up in what.
     pub counts: EvaluationCounts,
@@ -29,7 +29,7 @@ pub struct Evaluation {
     pub metrics: BTreeMap<String, Figure>,
     /// Why figures that were asked for have no value, by name.
     pub undefined: BTreeMap<String, String>,
-    /// The same figures of the queries that are not in the index, where others find themselves.
+    /// The same figures of the queries that are not in the index and were not trained on, where others are.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub disjoint: BTreeMap<String, Figure>,
     /// What pair metrics were computed of, where any was asked for.

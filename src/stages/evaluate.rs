@@ -35,6 +35,7 @@ impl Stage for Evaluate {
     const NAME: &'static str = "evaluate";
     const SUMMARY: &'static str = "Measures how good a search is, and how sure that is.";
     // 1: the first.
+    // 2: `roc-auc` is summed in whole numbers, so its last digit may differ.
     const VERSION: u32 = 2;
     const OUTPUT: Kind = Kind::Evaluation;
     const FILES: &'static [&'static str] = &[Evaluation::FILE, PerQuery::FILE, PerClass::FILE];

@@ -174,8 +174,16 @@ const OWN: &[(&str, &str, &str)] = &[
 
 /// What may stand behind another name.
 const BEHIND: &[(&str, &str)] = &[
-    ("low", "Lower end of the 95 % bootstrap interval: 2,000 draws of classes, and of queries within them."),
-    ("high", "Upper end of the 95 % bootstrap interval: 2,000 draws of classes, and of queries within them."),
+    (
+        "low",
+        "Lower end of the 95 % bootstrap interval, of 2,000 draws of classes and of queries within them. `evaluate.bootstrap` sets \
+         other numbers than these two.",
+    ),
+    (
+        "high",
+        "Upper end of the 95 % bootstrap interval, of 2,000 draws of classes and of queries within them. `evaluate.bootstrap` sets \
+         other numbers than these two.",
+    ),
     ("std", "Standard deviation over the runs of a group, which differ in their seed alone."),
     ("t_low", "Lower end of the 95 % t-interval of the mean over the seeds of a group."),
     ("t_high", "Upper end of the 95 % t-interval of the mean over the seeds of a group."),

@@ -81,7 +81,8 @@ params! {
         /// retrieval benchmarks look a test set up in itself.
         #[aka("loo", "exclude_self", "ignore_self", "embeddings_come_from_same_source")]
         leave_one_out: bool = false,
-        /// Whether queries may be in the index, where they find themselves at distance 0: flattering, and said so.
+        /// Whether queries may be images that are in the index, where they find themselves at distance 0, or that the model
+        /// was trained on: flattering, and said so.
         allow_overlap: bool = false,
         /// What a query weighs in the means over queries.
         average: Average = Average::Micro,
