@@ -120,6 +120,10 @@ fn the_page_of_an_honest_experiment_opens_with_classes_that_nobody_has_shown() {
     assert_eq!(found["flaw"], false, "{found}");
     assert!(found["text"].as_str().unwrap().contains("an open set, as asked for"), "{found}");
     assert!(numbers["findings"]["near-copies"].is_object() && page.contains("## Baselines"), "{page}");
+    // What needs no training was measured on the very queries that the page opens with.
+    let metric = |name: &str| run["metrics"][name].as_f64().unwrap_or_else(|| panic!("no {name} in {run}"));
+    assert!((metric("baseline.embedding.recall@1") - metric("evaluate-unseen.recall@1")).abs() < 1e-12);
+    assert!(page.contains("| untrained |") && numbers["findings"]["beside-baselines"].is_object(), "{numbers}");
     assert!(project.root().join(run["dir"].as_str().unwrap()).join("report/figures/01-near-copies.png").is_file());
 }
 
