@@ -21,6 +21,4 @@ pub mod sample;
 #[cfg(test)]
 mod search_tests;
 pub mod slice;
-#[cfg(test)]
-mod spec_tests;
 pub mod train;

@@ -11,8 +11,6 @@ mod model;
 mod ro_crate;
 mod safetensors;
 mod tensorboard;
-#[cfg(test)]
-mod tests;
 mod torch;
 mod torch_module;
 mod whole_run;

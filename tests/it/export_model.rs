@@ -1,14 +1,15 @@
 //! A run, exported in every format, loaded into torch where Python has it, and read back by another run.
 
-use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde_json::Value as Json;
+use simpipe::artifact::{Embeddings, Examples, TensorFile};
+use simpipe::nn::Pixels;
 
-use crate::artifact::{Embeddings, Examples, TensorFile};
-use crate::cli::run_command;
-use crate::error::Exit;
+use crate::peers;
+use crate::project::{Project, repository, write_pair};
+use crate::schemas::validate;
 
 const TEMPLATE: &str = r#"format = 1
 
@@ -54,50 +55,39 @@ layers = [
 ]
 "#;
 
-/// A project with one finished run.
-struct Project {
-    root: tempfile::TempDir,
+/// A root with a config of its own.
+struct Small {
+    project: Project,
 }
 
-impl Project {
+impl Small {
     fn new(config: &str, template: &str) -> Self {
-        let project = Self { root: tempfile::tempdir().unwrap() };
-        for (name, text) in [("configs/small.toml", config), ("pipelines/small.toml", template)] {
-            let path = project.at(name);
-            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-            std::fs::write(path, text).unwrap();
-        }
-        project
+        let project = Project::new();
+        write_pair(project.root(), "small", template, config);
+        Self { project }
     }
 
     fn at(&self, name: &str) -> PathBuf {
-        self.root.path().join(name)
+        self.project.root().join(name)
     }
 
     fn path(&self, name: &str) -> String {
         self.at(name).to_str().unwrap().to_owned()
     }
 
-    /// What a command prints as JSON, and how it ends.
-    fn json(&self, args: &[&str]) -> (Exit, Json) {
-        let root = self.path("");
-        let all = ["simpipe"].iter().chain(args).copied().chain(["--json", "--root", &root]).map(OsString::from);
-        let (mut out, mut err) = (Vec::new(), Vec::new());
-        let exit = run_command(all.collect(), &mut out, &mut err);
-        let text = String::from_utf8_lossy(&out).into_owned();
-        let parsed = serde_json::from_str(&text);
-        (exit, parsed.unwrap_or_else(|error| panic!("{args:?}: {error}\n{text}\n{}", String::from_utf8_lossy(&err))))
+    fn done(&self, args: &[&str]) -> Json {
+        self.project.json(&[args, &["--json"]].concat(), 0)
     }
 
-    fn done(&self, args: &[&str]) -> Json {
-        let (exit, json) = self.json(args);
-        assert_eq!(exit, Exit::Done, "{args:?}: {json}");
-        json
+    /// An export's account, which fits its schema.
+    fn exported(&self, args: &[&str]) -> Json {
+        let account = self.done(&[&["export"], args].concat());
+        validate("export.schema.json", &account);
+        account
     }
 
     fn refused(&self, args: &[&str]) -> String {
-        let (exit, json) = self.json(args);
-        assert_eq!(exit, Exit::Usage, "{json}");
+        let json = self.project.json(&[args, &["--json"]].concat(), 2);
         format!("{} / {}", json["errors"][0]["message"].as_str().unwrap(), json["errors"][0]["help"].as_str().unwrap())
     }
 
@@ -113,36 +103,26 @@ fn digest(record: &Json, stage: &str, file: &str) -> Json {
     stages.iter().find(|one| one["id"] == stage).unwrap()["files"][file]["digest"].clone()
 }
 
-fn validate(json: &Json) {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/schemas/export.schema.json");
-    let schema: Json = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
-    let errors: Vec<String> =
-        jsonschema::validator_for(&schema).unwrap().iter_errors(json).map(|error| error.to_string()).collect();
-    assert!(errors.is_empty(), "{errors:?}\n{json}");
-}
-
 #[test]
 fn a_run_is_exported_in_every_format_and_read_back_by_another() {
-    let project = Project::new(CONFIG, TEMPLATE);
+    let project = Small::new(CONFIG, TEMPLATE);
     let record = project.run(&[]);
     let id = record["run"].as_str().unwrap();
 
     // As it lies in the store.
     let own = project.path("own.safetensors");
-    let exported = project.done(&["export", "latest", "--format", "safetensors", "--output", &own]);
-    validate(&exported);
+    let exported = project.exported(&["latest", "--format", "safetensors", "--output", &own]);
     assert_eq!(exported["digest"], digest(&record, "train", "model.safetensors"));
     assert_eq!((&exported["names"], &exported["tensors"][0]["path"]), (&"own".into(), &"layers.1.conv2d.bias".into()));
 
     // By torch's names, the same bytes each time.
     let torch = project.path("torch.safetensors");
-    let exported = project.done(&["export", "cifar10", "--output", &torch]);
-    validate(&exported);
+    let exported = project.exported(&["cifar10", "--output", &torch]);
     assert_eq!(
         (&exported["run"], &exported["stage"], &exported["format"]),
         (&id.into(), &"train".into(), &"torch".into())
     );
-    let again = project.done(&["export", id, "--output", &torch, "--force", "--stage", "train"]);
+    let again = project.exported(&[id, "--output", &torch, "--force", "--stage", "train"]);
     assert_eq!(again["digest"], exported["digest"]);
     let file = TensorFile::read_head(Path::new(&torch)).unwrap();
     let names: Vec<&str> = file.tensors.iter().map(|one| one.name.as_str()).collect();
@@ -183,18 +163,17 @@ fn a_run_is_exported_in_every_format_and_read_back_by_another() {
 }
 
 /// The example of the docs, on this run: it loads what was exported and gives the embedding that the run has.
-#[expect(clippy::print_stderr, reason = "what is skipped is said")]
-fn in_torch(project: &Project, record: &Json) {
-    let docs = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/interchange.md")).unwrap();
+fn in_torch(project: &Small, record: &Json) {
+    let docs = std::fs::read_to_string(repository().join("docs/interchange.md")).unwrap();
     let snippet = docs.split("```python\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
-    let python = |code: &str| Command::new("python3").args(["-c", code]).current_dir(project.root.path()).output();
+    let python = |code: &str| Command::new("python3").args(["-c", code]).current_dir(project.project.root()).output();
     let modules = "import numpy, PIL, safetensors, torch";
     if !python(modules).is_ok_and(|output| output.status.success()) {
-        eprintln!("skipped 1 check against torch: no python3 with numpy, PIL, safetensors and torch on this machine");
+        peers::skip("an exported model in torch", "no python3 with numpy, PIL, safetensors and torch");
         return;
     }
     for (format, file) in [("torch", "cifar10.torch.safetensors"), ("torch-module", "cifar10.py")] {
-        validate(&project.done(&["export", "latest", "--format", format, "--output", &project.path(file)]));
+        project.exported(&["latest", "--format", format, "--output", &project.path(file)]);
     }
     let stored = |stage: &str, file: &str| {
         let digest = digest(record, stage, file).as_str().unwrap().to_owned();
@@ -202,7 +181,7 @@ fn in_torch(project: &Project, record: &Json) {
     };
     let embedded = Embeddings::read(&stored("embed", "embeddings.parquet")).unwrap();
     let examples = Examples::read(&stored("dataset", "examples.parquet")).unwrap();
-    let pixels = crate::nn::Pixels::read(&stored("dataset", "examples.parquet"), &embedded.example_id[..3]).unwrap();
+    let pixels = Pixels::read(&stored("dataset", "examples.parquet"), &embedded.example_id[..3]).unwrap();
     assert!(!examples.split.is_empty() && pixels.shape == [32, 32, 3]);
     for row in 0..3 {
         let image = image::RgbImage::from_raw(32, 32, pixels.image(row).to_vec()).unwrap();
@@ -219,7 +198,7 @@ fn in_torch(project: &Project, record: &Json) {
 fn what_can_not_be_exported_is_said() {
     let two = TEMPLATE.replace("[stages.embed]", "[stages.train-b]\nstage = \"train\"\ninputs = { dataset = \"dataset\", sampler = \"sample\" }\nstream = \"b\"\n\n[stages.embed]");
     let config = CONFIG.replace("[train]\n", "[train-b]\nepochs = 0\nlayers = [\"flatten\", { group-norm = { groups = 2 } }, { dense = { units = 3 } }]\nloss = { multi-similarity = { distance = \"cosine\" } }\n\n[train]\n");
-    let project = Project::new(&config, &two);
+    let project = Small::new(&config, &two);
     assert!(project.refused(&["export", "latest"]).contains("no run `latest`"));
     let only_data = project.path("configs/data.toml");
     std::fs::write(&only_data, "pipeline = \"data\"\nname = \"data\"\n[dataset]\nsource = \"cifar10-sample\"\n")
@@ -258,7 +237,8 @@ fn what_can_not_be_exported_is_said() {
     let folder = project.path("configs");
     assert!(project.refused(&["export", "cifar10", "--stage", "train", "--output", &folder]).contains("is a folder"));
     assert!(project.refused(&["export", "cifar10", "--stage", "train", "--output", "-"]).contains("into a file"));
-    assert!(project.json(&export(&["--stage", "train", "--format", "onnx", "--force"])).0 == Exit::Usage);
+    let unknown = export(&["--stage", "train", "--format", "onnx", "--force", "--json"]);
+    project.project.json(&unknown, 2);
 
     // Other bytes in the store, then none.
     let digest = digest(&record, "train", "model.safetensors").as_str().unwrap().to_owned();
