@@ -38,6 +38,9 @@ pub struct Evaluation {
     /// What clustering metrics were computed of, where any was asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub clustering: Option<ClusteringInfo>,
+    /// Who is found most often, where figures of that were asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hubs: Option<HubsInfo>,
     /// What re-ranking made of the figures, where it was asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rerank: Option<RerankInfo>,
@@ -105,6 +108,26 @@ pub struct ClusteringInfo {
     pub clusters: usize,
     /// The sum of the squared distances of queries to their cluster's mean.
     pub inertia: f64,
+}
+
+/// The indexed images that most queries find.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HubsInfo {
+    /// The nearest of each query that were looked at.
+    pub neighbours: usize,
+    /// Those that are found most often first, ties by their place in the index.
+    pub top: Vec<Hub>,
+}
+
+/// An indexed image that queries find.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hub {
+    /// The example.
+    pub example_id: u64,
+    /// Its label.
+    pub label: i32,
+    /// The queries that have it among their nearest.
+    pub queries: usize,
 }
 
 /// What re-ranking made of the figures.

@@ -34,7 +34,9 @@ pub use distance::Distance;
 pub use embeddings::{Embeddings, EmbeddingsInfo};
 pub use error::ArtifactError;
 pub use estimate::Estimate;
-pub use evaluation::{BootstrapInfo, ClusteringInfo, Evaluation, EvaluationCounts, Figure, PairsInfo, RerankInfo};
+pub use evaluation::{
+    BootstrapInfo, ClusteringInfo, Evaluation, EvaluationCounts, Figure, Hub, HubsInfo, PairsInfo, RerankInfo,
+};
 pub use evaluation_tables::{PerClass, PerQuery};
 pub use few_shot::{EpisodeRow, FewShotFile, write_episodes};
 pub use history::{History, HistoryRow, RECENT_STEPS};

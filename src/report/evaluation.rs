@@ -7,7 +7,7 @@ use super::chart::number;
 use super::evaluated::Evaluated;
 use super::markdown::escape;
 use super::summary::{line, section, table, words};
-use crate::artifact::{Estimate, Evaluation, Figure};
+use crate::artifact::{Estimate, Evaluation, Figure, Hub, HubsInfo};
 
 /// All evaluations, each under the name of its stage.
 pub(super) fn evaluations(page: &mut String, data: &ReportData) {
@@ -57,9 +57,28 @@ fn one(page: &mut String, data: &ReportData, found: &Evaluated) {
         );
         line(page, &text);
     }
+    if let Some(words) = evaluation.hubs.as_ref().and_then(|found| hubs(data, found)) {
+        line(page, &escape(&words));
+    }
     for (name, why) in &evaluation.undefined {
         line(page, &format!("{} has no value: {}.", escape(name), escape(why)));
     }
+}
+
+/// The first of who is found most often.
+fn hubs(data: &ReportData, found: &HubsInfo) -> Option<String> {
+    const NAMED: usize = 3;
+    let hub = |hub: &Hub| {
+        let (class, queries) = (data.class(hub.label), number(hub.queries as f64, 0));
+        format!("example {} ({class}) by {queries}", hub.example_id)
+    };
+    let named: Vec<String> = found.top.iter().take(NAMED).map(hub).collect();
+    let nearest = if found.neighbours == 1 {
+        "as the nearest".to_owned()
+    } else {
+        format!("among the {} nearest", found.neighbours)
+    };
+    (!named.is_empty()).then(|| format!("Found by most queries {nearest}: {}.", named.join(", ")))
 }
 
 /// The images among the queries that have a near copy, where there are some.
@@ -130,12 +149,18 @@ mod tests {
         assert!(text.contains("silhouette has no value: too few images."), "{text}");
         assert!(text.starts_with("## Evaluation\n") && !text.contains("###") && !text.contains("Flaw"), "{text}");
 
+        assert!(!text.contains("Found by most"), "{text}");
         let found = &mut data.evaluations[0].evaluation;
+        let hub = |example_id, label, queries| Hub { example_id, label, queries };
+        found.hubs =
+            Some(HubsInfo { neighbours: 10, top: vec![hub(17, 3, 9), hub(4, 1, 7), hub(2, 0, 5), hub(1, 0, 4)] });
         found.counts.overlap = 3;
         let figures = found.metrics.clone();
         found.rerank = Some(RerankInfo { method: "k-reciprocal".into(), metrics: figures.clone(), gains: figures });
         let text = page(&data);
         assert!(text.contains("| map@r gained by it | 0.5000 |") && text.contains("**Flaw.** 3 queries"), "{text}");
+        let hubs = "Found by most queries among the 10 nearest: example 17 (Class 3) by 9, example 4 (Class 1) by 7, example 2";
+        assert!(text.contains(hubs), "{text}");
     }
 
     #[test]

@@ -45,6 +45,7 @@ pub(crate) fn evaluated(stage: &str) -> Evaluated {
         disjoint: BTreeMap::new(),
         pairs: None,
         clustering: None,
+        hubs: None,
         rerank: None,
     };
     let values = (0..12).map(|at| (at < 10).then(|| f64::from(u8::from(at % 2 == 0)))).collect();

@@ -13,11 +13,13 @@ mod tables;
 use std::sync::Arc;
 
 use self::asked::Groups;
+use self::figures::Hubs;
 use self::lookup::Lookup;
 use super::embedded::{self, INDEX_FILES, QUERY_FILES};
 use super::leak::Leaks;
 use crate::artifact::{
-    self, BootstrapInfo, Embeddings, Evaluation, EvaluationCounts, IndexRows, PerClass, PerQuery, write_json,
+    self, BootstrapInfo, Embeddings, Evaluation, EvaluationCounts, Hub, HubsInfo, IndexRows, PerClass, PerQuery,
+    write_json,
 };
 use crate::base::param::{Param, View};
 use crate::search::overlap;
@@ -36,7 +38,8 @@ impl Stage for Evaluate {
     const SUMMARY: &'static str = "Measures how good a search is, and how sure that is.";
     // 1: the first.
     // 2: `roc-auc` is summed in whole numbers, so its last digit may differ.
-    const VERSION: u32 = 2;
+    // 3: `hubs` in `evaluation.json`, where hubness is asked for.
+    const VERSION: u32 = 3;
     const OUTPUT: Kind = Kind::Evaluation;
     const FILES: &'static [&'static str] = &[Evaluation::FILE, PerQuery::FILE, PerClass::FILE];
     const SEEDED: bool = true;
@@ -101,6 +104,7 @@ impl Stage for Evaluate {
             disjoint: measured.disjoint,
             pairs: measured.pairs,
             clustering: measured.clustering,
+            hubs: measured.hubs.map(|found| hubs(&index, found)),
             rerank: measured.rerank.map(|mut reranked| {
                 reranked.method = params.rerank.write(View::Full);
                 reranked
@@ -130,6 +134,12 @@ fn counts(index: &IndexRows, queries: &Embeddings, lookup: &Lookup<'_>) -> Evalu
         indexed_classes: classes(&index.label),
         overlap: lookup.same.iter().filter(|rows| !rows.is_empty()).count(),
     }
+}
+
+fn hubs(index: &IndexRows, found: Hubs) -> HubsInfo {
+    let hub =
+        |(row, queries): (usize, usize)| Hub { example_id: index.example_id[row], label: index.label[row], queries };
+    HubsInfo { neighbours: found.neighbours, top: found.rows.into_iter().map(hub).collect() }
 }
 
 /// What a run's metrics hold of it.

@@ -14,6 +14,7 @@ use crate::artifact::{ClusteringInfo, Estimate, Figure, PairsInfo, RerankInfo};
 use crate::metric::clustering::{Contingency, KMeans};
 use crate::metric::open_set::{OpenSet, Probe, Truth};
 use crate::metric::space::Space;
+use crate::metric::space::hubness::hubness;
 use crate::metric::statistics::{Bootstrap, Column, Interval, Resampling};
 use crate::metric::{Metric, SpaceMetric};
 use crate::stage::{Ctx, StageError};
@@ -28,6 +29,18 @@ const NO_COPIES: &str = "none: drawn again, a row would be there twice, which th
 const TOO_MANY: &str = "none: it would take more than 1,000,000,000 looks; ask for fewer `draws` or `pairs`";
 const NO_DRAW: &str = "none: no draw has a value";
 
+/// Hubs that are named.
+const HUBS: usize = 10;
+
+/// Index rows that are found most often.
+#[derive(Debug)]
+pub(super) struct Hubs {
+    /// The nearest of each query that were looked at.
+    pub(super) neighbours: usize,
+    /// Each with how often it is found.
+    pub(super) rows: Vec<(usize, usize)>,
+}
+
 /// All that was measured.
 #[derive(Debug, Default)]
 pub(super) struct Measured {
@@ -36,6 +49,7 @@ pub(super) struct Measured {
     pub(super) disjoint: BTreeMap<String, Figure>,
     pub(super) pairs: Option<PairsInfo>,
     pub(super) clustering: Option<ClusteringInfo>,
+    pub(super) hubs: Option<Hubs>,
     pub(super) rerank: Option<RerankInfo>,
 }
 
@@ -233,6 +247,11 @@ impl Measuring<'_> {
             let why = "every indexed image is found equally often";
             self.leave(&asked.name, asked.metric.as_ref(), value, (None, NO_COPIES), why);
         }
+        let neighbours = self.groups.neighbour.iter().map(|asked| asked.metric.depth()).max().unwrap_or(0);
+        let looked_at = nearest.iter().map(|near| &near[..neighbours.min(near.len())]);
+        let hubs = hubness(looked_at, self.lookup.row_labels.len(), HUBS).map_err(|error| unmeasured(&error))?;
+        let rows = hubs.top.into_iter().filter(|(_, times)| *times > 0).collect();
+        self.measured.hubs = Some(Hubs { neighbours, rows });
         Ok(())
     }
 

@@ -69,6 +69,7 @@ fn figures_are_as_computed_by_hand() {
     assert_eq!((classes.class, classes.indexed), (vec!["cat".to_owned(), "dog".to_owned()], vec![2, 2]));
     let names: Vec<&str> = classes.metrics.iter().map(|column| column.0.as_str()).collect();
     assert_eq!(names[..4], ["recall@1", "recall@1.low", "recall@1.high", "map@r"]);
+    assert_eq!(found.hubs, None, "nobody has asked for them");
     assert!(classes.metrics[..3].iter().all(|column| column.1 == [Some(1.0), Some(0.0)]), "{:?}", classes.metrics);
 }
 
@@ -181,6 +182,9 @@ fn pairs_open_sets_clusters_and_spaces_have_their_figures() {
     assert!((found["roc_auc"] - won / 128.0).abs() < 1e-6, "{} {}", found["roc_auc"], won / 128.0);
     // 0.4 and 0.5 find 0, 3 finds 1, 10.4 and 9 find 10, 20 finds 11.
     assert_eq!(found["antihubs@1"], 0.0);
+    let hubs = evaluation.hubs.as_ref().unwrap();
+    let top: Vec<_> = hubs.top.iter().map(|hub| (hub.example_id, hub.label, hub.queries)).collect();
+    assert_eq!((hubs.neighbours, top), (1, vec![(10, 0, 2), (12, 1, 2), (11, 0, 1), (13, 1, 1)]));
     assert!(found["nmi"] > 0.5 && found["nmi"] <= 1.0 && found["effective_rank"] == 1.0, "{found:?}");
     // Classes {0.4, 0.5}, {3, 10.4}, {20, 9}: three pairs.
     let alignment = (0.01 + 7.4 * 7.4 + 121.0) / 3.0;
