@@ -42,6 +42,7 @@ fn words(name: &str) -> &str {
         "mean-centred-pixels" => "mean-centred pixels",
         "largest-class" => "always guessing the largest class",
         "untrained" => "the untrained network",
+        "frozen" => "the network that is only loaded",
         other => other,
     }
 }

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 
 use self::images::Shown;
 use self::lookup::{Lookup, METRICS, Values};
+use self::untrained::FROZEN;
 use super::embedded::{self, EMBEDDINGS_FILES, INDEX_FILES};
 use super::slice::Slice;
 use crate::artifact::{self, BaselineFile, DatasetInfo, Embeddings, Estimate, Gain, IndexRows, read_json, write_json};
@@ -22,13 +23,11 @@ params! {
     /// Looks queries up in an index as `match` does, by the embedding and by what needs no training: a training is worth
     /// something where it beats all of these. A query that is in the index never finds itself, nor a copy of its image.
     ///
-    /// | baseline | what it is |
-    /// |---|---|
-    /// | `chance` | the expected value of an index in random order |
-    /// | `largest-class` | every query is given the class that the index has most of; `recall@1` only |
-    /// | `raw-pixels` | the euclidean distance of the images as they are |
-    /// | `mean-centred-pixels` | the cosine distance of the images less the mean image of the index |
-    /// | `untrained` | the network with the weights that its training started from; needs the port `model` |
+    /// `chance` is the expected value of an index in random order; `largest-class` gives every query the class that the index
+    /// has most of (`recall@1` only); `raw-pixels` is the euclidean distance of the images as they are, `mean-centred-pixels`
+    /// the cosine distance of the images less the mean image of the index; `untrained` is the network at the port `model` with
+    /// the weights that the seed draws for it; `frozen` is the network at the port of that name as it is, such as a `train`
+    /// stage with `initial-weights` and `epochs = 0`: what a training that starts from a file starts from.
     ///
     /// Every figure is a mean over queries with a 95 % bootstrap interval, classes resampled before their queries. Where the
     /// embedding is not better than the best baseline by more than the interval of the difference on the same queries, the
@@ -81,6 +80,7 @@ impl Stage for Baseline {
             Port::new("queries", Kind::Embeddings, EMBEDDINGS_FILES),
             Port::new("model", Kind::Model, &["model.json"]).optional(),
             Port::new("sampler", Kind::Samples, &["samples.parquet"]).optional(),
+            Port::new(FROZEN, Kind::Model, &["model.json", "model.safetensors"]).optional(),
         ]
     }
 
@@ -113,6 +113,13 @@ impl Stage for Baseline {
         match untrained::look_up(params.model_stream.as_deref(), ctx, &index, &info, &queries, &lookup)? {
             Ok(values) => found.insert("untrained", values),
             Err(reason) => found.skip("untrained", reason),
+        }
+        if ctx.has_input(FROZEN) {
+            say(ctx, FROZEN);
+            match untrained::look_up_frozen(ctx, &index, &info, &queries, &lookup)? {
+                Ok(values) => found.insert(FROZEN, values),
+                Err(reason) => found.skip(FROZEN, reason),
+            }
         }
         let bootstrap = Bootstrap::new(ctx.seed());
         let judged = Judged { bootstrap, labels: &queries.label };

@@ -124,7 +124,7 @@ impl Stage for Embed {
         let samples = Samples::read(ctx.input("sampler", POOL))?;
         let range = positions(params, samples.label.len())?;
         let ids = &samples.example_id[range.clone()];
-        let (model, network) = read_network(ctx)?;
+        let (model, network) = read_network(ctx, "model")?;
         let pixels = read_pixels(ctx, ids, network.input())?;
         let taps = params.taps(Some(&stage_summary(network.summary()))).map_err(first)?.unwrap_or_default();
         let networks = tapped(&network, &taps)?;
@@ -233,10 +233,11 @@ fn of(column: &[String], ids: &[u64]) -> Result<Vec<String>, StageError> {
     ids.iter().map(value).collect()
 }
 
-fn read_network(ctx: &Ctx<'_>) -> Result<(ModelFile, Network), StageError> {
+/// The network of a stage `train` at a port, with its weights.
+pub(in crate::stages) fn read_network(ctx: &Ctx<'_>, port: &str) -> Result<(ModelFile, Network), StageError> {
     let device = device::to_device(ctx.backend()).map_err(|e| StageError::failed(e.message).with_help(e.help))?;
-    let model: ModelFile = read_json(ctx.input("model", "model.json"))?;
-    let weights = Weights::read(ctx.input("model", "model.safetensors"))?;
+    let model: ModelFile = read_json(ctx.input(port, "model.json"))?;
+    let weights = Weights::read(ctx.input(port, "model.safetensors"))?;
     let network = Network::load(&model, &weights, &device);
     let network = network.map(|network| network.with_numerics(device::numerics(ctx.numerics())));
     network.map(|network| (model, network)).map_err(|error| StageError::failed(error.to_string()))

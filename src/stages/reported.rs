@@ -203,7 +203,8 @@ const BEFORE: &[(&str, &str, &str)] = &[
     ("baseline", "largest_class", "Where every query is given the class that the index has most of:"),
     ("baseline", "raw_pixels", "By the Euclidean distance of the images' bytes:"),
     ("baseline", "mean_centred_pixels", "By the cosine distance of the images less the mean image of the index:"),
-    ("baseline", "untrained", "By the network with the weights that it started with:"),
+    ("baseline", "untrained", "By the network with the weights that the seed draws for it:"),
+    ("baseline", "frozen", "By the network at the port `frozen`, as it was loaded:"),
 ];
 
 /// The definition of a number, asked for by itself or behind its stage: `recall@5`, `match.lone`, `match-test.lone`.

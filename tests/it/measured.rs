@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value as Json;
 use simpipe::artifact::{BaselineFile, ProjectionInfo, read_json};
 
-use crate::project::{Project, Record, signal, simpipe};
+use crate::project::{Project, Record, repository, signal, simpipe, write_pair};
 
 const LAYERS: &str = r#"[ "rescale", { conv2d = { filters = 4, kernel = 3, stride = 4, activation = "relu" } }, "batch-norm",
   "global-max-pool", { metric-embedding = { size = 8 } } ]"#;
@@ -130,6 +130,35 @@ fn the_untrained_network_is_the_one_that_training_starts_from() {
         assert_ne!(one["baselines"]["untrained"]["map@r"], other["baselines"]["untrained"]["map@r"]);
         assert_eq!(one["baselines"]["raw-pixels"], other["baselines"]["raw-pixels"]);
     }
+}
+
+#[test]
+fn a_network_that_is_only_loaded_is_a_baseline() {
+    let project = Project::new();
+    let shipped = std::fs::read_to_string(repository().join("pipelines/metric-learning-baselines.toml")).unwrap();
+    let plugged = shipped.replace(
+        ", sampler = \"sample\" }\n\n[stages.few-shot]",
+        ", sampler = \"sample\", frozen = \"start\" }\n\n[stages.few-shot]",
+    );
+    assert_ne!(plugged, shipped);
+    let start =
+        "\n[stages.start]\nstage = \"train\"\ninputs = { dataset = \"dataset\", sampler = \"sample\" }\nepochs = 0\n";
+    let config = spec(LAYERS, &format!("[start]\nsteps-per-epoch = 1\nlayers = {LAYERS}\n"))
+        .replace("metric-learning-baselines", "frozen");
+    let path = write_pair(project.root(), "frozen", &format!("{plugged}{start}"), &config);
+    let run =
+        |more: &[&str]| Record { json: project.json(&[&["run", path.to_str().unwrap(), "--json"], more].concat(), 0) };
+    // It starts as the network of `train` does, which no step has changed.
+    let record = run(&[]);
+    for name in ["recall@1", "map@r.low"] {
+        let value = |of: &str| metric(&record, &format!("baseline.{of}.{name}"));
+        let off = ["frozen", "untrained"].map(|of| (value(of) - value("embedding")).abs());
+        assert!(off.iter().all(|off| *off < 1e-12), "{name}: {off:?}");
+    }
+    // One that was trained is no baseline.
+    let trained = run(&["--set", "start.epochs=1"]);
+    let file: BaselineFile = read_json(&trained.dir(&project).join("baseline").join(BaselineFile::FILE)).unwrap();
+    assert_eq!(file.skipped["frozen"], "The network at the port `frozen` was trained, so it is no baseline.");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! The network with the weights that its training started from.
+//! Networks that nobody has trained on these images: the one with the weights that a seed draws, and one that is frozen.
 
 use super::images::{Maybe, pieces, read, unless_meaningless};
 use super::lookup::{Lookup, Values};
@@ -8,8 +8,11 @@ use crate::base::seed::Seed;
 use crate::nn::{Batch, Batches, EMBED_BATCH, LayerSpec, Network, device, images_to_start_from};
 use crate::search::Vectors;
 use crate::stage::{Ctx, Stage, StageError};
-use crate::stages::embed::Used;
+use crate::stages::embed::{Used, read_network};
 use crate::stages::train::{Train, first_images};
+
+/// The port of a network that is only loaded.
+pub(super) const FROZEN: &str = "frozen";
 
 /// Looks the queries up by the untrained network, used as the trained one is.
 pub(super) fn look_up(
@@ -26,17 +29,42 @@ pub(super) fn look_up(
     let Some(seed) = ctx.seed_of(Train::NAME, stream) else {
         return Ok(Err("The spec has no seed that weights would start from.".to_owned()));
     };
-    let network = match start(ctx, seed)? {
-        Ok(network) => network,
-        Err(reason) => return Ok(Err(reason)),
-    };
-    let used = Used::new(&network, &info.model_use)?;
-    let (rows, dim) = (embed(ctx, &network, &used, &index.example_id)?, used.rows().dim());
-    let asked = embed(ctx, &network, &used, &queries.example_id)?;
+    match start(ctx, seed)? {
+        Ok(network) => by_network(&network, ctx, index, info, queries, lookup),
+        Err(reason) => Ok(Err(reason)),
+    }
+}
+
+/// Looks the queries up by the network that is plugged in as it is, used as the trained one is.
+pub(super) fn look_up_frozen(
+    ctx: &Ctx<'_>,
+    index: &IndexRows,
+    info: &IndexInfo,
+    queries: &Embeddings,
+    lookup: &Lookup<'_>,
+) -> Result<Maybe<Values>, StageError> {
+    let (model, network) = read_network(ctx, FROZEN)?;
+    if model.steps > 0 {
+        return Ok(Err(format!("The network at the port `{FROZEN}` was trained, so it is no baseline.")));
+    }
+    by_network(&network, ctx, index, info, queries, lookup)
+}
+
+fn by_network(
+    network: &Network,
+    ctx: &Ctx<'_>,
+    index: &IndexRows,
+    info: &IndexInfo,
+    queries: &Embeddings,
+    lookup: &Lookup<'_>,
+) -> Result<Maybe<Values>, StageError> {
+    let used = Used::new(network, &info.model_use)?;
+    let (rows, dim) = (embed(ctx, network, &used, &index.example_id)?, used.rows().dim());
+    let asked = embed(ctx, network, &used, &queries.example_id)?;
     let vectors = |values| Vectors::new(values, dim, info.metric);
     let found =
         vectors(&rows).and_then(|rows| vectors(&asked).and_then(|asked| lookup.of(ctx, &rows, &asked, info.metric)));
-    unless_meaningless(found, "The untrained network gives an image no number, or only zeros.")
+    unless_meaningless(found, "The network gives an image no number, or only zeros.")
 }
 
 /// The network as its training has it before the first step.
