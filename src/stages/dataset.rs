@@ -108,7 +108,8 @@ impl Stage for Dataset {
     }
 
     fn warnings(params: &Params, _: &InputFacts) -> Vec<ParamIssue> {
-        params.split.doubt().map(|problem| issue(problem, &params.split)).into_iter().collect()
+        let doubt = params.split.doubt().map(|problem| issue(problem, &params.split));
+        doubt.into_iter().chain(trained_letters(params)).collect()
     }
 
     fn complete(_: &Params, facts: Facts, file: &OutputFile<'_>) -> Result<Facts, StageError> {
@@ -178,6 +179,23 @@ impl Stage for Dataset {
         };
         Ok(write_json(&ctx.output("dataset.json"), &info)?)
     }
+}
+
+/// Letters of Omniglot that are in both splits.
+fn trained_letters(params: &Params) -> Option<ParamIssue> {
+    let (Source::Omniglot(omniglot), Split::Source) = (&params.source, &params.split) else { return None };
+    let (shared, others) = omniglot.shared_alphabets();
+    let names = shared.join("`, `");
+    let message =
+        format!("both splits hold letters of `{names}`: these classes of `test` are trained on, and not unseen");
+    let help = match others {
+        true => {
+            let left_out = omniglot.leave_out.iter().map(String::as_str).chain(shared.iter().copied());
+            format!("write `leave-out = {:?}`", left_out.collect::<Vec<_>>())
+        }
+        false => "choose another part for `test`: this one holds no other letters".to_owned(),
+    };
+    (!shared.is_empty()).then(|| ParamIssue::new("source.omniglot.test", message).help(help))
 }
 
 /// A rule by shares of images may leave a split empty, which is known when they are read.

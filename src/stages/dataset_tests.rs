@@ -54,6 +54,27 @@ fn finder<'a>(asked: &'a dyn crate::base::contents::Contents) -> SourceFinder<'a
 }
 
 #[test]
+fn letters_of_omniglot_that_both_splits_hold_are_named() {
+    let warned = |train: &str, test: &str, left_out: &[&str]| {
+        let source = serde_json::json!({ "train": train, "test": test, "leave-out": left_out });
+        let found = Dataset::warnings(&params(&serde_json::json!({ "omniglot": source })), &InputFacts::default());
+        found.into_iter().map(|issue| (issue.message, issue.help.unwrap())).collect::<Vec<_>>()
+    };
+    let found = warned("background-small1", "background-small2", &["Latin"]);
+    assert!(
+        found[0].0.starts_with("both splits hold letters of `Greek`: these classes of `test` are trained on"),
+        "{found:?}"
+    );
+    assert_eq!(found[0].1, r#"write `leave-out = ["Latin", "Greek"]`"#);
+    assert_eq!(warned("background-small1", "background-small2", &["Greek", "Latin"]), []);
+    assert_eq!(warned("background", "evaluation", &[]), []);
+    let found = warned("background", "background-small1", &[]);
+    assert!(found[0].0.contains("`Balinese`, `Early_Aramaic`, `Greek`, `Korean`, `Latin`"), "{found:?}");
+    assert!(found[0].1.starts_with("choose another part"), "{found:?}");
+    assert!(warned("background-small2", "background", &[])[0].1.contains("Sanskrit"));
+}
+
+#[test]
 fn the_sample_becomes_an_artifact_that_agrees_with_its_facts() {
     let params = params(&serde_json::json!("cifar10-sample"));
     let ran = run(&params, false).unwrap();

@@ -93,6 +93,9 @@ const SMALL2: Published = archive(
     "3ccaa407515a8778e5d0861875af38b17e418f301ad5bb3b5a6b65d901a41c7f",
 );
 
+const SMALL1_ALPHABETS: [&str; 5] = ["Balinese", "Early_Aramaic", "Greek", "Korean", "Latin"];
+const SMALL2_ALPHABETS: [&str; 5] = ["Greek", "Japanese_(katakana)", "Latin", "Sanskrit", "Tagalog"];
+
 impl Part {
     const fn archive(&self) -> &'static Published {
         match self {
@@ -100,6 +103,17 @@ impl Part {
             Self::Evaluation => &EVALUATION,
             Self::BackgroundSmall1 => &SMALL1,
             Self::BackgroundSmall2 => &SMALL2,
+        }
+    }
+
+    /// The alphabets that another part may hold too: both small sets are taken from the background set.
+    fn alphabets(&self) -> BTreeSet<&'static str> {
+        let (small1, small2) = (SMALL1_ALPHABETS.into_iter(), SMALL2_ALPHABETS.into_iter());
+        match self {
+            Self::Background => small1.chain(small2).collect(),
+            Self::Evaluation => BTreeSet::new(),
+            Self::BackgroundSmall1 => small1.collect(),
+            Self::BackgroundSmall2 => small2.collect(),
         }
     }
 }
@@ -132,6 +146,15 @@ fn help() -> String {
 impl Omniglot {
     fn splits(&self) -> [(&'static str, &'static Published); 2] {
         [("train", self.train.archive()), ("test", self.test.archive())]
+    }
+
+    /// The alphabets of `test` that `train` holds too, and whether `test` has others.
+    #[must_use]
+    pub fn shared_alphabets(&self) -> (Vec<&'static str>, bool) {
+        let (train, test) = (self.train.alphabets(), self.test.alphabets());
+        let left = |name: &&&str| !self.leave_out.iter().any(|left_out| left_out == **name);
+        let shared = train.intersection(&test).filter(left).copied().collect();
+        (shared, matches!(self.test, Part::Background) || !test.is_subset(&train))
     }
 
     fn left_out<'a>(&'a self, split: &str) -> &'a [String] {
