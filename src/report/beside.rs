@@ -70,7 +70,7 @@ fn judge(embedding: f64, known: &[(&str, f64)], doubt: Option<String>) -> Option
         None => format!("{share}: better than, or as good as, {}.", list(false, " and ")),
     };
     let flaw = !worse.is_empty() || doubt.is_some();
-    (!known.is_empty()).then(|| Finding { name: "beside-baselines", flaw, text })
+    (!known.is_empty()).then_some(Finding { name: "beside-baselines", flaw, text })
 }
 
 #[cfg(test)]
