@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rayon::prelude::*;
 
-use super::embedded::{self, EMBEDDINGS_FILES};
+use super::embedded::{self, QUERY_FILES};
+use super::leak;
 use super::slice::Slice;
 use crate::artifact::{
     self, DatasetInfo, Distance, EpisodeRow, Estimate, FewShotFile, read_json, write_episodes, write_json,
@@ -78,6 +79,9 @@ params! {
         /// How queries are labelled; the metric `accuracy` is the first one's.
         #[aka("classifier", "classifiers", "method")]
         methods: Vec<FewShotMethod> = vec![FewShotMethod::NearestPrototype, FewShotMethod::NearestNeighbour] => methods(),
+        /// Whether examples may be images that the model was trained on: flattering, and said so. They are told by the bytes
+        /// of their pixels, whatever dataset or split they are in.
+        allow_overlap: bool = false,
         /// Any text: another one gives other random draws at the same seed.
         #[aka("seed", "random_state", "random_seed")]
         stream: Option<String> = None,
@@ -104,7 +108,8 @@ impl Stage for FewShot {
     const NAME: &'static str = "few-shot";
     const SUMMARY: &'static str = "Measures how well classes are told apart from a few examples of each.";
     // 1: the first.
-    const VERSION: u32 = 1;
+    // 2: examples that the model was trained on are refused, or counted where they are allowed.
+    const VERSION: u32 = 2;
     const OUTPUT: Kind = Kind::FewShot;
     const FILES: &'static [&'static str] = &[SUMMARY_FILE, EPISODES];
     const SEEDED: bool = true;
@@ -113,7 +118,7 @@ impl Stage for FewShot {
 
     fn ports(_: &Params) -> Vec<Port> {
         vec![
-            Port::new("embeddings", Kind::Embeddings, EMBEDDINGS_FILES),
+            Port::new("embeddings", Kind::Embeddings, QUERY_FILES),
             Port::new("dataset", Kind::Dataset, &["dataset.json"]).optional(),
         ]
     }
@@ -127,7 +132,10 @@ impl Stage for FewShot {
         issues.extend(too_many_ways(params, embeddings));
         if issues.is_empty() {
             let scarce = too_few_of_a_class(params, embeddings, dataset);
-            issues.extend(scarce.or_else(|| too_few(params, range.map(|range| range.len()))));
+            issues.extend(scarce.or_else(|| too_few(params, range.as_ref().map(|range| range.len()))));
+        }
+        if let Some(range) = range.filter(|_| embeddings.seen_in_training && !params.allow_overlap) {
+            issues.extend(leak::known_training(range.len()));
         }
         if params.by == By::Group {
             issues.extend(cannot_group(params, dataset, embeddings));
@@ -135,6 +143,7 @@ impl Stage for FewShot {
         if issues.is_empty() { Ok(Facts::FewShot) } else { Err(issues) }
     }
 
+    /// Where they are not allowed, such examples are refused.
     fn warnings(_: &Params, inputs: &InputFacts) -> Vec<ParamIssue> {
         let trained_on = inputs.embeddings("embeddings").is_some_and(|embeddings| embeddings.seen_in_training);
         let message = "episodes are drawn from the examples that the model is trained on: their accuracy says nothing of \
@@ -149,6 +158,7 @@ impl Stage for FewShot {
 
     fn run(params: &Params, ctx: &mut Ctx<'_>) -> Result<(), StageError> {
         let (rows, info) = embedded::read(ctx, "embeddings", params.slice)?;
+        leak::of_training(ctx, "embeddings", &rows, params.allow_overlap)?;
         let vectors = embedded::searchable("embedding", &rows.values, rows.dim, &rows.example_id, info.distance)?;
         let scaled = vectors.into_scaled();
         let values = scaled.as_deref().unwrap_or(&rows.values);

@@ -1,4 +1,4 @@
-//! The guard of `match` and `evaluate`: queries that are in the index, among the images that the model was trained on, or among those that
+//! The guard of `match`, `evaluate` and `few-shot`: queries that are in the index, among the images that the model was trained on, or among those that
 //! the thresholds were found with. Such queries are refused, or counted and told of where that is allowed.
 
 use std::ops::Range;
@@ -8,6 +8,8 @@ use super::embedded;
 use crate::artifact::{Embeddings, ImageSet, IndexRows};
 use crate::stage::{CalibrationFacts, Ctx, EmbeddingsFacts, IndexFacts, ParamIssue, StageError};
 
+/// The count of queries that the model was trained on.
+const OVERLAP_TRAINING: &str = "overlap.training";
 /// Pairs that a message shows.
 const SHOWN: usize = 3;
 
@@ -90,6 +92,28 @@ pub(super) fn known(
     issues
 }
 
+/// All examples of a pool that the model was trained on, where these may not be.
+pub(super) fn known_training(count: usize) -> Option<ParamIssue> {
+    (count > 0).then(|| Where::Training.issue(count, ""))
+}
+
+/// Examples that are asked without an index, and that the model was trained on: refused, or counted and told of.
+pub(super) fn of_training(ctx: &mut Ctx<'_>, port: &str, asked: &Embeddings, allowed: bool) -> Result<(), StageError> {
+    let trained = ImageSet::read(ctx.input(port, ImageSet::TRAINED_ON))?;
+    let pairs: Vec<(usize, u64)> =
+        asked.digest.iter().enumerate().filter_map(|(at, digest)| Some((at, trained.example(digest)?))).collect();
+    let found = Found { place: Where::Training, pairs };
+    match found.pairs.len() {
+        0 => {}
+        _ if !allowed => return Err(found.issue(asked).into()),
+        count => {
+            ctx.warn(format!("{count} of {} examples are {}", asked.len(), found.place.words(false)));
+            ctx.metric(OVERLAP_TRAINING, count as f64);
+        }
+    }
+    Ok(())
+}
+
 /// Queries with the example that each is elsewhere, by their positions among the queries.
 struct Found {
     place: Where,
@@ -164,7 +188,7 @@ impl Leaks {
         self.found.iter().filter_map(|found| {
             let name = match found.place {
                 Where::Index => "overlap",
-                Where::Training => "overlap.training",
+                Where::Training => OVERLAP_TRAINING,
                 Where::Calibration => "overlap.calibration",
             };
             let count = found.pairs.len();

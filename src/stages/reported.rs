@@ -149,6 +149,7 @@ const OWN: &[(&str, &str, &str)] = &[
         "accuracy.high",
         "Upper end of the 95 % interval of `accuracy`: 1.96 standard errors of the mean over episodes above it.",
     ),
+    ("few-shot", "overlap.training", TRAINED_ON),
     ("baseline", "queries", COMPARED),
     ("project", "points", "Embeddings that were placed on the plane, a count."),
     ("project", "explained.1", "Share of the variance along the first principal component."),

@@ -135,15 +135,35 @@ fn what_is_known_at_check_is_refused_there() {
 }
 
 #[test]
-fn episodes_of_what_was_trained_on_are_warned_of() {
-    let params = param::from_json(&json!({})).unwrap();
-    let warned = |seen: bool| {
-        let mut inputs = facts(200, 0..100, false);
-        if let Some(Facts::Embeddings(embeddings)) = inputs.0.get_mut("embeddings") {
-            embeddings.seen_in_training = seen;
-        }
-        FewShot::warnings(&params, &inputs).into_iter().map(|issue| issue.message).collect::<Vec<_>>()
-    };
-    assert_eq!(warned(false), [""; 0]);
-    assert!(warned(true)[0].starts_with("episodes are drawn from the examples that the model is trained on"));
+fn examples_that_were_trained_on_are_refused_or_told_of() {
+    let read = |json: Json| param::from_json::<crate::stages::few_shot::Params>(&json).unwrap();
+    let mut inputs = facts(200, 0..100, false);
+    assert_eq!(FewShot::warnings(&read(json!({})), &inputs), []);
+    if let Some(Facts::Embeddings(embeddings)) = inputs.0.get_mut("embeddings") {
+        embeddings.seen_in_training = true;
+    }
+    let issue = FewShot::infer(&read(json!({})), &inputs).unwrap_err().remove(0);
+    assert_eq!(
+        (issue.path.as_str(), issue.message.as_str()),
+        ("slice", "100 queries are images that the model was trained on")
+    );
+    let allowed = read(json!({ "allow-overlap": true }));
+    assert!(FewShot::infer(&allowed, &inputs).is_ok());
+    let warned = FewShot::warnings(&allowed, &inputs).remove(0).message;
+    assert!(warned.starts_with("episodes are drawn from the examples that the model is trained on"), "{warned}");
+
+    // Another dataset's copy: only the bytes tell.
+    let world = apart();
+    let seen = ImageSet::of([(7, "digest of 3"), (8, "digest of nobody")]);
+    seen.write(&world.folder("apart").join(ImageSet::TRAINED_ON)).unwrap();
+    let params = json!({ "ways": 2, "queries": 2, "episodes": 5 });
+    let error = run(&world, &params).unwrap_err();
+    let words =
+        "`slice`: 1 query is an image that the model was trained on (query 3 is example 7 of the training pool)";
+    assert_eq!(error.to_string(), words);
+    let mut allowed = params;
+    allowed["allow-overlap"] = json!(true);
+    let (metrics, warnings) = run(&world, &allowed).unwrap();
+    assert_eq!((metrics["overlap.training"], metrics["accuracy"]), (1.0, 1.0));
+    assert_eq!(warnings, ["1 of 24 examples are images that the model was trained on"]);
 }
