@@ -32,6 +32,9 @@ pub struct Evaluation {
     /// The same figures of the queries that are not in the index and were not trained on, where others are.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub disjoint: BTreeMap<String, Figure>,
+    /// The means over the queries of each category of classes, by its name, where they were asked for.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub breakdown: BTreeMap<String, BTreeMap<String, Figure>>,
     /// What pair metrics were computed of, where any was asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pairs: Option<PairsInfo>,

@@ -1,6 +1,6 @@
 //! The section of evaluations: every figure with its interval, and without near copies where somebody has looked for them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::ReportData;
 use super::chart::number;
@@ -57,11 +57,35 @@ fn one(page: &mut String, data: &ReportData, found: &Evaluated) {
         );
         line(page, &text);
     }
+    by_category(page, evaluation);
     if let Some(words) = evaluation.hubs.as_ref().and_then(|found| hubs(data, found)) {
         line(page, &escape(&words));
     }
     for (name, why) in &evaluation.undefined {
         line(page, &format!("{} has no value: {}.", escape(name), escape(why)));
+    }
+}
+
+/// The first means of each category, in a row a category.
+fn by_category(page: &mut String, found: &Evaluation) {
+    const SHOWN: usize = 4;
+    let has = |name: &&String| found.breakdown.values().any(|figures| figures.contains_key(*name));
+    let names: Vec<&String> = found.order.iter().filter(has).take(SHOWN).collect();
+    let row = |(category, figures): (&String, &BTreeMap<String, Figure>)| {
+        let cell = |name: &&String| {
+            figures.get(*name).map_or_else(
+                || "–".to_owned(),
+                |Figure { estimate, .. }| format!("{:.4} ({})", estimate.value, ends(estimate.low, estimate.high)),
+            )
+        };
+        let queries = figures.values().map(|figure| figure.queries).max().unwrap_or(0);
+        let cells = names.iter().map(cell);
+        [category.clone(), number(queries as f64, 0)].into_iter().chain(cells).collect::<Vec<String>>()
+    };
+    if !names.is_empty() {
+        let header: Vec<String> =
+            words(["Category", "Queries"]).into_iter().chain(names.iter().copied().cloned()).collect();
+        table(page, &header, &found.breakdown.iter().map(row).collect::<Vec<_>>());
     }
 }
 
@@ -149,8 +173,10 @@ mod tests {
         assert!(text.contains("silhouette has no value: too few images."), "{text}");
         assert!(text.starts_with("## Evaluation\n") && !text.contains("###") && !text.contains("Flaw"), "{text}");
 
-        assert!(!text.contains("Found by most"), "{text}");
+        assert!(!text.contains("Found by most") && !text.contains("| Category |"), "{text}");
         let found = &mut data.evaluations[0].evaluation;
+        let of = |name: &str| BTreeMap::from([(name.to_owned(), found.metrics[name].clone())]);
+        found.breakdown = BTreeMap::from([("Greek".to_owned(), of("map@r")), ("Latin".to_owned(), of("recall@1"))]);
         let hub = |example_id, label, queries| Hub { example_id, label, queries };
         found.hubs =
             Some(HubsInfo { neighbours: 10, top: vec![hub(17, 3, 9), hub(4, 1, 7), hub(2, 0, 5), hub(1, 0, 4)] });
@@ -161,6 +187,8 @@ mod tests {
         assert!(text.contains("| map@r gained by it | 0.5000 |") && text.contains("**Flaw.** 3 queries"), "{text}");
         let hubs = "Found by most queries among the 10 nearest: example 17 (Class 3) by 9, example 4 (Class 1) by 7, example 2";
         assert!(text.contains(hubs), "{text}");
+        assert!(text.contains("| Category | Queries | recall@1 | map@r |"), "{text}");
+        assert!(text.contains("| Greek | 12 | – | 0.5000 (0.4500 to 0.5500) |"), "{text}");
     }
 
     #[test]

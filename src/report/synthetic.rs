@@ -43,6 +43,7 @@ pub(crate) fn evaluated(stage: &str) -> Evaluated {
         metrics: metrics.into_iter().map(|(name, figure)| (name.to_owned(), figure)).collect(),
         undefined: BTreeMap::from([("silhouette".to_owned(), "too few images".to_owned())]),
         disjoint: BTreeMap::new(),
+        breakdown: BTreeMap::new(),
         pairs: None,
         clustering: None,
         hubs: None,

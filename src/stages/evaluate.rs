@@ -2,6 +2,7 @@
 
 mod apart;
 mod asked;
+mod breakdown;
 mod checks;
 mod figures;
 mod lookup;
@@ -13,6 +14,7 @@ mod tables;
 use std::sync::Arc;
 
 use self::asked::Groups;
+use self::breakdown::by_category;
 use self::figures::Hubs;
 use self::lookup::Lookup;
 use super::embedded::{self, INDEX_FILES, QUERY_FILES};
@@ -38,7 +40,7 @@ impl Stage for Evaluate {
     const SUMMARY: &'static str = "Measures how good a search is, and how sure that is.";
     // 1: the first.
     // 2: `roc-auc` is summed in whole numbers, so its last digit may differ.
-    // 3: `hubs` in `evaluation.json`, where hubness is asked for.
+    // 3: `hubs` in `evaluation.json`, where hubness is asked for, and `breakdown`.
     const VERSION: u32 = 3;
     const OUTPUT: Kind = Kind::Evaluation;
     const FILES: &'static [&'static str] = &[Evaluation::FILE, PerQuery::FILE, PerClass::FILE];
@@ -85,6 +87,7 @@ impl Stage for Evaluate {
         let again = params.rerank.as_ref().map(|by| rerank::values(by, &lookup, &groups.columns, &found));
         let again = again.transpose()?;
         let measured = figures::measure(params, ctx, &groups, &lookup, &found, again.as_deref(), &leaks.tainted())?;
+        let bootstrap = params.bootstrap(ctx.seed());
 
         let evaluation = Evaluation {
             format: artifact::FORMAT,
@@ -102,6 +105,7 @@ impl Stage for Evaluate {
             metrics: measured.metrics,
             undefined: measured.undefined,
             disjoint: measured.disjoint,
+            breakdown: by_category(params, &bootstrap, &groups, &lookup, &found, &info.classes)?,
             pairs: measured.pairs,
             clustering: measured.clustering,
             hubs: measured.hubs.map(|found| hubs(&index, found)),
@@ -112,7 +116,7 @@ impl Stage for Evaluate {
         };
         let columns = tables::columns(&groups.columns, &found, again.as_deref());
         tables::per_query(&index, &queries, &lookup, &found, &columns).write(&ctx.output(PerQuery::FILE))?;
-        let classes = tables::per_class(&info.classes, &index, &lookup, &params.bootstrap(ctx.seed()), &columns)?;
+        let classes = tables::per_class(&info.classes, &index, &lookup, &bootstrap, &columns)?;
         classes.write(&ctx.output(PerClass::FILE))?;
         write_json(&ctx.output(Evaluation::FILE), &evaluation)?;
         // Copies in the index are counted also where each query leaves its own out.

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use rayon::prelude::*;
 
 use super::embedded::{self, QUERY_FILES};
-use super::leak;
 use super::slice::Slice;
+use super::{class_groups, leak};
 use crate::artifact::{
     self, DatasetInfo, Distance, EpisodeRow, Estimate, FewShotFile, read_json, write_episodes, write_json,
 };
@@ -231,21 +231,8 @@ fn too_few(params: &Params, embedded: Option<usize>) -> Option<ParamIssue> {
     })
 }
 
-/// The group of each class by label; `None` where the data has no groups.
-///
-/// Groups are read from the names of nested classes, `greek/alpha`: all but the last part is the group. Every class must have
-/// one, for a single name with a `/` in it is just a name.
-fn groups(classes: &[String]) -> Option<Vec<&str>> {
-    let group = |class: &'_ String| -> Option<usize> { class.rfind('/').filter(|at| *at > 0) };
-    let ends: Option<Vec<usize>> = classes.iter().map(group).collect();
-    let ends = ends.filter(|ends| !ends.is_empty())?;
-    Some(classes.iter().zip(ends).map(|(class, end)| &class[..end]).collect())
-}
-
 fn no_groups() -> ParamIssue {
-    ParamIssue::new("by", "the data has no groups: its classes are not called `group/class`")
-        .help("choose \"class\", or a dataset whose classes have groups")
-        .unavailable()
+    class_groups::none("by").help("choose \"class\", or a dataset whose classes have groups")
 }
 
 /// Why episodes can't stay within a group, as far as it is known.
@@ -254,10 +241,10 @@ fn cannot_group(params: &Params, dataset: Option<&DatasetFacts>, embeddings: &Em
         let issue = ParamIssue::new("by", "groups are told by the names of classes, but no dataset is plugged in");
         return Some(issue.help("plug the dataset into the port `dataset` of this stage"));
     };
-    let Some(groups) = groups(dataset.classes.as_ref()?) else { return Some(no_groups()) };
+    let Some(groups) = class_groups::groups(dataset.classes.as_ref()?) else { return Some(no_groups()) };
     let mut sizes: BTreeMap<&str, usize> = BTreeMap::new();
     for label in embeddings.pool.labels.as_ref()? {
-        let group = usize::try_from(*label).ok().and_then(|label| groups.get(label))?;
+        let group = class_groups::of_label(&groups, *label)?;
         *sizes.entry(group).or_default() += 1;
     }
     let largest = sizes.into_values().max()?;
@@ -286,9 +273,8 @@ fn drawer(params: &Params, ctx: &Ctx<'_>, space: &Space<'_>) -> Result<Drawer, S
         return Err(StageError::failed("the port `dataset` has no dataset"));
     }
     let dataset: DatasetInfo = read_json(ctx.input("dataset", "dataset.json"))?;
-    let groups = groups(&dataset.classes).ok_or_else(no_groups)?;
-    let group = |label: i32| usize::try_from(label).ok().and_then(|label| groups.get(label)).copied();
-    drawer.within(group).map_err(refused)
+    let groups = class_groups::groups(&dataset.classes).ok_or_else(no_groups)?;
+    drawer.within(|label| class_groups::of_label(&groups, label)).map_err(refused)
 }
 
 /// Every episode by every method, in the order of episodes.
@@ -336,25 +322,5 @@ fn summary(params: &Params, drawer: &Drawer, distance: Distance, made: &[Episode
         chance: 1.0 / params.ways as f64,
         interval: INTERVAL.to_owned(),
         accuracy: names.into_iter().filter_map(estimate).collect(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn of(classes: &[&str]) -> Option<Vec<String>> {
-        let classes: Vec<String> = classes.iter().map(|&class| class.to_owned()).collect();
-        groups(&classes).map(|groups| groups.into_iter().map(str::to_owned).collect())
-    }
-
-    #[test]
-    fn nested_classes_have_the_group_around_them() {
-        let found = of(&["greek/alpha", "greek/beta", "asia/bengali/ka"]).unwrap();
-        assert_eq!(found, ["greek", "greek", "asia/bengali"]);
-        // A class of Fashion-MNIST is called so; a name that begins with `/` has nothing in front of it.
-        for none in [&["T-shirt/top", "Trouser"][..], &["/a", "/b"], &[]] {
-            assert_eq!(of(none), None, "{none:?}");
-        }
     }
 }

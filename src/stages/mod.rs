@@ -2,6 +2,7 @@
 
 pub mod baseline;
 pub mod calibrate;
+mod class_groups;
 pub mod dataset;
 pub mod direction;
 pub mod embed;

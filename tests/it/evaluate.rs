@@ -162,7 +162,7 @@ fn the_honest_experiment_checks_and_its_mistakes_are_shown_at_their_lines() {
         ("evaluate-seen.metrics=[\"recall@5000\"]", 2, "5000 vectors, of which a query leaves itself out"),
         ("evaluate-unseen.rerank={ k-reciprocal = { k1 = 6000 } }", 2, "6000 neighbours are wanted"),
         ("evaluate.exclude=\"same-group\"", 4, "the data has no column `group`"),
-        ("evaluate.breakdown=\"category\"", 4, "the data has no column `category`"),
+        ("evaluate.breakdown=\"category\"", 4, "the data has no groups: its classes are not called `group/class`"),
         ("evaluate-seen.leave-one-out=false", 2, "5000 queries are in the index too"),
         ("sample.class-list=\"all\"", 2, "needs queries whose class the index does not hold"),
     ] {

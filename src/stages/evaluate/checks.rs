@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 
 use super::asked::{Groups, Wish};
 use super::lookup::Lookup;
-use super::{Breakdown, Exclude, Params, embedded};
+use super::{Exclude, Params, embedded};
 use crate::artifact::Distance;
 use crate::metric::registry::AnyMetric;
 use crate::stage::{EmbeddingsFacts, IndexFacts, ParamIssue, SamplesFacts, StageError};
-use crate::stages::leak;
+use crate::stages::{class_groups, leak};
 
 /// Every problem that facts show.
 pub(super) fn issues(
@@ -31,6 +31,7 @@ pub(super) fn issues(
     issues.extend(twice(params));
     issues.extend(too_deep(params, indexed, left_out));
     issues.extend(missing_columns(params));
+    issues.extend(no_categories(params, index));
     issues.extend(rerank(params, index.map(|facts| facts.distance), indexed, left_out));
     if let Some((index, queries)) = index.zip(queries) {
         issues.extend(labels(params, index, queries));
@@ -65,20 +66,21 @@ fn too_deep(params: &Params, indexed: Option<usize>, left_out: usize) -> Vec<Par
 }
 
 /// Columns that no dataset has yet. Once `examples.parquet` has them, facts say so and a lookup leaves more rows out.
-fn missing_columns(params: &Params) -> Vec<ParamIssue> {
-    let exclude = params.exclude.as_ref().map(|exclude| match exclude {
-        Exclude::SameGroup => ("exclude", "group"),
-        Exclude::SameSource => ("exclude", "source"),
-    });
-    let breakdown = params.breakdown.as_ref().map(|breakdown| match breakdown {
-        Breakdown::Category => ("breakdown", "category"),
-    });
-    let issue = |(path, column): (&str, &str)| {
-        ParamIssue::new(path, format!("the data has no column `{column}`"))
-            .help(format!("leave `{path}` out: the dataset says no {column} of its images"))
-            .unavailable()
+fn missing_columns(params: &Params) -> Option<ParamIssue> {
+    let column = match params.exclude.as_ref()? {
+        Exclude::SameGroup => "group",
+        Exclude::SameSource => "source",
     };
-    exclude.into_iter().chain(breakdown).map(issue).collect()
+    let issue = ParamIssue::new("exclude", format!("the data has no column `{column}`"));
+    Some(issue.help(format!("leave `exclude` out: the dataset says no {column} of its images")).unavailable())
+}
+
+/// Categories of classes, where the names of classes are known and have none.
+fn no_categories(params: &Params, index: Option<&IndexFacts>) -> Option<ParamIssue> {
+    params.breakdown.as_ref()?;
+    let classes = index?.pool.classes.as_ref()?;
+    let help = "leave `breakdown` out, or bring a dataset whose classes have groups";
+    class_groups::groups(classes).is_none().then(|| class_groups::none("breakdown").help(help))
 }
 
 fn rerank(params: &Params, distance: Option<Distance>, indexed: Option<usize>, left_out: usize) -> Vec<ParamIssue> {

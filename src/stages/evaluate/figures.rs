@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde_json::Value as Json;
 
 use super::apart::apart;
-use super::asked::{Groups, Named};
+use super::asked::{Groups, Mean, Named};
 use super::lookup::{Found, Lookup};
 use super::rerank::unmeasured;
 use super::{Params, pairs};
@@ -96,6 +96,32 @@ struct Measuring<'a> {
     measured: Measured,
 }
 
+/// The means over some queries of each value that `value` gives of a query and a column.
+///
+/// # Errors
+/// If the stage is to stop.
+pub(super) fn means(
+    groups: &Groups,
+    lookup: &Lookup<'_>,
+    bootstrap: &Bootstrap,
+    queries: &[usize],
+    value: impl Fn(usize, usize) -> Option<f64>,
+) -> Result<BTreeMap<String, Figure>, StageError> {
+    let columns: Vec<Vec<Option<f64>>> =
+        (0..groups.columns.len()).map(|column| queries.iter().map(|query| value(*query, column)).collect()).collect();
+    let labels: Vec<i32> = queries.iter().map(|query| lookup.labels[*query]).collect();
+    let of_mean = |mean: &Named<Mean>| Column { values: &columns[mean.metric.column], average: mean.metric.average };
+    let asked: Vec<Column<'_>> = groups.means.iter().map(of_mean).collect();
+    let found = bootstrap.means_unless(lookup.stop, &labels, &asked).map_err(|error| unmeasured(&error))?;
+    let named = groups.means.iter().zip(found).filter_map(|(mean, interval)| {
+        let interval = interval?;
+        let metric = &groups.columns[mean.metric.column];
+        let counted = columns[mean.metric.column].iter().flatten().count();
+        Some((mean.name.clone(), figure(metric, interval.value, Some(interval), CLASSES, counted)))
+    });
+    Ok(named.collect())
+}
+
 /// A figure as it is left.
 fn figure(metric: &dyn Metric, value: f64, interval: Option<Interval>, drawn: &str, queries: usize) -> Figure {
     Figure {
@@ -112,31 +138,12 @@ fn figure(metric: &dyn Metric, value: f64, interval: Option<Interval>, drawn: &s
 }
 
 impl Measuring<'_> {
-    /// The means over some queries of each value that `value` gives of a query and a column.
     fn means(
         &self,
         queries: &[usize],
         value: impl Fn(usize, usize) -> Option<f64>,
     ) -> Result<BTreeMap<String, Figure>, StageError> {
-        let columns: Vec<Vec<Option<f64>>> = (0..self.groups.columns.len())
-            .map(|column| queries.iter().map(|query| value(*query, column)).collect())
-            .collect();
-        let labels: Vec<i32> = queries.iter().map(|query| self.lookup.labels[*query]).collect();
-        let asked: Vec<Column<'_>> = self
-            .groups
-            .means
-            .iter()
-            .map(|mean| Column { values: &columns[mean.metric.column], average: mean.metric.average })
-            .collect();
-        let found =
-            self.bootstrap.means_unless(self.lookup.stop, &labels, &asked).map_err(|error| unmeasured(&error))?;
-        let named = self.groups.means.iter().zip(found).filter_map(|(mean, interval)| {
-            let interval = interval?;
-            let metric = &self.groups.columns[mean.metric.column];
-            let counted = columns[mean.metric.column].iter().flatten().count();
-            Some((mean.name.clone(), figure(metric, interval.value, Some(interval), CLASSES, counted)))
-        });
-        Ok(named.collect())
+        means(self.groups, self.lookup, &self.bootstrap, queries, value)
     }
 
     /// Leaves a figure, or says why there is none.

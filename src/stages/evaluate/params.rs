@@ -36,7 +36,8 @@ choice! {
 choice! {
     /// What figures are told apart by, beside the classes.
     pub enum Breakdown {
-        /// The category of a class, such as the kind of a product.
+        /// The category of a class, such as the kind of a product or the alphabet of a letter: what stands before the last
+        /// `/` of its name.
         #[aka("super_class", "superclass", "coarse", "supercategory")]
         "category" => Category,
     }
@@ -89,7 +90,7 @@ params! {
         /// Which other indexed images a query does not look at; for data that has the column.
         #[aka("ignore", "filter", "exclude_same")]
         exclude: Option<Exclude> = None,
-        /// What figures are told apart by, beside the classes; for data that has the column.
+        /// What means over queries are told apart by, beside the classes; for data whose classes are called `category/class`.
         #[aka("by", "group_by", "stratify")]
         breakdown: Option<Breakdown> = None,
         /// How neighbours are ranked anew from each other's neighbours; figures of ranked neighbours are then given before

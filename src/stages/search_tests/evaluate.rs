@@ -125,6 +125,29 @@ fn means_are_of_queries_or_of_classes() {
 }
 
 #[test]
+fn means_are_told_apart_by_the_category_of_the_class() {
+    let world = World::new();
+    let named = |classes: [&str; 2]| {
+        let path = world.folder("dataset").join("dataset.json");
+        let mut info: DatasetInfo = read_json(&path).unwrap();
+        info.classes = classes.map(str::to_owned).to_vec();
+        write_json(&path, &info).unwrap();
+        world.index().unwrap();
+        let params =
+            json!({ "slice": { "begin": 4, "size": 2 }, "metrics": ["recall@1", "nmi"], "breakdown": "category" });
+        world.evaluate(&params)
+    };
+    named(["feline/cat", "canine/dog"]).unwrap();
+    let found = world.evaluation().breakdown;
+    let figures: Vec<_> =
+        found.iter().map(|(name, figures)| (name.as_str(), figures["recall@1"].estimate.value)).collect();
+    assert_eq!(figures, [("canine", 0.0), ("feline", 1.0)]);
+    assert!(found.values().all(|figures| figures.len() == 1 && figures["recall@1"].queries == 1), "{found:?}");
+    let error = named(["cat", "dog"]).unwrap_err().to_string();
+    assert_eq!(error, "`breakdown`: the data has no groups: its classes are not called `group/class`");
+}
+
+#[test]
 fn lone_queries_are_counted_and_left_out_of_means() {
     let world = World::indexed();
     world.embed("validation", 10, &[(0.4, 0), (3.0, 5), (10.4, 1)], false);
@@ -327,10 +350,16 @@ fn an_evaluation_is_checked_before_anything_runs() {
     let rerank = json!({ "metrics": ["map@r"], "rerank": { "k-reciprocal": { "k1": 5, "k2": 2 } } });
     assert_eq!(paths(rerank, &small), ["rerank.k-reciprocal.k1"]);
     assert_eq!(paths(json!({ "metrics": ["nmi"], "rerank": { "query-expansion": { "k": 2 } } }), &small), ["rerank"]);
-    for (key, value) in [("exclude", "same-group"), ("exclude", "same-source"), ("breakdown", "category")] {
+    for (key, value) in [("exclude", "same-group"), ("exclude", "same-source")] {
         let issue = issues(&json!({ "metrics": ["map@r"], key: value }), &small).remove(0);
         assert!(issue.path == key && issue.unavailable && issue.message.starts_with("the data has no column"));
     }
+    let mut named = facts(4, 4..10, true);
+    if let Some(Facts::Index(index)) = named.0.get_mut("index") {
+        index.pool.classes = Some(vec!["cat".to_owned(), "dog".to_owned()]);
+    }
+    let issue = issues(&json!({ "metrics": ["map@r"], "breakdown": "category" }), &named).remove(0);
+    assert!(issue.path == "breakdown" && issue.unavailable && issue.message.starts_with("the data has no groups"));
 }
 
 #[test]
