@@ -144,7 +144,7 @@ fn means_are_told_apart_by_the_category_of_the_class() {
     assert_eq!(figures, [("canine", 0.0), ("feline", 1.0)]);
     assert!(found.values().all(|figures| figures.len() == 1 && figures["recall@1"].queries == 1), "{found:?}");
     let error = named(["cat", "dog"]).unwrap_err().to_string();
-    assert_eq!(error, "`breakdown`: the data has no groups: its classes are not called `group/class`");
+    assert_eq!(error, "the data has no groups: its classes are not called `group/class`");
 }
 
 #[test]
