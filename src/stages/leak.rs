@@ -1,5 +1,6 @@
-//! The guard of `match`, `evaluate` and `few-shot`: queries that are in the index, among the images that the model was trained on, or among those that
-//! the thresholds were found with. Such queries are refused, or counted and told of where that is allowed.
+//! The guard of `match`, `evaluate` and `few-shot`: queries that are in the index, among the images that the model was
+//! trained on, or among those that the thresholds were found with. Such queries are refused, or counted and told of where
+//! that is allowed.
 
 use std::ops::Range;
 use std::sync::Arc;
