@@ -119,7 +119,7 @@ fn intro(found: &Evaluation) -> String {
     let counts = &found.counts;
     let mut text = format!(
         "{} queries of {} classes looked up in {} images of {} classes by {} distance{}; {} averages. Intervals are from {} \
-         draws of classes, then of queries.",
+         draws of classes, then of queries: what other images would give, not what another training would.",
         count(counts.queries),
         count(counts.classes),
         count(counts.indexed),
