@@ -212,8 +212,8 @@ fn interval(data: &ReportData) -> Option<Finding> {
     let (low, high) = wilson(share, rows.len());
     let text = format!(
         "This is one training{seed}. For the {} queries {which}, drawing other queries alone would move \
-         the {:.1} % between {:.1} % and {:.1} % (Wilson's 95 % interval). That is not the spread of trainings: how far another seed \
-         moves it is for a config with several `seeds` to show.",
+         the {:.1} % between {:.1} % and {:.1} % (Wilson's 95 % interval). That is not the spread of trainings: how \
+         far another seed moves it is for a config with several `seeds` to show.",
         count(rows.len()),
         share * 100.0,
         low * 100.0,
