@@ -159,6 +159,10 @@ impl Leaks {
             return Err(issues.into());
         }
         let all = self.queries;
+        let rest = match self.tainted().contains(&false) {
+            true => "see the metrics `disjoint.*`",
+            false => "none is left to tell what the others would give",
+        };
         for found in self.some() {
             let (count, words) = (
                 found.pairs.len(),
@@ -167,7 +171,7 @@ impl Leaks {
                     other => other.words(false),
                 },
             );
-            ctx.warn(format!("{count} of {all} queries are {words}: see the metrics `disjoint.*`"));
+            ctx.warn(format!("{count} of {all} queries are {words}: {rest}"));
         }
         Ok(())
     }

@@ -26,6 +26,11 @@ fn queries_of_the_training_are_refused_or_left_out_of_other_figures() {
     assert_eq!(metrics["disjoint.recall@1"], 0.0, "query 15 is wrong");
     assert!(!metrics.contains_key("overlap.calibration"));
     assert_eq!(warnings, ["1 of 2 queries are images that the model was trained on: see the metrics `disjoint.*`"]);
+    let both = ImageSet::of([(7, "digest of 14"), (8, "digest of 15")]);
+    both.write(&world.folder("validation").join(ImageSet::TRAINED_ON)).unwrap();
+    let (metrics, warnings) = world.matched(&second_part(json!({ "allow-overlap": true }))).unwrap();
+    assert!(warnings[0].ends_with("trained on: none is left to tell what the others would give"), "{warnings:?}");
+    assert!(!metrics.keys().any(|name| name.starts_with("disjoint.")), "{metrics:?}");
 }
 
 #[test]
