@@ -15,11 +15,17 @@ use crate::report::{Drawn, ReportError, chart, text};
 
 /// Points that are shown.
 pub(super) const SHOWN: usize = 25;
+/// A row of one line, and what each further one adds.
 const ROW: f64 = 36.0;
-/// Where words of a row, its interval and its numbers begin.
-const WORDS: f64 = theme::MARGIN;
-const PLANE: f64 = 560.0;
+const LINE: f64 = 22.0;
+/// Where a row begins, what it tried, and its numbers.
+const NAME: f64 = theme::MARGIN;
+const TRIED: f64 = NAME + 146.0;
 const NUMBERS: f64 = 1290.0;
+/// Where the plane begins: as far to the right as what was tried needs, as long as there is room for intervals.
+const PLANE: std::ops::RangeInclusive<f64> = 560.0..=880.0;
+/// Lines of what was tried.
+const MOST_LINES: usize = 3;
 const WIDTH: u32 = 1600;
 const SAMPLING: RGBColor = RGBColor(140, 140, 40);
 
@@ -38,21 +44,61 @@ pub(super) fn draw(report: &SweepReport, objective: usize, path: &Path) -> Resul
         report.statement
     );
     let top = Canvas::header_height(f64::from(WIDTH), &title, &subtitle) + 20.0;
-    let height = rows.len().max(6) as f64 * ROW;
+    let column = Column::of(report, rows);
+    let height = rows.len().max(6) as f64 * column.row;
     let page = (WIDTH, (top + height + BELOW + 24.0) as u32);
     let (mut canvas, _) = headed(page, &title, &subtitle);
     if rows.is_empty() {
         let area = middle(&canvas, top);
         chart::nothing(&mut canvas, area, "No trial is finished.");
     } else {
-        plane(&mut canvas, report, objective, rows, Area::new(PLANE, top, NUMBERS - 24.0 - PLANE, height));
+        let area = Area::new(column.end, top, NUMBERS - 24.0 - column.end, height);
+        plane(&mut canvas, report, objective, (rows, &column), area);
         legend(&mut canvas, rows);
     }
     canvas.save(path)?;
     Ok(described(report, title, rows))
 }
 
-fn plane(canvas: &mut Canvas, report: &SweepReport, objective: usize, rows: &[Row<'_>], area: Area) {
+/// What each row tried, in lines, with the room for it.
+struct Column {
+    lines: Vec<Vec<String>>,
+    /// Where the plane begins.
+    end: f64,
+    /// The height of a row.
+    row: f64,
+}
+
+impl Column {
+    fn of(report: &SweepReport, rows: &[Row<'_>]) -> Self {
+        const GAP: f64 = 20.0;
+        let said: Vec<String> = rows.iter().map(|(trial, _)| said(report, trial)).collect();
+        let pen = Pen::new(theme::SMALL, theme::MUTED);
+        let widest = said.iter().map(|said| text::width(said, pen.size, pen.weight)).fold(0.0, f64::max);
+        let end = (TRIED + widest + GAP).clamp(*PLANE.start(), *PLANE.end());
+        let room = end - GAP - TRIED;
+        let lines = |said: &String| {
+            let mut lines = text::wrap(said, pen.size, pen.weight, room);
+            if lines.len() > MOST_LINES {
+                // The last line that there is room for has all the rest, as far as it goes.
+                let rest = lines.split_off(MOST_LINES - 1).join(" ");
+                lines.push(rest);
+            }
+            lines.iter().map(|line| text::fit(line, pen.size, pen.weight, room)).collect()
+        };
+        let lines: Vec<Vec<String>> = said.iter().map(lines).collect();
+        let most = lines.iter().map(Vec::len).max().unwrap_or(1).max(1);
+        Self { lines, end, row: ROW + (most - 1) as f64 * LINE }
+    }
+}
+
+fn plane(
+    canvas: &mut Canvas,
+    report: &SweepReport,
+    objective: usize,
+    (rows, column): (&[Row<'_>], &Column),
+    area: Area,
+) {
     let numbers = rows.iter().flat_map(|(_, value)| [Some(value.mean), value.low, value.high]).flatten();
     let x = ends(numbers).map_or(Scale::Linear(0.0, 1.0), |(low, high)| Scale::linear(low, high));
     // Rows from the top: the axis runs downward.
@@ -62,8 +108,8 @@ fn plane(canvas: &mut Canvas, report: &SweepReport, objective: usize, rows: &[Ro
     let plane = Plane { area, x: Axis::new(&x, &title, 7), y: axis };
     plane.axes(canvas);
     for (at, (trial, value)) in rows.iter().enumerate() {
-        let y = area.y + (at as f64 + 0.5) * ROW;
-        words(canvas, report, trial, y);
+        let y = area.y + (at as f64 + 0.5) * column.row;
+        words(canvas, trial, &column.lines[at], y);
         let colour = colour(trial, value);
         let place = |value: f64| plane.place(value, 0.0).0;
         if let (Some(low), Some(high)) = (value.low, value.high) {
@@ -78,17 +124,19 @@ fn plane(canvas: &mut Canvas, report: &SweepReport, objective: usize, rows: &[Ro
 }
 
 /// Who it is and what it tried.
-fn words(canvas: &mut Canvas, report: &SweepReport, trial: &SweepTrial, y: f64) {
-    let bold = Pen::new(theme::SMALL, theme::INK).bold();
+fn words(canvas: &mut Canvas, trial: &SweepTrial, lines: &[String], y: f64) {
     let name = format!("{}. trial {}", trial.rank.unwrap_or(0), trial.trial);
-    canvas.text(&name, WORDS, y, bold);
+    canvas.text(&name, NAME, y, Pen::new(theme::SMALL, theme::INK).bold());
+    let first = y - (lines.len() as f64 - 1.0) / 2.0 * LINE;
+    for (at, line) in lines.iter().enumerate() {
+        canvas.text(line, TRIED, first + at as f64 * LINE, Pen::new(theme::SMALL, theme::MUTED));
+    }
+}
+
+fn said(report: &SweepReport, trial: &SweepTrial) -> String {
     let epochs = trial.epochs.map(|epochs| count_of(epochs as usize, "epoch", "epochs"));
     let kept = (trial.kept == Some(false)).then(|| "outside of the constraints".to_owned());
-    let said: Vec<String> = kept.into_iter().chain(epochs).chain([tried(report, trial)]).collect();
-    let start = WORDS + 146.0;
-    let pen = Pen::new(theme::SMALL, theme::MUTED);
-    let said = text::fit(&said.join("; "), pen.size, pen.weight, PLANE - 20.0 - start);
-    canvas.text(&said, start, y, pen);
+    kept.into_iter().chain(epochs).chain([tried(report, trial)]).collect::<Vec<_>>().join("; ")
 }
 
 const fn colour(trial: &SweepTrial, value: &SweepValue) -> RGBColor {
@@ -137,5 +185,42 @@ fn described(report: &SweepReport, title: String, rows: &[Row<'_>]) -> Drawn {
                   other seeds at all. The best of many was also lucky: believe it after its further seeds."
                 .to_owned(),
         numbers,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{bumpy, space, sweep};
+    use super::*;
+
+    fn column(report: &SweepReport) -> Column {
+        let rows: Vec<Row<'_>> =
+            report.trials.iter().filter_map(|trial| Some((trial, trial.values[0].as_ref()?))).collect();
+        Column::of(report, &rows)
+    }
+
+    #[test]
+    fn every_value_that_was_tried_can_be_read() {
+        let report = sweep(space(), 20, bumpy, 1);
+        let column = column(&report);
+        for (trial, lines) in report.trials.iter().zip(&column.lines) {
+            assert_eq!(lines.join(" "), tried(&report, trial), "nothing is cut off");
+        }
+        assert!(PLANE.contains(&column.end) && column.end > *PLANE.start(), "{}", column.end);
+        let most = column.lines.iter().map(Vec::len).max().unwrap();
+        assert_eq!(column.row, ROW + (most - 1) as f64 * LINE);
+    }
+
+    #[test]
+    fn what_is_too_long_ends_within_its_room() {
+        let many: Vec<_> = (0..40).flat_map(|_| space()).collect();
+        let report = sweep(many, 3, bumpy, 1);
+        let column = column(&report);
+        let room = column.end - TRIED;
+        for lines in &column.lines {
+            assert_eq!(lines.len(), MOST_LINES);
+            assert!(lines[MOST_LINES - 1].ends_with('…'), "{lines:?}");
+            assert!(lines.iter().all(|line| text::width(line, theme::SMALL, text::Weight::Regular) < room));
+        }
     }
 }

@@ -21,7 +21,7 @@ fn margin() -> SweepParameter {
 }
 
 /// A loss, the margin of one, a rate in factors, epochs.
-fn space() -> Vec<SweepParameter> {
+pub(super) fn space() -> Vec<SweepParameter> {
     let rate = range("train.optimizer.adam.learning-rate", 1e-4, 1e-1, true);
     vec![
         list("train.loss", &["contrastive", "triplet", "multi-similarity"]),
@@ -71,7 +71,7 @@ fn finished(parameters: &[SweepParameter], number: usize, values: &[f64]) -> Swe
 }
 
 /// A sweep of so many finished trials over some parameters, ranked by their values.
-fn sweep(
+pub(super) fn sweep(
     parameters: Vec<SweepParameter>,
     count: usize,
     value: impl Fn(usize, usize) -> f64,
@@ -126,7 +126,7 @@ fn importance_of(metric: &str, parameters: usize, trials: usize) -> SweepImporta
     SweepImportance { metric, trials, r2: Some(0.63), shares, interactions, ..SweepImportance::default() }
 }
 
-fn bumpy(trial: usize, objective: usize) -> f64 {
+pub(super) fn bumpy(trial: usize, objective: usize) -> f64 {
     0.4 + 0.1 * (share(trial, 2) * 3.0).sin() + 0.05 * share(trial, objective)
 }
 
