@@ -90,8 +90,8 @@ pub(super) struct Top {
     pub(super) order: Vec<String>,
 }
 
-/// The merged spec as somebody wrote it, defaults left out.
-fn merged(experiment: &Experiment) -> Vec<Top> {
+/// The merged spec as it is written: what somebody has left out is not there.
+pub(super) fn merged(experiment: &Experiment) -> Vec<Top> {
     let folder = folder_of(experiment);
     let docs = registry::builtin().docs();
     let stage = |spec: &crate::spec::StageSpec| {

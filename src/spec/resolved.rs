@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use serde_json::Value as Json;
 
-use super::{Experiment, Input, MOST_SEEDS, StageSpec, is_name};
+use super::{ACCEPTED, Experiment, Input, MOST_SEEDS, StageSpec, is_name};
 use crate::base::issue::Issue;
-use crate::base::node::{Node, Table, Value};
+use crate::base::node::{Entry, Node, Table, Value};
 use crate::base::param::node_from_json;
 use crate::base::source::{Place, Source};
 
@@ -56,12 +56,20 @@ fn read(spec: &Json, ids: &[&str], place: &Place) -> Result<Experiment, Missing>
         pipeline: text(spec, "pipeline")?,
         config: Path::new(&place.source.name).to_path_buf(),
         project: place.source.dir.clone(),
-        header: Table::new(),
+        header: header(spec, place),
         // A run is one experiment, whatever varied it.
         sweep: None,
         stages: stages.collect::<Result<_, Missing>>()?,
         issues: Vec::new(),
     })
+}
+
+/// What stands beside the stages, as a config would write it.
+fn header(spec: &Json, place: &Place) -> Table {
+    let said = ACCEPTED.iter().filter_map(|key| Some((*key, spec.get(key)?)));
+    let said = said.filter(|(_, value)| !value.is_null() && *value != "");
+    said.map(|(key, value)| (key.to_owned(), Entry { key: place.clone(), node: node_from_json(value, place) }))
+        .collect()
 }
 
 fn text(spec: &Json, key: &str) -> Result<String, Missing> {
@@ -141,6 +149,8 @@ mod tests {
     fn a_resolved_spec_is_an_experiment_again() {
         let mut experiment = from_resolved(&spec(), &["a", "b"], &source()).unwrap();
         assert_eq!((experiment.seed, experiment.device.as_str()), (u64::MAX, "cpu"));
+        let header: Vec<&str> = experiment.header.keys().map(String::as_str).collect();
+        assert_eq!(header, ["device", "name", "pipeline", "seed"]);
         let ids: Vec<&str> = experiment.stages.iter().map(|stage| stage.id.as_str()).collect();
         assert_eq!((ids, experiment.stages[1].inputs["model"].from.as_str()), (vec!["a", "b"], "a"));
         assert_eq!(experiment.stages[1].params.nearest("retries").value, Value::Integer(2));

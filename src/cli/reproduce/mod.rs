@@ -22,7 +22,7 @@ use crate::error::{Error, Exit};
 use crate::plan::Plan;
 use crate::runner::reproduction::{self, StageComparison, Verdict};
 use crate::runner::{Event, GitState, RunRecord, Runner, folders};
-use crate::spec;
+use crate::spec::{self, Experiment};
 use crate::stages::registry;
 use crate::store::Store;
 
@@ -138,6 +138,11 @@ fn read_record(wanted: &str, root: &Path, place: &PlaceOptions) -> Result<RunRec
 
 /// The plan of a record's experiment, with its data where it lies now.
 fn plan(record: &RunRecord, data: &[String]) -> Result<Plan, Error> {
+    plan_experiment(experiment_of(record, data)?).map_err(|error| tell_of_data(error, record))
+}
+
+/// The experiment of a record, with its data where it lay, or where options say.
+pub(super) fn experiment_of(record: &RunRecord, data: &[String]) -> Result<Experiment, Error> {
     let config = Path::new(&record.config);
     // Only what an older program has recorded still starts from a folder.
     let folder = config.parent().map(|folder| std::path::absolute(folder).unwrap_or_else(|_| folder.to_path_buf()));
@@ -153,7 +158,7 @@ fn plan(record: &RunRecord, data: &[String]) -> Result<Plan, Error> {
     let mut experiment = spec::from_resolved(&record.spec, &ids, &source).map_err(Error::Spec)?;
     experiment.config = config.to_path_buf();
     moved::relocate(&mut experiment, record, data)?;
-    plan_experiment(experiment).map_err(|error| tell_of_data(error, record))
+    Ok(experiment)
 }
 
 /// What to do about data that is not where it was.

@@ -4,24 +4,20 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use serde_json::Value as Json;
 
 use super::look::{Seen, WhichOptions};
 use super::view;
 use crate::artifact::{SweepReport, write_json};
 use crate::base::fs::create_dirs;
-use crate::base::param::node_from_json;
-use crate::base::source::{Place, Source};
-use crate::cli::config::Top;
 use crate::cli::print::{self, shown};
+use crate::cli::reproduce::experiment_of;
 use crate::cli::toml_text::{self, Origins};
-use crate::cli::{sink, threads};
+use crate::cli::{config, sink, threads};
 use crate::error::{Error, Exit};
 use crate::report::sweep::{SweepFigure, page};
 use crate::report::{Drawn, ReportError};
 use crate::runner::RunRecord;
 use crate::runner::sweep::{State, Trial};
-use crate::spec::replace_text;
 
 /// Write a page about a sweep: who is best and how sure that is, what mattered, every trial, with pictures and as tables.
 #[derive(Debug, Args)]
@@ -102,31 +98,8 @@ fn undrawn(error: ReportError) -> Error {
 /// The experiment of a trial as TOML, from the record of its first run; `None` if that is gone.
 fn experiment(root: &Path, trial: &Trial) -> Option<String> {
     let record = RunRecord::read(&root.join(&trial.runs.first()?.dir)).ok()?;
-    Some(toml_of(&record))
-}
-
-/// The resolved spec of a run. Files that it names are where the run has found them: nobody knows where this text will lie.
-fn toml_of(record: &RunRecord) -> String {
-    let nowhere = Place::new(&Source::new("", "", Path::new("")), 0..0);
-    let top =
-        |key: &str, value: &Json| Top { key: key.to_owned(), node: node_from_json(value, &nowhere), order: Vec::new() };
-    let header = ["pipeline", "name", "description", "seed", "device", "numerics"].into_iter().filter_map(|key| {
-        let value = record.spec.get(key).filter(|value| !value.is_null() && **value != "")?;
-        Some(top(key, value))
-    });
-    let stage = |id: &String| {
-        let written = &record.spec["stages"][id];
-        let mut table = written["params"].as_object()?.clone();
-        // How it is treated while it runs stands in the same table.
-        table.extend(written["policy"].as_object().cloned().unwrap_or_default());
-        let mut top = top(id, &Json::Object(table));
-        for (path, at) in &record.paths {
-            if let Some((_, inside)) = path.split_once('.').filter(|(of, _)| of == id) {
-                replace_text(&mut top.node, inside, at);
-            }
-        }
-        Some(top)
-    };
-    let stages = record.stages.iter().filter_map(|one| stage(&one.id));
-    toml_text::document(&header.chain(stages).collect::<Vec<_>>(), Origins::Hidden, &str::to_owned)
+    let mut experiment = experiment_of(&record, &[]).ok()?;
+    // Files that it names are where the run has found them: nobody knows where this text will lie.
+    experiment.config = experiment.project.join(BEST);
+    Some(toml_text::document(&config::merged(&experiment), Origins::Hidden, &str::to_owned))
 }
