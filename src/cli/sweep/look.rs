@@ -1,7 +1,7 @@
 //! `simpipe sweep status`, `table`, `best` and `stop`: what is known of a sweep, and how to end it.
 
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
 use serde_json::json;
@@ -190,10 +190,10 @@ pub(super) fn stop(args: &StopArgs, out: &mut dyn Write) -> Result<Exit, Error> 
     let root = args.which.place.root_here()?;
     let folder = sweep::find(&root, &args.which.sweep)?;
     let store = args.which.place.existing_store(&root)?;
-    let stopped = sweep::stop(&folder)?;
-    let cancelled = cancel_jobs(&folder)?;
+    let (stopped, state) = sweep::stop(&folder)?;
+    let cancelled = cancel_jobs(&state)?;
     let under_way = sweep::is_under_way(store.as_ref(), &folder);
-    let id = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let id = &state.head.sweep;
     if args.which.json {
         print::json(&json!({ "sweep": id, "stopped": stopped, "running": under_way, "cancelled": cancelled }), out)?;
         return Ok(Exit::Done);
@@ -209,9 +209,8 @@ pub(super) fn stop(args: &StopArgs, out: &mut dyn Write) -> Result<Exit, Error> 
 }
 
 /// Cancels the jobs that have not ended. The mark in the journal stops all that can't be: those in the queue as they begin.
-fn cancel_jobs(folder: &Path) -> Result<Vec<String>, Error> {
-    let state = Journal::read(folder)?.state;
-    let left = slurm::jobs(&state, &Queue::default()).into_iter();
+fn cancel_jobs(state: &State) -> Result<Vec<String>, Error> {
+    let left = slurm::jobs(state, &Queue::default()).into_iter();
     let left: Vec<String> = left.filter(|job| job.states.is_none() || job.left() > 0).map(|job| job.job).collect();
     if left.is_empty() {
         return Ok(left);

@@ -203,15 +203,16 @@ fn seeds_of(plan: &Plan) -> Vec<u64> {
     }
 }
 
-/// Asks everybody who works on a sweep to stop, with checkpoints; `false` if it was stopped or is done already.
+/// Asks everybody who works on a sweep to stop, with checkpoints; `false` if it was stopped or is done already. Gives what is
+/// known of it then.
 ///
 /// # Errors
 /// If the journal can't be read or written.
-pub fn stop(folder: &Path) -> Result<bool, RunError> {
+pub fn stop(folder: &Path) -> Result<(bool, State), RunError> {
     let mut journal = Journal::read(folder)?;
-    if journal.state.stopped.is_some() || journal.state.is_done() {
-        return Ok(false);
+    let goes_on = journal.state.stopped.is_none() && !journal.state.is_done();
+    if goes_on {
+        journal.append(&Entry::SweepStopped { why: "somebody asked for it".to_owned(), at_once: true })?;
     }
-    journal.append(&Entry::SweepStopped { why: "somebody asked for it".to_owned(), at_once: true })?;
-    Ok(true)
+    Ok((goes_on, journal.state))
 }
