@@ -6,6 +6,7 @@ use serde::Serialize;
 use serde_json::Value as Json;
 
 use crate::base::path;
+use crate::plan::diff::leaves;
 
 /// A field that differs.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -23,7 +24,7 @@ pub struct FieldChange {
 pub fn field_changes(old: &Json, new: &Json) -> Vec<FieldChange> {
     let mut found = Vec::new();
     both_keys(old, new).into_iter().filter(|name| *name != "stages").for_each(|name| {
-        changes(name.clone(), old.get(name), new.get(name), &mut found);
+        changes(name, old.get(name), new.get(name), &mut found);
     });
     let (before, now) = (&old["stages"], &new["stages"]);
     for id in both_keys(before, now) {
@@ -33,11 +34,11 @@ pub fn field_changes(old: &Json, new: &Json) -> Vec<FieldChange> {
             continue;
         };
         for (table, path) in [("stage", format!("{id}.stage")), ("inputs", format!("{id}.inputs"))] {
-            changes(path, one.get(table), other.get(table), &mut found);
+            changes(&path, one.get(table), other.get(table), &mut found);
         }
         for table in ["params", "policy"] {
             for name in both_keys(&one[table], &other[table]) {
-                changes(path::join(id, name), one[table].get(name), other[table].get(name), &mut found);
+                changes(&path::join(id, name), one[table].get(name), other[table].get(name), &mut found);
             }
         }
     }
@@ -49,27 +50,10 @@ fn both_keys<'a>(one: &'a Json, other: &'a Json) -> BTreeSet<&'a String> {
     [one, other].into_iter().filter_map(Json::as_object).flat_map(serde_json::Map::keys).collect()
 }
 
-fn changes(at: String, old: Option<&Json>, new: Option<&Json>, found: &mut Vec<FieldChange>) {
-    match (old, new) {
-        (old, new) if old == new => {}
-        (Some(Json::Object(one)), Some(Json::Object(other)))
-            if one.len() != 1 || other.len() != 1 || one.keys().eq(other.keys()) =>
-        {
-            for name in one.keys().chain(other.keys()).collect::<BTreeSet<_>>() {
-                changes(path::join(&at, name), one.get(name), other.get(name), found);
-            }
-        }
-        (Some(Json::Array(one)), Some(Json::Array(other))) if holds_tables(one) || holds_tables(other) => {
-            for index in 0..one.len().max(other.len()) {
-                changes(path::at(&at, index), one.get(index), other.get(index), found);
-            }
-        }
-        (old, new) => found.push(FieldChange { path: at, old: old.cloned(), new: new.cloned() }),
-    }
-}
-
-fn holds_tables(items: &[Json]) -> bool {
-    items.iter().any(Json::is_object)
+fn changes(at: &str, old: Option<&Json>, new: Option<&Json>, found: &mut Vec<FieldChange>) {
+    leaves(at, old, new, &mut |path, old, new| {
+        found.push(FieldChange { path: path.to_owned(), old: old.cloned(), new: new.cloned() });
+    });
 }
 
 #[cfg(test)]
@@ -109,7 +93,7 @@ mod tests {
             "train.layers[1].conv2d.filters: 8 -> 16",
             "train.layers[2]: - -> \"flatten\"",
             "train.loss.triplet.margin: 0.2 -> 0.3",
-            "train.sizes: [1,2] -> [1,3]",
+            "train.sizes[1]: 2 -> 3",
         ];
         assert_eq!(paths(&old, &new), expected);
         assert_eq!(paths(&old, &old), [""; 0]);

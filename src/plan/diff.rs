@@ -199,33 +199,41 @@ fn compare_specs(old: &Json, new: &Json, found: &mut Vec<Reason>) {
 
 /// Adds a reason for every leaf that differs.
 fn compare(at: &str, old: &Json, new: &Json, found: &mut Vec<Reason>) {
-    if old == new {
-        return;
-    }
+    leaves(at, Some(old), Some(new), &mut |path, old, new| {
+        found.push(Reason::changed(ReasonKind::ParamChanged, path, old.cloned(), new.cloned()));
+    });
+}
+
+/// Says every leaf that differs between two values, by its path, with what each of them has there.
+///
+/// Tables without a common key are one leaf: another alternative of a choice is one difference, whatever its parameters. So
+/// are plain lists of other lengths. A list of tables is compared between what both begin and end with, so that one more
+/// item is one difference.
+pub fn leaves(at: &str, old: Option<&Json>, new: Option<&Json>, say: &mut Say<'_>) {
     match (old, new) {
-        (Json::Object(before), Json::Object(now)) if before.keys().any(|key| now.contains_key(key)) => {
+        (old, new) if old == new => {}
+        (Some(Json::Object(before)), Some(Json::Object(now))) if before.keys().any(|key| now.contains_key(key)) => {
             let keys: std::collections::BTreeSet<&String> = before.keys().chain(now.keys()).collect();
-            for key in keys {
-                let (old, new) = (before.get(key), now.get(key));
-                match (old, new) {
-                    (Some(old), Some(new)) => compare(&path::join(at, key), old, new, found),
-                    _ => found.push(Reason::changed(
-                        ReasonKind::ParamChanged,
-                        path::join(at, key),
-                        old.cloned(),
-                        new.cloned(),
-                    )),
-                }
+            keys.into_iter().for_each(|key| leaves(&path::join(at, key), before.get(key), now.get(key), say));
+        }
+        (Some(Json::Array(before)), Some(Json::Array(now)))
+            if before.len() == now.len() || before.iter().chain(now).any(Json::is_object) =>
+        {
+            let first = before.iter().zip(now).take_while(|(old, new)| old == new).count();
+            let left = before.len().min(now.len()) - first;
+            let ends = before.iter().rev().zip(now.iter().rev());
+            let last = ends.take(left).take_while(|(old, new)| old == new).count();
+            let (before, now) = (&before[..before.len() - last], &now[..now.len() - last]);
+            for index in first..before.len().max(now.len()) {
+                leaves(&path::at(at, index), before.get(index), now.get(index), say);
             }
         }
-        (Json::Array(before), Json::Array(now)) if before.len() == now.len() => {
-            for (index, (old, new)) in before.iter().zip(now).enumerate() {
-                compare(&path::at(at, index), old, new, found);
-            }
-        }
-        _ => found.push(Reason::changed(ReasonKind::ParamChanged, at, Some(old.clone()), Some(new.clone()))),
+        (old, new) => say(at, old, new),
     }
 }
+
+/// Takes a path and what stands there before and after.
+pub type Say<'a> = dyn FnMut(&str, Option<&Json>, Option<&Json>) + 'a;
 
 #[cfg(test)]
 mod tests {
@@ -264,6 +272,19 @@ mod tests {
         let old = json!({ "loss": { "triplet": { "margin": 0.2 } }, "layers": ["a", { "b": { "size": 1 } }] });
         let new = json!({ "loss": { "circle": { "gamma": 80 } }, "layers": ["a", { "b": { "size": 2 } }] });
         assert_eq!(paths(old, new), ["train.layers[1].b.size", "train.loss"]);
+    }
+
+    #[test]
+    fn an_item_that_came_or_went_is_one_change() {
+        let layers = |layers: Json| json!({ "layers": layers, "sizes": [1, 2] });
+        let long = json!(["a", { "b": { "size": 1 } }, "c", { "d": { "size": 1 } }]);
+        assert_eq!(paths(layers(long.clone()), layers(json!(["a", "c", { "d": { "size": 1 } }]))), ["train.layers[1]"]);
+        assert_eq!(paths(layers(json!([{ "b": { "size": 1 } }])), layers(json!([]))), ["train.layers[0]"]);
+        let other = layers(json!(["a", { "b": { "size": 2 } }, "e", "c", { "d": { "size": 1 } }]));
+        assert_eq!(paths(layers(long), other), ["train.layers[1].b.size", "train.layers[2]"]);
+        // Of a plain list of another length nobody knows which item became which.
+        assert_eq!(paths(json!({ "sizes": [1, 2] }), json!({ "sizes": [1, 2, 3] })), ["train.sizes"]);
+        assert_eq!(paths(json!({ "sizes": [1, 2] }), json!({ "sizes": [1, 3] })), ["train.sizes[1]"]);
     }
 
     #[test]
