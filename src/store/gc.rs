@@ -36,6 +36,18 @@ pub struct GcPolicy {
     pub alone: bool,
     /// Whether to act; else only to say what would be done.
     pub delete: bool,
+    /// Runs that stay with their group and need not stay whole, by id: those of a sweep's trials.
+    pub trials: BTreeMap<String, TrialShare>,
+}
+
+/// What stays of a run that does not stay whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TrialShare {
+    /// Its checkpoints: it may be trained further.
+    Checkpoints,
+    /// None of its results, unless another run needs them.
+    Nothing,
 }
 
 impl Default for GcPolicy {
@@ -49,6 +61,7 @@ impl Default for GcPolicy {
             downloads: false,
             alone: false,
             delete: false,
+            trials: BTreeMap::new(),
         }
     }
 }
@@ -215,7 +228,7 @@ impl<'a> Sweep<'a> {
         let journals = store.runs_not_silent_for(policy.silent())?;
         let runs = runs_of(&journals, others);
         let order = store.run_order()?;
-        let reach = Reach::of(&runs, &order, &store.pins()?, policy.keep_runs);
+        let reach = Reach::of(&runs, &order, &store.pins()?, policy);
         let (entries, unreadable) = store.stored()?;
         let report = GcReport {
             unreadable,

@@ -59,7 +59,7 @@ pub use du::{DatasetUse, DuReport, KindUse, RunUse};
 pub use entry::{AcEntry, Declared, Produced, WHATEVER};
 pub use error::StoreError;
 pub use files::{FileRecord, Files};
-pub use gc::{Amount, GcPolicy, GcReport, KeptGroup, RemovedGroup};
+pub use gc::{Amount, GcPolicy, GcReport, KeptGroup, RemovedGroup, TrialShare};
 pub use hold::Hold;
 pub use journal::{Journal, JournaledRun, RunStart, RunState};
 pub use lock::FileLock;

@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 use rayon::prelude::*;
 use serde_json::Value as Json;
 
-use super::{AcEntry, FileRecord, JournaledRun, Pin, RunOrder, RunState, Store, StoreError, fs};
+use super::{AcEntry, FileRecord, GcPolicy, JournaledRun, Pin, RunOrder, RunState, Store, StoreError, TrialShare, fs};
 use crate::base::digest::Digest;
 
 /// A run and what it reached: from its journal, or from a record that predates journals.
@@ -103,9 +103,9 @@ pub(super) struct Reach {
 
 impl Reach {
     /// Of pins, runs under way, and the last `keep` runs of each name, whatever their end, with the last that is done. A
-    /// group of runs counts as one and stays as a whole.
-    pub(super) fn of(runs: &[RunReach], order: &RunOrder, pins: &[Pin], keep: usize) -> Self {
-        let mut reach = Self::default();
+    /// group of runs counts as one and stays as a whole; of a sweep's trials, once nobody works on it, what it needs.
+    pub(super) fn of(runs: &[RunReach], order: &RunOrder, pins: &[Pin], policy: &GcPolicy) -> Self {
+        let (mut reach, keep) = (Self::default(), policy.keep_runs);
         for pin in pins {
             let why = Why::Pinned(pin.tag.clone());
             reach.keep((&pin.name, &pin.run), &why, pin.keys.values(), pin.shelves.iter());
@@ -130,7 +130,10 @@ impl Reach {
                 if running.contains(run.whole()) {
                     reach.keep((name, &run.run), &Why::Running, &run.keys, run.shelves.keys());
                 } else if last.contains(run.whole()) {
-                    reach.keep((name, &run.run), &why, &run.keys, run.shelves.keys());
+                    let share = policy.trials.get(&run.run);
+                    let keys = run.keys.iter().filter(|_| share.is_none());
+                    let shelves = run.shelves.keys().filter(|_| share != Some(&TrialShare::Nothing));
+                    reach.keep((name, &run.run), &why, keys, shelves);
                 }
             }
         }
@@ -244,6 +247,33 @@ mod tests {
         RunReach { run: run.to_owned(), name: name.to_owned(), group: None, state, keys, shelves: BTreeMap::new() }
     }
 
+    fn last(keep_runs: usize) -> GcPolicy {
+        GcPolicy { keep_runs, ..GcPolicy::default() }
+    }
+
+    #[test]
+    fn of_a_sweeps_trials_stays_what_it_needs_once_nobody_works_on_it() {
+        let of = |id: &str| {
+            let shelves = BTreeMap::from([(Digest::of(format!("shelf {id}").as_bytes()), Digest::of(id.as_bytes()))]);
+            RunReach { group: Some("1".to_owned()), shelves, ..run(id, "a", RunState::Done, &["all", id]) }
+        };
+        let mut runs = vec![run("1", "a", RunState::Interrupted, &[]), of("2"), of("3"), of("4")];
+        let shares = [("3", TrialShare::Checkpoints), ("4", TrialShare::Nothing)];
+        let trials = shares.map(|(run, share)| (run.to_owned(), share)).into();
+        let policy = GcPolicy { trials, ..last(1) };
+        let reach = Reach::of(&runs, &RunOrder::default(), &[], &policy);
+        let has = |reach: &Reach, name: &str| {
+            let digest = Digest::of(name.as_bytes());
+            reach.keys.contains_key(&digest) || reach.shelves.contains_key(&digest)
+        };
+        let names = ["all", "2", "shelf 2", "3", "shelf 3", "4", "shelf 4"];
+        assert_eq!(names.map(|name| has(&reach, name)), [true, true, true, false, true, false, false]);
+        assert_eq!(reach.runs.len(), 4, "what is known of each stays");
+        runs[0].state = RunState::Running;
+        let reach = Reach::of(&runs, &RunOrder::default(), &[], &policy);
+        assert_eq!(names.map(|name| has(&reach, name)), [true; 7]);
+    }
+
     #[test]
     fn the_last_runs_of_each_name_are_kept_with_the_last_that_is_done() {
         let runs = [
@@ -255,7 +285,7 @@ mod tests {
             run("0", "c", RunState::Running, &["c0"]),
         ];
         let kept = |keep| {
-            Reach::of(&runs, &RunOrder::default(), &[], keep)
+            Reach::of(&runs, &RunOrder::default(), &[], &last(keep))
                 .runs
                 .into_iter()
                 .map(|(name, run)| name + &run)
@@ -263,7 +293,7 @@ mod tests {
         };
         assert_eq!(kept(1), ["a2", "a4", "b0", "c0"], "of a: the last, and the last that is done");
         assert_eq!(kept(3), ["a2", "a3", "a4", "b0", "c0"]);
-        let reach = Reach::of(&runs, &RunOrder::default(), &[], 0);
+        let reach = Reach::of(&runs, &RunOrder::default(), &[], &last(0));
         assert_eq!(reach.keys, BTreeMap::from([(Digest::of(b"c0"), Why::Running)]));
     }
 
@@ -282,7 +312,7 @@ mod tests {
             of("7", "8", RunState::Done),
         ];
         let kept = |runs: &[RunReach], keep| {
-            let reach = Reach::of(runs, &RunOrder::default(), &[], keep);
+            let reach = Reach::of(runs, &RunOrder::default(), &[], &last(keep));
             reach.runs.into_iter().map(|(_, run)| run).collect::<String>()
         };
         // A run that has ended stays as long as its group is under way.

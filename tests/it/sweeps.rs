@@ -137,7 +137,12 @@ fn trials_over_a_late_stage_train_once_and_are_no_runs_of_the_experiment() {
     assert!(again["stages"].as_array().unwrap().iter().all(|stage| stage["outcome"] == "hit"), "{again}");
 
     // gc takes the sweep for one run, and a second `sweep run` has nothing to do.
-    project.json(&["store", "gc", "--keep-runs", "2", "--grace", "0s", "--delete", "--json"], 0);
+    let cleaned = project.json(&["store", "gc", "--keep-runs", "2", "--grace", "0s", "--delete", "--json"], 0);
+    let gone = |kind: &str| -> u64 {
+        let groups = cleaned["removed"].as_array().unwrap().iter().filter(|group| group["kind"] == kind);
+        groups.map(|group| group["entries"].as_u64().unwrap()).sum()
+    };
+    assert_eq!((gone("train"), gone("calibrate")), (0, 3), "of its trials the best stays: {cleaned}");
     let removed = project.json(&["store", "gc", "--keep-runs", "2", "--grace", "0s", "--json"], 0);
     assert_eq!(removed["removed"], serde_json::json!([]), "{removed}");
     let before = finished(&project);

@@ -8,14 +8,15 @@ use clap::Args;
 use crate::cli::options::PlaceOptions;
 use crate::cli::print::{self, Align, Table};
 use crate::error::{Error, Exit};
-use crate::runner::folders;
+use crate::runner::{folders, sweep};
 use crate::stage::TimeLimit;
 use crate::store::{GcPolicy, GcReport};
 
 /// Say what no kept run reaches, and with `--delete` remove it; safe beside running runs.
 #[derive(Debug, Args)]
 #[command(after_help = "Kept are the last runs of every experiment that used this store, pinned and running runs, \
-checkpoints of trainings that have not ended, and what is younger than the grace period.
+checkpoints of trainings that have not ended, and what is younger than the grace period. A sweep counts as one run: its best \
+trial stays, and the checkpoints of those that may be trained further.
 
 Examples:
   simpipe store gc
@@ -70,6 +71,7 @@ pub(super) fn exec(args: &GcArgs, out: &mut dyn Write) -> Result<Exit, Error> {
         downloads: args.downloads,
         alone: args.alone,
         delete: args.delete,
+        trials: sweep::shares(&root),
     };
     let report = store.gc(&policy, &folders::reach(&root))?;
     print::store_warnings(&store)?;

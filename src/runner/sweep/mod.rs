@@ -13,6 +13,7 @@
 //! | `work` | the loop, the wish to stop |
 //! | `trial` | one trial |
 //! | `standings` | who is best, and how sure that is |
+//! | `shares` | what gc keeps of its trials |
 //! | `report` | what it comes to as data for a page |
 //! | `folder` | where sweeps are |
 //! | `slurm` | workers as the elements of an array job |
@@ -30,6 +31,7 @@ mod error;
 mod folder;
 mod journal;
 mod report;
+mod shares;
 pub mod slurm;
 mod standings;
 mod state;
@@ -48,6 +50,7 @@ pub use entry::{Coordinate, Earlier, Entry, FORMAT, Head, SavedOverlay, Told, Tr
 pub use error::SweepError;
 pub use folder::{all, find, is_of_sweep, of_name, sweeps_folder, trials};
 pub use journal::Journal;
+pub use shares::shares;
 pub use standings::{Standing, Verdict};
 pub use state::{Ending, State, Stop, Trial};
 pub use work::SweepEvent;

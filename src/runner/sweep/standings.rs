@@ -1,8 +1,9 @@
 //! Who is best: trials by what they gave, whether the first two differ, and whom further seeds are for.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use super::state::{State, Trial};
+use super::state::State;
 use crate::metric::statistics::Spread;
 use crate::sweep::{Finished, History, Point, front};
 
@@ -72,17 +73,6 @@ impl State {
         order.into_iter().map(|at| kept[at].clone()).chain(outside).collect()
     }
 
-    /// Whether a finished trial is what its point came to: no further seeds, and trained the farthest.
-    pub(super) fn is_farthest(&self, number: usize) -> bool {
-        let root = |number: usize| self.trials[number].further.unwrap_or(number);
-        let trial = &self.trials[number];
-        let is_farther = |other: &usize| {
-            let one = &self.trials[*other];
-            one.again.is_none() && root(*other) == root(number) && one.rung > trial.rung
-        };
-        trial.again.is_none() && (trial.epochs.is_none() || !self.finished.iter().any(is_farther))
-    }
-
     fn costs_of(&self, standing: &Standing) -> Vec<f64> {
         self.head.goals.iter().zip(&standing.values).map(|(goal, value)| goal.cost(*value)).collect()
     }
@@ -93,17 +83,21 @@ impl State {
         number: usize,
         with_further_seeds: bool,
     ) -> impl Iterator<Item = &super::entry::TrialRun> {
-        let is_further = move |trial: &&Trial| with_further_seeds && trial.again == Some(number) && trial.is_finished();
-        let further = self.trials.iter().filter(is_further).flat_map(|trial| &trial.runs);
+        let further = self.trials[number].reseeded.iter().map(|further| &self.trials[*further]);
+        let further = further.filter(move |trial| with_further_seeds && trial.is_finished()).flat_map(|one| &one.runs);
         self.trials[number].runs.iter().chain(further)
     }
 
     /// Means over the runs of a point, and how many those are.
-    pub(super) fn means(&self, number: usize, with_further_seeds: bool) -> Option<(BTreeMap<String, f64>, usize)> {
+    pub(super) fn means(
+        &self,
+        number: usize,
+        with_further_seeds: bool,
+    ) -> Option<(Cow<'_, BTreeMap<String, f64>>, usize)> {
         let own = self.trials[number].metrics()?;
         let runs: Vec<_> = self.runs_of(number, with_further_seeds).collect();
         if runs.len() <= self.trials[number].runs.len() {
-            return Some((own.clone(), runs.len()));
+            return Some((Cow::Borrowed(own), runs.len()));
         }
         let mut sums: BTreeMap<String, (f64, usize)> = BTreeMap::new();
         for (name, value) in runs.iter().flat_map(|run| &run.metrics) {
@@ -112,8 +106,8 @@ impl State {
         }
         let means = sums.into_iter().filter(|(_, (_, count))| *count == runs.len());
         #[expect(clippy::cast_precision_loss, reason = "a few seeds")]
-        let means = means.map(|(name, (sum, count))| (name, sum / count as f64)).collect();
-        Some((means, runs.len()))
+        let means: BTreeMap<String, f64> = means.map(|(name, (sum, count))| (name, sum / count as f64)).collect();
+        Some((Cow::Owned(means), runs.len()))
     }
 
     /// Who is best, and how sure that is.

@@ -55,6 +55,8 @@ pub struct Trial {
     pub runs: Vec<TrialRun>,
     /// How long it took.
     pub seconds: Option<f64>,
+    /// Trials that train its point with further seeds.
+    pub reseeded: Vec<usize>,
 }
 
 /// Why no further trial begins.
@@ -89,6 +91,8 @@ pub struct State {
     pub submitted: Vec<Submitted>,
     /// What somebody should know of the journal.
     pub notes: Vec<String>,
+    /// The highest rung that a point has finished, by the trial that began it.
+    pub(super) farthest: BTreeMap<usize, usize>,
 }
 
 impl Trial {
@@ -133,8 +137,9 @@ impl State {
     /// That of a sweep which has only begun.
     #[must_use]
     pub fn new(head: Head) -> Self {
-        let (trials, finished, failed, submitted, notes) = Default::default();
-        Self { head, trials, finished, failed, failures: 0, total: 0, done: false, stopped: None, submitted, notes }
+        let (trials, finished, failed, submitted, notes, farthest) = Default::default();
+        let (failures, total, done, stopped) = (0, 0, false, None);
+        Self { head, trials, finished, failed, failures, total, done, stopped, submitted, notes, farthest }
     }
 
     /// Takes a line in. One that says again what another has said, or is about a trial that was never asked for, changes
@@ -151,27 +156,7 @@ impl State {
                     self.failures = 0;
                 }
             }
-            Entry::TrialAsked { trial, point, parameters, seeds, again, further, rung, epochs, added }
-                if trial == self.trials.len() =>
-            {
-                self.trials.push(Trial {
-                    point: point.map(|point| Coordinate::point(&point)),
-                    parameters,
-                    seeds,
-                    again,
-                    further,
-                    rung,
-                    epochs,
-                    added,
-                    released: BTreeSet::new(),
-                    attempt: None,
-                    worker: None,
-                    ending: None,
-                    runs: Vec::new(),
-                    seconds: None,
-                });
-            }
-            Entry::TrialAsked { .. } => {}
+            Entry::TrialAsked { .. } => self.ask(entry),
             Entry::TrialClaimed { trial, attempt, by } => {
                 let trial = self.trials.get_mut(trial).filter(|trial| trial.attempt <= Some(attempt));
                 if let Some(trial) = trial {
@@ -186,6 +171,11 @@ impl State {
             Entry::TrialFinished { trial, runs, metrics, seconds, .. } => {
                 if self.end(trial, Ending::Finished { metrics }, runs, seconds) {
                     self.finished.push(trial);
+                    let one = &self.trials[trial];
+                    if one.again.is_none() {
+                        let farthest = self.farthest.entry(one.further.unwrap_or(trial)).or_default();
+                        *farthest = one.rung.max(*farthest);
+                    }
                 }
             }
             Entry::TrialFailed { trial, runs, reason, seconds, .. } => {
@@ -198,6 +188,36 @@ impl State {
         }
     }
 
+    /// Takes a trial in that was asked for.
+    fn ask(&mut self, entry: Entry) {
+        let Entry::TrialAsked { trial, point, parameters, seeds, again, further, rung, epochs, added } = entry else {
+            return;
+        };
+        if trial != self.trials.len() {
+            return;
+        }
+        if let Some(of) = again.and_then(|of| self.trials.get_mut(of)) {
+            of.reseeded.push(trial);
+        }
+        self.trials.push(Trial {
+            point: point.map(|point| Coordinate::point(&point)),
+            parameters,
+            seeds,
+            again,
+            further,
+            rung,
+            epochs,
+            added,
+            released: BTreeSet::new(),
+            attempt: None,
+            worker: None,
+            ending: None,
+            runs: Vec::new(),
+            seconds: None,
+            reseeded: Vec::new(),
+        });
+    }
+
     /// Ends a trial; `false` if it has ended before.
     fn end(&mut self, trial: usize, ending: Ending, runs: Vec<TrialRun>, seconds: f64) -> bool {
         let Some(trial) = self.trials.get_mut(trial).filter(|trial| trial.ending.is_none()) else { return false };
@@ -205,6 +225,13 @@ impl State {
         trial.runs = runs;
         trial.seconds = Some(seconds);
         true
+    }
+
+    /// Whether a finished trial is what its point came to: no further seeds, and trained the farthest.
+    pub(super) fn is_farthest(&self, number: usize) -> bool {
+        let trial = &self.trials[number];
+        let farthest = self.farthest.get(&trial.further.unwrap_or(number));
+        trial.again.is_none() && farthest.is_none_or(|farthest| *farthest <= trial.rung)
     }
 
     /// Numbers of the trials that have not ended.

@@ -13,6 +13,7 @@ use super::*;
 use crate::plan::sweep::{Bound, Goal};
 use crate::spec::{self, LoadOptions};
 use crate::stages::registry;
+use crate::store::TrialShare;
 use crate::sweep::Value;
 
 fn head(goals: &[(&str, bool)]) -> Head {
@@ -384,8 +385,12 @@ impl Simulated {
         let rate =
             parameters.get("train.optimizer.adam.learning-rate").and_then(serde_json::Value::as_f64).unwrap_or(0.002);
         let metrics = BTreeMap::from([("match.map@r".to_owned(), -(rate.ln() - 0.01_f64.ln()).powi(2))]);
-        let run =
-            |seed: &u64| TrialRun { seed: *seed, run: "r".to_owned(), dir: "r".to_owned(), metrics: metrics.clone() };
+        let run = |seed: &u64| TrialRun {
+            seed: *seed,
+            run: format!("r{trial}"),
+            dir: "r".to_owned(),
+            metrics: metrics.clone(),
+        };
         let runs = self.state.trials[trial].seeds.iter().map(run).collect();
         self.say(Entry::TrialFinished { trial, attempt: 0, runs, metrics, seconds: 0.0 });
         true
@@ -472,6 +477,29 @@ fn halving_trains_the_best_third_on_and_names_one_that_came_the_whole_way() {
         assert_eq!(state.trials[best].rung, 2);
         assert!(state.trials.iter().filter(|trial| trial.again.is_some()).all(|trial| trial.rung == 2));
     }
+}
+
+#[test]
+fn gc_keeps_of_a_sweep_its_best_and_what_may_be_trained_further() {
+    let text = RATES.replace("method = \"tpe\"", "method = { asha = { min-epochs = 1, factor = 3 } }");
+    let plan = plan(&format!("{}\n[train]\nepochs = 9", text.replace("trials = 14", "trials = 9")));
+    let mut simulated = Simulated::of(&plan);
+    assert!(shares::shares_of(&simulated.state).is_empty(), "before there is a best everything stays");
+    // Three points, and the best of them trained further.
+    (0..4).for_each(|_| assert!(simulated.step(&plan, 1)));
+    let began = simulated.state.trials[3].further.unwrap();
+    let share = |number: usize| if number == began { TrialShare::Nothing } else { TrialShare::Checkpoints };
+    let expected: Vec<_> = (0..3).map(|number| (format!("r{number}"), share(number))).collect();
+    assert_eq!(shares::shares_of(&simulated.state), expected);
+    while simulated.step(&plan, 1) {}
+    simulated.say(Entry::SweepDone {});
+    let best = simulated.state.verdict().best[0];
+    let trials = simulated.state.trials.iter().enumerate();
+    let others = trials.filter(|(number, trial)| *number != best && trial.again != Some(best));
+    let expected: Vec<_> = others.map(|(number, _)| (format!("r{number}"), TrialShare::Nothing)).collect();
+    let mut found = shares::shares_of(&simulated.state);
+    found.dedup();
+    assert_eq!(found, expected, "nobody is trained further any more");
 }
 
 #[test]
