@@ -16,6 +16,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use rayon::prelude::*;
+
 use super::entry::{Entry, Head, head_of, parse, text_of};
 use super::error::SweepError;
 use super::state::State;
@@ -30,6 +32,8 @@ const FOLDER: &str = "journals";
 /// The folder of what each trial is, by its number.
 const ASKED: &str = "asked";
 
+/// So many lines are read before other threads would have woken up.
+const FEW: usize = 500;
 /// How soon somebody looks again for what another has just written.
 const POLL: Duration = Duration::from_millis(50);
 
@@ -174,9 +178,10 @@ impl Journal {
                 self.read.entry(path.clone()).or_insert_with(|| Progress { name: name.into(), offset: 0, lines: 0 });
             let bytes = read_from(&path, progress.offset).map_err(RunError::io("read", &path))?;
             let Some(end) = bytes.iter().rposition(|byte| *byte == b'\n') else { continue };
-            for line in bytes[..end].split(|byte| *byte == b'\n') {
+            let lines: Vec<&[u8]> = bytes[..end].split(|byte| *byte == b'\n').collect();
+            for (line, parsed) in lines.iter().zip(parse_all(&lines, progress.lines)) {
                 progress.lines += 1;
-                match parse(line, progress.lines) {
+                match parsed {
                     Some((order, entry)) => {
                         self.last = self.last.max(order);
                         new.insert((order, Arc::clone(&progress.name), progress.lines), entry);
@@ -296,6 +301,16 @@ impl Own {
             }
         }
         unreachable!("2^32 processes can't begin in one millisecond")
+    }
+}
+
+/// What lines say that follow so many others of their file.
+fn parse_all(lines: &[&[u8]], before: usize) -> Vec<Option<(u64, Entry)>> {
+    let read = |(at, line): (usize, &&[u8])| parse(line, before + at + 1);
+    if lines.len() < FEW {
+        lines.iter().enumerate().map(read).collect()
+    } else {
+        lines.par_iter().enumerate().map(read).collect()
     }
 }
 
