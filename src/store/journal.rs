@@ -281,10 +281,13 @@ impl Store {
         let paths = paths.into_iter().filter(|path| !path.ends_with("order"));
         let read = paths.map(|path| self.read_journal(&path, silent));
         let mut runs = read.filter_map(Result::transpose).collect::<Result<Vec<_>, _>>()?;
-        let order = self.run_order()?;
-        runs.sort_by(|a, b| {
-            order.compare(a.start.name_and_id(), b.start.name_and_id()).then_with(|| a.path.cmp(&b.path))
-        });
+        // The order of all runs is long, and mostly nobody is without a record.
+        if runs.len() > 1 {
+            let order = self.run_order()?;
+            runs.sort_by(|a, b| {
+                order.compare(a.start.name_and_id(), b.start.name_and_id()).then_with(|| a.path.cmp(&b.path))
+            });
+        }
         Ok(runs)
     }
 

@@ -33,16 +33,18 @@ pub struct RunOrder {
 
 impl RunOrder {
     fn of_lines(text: &str) -> Self {
-        let mut places: BTreeMap<String, Vec<(String, usize)>> = BTreeMap::new();
-        for (at, line) in text.lines().enumerate() {
-            let Some((name, run)) = line.split_once('/') else { continue };
-            let known = places.get_mut(run).and_then(|of_id| of_id.iter_mut().find(|(other, _)| other == name));
-            match known {
-                Some((_, place)) => *place = at + 1,
-                None => places.entry(run.to_owned()).or_default().push((name.to_owned(), at + 1)),
-            }
+        let lines = text.lines().enumerate();
+        let mut lines: Vec<(&str, &str, usize)> =
+            lines.filter_map(|(at, line)| line.split_once('/').map(|(name, run)| (run, name, at + 1))).collect();
+        // Nearly in order already, which a map that grows line by line makes nothing of.
+        lines.sort_unstable();
+        let mut places: Vec<(String, Vec<(String, usize)>)> = Vec::new();
+        for of_id in lines.chunk_by(|one, other| one.0 == other.0) {
+            // The last line of each name is its place.
+            let last = of_id.chunk_by(|one, other| one.1 == other.1).filter_map(<[_]>::last);
+            places.push((of_id[0].0.to_owned(), last.map(|(_, name, place)| ((*name).to_owned(), *place)).collect()));
         }
-        Self { places, last_up_to: OnceLock::new() }
+        Self { places: places.into_iter().collect(), last_up_to: OnceLock::new() }
     }
 
     fn last_up_to(&self) -> &[(String, usize)] {

@@ -13,7 +13,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
-use serde::de::DeserializeOwned;
 use serde_json::Value as Json;
 
 pub use brief::{Brief, Detail, StageEnd, SweepProgress};
@@ -47,8 +46,10 @@ pub struct Listing {
     /// The runs.
     pub runs: Vec<ListedRun>,
     root: PathBuf,
+    /// Whether all details and all fields are read; else the metrics and the paths that are.
     detailed: bool,
     fielded: bool,
+    some: BTreeSet<(&'static str, String)>,
 }
 
 /// Remembers what lists show of a run that was just recorded in `folder`, or got another note. What can't be written costs a
@@ -94,29 +95,55 @@ impl Listing {
         }
         let order = folders::order_of(store);
         order.newest_first(&mut runs, |run| (&run.brief.name, &run.brief.run));
-        Self { runs, root: root.to_path_buf(), detailed: false, fielded: false }
+        Self { runs, root: root.to_path_buf(), detailed: false, fielded: false, some: BTreeSet::new() }
     }
 
     /// Reads what [`ListedRun::detail`] gives.
     pub fn read_details(&mut self) {
         if !std::mem::replace(&mut self.detailed, true) {
-            self.read_more(memo::DETAILS, |run, detail| run.detail = detail, |record| Brief::of(record, None).1);
+            let read = |payload: &str| serde_json::from_str(payload).ok();
+            self.read_more(memo::DETAILS, read, |record| Brief::of(record, None).1, |run, detail| run.detail = detail);
         }
     }
 
     /// Reads what [`ListedRun::fields`] gives.
     pub fn read_fields(&mut self) {
         if !std::mem::replace(&mut self.fielded, true) {
-            self.read_more(memo::FIELDS, |run, fields| run.fields = fields, |record| fields(&record.spec));
+            let read = |payload: &str| serde_json::from_str(payload).ok();
+            self.read_more(memo::FIELDS, read, |record| fields(&record.spec), |run, fields| run.fields = fields);
         }
     }
 
-    /// Reads more of each run: from a memo, or from the records of runs that it lacks, which it then gets.
-    fn read_more<T: DeserializeOwned>(
+    /// Reads one of the metrics that [`ListedRun::detail`] gives.
+    fn read_metric(&mut self, name: &str) {
+        let is_metric = name.contains('.'); // behind a stage's id
+        if is_metric && !self.detailed && self.some.insert((memo::DETAILS, name.to_owned())) {
+            let read = |payload: &str| Some(memo::value_at(payload, name).and_then(|value| value.as_f64()));
+            let of = |record: &RunRecord| record.metrics.get(name).copied();
+            self.read_more(memo::DETAILS, read, of, |run, value| {
+                run.detail.metrics.extend(value.map(|value| (name.to_owned(), value)));
+            });
+        }
+    }
+
+    /// Reads one of the fields that [`ListedRun::fields`] gives.
+    fn read_field(&mut self, path: &str) {
+        if !self.fielded && self.some.insert((memo::FIELDS, path.to_owned())) {
+            let read = |payload: &str| Some(memo::value_at(payload, path));
+            let of = |record: &RunRecord| fields(&record.spec).remove(path);
+            self.read_more(memo::FIELDS, read, of, |run, value| {
+                run.fields.extend(value.map(|value| (path.to_owned(), value)));
+            });
+        }
+    }
+
+    /// Reads more of each run and puts it there: from a memo, or from the records of runs that it lacks, which it then gets.
+    fn read_more<T>(
         &mut self,
         name: &str,
-        put: impl Fn(&mut ListedRun, T) + Sync,
+        read: impl Fn(&str) -> Option<T> + Sync,
         of: impl Fn(&RunRecord) -> T + Sync,
+        put: impl Fn(&mut ListedRun, T) + Sync,
     ) {
         let runs_folder = folders::runs_folder(&self.root);
         let memo = Memo::read(&runs_folder, name);
@@ -125,7 +152,7 @@ impl Listing {
             if run.stamp.is_empty() {
                 return None; // without a record there is no more
             }
-            if let Some(known) = index.read(&run.key, &run.stamp) {
+            if let Some(known) = index.payload(&run.key, &run.stamp).and_then(&read) {
                 put(run, known);
                 return None;
             }
@@ -146,15 +173,17 @@ impl Listing {
         if let Some(own) = Own::named(name) {
             return Ok(Field::Own(own));
         }
-        self.read_details();
+        self.read_metric(name);
         if self.runs.iter().any(|run| run.detail.metrics.contains_key(name)) {
             return Ok(Field::Metric(name.to_owned()));
         }
-        self.read_fields();
+        self.read_field(name);
         // Where there are no runs, there is nothing to choose from.
         if self.runs.is_empty() || self.runs.iter().any(|run| run.fields.contains_key(name)) {
             return Ok(Field::Config(name.to_owned()));
         }
+        self.read_details();
+        self.read_fields();
         let known = self.runs.iter().flat_map(|run| run.detail.metrics.keys().chain(run.fields.keys()));
         let known: BTreeSet<&str> = known.map(String::as_str).collect();
         Err(UnknownField::new(name, known))
@@ -162,7 +191,7 @@ impl Listing {
 
     /// A field of configs of this name, where some run has it: `train.loss` is one, and a metric.
     pub fn config_field(&mut self, name: &str) -> Option<Field> {
-        self.read_fields();
+        self.read_field(name);
         let is_there = self.runs.iter().any(|run| run.fields.contains_key(name));
         is_there.then(|| Field::Config(name.to_owned()))
     }
