@@ -1,6 +1,7 @@
 //! `simpipe sweep`: trials that share what they can, kills at any moment, two processes at once, what is refused.
 
 mod added;
+mod kills;
 mod slurm;
 mod watch;
 
@@ -10,7 +11,6 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 use std::time::Duration;
 
-use rand::{RngExt as _, SeedableRng as _};
 use serde_json::Value as Json;
 
 use crate::project::{Project, repository, signal, simpipe};
@@ -59,7 +59,7 @@ fn finished(project: &Project) -> Vec<u64> {
     lines(project, "trial-finished").iter().map(|entry| entry["trial"].as_u64().unwrap()).collect()
 }
 
-/// What each trial tried and gave, whatever it is called on disk.
+/// What each trial tried and gave, and what it is to others, whatever it is called on disk.
 fn trials(project: &Project) -> BTreeMap<u64, (Json, Json, Json)> {
     let table = project.json(&["sweep", "table", "--json"], 0);
     validate("sweep-table.schema.json", &table);
@@ -67,7 +67,8 @@ fn trials(project: &Project) -> BTreeMap<u64, (Json, Json, Json)> {
     trials
         .map(|trial| {
             let number = trial["trial"].as_u64().unwrap();
-            (number, (trial["parameters"].clone(), trial["values"].clone(), trial["again"].clone()))
+            let to_others = ["again", "further", "epochs"].map(|name| trial[name].clone());
+            (number, (trial["parameters"].clone(), trial["values"].clone(), Json::from(to_others.to_vec())))
         })
         .collect()
 }
@@ -157,34 +158,6 @@ fn trials_over_a_late_stage_train_once_and_are_no_runs_of_the_experiment() {
 }
 
 #[test]
-fn a_sweep_survives_kills_at_any_moment() {
-    let undisturbed = Project::new();
-    let status = undisturbed.json(&["sweep", "run", &config(&undisturbed, RATES), "--json"], 0);
-    assert_eq!(status["trials"]["finished"], 6);
-    let expected = trials(&undisturbed);
-    assert_eq!(expected.len(), 8, "six points, and the best two with another seed");
-
-    let project = Project::new();
-    let config = config(&project, RATES);
-    let mut random = rand_chacha::ChaCha8Rng::seed_from_u64(5);
-    let mut during = 0;
-    for _ in 0..8 {
-        let mut child = start(&project, &config, &[]);
-        std::thread::sleep(Duration::from_millis(random.random_range(30..700)));
-        child.kill().unwrap();
-        during += usize::from(child.wait().unwrap().code().is_none());
-    }
-    assert!(during >= 3, "{during} of 8 kills found it at work");
-    let status = project.json(&["sweep", "run", &config, "--json"], 0);
-    assert_eq!((&status["state"], &status["trials"]["asked"]), (&"done".into(), &8.into()));
-    assert_eq!(trials(&project), expected, "the same trials with the same numbers");
-    let mut ended = finished(&project);
-    ended.sort_unstable();
-    assert_eq!(ended, (0..8).collect::<Vec<u64>>(), "none was lost, none repeated");
-    assert_eq!(project.output(&["store", "verify"]).status.code(), Some(0));
-}
-
-#[test]
 fn two_processes_share_a_sweep() {
     let project = Project::new();
     let sweep = format!(
@@ -227,41 +200,6 @@ fn gc_beside_a_sweep_takes_nothing_that_it_needs() {
     assert_eq!(outcomes(&project, "dataset").iter().filter(|one| *one == "ran").count(), 1, "what all share stayed");
     project.json(&["sweep", "resume", "--json"], 0);
     project.json(&["sweep", "best", "--json"], 0);
-}
-
-#[test]
-fn a_sweep_that_is_stopped_goes_on_where_it_was() {
-    let project = Project::new();
-    let long = format!("{RATES}[train]\nsteps-per-epoch = 800\ncheckpoint-every-steps = 100\n")
-        .replace("trials = 6", "trials = 2")
-        .replace("finalists = 2", "finalists = 0");
-    let config = config(&project, &long);
-    let mut child = start(&project, &config, &[]);
-    let said = in_trial(&mut child);
-    std::thread::sleep(Duration::from_millis(300));
-    signal(&child, "INT");
-    let rest: Vec<String> = said.lines().map_while(Result::ok).collect();
-    assert_eq!(child.wait().unwrap().code(), Some(130), "{rest:?}");
-    assert!(rest.iter().any(|line| line.contains("`simpipe sweep resume")), "{rest:?}");
-    assert_eq!(project.json(&["sweep", "status", "--json"], 0)["state"], "interrupted");
-
-    // The same from outside.
-    let mut child = start(&project, &config, &[]);
-    let said = in_trial(&mut child);
-    assert_eq!(project.json(&["sweep", "status", "--json"], 0)["state"], "running");
-    let stopped = project.json(&["sweep", "stop", "--json"], 0);
-    validate("sweep-stop.schema.json", &stopped);
-    assert_eq!(stopped["stopped"], true);
-    let rest: Vec<String> = said.lines().map_while(Result::ok).collect();
-    assert_eq!(child.wait().unwrap().code(), Some(130), "{rest:?}");
-    assert_eq!(project.json(&["sweep", "stop", "--json"], 0)["stopped"], false);
-
-    let status = project.json(&["sweep", "resume", "--json"], 0);
-    assert_eq!(
-        (&status["state"], &status["trials"]["finished"], &status["trials"]["asked"]),
-        (&"done".into(), &2.into(), &2.into())
-    );
-    assert!(lines(&project, "trial-released").len() >= 2, "both times a trial was given back");
 }
 
 #[test]
@@ -309,6 +247,36 @@ fn a_trial_that_gives_no_number_is_recorded_and_the_limit_stops_the_sweep() {
         (&"done".into(), &2.into()),
         "resume finishes the rest"
     );
+}
+
+#[test]
+fn a_trial_that_takes_too_long_is_recorded_and_the_sweep_goes_on() {
+    let project = Project::new();
+    let sweep = "method = \"grid\"\nobjective = \"train.loss\"\nfinalists = 0\n[sweep.parameters]\n\
+                 \"train.steps-per-epoch\" = [12, 10000000]\n[train]\ntimeout = \"5s\"\n";
+    let status = project.json(&["sweep", "run", &config(&project, sweep), "--json"], 0);
+    assert_eq!(
+        (&status["state"], &status["trials"]["finished"], &status["trials"]["failed"]),
+        (&"done".into(), &1.into(), &1.into()),
+        "{status}"
+    );
+    let table = project.json(&["sweep", "table", "--json"], 0);
+    let failed = table["trials"].as_array().unwrap().iter().find(|trial| trial["state"] == "failed").unwrap();
+    assert!(failed["reason"].as_str().unwrap().contains("took longer than `timeout = \"5s\"`"), "{failed}");
+}
+
+#[test]
+fn a_sweep_that_can_not_be_written_says_where() {
+    let project = Project::new();
+    let config = config(&project, METRICS);
+    std::fs::create_dir_all(project.root().join("artifacts")).unwrap();
+    // A file in a folder's place refuses everybody, the system's own user too.
+    std::fs::write(project.root().join("artifacts/sweeps"), "").unwrap();
+    let refused = project.output(&["sweep", "run", &config, "--json"]);
+    let said: Json = serde_json::from_slice(&refused.stdout).unwrap();
+    assert!(refused.status.code().is_some_and(|code| code != 0), "{said}");
+    let message = said["errors"][0]["message"].as_str().unwrap();
+    assert!(message.contains("artifacts/sweeps"), "{message}");
 }
 
 #[test]

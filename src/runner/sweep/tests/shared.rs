@@ -114,9 +114,33 @@ fn two_machines_share_a_sweep_where_every_lock_is_given_to_everybody() {
     assert_eq!(files, 3, "whoever says something has a file of his own: the two, and who began it");
 }
 
-/// The folder of a sweep over a plan, without a trial.
+/// What queues of others do now and then: lose one, or run one twice.
+#[test]
+fn thirty_trials_of_four_workers_are_thirty_every_time() {
+    let text = RATES.replace("\"tpe\"", "\"random\"").replace("trials = 14", "trials = 30\nfinalists = 0");
+    let plan = plan(&text);
+    for round in 0..20 {
+        let (folder, path) = journal_of(&plan);
+        let nowhere = folder.path().join("no-squeue");
+        let share = || {
+            let machine = Machine::new(&path, &nowhere, None);
+            let mut journal = Journal::read(&path).unwrap();
+            work(&machine, &plan, &mut journal)
+        };
+        let mut ended: Vec<usize> = std::thread::scope(|scope| {
+            let workers = [(); 4].map(|()| scope.spawn(share));
+            workers.into_iter().flat_map(|worker| worker.join().unwrap()).collect()
+        });
+        ended.sort_unstable();
+        assert_eq!(ended, (0..30).collect::<Vec<_>>(), "round {round}: each once");
+        let state = Journal::read(&path).unwrap().state;
+        assert_eq!((state.finished_points(), state.trials.len()), (30, 30), "round {round}");
+    }
+}
+
+/// The folder of a sweep over a plan, without a trial; in memory where there is such a folder, for nobody cuts the power.
 fn journal_of(plan: &Plan) -> (tempfile::TempDir, PathBuf) {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap();
     let sweep = plan.sweep.as_ref().unwrap();
     let head = Head { goals: sweep.goals.clone(), ..head(&[]) };
     let path = folder.path().join(&head.sweep);

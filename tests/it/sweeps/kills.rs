@@ -1,0 +1,110 @@
+//! Sweeps that are killed, interrupted and stopped, and go on.
+
+use rand::{RngExt as _, SeedableRng as _};
+
+use super::*;
+
+#[test]
+fn a_sweep_survives_kills_at_any_moment() {
+    let trials = survives_kills(RATES);
+    assert_eq!(trials, 8, "six points, and the best two with another seed");
+}
+
+#[test]
+fn rungs_survive_kills_at_any_moment() {
+    let asha = RATES
+        .replace("method = \"tpe\"", "method = { asha = { min-epochs = 1, factor = 3 } }")
+        .replace("finalists = 2", "finalists = 0");
+    let schedule = "epochs = 3\nschedule = { warmup-cosine = { warmup-steps = 4 } }\ncheckpoint-every-steps = 5\n";
+    let trials = survives_kills(&format!("{asha}[train]\n{schedule}"));
+    assert!((8..=9).contains(&trials), "six points, and at least two of them trained further: {trials}");
+}
+
+/// Kills a sweep eight times; it comes to the same trials as one that nobody disturbs. Gives how many they are.
+fn survives_kills(sweep: &str) -> usize {
+    let undisturbed = Project::new();
+    let status = undisturbed.json(&["sweep", "run", &config(&undisturbed, sweep), "--json"], 0);
+    assert_eq!(status["trials"]["finished"], 6);
+    let expected = trials(&undisturbed);
+
+    let project = Project::new();
+    let config = config(&project, sweep);
+    let mut random = rand_chacha::ChaCha8Rng::seed_from_u64(5);
+    let mut during = 0;
+    for _ in 0..8 {
+        let mut child = start(&project, &config, &[]);
+        std::thread::sleep(Duration::from_millis(random.random_range(30..700)));
+        child.kill().unwrap();
+        during += usize::from(child.wait().unwrap().code().is_none());
+    }
+    assert!(during >= 3, "{during} of 8 kills found it at work");
+    let status = project.json(&["sweep", "run", &config, "--json"], 0);
+    assert_eq!((&status["state"], &status["trials"]["asked"]), (&"done".into(), &expected.len().into()));
+    assert_eq!(trials(&project), expected, "the same trials with the same numbers");
+    let mut ended = finished(&project);
+    ended.sort_unstable();
+    assert_eq!(ended, (0..expected.len() as u64).collect::<Vec<u64>>(), "none was lost, none repeated");
+    assert_eq!(project.output(&["store", "verify"]).status.code(), Some(0));
+    expected.len()
+}
+
+#[test]
+fn a_sweep_that_is_stopped_goes_on_where_it_was() {
+    let project = Project::new();
+    let long = format!("{RATES}[train]\nsteps-per-epoch = 800\ncheckpoint-every-steps = 100\n")
+        .replace("trials = 6", "trials = 2")
+        .replace("finalists = 2", "finalists = 0");
+    let config = config(&project, &long);
+    let mut child = start(&project, &config, &[]);
+    let said = in_trial(&mut child);
+    std::thread::sleep(Duration::from_millis(300));
+    signal(&child, "INT");
+    let rest: Vec<String> = said.lines().map_while(Result::ok).collect();
+    assert_eq!(child.wait().unwrap().code(), Some(130), "{rest:?}");
+    assert!(rest.iter().any(|line| line.contains("`simpipe sweep resume")), "{rest:?}");
+    assert_eq!(project.json(&["sweep", "status", "--json"], 0)["state"], "interrupted");
+
+    // The same from outside.
+    let mut child = start(&project, &config, &[]);
+    let said = in_trial(&mut child);
+    assert_eq!(project.json(&["sweep", "status", "--json"], 0)["state"], "running");
+    let stopped = project.json(&["sweep", "stop", "--json"], 0);
+    validate("sweep-stop.schema.json", &stopped);
+    assert_eq!(stopped["stopped"], true);
+    let rest: Vec<String> = said.lines().map_while(Result::ok).collect();
+    assert_eq!(child.wait().unwrap().code(), Some(130), "{rest:?}");
+    assert_eq!(project.json(&["sweep", "stop", "--json"], 0)["stopped"], false);
+
+    let status = project.json(&["sweep", "resume", "--json"], 0);
+    assert_eq!(
+        (&status["state"], &status["trials"]["finished"], &status["trials"]["asked"]),
+        (&"done".into(), &2.into(), &2.into())
+    );
+    assert!(lines(&project, "trial-released").len() >= 2, "both times a trial was given back");
+}
+
+#[test]
+fn a_second_signal_ends_a_sweep_at_once_and_it_goes_on_later() {
+    let project = Project::new();
+    let long = format!("{RATES}[train]\nsteps-per-epoch = 800\ncheckpoint-every-steps = 100\n")
+        .replace("trials = 6", "trials = 2")
+        .replace("finalists = 2", "finalists = 0");
+    let config = config(&project, &long);
+    let mut child = start(&project, &config, &[]);
+    let said = in_trial(&mut child);
+    std::thread::sleep(Duration::from_millis(300));
+    // Both are there before it can do anything about the first.
+    for name in ["STOP", "INT", "TERM", "CONT"] {
+        signal(&child, name);
+    }
+    let rest: Vec<String> = said.lines().map_while(Result::ok).collect();
+    assert_eq!(child.wait().unwrap().code(), Some(130), "{rest:?}");
+    assert!(!rest.iter().any(|line| line.contains("interrupted")), "no safe point, no summary: {rest:?}");
+    assert_eq!(project.json(&["sweep", "status", "--json"], 0)["state"], "killed");
+    let status = project.json(&["sweep", "resume", "--json"], 0);
+    assert_eq!(
+        (&status["state"], &status["trials"]["finished"], &status["trials"]["asked"]),
+        (&"done".into(), &2.into(), &2.into())
+    );
+    assert_eq!(project.output(&["store", "verify"]).status.code(), Some(0));
+}
