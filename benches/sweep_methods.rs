@@ -1,32 +1,61 @@
-//! How good the points are that a sweep's methods choose: functions with a known minimum, 20 seeds, one JSON line each
-//! with the regret after 20, 50 and 100 trials. `benches/peers/optuna_sweep.py` prints the same lines of Optuna,
-//! `benches/peers/compare_sweeps.py` the paired differences.
+//! How good the points are that a sweep's methods choose: functions with a known minimum and a stored table of real
+//! trainings, 20 seeds, one JSON line each with the regret after 20, 50 and 100 trials. `benches/peers/optuna_sweep.py` does
+//! the same with Optuna, `benches/peers/compare_sweeps.py` tells the paired differences.
 //!
-//! `cargo bench -p simpipe-benches --bench sweep_methods -- [method ..]`; all methods if none is named.
+//! `cargo bench -p simpipe-benches --bench sweep_methods -- [method ..]`; all methods if none is named. The table is
+//! `benches/results/trainings.json`, made by `benches/trainings.py`; without it there are the functions alone.
 #![expect(clippy::print_stdout, reason = "a bench reports by printing")]
 
+use serde_json::Value as Json;
 use simpipe::base::seed::Seed;
 use simpipe::sweep::{Dimension, Domain, Finished, History, Method, Point, Space, Value};
 
-/// A function with its box and its least value.
+/// A function with its space and its least value.
 struct Problem {
     name: &'static str,
-    bounds: Vec<(f64, f64)>,
+    domains: Vec<Domain>,
     least: f64,
-    value: fn(&[f64]) -> f64,
+    value: Box<dyn Fn(&[f64]) -> f64>,
+}
+
+impl Problem {
+    /// A function of real numbers within bounds.
+    fn of(name: &'static str, bounds: &[(f64, f64)], least: f64, value: fn(&[f64]) -> f64) -> Self {
+        let domains = bounds.iter().map(|(low, high)| Domain::Real { low: *low, high: *high, log: false });
+        Self { name, domains: domains.collect(), least, value: Box::new(value) }
+    }
 }
 
 fn problems() -> Vec<Problem> {
-    vec![
-        Problem {
-            name: "branin",
-            bounds: vec![(-5.0, 10.0), (0.0, 15.0)],
-            least: 0.397_887_357_729_738_1,
-            value: branin,
-        },
-        Problem { name: "hartmann6", bounds: vec![(0.0, 1.0); 6], least: -3.322_368_011_415_515, value: hartmann },
-        Problem { name: "rosenbrock4", bounds: vec![(-5.0, 10.0); 4], least: 0.0, value: rosenbrock },
-    ]
+    let mut problems = vec![
+        Problem::of("branin", &[(-5.0, 10.0), (0.0, 15.0)], 0.397_887_357_729_738_1, branin),
+        Problem::of("hartmann6", &[(0.0, 1.0); 6], -3.322_368_011_415_515, hartmann),
+        Problem::of("rosenbrock4", &[(-5.0, 10.0); 4], 0.0, rosenbrock),
+    ];
+    problems.extend(trainings());
+    problems
+}
+
+/// What each combination of listed values gave in a training: a place in the table, by the positions of the values.
+fn trainings() -> Option<Problem> {
+    let path = simpipe_benches::repository().join("benches/results/trainings.json");
+    let table: Json = serde_json::from_slice(&std::fs::read(path).ok()?).expect("the table is JSON");
+    let costs: Vec<f64> = serde_json::from_value(table["costs"].clone()).expect("costs are numbers");
+    let lists: Vec<(usize, bool)> = table["parameters"]
+        .as_array()
+        .expect("a list of parameters")
+        .iter()
+        .map(|one| (one["values"].as_array().expect("values").len(), one["ordered"] == true))
+        .collect();
+    let domain = |(items, ordered): &(usize, bool)| match ordered {
+        true => Domain::Integer { low: 0, high: *items as i64 - 1, log: false },
+        false => Domain::Choice { items: *items },
+    };
+    let domains = lists.iter().map(domain).collect();
+    let least = costs.iter().copied().fold(f64::INFINITY, f64::min);
+    // The last parameter changes first.
+    let at = move |x: &[f64]| x.iter().zip(&lists).fold(0, |at, (x, (items, _))| at * items + *x as usize);
+    Some(Problem { name: "trainings", domains, least, value: Box::new(move |x| costs[at(x)]) })
 }
 
 fn branin(x: &[f64]) -> f64 {
@@ -62,19 +91,16 @@ fn rosenbrock(x: &[f64]) -> f64 {
 
 /// The regret after each of `budgets` trials; `ahead` points are asked for before the first is told.
 fn regrets(problem: &Problem, method: Method, seed: u64, ahead: usize, budgets: &[usize]) -> Vec<f64> {
-    let dimension = |(at, (low, high)): (usize, &(f64, f64))| Dimension {
-        path: format!("x{at}"),
-        domain: Domain::Real { low: *low, high: *high, log: false },
-        when: None,
-    };
-    let space = Space::new(problem.bounds.iter().enumerate().map(dimension).collect());
+    let dimension =
+        |(at, domain): (usize, &Domain)| Dimension { path: format!("x{at}"), domain: domain.clone(), when: None };
+    let space = Space::new(problem.domains.iter().enumerate().map(dimension).collect());
     let trials = budgets.iter().copied().max().unwrap_or(0);
     let seed = Seed::of_stage(seed, "sweep", None);
     let (mut history, mut best, mut found) = (History::default(), f64::INFINITY, Vec::new());
     for told in 1..=trials {
         while history.running.len() < ahead && history.asked() < trials {
             let asked = history.asked() as u64;
-            history.running.push(method.ask(&space, &history, asked, seed).expect("real numbers never run out"));
+            history.running.push(method.ask(&space, &history, asked, seed).expect("there are more points than trials"));
         }
         let point = history.running.remove(0);
         let value = (problem.value)(&numbers(&point));
@@ -88,11 +114,12 @@ fn regrets(problem: &Problem, method: Method, seed: u64, ahead: usize, budgets: 
 }
 
 fn numbers(point: &Point) -> Vec<f64> {
-    point
-        .0
-        .iter()
-        .filter_map(|value| if let Some(Value::Real(number)) = value { Some(*number) } else { None })
-        .collect()
+    let number = |value: &Value| match value {
+        Value::Real(number) => *number,
+        Value::Integer(number) => *number as f64,
+        Value::Item(item) => *item as f64,
+    };
+    point.0.iter().flatten().map(number).collect()
 }
 
 fn main() {

@@ -1,14 +1,30 @@
-"""The lines of benches/sweep_methods.rs by Optuna: pip install optuna torch scipy."""
+"""What benches/sweep_methods.rs does, by Optuna: the same problems, seeds and budgets, asked alone and four ahead.
+
+pip install numpy==2.4.6 scipy==1.17.1 optuna==5.0.0 torch==2.15.0
+optuna_sweep.py FILE METHOD [PROBLEM ..]
+
+Adds to FILE, which says whose results these are, what is not there yet, and writes it anew after each sweep: what was cut
+short goes on. The samplers are the two that users are told to take for so few trials, with `multivariate` and
+`constant_liar`, which Optuna's own documentation recommends; everything else is its default, ten random points before there
+is a model included.
+"""
+import itertools
 import json
 import math
+import os
+import platform
 import sys
 import warnings
+from importlib.metadata import PackageNotFoundError, version
 
+for threads in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+    os.environ.setdefault(threads, "1")  # of small matrices more threads make nothing faster
 import numpy as np
 import optuna
 
 warnings.filterwarnings("ignore")
 optuna.logging.set_verbosity(optuna.logging.ERROR)
+TABLE = os.path.join(os.path.dirname(__file__), "..", "results", "trainings.json")
 
 
 def branin(x):
@@ -30,10 +46,30 @@ def rosenbrock(x):
     return sum(100 * (x[i + 1] - x[i] ** 2) ** 2 + (1 - x[i]) ** 2 for i in range(3))
 
 
+def box(*bounds):
+    """Real numbers between bounds."""
+    return lambda trial: [trial.suggest_float(f"x{at}", *ends) for at, ends in enumerate(bounds)]
+
+
+def trainings():
+    """The stored table: positions of listed values, with an order or without one."""
+    with open(TABLE) as file:
+        table = json.load(file)
+    lists = [(len(one["values"]), one["ordered"]) for one in table["parameters"]]
+
+    def suggest(trial):
+        of = lambda at, count, ordered: trial.suggest_int(f"x{at}", 0, count - 1) if ordered else trial.suggest_categorical(f"x{at}", range(count))
+        return [of(at, *one) for at, one in enumerate(lists)]
+
+    costs = dict(zip(itertools.product(*(range(count) for count, _ in lists)), table["costs"]))
+    return suggest, min(table["costs"]), lambda x: costs[tuple(x)]
+
+
 PROBLEMS = {
-    "branin": ([(-5, 10), (0, 15)], 0.3978873577297381, branin),
-    "hartmann6": ([(0, 1)] * 6, -3.322368011415515, hartmann),
-    "rosenbrock4": ([(-5, 10)] * 4, 0.0, rosenbrock),
+    "branin": lambda: (box((-5, 10), (0, 15)), 0.3978873577297381, branin),
+    "hartmann6": lambda: (box(*[(0, 1)] * 6), -3.322368011415515, hartmann),
+    "rosenbrock4": lambda: (box(*[(-5, 10)] * 4), 0.0, rosenbrock),
+    "trainings": trainings,
 }
 SAMPLERS = {
     "tpe": lambda seed: optuna.samplers.TPESampler(seed=seed, multivariate=True, constant_liar=True),
@@ -43,13 +79,13 @@ BUDGETS = [20, 50, 100]
 
 
 def regrets(problem, sampler, seed, ahead):
-    bounds, least, function = PROBLEMS[problem]
+    suggest, least, function = PROBLEMS[problem]()
     study = optuna.create_study(sampler=SAMPLERS[sampler](seed))
     running, best, found, asked = [], math.inf, [], 0
     for told in range(1, max(BUDGETS) + 1):
         while len(running) < ahead and asked < max(BUDGETS):
             trial = study.ask()
-            running.append((trial, [trial.suggest_float(f"x{i}", *b) for i, b in enumerate(bounds)]))
+            running.append((trial, suggest(trial)))
             asked += 1
         trial, x = running.pop(0)
         value = function(x)
@@ -60,10 +96,36 @@ def regrets(problem, sampler, seed, ahead):
     return found
 
 
-methods, problems = (sys.argv[1:2] or list(SAMPLERS)), (sys.argv[2:3] or list(PROBLEMS))
-for method in methods:
-    for problem in problems:
-        for ahead in (1, 4):
-            for seed in range(20):
-                line = {"tool": f"optuna {optuna.__version__}", "method": method, "problem": problem, "ahead": ahead, "seed": seed}
-                print(json.dumps({**line, "regret": regrets(problem, method, seed, ahead)}), flush=True)
+def versions():
+    def of(package):
+        try:
+            return version(package)
+        except PackageNotFoundError:
+            return None
+
+    return {"python": platform.python_version(), **{name: of(name) for name in ("optuna", "numpy", "scipy", "torch")}}
+
+
+def main():
+    path, method, problems = sys.argv[1], sys.argv[2], sys.argv[3:] or [name for name in PROBLEMS if name != "trainings" or os.path.exists(TABLE)]
+    results = {"tool": "optuna", "method": method, "versions": versions(), "budgets": BUDGETS, "sweeps": []}
+    if os.path.exists(path):
+        with open(path) as file:
+            results = json.load(file)
+        if (results["method"], results["versions"]) != (method, versions()):
+            sys.exit(f"{path} is of {results['method']} by {results['versions']}")
+    there = {(one["problem"], one["ahead"], one["seed"]) for one in results["sweeps"]}
+    # Seeds outermost, so that what there is after a while is of all cells alike.
+    for seed, problem, ahead in itertools.product(range(20), problems, (1, 4)):
+        if (problem, ahead, seed) in there:
+            continue
+        one = {"problem": problem, "ahead": ahead, "seed": seed, "regret": regrets(problem, method, seed, ahead)}
+        results["sweeps"].append(one)
+        lines = ",\n".join(f"    {json.dumps(one)}" for one in sorted(results["sweeps"], key=lambda one: (one["problem"], one["ahead"], one["seed"])))
+        head = json.dumps({name: value for name, value in results.items() if name != "sweeps"})
+        with open(f"{path}.new", "w") as file:
+            file.write(f"{head[:-1]},\n  \"sweeps\": [\n{lines}\n  ]\n}}\n")
+        os.replace(f"{path}.new", path)
+
+
+main()
