@@ -131,6 +131,9 @@ fn trials_over_a_late_stage_train_once_and_are_no_runs_of_the_experiment() {
     validate("sweep-best.schema.json", &best);
     let run = best["best"][0]["runs"][0]["run"].as_str().unwrap();
     assert_eq!(project.json(&["show", run, "--json"], 0)["run"], run);
+    let pinned = project.json(&["store", "pin", run, "--tag", "winner", "--json"], 0);
+    assert_eq!((&pinned["gone"], pinned["pinned"]["run"].as_str()), (&serde_json::json!([]), Some(run)));
+    project.json(&["store", "unpin", "winner", "--json"], 0);
     let options: Vec<&str> =
         best["best"][0]["set"].as_array().unwrap().iter().map(|one| one.as_str().unwrap()).collect();
     assert_eq!(options.len(), 1);
@@ -247,6 +250,39 @@ fn a_trial_that_gives_no_number_is_recorded_and_the_limit_stops_the_sweep() {
         (&"done".into(), &2.into()),
         "resume finishes the rest"
     );
+}
+
+#[test]
+fn as_many_failures_as_the_spec_allows_stop_the_sweep() {
+    let project = Project::new();
+    let rates = "method = \"grid\"\nobjective = \"train.loss\"\nfinalists = 0\nmax-failures = 2\n[sweep.parameters]\n\
+                 \"train.optimizer.adam.learning-rate\" = [0.002, 1e30, 2e30, 3e30]\n";
+    let status = project.json(&["sweep", "run", &config(&project, rates), "--json"], 1);
+    let trials = &status["trials"];
+    assert_eq!((&status["state"], &status["stopped"]), (&"failed".into(), &"2 trials failed".into()));
+    assert_eq!((&trials["finished"], &trials["failed"], &trials["asked"]), (&1.into(), &2.into(), &3.into()));
+}
+
+#[test]
+fn a_trial_is_a_point_with_all_its_seeds() {
+    let project = Project::new();
+    let config = config(&project, METRICS);
+    project.json(&["sweep", "run", &config, "--json", "--set", "sweep.trials=2", "--set", "seeds=[3, 4]"], 0);
+    let table = project.json(&["sweep", "table", "--json"], 0);
+    for trial in table["trials"].as_array().unwrap() {
+        let runs = trial["runs"].as_array().unwrap();
+        let seeds: Vec<u64> = runs.iter().map(|run| run["seed"].as_u64().unwrap()).collect();
+        let value = |run: &Json| {
+            let path = project.root().join(run["dir"].as_str().unwrap()).join("run.json");
+            let record: Json = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+            record["metrics"]["match.map@r"].as_f64().unwrap()
+        };
+        let values: Vec<f64> = runs.iter().map(value).collect();
+        let mean = trial["values"]["match.map@r"].as_f64().unwrap();
+        assert_eq!((seeds, values.len()), (vec![3, 4], 2));
+        assert!((mean - (values[0] + values[1]) / 2.0).abs() < 1e-12 && values[0] != values[1], "{values:?}: {mean}");
+    }
+    assert_eq!(outcomes(&project, "train").iter().filter(|one| *one == "ran").count(), 2, "one for each seed");
 }
 
 #[test]
