@@ -158,6 +158,20 @@ fn trials_over_a_late_stage_train_once_and_are_no_runs_of_the_experiment() {
     project.json(&["store", "gc", "--keep-runs", "0", "--grace", "0s", "--delete", "--json"], 0);
     let kept = project.json(&["run", &config, "--json", "--set", options[0]], 0);
     assert!(kept["stages"].as_array().unwrap().iter().all(|stage| stage["outcome"] == "hit"), "{kept}");
+
+    // It is removed as a run is, and only whole.
+    let id = status["sweep"].as_str().unwrap();
+    let help = |args: &[&str]| project.json(args, 2)["errors"][0]["help"].as_str().unwrap().to_owned();
+    assert!(help(&["runs", "rm", run, "--json"]).contains(&format!("simpipe runs rm {id}")));
+    assert!(help(&["runs", "rm", id, "--json"]).contains("simpipe store unpin paper"));
+    project.json(&["store", "unpin", "paper", "--json"], 0);
+    let removed = project.json(&["runs", "rm", id, "--json"], 0);
+    validate("runs-rm.schema.json", &removed);
+    assert_eq!(removed["removed"], serde_json::json!([id]));
+    project.json(&["sweep", "status", "--json"], 2);
+    let left = project.json(&["runs", "--json"], 0);
+    assert!(left["runs"].as_array().unwrap().iter().all(|run| run["run"] != id), "{left}");
+    assert_eq!(project.output(&["store", "verify"]).status.code(), Some(0));
 }
 
 #[test]

@@ -9,18 +9,21 @@ use crate::cli::options::PlaceOptions;
 use crate::cli::print::{self, shown};
 use crate::error::{Error, Exit};
 use crate::runner::removal::{Refusal, Removal};
-use crate::runner::{RunError, RunRecord, folders};
+use crate::runner::{RunError, RunRecord, folders, sweep};
 use crate::store::{RunState, Store};
 
 /// Remove runs: their folders and records, so that `store gc` may free what only they kept. Nothing is asked.
 #[derive(Debug, Args)]
-#[command(after_help = "A run that is pinned or under way is not removed; one of several seeds goes with all its runs.
+#[command(
+    after_help = "A run that is pinned or under way is not removed; one of several seeds goes with all its runs, and a sweep with all its \
+trials.
 
 Examples:
   simpipe runs rm 20261124T225934.120Z-0a1b2c
-  simpipe runs rm latest --json")]
+  simpipe runs rm latest --json"
+)]
 pub(super) struct RemoveArgs {
-    /// Runs as `show` takes them.
+    /// Runs as `show` takes them, or sweeps.
     #[arg(required = true, value_name = "RUN")]
     runs: Vec<String>,
     #[command(flatten)]
@@ -68,6 +71,9 @@ fn removal(args: &RemoveArgs, root: &std::path::Path, store: Option<&Store>, wan
                 _ => Err(RunError::Unrecorded { run, state, done, stages }.into()),
             }
         }
+        Err(error @ Error::Run(RunError::NoRun { .. })) => {
+            sweep::find(root, wanted).map(|folder| Removal::of_sweep(&folder)).map_err(|_| error)
+        }
         Err(error) => Err(error),
     }
 }
@@ -80,8 +86,8 @@ fn refused(refusal: &Refusal) -> Error {
             Error::usage(format!("the run is pinned as `{tag}`"), help)
         }
         Refusal::OfGroup(group) => {
-            let help = format!("remove the group, and all its runs with it: `simpipe runs rm {group}`");
-            Error::usage(format!("the run is one of the group {group}"), help)
+            let help = format!("remove that, and all its runs with it: `simpipe runs rm {group}`");
+            Error::usage(format!("the run is one of {group}"), help)
         }
         Refusal::Elsewhere(folder) => {
             let message = format!("{} is no folder of a run of this root", folder.display());

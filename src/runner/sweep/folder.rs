@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use super::error::SweepError;
+use super::journal::FIRST;
 use crate::runner::RunError;
 use crate::runner::folders::subfolders;
 
@@ -26,7 +27,7 @@ pub fn is_of_sweep(dir: &str) -> bool {
 #[must_use]
 pub fn of_name(root: &Path, name: &str) -> Vec<PathBuf> {
     let mut folders = subfolders(&sweeps_folder(root).join(name));
-    folders.retain(|folder| folder.join("journal.jsonl").is_file());
+    folders.retain(|folder| folder.join(FIRST).is_file());
     folders.reverse();
     folders
 }
@@ -36,7 +37,7 @@ pub fn of_name(root: &Path, name: &str) -> Vec<PathBuf> {
 pub fn all(root: &Path) -> Vec<PathBuf> {
     let named = subfolders(&sweeps_folder(root));
     let mut folders: Vec<PathBuf> = named.iter().flat_map(|named| subfolders(named)).collect();
-    folders.retain(|folder| folder.join("journal.jsonl").is_file());
+    folders.retain(|folder| folder.join(FIRST).is_file());
     folders.sort_by(|a, b| b.file_name().cmp(&a.file_name()));
     folders
 }
@@ -57,9 +58,8 @@ pub fn find(root: &Path, wanted: &str) -> Result<PathBuf, RunError> {
         let path = path.canonicalize().unwrap_or_default();
         let names = path.parent().and_then(Path::file_name).zip(path.file_name());
         let own = names.map(|(name, id)| sweeps_folder(root).join(name).join(id));
-        let is_own = |own: &PathBuf| {
-            own.join("journal.jsonl").is_file() && own.canonicalize().is_ok_and(|resolved| resolved == path)
-        };
+        let is_own =
+            |own: &PathBuf| own.join(FIRST).is_file() && own.canonicalize().is_ok_and(|resolved| resolved == path);
         if let Some(own) = own.filter(is_own) {
             return Ok(own);
         }

@@ -26,7 +26,7 @@ use crate::runner::RunError;
 use crate::store::put_name;
 
 /// How the sweep began, and all that an older simpipe has said.
-const FIRST: &str = "journal.jsonl";
+pub(in crate::runner) const FIRST: &str = "journal.jsonl";
 /// The folder of everything else that is said.
 const FOLDER: &str = "journals";
 /// The folder of what each trial is, by its number.

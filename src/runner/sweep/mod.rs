@@ -56,6 +56,7 @@ pub use state::{Ending, State, Stop, Trial};
 pub use work::SweepEvent;
 
 pub(super) use folder::TRIALS;
+pub(super) use journal::FIRST;
 
 use self::asks::Asker;
 use self::claims::Claims;
