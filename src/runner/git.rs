@@ -7,6 +7,7 @@ use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel, sync_channel};
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -73,6 +74,26 @@ impl Look {
     /// What was found; `None` where nothing is known.
     pub(super) fn end(self) -> Option<GitState> {
         self.0?.recv_timeout(PATIENCE).ok().flatten()
+    }
+}
+
+/// A look that the trials of a sweep share: what runs in one process is what was there as it began.
+#[derive(Debug)]
+pub(super) struct SharedLook {
+    under_way: Mutex<Option<Look>>,
+    found: OnceLock<Option<GitState>>,
+}
+
+impl SharedLook {
+    /// As [`Look::begin`].
+    pub(super) fn begin(project: &Path) -> Self {
+        Self { under_way: Mutex::new(Some(Look::begin(project))), found: OnceLock::new() }
+    }
+
+    /// As [`Look::end`]; only the first who asks waits.
+    pub(super) fn end(&self) -> Option<GitState> {
+        let take = || self.under_way.lock().unwrap_or_else(PoisonError::into_inner).take();
+        self.found.get_or_init(|| take().and_then(Look::end)).clone()
     }
 }
 
@@ -197,7 +218,9 @@ mod tests {
         let clean = look().unwrap();
         assert!((clean.commit.len(), clean.dirty, clean.diff) == (40, false, None), "{clean:?}");
         std::fs::write(&file, "epochs = 2\n").unwrap();
+        let shared = SharedLook::begin(folder.path());
         let dirty = look().unwrap();
+        assert_eq!((shared.end(), shared.end()), (Some(dirty.clone()), Some(dirty.clone())));
         assert!(dirty.commit == clean.commit && dirty.dirty && dirty.diff.is_some(), "{dirty:?}");
         assert_eq!(look().unwrap(), dirty, "the same changes have the same digest");
         std::fs::write(&file, "epochs = 3\n").unwrap();

@@ -27,6 +27,7 @@ pub mod sweep;
 #[cfg(test)]
 mod tests;
 
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
@@ -49,7 +50,7 @@ use crate::stage::{Catalog, StageError};
 use crate::store::{AcEntry, Files, Journal, RunStart, Store, StoreError};
 use error::StageFailure;
 use executor::{Attempt, Executor};
-use git::Look;
+use git::SharedLook;
 use known::Known;
 use petgraph::graph::NodeIndex;
 use schedule::{Held, Queue};
@@ -75,8 +76,8 @@ enum Part<'a> {
     Whole,
     /// A group of this id.
     Group(&'a str),
-    /// A sweep of this id, in whose folder it gets its own.
-    Trial { sweep: &'a str, folder: &'a Path },
+    /// A sweep of this id, in whose folder it gets its own; what is checked out is asked once for all its trials.
+    Trial { sweep: &'a str, folder: &'a Path, git: &'a SharedLook },
 }
 
 impl<'a> Part<'a> {
@@ -85,6 +86,14 @@ impl<'a> Part<'a> {
         match self {
             Self::Whole => None,
             Self::Group(id) | Self::Trial { sweep: id, .. } => Some(id),
+        }
+    }
+
+    /// The look at what is checked out: the sweep's, or its own.
+    fn git(self, own: &'a OnceCell<SharedLook>, project: &Path) -> &'a SharedLook {
+        match self {
+            Self::Trial { git, .. } => git,
+            Self::Whole | Self::Group(_) => own.get_or_init(|| SharedLook::begin(project)),
         }
     }
 }
@@ -166,7 +175,8 @@ impl Runner<'_> {
         let hardware = catalog.hardware(&backend.compute);
         // Whoever shows events may have a bug: that costs an event, never a result.
         let on_event = &|event: &Event| drop(catch_unwind(AssertUnwindSafe(|| on_event(event))));
-        let (began, started, look) = (clock::now(), Instant::now(), Look::begin(&plan.experiment.project));
+        let (began, started, own) = (clock::now(), Instant::now(), OnceCell::new());
+        let git = part.git(&own, &plan.experiment.project);
         let ids = || plan.order.iter().map(|node| plan.graph[*node].id.as_str());
         let order = folders::order_of(Some(self.store));
         let history = History::read(self.root, &order, plan, ids());
@@ -214,7 +224,7 @@ impl Runner<'_> {
             stages: stages.iter().map(|finished| finished.record.clone()).collect(),
             spec: plan.resolved(View::Full),
             paths: record::paths(plan),
-            git: look.end(),
+            git: git.end(),
             group: group.map(str::to_owned),
             seeds: Vec::new(),
         };

@@ -63,6 +63,7 @@ use self::claims::Claims;
 use self::slurm::{Hiring, Queue, Submitted};
 use self::work::Work;
 use super::RunError;
+use super::git::SharedLook;
 use crate::base::clock;
 use crate::plan::{Plan, Sweep};
 use crate::stage::Catalog;
@@ -142,6 +143,7 @@ impl SweepRunner<'_> {
             folder: &folder,
             claims,
             sources: journal.state.head.sources.clone(),
+            git: SharedLook::begin(&plan.experiment.project),
             jobs: (self.jobs / self.workers.max(1)).max(1),
             stop: AtomicBool::new(false),
             journal: Mutex::new(journal),

@@ -75,7 +75,7 @@ impl Work<'_> {
             command: self.runner.command.clone(),
         };
         let on_event = |event: &crate::runner::Event| (self.on_event)(&SweepEvent::Run { trial, event });
-        let part = Part::Trial { sweep: &self.sweep, folder: self.folder };
+        let part = Part::Trial { sweep: &self.sweep, folder: self.folder, git: &self.git };
         runner.run_of(plan, self.catalog, &on_event, part)
     }
 

@@ -18,6 +18,7 @@ use crate::base::digest::Digest;
 use crate::base::interrupt::LeftToEnd;
 use crate::plan::Plan;
 use crate::plan::sweep::{Goal, OnFailure};
+use crate::runner::git::SharedLook;
 use crate::runner::{Event, RunError};
 use crate::stage::Catalog;
 use crate::store::Claim;
@@ -94,6 +95,8 @@ pub(super) struct Work<'a> {
     pub(super) claims: Claims<'a>,
     /// Digests of the sources that it began with.
     pub(super) sources: BTreeMap<String, BTreeMap<String, Digest>>,
+    /// What is checked out.
+    pub(super) git: SharedLook,
     /// Stages at once in each trial.
     pub(super) jobs: usize,
     /// Set when trials under way are to stop.
