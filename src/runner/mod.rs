@@ -190,7 +190,6 @@ impl Runner<'_> {
         let future = folders::warning_of_future(earlier.iter().map(String::as_str));
         let said = future.into_iter().chain(unjournaled).chain(self.store.take_warnings());
         said.for_each(|message| warn(on_event, message));
-        let span = tracing::info_span!("run", id = run);
         let executor = Executor {
             plan,
             store: self.store,
@@ -203,7 +202,7 @@ impl Runner<'_> {
             shares_device: matches!(part, Part::Trial { .. }),
             known: Known::default(),
         };
-        let stages = span.in_scope(|| self.run_stages(executor, inside));
+        let stages = tracing::info_span!("run", id = run).in_scope(|| self.run_stages(executor, inside));
         let _recording = LeftToEnd::begin();
         let record = RunRecord {
             format: record::FORMAT,
