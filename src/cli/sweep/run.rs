@@ -1,8 +1,10 @@
 //! `simpipe sweep run` and `resume`: trials until there are as many as the spec says.
 
+use std::collections::BTreeSet;
 use std::io::Write;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use clap::Args;
 
@@ -235,6 +237,7 @@ impl Sweeping<'_> {
             command: std::env::args_os().map(|argument| argument.to_string_lossy().into_owned()).collect(),
             job,
         };
+        let warned = Mutex::new(BTreeSet::new());
         let on_event = |event: &SweepEvent<'_>| {
             if let SweepEvent::Began { folder, .. } = event {
                 let folder = folder.join("logs").join(format!("{}-{}", clock::now().compact(), std::process::id()));
@@ -242,7 +245,14 @@ impl Sweeping<'_> {
                     log.open(&folder);
                 }
             }
-            if !quiet {
+            // What a stage warns of in one trial, it mostly warns of in all.
+            let again = match event {
+                SweepEvent::Run { event: Event::Warning { stage, message }, .. } => {
+                    !warned.lock().unwrap_or_else(PoisonError::into_inner).insert((stage.clone(), message.clone()))
+                }
+                _ => false,
+            };
+            if !quiet && !again {
                 tell(event, self.root);
             }
         };
