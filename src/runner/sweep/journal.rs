@@ -62,12 +62,10 @@ pub struct Journal {
     folder: PathBuf,
     own: Option<Own>,
     read: BTreeMap<PathBuf, Progress>,
-    /// All lines but those of what trials are.
-    told: BTreeMap<Position, Entry>,
-    /// What trials are, as lines say.
+    /// The last line that was told, those of what trials are left out.
+    newest: Option<Position>,
+    /// What trials are that nobody could be told of yet, for one before them is not known.
     said: BTreeMap<usize, Entry>,
-    /// The same in the order of their numbers, without a gap.
-    asked: Vec<Entry>,
     /// Whether something was said of a trial before it was known what that is.
     early: bool,
     /// The highest number of a line.
@@ -100,9 +98,8 @@ impl Journal {
             folder: folder.to_path_buf(),
             own: None,
             read: BTreeMap::from([(path, begun)]),
-            told: BTreeMap::new(),
+            newest: None,
             said: BTreeMap::new(),
-            asked: Vec::new(),
             early: false,
             last: 0,
             state: State::new(head),
@@ -143,17 +140,17 @@ impl Journal {
     /// If it can't be read.
     pub fn refresh(&mut self) -> Result<(), RunError> {
         let new = self.new_lines()?;
-        let (known, newest) = (self.asked.len(), self.told.last_key_value().map(|(position, _)| position.clone()));
+        let known = self.state.trials.len();
         self.learn_trials()?;
-        let is_late = newest.is_some_and(|newest| new.keys().next().is_some_and(|first| *first < newest));
-        if is_late || self.early && self.asked.len() > known {
-            self.told.extend(new);
-            self.tell_again();
-            return Ok(());
+        let first = new.first_key_value().map(|(first, _)| first);
+        let is_late = self.newest.as_ref().zip(first).is_some_and(|(newest, first)| first < newest);
+        if is_late || self.early && self.state.trials.len() > known {
+            return self.read_again();
         }
         for (position, entry) in new {
-            self.tell(&entry);
-            self.told.insert(position, entry);
+            self.early |= entry.trial().is_some_and(|trial| trial >= self.state.trials.len());
+            self.state.apply(entry);
+            self.newest = Some(position);
         }
         Ok(())
     }
@@ -169,9 +166,17 @@ impl Journal {
         self.refresh()
     }
 
+    /// Tells everything anew, in its order. Lines come late where two have written at one time, which is seldom: to keep all
+    /// of them in memory for that would cost whoever reads ten thousand trials as much again.
+    fn read_again(&mut self) -> Result<(), RunError> {
+        let own = self.own.take();
+        *self = Self { own, ..Self::read(&self.folder)? };
+        Ok(())
+    }
+
     /// Lines that have come since, in their order; those of what trials are are put aside.
     fn new_lines(&mut self) -> Result<BTreeMap<Position, Entry>, RunError> {
-        let mut new = BTreeMap::new();
+        let (mut new, mut asked) = (BTreeMap::new(), BTreeMap::new());
         for path in self.paths()? {
             let name = path.file_name().unwrap_or_default().to_string_lossy();
             let progress =
@@ -184,7 +189,8 @@ impl Journal {
                 match parsed {
                     Some((order, entry)) => {
                         self.last = self.last.max(order);
-                        new.insert((order, Arc::clone(&progress.name), progress.lines), entry);
+                        let among = if matches!(entry, Entry::TrialAsked { .. }) { &mut asked } else { &mut new };
+                        among.insert((order, Arc::clone(&progress.name), progress.lines), entry);
                     }
                     None if line.is_empty() => {}
                     None => {
@@ -195,20 +201,18 @@ impl Journal {
             }
             progress.offset += end as u64 + 1;
         }
-        let is_asked = |entry: &Entry| matches!(entry, Entry::TrialAsked { .. });
-        for entry in new.values().filter(|entry| is_asked(entry)) {
-            if let Some(trial) = entry.trial().filter(|trial| *trial >= self.asked.len()) {
-                self.said.entry(trial).or_insert_with(|| entry.clone());
+        for entry in asked.into_values() {
+            if let Some(trial) = entry.trial().filter(|trial| *trial >= self.state.trials.len()) {
+                self.said.entry(trial).or_insert(entry);
             }
         }
-        new.retain(|_, entry| !is_asked(entry));
         Ok(new)
     }
 
     /// Takes in what trials are: as lines say, else as their names do, whose owner may have ended before he wrote a line.
     fn learn_trials(&mut self) -> Result<(), RunError> {
         loop {
-            let number = self.asked.len();
+            let number = self.state.trials.len();
             let entry = match self.said.remove(&number) {
                 Some(entry) => entry,
                 None => match self.asked_by_name(number)? {
@@ -216,8 +220,7 @@ impl Journal {
                     None => return Ok(()),
                 },
             };
-            self.state.apply(entry.clone());
-            self.asked.push(entry);
+            self.state.apply(entry);
         }
     }
 
@@ -228,28 +231,12 @@ impl Journal {
             bytes => bytes.map_err(RunError::io("read", &path))?,
         };
         match parse(bytes.strip_suffix(b"\n").unwrap_or(&bytes), 1) {
-            Some((order, entry)) if entry.trial() == Some(number) => {
+            Some((order, entry)) if matches!(&entry, Entry::TrialAsked { trial, .. } if *trial == number) => {
                 self.last = self.last.max(order);
                 Ok(Some(entry))
             }
             _ => Err(SweepError::NoJournal { path, reason: "it does not say what the trial is".to_owned() }.into()),
         }
-    }
-
-    fn tell(&mut self, entry: &Entry) {
-        self.early |= entry.trial().is_some_and(|trial| trial >= self.asked.len());
-        self.state.apply(entry.clone());
-    }
-
-    /// Tells everything anew, in its order.
-    fn tell_again(&mut self) {
-        let notes = std::mem::take(&mut self.state.notes);
-        self.state = State { notes, ..State::new(self.state.head.clone()) };
-        self.early = false;
-        self.asked.iter().for_each(|entry| self.state.apply(entry.clone()));
-        let told = std::mem::take(&mut self.told);
-        told.values().for_each(|entry| self.tell(entry));
-        self.told = told;
     }
 
     /// Every file that somebody has written into.
