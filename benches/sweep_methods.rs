@@ -10,12 +10,15 @@ use serde_json::Value as Json;
 use simpipe::base::seed::Seed;
 use simpipe::sweep::{Dimension, Domain, Finished, History, Method, Point, Space, Value};
 
+/// What a point costs, by its values.
+type Cost = Box<dyn Fn(&[f64]) -> f64>;
+
 /// A function with its space and its least value.
 struct Problem {
     name: &'static str,
     domains: Vec<Domain>,
     least: f64,
-    value: Box<dyn Fn(&[f64]) -> f64>,
+    value: Cost,
 }
 
 impl Problem {
