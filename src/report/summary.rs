@@ -115,7 +115,7 @@ fn headline(page: &mut String, data: &ReportData, baselines: Option<&Baselines>)
         add("Nearest other image has the class", baselines.embedding.map(percent));
     }
     if let Some(figure) = data.baseline.as_ref().and_then(|file| file.embedding.get("recall@1")) {
-        add("Nearest other image has the class", Some(percent(figure.value)));
+        add("Nearest other image has the class, of the baselines' queries", Some(percent(figure.value)));
     }
     table(page, &words(["What", "Value"]), &cells);
 }

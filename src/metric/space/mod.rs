@@ -2,7 +2,6 @@
 //! is right.
 
 mod alignment;
-pub mod collapse;
 mod effective_rank;
 pub mod hubness;
 pub mod pairs;

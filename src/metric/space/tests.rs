@@ -3,9 +3,10 @@
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use super::pairs::Sample;
+use super::pairs::{Kind, Sample};
 use super::*;
 use crate::metric::golden;
+use crate::metric::statistics::quantile;
 
 const NAMES: [&str; 4] = ["alignment", "uniformity", "effective-rank", "silhouette"];
 
@@ -97,20 +98,25 @@ fn a_sample_of_pairs_is_close_to_all_and_does_not_depend_on_threads() {
     let values: Vec<f32> = labels.iter().flat_map(|label| [*label as f32, rng.random_range(-1.0..1.0)]).collect();
     let space = Space::new(&values, 2, &labels).unwrap();
     let (all, few) = (Sample { most: 100_000, seed: seed() }, Sample { most: 20_000, seed: seed() });
-    let with = |threads: usize| {
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-        pool.install(|| collapse::distances(&space, &few))
+    let sorted = |sample: &Sample, kind| {
+        let mut squares = sample.squares(&space, kind);
+        squares.sort_unstable_by(f64::total_cmp);
+        squares
     };
-    let drawn = with(1);
-    assert_eq!(drawn, with(3));
-    let exact = collapse::distances(&space, &all);
-    for (drawn, exact) in [(drawn.positive, exact.positive), (drawn.negative, exact.negative)] {
-        let (drawn, exact) = (drawn.unwrap(), exact.unwrap());
-        assert!(drawn.iter().zip(exact).all(|(one, other)| (one - other).abs() < 0.05), "{drawn:?} {exact:?}");
-        assert!(exact.is_sorted());
+    let with = |threads: usize, kind| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        pool.install(|| few.squares(&space, kind))
+    };
+    for kind in [Kind::Positive, Kind::Negative] {
+        assert_eq!(with(1, kind), with(3, kind));
+        let (drawn, exact) = (sorted(&few, kind), sorted(&all, kind));
+        for share in [0.05, 0.5, 0.95] {
+            let [drawn, exact] = [&drawn, &exact].map(|squares| quantile(squares, share).unwrap().sqrt());
+            assert!((drawn - exact).abs() < 0.05, "{share}: {drawn} {exact}");
+        }
     }
     let alone = Space::new(&values[..2], 2, &labels[..1]).unwrap();
-    assert_eq!(collapse::distances(&alone, &all), collapse::Distances { positive: None, negative: None });
+    assert!([Kind::Positive, Kind::Negative].iter().all(|kind| all.squares(&alone, *kind).is_empty()));
 }
 
 #[test]
