@@ -7,6 +7,7 @@ use arrow::array::{Array, AsArray, LargeBinaryArray, LargeBinaryBuilder};
 use serde::{Deserialize, Serialize};
 
 use super::ArtifactError;
+use super::about::{About, columns as about_columns};
 use super::row_groups::RowGroups;
 use super::table::{Column, Columns, ParquetWriter, ROW_GROUP};
 use crate::base::digest::Digest;
@@ -211,6 +212,9 @@ pub struct ExamplesWriter {
     counts: BTreeMap<String, usize>,
     shape: Option<ImageShape>,
     mixed: bool,
+    /// Which columns of [`About`] the file has.
+    told: Vec<&'static str>,
+    about: Vec<About>,
 }
 
 /// What [`ExamplesWriter::finish`] knows of the images it wrote.
@@ -238,14 +242,36 @@ impl ExamplesWriter {
             counts: BTreeMap::new(),
             shape: None,
             mixed: false,
+            told: Vec::new(),
+            about: Vec::new(),
         }
     }
 
-    /// Appends one example; its id is the number of those before it.
+    /// The same, for a file with these columns of [`About`]: a file without them is one in which they are null, and has
+    /// the bytes that it had before there were any.
+    #[must_use]
+    pub fn telling(mut self, columns: &[String]) -> Self {
+        let told = |name: &&'static str| columns.iter().any(|column| column == name);
+        self.told = About::COLUMNS.into_iter().filter(told).collect();
+        self
+    }
+
+    /// Appends one example of which nothing more is known; its id is the number of those before it.
     ///
     /// # Errors
     /// If the file can't be written.
     pub fn push(&mut self, split: &str, label: i32, image: Image) -> Result<(), ArtifactError> {
+        self.push_about(split, label, image, About::default())
+    }
+
+    /// Appends one example with what is known about it, as far as the file has columns for that.
+    ///
+    /// # Errors
+    /// If the file can't be written.
+    pub fn push_about(&mut self, split: &str, label: i32, image: Image, about: About) -> Result<(), ArtifactError> {
+        if !self.told.is_empty() {
+            self.about.push(about);
+        }
         let digest = image.digest().to_string();
         self.checksum.update(digest.as_bytes());
         self.checksum.update(&label.to_le_bytes());
@@ -269,7 +295,8 @@ impl ExamplesWriter {
         let ids: Vec<u64> = (self.next_id..).take(pixels.len()).collect();
         self.next_id += pixels.len() as u64;
         let side = |pick: fn(&ImageShape) -> u32| examples.shape.iter().map(pick).collect::<Vec<u32>>();
-        self.writer.append(vec![
+        let about = about_columns(&self.told, &std::mem::take(&mut self.about));
+        let mut columns = vec![
             Column::u64("example_id", &ids),
             Column::text("split", &examples.split),
             Column::i32("label", &examples.label),
@@ -278,7 +305,9 @@ impl ExamplesWriter {
             Column::u32("width", &side(|shape| shape.width)),
             Column::u32("channels", &side(|shape| shape.channels)),
             Column::text("digest", &examples.digest),
-        ])?;
+        ];
+        columns.extend(about);
+        self.writer.append(columns)?;
         if bytes > MOST_WAITING_BYTES { self.writer.end_row_group() } else { Ok(()) }
     }
 

@@ -3,6 +3,7 @@
 //! Knows nothing of stages, keys or the store. No clock, host or path enters a file; each format carries its
 //! version.
 
+mod about;
 mod baseline;
 mod calibration;
 mod dataset;
@@ -13,6 +14,7 @@ mod estimate;
 mod evaluation;
 mod evaluation_tables;
 mod few_shot;
+mod file_names;
 mod history;
 mod image_set;
 mod index;
@@ -27,6 +29,7 @@ mod sweep_report;
 pub mod table;
 mod tensor_file;
 
+pub use about::About;
 pub use baseline::{BaselineFile, Gain};
 pub use calibration::{Calibration, Cutpoint, Knot, Target, Thresholds};
 pub use dataset::{DatasetInfo, Examples, ExamplesSummary, ExamplesWriter, Image, ImageShape};
@@ -39,6 +42,7 @@ pub use evaluation::{
 };
 pub use evaluation_tables::{PerClass, PerQuery};
 pub use few_shot::{EpisodeRow, FewShotFile, write_episodes};
+pub use file_names::{FileNames, FileNamesWriter};
 pub use history::{History, HistoryRow, RECENT_STEPS};
 pub use image_set::ImageSet;
 pub use index::{IndexInfo, IndexRows};

@@ -52,6 +52,30 @@ impl Default for DecodeOptions {
     }
 }
 
+/// A part of an image: from the first of two pixels to before the last, counted from its upper left corner as it is seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Part {
+    /// Columns.
+    pub x: (u32, u32),
+    /// Rows.
+    pub y: (u32, u32),
+}
+
+impl Part {
+    /// It must have pixels, and the image must have all of them.
+    fn expect_inside(&self, width: u32, height: u32) -> Result<(), DecodeError> {
+        let Self { x, y } = self;
+        if x.0 < x.1 && y.0 < y.1 && x.1 <= width && y.1 <= height {
+            return Ok(());
+        }
+        let reason = format!(
+            "its box from ({}, {}) to ({}, {}) is not inside its {width} x {height} pixels",
+            x.0, y.0, x.1, y.1
+        );
+        Err(DecodeError::unreadable(reason))
+    }
+}
+
 /// What an image file showed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Decoded {
@@ -140,10 +164,18 @@ impl<'a> Encoded<'a> {
     /// # Errors
     /// If the file is not whole.
     pub(crate) fn decode(self) -> Result<Decoded, DecodeError> {
-        guarded(|| self.decoded())
+        self.decode_part(None)
     }
 
-    fn decoded(self) -> Result<Decoded, DecodeError> {
+    /// The pixels of a part of it, cut out before it is scaled; all of it where no part is named.
+    ///
+    /// # Errors
+    /// As [`Self::decode`], and if the image has no such part.
+    pub(crate) fn decode_part(self, part: Option<Part>) -> Result<Decoded, DecodeError> {
+        guarded(|| self.decoded(part))
+    }
+
+    fn decoded(self, part: Option<Part>) -> Result<Decoded, DecodeError> {
         let Self { decoder, options, orientation, premultiplied, .. } = self;
         let coloured = decoder.color_type().has_color();
         let image = DynamicImage::from_decoder(decoder)?;
@@ -153,6 +185,10 @@ impl<'a> Encoded<'a> {
             _ => DynamicImage::ImageRgb8(image.into_rgb8()),
         };
         image.apply_orientation(orientation);
+        if let Some(part) = part {
+            part.expect_inside(image.width(), image.height())?;
+            image = image.crop_imm(part.x.0, part.y.0, part.x.1 - part.x.0, part.y.1 - part.y.0);
+        }
         let (height, width) = options.size.unwrap_or((image.height(), image.width()));
         if (height, width) != (image.height(), image.width()) {
             image = image.resize_exact(width, height, FilterType::Triangle);

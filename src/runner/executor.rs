@@ -217,7 +217,7 @@ impl Executor<'_> {
         }
         result?;
         let seconds = started.elapsed().as_secs_f64();
-        check_outputs(stage.files(), &output)?;
+        check_outputs(stage.files(), stage.optional_files(), &output)?;
         let metrics = self.finite(node, ctx.into_metrics());
         let key_parts = serde_json::to_value(parts).expect("key parts serialize to JSON");
         let mut made_by = made_by(&self.backend.compute);
@@ -296,7 +296,7 @@ fn panic_message(payload: &(dyn Any + Send)) -> String {
 }
 
 /// A stage writes every file that it declares and no other: what is not declared would not be read by anybody.
-fn check_outputs(declared: &[&str], output: &Path) -> Result<(), StageFailure> {
+fn check_outputs(declared: &[&str], optional: &[&str], output: &Path) -> Result<(), StageFailure> {
     let missing = declared.iter().find(|file| {
         let path = output.join(file);
         if file.ends_with('/') { !path.is_dir() } else { !path.is_file() }
@@ -308,7 +308,7 @@ fn check_outputs(declared: &[&str], output: &Path) -> Result<(), StageFailure> {
         let item = item.map_err(|error| StageError::io("read", output)(error.into()))?;
         let name = item.path().strip_prefix(output).unwrap_or(item.path()).to_string_lossy().replace('\\', "/");
         let known = |file: &&str| if file.ends_with('/') { name.starts_with(*file) } else { name == **file };
-        if item.file_type().is_file() && !declared.iter().any(known) {
+        if item.file_type().is_file() && !declared.iter().chain(optional).any(known) {
             return Err(StageFailure::Undeclared(name));
         }
     }

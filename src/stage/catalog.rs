@@ -42,6 +42,8 @@ pub trait DynStage: Debug + Send + Sync {
     fn output(&self) -> Kind;
     /// [`Stage::FILES`].
     fn files(&self) -> &'static [&'static str];
+    /// [`Stage::OPTIONAL_FILES`].
+    fn optional_files(&self) -> &'static [&'static str];
     /// [`Stage::SEEDED`].
     fn seeded(&self) -> bool;
     /// [`Stage::TENSOR`].
@@ -98,6 +100,9 @@ impl<S: Stage + Debug> DynStage for Bound<S> {
     }
     fn files(&self) -> &'static [&'static str] {
         S::FILES
+    }
+    fn optional_files(&self) -> &'static [&'static str] {
+        S::OPTIONAL_FILES
     }
     fn seeded(&self) -> bool {
         S::SEEDED

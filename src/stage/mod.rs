@@ -66,6 +66,9 @@ pub trait Stage: Send + Sync + 'static {
     const OUTPUT: Kind;
     /// The files it writes into its output folder, all of them, always (a name that ends in `/` is a folder).
     const FILES: &'static [&'static str];
+    /// Files that it may leave beside them, where it has something to say; a port that reads one copes without it. A result
+    /// of before there was the file stays a result.
+    const OPTIONAL_FILES: &'static [&'static str] = &[];
     /// Whether it draws random numbers: then the experiment's seed enters the key.
     const SEEDED: bool = false;
     /// Whether it computes on tensors: then backend and float type enter the key, and it takes the device's slot.

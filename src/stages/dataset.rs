@@ -1,18 +1,22 @@
 //! The stage `dataset`: reads labelled images from a source into one table.
 
+mod loading;
+mod told;
+
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use crate::artifact::{self, DatasetInfo, Examples, ExamplesWriter, read_json, write_json};
+use self::loading::Loading;
+use crate::artifact::{self, DatasetInfo, Examples, FileNames, read_json, write_json};
 use crate::base::digest::Digest;
 use crate::data::DataError;
 use crate::data::sampler::Problem;
-use crate::data::source::{Access, Source, SourceFacts, Step};
+use crate::data::source::{Source, SourceFacts};
 use crate::data::split::{Split, Undivided};
 use crate::params;
 use crate::stage::{
-    Ctx, DatasetFacts, Facts, InputFacts, Kind, OutputFile, ParamIssue, Port, Progress, SourceDigest, SourceFinder,
-    SplitFacts, Stage, StageError,
+    Ctx, DatasetFacts, Facts, InputFacts, Kind, OutputFile, ParamIssue, Port, SourceDigest, SourceFinder, SplitFacts,
+    Stage, StageError,
 };
 
 /// Reads labelled images from a source.
@@ -50,6 +54,16 @@ impl Params {
         }
     }
 
+    /// What the rule of splits knows of the images before they are read.
+    fn undivided<'a>(&self, facts: &'a SourceFacts) -> Undivided<'a> {
+        Undivided {
+            classes: facts.classes.as_deref(),
+            splits: facts.splits.as_ref(),
+            // Where the classes are not known yet, nothing else is.
+            columns: facts.classes.as_ref().map(|_| facts.columns.as_slice()),
+        }
+    }
+
     /// A folder that is divided twice.
     fn divided_twice(&self) -> Option<ParamIssue> {
         let Source::ImageFolder(folder) = &self.source else { return None };
@@ -75,6 +89,7 @@ impl Stage for Dataset {
     const VERSION: u32 = 2;
     const OUTPUT: Kind = Kind::Dataset;
     const FILES: &'static [&'static str] = &["examples.parquet", "dataset.json"];
+    const OPTIONAL_FILES: &'static [&'static str] = &[FileNames::FILE];
     type Params = Params;
 
     fn ports(_: &Params) -> Vec<Port> {
@@ -90,7 +105,7 @@ impl Stage for Dataset {
         if let Some(issue) = missing(&source, &facts) {
             return Err(vec![issue]);
         }
-        let known = Undivided { classes: facts.classes.as_deref(), splits: facts.splits.as_ref() };
+        let known = params.undivided(&facts);
         let problems = params.split.problems(known);
         if !problems.is_empty() {
             return Err(problems.into_iter().map(|problem| issue(problem, &params.split)).collect());
@@ -108,8 +123,13 @@ impl Stage for Dataset {
     }
 
     fn warnings(params: &Params, _: &InputFacts) -> Vec<ParamIssue> {
-        let doubt = params.split.doubt().map(|problem| issue(problem, &params.split));
-        doubt.into_iter().chain(trained_letters(params)).collect()
+        let of_rule = params.split.doubt().map(|problem| issue(problem, &params.split));
+        // What the source's own splits are does not matter where they are divided anew.
+        let of_source = params.source.loader().doubt().filter(|_| params.split == Split::Source);
+        let of_source = of_source.map(|(path, message, help)| {
+            ParamIssue::new(format!("source.{}.{path}", params.source.name()), message).help(help)
+        });
+        of_rule.into_iter().chain(of_source).collect()
     }
 
     fn complete(_: &Params, facts: Facts, file: &OutputFile<'_>) -> Result<Facts, StageError> {
@@ -129,51 +149,28 @@ impl Stage for Dataset {
     }
 
     fn sources(params: &Params, finder: &SourceFinder) -> Result<Vec<SourceDigest>, StageError> {
-        let digests = params.source().loader().digests(finder.digest_file).map_err(stage_error)?;
+        let mut digests = params.source().loader().digests(finder.digest_file).map_err(stage_error)?;
+        digests.extend(params.split.listed().map_err(stage_error)?.into_iter().flat_map(|listed| listed.digests));
         Ok(digests.into_iter().map(|(name, digest)| SourceDigest { name, digest }).collect())
     }
 
     fn run(params: &Params, ctx: &mut Ctx<'_>) -> Result<(), StageError> {
         let source = params.source();
-        let loader = source.loader();
-        let classes = loader.facts().classes.unwrap_or_default();
-        let division = params.split.division(&classes).map_err(|problems| {
-            StageError::from(problems.into_iter().map(|problem| issue(problem, &params.split)).collect::<Vec<_>>())
-        })?;
-        let mut writer = ExamplesWriter::new(&ctx.output("examples.parquet"));
-        let loaded = {
-            let access = Access {
-                downloads: ctx.downloads(),
-                on_progress: &|step| ctx.progress(progress(step)),
-                stop: &|| ctx.stop_if_cancelled().is_err(),
-                on_read: &|name, digest| ctx.has_read(SourceDigest { name: name.to_owned(), digest }),
-            };
-            loader.load(&access, &mut |example| {
-                let split = division.of(example.split, example.label, || example.image.digest());
-                Ok(writer.push(split, example.label, example.image)?)
-            })
-        }
-        .map_err(stage_error)?;
-        let summary = writer.finish()?;
-        if !loaded.skipped.is_empty() {
-            let (count, first) = (loaded.skipped.len(), &loaded.skipped[0]);
-            ctx.warn(format!("{count} files can't be read and are left out, the first is `{first}`: see dataset.json"));
-        }
+        let loaded = Loading { source: source.loader(), rule: &params.split }.run(ctx)?;
+        told::of_files(&loaded, ctx);
         let examples = Examples::read(&ctx.output("examples.parquet"))?;
-        expect_splits(params, &summary.counts)?;
-        if let Some(message) = in_two_classes(&examples, &loaded.classes) {
-            ctx.warn(message);
-        }
-        ctx.metric("examples", count(summary.counts.values().sum()));
+        expect_splits(params, &loaded.summary.counts)?;
+        told::of_examples(&examples, &loaded.classes).into_iter().for_each(|message| ctx.warn(message));
+        ctx.metric("examples", count(loaded.summary.counts.values().sum()));
         ctx.metric("classes", count(loaded.classes.len()));
         let info = DatasetInfo {
             format: artifact::FORMAT,
             source: params.source.name().to_owned(),
-            description: loader.description().to_owned(),
+            description: source.loader().description().to_owned(),
             classes: loaded.classes,
-            counts: summary.counts,
-            image: summary.image,
-            checksum: summary.checksum,
+            counts: loaded.summary.counts,
+            image: loaded.summary.image,
+            checksum: loaded.summary.checksum,
             skipped: loaded.skipped,
             transparent: loaded.transparent,
         };
@@ -181,53 +178,18 @@ impl Stage for Dataset {
     }
 }
 
-/// Letters of Omniglot that are in both splits.
-fn trained_letters(params: &Params) -> Option<ParamIssue> {
-    let (Source::Omniglot(omniglot), Split::Source) = (&params.source, &params.split) else { return None };
-    let (shared, others) = omniglot.shared_alphabets();
-    let names = shared.join("`, `");
-    let message =
-        format!("both splits hold letters of `{names}`: these classes of `test` are trained on, and not unseen");
-    let help = match others {
-        true => {
-            let left_out = omniglot.leave_out.iter().map(String::as_str).chain(shared.iter().copied());
-            format!("write `leave-out = {:?}`", left_out.collect::<Vec<_>>())
-        }
-        false => "choose another part for `test`: this one holds no other letters".to_owned(),
-    };
-    (!shared.is_empty()).then(|| ParamIssue::new("source.omniglot.test", message).help(help))
-}
-
-/// A rule by shares of images may leave a split empty, which is known when they are read.
+/// A rule that looks at images may leave a split empty, which is known when they are read.
 fn expect_splits(params: &Params, counts: &BTreeMap<String, usize>) -> Result<(), StageError> {
-    let Split::Images(shares) = &params.split else { return Ok(()) };
-    let missing = shares.wanted().into_iter().find(|name| !counts.contains_key(*name));
+    let missing = params.split.wanted().into_iter().find(|name| !counts.contains_key(*name));
     missing.map_or(Ok(()), |name| {
         let message = format!("the split `{name}` gets none of the {} images", counts.values().sum::<usize>());
-        Err(ParamIssue::new("split", message).help("choose larger shares, or bring more images").into())
+        let help = match &params.split {
+            Split::Images(_) => "choose larger shares, or bring more images",
+            Split::Group(_) => "choose larger shares or another `stream`, or bring more groups",
+            _ => "name what belongs to it, or leave it out",
+        };
+        Err(ParamIssue::new("split", message).help(help).into())
     })
-}
-
-/// Images that stand in two classes: what tells them apart is wrong in one of the two.
-fn in_two_classes(examples: &Examples, classes: &[String]) -> Option<String> {
-    let mut first: BTreeMap<&str, usize> = BTreeMap::new();
-    let mut pairs = Vec::new();
-    for (row, digest) in examples.digest.iter().enumerate() {
-        let earlier = *first.entry(digest).or_insert(row);
-        if examples.label[earlier] != examples.label[row] {
-            pairs.push((earlier, row));
-        }
-    }
-    let (one, other) = *pairs.first()?;
-    let class = |row: usize| {
-        usize::try_from(examples.label[row]).ok().and_then(|label| classes.get(label)).map_or("?", String::as_str)
-    };
-    let images = if pairs.len() == 1 { "1 image is".to_owned() } else { format!("{} images are", pairs.len()) };
-    Some(format!(
-        "{images} in two classes, pixel for pixel: example {one} is `{}` and example {other} is `{}`",
-        class(one),
-        class(other)
-    ))
 }
 
 fn counts_of(info: &DatasetInfo) -> impl Iterator<Item = (&String, usize)> {
@@ -253,35 +215,23 @@ fn split_facts(examples: &Examples, classes: usize) -> BTreeMap<String, SplitFac
 
 /// A `path` of the source where there is nothing, or a folder of images that is not as it should be.
 fn missing(source: &Source, facts: &SourceFacts) -> Option<ParamIssue> {
-    let path = match source {
-        Source::Cifar10Sample(_) => None,
-        Source::Cifar10(cifar) => cifar.path.as_ref(),
-        Source::Cifar100(cifar) => cifar.path.as_ref(),
-        Source::FashionMnist(idx) => idx.path.as_ref(),
-        Source::Mnist(idx) => idx.path.as_ref(),
-        Source::Omniglot(omniglot) => omniglot.path.as_ref(),
-        Source::ImageFolder(folder) => Some(&folder.path),
-    }?;
+    let path = source.loader().path()?;
     let at = format!("source.{}.path", source.name());
-    if !path.resolved.exists() {
-        let message = format!("there is nothing at `{}`", path.resolved.display());
+    if !path.exists() {
+        let message = format!("there is nothing at `{}`", path.display());
         let help = "the path is relative to the file that writes it (to the current folder in `--set`)";
         return Some(ParamIssue::new(at, message).help(help).unavailable());
     }
-    if !matches!(source, Source::ImageFolder(_) | Source::Omniglot(_)) || facts.classes.is_some() {
+    if facts.classes.is_some() {
         return None;
     }
-    // The folder could not be listed: listing it for its digests says why, and no file is read.
+    // What is there could not be listed: listing it for its digests says why, and no image is read.
     let error = source.loader().digests(&|_: &std::path::Path| Ok(Digest::of(b""))).err()?;
     let issue = ParamIssue::new(at, error.to_string()).unavailable();
     Some(match error.help() {
         Some(help) => issue.help(help),
         None => issue,
     })
-}
-
-fn progress(step: Step) -> Progress {
-    Progress { done: step.done, total: Some(step.total), unit: step.unit, message: step.message }
 }
 
 #[expect(clippy::cast_precision_loss, reason = "counts of images are far below 2^53")]

@@ -10,7 +10,7 @@ use crate::artifact::{Examples, read_json};
 use crate::base::digest::Digest;
 use crate::base::param;
 use crate::base::seed::Seed;
-use crate::stage::CtxParts;
+use crate::stage::{CtxParts, Progress};
 
 struct Ran {
     folder: tempfile::TempDir,

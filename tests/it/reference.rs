@@ -93,7 +93,9 @@ fn read_alone(table: &toml::Table) -> Result<(), String> {
         let source = Source::new("example", keys.to_string(), std::path::Path::new(""));
         let node = node_from_json(&keys, &Place::new(&source, 0..0));
         let read = builtin().read(stage, &node, stage, &mut issues);
-        let found = read.and_then(|stage| stage.infer(&InputFacts::default()).err()).unwrap_or_default();
+        let mut found = read.and_then(|stage| stage.infer(&InputFacts::default()).err()).unwrap_or_default();
+        // An example may name a column that the sample has not.
+        found.retain(|issue| !issue.message.starts_with("the source has no column"));
         found.into_iter().for_each(|issue| issues.push(Issue::nowhere(issue.message)));
     }
     issues.finish().map_err(|issues| issues.iter().map(Issue::render).collect())

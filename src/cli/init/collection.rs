@@ -175,7 +175,7 @@ fn unseen(classes: &[String], counts: &BTreeMap<String, Vec<usize>>) -> Option<[
     let division: Rule = param::from_json(&json!({ "classes": { "validation": validation, "test": test } }))
         .expect("the shares are valid");
     let splits = counts.iter().map(|(name, counts)| (name.clone(), SplitCounts::of_classes(counts.clone()))).collect();
-    let found = division.counts(Undivided { classes: Some(classes), splits: Some(&splits) })?;
+    let found = division.counts(Undivided { classes: Some(classes), splits: Some(&splits), columns: None })?;
     let split = |name: &str| {
         let counts = found.get(name).and_then(|split| split.per_class.clone());
         Split { name: name.to_owned(), counts: counts.unwrap_or_else(|| vec![0; classes.len()]) }

@@ -182,7 +182,7 @@ impl Layout {
                 *split = SplitCounts::of_classes(vec![per_class; self.classes.len()]);
             }
         }
-        SourceFacts { classes, image: Some([SIDE, SIDE, 3]), splits: Some(splits) }
+        SourceFacts { classes, image: Some([SIDE, SIDE, 3]), splits: Some(splits), ..SourceFacts::default() }
     }
 
     fn digests(&self, path: Option<&Path>, digest_file: &DigestFile<'_>) -> Result<Vec<(String, Digest)>, DataError> {
@@ -267,7 +267,7 @@ impl Layout {
                     return Err(malformed(reason));
                 }
                 let label = i32::try_from(label).expect("a byte fits");
-                sink(Example { split: batch.split, label, image: interleaved(&record[self.label_bytes..]) })?;
+                sink(Example::new(batch.split, label, interleaved(&record[self.label_bytes..])))?;
                 done += 1;
                 if done % REPORT == 0 || done == total {
                     access.images(done, total)?;
@@ -335,6 +335,9 @@ macro_rules! load_through {
             }
             fn digests(&self, digest_file: &DigestFile<'_>) -> Result<Vec<(String, Digest)>, DataError> {
                 $layout.digests(self.path.as_ref().map(|path| path.resolved.as_path()), digest_file)
+            }
+            fn path(&self) -> Option<&Path> {
+                self.path.as_ref().map(|path| path.resolved.as_path())
             }
             fn places(&self, downloads: &Path) -> Vec<Place> {
                 $layout.places(self.path.as_ref().map(|path| path.resolved.as_path()), downloads)

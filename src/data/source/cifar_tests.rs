@@ -57,7 +57,13 @@ type Read = (Vec<(String, i32, [u8; 6])>, Loaded);
 
 fn load(layout: &Layout, path: &Path) -> Result<Read, DataError> {
     let mut examples = Vec::new();
-    let access = Access { downloads: Path::new("nowhere"), on_progress: &|_| (), stop: &|| false, on_read: &|_, _| () };
+    let access = Access {
+        downloads: Path::new("nowhere"),
+        on_progress: &|_| (),
+        stop: &|| false,
+        on_read: &|_, _| (),
+        column: None,
+    };
     let loaded = layout.load(Some(path), &access, &mut |example| {
         let pixels = example.image.pixels.first_chunk().copied().unwrap();
         examples.push((example.split.to_owned(), example.label, pixels));
@@ -102,8 +108,13 @@ fn a_downloaded_archive_is_read_and_kept() {
         units.borrow_mut().insert((step.unit, step.done, step.total));
     };
     for _ in 0..2 {
-        let access =
-            Access { downloads: folder.path(), on_progress: &on_progress, stop: &|| false, on_read: &|_, _| () };
+        let access = Access {
+            downloads: folder.path(),
+            on_progress: &on_progress,
+            stop: &|| false,
+            on_read: &|_, _| (),
+            column: None,
+        };
         let mut labels = Vec::new();
         let mut sink = |example: Example<'_>| {
             labels.push(example.label);
@@ -208,7 +219,8 @@ fn what_was_read_is_said_by_the_names_of_the_key() {
     let read = |path: &Path| {
         let read = std::cell::RefCell::new(Vec::new());
         let on_read = |name: &str, digest| read.borrow_mut().push((name.to_owned(), digest));
-        let access = Access { downloads: Path::new(""), on_progress: &|_| (), stop: &|| false, on_read: &on_read };
+        let access =
+            Access { downloads: Path::new(""), on_progress: &|_| (), stop: &|| false, on_read: &on_read, column: None };
         drop(layout.load(Some(path), &access, &mut |_| Ok(())));
         read.into_inner()
     };

@@ -175,6 +175,7 @@ impl Set {
             classes: Some(self.classes.map(str::to_owned).to_vec()),
             image: Some([SIDE as usize, SIDE as usize, 1]),
             splits: Some(self.splits.iter().map(counts).collect::<BTreeMap<_, _>>()),
+            ..SourceFacts::default()
         }
     }
 
@@ -285,7 +286,7 @@ impl Set {
                     return Err(DataError::malformed(&path, format!("there is the label {label}, expected 0 to 9")));
                 }
                 let image = Image { shape: SHAPE, pixels: pixels.to_vec() };
-                sink(Example { split: split.name, label: i32::from(label), image })?;
+                sink(Example::new(split.name, i32::from(label), image))?;
                 done += 1;
                 if done % REPORT == 0 || done == total {
                     access.images(done, total)?;
@@ -364,6 +365,9 @@ macro_rules! load_through {
             }
             fn digests(&self, digest_file: &DigestFile<'_>) -> Result<Vec<(String, Digest)>, DataError> {
                 $set.digests(self.path.as_ref().map(|path| path.resolved.as_path()), digest_file)
+            }
+            fn path(&self) -> Option<&Path> {
+                self.path.as_ref().map(|path| path.resolved.as_path())
             }
             fn places(&self, downloads: &Path) -> Vec<Place> {
                 $set.places(self.path.as_ref().map(|path| path.resolved.as_path()), downloads)

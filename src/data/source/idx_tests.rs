@@ -54,7 +54,13 @@ fn write(folder: &Path, level: Option<u32>) {
 
 fn load(set: &Set, path: Option<&Path>) -> Result<Vec<(String, i32, u8)>, DataError> {
     let mut examples = Vec::new();
-    let access = Access { downloads: Path::new("nowhere"), on_progress: &|_| (), stop: &|| false, on_read: &|_, _| () };
+    let access = Access {
+        downloads: Path::new("nowhere"),
+        on_progress: &|_| (),
+        stop: &|| false,
+        on_read: &|_, _| (),
+        column: None,
+    };
     set.load(path, &access, &mut |example| {
         assert_eq!(example.image.pixels.len(), 784);
         examples.push((example.split.to_owned(), example.label, example.image.pixels[783]));
@@ -167,7 +173,8 @@ fn what_was_read_is_said_by_the_rule_of_the_key() {
         let on_read = |name: &str, digest| {
             read.borrow_mut().insert(name.to_owned(), digest);
         };
-        let access = Access { downloads: folder, on_progress: &|_| (), stop: &|| false, on_read: &on_read };
+        let access =
+            Access { downloads: folder, on_progress: &|_| (), stop: &|| false, on_read: &on_read, column: None };
         drop(set.load(Some(folder), &access, &mut |_| Ok(())));
         read.into_inner()
     };

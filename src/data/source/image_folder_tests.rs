@@ -41,7 +41,8 @@ type Read = (Vec<(String, i32, Image)>, Loaded);
 
 fn load(source: &ImageFolder) -> Result<Read, DataError> {
     let mut examples = Vec::new();
-    let access = Access { downloads: Path::new(""), on_progress: &|_| (), stop: &|| false, on_read: &|_, _| () };
+    let access =
+        Access { downloads: Path::new(""), on_progress: &|_| (), stop: &|| false, on_read: &|_, _| (), column: None };
     let loaded = source.load(&access, &mut |example| {
         examples.push((example.split.to_owned(), example.label, example.image));
         Ok(())
@@ -121,10 +122,8 @@ fn all_unreadable_files_are_named_or_skipped() {
     let error = load(&source(folder.path())).unwrap_err();
     let message = error.to_string();
     assert!(message.starts_with("6 of 11 images can't be read: `train/ant/foreign.bmp` ("), "{message}");
-    assert!(
-        message.contains("`train/cat/cut.jpg` (JPEG is cut short)") && message.ends_with(" and 1 more"),
-        "{message}"
-    );
+    assert!(message.contains("`train/cat/cut.jpg` (JPEG is cut short)"), "{message}");
+    assert!(message.contains("`train/cat/empty.jpg` (empty file)") && !message.contains("more"), "{message}");
 
     let skipping = ImageFolder { on_corrupt: OnCorrupt::Skip, ..source(folder.path()) };
     let (examples, loaded) = load(&skipping).unwrap();
@@ -209,7 +208,7 @@ fn names_without_an_ending_are_told_by_their_first_bytes_and_content_decides_the
     ] {
         write(folder.path(), name, bytes);
     }
-    let names: Vec<String> = Folder::scan(folder.path(), &SplitRule::Folders)
+    let names: Vec<String> = Folder::scan(folder.path(), &SplitRule::Folders, None)
         .unwrap()
         .files
         .into_iter()
@@ -256,4 +255,30 @@ fn pipes_and_devices_are_no_images() {
         let survey = Survey::of(folder.path()).unwrap_err();
         assert!(survey.message.contains(what), "{}", survey.message);
     }
+}
+
+#[test]
+fn classes_lie_at_any_depth() {
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["train/cat/in/1.png", "train/cat/2.png", "train/dog/in/far/3.png", "test/dog/in/4.png"] {
+        write(folder.path(), name, &png(1));
+    }
+    let of = |class| ImageFolder { class: Some(class), ..source(folder.path()) };
+    let listed = |class| {
+        let Folder { classes, files } = of(class).scan().unwrap();
+        let names = files.iter().map(|file| format!("{}: {}", classes[file.label], file.name)).collect::<Vec<_>>();
+        (classes, names)
+    };
+    let (classes, names) = listed(ClassFolder::First);
+    assert_eq!(classes, ["cat", "dog"]);
+    assert_eq!(names[..2], ["dog: test/dog/in/4.png", "cat: train/cat/2.png"]);
+    assert_eq!(listed(ClassFolder::Last).0, ["cat", "far", "in"]);
+    assert_eq!(listed(ClassFolder::Path).0, ["cat", "cat/in", "dog/in", "dog/in/far"]);
+    assert!(source(folder.path()).scan().is_err(), "one level unless it is said");
+    let error = source(folder.path()).scan().unwrap_err();
+    assert!(error.help().is_some_and(|help| help.contains("class = \"path\"")));
+    // Names of splits tell a folder of splits from one of classes.
+    assert!(of(ClassFolder::Path).undivided().is_none());
+    let classes = ImageFolder { class: Some(ClassFolder::Path), ..source(&folder.path().join("train")) };
+    assert_eq!(classes.undivided().unwrap().scan().unwrap().classes, ["cat", "cat/in", "dog/in/far"]);
 }

@@ -2,29 +2,69 @@
 //!
 //! A source says what is known before its data is touched, names the content that it reads, and hands out its
 //! examples in an order that depends on nothing but that content.
+//!
+//! Where the images are files, a source is a list of them ([`listing`]): [`pictures`] then does the rest. Where they lie in
+//! other files, [`pictures`] decodes what the source hands it piece by piece.
+
+#[macro_use]
+mod pictures;
 
 mod archive;
+mod cars;
 mod cifar;
 mod cifar10_sample;
+mod class_names;
+mod cub;
 mod download;
+mod hugging_face;
 mod idx;
 mod image_folder;
+mod in_shop;
+mod listing;
+mod manifest;
+mod matlab;
+mod name_list;
+mod npz;
 mod omniglot;
 mod published;
 mod reader;
 mod request;
+mod shards;
+mod stanford_products;
+mod stl10;
+mod svhn;
+mod table;
+mod tiny_imagenet;
+mod web_dataset;
+mod word_lines;
 
+#[cfg(test)]
+mod testing;
+
+pub use cars::Cars196;
 pub use cifar::{Cifar10, Cifar100};
 pub use cifar10_sample::Cifar10Sample;
+pub use cub::{Cub200, Division};
+pub use hugging_face::HuggingFace;
 pub use idx::{FashionMnist, Mnist};
-pub use image_folder::{ClassSplit, ImageFolder, ImageSplit, OnCorrupt, SplitRule, Survey, SurveyError};
+pub use image_folder::{ClassFolder, ClassSplit, ImageFolder, ImageSplit, SplitRule, Survey, SurveyError};
+pub use in_shop::InShop;
+pub use manifest::Manifest;
+pub use name_list::NameList;
+pub use npz::Npz;
 pub use omniglot::{Omniglot, Part};
+pub use pictures::OnCorrupt;
+pub use stanford_products::StanfordProducts;
+pub use stl10::Stl10;
+pub use svhn::Svhn;
+pub use tiny_imagenet::TinyImageNet;
+pub use web_dataset::WebDataset;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::DataError;
-use crate::artifact::Image;
+use crate::artifact::{About, Image};
 use crate::base::contents::Contents;
 use crate::base::digest::Digest;
 
@@ -45,8 +85,42 @@ crate::choice! {
         /// Omniglot: handwritten letters of 50 alphabets, 105 x 105 pixels, 20 drawings of each letter.
         "omniglot" => Omniglot(Omniglot),
         /// JPEG, PNG, WebP, GIF, BMP and TIFF files in folders: `<split>/<class>/*`.
+        #[version = 2]
         #[aka("folder", "directory", "path", "dir", "image_dataset", "image_dataset_from_directory")]
         "image-folder" => ImageFolder(ImageFolder),
+        /// A table of image files: CSV, TSV, JSON Lines or Parquet with the columns `path`, `label` and what else is known.
+        #[aka("csv", "tsv", "jsonl", "table", "dataframe", "df", "oml")]
+        "manifest" => Manifest(Manifest),
+        /// Parquet files that hold images, as Hugging Face's `datasets` writes them.
+        #[aka("parquet", "datasets", "huggingface", "hf", "load_dataset")]
+        "hugging-face" => HuggingFace(HuggingFace),
+        /// Shards of WebDataset: `.tar` files in which the files of one sample share their name up to the ending.
+        #[aka("wds", "tar", "shards", "web-dataset")]
+        "webdataset" => WebDataset(WebDataset),
+        /// A NumPy archive of arrays: images and labels, of one split or of several.
+        #[aka("numpy", "npy", "medmnist")]
+        "npz" => Npz(Npz),
+        /// CUB-200-2011: 11,788 photographs of 200 kinds of birds.
+        #[aka("cub", "cub200", "cub-200", "birds")]
+        "cub-200-2011" => Cub200(Cub200),
+        /// Cars-196: 16,185 photographs of 196 models of cars.
+        #[aka("cars", "cars196", "stanford-cars")]
+        "cars-196" => Cars196(Cars196),
+        /// Stanford Online Products: 120,053 photographs of 22,634 products.
+        #[aka("sop", "online-products")]
+        "stanford-online-products" => StanfordProducts(StanfordProducts),
+        /// In-shop Clothes Retrieval: 52,712 photographs of 7,982 clothes.
+        #[aka("inshop", "deepfashion", "in-shop-clothes-retrieval")]
+        "in-shop" => InShop(InShop),
+        /// SVHN: house numbers, colour images of 32 x 32 pixels in 10 classes.
+        #[aka("street-view-house-numbers", "svhn_cropped")]
+        "svhn" => Svhn(Svhn),
+        /// STL-10: 13,000 labelled colour images of 96 x 96 pixels in 10 classes.
+        #[aka("stl10")]
+        "stl-10" => Stl10(Stl10),
+        /// Tiny ImageNet: 110,000 labelled colour images of 64 x 64 pixels in 200 classes.
+        #[aka("tinyimagenet", "tiny-imagenet-200")]
+        "tiny-imagenet" => TinyImageNet(TinyImageNet),
     }
 }
 
@@ -59,6 +133,8 @@ pub struct SourceFacts {
     pub image: Option<[usize; 3]>,
     /// Split name to counts.
     pub splits: Option<BTreeMap<String, SplitCounts>>,
+    /// What is told of each example beside its split and label, by the names of columns.
+    pub columns: Vec<String>,
 }
 
 /// How many examples a split has.
@@ -87,6 +163,20 @@ pub struct Example<'a> {
     pub label: i32,
     /// The pixels.
     pub image: Image,
+    /// The path of its file inside the source, with `/` between the parts; empty where it has none.
+    pub name: &'a str,
+    /// What else is known about it.
+    pub about: About,
+    /// What it has in [`Access::column`].
+    pub value: Option<&'a str>,
+}
+
+impl<'a> Example<'a> {
+    /// An image of which nothing more is known.
+    #[must_use]
+    pub fn new(split: &'a str, label: i32, image: Image) -> Self {
+        Self { split, label, image, name: "", about: About::default(), value: None }
+    }
 }
 
 /// What a source can say once it has handed out every example.
@@ -124,6 +214,8 @@ pub struct Access<'a> {
     /// Takes what was read, under the name that [`Load::digests`] gives it: the result is stored only if it is what the
     /// key was made of.
     pub on_read: &'a dyn Fn(&str, Digest),
+    /// One of [`SourceFacts::columns`] that each example is to come with.
+    pub column: Option<&'a str>,
 }
 
 impl Access<'_> {
@@ -170,8 +262,26 @@ pub trait Load {
     /// What it is, with its licence or citation.
     fn description(&self) -> &'static str;
 
-    /// What is known before the data is read: at most names are looked at.
+    /// What is known before the data is read: at most names and lists are looked at.
     fn facts(&self) -> SourceFacts;
+
+    /// The same once the data is about to be read, however long it takes: classes and columns are known then.
+    ///
+    /// # Errors
+    /// If the data is not there or is not what it should be.
+    fn look(&self, _access: &Access<'_>) -> Result<SourceFacts, DataError> {
+        Ok(self.facts())
+    }
+
+    /// The file or folder that the spec names, if it names one.
+    fn path(&self) -> Option<&Path> {
+        None
+    }
+
+    /// What is allowed but seldom meant: a message and what to do.
+    fn doubt(&self) -> Option<(&'static str, String, String)> {
+        None
+    }
 
     /// Digests of the content that it reads, by name. The same images give the same digests, wherever they lie.
     ///
@@ -203,6 +313,17 @@ impl Source {
             Self::Mnist(source) => source,
             Self::Omniglot(source) => source,
             Self::ImageFolder(source) => source,
+            Self::Manifest(source) => source,
+            Self::HuggingFace(source) => source,
+            Self::WebDataset(source) => source,
+            Self::Npz(source) => source,
+            Self::Cub200(source) => source,
+            Self::Cars196(source) => source,
+            Self::StanfordProducts(source) => source,
+            Self::InShop(source) => source,
+            Self::Svhn(source) => source,
+            Self::Stl10(source) => source,
+            Self::TinyImageNet(source) => source,
         }
     }
 }

@@ -149,8 +149,7 @@ impl Omniglot {
     }
 
     /// The alphabets of `test` that `train` holds too, and whether `test` has others.
-    #[must_use]
-    pub fn shared_alphabets(&self) -> (Vec<&'static str>, bool) {
+    fn shared_alphabets(&self) -> (Vec<&'static str>, bool) {
         let (train, test) = (self.train.alphabets(), self.test.alphabets());
         let left = |name: &&&str| !self.leave_out.iter().any(|left_out| left_out == **name);
         let shared = train.intersection(&test).filter(left).copied().collect();
@@ -318,7 +317,22 @@ impl Load for Omniglot {
             ((*split).to_owned(), SplitCounts::of_classes(per_class))
         };
         let splits: BTreeMap<String, SplitCounts> = found.iter().map(counts).collect();
-        SourceFacts { classes: Some(classes), image, splits: Some(splits) }
+        SourceFacts { classes: Some(classes), image, splits: Some(splits), ..SourceFacts::default() }
+    }
+
+    /// Letters of `test` that are trained on.
+    fn doubt(&self) -> Option<(&'static str, String, String)> {
+        let (shared, others) = self.shared_alphabets();
+        let names = shared.join("`, `");
+        let message =
+            format!("both splits hold letters of `{names}`: these classes of `test` are trained on, and not unseen");
+        let help = if others {
+            let left_out: Vec<&str> = self.leave_out.iter().map(String::as_str).chain(shared.iter().copied()).collect();
+            format!("write `leave-out = {left_out:?}`")
+        } else {
+            "choose another part for `test`: this one holds no other letters".to_owned()
+        };
+        (!shared.is_empty()).then_some(("test", message, help))
     }
 
     /// The published digests: the archives' contents are checked when they are read.
@@ -335,6 +349,10 @@ impl Load for Omniglot {
             Ok((archive.name.to_owned(), archive.digest()))
         };
         self.splits().into_iter().map(digest).collect()
+    }
+
+    fn path(&self) -> Option<&Path> {
+        self.path.as_ref().map(|path| path.resolved.as_path())
     }
 
     fn places(&self, downloads: &Path) -> Vec<Place> {
@@ -369,7 +387,7 @@ impl Load for Omniglot {
             let Encoding { split, label, entry, .. } = &encodings[at];
             done = at + 1;
             let image = decoded.map_err(|reason| DataError::malformed(Path::new(entry), reason.to_string()))?.image;
-            sink(Example { split, label: *label, image })?;
+            sink(Example::new(split, *label, image))?;
             if (access.stop)() { Err(DataError::Stopped) } else { Ok(()) }
         })?;
         access.images(done, encodings.len())?;

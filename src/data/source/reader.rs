@@ -48,6 +48,23 @@ impl<'a> Reader<'a> {
         read.and_then(|(bytes, _)| bytes)
     }
 
+    /// A file that is too large to hold: hashed whole here, then read at any place. [`Whole::finish`] says whether it was
+    /// still the same.
+    pub(super) fn open(&self, path: &Path) -> Result<Whole, DataError> {
+        let never = || false;
+        let stop: &dyn Fn() -> bool = self.stop.map_or(&never, |stop| stop);
+        let open = || {
+            let mut file = open_regular(path)?;
+            let before = file.metadata()?;
+            let digest = Digest::of_open_unless(&mut file, stop)?;
+            file.rewind()?;
+            Ok((Whole { path: path.to_path_buf(), file, before }, digest))
+        };
+        let opened = open();
+        self.note(path, opened.as_ref().map(|(_, digest)| *digest).map_err(io::Error::kind));
+        opened.map(|(whole, _)| whole).map_err(DataError::io("read", path))
+    }
+
     /// The bytes, or that they are too many, with the digest of all in either case.
     fn read_and_hash(&self, path: &Path, most: u64) -> io::Result<(io::Result<Vec<u8>>, Digest)> {
         let mut file = open_regular(path)?;
@@ -67,6 +84,42 @@ impl<'a> Reader<'a> {
     fn note(&self, path: &Path, found: Result<Digest, io::ErrorKind>) {
         self.read.lock().unwrap_or_else(PoisonError::into_inner).insert(path.to_path_buf(), found);
     }
+}
+
+/// A file that was hashed and is read since.
+pub(super) struct Whole {
+    path: PathBuf,
+    file: File,
+    before: Metadata,
+}
+
+impl Whole {
+    /// The file, from its beginning.
+    ///
+    /// # Errors
+    /// If the system gives no second handle.
+    pub(super) fn file(&self) -> Result<File, DataError> {
+        let again = || {
+            let mut file = self.file.try_clone()?;
+            file.rewind()?;
+            Ok(file)
+        };
+        again().map_err(DataError::io("read", &self.path))
+    }
+
+    /// Nobody has written to it meanwhile.
+    ///
+    /// # Errors
+    /// [`DataError::Moved`] if somebody has.
+    pub(super) fn finish(self) -> Result<(), DataError> {
+        let after = self.file.metadata().map_err(DataError::io("read", &self.path))?;
+        if state(&after) == state(&self.before) { Ok(()) } else { Err(DataError::Moved { path: self.path }) }
+    }
+}
+
+/// What writing to a file changes.
+fn state(of: &Metadata) -> (u64, i64, i64, i64, i64) {
+    (of.size(), of.mtime(), of.mtime_nsec(), of.ctime(), of.ctime_nsec())
 }
 
 /// Digests of what was read, and of nothing else: a source gives what its key is made of and what it has decoded by the
@@ -122,7 +175,6 @@ impl<'a> PublishedReader<'a> {
         if found == self.published.sha256 {
             return Ok(());
         }
-        let state = |of: &Metadata| (of.size(), of.mtime(), of.mtime_nsec(), of.ctime(), of.ctime_nsec());
         let after = self.file.metadata().map_err(DataError::io("read", self.path))?;
         if state(&after) != state(&self.before) {
             return Err(DataError::Moved { path: self.path.to_path_buf() });
@@ -168,11 +220,30 @@ mod tests {
         assert_eq!(reader.digest(&other).unwrap(), Digest::of(b"other"));
     }
 
+    #[test]
+    fn a_large_file_is_hashed_before_it_is_read_and_looked_at_afterwards() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), "content").unwrap();
+        let reader = Reader::default();
+        let whole = reader.open(file.path()).unwrap();
+        assert_eq!(reader.digest(file.path()).unwrap(), Digest::of(b"content"));
+        for _ in 0..2 {
+            let mut text = String::new();
+            whole.file().unwrap().read_to_string(&mut text).unwrap();
+            assert_eq!(text, "content", "each time from the beginning");
+        }
+        std::fs::File::options().append(true).open(file.path()).unwrap().set_len(9).unwrap();
+        assert!(matches!(whole.finish(), Err(DataError::Moved { .. })));
+        assert!(matches!(Reader::of_all(&|| true).open(file.path()), Err(DataError::Stopped)));
+        assert!(reader.open(Path::new("/nowhere")).is_err());
+    }
+
     /// What a source says that it has read, and how loading ended.
     fn read_by(source: &Source) -> (Vec<(String, Digest)>, Result<(), DataError>) {
         let read = std::cell::RefCell::new(Vec::new());
         let on_read = |name: &str, digest| read.borrow_mut().push((name.to_owned(), digest));
-        let access = Access { downloads: Path::new(""), on_progress: &|_| (), stop: &|| false, on_read: &on_read };
+        let access =
+            Access { downloads: Path::new(""), on_progress: &|_| (), stop: &|| false, on_read: &on_read, column: None };
         let ended = source.loader().load(&access, &mut |_| Ok(())).map(|_| ());
         (read.into_inner(), ended)
     }

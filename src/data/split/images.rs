@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{TEST, TRAIN, VALIDATION, ordered_by};
+use super::{TEST, TRAIN, VALIDATION, ordered_by, share_of};
 use crate::base::check;
 use crate::base::digest::Digest;
 use crate::base::suggest;
@@ -15,7 +15,7 @@ crate::params! {
     /// The digest of an image's pixels is taken for a number from 0 to 1: below `test` it becomes `test`, the next
     /// `validation` of it `validation`, the rest `train`. So copies of an image stay together, more images move none that
     /// were there, and each class is divided in these shares up to chance: of n images a share p has a standard deviation
-    /// of sqrt(n p (1 - p)).
+    /// of sqrt(n p (1 - p)). With `stratified` each class is divided in exactly these shares.
     ///
     /// # Example
     ///
@@ -32,6 +32,10 @@ crate::params! {
         /// Splits of the source that stay as they are, such as a published `test`; the others are divided.
         #[aka("fixed", "keep_splits")]
         keep: Vec<String> = Vec::new(),
+        /// Whether the shares are of each class, rounded up, with at least one image left in `train`: each image is then decoded
+        /// twice, and a new one may move another.
+        #[aka("stratify", "per_class", "balanced")]
+        stratified: bool = false,
         /// Any text: another one divides otherwise.
         #[aka("seed", "random_state", "random_seed")]
         stream: Option<String> = None,
@@ -56,14 +60,7 @@ impl ImageShares {
 
     pub(super) fn problems(&self, splits: Option<&BTreeMap<String, SplitCounts>>) -> Vec<Problem> {
         let mut problems = Vec::new();
-        if self.validation + self.test() >= 1.0 {
-            let message = format!(
-                "the shares {} for `{VALIDATION}` and {} for `{TEST}` leave nothing to train on",
-                self.validation,
-                self.test()
-            );
-            problems.push(problem(VALIDATION, message, "choose shares whose sum is below 1"));
-        }
+        problems.extend(shares_problem(self.validation, self.test()));
         let Some(splits) = splits else { return problems };
         let names: Vec<&str> = splits.keys().map(String::as_str).collect();
         for (at, name) in self.keep.iter().enumerate().filter(|(_, name)| !names.contains(&name.as_str())) {
@@ -77,12 +74,42 @@ impl ImageShares {
         problems
     }
 
+    /// Whether images of this split stay where they are.
+    pub(super) fn keeps(&self, split: &str) -> bool {
+        self.keep.iter().any(|kept| kept == split)
+    }
+
+    /// The splits of all images, by their digests: the shares of each class, rounded up, in the order of the digests. An image
+    /// that is there twice counts once, and in two classes goes where the first has it.
+    pub(super) fn strata(&self, images: &[(i32, Digest)]) -> BTreeMap<Digest, &'static str> {
+        let mut classes: BTreeMap<i32, BTreeMap<Digest, Digest>> = BTreeMap::new();
+        for (label, digest) in images {
+            let order = ordered_by(&digest.to_string(), self.stream.as_deref());
+            classes.entry(*label).or_default().insert(order, *digest);
+        }
+        let mut splits = BTreeMap::new();
+        for images in classes.into_values() {
+            let most = images.len().saturating_sub(1);
+            let tested = share_of(images.len(), self.test()).min(most);
+            let held_out = share_of(images.len(), self.validation).min(most - tested);
+            for (at, digest) in images.into_values().enumerate() {
+                let split = match at {
+                    at if at < tested => TEST,
+                    at if at < tested + held_out => VALIDATION,
+                    _ => TRAIN,
+                };
+                splits.entry(digest).or_insert(split);
+            }
+        }
+        splits
+    }
+
     /// The split of an image.
     pub(super) fn split<'a>(&self, source: &'a str, digest: &Digest) -> &'a str {
-        if self.keep.iter().any(|kept| kept == source) {
+        if self.keeps(source) {
             return source;
         }
-        let place = place(digest, self.stream.as_deref());
+        let place = place(&digest.to_string(), self.stream.as_deref());
         if place < self.test() {
             TEST
         } else if place < self.test() + self.validation {
@@ -93,10 +120,17 @@ impl ImageShares {
     }
 }
 
-/// A number from 0 to 1 that an image has for good: the first 52 bits of a digest.
+/// Shares that leave nothing.
+pub(super) fn shares_problem(validation: f64, test: f64) -> Option<Problem> {
+    let message =
+        format!("the shares {validation} for `{VALIDATION}` and {test} for `{TEST}` leave nothing to train on");
+    (validation + test >= 1.0).then(|| problem(VALIDATION, message, "choose shares whose sum is below 1"))
+}
+
+/// A number from 0 to 1 that a thing has for good: the first 52 bits of a digest.
 #[expect(clippy::cast_precision_loss, reason = "52 bits are exact")]
-fn place(digest: &Digest, stream: Option<&str>) -> f64 {
-    let text = ordered_by(&digest.to_string(), stream).to_string();
+pub(super) fn place(thing: &str, stream: Option<&str>) -> f64 {
+    let text = ordered_by(thing, stream).to_string();
     let bits = u64::from_str_radix(text.get(..13).unwrap_or("0"), 16).unwrap_or_default();
     bits as f64 / (1_u64 << 52) as f64
 }

@@ -1,20 +1,29 @@
-//! How a dataset is divided into splits, whatever its source: by classes ([`ClassShares`]) or by images ([`ImageShares`]).
+//! How a dataset is divided into splits, whatever its source: by classes ([`ClassShares`]), by images ([`ImageShares`]), by
+//! groups of them ([`GroupShares`]), by a column ([`ColumnValues`]) or by lists of names ([`Lists`]).
 //!
 //! Names and pixels alone decide: the same data is divided in the same way on every machine, and more data moves little.
 
 mod classes;
+mod column;
+mod group;
 mod images;
+mod list;
 mod part;
 
 use std::collections::BTreeMap;
 
 pub use classes::ClassShares;
+pub use column::ColumnValues;
+pub use group::GroupShares;
 pub use images::ImageShares;
+pub use list::{Listed, Lists};
 pub use part::Part;
 
+use super::DataError;
 use super::sampler::Problem;
-use super::source::SplitCounts;
+use super::source::{Example, SplitCounts};
 use crate::base::digest::Digest;
+use crate::base::suggest;
 
 crate::choice! {
     /// How a dataset is divided into splits.
@@ -28,8 +37,20 @@ crate::choice! {
         /// and Lim, 2020, arXiv:2003.08505).
         #[aka("by_class", "class_disjoint", "zero_shot", "open_set")]
         "classes" => Classes(ClassShares),
+        /// Whole groups of images, such as those of one photographer: measures what is recognised of others.
+        #[aka("groups", "by_group", "group_k_fold", "group_shuffle_split")]
+        "group" => Group(GroupShares),
+        /// By the values of a column of the source.
+        #[aka("by_column", "fold", "field")]
+        "column" => Column(ColumnValues),
+        /// By text files that name the images of each split.
+        #[aka("files", "from_file", "lists", "predefined")]
+        "list" => List(Lists),
     }
 }
+
+/// The name of the column that holds the source's own splits.
+const SPLIT: &str = "split";
 
 /// The splits that a rule makes.
 pub(crate) const TRAIN: &str = "train";
@@ -43,6 +64,8 @@ pub struct Undivided<'a> {
     pub classes: Option<&'a [String]>,
     /// The source's own splits.
     pub splits: Option<&'a BTreeMap<String, SplitCounts>>,
+    /// What is told of each image beside its split and label.
+    pub columns: Option<&'a [String]>,
 }
 
 /// A rule that has met its classes.
@@ -52,8 +75,16 @@ pub enum Division<'a> {
     Source,
     /// The digest of an image decides.
     Images(&'a ImageShares),
+    /// So it does, by what the digests of its class are.
+    Strata(&'a ImageShares, BTreeMap<Digest, &'static str>),
     /// The label decides.
     Classes(Vec<&'static str>),
+    /// What it has in a column decides with all that have the same.
+    Groups(&'a GroupShares),
+    /// What it has in a column decides.
+    Column(&'a ColumnValues),
+    /// Lists of names decide.
+    Listed(Listed),
 }
 
 impl Split {
@@ -61,13 +92,56 @@ impl Split {
     #[must_use]
     pub fn problems(&self, known: Undivided<'_>) -> Vec<Problem> {
         match self {
-            Self::Source => Vec::new(),
+            Self::Source | Self::List(_) => Vec::new(),
             Self::Images(shares) => shares.problems(known.splits),
             Self::Classes(shares) => match known.classes {
                 Some(classes) => shares.assign(classes).err().unwrap_or_default(),
                 None => shares.problems(),
             },
+            Self::Group(shares) => {
+                shares.problems().into_iter().chain(unknown_column("by", &shares.by, known)).collect()
+            }
+            Self::Column(values) => {
+                values.problems().into_iter().chain(unknown_column("name", &values.name, known)).collect()
+            }
         }
+    }
+
+    /// The column of the source that each image must come with.
+    #[must_use]
+    pub fn column(&self) -> Option<&str> {
+        let column = match self {
+            Self::Group(shares) => Some(shares.by.as_str()),
+            Self::Column(values) => Some(values.name.as_str()),
+            Self::Source | Self::Images(_) | Self::Classes(_) | Self::List(_) => None,
+        };
+        column.filter(|column| *column != SPLIT)
+    }
+
+    /// The splits that must not stay empty, where only the images tell whether they do.
+    #[must_use]
+    pub fn wanted(&self) -> Vec<&'static str> {
+        match self {
+            Self::Source | Self::Classes(_) => Vec::new(),
+            Self::Images(shares) => shares.wanted(),
+            Self::Group(shares) => shares.wanted(),
+            Self::Column(values) => values.wanted(),
+            Self::List(lists) => lists.wanted(),
+        }
+    }
+
+    /// The rule's own files.
+    ///
+    /// # Errors
+    /// If they can't be read.
+    pub fn listed(&self) -> Result<Option<Listed>, DataError> {
+        if let Self::List(lists) = self { lists.read().map(Some) } else { Ok(None) }
+    }
+
+    /// Whether the digests of all images must be known before one can be placed.
+    #[must_use]
+    pub fn looks_at_all(&self) -> bool {
+        matches!(self, Self::Images(shares) if shares.stratified)
     }
 
     /// What is allowed but does nothing; paths are inside the parameter.
@@ -75,20 +149,36 @@ impl Split {
     pub fn doubt(&self) -> Option<Problem> {
         match self {
             Self::Classes(shares) => shares.doubt(),
-            Self::Source | Self::Images(_) => None,
+            Self::Source | Self::Images(_) | Self::Group(_) | Self::Column(_) | Self::List(_) => None,
         }
     }
 
-    /// The rule for these classes.
+    /// The rule for these classes, with its lists, and the labels and digests of all images where it [looks at
+    /// all](Self::looks_at_all).
     ///
     /// # Errors
     /// Everything that they rule out.
-    pub fn division(&self, classes: &[String]) -> Result<Division<'_>, Vec<Problem>> {
+    pub fn division(
+        &self,
+        classes: &[String],
+        listed: Option<Listed>,
+        images: &[(i32, Digest)],
+    ) -> Result<Division<'_>, Vec<Problem>> {
         Ok(match self {
             Self::Source => Division::Source,
+            Self::Images(shares) if shares.stratified => Division::Strata(shares, shares.strata(images)),
             Self::Images(shares) => Division::Images(shares),
             Self::Classes(shares) => Division::Classes(shares.assign(classes)?),
+            Self::Group(shares) => Division::Groups(shares),
+            Self::Column(values) => Division::Column(values),
+            Self::List(_) => Division::Listed(listed.unwrap_or_default()),
         })
+    }
+
+    /// Whether an image of this split of the source is divided at all.
+    #[must_use]
+    pub fn divides(&self, split: &str) -> bool {
+        !matches!(self, Self::Images(shares) if shares.keeps(split))
     }
 
     /// How many examples each split will have, where the source's counts tell.
@@ -98,7 +188,7 @@ impl Split {
         match self {
             Self::Source => Some(splits.clone()),
             // Which images go where is known when they are read.
-            Self::Images(_) => None,
+            Self::Images(_) | Self::Group(_) | Self::Column(_) | Self::List(_) => None,
             Self::Classes(shares) => {
                 let assigned = shares.assign(known.classes?).ok()?;
                 let mut counts: BTreeMap<String, Vec<usize>> = BTreeMap::new();
@@ -115,16 +205,42 @@ impl Split {
 }
 
 impl Division<'_> {
-    /// The split of an image, whose source has it in `source`; the digest is asked for only where it decides.
-    pub fn of<'b>(&'b self, source: &'b str, label: i32, digest: impl FnOnce() -> Digest) -> &'b str {
+    /// The split of an image; the digest is asked for only where it decides.
+    ///
+    /// # Errors
+    /// What the image lacks to be placed.
+    pub fn of<'b>(&'b mut self, example: &'b Example<'_>, digest: impl FnOnce() -> Digest) -> Result<&'b str, String> {
+        let (source, value) = (example.split, example.value);
         match self {
-            Self::Source => source,
-            Self::Images(shares) => shares.split(source, &digest()),
-            Self::Classes(splits) => {
-                usize::try_from(label).ok().and_then(|label| splits.get(label)).copied().unwrap_or(source)
+            Self::Source => Ok(source),
+            Self::Images(shares) => Ok(shares.split(source, &digest())),
+            Self::Strata(shares, _) if shares.keeps(source) => Ok(source),
+            Self::Strata(_, splits) => {
+                splits.get(&digest()).copied().ok_or_else(|| "has changed since it was looked at".to_owned())
             }
+            Self::Classes(splits) => {
+                let label = usize::try_from(example.label).ok();
+                Ok(label.and_then(|label| splits.get(label)).copied().unwrap_or(source))
+            }
+            Self::Groups(shares) => {
+                let group = if shares.by == SPLIT { Some(source) } else { value };
+                Ok(group.map_or_else(|| shares.split(&digest().to_string()), |group| shares.split(group)))
+            }
+            Self::Column(values) => values.split(if values.name == SPLIT { Some(source) } else { value }),
+            Self::Listed(listed) => listed.split(example.name),
         }
     }
+}
+
+/// A column that the source has not.
+fn unknown_column(path: &str, name: &str, known: Undivided<'_>) -> Option<Problem> {
+    let columns = known.columns?;
+    if name == SPLIT || columns.iter().any(|column| column == name) {
+        return None;
+    }
+    let names: Vec<&str> = columns.iter().map(String::as_str).chain([SPLIT]).collect();
+    let message = format!("the source has no column `{name}`");
+    Some(Problem { path: path.to_owned(), message, help: suggest::help(name, &names) })
 }
 
 /// A digest that orders names or images; another `stream` orders them otherwise.

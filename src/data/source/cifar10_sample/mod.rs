@@ -46,6 +46,7 @@ impl Load for Cifar10Sample {
             classes: Some(CLASSES.map(str::to_owned).to_vec()),
             image: Some([32, 32, 3]),
             splits: Some(BTreeMap::from(PER_CLASS.map(counts))),
+            ..SourceFacts::default()
         }
     }
 
@@ -65,7 +66,7 @@ impl Load for Cifar10Sample {
             let decoded: Vec<_> = piece.into_par_iter().map(|row| decode(&row.jpeg, &options)).collect();
             for (row, image) in piece.iter().zip(decoded) {
                 let image = image.expect("the embedded images are JPEG files").image;
-                sink(Example { split: &row.split, label: row.label, image })?;
+                sink(Example::new(&row.split, row.label, image))?;
             }
             access.images(at * PIECE + piece.len(), rows.len())?;
         }
@@ -126,6 +127,7 @@ mod tests {
             on_progress: &|_| reports.set(reports.get() + 1),
             stop: &|| false,
             on_read: &|_, _| (),
+            column: None,
         };
         let mut sink = |example: Example<'_>| {
             *counts.entry((example.split.to_owned(), example.label)).or_default() += 1;

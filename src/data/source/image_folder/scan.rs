@@ -6,8 +6,10 @@ use std::path::{Path, PathBuf};
 
 use walkdir::{DirEntry, WalkDir};
 
+use super::ClassFolder;
 use super::split::SplitRule;
 use crate::base::fs::{expect_regular, open_regular};
+pub(super) use crate::data::source::listing::Item as File;
 use crate::data::{DataError, decode};
 
 /// Endings of formats that are read.
@@ -18,22 +20,10 @@ const FOREIGN: [&str; 7] = ["avif", "heic", "heif", "jp2", "jxl", "pgm", "ppm"];
 const HEAD: u64 = 32;
 
 const BY_FOLDERS: &str = "lay the images out as `<split>/<class>/<name>.jpg` or `.png`, such as `train/cat/1.jpg`; folders \
-                          of classes alone need `split = \"images\"` or `split = \"classes\"`";
+                          of classes alone need `split = \"images\"` or `split = \"classes\"`, deeper ones \
+                          `class = \"path\"`";
 const BY_CLASS: &str = "lay the images out as `<class>/<name>.jpg` or `.png`, such as `cat/1.jpg`; folders of splits are \
                         read with `split = \"folders\"`";
-
-/// An image file.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct File {
-    /// Its split's name.
-    pub split: String,
-    /// Its class, as an index.
-    pub label: usize,
-    /// Its path inside the folder, with `/` between the parts.
-    pub name: String,
-    /// Where it is.
-    pub path: PathBuf,
-}
 
 /// All image files, in the order of split, class and file name.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,13 +40,13 @@ impl Folder {
     ///
     /// # Errors
     /// If there is no such folder, or it is not laid out as the rule has it.
-    pub(super) fn scan(root: &Path, rule: &SplitRule) -> Result<Self, DataError> {
+    pub(super) fn scan(root: &Path, rule: &SplitRule, class: Option<&ClassFolder>) -> Result<Self, DataError> {
         let layout = if rule.by_folders() { BY_FOLDERS } else { BY_CLASS };
         if !root.is_dir() {
             let help = format!("correct `path`; {layout}");
             return Err(DataError::Missing { what: "folder", path: root.to_path_buf(), help });
         }
-        let mut found = Found { by_folders: rule.by_folders(), ..Found::default() };
+        let mut found = Found { by_folders: rule.by_folders(), class: class.cloned(), ..Found::default() };
         let walk = WalkDir::new(root).follow_links(true).sort_by_file_name();
         let visible = |entry: &DirEntry| entry.depth() == 0 || !entry.file_name().as_encoded_bytes().starts_with(b".");
         for entry in walk.into_iter().filter_entry(visible) {
@@ -73,10 +63,12 @@ impl Folder {
 struct Found {
     /// Else the whole folder is one split, to be divided afterwards.
     by_folders: bool,
+    /// Which of several folders is the class; without it there is one.
+    class: Option<ClassFolder>,
     splits: BTreeSet<String>,
     /// (split, class) of each class folder.
     class_folders: BTreeSet<(String, String)>,
-    /// Split, class, file.
+    /// Split, class, path inside the folder.
     files: Vec<([String; 3], PathBuf)>,
 }
 
@@ -94,6 +86,7 @@ impl Found {
             ([split], true) => {
                 self.splits.insert(split.clone());
             }
+            ([_, ..], true) if self.class.is_some() => {}
             ([split, class], true) => {
                 self.class_folders.insert((split.clone(), class.clone()));
             }
@@ -105,9 +98,17 @@ impl Found {
                     expect_regular(entry.file_type()).err().map_or_else(String::new, |error| error.to_string());
                 return Err(self.malformed(entry.path(), reason));
             }
-            ([split, class, file], false) if image => {
-                let parts = [split.clone(), class.clone(), file.clone()];
-                self.files.push((parts, entry.path().to_path_buf()));
+            ([split, folders @ .., _], false) if image && !folders.is_empty() => {
+                let class = match self.class {
+                    Some(ClassFolder::First) => folders[0].clone(),
+                    Some(ClassFolder::Last) => folders[folders.len() - 1].clone(),
+                    Some(ClassFolder::Path) | None => folders.join("/"),
+                };
+                if self.class.is_some() {
+                    self.class_folders.insert((split.clone(), class.clone()));
+                }
+                let name = parts.join("/").trim_start_matches('/').to_owned();
+                self.files.push(([split.clone(), class, name], entry.path().to_path_buf()));
             }
             ([_] | [_, _], false) if image => {
                 return Err(self.malformed(entry.path(), "an image outside a class folder"));
@@ -146,11 +147,12 @@ impl Found {
         let classes: Vec<String> = classes.into_iter().collect();
         // By the names' bytes, whatever order the file system or its separators give.
         self.files.sort();
-        let file = |([split, class, file], path): ([String; 3], PathBuf)| File {
+        let file = |([split, class, name], path): ([String; 3], PathBuf)| File {
             label: classes.binary_search(&class).expect("every file lies in a class folder"),
-            name: format!("{split}/{class}/{file}").trim_start_matches('/').to_owned(),
+            name,
             split,
             path,
+            more: None,
         };
         let files = self.files.into_iter().map(file).collect();
         Ok(Folder { classes, files })

@@ -112,7 +112,7 @@ mod tests {
         let files = [10, 4, 1].into_iter().enumerate().flat_map(|(label, count)| {
             (0..count).map(move |at| {
                 let name = format!("{}/{at}.png", ["a", "b", "c"][label]);
-                File { split: String::new(), label, path: name.clone().into(), name }
+                File { label, path: name.clone().into(), name, ..File::default() }
             })
         });
         Folder { files: files.collect(), classes }

@@ -7,12 +7,13 @@ use std::path::{Path, PathBuf};
 use walkdir::{DirEntry, WalkDir};
 
 use super::scan::{File, Folder, is_image};
-use super::{ImageSplit, Reader, SplitRule, decode_file};
+use super::{ImageSplit, Reader, SplitRule};
 use crate::base::digest::Digest;
 use crate::base::param;
 use crate::data::DataError;
 use crate::data::decode::{DecodeError, DecodeOptions};
 use crate::data::in_order::{BUDGET, Claim, in_order};
+use crate::data::source::pictures::decode_file;
 
 /// Files whose content is looked at, evenly spread over the folder: enough to know the sizes, quick on photographs.
 const CHECKED: usize = 4000;
@@ -88,7 +89,7 @@ impl Survey {
     /// If it is not there, or its images are not in folders of classes.
     pub fn of(root: &Path) -> Result<Self, SurveyError> {
         let layout = Layout::of(root)?;
-        let folder = Folder::scan(&layout.root, &layout.rule)?;
+        let folder = Folder::scan(&layout.root, &layout.rule, None)?;
         let step = folder.files.len().div_ceil(CHECKED).max(1);
         let chosen: Vec<&File> = folder.files.iter().step_by(step).collect();
         let looks = looks(&chosen);
@@ -154,7 +155,7 @@ fn looks(files: &[&File]) -> Vec<Result<Look, DecodeError>> {
     let options = DecodeOptions::default();
     let (mut looks, reader) = (Vec::with_capacity(files.len()), Reader::default());
     let look = |file: &&File, claim: &Claim<'_>| {
-        let decoded = decode_file(&file.path, &reader, &options, claim);
+        let decoded = decode_file(&file.path, &reader, &options, None, claim);
         claim.keep(0);
         decoded.map(|decoded| Look {
             size: (decoded.image.shape.height, decoded.image.shape.width),

@@ -18,7 +18,7 @@ impl ImageFolder {
     pub fn twins(&self) -> Vec<(String, String)> {
         let whole = self.undivided();
         let folder = whole.as_ref().unwrap_or(self);
-        let Ok(Folder { files, .. }) = Folder::scan(&folder.path.resolved, &folder.split) else { return Vec::new() };
+        let Ok(Folder { files, .. }) = folder.scan() else { return Vec::new() };
         let reader = Reader::default();
         let mut by_length: BTreeMap<u64, Vec<&File>> = BTreeMap::new();
         for file in &files {

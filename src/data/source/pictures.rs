@@ -1,0 +1,301 @@
+//! What becomes of encoded images, whatever holds them: decoding by all cores, in order, within a bound of memory; what can't
+//! be read is named or left out.
+
+use std::path::Path;
+
+use super::listing::{Item, named};
+use super::reader::Reader;
+use super::{Access, Example, Loaded, Sink};
+use crate::artifact::About;
+use crate::base::check::Check;
+use crate::data::DataError;
+use crate::data::decode::{BACKGROUND, DecodeError, DecodeOptions, Decoded, Encoded, Part};
+use crate::data::in_order::{BUDGET, Claim, Stopped, in_order};
+
+/// More than that in colour do not fit into one value of a Parquet file.
+pub(super) const MOST_PIXELS: u64 = 700_000_000;
+/// Unreadable files that a message names; the rest is counted.
+const NAMED: usize = 20;
+/// Images, and bytes of them, that are gathered before they are decoded together.
+const GATHERED: (usize, usize) = (512, 64 << 20);
+
+crate::choice! {
+    /// What to do with files that can't be decoded.
+    pub enum OnCorrupt {
+        /// Stop, and name them.
+        "fail" => Fail,
+        /// Leave them out, with a warning; `dataset.json` lists them.
+        "skip" => Skip,
+    }
+}
+
+pub(super) fn background() -> Check<Vec<u8>> {
+    Check::new("three numbers from 0 to 255: red, green and blue", |background: &Vec<u8>| background.len() == 3)
+}
+
+/// Parameters of a source of encoded images: its own, and then what becomes of the images.
+macro_rules! picture_source {
+    (
+        $(#[doc = $doc:literal])*
+        pub struct $name:ident { $($fields:tt)* }
+    ) => {
+        $crate::params! {
+            $(#[doc = $doc])*
+            pub struct $name {
+                $($fields)*
+                /// Height and width that every image is scaled to, in pixels (triangle filter: bilinear, widened where it
+                /// shrinks); the sizes stay as they are if it is left out.
+                #[aka("image_size", "size", "target_size", "input_shape", "shape", "img_size")]
+                resize: Option<Vec<u32>> = None => $crate::base::check::height_and_width(8192).optional(),
+                /// 3 for colour, 1 for grey (luma of ITU-R BT.709).
+                channels: u32 = 3 => $crate::base::check::Check::new("1 or 3", |channels| matches!(channels, 1 | 3)),
+                /// The colour behind transparent pixels: red, green and blue from 0 to 255.
+                background: Vec<u8> = $crate::data::decode::BACKGROUND.to_vec() => $crate::data::source::pictures::background(),
+                /// The most pixels that an image may have, as it is in the file. One that claims more is treated as one that
+                /// can't be decoded; its header tells, so that it takes no memory.
+                max_pixels: u64 = $crate::data::decode::MAX_PIXELS =>
+                    $crate::base::check::between(1, $crate::data::source::pictures::MOST_PIXELS),
+                /// What to do with files that can't be decoded.
+                on_corrupt: $crate::data::source::OnCorrupt = $crate::data::source::OnCorrupt::Fail,
+            }
+        }
+
+        impl $name {
+            /// What becomes of the images.
+            fn to_pictures(&self) -> $crate::data::source::pictures::Pictures {
+                let (resize, background) = (self.resize.as_deref(), self.background.as_slice());
+                $crate::data::source::pictures::Pictures::new(
+                    self.channels, resize, background, self.max_pixels, self.on_corrupt.clone(),
+                )
+            }
+        }
+    };
+}
+
+/// What becomes of the images of a source.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Pictures {
+    /// How each is decoded.
+    pub(super) options: DecodeOptions,
+    /// What to do with those that can't be.
+    pub(super) on_corrupt: OnCorrupt,
+}
+
+impl Pictures {
+    /// Of parameters as a spec has them.
+    pub(super) fn new(
+        channels: u32,
+        resize: Option<&[u32]>,
+        background: &[u8],
+        max_pixels: u64,
+        on_corrupt: OnCorrupt,
+    ) -> Self {
+        let size = resize.and_then(|size| Some((*size.first()?, *size.get(1)?)));
+        let background = background.try_into().unwrap_or(BACKGROUND);
+        Self { options: DecodeOptions { channels, size, background, max_pixels }, on_corrupt }
+    }
+
+    /// Height, width and channels, if all images will share them.
+    pub(super) fn shape(&self) -> Option<[usize; 3]> {
+        let (height, width) = self.options.size?;
+        Some([height, width, self.options.channels].map(|side| side as usize))
+    }
+}
+
+/// Images that can't be read, and those that were.
+struct Tally<'a> {
+    pictures: &'a Pictures,
+    unreadable: Vec<(String, DecodeError)>,
+    transparent: usize,
+}
+
+impl<'a> Tally<'a> {
+    fn new(pictures: &'a Pictures) -> Self {
+        Self { pictures, unreadable: Vec::new(), transparent: 0 }
+    }
+
+    /// The image, if it can be read and is still wanted: after the first failure only the names of the others matter.
+    fn take(&mut self, name: impl FnOnce() -> String, decoded: Result<Decoded, DecodeError>) -> Option<Decoded> {
+        match decoded {
+            Ok(_) if !self.unreadable.is_empty() && self.pictures.on_corrupt == OnCorrupt::Fail => None,
+            Ok(decoded) => {
+                self.transparent += usize::from(decoded.transparent);
+                Some(decoded)
+            }
+            Err(reason) => {
+                self.unreadable.push((name(), reason));
+                None
+            }
+        }
+    }
+
+    /// What came of `total` images.
+    fn finish(self, total: usize) -> Result<Loaded, DataError> {
+        let Self { pictures, unreadable, transparent } = self;
+        if !unreadable.is_empty() && (pictures.on_corrupt == OnCorrupt::Fail || unreadable.len() == total) {
+            let listed: Vec<String> = unreadable.iter().map(|(name, reason)| format!("`{name}` ({reason})")).collect();
+            return Err(DataError::Unreadable {
+                count: unreadable.len(),
+                total,
+                listed: named(&listed, NAMED),
+                too_large: unreadable.iter().any(|(_, reason)| matches!(reason, DecodeError::TooLarge { .. })),
+            });
+        }
+        let skipped = unreadable.into_iter().map(|(name, _)| name).collect();
+        Ok(Loaded { skipped, transparent, ..Loaded::default() })
+    }
+}
+
+/// Says what a reader has read, by the rule of the source's digests.
+pub(super) type HasRead<'a> = dyn Fn(&Reader<'_>) -> Result<(), DataError> + 'a;
+
+/// Images in files of their own.
+pub(super) struct FileImages<'a> {
+    pub(super) items: &'a [Item],
+    pub(super) pictures: &'a Pictures,
+    pub(super) reader: &'a Reader<'a>,
+}
+
+impl FileImages<'_> {
+    /// Hands them all to `sink`; `has_read` is called once all were read, before anything is complained of.
+    pub(super) fn load(
+        &self,
+        access: &Access<'_>,
+        has_read: &HasRead<'_>,
+        sink: &mut Sink<'_>,
+    ) -> Result<Loaded, DataError> {
+        let (items, options) = (self.items, &self.pictures.options);
+        let (mut tally, mut done) = (Tally::new(self.pictures), 0);
+        let decode = |item: &Item, claim: &Claim<'_>| {
+            decode_file(&item.path, self.reader, options, item.more.as_ref().and_then(|more| more.part), claim)
+        };
+        in_order(items, BUDGET, decode, |result| {
+            let Some((at, decoded)) = result else { return access.images(done, items.len()) };
+            let item = &items[at];
+            done = at + 1;
+            let Some(Decoded { image, .. }) = tally.take(|| item.shown(), decoded) else { return Ok(()) };
+            let label = i32::try_from(item.label).expect("fewer classes than files than 2^31");
+            let more = item.more.as_deref();
+            let about = more.map(|more| more.about.clone()).unwrap_or_default();
+            let value = more.and_then(|more| more.value.as_deref());
+            sink(Example { split: &item.split, label, image, name: &item.name, about, value })?;
+            if (access.stop)() { Err(DataError::Stopped) } else { Ok(()) }
+        })?;
+        has_read(self.reader)?;
+        tally.finish(items.len())
+    }
+}
+
+impl Item {
+    /// Its name in a list of files, with its line where it stands in one.
+    fn shown(&self) -> String {
+        match self.more.as_ref().map_or(0, |more| more.line) {
+            0 => self.name.clone(),
+            line => format!("{}, line {line}", self.name),
+        }
+    }
+}
+
+/// Reads and decodes a file within the memory that it may claim; its result is all that it holds at the end.
+pub(super) fn decode_file(
+    path: &Path,
+    reader: &Reader<'_>,
+    options: &DecodeOptions,
+    part: Option<Part>,
+    claim: &Claim<'_>,
+) -> Result<Decoded, DecodeError> {
+    let unreadable = |error: std::io::Error| DecodeError::Unreadable(error.to_string());
+    let read = || {
+        let length = reader.length(path).map_err(unreadable)?;
+        claim.hold(length.min(options.most_bytes())).map_err(stopped)?;
+        let bytes = reader.read_at_most(path, options.most_bytes()).map_err(unreadable)?;
+        decode_claiming(&bytes, options, part, claim)
+    };
+    kept(read(), claim)
+}
+
+/// Decodes what is in memory already.
+fn decode_claiming(
+    bytes: &[u8],
+    options: &DecodeOptions,
+    part: Option<Part>,
+    claim: &Claim<'_>,
+) -> Result<Decoded, DecodeError> {
+    let encoded = Encoded::read(bytes, options)?;
+    claim.hold(encoded.memory()).map_err(stopped)?;
+    encoded.decode_part(part)
+}
+
+fn stopped(_: Stopped) -> DecodeError {
+    DecodeError::Unreadable("stopped".to_owned())
+}
+
+fn kept(decoded: Result<Decoded, DecodeError>, claim: &Claim<'_>) -> Result<Decoded, DecodeError> {
+    claim.keep(decoded.as_ref().map_or(0, |decoded| decoded.image.pixels.len() as u64));
+    decoded
+}
+
+/// An encoded image that lay in another file.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Encoding {
+    pub(super) split: String,
+    pub(super) label: i32,
+    /// Where it lay, with `/` between the parts.
+    pub(super) name: String,
+    pub(super) bytes: Vec<u8>,
+    pub(super) about: About,
+    pub(super) value: Option<String>,
+}
+
+/// Decodes images as they come out of other files.
+pub(super) struct Stream<'a, 'b> {
+    access: &'a Access<'a>,
+    sink: &'a mut Sink<'b>,
+    tally: Tally<'a>,
+    waiting: Vec<Encoding>,
+    bytes: usize,
+    done: usize,
+    /// As far as it is known.
+    total: usize,
+}
+
+impl<'a, 'b> Stream<'a, 'b> {
+    pub(super) fn new(pictures: &'a Pictures, access: &'a Access<'a>, total: usize, sink: &'a mut Sink<'b>) -> Self {
+        Self { access, sink, tally: Tally::new(pictures), waiting: Vec::new(), bytes: 0, done: 0, total }
+    }
+
+    /// The next image.
+    pub(super) fn push(&mut self, encoding: Encoding) -> Result<(), DataError> {
+        self.bytes += encoding.bytes.len();
+        self.waiting.push(encoding);
+        if self.waiting.len() >= GATHERED.0 || self.bytes >= GATHERED.1 { self.flush() } else { Ok(()) }
+    }
+
+    fn flush(&mut self) -> Result<(), DataError> {
+        let waiting = std::mem::take(&mut self.waiting);
+        self.bytes = 0;
+        let options = &self.tally.pictures.options;
+        let decode = |encoding: &Encoding, claim: &Claim<'_>| {
+            kept(decode_claiming(&encoding.bytes, options, None, claim), claim)
+        };
+        let (access, tally, sink, done) = (self.access, &mut self.tally, &mut *self.sink, self.done);
+        in_order(&waiting, BUDGET, decode, |result| {
+            let Some((at, decoded)) = result else {
+                return access.images(done, self.total.max(done));
+            };
+            let Encoding { split, label, name, about, value, .. } = &waiting[at];
+            let Some(Decoded { image, .. }) = tally.take(|| name.clone(), decoded) else { return Ok(()) };
+            let (about, value) = (about.clone(), value.as_deref());
+            sink(Example { split, label: *label, image, name, about, value })
+        })?;
+        self.done += waiting.len();
+        self.access.images(self.done, self.total.max(self.done))
+    }
+
+    /// What came of them all; `has_read` says what they were read from before anything is complained of.
+    pub(super) fn finish(mut self, has_read: impl FnOnce() -> Result<(), DataError>) -> Result<Loaded, DataError> {
+        self.flush()?;
+        has_read()?;
+        self.tally.finish(self.done)
+    }
+}

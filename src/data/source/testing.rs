@@ -1,0 +1,91 @@
+//! Small sources that are written here and read back, for the tests of all of them.
+
+use std::io::Cursor;
+use std::path::Path;
+
+use super::{Access, Loaded, Source};
+use crate::artifact::{About, Image};
+use crate::base::digest::Digest;
+use crate::data::DataError;
+
+/// A PNG file of one grey, 4 pixels wide and 2 high.
+pub(super) fn png(value: u8) -> Vec<u8> {
+    let mut bytes = Cursor::new(Vec::new());
+    image::GrayImage::from_pixel(4, 2, image::Luma([value])).write_to(&mut bytes, image::ImageFormat::Png).unwrap();
+    bytes.into_inner()
+}
+
+/// Writes a file and the folders above it.
+pub(super) fn write(root: &Path, name: &str, bytes: impl AsRef<[u8]>) {
+    let path = root.join(name);
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    std::fs::write(path, bytes).unwrap();
+}
+
+/// A source of this kind at a path.
+pub(super) fn source(kind: &str, path: &Path) -> Source {
+    with(kind, path, &serde_json::json!({}))
+}
+
+/// The same with more parameters.
+pub(super) fn with(kind: &str, path: &Path, more: &serde_json::Value) -> Source {
+    let mut params = more.clone();
+    params["path"] = path.to_str().unwrap().into();
+    crate::base::param::from_json(&serde_json::json!({ kind: params })).unwrap()
+}
+
+/// An example as it came.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Seen {
+    pub(super) split: String,
+    pub(super) class: String,
+    pub(super) name: String,
+    pub(super) image: Image,
+    pub(super) about: About,
+    pub(super) value: Option<String>,
+}
+
+impl Seen {
+    /// `split class name first-byte`.
+    pub(super) fn short(&self) -> String {
+        format!("{} {} {} {}", self.split, self.class, self.name, self.image.pixels[0])
+    }
+}
+
+/// Loads all; what was said to be read must be what the key is made of.
+pub(super) fn load(source: &Source, column: Option<&str>) -> Result<(Vec<Seen>, Loaded), DataError> {
+    let read = std::cell::RefCell::new(Vec::new());
+    let on_read = |name: &str, digest: Digest| read.borrow_mut().push((name.to_owned(), digest));
+    let access = Access { downloads: Path::new(""), on_progress: &|_| (), stop: &|| false, on_read: &on_read, column };
+    let mut seen = Vec::new();
+    let loaded = source.loader().load(&access, &mut |example| {
+        seen.push((
+            example.label,
+            Seen {
+                split: example.split.to_owned(),
+                class: String::new(),
+                name: example.name.to_owned(),
+                image: example.image,
+                about: example.about,
+                value: example.value.map(str::to_owned),
+            },
+        ));
+        Ok(())
+    })?;
+    let known = source.loader().look(&access)?;
+    assert_eq!(known.classes.as_ref(), Some(&loaded.classes), "a look tells the classes");
+    assert_eq!(read.into_inner(), source.loader().digests(&Digest::of_file).unwrap(), "the key is of what was read");
+    let class = |label: i32| loaded.classes[usize::try_from(label).unwrap()].clone();
+    Ok((seen.into_iter().map(|(label, seen)| Seen { class: class(label), ..seen }).collect(), loaded))
+}
+
+/// The examples in short.
+pub(super) fn short(source: &Source) -> Vec<String> {
+    load(source, None).unwrap().0.iter().map(Seen::short).collect()
+}
+
+/// Why it can't be loaded, without the folder's name.
+pub(super) fn refused(source: &Source, root: &Path) -> String {
+    let error = load(source, None).map(|_| ()).unwrap_err();
+    error.to_string().replace(root.to_str().unwrap(), "ROOT")
+}

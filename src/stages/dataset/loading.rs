@@ -1,0 +1,172 @@
+//! Reading a source into the artifact's tables, divided by a rule.
+
+use super::{issue, stage_error};
+use crate::artifact::{ExamplesSummary, ExamplesWriter, FileNames, FileNamesWriter};
+use crate::base::digest::Digest;
+use crate::data::DataError;
+use crate::data::source::{Access, Example, Load, Loaded, SourceFacts, Step};
+use crate::data::split::{Division, Listed, Split, Undivided};
+use crate::stage::{Ctx, ParamIssue, Progress, SourceDigest, StageError};
+
+/// Things that a message names; the rest is counted.
+const NAMED: usize = 20;
+
+/// What is to be read.
+pub(super) struct Loading<'a> {
+    pub(super) source: &'a dyn Load,
+    pub(super) rule: &'a Split,
+}
+
+/// What was read.
+pub(super) struct Read {
+    pub(super) classes: Vec<String>,
+    pub(super) skipped: Vec<String>,
+    pub(super) transparent: usize,
+    pub(super) summary: ExamplesSummary,
+}
+
+impl Loading<'_> {
+    /// Reads all images and writes `examples.parquet` and, where they have names, `sources.parquet`.
+    pub(super) fn run(&self, ctx: &Ctx<'_>) -> Result<Read, StageError> {
+        let listed = self.listed(ctx)?;
+        let known = self.with(ctx, |access| self.source.look(access))?;
+        let images = if self.rule.looks_at_all() { self.look_at_all(ctx)? } else { Vec::new() };
+        let classes = known.classes.as_deref().unwrap_or_default();
+        let refused = |problems: Vec<_>| {
+            StageError::from(problems.into_iter().map(|problem| issue(problem, self.rule)).collect::<Vec<ParamIssue>>())
+        };
+        let columns = self.expect_column(&known)?;
+        let mut division = self.rule.division(classes, listed, &images).map_err(refused)?;
+        let mut tables = Tables::new(ctx, columns);
+        let loaded = self.with(ctx, |access| {
+            self.source.load(access, &mut |example| {
+                let digest = || example.image.digest();
+                match division.of(&example, digest).map(str::to_owned) {
+                    Ok(split) => tables.push(&split, example),
+                    Err(reason) => {
+                        tables.unplaced.push(format!("{} {reason}", shown(example.name)));
+                        Ok(())
+                    }
+                }
+            })
+        })?;
+        if let Division::Listed(listed) = &division {
+            expect_met(listed)?;
+        }
+        let summary = tables.finish()?;
+        let Loaded { classes, skipped, transparent } = loaded;
+        Ok(Read { classes, skipped, transparent, summary })
+    }
+
+    /// The rule's lists; what they are is a part of the key.
+    fn listed(&self, ctx: &Ctx<'_>) -> Result<Option<Listed>, StageError> {
+        let listed = self.rule.listed().map_err(stage_error)?;
+        for (name, digest) in listed.iter().flat_map(|listed| &listed.digests) {
+            ctx.has_read(SourceDigest { name: name.clone(), digest: *digest });
+        }
+        Ok(listed)
+    }
+
+    /// A column of a source that could not tell its columns before.
+    fn expect_column<'a>(&self, known: &'a SourceFacts) -> Result<&'a [String], StageError> {
+        let undivided = Undivided { columns: Some(&known.columns), ..Default::default() };
+        let problems: Vec<ParamIssue> = match self.rule {
+            Split::Group(_) | Split::Column(_) => {
+                self.rule.problems(undivided).into_iter().map(|problem| issue(problem, self.rule)).collect()
+            }
+            _ => Vec::new(),
+        };
+        if problems.is_empty() { Ok(&known.columns) } else { Err(problems.into()) }
+    }
+
+    /// Labels and digests of all images that are divided.
+    fn look_at_all(&self, ctx: &Ctx<'_>) -> Result<Vec<(i32, Digest)>, StageError> {
+        let mut images = Vec::new();
+        self.with(ctx, |access| {
+            // What was read is said of the second time, which the result is made of.
+            let access = Access { on_read: &|_, _| (), ..*access };
+            self.source.load(&access, &mut |example| {
+                if self.rule.divides(example.split) {
+                    images.push((example.label, example.image.digest()));
+                }
+                Ok(())
+            })
+        })?;
+        Ok(images)
+    }
+
+    /// Calls a source with what it needs.
+    fn with<T>(&self, ctx: &Ctx<'_>, work: impl FnOnce(&Access<'_>) -> Result<T, DataError>) -> Result<T, StageError> {
+        let access = Access {
+            downloads: ctx.downloads(),
+            on_progress: &|step| ctx.progress(progress(step)),
+            stop: &|| ctx.stop_if_cancelled().is_err(),
+            on_read: &|name, digest| ctx.has_read(SourceDigest { name: name.to_owned(), digest }),
+            column: self.rule.column(),
+        };
+        work(&access).map_err(stage_error)
+    }
+}
+
+/// Names of lists that no image has: written wrong, or of images that are gone.
+fn expect_met(listed: &Listed) -> Result<(), StageError> {
+    let unmet: Vec<String> = listed.unmet().iter().map(|name| format!("`{name}`")).collect();
+    if unmet.is_empty() {
+        return Ok(());
+    }
+    let message = format!("{} listed images are not in the source: {}", unmet.len(), named(&unmet));
+    let help = "write the paths of files inside the source, with `/` between the parts; `sources.parquet` has them";
+    Err(ParamIssue::new("split.list", message).help(help).into())
+}
+
+fn named(things: &[String]) -> String {
+    let mut text = things.iter().take(NAMED).cloned().collect::<Vec<_>>().join(", ");
+    if things.len() > NAMED {
+        text.push_str(&format!(" and {} more", things.len() - NAMED));
+    }
+    text
+}
+
+fn shown(name: &str) -> String {
+    if name.is_empty() { "an image".to_owned() } else { format!("`{name}`") }
+}
+
+/// The artifact's tables while they grow.
+struct Tables {
+    examples: ExamplesWriter,
+    names: FileNamesWriter,
+    written: u64,
+    /// Images that the rule puts nowhere, each with its reason.
+    unplaced: Vec<String>,
+}
+
+impl Tables {
+    fn new(ctx: &Ctx<'_>, columns: &[String]) -> Self {
+        Self {
+            examples: ExamplesWriter::new(&ctx.output("examples.parquet")).telling(columns),
+            names: FileNamesWriter::new(&ctx.output(FileNames::FILE)),
+            written: 0,
+            unplaced: Vec::new(),
+        }
+    }
+
+    fn push(&mut self, split: &str, example: Example<'_>) -> Result<(), DataError> {
+        self.names.push(self.written, example.name)?;
+        self.written += 1;
+        Ok(self.examples.push_about(split, example.label, example.image, example.about)?)
+    }
+
+    fn finish(self) -> Result<ExamplesSummary, StageError> {
+        if !self.unplaced.is_empty() {
+            let (count, total) = (self.unplaced.len(), self.unplaced.len() as u64 + self.written);
+            let message = format!("{count} of {total} images are in no split: {}", named(&self.unplaced));
+            return Err(ParamIssue::new("split", message).help("let the rule name a split for each image").into());
+        }
+        self.names.finish()?;
+        Ok(self.examples.finish()?)
+    }
+}
+
+fn progress(step: Step) -> Progress {
+    Progress { done: step.done, total: Some(step.total), unit: step.unit, message: step.message }
+}
