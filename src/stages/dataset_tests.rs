@@ -6,7 +6,7 @@ use std::sync::Mutex;
 use std::sync::atomic::AtomicBool;
 
 use super::*;
-use crate::artifact::{Examples, read_json};
+use crate::artifact::{About, Examples, FileNames, read_json};
 use crate::base::digest::Digest;
 use crate::base::param;
 use crate::base::seed::Seed;
@@ -228,4 +228,80 @@ fn one_of_two_rules_has_to_go() {
     assert_eq!((issues.len(), issues[0].path.as_str()), (1, "split"));
     let plain = params(&serde_json::json!("cifar10-sample"));
     assert_eq!(plain.write(View::Key), serde_json::json!({ "source": "cifar10-sample" }), "no key has changed");
+}
+
+/// A table of the images in folders of classes, with more columns.
+fn table(root: &Path, head: &str, rows: &[&str]) -> serde_json::Value {
+    std::fs::write(root.join("m.csv"), format!("{head}\n{}\n", rows.join("\n"))).unwrap();
+    serde_json::json!({ "manifest": { "path": root.join("m.csv").to_str() } })
+}
+
+fn params_of(source: &serde_json::Value, split: &serde_json::Value) -> Params {
+    param::from_json(&serde_json::json!({ "source": source, "split": split })).unwrap()
+}
+
+/// The split of each image by its name.
+fn splits(ran: &Ran) -> BTreeMap<String, String> {
+    let examples = Examples::read(&ran.folder.path().join("examples.parquet")).unwrap();
+    let names = FileNames::read(&ran.folder.path().join(FileNames::FILE)).unwrap();
+    (0..).zip(examples.split).map(|(id, split)| (names.of(id).unwrap().to_owned(), split)).collect()
+}
+
+#[test]
+fn what_a_table_tells_is_kept_and_may_divide() {
+    let root = tempfile::tempdir().unwrap();
+    greys(root.path(), &[("a", &[1, 2]), ("b", &[3, 4])]);
+    let rows = ["a/1.png,a,x,old", "a/2.png,a,y,new", "b/3.png,b,x,old", "b/4.png,b,y,new"];
+    let source = table(root.path(), "path,label,group,fold", &rows);
+    let by = |split: serde_json::Value| run(&params_of(&source, &split), false);
+    let ran = by(serde_json::json!({ "column": { "name": "fold", "test": ["new"] } })).unwrap();
+    let expected = [("a/1.png", "train"), ("a/2.png", "test"), ("b/3.png", "train"), ("b/4.png", "test")];
+    assert_eq!(splits(&ran), expected.map(|(name, split)| (name.to_owned(), split.to_owned())).into());
+    let about = About::read(&ran.folder.path().join("examples.parquet")).unwrap();
+    assert_eq!(about.iter().map(|about| about.group.as_deref()).collect::<Vec<_>>(), ["x", "y", "x", "y"].map(Some));
+    let group = splits(&by(serde_json::json!({ "group": { "test": 0.5, "stream": "3" } })).unwrap());
+    assert_eq!((&group["a/1.png"], &group["a/2.png"]), (&group["b/3.png"], &group["b/4.png"]));
+    let wrong =
+        Dataset::infer(&params_of(&source, &serde_json::json!({ "group": { "by": "grup" } })), &InputFacts::default());
+    let issue = &wrong.unwrap_err()[0];
+    assert_eq!((issue.path.as_str(), issue.message.as_str()), ("split.group.by", "the source has no column `grup`"));
+    let strict = by(serde_json::json!({ "column": { "name": "fold", "train": ["old"] } })).map(|_| ()).unwrap_err();
+    let message = strict.to_string();
+    assert!(message.contains("2 of 4 images are in no split: `a/2.png` has `new` in the column `fold`"), "{message}");
+}
+
+#[test]
+fn strata_are_exact_and_lists_must_be_met() {
+    let root = tempfile::tempdir().unwrap();
+    greys(root.path(), &[("a", &[1, 2, 3, 4, 5]), ("b", &[6, 7, 8, 9, 10])]);
+    let ran = run(&divided(root.path(), &serde_json::json!({ "images": { "stratified": true, "test": 0.4 } })), false)
+        .unwrap();
+    let tested =
+        |class: &str| splits(&ran).iter().filter(|(name, split)| name.starts_with(class) && *split == "test").count();
+    assert_eq!([tested("a/"), tested("b/")], [2, 2]);
+    let list = |names: &str| {
+        std::fs::write(root.path().join("test.txt"), names).unwrap();
+        let path = root.path().join("test.txt");
+        divided(root.path(), &serde_json::json!({ "list": { "test": path.to_str(), "others": "train" } }))
+    };
+    let ran = run(&list("a/1.png\nb/6.png\n"), false).unwrap();
+    assert_eq!(splits(&ran).iter().filter(|(_, split)| *split == "test").count(), 2);
+    let never = |_: &Path| -> std::io::Result<Digest> { Ok(Digest::of(b"")) };
+    let sources = Dataset::sources(&list("a/1.png\n"), &finder(&never)).unwrap();
+    assert_eq!(sources.last().unwrap().name, "list of test", "a list is a part of the key");
+    let error = run(&list("a/1.png\na/one.png\n"), false).map(|_| ()).unwrap_err();
+    assert!(error.to_string().contains("1 listed images are not in the source: `a/one.png`"), "{error}");
+}
+
+#[test]
+fn the_classification_split_of_a_retrieval_set_is_doubted() {
+    let params = |division: &str, split: &str| -> Params {
+        let source = serde_json::json!({ "cub-200-2011": { "path": "x", "division": division } });
+        param::from_json(&serde_json::json!({ "source": source, "split": split })).unwrap()
+    };
+    let warned = |params: &Params| Dataset::warnings(params, &InputFacts::default());
+    let warnings = warned(&params("classification", "source"));
+    assert_eq!((warnings.len(), warnings[0].path.as_str()), (1, "source.cub-200-2011.division"));
+    assert!(warned(&params("class-disjoint", "source")).is_empty());
+    assert!(warned(&params("classification", "classes")).is_empty(), "divided anew");
 }

@@ -16,7 +16,7 @@ use super::listing::named;
 use super::pictures::{Encoding, Stream};
 use super::reader::Reader;
 use super::shards::{self, Shard};
-use super::table::texts;
+use super::table::{guarded, texts};
 use super::{Access, DigestFile, Load, Loaded, OnCorrupt, Place, Sink, SourceFacts, SplitCounts};
 use crate::artifact::About;
 use crate::base::digest::Digest;
@@ -79,12 +79,16 @@ fn rows(
     columns: &[usize],
     at_a_time: usize,
 ) -> Result<impl Iterator<Item = Result<RecordBatch, DataError>> + use<>, DataError> {
-    let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(|error| malformed(path, &error))?;
-    let mask = ProjectionMask::roots(builder.parquet_schema(), columns.iter().copied());
-    let reader = builder.with_projection(mask).with_batch_size(at_a_time).build();
-    let reader = reader.map_err(|error| malformed(path, &error))?;
+    let mut reader = guarded(path, || {
+        let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(|error| malformed(path, &error))?;
+        let mask = ProjectionMask::roots(builder.parquet_schema(), columns.iter().copied());
+        let reader = builder.with_projection(mask).with_batch_size(at_a_time).build();
+        reader.map_err(|error| malformed(path, &error))
+    })?;
     let path = path.to_path_buf();
-    Ok(reader.map(move |batch| batch.map_err(|error| malformed(&path, &error))))
+    let next =
+        move || guarded(&path, || reader.next().transpose().map_err(|error| malformed(&path, &error))).transpose();
+    Ok(std::iter::from_fn(next))
 }
 
 impl HuggingFace {
@@ -99,7 +103,9 @@ impl HuggingFace {
 
     fn labelled(&self, shard: Shard) -> Result<Labelled, DataError> {
         let open = || open_regular(&shard.path).map_err(DataError::io("read", &shard.path));
-        let head = Head::read(&shard.path, open()?, self.image.as_deref(), self.label.as_deref())?;
+        let file = open()?;
+        let head =
+            guarded(&shard.path, || Head::read(&shard.path, file, self.image.as_deref(), self.label.as_deref()))?;
         let labels = Self::labels(&shard, &head, open()?)?;
         Ok(Labelled { shard, head, labels })
     }
@@ -134,6 +140,7 @@ impl HuggingFace {
         let Labelled { shard, head, .. } = file;
         let value = column.and_then(|name| head.place_of(name));
         let wanted: Vec<usize> = head.about().map(|(_, at)| at).chain(value).chain([head.image]).collect();
+        let uneven = || malformed(&shard.path, &"it is damaged: it has not as many images as labels");
         let mut row = 0;
         for batch in rows(&shard.path, read, &wanted, ROWS)? {
             let batch = batch?;
@@ -149,10 +156,11 @@ impl HuggingFace {
             let values = value.map(text).transpose()?;
             let images = columns::images(column(head.image)?).map_err(|error| malformed(&shard.path, &error))?;
             for (at, ((bytes, name), about)) in images.into_iter().zip(about).enumerate() {
+                let label = labels.get(row).ok_or_else(uneven)?;
                 let name = name.map_or_else(|| row.to_string(), str::to_owned);
                 stream.push(Encoding {
                     split: shard.split.clone(),
-                    label: i32::try_from(labels[row]).expect("fewer classes than rows than 2^31"),
+                    label: i32::try_from(*label).expect("fewer classes than rows than 2^31"),
                     name: format!("{}/{name}", shard.name),
                     bytes: bytes.unwrap_or_default().to_vec(),
                     about,
@@ -161,7 +169,7 @@ impl HuggingFace {
                 row += 1;
             }
         }
-        Ok(())
+        if row == labels.len() { Ok(()) } else { Err(uneven()) }
     }
 }
 

@@ -1,5 +1,6 @@
 //! Tables of text: CSV, TSV, JSON Lines and Parquet, told by their content and not by their name.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
 use arrow::array::Array;
@@ -47,7 +48,7 @@ impl Table {
     pub(super) fn read(path: &Path, reader: &Reader<'_>) -> Result<Self, DataError> {
         let bytes = reader.read_at_most(path, AT_MOST).map_err(DataError::io("read", path))?;
         let table = match bytes.iter().find(|byte| !byte.is_ascii_whitespace()) {
-            _ if bytes.starts_with(b"PAR1") => parquet(path, bytes)?,
+            _ if bytes.starts_with(b"PAR1") => guarded(path, || parquet(path, bytes))?,
             None => return Err(DataError::malformed(path, "the file is empty")),
             Some(b'{') => json_lines(path, &bytes)?,
             Some(_) => separated(path, &bytes)?,
@@ -185,6 +186,12 @@ pub(super) fn texts(values: &dyn Array) -> Result<Vec<Option<String>>, arrow::er
         Ok(Some(text).filter(|text| !(text.is_empty() || text == "NaN" && values.data_type().is_floating())))
     };
     (0..values.len()).map(text).collect()
+}
+
+/// A reader that stumbles over a damaged file must not take the program along.
+pub(super) fn guarded<T>(path: &Path, read: impl FnOnce() -> Result<T, DataError>) -> Result<T, DataError> {
+    catch_unwind(AssertUnwindSafe(read))
+        .unwrap_or_else(|_| Err(DataError::malformed(path, "it is damaged: its reader gave up on it")))
 }
 
 fn parquet(path: &Path, bytes: Vec<u8>) -> Result<Table, DataError> {

@@ -89,3 +89,27 @@ pub(super) fn refused(source: &Source, root: &Path) -> String {
     let error = load(source, None).map(|_| ()).unwrap_err();
     error.to_string().replace(root.to_str().unwrap(), "ROOT")
 }
+
+/// Damages a file in many places, one at a time; whatever the source makes of it, nothing may panic.
+pub(super) fn survives(source: &Source, file: &Path) {
+    let whole = std::fs::read(file).unwrap();
+    let step = whole.len().div_ceil(100).max(1);
+    let cut = (0..whole.len()).step_by(step).map(|length| whole[..length].to_vec());
+    let flipped = (0..whole.len()).step_by(step).flat_map(|at| {
+        [0xff, 0x01].map(|mask| {
+            let mut damaged = whole.clone();
+            damaged[at] ^= mask;
+            damaged
+        })
+    });
+    for damaged in cut.chain(flipped) {
+        std::fs::write(file, damaged).unwrap();
+        let on_read = |_: &str, _| ();
+        let access =
+            Access { downloads: Path::new(""), on_progress: &|_| (), stop: &|| false, on_read: &on_read, column: None };
+        drop(source.loader().facts());
+        drop(source.loader().digests(&Digest::of_file));
+        drop(source.loader().load(&access, &mut |_| Ok(())));
+    }
+    std::fs::write(file, whole).unwrap();
+}

@@ -6,7 +6,7 @@ use arrow::datatypes::{DataType, Field, Schema};
 use parquet::arrow::ArrowWriter;
 use parquet::file::metadata::KeyValue;
 
-use crate::data::source::testing::{load, png, refused, short, source, with, write};
+use crate::data::source::testing::{load, png, refused, short, source, survives, with, write};
 
 /// A file as `datasets` writes it; the names of classes are noted only where there are some.
 fn file(path: &Path, images: &[(&str, &[u8])], labels: ArrayRef, names: &[&str]) {
@@ -90,4 +90,13 @@ fn what_is_wrong_is_told_by_its_row() {
     );
     write(folder.path(), "data.parquet", "PAR1 no more");
     assert!(refused(&source("hugging-face", &path), folder.path()).starts_with("ROOT/data.parquet: "));
+}
+
+#[test]
+fn damaged_files_are_refused_without_a_panic() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("train.parquet");
+    let image = png(9);
+    file(&path, &[("a", &image), ("b", &image)], Arc::new(Int64Array::from(vec![0, 1])), &["cat", "dog"]);
+    survives(&source("hugging-face", &path), &path);
 }

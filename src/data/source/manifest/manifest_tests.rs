@@ -1,5 +1,6 @@
 use crate::artifact::About;
-use crate::data::source::testing::{load, png, refused, short, source, with, write};
+use crate::artifact::table::{Column, write_parquet};
+use crate::data::source::testing::{load, png, refused, short, source, survives, with, write};
 
 /// As open-metric-learning 4.0 writes it: an index, labels as numbers, `validation`, absent flags in training rows.
 const OML: &str = ",label,path,split,is_query,is_gallery,category,sequence,x_1,x_2,y_1,y_2\n\
@@ -136,4 +137,23 @@ fn empty_files_are_named_or_left_out() {
     let (seen, loaded) = load(&skip, None).unwrap();
     assert_eq!((seen.len(), loaded.skipped), (1, vec!["images/empty.jpg, line 2".to_owned()]));
     assert_eq!(skip.loader().facts().splits, None, "what is left is known when it is read");
+}
+
+#[test]
+fn damaged_tables_are_refused_without_a_panic() {
+    let folder = images();
+    write(folder.path(), "df.csv", OML);
+    let path = folder.path().join("df.csv");
+    survives(&source("manifest", &path), &path);
+    write(
+        folder.path(),
+        "df.jsonl",
+        "{\"path\": \"images/a.png\", \"label\": 1}\n{\"path\": \"images/b.png\", \"label\": 2}\n",
+    );
+    let path = folder.path().join("df.jsonl");
+    survives(&source("manifest", &path), &path);
+    let path = folder.path().join("df.parquet");
+    let columns = vec![Column::text("path", &["images/a.png", "images/b.png"]), Column::i32("label", &[1, 2])];
+    write_parquet(&path, columns).unwrap();
+    survives(&source("manifest", &path), &path);
 }

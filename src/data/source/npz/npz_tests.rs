@@ -4,7 +4,7 @@ use std::path::Path;
 use zip::write::SimpleFileOptions;
 
 use super::npy::array;
-use crate::data::source::testing::{load, refused, short, source, with};
+use crate::data::source::testing::{load, refused, short, source, survives, with};
 
 fn archive(path: &Path, arrays: &[(&str, Vec<u8>)]) {
     let mut zip = zip::ZipWriter::new(std::fs::File::create(path).unwrap());
@@ -73,4 +73,12 @@ fn what_is_wrong_is_told_with_its_array() {
     );
     std::fs::write(&path, "no archive").unwrap();
     assert!(refused(&source("npz", &path), folder.path()).starts_with("ROOT/set.npz: not a readable .npz: "));
+}
+
+#[test]
+fn damaged_archives_are_refused_without_a_panic() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("set.npz");
+    archive(&path, &[("x", array("|u1", "2, 2, 2", &[1; 8])), ("y", array("|u1", "2,", &[0, 1]))]);
+    survives(&source("npz", &path), &path);
 }

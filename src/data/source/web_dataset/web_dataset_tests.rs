@@ -1,6 +1,6 @@
 use std::path::Path;
 
-use crate::data::source::testing::{load, png, refused, short, source, with};
+use crate::data::source::testing::{load, png, refused, short, source, survives, with};
 
 fn shard(path: &Path, files: &[(&str, Vec<u8>)]) {
     let mut tar = tar::Builder::new(std::fs::File::create(path).unwrap());
@@ -69,4 +69,20 @@ fn what_is_wrong_is_told_by_its_key() {
     let names = with("webdataset", &path, &serde_json::json!({ "class-names": ["x"] }));
     shard(&path, &[("1.png", png(1)), ("1.cls", b"1".to_vec())]);
     assert!(refused(&names, folder.path()).contains("the label is 1, where there are 1 class names"));
+}
+
+#[test]
+fn damaged_shards_are_refused_without_a_panic() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("x.tar");
+    shard(
+        &path,
+        &[
+            ("a/1.png", png(1)),
+            ("a/1.json", b"{\"label\": 1}".to_vec()),
+            ("a/2.png", png(2)),
+            ("a/2.cls", b"2".to_vec()),
+        ],
+    );
+    survives(&source("webdataset", &path), &path);
 }
