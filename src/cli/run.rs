@@ -209,7 +209,7 @@ fn summary(plan: &Plan, record: &RunRecord, root: &Path, quiet: bool, out: &mut 
     writeln!(out)?;
     writeln!(out, "{}", totals(record))?;
     let folder = root.join(&record.dir);
-    let reports = reports_of(plan).into_iter().map(|id| folder.join(id).join("report.md"));
+    let reports = reports_of(plan).into_iter().map(|id| folder.join(id).join("report.html"));
     let reports: Vec<PathBuf> = reports.filter(|report| report.is_file()).collect();
     if reports.is_empty() {
         writeln!(out, "run: {}", shown(folder.display()))?;

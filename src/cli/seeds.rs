@@ -122,7 +122,7 @@ pub(super) fn places(record: &RunRecord, reports: &[&str], root: &Path, out: &mu
     for run in &record.seeds {
         let folder = root.join(&run.dir);
         let there: Vec<_> =
-            reports.iter().map(|id| folder.join(id).join("report.md")).filter(|at| at.is_file()).collect();
+            reports.iter().map(|id| folder.join(id).join("report.html")).filter(|at| at.is_file()).collect();
         if there.is_empty() {
             writeln!(out, "seed {}: {}", run.seed, shown(folder.display()))?;
         }

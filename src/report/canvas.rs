@@ -1,6 +1,7 @@
 //! The page that figures are drawn on: text, boxes, markers and images, saved as a PNG. What plotters draws arrives
 //! through [`Surface`].
 //!
+//! Beside its pixels a page keeps what was drawn as [`Mark`]s, of which [`svg`](super::svg) makes the same picture.
 //! Everything is drawn at twice the size and averaged down when saved, so that plotters' lines get smooth edges.
 //! Coordinates are pixels of the saved picture from its upper left corner. The same calls give the same bytes.
 
@@ -12,6 +13,7 @@ use plotters::style::RGBColor;
 use plotters_backend::FontTransform;
 
 use super::ReportError;
+use super::mark::{Mark, Words, thumbnail};
 use super::surface::Surface;
 use super::text::{self, CAP_HEIGHT, Weight};
 use super::theme::{self, Shape};
@@ -100,14 +102,21 @@ pub(super) struct Canvas {
     height: u32,
     /// Red, green, blue, at [`OVERSAMPLING`] times the size.
     pixels: Vec<u8>,
+    /// What was drawn, in order.
+    marks: Vec<Mark>,
+    /// How many of the marks are title and subtitle.
+    header: usize,
 }
+
+/// Longer side of a picture among the marks, in pixels.
+const THUMBNAIL: usize = 96;
 
 impl Canvas {
     /// A page of a size in saved pixels.
     pub(super) fn new(width: u32, height: u32) -> Self {
         text::register();
         let bytes = width as usize * height as usize * (OVERSAMPLING * OVERSAMPLING) as usize * 3;
-        Self { width, height, pixels: vec![255; bytes] }
+        Self { width, height, pixels: vec![255; bytes], marks: Vec::new(), header: 0 }
     }
 
     /// Its width.
@@ -118,6 +127,16 @@ impl Canvas {
     /// Its height.
     pub(super) fn height(&self) -> f64 {
         f64::from(self.height)
+    }
+
+    /// What was drawn under the header, in order.
+    pub(super) fn marks(&self) -> &[Mark] {
+        &self.marks[self.header..]
+    }
+
+    /// Keeps what is drawn pixel by pixel elsewhere.
+    pub(super) fn keep(&mut self, mark: Mark) {
+        self.marks.push(mark);
     }
 
     /// Mixes a colour into a drawn pixel; nothing happens outside the page.
@@ -139,6 +158,7 @@ impl Canvas {
 
     /// Fills a rectangle.
     pub(super) fn fill(&mut self, area: Area, colour: RGBColor) {
+        self.keep(Mark::Box { area, colour });
         let drawn = |at: f64| (at * SCALE).round() as i32;
         for y in drawn(area.y)..drawn(area.y + area.h) {
             for x in drawn(area.x)..drawn(area.x + area.w) {
@@ -159,6 +179,7 @@ impl Canvas {
     /// Draws a marker of some radius.
     pub(super) fn marker(&mut self, shape: Shape, x: f64, y: f64, radius: f64, colour: RGBColor) {
         const FINE: i32 = 4;
+        self.keep(Mark::Marker { shape, at: (x, y), radius, colour });
         let (cx, cy, radius) = (x * SCALE, y * SCALE, radius * SCALE);
         let reach = (radius * 1.15).ceil() as i32 + 1;
         for py in (cy as i32 - reach)..=(cy as i32 + reach) {
@@ -188,6 +209,15 @@ impl Canvas {
 
     /// `at` and `size` count drawn pixels.
     pub(super) fn place(&mut self, words: &str, at: (f64, f64), size: f64, pen: Pen, turn: &FontTransform) {
+        self.keep(Mark::Words(Words {
+            text: words.to_owned(),
+            at: (at.0 / SCALE, at.1 / SCALE),
+            size: size / SCALE,
+            weight: pen.weight,
+            colour: pen.colour,
+            align: pen.align,
+            upward: !matches!(turn, FontTransform::None),
+        }));
         let width = text::width(words, size, pen.weight);
         let start = match pen.align {
             Align::Left => 0.0,
@@ -220,6 +250,7 @@ impl Canvas {
             self.text(&line, theme::MARGIN, y, Pen::new(theme::SUBTITLE, theme::MUTED));
             y += theme::SUBTITLE * 1.45;
         }
+        self.header = self.marks.len();
         y + 6.0
     }
 
@@ -254,7 +285,9 @@ impl Canvas {
                 self.mix(left + column as i32, top + row as i32, colour, 1.0);
             }
         }
-        Area::new(f64::from(left) / SCALE, f64::from(top) / SCALE, w as f64 / SCALE, h as f64 / SCALE)
+        let area = Area::new(f64::from(left) / SCALE, f64::from(top) / SCALE, w as f64 / SCALE, h as f64 / SCALE);
+        self.keep(Mark::Picture { area, image: thumbnail(image, THUMBNAIL) });
+        area
     }
 
     /// A surface for plotters over the whole page, in drawn pixels.

@@ -22,6 +22,17 @@ pub(super) struct Class {
     pub(super) instead: Option<Option<i32>>,
 }
 
+impl Class {
+    /// What its queries are given most often instead.
+    pub(super) fn instead_in_words(&self, data: &ReportData) -> String {
+        match self.instead {
+            None => "–".to_owned(),
+            Some(None) => data.unknown().to_owned(),
+            Some(Some(label)) => data.class(label).to_owned(),
+        }
+    }
+}
+
 /// The classes of the queries: by accuracy, then by recall@1, the worst first; of equals that of more queries first.
 pub(super) fn classes(data: &ReportData) -> Vec<Class> {
     let overlap = data.overlap();

@@ -15,6 +15,8 @@ use crate::artifact::{
 pub struct ReportData {
     /// The report's own title, if the spec gives one.
     pub title: Option<String>,
+    /// The ports into which nothing is plugged: what would come from there is empty.
+    pub absent: BTreeSet<&'static str>,
     /// The dataset.
     pub dataset: DatasetInfo,
     /// The training pool in shuffled order.
@@ -47,6 +49,10 @@ pub struct ReportData {
     pub further_matches: Vec<FurtherMatches>,
     /// The whole resolved spec.
     pub spec: Json,
+    /// Its digest, where somebody has computed it.
+    pub spec_digest: Option<String>,
+    /// Port, file and digest of what the report was made of.
+    pub digests: Vec<(String, String, String)>,
     /// Where images have been before.
     pub provenance: Provenance,
     /// Images by example. Where index or training pool are of another dataset, their examples have numbers of their own
@@ -59,6 +65,12 @@ pub struct ReportData {
 }
 
 impl ReportData {
+    /// Whether nothing is plugged into a port.
+    #[must_use]
+    pub fn lacks(&self, port: &str) -> bool {
+        self.absent.contains(port)
+    }
+
     /// The name of a class.
     #[must_use]
     pub fn class(&self, label: i32) -> &str {

@@ -7,7 +7,7 @@ use super::chart::number;
 use super::evaluated::Evaluated;
 use super::markdown::escape;
 use super::summary::{line, section, table, words};
-use crate::artifact::{Estimate, Evaluation, Figure, Hub, HubsInfo};
+use crate::artifact::{Estimate, Evaluation, Figure, Hub};
 
 /// All evaluations, each under the name of its stage.
 pub(super) fn evaluations(page: &mut String, data: &ReportData) {
@@ -27,6 +27,25 @@ pub(super) fn evaluations(page: &mut String, data: &ReportData) {
 fn one(page: &mut String, data: &ReportData, found: &Evaluated) {
     let evaluation = &found.evaluation;
     line(page, &intro(evaluation));
+    let (header, rows) = figures(data, found);
+    table(page, &header, &rows);
+    if let Some(text) = without_copies(data, found) {
+        line(page, &text);
+    }
+    if let Some((header, rows)) = categories(evaluation) {
+        table(page, &header, &rows);
+    }
+    if let Some(text) = hubs(data, evaluation) {
+        line(page, &escape(&text));
+    }
+    for (name, why) in &evaluation.undefined {
+        line(page, &format!("{} has no value: {}.", escape(name), escape(why)));
+    }
+}
+
+/// Every figure with its interval: the header and the rows of a table.
+pub(super) fn figures(data: &ReportData, found: &Evaluated) -> (Vec<String>, Vec<Vec<String>>) {
+    let evaluation = &found.evaluation;
     let copied = copied(data, found);
     let mut rows: Vec<Vec<String>> = Vec::new();
     let mut add = |name: &str, figure: &Figure, without: Option<f64>| {
@@ -49,25 +68,20 @@ fn one(page: &mut String, data: &ReportData, found: &Evaluated) {
     let interval = format!("{} % interval", number(evaluation.bootstrap.level * 100.0, 0));
     let mut header = words(["Figure", "Value", &interval, "Queries"]);
     header.extend(copied.as_ref().map(|_| "Without near copies".to_owned()));
-    table(page, &header, &rows);
-    if let Some(copied) = &copied {
-        let text = format!(
-            "{} of these queries have a near copy; the last column leaves them out where a figure is a mean over queries.",
-            number(copied.len() as f64, 0)
-        );
-        line(page, &text);
-    }
-    by_category(page, evaluation);
-    if let Some(words) = evaluation.hubs.as_ref().and_then(|found| hubs(data, found)) {
-        line(page, &escape(&words));
-    }
-    for (name, why) in &evaluation.undefined {
-        line(page, &format!("{} has no value: {}.", escape(name), escape(why)));
-    }
+    (header, rows)
 }
 
-/// The first means of each category, in a row a category.
-fn by_category(page: &mut String, found: &Evaluation) {
+/// How many queries the last column of the figures leaves out.
+pub(super) fn without_copies(data: &ReportData, found: &Evaluated) -> Option<String> {
+    let copied = copied(data, found)?;
+    Some(format!(
+        "{} of these queries have a near copy; the last column leaves them out where a figure is a mean over queries.",
+        number(copied.len() as f64, 0)
+    ))
+}
+
+/// The first means of each category, in a row a category: the header and the rows of a table, where there are categories.
+pub(super) fn categories(found: &Evaluation) -> Option<(Vec<String>, Vec<Vec<String>>)> {
     const SHOWN: usize = 4;
     let has = |name: &&String| found.breakdown.values().any(|figures| figures.contains_key(*name));
     let names: Vec<&String> = found.order.iter().filter(has).take(SHOWN).collect();
@@ -82,16 +96,14 @@ fn by_category(page: &mut String, found: &Evaluation) {
         let cells = names.iter().map(cell);
         [category.clone(), number(queries as f64, 0)].into_iter().chain(cells).collect::<Vec<String>>()
     };
-    if !names.is_empty() {
-        let header: Vec<String> =
-            words(["Category", "Queries"]).into_iter().chain(names.iter().copied().cloned()).collect();
-        table(page, &header, &found.breakdown.iter().map(row).collect::<Vec<_>>());
-    }
+    let header = words(["Category", "Queries"]).into_iter().chain(names.iter().copied().cloned()).collect();
+    (!names.is_empty()).then(|| (header, found.breakdown.iter().map(row).collect()))
 }
 
 /// The first of who is found most often.
-fn hubs(data: &ReportData, found: &HubsInfo) -> Option<String> {
+pub(super) fn hubs(data: &ReportData, found: &Evaluation) -> Option<String> {
     const NAMED: usize = 3;
+    let found = found.hubs.as_ref()?;
     let hub = |hub: &Hub| {
         let (class, queries) = (data.class(hub.label), number(hub.queries as f64, 0));
         format!("example {} ({class}) by {queries}", hub.example_id)
@@ -115,6 +127,19 @@ fn copied<'a>(data: &'a ReportData, found: &Evaluated) -> Option<BTreeSet<&'a st
 }
 
 fn intro(found: &Evaluation) -> String {
+    let flaw = finds_itself(found).map_or_else(String::new, |text| format!(" **Flaw.** {text}"));
+    escape(&looked_up(found)) + &flaw
+}
+
+/// Queries of a search that should not, and do.
+pub(super) fn finds_itself(found: &Evaluation) -> Option<String> {
+    let overlap = found.counts.overlap;
+    (overlap > 0 && !found.leave_one_out)
+        .then(|| format!("{} queries are in the index and find themselves.", number(overlap as f64, 0)))
+}
+
+/// What was looked up in what, and what the intervals are.
+pub(super) fn looked_up(found: &Evaluation) -> String {
     let count = |value: usize| number(value as f64, 0);
     let counts = &found.counts;
     let mut text = format!(
@@ -126,14 +151,11 @@ fn intro(found: &Evaluation) -> String {
         count(counts.indexed_classes),
         found.distance.name(),
         if found.leave_one_out { ", each left out of its own neighbours" } else { "" },
-        escape(&found.average),
+        found.average,
         count(found.bootstrap.draws),
     );
     if counts.lone > 0 {
         text += &format!(" {} queries have nothing of their class to find; means leave them out.", count(counts.lone));
-    }
-    if counts.overlap > 0 && !found.leave_one_out {
-        text += &format!(" **Flaw.** {} queries are in the index and find themselves.", count(counts.overlap));
     }
     text
 }

@@ -175,6 +175,15 @@ fn of_further(trained: &BTreeSet<&str>, found: &FurtherMatches) -> Option<Candid
 pub(super) fn most_believable(page: &mut String, all: &[Candidate]) {
     let [first, _, ..] = all else { return };
     line(page, &sentence(first));
+    table(page, &words(CANDIDATES), &candidate_rows(all));
+}
+
+/// The header of [`candidate_rows`].
+pub(super) const CANDIDATES: [&str; 7] =
+    ["Stage", "Figure", "Value", "95 % interval", "Queries", "Their classes", "Leaks"];
+
+/// All numbers that could stand for the experiment, as rows of a table.
+pub(super) fn candidate_rows(all: &[Candidate]) -> Vec<Vec<String>> {
     let cells = |one: &Candidate| {
         let Estimate { value, low, high } = one.estimate;
         let count = |value: u64| number(value as f64, 0);
@@ -186,8 +195,7 @@ pub(super) fn most_believable(page: &mut String, all: &[Candidate]) {
         };
         words([&one.stage, &one.figure, &format!("{value:.4}"), &ends(low, high), &queries, told(one.classes), &leaks])
     };
-    let header = words(["Stage", "Figure", "Value", "95 % interval", "Queries", "Their classes", "Leaks"]);
-    table(page, &header, &all.iter().map(cells).collect::<Vec<_>>());
+    all.iter().map(cells).collect()
 }
 
 const fn told(classes: Familiarity) -> &'static str {
@@ -198,9 +206,8 @@ const fn told(classes: Familiarity) -> &'static str {
     }
 }
 
-fn sentence(best: &Candidate) -> String {
-    let Estimate { value, low, high } = best.estimate;
-    let interval = if low.is_some() { format!(" ({})", ends(low, high)) } else { String::new() };
+/// What the number is of, and whether it is to be believed.
+pub(super) fn in_words(best: &Candidate) -> String {
     let queries =
         best.queries.map_or_else(|| "queries".to_owned(), |queries| format!("{} queries", number(queries as f64, 0)));
     let of = match best.classes {
@@ -212,8 +219,15 @@ fn sentence(best: &Candidate) -> String {
         0 => "none of which is in the index, the training or the calibration where it must not be",
         _ => "but every number here is of queries that were in the index, the training or the calibration",
     };
+    format!("{queries} {of}, {leaks}.")
+}
+
+fn sentence(best: &Candidate) -> String {
+    let Estimate { value, low, high } = best.estimate;
+    let interval = if low.is_some() { format!(" ({})", ends(low, high)) } else { String::new() };
+    let said = in_words(best);
     format!(
-        "**{} {value:.4}**{interval} of `{}` is the number to believe most: {queries} {of}, {leaks}.",
+        "**{} {value:.4}**{interval} of `{}` is the number to believe most: {said}",
         escape(&best.figure),
         best.stage.replace('`', "'")
     )

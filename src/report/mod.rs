@@ -1,4 +1,4 @@
-//! Tables to pictures and words: every figure as a PNG, and `report.md` that ties them together.
+//! Tables to pictures and words: every figure as a PNG, `report.md` that ties them together, and `report.html` that is all of it.
 //!
 //! Reads what stages left (through [`ReportData`]), computes the baselines and the two-dimensional maps where no stage has
 //! done so, and writes into one folder. Never searches an index and never trains. Plotters is used here only.
@@ -15,15 +15,19 @@ mod evaluation;
 pub mod figure;
 mod findings;
 mod headline;
+mod inline;
 mod known_classes;
 mod leaks;
+mod mark;
 mod markdown;
 mod measured;
+mod page;
 pub mod provenance;
 mod raw;
 mod spec;
 mod summary;
 mod surface;
+mod svg;
 pub mod sweep;
 mod text;
 mod theme;
@@ -32,9 +36,10 @@ pub use baseline::{Baselines, chance, lookup_without_self};
 pub use data::{Overlap, ReportData};
 pub use error::{ReportError, Stop};
 pub use evaluated::{Evaluated, FurtherMatches, plugged_at};
-pub use figure::{Drawn, FigureSpec};
+pub use figure::{Drawn, Figure, FigureSpec, Shown};
 pub use findings::{Finding, findings};
 pub use headline::{Candidate, Familiarity, Judgement};
+pub use page::page;
 pub use provenance::{FoundCopies, Provenance};
 pub use raw::{RAW_PIXEL_LIMIT, RawPixels, raw_pixels, worth_reading};
 pub use summary::summary;

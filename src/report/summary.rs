@@ -25,9 +25,10 @@ pub fn summary(
 ) -> String {
     let mut page = String::new();
     opening(&mut page, data);
+    not_there(&mut page, data);
     section(&mut page, "Headline");
     most_believable(&mut page, &judgement.candidates);
-    headline(&mut page, data, baselines);
+    table(&mut page, &words(["What", "Value"]), &headline_rows(data, baselines));
     carried(&mut page, &judgement.findings);
     evaluations(&mut page, data);
     if let Some(baselines) = baselines {
@@ -79,20 +80,33 @@ pub(super) fn words<const N: usize>(cells: [&str; N]) -> Vec<String> {
     cells.map(str::to_owned).to_vec()
 }
 
-fn percent(share: f64) -> String {
+pub(super) fn percent(share: f64) -> String {
     format!("{:.1} %", share * 100.0)
 }
 
-fn opening(page: &mut String, data: &ReportData) {
+/// The title of the page, and what the spec says of the experiment.
+pub(super) fn named(data: &ReportData) -> (&str, Option<&str>) {
     let text = |key: &str| data.spec.get(key).and_then(Json::as_str).filter(|text| !text.is_empty());
-    let title = data.title.as_deref().or_else(|| text("name")).unwrap_or("Report");
+    (data.title.as_deref().or_else(|| text("name")).unwrap_or("Report"), text("description"))
+}
+
+fn opening(page: &mut String, data: &ReportData) {
+    let (title, description) = named(data);
     line(page, &format!("# {}", escape(title)));
-    if let Some(description) = text("description") {
+    if let Some(description) = description {
         line(page, &escape(description));
     }
 }
 
-fn headline(page: &mut String, data: &ReportData, baselines: Option<&Baselines>) {
+/// What the report was not given.
+fn not_there(page: &mut String, data: &ReportData) {
+    for port in &data.absent {
+        line(page, &format!("Nothing is plugged into the port {port}: what it would show is not there."));
+    }
+}
+
+/// The numbers at the top of a page, each with its name.
+pub(super) fn headline_rows(data: &ReportData, baselines: Option<&Baselines>) -> Vec<Vec<String>> {
     let rows = &data.matches.0;
     let mut cells = Vec::new();
     let mut add = |name: &str, value: Option<String>| cells.extend(value.map(|value| words([name, &value])));
@@ -117,7 +131,7 @@ fn headline(page: &mut String, data: &ReportData, baselines: Option<&Baselines>)
     if let Some(figure) = data.baseline.as_ref().and_then(|file| file.embedding.get("recall@1")) {
         add("Nearest other image has the class, of the baselines' queries", Some(percent(figure.value)));
     }
-    table(page, &words(["What", "Value"]), &cells);
+    cells
 }
 
 fn carried(page: &mut String, findings: &[Finding]) {
@@ -141,22 +155,45 @@ fn compared(page: &mut String, baselines: &Baselines) {
         number(baselines.queries as f64, 0)
     );
     line(page, &intro);
-    let mut rows = Vec::new();
-    let mut add = |name: &str, value: Option<f64>| rows.extend(value.map(|value| words([name, &percent(value)])));
-    add("This embedding", baselines.embedding);
-    if let RawPixels::Accuracy(accuracy) = baselines.raw_pixels {
-        add("Raw pixels, Euclidean distance", Some(accuracy));
-    }
-    add("Always the largest class", baselines.chance);
-    add("One over the number of classes", baselines.uniform);
+    let row = |(name, value): (&str, f64)| words([name, &percent(value)]);
+    let rows: Vec<Vec<String>> = methods(baselines).into_iter().map(row).collect();
     table(page, &words(["Method", "Recall@1"]), &rows);
     if let RawPixels::Skipped(reason) = &baselines.raw_pixels {
         line(page, &escape(reason));
     }
 }
 
+/// Every method with its recall@1, as far as they were computed.
+pub(super) fn methods(baselines: &Baselines) -> Vec<(&'static str, f64)> {
+    let raw = if let RawPixels::Accuracy(accuracy) = baselines.raw_pixels { Some(accuracy) } else { None };
+    let all = [
+        ("This embedding", baselines.embedding),
+        ("Raw pixels, Euclidean distance", raw),
+        ("Always the largest class", baselines.chance),
+        ("One over the number of classes", baselines.uniform),
+    ];
+    all.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
+}
+
 fn experiment(page: &mut String, data: &ReportData) {
     section(page, "Experiment");
+    table(page, &words(["Fact", "Value"]), &facts(data));
+    if let Some(rows) = layers(&data.model.summary) {
+        table(page, &words(LAYERS), &rows);
+    }
+}
+
+/// Facts that nobody knows where nothing is plugged into a port.
+const LACKING: [(&str, &str); 5] = [
+    ("sampler", "Training pool"),
+    ("training", "Training"),
+    ("training", "Parameters"),
+    ("index", "Index"),
+    ("matches", "Queries"),
+];
+
+/// What the experiment is made of, each fact with its name.
+pub(super) fn facts(data: &ReportData) -> Vec<Vec<String>> {
     let count = |value: usize| number(value as f64, 0);
     let splits: Vec<String> =
         data.dataset.counts.iter().map(|(split, size)| format!("{split} {}", count(*size))).collect();
@@ -199,16 +236,16 @@ fn experiment(page: &mut String, data: &ReportData) {
             format!("{} with transparent pixels, laid over the background", count(data.dataset.transparent));
         rows.insert(2, words(["Transparency", &transparent]));
     }
+    rows.retain(|row| LACKING.iter().all(|(port, fact)| row[0] != *fact || !data.lacks(port)));
     rows.extend(losses(data));
     if let Some(seed) = spec::seed(&data.spec) {
         rows.push(words(["Seed", &seed.to_string()]));
     }
-    table(page, &words(["Fact", "Value"]), &rows);
-    layers(page, &data.model.summary);
+    rows
 }
 
 /// The losses by what each is of: a step, steps, an epoch, and the weights that were kept.
-fn losses(data: &ReportData) -> Vec<Vec<String>> {
+pub(super) fn losses(data: &ReportData) -> Vec<Vec<String>> {
     let rows = data.history.0.as_slice();
     let mut losses: Vec<(String, f64)> = Vec::new();
     if let Some(row) = rows.last() {
@@ -232,11 +269,12 @@ fn losses(data: &ReportData) -> Vec<Vec<String>> {
     losses.into_iter().map(|(name, loss)| words([&name, &format!("{loss:.4}")])).collect()
 }
 
+/// The header of [`layers`].
+pub(super) const LAYERS: [&str; 3] = ["Layer", "Output", "Parameters"];
+
 /// The network as Keras' `summary()` shows it.
-fn layers(page: &mut String, summary: &Json) {
-    let Some(layers) = summary.get("layers").and_then(Json::as_array).filter(|layers| !layers.is_empty()) else {
-        return;
-    };
+pub(super) fn layers(summary: &Json) -> Option<Vec<Vec<String>>> {
+    let layers = summary.get("layers").and_then(Json::as_array).filter(|layers| !layers.is_empty())?;
     let row = |layer: &Json| {
         let sides = layer
             .get("output")
@@ -245,10 +283,13 @@ fn layers(page: &mut String, summary: &Json) {
         let parameters = layer.get("parameters").and_then(Json::as_u64).unwrap_or(0);
         words([layer.get("name").and_then(Json::as_str).unwrap_or("?"), &sides, &number(parameters as f64, 0)])
     };
-    table(page, &words(["Layer", "Output", "Parameters"]), &layers.iter().map(row).collect::<Vec<_>>());
+    Some(layers.iter().map(row).collect())
 }
 
 fn calibration(page: &mut String, data: &ReportData) {
+    if data.lacks("calibration") {
+        return;
+    }
     section(page, "Calibration");
     let calibration = &data.calibration;
     let intro = format!(
@@ -261,6 +302,16 @@ fn calibration(page: &mut String, data: &ReportData) {
         calibration.distance_metric.name()
     );
     line(page, &intro);
+    let (header, rows) = cutpoints(data);
+    table(page, &header, &rows);
+    if !calibration.unreachable.is_empty() {
+        line(page, &format!("No threshold reaches: {}.", escape(&calibration.unreachable.join(", "))));
+    }
+}
+
+/// Every cutpoint with what it achieves: the header and the rows of a table.
+pub(super) fn cutpoints(data: &ReportData) -> (Vec<String>, Vec<Vec<String>>) {
+    let calibration = &data.calibration;
     let extra = &calibration.extra_metrics;
     let targets = calibration.cutpoints.values().any(|cutpoint| cutpoint.target.is_some());
     let header: Vec<String> = words(["name", "value", "distance"])
@@ -284,10 +335,8 @@ fn calibration(page: &mut String, data: &ReportData) {
         cells.push(format!("{:.4}", cutpoint.value));
         cells
     };
-    table(page, &header, &calibration.cutpoints.iter().map(row).collect::<Vec<_>>());
-    if !calibration.unreachable.is_empty() {
-        line(page, &format!("No threshold reaches: {}.", escape(&calibration.unreachable.join(", "))));
-    }
+    let rows = calibration.cutpoints.iter().map(row).collect();
+    (header, rows)
 }
 
 /// Numbers in a JSON value by dotted name.
@@ -338,10 +387,13 @@ fn judged(page: &mut String, info: &MatchInfo, metrics: &[(String, f64)]) {
             ),
         );
     }
-    let value =
-        |value: f64| if value.fract() == 0.0 && value.abs() > 1.0 { number(value, 0) } else { format!("{value:.4}") };
     let rows: Vec<Vec<String>> = metrics.iter().map(|(name, number)| vec![name.clone(), value(*number)]).collect();
     table(page, &words(["Metric", "Value"]), &rows);
+}
+
+/// A number of `match`: counts without a point.
+pub(super) fn value(value: f64) -> String {
+    if value.fract() == 0.0 && value.abs() > 1.0 { number(value, 0) } else { format!("{value:.4}") }
 }
 
 /// What fails: the classes of the queries, the worst first.
@@ -360,11 +412,7 @@ fn by_class(page: &mut String, data: &ReportData) {
     );
     line(page, &intro);
     let row = |class: &Class| {
-        let instead = match class.instead {
-            None => "–".to_owned(),
-            Some(None) => data.unknown().to_owned(),
-            Some(Some(label)) => data.class(label).to_owned(),
-        };
+        let instead = class.instead_in_words(data);
         let recall = class.recall_at_1.map_or_else(|| "–".to_owned(), percent);
         let queries = number(class.queries as f64, 0);
         words([data.class(class.label), &queries, &percent(class.accuracy), &recall, &instead])

@@ -10,7 +10,8 @@ use plotters_backend::{
     BackendColor, BackendCoord, BackendStyle, BackendTextStyle, DrawingBackend, DrawingErrorKind, FontStyle,
 };
 
-use super::canvas::{Align, Canvas, Pen};
+use super::canvas::{Align, Canvas, OVERSAMPLING, Pen};
+use super::mark::Mark;
 use super::text::{CAP_HEIGHT, Weight};
 
 /// A [`Canvas`] as plotters draws on it: sizes and coordinates count drawn pixels.
@@ -63,7 +64,11 @@ impl DrawingBackend for Surface<'_> {
         let points: Vec<BackendCoord> = path.into_iter().collect();
         let (red, green, blue) = style.color().rgb;
         let width = f64::from(style.stroke_width());
-        polyline(self.0, &points, width, RGBColor(red, green, blue), style.color().alpha);
+        let (colour, opacity) = (RGBColor(red, green, blue), style.color().alpha);
+        let saved = |drawn: i32| f64::from(drawn) / f64::from(OVERSAMPLING);
+        let line = points.iter().map(|(x, y)| (saved(*x), saved(*y))).collect();
+        self.0.keep(Mark::Line { points: line, width: width / f64::from(OVERSAMPLING), colour, opacity });
+        polyline(self.0, &points, width, colour, opacity);
         Ok(())
     }
 

@@ -1,6 +1,6 @@
 //! Small made-up inputs for tests, deterministic and without any file.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::json;
 
@@ -134,6 +134,7 @@ pub(crate) fn with(classes: usize, queries: usize, shape: ImageShape) -> ReportD
     let matches = matches(classes, &query_ids, &index_ids);
     ReportData {
         title: None,
+        absent: BTreeSet::new(),
         dataset: dataset(classes, shape),
         samples: Samples { label: labels(pool), example_id: pool_ids },
         model: model(shape, dim),
@@ -167,6 +168,8 @@ pub(crate) fn with(classes: usize, queries: usize, shape: ImageShape) -> ReportD
             "name": "small", "description": "A made-up experiment", "seed": 42,
             "match": { "cutpoint": "optimal", "unknown-label": "Unknown" },
         }),
+        spec_digest: None,
+        digests: Vec::new(),
         images,
         projections: BTreeMap::new(),
         baseline: None,

@@ -2,6 +2,8 @@
 
 use plotters::style::RGBColor;
 
+use super::figure::Tone;
+
 /// Titles, values, axis labels.
 pub(super) const INK: RGBColor = RGBColor(28, 33, 43);
 /// What explains, without being the point. 5.9:1 on white.
@@ -108,6 +110,16 @@ impl Shape {
 /// A triangle with its tip at `(0, -1)` and its base at `y = 0.7`.
 fn triangle(x: f64, y: f64) -> bool {
     y <= 0.7 && x.abs() <= (y + 1.0) * 0.56
+}
+
+/// The colour of words of a kind.
+pub(super) const fn tone(tone: Tone) -> RGBColor {
+    match tone {
+        Tone::Name | Tone::Plain => INK,
+        Tone::Muted => MUTED,
+        Tone::Right => RIGHT,
+        Tone::Wrong => WRONG,
+    }
 }
 
 /// The colour of a class.

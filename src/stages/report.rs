@@ -1,5 +1,6 @@
-//! The stage `report`: figures, `report.md` and every number shown, from what all other stages left.
+//! The stage `report`: figures, `report.md`, `report.html` and every number shown, from what all other stages left.
 
+mod absent;
 mod evaluated;
 mod maps;
 mod sources;
@@ -10,14 +11,16 @@ use std::path::Path;
 use serde_json::{Value as Json, json};
 
 use crate::artifact::{
-    BaselineFile, Calibration, Confusion, Distance, Embeddings, History, ImageSet, IndexInfo, IndexRows, MatchInfo,
-    Matches, Samples, Thresholds, read_json, write_json,
+    ArtifactError, BaselineFile, Calibration, Confusion, Distance, Embeddings, History, ImageSet, IndexInfo, IndexRows,
+    MatchInfo, Matches, ModelFile, Samples, Thresholds, read_json, write_json,
 };
 use crate::base::check;
+use crate::base::digest::Digest;
 use crate::params;
 use crate::report::figure::{Neighbours, Order};
 use crate::report::{
-    Baselines, Drawn, FigureSpec, Judgement, ReportData, ReportError, lookup_without_self, summary, worth_reading,
+    Baselines, Drawn, FigureSpec, Judgement, ReportData, ReportError, Shown, lookup_without_self, page, summary,
+    worth_reading,
 };
 use crate::search::vectors;
 use crate::stage::{Ctx, Facts, InputFacts, Kind, ParamIssue, Port, Progress, Stage, StageError};
@@ -62,11 +65,12 @@ impl Stage for Report {
     /// have a picture. 4 - The figure `reliability`; what the cutpoint achieves; classes by how often they fail; an embedding
     /// that is worse than a baseline is a flaw; losses have names.
     /// Images of other datasets are told apart; leaks are found by the bytes of images. 5 - Every evaluation that is plugged
-    /// in, the most believable number first; an open set is no flaw; raw pixels are left out where they are much work. 6 - What
-    /// a stage `baseline` has measured is a finding too.
+    /// in, the most believable number first; an open set is no flaw; raw pixels are left out where they are much work.
+    /// 6 - `report.html`, one file that is the whole report; what is not plugged in is said to be not there; what a stage
+    /// `baseline` has measured is a finding too.
     const VERSION: u32 = 6;
     const OUTPUT: Kind = Kind::Report;
-    const FILES: &'static [&'static str] = &["figures/", "report.md", "metrics.json"];
+    const FILES: &'static [&'static str] = &["figures/", "report.html", "report.md", "metrics.json"];
     // t-SNE starts from the principal components and draws no random number.
     const SEEDED: bool = false;
     const SHOWS_SPEC: bool = true;
@@ -75,12 +79,12 @@ impl Stage for Report {
     fn ports(_: &ReportParams) -> Vec<Port> {
         let mut ports = vec![
             Port::new("dataset", Kind::Dataset, sources::DATASET_FILES),
-            Port::new("sampler", Kind::Samples, &["samples.parquet"]),
-            Port::new("training", Kind::Model, &["model.json", "history.parquet", ImageSet::TRAINED_ON]),
-            Port::new("index", Kind::Index, &["index.arrow", "index.json"]),
+            Port::new("sampler", Kind::Samples, &["samples.parquet"]).optional(),
+            Port::new("training", Kind::Model, &["model.json", "history.parquet", ImageSet::TRAINED_ON]).optional(),
+            Port::new("index", Kind::Index, &["index.arrow", "index.json"]).optional(),
             Port::new("embeddings", Kind::Embeddings, &["embeddings.parquet"]),
-            Port::new("calibration", Kind::Calibration, CALIBRATION_FILES),
-            Port::new("matches", Kind::Matches, MATCH_FILES),
+            Port::new("calibration", Kind::Calibration, CALIBRATION_FILES).optional(),
+            Port::new("matches", Kind::Matches, MATCH_FILES).optional(),
             Port::new("baseline", Kind::Baseline, &[BaselineFile::FILE]).optional(),
             maps::port("pca"),
             maps::port("t-sne"),
@@ -111,17 +115,23 @@ impl Stage for Report {
         let computes = params.baselines && data.baseline.is_none();
         let baselines = computes.then(|| Baselines::of(&data, &stop)).transpose();
         let baselines = baselines.map_err(|error| failed(error, ctx.input("dataset", "examples.parquet")))?;
-        let drawn = draw(params, &data, ctx)?;
-        let page = ctx.output("report.md");
+        let shown = draw(params, &data, ctx)?;
         let judgement = Judgement::of(&data, baselines.as_ref());
-        let text = summary(&data, &drawn, baselines.as_ref(), &judgement);
-        std::fs::write(&page, text).map_err(StageError::io("write", &page))?;
+        let html = page(&data, &shown, baselines.as_ref(), &judgement);
+        write(ctx, "report.html", &html.map_err(|error| failed(error, ctx.input("dataset", "examples.parquet")))?)?;
+        let drawn: Vec<(String, Drawn)> = shown.into_iter().map(|shown| (shown.file, shown.figure.drawn())).collect();
+        write(ctx, "report.md", &summary(&data, &drawn, baselines.as_ref(), &judgement))?;
         write_json(&ctx.output("metrics.json"), &numbers(&data, &drawn, baselines.as_ref(), &judgement))?;
         for (name, value) in baselines.map(|baselines| baselines.numbers()).unwrap_or_default() {
             ctx.metric(format!("baseline.{name}"), value);
         }
         Ok(())
     }
+}
+
+fn write(ctx: &Ctx<'_>, file: &str, text: &str) -> Result<(), StageError> {
+    let path = ctx.output(file);
+    std::fs::write(&path, text).map_err(StageError::io("write", &path))
 }
 
 /// The figures that show queries with neighbours, with their positions in the list.
@@ -155,32 +165,39 @@ fn too_many(strips: &Neighbours, kept: usize, path: &str) -> Option<ParamIssue> 
     })
 }
 
-/// Everything but the images.
+/// Everything but the images; of ports that nothing is plugged into, nothing.
 fn read(params: &ReportParams, ctx: &Ctx<'_>) -> Result<ReportData, StageError> {
-    let index_info: IndexInfo = read_json(ctx.input("index", "index.json"))?;
+    let model: Option<ModelFile> = plugged(ctx, "training", "model.json", read_json)?;
+    let index_info: Option<IndexInfo> = plugged(ctx, "index", "index.json", read_json)?;
     let mut embeddings = Embeddings::read(ctx.input("embeddings", "embeddings.parquet"))?;
-    if index_info.metric == Distance::Cosine {
+    let distance = absent::distance(index_info.as_ref(), model.as_ref());
+    if distance == Distance::Cosine {
         // A map shows what the search compares: directions.
         vectors::to_unit_length(&mut embeddings.values, embeddings.dim);
     }
+    let calibration = plugged(ctx, "calibration", "calibration.json", read_json::<Calibration>)?;
+    let match_info = plugged(ctx, "matches", MatchInfo::FILE, read_json)?;
     let mut data = ReportData {
         title: params.title.clone(),
+        absent: absent::ports(ctx),
         dataset: read_json(ctx.input("dataset", "dataset.json"))?,
-        samples: Samples::read(ctx.input("sampler", "samples.parquet"))?,
-        model: read_json(ctx.input("training", "model.json"))?,
-        history: History::read(ctx.input("training", "history.parquet"))?,
-        index_info,
-        index: IndexRows::read(ctx.input("index", "index.arrow"))?,
+        samples: plugged(ctx, "sampler", "samples.parquet", Samples::read)?.unwrap_or_default(),
+        model: model.unwrap_or_else(|| absent::model(embeddings.dim, distance)),
+        history: plugged(ctx, "training", "history.parquet", History::read)?.unwrap_or_default(),
+        index_info: index_info.unwrap_or_else(|| absent::index(embeddings.dim, distance)),
+        index: plugged(ctx, "index", "index.arrow", IndexRows::read)?.unwrap_or_default(),
         embeddings,
-        calibration: read_json::<Calibration>(ctx.input("calibration", "calibration.json"))?,
-        thresholds: Thresholds::read(ctx.input("calibration", "thresholds.parquet"))?,
-        matches: Matches::read(ctx.input("matches", "matches.parquet"))?,
-        confusion: Confusion::read(ctx.input("matches", "confusion.parquet"))?,
-        match_metrics: read_json(ctx.input("matches", "metrics.json"))?,
-        match_info: read_json(ctx.input("matches", MatchInfo::FILE))?,
+        calibration: calibration.unwrap_or_else(|| absent::calibration(distance)),
+        thresholds: plugged(ctx, "calibration", "thresholds.parquet", Thresholds::read)?.unwrap_or_default(),
+        matches: plugged(ctx, "matches", "matches.parquet", Matches::read)?.unwrap_or_default(),
+        confusion: plugged(ctx, "matches", "confusion.parquet", Confusion::read)?.unwrap_or_default(),
+        match_metrics: plugged(ctx, "matches", "metrics.json", read_json)?.unwrap_or_default(),
+        match_info: match_info.unwrap_or_else(absent::matches),
         evaluations: evaluated::evaluations(ctx)?,
         further_matches: evaluated::further_matches(ctx)?,
+        spec_digest: Some(Digest::of_json(ctx.spec()).to_string()),
         spec: ctx.spec().clone(),
+        digests: sources::digests(ctx, &Report::ports(params))?,
         provenance: sources::provenance(ctx)?,
         images: BTreeMap::new(),
         projections: maps::read(ctx)?,
@@ -191,6 +208,16 @@ fn read(params: &ReportParams, ctx: &Ctx<'_>) -> Result<ReportData, StageError> 
     };
     sources::set_apart(&mut data, ctx)?;
     Ok(data)
+}
+
+/// A file of a port, if something is plugged into it.
+fn plugged<T>(
+    ctx: &Ctx<'_>,
+    port: &str,
+    file: &str,
+    read: impl FnOnce(&Path) -> Result<T, ArtifactError>,
+) -> Result<Option<T>, StageError> {
+    Ok(if ctx.has_input(port) { Some(read(ctx.input(port, file))?) } else { None })
 }
 
 /// The examples whose images are read, each once, in order.
@@ -205,7 +232,7 @@ fn wanted(params: &ReportParams, data: &ReportData) -> Vec<u64> {
 }
 
 /// Draws every figure; gives the files as the page names them.
-fn draw(params: &ReportParams, data: &ReportData, ctx: &Ctx<'_>) -> Result<Vec<(String, Drawn)>, StageError> {
+fn draw(params: &ReportParams, data: &ReportData, ctx: &Ctx<'_>) -> Result<Vec<Shown>, StageError> {
     let folder = ctx.output("figures");
     std::fs::create_dir_all(&folder).map_err(StageError::io("create", &folder))?;
     let total = params.figures.len() as u64;
@@ -214,10 +241,8 @@ fn draw(params: &ReportParams, data: &ReportData, ctx: &Ctx<'_>) -> Result<Vec<(
         ctx.stop_if_cancelled()?;
         let message = figure.name().to_owned();
         ctx.progress(Progress { done: at as u64, total: Some(total), unit: "figures", message });
-        let name = figure.file_name(at);
-        let shown =
-            figure.draw(data, &folder.join(&name), &|| ctx.cancelled()).map_err(|error| failed(error, &folder))?;
-        drawn.push((format!("figures/{name}"), shown));
+        let shown = figure.show(data, (&folder, at), &|| ctx.cancelled());
+        drawn.push(shown.map_err(|error| failed(error, &folder))?);
     }
     Ok(drawn)
 }
@@ -349,6 +374,7 @@ mod tests {
         }
         let plugged = |port: &&Port| {
             !port.optional
+                || ["sampler", "training", "index", "calibration", "matches"].contains(&port.name)
                 || data.projections.contains_key(port.name)
                 || (port.name == "baseline" && data.baseline.is_some())
                 || (port.name == "evaluation" && !data.evaluations.is_empty())
@@ -379,11 +405,22 @@ mod tests {
 
     /// Runs the stage; gives its metrics and the bytes of every file by name.
     fn run(params: &ReportParams, data: &ReportData) -> (BTreeMap<String, f64>, BTreeMap<PathBuf, Vec<u8>>) {
+        run_without(params, data, &[])
+    }
+
+    /// The same with nothing plugged into some ports.
+    fn run_without(
+        params: &ReportParams,
+        data: &ReportData,
+        without: &[&str],
+    ) -> (BTreeMap<String, f64>, BTreeMap<PathBuf, Vec<u8>>) {
         let (upstream, output) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let mut inputs = inputs(data, upstream.path());
+        inputs.retain(|port, _| !without.contains(&port.as_str()));
         let cancel = AtomicBool::new(false);
         let mut ctx = Ctx::new(CtxParts {
             id: "report",
-            inputs: inputs(data, upstream.path()),
+            inputs,
             output: output.path(),
             seed: Seed::of_stage(1, "report", None),
             backend: "flex",
@@ -396,7 +433,7 @@ mod tests {
         });
         Report::run(params, &mut ctx).unwrap();
         let figures = std::fs::read_dir(output.path().join("figures")).unwrap().map(|entry| entry.unwrap().path());
-        let all = figures.chain(["report.md", "metrics.json"].map(|name| output.path().join(name)));
+        let all = figures.chain(["report.html", "report.md", "metrics.json"].map(|name| output.path().join(name)));
         let file =
             |path: PathBuf| (path.strip_prefix(output.path()).unwrap().to_owned(), std::fs::read(&path).unwrap());
         let metrics = ctx.into_metrics();
@@ -418,6 +455,7 @@ mod tests {
                 "figures/02-sample-grid.png",
                 "figures/03-sample-grid.png",
                 "metrics.json",
+                "report.html",
                 "report.md"
             ]
         );
@@ -430,7 +468,26 @@ mod tests {
         let numbers: Json = serde_json::from_slice(&files[Path::new("metrics.json")]).unwrap();
         assert_eq!(numbers["baselines"]["chance"], metrics["baseline.chance"]);
         assert_eq!(numbers["calibration"]["cutpoints"]["optimal"]["distance"], 0.064);
+        let html = String::from_utf8(files[Path::new("report.html")].clone()).unwrap();
+        assert!(html.starts_with("<!doctype html>") && html.contains("data:image/png;base64,"), "no page");
+        // In two folders: nothing of where it was made is in it.
         assert_eq!(run(&params, &data), (metrics, files), "a second run gives other bytes");
+    }
+
+    #[test]
+    fn what_is_not_plugged_in_is_said_to_be_not_there() {
+        let params =
+            params(json!({ "figures": ["training-curves", "metrics-over-distance", "no-match", "projection"] }));
+        let ports = ["sampler", "training", "index", "calibration", "matches"];
+        let (metrics, files) = run_without(&params, &synthetic::small(), &ports);
+        assert_eq!(metrics["baseline.queries"], 0.0);
+        let text = |name: &str| String::from_utf8(files[Path::new(name)].clone()).unwrap();
+        for port in ports {
+            let sentence = format!("Nothing is plugged into the port {port}");
+            assert!(text("report.html").contains(&sentence) && text("report.md").contains(&sentence), "{port}");
+        }
+        assert!(files.contains_key(Path::new("figures/01-training-curves.png")));
+        assert!(text("report.html").contains("id=\"figure-4\"") && text("report.md").contains("Not there"));
     }
 
     #[test]

@@ -54,7 +54,8 @@ fn a_run_can_be_shown_listed_and_followed() {
         assert!(metrics.contains_key(name), "`{name}` in {:?}", metrics.keys());
     }
     let dir = run.dir(&project);
-    for file in ["run.json", "report/report.md", "report/metrics.json", "train/model.safetensors"] {
+    for file in ["run.json", "report/report.html", "report/report.md", "report/metrics.json", "train/model.safetensors"]
+    {
         assert!(dir.join(file).is_file(), "{file}");
     }
     let listed = project.json(&["runs", "--json"], 0);

@@ -129,7 +129,7 @@ fn a_run_over_evil_names_says_nothing_that_a_terminal_obeys() {
     for file in ["dataset/dataset.json", "dataset/examples.parquet", "match/confusion.parquet", "run.json"] {
         assert_plain(file, &simpipe(&["show", run.join(file).to_str().unwrap()]).output().unwrap());
     }
-    for file in ["report/report.md", "log.txt"] {
+    for file in ["report/report.html", "report/report.md", "log.txt"] {
         let text = std::fs::read_to_string(run.join(file)).unwrap();
         assert!(!text.contains(|c| c != '\n' && is_hidden(c)), "{file}: {text:?}");
     }

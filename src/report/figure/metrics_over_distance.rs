@@ -1,15 +1,16 @@
 //! `metrics-over-distance`: what each threshold would achieve.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
 use plotters::style::RGBColor;
 
-use super::{Drawn, count_of};
+use super::body::{Axis, Body, Lines, Room, Rule, Series};
+use super::lines::{self, Places};
+use super::plot::{Part, Plot};
+use super::{Figure, count_of};
 use crate::report::canvas::{Align, Area, Canvas, Pen};
-use crate::report::chart::{self, Axes};
 use crate::report::text::Weight;
-use crate::report::{ReportData, ReportError, text, theme};
+use crate::report::{ReportData, ReportError, Stop, chart, text, theme};
 
 /// The curves, by column name, with the words of the legend.
 const CURVES: [(&str, &str, RGBColor); 3] = [
@@ -18,9 +19,50 @@ const CURVES: [(&str, &str, RGBColor); 3] = [
     ("f1", "F1", RGBColor(0, 140, 100)),
 ];
 
-pub(super) fn draw(data: &ReportData, path: &Path) -> Result<Drawn, ReportError> {
+/// Metrics over thresholds.
+pub(super) struct MetricsOverDistance;
+
+impl Plot for MetricsOverDistance {
+    fn needs(&self) -> &'static [&'static str] {
+        &["calibration"]
+    }
+
+    fn part(&self) -> Part {
+        Part::Calibration
+    }
+
+    fn build(&self, data: &ReportData, _: Stop<'_>) -> Result<Figure, ReportError> {
+        Ok(build(data))
+    }
+
+    fn paint(&self, figure: &Figure, _: &ReportData, _: Stop<'_>) -> Result<Canvas, ReportError> {
+        paint(figure, figure.lines()?)
+    }
+}
+
+fn build(data: &ReportData) -> Figure {
     let thresholds = &data.thresholds;
-    let title = "Metric evolution as distance increases".to_owned();
+    let x = span(&thresholds.distance);
+    let points = |name: &str| {
+        let values = thresholds.metrics.get(name)?;
+        Some(thresholds.distance.iter().copied().zip(values.iter().copied()).collect::<Vec<(f64, f64)>>())
+    };
+    let series = CURVES.iter().filter_map(|(name, words, colour)| {
+        Some(Series::new(words, points(name)?, *colour, 4.0).faded(0.95).in_legend(5.0))
+    });
+    let empty = "There are no thresholds: the calibration saw no query.".to_owned();
+    let lines = Lines {
+        room: Room { size: theme::CHART, above: 58.0, right: 100.0, legend: 20.0 },
+        rules: rules(data, &x),
+        x: Axis {
+            title: format!("Distance threshold ({})", data.calibration.distance_metric.name()),
+            digits: chart::digits(x.end - x.start),
+            range: x,
+        },
+        y: Axis { title: "Metric".to_owned(), range: -0.05..1.05, digits: 1 },
+        series: series.collect(),
+        empty: thresholds.distance.is_empty().then_some(empty),
+    };
     let subtitle = format!(
         "{} over {}; {} counting, {} matcher",
         count_of(thresholds.distance.len(), "threshold", "thresholds"),
@@ -28,55 +70,33 @@ pub(super) fn draw(data: &ReportData, path: &Path) -> Result<Drawn, ReportError>
         data.calibration.counting,
         data.calibration.matcher
     );
-    let (width, height) = theme::CHART;
-    let mut canvas = Canvas::new(width, height);
-    let top = canvas.header(&title, &subtitle) + 58.0;
-    let area =
-        Area::new(theme::MARGIN, top, canvas.width() - 2.0 * theme::MARGIN - 100.0, canvas.height() - top - 20.0);
-    let x = span(&thresholds.distance);
-    let axes = Axes {
-        x_digits: chart::digits(x.end - x.start),
-        x: x.clone(),
-        y: -0.05..1.05,
-        x_title: &format!("Distance threshold ({})", data.calibration.distance_metric.name()),
-        y_title: "Metric",
-        y_digits: 1,
-        numbers: true,
-    };
+    described(data, subtitle, Body::Lines(lines))
+}
+
+/// A dashed line at every cutpoint, the one in use the darkest.
+fn rules(data: &ReportData, x: &std::ops::Range<f64>) -> Vec<Rule> {
     let used = data.cutpoint().map(|(name, _)| name.to_owned());
-    let (marks, ends) = chart::plot(&mut canvas, area, &axes, |plane| {
-        let mut marks = Vec::new();
-        for (name, cutpoint) in &data.calibration.cutpoints {
-            let main = Some(name) == used.as_ref();
-            let (width, colour) = if main { (2.5, theme::INK) } else { (1.5, theme::MUTED) };
-            let at = cutpoint.distance.clamp(x.start, x.end);
-            chart::vertical(plane, at, &axes.y, width, colour, true)?;
-            marks.push((name.clone(), cutpoint.distance, main, chart::place(plane, at, axes.y.end)));
-        }
-        let mut ends = Vec::new();
-        for (name, words, colour) in CURVES {
-            if let Some(values) = thresholds.metrics.get(name) {
-                let points: Vec<(f64, f64)> = thresholds.distance.iter().copied().zip(values.iter().copied()).collect();
-                chart::line(plane, &points, 4.0, colour, 0.95)?;
-                ends.extend(points.last().map(|(x, y)| (words, colour, chart::place(plane, *x, *y))));
-            }
-        }
-        Ok((marks, ends))
-    })?;
-    label_cutpoints(&mut canvas, marks, area);
-    label_curves(&mut canvas, ends);
-    let shown: Vec<(&str, RGBColor, f64)> = CURVES
-        .iter()
-        .filter(|(name, ..)| thresholds.metrics.contains_key(*name))
-        .map(|(_, words, colour)| (*words, *colour, 5.0))
-        .collect();
-    let right = canvas.width() - theme::MARGIN - 20.0;
-    chart::legend(&mut canvas, right, theme::MARGIN + 4.0, &shown);
-    if thresholds.distance.is_empty() {
-        chart::nothing(&mut canvas, area, "There are no thresholds: the calibration saw no query.");
-    }
-    canvas.save(path)?;
-    Ok(described(data, title))
+    let rule = |(name, cutpoint): (&String, &crate::artifact::Cutpoint)| {
+        let main = Some(name) == used.as_ref();
+        let (width, colour) = if main { (2.5, theme::INK) } else { (1.5, theme::MUTED) };
+        let (at, name) = (cutpoint.distance.clamp(x.start, x.end), in_words(name, cutpoint.distance));
+        Rule { at, name, main, width, colour }
+    };
+    data.calibration.cutpoints.iter().map(rule).collect()
+}
+
+fn in_words(name: &str, distance: f64) -> String {
+    if distance.abs() < 1e9 { format!("{name}: {distance:.4}") } else { format!("{name}: {distance:.2e}") }
+}
+
+fn paint(figure: &Figure, lines: &Lines) -> Result<Canvas, ReportError> {
+    lines::paint(figure, lines, |canvas, lines, places| {
+        label_cutpoints(canvas, lines, places);
+        let end = |(series, places): (&Series, &Vec<(f64, f64)>)| {
+            places.last().map(|place| (series.name.clone(), series.colour, *place))
+        };
+        label_curves(canvas, lines.series.iter().zip(&places.series).filter_map(end).collect());
+    })
 }
 
 /// The distances of all thresholds with a little room, also where there is one or none.
@@ -91,26 +111,25 @@ fn span(distances: &[f64]) -> std::ops::Range<f64> {
 }
 
 /// Names the curves where they end, apart enough to be read.
-fn label_curves(canvas: &mut Canvas, mut ends: Vec<(&str, RGBColor, (f64, f64))>) {
+fn label_curves(canvas: &mut Canvas, mut ends: Vec<(String, RGBColor, (f64, f64))>) {
     ends.sort_by(|one, other| one.2.1.total_cmp(&other.2.1));
     let mut lowest = f64::NEG_INFINITY;
     for (words, colour, (x, y)) in ends {
         lowest = y.max(lowest + 26.0);
-        canvas.text(words, x + 34.0, lowest, Pen::new(theme::LABEL, colour).bold());
+        canvas.text(&words, x + 34.0, lowest, Pen::new(theme::LABEL, colour).bold());
     }
 }
 
-type Mark = (String, f64, bool, (f64, f64));
-
 /// Names above the plot, in two rows at most: the cutpoint in use below, others above where they leave room.
-fn label_cutpoints(canvas: &mut Canvas, mut marks: Vec<Mark>, area: Area) {
-    marks.sort_by(|one, other| other.2.cmp(&one.2).then(one.1.total_cmp(&other.1)));
+fn label_cutpoints(canvas: &mut Canvas, lines: &Lines, places: &Places) {
+    let area: Area = places.area;
+    let mut marks: Vec<(&Rule, (f64, f64))> = lines.rules.iter().zip(places.rules.iter().copied()).collect();
+    marks.sort_by(|one, other| other.0.main.cmp(&one.0.main).then(one.0.at.total_cmp(&other.0.at)));
     let mut taken: Vec<(usize, f64, f64)> = Vec::new();
-    for (name, distance, main, (x, y)) in marks {
-        let words =
-            if distance.abs() < 1e9 { format!("{name}: {distance:.4}") } else { format!("{name}: {distance:.2e}") };
+    for (Rule { name: words, main, .. }, (x, y)) in marks {
+        let main = *main;
         let weight = if main { Weight::Bold } else { Weight::Regular };
-        let width = text::width(&words, theme::SMALL, weight);
+        let width = text::width(words, theme::SMALL, weight);
         let middle =
             x.clamp(area.x + 92.0 + width / 2.0, (area.x + area.w - width / 2.0).max(area.x + 93.0 + width / 2.0));
         let (left, right) = (middle - width / 2.0 - 10.0, middle + width / 2.0 + 10.0);
@@ -118,11 +137,11 @@ fn label_cutpoints(canvas: &mut Canvas, mut marks: Vec<Mark>, area: Area) {
         let Some(row) = (0..2).find(|row| free(*row)) else { continue };
         taken.push((row, left, right));
         let pen = Pen::new(theme::SMALL, if main { theme::INK } else { theme::MUTED }).align(Align::Centre);
-        canvas.text(&words, middle, y - 18.0 - 26.0 * row as f64, if main { pen.bold() } else { pen });
+        canvas.text(words, middle, y - 18.0 - 26.0 * row as f64, if main { pen.bold() } else { pen });
     }
 }
 
-fn described(data: &ReportData, title: String) -> Drawn {
+fn described(data: &ReportData, subtitle: String, body: Body) -> Figure {
     let mut numbers = BTreeMap::new();
     let mut alt = "Line chart of precision, recall and F1 over the distance threshold".to_owned();
     if let Some((name, cutpoint)) = data.cutpoint() {
@@ -133,13 +152,15 @@ fn described(data: &ReportData, title: String) -> Drawn {
             cutpoint.distance, data.calibration.metric, cutpoint.value
         );
     }
-    Drawn {
-        title,
+    Figure {
+        title: "Metric evolution as distance increases".to_owned(),
+        subtitle,
         alt,
         reading: "The dashed line is the chosen threshold; a curve that is flat around it says that the choice \
                   matters little, a maximum at the right edge says that everything is accepted."
             .to_owned(),
         numbers,
+        body,
     }
 }
 

@@ -1,12 +1,17 @@
-//! The figures: one a file, each with its parameters, the images that it needs and its drawing.
+//! The figures: one a file, each with its parameters, the ports and images that it needs, what it says and how it is drawn.
 //!
-//! A figure is drawn even where it has nothing to show: it then says so.
+//! A figure is data before it is drawn: a [`Figure`] is built from what stages left, and its [`Body`](body::Body) becomes the
+//! picture, the chart of a page and the table behind that. It is drawn even where it has nothing to show: it then says so.
 
+mod absent;
+pub(super) mod body;
 mod confusion_matrix;
+mod lines;
 mod metrics_over_distance;
 mod near_copies;
 mod neighbours;
 mod no_match;
+mod plot;
 mod precision_recall;
 mod projection;
 mod reliability;
@@ -16,6 +21,10 @@ mod training_curves;
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use self::body::Body;
+pub(super) use self::body::Tone;
+pub(super) use self::plot::Part;
+use self::plot::Plot;
 pub use confusion_matrix::ConfusionMatrix;
 pub use near_copies::NearCopies;
 pub use neighbours::{Neighbours, Order, QueryRange};
@@ -23,7 +32,8 @@ pub use no_match::NoMatch;
 pub use projection::{Method, Projection};
 pub use sample_grid::SampleGrid;
 
-use super::{ReportData, ReportError, Stop};
+use super::canvas::Canvas;
+use super::{ReportData, ReportError, Stop, svg};
 use crate::base::param;
 use crate::choice;
 
@@ -72,6 +82,45 @@ pub struct Drawn {
     pub numbers: BTreeMap<String, f64>,
 }
 
+/// A figure as data.
+#[derive(Debug, Clone)]
+pub struct Figure {
+    /// The title, as it stands in the picture.
+    pub title: String,
+    /// What stands under it: how many of what are shown.
+    pub subtitle: String,
+    /// What is seen, for those who can't see it.
+    pub alt: String,
+    /// How to read it, in a sentence.
+    pub reading: String,
+    /// The numbers that the picture shows beside its data.
+    pub numbers: BTreeMap<String, f64>,
+    /// What is shown.
+    pub(super) body: Body,
+}
+
+impl Figure {
+    /// What `report.md` and `metrics.json` say of it.
+    #[must_use]
+    pub fn drawn(&self) -> Drawn {
+        let Self { title, alt, reading, numbers, .. } = self.clone();
+        Drawn { title, alt, reading, numbers }
+    }
+}
+
+/// A figure with its picture beside the page, and the same picture as the page shows it.
+#[derive(Debug, Clone)]
+pub struct Shown {
+    /// The file of the picture, relative to the page.
+    pub file: String,
+    /// Where it stands on the page.
+    pub(super) part: Part,
+    /// What it says.
+    pub figure: Figure,
+    /// A chart as SVG; nothing for images, which a page shows as such.
+    pub svg: Option<String>,
+}
+
 impl FigureSpec {
     /// Every figure of the tutorial with default parameters, the two-dimensional map in both ways; not those that show what
     /// only some graphs have.
@@ -84,20 +133,50 @@ impl FigureSpec {
         figures
     }
 
+    /// The kind of figure.
+    fn plot(&self) -> &dyn Plot {
+        match self {
+            Self::SampleGrid(grid) => grid,
+            Self::TrainingCurves => &training_curves::TrainingCurves,
+            Self::Neighbours(neighbours) => neighbours,
+            Self::MetricsOverDistance => &metrics_over_distance::MetricsOverDistance,
+            Self::PrecisionRecall => &precision_recall::PrecisionRecall,
+            Self::Reliability => &reliability::Reliability,
+            Self::ConfusionMatrix(matrix) => matrix,
+            Self::NoMatch(no_match) => no_match,
+            Self::Projection(projection) => projection,
+            Self::NearCopies(copies) => copies,
+        }
+    }
+
+    /// The ports without which there is nothing to show.
+    #[must_use]
+    pub fn needs(&self) -> &'static [&'static str] {
+        self.plot().needs()
+    }
+
     /// The examples whose images the figure shows.
     #[must_use]
     pub fn images(&self, data: &ReportData) -> Vec<u64> {
-        match self {
-            Self::SampleGrid(grid) => grid.images(data),
-            Self::Neighbours(neighbours) => neighbours.images(data),
-            Self::NoMatch(no_match) => no_match.images(data),
-            Self::Projection(projection) => projection.images(data),
-            Self::NearCopies(copies) => copies.images(data),
-            Self::TrainingCurves
-            | Self::MetricsOverDistance
-            | Self::PrecisionRecall
-            | Self::Reliability
-            | Self::ConfusionMatrix(_) => Vec::new(),
+        self.plot().images(data)
+    }
+
+    /// What the figure says of these data.
+    ///
+    /// # Errors
+    /// If the user asked to stop.
+    pub fn build(&self, data: &ReportData, stop: Stop<'_>) -> Result<Figure, ReportError> {
+        match self.needs().iter().find(|port| data.lacks(port)) {
+            Some(port) => Ok(absent::build(self.name(), port)),
+            None => self.plot().build(data, stop),
+        }
+    }
+
+    /// Puts what the figure says on a page of its own.
+    fn paint(&self, figure: &Figure, data: &ReportData, stop: Stop<'_>) -> Result<Canvas, ReportError> {
+        match figure.body {
+            Body::Absent => Ok(absent::paint(figure)),
+            _ => self.plot().paint(figure, data, stop),
         }
     }
 
@@ -105,19 +184,31 @@ impl FigureSpec {
     ///
     /// # Errors
     /// If an image was not loaded, the file can't be written, or the user asked to stop.
-    pub fn draw(&self, data: &ReportData, path: &Path, stop: Stop<'_>) -> Result<Drawn, ReportError> {
-        match self {
-            Self::SampleGrid(grid) => grid.draw(data, path, stop),
-            Self::TrainingCurves => training_curves::draw(data, path),
-            Self::Neighbours(neighbours) => neighbours.draw(data, path, stop),
-            Self::MetricsOverDistance => metrics_over_distance::draw(data, path),
-            Self::PrecisionRecall => precision_recall::draw(data, path),
-            Self::Reliability => reliability::draw(data, path),
-            Self::ConfusionMatrix(matrix) => matrix.draw(data, path),
-            Self::NoMatch(no_match) => no_match.draw(data, path, stop),
-            Self::Projection(projection) => projection.draw(data, path, stop),
-            Self::NearCopies(copies) => copies.draw(data, path, stop),
-        }
+    pub fn draw(&self, data: &ReportData, path: &Path, stop: Stop<'_>) -> Result<Figure, ReportError> {
+        let figure = self.build(data, stop)?;
+        self.paint(&figure, data, stop)?.save(path)?;
+        Ok(figure)
+    }
+
+    /// Draws the figure into `folder`, as the `position`th from 0, and for the page.
+    ///
+    /// # Errors
+    /// As [`Self::draw`].
+    pub fn show(
+        &self,
+        data: &ReportData,
+        (folder, position): (&Path, usize),
+        stop: Stop<'_>,
+    ) -> Result<Shown, ReportError> {
+        let figure = self.build(data, stop)?;
+        let canvas = self.paint(&figure, data, stop)?;
+        let name = self.file_name(position);
+        canvas.save(&folder.join(&name))?;
+        let svg = match figure.body {
+            Body::Lines(_) | Body::Scatter(_) | Body::HeatMap(_) => Some(svg::svg(&canvas, position, &figure.alt)?),
+            Body::Gallery(_) | Body::Absent => None,
+        };
+        Ok(Shown { file: format!("figures/{name}"), part: self.plot().part(), figure, svg })
     }
 
     /// `NN-name.png`, where `position` counts from 0.

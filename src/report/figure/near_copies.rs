@@ -1,9 +1,10 @@
 //! `near-copies`: queries beside references that look like them.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
-use super::{Drawn, count_of};
+use super::body::{Body, Gallery, Strip, Tile, Tone};
+use super::plot::{Part, Plot};
+use super::{Figure, count_of};
 use crate::artifact::NearCopy;
 use crate::base::check;
 use crate::params;
@@ -30,55 +31,100 @@ const PAIR: f64 = 2.0 * SIDE + GAP;
 const TILE: (f64, f64) = (PAIR + 48.0, SIDE + 104.0);
 const COLUMNS: usize = 3;
 
+impl Plot for NearCopies {
+    fn needs(&self) -> &'static [&'static str] {
+        &["near-copies"]
+    }
+
+    fn part(&self) -> Part {
+        Part::Data
+    }
+
+    fn images(&self, data: &ReportData) -> Vec<u64> {
+        self.asked(data)
+    }
+
+    fn build(&self, data: &ReportData, _: Stop<'_>) -> Result<Figure, ReportError> {
+        Ok(self.built(data))
+    }
+
+    fn paint(&self, figure: &Figure, data: &ReportData, stop: Stop<'_>) -> Result<Canvas, ReportError> {
+        paint(figure, figure.gallery()?, data, stop)
+    }
+}
+
 impl NearCopies {
     fn shown<'a>(&self, data: &'a ReportData) -> &'a [NearCopy] {
         let pairs = data.provenance.near_copies.as_ref().map_or(&[][..], |copies| &copies.pairs);
         &pairs[..self.pairs.min(pairs.len())]
     }
 
-    pub(super) fn images(&self, data: &ReportData) -> Vec<u64> {
+    fn asked(&self, data: &ReportData) -> Vec<u64> {
         self.shown(data).iter().flat_map(|pair| [pair.query_id, pair.reference_id]).collect()
     }
 
-    pub(super) fn draw(&self, data: &ReportData, path: &Path, stop: Stop<'_>) -> Result<Drawn, ReportError> {
+    fn built(&self, data: &ReportData) -> Figure {
         let shown = self.shown(data);
-        let title = "Near copies".to_owned();
         let found = data.provenance.near_copies.as_ref();
-        let subtitle = found.map_or_else(|| NOT_LOOKED.to_owned(), |copies| words(copies, shown.len()));
-        let width = 2.0 * theme::MARGIN + COLUMNS as f64 * TILE.0 - (TILE.0 - PAIR);
-        let top = Canvas::header_height(width, &title, &subtitle) + 8.0;
-        let rows = shown.len().div_ceil(COLUMNS);
-        let height = if rows == 0 { top + 160.0 } else { top + rows as f64 * TILE.1 + theme::MARGIN / 2.0 };
-        let mut canvas = Canvas::new(width as u32, height as u32);
-        canvas.header(&title, &subtitle);
         let none = if found.is_some() { "There is no near copy to show." } else { NOT_LOOKED };
-        if let Some(copies) = found.filter(|_| !shown.is_empty()) {
-            for (at, pair) in shown.iter().enumerate() {
-                go_on(stop)?;
-                let corner = ((at % COLUMNS) as f64 * TILE.0 + theme::MARGIN, (at / COLUMNS) as f64 * TILE.1 + top);
-                tile(&mut canvas, data, (copies, pair), corner)?;
-            }
-        } else {
-            chart::nothing(&mut canvas, Area::new(0.0, top, width, 130.0), none);
-        }
-        canvas.save(path)?;
-        let info = found.map(|copies| &copies.info);
-        let numbers = info.map_or_else(BTreeMap::new, |info| {
+        let subtitle = found.map_or_else(|| NOT_LOOKED.to_owned(), |copies| words(copies, shown.len()));
+        let strips = found.iter().flat_map(|copies| shown.iter().map(|pair| strip(copies, pair)));
+        let gallery = Gallery {
+            strips: strips.collect(),
+            of: found.map_or(0, |copies| copies.info.pairs),
+            unit: ("pair", "pairs"),
+            empty: none.to_owned(),
+        };
+        let numbers = found.map_or_else(BTreeMap::new, |FoundCopies { info, .. }| {
             BTreeMap::from([
                 ("pairs".to_owned(), info.pairs as f64),
                 ("queries".to_owned(), info.query_ids.len() as f64),
                 ("identical".to_owned(), info.identical as f64),
             ])
         });
-        Ok(Drawn {
-            title,
-            alt: if shown.is_empty() { none.to_owned() } else { subtitle },
+        Figure {
+            title: "Near copies".to_owned(),
+            alt: if shown.is_empty() { none.to_owned() } else { subtitle.clone() },
+            subtitle,
             reading: "Left the query, right what was there before it; a pair that shows the same makes the query easier than \
                       a new image, and one of two classes (✗) is a wrong label or a hard case."
                 .to_owned(),
             numbers,
-        })
+            body: Body::Gallery(gallery),
+        }
     }
+}
+
+/// A query beside its reference.
+fn strip(copies: &FoundCopies, pair: &NearCopy) -> Strip {
+    let (tone, mark) = if pair.same_label { (Tone::Plain, "") } else { (Tone::Wrong, "✗ ") };
+    let tile = |id: u64, class: &str| Tile { id, verdict: None, words: vec![(format!("{mark}{class}"), tone)] };
+    let identical = if pair.query_digest == pair.reference_digest { ", identical" } else { "" };
+    Strip {
+        tiles: vec![
+            tile(pair.query_id, copies.query_class(pair)),
+            tile(pair.reference_id, copies.reference_class(pair)),
+        ],
+        note: Some(format!("{:.4}{identical}", pair.correlation)),
+    }
+}
+
+fn paint(figure: &Figure, gallery: &Gallery, data: &ReportData, stop: Stop<'_>) -> Result<Canvas, ReportError> {
+    let width = 2.0 * theme::MARGIN + COLUMNS as f64 * TILE.0 - (TILE.0 - PAIR);
+    let top = Canvas::header_height(width, &figure.title, &figure.subtitle) + 8.0;
+    let rows = gallery.strips.len().div_ceil(COLUMNS);
+    let height = if rows == 0 { top + 160.0 } else { top + rows as f64 * TILE.1 + theme::MARGIN / 2.0 };
+    let mut canvas = Canvas::new(width as u32, height as u32);
+    canvas.header(&figure.title, &figure.subtitle);
+    for (at, pair) in gallery.strips.iter().enumerate() {
+        go_on(stop)?;
+        let corner = ((at % COLUMNS) as f64 * TILE.0 + theme::MARGIN, (at / COLUMNS) as f64 * TILE.1 + top);
+        paint_pair(&mut canvas, data, pair, corner)?;
+    }
+    if gallery.strips.is_empty() {
+        chart::nothing(&mut canvas, Area::new(0.0, top, width, 130.0), &gallery.empty);
+    }
+    Ok(canvas)
 }
 
 const NOT_LOOKED: &str = "Nobody has looked for near copies: plug a stage near-copies into the report.";
@@ -96,24 +142,17 @@ fn words(copies: &FoundCopies, shown: usize) -> String {
     )
 }
 
-fn tile(
-    canvas: &mut Canvas,
-    data: &ReportData,
-    (copies, pair): (&FoundCopies, &NearCopy),
-    (x, y): (f64, f64),
-) -> Result<(), ReportError> {
-    canvas.image(data.image(pair.query_id)?, x, y, SIDE);
-    canvas.image(data.image(pair.reference_id)?, x + SIDE + GAP, y, SIDE);
-    let (colour, mark) = if pair.same_label { (theme::INK, "") } else { (theme::WRONG, "✗ ") };
-    let pen = Pen::new(theme::SMALL, colour).align(Align::Centre);
-    let names = [copies.query_class(pair), copies.reference_class(pair)];
-    for (at, name) in names.into_iter().enumerate() {
-        let name = text::fit(&format!("{mark}{name}"), theme::SMALL, Weight::Regular, SIDE);
+fn paint_pair(canvas: &mut Canvas, data: &ReportData, pair: &Strip, (x, y): (f64, f64)) -> Result<(), ReportError> {
+    for (at, tile) in pair.tiles.iter().enumerate() {
+        canvas.image(data.image(tile.id)?, x + at as f64 * (SIDE + GAP), y, SIDE);
+    }
+    for (at, (words, tone)) in pair.tiles.iter().flat_map(|tile| &tile.words).enumerate() {
+        let pen = Pen::new(theme::SMALL, theme::tone(*tone)).align(Align::Centre);
+        let name = text::fit(words, theme::SMALL, Weight::Regular, SIDE);
         canvas.text(&name, x + SIDE / 2.0 + at as f64 * (SIDE + GAP), y + SIDE + 22.0, pen);
     }
-    let identical = if pair.query_digest == pair.reference_digest { ", identical" } else { "" };
     let pen = Pen::new(theme::SMALL, theme::MUTED).align(Align::Centre);
-    canvas.text(&format!("{:.4}{identical}", pair.correlation), x + PAIR / 2.0, y + SIDE + 48.0, pen);
+    canvas.text(pair.note.as_deref().unwrap_or_default(), x + PAIR / 2.0, y + SIDE + 48.0, pen);
     Ok(())
 }
 
@@ -122,13 +161,14 @@ mod tests {
     use super::*;
     use crate::artifact::NearCopiesInfo;
     use crate::base::param;
+    use crate::report::figure::FigureSpec;
     use crate::report::synthetic;
 
     /// The numbers of a drawing, and what it shows in words.
     fn drawn(figure: &NearCopies, data: &ReportData) -> (BTreeMap<String, f64>, String) {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("figure.png");
-        let drawn = figure.draw(data, &path, &|| false).unwrap();
+        let drawn = FigureSpec::NearCopies(figure.clone()).draw(data, &path, &|| false).unwrap();
         let picture = image::open(&path).unwrap().into_rgb8();
         let (width, height) = picture.dimensions();
         let edge = |x: u32, y: u32| picture.get_pixel(x, y).0 == [255; 3];
@@ -142,7 +182,7 @@ mod tests {
         let figure: NearCopies = param::from_json(&serde_json::json!({ "pairs": 2 })).unwrap();
         let mut data = synthetic::small();
         assert_eq!(drawn(&figure, &data), (BTreeMap::new(), NOT_LOOKED.to_owned()));
-        assert_eq!(figure.images(&data), [0_u64; 0]);
+        assert_eq!(Plot::images(&figure, &data), [0_u64; 0]);
         let pair = |query_id: u64, same_label| NearCopy {
             query_id,
             reference_id: query_id - 200,
@@ -164,7 +204,7 @@ mod tests {
         };
         let pairs = vec![pair(200, true), pair(201, false), pair(202, true)];
         data.provenance.near_copies = Some(FoundCopies { info, pairs });
-        assert_eq!(figure.images(&data), [200, 0, 201, 1]);
+        assert_eq!(Plot::images(&figure, &data), [200, 0, 201, 1]);
         let (numbers, alt) = drawn(&figure, &data);
         assert_eq!((numbers["pairs"], numbers["queries"]), (3.0, 3.0));
         assert_eq!(

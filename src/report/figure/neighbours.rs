@@ -1,18 +1,16 @@
 //! `neighbours`: queries beside the images that the index finds for them.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
-use plotters::style::RGBColor;
-
-use super::{Drawn, count_of};
+use super::body::{Body, Gallery, Strip, Tile, Tone};
+use super::plot::{Part, Plot};
+use super::{Figure, count_of};
 use crate::artifact::{MatchRow, Neighbour};
 use crate::base::check;
 use crate::report::canvas::{Align, Area, Canvas, Pen};
 use crate::report::data::Overlap;
 use crate::report::error::go_on;
-use crate::report::text::{self, Weight};
-use crate::report::{ReportData, ReportError, Stop, chart, theme};
+use crate::report::{ReportData, ReportError, Stop, chart, text, theme};
 use crate::{choice, params};
 
 params! {
@@ -59,6 +57,28 @@ const STRIP: f64 = SIDE + 92.0;
 /// Between a query and its neighbours.
 const GAP: f64 = 44.0;
 
+impl Plot for Neighbours {
+    fn needs(&self) -> &'static [&'static str] {
+        &["matches"]
+    }
+
+    fn part(&self) -> Part {
+        Part::Neighbours
+    }
+
+    fn images(&self, data: &ReportData) -> Vec<u64> {
+        self.asked(data)
+    }
+
+    fn build(&self, data: &ReportData, _: Stop<'_>) -> Result<Figure, ReportError> {
+        Ok(self.built(data))
+    }
+
+    fn paint(&self, figure: &Figure, data: &ReportData, stop: Stop<'_>) -> Result<Canvas, ReportError> {
+        self.painted(figure, figure.gallery()?, data, stop)
+    }
+}
+
 impl Neighbours {
     /// The queries shown, in order.
     pub fn queries<'a>(&self, data: &'a ReportData) -> Vec<&'a MatchRow> {
@@ -80,15 +100,14 @@ impl Neighbours {
         shown
     }
 
-    pub(super) fn images(&self, data: &ReportData) -> Vec<u64> {
+    fn asked(&self, data: &ReportData) -> Vec<u64> {
         let shown = self.queries(data);
         let neighbours = |row: &MatchRow| row.neighbours.iter().take(self.k).map(|n| n.example_id).collect::<Vec<_>>();
         shown.iter().flat_map(|row| std::iter::once(row.query_id).chain(neighbours(row))).collect()
     }
 
-    pub(super) fn draw(&self, data: &ReportData, path: &Path, stop: Stop<'_>) -> Result<Drawn, ReportError> {
+    fn built(&self, data: &ReportData) -> Figure {
         let shown = self.queries(data);
-        let title = "Nearest neighbours".to_owned();
         let order = match self.order {
             Order::Label => "ordered by class",
             Order::Position => "in the order of the pool",
@@ -102,25 +121,18 @@ impl Neighbours {
             data.calibration.distance_metric.name(),
             data.cutpoint_words()
         );
-        let width = (2.0 * theme::MARGIN + SIDE + GAP + self.k as f64 * COLUMN - (COLUMN - SIDE)).max(900.0);
-        let top = Canvas::header_height(width, &title, &subtitle) + 42.0;
-        let height = top + shown.len().max(1) as f64 * STRIP + theme::MARGIN / 2.0;
-        let mut canvas = Canvas::new(width as u32, height as u32);
-        canvas.header(&title, &subtitle);
-        self.column_titles(&mut canvas, top - 24.0);
         let overlap = data.overlap();
-        for (at, row) in shown.iter().enumerate() {
-            go_on(stop)?;
-            self.strip(&mut canvas, (data, &overlap), row, top + at as f64 * STRIP)?;
-        }
-        if shown.is_empty() {
-            chart::nothing(&mut canvas, Area::new(0.0, top, width, STRIP), "There are no queries to show.");
-        }
-        canvas.save(path)?;
+        let gallery = Gallery {
+            strips: shown.iter().map(|row| self.strip(data, &overlap, row)).collect(),
+            of: data.matches.0.len(),
+            unit: ("query", "queries"),
+            empty: "There are no queries to show.".to_owned(),
+        };
         let (right, all) = tally(&shown, self.k);
         let first = shown.iter().filter(|row| row.neighbours.first().is_some_and(|n| n.label == row.label)).count();
-        Ok(Drawn {
-            title,
+        Figure {
+            title: "Nearest neighbours".to_owned(),
+            subtitle,
             alt: format!(
                 "{} with their neighbours: the nearest has the query's class for {first} of {}, and {right} of all \
                  {all} neighbours shown have it",
@@ -134,7 +146,44 @@ impl Neighbours {
                 ("right_neighbours".to_owned(), right as f64),
                 ("neighbours".to_owned(), all as f64),
             ]),
-        })
+            body: Body::Gallery(gallery),
+        }
+    }
+
+    /// A query with what it was given, then its neighbours.
+    fn strip(&self, data: &ReportData, overlap: &Overlap<'_>, row: &MatchRow) -> Strip {
+        let verdict = match row.predicted {
+            Some(label) if row.matched => format!("→ {}", data.class(label)),
+            _ => format!("→ {}", data.unknown()),
+        };
+        let words = vec![(data.class(row.label).to_owned(), Tone::Name), (verdict, Tone::Muted)];
+        let query = Tile { id: row.query_id, verdict: None, words };
+        let neighbours = row.neighbours.iter().take(self.k).map(|found| neighbour(data, overlap, row, found));
+        Strip { tiles: std::iter::once(query).chain(neighbours).collect(), note: None }
+    }
+
+    fn painted(
+        &self,
+        figure: &Figure,
+        gallery: &Gallery,
+        data: &ReportData,
+        stop: Stop<'_>,
+    ) -> Result<Canvas, ReportError> {
+        let strips = &gallery.strips;
+        let width = (2.0 * theme::MARGIN + SIDE + GAP + self.k as f64 * COLUMN - (COLUMN - SIDE)).max(900.0);
+        let top = Canvas::header_height(width, &figure.title, &figure.subtitle) + 42.0;
+        let height = top + strips.len().max(1) as f64 * STRIP + theme::MARGIN / 2.0;
+        let mut canvas = Canvas::new(width as u32, height as u32);
+        canvas.header(&figure.title, &figure.subtitle);
+        self.column_titles(&mut canvas, top - 24.0);
+        for (at, strip) in strips.iter().enumerate() {
+            go_on(stop)?;
+            paint_strip(&mut canvas, data, strip, top + at as f64 * STRIP)?;
+        }
+        if strips.is_empty() {
+            chart::nothing(&mut canvas, Area::new(0.0, top, width, STRIP), &gallery.empty);
+        }
+        Ok(canvas)
     }
 
     fn column_titles(&self, canvas: &mut Canvas, y: f64) {
@@ -146,48 +195,39 @@ impl Neighbours {
             canvas.text(&name, column(rank) + SIDE / 2.0, y, pen);
         }
     }
+}
 
-    fn strip(
-        &self,
-        canvas: &mut Canvas,
-        (data, overlap): (&ReportData, &Overlap<'_>),
-        row: &MatchRow,
-        y: f64,
-    ) -> Result<(), ReportError> {
-        let centre = theme::MARGIN + SIDE / 2.0;
-        canvas.image(data.image(row.query_id)?, theme::MARGIN, y, SIDE);
-        let name = text::fit_name(data.class(row.label), theme::LABEL, Weight::Bold, COLUMN);
-        canvas.text(&name, centre, y + SIDE + 24.0, Pen::new(theme::LABEL, theme::INK).bold().align(Align::Centre));
-        let verdict = match row.predicted {
-            Some(label) if row.matched => format!("→ {}", data.class(label)),
-            _ => format!("→ {}", data.unknown()),
-        };
-        let verdict = text::fit(&verdict, theme::SMALL, Weight::Regular, COLUMN);
-        canvas.text(&verdict, centre, y + SIDE + 50.0, Pen::new(theme::SMALL, theme::MUTED).align(Align::Centre));
-        for (rank, neighbour) in row.neighbours.iter().take(self.k).enumerate() {
-            let itself = overlap.is_self(row, neighbour);
-            self.neighbour(canvas, data, (neighbour, neighbour.label == row.label, itself), (column(rank), y))?;
+/// A neighbour with whether it has the query's class, and its distance.
+fn neighbour(data: &ReportData, overlap: &Overlap<'_>, row: &MatchRow, found: &Neighbour) -> Tile {
+    let right = found.label == row.label;
+    let mark = if right { "✓" } else { "✗" };
+    let itself = if overlap.is_self(row, found) { ", itself" } else { "" };
+    let words = vec![
+        (format!("{mark} {}", data.class(found.label)), Tone::of(right)),
+        (format!("{:.4}{itself}", found.distance), Tone::Plain),
+    ];
+    Tile { id: found.example_id, verdict: Some(right), words }
+}
+
+fn paint_strip(canvas: &mut Canvas, data: &ReportData, strip: &Strip, y: f64) -> Result<(), ReportError> {
+    for (at, tile) in strip.tiles.iter().enumerate() {
+        let x = if at == 0 { theme::MARGIN } else { column(at - 1) };
+        let area = canvas.image(data.image(tile.id)?, x, y, SIDE);
+        if let Some(right) = tile.verdict {
+            canvas.frame(area, 5.0, theme::tone(Tone::of(right)));
         }
-        Ok(())
+        for ((words, tone), down) in tile.words.iter().zip([24.0, 50.0]) {
+            let pen = Pen::new(theme::LABEL, theme::tone(*tone)).bold().align(Align::Centre);
+            let small = Pen::new(theme::SMALL, theme::tone(*tone)).align(Align::Centre);
+            let (words, pen) = match tone {
+                Tone::Name => (text::fit_name(words, pen.size, pen.weight, COLUMN), pen),
+                Tone::Right | Tone::Wrong => (text::fit(words, pen.size, pen.weight, COLUMN), pen),
+                Tone::Plain | Tone::Muted => (text::fit(words, small.size, small.weight, COLUMN), small),
+            };
+            canvas.text(&words, x + SIDE / 2.0, y + SIDE + down, pen);
+        }
     }
-
-    fn neighbour(
-        &self,
-        canvas: &mut Canvas,
-        data: &ReportData,
-        (neighbour, right, itself): (&Neighbour, bool, bool),
-        (x, y): (f64, f64),
-    ) -> Result<(), ReportError> {
-        let (colour, mark): (RGBColor, &str) = if right { (theme::RIGHT, "✓") } else { (theme::WRONG, "✗") };
-        let area = canvas.image(data.image(neighbour.example_id)?, x, y, SIDE);
-        canvas.frame(area, 5.0, colour);
-        let pen = Pen::new(theme::LABEL, colour).bold().align(Align::Centre);
-        let name = text::fit(&format!("{mark} {}", data.class(neighbour.label)), pen.size, pen.weight, COLUMN);
-        canvas.text(&name, x + SIDE / 2.0, y + SIDE + 24.0, pen);
-        let words = format!("{:.4}{}", neighbour.distance, if itself { ", itself" } else { "" });
-        canvas.text(&words, x + SIDE / 2.0, y + SIDE + 50.0, Pen::new(theme::SMALL, theme::INK).align(Align::Centre));
-        Ok(())
-    }
+    Ok(())
 }
 
 fn column(rank: usize) -> f64 {

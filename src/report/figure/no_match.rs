@@ -1,9 +1,10 @@
 //! `no-match`: the queries that were not accepted.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
-use super::{Drawn, count_of};
+use super::body::{Body, Gallery, Strip, Tile, Tone};
+use super::plot::{Part, Plot};
+use super::{Figure, count_of};
 use crate::artifact::MatchRow;
 use crate::base::check;
 use crate::params;
@@ -27,78 +28,113 @@ const SIDE: f64 = 160.0;
 const TILE: (f64, f64) = (SIDE + 44.0, SIDE + 114.0);
 const COLUMNS: usize = 5;
 
+impl Plot for NoMatch {
+    fn needs(&self) -> &'static [&'static str] {
+        &["matches"]
+    }
+
+    fn part(&self) -> Part {
+        Part::NoMatch
+    }
+
+    fn images(&self, data: &ReportData) -> Vec<u64> {
+        self.asked(data)
+    }
+
+    fn build(&self, data: &ReportData, _: Stop<'_>) -> Result<Figure, ReportError> {
+        Ok(self.built(data))
+    }
+
+    fn paint(&self, figure: &Figure, data: &ReportData, stop: Stop<'_>) -> Result<Canvas, ReportError> {
+        paint(figure, figure.gallery()?, data, stop)
+    }
+}
+
 impl NoMatch {
     fn shown<'a>(&self, data: &'a ReportData) -> Vec<&'a MatchRow> {
         data.matches.0.iter().filter(|row| !row.matched).take(self.limit).collect()
     }
 
-    pub(super) fn images(&self, data: &ReportData) -> Vec<u64> {
+    fn asked(&self, data: &ReportData) -> Vec<u64> {
         self.shown(data).iter().map(|row| row.query_id).collect()
     }
 
-    pub(super) fn draw(&self, data: &ReportData, path: &Path, stop: Stop<'_>) -> Result<Drawn, ReportError> {
+    fn built(&self, data: &ReportData) -> Figure {
         let shown = self.shown(data);
         let all = data.matches.0.iter().filter(|row| !row.matched).count();
-        let title = "Queries without a match".to_owned();
         let more = if all > shown.len() { format!(", the first {} shown", shown.len()) } else { String::new() };
-        let subtitle = format!(
-            "{all} of {} at {}{more}",
-            count_of(data.matches.0.len(), "query", "queries"),
-            data.cutpoint_words()
-        );
-        let width = 2.0 * theme::MARGIN + COLUMNS as f64 * TILE.0 - 44.0;
-        let top = Canvas::header_height(width, &title, &subtitle) + 8.0;
-        let rows = shown.len().div_ceil(COLUMNS);
-        let height = if rows == 0 { top + 160.0 } else { top + rows as f64 * TILE.1 + theme::MARGIN / 2.0 };
-        let mut canvas = Canvas::new(width as u32, height as u32);
-        canvas.header(&title, &subtitle);
-        if shown.is_empty() {
-            let sentence = if data.matches.0.is_empty() { "There are no queries." } else { ALL_MATCH };
-            chart::nothing(&mut canvas, Area::new(0.0, top, width, 130.0), sentence);
-        }
-        for (at, row) in shown.iter().enumerate() {
-            go_on(stop)?;
-            let corner = ((at % COLUMNS) as f64 * TILE.0 + theme::MARGIN, (at / COLUMNS) as f64 * TILE.1 + top);
-            tile(&mut canvas, data, row, corner)?;
-        }
-        canvas.save(path)?;
+        let strip = |row: &&MatchRow| Strip { tiles: vec![tile(data, row)], note: None };
+        let none = if data.matches.0.is_empty() { "There are no queries." } else { ALL_MATCH };
+        let gallery = Gallery {
+            strips: shown.iter().map(strip).collect(),
+            of: all,
+            unit: ("query without a match", "queries without a match"),
+            empty: none.to_owned(),
+        };
         let alt = if all == 0 {
             ALL_MATCH.to_owned()
         } else {
             format!("{all} queries without a match, {} shown", shown.len())
         };
-        Ok(Drawn {
-            title,
+        Figure {
+            title: "Queries without a match".to_owned(),
+            subtitle: format!(
+                "{all} of {} at {}{more}",
+                count_of(data.matches.0.len(), "query", "queries"),
+                data.cutpoint_words()
+            ),
             alt,
             reading:
                 "A query whose nearest label (after ≈) is its own was refused by the threshold alone; others were \
                       rightly refused."
                     .to_owned(),
             numbers: BTreeMap::from([("unmatched".to_owned(), all as f64)]),
-        })
+            body: Body::Gallery(gallery),
+        }
     }
 }
 
-fn tile(canvas: &mut Canvas, data: &ReportData, row: &MatchRow, (x, y): (f64, f64)) -> Result<(), ReportError> {
-    canvas.image(data.image(row.query_id)?, x, y, SIDE);
-    let (name, small) = (Pen::new(theme::LABEL, theme::INK).bold(), Pen::new(theme::SMALL, theme::INK));
-    let centre = x + SIDE / 2.0;
-    let class = text::fit_name(data.class(row.label), name.size, Weight::Bold, TILE.0 - 8.0);
-    canvas.text(&class, centre, y + SIDE + 24.0, name.align(Align::Centre));
-    let (words, colour) = match row.predicted {
-        Some(label) if label == row.label => (format!("≈ {} ✓", data.class(label)), theme::RIGHT),
-        Some(label) => (format!("≈ {} ✗", data.class(label)), theme::WRONG),
-        None => ("no neighbour".to_owned(), theme::MUTED),
+/// A query with its class, the nearest label and how far that is.
+fn tile(data: &ReportData, row: &MatchRow) -> Tile {
+    let nearest = match row.predicted {
+        Some(label) if label == row.label => (format!("≈ {} ✓", data.class(label)), Tone::Right),
+        Some(label) => (format!("≈ {} ✗", data.class(label)), Tone::Wrong),
+        None => ("no neighbour".to_owned(), Tone::Muted),
     };
-    let words = text::fit(&words, small.size, Weight::Regular, TILE.0 - 8.0);
-    canvas.text(&words, centre, y + SIDE + 49.0, Pen { colour, ..small }.align(Align::Centre));
-    if row.distance.is_finite() {
-        canvas.text(
-            &format!("{:.4}", row.distance),
-            centre,
-            y + SIDE + 73.0,
-            Pen { colour: theme::MUTED, ..small }.align(Align::Centre),
-        );
+    let distance = row.distance.is_finite().then(|| (format!("{:.4}", row.distance), Tone::Muted));
+    let words = [(data.class(row.label).to_owned(), Tone::Name), nearest].into_iter().chain(distance);
+    Tile { id: row.query_id, verdict: None, words: words.collect() }
+}
+
+fn paint(figure: &Figure, gallery: &Gallery, data: &ReportData, stop: Stop<'_>) -> Result<Canvas, ReportError> {
+    let width = 2.0 * theme::MARGIN + COLUMNS as f64 * TILE.0 - 44.0;
+    let top = Canvas::header_height(width, &figure.title, &figure.subtitle) + 8.0;
+    let rows = gallery.strips.len().div_ceil(COLUMNS);
+    let height = if rows == 0 { top + 160.0 } else { top + rows as f64 * TILE.1 + theme::MARGIN / 2.0 };
+    let mut canvas = Canvas::new(width as u32, height as u32);
+    canvas.header(&figure.title, &figure.subtitle);
+    if gallery.strips.is_empty() {
+        chart::nothing(&mut canvas, Area::new(0.0, top, width, 130.0), &gallery.empty);
     }
-    Ok(())
+    for (at, tile) in gallery.strips.iter().flat_map(|strip| &strip.tiles).enumerate() {
+        go_on(stop)?;
+        let (x, y) = ((at % COLUMNS) as f64 * TILE.0 + theme::MARGIN, (at / COLUMNS) as f64 * TILE.1 + top);
+        canvas.image(data.image(tile.id)?, x, y, SIDE);
+        words(&mut canvas, tile, (x + SIDE / 2.0, y + SIDE));
+    }
+    Ok(canvas)
+}
+
+fn words(canvas: &mut Canvas, tile: &Tile, (centre, below): (f64, f64)) {
+    let (name, small) = (Pen::new(theme::LABEL, theme::INK).bold(), Pen::new(theme::SMALL, theme::INK));
+    let room = TILE.0 - 8.0;
+    for ((words, tone), down) in tile.words.iter().zip([24.0, 49.0, 73.0]) {
+        let (words, pen) = match tone {
+            Tone::Name => (text::fit_name(words, name.size, Weight::Bold, room), name),
+            Tone::Right | Tone::Wrong | Tone::Plain | Tone::Muted => {
+                (text::fit(words, small.size, Weight::Regular, room), Pen { colour: theme::tone(*tone), ..small })
+            }
+        };
+        canvas.text(&words, centre, below + down, pen.align(Align::Centre));
+    }
 }

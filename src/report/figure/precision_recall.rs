@@ -1,15 +1,16 @@
 //! `precision-recall`: what precision costs in recall.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
 use plotters::style::RGBColor;
 
-use super::{Drawn, count_of};
+use super::body::{Axis, Body, Lines, Room, Series};
+use super::lines::{self, Places};
+use super::plot::{Part, Plot};
+use super::{Figure, count_of};
 use crate::report::canvas::{Align, Area, Canvas, Pen};
-use crate::report::chart::{self, Axes};
 use crate::report::theme::{self, Shape};
-use crate::report::{ReportData, ReportError};
+use crate::report::{ReportData, ReportError, Stop};
 
 const CURVE: RGBColor = RGBColor(0, 114, 178);
 /// F1 values whose lines of equal F1 are drawn.
@@ -23,59 +24,83 @@ fn equal_f1(f1: f64) -> Vec<(f64, f64)> {
     (0..=80).map(recall).map(|recall| (recall, f1 * recall / (2.0 * recall - f1))).collect()
 }
 
-pub(super) fn draw(data: &ReportData, path: &Path) -> Result<Drawn, ReportError> {
+/// The name of the curve, among lines that help to read it.
+const MAIN: &str = "precision";
+
+/// Precision over recall.
+pub(super) struct PrecisionRecall;
+
+impl Plot for PrecisionRecall {
+    fn needs(&self) -> &'static [&'static str] {
+        &["calibration"]
+    }
+
+    fn part(&self) -> Part {
+        Part::Calibration
+    }
+
+    fn build(&self, data: &ReportData, _: Stop<'_>) -> Result<Figure, ReportError> {
+        Ok(build(data))
+    }
+
+    fn paint(&self, figure: &Figure, _: &ReportData, _: Stop<'_>) -> Result<Canvas, ReportError> {
+        paint(figure, figure.lines()?)
+    }
+}
+
+fn build(data: &ReportData) -> Figure {
     let empty = Vec::new();
     let column = |name: &str| data.thresholds.metrics.get(name).unwrap_or(&empty);
     let points: Vec<(f64, f64)> = column("recall").iter().copied().zip(column("precision").iter().copied()).collect();
-    let title = "Precision recall curve".to_owned();
     let subtitle = format!(
         "{}; {} counting; grey lines join points of equal F1",
         count_of(points.len(), "threshold", "thresholds"),
         data.calibration.counting
     );
+    let level =
+        |level: &f64| Series::new(&format!("F1 {level}"), equal_f1(*level), theme::FRAME, 1.5).faded(0.75).unlisted();
+    let mut series: Vec<Series> = LEVELS.iter().map(level).collect();
+    let empty = "There is no curve: the thresholds list no precision and recall.".to_owned();
+    let empty = points.is_empty().then_some(empty);
+    series.push(Series::new(MAIN, points, CURVE, 4.0));
+    let used = data.cutpoint().and_then(|(name, cutpoint)| {
+        Some((name.to_owned(), *cutpoint.metrics.get("recall")?, *cutpoint.metrics.get("precision")?))
+    });
+    if let Some((name, recall, precision)) = &used {
+        series.push(Series::new(name, vec![(*recall, *precision)], theme::INK, 4.0).unlisted());
+    }
     let (_, height) = theme::CHART;
-    let mut canvas = Canvas::new(height + 60, height);
-    let top = canvas.header(&title, &subtitle) + 12.0;
-    let area = Area::new(theme::MARGIN, top, canvas.width() - 2.0 * theme::MARGIN - 20.0, canvas.height() - top - 20.0);
-    let axes = Axes {
-        x: -0.02..1.12,
-        y: -0.05..1.05,
-        x_title: "Recall",
-        y_title: "Precision",
-        x_digits: 1,
-        y_digits: 1,
-        numbers: true,
+    let lines = Lines {
+        room: Room { size: (height + 60, height), above: 12.0, right: 20.0, legend: 0.0 },
+        x: Axis { title: "Recall".to_owned(), range: -0.02..1.12, digits: 1 },
+        y: Axis { title: "Precision".to_owned(), range: -0.05..1.05, digits: 1 },
+        rules: Vec::new(),
+        series,
+        empty,
     };
-    let (levels, cutpoints, only) = chart::plot(&mut canvas, area, &axes, |plane| {
-        let mut levels = Vec::new();
-        for level in LEVELS {
-            chart::line(plane, &equal_f1(level), 1.5, theme::FRAME, 0.75)?;
-            levels.push((level, chart::place(plane, 1.0, level / (2.0 - level))));
-        }
-        chart::line(plane, &points, 4.0, CURVE, 1.0)?;
-        let at = |(name, cutpoint): (&str, &crate::artifact::Cutpoint)| {
-            let (recall, precision) = (cutpoint.metrics.get("recall")?, cutpoint.metrics.get("precision")?);
-            Some((name.to_owned(), *recall, *precision, chart::place(plane, *recall, *precision)))
-        };
-        // A curve of one threshold is a point.
-        let only = if let [(x, y)] = points[..] { Some(chart::place(plane, x, y)) } else { None };
-        Ok((levels, data.cutpoint().and_then(at), only))
-    })?;
+    described(subtitle, used, Body::Lines(lines))
+}
+
+fn paint(figure: &Figure, lines: &Lines) -> Result<Canvas, ReportError> {
+    lines::paint(figure, lines, annotate)
+}
+
+/// Names of the levels, the curve where it is one point, and the cutpoint in use.
+fn annotate(canvas: &mut Canvas, lines: &Lines, places: &Places) {
     let pen = Pen::new(theme::SMALL - 2.0, theme::MUTED);
-    for (level, (x, y)) in levels {
-        canvas.text(&format!("F1 {level}"), x + 8.0, y, pen);
+    let named = || lines.series.iter().zip(&places.series);
+    // A level ends where recall is 1.
+    for (level, places) in named().take(LEVELS.len()) {
+        if let Some((x, y)) = places.last() {
+            canvas.text(&level.name, x + 8.0, *y, pen);
+        }
     }
-    if let Some((x, y)) = only {
-        canvas.marker(Shape::Disc, x, y, 8.0, CURVE);
+    if let Some([(x, y)]) = places.series.get(LEVELS.len()).map(Vec::as_slice) {
+        canvas.marker(Shape::Disc, *x, *y, 8.0, CURVE);
     }
-    if let Some((name, recall, precision, place)) = &cutpoints {
-        mark_cutpoint(&mut canvas, name, (*recall, *precision), *place);
+    if let Some((series, places)) = named().nth(LEVELS.len() + 1) {
+        mark_cutpoint(canvas, &series.name, series.points[0], places[0]);
     }
-    if points.is_empty() {
-        chart::nothing(&mut canvas, area, "There is no curve: the thresholds list no precision and recall.");
-    }
-    canvas.save(path)?;
-    Ok(described(title, cutpoints.map(|(name, recall, precision, _)| (name, recall, precision))))
 }
 
 fn mark_cutpoint(canvas: &mut Canvas, name: &str, (recall, precision): (f64, f64), (x, y): (f64, f64)) {
@@ -90,7 +115,7 @@ fn mark_cutpoint(canvas: &mut Canvas, name: &str, (recall, precision): (f64, f64
     canvas.text(&words, x, y, pen.align(align));
 }
 
-fn described(title: String, cutpoint: Option<(String, f64, f64)>) -> Drawn {
+fn described(subtitle: String, cutpoint: Option<(String, f64, f64)>, body: Body) -> Figure {
     let mut numbers = BTreeMap::new();
     let mut alt = "Curve of precision against recall over all thresholds".to_owned();
     if let Some((name, recall, precision)) = cutpoint {
@@ -98,13 +123,15 @@ fn described(title: String, cutpoint: Option<(String, f64, f64)>) -> Drawn {
         numbers.insert(format!("{name}.recall"), recall);
         numbers.insert(format!("{name}.precision"), precision);
     }
-    Drawn {
-        title,
+    Figure {
+        title: "Precision recall curve".to_owned(),
+        subtitle,
         alt,
         reading: "Each point is a threshold; the further up and right the curve runs, the better. Where it ends short \
                   of recall 1, no threshold finds the rest."
             .to_owned(),
         numbers,
+        body,
     }
 }
 

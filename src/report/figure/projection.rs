@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
-use std::path::Path;
 
-use super::{Drawn, count_of};
+use super::body::{Body, Scatter};
+use super::plot::{Part, Plot};
+use super::{Figure, count_of};
 use crate::artifact::{Projection as Placed, ProjectionInfo};
 use crate::base::check;
 use crate::metric::plane::{self, TSne, Way};
@@ -50,27 +51,35 @@ const LEGEND_LINE: f64 = 34.0;
 const LEGEND_COLUMNS: usize = 4;
 const GAP: f64 = 64.0;
 
-/// Points and what the axes and the reader should know of them.
-struct Map {
-    points: Vec<[f64; 2]>,
-    labels: Vec<i32>,
-    ids: Vec<u64>,
-    /// Embeddings that hold something else than numbers.
-    left_out: usize,
-    /// Numbers of an embedding.
-    dim: usize,
-    explained: [f64; 2],
-    x: Range<f64>,
-    y: Range<f64>,
+impl Plot for Projection {
+    fn needs(&self) -> &'static [&'static str] {
+        &["embeddings"]
+    }
+
+    fn part(&self) -> Part {
+        Part::Embedding
+    }
+
+    fn images(&self, data: &ReportData) -> Vec<u64> {
+        self.asked(data)
+    }
+
+    fn build(&self, data: &ReportData, stop: Stop<'_>) -> Result<Figure, ReportError> {
+        self.built(data, stop)
+    }
+
+    fn paint(&self, figure: &Figure, data: &ReportData, stop: Stop<'_>) -> Result<Canvas, ReportError> {
+        self.painted(figure, figure.scatter()?, data, stop)
+    }
 }
 
 impl Projection {
-    pub(super) fn images(&self, data: &ReportData) -> Vec<u64> {
+    fn asked(&self, data: &ReportData) -> Vec<u64> {
         let placed = data.projections.get(self.method.name()).map(|(_, placed)| &placed.example_id);
         placed.unwrap_or(&data.embeddings.example_id).iter().take(self.count).copied().collect()
     }
 
-    fn map(&self, data: &ReportData, stop: Stop<'_>) -> Result<Map, ReportError> {
+    fn map(&self, data: &ReportData, stop: Stop<'_>) -> Result<Scatter, ReportError> {
         match data.projections.get(self.method.name()) {
             Some((info, placed)) => Ok(self.placed(info, placed)),
             None => self.computed(data, stop),
@@ -78,22 +87,23 @@ impl Projection {
     }
 
     /// What a stage has computed.
-    fn placed(&self, info: &ProjectionInfo, placed: &Placed) -> Map {
+    fn placed(&self, info: &ProjectionInfo, placed: &Placed) -> Scatter {
         let shown = self.count.min(placed.point.len());
         let points = placed.point[..shown].to_vec();
-        Map {
+        Scatter {
             x: range(&points, 0),
             y: range(&points, 1),
             labels: placed.label[..shown].to_vec(),
             ids: placed.example_id[..shown].to_vec(),
             left_out: if shown < placed.point.len() { 0 } else { info.left_out },
             dim: info.dim,
+            titles: self.titles(info.explained.unwrap_or_default()),
             explained: info.explained.unwrap_or_default(),
             points,
         }
     }
 
-    fn computed(&self, data: &ReportData, stop: Stop<'_>) -> Result<Map, ReportError> {
+    fn computed(&self, data: &ReportData, stop: Stop<'_>) -> Result<Scatter, ReportError> {
         let count = self.count.min(data.embeddings.len());
         let dim = data.embeddings.dim;
         let way = match self.method {
@@ -102,25 +112,21 @@ impl Projection {
         };
         let plane::Placed { kept, points, explained } =
             plane::place(&data.embeddings.values[..count * dim], dim, &way, stop)?;
-        Ok(Map {
+        Ok(Scatter {
             x: range(&points, 0),
             y: range(&points, 1),
             labels: kept.iter().map(|row| data.embeddings.label[*row]).collect(),
             ids: kept.iter().map(|row| data.embeddings.example_id[*row]).collect(),
             left_out: count - kept.len(),
             dim,
+            titles: self.titles(explained),
             explained,
             points,
         })
     }
 
-    pub(super) fn draw(&self, data: &ReportData, path: &Path, stop: Stop<'_>) -> Result<Drawn, ReportError> {
+    fn built(&self, data: &ReportData, stop: Stop<'_>) -> Result<Figure, ReportError> {
         let map = self.map(data, stop)?;
-        let name = match self.method {
-            Method::Pca => "PCA",
-            Method::TSne => "t-SNE",
-        };
-        let title = format!("Embedding projection ({name})");
         let agreement = agreement(&map.points, &map.labels, stop)?;
         let left_out = match map.left_out {
             0 => String::new(),
@@ -132,38 +138,47 @@ impl Projection {
             map.dim,
             agreement * 100.0
         );
+        Ok(self.described(subtitle, map, agreement))
+    }
+
+    fn painted(
+        &self,
+        figure: &Figure,
+        map: &Scatter,
+        data: &ReportData,
+        stop: Stop<'_>,
+    ) -> Result<Canvas, ReportError> {
         let side = self.size as f64;
         let lines = ((side / LEGEND_LINE) as usize).max(1);
         let legend = Legend::of(&map.labels, lines * LEGEND_COLUMNS);
         let room = LEGEND * legend.entries().div_ceil(lines).max(1) as f64;
         let left = theme::MARGIN + 36.0;
         let width = left + 2.0 * side + GAP + 24.0 + room + theme::MARGIN / 2.0;
-        let top = Canvas::header_height(width, &title, &subtitle) + 10.0;
+        let top = Canvas::header_height(width, &figure.title, &figure.subtitle) + 10.0;
         let mut canvas = Canvas::new(width as u32, (top + side + 86.0) as u32);
-        canvas.header(&title, &subtitle);
+        canvas.header(&figure.title, &figure.subtitle);
         let areas = [Area::new(left, top, side, side), Area::new(left + side + GAP, top, side, side)];
-        self.points(&mut canvas, &map, areas[0])?;
+        self.points(&mut canvas, map, areas[0])?;
         go_on(stop)?;
-        let thumbnails = self.thumbnails(&mut canvas, data, &map, areas[1])?;
+        self.thumbnails(&mut canvas, data, map, areas[1])?;
         go_on(stop)?;
         legend.draw(&mut canvas, data, (areas[1].x + side + 40.0, top, lines));
         if map.points.is_empty() {
             chart::nothing(&mut canvas, areas[0], "There are no embeddings.");
         }
-        canvas.save(path)?;
-        Ok(self.described(title, &map, agreement, thumbnails))
+        Ok(canvas)
     }
 
     /// The words of both axes.
-    fn axes(&self, map: &Map) -> [String; 2] {
+    fn titles(&self, explained: [f64; 2]) -> [String; 2] {
         [0, 1].map(|axis| match self.method {
-            Method::Pca => format!("Component {} ({:.1} % of the variance)", axis + 1, map.explained[axis] * 100.0),
+            Method::Pca => format!("Component {} ({:.1} % of the variance)", axis + 1, explained[axis] * 100.0),
             Method::TSne => format!("t-SNE {}", axis + 1),
         })
     }
 
-    fn points(&self, canvas: &mut Canvas, map: &Map, area: Area) -> Result<(), ReportError> {
-        let titles = self.axes(map);
+    fn points(&self, canvas: &mut Canvas, map: &Scatter, area: Area) -> Result<(), ReportError> {
+        let titles = &map.titles;
         let axes = Axes {
             x: map.x.clone(),
             y: map.y.clone(),
@@ -184,15 +199,14 @@ impl Projection {
         Ok(())
     }
 
+    /// Cells along a side of the map of images.
+    fn cells(&self) -> usize {
+        (self.size / (self.thumbnail + 4)).max(1)
+    }
+
     /// Images in the cells of a grid: each shows the point nearest to the cell's middle, so none hides another.
-    fn thumbnails(&self, canvas: &mut Canvas, data: &ReportData, map: &Map, area: Area) -> Result<usize, ReportError> {
-        let titles = self.axes(map);
-        canvas.frame(area, 1.0, theme::FRAME);
-        let pen = Pen::new(theme::LABEL, theme::INK).align(crate::report::canvas::Align::Centre);
-        canvas.text(&titles[0], area.x + area.w / 2.0, area.y + area.h + 24.0, pen);
-        let cells = (self.size / (self.thumbnail + 4)).max(1);
-        let cell = area.w / cells as f64;
-        let side = (cell - 4.0).min(self.thumbnail as f64).max(8.0);
+    fn nearest(&self, map: &Scatter) -> BTreeMap<(usize, usize), usize> {
+        let cells = self.cells();
         let mut nearest: BTreeMap<(usize, usize), (f64, usize)> = BTreeMap::new();
         for (row, point) in map.points.iter().enumerate() {
             let across = (point[0] - map.x.start) / (map.x.end - map.x.start) * cells as f64;
@@ -204,42 +218,55 @@ impl Projection {
                 *best = (off, row);
             }
         }
-        for ((down, across), (_, row)) in &nearest {
-            let x = area.x + *across as f64 * cell + (cell - side) / 2.0;
-            let y = area.y + *down as f64 * cell + (cell - side) / 2.0;
-            let shown = canvas.image(data.image(map.ids[*row])?, x, y, side);
-            let class = usize::try_from(map.labels[*row]).unwrap_or(0);
-            canvas.frame(shown.grown(-3.0), 3.5, theme::class_colour(class));
-        }
-        Ok(nearest.len())
+        nearest.into_iter().map(|(at, (_, row))| (at, row)).collect()
     }
 
-    fn described(&self, title: String, map: &Map, agreement: f64, thumbnails: usize) -> Drawn {
+    fn thumbnails(&self, canvas: &mut Canvas, data: &ReportData, map: &Scatter, area: Area) -> Result<(), ReportError> {
+        canvas.frame(area, 1.0, theme::FRAME);
+        let pen = Pen::new(theme::LABEL, theme::INK).align(crate::report::canvas::Align::Centre);
+        canvas.text(&map.titles[0], area.x + area.w / 2.0, area.y + area.h + 24.0, pen);
+        let cell = area.w / self.cells() as f64;
+        let side = (cell - 4.0).min(self.thumbnail as f64).max(8.0);
+        for ((down, across), row) in self.nearest(map) {
+            let x = area.x + across as f64 * cell + (cell - side) / 2.0;
+            let y = area.y + down as f64 * cell + (cell - side) / 2.0;
+            let shown = canvas.image(data.image(map.ids[row])?, x, y, side);
+            let class = usize::try_from(map.labels[row]).unwrap_or(0);
+            canvas.frame(shown.grown(-3.0), 3.5, theme::class_colour(class));
+        }
+        Ok(())
+    }
+
+    fn described(&self, subtitle: String, map: Scatter, agreement: f64) -> Figure {
         let mut numbers = BTreeMap::from([
             ("points".to_owned(), map.points.len() as f64),
-            ("thumbnails".to_owned(), thumbnails as f64),
+            ("thumbnails".to_owned(), self.nearest(&map).len() as f64),
             ("nearest_same_class".to_owned(), agreement),
         ]);
-        let reading = match self.method {
+        let (name, reading) = match self.method {
             Method::Pca => {
                 numbers.insert("explained.1".to_owned(), map.explained[0]);
                 numbers.insert("explained.2".to_owned(), map.explained[1]);
-                "Two of many directions: groups that overlap here may be apart in the others, and the share of the \
-                 variance on the axes says how much is hidden."
+                let reading = "Two of many directions: groups that overlap here may be apart in the others, and the share of the \
+                               variance on the axes says how much is hidden.";
+                ("PCA", reading)
             }
-            Method::TSne => {
-                "Near points are near in the embedding; sizes of groups and distances between them mean nothing."
-            }
+            Method::TSne => (
+                "t-SNE",
+                "Near points are near in the embedding; sizes of groups and distances between them mean nothing.",
+            ),
         };
-        Drawn {
+        Figure {
+            title: format!("Embedding projection ({name})"),
+            subtitle,
             alt: format!(
                 "{} embeddings on a plane, coloured by class; the nearest point has the same class for {:.0} % of them",
                 map.points.len(),
                 agreement * 100.0
             ),
-            title,
             reading: reading.to_owned(),
             numbers,
+            body: Body::Scatter(map),
         }
     }
 }

@@ -1,17 +1,18 @@
 //! `reliability`: whether the probabilities of labels hold what they say.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
 use plotters::style::RGBColor;
 
-use super::{Drawn, count_of};
+use super::body::{Axis, Body, Lines, Room, Series};
+use super::lines;
+use super::plot::{Part, Plot};
+use super::{Figure, count_of};
 use crate::metric::reliability::{BINS, Bin, Judgement, calibration_error, equal_mass};
-use crate::report::canvas::{Area, Canvas};
-use crate::report::chart::{self, Axes};
+use crate::report::canvas::Canvas;
 use crate::report::findings::wilson;
 use crate::report::theme::{self, Shape};
-use crate::report::{ReportData, ReportError};
+use crate::report::{ReportData, ReportError, Stop};
 
 const POINTS: RGBColor = RGBColor(0, 114, 178);
 
@@ -24,50 +25,73 @@ fn judgements(data: &ReportData) -> Vec<Judgement> {
     data.matches.0.iter().map(of).filter(|judgement| judgement.probability.is_finite()).collect()
 }
 
-pub(super) fn draw(data: &ReportData, path: &Path) -> Result<Drawn, ReportError> {
+/// What came true of what was said.
+pub(super) struct Reliability;
+
+impl Plot for Reliability {
+    fn needs(&self) -> &'static [&'static str] {
+        &["matches"]
+    }
+
+    fn part(&self) -> Part {
+        Part::Calibration
+    }
+
+    fn build(&self, data: &ReportData, _: Stop<'_>) -> Result<Figure, ReportError> {
+        Ok(build(data))
+    }
+
+    fn paint(&self, figure: &Figure, _: &ReportData, _: Stop<'_>) -> Result<Canvas, ReportError> {
+        paint(figure, figure.lines()?)
+    }
+}
+
+fn build(data: &ReportData) -> Figure {
     let judgements = judgements(data);
     let bins = equal_mass(&judgements, BINS);
     let error = calibration_error(&judgements);
-    let title = "Reliability of the probabilities".to_owned();
     let said = error.map_or_else(String::new, |error| format!("; expected calibration error {error:.4}"));
     let subtitle = format!(
         "{} in {} of as many each{said}; on the grey line as often right as said; bars are Wilson's 95 % intervals",
         count_of(judgements.len(), "query", "queries"),
         count_of(bins.len(), "bin", "bins")
     );
-    let (_, height) = theme::CHART;
-    let mut canvas = Canvas::new(height + 60, height);
-    let top = canvas.header(&title, &subtitle) + 12.0;
-    let area = Area::new(theme::MARGIN, top, canvas.width() - 2.0 * theme::MARGIN - 20.0, canvas.height() - top - 20.0);
-    let axes = Axes {
-        x: -0.03..1.03,
-        y: -0.03..1.03,
-        x_title: "Probability that the label is right, as calibrated",
-        y_title: "Share of labels that are right",
-        x_digits: 1,
-        y_digits: 1,
-        numbers: true,
+    let interval = |bin: &Bin| {
+        let (low, high) = wilson(bin.right, bin.count);
+        let ends = vec![(bin.probability, low), (bin.probability, high)];
+        Series::new("interval", ends, POINTS, 2.0).faded(0.45).unlisted()
     };
-    let marks = chart::plot(&mut canvas, area, &axes, |plane| {
-        chart::line(plane, &[(0.0, 0.0), (1.0, 1.0)], 2.0, theme::FRAME, 1.0)?;
-        for bin in &bins {
-            let (low, high) = wilson(bin.right, bin.count);
-            chart::line(plane, &[(bin.probability, low), (bin.probability, high)], 2.0, POINTS, 0.45)?;
-        }
-        let mark = |bin: &Bin| chart::place(plane, bin.probability, bin.right);
-        Ok(bins.iter().map(mark).collect::<Vec<(f64, f64)>>())
-    })?;
-    for (x, y) in marks {
-        canvas.marker(Shape::Disc, x, y, 9.0, POINTS);
-    }
-    if bins.is_empty() {
-        chart::nothing(&mut canvas, area, "There are no queries, so no probability came true or did not.");
-    }
-    canvas.save(path)?;
-    Ok(described(title, error, &bins))
+    let diagonal = Series::new("as said", vec![(0.0, 0.0), (1.0, 1.0)], theme::FRAME, 2.0).unlisted();
+    let mut series: Vec<Series> = std::iter::once(diagonal).chain(bins.iter().map(interval)).collect();
+    // Points that no line joins.
+    let points = bins.iter().map(|bin| (bin.probability, bin.right)).collect();
+    series.push(Series::new("share that is right", points, POINTS, 0.0).faded(0.0));
+    let (_, height) = theme::CHART;
+    let empty = "There are no queries, so no probability came true or did not.".to_owned();
+    let lines = Lines {
+        room: Room { size: (height + 60, height), above: 12.0, right: 20.0, legend: 0.0 },
+        x: Axis {
+            title: "Probability that the label is right, as calibrated".to_owned(),
+            range: -0.03..1.03,
+            digits: 1,
+        },
+        y: Axis { title: "Share of labels that are right".to_owned(), range: -0.03..1.03, digits: 1 },
+        rules: Vec::new(),
+        series,
+        empty: bins.is_empty().then_some(empty),
+    };
+    described(subtitle, error, &bins, Body::Lines(lines))
 }
 
-fn described(title: String, error: Option<f64>, bins: &[Bin]) -> Drawn {
+fn paint(figure: &Figure, lines: &Lines) -> Result<Canvas, ReportError> {
+    lines::paint(figure, lines, |canvas, _, places| {
+        for (x, y) in places.series.last().into_iter().flatten() {
+            canvas.marker(Shape::Disc, *x, *y, 9.0, POINTS);
+        }
+    })
+}
+
+fn described(subtitle: String, error: Option<f64>, bins: &[Bin], body: Body) -> Figure {
     let mut alt = "The share of right labels against the probability that was said".to_owned();
     let largest = bins.iter().max_by(|one, other| gap(one).total_cmp(&gap(other)));
     if let (Some(error), Some(bin)) = (error, largest) {
@@ -79,8 +103,9 @@ fn described(title: String, error: Option<f64>, bins: &[Bin]) -> Drawn {
             bin.right
         );
     }
-    Drawn {
-        title,
+    Figure {
+        title: "Reliability of the probabilities".to_owned(),
+        subtitle,
         alt,
         reading:
             "Points on the grey line are probabilities that come true as often as they say; below it they promise \
@@ -88,6 +113,7 @@ fn described(title: String, error: Option<f64>, bins: &[Bin]) -> Drawn {
                   images lie below the line."
                 .to_owned(),
         numbers: error.map(|error| ("ece".to_owned(), error)).into_iter().collect::<BTreeMap<_, _>>(),
+        body,
     }
 }
 

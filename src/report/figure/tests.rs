@@ -192,7 +192,7 @@ fn all_matched_queries_are_said_so() {
     let mut data = synthetic::small();
     data.matches.0.iter_mut().for_each(|row| row.matched = true);
     let folder = tempfile::tempdir().unwrap();
-    let drawn = NoMatch { limit: 25 }.draw(&data, &folder.path().join("none.png"), GO_ON).unwrap();
+    let drawn = FigureSpec::NoMatch(NoMatch { limit: 25 }).draw(&data, &folder.path().join("none.png"), GO_ON).unwrap();
     assert_eq!(drawn.alt, "All queries have a match below the distance threshold.");
     assert_eq!(drawn.numbers["unmatched"], 0.0);
 }
@@ -264,7 +264,9 @@ fn confusion_counts_what_the_picture_says() {
     }
     data.confusion = synthetic::confusion(&data.matches);
     let folder = tempfile::tempdir().unwrap();
-    let drawn = ConfusionMatrix { normalize: true }.draw(&data, &folder.path().join("m.png")).unwrap();
+    let drawn = FigureSpec::ConfusionMatrix(ConfusionMatrix { normalize: true })
+        .draw(&data, &folder.path().join("m.png"), GO_ON)
+        .unwrap();
     // Queries 200..212: 201, 204, 207 and 210 are not accepted.
     assert_eq!((drawn.numbers["queries"], drawn.numbers["right"], drawn.numbers["unknown"]), (12.0, 8.0, 4.0));
 }
@@ -278,7 +280,7 @@ fn of_a_hundred_thousand_classes_a_part_is_drawn_and_said_so() {
     data.confusion = Confusion((0..100_000).map(cell).collect());
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("matrix.png");
-    let drawn = ConfusionMatrix { normalize: false }.draw(&data, &path).unwrap();
+    let drawn = FigureSpec::ConfusionMatrix(ConfusionMatrix { normalize: false }).draw(&data, &path, GO_ON).unwrap();
     assert!(drawn.title.ends_with(": 38 of 100,000 classes"), "{}", drawn.title);
     assert!(drawn.alt.starts_with("Confusion matrix: 50000 of 100000 queries"), "{}", drawn.alt);
     let (width, height) = image::image_dimensions(&path).unwrap();
@@ -286,14 +288,16 @@ fn of_a_hundred_thousand_classes_a_part_is_drawn_and_said_so() {
 
     data.embeddings.label = (0..).take(data.embeddings.len()).map(|at| at * 7000).collect();
     let map = Projection { size: 200, ..crate::base::param::defaults() };
-    map.draw(&data, &path, &|| false).unwrap();
+    FigureSpec::Projection(map).draw(&data, &path, GO_ON).unwrap();
 }
 
 #[test]
 fn a_missing_image_is_an_error() {
     let mut data = synthetic::small();
     data.images.clear();
-    let error = SampleGrid { count: 1, columns: 1 }.draw(&data, Path::new("unused.png"), GO_ON).unwrap_err();
+    let error = FigureSpec::SampleGrid(SampleGrid { count: 1, columns: 1 })
+        .draw(&data, Path::new("unused.png"), GO_ON)
+        .unwrap_err();
     assert_eq!(error.to_string(), "the image of example 0 is not there");
 }
 
@@ -331,7 +335,7 @@ fn figures_of_real_images() {
     let mut drawn = Vec::new();
     for (at, figure) in figures.iter().enumerate() {
         let file = format!("figures/{}", figure.file_name(at));
-        drawn.push((file.clone(), figure.draw(&data, &out.join(file), GO_ON).unwrap()));
+        drawn.push((file.clone(), figure.draw(&data, &out.join(file), GO_ON).unwrap().drawn()));
     }
     let many = synthetic::with(100, 120, COLOUR);
     let mut none = synthetic::small();

@@ -1,17 +1,20 @@
 //! `training-curves`: how the loss fell.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
-use super::{Drawn, count_of};
+use plotters::style::RGBColor;
+
+use super::body::{Axis, Body, Lines, Room, Rule, Series};
+use super::lines::{self, Places};
+use super::plot::{Part, Plot};
+use super::{Figure, count_of};
 use crate::artifact::History;
-use crate::report::canvas::{Align, Area, Canvas, Pen};
-use crate::report::chart::{self, Axes};
+use crate::report::canvas::{Align, Canvas, Pen};
 use crate::report::theme::{self, Shape};
-use crate::report::{ReportData, ReportError};
+use crate::report::{ReportData, ReportError, Stop, chart};
 
-const LOSS: plotters::style::RGBColor = plotters::style::RGBColor(0, 114, 178);
-const VALIDATION: plotters::style::RGBColor = plotters::style::RGBColor(213, 94, 0);
+const LOSS: RGBColor = RGBColor(0, 114, 178);
+const VALIDATION: RGBColor = RGBColor(213, 94, 0);
 /// Epochs whose ends are marked; of more, some in equal steps.
 const MOST_EPOCHS: usize = 200;
 
@@ -59,15 +62,6 @@ fn range(shown: &[f64], rows: &[f64]) -> std::ops::Range<f64> {
     chart::drawable(floor..high + room)
 }
 
-/// Which line is which, of those that are there.
-fn legend(canvas: &mut Canvas, losses: bool, validations: bool) {
-    let shown = [(losses, "loss", LOSS), (validations, "validation loss", VALIDATION)];
-    let entries: Vec<_> =
-        shown.into_iter().filter(|(shown, ..)| *shown).map(|(_, words, colour)| (words, colour, 4.0)).collect();
-    let right = canvas.width() - theme::MARGIN - 70.0;
-    chart::legend(canvas, right, theme::MARGIN + 4.0, &entries);
-}
-
 fn subtitle(steps: usize, epochs: usize, window: usize) -> String {
     let lines = match window {
         _ if steps == 0 => String::new(),
@@ -77,65 +71,87 @@ fn subtitle(steps: usize, epochs: usize, window: usize) -> String {
     format!("{} in {}{lines}", count_of(steps, "step", "steps"), count_of(epochs, "epoch", "epochs"))
 }
 
-pub(super) fn draw(data: &ReportData, path: &Path) -> Result<Drawn, ReportError> {
+/// Loss over steps.
+pub(super) struct TrainingCurves;
+
+impl Plot for TrainingCurves {
+    fn needs(&self) -> &'static [&'static str] {
+        &["training"]
+    }
+
+    fn part(&self) -> Part {
+        Part::Training
+    }
+
+    fn build(&self, data: &ReportData, _: Stop<'_>) -> Result<Figure, ReportError> {
+        Ok(build(data))
+    }
+
+    fn paint(&self, figure: &Figure, _: &ReportData, _: Stop<'_>) -> Result<Canvas, ReportError> {
+        paint(figure, figure.lines()?)
+    }
+}
+
+fn build(data: &ReportData) -> Figure {
     let rows = &data.history.0;
     let losses: Vec<f64> = rows.iter().map(|row| row.loss).collect();
     let window = (losses.len() / 50).max(1);
     let smooth = smoothed(&losses, window);
     let ends = epochs(&data.history);
     let validations: Vec<(f64, f64)> = ends.iter().filter_map(|(_, step, loss)| Some((*step, (*loss)?))).collect();
-    let title = "Training and validation loss".to_owned();
-    let subtitle = subtitle(rows.len(), ends.len(), window);
-    let (width, height) = theme::CHART;
-    let mut canvas = Canvas::new(width, height);
-    let top = canvas.header(&title, &subtitle) + 44.0;
-    let area = Area::new(theme::MARGIN, top, canvas.width() - 2.0 * theme::MARGIN - 70.0, canvas.height() - top - 20.0);
     let shown: Vec<f64> = smooth.iter().copied().chain(validations.iter().map(|point| point.1)).collect();
     let y = range(&shown, &losses);
     let x_end = rows.last().map_or(1.0, |row| row.step as f64).max(1.0);
-    let axes = Axes {
-        x: 0.0..x_end,
-        y_digits: chart::digits(y.end - y.start),
-        y: y.clone(),
-        x_title: "Training step",
-        y_title: "Loss",
-        x_digits: chart::digits(x_end),
-        numbers: true,
-    };
     let points = |values: &[f64]| rows.iter().zip(values).map(|(row, y)| (row.step as f64, *y)).collect::<Vec<_>>();
-    let (marks, dots, end) = chart::plot(&mut canvas, area, &axes, |plane| {
-        let every = ends.len().div_ceil(MOST_EPOCHS).max(1);
-        for (_, step, _) in ends.iter().step_by(every) {
-            chart::vertical(plane, *step, &y, 1.5, theme::FRAME, true)?;
-        }
-        let clipped: Vec<f64> = losses.iter().map(|loss| loss.clamp(y.start, y.end)).collect();
-        chart::line(plane, &points(&clipped), 1.0, LOSS, 0.28)?;
-        chart::line(plane, &points(&smooth), 3.5, LOSS, 1.0)?;
-        chart::line(plane, &validations, 2.5, VALIDATION, 1.0)?;
-        let marks: Vec<_> =
-            ends.iter().step_by(every).map(|(epoch, step, _)| (*epoch, chart::place(plane, *step, y.end))).collect();
-        let line: Vec<_> = points(&smooth).into_iter().map(|(x, y)| chart::place(plane, x, y)).collect();
-        let every = validations.len().div_ceil(MOST_EPOCHS).max(1);
-        let last = validations.last().filter(|_| !(validations.len() - 1).is_multiple_of(every));
-        let dots: Vec<_> = validations
-            .iter()
-            .step_by(every)
-            .chain(last)
-            .filter(|(_, y)| y.is_finite())
-            .map(|(x, y)| (*y, chart::place(plane, *x, *y)))
-            .map(|(loss, dot)| Dot { loss, dot, label: label_offset(dot, &line) })
-            .collect();
-        let end = smooth.last().filter(|loss| loss.is_finite());
-        let end = end.map(|loss| (*loss, chart::place(plane, x_end, *loss)));
-        Ok((marks, dots, end))
-    })?;
-    annotate(&mut canvas, &marks, &dots, end);
-    legend(&mut canvas, !rows.is_empty(), !validations.is_empty());
-    if rows.is_empty() {
-        chart::nothing(&mut canvas, area, "No training step was run: the network keeps its first weights.");
-    }
-    canvas.save(path)?;
-    Ok(described(title, &count_of(window, "step", "steps"), &smooth, &ends))
+    let clipped: Vec<f64> = losses.iter().map(|loss| loss.clamp(y.start, y.end)).collect();
+    let every = ends.len().div_ceil(MOST_EPOCHS).max(1);
+    let rule = |(epoch, step, _): &(u32, f64, Option<f64>)| Rule {
+        at: *step,
+        name: epoch.to_string(),
+        main: false,
+        width: 1.5,
+        colour: theme::FRAME,
+    };
+    let entry = |series: Series, shown: bool| if shown { series.in_legend(4.0) } else { series };
+    let empty = "No training step was run: the network keeps its first weights.".to_owned();
+    let lines = Lines {
+        room: Room { size: theme::CHART, above: 44.0, right: 70.0, legend: 70.0 },
+        x: Axis { title: "Training step".to_owned(), range: 0.0..x_end, digits: chart::digits(x_end) },
+        y: Axis { title: "Loss".to_owned(), digits: chart::digits(y.end - y.start), range: y },
+        rules: ends.iter().step_by(every).map(rule).collect(),
+        empty: rows.is_empty().then_some(empty),
+        series: vec![
+            Series::new("loss of a batch", points(&clipped), LOSS, 1.0).faded(0.28).unlisted(),
+            entry(Series::new("loss", points(&smooth), LOSS, 3.5), !rows.is_empty()),
+            entry(Series::new("validation loss", validations.clone(), VALIDATION, 2.5), !validations.is_empty()),
+        ],
+    };
+    let words = count_of(window, "step", "steps");
+    described(subtitle(rows.len(), ends.len(), window), &words, (&smooth, &ends), Body::Lines(lines))
+}
+
+fn paint(figure: &Figure, lines: &Lines) -> Result<Canvas, ReportError> {
+    lines::paint(figure, lines, |canvas, lines, places| {
+        let marks: Vec<Mark<&str>> =
+            lines.rules.iter().zip(&places.rules).map(|(rule, place)| (rule.name.as_str(), *place)).collect();
+        let [_, smooth, validations] = lines.series.as_slice() else { return };
+        let last = smooth.points.last().zip(places.series[1].last()).filter(|((_, loss), _)| loss.is_finite());
+        let end = last.map(|((_, loss), place)| (*loss, *place));
+        annotate(canvas, &marks, &dots(validations, places), end);
+    })
+}
+
+/// The validation losses that are marked: of many some, and the last.
+fn dots(validations: &Series, places: &Places) -> Vec<Dot> {
+    let points = &validations.points;
+    let every = points.len().div_ceil(MOST_EPOCHS).max(1);
+    let last = points.len().checked_sub(1).filter(|last| !last.is_multiple_of(every));
+    let dot = |at: usize| {
+        let dot = places.series[2][at];
+        Dot { loss: points[at].1, dot, label: label_offset(dot, &places.series[1]) }
+    };
+    let shown = (0..points.len()).step_by(every).chain(last);
+    shown.filter(|at| points[*at].1.is_finite()).map(dot).collect()
 }
 
 type Mark<T> = (T, (f64, f64));
@@ -160,11 +176,12 @@ fn in_short(loss: f64) -> String {
     if loss.abs() < 1e6 { format!("{loss:.3}") } else { format!("{loss:.2e}") }
 }
 
-fn annotate(canvas: &mut Canvas, marks: &[Mark<u32>], dots: &[Dot], end: Option<Mark<f64>>) {
+fn annotate(canvas: &mut Canvas, marks: &[Mark<&str>], dots: &[Dot], end: Option<Mark<f64>>) {
     let pen = Pen::new(theme::SMALL, theme::MUTED).align(Align::Right);
     // Every tenth epoch or so when there are many.
     let every = marks.len().div_ceil(12).max(1);
-    for (epoch, (x, y)) in marks.iter().filter(|(epoch, _)| (*epoch as usize).is_multiple_of(every)) {
+    let named = |epoch: &str| epoch.parse::<usize>().is_ok_and(|epoch| epoch.is_multiple_of(every));
+    for (epoch, (x, y)) in marks.iter().filter(|(epoch, _)| named(epoch)) {
         canvas.text(&format!("epoch {epoch}"), x - 2.0, y - 16.0, pen);
     }
     let every = dots.len().div_ceil(12).max(1);
@@ -191,7 +208,10 @@ fn annotate(canvas: &mut Canvas, marks: &[Mark<u32>], dots: &[Dot], end: Option<
     }
 }
 
-fn described(title: String, window: &str, smooth: &[f64], ends: &[(u32, f64, Option<f64>)]) -> Drawn {
+/// Means of losses, and the ends of epochs.
+type Curves<'a> = (&'a [f64], &'a [(u32, f64, Option<f64>)]);
+
+fn described(subtitle: String, window: &str, (smooth, ends): Curves<'_>, body: Body) -> Figure {
     let mut numbers = BTreeMap::new();
     if let (Some(first), Some(last)) = (smooth.first(), smooth.last()) {
         numbers.insert("loss.first".to_owned(), *first);
@@ -204,14 +224,16 @@ fn described(title: String, window: &str, smooth: &[f64], ends: &[(u32, f64, Opt
         || "an empty chart: no training step was run".to_owned(),
         |(first, last)| format!("its mean over {window} goes from {} to {}", in_short(*first), in_short(*last)),
     );
-    Drawn {
+    Figure {
         alt: format!("Line chart of loss over training steps; {fell}"),
-        title,
+        title: "Training and validation loss".to_owned(),
+        subtitle,
         reading: "A loss that stays level from the start means a collapsed network; a validation loss that turns up \
                   while the training loss falls means overfitting. The two are comparable only where their batches \
                   have the same shape."
             .to_owned(),
         numbers,
+        body,
     }
 }
 

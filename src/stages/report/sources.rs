@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::artifact::{DatasetInfo, Examples, Image, ImageSet, NearCopies, NearCopiesInfo, NearCopy, read_json};
+use crate::base::digest::Digest;
 use crate::report::{FoundCopies, Provenance, ReportData};
 use crate::stage::{Ctx, InputFacts, Kind, ParamIssue, Port, StageError};
 use crate::stages::embedded::foreign;
@@ -63,11 +64,28 @@ pub(super) fn set_apart(data: &mut ReportData, ctx: &Ctx<'_>) -> Result<(), Stag
 
 /// What earlier steps have used.
 pub(super) fn provenance(ctx: &Ctx<'_>) -> Result<Provenance, StageError> {
+    let images = |port: &str, file: &str| match ctx.has_input(port) {
+        true => ImageSet::read(ctx.input(port, file)),
+        false => Ok(ImageSet::default()),
+    };
     Ok(Provenance {
-        trained_on: ImageSet::read(ctx.input("training", ImageSet::TRAINED_ON))?,
-        calibrated_on: ImageSet::read(ctx.input("calibration", ImageSet::CALIBRATED_ON))?,
+        trained_on: images("training", ImageSet::TRAINED_ON)?,
+        calibrated_on: images("calibration", ImageSet::CALIBRATED_ON)?,
         ..Provenance::default()
     })
+}
+
+/// Port, file and digest of all that is read, but the images, whose digest the dataset has.
+pub(super) fn digests(ctx: &Ctx<'_>, ports: &[Port]) -> Result<Vec<(String, String, String)>, StageError> {
+    let mut digests = Vec::new();
+    for port in ports.iter().filter(|port| ctx.has_input(port.name)) {
+        for file in port.files.iter().filter(|file| **file != EXAMPLES) {
+            let path = ctx.input(port.name, file);
+            let digest = Digest::of_file_unless(path, &|| ctx.cancelled()).map_err(StageError::io("read", path))?;
+            digests.push((port.name.to_owned(), (*file).to_owned(), digest.to_string()));
+        }
+    }
+    Ok(digests)
 }
 
 /// Labels into one list of classes as labels into another, found by name; gives the names that it lacks, whose labels follow.

@@ -14,31 +14,32 @@ const FURTHER: usize = 8;
 
 /// Rows of counts by true class. Columns are the classes shown, then other classes where some are left out, then no
 /// match.
-pub(super) struct Grid {
+#[derive(Debug, Clone)]
+pub(in crate::report) struct Grid {
     /// The labels of the rows, in order.
-    pub(super) labels: Vec<i32>,
+    pub(in crate::report) labels: Vec<i32>,
     /// The names of the rows.
-    pub(super) names: Vec<String>,
+    pub(in crate::report) names: Vec<String>,
     /// The labels of the columns that are classes, in order.
-    pub(super) classes: Vec<i32>,
+    pub(in crate::report) classes: Vec<i32>,
     /// The names of all columns.
-    pub(super) columns: Vec<String>,
+    pub(in crate::report) columns: Vec<String>,
     /// Counts, row after row.
-    pub(super) rows: Vec<Vec<u64>>,
+    pub(in crate::report) rows: Vec<Vec<u64>>,
     /// Classes that queries have or are taken for, also those left out.
-    pub(super) of: usize,
+    pub(in crate::report) of: usize,
     /// Queries, also of classes left out.
-    pub(super) queries: u64,
+    pub(in crate::report) queries: u64,
     /// Queries that are given their own class.
-    pub(super) right: u64,
+    pub(in crate::report) right: u64,
     /// Queries without a match.
-    pub(super) unknown: u64,
+    pub(in crate::report) unknown: u64,
 }
 
 impl Grid {
     /// Rows are the classes that queries have, columns these and what queries are taken for. Where they are more than
     /// [`ALL`], only the rows with most wrong matches are shown, ties by queries, then by label.
-    pub(super) fn of(data: &ReportData) -> Self {
+    pub(in crate::report) fn of(data: &ReportData) -> Self {
         let cells: Vec<&ConfusionCell> = data.confusion.0.iter().filter(|cell| cell.count > 0).collect();
         let count = |test: fn(&ConfusionCell) -> bool| {
             cells.iter().filter(|cell| test(cell)).map(|cell| cell.count).sum::<u64>()
@@ -81,18 +82,18 @@ impl Grid {
     }
 
     /// Whether classes are left out.
-    pub(super) fn is_part(&self) -> bool {
+    pub(in crate::report) fn is_part(&self) -> bool {
         self.classes.len() < self.of
     }
 
     /// For each row what its counts are shares of: its sum, or the largest count of all rows.
-    pub(super) fn scales(&self, normalize: bool) -> Vec<u64> {
+    pub(in crate::report) fn scales(&self, normalize: bool) -> Vec<u64> {
         let largest = self.largest();
         self.rows.iter().map(|row| if normalize { row.iter().sum() } else { largest }).collect()
     }
 
     /// The largest count.
-    pub(super) fn largest(&self) -> u64 {
+    pub(in crate::report) fn largest(&self) -> u64 {
         self.rows.iter().flatten().copied().max().unwrap_or(0)
     }
 }

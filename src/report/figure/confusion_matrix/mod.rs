@@ -2,14 +2,14 @@
 
 mod grid;
 
-use std::path::Path;
-
-use self::grid::Grid;
-use super::{Drawn, count_of};
+pub(in crate::report) use self::grid::Grid;
+use super::body::{Body, HeatMap};
+use super::plot::{Part, Plot};
+use super::{Figure, count_of};
 use crate::params;
 use crate::report::canvas::{Align, Area, Canvas, Pen};
 use crate::report::text::{self, Weight};
-use crate::report::{ReportData, ReportError, chart, theme};
+use crate::report::{ReportData, ReportError, Stop, chart, theme};
 
 params! {
     /// The confusion matrix at the cutpoint of `match`.
@@ -38,42 +38,68 @@ fn room(names: &[String], size: f64) -> f64 {
     names.iter().map(|name| text::width(name, size, Weight::Regular)).fold(0.0, f64::max).min(260.0)
 }
 
+impl Plot for ConfusionMatrix {
+    fn needs(&self) -> &'static [&'static str] {
+        &["matches"]
+    }
+
+    fn part(&self) -> Part {
+        Part::Confusion
+    }
+
+    fn build(&self, data: &ReportData, _: Stop<'_>) -> Result<Figure, ReportError> {
+        Ok(self.built(data))
+    }
+
+    fn paint(&self, figure: &Figure, _: &ReportData, _: Stop<'_>) -> Result<Canvas, ReportError> {
+        Ok(painted(figure, figure.heat_map()?))
+    }
+}
+
 impl ConfusionMatrix {
-    pub(super) fn draw(&self, data: &ReportData, path: &Path) -> Result<Drawn, ReportError> {
+    fn built(&self, data: &ReportData) -> Figure {
         let grid = Grid::of(data);
-        let title = format!("Confusion matrix for {}{}", data.cutpoint_words(), part(&grid, ": "));
         let chosen = if grid.is_part() { "; shown are the classes with most wrong matches" } else { "" };
         let subtitle = format!(
             "{}; rows are true classes, columns predicted ones; {} = beyond the distance threshold{chosen}",
             count_of(data.matches.0.len(), "query", "queries"),
             data.unknown()
         );
-        let columns = grid.columns.len();
-        let cell = if columns <= 13 { 110.0 } else { (1400.0 / columns as f64).max(16.0).floor() };
-        let size = theme::LABEL.min(cell * 0.85);
-        let beside = room(&grid.names, size);
-        let upright = room(&grid.columns, theme::SMALL) > cell - 6.0;
-        let left = theme::MARGIN + 40.0 + beside + 14.0;
-        let plane = columns as f64 * cell + GAP;
-        let width = (left + plane + 170.0).max(NARROWEST);
-        let names = if upright { room(&grid.columns, size) + 24.0 } else { 40.0 };
-        let top = Canvas::header_height(width, &title, &subtitle) + 40.0 + names;
-        let height = top + grid.rows.len().max(1) as f64 * cell + theme::MARGIN;
-        let mut canvas = Canvas::new(width.ceil() as u32, height.ceil() as u32);
-        canvas.header(&title, &subtitle);
-        let layout = Layout { cell, left, top, upright };
-        self.cells(&mut canvas, &grid, &layout);
-        names_of(&mut canvas, &grid, &layout, size);
-        self.bar(&mut canvas, &grid, &layout);
-        if grid.rows.is_empty() {
-            let area = Area::new(theme::MARGIN, top, width - 2.0 * theme::MARGIN, cell);
-            chart::nothing(&mut canvas, area, "There are no queries.");
-        }
-        canvas.save(path)?;
-        Ok(described(&grid, title))
+        let title = format!("Confusion matrix for {}{}", data.cutpoint_words(), part(&grid, ": "));
+        described(grid, title, subtitle, self.normalize)
     }
+}
 
-    fn cells(&self, canvas: &mut Canvas, grid: &Grid, layout: &Layout) {
+fn painted(figure: &Figure, map: &HeatMap) -> Canvas {
+    let grid = &map.grid;
+    let Figure { title, subtitle, .. } = figure;
+    let columns = grid.columns.len();
+    let cell = if columns <= 13 { 110.0 } else { (1400.0 / columns as f64).max(16.0).floor() };
+    let size = theme::LABEL.min(cell * 0.85);
+    let beside = room(&grid.names, size);
+    let upright = room(&grid.columns, theme::SMALL) > cell - 6.0;
+    let left = theme::MARGIN + 40.0 + beside + 14.0;
+    let plane = columns as f64 * cell + GAP;
+    let width = (left + plane + 170.0).max(NARROWEST);
+    let names = if upright { room(&grid.columns, size) + 24.0 } else { 40.0 };
+    let top = Canvas::header_height(width, title, subtitle) + 40.0 + names;
+    let height = top + grid.rows.len().max(1) as f64 * cell + theme::MARGIN;
+    let mut canvas = Canvas::new(width.ceil() as u32, height.ceil() as u32);
+    canvas.header(title, subtitle);
+    let layout = Layout { cell, left, top, upright };
+    map.cells(&mut canvas, &layout);
+    names_of(&mut canvas, grid, &layout, size);
+    map.bar(&mut canvas, &layout);
+    if grid.rows.is_empty() {
+        let area = Area::new(theme::MARGIN, top, width - 2.0 * theme::MARGIN, cell);
+        chart::nothing(&mut canvas, area, "There are no queries.");
+    }
+    canvas
+}
+
+impl HeatMap {
+    fn cells(&self, canvas: &mut Canvas, layout: &Layout) {
+        let grid = &self.grid;
         let cell = layout.cell;
         let scales = grid.scales(self.normalize);
         for (row, (counts, scale)) in grid.rows.iter().zip(scales).enumerate() {
@@ -105,7 +131,8 @@ impl ConfusionMatrix {
     }
 
     /// The colour bar at the right.
-    fn bar(&self, canvas: &mut Canvas, grid: &Grid, layout: &Layout) {
+    fn bar(&self, canvas: &mut Canvas, layout: &Layout) {
+        let grid = &self.grid;
         let x = layout.left + grid.columns.len() as f64 * layout.cell + GAP + 40.0;
         let height = (grid.rows.len() as f64 * layout.cell).clamp(60.0, 700.0);
         for step in 0..height as usize {
@@ -171,17 +198,19 @@ fn names_of(canvas: &mut Canvas, grid: &Grid, layout: &Layout, size: f64) {
     canvas.text_upward("True class", theme::MARGIN + 10.0, middle, axis.align(Align::Centre));
 }
 
-fn described(grid: &Grid, title: String) -> Drawn {
-    let Grid { queries, right, unknown, .. } = grid;
-    let shown = part(grid, "; shown are ");
+fn described(grid: Grid, title: String, subtitle: String, normalize: bool) -> Figure {
+    let Grid { queries, right, unknown, .. } = &grid;
+    let shown = part(&grid, "; shown are ");
     let alt = format!("Confusion matrix: {right} of {queries} queries get their own class, {unknown} get none{shown}");
     let numbers = [("queries", queries), ("right", right), ("unknown", unknown)];
-    Drawn {
+    Figure {
         title,
+        subtitle,
         alt,
         reading: "The diagonal is right; a dark cell beside it is a pair of classes that the embedding confuses; the \
                   column apart counts queries that were not accepted."
             .to_owned(),
         numbers: numbers.into_iter().map(|(name, count)| (name.to_owned(), *count as f64)).collect(),
+        body: Body::HeatMap(HeatMap { grid, normalize }),
     }
 }

@@ -1,0 +1,99 @@
+//! A figure on a page: a chart with the table behind it, or images with their words.
+
+use std::fmt::Write;
+
+use super::Pictures;
+use super::html::{details, escape, name, paragraph, shown};
+use super::numbers;
+use crate::report::figure::body::{Body, Gallery, Strip, Tile, Tone};
+use crate::report::{ReportData, ReportError, Shown};
+
+/// The figure with its heading, `level` deep.
+///
+/// # Errors
+/// If an image was not loaded.
+pub(super) fn figure(
+    data: &ReportData,
+    pictures: &Pictures,
+    (at, shown): (usize, &Shown),
+) -> Result<String, ReportError> {
+    let figure = &shown.figure;
+    let mut out = format!(
+        "<section class=\"figure\" id=\"figure-{}\" aria-labelledby=\"title-{}\"><h3 id=\"title-{}\">{}</h3>",
+        at + 1,
+        at + 1,
+        at + 1,
+        escape(&figure.title)
+    );
+    if let Body::Absent = figure.body {
+        return Ok(out + &paragraph(&figure.subtitle) + "</section>");
+    }
+    let _ = write!(out, "<p class=\"muted\">{}</p>", escape(&figure.subtitle));
+    match (&figure.body, &shown.svg) {
+        (Body::Gallery(gallery), _) => out += &images(data, pictures, gallery)?,
+        (_, Some(svg)) => {
+            let _ = write!(
+                out,
+                "<div class=\"plot\" role=\"group\" tabindex=\"0\" aria-label=\"{}\">{svg}</div>",
+                escape(&figure.title)
+            );
+        }
+        _ => {}
+    }
+    let _ = write!(out, "<p>{}</p>", escape(&figure.reading));
+    for table in numbers::tables(data, &figure.body) {
+        out += &details(&format!("Numbers: {}", table.name), &table.html());
+    }
+    Ok(out + "</section>")
+}
+
+/// Every strip with its images and words, and how many of how many these are.
+fn images(data: &ReportData, pictures: &Pictures, gallery: &Gallery) -> Result<String, ReportError> {
+    if gallery.strips.is_empty() {
+        return Ok(paragraph(&gallery.empty));
+    }
+    let many = gallery.strips.iter().any(|strip| strip.tiles.len() > 1);
+    let mut out = paragraph(&format!("{}.", shown(gallery.strips.len(), gallery.of, gallery.unit.1)));
+    let _ = write!(out, "<ul class=\"{}\">", if many { "strips" } else { "tiles" });
+    for strip in &gallery.strips {
+        out.push_str("<li>");
+        write_strip(&mut out, data, pictures, strip)?;
+        out.push_str("</li>");
+    }
+    Ok(out + "</ul>")
+}
+
+fn write_strip(out: &mut String, data: &ReportData, pictures: &Pictures, strip: &Strip) -> Result<(), ReportError> {
+    for tile in &strip.tiles {
+        write_tile(out, &pictures.address(data.image(tile.id)?)?, tile);
+    }
+    if let Some(note) = &strip.note {
+        let _ = write!(out, "<p class=\"note\">{}</p>", escape(note));
+    }
+    Ok(())
+}
+
+fn write_tile(out: &mut String, address: &str, tile: &Tile) {
+    let class = match tile.verdict {
+        None => "tile",
+        Some(true) => "tile right",
+        Some(false) => "tile wrong",
+    };
+    let alt = tile.words.iter().map(|(words, _)| words.as_str()).collect::<Vec<_>>().join(", ");
+    let _ = write!(
+        out,
+        "<figure class=\"{class}\"><img src=\"{address}\" alt=\"{}\" width=\"96\" height=\"96\"><figcaption>",
+        escape(&alt)
+    );
+    for (words, tone) in &tile.words {
+        let (tag, class) = match tone {
+            Tone::Name => ("b", "name"),
+            Tone::Plain => ("span", "plain"),
+            Tone::Muted => ("span", "muted"),
+            Tone::Right => ("span", "right"),
+            Tone::Wrong => ("span", "wrong"),
+        };
+        let _ = write!(out, "<{tag} class=\"{class}\">{}</{tag}>", name(words));
+    }
+    out.push_str("</figcaption></figure>");
+}

@@ -1,0 +1,78 @@
+//! Long lists of a page: what the data are, and how every class does.
+
+use std::collections::BTreeMap;
+
+use super::html::{details, escape, facts, paragraph, shown};
+use super::sections::ranked;
+use crate::report::ReportData;
+use crate::report::chart::number;
+use crate::report::classes::{Class, classes as all_classes};
+use crate::report::findings::wilson;
+use crate::report::summary::{self, percent, words};
+
+/// Rows of a list at most.
+const MOST: usize = 200;
+
+fn count(value: usize) -> String {
+    number(value as f64, 0)
+}
+
+/// What the experiment is made of, and how many images each class has.
+pub(super) fn data(data: &ReportData) -> String {
+    let mut out = facts("The experiment", &summary::facts(data));
+    out += &details("Images by class", &balance(data));
+    let skipped = &data.dataset.skipped;
+    if !skipped.is_empty() {
+        let names: Vec<String> = skipped.iter().take(MOST).map(|file| format!("<li>{}</li>", escape(file))).collect();
+        let said = format!("Files that can't be read: {}", shown(names.len(), skipped.len(), "files"));
+        out += &details(&said, &format!("<ul>{}</ul>", names.concat()));
+    }
+    out
+}
+
+/// Images of each class in the training pool, the index and among the queries; the smallest pools first.
+fn balance(data: &ReportData) -> String {
+    let mut counts: BTreeMap<i32, [usize; 3]> = BTreeMap::new();
+    let pools = [&data.samples.label, &data.index.label, &data.embeddings.label];
+    for (pool, labels) in pools.into_iter().enumerate() {
+        for label in labels {
+            counts.entry(*label).or_default()[pool] += 1;
+        }
+    }
+    if counts.is_empty() {
+        return paragraph("There are no images.");
+    }
+    let largest = counts.values().map(|counts| counts[0]).max().unwrap_or(0).max(1) as f64;
+    let all = counts.len();
+    let mut ranked_counts: Vec<(i32, [usize; 3])> = counts.into_iter().collect();
+    ranked_counts.sort_by_key(|(_, counts)| counts[0]); // stable: by label among equals
+    let row = |(label, counts): &(i32, [usize; 3])| {
+        let cells = words([data.class(*label), &count(counts[0]), &count(counts[1]), &count(counts[2])]);
+        (cells, counts[0] as f64 / largest)
+    };
+    let rows = ranked_counts.iter().take(MOST).map(row).collect();
+    ranked("Images", &words(["Class", "Training pool", "Index", "Embedded pool", "Training pool"]), rows, all)
+}
+
+/// Every class with what becomes of its queries, the worst first.
+pub(super) fn classes(data: &ReportData) -> String {
+    let all = all_classes(data);
+    if all.is_empty() {
+        return paragraph("There are no queries.");
+    }
+    let row = |class: &Class| {
+        let (low, high) = wilson(class.accuracy, class.queries);
+        let interval = format!("{} to {}", percent(low), percent(high));
+        let recall = class.recall_at_1.map_or_else(|| "–".to_owned(), percent);
+        let instead = class.instead_in_words(data);
+        let queries = count(class.queries);
+        let cells = words([data.class(class.label), &queries, &percent(class.accuracy), &interval, &recall, &instead]);
+        (cells, class.accuracy)
+    };
+    let rows = all.iter().take(MOST).map(row).collect();
+    let header = ["Class", "Queries", "Accuracy", "95 % interval", "Recall@1", "Most given instead", "Accuracy"];
+    paragraph(
+        "Accuracy is the share of a class's queries that are accepted with it, with Wilson's interval; recall@1 the share \
+         whose nearest other image has it. The worst are first.",
+    ) + &ranked("Classes of queries", &words(header), rows, all.len())
+}

@@ -1,0 +1,68 @@
+//! The frame of the page: head, contents, sections in order, and the one style sheet and the one script that it has.
+
+use std::fmt::Write;
+
+use super::Section;
+use super::html::escape;
+use super::policy::policy;
+use crate::report::ReportData;
+use crate::report::summary::named;
+
+const STYLE: &str = include_str!("style.css");
+const SCRIPT: &str = include_str!("script.js");
+
+/// The page; `numbers` is what the script reads, as JSON.
+pub(super) fn document(data: &ReportData, sections: &[Section], numbers: &str) -> String {
+    let (title, description) = named(data);
+    let mut page = String::from("<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n");
+    let _ = write!(
+        page,
+        "<meta http-equiv=\"Content-Security-Policy\" content=\"{}\">\n\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
+         <meta name=\"color-scheme\" content=\"light dark\">\n\
+         <title>{}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n",
+        escape(&policy(STYLE, SCRIPT)),
+        escape(title)
+    );
+    page.push_str("<a class=\"skip\" href=\"#content\">To the content</a>\n");
+    let _ = write!(page, "<header class=\"top\"><h1><bdi>{}</bdi></h1>", escape(title));
+    if let Some(description) = description {
+        let _ = write!(page, "<p>{}</p>", escape(description));
+    }
+    page.push_str("</header>\n<nav aria-label=\"Contents\"><ul>");
+    for section in sections {
+        let _ = write!(page, "<li><a href=\"#{}\">{}</a></li>", section.id, escape(section.title));
+    }
+    page.push_str("</ul></nav>\n<main id=\"content\" tabindex=\"-1\">\n");
+    for Section { id, title, body } in sections {
+        let title = escape(title);
+        let _ = writeln!(
+            page,
+            "<section id=\"{id}\" aria-labelledby=\"{id}-title\"><h2 id=\"{id}-title\">{title}</h2>{body}</section>"
+        );
+    }
+    page.push_str("</main>\n");
+    let _ = writeln!(page, "<script type=\"application/json\" id=\"numbers\">{}</script>", inert(numbers));
+    page + "<script>" + SCRIPT + "</script>\n</body>\n</html>\n"
+}
+
+/// JSON that can stand in a script element: it can't end it.
+fn inert(json: &str) -> String {
+    json.replace('<', "\\u003c").replace('>', "\\u003e").replace('&', "\\u0026").replace('\'', "\\u0027")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_shipped_can_stand_between_its_tags() {
+        assert!(!SCRIPT.contains("</") && !SCRIPT.contains("<!--"), "it would end the element");
+        assert!(!STYLE.contains('<'), "it would end the element");
+        assert_eq!(inert("\"</script>&'\""), "\"\\u003c/script\\u003e\\u0026\\u0027\"");
+        assert!(SCRIPT.len() < 40_000, "{} bytes", SCRIPT.len());
+        for word in ["fetch(", "XMLHttpRequest", "import(", "eval(", "innerHTML", "http:", "https:", "localStorage"] {
+            assert!(!SCRIPT.contains(word) && !STYLE.contains(word), "{word}");
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! Pieces of HTML: text that stays text, tables, details. Knows nothing of reports.
+
+use std::fmt::Write;
+
+use crate::base::visible;
+
+/// Text that can stand in an element or in a quoted attribute; what nobody would see is shown by its escape.
+pub(in crate::report) fn escape(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len() + 8);
+    for c in text.chars() {
+        match c {
+            '&' => escaped.push_str("&amp;"),
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            '"' => escaped.push_str("&quot;"),
+            '\'' => escaped.push_str("&#39;"),
+            '\n' | '\r' | '\t' => escaped.push(' '),
+            c => visible::push(&mut escaped, c),
+        }
+    }
+    escaped
+}
+
+/// A name from outside: written in its own direction, whatever stands beside it.
+pub(super) fn name(text: &str) -> String {
+    format!("<bdi>{}</bdi>", escape(text))
+}
+
+/// A paragraph of plain text.
+pub(super) fn paragraph(text: &str) -> String {
+    format!("<p>{}</p>", escape(text))
+}
+
+/// `20 of 100 classes shown`.
+pub(super) fn shown(count: usize, of: usize, what: &str) -> String {
+    let number = |value: usize| crate::report::chart::number(value as f64, 0);
+    format!("{} of {} {what} shown", number(count), number(of))
+}
+
+/// A table with a caption; the first cell of a row names it. What is wider than the page is moved sideways, by keys too.
+pub(super) fn table(caption: &str, header: &[String], rows: &[Vec<String>]) -> String {
+    table_of(caption, header, rows.iter().map(|row| (row.as_slice(), "")), "")
+}
+
+/// A table of names and what they are.
+pub(super) fn facts(caption: &str, rows: &[Vec<String>]) -> String {
+    let header = ["What", "Value"].map(str::to_owned);
+    table_of(caption, &header, rows.iter().map(|row| (row.as_slice(), "")), " class=\"facts\"")
+}
+
+/// A table with a last column of ready HTML.
+pub(super) fn table_with(caption: &str, header: &[String], rows: &[(Vec<String>, String)]) -> String {
+    table_of(caption, header, rows.iter().map(|(row, last)| (row.as_slice(), last.as_str())), "")
+}
+
+fn table_of<'a>(
+    caption: &str,
+    header: &[String],
+    rows: impl Iterator<Item = (&'a [String], &'a str)>,
+    class: &str,
+) -> String {
+    let caption = escape(caption);
+    let mut out = format!(
+        "<div class=\"wide\" role=\"group\" tabindex=\"0\" aria-label=\"{caption}\"><table{class}>\
+         <caption>{caption}</caption><thead><tr>"
+    );
+    for cell in header {
+        // Above a bar there is nothing to say.
+        let head =
+            if cell.is_empty() { "<td></td>".to_owned() } else { format!("<th scope=\"col\">{}</th>", escape(cell)) };
+        out.push_str(&head);
+    }
+    out.push_str("</tr></thead><tbody>");
+    for (cells, last) in rows {
+        out.push_str("<tr>");
+        for (at, cell) in cells.iter().enumerate() {
+            let (open, close) = if at == 0 { ("<th scope=\"row\">", "</th>") } else { ("<td>", "</td>") };
+            let _ = write!(out, "{open}{}{close}", name(cell));
+        }
+        if !last.is_empty() {
+            let _ = write!(out, "<td>{last}</td>");
+        }
+        out.push_str("</tr>");
+    }
+    out + "</tbody></table></div>"
+}
+
+/// What is opened where it is wanted, and open on paper.
+pub(super) fn details(summary: &str, body: &str) -> String {
+    format!("<details><summary>{}</summary>{body}</details>", escape(summary))
+}
+
+/// A share as a bar beside its number, which says the same.
+pub(super) fn bar(share: f64) -> String {
+    let width = if share.is_finite() { share.clamp(0.0, 1.0) * 100.0 } else { 0.0 };
+    format!(
+        "<svg class=\"bar\" viewBox=\"0 0 100 8\" preserveAspectRatio=\"none\" aria-hidden=\"true\">\
+         <rect class=\"ground\" width=\"100\" height=\"8\"/><rect class=\"share\" width=\"{width:.1}\" height=\"8\"/></svg>"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_from_outside_stays_text() {
+        for (text, expected) in [
+            ("<script>alert(1)</script>", "&lt;script&gt;alert(1)&lt;/script&gt;"),
+            ("\" onload=\"x", "&quot; onload=&quot;x"),
+            ("it's & more", "it&#39;s &amp; more"),
+            ("\u{202e}right to left", "\\u{202e}right to left"),
+            ("\u{1b}[31mred\0", "\\x1b[31mred\\x00"),
+            ("שלום 日本 🦀", "שלום 日本 🦀"),
+            ("two\nlines", "two lines"),
+        ] {
+            assert_eq!(escape(text), expected, "{text:?}");
+        }
+        let table = table("a < b", &["<x>".to_owned()], &[vec!["</td><script>".to_owned()]]);
+        assert!(!table.contains("<script>") && !table.contains("<x>") && table.contains("a &lt; b"), "{table}");
+    }
+
+    #[test]
+    fn a_bar_has_a_width_whatever_the_share() {
+        for (share, width) in [(0.5, "50.0"), (2.0, "100.0"), (-1.0, "0.0"), (f64::NAN, "0.0")] {
+            assert!(bar(share).contains(&format!("class=\"share\" width=\"{width}\"")), "{share}");
+        }
+        assert_eq!(shown(20, 12_000, "classes"), "20 of 12,000 classes shown");
+    }
+}

@@ -1,0 +1,36 @@
+//! What is needed to repeat the experiment and to tell it from others: the resolved spec, the seed, digests. Clocks, machines,
+//! paths and keys that were hits are a run's and stand in its record.
+
+use super::Section;
+use super::html::{details, escape, facts, paragraph, shown, table};
+use crate::report::summary::words;
+use crate::report::{ReportData, spec};
+
+pub(super) fn section(data: &ReportData) -> Section {
+    let mut rows = vec![words(["Images and labels of the dataset", &data.dataset.checksum])];
+    if let Some(digest) = &data.spec_digest {
+        rows.push(words(["Resolved spec", digest]));
+    }
+    if let Some(seed) = spec::seed(&data.spec) {
+        rows.push(words(["Seed", &seed.to_string()]));
+    }
+    let mut body = paragraph(
+        "Whoever has a store that holds these digests has these numbers. When, where and by which command this was computed is \
+         in the record of the run.",
+    );
+    body += &facts("Digests", &rows);
+    if !data.digests.is_empty() {
+        let rows: Vec<Vec<String>> =
+            data.digests.iter().map(|(port, file, digest)| words([port, file, digest])).collect();
+        let caption = format!("BLAKE3 of what the report was made of: {}", shown(rows.len(), rows.len(), "files"));
+        body += &details("Files", &table(&caption, &words(["Port", "File", "Digest"]), &rows));
+    }
+    let spec = serde_json::to_string_pretty(&data.spec).unwrap_or_default();
+    // Lines are kept: each is escaped by itself.
+    let lines: Vec<String> = spec.lines().map(escape).collect();
+    body += &details(
+        "Resolved spec",
+        &format!("<pre tabindex=\"0\" aria-label=\"Resolved spec\">{}</pre>", lines.join("\n")),
+    );
+    Section { id: "provenance", title: "Provenance", body }
+}

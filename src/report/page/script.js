@@ -1,0 +1,323 @@
+// What moves on the page: a threshold, and the maps of embeddings. Every number is on the page without it.
+(() => {
+  "use strict";
+  const numbers = JSON.parse(document.getElementById("numbers").textContent);
+
+  // Little-endian arrays in base64.
+  const bytes = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
+  const floats = (text) => new Float32Array(bytes(text).buffer);
+  const counts = (text) => new Uint32Array(bytes(text).buffer);
+
+  // An element with attributes and children; text stays text.
+  const make = (tag, attributes = {}, ...children) => {
+    const element = document.createElement(tag);
+    for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
+    element.append(...children);
+    return element;
+  };
+  const digits = (value, count = 4) => (Number.isFinite(value) ? value.toFixed(count) : "–");
+  const share = (part, whole) => (whole > 0 ? `${((100 * part) / whole).toFixed(1)} %` : "–");
+
+  // Everything is read on paper, opened or not.
+  let closed = [];
+  addEventListener("beforeprint", () => {
+    closed = [...document.querySelectorAll("details:not([open])")];
+    closed.forEach((one) => (one.open = true));
+  });
+  addEventListener("afterprint", () => closed.forEach((one) => (one.open = false)));
+
+  function threshold(data) {
+    const place = document.getElementById("threshold");
+    if (!place || !data) return;
+    const distance = floats(data.distance);
+    const metrics = Object.entries(data.metrics).map(([name, text]) => [name, floats(text)]);
+    const [tp, fp, tn, fn] = data.counts.map(counts);
+    const queries = { distance: floats(data.queries.distance), right: bytes(data.queries.right) };
+    const nearest = (wanted) => {
+      let best = 0;
+      distance.forEach((value, at) => {
+        if (Math.abs(value - wanted) < Math.abs(distance[best] - wanted)) best = at;
+      });
+      return best;
+    };
+    const first = data.used === null ? 0 : nearest(data.used);
+    const slider = make("input", { type: "range", min: 0, max: distance.length - 1, value: first, "aria-label": data.what });
+    const said = make("output", { for: "threshold-slider" });
+    slider.id = "threshold-slider";
+    const list = make("dl");
+    const back = make("button", { type: "button" }, "Back to the cutpoint in use");
+    const accepts = (value, at) => (data.larger ? value >= distance[at] : value <= distance[at]);
+    const judged = (at) => {
+      let accepted = 0, right = 0;
+      queries.distance.forEach((value, query) => {
+        if (!accepts(value, at)) return;
+        accepted += 1;
+        right += queries.right[query];
+      });
+      return { accepted, right, all: queries.distance.length };
+    };
+    const show = () => {
+      const at = Number(slider.value);
+      said.textContent = digits(distance[at], 6);
+      slider.setAttribute("aria-valuetext", said.textContent);
+      const all = tp[at] + fp[at] + tn[at] + fn[at];
+      const { accepted, right, all: asked } = judged(at);
+      const rows = metrics.map(([name, values]) => [`Calibration: ${name}`, digits(values[at])]);
+      if (all > 0) rows.push(["Calibration: rejected", share(tn[at] + fn[at], all)]);
+      if (asked > 0) {
+        rows.push(["Queries accepted", share(accepted, asked)], ["Of these right", share(right, accepted)]);
+        rows.push(["Queries with their own class", share(right, asked)]);
+      }
+      list.replaceChildren(...rows.map(([name, value]) => make("div", {}, make("dt", {}, name), make("dd", {}, value))));
+    };
+    slider.addEventListener("input", show);
+    back.addEventListener("click", () => { slider.value = first; show(); });
+    const of = `${distance.length} of ${data.of} thresholds, ${queries.distance.length} of ${data.queries.of} queries.`;
+    place.append(make("div", { class: "panel" },
+      make("h3", {}, "Move the threshold"),
+      make("p", { class: "muted" }, `What another threshold would give: ${of}`),
+      make("label", {}, data.what, slider, said), back, list));
+    show();
+  }
+
+  const VERDICTS = ["not a query", "right", "wrong", "no match"];
+
+  function projector(data, looks, sheet) {
+    const section = document.getElementById(`figure-${data.figure}`);
+    if (!section || data.id.length === 0) return;
+    const map = {
+      x: floats(data.x), y: floats(data.y), kind: counts(data.class), verdict: bytes(data.verdict),
+      tile: counts(data.tile), nearest: counts(data.nearest),
+    };
+    const total = data.id.length;
+    const canvas = make("canvas", { tabindex: 0, role: "application", "aria-label":
+      `${data.title}, ${total} points. Arrow keys walk from point to point, plus and minus zoom, 0 shows all, Enter keeps the class alone.` });
+    const context = canvas.getContext("2d");
+    const small = make("canvas", { width: 72, height: 72, "aria-hidden": "true" });
+    const words = make("div", { role: "status" }, "Point at a mark, or walk with the arrow keys.");
+    const status = make("output");
+    const view = { scale: 1, x: 0, y: 0 };
+    let visible = [], current = -1, alone = null, lasso = null, chosen = [], due = false;
+
+    const colour = make("select", {}, ...["class", "correctness"].map((name) => make("option", {}, name)));
+    const filter = make("select", {}, ...["all", ...VERDICTS.slice(1)].map((name) => make("option", {}, name)));
+    const search = make("input", { type: "search", placeholder: "class" });
+    const button = (text, act) => {
+      const made = make("button", { type: "button" }, text);
+      made.addEventListener("click", act);
+      return made;
+    };
+
+    // A mark of each look, drawn once and copied for each point.
+    const ratio = () => window.devicePixelRatio || 1;
+    let stamps = new Map();
+    const stamp = (shape, ink) => {
+      const key = `${shape} ${ink}`;
+      if (!stamps.has(key)) {
+        const radius = (total > 3000 ? 3.5 : 5.5) * ratio();
+        const side = Math.ceil(radius * 2.4);
+        const made = make("canvas", { width: side, height: side });
+        const pen = made.getContext("2d");
+        pen.setTransform(radius, 0, 0, radius, side / 2, side / 2);
+        pen.globalAlpha = 0.85;
+        pen.fillStyle = ink;
+        pen.fill(new Path2D(looks.shapes[shape]), looks.rules[shape]);
+        stamps.set(key, made);
+      }
+      return stamps.get(key);
+    };
+    const mark = (at) => {
+      if (colour.value === "class") {
+        const label = Math.max(data.look[map.kind[at]], 0);
+        return stamp((label + Math.floor(label / 10)) % 10, looks.colours[label % 10]);
+      }
+      const verdict = map.verdict[at];
+      return stamp([5, 0, 7, 6][verdict], [looks.none, looks.right, looks.wrong, looks.none][verdict]);
+    };
+
+    const [west, east, south, north] = data.range;
+    const side = () => Math.min(canvas.width, canvas.height);
+    const place = (at) => {
+      const unit = side() * view.scale;
+      return [
+        canvas.width / 2 + ((map.x[at] - west) / (east - west) - 0.5) * unit + view.x * side(),
+        canvas.height / 2 - ((map.y[at] - south) / (north - south) - 0.5) * unit + view.y * side(),
+      ];
+    };
+    const paint = () => {
+      due = false;
+      context.fillStyle = "#fff";
+      context.fillRect(0, 0, canvas.width, canvas.height);
+      for (const at of visible) {
+        const [x, y] = place(at);
+        if (x < -20 || y < -20 || x > canvas.width + 20 || y > canvas.height + 20) continue;
+        const picture = mark(at);
+        context.drawImage(picture, x - picture.width / 2, y - picture.height / 2);
+      }
+      context.lineWidth = 2 * ratio();
+      context.strokeStyle = "#1c212b";
+      for (const at of current < 0 ? chosen : [current, ...chosen]) {
+        const [x, y] = place(at);
+        context.beginPath();
+        context.arc(x, y, 9 * ratio(), 0, 2 * Math.PI);
+        context.stroke();
+      }
+      if (lasso) {
+        context.beginPath();
+        lasso.forEach(([x, y], step) => (step ? context.lineTo(x, y) : context.moveTo(x, y)));
+        context.stroke();
+      }
+    };
+    const draw = () => {
+      if (!due) requestAnimationFrame(paint);
+      due = true;
+    };
+    const choose = () => {
+      const wanted = search.value.trim().toLowerCase();
+      const verdict = VERDICTS.indexOf(filter.value);
+      visible = [];
+      for (let at = 0; at < total; at += 1) {
+        if (alone !== null && map.kind[at] !== alone) continue;
+        if (verdict > 0 && map.verdict[at] !== verdict) continue;
+        if (wanted && !data.classes[map.kind[at]].toLowerCase().includes(wanted)) continue;
+        visible.push(at);
+      }
+      if (!visible.includes(current)) current = -1;
+      const more = data.left_out ? `, ${data.left_out} more hold no numbers` : "";
+      status.textContent = `${visible.length} of ${total} points${more}`;
+      draw();
+    };
+    const size = () => {
+      const width = canvas.clientWidth;
+      if (!width) return;
+      canvas.width = Math.round(width * ratio());
+      canvas.height = Math.round(Math.min(width * 0.75, 640) * ratio());
+      canvas.style.height = `${canvas.height / ratio()}px`;
+      stamps = new Map();
+      draw();
+    };
+
+    const tell = (at) => {
+      current = at;
+      const pen = small.getContext("2d");
+      pen.clearRect(0, 0, 72, 72);
+      if (at < 0) return draw();
+      if (sheet && map.tile[at] !== 0xffffffff) {
+        const column = map.tile[at] % sheet.columns, row = Math.floor(map.tile[at] / sheet.columns);
+        pen.imageSmoothingEnabled = false;
+        pen.drawImage(sheet.image, column * sheet.side, row * sheet.side, sheet.side, sheet.side, 0, 0, 72, 72);
+      }
+      const nearest = map.nearest[at] === 0xffffffff ? "" : `; nearest in the embedding: ${data.nearest_classes[map.nearest[at]]}`;
+      words.textContent = `${data.classes[map.kind[at]]}, example ${data.id[at]}: ${VERDICTS[map.verdict[at]]}${nearest}`;
+      draw();
+    };
+    const under = (x, y) => {
+      let best = -1, least = (14 * ratio()) ** 2;
+      for (const at of visible) {
+        const [px, py] = place(at);
+        const apart = (px - x) ** 2 + (py - y) ** 2;
+        if (apart < least) [best, least] = [at, apart];
+      }
+      return best;
+    };
+    const zoom = (factor, x = canvas.width / 2, y = canvas.height / 2) => {
+      const scale = Math.min(Math.max(view.scale * factor, 0.5), 200);
+      const by = scale / view.scale;
+      const [fx, fy] = [(x - canvas.width / 2) / side(), (y - canvas.height / 2) / side()];
+      [view.x, view.y, view.scale] = [fx + (view.x - fx) * by, fy + (view.y - fy) * by, scale];
+      draw();
+    };
+    const whole = () => { [view.scale, view.x, view.y] = [1, 0, 0]; draw(); };
+    const isolate = () => { alone = alone === null && current >= 0 ? map.kind[current] : null; choose(); };
+
+    // The nearest point that lies more in the direction than aside of it.
+    const step = (dx, dy) => {
+      if (current < 0) return tell(visible.length ? visible[0] : -1);
+      const [x, y] = place(current);
+      let best = current, least = Infinity;
+      for (const at of visible) {
+        const [px, py] = place(at);
+        const along = (px - x) * dx + (py - y) * dy;
+        const aside = Math.abs((px - x) * dy) + Math.abs((py - y) * dx);
+        if (at !== current && along > 0 && aside <= along && along + 2 * aside < least) [best, least] = [at, along + 2 * aside];
+      }
+      tell(best);
+    };
+    const keys = {
+      ArrowLeft: () => step(-1, 0), ArrowRight: () => step(1, 0), ArrowUp: () => step(0, -1), ArrowDown: () => step(0, 1),
+      "+": () => zoom(1.4), "=": () => zoom(1.4), "-": () => zoom(1 / 1.4), 0: whole, Enter: isolate,
+    };
+    canvas.addEventListener("keydown", (event) => {
+      if (event.ctrlKey || event.metaKey || event.altKey || !keys[event.key]) return;
+      event.preventDefault();
+      keys[event.key]();
+    });
+
+    const inside = ([x, y], corners) => {
+      let within = false;
+      corners.forEach(([ax, ay], at) => {
+        const [bx, by] = corners[(at + corners.length - 1) % corners.length];
+        if (ay > y !== by > y && x < ((bx - ax) * (y - ay)) / (by - ay) + ax) within = !within;
+      });
+      return within;
+    };
+    const at = (event) => [event.offsetX * ratio(), event.offsetY * ratio()];
+    let drag = null;
+    canvas.addEventListener("pointerdown", (event) => {
+      canvas.setPointerCapture(event.pointerId);
+      if (event.shiftKey) lasso = [at(event)];
+      else drag = at(event);
+    });
+    canvas.addEventListener("pointermove", (event) => {
+      const here = at(event);
+      if (lasso) { lasso.push(here); draw(); return; }
+      if (!drag) { tell(under(...here)); return; }
+      view.x += (here[0] - drag[0]) / side();
+      view.y += (here[1] - drag[1]) / side();
+      drag = here;
+      draw();
+    });
+    canvas.addEventListener("pointerup", () => {
+      if (lasso) chosen = visible.filter((point) => inside(place(point), lasso));
+      if (lasso) words.textContent = `${chosen.length} points chosen`;
+      lasso = drag = null;
+      save.hidden = chosen.length === 0;
+      draw();
+    });
+    // The wheel scrolls the page until the map has the focus.
+    canvas.addEventListener("wheel", (event) => {
+      if (document.activeElement !== canvas && !event.ctrlKey) return;
+      event.preventDefault();
+      zoom(event.deltaY < 0 ? 1.2 : 1 / 1.2, ...at(event));
+    }, { passive: false });
+
+    const save = button("Save the chosen as CSV", () => {
+      const quoted = (text) => `"${text.replaceAll('"', '""')}"`;
+      const lines = chosen.map((point) => `${data.id[point]},${quoted(data.classes[map.kind[point]])},${VERDICTS[map.verdict[point]]}`);
+      const text = ["example_id,class,verdict", ...lines].join("\r\n");
+      const link = make("a", { href: URL.createObjectURL(new Blob([text], { type: "text/csv" })), download: "chosen.csv" });
+      link.click();
+      URL.revokeObjectURL(link.href);
+    });
+    save.hidden = true;
+    colour.addEventListener("change", draw);
+    filter.addEventListener("change", choose);
+    search.addEventListener("input", choose);
+    section.querySelector(".plot").after(make("div", { class: "panel" },
+      make("label", {}, "Colour", colour), make("label", {}, "Show", filter), make("label", {}, "Class", search),
+      button("Class of the point alone, or all", isolate), button("Whole map", whole), save, status,
+      canvas, make("div", { class: "hover" }, small, words),
+      make("p", { class: "muted" }, "Drag to move, wheel to zoom once the map has the focus, hold shift and drag to choose points.")));
+    new ResizeObserver(size).observe(canvas);
+    size();
+    choose();
+  }
+
+  const { looks, sheet } = numbers;
+  if (sheet) {
+    sheet.image = new Image();
+    sheet.image.src = sheet.address;
+  }
+  threshold(numbers.threshold);
+  numbers.maps.forEach((map) => projector(map, looks, sheet));
+})();

@@ -1,0 +1,131 @@
+//! What follows the first screen: data, training, embedding, calibration, neighbours, confusion, evaluations, classes.
+
+use super::html::{bar, details, escape, facts, paragraph, shown, table, table_with};
+use super::{Pictures, Section, chart, details as lists};
+use crate::report::evaluated::Evaluated;
+use crate::report::evaluation;
+use crate::report::figure::Part;
+use crate::report::summary::{self, LAYERS, words};
+use crate::report::{ReportData, ReportError, Shown};
+
+/// All of them, each with the figures that belong there.
+pub(super) fn sections(data: &ReportData, figures: &[Shown], pictures: &Pictures) -> Result<Vec<Section>, ReportError> {
+    let of = |part: Part| figures_of(data, pictures, figures, part);
+    let all = [
+        ("data", "Data", lists::data(data) + &of(Part::Data)?),
+        ("training", "Training", training(data) + &of(Part::Training)?),
+        ("embedding", "Embedding", of(Part::Embedding)?),
+        ("calibration", "Calibration", calibration(data) + &of(Part::Calibration)?),
+        ("neighbours", "Neighbours", of(Part::Neighbours)?),
+        ("confusion", "Confusion", of(Part::Confusion)?),
+        ("no-match", "Queries without a match", of(Part::NoMatch)?),
+        ("matches", "Match", matches(data)),
+        ("evaluation", "Evaluation", data.evaluations.iter().map(|found| evaluated(data, found)).collect()),
+        ("classes", "Classes", lists::classes(data)),
+    ];
+    let there = all.into_iter().filter(|(.., body)| !body.is_empty());
+    Ok(there.map(|(id, title, body)| Section { id, title, body }).collect())
+}
+
+fn figures_of(data: &ReportData, pictures: &Pictures, figures: &[Shown], part: Part) -> Result<String, ReportError> {
+    let some = figures.iter().enumerate().filter(|(_, shown)| shown.part == part);
+    some.map(|one| chart::figure(data, pictures, one)).collect()
+}
+
+fn training(data: &ReportData) -> String {
+    if data.lacks("training") {
+        return paragraph("Not there: no training is plugged into the report.");
+    }
+    let losses = summary::losses(data);
+    let mut out = if losses.is_empty() {
+        paragraph("No training step was run: the network keeps its first weights.")
+    } else {
+        facts("Losses", &losses)
+    };
+    let rates = data.history.0.first().zip(data.history.0.last());
+    if let Some((first, last)) = rates {
+        out += &paragraph(&format!(
+            "The learning rate goes from {} at step {} to {} at step {}.",
+            first.learning_rate, first.step, last.learning_rate, last.step
+        ));
+    }
+    if let Some(rows) = summary::layers(&data.model.summary) {
+        let layers = table(&format!("The network, {} layers", rows.len()), &words(LAYERS), &rows);
+        out += &details("Layers of the network", &layers);
+    }
+    out
+}
+
+fn calibration(data: &ReportData) -> String {
+    if data.lacks("calibration") {
+        return paragraph("Not there: no calibration is plugged into the report.");
+    }
+    let calibration = &data.calibration;
+    let mut out = paragraph(&format!(
+        "{} over {} queries, {} matcher with k = {}, {} counting. A match is a {} distance at or below the cutpoint's.",
+        calibration.metric,
+        crate::report::chart::number(calibration.queries as f64, 0),
+        calibration.matcher,
+        calibration.k,
+        calibration.counting,
+        calibration.distance_metric.name()
+    ));
+    let (header, rows) = summary::cutpoints(data);
+    out += &table("Cutpoints", &header, &rows);
+    if !calibration.unreachable.is_empty() {
+        out += &paragraph(&format!("No threshold reaches: {}.", calibration.unreachable.join(", ")));
+    }
+    out + "<div id=\"threshold\"></div>"
+}
+
+/// Every number of `match`, and of further ones.
+fn matches(data: &ReportData) -> String {
+    let mut numbers = Vec::new();
+    summary::flatten(&data.match_metrics, "", &mut numbers);
+    let mut out = String::new();
+    if !numbers.is_empty() {
+        out += &paragraph(&format!("At {}.", data.cutpoint_words()));
+        out += &facts("Numbers of the match", &valued(&numbers));
+    }
+    for found in &data.further_matches {
+        let numbers: Vec<(String, f64)> =
+            found.metrics.iter().filter_map(|(name, value)| Some((name.clone(), value.as_f64()?))).collect();
+        let caption = format!("{}: {} queries of {} classes", found.stage, found.queries, found.classes.len());
+        out += &details(&caption, &facts(&caption, &valued(&numbers)));
+    }
+    out
+}
+
+fn valued(numbers: &[(String, f64)]) -> Vec<Vec<String>> {
+    numbers.iter().map(|(name, number)| words([name, &summary::value(*number)])).collect()
+}
+
+fn evaluated(data: &ReportData, found: &Evaluated) -> String {
+    let evaluation = &found.evaluation;
+    let mut out = format!("<h3>{}</h3>{}", escape(&found.stage), paragraph(&evaluation::looked_up(evaluation)));
+    if let Some(text) = evaluation::finds_itself(evaluation) {
+        out += &format!("<p class=\"flaw\"><b>⚠ Flaw.</b> {}</p>", escape(&text));
+    }
+    let (header, rows) = evaluation::figures(data, found);
+    out += &table(&format!("Figures of {}, with intervals", found.stage), &header, &rows);
+    if let Some(text) = evaluation::without_copies(data, found) {
+        out += &paragraph(&text);
+    }
+    if let Some((header, rows)) = evaluation::categories(evaluation) {
+        out += &table(&format!("Figures of {} by category", found.stage), &header, &rows);
+    }
+    if let Some(text) = evaluation::hubs(data, evaluation) {
+        out += &paragraph(&text);
+    }
+    for (name, why) in &evaluation.undefined {
+        out += &paragraph(&format!("{name} has no value: {why}."));
+    }
+    out
+}
+
+/// A list with bars, and how many of how many it shows.
+pub(super) fn ranked(what: &str, header: &[String], rows: Vec<(Vec<String>, f64)>, of: usize) -> String {
+    let caption = format!("{what}: {}", shown(rows.len(), of, "classes"));
+    let rows: Vec<_> = rows.into_iter().map(|(cells, share)| (cells, bar(share))).collect();
+    table_with(&caption, header, &rows)
+}
