@@ -29,7 +29,7 @@ pub(super) fn base64(bytes: &[u8]) -> String {
 pub(super) fn address(image: &Image) -> Result<String, ReportError> {
     let colours = if image.shape.channels == 1 { ExtendedColorType::L8 } else { ExtendedColorType::Rgb8 };
     let mut bytes = Vec::new();
-    PngEncoder::new_with_quality(&mut bytes, CompressionType::Best, FilterType::Adaptive)
+    PngEncoder::new_with_quality(&mut bytes, CompressionType::Default, FilterType::Adaptive)
         .write_image(&image.pixels, image.shape.width, image.shape.height, colours)
         .map_err(|error| ReportError::Draw(error.to_string()))?;
     Ok(format!("data:image/png;base64,{}", base64(&bytes)))

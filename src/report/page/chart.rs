@@ -19,14 +19,14 @@ pub(super) fn figure(
 ) -> Result<String, ReportError> {
     let figure = &shown.figure;
     let mut out = format!(
-        "<section class=\"figure\" id=\"figure-{}\" aria-labelledby=\"title-{}\"><h3 id=\"title-{}\">{}</h3>",
+        "<article class=\"figure\" id=\"figure-{}\" aria-labelledby=\"title-{}\"><h3 id=\"title-{}\">{}</h3>",
         at + 1,
         at + 1,
         at + 1,
         escape(&figure.title)
     );
     if let Body::Absent = figure.body {
-        return Ok(out + &paragraph(&figure.subtitle) + "</section>");
+        return Ok(out + &paragraph(&figure.subtitle) + "</article>");
     }
     let _ = write!(out, "<p class=\"muted\">{}</p>", escape(&figure.subtitle));
     match (&figure.body, &shown.svg) {
@@ -44,7 +44,7 @@ pub(super) fn figure(
     for table in numbers::tables(data, &figure.body) {
         out += &details(&format!("Numbers: {}", table.name), &table.html());
     }
-    Ok(out + "</section>")
+    Ok(out + "</article>")
 }
 
 /// Every strip with its images and words, and how many of how many these are.
@@ -79,7 +79,8 @@ fn write_tile(out: &mut String, address: &str, tile: &Tile) {
         Some(true) => "tile right",
         Some(false) => "tile wrong",
     };
-    let alt = tile.words.iter().map(|(words, _)| words.as_str()).collect::<Vec<_>>().join(", ");
+    let words = tile.words.iter().map(|(words, _)| words.as_str()).collect::<Vec<_>>().join(", ");
+    let alt = format!("Image: {words}");
     let _ = write!(
         out,
         "<figure class=\"{class}\"><img src=\"{address}\" alt=\"{}\" width=\"96\" height=\"96\"><figcaption>",

@@ -40,7 +40,7 @@ pub(super) fn sections(
     caveats += &absent(data, figures);
     vec![
         Section { id: "headline", title: "Headline", body: headline },
-        Section { id: "caveats", title: "What these numbers carry", body: caveats },
+        Section { id: "caveats", title: "Caveats", body: caveats },
     ]
 }
 
@@ -81,7 +81,9 @@ fn beside(data: &ReportData, baselines: Option<&Baselines>) -> String {
     let Some(baselines) = baselines else { return out + "<p>Not computed: the spec leaves them out.</p>" };
     let row = |(name, share): (&str, f64)| (words([name, &percent(share)]), bar(share));
     let rows: Vec<_> = methods(baselines).into_iter().map(row).collect();
-    out += &table_with("The nearest other image has the query's class", &words(["Method", "Recall@1", ""]), &rows);
+    if !rows.is_empty() {
+        out += &table_with("The nearest other image has the query's class", &words(["Method", "Recall@1", ""]), &rows);
+    }
     if let RawPixels::Skipped(reason) = &baselines.raw_pixels {
         out += &paragraph(reason);
     }

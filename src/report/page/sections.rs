@@ -18,7 +18,7 @@ pub(super) fn sections(data: &ReportData, figures: &[Shown], pictures: &Pictures
         ("calibration", "Calibration", calibration(data) + &of(Part::Calibration)?),
         ("neighbours", "Neighbours", of(Part::Neighbours)?),
         ("confusion", "Confusion", of(Part::Confusion)?),
-        ("no-match", "Queries without a match", of(Part::NoMatch)?),
+        ("no-match", "No match", of(Part::NoMatch)?),
         ("matches", "Match", matches(data)),
         ("evaluation", "Evaluation", data.evaluations.iter().map(|found| evaluated(data, found)).collect()),
         ("classes", "Classes", lists::classes(data)),

@@ -137,7 +137,9 @@ impl HeatMap {
         let height = (grid.rows.len() as f64 * layout.cell).clamp(60.0, 700.0);
         for step in 0..height as usize {
             let share = 1.0 - (step as f64 + 0.5) / height;
-            canvas.fill(Area::new(x, layout.top + step as f64, 26.0, 1.0), theme::sequential(share));
+            // Each reaches under the next: at another size no light comes through between them.
+            let reach = if step + 1 < height as usize { 2.0 } else { 1.0 };
+            canvas.fill(Area::new(x, layout.top + step as f64, 26.0, reach), theme::sequential(share));
         }
         canvas.frame(Area::new(x, layout.top, 26.0, height.floor()), 1.0, theme::FRAME);
         let most = if self.normalize { 1.0 } else { grid.largest() as f64 };
