@@ -15,6 +15,7 @@ use super::mark::{Mark, Words};
 use super::page::escape;
 use super::text::{self, CAP_HEIGHT, Weight};
 use super::theme::Shape;
+use crate::base::visible::visible;
 
 /// The `position`th picture of a page: names of shapes are made of it, for they are known in the whole page.
 ///
@@ -163,6 +164,8 @@ fn write_words(out: &mut String, words: &Words) {
     if words.text.trim().is_empty() {
         return;
     }
+    // As wide as what is written, where something hidden is written by its escape.
+    let shown = visible(&words.text);
     let baseline = words.size * CAP_HEIGHT / 2.0;
     let (x, y) = words.at;
     if words.upward {
@@ -182,8 +185,8 @@ fn write_words(out: &mut String, words: &Words) {
             "{anchor}{weight} font-size=\"{}\" fill=\"{}\" textLength=\"{}\" lengthAdjust=\"spacingAndGlyphs\">{}</text>",
             short(words.size),
             hex(words.colour),
-            short(text::width(&words.text, words.size, words.weight)),
-            escape(&words.text)
+            short(text::width(&shown, words.size, words.weight)),
+            escape(&shown)
         ),
     );
 }
