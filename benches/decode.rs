@@ -43,7 +43,13 @@ fn main() {
         let spec = serde_json::json!({ "image-folder": { "path": folder.to_str().expect("a plain path") } });
         let source: Source = param::from_json(&spec).expect("a source");
         let output = tempfile::tempdir().expect("a temporary folder");
-        let access = Access { downloads: output.path(), on_progress: &|_| {}, stop: &|| false, on_read: &|_, _| () };
+        let access = Access {
+            downloads: output.path(),
+            on_progress: &|_| {},
+            stop: &|| false,
+            column: None,
+            on_read: &|_, _| (),
+        };
         let mut times: Vec<f64> = (0..3)
             .map(|_| {
                 let start = Instant::now();

@@ -21,7 +21,7 @@ mod network;
 #[cfg(test)]
 mod noise;
 pub mod ops;
-mod optim;
+pub mod optim;
 mod parameters;
 mod pixels;
 pub mod reference;
@@ -39,7 +39,7 @@ pub use loss::{LossSpec, TrainingMetric};
 pub use miner::MinerSpec;
 pub use network::{EMBED_BATCH, LoadError, Network};
 pub use ops::Numerics;
-pub use optim::{Adam, AdamW, Lamb, Muon, Optimizer, RmsProp, Sgd};
+pub use optim::Optimizer;
 pub use pixels::{Pixels, PixelsError};
 pub use schedule::Schedule;
 pub use state::FitState;

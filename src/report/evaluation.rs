@@ -173,6 +173,7 @@ pub(super) fn ends(low: Option<f64>, high: Option<f64>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::artifact::HubsInfo;
     use crate::artifact::{NearCopiesInfo, RerankInfo};
     use crate::report::provenance::FoundCopies;
     use crate::report::synthetic;
