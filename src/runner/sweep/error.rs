@@ -20,6 +20,8 @@ pub enum SweepError {
         name: String,
         /// Where sweeps are.
         folder: PathBuf,
+        /// What to do about it.
+        help: String,
     },
     /// A word that means several sweeps.
     #[error("`{name}` may mean the sweep {}", .readings.join(", or "))]
@@ -134,10 +136,10 @@ pub enum SweepError {
 impl SweepError {
     /// What to do about it.
     #[must_use]
-    pub const fn help(&self) -> &'static str {
+    pub fn help(&self) -> &str {
         match self {
             Self::NoSweepIn { .. } => "add `[sweep]` with an `objective` and `[sweep.parameters]`: see docs/sweeps.md",
-            Self::NoSweep { .. } => "`simpipe runs` lists them; `latest` is the newest",
+            Self::NoSweep { help, .. } => help,
             Self::Ambiguous { .. } => "write the whole id",
             Self::Format { .. } => "use the simpipe that wrote it, or a newer one",
             Self::NoJournal { .. } | Self::OtherSweep { .. } => {

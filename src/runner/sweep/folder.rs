@@ -1,10 +1,12 @@
 //! Where sweeps are: `artifacts/sweeps/<name>/<time>-<id>/` with the journal, the claims and a run folder for each run of
 //! a trial. Trials are no runs of their experiment's name: nobody who asks for the newest of those means one.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use super::error::SweepError;
 use super::journal::FIRST;
+use crate::base::suggest;
 use crate::runner::RunError;
 use crate::runner::folders::subfolders;
 
@@ -77,11 +79,45 @@ pub fn find(root: &Path, wanted: &str) -> Result<PathBuf, RunError> {
     let part =
         |folder: &&PathBuf| !wanted.is_empty() && (id(folder).starts_with(wanted) || id(folder).ends_with(wanted));
     match all.iter().filter(part).collect::<Vec<_>>().as_slice() {
-        [] => Err(SweepError::NoSweep { name: wanted.to_owned(), folder: sweeps_folder(root) }.into()),
+        [] => {
+            let help =
+                meant(wanted, &all).unwrap_or_else(|| "`simpipe runs` lists them; `latest` is the newest".to_owned());
+            Err(SweepError::NoSweep { name: wanted.to_owned(), folder: sweeps_folder(root), help }.into())
+        }
         [folder] => Ok((*folder).clone()),
         several => {
             let readings = several.iter().take(3).map(|folder| id(folder)).collect();
             Err(SweepError::Ambiguous { name: wanted.to_owned(), readings }.into())
         }
+    }
+}
+
+/// What a word that is no sweep was probably meant to be: an experiment's name, an id, `latest`.
+fn meant(wanted: &str, all: &[PathBuf]) -> Option<String> {
+    let id = |folder: &Path| folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let names: BTreeSet<String> = all.iter().filter_map(|folder| folder.parent()).map(id).collect();
+    let known: Vec<String> =
+        ["latest".to_owned()].into_iter().chain(names).chain(all.iter().map(|one| id(one))).collect();
+    let known = if all.is_empty() { Vec::new() } else { known };
+    let near = suggest::closest(wanted, known.iter().map(String::as_str))?;
+    Some(format!("did you mean `{near}`?"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_misspelt_sweep_is_answered_with_the_one_that_was_meant() {
+        let root = tempfile::tempdir().unwrap();
+        let folder = sweeps_folder(root.path()).join("sweep-losses").join("20260801T120000.000Z-0a1b2c");
+        std::fs::create_dir_all(&folder).unwrap();
+        std::fs::write(folder.join(FIRST), "").unwrap();
+        let help = |wanted: &str| find(root.path(), wanted).unwrap_err().help().unwrap_or_default().to_owned();
+        assert_eq!(help("sweep-loses"), "did you mean `sweep-losses`?");
+        assert_eq!(help("lastest"), "did you mean `latest`?");
+        assert_eq!(help("20260801T120000.000Z-0a1b2d"), "did you mean `20260801T120000.000Z-0a1b2c`?");
+        assert_eq!(help("something"), "`simpipe runs` lists them; `latest` is the newest");
+        assert_eq!(find(root.path(), "sweep-losses").unwrap(), folder);
     }
 }
