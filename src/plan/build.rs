@@ -20,7 +20,12 @@ use crate::stage::{Catalog, DynStage, Facts, InputFacts, Kind, ParamIssue, Polic
 /// A graph whose stages may have failed to read.
 type Draft = DiGraph<Option<Arc<dyn DynStage>>, Edge>;
 
-pub(super) fn build(mut experiment: Experiment, catalog: &dyn Catalog) -> Result<Plan, Vec<Issue>> {
+/// `like` is a plan of the same experiment with other values: what it knows of outside data is not looked up again.
+pub(super) fn build(
+    mut experiment: Experiment,
+    catalog: &dyn Catalog,
+    like: Option<&Plan>,
+) -> Result<Plan, Vec<Issue>> {
     let mut issues = Issues(std::mem::take(&mut experiment.issues));
     check_device(&experiment, catalog, &mut issues);
     let read: Vec<_> = experiment.stages.iter().map(|spec| read(spec, catalog, &mut issues)).collect();
@@ -38,7 +43,7 @@ pub(super) fn build(mut experiment: Experiment, catalog: &dyn Catalog) -> Result
         issues.finish()?;
         return Err(vec![Issue::nowhere("the graph has a cycle")]);
     };
-    let (facts, warnings) = infer(&experiment, &draft, &order, &mut issues);
+    let (facts, warnings) = infer(&experiment, &draft, &order, like, &mut issues);
     let draft_of = |id: &str| {
         let node = NodeIndex::new(experiment.stages.iter().position(|stage| stage.id == id)?);
         Some((draft[node].clone()?, facts.get(&node).cloned()))
@@ -226,10 +231,12 @@ fn sorted(draft: &Draft) -> Option<Vec<NodeIndex>> {
 }
 
 /// Facts of every stage that has its inputs' facts, and all warnings; a stage behind a problem is left out, not blamed.
+/// What another plan has said of a stage is not said again.
 fn infer(
     experiment: &Experiment,
     draft: &Draft,
     order: &[NodeIndex],
+    like: Option<&Plan>,
     issues: &mut Issues,
 ) -> (BTreeMap<NodeIndex, Facts>, Vec<Issue>) {
     let mut known: BTreeMap<NodeIndex, Facts> = BTreeMap::new();
@@ -244,6 +251,11 @@ fn infer(
             .collect();
         let plugged = stage.ports().iter().all(|port| port.optional || inputs.contains_key(port.name));
         if !plugged || inputs.len() != edges.len() {
+            continue;
+        }
+        if let Some(facts) = like.filter(|_| edges.is_empty()).and_then(|like| like.facts_of(&spec.id, stage.as_ref()))
+        {
+            known.insert(*node, facts);
             continue;
         }
         let inputs = InputFacts(inputs);

@@ -59,7 +59,20 @@ impl Plan {
     /// # Errors
     /// Every problem found, in the order of the text.
     pub fn build(experiment: Experiment, catalog: &dyn Catalog) -> Result<Self, Vec<Issue>> {
-        build::build(experiment, catalog)
+        build::build(experiment, catalog, None)
+    }
+
+    /// The same, where a plan of the same experiment with other values is at hand.
+    pub(super) fn build_like(experiment: Experiment, catalog: &dyn Catalog, like: &Self) -> Result<Self, Vec<Issue>> {
+        build::build(experiment, catalog, Some(like))
+    }
+
+    /// What is known of a stage that reads no other, if it is the same here: it hangs on outside data alone.
+    pub(super) fn facts_of(&self, id: &str, stage: &dyn DynStage) -> Option<Facts> {
+        let node = &self.graph[self.find(id)?];
+        let params = |stage: &dyn DynStage| stage.params(View::Located);
+        let same = node.stage.name() == stage.name() && params(node.stage.as_ref()) == params(stage);
+        same.then(|| node.facts.clone())
     }
 
     /// The whole resolved spec with every default, as JSON.

@@ -4,8 +4,8 @@ use std::any::Any;
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use petgraph::graph::NodeIndex;
@@ -13,6 +13,7 @@ use walkdir::WalkDir;
 
 use super::checkpoints::StoredCheckpoints;
 use super::error::StageFailure;
+use super::frozen::FrozenSources;
 use super::inputs::{self, Candidates, Entries, Sources};
 use super::known::{Known, Stored};
 use super::schedule::Held;
@@ -40,6 +41,8 @@ pub(super) struct Executor<'a> {
     pub(super) on_event: &'a (dyn Fn(&Event) + Sync),
     /// Whether other runs compute beside it, in this process or in another: only one of them has the device at a time.
     pub(super) shares_device: bool,
+    /// What the sources were when the sweep of the run first looked at them.
+    pub(super) frozen: Option<&'a FrozenSources>,
     pub(super) known: Known,
 }
 
@@ -71,7 +74,10 @@ impl Executor<'_> {
         attempt: &mut Attempt,
         held: &Held<'_>,
     ) -> Result<Option<(Outcome, AcEntry)>, StageFailure> {
-        let sources = Sources::of(self.plan, node, self.store)?;
+        let sources = match self.frozen {
+            Some(frozen) => frozen.of(self.plan, node, self.store)?,
+            None => Arc::new(Sources::of(self.plan, node, self.store)?),
+        };
         let candidates = Candidates::of(self.plan, node, self.backend, upstream, &sources.digests);
         attempt.parts = Some(candidates.compute.clone());
         let mut damage = None;

@@ -55,6 +55,11 @@ impl Sources {
         unsaid.map_or(Ok(()), |source| Err(StageFailure::Unsaid(source.name.clone())))
     }
 
+    /// Where they lie.
+    pub(super) fn places(&self) -> Vec<PathBuf> {
+        self.asked.iter().cloned().collect()
+    }
+
     pub(super) fn forget(&self, store: &Store) {
         self.asked.iter().for_each(|path| Contents::forget(store, path));
     }

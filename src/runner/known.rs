@@ -74,8 +74,10 @@ impl Making<'_> {
         }
         let inputs = self.inputs(node)?;
         let planned = &self.plan.graph[node];
-        // It has its result: what it would say of its inputs now is of no account.
-        let facts = planned.stage.infer(&inputs).unwrap_or_else(|_| planned.facts.clone());
+        // It has its result: what it would say of its inputs now is of no account. One without inputs has said all, and would
+        // only look at outside data again.
+        let said = if inputs.0.is_empty() { None } else { planned.stage.infer(&inputs).ok() };
+        let facts = said.unwrap_or_else(|| planned.facts.clone());
         let facts = match (self.stored)(node) {
             None => facts,
             Some(entry) => planned.stage.complete(facts, &|name| {

@@ -9,6 +9,7 @@ pub mod estimate;
 mod event;
 mod executor;
 pub mod folders;
+mod frozen;
 mod git;
 mod inputs;
 mod known;
@@ -50,6 +51,7 @@ use crate::stage::{Catalog, StageError};
 use crate::store::{AcEntry, Files, Journal, RunStart, Store, StoreError};
 use error::StageFailure;
 use executor::{Attempt, Executor};
+use frozen::FrozenSources;
 use git::SharedLook;
 use known::Known;
 use petgraph::graph::NodeIndex;
@@ -76,8 +78,9 @@ enum Part<'a> {
     Whole,
     /// A group of this id.
     Group(&'a str),
-    /// A sweep of this id, in whose folder it gets its own; what is checked out is asked once for all its trials.
-    Trial { sweep: &'a str, folder: &'a Path, git: &'a SharedLook },
+    /// A sweep of this id, in whose folder it gets its own; what is checked out and what the sources are is asked once for
+    /// all its trials.
+    Trial { sweep: &'a str, folder: &'a Path, git: &'a SharedLook, sources: &'a FrozenSources },
 }
 
 impl<'a> Part<'a> {
@@ -86,6 +89,14 @@ impl<'a> Part<'a> {
         match self {
             Self::Whole => None,
             Self::Group(id) | Self::Trial { sweep: id, .. } => Some(id),
+        }
+    }
+
+    /// What the sources were when the sweep first looked at them; `None` where a run looks by itself.
+    const fn sources(self) -> Option<&'a FrozenSources> {
+        match self {
+            Self::Trial { sources, .. } => Some(sources),
+            Self::Whole | Self::Group(_) => None,
         }
     }
 
@@ -200,6 +211,7 @@ impl Runner<'_> {
             cancel: self.cancel,
             on_event,
             shares_device: matches!(part, Part::Trial { .. }),
+            frozen: part.sources(),
             known: Known::default(),
         };
         let stages = tracing::info_span!("run", id = run).in_scope(|| self.run_stages(executor, inside));
@@ -391,6 +403,11 @@ impl Run<'_> {
                 Finished { record, entry: Some(entry) }
             }
             Err(failure) => {
+                if let (StageFailure::Stage(StageError::SourceChanged { .. }), Some(frozen)) =
+                    (&failure, self.executor.frozen)
+                {
+                    frozen.note_misread(plan, node);
+                }
                 tracing::error!(stage = record.id, "{failure}");
                 record.outcome = Outcome::Failed;
                 let place_of = |path: &str| plan.place_of(node, path).map(ToString::to_string);

@@ -75,6 +75,8 @@ pub trait DynStage: Debug + Send + Sync {
     /// # Errors
     /// When data is not there.
     fn sources(&self, finder: &SourceFinder<'_>) -> Result<Vec<SourceDigest>, StageError>;
+    /// [`Stage::source_params`].
+    fn source_params(&self) -> Json;
     /// [`Stage::resume_params`].
     fn resume_params(&self) -> Option<Json>;
     /// [`Stage::run`].
@@ -136,6 +138,9 @@ impl<S: Stage + Debug> DynStage for Bound<S> {
     }
     fn sources(&self, finder: &SourceFinder<'_>) -> Result<Vec<SourceDigest>, StageError> {
         S::sources(&self.0, finder)
+    }
+    fn source_params(&self) -> Json {
+        S::source_params(&self.0)
     }
     fn resume_params(&self) -> Option<Json> {
         S::resume_params(&self.0)

@@ -112,6 +112,12 @@ pub trait Stage: Send + Sync + 'static {
         Ok(Vec::new())
     }
 
+    /// The parameters that decide what [`Stage::sources`] looks at, with paths as they lie here: two stages of one kind that
+    /// have the same ones read the same. All of them, unless a stage says less.
+    fn source_params(params: &Self::Params) -> serde_json::Value {
+        params.write(View::Located)
+    }
+
     /// The parameter `stream`, where the stage has one: another stream of random numbers at the same seed.
     fn stream(_params: &Self::Params) -> Option<&str> {
         None

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use self::loading::Loading;
 use crate::artifact::{self, DatasetInfo, Examples, FileNames, read_json, write_json};
 use crate::base::digest::Digest;
+use crate::base::param::{Param, View};
 use crate::data::DataError;
 use crate::data::sampler::Problem;
 use crate::data::source::{Source, SourceFacts};
@@ -152,6 +153,11 @@ impl Stage for Dataset {
         let mut digests = params.source().loader().digests(finder.digest_file).map_err(stage_error)?;
         digests.extend(params.split.listed().map_err(stage_error)?.into_iter().flat_map(|listed| listed.digests));
         Ok(digests.into_iter().map(|(name, digest)| SourceDigest { name, digest }).collect())
+    }
+
+    fn source_params(params: &Params) -> serde_json::Value {
+        // How a folder is read hangs on whether something else divides it, not on how; and asking that reads it.
+        serde_json::json!([params.source.write(View::Located), params.split == Split::Source])
     }
 
     fn run(params: &Params, ctx: &mut Ctx<'_>) -> Result<(), StageError> {

@@ -273,6 +273,10 @@ impl Stage for Train {
         initial::source(params, finder)
     }
 
+    fn source_params(params: &TrainParams) -> Json {
+        initial::source_params(params)
+    }
+
     fn stream(params: &TrainParams) -> Option<&str> {
         params.stream.as_deref()
     }

@@ -3,6 +3,7 @@
 mod added;
 mod kills;
 mod slurm;
+mod sources;
 mod watch;
 
 use std::collections::BTreeMap;
@@ -356,36 +357,4 @@ fn a_rung_is_the_beginning_of_the_whole_training_to_the_bit() {
     let length = ["--set", "train.epochs=3", "--set", "train.schedule-epochs=3"];
     let whole = other.json(&[&["run", &config, "--json", "--set", set], &length[..]].concat(), 0);
     assert!(found == model(other.root(), &whole["dir"]), "the same to the byte");
-}
-
-#[test]
-fn a_source_that_changes_stops_the_sweep_by_its_name() {
-    let project = Project::new();
-    let at = |name: &str| project.root().join(name);
-    let write = |name: &str, value: u8| {
-        let path = at("photos").join(name);
-        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        image::GrayImage::from_pixel(2, 2, image::Luma([value])).save(&path).unwrap();
-    };
-    for class in ["a", "b"] {
-        (0..4).for_each(|number| write(&format!("train/{class}/{number}.png"), number * 9 + class.as_bytes()[0]));
-    }
-    std::fs::create_dir_all(at("pipelines")).unwrap();
-    let template = "format = 1\n[stages.dataset]\nstage = \"dataset\"\n[stages.sample]\nstage = \"sample\"\n\
-                    inputs = { dataset = \"dataset\" }\nsplit = \"train\"\n";
-    std::fs::write(at("pipelines/two.toml"), template).unwrap();
-    let text = "pipeline = \"two\"\nname = \"tiny\"\n[dataset]\nsource = { image-folder = { path = \"photos\" } }\n[sample]\n\
-                sampler = { multi-shot = { classes-per-batch = 2, examples-per-class = 2 } }\n[sweep]\nmethod = \"grid\"\n\
-                objective = \"sample.examples\"\ndirection = \"maximize\"\n[sweep.parameters]\n\"sample.stream\" = [\"x\", \"y\"]\n";
-    std::fs::write(at("photos.toml"), text).unwrap();
-    let path = at("photos.toml");
-    let config = path.to_str().unwrap();
-    let status = project.json(&["sweep", "run", config, "--json", "--set", "sweep.trials=2"], 0);
-    assert_eq!(status["trials"]["finished"], 2, "{status}");
-    std::thread::sleep(Duration::from_millis(60));
-    write("train/a/9.png", 200);
-    let refused = project.json(&["sweep", "run", config, "--json"], 2);
-    let message = refused["errors"][0]["message"].as_str().unwrap();
-    assert!(message.contains("of `dataset` has changed since the sweep"), "{message}");
-    assert!(refused["errors"][0]["help"].as_str().unwrap().contains("--new"));
 }

@@ -1,7 +1,7 @@
 //! `simpipe sweep status`, `table`, `best` and `stop`: what is known of a sweep, and how to end it.
 
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde_json::json;
@@ -62,14 +62,18 @@ pub(super) struct BestArgs {
     pub(super) which: WhichOptions,
 }
 
-/// Ask every process that works on a sweep to stop after its step, with a checkpoint.
+/// Ask every process that works on a sweep to stop after its step, with a checkpoint; or end a single trial.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   simpipe sweep stop
-  simpipe sweep stop sweep-losses")]
+  simpipe sweep stop sweep-losses
+  simpipe sweep stop sweep-losses --trial 7")]
 pub(super) struct StopArgs {
     #[command(flatten)]
     pub(super) which: WhichOptions,
+    /// End this trial alone, as one that has failed: all others go on, and another point takes its place.
+    #[arg(long, value_name = "N")]
+    trial: Option<usize>,
 }
 
 /// A sweep that is looked at.
@@ -190,6 +194,9 @@ pub(super) fn stop(args: &StopArgs, out: &mut dyn Write) -> Result<Exit, Error> 
     let root = args.which.place.root_here()?;
     let folder = sweep::find(&root, &args.which.sweep)?;
     let store = args.which.place.existing_store(&root)?;
+    if let Some(trial) = args.trial {
+        return stop_trial(args, trial, &folder, store.as_ref(), out);
+    }
     let (stopped, state) = sweep::stop(&folder)?;
     let cancelled = cancel_jobs(&state)?;
     let under_way = sweep::is_under_way(store.as_ref(), &folder);
@@ -205,6 +212,28 @@ pub(super) fn stop(args: &StopArgs, out: &mut dyn Write) -> Result<Exit, Error> 
     };
     writeln!(out, "sweep {}: {what}", shown(id))?;
     cancelled.iter().try_for_each(|job| writeln!(out, "job {job} is cancelled"))?;
+    Ok(Exit::Done)
+}
+
+/// Ends a trial; the journal tells whoever works on it.
+fn stop_trial(
+    args: &StopArgs,
+    trial: usize,
+    folder: &Path,
+    store: Option<&Store>,
+    out: &mut dyn Write,
+) -> Result<Exit, Error> {
+    let state = sweep::stop_trial(folder, trial)?;
+    let (id, under_way) = (&state.head.sweep, sweep::is_under_way(store, folder));
+    if args.which.json {
+        let said = json!({
+            "sweep": id, "trial": trial, "stopped": true, "running": under_way, "cancelled": Vec::<String>::new(),
+        });
+        print::json(&said, out)?;
+        return Ok(Exit::Done);
+    }
+    let when = if under_way { "ends after its step, with a checkpoint" } else { "ends when the sweep goes on" };
+    writeln!(out, "sweep {}: trial {trial} {when}", shown(id))?;
     Ok(Exit::Done)
 }
 

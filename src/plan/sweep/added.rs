@@ -23,7 +23,7 @@ impl Sweep {
         issues.finish()?;
         let laid = settings.iter().map(|one| Laid { path: &one.path, place: &one.place, node: one.node.clone() });
         let laid: Vec<Laid<'_>> = laid.collect();
-        let with = changed(&plan.experiment, &laid, catalog)?;
+        let with = changed(plan, &plan.experiment, &laid, catalog)?;
         let point = sweep.point_of(&|path| with.written(path), &plan.experiment, catalog);
         point.map_err(|outside| vec![said(&outside, settings)])
     }

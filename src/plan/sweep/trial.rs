@@ -67,7 +67,7 @@ impl Sweep {
     /// # Errors
     /// What the stages refuse.
     pub fn trial(plan: &Plan, point: Option<&Point>, rung: usize, catalog: &dyn Catalog) -> Result<Plan, Vec<Issue>> {
-        let Some(sweep) = &plan.sweep else { return changed(&plan.experiment, &[], catalog) };
+        let Some(sweep) = &plan.sweep else { return changed(plan, &plan.experiment, &[], catalog) };
         let mut experiment = plan.experiment.clone();
         let mut issues = Issues::default();
         for (path, node) in sweep.rungs.iter().flat_map(|further| further.laid(rung)) {
@@ -75,7 +75,7 @@ impl Sweep {
             experiment.set(&path, &place, node, &mut issues);
         }
         issues.finish()?;
-        changed(&experiment, &point.map(|point| sweep.laid(point)).unwrap_or_default(), catalog)
+        changed(plan, &experiment, &point.map(|point| sweep.laid(point)).unwrap_or_default(), catalog)
     }
 
     /// Tries each value on the whole graph, with the config's own in the place of all others.
@@ -87,7 +87,7 @@ impl Sweep {
         for point in self.extremes().into_iter().take(MOST_TRIED) {
             let laid = self.laid(&point);
             let Some(value) = laid.first() else { continue };
-            for issue in changed(&plan.experiment, &laid, catalog).err().unwrap_or_default() {
+            for issue in changed(plan, &plan.experiment, &laid, catalog).err().unwrap_or_default() {
                 issues.push(self.replaced(issue, value));
             }
         }
@@ -131,15 +131,20 @@ fn inside(place: &Place, outer: &Place) -> bool {
     place.source == outer.source && (outer.span.start..=outer.span.end).contains(&place.span.start)
 }
 
-/// The plan of an experiment with values laid over, and without its sweep.
-pub(super) fn changed(experiment: &Experiment, laid: &[Laid<'_>], catalog: &dyn Catalog) -> Result<Plan, Vec<Issue>> {
+/// The plan of an experiment with values laid over, and without its sweep. `plan` is the sweep's own.
+pub(super) fn changed(
+    plan: &Plan,
+    experiment: &Experiment,
+    laid: &[Laid<'_>],
+    catalog: &dyn Catalog,
+) -> Result<Plan, Vec<Issue>> {
     let mut experiment = without_sweep(experiment);
     let mut issues = Issues::default();
     for laid in laid {
         experiment.set(laid.path, laid.place, laid.node.clone(), &mut issues);
     }
     issues.finish()?;
-    Plan::build(experiment, catalog)
+    Plan::build_like(experiment, catalog, plan)
 }
 
 /// The experiment as `simpipe run` takes it.

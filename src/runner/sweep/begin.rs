@@ -6,20 +6,20 @@ use std::sync::atomic::Ordering;
 
 use super::entry::{Earlier, Entry, Head};
 use super::error::SweepError;
+use super::event::SweepEvent;
 use super::folder::{of_name, sweeps_folder};
 use super::journal::Journal;
-use super::work::SweepEvent;
-use super::{Origin, SweepRunner, Which, earlier, trial};
+use super::{Origin, SweepRunner, Which, earlier};
 use crate::base::clock;
 use crate::base::digest::Digest;
 use crate::plan::{Plan, Reason, Sweep};
-use crate::runner::inputs::Sources;
+use crate::runner::frozen::FrozenSources;
 use crate::runner::{RunError, folders};
 use crate::stage::{Catalog, StageError};
 use crate::store::StoreError;
 
 /// Digests of what the stages of a plan read from outside, by stage and source.
-type Frozen = BTreeMap<String, BTreeMap<String, Digest>>;
+type Digests = BTreeMap<String, BTreeMap<String, Digest>>;
 
 /// The sweep of a plan.
 pub(super) fn sweep_of(plan: &Plan) -> Result<&Sweep, SweepError> {
@@ -28,17 +28,18 @@ pub(super) fn sweep_of(plan: &Plan) -> Result<&Sweep, SweepError> {
 }
 
 impl SweepRunner<'_> {
-    /// The sweep that is meant, with a word that it goes on now.
+    /// The sweep that is meant, with a word that it goes on now. `frozen` gets what its sources are.
     pub(super) fn join(
         &self,
         plan: &Plan,
         origin: &Origin,
         which: Which<'_>,
         catalog: &dyn Catalog,
+        frozen: &FrozenSources,
         on_event: &(dyn Fn(&SweepEvent<'_>) + Sync),
     ) -> Result<(PathBuf, Journal), RunError> {
         let sweep = sweep_of(plan)?;
-        let (folder, is_new) = self.open_or_begin(plan, sweep, origin, which, catalog)?;
+        let (folder, is_new) = self.open_or_begin(plan, sweep, origin, which, catalog, frozen)?;
         let mut journal = Journal::read(&folder)?;
         if self.job.is_none() {
             journal.append(&Entry::Joined { trials: sweep.trials })?;
@@ -58,6 +59,7 @@ impl SweepRunner<'_> {
         origin: &Origin,
         which: Which<'_>,
         catalog: &dyn Catalog,
+        frozen: &FrozenSources,
     ) -> Result<(PathBuf, bool), RunError> {
         let cancelled = || self.cancel.load(Ordering::Relaxed);
         let name =
@@ -69,7 +71,7 @@ impl SweepRunner<'_> {
             Which::Newest => of_name(self.root, &plan.experiment.name).into_iter().next(),
             Which::In(folder) => Some(folder.to_path_buf()),
         };
-        let sources = self.sources(plan)?;
+        let sources = self.sources(plan, frozen)?;
         let Some(folder) = found else {
             let from = origin.from.as_deref();
             let earlier = from.map(|from| earlier::read(from, self.root, plan, sweep, catalog)).transpose()?;
@@ -79,15 +81,11 @@ impl SweepRunner<'_> {
         refuse_changed(&head, sweep, plan)?;
         if let Some(from) = &origin.from {
             let from = from.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            if head.earlier.is_none_or(|earlier| earlier.sweep != from) {
+            if head.earlier.as_ref().is_none_or(|earlier| earlier.sweep != from) {
                 return Err(SweepError::BegunWithout { sweep: head.sweep, from }.into());
             }
         }
-        for (stage, found) in &sources {
-            if let Some(frozen) = head.sources.get(stage) {
-                trial::refuse_others(&head.sweep, stage, frozen, found)?;
-            }
-        }
+        refuse_other_sources(&head, &sources, plan, frozen)?;
         Ok((folder, false))
     }
 
@@ -96,7 +94,7 @@ impl SweepRunner<'_> {
         plan: &Plan,
         sweep: &Sweep,
         origin: &Origin,
-        sources: Frozen,
+        sources: Digests,
         earlier: Option<Earlier>,
     ) -> Result<PathBuf, RunError> {
         let (id, inside) = folders::create_below(&sweeps_folder(self.root), &plan.experiment.name, clock::now())?;
@@ -121,20 +119,35 @@ impl SweepRunner<'_> {
     }
 
     /// What the stages read from outside now. What can't be told yet, such as of data that is not there, is not frozen.
-    fn sources(&self, plan: &Plan) -> Result<Frozen, RunError> {
-        let mut frozen = Frozen::new();
+    fn sources(&self, plan: &Plan, frozen: &FrozenSources) -> Result<Digests, RunError> {
+        let mut digests = Digests::new();
         for node in &plan.order {
-            match Sources::of(plan, *node, self.store) {
+            match frozen.of(plan, *node, self.store) {
                 Ok(sources) if !sources.digests.is_empty() => {
-                    let digests = sources.digests.into_iter().map(|source| (source.name, source.digest));
-                    frozen.insert(plan.graph[*node].id.clone(), digests.collect());
+                    let own = sources.digests.iter().map(|source| (source.name.clone(), source.digest));
+                    digests.insert(plan.graph[*node].id.clone(), own.collect());
                 }
                 Err(StageError::Interrupted) => return Err(StoreError::Interrupted.into()),
                 Ok(_) | Err(_) => {}
             }
         }
-        Ok(frozen)
+        Ok(digests)
     }
+}
+
+/// Refuses to go on with a sweep over other data than it was begun with.
+fn refuse_other_sources(head: &Head, sources: &Digests, plan: &Plan, frozen: &FrozenSources) -> Result<(), RunError> {
+    for (stage, found) in sources {
+        let began = head.sources.get(stage);
+        let is_other =
+            |name: &str, digest: &Digest| began.and_then(|began| began.get(name)).is_some_and(|began| began != digest);
+        if let Some((name, _)) = found.iter().find(|(name, digest)| is_other(name, digest)) {
+            let places = plan.find(stage).map(|node| frozen.places(plan, node)).unwrap_or_default();
+            let (sweep, stage, source_name) = (head.sweep.clone(), stage.clone(), name.clone());
+            return Err(SweepError::SourceChanged { sweep, stage, source_name, places }.into());
+        }
+    }
+    Ok(())
 }
 
 /// Refuses to go on with a sweep under another config than it was begun with.

@@ -222,6 +222,11 @@ pub enum Entry {
         /// Of its claim.
         attempt: u32,
     },
+    /// Somebody wants a trial to end, and all others to go on.
+    TrialUnwanted {
+        /// Its number.
+        trial: usize,
+    },
     /// Nothing is left to do.
     SweepDone {},
     /// No further trial begins until somebody joins.
@@ -255,7 +260,8 @@ impl Entry {
             | Self::TrialClaimed { trial, .. }
             | Self::TrialFinished { trial, .. }
             | Self::TrialFailed { trial, .. }
-            | Self::TrialReleased { trial, .. } => Some(*trial),
+            | Self::TrialReleased { trial, .. }
+            | Self::TrialUnwanted { trial } => Some(*trial),
             Self::SweepStarted { .. }
             | Self::Joined { .. }
             | Self::JobSubmitted { .. }

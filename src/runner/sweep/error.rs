@@ -81,6 +81,24 @@ pub enum SweepError {
         /// The trial.
         trial: usize,
     },
+    /// There is no such trial.
+    #[error("the sweep {sweep} has no trial {trial}, for it has {trials} so far")]
+    NoTrial {
+        /// Its id.
+        sweep: String,
+        /// What was asked for.
+        trial: usize,
+        /// How many there are.
+        trials: usize,
+    },
+    /// A trial is over.
+    #[error("trial {trial} of the sweep {sweep} has ended")]
+    Ended {
+        /// Its id.
+        sweep: String,
+        /// The trial.
+        trial: usize,
+    },
     /// Something that can't stand in a batch script.
     #[error("`{option}` can't be passed on to sbatch: {why}")]
     SlurmOption {
@@ -121,7 +139,8 @@ pub enum SweepError {
     },
     /// Data from outside is no longer what the sweep began with.
     #[error(
-        "the source `{source_name}` of `{stage}` has changed since the sweep {sweep} began: its trials could not be compared"
+        "the source `{source_name}`{} of `{stage}` has changed since the sweep {sweep} began: its trials could not be compared",
+        in_brackets(.places)
     )]
     SourceChanged {
         /// The sweep.
@@ -130,7 +149,17 @@ pub enum SweepError {
         stage: String,
         /// The source.
         source_name: String,
+        /// The files and folders that the stage reads.
+        places: Vec<PathBuf>,
     },
+}
+
+/// The first of some paths: ` (photos)`.
+fn in_brackets(places: &[PathBuf]) -> String {
+    const NAMED: usize = 3;
+    let named: Vec<String> = places.iter().take(NAMED).map(|place| place.display().to_string()).collect();
+    let more = if places.len() > NAMED { ", .." } else { "" };
+    if named.is_empty() { String::new() } else { format!(" ({}{more})", named.join(", ")) }
 }
 
 impl SweepError {
@@ -160,6 +189,7 @@ impl SweepError {
             }
             Self::BegunWithout { .. } => "begin another sweep with `--new`",
             Self::Tried { .. } => "`simpipe sweep table` shows what it gave; other seeds are for the best in the end",
+            Self::NoTrial { .. } | Self::Ended { .. } => "`simpipe sweep status` lists those under way",
             Self::SourceChanged { .. } => "put the data back as it was to go on, or begin another sweep with `--new`",
         }
     }

@@ -10,6 +10,7 @@
 //! | `added` | points that somebody has chosen |
 //! | `earlier` | what another sweep's trials say of this one |
 //! | `claims` | who works on which trial |
+//! | `event` | what whoever shows it hears |
 //! | `work` | the loop, the wish to stop |
 //! | `trial` | one trial |
 //! | `standings` | who is best, and how sure that is |
@@ -28,6 +29,7 @@ mod claims;
 mod earlier;
 mod entry;
 mod error;
+mod event;
 mod folder;
 mod journal;
 mod report;
@@ -48,6 +50,7 @@ pub use added::add;
 pub use claims::is_under_way;
 pub use entry::{Coordinate, Earlier, Entry, FORMAT, Head, SavedOverlay, Told, TrialRun, Worker};
 pub use error::SweepError;
+pub use event::SweepEvent;
 pub use folder::{all, find, is_of_sweep, of_name, sweeps_folder, trials};
 pub use journal::Journal;
 pub use shares::shares;
@@ -63,6 +66,7 @@ use self::claims::Claims;
 use self::slurm::{Hiring, Queue, Submitted};
 use self::work::Work;
 use super::RunError;
+use super::frozen::FrozenSources;
 use super::git::SharedLook;
 use crate::base::clock;
 use crate::plan::{Plan, Sweep};
@@ -125,7 +129,8 @@ impl SweepRunner<'_> {
         catalog: &dyn Catalog,
         on_event: &(dyn Fn(&SweepEvent<'_>) + Sync),
     ) -> Result<(PathBuf, State), RunError> {
-        let (folder, journal) = self.join(plan, origin, which, catalog, on_event)?;
+        let frozen = FrozenSources::default();
+        let (folder, journal) = self.join(plan, origin, which, catalog, &frozen, on_event)?;
         let sweep = begin::sweep_of(plan)?;
         let (id, queue) = (journal.state.head.sweep.clone(), Queue::default());
         let (job, lease) = (self.job.as_deref(), sweep.params.lease.0);
@@ -142,10 +147,11 @@ impl SweepRunner<'_> {
             sweep: id,
             folder: &folder,
             claims,
-            sources: journal.state.head.sources.clone(),
+            frozen,
             git: SharedLook::begin(&plan.experiment.project),
             jobs: (self.jobs / self.workers.max(1)).max(1),
             stop: AtomicBool::new(false),
+            wishes: Mutex::default(),
             journal: Mutex::new(journal),
         };
         let result = work.run(self.workers.max(1));
@@ -173,7 +179,7 @@ impl SweepRunner<'_> {
         on_event: &(dyn Fn(&SweepEvent<'_>) + Sync),
     ) -> Result<(PathBuf, State, Option<Submitted>), RunError> {
         hiring.with.check()?;
-        let (folder, mut journal) = self.join(plan, origin, which, catalog, on_event)?;
+        let (folder, mut journal) = self.join(plan, origin, which, catalog, &FrozenSources::default(), on_event)?;
         let state = &journal.state;
         let there: usize = slurm::jobs(state, &Queue::default()).iter().map(slurm::JobSeen::left).sum();
         let left = state.total.saturating_sub(state.finished_points()).max(state.open().count()).max(1);
@@ -221,4 +227,22 @@ pub fn stop(folder: &Path) -> Result<(bool, State), RunError> {
         journal.append(&Entry::SweepStopped { why: "somebody asked for it".to_owned(), at_once: true })?;
     }
     Ok((goes_on, journal.state))
+}
+
+/// Asks whoever works on a trial to end it, with a checkpoint, while all others go on: it counts as failed, but not among the
+/// failures that stop the sweep. One that nobody works on ends as soon as somebody would. Gives what is known of the sweep then.
+///
+/// # Errors
+/// If there is no such trial, it has ended, or the journal can't be read or written.
+pub fn stop_trial(folder: &Path, trial: usize) -> Result<State, RunError> {
+    let mut journal = Journal::read(folder)?;
+    let sweep = journal.state.head.sweep.clone();
+    match journal.state.trials.get(trial) {
+        None => Err(SweepError::NoTrial { sweep, trial, trials: journal.state.trials.len() }.into()),
+        Some(one) if one.ending.is_some() => Err(SweepError::Ended { sweep, trial }.into()),
+        Some(_) => {
+            journal.append(&Entry::TrialUnwanted { trial })?;
+            Ok(journal.state)
+        }
+    }
 }

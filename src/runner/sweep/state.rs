@@ -43,6 +43,8 @@ pub struct Trial {
     pub epochs: Option<u32>,
     /// Whether somebody has chosen it, and no method.
     pub added: bool,
+    /// Whether somebody wants it to end.
+    pub unwanted: bool,
     /// Claims that were given back.
     pub released: BTreeSet<u32>,
     /// The last claim that the journal knows of.
@@ -79,7 +81,7 @@ pub struct State {
     pub finished: Vec<usize>,
     /// Failed trials, in their order.
     pub failed: Vec<usize>,
-    /// Trials that failed since somebody joined a sweep that was stopped.
+    /// Trials that failed since somebody joined a sweep that was stopped, without those that were asked to.
     pub failures: usize,
     /// Finished points in the end.
     pub total: usize,
@@ -168,6 +170,11 @@ impl State {
                     trial.released.insert(attempt);
                 }
             }
+            Entry::TrialUnwanted { trial } => {
+                if let Some(trial) = self.trials.get_mut(trial).filter(|trial| trial.ending.is_none()) {
+                    trial.unwanted = true;
+                }
+            }
             Entry::TrialFinished { trial, runs, metrics, seconds, .. } => {
                 if self.end(trial, Ending::Finished { metrics }, runs, seconds) {
                     self.finished.push(trial);
@@ -181,7 +188,7 @@ impl State {
             Entry::TrialFailed { trial, runs, reason, seconds, .. } => {
                 if self.end(trial, Ending::Failed { reason }, runs, seconds) {
                     self.failed.push(trial);
-                    self.failures += 1;
+                    self.failures += usize::from(!self.trials[trial].unwanted);
                 }
             }
             Entry::SweepStopped { why, at_once } => self.stopped = Some(Stop { why, at_once }),
@@ -208,6 +215,7 @@ impl State {
             rung,
             epochs,
             added,
+            unwanted: false,
             released: BTreeSet::new(),
             attempt: None,
             worker: None,

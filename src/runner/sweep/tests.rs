@@ -287,6 +287,18 @@ fn a_sweep_that_goes_on_after_it_was_stopped_has_its_failures_behind_it() {
 }
 
 #[test]
+fn a_trial_that_was_asked_to_stop_is_no_failure_that_stops_the_sweep() {
+    let (_folder, path) = journal(&[Entry::Joined { trials: 5 }, asked(0, None), asked(1, None), failed(1)]);
+    let error = |trial: usize| stop_trial(&path, trial).unwrap_err().to_string();
+    assert!(error(1).ends_with("has ended") && error(2).contains("has no trial 2, for it has 2 so far"));
+    assert!(stop_trial(&path, 0).unwrap().trials[0].unwanted);
+    let mut journal = Journal::read(&path).unwrap();
+    assert!(journal.state.trials[0].unwanted && journal.state.open().eq([0]), "whoever takes it up ends it");
+    journal.append(&failed(0)).unwrap();
+    assert_eq!((journal.state.failures, journal.state.failed.as_slice()), (1, &[1, 0][..]));
+}
+
+#[test]
 fn the_best_comes_first_and_further_seeds_decide_whether_two_differ() {
     let mut state = State::new(head(&[("a.x", true)]));
     for (trial, value) in [(0, 0.5), (1, 0.8), (2, 0.7)] {

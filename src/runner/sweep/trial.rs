@@ -1,15 +1,16 @@
 //! One trial: the config with its values, run once for each of its seeds by the ordinary runner.
 
-use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
+
+use petgraph::graph::NodeIndex;
 
 use super::entry::TrialRun;
 use super::error::SweepError;
 use super::state::Trial;
-use super::work::{SweepEvent, Work};
-use crate::base::digest::Digest;
-use crate::base::param::View;
+use super::work::Work;
 use crate::plan::{Plan, Sweep};
+use crate::runner::frozen::ChangedSource;
 use crate::runner::{FailureKind, Part, RunError, RunRecord, Runner, seeds};
 
 /// What became of a trial.
@@ -18,16 +19,17 @@ pub(super) enum Outcome {
     Finished { runs: Vec<TrialRun>, metrics: BTreeMap<String, f64> },
     /// It has not.
     Failed { runs: Vec<TrialRun>, reason: String },
-    /// The user wants to stop.
-    Interrupted,
+    /// It was asked to stop.
+    Interrupted { runs: Vec<TrialRun> },
 }
 
 impl Work<'_> {
-    /// Runs a trial; what fails in it is its outcome, what keeps every trial from running is the error.
-    pub(super) fn try_point(&self, trial: usize, asked: &Trial) -> Result<Outcome, RunError> {
+    /// Runs a trial until `wish` is set; what fails in it is its outcome, what keeps every trial from running is the error.
+    pub(super) fn try_point(&self, trial: usize, asked: &Trial, wish: &AtomicBool) -> Result<Outcome, RunError> {
         let plan = match Sweep::trial(self.plan, asked.point.as_ref(), asked.rung, self.catalog) {
             Ok(plan) => plan,
             Err(issues) => {
+                self.refuse_changed_sources(self.plan, &self.plan.order)?; // what stages say of them is how it shows here
                 let reason =
                     issues.first().map_or_else(|| "its values can't be used".to_owned(), |issue| issue.message.clone());
                 return Ok(Outcome::Failed { runs: Vec::new(), reason });
@@ -35,20 +37,24 @@ impl Work<'_> {
         };
         let mut runs = Vec::new();
         for seed in &asked.seeds {
-            if self.stopping() {
-                return Ok(Outcome::Interrupted);
+            if wish.load(Ordering::Relaxed) {
+                return Ok(Outcome::Interrupted { runs });
             }
-            let record = self.run_once(trial, &plan.at_seed(*seed))?;
-            self.compare_sources(&record)?;
+            let record = self.run_once(trial, &plan.at_seed(*seed), wish)?;
             let failure =
                 record.failure().map(|(stage, failure)| (failure.kind, format!("`{}`: {}", stage.id, failure.message)));
             let interrupted = !record.ok && record.interrupted;
+            let failed = record.stages.iter().filter(|stage| stage.failure.is_some());
+            let failed: Vec<NodeIndex> = failed.filter_map(|stage| plan.find(&stage.id)).collect();
             let RunRecord { run, dir, ok, metrics, .. } = record;
             runs.push(TrialRun { seed: *seed, run, dir, metrics });
             match failure {
-                Some((FailureKind::Interrupted, _)) => return Ok(Outcome::Interrupted),
-                Some((_, reason)) => return Ok(Outcome::Failed { runs, reason }),
-                None if interrupted || !ok => return Ok(Outcome::Interrupted),
+                Some((FailureKind::Interrupted, _)) => return Ok(Outcome::Interrupted { runs }),
+                Some((_, reason)) => {
+                    self.refuse_changed_sources(&plan, &failed)?;
+                    return Ok(Outcome::Failed { runs, reason });
+                }
+                None if interrupted || !ok => return Ok(Outcome::Interrupted { runs }),
                 None => {}
             }
         }
@@ -66,51 +72,29 @@ impl Work<'_> {
         })
     }
 
-    fn run_once(&self, trial: usize, plan: &Plan) -> Result<RunRecord, RunError> {
+    fn run_once(&self, trial: usize, plan: &Plan, wish: &AtomicBool) -> Result<RunRecord, RunError> {
         let runner = Runner {
             root: self.runner.root,
             store: self.runner.store,
             jobs: self.jobs,
-            cancel: &self.stop,
+            cancel: wish,
             command: self.runner.command.clone(),
         };
         let on_event = |event: &crate::runner::Event| (self.on_event)(&SweepEvent::Run { trial, event });
-        let part = Part::Trial { sweep: &self.sweep, folder: self.folder, git: &self.git };
+        let part = Part::Trial { sweep: &self.sweep, folder: self.folder, git: &self.git, sources: &self.frozen };
         runner.run_of(plan, self.catalog, &on_event, part)
     }
 
-    /// Refuses a run that has read other data than the sweep began with. A trial that reads another source by its own
-    /// values is another matter.
-    fn compare_sources(&self, record: &RunRecord) -> Result<(), RunError> {
-        for stage in &record.stages {
-            let (Some(parts), Some(frozen)) = (&stage.key_parts, self.sources.get(&stage.id)) else { continue };
-            let own = self.plan.find(&stage.id).map(|node| self.plan.graph[node].stage.params(View::Key));
-            if own.as_ref() != Some(&parts.params) {
-                continue;
+    /// Ends the sweep if a stage that has failed was to read a source that is no longer what the sweep has begun with: that
+    /// says nothing of the trial.
+    fn refuse_changed_sources(&self, plan: &Plan, stages: &[NodeIndex]) -> Result<(), RunError> {
+        for node in stages {
+            if let Some(ChangedSource { name, places }) = self.frozen.changed(plan, *node, self.runner.store) {
+                let (sweep, stage) = (self.sweep.clone(), plan.graph[*node].id.clone());
+                return Err(SweepError::SourceChanged { sweep, stage, source_name: name, places }.into());
             }
-            let found: BTreeMap<String, Digest> =
-                parts.sources.iter().map(|(name, digest)| (name.clone(), *digest)).collect();
-            refuse_others(&self.sweep, &stage.id, frozen, &found)?;
         }
         Ok(())
-    }
-}
-
-/// Refuses sources that are not those that a sweep began with.
-pub(super) fn refuse_others(
-    sweep: &str,
-    stage: &str,
-    frozen: &BTreeMap<String, Digest>,
-    found: &BTreeMap<String, Digest>,
-) -> Result<(), RunError> {
-    match found.iter().find(|(name, digest)| frozen.get(*name).is_some_and(|frozen| frozen != *digest)) {
-        Some((name, _)) => Err(SweepError::SourceChanged {
-            sweep: sweep.to_owned(),
-            stage: stage.to_owned(),
-            source_name: name.clone(),
-        }
-        .into()),
-        None => Ok(()),
     }
 }
 

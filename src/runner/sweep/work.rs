@@ -4,25 +4,28 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::SweepRunner;
 use super::asks::Asker;
 use super::claims::Claims;
 use super::entry::Entry;
+use super::error::SweepError;
+use super::event::SweepEvent;
 use super::journal::Journal;
-use super::state::{State, Trial};
 use super::trial::{Outcome, since};
-use crate::base::digest::Digest;
 use crate::base::interrupt::LeftToEnd;
 use crate::plan::Plan;
 use crate::plan::sweep::{Goal, OnFailure};
+use crate::runner::RunError;
+use crate::runner::frozen::FrozenSources;
 use crate::runner::git::SharedLook;
-use crate::runner::{Event, RunError};
 use crate::stage::Catalog;
 use crate::store::Claim;
 
+/// Why a trial has failed that somebody wanted to end.
+const UNWANTED: &str = "somebody asked it to stop";
 /// How often a worker looks again whether there is something to do.
 const POLL: Duration = Duration::from_millis(50);
 /// How often the wish to stop is looked at.
@@ -31,49 +34,6 @@ const WATCH: Duration = Duration::from_millis(20);
 const LOOKS: u32 = 25;
 /// How much more seldom processes look that share a folder with others of many machines.
 const SELDOM: u32 = 10;
-
-/// What happens in a sweep.
-#[derive(Debug)]
-pub enum SweepEvent<'a> {
-    /// This process begins to work on it.
-    Began {
-        /// The sweep's id.
-        sweep: &'a str,
-        /// Its folder.
-        folder: &'a Path,
-        /// Whether it is a new one.
-        is_new: bool,
-        /// What is known of it.
-        state: &'a State,
-    },
-    /// A trial begins.
-    TrialStarted {
-        /// Its number.
-        trial: usize,
-        /// What it is.
-        asked: &'a Trial,
-        /// How often it was begun before.
-        attempt: u32,
-    },
-    /// Something happens in a run of a trial.
-    Run {
-        /// Its number.
-        trial: usize,
-        /// What.
-        event: &'a Event,
-    },
-    /// A trial has ended.
-    TrialEnded {
-        /// Its number.
-        trial: usize,
-        /// How long it took.
-        seconds: f64,
-        /// What is known now.
-        state: &'a State,
-    },
-    /// Something that somebody should know.
-    Warning(&'a str),
-}
 
 /// What a worker does next.
 enum Task {
@@ -93,14 +53,16 @@ pub(super) struct Work<'a> {
     pub(super) sweep: String,
     pub(super) folder: &'a Path,
     pub(super) claims: Claims<'a>,
-    /// Digests of the sources that it began with.
-    pub(super) sources: BTreeMap<String, BTreeMap<String, Digest>>,
+    /// What the sources were when this process began to work on it.
+    pub(super) frozen: FrozenSources,
     /// What is checked out.
     pub(super) git: SharedLook,
     /// Stages at once in each trial.
     pub(super) jobs: usize,
     /// Set when trials under way are to stop.
     pub(super) stop: AtomicBool,
+    /// The trials under way in this process, each with a flag of its own that is set when it is to stop.
+    pub(super) wishes: Mutex<BTreeMap<usize, Arc<AtomicBool>>>,
     pub(super) journal: Mutex<Journal>,
 }
 
@@ -111,6 +73,11 @@ impl Work<'_> {
 
     pub(super) fn stopping(&self) -> bool {
         self.stop.load(Ordering::Relaxed)
+    }
+
+    /// The same, before the trials have heard of it.
+    fn is_asked_to_stop(&self) -> bool {
+        self.stopping() || self.runner.cancel.load(Ordering::Relaxed)
     }
 
     /// Every change of the journal is a whole line.
@@ -136,7 +103,12 @@ impl Work<'_> {
         })
     }
 
-    /// Hands the wish to stop on: that of this process, and that of another which the journal tells.
+    /// Every change of the wishes is one insertion or removal.
+    fn wishes(&self) -> MutexGuard<'_, BTreeMap<usize, Arc<AtomicBool>>> {
+        self.wishes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Hands the wish to stop on to trials: that of this process, and those of others which the journal tells.
     fn watch(&self, ended: &AtomicBool) {
         for looks in 1_u32.. {
             if ended.load(Ordering::Relaxed) {
@@ -151,6 +123,15 @@ impl Work<'_> {
                 if read.is_ok() && journal.state.stopped.as_ref().is_some_and(|stop| stop.at_once) {
                     self.stop.store(true, Ordering::Relaxed);
                 }
+                let unwanted = |trial: &usize| journal.state.trials.get(*trial).is_some_and(|trial| trial.unwanted);
+                let wishes = self.wishes();
+                wishes
+                    .iter()
+                    .filter(|(trial, _)| unwanted(trial))
+                    .for_each(|(_, wish)| wish.store(true, Ordering::Relaxed));
+            }
+            if self.stopping() {
+                self.wishes().values().for_each(|wish| wish.store(true, Ordering::Relaxed));
             }
             std::thread::sleep(WATCH);
         }
@@ -166,7 +147,7 @@ impl Work<'_> {
 
     fn work_on(&self) -> Result<(), RunError> {
         let mut idle: Option<Instant> = None;
-        while !self.stopping() && !self.runner.cancel.load(Ordering::Relaxed) {
+        while !self.is_asked_to_stop() {
             match self.next()? {
                 Task::Run { trial, attempt, _claim } => {
                     self.run_trial(trial, attempt)?;
@@ -236,13 +217,26 @@ impl Work<'_> {
         let asked = self.journal().state.trials[trial].clone();
         (self.on_event)(&SweepEvent::TrialStarted { trial, asked: &asked, attempt });
         let started = Instant::now();
-        let outcome = self.try_point(trial, &asked);
+        let wish = Arc::new(AtomicBool::new(asked.unwanted));
+        self.wishes().insert(trial, Arc::clone(&wish));
+        let outcome = self.try_point(trial, &asked, &wish);
+        self.wishes().remove(&trial);
         let seconds = since(started);
         let _recording = LeftToEnd::begin(); // what a trial gave is not thrown away for a few moments
         let entry = match outcome {
             Ok(Outcome::Finished { runs, metrics }) => Entry::TrialFinished { trial, attempt, runs, metrics, seconds },
             Ok(Outcome::Failed { runs, reason }) => Entry::TrialFailed { trial, attempt, runs, reason, seconds },
-            Ok(Outcome::Interrupted) => return self.journal().append(&Entry::TrialReleased { trial, attempt }),
+            // It alone was to stop.
+            Ok(Outcome::Interrupted { runs }) if wish.load(Ordering::Relaxed) && !self.is_asked_to_stop() => {
+                Entry::TrialFailed { trial, attempt, runs, reason: UNWANTED.to_owned(), seconds }
+            }
+            Ok(Outcome::Interrupted { .. }) => return self.journal().append(&Entry::TrialReleased { trial, attempt }),
+            Err(error @ RunError::Sweep(SweepError::SourceChanged { .. })) => {
+                self.stop.store(true, Ordering::Relaxed);
+                let mut journal = self.journal();
+                journal.append(&Entry::TrialReleased { trial, attempt })?;
+                return journal.append(&Entry::SweepStopped { why: error.to_string(), at_once: false });
+            }
             Err(error) => {
                 // Whoever comes next need not wait until this process is known to be gone.
                 drop(self.journal().append(&Entry::TrialReleased { trial, attempt }));

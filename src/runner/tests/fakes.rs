@@ -18,7 +18,9 @@ use crate::base::source::{Place, Source};
 use crate::base::suggest::Known;
 use crate::params;
 use crate::plan::{Edge, Node, Plan};
-use crate::runner::{Event, Outcome, RunError, RunRecord, Runner, folders, status};
+use crate::runner::frozen::FrozenSources;
+use crate::runner::git::SharedLook;
+use crate::runner::{Event, Outcome, Part, RunError, RunRecord, Runner, folders, status};
 use crate::spec::Experiment;
 use crate::stage::{
     BackendChoice, Bound, Catalog, Ctx, DynStage, Facts, InputFacts, Kind, OutputFile, ParamIssue, Policy, Port,
@@ -241,6 +243,21 @@ impl Project {
     pub(in crate::runner) fn forecast<'a>(&self, plan: &'a Plan) -> status::Forecast<'a> {
         status::Forecast::of(plan, &Fakes, &self.store(), self.folder.path()).unwrap()
     }
+}
+
+/// A run as a trial of a sweep, whose sources somebody may have looked at.
+pub(super) fn run_as_trial(
+    root: &Path,
+    store: &Store,
+    plan: &Plan,
+    sources: &FrozenSources,
+    on_event: &(dyn Fn(&Event) + Sync),
+) -> RunRecord {
+    let (folder, git) = (root.join("artifacts/sweeps/fake/s"), SharedLook::begin(root));
+    let part = Part::Trial { sweep: "s", folder: &folder, git: &git, sources };
+    let (jobs, cancel) = (2, AtomicBool::new(false));
+    let runner = Runner { root, store, jobs, cancel: &cancel, command: Vec::new() };
+    runner.run_of(plan, &Fakes, on_event, part).unwrap()
 }
 
 pub(in crate::runner) fn with(record: &RunRecord, outcome: Outcome) -> Vec<&str> {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::*;
 use crate::base::digest::Digest;
 use crate::params;
+use crate::runner::frozen::ChangedSource;
 use crate::stage::{
     Bound, Ctx, Facts, InputFacts, Kind, ParamIssue, Policy, Port, SourceDigest, SourceFinder, Stage, StageError,
 };
@@ -20,6 +21,9 @@ params! {
         mode: String = String::new(),
     }
 }
+
+/// How often somebody has looked at a source.
+static LOOKS: Mutex<BTreeMap<String, usize>> = Mutex::new(BTreeMap::new());
 
 /// Copies a source.
 #[derive(Debug)]
@@ -43,8 +47,13 @@ impl Stage for Copier {
 
     fn sources(params: &CopierParams, finder: &SourceFinder<'_>) -> Result<Vec<SourceDigest>, StageError> {
         let path = Path::new(&params.file);
+        *LOOKS.lock().unwrap().entry(params.file.clone()).or_default() += 1;
         let digest = finder.digest_file.digest(path).map_err(StageError::io("read", path))?;
         Ok(vec![SourceDigest { name: "file".to_owned(), digest }])
+    }
+
+    fn source_params(params: &CopierParams) -> serde_json::Value {
+        params.file.clone().into()
     }
 
     fn run(params: &CopierParams, ctx: &mut Ctx<'_>) -> Result<(), StageError> {
@@ -112,6 +121,22 @@ impl Site {
             }
             _ => {}
         })
+    }
+
+    /// A run as a trial of a sweep.
+    fn trial(&self, mode: &str, sources: &FrozenSources) -> RunRecord {
+        let (root, store) = (self.project.folder.path(), self.project.store());
+        fakes::run_as_trial(root, &store, &self.plan(mode, 0), sources, &|_| {})
+    }
+
+    /// What has changed since somebody looked first.
+    fn changed(&self, sources: &FrozenSources) -> Option<ChangedSource> {
+        let plan = self.plan("", 0);
+        sources.changed(&plan, plan.find("copier").unwrap(), &self.project.store())
+    }
+
+    fn looks(&self) -> usize {
+        LOOKS.lock().unwrap().get(self.file.to_str().unwrap()).copied().unwrap_or_default()
     }
 
     fn assert_nothing_is_stored(&self, record: &RunRecord) {
@@ -186,4 +211,32 @@ fn a_stage_that_does_not_say_what_it_read_is_a_mistake() {
     site.assert_nothing_is_stored(&record);
     let failed = site.run("fail", 0, 0).stage("copier").unwrap().failure.clone().unwrap();
     assert_eq!((failed.kind, failed.message.as_str()), (FailureKind::DataUnavailable, "these bytes are no image"));
+}
+
+#[test]
+fn trials_look_at_a_source_once_and_again_when_one_has_read_something_else() {
+    let (site, sources) = (Site::new(), FrozenSources::default());
+    let changed = || Some(ChangedSource { name: "file".to_owned(), places: vec![site.file.clone()] });
+    assert_eq!(with(&site.trial("", &sources), Outcome::Ran), ["beside", "copier"]);
+    assert_eq!(with(&site.trial("", &sources), Outcome::Hit), ["beside", "copier"]);
+    assert_eq!((site.looks(), site.changed(&sources)), (1, None));
+    assert_eq!(site.looks(), 2, "that was asked");
+    // What it is by now makes no difference to whoever does not read it.
+    std::fs::write(&site.file, "other").unwrap();
+    assert_eq!(with(&site.trial("", &sources), Outcome::Hit), ["beside", "copier"]);
+    assert_eq!(site.looks(), 2);
+    let record = site.trial("otherwise", &sources);
+    let failure = record.stage("copier").unwrap().failure.clone().unwrap();
+    assert_eq!(failure.message, "the source `file` changed while it was read");
+    site.assert_nothing_is_stored(&record);
+    assert_eq!((site.looks(), site.changed(&sources)), (2, changed()));
+    // One that was another for a moment has been, though it is what it was.
+    std::fs::write(&site.file, "one").unwrap();
+    assert_eq!(site.changed(&sources), changed());
+    // And one that is gone is another too.
+    let sources = FrozenSources::default();
+    assert!(site.trial("", &sources).ok);
+    assert_eq!(site.changed(&sources), None);
+    std::fs::remove_file(&site.file).unwrap();
+    assert_eq!(site.changed(&sources), changed());
 }

@@ -4,7 +4,7 @@ use super::TrainParams;
 use crate::artifact::{TensorFile, Weights};
 use crate::base::digest::Digest;
 use crate::base::fs::read_regular;
-use crate::base::param::SpecPath;
+use crate::base::param::{Param, SpecPath, View};
 use crate::nn::Network;
 use crate::nn::interchange::Incoming;
 use crate::stage::{Ctx, ParamIssue, SourceDigest, SourceFinder, StageError};
@@ -122,6 +122,11 @@ pub(super) fn source(params: &TrainParams, finder: &SourceFinder<'_>) -> Result<
     let digest = finder.digest_file.digest(path);
     let digest = digest.map_err(|error| StageError::unavailable(format!("can't read {}: {error}", path.display())))?;
     Ok(vec![SourceDigest { name: SOURCE.to_owned(), digest }])
+}
+
+/// What decides which file that is.
+pub(super) fn source_params(params: &TrainParams) -> serde_json::Value {
+    params.weights_file().map(|file| file.file.write(View::Located)).unwrap_or_default()
 }
 
 /// The weights that the file gives; none where there is no file.

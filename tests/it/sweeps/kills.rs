@@ -108,3 +108,34 @@ fn a_second_signal_ends_a_sweep_at_once_and_it_goes_on_later() {
     );
     assert_eq!(project.output(&["store", "verify"]).status.code(), Some(0));
 }
+
+#[test]
+fn a_trial_is_stopped_by_itself_and_the_others_go_on() {
+    let project = Project::new();
+    let endless = "method = \"grid\"\nobjective = \"train.loss\"\nfinalists = 0\nparallel = 2\nmax-failures = 1\n\
+                   [sweep.parameters]\n\"train.steps-per-epoch\" = [10000000, 12, 24]\n";
+    let config = config(&project, endless);
+    let mut child = start(&project, &config, &[]);
+    let mut said = BufReader::new(child.stderr.take().unwrap());
+    let mut line = String::new();
+    while !line.contains("10000000") {
+        line.clear();
+        assert_ne!(said.read_line(&mut line).unwrap(), 0, "it begins the trial without end");
+    }
+    let number = line.strip_prefix("trial ").and_then(|rest| rest.split_once(':')).unwrap().0;
+    let refused = project.json(&["sweep", "stop", "--trial", "7", "--json"], 2);
+    assert!(refused["errors"][0]["message"].as_str().unwrap().contains("has no trial 7"), "{refused}");
+    let stopped = project.json(&["sweep", "stop", "--trial", number, "--json"], 0);
+    validate("sweep-stop.schema.json", &stopped);
+    assert_eq!((&stopped["trial"].to_string()[..], &stopped["running"]), (number, &true.into()));
+    let rest: Vec<String> = said.lines().map_while(Result::ok).collect();
+    assert_eq!(child.wait().unwrap().code(), Some(0), "{rest:?}");
+    let status = project.json(&["sweep", "status", "--json"], 0);
+    let trials = &status["trials"];
+    assert_eq!((&status["state"], &status["stopped"]), (&"done".into(), &Json::Null), "no failure that counts");
+    assert_eq!((&trials["finished"], &trials["failed"]), (&2.into(), &1.into()));
+    let failed = &lines(&project, "trial-failed")[0];
+    assert_eq!((&failed["trial"].to_string()[..], &failed["reason"]), (number, &"somebody asked it to stop".into()));
+    let refused = project.json(&["sweep", "stop", "--trial", number, "--json"], 2);
+    assert!(refused["errors"][0]["message"].as_str().unwrap().ends_with("has ended"), "{refused}");
+}
