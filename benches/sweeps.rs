@@ -22,6 +22,8 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 /// Trials of a sweep that is run, and of one that is looked at.
 const SOME: usize = 1000;
 const MANY: usize = 10_000;
+/// Numbers that a trial of real stages gives.
+const NUMBERS: usize = 80;
 
 fn main() {
     // On the disk that builds use, so that a sync costs what it costs.
@@ -107,19 +109,21 @@ fn smoke_case(root: &Path) -> bool {
     report("sweep-trial-of-8-stages", "ms", &[(all - work) / trials.len() as f64], 50.0)
 }
 
-/// Looks at ten thousand trials: the journal of a thousand, told ten times.
+/// Looks at ten thousand trials: the journal of a thousand, told ten times; as they are, and with many numbers each.
 fn status_cases(root: &Path) -> Vec<bool> {
     let folder = only(&root.join("artifacts/sweeps/noop"));
     let journal = only(&folder.join("journals"));
     let text = std::fs::read_to_string(&journal).expect("a journal");
     let lines: Vec<Json> = text.lines().map(|line| serde_json::from_str(line).expect("a line")).collect();
-    let mut many = String::new();
-    for (at, line) in (0..MANY / SOME).flat_map(|round| lines.iter().map(move |line| (round, line))).enumerate() {
-        many += &moved(line.1, line.0, at as u64 + 1);
-    }
-    std::fs::write(&journal, many).expect("a journal");
-    let status: Json = serde_json::from_slice(&program(&["sweep", "status", "--json"], root)).expect("a status");
-    assert_eq!(status["trials"]["finished"], MANY, "{status}");
+    let tell = |numbers: usize| {
+        let mut many = String::new();
+        for (at, line) in (0..MANY / SOME).flat_map(|round| lines.iter().map(move |line| (round, line))).enumerate() {
+            many += &moved(line.1, line.0, at as u64 + 1, numbers);
+        }
+        std::fs::write(&journal, many).expect("a journal");
+        let status: Json = serde_json::from_slice(&program(&["sweep", "status", "--json"], root)).expect("a status");
+        assert_eq!(status["trials"]["finished"], MANY, "{status}");
+    };
     let time = |args: &[&str]| -> Vec<f64> {
         let one = || {
             let started = Instant::now();
@@ -128,16 +132,26 @@ fn status_cases(root: &Path) -> Vec<bool> {
         };
         (0..20).map(|_| one()).collect()
     };
-    vec![
+    tell(0);
+    let mut kept = vec![
         report("sweep-status-10000", "ms", &time(&["sweep", "status"]), 100.0),
         report("sweep-status-10000-json", "ms", &time(&["sweep", "status", "--json"]), 100.0),
         report("runs-with-a-sweep-of-10000", "ms", &time(&["runs"]), 200.0),
-    ]
+    ];
+    tell(NUMBERS);
+    kept.push(report("sweep-status-10000-with-80-numbers", "ms", &time(&["sweep", "status"]), 500.0));
+    kept
 }
 
-/// A line of a journal, told of trials that came so many rounds later.
-fn moved(line: &Json, round: usize, order: u64) -> String {
+/// A line of a journal, told of trials that came so many rounds later and gave so many numbers more.
+fn moved(line: &Json, round: usize, order: u64, numbers: usize) -> String {
     let mut line = line.clone();
+    for path in ["/entry/metrics", "/entry/runs/0/metrics"] {
+        let Some(metrics) = line.pointer_mut(path).and_then(Json::as_object_mut) else { continue };
+        for number in 0..numbers {
+            metrics.insert(format!("evaluate.metric@{number}"), (1.0 / (order as f64 + number as f64)).into());
+        }
+    }
     if let Some(trial) = line["entry"].get_mut("trial") {
         *trial = (trial.as_u64().expect("a number") + (round * SOME) as u64).into();
     }

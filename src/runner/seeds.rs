@@ -117,9 +117,14 @@ fn stages(plan: &Plan, runs: &[SeedRun]) -> Vec<StageRecord> {
 /// For each metric of the runs its mean, `NAME.std` and the t-interval `NAME.t_low`, `NAME.t_high` of the mean; of a
 /// single run no spread is known.
 pub(super) fn over_seeds<'a>(runs: impl Iterator<Item = &'a BTreeMap<String, f64>>) -> BTreeMap<String, f64> {
+    of_numbers(runs.flatten().map(|(name, value)| (name.as_str(), *value)))
+}
+
+/// The same of all numbers of all runs, by their names.
+pub(super) fn of_numbers<'a>(numbers: impl Iterator<Item = (&'a str, f64)>) -> BTreeMap<String, f64> {
     let mut values: BTreeMap<&str, Vec<f64>> = BTreeMap::new();
-    for (name, value) in runs.flatten() {
-        values.entry(name).or_default().push(*value);
+    for (name, value) in numbers {
+        values.entry(name).or_default().push(value);
     }
     let mut metrics = BTreeMap::new();
     for (name, values) in values {

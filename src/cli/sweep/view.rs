@@ -56,7 +56,7 @@ pub(super) fn trial(state: &State, trial: usize, standings: &[Standing]) -> Json
     };
     let own = || {
         let metrics = one.metrics()?;
-        let value = |metric: &String| Some((metric.clone(), *metrics.get(metric)?));
+        let value = |metric: &String| Some((metric.clone(), metrics.get(metric)?));
         state.head.goals.iter().map(|goal| value(&goal.metric)).collect::<Option<BTreeMap<_, _>>>()
     };
     let word = if one.is_finished() {
@@ -189,9 +189,7 @@ pub(super) fn summary(state: &State) -> String {
 pub(super) fn gave(state: &State, trial: usize) -> String {
     let metrics = state.trials[trial].metrics();
     let goals = state.head.goals.iter();
-    let one = |metric: &str| {
-        metrics.and_then(|metrics| metrics.get(metric)).map_or_else(|| "-".to_owned(), |value| number(*value))
-    };
+    let one = |metric: &str| metrics.and_then(|metrics| metrics.get(metric)).map_or_else(|| "-".to_owned(), number);
     goals.map(|goal| format!("{} {}", goal.metric, one(&goal.metric))).collect::<Vec<_>>().join(", ")
 }
 

@@ -157,7 +157,9 @@ impl Brief {
     pub(super) fn of_sweep(folder: &Path, root: &Path, store: Option<&Store>) -> Option<(Self, Detail)> {
         let state = Journal::read(folder).ok()?.state;
         let best = state.verdict().best.first().copied();
-        let metrics = best.and_then(|trial| state.trials[trial].metrics().cloned()).unwrap_or_default();
+        let metrics = best.and_then(|trial| state.trials[trial].metrics());
+        let metrics = metrics.iter().flat_map(|metrics| metrics.iter());
+        let metrics = metrics.map(|(name, value)| (name.to_owned(), value)).collect();
         let progress =
             SweepProgress { trials: state.total, finished: state.finished_points(), failed: state.failed.len() };
         let brief = Self {

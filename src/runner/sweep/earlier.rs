@@ -64,7 +64,7 @@ impl Reader<'_> {
         let wanted = self.sweep.goals.iter().map(|goal| &goal.metric);
         let wanted = wanted.chain(self.sweep.bounds.iter().map(|bound| &bound.metric));
         let (means, _) = self.state.means(number, true).ok_or_else(gone)?;
-        let metrics = wanted.filter_map(|name| Some((name.clone(), *means.get(name)?))).collect();
+        let metrics = wanted.filter_map(|name| Some((name.clone(), means.get(name)?))).collect();
         Ok(Told { trial: number, point: Coordinate::of_point(&point), metrics })
     }
 

@@ -1,30 +1,18 @@
-//! What a line of a sweep's journals says, and how it is written: with a checksum of the rest in front.
+//! What a line of a sweep's journals says.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
-use super::error::SweepError;
+use super::line::FORMAT;
+use super::metrics::Metrics;
 use super::slurm::Submitted;
 use crate::base::digest::Digest;
 use crate::base::{clock, file_name};
 use crate::plan::sweep::{Bound, Goal};
-use crate::runner::RunError;
 use crate::sweep::{Point, Value};
-
-/// Version of the lines' format.
-// 1 - all processes append to one file
-// 2 - each has a file of its own, and lines say their place among all
-pub const FORMAT: u32 = 2;
-
-/// The oldest that can be read.
-const OLDEST: u32 = 1;
-
-/// What a line begins with; the checksum and what [`AFTER`] it follow.
-const BEFORE: &str = "{\"check\":\"";
-const AFTER: &str = "\",";
 
 /// What is laid over the config, to plan the sweep again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -90,7 +78,7 @@ pub struct Told {
     /// Its place in the space of this sweep.
     pub point: Vec<Option<Coordinate>>,
     /// What it gave, as far as trials are compared by it.
-    pub metrics: BTreeMap<String, f64>,
+    pub metrics: Metrics,
 }
 
 /// The value of one dimension in JSON.
@@ -117,7 +105,7 @@ pub struct TrialRun {
     #[serde(deserialize_with = "file_name::inside")]
     pub dir: String,
     /// Its headline numbers.
-    pub metrics: BTreeMap<String, f64>,
+    pub metrics: Metrics,
 }
 
 /// Who works on a trial.
@@ -198,7 +186,7 @@ pub enum Entry {
         /// One for each seed.
         runs: Vec<TrialRun>,
         /// Means over the seeds.
-        metrics: BTreeMap<String, f64>,
+        metrics: Metrics,
         /// How long it took.
         seconds: f64,
     },
@@ -236,15 +224,6 @@ pub enum Entry {
         /// Whether trials under way stop too, after a checkpoint.
         at_once: bool,
     },
-}
-
-#[derive(Serialize, Deserialize)]
-struct Line {
-    at: String,
-    /// Its place among the lines of all files.
-    #[serde(default)]
-    order: u64,
-    entry: Entry,
 }
 
 impl Entry {
@@ -302,41 +281,5 @@ impl Coordinate {
             Self::Item(item) => Value::Item(item),
         };
         Point(coordinates.iter().map(|coordinate| coordinate.map(value)).collect())
-    }
-}
-
-/// A line with its end.
-pub(super) fn text_of(entry: &Entry, order: u64) -> String {
-    let line = Line { at: clock::now().rfc3339(), order, entry: entry.clone() };
-    let body = serde_json::to_string(&line).expect("a line serializes to JSON");
-    let rest = &body[1..];
-    format!("{BEFORE}{}{AFTER}{rest}\n", Digest::of(rest.as_bytes()).short())
-}
-
-/// The place of a line and what it says; `None` if it is damaged. Of an older format the place is its number.
-pub(super) fn parse(line: &[u8], number: usize) -> Option<(u64, Entry)> {
-    let text = std::str::from_utf8(line).ok()?;
-    let (check, rest) = text.strip_prefix(BEFORE)?.split_once(AFTER)?;
-    (Digest::of(rest.as_bytes()).short() == check).then_some(())?;
-    let Line { order, entry, .. } = serde_json::from_str(text).ok()?;
-    Some((if order == 0 { number as u64 } else { order }, entry))
-}
-
-/// What the first line of the first file says.
-pub(super) fn head_of(path: &Path, first: &[u8]) -> Result<Head, RunError> {
-    let path = path.to_path_buf();
-    // Every format says which it is, in the same place.
-    let json: Json = serde_json::from_slice(first).unwrap_or_default();
-    let known = u64::from(OLDEST)..=u64::from(FORMAT);
-    let is_known = |found: &Json| found.as_u64().is_some_and(|found| known.contains(&found));
-    if let Some(found) = json["entry"].get("format").filter(|found| !is_known(found)) {
-        return Err(SweepError::Format { path, found: found.to_string() }.into());
-    }
-    match parse(first.strip_suffix(b"\n").unwrap_or(first), 1) {
-        Some((_, Entry::SweepStarted { head, .. })) => Ok(*head),
-        Some(_) => {
-            Err(SweepError::NoJournal { path, reason: "it does not begin with the sweep's start".to_owned() }.into())
-        }
-        None => Err(SweepError::NoJournal { path, reason: "its first line is damaged".to_owned() }.into()),
     }
 }

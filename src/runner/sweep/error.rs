@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::entry::FORMAT;
+use super::line::FORMAT;
 
 /// Why a sweep can't begin or go on.
 #[derive(Debug, thiserror::Error)]

@@ -18,8 +18,9 @@ use std::time::Duration;
 
 use rayon::prelude::*;
 
-use super::entry::{Entry, Head, head_of, parse, text_of};
+use super::entry::{Entry, Head};
 use super::error::SweepError;
+use super::line::{head_of, parse, text_of};
 use super::state::State;
 use crate::base::{clock, fs};
 use crate::runner::RunError;

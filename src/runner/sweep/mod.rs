@@ -3,6 +3,8 @@
 //! | file | owns |
 //! |---|---|
 //! | `entry` | a line that tells what happened |
+//! | `line` | how it is written |
+//! | `metrics` | numbers of many trials |
 //! | `journal` | all lines, of whoever says something |
 //! | `state` | what they come to |
 //! | `begin` | which sweep is meant, and whether it is still the same |
@@ -32,6 +34,8 @@ mod error;
 mod event;
 mod folder;
 mod journal;
+mod line;
+mod metrics;
 mod report;
 mod shares;
 pub mod slurm;
@@ -48,15 +52,16 @@ use std::sync::atomic::AtomicBool;
 
 pub use added::add;
 pub use claims::is_under_way;
-pub use entry::{Coordinate, Earlier, Entry, FORMAT, Head, SavedOverlay, Told, TrialRun, Worker};
+pub use entry::{Coordinate, Earlier, Entry, Head, SavedOverlay, Told, TrialRun, Worker};
 pub use error::SweepError;
 pub use event::SweepEvent;
 pub use folder::{all, find, is_of_sweep, of_name, sweeps_folder, trials};
 pub use journal::Journal;
+pub use line::FORMAT;
+pub use metrics::Metrics;
 pub use shares::shares;
 pub use standings::{Standing, Verdict};
 pub use state::{Ending, State, Stop, Trial};
-pub use work::SweepEvent;
 
 pub(super) use folder::TRIALS;
 pub(super) use journal::FIRST;

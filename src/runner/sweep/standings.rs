@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+use super::metrics::Metrics;
 use super::state::State;
 use crate::metric::statistics::Spread;
 use crate::sweep::{Finished, History, Point, front};
@@ -40,16 +41,16 @@ pub struct Verdict {
 impl State {
     /// What a trial gave for each goal, as less is better; `None` if it has not all.
     #[must_use]
-    pub(super) fn costs(&self, metrics: &BTreeMap<String, f64>) -> Option<Vec<f64>> {
-        let value = |goal: &crate::plan::sweep::Goal| Some(goal.cost(*metrics.get(&goal.metric)?));
+    pub(super) fn costs(&self, metrics: &Metrics) -> Option<Vec<f64>> {
+        let value = |goal: &crate::plan::sweep::Goal| Some(goal.cost(metrics.get(&goal.metric)?));
         self.head.goals.iter().map(value).collect()
     }
 
     /// How far numbers lie outside of the constraints; a number that is missing lies outside too.
     #[must_use]
-    pub(super) fn excess(&self, metrics: &BTreeMap<String, f64>) -> f64 {
+    pub(super) fn excess(&self, metrics: &Metrics) -> f64 {
         let excess = self.head.bounds.iter();
-        excess.map(|bound| metrics.get(&bound.metric).map_or(f64::MAX / 1e6, |value| bound.excess(*value))).sum()
+        excess.map(|bound| metrics.get(&bound.metric).map_or(f64::MAX / 1e6, |value| bound.excess(value))).sum()
     }
 
     /// Finished points, best first: by their own seeds alone, or by all that they were trained with.
@@ -58,7 +59,7 @@ impl State {
         let points = self.finished.iter().filter(|number| self.is_farthest(**number));
         let standing = |number: &usize| {
             let (metrics, runs) = self.means(*number, with_further_seeds)?;
-            let values = self.head.goals.iter().map(|goal| metrics.get(&goal.metric).copied());
+            let values = self.head.goals.iter().map(|goal| metrics.get(&goal.metric));
             let values = values.collect::<Option<Vec<f64>>>()?;
             let rung = self.trials[*number].rung;
             Some(Standing { trial: *number, values, runs, rung, excess: self.excess(&metrics) })
@@ -89,24 +90,20 @@ impl State {
     }
 
     /// Means over the runs of a point, and how many those are.
-    pub(super) fn means(
-        &self,
-        number: usize,
-        with_further_seeds: bool,
-    ) -> Option<(Cow<'_, BTreeMap<String, f64>>, usize)> {
+    pub(super) fn means(&self, number: usize, with_further_seeds: bool) -> Option<(Cow<'_, Metrics>, usize)> {
         let own = self.trials[number].metrics()?;
         let runs: Vec<_> = self.runs_of(number, with_further_seeds).collect();
         if runs.len() <= self.trials[number].runs.len() {
             return Some((Cow::Borrowed(own), runs.len()));
         }
         let mut sums: BTreeMap<String, (f64, usize)> = BTreeMap::new();
-        for (name, value) in runs.iter().flat_map(|run| &run.metrics) {
-            let sum = sums.entry(name.clone()).or_default();
+        for (name, value) in runs.iter().flat_map(|run| run.metrics.iter()) {
+            let sum = sums.entry(name.to_owned()).or_default();
             *sum = (sum.0 + value, sum.1 + 1);
         }
         let means = sums.into_iter().filter(|(_, (_, count))| *count == runs.len());
         #[expect(clippy::cast_precision_loss, reason = "a few seeds")]
-        let means: BTreeMap<String, f64> = means.map(|(name, (sum, count))| (name, sum / count as f64)).collect();
+        let means: Metrics = means.map(|(name, (sum, count))| (name, sum / count as f64)).collect();
         Some((Cow::Owned(means), runs.len()))
     }
 
@@ -146,7 +143,7 @@ impl State {
         let (one, other) = (first.trial, second.trial);
         let goal = &self.head.goals[0].metric;
         let of = |number: usize| -> BTreeMap<u64, f64> {
-            self.runs_of(number, true).filter_map(|run| Some((run.seed, *run.metrics.get(goal)?))).collect()
+            self.runs_of(number, true).filter_map(|run| Some((run.seed, run.metrics.get(goal)?))).collect()
         };
         let theirs = of(other);
         let differences: Vec<f64> =

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value as Json;
 
 use super::entry::{Coordinate, Entry, Head, TrialRun, Worker};
+use super::metrics::Metrics;
 use super::slurm::Submitted;
 use crate::store::RunState;
 use crate::sweep::Point;
@@ -15,7 +16,7 @@ pub enum Ending {
     /// With all the numbers that trials are compared by.
     Finished {
         /// Means over the seeds.
-        metrics: BTreeMap<String, f64>,
+        metrics: Metrics,
     },
     /// Without one.
     Failed {
@@ -118,7 +119,7 @@ impl Trial {
 
     /// Its numbers, if it is finished.
     #[must_use]
-    pub const fn metrics(&self) -> Option<&BTreeMap<String, f64>> {
+    pub const fn metrics(&self) -> Option<&Metrics> {
         match &self.ending {
             Some(Ending::Finished { metrics }) => Some(metrics),
             _ => None,

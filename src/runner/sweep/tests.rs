@@ -56,10 +56,10 @@ fn ended(trial: usize, values: &[(u64, f64)], other: f64) -> Entry {
         seed: *seed,
         run: format!("r{trial}-{seed}"),
         dir: format!("artifacts/r{trial}"),
-        metrics: BTreeMap::from([("a.x".to_owned(), *value), ("a.y".to_owned(), other)]),
+        metrics: BTreeMap::from([("a.x".to_owned(), *value), ("a.y".to_owned(), other)]).into(),
     };
     let runs: Vec<TrialRun> = values.iter().map(run).collect();
-    let metrics = crate::runner::seeds::over_seeds(runs.iter().map(|run| &run.metrics));
+    let metrics = crate::runner::seeds::of_numbers(runs.iter().flat_map(|run| run.metrics.iter())).into();
     Entry::TrialFinished { trial, attempt: 0, runs, metrics, seconds: 1.0 }
 }
 
@@ -117,7 +117,7 @@ fn what_is_said_twice_counts_once_and_the_first_time() {
     state.apply(failed(0));
     state.apply(ended(7, &[], 0.0));
     assert_eq!((state.trials.len(), state.finished.len(), state.failed.len()), (1, 1, 0));
-    assert_eq!(state.trials[0].metrics().unwrap()["a.x"], 0.5);
+    assert_eq!(state.trials[0].metrics().unwrap().get("a.x").unwrap(), 0.5);
 }
 
 #[test]
@@ -165,7 +165,7 @@ fn whoever_reads_the_same_lines_tells_the_same_whenever_each_came_into_sight() {
     writers[0].append(&asked(0, None)).unwrap();
     // Two say at one time how it ended: neither has read the other.
     for (writer, value) in [(1, 0.5), (2, 0.9)] {
-        let text = super::entry::text_of(&ended(0, &[(1, value)], 0.0), 3);
+        let text = super::line::text_of(&ended(0, &[(1, value)], 0.0), 3);
         std::fs::write(path.join("journals").join(format!("{writer}.jsonl")), text).unwrap();
         if writer == 1 {
             writers[1].refresh().unwrap();
@@ -176,11 +176,11 @@ fn whoever_reads_the_same_lines_tells_the_same_whenever_each_came_into_sight() {
     let hidden = path.join("hidden");
     std::fs::rename(&first, &hidden).unwrap();
     reader.refresh().unwrap();
-    assert_eq!(reader.state.trials[0].metrics().unwrap()["a.x"], 0.9);
+    assert_eq!(reader.state.trials[0].metrics().unwrap().get("a.x").unwrap(), 0.9);
     std::fs::rename(&hidden, &first).unwrap();
     for journal in writers.iter_mut().chain([&mut reader]) {
         journal.refresh().unwrap();
-        assert_eq!(journal.state.trials[0].metrics().unwrap()["a.x"], 0.5, "the file that comes first");
+        assert_eq!(journal.state.trials[0].metrics().unwrap().get("a.x").unwrap(), 0.5, "the file that comes first");
         assert_eq!(journal.state, Journal::read(&path).unwrap().state);
     }
     assert!(second.is_file());
@@ -206,7 +206,7 @@ fn a_trial_is_what_the_first_who_asked_says_even_if_that_was_his_last_word() {
     other.ask(&added(0)).unwrap();
     assert!(!other.state.trials[0].added && other.state == one.state, "it was asked for already");
     // Who ends between the name and the line has asked all the same.
-    let text = super::entry::text_of(&added(1), 9);
+    let text = super::line::text_of(&added(1), 9);
     assert!(crate::store::put_name(&path.join("asked"), "1", text.as_bytes()).unwrap());
     one.refresh().unwrap();
     assert!(one.state.trials[1].added);
@@ -229,7 +229,7 @@ fn a_journal_of_one_file_is_read_and_goes_on() {
     let file = path.join("journal.jsonl");
     // As format 1 has it: no line says its place.
     let line = |entry: &Entry| {
-        let text = super::entry::text_of(entry, 0).replace(",\"order\":0", "").replace("\"order\":0,", "");
+        let text = super::line::text_of(entry, 0).replace(",\"order\":0", "").replace("\"order\":0,", "");
         let (_, rest) = text.split_once("\",").unwrap();
         let check = crate::base::digest::Digest::of(rest.trim_end().as_bytes()).short();
         format!("{{\"check\":\"{check}\",{rest}")
@@ -396,7 +396,7 @@ impl Simulated {
         let parameters = self.state.trials[trial].parameters.clone();
         let rate =
             parameters.get("train.optimizer.adam.learning-rate").and_then(serde_json::Value::as_f64).unwrap_or(0.002);
-        let metrics = BTreeMap::from([("match.map@r".to_owned(), -(rate.ln() - 0.01_f64.ln()).powi(2))]);
+        let metrics = Metrics::from(BTreeMap::from([("match.map@r".to_owned(), -(rate.ln() - 0.01_f64.ln()).powi(2))]));
         let run = |seed: &u64| TrialRun {
             seed: *seed,
             run: format!("r{trial}"),
@@ -461,7 +461,7 @@ fn failures_are_no_finished_points_and_a_small_space_ends() {
         let asker = Asker { sweep: &simulated.sweep, seed, seeds: vec![7] };
         let Some(entry) = asker.next(&simulated.state) else { break };
         simulated.say(entry);
-        let metrics = BTreeMap::from([("match.map@r".to_owned(), 0.5)]);
+        let metrics = BTreeMap::from([("match.map@r".to_owned(), 0.5)]).into();
         let done = Entry::TrialFinished { trial: number, attempt: 0, runs: Vec::new(), metrics, seconds: 0.0 };
         simulated.say(if number == 1 { failed(1) } else { done });
         number += 1;

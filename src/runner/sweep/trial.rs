@@ -7,6 +7,8 @@ use petgraph::graph::NodeIndex;
 
 use super::entry::TrialRun;
 use super::error::SweepError;
+use super::event::SweepEvent;
+use super::metrics::Metrics;
 use super::state::Trial;
 use super::work::Work;
 use crate::plan::{Plan, Sweep};
@@ -16,7 +18,7 @@ use crate::runner::{FailureKind, Part, RunError, RunRecord, Runner, seeds};
 /// What became of a trial.
 pub(super) enum Outcome {
     /// It has all the numbers that trials are compared by.
-    Finished { runs: Vec<TrialRun>, metrics: BTreeMap<String, f64> },
+    Finished { runs: Vec<TrialRun>, metrics: Metrics },
     /// It has not.
     Failed { runs: Vec<TrialRun>, reason: String },
     /// It was asked to stop.
@@ -47,7 +49,7 @@ impl Work<'_> {
             let failed = record.stages.iter().filter(|stage| stage.failure.is_some());
             let failed: Vec<NodeIndex> = failed.filter_map(|stage| plan.find(&stage.id)).collect();
             let RunRecord { run, dir, ok, metrics, .. } = record;
-            runs.push(TrialRun { seed: *seed, run, dir, metrics });
+            runs.push(TrialRun { seed: *seed, run, dir, metrics: metrics.into() });
             match failure {
                 Some((FailureKind::Interrupted, _)) => return Ok(Outcome::Interrupted { runs }),
                 Some((_, reason)) => {
@@ -58,9 +60,9 @@ impl Work<'_> {
                 None => {}
             }
         }
-        let metrics = seeds::over_seeds(runs.iter().map(|run| &run.metrics));
+        let metrics = seeds::of_numbers(runs.iter().flat_map(|run| run.metrics.iter())).into();
         let missing = self.goals().iter().find(|goal| {
-            let has = |run: &TrialRun| run.metrics.get(&goal.metric).is_some_and(|value| value.is_finite());
+            let has = |run: &TrialRun| run.metrics.get(&goal.metric).is_some_and(f64::is_finite);
             !runs.iter().all(has)
         });
         Ok(match missing {

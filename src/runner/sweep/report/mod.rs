@@ -64,7 +64,7 @@ impl State {
         let trial = &self.trials[at];
         let rank = standings.iter().position(|standing| standing.trial == at);
         let goals = self.head.goals.iter();
-        let own = |goal: &Goal| trial.metrics()?.get(&goal.metric).copied().filter(|value| value.is_finite());
+        let own = |goal: &Goal| trial.metrics()?.get(&goal.metric).filter(|value| value.is_finite());
         let value = |(goal, metric): (usize, &Goal)| {
             let mean = rank.map(|rank| standings[rank].values[goal]).or_else(|| own(metric))?;
             self.value(at, &metric.metric, mean, rank.is_some())
@@ -95,11 +95,11 @@ impl State {
     /// A value with the interval that can be told: of several runs over their seeds, of one what its stage has left.
     fn value(&self, trial: usize, metric: &str, mean: f64, with_further_seeds: bool) -> Option<SweepValue> {
         let runs: Vec<_> = self.runs_of(trial, with_further_seeds).collect();
-        let values: Vec<f64> = runs.iter().filter_map(|run| run.metrics.get(metric).copied()).collect();
+        let values: Vec<f64> = runs.iter().filter_map(|run| run.metrics.get(metric)).collect();
         let over_seeds = || Spread::of(&values, LEVEL).ok()??.interval;
         let sampled = || {
             let [run] = runs.as_slice() else { return None };
-            let end = |end: &str| run.metrics.get(&format!("{metric}.{end}")).copied();
+            let end = |end: &str| run.metrics.get(&format!("{metric}.{end}"));
             end("low").zip(end("high"))
         };
         let found = match runs.len() {
@@ -122,7 +122,7 @@ impl State {
     fn importance(&self, goal: &Goal, varied: &Varied) -> SweepImportance {
         let points = self.finished.iter().map(|number| &self.trials[*number]).filter(|trial| trial.is_point());
         let epochs = points.clone().find_map(|trial| trial.epochs);
-        let told = |trial: &'_ Trial| Some(*trial.metrics()?.get(&goal.metric)?);
+        let told = |trial: &'_ Trial| trial.metrics()?.get(&goal.metric);
         let told: Vec<(&Point, f64)> = points.filter_map(|trial| varied.point(trial).zip(told(trial))).collect();
         let metric = goal.metric.clone();
         match importance(&varied.space, &told, Seed::of_stage(0, "sweep-importance", None)) {

@@ -73,7 +73,7 @@ fn end(state: &mut State, trial: usize, seeds: &[&[(&str, f64)]]) {
         metrics: metrics.iter().map(|(name, value)| ((*name).to_owned(), *value)).collect(),
     };
     let runs: Vec<TrialRun> = (1..).zip(seeds).map(run).collect();
-    let metrics = crate::runner::seeds::over_seeds(runs.iter().map(|run| &run.metrics));
+    let metrics = crate::runner::seeds::of_numbers(runs.iter().flat_map(|run| run.metrics.iter())).into();
     state.apply(Entry::TrialFinished { trial, attempt: 0, runs, metrics, seconds: 2.0 });
 }
 

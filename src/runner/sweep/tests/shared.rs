@@ -54,7 +54,8 @@ fn work(machine: &Machine, plan: &Plan, journal: &mut Journal) -> Vec<usize> {
         if let Some((trial, attempt, _claim)) = machine.take(journal) {
             assert_eq!(attempt, 0, "nobody has died");
             std::thread::sleep(Duration::from_millis(2));
-            let metrics = BTreeMap::from([("match.map@r".to_owned(), -rate(&journal.state.trials[trial]))]);
+            let metrics =
+                Metrics::from(BTreeMap::from([("match.map@r".to_owned(), -rate(&journal.state.trials[trial]))]));
             let run = |seed: &u64| TrialRun {
                 seed: *seed,
                 run: "r".to_owned(),
