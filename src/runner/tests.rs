@@ -2,6 +2,7 @@
 
 mod children;
 mod concurrency;
+mod device;
 mod fakes;
 mod faults;
 mod hostile;

@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::process::{Child, Command, Stdio};
 
+use super::fakes::run_as_trial;
 use super::*;
 
 /// Where a child runs.
@@ -58,7 +59,11 @@ fn child() {
             writeln!(std::io::stderr(), "{stage}: {message}").unwrap();
         }
     };
-    let record = runner.run(&plan_named(&std::env::var(PLAN).unwrap()), &Fakes, &say).unwrap();
+    let name = std::env::var(PLAN).unwrap();
+    let record = match device::plan_named(&name) {
+        Some(plan) => run_as_trial(root, &store, &plan, &FrozenSources::default(), &say),
+        None => runner.run(&plan_named(&name), &Fakes, &say).unwrap(),
+    };
     assert!(record.ok, "{:?}", record.failure());
 }
 
