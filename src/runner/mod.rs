@@ -194,9 +194,8 @@ impl Runner<'_> {
         let earlier = folders::ids_of_name(self.root, &plan.experiment.name);
         let (run, inside, dir) = self.new_folder(plan, part, began)?;
         let folder = inside.path().to_path_buf();
-        let stages = ids().map(str::to_owned).collect();
         let (journal, unjournaled) = self.journal(plan, &run, &dir, began, group)?;
-        let seed = group.map(|_| plan.experiment.seed);
+        let (stages, seed) = (ids().map(str::to_owned).collect(), group.map(|_| plan.experiment.seed));
         on_event(&Event::RunStarted { run: run.clone(), dir: dir.clone(), folder: folder.clone(), stages, seed });
         let future = folders::warning_of_future(earlier.iter().map(String::as_str));
         let said = future.into_iter().chain(unjournaled).chain(self.store.take_warnings());
