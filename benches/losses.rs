@@ -83,8 +83,13 @@ impl Images {
 fn images() -> [Images; 2] {
     let source: Source = read(&json!("cifar10-sample"));
     let [mut training, mut test] = [Images::default(), Images::default()];
-    let access =
-        Access { downloads: std::path::Path::new("."), on_progress: &|_| {}, stop: &|| false, on_read: &|_, _| {} };
+    let access = Access {
+        downloads: std::path::Path::new("."),
+        on_progress: &|_| {},
+        stop: &|| false,
+        column: None,
+        on_read: &|_, _| {},
+    };
     let mut sink = |example: simpipe::data::source::Example<'_>| {
         let images = if example.split == "train" { &mut training } else { &mut test };
         images.pixels.extend(example.image.pixels);

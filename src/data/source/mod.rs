@@ -92,7 +92,7 @@ crate::choice! {
         #[aka("csv", "tsv", "jsonl", "table", "dataframe", "df", "oml")]
         "manifest" => Manifest(Manifest),
         /// Parquet files that hold images, as Hugging Face's `datasets` writes them.
-        #[aka("parquet", "datasets", "huggingface", "hf", "load_dataset")]
+        #[aka("parquet", "datasets", "hf", "load_dataset")]
         "hugging-face" => HuggingFace(HuggingFace),
         /// Shards of WebDataset: `.tar` files in which the files of one sample share their name up to the ending.
         #[aka("wds", "tar", "shards", "web-dataset")]
