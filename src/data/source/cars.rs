@@ -150,8 +150,8 @@ impl ListsFiles for Cars196 {
 
 #[cfg(test)]
 mod tests {
+    use crate::data::source::made_for_tests::{load, png, refused, short, source, with, write};
     use crate::data::source::matlab::write as mat;
-    use crate::data::source::testing::{load, png, refused, short, source, with, write};
 
     const FIELDS: [&str; 7] = ["relative_im_path", "bbox_x1", "bbox_y1", "bbox_x2", "bbox_y2", "class", "test"];
 

@@ -164,7 +164,7 @@ fn readable(name: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use crate::data::source::testing::{load, png, refused, short, source, with, write};
+    use crate::data::source::made_for_tests::{load, png, refused, short, source, with, write};
 
     fn birds() -> tempfile::TempDir {
         let folder = tempfile::tempdir().unwrap();

@@ -85,7 +85,7 @@ impl ListsFiles for InShop {
 
 #[cfg(test)]
 mod tests {
-    use crate::data::source::testing::{load, png, refused, source, write};
+    use crate::data::source::made_for_tests::{load, png, refused, source, write};
 
     #[test]
     fn the_list_says_what_is_looked_up_in_what() {

@@ -3,8 +3,8 @@
 //! A source says what is known before its data is touched, names the content that it reads, and hands out its
 //! examples in an order that depends on nothing but that content.
 //!
-//! Where the images are files, a source is a list of them ([`listing`]): [`pictures`] then does the rest. Where they lie in
-//! other files, [`pictures`] decodes what the source hands it piece by piece.
+//! Where the images are files, a source is a list of them (`listing`): `pictures` then does the rest. Where they lie in
+//! other files, `pictures` decodes what the source hands it piece by piece.
 
 #[macro_use]
 mod pictures;
@@ -39,7 +39,7 @@ mod web_dataset;
 mod word_lines;
 
 #[cfg(test)]
-mod testing;
+mod made_for_tests;
 
 pub use cars::Cars196;
 pub use cifar::{Cifar10, Cifar100};

@@ -102,7 +102,7 @@ pub(super) fn open(shard: &Shard, reader: &Reader<'_>, access: &Access<'_>) -> R
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::source::testing::write;
+    use crate::data::source::made_for_tests::write;
 
     #[test]
     fn names_tell_splits() {

@@ -75,7 +75,7 @@ impl ListsFiles for StanfordProducts {
 
 #[cfg(test)]
 mod tests {
-    use crate::data::source::testing::{load, png, refused, source, write};
+    use crate::data::source::made_for_tests::{load, png, refused, source, write};
 
     #[test]
     fn lists_name_products_and_their_kinds() {

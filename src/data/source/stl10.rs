@@ -136,7 +136,7 @@ impl Load for Stl10 {
 
 #[cfg(test)]
 mod tests {
-    use crate::data::source::testing::{load, refused, source, write};
+    use crate::data::source::made_for_tests::{load, refused, source, write};
 
     /// Images of which the second column is 9.
     fn images(count: usize) -> Vec<u8> {

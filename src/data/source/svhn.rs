@@ -160,8 +160,8 @@ impl Load for Svhn {
 
 #[cfg(test)]
 mod tests {
+    use crate::data::source::made_for_tests::{load, refused, source, with, write};
     use crate::data::source::matlab::write as mat;
-    use crate::data::source::testing::{load, refused, source, with, write};
 
     /// Images whose rows are numbered, whose columns add 100 and whose channels add 1.
     fn file(labels: &[u8]) -> Vec<u8> {

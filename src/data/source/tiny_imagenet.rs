@@ -114,7 +114,7 @@ impl ListsFiles for TinyImageNet {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::source::testing::{png, refused, short, source, write};
+    use crate::data::source::made_for_tests::{png, refused, short, source, write};
 
     fn images() -> tempfile::TempDir {
         let folder = tempfile::tempdir().unwrap();

@@ -1,6 +1,6 @@
 //! The figures: one a file, each with its parameters, the ports and images that it needs, what it says and how it is drawn.
 //!
-//! A figure is data before it is drawn: a [`Figure`] is built from what stages left, and its [`Body`](body::Body) becomes the
+//! A figure is data before it is drawn: a [`Figure`] is built from what stages left, and its `Body` becomes the
 //! picture, the chart of a page and the table behind that. It is drawn even where it has nothing to show: it then says so.
 
 mod absent;

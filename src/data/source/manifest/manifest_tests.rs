@@ -1,6 +1,6 @@
 use crate::artifact::About;
 use crate::artifact::table::{Column, write_parquet};
-use crate::data::source::testing::{load, png, refused, short, source, survives, with, write};
+use crate::data::source::made_for_tests::{load, png, refused, short, source, survives, with, write};
 
 /// As open-metric-learning 4.0 writes it: an index, labels as numbers, `validation`, absent flags in training rows.
 const OML: &str = ",label,path,split,is_query,is_gallery,category,sequence,x_1,x_2,y_1,y_2\n\
