@@ -55,7 +55,9 @@ fn sources_are_looked_at_once_a_sweep() {
     assert!(done < 150, "it is under way");
     let rest: Vec<String> = said.lines().map_while(Result::ok).collect();
     assert_eq!(child.wait().unwrap().code(), Some(0), "{rest:?}");
-    assert_eq!((finished(&project).len(), lines(&project, "trial-failed").len()), (150, 0));
+    // The best come again with further seeds behind them.
+    let of_the_grid = finished(&project).into_iter().filter(|trial| *trial < 150).count();
+    assert_eq!((of_the_grid, lines(&project, "trial-failed").len()), (150, 0));
     assert!(!photos.exists());
 }
 
