@@ -115,7 +115,7 @@ fn stages(plan: &Plan, runs: &[SeedRun]) -> Vec<StageRecord> {
 }
 
 /// For each metric of the runs its mean, `NAME.std` and the t-interval `NAME.t_low`, `NAME.t_high` of the mean; of a
-/// single run no spread is known.
+/// single run no spread is known, of the ends of an interval none is told.
 pub(super) fn over_seeds<'a>(runs: impl Iterator<Item = &'a BTreeMap<String, f64>>) -> BTreeMap<String, f64> {
     of_numbers(runs.flatten().map(|(name, value)| (name.as_str(), *value)))
 }
@@ -126,11 +126,19 @@ pub(super) fn of_numbers<'a>(numbers: impl Iterator<Item = (&'a str, f64)>) -> B
     for (name, value) in numbers {
         values.entry(name).or_default().push(value);
     }
+    // The ends of an interval have a mean, but how they vary over seeds nobody asks.
+    let is_end = |name: &str| {
+        let of = name.strip_suffix(".low").or_else(|| name.strip_suffix(".high"));
+        of.is_some_and(|of| values.contains_key(of))
+    };
     let mut metrics = BTreeMap::new();
-    for (name, values) in values {
-        let spread: Result<Option<Spread>, MetricError> = Spread::of(&values, LEVEL);
+    for (name, values) in &values {
+        let spread: Result<Option<Spread>, MetricError> = Spread::of(values, LEVEL);
         let Ok(Some(Spread { mean, std, interval })) = spread else { continue };
-        metrics.insert(name.to_owned(), mean);
+        metrics.insert((*name).to_owned(), mean);
+        if is_end(name) {
+            continue;
+        }
         metrics.extend(std.map(|std| (format!("{name}.std"), std)));
         if let Some((low, high)) = interval {
             metrics.insert(format!("{name}.t_low"), low);
@@ -165,5 +173,18 @@ mod tests {
             assert!((metrics[name] - value).abs() < 1e-12, "{name}: {}", metrics[name]);
         }
         assert_eq!(over_seeds(std::iter::empty()), BTreeMap::new());
+    }
+
+    #[test]
+    fn ends_of_an_interval_have_a_mean_and_no_spread() {
+        let run = |value: f64| {
+            let named = [("a", 0.0), ("a.low", -0.1), ("b.low", 0.2)];
+            BTreeMap::from_iter(named.map(|(name, by)| (name.to_owned(), value + by)))
+        };
+        let metrics = over_seeds([run(0.5), run(0.7)].iter());
+        let names: Vec<&str> = metrics.keys().map(String::as_str).collect();
+        let spread =
+            ["a", "a.low", "a.std", "a.t_high", "a.t_low", "b.low", "b.low.std", "b.low.t_high", "b.low.t_low"];
+        assert_eq!(names, spread);
     }
 }

@@ -95,7 +95,7 @@ crate::choice! {
         #[aka("parquet", "datasets", "hf", "load_dataset")]
         "hugging-face" => HuggingFace(HuggingFace),
         /// Shards of WebDataset: `.tar` files in which the files of one sample share their name up to the ending.
-        #[aka("wds", "tar", "shards", "web-dataset")]
+        #[aka("wds", "tar", "shards")]
         "webdataset" => WebDataset(WebDataset),
         /// A NumPy archive of arrays: images and labels, of one split or of several.
         #[aka("numpy", "npy", "medmnist")]
@@ -104,22 +104,21 @@ crate::choice! {
         #[aka("cub", "cub200", "cub-200", "birds")]
         "cub-200-2011" => Cub200(Cub200),
         /// Cars-196: 16,185 photographs of 196 models of cars.
-        #[aka("cars", "cars196", "stanford-cars")]
+        #[aka("cars", "stanford-cars")]
         "cars-196" => Cars196(Cars196),
         /// Stanford Online Products: 120,053 photographs of 22,634 products.
         #[aka("sop", "online-products")]
         "stanford-online-products" => StanfordProducts(StanfordProducts),
         /// In-shop Clothes Retrieval: 52,712 photographs of 7,982 clothes.
-        #[aka("inshop", "deepfashion", "in-shop-clothes-retrieval")]
+        #[aka("deepfashion", "in-shop-clothes-retrieval")]
         "in-shop" => InShop(InShop),
         /// SVHN: house numbers, colour images of 32 x 32 pixels in 10 classes.
         #[aka("street-view-house-numbers", "svhn_cropped")]
         "svhn" => Svhn(Svhn),
         /// STL-10: 13,000 labelled colour images of 96 x 96 pixels in 10 classes.
-        #[aka("stl10")]
         "stl-10" => Stl10(Stl10),
         /// Tiny ImageNet: 110,000 labelled colour images of 64 x 64 pixels in 200 classes.
-        #[aka("tinyimagenet", "tiny-imagenet-200")]
+        #[aka("tiny-imagenet-200")]
         "tiny-imagenet" => TinyImageNet(TinyImageNet),
     }
 }

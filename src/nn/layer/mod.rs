@@ -139,7 +139,7 @@ choice! {
         #[aka("gamma", "learned_scale", "channel_scale")]
         "layer-scale" => LayerScale(LayerScale),
         /// Channels of all groups side by side.
-        #[aka("shuffle", "ChannelShuffle", "shuffle_channels")]
+        #[aka("shuffle", "shuffle_channels")]
         "channel-shuffle" => ChannelShuffle(ChannelShuffle),
         /// Weighs each channel by what all channels are on average.
         #[aka("se", "squeeze_and_excitation", "se_block", "SqueezeExcitation")]

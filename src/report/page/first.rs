@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::Section;
-use super::html::{bar, details, escape, facts, name, paragraph, shown, table, table_with};
+use super::html::{bar, details, escape, facts, name, paragraph, prose, shown, table, table_with};
 use crate::report::classes::{Class, classes};
 use crate::report::evaluation::ends;
 use crate::report::headline::{CANDIDATES, candidate_rows, in_words};
@@ -74,7 +74,7 @@ fn beside(data: &ReportData, baselines: Option<&Baselines>) -> String {
         let (header, rows) = measured::compared(file);
         out += &table("The embedding and what needs no training", &header, &rows);
         for (better, text) in measured::gains(file) {
-            let _ = write!(out, "<p{}>{}</p>", if better { "" } else { " class=\"flaw\"" }, escape(&text));
+            let _ = write!(out, "<p{}>{}</p>", if better { "" } else { " class=\"flaw\"" }, prose(&text));
         }
         return out + &details("How they were measured", &paragraph(&measured::intro(file)));
     }
@@ -121,7 +121,7 @@ fn findings(findings: &[Finding]) -> String {
     out.push_str("<ul class=\"findings\">");
     for finding in findings.iter().filter(|one| one.flaw).chain(findings.iter().filter(|one| !one.flaw)) {
         let (class, mark) = if finding.flaw { (" class=\"flaw\"", "<b>⚠ Flaw.</b> ") } else { ("", "") };
-        let _ = write!(out, "<li{class}>{mark}{}</li>", escape(&finding.text));
+        let _ = write!(out, "<li{class}>{mark}{}</li>", prose(&finding.text));
     }
     out + "</ul>"
 }

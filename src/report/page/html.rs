@@ -26,9 +26,21 @@ pub(super) fn name(text: &str) -> String {
     format!("<bdi>{}</bdi>", escape(text))
 }
 
+/// Plain text in which what stands between backticks is code, as in Markdown.
+pub(super) fn prose(text: &str) -> String {
+    let escaped = escape(text);
+    let parts: Vec<&str> = escaped.split('`').collect();
+    if parts.len().is_multiple_of(2) {
+        return escaped;
+    }
+    let part =
+        |(at, part): (usize, &&str)| if at % 2 == 1 { format!("<code>{part}</code>") } else { (*part).to_owned() };
+    parts.iter().enumerate().map(part).collect()
+}
+
 /// A paragraph of plain text.
 pub(super) fn paragraph(text: &str) -> String {
-    format!("<p>{}</p>", escape(text))
+    format!("<p>{}</p>", prose(text))
 }
 
 /// `20 of 100 classes shown`.
@@ -116,6 +128,8 @@ mod tests {
         ] {
             assert_eq!(escape(text), expected, "{text:?}");
         }
+        assert_eq!(prose("several `seeds` & <more>"), "several <code>seeds</code> &amp; &lt;more&gt;");
+        assert_eq!(prose("one ` alone"), "one ` alone");
         let table = table("a < b", &["<x>".to_owned()], &[vec!["</td><script>".to_owned()]]);
         assert!(!table.contains("<script>") && !table.contains("<x>") && table.contains("a &lt; b"), "{table}");
     }
