@@ -48,13 +48,18 @@ fn survives_kills(sweep: &str) -> usize {
     expected.len()
 }
 
-#[test]
-fn a_sweep_that_is_stopped_goes_on_where_it_was() {
-    let project = Project::new();
+/// A sweep of two trials that take long enough to be stopped in one.
+fn long(project: &Project) -> String {
     let long = format!("{RATES}[train]\nsteps-per-epoch = 800\ncheckpoint-every-steps = 100\n")
         .replace("trials = 6", "trials = 2")
         .replace("finalists = 2", "finalists = 0");
-    let config = config(&project, &long);
+    config(project, &long)
+}
+
+#[test]
+fn a_sweep_that_is_stopped_goes_on_where_it_was() {
+    let project = Project::new();
+    let config = long(&project);
     let mut child = start(&project, &config, &[]);
     let said = in_trial(&mut child);
     std::thread::sleep(Duration::from_millis(300));
@@ -86,10 +91,7 @@ fn a_sweep_that_is_stopped_goes_on_where_it_was() {
 #[test]
 fn a_second_signal_ends_a_sweep_at_once_and_it_goes_on_later() {
     let project = Project::new();
-    let long = format!("{RATES}[train]\nsteps-per-epoch = 800\ncheckpoint-every-steps = 100\n")
-        .replace("trials = 6", "trials = 2")
-        .replace("finalists = 2", "finalists = 0");
-    let config = config(&project, &long);
+    let config = long(&project);
     let mut child = start(&project, &config, &[]);
     let said = in_trial(&mut child);
     std::thread::sleep(Duration::from_millis(300));
