@@ -46,7 +46,21 @@ impl Walker {
                 self.pair(&here, ["factor", "gamma"], Layout::Same, &order)?;
                 plain(format!("LayerScale({channels})"))
             }
-            LayerSpec::ChannelShuffle(shuffle) => plain(format!("nn.ChannelShuffle({})", shuffle.groups)),
+            LayerSpec::ChannelShuffle(shuffle) => {
+                if order.is_some() {
+                    return Err(
+                        here.refuse("torch has the features of a flattened map in another order, so in other groups")
+                    );
+                }
+                // Torch's own takes maps alone.
+                plain(match here.input {
+                    FeatureShape::Image(_) => format!("nn.ChannelShuffle({})", shuffle.groups),
+                    FeatureShape::Vector(_) => format!(
+                        "nn.Sequential(nn.Unflatten(1, ({channels}, 1)), nn.ChannelShuffle({}), nn.Flatten())",
+                        shuffle.groups
+                    ),
+                })
+            }
             LayerSpec::SqueezeExcite(squeeze) => self.squeeze_excite(squeeze, &here),
             LayerSpec::MaxPool(pool) => Ok((max_pool(pool, &here), None)),
             LayerSpec::AvgPool(pool) => Ok((avg_pool(pool, &here), None)),

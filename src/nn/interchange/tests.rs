@@ -177,6 +177,8 @@ fn what_torch_computes_otherwise_is_refused_with_the_reason() {
     assert!(text.contains("`layers.1` can't be had in torch: the embedding is a flattened map"), "{text}");
     let text = refused(json!(["flatten", { "group-norm": { "groups": 3 } }, end]));
     assert!(text.contains("`layers.1.group-norm`") && text.contains("in other groups"), "{text}");
+    let text = refused(json!(["flatten", { "channel-shuffle": { "groups": 3 } }, end]));
+    assert!(text.contains("`layers.1.channel-shuffle`") && text.contains("in other groups"), "{text}");
     let text = refused(json!(["flatten", { "residual": { "body": [{ "dense": { "units": 96 } }] } }, end]));
     assert!(text.contains("`layers.1.residual`") && text.contains("one way through is a flattened map"), "{text}");
 }
