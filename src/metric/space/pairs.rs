@@ -13,8 +13,6 @@ pub enum Kind {
     All,
     /// Of two rows of one label.
     Positive,
-    /// Of two rows of different labels.
-    Negative,
 }
 
 impl Kind {
@@ -22,7 +20,6 @@ impl Kind {
         match self {
             Self::All => "pairs",
             Self::Positive => "positive-pairs",
-            Self::Negative => "negative-pairs",
         }
     }
 }
@@ -87,7 +84,6 @@ impl Partners {
             let partners = match kind {
                 Kind::All => space.len() - 1,
                 Kind::Positive => end - start - 1,
-                Kind::Negative => space.len() - (end - start),
             };
             before.push(before[before.len() - 1] + partners as u64);
         }
@@ -102,11 +98,10 @@ impl Partners {
     fn pair(&self, at: u64) -> (usize, usize) {
         let place = self.before.partition_point(|before| *before <= at) - 1;
         let partner = (at - self.before[place]) as usize;
-        let (start, end) = self.class[place];
+        let (start, _) = self.class[place];
         let other = match self.kind {
             Kind::All => partner + usize::from(partner >= place),
             Kind::Positive => start + partner + usize::from(start + partner >= place),
-            Kind::Negative => partner + if partner >= start { end - start } else { 0 },
         };
         (self.order[place], self.order[other])
     }
@@ -126,7 +121,7 @@ mod tests {
     fn all_pairs_of_each_kind_are_there_once() {
         let labels = [3, 1, 3, 2, 1, 3];
         let space = Space::new(&[0.0; 6], 1, &labels).unwrap();
-        for (kind, count) in [(Kind::All, 15), (Kind::Positive, 4), (Kind::Negative, 11)] {
+        for (kind, count) in [(Kind::All, 15), (Kind::Positive, 4)] {
             let pairs = sample(100).pairs(&space, kind);
             let distinct: BTreeSet<_> = pairs.iter().map(|pair| (pair.0.min(pair.1), pair.0.max(pair.1))).collect();
             assert_eq!((pairs.len(), distinct.len()), (count, count), "{kind:?}");
@@ -143,16 +138,14 @@ mod tests {
     fn pairs_are_drawn_evenly() {
         let labels = [0, 0, 0, 0, 1, 1, 2];
         let space = Space::new(&[0.0; 7], 1, &labels).unwrap();
-        let partners = Partners::new(&space, Kind::Negative);
+        let partners = Partners::new(&space, Kind::Positive);
         let all: BTreeSet<_> = (0..partners.count()).map(|at| partners.pair(at)).collect();
         assert_eq!(all.len() as u64, partners.count());
     }
 
     #[test]
     fn there_may_be_no_pair() {
-        for (labels, kind) in
-            [(&[][..], Kind::All), (&[1], Kind::All), (&[1, 1], Kind::Negative), (&[1, 2], Kind::Positive)]
-        {
+        for (labels, kind) in [(&[][..], Kind::All), (&[1], Kind::All), (&[1, 2], Kind::Positive)] {
             let values = vec![0.0; labels.len()];
             assert!(sample(9).pairs(&Space::new(&values, 1, labels).unwrap(), kind).is_empty());
         }
