@@ -125,6 +125,12 @@ pub(super) fn headline_rows(data: &ReportData, baselines: Option<&Baselines>) ->
     if apart.len() < rows.len() {
         add("Match: the same, queries in the index left out", share("queries", &apart));
     }
+    let of_match = |name: &str| data.match_metrics.get(name).and_then(Json::as_f64);
+    let copied = of_match("near_copies").filter(|copied| *copied > 0.0);
+    let distinct = copied.zip(of_match("distinct.accuracy")).map(|(copied, accuracy)| {
+        format!("{} of {} queries", percent(accuracy), number(rows.len() as f64 - copied, 0))
+    });
+    add("Match: the same, queries with a near copy left out", distinct);
     if let Some(baselines) = baselines {
         add("Nearest other image has the class", baselines.embedding.map(percent));
     }
@@ -450,6 +456,17 @@ mod tests {
             std::fs::write(GOLDEN, &page).unwrap();
         }
         assert_eq!(page, std::fs::read_to_string(GOLDEN).unwrap(), "BLESS=1 rewrites the golden page");
+    }
+
+    #[test]
+    fn matches_without_near_copies_stand_beside_those_with_them() {
+        let mut data = synthetic::small();
+        let line = "| Match: the same, queries with a near copy left out | 60.0 % of 10 queries |";
+        data.match_metrics = serde_json::json!({ "near_copies": 0.0, "distinct.accuracy": 0.6 });
+        assert!(!page(&data).contains("with a near copy"), "there are none");
+        data.match_metrics = serde_json::json!({ "near_copies": 2.0, "distinct.accuracy": 0.6 });
+        assert_eq!(data.matches.0.len(), 12);
+        assert!(page(&data).contains(line), "{}", page(&data));
     }
 
     #[test]

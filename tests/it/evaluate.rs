@@ -119,6 +119,8 @@ fn the_page_of_an_honest_experiment_opens_with_classes_that_nobody_has_shown() {
     let found = &numbers["findings"]["known-classes"];
     assert_eq!(found["flaw"], false, "{found}");
     assert!(found["text"].as_str().unwrap().contains("an open set, as asked for"), "{found}");
+    // The sample has no near copies: matches say so too.
+    assert!(run["metrics"]["match.near_copies"].is_number() && run["metrics"]["match.distinct.accuracy"].is_number());
     assert!(numbers["findings"]["near-copies"].is_object() && page.contains("## Baselines"), "{page}");
     // What needs no training was measured on the very queries that the page opens with.
     let metric = |name: &str| run["metrics"][name].as_f64().unwrap_or_else(|| panic!("no {name} in {run}"));
