@@ -118,6 +118,7 @@ fn write(folder: &Path, lacking: Option<i32>) {
         digest: kept.iter().map(|row| digest[*row].clone()).collect(),
         vectors: kept.iter().flat_map(|row| values[row * DIM..][..DIM].to_vec()).collect(),
         dim: DIM,
+        ..IndexRows::default()
     };
     let (distance, count) = (Distance::Euclidean, label.len());
     let info = IndexInfo {
@@ -132,7 +133,8 @@ fn write(folder: &Path, lacking: Option<i32>) {
         classes: (0..CLASSES).map(|class| format!("class {class}")).collect(),
     };
     let split = vec!["test".to_owned(); count];
-    let embeddings = Embeddings { position: example_id.clone(), example_id, label, split, digest, values, dim: DIM };
+    let position = example_id.clone();
+    let rows = Embeddings { position, example_id, label, split, digest, values, dim: DIM, ..Embeddings::default() };
     let of_embeddings = EmbeddingsInfo {
         format: 1,
         distance,
@@ -145,7 +147,7 @@ fn write(folder: &Path, lacking: Option<i32>) {
     let written = index
         .write(&folder.join("index.arrow"))
         .and_then(|()| write_json(&folder.join("index.json"), &info))
-        .and_then(|()| embeddings.write(&folder.join("embeddings.parquet")))
+        .and_then(|()| rows.write(&folder.join("embeddings.parquet")))
         .and_then(|()| write_json(&folder.join(EmbeddingsInfo::FILE), &of_embeddings))
         .and_then(|()| ImageSet::default().write(&folder.join(ImageSet::TRAINED_ON)));
     written.expect("artifacts can be written");

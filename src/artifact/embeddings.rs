@@ -5,7 +5,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::table::{Column, Columns, write_parquet};
-use super::{ArtifactError, Distance, ModelUse};
+use super::{ArtifactError, Belonging, Distance, ModelUse};
 
 /// `embeddings.json`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -49,6 +49,8 @@ pub struct Embeddings {
     pub values: Vec<f32>,
     /// Length of an embedding.
     pub dim: usize,
+    /// What the examples belong to, where the dataset says it.
+    pub belonging: Belonging,
 }
 
 impl Embeddings {
@@ -81,6 +83,7 @@ impl Embeddings {
             digest: self.digest[range.clone()].to_vec(),
             values: self.values[range.start * self.dim..range.end * self.dim].to_vec(),
             dim: self.dim,
+            belonging: self.belonging.slice(&range),
         }
     }
 
@@ -89,17 +92,15 @@ impl Embeddings {
     /// # Errors
     /// If the file can't be written.
     pub fn write(&self, path: &Path) -> Result<(), ArtifactError> {
-        write_parquet(
-            path,
-            vec![
-                Column::u64("position", &self.position),
-                Column::u64("example_id", &self.example_id),
-                Column::i32("label", &self.label),
-                Column::text("split", &self.split),
-                Column::text("digest", &self.digest),
-                Column::vectors("embedding", &self.values, self.dim),
-            ],
-        )
+        let fixed = [
+            Column::u64("position", &self.position),
+            Column::u64("example_id", &self.example_id),
+            Column::i32("label", &self.label),
+            Column::text("split", &self.split),
+            Column::text("digest", &self.digest),
+            Column::vectors("embedding", &self.values, self.dim),
+        ];
+        write_parquet(path, fixed.into_iter().chain(self.belonging.columns()).collect())
     }
 
     /// Reads the table.
@@ -117,6 +118,7 @@ impl Embeddings {
             digest: columns.text("digest")?,
             values,
             dim,
+            belonging: Belonging::of(&columns)?,
         })
     }
 }

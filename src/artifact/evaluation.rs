@@ -21,6 +21,9 @@ pub struct Evaluation {
     pub allow_overlap: bool,
     /// What was looked up in what.
     pub counts: EvaluationCounts,
+    /// What queries did not look at beside themselves, where that was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub excluded: Option<ExcludedInfo>,
     /// How intervals were computed.
     pub bootstrap: BootstrapInfo,
     /// Names of [`metrics`](Self::metrics), in the order in which they were asked for.
@@ -64,6 +67,17 @@ pub struct EvaluationCounts {
     pub indexed_classes: usize,
     /// Queries that are in the index themselves, or whose very image is.
     pub overlap: usize,
+}
+
+/// Indexed images that queries did not look at because of what they belong to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExcludedInfo {
+    /// The column of the data that query and image share: `group` or `source`.
+    pub same: String,
+    /// Queries of which the data does not say it: nothing is left out for them.
+    pub unknown: usize,
+    /// Queries that lose every image of their class by it. They count as `lone` too: means over queries leave them out.
+    pub emptied: usize,
 }
 
 /// How intervals were computed.
@@ -147,6 +161,13 @@ pub struct RerankInfo {
 impl Evaluation {
     /// The file's name.
     pub const FILE: &'static str = "evaluation.json";
+
+    /// Whether a query that is in the index may be among its own neighbours. Where images of its group are left out it is
+    /// too, or else refused, unless that is allowed.
+    #[must_use]
+    pub const fn may_find_itself(&self) -> bool {
+        !self.leave_one_out && (self.excluded.is_none() || self.allow_overlap)
+    }
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::table::{Column, Columns, write_arrow};
-use super::{ArtifactError, Distance, ModelUse};
+use super::{ArtifactError, Belonging, Distance, ModelUse};
 
 /// `index.json`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -46,6 +46,8 @@ pub struct IndexRows {
     pub vectors: Vec<f32>,
     /// Numbers in a vector.
     pub dim: usize,
+    /// What the examples belong to, where the dataset says it.
+    pub belonging: Belonging,
 }
 
 impl IndexRows {
@@ -54,15 +56,13 @@ impl IndexRows {
     /// # Errors
     /// If the file can't be written.
     pub fn write(&self, path: &Path) -> Result<(), ArtifactError> {
-        write_arrow(
-            path,
-            vec![
-                Column::u64("example_id", &self.example_id),
-                Column::i32("label", &self.label),
-                Column::vectors("vector", &self.vectors, self.dim),
-                Column::text("digest", &self.digest),
-            ],
-        )
+        let fixed = [
+            Column::u64("example_id", &self.example_id),
+            Column::i32("label", &self.label),
+            Column::vectors("vector", &self.vectors, self.dim),
+            Column::text("digest", &self.digest),
+        ];
+        write_arrow(path, fixed.into_iter().chain(self.belonging.columns()).collect())
     }
 
     /// Reads the table.
@@ -78,6 +78,7 @@ impl IndexRows {
             digest: columns.text("digest")?,
             vectors,
             dim,
+            belonging: Belonging::of(&columns)?,
         })
     }
 }

@@ -5,6 +5,7 @@
 
 mod about;
 mod baseline;
+mod belonging;
 mod calibration;
 mod dataset;
 mod distance;
@@ -31,6 +32,7 @@ mod tensor_file;
 
 pub use about::About;
 pub use baseline::{BaselineFile, Gain};
+pub use belonging::Belonging;
 pub use calibration::{Calibration, Cutpoint, Knot, Target, Thresholds};
 pub use dataset::{DatasetInfo, Examples, ExamplesSummary, ExamplesWriter, Image, ImageShape};
 pub use distance::Distance;
@@ -38,7 +40,8 @@ pub use embeddings::{Embeddings, EmbeddingsInfo};
 pub use error::ArtifactError;
 pub use estimate::Estimate;
 pub use evaluation::{
-    BootstrapInfo, ClusteringInfo, Evaluation, EvaluationCounts, Figure, Hub, HubsInfo, PairsInfo, RerankInfo,
+    BootstrapInfo, ClusteringInfo, Evaluation, EvaluationCounts, ExcludedInfo, Figure, Hub, HubsInfo, PairsInfo,
+    RerankInfo,
 };
 pub use evaluation_tables::{PerClass, PerQuery};
 pub use few_shot::{EpisodeRow, FewShotFile, write_episodes};

@@ -181,6 +181,17 @@ pub fn write_arrow(path: &Path, columns: Vec<Column>) -> Result<(), ArtifactErro
     writer.finish().map_err(bad)
 }
 
+/// The names of a Parquet file's columns: nothing but its schema is read.
+///
+/// # Errors
+/// If the file can't be read.
+pub fn parquet_names(path: &Path) -> Result<Vec<String>, ArtifactError> {
+    let file = File::open(path).map_err(|error| ArtifactError::io("read", path, error))?;
+    let builder =
+        ParquetRecordBatchReaderBuilder::try_new(file).map_err(|error| ArtifactError::malformed(path, error))?;
+    Ok(builder.schema().fields().iter().map(|field| field.name().clone()).collect())
+}
+
 /// The columns of a file that was read whole.
 pub struct Columns {
     path: PathBuf,
@@ -338,6 +349,19 @@ impl Columns {
         for piece in self.pieces(name)? {
             let piece = piece.as_string_opt::<i32>().ok_or_else(|| self.missing(name))?;
             values.extend((0..piece.len()).map(|row| piece.value(row).to_owned()));
+        }
+        Ok(values)
+    }
+
+    /// A column of text with missing values.
+    ///
+    /// # Errors
+    /// If there is no such column.
+    pub fn optional_text(&self, name: &str) -> Result<Vec<Option<String>>, ArtifactError> {
+        let mut values = Vec::with_capacity(self.rows());
+        for piece in self.pieces(name)? {
+            let piece = piece.as_string_opt::<i32>().ok_or_else(|| self.missing(name))?;
+            values.extend(piece.iter().map(|text| text.map(str::to_owned)));
         }
         Ok(values)
     }

@@ -7,7 +7,7 @@ use super::chart::number;
 use super::evaluated::Evaluated;
 use super::markdown::escape;
 use super::summary::{line, section, table, words};
-use crate::artifact::{Estimate, Evaluation, Figure, Hub};
+use crate::artifact::{Estimate, Evaluation, ExcludedInfo, Figure, Hub};
 
 /// All evaluations, each under the name of its stage.
 pub(super) fn evaluations(page: &mut String, data: &ReportData) {
@@ -134,7 +134,7 @@ fn intro(found: &Evaluation) -> String {
 /// Queries of a search that should not, and do.
 pub(super) fn finds_itself(found: &Evaluation) -> Option<String> {
     let overlap = found.counts.overlap;
-    (overlap > 0 && !found.leave_one_out)
+    (overlap > 0 && found.may_find_itself())
         .then(|| format!("{} queries are in the index and find themselves.", number(overlap as f64, 0)))
 }
 
@@ -150,14 +150,36 @@ pub(super) fn looked_up(found: &Evaluation) -> String {
         count(counts.indexed),
         count(counts.indexed_classes),
         found.distance.name(),
-        if found.leave_one_out { ", each left out of its own neighbours" } else { "" },
+        left_out(found),
         found.average,
         count(found.bootstrap.draws),
     );
     if counts.lone > 0 {
         text += &format!(" {} queries have nothing of their class to find; means leave them out.", count(counts.lone));
     }
+    if let Some(ExcludedInfo { same, unknown, emptied }) = &found.excluded {
+        if *emptied > 0 {
+            text += &format!(" {} of them have others of their class in their own {same} alone.", count(*emptied));
+        }
+        if *unknown > 0 {
+            text += &format!(" Of {} queries the data says no {same}: no image is left out there.", count(*unknown));
+        }
+    }
     text
+}
+
+/// Behind the index that queries were looked up in.
+fn left_out(found: &Evaluation) -> String {
+    match (found.leave_one_out, &found.excluded) {
+        (false, None) => String::new(),
+        (true, None) => ", each left out of its own neighbours".to_owned(),
+        (itself, Some(ExcludedInfo { same, .. })) => {
+            format!(
+                ", {}all images of its {same} left out of each one's neighbours",
+                if itself { "itself and " } else { "" }
+            )
+        }
+    }
 }
 
 fn row(name: &str, figure: &Figure) -> Vec<String> {
@@ -200,6 +222,7 @@ mod tests {
         let found = &mut data.evaluations[0].evaluation;
         let of = |name: &str| BTreeMap::from([(name.to_owned(), found.metrics[name].clone())]);
         found.breakdown = BTreeMap::from([("Greek".to_owned(), of("map@r")), ("Latin".to_owned(), of("recall@1"))]);
+        found.excluded = Some(ExcludedInfo { same: "source".to_owned(), unknown: 3, emptied: 2 });
         let hub = |example_id, label, queries| Hub { example_id, label, queries };
         found.hubs =
             Some(HubsInfo { neighbours: 10, top: vec![hub(17, 3, 9), hub(4, 1, 7), hub(2, 0, 5), hub(1, 0, 4)] });
@@ -208,6 +231,11 @@ mod tests {
         found.rerank = Some(RerankInfo { method: "k-reciprocal".into(), metrics: figures.clone(), gains: figures });
         let text = page(&data);
         assert!(text.contains("| map@r gained by it | 0.5000 |") && text.contains("**Flaw.** 3 queries"), "{text}");
+        assert!(text.contains(", all images of its source left out of each one's neighbours"), "{text}");
+        assert!(
+            text.contains(" 2 of them have others of their class in their own source alone. Of 3 queries the"),
+            "{text}"
+        );
         let hubs = "Found by most queries among the 10 nearest: example 17 (Class 3) by 9, example 4 (Class 1) by 7, example 2";
         assert!(text.contains(hubs), "{text}");
         assert!(text.contains("| Category | Queries | recall@1 | map@r |"), "{text}");

@@ -98,7 +98,7 @@ fn of_evaluation(data: &ReportData, trained: &BTreeSet<&str>, found: &Evaluated)
         .or_else(|| evaluation.order.first())?;
     let (queries, trained_on) = (&found.queries, &data.provenance.trained_on);
     let tainted =
-        |at: usize| (!evaluation.leave_one_out && queries.overlap[at]) || trained_on.holds(&queries.digest[at]);
+        |at: usize| (evaluation.may_find_itself() && queries.overlap[at]) || trained_on.holds(&queries.digest[at]);
     let tainted = (0..queries.digest.len()).filter(|at| tainted(*at)).count() as u64;
     let clean = evaluation.disjoint.get(name).filter(|_| tainted > 0);
     let figure = clean.or_else(|| evaluation.metrics.get(name))?;

@@ -36,6 +36,7 @@ pub(crate) fn evaluated(stage: &str) -> Evaluated {
         distance: Distance::Cosine,
         average: "micro".to_owned(),
         leave_one_out: false,
+        excluded: None,
         allow_overlap: false,
         counts: EvaluationCounts { queries: 14, lone: 2, classes: 10, indexed: 20, indexed_classes: 9, overlap: 0 },
         bootstrap: BootstrapInfo { draws: 2000, level: 0.95, seed: "00".to_owned() },
@@ -146,6 +147,7 @@ pub(crate) fn with(classes: usize, queries: usize, shape: ImageShape) -> ReportD
             vectors: vectors(indexed),
             example_id: index_ids,
             dim,
+            ..IndexRows::default()
         },
         embeddings: Embeddings {
             position: (0..queries as u64).collect(),
@@ -155,6 +157,7 @@ pub(crate) fn with(classes: usize, queries: usize, shape: ImageShape) -> ReportD
             values: vectors(queries),
             example_id: query_ids,
             dim,
+            ..Embeddings::default()
         },
         calibration: calibration(),
         thresholds: thresholds(),

@@ -59,6 +59,7 @@ mod tests {
             digest: text(&["a", "b", "a", ""]),
             vectors: vec![0.0; 4],
             dim: 1,
+            ..IndexRows::default()
         };
         // Query 5 has an indexed id and another image, as rows of two datasets do; query 8 has no digest, so its id counts.
         let same = same_examples(&index, &[6, 9, 5, 8], &text(&["b", "a", "x", ""]));

@@ -106,6 +106,9 @@ pub struct DatasetFacts {
     pub image: Option<[usize; 3]>,
     /// Split name to counts; `None` while unknown.
     pub splits: Option<BTreeMap<String, SplitFacts>>,
+    /// What is known of each image beside its class, by columns of [`Belonging`](crate::artifact::Belonging); `None` while
+    /// unknown.
+    pub columns: Option<Vec<String>>,
 }
 
 /// Of one split.
@@ -128,6 +131,8 @@ pub struct SamplesFacts {
     pub split: String,
     /// The dataset's class names.
     pub classes: Option<Vec<String>>,
+    /// The dataset's columns: [`DatasetFacts::columns`].
+    pub columns: Option<Vec<String>>,
     /// The labels that the pool has examples of, each once, in ascending order.
     pub labels: Option<Vec<i32>>,
     /// Height, width, channels.

@@ -186,6 +186,7 @@ fn sample(queries: Embeddings, most: usize, ctx: &Ctx<'_>) -> Embeddings {
         digest: text(&queries.digest),
         values: drawn.iter().flat_map(|at| queries.row(*at)).copied().collect(),
         dim: queries.dim,
+        belonging: queries.belonging.pick(drawn.iter().copied()),
     }
 }
 

@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use self::loading::Loading;
-use crate::artifact::{self, DatasetInfo, Examples, FileNames, read_json, write_json};
+use crate::artifact::{self, Belonging, DatasetInfo, Examples, FileNames, read_json, write_json};
 use crate::base::digest::Digest;
 use crate::base::param::{Param, View};
 use crate::data::DataError;
@@ -120,7 +120,11 @@ impl Stage for Dataset {
             Split::Source => format!("{:?}", params.source),
             rule => format!("{:?} {rule:?}", params.source),
         };
-        Ok(Facts::Dataset(DatasetFacts { identity, classes: facts.classes, image: facts.image, splits }))
+        let told = |name: &&str| facts.columns.iter().any(|column| column == name);
+        // Where the classes are not known yet, nothing else is.
+        let columns = facts.classes.as_ref();
+        let columns = columns.map(|_| Belonging::COLUMNS.into_iter().filter(told).map(str::to_owned).collect());
+        Ok(Facts::Dataset(DatasetFacts { identity, classes: facts.classes, image: facts.image, splits, columns }))
     }
 
     fn warnings(params: &Params, _: &InputFacts) -> Vec<ParamIssue> {
@@ -146,7 +150,9 @@ impl Stage for Dataset {
             _ => split_facts(&Examples::read(&file("examples.parquet"))?, info.classes.len()),
         };
         let image = info.image.map(|shape| [shape.height, shape.width, shape.channels].map(|side| side as usize));
-        Ok(Facts::Dataset(DatasetFacts { classes: Some(info.classes), image, splits: Some(splits), ..facts }))
+        let columns = facts.columns.map_or_else(|| Belonging::told(&file("examples.parquet")), Ok)?;
+        let (classes, splits, columns) = (Some(info.classes), Some(splits), Some(columns));
+        Ok(Facts::Dataset(DatasetFacts { classes, image, splits, columns, ..facts }))
     }
 
     fn sources(params: &Params, finder: &SourceFinder) -> Result<Vec<SourceDigest>, StageError> {

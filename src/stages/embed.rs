@@ -16,7 +16,8 @@ use super::embedded::foreign;
 use super::slice::Slice;
 use super::train::stage_summary;
 use crate::artifact::{
-    self, Embeddings, EmbeddingsInfo, Examples, ImageSet, ModelFile, ModelUse, Samples, Weights, read_json, write_json,
+    self, Belonging, Embeddings, EmbeddingsInfo, Examples, ImageSet, ModelFile, ModelUse, Samples, Weights, read_json,
+    write_json,
 };
 use crate::base::check;
 use crate::base::param::{Param, View};
@@ -133,6 +134,8 @@ impl Stage for Embed {
         let values = embed(ctx, &rows, &pixels, ids)?;
         let examples = Examples::read(ctx.input("dataset", DATASET))?;
         let (split, digest) = (of(&examples.split, ids)?, of(&examples.digest, ids)?);
+        let belonging = Belonging::read_examples(ctx.input("dataset", DATASET))?;
+        let belonging = belonging.pick(ids.iter().map(|id| usize::try_from(*id).unwrap_or(usize::MAX)));
         let seen = ImageSet::read(ctx.input("model", ImageSet::TRAINED_ON))?.among(&digest);
         let embeddings = Embeddings {
             position: range.clone().map(|position| position as u64).collect(),
@@ -142,6 +145,7 @@ impl Stage for Embed {
             digest,
             values,
             dim: rows.dim(),
+            belonging,
         };
         let info = EmbeddingsInfo {
             format: artifact::FORMAT,

@@ -4,6 +4,7 @@ mod apart;
 mod asked;
 mod breakdown;
 mod checks;
+mod exclude;
 mod figures;
 mod lookup;
 mod pairs;
@@ -11,10 +12,9 @@ mod params;
 mod rerank;
 mod tables;
 
-use std::sync::Arc;
-
 use self::asked::Groups;
-use self::breakdown::by_category;
+use self::breakdown::{Categories, by_category};
+use self::exclude::Excluded;
 use self::figures::Hubs;
 use self::lookup::Lookup;
 use super::embedded::{self, INDEX_FILES, QUERY_FILES};
@@ -77,17 +77,19 @@ impl Stage for Evaluate {
         let groups = Groups::of(params, ctx.seed())?;
         let stop = || ctx.cancelled();
         let same = overlap::same_examples(&index, &queries.example_id, &queries.digest);
-        let found_by = if params.leave_one_out { vec![Arc::default(); queries.len()] } else { same.clone() };
-        let leaks = Leaks::find(ctx, &index, &queries, &found_by)?;
+        let excluded = Excluded::of(params, &index, &queries, &same)?;
+        let leaks = Leaks::find(ctx, &index, &queries, &excluded.found_of(&same))?;
         leaks.judge(ctx, &queries, params.allow_overlap)?;
-        let lookup = Lookup::new(&index, &queries, info.metric, same, params.leave_one_out, &stop)?;
-        checks::of_data(&groups, &lookup)?;
+        let lookup = Lookup::new(&index, &queries, info.metric, same, excluded.rows.clone(), &stop)?;
+        checks::of_data(&groups, &lookup, excluded.info.as_ref())?;
+        excluded.tell(ctx);
         let found = lookup.find(lookup.asked(), &groups.columns, groups.keep(params.rerank.as_ref()))?;
         ctx.stop_if_cancelled()?;
         let again = params.rerank.as_ref().map(|by| rerank::values(by, &lookup, &groups.columns, &found));
         let again = again.transpose()?;
         let measured = figures::measure(params, ctx, &groups, &lookup, &found, again.as_deref(), &leaks.tainted())?;
         let bootstrap = params.bootstrap(ctx.seed());
+        let categories = Categories { classes: &info.classes, of_queries: queries.belonging.column(breakdown::COLUMN) };
 
         let evaluation = Evaluation {
             format: artifact::FORMAT,
@@ -96,6 +98,7 @@ impl Stage for Evaluate {
             leave_one_out: params.leave_one_out,
             allow_overlap: params.allow_overlap,
             counts: counts(&index, &queries, &lookup),
+            excluded: excluded.info,
             bootstrap: BootstrapInfo {
                 draws: params.bootstrap.draws,
                 level: params.bootstrap.level,
@@ -105,7 +108,7 @@ impl Stage for Evaluate {
             metrics: measured.metrics,
             undefined: measured.undefined,
             disjoint: measured.disjoint,
-            breakdown: by_category(params, &bootstrap, &groups, &lookup, &found, &info.classes)?,
+            breakdown: by_category(params, &bootstrap, &groups, &lookup, &found, &categories)?,
             pairs: measured.pairs,
             clustering: measured.clustering,
             hubs: measured.hubs.map(|found| hubs(&index, found)),

@@ -92,6 +92,7 @@ impl Stage for Index {
             digest: rows.digest,
             vectors: scaled.unwrap_or(rows.values),
             dim: rows.dim,
+            belonging: rows.belonging,
         };
         rows.write(&ctx.output("index.arrow"))?;
         write_json(&ctx.output("index.json"), &index)?;

@@ -118,6 +118,7 @@ impl Stage for Sample {
             dataset: dataset.identity,
             split: params.split.clone(),
             classes: dataset.classes,
+            columns: dataset.columns,
             labels: outlook
                 .labels
                 .map(|labels| labels.into_iter().filter_map(|label| i32::try_from(label).ok()).collect()),

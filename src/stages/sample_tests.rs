@@ -25,6 +25,7 @@ fn facts() -> DatasetFacts {
         classes: Some(["Ant", "Bee", "Cat"].map(str::to_owned).to_vec()),
         image: Some([1, 1, 1]),
         splits: Some(BTreeMap::from([("train".to_owned(), split([4, 4, 4])), ("test".to_owned(), split([2, 2, 1]))])),
+        columns: Some(vec!["group".to_owned()]),
     }
 }
 

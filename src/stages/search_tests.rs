@@ -4,6 +4,7 @@
 
 mod baseline;
 mod evaluate;
+mod exclude;
 mod few_shot;
 mod foreign;
 mod project;
@@ -81,6 +82,7 @@ impl World {
             split: vec!["test".into(); points.len()],
             values: points.iter().map(|point| point.0).collect(),
             dim: 1,
+            ..Embeddings::default()
         };
         embeddings.write(&self.folder(name).join("embeddings.parquet")).unwrap();
         let (distance, count) = (Distance::Euclidean, points.len());

@@ -3,6 +3,7 @@
 use serde_json::Value as Json;
 
 use crate::project::{Project, simpipe, write_pair};
+use crate::splits;
 
 /// The smoke experiment with the graph of evaluations, its report made cheap.
 const EVALUATED: [&str; 6] = [
@@ -173,4 +174,32 @@ fn the_honest_experiment_checks_and_its_mistakes_are_shown_at_their_lines() {
         assert_eq!(output.status.code(), Some(code), "{set}: {message}");
         assert!(message.contains(expected), "{set}: {message}");
     }
+}
+
+/// Ten classes of four photos in two sequences, told by a manifest as open-metric-learning has it.
+#[test]
+fn photos_of_one_sequence_do_not_find_each_other() {
+    let place = tempfile::tempdir().unwrap();
+    let folder = place.path();
+    splits::classes(&folder.join("photos"), 10, 4);
+    let row = |at: usize| format!("class {}/{}.png,class {},s{}\n", at / 4, at % 4, at / 4, at % 2);
+    let rows: String = (0..40).map(row).collect();
+    std::fs::write(folder.join("photos/photos.csv"), format!("path,label,sequence\n{rows}")).unwrap();
+    let dataset = "source = { manifest = { path = \"photos/photos.csv\" } }\n\
+                   split = { classes = { validation = 0.2, test = 0.4 } }";
+    let path = splits::config(folder, dataset, "metric-learning-held-out");
+    let (code, text) = splits::at(folder, &["check", &path, "--set", "evaluate.exclude=\"same-group\""]);
+    assert_eq!(code, Some(4), "{text}");
+    assert!(text.contains("the data has no column `group`") && text.contains("did you mean \"same-source\""), "{text}");
+    let exclude = ["run", &path, "--json", "--set", "evaluate.exclude=\"same-source\""];
+    let output = simpipe(&exclude).current_dir(folder).output().unwrap();
+    let run: Json = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(run["ok"], true, "{run}");
+    let dir = folder.join(run["dir"].as_str().unwrap());
+    let found: Json = serde_json::from_slice(&std::fs::read(dir.join("evaluate/evaluation.json")).unwrap()).unwrap();
+    // Of the three others of a class one is of its sequence, and so is half of all other classes.
+    assert_eq!(found["excluded"], serde_json::json!({ "same": "source", "unknown": 0, "emptied": 0 }));
+    assert_eq!((&found["counts"]["lone"], &found["counts"]["queries"]), (&0.into(), &16.into()));
+    let page = std::fs::read_to_string(dir.join("report/report.md")).unwrap();
+    assert!(page.contains("itself and all images of its source left out of each one's neighbours"), "{page}");
 }

@@ -8,7 +8,7 @@ use serde_json::Value as Json;
 use crate::project::{Project, simpipe};
 
 /// Folders of classes with so many images each.
-fn classes(root: &Path, count: usize, images: usize) {
+pub(crate) fn classes(root: &Path, count: usize, images: usize) {
     for class in 0..count {
         let folder = root.join(format!("class {class}"));
         std::fs::create_dir_all(&folder).unwrap();
@@ -22,7 +22,7 @@ fn classes(root: &Path, count: usize, images: usize) {
     }
 }
 
-fn config(folder: &Path, dataset: &str, pipeline: &str) -> String {
+pub(crate) fn config(folder: &Path, dataset: &str, pipeline: &str) -> String {
     let pool = "sampler = { multi-shot = { classes-per-batch = 2, examples-per-class = 2 } }\n";
     let held_out = if pipeline.ends_with("held-out") { "[embed-calibration]\nslice = \"all\"\n" } else { "" };
     let text = format!(
@@ -36,7 +36,7 @@ fn config(folder: &Path, dataset: &str, pipeline: &str) -> String {
     path.to_str().unwrap().to_owned()
 }
 
-fn at(folder: &Path, args: &[&str]) -> (Option<i32>, String) {
+pub(crate) fn at(folder: &Path, args: &[&str]) -> (Option<i32>, String) {
     let output = simpipe(args).current_dir(folder).output().unwrap();
     let text = [output.stdout, output.stderr].map(|text| String::from_utf8_lossy(&text).into_owned()).concat();
     (output.status.code(), text)

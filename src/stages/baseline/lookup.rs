@@ -127,6 +127,7 @@ mod tests {
             digest: (0..labels.len()).map(|at| format!("image {at}")).collect(),
             vectors: vec![0.0; labels.len()],
             dim: 1,
+            ..IndexRows::default()
         }
     }
 

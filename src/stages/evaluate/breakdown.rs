@@ -11,6 +11,39 @@ use crate::metric::statistics::Bootstrap;
 use crate::stage::StageError;
 use crate::stages::class_groups;
 
+/// The column of the data that says categories.
+pub(super) const COLUMN: &str = "category";
+
+/// Where the categories of queries are told.
+pub(super) struct Categories<'a> {
+    /// Names by label, which may be called `category/class`.
+    pub(super) classes: &'a [String],
+    /// The data's column, where there is one: it goes before names.
+    pub(super) of_queries: Option<&'a [Option<String>]>,
+}
+
+impl<'a> Categories<'a> {
+    /// The queries of each; one of which no category is known is of none.
+    ///
+    /// # Errors
+    /// If there are no categories at all.
+    fn members(&self, labels: &[i32]) -> Result<BTreeMap<&'a str, Vec<usize>>, StageError> {
+        let categories: Vec<Option<&str>> = if let Some(of_queries) = self.of_queries {
+            of_queries.iter().map(Option::as_deref).collect()
+        } else {
+            let groups = class_groups::groups(self.classes).ok_or_else(|| class_groups::none("breakdown"))?;
+            labels.iter().map(|label| class_groups::of_label(&groups, *label)).collect()
+        };
+        let mut members: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+        for (query, category) in categories.into_iter().enumerate() {
+            if let Some(category) = category {
+                members.entry(category).or_default().push(query);
+            }
+        }
+        Ok(members)
+    }
+}
+
 /// The means over the queries of each category of classes, by its name; nothing where nobody has asked for them.
 ///
 /// # Errors
@@ -21,21 +54,14 @@ pub(super) fn by_category(
     groups: &Groups,
     lookup: &Lookup<'_>,
     found: &[Found],
-    classes: &[String],
+    categories: &Categories<'_>,
 ) -> Result<BTreeMap<String, BTreeMap<String, Figure>>, StageError> {
     if params.breakdown.is_none() {
         return Ok(BTreeMap::new());
-    }
-    let categories = class_groups::groups(classes).ok_or_else(|| class_groups::none("breakdown"))?;
-    let mut members: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
-    for (query, label) in lookup.labels.iter().enumerate() {
-        if let Some(category) = class_groups::of_label(&categories, *label) {
-            members.entry(category).or_default().push(query);
-        }
     }
     let value = |query: usize, column: usize| found[query].values[column];
     let of = |(category, queries): (&str, Vec<usize>)| {
         Ok((category.to_owned(), means(groups, lookup, bootstrap, &queries, value)?))
     };
-    members.into_iter().map(of).collect()
+    categories.members(lookup.labels)?.into_iter().map(of).collect()
 }

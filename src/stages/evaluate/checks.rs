@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use super::asked::{Groups, Wish};
 use super::lookup::Lookup;
-use super::{Exclude, Params, embedded};
-use crate::artifact::Distance;
+use super::{Params, breakdown, embedded, exclude};
+use crate::artifact::{Distance, ExcludedInfo};
 use crate::metric::registry::AnyMetric;
 use crate::stage::{EmbeddingsFacts, IndexFacts, ParamIssue, SamplesFacts, StageError};
 use crate::stages::{class_groups, leak};
@@ -24,14 +24,17 @@ pub(super) fn issues(
     issues.extend(embedded::check_dims(index.and_then(|facts| facts.dim), queries.and_then(|facts| facts.dim)));
     let shared = leak::shared(index, queries, range.as_ref());
     if !params.allow_overlap {
-        issues.extend(leak::known(shared, queries, None, range.as_ref(), params.leave_one_out));
+        // Whether a query's group leaves itself out too is known when it is looked up.
+        let left_out = params.leave_one_out || params.exclude.is_some();
+        issues.extend(leak::known(shared, queries, None, range.as_ref(), left_out));
     }
     let left_out = usize::from(params.leave_one_out && shared > 0);
     let indexed = index.and_then(IndexFacts::count);
     issues.extend(twice(params));
     issues.extend(too_deep(params, indexed, left_out));
-    issues.extend(missing_columns(params));
-    issues.extend(no_categories(params, index));
+    let pools = || index.map(|index| &index.pool).into_iter().chain(queries.map(|queries| &queries.pool));
+    issues.extend(exclude::missing_column(params, pools()));
+    issues.extend(no_categories(params, index, queries));
     issues.extend(rerank(params, index.map(|facts| facts.distance), indexed, left_out));
     if let Some((index, queries)) = index.zip(queries) {
         issues.extend(labels(params, index, queries));
@@ -65,21 +68,13 @@ fn too_deep(params: &Params, indexed: Option<usize>, left_out: usize) -> Vec<Par
     params.metrics.iter().enumerate().filter_map(issue).collect()
 }
 
-/// Columns that no dataset has yet. Once `examples.parquet` has them, facts say so and a lookup leaves more rows out.
-fn missing_columns(params: &Params) -> Option<ParamIssue> {
-    let column = match params.exclude.as_ref()? {
-        Exclude::SameGroup => "group",
-        Exclude::SameSource => "source",
-    };
-    let issue = ParamIssue::new("exclude", format!("the data has no column `{column}`"));
-    Some(issue.help(format!("leave `exclude` out: the dataset says no {column} of its images")).unavailable())
-}
-
-/// Categories of classes, where the names of classes are known and have none.
-fn no_categories(params: &Params, index: Option<&IndexFacts>) -> Option<ParamIssue> {
+/// Categories of classes, where the data is known and has none.
+fn no_categories(params: &Params, index: Option<&IndexFacts>, queries: Option<&EmbeddingsFacts>) -> Option<ParamIssue> {
     params.breakdown.as_ref()?;
-    let classes = index?.pool.classes.as_ref()?;
-    let help = "leave `breakdown` out, or bring a dataset whose classes have groups";
+    let has_column = |columns: &Vec<String>| columns.iter().any(|column| column == breakdown::COLUMN);
+    let columns = queries.and_then(|queries| queries.pool.columns.as_ref());
+    let classes = index?.pool.classes.as_ref().filter(|_| !columns.is_some_and(has_column))?;
+    let help = "leave `breakdown` out, or bring a dataset with a column `category`, or whose classes have groups";
     class_groups::groups(classes).is_none().then(|| class_groups::none("breakdown").help(help))
 }
 
@@ -138,7 +133,7 @@ fn no_unknown(path: &str, name: &str) -> ParamIssue {
 ///
 /// # Errors
 /// The first problem.
-pub(super) fn of_data(groups: &Groups, lookup: &Lookup<'_>) -> Result<(), StageError> {
+pub(super) fn of_data(groups: &Groups, lookup: &Lookup<'_>, excluded: Option<&ExcludedInfo>) -> Result<(), StageError> {
     let classes: BTreeSet<i32> = lookup.labels.iter().chain(lookup.row_labels).copied().collect();
     if let Some(path) = groups.first_of_labels().filter(|_| classes.len() < 2) {
         return Err(one_class(path).into());
@@ -148,6 +143,11 @@ pub(super) fn of_data(groups: &Groups, lookup: &Lookup<'_>) -> Result<(), StageE
     let nothing_to_find = nothing_to_find.chain(groups.pair.iter().map(|asked| (&asked.path, asked.metric.name())));
     let nothing_to_find = nothing_to_find.chain(groups.open_set.iter().map(|asked| (&asked.path, asked.metric.name())));
     if let Some((path, name)) = nothing_to_find.into_iter().next().filter(|_| lone == lookup.labels.len()) {
+        if let Some(ExcludedInfo { same, .. }) = excluded.filter(|info| info.emptied > 0) {
+            let message = format!("`{name}` has nothing to find: all others of a query's class are of its {same} too");
+            let help = format!("leave `exclude` out, or bring images of each class from more than one {same}");
+            return Err(ParamIssue::new("exclude", message).help(help).into());
+        }
         let message = format!("`{name}` needs queries whose class the index holds, but it holds the class of none");
         let help = "look the queries up in an index of their classes, or in themselves with `leave-one-out = true`";
         return Err(ParamIssue::new(path.as_str(), message).help(help).into());

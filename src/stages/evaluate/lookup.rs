@@ -43,7 +43,7 @@ pub(super) struct Found {
 }
 
 impl<'a> Lookup<'a> {
-    /// Of an index and its queries, with each query's own rows.
+    /// Of an index and its queries, with each query's own rows and those that it does not look at, both in increasing order.
     ///
     /// # Errors
     /// If a row can't be compared by the distance.
@@ -52,12 +52,11 @@ impl<'a> Lookup<'a> {
         queries: &'a Embeddings,
         distance: Distance,
         same: Vec<Arc<[u32]>>,
-        leave_one_out: bool,
+        excluded: Vec<Arc<[u32]>>,
         stop: &'a (dyn Fn() -> bool + Sync),
     ) -> Result<Self, StageError> {
         let rows = embedded::searchable("indexed vector", &index.vectors, index.dim, &index.example_id, distance)?;
         let asked = embedded::searchable("embedding", &queries.values, queries.dim, &queries.example_id, distance)?;
-        let excluded = if leave_one_out { same.clone() } else { vec![Arc::default(); queries.len()] };
         let relevant = overlap::relevant(&index.label, &queries.label, &excluded);
         let (row_labels, labels) = (&index.label, &queries.label);
         Ok(Self { stop, distance, rows, asked, row_labels, labels, same, excluded, relevant })
@@ -171,6 +170,7 @@ pub(super) mod tests {
             split: vec!["test".into(); points.len()],
             values: points.iter().map(|point| point.0).collect(),
             dim: 1,
+            ..Embeddings::default()
         }
     }
 
@@ -181,7 +181,20 @@ pub(super) mod tests {
             digest: rows.digest.clone(),
             vectors: rows.values.clone(),
             dim: rows.dim,
+            belonging: rows.belonging.clone(),
         }
+    }
+
+    /// Queries that look at every row, or at all but their own.
+    pub(in crate::stages::evaluate) fn look<'a>(
+        (index, queries): (&'a IndexRows, &'a Embeddings),
+        distance: Distance,
+        leave_one_out: bool,
+        stop: &'a (dyn Fn() -> bool + Sync),
+    ) -> Lookup<'a> {
+        let same = same_examples(index, &queries.example_id, &queries.digest);
+        let excluded = if leave_one_out { same.clone() } else { vec![Arc::default(); queries.len()] };
+        Lookup::new(index, queries, distance, same, excluded, stop).unwrap()
     }
 
     fn metrics(names: &[&str]) -> Vec<RetrievalMetric> {
@@ -193,8 +206,7 @@ pub(super) mod tests {
         // 300 rows of label 1 lie before the one of label 0.
         let points: Vec<(f32, i32)> = (0..301).map(|at: u16| (f32::from(at), i32::from(at != 300))).collect();
         let (index, queries) = (indexed(&line(&points, 0)), line(&[(0.2, 0), (-1.0, 1), (7.0, 5)], 1000));
-        let same = same_examples(&index, &queries.example_id, &queries.digest);
-        let lookup = Lookup::new(&index, &queries, Distance::Euclidean, same, false, &|| false).unwrap();
+        let lookup = look((&index, &queries), Distance::Euclidean, false, &|| false);
         let found = lookup.find(lookup.asked(), &metrics(&["recall@1", "mrr"]), 2).unwrap();
         assert_eq!(found[0].values, [Some(0.0), Some(1.0 / 301.0)]);
         assert_eq!((&found[0].near, found[0].nearest.unwrap().row), (&vec![0, 1], 0));
@@ -210,8 +222,8 @@ pub(super) mod tests {
         let rows = line(&[(0.0, 0), (0.0, 0), (1.0, 1), (5.0, 0)], 0);
         let mut index = indexed(&rows);
         index.digest[1] = index.digest[0].clone();
-        let same = same_examples(&index, &rows.example_id, &index.digest);
-        let lookup = Lookup::new(&index, &rows, Distance::Euclidean, same, true, &|| false).unwrap();
+        let queries = Embeddings { digest: index.digest.clone(), ..rows };
+        let lookup = look((&index, &queries), Distance::Euclidean, true, &|| false);
         assert_eq!(lookup.relevant, [1, 1, 0, 2]);
         let found = lookup.find(lookup.asked(), &metrics(&["recall@1", "mrr"]), 0).unwrap();
         assert_eq!(found[0].values, [Some(0.0), Some(0.5)]);

@@ -1,6 +1,7 @@
 //! Pairs of a query and an indexed image, all of them or some drawn at random, by how far apart they are.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use rand::RngExt;
 use rayon::prelude::*;
@@ -56,19 +57,21 @@ struct Partners {
     /// Index rows, those of a label together.
     order: Vec<u32>,
     queries: Vec<OfQuery>,
+    /// Places of the rows that are not looked at, in increasing order: each list once, however many queries share it.
+    unseen: Vec<Vec<usize>>,
     /// Pairs of each kind before each query, and of all.
     genuine: Vec<u64>,
     impostor: Vec<u64>,
 }
 
 /// Where in the order the partners of a query are.
+#[derive(Clone, Copy)]
 struct OfQuery {
-    /// The first place of its label.
-    start: usize,
-    /// Places of its label that it does not look at.
-    own: Vec<usize>,
-    /// Places and lengths of what is no partner of another label: those of its label, and others that it does not look at.
-    gaps: Vec<(usize, usize)>,
+    /// The places of its label: from, and up to before.
+    label: (usize, usize),
+    /// Which list of places it does not look at, and which part of it is of its label.
+    unseen: usize,
+    own: (usize, usize),
 }
 
 impl Partners {
@@ -81,21 +84,25 @@ impl Partners {
             ranges.entry(lookup.row_labels[*row as usize]).or_insert((place, place)).1 = place + 1;
         }
         let (mut genuine, mut impostor) = (vec![0], vec![0]);
-        let mut of_query = |(label, excluded): (&i32, &std::sync::Arc<[u32]>)| {
+        let (mut unseen, mut known) = (Vec::<Vec<usize>>::new(), BTreeMap::<(*const u32, usize), usize>::new());
+        let mut of_query = |(label, excluded): (&i32, &Arc<[u32]>)| {
             let (start, end) = ranges.get(label).copied().unwrap_or_default();
-            let mut places: Vec<usize> = excluded.iter().map(|row| place_of[*row as usize]).collect();
-            places.sort_unstable();
-            let (own, others): (Vec<usize>, Vec<usize>) =
-                places.into_iter().partition(|place| (start..end).contains(place));
-            genuine.push(genuine[genuine.len() - 1] + (end - start - own.len()) as u64);
-            impostor.push(impostor[impostor.len() - 1] + (order.len() - (end - start) - others.len()) as u64);
-            let mut gaps: Vec<(usize, usize)> = others.into_iter().map(|place| (place, 1)).collect();
-            gaps.push((start, end - start));
-            gaps.sort_unstable();
-            OfQuery { start, own, gaps }
+            let list = *known.entry((excluded.as_ptr(), excluded.len())).or_insert_with(|| {
+                let mut places: Vec<usize> = excluded.iter().map(|row| place_of[*row as usize]).collect();
+                places.sort_unstable();
+                unseen.push(places);
+                unseen.len() - 1
+            });
+            let before = |end: usize| unseen[list].partition_point(|place| *place < end);
+            let own = (before(start), before(end));
+            let (of_label, unseen_of_label) = (end - start, own.1 - own.0);
+            let of_others = order.len() - of_label - (unseen[list].len() - unseen_of_label);
+            genuine.push(genuine[genuine.len() - 1] + (of_label - unseen_of_label) as u64);
+            impostor.push(impostor[impostor.len() - 1] + of_others as u64);
+            OfQuery { label: (start, end), unseen: list, own }
         };
         let queries = lookup.labels.iter().zip(&lookup.excluded).map(&mut of_query).collect();
-        Self { order, queries, genuine, impostor }
+        Self { order, queries, unseen, genuine, impostor }
     }
 
     /// (query, row), and whether these are all.
@@ -120,39 +127,52 @@ impl Partners {
     fn pair(&self, kind: Kind, before: &[u64], at: u64) -> (u32, u32) {
         let query = before.partition_point(|before| *before <= at) - 1;
         let partner = (at - before[query]) as usize;
-        let of = &self.queries[query];
-        let beyond = |place: usize, gap: &(usize, usize)| if gap.0 <= place { place + gap.1 } else { place };
+        let OfQuery { label: (start, end), unseen, own } = self.queries[query];
+        let unseen = &self.unseen[unseen];
+        // Of another label are the places in front of the label's, and those behind it.
+        let in_front = start - own.0;
         let place = match kind {
-            Kind::Genuine => of.own.iter().fold(of.start + partner, |place, own| beyond(place, &(*own, 1))),
-            Kind::Impostor => of.gaps.iter().fold(partner, beyond),
+            Kind::Genuine => nth_seen(start, &unseen[own.0..own.1], partner),
+            Kind::Impostor if partner < in_front => nth_seen(0, &unseen[..own.0], partner),
+            Kind::Impostor => nth_seen(end, &unseen[own.1..], partner - in_front),
         };
         (query as u32, self.order[place])
     }
+}
+
+/// The place with `nth` others in front of it, from `first` on, that are not among those unseen (all from there on, in
+/// increasing order).
+fn nth_seen(first: usize, unseen: &[usize], nth: usize) -> usize {
+    // So many seen ones are in front of the unseen one at `at`: `unseen[at] - first - at`, which never falls.
+    let (mut low, mut high) = (0, unseen.len());
+    while low < high {
+        let middle = low.midpoint(high);
+        if unseen[middle] - first - middle <= nth { low = middle + 1 } else { high = middle }
+    }
+    first + nth + low
 }
 
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
 
-    use super::super::lookup::tests::{indexed, line};
+    use super::super::lookup::tests::{indexed, line, look};
     use super::*;
     use crate::artifact::Distance;
-    use crate::search::overlap::same_examples;
 
     fn seed() -> Seed {
         Seed::of_stage(1, "evaluate", None)
     }
 
     /// Five points; the queries are them, with two more of other labels. The image of row 1 is that of row 3.
-    fn with_lookup<T>(use_lookup: impl FnOnce(&Lookup<'_>) -> T) -> T {
+    fn with_lookup(use_lookup: impl FnOnce(&Lookup<'_>)) {
         let points = [(0.0, 2), (1.0, 0), (2.0, 2), (3.0, 0), (4.0, 1)];
         let mut rows = line(&points, 0);
         rows.digest[3] = rows.digest[1].clone();
         let mut queries = line(&[&points[..], &[(5.0, 0), (6.0, 7)]].concat(), 0);
         queries.digest[3] = rows.digest[3].clone();
         let index = indexed(&rows);
-        let same = same_examples(&index, &queries.example_id, &queries.digest);
-        use_lookup(&Lookup::new(&index, &queries, Distance::Euclidean, same, true, &|| false).unwrap())
+        use_lookup(&look((&index, &queries), Distance::Euclidean, true, &|| false));
     }
 
     #[test]

@@ -22,12 +22,16 @@ choice! {
 }
 
 choice! {
-    /// Which other indexed images a query does not look at, because they show the very thing that it shows.
+    /// Which other indexed images a query does not look at, because they show the very thing that it shows, or come from the
+    /// same place: whatever their class, they are not ranked, and the query need not find them. Where the data says nothing
+    /// of an image, it is left out of nothing.
     pub enum Exclude {
-        /// Those of its group, such as other photos of one animal in one minute.
+        /// Those of its group, such as other photos of one animal in one minute: the column `group` of the data.
         #[aka("same_id", "same_object", "groups")]
         "same-group" => SameGroup,
-        /// Those of its source, such as those of its camera.
+        /// Those of its source, such as a sequence of frames: the column `source` of the data, which a manifest may call
+        /// `sequence`. As open-metric-learning does it. Benchmarks of re-identification leave out only those that are of its
+        /// class too: for them give each pair of class and camera a group of its own.
         #[aka("same_camera", "same_cam", "cross_camera")]
         "same-source" => SameSource,
     }
@@ -36,8 +40,8 @@ choice! {
 choice! {
     /// What figures are told apart by, beside the classes.
     pub enum Breakdown {
-        /// The category of a class, such as the kind of a product or the alphabet of a letter: what stands before the last
-        /// `/` of its name.
+        /// The category of a query's class, such as the kind of a product or the alphabet of a letter: the column `category`
+        /// of the data; where that has none, what stands before the last `/` of the class's name.
         #[aka("super_class", "superclass", "coarse", "supercategory")]
         "category" => Category,
     }
@@ -87,10 +91,12 @@ params! {
         allow_overlap: bool = false,
         /// What a query weighs in the means over queries.
         average: Average = Average::Micro,
-        /// Which other indexed images a query does not look at; for data that has the column.
+        /// Which other indexed images a query does not look at, beside itself with `leave-one-out`; for data that has the
+        /// column.
         #[aka("ignore", "filter", "exclude_same")]
         exclude: Option<Exclude> = None,
-        /// What means over queries are told apart by, beside the classes; for data whose classes are called `category/class`.
+        /// What means over queries are told apart by, beside the classes; for data with a column `category`,
+        /// or whose classes are called `category/class`.
         #[aka("by", "group_by", "stratify")]
         breakdown: Option<Breakdown> = None,
         /// How neighbours are ranked anew from each other's neighbours; figures of ranked neighbours are then given before

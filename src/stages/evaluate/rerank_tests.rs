@@ -3,12 +3,11 @@
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use super::super::lookup::tests::{indexed, line};
+use super::super::lookup::tests::{indexed, line, look};
 use super::*;
 use crate::artifact::{Embeddings, IndexRows};
 use crate::metric::golden;
 use crate::search::Vectors;
-use crate::search::overlap::same_examples;
 
 /// Rows of three classes around the corners of a triangle, with some of each class astray.
 fn cloud(seed: u64, count: usize, first_id: u64) -> Embeddings {
@@ -30,8 +29,7 @@ fn ask(
     alone: bool,
     names: &[&str],
 ) -> [Vec<Vec<Option<f64>>>; 2] {
-    let same = same_examples(index, &queries.example_id, &queries.digest);
-    let lookup = Lookup::new(index, queries, distance, same, alone, &|| false).unwrap();
+    let lookup = look((index, queries), distance, alone, &|| false);
     let columns: Vec<RetrievalMetric> = names.iter().map(|name| RetrievalMetric::parse(name).unwrap()).collect();
     let found = lookup.find(lookup.asked(), &columns, by.expands_by()).unwrap();
     let again = values(by, &lookup, &columns, &found).unwrap();
@@ -145,8 +143,7 @@ fn expanded_queries_are_looked_up_again() {
 #[test]
 fn who_wants_to_stop_gets_no_ranking() {
     let (index, queries) = (indexed(&cloud(1, 60, 0)), cloud(2, 24, 1000));
-    let same = same_examples(&index, &queries.example_id, &queries.digest);
-    let lookup = Lookup::new(&index, &queries, Distance::Cosine, same, false, &|| true).unwrap();
+    let lookup = look((&index, &queries), Distance::Cosine, false, &|| true);
     for by in [
         Rerank::KReciprocal(Reciprocal { k1: 6, k2: 3, lambda: 0.3 }),
         Rerank::QueryExpansion(Expanded { k: 3, alpha: 3.0 }),

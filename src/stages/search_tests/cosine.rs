@@ -13,6 +13,7 @@ fn plane(world: &World, name: &str, first_id: u64, points: &[([f32; 2], i32)]) {
         split: vec!["test".into(); points.len()],
         values: points.iter().flat_map(|point| point.0).collect(),
         dim: 2,
+        ..Embeddings::default()
     };
     embeddings.write(&world.folder(name).join("embeddings.parquet")).unwrap();
     let (distance, count) = (Distance::Cosine, points.len());

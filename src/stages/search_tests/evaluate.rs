@@ -350,16 +350,27 @@ fn an_evaluation_is_checked_before_anything_runs() {
     let rerank = json!({ "metrics": ["map@r"], "rerank": { "k-reciprocal": { "k1": 5, "k2": 2 } } });
     assert_eq!(paths(rerank, &small), ["rerank.k-reciprocal.k1"]);
     assert_eq!(paths(json!({ "metrics": ["nmi"], "rerank": { "query-expansion": { "k": 2 } } }), &small), ["rerank"]);
-    for (key, value) in [("exclude", "same-group"), ("exclude", "same-source")] {
-        let issue = issues(&json!({ "metrics": ["map@r"], key: value }), &small).remove(0);
-        assert!(issue.path == key && issue.unavailable && issue.message.starts_with("the data has no column"));
-    }
+    let excluded = |facts: &InputFacts| issues(&json!({ "metrics": ["map@r"], "exclude": "same-group" }), facts);
+    let with = |facts: &InputFacts, columns: &[&str]| {
+        let mut facts = facts.clone();
+        if let Some(Facts::Embeddings(queries)) = facts.0.get_mut("queries") {
+            queries.pool.columns = Some(columns.iter().map(|column| (*column).to_owned()).collect());
+        }
+        facts
+    };
+    assert_eq!(excluded(&small), [], "not known yet");
+    assert_eq!(excluded(&with(&small, &["group"])), []);
+    let issue = excluded(&with(&small, &["source"])).remove(0);
+    assert!(issue.path == "exclude" && issue.unavailable && issue.message == "the data has no column `group`");
+    assert_eq!(issue.help.as_deref(), Some("it has `source`: did you mean \"same-source\"?"));
+    assert_eq!(excluded(&with(&facts(200, 0..1000, true), &["group"])), [], "its group may hold each query itself");
     let mut named = facts(4, 4..10, true);
     if let Some(Facts::Index(index)) = named.0.get_mut("index") {
         index.pool.classes = Some(vec!["cat".to_owned(), "dog".to_owned()]);
     }
     let issue = issues(&json!({ "metrics": ["map@r"], "breakdown": "category" }), &named).remove(0);
     assert!(issue.path == "breakdown" && issue.unavailable && issue.message.starts_with("the data has no groups"));
+    assert_eq!(issues(&json!({ "metrics": ["map@r"], "breakdown": "category" }), &with(&named, &["category"])), []);
 }
 
 #[test]

@@ -55,8 +55,7 @@ impl<'a> Retrieval<'a> {
             example_id: pool.example_ids.clone(),
             label: pool.labels.clone(),
             digest: pool.example_ids.iter().map(digest).collect::<Result<_, _>>()?,
-            vectors: Vec::new(),
-            dim: 0,
+            ..IndexRows::default()
         };
         let excluded = overlap::same_examples(&rows, &rows.example_id, &rows.digest);
         let relevant = overlap::relevant(&rows.label, &rows.label, &excluded);
