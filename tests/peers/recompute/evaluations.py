@@ -11,7 +11,7 @@ from table import LIMIT, Difference
 
 def check(run, id, table):
     evaluation = run.json(id, "evaluation.json")
-    lookup = run.lookup(id, evaluation["leave_one_out"])
+    lookup = run.lookup(id, evaluation["leave_one_out"], (evaluation.get("excluded") or {}).get("same"))
     queries = run.table(id, "per-query.parquet")
     metrics = evaluation["metrics"]
     means = [name for name in metrics if ranks.is_known(name)]
@@ -20,23 +20,34 @@ def check(run, id, table):
     same = Neighbours(lookup, ranks.defined, columns, others, evaluation)
     same.compare(table, id, queries, means, evaluation)
     same.compare_sets(table, id, others, metrics)
-    for name, theirs, by in metric_learning.figures(lookup, same.nearest_labels, means, evaluation["average"]):
-        table.add(id, name, metrics[name]["value"], theirs, by)
+    by_metric_learning(lookup, table, id, same.nearest_labels, means, evaluation)
     anew = Neighbours(lookup, ranks.searched, columns, [], evaluation, "distances of scikit-learn")
     anew.compare(table, id, queries, means, evaluation)
     searched_by_metric_learning(lookup, table, id, queries, means, evaluation)
     spaces.check(table, id, lookup, others, metrics)
     classes(run, id, table, columns)
+    categories(run, id, table, lookup, evaluation)
     unchecked(table, id, evaluation, others)
+
+
+def by_metric_learning(lookup, table, id, nearest_labels, means, evaluation):
+    """Its figures of the same ranks."""
+    reason = metric_learning.uncounted(lookup, means)
+    if reason:
+        table.skip(id, f"figures of {metric_learning.BY}", reason)
+        return
+    for name, theirs, by in metric_learning.figures(lookup, nearest_labels, means, evaluation["average"]):
+        table.add(id, name, evaluation["metrics"][name]["value"], theirs, by)
 
 
 def searched_by_metric_learning(lookup, table, id, queries, means, evaluation):
     means = [name for name in means if name.partition("/")[0] in metric_learning.CALCULATED]
     if metric_learning.missing() or not means:
         return
-    search = metric_learning.search(lookup)
+    search = None if metric_learning.unsearched() else metric_learning.search(lookup)
     if search is None:
-        table.skip(id, f"{metric_learning.BY}'s own search", "of too many neighbours, or of another distance")
+        why = metric_learning.unsearched() or "of too many neighbours, or of another distance"
+        table.skip(id, f"{metric_learning.BY}'s own search", why)
         return
     columns = sorted({name.partition("/")[0] for name in means})
     found = Neighbours(lookup, search, columns, [], evaluation, f"search of {metric_learning.BY}")
@@ -155,6 +166,27 @@ def classes(run, id, table, columns):
     ours, theirs = np.array(ours), np.array(theirs)
     apart = int((~np.isclose(ours, theirs, rtol=0, atol=LIMIT, equal_nan=True)).sum())
     table.add(id, "means by class", float(np.nanmean(ours)), float(np.nanmean(theirs)), "NumPy", apart, 0)
+
+
+def categories(run, id, table, lookup, evaluation):
+    """The means over the queries of each category, those of one metric together."""
+    breakdown = evaluation.get("breakdown") or {}
+    per_query = run.table(id, "per-query.parquet")
+    names = run.json(run.upstream(id, "index"), "index.json")["classes"]
+    of_names = [names[label].rpartition("/")[0] for label in lookup.queries.labels]
+    of_query = np.array(lookup.queries.belonging.get("category", of_names))
+    found = sorted({name for figures in breakdown.values() for name in figures})
+    for name in found:
+        column, _, average = name.partition("/")
+        values = per_query[column].to_numpy(zero_copy_only=False).astype(float)
+        ours, theirs = [], []
+        for category, figures in breakdown.items():
+            if name in figures:
+                rows = of_query == category
+                ours.append(figures[name]["value"])
+                theirs.append(mean(values[rows], lookup.queries.labels[rows], average or evaluation["average"]))
+        apart = int((np.abs(np.array(ours) - theirs) > LIMIT).sum())
+        table.add(id, f"{name} by category", float(np.mean(ours)), float(np.mean(theirs)), "NumPy", apart, 0)
 
 
 def unchecked(table, id, evaluation, others):

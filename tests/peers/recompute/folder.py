@@ -19,6 +19,8 @@ class Pool:
     labels: np.ndarray
     digests: list
     vectors: np.ndarray
+    # What the data says of each: the columns `group`, `source` and `category`, where it has them.
+    belonging: dict
 
     def __len__(self):
         return len(self.labels)
@@ -77,10 +79,11 @@ class Run:
             table["label"].to_numpy(),
             table["digest"].to_pylist(),
             vectors.reshape(table.num_rows, -1),
+            {name: table[name].to_pylist() for name in ("group", "source", "category") if name in table.column_names},
         )
 
-    def lookup(self, id, leave_out):
-        """What a stage compares; with `leave_out`, no query looks at its own images."""
+    def lookup(self, id, leave_out, same=None):
+        """What a stage compares; with `leave_out`, no query looks at its own images, with `same` at none of its group or source."""
         index_id = self.upstream(id, "index")
         index = self.pool(self.upstream(index_id, "embeddings"), self.params(index_id)["slice"])
         queries = self.pool(self.upstream(id, "queries"), self.params(id)["slice"])
@@ -88,6 +91,9 @@ class Run:
         if distance == "cosine":
             index.vectors, queries.vectors = unit(index.vectors), unit(queries.vectors)
         own = same_images(index, queries) if leave_out else [np.empty(0, int)] * len(queries)
+        if same:
+            alike = belonging_alike(index.belonging[same], queries.belonging[same])
+            own = [np.union1d(rows, more) for rows, more in zip(own, alike)]
         labels, counts = np.unique(index.labels, return_counts=True)
         sizes = dict(zip(labels.tolist(), counts.tolist()))
         relevant = [
@@ -112,6 +118,16 @@ def unit(rows):
     squares = (rows.astype(np.float64) ** 2).sum(1, keepdims=True)
     scaled = (rows / np.sqrt(squares)).astype(np.float32)
     return np.where(np.abs(squares - 1) <= UNIT_TOLERANCE, rows, scaled)
+
+
+def belonging_alike(indexed, asked):
+    """For each query: the index rows of which the data says the same as of it; none where it says nothing."""
+    rows = {}
+    for row, value in enumerate(indexed):
+        rows.setdefault(value, []).append(row)
+    rows.pop(None, None)
+    rows = {value: np.array(of, int) for value, of in rows.items()}
+    return [rows.get(value, np.empty(0, int)) for value in asked]
 
 
 def same_images(index, queries):

@@ -21,19 +21,35 @@ def missing():
     return f"no {' and no '.join(gone)} is installed" if gone else None
 
 
-def figures(lookup, nearest_labels, names, average):
-    """Name, value and library of each figure; `nearest_labels` are those of the R nearest of each query, in blocks.
+def unsearched():
+    """Why its search is not there; `None` where it is."""
+    return None if importlib.util.find_spec("faiss") else "no faiss is installed, which its search is made of"
 
-    It counts what is relevant by labels alone, so that queries whose image is in a second row of the index are not for it:
-    then there are none of these figures.
-    """
-    asked = [name for name in names if name.partition("/")[0] in CALCULATED]
+
+def never(*args):
+    """In the place of its search, where ranks are given."""
+    raise AssertionError("the ranks are given")
+
+
+def uncounted(lookup, names):
+    """Why it can't count what is relevant, where it is there and has a name for a figure: it does so by labels alone."""
+    if missing() or not any(name.partition("/")[0] in CALCULATED for name in names):
+        return None
     left_out = {len(rows) for rows in lookup.excluded}
-    if missing() or not asked or len(left_out) != 1 or max(left_out) > 1:
+    if len(left_out) == 1 and max(left_out) <= 1:
+        return None
+    return "queries do not look at unlike numbers of rows, such as copies or all of a group; it counts labels alone"
+
+
+def figures(lookup, nearest_labels, names, average):
+    """Name, value and library of each figure; `nearest_labels` are those of the R nearest of each query, in blocks."""
+    asked = [name for name in names if name.partition("/")[0] in CALCULATED]
+    if missing() or not asked:
         return
     import torch
     from pytorch_metric_learning.utils import accuracy_calculator as library
 
+    left_out = {len(rows) for rows in lookup.excluded}
     labels = torch.from_numpy(lookup.queries.labels.astype(np.int64))
     rows = torch.from_numpy(lookup.index.labels.astype(np.int64))
     includes = max(left_out) == 1
@@ -42,7 +58,7 @@ def figures(lookup, nearest_labels, names, average):
     for name in asked:
         column, _, over = name.partition("/")
         by_class = (over or average) == "macro"
-        calculator = library.AccuracyCalculator(include=(CALCULATED[column],), return_per_class=by_class)
+        calculator = library.AccuracyCalculator((CALCULATED[column],), return_per_class=by_class, knn_func=never)
         calculate = getattr(calculator, f"calculate_{CALCULATED[column]}")
         # A class may lie in several blocks.
         blocks = [np.concatenate(nearest_labels)] if by_class else nearest_labels
