@@ -76,7 +76,7 @@ pub(super) fn searchable<'a>(
     Vectors::new(values, dim, distance).map_err(|error| match error {
         SearchError::NotFinite { position } => {
             let id = id(position);
-            StageError::failed(format!("the {what} of example {id} holds a number that is not finite"))
+            StageError::failed(format!("the {what} of example {id} (row {position}) holds a number that is not finite"))
                 .with_help("the training has probably diverged: try a smaller learning rate")
         }
         SearchError::Zero { position } => {

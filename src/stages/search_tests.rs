@@ -180,7 +180,7 @@ fn embeddings_that_are_not_finite_are_refused_with_their_example() {
     let world = World::new();
     world.embed("validation", 10, &[(0.0, 0), (f32::NAN, 1), (1.0, 0), (2.0, 0)], false);
     let error = world.index().unwrap_err();
-    assert_eq!(error.to_string(), "the embedding of example 11 holds a number that is not finite");
+    assert_eq!(error.to_string(), "the embedding of example 11 (row 1) holds a number that is not finite");
 }
 
 #[test]

@@ -296,7 +296,7 @@ fn what_only_the_data_shows_is_refused_at_its_metric() {
     let known = refused(&[(1.0, 0), (2.0, 1)], json!(["recall@1", "auroc"]));
     assert!(known.starts_with("`metrics[1]`: `auroc` needs queries whose class the index does not hold"), "{known}");
     let nan = refused(&[(1.0, 0), (f32::NAN, 1)], json!(["recall@1"]));
-    assert_eq!(nan, "the embedding of example 101 holds a number that is not finite");
+    assert_eq!(nan, "the embedding of example 101 (row 1) holds a number that is not finite");
 
     let world = World::new();
     world.embed("validation", 10, &[(0.0, 0), (1.0, 0), (2.0, 0), (3.0, 0), (4.0, 0)], false);
