@@ -26,6 +26,7 @@ mod near_copies;
 mod projection;
 mod row_groups;
 mod samples;
+mod seeds_report;
 mod sweep_report;
 pub mod table;
 mod tensor_file;
@@ -55,6 +56,7 @@ pub use model_use::ModelUse;
 pub use near_copies::{NearCopies, NearCopiesInfo, NearCopy};
 pub use projection::{Projection, ProjectionInfo};
 pub use samples::{SamplerFile, Samples};
+pub use seeds_report::{SeedsMetric, SeedsReport, SeedsRun, SeedsValue};
 pub use sweep_report::{
     SweepCondition, SweepConstraint, SweepCounts, SweepDirection, SweepImportance, SweepInterval, SweepObjective,
     SweepParameter, SweepReport, SweepState, SweepTrial, SweepValue, SweepValues, SweepWinner,

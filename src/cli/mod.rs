@@ -18,6 +18,7 @@ mod lock;
 mod logging;
 mod note;
 mod options;
+mod page;
 mod plan;
 mod print;
 mod progress;

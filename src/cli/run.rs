@@ -97,7 +97,11 @@ pub(super) fn exec(args: &RunArgs, out: &mut dyn Write) -> Result<Exit, Error> {
     let record = if plan.experiment.seeds.is_empty() {
         runner.run(&plan, registry::builtin(), &on_event)?
     } else {
-        runner.run_seeds(&plan, registry::builtin(), &on_event)?
+        let record = runner.run_seeds(&plan, registry::builtin(), &on_event)?;
+        if !record.interrupted {
+            seeds::page(&record, &root)?;
+        }
+        record
     };
     let exit = exit_of(&record);
     let exit = match keep_lock(args, &plan, &record, &store, frozen.as_ref())? {

@@ -4,10 +4,13 @@
 use std::io::Write;
 use std::path::Path;
 
+use super::page::{PAGE, Page};
 use super::print::{self, Align, Table, shown};
 use super::run::number;
+use crate::artifact::{SeedsMetric, SeedsReport, SeedsValue, write_json};
 use crate::error::Error;
 use crate::plan::Plan;
+use crate::report::seeds as report;
 use crate::runner::status::Forecast;
 use crate::runner::{Outcome, RunError, RunRecord};
 use crate::stages::registry;
@@ -57,45 +60,52 @@ pub(super) fn summary(record: &RunRecord, out: &mut dyn Write) -> Result<(), Err
     Ok(())
 }
 
-/// Suffixes of what stands beside a figure.
-const BESIDE: [&str; 5] = [".std", ".t_low", ".t_high", ".low", ".high"];
 /// Seeds whose own intervals are shown.
 const SHOWN: usize = 4;
 
+/// The page of a group, in the folder of its record.
+const FOLDER: &str = "report";
+
+/// Writes the page of a group's figures, where there are some.
+pub(super) fn page(record: &RunRecord, root: &Path) -> Result<(), Error> {
+    if record.metrics.is_empty() {
+        return Ok(());
+    }
+    let (over_seeds, folder) = (record.over_seeds(), root.join(&record.dir).join(FOLDER));
+    let mut page = Page::create(&folder, "give the folder of runs room, and run the same command again: all are hits")?;
+    write_json(&folder.join(SeedsReport::FILE), &over_seeds)?;
+    page.figure(report::FIGURE, |path| report::draw(&over_seeds, path))?;
+    page.finish(|figures| report::page(&over_seeds, figures))?;
+    Ok(())
+}
+
 /// Mean, deviation and interval over seeds, beside each seed's own interval over its queries.
 fn metrics(record: &RunRecord, out: &mut dyn Write) -> Result<(), Error> {
-    let metrics = &record.metrics;
-    let beside =
-        |name: &str| BESIDE.iter().any(|suffix| name.strip_suffix(*suffix).is_some_and(|of| metrics.contains_key(of)));
-    let names: Vec<&String> = metrics.keys().filter(|name| !beside(name)).collect();
-    let runs: Vec<_> = record.seeds.iter().filter(|run| run.ok).collect();
-    let sampled = |name: &str| {
-        let of_run = |run: &&crate::runner::SeedRun| {
-            let [low, high] = ["low", "high"].map(|end| run.metrics.get(&format!("{name}.{end}")).copied());
-            Some(interval(low?, high?))
-        };
-        let mut all: Vec<String> = runs.iter().filter_map(of_run).take(SHOWN).collect();
-        if !all.is_empty() && runs.len() > SHOWN {
+    let report = record.over_seeds();
+    let sampled = |metric: &SeedsMetric| {
+        let of_run = |value: &Option<SeedsValue>| Some(interval(value.as_ref()?.low?, value.as_ref()?.high?));
+        let mut all: Vec<String> = metric.values.iter().filter_map(of_run).take(SHOWN).collect();
+        if !all.is_empty() && report.done() > SHOWN {
             all.push("..".to_owned());
         }
         all.join(" ")
     };
-    let any_sampled = names.iter().any(|name| !sampled(name).is_empty());
+    let any_sampled = report.metrics.iter().any(SeedsMetric::is_sampled);
     let mut columns = vec![("Metric", Align::Left), ("Mean ± std", Align::Right), ("[t_low, t_high]", Align::Left)];
     if any_sampled {
         columns.push(("Sampling interval of each seed", Align::Left));
     }
     let mut table = Table::new(&columns);
-    for name in names {
-        let of = |suffix: &str| metrics.get(&format!("{name}.{suffix}")).copied();
-        let std = of("std").map_or_else(String::new, |std| format!(" ± {std:.4}"));
-        let spread = of("t_low").zip(of("t_high")).map_or_else(|| "-".to_owned(), |(low, high)| interval(low, high));
-        let mut row = vec![name.clone(), format!("{}{std}", number(metrics[name])), spread];
-        row.extend(any_sampled.then(|| sampled(name)));
+    for metric in &report.metrics {
+        let std = metric.std.map_or_else(String::new, |std| format!(" ± {std:.4}"));
+        let spread = metric.t_low.zip(metric.t_high);
+        let spread = spread.map_or_else(|| "-".to_owned(), |(low, high)| interval(low, high));
+        let mut row = vec![metric.name.clone(), format!("{}{std}", number(metric.mean)), spread];
+        row.extend(any_sampled.then(|| sampled(metric)));
         table.row(row);
     }
     table.write(out, &print::plain)?;
-    let count = runs.len();
+    let count = report.done();
     let trainings = if count == 1 { "1 training".to_owned() } else { format!("{count} trainings") };
     writeln!(
         out,
@@ -118,7 +128,12 @@ fn interval(low: f64, high: f64) -> String {
 
 /// Where everything is: the reports of the runs, or their folders.
 pub(super) fn places(record: &RunRecord, reports: &[&str], root: &Path, out: &mut dyn Write) -> Result<(), Error> {
-    writeln!(out, "group: {}", shown(root.join(&record.dir).display()))?;
+    let folder = root.join(&record.dir);
+    writeln!(out, "group: {}", shown(folder.display()))?;
+    let page = folder.join(FOLDER).join(PAGE);
+    if page.is_file() {
+        writeln!(out, "page over seeds: {}", shown(page.display()))?;
+    }
     for run in &record.seeds {
         let folder = root.join(&run.dir);
         let there: Vec<_> =

@@ -24,6 +24,7 @@ mod measured;
 mod page;
 pub mod provenance;
 mod raw;
+pub mod seeds;
 mod spec;
 mod summary;
 mod surface;

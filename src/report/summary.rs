@@ -41,14 +41,19 @@ pub fn summary(
     calibration(&mut page, data);
     matches(&mut page, data);
     by_class(&mut page, data);
-    section(&mut page, "Figures");
-    for (file, drawn) in figures {
-        line(&mut page, &format!("### {}", escape(&drawn.title)));
-        line(&mut page, &format!("![{}]({file})", escape(&drawn.alt.replace(['[', ']'], ""))));
-        line(&mut page, &escape(&drawn.reading));
-    }
+    shown(&mut page, figures);
     page.truncate(page.trim_end().len());
     page + "\n"
+}
+
+/// Every picture with its title and how to read it; their files are relative to the page.
+pub(super) fn shown(page: &mut String, figures: &[(String, Drawn)]) {
+    section(page, "Figures");
+    for (file, drawn) in figures {
+        line(page, &format!("### {}", escape(&drawn.title)));
+        line(page, &format!("![{}]({file})", escape(&drawn.alt.replace(['[', ']'], ""))));
+        line(page, &escape(&drawn.reading));
+    }
 }
 
 /// A paragraph, with the empty line after it.

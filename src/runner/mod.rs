@@ -23,6 +23,7 @@ pub mod reproduction;
 mod retry;
 mod schedule;
 mod seeds;
+mod seeds_report;
 pub mod status;
 pub mod sweep;
 #[cfg(test)]

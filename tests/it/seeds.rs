@@ -44,6 +44,15 @@ fn one_run_trains_each_seed_and_gives_mean_and_spread() {
     assert!((metric("train.loss.t_low") - (mean - half)).abs() < 1e-9, "{group}");
     assert!((metric("train.loss.t_high") - (mean + half)).abs() < 1e-9);
 
+    // The group has a page of its own: what is spread over seeds, and what over queries.
+    let folder = project.root().join(group["dir"].as_str().unwrap()).join("report");
+    let page = std::fs::read_to_string(folder.join("report.md")).unwrap();
+    assert!(page.contains("Two spreads stand beside each other") && page.contains("| train.loss |"), "{page}");
+    assert!(folder.join("figures/seeds.png").is_file());
+    let data: Json = serde_json::from_str(&std::fs::read_to_string(folder.join("seeds.json")).unwrap()).unwrap();
+    let loss = data["metrics"].as_array().unwrap().iter().find(|of| of["name"] == "train.loss").unwrap();
+    assert!(loss["mean"] == group["metrics"]["train.loss"] && loss["values"].as_array().unwrap().len() == 3, "{loss}");
+
     // All is there the second time, and each seed is the run that the config with that seed is.
     let again = run(&project, &[], 0);
     assert!(again["stages"].as_array().unwrap().iter().all(|stage| stage["outcome"] == "hit"), "{again}");

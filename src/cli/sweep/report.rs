@@ -1,6 +1,6 @@
 //! `simpipe sweep report`: a page about a sweep, with its pictures, and the same as data.
 
-use std::io::{self, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -8,14 +8,13 @@ use clap::Args;
 use super::look::{Seen, WhichOptions};
 use super::view;
 use crate::artifact::{SweepReport, write_json};
-use crate::base::fs::create_dirs;
+use crate::cli::page::{PAGE, Page};
 use crate::cli::print::{self, shown};
 use crate::cli::reproduce::experiment_of;
 use crate::cli::toml_text::{self, Origins};
-use crate::cli::{config, sink, threads};
+use crate::cli::{config, threads};
 use crate::error::{Error, Exit};
 use crate::report::sweep::{SweepFigure, page};
-use crate::report::{Drawn, ReportError};
 use crate::runner::RunRecord;
 use crate::runner::sweep::{State, Trial};
 
@@ -33,11 +32,8 @@ pub(super) struct ReportArgs {
     out: Option<PathBuf>,
 }
 
-/// The file of the page, and that of the best experiment.
-const PAGE: &str = "report.md";
+/// The file of the best experiment.
 const BEST: &str = "best.toml";
-/// The folder of pictures.
-const FIGURES: &str = "figures";
 const HELP: &str = "choose a folder that you may write: `--out DIR`";
 
 pub(super) fn report(args: &ReportArgs, out: &mut dyn Write) -> Result<Exit, Error> {
@@ -68,31 +64,16 @@ fn data(state: &State, root: &Path) -> SweepReport {
 }
 
 fn write(report: &SweepReport, folder: &Path) -> Result<(), Error> {
-    let figures = folder.join(FIGURES);
-    create_dirs(&figures).map_err(|error| sink::unwritable(&figures, &error, HELP))?;
+    let mut written = Page::create(folder, HELP)?;
     write_json(&folder.join(SweepReport::FILE), report)?;
     report.write_tables(folder)?;
-    let mut drawn: Vec<(String, Drawn)> = Vec::new();
     for figure in SweepFigure::all(report) {
-        let file = format!("{FIGURES}/{}", figure.file_name());
-        drawn.push((file.clone(), figure.draw(report, &folder.join(&file)).map_err(undrawn)?));
+        written.figure(&figure.file_name(), |path| figure.draw(report, path))?;
     }
     let best = report.winners.first().and_then(|winner| winner.toml.as_deref());
-    if let Some(toml) = best {
-        put(&folder.join(BEST), toml)?;
-    }
-    put(&folder.join(PAGE), &page(report, &drawn, best.map(|_| BEST)))
-}
-
-fn put(path: &Path, text: &str) -> Result<(), Error> {
-    sink::write(path, text.as_bytes()).map_err(|error| sink::unwritable(path, &error, HELP))
-}
-
-fn undrawn(error: ReportError) -> Error {
-    match error {
-        ReportError::Io { path, source } => sink::unwritable(&path, &source, HELP),
-        other => Error::Output(io::Error::other(other.to_string())),
-    }
+    best.map_or(Ok(()), |toml| written.put(BEST, toml))?;
+    written.finish(|figures| page(report, figures, best.map(|_| BEST)))?;
+    Ok(())
 }
 
 /// The experiment of a trial as TOML, from the record of its first run; `None` if that is gone.

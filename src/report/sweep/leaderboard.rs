@@ -7,7 +7,7 @@ use plotters::style::RGBColor;
 
 use super::plane::{Axis, BELOW, Plane, stroke};
 use super::scale::{Scale, ends};
-use super::{count_of, figure, headed, metric, middle, objective_title, tried};
+use super::{SAMPLING, count_of, figure, headed, metric, middle, objective_title, tried};
 use crate::artifact::{SweepInterval, SweepReport, SweepTrial, SweepValue};
 use crate::report::canvas::{Area, Canvas, Pen};
 use crate::report::theme::{self, Shape};
@@ -27,7 +27,6 @@ const PLANE: std::ops::RangeInclusive<f64> = 560.0..=880.0;
 /// Lines of what was tried.
 const MOST_LINES: usize = 3;
 const WIDTH: u32 = 1600;
-const SAMPLING: RGBColor = RGBColor(140, 140, 40);
 
 /// A point and its value.
 type Row<'a> = (&'a SweepTrial, &'a SweepValue);

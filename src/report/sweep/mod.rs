@@ -5,14 +5,16 @@ mod importance;
 mod leaderboard;
 mod page;
 mod parallel;
-mod plane;
+pub(super) mod plane;
 mod rungs;
-mod scale;
+pub(super) mod scale;
 mod slices;
 #[cfg(test)]
 mod tests;
 
 use std::path::Path;
+
+use plotters::style::RGBColor;
 
 use super::canvas::{Area, Canvas};
 use super::theme;
@@ -83,20 +85,23 @@ impl SweepFigure {
     }
 }
 
+/// Intervals of one run.
+pub(super) const SAMPLING: RGBColor = RGBColor(140, 140, 40);
+
 /// A page with its header, and the height at which the figure starts.
-fn headed(page: (u32, u32), title: &str, subtitle: &str) -> (Canvas, f64) {
+pub(super) fn headed(page: (u32, u32), title: &str, subtitle: &str) -> (Canvas, f64) {
     let mut canvas = Canvas::new(page.0, page.1);
     let top = canvas.header(title, subtitle);
     (canvas, top)
 }
 
 /// The place of a sentence on a page without data.
-fn middle(canvas: &Canvas, top: f64) -> Area {
+pub(super) fn middle(canvas: &Canvas, top: f64) -> Area {
     Area::new(theme::MARGIN, top, canvas.width() - 2.0 * theme::MARGIN, canvas.height() - top - theme::MARGIN)
 }
 
 /// `3 trials`, `1 trial`.
-fn count_of(count: usize, one: &str, many: &str) -> String {
+pub(super) fn count_of(count: usize, one: &str, many: &str) -> String {
     format!("{} {}", super::chart::number(count as f64, 0), if count == 1 { one } else { many })
 }
 
@@ -158,6 +163,6 @@ fn after_epochs(report: &SweepReport) -> String {
 }
 
 /// A number of an objective as tables show it.
-fn figure(value: f64) -> String {
+pub(super) fn figure(value: f64) -> String {
     if value.abs() < 1e6 { format!("{value:.4}") } else { format!("{value:.3e}") }.replace('-', "−")
 }

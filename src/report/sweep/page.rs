@@ -9,7 +9,7 @@ use crate::artifact::{SweepInterval, SweepReport, SweepState, SweepTrial, SweepV
 use crate::base::visible::visible;
 use crate::report::Drawn;
 use crate::report::markdown::escape;
-use crate::report::summary::{line, section, table, words};
+use crate::report::summary::{line, section, shown, table, words};
 
 /// Trials of a front that are listed.
 const WINNERS: usize = 10;
@@ -27,12 +27,7 @@ pub fn page(report: &SweepReport, figures: &[(String, Drawn)], best: Option<&str
     winners(&mut page, report, best);
     leaderboard(&mut page, report);
     importance(&mut page, report);
-    section(&mut page, "Figures");
-    for (file, drawn) in figures {
-        line(&mut page, &format!("### {}", escape(&drawn.title)));
-        line(&mut page, &format!("![{}]({file})", escape(&drawn.alt.replace(['[', ']'], ""))));
-        line(&mut page, &escape(&drawn.reading));
-    }
+    shown(&mut page, figures);
     failures(&mut page, report);
     if !report.notes.is_empty() {
         section(&mut page, "What to know of the journal");

@@ -1,0 +1,56 @@
+//! What a group of seeds comes to, as data that tables and pages show.
+
+use super::{RunRecord, SeedRun};
+use crate::artifact::{FORMAT, SeedsMetric, SeedsReport, SeedsRun, SeedsValue};
+
+/// Suffixes of what stands beside a figure.
+const BESIDE: [&str; 5] = [".std", ".t_low", ".t_high", ".low", ".high"];
+
+impl RunRecord {
+    /// Every figure over the seeds, beside what each run knows of its own; nothing of a run that is no group.
+    #[must_use]
+    pub fn over_seeds(&self) -> SeedsReport {
+        let names = self.metrics.keys().filter(|name| !self.is_beside(name));
+        SeedsReport {
+            format: FORMAT,
+            group: self.run.clone(),
+            name: self.name.clone(),
+            config: self.config.clone(),
+            runs: self.seeds.iter().map(run).collect(),
+            metrics: if self.is_group() {
+                names.map(|name| self.metric_over_seeds(name)).collect()
+            } else {
+                Vec::new()
+            },
+        }
+    }
+
+    /// Whether a name is that of a spread or of an interval's end.
+    fn is_beside(&self, name: &str) -> bool {
+        let of = |suffix: &str| name.strip_suffix(suffix).is_some_and(|of| self.metrics.contains_key(of));
+        BESIDE.iter().any(|suffix| of(suffix))
+    }
+
+    fn metric_over_seeds(&self, name: &str) -> SeedsMetric {
+        let beside = |suffix: &str| self.metrics.get(&format!("{name}{suffix}")).copied();
+        let value = |run: &SeedRun| {
+            let of = |suffix: &str| run.metrics.get(&format!("{name}{suffix}")).copied();
+            // A run that failed has figures of the stages before, which no mean is made of.
+            Some(SeedsValue { value: of("").filter(|_| run.ok)?, low: of(".low"), high: of(".high") })
+        };
+        SeedsMetric {
+            name: name.to_owned(),
+            mean: beside("").unwrap_or_default(),
+            std: beside(".std"),
+            t_low: beside(".t_low"),
+            t_high: beside(".t_high"),
+            values: self.seeds.iter().map(value).collect(),
+        }
+    }
+}
+
+fn run(run: &SeedRun) -> SeedsRun {
+    let failed =
+        run.stages.iter().find_map(|stage| Some(format!("`{}`: {}", stage.id, stage.failure.as_ref()?.message)));
+    SeedsRun { seed: run.seed, run: run.run.clone(), ok: run.ok, failure: failed }
+}
