@@ -20,6 +20,18 @@ const PARALLEL: usize = 1 << 18;
 pub struct Digest([u8; 32]);
 
 impl Digest {
+    /// The digest that some bytes are, as [`Digest::as_bytes`] gives them.
+    #[must_use]
+    pub const fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
+    /// The digest as bytes.
+    #[must_use]
+    pub const fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+
     /// The digest of some bytes.
     #[must_use]
     pub fn of(bytes: &[u8]) -> Self {

@@ -24,6 +24,16 @@ pub fn suitable_threads() -> usize {
     cores.div_ceil(CORES_A_THREAD).min(MOST_THREADS)
 }
 
+/// Bytes of items made ahead.
+const MOST_BYTES: usize = 512 << 20;
+
+/// As many of these threads as may be ahead with items of so many bytes; one always may.
+#[must_use]
+pub fn threads_within(threads: usize, item_bytes: usize) -> usize {
+    let items = MOST_BYTES / item_bytes.max(1);
+    threads.min(items / usize::try_from(AHEAD).unwrap_or(1)).max(threads.min(1))
+}
+
 /// An item, or the panic that came instead.
 type Made<T> = Result<T, Box<dyn Any + Send>>;
 
@@ -214,6 +224,14 @@ mod tests {
             }
         });
         assert!((40..=46).contains(&made.into_inner()));
+    }
+
+    #[test]
+    fn large_items_are_made_by_fewer_threads() {
+        assert_eq!(
+            [(8, 1000), (8, 0), (8, 64 << 20), (8, 1 << 40), (0, 1)].map(|(t, bytes)| threads_within(t, bytes)),
+            [8, 8, 4, 1, 0]
+        );
     }
 
     #[test]

@@ -1,16 +1,24 @@
-//! Images of a dataset as one block of bytes, the form in which networks take them.
+//! Images of a dataset in the form in which networks take them: one block of bytes a batch.
 
+use std::ops::Range;
 use std::path::Path;
 
-use crate::artifact::{ArtifactError, Examples};
+use crate::artifact::{ArtifactError, ImagePlace, ImageShape, Images};
 
-/// Images that all have one shape.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// Images that all have one shape. They stay in their files, which are mapped: what is held of an image is where it lies.
+#[derive(Debug)]
 pub struct Pixels {
     /// Height, width, channels.
     pub shape: [usize; 3],
+    held: Held,
+}
+
+#[derive(Debug)]
+enum Held {
+    Mapped(Images, Vec<ImagePlace>),
     /// `[n, height, width, channels]`, image after image.
-    pub bytes: Vec<u8>,
+    #[cfg(test)]
+    Bytes(Vec<u8>),
 }
 
 /// Why images can't be stacked.
@@ -37,32 +45,38 @@ pub enum PixelsError {
 }
 
 impl Pixels {
-    /// Reads the images of some examples from `examples.parquet`, in the order asked for.
+    /// The images of some examples, in the order asked for, from the files of a folder `images/`.
     ///
     /// # Errors
-    /// If the file can't be read, there is no image, or shapes differ.
-    pub fn read(path: &Path, example_ids: &[u64]) -> Result<Self, PixelsError> {
-        if example_ids.is_empty() {
-            return Err(PixelsError::Empty);
+    /// If the files can't be read, there is no image, or shapes differ.
+    pub fn read(folder: &Path, example_ids: &[u64]) -> Result<Self, PixelsError> {
+        Self::of(Images::open(folder)?, example_ids)
+    }
+
+    /// Those of a dataset that is open.
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    pub fn of(images: Images, example_ids: &[u64]) -> Result<Self, PixelsError> {
+        let places = example_ids.iter().map(|id| images.find(*id)).collect::<Result<Vec<_>, _>>()?;
+        let shape = places.first().ok_or(PixelsError::Empty)?.shape;
+        let sides =
+            |ImageShape { height, width, channels }: ImageShape| [height, width, channels].map(|side| side as usize);
+        if let Some(other) = places.iter().position(|place| place.shape != shape) {
+            return Err(PixelsError::Mixed {
+                first: example_ids[0],
+                expected: sides(shape),
+                other: example_ids[other],
+                found: sides(places[other].shape),
+            });
         }
-        let mut shapes = vec![[0; 3]; example_ids.len()];
-        let mut bytes = Vec::new();
-        Examples::visit_images(path, example_ids, |place, shape, pixels| {
-            // Room for all once the first is seen; images of other sizes are told of below.
-            if bytes.is_empty() {
-                bytes.resize(example_ids.len() * pixels.len(), 0);
-            }
-            shapes[place] = [shape.height as usize, shape.width as usize, shape.channels as usize];
-            if let Some(to) = bytes.chunks_exact_mut(pixels.len().max(1)).nth(place) {
-                to.copy_from_slice(pixels);
-            }
-        })?;
-        let shape = shapes[0];
-        if let Some(other) = (1..shapes.len()).find(|&at| shapes[at] != shape) {
-            let (first, other, found) = (example_ids[0], example_ids[other], shapes[other]);
-            return Err(PixelsError::Mixed { first, expected: shape, other, found });
-        }
-        Ok(Self { shape, bytes })
+        Ok(Self { shape: sides(shape), held: Held::Mapped(images, places) })
+    }
+
+    /// Of bytes: `[n, height, width, channels]`, image after image.
+    #[cfg(test)]
+    pub(crate) fn of_bytes(shape: [usize; 3], bytes: Vec<u8>) -> Self {
+        Self { shape, held: Held::Bytes(bytes) }
     }
 
     /// Bytes of one image.
@@ -71,33 +85,78 @@ impl Pixels {
         self.shape.iter().product()
     }
 
+    /// How many images there are.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        match &self.held {
+            Held::Mapped(_, places) => places.len(),
+            #[cfg(test)]
+            Held::Bytes(bytes) => bytes.len() / self.image_size(),
+        }
+    }
+
     /// The bytes of one image.
     #[must_use]
     pub fn image(&self, at: usize) -> &[u8] {
-        &self.bytes[at * self.image_size()..(at + 1) * self.image_size()]
+        match &self.held {
+            Held::Mapped(images, places) => images.pixels(&places[at]),
+            #[cfg(test)]
+            Held::Bytes(bytes) => &bytes[at * self.image_size()..(at + 1) * self.image_size()],
+        }
+    }
+
+    /// [`Image::digest`](crate::artifact::Image::digest) of an image, as artifacts have it.
+    #[must_use]
+    pub fn digest(&self, at: usize) -> String {
+        match &self.held {
+            Held::Mapped(_, places) => places[at].digest.to_string(),
+            #[cfg(test)]
+            Held::Bytes(_) => String::new(),
+        }
+    }
+
+    /// `[n, height, width, channels]`: the bytes of some images, one after the other.
+    #[must_use]
+    pub fn stack(&self, images: Range<usize>) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(images.len() * self.image_size());
+        images.for_each(|at| bytes.extend_from_slice(self.image(at)));
+        bytes
+    }
+
+    /// The images of batch `number` where each but the last has `size`.
+    #[must_use]
+    pub fn batch(&self, number: usize, size: usize) -> Vec<u8> {
+        let end = (number + 1).saturating_mul(size).min(self.count());
+        self.stack((number * size).min(end)..end)
+    }
+
+    /// All batches of `size` images; the last may have fewer.
+    pub fn batches(&self, size: usize) -> impl Iterator<Item = Vec<u8>> {
+        (0..self.count().div_ceil(size.max(1))).map(move |number| self.batch(number, size.max(1)))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::artifact::{ExamplesWriter, Image, ImageShape};
+    use crate::artifact::{ExamplesWriter, Image};
 
     #[test]
     fn images_are_stacked_in_order_and_must_share_a_shape() {
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("examples.parquet");
-        let mut writer = ExamplesWriter::new(&path);
-        for (width, value) in [(2, 10), (2, 20), (3, 30)] {
+        let mut writer = ExamplesWriter::new(&folder.path().join("examples.parquet"));
+        for (width, value) in [(2, 10), (2, 20), (3, 30), (2, 40)] {
             let shape = ImageShape { height: 1, width, channels: 1 };
             writer.push("train", 0, Image { shape, pixels: vec![value; shape.bytes()] }).unwrap();
         }
         writer.finish().unwrap();
-        let pixels = Pixels::read(&path, &[1, 0]).unwrap();
-        assert_eq!((pixels.shape, &pixels.bytes[..]), ([1, 2, 1], &[20, 20, 10, 10][..]));
-        assert_eq!(pixels.image(1), [10, 10]);
-        let error = Pixels::read(&path, &[0, 2]).unwrap_err().to_string();
+        let folder = folder.path().join("images");
+        let pixels = Pixels::read(&folder, &[1, 0, 3]).unwrap();
+        assert_eq!((pixels.shape, pixels.count(), pixels.image(1)), ([1, 2, 1], 3, &[10, 10][..]));
+        assert_eq!(pixels.stack(0..2), [20, 20, 10, 10]);
+        assert_eq!(pixels.batches(2).collect::<Vec<_>>(), [vec![20, 20, 10, 10], vec![40, 40]]);
+        let error = Pixels::read(&folder, &[0, 2]).unwrap_err().to_string();
         assert_eq!(error, "images must share one shape: example 0 has [1, 2, 1], example 2 has [1, 3, 1]");
-        assert!(matches!(Pixels::read(&path, &[]), Err(PixelsError::Empty)));
+        assert!(matches!(Pixels::read(&folder, &[]), Err(PixelsError::Empty)));
     }
 }

@@ -8,25 +8,47 @@ use std::sync::{Mutex, PoisonError};
 use petgraph::graph::NodeIndex;
 
 use super::error::StageFailure;
+use crate::artifact::{IMAGES, images_file};
 use crate::base::contents::{Compute, Contents};
 use crate::base::digest::Digest;
+use crate::base::file_name::FileName;
 use crate::base::fs::Inside;
 use crate::plan::{KeyParts, Plan};
-use crate::stage::{BackendChoice, Inputs, SourceDigest, SourceFinder, StageError};
-use crate::store::{AcEntry, Store, StoreError};
+use crate::stage::{BackendChoice, Facts, Inputs, Port, SourceDigest, SourceFinder, StageError};
+use crate::store::{AcEntry, FileRecord, Store, StoreError};
 
 /// Stored results by node, of all that a node reads.
 pub(super) type Entries = BTreeMap<NodeIndex, AcEntry>;
 
+/// The stored files that a port of a node reads.
+fn files<'a>(plan: &Plan, node: NodeIndex, port: &Port, entry: &'a AcEntry) -> Vec<(&'a FileName, &'a FileRecord)> {
+    let splits = splits(plan, node, port);
+    let read = |name: &FileName| {
+        splits.as_ref().is_none_or(|files| !name.starts_with(IMAGES) || files.contains(name.as_str()))
+    };
+    port.files.iter().flat_map(|file| entry.files_of(file)).filter(|(name, _)| read(name)).collect()
+}
+
+/// The files of `images/` that a port reads, where it does not read all of them.
+fn splits(plan: &Plan, node: NodeIndex, port: &Port) -> Option<BTreeSet<String>> {
+    let pools = plan.upstream(node).into_iter().filter(|(_, pool)| port.splits_of.contains(&pool.name));
+    let file = |(pool, _): (NodeIndex, &Port)| match &plan.graph[pool].facts {
+        Facts::Samples(facts) if !facts.split.is_empty() => Some(images_file(&facts.split)),
+        _ => None,
+    };
+    // A pool of which that is not known may be of any.
+    let files: Option<BTreeSet<String>> = pools.map(file).collect();
+    files.filter(|files| !files.is_empty())
+}
+
 /// Digests of the files that each port reads; what they are of must be in `entries`.
 pub(super) fn digests(plan: &Plan, node: NodeIndex, entries: &Entries) -> BTreeMap<String, BTreeMap<String, Digest>> {
-    let port_files = |upstream: NodeIndex, files: &[&str]| {
-        let entry = &entries[&upstream];
-        let stored = files.iter().flat_map(|file| entry.files_of(file));
+    let port_files = |upstream: NodeIndex, port: &Port| {
+        let stored = files(plan, node, port, &entries[&upstream]).into_iter();
         stored.map(|(name, file)| (name.to_string(), file.digest)).collect()
     };
     let ports = plan.upstream(node).into_iter();
-    ports.map(|(upstream, port)| (port.name.to_owned(), port_files(upstream, port.files))).collect()
+    ports.map(|(upstream, port)| (port.name.to_owned(), port_files(upstream, port))).collect()
 }
 
 /// What a node reads outside the store, as its key names it.
@@ -133,7 +155,7 @@ pub(super) fn provide(
     for (upstream, port) in plan.upstream(node) {
         let (entry, path) = (&entries[&upstream], folder.path().join(port.name));
         let inside = folder.enter(port.name).map_err(StoreError::io("create", &path))?;
-        store.materialise(port.files.iter().flat_map(|file| entry.files_of(file)), &inside)?;
+        store.materialise(files(plan, node, port, entry), &inside)?;
         let files = port.files.iter().map(|file| ((*file).to_owned(), path.join(file))).collect();
         inputs.insert(port.name.to_owned(), files);
     }

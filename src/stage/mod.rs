@@ -36,13 +36,23 @@ pub struct Port {
     pub files: &'static [&'static str],
     /// Whether the port may stay empty.
     pub optional: bool,
+    /// Ports whose pools tell which splits of a dataset are read: of `images/` only the files of those splits are. All of
+    /// them where no port is named.
+    pub splits_of: &'static [&'static str],
 }
 
 impl Port {
     /// A port that must be plugged.
     #[must_use]
     pub const fn new(name: &'static str, kind: Kind, files: &'static [&'static str]) -> Self {
-        Self { name, kind, files, optional: false }
+        Self { name, kind, files, optional: false, splits_of: &[] }
+    }
+
+    /// The same port of a dataset, of whose images only the splits of the pools at these ports are read.
+    #[must_use]
+    pub const fn splits_of(mut self, pools: &'static [&'static str]) -> Self {
+        self.splits_of = pools;
+        self
     }
 
     /// The same port, but it may stay empty.

@@ -11,7 +11,9 @@ use self::lookup::{Lookup, METRICS, Values};
 use self::untrained::FROZEN;
 use super::embedded::{self, EMBEDDINGS_FILES, INDEX_FILES};
 use super::slice::Slice;
-use crate::artifact::{self, BaselineFile, DatasetInfo, Embeddings, Estimate, Gain, IndexRows, read_json, write_json};
+use crate::artifact::{
+    self, BaselineFile, DatasetInfo, Embeddings, Estimate, Gain, IMAGES, IndexRows, read_json, write_json,
+};
 use crate::base::check;
 use crate::data::sampler::draw;
 use crate::metric::Average;
@@ -59,9 +61,6 @@ params! {
 #[derive(Debug)]
 pub struct Baseline;
 
-/// Images with their labels and pixels.
-const EXAMPLES: &str = "examples.parquet";
-
 impl Stage for Baseline {
     const NAME: &'static str = "baseline";
     const SUMMARY: &'static str = "Measures what needs no training on the queries and the index of an embedding.";
@@ -75,7 +74,7 @@ impl Stage for Baseline {
 
     fn ports(_: &Params) -> Vec<Port> {
         vec![
-            Port::new("dataset", Kind::Dataset, &[EXAMPLES, "dataset.json"]),
+            Port::new("dataset", Kind::Dataset, &[IMAGES, "dataset.json"]),
             Port::new("index", Kind::Index, INDEX_FILES),
             Port::new("queries", Kind::Embeddings, EMBEDDINGS_FILES),
             Port::new("model", Kind::Model, &["model.json"]).optional(),

@@ -1,4 +1,4 @@
-//! The stage `dataset`: reads labelled images from a source into one table.
+//! The stage `dataset`: reads labelled images from a source into one table and a file of pixels for each split.
 
 mod loading;
 mod told;
@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use self::loading::Loading;
-use crate::artifact::{self, Belonging, DatasetInfo, Examples, FileNames, read_json, write_json};
+use crate::artifact::{self, Belonging, DatasetInfo, Examples, FileNames, IMAGES, read_json, write_json};
 use crate::base::digest::Digest;
 use crate::base::param::{Param, View};
 use crate::data::DataError;
@@ -26,6 +26,9 @@ pub struct Dataset;
 
 params! {
     /// Reads labelled images from a source: a public archive, a folder, or the sample inside the program.
+    ///
+    /// Pixels lie in `images/`, a file a split, and are read from there image by image: a dataset may be larger than memory.
+    /// `examples.parquet` tells of each image its `file` and the `offset` in it of `height` x `width` x `channels` bytes.
     ///
     /// # Example
     ///
@@ -83,13 +86,15 @@ fn issue(problem: Problem, rule: &Split) -> ParamIssue {
 
 impl Stage for Dataset {
     const NAME: &'static str = "dataset";
-    const SUMMARY: &'static str = "Reads labelled images from a source into one table.";
+    const SUMMARY: &'static str =
+        "Reads labelled images from a source into one table and a file of pixels for each split.";
     // 1 - first version
     // 2 - images of a folder are laid over a background and turned as EXIF says; more formats, a limit of pixels; large
     //     images make smaller row groups
-    const VERSION: u32 = 2;
+    // 3 - pixels lie in `images/`, a file a split; examples are numbered split after split, `train` first and `test` last
+    const VERSION: u32 = 3;
     const OUTPUT: Kind = Kind::Dataset;
-    const FILES: &'static [&'static str] = &["examples.parquet", "dataset.json"];
+    const FILES: &'static [&'static str] = &["examples.parquet", IMAGES, "dataset.json"];
     const OPTIONAL_FILES: &'static [&'static str] = &[FileNames::FILE];
     type Params = Params;
 

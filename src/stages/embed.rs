@@ -16,11 +16,12 @@ use super::embedded::foreign;
 use super::slice::Slice;
 use super::train::stage_summary;
 use crate::artifact::{
-    self, Belonging, Embeddings, EmbeddingsInfo, Examples, ImageSet, ModelFile, ModelUse, Samples, Weights, read_json,
-    write_json,
+    self, Belonging, Embeddings, EmbeddingsInfo, Examples, IMAGES, ImageSet, ModelFile, ModelUse, Samples, Weights,
+    read_json, write_json,
 };
 use crate::base::check;
 use crate::base::param::{Param, View};
+use crate::data::loader;
 use crate::nn::{EMBED_BATCH, Network, Pixels, device};
 use crate::params;
 use crate::stage::{
@@ -82,7 +83,7 @@ impl Stage for Embed {
 
     fn ports(_: &EmbedParams) -> Vec<Port> {
         vec![
-            Port::new("dataset", Kind::Dataset, &[DATASET]),
+            Port::new("dataset", Kind::Dataset, &[DATASET, IMAGES]).splits_of(&["sampler"]),
             Port::new("sampler", Kind::Samples, &[POOL]),
             Port::new("model", Kind::Model, &["model.safetensors", "model.json", ImageSet::TRAINED_ON]),
         ]
@@ -248,7 +249,7 @@ pub(in crate::stages) fn read_network(ctx: &Ctx<'_>, port: &str) -> Result<(Mode
 }
 
 fn read_pixels(ctx: &Ctx<'_>, ids: &[u64], input: [usize; 3]) -> Result<Pixels, StageError> {
-    let pixels = Pixels::read(ctx.input("dataset", DATASET), ids);
+    let pixels = Pixels::read(ctx.input("dataset", IMAGES), ids);
     let pixels = pixels.map_err(|error| StageError::failed(error.to_string()))?;
     if pixels.shape != input {
         let message = format!("the model takes images of the shape {input:?}, found {:?}", pixels.shape);
@@ -260,19 +261,25 @@ fn read_pixels(ctx: &Ctx<'_>, ids: &[u64], input: [usize; 3]) -> Result<Pixels, 
 /// Embeds batch by batch; a number that is none is an error here, not a surprise in the index.
 fn embed(ctx: &Ctx<'_>, rows: &Rows<'_>, pixels: &Pixels, ids: &[u64]) -> Result<Vec<f32>, StageError> {
     let mut values = Vec::with_capacity(ids.len() * rows.dim());
-    for (batch, batch_ids) in pixels.bytes.chunks(EMBED_BATCH * pixels.image_size()).zip(ids.chunks(EMBED_BATCH)) {
-        ctx.stop_if_cancelled()?;
-        let embedded = rows.embed(batch);
-        for (row, id) in embedded.chunks(rows.dim()).zip(batch_ids) {
-            if row.iter().any(|value| !value.is_finite()) {
-                let message = format!("the embedding of example {id} is not finite");
-                let help = "the model's weights are likely broken: train it with a lower `learning-rate`";
-                return Err(StageError::failed(message).with_help(help));
+    let threads = loader::threads_within(loader::suitable_threads(), EMBED_BATCH * pixels.image_size());
+    let count = ids.len().div_ceil(EMBED_BATCH);
+    let make = |number: u64| usize::try_from(number).map_or_else(|_| Vec::new(), |at| pixels.batch(at, EMBED_BATCH));
+    loader::ahead(threads, count as u64, &make, |batches| {
+        for (number, batch_ids) in (0..).zip(ids.chunks(EMBED_BATCH)) {
+            ctx.stop_if_cancelled()?;
+            let embedded = rows.embed(&batches.take(number));
+            for (row, id) in embedded.chunks(rows.dim()).zip(batch_ids) {
+                if row.iter().any(|value| !value.is_finite()) {
+                    let message = format!("the embedding of example {id} is not finite");
+                    let help = "the model's weights are likely broken: train it with a lower `learning-rate`";
+                    return Err(StageError::failed(message).with_help(help));
+                }
             }
+            values.extend(embedded);
+            let done = (values.len() / rows.dim()) as u64;
+            ctx.progress(Progress { done, total: Some(ids.len() as u64), unit: "images", message: String::new() });
         }
-        values.extend(embedded);
-        let done = (values.len() / rows.dim()) as u64;
-        ctx.progress(Progress { done, total: Some(ids.len() as u64), unit: "images", message: String::new() });
-    }
+        Ok(())
+    })?;
     Ok(values)
 }

@@ -2,14 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
-use std::path::Path;
 
 use rayon::prelude::*;
 
 use super::embedded;
 use super::slice::Slice;
 use crate::artifact::{
-    self, DatasetInfo, Examples, ImageShape, NearCopies, NearCopiesInfo, NearCopy, Samples, read_json, write_json,
+    self, DatasetInfo, Examples, IMAGES, Images, NearCopies, NearCopiesInfo, NearCopy, Samples, read_json, write_json,
 };
 use crate::base::check;
 use crate::params;
@@ -54,11 +53,9 @@ const DATASET: &str = "examples.parquet";
 const INFO: &str = "dataset.json";
 const POOL: &str = "samples.parquet";
 /// Files of a dataset that are read.
-const IMAGES: &[&str] = &[DATASET, INFO];
+const FILES: &[&str] = &[DATASET, IMAGES, INFO];
 /// References compared at a time: 50 MB of thumbnails.
 const BLOCK: usize = 16_384;
-/// Bytes of images that wait for their thumbnails to be made, on all threads.
-const WAITING: usize = 16 << 20;
 
 impl Stage for NearCopiesStage {
     const NAME: &'static str = "near-copies";
@@ -71,10 +68,10 @@ impl Stage for NearCopiesStage {
 
     fn ports(_params: &Params) -> Vec<Port> {
         vec![
-            Port::new("dataset", Kind::Dataset, IMAGES),
+            Port::new("dataset", Kind::Dataset, FILES),
             Port::new("queries", Kind::Samples, &[POOL]),
             Port::new("references", Kind::Samples, &[POOL]),
-            Port::new("reference-dataset", Kind::Dataset, IMAGES).optional(),
+            Port::new("reference-dataset", Kind::Dataset, FILES).optional(),
         ]
     }
 
@@ -96,15 +93,16 @@ impl Stage for NearCopiesStage {
         let queries = Side::read(ctx, "dataset", "queries", params.slice, "slice")?;
         let references = Side::read(ctx, other, "references", params.reference_slice, "reference-slice")?;
         let one_dataset = other == "dataset" || queries.examples == references.examples;
-        let thumbnails = thumbnails(ctx, ctx.input("dataset", DATASET), &queries.ids)?;
+        let thumbnails = thumbnails(ctx, &Images::open(ctx.input("dataset", IMAGES))?, &queries.ids)?;
         let stop = || ctx.cancelled();
         let mut search = CopySearch::new(&thumbnails, params.min_correlation, params.pairs_per_query, &stop);
-        // In the order of the file, so that each of its row groups is read once or twice.
+        let images = Images::open(ctx.input(other, IMAGES))?;
+        // In the order of the file, so that a disk reads it once.
         let mut order: Vec<u32> = (0..).take(references.ids.len()).collect();
         order.sort_by_key(|at| references.ids[*at as usize]);
         for (block, positions) in order.chunks(BLOCK).enumerate() {
             let ids: Vec<u64> = positions.iter().map(|at| references.ids[*at as usize]).collect();
-            let rows = self::thumbnails(ctx, ctx.input(other, DATASET), &ids)?;
+            let rows = self::thumbnails(ctx, &images, &ids)?;
             let itself =
                 |query: usize, reference: u32| one_dataset && queries.ids[query] == references.ids[reference as usize];
             search.look(&rows, positions, itself).map_err(|error| embedded::unsearchable(&error))?;
@@ -154,28 +152,14 @@ impl Side {
 }
 
 /// The thumbnails of some examples, one after the other.
-fn thumbnails(ctx: &Ctx<'_>, path: &Path, ids: &[u64]) -> Result<Vec<f32>, StageError> {
+fn thumbnails(ctx: &Ctx<'_>, images: &Images, ids: &[u64]) -> Result<Vec<f32>, StageError> {
+    let places = ids.iter().map(|id| images.find(*id)).collect::<Result<Vec<_>, _>>()?;
     let mut rows = vec![0.0; ids.len() * THUMBNAIL];
-    let mut waiting: Vec<(usize, ImageShape, Vec<u8>)> = Vec::new();
-    let mut bytes = 0;
-    let mut flush = |waiting: &mut Vec<(usize, ImageShape, Vec<u8>)>| {
-        let made: Vec<(usize, Vec<f32>)> =
-            waiting.par_iter().map(|(at, shape, pixels)| (*at, thumbnail(*shape, pixels))).collect();
-        made.into_iter().for_each(|(at, row)| rows[at * THUMBNAIL..(at + 1) * THUMBNAIL].copy_from_slice(&row));
-        waiting.clear();
-    };
-    Examples::visit_images(path, ids, |at, shape, pixels| {
-        if ctx.cancelled() {
-            return;
+    rows.par_chunks_exact_mut(THUMBNAIL).zip(&places).for_each(|(row, place)| {
+        if !ctx.cancelled() {
+            row.copy_from_slice(&thumbnail(place.shape, images.pixels(place)));
         }
-        waiting.push((at, shape, pixels.to_vec()));
-        bytes += pixels.len();
-        if bytes > WAITING {
-            flush(&mut waiting);
-            bytes = 0;
-        }
-    })?;
-    flush(&mut waiting);
+    });
     ctx.stop_if_cancelled()?;
     Ok(rows)
 }

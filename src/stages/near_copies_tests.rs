@@ -1,7 +1,7 @@
 use serde_json::{Value as Json, json};
 
 use super::*;
-use crate::artifact::{ExamplesWriter, Image};
+use crate::artifact::{ExamplesWriter, Image, ImageShape};
 use crate::base::param;
 use crate::stage::{DatasetFacts, SamplesFacts};
 use crate::stages::search_tests::World;

@@ -44,7 +44,7 @@ pub use self::steps::StepsPerEpoch;
 pub use self::unkeyed::Unkeyed;
 use self::warnings::{does_nothing, goes_alone, unsuitable_lengths};
 use super::embedded::foreign;
-use crate::artifact::ImageSet;
+use crate::artifact::{IMAGES, ImageSet};
 use crate::base::check;
 use crate::base::interrupt::LeftToEnd;
 use crate::base::param::{self, Param, View};
@@ -165,7 +165,7 @@ params! {
         checkpoint_every_minutes: Unkeyed<f64> = Unkeyed(10.0) => unkeyed(check::between(0.0, 100_000.0)),
         /// Threads that make batches ahead of the training; 0 for as many as suit the machine, one for every four of its cores
         /// and at most 8. Each is at most two batches ahead, the one that it works on included: so many are in memory beside
-        /// the one that is trained on. Changes no result.
+        /// the one that is trained on; there are fewer threads where those would take more than 512 MiB. Changes no result.
         #[aka("num_workers", "workers", "threads", "num_parallel_calls", "loader_workers")]
         loader_threads: Unkeyed<usize> = Unkeyed(0) => unkeyed(check::between(0, 256)),
     }
@@ -186,7 +186,6 @@ fn unkeyed<T: 'static>(range: check::Check<T>) -> check::Check<Unkeyed<T>> {
 #[derive(Debug)]
 pub struct Train;
 
-const DATASET: &str = "examples.parquet";
 const POOL: &str = "samples.parquet";
 const RECIPE: &str = "sampler.json";
 
@@ -207,7 +206,7 @@ impl Stage for Train {
 
     fn ports(_: &TrainParams) -> Vec<Port> {
         vec![
-            Port::new("dataset", Kind::Dataset, &[DATASET]),
+            Port::new("dataset", Kind::Dataset, &[IMAGES]).splits_of(&["sampler", "validation"]),
             Port::new("sampler", Kind::Samples, &[POOL, RECIPE]),
             Port::new("validation", Kind::Samples, &[POOL, RECIPE]).optional(),
         ]

@@ -181,7 +181,10 @@ fn in_torch(project: &Small, record: &Json) {
     };
     let embedded = Embeddings::read(&stored("embed", "embeddings.parquet")).unwrap();
     let examples = Examples::read(&stored("dataset", "examples.parquet")).unwrap();
-    let pixels = Pixels::read(&stored("dataset", "examples.parquet"), &embedded.example_id[..3]).unwrap();
+    let images = project.at("images");
+    std::fs::create_dir(&images).unwrap();
+    std::fs::copy(stored("dataset", "images/test.bin"), images.join("test.bin")).unwrap();
+    let pixels = Pixels::read(&images, &embedded.example_id[..3]).unwrap();
     assert!(!examples.split.is_empty() && pixels.shape == [32, 32, 3]);
     for row in 0..3 {
         let image = image::RgbImage::from_raw(32, 32, pixels.image(row).to_vec()).unwrap();

@@ -1,7 +1,7 @@
 //! The images themselves as vectors.
 
 use super::lookup::{Lookup, Values};
-use crate::artifact::{DatasetInfo, Distance, ImageShape};
+use crate::artifact::{DatasetInfo, Distance, IMAGES, ImageShape};
 use crate::nn::Pixels;
 use crate::search::{SearchError, Vectors, vectors};
 use crate::stage::{Ctx, StageError};
@@ -115,7 +115,7 @@ pub(super) fn pieces(ids: &[u64], image_bytes: usize) -> Vec<Vec<usize>> {
 /// The images of some examples.
 pub(super) fn read(ctx: &Ctx<'_>, ids: &[u64]) -> Result<Pixels, StageError> {
     ctx.stop_if_cancelled()?;
-    let pixels = Pixels::read(ctx.input("dataset", super::EXAMPLES), ids);
+    let pixels = Pixels::read(ctx.input("dataset", IMAGES), ids);
     pixels.map_err(|error| StageError::failed(error.to_string()))
 }
 

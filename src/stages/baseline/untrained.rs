@@ -142,9 +142,9 @@ fn embed(ctx: &Ctx<'_>, network: &Network, used: &Used, ids: &[u64]) -> Result<V
             let (takes, found) = (network.input(), pixels.shape);
             return Err(StageError::failed(format!("the model takes images of the shape {takes:?}, found {found:?}")));
         }
-        for (batch, places) in pixels.bytes.chunks(EMBED_BATCH * image).zip(places.chunks(EMBED_BATCH)) {
+        for (batch, places) in pixels.batches(EMBED_BATCH).zip(places.chunks(EMBED_BATCH)) {
             ctx.stop_if_cancelled()?;
-            for (row, place) in rows.embed(batch).chunks_exact(dim).zip(places) {
+            for (row, place) in rows.embed(&batch).chunks_exact(dim).zip(places) {
                 values[place * dim..(place + 1) * dim].copy_from_slice(row);
             }
         }

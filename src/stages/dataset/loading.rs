@@ -1,7 +1,9 @@
 //! Reading a source into the artifact's tables, divided by a rule.
 
+use std::collections::BTreeMap;
+
 use super::{issue, stage_error};
-use crate::artifact::{ExamplesSummary, ExamplesWriter, FileNames, FileNamesWriter};
+use crate::artifact::{ExamplesSummary, ExamplesWriter, FileNames, FileNamesWriter, in_order_of_examples};
 use crate::base::digest::Digest;
 use crate::data::DataError;
 use crate::data::source::{Access, Example, Load, Loaded, SourceFacts, Step};
@@ -26,7 +28,7 @@ pub(super) struct Read {
 }
 
 impl Loading<'_> {
-    /// Reads all images and writes `examples.parquet` and, where they have names, `sources.parquet`.
+    /// Reads all images and writes `examples.parquet`, `images/` and, where they have names, `sources.parquet`.
     pub(super) fn run(&self, ctx: &Ctx<'_>) -> Result<Read, StageError> {
         let listed = self.listed(ctx)?;
         let known = self.with(ctx, |access| self.source.look(access))?;
@@ -135,7 +137,8 @@ fn shown(name: &str) -> String {
 struct Tables {
     examples: ExamplesWriter,
     names: FileNamesWriter,
-    written: u64,
+    /// Names by split: which number an example has is known when all are there.
+    waiting: BTreeMap<String, Vec<String>>,
     /// Images that the rule puts nowhere, each with its reason.
     unplaced: Vec<String>,
 }
@@ -145,23 +148,25 @@ impl Tables {
         Self {
             examples: ExamplesWriter::new(&ctx.output("examples.parquet")).telling(columns),
             names: FileNamesWriter::new(&ctx.output(FileNames::FILE)),
-            written: 0,
+            waiting: BTreeMap::new(),
             unplaced: Vec::new(),
         }
     }
 
     fn push(&mut self, split: &str, example: Example<'_>) -> Result<(), DataError> {
-        self.names.push(self.written, example.name)?;
-        self.written += 1;
+        self.waiting.entry(split.to_owned()).or_default().push(example.name.to_owned());
         Ok(self.examples.push_about(split, example.label, example.image, example.about)?)
     }
 
-    fn finish(self) -> Result<ExamplesSummary, StageError> {
+    fn finish(mut self) -> Result<ExamplesSummary, StageError> {
         if !self.unplaced.is_empty() {
-            let (count, total) = (self.unplaced.len(), self.unplaced.len() as u64 + self.written);
+            let placed: usize = self.waiting.values().map(Vec::len).sum();
+            let (count, total) = (self.unplaced.len(), self.unplaced.len() + placed);
             let message = format!("{count} of {total} images are in no split: {}", named(&self.unplaced));
             return Err(ParamIssue::new("split", message).help("let the rule name a split for each image").into());
         }
+        let names = in_order_of_examples(self.waiting).flat_map(|(_, names)| names);
+        (0..).zip(names).try_for_each(|(id, name)| self.names.push(id, &name))?;
         self.names.finish()?;
         Ok(self.examples.finish()?)
     }

@@ -5,14 +5,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::artifact::{DatasetInfo, Examples, Image, ImageSet, NearCopies, NearCopiesInfo, NearCopy, read_json};
+use crate::artifact::{
+    DatasetInfo, Examples, IMAGES, Image, ImageSet, NearCopies, NearCopiesInfo, NearCopy, read_json,
+};
 use crate::base::digest::Digest;
 use crate::report::{FoundCopies, Provenance, ReportData};
 use crate::stage::{Ctx, InputFacts, Kind, ParamIssue, Port, StageError};
 use crate::stages::embedded::foreign;
 
 /// Files of a dataset that the report reads.
-pub(super) const DATASET_FILES: &[&str] = &[EXAMPLES, "dataset.json"];
+pub(super) const DATASET_FILES: &[&str] = &[EXAMPLES, IMAGES, "dataset.json"];
 const EXAMPLES: &str = "examples.parquet";
 
 /// Where the first example of the training pool's dataset stands, and that of the index's: no dataset is that large.
@@ -79,7 +81,7 @@ pub(super) fn provenance(ctx: &Ctx<'_>) -> Result<Provenance, StageError> {
 pub(super) fn digests(ctx: &Ctx<'_>, ports: &[Port]) -> Result<Vec<(String, String, String)>, StageError> {
     let mut digests = Vec::new();
     for port in ports.iter().filter(|port| ctx.has_input(port.name)) {
-        for file in port.files.iter().filter(|file| **file != EXAMPLES) {
+        for file in port.files.iter().filter(|file| ![EXAMPLES, IMAGES].contains(file)) {
             let path = ctx.input(port.name, file);
             let digest = Digest::of_file_unless(path, &|| ctx.cancelled()).map_err(StageError::io("read", path))?;
             digests.push((port.name.to_owned(), (*file).to_owned(), digest.to_string()));

@@ -1,9 +1,9 @@
-//! Batches for the training loop: pools of images in memory, the sampler that says which of them form batch i, and the
+//! Batches for the training loop: pools of images, the sampler that says which of them form batch i, and the
 //! augmenters that change them.
 
 use super::order::{Order, Place};
-use super::{DATASET, POOL, RECIPE, TrainParams};
-use crate::artifact::{SamplerFile, Samples, read_json};
+use super::{POOL, RECIPE, TrainParams};
+use crate::artifact::{IMAGES, SamplerFile, Samples, read_json};
 use crate::base::seed::Seed;
 use crate::data::augment::{Augmentation, Instance, Scratch};
 use crate::data::loader::{self, Loader};
@@ -14,7 +14,7 @@ use crate::stage::{Ctx, StageError};
 /// Positions in a pool of the batch of an epoch and an index.
 type Draw = Box<dyn Fn(u64, u64) -> Vec<usize> + Send + Sync>;
 
-/// A pool in memory, with its batches.
+/// A pool with its batches; its images stay in their files.
 pub(super) struct Pool {
     pub(super) pixels: Pixels,
     pub(super) example_ids: Vec<u64>,
@@ -38,7 +38,7 @@ impl Pool {
     ) -> Result<Self, StageError> {
         let samples = Samples::read(ctx.input(port, POOL))?;
         let recipe: SamplerFile = read_json(ctx.input(port, RECIPE))?;
-        let pixels = Pixels::read(ctx.input("dataset", DATASET), &samples.example_id);
+        let pixels = Pixels::read(ctx.input("dataset", IMAGES), &samples.example_id);
         let pixels = pixels.map_err(|error| {
             StageError::failed(error.to_string())
                 .with_help("give images one shape: set `resize = [H, W]` of the source")
@@ -169,6 +169,8 @@ impl Feed {
     /// Runs `work` with the same batches, those of `order` made ahead by so many threads. A batch is a pure function of its
     /// place, so nothing depends on when it is made. The threads end with `work`, wherever that stops.
     pub(super) fn ahead<T>(&self, order: Order, threads: usize, work: impl FnOnce(&dyn Batches) -> T) -> T {
+        let batch = self.training.batch_size().saturating_mul(self.training.pixels.image_size());
+        let threads = loader::threads_within(threads, batch);
         let make = |number| match order.place(number) {
             Place::Training(epoch, step) => self.training.batch(epoch, step),
             Place::Validation(step) => self.validation(step).unwrap_or_default(),
@@ -213,7 +215,7 @@ mod tests {
         let bytes: Vec<u8> = (0..4 * 27).map(|at| u8::try_from(at * 2).unwrap()).collect();
         let specs: Vec<_> = param::from_json(&augment).unwrap();
         Pool {
-            pixels: Pixels { shape: [3, 3, 3], bytes },
+            pixels: Pixels::of_bytes([3, 3, 3], bytes),
             example_ids: vec![10, 11, 12, 13],
             composition: String::new(),
             steps_per_pass: None,

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::display::recent_mean;
-use super::feed::Feed;
-use super::{DATASET, TrainParams, groups, layers_error};
-use crate::artifact::{self, Examples, History, HistoryRow, ImageSet, ModelFile, write_json};
+use super::feed::{Feed, Pool};
+use super::{TrainParams, groups, layers_error};
+use crate::artifact::{self, History, HistoryRow, ImageSet, ModelFile, write_json};
 use crate::base::param::{Param, View};
 use crate::nn::groups::declarations;
 use crate::nn::{self, FitSettings, FitState, Network};
@@ -53,18 +53,14 @@ pub(super) fn write(
     network.to_weights().write(&ctx.output("model.safetensors"))?;
     write_json(&ctx.output("model.json"), &model)?;
     history(params, settings, state).write(&ctx.output("history.parquet"))?;
-    images(&seen, &Examples::read(ctx.input("dataset", DATASET))?)?.write(&ctx.output(ImageSet::TRAINED_ON))?;
+    images(&feed.training, &seen).write(&ctx.output(ImageSet::TRAINED_ON))?;
     Ok(())
 }
 
-/// The images of some examples.
-fn images(ids: &[u64], examples: &Examples) -> Result<ImageSet, StageError> {
-    let digest = |id: &u64| {
-        let digest = usize::try_from(*id).ok().and_then(|row| examples.digest.get(row));
-        digest.map(|digest| (*id, digest.as_str()))
-    };
-    let known: Option<Vec<(u64, &str)>> = ids.iter().map(digest).collect();
-    known.map(ImageSet::of).ok_or_else(|| StageError::failed("the pool has examples that the dataset lacks"))
+/// The images of the pool's first examples: of all of them, or of none.
+fn images(pool: &Pool, seen: &[u64]) -> ImageSet {
+    let digests: Vec<String> = (0..seen.len()).map(|at| pool.pixels.digest(at)).collect();
+    ImageSet::of(seen.iter().copied().zip(digests.iter().map(String::as_str)))
 }
 
 fn history(params: &TrainParams, settings: &FitSettings<'_>, state: &FitState) -> History {

@@ -4,9 +4,8 @@
 use std::fmt::{Debug, Formatter};
 use std::sync::Arc;
 
-use super::DATASET;
 use super::feed::Pool;
-use crate::artifact::{Distance, Examples, IndexRows};
+use crate::artifact::{Distance, IndexRows};
 use crate::metric::{Ranked, RetrievalMetric, micro_mean};
 use crate::nn::{EMBED_BATCH, Network, Unmeasured, Validator};
 use crate::search::knn::{Hit, Wanted};
@@ -38,7 +37,7 @@ impl<'a> Retrieval<'a> {
     /// For `metrics`, which the parameters at `path` ask for.
     ///
     /// # Errors
-    /// If the dataset can't be read, or no image of the pool has another one to be found.
+    /// If no image of the pool has another one to be found.
     pub(super) fn new(
         ctx: &'a Ctx<'a>,
         pool: &'a Pool,
@@ -46,15 +45,10 @@ impl<'a> Retrieval<'a> {
         metrics: Vec<RetrievalMetric>,
         path: &str,
     ) -> Result<Self, StageError> {
-        let examples = Examples::read(ctx.input("dataset", DATASET))?;
-        let digest = |id: &u64| {
-            let digest = usize::try_from(*id).ok().and_then(|row| examples.digest.get(row)).cloned();
-            digest.ok_or_else(|| StageError::failed(format!("the dataset has no example {id}")))
-        };
         let rows = IndexRows {
             example_id: pool.example_ids.clone(),
             label: pool.labels.clone(),
-            digest: pool.example_ids.iter().map(digest).collect::<Result<_, _>>()?,
+            digest: (0..pool.pixels.count()).map(|at| pool.pixels.digest(at)).collect(),
             ..IndexRows::default()
         };
         let excluded = overlap::same_examples(&rows, &rows.example_id, &rows.digest);
@@ -76,11 +70,11 @@ impl<'a> Retrieval<'a> {
     fn embed(&self, network: &Network) -> Option<Vec<f32>> {
         let (embedder, pixels) = (network.embedder(), &self.pool.pixels);
         let mut values = Vec::with_capacity(self.pool.example_ids.len() * network.dim());
-        for batch in pixels.bytes.chunks(EMBED_BATCH * pixels.image_size()) {
+        for batch in pixels.batches(EMBED_BATCH) {
             if self.ctx.cancelled() {
                 return None;
             }
-            values.extend(embedder.embed(batch));
+            values.extend(embedder.embed(&batch));
         }
         Some(values)
     }

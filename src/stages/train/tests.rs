@@ -22,6 +22,8 @@ use crate::base::seed::Seed;
 use crate::stage::{Checkpoints, CtxParts, Progress, SamplesFacts};
 use crate::stages::embed::{Embed, EmbedParams};
 
+const DATASET: &str = "examples.parquet";
+
 /// Four classes of twelve images; a class has its own brightness.
 fn dataset(folder: &Path) {
     let shape = ImageShape { height: 6, width: 6, channels: 1 };
