@@ -11,10 +11,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use image::codecs::webp::WebPDecoder;
 use image::codecs::{bmp::BmpDecoder, gif::GifDecoder, jpeg::JpegDecoder, png::PngDecoder, tiff::TiffDecoder};
-use image::imageops::FilterType;
 use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageResult, Limits};
 
+use super::scale::Scaling;
 use crate::artifact::{Image, ImageShape};
 
 /// The most pixels of an image, unless the spec says otherwise.
@@ -26,12 +26,12 @@ pub(crate) const BACKGROUND: [u8; 3] = [255; 3];
 const OVERHEAD: u64 = 64 << 20;
 
 /// What becomes of an image.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) struct DecodeOptions {
     /// 3 for colour, 1 for grey (luma of ITU-R BT.709).
     pub channels: u32,
-    /// Height and width to scale to, if any.
-    pub size: Option<(u32, u32)>,
+    /// The size that it is brought to, if any.
+    pub scaling: Option<Scaling>,
     /// What is seen behind transparent pixels: red, green, blue.
     pub background: [u8; 3],
     /// Pixels above which an image is refused.
@@ -48,7 +48,7 @@ impl DecodeOptions {
 impl Default for DecodeOptions {
     /// Colour, in the size that the image has.
     fn default() -> Self {
-        Self { channels: 3, size: None, background: BACKGROUND, max_pixels: MAX_PIXELS }
+        Self { channels: 3, scaling: None, background: BACKGROUND, max_pixels: MAX_PIXELS }
     }
 }
 
@@ -189,12 +189,12 @@ impl<'a> Encoded<'a> {
             part.expect_inside(image.width(), image.height())?;
             image = image.crop_imm(part.x.0, part.y.0, part.x.1 - part.x.0, part.y.1 - part.y.0);
         }
-        let (height, width) = options.size.unwrap_or((image.height(), image.width()));
-        if (height, width) != (image.height(), image.width()) {
-            image = image.resize_exact(width, height, FilterType::Triangle);
-        }
-        let shape = ImageShape { height, width, channels: options.channels };
-        Ok(Decoded { image: Image { shape, pixels: image.into_bytes() }, coloured, transparent })
+        let shape = ImageShape { height: image.height(), width: image.width(), channels: options.channels };
+        let image = match &options.scaling {
+            Some(scaling) => scaling.apply(shape, image.into_bytes()).map_err(DecodeError::Unreadable)?,
+            None => Image { shape, pixels: image.into_bytes() },
+        };
+        Ok(Decoded { image, coloured, transparent })
     }
 }
 
@@ -295,11 +295,9 @@ fn memory(bytes: &[u8], format: ImageFormat, decoder: &dyn ImageDecoder, turned:
     let result = pixels * channels;
     let converted = if own == result { own } else { own + 4 * pixels + result };
     let turned = if turned { 2 * result } else { 0 };
-    let scaled = options.size.map_or(0, |(height, target)| {
-        // Four floats for each pixel that is scaled in height only.
-        let (height, width) = (u64::from(height), u64::from(width));
-        result + 16 * width * height + channels * height * u64::from(target)
-    });
+    // Turned, its rows are what were its columns.
+    let rows = u64::from(width.max(height));
+    let scaled = options.scaling.as_ref().map_or(0, |scaling| scaling.memory(result, rows, channels));
     file + [own + beside, converted, turned, scaled].into_iter().max().unwrap_or(0)
 }
 

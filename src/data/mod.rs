@@ -9,7 +9,9 @@ mod error;
 mod in_order;
 pub mod loader;
 pub mod sampler;
+mod scale;
 pub mod source;
 pub mod split;
 
 pub use error::{DataError, Mismatch};
+pub use scale::{ResizeFilter, ResizeMode};

@@ -91,7 +91,8 @@ impl Stage for Dataset {
     // 1 - first version
     // 2 - images of a folder are laid over a background and turned as EXIF says; more formats, a limit of pixels; large
     //     images make smaller row groups
-    // 3 - pixels lie in `images/`, a file a split; examples are numbered split after split, `train` first and `test` last
+    // 3 - pixels lie in `images/`, a file a split; examples are numbered split after split, `train` first and `test` last;
+    //     images are scaled in whole numbers
     const VERSION: u32 = 3;
     const OUTPUT: Kind = Kind::Dataset;
     const FILES: &'static [&'static str] = &["examples.parquet", IMAGES, "dataset.json"];

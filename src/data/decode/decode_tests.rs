@@ -223,11 +223,11 @@ fn all_orientations_are_honoured_in_all_formats() {
 
 #[test]
 fn scaling_follows_turning() {
-    let options = DecodeOptions { size: Some((12, 8)), ..options() };
+    let options = DecodeOptions { scaling: Some(Scaling::stretch((12, 8))), ..options() };
     let image = decode(&with_exif(6)[1].1, &options).unwrap().image;
     assert_eq!(image.shape, ImageShape { height: 12, width: 8, channels: 3 });
     // Turned by hand first, it is the same to the last bit.
-    let turned = decode(&with_exif(6)[1].1, &DecodeOptions { size: None, ..options.clone() }).unwrap().image;
+    let turned = decode(&with_exif(6)[1].1, &DecodeOptions { scaling: None, ..options.clone() }).unwrap().image;
     let turned = RgbImage::from_raw(16, 24, turned.pixels).unwrap();
     assert_eq!(decode(&encoded(turned, ImageFormat::Png), &options).unwrap().image, image);
 }
@@ -297,8 +297,8 @@ fn memory_is_told_before_it_is_taken() {
     let own = 1_500_000;
     assert_eq!(memory(&png, &options()), own + png.len() as u64);
     assert_eq!(memory(&jpeg, &options()), own + 2 * jpeg.len() as u64);
-    let scaled = DecodeOptions { size: Some((100, 10)), ..options() };
-    assert_eq!(memory(&png, &scaled), own + 16 * 1000 * 100 + 3 * 1000 + png.len() as u64);
+    let scaled = DecodeOptions { scaling: Some(Scaling::stretch((100, 10))), ..options() };
+    assert_eq!(memory(&png, &scaled), own + 3 * 10 * (1000 + 2 * 100) + png.len() as u64);
     let grey = DecodeOptions { channels: 1, ..options() };
     assert!(memory(&png, &grey) > own + 500_000);
 }

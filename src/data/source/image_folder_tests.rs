@@ -87,7 +87,7 @@ fn facts_come_from_names_alone() {
     assert_eq!(splits["train"], SplitCounts::of_classes(vec![1, 0, 2]));
     assert_eq!(splits["test"], SplitCounts::of_classes(vec![0, 1, 1]));
     assert_eq!(facts.image, None);
-    let scaled = ImageFolder { resize: Some(vec![3, 5]), channels: 1, ..source(folder.path()) };
+    let scaled = ImageFolder { resize: Some(Resize::stretch(3, 5)), channels: 1, ..source(folder.path()) };
     assert_eq!(scaled.facts().image, Some([3, 5, 1]));
     let skipping = ImageFolder { on_corrupt: OnCorrupt::Skip, ..source(folder.path()) };
     assert_eq!(skipping.facts().splits, None, "some may turn out to be unreadable");
@@ -99,7 +99,7 @@ fn images_are_scaled_and_made_grey() {
     let folder = tempfile::tempdir().unwrap();
     let halves = ImageBuffer::from_fn(4, 2, |x, _| if x < 2 { Rgb([10_u8, 10, 10]) } else { Rgb([250, 250, 250]) });
     write(folder.path(), "train/a/1.png", &encoded(&DynamicImage::ImageRgb8(halves), ImageFormat::Png));
-    let source = ImageFolder { resize: Some(vec![1, 2]), channels: 1, ..source(folder.path()) };
+    let source = ImageFolder { resize: Some(Resize::stretch(1, 2)), channels: 1, ..source(folder.path()) };
     let (examples, _) = load(&source).unwrap();
     let image = &examples[0].2;
     assert_eq!(image.shape, ImageShape { height: 1, width: 2, channels: 1 });

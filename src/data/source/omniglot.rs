@@ -22,6 +22,7 @@ use crate::base::suggest;
 use crate::data::DataError;
 use crate::data::decode::{DecodeOptions, Encoded};
 use crate::data::in_order::{BUDGET, in_order};
+use crate::data::scale::Scaling;
 
 const SIDE: usize = 105;
 /// Archives and drawings are far smaller: longer ones are none.
@@ -66,7 +67,7 @@ crate::params! {
         /// Alphabets of the `test` archive that are not used.
         #[aka("exclude", "without", "skip")]
         leave_out: Vec<String> = Vec::new(),
-        /// Height and width that every drawing is scaled to, in pixels (triangle filter); 105 x 105 if it is left out.
+        /// Height and width that every drawing is scaled to, in pixels (bilinear, widened where it shrinks); 105 x 105 if it is left out.
         #[aka("image_size", "size", "target_size", "input_shape", "shape", "img_size")]
         resize: Option<Vec<u32>> = None => check::height_and_width(1024).optional(),
     }
@@ -375,7 +376,8 @@ impl Load for Omniglot {
         for (split, path, bytes, drawings) in &archives {
             encodings.extend(extract(split, path, bytes, drawings, &classes)?);
         }
-        let options = DecodeOptions { channels: 1, size: self.size(), ..DecodeOptions::default() };
+        let options =
+            DecodeOptions { channels: 1, scaling: self.size().map(Scaling::stretch), ..DecodeOptions::default() };
         let decode = |encoding: &Encoding, claim: &crate::data::in_order::Claim<'_>| {
             let decoded = Encoded::read(&encoding.bytes, &options).and_then(Encoded::decode);
             claim.keep(decoded.as_ref().map_or(0, |decoded| decoded.image.pixels.len() as u64));

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::listing::{Item, named};
 use super::reader::Reader;
-use super::{Access, Example, Loaded, Sink};
+use super::{Access, Example, Loaded, Resize, Sink};
 use crate::artifact::About;
 use crate::base::check::Check;
 use crate::data::DataError;
@@ -29,8 +29,8 @@ crate::choice! {
     }
 }
 
-pub(super) fn background() -> Check<Vec<u8>> {
-    Check::new("three numbers from 0 to 255: red, green and blue", |background: &Vec<u8>| background.len() == 3)
+pub(super) fn colour() -> Check<Vec<u8>> {
+    Check::new("three numbers from 0 to 255: red, green and blue", |colour: &Vec<u8>| colour.len() == 3)
 }
 
 /// Parameters of a source of encoded images: its own, and then what becomes of the images.
@@ -43,14 +43,15 @@ macro_rules! picture_source {
             $(#[doc = $doc])*
             pub struct $name {
                 $($fields)*
-                /// Height and width that every image is scaled to, in pixels (triangle filter: bilinear, widened where it
-                /// shrinks); the sizes stay as they are if it is left out.
+                /// Height and width that every image is brought to, in pixels, or a table that says how: `[64, 64]` stretches
+                /// images, `{ size = [64, 64], mode = "centre-crop" }` shows their middle. As Pillow does it, within 2 of 255; the
+                /// sizes stay as they are if it is left out.
                 #[aka("image_size", "size", "target_size", "input_shape", "shape", "img_size")]
-                resize: Option<Vec<u32>> = None => $crate::base::check::height_and_width(8192).optional(),
+                resize: Option<$crate::data::source::Resize> = None => $crate::data::source::Resize::range().optional(),
                 /// 3 for colour, 1 for grey (luma of ITU-R BT.709).
                 channels: u32 = 3 => $crate::base::check::Check::new("1 or 3", |channels| matches!(channels, 1 | 3)),
                 /// The colour behind transparent pixels: red, green and blue from 0 to 255.
-                background: Vec<u8> = $crate::data::decode::BACKGROUND.to_vec() => $crate::data::source::pictures::background(),
+                background: Vec<u8> = $crate::data::decode::BACKGROUND.to_vec() => $crate::data::source::pictures::colour(),
                 /// The most pixels that an image may have, as it is in the file. One that claims more is treated as one that
                 /// can't be decoded; its header tells, so that it takes no memory.
                 max_pixels: u64 = $crate::data::decode::MAX_PIXELS =>
@@ -63,7 +64,7 @@ macro_rules! picture_source {
         impl $name {
             /// What becomes of the images.
             fn to_pictures(&self) -> $crate::data::source::pictures::Pictures {
-                let (resize, background) = (self.resize.as_deref(), self.background.as_slice());
+                let (resize, background) = (self.resize.as_ref(), self.background.as_slice());
                 $crate::data::source::pictures::Pictures::new(
                     self.channels, resize, background, self.max_pixels, self.on_corrupt.clone(),
                 )
@@ -85,20 +86,20 @@ impl Pictures {
     /// Of parameters as a spec has them.
     pub(super) fn new(
         channels: u32,
-        resize: Option<&[u32]>,
+        resize: Option<&Resize>,
         background: &[u8],
         max_pixels: u64,
         on_corrupt: OnCorrupt,
     ) -> Self {
-        let size = resize.and_then(|size| Some((*size.first()?, *size.get(1)?)));
+        let scaling = resize.and_then(Resize::to_scaling);
         let background = background.try_into().unwrap_or(BACKGROUND);
-        Self { options: DecodeOptions { channels, size, background, max_pixels }, on_corrupt }
+        Self { options: DecodeOptions { channels, scaling, background, max_pixels }, on_corrupt }
     }
 
     /// Height, width and channels, if all images will share them.
     pub(super) fn shape(&self) -> Option<[usize; 3]> {
-        let (height, width) = self.options.size?;
-        Some([height, width, self.options.channels].map(|side| side as usize))
+        let scaling = self.options.scaling.as_ref()?;
+        Some([scaling.height, scaling.width, self.options.channels].map(|side| side as usize))
     }
 }
 

@@ -1,0 +1,222 @@
+//! Bringing an image to the size that all are to have, as Pillow does it: `Image.resize`, `ImageOps.pad` and
+//! `ImageOps.fit`.
+//!
+//! Sums are of whole numbers, so that the bytes are the same on every processor.
+
+use fast_image_resize::images::{TypedImage, TypedImageRef};
+use fast_image_resize::pixels::{U8, U8x3};
+use fast_image_resize::{FilterType, PixelTrait, ResizeAlg, ResizeOptions, Resizer};
+use image::Pixel;
+
+use crate::artifact::{Image, ImageShape};
+
+crate::choice! {
+    /// How an image whose sides are in another proportion is brought to the size.
+    pub enum ResizeMode {
+        /// Each side is scaled by itself.
+        #[aka("squash", "resize", "exact", "none")]
+        "stretch" => Stretch,
+        /// The whole image is shown as large as it fits, in the middle; what it leaves free has the colour `pad`.
+        #[aka("pad", "letterbox", "contain", "pad-to-square", "thumbnail")]
+        "fit" => Fit,
+        /// The middle of the image is shown, as much of it as has the proportion of the size.
+        #[aka("center-crop", "center_crop", "crop", "cover", "fill", "crop-to-aspect-ratio")]
+        "centre-crop" => CentreCrop,
+    }
+}
+
+crate::choice! {
+    /// What a pixel of the result is made of. All but the first take in more pixels where an image shrinks.
+    pub enum ResizeFilter {
+        /// The nearest pixel.
+        #[aka("nearest-neighbour", "nearest-neighbor", "none")]
+        "nearest" => Nearest,
+        /// The mean of the pixels below it.
+        #[aka("area", "average", "mean")]
+        "box" => Box,
+        /// Weights that fall in a straight line with the distance.
+        #[aka("linear", "triangle")]
+        "bilinear" => Bilinear,
+        /// A cubic curve (Catmull and Rom), as Pillow has it.
+        #[aka("cubic", "catmull-rom")]
+        "bicubic" => Bicubic,
+        /// A sine over its argument, up to the third zero.
+        #[aka("lanczos3", "antialias")]
+        "lanczos" => Lanczos,
+    }
+}
+
+impl ResizeFilter {
+    const fn algorithm(&self) -> ResizeAlg {
+        match self {
+            Self::Nearest => ResizeAlg::Nearest,
+            Self::Box => ResizeAlg::Convolution(FilterType::Box),
+            Self::Bilinear => ResizeAlg::Convolution(FilterType::Bilinear),
+            Self::Bicubic => ResizeAlg::Convolution(FilterType::CatmullRom),
+            Self::Lanczos => ResizeAlg::Convolution(FilterType::Lanczos3),
+        }
+    }
+}
+
+/// The size that images are brought to, and how.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Scaling {
+    pub(crate) height: u32,
+    pub(crate) width: u32,
+    pub(crate) mode: ResizeMode,
+    pub(crate) filter: ResizeFilter,
+    /// The colour of what [`ResizeMode::Fit`] leaves free: red, green, blue.
+    pub(crate) pad: [u8; 3],
+}
+
+impl Scaling {
+    /// Each side by itself, bilinear.
+    pub(crate) const fn stretch((height, width): (u32, u32)) -> Self {
+        Self { height, width, mode: ResizeMode::Stretch, filter: ResizeFilter::Bilinear, pad: [0; 3] }
+    }
+
+    /// The most bytes in use at a time for an image of so many bytes and rows.
+    pub(crate) fn memory(&self, image: u64, rows: u64, channels: u64) -> u64 {
+        let (height, width) = (u64::from(self.height), u64::from(self.width));
+        // Scaled in width first, then in height, then laid over what is left free.
+        image + channels * width * (rows + 2 * height)
+    }
+
+    /// The image in the new size.
+    ///
+    /// # Errors
+    /// If the length of its pixels is not that of its shape.
+    pub(crate) fn apply(&self, shape: ImageShape, pixels: Vec<u8>) -> Result<Image, String> {
+        let scaled = match shape.channels {
+            _ if (shape.height, shape.width) == (self.height, self.width) => pixels,
+            1 => self.scaled::<U8>(shape, &pixels)?,
+            _ => self.scaled::<U8x3>(shape, &pixels)?,
+        };
+        let shape = ImageShape { height: self.height, width: self.width, channels: shape.channels };
+        Ok(Image { shape, pixels: scaled })
+    }
+
+    fn scaled<P: PixelTrait>(&self, shape: ImageShape, pixels: &[u8]) -> Result<Vec<u8>, String> {
+        let options = ResizeOptions::new().resize_alg(self.filter.algorithm()).use_alpha(false);
+        let resized = |(height, width): (u32, u32), options: &ResizeOptions| {
+            let from = TypedImageRef::<P>::from_buffer(shape.width, shape.height, pixels);
+            let from = from.map_err(|error| error.to_string())?;
+            let mut bytes = vec![0; height as usize * width as usize * shape.channels as usize];
+            let to = TypedImage::<P>::from_buffer(width, height, &mut bytes);
+            let mut to = to.map_err(|error| error.to_string())?;
+            Resizer::new().resize_typed(&from, &mut to, options).map_err(|error| error.to_string())?;
+            drop(to);
+            Ok(bytes)
+        };
+        match self.mode {
+            ResizeMode::Stretch => resized((self.height, self.width), &options),
+            ResizeMode::CentreCrop => resized((self.height, self.width), &options.fit_into_destination(None)),
+            ResizeMode::Fit => {
+                let (height, width) = self.contained(shape);
+                let inner = if (height, width) == (shape.height, shape.width) {
+                    pixels.to_vec()
+                } else {
+                    resized((height, width), &options)?
+                };
+                Ok(self.padded(ImageShape { height, width, channels: shape.channels }, inner))
+            }
+        }
+    }
+
+    /// The largest size in the image's proportion, as `ImageOps.contain` rounds it.
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "at most the size's own sides")]
+    fn contained(&self, shape: ImageShape) -> (u32, u32) {
+        let [height, width] = [shape.height, shape.width].map(f64::from);
+        let [most_high, most_wide] = [self.height, self.width].map(f64::from);
+        let side = |side: f64, most: u32| (side.round_ties_even() as u32).clamp(1, most);
+        match (width / height).total_cmp(&(most_wide / most_high)) {
+            std::cmp::Ordering::Greater => (side(height / width * most_wide, self.height), self.width),
+            std::cmp::Ordering::Less => (self.height, side(width / height * most_high, self.width)),
+            std::cmp::Ordering::Equal => (self.height, self.width),
+        }
+    }
+
+    /// An image in the middle of the size.
+    fn padded(&self, shape: ImageShape, image: Vec<u8>) -> Vec<u8> {
+        if (shape.height, shape.width) == (self.height, self.width) {
+            return image;
+        }
+        let channels = shape.channels as usize;
+        let colour = image::Rgb(self.pad);
+        let colour = if channels == 1 { colour.to_luma().0.to_vec() } else { colour.0.to_vec() };
+        let mut bytes = colour.repeat(self.height as usize * self.width as usize);
+        // Half of an odd number is rounded to an even one, as Python does it.
+        let before = |outer: u32, inner: u32| {
+            let free = (outer - inner) as usize;
+            free / 2 + usize::from(free % 4 == 3)
+        };
+        let (above, left) = (before(self.height, shape.height), before(self.width, shape.width));
+        let (row, inner) = (self.width as usize * channels, shape.width as usize * channels);
+        for (to, from) in bytes.chunks_exact_mut(row).skip(above).zip(image.chunks_exact(inner)) {
+            to[left * channels..left * channels + inner].copy_from_slice(from);
+        }
+        bytes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::param;
+
+    /// What Pillow made of the image `(7 x + 13 y^2 + 31 c x y) mod 256`, by `tests/fixtures/resize/make.py`.
+    #[derive(serde::Deserialize)]
+    struct Golden {
+        cases: Vec<Case>,
+    }
+
+    #[derive(serde::Deserialize)]
+    struct Case {
+        from: [u32; 2],
+        to: [u32; 2],
+        mode: String,
+        filter: String,
+        pixels: String,
+    }
+
+    fn image(height: u32, width: u32) -> Vec<u8> {
+        let value = |y: u32, x: u32, c: u32| u8::try_from((7 * x + 13 * y * y + 31 * c * x * y) % 256).unwrap();
+        let pixel = |y, x| (0..3).map(move |c| value(y, x, c));
+        (0..height).flat_map(|y| (0..width).flat_map(move |x| pixel(y, x))).collect()
+    }
+
+    #[test]
+    fn every_mode_and_filter_is_that_of_pillow() {
+        let golden: Golden = serde_json::from_str(include_str!("../../tests/fixtures/resize/pillow.json")).unwrap();
+        let mut worst = 0;
+        for case in &golden.cases {
+            let [height, width] = case.from;
+            let scaling = Scaling {
+                mode: param::from_json(&case.mode.as_str().into()).unwrap(),
+                filter: param::from_json(&case.filter.as_str().into()).unwrap(),
+                pad: [10, 200, 30],
+                ..Scaling::stretch((case.to[0], case.to[1]))
+            };
+            let found = scaling.apply(ImageShape { height, width, channels: 3 }, image(height, width)).unwrap().pixels;
+            let byte = |at| u8::from_str_radix(&case.pixels[2 * at..2 * at + 2], 16).unwrap();
+            let expected: Vec<u8> = (0..case.pixels.len() / 2).map(byte).collect();
+            assert_eq!(found.len(), expected.len());
+            let off = found.iter().zip(&expected).map(|(a, b)| a.abs_diff(*b)).max().unwrap();
+            assert!(off <= 2, "{} {} {:?} to {:?}: {off}", case.mode, case.filter, case.from, case.to);
+            worst = worst.max(off);
+        }
+        assert!(golden.cases.len() >= 3 * 5 * 4 && worst <= 2, "{worst}");
+    }
+
+    #[test]
+    fn a_thin_image_keeps_a_pixel_and_grey_is_padded_with_grey() {
+        let fit = Scaling { mode: ResizeMode::Fit, pad: [255; 3], ..Scaling::stretch((4, 4)) };
+        let thin = ImageShape { height: 1, width: 1000, channels: 1 };
+        let found = fit.apply(thin, vec![9; 1000]).unwrap().pixels;
+        assert_eq!(found, [[255; 4], [255; 4], [9; 4], [255; 4]].concat());
+        for mode in [ResizeMode::Stretch, ResizeMode::CentreCrop] {
+            let found = Scaling { mode, ..Scaling::stretch((3, 2)) }.apply(thin, vec![9; 1000]).unwrap().pixels;
+            assert_eq!(found, [9; 6]);
+        }
+    }
+}
