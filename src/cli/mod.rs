@@ -31,6 +31,7 @@ mod screen;
 mod seeds;
 mod show;
 mod show_file;
+mod show_sources;
 mod signal;
 mod sink;
 mod store;

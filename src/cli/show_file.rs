@@ -11,6 +11,7 @@ use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use serde_json::{Value as Json, json};
 
 use super::print::{self, Align, Table};
+use super::show_sources;
 use crate::artifact::ArtifactError;
 use crate::base::suggest;
 use crate::error::Error;
@@ -26,8 +27,8 @@ struct Head {
 pub(super) fn write(path: &Path, rows: usize, as_json: bool, out: &mut dyn Write) -> Result<(), Error> {
     let extension = path.extension().unwrap_or_default().to_string_lossy();
     match extension.as_ref() {
-        "parquet" => write_table(&read_parquet(path, rows)?, rows, as_json, out),
-        "arrow" => write_table(&read_arrow(path)?, rows, as_json, out),
+        "parquet" => write_table(path, &read_parquet(path, rows)?, rows, as_json, out),
+        "arrow" => write_table(path, &read_arrow(path)?, rows, as_json, out),
         "safetensors" => write_tensors(path, as_json, out),
         "json" => {
             let value: Json =
@@ -65,20 +66,29 @@ fn read_arrow(path: &Path) -> Result<Head, ArtifactError> {
     Ok(Head { schema, rows: batches.iter().map(RecordBatch::num_rows).sum(), batches })
 }
 
-fn write_table(head: &Head, rows: usize, as_json: bool, out: &mut dyn Write) -> Result<(), Error> {
+fn write_table(path: &Path, head: &Head, rows: usize, as_json: bool, out: &mut dyn Write) -> Result<(), Error> {
     let fields: Vec<(String, String)> =
         head.schema.fields().iter().map(|field| (field.name().clone(), field.data_type().to_string())).collect();
-    let first = first_rows(head, rows)?;
+    let mut first = first_rows(head, rows)?;
+    let files = show_sources::columns(path, &head.batches, rows);
     if as_json {
         let columns: Vec<Json> = fields.iter().map(|(name, kind)| json!({ "name": name, "type": kind })).collect();
-        return Ok(print::json(&json!({ "rows": head.rows, "columns": columns, "first": first }), out)?);
+        let mut shown = json!({ "rows": head.rows, "columns": columns, "first": first });
+        if !files.is_empty() {
+            shown["files"] = files.into_iter().map(|column| (column.name.to_owned(), json!(column.files))).collect();
+        }
+        return Ok(print::json(&shown, out)?);
     }
     writeln!(out, "{} rows\n", print::thousands(head.rows))?;
     let mut columns = Table::new(&[("Column", Align::Left), ("Type", Align::Left)]);
     fields.iter().for_each(|(name, kind)| columns.row(vec![name.clone(), kind.clone()]));
     columns.write(out, &print::plain)?;
     writeln!(out)?;
-    let titles: Vec<(&str, Align)> = fields.iter().map(|(name, _)| (name.as_str(), Align::Left)).collect();
+    let names = fields.iter().map(|(name, _)| name.as_str()).chain(files.iter().map(|column| column.name));
+    let titles: Vec<(&str, Align)> = names.map(|name| (name, Align::Left)).collect();
+    for column in &files {
+        first.iter_mut().zip(&column.files).for_each(|(row, file)| row.push(file.clone()));
+    }
     let mut table = Table::new(&titles);
     first.into_iter().for_each(|row| table.row(row));
     Ok(table.write(out, &print::plain)?)

@@ -1,5 +1,7 @@
 //! Where images have been before they became queries: what a report needs to tell a leak.
 
+use std::collections::BTreeMap;
+
 use crate::artifact::{ImageSet, NearCopiesInfo, NearCopy};
 
 /// What earlier steps have used, and what looks like it.
@@ -13,6 +15,8 @@ pub struct Provenance {
     pub further_classes: Vec<String>,
     /// What looks like the queries, where somebody has looked for it.
     pub near_copies: Option<FoundCopies>,
+    /// The files that the images shown came from, as far as they came from any: paths inside their source.
+    pub files: BTreeMap<u64, String>,
 }
 
 /// Near copies whose images are at hand.

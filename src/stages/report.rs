@@ -110,6 +110,7 @@ impl Stage for Report {
         let mut data = read(params, ctx)?;
         let wanted = wanted(params, &data);
         data.images = sources::images(ctx, &data, &wanted)?;
+        data.provenance.files = sources::file_names(ctx, &wanted)?;
         ctx.stop_if_cancelled()?;
         let stop = || ctx.cancelled();
         let computes = params.baselines && data.baseline.is_none();

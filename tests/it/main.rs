@@ -29,6 +29,7 @@ mod lock;
 mod measured;
 mod object_store;
 mod outputs;
+mod own_images;
 mod own_pipeline;
 mod peers;
 mod plan;

@@ -65,7 +65,8 @@ fn images(data: &ReportData, pictures: &Pictures, gallery: &Gallery) -> Result<S
 
 fn write_strip(out: &mut String, data: &ReportData, pictures: &Pictures, strip: &Strip) -> Result<(), ReportError> {
     for tile in &strip.tiles {
-        write_tile(out, &pictures.address(data.image(tile.id)?)?, tile);
+        let file = data.provenance.files.get(&tile.id);
+        write_tile(out, &pictures.address(data.image(tile.id)?)?, tile, file.map(String::as_str));
     }
     if let Some(note) = &strip.note {
         let _ = write!(out, "<p class=\"note\">{}</p>", escape(note));
@@ -73,7 +74,7 @@ fn write_strip(out: &mut String, data: &ReportData, pictures: &Pictures, strip: 
     Ok(())
 }
 
-fn write_tile(out: &mut String, address: &str, tile: &Tile) {
+fn write_tile(out: &mut String, address: &str, tile: &Tile, file: Option<&str>) {
     let class = match tile.verdict {
         None => "tile",
         Some(true) => "tile right",
@@ -95,6 +96,9 @@ fn write_tile(out: &mut String, address: &str, tile: &Tile) {
             Tone::Wrong => ("span", "wrong"),
         };
         let _ = write!(out, "<{tag} class=\"{class}\">{}</{tag}>", name(words));
+    }
+    if let Some(file) = file {
+        let _ = write!(out, "<span class=\"file muted\">{}</span>", name(file));
     }
     out.push_str("</figcaption></figure>");
 }

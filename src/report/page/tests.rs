@@ -110,7 +110,10 @@ fn no_name_becomes_anything_but_text() {
     data.title = Some(hostile[1].to_owned());
     data.spec["description"] = hostile[3].into();
     data.match_info.unknown_label = hostile[2].to_owned();
+    let files = hostile.iter().map(|name| format!("file {name}")).cycle();
+    data.provenance.files = data.images.keys().copied().zip(files).collect();
     let page = made(&data);
+    assert!(page.contains("<span class=\"file muted\"><bdi>file &lt;script&gt;alert(1)"));
     for text in ["<script>alert", "<img src=x", "onmouseover='x", "</script><b>", "\u{202e}", "\u{1b}"] {
         assert!(!page.contains(text), "{text:?}");
     }

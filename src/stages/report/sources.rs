@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::artifact::{
-    DatasetInfo, Examples, IMAGES, Image, ImageSet, NearCopies, NearCopiesInfo, NearCopy, read_json,
+    DatasetInfo, Examples, FileNames, IMAGES, Image, ImageSet, NearCopies, NearCopiesInfo, NearCopy, read_json,
 };
 use crate::base::digest::Digest;
 use crate::report::{FoundCopies, Provenance, ReportData};
@@ -14,7 +14,7 @@ use crate::stage::{Ctx, InputFacts, Kind, ParamIssue, Port, StageError};
 use crate::stages::embedded::foreign;
 
 /// Files of a dataset that the report reads.
-pub(super) const DATASET_FILES: &[&str] = &[EXAMPLES, IMAGES, "dataset.json"];
+pub(super) const DATASET_FILES: &[&str] = &[EXAMPLES, IMAGES, "dataset.json", FileNames::FILE];
 const EXAMPLES: &str = "examples.parquet";
 
 /// Where the first example of the training pool's dataset stands, and that of the index's: no dataset is that large.
@@ -83,6 +83,10 @@ pub(super) fn digests(ctx: &Ctx<'_>, ports: &[Port]) -> Result<Vec<(String, Stri
     for port in ports.iter().filter(|port| ctx.has_input(port.name)) {
         for file in port.files.iter().filter(|file| ![EXAMPLES, IMAGES].contains(file)) {
             let path = ctx.input(port.name, file);
+            // Images of an archive came from no files of their own.
+            if *file == FileNames::FILE && !path.exists() {
+                continue;
+            }
             let digest = Digest::of_file_unless(path, &|| ctx.cancelled()).map_err(StageError::io("read", path))?;
             digests.push((port.name.to_owned(), (*file).to_owned(), digest.to_string()));
         }
@@ -160,6 +164,18 @@ pub(super) fn images(ctx: &Ctx<'_>, data: &ReportData, wanted: &[u64]) -> Result
         }
     }
     Ok(images)
+}
+
+/// The files that some examples came from, as the report numbers them.
+pub(super) fn file_names(ctx: &Ctx<'_>, wanted: &[u64]) -> Result<BTreeMap<u64, String>, StageError> {
+    let mut names = BTreeMap::new();
+    for (at, (port, first)) in PORTS.into_iter().enumerate().filter(|(_, (port, _))| ctx.has_input(port)) {
+        let end = PORTS.get(at + 1).map_or(u64::MAX, |(_, next)| *next);
+        let known = FileNames::read(ctx.input(port, FileNames::FILE))?;
+        let ids = wanted.iter().filter(|id| (first..end).contains(id));
+        names.extend(ids.filter_map(|id| Some((*id, known.of(id - first)?.to_owned()))));
+    }
+    Ok(names)
 }
 
 #[cfg(test)]
