@@ -227,23 +227,12 @@ impl Images {
         // It was there when the place was found, and a map never shrinks.
         map.and_then(|map| map.get(begin..begin.saturating_add(place.shape.bytes()))).unwrap_or_default()
     }
-
-    /// Examples and their digests, in order.
-    ///
-    /// # Errors
-    /// If there is no such example, or its file is damaged.
-    pub fn digests<'a>(
-        &'a self,
-        example_ids: &'a [u64],
-    ) -> impl Iterator<Item = Result<(u64, String), ArtifactError>> + 'a {
-        example_ids.iter().map(|id| Ok((*id, self.find(*id)?.digest.to_string())))
-    }
 }
 
 impl SplitFile {
     fn open(path: PathBuf) -> Result<Self, ArtifactError> {
         let mut trailer = [0; TRAILER];
-        let mut read = || {
+        let mut read = || -> std::io::Result<Option<u64>> {
             let mut file = File::open(&path)?;
             let length = file.metadata()?.len();
             let Some(at) = length.checked_sub(TRAILER as u64) else { return Ok(None) };

@@ -205,7 +205,7 @@ mod tests {
             assert!(off <= 2, "{} {} {:?} to {:?}: {off}", case.mode, case.filter, case.from, case.to);
             worst = worst.max(off);
         }
-        assert!(golden.cases.len() >= 3 * 5 * 4 && worst <= 2, "{worst}");
+        assert!(golden.cases.len() >= 3 * 5 * 6 && worst <= 2, "{worst}");
     }
 
     #[test]

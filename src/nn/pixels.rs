@@ -53,11 +53,7 @@ impl Pixels {
         Self::of(Images::open(folder)?, example_ids)
     }
 
-    /// Those of a dataset that is open.
-    ///
-    /// # Errors
-    /// As [`Self::read`].
-    pub fn of(images: Images, example_ids: &[u64]) -> Result<Self, PixelsError> {
+    fn of(images: Images, example_ids: &[u64]) -> Result<Self, PixelsError> {
         let places = example_ids.iter().map(|id| images.find(*id)).collect::<Result<Vec<_>, _>>()?;
         let shape = places.first().ok_or(PixelsError::Empty)?.shape;
         let sides =

@@ -20,10 +20,13 @@ pub(super) fn of_files(read: &Read, ctx: &Ctx<'_>) {
 /// Everything worth a warning that the examples show.
 pub(super) fn of_examples(examples: &Examples, classes: &[String]) -> Vec<String> {
     let copies = Copies::of(examples);
-    [copies.in_two_classes(examples, classes), copies.in_two_splits(examples), alone(examples, classes)]
-        .into_iter()
-        .flatten()
-        .collect()
+    let told = [
+        copies.in_two_classes(examples, classes),
+        copies.in_two_splits(examples),
+        copies.in_one_place(examples, classes),
+        alone(examples, classes),
+    ];
+    told.into_iter().flatten().collect()
 }
 
 /// Examples that show what an earlier one shows, pixel for pixel.
@@ -70,6 +73,19 @@ impl Copies {
         let (here, there) = (&examples.split[one], &examples.split[other]);
         Some(format!(
             "{images} in two splits, pixel for pixel: example {one} is in `{here}` and example {other} in `{there}`"
+        ))
+    }
+
+    /// A copy weighs an image twice, and is found where another view of the same thing was to be.
+    fn in_one_place(&self, examples: &Examples, classes: &[String]) -> Option<String> {
+        let place = |row: usize| (examples.label[row], &examples.split[row]);
+        let mut pairs = self.pairs.iter().filter(|(one, other)| place(*one) == place(*other));
+        let (one, other) = *pairs.next()?;
+        let images = images(1 + pairs.count());
+        let (class, split) = (name(classes, examples.label[one]), &examples.split[one]);
+        Some(format!(
+            "{images} there more than once in one class and split, pixel for pixel: example {one} and example {other} are `{class}` in \
+             `{split}`"
         ))
     }
 }
@@ -126,5 +142,9 @@ mod tests {
         );
         let apart = Examples { digest: texts(&["1", "2", "3", "4", "5"]), label: vec![0, 0, 1, 1, 1], ..examples };
         assert!(of_examples(&apart, &classes).is_empty());
+        let twice = Examples { digest: texts(&["1", "2", "3", "3", "5"]), ..apart };
+        let expected = "1 image is there more than once in one class and split, pixel for pixel: example 2 and example 3 are `b` in \
+                        `train`";
+        assert_eq!(of_examples(&twice, &classes), [expected]);
     }
 }
