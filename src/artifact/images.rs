@@ -224,8 +224,11 @@ impl Images {
     pub fn pixels(&self, place: &ImagePlace) -> &[u8] {
         let map = self.files.get(place.file as usize).and_then(|file| file.map.get());
         let begin = usize::try_from(place.begin).unwrap_or(usize::MAX);
-        // It was there when the place was found, and a map never shrinks.
-        map.and_then(|map| map.get(begin..begin.saturating_add(place.shape.bytes()))).unwrap_or_default()
+        let Some(map) = map else { return &[] };
+        // They were there when the place was found, and a map never shrinks.
+        let pixels = map.get(begin..begin.saturating_add(place.shape.bytes())).unwrap_or_default();
+        fetch(map, begin, pixels.len());
+        pixels
     }
 }
 
@@ -280,7 +283,17 @@ fn map(path: &Path) -> std::io::Result<Mmap> {
     let file = File::open(path)?;
     // SAFETY: files in the store, and links to them in a stage's private folder, are never written to once they are there.
     // Who truncates one by hand meanwhile ends the process with a signal, as with any program that maps files.
-    unsafe { Mmap::map(&file) }
+    let map = unsafe { Mmap::map(&file) }?;
+    // Batches are drawn from all over it: what lies around an image is not worth reading. Only advice: nothing hangs on it.
+    #[cfg(unix)]
+    let _ = map.advise(memmap2::Advice::Random);
+    Ok(map)
+}
+
+/// Has the system read a range at once, and not page by page as each is first touched.
+fn fetch(map: &Mmap, begin: usize, length: usize) {
+    #[cfg(unix)]
+    let _ = map.advise_range(memmap2::Advice::WillNeed, begin, length);
 }
 
 #[cfg(test)]
