@@ -22,9 +22,11 @@ mod page;
 mod plan;
 mod print;
 mod progress;
+mod report;
 mod reporter;
 mod reproduce;
 mod run;
+mod run_page;
 mod runs;
 mod schema;
 mod screen;
@@ -74,6 +76,7 @@ enum Command {
     Config(config::ConfigArgs),
     Sweep(sweep::SweepArgs),
     Show(show::ShowArgs),
+    Report(report::ReportArgs),
     Runs(runs::RunsArgs),
     Diff(diff::DiffArgs),
     Compare(compare::CompareArgs),
@@ -100,6 +103,7 @@ impl Command {
             Self::Config(args) => args.json(),
             Self::Sweep(args) => args.json(),
             Self::Show(args) => args.json,
+            Self::Report(args) => args.json,
             Self::Runs(args) => args.json(),
             Self::Diff(args) => args.json,
             Self::Compare(args) => args.json,
@@ -127,6 +131,7 @@ impl Command {
             Self::Config(args) => config::exec(args, out),
             Self::Sweep(args) => sweep::exec(args, out),
             Self::Show(args) => show::exec(args, out),
+            Self::Report(args) => report::exec(args, out),
             Self::Runs(args) => runs::exec(args, out),
             Self::Diff(args) => diff::exec(args, out),
             Self::Compare(args) => compare::exec(args, out),

@@ -11,7 +11,7 @@ use super::lock::Frozen;
 use super::options::{ExperimentOptions, PlaceOptions};
 use super::print::{self, Align, Paint, Table, shown};
 use super::reporter::Reporter;
-use super::{lock, logging, screen, seeds, signal, sink, threads, words};
+use super::{lock, logging, run_page, screen, seeds, signal, sink, threads, words};
 use crate::error::{Error, Exit};
 use crate::plan::Plan;
 use crate::runner::{Event, Failure, FailureKind, Outcome, RunRecord, Runner, StageRecord};
@@ -103,6 +103,9 @@ pub(super) fn exec(args: &RunArgs, out: &mut dyn Write) -> Result<Exit, Error> {
         }
         record
     };
+    for message in run_page::keep(&plan, &record, &root, &store) {
+        writeln!(screen::messages(), "{} {}", Paint::stderr().yellow("warning:"), shown(message))?;
+    }
     let exit = exit_of(&record);
     let exit = match keep_lock(args, &plan, &record, &store, frozen.as_ref())? {
         Exit::Done => exit,
@@ -213,8 +216,7 @@ fn summary(plan: &Plan, record: &RunRecord, root: &Path, quiet: bool, out: &mut 
     writeln!(out)?;
     writeln!(out, "{}", totals(record))?;
     let folder = root.join(&record.dir);
-    let reports = reports_of(plan).into_iter().map(|id| folder.join(id).join("report.html"));
-    let reports: Vec<PathBuf> = reports.filter(|report| report.is_file()).collect();
+    let reports: Vec<PathBuf> = reports_of(plan).into_iter().filter_map(|id| run_page::there(&folder, id)).collect();
     if reports.is_empty() {
         writeln!(out, "run: {}", shown(folder.display()))?;
     }

@@ -7,6 +7,7 @@ use std::path::Path;
 use super::page::{PAGE, Page};
 use super::print::{self, Align, Table, shown};
 use super::run::number;
+use super::run_page;
 use crate::artifact::{SeedsMetric, SeedsReport, SeedsValue, write_json};
 use crate::error::Error;
 use crate::plan::Plan;
@@ -136,8 +137,7 @@ pub(super) fn places(record: &RunRecord, reports: &[&str], root: &Path, out: &mu
     }
     for run in &record.seeds {
         let folder = root.join(&run.dir);
-        let there: Vec<_> =
-            reports.iter().map(|id| folder.join(id).join("report.html")).filter(|at| at.is_file()).collect();
+        let there: Vec<_> = reports.iter().filter_map(|id| run_page::there(&folder, id)).collect();
         if there.is_empty() {
             writeln!(out, "seed {}: {}", run.seed, shown(folder.display()))?;
         }

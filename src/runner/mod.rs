@@ -14,6 +14,8 @@ mod git;
 mod inputs;
 mod known;
 pub mod listing;
+pub mod looks;
+mod machine;
 pub mod memory;
 pub mod notes;
 mod reasons;
@@ -231,6 +233,7 @@ impl Runner<'_> {
             config: plan.experiment.config.to_string_lossy().into_owned(),
             command: self.command.clone(),
             versions: executor::made_by(&backend.compute).into_iter().chain(hardware).collect(),
+            machine: machine::machine(),
             metrics: metrics(&stages),
             stages: stages.iter().map(|finished| finished.record.clone()).collect(),
             spec: plan.resolved(View::Full),

@@ -148,6 +148,9 @@ pub struct RunRecord {
     pub command: Vec<String>,
     /// Of simpipe, and the backend that it computed on.
     pub versions: BTreeMap<String, String>,
+    /// The machine that it ran on, as far as the system says: host, processor, cores, memory.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
+    pub machine: BTreeMap<String, String>,
     /// In the order of the plan.
     pub stages: Vec<StageRecord>,
     /// Headline numbers as `<stage id>.<name>`.

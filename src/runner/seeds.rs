@@ -13,7 +13,8 @@ use serde_json::Value as Json;
 use super::git::Look;
 use super::record::{FORMAT, paths};
 use super::{
-    Event, Part, RunError, RunRecord, Runner, SeedRun, StageRecord, clock, close, executor, folders, memory, warn,
+    Event, Part, RunError, RunRecord, Runner, SeedRun, StageRecord, clock, close, executor, folders, machine, memory,
+    warn,
 };
 use crate::base::interrupt::LeftToEnd;
 use crate::base::param::View;
@@ -75,6 +76,7 @@ impl Runner<'_> {
                 .into_iter()
                 .chain(catalog.hardware(&backend.compute))
                 .collect(),
+            machine: machine::machine(),
             stages: stages(plan, &seeds),
             metrics: over_seeds(seeds.iter().filter(|run| run.ok).map(|run| &run.metrics)),
             spec: spec(plan),

@@ -208,6 +208,8 @@ pub struct JournaledRun {
     pub state: RunState,
     /// Every key that it asked for.
     pub keys: BTreeSet<Digest>,
+    /// The key of each stage that came to want one, by id.
+    pub stages: BTreeMap<String, Digest>,
     /// Outcomes of the stages that ended, by id.
     pub outcomes: BTreeMap<String, String>,
     /// Shelves of checkpoints that it used, each with the key that they served.
@@ -339,15 +341,19 @@ fn replay(path: &Path, alive: bool, text: &str) -> Option<JournaledRun> {
     let mut lines = text.lines().filter_map(|line| serde_json::from_str(line).ok());
     let Some(Line::RunStarted { start, .. }) = lines.next() else { return None };
     let state = if alive { RunState::Running } else { RunState::Killed };
-    let (keys, outcomes, shelves) = Default::default();
-    let mut run = JournaledRun { start, state, keys, outcomes, shelves, path: path.to_path_buf() };
+    let (keys, stages, outcomes, shelves) = Default::default();
+    let mut run = JournaledRun { start, state, keys, stages, outcomes, shelves, path: path.to_path_buf() };
     for line in lines {
         match line {
             Line::RunStarted { .. } => {}
-            Line::StageWanted { key, .. } => drop(run.keys.insert(key)),
+            Line::StageWanted { stage, key } => {
+                run.keys.insert(key);
+                run.stages.insert(stage, key);
+            }
             Line::CheckpointsWanted { key, shelf, .. } => drop(run.shelves.insert(shelf, key)),
             Line::StageFinished { stage, outcome, key } => {
                 run.keys.extend(key);
+                run.stages.extend(key.map(|key| (stage.clone(), key)));
                 run.outcomes.insert(stage, outcome);
             }
             Line::RunFinished { ok, interrupted } => run.state = RunState::of_end(ok, interrupted),

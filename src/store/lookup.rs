@@ -101,6 +101,13 @@ impl Store {
         }
     }
 
+    /// What the key of a result is the digest of, as its entry says; `None` if the local store has no sound entry. Its files
+    /// are not looked at.
+    #[must_use]
+    pub fn key_parts(&self, key: Digest) -> Option<serde_json::Value> {
+        Some(self.read_entry(key).ok()??.ok()?.key_parts)
+    }
+
     /// What the local store has, for whoever holds it already.
     pub(super) fn inspect_held(&self, key: Digest, declared: Declared<'_>) -> Result<Found, StoreError> {
         self.inspect_with(key, declared, &|file| self.problem(file))

@@ -38,6 +38,7 @@ mod python;
 mod recomputed;
 mod reference;
 mod registry;
+mod report;
 mod reproduce;
 mod reruns;
 mod schemas;

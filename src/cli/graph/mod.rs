@@ -1,6 +1,7 @@
 //! `simpipe graph`: draws an experiment's stages as Graphviz DOT, Mermaid or SVG. Plans, but runs nothing.
 
 mod layout;
+mod recorded;
 mod svg;
 mod text;
 
@@ -11,10 +12,13 @@ use std::path::{Path, PathBuf};
 use clap::{Args, ValueEnum};
 use petgraph::graph::NodeIndex;
 
+pub(super) use recorded::of_record;
+
 use super::options::{ExperimentOptions, PlaceOptions};
 use super::{print, seeds, sink};
 use crate::error::{Error, Exit};
 use crate::plan::Plan;
+use crate::runner::Outcome;
 use crate::runner::status::Freshness;
 
 /// Draw the stages of an experiment and what each reads from which.
@@ -55,9 +59,19 @@ enum Format {
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Stage {
     id: String,
-    kind: &'static str,
+    kind: String,
     /// What a run would do, if that is wanted.
     status: Option<Freshness>,
+    /// What a run did, if that is told.
+    did: Option<Did>,
+}
+
+/// What a run did with a stage.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Did {
+    outcome: Outcome,
+    /// The outcome and its time: `ran, 1.2 s`.
+    words: String,
 }
 
 /// A plug to draw.
@@ -68,7 +82,7 @@ struct Wire {
     /// The consumer, always after the producer.
     to: usize,
     /// The consumer's port.
-    port: &'static str,
+    port: String,
 }
 
 /// What is drawn, whatever the format.
@@ -86,12 +100,14 @@ impl Diagram {
         let position: BTreeMap<NodeIndex, usize> = plan.order.iter().copied().zip(0..).collect();
         let stage = |node: &NodeIndex| {
             let node = &plan.graph[*node];
-            Stage { id: node.id.clone(), kind: node.stage.name(), status: status(&node.id) }
+            Stage { id: node.id.clone(), kind: node.stage.name().to_owned(), status: status(&node.id), did: None }
         };
         let wires = |node: &NodeIndex| {
             let (to, position) = (position[node], &position);
             let plugs = plan.upstream(*node).into_iter();
-            plugs.map(move |(from, port)| Wire { from: position[&from], to, port: port.name }).collect::<Vec<_>>()
+            plugs
+                .map(move |(from, port)| Wire { from: position[&from], to, port: port.name.to_owned() })
+                .collect::<Vec<_>>()
         };
         Self {
             title: plan.experiment.name.clone(),
@@ -163,15 +179,12 @@ mod tests {
 
     /// `a -> b -> c` and `a -> c`, with a name that every format has to escape.
     pub(super) fn sample(status: Option<Freshness>) -> Diagram {
-        let stage = |id: &str, kind| Stage { id: id.to_owned(), kind, status };
+        let stage = |id: &str, kind: &str| Stage { id: id.to_owned(), kind: kind.to_owned(), status, did: None };
+        let wire = |from, to, port: &str| Wire { from, to, port: port.to_owned() };
         Diagram {
             title: "a \"b\" <c>".to_owned(),
             stages: vec![stage("data", "dataset"), stage("draw", "sample"), stage("end", "train")],
-            wires: vec![
-                Wire { from: 0, to: 1, port: "dataset" },
-                Wire { from: 0, to: 2, port: "dataset" },
-                Wire { from: 1, to: 2, port: "sampler" },
-            ],
+            wires: vec![wire(0, 1, "dataset"), wire(0, 2, "dataset"), wire(1, 2, "sampler")],
         }
     }
 }

@@ -5,6 +5,7 @@ use std::fmt::Write;
 use super::layout::{Lane, Layout, Point, Size, layout};
 use super::text::{caption, entities};
 use super::{Diagram, Stage, word};
+use crate::runner::Outcome;
 use crate::runner::status::Freshness;
 
 /// Around the drawing.
@@ -42,29 +43,23 @@ const STYLE: &str = "
   }
 ";
 
-/// The picture.
+/// What [`STYLE`] says of light pages, as attributes: for a page whose policy allows no style sheet inside a picture.
+const ATTRIBUTES: [(&str, &str); 9] = [
+    ("box", "fill='#f4f5f7' stroke='#5b6472' stroke-width='1.5'"),
+    ("fresh", "fill='#e6f1f8' stroke='#0072b2' stroke-width='2'"),
+    ("stale", "fill='#fcebdf' stroke='#d55e00' stroke-width='3' stroke-dasharray='8 4'"),
+    ("maybe", "fill='#fbf4dc' stroke='#8c6d00' stroke-width='2' stroke-dasharray='2 4'"),
+    ("wire", "fill='none' stroke='#7a8494' stroke-width='1.5'"),
+    ("dot", "fill='#5b6472'"),
+    ("id", "font-size='14' font-weight='bold' fill='#1b1f26'"),
+    ("note", "font-size='12' fill='#454d5a'"),
+    ("port", "font-size='12' fill='#454d5a'"),
+];
+
+/// The picture as a file of its own.
 pub(super) fn draw(diagram: &Diagram) -> String {
-    let sizes: Vec<Size> = (0..diagram.stages.len()).map(|at| size(diagram, at)).collect();
-    let edges: Vec<(usize, usize)> = diagram.wires.iter().map(|wire| (wire.from, wire.to)).collect();
-    let plan = layout(&sizes, &edges);
-    let mut page = Page { text: String::new(), origin: Point { x: MARGIN, y: MARGIN + BAND } };
-    let rows = port_rows(diagram, &plan, &sizes);
-    for (at, wire) in diagram.wires.iter().enumerate() {
-        let (from, to) = (plan.corners[wire.from], plan.corners[wire.to]);
-        let start = Point { x: from.x + sizes[wire.from].width, y: from.y + HEAD / 2.0 };
-        page.wire(start, plan.exits[wire.from], &plan.lanes[at], Point { x: to.x, y: to.y + rows[at] });
-    }
-    for (at, stage) in diagram.stages.iter().enumerate() {
-        page.stage(stage, plan.corners[at], sizes[at]);
-    }
-    for (at, wire) in diagram.wires.iter().enumerate() {
-        let corner = plan.corners[wire.to];
-        page.port(wire.port, Point { x: corner.x, y: corner.y + rows[at] });
-    }
     let marked = diagram.stages.iter().any(|stage| stage.status.is_some());
-    if marked {
-        page.legend(plan.size.height + 30.0);
-    }
+    let (page, plan) = drawn(diagram, BAND, marked);
     let title = entities(&diagram.title);
     let width = (plan.size.width + 2.0 * MARGIN).max(if marked { 420.0 } else { 0.0 }).max(text_width(&title, 17.0));
     let height = plan.size.height + 2.0 * MARGIN + BAND + if marked { BAND } else { 0.0 };
@@ -80,12 +75,54 @@ pub(super) fn draw(diagram: &Diagram) -> String {
     )
 }
 
+/// The picture as a part of a page: no style sheet, no style attribute, no name that something else may have.
+pub(super) fn draw_inside(diagram: &Diagram) -> String {
+    let (page, plan) = drawn(diagram, 0.0, false);
+    let (width, height) = (plan.size.width + 2.0 * MARGIN, plan.size.height + 2.0 * MARGIN);
+    // No text from outside holds a quotation mark here: `entities` has written it otherwise.
+    let plain = ATTRIBUTES.iter().fold(page.text, |text, (class, attributes)| {
+        text.replace(&format!("class=\"{class}\""), &attributes.replace('\'', "\""))
+    });
+    format!(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width:.0} {height:.0}\" role=\"img\" aria-label=\"{}\" \
+         font-family=\"DejaVu Sans, Verdana, sans-serif\">\n{plain}</svg>\n",
+        entities(&described(diagram)),
+    )
+}
+
+/// Boxes and wires, `band` below the upper end, and how they are laid out.
+fn drawn(diagram: &Diagram, band: f64, marked: bool) -> (Page, Layout) {
+    let sizes: Vec<Size> = (0..diagram.stages.len()).map(|at| size(diagram, at)).collect();
+    let edges: Vec<(usize, usize)> = diagram.wires.iter().map(|wire| (wire.from, wire.to)).collect();
+    let plan = layout(&sizes, &edges);
+    let mut page = Page { text: String::new(), origin: Point { x: MARGIN, y: MARGIN + band } };
+    let rows = port_rows(diagram, &plan, &sizes);
+    for (at, wire) in diagram.wires.iter().enumerate() {
+        let (from, to) = (plan.corners[wire.from], plan.corners[wire.to]);
+        let start = Point { x: from.x + sizes[wire.from].width, y: from.y + HEAD / 2.0 };
+        page.wire(start, plan.exits[wire.from], &plan.lanes[at], Point { x: to.x, y: to.y + rows[at] });
+    }
+    for (at, stage) in diagram.stages.iter().enumerate() {
+        page.stage(stage, plan.corners[at], sizes[at]);
+    }
+    for (at, wire) in diagram.wires.iter().enumerate() {
+        let corner = plan.corners[wire.to];
+        page.port(&wire.port, Point { x: corner.x, y: corner.y + rows[at] });
+    }
+    if marked {
+        page.legend(plan.size.height + 30.0);
+    }
+    (page, plan)
+}
+
 /// The graph in words, for readers of screens.
 fn described(diagram: &Diagram) -> String {
     let reads = |at: usize| {
         let from = diagram.wires.iter().filter(move |wire| wire.to == at);
         let from: Vec<&str> = from.map(|wire| diagram.stages[wire.from].id.as_str()).collect();
-        let status = diagram.stages[at].status.map_or_else(String::new, |status| format!(" ({})", word(status)));
+        let stage = &diagram.stages[at];
+        let words = stage.status.map(word).or_else(|| Some(stage.did.as_ref()?.words.as_str()));
+        let status = words.map_or_else(String::new, |words| format!(" ({words})"));
         let reads = if from.is_empty() { String::new() } else { format!(" reads {}", from.join(", ")) };
         format!("{}{status}{reads}", diagram.stages[at].id)
     };
@@ -101,7 +138,7 @@ fn text_width(text: &str, pixels: f64) -> f64 {
 #[expect(clippy::cast_precision_loss, reason = "a stage has few ports")]
 fn size(diagram: &Diagram, at: usize) -> Size {
     let stage = &diagram.stages[at];
-    let ports: Vec<&str> = diagram.wires.iter().filter(|wire| wire.to == at).map(|wire| wire.port).collect();
+    let ports: Vec<&str> = diagram.wires.iter().filter(|wire| wire.to == at).map(|wire| wire.port.as_str()).collect();
     let texts = ports.iter().map(|port| text_width(port, 12.0));
     let widest = texts.chain([text_width(&stage.id, 14.0), text_width(&caption(stage), 12.0)]).fold(90.0, f64::max);
     let lines = if ports.is_empty() { 0.0 } else { LINE * ports.len() as f64 + 6.0 };
@@ -174,7 +211,8 @@ impl Page {
     }
 
     fn stage(&mut self, stage: &Stage, corner: Point, size: Size) {
-        self.rect(stage.status.map_or("box", class), corner, size);
+        let look = stage.status.map(class).or_else(|| Some(look(stage.did.as_ref()?.outcome)));
+        self.rect(look.unwrap_or("box"), corner, size);
         let x = corner.x + 14.0;
         self.words("id", Point { x, y: corner.y + 21.0 }, &stage.id);
         self.words("note", Point { x, y: corner.y + 39.0 }, &caption(stage));
@@ -204,6 +242,16 @@ const fn class(status: Freshness) -> &'static str {
     }
 }
 
+/// A hit looks like what would be one, what went wrong like what is no longer right.
+const fn look(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Hit => "fresh",
+        Outcome::Ran => "box",
+        Outcome::Failed => "stale",
+        Outcome::Skipped => "maybe",
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::tests::sample;
@@ -225,6 +273,19 @@ mod tests {
         let picture = draw(&sample(Some(Freshness::Stale)));
         assert_eq!(picture.matches("<rect class=\"stale\"").count(), 4);
         assert_eq!(picture.matches(" · stale</text>").count(), 3);
+    }
+
+    #[test]
+    fn a_picture_inside_a_page_has_no_style_and_no_name() {
+        let mut diagram = sample(None);
+        diagram.stages[1].id = "class=\"box\"".to_owned();
+        diagram.stages[2].did = Some(super::super::Did { outcome: Outcome::Hit, words: "hit, saved 1 s".to_owned() });
+        let picture = draw_inside(&diagram);
+        for absent in ["class=\"", "style", " id=\"", "@media"] {
+            assert!(!picture.contains(absent), "{absent}: {picture}");
+        }
+        assert!(picture.contains("class=&quot;box&quot;") && picture.contains("train · hit, saved 1 s"), "{picture}");
+        assert!(picture.contains("end (hit, saved 1 s) reads data"), "{picture}");
     }
 
     #[test]

@@ -22,7 +22,7 @@ pub(super) fn dot(diagram: &Diagram) -> String {
     }
     for wire in &diagram.wires {
         let (from, to) = (quoted(&diagram.stages[wire.from].id), quoted(&diagram.stages[wire.to].id));
-        push(&mut text, format_args!("  {from} -> {to} [label = {}];", quoted(wire.port)));
+        push(&mut text, format_args!("  {from} -> {to} [label = {}];", quoted(&wire.port)));
     }
     text + "}\n"
 }
@@ -40,7 +40,7 @@ pub(super) fn mermaid(diagram: &Diagram) -> String {
         push(&mut text, format_args!("  s{at}[\"<b>{id}</b><br/>{caption}\"]{class}"));
     }
     for wire in &diagram.wires {
-        push(&mut text, format_args!("  s{} -->|\"{}\"| s{}", wire.from, entities(wire.port), wire.to));
+        push(&mut text, format_args!("  s{} -->|\"{}\"| s{}", wire.from, entities(&wire.port), wire.to));
     }
     if diagram.stages.iter().any(|stage| stage.status.is_some()) {
         text += "  classDef fresh stroke:#0072b2,stroke-width:2px\n";
@@ -52,9 +52,10 @@ pub(super) fn mermaid(diagram: &Diagram) -> String {
 
 /// The line below a stage's id.
 pub(super) fn caption(stage: &Stage) -> String {
-    match stage.status {
-        Some(status) => format!("{} · {}", stage.kind, word(status)),
-        None => stage.kind.to_owned(),
+    match (stage.status, &stage.did) {
+        (Some(status), _) => format!("{} · {}", stage.kind, word(status)),
+        (None, Some(did)) => format!("{} · {}", stage.kind, did.words),
+        (None, None) => stage.kind.clone(),
     }
 }
 

@@ -14,6 +14,11 @@ const SCRIPT: &str = include_str!("script.js");
 /// The page; `numbers` is what the script reads, as JSON.
 pub(super) fn document(data: &ReportData, sections: &[Section], numbers: &str) -> String {
     let (title, description) = named(data);
+    framed(title, description, sections, Some(numbers))
+}
+
+/// A page under a title; without `numbers` one without a script, whose policy allows none.
+pub(super) fn framed(title: &str, description: Option<&str>, sections: &[Section], numbers: Option<&str>) -> String {
     let mut page = String::from("<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n");
     let _ = write!(
         page,
@@ -21,7 +26,7 @@ pub(super) fn document(data: &ReportData, sections: &[Section], numbers: &str) -
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
          <meta name=\"color-scheme\" content=\"light dark\">\n\
          <title>{}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n",
-        escape(&policy(STYLE, SCRIPT)),
+        escape(&policy(STYLE, numbers.map(|_| SCRIPT))),
         escape(title)
     );
     page.push_str("<a class=\"skip\" href=\"#content\">To the content</a>\n");
@@ -42,8 +47,11 @@ pub(super) fn document(data: &ReportData, sections: &[Section], numbers: &str) -
         );
     }
     page.push_str("</main>\n");
-    let _ = writeln!(page, "<script type=\"application/json\" id=\"numbers\">{}</script>", inert(numbers));
-    page + "<script>" + SCRIPT + "</script>\n</body>\n</html>\n"
+    if let Some(numbers) = numbers {
+        let _ = writeln!(page, "<script type=\"application/json\" id=\"numbers\">{}</script>", inert(numbers));
+        let _ = writeln!(page, "<script>{SCRIPT}</script>");
+    }
+    page + "</body>\n</html>\n"
 }
 
 /// JSON that can stand in a script element: it can't end it.

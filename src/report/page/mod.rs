@@ -12,6 +12,7 @@ mod interactive;
 mod numbers;
 mod policy;
 mod provenance;
+mod run_block;
 mod sections;
 
 use super::figure::body::Body;
@@ -21,6 +22,7 @@ use super::{Baselines, Judgement, ReportData, ReportError, Shown};
 use crate::artifact::Image;
 
 pub(super) use html::escape;
+pub use run_block::{RunBlock, RunStage, run_page, with_run};
 
 /// A part of the page under a heading of its own.
 struct Section {

@@ -5,14 +5,14 @@ use sha2::{Digest, Sha256};
 
 use crate::report::inline::base64;
 
-/// The value of a `Content-Security-Policy` for a page with this style sheet and this script.
+/// The value of a `Content-Security-Policy` for a page with this style sheet and this script, or none.
 ///
 /// Pictures are addresses of themselves; the page loads nothing, sends nothing and can't be framed by its own parts.
-pub(super) fn policy(style: &str, script: &str) -> String {
+pub(super) fn policy(style: &str, script: Option<&str>) -> String {
+    let script = script.map_or_else(String::new, |script| format!("script-src '{}'; ", digest(script)));
     format!(
-        "default-src 'none'; img-src data:; style-src '{}'; script-src '{}'; base-uri 'none'; form-action 'none'",
-        digest(style),
-        digest(script)
+        "default-src 'none'; img-src data:; style-src '{}'; {script}base-uri 'none'; form-action 'none'",
+        digest(style)
     )
 }
 
@@ -29,7 +29,8 @@ mod tests {
     fn digests_are_those_of_browsers() {
         // The example of the specification: Content Security Policy Level 3, 6.7.3.3.
         assert_eq!(digest("alert('Hello, world.');"), "sha256-qznLcsROx4GACP2dm0UCKCzCG+HiZ1guq6ZZDob/Tng=");
-        let policy = policy("a{}", "f()");
+        assert!(!policy("a{}", None).contains("script-src"));
+        let policy = policy("a{}", Some("f()"));
         assert!(policy.starts_with("default-src 'none'; ") && !policy.contains("unsafe"), "{policy}");
     }
 }

@@ -16,7 +16,7 @@ pub(super) fn section(data: &ReportData) -> Section {
     }
     let mut body = paragraph(
         "Whoever has a store that holds these digests has these numbers. When, where and by which command this was computed is \
-         in the record of the run.",
+         in the record of the run, and on the page in the run's folder.",
     );
     body += &facts("Digests", &rows);
     if !data.digests.is_empty() {

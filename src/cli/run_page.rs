@@ -1,0 +1,254 @@
+//! The page of a run: what its stage `report` has left, and what the run adds to it.
+//!
+//! `run` puts it into the run's folder, beside the spec as it was written; `report` makes it again.
+
+use std::path::{Path, PathBuf};
+
+use super::toml_text::{self, Origins};
+use super::{config, graph, print, reproduce, words};
+use crate::base::digest::Digest;
+use crate::base::interrupt::LeftToEnd;
+use crate::plan::Plan;
+use crate::report::{RunBlock, RunStage, with_run};
+use crate::runner::looks::{self, Looks};
+use crate::runner::{Outcome, RunRecord, StageRecord, notes};
+use crate::store::Store;
+
+/// The file beside the page that holds the spec as it was written.
+const SPEC: &str = "spec.toml";
+/// The page among the files of a stage.
+pub(super) const PAGE: &str = "report.html";
+/// The kind of stage that leaves it.
+pub(super) const KIND: &str = "report";
+/// The split that is to be looked at once.
+const TEST: &str = "test";
+
+/// Where the page of a stage `report` of a run is.
+pub(super) fn place(folder: &Path, id: &str) -> PathBuf {
+    folder.join(format!("{id}.html"))
+}
+
+/// The page of a stage that is there: with the block of the run, else as the stage has left it.
+pub(super) fn there(folder: &Path, id: &str) -> Option<PathBuf> {
+    [place(folder, id), folder.join(id).join(PAGE)].into_iter().find(|path| path.is_file())
+}
+
+/// Puts the spec as written and the pages into the folders of a run, or of the runs of a group; gives what could not be: it
+/// is no reason for a run to fail, and `simpipe report` makes it again.
+pub(super) fn keep(plan: &Plan, record: &RunRecord, root: &Path, store: &Store) -> Vec<String> {
+    let _writing = LeftToEnd::begin();
+    let spec = toml_text::document(&config::merged(&plan.experiment), Origins::Shown, &str::to_owned);
+    let looks = looks::of_split(root, store, TEST).ok();
+    let mut said = Vec::new();
+    let mut keep = |record: &RunRecord, folder: &Path| {
+        let written = put(&folder.join(SPEC), spec.as_bytes());
+        let pages = pages(record, folder, store).into_iter().map(|(id, page)| {
+            let page = page.map_err(|lost| lost.words().to_owned())?;
+            let block = block(record, root, folder, looks);
+            let page = with_run(&page, &block).ok_or_else(|| Lost::Damaged.words().to_owned())?;
+            put(&place(folder, id), page.as_bytes()).map_err(|error| error.to_string())
+        });
+        let all = std::iter::once(written.map_err(|error| error.to_string())).chain(pages);
+        said.extend(all.filter_map(|done| Some(format!("the page of {} is not kept: {}", record.run, done.err()?))));
+    };
+    keep(record, &root.join(&record.dir));
+    for run in &record.seeds {
+        let folder = root.join(&run.dir);
+        if let Ok(record) = RunRecord::read(&folder) {
+            keep(&record, &folder);
+        }
+    }
+    said
+}
+
+/// Writes a file that can be made again: whole or not at all, but not synced.
+fn put(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    let draft = path.with_extension(format!("{}.tmp", std::process::id()));
+    let written = std::fs::write(&draft, bytes).and_then(|()| std::fs::rename(&draft, path));
+    if written.is_err() {
+        drop(std::fs::remove_file(&draft));
+    }
+    written
+}
+
+/// Why a file of a run is not there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Lost {
+    /// The stage has left no such file: an older program made it.
+    Never,
+    /// It was collected, or its folder removed.
+    Gone,
+    /// Its bytes are others than those that the stage left.
+    Damaged,
+}
+
+impl Lost {
+    pub(super) const fn words(self) -> &'static str {
+        match self {
+            Self::Never => "the stage has left no page: an older simpipe made it",
+            Self::Gone => "the page is gone: neither the store nor the run's folder has it any more",
+            Self::Damaged => "the page is damaged: its bytes are not those that the stage has left",
+        }
+    }
+}
+
+/// The page that each stage `report` of a run has left, by the stage's id. A group has none: its runs have.
+pub(super) fn pages<'a>(record: &'a RunRecord, folder: &Path, store: &Store) -> Vec<(&'a str, Result<String, Lost>)> {
+    let own = record.stages.iter().filter(|_| !record.is_group());
+    let done = own.filter(|stage| stage.stage == KIND && stage.outcome.done());
+    let page = |stage: &StageRecord| {
+        let bytes = file(stage, PAGE, folder, store)?;
+        String::from_utf8(bytes).map_err(|_| Lost::Damaged)
+    };
+    done.map(|stage| (stage.id.as_str(), page(stage))).collect()
+}
+
+/// A file that a stage has left, from the store, or else from the run's folder: whichever is intact.
+pub(super) fn file(stage: &StageRecord, name: &str, folder: &Path, store: &Store) -> Result<Vec<u8>, Lost> {
+    let known = stage.files.iter().find(|(known, _)| known.as_str() == name);
+    let (_, known) = known.ok_or(Lost::Never)?;
+    let mut lost = Lost::Gone;
+    for path in [store.object(known.digest), folder.join(&stage.id).join(name)] {
+        match crate::base::fs::read(&path) {
+            Ok(bytes) if Digest::of(&bytes) == known.digest => return Ok(bytes),
+            Ok(_) => lost = Lost::Damaged,
+            Err(_) => {}
+        }
+    }
+    Err(lost)
+}
+
+/// What a run adds to a page.
+pub(super) fn block(record: &RunRecord, root: &Path, folder: &Path, looks: Option<Looks>) -> RunBlock {
+    let (spec_is, spec) = spec(record, folder);
+    RunBlock {
+        facts: facts(record, root, folder, looks),
+        command: record.command.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" "),
+        graph: graph::of_record(record),
+        stages: record.stages.iter().map(stage).collect(),
+        spec_is,
+        spec,
+    }
+}
+
+/// How often runs of the root have looked at the test split.
+pub(super) fn looks(root: &Path, store: &Store) -> Option<Looks> {
+    looks::of_split(root, store, TEST).ok()
+}
+
+fn facts(record: &RunRecord, root: &Path, folder: &Path, looks: Option<Looks>) -> Vec<(String, String)> {
+    let at = std::path::absolute(folder).unwrap_or_else(|_| folder.to_path_buf());
+    let saved = match record.saved_seconds {
+        saved if saved > 0.0 => format!("; stored results saved {}", print::seconds(saved)),
+        _ => String::new(),
+    };
+    let mut rows = vec![
+        ("Experiment", record.name.clone()),
+        ("Run", record.run.clone()),
+        ("State", record.state().word().to_owned()),
+        ("Began", record.started.clone()),
+        ("Ended", record.finished.clone()),
+        ("Took", print::seconds(record.seconds) + &saved),
+        ("Config", record.config.clone()),
+        ("Folder", at.to_string_lossy().into_owned()),
+    ];
+    rows.extend(record.group.as_ref().map(|group| ("Group", group.clone())));
+    rows.extend(notes::read(folder).map(|note| ("Note", note)));
+    rows.extend(looks.map(|looks| ("Test split", of_test(looks, root))));
+    let names = [("host", "Host"), ("system", "System"), ("processor", "Processor"), ("cores", "Cores")];
+    rows.extend(names.into_iter().filter_map(|(key, name)| Some((name, record.machine.get(key)?.clone()))));
+    let memory = record.machine.get("memory").and_then(|bytes| bytes.parse().ok());
+    rows.extend(memory.map(|bytes| ("Memory", print::bytes(bytes))));
+    rows.extend(record.peak_memory.map(|bytes| ("Memory of the run at most", print::bytes(bytes))));
+    rows.extend(record.git.as_ref().map(|git| {
+        let changed = if git.dirty { ", with changes that are in no commit" } else { "" };
+        ("Git commit", format!("{}{changed}", git.commit))
+    }));
+    let rows = rows.into_iter().map(|(name, value)| (name.to_owned(), value));
+    let versions = record.versions.iter().map(|(name, version)| (name.clone(), version.clone()));
+    rows.chain(versions).collect()
+}
+
+/// How many runs have read the test split, and what that means.
+fn of_test(looks: Looks, root: &Path) -> String {
+    let Looks { runs, read, unknown } = looks;
+    let root = std::path::absolute(root).unwrap_or_else(|_| root.to_path_buf());
+    let more = match unknown {
+        0 => String::new(),
+        unknown => format!(", and of {} nobody knows any more", print::thousands(unknown)),
+    };
+    format!(
+        "read by {} of the {} runs of {}{more}, as the journal has them. What is chosen by its numbers fits it a little more \
+         each time",
+        print::thousands(read),
+        print::thousands(runs),
+        root.display()
+    )
+}
+
+fn stage(stage: &StageRecord) -> RunStage {
+    let why = match (&stage.failure, &stage.skipped) {
+        (Some(failure), _) => failure.message.clone(),
+        (None, Some(why)) => why.clone(),
+        (None, None) => words::reasons(&stage.reasons),
+    };
+    let seed = stage.seed.map_or_else(String::new, |seed| format!(", seed {seed}"));
+    RunStage {
+        id: format!("{}{seed}", stage.id),
+        kind: stage.stage.clone(),
+        outcome: stage.outcome.word().to_owned(),
+        took: print::seconds(stage.seconds),
+        saved: if stage.outcome == Outcome::Hit { print::seconds(stage.saved_seconds) } else { String::new() },
+        key: stage.key.map(|key| key.short()).unwrap_or_default(),
+        why,
+    }
+}
+
+/// The spec as it was written with the origin of each value, else as the record has it.
+fn spec(record: &RunRecord, folder: &Path) -> (String, String) {
+    let written = crate::base::fs::read(&folder.join(SPEC)).ok().and_then(|bytes| String::from_utf8(bytes).ok());
+    if let Some(written) = written {
+        let is =
+            "As it was written: template, bases, config and options in one. Behind each value stands who has set it.";
+        return (is.to_owned(), written);
+    }
+    let experiment = reproduce::experiment_of(record, &[]).ok();
+    let text =
+        experiment.map(|experiment| toml_text::document(&config::merged(&experiment), Origins::Hidden, &str::to_owned));
+    let is = "As it was resolved, with every default: who has set each value was not kept.";
+    (is.to_owned(), text.unwrap_or_default())
+}
+
+/// A word as a POSIX shell takes it.
+fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "_-+=./:,@%".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        return word.to_owned();
+    }
+    format!("'{}'", word.replace('\'', "'\\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_is_written_as_a_shell_takes_it() {
+        for (word, expected) in [
+            ("configs/x.toml", "configs/x.toml"),
+            ("train.epochs=5", "train.epochs=5"),
+            ("train.loss={ triplet = { margin = 0.2 } }", "'train.loss={ triplet = { margin = 0.2 } }'"),
+            ("it's", "'it'\\''s'"),
+            ("", "''"),
+        ] {
+            assert_eq!(quoted(word), expected);
+        }
+    }
+
+    #[test]
+    fn what_is_counted_is_said_with_what_is_not_known() {
+        let words = of_test(Looks { runs: 1200, read: 3, unknown: 2 }, Path::new("/data"));
+        assert!(words.starts_with("read by 3 of the 1,200 runs of /data, and of 2 nobody knows any more"), "{words}");
+        assert!(!of_test(Looks { runs: 1, read: 1, unknown: 0 }, Path::new("/data")).contains("nobody"));
+    }
+}

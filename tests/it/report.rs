@@ -1,0 +1,112 @@
+//! The page of a run: what the stage leaves, what the run adds, and the same made again, taken apart.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::Value as Json;
+
+use crate::project::{PLAIN_REPORT, Project, files_below, repository};
+use crate::schemas::validate;
+
+fn folder(project: &Project, run: &Json) -> PathBuf {
+    project.root().join(run["dir"].as_str().unwrap())
+}
+
+fn text(path: &Path) -> String {
+    std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+fn said(project: &Project, args: &[&str], code: i32) -> String {
+    let output = project.output(args);
+    let said = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(code), "{args:?}: {said}");
+    said
+}
+
+#[test]
+fn what_a_stage_leaves_is_the_same_in_two_stores_and_a_run_adds_what_is_its_own() {
+    let (one, other) = (Project::new(), Project::new());
+    let runs = [&one, &other].map(|project| folder(project, &project.run(&PLAIN_REPORT).json));
+    let pages = [&runs[0], &runs[1]].map(|run| text(&run.join("report/report.html")));
+    assert!(pages[0] == pages[1], "the stage's own page differs from store to store");
+    assert!(!pages[0].contains("<section id=\"run\""));
+    for run in &runs {
+        let page = text(&run.join("report.html"));
+        for part in [
+            "<section id=\"run\"",
+            "Began",
+            "run configs/smoke.toml",
+            "read by 1 of the 1 runs of",
+            "sample-validation",
+        ] {
+            assert!(page.contains(part), "{part}");
+        }
+        assert!(page.contains("smoke.toml:"), "no origin of a value");
+        // All that the stage says is on it, in its order.
+        let (before, _) = page.split_once("<section id=\"run\"").unwrap();
+        assert!(before.contains("id=\"provenance\"") && page.len() > pages[0].len());
+        assert!(text(&run.join("spec.toml")).contains("# "), "the spec as written, with who set each value");
+    }
+    assert!(text(&runs[0].join("report.html")) != text(&runs[1].join("report.html")));
+}
+
+#[test]
+fn a_report_is_made_again_where_sources_and_config_are_gone() {
+    let project = Project::new();
+    let config = project.root().join("mine.toml");
+    let pipelines = project.root().join("pipelines");
+    std::fs::create_dir_all(&pipelines).unwrap();
+    std::fs::copy(repository().join("pipelines/metric-learning.toml"), pipelines.join("metric-learning.toml")).unwrap();
+    std::fs::copy(repository().join("configs/smoke.toml"), &config).unwrap();
+    let run = project.json(&[&["run", config.to_str().unwrap(), "--json"], &PLAIN_REPORT[..]].concat(), 0);
+    let (home, id) = (folder(&project, &run), run["run"].as_str().unwrap().to_owned());
+    std::fs::remove_file(&config).unwrap();
+    std::fs::remove_dir_all(&pipelines).unwrap();
+    std::fs::remove_file(home.join("report.html")).unwrap();
+    said(&project, &["tag", &id, "paper"], 0);
+    for wanted in ["latest", "paper", &id] {
+        let report = project.json(&["report", wanted, "--json"], 0);
+        validate("report.schema.json", &report);
+        assert_eq!(report["pages"][0]["file"], home.join("report.html").to_str().unwrap());
+        assert!(text(&home.join("report.html")).contains("smoke.toml:"), "the spec as written stays");
+        std::fs::remove_file(home.join("report.html")).unwrap();
+    }
+    // With all files beside it.
+    let out = project.root().join("out");
+    said(&project, &["report", "latest", "--out", out.to_str().unwrap()], 0);
+    let files = files_below(&out);
+    assert_eq!(files, ["figures/01-training-curves.png", "metrics.json", "report.html", "report.md"]);
+    // The run's folder has it where the store does not, and neither is said.
+    std::fs::remove_dir_all(project.root().join("artifacts/store")).unwrap();
+    said(&project, &["report", &id], 0);
+    std::fs::remove_dir_all(home.join("report")).unwrap();
+    let words = said(&project, &["report", &id], 2);
+    assert!(words.contains("neither the store nor the run's folder") && words.contains("simpipe run"), "{words}");
+}
+
+#[test]
+fn a_run_without_a_report_and_a_damaged_one_have_a_page_that_says_so() {
+    let project = Project::new();
+    let run = project.run(&PLAIN_REPORT).json;
+    let home = folder(&project, &run);
+    // Others than the stage left, in the store and in the run's folder.
+    let digest =
+        run["stages"].as_array().unwrap().iter().find(|stage| stage["id"] == "report").unwrap()["files"]["report.html"]
+            ["digest"]
+            .as_str()
+            .unwrap()
+            .to_owned();
+    let object = project.root().join("artifacts/store/cas").join(&digest[..2]).join(&digest);
+    for path in [object, home.join("report/report.html")] {
+        drop(std::fs::remove_file(&path));
+        std::fs::write(&path, "<html>").unwrap();
+    }
+    said(&project, &["report", "latest"], 3);
+    let page = text(&home.join("report.html"));
+    assert!(page.contains("the page is damaged") && page.contains("match.recall@1"), "it says so, and has the numbers");
+
+    let mut record: Json = serde_json::from_str(&text(&home.join("run.json"))).unwrap();
+    record["stages"].as_array_mut().unwrap().retain(|stage| stage["id"] != "report");
+    std::fs::write(home.join("run.json"), record.to_string()).unwrap();
+    said(&project, &["report", "latest"], 0);
+    assert!(text(&home.join("report.html")).contains("has no stage <code>report</code>"));
+}
