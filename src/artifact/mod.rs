@@ -7,6 +7,7 @@ mod about;
 mod baseline;
 mod belonging;
 mod calibration;
+mod comparison_report;
 mod dataset;
 mod distance;
 mod embeddings;
@@ -36,6 +37,10 @@ pub use about::About;
 pub use baseline::{BaselineFile, Gain};
 pub use belonging::Belonging;
 pub use calibration::{Calibration, Cutpoint, Knot, Target, Thresholds};
+pub use comparison_report::{
+    ComparedCurve, ComparedDifference, ComparedField, ComparedFlip, ComparedFlips, ComparedMetric, ComparedRun,
+    ComparedValue, ComparisonReport,
+};
 pub use dataset::{DatasetInfo, Examples, Image, ImageShape};
 pub use distance::Distance;
 pub use embeddings::{Embeddings, EmbeddingsInfo};

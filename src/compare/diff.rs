@@ -94,7 +94,7 @@ impl RunDiff {
     }
 }
 
-fn versions(before: &RunRecord, now: &RunRecord) -> Vec<FieldChange> {
+pub(super) fn versions(before: &RunRecord, now: &RunRecord) -> Vec<FieldChange> {
     let names = before.versions.keys().chain(now.versions.keys()).collect::<std::collections::BTreeSet<_>>();
     let of = |record: &RunRecord, name: &String| record.versions.get(name).map(|version| Json::from(version.as_str()));
     let change = |name: &String| FieldChange { path: name.clone(), old: of(before, name), new: of(now, name) };

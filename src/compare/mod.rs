@@ -9,6 +9,7 @@ mod figures;
 mod flips;
 mod pair;
 mod queries;
+mod report;
 mod run;
 mod verdict;
 
@@ -18,6 +19,7 @@ pub use figures::{Better, MetricChange};
 pub use flips::{Flip, Flips};
 pub use pair::Unpaired;
 pub use queries::{Queries, QueryColumn};
+pub use report::{FlippedImages, Side, report};
 pub use run::{Measured, Run, RunName};
 pub use verdict::{Comparison, Judged, RunVerdict, Verdict, compare, judgeable};
 

@@ -45,7 +45,7 @@ impl Verdict {
         }
     }
 
-    fn of(change: &MetricChange) -> Self {
+    pub(super) fn of(change: &MetricChange) -> Self {
         let ends = change.low.zip(change.high);
         match (change.difference, ends, change.better) {
             (None, ..) => Self::Missing,

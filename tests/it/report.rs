@@ -1,4 +1,4 @@
-//! The page of a run: what the stage leaves, what the run adds, and the same made again, taken apart.
+//! The page of a run: what the stage leaves, what the run adds, and the same made again, taken apart, beside others.
 
 use std::path::{Path, PathBuf};
 
@@ -109,4 +109,41 @@ fn a_run_without_a_report_and_a_damaged_one_have_a_page_that_says_so() {
     std::fs::write(home.join("run.json"), record.to_string()).unwrap();
     said(&project, &["report", "latest"], 0);
     assert!(text(&home.join("report.html")).contains("has no stage <code>report</code>"));
+}
+
+#[test]
+fn several_runs_are_held_against_the_first() {
+    let project = Project::new();
+    let old = project.run(&PLAIN_REPORT).json["run"].as_str().unwrap().to_owned();
+    let new = project.run(&[&PLAIN_REPORT[..], &["--set", "train.epochs=2"]].concat()).json["run"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let seeds =
+        project.run(&[&PLAIN_REPORT[..], &["--set", "seeds=[1, 2]"]].concat()).json["run"].as_str().unwrap().to_owned();
+    let out = project.root().join("beside");
+    let report = project.json(&["report", &old, &new, &seeds, "--out", out.to_str().unwrap(), "--json"], 0);
+    validate("report.schema.json", &report);
+    assert_eq!(files_below(&out), ["comparison.json", "figures/training-curves.png", "report.html", "report.md"]);
+    let data: Json = serde_json::from_str(&text(&out.join("comparison.json"))).unwrap();
+    let fields: Vec<&str> =
+        data["fields"].as_array().unwrap().iter().map(|field| field["path"].as_str().unwrap()).collect();
+    assert!(fields.contains(&"train.epochs"), "{fields:?}");
+    // What `compare` says of the two.
+    let compared = project.output(&["compare", &new, "--baseline", &old, "--json"]);
+    let compared: Json = serde_json::from_slice(&compared.stdout).unwrap();
+    let metrics = data["metrics"].as_array().unwrap();
+    for judged in compared["runs"][0]["metrics"].as_array().unwrap() {
+        let here = metrics.iter().find(|metric| metric["name"] == judged["name"]).unwrap();
+        for name in ["low", "high", "p", "verdict"] {
+            assert_eq!(here["differences"][1][name], judged[name], "{name} of {}", judged["name"]);
+        }
+    }
+    assert_eq!(data["curves"].as_array().unwrap().len(), 4, "two runs and a group of two");
+    let page = text(&out.join("report.html"));
+    assert!(page.contains("train.epochs") && page.contains("Training curves") && !page.contains("<script"));
+    // A group alone: its means first, then a page of each seed.
+    let group = project.json(&["report", &seeds, "--json"], 0);
+    assert_eq!(group["pages"].as_array().unwrap().len(), 3);
+    assert!(text(Path::new(group["pages"][0]["file"].as_str().unwrap())).contains("over 2 seeds"));
 }

@@ -41,6 +41,7 @@ fn a_sweep_has_a_page_and_its_best_runs_again() {
         "figures/leaderboard.png",
         "figures/slices.png",
         "importance.parquet",
+        "report.html",
         "report.md",
         "trials.parquet",
     ] {
@@ -72,9 +73,9 @@ fn a_sweep_has_a_page_and_its_best_runs_again() {
     let said = String::from_utf8(said.stdout).unwrap();
     let beside = said.lines().find_map(|line| line.strip_prefix("page: ")).unwrap();
     let bytes = |path: &Path| std::fs::read(path).unwrap();
-    assert_eq!(bytes(Path::new(beside)), bytes(&out.join("report.md")));
+    assert_eq!(bytes(Path::new(beside)), bytes(&out.join("report.html")));
     project.json(&["sweep", "report", "--json"], 0);
-    assert_eq!(bytes(Path::new(beside)), bytes(&out.join("report.md")));
+    assert_eq!(bytes(Path::new(beside)), bytes(&out.join("report.html")));
     // The page is none of the sweep's own: it still goes on and is one sweep.
     assert_eq!(project.json(&["sweep", "status", "--json"], 0)["state"], "done");
 }

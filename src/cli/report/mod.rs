@@ -1,6 +1,8 @@
-//! `simpipe report`: the page of a run, made again from what its stages have left.
+//! `simpipe report`: the page of a run, made again from what its stages have left, or one about several runs.
 
-use std::io::Write;
+mod comparison;
+
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -15,23 +17,25 @@ use crate::base::file_name::FileName;
 use crate::base::fs::create_dirs;
 use crate::base::interrupt::LeftToEnd;
 use crate::error::{Error, Exit};
-use crate::report::{RunBlock, run_page as page_without_report, with_run};
+use crate::report::{ReportError, RunBlock, run_page as page_without_report, with_run};
 use crate::runner::{RunRecord, StageRecord};
 use crate::store::Store;
 
-/// Make the page of a run again: its report, with machine, command, stages and times of the run. Neither config
-/// nor data is needed any more.
+/// Make the page of a run again: its report, with machine, command, stages and times of the run; of several runs one page
+/// that holds each against the first. Neither config nor data is needed any more.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   simpipe report latest
   simpipe report cifar10 --out page --open
-  simpipe report paper --out paper --json")]
+  simpipe report paper --out paper --json
+  simpipe report triplet softmax proxy-anchor --out comparison")]
 pub(super) struct ReportArgs {
-    /// A run as `show` takes it: its id, the start of one, its folder, an experiment's name, a tag or `latest`.
+    /// A run as `show` takes it: its id, the start of one, its folder, an experiment's name, a tag or `latest`. The first of
+    /// several is the one that the others are held against.
     #[arg(required = true, value_name = "RUN")]
-    run: String,
+    runs: Vec<String>,
     /// The folder of the page, and of all files of the report beside it; files of these names in it are replaced [default:
-    /// the page alone, into the run's folder].
+    /// the page alone, into the run's folder; of several runs `comparison`].
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     /// Show the page in the browser.
@@ -55,12 +59,18 @@ struct Written {
 }
 
 pub(super) fn exec(args: &ReportArgs, out: &mut dyn Write) -> Result<Exit, Error> {
+    let [run] = args.runs.as_slice() else { return comparison::exec(args, out) };
     let root = args.place.root_here()?;
-    let folder = args.place.run_folder(&root, &args.run)?;
+    let folder = args.place.run_folder(&root, run)?;
     let record = RunRecord::read(&folder)?;
     let store = args.place.open_store_to_read(&root)?;
     let mut pages = Vec::new();
     if record.is_group() {
+        let page = comparison::of_group(args, run)?;
+        let block = run_page::block(&record, &root, &folder, run_page::looks(&root, &store));
+        let path = run_page::place(args.out.as_deref().unwrap_or(&folder), KIND);
+        put(&path, with_run(&page, &block).unwrap_or(page).as_bytes())?;
+        pages.push(Written { run: record.run.clone(), path, damaged: false });
         for run in &record.seeds {
             let record = RunRecord::read(&root.join(&run.dir))?;
             let out = args.out.as_deref().map(|out| out.join(format!("seed-{}", run.seed)));
@@ -190,6 +200,13 @@ fn put(path: &Path, bytes: &[u8]) -> Result<(), Error> {
         create_dirs(folder).map_err(|error| sink::unwritable(folder, &error, HELP))?;
     }
     sink::write(path, bytes).map_err(|error| sink::unwritable(path, &error, HELP))
+}
+
+fn undrawn(error: ReportError) -> Error {
+    match error {
+        ReportError::Io { path, source } => sink::unwritable(&path, &source, HELP),
+        other => Error::Output(io::Error::other(other.to_string())),
+    }
 }
 
 /// Hands the page to the system's own program for such files.

@@ -8,13 +8,14 @@ use clap::Args;
 use super::look::{Seen, WhichOptions};
 use super::view;
 use crate::artifact::{SweepReport, write_json};
-use crate::cli::page::{PAGE, Page};
+use crate::cli::page::Page;
 use crate::cli::print::{self, shown};
 use crate::cli::reproduce::experiment_of;
 use crate::cli::toml_text::{self, Origins};
 use crate::cli::{config, threads};
 use crate::error::{Error, Exit};
 use crate::report::sweep::{SweepFigure, page};
+use crate::report::sweep_page;
 use crate::runner::RunRecord;
 use crate::runner::sweep::{State, Trial};
 
@@ -32,7 +33,8 @@ pub(super) struct ReportArgs {
     out: Option<PathBuf>,
 }
 
-/// The file of the best experiment.
+/// The file of the page, beside the one for pull requests, and that of the best experiment.
+const HTML: &str = "report.html";
 const BEST: &str = "best.toml";
 const HELP: &str = "choose a folder that you may write: `--out DIR`";
 
@@ -48,7 +50,7 @@ pub(super) fn report(args: &ReportArgs, out: &mut dyn Write) -> Result<Exit, Err
         return Ok(Exit::Done);
     }
     writeln!(out, "{}", view::summary(state))?;
-    writeln!(out, "page: {}", shown(target.join(PAGE).display()))?;
+    writeln!(out, "page: {}", shown(target.join(HTML).display()))?;
     Ok(Exit::Done)
 }
 
@@ -67,11 +69,17 @@ fn write(report: &SweepReport, folder: &Path) -> Result<(), Error> {
     let mut written = Page::create(folder, HELP)?;
     write_json(&folder.join(SweepReport::FILE), report)?;
     report.write_tables(folder)?;
-    for figure in SweepFigure::all(report) {
-        written.figure(&figure.file_name(), |path| figure.draw(report, path))?;
+    let mut shown = Vec::new();
+    for (at, figure) in SweepFigure::all(report).iter().enumerate() {
+        written.figure(&figure.file_name(), |path| {
+            let (drawn, svg) = figure.show(report, path, at)?;
+            shown.push((drawn.clone(), svg));
+            Ok(drawn)
+        })?;
     }
     let best = report.winners.first().and_then(|winner| winner.toml.as_deref());
     best.map_or(Ok(()), |toml| written.put(BEST, toml))?;
+    written.put(HTML, &sweep_page(report, &shown))?;
     written.finish(|figures| page(report, figures, best.map(|_| BEST)))?;
     Ok(())
 }

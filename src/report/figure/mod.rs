@@ -7,6 +7,7 @@ mod absent;
 pub(super) mod body;
 mod confusion_matrix;
 mod lines;
+pub(super) mod losses_beside;
 mod metrics_over_distance;
 mod near_copies;
 mod neighbours;

@@ -74,7 +74,7 @@ fn write_strip(out: &mut String, data: &ReportData, pictures: &Pictures, strip: 
     Ok(())
 }
 
-fn write_tile(out: &mut String, address: &str, tile: &Tile, file: Option<&str>) {
+pub(super) fn write_tile(out: &mut String, address: &str, tile: &Tile, file: Option<&str>) {
     let class = match tile.verdict {
         None => "tile",
         Some(true) => "tile right",

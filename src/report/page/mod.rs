@@ -4,6 +4,7 @@
 //! or path enters it.
 
 mod chart;
+pub(super) mod comparison;
 mod details;
 mod document;
 mod first;
@@ -14,6 +15,7 @@ mod policy;
 mod provenance;
 mod run_block;
 mod sections;
+mod sweep;
 
 use super::figure::body::Body;
 use super::inline;
@@ -21,8 +23,10 @@ use super::mark::thumbnail;
 use super::{Baselines, Judgement, ReportData, ReportError, Shown};
 use crate::artifact::Image;
 
+pub use comparison::comparison_page;
 pub(super) use html::escape;
 pub use run_block::{RunBlock, RunStage, run_page, with_run};
+pub use sweep::sweep_page;
 
 /// A part of the page under a heading of its own.
 struct Section {

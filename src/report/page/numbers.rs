@@ -59,7 +59,7 @@ fn cell(value: f64) -> String {
 }
 
 /// Curves that share their places stand in one table.
-fn curves(lines: &Lines) -> Vec<Table> {
+pub(super) fn curves(lines: &Lines) -> Vec<Table> {
     let mut groups: Vec<Vec<&Series>> = Vec::new();
     for series in lines.series.iter().filter(|series| series.listed && !series.points.is_empty()) {
         let places = |series: &Series| series.points.iter().map(|point| point.0.to_bits()).collect::<Vec<u64>>();

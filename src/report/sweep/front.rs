@@ -1,7 +1,6 @@
 //! Each two objectives against each other, and what no other point beats.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
 use super::plane::{Axis, Grid, Plane, stroke};
 use super::scale::Scale;
@@ -16,7 +15,7 @@ const MOST_PANELS: usize = 6;
 /// Trials of a front that are named beside their points.
 const MOST_NAMED: usize = 12;
 
-pub(super) fn draw(report: &SweepReport, path: &Path) -> Result<Drawn, ReportError> {
+pub(super) fn draw(report: &SweepReport) -> Result<(Canvas, Drawn), ReportError> {
     let count = report.objectives.len();
     let pairs = (0..count).flat_map(|one| (one + 1..count).map(move |other| (one, other)));
     let pairs: Vec<(usize, usize)> = pairs.take(MOST_PANELS).collect();
@@ -46,8 +45,8 @@ pub(super) fn draw(report: &SweepReport, path: &Path) -> Result<Drawn, ReportErr
         let right = canvas.width() - theme::MARGIN;
         chart::legend(&mut canvas, right, theme::MARGIN + 4.0, &entries);
     }
-    canvas.save(path)?;
-    Ok(described(report, title, &ranked))
+    let drawn = described(report, title, &ranked);
+    Ok((canvas, drawn))
 }
 
 fn value(trial: &SweepTrial, objective: usize) -> Option<f64> {

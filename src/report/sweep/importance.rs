@@ -1,7 +1,6 @@
 //! How much each parameter explains.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
 use super::plane::{Axis, BELOW, Plane, stroke};
 use super::scale::Scale;
@@ -26,7 +25,7 @@ struct Row {
     shares: Vec<Option<f64>>,
 }
 
-pub(super) fn draw(report: &SweepReport, path: &Path) -> Result<Drawn, ReportError> {
+pub(super) fn draw(report: &SweepReport) -> Result<(Canvas, Drawn), ReportError> {
     let computed: Vec<&SweepImportance> = report.importance.iter().filter(|one| one.missing.is_none()).collect();
     let rows = rows(report, &computed);
     let title = "Importance of each parameter".to_owned();
@@ -44,8 +43,8 @@ pub(super) fn draw(report: &SweepReport, path: &Path) -> Result<Drawn, ReportErr
         bars(&mut canvas, &rows, computed.len(), area, height / rows.len().max(1) as f64);
         legend(&mut canvas, &computed);
     }
-    canvas.save(path)?;
-    Ok(described(title, &computed, &rows, &why(report)))
+    let drawn = described(title, &computed, &rows, &why(report));
+    Ok((canvas, drawn))
 }
 
 /// Parameters by the share of the first objective, and what is left at the end.

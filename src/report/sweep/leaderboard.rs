@@ -1,7 +1,6 @@
 //! The best points, each with the interval of its value.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
 use plotters::style::RGBColor;
 
@@ -31,7 +30,7 @@ const WIDTH: u32 = 1600;
 /// A point and its value.
 type Row<'a> = (&'a SweepTrial, &'a SweepValue);
 
-pub(super) fn draw(report: &SweepReport, objective: usize, path: &Path) -> Result<Drawn, ReportError> {
+pub(super) fn draw(report: &SweepReport, objective: usize) -> Result<(Canvas, Drawn), ReportError> {
     let ranked = report.trials.iter().filter(|trial| trial.rank.is_some());
     let all: Vec<Row<'_>> = ranked.filter_map(|trial| Some((trial, trial.values.get(objective)?.as_ref()?))).collect();
     let rows = &all[..all.len().min(SHOWN)];
@@ -55,8 +54,8 @@ pub(super) fn draw(report: &SweepReport, objective: usize, path: &Path) -> Resul
         plane(&mut canvas, report, objective, (rows, &column), area);
         legend(&mut canvas, rows);
     }
-    canvas.save(path)?;
-    Ok(described(report, title, rows))
+    let drawn = described(report, title, rows);
+    Ok((canvas, drawn))
 }
 
 /// What each row tried, in lines, with the room for it.

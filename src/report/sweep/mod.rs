@@ -3,7 +3,7 @@
 mod front;
 mod importance;
 mod leaderboard;
-mod page;
+pub(super) mod page;
 mod parallel;
 pub(super) mod plane;
 mod rungs;
@@ -17,8 +17,7 @@ use std::path::Path;
 use plotters::style::RGBColor;
 
 use super::canvas::{Area, Canvas};
-use super::theme;
-use super::{Drawn, ReportError};
+use super::{Drawn, ReportError, svg, theme};
 use crate::artifact::{SweepDirection, SweepObjective, SweepReport, SweepTrial, SweepValues};
 
 pub use page::page;
@@ -74,13 +73,30 @@ impl SweepFigure {
     /// # Errors
     /// If the file can't be written.
     pub fn draw(&self, report: &SweepReport, path: &Path) -> Result<Drawn, ReportError> {
+        let (canvas, drawn) = self.paint(report)?;
+        canvas.save(path)?;
+        Ok(drawn)
+    }
+
+    /// Draws the figure into a PNG file, and for the page as its `position`th picture.
+    ///
+    /// # Errors
+    /// If the file can't be written.
+    pub fn show(&self, report: &SweepReport, path: &Path, position: usize) -> Result<(Drawn, String), ReportError> {
+        let (canvas, drawn) = self.paint(report)?;
+        canvas.save(path)?;
+        let svg = svg::svg(&canvas, position, &drawn.alt)?;
+        Ok((drawn, svg))
+    }
+
+    fn paint(&self, report: &SweepReport) -> Result<(Canvas, Drawn), ReportError> {
         match self {
-            Self::Leaderboard(objective) => leaderboard::draw(report, *objective, path),
-            Self::Parallel => parallel::draw(report, path),
-            Self::Importance => importance::draw(report, path),
-            Self::Slices(objective) => slices::draw(report, *objective, path),
-            Self::Rungs => rungs::draw(report, path),
-            Self::Front => front::draw(report, path),
+            Self::Leaderboard(objective) => leaderboard::draw(report, *objective),
+            Self::Parallel => parallel::draw(report),
+            Self::Importance => importance::draw(report),
+            Self::Slices(objective) => slices::draw(report, *objective),
+            Self::Rungs => rungs::draw(report),
+            Self::Front => front::draw(report),
         }
     }
 }

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::importance::{DOUBTFUL, sentence};
 use super::leaderboard::SHOWN;
 use super::{count_of, figure, short_name, tried, value_words};
-use crate::artifact::{SweepInterval, SweepReport, SweepState, SweepTrial, SweepValue};
+use crate::artifact::{SweepInterval, SweepReport, SweepState, SweepTrial, SweepValue, SweepWinner};
 use crate::base::visible::visible;
 use crate::report::Drawn;
 use crate::report::markdown::escape;
@@ -42,7 +42,8 @@ pub fn page(report: &SweepReport, figures: &[(String, Drawn)], best: Option<&str
     page + "\n"
 }
 
-fn opening(report: &SweepReport) -> String {
+/// What the sweep is, in a sentence.
+pub(in crate::report) fn opening(report: &SweepReport) -> String {
     let counts = &report.counts;
     let mut text =
         format!("{} of {}, method {}", counts.finished, count_of(counts.total, "point", "points"), report.method);
@@ -69,16 +70,9 @@ fn winners(page: &mut String, report: &SweepReport, best: Option<&str>) {
         line(page, &escape(&format!("None: {}.", report.statement)));
         return;
     }
-    for winner in report.winners.iter().take(WINNERS) {
-        let Some(trial) = report.trial(winner.trial) else { continue };
-        let gave = report.objectives.iter().zip(&trial.values);
-        let gave: Vec<String> = gave
-            .filter_map(|(objective, value)| Some(format!("{} {}", objective.metric, cell(value.as_ref()?))))
-            .collect();
-        let text = format!("Trial {}: {}, with {}.", winner.trial, gave.join(", "), tried(report, trial));
+    for (text, command) in won(report) {
         line(page, &escape(&text));
-        let options = winner.set.iter().map(|option| format!(" \\\n  --set '{option}'"));
-        code(page, "sh", &format!("simpipe run {}{}", report.config, options.collect::<String>()));
+        code(page, "sh", &command);
     }
     if report.winners.len() > WINNERS {
         line(page, &format!("{WINNERS} of {}; `sweep.json` has all.", report.winners.len()));
@@ -86,6 +80,21 @@ fn winners(page: &mut String, report: &SweepReport, best: Option<&str>) {
     if let Some(file) = best {
         line(page, &format!("The whole experiment is [{file}]({file}): `simpipe run {file}`."));
     }
+}
+
+/// Of each of the best what it gave, and the command that gives it again.
+pub(in crate::report) fn won(report: &SweepReport) -> Vec<(String, String)> {
+    let one = |winner: &SweepWinner| {
+        let trial = report.trial(winner.trial)?;
+        let gave = report.objectives.iter().zip(&trial.values);
+        let gave: Vec<String> = gave
+            .filter_map(|(objective, value)| Some(format!("{} {}", objective.metric, cell(value.as_ref()?))))
+            .collect();
+        let text = format!("Trial {}: {}, with {}.", winner.trial, gave.join(", "), tried(report, trial));
+        let options = winner.set.iter().map(|option| format!(" \\\n  --set '{option}'"));
+        Some((text, format!("simpipe run {}{}", report.config, options.collect::<String>())))
+    };
+    report.winners.iter().take(WINNERS).filter_map(one).collect()
 }
 
 /// A block of code, whatever is in it.
@@ -105,11 +114,23 @@ fn cell(value: &SweepValue) -> String {
 
 fn leaderboard(page: &mut String, report: &SweepReport) {
     section(page, "Leaderboard");
-    let ranked: Vec<&SweepTrial> = report.trials.iter().filter(|trial| trial.rank.is_some()).collect();
-    if ranked.is_empty() {
+    let (header, rows, of) = ranked(report);
+    if rows.is_empty() {
         line(page, "No trial is finished.");
         return;
     }
+    table(page, &header, &rows);
+    if of > rows.len() {
+        line(page, &format!("The best {} of {of}; `trials.parquet` has all.", rows.len()));
+    }
+}
+
+/// A table, and how many rows there are in all.
+type Listed = (Vec<String>, Vec<Vec<String>>, usize);
+
+/// The best trials with their values and parameters.
+pub(in crate::report) fn ranked(report: &SweepReport) -> Listed {
+    let ranked: Vec<&SweepTrial> = report.trials.iter().filter(|trial| trial.rank.is_some()).collect();
     let on_rungs = ranked.iter().any(|trial| trial.epochs.is_some());
     let parameters = report.parameters.len().min(MOST_COLUMNS);
     let mut header = words(["Trial"]);
@@ -131,10 +152,7 @@ fn leaderboard(page: &mut String, report: &SweepReport) {
         }));
         cells
     };
-    table(page, &header, &ranked.iter().take(SHOWN).map(row).collect::<Vec<_>>());
-    if ranked.len() > SHOWN {
-        line(page, &format!("The best {SHOWN} of {}; `trials.parquet` has all.", ranked.len()));
-    }
+    (header, ranked.iter().take(SHOWN).map(row).collect(), ranked.len())
 }
 
 fn interval(trial: &SweepTrial) -> &'static str {
@@ -150,13 +168,27 @@ fn importance(page: &mut String, report: &SweepReport) {
         return;
     }
     section(page, "What mattered");
-    report.importance.iter().for_each(|found| line(page, &escape(&sentence(found))));
+    sentences(report).iter().for_each(|text| line(page, &escape(text)));
+    if let Some((header, rows)) = shares(report) {
+        table(page, &header, &rows);
+    }
+}
+
+/// What is to be said of the importance of parameters.
+pub(in crate::report) fn sentences(report: &SweepReport) -> Vec<String> {
+    let mut all: Vec<String> = report.importance.iter().map(sentence).collect();
+    let mut computed = report.importance.iter().filter(|found| found.missing.is_none()).peekable();
+    if computed.peek().is_some() && computed.all(|found| found.r2.is_some_and(|r2| r2 < DOUBTFUL)) {
+        all.push("More trials, or fewer parameters, would make a forest that predicts something.".to_owned());
+    }
+    all
+}
+
+/// The share of each parameter, the largest first; `None` where there are none.
+pub(in crate::report) fn shares(report: &SweepReport) -> Option<(Vec<String>, Vec<Vec<String>>)> {
     let computed: Vec<_> = report.importance.iter().filter(|found| found.missing.is_none()).collect();
     if computed.is_empty() {
-        return;
-    }
-    if computed.iter().all(|found| found.r2.is_some_and(|r2| r2 < DOUBTFUL)) {
-        line(page, "More trials, or fewer parameters, would make a forest that predicts something.");
+        return None;
     }
     let share = |share: Option<f64>| share.map_or_else(|| "–".to_owned(), |share| format!("{:.1} %", share * 100.0));
     let mut header = words(["Parameter"]);
@@ -171,21 +203,27 @@ fn importance(page: &mut String, report: &SweepReport) {
     let mut rows: Vec<Vec<String>> = rows.into_iter().map(|(_, row)| row).collect();
     let together = computed.iter().map(|found| share(found.interactions));
     rows.push(std::iter::once("only several together".to_owned()).chain(together).collect());
-    table(page, &header, &rows);
+    Some((header, rows))
 }
 
 fn failures(page: &mut String, report: &SweepReport) {
-    let failed: Vec<&SweepTrial> = report.trials.iter().filter(|trial| trial.state == SweepState::Failed).collect();
-    if failed.is_empty() {
+    let (header, rows, of) = failed(report);
+    if rows.is_empty() {
         return;
     }
     section(page, "Failed trials");
+    table(page, &header, &rows);
+    if of > rows.len() {
+        line(page, &format!("{} of {of}; `trials.parquet` has all.", rows.len()));
+    }
+}
+
+/// Trials that failed, and why.
+pub(in crate::report) fn failed(report: &SweepReport) -> Listed {
+    let failed: Vec<&SweepTrial> = report.trials.iter().filter(|trial| trial.state == SweepState::Failed).collect();
     let row = |trial: &&SweepTrial| {
         let reason = trial.reason.clone().unwrap_or_default();
         vec![trial.trial.to_string(), reason, tried(report, trial)]
     };
-    table(page, &words(["Trial", "Why", "With"]), &failed.iter().take(FAILURES).map(row).collect::<Vec<_>>());
-    if failed.len() > FAILURES {
-        line(page, &format!("{FAILURES} of {}; `trials.parquet` has all.", failed.len()));
-    }
+    (words(["Trial", "Why", "With"]), failed.iter().take(FAILURES).map(row).collect(), failed.len())
 }

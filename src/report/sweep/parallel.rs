@@ -1,7 +1,6 @@
 //! Parallel coordinates (Inselberg 1985): every point as a line through all that varied and what it gave.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
 use plotters::style::RGBColor;
 
@@ -41,7 +40,7 @@ struct Lines<'a> {
     maximize: bool,
 }
 
-pub(super) fn draw(report: &SweepReport, path: &Path) -> Result<Drawn, ReportError> {
+pub(super) fn draw(report: &SweepReport) -> Result<(Canvas, Drawn), ReportError> {
     let lines = lines(report);
     let title = "Parallel coordinates".to_owned();
     let more = report.parameters.len().saturating_sub(MOST_AXES);
@@ -66,8 +65,8 @@ pub(super) fn draw(report: &SweepReport, path: &Path) -> Result<Drawn, ReportErr
         all_lines(&mut canvas, report, &lines, area);
         all_axes(&mut canvas, &lines, area);
     }
-    canvas.save(path)?;
-    Ok(described(report, title, &lines))
+    let drawn = described(report, title, &lines);
+    Ok((canvas, drawn))
 }
 
 fn lines(report: &SweepReport) -> Lines<'_> {

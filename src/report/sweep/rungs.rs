@@ -1,7 +1,6 @@
 //! Values by epochs, where only some points are trained the whole way: who went on, and whether the order held.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
 use super::plane::{Axis, BELOW, LEFT, Plane, stroke};
 use super::scale::{Scale, ends};
@@ -17,7 +16,7 @@ const FACTORS: f64 = 6.0;
 /// What became of one point: its values by epochs, in their order.
 type Curve = Vec<(f64, f64)>;
 
-pub(super) fn draw(report: &SweepReport, path: &Path) -> Result<Drawn, ReportError> {
+pub(super) fn draw(report: &SweepReport) -> Result<(Canvas, Drawn), ReportError> {
     let curves = curves(report);
     let title = format!("{} by epochs", metric(report, 0));
     let lengths = lengths(&curves);
@@ -42,8 +41,8 @@ pub(super) fn draw(report: &SweepReport, path: &Path) -> Result<Drawn, ReportErr
         plane(&mut canvas, report, &curves, &lengths, area);
         legend(&mut canvas);
     }
-    canvas.save(path)?;
-    Ok(described(title, &curves, &counts))
+    let drawn = described(title, &curves, &counts);
+    Ok((canvas, drawn))
 }
 
 /// The curve of each point, by the trial that began it; further seeds are no part of one.

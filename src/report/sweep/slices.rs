@@ -1,7 +1,6 @@
 //! The objective over each parameter.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
 use super::plane::{Axis, Grid, Plane, panel_title, stroke};
 use super::scale::Scale;
@@ -18,7 +17,7 @@ const SPREAD: f64 = 0.5;
 
 type Points<'a> = [(&'a SweepTrial, f64)];
 
-pub(super) fn draw(report: &SweepReport, objective: usize, path: &Path) -> Result<Drawn, ReportError> {
+pub(super) fn draw(report: &SweepReport, objective: usize) -> Result<(Canvas, Drawn), ReportError> {
     let points = report.points(objective);
     let values: Vec<f64> = points.iter().map(|(_, value)| *value).collect();
     let scale = Scale::of_values(&values);
@@ -37,8 +36,8 @@ pub(super) fn draw(report: &SweepReport, objective: usize, path: &Path) -> Resul
             panel(&mut canvas, report, (objective, &points), parameter, &scale, *area);
         }
     }
-    canvas.save(path)?;
-    Ok(described(report, title, &points))
+    let drawn = described(report, title, &points);
+    Ok((canvas, drawn))
 }
 
 fn subtitle(report: &SweepReport, points: usize, shown: usize, far: usize) -> String {

@@ -1,0 +1,283 @@
+//! A page about several runs, each held against the first: what differs, metrics with intervals, curves, flipped queries.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+use serde_json::Value as Json;
+
+use super::Section;
+use super::chart::write_tile;
+use super::document::framed;
+use super::html::{details, escape, paragraph, shown, table};
+use super::numbers::curves;
+use crate::artifact::{
+    ComparedDifference, ComparedField, ComparedFlips, ComparedMetric, ComparedValue, ComparisonReport, Image,
+};
+use crate::report::chart::number;
+use crate::report::figure::body::{Body, Tile, Tone};
+use crate::report::figure::losses_beside;
+use crate::report::inline::address;
+use crate::report::mark::thumbnail;
+use crate::report::summary::{value, words};
+use crate::report::{ReportError, svg};
+
+/// Numbers of the first table: the others are in those of the differences.
+const FIRST: usize = 6;
+/// Runs that a table of fields has a column for.
+const MOST_COLUMNS: usize = 12;
+/// The longer side of a thumbnail, in pixels.
+const SIDE: usize = 64;
+
+/// The page; `images` are those of flipped queries, by stage and query.
+///
+/// # Errors
+/// If a picture can't be drawn.
+pub fn comparison_page(
+    report: &ComparisonReport,
+    images: &BTreeMap<(String, u64), Image>,
+) -> Result<String, ReportError> {
+    let mut sections = vec![Section { id: "runs", title: "Runs", body: runs(report) }];
+    if let [_] = report.runs.as_slice() {
+        sections.push(Section { id: "numbers", title: "Numbers", body: numbers(report) });
+        sections.push(Section { id: "training", title: "Training", body: training(report)? });
+    } else {
+        sections.push(Section { id: "differences", title: "Differences", body: differences(report) });
+        sections.push(Section { id: "specs", title: "What was changed", body: specs(report) });
+        sections.push(Section { id: "training", title: "Training", body: training(report)? });
+        sections.push(Section { id: "flips", title: "Flipped queries", body: flips(report, images)? });
+    }
+    if !report.notes.is_empty() {
+        let notes: Vec<String> = report.notes.iter().map(|note| format!("<li>{}</li>", escape(note))).collect();
+        sections.push(Section { id: "notes", title: "Not there", body: format!("<ul>{}</ul>", notes.concat()) });
+    }
+    let names: Vec<&str> = report.runs.iter().map(|run| run.name.as_str()).collect();
+    let title = match report.runs.as_slice() {
+        [run] => format!("{} over {} seeds", run.name, run.seeds.len()),
+        runs => format!("Comparison of {} runs", runs.len()),
+    };
+    let names = (names.len() > 1).then(|| names.join(", "));
+    Ok(framed(&title, names.as_deref(), &sections, None))
+}
+
+/// `0.5123 [0.4801, 0.5402]`.
+pub(in crate::report) fn sure(found: &ComparedValue) -> String {
+    let ends = found.low.zip(found.high).map_or_else(String::new, |(low, high)| format!(" [{low:.4}, {high:.4}]"));
+    value(found.value) + &ends
+}
+
+/// `+0.0123 [+0.0040, +0.0210]`.
+pub(in crate::report) fn how_much(found: &ComparedDifference) -> String {
+    let ends = found.low.zip(found.high).map_or_else(String::new, |(low, high)| format!(" [{low:+.4}, {high:+.4}]"));
+    found.value.map_or_else(|| "–".to_owned(), |difference| format!("{difference:+.4}{ends}"))
+}
+
+/// The runs, groups of seeds first, with the numbers that can be judged.
+fn runs(report: &ComparisonReport) -> String {
+    let mut order: Vec<usize> = (0..report.runs.len()).collect();
+    order.sort_by_key(|at| !report.runs[*at].group); // stable
+    let judged: Vec<&ComparedMetric> =
+        report.metrics.iter().filter(|metric| metric.higher_is_better.is_some()).collect();
+    let row = |at: &usize| {
+        let run = &report.runs[*at];
+        let seeds: Vec<String> = run.seeds.iter().map(u64::to_string).collect();
+        let fixed = words([&(at + 1).to_string(), &run.name, &run.run, &seeds.join(", ")]);
+        let values = judged
+            .iter()
+            .take(FIRST)
+            .map(|metric| metric.values.get(*at).and_then(Option::as_ref).map_or_else(|| "–".to_owned(), sure));
+        fixed.into_iter().chain(values).collect::<Vec<String>>()
+    };
+    let rows: Vec<Vec<String>> = order.iter().map(row).collect();
+    let header = words(["", "Experiment", "Run", "Seeds"]).into_iter();
+    let header: Vec<String> = header.chain(judged.iter().take(FIRST).map(|metric| metric.name.clone())).collect();
+    let groups = report.runs.iter().filter(|run| run.group).count();
+    let first = if report.runs.len() > 1 { "Each run is held against the first. " } else { "" };
+    let mut out = paragraph(&format!(
+        "{first}Intervals are of 95 %: of a single run those of other queries like these, which \
+         know nothing of other seeds; of a group of seeds those of the mean over its trainings."
+    ));
+    if groups == 0 {
+        out += &paragraph("No run has several seeds: what another training would give is not known.");
+    }
+    out + &table(
+        &format!("The runs: {}", shown(judged.len().min(FIRST), judged.len(), "numbers that can be judged")),
+        &header,
+        &rows,
+    )
+}
+
+/// Every number of a group.
+fn numbers(report: &ComparisonReport) -> String {
+    let row = |metric: &ComparedMetric| {
+        let value = metric.values.first().and_then(Option::as_ref).map_or_else(dash, sure);
+        words([&metric.name, &value])
+    };
+    let rows: Vec<Vec<String>> = report.metrics.iter().map(row).collect();
+    table("Means over the trainings, with 95 % t-intervals", &words(["Number", "Mean"]), &rows)
+}
+
+/// Of each run a table against the first.
+fn differences(report: &ComparisonReport) -> String {
+    let header = words(["Number", "First run", "This run", "Difference [95 %]", "p", "Verdict"]);
+    let mut out = String::new();
+    if report.comparisons > 1 {
+        out += &paragraph(&format!(
+            "{} differences, each judged by itself: of so many some seem real by chance. An interval that holds 0 is no \
+             difference.",
+            number(report.comparisons as f64, 0)
+        ));
+    }
+    for at in 1..report.runs.len() {
+        let of = |metric: &ComparedMetric| {
+            let found = metric.differences.get(at)?.as_ref()?;
+            let value = |run: usize| metric.values.get(run)?.as_ref().map(sure);
+            let (first, this) = (value(0).unwrap_or_else(dash), value(at).unwrap_or_else(dash));
+            let p = found.p.map_or_else(dash, |p| format!("{p:.4}"));
+            Some((
+                words([&metric.name, &first, &this, &how_much(found), &p, &found.verdict]),
+                found.verdict != "unknown",
+            ))
+        };
+        let rows: Vec<(Vec<String>, bool)> = report.metrics.iter().filter_map(of).collect();
+        let (judged, others): (Vec<_>, Vec<_>) = rows.into_iter().partition(|(_, judged)| *judged);
+        let rows = |rows: Vec<(Vec<String>, bool)>| rows.into_iter().map(|(row, _)| row).collect::<Vec<_>>();
+        let (judged, others) = (rows(judged), rows(others));
+        let _ = write!(out, "<h3>{}</h3>", escape(&format!("{} against {}", report.label(at), report.label(0))));
+        if judged.is_empty() {
+            out += &paragraph("No difference can be judged.");
+        } else {
+            out += &table("Differences that can be judged", &header, &judged);
+        }
+        if !others.is_empty() {
+            let name = format!("Other numbers that differ: {}", others.len());
+            out += &details(&name, &table(&name, &header, &others));
+        }
+        out += &whys(report, at);
+    }
+    out
+}
+
+fn dash() -> String {
+    "–".to_owned()
+}
+
+/// Why there is no interval, each reason once.
+fn whys(report: &ComparisonReport, at: usize) -> String {
+    let mut told: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for metric in &report.metrics {
+        let found = metric.differences.get(at).and_then(Option::as_ref);
+        if let Some(why) = found.and_then(|found| found.why.as_deref()) {
+            told.entry(why).or_default().push(&metric.name);
+        }
+    }
+    let item = |(why, names): (&str, Vec<&str>)| {
+        let more = if names.len() > 3 { format!(" and {} more", names.len() - 3) } else { String::new() };
+        let names: Vec<&str> = names.into_iter().take(3).collect();
+        format!("<li>{}{}: {}</li>", escape(&names.join(", ")), more, escape(why))
+    };
+    let items: String = told.into_iter().map(item).collect();
+    if items.is_empty() { items } else { details("Numbers without an interval", &format!("<ul>{items}</ul>")) }
+}
+
+fn specs(report: &ComparisonReport) -> String {
+    let mut out = if report.fields.is_empty() {
+        paragraph("The specs are the same in every field.")
+    } else {
+        fields(report, "Fields of the spec that differ", &report.fields)
+    };
+    if !report.versions.is_empty() {
+        out += &fields(report, "What they were computed by, where that differs", &report.versions);
+    }
+    out
+}
+
+fn fields(report: &ComparisonReport, caption: &str, fields: &[ComparedField]) -> String {
+    let columns = report.runs.len().min(MOST_COLUMNS);
+    let caption = format!("{caption}: {}", shown(columns, report.runs.len(), "runs"));
+    let header: Vec<String> =
+        std::iter::once("Field".to_owned()).chain((0..columns).map(|at| report.label(at))).collect();
+    let row = |field: &ComparedField| {
+        let values = field.values.iter().take(columns).map(|value| value.as_ref().map_or_else(dash, in_short));
+        std::iter::once(field.path.clone()).chain(values).collect::<Vec<String>>()
+    };
+    table(&caption, &header, &fields.iter().map(row).collect::<Vec<_>>())
+}
+
+/// A value of a spec, cut where it fills the page.
+pub(in crate::report) fn in_short(value: &Json) -> String {
+    const LONGEST: usize = 200;
+    let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    if text.chars().count() <= LONGEST { text } else { text.chars().take(LONGEST).chain("…".chars()).collect() }
+}
+
+fn training(report: &ComparisonReport) -> Result<String, ReportError> {
+    let Some((figure, canvas)) = losses_beside::draw(report)? else {
+        return Ok(paragraph("No run has a training whose losses are there."));
+    };
+    let mut out = format!("<p class=\"muted\">{}</p>", escape(&figure.subtitle));
+    let _ = write!(
+        out,
+        "<div class=\"plot\" role=\"group\" tabindex=\"0\" aria-label=\"{}\">{}</div>",
+        escape(&figure.title),
+        svg::svg(&canvas, 0, &figure.alt)?
+    );
+    out += &paragraph(&figure.reading);
+    if let Body::Lines(lines) = &figure.body {
+        for table in curves(lines) {
+            out += &details(&format!("Numbers: {}", table.name), &table.html());
+        }
+    }
+    Ok(out)
+}
+
+fn flips(report: &ComparisonReport, images: &BTreeMap<(String, u64), Image>) -> Result<String, ReportError> {
+    if report.flips.is_empty() {
+        return Ok(paragraph("No query is answered otherwise, or no stage has left an answer for each."));
+    }
+    let mut out = String::new();
+    for found in &report.flips {
+        let _ = write!(out, "<h3>{}</h3>", escape(&format!("{}: {}", report.label(found.run), found.stage)));
+        out += &flipped(found, images)?;
+    }
+    Ok(out)
+}
+
+fn flipped(found: &ComparedFlips, images: &BTreeMap<(String, u64), Image>) -> Result<String, ReportError> {
+    if let Some(why) = &found.why {
+        return Ok(paragraph(&format!("Not known: {why}.")));
+    }
+    let count = |count: usize| number(count as f64, 0);
+    let mut out = paragraph(&format!(
+        "Of {} queries {} became right and {} wrong, against the first run.",
+        count(found.queries),
+        count(found.fixed),
+        count(found.broken)
+    ));
+    let pictured: Vec<_> = found
+        .images
+        .iter()
+        .filter_map(|flip| Some((flip, images.get(&(found.stage.clone(), flip.query_id))?)))
+        .collect();
+    out += &paragraph(&format!("{}.", shown(pictured.len(), found.images.len(), "flipped queries")));
+    out += "<ul class=\"tiles\">";
+    for (flip, image) in pictured {
+        let answer = |answer: &Option<String>| answer.clone().unwrap_or_else(|| "none".to_owned());
+        let (before, after) = (answer(&flip.before), answer(&flip.after));
+        let verdict = if flip.fixed { "✓ became right" } else { "✗ became wrong" };
+        let tile = Tile {
+            id: flip.query_id,
+            verdict: Some(flip.fixed),
+            words: vec![
+                (flip.label.clone(), Tone::Name),
+                (verdict.to_owned(), Tone::of(flip.fixed)),
+                (format!("before: {before}"), Tone::Plain),
+                (format!("now: {after}"), Tone::Plain),
+                (format!("query {}", flip.query_id), Tone::Muted),
+            ],
+        };
+        out += "<li>";
+        write_tile(&mut out, &address(&thumbnail(image, SIDE))?, &tile, None);
+        out += "</li>";
+    }
+    Ok(out + "</ul>")
+}

@@ -1,0 +1,79 @@
+//! The page of a sweep, from the data and with the pictures of its report.
+
+use std::fmt::Write;
+
+use super::Section;
+use super::document::framed;
+use super::html::{details, escape, paragraph, shown, table};
+use crate::artifact::SweepReport;
+use crate::report::Drawn;
+use crate::report::sweep::page::{failed, opening, ranked, sentences, shares, won};
+
+/// The page; `figures` are drawn as SVG, in order, each with what is said of it.
+#[must_use]
+pub fn sweep_page(report: &SweepReport, figures: &[(Drawn, String)]) -> String {
+    let mut sections = vec![
+        Section { id: "best", title: if report.best.len() > 1 { "Front" } else { "Best" }, body: best(report) },
+        Section { id: "leaderboard", title: "Leaderboard", body: leaderboard(report) },
+    ];
+    if !report.parameters.is_empty() {
+        sections.push(Section { id: "importance", title: "What mattered", body: importance(report) });
+    }
+    sections.push(Section { id: "figures", title: "Figures", body: figures.iter().enumerate().map(figure).collect() });
+    let (header, rows, of) = failed(report);
+    if !rows.is_empty() {
+        let body = table(&format!("Failed trials: {}", shown(rows.len(), of, "trials")), &header, &rows);
+        sections.push(Section { id: "failed", title: "Failed trials", body });
+    }
+    if !report.notes.is_empty() {
+        let body = report.notes.iter().map(|note| paragraph(note)).collect();
+        sections.push(Section { id: "journal", title: "What to know of the journal", body });
+    }
+    framed(&format!("{}: sweep", report.name), Some(&opening(report)), &sections, None)
+}
+
+fn best(report: &SweepReport) -> String {
+    if report.winners.is_empty() {
+        return paragraph(&format!("None: {}.", report.statement));
+    }
+    let mut out = String::new();
+    for (text, command) in won(report) {
+        out += &paragraph(&text);
+        out += &lines("Command", &command);
+    }
+    if let Some(toml) = report.winners.first().and_then(|winner| winner.toml.as_deref()) {
+        out += &details("The best experiment with every default", &lines("The best experiment", toml));
+    }
+    out
+}
+
+/// Text whose lines are kept.
+fn lines(label: &str, text: &str) -> String {
+    let lines: Vec<String> = text.lines().map(escape).collect();
+    format!("<pre tabindex=\"0\" aria-label=\"{}\">{}</pre>", escape(label), lines.join("\n"))
+}
+
+fn leaderboard(report: &SweepReport) -> String {
+    let (header, rows, of) = ranked(report);
+    if rows.is_empty() {
+        return paragraph("No trial is finished.");
+    }
+    table(&format!("The best first: {}", shown(rows.len(), of, "finished points")), &header, &rows)
+}
+
+fn importance(report: &SweepReport) -> String {
+    let mut out: String = sentences(report).iter().map(|text| paragraph(text)).collect();
+    if let Some((header, rows)) = shares(report) {
+        out += &table("Share of what varies that each parameter explains", &header, &rows);
+    }
+    out
+}
+
+fn figure((at, (drawn, svg)): (usize, &(Drawn, String))) -> String {
+    let (number, title) = (at + 1, escape(&drawn.title));
+    let mut out = format!("<article class=\"figure\" id=\"figure-{number}\" aria-labelledby=\"title-{number}\">");
+    let _ = write!(out, "<h3 id=\"title-{number}\">{title}</h3>");
+    let _ = write!(out, "<div class=\"plot\" role=\"group\" tabindex=\"0\" aria-label=\"{title}\">{svg}</div>");
+    let _ = write!(out, "<p>{}</p></article>", escape(&drawn.reading));
+    out
+}
