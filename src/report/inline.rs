@@ -22,6 +22,25 @@ pub(super) fn base64(bytes: &[u8]) -> String {
     text
 }
 
+/// The bytes of base64 with padding; `None` of what is none.
+pub(super) fn from_base64(text: &str) -> Option<Vec<u8>> {
+    if !text.len().is_multiple_of(4) {
+        return None;
+    }
+    let six = |byte: u8| ALPHABET.iter().position(|letter| *letter == byte).map(|at| at as u32);
+    let plain = text.trim_end_matches('=');
+    if text.len() - plain.len() > 2 {
+        return None;
+    }
+    let mut bytes = Vec::with_capacity(text.len() / 4 * 3);
+    for group in plain.as_bytes().chunks(4) {
+        let bits = group.iter().try_fold(0_u32, |bits, byte| Some(bits << 6 | six(*byte)?))?;
+        let bits = bits << (6 * (4 - group.len()));
+        bytes.extend_from_slice(bits.to_be_bytes().get(1..group.len())?);
+    }
+    Some(bytes)
+}
+
 /// An image as the address of itself.
 ///
 /// # Errors
@@ -45,6 +64,12 @@ mod tests {
         let all = ["", "f", "fo", "foo", "foob", "fooba", "foobar"].map(|text| base64(text.as_bytes()));
         assert_eq!(all, ["", "Zg==", "Zm8=", "Zm9v", "Zm9vYg==", "Zm9vYmE=", "Zm9vYmFy"]);
         assert_eq!(base64(&[0xfb, 0xff, 0xfe]), "+//+");
+        for bytes in [&b""[..], b"f", b"fo", b"foo", b"foob", &[0xfb, 0xff, 0xfe, 0x00]] {
+            assert_eq!(from_base64(&base64(bytes)).as_deref(), Some(bytes));
+        }
+        for bad in ["Zg=", "Zg", "Z===", "Zm9?", "===="] {
+            assert_eq!(from_base64(bad), None, "{bad}");
+        }
     }
 
     #[test]

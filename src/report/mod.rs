@@ -42,7 +42,7 @@ pub use evaluated::{Evaluated, FurtherMatches, plugged_at};
 pub use figure::{Drawn, Figure, FigureSpec, Shown};
 pub use findings::{Finding, findings};
 pub use headline::{Candidate, Familiarity, Judgement};
-pub use page::{RunBlock, RunStage, comparison_page, page, run_page, sweep_page, with_run};
+pub use page::{RunBlock, RunStage, SplitPage, comparison_page, page, run_page, split, sweep_page, with_run};
 pub use provenance::{FoundCopies, Provenance};
 pub use raw::{RAW_PIXEL_LIMIT, RawPixels, raw_pixels, worth_reading};
 pub use summary::summary;

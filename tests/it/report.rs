@@ -74,7 +74,15 @@ fn a_report_is_made_again_where_sources_and_config_are_gone() {
     let out = project.root().join("out");
     said(&project, &["report", "latest", "--out", out.to_str().unwrap()], 0);
     let files = files_below(&out);
-    assert_eq!(files, ["figures/01-training-curves.png", "metrics.json", "report.html", "report.md"]);
+    assert_eq!(
+        files,
+        [
+            "figures/01-training-curves.png",
+            "metrics.json",
+            "report.html",
+            "report.md"
+        ]
+    );
     // The run's folder has it where the store does not, and neither is said.
     std::fs::remove_dir_all(project.root().join("artifacts/store")).unwrap();
     said(&project, &["report", &id], 0);
@@ -109,6 +117,22 @@ fn a_run_without_a_report_and_a_damaged_one_have_a_page_that_says_so() {
     std::fs::write(home.join("run.json"), record.to_string()).unwrap();
     said(&project, &["report", "latest"], 0);
     assert!(text(&home.join("report.html")).contains("has no stage <code>report</code>"));
+}
+
+#[test]
+fn a_page_comes_apart_for_viewers_that_allow_nothing_inside() {
+    let project = Project::new();
+    project.run(&["--set", "report.figures=[\"training-curves\", { sample-grid = { count = 4 } }]"]);
+    let out = project.root().join("public");
+    said(&project, &["report", "latest", "--split", out.to_str().unwrap()], 0);
+    let page = text(&out.join("report.html"));
+    for absent in ["<script", "<style", " style=", "=\"data:"] {
+        assert!(!page.contains(absent), "{absent}");
+    }
+    let named: Vec<&str> =
+        page.match_indices("src=\"").map(|(at, _)| page[at + 5..].split('"').next().unwrap()).collect();
+    assert!(named.len() >= 4 && named.iter().all(|file| out.join(file).is_file()), "{named:?}");
+    assert!(out.join("report.css").is_file() && page.contains("href=\"report.css\""));
 }
 
 #[test]

@@ -26,9 +26,10 @@ pub(super) fn exec(args: &ReportArgs, out: &mut dyn Write) -> Result<Exit, Error
     threads::start()?;
     let sides = args.runs.iter().map(|run| side(&args.place, run)).collect::<Result<Vec<_>, _>>()?;
     let (found, images) = report(&sides)?;
-    let folder = args.out.as_deref().unwrap_or_else(|| Path::new(FOLDER)).to_path_buf();
+    let folder = args.folder().unwrap_or_else(|| Path::new(FOLDER)).to_path_buf();
     let page = comparison_page(&found, &images).map_err(super::undrawn)?;
     let page = write(&found, &page, &folder)?;
+    args.split(&page)?;
     if args.json {
         let runs: Vec<&str> = found.runs.iter().map(|run| run.run.as_str()).collect();
         let page = json!({ "run": null, "file": page.to_string_lossy(), "damaged": false });

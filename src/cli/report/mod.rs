@@ -17,7 +17,7 @@ use crate::base::file_name::FileName;
 use crate::base::fs::create_dirs;
 use crate::base::interrupt::LeftToEnd;
 use crate::error::{Error, Exit};
-use crate::report::{ReportError, RunBlock, run_page as page_without_report, with_run};
+use crate::report::{ReportError, RunBlock, run_page as page_without_report, split, with_run};
 use crate::runner::{RunRecord, StageRecord};
 use crate::store::Store;
 
@@ -28,6 +28,7 @@ use crate::store::Store;
   simpipe report latest
   simpipe report cifar10 --out page --open
   simpipe report paper --out paper --json
+  simpipe report paper --split public
   simpipe report triplet softmax proxy-anchor --out comparison")]
 pub(super) struct ReportArgs {
     /// A run as `show` takes it: its id, the start of one, its folder, an experiment's name, a tag or `latest`. The first of
@@ -38,6 +39,10 @@ pub(super) struct ReportArgs {
     /// the page alone, into the run's folder; of several runs `comparison`].
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
+    /// The same, for viewers that allow no style sheet, script or picture inside a page, as those of build servers: they lie
+    /// beside it as files, and there is no script.
+    #[arg(long, value_name = "DIR", conflicts_with = "out")]
+    split: Option<PathBuf>,
     /// Show the page in the browser.
     #[arg(long)]
     open: bool,
@@ -49,6 +54,30 @@ pub(super) struct ReportArgs {
 }
 
 const HELP: &str = "choose a folder that you may write: `--out DIR`";
+
+impl ReportArgs {
+    /// The folder that is asked for.
+    fn folder(&self) -> Option<&Path> {
+        self.out.as_deref().or(self.split.as_deref())
+    }
+
+    /// Takes a page that was written apart, if that is asked for.
+    fn split(&self, path: &Path) -> Result<(), Error> {
+        if self.split.is_none() {
+            return Ok(());
+        }
+        let text = std::fs::read_to_string(path)?;
+        let apart = split(&text).ok_or_else(|| {
+            let message = format!("{} can't be taken apart: an older simpipe made it", shown(path.display()));
+            Error::usage(message, "leave `--split` out, or run the experiment again")
+        })?;
+        let folder = path.parent().unwrap_or(Path::new(""));
+        for (file, bytes) in &apart.files {
+            put(&folder.join(file), bytes)?;
+        }
+        put(path, apart.page.as_bytes())
+    }
+}
 
 /// A page that was written.
 struct Written {
@@ -68,17 +97,18 @@ pub(super) fn exec(args: &ReportArgs, out: &mut dyn Write) -> Result<Exit, Error
     if record.is_group() {
         let page = comparison::of_group(args, run)?;
         let block = run_page::block(&record, &root, &folder, run_page::looks(&root, &store));
-        let path = run_page::place(args.out.as_deref().unwrap_or(&folder), KIND);
+        let path = run_page::place(args.folder().unwrap_or(&folder), KIND);
         put(&path, with_run(&page, &block).unwrap_or(page).as_bytes())?;
         pages.push(Written { run: record.run.clone(), path, damaged: false });
         for run in &record.seeds {
             let record = RunRecord::read(&root.join(&run.dir))?;
-            let out = args.out.as_deref().map(|out| out.join(format!("seed-{}", run.seed)));
+            let out = args.folder().map(|out| out.join(format!("seed-{}", run.seed)));
             pages.extend(write(&record, &root, &root.join(&run.dir), &store, out.as_deref())?);
         }
     } else {
-        pages = write(&record, &root, &folder, &store, args.out.as_deref())?;
+        pages = write(&record, &root, &folder, &store, args.folder())?;
     }
+    pages.iter().try_for_each(|page| args.split(&page.path))?;
     print::store_warnings(&store)?;
     tell(args, &record, &pages, out)?;
     if let (true, Some(page)) = (args.open, pages.first()) {

@@ -15,6 +15,7 @@ mod policy;
 mod provenance;
 mod run_block;
 mod sections;
+mod split;
 mod sweep;
 
 use super::figure::body::Body;
@@ -26,6 +27,7 @@ use crate::artifact::Image;
 pub use comparison::comparison_page;
 pub(super) use html::escape;
 pub use run_block::{RunBlock, RunStage, run_page, with_run};
+pub use split::{SplitPage, split};
 pub use sweep::sweep_page;
 
 /// A part of the page under a heading of its own.
