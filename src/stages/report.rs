@@ -10,6 +10,7 @@ use std::path::Path;
 
 use serde_json::{Value as Json, json};
 
+use crate::artifact::table::write_parquet;
 use crate::artifact::{
     ArtifactError, BaselineFile, Calibration, Confusion, Distance, Embeddings, History, ImageSet, IndexInfo, IndexRows,
     MatchInfo, Matches, ModelFile, Samples, Thresholds, read_json, write_json,
@@ -49,6 +50,9 @@ params! {
         /// name this is computed here and reads every image of queries and index; raw pixels only up to 4e9 multiply-adds
         /// (queries x images of the index x bytes of an image), a second or two: beyond, the page says so.
         baselines: bool = true,
+        /// Whether charts are written as SVG too, beside their PNG: drawings that scale, with words that can be searched.
+        #[aka("vector", "vector_graphics", "save_svg")]
+        svg: bool = false,
     }
 }
 
@@ -67,8 +71,8 @@ impl Stage for Report {
     /// Images of other datasets are told apart; leaks are found by the bytes of images. 5 - Every evaluation that is plugged
     /// in, the most believable number first; an open set is no flaw; raw pixels are left out where they are much work.
     /// 6 - `report.html`, one file that is the whole report; what is not plugged in is said to be not there; what a stage
-    /// `baseline` has measured is a finding too.
-    const VERSION: u32 = 6;
+    /// `baseline` has measured is a finding too. 7 - A table beside each picture: what it shows.
+    const VERSION: u32 = 7;
     const OUTPUT: Kind = Kind::Report;
     const FILES: &'static [&'static str] = &["figures/", "report.html", "report.md", "metrics.json"];
     // t-SNE starts from the principal components and draws no random number.
@@ -242,8 +246,14 @@ fn draw(params: &ReportParams, data: &ReportData, ctx: &Ctx<'_>) -> Result<Vec<S
         ctx.stop_if_cancelled()?;
         let message = figure.name().to_owned();
         ctx.progress(Progress { done: at as u64, total: Some(total), unit: "figures", message });
-        let shown = figure.show(data, (&folder, at), &|| ctx.cancelled());
-        drawn.push(shown.map_err(|error| failed(error, &folder))?);
+        let shown = figure.show(data, (&folder, at), &|| ctx.cancelled()).map_err(|error| failed(error, &folder))?;
+        if let Some(columns) = shown.figure.table(data) {
+            write_parquet(&folder.join(figure.table_name(at)), columns)?;
+        }
+        if let (true, Some(svg)) = (params.svg, &shown.svg) {
+            write(ctx, &format!("figures/{}", figure.svg_name(at)), svg)?;
+        }
+        drawn.push(shown);
     }
     Ok(drawn)
 }
@@ -452,8 +462,11 @@ mod tests {
         assert_eq!(
             names,
             [
+                "figures/01-training-curves.parquet",
                 "figures/01-training-curves.png",
+                "figures/02-sample-grid.parquet",
                 "figures/02-sample-grid.png",
+                "figures/03-sample-grid.parquet",
                 "figures/03-sample-grid.png",
                 "metrics.json",
                 "report.html",
@@ -461,7 +474,7 @@ mod tests {
             ]
         );
         let page = String::from_utf8(files[Path::new("report.md")].clone()).unwrap();
-        for name in &names[..3] {
+        for name in names.iter().filter(|name| name.ends_with(".png")) {
             assert!(page.contains(&format!("]({name})")), "{name} is not on the page");
         }
         // 12 queries of 10 classes, two of which have two.
@@ -473,6 +486,17 @@ mod tests {
         assert!(html.starts_with("<!doctype html>") && html.contains("data:image/png;base64,"), "no page");
         // In two folders: nothing of where it was made is in it.
         assert_eq!(run(&params, &data), (metrics, files), "a second run gives other bytes");
+    }
+
+    #[test]
+    fn charts_are_drawings_too_where_that_is_wanted() {
+        let params = params(json!({ "figures": ["training-curves", "sample-grid"], "svg": true, "baselines": false }));
+        let (_, files) = run(&params, &synthetic::small());
+        let drawings: Vec<&PathBuf> =
+            files.keys().filter(|path| path.extension().is_some_and(|end| end == "svg")).collect();
+        assert_eq!(drawings, [Path::new("figures/01-training-curves.svg")]);
+        let drawing = String::from_utf8(files[drawings[0]].clone()).unwrap();
+        assert!(drawing.starts_with("<svg xmlns=\"http://www.w3.org/2000/svg\""), "{drawing}");
     }
 
     #[test]

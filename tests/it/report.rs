@@ -77,6 +77,7 @@ fn a_report_is_made_again_where_sources_and_config_are_gone() {
     assert_eq!(
         files,
         [
+            "figures/01-training-curves.parquet",
             "figures/01-training-curves.png",
             "metrics.json",
             "report.html",

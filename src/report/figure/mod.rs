@@ -17,6 +17,7 @@ mod precision_recall;
 mod projection;
 mod reliability;
 mod sample_grid;
+mod table;
 mod training_curves;
 
 use std::collections::BTreeMap;
@@ -210,6 +211,18 @@ impl FigureSpec {
             Body::Gallery(_) | Body::Absent => None,
         };
         Ok(Shown { file: format!("figures/{name}"), part: self.plot().part(), figure, svg })
+    }
+
+    /// `NN-name.parquet`: what the picture of that name shows.
+    #[must_use]
+    pub fn table_name(&self, position: usize) -> String {
+        Path::new(&self.file_name(position)).with_extension("parquet").to_string_lossy().into_owned()
+    }
+
+    /// `NN-name.svg`: a chart that scales.
+    #[must_use]
+    pub fn svg_name(&self, position: usize) -> String {
+        Path::new(&self.file_name(position)).with_extension("svg").to_string_lossy().into_owned()
     }
 
     /// `NN-name.png`, where `position` counts from 0.
