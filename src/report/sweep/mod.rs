@@ -68,16 +68,6 @@ impl SweepFigure {
         if objective == 0 { format!("{name}.png") } else { format!("{name}-{}.png", objective + 1) }
     }
 
-    /// Draws the figure into a PNG file.
-    ///
-    /// # Errors
-    /// If the file can't be written.
-    pub fn draw(&self, report: &SweepReport, path: &Path) -> Result<Drawn, ReportError> {
-        let (canvas, drawn) = self.paint(report)?;
-        canvas.save(path)?;
-        Ok(drawn)
-    }
-
     /// Draws the figure into a PNG file, and for the page as its `position`th picture.
     ///
     /// # Errors

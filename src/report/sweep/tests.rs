@@ -136,7 +136,7 @@ fn draw_all(report: &SweepReport) -> String {
     let mut drawn = Vec::new();
     for figure in SweepFigure::all(report) {
         let path = folder.path().join(figure.file_name());
-        let one = figure.draw(report, &path).unwrap();
+        let one = figure.show(report, &path, 0).unwrap().0;
         assert!(!one.title.is_empty() && one.alt.len() > 20 && one.reading.ends_with('.'), "{one:?}");
         let picture = image::open(&path).unwrap().into_rgb8();
         let ink = picture.pixels().filter(|pixel| pixel.0 != [255; 3]).count();
@@ -298,7 +298,7 @@ fn a_second_drawing_has_the_same_bytes() {
     let (report, folder) = (on_rungs(), tempfile::tempdir().unwrap());
     let draw = |figure: SweepFigure| {
         let path = folder.path().join("figure.png");
-        figure.draw(&report, &path).unwrap();
+        figure.show(&report, &path, 0).unwrap();
         std::fs::read(&path).unwrap()
     };
     let all = || SweepFigure::all(&report).into_iter().map(draw).collect::<Vec<_>>();
