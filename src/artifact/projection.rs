@@ -12,7 +12,7 @@ use super::{ArtifactError, Distance};
 pub struct ProjectionInfo {
     /// Version of this format: 1.
     pub format: u32,
-    /// How embeddings became points: `pca` or `t-sne`.
+    /// How embeddings became points: `pca`, `t-sne` or `umap`.
     pub method: String,
     /// The method's parameters, every one.
     pub parameters: serde_json::Value,

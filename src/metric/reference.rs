@@ -1,6 +1,7 @@
 //! Metrics held against what reference libraries computed: the evaluators of golden files.
 
 mod rerank;
+mod umap;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -23,6 +24,7 @@ pub const EVALUATORS: &[(&str, Evaluator)] = &[
     ("sklearn_metrics", scikit_learn),
     ("clustering", scikit_learn),
     ("rerank", rerank::rerank),
+    ("umap", umap::umap),
 ];
 
 /// TensorFlow Similarity's metrics by `metric@k/average/keep|drop`: with the closest neighbour, or without.
@@ -256,6 +258,7 @@ mod tests {
             ("sklearn_metrics", 200),
             ("clustering", 60),
             ("rerank", 1_000),
+            ("umap", 6),
         ] {
             let (comparison, _) = compared(name);
             assert_eq!(comparison.wrong(), 0, "{name}: {:?}", comparison.mismatches());

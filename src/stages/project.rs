@@ -7,7 +7,7 @@ use super::slice::Slice;
 use crate::artifact::{self, Distance, Projection, ProjectionInfo, write_json};
 use crate::base::check;
 use crate::base::param::{Param, View};
-use crate::metric::plane::{PlaneError, TSne, Way, place};
+use crate::metric::plane::{PlaneError, TSne, Umap, Way, place};
 use crate::search::vectors;
 use crate::stage::{Ctx, Facts, InputFacts, Kind, ParamIssue, Port, Progress, ProjectionFacts, Stage, StageError};
 use crate::{choice, params};
@@ -29,6 +29,24 @@ params! {
     }
 }
 
+params! {
+    /// UMAP (McInnes, Healy and Melville, 2018), started from the principal components.
+    pub struct UmapParams {
+        /// Neighbours that count, the embedding itself among them; at most all do. Small values show small groups.
+        #[aka("n_neighbors", "neighbors", "k")]
+        neighbours: usize = 15 => check::between(2, 500),
+        /// How near neighbours come on the map: small values pack groups, large ones spread them.
+        #[aka("min_distance")]
+        min_dist: f64 = 0.1 => check::between(0.0, 1.0),
+        /// Rounds of the descent.
+        #[aka("n_epochs", "epochs", "n_iter", "iterations")]
+        steps: usize = 500 => check::between(1, 100_000),
+        /// What random points are drawn from: another number gives another map of the same neighbours.
+        #[aka("random_state")]
+        seed: u64 = 0,
+    }
+}
+
 choice! {
     /// How embeddings become points.
     pub enum ProjectMethod {
@@ -37,12 +55,14 @@ choice! {
         /// t-SNE: keeps neighbours, distances between groups mean little (van der Maaten and Hinton, 2008).
         #[aka("bhtsne")]
         "t-sne" => TSne(TSneParams),
+        /// UMAP: keeps neighbours, and what groups are beside each other better than t-SNE.
+        "umap" => Umap(UmapParams),
     }
 }
 
 params! {
-    /// Places embeddings on a plane. A report draws them where the stage is plugged into its port `pca` or `t-sne`: a new title
-    /// or another size of the picture then computes nothing again.
+    /// Places embeddings on a plane. A report draws them where the stage is plugged into its port `pca`, `t-sne` or
+    /// `umap`: a new title or another size of the picture then computes nothing again.
     ///
     /// # Example
     ///
@@ -74,7 +94,7 @@ pub struct Project;
 
 impl Stage for Project {
     const NAME: &'static str = "project";
-    const SUMMARY: &'static str = "Places embeddings on a plane by PCA or t-SNE.";
+    const SUMMARY: &'static str = "Places embeddings on a plane by PCA, t-SNE or UMAP.";
     // 1: the first.
     const VERSION: u32 = 1;
     const OUTPUT: Kind = Kind::Projection;
@@ -139,6 +159,9 @@ impl ProjectMethod {
         match self {
             Self::Pca(_) => Way::Pca,
             Self::TSne(TSneParams { perplexity, steps }) => Way::TSne(TSne { perplexity: *perplexity, steps: *steps }),
+            Self::Umap(UmapParams { neighbours, min_dist, steps, seed }) => {
+                Way::Umap(Umap { neighbours: *neighbours, min_dist: *min_dist, steps: *steps, seed: *seed })
+            }
         }
     }
 
@@ -147,6 +170,7 @@ impl ProjectMethod {
         match self {
             Self::Pca(_) => json!({}),
             Self::TSne(params) => params.write(View::Full),
+            Self::Umap(params) => params.write(View::Full),
         }
     }
 }

@@ -46,7 +46,9 @@ fn accepted(example: &str) -> Result<(), String> {
         return images.or_else(|_| set(format!("[\"global-max-pool\", {layer}, {end}]")));
     }
     // Stages that the smoke experiment does not have, and splits that its graph can't use, are read alone.
-    if table.contains_key("near-copies") || table.get("dataset").is_some_and(|dataset| dataset.get("split").is_some()) {
+    let by_umap = |keys: &toml::Value| keys.get("method").is_some_and(|method| method.to_string().contains("umap"));
+    let alone = table.contains_key("near-copies") || table.get("project").is_some_and(by_umap);
+    if alone || table.get("dataset").is_some_and(|dataset| dataset.get("split").is_some()) {
         return read_alone(&table);
     }
     let mut set = Vec::new();

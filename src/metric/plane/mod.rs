@@ -1,13 +1,17 @@
 //! Embeddings on a plane: two numbers for each row, for pictures and for eyes.
 //!
-//! Both ways give the same bytes for any number of threads, draw no random number and stop within a second of being asked
-//! to.
+//! All ways give the same bytes for any number of threads and stop within a second of being asked to. UMAP alone draws
+//! random numbers, from a seed of its own.
 
 mod pca;
+mod trust;
 mod tsne;
+mod umap;
 
 pub use pca::Pca;
+pub use trust::{Trustworthiness, trustworthiness};
 pub use tsne::TSne;
+pub use umap::Umap;
 
 /// Whether the user wants to stop. Whatever takes long asks several times a second.
 pub type Stop<'a> = &'a (dyn Fn() -> bool + Sync);
@@ -35,6 +39,8 @@ pub enum Way {
     Pca,
     /// t-SNE, started from the principal components.
     TSne(TSne),
+    /// UMAP, started from the principal components.
+    Umap(Umap),
 }
 
 /// Rows as points.
@@ -62,6 +68,7 @@ pub fn place(values: &[f32], dim: usize, way: &Way, stop: Stop<'_>) -> Result<Pl
     let points = match way {
         Way::Pca => pca.points,
         Way::TSne(tsne) => tsne.fit(&values, dim, &pca, stop)?,
+        Way::Umap(umap) => umap.fit(&values, dim, &pca, stop)?,
     };
     Ok(Placed { kept, points, explained })
 }
@@ -76,7 +83,7 @@ mod tests {
         let mut broken = whole.clone();
         broken.splice(6..6, [f32::NAN, 1.0, 2.0]);
         broken.extend([0.0, f32::INFINITY, 0.0]);
-        for way in [Way::Pca, Way::TSne(TSne::default())] {
+        for way in [Way::Pca, Way::TSne(TSne::default()), Way::Umap(Umap::default())] {
             let (one, other) =
                 (place(&whole, 3, &way, &|| false).unwrap(), place(&broken, 3, &way, &|| false).unwrap());
             assert_eq!((&one.points, one.explained), (&other.points, other.explained));

@@ -85,8 +85,8 @@ fn fit(tsne: &TSne, values: &[f32], dim: usize, start: &Pca, stop: Stop<'_>) -> 
 /// Carries the wish to stop out of the descent, which has no other way to end early. No panic: nothing is printed.
 struct Stopped;
 
-/// The `kept` nearest others of each row.
-fn nearest(rows: &[&[f32]], kept: usize, stop: Stop<'_>) -> Result<Vec<Vec<Neighbor<f64>>>, PlaneError> {
+/// The `kept` nearest others of each row, the nearest first.
+pub(super) fn nearest(rows: &[&[f32]], kept: usize, stop: Stop<'_>) -> Result<Vec<Vec<Neighbor<f64>>>, PlaneError> {
     // Differences of very large numbers are taken in the wider type: the narrower one has no number for them.
     let largest = rows.iter().flat_map(|row| row.iter()).fold(0.0_f32, |largest, value| largest.max(value.abs()));
     let (wide, unit) = if largest > WIDE { (true, f64::from(largest)) } else { (false, 1.0) };

@@ -19,6 +19,7 @@ mod reliability;
 mod sample_grid;
 mod table;
 mod training_curves;
+mod trust;
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -5,10 +5,10 @@ use std::ops::Range;
 
 use super::body::{Body, Scatter};
 use super::plot::{Part, Plot};
-use super::{Figure, count_of};
-use crate::artifact::{Projection as Placed, ProjectionInfo};
+use super::{Figure, count_of, trust};
+use crate::artifact::{Distance, Projection as Placed, ProjectionInfo};
 use crate::base::check;
-use crate::metric::plane::{self, TSne, Way};
+use crate::metric::plane::{self, TSne, Trustworthiness, Umap, Way};
 use crate::report::canvas::{Area, Canvas, Pen};
 use crate::report::chart::{self, Axes};
 use crate::report::error::go_on;
@@ -24,14 +24,17 @@ choice! {
         /// t-SNE, started from the principal components: keeps neighbours, distances between groups mean little (van der
         /// Maaten and Hinton, 2008).
         "t-sne" => TSne,
+        /// UMAP, started from the principal components: keeps neighbours, and what groups are beside each other better
+        /// than t-SNE (McInnes, Healy and Melville, 2018).
+        "umap" => Umap,
     }
 }
 
 params! {
     /// The embeddings on a plane: on the left a point each, on the right some of their images.
     ///
-    /// Where a stage `project` is plugged into the report's port of the method, `pca` or `t-sne`, its points are drawn, the
-    /// first `count` of them; else the map is computed here.
+    /// Where a stage `project` is plugged into the report's port of the method, `pca`, `t-sne` or `umap`, its points are
+    /// drawn, the first `count` of them; else the map is computed here.
     pub struct Projection {
         /// How embeddings become points.
         method: Method = Method::Pca,
@@ -41,6 +44,8 @@ params! {
         thumbnail: usize = 96 => check::between(16, 400),
         /// Side of each map, in pixels.
         size: usize = 800 => check::between(200, 4000),
+        /// Neighbours of each point by which it is judged how far the map can be trusted; less than half of all points.
+        k: usize = 15 => check::between(1, 1000),
     }
 }
 
@@ -109,6 +114,7 @@ impl Projection {
         let way = match self.method {
             Method::Pca => Way::Pca,
             Method::TSne => Way::TSne(TSne::default()),
+            Method::Umap => Way::Umap(Umap::default()),
         };
         let plane::Placed { kept, points, explained } =
             plane::place(&data.embeddings.values[..count * dim], dim, &way, stop)?;
@@ -138,7 +144,8 @@ impl Projection {
             map.dim,
             agreement * 100.0
         );
-        Ok(self.described(subtitle, map, agreement))
+        let trust = trust::of(data, &map, self.distance(data), self.k, stop)?;
+        Ok(self.described(subtitle, map, agreement, trust))
     }
 
     fn painted(
@@ -174,6 +181,7 @@ impl Projection {
         [0, 1].map(|axis| match self.method {
             Method::Pca => format!("Component {} ({:.1} % of the variance)", axis + 1, explained[axis] * 100.0),
             Method::TSne => format!("t-SNE {}", axis + 1),
+            Method::Umap => format!("UMAP {}", axis + 1),
         })
     }
 
@@ -237,7 +245,12 @@ impl Projection {
         Ok(())
     }
 
-    fn described(&self, subtitle: String, map: Scatter, agreement: f64) -> Figure {
+    /// The distance that the map is of.
+    fn distance(&self, data: &ReportData) -> Distance {
+        data.projections.get(self.method.name()).map_or(data.index_info.metric, |(info, _)| info.distance)
+    }
+
+    fn described(&self, subtitle: String, map: Scatter, agreement: f64, trust: Option<Trustworthiness>) -> Figure {
         let mut numbers = BTreeMap::from([
             ("points".to_owned(), map.points.len() as f64),
             ("thumbnails".to_owned(), self.nearest(&map).len() as f64),
@@ -255,6 +268,10 @@ impl Projection {
                 "t-SNE",
                 "Near points are near in the embedding; sizes of groups and distances between them mean nothing.",
             ),
+            Method::Umap => (
+                "UMAP",
+                "Near points are near in the embedding; sizes of groups mean nothing, and distances between them little.",
+            ),
         };
         Figure {
             title: format!("Embedding projection ({name})"),
@@ -264,7 +281,7 @@ impl Projection {
                 map.points.len(),
                 agreement * 100.0
             ),
-            reading: reading.to_owned(),
+            reading: format!("{reading} {}", trust::in_words(trust, &mut numbers)),
             numbers,
             body: Body::Scatter(map),
         }

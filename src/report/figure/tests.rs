@@ -155,7 +155,7 @@ fn any_embeddings_have_their_map() {
         &[1.0, 2.0, f32::NAN, 4.0, 5.0],
         &[1e30, 1.0, -1e-30],
     ];
-    for method in [Method::Pca, Method::TSne] {
+    for method in [Method::Pca, Method::TSne, Method::Umap] {
         for values in wild {
             for (classes, queries) in [(3, 40), (1, 1)] {
                 let mut data = synthetic::with(classes, queries, COLOUR);

@@ -41,6 +41,20 @@ fn t_sne_says_what_it_was_made_with() {
 }
 
 #[test]
+fn umap_says_what_it_was_made_with() {
+    let world = World::new();
+    let points: Vec<(f32, i32)> = (0..30_u8).map(|at| (f32::from(at) + if at < 15 { 0.0 } else { 100.0 }, 0)).collect();
+    world.embed("validation", 10, &points, false);
+    let params = json!({ "method": { "umap": { "neighbours": 5, "steps": 50 } } });
+    let (info, placed, _) = project(&world, &params);
+    assert_eq!(info.parameters, json!({ "neighbours": 5, "min_dist": 0.1, "steps": 50, "seed": 0 }));
+    assert_eq!((info.method.as_str(), info.explained, placed.point.len()), ("umap", None, 30));
+    assert_eq!(project(&world, &params).1, placed, "the same bytes again");
+    let other = json!({ "method": { "umap": { "neighbours": 5, "steps": 50, "seed": 1 } } });
+    assert_ne!(project(&world, &other).1.point, placed.point);
+}
+
+#[test]
 fn cosine_is_of_directions_and_a_slice_must_be_embedded() {
     let world = World::new();
     // All directions of a line are two; the row of zeros keeps its place in the middle.

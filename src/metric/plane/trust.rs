@@ -1,0 +1,112 @@
+//! How far a map can be trusted: whether neighbours on it are neighbours.
+
+use rayon::prelude::*;
+
+use super::{PlaneError, Stop, go_on};
+
+/// How far the neighbours on a map are neighbours in the embedding.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Trustworthiness {
+    /// Neighbours of each point that were looked at.
+    pub k: usize,
+    /// 1 where all of them are among the `k` nearest in the embedding; about 0.5 where they are any others.
+    pub value: f64,
+}
+
+/// The trustworthiness of a map (Venna and Kaski, 2001): `1 - 2 / (n k (2n - 3k - 1))` times the sum, over the `k` nearest on
+/// the map of each of `n` points, of how far each is beyond the `k` nearest in the embedding, in ranks.
+///
+/// Rows have `dim` numbers, a point each; distances are Euclidean, ties go to the first. `k` is less than half the points:
+/// of few points fewer neighbours are looked at; `None` of fewer than three. Ranks are summed as whole numbers, so threads
+/// change nothing.
+///
+/// # Errors
+/// If the user asked to stop.
+pub fn trustworthiness(
+    (values, dim): (&[f32], usize),
+    points: &[[f64; 2]],
+    k: usize,
+    stop: Stop<'_>,
+) -> Result<Option<Trustworthiness>, PlaneError> {
+    let rows: Vec<&[f32]> = values.chunks_exact(dim.max(1)).collect();
+    let count = points.len();
+    let k = k.min(count.saturating_sub(1) / 2);
+    if k == 0 || rows.len() != count {
+        return Ok(None);
+    }
+    let beyond = |at: usize| {
+        go_on(stop)?;
+        let on_map = distances(count, |other| square(points[at], points[other]));
+        let inside = distances(count, |other| apart(rows[at], rows[other]));
+        let found = nearest(&on_map, at, k);
+        let rank = |of: &usize| {
+            let nearer = |other: &usize| nearer(&inside, *other, *of);
+            1 + (0..count).filter(|other| *other != at).filter(nearer).count()
+        };
+        Ok(found.iter().map(|of| rank(of).saturating_sub(k) as u64).sum::<u64>())
+    };
+    let sums: Result<Vec<u64>, PlaneError> = (0..count).into_par_iter().map(beyond).collect();
+    let (sum, n, near) = (sums?.iter().sum::<u64>() as f64, count as f64, k as f64);
+    let value = 1.0 - sum * 2.0 / (n * near * (2.0 * n - 3.0 * near - 1.0));
+    Ok(Some(Trustworthiness { k, value }))
+}
+
+fn distances(count: usize, of: impl Fn(usize) -> f64) -> Vec<f64> {
+    (0..count).map(of).collect()
+}
+
+fn square(one: [f64; 2], other: [f64; 2]) -> f64 {
+    (one[0] - other[0]).powi(2) + (one[1] - other[1]).powi(2)
+}
+
+/// In the wider type: differences of very large numbers have a square in it.
+fn apart(one: &[f32], other: &[f32]) -> f64 {
+    one.iter().zip(other).map(|(one, other)| (f64::from(*one) - f64::from(*other)).powi(2)).sum()
+}
+
+/// Whether the first is nearer than the second, or as near and before it.
+fn nearer(distances: &[f64], one: usize, other: usize) -> bool {
+    distances[one].total_cmp(&distances[other]).then(one.cmp(&other)).is_lt()
+}
+
+/// The `k` nearest others of a point.
+fn nearest(distances: &[f64], at: usize, k: usize) -> Vec<usize> {
+    let mut others: Vec<usize> = (0..distances.len()).filter(|other| *other != at).collect();
+    let order = |one: &usize, other: &usize| distances[*one].total_cmp(&distances[*other]).then(one.cmp(other));
+    if k < others.len() {
+        others.select_nth_unstable_by(k, order);
+        others.truncate(k);
+    }
+    others
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn trust(values: &[f32], dim: usize, points: &[[f64; 2]], k: usize) -> Option<Trustworthiness> {
+        trustworthiness((values, dim), points, k, &|| false).unwrap()
+    }
+
+    #[test]
+    fn a_map_of_what_lies_on_a_plane_is_trusted_whole() {
+        let values: Vec<f32> = (0..40).map(|at: usize| (at * at % 37) as f32).collect();
+        let points: Vec<[f64; 2]> = values.chunks_exact(2).map(|row| [f64::from(row[0]), f64::from(row[1])]).collect();
+        assert_eq!(trust(&values, 2, &points, 5), Some(Trustworthiness { k: 5, value: 1.0 }));
+        // Of 20 points at most 9 neighbours are looked at.
+        assert_eq!(trust(&values, 2, &points, 15), Some(Trustworthiness { k: 9, value: 1.0 }));
+        assert_eq!(trust(&values[..4], 2, &points[..2], 15), None);
+        assert_eq!(trust(&[], 0, &[], 15), None);
+        assert_eq!(trustworthiness((&values, 2), &points, 5, &|| true), Err(PlaneError::Stopped));
+    }
+
+    #[test]
+    fn a_strange_neighbour_costs_its_rank() {
+        // On a line 0, 1, 2, 3, 4; on the map 4 lies beside 0, which is its farthest.
+        let values = [0.0, 1.0, 2.0, 3.0, 4.0];
+        let points = [[0.0, 0.0], [1.0, 0.0], [2.0, 0.0], [3.0, 0.0], [-0.1, 0.0]];
+        // Of 0 the nearest is 4, of rank 4: 3 beyond; of 4 it is 0, of rank 4: 3 beyond. 1 and 3 tie or are right.
+        let found = trust(&values, 1, &points, 1).unwrap();
+        assert_eq!(found.value, 1.0 - 6.0 * 2.0 / (5.0 * (10.0 - 3.0 - 1.0)));
+    }
+}
