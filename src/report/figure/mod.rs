@@ -6,6 +6,8 @@
 mod absent;
 pub(super) mod body;
 mod confusion_matrix;
+mod det;
+mod distance_histogram;
 mod lines;
 pub(super) mod losses_beside;
 mod metrics_over_distance;
@@ -16,10 +18,12 @@ mod plot;
 mod precision_recall;
 mod projection;
 mod reliability;
+mod roc;
 mod sample_grid;
 mod table;
 mod training_curves;
 mod trust;
+mod verdicts;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -59,6 +63,15 @@ choice! {
         /// How often labels are right against how probable that was said to be, in 15 bins of as many queries each.
         #[aka("calibration_curve", "reliability_diagram", "ece")]
         "reliability" => Reliability,
+        /// How far queries with the right label are from it, and how far queries with a wrong one.
+        #[aka("histogram", "distances", "score_distribution", "distance_distribution")]
+        "distance-histogram" => DistanceHistogram,
+        /// Right labels accepted against wrong labels accepted, over all thresholds.
+        #[aka("roc_curve", "auc", "receiver_operating_characteristic")]
+        "roc" => Roc,
+        /// Right labels refused against wrong labels accepted, on axes of normal deviates (Martin et al., 1997).
+        #[aka("det_curve", "eer", "detection_error_tradeoff")]
+        "det" => Det,
         /// True class against predicted class, with a column for no match.
         "confusion-matrix" => ConfusionMatrix(ConfusionMatrix),
         /// Queries beyond the distance threshold.
@@ -145,6 +158,9 @@ impl FigureSpec {
             Self::MetricsOverDistance => &metrics_over_distance::MetricsOverDistance,
             Self::PrecisionRecall => &precision_recall::PrecisionRecall,
             Self::Reliability => &reliability::Reliability,
+            Self::DistanceHistogram => &distance_histogram::DistanceHistogram,
+            Self::Roc => &roc::RocCurve,
+            Self::Det => &det::DetCurve,
             Self::ConfusionMatrix(matrix) => matrix,
             Self::NoMatch(no_match) => no_match,
             Self::Projection(projection) => projection,

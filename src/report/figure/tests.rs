@@ -133,6 +133,11 @@ fn any_thresholds_have_their_curves() {
         }
         draw_one(&FigureSpec::MetricsOverDistance, &data);
         draw_one(&FigureSpec::PrecisionRecall, &data);
+        for figure in [FigureSpec::DistanceHistogram, FigureSpec::Roc, FigureSpec::Det] {
+            draw_one(&figure, &data);
+            data.thresholds.true_positive = (0..11).map(|at| at * at % 13).collect();
+            data.thresholds.false_positive = (0..11).collect();
+        }
         if values.len() == 2 {
             draw_one(&FigureSpec::NoMatch(NoMatch { limit: 2 }), &data);
             let strips = serde_json::json!({ "neighbours": { "slice": { "size": 2 } } });

@@ -1,0 +1,161 @@
+//! `distance-histogram`: how far right and wrong verdicts are, side by side.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use super::body::{Axis, Body, Lines, Room, Rule, Series};
+use super::lines;
+use super::plot::{Part, Plot};
+use super::verdicts::Verdicts;
+use super::{Figure, count_of};
+use crate::report::canvas::{Align, Canvas, Pen};
+use crate::report::{ReportData, ReportError, Stop, chart, theme};
+
+/// Bars along the axis.
+const BARS: usize = 40;
+
+/// Distances of matches and of what is none.
+pub(super) struct DistanceHistogram;
+
+impl Plot for DistanceHistogram {
+    fn needs(&self) -> &'static [&'static str] {
+        &["calibration"]
+    }
+
+    fn part(&self) -> Part {
+        Part::Calibration
+    }
+
+    fn build(&self, data: &ReportData, _: Stop<'_>) -> Result<Figure, ReportError> {
+        Ok(build(data))
+    }
+
+    fn paint(&self, figure: &Figure, _: &ReportData, _: Stop<'_>) -> Result<Canvas, ReportError> {
+        lines::paint(figure, figure.lines()?, |canvas, lines, places| {
+            for (rule, (x, y)) in lines.rules.iter().zip(&places.rules) {
+                let pen = Pen::new(theme::SMALL, theme::INK).bold().align(Align::Centre);
+                canvas.text(&rule.name, *x, y - 16.0, pen);
+            }
+        })
+    }
+}
+
+/// Counts by bar.
+struct Bars {
+    span: Range<f64>,
+    right: Vec<u64>,
+    wrong: Vec<u64>,
+}
+
+impl Bars {
+    fn of(verdicts: &Verdicts) -> Self {
+        let there = || verdicts.differences().filter(|step| step.right + step.wrong > 0);
+        let ends = there().map(|step| step.distance);
+        let (low, high) = ends.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), at| (low.min(at), high.max(at)));
+        let span = chart::drawable(low..high);
+        let mut bars = Self { right: vec![0; BARS], wrong: vec![0; BARS], span };
+        let wide = bars.span.end - bars.span.start;
+        for step in there() {
+            let share = (step.distance - bars.span.start) / wide;
+            let bar = ((share * BARS as f64) as usize).min(BARS - 1);
+            bars.right[bar] += step.right;
+            bars.wrong[bar] += step.wrong;
+        }
+        bars
+    }
+
+    fn edge(&self, bar: usize) -> f64 {
+        self.span.start + (self.span.end - self.span.start) * bar as f64 / BARS as f64
+    }
+
+    /// The outline of the bars, and the height of each over its middle.
+    fn series(&self, name: &str, counts: &[u64], colour: plotters::style::RGBColor) -> [Series; 2] {
+        let all = counts.iter().sum::<u64>().max(1) as f64;
+        let height = |bar: usize| counts[bar] as f64 / all;
+        let top = |bar: usize| [(self.edge(bar), height(bar)), (self.edge(bar + 1), height(bar))];
+        let ends = [(self.edge(0), 0.0), (self.edge(BARS), 0.0)];
+        let outline = std::iter::once(ends[0]).chain((0..BARS).flat_map(top)).chain(std::iter::once(ends[1]));
+        let middle = |bar: usize| (f64::midpoint(self.edge(bar), self.edge(bar + 1)), height(bar));
+        [
+            Series::new(name, outline.collect(), colour, 3.5).faded(0.95).in_legend(5.0).unlisted(),
+            Series::new(name, (0..BARS).map(middle).collect(), colour, 0.0).faded(0.0),
+        ]
+    }
+}
+
+fn build(data: &ReportData) -> Figure {
+    let verdicts = Verdicts::of(&data.thresholds);
+    let bars = Bars::of(&verdicts);
+    let there = verdicts.right + verdicts.wrong > 0;
+    let series: Vec<Series> = if there {
+        // What is told apart by colour is told apart by its name where it is highest too: see the legend.
+        let [right, right_bars] = bars.series("right label", &bars.right, theme::RIGHT);
+        let [wrong, wrong_bars] = bars.series("wrong label", &bars.wrong, theme::WRONG);
+        vec![right, wrong, right_bars, wrong_bars]
+    } else {
+        Vec::new()
+    };
+    let highest = series.iter().flat_map(|series| &series.points).map(|point| point.1).fold(0.0, f64::max);
+    let room = (bars.span.end - bars.span.start) * 0.02;
+    let x = chart::drawable(bars.span.start - room..bars.span.end + room);
+    let cutpoint = data.cutpoint().filter(|_| there).map(|(name, cutpoint)| Rule {
+        at: cutpoint.distance.clamp(x.start, x.end),
+        name: format!("{name}: {:.4}", cutpoint.distance),
+        main: true,
+        width: 2.5,
+        colour: theme::INK,
+    });
+    let lines = Lines {
+        room: Room { size: theme::CHART, above: 34.0, right: 20.0, legend: 20.0 },
+        x: Axis {
+            title: format!("Distance ({})", data.calibration.distance_metric.name()),
+            digits: chart::digits(x.end - x.start),
+            range: x,
+        },
+        y: Axis {
+            title: "Share of the queries of its kind".to_owned(),
+            range: 0.0..if highest > 0.0 { highest * 1.06 } else { 1.0 },
+            digits: 2,
+        },
+        rules: cutpoint.into_iter().collect(),
+        series,
+        empty: (!there).then(|| "There are no distances: the calibration saw no query.".to_owned()),
+    };
+    described(data, &verdicts, Body::Lines(lines))
+}
+
+fn described(data: &ReportData, verdicts: &Verdicts, body: Body) -> Figure {
+    let [right, wrong] = [verdicts.right, verdicts.wrong].map(|count| usize::try_from(count).unwrap_or(usize::MAX));
+    let counted = format!(
+        "{} with the right label and {} with a wrong one",
+        count_of(right, "calibration query", "calibration queries"),
+        chart::number(wrong as f64, 0)
+    );
+    Figure {
+        title: "Distances of right and wrong labels".to_owned(),
+        subtitle: format!("{counted}; {BARS} bars, each kind adds up to 1; {} matcher", data.calibration.matcher),
+        alt: format!("Histogram of the distances of {counted}"),
+        reading:
+            "The farther the two outlines lie apart, the better a threshold can tell a right label from a wrong one; \
+                  the dashed line is the threshold in use, which accepts what lies on its near side."
+                .to_owned(),
+        numbers: BTreeMap::from([("right".to_owned(), right as f64), ("wrong".to_owned(), wrong as f64)]),
+        body,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::figure::verdicts::tests::six;
+
+    #[test]
+    fn bars_hold_every_verdict_once() {
+        let bars = Bars::of(&Verdicts::of(&six()));
+        assert_eq!((bars.right.iter().sum::<u64>(), bars.wrong.iter().sum::<u64>()), (4, 2));
+        assert_eq!((bars.right[0], bars.right[BARS - 1], bars.wrong[BARS / 2]), (1, 1, 1));
+        let [outline, middles] = bars.series("right", &bars.right, theme::RIGHT);
+        assert!((middles.points.iter().map(|point| point.1).sum::<f64>() - 1.0).abs() < 1e-12);
+        assert_eq!((outline.points.len(), outline.points[0].1), (2 * BARS + 2, 0.0));
+    }
+}
