@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use plotters::style::RGBColor;
 
-use super::confusion_matrix::Grid;
+use super::confusion_matrix::{Blocks, Grid};
 
 /// What a figure shows. How it looks is said by its file; what it says is here.
 #[derive(Debug, Clone)]
@@ -130,6 +130,10 @@ pub(in crate::report) struct HeatMap {
     pub(in crate::report) grid: Grid,
     /// Whether cells are shares of their row.
     pub(in crate::report) normalize: bool,
+    /// All classes, where the grid shows some.
+    pub(in crate::report) blocks: Option<Blocks>,
+    /// Queries whose images a page shows where a cell is asked for.
+    pub(in crate::report) images: Vec<u64>,
 }
 
 /// Images in strips.

@@ -33,6 +33,7 @@ pub(super) use self::body::Tone;
 pub(super) use self::plot::Part;
 use self::plot::Plot;
 pub use confusion_matrix::ConfusionMatrix;
+pub(super) use confusion_matrix::{Blocks, Pair};
 pub use near_copies::NearCopies;
 pub use neighbours::{Neighbours, Order, QueryRange};
 pub use no_match::NoMatch;

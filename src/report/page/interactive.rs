@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value as Json, json};
 
+use super::confusion;
 use crate::artifact::{Image, ImageShape, MatchRow};
 use crate::base::visible::visible;
 use crate::report::figure::body::{Body, Scatter};
@@ -31,11 +32,17 @@ pub(super) fn data(data: &ReportData, figures: &[Shown]) -> String {
             _ => None,
         })
         .collect();
-    let ids: BTreeSet<u64> = maps.iter().flat_map(|(_, map, _)| map.ids.iter().copied()).collect();
+    let asked = figures.iter().flat_map(|shown| match &shown.figure.body {
+        Body::HeatMap(map) => map.images.as_slice(),
+        _ => &[],
+    });
+    let ids: BTreeSet<u64> = maps.iter().flat_map(|(_, map, _)| &map.ids).chain(asked).copied().collect();
     let sheet = Sheet::of(data, ids.into_iter().collect());
     let all = json!({
         "threshold": threshold(data),
         "maps": maps.iter().map(|one| points(data, &sheet, one)).collect::<Vec<_>>(),
+        "confusions": confusion::data(data, figures, &sheet),
+        "shades": confusion::shades(),
         "sheet": sheet.json(),
         "looks": json!({
             "colours": (0..10).map(|class| svg::hex(theme::class_colour(class))).collect::<Vec<_>>(),
@@ -51,7 +58,7 @@ fn floats(values: impl Iterator<Item = f64>) -> String {
     base64(&values.flat_map(|value| (value as f32).to_le_bytes()).collect::<Vec<u8>>())
 }
 
-fn counts(values: impl Iterator<Item = u64>) -> String {
+pub(super) fn counts(values: impl Iterator<Item = u64>) -> String {
     let short = |value: u64| u32::try_from(value).unwrap_or(u32::MAX).to_le_bytes();
     base64(&values.flat_map(short).collect::<Vec<u8>>())
 }
@@ -126,7 +133,7 @@ fn points(data: &ReportData, sheet: &Sheet, (figure, map, title): &(usize, &Scat
 }
 
 /// Small images side by side.
-struct Sheet {
+pub(super) struct Sheet {
     ids: Vec<u64>,
     side: usize,
     columns: usize,
@@ -135,8 +142,9 @@ struct Sheet {
 
 impl Sheet {
     /// Of the images that are there, as many as a sheet has room for.
-    fn of(data: &ReportData, ids: Vec<u64>) -> Self {
-        let mut ids: Vec<u64> = ids.into_iter().filter(|id| data.images.contains_key(id)).collect();
+    pub(super) fn of(data: &ReportData, ids: Vec<u64>) -> Self {
+        let there: BTreeSet<u64> = ids.into_iter().filter(|id| data.images.contains_key(id)).collect();
+        let mut ids: Vec<u64> = there.into_iter().collect();
         let side = ((SHEET / 3 / ids.len().max(1)) as f64).sqrt().clamp(8.0, 32.0) as usize;
         let most = LONGEST / side;
         ids.truncate(most * most);
@@ -150,7 +158,8 @@ impl Sheet {
         Self { image: (!ids.is_empty()).then_some(image), ids, side, columns }
     }
 
-    fn place(&self, id: u64) -> u64 {
+    /// Where the image of an example is; the largest number if it is not there.
+    pub(super) fn place(&self, id: u64) -> u64 {
         self.ids.binary_search(&id).map_or(u64::from(u32::MAX), |at| at as u64)
     }
 

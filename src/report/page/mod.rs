@@ -5,6 +5,7 @@
 
 mod chart;
 pub(super) mod comparison;
+mod confusion;
 mod details;
 mod document;
 mod first;

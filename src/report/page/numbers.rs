@@ -6,6 +6,7 @@ use super::html::{shown, table};
 use crate::report::ReportData;
 use crate::report::chart::number;
 use crate::report::figure::body::{Body, HeatMap, Lines, Scatter, Series};
+use crate::report::figure::{Blocks, Pair};
 use crate::report::summary::words;
 
 /// Rows of a table at most.
@@ -34,7 +35,7 @@ pub(super) fn tables(data: &ReportData, body: &Body) -> Vec<Table> {
     match body {
         Body::Lines(lines) => curves(lines),
         Body::Scatter(map) => vec![classes(data, map)],
-        Body::HeatMap(map) => vec![pairs(map)],
+        Body::HeatMap(map) => vec![map.blocks.as_ref().map_or_else(|| pairs(map), worst_pairs)],
         Body::Gallery(_) | Body::Absent => Vec::new(),
     }
 }
@@ -138,6 +139,25 @@ fn pairs(map: &HeatMap) -> Table {
         header: words(["True class", "Predicted", "Right", "Queries", "Share of the class"]),
         rows: pairs.iter().take(MOST).map(row).collect(),
         of: pairs.len(),
+        unit: "pairs",
+    }
+}
+
+/// The most frequent mistakes of all classes, where the matrix shows some.
+fn worst_pairs(blocks: &Blocks) -> Table {
+    let row = |pair: &Pair| {
+        words([
+            &pair.names.0,
+            &pair.names.1,
+            &number(pair.count as f64, 0),
+            &format!("{:.1} %", pair.count as f64 / pair.of.max(1) as f64 * 100.0),
+        ])
+    };
+    Table {
+        name: "the most frequent mistakes of all classes".to_owned(),
+        header: words(["True class", "Predicted", "Queries", "Share of the class"]),
+        rows: blocks.pairs.iter().take(MOST).map(row).collect(),
+        of: blocks.pairs_of,
         unit: "pairs",
     }
 }

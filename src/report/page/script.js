@@ -1,5 +1,5 @@
 // What moves on the page: a threshold, and the maps of embeddings. Every number is on the page without it.
-(() => {
+const page = (() => {
   "use strict";
   const numbers = JSON.parse(document.getElementById("numbers").textContent);
 
@@ -17,6 +17,16 @@
   };
   const digits = (value, count = 4) => (Number.isFinite(value) ? value.toFixed(count) : "–");
   const share = (part, whole) => (whole > 0 ? `${((100 * part) / whole).toFixed(1)} %` : "–");
+
+  // A small image of the sheet.
+  const draw_tile = (canvas, tile) => {
+    const pen = canvas.getContext("2d"), { sheet } = numbers;
+    pen.clearRect(0, 0, canvas.width, canvas.height);
+    if (!sheet || tile === 0xffffffff) return;
+    const column = tile % sheet.columns, row = Math.floor(tile / sheet.columns);
+    pen.imageSmoothingEnabled = false;
+    pen.drawImage(sheet.image, column * sheet.side, row * sheet.side, sheet.side, sheet.side, 0, 0, canvas.width, canvas.height);
+  };
 
   // Everything is read on paper, opened or not.
   let closed = [];
@@ -82,7 +92,7 @@
 
   const VERDICTS = ["not a query", "right", "wrong", "no match"];
 
-  function projector(data, looks, sheet) {
+  function projector(data, looks) {
     const section = document.getElementById(`figure-${data.figure}`);
     if (!section || data.id.length === 0) return;
     const map = {
@@ -199,14 +209,8 @@
 
     const tell = (at) => {
       current = at;
-      const pen = small.getContext("2d");
-      pen.clearRect(0, 0, 72, 72);
+      draw_tile(small, at < 0 ? 0xffffffff : map.tile[at]);
       if (at < 0) return draw();
-      if (sheet && map.tile[at] !== 0xffffffff) {
-        const column = map.tile[at] % sheet.columns, row = Math.floor(map.tile[at] / sheet.columns);
-        pen.imageSmoothingEnabled = false;
-        pen.drawImage(sheet.image, column * sheet.side, row * sheet.side, sheet.side, sheet.side, 0, 0, 72, 72);
-      }
       const nearest = map.nearest[at] === 0xffffffff ? "" : `; nearest in the embedding: ${data.nearest_classes[map.nearest[at]]}`;
       words.textContent = `${data.classes[map.kind[at]]}, example ${data.id[at]}: ${VERDICTS[map.verdict[at]]}${nearest}`;
       draw();
@@ -319,5 +323,6 @@
     sheet.image.src = sheet.address;
   }
   threshold(numbers.threshold);
-  numbers.maps.forEach((map) => projector(map, looks, sheet));
+  numbers.maps.forEach((map) => projector(map, looks));
+  return { make, bytes, counts, numbers, draw_tile };
 })();

@@ -71,14 +71,21 @@ impl Grid {
 
     fn fill(&mut self, cells: &[&ConfusionCell]) {
         for cell in cells {
-            let Ok(row) = self.labels.binary_search(&cell.label) else { continue };
-            let column = match cell.predicted {
-                // Where no class is left out there is no other column for one.
-                Some(label) => self.classes.binary_search(&label).unwrap_or(self.classes.len()),
-                None => self.columns.len() - 1,
-            };
-            self.rows[row][column] += cell.count;
+            if let Some((row, column)) = self.cell(cell.label, cell.predicted) {
+                self.rows[row][column] += cell.count;
+            }
         }
+    }
+
+    /// The row and the column of a query; `None` where its class is left out.
+    pub(in crate::report) fn cell(&self, label: i32, predicted: Option<i32>) -> Option<(usize, usize)> {
+        let row = self.labels.binary_search(&label).ok()?;
+        let column = match predicted {
+            // Where no class is left out there is no other column for one.
+            Some(label) => self.classes.binary_search(&label).unwrap_or(self.classes.len()),
+            None => self.columns.len() - 1,
+        };
+        Some((row, column))
     }
 
     /// Whether classes are left out.

@@ -1,7 +1,11 @@
 //! `confusion-matrix`: true class against predicted class, no match among the predictions.
 
+mod blocks;
 mod grid;
 
+use std::collections::{BTreeMap, BTreeSet};
+
+pub(in crate::report) use self::blocks::{Blocks, Pair};
 pub(in crate::report) use self::grid::Grid;
 use super::body::{Body, HeatMap};
 use super::plot::{Part, Plot};
@@ -30,6 +34,9 @@ struct Layout {
 /// Between the classes and the column of no match.
 const GAP: f64 = 12.0;
 
+/// Pairs of classes whose queries' images are kept for the page, and how many of each.
+const PICTURED: (usize, usize) = (60, 4);
+
 /// Room for title and subtitle in lines that can be read.
 const NARROWEST: f64 = 700.0;
 
@@ -45,6 +52,10 @@ impl Plot for ConfusionMatrix {
 
     fn part(&self) -> Part {
         Part::Confusion
+    }
+
+    fn images(&self, data: &ReportData) -> Vec<u64> {
+        pictured(data)
     }
 
     fn build(&self, data: &ReportData, _: Stop<'_>) -> Result<Figure, ReportError> {
@@ -66,8 +77,28 @@ impl ConfusionMatrix {
             data.unknown()
         );
         let title = format!("Confusion matrix for {}{}", data.cutpoint_words(), part(&grid, ": "));
-        described(grid, title, subtitle, self.normalize)
+        let cells: Vec<_> = data.confusion.0.iter().filter(|cell| cell.count > 0).collect();
+        let classes: BTreeSet<i32> =
+            cells.iter().flat_map(|cell| [Some(cell.label), cell.predicted]).flatten().collect();
+        let blocks = grid.is_part().then(|| Blocks::of(data, &cells, &classes));
+        let map = HeatMap { grid, normalize: self.normalize, blocks, images: pictured(data) };
+        described(map, title, subtitle)
     }
+}
+
+/// Queries of the most frequent mistakes, some of each.
+fn pictured(data: &ReportData) -> Vec<u64> {
+    let mut mistakes: BTreeMap<(i32, Option<i32>), Vec<u64>> = BTreeMap::new();
+    for row in &data.matches.0 {
+        let given = row.predicted.filter(|_| row.matched);
+        if given != Some(row.label) {
+            mistakes.entry((row.label, given)).or_default().push(row.query_id);
+        }
+    }
+    let mut ranked: Vec<Vec<u64>> = mistakes.into_values().collect();
+    ranked.sort_by_key(|queries| std::cmp::Reverse(queries.len())); // stable: by label among equals
+    let (pairs, each) = PICTURED;
+    ranked.into_iter().take(pairs).flat_map(|queries| queries.into_iter().take(each)).collect()
 }
 
 fn painted(figure: &Figure, map: &HeatMap) -> Canvas {
@@ -200,9 +231,10 @@ fn names_of(canvas: &mut Canvas, grid: &Grid, layout: &Layout, size: f64) {
     canvas.text_upward("True class", theme::MARGIN + 10.0, middle, axis.align(Align::Centre));
 }
 
-fn described(grid: Grid, title: String, subtitle: String, normalize: bool) -> Figure {
-    let Grid { queries, right, unknown, .. } = &grid;
-    let shown = part(&grid, "; shown are ");
+fn described(map: HeatMap, title: String, subtitle: String) -> Figure {
+    let grid = &map.grid;
+    let Grid { queries, right, unknown, .. } = grid;
+    let shown = part(grid, "; shown are ");
     let alt = format!("Confusion matrix: {right} of {queries} queries get their own class, {unknown} get none{shown}");
     let numbers = [("queries", queries), ("right", right), ("unknown", unknown)];
     Figure {
@@ -213,6 +245,6 @@ fn described(grid: Grid, title: String, subtitle: String, normalize: bool) -> Fi
                   column apart counts queries that were not accepted."
             .to_owned(),
         numbers: numbers.into_iter().map(|(name, count)| (name.to_owned(), *count as f64)).collect(),
-        body: Body::HeatMap(HeatMap { grid, normalize }),
+        body: Body::HeatMap(map),
     }
 }
