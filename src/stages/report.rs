@@ -72,7 +72,8 @@ impl Stage for Report {
     /// in, the most believable number first; an open set is no flaw; raw pixels are left out where they are much work.
     /// 6 - `report.html`, one file that is the whole report; what is not plugged in is said to be not there; what a stage
     /// `baseline` has measured is a finding too. 7 - A table beside each picture: what it shows. How far a map can be trusted;
-    /// figures `distance-histogram`, `roc` and `det`, which are in the default too.
+    /// figures `distance-histogram`, `roc` and `det`, and neighbours of the worst, some and the best queries, which are in the
+    /// default too.
     const VERSION: u32 = 7;
     const OUTPUT: Kind = Kind::Report;
     const FILES: &'static [&'static str] = &["figures/", "report.html", "report.md", "metrics.json"];
@@ -154,7 +155,8 @@ fn outside(strips: &Neighbours, count: usize, path: &str) -> Option<ParamIssue> 
     let slice = strips.slice.as_ref()?;
     let end = slice.begin.saturating_add(slice.size);
     (end > count).then(|| {
-        let places = if strips.order == Order::Worst { "place" } else { "position" };
+        let by_position = matches!(strips.order, Order::Label | Order::Position);
+        let places = if by_position { "position" } else { "place" };
         ParamIssue::new(
             format!("{path}.slice"),
             format!("the slice ends at {places} {end}, but there are {count} queries"),
@@ -350,8 +352,12 @@ mod tests {
         let read = params(spec).figures;
         let mut defaults = FigureSpec::all();
         defaults[2] = read[2].clone();
-        // The tutorial has no probabilities.
-        defaults.retain(|figure| !matches!(figure, FigureSpec::Reliability));
+        // The tutorial has neither probabilities nor what came after it.
+        defaults.retain(|figure| match figure {
+            FigureSpec::Reliability | FigureSpec::DistanceHistogram | FigureSpec::Roc | FigureSpec::Det => false,
+            FigureSpec::Neighbours(neighbours) => neighbours.order == Order::Label,
+            _ => true,
+        });
         assert_eq!(read, defaults);
     }
 

@@ -139,14 +139,17 @@ pub struct Shown {
 }
 
 impl FigureSpec {
-    /// Every figure of the tutorial with default parameters, the two-dimensional map in both ways; not those that show what
-    /// only some graphs have.
+    /// Every figure of the tutorial with default parameters, the two-dimensional map by PCA and t-SNE, and neighbours of
+    /// the worst, some and the best queries too; not those that show what only some graphs have.
     #[must_use]
     pub fn all() -> Vec<Self> {
         let names = Self::NAMES.iter().filter(|name| **name != "near-copies");
         let mut figures: Vec<Self> =
             names.filter_map(|name| param::from_json(&serde_json::Value::from(*name)).ok()).collect();
         figures.push(Self::Projection(Projection { method: Method::TSne, ..param::defaults() }));
+        for order in [Order::Worst, Order::Random, Order::Best] {
+            figures.push(Self::Neighbours(Neighbours { order, ..param::defaults() }));
+        }
         figures
     }
 

@@ -1,12 +1,16 @@
 //! `neighbours`: queries beside the images that the index finds for them.
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
+
+use rand_chacha::rand_core::Rng;
 
 use super::body::{Body, Gallery, Strip, Tile, Tone};
 use super::plot::{Part, Plot};
 use super::{Figure, count_of};
 use crate::artifact::{MatchRow, Neighbour};
 use crate::base::check;
+use crate::base::seed::Seed;
 use crate::report::canvas::{Align, Area, Canvas, Pen};
 use crate::report::data::Overlap;
 use crate::report::error::go_on;
@@ -34,6 +38,11 @@ choice! {
         /// Wrong labels first, the most certain ones on top; then right ones, the least certain on top. The slice
         /// then counts places in this order over all queries.
         "worst" => Worst,
+        /// Right labels first, the most certain ones on top; then wrong ones, the least certain on top. The slice then
+        /// counts places in this order over all queries.
+        "best" => Best,
+        /// By chance, as `seed` draws it. The slice then counts places in this order over all queries.
+        "random" => Random,
     }
 }
 
@@ -48,6 +57,9 @@ params! {
         k: usize = 5 => check::between(1, 20),
         /// The order of the strips.
         order: Order = Order::Label,
+        /// What `random` is drawn from.
+        #[aka("random_state")]
+        seed: u64 = 0,
     }
 }
 
@@ -83,14 +95,10 @@ impl Neighbours {
     /// The queries shown, in order.
     pub fn queries<'a>(&self, data: &'a ReportData) -> Vec<&'a MatchRow> {
         let mut rows: Vec<&MatchRow> = data.matches.0.iter().collect();
-        if self.order == Order::Worst {
-            let wrong = |row: &MatchRow| row.predicted != Some(row.label);
-            rows.sort_by(|one, other| {
-                wrong(other).cmp(&wrong(one)).then_with(|| {
-                    let rising = one.distance.total_cmp(&other.distance);
-                    if wrong(one) { rising } else { rising.reverse() }
-                })
-            });
+        match self.order {
+            Order::Worst | Order::Best => rows.sort_by(|one, other| self.by_verdict(data, one, other)),
+            Order::Random => shuffle(&mut rows, self.seed),
+            Order::Label | Order::Position => {}
         }
         let (begin, size) = self.slice.as_ref().map_or((0, 10), |slice| (slice.begin, slice.size));
         let mut shown: Vec<&MatchRow> = rows.into_iter().skip(begin).take(size).collect();
@@ -98,6 +106,17 @@ impl Neighbours {
             shown.sort_by_key(|row| row.label);
         }
         shown
+    }
+
+    /// Queries with the verdict that is asked for first, the most certain of them on top; of the others the least certain.
+    fn by_verdict(&self, data: &ReportData, one: &MatchRow, other: &MatchRow) -> Ordering {
+        let wanted = |row: &MatchRow| (row.predicted == Some(row.label)) == (self.order == Order::Best);
+        let certain = if data.calibration.distance_metric.larger_is_nearer() {
+            other.distance.total_cmp(&one.distance)
+        } else {
+            one.distance.total_cmp(&other.distance)
+        };
+        wanted(other).cmp(&wanted(one)).then(if wanted(one) { certain } else { certain.reverse() })
     }
 
     fn asked(&self, data: &ReportData) -> Vec<u64> {
@@ -112,6 +131,14 @@ impl Neighbours {
             Order::Label => "ordered by class",
             Order::Position => "in the order of the pool",
             Order::Worst => "most certain mistakes first",
+            Order::Best => "most certain right answers first",
+            Order::Random => "drawn by chance",
+        };
+        let title = match self.order {
+            Order::Label | Order::Position => "Nearest neighbours",
+            Order::Worst => "Nearest neighbours: the worst queries",
+            Order::Best => "Nearest neighbours: the best queries",
+            Order::Random => "Nearest neighbours: queries by chance",
         };
         let subtitle = format!(
             "{}, {order}, each with its {} in an index of {}; under an image its class and {} distance; {}",
@@ -131,7 +158,7 @@ impl Neighbours {
         let (right, all) = tally(&shown, self.k);
         let first = shown.iter().filter(|row| row.neighbours.first().is_some_and(|n| n.label == row.label)).count();
         Figure {
-            title: "Nearest neighbours".to_owned(),
+            title: title.to_owned(),
             subtitle,
             alt: format!(
                 "{} with their neighbours: the nearest has the query's class for {first} of {}, and {right} of all \
@@ -194,6 +221,14 @@ impl Neighbours {
             let name = if rank == 0 { "Nearest".to_owned() } else { ordinal(rank + 1) };
             canvas.text(&name, column(rank) + SIDE / 2.0, y, pen);
         }
+    }
+}
+
+/// The same order for the same seed and the same number of queries (Fisher and Yates).
+fn shuffle(rows: &mut [&MatchRow], seed: u64) {
+    let mut rng = Seed::of_stage(seed, "report", Some("neighbours")).rng("order", &[]);
+    for at in (1..rows.len()).rev() {
+        rows.swap(at, ((u64::from(rng.next_u32()) * (at as u64 + 1)) >> 32) as usize);
     }
 }
 
@@ -274,8 +309,26 @@ mod tests {
         }
         data.matches.0.truncate(5);
         let slice = Some(QueryRange { begin: 1, size: 3 });
-        let worst = Neighbours { slice, k: 1, order: Order::Worst };
+        let worst = Neighbours { slice, k: 1, order: Order::Worst, seed: 0 };
         let distances: Vec<f32> = worst.queries(&data).iter().map(|row| row.distance).collect();
         assert_eq!(distances, [0.1, 0.3, 0.4]);
+        let best = Neighbours { slice: None, k: 1, order: Order::Best, seed: 0 };
+        let distances: Vec<f32> = best.queries(&data).iter().map(|row| row.distance).collect();
+        assert_eq!(distances, [0.2, 0.4, 0.3, 0.1, 0.05]);
+    }
+
+    #[test]
+    fn chance_is_the_same_for_the_same_seed_and_leaves_no_query_out() {
+        let data = synthetic::with(5, 60, crate::artifact::ImageShape { height: 4, width: 4, channels: 1 });
+        let drawn = |seed| {
+            let slice = Some(QueryRange { begin: 0, size: 60 });
+            let order = Neighbours { slice, k: 1, order: Order::Random, seed };
+            order.queries(&data).iter().map(|row| row.query_id).collect::<Vec<u64>>()
+        };
+        let mut all = drawn(0);
+        assert_eq!(all, drawn(0));
+        assert_ne!(all, drawn(1));
+        all.sort_unstable();
+        assert_eq!(all, data.matches.0.iter().map(|row| row.query_id).collect::<Vec<u64>>());
     }
 }

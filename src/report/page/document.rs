@@ -9,7 +9,7 @@ use crate::report::ReportData;
 use crate::report::summary::named;
 
 const STYLE: &str = include_str!("style.css");
-const SCRIPT: &str = concat!(include_str!("script.js"), include_str!("confusion.js"));
+const SCRIPT: &str = concat!(include_str!("script.js"), include_str!("confusion.js"), include_str!("gallery.js"));
 
 /// The page; `numbers` is what the script reads, as JSON.
 pub(super) fn document(data: &ReportData, sections: &[Section], numbers: &str) -> String {

@@ -12,6 +12,7 @@ use super::plot::{Part, Plot};
 use super::{Figure, count_of};
 use crate::params;
 use crate::report::canvas::{Align, Area, Canvas, Pen};
+use crate::report::error::go_on;
 use crate::report::text::{self, Weight};
 use crate::report::{ReportData, ReportError, Stop, chart, theme};
 
@@ -58,7 +59,8 @@ impl Plot for ConfusionMatrix {
         pictured(data)
     }
 
-    fn build(&self, data: &ReportData, _: Stop<'_>) -> Result<Figure, ReportError> {
+    fn build(&self, data: &ReportData, stop: Stop<'_>) -> Result<Figure, ReportError> {
+        go_on(stop)?;
         Ok(self.built(data))
     }
 
