@@ -12,6 +12,7 @@ mod first;
 mod html;
 mod interactive;
 mod numbers;
+mod per_class;
 mod policy;
 mod provenance;
 mod run_block;
