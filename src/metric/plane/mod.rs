@@ -32,6 +32,20 @@ fn go_on(stop: Stop<'_>) -> Result<(), PlaneError> {
     if stop() { Err(PlaneError::Stopped) } else { Ok(()) }
 }
 
+/// The `kept` nearest others of each row of `dim` numbers, the nearest first; by Euclidean distance, ties by position.
+///
+/// # Errors
+/// If the user asked to stop.
+pub fn nearest_rows(
+    (values, dim): (&[f32], usize),
+    kept: usize,
+    stop: Stop<'_>,
+) -> Result<Vec<Vec<usize>>, PlaneError> {
+    let rows: Vec<&[f32]> = values.chunks_exact(dim.max(1)).collect();
+    let found = tsne::nearest(&rows, kept, stop)?;
+    Ok(found.into_iter().map(|near| near.into_iter().map(|one| one.index).collect()).collect())
+}
+
 /// How rows become points.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Way {

@@ -4,11 +4,16 @@ use rayon::prelude::*;
 
 use super::{PlaneError, Stop, go_on};
 
+/// Points whose neighbours are looked at. Each takes a distance to every other one.
+const MOST: usize = 5000;
+
 /// How far the neighbours on a map are neighbours in the embedding.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Trustworthiness {
     /// Neighbours of each point that were looked at.
     pub k: usize,
+    /// Points whose neighbours were looked at: all of them up to 5,000, else as many in equal steps.
+    pub of: usize,
     /// 1 where all of them are among the `k` nearest in the embedding; about 0.5 where they are any others.
     pub value: f64,
 }
@@ -17,7 +22,8 @@ pub struct Trustworthiness {
 /// the map of each of `n` points, of how far each is beyond the `k` nearest in the embedding, in ranks.
 ///
 /// Rows have `dim` numbers, a point each; distances are Euclidean, ties go to the first. `k` is less than half the points:
-/// of few points fewer neighbours are looked at; `None` of fewer than three. Ranks are summed as whole numbers, so threads
+/// of few points fewer neighbours are looked at; `None` of fewer than three. Of more than 5,000 points the sum is over some of
+/// them, among all the others, and `n` before `k` is their number. Ranks are summed as whole numbers, so threads
 /// change nothing.
 ///
 /// # Errors
@@ -45,10 +51,11 @@ pub fn trustworthiness(
         };
         Ok(found.iter().map(|of| rank(of).saturating_sub(k) as u64).sum::<u64>())
     };
-    let sums: Result<Vec<u64>, PlaneError> = (0..count).into_par_iter().map(beyond).collect();
+    let of = count.min(MOST);
+    let sums: Result<Vec<u64>, PlaneError> = (0..of).into_par_iter().map(|some| beyond(some * count / of)).collect();
     let (sum, n, near) = (sums?.iter().sum::<u64>() as f64, count as f64, k as f64);
-    let value = 1.0 - sum * 2.0 / (n * near * (2.0 * n - 3.0 * near - 1.0));
-    Ok(Some(Trustworthiness { k, value }))
+    let value = 1.0 - sum * 2.0 / (of as f64 * near * (2.0 * n - 3.0 * near - 1.0));
+    Ok(Some(Trustworthiness { k, of, value }))
 }
 
 fn distances(count: usize, of: impl Fn(usize) -> f64) -> Vec<f64> {
@@ -92,9 +99,9 @@ mod tests {
     fn a_map_of_what_lies_on_a_plane_is_trusted_whole() {
         let values: Vec<f32> = (0..40).map(|at: usize| (at * at % 37) as f32).collect();
         let points: Vec<[f64; 2]> = values.chunks_exact(2).map(|row| [f64::from(row[0]), f64::from(row[1])]).collect();
-        assert_eq!(trust(&values, 2, &points, 5), Some(Trustworthiness { k: 5, value: 1.0 }));
+        assert_eq!(trust(&values, 2, &points, 5), Some(Trustworthiness { k: 5, of: 20, value: 1.0 }));
         // Of 20 points at most 9 neighbours are looked at.
-        assert_eq!(trust(&values, 2, &points, 15), Some(Trustworthiness { k: 9, value: 1.0 }));
+        assert_eq!(trust(&values, 2, &points, 15), Some(Trustworthiness { k: 9, of: 20, value: 1.0 }));
         assert_eq!(trust(&values[..4], 2, &points[..2], 15), None);
         assert_eq!(trust(&[], 0, &[], 15), None);
         assert_eq!(trustworthiness((&values, 2), &points, 5, &|| true), Err(PlaneError::Stopped));

@@ -112,6 +112,8 @@ pub(in crate::report) struct Scatter {
     pub(in crate::report) points: Vec<[f64; 2]>,
     pub(in crate::report) labels: Vec<i32>,
     pub(in crate::report) ids: Vec<u64>,
+    /// The nearest others of each in the embedding itself, as places among these; empty where they are not known.
+    pub(in crate::report) neighbours: Vec<Vec<usize>>,
     /// Embeddings that hold something else than numbers.
     pub(in crate::report) left_out: usize,
     /// Numbers of an embedding.

@@ -100,6 +100,7 @@ impl Projection {
             y: range(&points, 1),
             labels: placed.label[..shown].to_vec(),
             ids: placed.example_id[..shown].to_vec(),
+            neighbours: Vec::new(),
             left_out: if shown < placed.point.len() { 0 } else { info.left_out },
             dim: info.dim,
             titles: self.titles(info.explained.unwrap_or_default()),
@@ -123,6 +124,7 @@ impl Projection {
             y: range(&points, 1),
             labels: kept.iter().map(|row| data.embeddings.label[*row]).collect(),
             ids: kept.iter().map(|row| data.embeddings.example_id[*row]).collect(),
+            neighbours: Vec::new(),
             left_out: count - kept.len(),
             dim,
             titles: self.titles(explained),
@@ -132,7 +134,7 @@ impl Projection {
     }
 
     fn built(&self, data: &ReportData, stop: Stop<'_>) -> Result<Figure, ReportError> {
-        let map = self.map(data, stop)?;
+        let mut map = self.map(data, stop)?;
         let agreement = agreement(&map.points, &map.labels, stop)?;
         let left_out = match map.left_out {
             0 => String::new(),
@@ -144,7 +146,10 @@ impl Projection {
             map.dim,
             agreement * 100.0
         );
-        let trust = trust::of(data, &map, self.distance(data), self.k, stop)?;
+        let mut trust = None;
+        if let Some(rows) = trust::rows(data, &map, self.distance(data)) {
+            (trust, map.neighbours) = trust::of((&rows, data.embeddings.dim), &map.points, self.k, stop)?;
+        }
         Ok(self.described(subtitle, map, agreement, trust))
     }
 

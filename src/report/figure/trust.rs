@@ -3,31 +3,42 @@
 use std::collections::BTreeMap;
 
 use super::body::Scatter;
+use super::count_of;
 use crate::artifact::Distance;
-use crate::metric::plane::{Trustworthiness, trustworthiness};
+use crate::metric::plane::{Trustworthiness, nearest_rows, trustworthiness};
 use crate::report::{ReportData, ReportError, Stop};
 
-/// The trustworthiness of a map that is of this distance; `None` where the embeddings of its points are not there, or no
-/// longer have the lengths that the map is of.
-pub(super) fn of(
-    data: &ReportData,
-    map: &Scatter,
-    distance: Distance,
-    k: usize,
-    stop: Stop<'_>,
-) -> Result<Option<Trustworthiness>, ReportError> {
+/// Neighbours of a point that a page tells.
+const TOLD: usize = 5;
+/// Points beyond which they are not looked for.
+const MOST: usize = 10_000;
+
+/// The embeddings of a map's points, as the map's distance sees them; `None` where they are not there, or no longer have the
+/// lengths that the map is of.
+pub(super) fn rows(data: &ReportData, map: &Scatter, distance: Distance) -> Option<Vec<f32>> {
     let rows: BTreeMap<u64, usize> = data.embeddings.example_id.iter().copied().zip(0..).collect();
     let places: Option<Vec<usize>> = map.ids.iter().map(|id| rows.get(id).copied()).collect();
     let directions = distance == Distance::Cosine;
     let lengths_lost = data.index_info.metric == Distance::Cosine && !directions;
-    let Some(places) = places.filter(|_| !lengths_lost) else { return Ok(None) };
     let dim = data.embeddings.dim;
     let row = |at: usize| {
         let row = data.embeddings.values.get(at * dim..(at + 1) * dim).unwrap_or_default();
         if directions { direction(row) } else { row.to_vec() }
     };
-    let values: Vec<f32> = places.into_iter().flat_map(row).collect();
-    Ok(trustworthiness((&values, dim), &map.points, k, stop)?)
+    Some(places.filter(|_| !lengths_lost)?.into_iter().flat_map(row).collect())
+}
+
+/// How far the map can be trusted, and the nearest others of each point in the embedding: of many points none.
+pub(super) fn of(
+    (rows, dim): (&[f32], usize),
+    points: &[[f64; 2]],
+    k: usize,
+    stop: Stop<'_>,
+) -> Result<(Option<Trustworthiness>, Vec<Vec<usize>>), ReportError> {
+    let trust = trustworthiness((rows, dim), points, k, stop)?;
+    let few = points.len() <= MOST;
+    let neighbours = if few { nearest_rows((rows, dim), TOLD, stop)? } else { Vec::new() };
+    Ok((trust, neighbours))
 }
 
 /// The row at unit length; one of zeros as it is.
@@ -39,15 +50,17 @@ fn direction(row: &[f32]) -> Vec<f32> {
 
 /// What the reader is told, which the numbers then hold too.
 pub(super) fn in_words(trust: Option<Trustworthiness>, numbers: &mut BTreeMap<String, f64>) -> String {
-    let Some(Trustworthiness { k, value }) = trust else {
+    let Some(Trustworthiness { k, of, value }) = trust else {
         return "How far the map can be trusted was not measured: the embeddings that it is of are not here, or too few."
             .to_owned();
     };
     numbers.insert("trustworthiness".to_owned(), value);
     numbers.insert("trustworthiness.k".to_owned(), k as f64);
+    numbers.insert("trustworthiness.points".to_owned(), of as f64);
     format!(
-        "Trustworthiness {value:.3} at k = {k} (Venna and Kaski): 1 where all of the {k} nearest on the map are among the {k} \
-         nearest in the embedding, about 0.5 where the map is random."
+        "Trustworthiness {value:.3} at k = {k} over {} (Venna and Kaski): 1 where all of the {k} nearest on the map are among the {k} \
+         nearest in the embedding, about 0.5 where the map is random.",
+        count_of(of, "point", "points")
     )
 }
 
@@ -69,7 +82,10 @@ mod tests {
         let (found, reading) = numbers(&data, 7);
         assert_eq!(found["trustworthiness.k"], 7.0);
         assert!((0.3..=1.0).contains(&found["trustworthiness"]), "{found:?}");
-        assert!(reading.contains(&format!("Trustworthiness {:.3} at k = 7", found["trustworthiness"])), "{reading}");
+        assert!(
+            reading.contains(&format!("Trustworthiness {:.3} at k = 7 over ", found["trustworthiness"])),
+            "{reading}"
+        );
         assert_ne!(numbers(&data, 3).0["trustworthiness"], found["trustworthiness"]);
     }
 

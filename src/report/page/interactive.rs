@@ -95,8 +95,6 @@ fn threshold(data: &ReportData) -> Json {
 
 /// The points of a map with their classes, and what became of those that are queries.
 fn points(data: &ReportData, sheet: &Sheet, (figure, map, title): &(usize, &Scatter, &str)) -> Json {
-    let labels: Vec<i32> = map.labels.iter().copied().collect::<BTreeSet<i32>>().into_iter().collect();
-    let place = |label: &i32| labels.binary_search(label).map_or(0, |at| at as u64);
     let rows: BTreeMap<u64, &MatchRow> = data.matches.0.iter().map(|row| (row.query_id, row)).collect();
     let name = |label: &i32| visible(data.class(*label)).into_owned();
     let overlap = data.overlap();
@@ -108,11 +106,18 @@ fn points(data: &ReportData, sheet: &Sheet, (figure, map, title): &(usize, &Scat
     };
     // The nearest other image in the embedding itself, by its class.
     let nearest = |id: &u64| rows.get(id).and_then(|row| overlap.nearest_other(row)).map(|found| found.label);
-    let further: BTreeSet<i32> = map.ids.iter().filter_map(nearest).collect();
-    let further: Vec<i32> = further.into_iter().collect();
-    let nearest_place = |id: &u64| {
-        nearest(id).and_then(|label| further.binary_search(&label).ok()).map_or(u64::from(u32::MAX), |at| at as u64)
+    let given = |id: &u64| rows.get(id).filter(|row| row.matched).and_then(|row| row.predicted);
+    // Every class that is named, once.
+    let named = map.labels.iter().copied().chain(map.ids.iter().flat_map(|id| [nearest(id), given(id)]).flatten());
+    let labels: Vec<i32> = named.collect::<BTreeSet<i32>>().into_iter().collect();
+    let place = |label: Option<i32>| {
+        label.and_then(|label| labels.binary_search(&label).ok()).map_or(u64::from(u32::MAX), |at| at as u64)
     };
+    let told = map.neighbours.iter().map(Vec::len).max().unwrap_or(0);
+    let neighbours = map.neighbours.iter().flat_map(|found| {
+        let found = found.iter().map(|at| *at as u64);
+        found.chain(std::iter::repeat(u64::from(u32::MAX))).take(told)
+    });
     json!({
         "figure": figure,
         "title": title,
@@ -121,12 +126,14 @@ fn points(data: &ReportData, sheet: &Sheet, (figure, map, title): &(usize, &Scat
         "y": floats(map.points.iter().map(|point| point[1])),
         "range": [map.x.start, map.x.end, map.y.start, map.y.end],
         "id": map.ids,
-        "class": counts(map.labels.iter().map(place)),
+        "class": counts(map.labels.iter().map(|label| place(Some(*label)))),
         "look": labels,
         "classes": labels.iter().map(name).collect::<Vec<_>>(),
         "verdict": base64(&map.ids.iter().map(verdict).collect::<Vec<u8>>()),
-        "nearest": counts(map.ids.iter().map(nearest_place)),
-        "nearest_classes": further.iter().map(name).collect::<Vec<_>>(),
+        "nearest": counts(map.ids.iter().map(|id| place(nearest(id)))),
+        "given": counts(map.ids.iter().map(|id| place(given(id)))),
+        "neighbours": counts(neighbours),
+        "told": told,
         "tile": counts(map.ids.iter().map(|id| sheet.place(*id))),
         "left_out": map.left_out,
     })

@@ -97,19 +97,21 @@ const page = (() => {
     if (!section || data.id.length === 0) return;
     const map = {
       x: floats(data.x), y: floats(data.y), kind: counts(data.class), verdict: bytes(data.verdict),
-      tile: counts(data.tile), nearest: counts(data.nearest),
+      tile: counts(data.tile), nearest: counts(data.nearest), given: counts(data.given), neighbours: counts(data.neighbours),
     };
+    const NONE = 0xffffffff;
     const total = data.id.length;
     const canvas = make("canvas", { tabindex: 0, role: "application", "aria-label":
-      `${data.title}, ${total} points. Arrow keys walk from point to point, plus and minus zoom, 0 shows all, Enter keeps the class alone.` });
+      `${data.title}, ${total} points. Arrow keys walk from point to point, plus and minus zoom, 0 shows all, Enter keeps the class alone. What a point is and what is nearest to it in the embedding is said below.` });
     const context = canvas.getContext("2d");
     const small = make("canvas", { width: 72, height: 72, "aria-hidden": "true" });
     const words = make("div", { role: "status" }, "Point at a mark, or walk with the arrow keys.");
+    const near = make("ol", { class: "near", "aria-label": "Nearest in the embedding itself" });
     const status = make("output");
     const view = { scale: 1, x: 0, y: 0 };
     let visible = [], current = -1, alone = null, lasso = null, chosen = [], due = false;
 
-    const colour = make("select", {}, ...["class", "correctness"].map((name) => make("option", {}, name)));
+    const colour = make("select", {}, ...["class", "prediction", "correctness"].map((name) => make("option", {}, name)));
     const filter = make("select", {}, ...["all", ...VERDICTS.slice(1)].map((name) => make("option", {}, name)));
     const search = make("input", { type: "search", placeholder: "class" });
     const button = (text, act) => {
@@ -137,8 +139,10 @@ const page = (() => {
       return stamps.get(key);
     };
     const mark = (at) => {
-      if (colour.value === "class") {
-        const label = Math.max(data.look[map.kind[at]], 0);
+      const kind = colour.value === "class" ? map.kind[at] : map.given[at];
+      if (colour.value === "prediction" && kind === NONE) return stamp(6, looks.none);
+      if (colour.value !== "correctness") {
+        const label = Math.max(data.look[kind], 0);
         return stamp((label + Math.floor(label / 10)) % 10, looks.colours[label % 10]);
       }
       const verdict = map.verdict[at];
@@ -154,15 +158,28 @@ const page = (() => {
         canvas.height / 2 - ((map.y[at] - south) / (north - south) - 0.5) * unit + view.y * side(),
       ];
     };
+    // What each point looks like, until another colour or size is asked for.
+    let pictures = null;
+    const neighbours = (at) => map.neighbours.subarray(at * data.told, (at + 1) * data.told).filter((other) => other !== NONE);
     const paint = () => {
       due = false;
       context.fillStyle = "#fff";
       context.fillRect(0, 0, canvas.width, canvas.height);
+      pictures ??= data.id.map((_, at) => mark(at));
       for (const at of visible) {
         const [x, y] = place(at);
         if (x < -20 || y < -20 || x > canvas.width + 20 || y > canvas.height + 20) continue;
-        const picture = mark(at);
+        const picture = pictures[at];
         context.drawImage(picture, x - picture.width / 2, y - picture.height / 2);
+      }
+      // Where what is nearest in the embedding lies on the map.
+      context.lineWidth = ratio();
+      context.strokeStyle = "#1c212b";
+      for (const other of current < 0 ? [] : neighbours(current)) {
+        context.beginPath();
+        context.moveTo(...place(current));
+        context.lineTo(...place(other));
+        context.stroke();
       }
       context.lineWidth = 2 * ratio();
       context.strokeStyle = "#1c212b";
@@ -204,15 +221,26 @@ const page = (() => {
       canvas.height = Math.round(Math.min(width * 0.75, 640) * ratio());
       canvas.style.height = `${canvas.height / ratio()}px`;
       stamps = new Map();
+      pictures = null;
       draw();
     };
 
     const tell = (at) => {
       current = at;
       draw_tile(small, at < 0 ? 0xffffffff : map.tile[at]);
-      if (at < 0) return draw();
-      const nearest = map.nearest[at] === 0xffffffff ? "" : `; nearest in the embedding: ${data.nearest_classes[map.nearest[at]]}`;
-      words.textContent = `${data.classes[map.kind[at]]}, example ${data.id[at]}: ${VERDICTS[map.verdict[at]]}${nearest}`;
+      if (at < 0) {
+        near.replaceChildren();
+        return draw();
+      }
+      const given = map.given[at] === NONE ? "" : `, predicted ${data.classes[map.given[at]]}`;
+      const nearest = map.nearest[at] === NONE ? "" : `; nearest in the index: ${data.classes[map.nearest[at]]}`;
+      words.textContent = `${data.classes[map.kind[at]]}, example ${data.id[at]}: ${VERDICTS[map.verdict[at]]}${given}${nearest}`;
+      near.replaceChildren(...Array.from(neighbours(at), (other) => {
+        const right = map.kind[other] === map.kind[at];
+        const tile = make("canvas", { width: 40, height: 40, "aria-hidden": "true" });
+        draw_tile(tile, map.tile[other]);
+        return make("li", { class: right ? "right" : "wrong" }, tile, `${right ? "✓" : "✗"} ${data.classes[map.kind[other]]}`);
+      }));
       draw();
     };
     const under = (x, y) => {
@@ -265,6 +293,12 @@ const page = (() => {
       });
       return within;
     };
+    const take = (points) => {
+      chosen = points;
+      words.textContent = `${chosen.length} points chosen`;
+      save.hidden = chosen.length === 0;
+      draw();
+    };
     const at = (event) => [event.offsetX * ratio(), event.offsetY * ratio()];
     let drag = null;
     canvas.addEventListener("pointerdown", (event) => {
@@ -282,10 +316,8 @@ const page = (() => {
       draw();
     });
     canvas.addEventListener("pointerup", () => {
-      if (lasso) chosen = visible.filter((point) => inside(place(point), lasso));
-      if (lasso) words.textContent = `${chosen.length} points chosen`;
+      if (lasso) take(visible.filter((point) => inside(place(point), lasso)));
       lasso = drag = null;
-      save.hidden = chosen.length === 0;
       draw();
     });
     // The wheel scrolls the page until the map has the focus.
@@ -297,21 +329,22 @@ const page = (() => {
 
     const save = button("Save the chosen as CSV", () => {
       const quoted = (text) => `"${text.replaceAll('"', '""')}"`;
-      const lines = chosen.map((point) => `${data.id[point]},${quoted(data.classes[map.kind[point]])},${VERDICTS[map.verdict[point]]}`);
-      const text = ["example_id,class,verdict", ...lines].join("\r\n");
+      const named = (kind) => (kind === NONE ? "" : quoted(data.classes[kind]));
+      const lines = chosen.map((point) => [data.id[point], named(map.kind[point]), named(map.given[point]), VERDICTS[map.verdict[point]]].join(","));
+      const text = ["example_id,class,prediction,verdict", ...lines].join("\r\n");
       const link = make("a", { href: URL.createObjectURL(new Blob([text], { type: "text/csv" })), download: "chosen.csv" });
       link.click();
       URL.revokeObjectURL(link.href);
     });
     save.hidden = true;
-    colour.addEventListener("change", draw);
+    colour.addEventListener("change", () => { pictures = null; draw(); });
     filter.addEventListener("change", choose);
     search.addEventListener("input", choose);
     section.querySelector(".plot").after(make("div", { class: "panel" },
       make("label", {}, "Colour", colour), make("label", {}, "Show", filter), make("label", {}, "Class", search),
-      button("Class of the point alone, or all", isolate), button("Whole map", whole), save, status,
-      canvas, make("div", { class: "hover" }, small, words),
-      make("p", { class: "muted" }, "Drag to move, wheel to zoom once the map has the focus, hold shift and drag to choose points.")));
+      button("Class of the point alone, or all", isolate), button("Whole map", whole), button("Choose all shown", () => take([...visible])), save, status,
+      canvas, make("div", { class: "hover" }, small, words), near,
+      make("p", { class: "muted" }, "Drag to move, wheel to zoom once the map has the focus, hold shift and drag to choose points; lines lead to what is nearest in the embedding itself.")));
     new ResizeObserver(size).observe(canvas);
     size();
     choose();
