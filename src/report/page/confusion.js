@@ -161,7 +161,7 @@
     });
     section.querySelector(".plot").after(make("div", { class: "panel" },
       make("label", {}, shares, "Shares of each row"), ...(blocks ? [make("label", {}, "Show", which)] : []),
-      canvas, words, list));
+      make("p", { class: "muted" }, "Rows are true classes, columns predicted ones; what is right is outlined."), canvas, words, list));
     new ResizeObserver(paint).observe(canvas);
     paint();
   }
