@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
+use plotters::style::RGBColor;
+
 use super::body::{Axis, Body, Lines, Room, Rule, Series};
 use super::lines;
 use super::plot::{Part, Plot};
@@ -69,7 +71,7 @@ impl Bars {
     }
 
     /// The outline of the bars, and the height of each over its middle.
-    fn series(&self, name: &str, counts: &[u64], colour: plotters::style::RGBColor) -> [Series; 2] {
+    fn series(&self, name: &str, counts: &[u64], colour: RGBColor, width: f64) -> [Series; 2] {
         let all = counts.iter().sum::<u64>().max(1) as f64;
         let height = |bar: usize| counts[bar] as f64 / all;
         let top = |bar: usize| [(self.edge(bar), height(bar)), (self.edge(bar + 1), height(bar))];
@@ -77,7 +79,7 @@ impl Bars {
         let outline = std::iter::once(ends[0]).chain((0..BARS).flat_map(top)).chain(std::iter::once(ends[1]));
         let middle = |bar: usize| (f64::midpoint(self.edge(bar), self.edge(bar + 1)), height(bar));
         [
-            Series::new(name, outline.collect(), colour, 3.5).faded(0.95).in_legend(5.0).unlisted(),
+            Series::new(name, outline.collect(), colour, width).faded(0.9).in_legend(width).unlisted(),
             Series::new(name, (0..BARS).map(middle).collect(), colour, 0.0).faded(0.0),
         ]
     }
@@ -88,9 +90,9 @@ fn build(data: &ReportData) -> Figure {
     let bars = Bars::of(&verdicts);
     let there = verdicts.right + verdicts.wrong > 0;
     let series: Vec<Series> = if there {
-        // What is told apart by colour is told apart by its name where it is highest too: see the legend.
-        let [right, right_bars] = bars.series("right label", &bars.right, theme::RIGHT);
-        let [wrong, wrong_bars] = bars.series("wrong label", &bars.wrong, theme::WRONG);
+        // Told apart by more than colour: one outline is thick, the other thin.
+        let [right, right_bars] = bars.series("right label", &bars.right, theme::RIGHT, 6.0);
+        let [wrong, wrong_bars] = bars.series("wrong label", &bars.wrong, theme::WRONG, 2.5);
         vec![right, wrong, right_bars, wrong_bars]
     } else {
         Vec::new()
@@ -154,7 +156,7 @@ mod tests {
         let bars = Bars::of(&Verdicts::of(&six()));
         assert_eq!((bars.right.iter().sum::<u64>(), bars.wrong.iter().sum::<u64>()), (4, 2));
         assert_eq!((bars.right[0], bars.right[BARS - 1], bars.wrong[BARS / 2]), (1, 1, 1));
-        let [outline, middles] = bars.series("right", &bars.right, theme::RIGHT);
+        let [outline, middles] = bars.series("right", &bars.right, theme::RIGHT, 6.0);
         assert!((middles.points.iter().map(|point| point.1).sum::<f64>() - 1.0).abs() < 1e-12);
         assert_eq!((outline.points.len(), outline.points[0].1), (2 * BARS + 2, 0.0));
     }

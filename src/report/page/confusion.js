@@ -21,7 +21,9 @@
     };
     let view = whole, at = 0, picked = -1;
     const sums = (one) => one.rows.map((_, row) => one.counts.subarray(row * one.columns.length, (row + 1) * one.columns.length).reduce((sum, count) => sum + count, 0));
-    for (const one of [whole, coarse]) if (one) [one.sums, one.largest] = [sums(one), one.counts.reduce((most, count) => Math.max(most, count), 0)];
+    const add_up = (one) => { [one.sums, one.largest] = [sums(one), one.counts.reduce((most, count) => Math.max(most, count), 0)]; };
+    for (const one of [whole, coarse]) if (one) add_up(one);
+    const used = whole.counts, accepted = counts(data.accepted);
 
     const canvas = make("canvas", { tabindex: 0, role: "application", "aria-label":
       `${data.title}, ${data.rows.length} rows, ${data.columns.length} columns. Arrow keys walk from cell to cell, Enter shows what is in one.` });
@@ -159,9 +161,25 @@
       list.replaceChildren();
       paint();
     });
+    const said = make("p", { class: "muted" });
+    said.hidden = true;
+    if (accepted.length > 0) document.addEventListener("threshold", ({ detail }) => {
+      whole.counts = used;
+      if (detail) {
+        const columns = whole.columns.length;
+        whole.counts = new Uint32Array(used.length);
+        accepted.forEach((cell, query) => {
+          if (cell !== NONE) whole.counts[detail(query) ? cell : (Math.floor(cell / columns) + 1) * columns - 1] += 1;
+        });
+      }
+      said.textContent = "Counts are those of the threshold that is moved in Calibration; images and blocks those of the one in use.";
+      said.hidden = !detail;
+      add_up(whole);
+      tell(at);
+    });
     section.querySelector(".plot").after(make("div", { class: "panel" },
       make("label", {}, shares, "Shares of each row"), ...(blocks ? [make("label", {}, "Show", which)] : []),
-      make("p", { class: "muted" }, "Rows are true classes, columns predicted ones; what is right is outlined."), canvas, words, list));
+      make("p", { class: "muted" }, "Rows are true classes, columns predicted ones; what is right is outlined."), said, canvas, words, list));
     new ResizeObserver(paint).observe(canvas);
     paint();
   }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value as Json, json};
 
-use super::interactive::{Sheet, counts};
+use super::interactive::{QUERIES, Sheet, counts};
 use crate::base::visible::visible;
 use crate::report::figure::Blocks;
 use crate::report::figure::body::{Body, HeatMap};
@@ -16,7 +16,7 @@ const SHADES: u32 = 32;
 /// Every confusion matrix of the page.
 pub(super) fn data(data: &ReportData, figures: &[Shown], sheet: &Sheet) -> Vec<Json> {
     let matrix = |(at, shown): (usize, &Shown)| match &shown.figure.body {
-        Body::HeatMap(map) => Some(one(data, sheet, (at + 1, &shown.figure.title, map))),
+        Body::HeatMap(map) => Some(one(data, sheet, (at + 1, shown.figure.title.as_str(), map))),
         _ => None,
     };
     figures.iter().enumerate().filter_map(matrix).collect()
@@ -48,6 +48,12 @@ fn one(data: &ReportData, sheet: &Sheet, (figure, title, map): (usize, &str, &He
             queries.push(((down * columns + across) as u64, tile, row.query_id));
         }
     }
+    // The cell of each query that the threshold judges, were it accepted: of all of them, or of none.
+    let all = data.matches.0.len() <= QUERIES;
+    let accepted = data.matches.0.iter().filter(|_| all).map(|row| {
+        grid.cell(row.label, row.predicted)
+            .map_or(u64::from(u32::MAX), |(down, across)| (down * columns + across) as u64)
+    });
     json!({
         "figure": figure,
         "title": title,
@@ -58,6 +64,7 @@ fn one(data: &ReportData, sheet: &Sheet, (figure, title, map): (usize, &str, &He
         "counts": counts(grid.rows.iter().flatten().copied()),
         "cell": counts(queries.iter().map(|query| query.0)),
         "tile": counts(queries.iter().map(|query| query.1)),
+        "accepted": counts(accepted),
         "id": queries.iter().map(|query| query.2).collect::<Vec<_>>(),
         "blocks": map.blocks.as_ref().map(|all| blocks(all, data.unknown())),
     })
@@ -95,7 +102,7 @@ mod tests {
         let shown = figure.show(data_of, (folder.path(), 0), &|| false).unwrap();
         let Body::HeatMap(map) = &shown.figure.body else { panic!("no matrix") };
         let sheet = Sheet::of(data_of, map.images.clone());
-        data(data_of, &[shown.clone()], &sheet).remove(0)
+        data(data_of, std::slice::from_ref(&shown), &sheet).remove(0)
     }
 
     #[test]

@@ -16,7 +16,7 @@ use crate::report::{ReportData, Shown, svg, theme};
 /// Thresholds at most: more than a slider has steps.
 const THRESHOLDS: usize = 2000;
 /// Queries whose verdicts follow the threshold, at most.
-const QUERIES: usize = 20_000;
+pub(super) const QUERIES: usize = 20_000;
 /// What the sheet of images may take, in bytes of raw colours.
 const SHEET: usize = 1_600_000;
 /// The longest side of a sheet that every browser draws, in pixels.

@@ -80,8 +80,14 @@ const page = (() => {
       }
       list.replaceChildren(...rows.map(([name, value]) => make("div", {}, make("dt", {}, name), make("dd", {}, value))));
     };
-    slider.addEventListener("input", show);
-    back.addEventListener("click", () => { slider.value = first; show(); });
+    // Confusion matrices follow: told whether a query is accepted, or nothing where the threshold is that in use.
+    const follow = () => {
+      const at = Number(slider.value);
+      const accepted = at === first ? null : (query) => accepts(queries.distance[query], at);
+      document.dispatchEvent(new CustomEvent("threshold", { detail: accepted }));
+    };
+    slider.addEventListener("input", () => { show(); follow(); });
+    back.addEventListener("click", () => { slider.value = first; show(); follow(); });
     const of = `${distance.length} of ${data.of} thresholds, ${queries.distance.length} of ${data.queries.of} queries.`;
     place.append(make("div", { class: "panel" },
       make("h3", {}, "Move the threshold"),
