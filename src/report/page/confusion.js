@@ -25,7 +25,7 @@
     for (const one of [whole, coarse]) if (one) add_up(one);
     const used = whole.counts, accepted = counts(data.accepted);
 
-    const canvas = make("canvas", { tabindex: 0, role: "application", "aria-label":
+    const canvas = make("canvas", { class: "matrix", tabindex: 0, role: "application", "aria-label":
       `${data.title}, ${data.rows.length} rows, ${data.columns.length} columns. Arrow keys walk from cell to cell, Enter shows what is in one.` });
     const context = canvas.getContext("2d");
     const words = make("div", { role: "status", class: "hover" }, "Point at a cell, or walk with the arrow keys; click or press Enter to see what is in it.");
@@ -47,10 +47,11 @@
       if (!width) return;
       const ratio = window.devicePixelRatio || 1;
       const columns = view.columns.length, rows = view.rows.length;
-      place.left = Math.min(150, width * 0.28);
-      place.cell = Math.max(Math.min((width - place.left - 2) / columns, 64), 3);
-      const { cell } = place;
-      const named = cell >= 11;
+      // Names stand beside cells that are large enough for them; else the cells have the room.
+      const fitting = (left) => Math.min((width - left - 2) / columns, 64);
+      const named = fitting(Math.min(150, width * 0.28)) >= 11;
+      place.left = named ? Math.min(150, width * 0.28) : 4;
+      const cell = (place.cell = fitting(place.left));
       place.top = named ? 110 : 8;
       const height = place.top + rows * cell + 4;
       canvas.style.height = `${height}px`;
