@@ -47,7 +47,7 @@ fn umap_says_what_it_was_made_with() {
     world.embed("validation", 10, &points, false);
     let params = json!({ "method": { "umap": { "neighbours": 5, "steps": 50 } } });
     let (info, placed, _) = project(&world, &params);
-    assert_eq!(info.parameters, json!({ "neighbours": 5, "min_dist": 0.1, "steps": 50, "seed": 0 }));
+    assert_eq!(info.parameters, json!({ "neighbours": 5, "min-dist": 0.1, "steps": 50, "seed": 0 }));
     assert_eq!((info.method.as_str(), info.explained, placed.point.len()), ("umap", None, 30));
     assert_eq!(project(&world, &params).1, placed, "the same bytes again");
     let other = json!({ "method": { "umap": { "neighbours": 5, "steps": 50, "seed": 1 } } });
