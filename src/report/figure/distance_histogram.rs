@@ -36,7 +36,9 @@ impl Plot for DistanceHistogram {
         lines::paint(figure, figure.lines()?, |canvas, lines, places| {
             for (rule, (x, y)) in lines.rules.iter().zip(&places.rules) {
                 let pen = Pen::new(theme::SMALL, theme::INK).bold().align(Align::Centre);
-                canvas.text(&rule.name, *x, y - 16.0, pen);
+                let (area, half) = (places.area, pen.width(&rule.name) / 2.0);
+                let middle = x.clamp(area.x + half, (area.x + area.w - half).max(area.x + half));
+                canvas.text(&rule.name, middle, y - 16.0, pen);
             }
         })
     }
@@ -98,8 +100,11 @@ fn build(data: &ReportData) -> Figure {
         Vec::new()
     };
     let highest = series.iter().flat_map(|series| &series.points).map(|point| point.1).fold(0.0, f64::max);
-    let room = (bars.span.end - bars.span.start) * 0.02;
-    let x = chart::drawable(bars.span.start - room..bars.span.end + room);
+    let used = data.cutpoint().map(|(_, cutpoint)| cutpoint.distance).filter(|at| there && at.is_finite());
+    let (low, high) =
+        used.map_or((bars.span.start, bars.span.end), |at| (bars.span.start.min(at), bars.span.end.max(at)));
+    let room = (high - low) * 0.02;
+    let x = chart::drawable(low - room..high + room);
     let cutpoint = data.cutpoint().filter(|_| there).map(|(name, cutpoint)| Rule {
         at: cutpoint.distance.clamp(x.start, x.end),
         name: format!("{name}: {:.4}", cutpoint.distance),
