@@ -108,7 +108,7 @@ const page = (() => {
     const NONE = 0xffffffff;
     const total = data.id.length;
     const canvas = make("canvas", { tabindex: 0, role: "application", "aria-label":
-      `${data.title}, ${total} points. Arrow keys walk from point to point, plus and minus zoom, 0 shows all, Enter keeps the class alone. What a point is and what is nearest to it in the embedding is said below.` });
+      `${data.title}, ${total} points. Arrow keys walk from point to point, plus and minus zoom, 0 shows all, Enter keeps the class alone, space chooses the point. What a point is and what is nearest to it in the embedding is said below.` });
     const context = canvas.getContext("2d");
     const small = make("canvas", { width: 72, height: 72, "aria-hidden": "true" });
     const words = make("div", { role: "status" }, "Point at a mark, or walk with the arrow keys.");
@@ -120,6 +120,7 @@ const page = (() => {
     const colour = make("select", {}, ...["class", "prediction", "correctness"].map((name) => make("option", {}, name)));
     const filter = make("select", {}, ...["all", ...VERDICTS.slice(1)].map((name) => make("option", {}, name)));
     const search = make("input", { type: "search", placeholder: "class" });
+    const round = make("input", { type: "checkbox" });
     const button = (text, act) => {
       const made = make("button", { type: "button" }, text);
       made.addEventListener("click", act);
@@ -300,6 +301,7 @@ const page = (() => {
     const keys = {
       ArrowLeft: () => step(-1, 0), ArrowRight: () => step(1, 0), ArrowUp: () => step(0, -1), ArrowDown: () => step(0, 1),
       "+": () => zoom(1.4), "=": () => zoom(1.4), "-": () => zoom(1 / 1.4), 0: whole, Enter: isolate,
+      " ": () => { if (current >= 0) take(chosen.includes(current) ? chosen.filter((point) => point !== current) : [...chosen, current]); },
     };
     canvas.addEventListener("keydown", (event) => {
       if (event.ctrlKey || event.metaKey || event.altKey || !keys[event.key]) return;
@@ -325,7 +327,7 @@ const page = (() => {
     let drag = null;
     canvas.addEventListener("pointerdown", (event) => {
       canvas.setPointerCapture(event.pointerId);
-      if (event.shiftKey) lasso = [at(event)];
+      if (event.shiftKey || round.checked) lasso = [at(event)];
       else drag = at(event);
     });
     canvas.addEventListener("pointermove", (event) => {
@@ -363,10 +365,10 @@ const page = (() => {
     filter.addEventListener("change", choose);
     search.addEventListener("input", choose);
     section.querySelector(".plot").after(make("div", { class: "panel" },
-      make("label", {}, "Colour", colour), make("label", {}, "Show", filter), make("label", {}, "Class", search),
+      make("label", {}, "Colour", colour), make("label", {}, "Show", filter), make("label", {}, "Class", search), make("label", {}, round, "Drag to choose points"),
       button("Class of the point alone, or all", isolate), button("Whole map", whole), button("Choose all shown", () => take([...visible])), save, status,
       canvas, make("div", { class: "hover" }, small, words), near,
-      make("p", { class: "muted" }, "Drag to move, wheel to zoom once the map has the focus, hold shift and drag to choose points; lines lead to what is nearest in the embedding itself.")));
+      make("p", { class: "muted" }, "Drag to move, wheel to zoom once the map has the focus, hold shift and drag round points to choose them; lines lead to what is nearest in the embedding itself.")));
     new ResizeObserver(size).observe(canvas);
     size();
     choose();
