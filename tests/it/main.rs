@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::print_stderr, reason = "a test that can't go on fails")]
 
 mod batches;
+mod browser;
 mod classes;
 mod cli;
 mod compare;

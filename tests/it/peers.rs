@@ -1,4 +1,4 @@
-//! Python and what it needs to ask other programs for the same figures (`tests/peers/requirements.txt`), where it is there.
+//! Programs that tests ask: Python with what it needs (`tests/peers/requirements.txt`) and a browser, where they are there.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -24,12 +24,39 @@ pub(crate) fn python(test: &str, modules: &[&str]) -> Option<Command> {
         !found.is_ok_and(|output| output.status.success())
     };
     let Some(module) = modules.iter().find(missing) else {
-        // What an earlier run left.
-        let _ = std::fs::remove_file(skipped(test));
+        is_there(test);
         return Some(Command::new("python3"));
     };
     let reason = format!("no python3 with {module}; `pip install -r tests/peers/requirements.txt` has it");
-    assert!(std::env::var("CI").as_deref() != Ok("true"), "{test}: {reason}");
+    assert!(!asked_for(), "{test}: {reason}");
     skip(test, &reason);
     None
+}
+
+/// Whether nothing may be missing that can be had: under `CI=true`.
+pub(crate) fn asked_for() -> bool {
+    std::env::var("CI").as_deref() == Ok("true")
+}
+
+/// Whether a program is there and ends well.
+pub(crate) fn answers(program: &str, args: &[&str]) -> bool {
+    Command::new(program).args(args).output().is_ok_and(|output| output.status.success())
+}
+
+/// Forgets that an earlier run skipped a half.
+pub(crate) fn is_there(test: &str) {
+    let _ = std::fs::remove_file(skipped(test));
+}
+
+/// Whether a program of a Debian package of its name is there; if not, that is counted. Under `CI=true` it is a failure where
+/// the package can be had.
+pub(crate) fn program(test: &str, name: &str) -> bool {
+    if answers(name, &["--version"]) {
+        is_there(test);
+        return true;
+    }
+    let reason = format!("no {name}; `apt-get install {name}` has it");
+    assert!(!asked_for() || !answers("apt-cache", &["show", name]), "{test}: {reason}");
+    skip(test, &reason);
+    false
 }

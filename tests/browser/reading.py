@@ -1,0 +1,145 @@
+"""What holds of a page that is only read: on a screen, on paper, by a screen reader, without scripts."""
+
+import base64
+import functools
+import http.server
+import json
+import re
+import threading
+import unicodedata
+
+from truth import flat
+
+# What a script may be allowed for the first paint, in ms, and for the memory of a tab, in MB.
+PAINT, MEMORY, BYTES, SHEETS = 1000, 300, 5_000_000, 25
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
+
+
+def quiet(page):
+    """Nothing complained and nothing was asked for."""
+    assert not page.complaints(), page.complaints()
+    assert not page.requests(), page.requests()
+
+
+def opens(chrome, run, asked):
+    """From a file and from a server: soon painted, small, silent, and alone."""
+    size = run.page.stat().st_size
+    assert size < BYTES, f"{size} bytes"
+    asked = []
+
+    class Server(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, _, line, *rest):
+            asked.append(line)
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Server, directory=run.page.parent))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    paints = []
+    for address in [run.page.as_uri()] * 3 + [f"http://127.0.0.1:{server.server_port}/report.html"]:
+        page = chrome.page().open(address)
+        quiet(page)
+        paints.append(page.value("performance.getEntriesByName('first-contentful-paint')[0].startTime"))
+        memory = page.megabytes()
+        page.close()
+    server.shutdown()
+    others = [line for line in asked if "report.html" not in line and "favicon" not in line]
+    assert not others, others
+    # The least of four: what else the machine does is no fault of the page.
+    assert min(paints) < PAINT, f"first painted after {min(paints):.0f} ms"
+    assert memory < MEMORY, f"{memory:.0f} MB"
+    return f"first paint {min(paints):.0f} ms, tab {memory:.0f} MB, file {size / 1e6:.2f} MB, no request, no complaint"
+
+
+def looks(chrome, run, asked):
+    """Nothing is wider than the window but what scrolls in a box of its own. Leaves pictures for people."""
+    for width in (1400, 400):
+        for dark in (False, True):
+            page = chrome.page(width=width, dark=dark).open(run.page.as_uri())
+            name = f"{run.name}-{width}-{'dark' if dark else 'light'}"
+            page.shoot(asked.out / f"{name}.png", whole=True)
+            page.shoot(asked.out / f"{name}-first.png")
+            wide = page.value("document.documentElement.scrollWidth")
+            page.close()
+            assert wide <= width, f"{name}: {wide} pixels at {width}"
+    return "1,400 and 400 pixels, light and dark"
+
+
+def accessible(chrome, run, asked):
+    """No rule of WCAG 2.2 AA that axe-core can check is broken, everything opened, wide and narrow, light and dark."""
+    source, checked = asked.axe.read_text(), 0
+    for width, dark in ((1400, False), (1400, True), (400, False), (400, True)):
+        page = chrome.page(width=width, dark=dark).open(run.page.as_uri())
+        page.value("document.querySelectorAll('details').forEach((one) => (one.open = true))")
+        page.value(source + "; 0")
+        options = json.dumps({"runOnly": {"type": "tag", "values": RULES}, "resultTypes": ["violations"]})
+        found = page.value(f"axe.run(document, {options}).then((all) => ({{ passes: all.passes.length, violations: all.violations.map("
+                           "(one) => `${one.id}: ${one.nodes.length} of ${one.nodes[0].html.slice(0, 160)}: ${one.nodes[0].failureSummary}`) }))")
+        page.close()
+        assert not found["violations"], f"{width}, {'dark' if dark else 'light'}: " + "; ".join(found["violations"])
+        checked += found["passes"]
+    return f"no violation, {checked} rules passed in 4 looks"
+
+
+def printed(chrome, run, asked):
+    """On paper it has few sheets, and what was closed is read there too."""
+    page = chrome.page(dark=True).open(run.page.as_uri())
+    pdf = base64.b64decode(page.call("Page.printToPDF", paperWidth=8.27, paperHeight=11.69, preferCSSPageSize=True)["data"])
+    asked.out.mkdir(parents=True, exist_ok=True)
+    (asked.out / f"{run.name}.pdf").write_bytes(pdf)
+    sheets = len(re.findall(rb"/Type\s*/Page\b", pdf))
+    # As it is printed: light in the dark, and no closed part is left out but the numbers of charts.
+    page.call("Emulation.setEmulatedMedia", media="print")
+    ground = page.value("getComputedStyle(document.body).backgroundColor")
+    closed = page.value("[...document.querySelectorAll('details:not(.figure details) > :not(summary)')].filter((one) => !one.checkVisibility())"
+                        ".map((one) => one.parentElement.firstChild.textContent)")
+    page.close()
+    assert ground == "rgb(255, 255, 255)", ground
+    assert 0 < sheets < SHEETS, f"{sheets} sheets"
+    assert not closed, f"not on paper: {closed}"
+    return f"{sheets} sheets"
+
+
+def without_scripts(chrome, run, asked):
+    """Every number of the match and of the cutpoints is there, and every picture."""
+    page = chrome.page(scripts=False).open(run.page.as_uri())
+    assert not page.value("document.querySelector('input, canvas, button')"), "something that needs a script"
+    rows = page.value("[...document.querySelectorAll('tr')].map((row) => [...row.cells].map((cell) => cell.textContent))")
+    said = {row[0]: row[1].replace(",", "").replace("−", "-") for row in rows if len(row) == 2}
+    for name, number in flat(run.read("match/metrics.json")):
+        assert name in said and abs(float(said[name]) - number) < 5.1e-5, f"{name} is {number}, the page says {said.get(name)}"
+    dark = page.value("[...document.images].filter((one) => !one.complete || !one.naturalWidth).length")
+    images = page.value("document.images.length")
+    charts = page.value("[...document.querySelectorAll('svg[role=img]')].filter((one) => one.getBoundingClientRect().width > 100).length")
+    figures, articles = len(run.read("report/metrics.json")["figures"]), page.value("document.querySelectorAll('article').length")
+    page.close()
+    assert dark == 0 and images > 0, f"{dark} of {images} images are not shown"
+    assert charts > 0 and articles == figures, f"{charts} charts, {articles} of {figures} figures"
+    return f"{images} images, {charts} charts, {figures} figures"
+
+
+def shown(name):
+    """A name as the page writes it: what nobody would see, by its escape."""
+    def letter(one):
+        kind = unicodedata.category(one)
+        return f"\\x{ord(one):02x}" if kind == "Cc" else f"\\u{{{ord(one):x}}}" if kind in ("Cf", "Zl", "Zp") else one
+    return "".join(map(letter, name))
+
+
+def harmless(chrome, run, asked):
+    """Names from outside are text, whatever they hold, and stand in their own direction."""
+    page = chrome.page().open(run.page.as_uri())
+    quiet(page)
+    text, names = page.value("document.body.textContent"), run.classes()
+    for name in names:
+        assert shown(name) in text, f"{name!r} is nowhere"
+    assert not any(unicodedata.category(one) == "Cc" and one not in "\n\t" for one in text), "a control character"
+    assert not set(text) & set("\u202a\u202b\u202d\u202e\u2066\u2067"), "a mark of direction"
+    scripts = page.value("[...document.scripts].map((one) => one.type)")
+    assert sorted(scripts) == ["", "application/json"], scripts
+    handlers = page.value("[...document.querySelectorAll('*')].flatMap((one) => [...one.attributes]).filter((one) => /^on|^style$/i.test(one.name)"
+                          " || /^\\s*javascript:/i.test(one.value)).map((one) => one.name)")
+    outside = page.value("[...document.querySelectorAll('[src], [href]')].map((one) => one.getAttribute('src') || one.getAttribute('href'))"
+                         ".filter((one) => !/^(#|data:image\\/png)/.test(one))")
+    page.close()
+    # A style that the script set is an attribute too, but of its own element.
+    assert not [one for one in handlers if one != "style"] and not outside, f"{handlers} {outside}"
+    return f"{len(names)} hostile names are text"

@@ -1,0 +1,44 @@
+"""What a run left in its artifacts, to compare a page with."""
+
+import json
+from pathlib import Path
+
+import pyarrow.parquet as parquet
+
+
+class Run:
+    """A run's folder whose stages have the names of the template `metric-learning`."""
+
+    def __init__(self, folder, name):
+        self.folder, self.name = Path(folder).resolve(), name
+        self.page = self.folder / "report/report.html"
+
+    def read(self, file):
+        """A JSON file."""
+        return json.loads((self.folder / file).read_text())
+
+    def columns(self, file):
+        """A Parquet file's columns as lists, by name."""
+        return parquet.read_table(self.folder / file).to_pydict()
+
+    def classes(self):
+        """The names of the classes, by label."""
+        return self.read("dataset/dataset.json")["classes"]
+
+    def examples(self):
+        """Labels and images of the data set, by example: the row number."""
+        return self.columns("dataset/examples.parquet")
+
+    def mapped(self):
+        """Labels of what the report's maps show, by example."""
+        rows = self.columns("embed-validation/embeddings.parquet")
+        return dict(zip(rows["example_id"], rows["label"]))
+
+
+def flat(value, name=""):
+    """Every number in a tree of tables, with its path."""
+    if isinstance(value, dict):
+        for key, part in value.items():
+            yield from flat(part, f"{name}.{key}" if name else key)
+    elif isinstance(value, (int, float)) and not isinstance(value, bool):
+        yield name, float(value)
