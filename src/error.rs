@@ -6,6 +6,7 @@ use crate::artifact::ArtifactError;
 use crate::base::fs::is_wrong_place;
 use crate::base::issue::{Issue, IssueKind, IssueRecord};
 use crate::runner::{FailureKind, RunError};
+use crate::stage::StageError;
 use crate::store::{RemoteErrorKind, StoreError};
 
 /// How the program ends.
@@ -73,6 +74,9 @@ pub enum Error {
     /// An artifact can't be read.
     #[error(transparent)]
     Artifact(#[from] ArtifactError),
+    /// Work that a stage does too, outside of a run.
+    #[error(transparent)]
+    Work(#[from] StageError),
     /// The system gives no threads.
     #[error("can't start the threads that compute: {0}")]
     Threads(String),
@@ -110,8 +114,11 @@ impl Error {
             Self::Store(error) | Self::Run(RunError::Store(error)) => of_store(error),
             // The run's folder, which `--root` chooses.
             Self::Run(RunError::Io { source, .. }) if is_wrong_place(source) => Exit::Usage,
+            Self::Work(StageError::Interrupted) => Exit::Interrupted,
+            Self::Work(StageError::DataUnavailable { .. }) => Exit::DataUnavailable,
             Self::Run(RunError::Io { .. } | RunError::Record { .. } | RunError::RecordFormat { .. })
             | Self::Artifact(_)
+            | Self::Work(_)
             | Self::Threads(_)
             | Self::Output(_) => Exit::Failed,
         }
@@ -130,6 +137,7 @@ impl Error {
                  RAYON_NUM_THREADS to fewer",
             ),
             Self::Artifact(error) => error.help(),
+            Self::Work(error) => error.help(),
             Self::Spec(_) | Self::Output(_) => None,
         };
         let issue = Issue::nowhere(self.to_string());

@@ -22,6 +22,7 @@ mod page;
 mod plan;
 mod print;
 mod progress;
+mod query;
 mod report;
 mod reporter;
 mod reproduce;
@@ -75,6 +76,7 @@ enum Command {
     Graph(graph::GraphArgs),
     Config(config::ConfigArgs),
     Sweep(sweep::SweepArgs),
+    Query(query::QueryArgs),
     Show(show::ShowArgs),
     Report(report::ReportArgs),
     Runs(runs::RunsArgs),
@@ -102,6 +104,7 @@ impl Command {
             Self::Check(args) => args.json,
             Self::Config(args) => args.json(),
             Self::Sweep(args) => args.json(),
+            Self::Query(args) => args.json,
             Self::Show(args) => args.json,
             Self::Report(args) => args.json,
             Self::Runs(args) => args.json(),
@@ -130,6 +133,7 @@ impl Command {
             Self::Graph(args) => graph::exec(args, out),
             Self::Config(args) => config::exec(args, out),
             Self::Sweep(args) => sweep::exec(args, out),
+            Self::Query(args) => query::exec(args, out),
             Self::Show(args) => show::exec(args, out),
             Self::Report(args) => report::exec(args, out),
             Self::Runs(args) => runs::exec(args, out),

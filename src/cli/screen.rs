@@ -61,6 +61,19 @@ pub(super) fn clear() -> io::Result<bool> {
     Ok(terminal)
 }
 
+/// Whether output is a terminal on which coloured characters are wanted.
+pub(super) fn shows_pictures() -> bool {
+    shows_colours(&io::stdout())
+}
+
+/// Draws a picture of coloured characters on standard output: only for a terminal that [shows them](shows_pictures), and
+/// never with text from outside that was not made fit to be shown.
+pub(super) fn draw(picture: &str) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    out.write_all(picture.as_bytes())?;
+    out.flush()
+}
+
 /// Whether a stream is a terminal that knows more than lines of text.
 fn is_capable(stream: &impl IsTerminal) -> bool {
     stream.is_terminal() && std::env::var_os("TERM").is_some_and(|term| !term.is_empty() && term != "dumb")

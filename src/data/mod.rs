@@ -1,8 +1,9 @@
 //! Where images come from ([`source`]), how they are divided into splits ([`split`]), how pools and batches are drawn from them ([`sampler`]), what is changed in a batch
-//! at random ([`augment`]), and who makes batches ahead ([`loader`]).
+//! at random ([`augment`]), who makes batches ahead ([`loader`]), and images that are asked about ([`asked`]).
 //!
 //! Knows artifacts, but neither stages nor keys: `stages/dataset.rs` and `stages/sample.rs` join the two.
 
+pub mod asked;
 pub mod augment;
 mod decode;
 mod error;

@@ -42,7 +42,10 @@ pub use evaluated::{Evaluated, FurtherMatches, plugged_at};
 pub use figure::{Drawn, Figure, FigureSpec, Shown};
 pub use findings::{Finding, findings};
 pub use headline::{Candidate, Familiarity, Judgement};
-pub use page::{RunBlock, RunStage, SplitPage, comparison_page, page, run_page, split, sweep_page, with_run};
+pub use page::{
+    AnswerCard, AnswerTile, RunBlock, RunStage, SplitPage, answers, comparison_page, page, run_page, split, sweep_page,
+    with_run,
+};
 pub use provenance::{FoundCopies, Provenance};
 pub use raw::{RAW_PIXEL_LIMIT, RawPixels, raw_pixels, worth_reading};
 pub use summary::summary;

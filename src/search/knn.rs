@@ -80,6 +80,18 @@ impl<'a> ExactSearch<'a> {
         search
     }
 
+    /// The same search without the preparation, which takes as long as some queries do: every row is compared with each
+    /// query, one at a time. Finds what [`ExactSearch::new`] finds.
+    ///
+    /// # Panics
+    /// As there.
+    #[must_use]
+    pub fn unprepared(rows: Rows<'a>, distance: Distance) -> Self {
+        assert!(u32::try_from(rows.len()).is_ok(), "fewer than 2^32 rows");
+        // No bound of the rows' lengths is known, so nothing is preselected.
+        Self { rows, distance, tiles: Vec::new(), bias: Vec::new(), largest_norm: f64::INFINITY, stop: None }
+    }
+
     /// The same search, which ends with [`SearchError::Stopped`] soon after `stop` says so; it must not take that back.
     #[must_use]
     pub fn stopped_by(mut self, stop: &'a (dyn Fn() -> bool + Sync)) -> Self {

@@ -56,13 +56,22 @@ impl<'a> Vectors<'a> {
         Ok(Self { values: Cow::Owned(scaled), dim })
     }
 
+    /// The same of vectors that are kept, for whoever searches among them more than once.
+    ///
+    /// # Errors
+    /// As [`Vectors::new`].
+    pub fn owning(values: Vec<f32>, dim: usize, distance: Distance) -> Result<Vectors<'static>, SearchError> {
+        let scaled = Vectors::new(&values, dim, distance)?.into_scaled();
+        Ok(Vectors { values: Cow::Owned(scaled.unwrap_or(values)), dim })
+    }
+
     /// The vectors.
     #[must_use]
     pub fn rows(&self) -> Rows<'_> {
         Rows::checked(&self.values, self.dim)
     }
 
-    /// Whether any row was scaled.
+    /// Whether any row was scaled; vectors that are [kept](Self::owning) don't say.
     #[must_use]
     pub const fn scaled(&self) -> bool {
         matches!(self.values, Cow::Owned(_))

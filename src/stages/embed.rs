@@ -7,6 +7,7 @@ mod tests;
 mod used;
 
 use std::ops::Range;
+use std::path::Path;
 
 pub use self::rows::EmbedView;
 use self::rows::Rows;
@@ -240,11 +241,21 @@ fn of(column: &[String], ids: &[u64]) -> Result<Vec<String>, StageError> {
 
 /// The network of a stage `train` at a port, with its weights.
 pub(in crate::stages) fn read_network(ctx: &Ctx<'_>, port: &str) -> Result<(ModelFile, Network), StageError> {
-    let device = device::to_device(ctx.backend()).map_err(|e| StageError::failed(e.message).with_help(e.help))?;
-    let model: ModelFile = read_json(ctx.input(port, "model.json"))?;
-    let weights = Weights::read(ctx.input(port, "model.safetensors"))?;
+    let files = [ctx.input(port, "model.json"), ctx.input(port, "model.safetensors")];
+    load_network(files, ctx.backend(), ctx.numerics())
+}
+
+/// The network of `model.json` and `model.safetensors`, on a backend.
+pub(in crate::stages) fn load_network(
+    [model, weights]: [&Path; 2],
+    backend: &str,
+    numerics: Option<&str>,
+) -> Result<(ModelFile, Network), StageError> {
+    let device = device::to_device(backend).map_err(|e| StageError::failed(e.message).with_help(e.help))?;
+    let model: ModelFile = read_json(model)?;
+    let weights = Weights::read(weights)?;
     let network = Network::load(&model, &weights, &device);
-    let network = network.map(|network| network.with_numerics(device::numerics(ctx.numerics())));
+    let network = network.map(|network| network.with_numerics(device::numerics(numerics)));
     network.map(|network| (model, network)).map_err(|error| StageError::failed(error.to_string()))
 }
 

@@ -1,6 +1,7 @@
 //! Rows of embedded pools as `index`, `calibrate` and `match` select and check them. Searches nothing itself.
 
 use std::ops::Range;
+use std::path::Path;
 
 use super::index::Search;
 use super::slice::Slice;
@@ -54,9 +55,14 @@ pub(super) fn read(ctx: &Ctx<'_>, port: &str, slice: Slice) -> Result<(Embedding
 
 /// Reads an index through the port `index`; whoever does compares a query with every row of it.
 pub(super) fn read_index(ctx: &Ctx<'_>) -> Result<(IndexRows, IndexInfo), StageError> {
-    let info: IndexInfo = read_json(ctx.input("index", "index.json"))?;
+    open_index(ctx.input("index", "index.json"), ctx.input("index", "index.arrow"))
+}
+
+/// Reads an index from `index.json` and `index.arrow`.
+pub(super) fn open_index(info: &Path, rows: &Path) -> Result<(IndexRows, IndexInfo), StageError> {
+    let info: IndexInfo = read_json(info)?;
     match param::from_json::<Search>(&info.search.as_str().into()) {
-        Ok(Search::Exact) => Ok((IndexRows::read(ctx.input("index", "index.arrow"))?, info)),
+        Ok(Search::Exact) => Ok((IndexRows::read(rows)?, info)),
         Err(_) => {
             let message = format!("the index is to be searched by `{}`, which this program does not know", info.search);
             Err(StageError::failed(message).with_help("use the simpipe that made it, or make the index again"))

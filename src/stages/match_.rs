@@ -11,7 +11,7 @@ use super::leak::{self, Leaks};
 use super::slice::Slice;
 use crate::artifact::{
     self, Calibration, Confusion, ConfusionCell, Cutpoint, Distance, Embeddings, ImageSet, IndexRows, MatchInfo,
-    MatchRow, Matches, ModelUse, NearCopiesInfo, Neighbour, read_json, write_json,
+    MatchRow, Matches, ModelUse, NearCopiesInfo, read_json, write_json,
 };
 use crate::base::param::View;
 use crate::base::{check, suggest};
@@ -20,7 +20,7 @@ use crate::metric::reliability::{Judgement, calibration_error};
 use crate::metric::{Metric, Ranked, RetrievalMetric, micro_mean};
 use crate::params;
 use crate::search::knn::{Hit, Wanted};
-use crate::search::{ExactSearch, Isotonic, Matcher, overlap};
+use crate::search::{ExactSearch, Isotonic, Judge, Matcher, overlap};
 use crate::stage::{
     Ctx, DynStage, Facts, IndexFacts, InputFacts, Kind, MatchesFacts, ParamIssue, Port, Stage, StageError,
 };
@@ -199,11 +199,10 @@ fn check_unknown(unknown: &str, classes: &[String]) -> Option<ParamIssue> {
 }
 
 /// How queries are judged.
-struct Verdicts<'a> {
-    matcher: Matcher,
+pub(super) struct Verdicts<'a> {
     distance: Distance,
     cutpoint: &'a Cutpoint,
-    probability: Isotonic,
+    pub(super) judge: Judge,
 }
 
 /// One query with what it is worth.
@@ -233,7 +232,7 @@ fn reported(neighbours: usize) -> Vec<RetrievalMetric> {
 }
 
 impl<'a> Verdicts<'a> {
-    fn of(params: &Params, calibration: &'a Calibration, distance: Distance) -> Result<Self, StageError> {
+    pub(super) fn of(params: &Params, calibration: &'a Calibration, distance: Distance) -> Result<Self, StageError> {
         let Some(cutpoint) = calibration.cutpoints.get(&params.cutpoint) else {
             let name = &params.cutpoint;
             return Err(StageError::failed(format!("no threshold reaches the target of the cutpoint `{name}`"))
@@ -244,7 +243,7 @@ impl<'a> Verdicts<'a> {
         let matcher =
             matcher.ok_or_else(|| StageError::failed(format!("unknown matcher `{}`", calibration.matcher)))?;
         let probability = Isotonic::of(calibration.probability.clone(), distance);
-        Ok(Self { matcher, distance, cutpoint, probability })
+        Ok(Self { distance, cutpoint, judge: Judge::new(matcher, distance, cutpoint.distance, probability) })
     }
 
     /// Looks every query up but in its `excluded` rows, as deep as its metrics need, and keeps `neighbours`.
@@ -263,7 +262,7 @@ impl<'a> Verdicts<'a> {
         let relevant = overlap::relevant(&index.label, &queries.label, excluded);
         let depth = |(relevant, excluded): (&usize, &Arc<[u32]>)| {
             let deepest = metrics.iter().map(|metric| metric.depth(*relevant)).max().unwrap_or(0);
-            Wanted { k: deepest.max(neighbours).max(self.matcher.k()), excluded: excluded.clone() }
+            Wanted { k: deepest.max(self.judge.depth(neighbours)), excluded: excluded.clone() }
         };
         let wanted: Vec<Wanted> = relevant.iter().zip(excluded).map(depth).collect();
         let judge = |query: usize, hits: &[Hit]| {
@@ -280,23 +279,15 @@ impl<'a> Verdicts<'a> {
     }
 
     fn row(&self, index: &IndexRows, query_id: u64, label: i32, hits: &[Hit], neighbours: usize) -> MatchRow {
-        let near: Vec<(i32, f32)> =
-            hits.iter().take(self.matcher.k()).map(|hit| (index.label[hit.row as usize], hit.distance)).collect();
-        let verdict = self.matcher.decide(&near);
-        let neighbour = |(rank, hit): (u32, &Hit)| Neighbour {
-            rank,
-            example_id: index.example_id[hit.row as usize],
-            label: index.label[hit.row as usize],
-            distance: hit.distance,
-        };
+        let answer = self.judge.answer(index, hits, neighbours);
         MatchRow {
             query_id,
             label,
-            predicted: verdict.map(|verdict| verdict.label),
-            distance: verdict.map_or(f32::INFINITY, |verdict| verdict.distance),
-            matched: verdict.is_some_and(|verdict| verdict.within(self.distance, self.cutpoint.distance)),
-            probability: verdict.map_or(0.0, |verdict| self.probability.probability(verdict.distance)),
-            neighbours: (1..).zip(hits).take(neighbours).map(neighbour).collect(),
+            predicted: answer.verdict.map(|verdict| verdict.label),
+            distance: answer.verdict.map_or(f32::INFINITY, |verdict| verdict.distance),
+            matched: answer.accepted,
+            probability: answer.probability,
+            neighbours: answer.neighbours,
         }
     }
 }

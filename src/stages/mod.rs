@@ -1,5 +1,6 @@
 //! The stages: one a file, with its parameters, ports, facts and work. [`registry`] lists them.
 
+pub mod ask;
 pub mod baseline;
 pub mod calibrate;
 mod class_groups;

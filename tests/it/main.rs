@@ -36,6 +36,7 @@ mod peers;
 mod plan;
 mod project;
 mod python;
+mod query;
 mod recomputed;
 mod reference;
 mod registry;

@@ -14,6 +14,8 @@ use std::path::Path;
 pub use self::split::{ClassSplit, ImageSplit, SplitRule};
 pub use self::survey::{Survey, SurveyError};
 
+pub(in crate::data) use self::scan::is_image;
+
 use self::scan::{File, Folder};
 use super::pictures::FileImages;
 use super::reader::Reader;

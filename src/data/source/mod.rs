@@ -65,6 +65,8 @@ pub use web_dataset::WebDataset;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+pub(super) use image_folder::is_image;
+
 use super::DataError;
 use crate::artifact::{About, Image};
 use crate::base::contents::Contents;

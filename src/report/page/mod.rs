@@ -3,6 +3,7 @@
 //! A script, where the reader allows it, adds what moves: it says nothing that is not on the page without it. No clock, host
 //! or path enters it.
 
+mod answers;
 mod chart;
 pub(super) mod comparison;
 mod confusion;
@@ -26,6 +27,7 @@ use super::mark::thumbnail;
 use super::{Baselines, Judgement, ReportData, ReportError, Shown};
 use crate::artifact::Image;
 
+pub use answers::{AnswerCard, AnswerTile, answers};
 pub use comparison::comparison_page;
 pub(super) use html::escape;
 pub use run_block::{RunBlock, RunStage, run_page, with_run};

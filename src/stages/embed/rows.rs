@@ -32,6 +32,9 @@ impl EmbedView {
     }
 }
 
+/// How a network embeds images.
+type Embed<'a> = fn(&Embedder<'a>, &[u8]) -> Vec<f32>;
+
 /// Makes rows.
 pub(in crate::stages) struct Rows<'a> {
     /// Each with the network that it is of.
@@ -54,7 +57,16 @@ impl<'a> Rows<'a> {
 
     /// The rows of images, one behind the other. The network's own output, where nothing else is asked for, to the bit.
     pub(in crate::stages) fn embed(&self, pixels: &[u8]) -> Vec<f32> {
-        let mut parts: Vec<(usize, Vec<f32>)> = self.parts.iter().map(|part| self.part(part, pixels)).collect();
+        self.joined(pixels, Embedder::embed)
+    }
+
+    /// The same in a time that the number of images decides: but for the last bits.
+    pub(in crate::stages) fn embed_few(&self, pixels: &[u8]) -> Vec<f32> {
+        self.joined(pixels, Embedder::embed_few)
+    }
+
+    fn joined(&self, pixels: &[u8], embed: Embed<'a>) -> Vec<f32> {
+        let mut parts: Vec<(usize, Vec<f32>)> = self.parts.iter().map(|part| self.part(part, pixels, embed)).collect();
         if parts.len() == 1 {
             return parts.remove(0).1;
         }
@@ -68,8 +80,13 @@ impl<'a> Rows<'a> {
     }
 
     /// What one network gives: the mean over the views.
-    fn part(&self, (network, embedder): &(&Network, Embedder<'_>), pixels: &[u8]) -> (usize, Vec<f32>) {
-        let embedded = |view: &EmbedView| embedder.embed(&view.of(pixels, network.input()));
+    fn part(
+        &self,
+        (network, embedder): &(&Network, Embedder<'a>),
+        pixels: &[u8],
+        embed: Embed<'a>,
+    ) -> (usize, Vec<f32>) {
+        let embedded = |view: &EmbedView| embed(embedder, &view.of(pixels, network.input()));
         let mut views = self.views.iter().map(embedded);
         let mut mean = views.next().unwrap_or_default();
         for view in views {

@@ -161,7 +161,7 @@ impl Found {
 
 /// Whether something in a folder is to be read as an image: its ending says so, or, where its name has none, its first
 /// bytes. Files with other endings are what lies beside images: texts, copies that editors keep, raw files of cameras.
-pub(super) fn is_image(entry: &DirEntry) -> bool {
+pub(in crate::data) fn is_image(entry: &DirEntry) -> bool {
     let extension = entry.path().extension().map(|extension| extension.to_string_lossy().to_ascii_lowercase());
     match extension.as_deref() {
         None | Some("") => entry.file_type().is_file() && starts_as_image(entry.path()),

@@ -1,0 +1,69 @@
+//! Answers as a page with their pictures.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use super::Answered;
+use super::stored::{Files, StoredMatch};
+use super::words::{figure, percent};
+use crate::artifact::Image;
+use crate::base::interrupt::LeftToEnd;
+use crate::cli::sink;
+use crate::error::Error;
+use crate::report::{AnswerCard, AnswerTile, answers};
+use crate::runner::RunRecord;
+use crate::stages::ask::Asker;
+
+/// Who was asked.
+pub(super) struct Asked<'a> {
+    pub(super) record: &'a RunRecord,
+    pub(super) stored: &'a StoredMatch<'a>,
+    pub(super) asker: &'a Asker,
+    pub(super) files: &'a Files,
+}
+
+/// Writes the page.
+pub(super) fn write(path: &Path, asked: &Asked<'_>, answered: &[Answered]) -> Result<(), Error> {
+    let Asked { record, stored, asker, files } = asked;
+    let mut ids: Vec<u64> =
+        answered.iter().flat_map(|one| &one.answer.neighbours).map(|near| near.example_id).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    let images: BTreeMap<u64, Image> = ids.iter().copied().zip(stored.images(&ids)?).collect();
+    let card = |Answered { name, image, answer }: &Answered| {
+        let tile = |near: &crate::artifact::Neighbour| AnswerTile {
+            image: images.get(&near.example_id).cloned(),
+            title: asker.class(near.label).to_owned(),
+            lines: vec![
+                format!("{}: {}", near.rank, figure(near.distance)),
+                files.of(near.example_id).map_or_else(|| format!("example {}", near.example_id), str::to_owned),
+            ],
+        };
+        let mut lines = vec![name.clone()];
+        lines.extend(answer.verdict.map(|verdict| format!("distance {}", figure(verdict.distance))));
+        lines.extend(asker.knows_probability().then(|| format!("P(match) {}", percent(answer.probability))));
+        AnswerCard {
+            accepted: answer.accepted,
+            asked: AnswerTile { image: image.clone(), title: asker.label(answer).to_owned(), lines },
+            neighbours: answer.neighbours.iter().map(tile).collect(),
+        }
+    };
+    let cards: Vec<AnswerCard> = answered.iter().map(card).collect();
+    let accepted = answered.iter().filter(|one| one.answer.accepted).count();
+    let title = format!("{}: what is on {} pictures", record.name, answered.len());
+    let lede = format!(
+        "Answered by `{}` of the run {}: {accepted} of {} are within its threshold. The index holds {} images; each row has the \
+         picture that was asked about, as the network sees it, and its nearest ones.",
+        stored.id,
+        record.run,
+        answered.len(),
+        asker.indexed()
+    );
+    let page =
+        answers(&title, &lede, &cards).map_err(|error| Error::Output(std::io::Error::other(error.to_string())))?;
+    let writing = LeftToEnd::begin();
+    let help = "choose a file in a folder that you may write: `--html FILE`";
+    sink::write(path, page.as_bytes()).map_err(|error| sink::unwritable(path, &error, help))?;
+    drop(writing);
+    Ok(())
+}

@@ -1,0 +1,217 @@
+//! The artifacts that a run's stage `match` was made of, out of the store, each found by its digest.
+
+use std::path::PathBuf;
+
+use serde_json::Value as Json;
+
+use crate::artifact::{Examples, FileNames, Image};
+use crate::base::digest::Digest;
+use crate::base::param;
+use crate::error::Error;
+use crate::runner::{RunRecord, StageRecord};
+use crate::stages::ask::AskFiles;
+use crate::store::{Found, Store};
+
+/// Names of files by example.
+pub(super) struct Files(FileNames);
+
+impl Files {
+    pub(super) fn of(&self, example_id: u64) -> Option<&str> {
+        self.0.of(example_id)
+    }
+}
+
+/// A stage `match` with what it was made of.
+pub(super) struct StoredMatch<'a> {
+    run: Stored<'a>,
+    /// The stage's id.
+    pub(super) id: &'a str,
+    stage: &'a StageRecord,
+    index: &'a StageRecord,
+    calibration: &'a StageRecord,
+    model: &'a StageRecord,
+    /// The dataset of the indexed images.
+    dataset: &'a StageRecord,
+    /// That of the queries, as the stage's parameters write its `source`.
+    pub(super) source: Json,
+}
+
+/// A run and the store that has its results.
+struct Stored<'a> {
+    record: &'a RunRecord,
+    store: &'a Store,
+    /// Whether what the store lacks may be elsewhere.
+    is_shared: bool,
+}
+
+impl<'a> StoredMatch<'a> {
+    /// The stage `match` of a run, of this id where it has several.
+    pub(super) fn find(
+        record: &'a RunRecord,
+        id: Option<&str>,
+        store: &'a Store,
+        is_shared: bool,
+    ) -> Result<Self, Error> {
+        let stage = choose(record, id)?;
+        let run = Stored { record, store, is_shared };
+        let index = run.behind(stage, "index", "index.arrow")?;
+        let calibration = run.behind(stage, "calibration", "calibration.json")?;
+        let queries = run.behind(stage, "queries", "embeddings.parquet")?;
+        let indexed = run.behind(index, "embeddings", "embeddings.parquet")?;
+        let weights = |embed: &StageRecord| run.digest(embed, "model", "model.safetensors");
+        let (asked, known) = (weights(queries)?, weights(indexed)?);
+        if asked != known {
+            let message = format!(
+                "the index is of another model: its vectors are made by {}, those of the queries by {}",
+                short(known),
+                short(asked)
+            );
+            return Err(Error::usage(message, "give both `embed` stages of the template the same `model`"));
+        }
+        let asked_of = run.behind(queries, "dataset", "examples.parquet")?;
+        Ok(Self {
+            id: &stage.id,
+            stage,
+            index,
+            calibration,
+            model: run.behind(queries, "model", "model.safetensors")?,
+            dataset: run.behind(indexed, "dataset", "examples.parquet")?,
+            source: asked_of.params["source"].clone(),
+            run,
+        })
+    }
+
+    /// What answers are made of.
+    pub(super) fn files(&self) -> Result<AskFiles, Error> {
+        let file = |stage: &StageRecord, name: &str| {
+            self.run.file(stage, name)?.ok_or_else(|| self.run.gone(stage, &format!(": it lacks `{name}`")))
+        };
+        let params = param::from_json(&self.stage.params).map_err(|issues| {
+            let why = issues.first().map_or_else(String::new, |issue| issue.message.clone());
+            let message = format!("the parameters of `{}` can't be read: {why}", self.stage.id);
+            Error::usage(message, "use the simpipe that made the run, or run the experiment again")
+        })?;
+        let queries = self.run.behind(self.stage, "queries", "embeddings.parquet")?;
+        let parts = queries.key_parts.as_ref();
+        let backend = parts.and_then(|parts| parts.backend.as_deref()?.split('/').next()).unwrap_or("flex").to_owned();
+        Ok(AskFiles {
+            model: [file(self.model, "model.json")?, file(self.model, "model.safetensors")?],
+            index: [file(self.index, "index.json")?, file(self.index, "index.arrow")?],
+            calibration: file(self.calibration, "calibration.json")?,
+            params,
+            backend: if crate::nn::device::to_device(&backend).is_ok() { backend } else { "flex".to_owned() },
+            numerics: parts.and_then(|parts| parts.numerics.clone()),
+        })
+    }
+
+    /// The files that indexed images come from, where they come from files.
+    pub(super) fn file_names(&self) -> Result<Files, Error> {
+        let has = self.dataset.files.keys().any(|name| name.as_str() == FileNames::FILE);
+        let path = if has { self.run.file(self.dataset, FileNames::FILE)? } else { None };
+        Ok(Files(path.map_or_else(|| Ok(FileNames::default()), |path| FileNames::read(&path))?))
+    }
+
+    /// Indexed images, in the order asked for.
+    pub(super) fn images(&self, example_ids: &[u64]) -> Result<Vec<Image>, Error> {
+        let path = self.run.file(self.dataset, "examples.parquet")?;
+        let path = path.ok_or_else(|| self.run.gone(self.dataset, ""))?;
+        Ok(Examples::read_images(&path, example_ids)?)
+    }
+}
+
+impl<'a> Stored<'a> {
+    /// A file of a stage's result, if it has one of this name.
+    fn file(&self, stage: &StageRecord, name: &str) -> Result<Option<PathBuf>, Error> {
+        let key = stage.key.ok_or_else(|| self.gone(stage, ""))?;
+        let found = match self.store.inspect(key)? {
+            // Only then is anything written: what another machine has computed is kept here.
+            Found::Miss if self.is_shared => self.store.lookup(key)?,
+            found => found,
+        };
+        let entry = match found {
+            Found::Hit(entry) => entry,
+            Found::Miss => return Err(self.gone(stage, "")),
+            Found::Damaged(damage) => return Err(self.gone(stage, &format!(": {damage}"))),
+        };
+        if entry.files != stage.files {
+            return Err(self.gone(stage, ": it has another one under the same key"));
+        }
+        let file = entry.files.iter().find(|(known, _)| known.as_str() == name);
+        Ok(file.map(|(_, file)| self.store.object(file.digest)))
+    }
+
+    /// The digest of a file that a stage has read through a port.
+    fn digest(&self, stage: &StageRecord, port: &str, file: &str) -> Result<Digest, Error> {
+        let inputs = stage.key_parts.as_ref().and_then(|parts| parts.inputs.get(port));
+        inputs.and_then(|files| files.get(file)).copied().ok_or_else(|| {
+            let message =
+                format!("the record of {} does not say what `{}` has read as `{port}`", self.record.run, stage.id);
+            Error::usage(message, "run the experiment again")
+        })
+    }
+
+    /// The stage of the run that has left the file which a stage has read through a port.
+    fn behind(&self, stage: &StageRecord, port: &str, file: &str) -> Result<&'a StageRecord, Error> {
+        let digest = self.digest(stage, port, file)?;
+        let has = |stage: &&StageRecord| {
+            let left = stage.files.iter().find(|(name, _)| name.as_str() == file);
+            stage.outcome.done() && left.is_some_and(|(_, left)| left.digest == digest)
+        };
+        self.record.stages.iter().find(has).ok_or_else(|| {
+            let message = format!("no stage of {} has left what `{}` has read as `{port}`", self.record.run, stage.id);
+            Error::usage(message, "run the experiment again")
+        })
+    }
+
+    fn gone(&self, stage: &StageRecord, why: &str) -> Error {
+        let help = format!("run it again, which computes what is missing: `simpipe run {}`", self.record.config);
+        Error::usage(format!("the store has no result of `{}` of {} any more{why}", stage.id, self.record.run), help)
+    }
+}
+
+/// The start of a digest, as people compare them.
+fn short(digest: Digest) -> String {
+    digest.to_string().chars().take(12).collect()
+}
+
+fn choose<'a>(record: &'a RunRecord, wanted: Option<&str>) -> Result<&'a StageRecord, Error> {
+    let run = &record.run;
+    if record.is_group() {
+        let runs: Vec<String> =
+            record.seeds.iter().map(|seed| format!("`{}` (seed {})", seed.run, seed.seed)).collect();
+        let help = format!("ask one of its runs: {}", runs.join(", "));
+        return Err(Error::usage(format!("{run} is a group of runs, one of each seed"), help));
+    }
+    let all: Vec<&StageRecord> = record.stages.iter().filter(|stage| stage.stage == "match").collect();
+    let names = all.iter().map(|stage| format!("`{}`", stage.id)).collect::<Vec<_>>().join(", ");
+    let chosen = match (wanted, all.as_slice()) {
+        (_, []) => {
+            let help = "its pipeline needs the stages index, calibrate and match, as `metric-learning` has them";
+            return Err(Error::usage(
+                format!("the run {run} has no stage `match`, so no threshold to answer by"),
+                help,
+            ));
+        }
+        (None, [stage]) => *stage,
+        (None, _) => {
+            let message = format!("the run {run} has several stages `match`");
+            return Err(Error::usage(message, format!("choose one with `--stage`: {names}")));
+        }
+        (Some(id), all) => {
+            let found = all.iter().find(|stage| stage.id == id).copied();
+            found.ok_or_else(|| {
+                Error::usage(format!("the run {run} has no stage `match` called `{id}`"), format!("it has {names}"))
+            })?
+        }
+    };
+    if chosen.outcome.done() {
+        return Ok(chosen);
+    }
+    let why = match (&chosen.failure, record.failure()) {
+        (Some(failure), _) => format!("failed: {}", failure.message),
+        (None, Some((stage, failure))) => format!("was not reached: `{}` failed: {}", stage.id, failure.message),
+        (None, None) => "was not reached".to_owned(),
+    };
+    let help = format!("run it to its end: `simpipe run {}`", record.config);
+    Err(Error::usage(format!("the run {run} can't answer: its stage `{}` {why}", chosen.id), help))
+}

@@ -1,0 +1,147 @@
+//! Images that somebody asks about: files that he names, the images of a folder, bytes that he sends. They become pixels as
+//! the images of a dataset do, whose source says what is behind transparent pixels and how large an image may be.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::Value as Json;
+use walkdir::{DirEntry, WalkDir};
+
+use super::decode::{DecodeError, DecodeOptions, Encoded};
+use super::in_order::{BUDGET, Claim, in_order};
+use super::source::is_image;
+use crate::artifact::Image;
+use crate::base::fs::{open_regular, read_at_most};
+
+/// How an image becomes pixels.
+#[derive(Debug, Clone)]
+pub struct Decoding(DecodeOptions);
+
+impl Decoding {
+    /// Like images of a dataset, given as the stage's parameters write its `source`, scaled to the height, width and channels
+    /// that a network takes.
+    #[must_use]
+    pub fn like(source: &Json, [height, width, channels]: [usize; 3]) -> Self {
+        let usual = DecodeOptions::default();
+        let params = source.as_object().and_then(|source| source.values().next());
+        let given = |name: &str| params.and_then(|params| params.get(name));
+        let background = given("background").and_then(|colour| serde_json::from_value(colour.clone()).ok());
+        let max_pixels = given("max-pixels").and_then(Json::as_u64);
+        let side = |side: usize| u32::try_from(side).unwrap_or(u32::MAX);
+        Self(DecodeOptions {
+            channels: side(channels),
+            size: Some((side(height), side(width))),
+            background: background.unwrap_or(usual.background),
+            max_pixels: max_pixels.unwrap_or(usual.max_pixels),
+        })
+    }
+
+    /// The most bytes that an image file may have.
+    #[must_use]
+    pub fn most_bytes(&self) -> u64 {
+        self.0.most_bytes()
+    }
+
+    /// The image in these bytes.
+    ///
+    /// # Errors
+    /// In words, if they are no image or one that is too large.
+    pub fn bytes(&self, bytes: &[u8]) -> Result<Image, String> {
+        let decoded = Encoded::read(bytes, &self.0).and_then(Encoded::decode);
+        decoded.map(|decoded| decoded.image).map_err(|error| error.to_string())
+    }
+
+    /// The images in these files, in their order: each, or why it can't be had. Fewer than asked for once `stop` says so.
+    pub fn files(&self, paths: &[PathBuf], stop: &(dyn Fn() -> bool + Sync)) -> Vec<Result<Image, String>> {
+        let mut found = Vec::with_capacity(paths.len());
+        let decode = |path: &PathBuf, claim: &Claim<'_>| self.file(path, claim);
+        // Only the wish to stop ends it early, and whoever has that knows.
+        let _: Result<(), ()> = in_order(paths, BUDGET, decode, |result| {
+            found.extend(result.map(|(_, image)| image.map_err(|error| error.to_string())));
+            if stop() { Err(()) } else { Ok(()) }
+        });
+        found
+    }
+
+    fn file(&self, path: &Path, claim: &Claim<'_>) -> Result<Image, DecodeError> {
+        let unreadable = |error: std::io::Error| DecodeError::Unreadable(error.to_string());
+        let stopped = |_| DecodeError::Unreadable("stopped".to_owned());
+        let file = open_regular(path).map_err(unreadable)?;
+        let length = file.metadata().map_err(unreadable)?.len();
+        claim.hold(length.min(self.most_bytes())).map_err(stopped)?;
+        let bytes = read_at_most(&file, self.most_bytes()).map_err(unreadable)?;
+        let encoded = Encoded::read(&bytes, &self.0)?;
+        claim.hold(encoded.memory()).map_err(stopped)?;
+        let image = encoded.decode()?.image;
+        claim.keep(image.pixels.len() as u64);
+        Ok(image)
+    }
+}
+
+/// The images in a folder and in those inside it, in the order of their names; hidden ones are not looked at.
+///
+/// # Errors
+/// In words, if a folder can't be read.
+pub fn images_in(folder: &Path) -> Result<Vec<PathBuf>, String> {
+    let walk = WalkDir::new(folder).follow_links(true).sort_by_file_name();
+    let visible = |entry: &DirEntry| entry.depth() == 0 || !entry.file_name().as_encoded_bytes().starts_with(b".");
+    let mut found = Vec::new();
+    for entry in walk.into_iter().filter_entry(visible) {
+        let entry = entry.map_err(|error| error.to_string())?;
+        if !entry.file_type().is_dir() && is_image(&entry) {
+            found.push(entry.into_path());
+        }
+    }
+    Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// A PNG file of one colour, half of it transparent.
+    fn png(side: u32) -> Vec<u8> {
+        let image = image::RgbaImage::from_pixel(side, side, image::Rgba([200, 100, 0, 0]));
+        let mut bytes = std::io::Cursor::new(Vec::new());
+        image.write_to(&mut bytes, image::ImageFormat::Png).unwrap();
+        bytes.into_inner()
+    }
+
+    #[test]
+    fn a_source_says_how_images_become_pixels() {
+        let plain = Decoding::like(&json!("cifar10-sample"), [2, 3, 3]);
+        let image = plain.bytes(&png(8)).unwrap();
+        assert_eq!((image.shape.height, image.shape.width, image.pixels), (2, 3, vec![255; 18]), "on white");
+        let source = json!({ "image-folder": { "path": "x", "background": [1, 2, 3], "max-pixels": 50 } });
+        let given = Decoding::like(&source, [1, 1, 3]);
+        assert_eq!(given.bytes(&png(7)).unwrap().pixels, [1, 2, 3]);
+        assert_eq!(given.bytes(&png(8)).unwrap_err(), "8 x 8 pixels are more than `max-pixels = 50` allows");
+        assert_eq!(Decoding::like(&source, [1, 1, 1]).bytes(&png(7)).unwrap().pixels.len(), 1);
+    }
+
+    #[test]
+    fn files_come_in_order_and_each_says_what_is_wrong_with_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        std::fs::create_dir_all(at("inside")).unwrap();
+        std::fs::create_dir_all(at(".hidden")).unwrap();
+        for name in ["b.png", "a.JPG", "inside/c.webp", ".hidden/d.png", "no-ending"] {
+            std::fs::write(at(name), png(4)).unwrap();
+        }
+        for name in ["notes.txt", "page.pdf"] {
+            std::fs::write(at(name), "%PDF-1.7 words").unwrap();
+        }
+        let found = images_in(folder.path()).unwrap();
+        let names: Vec<PathBuf> = ["a.JPG", "b.png", "inside/c.webp", "no-ending"].map(at).to_vec();
+        assert_eq!(found, names);
+        let decoding = Decoding::like(&json!("mnist"), [2, 2, 1]);
+        let paths = [at("b.png"), at("page.pdf"), at("nothing.png"), at("inside"), at("a.JPG")];
+        let images = decoding.files(&paths, &|| false);
+        let words: Vec<&str> = images.iter().map(|image| image.as_ref().err().map_or("", String::as_str)).collect();
+        assert_eq!(words[..2], ["", "neither JPEG, PNG, WebP, GIF, BMP nor TIFF"]);
+        assert!(words[2].contains("No such file") && words[3].contains("a folder") && words[4].is_empty(), "{words:?}");
+        assert!(decoding.files(&paths, &|| true).len() <= 1);
+        assert!(images_in(&at("nowhere")).is_err());
+    }
+}

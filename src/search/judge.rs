@@ -1,0 +1,149 @@
+//! From the neighbours of one query to its answer: label, acceptance, probability. Whoever answers queries does it here, so
+//! that a picture that is asked about gets the answer that the same picture gets in a table of matches.
+
+use super::distance::Rows;
+use super::isotonic::Isotonic;
+use super::knn::Hit;
+use super::matcher::{Matcher, Verdict};
+use crate::artifact::{Distance, IndexRows, Neighbour};
+
+/// How queries are judged.
+#[derive(Debug, Clone)]
+pub struct Judge {
+    matcher: Matcher,
+    distance: Distance,
+    /// The farthest distance, or the smallest similarity, at which a label is believed.
+    cutpoint: f64,
+    probability: Isotonic,
+}
+
+/// What is said of one query.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Answer {
+    /// The matcher's label and its distance; `None` if there was no neighbour.
+    pub verdict: Option<Verdict>,
+    /// Whether the label is believed: else the query is Unknown.
+    pub accepted: bool,
+    /// How probable it is that the label is right; 0 if there was no neighbour or nothing was calibrated.
+    pub probability: f64,
+    /// Nearest first.
+    pub neighbours: Vec<Neighbour>,
+}
+
+/// How far a distance may be off that was computed from an embedding whose last bits differ, as those of a smaller batch do:
+/// several times what was seen on networks of every kind of layer.
+const LAST_BITS: f32 = 1e-5;
+
+impl Judge {
+    /// By a matcher, a threshold and a calibrated probability.
+    #[must_use]
+    pub const fn new(matcher: Matcher, distance: Distance, cutpoint: f64, probability: Isotonic) -> Self {
+        Self { matcher, distance, cutpoint, probability }
+    }
+
+    /// How many neighbours it needs to see, of which `kept` are told.
+    #[must_use]
+    pub fn depth(&self, kept: usize) -> usize {
+        kept.max(self.matcher.k())
+    }
+
+    /// Whether the calibration knows how probable a label is.
+    #[must_use]
+    pub fn knows_probability(&self) -> bool {
+        !self.probability.knots().is_empty()
+    }
+
+    /// The answer to a query with these neighbours, nearest first, of which `kept` are told.
+    #[must_use]
+    pub fn answer(&self, index: &IndexRows, hits: &[Hit], kept: usize) -> Answer {
+        let near: Vec<(i32, f32)> =
+            hits.iter().take(self.matcher.k()).map(|hit| (index.label[hit.row as usize], hit.distance)).collect();
+        let verdict = self.matcher.decide(&near);
+        let neighbour = |(rank, hit): (u32, &Hit)| Neighbour {
+            rank,
+            example_id: index.example_id[hit.row as usize],
+            label: index.label[hit.row as usize],
+            distance: hit.distance,
+        };
+        Answer {
+            verdict,
+            accepted: verdict.is_some_and(|verdict| verdict.within(self.distance, self.cutpoint)),
+            probability: verdict.map_or(0.0, |verdict| self.probability.probability(verdict.distance)),
+            neighbours: (1..).zip(hits).take(kept).map(neighbour).collect(),
+        }
+    }
+
+    /// Whether the answer is the same whatever the last bits of the query's embedding are: no two neighbours in a row are so
+    /// near each other that they could change places, and the label's distance is not so near the threshold that it could
+    /// change sides. `hits` must be one deeper than [`depth`](Self::depth), as far as there are rows.
+    #[must_use]
+    pub fn is_settled(&self, rows: &Rows<'_>, hits: &[Hit], answer: &Answer) -> bool {
+        #[expect(clippy::cast_possible_truncation, reason = "cutpoints are float32 distances")]
+        let cutpoint = self.cutpoint as f32;
+        let near = |one: f32, other: f32| (one - other).abs() <= LAST_BITS * one.abs().max(1.0);
+        // Sums of weights hang on every distance.
+        let weighs = matches!(self.matcher, Matcher::WeightedVote(_));
+        // Copies of one vector are equally far however that is computed.
+        let swap = |pair: &[Hit]| {
+            near(pair[0].distance, pair[1].distance) && rows.row(pair[0].row as usize) != rows.row(pair[1].row as usize)
+        };
+        let at_threshold = answer.verdict.is_some_and(|verdict| near(verdict.distance, cutpoint));
+        !weighs && !at_threshold && !hits.windows(2).any(swap)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::artifact::Knot;
+    use crate::search::matcher::Vote;
+
+    fn index() -> IndexRows {
+        IndexRows {
+            example_id: vec![10, 11, 12, 13],
+            label: vec![0, 1, 1, 0],
+            digest: vec![String::new(); 4],
+            vectors: vec![0.0, 0.25, 0.5, 0.5],
+            dim: 1,
+        }
+    }
+
+    fn hits(distances: &[f32]) -> Vec<Hit> {
+        (0..).zip(distances).map(|(row, &distance)| Hit { row, distance }).collect()
+    }
+
+    fn judge(matcher: Matcher, cutpoint: f64) -> Judge {
+        let knot = |distance, probability| Knot { distance, probability };
+        let probability = Isotonic::of(vec![knot(0.0, 1.0), knot(1.0, 0.0)], Distance::Euclidean);
+        Judge::new(matcher, Distance::Euclidean, cutpoint, probability)
+    }
+
+    #[test]
+    fn neighbours_are_told_whether_the_label_is_believed_or_not() {
+        for (cutpoint, accepted) in [(0.3, true), (0.25, true), (0.2, false)] {
+            let answer = judge(Matcher::Nearest, cutpoint).answer(&index(), &hits(&[0.25, 0.5, 0.75]), 2);
+            assert_eq!(answer.verdict, Some(Verdict { label: 0, distance: 0.25 }));
+            assert_eq!((answer.accepted, answer.probability), (accepted, 0.75), "at the threshold itself too");
+            let told: Vec<_> = answer.neighbours.iter().map(|near| (near.rank, near.example_id, near.label)).collect();
+            assert_eq!(told, [(1, 10, 0), (2, 11, 1)]);
+        }
+        let none = judge(Matcher::Nearest, 0.3).answer(&index(), &[], 2);
+        assert_eq!((none.verdict, none.accepted, none.probability, none.neighbours.len()), (None, false, 0.0, 0));
+    }
+
+    #[test]
+    fn an_answer_is_settled_where_no_last_bit_can_change_it() {
+        let index = index();
+        let rows = Rows::new(&index.vectors, 1).unwrap();
+        let settled = |matcher: Matcher, cutpoint: f64, distances: &[f32]| {
+            let (judge, hits) = (judge(matcher, cutpoint), hits(distances));
+            judge.is_settled(&rows, &hits, &judge.answer(&index, &hits, 3))
+        };
+        let vote = |k| Matcher::MajorityVote(Vote { k });
+        assert!(settled(Matcher::Nearest, 0.3, &[0.25, 0.5, 0.75]));
+        assert!(!settled(Matcher::Nearest, 0.250_001, &[0.25, 0.5, 0.75]), "at the threshold");
+        assert!(!settled(vote(2), 0.9, &[0.25, 0.250_001, 0.75]), "two that could change places");
+        assert!(settled(vote(2), 0.9, &[0.1, 0.25, 0.5, 0.5]), "two copies, of which the first comes first");
+        assert!(!settled(Matcher::WeightedVote(Vote { k: 2 }), 0.9, &[0.25, 0.5]));
+    }
+}

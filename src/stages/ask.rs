@@ -1,0 +1,190 @@
+//! Answers to images that are in no dataset: the network, the index and the threshold of a stage `match`, and the very way in
+//! which it judges. Reads artifacts and writes none.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::embed::{Used, load_network};
+use super::embedded;
+use super::match_::{self, Verdicts};
+use crate::artifact::{Calibration, Distance, Image, IndexRows, read_json};
+use crate::nn::{EMBED_BATCH, Network};
+use crate::search::knn::{Hit, Wanted};
+use crate::search::{ExactSearch, Judge, Vectors, overlap};
+use crate::stage::StageError;
+
+pub use crate::search::Answer;
+
+/// Queries for which preparing the rows takes longer than to compare them with all rows.
+const FEW: usize = 8;
+
+/// The artifacts and parameters that answers are made of.
+#[derive(Debug, Clone)]
+pub struct AskFiles {
+    /// `model.json` and `model.safetensors`.
+    pub model: [PathBuf; 2],
+    /// `index.json` and `index.arrow`.
+    pub index: [PathBuf; 2],
+    /// `calibration.json`.
+    pub calibration: PathBuf,
+    /// How the stage `match` judged.
+    pub params: match_::Params,
+    /// The backend to compute on: `flex`, `ndarray`, `cuda` or `vulkan`.
+    pub backend: String,
+    /// The spec's `numerics`.
+    pub numerics: Option<String>,
+}
+
+/// Answers images.
+pub struct Asker {
+    network: Network,
+    used: Used,
+    index: IndexRows,
+    vectors: Vectors<'static>,
+    classes: Vec<String>,
+    distance: Distance,
+    judge: Judge,
+    params: match_::Params,
+}
+
+impl Asker {
+    /// Reads what answers are made of.
+    ///
+    /// # Errors
+    /// If a file can't be read, or they don't belong together.
+    pub fn open(files: AskFiles) -> Result<Self, StageError> {
+        let AskFiles { model, index: [info, rows], calibration, params, backend, numerics } = files;
+        let (mut index, info) = embedded::open_index(&info, &rows)?;
+        let calibration: Calibration = read_json(&calibration)?;
+        let judge = Verdicts::of(&params, &calibration, info.metric)?.judge;
+        let (_, network) = load_network([&model[0], &model[1]], &backend, numerics.as_deref())?;
+        let used = Used::new(&network, &info.model_use)?;
+        let dim = used.rows().dim();
+        if dim != index.dim && !index.label.is_empty() {
+            let message = format!("the model gives {dim} numbers, the vectors of the index have {}", index.dim);
+            return Err(
+                StageError::failed(message).with_help("the index is of another model: run the experiment again")
+            );
+        }
+        embedded::searchable("indexed vector", &index.vectors, index.dim, &index.example_id, info.metric)?;
+        let vectors = Vectors::owning(std::mem::take(&mut index.vectors), index.dim, info.metric);
+        let vectors = vectors.map_err(|error| embedded::unsearchable(&error))?;
+        Ok(Self { network, used, index, vectors, classes: info.classes, distance: info.metric, judge, params })
+    }
+
+    /// Height, width and channels of an image.
+    #[must_use]
+    pub const fn input(&self) -> [usize; 3] {
+        self.network.input()
+    }
+
+    /// Vectors that are searched.
+    #[must_use]
+    pub const fn indexed(&self) -> usize {
+        self.index.label.len()
+    }
+
+    /// The class of a label.
+    #[must_use]
+    pub fn class(&self, label: i32) -> &str {
+        usize::try_from(label).ok().and_then(|label| self.classes.get(label)).map_or("", String::as_str)
+    }
+
+    /// What no match is called.
+    #[must_use]
+    pub fn unknown(&self) -> &str {
+        &self.params.unknown_label
+    }
+
+    /// What an answer says: the class of its label, or what no match is called.
+    #[must_use]
+    pub fn label(&self, answer: &Answer) -> &str {
+        let verdict = answer.verdict.filter(|_| answer.accepted);
+        verdict.map_or(self.unknown(), |verdict| self.class(verdict.label))
+    }
+
+    /// Whether the calibration knows how probable a label is.
+    #[must_use]
+    pub fn knows_probability(&self) -> bool {
+        self.judge.knows_probability()
+    }
+
+    /// The answers to images of the network's shape, in their order.
+    ///
+    /// # Errors
+    /// If an image has another shape or its embedding can't be compared, or `stop` says so.
+    pub fn ask(&self, images: &[Image], stop: &(dyn Fn() -> bool + Sync)) -> Result<Vec<Answer>, StageError> {
+        let pixels = self.pixels(images)?;
+        let rows = self.used.rows();
+        let size = self.network.input().iter().product::<usize>().max(1);
+        let whole = images.len() - images.len() % EMBED_BATCH;
+        let (filled, rest) = pixels.split_at(whole * size);
+        let mut values = Vec::with_capacity(images.len() * rows.dim());
+        for batch in filled.chunks(EMBED_BATCH * size) {
+            if stop() {
+                return Err(StageError::Interrupted);
+            }
+            values.extend(rows.embed(batch));
+        }
+        if !rest.is_empty() {
+            values.extend(rows.embed_few(rest));
+        }
+        let excluded = self.excluded(images);
+        let mut answers = self.look_up(&values, &excluded, stop)?;
+        // What the last bits could change is computed once more, in a whole batch, as the stages do it.
+        let unsettled: Vec<usize> = (whole..images.len()).filter(|at| !answers[*at].1).collect();
+        let again: Vec<u8> = unsettled.iter().flat_map(|at| &pixels[at * size..(at + 1) * size]).copied().collect();
+        if !again.is_empty() {
+            let excluded: Vec<Arc<[u32]>> = unsettled.iter().map(|at| excluded[*at].clone()).collect();
+            let again = self.look_up(&rows.embed(&again), &excluded, stop)?;
+            unsettled.into_iter().zip(again).for_each(|(at, answer)| answers[at] = answer);
+        }
+        Ok(answers.into_iter().map(|(answer, _)| answer).collect())
+    }
+
+    /// The images one behind the other.
+    fn pixels(&self, images: &[Image]) -> Result<Vec<u8>, StageError> {
+        let shape =
+            |image: &Image| [image.shape.height, image.shape.width, image.shape.channels].map(|side| side as usize);
+        if let Some(other) = images.iter().map(shape).find(|shape| *shape != self.input()) {
+            let message = format!("the model takes images of the shape {:?}, found {other:?}", self.input());
+            return Err(StageError::failed(message));
+        }
+        Ok(images.iter().flat_map(|image| &image.pixels).copied().collect())
+    }
+
+    /// For each image the indexed rows that it may not find: where queries leave themselves out, those of the same image.
+    fn excluded(&self, images: &[Image]) -> Vec<Arc<[u32]>> {
+        if !self.params.leave_one_out {
+            return vec![Arc::default(); images.len()];
+        }
+        let digests: Vec<String> = images.iter().map(|image| image.digest().to_string()).collect();
+        overlap::same_examples(&self.index, &vec![u64::MAX; images.len()], &digests)
+    }
+
+    /// The answers to embeddings, each with whether it is the same whatever their last bits are.
+    fn look_up(
+        &self,
+        values: &[f32],
+        excluded: &[Arc<[u32]>],
+        stop: &(dyn Fn() -> bool + Sync),
+    ) -> Result<Vec<(Answer, bool)>, StageError> {
+        let dim = self.index.dim;
+        let ids: Vec<u64> = (0..(values.len() / dim.max(1)) as u64).collect();
+        let asked = embedded::searchable("embedding", values, dim, &ids, self.distance)?;
+        let (rows, kept) = (self.vectors.rows(), self.params.neighbours);
+        // One more than is needed: the first that could take the last one's place.
+        let k = self.judge.depth(kept).saturating_add(1);
+        let wanted: Vec<Wanted> = excluded.iter().map(|excluded| Wanted { k, excluded: excluded.clone() }).collect();
+        let judge = |_: usize, hits: &[Hit]| {
+            let answer = self.judge.answer(&self.index, hits, kept);
+            let settled = self.judge.is_settled(&rows, hits, &answer);
+            (answer, settled)
+        };
+        let few = ids.len() <= FEW;
+        let search =
+            if few { ExactSearch::unprepared(rows, self.distance) } else { ExactSearch::new(rows, self.distance) };
+        let found = search.stopped_by(stop).map(asked.rows(), &wanted, judge);
+        found.map_err(|error| embedded::unsearchable(&error))
+    }
+}

@@ -1,0 +1,239 @@
+//! `simpipe query`: the answers of `match` for pictures that come as files, and what is said of pictures and runs that can't
+//! be asked.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use serde_json::{Value as Json, json};
+use simpipe::artifact::{Examples, Image, MatchRow, Matches};
+
+use crate::project::{PLAIN_REPORT, Project, files_below, simpipe};
+use crate::schemas::validate;
+
+/// A run whose queries lie in a folder as PNG files, in their order.
+struct Asked {
+    project: Project,
+    folder: PathBuf,
+    rows: Vec<MatchRow>,
+    images: Vec<Image>,
+    classes: Vec<String>,
+}
+
+impl Asked {
+    fn new(more: &[&str]) -> Self {
+        let project = Project::new();
+        let run = project.run(&[&PLAIN_REPORT[..], more].concat());
+        let dir = run.dir(&project);
+        let rows = Matches::read(&dir.join("match/matches.parquet")).unwrap().0;
+        let ids: Vec<u64> = rows.iter().map(|row| row.query_id).collect();
+        let images = Examples::read_images(&dir.join("dataset/examples.parquet"), &ids).unwrap();
+        let index: Json = serde_json::from_slice(&std::fs::read(dir.join("index/index.json")).unwrap()).unwrap();
+        let folder = project.root().join("pictures");
+        std::fs::create_dir_all(&folder).unwrap();
+        images.iter().enumerate().for_each(|(at, image)| save(&folder.join(format!("{at:04}.png")), image));
+        let classes = index["classes"].as_array().unwrap().iter().map(|name| name.as_str().unwrap().to_owned());
+        Self { classes: classes.collect(), project, folder, rows, images }
+    }
+
+    fn path(&self, at: usize) -> String {
+        self.folder.join(format!("{at:04}.png")).to_str().unwrap().to_owned()
+    }
+
+    fn ask(&self, what: &[&str]) -> Vec<Json> {
+        let answers = self.project.json(&[&["query", "latest", "--json"], what].concat(), 0);
+        validate("query.schema.json", &answers);
+        answers.as_array().unwrap().clone()
+    }
+
+    fn refused(&self, what: &[&str], code: i32) -> String {
+        let json = self.project.json(&[&["query"], what, &["--json"]].concat(), code);
+        format!("{} / {}", json["errors"][0]["message"].as_str().unwrap(), json["errors"][0]["help"])
+    }
+
+    /// Whether an answer is that of `match`.
+    fn expect_same(&self, answer: &Json, at: usize) {
+        let row = &self.rows[at];
+        let class = |label: i32| self.classes[usize::try_from(label).unwrap()].as_str();
+        let label = if row.matched { class(row.predicted.unwrap()) } else { "Unknown" };
+        assert_eq!(
+            (&answer["label"], &answer["accepted"]),
+            (&label.into(), &row.matched.into()),
+            "query {at}: {answer}"
+        );
+        let near = |json: &Json, number: f64| (json.as_f64().unwrap() - number).abs() <= 1e-6;
+        assert!(near(&answer["distance"], row.distance.into()), "query {at}: {answer} {}", row.distance);
+        // A line between two thresholds may be steep.
+        assert!((answer["probability"].as_f64().unwrap() - row.probability).abs() < 1e-2, "query {at}: {answer}");
+        let neighbours = answer["neighbours"].as_array().unwrap();
+        assert_eq!(neighbours.len(), row.neighbours.len());
+        for (found, expected) in neighbours.iter().zip(&row.neighbours) {
+            let who = (&found["rank"], &found["example_id"], &found["label"]);
+            assert_eq!(
+                who,
+                (&expected.rank.into(), &expected.example_id.into(), &class(expected.label).into()),
+                "query {at}"
+            );
+            assert!(near(&found["distance"], expected.distance.into()), "query {at}: {found} {}", expected.distance);
+            assert_eq!(found["file"], Json::Null, "the sample comes from no files");
+        }
+    }
+}
+
+fn save(path: &Path, image: &Image) {
+    let kind = if image.shape.channels == 1 { image::ExtendedColorType::L8 } else { image::ExtendedColorType::Rgb8 };
+    image::save_buffer(path, &image.pixels, image.shape.width, image.shape.height, kind).unwrap();
+}
+
+fn store_of(project: &Project) -> BTreeMap<String, Vec<u8>> {
+    let store = project.root().join("artifacts");
+    files_below(&store).into_iter().map(|name| (name.clone(), std::fs::read(store.join(name)).unwrap())).collect()
+}
+
+#[test]
+fn a_picture_gets_the_answer_that_match_gave_it_in_any_company() {
+    let asked = Asked::new(&[]);
+    let before = store_of(&asked.project);
+    let count = asked.rows.len();
+    for batch in [1, 8, 64, count] {
+        let batches = if batch == count { 1 } else { 3 };
+        for begin in (0..count).step_by(count / batches).take(batches) {
+            let places: Vec<usize> = (begin..count.min(begin + batch)).collect();
+            let paths: Vec<String> = places.iter().map(|at| asked.path(*at)).collect();
+            let answers = asked.ask(&paths.iter().map(String::as_str).collect::<Vec<_>>());
+            assert_eq!(answers.len(), places.len());
+            answers.iter().zip(places).for_each(|(answer, at)| asked.expect_same(answer, at));
+        }
+    }
+    let folder = asked.folder.to_str().unwrap();
+    let answers = asked.ask(&[folder]);
+    assert_eq!((answers.len(), &answers[3]["image"]), (count, &asked.path(3).into()));
+    let known = asked.rows.iter().filter(|row| row.matched).count();
+    assert!(known > 0, "both kinds of answers are looked at: {known} of {count}");
+
+    // From standard input, and nothing was written.
+    let mut child = simpipe(&["query", "latest", "-", "--json", "--root", asked.project.root().to_str().unwrap()])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(&std::fs::read(asked.path(5)).unwrap()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    let answers: Json = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(answers[0]["image"], "-");
+    asked.expect_same(&answers[0], 5);
+    assert_eq!(store_of(&asked.project), before, "asking writes nothing");
+}
+
+/// Each query left out of its own neighbours, several views, votes: the same function answers.
+#[test]
+fn the_way_a_run_judges_is_the_way_it_answers() {
+    for more in [
+        ["match.leave-one-out=true", "match.matcher={ majority-vote = { k = 3 } }", "match.neighbours=2"],
+        [
+            "embed-validation.views=[\"identity\", \"flip\"]",
+            "match.matcher={ weighted-vote = { k = 5 } }",
+            "match.neighbours=7",
+        ],
+    ] {
+        let views = ["embed-calibration.views=[\"identity\", \"flip\"]"];
+        let all = more.iter().chain(views.iter().filter(|_| more[0].contains("views")));
+        let sets: Vec<&str> = all.flat_map(|set| ["--set", set]).collect();
+        let asked = Asked::new(&sets);
+        for places in [0..1, 57..65, 0..asked.rows.len()] {
+            let paths: Vec<String> = places.clone().map(|at| asked.path(at)).collect();
+            let answers = asked.ask(&paths.iter().map(String::as_str).collect::<Vec<_>>());
+            answers.iter().zip(places).for_each(|(answer, at)| asked.expect_same(answer, at));
+        }
+    }
+}
+
+#[test]
+fn a_page_holds_all_pictures_and_a_table_all_answers() {
+    let asked = Asked::new(&[]);
+    let page = asked.project.root().join("answers.html");
+    let args = ["query", "smoke", &asked.path(0), &asked.path(1), "--html", page.to_str().unwrap()];
+    let output = asked.project.output(&args);
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success() && text.starts_with("Image") && text.contains("P(match)"), "{text}");
+    assert!(!text.contains('\u{2580}'), "a pipe gets no pictures");
+    let page = std::fs::read_to_string(page).unwrap();
+    assert_eq!(page.matches("<img src=\"data:image/png;base64,").count(), 12);
+    assert!(page.contains("Content-Security-Policy") && !page.contains("<script"));
+    let text = String::from_utf8(asked.project.output(&["query", "smoke", &asked.path(0)]).stdout).unwrap();
+    assert!(text.contains("Rank  Example  Label"), "{text}");
+}
+
+#[test]
+fn pictures_that_can_not_be_asked_about_are_told_of() {
+    let asked = Asked::new(&[]);
+    let at = |name: &str| asked.project.root().join(name);
+    std::fs::create_dir(at("empty")).unwrap();
+    std::fs::write(at("empty/notes.txt"), "words").unwrap();
+    std::fs::write(at("page.pdf"), "%PDF-1.7").unwrap();
+    // A head that claims more pixels than are allowed, and nothing behind it.
+    let mut bomb = b"\x89PNG\r\n\x1a\n\0\0\0\x0dIHDR".to_vec();
+    bomb.extend([200_000_u32.to_be_bytes(), 200_000_u32.to_be_bytes()].concat());
+    bomb.extend([8, 2, 0, 0, 0, 0, 0, 0, 0]);
+    std::fs::write(at("bomb.png"), bomb).unwrap();
+    let path = |name: &str| at(name).to_str().unwrap().to_owned();
+    for (what, code, words) in [
+        (vec![path("nothing.png")], 4, "there is no image"),
+        (vec![path("empty")], 4, "there is no image in the folder"),
+        (vec![path("page.pdf")], 4, "1 of 1 image can't be read: `"),
+        (vec![asked.path(0), path("page.pdf"), path("bomb.png")], 4, "2 of 3 images can't be read"),
+        (vec![path("bomb.png")], 4, "200000 x 200000 pixels are more than `max-pixels = 100000000` allows"),
+        (vec!["-".to_owned(), "-".to_owned()], 2, "`-` stands there twice"),
+    ] {
+        let args: Vec<&str> = ["latest"].into_iter().chain(what.iter().map(String::as_str)).collect();
+        let found = asked.refused(&args, code);
+        assert!(found.contains(words), "{what:?}: {found}");
+    }
+    assert!(asked.refused(&["nobody", &asked.path(0)], 2).contains("no run `nobody`"));
+    let found = asked.refused(&["latest", &asked.path(0), "--stage", "matc"], 2);
+    assert!(found.contains("no stage `match` called `matc`") && found.contains("`match`"), "{found}");
+    let _ = &asked.images;
+}
+
+#[test]
+fn runs_that_can_not_answer_say_why() {
+    let asked = Asked::new(&[]);
+    let run = asked.project.json(&["show", "latest", "--json"], 0);
+    let file = asked.project.root().join(run["dir"].as_str().unwrap()).join("run.json");
+    let whole = std::fs::read(&file).unwrap();
+    let picture = asked.path(0);
+    let with = |change: &dyn Fn(&mut Json)| {
+        let mut record: Json = serde_json::from_slice(&whole).unwrap();
+        change(&mut record);
+        std::fs::write(&file, serde_json::to_vec(&record).unwrap()).unwrap();
+        asked.refused(&[run["run"].as_str().unwrap(), &picture], 2)
+    };
+    fn stage<'a>(record: &'a mut Json, id: &str) -> &'a mut Json {
+        record["stages"].as_array_mut().unwrap().iter_mut().find(|stage| stage["id"] == id).unwrap()
+    }
+    let found = with(&|record| {
+        let failed = stage(record, "match");
+        failed["outcome"] = "failed".into();
+        failed["failure"] = json!({ "kind": "stage", "message": "no room", "help": null });
+    });
+    assert!(found.contains("its stage `match` failed: no room"), "{found}");
+    let found = with(&|record| stage(record, "match")["stage"] = "other".into());
+    assert!(found.contains("has no stage `match`"), "{found}");
+    let found = with(&|record| {
+        // The index is of an embedding by other weights.
+        let mut other = stage(record, "embed-validation").clone();
+        other["id"] = "embed-other".into();
+        other["key_parts"]["inputs"]["model"]["model.safetensors"] = "ab".repeat(32).into();
+        other["files"]["embeddings.parquet"]["digest"] = "cd".repeat(32).into();
+        record["stages"].as_array_mut().unwrap().push(other);
+        stage(record, "index")["key_parts"]["inputs"]["embeddings"]["embeddings.parquet"] = "cd".repeat(32).into();
+    });
+    assert!(found.contains("the index is of another model: its vectors are made by abababababab"), "{found}");
+    std::fs::write(&file, &whole).unwrap();
+
+    // Its results were removed.
+    std::fs::remove_dir_all(asked.project.root().join("artifacts/store/ac")).unwrap();
+    let found = asked.refused(&["latest", &picture], 2);
+    assert!(found.contains("any more") && found.contains("simpipe run"), "{found}");
+}
