@@ -32,6 +32,7 @@ mod seeds_report;
 mod sweep_report;
 pub mod table;
 mod tensor_file;
+mod torch_file;
 
 pub use about::About;
 pub use baseline::{BaselineFile, Gain};

@@ -1,19 +1,20 @@
-//! Files of named tensors (safetensors) that others made or read: what the head of one says, before any number is read, and
-//! new ones with what they are about written beside the tensors.
+//! Files of named tensors that others made or read: what the head of one says, before any number is read, and new ones with
+//! what they are about written beside the tensors. Those are safetensors; read is also what PyTorch writes
+//! ([`torch_file`](super::torch_file)), whatever the file's name is.
 //!
-//! A file is eight bytes with the length of its head, the head in JSON, and the numbers. Nothing that a head says is
+//! A file of safetensors is eight bytes with the length of its head, the head in JSON, and the numbers. Nothing that a head says is
 //! believed: offsets, sizes and names are checked, and a name that comes twice is kept twice, for whoever asks to refuse it.
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::io::Read;
+use std::io::{Cursor, Read, Seek};
 use std::path::Path;
 
 use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value as Json, json};
 
-use super::ArtifactError;
+use super::{ArtifactError, torch_file};
 use crate::base::fs::open_regular;
 
 /// The longest head that is read: the limit of the format's own library.
@@ -43,7 +44,17 @@ pub struct TensorEntry {
     /// Its sides, the slowest first.
     pub shape: Vec<usize>,
     /// Where its bytes lie, behind the head.
-    range: (usize, usize),
+    pub(super) range: (usize, usize),
+    /// Numbers from one to the next, by side; none where they lie row by row.
+    pub(super) strides: Vec<usize>,
+}
+
+impl TensorEntry {
+    /// Whether its numbers are had as `f32`: they are of a type with a point.
+    #[must_use]
+    pub fn is_float(&self) -> bool {
+        matches!(self.dtype.as_str(), "F32" | "F64" | "F16" | "BF16")
+    }
 }
 
 /// A tensor of a head.
@@ -63,6 +74,12 @@ impl TensorFile {
         let failed = |error| ArtifactError::io("read", path, error);
         let mut file = open_regular(path).map_err(failed)?;
         let whole = file.metadata().map_err(failed)?.len();
+        let mut first = Vec::new();
+        (&mut file).take(torch_file::LOOKED_AT as u64).read_to_end(&mut first).map_err(failed)?;
+        if torch_file::is_one(&first) {
+            return Self::of_torch(file, whole).map_err(|reason| ArtifactError::malformed(path, reason));
+        }
+        file.rewind().map_err(failed)?;
         let mut length = [0; 8];
         file.read_exact(&mut length).map_err(|_| ArtifactError::malformed(path, NO_HEAD))?;
         let length = u64::from_le_bytes(length);
@@ -79,6 +96,10 @@ impl TensorFile {
     /// # Errors
     /// If they are no such file; `path` is for the message.
     pub fn of_bytes(path: &Path, bytes: &[u8]) -> Result<Self, ArtifactError> {
+        if torch_file::is_one(bytes) {
+            let file = Self::of_torch(Cursor::new(bytes), bytes.len() as u64);
+            return file.map_err(|reason| ArtifactError::malformed(path, reason));
+        }
         let head = || {
             let length = u64::from_le_bytes(bytes.get(..8)?.try_into().ok()?);
             let end = usize::try_from(length).ok().filter(|_| length <= LONGEST_HEAD)?.checked_add(8)?;
@@ -87,6 +108,10 @@ impl TensorFile {
         let head = head().ok_or_else(|| ArtifactError::malformed(path, NO_HEAD))?;
         let numbers = (bytes.len() - 8 - head.len()) as u64;
         Self::parse(head, numbers).map_err(|reason| ArtifactError::malformed(path, reason))
+    }
+
+    fn of_torch<R: Read + Seek>(file: R, whole: u64) -> Result<Self, String> {
+        Ok(Self { tensors: torch_file::tensors(file, whole)?, ..Self::default() })
     }
 
     /// A head, in front of so many bytes of numbers.
@@ -105,23 +130,77 @@ impl TensorFile {
             if begin > end || end as u64 > numbers {
                 return Err(format!("the tensor `{name}` lies outside of the file"));
             }
-            file.tensors.push(TensorEntry { name, dtype: entry.dtype, shape: entry.shape, range });
+            let (dtype, shape, strides) = (entry.dtype, entry.shape, Vec::new());
+            file.tensors.push(TensorEntry { name, dtype, shape, range, strides });
         }
         Ok(file)
     }
 
-    /// The numbers of a tensor of type `F32`; `None` if it is of another type or its bytes are not as many as its shape says.
+    /// The numbers of a tensor of a type with a point, as `F32`, row by row; `None` if it is of another type or its bytes are
+    /// not as many as its shape says.
     #[must_use]
     pub fn values(&self, entry: &TensorEntry, bytes: &[u8]) -> Option<Vec<f32>> {
         let (begin, end) = entry.range;
         let raw = bytes.get(self.begin.checked_add(begin)?..self.begin.checked_add(end)?)?;
+        let values = numbers(&entry.dtype, raw)?;
         let count = entry.shape.iter().try_fold(1_usize, |count, side| count.checked_mul(*side))?;
-        let fits = entry.dtype == "F32" && count.checked_mul(4) == Some(raw.len());
-        fits.then(|| raw.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect())
+        if !entry.strides.is_empty() {
+            return gathered(&values, &entry.shape, &entry.strides, count);
+        }
+        (count == values.len()).then_some(values)
     }
 }
 
-const NO_HEAD: &str = "it is no safetensors file: its head is cut short or longer than the file";
+/// Numbers of a type with a point as `F32`; `None` of another type, or if the last is cut short.
+#[expect(clippy::cast_possible_truncation, reason = "weights are f32")]
+fn numbers(dtype: &str, raw: &[u8]) -> Option<Vec<f32>> {
+    fn each<const N: usize>(raw: &[u8], number: impl Fn([u8; N]) -> f32) -> Option<Vec<f32>> {
+        let (whole, rest) = raw.as_chunks::<N>();
+        rest.is_empty().then(|| whole.iter().map(|bytes| number(*bytes)).collect())
+    }
+    match dtype {
+        "F32" => each(raw, f32::from_le_bytes),
+        "F64" => each(raw, |bytes| f64::from_le_bytes(bytes) as f32),
+        "F16" => each(raw, |bytes| half(u16::from_le_bytes(bytes))),
+        "BF16" => each(raw, |bytes| f32::from_bits(u32::from(u16::from_le_bytes(bytes)) << 16)),
+        _ => None,
+    }
+}
+
+/// A number of 16 bits (IEEE 754-2008, binary16): one bit of sign, five of exponent, ten of fraction.
+fn half(bits: u16) -> f32 {
+    let (sign, exponent, fraction) = (u32::from(bits >> 15) << 31, u32::from(bits >> 10) & 31, u32::from(bits) & 1023);
+    match exponent {
+        0 => {
+            // Below the smallest exponent: so many times 2^-24, which f32 holds exactly.
+            let size = f32::from(bits & 1023) * 2.0_f32.powi(-24);
+            f32::from_bits(sign | size.to_bits())
+        }
+        31 => f32::from_bits(sign | 0x7f80_0000 | (fraction << 13)),
+        _ => f32::from_bits(sign | ((exponent + 112) << 23) | (fraction << 13)),
+    }
+}
+
+/// The numbers of a tensor that lie in steps, row by row; `None` if one lies outside.
+fn gathered(values: &[f32], shape: &[usize], strides: &[usize], count: usize) -> Option<Vec<f32>> {
+    let mut place = vec![0; shape.len()];
+    let mut gathered = Vec::with_capacity(count.min(values.len()));
+    for _ in 0..count {
+        let at: usize = place.iter().zip(strides).map(|(at, stride)| at * stride).sum();
+        gathered.push(*values.get(at)?);
+        for (at, side) in place.iter_mut().zip(shape).rev() {
+            *at += 1;
+            if *at < *side {
+                break;
+            }
+            *at = 0;
+        }
+    }
+    Some(gathered)
+}
+
+const NO_HEAD: &str =
+    "it is no safetensors file, and none that torch wrote: its head is cut short or longer than the file";
 
 /// The members of a JSON object, those of one name too.
 struct Pairs(Vec<(String, Json)>);

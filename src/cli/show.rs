@@ -18,7 +18,7 @@ use crate::runner::{RunRecord, notes};
   simpipe show cifar10 --json
   simpipe show artifacts/runs/cifar10/20260801T120000.000Z-0a1b2c/match/matches.parquet")]
 pub(super) struct ShowArgs {
-    /// A run, or a `.parquet`, `.arrow`, `.json` or `.safetensors` file.
+    /// A run, or a `.parquet`, `.arrow`, `.json`, `.safetensors`, `.pth` or `.pt` file.
     what: String,
     /// Rows of a table to show.
     #[arg(long, value_name = "N", default_value_t = 5)]

@@ -12,7 +12,7 @@ use serde_json::{Value as Json, json};
 
 use super::print::{self, Align, Table};
 use super::show_sources;
-use crate::artifact::ArtifactError;
+use crate::artifact::{ArtifactError, TensorFile};
 use crate::base::suggest;
 use crate::error::Error;
 
@@ -29,14 +29,14 @@ pub(super) fn write(path: &Path, rows: usize, as_json: bool, out: &mut dyn Write
     match extension.as_ref() {
         "parquet" => write_table(path, &read_parquet(path, rows)?, rows, as_json, out),
         "arrow" => write_table(path, &read_arrow(path)?, rows, as_json, out),
-        "safetensors" => write_tensors(path, as_json, out),
+        "safetensors" | "pth" | "pt" => write_tensors(path, as_json, out),
         "json" => {
             let value: Json =
                 serde_json::from_slice(&read(path)?).map_err(|error| ArtifactError::malformed(path, error))?;
             Ok(print::json(&value, out)?)
         }
         other => {
-            let known = suggest::one_of(&["parquet", "arrow", "json", "safetensors"]);
+            let known = suggest::one_of(&["parquet", "arrow", "json", "safetensors", "pth", "pt"]);
             Err(Error::usage(format!("`{other}` files are not known"), format!("expected {known}")))
         }
     }
@@ -123,20 +123,16 @@ fn short(text: &str) -> String {
 }
 
 fn write_tensors(path: &Path, as_json: bool, out: &mut dyn Write) -> Result<(), Error> {
-    let bytes = read(path)?;
-    let file = safetensors::SafeTensors::deserialize(&bytes).map_err(|error| ArtifactError::malformed(path, error))?;
-    let mut tensors = file.tensors();
-    tensors.sort_by(|a, b| a.0.cmp(&b.0));
+    let mut tensors = TensorFile::read_head(path)?.tensors;
+    tensors.sort_by(|a, b| a.name.cmp(&b.name));
     if as_json {
-        let tensors: Vec<Json> = tensors
-            .iter()
-            .map(|(name, view)| json!({ "name": name, "type": format!("{:?}", view.dtype()), "shape": view.shape() }))
-            .collect();
+        let tensors: Vec<Json> =
+            tensors.iter().map(|one| json!({ "name": one.name, "type": one.dtype, "shape": one.shape })).collect();
         return Ok(print::json(&json!({ "tensors": tensors }), out)?);
     }
     let mut table = Table::new(&[("Tensor", Align::Left), ("Type", Align::Left), ("Shape", Align::Left)]);
-    for (name, view) in tensors {
-        table.row(vec![name, format!("{:?}", view.dtype()), format!("{:?}", view.shape())]);
+    for one in tensors {
+        table.row(vec![one.name, one.dtype, format!("{:?}", one.shape)]);
     }
     Ok(table.write(out, &print::plain)?)
 }

@@ -204,7 +204,7 @@ fn ways(layers: &[LayerSpec], input: [usize; 3]) -> Result<Vec<Expected>, Interc
 }
 
 fn is(entry: &TensorEntry, shape: &[usize]) -> bool {
-    entry.dtype == "F32" && entry.shape == shape
+    entry.is_float() && entry.shape == shape
 }
 
 /// What names begin with that are known without it: `module.`, `backbone.model.`.

@@ -11,7 +11,8 @@ use crate::stage::{Ctx, ParamIssue, SourceDigest, SourceFinder, StageError};
 use crate::{choice, params};
 
 params! {
-    /// The file is an outside source: its content is part of the key, its place is not.
+    /// The file is an outside source: its content is part of the key, its place is not. It is safetensors, or what `torch.save`
+    /// wrote of a state dict: its content tells. No code in it is ever run.
     ///
     /// By which names it holds its tensors is told by what fits most of them: this program's own, as in a run's
     /// `model.safetensors`; torch's for the same layers, as `simpipe export --format torch` writes them; or, for a network with

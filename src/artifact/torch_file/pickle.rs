@@ -1,0 +1,468 @@
+//! Pickles, as far as files of weights need them: a pickle is a program for a stack machine, and what may be called in it
+//! stands in [`Machine::call`]. All else is refused by its name; nothing is ever imported or run.
+//!
+//! Values lie in one list and are known by their number, so no nesting and no cycle costs stack. Whatever a pickle says is
+//! read with bounds: a count, a length or a depth beyond them is an error.
+
+use std::collections::BTreeMap;
+use std::io::Read;
+
+/// Objects, entries of the stack and memos of one pickle: the largest networks have some ten thousand tensors.
+const MOST: usize = 4_000_000;
+/// Bytes of a text, or of other bytes.
+const LONGEST: usize = 1 << 20;
+
+/// A value on the stack.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Value {
+    Int(i64),
+    Bool(bool),
+    /// Nothing, or what no tensor needs: numbers with a point, bytes, integers beyond 64 bits.
+    Other,
+    /// The number of an [`Object`].
+    Object(usize),
+}
+
+/// A value that has parts.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Object {
+    Text(String),
+    /// A tuple or a list.
+    List(Vec<Value>),
+    Dict(Vec<(Value, Value)>),
+    /// Something of a module: `torch`, `FloatStorage`.
+    Name(String, String),
+    /// The number of a storage.
+    Storage(usize),
+    Tensor(View),
+}
+
+/// A row of numbers in a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Storage {
+    /// What the file knows it by.
+    pub(super) key: String,
+    /// As safetensors names it: `F32`.
+    pub(super) dtype: &'static str,
+    /// Bytes of one number.
+    pub(super) size: usize,
+    /// How many numbers.
+    pub(super) count: usize,
+}
+
+/// A tensor: numbers of a storage, in steps.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct View {
+    /// The number of its storage.
+    pub(super) storage: usize,
+    /// Its first number there.
+    pub(super) offset: usize,
+    pub(super) shape: Vec<usize>,
+    /// Numbers from one to the next, by side.
+    pub(super) strides: Vec<usize>,
+    /// Numbers from its first to behind its last.
+    pub(super) extent: usize,
+}
+
+/// The types of numbers: torch's name, ours, and bytes.
+const TYPES: &[(&str, &str, usize)] = &[
+    ("FloatStorage", "F32", 4),
+    ("DoubleStorage", "F64", 8),
+    ("HalfStorage", "F16", 2),
+    ("BFloat16Storage", "BF16", 2),
+    ("LongStorage", "I64", 8),
+    ("IntStorage", "I32", 4),
+    ("ShortStorage", "I16", 2),
+    ("CharStorage", "I8", 1),
+    ("ByteStorage", "U8", 1),
+    ("BoolStorage", "BOOL", 1),
+];
+
+/// A machine that reads pickles one behind the other.
+#[derive(Debug)]
+pub(super) struct Machine<R> {
+    input: R,
+    pub(super) objects: Vec<Object>,
+    /// Those of tensors, by their number.
+    pub(super) storages: Vec<Storage>,
+    /// The number of each storage by its key.
+    keys: BTreeMap<String, usize>,
+    stack: Vec<Value>,
+    marks: Vec<usize>,
+    memo: BTreeMap<u64, Value>,
+}
+
+type Read1<T> = Result<T, String>;
+
+fn short() -> String {
+    "it is cut short".to_owned()
+}
+
+impl<R: Read> Machine<R> {
+    pub(super) const fn new(input: R) -> Self {
+        Self {
+            input,
+            objects: Vec::new(),
+            storages: Vec::new(),
+            keys: BTreeMap::new(),
+            stack: Vec::new(),
+            marks: Vec::new(),
+            memo: BTreeMap::new(),
+        }
+    }
+
+    /// What is read from, behind the last pickle.
+    pub(super) const fn input(&mut self) -> &mut R {
+        &mut self.input
+    }
+
+    /// The value of the next pickle.
+    pub(super) fn load(&mut self) -> Read1<Value> {
+        (self.stack, self.marks, self.memo) = (Vec::new(), Vec::new(), BTreeMap::new());
+        loop {
+            let [code] = self.bytes()?;
+            if code == b'.' {
+                return self.pop();
+            }
+            self.step(code)?;
+            if self.objects.len() > MOST || self.stack.len() > MOST || self.memo.len() > MOST || self.marks.len() > MOST
+            {
+                return Err("it has more parts than any file of weights".to_owned());
+            }
+        }
+    }
+
+    /// The text that a value is.
+    pub(super) fn text(&self, value: Value) -> Option<&str> {
+        match self.object(value)? {
+            Object::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    pub(super) fn object(&self, value: Value) -> Option<&Object> {
+        if let Value::Object(at) = value { self.objects.get(at) } else { None }
+    }
+
+    /// The parts of a tuple or list.
+    pub(super) fn list(&self, value: Value) -> Option<&[Value]> {
+        match self.object(value)? {
+            Object::List(items) => Some(items),
+            _ => None,
+        }
+    }
+
+    fn step(&mut self, code: u8) -> Read1<()> {
+        match code {
+            // PROTO, FRAME.
+            0x80 => {
+                self.bytes::<1>()?;
+            }
+            0x95 => {
+                self.bytes::<8>()?;
+            }
+            b'(' => self.marks.push(self.stack.len()),
+            b'0' => {
+                self.pop()?;
+            }
+            b'1' => drop(self.above_mark()?),
+            b'2' => self.stack.push(self.top()?),
+            b'N' => self.stack.push(Value::Other),
+            0x88 | 0x89 => self.stack.push(Value::Bool(code == 0x88)),
+            b'J' | b'K' | b'M' | 0x8a | 0x8b | b'G' => self.number(code)?,
+            b'X' | 0x8c | 0x8d | b'T' | b'U' | b'B' | b'C' | 0x8e => self.characters(code)?,
+            b')' | b']' => self.push(Object::List(Vec::new())),
+            b'}' => self.push(Object::Dict(Vec::new())),
+            b't' | b'l' => {
+                let items = self.above_mark()?;
+                self.push(Object::List(items));
+            }
+            0x85..=0x87 => {
+                let count = usize::from(code - 0x84);
+                let begin = self.stack.len().checked_sub(count).ok_or_else(short)?;
+                let items = self.stack.split_off(begin);
+                self.push(Object::List(items));
+            }
+            b'd' => {
+                let items = self.above_mark()?;
+                self.push(Object::Dict(pairs(&items)));
+            }
+            b'a' => {
+                let item = self.pop()?;
+                self.append(&[item])?;
+            }
+            b'e' => {
+                let items = self.above_mark()?;
+                self.append(&items)?;
+            }
+            b's' => {
+                let value = self.pop()?;
+                let key = self.pop()?;
+                self.set(&[key, value])?;
+            }
+            b'u' => {
+                let items = self.above_mark()?;
+                self.set(&items)?;
+            }
+            b'q' | b'r' | 0x94 | b'h' | b'j' => self.remember(code)?,
+            b'c' => {
+                let (module, name) = (self.line()?, self.line()?);
+                self.push(Object::Name(module, name));
+            }
+            0x93 => {
+                let (name, module) = (self.pop()?, self.pop()?);
+                let text = |value| self.text(value).map(str::to_owned).ok_or_else(|| "a name is no text".to_owned());
+                let name = Object::Name(text(module)?, text(name)?);
+                self.push(name);
+            }
+            b'R' => {
+                let (arguments, callee) = (self.pop()?, self.pop()?);
+                let value = self.call(callee, arguments)?;
+                self.stack.push(value);
+            }
+            // What an ordered dictionary has beside its items, such as the versions of its modules.
+            b'b' => {
+                self.pop()?;
+            }
+            b'Q' => {
+                let id = self.pop()?;
+                let storage = self.storage(id)?;
+                self.push(Object::Storage(storage));
+            }
+            0x81 | 0x92 | b'o' | b'i' => return Err(self.refused(code)),
+            other => return Err(format!("it holds the instruction {other:#04x}, which no file of weights needs")),
+        }
+        Ok(())
+    }
+
+    /// An object of a class, whose code would have to be run.
+    fn refused(&self, code: u8) -> String {
+        // `class arguments NEWOBJ`: the class lies below its arguments.
+        let below = self.stack.len().checked_sub(if code == 0x92 { 3 } else { 2 });
+        match below.and_then(|at| self.object(self.stack[at])) {
+            Some(Object::Name(module, name)) => refusal(module, name),
+            _ => "it holds objects of classes, whose code is never run".to_owned(),
+        }
+    }
+
+    fn number(&mut self, code: u8) -> Read1<()> {
+        let value = match code {
+            b'J' => Value::Int(i32::from_le_bytes(self.bytes()?).into()),
+            b'K' => Value::Int(self.bytes::<1>()?[0].into()),
+            b'M' => Value::Int(u16::from_le_bytes(self.bytes()?).into()),
+            b'G' => {
+                self.bytes::<8>()?;
+                Value::Other
+            }
+            _ => {
+                let length = if code == 0x8a { self.bytes::<1>()?[0].into() } else { self.length()? };
+                let bytes = self.take(length)?;
+                let sign = if bytes.last().is_some_and(|last| *last > 127) { 255 } else { 0 };
+                let mut whole = [sign; 8];
+                match whole.get_mut(..bytes.len()) {
+                    Some(part) => {
+                        part.copy_from_slice(&bytes);
+                        Value::Int(i64::from_le_bytes(whole))
+                    }
+                    None => Value::Other,
+                }
+            }
+        };
+        self.stack.push(value);
+        Ok(())
+    }
+
+    /// Texts and bytes, which have their length in one, four or eight bytes in front.
+    fn characters(&mut self, code: u8) -> Read1<()> {
+        let length = match code {
+            0x8c | b'U' | b'C' => self.bytes::<1>()?[0].into(),
+            0x8d | 0x8e => usize::try_from(u64::from_le_bytes(self.bytes()?)).map_err(|_| short())?,
+            _ => self.length()?,
+        };
+        let bytes = self.take(length)?;
+        if matches!(code, b'B' | b'C' | 0x8e) {
+            self.stack.push(Value::Other);
+        } else {
+            self.push(Object::Text(String::from_utf8_lossy(&bytes).into_owned()));
+        }
+        Ok(())
+    }
+
+    fn remember(&mut self, code: u8) -> Read1<()> {
+        let at = match code {
+            b'q' | b'h' => self.bytes::<1>()?[0].into(),
+            0x94 => self.memo.len() as u64,
+            _ => u32::from_le_bytes(self.bytes()?).into(),
+        };
+        if matches!(code, b'h' | b'j') {
+            let value = self.memo.get(&at).copied().ok_or_else(|| format!("it recalls what was never there, {at}"))?;
+            self.stack.push(value);
+        } else {
+            self.memo.insert(at, self.top()?);
+        }
+        Ok(())
+    }
+
+    /// The whole list of what may be called.
+    fn call(&mut self, callee: Value, arguments: Value) -> Read1<Value> {
+        let Some(Object::Name(module, name)) = self.object(callee) else {
+            return Err("it calls what is no function".to_owned());
+        };
+        let first = self.list(arguments).and_then(|arguments| arguments.first()).copied();
+        match (module.as_str(), name.as_str()) {
+            ("collections", "OrderedDict") => {
+                let items = first.and_then(|first| self.list(first)).unwrap_or_default();
+                let flat: Vec<Value> = items.iter().filter_map(|item| self.list(*item)).flatten().copied().collect();
+                self.push(Object::Dict(pairs(&flat)));
+                self.pop()
+            }
+            ("torch._utils", "_rebuild_tensor" | "_rebuild_tensor_v2") => {
+                let view = self.view(arguments)?;
+                self.push(Object::Tensor(view));
+                self.pop()
+            }
+            ("torch._utils", "_rebuild_parameter" | "_rebuild_parameter_with_state") | ("torch", "Size") => {
+                first.ok_or_else(|| "a parameter has no tensor".to_owned())
+            }
+            ("torch", "device") => Ok(Value::Other),
+            (module, name) => Err(refusal(module, name)),
+        }
+    }
+
+    /// `('storage', torch.FloatStorage, key, place, count)`.
+    fn storage(&mut self, id: Value) -> Read1<usize> {
+        let wrong = || "it names a storage in a way that is not known".to_owned();
+        let Some(&[kind, class, key, _, count, ref rest @ ..]) = self.list(id) else { return Err(wrong()) };
+        let Some(Object::Name(module, name)) = self.object(class) else { return Err(wrong()) };
+        let found = TYPES.iter().find(|(known, ..)| known == name).filter(|_| module == "torch");
+        let Some(&(_, dtype, size)) = found else {
+            return Err(format!("it holds numbers of the type `{module}.{name}`, which is not read"));
+        };
+        let (Some("storage"), Some(key), Value::Int(count)) = (self.text(kind), self.text(key), count) else {
+            return Err(wrong());
+        };
+        if rest.iter().any(|more| *more != Value::Other) {
+            return Err("it holds a storage that is part of another, as only old versions of torch wrote it".to_owned());
+        }
+        let count = usize::try_from(count).map_err(|_| format!("the storage `{key}` has {count} numbers"))?;
+        let storage = Storage { key: key.to_owned(), dtype, size, count };
+        if let Some(at) = self.keys.get(&storage.key) {
+            let same = self.storages[*at] == storage;
+            return if same { Ok(*at) } else { Err(format!("the storage `{}` is there in two types", storage.key)) };
+        }
+        self.keys.insert(storage.key.clone(), self.storages.len());
+        self.storages.push(storage);
+        Ok(self.storages.len() - 1)
+    }
+
+    /// `(storage, offset, shape, strides, ..)`, within its storage.
+    fn view(&self, arguments: Value) -> Read1<View> {
+        let wrong = || "a tensor is written in a way that is not known".to_owned();
+        let Some(&[storage, Value::Int(offset), shape, strides, ..]) = self.list(arguments) else {
+            return Err(wrong());
+        };
+        let Some(&Object::Storage(storage)) = self.object(storage) else { return Err(wrong()) };
+        let numbers = |value| -> Option<Vec<usize>> {
+            let whole = |item: &Value| if let Value::Int(item) = item { usize::try_from(*item).ok() } else { None };
+            self.list(value)?.iter().map(whole).collect()
+        };
+        let (Some(shape), Some(strides)) = (numbers(shape), numbers(strides)) else { return Err(wrong()) };
+        let offset = usize::try_from(offset).map_err(|_| wrong())?;
+        if shape.len() != strides.len() || shape.len() > 16 {
+            return Err(wrong());
+        }
+        let count = self.storages[storage].count;
+        let beyond = || format!("a tensor of {shape:?} in steps of {strides:?} is not within its {count} numbers");
+        let all = shape.iter().try_fold(1_usize, |all, side| all.checked_mul(*side)).ok_or_else(beyond)?;
+        let step = |(side, stride): (&usize, &usize)| (side - 1).checked_mul(*stride);
+        let extent = if all == 0 {
+            Some(0)
+        } else {
+            shape.iter().zip(&strides).map(step).try_fold(1_usize, |sum, step| sum.checked_add(step?))
+        };
+        // A tensor that shows numbers several times would be larger than the file by any factor.
+        let fits = |extent: &usize| all <= count && offset.checked_add(*extent).is_some_and(|end| end <= count);
+        let extent = extent.filter(fits).ok_or_else(beyond)?;
+        Ok(View { storage, offset, shape, strides, extent })
+    }
+
+    fn push(&mut self, object: Object) {
+        self.stack.push(Value::Object(self.objects.len()));
+        self.objects.push(object);
+    }
+
+    fn pop(&mut self) -> Read1<Value> {
+        self.stack.pop().ok_or_else(|| "its instructions take more than there is".to_owned())
+    }
+
+    fn top(&self) -> Read1<Value> {
+        self.stack.last().copied().ok_or_else(|| "its instructions take more than there is".to_owned())
+    }
+
+    fn above_mark(&mut self) -> Read1<Vec<Value>> {
+        let mark = self.marks.pop().filter(|mark| *mark <= self.stack.len());
+        mark.map(|mark| self.stack.split_off(mark)).ok_or_else(|| "its instructions take more than there is".to_owned())
+    }
+
+    fn append(&mut self, more: &[Value]) -> Read1<()> {
+        let Value::Object(at) = self.top()? else { return Err("it appends to what is no list".to_owned()) };
+        match &mut self.objects[at] {
+            Object::List(items) => items.extend(more),
+            _ => return Err("it appends to what is no list".to_owned()),
+        }
+        Ok(())
+    }
+
+    fn set(&mut self, more: &[Value]) -> Read1<()> {
+        let Value::Object(at) = self.top()? else { return Err("it puts items into what is no dictionary".to_owned()) };
+        match &mut self.objects[at] {
+            Object::Dict(items) => items.extend(pairs(more)),
+            _ => return Err("it puts items into what is no dictionary".to_owned()),
+        }
+        Ok(())
+    }
+
+    fn bytes<const N: usize>(&mut self) -> Read1<[u8; N]> {
+        let mut bytes = [0; N];
+        self.input.read_exact(&mut bytes).map_err(|_| short())?;
+        Ok(bytes)
+    }
+
+    fn length(&mut self) -> Read1<usize> {
+        usize::try_from(u32::from_le_bytes(self.bytes()?)).map_err(|_| short())
+    }
+
+    fn take(&mut self, length: usize) -> Read1<Vec<u8>> {
+        if length > LONGEST {
+            return Err(format!("it holds a text of {length} bytes, more than any file of weights needs"));
+        }
+        let mut bytes = vec![0; length];
+        self.input.read_exact(&mut bytes).map_err(|_| short())?;
+        Ok(bytes)
+    }
+
+    fn line(&mut self) -> Read1<String> {
+        let mut line = Vec::new();
+        loop {
+            match self.bytes()? {
+                [b'\n'] => return Ok(String::from_utf8_lossy(&line).into_owned()),
+                [byte] => line.push(byte),
+            }
+            if line.len() > 1_000 {
+                return Err("it holds a name of more than 1000 bytes".to_owned());
+            }
+        }
+    }
+}
+
+fn refusal(module: &str, name: &str) -> String {
+    format!(
+        "it asks for `{module}.{name}` to be called, and no code of a file is ever run: write the tensors alone, with \
+         torch.save(model.state_dict(), ..) or as safetensors"
+    )
+}
+
+/// Keys and values that alternate.
+fn pairs(items: &[Value]) -> Vec<(Value, Value)> {
+    items.chunks_exact(2).map(|pair| (pair[0], pair[1])).collect()
+}
