@@ -94,15 +94,7 @@ pub(super) fn exec(args: &RunArgs, out: &mut dyn Write) -> Result<Exit, Error> {
         command: std::env::args_os().map(|argument| argument.to_string_lossy().into_owned()).collect(),
     };
     let on_event = |event: &Event| reporter.on_event(event);
-    let record = if plan.experiment.seeds.is_empty() {
-        runner.run(&plan, registry::builtin(), &on_event)?
-    } else {
-        let record = runner.run_seeds(&plan, registry::builtin(), &on_event)?;
-        if !record.interrupted {
-            seeds::page(&record, &root)?;
-        }
-        record
-    };
+    let record = record_of(&runner, &plan, &on_event)?;
     for message in run_page::keep(&plan, &record, &root, &store) {
         writeln!(screen::messages(), "{} {}", Paint::stderr().yellow("warning:"), shown(message))?;
     }
@@ -126,6 +118,18 @@ pub(super) fn exec(args: &RunArgs, out: &mut dyn Write) -> Result<Exit, Error> {
     let Some(why) = reporter.lost_events() else { return Ok(exit) };
     writeln!(screen::messages(), "{} {why}", Paint::stderr().red("error:"))?;
     Ok(if exit == Exit::Done { Exit::Failed } else { exit })
+}
+
+/// Runs the experiment, or each of its seeds and then writes the page of their group.
+fn record_of(runner: &Runner<'_>, plan: &Plan, on_event: &(dyn Fn(&Event) + Sync)) -> Result<RunRecord, Error> {
+    if plan.experiment.seeds.is_empty() {
+        return Ok(runner.run(plan, registry::builtin(), on_event)?);
+    }
+    let record = runner.run_seeds(plan, registry::builtin(), on_event)?;
+    if !record.interrupted {
+        seeds::page(&record, runner.root)?;
+    }
+    Ok(record)
 }
 
 /// Writes the lock, or says what the run has left that is not as locked.

@@ -88,7 +88,7 @@ fn the_picture_shows_what_says_most_first() {
         let seeds: Vec<u64> = (0..20).collect();
         let values =
             |at: usize| seeds.iter().map(|seed| Some((at as f64 + *seed as f64 / 7.0).sin())).collect::<Vec<_>>();
-        let named = |at: usize| metric(&format!("evaluate.map@{at}"), &values(at), (at % 2 == 0).then_some(0.1));
+        let named = |at: usize| metric(&format!("evaluate.map@{at}"), &values(at), at.is_multiple_of(2).then_some(0.1));
         SeedsReport { runs: runs(&seeds), metrics: (0..count).map(named).collect(), ..group() }
     };
     assert_eq!(drawn(&many(30)).0.numbers.len(), 9);

@@ -37,7 +37,7 @@ impl World {
 /// Points whose distances often tie, with labels and groups that have nothing to do with each other.
 fn points() -> (Vec<(f32, i32)>, Texts) {
     let point = |at: u16| (f32::from(at * 379 % 1009), i32::from((at * at + at / 3) % 4));
-    let group = |at: u16| (at % 11 != 0).then(|| format!("group {}", at % 7));
+    let group = |at: u16| (!at.is_multiple_of(11)).then(|| format!("group {}", at % 7));
     ((0..60).map(point).collect(), (0..60).map(group).collect())
 }
 
