@@ -95,9 +95,7 @@ pub(super) fn exec(args: &RunArgs, out: &mut dyn Write) -> Result<Exit, Error> {
     };
     let on_event = |event: &Event| reporter.on_event(event);
     let record = record_of(&runner, &plan, &on_event)?;
-    for message in run_page::keep(&plan, &record, &root, &store) {
-        writeln!(screen::messages(), "{} {}", Paint::stderr().yellow("warning:"), shown(message))?;
-    }
+    keep_page(&plan, &record, &root, &store)?;
     let exit = exit_of(&record);
     let exit = match keep_lock(args, &plan, &record, &store, frozen.as_ref())? {
         Exit::Done => exit,
@@ -130,6 +128,14 @@ fn record_of(runner: &Runner<'_>, plan: &Plan, on_event: &(dyn Fn(&Event) + Sync
         seeds::page(&record, runner.root)?;
     }
     Ok(record)
+}
+
+/// Puts the pages of the run into its folder; what can't be is a warning.
+fn keep_page(plan: &Plan, record: &RunRecord, root: &Path, store: &Store) -> Result<(), Error> {
+    for message in run_page::keep(plan, record, root, store) {
+        writeln!(screen::messages(), "{} {}", Paint::stderr().yellow("warning:"), shown(message))?;
+    }
+    Ok(())
 }
 
 /// Writes the lock, or says what the run has left that is not as locked.

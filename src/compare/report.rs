@@ -181,7 +181,9 @@ fn shown(found: &Flips) -> Vec<(String, u64)> {
 /// Their images, from the dataset of the first run.
 fn images(run: &Run, wanted: Vec<(String, u64)>, notes: &mut Vec<String>) -> FlippedImages {
     let mut by_stage: BTreeMap<String, BTreeSet<u64>> = BTreeMap::new();
-    wanted.into_iter().for_each(|(stage, id)| drop(by_stage.entry(stage).or_default().insert(id)));
+    for (stage, id) in wanted {
+        by_stage.entry(stage).or_default().insert(id);
+    }
     let mut images = FlippedImages::new();
     for (stage, ids) in by_stage {
         let ids: Vec<u64> = ids.into_iter().collect();

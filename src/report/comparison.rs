@@ -181,7 +181,7 @@ mod tests {
         assert!(page.find("1, 2, 3").unwrap() < page.find("<bdi>a-1</bdi>").unwrap());
         let markdown = comparison_markdown(&report, Some(("figures/x.png", "two lines")));
         assert!(
-            markdown.contains("| evaluate.map@r | 0.5000 [0.4000, 0.6000] | 0.7000 [0.6000, 0.8000] |"),
+            markdown.contains("| evaluate.map@r | 0.5000 \\[0.4000, 0.6000\\] | 0.7000 \\[0.6000, 0.8000\\] |"),
             "{markdown}"
         );
         assert!(markdown.contains("![two lines](figures/x.png)") && !markdown.contains("[x](http"), "{markdown}");

@@ -75,19 +75,67 @@ impl Drawn<'_> {
 
     fn split_of(&mut self, key: Digest) -> Option<&Option<String>> {
         let store = self.store;
-        let of_entry = || Some(split_of(store.key_parts(key)?));
+        let of_entry = || Some(split_of(&store.key_parts(key)?));
         self.known.entry(key).or_insert_with(of_entry).as_ref()
     }
 }
 
 /// The split that the stage of a key draws from.
-fn split_of(parts: Json) -> Option<String> {
+fn split_of(parts: &Json) -> Option<String> {
     (parts["stage"] == DRAWS.0).then(|| parts["params"][DRAWS.1].as_str().map(str::to_owned)).flatten()
 }
 
 /// The same from a run's record; `None` if it left none.
 fn recorded(folder: &Path, split: &str) -> Option<bool> {
     let record = RunRecord::read(folder).ok()?;
-    let done = record.stages.iter().filter(|stage| stage.outcome.done() && stage.stage == DRAWS.0);
-    Some(done.into_iter().any(|stage| stage.params[DRAWS.1] == split))
+    let mut draws = record.stages.iter().filter(|stage| stage.outcome.done() && stage.stage == DRAWS.0);
+    Some(draws.any(|stage| stage.params[DRAWS.1] == split))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn only_what_draws_from_a_split_has_read_it() {
+        for (parts, split) in [
+            (json!({ "stage": "sample", "params": { "split": "test", "stream": "x" } }), Some("test")),
+            (json!({ "stage": "sample", "params": { "split": "train" } }), Some("train")),
+            (json!({ "stage": "embed", "params": { "split": "test" } }), None),
+            (json!({ "stage": "sample" }), None),
+            (json!(null), None),
+        ] {
+            assert_eq!(split_of(&parts).as_deref(), split, "{parts}");
+        }
+    }
+
+    #[test]
+    fn what_neither_store_nor_record_knows_is_counted_as_such() {
+        let root = tempfile::tempdir().unwrap();
+        let store = Store::open(&folders::store_folder(root.path())).unwrap();
+        let begin = |run: &str, group: Option<&str>| {
+            let start = crate::store::RunStart {
+                run: run.to_owned(),
+                name: "x".to_owned(),
+                root: folders::journaled_root(root.path()),
+                dir: format!("artifacts/runs/x/{run}"),
+                stages: vec!["draw".to_owned()],
+                group: group.map(str::to_owned),
+                ..crate::store::RunStart::default()
+            };
+            store.journal(start).unwrap()
+        };
+        let key = Digest::of(b"nobody has a result of this key");
+        let one = begin("a", Some("g"));
+        one.wanted("draw", key).unwrap();
+        one.stage_finished("draw", Outcome::Ran.word(), Some(key)).unwrap();
+        one.finish(true, false).unwrap();
+        // One that came to nothing has read nothing; the group itself is no run.
+        begin("b", None).finish(false, true).unwrap();
+        begin("g", None).finish(true, false).unwrap();
+        let looks = of_split(root.path(), &store, "test").unwrap();
+        assert_eq!(looks, Looks { runs: 2, read: 0, unknown: 1 });
+    }
 }

@@ -192,8 +192,7 @@ impl Runner<'_> {
         let (began, started, own) = (clock::now(), Instant::now(), OnceCell::new());
         let git = part.git(&own, &plan.experiment.project);
         let ids = || plan.order.iter().map(|node| plan.graph[*node].id.as_str());
-        let order = folders::order_of(Some(self.store));
-        let history = History::read(self.root, &order, plan, ids());
+        let history = History::read(self.root, &folders::order_of(Some(self.store)), plan, ids());
         let earlier = folders::ids_of_name(self.root, &plan.experiment.name);
         let (run, inside, dir) = self.new_folder(plan, part, began)?;
         let folder = inside.path().to_path_buf();

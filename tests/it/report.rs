@@ -67,7 +67,7 @@ fn a_report_is_made_again_where_sources_and_config_are_gone() {
         let report = project.json(&["report", wanted, "--json"], 0);
         validate("report.schema.json", &report);
         assert_eq!(report["pages"][0]["file"], home.join("report.html").to_str().unwrap());
-        assert!(text(&home.join("report.html")).contains("smoke.toml:"), "the spec as written stays");
+        assert!(text(&home.join("report.html")).contains("mine.toml:"), "the spec as written stays");
         std::fs::remove_file(home.join("report.html")).unwrap();
     }
     // With all files beside it.

@@ -37,7 +37,9 @@ fn build(report: &ComparisonReport, curves: &[&ComparedCurve]) -> Figure {
     let all = || curves.iter().flat_map(|curve| curve.loss.iter().chain(&curve.validation));
     let x_end = all().map(|point| point.0).fold(1.0, f64::max);
     let y = range(&all().map(|point| point.1).collect::<Vec<f64>>());
-    let clipped = |points: &[(f64, f64)]| points.iter().map(|(x, loss)| (*x, loss.clamp(y.start, y.end))).collect();
+    let clipped = |points: &[(f64, f64)]| -> Vec<(f64, f64)> {
+        points.iter().map(|(x, loss)| (*x, loss.clamp(y.start, y.end))).collect()
+    };
     let series = curves.iter().flat_map(|curve| {
         let colour = theme::class_colour(curve.run);
         let seed = curve.seed.map_or_else(String::new, |seed| format!(", seed {seed}"));
