@@ -11,6 +11,7 @@ mod details;
 mod document;
 mod first;
 mod html;
+mod hubs;
 mod interactive;
 mod numbers;
 mod per_class;

@@ -1,7 +1,7 @@
 //! What follows the first screen: data, training, embedding, calibration, neighbours, confusion, evaluations, classes.
 
 use super::html::{bar, details, escape, facts, paragraph, shown, table, table_with};
-use super::{Pictures, Section, chart, details as lists, per_class};
+use super::{Pictures, Section, chart, details as lists, hubs, per_class};
 use crate::report::evaluated::Evaluated;
 use crate::report::evaluation;
 use crate::report::figure::Part;
@@ -117,6 +117,7 @@ fn evaluated(data: &ReportData, found: &Evaluated) -> String {
     if let Some(text) = evaluation::hubs(data, evaluation) {
         out += &paragraph(&text);
     }
+    out += &hubs::hubs(data, found);
     out += &per_class::table(found);
     for (name, why) in &evaluation.undefined {
         out += &paragraph(&format!("{name} has no value: {why}."));
