@@ -56,7 +56,7 @@ fn one(data: &ReportData, sheet: &Sheet, (figure, title, map): (usize, &str, &He
     });
     json!({
         "figure": figure,
-        "title": title,
+        "title": visible(title),
         "normalize": map.normalize,
         "rows": grid.names.iter().map(seen).collect::<Vec<_>>(),
         "columns": grid.columns.iter().map(seen).collect::<Vec<_>>(),
