@@ -2,10 +2,11 @@
 
 use std::path::Path;
 
-use arrow::array::{Array, AsArray, RecordBatch};
+use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::UInt64Type;
 
 use crate::artifact::FileNames;
+use crate::base::digest::Digest;
 use crate::runner::{RunRecord, StageRecord};
 
 /// A column of examples: its name, that of the column of their files, and the ports behind which their dataset is.
@@ -63,7 +64,7 @@ fn dataset<'a>(
     let inputs = &stage.key_parts.as_ref()?.inputs;
     ports.iter().filter_map(|port| inputs.get(*port)).find_map(|files| {
         let gives = |from: &&StageRecord| {
-            let same = |(name, digest): (&String, _)| {
+            let same = |(name, digest): (&String, &Digest)| {
                 from.files.iter().any(|(known, file)| known.as_str() == name && file.digest == *digest)
             };
             !files.is_empty() && files.iter().all(same)

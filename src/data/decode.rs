@@ -191,7 +191,7 @@ impl<'a> Encoded<'a> {
         }
         let shape = ImageShape { height: image.height(), width: image.width(), channels: options.channels };
         let image = match &options.scaling {
-            Some(scaling) => scaling.apply(shape, image.into_bytes()).map_err(DecodeError::Unreadable)?,
+            Some(scaling) => scaling.apply(shape, image.into_bytes()),
             None => Image { shape, pixels: image.into_bytes() },
         };
         Ok(Decoded { image, coloured, transparent })
@@ -295,9 +295,8 @@ fn memory(bytes: &[u8], format: ImageFormat, decoder: &dyn ImageDecoder, turned:
     let result = pixels * channels;
     let converted = if own == result { own } else { own + 4 * pixels + result };
     let turned = if turned { 2 * result } else { 0 };
-    // Turned, its rows are what were its columns.
-    let rows = u64::from(width.max(height));
-    let scaled = options.scaling.as_ref().map_or(0, |scaling| scaling.memory(result, rows, channels));
+    let longest = u64::from(width.max(height));
+    let scaled = options.scaling.as_ref().map_or(0, |scaling| scaling.memory(result, longest, channels));
     file + [own + beside, converted, turned, scaled].into_iter().max().unwrap_or(0)
 }
 

@@ -9,6 +9,7 @@ mod decode;
 mod error;
 mod in_order;
 pub mod loader;
+mod resample;
 pub mod sampler;
 mod scale;
 pub mod source;

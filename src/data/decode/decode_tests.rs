@@ -298,7 +298,7 @@ fn memory_is_told_before_it_is_taken() {
     assert_eq!(memory(&png, &options()), own + png.len() as u64);
     assert_eq!(memory(&jpeg, &options()), own + 2 * jpeg.len() as u64);
     let scaled = DecodeOptions { scaling: Some(Scaling::stretch((100, 10))), ..options() };
-    assert_eq!(memory(&png, &scaled), own + 3 * 10 * (1000 + 2 * 100) + png.len() as u64);
+    assert_eq!(memory(&png, &scaled), own + 3 * (100 * 1000 + 2 * 100 * 10) + png.len() as u64);
     let grey = DecodeOptions { channels: 1, ..options() };
     assert!(memory(&png, &grey) > own + 500_000);
 }

@@ -8,6 +8,7 @@ use image::{DynamicImage, ImageBuffer, ImageFormat, Rgb, Rgba};
 use super::*;
 use crate::artifact::{Image, ImageShape};
 use crate::base::param;
+use crate::data::source::Resize;
 
 /// A picture of one colour with a dark corner.
 fn picture(width: u32, height: u32, value: u8) -> DynamicImage {

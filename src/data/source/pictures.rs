@@ -44,8 +44,8 @@ macro_rules! picture_source {
             pub struct $name {
                 $($fields)*
                 /// Height and width that every image is brought to, in pixels, or a table that says how: `[64, 64]` stretches
-                /// images, `{ size = [64, 64], mode = "centre-crop" }` shows their middle. As Pillow does it, within 2 of 255; the
-                /// sizes stay as they are if it is left out.
+                /// images, `{ size = [64, 64], mode = "centre-crop" }` shows their middle. As Pillow does it, to the bit; the sizes
+                /// stay as they are if it is left out.
                 #[aka("image_size", "size", "target_size", "input_shape", "shape", "img_size")]
                 resize: Option<$crate::data::source::Resize> = None => $crate::data::source::Resize::range().optional(),
                 /// 3 for colour, 1 for grey (luma of ITU-R BT.709).
