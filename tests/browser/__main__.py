@@ -1,10 +1,10 @@
 """Reads reports as people do, in headless Chromium, and compares what moves with the run's artifacts.
 
-    python3 tests/browser RUN [--hostile RUN] [--many RUN] [--axe target/browser/node_modules/axe-core/axe.min.js] [--out target/browser/seen]
+    python3 tests/browser RUN [--hostile RUN] [--many RUN] [--split FOLDER] [--axe FILE] [--out target/browser/seen]
 
 RUN is a run's folder of `configs/smoke.toml` or of another config whose template is `metric-learning` and whose images are of
-32 x 32 colours; `--hostile` one whose names are hostile, `--many` one whose first map has 10,000 points. Prints a line a check;
-ends with 1 if one failed.
+32 x 32 colours; `--hostile` one whose names are hostile, `--many` one whose first map has 10,000 points; FOLDER is a page that
+was taken apart, FILE axe-core's `axe.min.js`. Prints a line a check; ends with 1 if one failed.
 """
 
 import argparse
@@ -22,8 +22,13 @@ def checks(asked):
     """Every check by name, with the run that it reads."""
     run = Run(asked.run, "report")
     found = [(check, run) for check in (reading.opens, reading.looks, reading.printed, reading.without_scripts, moving.threshold, moving.maps)]
+    # A page of before there were matrices that move has none.
+    if '"confusions"' in run.page.read_text():
+        found.append((moving.cells, run))
     if asked.axe:
         found.append((reading.accessible, run))
+    if asked.split:
+        found.append((reading.apart, run))
     if asked.hostile:
         found += [(check, Run(asked.hostile, "hostile")) for check in (reading.harmless, reading.looks)]
     if asked.many:
@@ -36,6 +41,7 @@ def main():
     reader.add_argument("run", type=Path)
     reader.add_argument("--hostile", type=Path)
     reader.add_argument("--many", type=Path)
+    reader.add_argument("--split", type=Path)
     reader.add_argument("--axe", type=Path)
     reader.add_argument("--out", type=Path, default=Path("target/browser/seen"))
     asked = reader.parse_args()

@@ -11,7 +11,8 @@ from reading import quiet, shown
 
 # Painting 10,000 points anew, in ms: the median of so many.
 REDRAW, TIMES = 50, 100
-MAPS = "[...document.querySelectorAll('canvas[role=application]')]"
+MAPS = "[...document.querySelectorAll('canvas[role=application]')].filter((one) => /\\d points/.test(one.getAttribute('aria-label')))"
+MATRICES = "[...document.querySelectorAll('canvas[role=application]')].filter((one) => /\\d rows, \\d+ columns/.test(one.getAttribute('aria-label')))"
 
 
 def threshold(chrome, run, asked):
@@ -149,6 +150,48 @@ def chosen(page, at, box, examples, classes, mapped):
         example = int(row["example_id"])
         assert example in mapped and row["class"] == shown(classes[examples["label"][example]]), row
     return len(rows)
+
+
+def cells(chrome, run, asked):
+    """A confusion matrix walked by keys and opened by Enter: each count is that of the matches, and so are the images."""
+    page = chrome.page().open(run.page.as_uri())
+    matches, names, examples = run.columns("match/matches.parquet"), [shown(name) for name in run.classes()], run.examples()
+    taken = [None if label is None or not matched else names[label] for label, matched in zip(matches["predicted"], matches["matched"])]
+    page.value(f"{MATRICES}[0].scrollIntoView({{ block: 'center', behavior: 'instant' }}); {MATRICES}[0].focus({{ preventScroll: true }})")
+    found, seen = 0, 0
+    for keys in (["Enter"], ["ArrowRight", "Enter"], ["ArrowDown", "Enter"], ["ArrowRight"] * 2 + ["Enter"], ["ArrowDown"] * 4 + ["Enter"]):
+        for key in keys:
+            page.press(key)
+        page.frames()
+        words, tiles = page.value(CELL % MATRICES)
+        true, given, count = re.match(r"True (.*), predicted (.*): (\d+) queries", words).groups()
+        ids = {query for query, label, one in zip(matches["query_id"], matches["label"], taken)
+               if names[label] == true and (one == given or one is None and given not in names)}
+        assert len(ids) == int(count), f"{words}: {len(ids)} in the matches"
+        for label, pixels in tiles:
+            query = int(re.search(r"\d+", label)[0])
+            assert query in ids, f"query {query} is not of {words}"
+            off = difference(pixels, examples["image"][query])
+            assert off < 2, f"query {query} has another picture: {off:.1f} of 255 off"
+        found, seen = found + int(count), seen + len(tiles)
+    quiet(page)
+    page.shoot(asked.out / f"{run.name}-cells.png")
+    page.close()
+    assert found > 0 and seen > 0, f"{found} queries, {seen} images"
+    return f"{found} queries in 5 cells, {seen} images"
+
+
+# What is said of the cell that is open, and every image of its queries, with its label, as 32 x 32 colours.
+CELL = """(() => {
+  const panel = %s[0].closest('.panel');
+  const tiles = [...panel.querySelectorAll('figure canvas, figure img')].map((one) => {
+    const copy = new OffscreenCanvas(32, 32).getContext('2d');
+    copy.imageSmoothingEnabled = false;
+    copy.drawImage(one, 0, 0, 32, 32);
+    return [one.getAttribute('aria-label') || one.alt, [...copy.getImageData(0, 0, 32, 32).data]];
+  });
+  return [panel.querySelector('[role=status]').textContent, tiles];
+})()"""
 
 
 def redraws(chrome, run, asked):

@@ -21,27 +21,38 @@ def quiet(page):
     assert not page.requests(), page.requests()
 
 
+def serve(folder, policy=None):
+    """A server of a folder on this machine, with a policy in its headers if there is one, and the paths that it is asked for."""
+    lines = []
+
+    class Server(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, _, *rest):
+            lines.append(str(rest[0]))
+
+        def end_headers(self):
+            if policy:
+                self.send_header("Content-Security-Policy", policy)
+            super().end_headers()
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Server, directory=folder))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    return server, lines
+
+
 def opens(chrome, run, asked):
     """From a file and from a server: soon painted, small, silent, and alone."""
     size = run.page.stat().st_size
     assert size < BYTES, f"{size} bytes"
-    asked = []
-
-    class Server(http.server.SimpleHTTPRequestHandler):
-        def log_message(self, _, line, *rest):
-            asked.append(line)
-
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Server, directory=run.page.parent))
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    server, lines = serve(run.page.parent)
     paints = []
-    for address in [run.page.as_uri()] * 3 + [f"http://127.0.0.1:{server.server_port}/report.html"]:
+    for address in [run.page.as_uri()] * 3 + [f"http://127.0.0.1:{server.server_port}/{run.page.name}"]:
         page = chrome.page().open(address)
         quiet(page)
         paints.append(page.value("performance.getEntriesByName('first-contentful-paint')[0].startTime"))
         memory = page.megabytes()
         page.close()
     server.shutdown()
-    others = [line for line in asked if "report.html" not in line and "favicon" not in line]
+    others = [line for line in lines if run.page.name not in line and "favicon" not in line]
     assert not others, others
     # The least of four: what else the machine does is no fault of the page.
     assert min(paints) < PAINT, f"first painted after {min(paints):.0f} ms"
@@ -114,6 +125,27 @@ def without_scripts(chrome, run, asked):
     assert dark == 0 and images > 0, f"{dark} of {images} images are not shown"
     assert charts > 0 and articles == figures, f"{charts} charts, {articles} of {figures} figures"
     return f"{images} images, {charts} charts, {figures} figures"
+
+
+# What build servers allow of a page that a build has left.
+STRICT = "sandbox; default-src 'none'; img-src 'self'; style-src 'self'"
+
+
+def apart(chrome, run, asked):
+    """A page that was taken apart is whole where nothing but its own pictures and style sheets is allowed."""
+    server, lines = serve(asked.split, STRICT)
+    page = chrome.page(scripts=False).open(f"http://127.0.0.1:{server.server_port}/report.html")
+    complaints = page.complaints()
+    missing = page.value("[...document.images].filter((one) => !one.naturalWidth).length")
+    images, words = page.value("document.images.length"), page.value("document.body.textContent.length")
+    styled = page.value("getComputedStyle(document.querySelector('.card')).display === 'block' && document.styleSheets.length === 1"
+                        " && getComputedStyle(document.querySelector('.cards')).display === 'grid'")
+    page.shoot(asked.out / f"{run.name}-apart.png")
+    page.close()
+    server.shutdown()
+    assert not complaints, complaints
+    assert images > 0 and missing == 0 and styled, f"{missing} of {images} images are not shown; styled: {styled}"
+    return f"{images} images, {words:,} characters, {len(lines)} files asked for"
 
 
 def shown(name):

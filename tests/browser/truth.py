@@ -11,7 +11,8 @@ class Run:
 
     def __init__(self, folder, name):
         self.folder, self.name = Path(folder).resolve(), name
-        self.page = self.folder / "report/report.html"
+        # What people send to each other is the page that the run has added to, where it has.
+        self.page = next(page for page in (self.folder / "report.html", self.folder / "report/report.html") if page.is_file())
 
     def read(self, file):
         """A JSON file."""

@@ -97,6 +97,7 @@ fn reports_are_read_moved_and_printed_in_a_browser() {
         return;
     }
     let out = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap().join("browser");
+    std::fs::create_dir_all(&out).unwrap();
     let projects = [Project::new(), Project::new(), Project::new()];
     let smoke = projects[0].run(&[]).dir(&projects[0]);
     python.arg(repository().join("tests/browser")).arg(smoke);

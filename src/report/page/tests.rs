@@ -176,7 +176,7 @@ fn pictures_are_the_smaller_the_more_there_are() {
 }
 
 /// Not a check: `cargo test --lib -- --ignored a_page_to_look_at`, with `SIMPIPE_JPEGS` a folder `<class>/*.jpg` or nothing,
-/// and `SIMPIPE_OUT` where the page goes.
+/// and `SIMPIPE_OUT` where the page goes. Names are of many scripts, one that is cut among them.
 #[test]
 #[ignore = "writes a page for people to look at: set SIMPIPE_OUT"]
 fn a_page_to_look_at() {
@@ -184,6 +184,17 @@ fn a_page_to_look_at() {
         Ok(jpegs) => synthetic::real(std::path::Path::new(&jpegs)),
         Err(_) => synthetic::with(10, 300, ImageShape { height: 32, width: 32, channels: 3 }),
     };
+    let names = [
+        "汉字和漢字",
+        "にほんご・カタカナ",
+        "한국어 이름",
+        "ภาษาไทย กี่ก่",
+        "العربية ١٢ abc",
+        "שלום עולם (2)",
+        "crab 🦀 हिन्दी",
+        "e\u{301}\u{202e}gnp",
+    ];
+    data.dataset.classes.iter_mut().zip(names).for_each(|(class, name)| *class = name.to_owned());
     data.evaluations = vec![synthetic::evaluated("evaluate")];
     let out = std::path::PathBuf::from(std::env::var("SIMPIPE_OUT").unwrap());
     std::fs::create_dir_all(&out).unwrap();
