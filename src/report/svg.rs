@@ -15,7 +15,6 @@ use super::mark::{Mark, Words};
 use super::page::escape;
 use super::text::{self, CAP_HEIGHT, Weight};
 use super::theme::Shape;
-use crate::base::visible::visible;
 
 /// The `position`th picture of a page: names of shapes are made of it, for they are known in the whole page.
 ///
@@ -71,7 +70,15 @@ fn upper_end(mark: &Mark) -> f64 {
     let end = match mark {
         Mark::Box { area, .. } | Mark::Picture { area, .. } => area.y,
         Mark::Marker { at, radius, .. } => at.1 - radius,
-        Mark::Words(words) if words.upward => words.at.1 - text::width(&words.text, words.size, words.weight),
+        Mark::Words(words) if words.upward => {
+            let width = text::width(&words.text, words.size, words.weight);
+            let above = match words.align {
+                Align::Left => 1.0,
+                Align::Centre => 0.5,
+                Align::Right => 0.0,
+            };
+            words.at.1 - above * width
+        }
         Mark::Words(words) => words.at.1 - words.size,
         Mark::Line { points, width, .. } => points.iter().map(|point| point.1).fold(f64::INFINITY, f64::min) - width,
     };
@@ -165,7 +172,10 @@ fn write_words(out: &mut String, words: &Words) {
         return;
     }
     // As wide as what is written, where something hidden is written by its escape.
-    let shown = visible(&words.text);
+    let shown = text::drawable(&words.text);
+    if let Some(outlines) = text::outlines(&shown, words.weight) {
+        return write_outlines(out, words, &shown, &outlines);
+    }
     let baseline = words.size * CAP_HEIGHT / 2.0;
     let (x, y) = words.at;
     if words.upward {
@@ -187,6 +197,31 @@ fn write_words(out: &mut String, words: &Words) {
             hex(words.colour),
             short(text::width(&shown, words.size, words.weight)),
             escape(&shown)
+        ),
+    );
+}
+
+/// Words of scripts that a reader may have no font for, or joins otherwise: as they are drawn, and named.
+fn write_outlines(out: &mut String, words: &Words, shown: &str, outlines: &str) {
+    let width = text::width(shown, words.size, words.weight);
+    let start = match words.align {
+        Align::Left => 0.0,
+        Align::Centre => -width / 2.0,
+        Align::Right => -width,
+    };
+    let (x, y) = words.at;
+    let turn = if words.upward { " rotate(-90)" } else { "" };
+    put(
+        out,
+        format_args!(
+            "<path transform=\"translate({} {}){turn} translate({} {}) scale({})\" fill=\"{}\" d=\"{outlines}\"><title>{}</title></path>",
+            short(x),
+            short(y),
+            short(start),
+            short(words.size * CAP_HEIGHT / 2.0),
+            words.size / 1000.0,
+            hex(words.colour),
+            escape(shown)
         ),
     );
 }
@@ -292,6 +327,22 @@ mod tests {
         );
         assert_eq!((svg.matches("id=\"s3-6-65\"").count(), svg.matches("href=\"#s3-6-65\"").count()), (1, 2));
         assert!(svg.contains("rotate(-90)") && svg.contains("width=\"20.5\" height=\"3\""), "{svg}");
+    }
+
+    #[test]
+    fn words_of_other_scripts_are_drawn_and_named() {
+        let mut canvas = Canvas::new(400, 300);
+        let pen = Pen::new(20.0, theme::INK);
+        canvas.text("Cat <猫>", 50.0, 50.0, pen.align(Align::Right));
+        canvas.text_upward("שלום", 20.0, 200.0, pen.bold());
+        canvas.text("🦀", 50.0, 90.0, pen);
+        let svg = svg(&canvas, 1, "seen").unwrap();
+        assert!(
+            svg.contains("<title>Cat &lt;猫&gt;</title></path>") && svg.contains("<title>שלום</title></path>"),
+            "{svg}"
+        );
+        assert!(svg.contains(">U+1F980</text>") && svg.matches("<text").count() == 1, "{svg}");
+        assert!(svg.contains("translate(20 200) rotate(-90) translate(0 7.3) scale(0.02)"), "{svg}");
     }
 
     #[test]

@@ -73,7 +73,9 @@ impl Stage for Report {
     /// 6 - `report.html`, one file that is the whole report; what is not plugged in is said to be not there; what a stage
     /// `baseline` has measured is a finding too. 7 - A table beside each picture: what it shows. How far a map can be trusted;
     /// figures `distance-histogram`, `roc` and `det`, and neighbours of the worst, some and the best queries, which are in the
-    /// default too.
+    /// default too. Long names wrap in the cards of the page, and its charts have no empty strip above them; names in Chinese,
+    /// Japanese, Korean, Thai, Arabic and Hebrew are drawn as they are written, what no bundled font has is written by its
+    /// number, and names that would look alike when cut are cut elsewhere.
     const VERSION: u32 = 7;
     const OUTPUT: Kind = Kind::Report;
     const FILES: &'static [&'static str] = &["figures/", "report.html", "report.md", "metrics.json"];

@@ -328,12 +328,13 @@ impl Legend {
 
     fn draw(&self, canvas: &mut Canvas, data: &ReportData, (x, top, lines): (f64, f64, usize)) {
         let place = |at: usize| (x + (at / lines) as f64 * LEGEND, top + (at % lines) as f64 * LEGEND_LINE + 16.0);
-        for (at, label) in self.labels.iter().enumerate() {
+        let names: Vec<&str> = self.labels.iter().map(|label| data.class(*label)).collect();
+        let names = text::fit_names(&names, theme::LABEL, Weight::Regular, LEGEND - 44.0);
+        for (at, (label, name)) in self.labels.iter().zip(&names).enumerate() {
             let (x, y) = place(at);
             let class = usize::try_from(*label).unwrap_or(0);
             canvas.marker(theme::class_shape(class), x, y, 9.0, theme::class_colour(class));
-            let name = text::fit_name(data.class(*label), theme::LABEL, Weight::Regular, LEGEND - 44.0);
-            canvas.text(&name, x + 22.0, y, Pen::new(theme::LABEL, theme::INK));
+            canvas.text(name, x + 22.0, y, Pen::new(theme::LABEL, theme::INK));
         }
         if self.more > 0 {
             let (x, y) = place(self.labels.len());

@@ -40,10 +40,12 @@ const PICTURED: (usize, usize) = (60, 4);
 
 /// Room for title and subtitle in lines that can be read.
 const NARROWEST: f64 = 700.0;
+/// What a class's name may take, in pixels.
+const NAME: f64 = 260.0;
 
 /// Room for the widest of some names.
 fn room(names: &[String], size: f64) -> f64 {
-    names.iter().map(|name| text::width(name, size, Weight::Regular)).fold(0.0, f64::max).min(260.0)
+    names.iter().map(|name| text::width(name, size, Weight::Regular)).fold(0.0, f64::max).min(NAME)
 }
 
 impl Plot for ConfusionMatrix {
@@ -211,18 +213,16 @@ fn part(grid: &Grid, separator: &str) -> String {
 
 fn names_of(canvas: &mut Canvas, grid: &Grid, layout: &Layout, size: f64) {
     let pen = Pen::new(size, theme::INK);
-    for (row, name) in grid.names.iter().enumerate() {
+    for (row, name) in text::fit_names(&grid.names, size, Weight::Regular, NAME).iter().enumerate() {
         let y = layout.top + (row as f64 + 0.5) * layout.cell;
-        let name = text::fit_name(name, size, Weight::Regular, 260.0);
-        canvas.text(&name, layout.left - 12.0, y, pen.align(Align::Right));
+        canvas.text(name, layout.left - 12.0, y, pen.align(Align::Right));
     }
-    for (column, name) in grid.columns.iter().enumerate() {
+    for (column, name) in text::fit_names(&grid.columns, size, Weight::Regular, NAME).iter().enumerate() {
         let x = column_x(layout, column, grid) + layout.cell / 2.0;
-        let name = text::fit_name(name, size, Weight::Regular, 260.0);
         if layout.upright {
-            canvas.text_upward(&name, x, layout.top - 12.0, pen);
+            canvas.text_upward(name, x, layout.top - 12.0, pen);
         } else {
-            canvas.text(&name, x, layout.top - 22.0, Pen { size: theme::SMALL, ..pen }.align(Align::Centre));
+            canvas.text(name, x, layout.top - 22.0, Pen { size: theme::SMALL, ..pen }.align(Align::Centre));
         }
     }
     let axis = Pen::new(theme::LABEL, theme::MUTED);
