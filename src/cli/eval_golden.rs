@@ -1,5 +1,7 @@
 //! `simpipe eval-golden`: holds the program against what reference libraries computed.
 
+mod backbone;
+
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
@@ -8,7 +10,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::print::{self, Align, Table, shown};
-use crate::base::golden::{Case, CaseError, Comparison, Evaluator, GoldenFile};
+use crate::base::golden::{CaseError, Comparison, Evaluator, GoldenFile};
 use crate::error::{Error, Exit};
 use crate::{metric, nn, search};
 
@@ -29,6 +31,9 @@ pub(super) struct EvalGoldenArgs {
     /// Golden files.
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
+    /// The weights that files of backbones are about; a file of that name beside the golden file if it is left out.
+    #[arg(long, value_name = "FILE")]
+    weights: Option<PathBuf>,
     /// Print JSON.
     #[arg(long)]
     pub(super) json: bool,
@@ -71,7 +76,7 @@ struct Report {
 pub(super) fn exec(args: &EvalGoldenArgs, out: &mut dyn Write) -> Result<Exit, Error> {
     let files: Vec<(&PathBuf, GoldenFile)> =
         args.files.iter().map(|path| Ok((path, read(path)?))).collect::<Result<_, Error>>()?;
-    let reports: Vec<Report> = files.iter().map(|(path, file)| evaluate(path, file)).collect();
+    let reports: Vec<Report> = files.iter().map(|(path, file)| evaluate(path, file, args.weights.as_deref())).collect();
     let total = |count: fn(&Report) -> usize| reports.iter().map(count).sum::<usize>();
     let (cases, passed) = (total(|report| report.cases), total(|report| report.passed));
     let (failed, unknown) = (total(|report| report.failed), total(|report| report.unknown));
@@ -107,7 +112,7 @@ fn evaluators(name: &str) -> Vec<Evaluator> {
     all.into_iter().flatten().filter(|known| known.0 == name).map(|known| known.1).collect()
 }
 
-fn evaluate(path: &Path, file: &GoldenFile) -> Report {
+fn evaluate(path: &Path, file: &GoldenFile, weights: Option<&Path>) -> Report {
     let evaluators = evaluators(&file.name);
     let mut report = Report {
         file: path.display().to_string(),
@@ -123,7 +128,14 @@ fn evaluate(path: &Path, file: &GoldenFile) -> Report {
     };
     for (at, case) in file.cases.iter().enumerate() {
         let mut comparison = Comparison::new(file.tolerance);
-        let problem = compare(&file.name, &evaluators, case, &mut comparison);
+        let problem = if file.name.starts_with("backbone_") {
+            // The only cases that name files: an image beside the golden file, and weights.
+            let found = backbone::evaluate(path, weights, case, &mut comparison);
+            told(&file.name, vec![found], &mut comparison)
+        } else {
+            let found = evaluators.iter().map(|evaluator| evaluator(case, &mut comparison)).collect();
+            told(&file.name, found, &mut comparison)
+        };
         report.values += comparison.compared();
         report.error = report.error.map(|error| error.max(comparison.error())).filter(|error| error.is_finite());
         match &problem {
@@ -136,11 +148,11 @@ fn evaluate(path: &Path, file: &GoldenFile) -> Report {
     report
 }
 
-/// What is wrong with a case, if anything is.
-fn compare(name: &str, evaluators: &[Evaluator], case: &Case, to: &mut Comparison) -> Option<(Outcome, String)> {
+/// What is wrong with a case, if anything is, from what its evaluators said.
+fn told(name: &str, found: Vec<Result<(), CaseError>>, to: &mut Comparison) -> Option<(Outcome, String)> {
     let mut refused = Vec::new();
-    for evaluator in evaluators {
-        match evaluator(case, to) {
+    for one in found {
+        match one {
             Ok(()) => {}
             Err(CaseError::Malformed(what)) => return Some((Outcome::Failed, format!("malformed: {what}"))),
             Err(CaseError::Unknown(what)) => refused.push(what),
@@ -196,7 +208,7 @@ mod tests {
         let path = folder.path().join("vectors.json");
         std::fs::write(&path, text).unwrap();
         let mut out = Vec::new();
-        let exit = exec(&EvalGoldenArgs { files: vec![path], json }, &mut out);
+        let exit = exec(&EvalGoldenArgs { files: vec![path], weights: None, json }, &mut out);
         (exit, String::from_utf8(out).unwrap())
     }
 

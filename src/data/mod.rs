@@ -5,7 +5,7 @@
 
 pub mod asked;
 pub mod augment;
-mod decode;
+pub(crate) mod decode;
 mod error;
 mod in_order;
 pub mod loader;

@@ -95,11 +95,54 @@ fn examples(name: &str) -> Vec<Json> {
         "repeat" => vec![json!({ "repeat": { "times": 2, "body": [conv, "relu"] } })],
         "concat" => vec![json!({ "concat": { "branches": [["gem"], [conv, "mish", "global-avg-pool"]] } })],
         // The layers of the presets themselves are all in this table; here it is how a preset holds its layers.
+        "resize" => vec![
+            json!({ "resize": { "size": 5 } }),
+            json!({ "resize": { "size": 4, "shorter": 12, "filter": "bicubic", "pixels": false } }),
+        ],
+        "patch-embed" | "class-token" | "position-embedding" | "attention" | "token-pool" => of_tokens(name),
+        "backbone" => vec![json!({ "backbone": { "architecture": "resnet18", "body": body } })],
         "resnet9" | "resnet18" | "resnet34" | "resnet50" => vec![json!({ name: { "body": body } })],
         "relu" | "leaky-relu" | "gelu" | "silu" | "tanh" | "sigmoid" | "relu6" | "elu" | "selu" | "gelu-tanh"
-        | "hard-sigmoid" | "hard-swish" | "mish" | "softplus" | "softsign" | "prelu" | "global-max-pool"
-        | "global-avg-pool" | "flatten" | "l2-normalize" => vec![json!(name)],
+        | "hard-sigmoid" | "quick-gelu" | "hard-swish" | "mish" | "softplus" | "softsign" | "prelu"
+        | "global-max-pool" | "global-avg-pool" | "flatten" | "l2-normalize" => vec![json!(name)],
         _ => panic!("`{name}` needs an example in this test"),
+    }
+}
+
+/// Layers of tokens, between one that makes them and one that makes a vector of them.
+fn of_tokens(name: &str) -> Vec<Json> {
+    let made = |patch: usize| json!({ "patch-embed": { "patch": patch, "width": 6 } });
+    let square = json!({ "resize": { "size": 6 } });
+    let around = |inner: Vec<Json>, pool: Json| {
+        let mut body = vec![square.clone(), made(2)];
+        body.extend(inner);
+        body.push(pool);
+        json!({ "repeat": { "times": 1, "body": body } })
+    };
+    let mean = || json!({ "token-pool": { "by": "mean", "skip": 1 } });
+    match name {
+        "patch-embed" => vec![around(vec![], mean())],
+        "class-token" => {
+            let registers = json!({ "class-token": { "count": 2, "after": 1 } });
+            vec![around(vec![json!("class-token"), registers], json!("flatten"))]
+        }
+        "position-embedding" => vec![
+            around(vec![json!("class-token"), json!({ "position-embedding": { "grid": 3, "first": 1 } })], mean()),
+            around(vec![json!({ "position-embedding": { "grid": 5, "interpolation": "plain" } })], json!("flatten")),
+            around(vec![json!({ "position-embedding": { "grid": 2 } })], json!("flatten")),
+        ],
+        "attention" => vec![
+            around(vec![json!({ "attention": { "heads": 2 } })], json!("flatten")),
+            around(
+                vec![
+                    json!("class-token"),
+                    json!({ "residual": { "body": ["layer-norm", { "attention": { "heads": 3, "bias": false } }, { "layer-scale": { "start": 0.5 } }] } }),
+                    json!({ "dense": { "units": 7, "activation": "quick-gelu" } }),
+                ],
+                json!("token-pool"),
+            ),
+        ],
+        _ => vec![around(vec![], json!("token-pool")), around(vec![], mean())],
     }
 }
 

@@ -43,6 +43,13 @@ params! {
 }
 
 impl Group {
+    /// What matches this pattern stays as it starts.
+    #[must_use]
+    pub fn frozen(pattern: String) -> Self {
+        let (optimizer, until_step) = (None, None);
+        Self { r#match: pattern, optimizer, learning_rate_factor: 1.0, until_step, freeze: true }
+    }
+
     /// The steps after which its parameters stay as they are.
     fn until(&self) -> Option<u64> {
         if self.freeze { Some(0) } else { self.until_step.map(|step| step as u64) }

@@ -34,7 +34,7 @@ pub use fit::{
     Batch, Batches, EarlyStopping, Ema, FitError, FitEvent, FitSettings, Lookahead, Monitor, Unmeasured, Validator, fit,
 };
 pub use groups::Group;
-pub use layer::{LayerIssue, LayerSpec, infer_shapes};
+pub use layer::{Backbone, LayerIssue, LayerSpec, backbones, infer_shapes};
 pub use loss::{LossSpec, TrainingMetric};
 pub use miner::MinerSpec;
 pub use network::{EMBED_BATCH, LoadError, Network};

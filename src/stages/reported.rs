@@ -117,6 +117,7 @@ const OWN: &[(&str, &str, &str)] = &[
          without them.",
     ),
     ("train", "initial_tensors", "Weights that were taken from the file of `initial-weights`, a count of tensors."),
+    ("train", "backbone_tensors", "Weights that were taken from the files of backbones, a count of tensors."),
     ("near-copies", "pairs", "Pairs of a query and a reference with at least the correlation asked for, a count."),
     ("near-copies", "queries", "Queries with such a reference, a count."),
     ("near-copies", "share", "Share of all queries with such a reference."),

@@ -2,6 +2,9 @@
 //!
 //! Owns the way from artifacts to batches and back to artifacts; the loop itself is [`nn::fit`].
 
+mod backbone;
+#[cfg(test)]
+mod backbone_tests;
 mod checks;
 mod display;
 mod feed;
@@ -212,7 +215,8 @@ impl Stage for Train {
         ]
     }
 
-    fn infer(params: &TrainParams, inputs: &InputFacts) -> Result<Facts, Vec<ParamIssue>> {
+    fn infer(written: &TrainParams, inputs: &InputFacts) -> Result<Facts, Vec<ParamIssue>> {
+        let params = &written.with_frozen_backbones();
         let samples = inputs.samples("sampler").cloned().unwrap_or_default();
         let summary = match samples.image {
             Some(image) => Some(nn::infer_shapes(image, &params.layers).map_err(param_issues)?),
@@ -243,7 +247,10 @@ impl Stage for Train {
         let mut problems: Vec<ParamIssue> = problems.into_iter().flatten().collect();
         problems.extend(loss_problems(params, dim, inputs.samples("sampler")));
         problems.extend(samples.image.into_iter().flat_map(|image| does_not_suit_images(params, image)));
-        problems.extend(wrong_groups(params, all.as_deref()));
+        problems.extend(backbone::do_not_fit(written, samples.image, all.as_deref()));
+        if problems.is_empty() {
+            problems.extend(wrong_groups(params, all.as_deref()));
+        }
         problems.extend(of_other_datasets(inputs));
         problems.extend(initial::does_not_fit(params, samples.image));
         if !problems.is_empty() {
@@ -265,15 +272,19 @@ impl Stage for Train {
     fn warnings(params: &TrainParams, inputs: &InputFacts) -> Vec<ParamIssue> {
         let image = inputs.samples("sampler").and_then(|samples| samples.image);
         let own = [does_nothing(params), goes_alone(params), unsuitable_lengths(params)];
-        own.into_iter().flatten().chain(initial::fits_in_part(params, image)).collect()
+        let own = own.into_iter().flatten().chain(initial::fits_in_part(params, image));
+        own.chain(backbone::left_out(params, image)).collect()
     }
 
     fn sources(params: &TrainParams, finder: &SourceFinder) -> Result<Vec<SourceDigest>, StageError> {
-        initial::source(params, finder)
+        let mut sources = initial::source(params, finder)?;
+        sources.extend(backbone::sources(params, finder)?);
+        Ok(sources)
     }
 
     fn source_params(params: &TrainParams) -> Json {
-        initial::source_params(params)
+        let (initial, backbones) = (initial::source_params(params), backbone::source_params(params));
+        if backbones.is_empty() { initial } else { serde_json::json!([initial, backbones]) }
     }
 
     fn stream(params: &TrainParams) -> Option<&str> {
@@ -323,9 +334,11 @@ impl Stage for Train {
     fn run(params: &TrainParams, ctx: &mut Ctx<'_>) -> Result<(), StageError> {
         let device = device::to_device(ctx.backend()).map_err(|e| StageError::failed(e.message).with_help(e.help))?;
         let feed = Feed::read(ctx, params)?;
-        let params = &params.with_pass(feed.training.steps_per_pass);
+        let params = &params.with_frozen_backbones().with_pass(feed.training.steps_per_pass);
         let network = Network::build(&params.layers, feed.training.pixels.shape, ctx.seed(), &device);
         let mut network = network.map_err(layers_error)?.with_numerics(device::numerics(ctx.numerics()));
+        let pretrained = backbone::read(params, ctx, network.input())?;
+        initial::take(&mut network, &pretrained)?;
         let read = initial::read(params, ctx, network.input())?;
         read.iter().try_for_each(|read| initial::take(&mut network, read))?;
         network.start_from_images(&feed);
@@ -350,6 +363,9 @@ impl Stage for Train {
         leave_metrics(params, ctx, &network, &state, &kept);
         if let Some(read) = &read {
             ctx.metric("initial_tensors", read.0.len() as f64);
+        }
+        if !pretrained.0.is_empty() {
+            ctx.metric("backbone_tensors", pretrained.0.len() as f64);
         }
         Ok(())
     }
@@ -423,6 +439,11 @@ impl TrainParams {
             validate_every: self.validate_every as u64,
             ..FitSettings::new(&self.optimizer, &self.schedule, &self.loss, seed)
         }
+    }
+
+    /// The same, with what frozen backbones are short for.
+    fn with_frozen_backbones(&self) -> Self {
+        Self { groups: backbone::groups(self), ..self.clone() }
     }
 
     fn schedule_epochs(&self) -> u64 {

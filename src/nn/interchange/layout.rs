@@ -18,6 +18,8 @@ pub(super) enum Layout {
     Matrix,
     /// `[in, out]` becomes `[out, in, 1, 1]`: a matrix as a convolution of one pixel.
     Pointwise,
+    /// They stay; sides of one in front are of no account, as libraries have more or fewer of them for one tensor.
+    Tokens,
 }
 
 /// A tensor by both names.
@@ -32,17 +34,41 @@ pub(super) struct Pair {
     pub(super) layout: Layout,
     /// The order of the features that a matrix takes in, or of those that a vector is of.
     pub(super) order: Order,
+    /// Which third of torch's tensor it is, where that holds three one behind the other.
+    pub(super) third: Option<usize>,
 }
 
 impl Pair {
     /// A tensor by our name, in our layout.
     pub(super) fn own(path: &str, shape: &[usize]) -> Self {
         let (ours, theirs) = (path.to_owned(), path.to_owned());
-        Self { ours, theirs, shape: shape.to_vec(), layout: Layout::Same, order: None }
+        Self { ours, theirs, shape: shape.to_vec(), layout: Layout::Same, order: None, third: None }
     }
 
     /// Torch's sides.
     pub(super) fn their_shape(&self) -> Vec<usize> {
+        let mut shape = self.turned_shape();
+        if let (Some(_), Some(first)) = (self.third, shape.first_mut()) {
+            *first *= 3;
+        }
+        shape
+    }
+
+    /// Whether torch's tensor may have these sides.
+    pub(super) fn takes(&self, sides: &[usize]) -> bool {
+        let without = |sides: &[usize]| sides.iter().copied().skip_while(|side| *side == 1).collect::<Vec<_>>();
+        let expected = self.their_shape();
+        sides == expected || self.layout == Layout::Tokens && without(sides) == without(&expected)
+    }
+
+    /// The numbers of torch's tensor that are its own.
+    pub(super) fn own_part<'a>(&self, theirs: &'a [f32]) -> &'a [f32] {
+        let Some(third) = self.third else { return theirs };
+        let size = theirs.len() / 3;
+        theirs.get(third * size..(third + 1) * size).unwrap_or_default()
+    }
+
+    fn turned_shape(&self) -> Vec<usize> {
         match (self.layout, &self.shape[..]) {
             (Layout::Kernel, &[height, width, inputs, outputs]) => vec![outputs, inputs, height, width],
             (Layout::Matrix, &[inputs, outputs]) => vec![outputs, inputs],

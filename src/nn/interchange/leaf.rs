@@ -5,8 +5,8 @@ use super::layout::{Layout, Order, flattened};
 use super::module::Item;
 use super::tree::{Fill, Here, Walker};
 use crate::nn::layer::{
-    Activation, AvgPool, BatchNorm, Clamp, Conv2d, Dense, Elu, FeatureShape, Gem, LayerNorm, LayerSpec, LeakyRelu,
-    MaxPool, Negative, Normalize, Over, Softplus, SqueezeExcite,
+    Activation, AvgPool, BatchNorm, Clamp, Conv2d, Dense, Elu, FeatureShape, Gem, Interpolation, LayerNorm, LayerSpec,
+    LeakyRelu, MaxPool, Negative, Normalize, Over, ResizeFilter, Softplus, SqueezeExcite, TokenPooling,
 };
 
 /// What a layer without layers inside is: its modules, and the order of its output.
@@ -20,9 +20,30 @@ impl Walker {
             return plain(self::activation(&activation).unwrap_or_else(|| "nn.Identity()".to_owned()));
         }
         let channels = here.input.channels();
+        let elsewhere = matches!(
+            layer,
+            LayerSpec::BatchNorm(_)
+                | LayerSpec::GroupNorm(_)
+                | LayerSpec::Prelu(_)
+                | LayerSpec::ChannelShuffle(_)
+                | LayerSpec::Normalize(_)
+        ) || matches!(layer, LayerSpec::LayerNorm(norm) if norm.over == Over::All);
+        if elsewhere && matches!(here.input, FeatureShape::Tokens(_)) {
+            return Err(here.refuse("torch's module looks for the numbers of a token along another side"));
+        }
         match layer {
             LayerSpec::Rescale(rescale) => {
                 plain(format!("Rescale({:?}, {:?})", rescale.divide_by.recip(), rescale.offset))
+            }
+            LayerSpec::Resize(resize) => {
+                let cut = matches!(resize.filter, ResizeFilter::Bicubic) && resize.pixels;
+                let [mode, shorter, limit] = [
+                    if matches!(resize.filter, ResizeFilter::Bicubic) { "\"bicubic\"" } else { "\"bilinear\"" }
+                        .to_owned(),
+                    resize.shorter.map_or_else(|| "None".to_owned(), |shorter| shorter.to_string()),
+                    if cut { "255.0" } else { "None" }.to_owned(),
+                ];
+                plain(format!("Resize({}, {shorter}, {mode}, {limit})", resize.size))
             }
             LayerSpec::Normalize(normalize) => plain(self::normalize(normalize, &order)),
             LayerSpec::Conv2d(conv) => self.convolution(conv, &here),
@@ -70,7 +91,43 @@ impl Walker {
             LayerSpec::Dropout(dropout) => plain(format!("nn.Dropout({:?})", dropout.rate)),
             LayerSpec::Flatten(_) => match here.input {
                 FeatureShape::Image(sides) => Ok((vec![here.item("nn.Flatten()")], flattened(sides))),
+                // The numbers of a token lie together in both.
+                FeatureShape::Tokens(_) => plain("nn.Flatten()".to_owned()),
                 FeatureShape::Vector(_) => plain("nn.Identity()".to_owned()),
+            },
+            LayerSpec::PatchEmbed(embed) => {
+                self.pair(&here, ["weight", "weight"], Layout::Kernel, &None)?;
+                if embed.bias {
+                    self.pair(&here, ["bias", "bias"], Layout::Same, &None)?;
+                }
+                let bias = if embed.bias { "True" } else { "False" };
+                plain(format!("PatchEmbed({channels}, {}, {}, {bias})", embed.width, embed.patch))
+            }
+            LayerSpec::ClassToken(token) => {
+                self.pair(&here, ["token", "token"], Layout::Tokens, &None)?;
+                plain(format!("ClassToken({channels}, {}, {})", token.count, token.after))
+            }
+            LayerSpec::PositionEmbedding(position) => {
+                self.pair(&here, ["embedding", "embedding"], Layout::Tokens, &None)?;
+                let antialias =
+                    if matches!(position.interpolation, Interpolation::Antialiased) { "True" } else { "False" };
+                plain(format!("PositionEmbedding({channels}, {}, {}, {antialias})", position.grid, position.first))
+            }
+            LayerSpec::Attention(attention) => {
+                for part in ["query", "key", "value", "output"] {
+                    for (kind, layout) in [("weight", Layout::Matrix), ("bias", Layout::Same)] {
+                        if attention.bias || kind == "weight" {
+                            let names = [format!("{part}_{kind}"), format!("{part}.{kind}")];
+                            self.pair(&here, [&names[0], &names[1]], layout, &None)?;
+                        }
+                    }
+                }
+                let bias = if attention.bias { "True" } else { "False" };
+                plain(format!("Attention({channels}, {}, {bias})", attention.heads))
+            }
+            LayerSpec::TokenPool(pool) => match pool.by {
+                TokenPooling::First => plain("TokenPool(None)".to_owned()),
+                TokenPooling::Mean => plain(format!("TokenPool({})", pool.skip)),
             },
             LayerSpec::Dense(dense) => self.dense(dense, &here),
             LayerSpec::MetricEmbedding(embedding) => {
@@ -214,6 +271,7 @@ fn as_activation(layer: &LayerSpec) -> Option<Activation> {
         LayerSpec::Elu(one) => one.into(),
         LayerSpec::Selu(one) => one.into(),
         LayerSpec::GeluTanh(one) => one.into(),
+        LayerSpec::QuickGelu(one) => one.into(),
         LayerSpec::HardSigmoid(one) => one.into(),
         LayerSpec::HardSwish(one) => one.into(),
         LayerSpec::Mish(one) => one.into(),
@@ -237,6 +295,7 @@ pub(super) fn activation(activation: &Activation) -> Option<String> {
         Activation::Elu(Elu { alpha }) => format!("nn.ELU({alpha:?})"),
         Activation::Selu => "nn.SELU()".to_owned(),
         Activation::GeluTanh => "nn.GELU(approximate=\"tanh\")".to_owned(),
+        Activation::QuickGelu => "QuickGelu()".to_owned(),
         Activation::HardSigmoid => "nn.Hardsigmoid()".to_owned(),
         Activation::HardSwish => "nn.Hardswish()".to_owned(),
         Activation::Mish => "nn.Mish()".to_owned(),

@@ -7,6 +7,7 @@
 //!
 //! Owns no file: whoever calls reads and writes the bytes.
 
+mod backbone;
 mod layout;
 mod leaf;
 mod module;
@@ -63,6 +64,8 @@ pub enum Names {
     /// As torchvision's residual networks name them; what stands in front of the network is in `input`, what stands behind it in
     /// `head`.
     Torchvision,
+    /// As the library that trained a backbone names its tensors.
+    Backbone(&'static str),
 }
 
 impl Names {
@@ -73,15 +76,17 @@ impl Names {
             Self::Own => "own",
             Self::Tree => "tree",
             Self::Torchvision => "torchvision",
+            Self::Backbone(library) => library,
         }
     }
 
     /// In a sentence.
-    const fn words(self) -> &'static str {
+    fn words(self) -> String {
         match self {
-            Self::Own => "this program's own names",
-            Self::Tree => "torch's names for these layers",
-            Self::Torchvision => "torchvision's names",
+            Self::Own => "this program's own names".to_owned(),
+            Self::Tree => "torch's names for these layers".to_owned(),
+            Self::Torchvision => "torchvision's names".to_owned(),
+            Self::Backbone(library) => format!("the names of {library}"),
         }
     }
 }

@@ -40,6 +40,22 @@ const HELPERS: &[(&str, &str)] = &[
 ",
     ),
     (
+        "Resize",
+        "class Resize(nn.Module):
+    def __init__(self, size, shorter, mode, limit):
+        super().__init__()
+        self.size, self.shorter, self.mode, self.limit = size, shorter, mode, limit
+
+    def forward(self, x):
+        sides = x.shape[-2:]
+        to = [self.size if self.shorter is None else self.shorter * side // min(sides) for side in sides]
+        x = functional.interpolate(x, to, mode=self.mode, align_corners=False, antialias=True)
+        top, left = (int(round((side - self.size) / 2.0)) for side in to)
+        x = x[..., top : top + self.size, left : left + self.size]
+        return x if self.limit is None else x.clamp(0.0, self.limit)
+",
+    ),
+    (
         "Normalize",
         "class Normalize(nn.Module):
     def __init__(self, mean, std):
@@ -67,6 +83,78 @@ const HELPERS: &[(&str, &str)] = &[
 ",
     ),
     (
+        "QuickGelu",
+        "class QuickGelu(nn.Module):
+    def forward(self, x):
+        return x * torch.sigmoid(1.702 * x)
+",
+    ),
+    (
+        "PatchEmbed",
+        "class PatchEmbed(nn.Conv2d):
+    def __init__(self, channels, width, patch, bias):
+        super().__init__(channels, width, patch, stride=patch, bias=bias)
+
+    def forward(self, x):
+        return super().forward(x).flatten(2).transpose(1, 2)
+",
+    ),
+    (
+        "ClassToken",
+        "class ClassToken(nn.Module):
+    def __init__(self, width, count, after):
+        super().__init__()
+        self.token = nn.Parameter(torch.zeros(count, width))
+        self.after = after
+
+    def forward(self, x):
+        return torch.cat([x[:, : self.after], self.token.expand(len(x), -1, -1), x[:, self.after :]], 1)
+",
+    ),
+    (
+        "PositionEmbedding",
+        "class PositionEmbedding(nn.Module):
+    def __init__(self, width, grid, first, antialias):
+        super().__init__()
+        self.embedding = nn.Parameter(torch.zeros(first + grid * grid, width))
+        self.grid, self.first, self.antialias = grid, first, antialias
+
+    def forward(self, x):
+        side = math.isqrt(x.shape[1] - self.first)
+        own, places = self.embedding[: self.first], self.embedding[self.first :]
+        if side != self.grid:
+            places = places.view(1, self.grid, self.grid, -1).permute(0, 3, 1, 2)
+            places = functional.interpolate(places, (side, side), mode=\"bicubic\", antialias=self.antialias)
+            places = places.flatten(2)[0].t()
+        return x + torch.cat([own, places])
+",
+    ),
+    (
+        "Attention",
+        "class Attention(nn.Module):
+    def __init__(self, width, heads, bias):
+        super().__init__()
+        self.heads = heads
+        self.query, self.key = nn.Linear(width, width, bias), nn.Linear(width, width, bias)
+        self.value, self.output = nn.Linear(width, width, bias), nn.Linear(width, width, bias)
+
+    def forward(self, x):
+        parts = [part(x).unflatten(2, (self.heads, -1)).transpose(1, 2) for part in (self.query, self.key, self.value)]
+        return self.output(functional.scaled_dot_product_attention(*parts).transpose(1, 2).flatten(2))
+",
+    ),
+    (
+        "TokenPool",
+        "class TokenPool(nn.Module):
+    def __init__(self, skip):
+        super().__init__()
+        self.skip = skip
+
+    def forward(self, x):
+        return x[:, 0] if self.skip is None else x[:, self.skip :].mean(1)
+",
+    ),
+    (
         "LayerScale",
         "class LayerScale(nn.Module):
     def __init__(self, channels):
@@ -74,7 +162,7 @@ const HELPERS: &[(&str, &str)] = &[
         self.gamma = nn.Parameter(torch.ones(channels))
 
     def forward(self, x):
-        return x * self.gamma.view((1, -1) + (1,) * (x.dim() - 2))
+        return x * (self.gamma if x.dim() == 3 else self.gamma.view((1, -1) + (1,) * (x.dim() - 2)))
 ",
     ),
     (

@@ -38,15 +38,20 @@ pub struct Incoming {
     /// How many tensors the network has.
     all: usize,
     misfits: Misfits,
+    /// Tensors of a classifier, which nobody asks for.
+    left_out: Vec<String>,
     /// What the file's names begin with, where that is what keeps them from being known.
     suggested: Option<String>,
 }
 
 /// The tensors that are expected by one way of naming.
-struct Expected {
-    names: Names,
-    pairs: Vec<Pair>,
-    constants: Vec<Constant>,
+#[derive(Debug, Clone)]
+pub(super) struct Expected {
+    pub(super) names: Names,
+    pub(super) pairs: Vec<Pair>,
+    pub(super) constants: Vec<Constant>,
+    /// What the names of a classifier begin with, which is left out.
+    pub(super) heads: &'static [&'static str],
 }
 
 impl Incoming {
@@ -74,25 +79,41 @@ impl Incoming {
         Ok(Self::compare(way, file, prefix, suggested.map(|found| format!("{prefix}{found}"))))
     }
 
-    fn compare(way: Expected, file: &TensorFile, prefix: &str, suggested: Option<String>) -> Self {
-        let Expected { names, pairs, constants } = way;
+    pub(super) fn compare(way: Expected, file: &TensorFile, prefix: &str, suggested: Option<String>) -> Self {
+        let Expected { names, pairs, constants, heads } = way;
         let all = pairs.len();
-        let mut incoming =
-            Self { names, taken: Vec::new(), constants: Vec::new(), all, misfits: Misfits::default(), suggested };
+        let (misfits, left_out) = (Misfits::default(), Vec::new());
+        let mut incoming = Self { names, taken: Vec::new(), constants: Vec::new(), all, misfits, left_out, suggested };
         let (mut found, mut twice): (BTreeMap<&str, &TensorEntry>, _) = (BTreeMap::new(), Vec::new());
         for entry in &file.tensors {
-            let Some(name) = entry.name.strip_prefix(prefix) else { continue };
+            let Some(name) = entry.name.strip_prefix(prefix) else {
+                // Behind `model.backbone.` lies the network, and beside it the classifier.
+                if heads.iter().any(|head| entry.name.starts_with(head)) {
+                    incoming.left_out.push(format!("`{}` of {:?}", entry.name, entry.shape));
+                }
+                continue;
+            };
             if found.insert(name, entry).is_some() {
                 twice.push(format!("`{}` comes twice", entry.name));
             }
         }
         let mut said = twice;
+        let mut shared = BTreeSet::new();
         for pair in pairs {
-            match found.remove(pair.theirs.as_str()) {
+            let entry = match pair.third {
+                None => found.remove(pair.theirs.as_str()),
+                Some(_) => {
+                    shared.insert(pair.theirs.clone());
+                    found.get(pair.theirs.as_str()).copied()
+                }
+            };
+            match entry {
                 None => {
                     said.push(format!("`{prefix}{}` is missing, expected F32 of {:?}", pair.theirs, pair.their_shape()))
                 }
-                Some(entry) if is(entry, &pair.their_shape()) => incoming.taken.push((pair, entry.clone())),
+                Some(entry) if entry.is_float() && pair.takes(&entry.shape) => {
+                    incoming.taken.push((pair, entry.clone()))
+                }
                 Some(entry) => said.push(format!(
                     "`{}` is {} of {:?}, expected F32 of {:?}",
                     entry.name,
@@ -102,6 +123,7 @@ impl Incoming {
                 )),
             }
         }
+        found.retain(|name, _| !shared.contains(*name));
         for constant in constants {
             // Torch itself does without the number of batches; a factor of one may be left out as well.
             let Some(entry) = found.remove(constant.name.as_str()) else { continue };
@@ -116,7 +138,13 @@ impl Incoming {
                 )),
             }
         }
-        said.extend(found.values().map(|entry| format!("`{}` is no tensor of these layers", entry.name)));
+        for (name, entry) in found {
+            if heads.iter().any(|head| name.starts_with(head)) {
+                incoming.left_out.push(format!("`{}` of {:?}", entry.name, entry.shape));
+            } else {
+                said.push(format!("`{}` is no tensor of these layers", entry.name));
+            }
+        }
         incoming.misfits.0 = said;
         incoming
     }
@@ -137,6 +165,12 @@ impl Incoming {
     #[must_use]
     pub const fn taken(&self) -> usize {
         self.taken.len()
+    }
+
+    /// Tensors of a classifier, with their sides: they are not asked for, and not taken.
+    #[must_use]
+    pub fn left_out(&self) -> &[String] {
+        &self.left_out
     }
 
     /// How its tensors are named.
@@ -169,7 +203,7 @@ impl Incoming {
         };
         for (pair, entry) in &self.taken {
             if let Some(values) = read(entry) {
-                weights.0.insert(pair.ours.clone(), (pair.shape.clone(), pair.to_ours(&values)));
+                weights.0.insert(pair.ours.clone(), (pair.shape.clone(), pair.to_ours(pair.own_part(&values))));
             }
         }
         let constants: Vec<(&Constant, &TensorEntry, Option<Vec<f32>>)> =
@@ -191,13 +225,14 @@ impl Incoming {
 fn ways(layers: &[LayerSpec], input: [usize; 3]) -> Result<Vec<Expected>, InterchangeError> {
     let walked = Walk::through(input, layers).map_err(|issues| InterchangeError::Layers(issues[0].message.clone()))?;
     let own = walked.weights.iter().map(|declared| Pair::own(&declared.path, &declared.spec.shape)).collect();
-    let mut ways = vec![Expected { names: Names::Own, pairs: own, constants: Vec::new() }];
+    let mut ways = vec![Expected { names: Names::Own, pairs: own, constants: Vec::new(), heads: &[] }];
     let torchvision = Torchvision::among(layers).map(Some);
     for named in torchvision.into_iter().chain([None]) {
         // What torch can't compute may still be read by our own names.
         if let Ok(model) = TorchModel::named(layers, input, named) {
             let names = model.names();
-            ways.insert(ways.len() - 1, Expected { names, pairs: model.pairs, constants: model.constants });
+            let (pairs, constants) = (model.pairs, model.constants);
+            ways.insert(ways.len() - 1, Expected { names, pairs, constants, heads: &[] });
         }
     }
     Ok(ways)

@@ -64,7 +64,7 @@ impl Here {
     pub(super) const fn sides(&self) -> [usize; 2] {
         match self.input {
             FeatureShape::Image([height, width, _]) => [height, width],
-            FeatureShape::Vector(_) => [1, 1],
+            FeatureShape::Tokens(_) | FeatureShape::Vector(_) => [1, 1],
         }
     }
 
@@ -142,6 +142,7 @@ impl Walker {
             LayerSpec::Resnet18(preset) => self.preset(preset.body(), here),
             LayerSpec::Resnet34(preset) => self.preset(preset.body(), here),
             LayerSpec::Resnet50(preset) => self.preset(preset.body(), here),
+            LayerSpec::Backbone(preset) => self.preset(preset.body(), here),
             leaf => self.leaf(leaf, here),
         }
     }
@@ -212,7 +213,7 @@ impl Walker {
     ) -> Result<(), InterchangeError> {
         let (ours, theirs) = (format!("{}.{ours}", here.path), joint(&here.name, theirs));
         let Some(shape) = self.open.remove(&ours) else { return Err(InterchangeError::Unknown(ours)) };
-        self.tree.pairs.push(Pair { ours, theirs, shape, layout, order: order.clone() });
+        self.tree.pairs.push(Pair { ours, theirs, shape, layout, order: order.clone(), third: None });
         Ok(())
     }
 

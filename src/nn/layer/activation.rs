@@ -62,6 +62,9 @@ choice! {
         /// `gelu` by a hyperbolic tangent, as it was first implemented (arXiv:1606.08415): off by at most 0.0005.
         #[aka("gelu_approximate", "gelu_new")]
         "gelu-tanh" => GeluTanh,
+        /// `x sigmoid(1.702 x)`, `gelu` as CLIP has it: off by at most 0.021 (Hendrycks and Gimpel, 2016, arXiv:1606.08415).
+        #[aka("gelu_quick")]
+        "quick-gelu" => QuickGelu,
         /// `min(max(x / 6 + 1 / 2, 0), 1)` (Howard et al., 2019, arXiv:1905.02244).
         "hard-sigmoid" => HardSigmoid,
         /// `x hard-sigmoid(x)` (Howard et al., 2019, arXiv:1905.02244).
@@ -92,6 +95,7 @@ impl Activation {
             Self::Elu(Elu { alpha }) => elu(x, *alpha, 1.0),
             Self::Selu => elu(x, 1.673_263_242_354_377_3, 1.050_700_987_355_480_5),
             Self::GeluTanh => gelu_tanh(x),
+            Self::QuickGelu => x.clone() * activation::sigmoid(x.mul_scalar(1.702)),
             Self::HardSigmoid => hard_sigmoid(x),
             Self::HardSwish => x.clone() * hard_sigmoid(x),
             Self::Mish => x.clone() * softplus(x, 1.0).tanh(),
@@ -104,6 +108,7 @@ impl Activation {
     pub(super) fn of(&self, features: Features) -> Features {
         match features {
             Features::Image(x) => Features::Image(self.forward(x)),
+            Features::Tokens(x) => Features::Tokens(self.forward(x)),
             Features::Vector(x) => Features::Vector(self.forward(x)),
         }
     }
@@ -180,6 +185,8 @@ layers! {
     Selu,
     /// `x / 2 (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3)))`.
     GeluTanh,
+    /// `x sigmoid(1.702 x)`.
+    QuickGelu,
     /// `min(max(x / 6 + 1 / 2, 0), 1)`.
     HardSigmoid,
     /// `x min(max(x / 6 + 1 / 2, 0), 1)`.
@@ -241,6 +248,7 @@ mod tests {
             }
             Activation::Selu => 1.050_700_987 * if x > 0.0 { x } else { 1.673_263_242 * x.exp_m1() },
             Activation::GeluTanh => x / 2.0 * (1.0 + (0.797_884_560_8 * (x + 0.044_715 * x.powi(3))).tanh()),
+            Activation::QuickGelu => x / (1.0 + (-1.702 * x).exp()),
             Activation::HardSigmoid => hard(x),
             Activation::HardSwish => x * hard(x),
             Activation::Mish => x * softplus(x, 1.0).tanh(),

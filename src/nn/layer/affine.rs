@@ -64,6 +64,10 @@ impl Affine {
                 let [scale, shift] = self.tensors([1, 1, 1, channels], &x.device());
                 Features::Image(x * scale + shift)
             }
+            Features::Tokens(x) => {
+                let [scale, shift] = self.tensors([1, 1, channels], &x.device());
+                Features::Tokens(x * scale + shift)
+            }
             Features::Vector(x) => {
                 let [scale, shift] = self.tensors([1, channels], &x.device());
                 Features::Vector(x * scale + shift)

@@ -57,6 +57,10 @@ impl Layer for BatchNorm {
     fn forward(&self, x: Features, cx: &mut Cx<'_>) -> Features {
         match x {
             Features::Image(x) => Features::Image(self.forward_image(x, cx)),
+            Features::Tokens(x) => {
+                let [n, t, c] = x.dims();
+                Features::Tokens(self.forward_image(x.reshape([n, t, 1, c]), cx).reshape([n, t, c]))
+            }
             Features::Vector(x) => {
                 let [n, c] = x.dims();
                 Features::Vector(self.forward_image(x.reshape([n, 1, 1, c]), cx).reshape([n, c]))

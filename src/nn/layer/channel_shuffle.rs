@@ -45,6 +45,11 @@ impl Layer for ChannelShuffle {
                 let groups = x.reshape([n, h, w, self.groups, c / self.groups]);
                 Features::Image(groups.swap_dims(3, 4).reshape([n, h, w, c]))
             }
+            Features::Tokens(x) => {
+                let [n, t, c] = x.dims();
+                let groups = x.reshape([n, t, self.groups, c / self.groups]);
+                Features::Tokens(groups.swap_dims(2, 3).reshape([n, t, c]))
+            }
             Features::Vector(x) => {
                 let [n, c] = x.dims();
                 Features::Vector(x.reshape([n, self.groups, c / self.groups]).swap_dims(1, 2).reshape([n, c]))

@@ -51,6 +51,9 @@ impl Layer for Concat {
                     *c += channels;
                 }
                 (FeatureShape::Vector(features), FeatureShape::Vector(more)) => *features += more,
+                (FeatureShape::Tokens([one, width]), FeatureShape::Tokens([other, more])) if one == other => {
+                    *width += more;
+                }
                 (_, shape) => {
                     let message =
                         format!("branch 0 gives {}, but branch {at} gives {}", shapes[0].words(), shape.words());
@@ -66,6 +69,8 @@ impl Layer for Concat {
         let Ok(parts) = self.each(|list, layers| Ok::<_, std::convert::Infallible>(cx.list(list, layers, x.clone())));
         if matches!(parts[0], Features::Image(_)) {
             Features::Image(Tensor::cat(parts.into_iter().map(Features::into_image).collect(), 3))
+        } else if matches!(parts[0], Features::Tokens(_)) {
+            Features::Tokens(Tensor::cat(parts.into_iter().map(Features::into_tokens).collect(), 2))
         } else {
             Features::Vector(Tensor::cat(parts.into_iter().map(Features::into_vector).collect(), 1))
         }

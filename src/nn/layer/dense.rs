@@ -42,6 +42,9 @@ const BIAS: &str = "bias";
 
 impl Layer for Dense {
     fn output<'a>(&'a self, input: &FeatureShape, _: &mut Walk<'a>) -> Result<FeatureShape, LayerIssue> {
+        if let FeatureShape::Tokens([tokens, _]) = input {
+            return Ok(FeatureShape::Tokens([*tokens, self.units]));
+        }
         input.vector("dense")?;
         Ok(FeatureShape::Vector(self.units))
     }
@@ -54,10 +57,21 @@ impl Layer for Dense {
         std::iter::once(weight).chain(bias).collect()
     }
 
-    /// `[n, in]` to `[n, out]`.
+    /// `[n, in]` to `[n, out]`; of tokens each by itself.
     fn forward(&self, x: Features, cx: &mut Cx<'_>) -> Features {
-        let y = ops::product(x.into_vector(), cx.weight(WEIGHT));
+        let (x, tokens) = match x {
+            Features::Tokens(x) => {
+                let [n, tokens, width] = x.dims();
+                (x.reshape([n * tokens, width]), Some([n, tokens]))
+            }
+            other => (other.into_vector(), None),
+        };
+        let y = ops::product(x, cx.weight(WEIGHT));
         let y = if self.bias { y + cx.weight::<1>(BIAS).unsqueeze() } else { y };
-        Features::Vector(self.activation.forward(y))
+        let y = self.activation.forward(y);
+        match tokens {
+            Some([n, tokens]) => Features::Tokens(y.reshape([n, tokens, self.units])),
+            None => Features::Vector(y),
+        }
     }
 }

@@ -35,6 +35,7 @@ impl Layer for Dropout {
         let mut draw = || if init::unit(&mut rng) < self.rate { 0.0 } else { kept };
         match input {
             Features::Image(x) => Features::Image(mask(x, &mut draw)),
+            Features::Tokens(x) => Features::Tokens(mask(x, &mut draw)),
             Features::Vector(x) => Features::Vector(mask(x, &mut draw)),
         }
     }

@@ -37,6 +37,7 @@ impl Layer for LayerScale {
         let factor = cx.weight::<1>(FACTOR);
         match x {
             Features::Image(x) => Features::Image(x * factor.unsqueeze()),
+            Features::Tokens(x) => Features::Tokens(x * factor.unsqueeze()),
             Features::Vector(x) => Features::Vector(x * factor.unsqueeze()),
         }
     }

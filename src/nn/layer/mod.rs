@@ -7,8 +7,11 @@
 
 mod activation;
 mod affine;
+mod attention;
+mod backbone;
 mod batch_norm;
 mod channel_shuffle;
+mod class_token;
 mod concat;
 mod conv2d;
 mod cx;
@@ -22,26 +25,34 @@ mod metric_embedding;
 mod norm;
 mod normalize;
 mod padding;
+mod patch_embed;
 mod place;
 mod pool;
+mod position_embedding;
 mod prelu;
 mod preset;
 mod repeat;
 mod rescale;
 mod reshape;
 mod residual;
+mod resize;
 mod shape;
 mod squeeze_excite;
+mod token_pool;
 mod walk;
 mod whiten_conv;
 
 pub use activation::{
-    Activation, Elu, Gelu, GeluTanh, HardSigmoid, HardSwish, LeakyRelu, Mish, Relu, Relu6, Selu, Sigmoid, Silu,
-    Softplus, Softsign, Tanh,
+    Activation, Elu, Gelu, GeluTanh, HardSigmoid, HardSwish, LeakyRelu, Mish, QuickGelu, Relu, Relu6, Selu, Sigmoid,
+    Silu, Softplus, Softsign, Tanh,
 };
 pub(super) use affine::{Affine, single};
+pub use attention::Attention;
+pub(super) use backbone::Naming;
+pub use backbone::{Backbone, BackboneArchitecture, backbones};
 pub use batch_norm::BatchNorm;
 pub use channel_shuffle::ChannelShuffle;
+pub use class_token::ClassToken;
 pub use concat::Concat;
 pub use conv2d::Conv2d;
 pub(super) use cx::{Average, Cx, Mode, Sum, TrainPass};
@@ -55,8 +66,10 @@ pub use metric_embedding::MetricEmbedding;
 pub use norm::{GroupNorm, LayerNorm, Over};
 pub use normalize::Normalize;
 pub use padding::{Padding, Symmetric};
+pub use patch_embed::PatchEmbed;
 pub(super) use place::{List, Place};
 pub use pool::{AvgPool, GlobalAvgPool, GlobalMaxPool, MaxPool};
+pub use position_embedding::{Interpolation, PositionEmbedding};
 pub use prelu::Prelu;
 pub(super) use preset::Architecture;
 pub use preset::{Preset, Resnet9, Resnet18, Resnet34, Resnet50, Stem};
@@ -64,8 +77,10 @@ pub use repeat::Repeat;
 pub use rescale::Rescale;
 pub use reshape::{Flatten, L2Normalize};
 pub use residual::Residual;
+pub use resize::{Resize, ResizeFilter};
 pub use shape::{FeatureShape, LayerIssue, LayerSummary, ModelSummary};
 pub use squeeze_excite::SqueezeExcite;
+pub use token_pool::{TokenPool, TokenPooling};
 pub use walk::infer_shapes;
 #[cfg(test)]
 pub(super) use walk::tests::tutorial;
@@ -82,6 +97,9 @@ choice! {
         /// Divides pixels, by 255 unless told otherwise.
         #[aka("rescaling", "scale", "scaling", "ToTensor")]
         "rescale" => Rescale(Rescale),
+        /// Brings images to another size, antialiased.
+        #[aka("resizing", "rescale_image", "interpolate", "upsample")]
+        "resize" => Resize(Resize),
         /// Subtracts a mean and divides by a standard deviation, by channel.
         #[aka("normalization", "standardize", "normalise", "standardise")]
         "normalize" => Normalize(Normalize),
@@ -116,6 +134,9 @@ choice! {
         /// `gelu` by a hyperbolic tangent, value by value: off by at most 0.0005.
         #[aka("gelu_approximate", "gelu_new")]
         "gelu-tanh" => GeluTanh(GeluTanh),
+        /// `x sigmoid(1.702 x)`, `gelu` as CLIP has it, value by value: off by at most 0.021.
+        #[aka("gelu_quick")]
+        "quick-gelu" => QuickGelu(QuickGelu),
         /// `min(max(x / 6 + 1 / 2, 0), 1)`, value by value (Howard et al., 2019, arXiv:1905.02244).
         "hard-sigmoid" => HardSigmoid(HardSigmoid),
         /// `x hard-sigmoid(x)`, value by value (Howard et al., 2019, arXiv:1905.02244).
@@ -175,6 +196,21 @@ choice! {
         /// L2 normalisation without weights, `x / sqrt(max(sum x^2, 1e-12))`: after `flatten` it makes raw pixels a baseline.
         #[aka("l2_norm", "unit_norm", "l2_normalization", "l2_normalise")]
         "l2-normalize" => L2Normalize(L2Normalize),
+        /// An image as a row of tokens, one a patch.
+        #[aka("patch_embedding", "patchify")]
+        "patch-embed" => PatchEmbed(PatchEmbed),
+        /// Learned tokens before those of an image.
+        #[aka("cls_token", "register_tokens", "class_embedding")]
+        "class-token" => ClassToken(ClassToken),
+        /// A learned vector for each place of a token.
+        #[aka("pos_embed", "positional_embedding", "positional_encoding", "position_encoding")]
+        "position-embedding" => PositionEmbedding(PositionEmbedding),
+        /// Every token made of all tokens.
+        #[aka("self_attention", "multi_head_attention", "mha", "MultiheadAttention")]
+        "attention" => Attention(Attention),
+        /// Tokens as one vector: the first of them, or a mean.
+        #[aka("cls_pool", "class_pool", "global_token_pool")]
+        "token-pool" => TokenPool(TokenPool),
         /// The sum of two ways through: a body and a shortcut.
         "residual" => Residual(Residual),
         /// The same layers several times.
@@ -189,6 +225,9 @@ choice! {
         "resnet34" => Resnet34(Preset<Resnet34>),
         /// The residual network of 50 layers, without its classifier.
         "resnet50" => Resnet50(Preset<Resnet50>),
+        /// A network that was trained elsewhere, with its weights and its preprocessing.
+        #[aka("pretrained", "timm", "torchvision", "torch_hub", "trunk", "feature_extractor", "encoder")]
+        "backbone" => Backbone(Preset<Backbone>),
     }
 }
 
@@ -259,6 +298,8 @@ pub(in crate::nn) trait FromImages {
 pub enum Features {
     /// `[batch, height, width, channels]`.
     Image(Tensor<4>),
+    /// `[batch, tokens, width]`.
+    Tokens(Tensor<3>),
     /// `[batch, features]`.
     Vector(Tensor<2>),
 }
@@ -267,7 +308,14 @@ impl Features {
     pub(super) fn into_image(self) -> Tensor<4> {
         match self {
             Self::Image(x) => x,
-            Self::Vector(_) => unreachable!("`infer_shapes` refuses a layer for images behind a vector"),
+            _ => unreachable!("`infer_shapes` refuses a layer for images behind tokens or a vector"),
+        }
+    }
+
+    pub(super) fn into_tokens(self) -> Tensor<3> {
+        match self {
+            Self::Tokens(x) => x,
+            _ => unreachable!("`infer_shapes` refuses a layer for tokens behind something else"),
         }
     }
 
@@ -275,6 +323,7 @@ impl Features {
     pub(super) fn add(self, other: Self) -> Self {
         match self {
             Self::Image(x) => Self::Image(x + other.into_image()),
+            Self::Tokens(x) => Self::Tokens(x + other.into_tokens()),
             Self::Vector(x) => Self::Vector(x + other.into_vector()),
         }
     }
@@ -282,7 +331,7 @@ impl Features {
     pub(super) fn into_vector(self) -> Tensor<2> {
         match self {
             Self::Vector(x) => x,
-            Self::Image(_) => unreachable!("`infer_shapes` refuses a layer for vectors behind an image"),
+            _ => unreachable!("`infer_shapes` refuses a layer for vectors behind an image or tokens"),
         }
     }
 }

@@ -88,6 +88,10 @@ impl Norm {
     fn forward(self, x: Features, parts: impl Fn([usize; 3]) -> [usize; 3], cx: &Cx<'_>) -> Features {
         match x {
             Features::Image(x) => Features::Image(self.forward_image(x, parts, cx)),
+            Features::Tokens(x) => {
+                let [n, t, c] = x.dims();
+                Features::Tokens(self.forward_image(x.reshape([n, t, 1, c]), parts, cx).reshape([n, t, c]))
+            }
             Features::Vector(x) => {
                 let [n, c] = x.dims();
                 Features::Vector(self.forward_image(x.reshape([n, 1, 1, c]), parts, cx).reshape([n, c]))

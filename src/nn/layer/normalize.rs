@@ -45,6 +45,7 @@ impl Layer for Normalize {
     fn forward(&self, input: Features, _: &mut Cx<'_>) -> Features {
         match input {
             Features::Image(x) => Features::Image(self.apply(x)),
+            Features::Tokens(x) => Features::Tokens(self.apply(x)),
             Features::Vector(x) => Features::Vector(self.apply(x)),
         }
     }

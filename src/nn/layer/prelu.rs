@@ -32,6 +32,7 @@ impl Layer for Prelu {
         let slope = cx.weight::<1>(SLOPE);
         match x {
             Features::Image(x) => Features::Image(prelu(x, slope.unsqueeze())),
+            Features::Tokens(x) => Features::Tokens(prelu(x, slope.unsqueeze())),
             Features::Vector(x) => Features::Vector(prelu(x, slope.unsqueeze())),
         }
     }

@@ -25,6 +25,14 @@ pub trait Architecture: Param + Clone + PartialEq + std::fmt::Debug {
 
     /// The layers as they are written, if they are.
     fn body(&mut self) -> &mut Option<Vec<LayerSpec>>;
+
+    /// Refuses what its layers alone would not.
+    ///
+    /// # Errors
+    /// What does not suit it.
+    fn accepts(&self, _input: &FeatureShape, _outermost: bool) -> Result<(), LayerIssue> {
+        Ok(())
+    }
 }
 
 /// A preset with its layers. In a key it is its name, in a model and in a resolved spec its layers are written beside it,
@@ -63,6 +71,9 @@ impl<A: Architecture> Param for Preset<A> {
 
 impl<A: Architecture> Layer for Preset<A> {
     fn output<'a>(&'a self, input: &FeatureShape, walk: &mut Walk<'a>) -> Result<FeatureShape, LayerIssue> {
+        if self.named().is_some() {
+            self.params.accepts(input, walk.is_outermost())?;
+        }
         walk.list(&Self::LIST, &self.body, input)
     }
 
@@ -77,6 +88,17 @@ impl<A: Architecture> Layer for Preset<A> {
 
 impl<A: Architecture> Preset<A> {
     const LIST: List<'static> = List { path: "body", spec: A::BODY, number: 0 };
+
+    /// The preset of these parameters.
+    pub(in crate::nn) fn of(params: A) -> Self {
+        let body = params.layers();
+        Self { params, body }
+    }
+
+    /// Its parameters.
+    pub fn params(&self) -> &A {
+        &self.params
+    }
 
     /// Its parameters, where its layers are those that its name stands for.
     pub(in crate::nn) fn named(&self) -> Option<&A> {

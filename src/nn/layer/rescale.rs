@@ -26,8 +26,10 @@ impl Layer for Rescale {
         let shift = offset != 0.0;
         match input {
             Features::Image(x) if shift => Features::Image(x.mul_scalar(scale).add_scalar(offset)),
+            Features::Tokens(x) if shift => Features::Tokens(x.mul_scalar(scale).add_scalar(offset)),
             Features::Vector(x) if shift => Features::Vector(x.mul_scalar(scale).add_scalar(offset)),
             Features::Image(x) => Features::Image(x.mul_scalar(scale)),
+            Features::Tokens(x) => Features::Tokens(x.mul_scalar(scale)),
             Features::Vector(x) => Features::Vector(x.mul_scalar(scale)),
         }
     }

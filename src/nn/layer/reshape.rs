@@ -24,6 +24,10 @@ impl Layer for Flatten {
                 let [n, h, w, c] = x.dims();
                 Features::Vector(x.reshape([n, h * w * c]))
             }
+            Features::Tokens(x) => {
+                let [n, t, c] = x.dims();
+                Features::Vector(x.reshape([n, t * c]))
+            }
             vector @ Features::Vector(_) => vector,
         }
     }

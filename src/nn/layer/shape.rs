@@ -5,6 +5,8 @@
 pub enum FeatureShape {
     /// Height, width, channels.
     Image([usize; 3]),
+    /// Tokens, and numbers of each.
+    Tokens([usize; 2]),
     /// Features.
     Vector(usize),
 }
@@ -15,6 +17,7 @@ impl FeatureShape {
     pub const fn channels(&self) -> usize {
         match self {
             Self::Image([_, _, channels]) => *channels,
+            Self::Tokens([_, width]) => *width,
             Self::Vector(features) => *features,
         }
     }
@@ -24,6 +27,7 @@ impl FeatureShape {
     pub const fn size(&self) -> usize {
         match self {
             Self::Image([height, width, channels]) => *height * *width * *channels,
+            Self::Tokens([tokens, width]) => *tokens * *width,
             Self::Vector(features) => *features,
         }
     }
@@ -33,6 +37,7 @@ impl FeatureShape {
     pub fn to_vec(&self) -> Vec<usize> {
         match self {
             Self::Image(sides) => sides.to_vec(),
+            Self::Tokens(sides) => sides.to_vec(),
             Self::Vector(features) => vec![*features],
         }
     }
@@ -49,6 +54,23 @@ impl FeatureShape {
                 let message = format!("`{layer}` needs a map of height x width x channels, found {features} features");
                 Err(LayerIssue::new("", message).help("put it before the layer that makes a vector"))
             }
+            Self::Tokens([tokens, width]) => {
+                let message = format!(
+                    "`{layer}` needs a map of height x width x channels, found {tokens} tokens of {width} numbers"
+                );
+                Err(LayerIssue::new("", message).help("put it before \"patch-embed\""))
+            }
+        }
+    }
+
+    /// Tokens and their width, for a layer that needs tokens.
+    pub(super) fn tokens(&self, layer: &str) -> Result<[usize; 2], LayerIssue> {
+        match self {
+            Self::Tokens(sides) => Ok(*sides),
+            Self::Image(_) | Self::Vector(_) => {
+                let message = format!("`{layer}` needs tokens, found {}", self.words());
+                Err(LayerIssue::new("", message).help("put \"patch-embed\" before it, which makes tokens of an image"))
+            }
         }
     }
 
@@ -56,6 +78,10 @@ impl FeatureShape {
     pub(super) fn vector(&self, layer: &str) -> Result<usize, LayerIssue> {
         match self {
             Self::Vector(features) => Ok(*features),
+            Self::Tokens([tokens, width]) => {
+                let message = format!("`{layer}` needs a vector, found {tokens} tokens of {width} numbers");
+                Err(LayerIssue::new("", message).help("put \"token-pool\" before it"))
+            }
             Self::Image(_) => {
                 let message = format!("`{layer}` needs a vector, found a map of {}", self.words());
                 let help = "put \"global-max-pool\", \"global-avg-pool\" or \"flatten\" before it";

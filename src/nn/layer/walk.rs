@@ -72,7 +72,9 @@ impl<'a> Walk<'a> {
                 walk.walked.summary.dim = dim;
                 Ok(walk.walked)
             }
-            FeatureShape::Image(_) => Err(vec![no_vector(layers, &walk.walked.summary, &input)]),
+            FeatureShape::Image(_) | FeatureShape::Tokens(_) => {
+                Err(vec![no_vector(layers, &walk.walked.summary, &input)])
+            }
         }
     }
 

@@ -6,7 +6,7 @@ use super::{read, seed, values};
 use crate::artifact::{NewTensor, Numbers, TensorFile, tensor_file};
 use crate::base::golden::{Case, CaseError, Comparison, field, numbers, object, value};
 use crate::nn::interchange::Incoming;
-use crate::nn::layer::{LayerSpec, Mode, Walk};
+use crate::nn::layer::{LayerSpec, Mode, Walk, backbones};
 use crate::nn::lower::Folded;
 use crate::nn::network::{Network, images};
 
@@ -54,7 +54,11 @@ fn loaded(case: &Case) -> Result<(Network, Vec<u8>), CaseError> {
     let bytes = tensor_file(tensors, &[("format".to_owned(), "pt".to_owned())].into());
     let malformed = |error: &dyn std::fmt::Display| CaseError::malformed(error.to_string());
     let file = TensorFile::of_bytes("case".as_ref(), &bytes).map_err(|error| malformed(&error))?;
-    let incoming = Incoming::of(&layers, input, &file, "").map_err(|error| malformed(&error))?;
+    let incoming = match backbones(&layers).next() {
+        Some((at, backbone)) => Incoming::of_backbone(backbone, at, input, &file),
+        None => Incoming::of(&layers, input, &file, ""),
+    };
+    let incoming = incoming.map_err(|error| malformed(&error))?;
     if let Some(words) = incoming.misfits().words() {
         return Err(CaseError::malformed(words));
     }

@@ -2,6 +2,7 @@
 //!
 //! `names` and `given` know what the references call our losses and write for their parameters; the others compute one kind of file each.
 
+pub mod backbone;
 mod given;
 mod interchange;
 mod losses;

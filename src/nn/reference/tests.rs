@@ -60,6 +60,12 @@ fn networks_from_torch_embed_as_torch_does() {
     passes("torchvision_resnets", |_| true, 3);
 }
 
+/// Backbones by the names of the libraries that trained them, behind their preprocessing, give what these give.
+#[test]
+fn backbones_give_the_features_of_their_libraries() {
+    passes("backbones", |_| true, 14);
+}
+
 /// Takes each part of a case away, or makes something else of it.
 fn damaged(json: &Json) -> Vec<Json> {
     let mut found = vec![Json::Null, json!("word"), json!([]), json!({}), json!([[1.0], [1.0, 2.0]]), json!(-1)];
