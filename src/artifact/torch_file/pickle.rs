@@ -171,6 +171,41 @@ impl<R: Read> Machine<R> {
             0x88 | 0x89 => self.stack.push(Value::Bool(code == 0x88)),
             b'J' | b'K' | b'M' | 0x8a | 0x8b | b'G' => self.number(code)?,
             b'X' | 0x8c | 0x8d | b'T' | b'U' | b'B' | b'C' | 0x8e => self.characters(code)?,
+            b')' | b']' | b'}' | b't' | b'l' | b'd' | 0x85..=0x87 | b'a' | b'e' | b's' | b'u' => self.build(code)?,
+            b'q' | b'r' | 0x94 | b'h' | b'j' => self.remember(code)?,
+            b'c' => {
+                let (module, name) = (self.line()?, self.line()?);
+                self.push(Object::Name(module, name));
+            }
+            0x93 => {
+                let (name, module) = (self.pop()?, self.pop()?);
+                let text = |value| self.text(value).map(str::to_owned).ok_or_else(|| "a name is no text".to_owned());
+                let name = Object::Name(text(module)?, text(name)?);
+                self.push(name);
+            }
+            b'R' => {
+                let (arguments, callee) = (self.pop()?, self.pop()?);
+                let value = self.call(callee, arguments)?;
+                self.stack.push(value);
+            }
+            // What an ordered dictionary has beside its items, such as the versions of its modules.
+            b'b' => {
+                self.pop()?;
+            }
+            b'Q' => {
+                let id = self.pop()?;
+                let storage = self.storage(id)?;
+                self.push(Object::Storage(storage));
+            }
+            0x81 | 0x92 | b'o' | b'i' => return Err(self.refused(code)),
+            other => return Err(format!("it holds the instruction {other:#04x}, which no file of weights needs")),
+        }
+        Ok(())
+    }
+
+    /// Makes and fills lists, tuples and dictionaries.
+    fn build(&mut self, code: u8) -> Read1<()> {
+        match code {
             b')' | b']' => self.push(Object::List(Vec::new())),
             b'}' => self.push(Object::Dict(Vec::new())),
             b't' | b'l' => {
@@ -204,33 +239,7 @@ impl<R: Read> Machine<R> {
                 let items = self.above_mark()?;
                 self.set(&items)?;
             }
-            b'q' | b'r' | 0x94 | b'h' | b'j' => self.remember(code)?,
-            b'c' => {
-                let (module, name) = (self.line()?, self.line()?);
-                self.push(Object::Name(module, name));
-            }
-            0x93 => {
-                let (name, module) = (self.pop()?, self.pop()?);
-                let text = |value| self.text(value).map(str::to_owned).ok_or_else(|| "a name is no text".to_owned());
-                let name = Object::Name(text(module)?, text(name)?);
-                self.push(name);
-            }
-            b'R' => {
-                let (arguments, callee) = (self.pop()?, self.pop()?);
-                let value = self.call(callee, arguments)?;
-                self.stack.push(value);
-            }
-            // What an ordered dictionary has beside its items, such as the versions of its modules.
-            b'b' => {
-                self.pop()?;
-            }
-            b'Q' => {
-                let id = self.pop()?;
-                let storage = self.storage(id)?;
-                self.push(Object::Storage(storage));
-            }
-            0x81 | 0x92 | b'o' | b'i' => return Err(self.refused(code)),
-            other => return Err(format!("it holds the instruction {other:#04x}, which no file of weights needs")),
+            _ => {}
         }
         Ok(())
     }

@@ -6,7 +6,7 @@ use super::module::Item;
 use super::tree::{Fill, Here, Walker};
 use crate::nn::layer::{
     Activation, AvgPool, BatchNorm, Clamp, Conv2d, Dense, Elu, FeatureShape, Gem, Interpolation, LayerNorm, LayerSpec,
-    LeakyRelu, MaxPool, Negative, Normalize, Over, ResizeFilter, Softplus, SqueezeExcite, TokenPooling,
+    LeakyRelu, MaxPool, Negative, Normalize, Over, Resize, ResizeFilter, Softplus, SqueezeExcite, TokenPooling,
 };
 
 /// What a layer without layers inside is: its modules, and the order of its output.
@@ -20,31 +20,14 @@ impl Walker {
             return plain(self::activation(&activation).unwrap_or_else(|| "nn.Identity()".to_owned()));
         }
         let channels = here.input.channels();
-        let elsewhere = matches!(
-            layer,
-            LayerSpec::BatchNorm(_)
-                | LayerSpec::GroupNorm(_)
-                | LayerSpec::Prelu(_)
-                | LayerSpec::ChannelShuffle(_)
-                | LayerSpec::Normalize(_)
-        ) || matches!(layer, LayerSpec::LayerNorm(norm) if norm.over == Over::All);
-        if elsewhere && matches!(here.input, FeatureShape::Tokens(_)) {
+        if is_elsewhere(layer) && matches!(here.input, FeatureShape::Tokens(_)) {
             return Err(here.refuse("torch's module looks for the numbers of a token along another side"));
         }
         match layer {
             LayerSpec::Rescale(rescale) => {
                 plain(format!("Rescale({:?}, {:?})", rescale.divide_by.recip(), rescale.offset))
             }
-            LayerSpec::Resize(resize) => {
-                let cut = matches!(resize.filter, ResizeFilter::Bicubic) && resize.pixels;
-                let [mode, shorter, limit] = [
-                    if matches!(resize.filter, ResizeFilter::Bicubic) { "\"bicubic\"" } else { "\"bilinear\"" }
-                        .to_owned(),
-                    resize.shorter.map_or_else(|| "None".to_owned(), |shorter| shorter.to_string()),
-                    if cut { "255.0" } else { "None" }.to_owned(),
-                ];
-                plain(format!("Resize({}, {shorter}, {mode}, {limit})", resize.size))
-            }
+            LayerSpec::Resize(resize) => plain(self::resize(resize)),
             LayerSpec::Normalize(normalize) => plain(self::normalize(normalize, &order)),
             LayerSpec::Conv2d(conv) => self.convolution(conv, &here),
             LayerSpec::WhitenConv(whiten) => self.convolution(&whiten.convolution(channels), &here),
@@ -95,20 +78,36 @@ impl Walker {
                 FeatureShape::Tokens(_) => plain("nn.Flatten()".to_owned()),
                 FeatureShape::Vector(_) => plain("nn.Identity()".to_owned()),
             },
+            LayerSpec::Dense(dense) => self.dense(dense, &here),
+            LayerSpec::MetricEmbedding(embedding) => {
+                let (mut items, order) = self.dense(&embedding.dense(), &here)?;
+                items.push(here.beside("normalize", "L2Normalize()"));
+                Ok((items, order))
+            }
+            LayerSpec::L2Normalize(_) => plain("L2Normalize()".to_owned()),
+            layer => self.of_tokens(layer, &here),
+        }
+    }
+
+    /// What makes tokens, and takes nothing else.
+    fn of_tokens(&mut self, layer: &LayerSpec, here: &Here) -> Leaf {
+        let plain = |code: String| Ok((vec![here.item(code)], None));
+        let channels = here.input.channels();
+        match layer {
             LayerSpec::PatchEmbed(embed) => {
-                self.pair(&here, ["weight", "weight"], Layout::Kernel, &None)?;
+                self.pair(here, ["weight", "weight"], Layout::Kernel, &None)?;
                 if embed.bias {
-                    self.pair(&here, ["bias", "bias"], Layout::Same, &None)?;
+                    self.pair(here, ["bias", "bias"], Layout::Same, &None)?;
                 }
                 let bias = if embed.bias { "True" } else { "False" };
                 plain(format!("PatchEmbed({channels}, {}, {}, {bias})", embed.width, embed.patch))
             }
             LayerSpec::ClassToken(token) => {
-                self.pair(&here, ["token", "token"], Layout::Tokens, &None)?;
+                self.pair(here, ["token", "token"], Layout::Tokens, &None)?;
                 plain(format!("ClassToken({channels}, {}, {})", token.count, token.after))
             }
             LayerSpec::PositionEmbedding(position) => {
-                self.pair(&here, ["embedding", "embedding"], Layout::Tokens, &None)?;
+                self.pair(here, ["embedding", "embedding"], Layout::Tokens, &None)?;
                 let antialias =
                     if matches!(position.interpolation, Interpolation::Antialiased) { "True" } else { "False" };
                 plain(format!("PositionEmbedding({channels}, {}, {}, {antialias})", position.grid, position.first))
@@ -118,7 +117,7 @@ impl Walker {
                     for (kind, layout) in [("weight", Layout::Matrix), ("bias", Layout::Same)] {
                         if attention.bias || kind == "weight" {
                             let names = [format!("{part}_{kind}"), format!("{part}.{kind}")];
-                            self.pair(&here, [&names[0], &names[1]], layout, &None)?;
+                            self.pair(here, [&names[0], &names[1]], layout, &None)?;
                         }
                     }
                 }
@@ -129,14 +128,7 @@ impl Walker {
                 TokenPooling::First => plain("TokenPool(None)".to_owned()),
                 TokenPooling::Mean => plain(format!("TokenPool({})", pool.skip)),
             },
-            LayerSpec::Dense(dense) => self.dense(dense, &here),
-            LayerSpec::MetricEmbedding(embedding) => {
-                let (mut items, order) = self.dense(&embedding.dense(), &here)?;
-                items.push(here.beside("normalize", "L2Normalize()"));
-                Ok((items, order))
-            }
-            LayerSpec::L2Normalize(_) => plain("L2Normalize()".to_owned()),
-            _ => Err(InterchangeError::Unknown(here.path)),
+            _ => Err(InterchangeError::Unknown(here.path.clone())),
         }
     }
 
@@ -251,6 +243,26 @@ impl Walker {
         let after = activation(&dense.activation).map(|code| here.beside("activation", code));
         Ok((std::iter::once(here.item(code)).chain(after).collect(), None))
     }
+}
+
+/// Whether torch's module takes the second side for the numbers of a token.
+fn is_elsewhere(layer: &LayerSpec) -> bool {
+    match layer {
+        LayerSpec::BatchNorm(_)
+        | LayerSpec::GroupNorm(_)
+        | LayerSpec::Prelu(_)
+        | LayerSpec::ChannelShuffle(_)
+        | LayerSpec::Normalize(_) => true,
+        LayerSpec::LayerNorm(norm) => norm.over == Over::All,
+        _ => false,
+    }
+}
+
+fn resize(resize: &Resize) -> String {
+    let mode = if resize.filter == ResizeFilter::Bicubic { "bicubic" } else { "bilinear" };
+    let limit = if resize.filter == ResizeFilter::Bicubic && resize.pixels { "255.0" } else { "None" };
+    let shorter = resize.shorter.map_or_else(|| "None".to_owned(), |shorter| shorter.to_string());
+    format!("Resize({}, {shorter}, \"{mode}\", {limit})", resize.size)
 }
 
 /// An argument that torch has on unless told otherwise.

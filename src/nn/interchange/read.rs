@@ -88,9 +88,7 @@ impl Incoming {
         for entry in &file.tensors {
             let Some(name) = entry.name.strip_prefix(prefix) else {
                 // Behind `model.backbone.` lies the network, and beside it the classifier.
-                if heads.iter().any(|head| entry.name.starts_with(head)) {
-                    incoming.left_out.push(format!("`{}` of {:?}", entry.name, entry.shape));
-                }
+                incoming.left_out.extend(is_of(heads, &entry.name).then(|| sides(entry)));
                 continue;
             };
             if found.insert(name, entry).is_some() {
@@ -100,12 +98,11 @@ impl Incoming {
         let mut said = twice;
         let mut shared = BTreeSet::new();
         for pair in pairs {
-            let entry = match pair.third {
-                None => found.remove(pair.theirs.as_str()),
-                Some(_) => {
-                    shared.insert(pair.theirs.clone());
-                    found.get(pair.theirs.as_str()).copied()
-                }
+            let entry = if pair.third.is_some() {
+                shared.insert(pair.theirs.clone());
+                found.get(pair.theirs.as_str()).copied()
+            } else {
+                found.remove(pair.theirs.as_str())
             };
             match entry {
                 None => {
@@ -138,13 +135,9 @@ impl Incoming {
                 )),
             }
         }
-        for (name, entry) in found {
-            if heads.iter().any(|head| name.starts_with(head)) {
-                incoming.left_out.push(format!("`{}` of {:?}", entry.name, entry.shape));
-            } else {
-                said.push(format!("`{}` is no tensor of these layers", entry.name));
-            }
-        }
+        let (left_out, unknown): (Vec<_>, Vec<_>) = found.into_iter().partition(|(name, _)| is_of(heads, name));
+        incoming.left_out.extend(left_out.into_iter().map(|(_, entry)| sides(entry)));
+        said.extend(unknown.into_iter().map(|(_, entry)| format!("`{}` is no tensor of these layers", entry.name)));
         incoming.misfits.0 = said;
         incoming
     }
@@ -236,6 +229,16 @@ fn ways(layers: &[LayerSpec], input: [usize; 3]) -> Result<Vec<Expected>, Interc
         }
     }
     Ok(ways)
+}
+
+/// Whether a name begins as one of these.
+fn is_of(heads: &[&str], name: &str) -> bool {
+    heads.iter().any(|head| name.starts_with(head))
+}
+
+/// A tensor's name and sides.
+fn sides(entry: &TensorEntry) -> String {
+    format!("`{}` of {:?}", entry.name, entry.shape)
 }
 
 fn is(entry: &TensorEntry, shape: &[usize]) -> bool {
