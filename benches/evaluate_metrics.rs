@@ -128,6 +128,7 @@ fn write(folder: &Path, lacking: Option<i32>) {
         count: kept.len(),
         dim: DIM,
         recall: 1.0,
+        structure: None,
         normalized: false,
         model_use: ModelUse::default(),
         classes: (0..CLASSES).map(|class| format!("class {class}")).collect(),

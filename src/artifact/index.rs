@@ -14,14 +14,18 @@ pub struct IndexInfo {
     pub format: u32,
     /// How near is measured.
     pub metric: Distance,
-    /// How it is searched: `exact`.
+    /// How it is searched: `exact`, `hnsw`.
     pub search: String,
     /// Vectors.
     pub count: usize,
     /// Numbers in a vector.
     pub dim: usize,
-    /// Share of the true nearest neighbours that the search finds: 1 when it is exact.
+    /// Share of the ten true nearest neighbours that the search finds: 1 when it is exact, else measured over a sample of
+    /// 1,000 vectors, each without itself.
     pub recall: f64,
+    /// What a search that is not exact needs beside the vectors; written only of such.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub structure: Option<IndexStructure>,
     /// Whether vectors were scaled to unit length, for the cosine distance of a network whose rows are not; written
     /// only where they were.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -31,6 +35,15 @@ pub struct IndexInfo {
     pub model_use: ModelUse,
     /// Class names by label.
     pub classes: Vec<String>,
+}
+
+/// What a search has beside the vectors.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct IndexStructure {
+    /// The search with all its settings, as a spec writes it.
+    pub settings: serde_json::Value,
+    /// Bytes that a search reads for each vector at most: its numbers, and what the search adds.
+    pub bytes_per_vector: usize,
 }
 
 /// `index.arrow`: the vectors in index order.

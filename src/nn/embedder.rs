@@ -177,7 +177,7 @@ mod tests {
                 let few: Vec<f32> =
                     pixels.chunks(count * 18 * 18 * 3).flat_map(|few| fast.embedder().embed_few(few)).collect();
                 let off = few.iter().zip(&found).fold(0f32, |most, (a, b)| most.max((a - b).abs()));
-                assert!(few.len() == found.len() && off < 1e-6, "network {at} by {count}: {off}");
+                assert!(few.len() == found.len() && off < 2e-6, "network {at} by {count}: {off}");
             }
         }
     }

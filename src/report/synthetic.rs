@@ -110,6 +110,7 @@ fn index_info(count: usize, dim: usize) -> IndexInfo {
         count,
         dim,
         recall: 1.0,
+        structure: None,
         normalized: false,
         model_use: ModelUse::default(),
         classes: Vec::new(),

@@ -258,7 +258,7 @@ impl<'a> ExactSearch<'a> {
     }
 
     /// The nearest of some rows by their exact distances.
-    fn rank(&self, query: &[f32], wanted: &Wanted, rows: Vec<u32>) -> Vec<Hit> {
+    pub(super) fn rank(&self, query: &[f32], wanted: &Wanted, rows: Vec<u32>) -> Vec<Hit> {
         let counts = |row: &u32| wanted.excluded.binary_search(row).is_err();
         // One integer a row sorts several times as fast as a pair.
         let exact = |row: u32| ranked(self.key(self.exact(query, row)), row);
@@ -270,7 +270,7 @@ impl<'a> ExactSearch<'a> {
     }
 
     /// The nearest of all rows, one distance at a time.
-    fn scan(&self, query: &[f32], wanted: &Wanted) -> Vec<Hit> {
+    pub(super) fn scan(&self, query: &[f32], wanted: &Wanted) -> Vec<Hit> {
         let mut top = TopK::new(wanted.k.min(self.rows.len()));
         let mut keys = Vec::with_capacity(ROW_TILE);
         let mut excluded = wanted.excluded.iter().map(|row| *row as usize).peekable();

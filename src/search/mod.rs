@@ -1,22 +1,29 @@
 //! Nearest neighbours, labels from neighbours, and distance thresholds.
 //!
 //! [`vectors`] are rows ready for a distance, [`distance`] defines how near two of them are, [`knn`] finds the nearest
-//! exactly, [`matcher`] turns neighbours into a label, [`calibration`] finds the thresholds below which labels are believed,
+//! exactly, [`searcher`] by the [`method`] of an index (a graph, codes of few bits), [`matcher`] turns neighbours into a label, [`calibration`] finds the thresholds below which labels are believed,
 //! [`isotonic`] how probable a label is at each distance, [`judge`] answers a query by all of these, [`near_copies`] finds
 //! images that show the same. Knows no stage and no file.
 
 pub mod calibration;
 mod calibration_metric;
+mod codes;
 pub mod distance;
+mod drawn;
 mod error;
+pub mod hnsw;
 pub mod isotonic;
 pub mod judge;
 pub mod knn;
 pub mod matcher;
+pub mod method;
 pub mod near_copies;
 pub mod overlap;
+pub mod recall;
 pub mod reference;
+mod rough;
 mod scores;
+pub mod searcher;
 mod sortable;
 mod top_k;
 pub mod vectors;
@@ -29,4 +36,6 @@ pub use isotonic::Isotonic;
 pub use judge::{Answer, Judge};
 pub use knn::{ExactSearch, Hit};
 pub use matcher::{Matcher, Verdict};
+pub use method::Search;
+pub use searcher::{GraphSearch, Searcher};
 pub use vectors::Vectors;

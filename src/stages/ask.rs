@@ -5,12 +5,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::embed::{Used, load_network};
-use super::embedded;
+use super::embedded::{self, Searched};
 use super::match_::{self, Verdicts};
 use crate::artifact::{Calibration, Distance, Image, IndexRows, read_json};
 use crate::nn::{EMBED_BATCH, Network};
 use crate::search::knn::{Hit, Wanted};
-use crate::search::{ExactSearch, Judge, Vectors, overlap};
+use crate::search::{Judge, Vectors, overlap};
 use crate::stage::StageError;
 
 pub use crate::search::Answer;
@@ -23,8 +23,8 @@ const FEW: usize = 8;
 pub struct AskFiles {
     /// `model.json` and `model.safetensors`.
     pub model: [PathBuf; 2],
-    /// `index.json` and `index.arrow`.
-    pub index: [PathBuf; 2],
+    /// `index.json`, `index.arrow` and, where the search needs it, `graph.bin`.
+    pub index: [PathBuf; 3],
     /// `calibration.json`.
     pub calibration: PathBuf,
     /// How the stage `match` judged.
@@ -43,6 +43,7 @@ pub struct Asker {
     vectors: Vectors<'static>,
     classes: Vec<String>,
     distance: Distance,
+    searched: Searched,
     judge: Judge,
     params: match_::Params,
 }
@@ -53,8 +54,8 @@ impl Asker {
     /// # Errors
     /// If a file can't be read, or they don't belong together.
     pub fn open(files: AskFiles) -> Result<Self, StageError> {
-        let AskFiles { model, index: [info, rows], calibration, params, backend, numerics } = files;
-        let (mut index, info) = embedded::open_index(&info, &rows)?;
+        let AskFiles { model, index: [info, rows, graph], calibration, params, backend, numerics } = files;
+        let (mut index, info, searched) = embedded::open_index(&info, &rows, &graph)?;
         let calibration: Calibration = read_json(&calibration)?;
         let judge = Verdicts::of(&params, &calibration, info.metric)?.judge;
         let (_, network) = load_network([&model[0], &model[1]], &backend, numerics.as_deref())?;
@@ -69,7 +70,8 @@ impl Asker {
         embedded::searchable("indexed vector", &index.vectors, index.dim, &index.example_id, info.metric)?;
         let vectors = Vectors::owning(std::mem::take(&mut index.vectors), index.dim, info.metric);
         let vectors = vectors.map_err(|error| embedded::unsearchable(&error))?;
-        Ok(Self { network, used, index, vectors, classes: info.classes, distance: info.metric, judge, params })
+        let (classes, distance) = (info.classes, info.metric);
+        Ok(Self { network, used, index, vectors, classes, distance, searched, judge, params })
     }
 
     /// Height, width and channels of an image.
@@ -178,12 +180,13 @@ impl Asker {
         let wanted: Vec<Wanted> = excluded.iter().map(|excluded| Wanted { k, excluded: excluded.clone() }).collect();
         let judge = |_: usize, hits: &[Hit]| {
             let answer = self.judge.answer(&self.index, hits, kept);
-            let settled = self.judge.is_settled(&rows, hits, &answer);
+            // Which candidates a search finds may hang on any bit.
+            let settled = self.searched.is_exact() && self.judge.is_settled(&rows, hits, &answer);
             (answer, settled)
         };
         let few = ids.len() <= FEW;
         let search =
-            if few { ExactSearch::unprepared(rows, self.distance) } else { ExactSearch::new(rows, self.distance) };
+            if few { self.searched.for_few(rows, self.distance) } else { self.searched.among(rows, self.distance) };
         let found = search.stopped_by(stop).map(asked.rows(), &wanted, judge);
         found.map_err(|error| embedded::unsearchable(&error))
     }

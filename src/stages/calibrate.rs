@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use rayon::prelude::*;
 
-use super::embedded::{self, INDEX_FILES, QUERY_FILES};
+use super::embedded::{self, INDEX_FILES, QUERY_FILES, Searched};
 use super::slice::Slice;
 use crate::artifact::{
     Calibration as CalibrationFile, Cutpoint, Embeddings, ImageSet, IndexInfo, IndexRows, Target, Thresholds,
@@ -17,7 +17,7 @@ use crate::artifact::{
 use crate::metric::reliability::{Judgement, calibration_error};
 use crate::params;
 use crate::search::knn::Wanted;
-use crate::search::{CalibrationMetric, Counting, Curve, ExactSearch, Isotonic, Judged, Matcher, overlap};
+use crate::search::{CalibrationMetric, Counting, Curve, Isotonic, Judged, Matcher, overlap};
 use crate::stage::{
     CalibrationFacts, Ctx, EmbeddingsFacts, Facts, IndexFacts, InputFacts, Kind, ParamIssue, Port, Stage, StageError,
 };
@@ -112,11 +112,11 @@ impl Stage for Calibrate {
     }
 
     fn run(params: &Params, ctx: &mut Ctx<'_>) -> Result<(), StageError> {
-        let (index, index_info) = embedded::read_index(ctx)?;
+        let (index, index_info, searched) = embedded::read_searched(ctx)?;
         let (queries, _) = embedded::read(ctx, "queries", params.slice)?;
         let trained = ImageSet::read(ctx.input("queries", ImageSet::TRAINED_ON))?;
         ctx.stop_if_cancelled()?;
-        let (judged, distances) = judge(params, ctx, &index, &index_info, &queries)?;
+        let (judged, distances) = judge(params, ctx, (&index, &index_info, &searched), &queries)?;
         let curve = Curve::new(&judged, distances, index_info.metric, &params.counting);
         let Some(optimal) = curve.optimal(&params.metric) else {
             return Err(StageError::failed("no query has a neighbour, so there is no threshold to choose from")
@@ -200,8 +200,7 @@ fn judgements(judged: &[Judged], isotonic: &Isotonic) -> Vec<Judgement> {
 fn judge(
     params: &Params,
     ctx: &Ctx<'_>,
-    index: &IndexRows,
-    info: &IndexInfo,
+    (index, info, searched): (&IndexRows, &IndexInfo, &Searched),
     queries: &Embeddings,
 ) -> Result<(Vec<Judged>, Vec<f32>), StageError> {
     let rows = embedded::searchable("indexed vector", &index.vectors, index.dim, &index.example_id, info.metric)?;
@@ -210,8 +209,10 @@ fn judge(
     let relevant = overlap::relevant(&index.label, &queries.label, &same);
     let k = params.matcher.k();
     let wanted: Vec<Wanted> = same.into_iter().map(|excluded| Wanted { k, excluded }).collect();
-    let neighbours = ExactSearch::new(rows.rows(), info.metric)
-        .stopped_by(&|| ctx.cancelled())
+    let stop = || ctx.cancelled();
+    let neighbours = searched
+        .among(rows.rows(), info.metric)
+        .stopped_by(&stop)
         .map(asked.rows(), &wanted, |_, hits| {
             hits.iter().map(|hit| (index.label[hit.row as usize], hit.distance)).collect::<Vec<_>>()
         })

@@ -3,19 +3,21 @@
 use std::ops::Range;
 use std::path::Path;
 
-use super::index::Search;
 use super::slice::Slice;
-use crate::artifact::{Distance, Embeddings, EmbeddingsInfo, ImageSet, IndexInfo, IndexRows, ModelUse, read_json};
+use crate::artifact::{
+    Distance, Embeddings, EmbeddingsInfo, Graph, ImageSet, IndexInfo, IndexRows, ModelUse, read_json,
+};
 use crate::base::param;
-use crate::search::{SearchError, Vectors};
+use crate::search::distance::Rows;
+use crate::search::{GraphSearch, Search, SearchError, Searcher, Vectors};
 use crate::stage::{Ctx, EmbeddingsFacts, IndexFacts, ParamIssue, StageError};
 
 /// Files that a port of embeddings reads.
 pub(super) const EMBEDDINGS_FILES: &[&str] = &["embeddings.parquet", EmbeddingsInfo::FILE];
 /// Files that a port of queries reads: also which of them the model was trained on.
 pub(super) const QUERY_FILES: &[&str] = &["embeddings.parquet", EmbeddingsInfo::FILE, ImageSet::TRAINED_ON];
-/// Files that a port of an index reads.
-pub(super) const INDEX_FILES: &[&str] = &["index.arrow", "index.json"];
+/// Files that a port of an index reads; the last is there only where the search needs it.
+pub(super) const INDEX_FILES: &[&str] = &["index.arrow", "index.json", Graph::FILE];
 
 /// The pool positions that a slice selects of those embedded; `None` while these are unknown.
 pub(super) fn select(slice: Slice, embedded: Option<&Range<usize>>) -> Result<Option<Range<usize>>, ParamIssue> {
@@ -53,17 +55,61 @@ pub(super) fn read(ctx: &Ctx<'_>, port: &str, slice: Slice) -> Result<(Embedding
     Ok((rows, info))
 }
 
-/// Reads an index through the port `index`; whoever does compares a query with every row of it.
+/// Reads an index through the port `index`, for whoever compares a query with every row of it.
 pub(super) fn read_index(ctx: &Ctx<'_>) -> Result<(IndexRows, IndexInfo), StageError> {
-    open_index(ctx.input("index", "index.json"), ctx.input("index", "index.arrow"))
+    let (rows, info, _) = open_rows(ctx.input("index", "index.json"), ctx.input("index", "index.arrow"))?;
+    Ok((rows, info))
 }
 
-/// Reads an index from `index.json` and `index.arrow`.
-pub(super) fn open_index(info: &Path, rows: &Path) -> Result<(IndexRows, IndexInfo), StageError> {
+/// How an index is searched, with what that needs.
+pub(super) struct Searched {
+    search: Search,
+    graph: Option<GraphSearch>,
+}
+
+impl Searched {
+    /// Whether every row is compared.
+    pub(super) fn is_exact(&self) -> bool {
+        self.search == Search::Exact
+    }
+
+    /// The search among the index's rows.
+    pub(super) fn among<'a>(&'a self, rows: Rows<'a>, distance: Distance) -> Searcher<'a> {
+        Searcher::new(rows, distance, &self.search, self.graph.as_ref())
+    }
+
+    /// The same for a few queries.
+    pub(super) fn for_few<'a>(&'a self, rows: Rows<'a>, distance: Distance) -> Searcher<'a> {
+        Searcher::for_few(rows, distance, &self.search, self.graph.as_ref())
+    }
+}
+
+/// Reads an index through the port `index`, for whoever searches it as its spec says.
+pub(super) fn read_searched(ctx: &Ctx<'_>) -> Result<(IndexRows, IndexInfo, Searched), StageError> {
+    let [info, rows, graph] = ["index.json", "index.arrow", Graph::FILE].map(|file| ctx.input("index", file));
+    open_index(info, rows, graph)
+}
+
+/// Reads an index from `index.json`, `index.arrow` and, where its search needs one, `graph.bin`.
+pub(super) fn open_index(
+    info: &Path,
+    rows: &Path,
+    graph: &Path,
+) -> Result<(IndexRows, IndexInfo, Searched), StageError> {
+    let (rows, info, search) = open_rows(info, rows)?;
+    let graph = match search {
+        Search::Hnsw(_) => Some(GraphSearch::new(Graph::read(graph, rows.label.len())?)),
+        _ => None,
+    };
+    Ok((rows, info, Searched { search, graph }))
+}
+
+fn open_rows(info: &Path, rows: &Path) -> Result<(IndexRows, IndexInfo, Search), StageError> {
     let info: IndexInfo = read_json(info)?;
-    match param::from_json::<Search>(&info.search.as_str().into()) {
-        Ok(Search::Exact) => Ok((IndexRows::read(rows)?, info)),
-        Err(_) => {
+    let settings = info.structure.as_ref().map_or_else(|| info.search.as_str().into(), |made| made.settings.clone());
+    match param::from_json::<Search>(&settings) {
+        Ok(search) if search != Search::Auto => Ok((IndexRows::read(rows)?, info, search)),
+        _ => {
             let message = format!("the index is to be searched by `{}`, which this program does not know", info.search);
             Err(StageError::failed(message).with_help("use the simpipe that made it, or make the index again"))
         }

@@ -2,18 +2,14 @@
 
 use super::embedded::{self, EMBEDDINGS_FILES};
 use super::slice::Slice;
-use crate::artifact::{self, DatasetInfo, Distance, IndexInfo, IndexRows, read_json, write_json};
+use crate::artifact::{
+    self, DatasetInfo, Distance, Graph, IndexInfo, IndexRows, IndexStructure, read_json, write_json,
+};
+use crate::base::param::{Param, View};
+use crate::params;
+use crate::search::distance::Rows;
+use crate::search::{GraphSearch, SearchError, Searcher, hnsw, recall, searcher};
 use crate::stage::{Ctx, Facts, IndexFacts, InputFacts, Kind, ParamIssue, Port, Stage, StageError};
-use crate::{choice, params};
-
-choice! {
-    /// How an index is searched.
-    pub enum Search {
-        /// Every vector is compared: the answer is exact and needs no structure beside the vectors.
-        #[aka("flat", "brute_force", "linear", "nmslib", "FlatL2", "IndexFlatL2")]
-        "exact" => Exact,
-    }
-}
 
 params! {
     /// Which embeddings are indexed, and how near is measured.
@@ -31,6 +27,8 @@ params! {
     }
 }
 
+pub use crate::search::Search;
+
 /// The stage.
 #[derive(Debug)]
 pub struct Index;
@@ -43,6 +41,7 @@ impl Stage for Index {
     const VERSION: u32 = 2;
     const OUTPUT: Kind = Kind::Index;
     const FILES: &'static [&'static str] = &["index.arrow", "index.json"];
+    const OPTIONAL_FILES: &'static [&'static str] = &[Graph::FILE];
     type Params = Params;
 
     fn ports(_params: &Params) -> Vec<Port> {
@@ -59,11 +58,15 @@ impl Stage for Index {
         if let Some(issue) = embedded::foreign("embeddings", Some(&embeddings.pool.dataset), home, "dataset") {
             return Err(vec![issue]);
         }
+        let distance = params.distance.unwrap_or(embeddings.distance);
+        if let Some(issue) = refused(&params.search, distance) {
+            return Err(vec![issue]);
+        }
         Ok(Facts::Index(IndexFacts {
             pool: embeddings.pool.clone(),
             range,
             dim: embeddings.dim,
-            distance: params.distance.unwrap_or(embeddings.distance),
+            distance,
             model_use: embeddings.model_use.clone(),
         }))
     }
@@ -72,16 +75,20 @@ impl Stage for Index {
         let dataset: DatasetInfo = read_json(ctx.input("dataset", "dataset.json"))?;
         let (rows, info) = embedded::read(ctx, "embeddings", params.slice)?;
         let metric = params.distance.unwrap_or(info.distance);
-        let scaled = embedded::searchable("embedding", &rows.values, rows.dim, &rows.example_id, metric)?.into_scaled();
+        let vectors = embedded::searchable("embedding", &rows.values, rows.dim, &rows.example_id, metric)?;
+        let search = params.search.of(rows.len(), metric);
+        let stop = || ctx.cancelled();
+        let made = make(&search, vectors.rows(), metric, &stop).map_err(|error| embedded::unsearchable(&error))?;
+        let scaled = vectors.into_scaled();
+        expect_recall(&search, made.recall)?;
         let index = IndexInfo {
             format: artifact::FORMAT,
             metric,
-            search: params.search.name().to_owned(),
+            search: search.name().to_owned(),
             count: rows.len(),
             dim: rows.dim,
-            recall: match params.search {
-                Search::Exact => 1.0,
-            },
+            recall: made.recall,
+            structure: made.structure,
             normalized: scaled.is_some(),
             model_use: info.model_use,
             classes: dataset.classes,
@@ -96,6 +103,70 @@ impl Stage for Index {
         };
         rows.write(&ctx.output("index.arrow"))?;
         write_json(&ctx.output("index.json"), &index)?;
+        if let Some(graph) = made.graph {
+            graph.write(&ctx.output(Graph::FILE))?;
+        }
+        if index.structure.is_some() {
+            ctx.metric("recall", index.recall);
+        }
         Ok(())
     }
+}
+
+/// A search that does not work with the distance.
+fn refused(search: &Search, distance: Distance) -> Option<ParamIssue> {
+    let known: Vec<&str> = search.refuses(distance)?.iter().map(|distance| distance.name()).collect();
+    let (name, distance) = (search.name(), distance.name());
+    let help = format!("choose `distance` among {}, or `search = \"exact\"`, which works with all", known.join(", "));
+    Some(
+        ParamIssue::new("search", format!("the search `{name}` does not work with the distance `{distance}`"))
+            .help(help),
+    )
+}
+
+/// What a search needs, and how much it finds.
+struct Made {
+    graph: Option<Graph>,
+    recall: f64,
+    structure: Option<IndexStructure>,
+}
+
+fn make(
+    search: &Search,
+    rows: Rows<'_>,
+    distance: Distance,
+    stop: &(dyn Fn() -> bool + Sync),
+) -> Result<Made, SearchError> {
+    if *search == Search::Exact {
+        return Ok(Made { graph: None, recall: 1.0, structure: None });
+    }
+    let graph = match search {
+        Search::Hnsw(params) => Some(hnsw::graph(rows, distance, params, stop)?),
+        _ => None,
+    };
+    let structure = IndexStructure {
+        settings: search.write(View::Full),
+        bytes_per_vector: searcher::bytes_per_vector(search, rows.dim(), rows.len(), graph.as_ref()),
+    };
+    let walked = graph.clone().map(GraphSearch::new);
+    let searcher = Searcher::new(rows, distance, search, walked.as_ref()).stopped_by(stop);
+    let recall = recall::recall(rows, distance, &searcher, stop)?;
+    Ok(Made { graph, recall, structure: Some(structure) })
+}
+
+/// A search that finds less than is asked of it is no result.
+fn expect_recall(search: &Search, recall: f64) -> Result<(), StageError> {
+    let Some(least) = search.min_recall().filter(|least| recall < *least) else { return Ok(()) };
+    let message = format!(
+        "the search `{}` finds {:.1} % of the {} nearest of {} indexed vectors at most, `min-recall` is {least}",
+        search.name(),
+        100.0 * recall,
+        recall::NEAREST,
+        recall::SAMPLED
+    );
+    let help = match search {
+        Search::Hnsw(_) => "raise `search-width`, `build-width` or `links`, or ask for less",
+        _ => "raise `candidates`, take another search, or ask for less",
+    };
+    Err(StageError::failed(message).with_help(help))
 }

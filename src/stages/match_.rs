@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::calibrate::matcher_path;
-use super::embedded::{self, INDEX_FILES, QUERY_FILES};
+use super::embedded::{self, INDEX_FILES, QUERY_FILES, Searched};
 use super::leak::{self, Leaks};
 use super::slice::Slice;
 use crate::artifact::{
@@ -125,7 +125,7 @@ impl Stage for Match {
     }
 
     fn run(params: &Params, ctx: &mut Ctx<'_>) -> Result<(), StageError> {
-        let (index, info) = embedded::read_index(ctx)?;
+        let (index, info, searched) = embedded::read_searched(ctx)?;
         let (queries, _) = embedded::read(ctx, "queries", params.slice)?;
         let calibration: Calibration = read_json(ctx.input("calibration", "calibration.json"))?;
         let verdicts = Verdicts::of(params, &calibration, info.metric)?;
@@ -135,7 +135,7 @@ impl Stage for Match {
         let leaks = Leaks::find(ctx, &index, &queries, &kept)?;
         leaks.judge(ctx, &queries, params.allow_overlap)?;
         ctx.stop_if_cancelled()?;
-        let judged = verdicts.judge(ctx, &index, &queries, &excluded, params.neighbours)?;
+        let judged = verdicts.judge(ctx, (&index, &searched), &queries, &excluded, params.neighbours)?;
 
         let mut metrics = metrics(&judged, &leaks.tainted(), params.neighbours);
         metrics.extend(leaks.metrics());
@@ -250,7 +250,7 @@ impl<'a> Verdicts<'a> {
     fn judge(
         &self,
         ctx: &Ctx<'_>,
-        index: &IndexRows,
+        (index, searched): (&IndexRows, &Searched),
         queries: &Embeddings,
         excluded: &[Arc<[u32]>],
         neighbours: usize,
@@ -275,7 +275,21 @@ impl<'a> Verdicts<'a> {
         };
         let stop = || ctx.cancelled();
         let search = ExactSearch::new(rows.rows(), self.distance).stopped_by(&stop);
-        search.map(asked.rows(), &wanted, judge).map_err(|error| embedded::unsearchable(&error))
+        let mut judged = search.map(asked.rows(), &wanted, judge).map_err(|error| embedded::unsearchable(&error))?;
+        if !searched.is_exact() {
+            // Metrics are of the embedding, and as deep as they need; answers are what the index's own search finds, which
+            // hangs on how much it is asked for.
+            let k = self.judge.depth(neighbours).saturating_add(1);
+            let wanted: Vec<Wanted> =
+                excluded.iter().map(|excluded| Wanted { k, excluded: excluded.clone() }).collect();
+            let row = |query: usize, hits: &[Hit]| {
+                self.row(index, queries.example_id[query], queries.label[query], hits, neighbours)
+            };
+            let searcher = searched.among(rows.rows(), self.distance).stopped_by(&stop);
+            let rows = searcher.map(asked.rows(), &wanted, row).map_err(|error| embedded::unsearchable(&error))?;
+            judged.iter_mut().zip(rows).for_each(|(judged, row)| judged.row = row);
+        }
+        Ok(judged)
     }
 
     fn row(&self, index: &IndexRows, query_id: u64, label: i32, hits: &[Hit], neighbours: usize) -> MatchRow {

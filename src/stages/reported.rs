@@ -50,6 +50,12 @@ const OWN: &[(&str, &str, &str)] = &[
     ("train", "epochs", "Epochs that were trained, a count; only with `early-stopping`."),
     ("train", "parameters", "Numbers in the network's weights, those that are not trained included."),
     (
+        "index",
+        "recall",
+        "The share of the ten nearest indexed vectors that the search of the index finds, over a sample of 1,000 of them, each \
+         without itself; only of a search that is not exact. A vector that is as far as the tenth counts as one.",
+    ),
+    (
         "calibrate",
         "optimal.distance",
         "The distance threshold of the cutpoint `optimal`: the farthest of those with the best value of the calibration's \

@@ -33,6 +33,7 @@ use crate::stage::{
 mod cosine;
 mod leaks;
 mod many_classes;
+mod searched;
 
 /// What a stage left beside its files.
 pub(super) type Outcome = Result<(BTreeMap<String, f64>, Vec<String>), StageError>;

@@ -17,7 +17,6 @@ struct Asked {
     project: Project,
     folder: PathBuf,
     rows: Vec<MatchRow>,
-    images: Vec<Image>,
     classes: Vec<String>,
 }
 
@@ -34,7 +33,7 @@ impl Asked {
         std::fs::create_dir_all(&folder).unwrap();
         images.iter().enumerate().for_each(|(at, image)| save(&folder.join(format!("{at:04}.png")), image));
         let classes = index["classes"].as_array().unwrap().iter().map(|name| name.as_str().unwrap().to_owned());
-        Self { classes: classes.collect(), project, folder, rows, images }
+        Self { classes: classes.collect(), project, folder, rows }
     }
 
     fn path(&self, at: usize) -> String {
@@ -193,7 +192,6 @@ fn pictures_that_can_not_be_asked_about_are_told_of() {
     assert!(asked.refused(&["nobody", &asked.path(0)], 2).contains("no run `nobody`"));
     let found = asked.refused(&["latest", &asked.path(0), "--stage", "matc"], 2);
     assert!(found.contains("no stage `match` called `matc`") && found.contains("`match`"), "{found}");
-    let _ = &asked.images;
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde_json::Value as Json;
 
-use crate::artifact::{Examples, FileNames, Image};
+use crate::artifact::{Examples, FileNames, Graph, Image};
 use crate::base::digest::Digest;
 use crate::base::param;
 use crate::error::Error;
@@ -94,9 +94,10 @@ impl<'a> StoredMatch<'a> {
         let queries = self.run.behind(self.stage, "queries", "embeddings.parquet")?;
         let parts = queries.key_parts.as_ref();
         let backend = parts.and_then(|parts| parts.backend.as_deref()?.split('/').next()).unwrap_or("flex").to_owned();
+        let graph = self.run.file(self.index, Graph::FILE)?;
         Ok(AskFiles {
             model: [file(self.model, "model.json")?, file(self.model, "model.safetensors")?],
-            index: [file(self.index, "index.json")?, file(self.index, "index.arrow")?],
+            index: [file(self.index, "index.json")?, file(self.index, "index.arrow")?, graph.unwrap_or_default()],
             calibration: file(self.calibration, "calibration.json")?,
             params,
             backend: if crate::nn::device::to_device(&backend).is_ok() { backend } else { "flex".to_owned() },

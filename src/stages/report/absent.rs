@@ -44,6 +44,7 @@ pub(super) fn index(dim: usize, metric: Distance) -> IndexInfo {
         count: 0,
         dim,
         recall: 0.0,
+        structure: None,
         normalized: false,
         model_use: ModelUse::default(),
         classes: Vec::new(),

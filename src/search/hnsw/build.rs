@@ -1,0 +1,143 @@
+//! How a graph is built: batch by batch, each searched on the graph before it, links merged in order.
+
+use rayon::prelude::*;
+
+use super::super::SearchError;
+use super::super::drawn::{mixed, order};
+use super::super::method::Hnsw;
+use super::super::rough::Rough;
+use super::super::top_k::{key, position};
+use super::Layers;
+use super::walk::{Pool, Visited, beam};
+use crate::artifact::Graph;
+
+/// Layers of a vector above the lowest, at most.
+const MOST_LAYERS: u8 = 15;
+/// The share of all vectors that a batch has at most, as in ParlayANN: the vectors of one don't see each other.
+const LARGEST_BATCH: usize = 50;
+
+/// A vector's new links in a layer: each with how near it is.
+type Linked = (u8, Vec<u64>);
+
+/// Builds the graph.
+pub(in crate::search) fn build(
+    rough: &Rough<'_>,
+    params: &Hnsw,
+    stop: &(dyn Fn() -> bool + Sync),
+) -> Result<Graph, SearchError> {
+    let (count, links) = (rough.len(), params.links);
+    let levels: Vec<u8> = (0..count).map(|row| level(row, links)).collect();
+    let mut order = order(count);
+    // The highest comes first, so that every other one finds all its layers.
+    let Some(first) = (0..count).max_by_key(|at| (levels[order[*at] as usize], std::cmp::Reverse(*at))) else {
+        return Ok(Graph { links, ..Graph::default() });
+    };
+    order.swap(0, first);
+    let lists: usize = levels.iter().map(|level| usize::from(*level)).sum();
+    let mut layers = Layers::new(Graph {
+        links,
+        entry: order[0],
+        levels,
+        lowest: vec![Graph::NONE; 2 * links * count],
+        upper: vec![Graph::NONE; links * lists],
+    });
+    let pool = Pool::default();
+    let mut done = 1;
+    while done < count {
+        let size = done.min((count / LARGEST_BATCH).max(1)).min(count - done);
+        let batch = &order[done..done + size];
+        // A batch of many takes long: whoever wants to stop is asked for each of it.
+        let of_row = |row: &u32, visited: &mut Visited| match stop() {
+            true => Vec::new(),
+            false => neighbours(&layers, rough, params, *row, visited),
+        };
+        let found: Vec<Vec<Linked>> = batch.par_iter().map(|row| pool.with(|visited| of_row(row, visited))).collect();
+        if stop() {
+            return Err(SearchError::Stopped);
+        }
+        add(&mut layers, rough, batch, &found);
+        done += size;
+    }
+    Ok(layers.graph)
+}
+
+/// Where a vector belongs, layer by layer from above.
+fn neighbours(layers: &Layers, rough: &Rough<'_>, params: &Hnsw, row: u32, visited: &mut Visited) -> Vec<Linked> {
+    let (query, own) = (rough.row(row), layers.graph.levels[row as usize]);
+    let mut from = layers.descend(rough, query, own, visited);
+    let mut found = Vec::with_capacity(usize::from(own) + 1);
+    for layer in (0..=own.min(layers.top())).rev() {
+        from = beam(|row| layers.linked(row, layer), rough, query, &from, params.build_width, visited);
+        found.push((layer, chosen(rough, &from, params.links, params.links)));
+    }
+    found
+}
+
+/// Up to `most` of some candidates, nearest first: those that are nearer to the vector itself than to any that is chosen
+/// already, so that links lead into all directions (Malkov and Yashunin, algorithm 4); if these are fewer than `least`, the
+/// nearest of the others too.
+fn chosen(rough: &Rough<'_>, candidates: &[u64], least: usize, most: usize) -> Vec<u64> {
+    let (mut chosen, mut others, mut rows) = (Vec::with_capacity(most), Vec::new(), Vec::with_capacity(most));
+    for &candidate in candidates {
+        if chosen.len() == most {
+            return chosen;
+        }
+        if rough.is_nearer_to_any(position(candidate), key(candidate), &rows) {
+            others.push(candidate);
+        } else {
+            chosen.push(candidate);
+            rows.push(position(candidate));
+        }
+    }
+    let missing = least.saturating_sub(chosen.len());
+    chosen.extend(others.into_iter().take(missing));
+    chosen.sort_unstable();
+    chosen
+}
+
+/// Links a batch to the graph, and the graph to the batch.
+fn add(layers: &mut Layers, rough: &Rough<'_>, batch: &[u32], found: &[Vec<Linked>]) {
+    // Layer and vector that is linked to, how near the new one is, and the new one.
+    let mut back: Vec<(u64, u64)> = Vec::new();
+    for (&row, found) in batch.iter().zip(found) {
+        for (layer, linked) in found {
+            let rows: Vec<u32> = linked.iter().map(|near| position(*near)).collect();
+            layers.link(row, *layer, &rows);
+            // The rough distance is the same both ways, to the bit.
+            let with =
+                |near: u64| (u64::from(*layer) << 32 | u64::from(position(near)), near >> 32 << 32 | u64::from(row));
+            back.extend(linked.iter().map(|near| with(*near)));
+        }
+    }
+    back.par_sort_unstable();
+    let lists: Vec<&[(u64, u64)]> = back.chunk_by(|one, next| one.0 == next.0).collect();
+    let merged: Vec<(u8, u32, Vec<u32>)> = lists.par_iter().map(|list| merged(layers, rough, list)).collect();
+    merged.into_iter().for_each(|(layer, row, linked)| layers.link(row, layer, &linked));
+}
+
+/// The links of a vector with new ones to a batch.
+#[expect(clippy::cast_possible_truncation, reason = "both parts were put in as such")]
+fn merged(layers: &Layers, rough: &Rough<'_>, new: &[(u64, u64)]) -> (u8, u32, Vec<u32>) {
+    let (layer, row) = ((new[0].0 >> 32) as u8, new[0].0 as u32);
+    let links = layers.graph.links;
+    let most = if layer == 0 { 2 * links } else { links };
+    let mut all = Vec::new();
+    rough.to(rough.row(row), layers.linked(row, layer), &mut all);
+    all.extend(new.iter().map(|(_, near)| *near));
+    all.sort_unstable();
+    if all.len() > most {
+        all = chosen(rough, &all, links, most);
+    }
+    (layer, row, all.into_iter().map(position).collect())
+}
+
+/// The highest layer of a vector: each has one more with the probability `1 / links`, so that layers thin out as fast as
+/// links reach far. Drawn from its position alone.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "limited before")]
+#[expect(clippy::cast_precision_loss, reason = "53 bits")]
+fn level(row: usize, links: usize) -> u8 {
+    let drawn = ((mixed(row as u64 ^ 0x6c65_7665_6c73) >> 11) as f64 + 0.5) / (1_u64 << 53) as f64;
+    // Not `f64::ln`, which is another one on another system.
+    let level = -libm::log(drawn) / libm::log(links as f64);
+    level.min(f64::from(MOST_LAYERS)) as u8
+}

@@ -1,0 +1,70 @@
+//! How much of what is near a search finds, measured against the exact one.
+
+use super::SearchError;
+use super::distance::Rows;
+use super::drawn::sample;
+use super::knn::{ExactSearch, Hit, Wanted};
+use super::searcher::Searcher;
+use crate::artifact::Distance;
+
+/// Neighbours that are looked for.
+pub const NEAREST: usize = 10;
+/// Rows that are looked up, at most.
+pub const SAMPLED: usize = 1000;
+
+/// The share of the [`NEAREST`] nearest rows that a search finds, over a sample of [`SAMPLED`] rows, each without itself: the
+/// same sample for the same number of rows. A row that is as far as the last of the nearest counts as one. 1 where there is
+/// nothing to find.
+///
+/// # Errors
+/// If it is to stop.
+pub fn recall(
+    rows: Rows<'_>,
+    distance: Distance,
+    searcher: &Searcher<'_>,
+    stop: &(dyn Fn() -> bool + Sync),
+) -> Result<f64, SearchError> {
+    let drawn = sample(rows.len(), SAMPLED);
+    let values: Vec<f32> = drawn.iter().flat_map(|row| rows.row(*row as usize)).copied().collect();
+    let asked = Rows::checked(&values, rows.dim());
+    let wanted: Vec<Wanted> = drawn.iter().map(|row| Wanted { k: NEAREST, excluded: [*row].into() }).collect();
+    let last = |_: usize, hits: &[Hit]| (hits.len(), hits.last().map_or(0.0, |hit| hit.distance));
+    let exact = ExactSearch::new(rows, distance).stopped_by(stop).map(asked, &wanted, last)?;
+    let near_enough = |query: usize, hits: &[Hit]| {
+        let (_, last) = exact[query];
+        let is_near = |hit: &&Hit| {
+            if distance.larger_is_nearer() { hit.distance >= last } else { hit.distance <= last }
+        };
+        hits.iter().filter(is_near).count()
+    };
+    let found: usize = searcher.map(asked, &wanted, near_enough)?.into_iter().sum();
+    let there: usize = exact.iter().map(|(count, _)| count).sum();
+    #[expect(clippy::cast_precision_loss, reason = "at most ten thousand")]
+    let share = found as f64 / there as f64;
+    Ok(if there == 0 { 1.0 } else { share })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::param;
+    use crate::search::method::Search;
+
+    #[test]
+    fn exact_search_finds_all_and_a_coarse_one_does_not() {
+        let values = crate::search::drawn::numbers(2000 * 8);
+        let rows = Rows::new(&values, 8).unwrap();
+        let of = |search: &Search, distance| {
+            recall(rows, distance, &Searcher::new(rows, distance, search, None), &|| false).unwrap()
+        };
+        assert_eq!(of(&Search::Exact, Distance::Euclidean), 1.0);
+        assert_eq!(of(&Search::Exact, Distance::InnerProduct), 1.0);
+        // Eight bits are hardly enough to tell 2,000 rows apart.
+        let coarse: Search = param::from_json(&serde_json::json!({ "binary": { "candidates": 1 } })).unwrap();
+        let share = of(&coarse, Distance::Cosine);
+        assert!((0.05..0.9).contains(&share), "{share}");
+        let none = Rows::new(&[], 0).unwrap();
+        let searcher = Searcher::new(none, Distance::Cosine, &Search::Exact, None);
+        assert_eq!(recall(none, Distance::Cosine, &searcher, &|| false).unwrap(), 1.0);
+    }
+}

@@ -1,0 +1,108 @@
+use serde_json::json;
+
+use super::*;
+use crate::base::param;
+use crate::search::{Vectors, hnsw};
+
+/// Unit vectors around ten centres, as a trained network leaves them.
+fn embeddings(count: usize, dim: usize, seed: u64) -> Vec<f32> {
+    use rand::RngExt;
+    let draw = |rng: &mut dyn FnMut() -> f32| rng() + rng() - 1.0;
+    let mut centres = crate::base::seed::Seed::of_stage(99, "test", None).rng("centres", &[]);
+    let centres: Vec<f32> = (0..10 * dim).map(|_| draw(&mut || centres.random::<f32>())).collect();
+    let mut rng = crate::base::seed::Seed::of_stage(seed, "test", None).rng("rows", &[]);
+    let number = |at: usize| centres[at / dim % 10 * dim + at % dim] + 1.5 * draw(&mut || rng.random::<f32>());
+    (0..count * dim).map(number).collect()
+}
+
+fn methods() -> Vec<Search> {
+    let all =
+        json!(["exact", "hnsw", { "hnsw": { "links": 8, "build-width": 60, "search-width": 100 } }, "int8", "binary"]);
+    param::from_json(&all).unwrap()
+}
+
+fn share_found(exact: &[Vec<Hit>], found: &[Vec<Hit>]) -> f64 {
+    let pairs = || exact.iter().zip(found);
+    let all: usize = exact.iter().map(Vec::len).sum();
+    let same: usize = pairs().map(|(exact, found)| found.iter().filter(|hit| exact.contains(hit)).count()).sum();
+    same as f64 / all as f64
+}
+
+#[test]
+fn every_method_finds_what_is_near_with_the_distances_of_exact() {
+    let (values, asked) = (embeddings(3000, 64, 1), embeddings(100, 64, 2));
+    for distance in Distance::ALL {
+        let rows = Vectors::new(&values, 64, distance).unwrap();
+        let asked = Vectors::new(&asked, 64, distance).unwrap();
+        // The second is left out of what the third finds.
+        let wanted: Vec<Wanted> = (0..100)
+            .map(|at| Wanted { k: 10, excluded: if at % 3 == 0 { [1, 7, 20].into() } else { [].into() } })
+            .collect();
+        let exact = Searcher::new(rows.rows(), distance, &Search::Exact, None).nearest(asked.rows(), &wanted).unwrap();
+        for search in methods() {
+            let graph = match &search {
+                Search::Hnsw(params) if search.refuses(distance).is_none() => {
+                    Some(GraphSearch::new(hnsw::graph(rows.rows(), distance, params, &|| false).unwrap()))
+                }
+                _ => None,
+            };
+            let searcher = Searcher::new(rows.rows(), distance, &search, graph.as_ref());
+            let found = searcher.nearest(asked.rows(), &wanted).unwrap();
+            let least = if search.refuses(distance).is_some() || search == Search::Exact { 1.0 } else { 0.9 };
+            let share = share_found(&exact, &found);
+            assert!(share >= least, "{} {}: {share}", search.name(), distance.name());
+            assert!(
+                found.iter().zip(&wanted).all(
+                    |(hits, wanted)| hits.len() == 10 && hits.iter().all(|hit| !wanted.excluded.contains(&hit.row))
+                )
+            );
+            // As deep as the index, all of it is found.
+            let all = vec![Wanted { k: 4000, excluded: [].into() }; 100];
+            let deep = searcher.map(asked.rows(), &all, |_, hits| hits.len()).unwrap();
+            assert_eq!(deep, [3000; 100], "{}", search.name());
+            let few = Searcher::for_few(rows.rows(), distance, &search, graph.as_ref());
+            assert!(share_found(&exact, &few.nearest(asked.rows(), &wanted).unwrap()) >= least);
+        }
+    }
+}
+
+#[test]
+fn copies_and_tiny_indexes_are_searched_too() {
+    // Twenty times the same ten rows: walks could end among copies.
+    let ten = embeddings(10, 16, 3);
+    let values = ten.repeat(60);
+    let rows = Vectors::new(&values, 16, Distance::Cosine).unwrap();
+    let asked = Vectors::new(&ten, 16, Distance::Cosine).unwrap();
+    let wanted = vec![Wanted { k: 70, excluded: [].into() }; 10];
+    for search in methods() {
+        for count in [1, 2, 3, 600] {
+            let rows = Rows::new(rows.rows().span(0..count), 16).unwrap();
+            let graph = if let Search::Hnsw(params) = &search {
+                Some(GraphSearch::new(hnsw::graph(rows, Distance::Cosine, params, &|| false).unwrap()))
+            } else {
+                None
+            };
+            let found =
+                Searcher::new(rows, Distance::Cosine, &search, graph.as_ref()).nearest(asked.rows(), &wanted).unwrap();
+            let whole = |hits: &Vec<Hit>| hits.len() == 70.min(count) && hits.is_sorted_by_key(|hit| hit.distance);
+            assert!(found.iter().all(whole), "{} {count}", search.name());
+        }
+    }
+    let none = Rows::new(&[], 0).unwrap();
+    let found = Searcher::new(none, Distance::Cosine, &methods()[3], None).nearest(asked.rows(), &wanted).unwrap();
+    assert!(found.iter().all(Vec::is_empty));
+}
+
+#[test]
+fn a_search_stops_when_it_is_asked_to() {
+    let values = embeddings(500, 8, 4);
+    let rows = Vectors::new(&values, 8, Distance::Euclidean).unwrap();
+    let wanted = vec![Wanted { k: 3, excluded: [].into() }; 500];
+    for search in methods() {
+        let searcher = Searcher::new(rows.rows(), Distance::Euclidean, &search, None).stopped_by(&|| true);
+        assert_eq!(searcher.nearest(rows.rows(), &wanted).unwrap_err(), SearchError::Stopped);
+    }
+    let params = param::defaults();
+    let stopped = hnsw::graph(rows.rows(), Distance::Euclidean, &params, &|| true);
+    assert_eq!(stopped.unwrap_err(), SearchError::Stopped);
+}
