@@ -41,6 +41,7 @@ mod store;
 mod sweep;
 mod tag;
 mod threads;
+mod tile;
 mod toml_text;
 mod words;
 

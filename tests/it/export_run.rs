@@ -245,3 +245,49 @@ fn mlflow_has_what_was_sent() {
     expected.sort_by(f64::total_cmp);
     assert_eq!(losses, expected);
 }
+
+#[test]
+fn embeddings_are_read_by_numpy_and_the_projector_gets_all_that_it_names() {
+    let project = Project::new();
+    let run = project.run(&PLAIN_REPORT).json;
+    let dir = project.root().join(run["dir"].as_str().unwrap());
+    let rows = simpipe::artifact::Embeddings::read(&dir.join("embed-validation/embeddings.parquet")).unwrap();
+    let npz = at(&project, "all.npz");
+    let report = export(&project, &["--format", "npz", "--output", &npz], 0);
+    assert!(report["arrays"].as_array().unwrap().contains(&"embed-validation/labels".into()), "{report}");
+    let twice = at(&project, "twice.npz");
+    export(&project, &["--format", "npz", "--output", &twice], 0);
+    assert!(std::fs::read(&npz).unwrap() == std::fs::read(&twice).unwrap(), "the same bytes each time");
+    export(&project, &["--format", "npz", "--output", &npz], 2);
+
+    let folder = at(&project, "projector");
+    let report = export(&project, &["--projector", &folder], 0);
+    let config = std::fs::read_to_string(Path::new(&folder).join("projector_config.pbtxt")).unwrap();
+    for name in ["vectors.tsv", "metadata.tsv", "sprite.png"] {
+        assert!(config.contains(&format!("_path: \"embed-validation/{name}\"")), "{config}");
+        assert!(Path::new(&folder).join("embed-validation").join(name).is_file());
+    }
+    assert_eq!(report["vectors"], rows.len() + 200, "both stages `embed`");
+    let lines = |name: &str| std::fs::read_to_string(Path::new(&folder).join("embed-validation").join(name)).unwrap();
+    assert_eq!(
+        (lines("vectors.tsv").lines().count(), lines("metadata.tsv").lines().count()),
+        (rows.len(), rows.len() + 1)
+    );
+    let first: Vec<f32> =
+        lines("vectors.tsv").lines().next().unwrap().split('\t').map(|n| n.parse().unwrap()).collect();
+    assert_eq!(first, rows.row(0), "every bit is there");
+    export(&project, &["--projector", &folder], 2);
+
+    if let Some(mut python) = peers::python("export_npz", &["numpy"]) {
+        let code = "import json, sys, numpy as n; a = n.load(sys.argv[1]); e = a['embed-validation/embeddings']; \
+                    print(json.dumps([list(e.shape), str(e.dtype), float(e[3, 1]), a['embed-validation/labels'].tolist(), \
+                    a['embed-validation/example_ids'].tolist(), a['embed-validation/classes'].tolist()[0]]))";
+        let output = python.args(["-c", code, &npz]).output().unwrap();
+        let read: Json = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!((&read[0], &read[1]), (&serde_json::json!([rows.len(), rows.dim]), &"float32".into()));
+        assert_eq!(read[2].as_f64().unwrap() as f32, rows.row(3)[1]);
+        assert_eq!(read[3], serde_json::json!(rows.label));
+        assert_eq!(read[4], serde_json::json!(rows.example_id));
+        assert_eq!(read[5], "Airplane");
+    }
+}

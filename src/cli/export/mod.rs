@@ -4,10 +4,13 @@
 //! [`RunFormat`], and a line in [`RUN_FORMATS`].
 
 mod crate_metadata;
+mod embeddings;
 mod event_file;
 mod mlflow;
 mod mlflow_messages;
 mod model;
+mod npz;
+mod projector;
 mod ro_crate;
 mod safetensors;
 mod tensorboard;
@@ -42,6 +45,8 @@ use crate::runner::RunRecord;
   simpipe export paper --format safetensors --stage train --json
   simpipe export paper --ro-crate paper.zip
   simpipe export latest --tensorboard logs
+  simpipe export latest --projector logs/projector
+  simpipe export latest --format npz
   simpipe export latest --mlflow http://127.0.0.1:5000")]
 pub(super) struct ExportArgs {
     /// A run as `show` takes it: its id, the start of one, its folder, an experiment's name, a tag or `latest`.
@@ -49,7 +54,7 @@ pub(super) struct ExportArgs {
     /// What to write.
     #[arg(long, value_name = "FORMAT", default_value = "torch", value_parser = formats())]
     format: String,
-    /// The file; of `tensorboard` a folder, of `mlflow` the address of a server [default: the experiment's name with the
+    /// The file; of `tensorboard` and `projector` a folder, of `mlflow` the address of a server [default: the experiment's name with the
     /// format's ending, in the current folder].
     #[arg(long, short, value_name = "FILE")]
     output: Option<PathBuf>,
@@ -59,6 +64,9 @@ pub(super) struct ExportArgs {
     /// The same as `--format tensorboard --output DIR`: event files below a folder.
     #[arg(long, value_name = "DIR", group = "whole", conflicts_with_all = ["format", "output"])]
     tensorboard: Option<PathBuf>,
+    /// The same as `--format projector --output DIR`: embeddings for TensorBoard's Embedding Projector.
+    #[arg(long, value_name = "DIR", group = "whole", conflicts_with_all = ["format", "output"])]
+    projector: Option<PathBuf>,
     /// The same as `--format mlflow --output URL`: parameters, figures and tags to a server.
     #[arg(long, value_name = "URL", group = "whole", conflicts_with_all = ["format", "output"])]
     mlflow: Option<PathBuf>,
@@ -118,7 +126,12 @@ fn formats() -> PossibleValuesParser {
 impl ExportArgs {
     /// The format and its output, whichever way they are written.
     fn wish(&self) -> (&str, Option<&Path>) {
-        let options = [("ro-crate", &self.ro_crate), ("tensorboard", &self.tensorboard), ("mlflow", &self.mlflow)];
+        let options = [
+            ("ro-crate", &self.ro_crate),
+            ("tensorboard", &self.tensorboard),
+            ("projector", &self.projector),
+            ("mlflow", &self.mlflow),
+        ];
         let short = options.into_iter().find_map(|(name, output)| Some((name, Some(output.as_deref()?))));
         short.unwrap_or((&self.format, self.output.as_deref()))
     }

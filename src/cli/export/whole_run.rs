@@ -27,8 +27,13 @@ pub(super) trait RunFormat: Sync {
 }
 
 /// Every format of a whole run.
-pub(super) const RUN_FORMATS: &[&dyn RunFormat] =
-    &[&super::ro_crate::RoCrate, &super::tensorboard::Tensorboard, &super::mlflow::Mlflow];
+pub(super) const RUN_FORMATS: &[&dyn RunFormat] = &[
+    &super::ro_crate::RoCrate,
+    &super::tensorboard::Tensorboard,
+    &super::projector::Projector,
+    &super::npz::Npz,
+    &super::mlflow::Mlflow,
+];
 
 /// What was written or sent.
 pub(super) struct Sent {

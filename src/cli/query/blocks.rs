@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use crate::artifact::Image;
 use crate::cli::screen;
+use crate::cli::tile::colour;
 
 /// Characters that a picture is wide: as many pixels.
 const SIDE: usize = 12;
@@ -45,7 +46,8 @@ fn drawn(pictures: &[Image], colours: Colours) -> String {
                 text.push(' ');
             }
             for column in 0..SIDE {
-                let [above, below] = [2 * line, 2 * line + 1].map(|row| colour(picture, row, column));
+                let [above, below] =
+                    [2 * line, 2 * line + 1].map(|row| colour(picture.shape, &picture.pixels, (row, column), SIDE));
                 let (front, back) = (code(above, colours), code(below, colours));
                 // A string takes all that is written.
                 let _ = write!(text, "\x1b[38;{front};48;{back}m\u{2580}");
@@ -55,21 +57,6 @@ fn drawn(pictures: &[Image], colours: Colours) -> String {
         text.push('\n');
     }
     text
-}
-
-/// The mean colour of a block of a picture, which is laid out on [`SIDE`] x [`SIDE`] of them.
-fn colour(picture: &Image, row: usize, column: usize) -> [u8; 3] {
-    let shape = picture.shape;
-    let (height, width, channels) = (shape.height as usize, shape.width as usize, shape.channels as usize);
-    let part = |at: usize, length: usize| at * length / SIDE..((at + 1) * length / SIDE).max(at * length / SIDE + 1);
-    let (rows, columns) = (part(row, height), part(column, width));
-    let count = (rows.len() * columns.len()).max(1);
-    [0, 1, 2].map(|channel| {
-        let channel = channel.min(channels.saturating_sub(1));
-        let value = |y: usize, x: usize| picture.pixels.get((y * width + x) * channels + channel).copied().unwrap_or(0);
-        let of_row = |y: usize| columns.clone().map(|x| usize::from(value(y, x))).sum::<usize>();
-        u8::try_from(rows.clone().map(of_row).sum::<usize>() / count).unwrap_or(u8::MAX)
-    })
 }
 
 fn code([red, green, blue]: [u8; 3], colours: Colours) -> String {

@@ -1,0 +1,69 @@
+//! The embeddings of a run with what they are of, for formats that hand them on.
+
+use std::path::PathBuf;
+
+use super::whole_run::{StoredFile, StoredRun};
+use crate::artifact::{DatasetInfo, Embeddings, read_json};
+use crate::error::Error;
+use crate::runner::StageRecord;
+
+const TABLE: &str = "embeddings.parquet";
+
+/// What a stage `embed` has left.
+pub(super) struct StoredEmbeddings {
+    /// The stage's id; of a group behind the seed's: `seed-7/embed-test`.
+    pub(super) name: String,
+    pub(super) rows: Embeddings,
+    /// Class names by label.
+    pub(super) classes: Vec<String>,
+    /// The images, `examples.parquet`.
+    pub(super) examples: PathBuf,
+}
+
+impl StoredEmbeddings {
+    /// The class of a row.
+    pub(super) fn class(&self, row: usize) -> &str {
+        let label = self.rows.label.get(row).and_then(|label| usize::try_from(*label).ok());
+        label.and_then(|label| self.classes.get(label)).map_or("", String::as_str)
+    }
+}
+
+/// Those of every stage `embed`, in the order of the run.
+///
+/// # Errors
+/// If the run has none, or the store lacks something.
+pub(super) fn of(run: &StoredRun<'_>) -> Result<Vec<StoredEmbeddings>, Error> {
+    let embeds = run.record.stages.iter().filter(|stage| stage.stage == "embed" && stage.outcome.done());
+    let all = embeds.map(|stage| one(run, stage)).collect::<Result<Vec<_>, _>>()?;
+    if all.is_empty() {
+        let help = "its pipeline needs a stage `embed` that has ended";
+        return Err(Error::usage(format!("the run {} has no embeddings", run.record.run), help));
+    }
+    Ok(all)
+}
+
+fn one(run: &StoredRun<'_>, stage: &StageRecord) -> Result<StoredEmbeddings, Error> {
+    let images = stage.key_parts.as_ref().and_then(|parts| parts.inputs.get("dataset")?.get("examples.parquet"));
+    let made = |other: &&StageRecord| {
+        let file = other.files.iter().find(|(name, _)| name.as_str() == "examples.parquet");
+        other.outcome.done() && file.is_some_and(|(_, file)| Some(&file.digest) == images)
+    };
+    let dataset = run.record.stages.iter().find(made).ok_or_else(|| {
+        let message = format!("no stage of {} has left the images of `{}`", run.record.run, stage.id);
+        Error::usage(message, "run the experiment again")
+    })?;
+    let dataset = run.files(dataset)?;
+    let info: DatasetInfo = read_json(&path(&dataset, "dataset.json")?)?;
+    let seed = stage.seed.map_or_else(String::new, |seed| format!("seed-{seed}/"));
+    Ok(StoredEmbeddings {
+        name: format!("{seed}{}", stage.id),
+        rows: Embeddings::read(&path(&run.files(stage)?, TABLE)?)?,
+        classes: info.classes,
+        examples: path(&dataset, "examples.parquet")?,
+    })
+}
+
+fn path(files: &[StoredFile], name: &str) -> Result<PathBuf, Error> {
+    let file = files.iter().find(|file| file.name.as_str() == name);
+    file.map(|file| file.path.clone()).ok_or_else(|| Error::usage(format!("the result lacks `{name}`"), "run it again"))
+}
