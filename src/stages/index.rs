@@ -6,6 +6,7 @@ use crate::artifact::{
     self, DatasetInfo, Distance, Graph, IndexInfo, IndexRows, IndexStructure, read_json, write_json,
 };
 use crate::base::param::{Param, View};
+use crate::base::suggest;
 use crate::params;
 use crate::search::distance::Rows;
 use crate::search::{GraphSearch, SearchError, Searcher, hnsw, recall, searcher};
@@ -107,7 +108,7 @@ impl Stage for Index {
             graph.write(&ctx.output(Graph::FILE))?;
         }
         if index.structure.is_some() {
-            ctx.metric("recall", index.recall);
+            ctx.metric("neighbours_found", index.recall);
         }
         Ok(())
     }
@@ -117,7 +118,8 @@ impl Stage for Index {
 fn refused(search: &Search, distance: Distance) -> Option<ParamIssue> {
     let known: Vec<&str> = search.refuses(distance)?.iter().map(|distance| distance.name()).collect();
     let (name, distance) = (search.name(), distance.name());
-    let help = format!("choose `distance` among {}, or `search = \"exact\"`, which works with all", known.join(", "));
+    let known = suggest::one_of(&known);
+    let help = format!("it works with {known}; `search = \"exact\"` works with every distance");
     Some(
         ParamIssue::new("search", format!("the search `{name}` does not work with the distance `{distance}`"))
             .help(help),

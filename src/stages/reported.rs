@@ -51,7 +51,7 @@ const OWN: &[(&str, &str, &str)] = &[
     ("train", "parameters", "Numbers in the network's weights, those that are not trained included."),
     (
         "index",
-        "recall",
+        "neighbours_found",
         "The share of the ten nearest indexed vectors that the search of the index finds, over a sample of 1,000 of them, each \
          without itself; only of a search that is not exact. A vector that is as far as the tenth counts as one.",
     ),

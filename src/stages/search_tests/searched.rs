@@ -77,7 +77,7 @@ fn answers_come_through_the_search_of_the_index() {
             let (metrics, _) = index(&world, &search, "index").unwrap();
             let info: IndexInfo = read_json(&world.folder("index").join("index.json")).unwrap();
             let IndexStructure { settings, bytes_per_vector } = info.structure.unwrap();
-            assert_eq!((metrics["recall"], settings.get(&info.search).is_some()), (info.recall, true));
+            assert_eq!((metrics["neighbours_found"], settings.get(&info.search).is_some()), (info.recall, true));
             assert!(added.is_none_or(|added| bytes_per_vector == 4 * DIM + added), "{search}: {bytes_per_vector}");
             assert_eq!(world.folder("index").join(Graph::FILE).exists(), info.search == "hnsw", "{search}");
             let found = answers(&world, "index");
