@@ -4,7 +4,7 @@ use super::*;
 use crate::base::param;
 use crate::search::{Vectors, hnsw};
 
-/// Unit vectors around ten centres, as a trained network leaves them.
+/// Vectors around ten centres, as a trained network leaves them.
 fn embeddings(count: usize, dim: usize, seed: u64) -> Vec<f32> {
     use rand::RngExt;
     let draw = |rng: &mut dyn FnMut() -> f32| rng() + rng() - 1.0;

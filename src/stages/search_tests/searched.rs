@@ -81,7 +81,8 @@ fn answers_come_through_the_search_of_the_index() {
             assert!(added.is_none_or(|added| bytes_per_vector == 4 * DIM + added), "{search}: {bytes_per_vector}");
             assert_eq!(world.folder("index").join(Graph::FILE).exists(), info.search == "hnsw", "{search}");
             let found = answers(&world, "index");
-            let same = expected.iter().zip(&found).filter(|(exact, found)| exact == found).count();
+            let same =
+                expected.iter().zip(&found).filter(|(exact, found)| exact.neighbours == found.neighbours).count();
             assert!(same as f64 / 300.0 > if info.search == "binary" { 0.2 } else { 0.85 }, "{search}: {same} of 300");
             // Of what both have found the distances are the same, to the bit.
             for (exact, found) in expected.iter().zip(&found) {
