@@ -134,12 +134,7 @@ impl Examples {
     /// # Errors
     /// If they can't be read or there is no such example.
     pub fn read_images(path: &Path, example_ids: &[u64]) -> Result<Vec<Image>, ArtifactError> {
-        let images = Images::beside(path)?;
-        let image = |id: &u64| {
-            let place = images.find(*id)?;
-            Ok(Image { shape: place.shape, pixels: images.pixels(&place).to_vec() })
-        };
-        example_ids.iter().map(image).collect()
+        Images::beside(path)?.read(example_ids)
     }
 }
 

@@ -182,13 +182,22 @@ impl Images {
     /// If it can't be read or holds something else.
     pub fn open(folder: &Path) -> Result<Self, ArtifactError> {
         let unread = |error: std::io::Error| ArtifactError::io("read", folder, error);
-        let mut files = Vec::new();
+        let mut paths = Vec::new();
         for item in std::fs::read_dir(folder).map_err(unread)? {
             let path = item.map_err(unread)?.path();
             if path.extension().is_some_and(|extension| extension == "bin") {
-                files.push(SplitFile::open(path)?);
+                paths.push(path);
             }
         }
+        Self::of(folder, paths)
+    }
+
+    /// The images in these files of a folder `images/`, wherever they lie, such as in a store.
+    ///
+    /// # Errors
+    /// If they can't be read or hold something else.
+    pub fn of(folder: &Path, paths: impl IntoIterator<Item = PathBuf>) -> Result<Self, ArtifactError> {
+        let mut files = paths.into_iter().map(SplitFile::open).collect::<Result<Vec<_>, _>>()?;
         files.sort_by_key(|file| file.first);
         if let Some(two) = files.windows(2).find(|two| two[0].first + two[0].count > two[1].first) {
             let other = two[0].path.file_name().unwrap_or_default().to_string_lossy();
@@ -203,6 +212,18 @@ impl Images {
     /// As [`Self::open`].
     pub fn beside(examples: &Path) -> Result<Self, ArtifactError> {
         Self::open(&examples.with_file_name(IMAGES.trim_end_matches('/')))
+    }
+
+    /// The images of some examples, in the order asked for; an id may be asked for twice.
+    ///
+    /// # Errors
+    /// As [`Self::find`].
+    pub fn read(&self, example_ids: &[u64]) -> Result<Vec<Image>, ArtifactError> {
+        let image = |id: &u64| {
+            let place = self.find(*id)?;
+            Ok(Image { shape: place.shape, pixels: self.pixels(&place).to_vec() })
+        };
+        example_ids.iter().map(image).collect()
     }
 
     /// Where the image of an example is.

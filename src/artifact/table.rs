@@ -199,11 +199,6 @@ pub struct Columns {
 }
 
 impl Columns {
-    /// Of batches read from a file.
-    pub(super) fn new(path: &Path, batches: Vec<RecordBatch>) -> Self {
-        Self { path: path.to_path_buf(), batches }
-    }
-
     /// Reads columns of a Parquet file: those named, or all.
     ///
     /// # Errors

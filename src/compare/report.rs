@@ -11,7 +11,7 @@ use super::verdict::{Verdict, judgeable};
 use super::{Flips, LEVEL};
 use crate::artifact::{
     ArtifactError, ComparedCurve, ComparedDifference, ComparedField, ComparedFlip, ComparedFlips, ComparedMetric,
-    ComparedRun, ComparedValue, ComparisonReport, Examples, History, Image,
+    ComparedRun, ComparedValue, ComparisonReport, History, Image,
 };
 
 /// Points of a curve at most: more than a picture shows.
@@ -188,9 +188,7 @@ fn images(run: &Run, wanted: Vec<(String, u64)>, notes: &mut Vec<String>) -> Fli
     for (stage, ids) in by_stage {
         let ids: Vec<u64> = ids.into_iter().collect();
         let read = || -> Result<Vec<Image>, ArtifactError> {
-            let dataset = run.above(&stage, "dataset");
-            let path = dataset.map(|dataset| run.file(dataset, "examples.parquet")).transpose()?.flatten();
-            path.map_or_else(|| Ok(Vec::new()), |path| Examples::read_images(&path, &ids))
+            run.above(&stage, "dataset").map_or_else(|| Ok(Vec::new()), |dataset| run.images(dataset)?.read(&ids))
         };
         match read() {
             Ok(read) => images.extend(ids.iter().map(|id| (stage.clone(), *id)).zip(read)),

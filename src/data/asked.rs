@@ -8,17 +8,19 @@ use walkdir::{DirEntry, WalkDir};
 
 use super::decode::{DecodeError, DecodeOptions, Encoded};
 use super::in_order::{BUDGET, Claim, in_order};
-use super::source::is_image;
+use super::scale::Scaling;
+use super::source::{Resize, is_image};
 use crate::artifact::Image;
 use crate::base::fs::{open_regular, read_at_most};
+use crate::base::param;
 
 /// How an image becomes pixels.
 #[derive(Debug, Clone)]
 pub struct Decoding(DecodeOptions);
 
 impl Decoding {
-    /// Like images of a dataset, given as the stage's parameters write its `source`, scaled to the height, width and channels
-    /// that a network takes.
+    /// Like images of a dataset, given as the stage's parameters write its `source`, brought to the height, width and channels
+    /// that a network takes: as the source does it, and stretched where it leaves images as they are.
     #[must_use]
     pub fn like(source: &Json, [height, width, channels]: [usize; 3]) -> Self {
         let usual = DecodeOptions::default();
@@ -27,9 +29,14 @@ impl Decoding {
         let background = given("background").and_then(|colour| serde_json::from_value(colour.clone()).ok());
         let max_pixels = given("max-pixels").and_then(Json::as_u64);
         let side = |side: usize| u32::try_from(side).unwrap_or(u32::MAX);
+        let size = (side(height), side(width));
+        let resize = given("resize").and_then(|resize| param::from_json::<Resize>(resize).ok());
+        let scaling = resize.and_then(|resize| resize.to_scaling());
+        let scaling = scaling.filter(|scaling| (scaling.height, scaling.width) == size);
+        let scaling = scaling.unwrap_or_else(|| Scaling::stretch(size));
         Self(DecodeOptions {
             channels: side(channels),
-            size: Some((side(height), side(width))),
+            scaling: Some(scaling),
             background: background.unwrap_or(usual.background),
             max_pixels: max_pixels.unwrap_or(usual.max_pixels),
         })

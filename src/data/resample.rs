@@ -149,7 +149,6 @@ impl<const CHANNELS: usize> Raster<'_, CHANNELS> {
 }
 
 /// Pixels by their weights.
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to a byte")]
 fn mixed<'a, const CHANNELS: usize>(
     weights: &[i32],
     pixels: impl Iterator<Item = &'a [u8; CHANNELS]>,

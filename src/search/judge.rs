@@ -105,6 +105,7 @@ mod tests {
             digest: vec![String::new(); 4],
             vectors: vec![0.0, 0.25, 0.5, 0.5],
             dim: 1,
+            ..IndexRows::default()
         }
     }
 

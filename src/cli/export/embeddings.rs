@@ -1,9 +1,9 @@
 //! The embeddings of a run with what they are of, for formats that hand them on.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::whole_run::{StoredFile, StoredRun};
-use crate::artifact::{DatasetInfo, Embeddings, read_json};
+use crate::artifact::{DatasetInfo, Embeddings, IMAGES, Images, read_json};
 use crate::error::Error;
 use crate::runner::StageRecord;
 
@@ -16,8 +16,8 @@ pub(super) struct StoredEmbeddings {
     pub(super) rows: Embeddings,
     /// Class names by label.
     pub(super) classes: Vec<String>,
-    /// The images, `examples.parquet`.
-    pub(super) examples: PathBuf,
+    /// What the rows are of, among others.
+    pub(super) images: Images,
 }
 
 impl StoredEmbeddings {
@@ -43,23 +43,24 @@ pub(super) fn of(run: &StoredRun<'_>) -> Result<Vec<StoredEmbeddings>, Error> {
 }
 
 fn one(run: &StoredRun<'_>, stage: &StageRecord) -> Result<StoredEmbeddings, Error> {
-    let images = stage.key_parts.as_ref().and_then(|parts| parts.inputs.get("dataset")?.get("examples.parquet"));
+    let examples = stage.key_parts.as_ref().and_then(|parts| parts.inputs.get("dataset")?.get("examples.parquet"));
     let made = |other: &&StageRecord| {
         let file = other.files.iter().find(|(name, _)| name.as_str() == "examples.parquet");
-        other.outcome.done() && file.is_some_and(|(_, file)| Some(&file.digest) == images)
+        other.outcome.done() && file.is_some_and(|(_, file)| Some(&file.digest) == examples)
     };
     let dataset = run.record.stages.iter().find(made).ok_or_else(|| {
         let message = format!("no stage of {} has left the images of `{}`", run.record.run, stage.id);
         Error::usage(message, "run the experiment again")
     })?;
     let dataset = run.files(dataset)?;
+    let images = dataset.iter().filter(|file| file.name.starts_with(IMAGES)).map(|file| file.path.clone());
     let info: DatasetInfo = read_json(&path(&dataset, "dataset.json")?)?;
     let seed = stage.seed.map_or_else(String::new, |seed| format!("seed-{seed}/"));
     Ok(StoredEmbeddings {
         name: format!("{seed}{}", stage.id),
         rows: Embeddings::read(&path(&run.files(stage)?, TABLE)?)?,
         classes: info.classes,
-        examples: path(&dataset, "examples.parquet")?,
+        images: Images::of(Path::new(&stage.id), images)?,
     })
 }
 

@@ -10,7 +10,6 @@ use serde_json::json;
 
 use super::embeddings::{self, StoredEmbeddings};
 use super::whole_run::{RunFormat, Sent, StoredRun};
-use crate::artifact::Examples;
 use crate::base::interrupt::LeftToEnd;
 use crate::base::visible::visible;
 use crate::cli::print::{self, shown};
@@ -131,15 +130,17 @@ fn sprite(one: &StoredEmbeddings) -> Result<Option<(usize, Vec<u8>)>, Error> {
     }
     let width = across * side;
     let mut pixels = vec![255_u8; 3 * width * width];
-    Examples::visit_images(&one.examples, &one.rows.example_id, |place, shape, image| {
+    for (place, id) in one.rows.example_id.iter().enumerate() {
+        let found = one.images.find(*id)?;
+        let image = one.images.pixels(&found);
         let (top, left) = (place / across * side, place % across * side);
         for y in 0..side {
             let row = 3 * ((top + y) * width + left);
             for (x, pixel) in pixels[row..row + 3 * side].chunks_exact_mut(3).enumerate() {
-                pixel.copy_from_slice(&colour(shape, image, (y, x), side));
+                pixel.copy_from_slice(&colour(found.shape, image, (y, x), side));
             }
         }
-    })?;
+    }
     let mut bytes = Vec::new();
     let length = u32::try_from(width).unwrap_or(u32::MAX);
     PngEncoder::new(&mut bytes)
@@ -151,7 +152,7 @@ fn sprite(one: &StoredEmbeddings) -> Result<Option<(usize, Vec<u8>)>, Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::artifact::{Embeddings, ExamplesWriter, Image, ImageShape};
+    use crate::artifact::{Embeddings, ExamplesWriter, Image, ImageShape, Images};
 
     fn stored(folder: &Path) -> StoredEmbeddings {
         let examples = folder.join("examples.parquet");
@@ -159,6 +160,7 @@ mod tests {
         let mut writer = ExamplesWriter::new(&examples);
         (0..5).for_each(|at| writer.push("test", at % 2, Image { shape, pixels: vec![50 * at as u8; 4] }).unwrap());
         writer.finish().unwrap();
+        let images = Images::beside(&examples).unwrap();
         let rows = Embeddings {
             example_id: vec![4, 0, 2],
             label: vec![0, 1, 0],
@@ -167,7 +169,7 @@ mod tests {
             dim: 2,
             ..Embeddings::default()
         };
-        StoredEmbeddings { name: "embed".to_owned(), rows, classes: vec!["a\tb".to_owned(), "c".to_owned()], examples }
+        StoredEmbeddings { name: "embed".to_owned(), rows, classes: vec!["a\tb".to_owned(), "c".to_owned()], images }
     }
 
     #[test]

@@ -1,10 +1,10 @@
 //! The artifacts that a run's stage `match` was made of, out of the store, each found by its digest.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde_json::Value as Json;
 
-use crate::artifact::{Examples, FileNames, Graph, Image};
+use crate::artifact::{FileNames, Graph, IMAGES, Image, Images};
 use crate::base::digest::Digest;
 use crate::base::param;
 use crate::error::Error;
@@ -114,9 +114,9 @@ impl<'a> StoredMatch<'a> {
 
     /// Indexed images, in the order asked for.
     pub(super) fn images(&self, example_ids: &[u64]) -> Result<Vec<Image>, Error> {
-        let path = self.run.file(self.dataset, "examples.parquet")?;
-        let path = path.ok_or_else(|| self.run.gone(self.dataset, ""))?;
-        Ok(Examples::read_images(&path, example_ids)?)
+        let names = self.dataset.files.keys().map(|name| name.as_str()).filter(|name| name.starts_with(IMAGES));
+        let files = names.map(|name| self.run.file(self.dataset, name)).collect::<Result<Vec<_>, _>>()?;
+        Ok(Images::of(Path::new(&self.dataset.id), files.into_iter().flatten())?.read(example_ids)?)
     }
 }
 

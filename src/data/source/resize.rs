@@ -49,7 +49,7 @@ impl Resize {
     }
 
     /// The same for who scales.
-    pub(super) fn to_scaling(&self) -> Option<Scaling> {
+    pub(in crate::data) fn to_scaling(&self) -> Option<Scaling> {
         let Resizing { size, mode, filter, pad } = &self.0;
         let (height, width) = (*size.first()?, *size.get(1)?);
         let pad = pad.as_slice().try_into().unwrap_or_default();

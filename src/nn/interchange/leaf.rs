@@ -5,12 +5,16 @@ use super::layout::{Layout, Order, flattened};
 use super::module::Item;
 use super::tree::{Fill, Here, Walker};
 use crate::nn::layer::{
-    Activation, AvgPool, BatchNorm, Clamp, Conv2d, Dense, Elu, FeatureShape, Gem, Interpolation, LayerNorm, LayerSpec,
-    LeakyRelu, MaxPool, Negative, Normalize, Over, Resize, ResizeFilter, Softplus, SqueezeExcite, TokenPooling,
+    Activation, AvgPool, BatchNorm, ChannelShuffle, Clamp, Conv2d, Dense, Elu, FeatureShape, Gem, GroupNorm,
+    Interpolation, LayerNorm, LayerSpec, LeakyRelu, MaxPool, Negative, Normalize, Over, Resize, ResizeFilter, Softplus,
+    SqueezeExcite, TokenPooling,
 };
 
 /// What a layer without layers inside is: its modules, and the order of its output.
 type Leaf = Result<(Vec<Item>, Order), InterchangeError>;
+
+/// Why a layer of groups behind `flatten` is another one in torch.
+const OTHER_GROUPS: &str = "torch has the features of a flattened map in another order, so in other groups";
 
 impl Walker {
     pub(super) fn leaf(&mut self, layer: &LayerSpec, here: Here) -> Leaf {
@@ -33,15 +37,7 @@ impl Walker {
             LayerSpec::WhitenConv(whiten) => self.convolution(&whiten.convolution(channels), &here),
             LayerSpec::BatchNorm(norm) => self.batch_norm(norm, &here),
             LayerSpec::LayerNorm(norm) => self.layer_norm(norm, &here),
-            LayerSpec::GroupNorm(norm) => {
-                if norm.groups > 1 && order.is_some() {
-                    return Err(
-                        here.refuse("torch has the features of a flattened map in another order, so in other groups")
-                    );
-                }
-                let affine = off(self.affine(&here, norm.scale, norm.bias)?, "affine");
-                plain(format!("nn.GroupNorm({}, {channels}, eps={:?}{affine})", norm.groups, norm.epsilon))
-            }
+            LayerSpec::GroupNorm(norm) => self.group_norm(norm, &here),
             LayerSpec::Prelu(_) => {
                 self.pair(&here, ["slope", "weight"], Layout::Same, &order)?;
                 plain(format!("nn.PReLU({channels})"))
@@ -50,21 +46,7 @@ impl Walker {
                 self.pair(&here, ["factor", "gamma"], Layout::Same, &order)?;
                 plain(format!("LayerScale({channels})"))
             }
-            LayerSpec::ChannelShuffle(shuffle) => {
-                if order.is_some() {
-                    return Err(
-                        here.refuse("torch has the features of a flattened map in another order, so in other groups")
-                    );
-                }
-                // Torch's own takes maps alone.
-                plain(match here.input {
-                    FeatureShape::Image(_) => format!("nn.ChannelShuffle({})", shuffle.groups),
-                    FeatureShape::Vector(_) => format!(
-                        "nn.Sequential(nn.Unflatten(1, ({channels}, 1)), nn.ChannelShuffle({}), nn.Flatten())",
-                        shuffle.groups
-                    ),
-                })
-            }
+            LayerSpec::ChannelShuffle(shuffle) => channel_shuffle(shuffle, &here),
             LayerSpec::SqueezeExcite(squeeze) => self.squeeze_excite(squeeze, &here),
             LayerSpec::MaxPool(pool) => Ok((max_pool(pool, &here), None)),
             LayerSpec::AvgPool(pool) => Ok((avg_pool(pool, &here), None)),
@@ -87,6 +69,15 @@ impl Walker {
             LayerSpec::L2Normalize(_) => plain("L2Normalize()".to_owned()),
             layer => self.of_tokens(layer, &here),
         }
+    }
+
+    fn group_norm(&mut self, norm: &GroupNorm, here: &Here) -> Leaf {
+        if norm.groups > 1 && here.order.is_some() {
+            return Err(here.refuse(OTHER_GROUPS));
+        }
+        let affine = off(self.affine(here, norm.scale, norm.bias)?, "affine");
+        let code = format!("nn.GroupNorm({}, {}, eps={:?}{affine})", norm.groups, here.input.channels(), norm.epsilon);
+        Ok((vec![here.item(code)], here.order.clone()))
     }
 
     /// What makes tokens, and takes nothing else.
@@ -256,6 +247,21 @@ fn is_elsewhere(layer: &LayerSpec) -> bool {
         LayerSpec::LayerNorm(norm) => norm.over == Over::All,
         _ => false,
     }
+}
+
+fn channel_shuffle(shuffle: &ChannelShuffle, here: &Here) -> Leaf {
+    if here.order.is_some() {
+        return Err(here.refuse(OTHER_GROUPS));
+    }
+    let code = format!("nn.ChannelShuffle({})", shuffle.groups);
+    // Torch's own takes maps alone.
+    let code = match here.input {
+        FeatureShape::Vector(features) => {
+            format!("nn.Sequential(nn.Unflatten(1, ({features}, 1)), {code}, nn.Flatten())")
+        }
+        FeatureShape::Image(_) | FeatureShape::Tokens(_) => code,
+    };
+    Ok((vec![here.item(code)], None))
 }
 
 fn resize(resize: &Resize) -> String {

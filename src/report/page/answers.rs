@@ -52,7 +52,7 @@ pub fn answers(title: &str, lede: &str, cards: &[AnswerCard]) -> Result<String, 
          <meta name=\"color-scheme\" content=\"light dark\">\n\
          <title>{title}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n\
          <header class=\"top\"><h1><bdi>{title}</bdi></h1>{}</header>\n<main id=\"content\">\n<ul class=\"strips\">\n",
-        escape(&policy(STYLE, "")),
+        escape(&policy(STYLE, None)),
         paragraph(lede),
         title = escape(title),
     );

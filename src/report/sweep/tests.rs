@@ -329,7 +329,8 @@ fn sweeps_to_look_at() {
         let folder = Path::new(&out).join(name);
         std::fs::create_dir_all(&folder).unwrap();
         let figures = SweepFigure::all(&report).into_iter();
-        let drawn = figures.map(|one| (one.file_name(), one.draw(&report, &folder.join(one.file_name())).unwrap()));
+        let drawn =
+            figures.map(|one| (one.file_name(), one.show(&report, &folder.join(one.file_name()), 0).unwrap().0));
         let drawn: Vec<(String, Drawn)> = drawn.collect();
         std::fs::write(folder.join("report.md"), page(&report, &drawn, None)).unwrap();
     }

@@ -24,6 +24,7 @@ fn embed(world: &World, name: &str, first_id: u64, count: usize, distance: Dista
         split: vec!["test".into(); count],
         values: (0..count * DIM).map(value).collect(),
         dim: DIM,
+        ..Embeddings::default()
     };
     let folder = world.folder(name);
     embeddings.write(&folder.join("embeddings.parquet")).unwrap();
