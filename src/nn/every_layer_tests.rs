@@ -127,7 +127,10 @@ fn of_tokens(name: &str) -> Vec<Json> {
             vec![around(vec![json!("class-token"), registers], json!("flatten"))]
         }
         "position-embedding" => vec![
-            around(vec![json!("class-token"), json!({ "position-embedding": { "grid": 3, "first": 1 } })], mean()),
+            around(
+                vec![json!("class-token"), json!({ "position-embedding": { "grid": 3, "first": 1 } })],
+                json!("flatten"),
+            ),
             around(vec![json!({ "position-embedding": { "grid": 5, "interpolation": "plain" } })], json!("flatten")),
             around(vec![json!({ "position-embedding": { "grid": 2 } })], json!("flatten")),
         ],

@@ -222,7 +222,6 @@ mod tests {
         let found = &mut data.evaluations[0].evaluation;
         let of = |name: &str| BTreeMap::from([(name.to_owned(), found.metrics[name].clone())]);
         found.breakdown = BTreeMap::from([("Greek".to_owned(), of("map@r")), ("Latin".to_owned(), of("recall@1"))]);
-        found.excluded = Some(ExcludedInfo { same: "source".to_owned(), unknown: 3, emptied: 2 });
         let hub = |example_id, label, queries| Hub { example_id, label, queries };
         found.hubs =
             Some(HubsInfo { neighbours: 10, top: vec![hub(17, 3, 9), hub(4, 1, 7), hub(2, 0, 5), hub(1, 0, 4)] });
@@ -231,6 +230,10 @@ mod tests {
         found.rerank = Some(RerankInfo { method: "k-reciprocal".into(), metrics: figures.clone(), gains: figures });
         let text = page(&data);
         assert!(text.contains("| map@r gained by it | 0.5000 |") && text.contains("**Flaw.** 3 queries"), "{text}");
+        data.evaluations[0].evaluation.excluded =
+            Some(ExcludedInfo { same: "source".to_owned(), unknown: 3, emptied: 2 });
+        let text = page(&data);
+        assert!(!text.contains("Flaw"), "an image is of its own source: {text}");
         assert!(text.contains(", all images of its source left out of each one's neighbours"), "{text}");
         assert!(
             text.contains(" 2 of them have others of their class in their own source alone. Of 3 queries the"),

@@ -64,8 +64,8 @@ pub struct Baseline;
 impl Stage for Baseline {
     const NAME: &'static str = "baseline";
     const SUMMARY: &'static str = "Measures what needs no training on the queries and the index of an embedding.";
-    // 1: the first.
-    const VERSION: u32 = 1;
+    // 1: the first. 2: images are read from files of their splits.
+    const VERSION: u32 = 2;
     const OUTPUT: Kind = Kind::Baseline;
     const FILES: &'static [&'static str] = &[BaselineFile::FILE];
     const SEEDED: bool = true;

@@ -76,7 +76,8 @@ impl Stage for Embed {
     // 2 - batch normalisations are folded into convolutions: the last bits differ
     // 3 - so is a relu behind a batch normalisation
     // 4 - which images the model was trained on is told by their digests, also those of another dataset
-    const VERSION: u32 = 4;
+    // 5 - images are read from files of their splits; group, source and category of images are handed on
+    const VERSION: u32 = 5;
     const OUTPUT: Kind = Kind::Embeddings;
     const FILES: &'static [&'static str] = &["embeddings.parquet", EmbeddingsInfo::FILE, ImageSet::TRAINED_ON];
     const TENSOR: bool = true;

@@ -60,8 +60,8 @@ const BLOCK: usize = 16_384;
 impl Stage for NearCopiesStage {
     const NAME: &'static str = "near-copies";
     const SUMMARY: &'static str = "Finds images of one pool that look like images of another.";
-    // 1: correlation of thumbnails.
-    const VERSION: u32 = 1;
+    // 1: correlation of thumbnails. 2: images are read from files of their splits.
+    const VERSION: u32 = 2;
     const OUTPUT: Kind = Kind::NearCopies;
     const FILES: &'static [&'static str] = &[NearCopies::FILE, NearCopiesInfo::FILE];
     type Params = Params;

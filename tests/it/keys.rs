@@ -85,9 +85,13 @@ fn keys_of(config: &str) -> Json {
     let plan = Plan::build(experiment, builtin()).unwrap();
     let empty = Digest::of(b"");
     let key = |node| {
-        let files = |port: &simpipe::stage::Port| port.files.iter().map(|file| ((*file).to_owned(), empty)).collect();
+        // What a stage leaves only where it has something to say is in no key where it hasn't.
+        let files = |(from, port): (_, &simpipe::stage::Port)| {
+            let always = |file: &&&str| !plan.graph[from].stage.optional_files().contains(*file);
+            port.files.iter().filter(always).map(|file| ((*file).to_owned(), empty)).collect()
+        };
         let inputs: BTreeMap<String, BTreeMap<String, Digest>> =
-            plan.upstream(node).into_iter().map(|(_, port)| (port.name.to_owned(), files(port))).collect();
+            plan.upstream(node).into_iter().map(|(from, port)| (port.name.to_owned(), files((from, port)))).collect();
         let mut parts = plan.key_parts(node, inputs, Vec::new(), "flex/f32");
         // The report shows every parameter with its default, new ones too; here it counts what it is made with.
         parts.spec = None;

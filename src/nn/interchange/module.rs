@@ -49,10 +49,11 @@ const HELPERS: &[(&str, &str)] = &[
     def forward(self, x):
         sides = x.shape[-2:]
         to = [self.size if self.shorter is None else self.shorter * side // min(sides) for side in sides]
-        x = functional.interpolate(x, to, mode=self.mode, align_corners=False, antialias=True)
+        for step in ([sides[0], to[1]], to):
+            x = functional.interpolate(x, step, mode=self.mode, align_corners=False, antialias=True)
+            x = x if self.limit is None else x.clamp(0.0, self.limit)
         top, left = (int(round((side - self.size) / 2.0)) for side in to)
-        x = x[..., top : top + self.size, left : left + self.size]
-        return x if self.limit is None else x.clamp(0.0, self.limit)
+        return x[..., top : top + self.size, left : left + self.size]
 ",
     ),
     (

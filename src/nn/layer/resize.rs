@@ -79,11 +79,11 @@ impl Layer for Resize {
         let x = x.into_image();
         let [_, height, width, _] = x.dims();
         let [rows, columns] = self.sides([height, width]);
-        // Columns first, as Pillow does.
-        let y = self.along(x.permute([0, 1, 3, 2]), columns).permute([0, 3, 2, 1]);
-        let y = self.along(y, rows).permute([0, 3, 1, 2]);
         let overshoots = self.pixels && self.filter == ResizeFilter::Bicubic;
-        Features::Image(if overshoots { y.clamp(0.0, 255.0) } else { y })
+        let cut = |y: Tensor<4>| if overshoots { y.clamp(0.0, 255.0) } else { y };
+        // Columns first, and what overshoots is cut off in between: Pillow has pixels there too.
+        let y = cut(self.along(x.permute([0, 1, 3, 2]), columns)).permute([0, 3, 2, 1]);
+        Features::Image(cut(self.along(y, rows).permute([0, 3, 1, 2])))
     }
 }
 
