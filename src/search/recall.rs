@@ -61,7 +61,11 @@ mod tests {
         assert_eq!(of(&Search::Exact, Distance::InnerProduct), 1.0);
         // Eight bits are hardly enough to tell 2,000 rows apart.
         let coarse: Search = param::from_json(&serde_json::json!({ "binary": { "candidates": 1 } })).unwrap();
-        let share = of(&coarse, Distance::Cosine);
+        let mut directions = values.clone();
+        crate::search::vectors::to_unit_length(&mut directions, 8);
+        let rows = Rows::new(&directions, 8).unwrap();
+        let searcher = Searcher::new(rows, Distance::Cosine, &coarse, None);
+        let share = recall(rows, Distance::Cosine, &searcher, &|| false).unwrap();
         assert!((0.05..0.9).contains(&share), "{share}");
         let none = Rows::new(&[], 0).unwrap();
         let searcher = Searcher::new(none, Distance::Cosine, &Search::Exact, None);

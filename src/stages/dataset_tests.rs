@@ -214,8 +214,8 @@ fn a_picture_in_two_classes_is_warned_of_with_its_examples() {
     greys(&root.path().join("train"), &[("a", &[1, 2]), ("b", &[2, 3])]);
     greys(&root.path().join("test"), &[("a", &[3])]);
     let ran = run(&params(&serde_json::json!({ "image-folder": { "path": root.path().to_str() } })), false).unwrap();
-    // In the order of the splits: 3, then 1, 2, 2, 3.
-    let words = "2 images are in two classes, pixel for pixel: example 2 is `a` and example 3 is `b`";
+    // `train` comes first: 1, 2, 2, 3, then 3.
+    let words = "2 images are in two classes, pixel for pixel: example 1 is `a` and example 2 is `b`";
     assert_eq!(ran.warnings, [words]);
 }
 

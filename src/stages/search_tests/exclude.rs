@@ -180,8 +180,8 @@ fn data_without_the_column_is_refused() {
         params.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         params
     };
-    let error = world.of_cloud(&params(json!({ "exclude": "same-group" }))).unwrap_err().to_string();
-    assert!(error.starts_with("`exclude`: the data has no column `group`"), "{error}");
+    let error = world.of_cloud(&params(json!({ "exclude": "same-group" }))).unwrap_err();
+    assert_eq!((error.path(), error.to_string().as_str()), (Some("exclude"), "the data has no column `group`"));
     // Classes are called `cat` and `dog`: what tells categories is the column.
     world.of_cloud(&params(json!({ "breakdown": "category" }))).unwrap();
     let (evaluation, _) = world.found();

@@ -16,7 +16,7 @@ fn edit(world: &World, stage: &str, file: &str, field: &str, value: Json) {
 #[test]
 fn an_index_that_is_to_be_searched_otherwise_is_refused() {
     let world = World::ready();
-    for search in [json!("hnsw"), json!(""), json!("Exact"), json!("exact (version 2)")] {
+    for search in [json!("annoy"), json!(""), json!("Exact"), json!("exact (version 2)")] {
         edit(&world, "index", "index.json", "search", search.clone());
         for error in [world.calibrate(&json!({}), "training").unwrap_err(), world.matched(&json!({})).unwrap_err()] {
             let name = search.as_str().unwrap();

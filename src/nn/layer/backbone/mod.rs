@@ -35,11 +35,11 @@ choice! {
         /// The small vision transformer with patches of 16 pixels (Dosovitskiy et al., 2021, arXiv:2010.11929; Touvron et al.,
         /// 2021, arXiv:2012.12877): 384 features, those of the class token. Weights of timm's `vit_small_patch16_224`, of DINO,
         /// or of a `ViTModel` of transformers.
-        #[aka("vit_small_patch16_224", "vit_s_16", "deit-s16", "vit-small")]
+        #[aka("vit_small_patch16_224", "deit-s16", "vit-small")]
         "vit-s16" => VitS16,
         /// The vision transformer of the base size with patches of 16 pixels: 768 features. Weights of timm's
         /// `vit_base_patch16_224`, of torchvision's `vit_b_16`, of DINO, or of a `ViTModel` of transformers.
-        #[aka("vit_base_patch16_224", "vit_b_16", "deit-b16", "vit-base", "vit")]
+        #[aka("vit_base_patch16_224", "deit-b16", "vit-base", "vit")]
         "vit-b16" => VitB16,
         /// The small DINOv2 with patches of 14 pixels (Oquab et al., 2023, arXiv:2304.07193): 384 features, those of the class
         /// token. Weights as published, timm's `vit_small_patch14_dinov2`, or of a `Dinov2Model` of transformers.
