@@ -76,7 +76,7 @@ fn a_damaged_object_is_never_used_and_healed() {
     let said = second.shared();
     assert_eq!((said.stages("ran"), said.stages("hit")), (vec!["dataset".to_owned()], vec!["sample".to_owned()]));
     assert!(
-        said.err.contains("warning: dataset: stored `examples.parquet` in s3://bucket/team is damaged"),
+        said.err.contains("warning: dataset: stored `images/train.bin` in s3://bucket/team is damaged"),
         "{}",
         said.err
     );
