@@ -73,8 +73,8 @@ impl Layer for Attention {
             .map(|part| dense(rows.clone(), part).reshape([n, tokens, self.heads, size]).swap_dims(1, 2));
         #[expect(clippy::cast_precision_loss, reason = "a width is far below 2^52")]
         let scale = (size as f64).sqrt().recip();
-        let weights = activation::softmax(query.mul_scalar(scale).matmul(key.swap_dims(2, 3)), 3);
-        let y = weights.matmul(value).swap_dims(1, 2).reshape([n * tokens, width]);
+        let weights = activation::softmax(ops::products(query.mul_scalar(scale), key.swap_dims(2, 3)), 3);
+        let y = ops::products(weights, value).swap_dims(1, 2).reshape([n * tokens, width]);
         Features::Tokens(dense(y, PARTS[3]).reshape([n, tokens, width]))
     }
 }

@@ -130,6 +130,15 @@ pub fn product(a: Tensor<2>, b: Tensor<2>) -> Tensor<2> {
     if device::is_vulkan(&a.device()) { stock::product_by_convolution(a, b) } else { a.matmul(b) }
 }
 
+/// The matrix products `a b` of every head of every example.
+///
+/// # Shapes
+/// `a`: `[n, heads, m, k]`, `b`: `[n, heads, k, l]`; returns `[n, heads, m, l]`.
+#[must_use]
+pub fn products(a: Tensor<4>, b: Tensor<4>) -> Tensor<4> {
+    if device::is_vulkan(&a.device()) { stock::products_by_convolution(a, b) } else { a.matmul(b) }
+}
+
 /// The sum of all numbers: `[1]`.
 #[must_use]
 pub fn sum<const D: usize>(x: Tensor<D>) -> Tensor<1> {

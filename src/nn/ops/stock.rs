@@ -45,6 +45,16 @@ pub(super) fn product_by_convolution(a: Tensor<2>, b: Tensor<2>) -> Tensor<2> {
     module::conv2d(a.reshape([m, k, 1, 1]), b.transpose().reshape([n, k, 1, 1]), None, options).reshape([m, n])
 }
 
+/// The products of many matrices, each a group of one convolution; for Vulkan as [`product_by_convolution`].
+pub(super) fn products_by_convolution(a: Tensor<4>, b: Tensor<4>) -> Tensor<4> {
+    let ([n, heads, m, k], [.., l]) = (a.dims(), b.dims());
+    let groups = n * heads;
+    let options = ConvOptions::new([1, 1], [0, 0], [1, 1], groups);
+    let rows = a.swap_dims(2, 3).reshape([1, groups * k, m, 1]);
+    let columns = b.swap_dims(2, 3).reshape([groups * l, k, 1, 1]);
+    module::conv2d(rows, columns, None, options).reshape([n, heads, l, m]).swap_dims(2, 3)
+}
+
 /// The sum of all numbers as that of one long row, for Vulkan: lavapipe can't compile burn 0.22's sum of everything.
 pub(super) fn sum_of_a_row<const D: usize>(x: Tensor<D>) -> Tensor<1> {
     let count = x.shape().num_elements();

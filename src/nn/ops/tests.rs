@@ -262,6 +262,21 @@ fn a_product_of_matrices_is_a_convolution_of_single_pixels() {
 }
 
 #[test]
+fn products_of_many_matrices_are_a_convolution_in_groups() {
+    let mut rng = ChaCha8Rng::seed_from_u64(7);
+    for [n, heads, m, k, l] in [[1, 1, 1, 1, 1], [2, 3, 5, 4, 7], [3, 2, 17, 8, 17]] {
+        let (a, b) = (random(&mut rng, [n, heads, m, k]), random(&mut rng, [n, heads, k, l]));
+        compare(
+            "products",
+            [&a, &b],
+            &[],
+            &|t, _| stock::products_by_convolution(t[0].clone(), t[1].clone()),
+            &|t, _| ops::products(t[0].clone(), t[1].clone()),
+        );
+    }
+}
+
+#[test]
 fn a_sum_of_everything_is_that_of_one_row() {
     let x = random(&mut ChaCha8Rng::seed_from_u64(6), [3, 5, 7, 2]);
     assert_near("sum", &values(stock::sum_of_a_row(x.clone())), &values(ops::sum(x.clone())));
