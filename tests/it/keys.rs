@@ -86,12 +86,12 @@ fn keys_of(config: &str) -> Json {
     let empty = Digest::of(b"");
     let key = |node| {
         // What a stage leaves only where it has something to say is in no key where it hasn't.
-        let files = |(from, port): (_, &simpipe::stage::Port)| {
-            let always = |file: &&&str| !plan.graph[from].stage.optional_files().contains(*file);
-            port.files.iter().filter(always).map(|file| ((*file).to_owned(), empty)).collect()
-        };
-        let inputs: BTreeMap<String, BTreeMap<String, Digest>> =
-            plan.upstream(node).into_iter().map(|(from, port)| (port.name.to_owned(), files((from, port)))).collect();
+        let mut inputs: BTreeMap<String, BTreeMap<String, Digest>> = BTreeMap::new();
+        for (from, port) in plan.upstream(node) {
+            let left = plan.graph[from].stage.optional_files();
+            let files = port.files.iter().filter(|file| !left.contains(file));
+            inputs.insert(port.name.to_owned(), files.map(|file| ((*file).to_owned(), empty)).collect());
+        }
         let mut parts = plan.key_parts(node, inputs, Vec::new(), "flex/f32");
         // The report shows every parameter with its default, new ones too; here it counts what it is made with.
         parts.spec = None;
