@@ -77,14 +77,16 @@ pub(in crate::report) struct Series {
     pub(in crate::report) opacity: f64,
     /// How thick its stroke in the legend is, if it stands there.
     pub(in crate::report) legend: Option<f64>,
-    /// Whether its numbers are in the table: helping lines are not.
+    /// Whether its numbers are in the table of the page: helping lines are not.
     pub(in crate::report) listed: bool,
+    /// Whether its numbers are in the file beside the picture: what is drawn otherwise than it is told is not.
+    pub(in crate::report) kept: bool,
 }
 
 impl Series {
     /// A curve whose numbers are listed, and that is in no legend.
     pub(in crate::report) fn new(name: &str, points: Vec<(f64, f64)>, colour: RGBColor, width: f64) -> Self {
-        Self { name: name.to_owned(), points, colour, width, opacity: 1.0, legend: None, listed: true }
+        Self { name: name.to_owned(), points, colour, width, opacity: 1.0, legend: None, listed: true, kept: true }
     }
 
     /// The same, seen through.
@@ -102,6 +104,12 @@ impl Series {
     /// The same as a help for the eye.
     pub(in crate::report) const fn unlisted(mut self) -> Self {
         self.listed = false;
+        self
+    }
+
+    /// The same as a picture alone, of what another curve has as numbers.
+    pub(in crate::report) const fn drawn_only(mut self) -> Self {
+        (self.listed, self.kept) = (false, false);
         self
     }
 }

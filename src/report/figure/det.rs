@@ -87,7 +87,7 @@ fn deviate(share: f64) -> f64 {
     let polynomial = |factors: &[f64], x: f64| factors.iter().fold(0.0, |sum, factor| sum * x + factor);
     let share = share.clamp(ENDS[0], ENDS[1]);
     let tail = |share: f64| {
-        let x = (-2.0 * share.ln()).sqrt();
+        let x = (-2.0 * libm::log(share)).sqrt();
         polynomial(&C, x) / polynomial(&D, x)
     };
     if share < 0.02425 {
@@ -114,13 +114,13 @@ fn build(data: &ReportData) -> Figure {
     let listed = rates.iter().map(|(wrong, right)| (*wrong, 1.0 - right)).collect();
     let equal = vec![(range().start, range().start), (range().end, range().end)];
     let mut series = vec![
-        Series::new("as many of both", equal, theme::FRAME, 2.0).unlisted(),
-        Series::new(CURVE, drawn, theme::RIGHT, 4.0).unlisted(),
+        Series::new("as many of both", equal, theme::FRAME, 2.0).drawn_only(),
+        Series::new(CURVE, drawn, theme::RIGHT, 4.0).drawn_only(),
         Series::new(CURVE, listed, theme::RIGHT, 0.0).faded(0.0),
     ];
     if let Some((name, wrong, right)) = used(data, &verdicts) {
         let words = format!("{name}: {:.1} % refused, {:.1} % accepted", (1.0 - right) * 100.0, wrong * 100.0);
-        series.push(Series::new(&words, vec![place((wrong, right))], theme::INK, 4.0).unlisted());
+        series.push(Series::new(&words, vec![place((wrong, right))], theme::INK, 4.0).drawn_only());
     }
     let (_, height) = theme::CHART;
     let lines = Lines {

@@ -81,7 +81,7 @@ impl Bars {
         let outline = std::iter::once(ends[0]).chain((0..BARS).flat_map(top)).chain(std::iter::once(ends[1]));
         let middle = |bar: usize| (f64::midpoint(self.edge(bar), self.edge(bar + 1)), height(bar));
         [
-            Series::new(name, outline.collect(), colour, width).faded(0.9).in_legend(width).unlisted(),
+            Series::new(name, outline.collect(), colour, width).faded(0.9).in_legend(width).drawn_only(),
             Series::new(name, (0..BARS).map(middle).collect(), colour, 0.0).faded(0.0),
         ]
     }

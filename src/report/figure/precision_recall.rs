@@ -20,7 +20,7 @@ const LEVELS: [f64; 4] = [0.2, 0.4, 0.6, 0.8];
 fn equal_f1(f1: f64) -> Vec<(f64, f64)> {
     let from = f1 / (2.0 - f1);
     // Geometric steps: the line is steep where recall is small.
-    let recall = |step: u32| from.powf(1.0 - f64::from(step) / 80.0);
+    let recall = |step: u32| libm::pow(from, 1.0 - f64::from(step) / 80.0);
     (0..=80).map(recall).map(|recall| (recall, f1 * recall / (2.0 * recall - f1))).collect()
 }
 

@@ -28,7 +28,7 @@ impl Figure {
 
 fn curves(lines: &Lines) -> Vec<Column> {
     let (mut series, mut rule, mut x, mut y) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-    for one in &lines.series {
+    for one in lines.series.iter().filter(|series| series.kept) {
         for (at, value) in &one.points {
             series.push(one.name.clone());
             rule.push(false);
@@ -127,6 +127,12 @@ mod tests {
         assert_eq!(series.iter().filter(|name| *name == "validation loss").count(), validations);
         let map = written(&FigureSpec::Projection(Projection { method: Method::Pca, ..param::defaults() }));
         assert_eq!(map.u64("example_id").unwrap().len(), map.f64("x").unwrap().len());
+        // Rates, not the deviates that the picture is drawn by; a bar once, not its outline too.
+        let det = written(&named("det"));
+        assert!(det.f64("x").unwrap().iter().chain(&det.f64("y").unwrap()).all(|rate| (0.0..=1.0).contains(rate)));
+        let bars = written(&named("distance-histogram"));
+        let of = |name: &str| bars.text("series").unwrap().iter().filter(|series| *series == name).count();
+        assert_eq!((of("right label"), of("wrong label")), (40, 40));
         let confusion = written(&named("confusion-matrix"));
         let total: u64 = confusion.u64("count").unwrap().iter().sum();
         assert_eq!(total, data.confusion.0.iter().map(|cell| cell.count).sum::<u64>());

@@ -324,9 +324,10 @@ const page = (() => {
       draw();
     };
     const at = (event) => [event.offsetX * ratio(), event.offsetY * ratio()];
-    let drag = null;
+    let drag = null, tapped = false;
     canvas.addEventListener("pointerdown", (event) => {
       canvas.setPointerCapture(event.pointerId);
+      tapped = true;
       if (event.shiftKey || round.checked) lasso = [at(event)];
       else drag = at(event);
     });
@@ -334,16 +335,21 @@ const page = (() => {
       const here = at(event);
       if (lasso) { lasso.push(here); draw(); return; }
       if (!drag) { tell(under(...here)); return; }
+      tapped &&= Math.hypot(here[0] - drag[0], here[1] - drag[1]) < 4 * ratio();
+      if (tapped) return;
       view.x += (here[0] - drag[0]) / side();
       view.y += (here[1] - drag[1]) / side();
       drag = here;
       draw();
     });
-    canvas.addEventListener("pointerup", () => {
+    canvas.addEventListener("pointerup", (event) => {
       if (lasso) take(visible.filter((point) => inside(place(point), lasso)));
+      // A finger points at a mark by touching it: nothing hovers there.
+      else if (drag && tapped) tell(under(...at(event)));
       lasso = drag = null;
       draw();
     });
+    canvas.addEventListener("pointercancel", () => { lasso = drag = null; draw(); });
     // The wheel scrolls the page until the map has the focus.
     canvas.addEventListener("wheel", (event) => {
       if (document.activeElement !== canvas && !event.ctrlKey) return;
