@@ -135,6 +135,7 @@ mod tests {
             query_id,
             label: HOSTILE.to_owned(),
             fixed,
+            file: Some(format!("test/{HOSTILE}.png")),
             ..ComparedFlip::default()
         };
         ComparisonReport {
@@ -172,7 +173,7 @@ mod tests {
         let images = BTreeMap::from([(("evaluate".to_owned(), 3), image)]);
         let page = comparison_page(&report, &images).unwrap();
         for part in
-            ["+0.2000 [+0.0500, +0.3500]", "better", "train.loss", "1 of 2 flipped queries shown", "became right"]
+            ["+0.2000 [+0.0500, +0.3500]", "better", "train.loss", "1 of 2 flipped queries shown", "<bdi>test/&lt;"]
         {
             assert!(page.contains(part), "{part}: {page}");
         }

@@ -2,9 +2,8 @@
 
 use std::fmt::Write;
 
-use super::document::STYLE;
+use super::document::head;
 use super::html::{escape, name, paragraph};
-use super::policy::policy;
 use crate::artifact::Image;
 use crate::report::ReportError;
 use crate::report::inline;
@@ -43,18 +42,13 @@ pub fn answers(title: &str, lede: &str, cards: &[AnswerCard]) -> Result<String, 
     let pictures = cards.iter().map(|card| card.neighbours.len() + 1).sum::<usize>().max(1);
     let side = ((BYTES / pictures / 3) as f64).sqrt() as usize;
     let side = side.clamp(16, 192);
-    let mut page = String::from("<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n");
+    let mut page = head(title, None);
     // A string takes all that is written.
     let _ = write!(
         page,
-        "<meta http-equiv=\"Content-Security-Policy\" content=\"{}\">\n\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-         <meta name=\"color-scheme\" content=\"light dark\">\n\
-         <title>{title}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n\
-         <header class=\"top\"><h1><bdi>{title}</bdi></h1>{}</header>\n<main id=\"content\">\n<ul class=\"strips\">\n",
-        escape(&policy(STYLE, None)),
+        "<header class=\"top\"><h1>{}</h1>{}</header>\n<main id=\"content\">\n<ul class=\"strips\">\n",
+        name(title),
         paragraph(lede),
-        title = escape(title),
     );
     for card in cards {
         page.push_str("<li>");

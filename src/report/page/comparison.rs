@@ -276,7 +276,7 @@ fn flipped(found: &ComparedFlips, images: &BTreeMap<(String, u64), Image>) -> Re
             ],
         };
         out += "<li>";
-        write_tile(&mut out, &address(&thumbnail(image, SIDE))?, &tile, None);
+        write_tile(&mut out, &address(&thumbnail(image, SIDE))?, &tile, flip.file.as_deref());
         out += "</li>";
     }
     Ok(out + "</ul>")

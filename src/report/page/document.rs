@@ -8,7 +8,7 @@ use super::policy::policy;
 use crate::report::ReportData;
 use crate::report::summary::named;
 
-pub(super) const STYLE: &str = include_str!("style.css");
+const STYLE: &str = include_str!("style.css");
 const SCRIPT: &str = concat!(include_str!("script.js"), include_str!("confusion.js"), include_str!("gallery.js"));
 
 /// The page; `numbers` is what the script reads, as JSON.
@@ -17,18 +17,22 @@ pub(super) fn document(data: &ReportData, sections: &[Section], numbers: &str) -
     framed(title, description, sections, Some(numbers))
 }
 
-/// A page under a title; without `numbers` one without a script, whose policy allows none.
-pub(super) fn framed(title: &str, description: Option<&str>, sections: &[Section], numbers: Option<&str>) -> String {
-    let mut page = String::from("<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n");
-    let _ = write!(
-        page,
-        "<meta http-equiv=\"Content-Security-Policy\" content=\"{}\">\n\
+/// A page up to its body, under a policy that names its style sheet and its script, or allows none.
+pub(super) fn head(title: &str, script: Option<&str>) -> String {
+    format!(
+        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+         <meta http-equiv=\"Content-Security-Policy\" content=\"{}\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
          <meta name=\"color-scheme\" content=\"light dark\">\n\
          <title>{}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n",
-        escape(&policy(STYLE, numbers.map(|_| SCRIPT))),
+        escape(&policy(STYLE, script)),
         escape(title)
-    );
+    )
+}
+
+/// A page under a title; without `numbers` one without a script, whose policy allows none.
+pub(super) fn framed(title: &str, description: Option<&str>, sections: &[Section], numbers: Option<&str>) -> String {
+    let mut page = head(title, numbers.map(|_| SCRIPT));
     page.push_str("<a class=\"skip\" href=\"#content\">To the content</a>\n");
     let _ = write!(page, "<header class=\"top\"><h1><bdi>{}</bdi></h1>", escape(title));
     if let Some(description) = description {

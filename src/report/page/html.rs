@@ -43,6 +43,12 @@ pub(super) fn paragraph(text: &str) -> String {
     format!("<p>{}</p>", prose(text))
 }
 
+/// Text whose lines are kept, each escaped by itself; `label` says what it is.
+pub(super) fn lines(label: &str, text: &str) -> String {
+    let lines: Vec<String> = text.lines().map(escape).collect();
+    format!("<pre tabindex=\"0\" aria-label=\"{}\">{}</pre>", escape(label), lines.join("\n"))
+}
+
 /// `20 of 100 classes shown`.
 pub(super) fn shown(count: usize, of: usize, what: &str) -> String {
     let number = |value: usize| crate::report::chart::number(value as f64, 0);

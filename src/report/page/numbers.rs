@@ -11,6 +11,8 @@ use crate::report::summary::words;
 
 /// Rows of a table at most.
 const MOST: usize = 40;
+/// Curves in one table: more columns can't be read.
+const COLUMNS: usize = 12;
 
 /// A table with a name.
 pub(super) struct Table {
@@ -59,12 +61,12 @@ fn cell(value: f64) -> String {
     }
 }
 
-/// Curves that share their places stand in one table.
+/// Curves that share their places stand in one table, or in several where they are many.
 pub(super) fn curves(lines: &Lines) -> Vec<Table> {
     let mut groups: Vec<Vec<&Series>> = Vec::new();
     for series in lines.series.iter().filter(|series| series.listed && !series.points.is_empty()) {
-        let places = |series: &Series| series.points.iter().map(|point| point.0.to_bits()).collect::<Vec<u64>>();
-        match groups.iter_mut().find(|group| places(group[0]) == places(series)) {
+        let same = |group: &&mut Vec<&Series>| places(group[0]).eq(places(series));
+        match groups.iter_mut().filter(|group| group.len() < COLUMNS).find(same) {
             Some(group) => group.push(series),
             None => groups.push(vec![series]),
         }
@@ -85,6 +87,11 @@ pub(super) fn curves(lines: &Lines) -> Vec<Table> {
         }
     };
     groups.iter().map(table).collect()
+}
+
+/// Where the points of a curve are along the first axis.
+fn places(series: &Series) -> impl Iterator<Item = u64> + '_ {
+    series.points.iter().map(|point| point.0.to_bits())
 }
 
 /// Where the points of each class lie, the largest classes first.
@@ -165,6 +172,7 @@ fn worst_pairs(blocks: &Blocks) -> Table {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::report::figure::body::{Axis, Room};
 
     #[test]
     fn of_many_points_some_are_shown_with_both_ends() {
@@ -174,5 +182,27 @@ mod tests {
         assert!(places.is_sorted_by(|one, other| one < other));
         let cells = [12_000.0, 0.25, 1e-5, f64::NAN, -3.0].map(cell);
         assert_eq!(cells, ["12,000", "0.2500", "1.000e−5", "NaN", "−3"]);
+    }
+
+    #[test]
+    fn curves_of_the_same_places_share_tables_that_can_be_read() {
+        let series = |name: &str, places: &[f64]| {
+            let points = places.iter().map(|at| (*at, 2.0 * at)).collect();
+            Series::new(name, points, crate::report::theme::INK, 1.0)
+        };
+        let axis = |title: &str| Axis { title: title.to_owned(), range: 0.0..9.0, digits: 1 };
+        let alike = (0..COLUMNS + 1).map(|at| series(&format!("run {at}"), &[1.0, 2.0]));
+        let lines = Lines {
+            room: Room { size: (100, 100), above: 0.0, right: 0.0, legend: 0.0 },
+            x: axis("x"),
+            y: axis("y"),
+            rules: Vec::new(),
+            series: alike.chain([series("other", &[1.0, 3.0]), series("helping", &[1.0, 2.0]).unlisted()]).collect(),
+            empty: None,
+        };
+        let found = curves(&lines);
+        let columns: Vec<usize> = found.iter().map(|table| table.header.len()).collect();
+        assert_eq!(columns, [COLUMNS + 1, 2, 2]);
+        assert_eq!((found[2].name.as_str(), &found[2].rows[1]), ("other", &words(["3", "6"])));
     }
 }

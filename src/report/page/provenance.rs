@@ -2,7 +2,7 @@
 //! paths and keys that were hits are a run's and stand in its record.
 
 use super::Section;
-use super::html::{details, escape, facts, paragraph, shown, table};
+use super::html::{details, facts, lines, paragraph, shown, table};
 use crate::report::summary::words;
 use crate::report::{ReportData, spec};
 
@@ -26,11 +26,6 @@ pub(super) fn section(data: &ReportData) -> Section {
         body += &details("Files", &table(&caption, &words(["Port", "File", "Digest"]), &rows));
     }
     let spec = serde_json::to_string_pretty(&data.spec).unwrap_or_default();
-    // Lines are kept: each is escaped by itself.
-    let lines: Vec<String> = spec.lines().map(escape).collect();
-    body += &details(
-        "Resolved spec",
-        &format!("<pre tabindex=\"0\" aria-label=\"Resolved spec\">{}</pre>", lines.join("\n")),
-    );
+    body += &details("Resolved spec", &lines("Resolved spec", &spec));
     Section { id: "provenance", title: "Provenance", body }
 }

@@ -3,7 +3,7 @@
 
 use super::Section;
 use super::document::framed;
-use super::html::{details, escape, facts, paragraph, table};
+use super::html::{details, escape, facts, lines, paragraph, table};
 use crate::report::summary::words;
 
 /// What is known of a run.
@@ -105,12 +105,6 @@ fn section(block: &RunBlock) -> Section {
         body += &details("Spec as written", &(paragraph(&block.spec_is) + &lines("Spec as written", &block.spec)));
     }
     Section { id: "run", title: "This run", body }
-}
-
-/// Text whose lines are kept: each is escaped by itself.
-fn lines(label: &str, text: &str) -> String {
-    let lines: Vec<String> = text.lines().map(escape).collect();
-    format!("<pre tabindex=\"0\" aria-label=\"{}\">{}</pre>", escape(label), lines.join("\n"))
 }
 
 #[cfg(test)]

@@ -37,8 +37,8 @@ pub fn split(page: &str) -> Option<SplitPage> {
     let without = without_scripts(rest)?;
     let mut rest = without.as_str();
     // Text has no quotation marks of its own: whatever stands behind one is an address.
-    let marks = [format!(" src=\"{PICTURE}"), format!(" href=\"{PICTURE}")];
-    while let Some((at, mark)) = marks.iter().filter_map(|mark| Some((rest.find(mark)?, mark))).min() {
+    let mark = format!("=\"{PICTURE}");
+    while let Some(at) = rest.find(&mark) {
         let begin = at + mark.len();
         let end = begin + rest[begin..].find('"')?;
         let bytes = from_base64(&rest[begin..end])?;

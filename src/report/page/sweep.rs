@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use super::Section;
 use super::document::framed;
-use super::html::{details, escape, paragraph, shown, table};
+use super::html::{details, escape, lines, paragraph, shown, table};
 use crate::artifact::SweepReport;
 use crate::report::Drawn;
 use crate::report::sweep::page::{failed, opening, ranked, sentences, shares, won};
@@ -45,12 +45,6 @@ fn best(report: &SweepReport) -> String {
         out += &details("The best experiment with every default", &lines("The best experiment", toml));
     }
     out
-}
-
-/// Text whose lines are kept.
-fn lines(label: &str, text: &str) -> String {
-    let lines: Vec<String> = text.lines().map(escape).collect();
-    format!("<pre tabindex=\"0\" aria-label=\"{}\">{}</pre>", escape(label), lines.join("\n"))
 }
 
 fn leaderboard(report: &SweepReport) -> String {
