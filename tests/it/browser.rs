@@ -100,7 +100,9 @@ fn reports_are_read_moved_and_printed_in_a_browser() {
     std::fs::create_dir_all(&out).unwrap();
     let projects = [Project::new(), Project::new(), Project::new()];
     let smoke = projects[0].run(&[]).dir(&projects[0]);
-    python.arg(repository().join("tests/browser")).arg(smoke);
+    let split = projects[0].root().join("split");
+    projects[0].json(&["report", smoke.to_str().unwrap(), "--split", split.to_str().unwrap(), "--json"], 0);
+    python.arg(repository().join("tests/browser")).arg(smoke).arg("--split").arg(split);
     python.arg("--hostile").arg(hostile(&projects[1])).arg("--many").arg(many(&projects[2]));
     python.arg("--out").arg(out.join("seen"));
     let axe = out.join(AXE);

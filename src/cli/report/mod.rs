@@ -101,9 +101,14 @@ pub(super) fn exec(args: &ReportArgs, out: &mut dyn Write) -> Result<Exit, Error
         put(&path, with_run(&page, &block).unwrap_or(page).as_bytes())?;
         pages.push(Written { run: record.run.clone(), path, damaged: false });
         for run in &record.seeds {
-            let record = RunRecord::read(&root.join(&run.dir))?;
+            let folder = root.join(&run.dir);
+            // One whose folder is gone has no page; its numbers are on that of the group.
+            if !folder.exists() {
+                continue;
+            }
+            let record = RunRecord::read(&folder)?;
             let out = args.folder().map(|out| out.join(format!("seed-{}", run.seed)));
-            pages.extend(write(&record, &root, &root.join(&run.dir), &store, out.as_deref())?);
+            pages.extend(write(&record, &root, &folder, &store, out.as_deref())?);
         }
     } else {
         pages = write(&record, &root, &folder, &store, args.folder())?;
@@ -183,7 +188,7 @@ impl Source<'_> {
                 let why = format!("Of the stage `{}` {}. {}.", stage.id, Lost::Damaged.words(), self.again());
                 return self.plain(&why, &stage.id, true);
             }
-            Err(lost) => return Err(self.missing(stage, lost)),
+            Err(lost) => return Err(self.missing(stage, PAGE, lost)),
         };
         let path = match target {
             Some(target) => {
@@ -209,7 +214,7 @@ impl Source<'_> {
     fn copy_all(&self, stage: &StageRecord, target: &Path) -> Result<(), Error> {
         for name in stage.files.keys().map(FileName::as_str).filter(|name| *name != PAGE) {
             let bytes = run_page::file(stage, name, self.folder, self.store);
-            put(&target.join(name), &bytes.map_err(|lost| self.missing(stage, lost))?)?;
+            put(&target.join(name), &bytes.map_err(|lost| self.missing(stage, name, lost))?)?;
         }
         Ok(())
     }
@@ -220,8 +225,9 @@ impl Source<'_> {
         format!("`simpipe run {config}` computes what is missing; `simpipe show {run}` has the numbers")
     }
 
-    fn missing(&self, stage: &StageRecord, lost: Lost) -> Error {
-        Error::usage(format!("`{}` of {}: {}", stage.id, self.record.run, lost.words()), self.again())
+    fn missing(&self, stage: &StageRecord, name: &str, lost: Lost) -> Error {
+        let lost = lost.words().replacen("the page", &format!("`{name}`"), 1);
+        Error::usage(format!("`{}` of {}: {lost}", stage.id, self.record.run), self.again())
     }
 }
 
