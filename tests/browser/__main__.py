@@ -21,7 +21,7 @@ from truth import Run
 def checks(asked):
     """Every check by name, with the run that it reads."""
     run = Run(asked.run, "report")
-    found = [(check, run) for check in (reading.opens, reading.looks, reading.printed, reading.without_scripts, moving.threshold, moving.maps, moving.cells)]
+    found = [(check, run) for check in (reading.opens, reading.looks, reading.printed, reading.without_scripts, moving.threshold, moving.maps, moving.cells, moving.lists)]
     if asked.axe:
         found.append((reading.accessible, run))
     if asked.split:

@@ -1,6 +1,7 @@
 """What moves on a page, compared with the artifacts: the threshold, and the maps. Found by roles and labels, as people find it."""
 
 import csv
+import json
 import re
 import statistics
 import tempfile
@@ -192,6 +193,27 @@ CELL = """(() => {
   });
   return [panel.querySelector('[role=status]').textContent, tiles];
 })()"""
+
+
+def lists(chrome, run, asked):
+    """A list of neighbours that is filtered by a class shows the queries of that class, and says how many they are."""
+    page = chrome.page().open(run.page.as_uri())
+    total, name = page.value(f"[{STRIPS}.length, {STRIPS}[0].querySelector('figcaption .name').textContent]")
+    own = page.value(f"{STRIPS}.filter((one) => one.querySelector('figcaption .name').textContent.includes({json.dumps(name)})).length")
+    found = []
+    for wanted in (name, "no class is called so", ""):
+        page.value(f"(({{ previousElementSibling: panel }}) => {{ const field = panel.querySelector('input'); field.value = {json.dumps(wanted)};"
+                   f" field.dispatchEvent(new Event('input')); }})({STRIPS}[0].parentElement)")
+        said = page.value(f"{STRIPS}[0].parentElement.previousElementSibling.querySelector('output').textContent")
+        found.append((page.value(f"{STRIPS}.filter((one) => one.checkVisibility()).length"), said))
+    quiet(page)
+    page.close()
+    assert found == [(count, f"{count} of {total} shown") for count in (own, 0, total)], found
+    return f"{own} of {total} queries of {name}"
+
+
+# The strips of the first list of neighbours.
+STRIPS = "[...document.querySelector('#neighbours ul.strips').children]"
 
 
 def redraws(chrome, run, asked):
