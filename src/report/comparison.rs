@@ -192,6 +192,18 @@ mod tests {
     }
 
     #[test]
+    fn a_group_alone_is_held_against_nothing() {
+        let mut report = compared();
+        report.runs.remove(0);
+        report.curves = report.curves.split_off(1).into_iter().map(|curve| ComparedCurve { run: 0, ..curve }).collect();
+        report.metrics[0].values.remove(0);
+        report.metrics[0].differences.pop();
+        let page = comparison_page(&report, &BTreeMap::new()).unwrap();
+        assert!(page.contains("over 3 seeds") && page.contains("0.7000 [0.6000, 0.8000]"), "{page}");
+        assert!(page.contains("numbers are seeds") && !page.contains("can be judged"), "{page}");
+    }
+
+    #[test]
     fn runs_that_left_nothing_have_a_page_that_says_so() {
         let mut report = compared();
         (report.fields, report.metrics, report.curves, report.flips) = Default::default();

@@ -6,7 +6,8 @@ use super::body::{Axis, Body, Lines, Room, Series};
 use super::{Figure, count_of, lines};
 use crate::artifact::{ComparedCurve, ComparisonReport};
 use crate::report::canvas::{Align, Canvas, Pen};
-use crate::report::{ReportError, chart, theme};
+use crate::report::theme::{self, Shape};
+use crate::report::{ReportError, chart};
 
 /// Runs that the legend names.
 const MOST_NAMED: usize = 10;
@@ -24,11 +25,15 @@ pub(in crate::report) fn draw(report: &ComparisonReport) -> Result<Option<(Figur
     }
     let figure = build(report, &curves);
     let canvas = lines::paint(&figure, figure.lines()?, |canvas, _, places| {
-        let mut ends: Vec<(f64, f64, usize)> = Vec::new();
-        for (curve, place) in curves.iter().zip(places.series.iter().step_by(2)) {
-            ends.extend(place.last().map(|(x, y)| (*x, *y, curve.run)));
+        let mut ends: Vec<(f64, f64, &ComparedCurve)> = Vec::new();
+        for (curve, pair) in curves.iter().zip(places.series.chunks_exact(2)) {
+            ends.extend(pair[0].last().map(|(x, y)| (*x, *y, *curve)));
+            // One point is no line.
+            for place in pair.iter().filter(|place| place.len() == 1) {
+                canvas.marker(Shape::Disc, place[0].0, place[0].1, 6.0, theme::class_colour(curve.run));
+            }
         }
-        number_ends(canvas, ends);
+        name_ends(canvas, ends, |curve| end_name(report, curve));
     })?;
     Ok(Some((figure, canvas)))
 }
@@ -54,7 +59,8 @@ fn build(report: &ComparisonReport, curves: &[&ComparedCurve]) -> Figure {
         let name = format!("{}", run + 1);
         Series::new(&name, Vec::new(), theme::class_colour(*run), 1.0).faded(0.0).unlisted().in_legend(6.0)
     };
-    let legend: Vec<Series> = runs.iter().take(MOST_NAMED).map(entry).collect();
+    let alone = report.runs.len() == 1;
+    let legend: Vec<Series> = runs.iter().filter(|_| !alone).take(MOST_NAMED).map(entry).collect();
     let lines = Lines {
         room: Room { size: theme::CHART, above: 44.0, right: 60.0, legend: 60.0 },
         x: Axis { title: "Training step".to_owned(), range: 0.0..x_end, digits: chart::digits(x_end) },
@@ -71,10 +77,11 @@ fn build(report: &ComparisonReport, curves: &[&ComparedCurve]) -> Figure {
     Figure {
         title: "Training curves".to_owned(),
         subtitle: format!(
-            "{} of {}; the strong lines are means over some steps, the light ones validation losses; numbers are those of \
-             the runs",
+            "{} of {}; the strong lines are means over some steps, the light ones and single points validation losses; numbers \
+             are {}",
             count_of(curves.len(), "training", "trainings"),
             count_of(runs.len(), "run", "runs"),
+            if alone { "seeds" } else { "those of the runs" },
         ),
         alt: format!("Line chart of losses over steps; they end at: {}", ends.join(", ")),
         reading: "Losses of different kinds, or of other parameters of a loss, are no numbers to be compared: what a training \
@@ -95,14 +102,20 @@ fn range(values: &[f64]) -> std::ops::Range<f64> {
     chart::drawable(if low >= 0.0 && low < 0.4 * high { 0.0 } else { low - room }..high + room)
 }
 
-/// The number of each run behind the end of its line, those that would lie on each other below each other.
-fn number_ends(canvas: &mut Canvas, mut ends: Vec<(f64, f64, usize)>) {
+/// What a training is called at the end of its line: its run's number, or its seed where there is one run alone.
+fn end_name(report: &ComparisonReport, curve: &ComparedCurve) -> String {
+    let seed = curve.seed.filter(|_| report.runs.len() == 1);
+    seed.map_or_else(|| (curve.run + 1).to_string(), |seed| seed.to_string())
+}
+
+/// The name of each training behind the end of its line, those that would lie on each other below each other.
+fn name_ends(canvas: &mut Canvas, mut ends: Vec<(f64, f64, &ComparedCurve)>, name: impl Fn(&ComparedCurve) -> String) {
     ends.sort_by(|one, other| one.1.total_cmp(&other.1));
     let mut last = f64::NEG_INFINITY;
-    for (x, y, run) in ends {
+    for (x, y, curve) in ends {
         let y = y.max(last + APART);
         last = y;
-        let pen = Pen::new(theme::SMALL, theme::class_colour(run)).bold().align(Align::Left);
-        canvas.text(&(run + 1).to_string(), x + 10.0, y, pen);
+        let pen = Pen::new(theme::SMALL, theme::class_colour(curve.run)).bold().align(Align::Left);
+        canvas.text(&name(curve), x + 10.0, y, pen);
     }
 }

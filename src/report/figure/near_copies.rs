@@ -148,7 +148,7 @@ fn paint_pair(canvas: &mut Canvas, data: &ReportData, pair: &Strip, (x, y): (f64
     }
     for (at, (words, tone)) in pair.tiles.iter().flat_map(|tile| &tile.words).enumerate() {
         let pen = Pen::new(theme::SMALL, theme::tone(*tone)).align(Align::Centre);
-        let name = text::fit(words, theme::SMALL, Weight::Regular, SIDE);
+        let name = text::fit_name(words, theme::SMALL, Weight::Regular, SIDE);
         canvas.text(&name, x + SIDE / 2.0 + at as f64 * (SIDE + GAP), y + SIDE + 22.0, pen);
     }
     let pen = Pen::new(theme::SMALL, theme::MUTED).align(Align::Centre);

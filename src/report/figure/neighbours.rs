@@ -65,6 +65,8 @@ params! {
 
 const SIDE: f64 = 160.0;
 const COLUMN: f64 = SIDE + 34.0;
+/// Of a line under an image: what stands beside it begins apart.
+const ROOM: f64 = COLUMN - 12.0;
 const STRIP: f64 = SIDE + 92.0;
 /// Between a query and its neighbours.
 const GAP: f64 = 44.0;
@@ -254,11 +256,12 @@ fn paint_strip(canvas: &mut Canvas, data: &ReportData, strip: &Strip, y: f64) ->
         for ((words, tone), down) in tile.words.iter().zip([24.0, 50.0]) {
             let pen = Pen::new(theme::LABEL, theme::tone(*tone)).bold().align(Align::Centre);
             let small = Pen::new(theme::SMALL, theme::tone(*tone)).align(Align::Centre);
-            let (words, pen) = match tone {
-                Tone::Name => (text::fit_name(words, pen.size, pen.weight, COLUMN), pen),
-                Tone::Right | Tone::Wrong => (text::fit(words, pen.size, pen.weight, COLUMN), pen),
-                Tone::Plain | Tone::Muted => (text::fit(words, small.size, small.weight, COLUMN), small),
+            let pen = match tone {
+                Tone::Name | Tone::Right | Tone::Wrong => pen,
+                Tone::Plain | Tone::Muted => small,
             };
+            // With its mark a name is cut as without: both of its ends tell it from others.
+            let words = text::fit_name(words, pen.size, pen.weight, ROOM);
             canvas.text(&words, x + SIDE / 2.0, y + SIDE + down, pen);
         }
     }

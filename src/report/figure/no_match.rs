@@ -131,8 +131,9 @@ fn words(canvas: &mut Canvas, tile: &Tile, (centre, below): (f64, f64)) {
     for ((words, tone), down) in tile.words.iter().zip([24.0, 49.0, 73.0]) {
         let (words, pen) = match tone {
             Tone::Name => (text::fit_name(words, name.size, Weight::Bold, room), name),
+            // Of a label both the sign before it and the mark behind it are kept.
             Tone::Right | Tone::Wrong | Tone::Plain | Tone::Muted => {
-                (text::fit(words, small.size, Weight::Regular, room), Pen { colour: theme::tone(*tone), ..small })
+                (text::fit_name(words, small.size, Weight::Regular, room), Pen { colour: theme::tone(*tone), ..small })
             }
         };
         canvas.text(&words, centre, below + down, pen.align(Align::Centre));

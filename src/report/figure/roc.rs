@@ -7,7 +7,7 @@ use super::plot::{Part, Plot};
 use super::verdicts::{Verdicts, area, equal_error};
 use super::{Figure, count_of, lines};
 use crate::artifact::Cutpoint;
-use crate::report::canvas::{Align, Canvas, Pen};
+use crate::report::canvas::{Align, Area, Canvas, Pen};
 use crate::report::theme::{self, Shape};
 use crate::report::{ReportData, ReportError, Stop};
 
@@ -36,6 +36,10 @@ impl Plot for RocCurve {
                 let pen = Pen::new(theme::SMALL, theme::INK).bold();
                 let (align, beside) =
                     if series.points[0].0 > 0.5 { (Align::Right, -22.0) } else { (Align::Left, 22.0) };
+                // On no line: words on a line can't be read.
+                let width = pen.width(&series.name);
+                let left = if align == Align::Right { x + beside - width } else { x + beside };
+                canvas.fill(Area::new(left - 6.0, y + 20.0, width + 12.0, 28.0), theme::PAPER);
                 canvas.text(&series.name, x + beside, y + 34.0, pen.align(align));
             }
         })

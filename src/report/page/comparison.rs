@@ -23,6 +23,8 @@ use crate::report::{ReportError, svg};
 
 /// Numbers of the first table: the others are in those of the differences.
 const FIRST: usize = 6;
+/// The verdict on what nobody can judge.
+const UNKNOWN: &str = "unknown";
 /// Runs that a table of fields has a column for.
 const MOST_COLUMNS: usize = 12;
 /// The longer side of a thumbnail, in pixels.
@@ -75,8 +77,9 @@ pub(in crate::report) fn how_much(found: &ComparedDifference) -> String {
 fn runs(report: &ComparisonReport) -> String {
     let mut order: Vec<usize> = (0..report.runs.len()).collect();
     order.sort_by_key(|at| !report.runs[*at].group); // stable
+    let known = |found: &ComparedDifference| found.verdict != UNKNOWN;
     let judged: Vec<&ComparedMetric> =
-        report.metrics.iter().filter(|metric| metric.higher_is_better.is_some()).collect();
+        report.metrics.iter().filter(|metric| metric.differences.iter().flatten().any(known)).collect();
     let row = |at: &usize| {
         let run = &report.runs[*at];
         let seeds: Vec<String> = run.seeds.iter().map(u64::to_string).collect();
@@ -91,11 +94,13 @@ fn runs(report: &ComparisonReport) -> String {
     let header = words(["", "Experiment", "Run", "Seeds"]).into_iter();
     let header: Vec<String> = header.chain(judged.iter().take(FIRST).map(|metric| metric.name.clone())).collect();
     let groups = report.runs.iter().filter(|run| run.group).count();
-    let first = if report.runs.len() > 1 { "Each run is held against the first. " } else { "" };
-    let mut out = paragraph(&format!(
-        "{first}Intervals are of 95 %: of a single run those of other queries like these, which \
-         know nothing of other seeds; of a group of seeds those of the mean over its trainings."
-    ));
+    if report.runs.len() < 2 {
+        return table("The trainings", &header, &rows);
+    }
+    let mut out = paragraph(
+        "Each run is held against the first. Intervals are of 95 %: of a single run those of other queries like these, which \
+         know nothing of other seeds; of a group of seeds those of the mean over its trainings.",
+    );
     if groups == 0 {
         out += &paragraph("No run has several seeds: what another training would give is not known.");
     }
@@ -133,10 +138,7 @@ fn differences(report: &ComparisonReport) -> String {
             let value = |run: usize| metric.values.get(run)?.as_ref().map(sure);
             let (first, this) = (value(0).unwrap_or_else(dash), value(at).unwrap_or_else(dash));
             let p = found.p.map_or_else(dash, |p| format!("{p:.4}"));
-            Some((
-                words([&metric.name, &first, &this, &how_much(found), &p, &found.verdict]),
-                found.verdict != "unknown",
-            ))
+            Some((words([&metric.name, &first, &this, &how_much(found), &p, &found.verdict]), found.verdict != UNKNOWN))
         };
         let rows: Vec<(Vec<String>, bool)> = report.metrics.iter().filter_map(of).collect();
         let (judged, others): (Vec<_>, Vec<_>) = rows.into_iter().partition(|(_, judged)| *judged);
