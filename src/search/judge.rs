@@ -1,7 +1,7 @@
 //! From the neighbours of one query to its answer: label, acceptance, probability. Whoever answers queries does it here, so
 //! that a picture that is asked about gets the answer that the same picture gets in a table of matches.
 
-use super::distance::Rows;
+use super::distance::{Rows, square_norm};
 use super::isotonic::Isotonic;
 use super::knn::Hit;
 use super::matcher::{Matcher, Verdict};
@@ -30,9 +30,9 @@ pub struct Answer {
     pub neighbours: Vec<Neighbour>,
 }
 
-/// How far a distance may be off that was computed from an embedding whose last bits differ, as those of a smaller batch do:
-/// several times what was seen on networks of every kind of layer.
-const LAST_BITS: f32 = 1e-5;
+/// How far an embedding may lie from the same one of another batch, whose sums were made in another order, as a share of its
+/// length: several times what was seen on networks of every kind of layer.
+const LAST_BITS: f64 = 1e-5;
 
 impl Judge {
     /// By a matcher, a threshold and a calibrated probability.
@@ -73,22 +73,45 @@ impl Judge {
         }
     }
 
-    /// Whether the answer is the same whatever the last bits of the query's embedding are: no two neighbours in a row are so
+    /// Whether answers hang on more than the order of distances and the side of a threshold that they are on, so that any bit
+    /// of an embedding may change them: sums of weights do, and shares of a variance that may be next to none.
+    #[must_use]
+    pub const fn hangs_on_every_bit(&self) -> bool {
+        matches!(self.matcher, Matcher::WeightedVote(_)) || matches!(self.distance, Distance::Snr)
+    }
+
+    /// Whether the answer to a query is the same whatever the last bits of its embedding are: no two neighbours in a row are so
     /// near each other that they could change places, and the label's distance is not so near the threshold that it could
     /// change sides. `hits` must be one deeper than [`depth`](Self::depth), as far as there are rows.
     #[must_use]
-    pub fn is_settled(&self, rows: &Rows<'_>, hits: &[Hit], answer: &Answer) -> bool {
-        #[expect(clippy::cast_possible_truncation, reason = "cutpoints are float32 distances")]
-        let cutpoint = self.cutpoint as f32;
-        let near = |one: f32, other: f32| (one - other).abs() <= LAST_BITS * one.abs().max(1.0);
-        // Sums of weights hang on every distance.
-        let weighs = matches!(self.matcher, Matcher::WeightedVote(_));
+    pub fn is_settled(&self, rows: &Rows<'_>, query: &[f32], hits: &[Hit], answer: &Answer) -> bool {
+        if self.hangs_on_every_bit() {
+            return false;
+        }
+        let longest = hits.iter().map(|hit| square_norm(rows.row(hit.row as usize))).fold(0.0, f64::max).sqrt();
+        let near = |one: f64, other: f64| (one - other).abs() <= self.slack(query, longest, one.abs().max(other.abs()));
         // Copies of one vector are equally far however that is computed.
         let swap = |pair: &[Hit]| {
-            near(pair[0].distance, pair[1].distance) && rows.row(pair[0].row as usize) != rows.row(pair[1].row as usize)
+            near(pair[0].distance.into(), pair[1].distance.into())
+                && rows.row(pair[0].row as usize) != rows.row(pair[1].row as usize)
         };
-        let at_threshold = answer.verdict.is_some_and(|verdict| near(verdict.distance, cutpoint));
-        !weighs && !at_threshold && !hits.windows(2).any(swap)
+        let at_threshold = answer.verdict.is_some_and(|verdict| near(verdict.distance.into(), self.cutpoint));
+        !at_threshold && !hits.windows(2).any(swap)
+    }
+
+    /// How far a distance may be off, given the query and the length of the longest row that it is compared with.
+    #[expect(clippy::cast_precision_loss, reason = "a dimension is far below 2^52")]
+    fn slack(&self, query: &[f32], longest: f64, distance: f64) -> f64 {
+        let length = square_norm(query).sqrt().max(1.0);
+        let moved = LAST_BITS * length;
+        match self.distance {
+            Distance::Cosine => LAST_BITS,
+            Distance::InnerProduct => moved * longest.max(1.0),
+            Distance::Euclidean => moved,
+            Distance::SquaredEuclidean => moved * (2.0 * distance.sqrt()).max(1.0) + moved * moved,
+            Distance::Manhattan => moved * (query.len() as f64).sqrt(),
+            Distance::Snr => f64::INFINITY,
+        }
     }
 }
 
@@ -138,7 +161,7 @@ mod tests {
         let rows = Rows::new(&index.vectors, 1).unwrap();
         let settled = |matcher: Matcher, cutpoint: f64, distances: &[f32]| {
             let (judge, hits) = (judge(matcher, cutpoint), hits(distances));
-            judge.is_settled(&rows, &hits, &judge.answer(&index, &hits, 3))
+            judge.is_settled(&rows, &[0.0], &hits, &judge.answer(&index, &hits, 3))
         };
         let vote = |k| Matcher::MajorityVote(Vote { k });
         assert!(settled(Matcher::Nearest, 0.3, &[0.25, 0.5, 0.75]));
@@ -146,5 +169,27 @@ mod tests {
         assert!(!settled(vote(2), 0.9, &[0.25, 0.250_001, 0.75]), "two that could change places");
         assert!(settled(vote(2), 0.9, &[0.1, 0.25, 0.5, 0.5]), "two copies, of which the first comes first");
         assert!(!settled(Matcher::WeightedVote(Vote { k: 2 }), 0.9, &[0.25, 0.5]));
+    }
+
+    #[test]
+    fn the_longer_an_embedding_the_farther_its_last_bits_reach() {
+        // 1000 long: a hundredth is what its last bits are worth, and more of a square or a product.
+        let index = IndexRows { vectors: vec![1000.0, 1001.0, 1003.0, 1010.0], ..index() };
+        let rows = Rows::new(&index.vectors, 1).unwrap();
+        let settled = |distance, query: f32, distances: &[f32]| {
+            let judge = Judge::new(Matcher::Nearest, distance, 1e9, Isotonic::of(Vec::new(), distance));
+            let hits = hits(distances);
+            judge.is_settled(&rows, &[query], &hits, &judge.answer(&index, &hits, 3))
+        };
+        for (distance, apart, near) in [
+            (Distance::Euclidean, [3.0, 3.02], [3.0, 3.005]),
+            (Distance::Manhattan, [3.0, 3.02], [3.0, 3.005]),
+            (Distance::SquaredEuclidean, [9.0, 9.1], [9.0, 9.05]),
+            (Distance::InnerProduct, [1e6, 1e6 - 20.0], [1e6, 1e6 - 5.0]),
+        ] {
+            assert!(settled(distance, 1000.0, &apart) && !settled(distance, 1000.0, &near), "{}", distance.name());
+        }
+        assert!(settled(Distance::Euclidean, 1.0, &[3.0, 3.005]), "a short one's do not");
+        assert!(!settled(Distance::Snr, 1.0, &[0.1, 0.9]));
     }
 }

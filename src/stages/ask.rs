@@ -111,11 +111,16 @@ impl Asker {
         self.judge.knows_probability()
     }
 
-    /// The answers to images of the network's shape, in their order.
+    /// The answers to images of the network's shape, in their order; `names` are what errors call them.
     ///
     /// # Errors
     /// If an image has another shape or its embedding can't be compared, or `stop` says so.
-    pub fn ask(&self, images: &[Image], stop: &(dyn Fn() -> bool + Sync)) -> Result<Vec<Answer>, StageError> {
+    pub fn ask(
+        &self,
+        images: &[Image],
+        names: &[String],
+        stop: &(dyn Fn() -> bool + Sync),
+    ) -> Result<Vec<Answer>, StageError> {
         let pixels = self.pixels(images)?;
         let rows = self.used.rows();
         let size = self.network.input().iter().product::<usize>().max(1);
@@ -128,17 +133,22 @@ impl Asker {
             }
             values.extend(rows.embed(batch));
         }
+        // Which candidates a search finds may hang on any bit, as answers of some judges do: nothing is gained then by a batch
+        // whose last bits are others.
+        let bits_count = !self.searched.is_exact() || self.judge.hangs_on_every_bit();
         if !rest.is_empty() {
-            values.extend(rows.embed_few(rest));
+            values.extend(if bits_count { rows.embed(rest) } else { rows.embed_few(rest) });
         }
         let excluded = self.excluded(images);
-        let mut answers = self.look_up(&values, &excluded, stop)?;
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let mut answers = self.look_up(&values, &names, &excluded, stop)?;
         // What the last bits could change is computed once more, in a whole batch, as the stages do it.
-        let unsettled: Vec<usize> = (whole..images.len()).filter(|at| !answers[*at].1).collect();
+        let unsettled: Vec<usize> = (whole..images.len()).filter(|at| !bits_count && !answers[*at].1).collect();
         let again: Vec<u8> = unsettled.iter().flat_map(|at| &pixels[at * size..(at + 1) * size]).copied().collect();
         if !again.is_empty() {
             let excluded: Vec<Arc<[u32]>> = unsettled.iter().map(|at| excluded[*at].clone()).collect();
-            let again = self.look_up(&rows.embed(&again), &excluded, stop)?;
+            let names: Vec<&str> = unsettled.iter().map(|at| names.get(*at).copied().unwrap_or_default()).collect();
+            let again = self.look_up(&rows.embed(&again), &names, &excluded, stop)?;
             unsettled.into_iter().zip(again).for_each(|(at, answer)| answers[at] = answer);
         }
         Ok(answers.into_iter().map(|(answer, _)| answer).collect())
@@ -168,26 +178,25 @@ impl Asker {
     fn look_up(
         &self,
         values: &[f32],
+        names: &[&str],
         excluded: &[Arc<[u32]>],
         stop: &(dyn Fn() -> bool + Sync),
     ) -> Result<Vec<(Answer, bool)>, StageError> {
-        let dim = self.index.dim;
-        let ids: Vec<u64> = (0..(values.len() / dim.max(1)) as u64).collect();
-        let asked = embedded::searchable("embedding", values, dim, &ids, self.distance)?;
-        let (rows, kept) = (self.vectors.rows(), self.params.neighbours);
+        let who = |row: usize| format!("embedding of `{}`", names.get(row).copied().unwrap_or_default());
+        let asked = embedded::searchable_as(who, values, self.index.dim, self.distance)?;
+        let (rows, asked, kept) = (self.vectors.rows(), asked.rows(), self.params.neighbours);
         // One more than is needed: the first that could take the last one's place.
         let k = self.judge.depth(kept).saturating_add(1);
         let wanted: Vec<Wanted> = excluded.iter().map(|excluded| Wanted { k, excluded: excluded.clone() }).collect();
-        let judge = |_: usize, hits: &[Hit]| {
+        let judge = |query: usize, hits: &[Hit]| {
             let answer = self.judge.answer(&self.index, hits, kept);
-            // Which candidates a search finds may hang on any bit.
-            let settled = self.searched.is_exact() && self.judge.is_settled(&rows, hits, &answer);
+            let settled = self.judge.is_settled(&rows, asked.row(query), hits, &answer);
             (answer, settled)
         };
-        let few = ids.len() <= FEW;
+        let few = asked.len() <= FEW;
         let search =
             if few { self.searched.for_few(rows, self.distance) } else { self.searched.among(rows, self.distance) };
-        let found = search.stopped_by(stop).map(asked.rows(), &wanted, judge);
+        let found = search.stopped_by(stop).map(asked, &wanted, judge);
         found.map_err(|error| embedded::unsearchable(&error))
     }
 }

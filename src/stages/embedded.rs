@@ -124,18 +124,24 @@ pub(super) fn searchable<'a>(
     example_ids: &[u64],
     distance: Distance,
 ) -> Result<Vectors<'a>, StageError> {
-    let id = |position: usize| example_ids.get(position).copied().unwrap_or_default();
+    let id = |row: usize| example_ids.get(row).copied().unwrap_or_default();
+    searchable_as(|row| format!("{what} of example {} (row {row})", id(row)), values, dim, distance)
+}
+
+/// The same, where `who` names a row in the error.
+pub(super) fn searchable_as(
+    who: impl Fn(usize) -> String,
+    values: &[f32],
+    dim: usize,
+    distance: Distance,
+) -> Result<Vectors<'_>, StageError> {
     Vectors::new(values, dim, distance).map_err(|error| match error {
         SearchError::NotFinite { position } => {
-            let id = id(position);
-            StageError::failed(format!("the {what} of example {id} (row {position}) holds a number that is not finite"))
+            StageError::failed(format!("the {} holds a number that is not finite", who(position)))
                 .with_help("the training has probably diverged: try a smaller learning rate")
         }
         SearchError::Zero { position } => {
-            let id = id(position);
-            let message = format!(
-                "the {what} of example {id} (row {position}) is all zeros: it has no cosine distance to anything"
-            );
+            let message = format!("the {} is all zeros: it has no cosine distance to anything", who(position));
             StageError::failed(message).with_help(
                 "look at the image, or at what the last layers leave of it; `distance = \"euclidean\"` of the index \
                  compares such rows too",

@@ -122,7 +122,7 @@ fn answer(asked: &[Asked], asker: &Asker, decoding: &Decoding, keep: bool) -> Re
         }
         // Nobody is told half of it: what is left is read only to name all that can't be.
         if unreadable.is_empty() {
-            let answers = asker.ask(&images, &stop)?;
+            let answers = asker.ask(&images, &names, &stop)?;
             let kept = images.into_iter().map(|image| keep.then_some(image));
             let all = names.into_iter().zip(kept).zip(answers);
             answered.extend(all.map(|((name, image), answer)| Answered { name, image, answer }));
