@@ -14,7 +14,7 @@ pub struct IndexInfo {
     pub format: u32,
     /// How near is measured.
     pub metric: Distance,
-    /// How it is searched: `exact`, `hnsw`.
+    /// How it is searched: `exact`, `hnsw`, `int8` or `binary`; never `auto`, but what that stood for.
     pub search: String,
     /// Vectors.
     pub count: usize,

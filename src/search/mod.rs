@@ -1,9 +1,10 @@
 //! Nearest neighbours, labels from neighbours, and distance thresholds.
 //!
 //! [`vectors`] are rows ready for a distance, [`distance`] defines how near two of them are, [`knn`] finds the nearest
-//! exactly, [`searcher`] by the [`method`] of an index (a graph, codes of few bits), [`matcher`] turns neighbours into a label, [`calibration`] finds the thresholds below which labels are believed,
-//! [`isotonic`] how probable a label is at each distance, [`judge`] answers a query by all of these, [`near_copies`] finds
-//! images that show the same. Knows no stage and no file.
+//! exactly, [`searcher`] by the [`method`] of an index (a graph, codes of few bits), [`recall`] says how much of what is near
+//! that finds, [`matcher`] turns neighbours into a label, [`calibration`] finds the thresholds below which labels are
+//! believed, [`isotonic`] how probable a label is at each distance, [`judge`] answers a query by all of these,
+//! [`near_copies`] finds images that show the same. Knows no stage and no file.
 
 pub mod calibration;
 mod calibration_metric;

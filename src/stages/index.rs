@@ -160,9 +160,9 @@ fn make(
 fn expect_recall(search: &Search, recall: f64) -> Result<(), StageError> {
     let Some(least) = search.min_recall().filter(|least| recall < *least) else { return Ok(()) };
     let message = format!(
-        "the search `{}` finds {:.1} % of the {} nearest of {} indexed vectors at most, `min-recall` is {least}",
+        "the search `{}` finds a share of {recall:.4} of the {} nearest (measured with up to {} of the indexed vectors), \
+         `min-recall` is {least}",
         search.name(),
-        100.0 * recall,
         recall::NEAREST,
         recall::SAMPLED
     );
