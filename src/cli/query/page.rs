@@ -50,13 +50,13 @@ pub(super) fn write(path: &Path, asked: &Asked<'_>, answered: &[Answered]) -> Re
     };
     let cards: Vec<AnswerCard> = answered.iter().map(card).collect();
     let accepted = answered.iter().filter(|one| one.answer.accepted).count();
-    let title = format!("{}: what is on {} pictures", record.name, answered.len());
+    let pictures = if let [_] = answered { "1 picture".to_owned() } else { format!("{} pictures", answered.len()) };
+    let title = format!("{}: what is on {pictures}", record.name);
     let lede = format!(
-        "Answered by `{}` of the run {}: {accepted} of {} are within its threshold. The index holds {} images; each row has the \
-         picture that was asked about, as the network sees it, and its nearest ones.",
+        "Answered by `{}` of the run {}: {accepted} of {pictures} within its threshold. The index holds {} images; each row has \
+         the picture that was asked about, as the network sees it, and its nearest ones.",
         stored.id,
         record.run,
-        answered.len(),
         asker.indexed()
     );
     let page =

@@ -58,9 +58,14 @@ impl<'a> StoredMatch<'a> {
         let calibration = run.behind(stage, "calibration", "calibration.json")?;
         let queries = run.behind(stage, "queries", "embeddings.parquet")?;
         let indexed = run.behind(index, "embeddings", "embeddings.parquet")?;
-        let weights = |embed: &StageRecord| run.digest(embed, "model", "model.safetensors");
-        let (asked, known) = (weights(queries)?, weights(indexed)?);
+        let of_model = |embed: &StageRecord| -> Result<[Digest; 2], Error> {
+            Ok([run.digest(embed, "model", "model.safetensors")?, run.digest(embed, "model", "model.json")?])
+        };
+        let (asked, known) = (of_model(queries)?, of_model(indexed)?);
         if asked != known {
+            // The weights say it, or else the layers do.
+            let at = usize::from(asked[0] == known[0]);
+            let (asked, known) = (asked[at], known[at]);
             let message = format!(
                 "the index is of another model: its vectors are made by {}, those of the queries by {}",
                 short(known),
