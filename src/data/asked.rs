@@ -127,6 +127,28 @@ mod tests {
         assert_eq!(Decoding::like(&source, [1, 1, 1]).bytes(&png(7)).unwrap().pixels.len(), 1);
     }
 
+    /// Red, green and blue, four pixels each side by side, four high.
+    #[test]
+    fn images_are_brought_to_a_size_as_those_of_the_source() {
+        let colour = |x: u32, _| image::Rgb([0, 1, 2].map(|channel| if x / 4 == channel { 255 } else { 0 }));
+        let mut bytes = std::io::Cursor::new(Vec::new());
+        image::RgbImage::from_fn(12, 4, colour).write_to(&mut bytes, image::ImageFormat::Png).unwrap();
+        let of = |resize: Json, shape| {
+            let source = json!({ "image-folder": { "path": "x", "resize": resize } });
+            Decoding::like(&source, shape).bytes(bytes.get_ref()).unwrap().pixels
+        };
+        let cropped = json!({ "size": [4, 4], "mode": "centre-crop" });
+        assert_eq!(of(cropped.clone(), [4, 4, 3]), [0, 255, 0].repeat(16), "its middle");
+        let fitted = of(json!({ "size": [6, 6], "mode": "fit", "pad": [9, 8, 7], "filter": "nearest" }), [6, 6, 3]);
+        assert_eq!(fitted[..3 * 6], [9, 8, 7].repeat(6), "a border");
+        assert_eq!(fitted[3 * 12..3 * 14], [255, 0, 0].repeat(2), "the whole image between");
+        // A source that leaves images as they are, and one of another size than the network.
+        for resize in [Json::Null, json!([4, 4]), json!({ "size": [8, 8], "mode": "centre-crop" })] {
+            let stretched = of(resize, [4, 4, 3]);
+            assert!(stretched != of(cropped.clone(), [4, 4, 3]) && stretched[0] > stretched[1], "{stretched:?}");
+        }
+    }
+
     #[test]
     fn files_come_in_order_and_each_says_what_is_wrong_with_it() {
         let folder = tempfile::tempdir().unwrap();
