@@ -7,7 +7,7 @@ mod stored;
 mod words;
 
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 
 use clap::{Args, ValueEnum};
@@ -77,6 +77,9 @@ struct Answered {
 }
 
 pub(super) fn exec(args: &QueryArgs, out: &mut dyn Write) -> Result<Exit, Error> {
+    if args.html.as_deref() == Some(Path::new("-")) {
+        return Err(Error::usage("the page is written into a file", "name one: `--html FILE`"));
+    }
     threads::start()?;
     let asked = images::asked(&args.images)?;
     let root = args.place.root_here()?;
