@@ -22,8 +22,9 @@ const MAGIC: [u8; 13] = [0x8a, 0x0a, 0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0
 const LONGEST_PICKLE: u64 = 100 << 20;
 /// Dictionaries inside dictionaries.
 const DEEPEST: usize = 16;
-/// Entries of all dictionaries, each as often as it is come upon.
-const MOST_ENTRIES: usize = 1_000_000;
+/// Bytes of the names of all entries of dictionaries, each as often as it is come upon, and so many more for each.
+const MOST_NAMES: usize = 64 << 20;
+const ENTRY: usize = 64;
 
 /// How the file begins, if it is one: so many of its first bytes are looked at.
 pub(super) const LOOKED_AT: usize = 15;
@@ -63,7 +64,9 @@ fn zipped<R: Read + Seek>(file: R, whole: u64) -> Result<Vec<TensorEntry>, Strin
         drop(entry);
         let inner = name.split_once('/').map_or(name.as_str(), |(_, inner)| inner);
         match (inner, inner.strip_prefix("data/")) {
-            ("data.pkl", _) => pickle = Some((at, place.1)),
+            ("data.pkl", _) if stored => pickle = Some((at, place.1)),
+            // It would be a thousand times as large in memory.
+            ("data.pkl", _) => return Err("its pickle is compressed, as torch never writes it".to_owned()),
             ("byteorder", _) => {
                 let mut order = String::new();
                 let entry = archive.by_index(at).map_err(broken)?;
@@ -140,7 +143,7 @@ fn collect<R: Read>(
 ) -> Result<Vec<TensorEntry>, String> {
     let mut named = Vec::new();
     if matches!(machine.object(root), Some(Object::Dict(_))) {
-        let mut left = MOST_ENTRIES;
+        let mut left = MOST_NAMES;
         gather(machine, root, "", DEEPEST, &mut left, &mut named)?;
     }
     if named.is_empty() {
@@ -149,7 +152,7 @@ fn collect<R: Read>(
     named.into_iter().map(|(name, view)| entry(name, view, &machine.storages[view.storage], places, whole)).collect()
 }
 
-/// The tensors of a dictionary and of those inside it; `left` is how many more entries may be come upon.
+/// The tensors of a dictionary and of those inside it; `left` is what more entries may take.
 fn gather<'a, R>(
     machine: &'a Machine<R>,
     value: Value,
@@ -163,8 +166,11 @@ where
 {
     let Some(Object::Dict(items)) = machine.object(value) else { return Ok(()) };
     for (key, value) in items {
-        *left = left.checked_sub(1).ok_or_else(|| "it has more entries than any file of weights".to_owned())?;
-        let key = match (machine.text(*key), key) {
+        let text = machine.text(*key);
+        // A long name may be that of any number of entries.
+        let needed = ENTRY + prefix.len() + text.map_or(0, str::len);
+        *left = left.checked_sub(needed).ok_or_else(|| "it has more entries than any file of weights".to_owned())?;
+        let key = match (text, key) {
             (Some(text), _) => text.to_owned(),
             (None, Value::Int(number)) => number.to_string(),
             _ => continue,
@@ -203,10 +209,11 @@ fn entry(name: String, view: &View, storage: &Storage, places: &Places, whole: u
 
 /// Whether the numbers lie as the shape counts them; the step of a side of one is of no account.
 fn is_row_by_row(view: &View) -> bool {
-    let mut expected = 1;
+    let mut expected = 1_usize;
     view.shape.iter().zip(&view.strides).rev().all(|(side, stride)| {
         let fits = *side == 1 || *stride == expected;
-        expected *= side;
+        // Sides beside one of 0 may be any.
+        expected = expected.saturating_mul(*side);
         fits
     })
 }

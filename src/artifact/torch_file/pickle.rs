@@ -9,6 +9,8 @@ use std::io::Read;
 
 /// Objects, entries of the stack and memos of one pickle: the largest networks have some ten thousand tensors.
 const MOST: usize = 4_000_000;
+/// Instructions of all pickles of a file, each of which makes at most one value.
+const MOST_STEPS: usize = 32_000_000;
 /// Bytes of a text, or of other bytes.
 const LONGEST: usize = 1 << 20;
 
@@ -90,6 +92,10 @@ pub(super) struct Machine<R> {
     stack: Vec<Value>,
     marks: Vec<usize>,
     memo: BTreeMap<u64, Value>,
+    /// Instructions so far.
+    steps: usize,
+    /// Items that were copied out of lists so far: a list may be copied as often as it is recalled.
+    copied: usize,
 }
 
 type Read1<T> = Result<T, String>;
@@ -108,6 +114,8 @@ impl<R: Read> Machine<R> {
             stack: Vec::new(),
             marks: Vec::new(),
             memo: BTreeMap::new(),
+            steps: 0,
+            copied: 0,
         }
     }
 
@@ -125,8 +133,9 @@ impl<R: Read> Machine<R> {
                 return self.pop();
             }
             self.step(code)?;
-            if self.objects.len() > MOST || self.stack.len() > MOST || self.memo.len() > MOST || self.marks.len() > MOST
-            {
+            self.steps += 1;
+            let most = [self.objects.len(), self.stack.len(), self.memo.len(), self.marks.len()];
+            if most.into_iter().any(|count| count > MOST) || self.steps > MOST_STEPS {
                 return Err("it has more parts than any file of weights".to_owned());
             }
         }
@@ -321,8 +330,17 @@ impl<R: Read> Machine<R> {
         match (module.as_str(), name.as_str()) {
             ("collections", "OrderedDict") => {
                 let items = first.and_then(|first| self.list(first)).unwrap_or_default();
-                let flat: Vec<Value> = items.iter().filter_map(|item| self.list(*item)).flatten().copied().collect();
-                self.push(Object::Dict(pairs(&flat)));
+                let copied = self.copied.saturating_add(items.len());
+                if copied > MOST {
+                    return Err("it has more parts than any file of weights".to_owned());
+                }
+                let pair = |item: &Value| match self.list(*item) {
+                    Some(&[key, value]) => Some((key, value)),
+                    _ => None,
+                };
+                let pairs = items.iter().filter_map(pair).collect();
+                self.copied = copied;
+                self.push(Object::Dict(pairs));
                 self.pop()
             }
             ("torch._utils", "_rebuild_tensor" | "_rebuild_tensor_v2") => {

@@ -91,6 +91,14 @@ fn no_code_is_run_and_nothing_is_believed() {
         let error = read(&of_pickle(&pickle)).unwrap_err();
         assert!(error.contains(says), "{error}, expected {says}");
     }
+    // No numbers, in sides that no product holds.
+    let long = "J\x7f\x7f\x7f\x7f";
+    let none = format!("{storage}K\x00(K\x00{long}{long}{long}t(K\x01K\x01{long}K\x01t");
+    let head = of_pickle(&proto(tensor(&none)));
+    let whole =
+        [head.strip_suffix(b"\x80\x02].").unwrap(), b"\x80\x02]X\x01\0\0\x000a.", &[4, 0, 0, 0, 0, 0, 0, 0], &[0; 16]]
+            .concat();
+    assert_eq!(read(&whole).unwrap().tensors[0].shape, [0, 0x7f7f_7f7f, 0x7f7f_7f7f, 0x7f7f_7f7f]);
     // A dictionary in itself, and a million lists in lists.
     let around = b"\x80\x02}q\0X\x01\0\0\0ah\0s.";
     assert!(read(&of_pickle(around)).unwrap_err().contains("no tensors by name"));
@@ -107,6 +115,20 @@ fn no_code_is_run_and_nothing_is_believed() {
     }
     bomb.push(b'.');
     assert!(read(&of_pickle(&bomb)).unwrap_err().contains("more entries"));
+    // A list of many pairs, of which a dictionary is made again and again.
+    let pairs =
+        [&b"\x80\x02ccollections\nOrderedDict\nq\x01]q\x02(K\x01K\x02\x86q\x03"[..], &b"h\x03".repeat(1_000), b"e0"]
+            .concat();
+    let again = [&pairs[..], &b"h\x01h\x02\x85R0".repeat(5_000), b"N."].concat();
+    assert!(read(&of_pickle(&again)).unwrap_err().contains("more parts"));
+    // Lists of a million, a million times over, are no pairs.
+    let lists = [&b"\x80\x02ccollections\nOrderedDict\n]q\x02("[..], &b"N".repeat(1_000_000), b"e0]("].concat();
+    let lists = [&lists[..], &b"h\x02".repeat(1_000_000), b"e\x85R."].concat();
+    assert!(read(&of_pickle(&lists)).unwrap_err().contains("no tensors by name"));
+    // One long name of many entries.
+    let name = [&b"\x80\x02}X\xa0\x86\x01\0"[..], &b"n".repeat(100_000), b"q\x01"].concat();
+    let names = [&name[..], b"0(", &b"h\x01N".repeat(10_000), b"u."].concat();
+    assert!(read(&of_pickle(&names)).unwrap_err().contains("more entries"));
 }
 
 #[test]
