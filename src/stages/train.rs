@@ -274,7 +274,7 @@ impl Stage for Train {
         let image = inputs.samples("sampler").and_then(|samples| samples.image);
         let own = [does_nothing(params), goes_alone(params), unsuitable_lengths(params)];
         let own = own.into_iter().flatten().chain(initial::fits_in_part(params, image));
-        own.chain(backbone::left_out(params, image)).collect()
+        own.chain(backbone::left_out(params, image)).chain(backbone::fed_otherwise(params)).collect()
     }
 
     fn sources(params: &TrainParams, finder: &SourceFinder) -> Result<Vec<SourceDigest>, StageError> {

@@ -104,21 +104,22 @@ impl Incoming {
             } else {
                 found.remove(pair.theirs.as_str())
             };
-            match entry {
-                None => {
-                    said.push(format!("`{prefix}{}` is missing, expected F32 of {:?}", pair.theirs, pair.their_shape()))
-                }
+            let misfit = match entry {
+                None => Some(format!("`{prefix}{}` is missing, expected F32 of {:?}", pair.theirs, pair.their_shape())),
                 Some(entry) if entry.is_float() && pair.takes(&entry.shape) => {
-                    incoming.taken.push((pair, entry.clone()))
+                    incoming.taken.push((pair, entry.clone()));
+                    None
                 }
-                Some(entry) => said.push(format!(
+                Some(entry) => Some(format!(
                     "`{}` is {} of {:?}, expected F32 of {:?}",
                     entry.name,
                     entry.dtype,
                     entry.shape,
                     pair.their_shape()
                 )),
-            }
+            };
+            // Once of a tensor that holds three.
+            said.extend(misfit.filter(|misfit| !said.contains(misfit)));
         }
         found.retain(|name, _| !shared.contains(*name));
         for constant in constants {

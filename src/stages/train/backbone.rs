@@ -8,7 +8,7 @@ use crate::base::param::{Param, SpecPath, View};
 use crate::nn::groups::{Declaration, Grouping};
 use crate::nn::interchange::Incoming;
 use crate::nn::layer::Preset;
-use crate::nn::{Backbone, Group, backbones};
+use crate::nn::{Backbone, Group, LayerSpec, backbones};
 use crate::stage::{Ctx, ParamIssue, SourceDigest, SourceFinder, StageError};
 
 /// A backbone with a file.
@@ -115,6 +115,19 @@ pub(super) fn left_out(params: &TrainParams, image: Option<[usize; 3]>) -> Vec<P
         Some(ParamIssue::new(one.path(), message))
     };
     Pretrained::among(params).filter_map(said).collect()
+}
+
+/// Layers that change what a backbone sees: its preprocessing is of pixels as they come.
+pub(super) fn fed_otherwise(params: &TrainParams) -> Vec<ParamIssue> {
+    let before = |one: Pretrained<'_>| {
+        let changes = |layer: &&LayerSpec| !matches!(layer, LayerSpec::Resize(_));
+        let layer = params.layers.get(..one.at)?.iter().find(changes)?.name();
+        let message =
+            format!("`{layer}` changes images before a backbone, whose weights want them from 0 to 255 as they come");
+        let help = format!("take `{layer}` away: a backbone has the preprocessing that its weights were trained with");
+        Some(ParamIssue::new(format!("layers[{}].backbone", one.at), message).help(help))
+    };
+    Pretrained::among(params).filter_map(before).collect()
 }
 
 /// What enters the key.

@@ -101,6 +101,28 @@ fn files_that_are_not_there_or_are_no_files_of_weights_are_said() {
 }
 
 #[test]
+fn what_changes_images_before_a_backbone_is_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("x.safetensors");
+    write(&path, mobile());
+    let backbone = json!({ "backbone": { "architecture": "mobilenet-v2", "weights": path.to_str() } });
+    let said = |first: Json| {
+        let layers = json!({ "layers": [first, backbone, { "metric-embedding": { "size": 4 } }] });
+        let facts = [("sampler".to_owned(), Facts::Samples(samples(Some([20, 20, 3]))))];
+        let warnings =
+            Train::warnings(&with(json!({ "architecture": "resnet18" }), &layers), &InputFacts(facts.into()));
+        warnings
+            .into_iter()
+            .filter(|issue| issue.path == "layers[1].backbone")
+            .map(|issue| issue.message)
+            .collect::<Vec<_>>()
+    };
+    let found = said(json!({ "rescale": { "divide-by": 255.0 } }));
+    assert!(found.len() == 1 && found[0].starts_with("`rescale` changes images before a backbone"), "{found:?}");
+    assert_eq!(said(json!({ "resize": { "size": 64 } })), [""; 0]);
+}
+
+#[test]
 fn what_contradicts_itself_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("x.safetensors");

