@@ -11,7 +11,8 @@ use crate::artifact::TensorFile;
 use crate::nn::layer::{Backbone, Preset};
 
 impl Incoming {
-    /// What of a file's tensors the backbone takes that is number `at` of the outermost layers, for images of `input`.
+    /// What of a file's tensors the backbone takes that is number `at` of the outermost layers, for images of `input`; of what
+    /// layers before it make of them it sees three channels, in its own size.
     ///
     /// Whose names they are, and what stands before them, is told by what fits most.
     ///
@@ -25,7 +26,7 @@ impl Incoming {
     ) -> Result<Self, InterchangeError> {
         let names: BTreeSet<&str> = file.tensors.iter().map(|one| one.name.as_str()).collect();
         let mut best: Option<(usize, String, Expected)> = None;
-        for way in ways(backbone, at, input)? {
+        for way in ways(backbone, at, [input[0], input[1], 3])? {
             for prefix in prefixes(&way, &names) {
                 let known =
                     way.pairs.iter().filter(|pair| names.contains(&*format!("{prefix}{}", pair.theirs))).count();
