@@ -92,13 +92,14 @@ fn keys_of(config: &str) -> Json {
             let files = port.files.iter().filter(|file| !left.contains(file));
             inputs.insert(port.name.to_owned(), files.map(|file| ((*file).to_owned(), empty)).collect());
         }
+        let ports: Vec<String> = inputs.keys().cloned().collect();
         let mut parts = plan.key_parts(node, inputs, Vec::new(), "flex/f32");
         // The report shows every parameter with its default, new ones too; here it counts what it is made with.
         parts.spec = None;
         let spec = plan.experiment.stages.iter().find(|spec| spec.id == plan.graph[node].id).unwrap();
         let value = json!({
             "stage": parts.stage, "version": parts.version, "params": parts.params, "key": parts.key().to_string(),
-            "written": written(&spec.params),
+            "written": written(&spec.params), "ports": ports,
         });
         (spec.id.clone(), value)
     };
@@ -113,7 +114,8 @@ fn changed_keys(held: &Json, now: &Json) -> Vec<String> {
             let Some(old) = held.get(config).and_then(|stages| stages.get(id)) else { continue };
             let same = |part: &str| old[part] == new[part];
             let other_versions = !same("version") || versions(&old["params"]) != versions(&new["params"]);
-            if !same("key") && same("written") && !other_versions {
+            // A template that plugs in more makes it another experiment.
+            if !same("key") && same("written") && same("ports") && !other_versions {
                 wrong.push(format!("the key of `{id}` in {config} changed:\n  {}\n  {}", old["params"], new["params"]));
             }
         }
