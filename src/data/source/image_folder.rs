@@ -31,8 +31,8 @@ picture_source! {
     /// Splits, classes and files are taken in the order of their names. A file is taken for an image by its ending
     /// (`.jpg`, `.jpeg`, `.jpe`, `.jfif`, `.png`, `.apng`, `.webp`, `.gif`, `.bmp`, `.dib`, `.tif`, `.tiff` in any case),
     /// or, where its name has none, by its first bytes; how it is decoded, its content alone decides: a JPEG named
-    /// `x.png` is a JPEG. Hidden files and others are ignored; `.heic`, `.avif` and other images that are not read, pipes
-    /// and devices are errors.
+    /// `x.png` is a JPEG. Hidden files, what is in folders of systems (`__MACOSX`, `@eaDir`) and others are ignored; `.heic`,
+    /// `.avif` and other images that are not read, pipes and devices are errors.
     ///
     /// An image is first laid over `background`, then turned as its EXIF orientation says (all eight values, in JPEG,
     /// PNG, WebP and TIFF), then scaled. What is half transparent is mixed in sRGB values, as browsers do; how many images

@@ -59,7 +59,9 @@ fn zoo() -> tempfile::TempDir {
     }
     write(folder.path(), "test/cat/1.jpeg", &encoded(&picture(4, 2, 200), ImageFormat::Jpeg));
     write(folder.path(), "test/bee/1.png", &png(50));
-    for ignored in [".git/x/1.png", "train/.DS_Store", "train/cat/.hidden.png", "train/cat/notes.txt", "README.md"] {
+    let hidden = [".git/x/1.png", "train/.DS_Store", "train/cat/.hidden.png"];
+    let of_systems = ["__MACOSX/train/cat/._10.png", "train/cat/@eaDir/10.png/1.jpg", "train/@eaDir/1.png"];
+    for ignored in hidden.into_iter().chain(of_systems).chain(["train/cat/notes.txt", "README.md"]) {
         write(folder.path(), ignored, b"");
     }
     folder

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use walkdir::DirEntry;
+
 use super::pictures::{FileImages, Pictures};
 use super::reader::Reader;
 use super::{Access, DigestFile, Load, Loaded, Place, Sink, SourceFacts, SplitCounts};
@@ -126,6 +128,16 @@ impl Item {
             line => format!("`{}` (line {line})", self.name),
         }
     }
+}
+
+/// Folders that systems leave beside what people put there: unpacked archives of macOS, and network drives.
+const OF_SYSTEMS: [&str; 5] = ["__MACOSX", "@eaDir", "$RECYCLE.BIN", "System Volume Information", "lost+found"];
+
+/// Whether something in a folder is looked at: it is not hidden, and no folder of a system's own.
+pub(super) fn is_visible(entry: &DirEntry) -> bool {
+    let name = entry.file_name();
+    let of_system = || entry.file_type().is_dir() && OF_SYSTEMS.iter().any(|own| name == *own);
+    entry.depth() == 0 || !(name.as_encoded_bytes().starts_with(b".") || of_system())
 }
 
 /// The first few of some things, and how many there are beside them.

@@ -2,8 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use walkdir::{DirEntry, WalkDir};
+use walkdir::WalkDir;
 
+use super::listing::is_visible;
 use super::reader::{Reader, Whole};
 use super::{Access, DigestFile};
 use crate::base::contents::Contents;
@@ -45,9 +46,8 @@ pub(super) fn shards(path: &Path, ending: &str) -> Result<Vec<Shard>, DataError>
         let name = path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
         return Ok(vec![Shard { split: split_of(&name), name, path: path.to_path_buf() }]);
     }
-    let visible = |entry: &DirEntry| entry.depth() == 0 || !entry.file_name().as_encoded_bytes().starts_with(b".");
     let mut found = Vec::new();
-    for entry in WalkDir::new(path).follow_links(true).sort_by_file_name().into_iter().filter_entry(visible) {
+    for entry in WalkDir::new(path).follow_links(true).sort_by_file_name().into_iter().filter_entry(is_visible) {
         let entry = entry.map_err(|error| DataError::malformed(path, error.to_string()))?;
         let is_one = entry.path().extension().is_some_and(|extension| extension.eq_ignore_ascii_case(ending));
         if !is_one || entry.file_type().is_dir() {

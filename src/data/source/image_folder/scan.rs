@@ -10,6 +10,7 @@ use super::ClassFolder;
 use super::split::SplitRule;
 use crate::base::fs::{expect_regular, open_regular};
 pub(super) use crate::data::source::listing::Item as File;
+use crate::data::source::listing::is_visible;
 use crate::data::{DataError, decode};
 
 /// Endings of formats that are read.
@@ -35,8 +36,8 @@ pub(super) struct Folder {
 }
 
 impl Folder {
-    /// Looks at names, and at the first bytes where a name has no ending; hidden files and files that are no images are
-    /// ignored.
+    /// Looks at names, and at the first bytes where a name has no ending; hidden files, folders of systems and
+    /// files that are no images are ignored.
     ///
     /// # Errors
     /// If there is no such folder, or it is not laid out as the rule has it.
@@ -48,8 +49,7 @@ impl Folder {
         }
         let mut found = Found { by_folders: rule.by_folders(), class: class.cloned(), ..Found::default() };
         let walk = WalkDir::new(root).follow_links(true).sort_by_file_name();
-        let visible = |entry: &DirEntry| entry.depth() == 0 || !entry.file_name().as_encoded_bytes().starts_with(b".");
-        for entry in walk.into_iter().filter_entry(visible) {
+        for entry in walk.into_iter().filter_entry(is_visible) {
             let entry = entry.map_err(|error| found.malformed(root, error.to_string()))?;
             found.take(root, &entry)?;
         }

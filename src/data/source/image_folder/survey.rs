@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::path::{Path, PathBuf};
 
-use walkdir::{DirEntry, WalkDir};
+use walkdir::WalkDir;
 
 use super::scan::{File, Folder, is_image};
 use super::{ImageSplit, Reader, SplitRule};
@@ -13,6 +13,7 @@ use crate::base::param;
 use crate::data::DataError;
 use crate::data::decode::{DecodeError, DecodeOptions};
 use crate::data::in_order::{BUDGET, Claim, in_order};
+use crate::data::source::listing::is_visible;
 use crate::data::source::pictures::decode_file;
 
 /// Files whose content is looked at, evenly spread over the folder: enough to know the sizes, quick on photographs.
@@ -260,13 +261,9 @@ impl Layout {
     }
 }
 
-fn visible(entry: &DirEntry) -> bool {
-    entry.depth() == 0 || !entry.file_name().as_encoded_bytes().starts_with(b".")
-}
-
 fn depths(root: &Path) -> Result<Depths, SurveyError> {
     let mut depths = Depths::new();
-    for entry in WalkDir::new(root).follow_links(true).sort_by_file_name().into_iter().filter_entry(visible) {
+    for entry in WalkDir::new(root).follow_links(true).sort_by_file_name().into_iter().filter_entry(is_visible) {
         let entry = entry.map_err(|error| {
             SurveyError::new(error.to_string(), "make the folder readable, and free of links that lead nowhere")
         })?;
@@ -283,7 +280,7 @@ fn is_empty(root: &Path) -> bool {
 }
 
 fn subfolders(root: &Path) -> Vec<String> {
-    let items = WalkDir::new(root).min_depth(1).max_depth(1).follow_links(true).into_iter().filter_entry(visible);
+    let items = WalkDir::new(root).min_depth(1).max_depth(1).follow_links(true).into_iter().filter_entry(is_visible);
     let folders = items.flatten().filter(|item| item.file_type().is_dir());
     folders.map(|item| item.file_name().to_string_lossy().into_owned()).collect()
 }
