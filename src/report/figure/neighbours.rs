@@ -146,7 +146,7 @@ impl Neighbours {
             "{}, {order}, each with its {} in an index of {}; under an image its class and {} distance; {}",
             count_of(shown.len(), "query", "queries"),
             count_of(self.k, "nearest neighbour", "nearest neighbours"),
-            data.index_info.count,
+            chart::number(data.index_info.count as f64, 0),
             data.calibration.distance_metric.name(),
             data.cutpoint_words()
         );

@@ -79,7 +79,8 @@ impl NoMatch {
         Figure {
             title: "Queries without a match".to_owned(),
             subtitle: format!(
-                "{all} of {} at {}{more}",
+                "{} of {} at {}{more}",
+                chart::number(all as f64, 0),
                 count_of(data.matches.0.len(), "query", "queries"),
                 data.cutpoint_words()
             ),

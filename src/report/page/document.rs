@@ -8,7 +8,7 @@ use super::policy::policy;
 use crate::report::ReportData;
 use crate::report::summary::named;
 
-const STYLE: &str = include_str!("style.css");
+pub(super) const STYLE: &str = include_str!("style.css");
 const SCRIPT: &str = concat!(include_str!("script.js"), include_str!("confusion.js"), include_str!("gallery.js"));
 
 /// The page; `numbers` is what the script reads, as JSON.

@@ -4,6 +4,9 @@ use std::fmt::Write;
 
 use crate::base::visible;
 
+/// Rows of a table that are printed: the style sheet hides further ones on paper.
+const ON_PAPER: usize = 60;
+
 /// Text that can stand in an element or in a quoted attribute; what nobody would see is shown by its escape.
 pub(in crate::report) fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len() + 8);
@@ -89,7 +92,9 @@ fn table_of<'a>(
         out.push_str(&head);
     }
     out.push_str("</tr></thead><tbody>");
+    let mut count = 0;
     for (cells, last) in rows {
+        count += 1;
         out.push_str("<tr>");
         for (at, cell) in cells.iter().enumerate() {
             let (open, close) = if at == 0 { ("<th scope=\"row\">", "</th>") } else { ("<td>", "</td>") };
@@ -100,7 +105,11 @@ fn table_of<'a>(
         }
         out.push_str("</tr>");
     }
-    out + "</tbody></table></div>"
+    out.push_str("</tbody></table></div>");
+    if count > ON_PAPER {
+        let _ = write!(out, "<p class=\"paper\">On paper: {}.</p>", shown(ON_PAPER, count, "rows"));
+    }
+    out
 }
 
 /// What is opened where it is wanted, and open on paper.
@@ -146,5 +155,13 @@ mod tests {
             assert!(bar(share).contains(&format!("class=\"share\" width=\"{width}\"")), "{share}");
         }
         assert_eq!(shown(20, 12_000, "classes"), "20 of 12,000 classes shown");
+    }
+
+    #[test]
+    fn a_long_table_says_how_much_of_it_is_on_paper() {
+        let rows = |count: usize| vec![vec!["x".to_owned()]; count];
+        assert!(!table("t", &["x".to_owned()], &rows(ON_PAPER)).contains("On paper"));
+        assert!(table("t", &["x".to_owned()], &rows(200)).ends_with("On paper: 60 of 200 rows shown.</p>"));
+        assert!(crate::report::page::document::STYLE.contains(&format!("tr:nth-child(n+{})", ON_PAPER + 1)));
     }
 }
