@@ -127,11 +127,17 @@ fn a_picture_gets_the_answer_that_match_gave_it_in_any_company() {
     assert_eq!(store_of(&asked.project), before, "asking writes nothing");
 }
 
-/// Each query left out of its own neighbours, several views, votes: the same function answers.
+/// Each query left out of its own neighbours, an index that is walked, several views, votes: the same function answers.
 #[test]
 fn the_way_a_run_judges_is_the_way_it_answers() {
     for more in [
         ["match.leave-one-out=true", "match.matcher={ majority-vote = { k = 3 } }", "match.neighbours=2"],
+        // Few enough are looked at for the graph to be walked.
+        [
+            "index.slice=\"all\"",
+            "index.search={ hnsw = { links = 8, search-width = 12, min-recall = 0.5 } }",
+            "match.neighbours=3",
+        ],
         [
             "embed-validation.views=[\"identity\", \"flip\"]",
             "match.matcher={ weighted-vote = { k = 5 } }",

@@ -29,7 +29,8 @@ const TOGETHER: usize = 512;
 /// Ask a run what is on pictures: the label or that it is unknown, how far and how sure, and the nearest images.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "The pictures are scaled to what the network takes, and judged as the run's stage `match` judges its queries. \
+    after_help = "The pictures are brought to what the network takes as those of the run's dataset are, and judged as the run's stage `match` \
+judges its queries. \
 Exit codes: 0 every picture has an answer, be it Unknown; 2 there is no such run, or it can't answer; 4 a picture is not \
 there or can't be read. Nothing is written into the store.
 
