@@ -191,7 +191,7 @@ mod tests {
             Series::new(name, points, crate::report::theme::INK, 1.0)
         };
         let axis = |title: &str| Axis { title: title.to_owned(), range: 0.0..9.0, digits: 1 };
-        let alike = (0..COLUMNS + 1).map(|at| series(&format!("run {at}"), &[1.0, 2.0]));
+        let alike = (0..=COLUMNS).map(|at| series(&format!("run {at}"), &[1.0, 2.0]));
         let lines = Lines {
             room: Room { size: (100, 100), above: 0.0, right: 0.0, legend: 0.0 },
             x: axis("x"),
