@@ -88,7 +88,7 @@ fn save(path: &Path, image: &Image) {
 fn store_of(project: &Project) -> BTreeMap<String, Vec<u8>> {
     let store = project.root().join("artifacts");
     // What is remembered of runs, so that they are found sooner, is no result.
-    let names = files_below(&store).into_iter().filter(|name| name != "runs/.details");
+    let names = files_below(&store).into_iter().filter(|name| !name.starts_with("runs/."));
     names.map(|name| (name.clone(), std::fs::read(store.join(name)).unwrap())).collect()
 }
 
