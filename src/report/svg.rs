@@ -85,6 +85,9 @@ fn upper_end(mark: &Mark) -> f64 {
     end - 4.0
 }
 
+/// Lines that are wider are bars.
+const BAR: f64 = 6.0;
+
 /// Lines of one look that follow each other become one path; gives how many they were.
 fn lines(out: &mut String, marks: &[Mark]) -> usize {
     let look = |mark: &Mark| match mark {
@@ -96,9 +99,11 @@ fn lines(out: &mut String, marks: &[Mark]) -> usize {
     put(
         out,
         format_args!(
-            "<path fill=\"none\" stroke=\"{}\" stroke-width=\"{}\" stroke-linecap=\"round\" stroke-linejoin=\"round\"",
+            "<path fill=\"none\" stroke=\"{}\" stroke-width=\"{}\" stroke-linecap=\"{}\" stroke-linejoin=\"round\"",
             hex(colour),
-            short(width)
+            short(width),
+            // The bar of an interval ends where the interval does.
+            if width > BAR { "butt" } else { "round" }
         ),
     );
     if opacity < 1.0 {

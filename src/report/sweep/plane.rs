@@ -5,6 +5,7 @@ use plotters::style::RGBColor;
 
 use super::scale::{Scale, Tick};
 use crate::report::canvas::{Align, Area, Canvas, OVERSAMPLING, Pen};
+use crate::report::mark::Mark;
 use crate::report::text::{self, Weight};
 use crate::report::theme;
 
@@ -109,6 +110,7 @@ pub(in crate::report) fn stroke(
     colour: RGBColor,
     opacity: f64,
 ) {
+    canvas.keep(Mark::Line { points: vec![from, to], width, colour, opacity });
     let scale = f64::from(OVERSAMPLING);
     let ([x0, y0], [x1, y1]) = ([from.0, from.1].map(|at| at * scale), [to.0, to.1].map(|at| at * scale));
     let is_steep = (y1 - y0).abs() > (x1 - x0).abs();
@@ -213,5 +215,13 @@ mod tests {
                 assert!(!grid.areas[..at].iter().any(|other| meets(one, other)), "{count}");
             }
         }
+    }
+
+    #[test]
+    fn a_stroke_is_on_the_page_too() {
+        let mut canvas = Canvas::new(60, 60);
+        stroke(&mut canvas, (5.0, 9.0), (50.0, 40.0), 3.0, RGBColor(0, 90, 160), 0.5);
+        let [Mark::Line { points, width, opacity, .. }] = canvas.marks() else { panic!("{:?}", canvas.marks()) };
+        assert_eq!((points.as_slice(), *width, *opacity), ([(5.0, 9.0), (50.0, 40.0)].as_slice(), 3.0, 0.5));
     }
 }
