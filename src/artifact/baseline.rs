@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Distance, Estimate};
+use super::{Distance, Estimate, ExcludedInfo};
 
 /// How much more the embedding has than the best baseline.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -28,6 +28,9 @@ pub struct BaselineFile {
     pub of_queries: usize,
     /// Queries looked up that are in the index, and were left out of their own neighbours.
     pub in_index: usize,
+    /// What else no query looked at, where that was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub excluded: Option<ExcludedInfo>,
     /// Queries looked up without another example of their class in the index: no figure counts them.
     pub lone: usize,
     /// Vectors in the index.

@@ -123,6 +123,7 @@ mod tests {
                 queries: 100,
                 of_queries: 100,
                 in_index: 0,
+                excluded: None,
                 lone: 0,
                 indexed: 50,
                 distance: Distance::Cosine,

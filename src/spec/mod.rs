@@ -17,7 +17,7 @@ mod syntax;
 mod template;
 
 pub use experiment::{Experiment, Input, StageSpec};
-pub use load::{ACCEPTED, LoadOptions, NUMERICS, Overlay, RESERVED, load, project_above, project_of};
+pub use load::{ACCEPTED, LoadOptions, NUMERICS, Overlay, PROJECT_FILE, RESERVED, load, project_above, project_of};
 pub use overrides::{Setting, set_inside};
 pub use parse::read_toml;
 pub use resolved::{from_resolved, replace_text};

@@ -10,6 +10,7 @@ use self::images::Shown;
 use self::lookup::{Lookup, METRICS, Values};
 use self::untrained::FROZEN;
 use super::embedded::{self, EMBEDDINGS_FILES, INDEX_FILES};
+use super::exclude::{Exclude, Excluded, missing_column};
 use super::slice::Slice;
 use crate::artifact::{
     self, BaselineFile, DatasetInfo, Embeddings, Estimate, Gain, IMAGES, IndexRows, read_json, write_json,
@@ -19,6 +20,7 @@ use crate::data::sampler::draw;
 use crate::metric::Average;
 use crate::metric::statistics::{Bootstrap, Column, Interval};
 use crate::params;
+use crate::search::overlap;
 use crate::stage::{Ctx, Facts, InputFacts, Kind, ParamIssue, Port, Progress, Stage, StageError};
 
 params! {
@@ -49,6 +51,9 @@ params! {
         /// alike.
         #[aka("max_samples", "limit", "num_queries", "subsample")]
         max_queries: usize = 10_000 => check::between(1, 20_000),
+        /// Which other indexed images a query does not look at, beside itself: as in the `evaluate` to compare with.
+        #[aka("ignore", "filter", "exclude_same")]
+        exclude: Option<Exclude> = None,
         /// The `stream` of the stage that trained the model, where it has one: the untrained network starts from it.
         model_stream: Option<String> = None,
         /// Any text: another one gives other random draws at the same seed.
@@ -90,6 +95,8 @@ impl Stage for Baseline {
         issues.extend(embedded::check_classes(index, queries));
         issues.extend(embedded::check_uses(index, queries));
         issues.extend(embedded::check_dims(index.and_then(|facts| facts.dim), queries.and_then(|facts| facts.dim)));
+        let pools = index.map(|index| &index.pool).into_iter().chain(queries.map(|queries| &queries.pool));
+        issues.extend(missing_column(params.exclude.as_ref(), pools));
         if issues.is_empty() { Ok(Facts::Baseline) } else { Err(issues) }
     }
 
@@ -102,7 +109,11 @@ impl Stage for Baseline {
         let (queries, _) = embedded::read(ctx, "queries", params.slice)?;
         let of_queries = queries.len();
         let queries = sample(queries, params.max_queries, ctx);
-        let lookup = Lookup::new(&index, &queries);
+        let same = overlap::same_examples(&index, &queries.example_id, &queries.digest);
+        let in_index = same.iter().filter(|rows| !rows.is_empty()).count();
+        let excluded = Excluded::of(params.exclude.as_ref(), same, &index, &queries)?;
+        excluded.tell(ctx);
+        let lookup = Lookup::new(&index, &queries, excluded.rows);
         let mut found = Found::default();
         let embedding = lookup.of_embedding(ctx, &index, &queries, info.metric)?;
         found.insert("chance", lookup.chance());
@@ -126,7 +137,8 @@ impl Stage for Baseline {
             format: artifact::FORMAT,
             queries: queries.len(),
             of_queries,
-            in_index: lookup.in_index(),
+            in_index,
+            excluded: excluded.info,
             lone: lookup.lone(),
             indexed: index.label.len(),
             distance: info.metric,

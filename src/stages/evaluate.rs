@@ -4,7 +4,6 @@ mod apart;
 mod asked;
 mod breakdown;
 mod checks;
-mod exclude;
 mod figures;
 mod lookup;
 mod pairs;
@@ -12,12 +11,14 @@ mod params;
 mod rerank;
 mod tables;
 
+use std::sync::Arc;
+
 use self::asked::Groups;
 use self::breakdown::{Categories, by_category};
-use self::exclude::Excluded;
 use self::figures::Hubs;
 use self::lookup::Lookup;
 use super::embedded::{self, INDEX_FILES, QUERY_FILES};
+use super::exclude::Excluded;
 use super::leak::Leaks;
 use crate::artifact::{
     self, BootstrapInfo, Embeddings, Evaluation, EvaluationCounts, Hub, HubsInfo, IndexRows, PerClass, PerQuery,
@@ -28,8 +29,12 @@ use crate::search::overlap;
 use crate::stage::{Ctx, EvaluationFacts, Facts, InputFacts, Kind, ParamIssue, Port, Stage, StageError};
 
 pub use self::asked::Wish;
-pub use self::params::{Average, Breakdown, Exclude, Params, Resampled};
+pub use self::params::{Average, Breakdown, Params, Resampled};
 pub use self::rerank::{Expanded, Reciprocal, Rerank};
+pub use super::exclude::Exclude;
+
+#[cfg(test)]
+pub(super) use self::lookup::tests::{indexed, line};
 
 /// The stage.
 #[derive(Debug)]
@@ -77,7 +82,8 @@ impl Stage for Evaluate {
         let groups = Groups::of(params, ctx.seed())?;
         let stop = || ctx.cancelled();
         let same = overlap::same_examples(&index, &queries.example_id, &queries.digest);
-        let excluded = Excluded::of(params, &index, &queries, &same)?;
+        let own = if params.leave_one_out { same.clone() } else { vec![Arc::default(); same.len()] };
+        let excluded = Excluded::of(params.exclude.as_ref(), own, &index, &queries)?;
         let leaks = Leaks::find(ctx, &index, &queries, &excluded.found_of(&same))?;
         leaks.judge(ctx, &queries, params.allow_overlap)?;
         let lookup = Lookup::new(&index, &queries, info.metric, same, excluded.rows.clone(), &stop)?;

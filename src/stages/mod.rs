@@ -9,6 +9,7 @@ pub mod direction;
 pub mod embed;
 mod embedded;
 pub mod evaluate;
+mod exclude;
 pub mod few_shot;
 pub mod index;
 mod leak;

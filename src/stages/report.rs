@@ -583,6 +583,7 @@ mod tests {
             queries: 10,
             of_queries: 12,
             in_index: 0,
+            excluded: None,
             lone: 0,
             indexed: 20,
             distance: Distance::Cosine,

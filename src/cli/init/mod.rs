@@ -88,7 +88,7 @@ impl From<Refusal> for Error {
 
 pub(super) fn exec(args: &InitArgs, out: &mut dyn Write) -> Result<Exit, Error> {
     let here = std::env::current_dir()?;
-    let project = spec::project_above(&here).unwrap_or(&here).to_path_buf();
+    let project = paths::project_for(&here, args.folder.as_deref().or(args.from.as_deref()));
     let name = name_of(args)?;
     let output =
         args.output.clone().unwrap_or_else(|| shortest(&project.join("configs"), &here).join(format!("{name}.toml")));
@@ -103,6 +103,9 @@ pub(super) fn exec(args: &InitArgs, out: &mut dyn Write) -> Result<Exit, Error> 
     let help = "choose a file in a folder that you may write: `--output FILE`";
     let writing = LeftToEnd::begin();
     sink::write(&output, text.as_bytes()).map_err(|error| sink::unwritable(&output, &error, help))?;
+    if args.output.is_none() {
+        mark(&project)?;
+    }
     drop(writing);
     plan_of(&output, &OverlayOptions::default())?;
     let warnings = warnings(&images, &recipe);
@@ -123,6 +126,19 @@ pub(super) fn exec(args: &InitArgs, out: &mut dyn Write) -> Result<Exit, Error> 
         }
     }
     Ok(Exit::Done)
+}
+
+/// Makes the folder a project, where it is none yet: results then go there, from wherever in it a command is given.
+fn mark(project: &Path) -> Result<(), Error> {
+    let (file, text) = (
+        project.join(spec::PROJECT_FILE),
+        "# This folder is a simpipe project: results go to artifacts/ beside this file.\n",
+    );
+    if spec::project_above(project).is_some() {
+        return Ok(());
+    }
+    let help = "give a folder that you may write, or `--output FILE`";
+    sink::write(&file, text.as_bytes()).map_err(|error| sink::unwritable(&file, &error, help))
 }
 
 fn say(output: &Path, images: &Collection, warnings: &[String], out: &mut dyn Write) -> Result<(), Error> {

@@ -2,6 +2,8 @@
 
 use std::path::{Component, Path, PathBuf};
 
+use crate::spec;
+
 /// `target` as seen from the folder `from`; absolute where the two have nothing in common.
 pub(super) fn shortest(target: &Path, from: &Path) -> PathBuf {
     let (target, from) = (real(target), real(from));
@@ -27,6 +29,14 @@ pub(super) fn real(path: &Path) -> PathBuf {
     }
 }
 
+/// The project that a first config goes to: the one around the current folder, else that folder itself. A folder of images,
+/// or one inside, is none: configs and results would lie among the classes.
+pub(super) fn project_for(here: &Path, images: Option<&Path>) -> PathBuf {
+    let project = real(spec::project_above(here).unwrap_or(here));
+    let images = images.map(real).filter(|images| project.starts_with(images));
+    images.as_deref().and_then(Path::parent).map_or(project, Path::to_path_buf)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -40,5 +50,20 @@ mod tests {
         assert_eq!(path("photos", "configs"), Path::new("../photos"));
         assert_eq!(path("photos/train", "photos/train"), Path::new("."));
         assert_eq!(shortest(Path::new("/usr"), &root), Path::new("/usr"));
+    }
+
+    #[test]
+    fn a_folder_of_images_is_no_project() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().canonicalize().unwrap();
+        let inside = root.join("photos/train");
+        std::fs::create_dir_all(&inside).unwrap();
+        let project = |here: &Path, images: &str| project_for(here, Some(&here.join(images)));
+        assert_eq!(project(&root, "photos"), root);
+        assert_eq!(project(&root.join("photos"), "."), root);
+        assert_eq!(project(&inside, ".."), root);
+        assert_eq!(project_for(&inside, None), inside, "a built-in dataset has no folder");
+        std::fs::write(root.join("simpipe.toml"), "").unwrap();
+        assert_eq!(project(&inside, "."), root);
     }
 }

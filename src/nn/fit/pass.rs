@@ -149,7 +149,8 @@ impl Model<'_> {
             cx.log(name, count);
         });
         if let Some(pass) = pass {
-            loss::tell(settings.metrics, &embedded, settings.loss.distance(), pass);
+            let ends_epoch = (number + 1).is_multiple_of(settings.steps_per_epoch);
+            loss::tell(settings.metrics, ends_epoch, &embedded, settings.loss.distance(), pass);
         }
         let value = if sum.is_finite() { loss.clone().into_scalar::<f32>() } else { f32::NAN };
         Judged { loss, value, chosen, collapsed }

@@ -38,7 +38,8 @@ choice! {
         #[aka("sum_neg")]
         "sum-negative" => SumNegative,
         /// The distances that 5, 50 and 95 % of all positive pairs of the batch have at most: `positive-p5`, `positive-p50`,
-        /// `positive-p95`. All near 0 together with the negatives': the network gives every image the same embedding.
+        /// `positive-p95`. All near 0 together with the negatives': the network gives every image the same embedding. The
+        /// last batch of every epoch has them anyway; this asks for them at every step.
         "positive-distances" => PositiveDistances,
         /// The same of all negative pairs: `negative-p5`, `negative-p50`, `negative-p95`.
         "negative-distances" => NegativeDistances,
@@ -137,9 +138,20 @@ fn taken(values: Tensor<2>, counts: Tensor<2, Bool>, over: Over) -> Tensor<1> {
     found.mask_fill(count.equal_scalar(0.0), f32::NAN)
 }
 
-/// Tells these numbers of a batch.
-pub(in crate::nn) fn tell(metrics: &[TrainingMetric], batch: &Embedded<'_>, distance: Distance, pass: &mut TrainPass) {
-    for (name, value) in metrics.iter().flat_map(|metric| metric.of(batch, distance)) {
+/// What the last batch of an epoch tells unasked: how far apart its images lie says whether a network learns to tell them
+/// apart, at the cost of one batch in an epoch.
+const OF_EPOCHS: [TrainingMetric; 2] = [TrainingMetric::PositiveDistances, TrainingMetric::NegativeDistances];
+
+/// Tells these numbers of a batch, and where it is the last of an epoch the quantiles of its distances.
+pub(in crate::nn) fn tell(
+    metrics: &[TrainingMetric],
+    ends_epoch: bool,
+    batch: &Embedded<'_>,
+    distance: Distance,
+    pass: &mut TrainPass,
+) {
+    let unasked = OF_EPOCHS.iter().filter(|metric| ends_epoch && !metrics.contains(metric));
+    for (name, value) in metrics.iter().chain(unasked).flat_map(|metric| metric.of(batch, distance)) {
         pass.logged.push((name, value.without_autodiff()));
     }
 }
@@ -159,7 +171,7 @@ mod tests {
     fn told(rows: Tensor<2>, labels: &[i32], distance: Distance) -> Vec<(String, f32)> {
         let metrics: Vec<TrainingMetric> = param::from_json(&json!(TrainingMetric::NAMES)).unwrap();
         let mut pass = TrainPass::new(Seed::of_stage(1, "train", None), 0);
-        tell(&metrics, &Embedded::new(rows, labels, &[]), distance, &mut pass);
+        tell(&metrics, false, &Embedded::new(rows, labels, &[]), distance, &mut pass);
         pass.logged.into_iter().map(|(name, value)| (name, value.into_scalar::<f32>())).collect()
     }
 
@@ -201,5 +213,31 @@ mod tests {
         // Positive pairs: 0.5 twice. Negative pairs, each in both orders: 0.125 and 0.25.
         assert_eq!((value("positive-p5"), value("positive-p95")), (0.5, 0.5));
         assert_eq!((value("negative-p5"), value("negative-p95")), (0.125, 0.25));
+    }
+
+    /// Positive pairs of the rows below: 5 twice. Negative pairs, each in both orders: 10 and 5 of the last row.
+    #[test]
+    fn the_last_batch_of_an_epoch_tells_its_distances_once() {
+        let rows = Tensor::<2>::from_data([[0.0, 0.0], [3.0, 4.0], [6.0, 8.0]], &Device::flex());
+        let embedded = Embedded::new(rows, &[0, 0, 1], &[]);
+        let told = |metrics: &[TrainingMetric], ends_epoch: bool| {
+            let mut pass = TrainPass::new(Seed::of_stage(1, "train", None), 0);
+            tell(metrics, ends_epoch, &embedded, Distance::Euclidean, &mut pass);
+            let number = |(name, value): (String, Tensor<1>)| (name, value.into_scalar::<f32>());
+            pass.logged.into_iter().map(number).collect::<Vec<_>>()
+        };
+        assert_eq!(told(&[], false), []);
+        let expected = [
+            ("positive-p5", 5.0),
+            ("positive-p50", 5.0),
+            ("positive-p95", 5.0),
+            ("negative-p5", 5.0),
+            ("negative-p50", 10.0),
+            ("negative-p95", 10.0),
+        ]
+        .map(|(name, value)| (name.to_owned(), value));
+        assert_eq!(told(&[], true), expected);
+        let asked = told(&[TrainingMetric::NegativeDistances], true);
+        assert_eq!(asked, [&expected[3..], &expected[..3]].concat());
     }
 }

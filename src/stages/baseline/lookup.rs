@@ -20,22 +20,17 @@ pub(super) type Values = Vec<(RetrievalMetric, Vec<Option<f64>>)>;
 pub(super) struct Lookup<'a> {
     indexed: &'a [i32],
     asked: &'a [i32],
-    /// Rows that are the query itself.
+    /// Rows that it does not look at: the query itself, and its group where that was asked for.
     excluded: Vec<Arc<[u32]>>,
     /// Rows of the query's class that it may find.
     relevant: Vec<usize>,
 }
 
 impl<'a> Lookup<'a> {
-    pub(super) fn new(index: &'a IndexRows, queries: &'a Embeddings) -> Self {
-        let excluded = overlap::same_examples(index, &queries.example_id, &queries.digest);
+    /// `excluded` are the rows that each query does not look at.
+    pub(super) fn new(index: &'a IndexRows, queries: &'a Embeddings, excluded: Vec<Arc<[u32]>>) -> Self {
         let relevant = overlap::relevant(&index.label, &queries.label, &excluded);
         Self { indexed: &index.label, asked: &queries.label, excluded, relevant }
-    }
-
-    /// Queries that are in the index.
-    pub(super) fn in_index(&self) -> usize {
-        self.excluded.iter().filter(|rows| !rows.is_empty()).count()
     }
 
     /// Queries that can find nothing of their class.
@@ -118,7 +113,10 @@ fn expected_map(relevant: usize, others: usize) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::artifact::Belonging;
     use crate::metric::rank::RankMetric;
+    use crate::search::overlap::same_examples;
+    use crate::stages::exclude::{Exclude, Excluded};
 
     fn rows(labels: &[i32]) -> IndexRows {
         IndexRows {
@@ -169,12 +167,26 @@ mod tests {
     #[test]
     fn a_query_in_the_index_is_none_of_its_own_chances() {
         let (index, queries) = (rows(&[0, 0, 0, 1, 2]), asked(&[0, 9, 3, 7], &[0, 0, 1, 2]));
-        let lookup = Lookup::new(&index, &queries);
-        assert_eq!((lookup.in_index(), lookup.lone()), (2, 1));
+        let lookup = Lookup::new(&index, &queries, same_examples(&index, &queries.example_id, &queries.digest));
+        assert_eq!(lookup.lone(), 1);
         let chance = lookup.chance();
         // 2 of the 4 others; 3 of 5; example 3 is the only one of its class; 1 of 5.
         assert_eq!(chance[0].1, [Some(0.5), Some(0.6), None, Some(0.2)]);
         assert_eq!(chance[1].1[3], Some(0.2));
         assert_eq!(lookup.largest_class()[0].1, [Some(1.0), Some(1.0), None, Some(0.0)]);
+    }
+
+    #[test]
+    fn chance_is_that_of_the_images_outside_a_querys_group() {
+        let texts = |values: &[&str]| values.iter().map(|value| Some((*value).to_owned())).collect();
+        let (mut index, mut queries) = (rows(&[0, 0, 0, 1, 2]), asked(&[0, 9], &[0, 1]));
+        index.belonging = Belonging::default().with("group", texts(&["a", "a", "b", "b", "c"]));
+        queries.belonging = Belonging::default().with("group", texts(&["a", "b"]));
+        let same = same_examples(&index, &queries.example_id, &queries.digest);
+        let excluded = Excluded::of(Some(&Exclude::SameGroup), same, &index, &queries).unwrap();
+        let lookup = Lookup::new(&index, &queries, excluded.rows);
+        // Of the first the rows 2, 3 and 4 are left, one of them of its class; of the second 0, 1 and 4, none.
+        assert_eq!(lookup.chance()[0].1, [Some(1.0 / 3.0), None]);
+        assert_eq!(lookup.lone(), 1);
     }
 }

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeSet;
 
+use super::super::exclude::missing_column;
 use super::asked::{Groups, Wish};
 use super::lookup::Lookup;
-use super::{Params, breakdown, embedded, exclude};
+use super::{Params, breakdown, embedded};
 use crate::artifact::{Distance, ExcludedInfo};
 use crate::metric::registry::AnyMetric;
 use crate::stage::{EmbeddingsFacts, IndexFacts, ParamIssue, SamplesFacts, StageError};
@@ -33,7 +34,7 @@ pub(super) fn issues(
     issues.extend(twice(params));
     issues.extend(too_deep(params, indexed, left_out));
     let pools = || index.map(|index| &index.pool).into_iter().chain(queries.map(|queries| &queries.pool));
-    issues.extend(exclude::missing_column(params, pools()));
+    issues.extend(missing_column(params.exclude.as_ref(), pools()));
     issues.extend(no_categories(params, index, queries));
     issues.extend(rerank(params, index.map(|facts| facts.distance), indexed, left_out));
     if let Some((index, queries)) = index.zip(queries) {

@@ -160,7 +160,7 @@ pub(super) mod tests {
     use crate::search::overlap::same_examples;
 
     /// Points on a line, their labels and digests.
-    pub(in crate::stages::evaluate) fn line(points: &[(f32, i32)], first_id: u64) -> Embeddings {
+    pub(in crate::stages) fn line(points: &[(f32, i32)], first_id: u64) -> Embeddings {
         let ids: Vec<u64> = (first_id..).take(points.len()).collect();
         Embeddings {
             position: (0..).take(points.len()).collect(),
@@ -174,7 +174,7 @@ pub(super) mod tests {
         }
     }
 
-    pub(in crate::stages::evaluate) fn indexed(rows: &Embeddings) -> IndexRows {
+    pub(in crate::stages) fn indexed(rows: &Embeddings) -> IndexRows {
         IndexRows {
             example_id: rows.example_id.clone(),
             label: rows.label.clone(),

@@ -6,6 +6,7 @@ use crate::base::check;
 use crate::base::param::defaults;
 use crate::base::seed::Seed;
 use crate::metric::statistics::Bootstrap;
+use crate::stages::exclude::Exclude;
 use crate::stages::slice::Slice;
 use crate::{choice, metric, params};
 
@@ -18,22 +19,6 @@ choice! {
         /// Each class the same: the mean over classes of the means of each class's queries.
         #[aka("per_class", "class", "balanced")]
         "macro" => Macro,
-    }
-}
-
-choice! {
-    /// Which other indexed images a query does not look at, because they show the very thing that it shows, or come from the
-    /// same place: whatever their class, they are not ranked, and the query need not find them. Where the data says nothing
-    /// of an image, it is left out of nothing.
-    pub enum Exclude {
-        /// Those of its group, such as other photos of one animal in one minute: the column `group` of the data.
-        #[aka("same_id", "same_object", "groups")]
-        "same-group" => SameGroup,
-        /// Those of its source, such as a sequence of frames: the column `source` of the data, which a manifest may call
-        /// `sequence`. As open-metric-learning does it. Benchmarks of re-identification leave out only those that are of its
-        /// class too: for them give each pair of class and camera a group of its own.
-        #[aka("same_camera", "same_cam", "cross_camera")]
-        "same-source" => SameSource,
     }
 }
 

@@ -3,10 +3,26 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::{Exclude, Params};
 use crate::artifact::{Belonging, Embeddings, ExcludedInfo, IndexRows};
+use crate::choice;
 use crate::search::overlap;
 use crate::stage::{Ctx, ParamIssue, SamplesFacts, StageError};
+
+choice! {
+    /// Which other indexed images a query does not look at, because they show the very thing that it shows, or come from the
+    /// same place: whatever their class, they are not ranked, and the query need not find them. Where the data says nothing
+    /// of an image, it is left out of nothing.
+    pub enum Exclude {
+        /// Those of its group, such as other photos of one animal in one minute: the column `group` of the data.
+        #[aka("same_id", "same_object", "groups")]
+        "same-group" => SameGroup,
+        /// Those of its source, such as a sequence of frames: the column `source` of the data, which a manifest may call
+        /// `sequence`. As open-metric-learning does it. Benchmarks of re-identification leave out only those that are of its
+        /// class too: for them give each pair of class and camera a group of its own.
+        #[aka("same_camera", "same_cam", "cross_camera")]
+        "same-source" => SameSource,
+    }
+}
 
 impl Exclude {
     const ALL: [Self; 2] = [Self::SameGroup, Self::SameSource];
@@ -31,18 +47,17 @@ pub(super) struct Excluded {
 }
 
 impl Excluded {
-    /// By the parameters; `same` are each query's own rows.
+    /// The rows that `own` leaves out of each query, and those that `exclude` adds.
     ///
     /// # Errors
     /// If the data has no such column.
     pub(super) fn of(
-        params: &Params,
+        exclude: Option<&Exclude>,
+        own: Vec<Arc<[u32]>>,
         index: &IndexRows,
         queries: &Embeddings,
-        same: &[Arc<[u32]>],
     ) -> Result<Self, StageError> {
-        let own = if params.leave_one_out { same.to_vec() } else { vec![Arc::default(); same.len()] };
-        let Some(exclude) = &params.exclude else { return Ok(Self { rows: own, info: None }) };
+        let Some(exclude) = exclude else { return Ok(Self { rows: own, info: None }) };
         let column = exclude.column();
         let of = |belonging: &'_ Belonging| -> Result<Vec<Option<String>>, StageError> {
             let values = belonging.column(column).map(<[_]>::to_vec);
@@ -131,10 +146,10 @@ fn told(info: &ExcludedInfo) -> Vec<String> {
 
 /// What facts show of a column that one of the pools has not.
 pub(super) fn missing_column<'a>(
-    params: &Params,
+    exclude: Option<&Exclude>,
     pools: impl IntoIterator<Item = &'a SamplesFacts>,
 ) -> Option<ParamIssue> {
-    let exclude = params.exclude.as_ref()?;
+    let exclude = exclude?;
     let known = pools.into_iter().filter_map(|pool| pool.columns.as_ref());
     let mut lacking = known.filter(|columns| !columns.iter().any(|column| column == exclude.column()));
     lacking.next().map(|columns| no_column(exclude, columns.iter().map(String::as_str)))
@@ -159,10 +174,9 @@ fn no_column<'a>(exclude: &Exclude, has: impl IntoIterator<Item = &'a str>) -> P
 
 #[cfg(test)]
 mod tests {
-    use super::super::lookup::tests::{indexed, line};
     use super::*;
-    use crate::base::param::defaults;
     use crate::search::overlap::same_examples;
+    use crate::stages::evaluate::{indexed, line};
 
     fn texts(values: &[&str]) -> Vec<Option<String>> {
         values.iter().map(|value| Some((*value).to_owned()).filter(|value| value != "-")).collect()
@@ -175,8 +189,8 @@ mod tests {
         rows.belonging = Belonging::default().with("group", texts(&["a", "a", "b", "-", "b", "-"]));
         let index = indexed(&rows);
         let same = same_examples(&index, &rows.example_id, &rows.digest);
-        let params = Params { leave_one_out, exclude, ..defaults() };
-        Excluded::of(&params, &index, &rows, &same).unwrap()
+        let own = if leave_one_out { same } else { vec![Arc::default(); same.len()] };
+        Excluded::of(exclude.as_ref(), own, &index, &rows).unwrap()
     }
 
     fn lists(rows: &[Arc<[u32]>]) -> Vec<&[u32]> {
@@ -226,8 +240,9 @@ mod tests {
             columns: columns.map(|columns| columns.iter().map(|column| (*column).to_owned()).collect()),
             ..SamplesFacts::default()
         };
-        let params = Params { exclude: Some(Exclude::SameSource), ..defaults() };
-        let issue = |one: Option<&[&str]>, other: Option<&[&str]>| missing_column(&params, &[pool(one), pool(other)]);
+        let issue = |one: Option<&[&str]>, other: Option<&[&str]>| {
+            missing_column(Some(&Exclude::SameSource), &[pool(one), pool(other)])
+        };
         assert_eq!(issue(None, Some(&["source"])), None, "what is not known yet is no problem");
         let issue = issue(Some(&["source"]), Some(&[])).unwrap();
         assert!(issue.path == "exclude" && issue.unavailable && issue.message == "the data has no column `source`");
