@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::overrides::Override;
-use super::{Experiment, StageSpec, merge, parse, seeds, template};
+use super::{Experiment, StageSpec, merge, parse, project_of, seeds, template};
 use crate::base::issue::{Issue, IssueKind, Issues};
 use crate::base::node::{Entry, Table, Value};
 use crate::base::param::{self, Param};
@@ -86,27 +86,6 @@ pub fn load(config: &Path, options: &LoadOptions) -> Result<Experiment, Vec<Issu
             Err(vec![Issue::nowhere(format!("`{}` can't be read", config.display()))])
         }
     }
-}
-
-/// A file whose folder is a project. What stands in it is not read.
-pub const PROJECT_FILE: &str = "simpipe.toml";
-
-/// The project of a config, whose `artifacts/` results go to: the [nearest that is one](project_above); else the folder
-/// that holds the config's `configs/` or `pipelines/`; else the config's folder. What any file holds plays no part.
-#[must_use]
-pub fn project_of(config: &Path) -> PathBuf {
-    let folder = config.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let Ok(folder) = std::path::absolute(folder) else { return PathBuf::from(".") };
-    let habitual = folder.file_name().is_some_and(|name| name == "configs" || name == "pipelines");
-    let holder = folder.parent().filter(|_| habitual);
-    project_above(&folder).or(holder).unwrap_or(&folder).to_path_buf()
-}
-
-/// The nearest folder at or above `folder` with a [`PROJECT_FILE`]; where there is none, the nearest with a store.
-#[must_use]
-pub fn project_above(folder: &Path) -> Option<&Path> {
-    let nearest = |mark: &str| folder.ancestors().find(|folder| folder.join(mark).is_file());
-    nearest(PROJECT_FILE).or_else(|| nearest("artifacts/store/format"))
 }
 
 fn load_into(config: &Path, options: &LoadOptions, issues: &mut Issues) -> Option<Experiment> {

@@ -10,6 +10,7 @@ mod load;
 mod merge;
 mod overrides;
 mod parse;
+mod project;
 mod resolved;
 mod seeds;
 mod sweep;
@@ -17,9 +18,10 @@ mod syntax;
 mod template;
 
 pub use experiment::{Experiment, Input, StageSpec};
-pub use load::{ACCEPTED, LoadOptions, NUMERICS, Overlay, PROJECT_FILE, RESERVED, load, project_above, project_of};
+pub use load::{ACCEPTED, LoadOptions, NUMERICS, Overlay, RESERVED, load};
 pub use overrides::{Setting, set_inside};
 pub use parse::read_toml;
+pub use project::{PROJECT_FILE, project_above, project_of};
 pub use resolved::{from_resolved, replace_text};
 pub use seeds::MOST as MOST_SEEDS;
 pub use sweep::{

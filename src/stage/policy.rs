@@ -110,7 +110,7 @@ impl Default for Policy {
 
 impl Policy {
     /// The names of its keys.
-    const KEYS: [&str; 2] = ["timeout", "retries"];
+    pub const KEYS: [&str; 2] = ["timeout", "retries"];
 
     /// What every stage's table may hold, for the reference and the JSON Schema.
     ///

@@ -73,6 +73,30 @@ fn a_folder_of_classes_becomes_an_experiment_that_runs() {
     assert_eq!(at(place.path(), &["init", folder, "--name", "mine", "--force"]).status.code(), Some(0));
 }
 
+/// Results must not lie among the classes, where the next run would take them for some.
+#[test]
+fn inside_a_folder_of_images_the_project_is_the_folder_around_it() {
+    let place = tempfile::tempdir().unwrap();
+    let photos = place.path().join("photos");
+    write_classes(&photos, &[("cat", 12), ("dog", 12)], 16);
+    let output = at(&photos, &["init", "."]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output));
+    assert!(text(&output).contains("simpipe run ../configs/photos.toml"), "{}", text(&output));
+    let mut there: Vec<_> = std::fs::read_dir(&photos).unwrap().map(|item| item.unwrap().file_name()).collect();
+    there.sort();
+    assert_eq!(there, ["cat", "dog"]);
+    assert!(place.path().join("simpipe.toml").is_file());
+    // From wherever in the project: the store is the project's.
+    let figures = ["--set", "report.figures=[\"training-curves\"]"];
+    let short = ["--set", "train.epochs=1", "--set", "train.steps-per-epoch=1", "--set", "train.validation-steps=1"];
+    let args: Vec<&str> = ["run", "../../configs/photos.toml"].iter().chain(&short).chain(&figures).copied().collect();
+    let output = at(&photos.join("cat"), &args);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output));
+    assert!(place.path().join("artifacts/store/format").is_file());
+    let runs = at(&photos.join("dog"), &["runs"]);
+    assert!(text(&runs).contains("photos"), "{}", text(&runs));
+}
+
 #[test]
 fn splits_in_folders_and_small_classes_are_taken_as_they_are() {
     let place = tempfile::tempdir().unwrap();

@@ -6,7 +6,7 @@ use serde_json::{Value as Json, json};
 use super::comment::Comment;
 use crate::base::param::{Alternative, LazyChoice, Record, Shape};
 use crate::nn;
-use crate::stage::StageDoc;
+use crate::stage::{Policy, StageDoc};
 
 /// Alternatives of one choice: layers, losses, figures, ..
 #[derive(Debug, Clone)]
@@ -19,6 +19,9 @@ pub(super) struct Family {
     pub(super) list: bool,
     pub(super) choice: LazyChoice,
 }
+
+/// Whose parameters those are that every stage takes.
+pub(super) const EVERY_STAGE: &str = "every stage";
 
 /// One entry.
 #[derive(Debug, Clone)]
@@ -79,6 +82,14 @@ impl Family {
 }
 
 impl Entry {
+    /// What every stage takes beside its own parameters: no entry of its own repeats it.
+    pub(super) fn of_every_stage() -> Self {
+        let record = Policy::record();
+        let comment = Comment::read(record.doc);
+        let example = "[train]\ntimeout = \"8h\"\nretries = 2".to_owned();
+        Self { name: EVERY_STAGE.to_owned(), comment, params: Some(record), example, shapes: Vec::new() }
+    }
+
     /// The entry of a stage.
     pub(super) fn of_stage(doc: &StageDoc) -> Self {
         let Shape::Record(record) = &doc.params else {
@@ -91,7 +102,9 @@ impl Entry {
             let fields = record.fields.iter().filter_map(|field| Some((&field.name, toml(field.default.as_ref()?)?)));
             fields.fold(format!("[{}]", doc.name), |text, (name, value)| format!("{text}\n{name} = {value}"))
         });
-        Self { name: doc.name.to_owned(), comment, params: Some(record.clone()), example, shapes: Vec::new() }
+        let mut own = record.clone();
+        own.fields.retain(|field| !Policy::KEYS.contains(&field.name.as_str()));
+        Self { name: doc.name.to_owned(), comment, params: Some(own), example, shapes: Vec::new() }
     }
 
     /// For programs; `family` is empty for a stage.

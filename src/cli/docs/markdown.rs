@@ -29,6 +29,10 @@ pub(super) fn reference(docs: &[StageDoc], families: &[Family]) -> String {
     for doc in docs {
         push(&mut page, &format!("| [`{0}`](#stage-{0}) | {1} | {2} |", doc.name, doc.summary, doc.output.words()));
     }
+    let common = Entry::of_every_stage();
+    push(&mut page, "\nEvery stage takes these too:");
+    params(&common, families, &mut page);
+    example(&common, &mut page);
     docs.iter().for_each(|doc| stage(doc, families, &mut page));
     families.iter().for_each(|one| family(one, families, &mut page));
     metrics(&mut page);

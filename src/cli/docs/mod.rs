@@ -12,7 +12,7 @@ use std::io::Write;
 use clap::Args;
 use serde_json::{Value as Json, json};
 
-use self::entry::{Entry, Family};
+use self::entry::{EVERY_STAGE, Entry, Family};
 use self::fields::Row;
 use super::print::{self, Align, Paint, Table};
 use super::schema;
@@ -91,11 +91,14 @@ impl Found<'_> {
 /// Parameters by name, as `epochs` or `train.epochs`.
 fn parameters(name: &str, docs: &[StageDoc], families: &[Family]) -> Vec<(String, Row)> {
     let entries = families.iter().flat_map(|family| family.entries().into_iter());
-    let all = docs.iter().map(Entry::of_stage).chain(entries);
+    let all = docs.iter().map(Entry::of_stage).chain([Entry::of_every_stage()]).chain(entries);
     let of_entry = |entry: Entry| {
         let rows: Vec<Row> = entry.params.iter().flat_map(|record| fields::rows(record, families, "")).collect();
         let owner = entry.name;
-        let meant = |row: &Row| row.name == name || format!("{owner}.{}", row.name) == name;
+        let is =
+            |of: &str, row: &Row| name.strip_suffix(&row.name).is_some_and(|front| front.strip_suffix('.') == Some(of));
+        let common = |row: &Row| owner == EVERY_STAGE && docs.iter().any(|doc| is(doc.name, row));
+        let meant = |row: &Row| row.name == name || is(&owner, row) || common(row);
         rows.into_iter().filter(meant).map(|row| (owner.clone(), row)).collect::<Vec<_>>()
     };
     all.flat_map(of_entry).collect()
@@ -223,7 +226,8 @@ fn show_stage(doc: &StageDoc, families: &[Family], out: &mut dyn Write) -> Resul
         writeln!(out, "reads {}", line.replace('`', ""))?;
     }
     writeln!(out, "writes {}", doc.files.join(", "))?;
-    show_entry(&Entry::of_stage(doc), families, out)
+    show_entry(&Entry::of_stage(doc), families, out)?;
+    Ok(writeln!(out, "\nevery stage takes `timeout` and `retries` too: `simpipe docs timeout`")?)
 }
 
 /// What follows a parameter's name.
