@@ -91,6 +91,17 @@ pub fn place(values: &[f32], dim: usize, way: &Way, stop: Stop<'_>) -> Result<Pl
 mod tests {
     use super::*;
 
+    /// Three far groups of rows, `count` in all, with some spread inside each.
+    pub(super) fn groups(count: usize, dim: usize) -> Vec<f32> {
+        (0..count * dim)
+            .map(|at| {
+                let (row, column) = (at / dim, at % dim);
+                let noise = ((row * 31 + column * 17) % 23) as f32 / 230.0;
+                noise + if column == row % 3 { 4.0 } else { 0.0 }
+            })
+            .collect()
+    }
+
     #[test]
     fn rows_without_numbers_have_no_place_and_move_no_other() {
         let whole: Vec<f32> = (0..20 * 3).map(|at| (at * at % 17) as f32).collect();

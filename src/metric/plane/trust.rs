@@ -45,11 +45,8 @@ pub fn trustworthiness(
         let on_map = distances(count, |other| square(points[at], points[other]));
         let inside = distances(count, |other| apart(rows[at], rows[other]));
         let found = nearest(&on_map, at, k);
-        let rank = |of: &usize| {
-            let nearer = |other: &usize| nearer(&inside, *other, *of);
-            1 + (0..count).filter(|other| *other != at).filter(nearer).count()
-        };
-        Ok(found.iter().map(|of| rank(of).saturating_sub(k) as u64).sum::<u64>())
+        let ranks = ranks(&inside, at, found);
+        Ok(ranks.into_iter().map(|rank| rank.saturating_sub(k) as u64).sum::<u64>())
     };
     let of = count.min(MOST);
     let sums: Result<Vec<u64>, PlaneError> = (0..of).into_par_iter().map(|some| beyond(some * count / of)).collect();
@@ -66,22 +63,50 @@ fn square(one: [f64; 2], other: [f64; 2]) -> f64 {
     (one[0] - other[0]).powi(2) + (one[1] - other[1]).powi(2)
 }
 
-/// In the wider type: differences of very large numbers have a square in it.
+/// In the wider type: differences of very large numbers have a square in it. Eight sums side by side, in a fixed order.
 fn apart(one: &[f32], other: &[f32]) -> f64 {
-    one.iter().zip(other).map(|(one, other)| (f64::from(*one) - f64::from(*other)).powi(2)).sum()
+    let square = |(one, other): (&f32, &f32)| (f64::from(*one) - f64::from(*other)).powi(2);
+    let ((ones, last), (others, end)) = (one.as_chunks::<8>(), other.as_chunks::<8>());
+    let mut sums = [0.0; 8];
+    for (one, other) in ones.iter().zip(others) {
+        for (sum, pair) in sums.iter_mut().zip(one.iter().zip(other)) {
+            *sum += square(pair);
+        }
+    }
+    sums.into_iter().sum::<f64>() + last.iter().zip(end).map(square).sum::<f64>()
 }
 
-/// Whether the first is nearer than the second, or as near and before it.
-fn nearer(distances: &[f64], one: usize, other: usize) -> bool {
-    distances[one].total_cmp(&distances[other]).then(one.cmp(&other)).is_lt()
+/// The order of two points by how far they are; ties go to the first.
+fn order(distances: &[f64], one: usize, other: usize) -> std::cmp::Ordering {
+    distances[one].total_cmp(&distances[other]).then(one.cmp(&other))
+}
+
+/// The ranks from 1 of some of the others of a point, among all of them: one look at each other point, whatever their number.
+fn ranks(distances: &[f64], at: usize, mut wanted: Vec<usize>) -> Vec<usize> {
+    wanted.sort_by(|one, other| order(distances, *one, *other));
+    let Some(farthest) = wanted.last().copied() else { return wanted };
+    // Points that are no farther than each of them, but farther than the one before.
+    let mut steps = vec![0; wanted.len()];
+    for other in (0..distances.len()).filter(|other| *other != at) {
+        if order(distances, other, farthest).is_le() {
+            steps[wanted.partition_point(|one| order(distances, *one, other).is_lt())] += 1;
+        }
+    }
+    let mut rank = 0;
+    steps
+        .into_iter()
+        .map(|step| {
+            rank += step;
+            rank
+        })
+        .collect()
 }
 
 /// The `k` nearest others of a point.
 fn nearest(distances: &[f64], at: usize, k: usize) -> Vec<usize> {
     let mut others: Vec<usize> = (0..distances.len()).filter(|other| *other != at).collect();
-    let order = |one: &usize, other: &usize| distances[*one].total_cmp(&distances[*other]).then(one.cmp(other));
     if k < others.len() {
-        others.select_nth_unstable_by(k, order);
+        others.select_nth_unstable_by(k, |one, other| order(distances, *one, *other));
         others.truncate(k);
     }
     others
@@ -105,6 +130,24 @@ mod tests {
         assert_eq!(trust(&values[..4], 2, &points[..2], 15), None);
         assert_eq!(trust(&[], 0, &[], 15), None);
         assert_eq!(trustworthiness((&values, 2), &points, 5, &|| true), Err(PlaneError::Stopped));
+    }
+
+    #[test]
+    fn ranks_are_counted_in_one_pass_as_one_by_one() {
+        // Many ties: they go to the first.
+        let distances: Vec<f64> = (0..60_u32).map(|at| f64::from(at * 7 % 11)).collect();
+        for at in [0, 17, 59] {
+            let wanted: Vec<usize> = (0..60).filter(|other| *other != at && other % 3 == 1).collect();
+            let mut one_by_one: Vec<usize> = wanted
+                .iter()
+                .map(|of| (0..60).filter(|other| *other != at && order(&distances, *other, *of).is_le()).count())
+                .collect();
+            one_by_one.sort_unstable();
+            assert_eq!(ranks(&distances, at, wanted), one_by_one, "{at}");
+        }
+        assert_eq!(ranks(&distances, 0, Vec::new()), [0; 0]);
+        let row = |from: f32| (0..19_u8).map(|at| from + f32::from(at)).collect::<Vec<f32>>();
+        assert_eq!(apart(&row(0.0), &row(2.0)), 19.0 * 4.0);
     }
 
     #[test]

@@ -118,20 +118,10 @@ pub(super) fn nearest(rows: &[&[f32]], kept: usize, stop: Stop<'_>) -> Result<Ve
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::metric::plane::tests::groups;
 
     fn place(values: &[f32], dim: usize) -> Vec<[f64; 2]> {
         TSne::default().fit(values, dim, &Pca::fit(values, dim, &|| false).unwrap(), &|| false).unwrap()
-    }
-
-    /// Three far groups of rows, `count` in all, with some spread inside each.
-    fn groups(count: usize, dim: usize) -> Vec<f32> {
-        (0..count * dim)
-            .map(|at| {
-                let (row, column) = (at / dim, at % dim);
-                let noise = ((row * 31 + column * 17) % 23) as f32 / 230.0;
-                noise + if column == row % 3 { 4.0 } else { 0.0 }
-            })
-            .collect()
     }
 
     #[test]

@@ -4,21 +4,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::*;
 use crate::metric::golden;
-use crate::metric::plane::trustworthiness;
+use crate::metric::plane::{tests::groups, trustworthiness};
 
 fn place(umap: &Umap, values: &[f32], dim: usize) -> Vec<[f64; 2]> {
     umap.fit(values, dim, &Pca::fit(values, dim, &|| false).unwrap(), &|| false).unwrap()
-}
-
-/// Three far groups of rows, `count` in all, with some spread inside each.
-fn groups(count: usize, dim: usize) -> Vec<f32> {
-    (0..count * dim)
-        .map(|at| {
-            let (row, column) = (at / dim, at % dim);
-            let noise = ((row * 31 + column * 17) % 23) as f32 / 230.0;
-            noise + if column == row % 3 { 4.0 } else { 0.0 }
-        })
-        .collect()
 }
 
 #[test]
