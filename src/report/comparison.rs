@@ -6,7 +6,7 @@ use std::path::Path;
 use super::ReportError;
 use super::figure::losses_beside;
 use super::markdown::escape;
-use super::page::comparison::{how_much, in_short, sure};
+use super::page::comparison::{MOST_COLUMNS, how_much, in_short, sure};
 use crate::artifact::{ComparedField, ComparisonReport};
 
 /// Draws the losses of all runs into a PNG file; gives what is seen, or nothing where no run has a loss.
@@ -59,11 +59,17 @@ fn fields(page: &mut String, report: &ComparisonReport, title: &str, fields: &[C
         return;
     }
     let _ = write!(page, "\n## {title}\n\n");
-    let labels = (0..report.runs.len()).map(|at| report.label(at));
+    let columns = report.runs.len().min(MOST_COLUMNS);
+    if columns < report.runs.len() {
+        let _ =
+            write!(page, "{columns} of {} runs shown; `{}` has all.\n\n", report.runs.len(), ComparisonReport::FILE);
+    }
+    let labels = (0..columns).map(|at| report.label(at));
     table(page, &std::iter::once("Field".to_owned()).chain(labels).collect::<Vec<_>>());
     for field in fields {
         let value = |value: &Option<serde_json::Value>| value.as_ref().map_or_else(|| "–".to_owned(), in_short);
-        let cells: Vec<String> = std::iter::once(field.path.clone()).chain(field.values.iter().map(value)).collect();
+        let values = field.values.iter().take(columns).map(value);
+        let cells: Vec<String> = std::iter::once(field.path.clone()).chain(values).collect();
         row(page, &cells);
     }
 }
@@ -189,6 +195,17 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let alt = comparison_picture(&report, &folder.path().join("x.png")).unwrap().unwrap();
         assert!(alt.contains("0.0200"), "{alt}");
+    }
+
+    #[test]
+    fn a_table_of_many_runs_has_some_columns_and_says_so() {
+        let mut report = compared();
+        report.runs = (0..40).map(|at| ComparedRun { run: format!("r-{at}"), ..report.runs[0].clone() }).collect();
+        report.fields[0].values = vec![Some(json!(1)); 40];
+        let markdown = comparison_markdown(&report, None);
+        let row = markdown.lines().find(|line| line.starts_with("| train.loss |")).unwrap();
+        assert_eq!(row.matches('|').count(), MOST_COLUMNS + 2, "{row}");
+        assert!(markdown.contains("12 of 40 runs shown; `comparison.json` has all."), "{markdown}");
     }
 
     #[test]

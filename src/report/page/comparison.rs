@@ -26,7 +26,7 @@ const FIRST: usize = 6;
 /// The verdict on what nobody can judge.
 const UNKNOWN: &str = "unknown";
 /// Runs that a table of fields has a column for.
-const MOST_COLUMNS: usize = 12;
+pub(in crate::report) const MOST_COLUMNS: usize = 12;
 /// The longer side of a thumbnail, in pixels.
 const SIDE: usize = 64;
 

@@ -7,7 +7,7 @@ use super::document::framed;
 use super::html::{details, escape, lines, paragraph, shown, table};
 use crate::artifact::SweepReport;
 use crate::report::Drawn;
-use crate::report::sweep::page::{failed, opening, ranked, sentences, shares, won};
+use crate::report::sweep::page::{every, failed, opening, ranked, sentences, shares, won};
 
 /// The page; `figures` are drawn as SVG, in order, each with what is said of it.
 #[must_use]
@@ -19,7 +19,8 @@ pub fn sweep_page(report: &SweepReport, figures: &[(Drawn, String)]) -> String {
     if !report.parameters.is_empty() {
         sections.push(Section { id: "importance", title: "What mattered", body: importance(report) });
     }
-    sections.push(Section { id: "figures", title: "Figures", body: figures.iter().enumerate().map(figure).collect() });
+    let pictures: String = figures.iter().enumerate().map(figure).collect();
+    sections.push(Section { id: "figures", title: "Figures", body: pictures + &numbers(report) });
     let (header, rows, of) = failed(report);
     if !rows.is_empty() {
         let body = table(&format!("Failed trials: {}", shown(rows.len(), of, "trials")), &header, &rows);
@@ -61,6 +62,16 @@ fn importance(report: &SweepReport) -> String {
         out += &table("Share of what varies that each parameter explains", &header, &rows);
     }
     out
+}
+
+/// What the pictures show, as numbers.
+fn numbers(report: &SweepReport) -> String {
+    let (header, rows, of) = every(report);
+    if rows.is_empty() {
+        return String::new();
+    }
+    let caption = format!("Numbers of the pictures: {}", shown(rows.len(), of, "trials"));
+    details(&caption, &table(&caption, &header, &rows))
 }
 
 fn figure((at, (drawn, svg)): (usize, &(Drawn, String))) -> String {

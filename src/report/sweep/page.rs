@@ -17,6 +17,8 @@ const WINNERS: usize = 10;
 const FAILURES: usize = 10;
 /// Parameters that have a column.
 const MOST_COLUMNS: usize = 8;
+/// Trials in the table behind the pictures.
+const EVERY: usize = 100;
 
 /// The whole page; `figures` are file names relative to it, in order, and `best` is the file of the best experiment.
 #[must_use]
@@ -153,6 +155,24 @@ pub(in crate::report) fn ranked(report: &SweepReport) -> Listed {
         cells
     };
     (header, ranked.iter().take(SHOWN).map(row).collect(), ranked.len())
+}
+
+/// Every trial with a value of its own, in their order, those that were trained in part among them: what the pictures show.
+pub(in crate::report) fn every(report: &SweepReport) -> Listed {
+    let all: Vec<&SweepTrial> = report.trials.iter().filter(|trial| trial.own.iter().any(Option::is_some)).collect();
+    let parameters = report.parameters.len().min(MOST_COLUMNS);
+    let mut header = words(["Trial", "Epochs"]);
+    header.extend(report.objectives.iter().map(|objective| objective.metric.clone()));
+    header.extend((0..parameters).map(|at| short_name(report, at).to_owned()));
+    let none = || "–".to_owned();
+    let row = |trial: &&SweepTrial| {
+        let mut cells = vec![trial.trial.to_string(), trial.epochs.map_or_else(none, |epochs| epochs.to_string())];
+        cells.extend(trial.own.iter().map(|value| value.map_or_else(none, figure)));
+        let values = report.parameters.iter().zip(&trial.at).take(parameters);
+        cells.extend(values.map(|(parameter, value)| value.map_or_else(none, |at| value_words(&parameter.values, at))));
+        cells
+    };
+    (header, all.iter().take(EVERY).map(row).collect(), all.len())
 }
 
 fn interval(trial: &SweepTrial) -> &'static str {
