@@ -1,6 +1,7 @@
 //! All that figures and pages are made from, in memory.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::OnceLock;
 
 use serde_json::Value as Json;
 
@@ -113,36 +114,70 @@ impl ReportData {
     /// Tells self matches apart from others.
     #[must_use]
     pub fn overlap(&self) -> Overlap<'_> {
-        fn by_id<'a>(ids: &[u64], digests: &'a [String]) -> BTreeMap<u64, &'a str> {
-            ids.iter().copied().zip(digests.iter().map(String::as_str)).collect()
+        Overlap {
+            queries: ById::of(&self.embeddings.example_id, &self.embeddings.digest),
+            by_id: ById::of(&self.index.example_id, &self.index.digest),
+            bytes: OnceLock::new(),
         }
-        let queries = by_id(&self.embeddings.example_id, &self.embeddings.digest);
-        let by_id = by_id(&self.index.example_id, &self.index.digest);
-        let bytes = by_id.values().copied().collect();
-        Overlap { queries, by_id, bytes }
     }
 }
 
 /// Which queries are in the index, by example or by the bytes of their image.
 #[derive(Debug)]
 pub struct Overlap<'a> {
-    queries: BTreeMap<u64, &'a str>,
-    by_id: BTreeMap<u64, &'a str>,
-    bytes: BTreeSet<&'a str>,
+    queries: ById<'a>,
+    by_id: ById<'a>,
+    /// The digests of the index in order: not every question needs them.
+    bytes: OnceLock<Vec<&'a str>>,
+}
+
+/// Digests of images by their examples, in the order of the examples. A page asks dozens of times, of all queries: for a
+/// hundred thousand of them a tree takes longer to make than to ask.
+#[derive(Debug)]
+struct ById<'a>(Vec<(u64, &'a str)>);
+
+impl<'a> ById<'a> {
+    /// Of an example that stands several times the last digest.
+    fn of(ids: &[u64], digests: &'a [String]) -> Self {
+        let mut rows: Vec<(u64, &str)> = ids.iter().copied().zip(digests.iter().map(String::as_str)).collect();
+        if !rows.is_sorted_by_key(|row| row.0) {
+            rows.sort_by_key(|row| row.0); // stable
+        }
+        rows.dedup_by(|later, kept| {
+            let again = later.0 == kept.0;
+            if again {
+                kept.1 = later.1;
+            }
+            again
+        });
+        Self(rows)
+    }
+
+    fn get(&self, id: u64) -> Option<&'a str> {
+        self.0.binary_search_by_key(&id, |row| row.0).ok().map(|at| self.0[at].1)
+    }
 }
 
 impl Overlap<'_> {
     /// Whether the query, or an image of the same bytes, is in the index.
     #[must_use]
     pub fn indexed(&self, query: &MatchRow) -> bool {
-        self.by_id.contains_key(&query.query_id)
-            || self.queries.get(&query.query_id).is_some_and(|digest| self.bytes.contains(digest))
+        let bytes = || {
+            let mut bytes: Vec<&str> = self.by_id.0.iter().map(|row| row.1).collect();
+            bytes.sort_unstable();
+            bytes
+        };
+        self.by_id.get(query.query_id).is_some()
+            || self
+                .queries
+                .get(query.query_id)
+                .is_some_and(|digest| self.bytes.get_or_init(bytes).binary_search(&digest).is_ok())
     }
 
     /// The digest of a query's image.
     #[must_use]
     pub fn digest(&self, query: &MatchRow) -> Option<&str> {
-        self.queries.get(&query.query_id).copied()
+        self.queries.get(query.query_id)
     }
 
     /// Whether a neighbour is the query itself, or an image of the same bytes.
@@ -150,7 +185,7 @@ impl Overlap<'_> {
     pub fn is_self(&self, query: &MatchRow, neighbour: &Neighbour) -> bool {
         neighbour.example_id == query.query_id
             || matches!(
-                (self.queries.get(&query.query_id), self.by_id.get(&neighbour.example_id)),
+                (self.queries.get(query.query_id), self.by_id.get(neighbour.example_id)),
                 (Some(query), Some(neighbour)) if query == neighbour
             )
     }
@@ -159,5 +194,18 @@ impl Overlap<'_> {
     #[must_use]
     pub fn nearest_other<'m>(&self, query: &'m MatchRow) -> Option<&'m Neighbour> {
         query.neighbours.iter().find(|neighbour| !self.is_self(query, neighbour))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn digests_are_found_by_example_in_any_order() {
+        let digests = ["a", "b", "c", "d"].map(str::to_owned);
+        let found = ById::of(&[7, 3, 7, 5], &digests);
+        assert_eq!([3, 5, 7, 4].map(|id| found.get(id)), [Some("b"), Some("d"), Some("c"), None]);
+        assert_eq!(ById::of(&[], &[]).get(0), None);
     }
 }
