@@ -33,6 +33,7 @@ mod svg;
 pub mod sweep;
 mod text;
 mod theme;
+mod web_font;
 
 pub use baseline::{Baselines, chance, lookup_without_self};
 pub use comparison::{comparison_markdown, comparison_picture};
@@ -49,6 +50,8 @@ pub use page::{
 pub use provenance::{FoundCopies, Provenance};
 pub use raw::{RAW_PIXEL_LIMIT, RawPixels, raw_pixels, worth_reading};
 pub use summary::summary;
+pub use text::{InUse, LARGEST as LARGEST_FONT, OwnFont, forbids_embedding};
+pub use web_font::can_be_embedded;
 
 #[cfg(test)]
 pub(crate) mod synthetic;

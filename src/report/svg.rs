@@ -11,10 +11,11 @@ use plotters::style::RGBColor;
 use super::ReportError;
 use super::canvas::{Align, Canvas};
 use super::inline;
-use super::mark::{Mark, Words};
+use super::mark::{Mark, Words, thumbnail};
 use super::page::escape;
 use super::text::{self, CAP_HEIGHT, Weight};
 use super::theme::Shape;
+use super::web_font::FAMILIES;
 
 /// The `position`th picture of a page: names of shapes are made of it, for they are known in the whole page.
 ///
@@ -28,23 +29,34 @@ pub(super) fn svg(canvas: &Canvas, position: usize, alt: &str) -> Result<String,
         &mut out,
         format_args!(
             "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 {} {} {}\" role=\"img\" aria-label=\"{}\" \
-         font-family=\"DejaVu Sans, Verdana, sans-serif\">",
+         font-family=\"{}, DejaVu Sans, Verdana, sans-serif\">",
             short(top),
             short(canvas.width()),
             short(canvas.height() - top),
-            escape(alt)
+            escape(alt),
+            FAMILIES.join(", ")
         ),
     );
     shapes(&mut out, marks, position);
+    let side = side(marks);
     let mut at = 0;
     while at < marks.len() {
         at += match &marks[at] {
             Mark::Line { .. } => lines(&mut out, &marks[at..]),
-            mark => one(&mut out, mark, position)?,
+            mark => one(&mut out, mark, (position, side))?,
         };
     }
     out.push_str("</svg>");
     Ok(out)
+}
+
+/// What all pictures of one drawing may take, in bytes of raw colours.
+const PICTURES: usize = 400_000;
+
+/// The longer side of a picture at most, in pixels: the more there are, the smaller.
+fn side(marks: &[Mark]) -> usize {
+    let count = marks.iter().filter(|mark| matches!(mark, Mark::Picture { .. })).count().max(1);
+    ((PICTURES / 3 / count) as f64).sqrt().max(16.0) as usize
 }
 
 fn put(out: &mut String, text: std::fmt::Arguments<'_>) {
@@ -132,7 +144,7 @@ fn path(out: &mut String, points: &[(f64, f64)]) {
 }
 
 /// A mark that is no line; gives that it was one.
-fn one(out: &mut String, mark: &Mark, position: usize) -> Result<usize, ReportError> {
+fn one(out: &mut String, mark: &Mark, (position, side): (usize, usize)) -> Result<usize, ReportError> {
     match mark {
         Mark::Box { area, colour } => put(
             out,
@@ -164,7 +176,7 @@ fn one(out: &mut String, mark: &Mark, position: usize) -> Result<usize, ReportEr
                 short(area.y),
                 short(area.w),
                 short(area.h),
-                inline::address(image)?
+                inline::address(&thumbnail(image, side))?
             ),
         ),
         Mark::Line { .. } => {}
@@ -332,6 +344,27 @@ mod tests {
         );
         assert_eq!((svg.matches("id=\"s3-6-65\"").count(), svg.matches("href=\"#s3-6-65\"").count()), (1, 2));
         assert!(svg.contains("rotate(-90)") && svg.contains("width=\"20.5\" height=\"3\""), "{svg}");
+    }
+
+    #[test]
+    fn the_more_pictures_a_drawing_has_the_smaller_they_are() {
+        let shape = crate::artifact::ImageShape { height: 96, width: 96, channels: 3 };
+        // Noise: it packs to no less than it is.
+        let mut seed = 1_u32;
+        let mut noise = || {
+            seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (seed >> 24) as u8
+        };
+        let image = crate::artifact::Image { shape, pixels: (0..shape.bytes()).map(|_| noise()).collect() };
+        let drawn = |count: usize| {
+            let mut canvas = Canvas::new(400, 300);
+            for at in 0..count {
+                canvas.image(&image, at as f64, 100.0, 96.0);
+            }
+            svg(&canvas, 1, "seen").unwrap().len()
+        };
+        assert!((30_000..45_000).contains(&drawn(1)), "{}", drawn(1));
+        assert!((300_000..700_000).contains(&drawn(100)), "{}", drawn(100));
     }
 
     #[test]

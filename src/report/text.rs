@@ -1,10 +1,11 @@
-//! Text as pixels: the bundled fonts, its measures and its rasterising. Knows nothing of figures.
+//! Text as pixels: the fonts, its measures and its rasterising. Knows nothing of figures.
 //!
 //! Plotters' own text drawing drops each glyph's left bearing and rounds every advance to whole pixels, which makes
 //! words uneven; this places glyphs at fractions of a pixel, kerns them, and shapes what is not Latin ([`shape`]).
 
 mod face;
 mod fit;
+mod own;
 mod shape;
 
 use std::sync::Once;
@@ -12,8 +13,10 @@ use std::sync::Once;
 use ab_glyph::{Font, point};
 use plotters::style::{FontStyle, register_font};
 
-pub(super) use self::face::drawable;
+pub(super) use self::face::{Face, drawable, is_missing, is_shaped, number};
 pub(super) use self::fit::{fit, fit_name, fit_names, wrap};
+pub use self::own::{InUse, LARGEST, OwnFont, forbids_embedding};
+pub(super) use self::shape::glyphs;
 
 /// The name under which plotters knows the bundled font.
 pub(super) const FAMILY: &str = "DejaVu Sans";

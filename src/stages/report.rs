@@ -2,6 +2,7 @@
 
 mod absent;
 mod evaluated;
+mod font;
 mod maps;
 mod sources;
 
@@ -17,14 +18,17 @@ use crate::artifact::{
 };
 use crate::base::check;
 use crate::base::digest::Digest;
+use crate::base::param::SpecPath;
 use crate::params;
 use crate::report::figure::{Neighbours, Order};
 use crate::report::{
-    Baselines, Drawn, FigureSpec, Judgement, ReportData, ReportError, Shown, lookup_without_self, page, summary,
-    worth_reading,
+    Baselines, Drawn, FigureSpec, Judgement, OwnFont, ReportData, ReportError, Shown, lookup_without_self, page,
+    summary, worth_reading,
 };
 use crate::search::vectors;
-use crate::stage::{Ctx, Facts, InputFacts, Kind, ParamIssue, Port, Progress, Stage, StageError};
+use crate::stage::{
+    Ctx, Facts, InputFacts, Kind, ParamIssue, Port, Progress, SourceDigest, SourceFinder, Stage, StageError,
+};
 
 /// The stage `report`.
 #[derive(Debug)]
@@ -53,6 +57,11 @@ params! {
         /// Whether charts are written as SVG too, beside their PNG: drawings that scale, with words that can be searched.
         #[aka("vector", "vector_graphics", "save_svg")]
         svg: bool = false,
+        /// A font whose letters are drawn in figures and on the page in place of the bundled ones, which draw what it lacks: a
+        /// TrueType or OpenType file, or the first of a collection; a relative path starts from the folder of the file that
+        /// writes it. Its content is part of the key, its place is not. The page holds the glyphs that it uses.
+        #[aka("font_file", "font_path", "font_family", "typeface")]
+        font: Option<SpecPath> = None,
     }
 }
 
@@ -76,7 +85,10 @@ impl Stage for Report {
     /// default too. Long names wrap in the cards of the page, and its charts have no empty strip above them; names in Chinese,
     /// Japanese, Korean, Thai, Arabic and Hebrew are drawn as they are written, what no bundled font has is written by its
     /// number, and names that would look alike when cut are cut elsewhere.
-    const VERSION: u32 = 7;
+    /// 8 - The page has the fonts of its own text, and names what none of them has by its number too. It has at most 24 sheets
+    /// on paper. Curves of many points are drawn by what a pixel shows; legends of many classes have smaller letters; names
+    /// that begin alike are cut where they don't differ.
+    const VERSION: u32 = 8;
     const OUTPUT: Kind = Kind::Report;
     const FILES: &'static [&'static str] = &["figures/", "report.html", "report.md", "metrics.json"];
     // t-SNE starts from the principal components and draws no random number; UMAP has a seed of its own.
@@ -106,6 +118,7 @@ impl Stage for Report {
     fn infer(params: &ReportParams, inputs: &InputFacts) -> Result<Facts, Vec<ParamIssue>> {
         let mut issues = sources::unplugged(inputs);
         issues.extend(maps::issues(params, inputs));
+        issues.extend(font::issue(params));
         let strips = strips(params).filter_map(|(at, strips)| Some((at, strips, inputs.matches("matches")?)));
         issues.extend(strips.flat_map(|(at, strips, matches)| {
             let path = format!("figures[{at}].neighbours");
@@ -115,7 +128,20 @@ impl Stage for Report {
         if issues.is_empty() { Ok(Facts::Report) } else { Err(issues) }
     }
 
+    fn warnings(params: &ReportParams, _: &InputFacts) -> Vec<ParamIssue> {
+        font::warning(params).into_iter().collect()
+    }
+
+    fn sources(params: &ReportParams, finder: &SourceFinder) -> Result<Vec<SourceDigest>, StageError> {
+        font::source(params, finder)
+    }
+
+    fn source_params(params: &ReportParams) -> Json {
+        font::source_params(params)
+    }
+
     fn run(params: &ReportParams, ctx: &mut Ctx<'_>) -> Result<(), StageError> {
+        let _font = OwnFont::in_use(font::read(params, ctx)?);
         let mut data = read(params, ctx)?;
         let wanted = wanted(params, &data);
         data.images = sources::images(ctx, &data, &wanted)?;
@@ -307,314 +333,4 @@ fn numbers(data: &ReportData, drawn: &[(String, Drawn)], baselines: Option<&Base
 }
 
 #[cfg(test)]
-mod tests {
-    use std::path::PathBuf;
-    use std::sync::atomic::AtomicBool;
-
-    use super::*;
-    use crate::artifact::{Estimate, Evaluation, ExamplesWriter, Gain, PerClass, PerQuery, Projection, ProjectionInfo};
-    use crate::base::param;
-    use crate::base::seed::Seed;
-    use crate::metric::plane::{Way, place};
-    use crate::report::synthetic;
-    use crate::stage::{CtxParts, Inputs, MatchesFacts};
-
-    fn params(json: Json) -> ReportParams {
-        param::from_json(&json).unwrap()
-    }
-
-    fn infer(json: Json, count: Option<usize>, neighbours: usize) -> Vec<ParamIssue> {
-        let facts = Facts::Matches(MatchesFacts { count, neighbours });
-        let inputs = InputFacts(BTreeMap::from([("matches".to_owned(), facts)]));
-        Report::infer(&params(json), &inputs).err().unwrap_or_default()
-    }
-
-    #[test]
-    fn slices_and_neighbours_must_be_there() {
-        let figures =
-            |slice: Json, k: usize| json!({ "figures": ["sample-grid", { "neighbours": { "slice": slice, "k": k } }] });
-        assert_eq!(infer(figures(json!({ "begin": 200, "size": 10 }), 5), Some(210), 5), []);
-        let issues = infer(figures(json!({ "begin": 200, "size": 11 }), 6), Some(210), 5);
-        let paths: Vec<&str> = issues.iter().map(|issue| issue.path.as_str()).collect();
-        assert_eq!(paths, ["figures[1].neighbours.slice", "figures[1].neighbours.k"]);
-        assert!(issues[0].message.contains("211") && issues[1].message.contains("keeps 5"), "{issues:?}");
-        assert_eq!(infer(figures(json!({ "begin": 200, "size": 11 }), 5), None, 5), []);
-    }
-
-    #[test]
-    fn the_tutorials_figures_are_read() {
-        let spec = json!({ "figures": [
-            { "sample-grid": { "count": 25, "columns": 5 } }, "training-curves",
-            { "neighbours": { "slice": { "begin": 200, "size": 10 }, "k": 5, "order": "label" } },
-            "metrics-over-distance", "precision-recall", { "confusion-matrix": { "normalize": false } },
-            { "no-match": { "limit": 25 } },
-            { "projection": { "method": "pca", "count": 1000, "thumbnail": 96, "size": 800 } },
-            { "projection": { "method": "t-sne", "count": 1000, "thumbnail": 96, "size": 800 } },
-        ] });
-        let read = params(spec).figures;
-        let mut defaults = FigureSpec::all();
-        defaults[2] = read[2].clone();
-        // The tutorial has neither probabilities nor what came after it.
-        defaults.retain(|figure| match figure {
-            FigureSpec::Reliability | FigureSpec::DistanceHistogram | FigureSpec::Roc | FigureSpec::Det => false,
-            FigureSpec::Neighbours(neighbours) => neighbours.order == Order::Label,
-            _ => true,
-        });
-        assert_eq!(read, defaults);
-    }
-
-    /// Writes every artifact of made-up data; gives the inputs of the stage.
-    fn inputs(data: &ReportData, folder: &Path) -> Inputs {
-        let path = |name: &str| folder.join(name);
-        let mut writer = ExamplesWriter::new(&path("examples.parquet"));
-        let other = data.images.values().next().unwrap();
-        for id in 0..=*data.images.keys().last().unwrap() {
-            writer.push("train", 0, data.images.get(&id).unwrap_or(other).clone()).unwrap();
-        }
-        writer.finish().unwrap();
-        write_json(&path("dataset.json"), &data.dataset).unwrap();
-        data.samples.write(&path("samples.parquet")).unwrap();
-        write_json(&path("model.json"), &data.model).unwrap();
-        data.history.write(&path("history.parquet")).unwrap();
-        data.index.write(&path("index.arrow")).unwrap();
-        write_json(&path("index.json"), &data.index_info).unwrap();
-        data.embeddings.write(&path("embeddings.parquet")).unwrap();
-        write_json(&path("calibration.json"), &data.calibration).unwrap();
-        data.thresholds.write(&path("thresholds.parquet")).unwrap();
-        data.provenance.trained_on.write(&path(ImageSet::TRAINED_ON)).unwrap();
-        data.provenance.calibrated_on.write(&path(ImageSet::CALIBRATED_ON)).unwrap();
-        data.matches.write(&path("matches.parquet")).unwrap();
-        data.confusion.write(&path("confusion.parquet"), &data.dataset.classes, "Unknown").unwrap();
-        write_json(&path("metrics.json"), &data.match_metrics).unwrap();
-        write_json(&path(MatchInfo::FILE), &data.match_info).unwrap();
-        let files = |port: &Port| port.files.iter().map(|file| ((*file).to_owned(), path(file))).collect();
-        for found in &data.evaluations {
-            write_json(&path(Evaluation::FILE), &found.evaluation).unwrap();
-            found.queries.write(&path(PerQuery::FILE)).unwrap();
-            found.classes.write(&path(PerClass::FILE)).unwrap();
-        }
-        let plugged = |port: &&Port| {
-            !port.optional
-                || ["sampler", "training", "index", "calibration", "matches"].contains(&port.name)
-                || data.projections.contains_key(port.name)
-                || (port.name == "baseline" && data.baseline.is_some())
-                || (port.name == "evaluation" && !data.evaluations.is_empty())
-                || (port.name == "matches-test" && !data.further_matches.is_empty())
-        };
-        for (method, (info, placed)) in &data.projections {
-            std::fs::create_dir_all(path(method)).unwrap();
-            write_json(&path(method).join(ProjectionInfo::FILE), info).unwrap();
-            placed.write(&path(method).join(Projection::FILE)).unwrap();
-        }
-        if let Some(file) = &data.baseline {
-            write_json(&path(BaselineFile::FILE), file).unwrap();
-        }
-        let mut inputs: Inputs = Report::ports(&params(json!({})))
-            .iter()
-            .filter(plugged)
-            .map(|port| (port.name.to_owned(), files(port)))
-            .collect();
-        for method in data.projections.keys() {
-            let files = [ProjectionInfo::FILE, Projection::FILE];
-            inputs.insert(
-                method.clone(),
-                files.iter().map(|file| ((*file).to_owned(), path(method).join(file))).collect(),
-            );
-        }
-        inputs
-    }
-
-    /// Runs the stage; gives its metrics and the bytes of every file by name.
-    fn run(params: &ReportParams, data: &ReportData) -> (BTreeMap<String, f64>, BTreeMap<PathBuf, Vec<u8>>) {
-        run_without(params, data, &[])
-    }
-
-    /// The same with nothing plugged into some ports.
-    fn run_without(
-        params: &ReportParams,
-        data: &ReportData,
-        without: &[&str],
-    ) -> (BTreeMap<String, f64>, BTreeMap<PathBuf, Vec<u8>>) {
-        let (upstream, output) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-        let mut inputs = inputs(data, upstream.path());
-        inputs.retain(|port, _| !without.contains(&port.as_str()));
-        let cancel = AtomicBool::new(false);
-        let mut ctx = Ctx::new(CtxParts {
-            id: "report",
-            inputs,
-            output: output.path(),
-            seed: Seed::of_stage(1, "report", None),
-            backend: "flex",
-            spec: &data.spec,
-            cancel: &cancel,
-            on_progress: &|_| {},
-            on_warning: &|_| {},
-            checkpoints: None,
-            downloads: upstream.path(),
-        });
-        Report::run(params, &mut ctx).unwrap();
-        let figures = std::fs::read_dir(output.path().join("figures")).unwrap().map(|entry| entry.unwrap().path());
-        let all = figures.chain(["report.html", "report.md", "metrics.json"].map(|name| output.path().join(name)));
-        let file =
-            |path: PathBuf| (path.strip_prefix(output.path()).unwrap().to_owned(), std::fs::read(&path).unwrap());
-        let metrics = ctx.into_metrics();
-        assert_eq!(crate::stages::reported::undefined(Report::NAME, metrics.keys()), [""; 0]);
-        (metrics, all.map(file).collect())
-    }
-
-    #[test]
-    fn a_run_leaves_the_page_its_figures_and_its_numbers() {
-        let data = synthetic::small();
-        let params =
-            params(json!({ "figures": ["training-curves", { "sample-grid": { "count": 4 } }, "sample-grid"] }));
-        let (metrics, files) = run(&params, &data);
-        let names: Vec<&str> = files.keys().map(|path| path.to_str().unwrap()).collect();
-        assert_eq!(
-            names,
-            [
-                "figures/01-training-curves.parquet",
-                "figures/01-training-curves.png",
-                "figures/02-sample-grid.parquet",
-                "figures/02-sample-grid.png",
-                "figures/03-sample-grid.parquet",
-                "figures/03-sample-grid.png",
-                "metrics.json",
-                "report.html",
-                "report.md"
-            ]
-        );
-        let page = String::from_utf8(files[Path::new("report.md")].clone()).unwrap();
-        for name in names.iter().filter(|name| name.ends_with(".png")) {
-            assert!(page.contains(&format!("]({name})")), "{name} is not on the page");
-        }
-        // 12 queries of 10 classes, two of which have two.
-        assert!((metrics["baseline.chance"] - 2.0 / 12.0).abs() < 1e-12 && metrics.contains_key("baseline.raw_pixels"));
-        let numbers: Json = serde_json::from_slice(&files[Path::new("metrics.json")]).unwrap();
-        assert_eq!(numbers["baselines"]["chance"], metrics["baseline.chance"]);
-        assert_eq!(numbers["calibration"]["cutpoints"]["optimal"]["distance"], 0.064);
-        let html = String::from_utf8(files[Path::new("report.html")].clone()).unwrap();
-        assert!(html.starts_with("<!doctype html>") && html.contains("data:image/png;base64,"), "no page");
-        // In two folders: nothing of where it was made is in it.
-        assert_eq!(run(&params, &data), (metrics, files), "a second run gives other bytes");
-    }
-
-    #[test]
-    fn charts_are_drawings_too_where_that_is_wanted() {
-        let params = params(json!({ "figures": ["training-curves", "sample-grid"], "svg": true, "baselines": false }));
-        let (_, files) = run(&params, &synthetic::small());
-        let drawings: Vec<&PathBuf> =
-            files.keys().filter(|path| path.extension().is_some_and(|end| end == "svg")).collect();
-        assert_eq!(drawings, [Path::new("figures/01-training-curves.svg")]);
-        let drawing = String::from_utf8(files[drawings[0]].clone()).unwrap();
-        assert!(drawing.starts_with("<svg xmlns=\"http://www.w3.org/2000/svg\""), "{drawing}");
-    }
-
-    #[test]
-    fn what_is_not_plugged_in_is_said_to_be_not_there() {
-        let params =
-            params(json!({ "figures": ["training-curves", "metrics-over-distance", "no-match", "projection"] }));
-        let ports = ["sampler", "training", "index", "calibration", "matches"];
-        let (metrics, files) = run_without(&params, &synthetic::small(), &ports);
-        assert_eq!(metrics["baseline.queries"], 0.0);
-        let text = |name: &str| String::from_utf8(files[Path::new(name)].clone()).unwrap();
-        for port in ports {
-            let sentence = format!("Nothing is plugged into the port {port}");
-            assert!(text("report.html").contains(&sentence) && text("report.md").contains(&sentence), "{port}");
-        }
-        assert!(files.contains_key(Path::new("figures/01-training-curves.png")));
-        assert!(text("report.html").contains("id=\"figure-4\"") && text("report.md").contains("Not there"));
-    }
-
-    #[test]
-    fn evaluations_and_further_matches_are_shown_where_they_are_plugged_in() {
-        let params = params(json!({ "figures": ["training-curves"], "baselines": false }));
-        let mut data = synthetic::small();
-        let text =
-            |files: &BTreeMap<PathBuf, Vec<u8>>, name: &str| String::from_utf8(files[Path::new(name)].clone()).unwrap();
-        let (_, without) = run(&params, &data);
-        assert!(!text(&without, "report.md").contains("## Evaluation"));
-        assert!(!text(&without, "metrics.json").contains("evaluation"));
-        // The further matches are here the files of the report's own.
-        data.evaluations = vec![synthetic::evaluated("evaluation")];
-        data.further_matches = vec![synthetic::further_matches("matches-test")];
-        data.match_metrics["accuracy"] = json!(0.75);
-        data.spec["stages"] = json!({ "r": { "stage": "report", "inputs": { "evaluation": "evaluate-unseen" } } });
-        let (_, with) = run(&params, &data);
-        let page = text(&with, "report.md");
-        assert!(page.contains("| map@r | 0.5000 | 0.4500 to 0.5500 | 12 |"), "{page}");
-        assert!(page.contains("### matches-test\n\n12 queries of 10 classes."), "{page}");
-        let numbers: Json = serde_json::from_str(&text(&with, "metrics.json")).unwrap();
-        assert_eq!(numbers["evaluations"]["evaluate-unseen"]["metrics"]["map@r"]["low"], 0.45);
-        assert_eq!(numbers["further_matches"]["matches-test"]["accuracy"], 0.75);
-        let stages: Vec<&str> =
-            numbers["headline"].as_array().unwrap().iter().filter_map(|one| one["stage"].as_str()).collect();
-        assert_eq!(stages, ["evaluate-unseen", "matches", "matches-test"]);
-        assert_eq!(numbers["headline"][0]["classes"], "trained");
-    }
-
-    #[test]
-    fn stored_baselines_and_maps_are_shown_as_they_are() {
-        let mut data = synthetic::small();
-        let figures = json!({ "figures": [{ "projection": { "method": "pca", "size": 200 } }] });
-        let computed = run(&params(figures.clone()), &data).1;
-        let map = Path::new("figures/01-projection-pca.png");
-        // The same points, computed before: the same picture.
-        let mut rows = data.embeddings.clone();
-        vectors::to_unit_length(&mut rows.values, rows.dim);
-        let placed = place(&rows.values, rows.dim, &Way::Pca, &|| false).unwrap();
-        let info = ProjectionInfo {
-            format: 1,
-            method: "pca".to_owned(),
-            parameters: json!({}),
-            count: rows.len(),
-            of: rows.len(),
-            left_out: 0,
-            dim: rows.dim,
-            distance: Distance::Cosine,
-            explained: Some(placed.explained),
-        };
-        let (example_id, label) = (rows.example_id.clone(), rows.label.clone());
-        let placed = Projection { position: rows.position, example_id, label, point: placed.points };
-        data.projections.insert("pca".to_owned(), (info, placed));
-        let figure = |value: f64| Estimate { value, low: Some(value - 0.05), high: Some(value + 0.05) };
-        let figures_of = |value: f64| BTreeMap::from([("recall@1".to_owned(), figure(value))]);
-        data.baseline = Some(BaselineFile {
-            format: 1,
-            queries: 10,
-            of_queries: 12,
-            in_index: 0,
-            excluded: None,
-            lone: 0,
-            indexed: 20,
-            distance: Distance::Cosine,
-            embedding: figures_of(0.75),
-            baselines: BTreeMap::from([("raw-pixels".to_owned(), figures_of(0.25))]),
-            skipped: BTreeMap::from([("untrained".to_owned(), "There is no model at the port `model`.".to_owned())]),
-            gain: BTreeMap::from([(
-                "recall@1".to_owned(),
-                Gain { over: "raw-pixels".to_owned(), difference: figure(0.5), better: true },
-            )]),
-        });
-        let (metrics, files) = run(&params(figures.clone()), &data);
-        assert_eq!(files[map], computed[map]);
-        assert!(metrics.is_empty(), "they are the stage's: {metrics:?}");
-        let page = String::from_utf8(files[Path::new("report.md")].clone()).unwrap();
-        assert!(page.contains("| raw-pixels | 0.2500 (0.2000 to 0.3000) |"), "{page}");
-        assert!(page.contains("10 of 12 queries") && page.contains("There is no model at the port"), "{page}");
-        let numbers: Json = serde_json::from_slice(&files[Path::new("metrics.json")]).unwrap();
-        assert_eq!(numbers["baselines"]["baselines"]["raw-pixels"]["recall@1"]["value"], 0.25);
-        let mut without = figures;
-        without["baselines"] = json!(false);
-        let page = String::from_utf8(run(&params(without), &data).1[Path::new("report.md")].clone()).unwrap();
-        assert!(!page.contains("## Baselines"));
-    }
-
-    #[test]
-    fn baselines_can_be_left_out() {
-        let params = params(json!({ "figures": ["training-curves"], "baselines": false, "title": "Mine" }));
-        let (metrics, files) = run(&params, &synthetic::small());
-        assert!(metrics.is_empty());
-        let page = String::from_utf8(files[Path::new("report.md")].clone()).unwrap();
-        assert!(page.starts_with("# Mine\n") && !page.contains("## Baselines"));
-    }
-}
+mod tests;

@@ -1,16 +1,19 @@
 """Reads reports as people do, in headless Chromium, and compares what moves with the run's artifacts.
 
-    python3 tests/browser RUN [--hostile RUN] [--many RUN] [--split FOLDER] [--axe FILE] [--out target/browser/seen]
+    python3 tests/browser RUN [--hostile RUN] [--many RUN] [--worst RUN] [--split FOLDER] [--page NAME=FILE].. [--axe FILE]
+        [--out target/browser/seen]
 
 RUN is a run's folder of `configs/smoke.toml` or of another config whose template is `metric-learning` and whose images are of
-32 x 32 colours; `--hostile` one whose names are hostile, `--many` one whose first map has 10,000 points; FOLDER is a page that
-was taken apart, FILE axe-core's `axe.min.js`. Prints a line a check; ends with 1 if one failed.
+32 x 32 colours; `--hostile` one whose names are hostile, `--many` one whose first map has 10,000 points, `--worst` one with every
+figure and many classes; FOLDER is a page that was taken apart, each FILE after a NAME a page that is none of a run alone, FILE
+after `--axe` axe-core's `axe.min.js`. Prints a line a check; ends with 1 if one failed.
 """
 
 import argparse
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import moving
 import reading
@@ -21,15 +24,21 @@ from truth import Run
 def checks(asked):
     """Every check by name, with the run that it reads."""
     run = Run(asked.run, "report")
-    found = [(check, run) for check in (reading.opens, reading.looks, reading.printed, reading.without_scripts, moving.threshold, moving.maps, moving.cells, moving.lists)]
+    found = [(check, run) for check in (reading.opens, reading.looks, reading.written, reading.printed, reading.without_scripts, moving.threshold, moving.maps, moving.cells, moving.lists)]
     if asked.axe:
         found.append((reading.accessible, run))
     if asked.split:
         found.append((reading.apart, run))
     if asked.hostile:
-        found += [(check, Run(asked.hostile, "hostile")) for check in (reading.harmless, reading.looks)]
+        found += [(check, Run(asked.hostile, "hostile")) for check in (reading.harmless, reading.written, reading.looks)]
     if asked.many:
         found.append((moving.redraws, Run(asked.many, "many")))
+    if asked.worst:
+        found += [(check, Run(asked.worst, "worst")) for check in (reading.opens, reading.printed, reading.looks)]
+    for name, page in asked.page:
+        other = SimpleNamespace(name=name, page=Path(page).resolve())
+        plain = [reading.opens, reading.written, reading.looks, reading.printed] + [reading.accessible] * bool(asked.axe)
+        found += [(check, other) for check in plain]
     return found
 
 
@@ -38,6 +47,8 @@ def main():
     reader.add_argument("run", type=Path)
     reader.add_argument("--hostile", type=Path)
     reader.add_argument("--many", type=Path)
+    reader.add_argument("--worst", type=Path)
+    reader.add_argument("--page", action="append", default=[], type=lambda pair: pair.split("=", 1))
     reader.add_argument("--split", type=Path)
     reader.add_argument("--axe", type=Path)
     reader.add_argument("--out", type=Path, default=Path("target/browser/seen"))

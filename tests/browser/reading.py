@@ -149,11 +149,36 @@ def apart(chrome, run, asked):
 
 
 def shown(name):
-    """A name as the page writes it: what nobody would see, by its escape."""
+    """A name as the page writes it: what nobody would see, by its escape, what no font has, by its number."""
     def letter(one):
         kind = unicodedata.category(one)
-        return f"\\x{ord(one):02x}" if kind == "Cc" else f"\\u{{{ord(one):x}}}" if kind in ("Cf", "Zl", "Zp") else one
+        if kind == "Cc":
+            return f"\\x{ord(one):02x}"
+        # Of what no bundled font has the tests have emoji alone.
+        return f"\\u{{{ord(one):x}}}" if kind in ("Cf", "Zl", "Zp") else f"U+{ord(one):04X}" if ord(one) > 0xFFFF else one
     return "".join(map(letter, name))
+
+
+def written(chrome, run, asked):
+    """Names and headings are written with the page's own fonts, whatever the machine has: not one letter with another."""
+    page = chrome.page().open(run.page.as_uri())
+    page.value("document.fonts.ready.then(() => 0)")
+    page.frames()
+    page.call("DOM.enable")
+    page.call("CSS.enable")
+    root = page.call("DOM.getDocument", depth=0)["root"]["nodeId"]
+    nodes = page.call("DOM.querySelectorAll", nodeId=root, selector="h1, h2, bdi, figcaption b, svg text")["nodeIds"]
+    letters, foreign = {}, set()
+    for node in nodes[:1500]:
+        for font in page.call("CSS.getPlatformFontsForNode", nodeId=node)["fonts"]:
+            if font["isCustomFont"]:
+                letters[font["familyName"]] = letters.get(font["familyName"], 0) + font["glyphCount"]
+            else:
+                foreign.add(f"{font['familyName']}: {page.call('DOM.getOuterHTML', nodeId=node)['outerHTML'][:120]}")
+    page.close()
+    assert not foreign, "; ".join(sorted(foreign)[:5])
+    assert letters, "no text"
+    return ", ".join(f"{count:,.0f} glyphs of {name}" for name, count in sorted(letters.items()))
 
 
 def harmless(chrome, run, asked):

@@ -63,13 +63,13 @@ fn hostile(project: &Project) -> PathBuf {
     run(project, "hostile", &[("source = \"cifar10-sample\"", source)])
 }
 
-/// 10,000 test images of 8 x 8.
-fn many(project: &Project) -> PathBuf {
-    let mut zip = zip::ZipWriter::new(std::fs::File::create(project.root().join("many.npz")).unwrap());
-    for (split, count) in [("train", 200_usize), ("test", 10_000)] {
-        let labels: Vec<u8> = (0..count).map(|at| (at % 10) as u8).collect();
+/// Images of 8 x 8 for each split, in some classes, as arrays of numpy.
+fn npz(path: &Path, splits: [(&str, usize); 2], classes: usize) {
+    let mut zip = zip::ZipWriter::new(std::fs::File::create(path).unwrap());
+    for (split, count) in splits {
+        let labels: Vec<u8> = (0..count).map(|at| (at % classes) as u8).collect();
         let pixel = |at: usize| (at.wrapping_mul(2_654_435_761) >> 11) as u8;
-        let images: Vec<u8> = (0..count * 64).map(|at| pixel(at) / 2 + labels[at / 64] * 12).collect();
+        let images: Vec<u8> = (0..count * 64).map(|at| pixel(at) / 2 + labels[at / 64] % 10 * 12).collect();
         for (name, shape, bytes) in [("x", format!("{count}, 8, 8"), images), ("y", format!("{count},"), labels)] {
             zip.start_file(format!("{name}_{split}.npy"), zip::write::SimpleFileOptions::default()).unwrap();
             let header = format!("{{'descr': '|u1', 'fortran_order': False, 'shape': ({shape}), }}\n");
@@ -80,6 +80,11 @@ fn many(project: &Project) -> PathBuf {
         }
     }
     zip.finish().unwrap();
+}
+
+/// 10,000 test images of 8 x 8.
+fn many(project: &Project) -> PathBuf {
+    npz(&project.root().join("many.npz"), [("train", 200), ("test", 10_000)], 10);
     let changes = [
         ("source = \"cifar10-sample\"", "source = { npz = { path = \"many.npz\" } }"),
         ("total-examples-per-class = 60", "total-examples-per-class = 20"),
@@ -89,20 +94,90 @@ fn many(project: &Project) -> PathBuf {
     run(project, "many", &changes)
 }
 
+/// As much as a page can have: 120 classes, every figure and some twice, four evaluations.
+fn worst(project: &Project) -> PathBuf {
+    npz(&project.root().join("worst.npz"), [("train", 720), ("test", 720)], 120);
+    let template = std::fs::read_to_string(repository().join("pipelines/metric-learning.toml")).unwrap();
+    let (graph, report) = template.split_once("[stages.report]").unwrap();
+    let evaluations = ["evaluation", "evaluation-test", "evaluation-seen", "evaluation-unseen"];
+    let ports: String = evaluations.iter().map(|port| format!(", {port} = \"evaluate\"")).collect();
+    let graph = format!(
+        "{graph}[stages.evaluate]\nstage = \"evaluate\"\ninputs = {{ index = \"index\", queries = \"embed-validation\" }}\n\
+         leave-one-out = true\nallow-overlap = true\n\n\
+         [stages.report]{}",
+        report.replace(" }", &(ports + " }"))
+    );
+    let smoke = std::fs::read_to_string(repository().join("configs/smoke.toml")).unwrap();
+    let mut config = smoke.split_once("[report]").unwrap().0.to_owned();
+    for (from, to) in [
+        ("\"metric-learning\"", "\"worst\""),
+        ("source = \"cifar10-sample\"", "source = { npz = { path = \"../worst.npz\" } }"),
+        ("total-examples-per-class = 60", "total-examples-per-class = 6"),
+        ("total-examples-per-class = 20", "total-examples-per-class = 6"),
+        ("kernel = 3, activation", "kernel = 1, activation"),
+        ("begin = 0, size = 60", "begin = 0, size = 480"),
+    ] {
+        assert!(config.contains(from), "{from}");
+        config = config.replace(from, to);
+    }
+    let lists = "{ neighbours = { order = \"ORDER\", slice = { begin = 0, size = 40 } } }";
+    let lists: Vec<String> = ["label", "worst", "random", "best"].map(|order| lists.replace("ORDER", order)).into();
+    let figures = format!(
+        "[report]\nbaselines = false\nfigures = [{{ sample-grid = {{ count = 60 }} }}, \"training-curves\", {}, \
+         \"metrics-over-distance\", \"precision-recall\", \"reliability\", \"distance-histogram\", \"roc\", \"det\", \
+         \"confusion-matrix\", {{ no-match = {{ limit = 100 }} }}, {{ projection = {{ method = \"pca\" }} }}, \
+         {{ projection = {{ method = \"t-sne\", count = 300 }} }}, {{ projection = {{ method = \"umap\", count = 300 }} }}, \
+         \"roc\", \"det\", \"reliability\", \"precision-recall\", \"confusion-matrix\", \"distance-histogram\"]\n",
+        lists.join(", ")
+    );
+    let path = crate::project::write_pair(project.root(), "worst", &graph, &(config + &figures));
+    let run = project.json(&["run", path.to_str().unwrap(), "--json"], 0);
+    project.root().join(run["dir"].as_str().unwrap())
+}
+
+/// Pages about several runs, by name: of a group of seeds, of a comparison and of a sweep.
+fn several(project: &Project, smoke: &Path) -> Vec<(&'static str, PathBuf)> {
+    let plain = ["--set", "report.figures=[\"training-curves\"]", "--set", "seeds=[1, 2]"];
+    let seeds = project.run(&plain).json["run"].as_str().unwrap().to_owned();
+    let page = |args: &[&str], out: &str| {
+        let out = project.root().join(out);
+        project.json(&[args, &["--out", out.to_str().unwrap(), "--json"]].concat(), 0);
+        out.join("report.html")
+    };
+    let compared = page(&["report", smoke.to_str().unwrap(), &seeds], "compared");
+    let group = project.json(&["report", &seeds, "--json"], 0);
+    let group = project.root().join(group["pages"][0]["file"].as_str().unwrap());
+    let base = repository().join("configs/smoke.toml").display().to_string();
+    let config = format!(
+        "extends = {base:?}\nname = \"tiny\"\n[report]\nfigures = [\"training-curves\"]\n[sweep]\nmethod = \"grid\"\n\
+         objective = \"match.map@r\"\nfinalists = 0\n[sweep.parameters]\n\"calibrate.metric\" = [\"f1\", \"precision\", \"recall\"]\n\
+         \"match.neighbours\" = [5, 6]\n"
+    );
+    let path = project.root().join("tiny.toml");
+    std::fs::write(&path, config).unwrap();
+    project.json(&["sweep", "run", path.to_str().unwrap(), "--json"], 0);
+    vec![("compared", compared), ("seeds", group), ("sweep", page(&["sweep", "report"], "sweep"))]
+}
+
 #[test]
 fn reports_are_read_moved_and_printed_in_a_browser() {
     let test = "reports in a browser";
     let Some(mut python) = peers::python(test, &["pyarrow"]) else { return };
+    python.arg(repository().join("tests/browser"));
     if !peers::program(test, "chromium") {
         return;
     }
     let out = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap().join("browser");
     std::fs::create_dir_all(&out).unwrap();
-    let projects = [Project::new(), Project::new(), Project::new()];
+    let projects = [Project::new(), Project::new(), Project::new(), Project::new()];
     let smoke = projects[0].run(&[]).dir(&projects[0]);
     let split = projects[0].root().join("split");
     projects[0].json(&["report", smoke.to_str().unwrap(), "--split", split.to_str().unwrap(), "--json"], 0);
-    python.arg(repository().join("tests/browser")).arg(smoke).arg("--split").arg(split);
+    for (name, page) in several(&projects[0], &smoke) {
+        python.arg("--page").arg(format!("{name}={}", page.display()));
+    }
+    python.arg("--worst").arg(worst(&projects[3]));
+    python.arg(smoke).arg("--split").arg(split);
     python.arg("--hostile").arg(hostile(&projects[1])).arg("--many").arg(many(&projects[2]));
     python.arg("--out").arg(out.join("seen"));
     let axe = out.join(AXE);

@@ -172,3 +172,38 @@ fn several_runs_are_held_against_the_first() {
     assert_eq!(group["pages"].as_array().unwrap().len(), 3);
     assert!(text(Path::new(group["pages"][0]["file"].as_str().unwrap())).contains("over 2 seeds"));
 }
+
+/// Which font draws is in the key by what its file holds; a file that is no font is refused at its line.
+#[test]
+fn a_font_of_the_spec_is_in_the_key_by_its_content() {
+    let project = Project::new();
+    let font = |name: &str| repository().join("src/report/font").join(name);
+    let base = repository().join("configs/smoke.toml").display().to_string();
+    let config = |path: &str| {
+        let text = format!(
+            "extends = {base:?}\nname = \"fonts\"\n[report]\nfigures = [\"training-curves\"]\nbaselines = false\nfont = {path:?}\n"
+        );
+        let config = project.root().join("fonts.toml");
+        std::fs::write(&config, text).unwrap();
+        config.to_str().unwrap().to_owned()
+    };
+    let outcome = |path: &str| {
+        let run = project.json(&["run", &config(path), "--json"], 0);
+        let stages = run["stages"].as_array().unwrap();
+        stages.iter().find(|stage| stage["id"] == "report").unwrap()["outcome"].as_str().unwrap().to_owned()
+    };
+    let own = project.root().join("own.ttf");
+    std::fs::copy(font("DejaVuSans-Bold.ttf"), &own).unwrap();
+    assert_eq!(outcome("own.ttf"), "ran");
+    std::fs::create_dir(project.root().join("fonts")).unwrap();
+    std::fs::rename(&own, project.root().join("fonts/other.ttf")).unwrap();
+    assert_eq!(outcome("fonts/other.ttf"), "hit", "the same file elsewhere");
+    std::fs::copy(font("DejaVuSans.ttf"), &own).unwrap();
+    assert_eq!(outcome("own.ttf"), "ran", "another file");
+    std::fs::write(&own, "no font").unwrap();
+    for (path, words) in [("own.ttf", "`own.ttf` is no font"), ("none.ttf", "there is nothing at")] {
+        let said = project.output(&["check", &config(path)]);
+        let text = String::from_utf8_lossy(&said.stderr).into_owned() + &String::from_utf8_lossy(&said.stdout);
+        assert!(!said.status.success() && text.contains(words) && text.contains("fonts.toml:6"), "{text}");
+    }
+}

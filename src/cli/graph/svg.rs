@@ -75,7 +75,7 @@ pub(super) fn draw(diagram: &Diagram) -> String {
     )
 }
 
-/// The picture as a part of a page: no style sheet, no style attribute, no name that something else may have.
+/// The picture as a part of a page: no style sheet, no style attribute, no name that something else may have; in the page's font.
 pub(super) fn draw_inside(diagram: &Diagram) -> String {
     let (page, plan) = drawn(diagram, 0.0, false);
     let (width, height) = (plan.size.width + 2.0 * MARGIN, plan.size.height + 2.0 * MARGIN);
@@ -84,8 +84,8 @@ pub(super) fn draw_inside(diagram: &Diagram) -> String {
         text.replace(&format!("class=\"{class}\""), &attributes.replace('\'', "\""))
     });
     format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width:.0} {height:.0}\" role=\"img\" aria-label=\"{}\" \
-         font-family=\"DejaVu Sans, Verdana, sans-serif\">\n{plain}</svg>\n",
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width:.0} {height:.0}\" role=\"img\" \
+         aria-label=\"{}\">\n{plain}</svg>\n",
         entities(&described(diagram)),
     )
 }

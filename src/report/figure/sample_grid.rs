@@ -98,14 +98,16 @@ impl SampleGrid {
         if tiles.is_empty() {
             chart::nothing(&mut canvas, Area::new(0.0, top, width, SIDE), &gallery.empty);
         }
-        for (at, tile) in tiles.iter().flat_map(|strip| &strip.tiles).enumerate() {
+        let tiles: Vec<_> = tiles.iter().flat_map(|strip| &strip.tiles).collect();
+        let names: Vec<&str> = tiles.iter().map(|tile| tile.words[0].0.as_str()).collect();
+        let names = text::fit_names(&names, theme::LABEL, Weight::Regular, SIDE + GAP - 6.0);
+        for (at, (tile, name)) in tiles.into_iter().zip(&names).enumerate() {
             go_on(stop)?;
             let x = theme::MARGIN + (at % columns) as f64 * (SIDE + GAP);
             let y = top + (at / columns) as f64 * (SIDE + NAME + GAP);
             canvas.image(data.image(tile.id)?, x, y, SIDE);
-            let name = text::fit_name(&tile.words[0].0, theme::LABEL, Weight::Regular, SIDE + GAP - 6.0);
             let pen = Pen::new(theme::LABEL, theme::INK).align(Align::Centre);
-            canvas.text(&name, x + SIDE / 2.0, y + SIDE + 20.0, pen);
+            canvas.text(name, x + SIDE / 2.0, y + SIDE + 20.0, pen);
         }
         Ok(canvas)
     }

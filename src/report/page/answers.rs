@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use super::document::head;
+use super::fonts::with_fonts;
 use super::html::{escape, name, paragraph};
 use crate::artifact::Image;
 use crate::report::ReportError;
@@ -58,7 +59,7 @@ pub fn answers(title: &str, lede: &str, cards: &[AnswerCard]) -> Result<String, 
         }
         page.push_str("</li>\n");
     }
-    Ok(page + "</ul>\n</main>\n</body>\n</html>\n")
+    Ok(with_fonts(page + "</ul>\n</main>\n</body>\n</html>\n"))
 }
 
 fn tile(page: &mut String, tile: &AnswerTile, class: &str, side: usize) -> Result<(), ReportError> {

@@ -3,12 +3,17 @@
 use std::fmt::Write;
 
 use super::Pictures;
-use super::html::{details, escape, name, paragraph, shown};
+use super::html::{STRIPS_ON_PAPER, details, escape, name, on_paper, paragraph, shown};
 use super::numbers;
 use crate::report::figure::body::{Body, Gallery, Strip, Tile, Tone};
 use crate::report::{ReportData, ReportError, Shown};
 
-/// The figure with its heading, `level` deep.
+/// Images that are printed of those that stand by themselves: the style sheet hides further ones.
+const TILES_ON_PAPER: usize = 24;
+/// Figures that are printed: of further ones their titles are.
+const FIGURES_ON_PAPER: usize = 18;
+
+/// The figure with its heading.
 ///
 /// # Errors
 /// If an image was not loaded.
@@ -18,13 +23,18 @@ pub(super) fn figure(
     (at, shown): (usize, &Shown),
 ) -> Result<String, ReportError> {
     let figure = &shown.figure;
+    let beyond = at >= FIGURES_ON_PAPER;
     let mut out = format!(
-        "<article class=\"figure\" id=\"figure-{}\" aria-labelledby=\"title-{}\"><h3 id=\"title-{}\">{}</h3>",
+        "<article class=\"figure{}\" id=\"figure-{}\" aria-labelledby=\"title-{}\"><h3 id=\"title-{}\">{}</h3>",
+        if beyond { " beyond" } else { "" },
         at + 1,
         at + 1,
         at + 1,
         escape(&figure.title)
     );
+    if beyond {
+        let _ = write!(out, "<p class=\"paper\">Not on paper: it shows the first {FIGURES_ON_PAPER} figures.</p>");
+    }
     if let Body::Absent = figure.body {
         return Ok(out + &paragraph(&figure.subtitle) + "</article>");
     }
@@ -60,7 +70,9 @@ fn images(data: &ReportData, pictures: &Pictures, gallery: &Gallery) -> Result<S
         write_strip(&mut out, data, pictures, strip)?;
         out.push_str("</li>");
     }
-    Ok(out + "</ul>")
+    out.push_str("</ul>");
+    let most = if many { STRIPS_ON_PAPER } else { TILES_ON_PAPER };
+    Ok(out + &on_paper(most, gallery.strips.len(), gallery.unit.1))
 }
 
 fn write_strip(out: &mut String, data: &ReportData, pictures: &Pictures, strip: &Strip) -> Result<(), ReportError> {

@@ -6,6 +6,7 @@
   // Images of a cell at most.
   const MOST = 60;
   const { grounds, inks } = numbers.shades;
+  const family = getComputedStyle(document.body).fontFamily;
 
   function matrix(data) {
     const section = document.getElementById(`figure-${data.figure}`);
@@ -36,11 +37,29 @@
     if (blocks) which.append(make("option", {}, `all classes, in blocks of ${blocks.size}`));
 
     const place = { cell: 0, left: 0, top: 0 };
-    const short = (text, room) => {
-      if (context.measureText(text).width <= room) return text;
+    const middle = (text, room) => {
       const letters = [...text];
-      while (letters.length > 1 && context.measureText(`${letters.join("")}…`).width > room) letters.pop();
-      return `${letters.join("")}…`;
+      let tail = Math.floor(letters.length / 2), head = letters.length - tail, shown = text;
+      while (head + tail > 0 && context.measureText(shown).width > room) {
+        if (head > tail) head -= 1;
+        else tail -= 1;
+        shown = `${letters.slice(0, head).join("")}…${letters.slice(letters.length - tail).join("")}`;
+      }
+      return shown;
+    };
+    // Long names that begin alike are cut there, others in their middle: what tells them apart stays.
+    const cut = (names, room) => {
+      const fits = (name) => context.measureText(name).width <= room;
+      const long = names.filter((name) => !fits(name)).map((name) => [...name]);
+      let common = 0;
+      while (long.length > 1 && long.every((name) => common < name.length && name[common] === long[0][common])) common += 1;
+      return names.map((name) => (fits(name) ? name : middle(common > 4 ? `…${[...name].slice(common - 2).join("")}` : name, room)));
+    };
+    // Measured again where the room or the font is another.
+    const labels = () => {
+      const key = [context.font, place.left, place.top, document.fonts.status].join();
+      if (!view.labels || view.labels.key !== key) view.labels = { key, rows: cut(view.rows, place.left - 10), columns: cut(view.columns, place.top - 12) };
+      return view.labels;
     };
     const paint = () => {
       const width = canvas.clientWidth;
@@ -72,22 +91,22 @@
           context.fillRect(x, y, cell - gap, cell - gap);
           if (count === 0 || cell < 30) continue;
           context.fillStyle = inks[step];
-          context.font = `${Math.min(13, cell * 0.32)}px sans-serif`;
+          context.font = `${Math.min(13, cell * 0.32)}px ${family}`;
           context.textAlign = "center";
           context.fillText(shares.checked ? (count / of).toFixed(2) : count, x + cell / 2, y + cell / 2);
         }
       }
       context.fillStyle = "#1c212b";
       context.strokeStyle = "#1c212b";
-      context.font = `${size}px sans-serif`;
+      context.font = `${size}px ${family}`;
       context.textAlign = "right";
-      if (named) view.rows.forEach((name, row) => context.fillText(short(name, place.left - 10), place.left - 6, place.top + (row + 0.5) * cell));
+      if (named) labels().rows.forEach((name, row) => context.fillText(name, place.left - 6, place.top + (row + 0.5) * cell));
       context.textAlign = "left";
-      if (named) view.columns.forEach((name, column) => {
+      if (named) labels().columns.forEach((name, column) => {
         context.save();
         context.translate(place.left + (column + 0.5) * cell, place.top - 6);
         context.rotate(-Math.PI / 2);
-        context.fillText(short(name, place.top - 12), 0, 0);
+        context.fillText(name, 0, 0);
         context.restore();
       });
       // The diagonal is outlined: what is right is told by more than its shade.
@@ -182,6 +201,7 @@
       make("label", {}, shares, "Shares of each row"), ...(blocks ? [make("label", {}, "Show", which)] : []),
       make("p", { class: "muted" }, "Rows are true classes, columns predicted ones; what is right is outlined."), said, canvas, words, list));
     new ResizeObserver(paint).observe(canvas);
+    document.fonts.ready.then(paint);
     paint();
   }
 

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use serde_json::{Value as Json, json};
 
 use super::interactive::{QUERIES, Sheet, counts};
-use crate::base::visible::visible;
 use crate::report::figure::Blocks;
 use crate::report::figure::body::{Body, HeatMap};
+use crate::report::text::drawable;
 use crate::report::{ReportData, Shown, svg, theme};
 
 /// Steps of the scale of shades.
@@ -36,7 +36,7 @@ fn one(data: &ReportData, sheet: &Sheet, (figure, title, map): (usize, &str, &He
     let grid = &map.grid;
     let columns = grid.columns.len();
     let own = |label: &i32| grid.classes.binary_search(label).map_or(u64::from(u32::MAX), |at| at as u64);
-    let seen = |name: &String| visible(name).into_owned();
+    let seen = |name: &String| drawable(name).into_owned();
     // Queries that have a small image, by cell.
     let mut queries: Vec<(u64, u64, u64)> = Vec::new();
     for row in &data.matches.0 {
@@ -56,7 +56,7 @@ fn one(data: &ReportData, sheet: &Sheet, (figure, title, map): (usize, &str, &He
     });
     json!({
         "figure": figure,
-        "title": visible(title),
+        "title": drawable(title),
         "normalize": map.normalize,
         "rows": grid.names.iter().map(seen).collect::<Vec<_>>(),
         "columns": grid.columns.iter().map(seen).collect::<Vec<_>>(),
@@ -71,7 +71,7 @@ fn one(data: &ReportData, sheet: &Sheet, (figure, title, map): (usize, &str, &He
 }
 
 fn blocks(blocks: &Blocks, unknown: &str) -> Json {
-    let seen = |name: &str| visible(name).into_owned();
+    let seen = |name: &str| drawable(name).into_owned();
     let columns = blocks.names.len() as u64 + 1;
     let mut pairs: BTreeMap<u64, Vec<Json>> = BTreeMap::new();
     for pair in &blocks.pairs {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::html::{details, escape, facts, paragraph, shown};
+use super::html::{ITEMS_ON_PAPER, details, escape, facts, on_paper, paragraph, shown};
 use super::sections::ranked;
 use crate::report::ReportData;
 use crate::report::chart::number;
@@ -25,7 +25,9 @@ pub(super) fn data(data: &ReportData) -> String {
     if !skipped.is_empty() {
         let names: Vec<String> = skipped.iter().take(MOST).map(|file| format!("<li>{}</li>", escape(file))).collect();
         let said = format!("Files that can't be read: {}", shown(names.len(), skipped.len(), "files"));
-        out += &details(&said, &format!("<ul>{}</ul>", names.concat()));
+        let list =
+            format!("<ul class=\"list\">{}</ul>{}", names.concat(), on_paper(ITEMS_ON_PAPER, names.len(), "files"));
+        out += &details(&said, &list);
     }
     out
 }

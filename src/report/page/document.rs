@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use super::Section;
+use super::fonts::with_fonts;
 use super::html::escape;
 use super::policy::policy;
 use crate::report::ReportData;
@@ -55,7 +56,7 @@ pub(super) fn framed(title: &str, description: Option<&str>, sections: &[Section
         let _ = writeln!(page, "<script type=\"application/json\" id=\"numbers\">{}</script>", inert(numbers));
         let _ = writeln!(page, "<script>{SCRIPT}</script>");
     }
-    page + "</body>\n</html>\n"
+    with_fonts(page + "</body>\n</html>\n")
 }
 
 /// JSON that can stand in a script element: it can't end it.

@@ -3,14 +3,20 @@
 use std::fmt::Write;
 
 use crate::base::visible;
+use crate::report::text;
 
-/// Rows of a table that are printed: the style sheet hides further ones on paper.
-const ON_PAPER: usize = 60;
+/// Rows of a table, items of a list of words, and strips of images that are printed: the style sheet hides further ones on paper.
+const ON_PAPER: usize = 20;
+pub(super) const ITEMS_ON_PAPER: usize = 20;
+pub(super) const STRIPS_ON_PAPER: usize = 3;
+/// Lines of text that are sure to have room on paper.
+const LINES_ON_PAPER: usize = 60;
 
-/// Text that can stand in an element or in a quoted attribute; what nobody would see is shown by its escape.
-pub(in crate::report) fn escape(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len() + 8);
-    for c in text.chars() {
+/// Text that can stand in an element or in a quoted attribute; what nobody would see is shown by its escape, what no
+/// font has by its number.
+pub(in crate::report) fn escape(words: &str) -> String {
+    let mut escaped = String::with_capacity(words.len() + 8);
+    for c in words.chars() {
         match c {
             '&' => escaped.push_str("&amp;"),
             '<' => escaped.push_str("&lt;"),
@@ -18,6 +24,7 @@ pub(in crate::report) fn escape(text: &str) -> String {
             '"' => escaped.push_str("&quot;"),
             '\'' => escaped.push_str("&#39;"),
             '\n' | '\r' | '\t' => escaped.push(' '),
+            c if text::is_missing(c) && !visible::is_hidden(c) => escaped.push_str(&text::number(c)),
             c => visible::push(&mut escaped, c),
         }
     }
@@ -49,7 +56,11 @@ pub(super) fn paragraph(text: &str) -> String {
 /// Text whose lines are kept, each escaped by itself; `label` says what it is.
 pub(super) fn lines(label: &str, text: &str) -> String {
     let lines: Vec<String> = text.lines().map(escape).collect();
-    format!("<pre tabindex=\"0\" aria-label=\"{}\">{}</pre>", escape(label), lines.join("\n"))
+    let pre = format!("<pre tabindex=\"0\" aria-label=\"{}\">{}</pre>", escape(label), lines.join("\n"));
+    if lines.len() <= LINES_ON_PAPER {
+        return pre;
+    }
+    format!("{pre}<p class=\"paper\">On paper: the first lines of {}.</p>", lines.len())
 }
 
 /// `20 of 100 classes shown`.
@@ -106,10 +117,15 @@ fn table_of<'a>(
         out.push_str("</tr>");
     }
     out.push_str("</tbody></table></div>");
-    if count > ON_PAPER {
-        let _ = write!(out, "<p class=\"paper\">On paper: {}.</p>", shown(ON_PAPER, count, "rows"));
+    out + &on_paper(ON_PAPER, count, "rows")
+}
+
+/// What is said on paper of a list that is longer than what is printed of it.
+pub(super) fn on_paper(most: usize, count: usize, what: &str) -> String {
+    if count <= most {
+        return String::new();
     }
-    out
+    format!("<p class=\"paper\">On paper: {}.</p>", shown(most, count, what))
 }
 
 /// What is opened where it is wanted, and open on paper.
@@ -138,7 +154,7 @@ mod tests {
             ("it's & more", "it&#39;s &amp; more"),
             ("\u{202e}right to left", "\\u{202e}right to left"),
             ("\u{1b}[31mred\0", "\\x1b[31mred\\x00"),
-            ("שלום 日本 🦀", "שלום 日本 🦀"),
+            ("שלום 日本 🦀", "שלום 日本 U+1F980"),
             ("two\nlines", "two lines"),
         ] {
             assert_eq!(escape(text), expected, "{text:?}");
@@ -161,7 +177,11 @@ mod tests {
     fn a_long_table_says_how_much_of_it_is_on_paper() {
         let rows = |count: usize| vec![vec!["x".to_owned()]; count];
         assert!(!table("t", &["x".to_owned()], &rows(ON_PAPER)).contains("On paper"));
-        assert!(table("t", &["x".to_owned()], &rows(200)).ends_with("On paper: 60 of 200 rows shown.</p>"));
-        assert!(crate::report::page::document::STYLE.contains(&format!("tr:nth-child(n+{})", ON_PAPER + 1)));
+        assert!(table("t", &["x".to_owned()], &rows(200)).ends_with("On paper: 20 of 200 rows shown.</p>"));
+        for (part, most) in [("tbody tr", ON_PAPER), (".strips > li", STRIPS_ON_PAPER), (".list > li", ITEMS_ON_PAPER)]
+        {
+            let rule = format!("{part}:nth-child(n+{})", most + 1);
+            assert!(crate::report::page::document::STYLE.contains(&rule), "{rule}");
+        }
     }
 }

@@ -7,10 +7,10 @@ use serde_json::{Value as Json, json};
 
 use super::confusion;
 use crate::artifact::{Image, ImageShape, MatchRow};
-use crate::base::visible::visible;
 use crate::report::figure::body::{Body, Scatter};
 use crate::report::inline::{address, base64};
 use crate::report::mark::thumbnail;
+use crate::report::text::drawable;
 use crate::report::{ReportData, Shown, svg, theme};
 
 /// Thresholds at most: more than a slider has steps.
@@ -96,7 +96,7 @@ fn threshold(data: &ReportData) -> Json {
 /// The points of a map with their classes, and what became of those that are queries.
 fn points(data: &ReportData, sheet: &Sheet, (figure, map, title): &(usize, &Scatter, &str)) -> Json {
     let rows: BTreeMap<u64, &MatchRow> = data.matches.0.iter().map(|row| (row.query_id, row)).collect();
-    let name = |label: &i32| visible(data.class(*label)).into_owned();
+    let name = |label: &i32| drawable(data.class(*label)).into_owned();
     let overlap = data.overlap();
     // 0: no query, 1: right, 2: wrong, 3: no match.
     let verdict = |id: &u64| match rows.get(id) {

@@ -10,6 +10,7 @@ mod confusion;
 mod details;
 mod document;
 mod first;
+mod fonts;
 mod html;
 mod hubs;
 mod interactive;

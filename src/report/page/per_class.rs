@@ -1,6 +1,6 @@
 //! How each class does in an evaluation, with intervals: what `per-class.parquet` holds.
 
-use super::html::{details, paragraph};
+use super::html::{details, paragraph, shown};
 use super::sections::ranked;
 use crate::artifact::PerClass;
 use crate::report::chart::number;
@@ -36,10 +36,20 @@ pub(super) fn table(found: &Evaluated) -> String {
     let intro =
         "Means over the queries of a class, with 95 % intervals over them where there are any. The lowest are first.";
     let what = format!("Classes of {}", found.stage);
+    let table = ranked(&what, &header, rows, classes.class.len());
+    let paper = on_paper(classes.class.len(), metrics.len());
     details(
         &format!("{what}, with intervals"),
-        &(paragraph(intro) + &ranked(&what, &header, rows, classes.class.len())),
+        &format!("{}<div class=\"per-class\">{table}{paper}</div>", paragraph(intro)),
     )
+}
+
+/// What of it is on paper, whose width is what it is: the style sheet hides the rest.
+fn on_paper(classes: usize, metrics: usize) -> String {
+    const ROWS: usize = 10;
+    const METRICS: usize = 4;
+    let rows = shown(ROWS.min(classes), classes, "classes");
+    format!("<p class=\"paper\">On paper: {rows}, {}.</p>", shown(METRICS.min(metrics), metrics, "metrics"))
 }
 
 fn named(metric: &Metric<'_>) -> String {
@@ -101,6 +111,7 @@ mod tests {
         let places = ["Class 6", "Class 5", "Class 0", "Class 4"].map(|name| page.find(&format!("<bdi>{name}</bdi>")));
         assert!(places.is_sorted() && places[0].is_some(), "{places:?}");
         assert!(page.contains("0.000 (0.100 to 0.900)") && page.contains("<bdi>0.400</bdi>"), "{page}");
+        assert!(page.contains("On paper: 10 of 10 classes shown, 2 of 2 metrics shown."), "{page}");
         assert!(page.contains("10 of 10 classes shown") && !page.contains("recall@1.low"), "{page}");
     }
 }

@@ -7,17 +7,17 @@ use crate::report::inline::base64;
 
 /// The value of a `Content-Security-Policy` for a page with this style sheet and this script, or none.
 ///
-/// Pictures are addresses of themselves; the page loads nothing, sends nothing and can't be framed by its own parts.
+/// Pictures and fonts are addresses of themselves; the page loads nothing, sends nothing and can't be framed by its own parts.
 pub(super) fn policy(style: &str, script: Option<&str>) -> String {
     let script = script.map_or_else(String::new, |script| format!("script-src '{}'; ", digest(script)));
     format!(
-        "default-src 'none'; img-src data:; style-src '{}'; {script}base-uri 'none'; form-action 'none'",
+        "default-src 'none'; font-src data:; img-src data:; style-src '{}'; {script}base-uri 'none'; form-action 'none'",
         digest(style)
     )
 }
 
 /// `sha256-..`, of the bytes between the tags.
-fn digest(text: &str) -> String {
+pub(super) fn digest(text: &str) -> String {
     format!("sha256-{}", base64(&Sha256::digest(text.as_bytes())))
 }
 

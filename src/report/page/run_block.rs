@@ -3,6 +3,7 @@
 
 use super::Section;
 use super::document::framed;
+use super::fonts::with_fonts;
 use super::html::{details, escape, facts, lines, paragraph, table};
 use crate::report::summary::words;
 
@@ -61,7 +62,7 @@ pub fn with_run(page: &str, block: &RunBlock) -> Option<String> {
         escape(title),
         ENDS[1]
     );
-    Some(page.replacen(ENDS[0], &link, 1).replacen(ENDS[1], &body, 1))
+    Some(with_fonts(page.replacen(ENDS[0], &link, 1).replacen(ENDS[1], &body, 1)))
 }
 
 /// A page of a run that has no report: its numbers and its block, and a sentence that says why there is no more.

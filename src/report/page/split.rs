@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use super::html::escape;
 use crate::base::digest::Digest;
 use crate::report::inline::from_base64;
+use crate::report::web_font::RULE;
 
 /// A page and the files beside it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,6 +31,8 @@ pub fn split(page: &str) -> Option<SplitPage> {
     if rest.contains("<style") {
         return None;
     }
+    // Fonts are addresses of themselves too, and nothing else is allowed there.
+    let style = style.split(RULE).next().unwrap_or_default();
     let mut files = BTreeMap::from([(STYLE.to_owned(), style.as_bytes().to_vec())]);
     let (before, _, after) = cut(head, "<meta http-equiv=\"Content-Security-Policy\" content=\"", "\">")?;
     let policy = format!("<meta http-equiv=\"Content-Security-Policy\" content=\"{}\">", escape(POLICY));
@@ -96,6 +99,7 @@ mod tests {
         let names: Vec<&String> = apart.files.keys().collect();
         assert!(names.len() == 2 && names[0].starts_with("images/") && names[1] == STYLE, "{names:?}");
         assert!(apart.files[names[0]].starts_with(b"\x89PNG"));
+        assert_eq!(String::from_utf8_lossy(&apart.files[STYLE]), crate::report::page::document::STYLE);
         assert_eq!(apart.page.matches(names[0].as_str()).count(), 3);
         assert!(apart.page.ends_with("</main>\n</body>\n</html>\n"), "{}", apart.page);
         assert_eq!(split("<html></html>"), None);

@@ -1,4 +1,5 @@
-//! The bundled fonts, and which of them draws a character. Never those of the machine: a figure has the same bytes everywhere.
+//! The bundled fonts and that of the spec, and which of them draws a character. Never those of the machine: a figure has the same
+//! bytes everywhere.
 
 use std::borrow::Cow;
 use std::sync::LazyLock;
@@ -6,16 +7,17 @@ use std::sync::LazyLock;
 use ab_glyph::{Font, FontRef, GlyphId};
 
 use super::Weight;
+use super::own::{self, OwnFont};
 use crate::base::visible::visible;
 
 pub(super) const REGULAR: &[u8] = include_bytes!("../font/DejaVuSans.ttf");
 pub(super) const BOLD: &[u8] = include_bytes!("../font/DejaVuSans-Bold.ttf");
-const THAI: &[u8] = include_bytes!("../font/NotoSansThai-Subset.ttf");
+pub(super) const THAI: &[u8] = include_bytes!("../font/NotoSansThai-Subset.ttf");
 const EAST_ASIAN: &[u8] = include_bytes!("../font/NotoSansCJK-Subset.otf");
 
-/// A bundled font.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Face {
+/// A font that draws.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::report) enum Face {
     /// Latin, Greek, Cyrillic, Arabic, Hebrew and signs.
     Regular,
     /// The same, heavy.
@@ -24,25 +26,50 @@ pub(super) enum Face {
     Thai,
     /// Han, kana and Hangul.
     EastAsian,
+    /// That of the spec.
+    Own(OwnFont),
 }
 
 /// A font as those read it who draw its glyphs and who choose them.
-struct Loaded {
+pub(super) struct Loaded {
     outlines: FontRef<'static>,
     shaper: rustybuzz::Face<'static>,
+    bytes: &'static [u8],
+}
+
+impl Loaded {
+    /// The first font of a file; `None` if it is none.
+    pub(super) fn of(bytes: &'static [u8]) -> Option<Self> {
+        let outlines = FontRef::try_from_slice(bytes).ok()?;
+        Some(Self { outlines, shaper: rustybuzz::Face::from_slice(bytes, 0)?, bytes })
+    }
 }
 
 /// In the order of [`Face`].
-static LOADED: LazyLock<[Loaded; 4]> = LazyLock::new(|| {
-    [REGULAR, BOLD, THAI, EAST_ASIAN].map(|bytes| Loaded {
-        outlines: FontRef::try_from_slice(bytes).expect("the bundled fonts are valid"),
-        shaper: rustybuzz::Face::from_slice(bytes, 0).expect("the bundled fonts are valid"),
-    })
+static BUNDLED: LazyLock<[Loaded; 4]> = LazyLock::new(|| {
+    [REGULAR, BOLD, THAI, EAST_ASIAN].map(|bytes| Loaded::of(bytes).expect("the bundled fonts are valid"))
 });
 
+impl PartialEq for Face {
+    fn eq(&self, other: &Self) -> bool {
+        std::ptr::eq(self.loaded(), other.loaded())
+    }
+}
+
+impl Eq for Face {}
+
 impl Face {
-    /// The font of most text of a weight.
-    pub(super) const fn main(weight: Weight) -> Self {
+    /// The font of most text of a weight: that of the spec, where there is one, in its one weight.
+    pub(super) fn main(weight: Weight) -> Self {
+        Self::own().unwrap_or_else(|| Self::bundled(weight))
+    }
+
+    /// That of the spec, if there is one.
+    pub(in crate::report) fn own() -> Option<Self> {
+        own::in_use().map(Self::Own)
+    }
+
+    const fn bundled(weight: Weight) -> Self {
         match weight {
             Weight::Regular => Self::Regular,
             Weight::Bold => Self::Bold,
@@ -50,23 +77,40 @@ impl Face {
     }
 
     /// The first font that has a character.
-    pub(super) fn of(c: char, weight: Weight) -> Option<Self> {
-        [Self::main(weight), Self::Regular, Self::Thai, Self::EastAsian].into_iter().find(|face| face.has(c))
+    pub(in crate::report) fn of(c: char, weight: Weight) -> Option<Self> {
+        [Self::main(weight), Self::bundled(weight), Self::Regular, Self::Thai, Self::EastAsian]
+            .into_iter()
+            .find(|face| face.has(c))
     }
 
     /// Whether it has a character.
-    pub(super) fn has(self, c: char) -> bool {
+    pub(in crate::report) fn has(self, c: char) -> bool {
         self.outlines().glyph_id(c) != GlyphId(0)
+    }
+
+    fn loaded(self) -> &'static Loaded {
+        match self {
+            Self::Regular => &BUNDLED[0],
+            Self::Bold => &BUNDLED[1],
+            Self::Thai => &BUNDLED[2],
+            Self::EastAsian => &BUNDLED[3],
+            Self::Own(font) => font.loaded(),
+        }
     }
 
     /// The font as its glyphs are drawn.
     pub(super) fn outlines(self) -> &'static FontRef<'static> {
-        &LOADED[self as usize].outlines
+        &self.loaded().outlines
     }
 
     /// The font as its glyphs are chosen.
     pub(super) fn shaper(self) -> &'static rustybuzz::Face<'static> {
-        &LOADED[self as usize].shaper
+        &self.loaded().shaper
+    }
+
+    /// The whole file.
+    pub(in crate::report) fn bytes(self) -> &'static [u8] {
+        self.loaded().bytes
     }
 
     /// Its units in an em.
@@ -75,14 +119,23 @@ impl Face {
     }
 }
 
+/// Whether no font has a character: it is written by its number.
+pub(in crate::report) fn is_missing(c: char) -> bool {
+    !c.is_ascii() && Face::of(c, Weight::Regular).is_none()
+}
+
+/// A character by its number, as `U+1F980`.
+pub(in crate::report) fn number(c: char) -> String {
+    format!("U+{:04X}", u32::from(c))
+}
+
 /// A text as it is drawn: what nobody would see by its escape, and what no bundled font has by its number, as `U+1F980`.
 pub(in crate::report) fn drawable(text: &str) -> Cow<'_, str> {
     let text = visible(text);
-    let missing = |c: char| !c.is_ascii() && Face::of(c, Weight::Regular).is_none();
-    if !text.contains(missing) {
+    if !text.contains(is_missing) {
         return text;
     }
-    let written = |c: char| if missing(c) { format!("U+{:04X}", u32::from(c)) } else { c.to_string() };
+    let written = |c: char| if is_missing(c) { number(c) } else { c.to_string() };
     Cow::Owned(text.chars().map(written).collect())
 }
 
@@ -93,7 +146,7 @@ pub(super) fn is_plain(text: &str, weight: Weight) -> bool {
 
 /// Whether a character may look otherwise beside others, stand on one of them, or be read from right to left: combining marks,
 /// the scripts from Hebrew to Khmer, and their forms.
-fn is_shaped(c: char) -> bool {
+pub(in crate::report) fn is_shaped(c: char) -> bool {
     matches!(
         c,
         '\u{300}'..='\u{36f}'

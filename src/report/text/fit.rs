@@ -57,27 +57,60 @@ pub(in crate::report) fn fit_name(name: &str, size: f64, weight: Weight, room: f
     "…".to_owned()
 }
 
-/// Every name of a list, cut as [`fit_name`] does; those that would then look alike are cut before the place where they first
-/// differ, with the two letters before it.
+/// Every name of a list, cut as [`fit_name`] does. Of those that would then look alike the places are shown where they differ,
+/// with the two letters before, as many of them as it takes to tell them apart.
 pub(in crate::report) fn fit_names(names: &[impl AsRef<str>], size: f64, weight: Weight, room: f64) -> Vec<String> {
     let mut cut: Vec<String> = names.iter().map(|name| fit_name(name.as_ref(), size, weight, room)).collect();
-    let mut alike: BTreeMap<String, Vec<usize>> = BTreeMap::new();
-    for (at, short) in cut.iter().enumerate() {
-        alike.entry(short.clone()).or_default().push(at);
-    }
-    for places in alike.into_values().filter(|places| places.len() > 1) {
-        let letters: Vec<Vec<char>> = places.iter().map(|at| names[*at].as_ref().chars().collect()).collect();
-        let same = |at: &usize| letters.iter().all(|name| name.get(*at) == letters[0].get(*at));
-        let common = (0..letters[0].len()).take_while(same).count();
-        if letters.iter().all(|name| name.len() == common) {
+    let letters: Vec<Vec<char>> = names.iter().map(|name| name.as_ref().chars().collect()).collect();
+    let mut differ: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+    let mut left = alike(&cut, (0..names.len()).collect());
+    while let Some(group) = left.pop() {
+        let first = &letters[group[0]];
+        let same = |at: &usize| group.iter().all(|name| letters[*name].get(*at) == first.get(*at));
+        let common = (0..first.len()).take_while(same).count();
+        if group.iter().all(|name| letters[*name].len() == common) {
             continue; // one name several times
         }
-        for (at, letters) in places.iter().zip(&letters) {
-            let rest: String = letters[common.saturating_sub(2)..].iter().collect();
-            cut[*at] = fit(&format!("…{rest}"), size, weight, room);
+        let mut goes_on: BTreeMap<Option<char>, Vec<usize>> = BTreeMap::new();
+        for name in group {
+            let places = differ.entry(name).or_default();
+            places.push(common);
+            cut[name] = around(&letters[name], places, |text| width(text, size, weight) <= room);
+            goes_on.entry(letters[name].get(common).copied()).or_default().push(name);
         }
+        // Those that go on with the same letter share more than before.
+        left.extend(goes_on.into_values().flat_map(|group| alike(&cut, group)));
     }
     cut
+}
+
+/// What stands at some places of a name and as much behind each as fits; nothing but an ellipsis where nothing does.
+fn around(letters: &[char], places: &[usize], fits: impl Fn(&str) -> bool) -> String {
+    const BEFORE: usize = 2;
+    let text = |behind: usize| {
+        let (mut text, mut end) = (String::new(), 0);
+        for place in places {
+            let from = place.saturating_sub(BEFORE);
+            if from > end {
+                text.push('…');
+            }
+            let to = (place + behind).min(letters.len());
+            text.extend(letters.get(end.max(from)..to).unwrap_or_default());
+            end = end.max(to);
+        }
+        if end < letters.len() { text + "…" } else { text }
+    };
+    let longest = (1..=letters.len().min(LONGEST)).map(text).take_while(|text| fits(text)).last();
+    longest.unwrap_or_else(|| "…".to_owned())
+}
+
+/// The places of names that look the same, each group that has more than one.
+fn alike(cut: &[String], places: Vec<usize>) -> Vec<Vec<usize>> {
+    let mut found: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+    for place in places {
+        found.entry(&cut[place]).or_default().push(place);
+    }
+    found.into_values().filter(|places| places.len() > 1).collect()
 }
 
 #[cfg(test)]
@@ -104,6 +137,21 @@ mod tests {
         assert_eq!(fitted("Cat", 60.0), "Cat");
         assert_eq!(fitted("Cat", 1.0), "…");
         assert!(width(&fitted(&"ä".repeat(5000), 90.0), 20.0, Weight::Regular) <= 90.0);
+    }
+
+    #[test]
+    fn names_that_differ_late_and_twice_are_cut_until_they_differ() {
+        let begin = "All_images_of_this_family_of_classes_begin_alike";
+        let names: Vec<String> = ["left_wing_seen_from_above", "right_wing_seen_from_above"]
+            .iter()
+            .flat_map(|side| (1..4).map(move |number| format!("{begin}_{side}_{number}_of_a_list_that_ends_alike")))
+            .collect();
+        let fitted = fit_names(&names, 20.0, Weight::Regular, 170.0);
+        let different: std::collections::BTreeSet<&String> = fitted.iter().collect();
+        assert_eq!(different.len(), names.len(), "{fitted:?}");
+        assert!(fitted.iter().all(|name| width(name, 20.0, Weight::Regular) <= 170.0), "{fitted:?}");
+        // No room for anything.
+        assert_eq!(fit_names(&names, 20.0, Weight::Regular, 1.0), ["…"; 6]);
     }
 
     #[test]

@@ -89,6 +89,11 @@ fn pieces(text: &str, weight: Weight) -> Vec<(Face, &str)> {
     found.iter().zip(ends).map(|((face, start), end)| (*face, &text[*start..end])).collect()
 }
 
+/// The font and the number of every glyph that a text is drawn with, some of them several times.
+pub(in crate::report) fn glyphs(text: &str, weight: Weight) -> impl Iterator<Item = (Face, u16)> {
+    shaped(text, 1.0, weight).0.into_iter().map(|placed| (placed.face, placed.glyph.0))
+}
+
 /// The outlines of a line as data of an SVG path, in thousandths of an em from the start of its base, downward.
 pub(super) fn path(text: &str, weight: Weight) -> String {
     let mut out = String::new();
