@@ -14,37 +14,31 @@ use super::text::{Face, Weight, glyphs, is_shaped};
 
 /// How every rule begins.
 pub(super) const RULE: &str = "@font-face{";
-/// How the rule of a font of the spec begins.
-pub(super) const OWN_RULE: &str = "@font-face{font-family:\"simpipe own\"";
-/// The names of the fonts, in the order in which they are asked for a character: the same as in figures.
-pub(super) static FAMILIES: [&str; 4] = ["simpipe own", "simpipe text", "simpipe Thai", "simpipe East Asian"];
+/// How the rules of a font of the spec begin.
+pub(super) const OWN_RULE: &str = "@font-face{font-family:\"simpipe own";
+/// The names of the fonts, in the order in which they are asked for a character: the same as in figures. What joins has fonts of
+/// its own, which alone have rules for it: letters of others have no forms beside each other, such as that of f and i.
+pub(super) static FAMILIES: [&str; 6] =
+    ["simpipe own", "simpipe own joined", "simpipe text", "simpipe joined", "simpipe Thai", "simpipe East Asian"];
+
+/// A font with the characters that it writes.
+struct Part {
+    family: &'static str,
+    font: Face,
+    weight: Weight,
+    characters: BTreeSet<char>,
+}
 
 /// The rules of a page's fonts, one a line; none of a font that has no character of it.
 pub(super) fn rules(page: &str) -> String {
-    let mut left: BTreeSet<char> = (' '..='~').chain(page.chars().filter(|c| !c.is_ascii())).collect();
-    // What joins or stands on other letters is left to a font whose rules for that are kept.
-    let has = |font: Face, c: char| font.has(c) && (!is_shaped(c) || subset::keeps_rules(font.bytes()));
-    let mut take = |font: Face| {
-        let some: BTreeSet<char> = left.iter().copied().filter(|c| has(font, *c)).collect();
-        left.retain(|c| !some.contains(c));
-        some
-    };
-    let own = Face::own().map(|font| (FAMILIES[0], font, Weight::Regular, take(font)));
-    let bundled = FAMILIES[1..].iter().zip([Face::Regular, Face::Thai, Face::EastAsian]);
-    let mut fonts: Vec<(&'static str, Face, Weight, BTreeSet<char>)> = own.into_iter().collect();
-    fonts.extend(bundled.map(|(family, font)| (*family, font, Weight::Regular, take(font))));
-    let heavy = |(family, _, _, some): &(&'static str, Face, Weight, BTreeSet<char>)| {
-        (*family, Face::Bold, Weight::Bold, some.iter().copied().filter(|c| Face::Bold.has(*c)).collect())
-    };
-    let heavy = fonts.iter().find(|(family, ..)| *family == FAMILIES[1]).map(heavy);
-    fonts.extend(heavy);
-    let shaped = shaped(page);
+    let texts = joined(page);
     let mut out = String::new();
-    for (family, font, weight, some) in fonts.iter().filter(|(.., some)| some.iter().any(|c| *c != ' ')) {
-        let shaped = shaped.iter().filter(|text| some.iter().any(|c| is_shaped(*c) && text.contains(*c)));
-        let forms: BTreeSet<u16> =
-            shaped.flat_map(|text| glyphs(text, *weight)).filter(|(face, _)| face == font).map(|(_, at)| at).collect();
-        let wanted = Wanted { characters: some, shaped: !forms.is_empty(), forms };
+    for part in parts(page).iter().filter(|part| part.characters.iter().any(|c| *c != ' ')) {
+        let Part { family, font, weight, characters } = part;
+        let some = texts.iter().filter(|text| text.chars().any(|c| is_shaped(c) && characters.contains(&c)));
+        let glyphs = some.flat_map(|text| glyphs(text, *weight)).filter(|(face, _)| face == font);
+        let forms: BTreeSet<u16> = glyphs.map(|(_, at)| at).collect();
+        let wanted = Wanted { characters, shaped: !forms.is_empty(), forms };
         if let Some(tables) = subset::of(font.bytes(), &wanted) {
             let heavy = if *weight == Weight::Bold { "font-weight:700;" } else { "" };
             let address = base64(&woff::woff(&tables));
@@ -58,9 +52,59 @@ pub(super) fn rules(page: &str) -> String {
     out
 }
 
+/// Every font with its share of a page's characters, the heavy ones last.
+fn parts(page: &str) -> Vec<Part> {
+    let mut left: BTreeSet<char> = (' '..='~').chain(page.chars().filter(|c| !c.is_ascii())).collect();
+    let under: BTreeSet<char> = marked(page).flat_map(str::chars).collect();
+    let mut take = |family: &'static str, font: Face, which: fn(char) -> bool| {
+        let mut characters: BTreeSet<char> = left.iter().copied().filter(|c| which(*c) && font.has(*c)).collect();
+        left.retain(|c| !characters.contains(c));
+        if characters.iter().any(|c| is_mark(*c)) {
+            // A mark is of the font of its letter.
+            characters.extend(under.iter().filter(|c| font.has(**c)));
+        }
+        Part { family, font, weight: Weight::Regular, characters }
+    };
+    let plain = |c: char| !is_shaped(c);
+    let mut found = Vec::new();
+    if let Some(font) = Face::own() {
+        found.push(take(FAMILIES[0], font, plain));
+        // Without rules letters don't join.
+        if subset::keeps_rules(font.bytes()) {
+            found.push(take(FAMILIES[1], font, is_shaped));
+        }
+    }
+    found.push(take(FAMILIES[2], Face::Regular, plain));
+    found.push(take(FAMILIES[3], Face::Regular, is_shaped));
+    found.push(take(FAMILIES[4], Face::Thai, |_| true));
+    found.push(take(FAMILIES[5], Face::EastAsian, |_| true));
+    let heavy = |part: &Part| Part {
+        font: Face::Bold,
+        weight: Weight::Bold,
+        characters: part.characters.iter().copied().filter(|c| Face::Bold.has(*c)).collect(),
+        ..*part
+    };
+    let heavy: Vec<Part> = found.iter().filter(|part| part.font == Face::Regular).map(heavy).collect();
+    found.extend(heavy);
+    found
+}
+
 /// What of a page is not drawn letter after letter, each piece once: letters have other forms beside each other.
-fn shaped(page: &str) -> BTreeSet<&str> {
-    page.split(|c: char| c.is_ascii()).filter(|piece| piece.contains(is_shaped)).collect()
+fn joined(page: &str) -> BTreeSet<&str> {
+    page.split(|c: char| c.is_ascii()).filter(|piece| piece.contains(is_shaped)).chain(marked(page)).collect()
+}
+
+/// Letters with the first of their marks, where a page writes them one after the other.
+fn marked(page: &str) -> impl Iterator<Item = &str> {
+    page.match_indices(is_mark).filter_map(|(at, mark)| {
+        let letter = page[..at].chars().next_back()?;
+        page.get(at - letter.len_utf8()..at + mark.len())
+    })
+}
+
+/// Whether a character stands on the letter before it, of whatever script that is.
+fn is_mark(c: char) -> bool {
+    matches!(c, '\u{300}'..='\u{36f}' | '\u{1dc0}'..='\u{1dff}' | '\u{20d0}'..='\u{20ff}' | '\u{fe20}'..='\u{fe2f}')
 }
 
 /// Whether a page can hold a font: whether glyphs of it can be taken out.
@@ -93,13 +137,24 @@ mod tests {
     #[test]
     fn a_page_has_the_fonts_of_its_own_characters_alone() {
         assert_eq!(families("Cat"), ["simpipe text", "simpipe text bold"]);
-        let all = ["simpipe text", "simpipe Thai", "simpipe East Asian", "simpipe text bold"];
+        let all = [
+            "simpipe text",
+            "simpipe joined",
+            "simpipe Thai",
+            "simpipe East Asian",
+            "simpipe text bold",
+            "simpipe joined bold",
+        ];
         assert_eq!(families("Cat 猫 แมว قط חתול"), all);
         for (family, bytes) in found("Cat 猫 แมว قط חתול") {
             assert!(bytes.starts_with(b"wOFF") && bytes.len() < 40_000, "{family}: {} bytes", bytes.len());
         }
-        let few = found("Cat")[0].1.len();
-        assert!(few < found("Cat قط")[0].1.len() && few < 20_000, "{few} bytes");
+        let few = &found("Cat")[0];
+        assert!(few.1.len() < 20_000, "{} bytes", few.1.len());
+        // Latin letters have no forms, whatever else is on the page; a mark brings its letter along.
+        assert_eq!(few, &found("Cat قط")[0]);
+        assert_eq!(families("e\u{301}")[..2], ["simpipe text", "simpipe joined"]);
+        assert_eq!(marked("ae\u{301}\u{302}b").collect::<Vec<_>>(), ["e\u{301}", "\u{301}\u{302}"]);
         assert_eq!(rules("Cat 猫"), rules("猫 Cat Cat"));
     }
 
@@ -107,6 +162,7 @@ mod tests {
     fn a_font_of_the_spec_has_what_it_has_and_the_bundled_ones_the_rest() {
         let using = OwnFont::in_use(Some(OwnFont::read(Face::Bold.bytes()).unwrap()));
         assert_eq!(families("Cat 猫"), ["simpipe own", "simpipe East Asian"]);
+        assert_eq!(families("Cat قط"), ["simpipe own", "simpipe own joined"]);
         assert!(rules("Cat").starts_with(OWN_RULE));
         drop(using);
         assert!(!families("Cat 猫").contains(&"simpipe own".to_owned()));
