@@ -86,7 +86,7 @@ impl Stage for Report {
     /// Japanese, Korean, Thai, Arabic and Hebrew are drawn as they are written, what no bundled font has is written by its
     /// number, and names that would look alike when cut are cut elsewhere.
     /// 8 - The page has the fonts of its own text, and names what none of them has by its number too. It has at most 24 sheets
-    /// on paper. Curves of many points are drawn by what a pixel shows; legends of many classes have smaller letters; names
+    /// on paper. Curves of many points are drawn by what a pixel shows; legends name 20 classes at most; names
     /// that begin alike are cut where they don't differ.
     const VERSION: u32 = 8;
     const OUTPUT: Kind = Kind::Report;

@@ -52,8 +52,9 @@ params! {
 /// Space right of the maps for the names of classes.
 const LEGEND: f64 = 210.0;
 const LEGEND_LINE: f64 = 34.0;
-/// Columns of names at most; further classes are counted.
-const LEGEND_COLUMNS: usize = 4;
+/// Lines of names at most, the last of which counts further classes: more would make the letters of the page too small to be
+/// read, and colours and shapes too many to be told apart.
+const LEGEND_LINES: usize = 21;
 const GAP: f64 = 64.0;
 
 impl Plot for Projection {
@@ -161,11 +162,10 @@ impl Projection {
         stop: Stop<'_>,
     ) -> Result<Canvas, ReportError> {
         let side = self.size as f64;
-        let lines = ((side / LEGEND_LINE) as usize).max(1);
-        let legend = Legend::of(&map.labels, lines * LEGEND_COLUMNS);
-        let room = LEGEND * legend.entries().div_ceil(lines).max(1) as f64;
+        let lines = ((side / LEGEND_LINE) as usize).clamp(1, LEGEND_LINES);
+        let legend = Legend::of(&map.labels, lines);
         let left = theme::MARGIN + 36.0;
-        let width = left + 2.0 * side + GAP + 24.0 + room + theme::MARGIN / 2.0;
+        let width = left + 2.0 * side + GAP + 24.0 + LEGEND + theme::MARGIN / 2.0;
         let top = Canvas::header_height(width, &figure.title, &figure.subtitle) + 10.0;
         let mut canvas = Canvas::new(width as u32, (top + side + 86.0) as u32);
         canvas.header(&figure.title, &figure.subtitle);
@@ -174,7 +174,7 @@ impl Projection {
         go_on(stop)?;
         self.thumbnails(&mut canvas, data, map, areas[1])?;
         go_on(stop)?;
-        legend.draw(&mut canvas, data, (areas[1].x + side + 40.0, top, lines));
+        legend.draw(&mut canvas, data, (areas[1].x + side + 40.0, top));
         if map.points.is_empty() {
             chart::nothing(&mut canvas, areas[0], "There are no embeddings.");
         }
@@ -322,12 +322,8 @@ impl Legend {
         Self { labels: ranked.into_iter().take(named).map(|(label, _)| label).collect(), more: all - named }
     }
 
-    fn entries(&self) -> usize {
-        self.labels.len() + usize::from(self.more > 0)
-    }
-
-    fn draw(&self, canvas: &mut Canvas, data: &ReportData, (x, top, lines): (f64, f64, usize)) {
-        let place = |at: usize| (x + (at / lines) as f64 * LEGEND, top + (at % lines) as f64 * LEGEND_LINE + 16.0);
+    fn draw(&self, canvas: &mut Canvas, data: &ReportData, (x, top): (f64, f64)) {
+        let place = |at: usize| (x, top + at as f64 * LEGEND_LINE + 16.0);
         let names: Vec<&str> = self.labels.iter().map(|label| data.class(*label)).collect();
         let names = text::fit_names(&names, theme::LABEL, Weight::Regular, LEGEND - 44.0);
         for (at, (label, name)) in self.labels.iter().zip(&names).enumerate() {
@@ -386,6 +382,6 @@ mod tests {
         let legend = Legend::of(&labels, 5);
         assert_eq!((legend.labels.into_iter().collect::<Vec<_>>(), legend.more), (vec![0, 7, 30, 49], 46));
         let legend = Legend::of(&labels, 50);
-        assert_eq!((legend.entries(), legend.more), (50, 0));
+        assert_eq!((legend.labels.len(), legend.more), (50, 0));
     }
 }

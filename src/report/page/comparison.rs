@@ -22,7 +22,7 @@ use crate::report::summary::{value, words};
 use crate::report::{ReportError, svg};
 
 /// Numbers of the first table: the others are in those of the differences.
-const FIRST: usize = 6;
+const FIRST: usize = 4;
 /// The verdict on what nobody can judge.
 const UNKNOWN: &str = "unknown";
 /// Runs that a table of fields has a column for.
@@ -61,9 +61,13 @@ pub fn comparison_page(
     Ok(framed(&title, names.as_deref(), &sections, None))
 }
 
-/// `0.5123 [0.4801, 0.5402]`.
+/// `0.5123 [0.4801, 0.5402]`; a number that is the same in all trainings has no ends.
 pub(in crate::report) fn sure(found: &ComparedValue) -> String {
-    let ends = found.low.zip(found.high).map_or_else(String::new, |(low, high)| format!(" [{low:.4}, {high:.4}]"));
+    let ends = found
+        .low
+        .zip(found.high)
+        .filter(|(low, high)| low < high)
+        .map_or_else(String::new, |(low, high)| format!(" [{low:.4}, {high:.4}]"));
     value(found.value) + &ends
 }
 
