@@ -110,6 +110,8 @@ pub(super) fn nearest(rows: &[&[f32]], kept: usize, stop: Stop<'_>) -> Result<Ve
             others.truncate(kept);
         }
         others.sort_by(nearer);
+        // Each had room for all the others: of 10,000 rows that were gigabytes.
+        others.shrink_to_fit();
         Ok(others)
     };
     (0..rows.len()).into_par_iter().map(of).collect()
@@ -133,6 +135,14 @@ mod tests {
         };
         let bits = |points: Vec<[f64; 2]>| points.into_iter().flatten().map(f64::to_bits).collect::<Vec<_>>();
         assert_eq!(bits(on(1)), bits(on(2)));
+    }
+
+    #[test]
+    fn the_nearest_hold_no_room_for_the_others() {
+        let values = groups(200, 5);
+        let rows: Vec<&[f32]> = values.chunks_exact(5).collect();
+        let found = nearest(&rows, 3, &|| false).unwrap();
+        assert!(found.iter().all(|near| near.len() == 3 && near.capacity() < 20));
     }
 
     #[test]
