@@ -156,7 +156,9 @@ fn values_impl<S: Simd>(_: S, act: Act, x: &[f32], y: &mut [f32]) {
 #[inline(always)]
 fn values_of<P: Pointwise>(x: &[f32], y: &mut [f32]) {
     let x = &x[..y.len()];
-    (0..y.len()).for_each(|i| y[i] = P::value(x[i]));
+    for i in 0..y.len() {
+        y[i] = P::value(x[i]);
+    }
 }
 
 simd_fn! {
@@ -171,7 +173,44 @@ fn slopes_impl<S: Simd>(_: S, act: Act, x: &[f32], dy: &[f32], dx: &mut [f32]) {
 #[inline(always)]
 fn slopes_of<P: Pointwise>(x: &[f32], dy: &[f32], dx: &mut [f32]) {
     let (x, dy) = (&x[..dx.len()], &dy[..dx.len()]);
-    (0..dx.len()).for_each(|i| dx[i] = dy[i] * P::slope(x[i]));
+    for i in 0..dx.len() {
+        dx[i] = dy[i] * P::slope(x[i]);
+    }
+}
+
+simd_fn! {
+    /// `y = act(y)`.
+    [] fn values_in_place[][](act: Act, y: &mut [f32]) = values_in_place_impl;
+}
+
+#[inline(always)]
+fn values_in_place_impl<S: Simd>(_: S, act: Act, y: &mut [f32]) {
+    with_act!(act, values_in_place_of[](y));
+}
+
+#[inline(always)]
+fn values_in_place_of<P: Pointwise>(y: &mut [f32]) {
+    for i in 0..y.len() {
+        y[i] = P::value(y[i]);
+    }
+}
+
+simd_fn! {
+    /// `z = dy * (the slope of act at z)`.
+    [] fn slopes_in_place[][](act: Act, dy: &[f32], z: &mut [f32]) = slopes_in_place_impl;
+}
+
+#[inline(always)]
+fn slopes_in_place_impl<S: Simd>(_: S, act: Act, dy: &[f32], z: &mut [f32]) {
+    with_act!(act, slopes_in_place_of[](dy, z));
+}
+
+#[inline(always)]
+fn slopes_in_place_of<P: Pointwise>(dy: &[f32], z: &mut [f32]) {
+    let dy = &dy[..z.len()];
+    for i in 0..z.len() {
+        z[i] = dy[i] * P::slope(z[i]);
+    }
 }
 
 #[cfg(test)]

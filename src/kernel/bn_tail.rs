@@ -298,9 +298,13 @@ simd_fn! {
 fn add_block_impl<S: Simd>(_: S, a: &[f32], b: &[f32], relu: bool, y: &mut [f32]) {
     let (a, b) = (&a[..y.len()], &b[..y.len()]);
     if relu {
-        (0..y.len()).for_each(|i| y[i] = Relu::value(a[i] + b[i]));
+        for i in 0..y.len() {
+            y[i] = Relu::value(a[i] + b[i]);
+        }
     } else {
-        (0..y.len()).for_each(|i| y[i] = a[i] + b[i]);
+        for i in 0..y.len() {
+            y[i] = a[i] + b[i];
+        }
     }
 }
 

@@ -99,7 +99,16 @@ pub(crate) fn forward(
 }
 
 /// Row `r` of image `i` of the output.
-fn one_row(shape: &ConvShape, i: usize, r: usize, x: &[f32], u: &[f32], bias: &[f32], relu: bool, y: &mut [f32]) {
+pub(crate) fn one_row(
+    shape: &ConvShape,
+    i: usize,
+    r: usize,
+    x: &[f32],
+    u: &[f32],
+    bias: &[f32],
+    relu: bool,
+    y: &mut [f32],
+) {
     let ow = shape.out()[1];
     let ([kh, kw], [sh, sw], c) = (shape.kernel, shape.stride, shape.c_in);
     let copied = shape.pad != [0; 4];

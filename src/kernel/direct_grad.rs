@@ -39,7 +39,7 @@ pub(crate) fn backward(shape: &ConvShape, x: &[f32], w: &[f32], dy: &Source<'_>,
 }
 
 /// Adds (or, if `fresh`, stores) one image's part of `dw` (in panels) and adds to `bias`; writes its `dx`.
-fn one_image(
+pub(crate) fn one_image(
     shape: &ConvShape,
     i: usize,
     x: &[f32],

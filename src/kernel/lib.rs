@@ -18,6 +18,8 @@ mod bn_pool;
 mod bn_relu_pool;
 mod bn_tail;
 mod conv;
+mod conv_act;
+mod conv_pool;
 mod direct;
 mod direct_grad;
 mod gemm;
@@ -31,6 +33,7 @@ mod tile;
 mod wino_grad;
 mod wino_input;
 mod wino_output;
+mod wino_places;
 mod wino_weights;
 mod winograd;
 
@@ -61,6 +64,8 @@ pub use conv::{
     ConvGrads, ConvWeights, conv2d_backward, conv2d_backward_fused, conv2d_backward_pooled, conv2d_forward,
     conv2d_forward_stats, use_winograd,
 };
+pub use conv_act::{ConvActGrads, conv2d_act_backward, conv2d_act_forward, recomputes};
+pub use conv_pool::conv2d_max_pool_forward;
 pub use out_grad::OutputGrad;
 pub use pool::{global_max_pool_backward, global_max_pool_forward, max_pool_backward, max_pool_forward};
 pub use scratch::Scratch;

@@ -36,6 +36,13 @@ pub(crate) trait Simd: Copy {
     fn max(self, a: Self::V, b: Self::V) -> Self::V;
     /// `v` where `y > 0`, else 0.
     fn where_positive(self, y: Self::V, v: Self::V) -> Self::V;
+    /// `x` where `a > b`, else `y`.
+    fn pick(self, a: Self::V, b: Self::V, x: Self::V, y: Self::V) -> Self::V;
+    /// Writes at most `left` lanes, whole numbers from 0 to 255, as bytes.
+    ///
+    /// # Safety
+    /// `left` bytes are writable at `p`.
+    unsafe fn store_bytes_up_to(self, p: *mut u8, left: usize, v: Self::V);
     /// `v` in the lanes whose byte at `p` is `t`, else 0.
     ///
     /// # Safety
@@ -215,6 +222,21 @@ impl Simd for Portable {
     #[inline(always)]
     fn where_positive(self, y: [f32; 4], v: [f32; 4]) -> [f32; 4] {
         lanewise!(y, v, |y: f32, v: f32| if y > 0.0 { v } else { 0.0 })
+    }
+    #[inline(always)]
+    fn pick(self, a: [f32; 4], b: [f32; 4], x: [f32; 4], y: [f32; 4]) -> [f32; 4] {
+        let mut r = y;
+        for i in 0..4 {
+            r[i] = if a[i] > b[i] { x[i] } else { y[i] };
+        }
+        r
+    }
+    #[inline(always)]
+    unsafe fn store_bytes_up_to(self, p: *mut u8, left: usize, v: [f32; 4]) {
+        for (i, lane) in v.iter().enumerate().take(left) {
+            // SAFETY: i < left, which the caller promises writable.
+            unsafe { *p.add(i) = *lane as u8 };
+        }
     }
     #[inline(always)]
     unsafe fn where_byte(self, p: *const u8, t: u8, v: [f32; 4]) -> [f32; 4] {

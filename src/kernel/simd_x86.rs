@@ -97,6 +97,17 @@ impl Simd for Avx512 {
         }
     }
     #[inline(always)]
+    fn pick(self, a: __m512, b: __m512, x: __m512, y: __m512) -> __m512 {
+        // SAFETY: the token.
+        unsafe { _mm512_mask_blend_ps(_mm512_cmp_ps_mask::<_CMP_GT_OQ>(a, b), y, x) }
+    }
+    #[inline(always)]
+    unsafe fn store_bytes_up_to(self, p: *mut u8, left: usize, v: __m512) {
+        let lanes = if left >= 16 { u16::MAX } else { ((1u32 << left) - 1) as u16 };
+        // SAFETY: the token; masked lanes are not touched.
+        unsafe { _mm512_mask_cvtepi32_storeu_epi8(p.cast(), lanes, _mm512_cvtps_epi32(v)) }
+    }
+    #[inline(always)]
     unsafe fn where_byte(self, p: *const u8, t: u8, v: __m512) -> __m512 {
         // SAFETY: the token, and the caller promises 16 bytes.
         unsafe {
@@ -163,6 +174,22 @@ impl Simd for Avx2 {
     fn where_positive(self, y: __m256, v: __m256) -> __m256 {
         // SAFETY: the token.
         unsafe { _mm256_and_ps(_mm256_cmp_ps::<_CMP_GT_OQ>(y, _mm256_setzero_ps()), v) }
+    }
+    #[inline(always)]
+    fn pick(self, a: __m256, b: __m256, x: __m256, y: __m256) -> __m256 {
+        // SAFETY: the token.
+        unsafe { _mm256_blendv_ps(y, x, _mm256_cmp_ps::<_CMP_GT_OQ>(a, b)) }
+    }
+    #[inline(always)]
+    unsafe fn store_bytes_up_to(self, p: *mut u8, left: usize, v: __m256) {
+        let mut lanes = [0i32; 8];
+        // SAFETY: the token; eight integers fit the array, and i < left is writable.
+        unsafe {
+            _mm256_storeu_si256(lanes.as_mut_ptr().cast(), _mm256_cvtps_epi32(v));
+            for (i, lane) in lanes.iter().enumerate().take(left) {
+                *p.add(i) = *lane as u8;
+            }
+        }
     }
     #[inline(always)]
     unsafe fn where_byte(self, p: *const u8, t: u8, v: __m256) -> __m256 {

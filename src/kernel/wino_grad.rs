@@ -10,6 +10,7 @@ use crate::shape::ConvShape;
 use crate::tile::{F2, F3, F4, Tile};
 use crate::wino_input::{Grid, input_block, input_block_t, point_stride};
 use crate::wino_output::output_block_t;
+use crate::wino_places::places_block_t;
 use crate::wino_weights::{weights, weights_t};
 use crate::winograd::block_tiles;
 use rayon::prelude::*;
@@ -60,6 +61,11 @@ fn run<T: Tile<A, M>, const A: usize, const M: usize>(
     }
 }
 
+/// The pool that the gradient comes from, where there is nothing else and tiles hold whole windows.
+fn whole_windows<'a, const M: usize>(dy: &Source<'a>) -> Option<(usize, &'a [u8])> {
+    dy.grad.pool.filter(|(k, _)| M.is_multiple_of(*k) && dy.y.is_none())
+}
+
 impl<T> Job<'_, T> {
     /// One chunk of images: `du` in the form of `wino_weights`, `bias`: `[round16(c_out)]`.
     fn chunk<const A: usize, const M: usize>(&self, images: std::ops::Range<usize>, du: &mut [f32], bias: &mut [f32])
@@ -90,7 +96,13 @@ impl<T> Job<'_, T> {
                 input_block(self.tile, g, self.x.as_ptr(), zeros.as_ptr(), first, count, v.as_mut_ptr(), v_stride);
                 for p in panels(c_out) {
                     let b = bias.as_mut_ptr().add(p.at);
-                    output_block_t(self.tile, g, p, self.dy, first, count, m.as_mut_ptr(), m_stride, b);
+                    match whole_windows::<M>(self.dy) {
+                        Some((k, arg)) => {
+                            let (dy, arg, m) = (self.dy.grad.dy.as_ptr(), arg.as_ptr(), m.as_mut_ptr());
+                            places_block_t(self.tile, g, p, k, dy, arg, first, count, m, m_stride, b);
+                        }
+                        None => output_block_t(self.tile, g, p, self.dy, first, count, m.as_mut_ptr(), m_stride, b),
+                    }
                     for point in 0..A * A {
                         let (v_at, m_at) = (v.as_ptr().add(point * v_stride), m.as_ptr().add(point * m_stride));
                         gemm(&Gemm {

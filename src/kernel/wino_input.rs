@@ -91,24 +91,47 @@ unsafe fn input_impl<S: Simd, T: Tile<A, M>, const A: usize, const M: usize>(
         }
         let mut ch = 0;
         while ch < width {
-            let left = c.saturating_sub(ch);
             // SAFETY: `from` holds pixels of `c` channels inside `x` or the zeros; the writes stay in row `t` of each point.
             unsafe {
-                let mut d = [[s.splat(0.0); A]; A];
-                for i in 0..A {
-                    for j in 0..A {
-                        d[i][j] = s.load_up_to(from[i][j].wrapping_add(ch), left);
-                    }
-                }
-                let d = input_2d::<S, T, A, M>(s, d);
                 let to = v.add(t * width + ch);
-                for i in 0..A {
-                    for j in 0..A {
-                        s.store(to.add((i * A + j) * stride), d[i][j]);
-                    }
+                if ch + S::LANES <= c {
+                    one_input::<S, T, A, M, true>(s, &from, ch, S::LANES, to, stride);
+                } else {
+                    one_input::<S, T, A, M, false>(s, &from, ch, c.saturating_sub(ch), to, stride);
                 }
             }
             ch += S::LANES;
+        }
+    }
+}
+
+/// One register of channels of a tile; `WHOLE` if all its lanes are real.
+///
+/// # Safety
+/// `left` floats are readable at `ch` of each pixel, and a register writable at each point of `to`.
+#[inline(always)]
+unsafe fn one_input<S: Simd, T: Tile<A, M>, const A: usize, const M: usize, const WHOLE: bool>(
+    s: S,
+    from: &[[*const f32; A]; A],
+    ch: usize,
+    left: usize,
+    to: *mut f32,
+    stride: usize,
+) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let mut d = [[s.splat(0.0); A]; A];
+        for i in 0..A {
+            for j in 0..A {
+                let p = from[i][j].wrapping_add(ch);
+                d[i][j] = if WHOLE { s.load(p) } else { s.load_part(p, left) };
+            }
+        }
+        let d = input_2d::<S, T, A, M>(s, d);
+        for i in 0..A {
+            for j in 0..A {
+                s.store(to.add((i * A + j) * stride), d[i][j]);
+            }
         }
     }
 }
@@ -137,31 +160,72 @@ unsafe fn input_t_impl<S: Simd, T: Tile<A, M>, const A: usize, const M: usize>(
     let (c, width) = (g.shape.c_in, round16(g.shape.c_in));
     for t in 0..count {
         let (image, ty, tx) = g.tile(first + t);
+        let mut to = [[std::ptr::null_mut(); A]; A];
+        for i in 0..A {
+            for j in 0..A {
+                if let Some(at) = g.x_at(image, ty * M + i, tx * M + j) {
+                    to[i][j] = dx.wrapping_add(at);
+                }
+            }
+        }
+        // Tiles come in order: only the rows and columns shared with an earlier one hold something already.
+        let seen = [ty > 0, tx > 0];
         let mut ch = 0;
         while ch < c {
-            // SAFETY: reads stay in row `t` of each point; writes only to pixels inside `dx`.
+            // SAFETY: reads stay in row `t` of each point; `to` holds pixels of `c` channels inside `dx`.
             unsafe {
                 let from = v.add(t * width + ch);
-                let mut d = [[s.splat(0.0); A]; A];
-                for i in 0..A {
-                    for j in 0..A {
-                        d[i][j] = s.load(from.add((i * A + j) * stride));
-                    }
-                }
-                let d = input_t_2d::<S, T, A, M>(s, d);
-                for i in 0..A {
-                    for j in 0..A {
-                        if let Some(at) = g.x_at(image, ty * M + i, tx * M + j) {
-                            let p = dx.add(at + ch);
-                            // Tiles come in order: only the rows and columns shared with an earlier one hold something already.
-                            let seen = (i < A - M && ty > 0) || (j < A - M && tx > 0);
-                            let v = if seen { s.add(s.load_up_to(p, c - ch), d[i][j]) } else { d[i][j] };
-                            s.store_up_to(p, c - ch, v);
-                        }
-                    }
+                if ch + S::LANES <= c {
+                    one_input_t::<S, T, A, M, true>(s, from, stride, &to, ch, S::LANES, seen);
+                } else {
+                    one_input_t::<S, T, A, M, false>(s, from, stride, &to, ch, c - ch, seen);
                 }
             }
             ch += S::LANES;
+        }
+    }
+}
+
+/// One register of channels of a tile, added to the pixels that an earlier one has written (those of its first rows if `seen[0]`, of its
+/// first columns if `seen[1]`).
+///
+/// # Safety
+/// A register is readable at each point of `from`; `left` floats are writable at `ch` of each pixel that is not null.
+#[inline(always)]
+unsafe fn one_input_t<S: Simd, T: Tile<A, M>, const A: usize, const M: usize, const WHOLE: bool>(
+    s: S,
+    from: *const f32,
+    stride: usize,
+    to: &[[*mut f32; A]; A],
+    ch: usize,
+    left: usize,
+    seen: [bool; 2],
+) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let mut d = [[s.splat(0.0); A]; A];
+        for i in 0..A {
+            for j in 0..A {
+                d[i][j] = s.load(from.add((i * A + j) * stride));
+            }
+        }
+        let d = input_t_2d::<S, T, A, M>(s, d);
+        for i in 0..A {
+            for j in 0..A {
+                if to[i][j].is_null() {
+                    continue;
+                }
+                let p = to[i][j].wrapping_add(ch);
+                let mut v = d[i][j];
+                if (i < A - M && seen[0]) || (j < A - M && seen[1]) {
+                    v = s.add(if WHOLE { s.load(p) } else { s.load_part(p, left) }, v);
+                }
+                if WHOLE {
+                    s.store(p, v);
+                } else {
+                    s.store_part(p, left, v);
+                }
+            }
         }
     }
 }

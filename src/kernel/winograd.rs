@@ -7,6 +7,7 @@ use crate::stats::BatchStats;
 use crate::tile::{F2, F3, F4, Tile};
 use crate::wino_input::{Grid, input_block, point_stride};
 use crate::wino_output::{output_block, pool_block};
+use crate::wino_places::places_block;
 use crate::wino_weights::weights;
 use rayon::prelude::*;
 
@@ -29,6 +30,9 @@ pub(crate) enum Keep<'a> {
     Map,
     /// All of it, and its statistics per channel.
     Stats,
+    /// Only the maximum of each window of side and stride `k`, which divides the tile, and its place in the window (that of no pixel where a
+    /// relu has made it zero): the output is that of the pool.
+    Places { k: usize, arg: SharedMut<u8> },
     /// Only the maximum of each tile after `* scale + offset` (padded like the bias).
     Pool { scale: &'a [f32], offset: &'a [f32] },
 }
@@ -113,6 +117,9 @@ fn run<T: Tile<A, M>, const A: usize, const M: usize>(
                     Keep::Pool { scale, offset } => {
                         let (scale, offset) = (scale.as_ptr(), offset.as_ptr());
                         pool_block(tile, &g, p, m, m_stride, first, count, bias, relu, out.ptr(), scale, offset);
+                    }
+                    Keep::Places { k, arg } => {
+                        places_block(tile, &g, p, m, m_stride, first, count, bias, relu, k, out.ptr(), arg.ptr());
                     }
                     Keep::Map => output_block(
                         tile,

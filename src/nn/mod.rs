@@ -24,6 +24,7 @@ pub mod ops;
 pub mod optim;
 mod parameters;
 mod pixels;
+pub mod profile;
 pub mod reference;
 pub mod schedule;
 mod state;

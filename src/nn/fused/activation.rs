@@ -7,8 +7,9 @@ use burn::backend::flex::FlexTensor;
 use burn::backend::{Autodiff, Flex, TensorMetadata};
 use burn::tensor::Tensor;
 
-use super::tensor::{Keep, Operands, buffer, contiguous, floats, from_vec, operands};
-use simpipe_kernel::{Act, activate, activate_backward};
+use super::tensor::{Keep, Operands, contiguous, floats, from_scratch, operands, pass};
+use crate::nn::profile::Label;
+use simpipe_kernel::{Act, Scratch, activate, activate_backward};
 
 /// The activation of every value, in the autodiff graph on flex; elsewhere `None`: what is computed without gradients
 /// keeps the digits that it has always had.
@@ -16,10 +17,11 @@ pub(in crate::nn) fn activation<const D: usize>(x: &Tensor<D>, act: Act) -> Opti
     let Operands::Tracked([x]) = operands([x])? else { return None };
     let (x, node) = x.into_parts();
     let x = contiguous(x);
-    let mut y = buffer(floats(&x).len());
-    activate(act, floats(&x), &mut y);
-    let y = from_vec(y, x.shape());
-    let y = match (ActBackward { act }).prepare::<Keep>([node]).compute_bound().stateful() {
+    let mut y = Scratch::take(floats(&x).len());
+    let at = Label::here();
+    at.measure("activation", pass(2 * floats(&x).len()), || activate(act, floats(&x), &mut y));
+    let y = from_scratch(y, x.shape());
+    let y = match (ActBackward { act, at }).prepare::<Keep>([node]).compute_bound().stateful() {
         OpsKind::Tracked(prep) => prep.finish(x, y),
         OpsKind::UnTracked(prep) => prep.finish(y),
     };
@@ -29,6 +31,7 @@ pub(in crate::nn) fn activation<const D: usize>(x: &Tensor<D>, act: Act) -> Opti
 #[derive(Debug)]
 struct ActBackward {
     act: Act,
+    at: Label,
 }
 
 impl Backward<Flex, 1> for ActBackward {
@@ -40,8 +43,10 @@ impl Backward<Flex, 1> for ActBackward {
         let [parent] = ops.parents;
         let Some(node) = parent else { return };
         let x = ops.state;
-        let mut dx = buffer(floats(&x).len());
-        activate_backward(self.act, floats(&x), floats(&dy), &mut dx);
-        grads.register::<Flex>(node.id, from_vec(dx, x.shape()));
+        let mut dx = Scratch::take(floats(&x).len());
+        self.at.measure("activation, back", pass(3 * floats(&x).len()), || {
+            activate_backward(self.act, floats(&x), floats(&dy), &mut dx);
+        });
+        grads.register::<Flex>(node.id, from_scratch(dx, x.shape()));
     }
 }

@@ -7,8 +7,11 @@ use burn::backend::flex::FlexTensor;
 use burn::backend::{Autodiff, Flex, TensorMetadata};
 use burn::tensor::Tensor;
 
-use super::tensor::{Keep, Operands, Tracked, buffer, contiguous, floats, from_vec, operands};
-use simpipe_kernel::{ConvGrads, ConvShape, conv2d_backward, conv2d_forward};
+use super::tensor::{
+    Keep, Operands, Tracked, buffer, contiguous, convolutions, floats, from_scratch, from_vec, operands,
+};
+use crate::nn::profile::Label;
+use simpipe_kernel::{ConvGrads, ConvShape, Scratch, conv2d_backward, conv2d_forward};
 
 /// `relu(conv(x, weight) + bias)`, or without the relu; `None` off flex.
 ///
@@ -31,18 +34,20 @@ pub(in crate::nn) fn conv2d(
 }
 
 fn forward(x: &FlexTensor, weight: &FlexTensor, bias: &FlexTensor, shape: &ConvShape, relu: bool) -> FlexTensor {
-    let mut y = buffer(shape.y_len());
+    let mut y = Scratch::take(shape.y_len());
     conv2d_forward(shape, floats(x), floats(weight), floats(bias), relu, &mut y);
     let [height, width] = shape.out();
-    from_vec(y, [shape.n, height, width, shape.c_out])
+    from_scratch(y, [shape.n, height, width, shape.c_out])
 }
 
 fn tracked([x, weight, bias]: [Tracked; 3], shape: ConvShape, relu: bool) -> Tracked {
     let ((x, x_node), (weight, weight_node), (bias, bias_node)) =
         (x.into_parts(), weight.into_parts(), bias.into_parts());
     let (x, weight, bias) = (contiguous(x), contiguous(weight), contiguous(bias));
-    let y = forward(&x, &weight, &bias, &shape, relu);
-    let operation = ConvBackward { shape };
+    let at = Label::here();
+    let work = convolutions(&shape, 1, shape.x_len() + shape.y_len());
+    let y = at.measure("convolution", work, || forward(&x, &weight, &bias, &shape, relu));
+    let operation = ConvBackward { shape, at };
     match operation.prepare::<Keep>([x_node, weight_node, bias_node]).compute_bound().stateful() {
         OpsKind::Tracked(prep) => prep.finish((x, weight, relu.then(|| y.clone())), y),
         OpsKind::UnTracked(prep) => prep.finish(y),
@@ -52,6 +57,7 @@ fn tracked([x, weight, bias]: [Tracked; 3], shape: ConvShape, relu: bool) -> Tra
 #[derive(Debug)]
 struct ConvBackward {
     shape: ConvShape,
+    at: Label,
 }
 
 impl Backward<Flex, 3> for ConvBackward {
@@ -63,12 +69,16 @@ impl Backward<Flex, 3> for ConvBackward {
         let (x, weight, y) = ops.state;
         let [x_node, weight_node, bias_node] = ops.parents;
         // The images themselves need no gradient: the first layer skips a third of the work.
-        let mut dx = x_node.as_ref().map(|_| buffer(self.shape.x_len()));
+        let mut dx = x_node.as_ref().map(|_| Scratch::take(self.shape.x_len()));
         let (mut dw, mut db) = (buffer(self.shape.w_len()), buffer(self.shape.c_out));
         let into = ConvGrads { dx: dx.as_deref_mut(), dw: &mut dw, db: &mut db };
-        conv2d_backward(&self.shape, floats(&x), floats(&weight), y.as_ref().map(floats), floats(&dy), into);
+        let (shape, times) = (&self.shape, 1 + usize::from(x_node.is_some()));
+        let work = convolutions(shape, times, times * shape.x_len() + shape.y_len());
+        self.at.measure("convolution, back", work, || {
+            conv2d_backward(shape, floats(&x), floats(&weight), y.as_ref().map(floats), floats(&dy), into);
+        });
         if let (Some(node), Some(dx)) = (x_node, dx) {
-            grads.register::<Flex>(node.id, from_vec(dx, x.shape()));
+            grads.register::<Flex>(node.id, from_scratch(dx, x.shape()));
         }
         if let Some(node) = weight_node {
             grads.register::<Flex>(node.id, from_vec(dw, weight.shape()));

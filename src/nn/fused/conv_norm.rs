@@ -11,7 +11,10 @@ use burn::backend::{Autodiff, Flex, TensorMetadata};
 use burn::tensor::Tensor;
 
 use super::tail::{Back, Saved, Tail};
-use super::tensor::{Keep, Operands, Tracked, buffer, contiguous, floats, from_vec, operands};
+use super::tensor::{
+    Keep, Operands, Tracked, buffer, contiguous, convolutions, floats, from_scratch, from_vec, operands,
+};
+use crate::nn::profile::Label;
 use simpipe_kernel::{
     Act, BatchStats, ConvGrads, ConvShape, Norm, OutputGrad, Scratch, conv2d_backward_fused, conv2d_forward_stats,
     max_pool_backward, use_winograd,
@@ -68,6 +71,7 @@ struct State {
     map: Arc<Scratch>,
     stats: BatchStats,
     saved: Saved,
+    at: Label,
 }
 
 impl ConvNorm {
@@ -101,10 +105,16 @@ impl ConvNorm {
         let [x, weight, bias, gamma, beta] = [(); 5].map(|()| next());
         let shortcut = operands.next();
         let mut map = Scratch::take(self.shape.y_len());
-        let stats = conv2d_forward_stats(&self.shape, floats(&x), floats(&weight), floats(&bias), self.relu, &mut map);
+        let (at, shape) = (Label::here(), &self.shape);
+        let work = convolutions(shape, 1, shape.x_len() + shape.y_len());
+        let stats = at.measure("convolution and statistics", work, || {
+            conv2d_forward_stats(shape, floats(&x), floats(&weight), floats(&bias), self.relu, &mut map)
+        });
         let norm = Norm { stats: &stats, gamma: floats(&gamma), beta: floats(&beta), eps: self.epsilon };
-        let (y, saved) = self.tail.forward(&map, self.map(), &norm, shortcut.as_ref());
-        (y, State { x, weight, gamma, beta, map: Arc::new(map), stats, saved })
+        let (y, saved) = at.measure("normalisation and tail", self.tail.work(map.len()), || {
+            self.tail.forward(&map, self.map(), &norm, shortcut.as_ref())
+        });
+        (y, State { x, weight, gamma, beta, map: Arc::new(map), stats, saved, at })
     }
 
     fn tracked<const N: usize>(self, operands: [Tracked; N]) -> (Tracked, BatchStats)
@@ -133,10 +143,13 @@ struct ConvNormBackward {
 impl ConvNormBackward {
     /// The gradients of [`ConvNormOperands`] in their order.
     fn gradients(&self, dy: FlexTensor, state: &State, wants_input: bool) -> [Option<FlexTensor>; 6] {
-        let State { x, weight, gamma, beta, map, stats, saved } = state;
+        let State { x, weight, gamma, beta, map, stats, saved, at } = state;
         let ConvNorm { shape, relu, epsilon, tail } = self.what;
         let norm = Norm { stats, gamma: floats(gamma), beta: floats(beta), eps: epsilon };
-        let Back { dy, shortcut, slopes, dgamma, dbeta } = tail.backward(map, self.what.map(), &norm, saved, dy);
+        let back = at.measure("normalisation and tail, back", tail.work(map.len()), || {
+            tail.backward(map, self.what.map(), &norm, saved, dy)
+        });
+        let Back { dy, shortcut, slopes, dgamma, dbeta } = back;
         let mut grad = OutputGrad { dy: floats(&dy), relu, norm: Some(&slopes), pool: tail.pool.zip(saved.places()) };
         // Behind a relu and a pool, a convolution that is no Winograd rounds otherwise than one with the whole gradient.
         let spread = grad.pool.filter(|_| tail.act == Act::Relu && !use_winograd(&shape)).map(|(_, places)| {
@@ -148,13 +161,17 @@ impl ConvNormBackward {
             grad = OutputGrad { dy: whole, pool: None, ..grad };
         }
         // The images themselves need no gradient: the first layer skips a third of the work.
-        let mut dx = wants_input.then(|| buffer(shape.x_len()));
+        let mut dx = wants_input.then(|| Scratch::take(shape.x_len()));
         let (mut dw, mut db) = (buffer(shape.w_len()), buffer(shape.c_out));
         let into = ConvGrads { dx: dx.as_deref_mut(), dw: &mut dw, db: &mut db };
-        conv2d_backward_fused(&shape, floats(x), floats(weight), map, &grad, into);
+        let times = 1 + usize::from(wants_input);
+        let work = convolutions(&shape, times, times * shape.x_len() + grad.dy.len() + map.len());
+        at.measure("convolution and statistics, back", work, || {
+            conv2d_backward_fused(&shape, floats(x), floats(weight), map, &grad, into);
+        });
         let channels = [shape.c_out];
         [
-            dx.map(|dx| from_vec(dx, x.shape())),
+            dx.map(|dx| from_scratch(dx, x.shape())),
             Some(from_vec(dw, weight.shape())),
             Some(from_vec(db, channels)),
             Some(from_vec(dgamma, channels)),

@@ -8,9 +8,12 @@ use burn::backend::flex::FlexTensor;
 use burn::backend::{Autodiff, Flex, TensorMetadata};
 use burn::tensor::Tensor;
 
-use super::tensor::{Keep, Operands, Tracked, buffer, contiguous, floats, from_vec, operands};
+use super::tensor::{
+    Keep, Operands, Tracked, buffer, contiguous, convolutions, floats, from_scratch, from_vec, operands,
+};
+use crate::nn::profile::Label;
 use simpipe_kernel::{
-    ConvGrads, ConvShape, OutputGrad, PoolShape, Scratch, conv2d_backward_pooled, conv2d_forward, max_pool_forward,
+    ConvGrads, ConvShape, OutputGrad, PoolShape, Scratch, conv2d_backward_pooled, conv2d_max_pool_forward,
 };
 
 /// The largest value of each window of side and stride `pool` (1 to 15) of `relu(conv(x, weight) + bias)`, or without the
@@ -31,17 +34,15 @@ pub(in crate::nn) fn conv2d_max_pool(
     let [x, weight, bias] = [x, weight, bias].map(contiguous);
     let [h, w] = shape.out();
     let windows = PoolShape { n: shape.n, h, w, c: shape.c_out, k: pool };
-    let mut map = Scratch::take(shape.y_len());
-    conv2d_forward(&shape, floats(&x), floats(&weight), floats(&bias), relu, &mut map);
-    let (mut y, mut places) = (buffer(windows.y_len()), vec![0; windows.y_len()]);
-    max_pool_forward(&windows, &map, &mut y, &mut places);
-    if relu {
-        // Through a relu that gave zero no gradient passes: a place that no window has.
-        places.iter_mut().zip(&y).filter(|(_, y)| **y <= 0.0).for_each(|(place, _)| *place = u8::MAX);
-    }
+    let (mut y, mut places) = (Scratch::take(windows.y_len()), vec![0; windows.y_len()]);
+    let of = [floats(&x), floats(&weight), floats(&bias)];
+    let (at, work) = (Label::here(), convolutions(&shape, 1, shape.x_len() + y.len()));
+    at.measure("convolution and pool", work, || {
+        conv2d_max_pool_forward(&shape, of[0], of[1], of[2], relu, pool, &mut y, &mut places);
+    });
     let [height, width] = windows.out();
-    let y = from_vec(y, [windows.n, height, width, windows.c]);
-    let operation = ConvPoolBackward { shape, windows };
+    let y = from_scratch(y, [windows.n, height, width, windows.c]);
+    let operation = ConvPoolBackward { shape, windows, at };
     let y = match operation.prepare::<Keep>([x_node, weight_node, bias_node]).compute_bound().stateful() {
         OpsKind::Tracked(prep) => prep.finish((x, weight, places), y),
         OpsKind::UnTracked(prep) => prep.finish(y),
@@ -53,6 +54,7 @@ pub(in crate::nn) fn conv2d_max_pool(
 struct ConvPoolBackward {
     shape: ConvShape,
     windows: PoolShape,
+    at: Label,
 }
 
 impl Backward<Flex, 3> for ConvPoolBackward {
@@ -63,13 +65,17 @@ impl Backward<Flex, 3> for ConvPoolBackward {
         let dy = contiguous(grads.consume::<Flex>(&ops.node));
         let ((x, weight, places), shape) = (ops.state, &self.shape);
         let [x_node, weight_node, bias_node] = ops.parents;
-        let mut dx = x_node.as_ref().map(|_| buffer(shape.x_len()));
+        let mut dx = x_node.as_ref().map(|_| Scratch::take(shape.x_len()));
         let (mut dw, mut db) = (buffer(shape.w_len()), buffer(shape.c_out));
         let into = ConvGrads { dx: dx.as_deref_mut(), dw: &mut dw, db: &mut db };
         let grad = OutputGrad { dy: floats(&dy), relu: false, norm: None, pool: Some((self.windows.k, &places[..])) };
-        conv2d_backward_pooled(shape, floats(&x), floats(&weight), &grad, into);
+        let times = 1 + usize::from(x_node.is_some());
+        let work = convolutions(shape, times, times * shape.x_len() + grad.dy.len());
+        self.at.measure("convolution and pool, back", work, || {
+            conv2d_backward_pooled(shape, floats(&x), floats(&weight), &grad, into);
+        });
         if let (Some(node), Some(dx)) = (x_node, dx) {
-            grads.register::<Flex>(node.id, from_vec(dx, x.shape()));
+            grads.register::<Flex>(node.id, from_scratch(dx, x.shape()));
         }
         if let Some(node) = weight_node {
             grads.register::<Flex>(node.id, from_vec(dw, weight.shape()));

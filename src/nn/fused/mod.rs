@@ -6,6 +6,7 @@
 mod activation;
 mod adam;
 mod conv;
+mod conv_act;
 mod conv_norm;
 mod conv_pool;
 mod norm;
@@ -17,6 +18,7 @@ mod tensor;
 pub(super) use activation::activation;
 pub(super) use adam::{adam, is_on_flex};
 pub(super) use conv::conv2d;
+pub(super) use conv_act::conv2d_act;
 pub(super) use conv_norm::{ConvNorm, ConvNormOperands, conv2d_norm};
 pub(super) use conv_pool::conv2d_max_pool;
 pub(super) use norm::{NormOperands, batch_norm_eval, batch_norm_train};

@@ -8,8 +8,9 @@ use burn::backend::{Autodiff, Flex, TensorMetadata};
 use burn::tensor::Tensor;
 
 use super::tail::{Back, Saved, Tail};
-use super::tensor::{Keep, Operands, Tracked, buffer, contiguous, floats, from_vec, operands};
-use simpipe_kernel::{BatchStats, Norm, batch_norm_forward, batch_norm_gradient, batch_stats, spread};
+use super::tensor::{Keep, Operands, Tracked, contiguous, floats, from_scratch, from_vec, operands, pass};
+use crate::nn::profile::Label;
+use simpipe_kernel::{BatchStats, Norm, Scratch, batch_norm_forward, batch_norm_gradient, batch_stats, spread};
 
 /// The tensors of [`batch_norm_train`].
 #[derive(Debug, Clone, Copy)]
@@ -56,6 +57,7 @@ struct State {
     beta: FlexTensor,
     stats: BatchStats,
     saved: Saved,
+    at: Label,
 }
 
 impl State {
@@ -98,10 +100,13 @@ impl NormBackward {
         let mut next = || operands.next().expect("three operands and perhaps a shortcut");
         let [x, gamma, beta] = [(); 3].map(|()| next());
         let shortcut = operands.next();
-        let stats = batch_stats(floats(&x), floats(&gamma).len());
-        let mut state = State { x, gamma, beta, stats, saved: Saved::default() };
+        let (at, numbers) = (Label::here(), floats(&x).len());
+        let stats = at.measure("statistics", pass(numbers), || batch_stats(floats(&x), floats(&gamma).len()));
+        let mut state = State { x, gamma, beta, stats, saved: Saved::default(), at };
         let norm = state.norm(self.epsilon);
-        let (y, saved) = self.tail.forward(floats(&state.x), self.shape, &norm, shortcut.as_ref());
+        let (y, saved) = state.at.measure("normalisation and tail", self.tail.work(numbers), || {
+            self.tail.forward(floats(&state.x), self.shape, &norm, shortcut.as_ref())
+        });
         state.saved = saved;
         (y, state)
     }
@@ -110,14 +115,19 @@ impl NormBackward {
     fn gradients(&self, dy: FlexTensor, state: &State) -> [FlexTensor; 4] {
         let x = floats(&state.x);
         let norm = state.norm(self.epsilon);
-        let Back { dy, shortcut, slopes, dgamma, dbeta } = self.tail.backward(x, self.shape, &norm, &state.saved, dy);
-        let mut dx = buffer(x.len());
-        match state.saved.places() {
-            Some(places) => spread(&self.tail.windows(self.shape), x, &slopes, places, floats(&dy), &mut dx),
-            None => batch_norm_gradient(x, &slopes, floats(&dy), &mut dx),
-        }
+        let back = state.at.measure("normalisation and tail, back", self.tail.work(x.len()), || {
+            self.tail.backward(x, self.shape, &norm, &state.saved, dy)
+        });
+        let Back { dy, shortcut, slopes, dgamma, dbeta } = back;
+        let mut dx = Scratch::take(x.len());
+        state.at.measure("normalisation, gradient", pass(2 * x.len() + floats(&dy).len()), || {
+            match state.saved.places() {
+                Some(places) => spread(&self.tail.windows(self.shape), x, &slopes, places, floats(&dy), &mut dx),
+                None => batch_norm_gradient(x, &slopes, floats(&dy), &mut dx),
+            }
+        });
         let channels = state.gamma.shape();
-        [from_vec(dx, state.x.shape()), from_vec(dgamma, channels.clone()), from_vec(dbeta, channels), shortcut]
+        [from_scratch(dx, state.x.shape()), from_vec(dgamma, channels.clone()), from_vec(dbeta, channels), shortcut]
     }
 }
 
@@ -155,7 +165,7 @@ pub(in crate::nn) fn batch_norm_eval(
     let [x, gamma, beta, mean, variance] = operands.map(contiguous);
     let rows = floats(&x).len() / floats(&mean).len();
     let stats = BatchStats { mean: floats(&mean).to_vec(), var: floats(&variance).to_vec(), rows };
-    let mut y = buffer(floats(&x).len());
+    let mut y = Scratch::take(floats(&x).len());
     batch_norm_forward(floats(&x), &stats, floats(&gamma), floats(&beta), epsilon, &mut y);
-    Some(Tensor::from_primitive::<Flex>(from_vec(y, x.shape())))
+    Some(Tensor::from_primitive::<Flex>(from_scratch(y, x.shape())))
 }

@@ -7,9 +7,10 @@ use burn::backend::flex::FlexTensor;
 use burn::backend::{Autodiff, Flex};
 use burn::tensor::Tensor;
 
-use super::tensor::{Keep, Operands, buffer, contiguous, floats, from_vec, operands};
+use super::tensor::{Keep, Operands, buffer, contiguous, floats, from_scratch, from_vec, operands, pass};
+use crate::nn::profile::Label;
 use simpipe_kernel::{
-    PoolShape, global_max_pool_backward, global_max_pool_forward, max_pool_backward, max_pool_forward,
+    PoolShape, Scratch, global_max_pool_backward, global_max_pool_forward, max_pool_backward, max_pool_forward,
 };
 
 /// The largest value of each window of side and stride `shape.k`; `None` off flex.
@@ -18,20 +19,24 @@ use simpipe_kernel::{
 /// `[n, h, w, c]` to `[n, h / k, w / k, c]`.
 pub(in crate::nn) fn max_pool(x: &Tensor<4>, shape: PoolShape) -> Option<Tensor<4>> {
     let forward = |x: &FlexTensor| {
-        let (mut y, mut from) = (buffer(shape.y_len()), vec![0; shape.y_len()]);
-        max_pool_forward(&shape, floats(x), &mut y, &mut from);
+        let (mut y, mut from) = (Scratch::take(shape.y_len()), vec![0; shape.y_len()]);
+        Label::here().measure("max-pool", pass(shape.x_len() + shape.y_len()), || {
+            max_pool_forward(&shape, floats(x), &mut y, &mut from);
+        });
         let [height, width] = shape.out();
-        (from_vec(y, [shape.n, height, width, shape.c]), from)
+        (from_scratch(y, [shape.n, height, width, shape.c]), from)
     };
     Some(match operands([x])? {
         Operands::Plain([x]) => Tensor::from_primitive::<Flex>(forward(&contiguous(x)).0),
         Operands::Tracked([x]) => {
             let (x, node) = x.into_parts();
             let (y, from) = forward(&contiguous(x));
-            let y = match (MaxPoolBackward { shape }).prepare::<Keep>([node]).compute_bound().stateful() {
-                OpsKind::Tracked(prep) => prep.finish(from, y),
-                OpsKind::UnTracked(prep) => prep.finish(y),
-            };
+            let y =
+                match (MaxPoolBackward { shape, at: Label::here() }).prepare::<Keep>([node]).compute_bound().stateful()
+                {
+                    OpsKind::Tracked(prep) => prep.finish(from, y),
+                    OpsKind::UnTracked(prep) => prep.finish(y),
+                };
             Tensor::from_primitive::<Autodiff<Flex>>(y)
         }
     })
@@ -40,6 +45,7 @@ pub(in crate::nn) fn max_pool(x: &Tensor<4>, shape: PoolShape) -> Option<Tensor<
 #[derive(Debug)]
 struct MaxPoolBackward {
     shape: PoolShape,
+    at: Label,
 }
 
 impl Backward<Flex, 1> for MaxPoolBackward {
@@ -49,10 +55,12 @@ impl Backward<Flex, 1> for MaxPoolBackward {
         let dy = contiguous(grads.consume::<Flex>(&ops.node));
         let [parent] = ops.parents;
         let Some(node) = parent else { return };
-        let mut dx = buffer(self.shape.x_len());
-        max_pool_backward(&self.shape, floats(&dy), &ops.state, &mut dx);
+        let mut dx = Scratch::take(self.shape.x_len());
+        self.at.measure("max-pool, back", pass(self.shape.x_len() + self.shape.y_len()), || {
+            max_pool_backward(&self.shape, floats(&dy), &ops.state, &mut dx);
+        });
         let PoolShape { n, h, w, c, .. } = self.shape;
-        grads.register::<Flex>(node.id, from_vec(dx, [n, h, w, c]));
+        grads.register::<Flex>(node.id, from_scratch(dx, [n, h, w, c]));
     }
 }
 
@@ -64,7 +72,9 @@ pub(in crate::nn) fn global_max_pool(x: &Tensor<4>) -> Option<Tensor<2>> {
     let [n, h, w, c] = x.dims();
     let forward = |x: &FlexTensor| {
         let (mut y, mut from) = (buffer(n * c), vec![0; n * c]);
-        global_max_pool_forward(h * w, c, floats(x), &mut y, &mut from);
+        Label::here().measure("global-max-pool", pass(floats(x).len()), || {
+            global_max_pool_forward(h * w, c, floats(x), &mut y, &mut from);
+        });
         (from_vec(y, [n, c]), from)
     };
     Some(match operands([x])? {
@@ -72,7 +82,7 @@ pub(in crate::nn) fn global_max_pool(x: &Tensor<4>) -> Option<Tensor<2>> {
         Operands::Tracked([x]) => {
             let (x, node) = x.into_parts();
             let (y, from) = forward(&contiguous(x));
-            let operation = GlobalMaxPoolBackward { shape: [n, h, w, c] };
+            let operation = GlobalMaxPoolBackward { shape: [n, h, w, c], at: Label::here() };
             let y = match operation.prepare::<Keep>([node]).compute_bound().stateful() {
                 OpsKind::Tracked(prep) => prep.finish(from, y),
                 OpsKind::UnTracked(prep) => prep.finish(y),
@@ -85,6 +95,7 @@ pub(in crate::nn) fn global_max_pool(x: &Tensor<4>) -> Option<Tensor<2>> {
 #[derive(Debug)]
 struct GlobalMaxPoolBackward {
     shape: [usize; 4],
+    at: Label,
 }
 
 impl Backward<Flex, 1> for GlobalMaxPoolBackward {
@@ -95,8 +106,10 @@ impl Backward<Flex, 1> for GlobalMaxPoolBackward {
         let [parent] = ops.parents;
         let Some(node) = parent else { return };
         let [n, h, w, c] = self.shape;
-        let mut dx = buffer(n * h * w * c);
-        global_max_pool_backward(h * w, c, floats(&dy), &ops.state, &mut dx);
-        grads.register::<Flex>(node.id, from_vec(dx, self.shape));
+        let mut dx = Scratch::take(n * h * w * c);
+        self.at.measure("global-max-pool, back", pass(dx.len()), || {
+            global_max_pool_backward(h * w, c, floats(&dy), &ops.state, &mut dx);
+        });
+        grads.register::<Flex>(node.id, from_scratch(dx, self.shape));
     }
 }

@@ -4,7 +4,7 @@
 use burn::backend::Flex;
 use burn::tensor::Tensor;
 
-use super::tensor::{Operands, buffer, contiguous, floats, from_vec, operands};
+use super::tensor::{Operands, contiguous, floats, from_scratch, operands};
 use simpipe_kernel::{ConvShape, ConvWeights, PoolShape, Scratch, add_relu};
 
 /// `relu(conv(x, weight) + bias)`, and a pool behind it.
@@ -71,7 +71,7 @@ impl PreparedConv {
 pub(in crate::nn) fn sum_of_maps(map: &[f32], other: &Tensor<4>, relu: bool) -> Option<Tensor<4>> {
     let shape = other.dims();
     let Operands::Plain([other]) = operands([other])? else { return None };
-    let (mut y, other) = (buffer(map.len()), contiguous(other));
+    let (mut y, other) = (Scratch::take(map.len()), contiguous(other));
     add_relu(map, floats(&other), relu, &mut y);
-    Some(Tensor::from_primitive::<Flex>(from_vec(y, shape)))
+    Some(Tensor::from_primitive::<Flex>(from_scratch(y, shape)))
 }

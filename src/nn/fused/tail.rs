@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use burn::backend::flex::FlexTensor;
 
-use super::tensor::{buffer, floats, from_vec};
+use super::tensor::{buffer, floats, from_scratch, pass};
+use crate::nn::profile::Work;
 use simpipe_kernel::{
     Act, Norm, NormSlopes, PoolShape, Scratch, Shortcut, TailGrads, batch_norm_max_pool_forward,
     batch_norm_relu_max_pool_forward, batch_norm_relu_max_pool_slopes, batch_norm_slopes, batch_norm_tail_forward,
@@ -56,6 +57,15 @@ impl Tail {
         PoolShape { n, h, w, c, k: self.pool.unwrap_or(1) }
     }
 
+    /// The work of a pass over a map of so many numbers, which leaves as many.
+    pub(super) const fn work(self, numbers: usize) -> Work {
+        let windows = match self.pool {
+            Some(side) => side * side,
+            None => 1,
+        };
+        pass(numbers + numbers / windows)
+    }
+
     /// The output for a map of this shape.
     pub(super) fn forward(
         self,
@@ -65,11 +75,11 @@ impl Tail {
         shortcut: Option<&FlexTensor>,
     ) -> (FlexTensor, Saved) {
         let windows = self.windows(shape);
-        let mut y = buffer(windows.y_len());
+        let mut y = Scratch::take(windows.y_len());
         if self.pool.is_none() {
             let other = shortcut.map(|values| Shortcut { values: floats(values), relu: self.sum_relu });
             batch_norm_tail_forward(map, norm, self.act, other, &mut y);
-            let y = from_vec(y, shape);
+            let y = from_scratch(y, shape);
             let saved = (self.sum_relu && shortcut.is_some()).then(|| y.clone());
             return (y, Saved { picked: None, y: saved });
         }
@@ -81,7 +91,7 @@ impl Tail {
             batch_norm_max_pool_forward(&windows, map, stats, gamma, beta, eps, &mut y, &mut picked, &mut places);
         }
         let [height, width] = windows.out();
-        let y = from_vec(y, [windows.n, height, width, windows.c]);
+        let y = from_scratch(y, [windows.n, height, width, windows.c]);
         (y, Saved { picked: Some(Arc::new((picked, places))), y: None })
     }
 
@@ -109,15 +119,15 @@ impl Tail {
             }
             (None, y) => {
                 let smooth = matches!(self.act, Act::Gelu | Act::Silu);
-                summed = y.as_ref().map(|_| buffer(map.len()));
-                inner = smooth.then(|| buffer(map.len()));
+                summed = y.as_ref().map(|_| Scratch::take(map.len()));
+                inner = smooth.then(|| Scratch::take(map.len()));
                 let sum = y.as_ref().zip(summed.as_deref_mut()).map(|(y, before)| (floats(y), before));
                 let into = TailGrads { sum, act: inner.as_deref_mut() };
                 batch_norm_tail_slopes(map, norm, self.act, into, floats(&dy), &mut dgamma, &mut dbeta)
             }
         };
-        let shortcut = summed.map_or(dy, |before| from_vec(before, shape));
-        let dy = inner.map_or_else(|| shortcut.clone(), |inner| from_vec(inner, shape));
+        let shortcut = summed.map_or(dy, |before| from_scratch(before, shape));
+        let dy = inner.map_or_else(|| shortcut.clone(), |inner| from_scratch(inner, shape));
         Back { dy, shortcut, slopes, dgamma, dbeta }
     }
 }

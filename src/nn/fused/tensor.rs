@@ -1,10 +1,12 @@
 //! Slices in and out of flex tensors, without a copy where the layout allows.
 
+use crate::nn::profile::Work;
 use burn::backend::autodiff::checkpoint::strategy::NoCheckpointing;
 use burn::backend::flex::{FlexTensor, Layout};
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Autodiff, Flex};
-use burn::tensor::{Bytes, DType, Shape, Tensor};
+use burn::tensor::{AllocationProperty, Bytes, DType, Shape, Tensor};
+use simpipe_kernel::{ConvShape, Scratch};
 
 /// The checkpointing of the autodiff graph: every activation is kept.
 pub(super) type Keep = NoCheckpointing;
@@ -62,7 +64,25 @@ pub(super) fn from_vec(values: Vec<f32>, shape: impl Into<Shape>) -> FlexTensor 
     FlexTensor::new(Bytes::from_elems(values), Layout::contiguous(shape.into()), DType::F32)
 }
 
-/// A vector of `len` zeros for a kernel to write over.
+/// A tensor in memory that goes back to the kernels' pool with it: the next step's maps find it there, where fresh memory
+/// would come page by page from the system. Whoever writes to the tensor in place gets a copy.
+pub(super) fn from_scratch(values: Scratch, shape: impl Into<Shape>) -> FlexTensor {
+    let bytes = Bytes::from_shared(bytes::Bytes::from_owner(values), AllocationProperty::Native);
+    FlexTensor::new(bytes, Layout::contiguous(shape.into()), DType::F32)
+}
+
+/// The work of a convolution, `times` over, that touches so many numbers.
+pub(super) fn convolutions(shape: &ConvShape, times: usize, numbers: usize) -> Work {
+    let [height, width] = shape.kernel;
+    Work { flops: times * 2 * shape.y_len() * height * width * shape.c_in, numbers }
+}
+
+/// The work of a pass over a map.
+pub(super) const fn pass(numbers: usize) -> Work {
+    Work { flops: 0, numbers }
+}
+
+/// A vector of `len` zeros for a kernel to write over: for the gradients of weights, which an optimiser updates in place.
 pub(super) fn buffer(len: usize) -> Vec<f32> {
     vec![0.0; len]
 }

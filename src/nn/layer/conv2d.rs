@@ -8,7 +8,7 @@ use super::initial::{Filters, Init};
 use super::padding::{Padding, Windows};
 use super::{Cx, FeatureShape, Features, Layer, LayerIssue, Walk};
 use crate::base::check;
-use crate::nn::ops::{self, BatchStatistics, ConvGeometry, Epilogue, Numerics, Tail, TrainedNorm};
+use crate::nn::ops::{self, Act, BatchStatistics, ConvGeometry, Epilogue, Numerics, Tail, TrainedNorm};
 use crate::params;
 use simpipe_kernel::ConvShape;
 
@@ -127,6 +127,14 @@ impl Conv2d {
         ops::conv2d(x, weight, bias, at, epilogue)
     }
 
+    /// The convolution without its own activation, and `act` of every value.
+    pub(in crate::nn) fn forward_activated(&self, x: Tensor<4>, act: Act, cx: &Cx<'_>) -> Tensor<4> {
+        let [_, height, width, _] = x.dims();
+        let at = self.geometry([height, width], cx.numerics());
+        let (weight, bias) = (cx.weight(Self::WEIGHT), self.bias(cx, &x));
+        ops::conv2d_act(x, weight, bias, at, act)
+    }
+
     /// As [`forward_as`](Self::forward_as), with a max-pool of this side and stride behind it.
     pub(in crate::nn) fn forward_pooled(
         &self,
@@ -193,9 +201,11 @@ impl Layer for Conv2d {
     /// `[n, h, w, in]` to `[n, h', w', out]`.
     fn forward(&self, x: Features, cx: &mut Cx<'_>) -> Features {
         let x = x.into_image();
-        Features::Image(match self.epilogue() {
-            Some(epilogue) => self.forward_as(x, epilogue, cx),
-            None => self.activation.forward(self.forward_as(x, Epilogue::Linear, cx)),
+        Features::Image(match (self.epilogue(), &self.activation) {
+            (Some(epilogue), _) => self.forward_as(x, epilogue, cx),
+            (None, Activation::Gelu) => self.forward_activated(x, Act::Gelu, cx),
+            (None, Activation::Silu) => self.forward_activated(x, Act::Silu, cx),
+            (None, _) => self.activation.forward(self.forward_as(x, Epilogue::Linear, cx)),
         })
     }
 }

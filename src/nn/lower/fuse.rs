@@ -8,6 +8,7 @@ use burn::tensor::Tensor;
 use super::{relu_of_sum, side_by_side};
 use crate::nn::layer::{Activation, BatchNorm, Conv2d, Cx, Features, LayerSpec, Sum};
 use crate::nn::ops::{Act, Epilogue, Shortcut, Tail};
+use crate::nn::profile;
 
 /// Computes a list of layers, and the sum that it ends in, if it does; `cx` is the list's.
 pub(in crate::nn) fn forward(layers: &[LayerSpec], x: Features, sum: Option<Sum<'_>>, cx: &mut Cx<'_>) -> Features {
@@ -23,10 +24,15 @@ pub(in crate::nn) fn forward(layers: &[LayerSpec], x: Features, sum: Option<Sum<
             (Features::Image(x), Some(fusion)) => {
                 let behind = at + fusion.len();
                 let ends = behind == layers.len() && fusion.takes_sum();
-                let y = fusion.forward(layers, at, x, if ends { sum.take() } else { None }, cx);
+                let into = if ends { sum.take() } else { None };
+                let path = cx.place().layer(at, layers[at].name());
+                let y = profile::within(|| path.path().to_owned(), || fusion.forward(layers, at, x, into, cx));
                 (Features::Image(y), behind)
             }
-            (features, _) => (cx.one(layers, at, features), at + 1),
+            (features, _) => {
+                let path = cx.place().layer(at, layers[at].name());
+                (profile::within(|| path.path().to_owned(), || cx.one(layers, at, features)), at + 1)
+            }
         };
     }
     match sum {
@@ -38,6 +44,8 @@ pub(in crate::nn) fn forward(layers: &[LayerSpec], x: Features, sum: Option<Sum<
 /// Some layers in a row.
 #[derive(Debug)]
 enum Fusion<'a> {
+    /// A convolution without activation (or one that whitens) and a smooth function of each value.
+    ConvAct(&'a LayerSpec, Act),
     /// A convolution without activation and a relu.
     ConvRelu(&'a Conv2d),
     /// A convolution with what is in its own pass, and a max-pool; whether that is a relu of its own layer.
@@ -92,6 +100,14 @@ impl<'a> Fusion<'a> {
                     None => Self::ConvRelu(conv),
                 }
             }
+            [layer @ LayerSpec::Conv2d(conv), LayerSpec::Gelu(_) | LayerSpec::Silu(_), ..]
+                if conv.epilogue() == Some(Epilogue::Linear) =>
+            {
+                Self::ConvAct(layer, Behind::of(&layers[1..]).act)
+            }
+            [layer @ LayerSpec::WhitenConv(_), LayerSpec::Gelu(_) | LayerSpec::Silu(_), ..] => {
+                Self::ConvAct(layer, Behind::of(&layers[1..]).act)
+            }
             [LayerSpec::Conv2d(conv), next, ..] => Self::ConvPool(conv, conv.epilogue()?, side_by_side(next)?, false),
             [LayerSpec::BatchNorm(norm), rest @ ..] => {
                 let behind = Behind::of(rest);
@@ -110,7 +126,7 @@ impl<'a> Fusion<'a> {
     /// How many layers it computes.
     const fn len(&self) -> usize {
         match self {
-            Self::ConvRelu(_) | Self::ConvPool(.., false) => 2,
+            Self::ConvRelu(_) | Self::ConvAct(..) | Self::ConvPool(.., false) => 2,
             Self::ConvPool(.., true) => 3,
             Self::ConvNorm(_, _, behind) => 2 + behind.len(),
             Self::Norm(_, behind) => 1 + behind.len(),
@@ -120,7 +136,7 @@ impl<'a> Fusion<'a> {
     /// Whether a sum behind it can be part of it.
     const fn takes_sum(&self) -> bool {
         match self {
-            Self::ConvRelu(_) | Self::ConvPool(..) => false,
+            Self::ConvRelu(_) | Self::ConvAct(..) | Self::ConvPool(..) => false,
             Self::ConvNorm(_, _, behind) | Self::Norm(_, behind) => behind.pool.is_none(),
         }
     }
@@ -128,7 +144,7 @@ impl<'a> Fusion<'a> {
     /// Whether its normalisation, with the first layer as number `at`, goes by the batch: a frozen one does not.
     fn trains(&self, layers: &[LayerSpec], at: usize, cx: &mut Cx<'_>) -> bool {
         match self {
-            Self::ConvRelu(_) | Self::ConvPool(..) => true,
+            Self::ConvRelu(_) | Self::ConvAct(..) | Self::ConvPool(..) => true,
             Self::ConvNorm(..) => cx.of(layers, at + 1).trains(),
             Self::Norm(..) => cx.of(layers, at).trains(),
         }
@@ -153,6 +169,11 @@ impl<'a> Fusion<'a> {
         };
         let tail = |behind: &Behind| Tail { act: behind.act, shortcut, pool: behind.pool };
         activation.forward(match self {
+            Self::ConvAct(LayerSpec::WhitenConv(whiten), act) => {
+                whiten.convolution(x.dims()[3]).forward_activated(x, *act, &cx.of(layers, at))
+            }
+            Self::ConvAct(LayerSpec::Conv2d(conv), act) => conv.forward_activated(x, *act, &cx.of(layers, at)),
+            Self::ConvAct(..) => unreachable!("a convolution begins it"),
             Self::ConvRelu(conv) => conv.forward_as(x, Epilogue::Relu, &cx.of(layers, at)),
             Self::ConvPool(conv, epilogue, size, _) => conv.forward_pooled(x, *epilogue, *size, &cx.of(layers, at)),
             Self::ConvNorm(conv, norm, behind) => {

@@ -49,7 +49,9 @@ pub(super) fn takes_sums() -> bool {
 pub(super) fn limited(fusion: Fusion<'_>) -> Option<Fusion<'_>> {
     match (LIMIT.get(), fusion) {
         (Limit::All, fusion) => Some(fusion),
-        (Limit::Nothing, _) | (Limit::NoTails, Fusion::ConvRelu(_) | Fusion::ConvPool(..)) => None,
+        (Limit::Nothing, _) | (Limit::NoTails, Fusion::ConvRelu(_) | Fusion::ConvAct(..) | Fusion::ConvPool(..)) => {
+            None
+        }
         (Limit::NoTails, Fusion::ConvNorm(conv, norm, behind)) => {
             let alone = Behind { act: Act::Identity, pool: None };
             Some(Fusion::ConvNorm(conv, norm, if behind.act == Act::Identity { behind } else { alone }))
@@ -174,6 +176,12 @@ fn lists(rng: &mut ChaCha8Rng) -> Vec<Json> {
         }
     }
     lists.push(json!(["gelu", pool(2), "batch-norm", "gelu"]));
+    for (act, kernel, stride) in [("gelu", 2, 1), ("silu", 1, 1), ("gelu", 3, 2), ("silu", 5, 1)] {
+        let conv = json!({ "filters": 24, "kernel": kernel, "stride": stride });
+        lists.push(
+            json!([{ "conv2d": conv }, act, pool(2), { "conv2d": { "filters": 5, "kernel": 1, "activation": act } }]),
+        );
+    }
     lists.push(json!(["batch-norm", "relu", pool(2), "batch-norm", pool(2), "batch-norm", "relu"]));
     lists.extend(residuals());
     lists

@@ -98,6 +98,22 @@ pub fn conv2d(x: Tensor<4>, weight: Tensor<4>, bias: Tensor<1>, at: ConvGeometry
     ours.unwrap_or_else(|| stock::conv2d(x, weight, bias, at, epilogue))
 }
 
+/// [`conv2d`] and [`activate`] behind it: in training as one operation where the map in between is cheaper computed once
+/// more than kept. The same numbers.
+///
+/// # Shapes
+/// As [`conv2d`].
+#[must_use]
+pub fn conv2d_act(x: Tensor<4>, weight: Tensor<4>, bias: Tensor<1>, at: ConvGeometry, act: Act) -> Tensor<4> {
+    if at.is_plain() {
+        let shape = at.shape(x.dims(), weight.dims());
+        if let Some(y) = fused::conv2d_act(&x, &weight, &bias, shape, act) {
+            return y;
+        }
+    }
+    activate(conv2d(x, weight, bias, at, Epilogue::Linear), act)
+}
+
 /// [`conv2d`] and a [`max_pool`] of side and stride `size` behind it, in training as one operation where the backend has
 /// it: the same numbers, and the map in between is neither kept nor its gradient written.
 ///
