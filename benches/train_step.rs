@@ -1,11 +1,12 @@
 //! The tutorial's network on synthetic images: one training step of 80 (batch drawn, forward, loss, backward, Adam) and
 //! the embeddings of 256 images, and the drawing of a batch alone; then networks in the usual order of convolution,
 //! normalisation and activation: a step of `resnet9`, of a network of half its depth with `gelu` and pools in front of its
-//! normalisations, and of `resnet18` for small images with its embeddings. Prints one JSON line a case, as the peers'
-//! scripts do.
+//! normalisations, and of `resnet18` for small images with its embeddings; `narrow` and `mid`, that network in batches of 500
+//! (widths 32, 64, 128 and 64, 128, 256), and `resnet18-32` in batches of 128. Prints one JSON line a case, as the peers' scripts
+//! do.
 //!
 //! `cargo bench -p simpipe-benches --bench train_step`; `RAYON_NUM_THREADS=1` for one thread; with `-- resnet9` the cases
-//! whose name holds that.
+//! whose name holds that; with `-- --by-operation narrow` also what each operation of a step takes.
 
 use std::time::Instant;
 
@@ -14,6 +15,7 @@ use rand_chacha::rand_core::{Rng, SeedableRng};
 use simpipe::base::param;
 use simpipe::base::seed::Seed;
 use simpipe::data::sampler::BatchSampler;
+use simpipe::nn::profile::{self, Spent};
 use simpipe::nn::{
     Batch, Batches, FitEvent, FitSettings, FitState, LayerSpec, LossSpec, Network, Optimizer, device, fit,
 };
@@ -48,9 +50,9 @@ fn tutorial() -> Vec<LayerSpec> {
     ]))
 }
 
-/// Three pairs of convolutions, each with a pool between its first convolution and that one's normalisation (after Jordan,
-/// 2024, arXiv:2404.00498), of 64, 128 and 256 filters.
-fn pairs(activation: &str) -> Vec<LayerSpec> {
+/// Three pairs of convolutions of these many filters, each with a pool between its first convolution and that one's
+/// normalisation (after Jordan, 2024, arXiv:2404.00498).
+fn pairs(activation: &str, widths: [usize; 3]) -> Vec<LayerSpec> {
     let conv = |filters: usize| {
         serde_json::json!({
             "conv2d": { "filters": filters, "kernel": 3, "padding": "same", "bias": false, "init": "dirac" },
@@ -60,7 +62,7 @@ fn pairs(activation: &str) -> Vec<LayerSpec> {
     let (pool, activation) = (serde_json::json!({ "max-pool": { "size": 2 } }), serde_json::json!(activation));
     let first = serde_json::json!({ "conv2d": { "filters": 24, "kernel": 2 } });
     let mut layers = vec![serde_json::json!("rescale"), first, activation.clone()];
-    for filters in [64, 128, 256] {
+    for filters in widths {
         layers.extend([conv(filters), pool.clone(), norm.clone(), activation.clone()]);
         layers.extend([conv(filters), norm.clone(), activation.clone()]);
     }
@@ -73,11 +75,14 @@ fn preset(preset: serde_json::Value) -> Vec<LayerSpec> {
     specs(&serde_json::json!(["rescale", preset, { "metric-embedding": { "size": 128 } }]))
 }
 
-/// Random pixels in a pool of 4,000 images, of which a batch copies 80; the batches are those of CIFAR-10's sampler.
+/// Random pixels in a pool of 4,000 images, of which a batch copies some; those of 80 are of CIFAR-10's sampler.
 struct Pool {
     pixels: Vec<u8>,
     sampler: BatchSampler,
 }
+
+/// Batches of so many images.
+struct Drawn<'a>(&'a Pool, usize);
 
 impl Pool {
     fn new() -> Self {
@@ -99,11 +104,16 @@ impl Pool {
     }
 }
 
-impl Batches for Pool {
+impl Batches for Drawn<'_> {
     fn training(&self, epoch: u64, step: u64) -> Batch {
-        let positions = self.sampler.batch(epoch, step);
-        let pixels = positions.iter().flat_map(|&at| self.image(at)).copied().collect();
-        Batch { pixels, labels: (0..80).map(|at| at / 8).collect(), views: 1 }
+        let &Self(pool, count) = self;
+        let positions = match count {
+            80 => pool.sampler.batch(epoch, step),
+            _ => (0..count).map(|at| (usize::try_from(step).expect("few steps") * 4001 + at * 7919) % 4000).collect(),
+        };
+        let pixels = positions.iter().flat_map(|&at| pool.image(at)).copied().collect();
+        let labels = (0..count).map(|at| i32::try_from(at * 10 / count).expect("ten classes")).collect();
+        Batch { pixels, labels, views: 1 }
     }
 
     fn validation(&self, _: u64) -> Option<Batch> {
@@ -123,8 +133,29 @@ fn report(case: &str, images: f64, mut times: Vec<f64>) {
     }
 }
 
+/// Prints what each operation of a step took, longest first, and the rest of it.
+fn report_operations(case: &str, steps: u64, mut all: Vec<Spent>, step_ms: f64) {
+    #[expect(clippy::cast_precision_loss, reason = "few steps")]
+    let steps = steps as f64;
+    all.sort_by(|a, b| b.seconds.total_cmp(&a.seconds));
+    let ours: f64 = all.iter().map(|spent| spent.seconds).sum::<f64>() * 1e3 / steps;
+    let lines = all.iter().map(|spent| {
+        serde_json::json!({
+            "case": case, "layer": spent.layer, "operation": spent.operation, "ms": spent.seconds * 1e3 / steps,
+            "gflops": spent.flops / spent.seconds / 1e9, "mb": spent.bytes / steps / 1e6,
+            "gb_per_s": spent.bytes / spent.seconds / 1e9,
+        })
+    });
+    let bytes: f64 = all.iter().map(|spent| spent.bytes).sum();
+    let sum = serde_json::json!({
+        "case": case, "operation": "all of these", "ms": ours, "mb": bytes / steps / 1e6, "median_step_ms": step_ms,
+    });
+    #[expect(clippy::print_stdout, reason = "a benchmark prints what it measured")]
+    lines.chain([sum]).for_each(|line| println!("{line}"));
+}
+
 /// Trains a network; gives it with the time of each step.
-fn train(layers: &[LayerSpec], steps: u64, pool: &Pool) -> (Network, Vec<f64>) {
+fn train(layers: &[LayerSpec], steps: u64, pool: &Drawn<'_>) -> (Network, Vec<f64>) {
     let device = device::to_device("flex").expect("flex is always built");
     let seed = Seed::of_stage(1, "train", None);
     let mut network = Network::build(layers, [32, 32, 3], seed, &device).expect("shapes that fit");
@@ -159,34 +190,54 @@ fn embed(network: &Network, images: usize, repetitions: usize, pool: &Pool) -> V
 
 fn main() {
     let wish: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
+    let by_operation = std::env::args().any(|argument| argument == "--by-operation");
     let wanted = |case: &str| wish.is_empty() || wish.iter().any(|part| case.contains(part.as_str()));
     let pool = Pool::new();
     if wanted("train-80 embed-256") {
-        let (network, times) = train(&tutorial(), STEPS, &pool);
+        let (network, times) = train(&tutorial(), STEPS, &Drawn(&pool, 80));
         report("train-80", 80.0, times);
         report("embed-256", 256.0, embed(&network, 256, EMBEDDINGS, &pool));
     }
     if wanted("draw-80") {
         let draw = |step| {
             let start = Instant::now();
-            std::hint::black_box(pool.training(0, step));
+            std::hint::black_box(Drawn(&pool, 80).training(0, step));
             start.elapsed().as_secs_f64() * 1e3
         };
         report("draw-80", 80.0, (0..200).map(draw).collect());
     }
     let small = serde_json::json!({ "resnet18": { "stem": "cifar" } });
     let networks = [
-        ("pairs-relu", pairs("relu")),
-        ("pairs-gelu", pairs("gelu")),
+        ("pairs-relu", pairs("relu", [64, 128, 256])),
+        ("pairs-gelu", pairs("gelu", [64, 128, 256])),
         ("resnet9", preset(serde_json::json!("resnet9"))),
-        ("resnet18", preset(small)),
+        ("resnet18", preset(small.clone())),
     ];
     for (name, layers) in networks {
         let (step, embeddings) = (format!("{name}-train-80"), format!("{name}-embed-128"));
         if wanted(&step) || wanted(&embeddings) {
-            let (network, times) = train(&layers, SHORT, &pool);
+            let (network, times) = train(&layers, SHORT, &Drawn(&pool, 80));
             report(&step, 80.0, times);
             report(&embeddings, 128.0, embed(&network, 128, SHORT_EMBEDDINGS, &pool));
+        }
+    }
+    let large = [
+        ("narrow", pairs("gelu", [32, 64, 128]), 500),
+        ("mid", pairs("gelu", [64, 128, 256]), 500),
+        ("resnet18-32", preset(small), 128),
+    ];
+    for (name, layers, batch) in large {
+        let case = format!("{name}-train-{batch}");
+        if wanted(&case) {
+            let times = train(&layers, SHORT, &Drawn(&pool, batch)).1;
+            if by_operation {
+                profile::start();
+                let mut times = train(&layers, SHORT, &Drawn(&pool, batch)).1;
+                times.sort_by(f64::total_cmp);
+                report_operations(&case, SHORT, profile::stop(), times[times.len() / 2]);
+            }
+            #[expect(clippy::cast_precision_loss, reason = "a batch has far fewer than 2^52 images")]
+            report(&case, batch as f64, times);
         }
     }
 }
