@@ -3,15 +3,17 @@
 #
 #   benches/compare.sh            everything, three rounds
 #   ROUNDS=1 benches/compare.sh   one round
-#   PEERS="tensorflow faiss" ...  only these peers (tensorflow torch torchvision faiss usearch pillow dvc)
+#   PEERS="tensorflow faiss" ...  only these peers (tensorflow torch torchvision faiss usearch pillow dvc networks)
+#   NETWORKS="mid resnet50-embed-16" PEERS=networks ...  of the networks only the cases whose name holds one of these
 #
 # Peers are installed with pip into target/peers, one environment each, because TensorFlow wants an older numpy. A peer
 # that can't be installed or fails is a row of the table that says so. `dvc` stands for the runners of pipelines
-# (benches/peers/pipelines.sh), which have a table of their own.
+# (benches/peers/pipelines.sh), which have a table of their own. `networks` stands for PyTorch eager and compiled, OpenVINO,
+# ONNX Runtime and TensorFlow on the networks of benches/peers/networks.py, one process a case and a peer, so that each tells its memory.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 rounds=${ROUNDS:-3}
-peers=" ${PEERS:-tensorflow torch torchvision faiss usearch pillow dvc} "
+peers=" ${PEERS:-tensorflow torch torchvision faiss usearch pillow dvc networks} "
 home=target/peers
 results=$home/measurements.jsonl
 mkdir -p "$home"
@@ -23,6 +25,7 @@ packages() {
         tensorflow) echo "tensorflow-cpu==2.15.*" ;;
         torch) echo "torch torchvision numpy" ;;
         faiss) echo "faiss-cpu numpy" ;;
+        networks) echo "torch torchvision timm numpy setuptools onnx onnxscript onnxruntime openvino" ;;
         *) echo "$1 numpy" ;;
     esac
 }
@@ -64,17 +67,54 @@ python_of() {
     echo "$folder/bin/python"
 }
 
+# The cases of benches/peers/networks.py.
+network_cases() {
+    local case wish
+    for case in tutorial-train-80 tutorial-embed-256 narrow-train-500 mid-train-500 mid-embed-256 resnet18-32-train-128 \
+        resnet18-train-16 resnet18-embed-16 resnet50-embed-16 efficientnet-lite0-train-16 efficientnet-lite0-embed-16 \
+        vit-s16-embed-16; do
+        for wish in ${NETWORKS:-$case}; do
+            case $case in *"$wish"*) echo "$case" && break ;; esac
+        done
+    done
+}
+
+# One round of the networks: each case in simpipe and then in its peers.
+networks() {
+    local case peer python
+    python=$(python_of networks) || return
+    for case in $(network_cases); do
+        cargo bench -p simpipe-benches --bench networks -- "$case" 2>/dev/null | grep '^{' >>"$results"
+        for peer in torch compile openvino onnxruntime; do
+            case $peer-$case in openvino-*-train-* | onnxruntime-*-train-*) continue ;; esac
+            timeout 600 "$python" benches/peers/networks_bench.py "$peer" "$case" 2>>"$home/networks.log" | grep '^{' >>"$results" ||
+                [ "$1" != 1 ] || missing "$peer" "$case failed, see $home/networks.log"
+        done
+        case $case in narrow-train-500 | mid-train-500)
+            { python=$(python_of tensorflow) &&
+                timeout 600 "$python" benches/peers/tf_networks_bench.py "$case" 2>>"$home/networks.log" | grep '^{' >>"$results"; } ||
+                [ "$1" != 1 ] || missing tensorflow "$case failed, see $home/networks.log"
+            python=$(python_of networks)
+            ;;
+        esac
+    done
+}
+
 runners=
+nets=
+case $peers in *" networks "*) nets=1 peers=${peers/ networks / } ;; esac
 case $peers in *" dvc "*) runners=1 peers=${peers/ dvc / } ;; esac
 echo "building simpipe and its benches" >&2
 cargo build --release || exit 1
-cargo bench -p simpipe-benches --no-run --bench train_step --bench knn --bench calibrate --bench decode --bench store || exit 1
+cargo bench -p simpipe-benches --no-run --bench train_step --bench knn --bench calibrate --bench decode --bench store --bench networks || exit 1
 ready=
 for peer in $peers; do
     if python_of "$peer" >/dev/null; then ready="$ready $peer"; else missing "$peer" "pip can't install it, see $home/$peer.log"; fi
 done
 for round in $(seq "$rounds"); do
     echo "round $round of $rounds" >&2
+    [ -z "$nets" ] || networks "$round"
+    [ "${peers// /}" ] || continue
     for bench in train_step knn calibrate decode store; do
         cargo bench -p simpipe-benches --bench "$bench" 2>/dev/null | grep '^{' >>"$results"
     done
