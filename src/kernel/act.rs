@@ -12,6 +12,8 @@ pub enum Act {
     Identity,
     /// `max(x, 0)`.
     Relu,
+    /// `min(max(x, 0), 6)`.
+    Relu6,
     /// `x Phi(x)` with the normal distribution's `Phi`.
     Gelu,
     /// `x / (1 + exp(-x))`.
@@ -26,6 +28,7 @@ pub(crate) trait Pointwise {
 
 pub(crate) struct Identity;
 pub(crate) struct Relu;
+pub(crate) struct Relu6;
 pub(crate) struct Gelu;
 pub(crate) struct Silu;
 
@@ -49,6 +52,19 @@ impl Pointwise for Relu {
     #[inline(always)]
     fn slope(z: f32) -> f32 {
         if z > 0.0 { 1.0 } else { 0.0 }
+    }
+}
+
+impl Pointwise for Relu6 {
+    /// Not a number stays so.
+    #[inline(always)]
+    fn value(z: f32) -> f32 {
+        let z = if z <= 0.0 { 0.0 } else { z };
+        if z >= 6.0 { 6.0 } else { z }
+    }
+    #[inline(always)]
+    fn slope(z: f32) -> f32 {
+        if z > 0.0 && z < 6.0 { 1.0 } else { 0.0 }
     }
 }
 
@@ -98,7 +114,7 @@ fn logistic(z: f32) -> (f32, f32) {
 
 /// `exp(-y)` for `y >= 0`, within two units in the last place, and from 87 on what it is there (1.6e-38). After Cephes' `expf`.
 #[inline(always)]
-fn exp_minus(y: f32) -> f32 {
+pub(crate) fn exp_minus(y: f32) -> f32 {
     let x = if y > 87.0 { -87.0 } else { -y };
     // Adding 1.5 * 2^23 rounds to a whole number, which the lowest bits then hold.
     let shifted = x * std::f32::consts::LOG2_E + 12_582_912.0;
@@ -115,6 +131,7 @@ macro_rules! with_act {
         match $act {
             $crate::act::Act::Identity => $f::<$crate::act::Identity, $($generic)*>($($arg),*),
             $crate::act::Act::Relu => $f::<$crate::act::Relu, $($generic)*>($($arg),*),
+            $crate::act::Act::Relu6 => $f::<$crate::act::Relu6, $($generic)*>($($arg),*),
             $crate::act::Act::Gelu => $f::<$crate::act::Gelu, $($generic)*>($($arg),*),
             $crate::act::Act::Silu => $f::<$crate::act::Silu, $($generic)*>($($arg),*),
         }
@@ -240,7 +257,7 @@ mod tests {
         let x: Vec<f32> =
             (-40_000..40_000).map(|i| i as f32 * 5e-4 + 1e-5).chain([-1e4, -88.0, 0.0, 88.0, 1e4]).collect();
         let ones = vec![1.0; x.len()];
-        for act in [Act::Identity, Act::Relu, Act::Gelu, Act::Silu] {
+        for act in [Act::Identity, Act::Relu, Act::Relu6, Act::Gelu, Act::Silu] {
             let run = || {
                 let (mut y, mut dx) = (vec![f32::NAN; x.len()], vec![f32::NAN; x.len()]);
                 activate(act, &x, &mut y);
@@ -255,6 +272,7 @@ mod tests {
                 let (value, slope) = match act {
                     Act::Identity => (x, 1.0),
                     Act::Relu => (x.max(0.0), if x > 0.0 { 1.0 } else { 0.0 }),
+                    Act::Relu6 => (x.clamp(0.0, 6.0), if x > 0.0 && x < 6.0 { 1.0 } else { 0.0 }),
                     Act::Gelu => (x * below(x), below(x) + x * density),
                     Act::Silu => (x * sigmoid, sigmoid * (1.0 + x * (1.0 - sigmoid))),
                 };
@@ -267,7 +285,7 @@ mod tests {
 
     #[test]
     fn not_a_number_stays_so() {
-        for act in [Act::Relu, Act::Gelu, Act::Silu] {
+        for act in [Act::Relu, Act::Relu6, Act::Gelu, Act::Silu] {
             let mut y = [0.0];
             activate(act, &[f32::NAN], &mut y);
             assert!(y[0].is_nan(), "{act:?}");

@@ -167,7 +167,7 @@ pub fn batch_norm_tail_slopes(
         match act {
             Act::Identity => products(x, g, of[0], to),
             Act::Relu => masked_products(x, g, of, to),
-            Act::Gelu | Act::Silu => {
+            Act::Relu6 | Act::Gelu | Act::Silu => {
                 let inner = inner.expect("a place for the gradient");
                 act_rows_back(x, of, act, g, inner);
                 products(x, inner, of[0], to);

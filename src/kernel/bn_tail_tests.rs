@@ -69,7 +69,7 @@ fn tails_are_their_operations_one_by_one() {
         let (rows, c) = (1 + rng.below(if i % 4 == 0 { 3000 } else { 40 }), 1 + rng.below(140));
         let case = Case::new(&mut rng, rows, c);
         let (other, dy) = (rng.normal(rows * c), rng.normal(rows * c));
-        let acts = [Act::Identity, Act::Relu, Act::Gelu, Act::Silu];
+        let acts = [Act::Identity, Act::Relu, Act::Relu6, Act::Gelu, Act::Silu];
         for (act, last) in acts.into_iter().flat_map(|act| [None, Some(false), Some(true)].map(|last| (act, last))) {
             let what = format!("{rows} rows of {c}, {act:?}, sum {last:?}");
             let run = || {
@@ -77,7 +77,7 @@ fn tails_are_their_operations_one_by_one() {
                 let shortcut = last.map(|relu| Shortcut { values: &other, relu });
                 batch_norm_tail_forward(&case.x, &case.norm(), act, shortcut, &mut y);
                 let (mut dgamma, mut dbeta, mut dx) = (case.gamma.clone(), case.gamma.clone(), y.clone());
-                let (is_smooth, mut inner) = (matches!(act, Act::Gelu | Act::Silu), y.clone());
+                let (is_smooth, mut inner) = (matches!(act, Act::Relu6 | Act::Gelu | Act::Silu), y.clone());
                 let grads = TailGrads {
                     sum: (last == Some(true)).then_some((&y[..], &mut g[..])),
                     act: is_smooth.then_some(&mut inner[..]),

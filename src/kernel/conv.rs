@@ -1,4 +1,5 @@
 //! Convolution with bias and optional relu: checks, and the choice of the method.
+use crate::after::{After, finish_map, is_nothing};
 use crate::bn_pool::{affine_max_pool, spread};
 use crate::out_grad::{OutputGrad, Source};
 use crate::pack::padded;
@@ -76,6 +77,26 @@ impl ConvWeights {
     /// If a length does not match.
     pub fn forward(&self, n: usize, x: &[f32], relu: bool, y: &mut [f32]) {
         self.run(n, x, relu, Keep::Map, y);
+    }
+
+    /// `y = after(conv(x, w) + bias + add)` for `n` images, or without a summand: `add` is as long as `y`.
+    ///
+    /// # Panics
+    /// If a length does not match.
+    pub fn forward_after(&self, n: usize, x: &[f32], after: After, add: Option<&[f32]>, y: &mut [f32]) {
+        assert!(add.is_none_or(|add| add.len() == y.len()), "add");
+        let relu = after == After::Relu && add.is_none();
+        let shape = &ConvShape { n, ..self.shape };
+        if self.tile == 0 && !empty(shape) {
+            check(shape, x, y.len());
+            direct::forward_after(shape, x, &self.u, &self.bias, after, add, y);
+            return;
+        }
+        self.run(n, x, relu, Keep::Map, y);
+        if relu || is_nothing(after, add) {
+            return;
+        }
+        finish_map(None, after, add, y);
     }
 
     /// As [`conv2d_forward_stats`] for `n` images.

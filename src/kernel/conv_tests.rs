@@ -238,9 +238,51 @@ fn every_instruction_set_agrees() {
             "gemm::tests::gemm_matches_f64",
             "conv_act::tests::an_activation_is_that_of_the_map",
             "conv_pool::tests::a_pool_is_that_of_the_map",
+            "conv::tests::a_summand_and_a_function_follow_a_convolution",
+            "depthwise::tests::outputs_and_gradients_are_those_of_sums_in_f64",
+            "product::tests::products_are_those_of_f64_whatever_the_rows_beside_them",
+            "attention::tests::attention_is_that_of_f64",
+            "layer_norm::tests::rows_are_those_of_f64",
+            "window_pool::tests::windows_and_their_gradients_are_those_of_the_definition",
         ]);
         let output = child.env("SIMPIPE_SIMD", set).output().unwrap();
         let text = String::from_utf8_lossy(&output.stdout);
-        assert!(output.status.success() && text.contains("9 passed"), "{set}: {text}");
+        assert!(output.status.success() && text.contains("15 passed"), "{set}: {text}");
+    }
+}
+
+#[test]
+fn a_summand_and_a_function_follow_a_convolution() {
+    let mut rng = Rng::new(12);
+    for case in 0..24 {
+        let k = [1, 3, 7, 2][case % 4];
+        let input = [1 + rng.below(3), k + rng.below(12), k + rng.below(12), 1 + rng.below(40)];
+        let stride = 1 + rng.below(2);
+        let shape = ConvShape::same(input, [k, k], 1 + rng.below(80), [stride; 2]);
+        let (x, w, b) = (rng.normal(shape.x_len()), rng.normal(shape.w_len()), rng.normal(shape.c_out));
+        let add = rng.normal(shape.y_len());
+        let weights = ConvWeights::new(&shape, &w, &b);
+        let wanted = reference::conv_forward(&shape, &x, &w, &b, false);
+        for (add, after) in
+            [(None, After::Relu), (Some(&add[..]), After::Relu), (None, After::Relu6), (Some(&add[..]), After::Nothing)]
+        {
+            let run = || {
+                let mut y = vec![f32::NAN; shape.y_len()];
+                weights.forward_after(shape.n, &x, after, add, &mut y);
+                y
+            };
+            let y = in_pool(2, run);
+            assert!(in_pool(1, run) == y && in_pool(3, run) == y, "{shape:?}");
+            let of = |(at, v): (usize, &f64)| {
+                let z = v + add.map_or(0.0, |add| f64::from(add[at]));
+                match after {
+                    After::Relu => z.max(0.0),
+                    After::Relu6 => z.clamp(0.0, 6.0),
+                    _ => z,
+                }
+            };
+            let wanted: Vec<f64> = wanted.iter().enumerate().map(of).collect();
+            assert!(error(&y, &wanted) < 1e-4, "{shape:?} {after:?}: {}", error(&y, &wanted));
+        }
     }
 }

@@ -1,6 +1,8 @@
 //! Forward of any convolution by implicit GEMM: an output row at a time, its windows read in place (or from a padded copy of a few rows).
+use crate::after::{After, finish, is_nothing};
 use crate::gemm::{Finish, Gemm, gemm};
 use crate::pack::{pack, panels};
+use crate::product::{Packed, Rows};
 use crate::scratch::{Scratch, SharedMut, part};
 use crate::shape::ConvShape;
 use crate::stats::{BatchStats, moments as moments_of_block};
@@ -96,6 +98,54 @@ pub(crate) fn forward(
             moments.chunks_exact(2 * c_out).enumerate().map(|(t, part)| (rows(t).len() * ow, part)),
         )
     })
+}
+
+/// `y = after(conv(x, w) + bias + add)`, few rows at a time, which are finished while they lie in the cache.
+pub(crate) fn forward_after(
+    shape: &ConvShape,
+    x: &[f32],
+    u: &[f32],
+    bias: &[f32],
+    after: After,
+    add: Option<&[f32]>,
+    y: &mut [f32],
+) {
+    let ([oh, ow], c) = (shape.out(), shape.c_in);
+    let depth = shape.kernel[0] * shape.kernel[1] * c;
+    let product = Packed { k: depth, n: shape.c_out, matrix: u, bias };
+    if shape.kernel == [1, 1] && shape.stride == [1, 1] && shape.pad == [0; 4] {
+        return product.forward(shape.n * oh * ow, x, after, add, y);
+    }
+    // A row of few windows would read the weights anew for each few of them; where they are small that costs nothing.
+    if ow < 24 && depth * shape.c_out > 64 * 256 {
+        return product.gathered(shape.n * oh * ow, after, add, y, |pixels| gather(shape, x, pixels));
+    }
+    let row = ow * shape.c_out;
+    let band = (96 / ow).clamp(1, (shape.n * oh / 8).max(1));
+    let relu = after == After::Relu && add.is_none();
+    y.par_chunks_mut(band * row).enumerate().for_each(|(task, y)| {
+        let first = task * band;
+        for (at, y) in y.chunks_exact_mut(row).enumerate() {
+            let (i, r) = ((first + at) / oh, (first + at) % oh);
+            one_row(shape, i, r, x, u, bias, relu, y);
+        }
+        if !relu && !is_nothing(after, add) {
+            finish(after, add.map(|add| &add[first * row..][..y.len()]), y);
+        }
+    });
+}
+
+/// The windows of these output pixels, counted over all images, one a row: `[pixels, kh, kw, c_in]`.
+fn gather<'a>(shape: &ConvShape, x: &[f32], pixels: std::ops::Range<usize>) -> Rows<'a> {
+    let ([oh, ow], c, [kh, kw]) = (shape.out(), shape.c_in, shape.kernel);
+    let (image, size) = (shape.h * shape.w * c, kh * kw * c);
+    let mut rows = Scratch::take(pixels.len() * size);
+    for (pixel, to) in pixels.zip(rows.chunks_exact_mut(size)) {
+        let (i, r, o) = (pixel / (oh * ow), pixel / ow % oh, pixel % ow);
+        let corner = [r * shape.stride[0], o * shape.stride[1]];
+        window(shape, &x[i * image..][..image], corner, [kh, kw], to);
+    }
+    Rows::Copied(rows)
 }
 
 /// Row `r` of image `i` of the output.

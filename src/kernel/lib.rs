@@ -1,5 +1,5 @@
 //! CPU kernels on plain `f32` slices, NHWC, for image metric learning: convolution (Winograd and implicit GEMM), batch
-//! normalisation, pooling, Adam. Every function gives the same bytes whatever the number of rayon threads.
+//! normalisation, pooling, Adam; and what inference needs beside: products with what follows them, attention, layer normalisation. Every function gives the same bytes whatever the number of rayon threads.
 #![expect(
     unsafe_code,
     reason = "vector instructions and disjoint parts of one buffer; each block says why it is sound"
@@ -13,6 +13,8 @@
 mod simd;
 mod act;
 mod adam;
+mod after;
+mod attention;
 mod batch_norm;
 mod bn_pool;
 mod bn_relu_pool;
@@ -20,16 +22,20 @@ mod bn_tail;
 mod conv;
 mod conv_act;
 mod conv_pool;
+mod depthwise;
 mod direct;
 mod direct_grad;
 mod gemm;
+mod layer_norm;
 mod out_grad;
 mod pack;
 mod pool;
+mod product;
 mod scratch;
 mod shape;
 mod stats;
 mod tile;
+mod window_pool;
 mod wino_grad;
 mod wino_input;
 mod wino_output;
@@ -37,6 +43,8 @@ mod wino_places;
 mod wino_weights;
 mod winograd;
 
+#[cfg(test)]
+mod instruction_set_tests;
 #[cfg(test)]
 mod reference;
 
@@ -54,6 +62,8 @@ pub fn instruction_set() -> &'static str {
 
 pub use act::{Act, activate, activate_backward};
 pub use adam::{AdamStep, adam_update};
+pub use after::{After, finish_map};
+pub use attention::{AttentionShape, attention};
 pub use batch_norm::{
     BatchNormGrads, NormSlopes, batch_norm_backward, batch_norm_forward, batch_norm_gradient, batch_norm_slopes,
 };
@@ -66,8 +76,14 @@ pub use conv::{
 };
 pub use conv_act::{ConvActGrads, conv2d_act_backward, conv2d_act_forward, recomputes};
 pub use conv_pool::conv2d_max_pool_forward;
+pub use depthwise::{depthwise_backward, depthwise_forward, is_depthwise};
+pub use layer_norm::layer_norm;
 pub use out_grad::OutputGrad;
 pub use pool::{global_max_pool_backward, global_max_pool_forward, max_pool_backward, max_pool_forward};
+pub use product::Matrix;
 pub use scratch::Scratch;
 pub use shape::{ConvShape, Numerics, PoolShape};
 pub use stats::{BatchStats, batch_stats};
+pub use window_pool::{
+    WindowShape, global_mean_backward, global_mean_forward, window_max_backward, window_max_forward,
+};

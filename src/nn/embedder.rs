@@ -59,13 +59,22 @@ impl<'a> Embedder<'a> {
         self.computed(batch, count)
     }
 
-    /// The embeddings of the first `count` images of a batch.
+    /// The embeddings of the first `count` images of a batch, in parts whose maps stay in caches.
     fn computed(&self, batch: &[u8], count: usize) -> Vec<f32> {
-        let pixels = images(batch, self.network.input(), self.network.device());
-        let embeddings = self.network.forward(self.network.parameters(), pixels, Mode::Folded(&self.folded));
-        let mut values = embeddings.into_data().try_into_vec::<f32>().expect("tensors are f32");
+        let image: usize = self.network.input().iter().product();
+        let part = self.folded.images_at_once(EMBED_BATCH) * image;
+        // A part of which no image counts is left out.
+        let wanted = (count * image).div_ceil(part.max(1)) * part;
+        let parts = batch[..batch.len().min(wanted)].chunks(part.max(1));
+        let mut values: Vec<f32> = parts.flat_map(|part| self.part(part)).collect();
         values.truncate(count * self.network.dim());
         values
+    }
+
+    fn part(&self, pixels: &[u8]) -> Vec<f32> {
+        let pixels = images(pixels, self.network.input(), self.network.device());
+        let embeddings = self.network.forward(self.network.parameters(), pixels, Mode::Folded(&self.folded));
+        embeddings.into_data().try_into_vec::<f32>().expect("tensors are f32")
     }
 }
 
@@ -91,7 +100,8 @@ mod tests {
                     // Some scales are negative: the largest value of a window is then the smallest before.
                     "gamma" => *value = wave,
                     "moving_variance" => *value = 0.3 + wave * wave,
-                    "beta" | "moving_mean" | "bias" => *value = 0.4 * wave,
+                    "beta" | "moving_mean" | "bias" | "token" | "embedding" => *value = 0.4 * wave,
+                    "query_bias" | "key_bias" | "value_bias" | "output_bias" => *value = 0.3 * wave,
                     _ => {}
                 }
             }
@@ -100,8 +110,86 @@ mod tests {
         network
     }
 
+    /// As in residual networks: a pool that overlaps and reaches over the border, ways of their own and sums.
+    fn residual_network() -> serde_json::Value {
+        let conv = |padding: &str, activation: &str| json!({ "conv2d": { "filters": 20, "kernel": 3, "padding": padding, "activation": activation } });
+        let normalize = json!({ "normalize": { "mean": [100, 90, 80], "std": [50, 60, 70] } });
+        json!([
+            normalize,
+            { "conv2d": { "filters": 10, "kernel": 7, "stride": 2, "padding": { "symmetric": { "pixels": 3 } }, "bias": false } },
+            "batch-norm",
+            "relu",
+            { "max-pool": { "size": 3, "stride": 2, "padding": { "symmetric": { "pixels": 1 } } } },
+            { "residual": {
+                "body": [conv("same", "none"), "batch-norm", "relu", conv("same", "none"), "batch-norm"],
+                "shortcut": [{ "conv2d": { "filters": 20, "kernel": 1 } }, "batch-norm"],
+                "activation": "relu",
+            } },
+            { "residual": { "body": ["batch-norm", conv("same", "gelu"), "layer-scale"], "activation": "silu" } },
+            // No kernel has this one behind a sum.
+            { "residual": { "body": [conv("same", "none")], "activation": "tanh" } },
+            "global-avg-pool",
+            { "dense": { "units": 9, "activation": "relu6" } },
+            { "metric-embedding": { "size": 6 } }
+        ])
+    }
+
+    /// As in mobile networks: channels by themselves, at both strides, and a relu that ends at 6.
+    fn mobile_network() -> serde_json::Value {
+        json!([
+            "rescale",
+            { "conv2d": { "filters": 12, "kernel": 3, "stride": 2, "padding": "same", "bias": false } },
+            "batch-norm",
+            "relu6",
+            { "residual": { "body": [
+                { "conv2d": { "filters": 24, "kernel": 1, "bias": false } },
+                "batch-norm",
+                "relu6",
+                { "conv2d": { "filters": 24, "kernel": 3, "groups": 24, "padding": "same", "bias": false } },
+                "batch-norm",
+                "relu6",
+                { "conv2d": { "filters": 12, "kernel": 1, "bias": false } },
+                "batch-norm",
+            ] } },
+            "batch-norm",
+            { "conv2d": { "filters": 12, "kernel": 5, "stride": 2, "groups": 12, "padding": "same", "activation": "silu" } },
+            // Two channels a group: no kernel has them.
+            { "conv2d": { "filters": 12, "kernel": 3, "groups": 6, "padding": "same" } },
+            { "squeeze-excite": { "reduction": 3 } },
+            "global-avg-pool",
+            "batch-norm",
+            { "dense": { "units": 20 } },
+            "batch-norm",
+            "gelu",
+            { "metric-embedding": { "size": 6 } }
+        ])
+    }
+
+    /// A transformer, whose sums follow an attention, a matrix, and a factor for each channel.
+    fn transformer() -> serde_json::Value {
+        let normalize = json!({ "normalize": { "mean": [100, 90, 80], "std": [50, 60, 70] } });
+        json!([
+            normalize,
+            { "patch-embed": { "patch": 6, "width": 24 } },
+            "class-token",
+            { "position-embedding": { "grid": 3, "first": 1 } },
+            { "repeat": { "times": 2, "body": [
+                { "residual": { "body": ["layer-norm", { "attention": { "heads": 3 } }] } },
+                { "residual": { "body": [
+                    { "layer-norm": { "epsilon": 1e-6 } },
+                    { "dense": { "units": 40, "activation": "gelu" } },
+                    { "dense": { "units": 24 } },
+                    { "layer-scale": { "start": 0.5 } },
+                ] } },
+            ] } },
+            "layer-norm",
+            "token-pool",
+            { "metric-embedding": { "size": 6 } }
+        ])
+    }
+
     /// Lists of layers with something to fold.
-    fn lists() -> [serde_json::Value; 4] {
+    fn lists() -> [serde_json::Value; 7] {
         let conv = |padding: &str, activation: &str| json!({ "conv2d": { "filters": 20, "kernel": 3, "padding": padding, "activation": activation } });
         let pool = |size: usize| json!({ "max-pool": { "size": size } });
         let end = json!({ "metric-embedding": { "size": 6 } });
@@ -157,6 +245,9 @@ mod tests {
                 "global-max-pool",
                 end
             ]),
+            residual_network(),
+            mobile_network(),
+            transformer(),
         ]
     }
 

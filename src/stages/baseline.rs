@@ -69,8 +69,8 @@ pub struct Baseline;
 impl Stage for Baseline {
     const NAME: &'static str = "baseline";
     const SUMMARY: &'static str = "Measures what needs no training on the queries and the index of an embedding.";
-    // 1: the first. 2: images are read from files of their splits.
-    const VERSION: u32 = 2;
+    // 1: the first. 2: images are read from files of their splits. 3: the untrained network is embedded as `embed` does.
+    const VERSION: u32 = 3;
     const OUTPUT: Kind = Kind::Baseline;
     const FILES: &'static [&'static str] = &[BaselineFile::FILE];
     const SEEDED: bool = true;

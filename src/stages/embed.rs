@@ -77,7 +77,8 @@ impl Stage for Embed {
     // 3 - so is a relu behind a batch normalisation
     // 4 - which images the model was trained on is told by their digests, also those of another dataset
     // 5 - images are read from files of their splits; group, source and category of images are handed on
-    const VERSION: u32 = 5;
+    // 6 - convolutions of each channel, attention, matrices and pools by kernels of our own.
+    const VERSION: u32 = 6;
     const OUTPUT: Kind = Kind::Embeddings;
     const FILES: &'static [&'static str] = &["embeddings.parquet", EmbeddingsInfo::FILE, ImageSet::TRAINED_ON];
     const TENSOR: bool = true;

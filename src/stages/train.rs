@@ -199,7 +199,8 @@ impl Stage for Train {
     // 2 - convolution and batch normalisation as one operation: the last bits differ
     // 3 - the digests of the images trained on are left too: the weights are the same
     // 4 - images are read from files of their splits: the weights are the same
-    // 5 - the history has the distances of each epoch's last batch: the weights are the same
+    // 5 - convolutions of each channel, pools that overlap and means of channels by kernels of our own: the last bits differ;
+    //     the history has the distances of each epoch's last batch
     const VERSION: u32 = 5;
     const OUTPUT: Kind = Kind::Model;
     const FILES: &'static [&'static str] =

@@ -1,18 +1,26 @@
-//! A convolution for inference: its weights brought into the kernels' form once, its pool in the same pass; and the sum
-//! that ends a residual.
+//! Layers for inference: their weights brought into the kernels' form once, and what follows them in the same pass.
 
-use burn::backend::Flex;
 use burn::tensor::Tensor;
 
-use super::tensor::{Operands, contiguous, floats, from_scratch, operands};
-use simpipe_kernel::{ConvShape, ConvWeights, PoolShape, Scratch, add_relu};
+use super::tensor::{Operands, contiguous, floats, operands};
+use simpipe_kernel::{
+    After, AttentionShape, ConvShape, ConvWeights, Matrix, PoolShape, Scratch, attention, depthwise_forward,
+};
 
-/// `relu(conv(x, weight) + bias)`, and a pool behind it.
+/// What is done to the output of a layer: `after(y + add)`.
+#[derive(Debug, Clone, Copy, Default)]
+pub(in crate::nn) struct Ending<'a> {
+    /// As long as the output.
+    pub add: Option<&'a [f32]>,
+    pub after: After,
+}
+
+/// `after(conv(x, weight) + bias)`, and a pool behind it.
 #[derive(Debug)]
 pub(in crate::nn) struct PreparedConv {
     shape: ConvShape,
     weights: ConvWeights,
-    relu: bool,
+    after: After,
     pool: Option<Pooling>,
 }
 
@@ -28,50 +36,107 @@ pub(in crate::nn) struct Pooling {
 }
 
 impl PreparedConv {
-    /// Of the shape all but the number of images counts; `weight`: `[kh, kw, in, out]`, `bias`: `[out]`.
+    /// Of the shape all but the number of images counts; `weight`: `[kh, kw, in, out]`, `bias`: `[out]`. In front of a pool
+    /// there is a relu or nothing.
     pub(in crate::nn) fn new(
         shape: &ConvShape,
         weight: &[f32],
         bias: &[f32],
-        relu: bool,
+        after: After,
         pool: Option<Pooling>,
     ) -> Self {
-        Self { shape: *shape, weights: ConvWeights::new(shape, weight, bias), relu, pool }
+        Self { shape: *shape, weights: ConvWeights::new(shape, weight, bias), after, pool }
+    }
+
+    /// Whether it can do something else to its output.
+    pub(in crate::nn) fn is_open(&self) -> bool {
+        self.pool.is_none() && self.after == After::Nothing
     }
 
     /// As [`forward`](Self::forward), of a tensor that may be somebody else's too.
-    pub(in crate::nn) fn forward_tensor(&self, x: &Tensor<4>) -> (Scratch, [usize; 4]) {
+    pub(in crate::nn) fn forward_tensor(&self, x: &Tensor<4>, ending: Ending<'_>) -> (Scratch, [usize; 4]) {
         let n = x.dims()[0];
         match operands([x]) {
-            Some(Operands::Plain([x])) => self.forward(n, floats(&contiguous(x))),
-            _ => self.forward(n, &x.clone().into_data().try_into_vec::<f32>().expect("tensors are f32")),
+            Some(Operands::Plain([x])) => self.forward(n, floats(&contiguous(x)), ending),
+            _ => self.forward(n, &x.clone().into_data().try_into_vec::<f32>().expect("tensors are f32"), ending),
         }
     }
 
-    /// `x`: `[n, h, w, in]`; gives `[n, h', w', out]` in memory that is reused, with its shape.
-    pub(in crate::nn) fn forward(&self, n: usize, x: &[f32]) -> (Scratch, [usize; 4]) {
+    /// `x`: `[n, h, w, in]`; gives `[n, h', w', out]` in memory that is reused, with its shape. There is an ending only where
+    /// it [is open](Self::is_open).
+    pub(in crate::nn) fn forward(&self, n: usize, x: &[f32], ending: Ending<'_>) -> (Scratch, [usize; 4]) {
         let ([h, w], c) = (self.shape.out(), self.shape.c_out);
         if let Some(Pooling { size, scale, shift }) = &self.pool {
             let windows = PoolShape { n, h, w, c, k: *size };
             let mut y = Scratch::take(windows.y_len());
-            self.weights.forward_pool(n, x, self.relu, scale, shift, *size, &mut y);
+            self.weights.forward_pool(n, x, self.after == After::Relu, scale, shift, *size, &mut y);
             let [height, width] = windows.out();
             return (y, [n, height, width, c]);
         }
         let mut y = Scratch::take(n * h * w * c);
-        self.weights.forward(n, x, self.relu, &mut y);
+        let after = if self.is_open() { ending.after } else { self.after };
+        self.weights.forward_after(n, x, after, ending.add, &mut y);
         (y, [n, h, w, c])
     }
 }
 
-/// `map + other`, and with `relu` the larger of that and 0; `None` off flex or inside the autodiff graph.
-///
-/// # Shapes
-/// All `[n, h, w, c]`.
-pub(in crate::nn) fn sum_of_maps(map: &[f32], other: &Tensor<4>, relu: bool) -> Option<Tensor<4>> {
-    let shape = other.dims();
-    let Operands::Plain([other]) = operands([other])? else { return None };
-    let (mut y, other) = (Scratch::take(map.len()), contiguous(other));
-    add_relu(map, floats(&other), relu, &mut y);
-    Some(Tensor::from_primitive::<Flex>(from_scratch(y, shape)))
+/// `after(conv(x, weight) + bias)`, each channel by itself.
+#[derive(Debug)]
+pub(in crate::nn) struct PreparedDepthwise {
+    /// Of one image.
+    pub shape: ConvShape,
+    /// `[k, k, c]`.
+    pub weight: Vec<f32>,
+    /// `[c]`.
+    pub bias: Vec<f32>,
+    pub after: After,
+}
+
+impl PreparedDepthwise {
+    /// `x`: `[n, h, w, c]`; gives `[n, h', w', c]` with its shape.
+    pub(in crate::nn) fn forward(&self, n: usize, x: &[f32]) -> (Scratch, [usize; 4]) {
+        let shape = ConvShape { n, ..self.shape };
+        let mut y = Scratch::take(shape.y_len());
+        depthwise_forward(&shape, x, &self.weight, &self.bias, self.after, &mut y);
+        let [height, width] = shape.out();
+        (y, [n, height, width, shape.c_out])
+    }
+}
+
+/// The attention of a layer: its matrices for queries, keys and values as one.
+#[derive(Debug)]
+pub(in crate::nn) struct PreparedAttention {
+    /// `[width, 3 width]`.
+    pub inner: Matrix,
+    /// `[width, width]`.
+    pub outer: Matrix,
+    pub heads: usize,
+}
+
+impl PreparedAttention {
+    /// `x` and what it gives: `[n, tokens, width]`.
+    pub(in crate::nn) fn forward(&self, n: usize, tokens: usize, x: &[f32], ending: Ending<'_>) -> Scratch {
+        let (rows, width) = (n * tokens, self.outer.columns());
+        let mut qkv = Scratch::take(rows * 3 * width);
+        self.inner.forward(rows, x, After::Nothing, None, &mut qkv);
+        let mut attended = Scratch::take(rows * width);
+        attention(&AttentionShape { n, tokens, heads: self.heads, size: width / self.heads }, &qkv, &mut attended);
+        drop(qkv);
+        let mut y = Scratch::take(rows * width);
+        self.outer.forward(rows, &attended, ending.after, ending.add, &mut y);
+        y
+    }
+}
+
+/// A copy of the numbers of a tensor, row by row, in memory that is reused.
+pub(in crate::nn) fn numbers<const D: usize>(x: &Tensor<D>) -> Scratch {
+    let copy = |from: &[f32]| {
+        let mut to = Scratch::take(from.len());
+        to.copy_from_slice(from);
+        to
+    };
+    match operands([x]) {
+        Some(Operands::Plain([x])) => copy(floats(&contiguous(x))),
+        _ => copy(&x.clone().into_data().try_into_vec::<f32>().expect("tensors are f32")),
+    }
 }

@@ -118,7 +118,7 @@ impl Tail {
                 batch_norm_slopes(&picked.0, stats, gamma, eps, floats(&dy), &mut dgamma, &mut dbeta)
             }
             (None, y) => {
-                let smooth = matches!(self.act, Act::Gelu | Act::Silu);
+                let smooth = matches!(self.act, Act::Relu6 | Act::Gelu | Act::Silu);
                 summed = y.as_ref().map(|_| Scratch::take(map.len()));
                 inner = smooth.then(|| Scratch::take(map.len()));
                 let sum = y.as_ref().zip(summed.as_deref_mut()).map(|(y, before)| (floats(y), before));

@@ -91,7 +91,7 @@ impl Activation {
             Self::Silu => ops::activate(x, Act::Silu),
             Self::Tanh => activation::tanh(x),
             Self::Sigmoid => activation::sigmoid(x),
-            Self::Relu6 => activation::relu6(x),
+            Self::Relu6 => ops::activate(x, Act::Relu6),
             Self::Elu(Elu { alpha }) => elu(x, *alpha, 1.0),
             Self::Selu => elu(x, 1.673_263_242_354_377_3, 1.050_700_987_355_480_5),
             Self::GeluTanh => gelu_tanh(x),

@@ -1,9 +1,5 @@
 //! Layers that at inference are one scale and one shift a channel, and what a convolution becomes that takes them in.
 
-use burn::tensor::{Tensor, TensorData};
-
-use super::Features;
-
 /// `y = x * scale + shift` by channel.
 #[derive(Debug, Clone, PartialEq)]
 pub(in crate::nn) struct Affine {
@@ -54,29 +50,6 @@ impl Affine {
         for (bias, (scale, shift)) in bias.iter_mut().zip(self.scale.iter().zip(&self.shift)) {
             *bias = *bias * scale + shift;
         }
-    }
-
-    /// Computes it.
-    pub(in crate::nn) fn forward(&self, x: Features) -> Features {
-        let channels = self.scale.len();
-        match x {
-            Features::Image(x) => {
-                let [scale, shift] = self.tensors([1, 1, 1, channels], &x.device());
-                Features::Image(x * scale + shift)
-            }
-            Features::Tokens(x) => {
-                let [scale, shift] = self.tensors([1, 1, channels], &x.device());
-                Features::Tokens(x * scale + shift)
-            }
-            Features::Vector(x) => {
-                let [scale, shift] = self.tensors([1, channels], &x.device());
-                Features::Vector(x * scale + shift)
-            }
-        }
-    }
-
-    fn tensors<const D: usize>(&self, shape: [usize; D], device: &burn::tensor::Device) -> [Tensor<D>; 2] {
-        [&self.scale, &self.shift].map(|values| Tensor::from_data(TensorData::new(single(values), shape), device))
     }
 }
 

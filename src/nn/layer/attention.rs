@@ -31,13 +31,15 @@ params! {
     }
 }
 
-/// Matrices `[width, width]` and biases `[width]`.
-const PARTS: [[&str; 2]; 4] = [
-    ["query_weight", "query_bias"],
-    ["key_weight", "key_bias"],
-    ["value_weight", "value_bias"],
-    ["output_weight", "output_bias"],
-];
+impl Attention {
+    /// Matrices `[width, width]` and biases `[width]`: of queries, keys, values and the output.
+    pub(in crate::nn) const PARTS: [[&'static str; 2]; 4] = [
+        ["query_weight", "query_bias"],
+        ["key_weight", "key_bias"],
+        ["value_weight", "value_bias"],
+        ["output_weight", "output_bias"],
+    ];
+}
 
 impl Layer for Attention {
     fn output<'a>(&'a self, input: &FeatureShape, _: &mut Walk<'a>) -> Result<FeatureShape, LayerIssue> {
@@ -57,7 +59,7 @@ impl Layer for Attention {
             let bias = self.bias.then(|| WeightSpec::new(bias, [width], Start::Zeros));
             std::iter::once(WeightSpec::new(weight, [width, width], start)).chain(bias)
         };
-        PARTS.into_iter().flat_map(part).collect()
+        Self::PARTS.into_iter().flat_map(part).collect()
     }
 
     fn forward(&self, x: Features, cx: &mut Cx<'_>) -> Features {
@@ -69,12 +71,12 @@ impl Layer for Attention {
             let y = ops::product(x, cx.weight(weight));
             if self.bias { y + cx.weight::<1>(bias).unsqueeze() } else { y }
         };
-        let [query, key, value] = [PARTS[0], PARTS[1], PARTS[2]]
+        let [query, key, value] = [Self::PARTS[0], Self::PARTS[1], Self::PARTS[2]]
             .map(|part| dense(rows.clone(), part).reshape([n, tokens, self.heads, size]).swap_dims(1, 2));
         #[expect(clippy::cast_precision_loss, reason = "a width is far below 2^52")]
         let scale = (size as f64).sqrt().recip();
         let weights = activation::softmax(ops::products(query.mul_scalar(scale), key.swap_dims(2, 3)), 3);
         let y = ops::products(weights, value).swap_dims(1, 2).reshape([n * tokens, width]);
-        Features::Tokens(dense(y, PARTS[3]).reshape([n, tokens, width]))
+        Features::Tokens(dense(y, Self::PARTS[3]).reshape([n, tokens, width]))
     }
 }

@@ -169,6 +169,12 @@ impl<'a> Cx<'a> {
         self.at(place)
     }
 
+    /// The context of a list of layers inside this one.
+    pub(in crate::nn) fn inside(&mut self, list: &List<'_>) -> Cx<'_> {
+        let place = self.place.list(list);
+        self.at(place)
+    }
+
     /// Computes a list of layers inside this one.
     pub(in crate::nn) fn list(&mut self, list: &List<'_>, layers: &[LayerSpec], x: Features) -> Features {
         let place = self.place.list(list);

@@ -35,10 +35,12 @@ params! {
     }
 }
 
-/// `[in, out]`.
-const WEIGHT: &str = "weight";
-/// `[out]`.
-const BIAS: &str = "bias";
+impl Dense {
+    /// Its weight of shape `[in, out]`.
+    pub(in crate::nn) const WEIGHT: &'static str = "weight";
+    /// Its weight of shape `[out]`.
+    pub(in crate::nn) const BIAS: &'static str = "bias";
+}
 
 impl Layer for Dense {
     fn output<'a>(&'a self, input: &FeatureShape, _: &mut Walk<'a>) -> Result<FeatureShape, LayerIssue> {
@@ -52,8 +54,8 @@ impl Layer for Dense {
     fn weights(&self, input: &FeatureShape) -> Vec<WeightSpec> {
         let (inputs, outputs) = (input.channels(), self.units);
         let start = self.init.start(Filters { side: 1, inputs, outputs, groups: 1 });
-        let weight = WeightSpec::new(WEIGHT, [inputs, outputs], start);
-        let bias = self.bias.then(|| WeightSpec::new(BIAS, [outputs], Start::Zeros));
+        let weight = WeightSpec::new(Self::WEIGHT, [inputs, outputs], start);
+        let bias = self.bias.then(|| WeightSpec::new(Self::BIAS, [outputs], Start::Zeros));
         std::iter::once(weight).chain(bias).collect()
     }
 
@@ -66,8 +68,8 @@ impl Layer for Dense {
             }
             other => (other.into_vector(), None),
         };
-        let y = ops::product(x, cx.weight(WEIGHT));
-        let y = if self.bias { y + cx.weight::<1>(BIAS).unsqueeze() } else { y };
+        let y = ops::product(x, cx.weight(Self::WEIGHT));
+        let y = if self.bias { y + cx.weight::<1>(Self::BIAS).unsqueeze() } else { y };
         let y = self.activation.forward(y);
         match tokens {
             Some([n, tokens]) => Features::Tokens(y.reshape([n, tokens, self.units])),

@@ -113,6 +113,10 @@ impl Norm {
 }
 
 impl LayerNorm {
+    /// Its weights of shape `[channels]`.
+    pub(in crate::nn) const GAMMA: &'static str = GAMMA;
+    pub(in crate::nn) const BETA: &'static str = BETA;
+
     const fn norm(&self) -> Norm {
         Norm { epsilon: self.epsilon, scale: self.scale, bias: self.bias }
     }

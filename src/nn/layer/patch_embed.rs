@@ -34,10 +34,12 @@ params! {
     }
 }
 
-/// `[patch, patch, channels, width]`.
-const WEIGHT: &str = "weight";
-/// `[width]`.
-const BIAS: &str = "bias";
+impl PatchEmbed {
+    /// Its weight of shape `[patch, patch, channels, width]`.
+    pub(in crate::nn) const WEIGHT: &'static str = "weight";
+    /// Its weight of shape `[width]`.
+    pub(in crate::nn) const BIAS: &'static str = "bias";
+}
 
 impl Layer for PatchEmbed {
     fn output<'a>(&'a self, input: &FeatureShape, _: &mut Walk<'a>) -> Result<FeatureShape, LayerIssue> {
@@ -57,8 +59,8 @@ impl Layer for PatchEmbed {
         let (patch, channels) = (self.patch, input.channels());
         let (fan_in, fan_out) = (patch * patch * channels, self.width);
         let start = Start::GlorotUniform { fan_in, fan_out };
-        let weight = WeightSpec::new(WEIGHT, [patch, patch, channels, self.width], start);
-        let bias = self.bias.then(|| WeightSpec::new(BIAS, [self.width], Start::Zeros));
+        let weight = WeightSpec::new(Self::WEIGHT, [patch, patch, channels, self.width], start);
+        let bias = self.bias.then(|| WeightSpec::new(Self::BIAS, [self.width], Start::Zeros));
         std::iter::once(weight).chain(bias).collect()
     }
 
@@ -69,9 +71,9 @@ impl Layer for PatchEmbed {
         let (patch, width) = (self.patch, self.width);
         let (rows, columns, size) = (h / patch, w / patch, patch * patch * c);
         let patches = x.reshape([n, rows, patch, columns, patch * c]).swap_dims(2, 3);
-        let weight = cx.weight::<4>(WEIGHT).reshape([size, width]);
+        let weight = cx.weight::<4>(Self::WEIGHT).reshape([size, width]);
         let y = ops::product(patches.reshape([n * rows * columns, size]), weight);
-        let y: Tensor<2> = if self.bias { y + cx.weight::<1>(BIAS).unsqueeze() } else { y };
+        let y: Tensor<2> = if self.bias { y + cx.weight::<1>(Self::BIAS).unsqueeze() } else { y };
         Features::Tokens(y.reshape([n, rows * columns, width]))
     }
 }

@@ -27,13 +27,17 @@ params! {
     }
 }
 
-const BODY: List<'_> = List { path: "body", spec: "residual.body", number: 0 };
-const SHORTCUT: List<'_> = List { path: "shortcut", spec: "residual.shortcut", number: 1 };
+impl Residual {
+    /// The place of its long way.
+    pub(in crate::nn) const BODY: List<'static> = List { path: "body", spec: "residual.body", number: 0 };
+    /// The place of its short way.
+    pub(in crate::nn) const SHORTCUT: List<'static> = List { path: "shortcut", spec: "residual.shortcut", number: 1 };
+}
 
 impl Layer for Residual {
     fn output<'a>(&'a self, input: &FeatureShape, walk: &mut Walk<'a>) -> Result<FeatureShape, LayerIssue> {
-        let body = walk.list(&BODY, &self.body, input)?;
-        let shortcut = walk.list(&SHORTCUT, &self.shortcut, input)?;
+        let body = walk.list(&Self::BODY, &self.body, input)?;
+        let shortcut = walk.list(&Self::SHORTCUT, &self.shortcut, input)?;
         if body == shortcut {
             return Ok(body);
         }
@@ -49,7 +53,7 @@ impl Layer for Residual {
     }
 
     fn forward(&self, x: Features, cx: &mut Cx<'_>) -> Features {
-        let shortcut = cx.list(&SHORTCUT, &self.shortcut, x.clone());
-        cx.list_into(&BODY, &self.body, x, Sum { shortcut, activation: &self.activation })
+        let shortcut = cx.list(&Self::SHORTCUT, &self.shortcut, x.clone());
+        cx.list_into(&Self::BODY, &self.body, x, Sum { shortcut, activation: &self.activation })
     }
 }

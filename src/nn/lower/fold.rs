@@ -1,35 +1,31 @@
-//! Layers made ready to embed many images: scales and shifts folded into the convolutions beside them, weights brought
-//! into the kernels' form once, relu and pools computed with their convolution, and the sum that a residual ends in with
-//! the relu behind it.
+//! Layers made ready to embed many images: scales and shifts folded into the convolutions and matrices beside them, weights
+//! brought into the kernels' form once, activations, pools and the sums that residuals end in computed with what they follow.
 //!
 //! Up to rounding the same as the layers one by one, which `numerics = "exact"` and other backends than flex compute.
 
 use std::collections::BTreeMap;
 
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::{Device, Tensor};
 
-use super::{relu_of_sum, side_by_side};
-use crate::nn::fused::{self, Pooling, PreparedConv};
-use crate::nn::layer::{Affine, Conv2d, Cx, FeatureShape, Features, LayerSpec, Sum, Walked, WalkedList, single};
-use crate::nn::ops::{Epilogue, Numerics};
+use super::flow::{Flow, Kind, Map};
+use super::step::{self, Step};
+use super::{after_of, side_by_side};
+use crate::nn::fused::{self, Pooling, PreparedAttention, PreparedConv, PreparedDepthwise};
+use crate::nn::layer::{
+    Affine, Attention, Conv2d, Cx, Dense, FeatureShape, Features, LayerNorm, LayerSpec, MaxPool, Over, PatchEmbed,
+    Residual, Sum, Walked, WalkedList, single,
+};
+use crate::nn::ops::{Numerics, PoolGeometry};
 use crate::nn::parameters::Parameters;
-use simpipe_kernel::Scratch;
+use simpipe_kernel::{After, ConvShape, Matrix, is_depthwise};
 
 /// The steps that stand for each list of layers, by the list's path.
 #[derive(Debug)]
 pub(in crate::nn) struct Folded {
     lists: BTreeMap<String, Vec<Step>>,
     device: Device,
-}
-
-#[derive(Debug)]
-enum Step {
-    /// The layer of this number, as it is.
-    Layer(usize),
-    /// A scale and a shift that no convolution could take in.
-    Affine(Affine),
-    /// A convolution; whether its pool is over the whole map.
-    Conv(Box<PreparedConv>, bool),
+    /// Numbers of the largest map of one image.
+    largest: usize,
 }
 
 impl Folded {
@@ -40,15 +36,27 @@ impl Folded {
         numerics: Numerics,
         device: &Device,
     ) -> Self {
+        let probe: Tensor<1> = Tensor::zeros([1], device);
+        let is_ours = numerics == Numerics::Fast && fused::is_on_flex(&probe.without_autodiff());
         let fold = |list: &WalkedList<'_>| {
-            let steps = if numerics == Numerics::Exact {
-                (0..list.layers.len()).map(Step::Layer).collect()
-            } else {
+            let steps = if is_ours {
                 Folding { list, parameters, numerics, steps: Vec::new(), pending: None }.run()
+            } else {
+                (0..list.layers.len()).map(Step::Layer).collect()
             };
             (list.place.path().to_owned(), steps)
         };
-        Self { lists: walked.lists.iter().map(fold).collect(), device: device.clone() }
+        let sizes = walked.lists.iter().flat_map(|list| &list.inputs).map(FeatureShape::size);
+        let largest = if is_ours { sizes.max().unwrap_or(1) } else { 1 };
+        Self { lists: walked.lists.iter().map(fold).collect(), device: device.clone(), largest }
+    }
+
+    /// Images that are best computed at a time, a power of two up to `most`: their maps stay in caches, and weights are not
+    /// read for every image.
+    pub(in crate::nn) fn images_at_once(&self, most: usize) -> usize {
+        const NUMBERS: usize = 8 << 20;
+        let fitting = (NUMBERS / self.largest.max(1)).clamp(1, most);
+        1 << fitting.ilog2()
     }
 
     /// Computes a list of layers, and the sum that it ends in, if it does; `cx` is the list's.
@@ -59,62 +67,47 @@ impl Folded {
         sum: Option<Sum<'_>>,
         cx: &mut Cx<'_>,
     ) -> Features {
-        let mut flow = Flow::of(x);
-        for step in &self.lists[cx.place().path()] {
+        let y = self.steps(layers, Flow::of(x), None, cx).into_features(&self.device);
+        match sum {
+            Some(sum) => sum.of(y),
+            None => y,
+        }
+    }
+
+    /// The same between maps; `sum` is the other way of a residual and what follows the sum.
+    fn steps(&self, layers: &[LayerSpec], flow: Flow, sum: Option<(Map, After)>, cx: &mut Cx<'_>) -> Flow {
+        let (mut flow, mut sum) = (flow, sum);
+        let steps = &self.lists[cx.place().path()];
+        for (number, step) in steps.iter().enumerate() {
+            let taken = if number + 1 == steps.len() && step.is_open() { sum.take() } else { None };
             flow = match step {
-                Step::Conv(conv, whole_map) => flow.convolve(conv, *whole_map),
-                Step::Affine(affine) => Flow::of(affine.forward(flow.into_features(&self.device))),
                 Step::Layer(at) => Flow::of(cx.one(layers, *at, flow.into_features(&self.device))),
+                Step::Residual(at, after) => match &layers[*at] {
+                    LayerSpec::Residual(residual) => {
+                        Flow::Map(self.residual(residual, *after, flow, &mut cx.of(layers, *at)))
+                    }
+                    _ => unreachable!("the step is of a residual"),
+                },
+                _ => Flow::Map(step.run(flow, taken.as_ref())),
             };
         }
         match sum {
-            Some(sum) => flow.into_sum(sum, &self.device),
-            None => flow.into_features(&self.device),
+            Some(sum) => Flow::Map(step::sum(flow.into_map(), &sum)),
+            None => flow,
         }
     }
-}
 
-/// What flows between steps.
-enum Flow {
-    Features(Box<Features>),
-    /// A map between two convolutions, in memory that is reused, and whether it stands for a vector.
-    Map(Scratch, [usize; 4], bool),
-}
-
-impl Flow {
-    fn of(features: Features) -> Self {
-        Self::Features(Box::new(features))
-    }
-
-    fn convolve(self, conv: &PreparedConv, whole_map: bool) -> Self {
-        let (y, shape) = match self {
-            Self::Map(values, shape, _) => conv.forward(shape[0], &values),
-            Self::Features(features) => conv.forward_tensor(&features.into_image()),
+    /// Both ways and their sum; `cx` is the residual's.
+    fn residual(&self, residual: &Residual, after: After, flow: Flow, cx: &mut Cx<'_>) -> Map {
+        let map = flow.into_map();
+        let other = if residual.shortcut.is_empty() {
+            map.clone()
+        } else {
+            let flow = Flow::Map(map.clone());
+            self.steps(&residual.shortcut, flow, None, &mut cx.inside(&Residual::SHORTCUT)).into_map()
         };
-        Self::Map(y, shape, whole_map)
-    }
-
-    /// The sum that a residual ends in: a map and its relu in one pass.
-    fn into_sum(self, sum: Sum<'_>, device: &Device) -> Features {
-        if let (Self::Map(values, _, false), Features::Image(other)) = (&self, &sum.shortcut) {
-            let relu = relu_of_sum(sum.activation);
-            if let Some(y) = fused::sum_of_maps(values, other, relu == Some(true)) {
-                return Features::Image(if relu.is_none() { sum.activation.forward(y) } else { y });
-            }
-        }
-        sum.of(self.into_features(device))
-    }
-
-    fn into_features(self, device: &Device) -> Features {
-        match self {
-            Self::Features(features) => *features,
-            Self::Map(values, [n, h, w, c], true) => {
-                Features::Vector(Tensor::from_data(TensorData::new(values.to_vec(), [n, h * w * c]), device))
-            }
-            Self::Map(values, shape, false) => {
-                Features::Image(Tensor::from_data(TensorData::new(values.to_vec(), shape), device))
-            }
-        }
+        let sum = Some((other, after));
+        self.steps(&residual.body, Flow::Map(map), sum, &mut cx.inside(&Residual::BODY)).into_map()
     }
 }
 
@@ -132,46 +125,64 @@ impl Folding<'_> {
     fn run(mut self) -> Vec<Step> {
         let mut at = 0;
         while let Some(layer) = self.list.layers.get(at) {
-            let convolution = match layer {
-                LayerSpec::Conv2d(conv) => Some(conv.clone()),
-                LayerSpec::WhitenConv(whiten) => Some(whiten.convolution(self.list.inputs[at].channels())),
-                _ => None,
-            };
-            at = match convolution.filter(|conv| conv.is_plain() && self.is_on_flex(at)) {
-                Some(conv) => match conv.epilogue() {
-                    Some(epilogue) => self.convolution(at, &conv, epilogue),
-                    None => self.plain(at),
-                },
-                None => self.take_affine(at).unwrap_or_else(|| self.plain(at)),
-            };
+            at = self.step(at, layer).or_else(|| self.take_affine(at)).unwrap_or_else(|| self.plain(at));
         }
-        self.flush();
+        self.flush(After::Nothing);
         self.steps
+    }
+
+    /// A step for `layer`, number `at`, and what it takes with it; gives the number of the next.
+    fn step(&mut self, at: usize, layer: &LayerSpec) -> Option<usize> {
+        match layer {
+            LayerSpec::Conv2d(conv) => self.any_convolution(at, conv),
+            LayerSpec::WhitenConv(whiten) => {
+                self.any_convolution(at, &whiten.convolution(self.list.inputs[at].channels()))
+            }
+            LayerSpec::Dense(dense) => self.dense(at, dense),
+            LayerSpec::PatchEmbed(patches) => Some(self.patches(at, patches)),
+            LayerSpec::Attention(attention) => Some(self.attention(at, attention)),
+            LayerSpec::LayerNorm(norm) => self.norm(at, norm),
+            LayerSpec::MaxPool(pool) => self.windows(at, pool),
+            LayerSpec::GlobalAvgPool(_) => Some(self.push(at, Step::Mean)),
+            LayerSpec::Residual(residual) => {
+                let after = after_of(&residual.activation)?;
+                Some(self.push(at, Step::Residual(at, after)))
+            }
+            _ => {
+                self.flush(after_of_layer(layer)?);
+                Some(at + 1)
+            }
+        }
     }
 
     /// A weight of layer `at`.
     fn weight(&self, at: usize, name: &str) -> Vec<f64> {
-        self.parameters.numbers(&self.path(at, name))
+        self.parameters.numbers(&self.list.place.layer(at, self.list.layers[at].name()).weight(name))
     }
 
-    fn path(&self, at: usize, name: &str) -> String {
-        self.list.place.layer(at, self.list.layers[at].name()).weight(name)
+    /// The bias of layer `at`, or zeros.
+    fn bias(&self, at: usize, name: &str, has: bool, outputs: usize) -> Vec<f64> {
+        if has { self.weight(at, name) } else { vec![0.0; outputs] }
     }
 
-    /// Whether our own kernels can compute the convolution `at` outside the autodiff graph.
-    fn is_on_flex(&self, at: usize) -> bool {
-        fused::is_on_flex(&self.parameters.flat(&self.path(at, Conv2d::WEIGHT)))
+    /// A step for layer `at` alone; gives the number of the next.
+    fn push(&mut self, at: usize, step: Step) -> usize {
+        self.flush(After::Nothing);
+        self.steps.push(step);
+        at + 1
     }
 
     /// The layer as it is; gives the number of the next.
     fn plain(&mut self, at: usize) -> usize {
-        self.flush();
-        self.steps.push(Step::Layer(at));
-        at + 1
+        self.push(at, Step::Layer(at))
     }
 
-    fn flush(&mut self) {
-        self.steps.extend(self.pending.take().map(Step::Affine));
+    /// What is pending, and a function behind it.
+    fn flush(&mut self, after: After) {
+        let affine = self.pending.take().map(|affine| [single(&affine.scale), single(&affine.shift)]);
+        if affine.is_some() || after != After::Nothing {
+            self.steps.push(Step::Pointwise(affine, after));
+        }
     }
 
     /// Keeps a layer that is a scale and a shift for later.
@@ -191,41 +202,56 @@ impl Folding<'_> {
         next
     }
 
-    /// A convolution with what lies around it, `[scale] conv [scale] [relu] [scale] [pool]`; gives the number of the layer
-    /// behind all that.
-    fn convolution(&mut self, at: usize, conv: &Conv2d, epilogue: Epilogue) -> usize {
-        let FeatureShape::Image(input) = self.list.inputs[at] else {
-            unreachable!("`infer_shapes` gives convolutions an image")
-        };
+    /// What follows weights whose own activation is `after`, `[scale] [activation] [scale]`: a scale in front of an activation
+    /// goes into them, one behind it is kept. Gives the activation and the number of the layer behind all that.
+    fn ending(&mut self, at: usize, after: After, weight: &mut [f64], bias: &mut [f64]) -> (After, usize) {
+        let next = self.take_affines(at);
+        if after != After::Nothing {
+            return (after, next);
+        }
+        if let Some(affine) = self.pending.take() {
+            affine.after(weight, bias);
+        }
+        match self.list.layers.get(next).and_then(after_of_layer) {
+            Some(after) => (after, self.take_affines(next + 1)),
+            None => (After::Nothing, next),
+        }
+    }
+
+    fn any_convolution(&mut self, at: usize, conv: &Conv2d) -> Option<usize> {
+        let after = after_of(&conv.activation)?;
+        let FeatureShape::Image(input) = self.list.inputs[at] else { return None };
         let shape = conv.shape(input, self.numerics);
+        if conv.is_plain() {
+            return Some(self.convolution(at, conv, &shape, after));
+        }
+        let fits = conv.groups == shape.c_in && conv.dilation == 1 && is_depthwise(&shape);
+        fits.then(|| self.depthwise(at, conv, &shape, after))
+    }
+
+    /// A convolution with what lies around it, `[scale] conv [scale] [activation] [scale] [pool]`; gives the number of the
+    /// layer behind all that.
+    fn convolution(&mut self, at: usize, conv: &Conv2d, shape: &ConvShape, after: After) -> usize {
         if shape.pad != [0; 4] && self.pending.as_ref().is_some_and(|affine| !affine.keeps_zero()) {
-            self.flush();
+            self.flush(After::Nothing);
         }
         let mut weight = self.weight(at, Conv2d::WEIGHT);
-        let mut bias = if conv.bias { self.weight(at, Conv2d::BIAS) } else { vec![0.0; shape.c_out] };
+        let mut bias = self.bias(at, Conv2d::BIAS, conv.bias, shape.c_out);
         if let Some(affine) = self.pending.take() {
             affine.before(&mut weight, &mut bias);
         }
-        let mut relu = epilogue == Epilogue::Relu;
-        let mut next = self.take_affines(at + 1);
-        if !relu {
-            if let Some(affine) = self.pending.take() {
-                affine.after(&mut weight, &mut bias);
-            }
-            if let Some(LayerSpec::Relu(_)) = self.list.layers.get(next) {
-                relu = true;
-                next = self.take_affines(next + 1);
-            }
-        }
-        let (size, whole_map) = self.pool(next, shape.out());
+        let (after, mut next) = self.ending(at + 1, after, &mut weight, &mut bias);
+        // Not the largest value has the largest of other functions.
+        let can_pool = matches!(after, After::Nothing | After::Relu);
+        let (size, whole_map) = if can_pool { self.pool(next, shape.out()) } else { (None, false) };
         let pool = size.map(|size| {
             let ones = || Affine { scale: vec![1.0; shape.c_out], shift: vec![0.0; shape.c_out] };
             let Affine { scale, shift } = self.pending.take().unwrap_or_else(ones);
             Pooling { size, scale: single(&scale), shift: single(&shift) }
         });
         next += usize::from(pool.is_some());
-        let conv = PreparedConv::new(&shape, &single(&weight), &single(&bias), relu, pool);
-        self.steps.push(Step::Conv(Box::new(conv), whole_map));
+        let conv = PreparedConv::new(shape, &single(&weight), &single(&bias), after, pool);
+        self.steps.push(Step::Conv(Box::new(conv), if whole_map { Kind::Vector } else { Kind::Image }));
         next
     }
 
@@ -236,5 +262,101 @@ impl Folding<'_> {
         let size = if whole_map { Some(height) } else { side_by_side(layer) };
         let size = size.filter(|size| (1..=15).contains(size));
         (size, whole_map && size.is_some())
+    }
+
+    fn depthwise(&mut self, at: usize, conv: &Conv2d, shape: &ConvShape, after: After) -> usize {
+        self.flush(After::Nothing);
+        let mut weight = self.weight(at, Conv2d::WEIGHT);
+        let mut bias = self.bias(at, Conv2d::BIAS, conv.bias, shape.c_out);
+        let (after, next) = self.ending(at + 1, after, &mut weight, &mut bias);
+        let (weight, bias) = (single(&weight), single(&bias));
+        self.steps.push(Step::Depthwise(Box::new(PreparedDepthwise { shape: *shape, weight, bias, after })));
+        next
+    }
+
+    fn dense(&mut self, at: usize, dense: &Dense) -> Option<usize> {
+        let after = after_of(&dense.activation)?;
+        let mut weight = self.weight(at, Dense::WEIGHT);
+        let mut bias = self.bias(at, Dense::BIAS, dense.bias, dense.units);
+        if let Some(affine) = self.pending.take() {
+            affine.before(&mut weight, &mut bias);
+        }
+        let (after, next) = self.ending(at + 1, after, &mut weight, &mut bias);
+        let matrix = Matrix::new(&single(&weight), &single(&bias));
+        self.steps.push(Step::Dense(Box::new(matrix), after));
+        Some(next)
+    }
+
+    /// Patches are the windows of a convolution that lie side by side.
+    fn patches(&mut self, at: usize, patches: &PatchEmbed) -> usize {
+        let FeatureShape::Image([height, width, channels]) = self.list.inputs[at] else {
+            unreachable!("`infer_shapes` gives patches an image")
+        };
+        let (side, filters) = (patches.patch, patches.width);
+        let mut weight = self.weight(at, PatchEmbed::WEIGHT);
+        let mut bias = self.bias(at, PatchEmbed::BIAS, patches.bias, filters);
+        if let Some(affine) = self.pending.take() {
+            affine.before(&mut weight, &mut bias);
+        }
+        let shape =
+            ConvShape { stride: [side; 2], ..ConvShape::valid([1, height, width, channels], [side; 2], filters) };
+        let conv = PreparedConv::new(&shape, &single(&weight), &single(&bias), After::Nothing, None);
+        self.steps.push(Step::Conv(Box::new(conv), Kind::Tokens));
+        at + 1
+    }
+
+    fn attention(&mut self, at: usize, attention: &Attention) -> usize {
+        self.flush(After::Nothing);
+        let width = self.list.inputs[at].channels();
+        let part = |[weight, bias]: [&str; 2]| {
+            (single(&self.weight(at, weight)), single(&self.bias(at, bias, attention.bias, width)))
+        };
+        let [query, key, value, output] = Attention::PARTS.map(part);
+        let inner = [&query, &key, &value];
+        let weight: Vec<f32> = (0..width)
+            .flat_map(|row| inner.into_iter().flat_map(move |(part, _)| &part[row * width..][..width]))
+            .copied()
+            .collect();
+        let bias: Vec<f32> = inner.into_iter().flat_map(|(_, bias)| bias).copied().collect();
+        let prepared = PreparedAttention {
+            inner: Matrix::new(&weight, &bias),
+            outer: Matrix::new(&output.0, &output.1),
+            heads: attention.heads,
+        };
+        self.steps.push(Step::Attention(Box::new(prepared)));
+        at + 1
+    }
+
+    fn norm(&mut self, at: usize, norm: &LayerNorm) -> Option<usize> {
+        if norm.over != Over::Channels {
+            return None;
+        }
+        let channels = self.list.inputs[at].channels();
+        let weight =
+            |name, has: bool, otherwise| single(&if has { self.weight(at, name) } else { vec![otherwise; channels] });
+        let gamma = weight(LayerNorm::GAMMA, norm.scale, 1.0);
+        let beta = weight(LayerNorm::BETA, norm.bias, 0.0);
+        let epsilon = single(&[norm.epsilon])[0];
+        Some(self.push(at, Step::Norm([gamma, beta], epsilon)))
+    }
+
+    fn windows(&mut self, at: usize, pool: &MaxPool) -> Option<usize> {
+        let FeatureShape::Image([height, width, channels]) = self.list.inputs[at] else { return None };
+        let [rows, columns] = pool.borders([height, width]);
+        let (size, stride) = (pool.size, pool.stride.unwrap_or(pool.size));
+        let geometry = PoolGeometry { size, stride, rows, columns };
+        geometry.windows([1, height, width, channels])?;
+        Some(self.push(at, Step::Windows(geometry)))
+    }
+}
+
+/// What a layer is as a function of each value that the kernels know.
+fn after_of_layer(layer: &LayerSpec) -> Option<After> {
+    match layer {
+        LayerSpec::Relu(_) => Some(After::Relu),
+        LayerSpec::Relu6(_) => Some(After::Relu6),
+        LayerSpec::Gelu(_) => Some(After::Gelu),
+        LayerSpec::Silu(_) => Some(After::Silu),
+        _ => None,
     }
 }

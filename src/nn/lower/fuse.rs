@@ -69,6 +69,7 @@ impl Behind {
     fn of(layers: &[LayerSpec]) -> Self {
         let act = match layers.first() {
             Some(LayerSpec::Relu(_)) => Act::Relu,
+            Some(LayerSpec::Relu6(_)) => Act::Relu6,
             Some(LayerSpec::Gelu(_)) => Act::Gelu,
             Some(LayerSpec::Silu(_)) => Act::Silu,
             _ => Act::Identity,
@@ -77,7 +78,7 @@ impl Behind {
             Act::Identity => layers.first().and_then(side_by_side),
             Act::Relu => layers.get(1).and_then(side_by_side),
             // Not the largest value has the largest of these.
-            Act::Gelu | Act::Silu => None,
+            Act::Relu6 | Act::Gelu | Act::Silu => None,
         };
         Self { act, pool }
     }

@@ -2,12 +2,15 @@
 //! ([`fold`]): `convolution [batch normalisation] [activation] [+ shortcut] [pool]`. What no pattern takes is computed layer
 //! by layer. Owns no kernel (see [`ops`](super::ops)).
 
+mod flow;
 mod fold;
 pub(super) mod fuse;
+mod step;
 
 pub(super) use fold::Folded;
 
 use super::layer::{Activation, LayerSpec};
+use simpipe_kernel::After;
 
 /// The side of a max-pool whose windows lie side by side, if `layer` is one.
 fn side_by_side(layer: &LayerSpec) -> Option<usize> {
@@ -21,6 +24,18 @@ const fn relu_of_sum(activation: &Activation) -> Option<bool> {
     match activation {
         Activation::None => Some(false),
         Activation::Relu => Some(true),
+        _ => None,
+    }
+}
+
+/// An activation as a part of the pass of what it follows in embedding; `None` where it is a pass of its own.
+const fn after_of(activation: &Activation) -> Option<After> {
+    match activation {
+        Activation::None => Some(After::Nothing),
+        Activation::Relu => Some(After::Relu),
+        Activation::Relu6 => Some(After::Relu6),
+        Activation::Gelu => Some(After::Gelu),
+        Activation::Silu => Some(After::Silu),
         _ => None,
     }
 }

@@ -15,7 +15,7 @@ pub use simpipe_kernel::{Act, Numerics};
 
 use super::device;
 use super::fused::{self, ConvNorm, ConvNormOperands, NormOperands};
-use simpipe_kernel::{BatchStats, ConvShape, PoolShape};
+use simpipe_kernel::{BatchStats, ConvShape, PoolShape, WindowShape, is_depthwise};
 
 /// What follows a convolution's bias in the same pass.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -94,7 +94,7 @@ pub fn conv2d(x: Tensor<4>, weight: Tensor<4>, bias: Tensor<1>, at: ConvGeometry
         let shape = at.shape(x.dims(), weight.dims());
         fused::conv2d(&x, &weight, &bias, shape, epilogue == Epilogue::Relu)
     };
-    let ours = if at.is_plain() { ours() } else { None };
+    let ours = if at.is_plain() { ours() } else { depthwise(&x, &weight, &bias, at, epilogue) };
     ours.unwrap_or_else(|| stock::conv2d(x, weight, bias, at, epilogue))
 }
 
@@ -112,6 +112,19 @@ pub fn conv2d_act(x: Tensor<4>, weight: Tensor<4>, bias: Tensor<1>, at: ConvGeom
         }
     }
     activate(conv2d(x, weight, bias, at, Epilogue::Linear), act)
+}
+
+/// Our own kernels of a convolution of each channel by itself, if it is one.
+fn depthwise(
+    x: &Tensor<4>,
+    weight: &Tensor<4>,
+    bias: &Tensor<1>,
+    at: ConvGeometry,
+    epilogue: Epilogue,
+) -> Option<Tensor<4>> {
+    let shape = at.shape(x.dims(), weight.dims());
+    let is_depthwise = at.groups == shape.c_in && at.dilation == 1 && is_depthwise(&shape);
+    if is_depthwise { fused::depthwise(x, weight, bias, shape, epilogue == Epilogue::Relu) } else { None }
 }
 
 /// [`conv2d`] and a [`max_pool`] of side and stride `size` behind it, in training as one operation where the backend has
@@ -305,6 +318,7 @@ pub fn activate<const D: usize>(x: Tensor<D>, act: Act) -> Tensor<D> {
     match act {
         Act::Identity => x,
         Act::Relu => activation::relu(x),
+        Act::Relu6 => fused::activation(&x, act).unwrap_or_else(|| activation::relu6(x)),
         Act::Gelu => fused::activation(&x, act).unwrap_or_else(|| stock::gelu(x)),
         Act::Silu => fused::activation(&x, act).unwrap_or_else(|| activation::silu(x)),
     }
@@ -338,6 +352,13 @@ impl PoolGeometry {
     const fn has_border(&self) -> bool {
         self.rows.0 + self.rows.1 + self.columns.0 + self.columns.1 > 0
     }
+
+    /// As our own kernels have it, if they know it: windows of at most 15 pixels a side, each of which sees a pixel.
+    pub(super) fn windows(&self, [n, h, w, c]: [usize; 4]) -> Option<WindowShape> {
+        let pad = [self.rows.0, self.columns.0, self.rows.1, self.columns.1];
+        let fits = (1..=15).contains(&self.size) && self.stride > 0 && pad.iter().all(|pad| *pad < self.size);
+        fits.then_some(WindowShape { n, h, w, c, size: self.size, stride: self.stride, pad })
+    }
 }
 
 /// The largest value of each square window, where the border counts for nothing.
@@ -346,7 +367,12 @@ impl PoolGeometry {
 /// `[n, h, w, c]` to `[n, (h + border - size) / stride + 1, (w + border - size) / stride + 1, c]`.
 #[must_use]
 pub fn max_pool_with_border(x: Tensor<4>, at: PoolGeometry) -> Tensor<4> {
-    if at.has_border() { stock::max_pool_with_border(x, at) } else { max_pool(x, at.size, at.stride) }
+    if !at.has_border() && at.size == at.stride {
+        return max_pool(x, at.size, at.stride);
+    }
+    at.windows(x.dims()).and_then(|shape| fused::window_max(&x, shape)).unwrap_or_else(|| {
+        if at.has_border() { stock::max_pool_with_border(x, at) } else { stock::max_pool(x, at.size, at.stride) }
+    })
 }
 
 /// The mean of each square window: of the pixels of the map, or with `border_counts` of those of the border too, which
@@ -365,7 +391,7 @@ pub fn global_max_pool(x: Tensor<4>) -> Tensor<2> {
 /// The mean of each channel: `[n, h, w, c]` to `[n, c]`.
 #[must_use]
 pub fn global_avg_pool(x: Tensor<4>) -> Tensor<2> {
-    stock::global_avg_pool(x)
+    fused::global_mean(&x).unwrap_or_else(|| stock::global_avg_pool(x))
 }
 
 /// `x * rsqrt(max(sum x^2, 1e-12))` by row: unit norm, and a row of zeros stays zero. `[n, d]` to `[n, d]`.

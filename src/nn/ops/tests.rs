@@ -188,6 +188,8 @@ fn a_convolution_with_its_normalisation_relu_and_sum_agrees() {
         for (act, sum, pool) in [
             (Act::Relu, None, None),
             (Act::Gelu, None, None),
+            (Act::Relu6, None, None),
+            (Act::Relu6, Some(false), None),
             (Act::Relu, None, Some(2)),
             (Act::Identity, Some(false), None),
             (Act::Identity, Some(true), None),
@@ -236,6 +238,52 @@ fn pools_and_inference_agree() {
         let x = x.inner();
         let found = ops::batch_norm_eval(x.clone(), vectors.clone(), 1e-3);
         assert_near("inference", &values(found), &values(stock::batch_norm_eval(x, vectors, 1e-3)));
+    }
+}
+
+#[test]
+fn convolutions_of_each_channel_by_itself_agree() {
+    let mut rng = ChaCha8Rng::seed_from_u64(9);
+    for ([n, h, w, c], kernel, stride, pad, epilogue) in [
+        ([2, 9, 10, 20], 3, 1, (1, 1), Epilogue::Linear),
+        ([3, 9, 10, 33], 3, 2, (0, 1), Epilogue::Relu),
+        ([2, 8, 7, 16], 5, 2, (1, 2), Epilogue::Linear),
+        ([1, 6, 6, 5], 5, 1, (2, 2), Epilogue::Relu),
+    ] {
+        let numerics = Numerics::Fast;
+        let at = ConvGeometry { stride, rows: pad, columns: pad, dilation: 1, groups: c, numerics };
+        let (x, weight) = (random(&mut rng, [n, h, w, c]), random(&mut rng, [kernel, kernel, 1, c]));
+        let bias = random(&mut rng, [c]);
+        compare(
+            &format!("{n}x{h}x{w}x{c}, kernel {kernel}, stride {stride}"),
+            [&x, &weight],
+            &[&bias],
+            &|t, v| ops::conv2d(t[0].clone(), t[1].clone(), v[0].clone(), at, epilogue),
+            &|t, v| stock::conv2d(t[0].clone(), t[1].clone(), v[0].clone(), at, epilogue),
+        );
+    }
+}
+
+#[test]
+fn pools_that_overlap_or_reach_over_the_border_agree() {
+    let mut rng = ChaCha8Rng::seed_from_u64(10);
+    for ([n, h, w, c], size, stride, rows, columns) in [
+        ([2, 9, 8, 17], 3, 2, (1, 1), (1, 1)),
+        ([3, 7, 11, 4], 3, 1, (0, 0), (0, 0)),
+        ([1, 6, 6, 40], 2, 2, (0, 1), (1, 1)),
+    ] {
+        let at = super::PoolGeometry { size, stride, rows, columns };
+        let x = random(&mut rng, [n, h, w, c]);
+        compare(
+            &format!("{n}x{h}x{w}x{c}, {at:?}"),
+            [&x],
+            &[],
+            &|t, _| ops::max_pool_with_border(t[0].clone(), at),
+            &|t, _| stock::max_pool_with_border(t[0].clone(), at),
+        );
+        compare("mean", [&x], &[], &|t, _| ops::global_avg_pool(t[0].clone()).reshape([n, 1, 1, c]), &|t, _| {
+            stock::global_avg_pool(t[0].clone()).reshape([n, 1, 1, c])
+        });
     }
 }
 

@@ -1,0 +1,80 @@
+//! Convolutions of each channel by itself.
+
+use burn::backend::autodiff::checkpoint::base::Checkpointer;
+use burn::backend::autodiff::grads::Gradients;
+use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
+use burn::backend::flex::FlexTensor;
+use burn::backend::{Autodiff, Flex, TensorMetadata};
+use burn::tensor::Tensor;
+
+use super::tensor::{Keep, Operands, Tracked, buffer, contiguous, floats, from_vec, operands};
+use simpipe_kernel::{After, ConvShape, depthwise_backward, depthwise_forward};
+
+/// `conv(x, weight) + bias` channel by channel, then `max(0)` with `relu`; `None` off flex.
+///
+/// # Shapes
+/// `x`: `[n, h, w, c]`, `weight`: `[k, k, 1, c]`, `bias`: `[c]`; gives `[n, h', w', c]`.
+pub(in crate::nn) fn depthwise(
+    x: &Tensor<4>,
+    weight: &Tensor<4>,
+    bias: &Tensor<1>,
+    shape: ConvShape,
+    relu: bool,
+) -> Option<Tensor<4>> {
+    Some(match operands([x, weight, bias])? {
+        Operands::Tracked(operands) => Tensor::from_primitive::<Autodiff<Flex>>(tracked(operands, shape, relu)),
+        Operands::Plain(operands) => Tensor::from_primitive::<Flex>(forward(&operands.map(contiguous), &shape, relu)),
+    })
+}
+
+fn forward([x, weight, bias]: &[FlexTensor; 3], shape: &ConvShape, relu: bool) -> FlexTensor {
+    let mut y = buffer(shape.y_len());
+    let after = if relu { After::Relu } else { After::Nothing };
+    depthwise_forward(shape, floats(x), floats(weight), floats(bias), after, &mut y);
+    let [height, width] = shape.out();
+    from_vec(y, [shape.n, height, width, shape.c_out])
+}
+
+fn tracked(operands: [Tracked; 3], shape: ConvShape, relu: bool) -> Tracked {
+    let [x, weight, bias] = operands.map(Tracked::into_parts);
+    let nodes = [x.1, weight.1, bias.1];
+    let tensors = [x.0, weight.0, bias.0].map(contiguous);
+    let y = forward(&tensors, &shape, relu);
+    let [x, weight, _] = tensors;
+    match (DepthwiseBackward { shape }).prepare::<Keep>(nodes).compute_bound().stateful() {
+        OpsKind::Tracked(prep) => prep.finish((x, weight, relu.then(|| y.clone())), y),
+        OpsKind::UnTracked(prep) => prep.finish(y),
+    }
+}
+
+#[derive(Debug)]
+struct DepthwiseBackward {
+    shape: ConvShape,
+}
+
+impl Backward<Flex, 3> for DepthwiseBackward {
+    /// Input, weight, and the output where a relu masks the gradient.
+    type State = (FlexTensor, FlexTensor, Option<FlexTensor>);
+
+    fn backward(self, ops: Ops<Self::State, 3>, grads: &mut Gradients, _: &mut Checkpointer) {
+        let dy = contiguous(grads.consume::<Flex>(&ops.node));
+        let (x, weight, y) = ops.state;
+        let [x_node, weight_node, bias_node] = ops.parents;
+        let masked: Option<Vec<f32>> = y
+            .as_ref()
+            .map(|y| floats(&dy).iter().zip(floats(y)).map(|(dy, y)| if *y > 0.0 { *dy } else { 0.0 }).collect());
+        let dy = masked.as_deref().unwrap_or_else(|| floats(&dy));
+        let mut dx = x_node.as_ref().map(|_| buffer(self.shape.x_len()));
+        let (mut dw, mut db) = (buffer(floats(&weight).len()), buffer(self.shape.c_out));
+        depthwise_backward(&self.shape, floats(&x), floats(&weight), dy, dx.as_deref_mut(), &mut dw, &mut db);
+        if let (Some(node), Some(dx)) = (x_node, dx) {
+            grads.register::<Flex>(node.id, from_vec(dx, x.shape()));
+        }
+        if let Some(node) = weight_node {
+            grads.register::<Flex>(node.id, from_vec(dw, weight.shape()));
+        }
+        if let Some(node) = bias_node {
+            grads.register::<Flex>(node.id, from_vec(db, [self.shape.c_out]));
+        }
+    }
+}
