@@ -1,7 +1,9 @@
 //! Devices: what `device` in a spec means in this binary and on this machine.
 //!
-//! Backends are named `flex`, `ndarray`, `cuda` and `vulkan`; those names enter keys. burn's default device is never
-//! asked for: it obeys an environment variable.
+//! Backends are named `flex`, `flex-portable`, `ndarray`, `cuda` and `vulkan`; those names enter keys. The processor is two of
+//! them, for its vector instructions decide the last digits: with AVX-512 and with AVX2 our kernels give the same bytes, that
+//! is `flex`; without either there is no fused multiply-add and other bytes, that is `flex-portable`. burn's default device is
+//! never asked for: it obeys an environment variable.
 
 use burn::tensor::Device;
 
@@ -38,12 +40,21 @@ impl DeviceError {
 /// # Errors
 /// If it is unknown, not built into this binary, or this machine has none.
 pub fn resolve(device: &str) -> Result<(Vec<&'static str>, &'static str), DeviceError> {
+    resolve_with(device, processor(simpipe_kernel::instruction_set()))
+}
+
+/// The backend that a processor is, with these vector instructions.
+fn processor(instruction_set: &str) -> &'static str {
+    if instruction_set == "portable" { "flex-portable" } else { "flex" }
+}
+
+fn resolve_with(device: &str, processor: &'static str) -> Result<(Vec<&'static str>, &'static str), DeviceError> {
     match device {
         "auto" => {
             let best = ["cuda", "vulkan"].into_iter().find(|backend| to_device(backend).is_ok());
-            Ok((vec!["cuda", "vulkan", "flex", "ndarray"], best.unwrap_or("flex")))
+            Ok((vec!["cuda", "vulkan", "flex", "flex-portable", "ndarray"], best.unwrap_or(processor)))
         }
-        "cpu" => Ok((vec!["flex"], "flex")),
+        "cpu" => Ok((vec![processor], processor)),
         other => {
             let known = DEVICES.iter().find(|known| known.name == other).ok_or_else(|| unknown(other))?.name;
             to_device(known).map(|_| (vec![known], known))
@@ -67,7 +78,7 @@ pub fn numerics(name: Option<&str>) -> Numerics {
 /// If it is unknown, not built into this binary, or this machine has none.
 pub fn to_device(backend: &str) -> Result<Device, DeviceError> {
     match backend {
-        "flex" => Ok(Device::flex()),
+        "flex" | "flex-portable" => Ok(Device::flex()),
         "ndarray" => ndarray(),
         "cuda" => cuda(),
         "vulkan" => vulkan(),
@@ -148,10 +159,21 @@ mod tests {
 
     #[test]
     fn cpu_is_flex_and_auto_accepts_what_any_backend_left() {
-        assert_eq!(resolve("cpu").unwrap(), (vec!["flex"], "flex"));
+        assert_eq!(resolve_with("cpu", "flex").unwrap(), (vec!["flex"], "flex"));
         let (accepted, compute) = resolve("auto").unwrap();
-        assert_eq!(accepted, ["cuda", "vulkan", "flex", "ndarray"]);
+        assert_eq!(accepted, ["cuda", "vulkan", "flex", "flex-portable", "ndarray"]);
         assert!(to_device(compute).is_ok());
+    }
+
+    #[test]
+    fn a_processor_without_vector_instructions_is_a_backend_of_its_own() {
+        assert_eq!(["avx512", "avx2", "portable"].map(processor), ["flex", "flex", "flex-portable"]);
+        // What the other one left is taken where anything is, in the same order, and computed anew where it is asked for.
+        assert_eq!(resolve_with("cpu", "flex-portable").unwrap(), (vec!["flex-portable"], "flex-portable"));
+        let (accepted, compute) = resolve_with("auto", "flex-portable").unwrap();
+        assert_eq!(accepted, resolve_with("auto", "flex").unwrap().0);
+        assert!(["cuda", "vulkan", "flex-portable"].contains(&compute));
+        assert!(to_device("flex-portable").is_ok());
     }
 
     #[test]

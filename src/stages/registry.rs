@@ -167,7 +167,9 @@ impl Catalog for Registry {
     fn hardware(&self, backend: &str) -> BTreeMap<String, String> {
         match backend {
             // Other backends have their own kernels, and no name for them.
-            "flex" => BTreeMap::from([("kernels".to_owned(), simpipe_kernel::instruction_set().to_owned())]),
+            "flex" | "flex-portable" => {
+                BTreeMap::from([("kernels".to_owned(), simpipe_kernel::instruction_set().to_owned())])
+            }
             _ => BTreeMap::new(),
         }
     }

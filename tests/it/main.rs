@@ -21,6 +21,7 @@ mod from_other_libraries;
 mod fuzz;
 mod graph;
 mod init;
+mod instruction_sets;
 mod interrupt;
 mod keys;
 mod kills;
