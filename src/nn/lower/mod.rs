@@ -4,6 +4,7 @@
 
 mod flow;
 mod fold;
+mod folding;
 pub(super) mod fuse;
 mod step;
 
