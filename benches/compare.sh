@@ -9,7 +9,8 @@
 # Peers are installed with pip into target/peers, one environment each, because TensorFlow wants an older numpy. A peer
 # that can't be installed or fails is a row of the table that says so. `dvc` stands for the runners of pipelines
 # (benches/peers/pipelines.sh), which have a table of their own. `networks` stands for PyTorch eager and compiled, OpenVINO,
-# ONNX Runtime and TensorFlow on the networks of benches/peers/networks.py, one process a case and a peer, so that each tells its memory.
+# ONNX Runtime and TensorFlow on the networks of benches/peers/networks.py, one process a case and a peer, so that each tells
+# its memory; what was least is kept in benches/results/networks.jsonl.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 rounds=${ROUNDS:-3}
@@ -125,4 +126,5 @@ for round in $(seq "$rounds"); do
     done
 done
 python3 benches/peers/table.py "$results"
+[ -z "$nets" ] || python3 benches/peers/keep.py "$results" >benches/results/networks.jsonl
 [ -z "$runners" ] || { echo && ROUNDS=$rounds benches/peers/pipelines.sh; }
