@@ -131,6 +131,7 @@ fn write(folder: &Path, lacking: Option<i32>) {
         structure: None,
         normalized: false,
         model_use: ModelUse::default(),
+        made_by: None,
         classes: (0..CLASSES).map(|class| format!("class {class}")).collect(),
     };
     let split = vec!["test".to_owned(); count];

@@ -5,7 +5,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::table::{Column, Columns, write_parquet};
-use super::{ArtifactError, Belonging, Distance, ModelUse};
+use super::{ArtifactError, Belonging, Distance, ModelName, ModelUse};
 
 /// `embeddings.json`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,6 +25,18 @@ pub struct EmbeddingsInfo {
     /// What a row is made of; written only where it is more than the network's output for the image.
     #[serde(default, skip_serializing_if = "ModelUse::is_plain")]
     pub model_use: ModelUse,
+    /// The model that made them, for whoever takes them in place of images.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub made_by: Option<MadeBy>,
+}
+
+/// The model that made embeddings.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MadeBy {
+    /// The model.
+    pub of: ModelName,
+    /// Height, width and channels of the images that they are made of.
+    pub image: [usize; 3],
 }
 
 impl EmbeddingsInfo {

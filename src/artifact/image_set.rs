@@ -48,6 +48,15 @@ impl ImageSet {
         self.0.is_empty()
     }
 
+    /// These and those of another set; of one that is in both, the example that it has here.
+    #[must_use]
+    pub fn with(mut self, other: Self) -> Self {
+        for (digest, example) in other.0 {
+            self.0.entry(digest).or_insert(example);
+        }
+        self
+    }
+
     /// Those of these that are among `digests`, with the examples that they have here.
     #[must_use]
     pub fn among(&self, digests: &[String]) -> Self {
@@ -87,6 +96,8 @@ mod tests {
         assert_eq!(set.among(&asked), ImageSet::of([(5, "b")]));
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join(ImageSet::TRAINED_ON);
+        let both = set.clone().with(ImageSet::of([(9, "b"), (2, "c")]));
+        assert_eq!(both, ImageSet::of([(3, "a"), (5, "b"), (2, "c")]));
         for set in [set, ImageSet::default()] {
             set.write(&path).unwrap();
             assert_eq!(ImageSet::read(&path).unwrap(), set);

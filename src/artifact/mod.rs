@@ -45,7 +45,7 @@ pub use comparison_report::{
 };
 pub use dataset::{DatasetInfo, Examples, Image, ImageShape};
 pub use distance::Distance;
-pub use embeddings::{Embeddings, EmbeddingsInfo};
+pub use embeddings::{Embeddings, EmbeddingsInfo, MadeBy};
 pub use error::ArtifactError;
 pub use estimate::Estimate;
 pub use evaluation::{
@@ -62,7 +62,7 @@ pub use image_set::ImageSet;
 pub use images::{IMAGES, ImagePlace, Images, images_file};
 pub use index::{IndexInfo, IndexRows, IndexStructure};
 pub use matches::{Achieved, Confusion, ConfusionCell, MatchInfo, MatchRow, Matches, Neighbour};
-pub use model::{ModelFile, Weights};
+pub use model::{Features, ModelFile, ModelName, Weights};
 pub use model_use::ModelUse;
 pub use near_copies::{NearCopies, NearCopiesInfo, NearCopy};
 pub use projection::{Projection, ProjectionInfo};

@@ -6,14 +6,15 @@ use std::path::Path;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use serde::{Deserialize, Serialize};
 
-use super::{ArtifactError, Distance};
+use super::{ArtifactError, Distance, ModelUse};
+use crate::base::digest::Digest;
 
 /// `model.json`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ModelFile {
     /// Version of this format: 1.
     pub format: u32,
-    /// Height, width and channels of an input image.
+    /// Height, width and channels of an input image; where there are `features`, of those that they are made of.
     pub input: [usize; 3],
     /// Length of an embedding.
     pub dim: usize,
@@ -31,6 +32,41 @@ pub struct ModelFile {
     /// The examples that it was trained on, as half-open ranges of example ids of its dataset: the images, which other
     /// datasets may hold too, stand in `trained-on.parquet`.
     pub trained_on: Vec<(u64, u64)>,
+    /// What makes the vectors that the first layer takes, where it takes no images: the two networks are one behind the other.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub features: Option<Features>,
+}
+
+/// A model by the digests of its files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ModelName {
+    /// Of its `model.json`.
+    pub model: Digest,
+    /// Of its `model.safetensors`.
+    pub weights: Digest,
+}
+
+impl ModelName {
+    /// Of the files that lie there.
+    ///
+    /// # Errors
+    /// If one can't be read.
+    pub fn of_files(model: &Path, weights: &Path) -> Result<Self, ArtifactError> {
+        let digest = |path: &Path| Digest::of_file(path).map_err(|error| ArtifactError::io("read", path, error));
+        Ok(Self { model: digest(model)?, weights: digest(weights)? })
+    }
+}
+
+/// Rows of another model that a network takes in place of images.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Features {
+    /// The other model.
+    pub of: ModelName,
+    /// Numbers of a row.
+    pub dim: usize,
+    /// What a row is made of; written only where it is more than that network's output for the image.
+    #[serde(default, skip_serializing_if = "ModelUse::is_plain")]
+    pub model_use: ModelUse,
 }
 
 impl ModelFile {

@@ -4,8 +4,8 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::ArtifactError;
 use super::table::{Column, Columns, write_parquet};
+use super::{ArtifactError, Belonging};
 
 /// The pool in shuffled order: slices of later stages count positions in it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -14,23 +14,33 @@ pub struct Samples {
     pub example_id: Vec<u64>,
     /// Its label.
     pub label: Vec<i32>,
+    /// The split that all of them are of.
+    pub split: String,
+    /// What the examples belong to, where the dataset says it.
+    pub belonging: Belonging,
 }
 
 impl Samples {
+    /// Brings examples and labels into the order of the dataset's numbers, before anything is known of what they belong to.
+    pub fn sort(&mut self) {
+        let mut pool: Vec<(u64, i32)> = self.example_id.drain(..).zip(self.label.drain(..)).collect();
+        pool.sort_unstable();
+        (self.example_id, self.label) = pool.into_iter().unzip();
+    }
+
     /// Writes the table.
     ///
     /// # Errors
     /// If the file can't be written.
     pub fn write(&self, path: &Path) -> Result<(), ArtifactError> {
         let positions: Vec<u64> = (0..).take(self.label.len()).collect();
-        write_parquet(
-            path,
-            vec![
-                Column::u64("position", &positions),
-                Column::u64("example_id", &self.example_id),
-                Column::i32("label", &self.label),
-            ],
-        )
+        let fixed = [
+            Column::u64("position", &positions),
+            Column::u64("example_id", &self.example_id),
+            Column::i32("label", &self.label),
+            Column::text("split", &vec![self.split.as_str(); self.label.len()]),
+        ];
+        write_parquet(path, fixed.into_iter().chain(self.belonging.columns()).collect())
     }
 
     /// Reads the table.
@@ -39,7 +49,9 @@ impl Samples {
     /// If the file can't be read.
     pub fn read(path: &Path) -> Result<Self, ArtifactError> {
         let columns = Columns::read_parquet(path, None)?;
-        Ok(Self { example_id: columns.u64("example_id")?, label: columns.i32("label")? })
+        let split = columns.text("split")?.into_iter().next().unwrap_or_default();
+        let (example_id, label) = (columns.u64("example_id")?, columns.i32("label")?);
+        Ok(Self { example_id, label, split, belonging: Belonging::of(&columns)? })
     }
 }
 
@@ -52,7 +64,8 @@ pub struct SamplerFile {
     pub split: String,
     /// Labels in the pool, in order.
     pub labels: Vec<i32>,
-    /// Names of all classes of the dataset, by label.
+    /// Names by label of the classes in the pool, with no name for others: what only other splits hold is not this pool's. Of
+    /// all classes of the dataset where the sampler names classes.
     pub classes: Vec<String>,
     /// Examples in the pool.
     pub count: usize,

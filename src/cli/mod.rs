@@ -14,6 +14,7 @@ mod explain;
 mod export;
 mod graph;
 mod init;
+mod lineage;
 mod lock;
 mod logging;
 mod note;

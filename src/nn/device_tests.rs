@@ -30,7 +30,7 @@ fn layer(layer: &Json, device: &Device) -> Given {
     let drawn = alone(layer);
     let mut network = Network::build(drawn.specs(), drawn.input(), seed(), device).unwrap();
     network.set_weights(&drawn.to_weights()).unwrap();
-    let [height, width, channels] = network.input();
+    let [height, width, channels] = network.input().sides();
     let mut rng = seed().rng("input", &[]);
     let x = random([4, height, width, channels], 3.0, &mut rng);
     let towards = random([4, network.dim()], 1.0, &mut rng);

@@ -2,7 +2,7 @@
 
 use super::layer::{Mode, Walk};
 use super::lower::Folded;
-use super::network::{EMBED_BATCH, Network, images};
+use super::network::{EMBED_BATCH, Network};
 
 /// Embeds images with one network.
 #[derive(Debug)]
@@ -18,7 +18,8 @@ impl<'a> Embedder<'a> {
         Self { network, folded }
     }
 
-    /// The embeddings of images, row after row, with moving averages.
+    /// The embeddings of images, or of features as [`to_bytes`](super::to_bytes) writes them, row after row, with moving
+    /// averages.
     ///
     /// Images go through in batches of [`EMBED_BATCH`]; an image's embedding does not depend on its batch.
     ///
@@ -40,8 +41,8 @@ impl<'a> Embedder<'a> {
     }
 
     fn embed_all(&self, pixels: &[u8], embed: impl Fn(&Self, &[u8], usize) -> Vec<f32>) -> Vec<f32> {
-        let image: usize = self.network.input().iter().product();
-        assert_eq!(pixels.len() % image, 0, "pixels of whole images");
+        let image = self.network.input().bytes();
+        assert_eq!(pixels.len() % image, 0, "bytes of whole examples");
         pixels.chunks(EMBED_BATCH * image).flat_map(|batch| embed(self, batch, batch.len() / image)).collect()
     }
 
@@ -61,7 +62,7 @@ impl<'a> Embedder<'a> {
 
     /// The embeddings of the first `count` images of a batch, in parts whose maps stay in caches.
     fn computed(&self, batch: &[u8], count: usize) -> Vec<f32> {
-        let image: usize = self.network.input().iter().product();
+        let image = self.network.input().bytes();
         let part = self.folded.images_at_once(EMBED_BATCH) * image;
         // A part of which no image counts is left out.
         let wanted = (count * image).div_ceil(part.max(1)) * part;
@@ -72,7 +73,7 @@ impl<'a> Embedder<'a> {
     }
 
     fn part(&self, pixels: &[u8]) -> Vec<f32> {
-        let pixels = images(pixels, self.network.input(), self.network.device());
+        let pixels = self.network.input().tensor(pixels, self.network.device());
         let embeddings = self.network.forward(self.network.parameters(), pixels, Mode::Folded(&self.folded));
         embeddings.into_data().try_into_vec::<f32>().expect("tensors are f32")
     }

@@ -231,7 +231,7 @@ fn gradients_are_differences() {
     for layer in all() {
         let layer = if layer.is_string() { layer } else { smooth(&layer) };
         let network = alone(&layer);
-        let [height, width, channels] = network.input();
+        let [height, width, channels] = network.input().sides();
         let mut rng = seed().rng("input", &[]);
         let shape = [4, height, width, channels];
         let x = random(shape, 3.0, &mut rng);
@@ -286,7 +286,7 @@ fn repeated_layers_have_the_gradients_of_the_same_layers_written_out() {
     let weights = repeated.to_weights().0.into_iter().map(|(path, weight)| (renamed(&path), weight)).collect();
     plain.set_weights(&crate::artifact::Weights(weights)).unwrap();
     let mut rng = seed().rng("input", &[]);
-    let [height, width, channels] = repeated.input();
+    let [height, width, channels] = repeated.input().sides();
     let x = random([4, height, width, channels], 3.0, &mut rng);
     let towards = random([4, repeated.dim()], 1.0, &mut rng);
     let expected = gradients(&plain, x.clone(), towards.clone());

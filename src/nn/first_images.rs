@@ -1,8 +1,8 @@
 //! Weights that are computed from training images before the first step.
 
 use super::Batches;
-use super::layer::{Cx, Features, LayerSpec, Mode};
-use super::network::{EMBED_BATCH, Network, images};
+use super::layer::{Cx, LayerSpec, Mode};
+use super::network::{EMBED_BATCH, Network};
 
 /// Whether a network of these layers has seen training images before its first step.
 #[must_use]
@@ -25,9 +25,9 @@ impl Network {
             let specs = self.specs();
             let Some(layer) = specs[at].as_dyn().image_start() else { continue };
             let pixels = batches.first_images(layer.images());
-            let size: usize = self.input().iter().product();
+            let size = self.input().bytes();
             let mut maps = pixels.chunks(EMBED_BATCH * size).map(|batch| {
-                let x = Features::Image(images(batch, self.input(), self.device()));
+                let x = self.input().tensor(batch, self.device());
                 Cx::root(self.parameters(), self.numerics(), Mode::Eval).layers(&specs[..at], x).into_image()
             });
             let found = layer.weights(&mut maps);

@@ -128,10 +128,11 @@ impl<'a> FitSettings<'a> {
     }
 }
 
-/// Images with their labels.
+/// Examples with their labels.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Batch {
-    /// `[n, height, width, channels]`, image after image; view after view where an example has several.
+    /// Bytes of examples, one after the other: of images `[n, height, width, channels]`, of features as
+    /// [`to_bytes`](super::to_bytes) writes them; view after view where an example has several.
     pub pixels: Vec<u8>,
     /// One a image.
     pub labels: Vec<i32>,

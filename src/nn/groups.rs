@@ -4,6 +4,7 @@ mod pattern;
 
 pub use pattern::Pattern;
 
+use super::input::Input;
 use super::layer::{LayerIssue, LayerSpec, Walk};
 use super::loss::{LossSpec, Target};
 use super::optim::Optimizer;
@@ -94,7 +95,7 @@ pub struct Declaration {
 /// # Errors
 /// The problems of the layers.
 pub fn declarations(
-    input: [usize; 3],
+    input: impl Into<Input>,
     layers: &[LayerSpec],
     loss: &LossSpec,
 ) -> Result<Vec<Declaration>, Vec<LayerIssue>> {

@@ -12,6 +12,7 @@ mod fused;
 #[cfg(test)]
 mod golden;
 pub mod groups;
+mod input;
 pub mod interchange;
 pub mod layer;
 pub mod loss;
@@ -35,6 +36,7 @@ pub use fit::{
     Batch, Batches, EarlyStopping, Ema, FitError, FitEvent, FitSettings, Lookahead, Monitor, Unmeasured, Validator, fit,
 };
 pub use groups::Group;
+pub use input::{Input, to_bytes};
 pub use layer::{Backbone, LayerIssue, LayerSpec, backbones, infer_shapes};
 pub use loss::{LossSpec, TrainingMetric};
 pub use miner::MinerSpec;

@@ -3,9 +3,10 @@
 //! Built from a spec and a seed, or from an artifact. Gives embeddings and weights by path; [`fit`](super::fit)
 //! trains it. Owns no file.
 
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::{Device, Tensor};
 
 use super::embedder::Embedder;
+use super::input::Input;
 use super::layer::{Cx, Features, LayerIssue, LayerSpec, Mode, ModelSummary, Walk};
 use super::ops::Numerics;
 use super::parameters::Parameters;
@@ -41,7 +42,7 @@ pub enum LoadError {
 #[derive(Debug, Clone)]
 pub struct Network {
     specs: Vec<LayerSpec>,
-    input: [usize; 3],
+    input: Input,
     summary: ModelSummary,
     device: Device,
     numerics: Numerics,
@@ -49,13 +50,19 @@ pub struct Network {
 }
 
 impl Network {
-    /// A network with fresh weights for images of `input` (height, width, channels).
+    /// A network with fresh weights for `input`: images of a height, width and channels, or features of another network.
     ///
     /// Weights depend on `seed` alone, not on the device.
     ///
     /// # Errors
     /// What is wrong with the layers.
-    pub fn build(specs: &[LayerSpec], input: [usize; 3], seed: Seed, device: &Device) -> Result<Self, Vec<LayerIssue>> {
+    pub fn build(
+        specs: &[LayerSpec],
+        input: impl Into<Input>,
+        seed: Seed,
+        device: &Device,
+    ) -> Result<Self, Vec<LayerIssue>> {
+        let input = input.into();
         let walked = Walk::through(input, specs)?;
         let parameters = Parameters::init(&walked.weights, seed, device);
         let (specs, summary) = (specs.to_vec(), walked.summary);
@@ -71,7 +78,11 @@ impl Network {
             LoadError::Layers(issues.first().map_or_else(String::new, |issue| issue.message.clone()))
         })?;
         // The seed is of no account: every weight is replaced.
-        let fresh = Self::build(&specs, model.input, Seed::of_stage(0, "load", None), device);
+        let input = match &model.features {
+            Some(features) => Input::Vector(features.dim),
+            None => Input::Image(model.input),
+        };
+        let fresh = Self::build(&specs, input, Seed::of_stage(0, "load", None), device);
         let mut network = fresh.map_err(|issues| LoadError::Layers(issues[0].message.clone()))?;
         network.set_weights(weights)?;
         Ok(network)
@@ -90,9 +101,9 @@ impl Network {
         &self.summary
     }
 
-    /// Height, width and channels of an image.
+    /// What it takes.
     #[must_use]
-    pub const fn input(&self) -> [usize; 3] {
+    pub const fn input(&self) -> Input {
         self.input
     }
 
@@ -142,16 +153,17 @@ impl Network {
     /// The embeddings of images, as [`Embedder::embed`] gives them.
     ///
     /// # Panics
-    /// If `pixels` is not a whole number of images.
+    /// If `pixels` is not a whole number of examples.
     #[must_use]
     pub fn embed(&self, pixels: &[u8]) -> Vec<f32> {
         self.embedder().embed(pixels)
     }
 
-    /// Raw pixels `[n, h, w, c]` to embeddings `[n, dim]`, computed with these parameters of the network's layers.
-    pub(super) fn forward(&self, parameters: &Parameters, pixels: Tensor<4>, mode: Mode<'_>) -> Tensor<2> {
+    /// Raw pixels `[n, h, w, c]`, or features `[n, f]`, to embeddings `[n, dim]`, computed with these parameters of the
+    /// network's layers.
+    pub(super) fn forward(&self, parameters: &Parameters, examples: impl Into<Features>, mode: Mode<'_>) -> Tensor<2> {
         let mut cx = Cx::root(parameters, self.numerics, mode);
-        cx.layers(&self.specs, Features::Image(pixels)).into_vector()
+        cx.layers(&self.specs, examples.into()).into_vector()
     }
 
     pub(super) const fn parameters(&self) -> &Parameters {
@@ -169,13 +181,6 @@ impl Network {
     pub(super) const fn device(&self) -> &Device {
         &self.device
     }
-}
-
-/// Bytes as a tensor `[n, h, w, c]` of 0 to 255.
-pub(super) fn images(pixels: &[u8], [height, width, channels]: [usize; 3], device: &Device) -> Tensor<4> {
-    let count = pixels.len() / (height * width * channels);
-    let values: Vec<f32> = pixels.iter().map(|&pixel| f32::from(pixel)).collect();
-    Tensor::from_data(TensorData::new(values, [count, height, width, channels]), device)
 }
 
 #[cfg(test)]
@@ -224,7 +229,7 @@ mod tests {
         let network = network(1);
         let model = ModelFile {
             format: 1,
-            input: network.input(),
+            input: network.input().sides(),
             dim: network.dim(),
             distance: crate::artifact::Distance::Cosine,
             layers: param::Param::write(&network.specs, param::View::Full),
@@ -232,6 +237,7 @@ mod tests {
             steps: 0,
             best_epoch: None,
             trained_on: Vec::new(),
+            features: None,
         };
         let mut weights = network.to_weights();
         let back = Network::load(&model, &weights, &Device::flex()).unwrap();

@@ -1,14 +1,16 @@
-//! Images of a dataset in the form in which networks take them: one block of bytes a batch.
+//! Examples in the form in which networks take them: one block of bytes a batch.
 
 use std::ops::Range;
 use std::path::Path;
 
+use super::input::Input;
 use crate::artifact::{ArtifactError, ImagePlace, ImageShape, Images};
 
-/// Images that all have one shape. They stay in their files, which are mapped: what is held of an image is where it lies.
+/// Images that all have one shape, or features that a network has made of images. Images stay in their files, which are
+/// mapped: what is held of one is where it lies. Features are in memory.
 #[derive(Debug)]
 pub struct Pixels {
-    /// Height, width, channels.
+    /// Height, width, channels; features are the channels of one pixel.
     pub shape: [usize; 3],
     held: Held,
 }
@@ -16,6 +18,8 @@ pub struct Pixels {
 #[derive(Debug)]
 enum Held {
     Mapped(Images, Vec<ImagePlace>),
+    /// `[n, features]`, as [`to_bytes`](super::to_bytes) writes them, with the digests of their images.
+    Features(Vec<u8>, Vec<String>),
     /// `[n, height, width, channels]`, image after image.
     #[cfg(test)]
     Bytes(Vec<u8>),
@@ -69,33 +73,50 @@ impl Pixels {
         Ok(Self { shape: sides(shape), held: Held::Mapped(images, places) })
     }
 
+    /// Features `[n, features]`, as [`to_bytes`](super::to_bytes) writes them, with the digests of the images that they are of.
+    #[must_use]
+    pub fn of_features(features: usize, bytes: Vec<u8>, digests: Vec<String>) -> Self {
+        Self { shape: Input::Vector(features).sides(), held: Held::Features(bytes, digests) }
+    }
+
+    /// What a network takes of them.
+    #[must_use]
+    pub const fn input(&self) -> Input {
+        match &self.held {
+            Held::Features(..) => Input::Vector(self.shape[2]),
+            _ => Input::Image(self.shape),
+        }
+    }
+
     /// Of bytes: `[n, height, width, channels]`, image after image.
     #[cfg(test)]
     pub(crate) fn of_bytes(shape: [usize; 3], bytes: Vec<u8>) -> Self {
         Self { shape, held: Held::Bytes(bytes) }
     }
 
-    /// Bytes of one image.
+    /// Bytes of one example.
     #[must_use]
-    pub fn image_size(&self) -> usize {
-        self.shape.iter().product()
+    pub const fn image_size(&self) -> usize {
+        self.input().bytes()
     }
 
-    /// How many images there are.
+    /// How many examples there are.
     #[must_use]
     pub fn count(&self) -> usize {
         match &self.held {
             Held::Mapped(_, places) => places.len(),
+            Held::Features(_, digests) => digests.len(),
             #[cfg(test)]
             Held::Bytes(bytes) => bytes.len() / self.image_size(),
         }
     }
 
-    /// The bytes of one image.
+    /// The bytes of one example.
     #[must_use]
     pub fn image(&self, at: usize) -> &[u8] {
         match &self.held {
             Held::Mapped(images, places) => images.pixels(&places[at]),
+            Held::Features(bytes, _) => &bytes[at * self.image_size()..(at + 1) * self.image_size()],
             #[cfg(test)]
             Held::Bytes(bytes) => &bytes[at * self.image_size()..(at + 1) * self.image_size()],
         }
@@ -106,12 +127,13 @@ impl Pixels {
     pub fn digest(&self, at: usize) -> String {
         match &self.held {
             Held::Mapped(_, places) => places[at].digest.to_string(),
+            Held::Features(_, digests) => digests[at].clone(),
             #[cfg(test)]
             Held::Bytes(_) => String::new(),
         }
     }
 
-    /// `[n, height, width, channels]`: the bytes of some images, one after the other.
+    /// The bytes of some examples, one after the other: of images `[n, height, width, channels]`.
     #[must_use]
     pub fn stack(&self, images: Range<usize>) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(images.len() * self.image_size());

@@ -113,18 +113,42 @@ fn plug(
         let path = format!("stages.{}.inputs.{name}", spec.id);
         issues.push(Issue::at(&input.port_place, path, message).help(suggest::help(name, &names)));
     }
+    let instead: Vec<Port> = ports.iter().filter(|port| port.instead_of.is_some()).cloned().collect();
+    let other_of = |port: &Port| instead.iter().find(|other| other.instead_of == Some(port.name));
     for port in ports {
+        let other = other_of(&port);
         match spec.inputs.get(port.name) {
-            Some(input) => connect(experiment, spec, node, port, input, draft, issues),
-            None if port.optional => {}
-            None => {
-                let message = format!("`{}` needs {} at its port `{}`", spec.id, port.kind.words(), port.name);
-                let help =
-                    format!("write `inputs = {{ {} = \"ID\" }}` with the id of a stage that gives it", port.name);
-                issues.push(Issue::at(&spec.place, format!("stages.{}.inputs", spec.id), message).help(help));
+            Some(input) => {
+                if let Some(first) = port.instead_of.filter(|first| spec.inputs.contains_key(*first)) {
+                    issues.push(both(spec, input, first, port.name));
+                }
+                connect(experiment, spec, node, port, input, draft, issues);
             }
+            None if port.optional || port.instead_of.is_some() => {}
+            None if other.is_some_and(|other| spec.inputs.contains_key(other.name)) => {}
+            None => issues.push(lacks(spec, &port, other)),
         }
     }
+}
+
+/// Two ports that stand for one.
+fn both(spec: &StageSpec, input: &Input, first: &str, second: &str) -> Issue {
+    let message = format!("`{}` takes `{first}` or `{second}`, not both", spec.id);
+    let path = format!("stages.{}.inputs.{second}", spec.id);
+    Issue::at(&input.port_place, path, message).help("leave one of the two out")
+}
+
+/// A port that must be plugged, or the one in its place.
+fn lacks(spec: &StageSpec, port: &Port, other: Option<&Port>) -> Issue {
+    let or = |words: fn(&Port) -> String| {
+        let other = other.map_or_else(String::new, |other| format!(" or {}", words(other)));
+        format!("{}{other}", words(port))
+    };
+    let needs = or(|port| format!("{} at its port `{}`", port.kind.words(), port.name));
+    let write = or(|port| format!("`inputs = {{ {} = \"ID\" }}`", port.name));
+    let message = format!("`{}` needs {needs}", spec.id);
+    let help = format!("write {write} with the id of a stage that gives it");
+    Issue::at(&spec.place, format!("stages.{}.inputs", spec.id), message).help(help)
 }
 
 fn connect(
@@ -249,7 +273,13 @@ fn infer(
             .iter()
             .filter_map(|edge| Some((edge.weight().port.name.to_owned(), known.get(&edge.source())?.clone())))
             .collect();
-        let plugged = stage.ports().iter().all(|port| port.optional || inputs.contains_key(port.name));
+        let ports = stage.ports();
+        let replaced = |name: &str| {
+            let other = ports.iter().find(|other| other.instead_of == Some(name));
+            other.is_some_and(|other| inputs.contains_key(other.name))
+        };
+        let is_plugged = |port: &Port| inputs.contains_key(port.name) || replaced(port.name);
+        let plugged = ports.iter().all(|port| port.optional || port.instead_of.is_some() || is_plugged(port));
         if !plugged || inputs.len() != edges.len() {
             continue;
         }

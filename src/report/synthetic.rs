@@ -138,7 +138,7 @@ pub(crate) fn with(classes: usize, queries: usize, shape: ImageShape) -> ReportD
         title: None,
         absent: BTreeSet::new(),
         dataset: dataset(classes, shape),
-        samples: Samples { label: labels(pool), example_id: pool_ids },
+        samples: Samples { label: labels(pool), example_id: pool_ids, ..Samples::default() },
         model: model(shape, dim),
         history: history(3, 20),
         index_info: index_info(indexed, dim),
@@ -210,6 +210,7 @@ fn model(shape: ImageShape, dim: usize) -> ModelFile {
         best_epoch: None,
 
         trained_on: Vec::new(),
+        features: None,
     }
 }
 

@@ -17,6 +17,8 @@ pub const BUILT_IN: &[(&str, &str)] = &[
     ("few-shot", include_str!("../../pipelines/few-shot.toml")),
     ("honest-evaluation", include_str!("../../pipelines/honest-evaluation.toml")),
     ("metric-learning", include_str!("../../pipelines/metric-learning.toml")),
+    ("frozen-backbone", include_str!("../../pipelines/frozen-backbone.toml")),
+    ("frozen-backbone-held-out", include_str!("../../pipelines/frozen-backbone-held-out.toml")),
     ("metric-learning-held-out", include_str!("../../pipelines/metric-learning-held-out.toml")),
     ("metric-learning-evaluation", include_str!("../../pipelines/metric-learning-evaluation.toml")),
     ("metric-learning-baselines", include_str!("../../pipelines/metric-learning-baselines.toml")),

@@ -162,6 +162,8 @@ pub struct ModelFacts {
     pub trained_on: String,
     /// The layer table, once the image shape is known.
     pub summary: Option<ModelSummary>,
+    /// Whether it takes the features of another model in place of images.
+    pub takes_features: bool,
 }
 
 /// A model's layers, as Keras' `summary()` shows them.

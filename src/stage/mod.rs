@@ -36,6 +36,8 @@ pub struct Port {
     pub files: &'static [&'static str],
     /// Whether the port may stay empty.
     pub optional: bool,
+    /// The port in whose place this one may be plugged: exactly one of the two is.
+    pub instead_of: Option<&'static str>,
     /// Ports whose pools tell which splits of a dataset are read: of `images/` only the files of those splits are. All of
     /// them where no port is named.
     pub splits_of: &'static [&'static str],
@@ -45,13 +47,20 @@ impl Port {
     /// A port that must be plugged.
     #[must_use]
     pub const fn new(name: &'static str, kind: Kind, files: &'static [&'static str]) -> Self {
-        Self { name, kind, files, optional: false, splits_of: &[] }
+        Self { name, kind, files, optional: false, instead_of: None, splits_of: &[] }
     }
 
     /// The same port of a dataset, of whose images only the splits of the pools at these ports are read.
     #[must_use]
     pub const fn splits_of(mut self, pools: &'static [&'static str]) -> Self {
         self.splits_of = pools;
+        self
+    }
+
+    /// The same port, which may be plugged in the place of another: exactly one of the two must be.
+    #[must_use]
+    pub const fn instead_of(mut self, other: &'static str) -> Self {
+        self.instead_of = Some(other);
         self
     }
 

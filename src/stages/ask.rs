@@ -1,14 +1,14 @@
 //! Answers to images that are in no dataset: the network, the index and the threshold of a stage `match`, and the very way in
 //! which it judges. Reads artifacts and writes none.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::embed::{Used, load_network};
+use super::embed::{Used, features_of, load_network};
 use super::embedded::{self, Searched};
 use super::match_::{self, Verdicts};
 use crate::artifact::{Calibration, Distance, Image, IndexRows, read_json};
-use crate::nn::{EMBED_BATCH, Network};
+use crate::nn::EMBED_BATCH;
 use crate::search::knn::{Hit, Wanted};
 use crate::search::{Judge, Vectors, overlap};
 use crate::stage::StageError;
@@ -23,6 +23,8 @@ const FEW: usize = 8;
 pub struct AskFiles {
     /// `model.json` and `model.safetensors`.
     pub model: [PathBuf; 2],
+    /// The same of the models whose features it takes: the nearest first. None of a model of images.
+    pub behind: Vec<[PathBuf; 2]>,
     /// `index.json`, `index.arrow` and, where the search needs it, `graph.bin`.
     pub index: [PathBuf; 3],
     /// `calibration.json`.
@@ -37,7 +39,8 @@ pub struct AskFiles {
 
 /// Answers images.
 pub struct Asker {
-    network: Network,
+    /// Height, width and channels of an image.
+    image: [usize; 3],
     used: Used,
     index: IndexRows,
     vectors: Vectors<'static>,
@@ -54,12 +57,14 @@ impl Asker {
     /// # Errors
     /// If a file can't be read, or they don't belong together.
     pub fn open(files: AskFiles) -> Result<Self, StageError> {
-        let AskFiles { model, index: [info, rows, graph], calibration, params, backend, numerics } = files;
+        let AskFiles { model, behind, index: [info, rows, graph], calibration, params, backend, numerics } = files;
         let (mut index, info, searched) = embedded::open_index(&info, &rows, &graph)?;
         let calibration: Calibration = read_json(&calibration)?;
         let judge = Verdicts::of(&params, &calibration, info.metric)?.judge;
-        let (_, network) = load_network([&model[0], &model[1]], &backend, numerics.as_deref())?;
-        let used = Used::new(&network, &info.model_use)?;
+        let numerics = numerics.as_deref();
+        let (model, network) = load_network([&model[0], &model[1]], &backend, numerics)?;
+        let behind: Vec<[&Path; 2]> = behind.iter().map(|[model, weights]| [&**model, &**weights]).collect();
+        let used = Used::new(&network, &info.model_use)?.behind(features_of(&model, &behind, &backend, numerics)?);
         let dim = used.rows().dim();
         if dim != index.dim && !index.label.is_empty() {
             let message = format!("the model gives {dim} numbers, the vectors of the index have {}", index.dim);
@@ -71,13 +76,13 @@ impl Asker {
         let vectors = Vectors::owning(std::mem::take(&mut index.vectors), index.dim, info.metric);
         let vectors = vectors.map_err(|error| embedded::unsearchable(&error))?;
         let (classes, distance) = (info.classes, info.metric);
-        Ok(Self { network, used, index, vectors, classes, distance, searched, judge, params })
+        Ok(Self { image: model.input, used, index, vectors, classes, distance, searched, judge, params })
     }
 
     /// Height, width and channels of an image.
     #[must_use]
     pub const fn input(&self) -> [usize; 3] {
-        self.network.input()
+        self.image
     }
 
     /// Vectors that are searched.
@@ -123,7 +128,7 @@ impl Asker {
     ) -> Result<Vec<Answer>, StageError> {
         let pixels = self.pixels(images)?;
         let rows = self.used.rows();
-        let size = self.network.input().iter().product::<usize>().max(1);
+        let size = self.image.iter().product::<usize>().max(1);
         let whole = images.len() - images.len() % EMBED_BATCH;
         let (filled, rest) = pixels.split_at(whole * size);
         let mut values = Vec::with_capacity(images.len() * rows.dim());

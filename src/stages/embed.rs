@@ -1,5 +1,6 @@
 //! The stage `embed`: a trained network's embeddings of a part of a sampler's pool.
 
+mod features;
 mod rows;
 mod taps;
 #[cfg(test)]
@@ -9,15 +10,18 @@ mod used;
 use std::ops::Range;
 use std::path::Path;
 
+use self::features::Given;
+pub(super) use self::features::features_of;
 pub use self::rows::EmbedView;
 use self::rows::Rows;
 use self::taps::{Tap, taps};
 pub(super) use self::used::Used;
+use super::cached;
 use super::embedded::foreign;
 use super::slice::Slice;
 use super::train::stage_summary;
 use crate::artifact::{
-    self, Belonging, Embeddings, EmbeddingsInfo, Examples, IMAGES, ImageSet, ModelFile, ModelUse, Samples, Weights,
+    self, Embeddings, EmbeddingsInfo, IMAGES, ImageSet, MadeBy, ModelFile, ModelName, ModelUse, Samples, Weights,
     read_json, write_json,
 };
 use crate::base::check;
@@ -33,6 +37,9 @@ params! {
     /// Embeds a part of a sampler's pool.
     ///
     /// An index and what is looked up in it must be embedded alike: by the same `views`, `layer`, `layers` and `normalize`.
+    ///
+    /// A model that was trained on features takes `embeddings` in place of `dataset`: those that it was trained on, or others
+    /// made in the same way. Or it takes images, where the model that makes the features of them is plugged into `backbone`.
     ///
     /// # Example
     ///
@@ -66,8 +73,10 @@ params! {
 #[derive(Debug)]
 pub struct Embed;
 
-const DATASET: &str = "examples.parquet";
+/// The port of the model that makes the features which another takes.
+const BACKBONE: &str = "backbone";
 const POOL: &str = "samples.parquet";
+const MODEL: &[&str] = &["model.safetensors", "model.json", ImageSet::TRAINED_ON];
 
 impl Stage for Embed {
     const NAME: &'static str = "embed";
@@ -77,7 +86,8 @@ impl Stage for Embed {
     // 3 - so is a relu behind a batch normalisation
     // 4 - which images the model was trained on is told by their digests, also those of another dataset
     // 5 - images are read from files of their splits; group, source and category of images are handed on
-    // 6 - convolutions of each channel, attention, matrices and pools by kernels of our own.
+    // 6 - convolutions of each channel, attention, matrices and pools by kernels of our own; which model made them is told; what
+    //     images belong to is read from the pool: what other splits hold is not read
     const VERSION: u32 = 6;
     const OUTPUT: Kind = Kind::Embeddings;
     const FILES: &'static [&'static str] = &["embeddings.parquet", EmbeddingsInfo::FILE, ImageSet::TRAINED_ON];
@@ -86,9 +96,11 @@ impl Stage for Embed {
 
     fn ports(_: &EmbedParams) -> Vec<Port> {
         vec![
-            Port::new("dataset", Kind::Dataset, &[DATASET, IMAGES]).splits_of(&["sampler"]),
+            Port::new("dataset", Kind::Dataset, &[IMAGES]).splits_of(&["sampler"]),
+            Port::new(cached::PORT, Kind::Embeddings, features::FILES).instead_of("dataset"),
             Port::new("sampler", Kind::Samples, &[POOL]),
-            Port::new("model", Kind::Model, &["model.safetensors", "model.json", ImageSet::TRAINED_ON]),
+            Port::new("model", Kind::Model, MODEL),
+            Port::new(BACKBONE, Kind::Model, MODEL).optional(),
         ]
     }
 
@@ -103,6 +115,10 @@ impl Stage for Embed {
         let Some(model) = inputs.model("model") else {
             return Err(vec![ParamIssue::new("", "the port `model` has no model")]);
         };
+        let issues = features::problems(params, inputs, model, &pool);
+        if !issues.is_empty() {
+            return Err(issues);
+        }
         let taps = params.taps(model.summary.as_ref())?;
         let dim = match &taps {
             Some(taps) => Some(taps.iter().map(|tap| tap.dim).sum()),
@@ -115,7 +131,7 @@ impl Stage for Embed {
             distance: model.distance,
             // The last layer is the last layer, whatever it is.
             model_use: taps.or_else(|| params.named().is_empty().then(Vec::new)).map(|taps| params.model_use(&taps)),
-            seen_in_training: !model.trained_on.is_empty() && pool.identity == model.trained_on,
+            seen_in_training: features::are_seen(inputs, model, &pool),
             pool,
         }))
     }
@@ -130,26 +146,23 @@ impl Stage for Embed {
         let range = positions(params, samples.label.len())?;
         let ids = &samples.example_id[range.clone()];
         let (model, network) = read_network(ctx, "model")?;
-        let pixels = read_pixels(ctx, ids, network.input())?;
+        let given = Given::read(ctx, &model, &samples, range.clone())?;
         let taps = params.taps(Some(&stage_summary(network.summary()))).map_err(first)?.unwrap_or_default();
         let networks = tapped(&network, &taps)?;
         let views = params.views_in_order();
-        let rows = Rows::new(&networks, &views, params.normalize);
-        let values = embed(ctx, &rows, &pixels, ids)?;
-        let examples = Examples::read(ctx.input("dataset", DATASET))?;
-        let (split, digest) = (of(&examples.split, ids)?, of(&examples.digest, ids)?);
-        let belonging = Belonging::read_examples(ctx.input("dataset", DATASET))?;
-        let belonging = belonging.pick(ids.iter().map(|id| usize::try_from(*id).unwrap_or(usize::MAX)));
-        let seen = ImageSet::read(ctx.input("model", ImageSet::TRAINED_ON))?.among(&digest);
+        let rows = Rows::new(&networks, &views, params.normalize).behind(given.backbone.as_ref());
+        let values = embed(ctx, &rows, &given.pixels, ids)?;
+        let digest: Vec<String> = (0..ids.len()).map(|at| given.pixels.digest(at)).collect();
+        let seen = ImageSet::read(ctx.input("model", ImageSet::TRAINED_ON))?.with(given.seen).among(&digest);
         let embeddings = Embeddings {
             position: range.clone().map(|position| position as u64).collect(),
             example_id: ids.to_vec(),
-            label: samples.label[range].to_vec(),
-            split,
+            label: samples.label[range.clone()].to_vec(),
+            split: vec![samples.split.clone(); ids.len()],
             digest,
             values,
             dim: rows.dim(),
-            belonging,
+            belonging: samples.belonging.slice(&range),
         };
         let info = EmbeddingsInfo {
             format: artifact::FORMAT,
@@ -159,6 +172,7 @@ impl Stage for Embed {
             begin: embeddings.position.first().copied().unwrap_or(0),
             seen_in_training: !seen.is_empty(),
             model_use: params.model_use(&taps),
+            made_by: Some(MadeBy { of: model_name(ctx, "model")?, image: model.input }),
         };
         embeddings.write(&ctx.output("embeddings.parquet"))?;
         seen.write(&ctx.output(ImageSet::TRAINED_ON))?;
@@ -232,19 +246,15 @@ fn positions(params: &EmbedParams, count: usize) -> Result<Range<usize>, StageEr
     Ok(params.slice.within(Some(count), "slice")?.expect("the count is known"))
 }
 
-/// A column of the dataset, for some examples.
-fn of(column: &[String], ids: &[u64]) -> Result<Vec<String>, StageError> {
-    let value = |id: &u64| {
-        let found = usize::try_from(*id).ok().and_then(|row| column.get(row)).cloned();
-        found.ok_or_else(|| StageError::failed(format!("the dataset has no example {id}")))
-    };
-    ids.iter().map(value).collect()
-}
-
 /// The network of a stage `train` at a port, with its weights.
 pub(in crate::stages) fn read_network(ctx: &Ctx<'_>, port: &str) -> Result<(ModelFile, Network), StageError> {
     let files = [ctx.input(port, "model.json"), ctx.input(port, "model.safetensors")];
     load_network(files, ctx.backend(), ctx.numerics())
+}
+
+/// What the model of a stage `train` at a port is called.
+fn model_name(ctx: &Ctx<'_>, port: &str) -> Result<ModelName, StageError> {
+    Ok(ModelName::of_files(ctx.input(port, "model.json"), ctx.input(port, "model.safetensors"))?)
 }
 
 /// The network of `model.json` and `model.safetensors`, on a backend.

@@ -2,6 +2,7 @@
 
 pub mod ask;
 pub mod baseline;
+mod cached;
 pub mod calibrate;
 mod class_groups;
 pub mod dataset;

@@ -39,7 +39,7 @@ fn dataset(folder: &Path, classes: &[&str], images: &[(Image, i32)]) {
 
 fn pool(folder: &Path, rows: &[(u64, i32)]) {
     let (example_id, label) = rows.iter().copied().unzip();
-    Samples { example_id, label }.write(&folder.join(POOL)).unwrap();
+    Samples { example_id, label, ..Samples::default() }.write(&folder.join(POOL)).unwrap();
 }
 
 /// Runs the stage with ports plugged to folders; gives what it found, its metrics and warnings.

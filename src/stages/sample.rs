@@ -2,15 +2,27 @@
 
 use serde_json::json;
 
-use crate::artifact::{self, DatasetInfo, Examples, SamplerFile, Samples, read_json, write_json};
+use crate::artifact::{self, Belonging, DatasetInfo, Examples, SamplerFile, Samples, read_json, write_json};
 use crate::base::check::count;
 use crate::base::digest::canonical_json;
 use crate::base::param::{Param, View, defaults};
 use crate::data::sampler::{BatchSampler, ClassList, Outlook, Pool, PoolFacts, Problem, Sampler};
-use crate::params;
 use crate::stage::{
     Ctx, DatasetFacts, Facts, InputFacts, Kind, OutputFile, ParamIssue, Port, SamplesFacts, Stage, StageError,
 };
+use crate::{choice, params};
+
+choice! {
+    /// The order of a pool.
+    pub enum PoolOrder {
+        /// Shuffled by the seed.
+        #[aka("shuffled", "random")]
+        "drawn" => Drawn,
+        /// That of the dataset's numbers: with all examples of a split the same pool at every seed.
+        #[aka("sorted", "none", "id", "source")]
+        "dataset" => Dataset,
+    }
+}
 
 /// Draws a pool of examples from one split of a dataset.
 #[derive(Debug)]
@@ -43,6 +55,9 @@ params! {
         /// How batches are drawn from the pool.
         #[aka("batch_sampler", "batches", "sampling")]
         sampler: Sampler = Sampler::MultiShot(defaults()),
+        /// The order of the pool, which slices of later stages count positions in.
+        #[aka("shuffle", "sort", "shuffled")]
+        order: PoolOrder = PoolOrder::Drawn,
         /// Any text: another one gives other random draws at the same seed.
         #[aka("seed", "random_state", "random_seed")]
         stream: Option<String> = None,
@@ -76,6 +91,7 @@ impl Params {
             "total": self.total_examples_per_class,
             "stream": self.stream,
             "dataset": dataset.identity,
+            "order": self.order.name(),
         }))
     }
 }
@@ -89,7 +105,8 @@ impl Stage for Sample {
     const SUMMARY: &'static str = "Draws a pool of examples and the recipe of its batches.";
     // 1 - first version
     // 2 - a number or range that may be names as well as labels is refused
-    const VERSION: u32 = 2;
+    // 3 - the pool tells its split and what its examples belong to; the recipe names the classes of the pool alone
+    const VERSION: u32 = 3;
     const OUTPUT: Kind = Kind::Samples;
     const FILES: &'static [&'static str] = &["samples.parquet", "sampler.json"];
     const SEEDED: bool = true;
@@ -144,10 +161,8 @@ impl Stage for Sample {
             known => known,
         };
         let classes_per_batch = params.sampler.composition(Some(drawn.labels.len())).classes.unwrap_or(0);
-        let (classes, labels) = (Some(drawn.classes), Some(drawn.labels));
         Ok(Facts::Samples(SamplesFacts {
-            classes,
-            labels,
+            labels: Some(drawn.labels),
             count: Some(drawn.count),
             classes_per_batch,
             steps_per_pass,
@@ -168,8 +183,14 @@ impl Stage for Sample {
         let info: DatasetInfo = read_json(ctx.input("dataset", "dataset.json"))?;
         let examples = Examples::read(ctx.input("dataset", "examples.parquet"))?;
         let drawn = params.pool().draw(&info.classes, &examples.split, &examples.label, ctx.seed());
-        let samples =
+        let mut samples =
             drawn.map_err(|problems| StageError::from(problems.into_iter().map(issue).collect::<Vec<_>>()))?;
+        if params.order == PoolOrder::Dataset {
+            samples.sort();
+        }
+        let belonging = Belonging::read_examples(ctx.input("dataset", "examples.parquet"))?;
+        let rows = samples.example_id.iter().map(|id| usize::try_from(*id).unwrap_or(usize::MAX));
+        samples.belonging = belonging.pick(rows);
         samples.write(&ctx.output("samples.parquet"))?;
         let mut labels = samples.label.clone();
         labels.sort_unstable();
@@ -178,17 +199,26 @@ impl Stage for Sample {
         let (count, classes) = (samples.label.len() as f64, labels.len() as f64);
         ctx.metric("examples", count);
         ctx.metric("classes", classes);
+        let classes = if params.sampler.names_classes() { info.classes } else { named(&info.classes, &labels) };
         let file = SamplerFile {
             format: artifact::FORMAT,
             split: params.split.clone(),
             labels,
-            classes: info.classes,
+            classes,
             count: samples.label.len(),
             sampler: params.sampler.write(View::Full),
             seed: ctx.seed().to_hex(),
         };
         Ok(write_json(&ctx.output("sampler.json"), &file)?)
     }
+}
+
+/// The names of these labels, by label; no name for others.
+fn named(classes: &[String], labels: &[i32]) -> Vec<String> {
+    let end = labels.iter().filter_map(|label| usize::try_from(*label).ok()).max().map_or(0, |last| last + 1);
+    let is_there = |label: &usize| i32::try_from(*label).is_ok_and(|label| labels.binary_search(&label).is_ok());
+    let name = |label: usize| classes.get(label).filter(|_| is_there(&label)).cloned().unwrap_or_default();
+    (0..end).map(name).collect()
 }
 
 #[cfg(test)]

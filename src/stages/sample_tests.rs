@@ -95,7 +95,8 @@ fn a_pool_is_what_its_facts_say_and_train_can_draw_from_it() {
     assert_eq!(facts.count, Some(6));
     assert_eq!((samples.label.len(), file.count), (6, 6));
     assert_eq!(file.labels, [0, 2]);
-    assert_eq!(file.classes, ["Ant", "Bee", "Cat"]);
+    assert_eq!(file.classes, ["Ant", "", "Cat"], "no name of a class that the pool has none of");
+    assert_eq!((samples.split.as_str(), samples.belonging.names()), ("train", vec![]));
     assert_eq!(metrics, BTreeMap::from([("classes".to_owned(), 2.0), ("examples".to_owned(), 6.0)]));
     let batches = BatchSampler::load(&samples, &file).unwrap();
     assert_eq!(batches.batch_size(), 4);
@@ -104,6 +105,33 @@ fn a_pool_is_what_its_facts_say_and_train_can_draw_from_it() {
     assert!(labels == [0, 0, 2, 2] || labels == [2, 2, 0, 0], "{labels:?}");
     let other = run(&json, 2).unwrap();
     assert_ne!(other.1.seed, file.seed);
+}
+
+#[test]
+fn a_recipe_that_names_classes_has_the_names_of_all() {
+    let categories = json!({ "one": ["Ant", "Bee"], "other": ["Cat"] });
+    let sampler = json!({
+        "hierarchical": {
+            "categories": categories, "categories-per-batch": 2, "classes-per-category": 1, "examples-per-class": 1,
+        },
+    });
+    let (samples, file, _) =
+        run(&json!({ "split": "train", "class-list": ["Ant", "Cat"], "sampler": sampler }), 1).unwrap();
+    assert_eq!(file.classes, ["Ant", "Bee", "Cat"]);
+    assert_eq!(BatchSampler::load(&samples, &file).unwrap().batch(0, 0).len(), 2);
+}
+
+#[test]
+fn a_pool_in_the_order_of_the_dataset_is_the_same_at_every_seed() {
+    let json = json!({ "split": "train", "order": "dataset", "sampler": small(2, 2) });
+    let pools = [1, 2].map(|seed| run(&json, seed).unwrap().0);
+    assert_eq!(pools[0], pools[1]);
+    assert_eq!(pools[0].example_id, (0..12).collect::<Vec<u64>>());
+    assert_eq!(pools[0].label, [0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2]);
+    let drawn = run(&json!({ "split": "train", "sampler": small(2, 2) }), 1).unwrap().0;
+    assert_ne!(drawn.example_id, pools[0].example_id);
+    let identity = |json: &Json| infer(json, facts()).unwrap().identity;
+    assert_ne!(identity(&json), identity(&json!({ "split": "train", "sampler": small(2, 2) })));
 }
 
 #[test]

@@ -95,6 +95,7 @@ impl World {
             begin: 0,
             seen_in_training,
             model_use: ModelUse::default(),
+            made_by: None,
         };
         write_json(&self.folder(name).join(EmbeddingsInfo::FILE), &info).unwrap();
         let seen = embeddings.example_id.iter().copied().zip(embeddings.digest.iter().map(String::as_str));

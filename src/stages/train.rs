@@ -7,6 +7,7 @@ mod backbone;
 mod backbone_tests;
 mod checks;
 mod display;
+mod features;
 mod feed;
 mod groups;
 mod initial;
@@ -46,6 +47,7 @@ use self::retrieval::Retrieval;
 pub use self::steps::StepsPerEpoch;
 pub use self::unkeyed::Unkeyed;
 use self::warnings::{does_nothing, goes_alone, unsuitable_lengths};
+use super::cached;
 use super::embedded::foreign;
 use crate::artifact::{IMAGES, ImageSet};
 use crate::base::check;
@@ -57,8 +59,8 @@ use crate::data::loader;
 use crate::metric::RetrievalMetric;
 use crate::nn::groups::declarations;
 use crate::nn::{
-    self, Ema, FitError, FitEvent, FitSettings, FitState, Group, LayerIssue, LayerSpec, Lookahead, LossSpec, MinerSpec,
-    Network, Optimizer, Schedule, TrainingMetric, Validator, device,
+    self, Ema, FitError, FitEvent, FitSettings, FitState, Group, Input, LayerIssue, LayerSpec, Lookahead, LossSpec,
+    MinerSpec, Network, Optimizer, Schedule, TrainingMetric, Validator, device,
 };
 use crate::params;
 use crate::stage::{
@@ -68,6 +70,9 @@ use crate::stage::{
 
 params! {
     /// Trains a network to embed images so that examples of a class are near each other.
+    ///
+    /// With `embeddings` plugged in place of `dataset` it takes these, the features that another network has made of the
+    /// images, and the model is both networks one behind the other.
     ///
     /// # Example
     ///
@@ -114,7 +119,7 @@ params! {
         /// What chooses the pairs or triplets of a batch that the loss is made of; all of them if it is left out.
         #[aka("mining_func", "miner_func", "hard_negative_mining", "mining", "negative_mining")]
         miner: Option<MinerSpec> = None,
-        /// The network, from pixels of 0 to 255 to an embedding.
+        /// The network, from pixels of 0 to 255, or from features, to an embedding.
         #[aka("model", "network", "architecture", "backbone", "arch", "net", "trunk", "modules")]
         layers: Vec<LayerSpec> => check::not_empty(),
         /// Weights that the network starts with, in place of drawn ones; none if it is left out.
@@ -213,20 +218,24 @@ impl Stage for Train {
     fn ports(_: &TrainParams) -> Vec<Port> {
         vec![
             Port::new("dataset", Kind::Dataset, &[IMAGES]).splits_of(&["sampler", "validation"]),
+            Port::new(cached::PORT, Kind::Embeddings, cached::FILES).instead_of("dataset"),
             Port::new("sampler", Kind::Samples, &[POOL, RECIPE]),
             Port::new("validation", Kind::Samples, &[POOL, RECIPE]).optional(),
+            Port::new(features::VALIDATION, Kind::Embeddings, cached::FILES).optional(),
         ]
     }
 
     fn infer(written: &TrainParams, inputs: &InputFacts) -> Result<Facts, Vec<ParamIssue>> {
         let params = &written.with_frozen_backbones();
         let samples = inputs.samples("sampler").cloned().unwrap_or_default();
-        let summary = match samples.image {
-            Some(image) => Some(nn::infer_shapes(image, &params.layers).map_err(param_issues)?),
+        let input = features::input(inputs, &samples);
+        let image = input.and_then(Input::image);
+        let summary = match input {
+            Some(input) => Some(nn::infer_shapes(input, &params.layers).map_err(param_issues)?),
             None => None,
         };
         let timed = params.timed(&samples);
-        let all = samples.image.and_then(|image| declarations(image, &params.layers, &params.loss).ok());
+        let all = input.and_then(|input| declarations(input, &params.layers, &params.loss).ok());
         let names: Vec<String> =
             summary.iter().flat_map(|summary| &summary.layers).map(|layer| layer.name.clone()).collect();
         let problems = [
@@ -243,19 +252,20 @@ impl Stage for Train {
             meets_strangers(params, inputs.samples("sampler"), inputs.samples("validation")),
             mines_for_nobody(params),
             does_not_mine(params),
-            shows_one_view_twice(params),
+            shows_one_view_twice(params).filter(|_| !features::are_taken(inputs)),
             lacks_views(params, inputs),
         ];
         let dim = summary.as_ref().map(|summary| summary.dim);
         let mut problems: Vec<ParamIssue> = problems.into_iter().flatten().collect();
         problems.extend(loss_problems(params, dim, inputs.samples("sampler")));
-        problems.extend(samples.image.into_iter().flat_map(|image| does_not_suit_images(params, image)));
-        problems.extend(backbone::do_not_fit(written, samples.image, all.as_deref()));
+        problems.extend(image.into_iter().flat_map(|image| does_not_suit_images(params, image)));
+        problems.extend(backbone::do_not_fit(written, image, all.as_deref()));
+        problems.extend(features::problems(params, inputs));
         if problems.is_empty() {
             problems.extend(wrong_groups(params, all.as_deref()));
         }
         problems.extend(of_other_datasets(inputs));
-        problems.extend(initial::does_not_fit(params, samples.image));
+        problems.extend(initial::does_not_fit(params, input));
         if !problems.is_empty() {
             return Err(problems);
         }
@@ -269,13 +279,15 @@ impl Stage for Train {
                 samples.identity
             },
             summary: summary.as_ref().map(|summary| groups::summary(params, summary, all.as_deref())),
+            takes_features: features::are_taken(inputs),
         }))
     }
 
     fn warnings(params: &TrainParams, inputs: &InputFacts) -> Vec<ParamIssue> {
-        let image = inputs.samples("sampler").and_then(|samples| samples.image);
+        let input = inputs.samples("sampler").and_then(|samples| features::input(inputs, samples));
+        let image = input.and_then(Input::image);
         let own = [does_nothing(params), goes_alone(params), unsuitable_lengths(params)];
-        let own = own.into_iter().flatten().chain(initial::fits_in_part(params, image));
+        let own = own.into_iter().flatten().chain(initial::fits_in_part(params, input));
         own.chain(backbone::left_out(params, image)).chain(backbone::fed_otherwise(params)).collect()
     }
 
@@ -338,9 +350,9 @@ impl Stage for Train {
         let device = device::to_device(ctx.backend()).map_err(|e| StageError::failed(e.message).with_help(e.help))?;
         let feed = Feed::read(ctx, params)?;
         let params = &params.with_frozen_backbones().with_pass(feed.training.steps_per_pass);
-        let network = Network::build(&params.layers, feed.training.pixels.shape, ctx.seed(), &device);
+        let network = Network::build(&params.layers, feed.training.pixels.input(), ctx.seed(), &device);
         let mut network = network.map_err(layers_error)?.with_numerics(device::numerics(ctx.numerics()));
-        let pretrained = backbone::read(params, ctx, network.input())?;
+        let pretrained = backbone::read(params, ctx, network.input().sides())?;
         initial::take(&mut network, &pretrained)?;
         let read = initial::read(params, ctx, network.input())?;
         read.iter().try_for_each(|read| initial::take(&mut network, read))?;

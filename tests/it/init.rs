@@ -146,3 +146,49 @@ fn built_in_datasets_have_a_config_and_wrong_requests_have_help() {
         assert!(output.status.code() == Some(2) && text.contains(part) && text.contains("help: "), "{args:?}: {text}");
     }
 }
+
+#[test]
+fn weights_of_a_network_become_an_experiment_with_a_head_on_its_features() {
+    let place = tempfile::tempdir().unwrap();
+    write_classes(&place.path().join("photos"), &[("cat", 24), ("dog", 24), ("owl", 24)], 16);
+    let weights = place.path().join("weights.safetensors");
+    std::fs::write(&weights, crate::frozen_backbone::mobile_weights()).unwrap();
+    let init = |more: &[&str]| at(place.path(), &[&["init", "photos", "--json"], more].concat());
+    let output = init(&["--backbone", "weights.safetensors"]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output));
+    let config = std::fs::read_to_string(place.path().join("configs/photos.toml")).unwrap();
+    for part in [
+        "pipeline = \"frozen-backbone",
+        "architecture = \"mobilenet-v2\", weights = \"../weights.safetensors\", freeze = true",
+        "resize = [16, 16]",
+    ] {
+        assert!(config.contains(part), "{part}: {config}");
+    }
+    let output = at(place.path(), &["check", "configs/photos.toml", "--json"]);
+    let json: Json = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(
+        (&json["ok"], &json["models"]["train"]["layers"][0]["output"][0]),
+        (&true.into(), &1280.into()),
+        "{json}"
+    );
+
+    let refused = |more: &[&str]| {
+        let output = init(&[more, &["--force"]].concat());
+        assert_eq!(output.status.code(), Some(2), "{}", text(&output));
+        let json: Json = serde_json::from_slice(&output.stdout).unwrap();
+        format!("{} / {}", json["errors"][0]["message"].as_str().unwrap(), json["errors"][0]["help"].as_str().unwrap())
+    };
+    let found = refused(&["--backbone", "weights.safetensors", "--architecture", "resnet18"]);
+    assert!(found.contains("`weights.safetensors` is not of `resnet18`, it has"), "{found}");
+    let found = refused(&["--backbone", "weights.safetensors", "--architecture", "mobilnet-v2"]);
+    assert!(found.contains("there is no architecture `mobilnet-v2` / did you mean `mobilenet-v2`?"), "{found}");
+    std::fs::write(place.path().join("text"), "no weights").unwrap();
+    for file in ["text", "nowhere.pth", "photos"] {
+        assert!(!refused(&["--backbone", file]).is_empty(), "{file}");
+    }
+    let named = at(
+        place.path(),
+        &["init", "photos", "--backbone", "weights.safetensors", "--architecture", "mobilenet-v2", "--force"],
+    );
+    assert_eq!(named.status.code(), Some(0), "{}", text(&named));
+}

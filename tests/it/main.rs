@@ -18,6 +18,7 @@ mod export_run;
 mod facts;
 mod faults;
 mod from_other_libraries;
+mod frozen_backbone;
 mod fuzz;
 mod graph;
 mod init;

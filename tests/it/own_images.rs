@@ -67,6 +67,8 @@ fn growing_test_retrains_nothing_and_show_tells_the_files() {
     };
     assert_eq!(outcome(&first, "train"), "ran");
     assert_eq!(["dataset", "asked", "train"].map(|id| outcome(&second, id)), ["ran", "ran", "hit"]);
+    // Nor does it embed again what it leaves alone.
+    assert_eq!(["pool", "embed-pool", "embed-asked"].map(|id| outcome(&second, id)), ["ran", "hit", "ran"]);
 
     let table = |file: &str| {
         let path = root.join(second["dir"].as_str().unwrap()).join(file);
@@ -84,4 +86,41 @@ fn growing_test_retrains_nothing_and_show_tells_the_files() {
     assert!(nearest.split(", ").all(|file| file.starts_with("train/")), "{nearest}");
     assert!(table("pool/samples.parquet")["path"][0].as_str().unwrap().starts_with("train/"));
     assert_eq!(table("dataset/examples.parquet")["path"][0], "train/cat/1.png");
+}
+
+#[test]
+fn a_class_that_only_test_has_and_another_name_of_a_photo_retrain_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path();
+    for class in ["cat", "dog"] {
+        (1..6).for_each(|number| photo(root, "train", class, number));
+        (6..9).for_each(|number| photo(root, "test", class, number));
+    }
+    let config = write_pair(root, "photos", &template(GRAPH), CONFIG);
+    let run = || -> Vec<String> {
+        let output =
+            simpipe(&["run", config.to_str().unwrap(), "--root", root.to_str().unwrap(), "--json"]).output().unwrap();
+        let json: Json = serde_json::from_slice(&output.stdout).unwrap();
+        let stages = json["stages"].as_array().unwrap().iter();
+        stages.filter(|stage| stage["outcome"] == "ran").map(|stage| stage["id"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(run().len(), 9);
+    // Wherever its name stands among those of the others.
+    for class in ["ant", "cow", "zebra"] {
+        (20..22).for_each(|number| photo(root, "test", class, number));
+        let ran = run();
+        assert!(
+            ["dataset", "asked", "embed-asked"].iter().all(|id| ran.iter().any(|one| one == id)),
+            "{class}: {ran:?}"
+        );
+        let kept = ran.iter().all(|id| !["train", "embed-pool"].contains(&id.as_str()));
+        assert!(kept, "{class}: {ran:?}");
+    }
+    let photos = root.join("photos/train/cat");
+    std::fs::rename(photos.join("3.png"), photos.join("3 again.png")).unwrap();
+    let ran = run();
+    assert!(ran.contains(&"dataset".to_owned()) && !ran.contains(&"train".to_owned()), "{ran:?}");
+    // What is trained on does.
+    photo(root, "train", "cat", 9);
+    assert!(run().contains(&"train".to_owned()));
 }

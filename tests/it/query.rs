@@ -9,7 +9,8 @@ use std::process::Stdio;
 use serde_json::{Value as Json, json};
 use simpipe::artifact::{Examples, Image, MatchRow, Matches};
 
-use crate::project::{PLAIN_REPORT, Project, files_below, simpipe};
+use crate::frozen_backbone;
+use crate::project::{PLAIN_REPORT, Project, Record, files_below, simpipe};
 use crate::schemas::validate;
 
 /// A run whose queries lie in a folder as PNG files, in their order.
@@ -24,6 +25,10 @@ impl Asked {
     fn new(more: &[&str]) -> Self {
         let project = Project::new();
         let run = project.run(&[&PLAIN_REPORT[..], more].concat());
+        Self::of(project, &run)
+    }
+
+    fn of(project: Project, run: &Record) -> Self {
         let dir = run.dir(&project);
         let rows = Matches::read(&dir.join("match/matches.parquet")).unwrap().0;
         let ids: Vec<u64> = rows.iter().map(|row| row.query_id).collect();
@@ -129,6 +134,22 @@ fn a_picture_gets_the_answer_that_match_gave_it_in_any_company() {
 }
 
 /// Each query left out of its own neighbours, an index that is walked, several views, votes: the same function answers.
+#[test]
+fn a_head_and_the_network_behind_it_answer_as_one() {
+    let project = Project::new();
+    let run = frozen_backbone::run(&project, &[]);
+    let asked = Asked::of(project, &run);
+    for begin in [0, 8] {
+        let places: Vec<usize> = (begin..begin + 1 + begin).collect();
+        let paths: Vec<String> = places.iter().map(|at| asked.path(*at)).collect();
+        let answers = asked.ask(&paths.iter().map(String::as_str).collect::<Vec<_>>());
+        answers.iter().zip(places).for_each(|(answer, at)| asked.expect_same(answer, at));
+    }
+    let all = asked.ask(&[asked.folder.to_str().unwrap()]);
+    all.iter().enumerate().for_each(|(at, answer)| asked.expect_same(answer, at));
+    assert!(all.len() == 100 && all.iter().any(|answer| answer["accepted"] == true));
+}
+
 #[test]
 fn the_way_a_run_judges_is_the_way_it_answers() {
     for more in [

@@ -131,7 +131,11 @@ pub(super) fn ports(doc: &StageDoc) -> Vec<String> {
     let table = ::toml::from_str::<::toml::Table>(&Entry::of_stage(doc).example).ok();
     let params = table.and_then(|table| serde_json::to_value(table.get(doc.name)?).ok()).unwrap_or_default();
     let port = |port: crate::stage::Port| {
-        let optional = if port.optional { " (optional)" } else { "" };
+        let optional = match port.instead_of {
+            Some(other) => format!(" (in place of `{other}`)"),
+            None if port.optional => " (optional)".to_owned(),
+            None => String::new(),
+        };
         let files: Vec<String> = port.files.iter().map(|file| format!("`{file}`")).collect();
         format!("`{}`{optional}: {} ({})", port.name, port.kind.words(), files.join(", "))
     };

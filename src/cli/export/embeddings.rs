@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::whole_run::{StoredFile, StoredRun};
 use crate::artifact::{DatasetInfo, Embeddings, IMAGES, Images, read_json};
+use crate::cli::lineage;
 use crate::error::Error;
 use crate::runner::StageRecord;
 
@@ -43,12 +44,7 @@ pub(super) fn of(run: &StoredRun<'_>) -> Result<Vec<StoredEmbeddings>, Error> {
 }
 
 fn one(run: &StoredRun<'_>, stage: &StageRecord) -> Result<StoredEmbeddings, Error> {
-    let examples = stage.key_parts.as_ref().and_then(|parts| parts.inputs.get("dataset")?.get("examples.parquet"));
-    let made = |other: &&StageRecord| {
-        let file = other.files.iter().find(|(name, _)| name.as_str() == "examples.parquet");
-        other.outcome.done() && file.is_some_and(|(_, file)| Some(&file.digest) == examples)
-    };
-    let dataset = run.record.stages.iter().find(made).ok_or_else(|| {
+    let dataset = lineage::dataset_of(run.record, stage).ok_or_else(|| {
         let message = format!("no stage of {} has left the images of `{}`", run.record.run, stage.id);
         Error::usage(message, "run the experiment again")
     })?;

@@ -6,6 +6,7 @@
 mod crate_metadata;
 mod embeddings;
 mod event_file;
+mod joined;
 mod mlflow;
 mod mlflow_messages;
 mod model;
@@ -104,6 +105,8 @@ struct Exported {
     /// How its tensors are named.
     names: &'static str,
     tensors: Vec<Row>,
+    /// Whether the file is code that takes the tensors, and holds none.
+    is_code: bool,
 }
 
 /// A tensor of the file.
@@ -204,7 +207,7 @@ fn say(
     exported: &Exported,
     out: &mut dyn Write,
 ) -> Result<(), Error> {
-    let Exported { bytes, names, tensors } = exported;
+    let Exported { bytes, names, tensors, is_code } = exported;
     if args.json {
         let report = json!({
             "run": model.run, "stage": model.stage, "format": args.format, "file": output.to_string_lossy(),
@@ -214,7 +217,8 @@ fn say(
     }
     let (file, count, size) = (output.display(), tensors.len(), print::thousands(bytes.len()));
     let (stage, run) = (shown(&model.stage), shown(&model.run));
-    writeln!(out, "wrote {}: {count} tensors of `{stage}` of {run}, {size} bytes", shown(file))?;
+    let what = if *is_code { format!("code for {count} tensors") } else { format!("{count} tensors") };
+    writeln!(out, "wrote {}: {what} of `{stage}` of {run}, {size} bytes", shown(file))?;
     Ok(())
 }
 

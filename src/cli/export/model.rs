@@ -5,10 +5,12 @@ use std::path::Path;
 
 use serde_json::{Map, Value as Json, json};
 
+use super::joined::join;
 use crate::artifact::{ArtifactError, ModelFile, Weights};
 use crate::base::digest::{Digest, canonical_json};
 use crate::base::fs::read_regular;
 use crate::base::param;
+use crate::cli::lineage;
 use crate::error::Error;
 use crate::nn::LayerSpec;
 use crate::nn::interchange::{InterchangeError, TorchModel};
@@ -31,7 +33,7 @@ pub(super) struct StoredModel {
     key: Digest,
     /// Of the run's resolved spec.
     spec: Digest,
-    /// `model.json`.
+    /// `model.json`; of a head on features the network that takes images, as `bytes` are.
     pub(super) model: ModelFile,
     layers: Vec<LayerSpec>,
     /// `model.safetensors`.
@@ -43,32 +45,28 @@ pub(super) struct StoredModel {
 impl StoredModel {
     /// The model of this stage of a run; of the one that has a model where none is named.
     pub(super) fn read(record: &RunRecord, stage: Option<&str>, store: &Store) -> Result<Self, Error> {
-        let stage = choose(record, stage)?;
-        let run = &record.run;
+        let stage = choose(record, stage, store)?;
         let key = stage.key.ok_or_else(|| nothing(record))?;
-        let gone = |why: String| {
-            let help = format!("run it again, which computes what is missing: `simpipe run {}`", record.config);
-            Error::usage(format!("the store has no result of `{}` of {run} any more{why}", stage.id), help)
-        };
-        let entry = match store.lookup(key)? {
-            Found::Hit(entry) => entry,
-            Found::Miss => return Err(gone(String::new())),
-            Found::Damaged(damage) => return Err(gone(format!(": {damage}"))),
-        };
-        let read = |name: &str| {
-            let file = entry.files.iter().find(|(known, _)| known.as_str() == name);
-            let (_, file) = file.ok_or_else(|| gone(format!(": it lacks `{name}`")))?;
-            let path = store.object(file.digest);
-            let bytes = read_regular(&path).map_err(|error| ArtifactError::io("read", &path, error))?;
-            Ok::<_, Error>((bytes, file.digest))
-        };
-        let ((bytes, digest), (model, _)) = (read(WEIGHTS)?, read(MODEL)?);
+        let Files { mut model, mut bytes, digest } = Files::read(record, stage, store)?;
+        let mut behind = 0;
+        while let Some(features) = model.features.clone() {
+            let base = lineage::made(record, &features.of).filter(|_| behind < record.stages.len());
+            let base = base.ok_or_else(|| {
+                let message =
+                    format!("no stage of {} has left the model whose features `{}` takes", record.run, stage.id);
+                Error::usage(message, "run the experiment again")
+            })?;
+            let base = Files::read(record, base, store)?;
+            let weights = |bytes: &[u8]| Weights::from_bytes(Path::new(WEIGHTS), bytes);
+            let (of_base, of_head) = (weights(&base.bytes)?, weights(&bytes)?);
+            let (joined, all) = join(&features, (base.model, of_base), (model, of_head))?;
+            (model, bytes, behind) = (joined, all.to_bytes(), behind + 1);
+        }
         let malformed = |reason: String| ArtifactError::malformed(Path::new(MODEL), reason);
-        let model: ModelFile = serde_json::from_slice(&model).map_err(|error| malformed(error.to_string()))?;
         let layers = param::from_json(&model.layers)
             .map_err(|issues| malformed(issues.first().map_or_else(String::new, |issue| issue.message.clone())))?;
         Ok(Self {
-            run: run.clone(),
+            run: record.run.clone(),
             experiment: record.name.clone(),
             stage: stage.id.clone(),
             key,
@@ -120,6 +118,39 @@ impl StoredModel {
     }
 }
 
+/// What a stage has left of a model.
+struct Files {
+    model: ModelFile,
+    bytes: Vec<u8>,
+    /// Of the bytes.
+    digest: Digest,
+}
+
+impl Files {
+    fn read(record: &RunRecord, stage: &StageRecord, store: &Store) -> Result<Self, Error> {
+        let gone = |why: String| {
+            let help = format!("run it again, which computes what is missing: `simpipe run {}`", record.config);
+            Error::usage(format!("the store has no result of `{}` of {} any more{why}", stage.id, record.run), help)
+        };
+        let entry = match store.lookup(stage.key.ok_or_else(|| nothing(record))?)? {
+            Found::Hit(entry) => entry,
+            Found::Miss => return Err(gone(String::new())),
+            Found::Damaged(damage) => return Err(gone(format!(": {damage}"))),
+        };
+        let read = |name: &str| {
+            let file = entry.files.iter().find(|(known, _)| known.as_str() == name);
+            let (_, file) = file.ok_or_else(|| gone(format!(": it lacks `{name}`")))?;
+            let path = store.object(file.digest);
+            let bytes = read_regular(&path).map_err(|error| ArtifactError::io("read", &path, error))?;
+            Ok::<_, Error>((bytes, file.digest))
+        };
+        let ((bytes, digest), (model, _)) = (read(WEIGHTS)?, read(MODEL)?);
+        let model = serde_json::from_slice(&model)
+            .map_err(|error| ArtifactError::malformed(Path::new(MODEL), error.to_string()))?;
+        Ok(Self { model, bytes, digest })
+    }
+}
+
 /// A layer's name in a spec.
 fn kind(layer: &Json) -> &str {
     layer.as_str().or_else(|| layer.as_object()?.keys().next().map(String::as_str)).unwrap_or_default()
@@ -155,8 +186,20 @@ fn nothing(record: &RunRecord) -> Error {
     Error::usage(message, help)
 }
 
-fn choose<'a>(record: &'a RunRecord, wanted: Option<&str>) -> Result<&'a StageRecord, Error> {
+fn choose<'a>(record: &'a RunRecord, wanted: Option<&str>, store: &Store) -> Result<&'a StageRecord, Error> {
     let found = with_model(record);
+    if wanted.is_none() && found.len() > 1 {
+        // A model that is there for another's features is not what is meant.
+        let mut last = found.clone();
+        for stage in &found {
+            let features = Files::read(record, stage, store)?.model.features;
+            let base = features.and_then(|features| lineage::made(record, &features.of));
+            last.retain(|other| base.is_none_or(|base| base.id != other.id));
+        }
+        if let [stage] = last.as_slice() {
+            return Ok(stage);
+        }
+    }
     match (wanted, found.as_slice()) {
         (_, []) => Err(nothing(record)),
         (None, [stage]) => Ok(stage),

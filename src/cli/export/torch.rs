@@ -4,6 +4,7 @@ use super::model::{StoredModel, refused};
 use super::{Exported, Format, Row};
 use crate::artifact::{NewTensor, Numbers, tensor_file};
 use crate::error::Error;
+use crate::nn::interchange::TorchModel;
 
 /// `load_state_dict(strict=True)` takes it.
 pub(super) struct Torch;
@@ -24,17 +25,27 @@ impl Format for Torch {
     fn file(&self, model: &StoredModel) -> Result<Exported, Error> {
         let torch = model.torch()?;
         let tensors = torch.tensors(&model.weights()?, model.model.steps).map_err(refused)?;
-        let paths = torch.paths();
-        let row = |tensor: &NewTensor| Row {
-            name: tensor.name.clone(),
-            dtype: if matches!(tensor.numbers, Numbers::Single(_)) { "F32" } else { "I64" },
-            shape: tensor.shape.clone(),
-            path: paths.get(tensor.name.as_str()).map(|path| (*path).to_owned()),
-        };
-        let rows = tensors.iter().map(row).collect();
+        let rows = rows(&torch, &tensors);
         let about =
             model.about().into_iter().chain([("format", "pt".to_owned()), ("names", torch.names().word().to_owned())]);
         let metadata = about.map(|(key, value)| (key.to_owned(), value)).collect();
-        Ok(Exported { bytes: tensor_file(tensors, &metadata), names: torch.names().word(), tensors: rows })
+        Ok(Exported {
+            bytes: tensor_file(tensors, &metadata),
+            names: torch.names().word(),
+            tensors: rows,
+            is_code: false,
+        })
     }
+}
+
+/// What is said of tensors as torch has them.
+pub(super) fn rows(torch: &TorchModel, tensors: &[NewTensor]) -> Vec<Row> {
+    let paths = torch.paths();
+    let row = |tensor: &NewTensor| Row {
+        name: tensor.name.clone(),
+        dtype: if matches!(tensor.numbers, Numbers::Single(_)) { "F32" } else { "I64" },
+        shape: tensor.shape.clone(),
+        path: paths.get(tensor.name.as_str()).map(|path| (*path).to_owned()),
+    };
+    tensors.iter().map(row).collect()
 }

@@ -1,6 +1,7 @@
 //! `torch-module`: the network as a module of Python, whose `build()` takes what the format `torch` writes.
 
-use super::model::StoredModel;
+use super::model::{StoredModel, refused};
+use super::torch::rows;
 use super::{Exported, Format};
 use crate::error::Error;
 
@@ -33,6 +34,9 @@ impl Format for TorchModule {
              Images are float32 of 0 to 255, [n, {channels}, {height}, {width}]; embeddings have {} numbers.\n",
             model.stage, model.run, model.model.dim
         );
-        Ok(Exported { bytes: torch.code(&about).into_bytes(), names: torch.names().word(), tensors: Vec::new() })
+        // None of them is in the file: they are what it takes.
+        let tensors = torch.tensors(&model.weights()?, model.model.steps).map_err(refused)?;
+        let (bytes, tensors) = (torch.code(&about).into_bytes(), rows(&torch, &tensors));
+        Ok(Exported { bytes, names: torch.names().word(), tensors, is_code: true })
     }
 }

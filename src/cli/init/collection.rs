@@ -71,10 +71,13 @@ pub(super) struct Split {
 }
 
 /// What is in a folder, as a config at `output` names it.
-pub(super) fn of_folder(folder: &Path, output: &Path, unseen: bool) -> Result<Collection, Refusal> {
+///
+/// A backbone sees colour, and has a size of its own: images come to it in detail.
+pub(super) fn of_folder(folder: &Path, output: &Path, unseen: bool, backbone: bool) -> Result<Collection, Refusal> {
     let survey = Survey::of(folder)?;
-    let (size, resize_note) = size_of(&survey);
-    let channels = if survey.grey { 1 } else { 3 };
+    let (size, resize_note) = size_of(&survey, if backbone { &DETAILED } else { &QUICK });
+    let grey = survey.grey && !backbone;
+    let channels = if grey { 1 } else { 3 };
     let config = output.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let path = shortest(&survey.root, config);
     let path = path.to_str().ok_or_else(|| {
@@ -88,7 +91,7 @@ pub(super) fn of_folder(folder: &Path, output: &Path, unseen: bool) -> Result<Co
         SplitRule::Folders | SplitRule::Classes(_) => (String::new(), String::new()),
     };
     let mut source = format!(", resize = [{}, {}]", size[0], size[1]);
-    if survey.grey {
+    if grey {
         source += ", channels = 1";
     }
     if !survey.broken.is_empty() {
@@ -209,10 +212,23 @@ fn notes(survey: &Survey, resize: Option<String>) -> Vec<String> {
     notes
 }
 
-/// The height and width to train at: that of all images if it is small and the same, else a square that trains quickly.
-fn size_of(survey: &Survey) -> ([usize; 2], Option<String>) {
-    const SMALL: u32 = 96;
-    const QUICK: u32 = 64;
+/// Sizes that a network is given.
+struct Sides {
+    /// Images of one size up to this stay as they are.
+    small: u32,
+    /// Others become squares of this side.
+    most: u32,
+}
+
+/// For a network that is trained from nothing.
+const QUICK: Sides = Sides { small: 96, most: 64 };
+/// For one that was trained on images of 224 x 224.
+const DETAILED: Sides = Sides { small: 256, most: 224 };
+
+/// The height and width to train at: that of all images if it is small and the same, else a square that the network is quick
+/// with.
+fn size_of(survey: &Survey, sides_of: &Sides) -> ([usize; 2], Option<String>) {
+    let Sides { small, most } = *sides_of;
     let mut sides: Vec<u32> = Vec::new();
     for ((height, width), count) in &survey.sizes {
         sides.extend(std::iter::repeat_n(*height.min(width), *count));
@@ -220,11 +236,11 @@ fn size_of(survey: &Survey) -> ([usize; 2], Option<String>) {
     sides.sort_unstable();
     let (least, middle) = (survey.sizes.keys().next(), sides[sides.len() / 2]);
     if let (1, Some(&(height, width))) = (survey.sizes.len(), least)
-        && height.max(width) <= SMALL
+        && height.max(width) <= small
     {
         return ([height as usize, width as usize], None);
     }
-    let side = if middle >= QUICK { QUICK } else { (middle / 8 * 8).max(16) };
+    let side = if middle >= most { most } else { (middle / 8 * 8).max(16) };
     let kinds = survey.sizes.len();
     let note = match (kinds, least) {
         (1, Some((height, width))) => {

@@ -1,5 +1,6 @@
 //! `simpipe init`: a first config for a folder of images or a built-in dataset, with comments, that runs as it is.
 
+mod backbone;
 mod collection;
 mod paths;
 mod recipe;
@@ -11,6 +12,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use serde_json::json;
 
+use self::backbone::Pretrained;
 use self::collection::{Collection, Split, datasets, of_dataset, of_folder};
 use self::paths::shortest;
 use self::recipe::Recipe;
@@ -32,6 +34,7 @@ Examples:
   simpipe init photos
   simpipe init --from photos --output configs/mine.toml
   simpipe init --unseen-classes photos
+  simpipe init photos --backbone efficientnet-lite0.pth
   simpipe init --dataset cifar10 --name first"
 )]
 pub(super) struct InitArgs {
@@ -47,6 +50,12 @@ pub(super) struct InitArgs {
     /// Test classes that are never trained on, in place of other images of the same classes.
     #[arg(long)]
     unseen_classes: bool,
+    /// Weights of a network that somebody else trained: the config trains a head on its features.
+    #[arg(long, value_name = "FILE")]
+    backbone: Option<PathBuf>,
+    /// Which network the weights are of [default: told by their tensors].
+    #[arg(long, value_name = "NAME", requires = "backbone")]
+    architecture: Option<String>,
     /// The experiment's name [default: that of the folder or dataset].
     #[arg(long)]
     name: Option<String>,
@@ -93,12 +102,18 @@ pub(super) fn exec(args: &InitArgs, out: &mut dyn Write) -> Result<Exit, Error> 
     let output =
         args.output.clone().unwrap_or_else(|| shortest(&project.join("configs"), &here).join(format!("{name}.toml")));
     refuse_overwriting(&output, args.force)?;
+    let backbone = args.backbone.as_deref();
+    let backbone = backbone.map(|file| Pretrained::of(file, args.architecture.as_deref(), &output)).transpose()?;
     let images = match (args.folder.as_ref().or(args.from.as_ref()), &args.dataset) {
-        (Some(folder), _) => of_folder(folder, &output, args.unseen_classes)?,
+        (Some(folder), _) => of_folder(folder, &output, args.unseen_classes, backbone.is_some())?,
         (None, Some(dataset)) => of_dataset(dataset, args.unseen_classes)?,
         (None, None) => return Err(nothing_named().into()),
     };
-    let recipe = Recipe::of(&images)?;
+    if let Some([_, _, 1]) = backbone.as_ref().map(|_| images.image) {
+        let message = "the images of this dataset are grey, and a backbone sees colour";
+        return Err(Refusal::new(message, "leave out `--backbone`, or give the images as a folder").into());
+    }
+    let recipe = Recipe::of(&images, backbone)?;
     let text = text::config(&name, &output.display().to_string(), &images, &recipe);
     let help = "choose a file in a folder that you may write: `--output FILE`";
     let writing = LeftToEnd::begin();

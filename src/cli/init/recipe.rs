@@ -1,6 +1,7 @@
 //! Numbers for a first experiment on a collection of images: what is drawn, how large batches are, which layers fit.
 
 use super::Refusal;
+use super::backbone::Pretrained;
 use super::collection::{Collection, HeldOut, Split};
 
 /// How one split is drawn.
@@ -43,6 +44,8 @@ pub(super) struct Recipe {
     pub(super) steps_per_epoch: usize,
     /// Lines of the list `layers`.
     pub(super) layers: Vec<String>,
+    /// The network whose features these layers take; they take images if there is none.
+    pub(super) backbone: Option<Pretrained>,
     pub(super) calibration: usize,
     pub(super) evaluation: Evaluation,
     pub(super) neighbours: usize,
@@ -58,7 +61,7 @@ const HALVED: usize = 8;
 const TESTED: usize = 200;
 
 impl Recipe {
-    pub(super) fn of(images: &Collection) -> Result<Self, Refusal> {
+    pub(super) fn of(images: &Collection, backbone: Option<Pretrained>) -> Result<Self, Refusal> {
         let held_out = Self::held_out(images);
         let train = match &held_out {
             Some((_, train, _)) => train.clone(),
@@ -80,12 +83,17 @@ impl Recipe {
             Evaluation::Halves { index, .. } => index,
             Evaluation::LeaveOneOut => pool - 1,
         };
+        let classes = train.labels.as_ref().map_or(images.classes.len(), Vec::len);
         Ok(Self {
             calibration: safe(train.pool).min(1000),
             neighbours: indexed.min(5),
             epochs: (STEPS / steps_per_epoch).clamp(2, 20),
             steps_per_epoch,
-            layers: layers(images.image, train.labels.as_ref().map_or(images.classes.len(), Vec::len)),
+            layers: match backbone {
+                Some(_) => head(classes),
+                None => layers(images.image, classes),
+            },
+            backbone,
             train,
             test,
             evaluation,
@@ -162,9 +170,18 @@ fn layers([height, width, _]: [usize; 3], classes: usize) -> Vec<String> {
     } else {
         lines.push("\"flatten\",".to_owned());
     }
-    let size = if classes > 20 { 128 } else { 64 };
-    lines.push(format!("{{ metric-embedding = {{ size = {size} }} }},"));
+    lines.push(embedding(classes));
     lines
+}
+
+/// Features of any scale, and what they say of the classes.
+fn head(classes: usize) -> Vec<String> {
+    vec!["\"batch-norm\",".to_owned(), embedding(classes)]
+}
+
+fn embedding(classes: usize) -> String {
+    let size = if classes > 20 { 128 } else { 64 };
+    format!("{{ metric-embedding = {{ size = {size} }} }},")
 }
 
 #[cfg(test)]
@@ -189,31 +206,31 @@ mod tests {
 
     #[test]
     fn batches_fit_the_classes() {
-        let recipe = Recipe::of(&collection(&[500; 12], &[100; 12])).unwrap();
+        let recipe = Recipe::of(&collection(&[500; 12], &[100; 12]), None).unwrap();
         assert_eq!((recipe.train.classes_per_batch, recipe.train.examples_per_class), (10, 8));
         assert_eq!((recipe.test.classes_per_batch, recipe.test.examples_per_class), (12, 2));
         assert_eq!((recipe.steps_per_epoch, recipe.epochs), (75, 13));
         assert_eq!(recipe.evaluation, Evaluation::Halves { index: 600, queries: 600 });
         assert_eq!(recipe.train.labels, None);
-        let few = Recipe::of(&collection(&[5, 9, 7], &[2, 3, 2])).unwrap();
+        let few = Recipe::of(&collection(&[5, 9, 7], &[2, 3, 2]), None).unwrap();
         assert_eq!((few.train.classes_per_batch, few.train.examples_per_class), (3, 5));
         assert_eq!((few.evaluation, few.calibration, few.neighbours), (Evaluation::LeaveOneOut, 21, 5));
     }
 
     #[test]
     fn tiny_classes_are_left_out_unless_none_would_stay() {
-        let recipe = Recipe::of(&collection(&[30, 3, 20, 0], &[10, 1, 10, 0])).unwrap();
+        let recipe = Recipe::of(&collection(&[30, 3, 20, 0], &[10, 1, 10, 0]), None).unwrap();
         assert_eq!((recipe.train.labels, recipe.train.tiny), (Some(vec![0, 2]), vec![1]));
         assert_eq!(recipe.test.labels, Some(vec![0, 2]));
-        let all_tiny = Recipe::of(&collection(&[3, 2], &[2, 2])).unwrap();
+        let all_tiny = Recipe::of(&collection(&[3, 2], &[2, 2]), None).unwrap();
         assert_eq!((all_tiny.train.labels, all_tiny.train.examples_per_class), (None, 2));
-        let refusal = Recipe::of(&collection(&[30, 1], &[9, 9])).unwrap_err();
+        let refusal = Recipe::of(&collection(&[30, 1], &[9, 9]), None).unwrap_err();
         assert_eq!(refusal.message, "the split `train` needs two classes with two images each");
     }
 
     #[test]
     fn many_test_images_are_capped() {
-        let recipe = Recipe::of(&collection(&[5000; 10], &[1000; 10])).unwrap();
+        let recipe = Recipe::of(&collection(&[5000; 10], &[1000; 10]), None).unwrap();
         assert_eq!((recipe.test.total, recipe.test.pool), (Some(200), 2000));
         assert_eq!((recipe.steps_per_epoch, recipe.epochs), (500, 2));
     }

@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use super::super::print::{self, shown};
 use super::super::toml_text::quoted;
+use super::backbone::Pretrained;
 use super::collection::{Collection, HeldOut, Split};
 use super::recipe::{Draw, Evaluation, Recipe, median};
 use crate::base::visible::width;
@@ -22,6 +23,7 @@ pub(super) fn config(name: &str, file: &str, images: &Collection, recipe: &Recip
         sample(images, recipe),
         sample_calibration(images, recipe),
         sample_validation(images, recipe),
+        backbone(images, recipe),
         train(recipe),
         evaluation(images, recipe),
         report(images, recipe),
@@ -75,7 +77,8 @@ fn head(name: &str, file: &str, images: &Collection, recipe: &Recipe) -> String 
     for note in &images.notes {
         line(&mut text, &format!("# Note: {}.", shown(note)));
     }
-    let pipeline = if held_out.is_some() { "metric-learning-held-out" } else { "metric-learning" };
+    let trained = if recipe.backbone.is_some() { "frozen-backbone" } else { "metric-learning" };
+    let pipeline = if held_out.is_some() { format!("{trained}-held-out") } else { trained.to_owned() };
     line(&mut text, &format!("pipeline = \"{pipeline}\"  # the graph of stages: `simpipe graph` draws it"));
     line(&mut text, &format!("name = {}", quoted(name)));
     line(&mut text, &format!("description = {}", quoted(&format!("A first experiment on {subject}"))));
@@ -174,9 +177,45 @@ fn sample_validation(images: &Collection, recipe: &Recipe) -> String {
     text + &sampler(draw)
 }
 
+/// The network that is there already, and the splits that it makes features of.
+fn backbone(images: &Collection, recipe: &Recipe) -> String {
+    let Some(Pretrained { architecture, weights }) = &recipe.backbone else { return String::new() };
+    let held_out = held_out(images, recipe);
+    let train = held_out.map_or(&images.train.name, |held_out| &held_out.train.name);
+    let calibration = held_out.map(|held_out| ("sample-features-calibration", &held_out.split.name));
+    let splits =
+        [Some(("sample-features", train)), calibration, Some(("sample-features-validation", &images.test.name))];
+    let mut text = String::new();
+    for (at, (stage, split)) in splits.into_iter().flatten().enumerate() {
+        let why = if at == 0 { "# the backbone sees all images of these splits, once" } else { "" };
+        line(&mut text, format!("{:<30}{why}", format!("[{stage}]")).trim_end());
+        line(&mut text, &format!("split = {}\n", quoted(split)));
+    }
+    line(
+        &mut text,
+        "[backbone]                    # loaded, not trained: `features` and what follows reads what it gives",
+    );
+    line(&mut text, "layers = [");
+    line(
+        &mut text,
+        &format!(
+            "  {{ backbone = {{ architecture = {}, weights = {weights}, freeze = true }} }},",
+            quoted(architecture)
+        ),
+    );
+    line(&mut text, "]                             # `size = 128` in the backbone is quicker and sees less detail\n");
+    text
+}
+
 fn train(recipe: &Recipe) -> String {
     let Recipe { epochs, steps_per_epoch, .. } = recipe;
-    let mut text = format!("[train]\nepochs = {epochs}\nsteps-per-epoch = {steps_per_epoch}\nvalidation-steps = 20\n");
+    let about = if recipe.backbone.is_some() {
+        "                       # a head on the features: trained in seconds"
+    } else {
+        ""
+    };
+    let mut text =
+        format!("[train]{about}\nepochs = {epochs}\nsteps-per-epoch = {steps_per_epoch}\nvalidation-steps = 20\n");
     line(&mut text, "optimizer = { adam = { learning-rate = 0.002 } }");
     line(&mut text, "loss = \"multi-similarity\"     # `simpipe docs multi-similarity` has its parameters");
     line(&mut text, "layers = [                    # `simpipe check` shows the shape after each");

@@ -4,9 +4,10 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value as Json;
 
-use crate::artifact::{FileNames, Graph, IMAGES, Image, Images};
+use crate::artifact::{FileNames, Graph, IMAGES, Image, Images, ModelFile, read_json};
 use crate::base::digest::Digest;
 use crate::base::param;
+use crate::cli::lineage;
 use crate::error::Error;
 use crate::runner::{RunRecord, StageRecord};
 use crate::stages::ask::AskFiles;
@@ -73,14 +74,14 @@ impl<'a> StoredMatch<'a> {
             );
             return Err(Error::usage(message, "give both `embed` stages of the template the same `model`"));
         }
-        let asked_of = run.behind(queries, "dataset", "examples.parquet")?;
+        let asked_of = run.dataset_of(queries)?;
         Ok(Self {
             id: &stage.id,
             stage,
             index,
             calibration,
             model: run.behind(queries, "model", "model.safetensors")?,
-            dataset: run.behind(indexed, "dataset", "examples.parquet")?,
+            dataset: run.dataset_of(indexed)?,
             source: asked_of.params["source"].clone(),
             run,
         })
@@ -101,6 +102,7 @@ impl<'a> StoredMatch<'a> {
         let backend = parts.and_then(|parts| parts.backend.as_deref()?.split('/').next()).unwrap_or("flex").to_owned();
         let graph = self.run.file(self.index, Graph::FILE)?;
         Ok(AskFiles {
+            behind: self.run.models_behind(self.model)?,
             model: [file(self.model, "model.json")?, file(self.model, "model.safetensors")?],
             index: [file(self.index, "index.json")?, file(self.index, "index.arrow")?, graph.unwrap_or_default()],
             calibration: file(self.calibration, "calibration.json")?,
@@ -154,6 +156,31 @@ impl<'a> Stored<'a> {
                 format!("the record of {} does not say what `{}` has read as `{port}`", self.record.run, stage.id);
             Error::usage(message, "run the experiment again")
         })
+    }
+
+    /// The dataset that the pool of a stage `embed` is drawn from.
+    fn dataset_of(&self, embed: &StageRecord) -> Result<&'a StageRecord, Error> {
+        let pool = self.behind(embed, "sampler", "samples.parquet")?;
+        self.behind(pool, "dataset", "examples.parquet")
+    }
+
+    /// `model.json` and `model.safetensors` of the models whose features a model takes, the nearest first.
+    fn models_behind(&self, model: &StageRecord) -> Result<Vec<[PathBuf; 2]>, Error> {
+        let (mut files, mut at) = (Vec::new(), model);
+        let file = |stage: &StageRecord, name: &str| {
+            self.file(stage, name)?.ok_or_else(|| self.gone(stage, &format!(": it lacks `{name}`")))
+        };
+        loop {
+            let model: ModelFile = read_json(&file(at, "model.json")?)?;
+            let Some(features) = model.features else { return Ok(files) };
+            let next = lineage::made(self.record, &features.of).filter(|_| files.len() < self.record.stages.len());
+            at = next.ok_or_else(|| {
+                let message =
+                    format!("no stage of {} has left the model whose features `{}` takes", self.record.run, at.id);
+                Error::usage(message, "run the experiment again")
+            })?;
+            files.push([file(at, "model.json")?, file(at, "model.safetensors")?]);
+        }
     }
 
     /// The stage of the run that has left the file which a stage has read through a port.

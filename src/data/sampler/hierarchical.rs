@@ -85,6 +85,10 @@ impl Recipe for Hierarchical {
         Needs { examples: Some((self.examples_per_class, "examples-per-class")), ..Needs::default() }
     }
 
+    fn names_classes(&self) -> bool {
+        true
+    }
+
     fn misfits(&self, names: &[String], labels: Option<&[usize]>) -> Vec<Problem> {
         let mut problems = Vec::new();
         self.categories.labels(names, &mut problems);

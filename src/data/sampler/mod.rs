@@ -73,6 +73,12 @@ pub(in crate::data::sampler) trait Recipe: std::fmt::Debug {
         Vec::new()
     }
 
+    /// Whether the parameters name classes: then the names of all classes belong to the recipe, also of those that a pool has
+    /// none of.
+    fn names_classes(&self) -> bool {
+        false
+    }
+
     /// Batches of one pass over a pool whose classes have so many examples; `None` where batches are drawn without end.
     fn steps_per_pass(&self, _sizes: &[usize]) -> Option<usize> {
         None
@@ -123,6 +129,13 @@ impl Sampler {
     #[must_use]
     pub fn makes_passes(&self) -> bool {
         self.as_dyn().makes_passes()
+    }
+
+    /// Whether the parameters name classes: then the names of all classes belong to the recipe, also of those that a pool has
+    /// none of.
+    #[must_use]
+    pub fn names_classes(&self) -> bool {
+        self.as_dyn().names_classes()
     }
 
     /// Whether every example counts as a class of its own.

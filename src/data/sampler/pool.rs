@@ -318,7 +318,7 @@ impl Pool<'_> {
         }
         draw::shuffle(&mut seed.rng("pool", &[]), &mut pool);
         let (example_id, label) = pool.into_iter().unzip();
-        Samples { example_id, label }
+        Samples { example_id, label, split: self.split.to_owned(), ..Samples::default() }
     }
 }
 

@@ -81,7 +81,11 @@ mod tests {
 
     #[test]
     fn examples_may_be_their_own_classes() {
-        let samples = crate::artifact::Samples { example_id: vec![7, 9, 3, 4, 5, 6, 1, 2, 8, 11], label: vec![0; 10] };
+        let samples = crate::artifact::Samples {
+            example_id: vec![7, 9, 3, 4, 5, 6, 1, 2, 8, 11],
+            label: vec![0; 10],
+            ..Default::default()
+        };
         let own = batches(Sampler::SingleShot(SingleShot { batch_size: 4 })).unwrap();
         assert_eq!(own.labels(&samples).unwrap(), [7, 9, 3, 4, 5, 6, 1, 2, 8, 11]);
         assert_eq!(own.composition(2), "batch size 8 (4 examples x 2 views)");

@@ -89,7 +89,7 @@ crate::choice! {
         /// Omniglot: handwritten letters of 50 alphabets, 105 x 105 pixels, 20 drawings of each letter.
         "omniglot" => Omniglot(Omniglot),
         /// JPEG, PNG, WebP, GIF, BMP and TIFF files in folders: `<split>/<class>/*`.
-        #[version = 2]
+        #[version = 3]
         #[aka("folder", "directory", "path", "dir", "image_dataset", "image_dataset_from_directory")]
         "image-folder" => ImageFolder(ImageFolder),
         /// A table of image files: CSV, TSV, JSON Lines or Parquet with the columns `path`, `label` and what else is known.

@@ -6,7 +6,7 @@ use super::{Batch, FitError, FitSettings};
 use crate::nn::layer::{Average, Cx, Mode, TrainPass};
 use crate::nn::loss::{self, Embedded};
 use crate::nn::miner::{Chosen, Mining};
-use crate::nn::network::{Network, images};
+use crate::nn::network::Network;
 use crate::nn::ops;
 use crate::nn::optim::square_norm;
 use crate::nn::parameters::{ByPath, Parameters};
@@ -65,7 +65,7 @@ impl Model<'_> {
 
     /// The mean loss of a validation batch of this number, without gradients and by moving averages.
     pub(super) fn validate(&self, batch: &Batch, number: u64) -> f32 {
-        let pixels = images(&batch.pixels, self.network.input(), self.network.device());
+        let pixels = self.network.input().tensor(&batch.pixels, self.network.device());
         let embeddings = self.network.forward(self.parameters, pixels, Mode::Eval);
         self.loss(embeddings, batch, number, None).value
     }
@@ -81,12 +81,12 @@ impl Model<'_> {
     /// loss of the whole batch, with gradients of the embeddings; each piece once more, which takes its embeddings'
     /// gradients on to the weights (Gao et al., 2021, arXiv:2101.06983).
     fn in_pieces(&self, batch: &Batch, size: usize, pass: &mut TrainPass) -> Result<(Judged, ByPath), FitError> {
-        let image: usize = self.network.input().iter().product();
+        let image = self.network.input().bytes();
         let pieces: Vec<&[u8]> = batch.pixels.chunks(size * image).collect();
         let (plain, step) = (self.parameters.valid(), pass.number());
         let embedded = pieces.iter().map(|piece| {
             let mut alone = TrainPass::new(self.settings.seed, step);
-            let pixels = images(piece, self.network.input(), self.network.device());
+            let pixels = self.network.input().tensor(piece, self.network.device());
             let embeddings = self.network.forward(&plain, pixels, Mode::Train(&mut alone));
             if alone.is_by_example() { Ok(embeddings) } else { Err(FitError::MicroBatch) }
         });
@@ -124,7 +124,7 @@ impl Model<'_> {
     /// Embeddings inside the autodiff graph.
     fn embed(&self, pixels: &[u8], mode: Mode<'_>) -> Tensor<2> {
         let device = self.network.device().clone().autodiff();
-        self.network.forward(self.parameters, images(pixels, self.network.input(), &device), mode)
+        self.network.forward(self.parameters, self.network.input().tensor(pixels, &device), mode)
     }
 
     /// The mean loss of embeddings, with its value, which is `NaN` where an embedding is no number: comparisons with `NaN`

@@ -2,13 +2,16 @@
 
 use std::collections::BTreeSet;
 
+use serde_json::json;
+
 use super::layout::Pair;
 use super::read::Expected;
 use super::torchvision::Torchvision;
 use super::tree::Constant;
 use super::{Incoming, InterchangeError, Names, TorchModel};
 use crate::artifact::TensorFile;
-use crate::nn::layer::{Backbone, Preset};
+use crate::base::param;
+use crate::nn::layer::{Backbone, BackboneArchitecture, LayerSpec, Preset};
 
 impl Incoming {
     /// What of a file's tensors the backbone takes that is number `at` of the outermost layers, for images of `input`; of what
@@ -40,6 +43,38 @@ impl Incoming {
     }
 }
 
+/// The architectures whose every tensor a file holds, and no tensor of another, by their names in a spec.
+#[must_use]
+pub fn architectures_of(file: &TensorFile) -> Vec<&'static str> {
+    let fits = |name: &&'static str| incoming(name, file).is_some_and(|found| found.misfits().words().is_none());
+    BackboneArchitecture::NAMES.iter().copied().filter(fits).collect()
+}
+
+/// The architecture that most of a file's tensors are of, with what of it the file has and has not in words; `None` if no
+/// tensor is of any.
+#[must_use]
+pub fn nearest_architecture(file: &TensorFile) -> Option<(&'static str, String)> {
+    let found = BackboneArchitecture::NAMES.iter().filter_map(|name| Some((*name, incoming(name, file)?)));
+    let (name, nearest) = found.filter(|(_, found)| found.taken() > 0).max_by_key(|(_, found)| found.taken())?;
+    Some((name, format!("{}: {}", nearest.words(), nearest.misfits().words().unwrap_or_default())))
+}
+
+/// What of an architecture a file has and has not, in words; `None` if it holds all of it and nothing else.
+#[must_use]
+pub fn misfit_of_architecture(architecture: &str, file: &TensorFile) -> Option<String> {
+    let found = incoming(architecture, file)?;
+    Some(format!("{}: {}", found.words(), found.misfits().words()?))
+}
+
+fn incoming(architecture: &str, file: &TensorFile) -> Option<Incoming> {
+    let layer = json!({ "backbone": { "architecture": architecture } });
+    let LayerSpec::Backbone(backbone) = param::from_json::<LayerSpec>(&layer).ok()? else { return None };
+    Incoming::of_backbone(&backbone, 0, ANY, file).ok()
+}
+
+/// What comes into a backbone has no part in its tensors.
+const ANY: [usize; 3] = [64, 64, 3];
+
 /// Every way of naming its tensors.
 fn ways(backbone: &Preset<Backbone>, at: usize, input: [usize; 3]) -> Result<Vec<Expected>, InterchangeError> {
     let Some(params) = backbone.named() else {
@@ -47,7 +82,7 @@ fn ways(backbone: &Preset<Backbone>, at: usize, input: [usize; 3]) -> Result<Vec
         return Err(InterchangeError::Refused { layer: format!("layers.{at}.backbone"), reason: reason.to_owned() });
     };
     let body = backbone.body();
-    let model = TorchModel::named(body, input, Torchvision::among(body))?;
+    let model = TorchModel::named(body, input.into(), Torchvision::among(body))?;
     let called = params.called();
     let way = |(scheme, naming): (usize, crate::nn::layer::Naming)| {
         let pair = |pair: &Pair| {
@@ -79,4 +114,44 @@ fn prefixes(way: &Expected, names: &BTreeSet<&str>) -> BTreeSet<String> {
         found.filter(|before| before.ends_with('.')).map(str::to_owned).collect()
     };
     std::iter::once(String::new()).chain(firsts.flat_map(before)).take(64).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value as Json;
+
+    use super::*;
+    use crate::artifact::{NewTensor, Numbers, tensor_file};
+
+    fn file(tensors: Vec<(String, Vec<usize>)>) -> TensorFile {
+        let tensor = |(name, shape): (String, Vec<usize>)| {
+            let numbers = Numbers::Single(vec![0.0; shape.iter().product()]);
+            NewTensor { name, shape, numbers }
+        };
+        let bytes = tensor_file(tensors.into_iter().map(tensor).collect(), &[].into());
+        TensorFile::of_bytes("x.safetensors".as_ref(), &bytes).unwrap()
+    }
+
+    #[test]
+    fn tensors_tell_the_architecture() {
+        let golden: Json = serde_json::from_str(include_str!("../../../tests/fixtures/golden/backbones.json")).unwrap();
+        let mut seen = BTreeSet::new();
+        for case in golden["cases"].as_array().unwrap() {
+            let architecture = case["params"]["layers"][0]["backbone"]["architecture"].as_str().unwrap();
+            let tensors = case["input"]["tensors"].as_object().unwrap().iter();
+            let mut tensors: Vec<(String, Vec<usize>)> =
+                tensors.map(|(name, shape)| (name.clone(), serde_json::from_value(shape.clone()).unwrap())).collect();
+            assert_eq!(architectures_of(&file(tensors.clone())), [architecture]);
+            if !seen.insert(architecture.to_owned()) {
+                continue;
+            }
+            assert_eq!(misfit_of_architecture(architecture, &file(tensors.clone())), None);
+            tensors.push(("of.another.network".to_owned(), vec![2]));
+            assert_eq!(architectures_of(&file(tensors.clone())), [""; 0]);
+            let (nearest, words) = nearest_architecture(&file(tensors)).unwrap();
+            assert!(nearest == architecture && words.contains("of.another.network"), "{nearest}: {words}");
+        }
+        assert_eq!(seen.len(), BackboneArchitecture::NAMES.len());
+        assert_eq!(nearest_architecture(&file(vec![("x".to_owned(), vec![1])])), None);
+    }
 }

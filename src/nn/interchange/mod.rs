@@ -25,8 +25,10 @@ use self::layout::Pair;
 use self::module::Item;
 use self::torchvision::Torchvision;
 use self::tree::{Constant, Fill, Walker};
+use super::input::Input;
 use super::layer::LayerSpec;
 use crate::artifact::{NewTensor, Numbers, Weights};
+pub use backbone::{architectures_of, misfit_of_architecture, nearest_architecture};
 pub use read::{Incoming, Misfits};
 
 /// Why a network can't be had in torch.
@@ -106,16 +108,12 @@ impl TorchModel {
     ///
     /// # Errors
     /// Where torch has nothing that computes the same.
-    pub fn of(layers: &[LayerSpec], input: [usize; 3]) -> Result<Self, InterchangeError> {
-        Self::named(layers, input, Torchvision::among(layers))
+    pub fn of(layers: &[LayerSpec], input: impl Into<Input>) -> Result<Self, InterchangeError> {
+        Self::named(layers, input.into(), Torchvision::among(layers))
     }
 
     /// The same, by torchvision's names or by those of the tree.
-    fn named(
-        layers: &[LayerSpec],
-        input: [usize; 3],
-        torchvision: Option<Torchvision>,
-    ) -> Result<Self, InterchangeError> {
+    fn named(layers: &[LayerSpec], input: Input, torchvision: Option<Torchvision>) -> Result<Self, InterchangeError> {
         let mut tree = Walker::walk(layers, input)?;
         if let Some(torchvision) = &torchvision {
             let names = tree.pairs.iter_mut().map(|pair| &mut pair.theirs);
@@ -128,7 +126,7 @@ impl TorchModel {
             return Err(InterchangeError::Twice(twice.clone()));
         }
         let (pairs, constants, items) = (tree.pairs, tree.constants, tree.items);
-        Ok(Self { pairs, constants, items, torchvision, channels: input[2] })
+        Ok(Self { pairs, constants, items, torchvision, channels: input.sides()[2] })
     }
 
     /// How its tensors are named.

@@ -7,6 +7,7 @@ use super::torchvision::Torchvision;
 use super::tree::{Constant, Fill};
 use super::{InterchangeError, Names, TorchModel};
 use crate::artifact::{TensorEntry, TensorFile, Weights};
+use crate::nn::input::Input;
 use crate::nn::layer::{LayerSpec, Walk};
 
 /// Problems that are said; the rest is counted.
@@ -63,11 +64,11 @@ impl Incoming {
     /// If the layers don't fit each other.
     pub fn of(
         layers: &[LayerSpec],
-        input: [usize; 3],
+        input: impl Into<Input>,
         file: &TensorFile,
         prefix: &str,
     ) -> Result<Self, InterchangeError> {
-        let ways = ways(layers, input)?;
+        let ways = ways(layers, input.into())?;
         let names: BTreeSet<&str> = file.tensors.iter().filter_map(|one| one.name.strip_prefix(prefix)).collect();
         let known = |way: &Expected, names: &BTreeSet<&str>| {
             way.pairs.iter().filter(|pair| names.contains(pair.theirs.as_str())).count()
@@ -216,7 +217,7 @@ impl Incoming {
 }
 
 /// Every way of naming the tensors of these layers, the likeliest first.
-fn ways(layers: &[LayerSpec], input: [usize; 3]) -> Result<Vec<Expected>, InterchangeError> {
+fn ways(layers: &[LayerSpec], input: Input) -> Result<Vec<Expected>, InterchangeError> {
     let walked = Walk::through(input, layers).map_err(|issues| InterchangeError::Layers(issues[0].message.clone()))?;
     let own = walked.weights.iter().map(|declared| Pair::own(&declared.path, &declared.spec.shape)).collect();
     let mut ways = vec![Expected { names: Names::Own, pairs: own, constants: Vec::new(), heads: &[] }];

@@ -51,7 +51,7 @@ fn leave(folder: &Path, at: usize, network: &Network, layers: &[LayerSpec]) -> V
     let folder = folder.join(format!("{at:03}"));
     std::fs::create_dir(&folder).unwrap();
     let model = TorchModel::of(layers, network.input()).unwrap();
-    let [height, width, channels] = network.input();
+    let [height, width, channels] = network.input().sides();
     let pixels = pixels(2 * height * width * channels);
     let case = json!({ "pixels": pixels, "shape": [2, height, width, channels] });
     std::fs::write(folder.join("case.json"), case.to_string()).unwrap();

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::InterchangeError;
 use super::layout::{Layout, Order, Pair, joined};
 use super::module::{Code, Item};
+use crate::nn::input::Input;
 use crate::nn::layer::{FeatureShape, LayerSpec, Walk};
 
 /// A tensor that torch's module has and ours has not.
@@ -89,7 +90,7 @@ impl Here {
 
 impl Walker {
     /// The tree of these layers for images of `input`.
-    pub(super) fn walk(layers: &[LayerSpec], input: [usize; 3]) -> Result<Tree, InterchangeError> {
+    pub(super) fn walk(layers: &[LayerSpec], input: Input) -> Result<Tree, InterchangeError> {
         let walked =
             Walk::through(input, layers).map_err(|issues| InterchangeError::Layers(issues[0].message.clone()))?;
         let rows = walked.summary.layers.into_iter();

@@ -304,6 +304,12 @@ pub enum Features {
     Vector(Tensor<2>),
 }
 
+impl From<Tensor<4>> for Features {
+    fn from(images: Tensor<4>) -> Self {
+        Self::Image(images)
+    }
+}
+
 impl Features {
     pub(super) fn into_image(self) -> Tensor<4> {
         match self {

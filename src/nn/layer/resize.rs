@@ -168,7 +168,7 @@ fn resized(resize: &Resize, pixels: &[u8], shape: [usize; 3]) -> Vec<f32> {
     use super::Mode;
     use crate::nn::ops::Numerics;
     use crate::nn::parameters::Parameters;
-    let x = crate::nn::network::images(pixels, shape, &burn::tensor::Device::flex());
+    let x = crate::nn::input::images(pixels, shape, &burn::tensor::Device::flex());
     let layers = [super::LayerSpec::Resize(resize.clone())];
     let y = Cx::root(&Parameters::default(), Numerics::Fast, Mode::Eval).layers(&layers, Features::Image(x));
     y.into_image().into_data().try_into_vec().unwrap()

@@ -7,6 +7,7 @@ use super::init::Declared;
 use super::place::{List, Place};
 use super::{FeatureShape, LayerIssue, LayerSpec, LayerSummary, ModelSummary};
 use crate::base::path;
+use crate::nn::input::Input;
 
 /// Weights of one layer: more is a slip of the keyboard, and would not fit into memory.
 const MOST_PARAMETERS: usize = 1 << 31;
@@ -46,19 +47,22 @@ pub(in crate::nn) struct Walk<'a> {
     located: bool,
 }
 
-/// Follows an image of `input` (height, width, channels) through a list of layers.
+/// Follows an example (an image of a height, width and channels, or features) through a list of layers.
 ///
 /// # Errors
 /// The problems found. Behind a layer whose output is unknown nothing can be checked, so there is mostly one.
-pub fn infer_shapes(input: [usize; 3], layers: &[LayerSpec]) -> Result<ModelSummary, Vec<LayerIssue>> {
+pub fn infer_shapes(input: impl Into<Input>, layers: &[LayerSpec]) -> Result<ModelSummary, Vec<LayerIssue>> {
     Walk::through(input, layers).map(|walked| walked.summary)
 }
 
 impl<'a> Walk<'a> {
     /// As [`infer_shapes`], with all that is found on the way.
-    pub(in crate::nn) fn through(input: [usize; 3], layers: &'a [LayerSpec]) -> Result<Walked<'a>, Vec<LayerIssue>> {
+    pub(in crate::nn) fn through(
+        input: impl Into<Input>,
+        layers: &'a [LayerSpec],
+    ) -> Result<Walked<'a>, Vec<LayerIssue>> {
         let walked = Walked { summary: ModelSummary::default(), weights: Vec::new(), lists: Vec::new() };
-        let input = FeatureShape::Image(input);
+        let input = input.into().shape();
         let mut walk = Self {
             input: input.clone(),
             place: Place::root(),

@@ -103,7 +103,7 @@ fn network(layers: &Json, input: [usize; 3]) -> Option<Network> {
 /// Everything that a training pass gives, by name.
 fn pass(network: &Network, images: usize) -> Vec<(String, Vec<f32>)> {
     let device = Device::flex().autodiff();
-    let [height, width, channels] = network.input();
+    let [height, width, channels] = network.input().sides();
     let mut rng = seed().rng("input", &[]);
     let x = Tensor::<4>::from_data(random([images, height, width, channels], &mut rng), &device).require_grad();
     let towards = Tensor::<2>::from_data(random([images, network.dim()], &mut rng), &device);
@@ -220,7 +220,7 @@ fn fused_passes_are_their_layers_one_by_one() {
             cases.into_iter().filter_map(|(images, input)| Some((images, network(&layers, input)?))).collect();
         assert!(!fitting.is_empty(), "{layers}");
         for (images, network) in fitting {
-            let input = network.input();
+            let input = network.input().sides();
             let [general, before, found] =
                 [Limit::Nothing, Limit::NoTails, Limit::All].map(|limit| within(limit, || pass(&network, images)));
             let largest = general.iter().flat_map(|(_, values)| values).fold(0f32, |most, v| most.max(v.abs()));

@@ -8,9 +8,10 @@ use serde_json::json;
 use super::{read, seed, values};
 use crate::artifact::{TensorFile, Weights};
 use crate::base::golden::CaseError;
+use crate::nn::input::Input;
 use crate::nn::interchange::Incoming;
 use crate::nn::layer::{LayerSpec, Mode, backbones};
-use crate::nn::network::{Network, images};
+use crate::nn::network::Network;
 
 /// What a backbone makes of an image.
 #[derive(Debug, Clone, PartialEq)]
@@ -50,7 +51,7 @@ pub fn features(
     let network = Network::build(body, shape, seed(), &Device::flex());
     let mut network = network.map_err(|issues| CaseError::malformed(issues[0].message.clone()))?;
     network.set_weights(&Weights(renamed.collect())).map_err(|error| malformed(&error))?;
-    let x = images(pixels, shape, network.device());
+    let x = Input::Image(shape).tensor(pixels, network.device());
     let features = values(network.forward(network.parameters(), x, Mode::Eval));
     let class = class(&head, file, &features);
     Ok(Answer { features, class })

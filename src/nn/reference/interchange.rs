@@ -8,7 +8,7 @@ use crate::base::golden::{Case, CaseError, Comparison, field, numbers, object, v
 use crate::nn::interchange::Incoming;
 use crate::nn::layer::{LayerSpec, Mode, Walk, backbones};
 use crate::nn::lower::Folded;
-use crate::nn::network::{Network, images};
+use crate::nn::network::Network;
 
 /// Numbers of a tensor, and of all images: far more than any case has.
 const MOST_NUMBERS: usize = 1 << 26;
@@ -19,7 +19,7 @@ pub(super) fn embedding(case: &Case, to: &mut Comparison) -> Result<(), CaseErro
     let layers: Vec<LayerSpec> = network.specs().to_vec();
     let walked = Walk::through(network.input(), &layers).map_err(|_| CaseError::malformed("the layers"))?;
     let folded = Folded::new(&walked, network.parameters(), network.numerics(), network.device());
-    let x = images(&pixels, network.input(), network.device());
+    let x = network.input().tensor(&pixels, network.device());
     let found = values(network.forward(network.parameters(), x, Mode::Folded(&folded)));
     let expected = numbers(field(&case.expected, "embedding")?)?;
     let largest = expected.iter().fold(0.0, |most: f64, value| most.max(value.abs()));

@@ -27,7 +27,7 @@ pub(super) fn batch_norm(case: &Case, to: &mut Comparison) -> Result<(), CaseErr
     let mut parameters = network.parameters().to_trainable();
     for (at, step) in items(&case.expected, "steps")?.iter().enumerate() {
         let mut pass = training();
-        let x = images(step, "x_nhwc", network.input())?;
+        let x = images(step, "x_nhwc", network.input().sides())?;
         let y = network.forward(&parameters, x, Mode::Train(&mut pass));
         to.list(&format!("y_train of step {at}"), values(y), field(step, "y_train")?)?;
         pass.averages.into_iter().for_each(|average| parameters.absorb(average));

@@ -44,6 +44,9 @@ pub(super) fn look_up_frozen(
     lookup: &Lookup<'_>,
 ) -> Result<Maybe<Values>, StageError> {
     let (model, network) = read_network(ctx, FROZEN)?;
+    if model.features.is_some() {
+        return Ok(Err(format!("The network at the port `{FROZEN}` takes features, and a baseline is given images.")));
+    }
     if model.steps > 0 {
         return Ok(Err(format!("The network at the port `{FROZEN}` was trained, so it is no baseline.")));
     }
@@ -71,6 +74,11 @@ fn by_network(
 fn start(ctx: &Ctx<'_>, seed: Seed) -> Result<Maybe<Network>, StageError> {
     let device = device::to_device(ctx.backend()).map_err(|e| StageError::failed(e.message).with_help(e.help))?;
     let model: ModelFile = read_json(ctx.input("model", "model.json"))?;
+    if model.features.is_some() {
+        let reason = "The model takes features of another network, and untrained it is a random mixture of them: plug that network \
+                      into `frozen`.";
+        return Ok(Err(reason.to_owned()));
+    }
     let layers: Vec<LayerSpec> = param::from_json(&model.layers).map_err(|issues| {
         let reason = issues.first().map_or_else(String::new, |issue| issue.message.clone());
         StageError::failed(format!("the layers of the model can't be read: {reason}"))
@@ -132,14 +140,14 @@ impl Batches for First {
 
 /// The rows of some examples, in their order.
 fn embed(ctx: &Ctx<'_>, network: &Network, used: &Used, ids: &[u64]) -> Result<Vec<f32>, StageError> {
-    let (rows, image) = (used.rows(), network.input().iter().product());
+    let (rows, image) = (used.rows(), network.input().bytes());
     let dim = rows.dim();
     let mut values = vec![0.0; ids.len() * dim];
     for places in pieces(ids, image) {
         let wanted: Vec<u64> = places.iter().map(|place| ids[*place]).collect();
         let pixels = read(ctx, &wanted)?;
-        if pixels.shape != network.input() {
-            let (takes, found) = (network.input(), pixels.shape);
+        if pixels.input() != network.input() {
+            let (takes, found) = (network.input().sides(), pixels.shape);
             return Err(StageError::failed(format!("the model takes images of the shape {takes:?}, found {found:?}")));
         }
         for (batch, places) in pixels.batches(EMBED_BATCH).zip(places.chunks(EMBED_BATCH)) {

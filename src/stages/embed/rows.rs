@@ -2,8 +2,9 @@
 
 use std::borrow::Cow;
 
+use super::used::Used;
 use crate::data::augment::mirror;
-use crate::nn::{Embedder, Network};
+use crate::nn::{Embedder, Network, to_bytes};
 use crate::search::vectors;
 
 crate::choice! {
@@ -41,13 +42,21 @@ pub(in crate::stages) struct Rows<'a> {
     parts: Vec<(&'a Network, Embedder<'a>)>,
     views: &'a [EmbedView],
     normalize: bool,
+    /// What makes the features that the networks take, where they take no images.
+    backbone: Option<Box<Rows<'a>>>,
 }
 
 impl<'a> Rows<'a> {
     /// Of the networks whose outputs stand one behind the other.
     pub(super) fn new(networks: &'a [Network], views: &'a [EmbedView], normalize: bool) -> Self {
         let parts = networks.iter().map(|network| (network, network.embedder())).collect();
-        Self { parts, views, normalize }
+        Self { parts, views, normalize, backbone: None }
+    }
+
+    /// The same of images, where the networks take features that another one makes of these.
+    #[must_use]
+    pub(super) fn behind(self, backbone: Option<&'a Used>) -> Self {
+        Self { backbone: backbone.map(|backbone| Box::new(backbone.rows())), ..self }
     }
 
     /// Length of a row.
@@ -66,6 +75,8 @@ impl<'a> Rows<'a> {
     }
 
     fn joined(&self, pixels: &[u8], embed: Embed<'a>) -> Vec<f32> {
+        let features = self.backbone.as_ref().map(|backbone| to_bytes(&backbone.joined(pixels, embed)));
+        let pixels = features.as_deref().unwrap_or(pixels);
         let mut parts: Vec<(usize, Vec<f32>)> = self.parts.iter().map(|part| self.part(part, pixels, embed)).collect();
         if parts.len() == 1 {
             return parts.remove(0).1;
@@ -86,7 +97,7 @@ impl<'a> Rows<'a> {
         pixels: &[u8],
         embed: Embed<'a>,
     ) -> (usize, Vec<f32>) {
-        let embedded = |view: &EmbedView| embed(embedder, &view.of(pixels, network.input()));
+        let embedded = |view: &EmbedView| embed(embedder, &view.of(pixels, network.input().sides()));
         let mut views = self.views.iter().map(embedded);
         let mut mean = views.next().unwrap_or_default();
         for view in views {

@@ -31,6 +31,7 @@ fn inferred(json: Json, known: bool) -> Result<EmbeddingsFacts, Vec<String>> {
         distance: Distance::Cosine,
         trained_on: String::new(),
         summary: known.then(summary),
+        takes_features: false,
     };
     let facts = BTreeMap::from([
         ("sampler".to_owned(), Facts::Samples(SamplesFacts { count: Some(9), ..SamplesFacts::default() })),

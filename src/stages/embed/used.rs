@@ -14,6 +14,8 @@ pub(in crate::stages) struct Used {
     networks: Vec<Network>,
     views: Vec<EmbedView>,
     normalize: bool,
+    /// What makes its features, where it takes no images.
+    backbone: Option<Box<Used>>,
 }
 
 impl Used {
@@ -27,11 +29,17 @@ impl Used {
         let views = model_use.views.iter().map(view).collect::<Result<_, _>>()?;
         let named: Vec<(String, &str)> = model_use.layers.iter().map(|path| (String::new(), path.as_str())).collect();
         let taps = taps(&named, &stage_summary(network.summary()).layers).map_err(first)?;
-        Ok(Self { networks: tapped(network, &taps)?, views, normalize: model_use.normalize })
+        Ok(Self { networks: tapped(network, &taps)?, views, normalize: model_use.normalize, backbone: None })
+    }
+
+    /// The same of images, where the network takes features that another one makes of these.
+    #[must_use]
+    pub(in crate::stages) fn behind(self, backbone: Option<Self>) -> Self {
+        Self { backbone: backbone.map(Box::new), ..self }
     }
 
     /// What makes rows of images.
     pub(in crate::stages) fn rows(&self) -> Rows<'_> {
-        Rows::new(&self.networks, &self.views, self.normalize)
+        Rows::new(&self.networks, &self.views, self.normalize).behind(self.backbone.as_deref())
     }
 }

@@ -32,6 +32,7 @@ pub(super) fn model(dim: usize, distance: Distance) -> ModelFile {
         steps: 0,
         best_epoch: None,
         trained_on: Vec::new(),
+        features: None,
     }
 }
 

@@ -25,6 +25,7 @@ fn plane(world: &World, name: &str, first_id: u64, points: &[([f32; 2], i32)]) {
         begin: 0,
         seen_in_training: false,
         model_use: ModelUse::default(),
+        made_by: None,
     };
     write_json(&world.folder(name).join(EmbeddingsInfo::FILE), &info).unwrap();
     ImageSet::default().write(&world.folder(name).join(ImageSet::TRAINED_ON)).unwrap();

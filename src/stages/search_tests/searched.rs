@@ -36,6 +36,7 @@ fn embed(world: &World, name: &str, first_id: u64, count: usize, distance: Dista
         begin: 0,
         seen_in_training: false,
         model_use: ModelUse::default(),
+        made_by: None,
     };
     write_json(&folder.join(EmbeddingsInfo::FILE), &info).unwrap();
     ImageSet::default().write(&folder.join(ImageSet::TRAINED_ON)).unwrap();

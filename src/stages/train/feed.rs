@@ -1,15 +1,17 @@
 //! Batches for the training loop: pools of images, the sampler that says which of them form batch i, and the
 //! augmenters that change them.
 
+use super::features::VALIDATION;
 use super::order::{Order, Place};
 use super::{POOL, RECIPE, TrainParams};
-use crate::artifact::{IMAGES, SamplerFile, Samples, read_json};
+use crate::artifact::{Features, IMAGES, SamplerFile, Samples, read_json};
 use crate::base::seed::Seed;
 use crate::data::augment::{Augmentation, Instance, Scratch};
 use crate::data::loader::{self, Loader};
 use crate::data::sampler::{BatchSampler, draw};
 use crate::nn::{Batch, Batches, Pixels};
 use crate::stage::{Ctx, StageError};
+use crate::stages::cached::{self, Cached};
 
 /// Positions in a pool of the batch of an epoch and an index.
 type Draw = Box<dyn Fn(u64, u64) -> Vec<usize> + Send + Sync>;
@@ -29,20 +31,20 @@ pub(super) struct Pool {
 }
 
 impl Pool {
-    /// `purpose` names the random draws of the augmenters, where images are augmented.
+    /// `purpose` names the random draws of the augmenters, where images are augmented; `features` are taken in place of images.
     fn read(
         ctx: &Ctx<'_>,
         port: &str,
         params: &TrainParams,
         purpose: Option<&'static str>,
+        features: Option<&Cached>,
     ) -> Result<Self, StageError> {
         let samples = Samples::read(ctx.input(port, POOL))?;
         let recipe: SamplerFile = read_json(ctx.input(port, RECIPE))?;
-        let pixels = Pixels::read(ctx.input("dataset", IMAGES), &samples.example_id);
-        let pixels = pixels.map_err(|error| {
-            StageError::failed(error.to_string())
-                .with_help("give images one shape: set `resize = [H, W]` of the source")
-        })?;
+        let pixels = match features {
+            Some(features) => features.pixels(&features.rows(&samples.example_id)?),
+            None => images(ctx, &samples.example_id)?,
+        };
         let failed = |error: crate::data::sampler::SamplerError| StageError::failed(error.to_string());
         let sampler = BatchSampler::load(&samples, &recipe).map_err(failed)?;
         let labels = sampler.labels(&samples).map_err(failed)?;
@@ -91,9 +93,17 @@ impl Pool {
     }
 }
 
+fn images(ctx: &Ctx<'_>, ids: &[u64]) -> Result<Pixels, StageError> {
+    Pixels::read(ctx.input("dataset", IMAGES), ids).map_err(|error| {
+        StageError::failed(error.to_string()).with_help("give images one shape: set `resize = [H, W]` of the source")
+    })
+}
+
 /// Where the loop's batches come from.
 pub(super) struct Feed {
     pub(super) training: Pool,
+    /// What makes the features that are trained on, and the height, width and channels of the images that they are of.
+    pub(super) features: Option<(Features, [usize; 3])>,
     validation: Option<Pool>,
     /// The stage's.
     seed: Seed,
@@ -102,17 +112,27 @@ pub(super) struct Feed {
 impl Feed {
     /// Validation images are augmented only where an example has several views, which would all be one otherwise.
     pub(super) fn read(ctx: &Ctx<'_>, params: &TrainParams) -> Result<Self, StageError> {
-        let training = Pool::read(ctx, "sampler", params, Some("augment"))?;
+        let cached = ctx.has_input(cached::PORT).then(|| Cached::read(ctx, cached::PORT)).transpose()?;
+        let training = Pool::read(ctx, "sampler", params, Some("augment"), cached.as_ref())?;
         ctx.stop_if_cancelled()?;
+        let features = cached.as_ref().map(|cached| (cached.features(), cached.image()));
+        let cached = if ctx.has_input(VALIDATION) { Some(Cached::read(ctx, VALIDATION)?) } else { cached };
+        if cached.as_ref().map(Cached::features) != features.as_ref().map(|(features, _)| features.clone()) {
+            let message = format!("the features at the port `{VALIDATION}` are made by another model");
+            return Err(
+                StageError::failed(message).with_help("give both `embed` stages of the template the same `model`")
+            );
+        }
         let purpose = (params.views > 1).then_some("augment-validation");
+        let validation = ctx.has_input("validation");
         let validation =
-            if ctx.has_input("validation") { Some(Pool::read(ctx, "validation", params, purpose)?) } else { None };
+            validation.then(|| Pool::read(ctx, "validation", params, purpose, cached.as_ref())).transpose()?;
         if let Some(found) = validation.as_ref().map(|pool| pool.pixels.shape).filter(|s| *s != training.pixels.shape) {
             let shape = training.pixels.shape;
             let message = format!("training images have the shape {shape:?}, validation images have {found:?}");
             return Err(StageError::failed(message));
         }
-        Ok(Self { training, validation, seed: ctx.seed() })
+        Ok(Self { training, features, validation, seed: ctx.seed() })
     }
 
     /// The labels that are trained on, each once, in ascending order.
@@ -238,6 +258,7 @@ mod tests {
     fn feed(views: usize) -> Feed {
         Feed {
             training: pool(views, augmenters()),
+            features: None,
             validation: Some(pool(views, augmenters())),
             seed: Seed::of_stage(1, "train", None),
         }

@@ -5,8 +5,8 @@ use crate::artifact::{TensorFile, Weights};
 use crate::base::digest::Digest;
 use crate::base::fs::read_regular;
 use crate::base::param::{Param, SpecPath, View};
-use crate::nn::Network;
 use crate::nn::interchange::Incoming;
+use crate::nn::{Input, Network};
 use crate::stage::{Ctx, ParamIssue, SourceDigest, SourceFinder, StageError};
 use crate::{choice, params};
 
@@ -53,8 +53,8 @@ const FILE: &str = "initial-weights.safetensors.file";
 
 impl SafetensorsFile {
     /// The head of the file beside the network's tensors.
-    fn compare(&self, params: &TrainParams, image: [usize; 3], head: &TensorFile) -> Result<Incoming, ParamIssue> {
-        let incoming = Incoming::of(&params.layers, image, head, &self.prefix)
+    fn compare(&self, params: &TrainParams, input: Input, head: &TensorFile) -> Result<Incoming, ParamIssue> {
+        let incoming = Incoming::of(&params.layers, input, head, &self.prefix)
             .map_err(|error| ParamIssue::new(FILE, error.to_string()))?;
         let refused = if self.strict { incoming.misfits().words() } else { None };
         let written = &self.file.written;
@@ -94,24 +94,24 @@ impl TrainParams {
         }
     }
 
-    fn incoming(&self, image: Option<[usize; 3]>) -> Option<Result<(&SafetensorsFile, Incoming), ParamIssue>> {
+    fn incoming(&self, input: Option<Input>) -> Option<Result<(&SafetensorsFile, Incoming), ParamIssue>> {
         let file = self.weights_file()?;
         let head = match file.head() {
             Ok(head) => head,
             Err(issue) => return Some(Err(issue)),
         };
-        Some(file.compare(self, image?, &head).map(|incoming| (file, incoming)))
+        Some(file.compare(self, input?, &head).map(|incoming| (file, incoming)))
     }
 }
 
 /// What the file's head shows, before anything runs.
-pub(super) fn does_not_fit(params: &TrainParams, image: Option<[usize; 3]>) -> Option<ParamIssue> {
-    params.incoming(image)?.err()
+pub(super) fn does_not_fit(params: &TrainParams, input: Option<Input>) -> Option<ParamIssue> {
+    params.incoming(input)?.err()
 }
 
 /// What of the file is left out, and what starts without it.
-pub(super) fn fits_in_part(params: &TrainParams, image: Option<[usize; 3]>) -> Option<ParamIssue> {
-    let (file, incoming) = params.incoming(image)?.ok()?;
+pub(super) fn fits_in_part(params: &TrainParams, input: Option<Input>) -> Option<ParamIssue> {
+    let (file, incoming) = params.incoming(input)?.ok()?;
     let rest = incoming.misfits().words()?;
     Some(ParamIssue::new(FILE, format!("`{}` has {}; not taken: {rest}", file.file.written, incoming.words())))
 }
@@ -131,7 +131,7 @@ pub(super) fn source_params(params: &TrainParams) -> serde_json::Value {
 }
 
 /// The weights that the file gives; none where there is no file.
-pub(super) fn read(params: &TrainParams, ctx: &Ctx<'_>, image: [usize; 3]) -> Result<Option<Weights>, StageError> {
+pub(super) fn read(params: &TrainParams, ctx: &Ctx<'_>, input: Input) -> Result<Option<Weights>, StageError> {
     let Some(file) = params.weights_file() else { return Ok(None) };
     let path = &file.file.resolved;
     let bytes = read_regular(path)
@@ -139,7 +139,7 @@ pub(super) fn read(params: &TrainParams, ctx: &Ctx<'_>, image: [usize; 3]) -> Re
     ctx.has_read(SourceDigest { name: SOURCE.to_owned(), digest: Digest::of(&bytes) });
     ctx.stop_if_cancelled()?;
     let head = TensorFile::of_bytes(path, &bytes)?;
-    let incoming = file.compare(params, image, &head)?;
+    let incoming = file.compare(params, input, &head)?;
     let weights = incoming.weights(&head, &bytes).map_err(|wrong| {
         let message = format!("`{}` can't be used: {}", file.file.written, wrong.words().unwrap_or_default());
         StageError::from(ParamIssue::new(FILE, message))

@@ -41,7 +41,7 @@ pub(super) fn write(
     let seen = if has_seen { feed.training.example_ids.clone() } else { Vec::new() };
     let model = ModelFile {
         format: artifact::FORMAT,
-        input: network.input(),
+        input: feed.features.as_ref().map_or_else(|| network.input().sides(), |(_, image)| *image),
         dim: network.dim(),
         distance: params.loss.distance(),
         layers: params.layers.write(View::Stored),
@@ -49,6 +49,7 @@ pub(super) fn write(
         steps: kept.steps,
         best_epoch: kept.best_epoch,
         trained_on: ModelFile::ranges(&seen),
+        features: feed.features.as_ref().map(|(features, _)| features.clone()),
     };
     network.to_weights().write(&ctx.output("model.safetensors"))?;
     write_json(&ctx.output("model.json"), &model)?;

@@ -51,7 +51,7 @@ fn pool(folder: &Path, name: &str, ids: std::ops::Range<u64>, per_class: usize) 
         sampler: json!({ "multi-shot": { "classes-per-batch": 4, "examples-per-class": per_class } }),
         seed: Seed::of_stage(1, "sample", None).to_hex(),
     };
-    Samples { example_id, label }.write(&folder.join(POOL)).unwrap();
+    Samples { example_id, label, split: "train".into(), ..Samples::default() }.write(&folder.join(POOL)).unwrap();
     write_json(&folder.join(RECIPE), &recipe).unwrap();
 }
 

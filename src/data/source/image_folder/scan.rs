@@ -1,6 +1,6 @@
 //! Which files an image folder holds, as far as possible by names alone.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
@@ -11,6 +11,7 @@ use super::split::SplitRule;
 use crate::base::fs::{expect_regular, open_regular};
 pub(super) use crate::data::source::listing::Item as File;
 use crate::data::source::listing::is_visible;
+use crate::data::split::TRAIN;
 use crate::data::{DataError, decode};
 
 /// Endings of formats that are read.
@@ -29,7 +30,7 @@ const BY_CLASS: &str = "lay the images out as `<class>/<name>.jpg` or `.png`, su
 /// All image files, in the order of split, class and file name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Folder {
-    /// The union over the splits, sorted.
+    /// Those of `train`, then those that only other splits have, each sorted.
     pub classes: Vec<String>,
     /// Every image.
     pub files: Vec<File>,
@@ -143,12 +144,19 @@ impl Found {
                 return Err(self.malformed(&root.join(split).join(class), "the class has no images"));
             }
         }
-        let classes: BTreeSet<String> = self.class_folders.into_iter().map(|(_, class)| class).collect();
-        let classes: Vec<String> = classes.into_iter().collect();
+        // Those that are trained on come first: a class that only other splits have moves no label of theirs.
+        let mut trained: BTreeMap<String, bool> = BTreeMap::new();
+        for (split, class) in self.class_folders {
+            *trained.entry(class).or_default() |= split == TRAIN;
+        }
+        let (first, others): (Vec<_>, Vec<_>) = trained.into_iter().partition(|(_, trained)| *trained);
+        let classes: Vec<String> = first.into_iter().chain(others).map(|(class, _)| class).collect();
+        let labels: BTreeMap<&str, usize> =
+            classes.iter().enumerate().map(|(label, class)| (class.as_str(), label)).collect();
         // By the names' bytes, whatever order the file system or its separators give.
         self.files.sort();
         let file = |([split, class, name], path): ([String; 3], PathBuf)| File {
-            label: classes.binary_search(&class).expect("every file lies in a class folder"),
+            label: labels[class.as_str()],
             name,
             split,
             path,

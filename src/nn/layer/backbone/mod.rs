@@ -322,7 +322,7 @@ mod tests {
     #[test]
     fn what_it_can_not_see_is_refused() {
         let backbone = json!({ "backbone": { "architecture": "mobilenet-v2" } });
-        let issue = |image, list| infer_shapes(image, &layers(list)).unwrap_err().remove(0);
+        let issue = |image: [usize; 3], list| infer_shapes(image, &layers(list)).unwrap_err().remove(0);
         assert!(issue([32, 32, 1], json!([backbone])).message.contains("3 channels, found 1"));
         let inside = json!([{ "residual": { "body": [backbone] } }]);
         assert!(issue([32, 32, 3], inside).message.contains("can't stand inside"));

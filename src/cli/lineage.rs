@@ -1,0 +1,37 @@
+//! What made what, in the record of a run.
+
+use crate::artifact::ModelName;
+use crate::runner::{RunRecord, StageRecord};
+
+/// The dataset whose images a stage `embed` has embedded: that which its pool is drawn from.
+pub(super) fn dataset_of<'a>(record: &'a RunRecord, embed: &StageRecord) -> Option<&'a StageRecord> {
+    let pool = behind(record, embed, "sampler", "samples.parquet")?;
+    behind(record, pool, "dataset", "examples.parquet")
+}
+
+/// The stage of a run that has left the file which a stage has read through a port.
+pub(super) fn behind<'a>(
+    record: &'a RunRecord,
+    stage: &StageRecord,
+    port: &str,
+    file: &str,
+) -> Option<&'a StageRecord> {
+    let digest = *stage.key_parts.as_ref()?.inputs.get(port)?.get(file)?;
+    let has = |stage: &&StageRecord| {
+        let left = stage.files.iter().find(|(name, _)| name.as_str() == file);
+        stage.outcome.done() && left.is_some_and(|(_, left)| left.digest == digest)
+    };
+    record.stages.iter().find(has)
+}
+
+/// The stage of a run that has left this very model.
+pub(super) fn made<'a>(record: &'a RunRecord, name: &ModelName) -> Option<&'a StageRecord> {
+    let left = |stage: &StageRecord, file: &str| {
+        stage.files.iter().find(|(known, _)| known.as_str() == file).map(|(_, file)| file.digest)
+    };
+    let has = |stage: &&StageRecord| {
+        let both = [left(stage, "model.json"), left(stage, "model.safetensors")];
+        stage.outcome.done() && both == [Some(name.model), Some(name.weights)]
+    };
+    record.stages.iter().find(has)
+}
