@@ -131,7 +131,6 @@ fn write(folder: &Path, lacking: Option<i32>) {
         structure: None,
         normalized: false,
         model_use: ModelUse::default(),
-        made_by: None,
         classes: (0..CLASSES).map(|class| format!("class {class}")).collect(),
     };
     let split = vec!["test".to_owned(); count];
@@ -145,6 +144,7 @@ fn write(folder: &Path, lacking: Option<i32>) {
         begin: 0,
         seen_in_training: false,
         model_use: ModelUse::default(),
+        made_by: None,
     };
     let written = index
         .write(&folder.join("index.arrow"))
