@@ -18,6 +18,30 @@ use crate::base::param;
 #[derive(Debug, Clone)]
 pub struct Decoding(DecodeOptions);
 
+/// Why bytes did not become pixels.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refused {
+    /// The image has more pixels than are allowed, as its header says.
+    #[error("{0}")]
+    TooLarge(String),
+    /// They are no whole image of a format that is read.
+    #[error("{0}")]
+    Unreadable(String),
+    /// There is no memory for it now.
+    #[error("decoding it takes {memory} bytes, which are not free now")]
+    NoRoom {
+        /// The bytes that it takes, about.
+        memory: u64,
+    },
+}
+
+impl From<DecodeError> for Refused {
+    fn from(error: DecodeError) -> Self {
+        let words = error.to_string();
+        if matches!(error, DecodeError::TooLarge { .. }) { Self::TooLarge(words) } else { Self::Unreadable(words) }
+    }
+}
+
 impl Decoding {
     /// Like images of a dataset, given as the stage's parameters write its `source`, brought to the height, width and channels
     /// that a network takes: as the source does it, and stretched where it leaves images as they are.
@@ -55,6 +79,26 @@ impl Decoding {
     pub fn bytes(&self, bytes: &[u8]) -> Result<Image, String> {
         let decoded = Encoded::read(bytes, &self.0).and_then(Encoded::decode);
         decoded.map(|decoded| decoded.image).map_err(|error| error.to_string())
+    }
+
+    /// The same, in as much memory as `room` gives: it is asked for the bytes that decoding takes before they are spent.
+    ///
+    /// # Errors
+    /// If they are no image, one that is too large, or there is no room for it now.
+    pub fn bytes_within(&self, bytes: &[u8], room: &mut dyn FnMut(u64) -> bool) -> Result<Image, Refused> {
+        let encoded = Encoded::read(bytes, &self.0)?;
+        let memory = encoded.memory();
+        if !room(memory) {
+            return Err(Refused::NoRoom { memory });
+        }
+        Ok(encoded.decode()?.image)
+    }
+
+    /// The same of images with at most so many pixels.
+    #[must_use]
+    pub fn at_most(mut self, max_pixels: u64) -> Self {
+        self.0.max_pixels = self.0.max_pixels.min(max_pixels);
+        self
     }
 
     /// The images in these files, in their order: each, or why it can't be had. Fewer than asked for once `stop` says so.
@@ -125,6 +169,23 @@ mod tests {
         assert_eq!(given.bytes(&png(7)).unwrap().pixels, [1, 2, 3]);
         assert_eq!(given.bytes(&png(8)).unwrap_err(), "8 x 8 pixels are more than `max-pixels = 50` allows");
         assert_eq!(Decoding::like(&source, [1, 1, 1]).bytes(&png(7)).unwrap().pixels.len(), 1);
+    }
+
+    #[test]
+    fn room_is_asked_for_before_anything_is_decoded() {
+        let decoding = Decoding::like(&json!("mnist"), [2, 2, 1]);
+        let mut asked = Vec::new();
+        let refused = decoding.bytes_within(&png(64), &mut |bytes| {
+            asked.push(bytes);
+            false
+        });
+        assert!(asked.len() == 1 && asked[0] > 64 * 64 * 4, "{asked:?}");
+        assert_eq!(refused, Err(Refused::NoRoom { memory: asked[0] }));
+        assert_eq!(decoding.bytes_within(&png(64), &mut |_| true).unwrap(), decoding.bytes(&png(64)).unwrap());
+        let small = decoding.at_most(100);
+        let mut never = |_: u64| panic!("the header says enough");
+        assert!(matches!(small.bytes_within(&png(11), &mut never), Err(Refused::TooLarge(_))));
+        assert!(matches!(small.bytes_within(b"%PDF-1.7", &mut never), Err(Refused::Unreadable(_))));
     }
 
     /// Red, green and blue, four pixels each side by side, four high.

@@ -6,6 +6,7 @@
 //! believed, [`isotonic`] how probable a label is at each distance, [`judge`] answers a query by all of these,
 //! [`near_copies`] finds images that show the same. Knows no stage and no file.
 
+pub mod beside;
 pub mod calibration;
 mod calibration_metric;
 mod codes;
@@ -30,6 +31,7 @@ mod top_k;
 pub mod vectors;
 mod wide;
 
+pub use beside::Beside;
 pub use calibration::{Counting, Curve, Judged};
 pub use calibration_metric::{CalibrationMetric, Counts, Population};
 pub use error::SearchError;

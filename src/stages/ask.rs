@@ -1,22 +1,29 @@
 //! Answers to images that are in no dataset: the network, the index and the threshold of a stage `match`, and the very way in
 //! which it judges. Reads artifacts and writes none.
 
+mod session;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::embed::{Used, features_of, load_network};
+use super::embed::{Rows as EmbeddingRows, Used, features_of, load_network};
 use super::embedded::{self, Searched};
 use super::match_::{self, Verdicts};
-use crate::artifact::{Calibration, Distance, Image, IndexRows, read_json};
+use crate::artifact::{Calibration, Distance, Image, IndexRows, ModelUse, read_json};
 use crate::nn::EMBED_BATCH;
 use crate::search::knn::{Hit, Wanted};
 use crate::search::{Judge, Vectors, overlap};
 use crate::stage::StageError;
 
+pub use self::session::{Found, Session};
 pub use crate::search::Answer;
 
 /// Queries for which preparing the rows takes longer than to compare them with all rows.
 const FEW: usize = 8;
+
+/// What is answered to embeddings, given with the places of their images, and of each answer whether it is the same whatever
+/// the last bits of the embedding are.
+type LookUp<'a, T> = &'a dyn Fn(&[f32], &[usize]) -> Result<Vec<(T, bool)>, StageError>;
 
 /// The artifacts and parameters that answers are made of.
 #[derive(Debug, Clone)]
@@ -45,6 +52,7 @@ pub struct Asker {
     index: IndexRows,
     vectors: Vectors<'static>,
     classes: Vec<String>,
+    model_use: ModelUse,
     distance: Distance,
     searched: Searched,
     judge: Judge,
@@ -75,8 +83,8 @@ impl Asker {
         embedded::searchable("indexed vector", &index.vectors, index.dim, &index.example_id, info.metric)?;
         let vectors = Vectors::owning(std::mem::take(&mut index.vectors), index.dim, info.metric);
         let vectors = vectors.map_err(|error| embedded::unsearchable(&error))?;
-        let (classes, distance) = (info.classes, info.metric);
-        Ok(Self { image: model.input, used, index, vectors, classes, distance, searched, judge, params })
+        let (classes, model_use, distance) = (info.classes, info.model_use, info.metric);
+        Ok(Self { image: model.input, used, index, vectors, classes, model_use, distance, searched, judge, params })
     }
 
     /// Height, width and channels of an image.
@@ -89,6 +97,42 @@ impl Asker {
     #[must_use]
     pub const fn indexed(&self) -> usize {
         self.index.label.len()
+    }
+
+    /// What is known of the vectors that are searched; the vectors themselves are not among it.
+    #[must_use]
+    pub const fn rows(&self) -> &IndexRows {
+        &self.index
+    }
+
+    /// Numbers in an embedding.
+    #[must_use]
+    pub fn dim(&self) -> usize {
+        self.used.rows().dim()
+    }
+
+    /// How near is measured.
+    #[must_use]
+    pub const fn distance(&self) -> Distance {
+        self.distance
+    }
+
+    /// How many neighbours an answer tells of, unless asked for another number.
+    #[must_use]
+    pub const fn neighbours(&self) -> usize {
+        self.params.neighbours
+    }
+
+    /// What an embedding is made of.
+    #[must_use]
+    pub const fn model_use(&self) -> &ModelUse {
+        &self.model_use
+    }
+
+    /// Class names by label.
+    #[must_use]
+    pub fn classes(&self) -> &[String] {
+        &self.classes
     }
 
     /// The class of a label.
@@ -126,8 +170,23 @@ impl Asker {
         names: &[String],
         stop: &(dyn Fn() -> bool + Sync),
     ) -> Result<Vec<Answer>, StageError> {
+        let excluded = self.excluded(images);
+        self.answered(&self.used.rows(), images, stop, &|values, which| {
+            let names: Vec<&str> = which.iter().map(|at| names.get(*at).map_or("", String::as_str)).collect();
+            let excluded: Vec<Arc<[u32]>> = which.iter().map(|at| excluded[*at].clone()).collect();
+            self.look_up(values, &names, &excluded, stop)
+        })
+    }
+
+    /// What `look_up` answers to the images.
+    fn answered<T>(
+        &self,
+        rows: &EmbeddingRows<'_>,
+        images: &[Image],
+        stop: &(dyn Fn() -> bool + Sync),
+        look_up: LookUp<'_, T>,
+    ) -> Result<Vec<T>, StageError> {
         let pixels = self.pixels(images)?;
-        let rows = self.used.rows();
         let size = self.image.iter().product::<usize>().max(1);
         let whole = images.len() - images.len() % EMBED_BATCH;
         let (filled, rest) = pixels.split_at(whole * size);
@@ -144,16 +203,12 @@ impl Asker {
         if !rest.is_empty() {
             values.extend(if bits_count { rows.embed(rest) } else { rows.embed_few(rest) });
         }
-        let excluded = self.excluded(images);
-        let names: Vec<&str> = names.iter().map(String::as_str).collect();
-        let mut answers = self.look_up(&values, &names, &excluded, stop)?;
+        let mut answers = look_up(&values, &(0..images.len()).collect::<Vec<_>>())?;
         // What the last bits could change is computed once more, in a whole batch, as the stages do it.
         let unsettled: Vec<usize> = (whole..images.len()).filter(|at| !bits_count && !answers[*at].1).collect();
         let again: Vec<u8> = unsettled.iter().flat_map(|at| &pixels[at * size..(at + 1) * size]).copied().collect();
         if !again.is_empty() {
-            let excluded: Vec<Arc<[u32]>> = unsettled.iter().map(|at| excluded[*at].clone()).collect();
-            let names: Vec<&str> = unsettled.iter().map(|at| names.get(*at).copied().unwrap_or_default()).collect();
-            let again = self.look_up(&rows.embed(&again), &names, &excluded, stop)?;
+            let again = look_up(&rows.embed(&again), &unsettled)?;
             unsettled.into_iter().zip(again).for_each(|(at, answer)| answers[at] = answer);
         }
         Ok(answers.into_iter().map(|(answer, _)| answer).collect())

@@ -13,7 +13,7 @@ use std::path::Path;
 use self::features::Given;
 pub(super) use self::features::features_of;
 pub use self::rows::EmbedView;
-use self::rows::Rows;
+pub(super) use self::rows::Rows;
 use self::taps::{Tap, taps};
 pub(super) use self::used::Used;
 use super::cached;
