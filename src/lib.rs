@@ -34,6 +34,7 @@ pub mod plan;
 pub mod report;
 pub mod runner;
 pub mod search;
+pub mod serve;
 pub mod spec;
 pub mod stage;
 pub mod stages;

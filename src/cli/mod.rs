@@ -33,6 +33,7 @@ mod runs;
 mod schema;
 mod screen;
 mod seeds;
+mod serve;
 mod show;
 mod show_file;
 mod show_sources;
@@ -79,6 +80,7 @@ enum Command {
     Config(config::ConfigArgs),
     Sweep(sweep::SweepArgs),
     Query(query::QueryArgs),
+    Serve(serve::ServeArgs),
     Show(show::ShowArgs),
     Report(report::ReportArgs),
     Runs(runs::RunsArgs),
@@ -107,6 +109,7 @@ impl Command {
             Self::Config(args) => args.json(),
             Self::Sweep(args) => args.json(),
             Self::Query(args) => args.json,
+            Self::Serve(args) => args.json,
             Self::Show(args) => args.json,
             Self::Report(args) => args.json,
             Self::Runs(args) => args.json(),
@@ -136,6 +139,7 @@ impl Command {
             Self::Config(args) => config::exec(args, out),
             Self::Sweep(args) => sweep::exec(args, out),
             Self::Query(args) => query::exec(args, out),
+            Self::Serve(args) => serve::exec(args, out),
             Self::Show(args) => show::exec(args, out),
             Self::Report(args) => report::exec(args, out),
             Self::Runs(args) => runs::exec(args, out),

@@ -17,6 +17,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("metric", &["base"]),
     ("report", &["base", "artifact", "metric"]),
     ("stages", &["base", "artifact", "stage", "data", "nn", "search", "metric", "report"]),
+    ("serve", &["base", "artifact", "data", "nn", "stage", "stages", "search"]),
     ("plan", &["base", "artifact", "stage", "spec", "sweep"]),
     ("store", &["base"]),
     ("sweep", &["base"]),

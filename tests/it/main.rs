@@ -47,6 +47,7 @@ mod reproduce;
 mod reruns;
 mod schemas;
 mod seeds;
+mod serve;
 mod sources;
 mod spec_errors;
 mod splits;

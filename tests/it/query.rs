@@ -14,15 +14,15 @@ use crate::project::{PLAIN_REPORT, Project, Record, files_below, simpipe};
 use crate::schemas::validate;
 
 /// A run whose queries lie in a folder as PNG files, in their order.
-struct Asked {
-    project: Project,
-    folder: PathBuf,
-    rows: Vec<MatchRow>,
-    classes: Vec<String>,
+pub(crate) struct Asked {
+    pub(crate) project: Project,
+    pub(crate) folder: PathBuf,
+    pub(crate) rows: Vec<MatchRow>,
+    pub(crate) classes: Vec<String>,
 }
 
 impl Asked {
-    fn new(more: &[&str]) -> Self {
+    pub(crate) fn new(more: &[&str]) -> Self {
         let project = Project::new();
         let run = project.run(&[&PLAIN_REPORT[..], more].concat());
         Self::of(project, &run)
@@ -41,7 +41,7 @@ impl Asked {
         Self { classes: classes.collect(), project, folder, rows }
     }
 
-    fn path(&self, at: usize) -> String {
+    pub(crate) fn path(&self, at: usize) -> String {
         self.folder.join(format!("{at:04}.png")).to_str().unwrap().to_owned()
     }
 
@@ -57,7 +57,7 @@ impl Asked {
     }
 
     /// Whether an answer is that of `match`.
-    fn expect_same(&self, answer: &Json, at: usize) {
+    pub(crate) fn expect_same(&self, answer: &Json, at: usize) {
         let row = &self.rows[at];
         let class = |label: i32| self.classes[usize::try_from(label).unwrap()].as_str();
         let label = if row.matched { class(row.predicted.unwrap()) } else { "Unknown" };
@@ -90,7 +90,7 @@ fn save(path: &Path, image: &Image) {
     image::save_buffer(path, &image.pixels, image.shape.width, image.shape.height, kind).unwrap();
 }
 
-fn store_of(project: &Project) -> BTreeMap<String, Vec<u8>> {
+pub(crate) fn store_of(project: &Project) -> BTreeMap<String, Vec<u8>> {
     let store = project.root().join("artifacts");
     // What is remembered of runs and of files that were read, so that they are found sooner, is no result.
     let is_result = |name: &String| !name.starts_with("runs/.") && !name.starts_with("store/stat/");

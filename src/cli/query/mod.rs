@@ -3,7 +3,7 @@
 mod blocks;
 mod images;
 mod page;
-mod stored;
+pub(super) mod stored;
 mod words;
 
 use std::io::Write;

@@ -14,27 +14,33 @@ use crate::stages::ask::AskFiles;
 use crate::store::{Found, Store};
 
 /// Names of files by example.
-pub(super) struct Files(FileNames);
+pub(in crate::cli) struct Files(FileNames);
 
 impl Files {
-    pub(super) fn of(&self, example_id: u64) -> Option<&str> {
+    pub(in crate::cli) fn into_names(self) -> FileNames {
+        self.0
+    }
+
+    pub(in crate::cli) fn of(&self, example_id: u64) -> Option<&str> {
         self.0.of(example_id)
     }
 }
 
 /// A stage `match` with what it was made of.
-pub(super) struct StoredMatch<'a> {
+pub(in crate::cli) struct StoredMatch<'a> {
     run: Stored<'a>,
     /// The stage's id.
-    pub(super) id: &'a str,
+    pub(in crate::cli) id: &'a str,
     stage: &'a StageRecord,
     index: &'a StageRecord,
     calibration: &'a StageRecord,
     model: &'a StageRecord,
+    /// The digests of the model's weights and layers.
+    made_by: [Digest; 2],
     /// The dataset of the indexed images.
     dataset: &'a StageRecord,
     /// That of the queries, as the stage's parameters write its `source`.
-    pub(super) source: Json,
+    pub(in crate::cli) source: Json,
 }
 
 /// A run and the store that has its results.
@@ -47,7 +53,7 @@ struct Stored<'a> {
 
 impl<'a> StoredMatch<'a> {
     /// The stage `match` of a run, of this id where it has several.
-    pub(super) fn find(
+    pub(in crate::cli) fn find(
         record: &'a RunRecord,
         id: Option<&str>,
         store: &'a Store,
@@ -81,14 +87,20 @@ impl<'a> StoredMatch<'a> {
             index,
             calibration,
             model: run.behind(queries, "model", "model.safetensors")?,
+            made_by: known,
             dataset: run.dataset_of(indexed)?,
             source: asked_of.params["source"].clone(),
             run,
         })
     }
 
+    /// The digest of the model that all vectors are of.
+    pub(in crate::cli) fn model_digest(&self) -> Digest {
+        Digest::of(self.made_by.map(|digest| digest.to_string()).join(" ").as_bytes())
+    }
+
     /// What answers are made of.
-    pub(super) fn files(&self) -> Result<AskFiles, Error> {
+    pub(in crate::cli) fn files(&self) -> Result<AskFiles, Error> {
         let file = |stage: &StageRecord, name: &str| {
             self.run.file(stage, name)?.ok_or_else(|| self.run.gone(stage, &format!(": it lacks `{name}`")))
         };
@@ -113,14 +125,14 @@ impl<'a> StoredMatch<'a> {
     }
 
     /// The files that indexed images come from, where they come from files.
-    pub(super) fn file_names(&self) -> Result<Files, Error> {
+    pub(in crate::cli) fn file_names(&self) -> Result<Files, Error> {
         let has = self.dataset.files.keys().any(|name| name.as_str() == FileNames::FILE);
         let path = if has { self.run.file(self.dataset, FileNames::FILE)? } else { None };
         Ok(Files(path.map_or_else(|| Ok(FileNames::default()), |path| FileNames::read(&path))?))
     }
 
     /// Indexed images, in the order asked for.
-    pub(super) fn images(&self, example_ids: &[u64]) -> Result<Vec<Image>, Error> {
+    pub(in crate::cli) fn images(&self, example_ids: &[u64]) -> Result<Vec<Image>, Error> {
         let names = self.dataset.files.keys().map(|name| name.as_str()).filter(|name| name.starts_with(IMAGES));
         let files = names.map(|name| self.run.file(self.dataset, name)).collect::<Result<Vec<_>, _>>()?;
         Ok(Images::of(Path::new(&self.dataset.id), files.into_iter().flatten())?.read(example_ids)?)

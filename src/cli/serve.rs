@@ -1,0 +1,199 @@
+//! `simpipe serve`: a run that answers over HTTP.
+
+use std::io::Write;
+use std::net::{SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use serde_json::json;
+
+use super::options::PlaceOptions;
+use super::query::stored::StoredMatch;
+use super::{print, signal, threads};
+use crate::base::file_name::FileName;
+use crate::base::issue::Issue;
+use crate::data::asked::Decoding;
+use crate::error::{Error, Exit};
+use crate::runner::RunRecord;
+use crate::serve::{About, Limits, ServeError, Server, Setup, Token};
+use crate::stages::ask::Asker;
+
+/// Where the token may stand, beside a file.
+const VARIABLE: &str = "SIMPIPE_TOKEN";
+
+/// Serve a run over HTTP: what is on images that are sent, embeddings, and images added to its index and deleted from it.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Answers are those of `simpipe query`. `/openapi.json` describes all addresses; `/` is a page to drop images on. \
+What is added or deleted lies in `artifacts/served/NAME` of the root; the run and the store stay as they are. One server \
+of a name writes there, any number reads.
+
+The token stands in a file or in the variable SIMPIPE_TOKEN, never on the command line. Without one the server listens \
+on this machine alone. It speaks plain HTTP: beyond this machine put a proxy with TLS before it.
+
+Exit codes: 0 asked to stop, and all is answered; 2 there is no such run, or it can't be served so; 3 what was added is damaged.
+
+Examples:
+  simpipe serve latest
+  simpipe serve cifar10 --writable --token-file token
+  SIMPIPE_TOKEN=$(cat token) simpipe serve cifar10 --listen 0.0.0.0:8350 --host images.example.org"
+)]
+pub(super) struct ServeArgs {
+    /// A run as `show` takes it: its id, the start of one, its folder, an experiment's name, a tag or `latest`.
+    run: String,
+    /// The stage `match` whose index and threshold answer, where the run has several.
+    #[arg(long, value_name = "ID")]
+    stage: Option<String>,
+    /// The address and port to listen on; port 0 takes a free one.
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8350")]
+    listen: SocketAddr,
+    /// A name that the server is asked by, such as that of a proxy before it; may be given several times.
+    #[arg(long, value_name = "NAME")]
+    host: Vec<String>,
+    /// A file with the token that clients must show.
+    #[arg(long, value_name = "FILE")]
+    token_file: Option<PathBuf>,
+    /// Let clients add images to the index and delete them; needs a token.
+    #[arg(long)]
+    writable: bool,
+    /// What the index with its changes is called [default: the experiment's name].
+    #[arg(long, value_name = "NAME")]
+    name: Option<String>,
+    /// Refuse images with more pixels, where the run's dataset allows more.
+    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u64).range(1..))]
+    max_pixels: Option<u64>,
+    /// Memory for bodies and pixels of all requests together, in MiB.
+    #[arg(long, value_name = "MIB", default_value_t = 2048, value_parser = clap::value_parser!(u64).range(1..1 << 24))]
+    memory: u64,
+    #[command(flatten)]
+    place: PlaceOptions,
+    /// Print where it listens as JSON.
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+pub(super) fn exec(args: &ServeArgs, out: &mut dyn Write) -> Result<Exit, Error> {
+    let token = token(args.token_file.as_deref())?;
+    refuse_unguarded(args, token.is_some())?;
+    threads::start()?;
+    let setup = setup(args, token)?;
+    let listener = TcpListener::bind(args.listen).map_err(|error| {
+        let help = "choose another with `--listen ADDRESS:PORT`; port 0 takes a free one";
+        Error::usage(format!("can't listen on {}: {error}", args.listen), help)
+    })?;
+    let wish = signal::wish();
+    let (run, stage) = (setup.about.run.clone(), setup.about.stage.clone());
+    let server = match Server::new(setup) {
+        Ok(server) => server,
+        Err(error) => return refused(error),
+    };
+    say(args, &server, (&run, &stage), listener.local_addr()?, out)?;
+    server.run(listener, &wish)?;
+    Ok(Exit::Done)
+}
+
+/// What the server is made of, out of the run's record and the store.
+fn setup(args: &ServeArgs, token: Option<Token>) -> Result<Setup, Error> {
+    let root = args.place.root_here()?;
+    let record = RunRecord::read(&args.place.run_folder(&root, &args.run)?)?;
+    let store = args.place.open_store_to_read(&root)?;
+    let stored = StoredMatch::find(&record, args.stage.as_deref(), &store, args.place.url()?.is_some())?;
+    let name = args.name.clone().unwrap_or_else(|| record.name.clone());
+    let folder = FileName::try_from(name.clone()).ok().filter(|name| name.parts().count() == 1);
+    let Some(folder) = folder else {
+        let help = "give one that can be a folder's: `--name NAME`";
+        return Err(Error::usage(format!("an index can't be called `{}`", print::shown(&name)), help));
+    };
+    let asker = Asker::open(stored.files()?)?;
+    print::store_warnings(&store)?;
+    let decoding = Decoding::like(&stored.source, asker.input());
+    Ok(Setup {
+        about: About {
+            run: record.run.clone(),
+            experiment: record.name.clone(),
+            stage: stored.id.to_owned(),
+            name,
+            model: stored.model_digest(),
+        },
+        decoding: args.max_pixels.map_or(decoding.clone(), |most| decoding.at_most(most)),
+        asker,
+        files: stored.file_names()?.into_names(),
+        folder: root.join("artifacts").join("served").join(folder.as_str()),
+        writable: args.writable,
+        token,
+        hosts: args.host.clone(),
+        limits: Limits { memory: args.memory << 20, ..Limits::default() },
+    })
+}
+
+/// Whoever reaches the server may ask it; so only this machine does, unless clients show a token.
+fn refuse_unguarded(args: &ServeArgs, has_token: bool) -> Result<(), Error> {
+    let help = format!("give one: `--token-file FILE`, or the variable {VARIABLE}");
+    if !has_token && !args.listen.ip().to_canonical().is_loopback() {
+        let message = format!("{} is reached from other machines, and there is no token", args.listen.ip());
+        return Err(Error::usage(message, help + "; or listen on 127.0.0.1"));
+    }
+    if !has_token && args.writable {
+        return Err(Error::usage("an index that clients may change needs a token", help));
+    }
+    Ok(())
+}
+
+/// The token of a file, else of the environment.
+fn token(file: Option<&Path>) -> Result<Option<Token>, Error> {
+    let help = "such as what `openssl rand -hex 32` prints";
+    if let Some(path) = file {
+        let read = Token::from_file(path);
+        return read
+            .map(Some)
+            .map_err(|why| Error::usage(format!("can't use the token in `{}`: {why}", path.display()), help));
+    }
+    match std::env::var_os(VARIABLE) {
+        None => Ok(None),
+        Some(text) => {
+            let read = text.to_str().ok_or_else(|| "it is no text".to_owned()).and_then(Token::new);
+            read.map(Some).map_err(|why| Error::usage(format!("can't use the token in {VARIABLE}: {why}"), help))
+        }
+    }
+}
+
+fn refused(error: ServeError) -> Result<Exit, Error> {
+    let help = error.help().unwrap_or("look at the folder `artifacts/served` of the root").to_owned();
+    let damaged = matches!(error, ServeError::Damaged { .. });
+    let error = match error {
+        ServeError::Io { source, .. } if !crate::base::fs::is_wrong_place(&source) => Error::Output(source),
+        ServeError::Thread(error) => Error::Threads(error.to_string()),
+        error => Error::usage(error.to_string(), help),
+    };
+    if damaged {
+        print::errors(&error, &mut super::screen::messages())?;
+        return Ok(Exit::Damaged);
+    }
+    Err(error)
+}
+
+/// Where it listens and what it serves.
+fn say(
+    args: &ServeArgs,
+    server: &Server,
+    (run, stage): (&str, &str),
+    at: SocketAddr,
+    out: &mut dyn Write,
+) -> Result<(), Error> {
+    let (of_run, added) = server.vectors();
+    if let (true, Some(why)) = (args.writable, server.read_only()) {
+        print::warnings(&[Issue::nowhere(format!("read only: {why}"))], &mut super::screen::messages())?;
+    }
+    if args.json {
+        let report = json!({
+            "url": format!("http://{at}/"), "run": run, "stage": stage, "run_vectors": of_run, "added_vectors": added,
+            "writable": server.read_only().is_none(),
+        });
+        print::json(&report, out)?;
+    } else {
+        let changes = if added == 0 { String::new() } else { format!(" and {added} added") };
+        let how = if server.read_only().is_none() { "writable" } else { "read only" };
+        writeln!(out, "serving `{stage}` of {run}, {of_run} vectors{changes}, {how}, at http://{at}/")?;
+    }
+    Ok(out.flush()?)
+}

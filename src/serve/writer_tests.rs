@@ -1,0 +1,159 @@
+use std::fs::File;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use super::*;
+use crate::artifact::IndexRows;
+use crate::serve::files::draft;
+use crate::serve::log::{self, Origin};
+
+struct Served {
+    folder: tempfile::TempDir,
+    runtime: tokio::runtime::Runtime,
+}
+
+fn origin() -> Origin {
+    Origin { model: "ab".to_owned(), dim: 2 }
+}
+
+/// A run with two images, `a` and `b`, both cats.
+fn of_run() -> Collection {
+    let rows = IndexRows {
+        example_id: vec![1, 2],
+        label: vec![0, 0],
+        digest: vec!["a".to_owned(), "b".to_owned()],
+        dim: 2,
+        ..IndexRows::default()
+    };
+    Collection::new(&rows, &["cat".to_owned()], 2)
+}
+
+impl Served {
+    fn new() -> Self {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        Self { folder: tempfile::tempdir().unwrap(), runtime }
+    }
+
+    /// Reads the log and starts a writer; `None` if another has the lock.
+    fn start(&self, slack: usize) -> Option<(Writer, Arc<RwLock<Collection>>)> {
+        let (files, replay) = Files::open(self.folder.path(), &origin()).unwrap()?;
+        let mut index = of_run();
+        replay.changes.iter().for_each(|change| index.apply(change));
+        let index = Arc::new(RwLock::new(index));
+        Some((Writer::start(files, index.clone(), slack).unwrap(), index))
+    }
+
+    /// The same once the last writer has ended, which takes a moment.
+    fn restart(&self, slack: usize) -> (Writer, Arc<RwLock<Collection>>) {
+        let began = Instant::now();
+        loop {
+            if let Some(started) = self.start(slack) {
+                return started;
+            }
+            assert!(began.elapsed() < Duration::from_secs(30), "the lock goes with the writer");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    fn ask(&self, writer: &Writer, wish: Wish) -> Answer {
+        self.runtime.block_on(writer.ask(wish))
+    }
+
+    fn log(&self) -> PathBuf {
+        self.folder.path().join(log::FILE)
+    }
+}
+
+fn add(images: &[(&str, &str)]) -> Wish {
+    let addition = |(digest, class): &(&str, &str)| Addition {
+        digest: (*digest).into(),
+        class: (*class).into(),
+        vector: vec![1.0, 2.0],
+    };
+    Wish::Add(images.iter().map(addition).collect())
+}
+
+#[test]
+fn a_wish_is_granted_whole_or_not_at_all() {
+    let served = Served::new();
+    let (writer, index) = served.start(SLACK).unwrap();
+    let conflict = Problem::conflict("other-label", "");
+    assert_eq!(served.ask(&writer, add(&[("c", "dog"), ("d", "dog"), ("c", "dog")])), Ok(vec![true, true, false]));
+    assert_eq!(served.ask(&writer, add(&[("c", "dog"), ("a", "cat")])), Ok(vec![false, false]), "unchanged");
+    for images in [&[("c", "cat")][..], &[("a", "dog")], &[("e", "dog"), ("c", "cat")], &[("f", "dog"), ("f", "cat")]] {
+        assert!(served.ask(&writer, add(images)).unwrap_err().same_kind(&conflict), "{images:?}");
+    }
+    assert_eq!(index.read().unwrap().counts(), (2, 2), "of a refused wish nothing is added");
+    assert!(served.ask(&writer, Wish::Delete("e".into())).unwrap_err().same_kind(&Problem::not_found("")));
+    for digest in ["a", "c", "b"] {
+        assert_eq!(served.ask(&writer, Wish::Delete(digest.into())), Ok(vec![true]));
+    }
+    let last = served.ask(&writer, Wish::Delete("d".into())).unwrap_err();
+    assert!(last.same_kind(&Problem::conflict("last-vector", "")), "{last:?}");
+    assert_eq!(index.read().unwrap().counts(), (0, 1));
+}
+
+#[test]
+fn one_writes_and_the_next_finds_all_of_it() {
+    let served = Served::new();
+    let (writer, _) = served.start(SLACK).unwrap();
+    assert!(served.start(SLACK).is_none(), "one has the lock");
+    served.ask(&writer, add(&[("c", "dog")])).unwrap();
+    served.ask(&writer, Wish::Delete("a".into())).unwrap();
+    drop(writer);
+    // What a crash leaves of a frame.
+    let whole = std::fs::read(served.log()).unwrap();
+    let torn = log::frame_of(&[Change::Delete { digest: "c".into() }]);
+    std::fs::write(served.log(), [&whole[..], &torn[..torn.len() - 1]].concat()).unwrap();
+    std::fs::write(draft(served.folder.path()), "half a draft").unwrap();
+    let (writer, index) = served.restart(SLACK);
+    assert_eq!(index.read().unwrap().counts(), (1, 1));
+    assert_eq!(std::fs::read(served.log()).unwrap(), whole, "the torn end is cut off");
+    assert!(!draft(served.folder.path()).exists());
+    served.ask(&writer, add(&[("e", "dog")])).unwrap();
+    drop(writer);
+    let (_, index) = served.restart(SLACK);
+    assert_eq!(index.read().unwrap().counts(), (1, 2));
+}
+
+#[test]
+fn a_long_log_is_written_anew_while_more_is_added() {
+    let served = Served::new();
+    let (writer, index) = served.start(8).unwrap();
+    let mut longest = 0;
+    for round in 0..60 {
+        let name = format!("image {round}");
+        served.ask(&writer, add(&[(&name, "dog")])).unwrap();
+        if round % 5 != 0 {
+            served.ask(&writer, Wish::Delete(name)).unwrap();
+        }
+        longest = longest.max(std::fs::metadata(served.log()).unwrap().len());
+    }
+    let began = Instant::now();
+    while std::fs::metadata(served.log()).unwrap().len() >= longest {
+        // It is written anew behind the next change at the latest.
+        served.ask(&writer, add(&[("image 0", "dog")])).unwrap();
+        assert!(began.elapsed() < Duration::from_secs(30), "108 changes where 12 would do");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let expected = index.read().unwrap().changes();
+    assert_eq!(index.read().unwrap().counts(), (2, 12));
+    drop((writer, index));
+    let (_, index) = served.restart(8);
+    assert_eq!(index.read().unwrap().changes(), expected);
+}
+
+#[test]
+fn what_can_not_be_written_is_not_shown() {
+    let served = Served::new();
+    let (mut files, _) = Files::open(served.folder.path(), &origin()).unwrap().unwrap();
+    // A file that can only be read: every write fails, as on a full disk.
+    files.log = File::open(served.log()).unwrap();
+    let index = Arc::new(RwLock::new(of_run()));
+    let writer = Writer::start(files, index.clone(), SLACK).unwrap();
+    for _ in 0..2 {
+        let refused = served.ask(&writer, add(&[("c", "dog")])).unwrap_err();
+        assert!(refused.same_kind(&Problem::unwritten("")), "{refused:?}");
+    }
+    assert_eq!(index.read().unwrap().counts(), (2, 0));
+}
