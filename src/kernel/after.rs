@@ -58,6 +58,31 @@ fn finish_as<P: Pointwise>(add: Option<&[f32]>, y: &mut [f32]) {
     }
 }
 
+simd_fn! {
+    /// As [`finish`] for `columns` numbers of each of `rows` rows that are `n` apart; `add` begins where `y` does.
+    ///
+    /// # Safety
+    /// These numbers of `y` are this caller's alone.
+    [unsafe] fn finish_panel[][](after: After, add: Option<&[f32]>, n: usize, columns: usize, rows: usize, y: *mut f32) = finish_panel_impl;
+}
+
+#[inline(always)]
+unsafe fn finish_panel_impl<S: Simd>(
+    s: S,
+    after: After,
+    add: Option<&[f32]>,
+    n: usize,
+    columns: usize,
+    rows: usize,
+    y: *mut f32,
+) {
+    for r in 0..rows {
+        // SAFETY: the caller's promise.
+        let y = unsafe { std::slice::from_raw_parts_mut(y.add(r * n), columns) };
+        finish_impl(s, after, add.map(|add| &add[r * n..][..columns]), y);
+    }
+}
+
 /// Whether there is nothing to do.
 pub(crate) const fn is_nothing(after: After, add: Option<&[f32]>) -> bool {
     matches!(after, After::Nothing) && add.is_none()

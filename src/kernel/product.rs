@@ -1,5 +1,5 @@
 //! Products of rows with a matrix that is packed once, with bias, summand and function in the same pass, for inference.
-use crate::after::{After, finish, is_nothing};
+use crate::after::{After, finish_panel, is_nothing};
 use crate::gemm::{Finish, Gemm, gemm};
 use crate::pack::{Panel, pack, padded, panels};
 use crate::scratch::{Scratch, SharedMut, part};
@@ -122,10 +122,7 @@ impl Packed<'_> {
             if relu || is_nothing(after, add) {
                 return;
             }
-            for r in 0..m {
-                let add = add.map(|add| &add[r * n + p.at..][..p.columns]);
-                finish(after, add, std::slice::from_raw_parts_mut(c.add(r * n), p.columns));
-            }
+            finish_panel(after, add.map(|add| &add[p.at..]), n, p.columns, m, c);
         }
     }
 }
