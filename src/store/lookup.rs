@@ -1,6 +1,7 @@
 //! Reading results: every object is checked before it is handed on.
 
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
+use std::path::Path;
 
 use super::aside::damage_of;
 use super::{AcEntry, Declared, FileRecord, Store, StoreError, WHATEVER, fs};
@@ -91,10 +92,10 @@ impl Store {
     /// If the file system refuses.
     pub fn inspect_declared(&self, key: Digest, declared: Declared<'_>) -> Result<Found, StoreError> {
         loop {
-            let found = self.inspect_held(key, declared)?;
+            let found = self.inspect_only(key, declared)?;
             // Gc and whoever finds damage take the entry away before its objects: then it is a miss.
             let Found::Damaged(damage) = found else { return Ok(found) };
-            let again = self.inspect_held(key, declared)?;
+            let again = self.inspect_only(key, declared)?;
             if again == Found::Damaged(damage) || !matches!(again, Found::Damaged(_)) {
                 return Ok(again);
             }
@@ -111,6 +112,11 @@ impl Store {
     /// What the local store has, for whoever holds it already.
     pub(super) fn inspect_held(&self, key: Digest, declared: Declared<'_>) -> Result<Found, StoreError> {
         self.inspect_with(key, declared, &|file| self.problem(file))
+    }
+
+    /// The same for whoever only looks: not even what was read is remembered.
+    fn inspect_only(&self, key: Digest, declared: Declared<'_>) -> Result<Found, StoreError> {
+        self.inspect_with(key, declared, &|file| self.problem_told_by(file, &|path| self.digest_unremembered(path)))
     }
 
     /// The same, with another way to tell what is wrong with an object.
@@ -168,6 +174,14 @@ impl Store {
     /// # Errors
     /// If that can't be said: the object may be intact and out of reach for now.
     pub(super) fn problem(&self, file: FileRecord) -> Result<Option<&'static str>, StoreError> {
+        self.problem_told_by(file, &|path| self.digest_file(path))
+    }
+
+    fn problem_told_by(
+        &self,
+        file: FileRecord,
+        digest: &dyn Fn(&Path) -> io::Result<Digest>,
+    ) -> Result<Option<&'static str>, StoreError> {
         let path = self.object(file.digest);
         let unread = |error| damage_of(error).map(Some).map_err(StoreError::io("read", &path));
         match fs::metadata(&path) {
@@ -176,7 +190,7 @@ impl Store {
             Ok(there) if there.len() != file.size => return Ok(Some("its size has changed")),
             Ok(_) => {}
         }
-        match self.digest_file(&path) {
+        match digest(&path) {
             Ok(digest) if digest == file.digest => Ok(None),
             Ok(_) => Ok(Some("its bytes have changed")),
             Err(error) => unread(error),
@@ -186,8 +200,6 @@ impl Store {
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
     use super::*;
     use crate::store::Produced;
 

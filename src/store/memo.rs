@@ -12,10 +12,13 @@ use std::path::{Path, PathBuf};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::stamp::{Look, SourceStamp, Stamp, Volumes, look_at_object};
-use super::{Store, StoreError, fs};
+use super::stamp::{Look, SETTLED, SourceStamp, Stamp, Volumes, look_at_object};
+use super::{FileRecord, Store, StoreError, fs};
 use crate::base::contents::{Compute, Contents};
 use crate::base::digest::Digest;
+
+/// Bytes of an object from which on it takes longer to be read than to be remembered.
+const WORTH_REMEMBERING: u64 = 4 << 20;
 
 /// What a memo is of.
 #[derive(Debug, Serialize, Deserialize)]
@@ -81,6 +84,35 @@ impl Store {
         }
         self.remember(path, &file, look, memo);
         Ok(digest)
+    }
+
+    /// The same, and nothing is written: a file that is not remembered is read again the next time.
+    pub(super) fn digest_unremembered(&self, path: &Path) -> io::Result<Digest> {
+        let path = &std::path::absolute(path)?;
+        match self.recall(path)?.1.digest.filter(|_| !self.verifying) {
+            Some(digest) => Ok(digest),
+            None => self.digest_open(&mut fs::open(path)?),
+        }
+    }
+
+    /// Remembers a large object that was just stored, so that whoever only looks need not read it each time. The small ones are
+    /// read as fast as a memo of them.
+    pub(super) fn remember_stored(&self, file: FileRecord) {
+        if file.size < WORTH_REMEMBERING {
+            return;
+        }
+        let path = self.object(file.digest);
+        let Ok(stat) = fs::stat(&path) else { return };
+        let mut look = look_at_object(&stat);
+        if !look.is_settled() {
+            // Until the clock of the file system has surely ticked: so long a file took longer to be written.
+            std::thread::sleep(SETTLED);
+            look = look_at_object(&stat);
+        }
+        if let Ok(opened) = fs::open(&path) {
+            let (place, digest, facts) = (self.place(&path), Some(file.digest), BTreeMap::new());
+            self.remember(&path, &opened, look, Memo { place, stamp: None, digest, facts });
+        }
     }
 
     /// Reads an open file, unless the user wants to stop.

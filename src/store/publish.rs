@@ -35,6 +35,7 @@ impl Store {
         // its own journal once.
         let synced = rayon::join(|| self.sync_shards(entry.files.values()), || draft_entry(&draft, &entry));
         synced.0.and(synced.1)?;
+        entry.files.values().for_each(|file| self.remember_stored(*file));
         self.put_entry(&draft, entry)
     }
 

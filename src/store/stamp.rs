@@ -18,7 +18,7 @@ use crate::base::digest::Digest;
 use crate::base::fs::FileTime;
 
 /// Longer than the tick of any file system's clock that keeps fractions of a second.
-const SETTLED: Duration = Duration::from_millis(50);
+pub(super) const SETTLED: Duration = Duration::from_millis(50);
 
 /// The same for clocks of whole seconds, and for the two seconds of FAT.
 const SETTLED_WHOLE: Duration = Duration::from_secs(2);
@@ -48,6 +48,13 @@ pub(super) struct Look<S> {
     pub(super) stamp: Option<S>,
     /// Whether a change from now on surely gives it another stamp.
     settled: bool,
+}
+
+impl<S> Look<S> {
+    /// Whether a change from now on surely gives it another stamp.
+    pub(super) const fn is_settled(&self) -> bool {
+        self.settled
+    }
 }
 
 impl<S: Copy + PartialEq> Look<S> {

@@ -92,8 +92,8 @@ fn save(path: &Path, image: &Image) {
 
 pub(crate) fn store_of(project: &Project) -> BTreeMap<String, Vec<u8>> {
     let store = project.root().join("artifacts");
-    // What is remembered of runs and of files that were read, so that they are found sooner, is no result.
-    let is_result = |name: &String| !name.starts_with("runs/.") && !name.starts_with("store/stat/");
+    // What is remembered of runs, so that they are found sooner, lies beside the store.
+    let is_result = |name: &String| !name.starts_with("runs/.");
     let names = files_below(&store).into_iter().filter(is_result);
     names.map(|name| (name.clone(), std::fs::read(store.join(name)).unwrap())).collect()
 }
