@@ -1,5 +1,6 @@
 //! CPU kernels on plain `f32` slices, NHWC, for image metric learning: convolution (Winograd and implicit GEMM), batch
-//! normalisation, pooling, Adam; and what inference needs beside: products with what follows them, attention, layer normalisation. Every function gives the same bytes whatever the number of rayon threads.
+//! normalisation, pooling, Adam; what inference needs beside: products with what follows them, attention, layer
+//! normalisation; distances of vectors. Every function gives the same bytes whatever the number of rayon threads.
 #![expect(
     unsafe_code,
     reason = "vector instructions and disjoint parts of one buffer; each block says why it is sound"
@@ -27,6 +28,7 @@ mod direct;
 mod direct_grad;
 mod gemm;
 mod layer_norm;
+mod near;
 mod out_grad;
 mod pack;
 mod pool;
@@ -78,6 +80,7 @@ pub use conv_act::{ConvActGrads, conv2d_act_backward, conv2d_act_forward, recomp
 pub use conv_pool::conv2d_max_pool_forward;
 pub use depthwise::{depthwise_backward, depthwise_forward, is_depthwise};
 pub use layer_norm::layer_norm;
+pub use near::{Nearness, nearness, product_tile};
 pub use out_grad::OutputGrad;
 pub use pool::{global_max_pool_backward, global_max_pool_forward, max_pool_backward, max_pool_forward};
 pub use product::Matrix;

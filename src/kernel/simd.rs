@@ -32,6 +32,11 @@ pub(crate) trait Simd: Copy {
     fn mul(self, a: Self::V, b: Self::V) -> Self::V;
     /// `a * b + c`.
     fn fma(self, a: Self::V, b: Self::V, c: Self::V) -> Self::V;
+    /// `a * b + c` with one rounding, whatever the machine; slow where it has no instruction for it.
+    #[inline(always)]
+    fn fused(self, a: Self::V, b: Self::V, c: Self::V) -> Self::V {
+        self.fma(a, b, c)
+    }
     /// The larger of each lane; `b` where one is NaN.
     fn max(self, a: Self::V, b: Self::V) -> Self::V;
     /// `v` where `y > 0`, else 0.
@@ -214,6 +219,10 @@ impl Simd for Portable {
     #[inline(always)]
     fn fma(self, a: [f32; 4], b: [f32; 4], c: [f32; 4]) -> [f32; 4] {
         self.add(self.mul(a, b), c)
+    }
+    #[inline(always)]
+    fn fused(self, a: [f32; 4], b: [f32; 4], c: [f32; 4]) -> [f32; 4] {
+        [0, 1, 2, 3].map(|lane| a[lane].mul_add(b[lane], c[lane]))
     }
     #[inline(always)]
     fn max(self, a: [f32; 4], b: [f32; 4]) -> [f32; 4] {
