@@ -147,7 +147,7 @@ mod tests {
             example_id: vec![4, 5],
             label: vec![0, 1],
             digest: vec!["x".into(), "y".into()],
-            vectors: vec![0.5, 1.5],
+            vectors: vec![0.5, 1.5].into(),
             dim: 1,
             belonging,
         };

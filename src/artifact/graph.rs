@@ -1,21 +1,23 @@
 //! `graph.bin`: links between the vectors of an index, in layers.
 //!
-//! Eight bytes `SIMPGRPH`, then whole numbers of four bytes, little-endian: the format (1), the number of vectors, links a
-//! vector, the vector that every search starts from, the number of link lists above the lowest layer; then a byte a vector
-//! (its highest layer, 0 the lowest), the lists of the lowest layer (twice `links` places a vector) and those above it (`links`
-//! places for each layer of a vector from 1 on), in the order of the vectors. A place without a link holds `2^32 - 1`.
+//! A file of [parts](super::parts) with the name `SIMPGRPH` and the version 2. Its head: the number of vectors, links a vector,
+//! the vector that every search starts from, the number of link lists above the lowest layer. Its lists: a byte a vector (its
+//! highest layer, 0 the lowest), the lists of the lowest layer (twice `links` places a vector) and those above it (`links`
+//! places for each layer of a vector from 1 on), in the order of the vectors, four bytes a place. A place without a link holds
+//! `2^32 - 1`.
 
 use std::path::Path;
 
+use arrow::buffer::ScalarBuffer;
+
 use super::ArtifactError;
-use crate::base::fs::read_regular;
+use super::parts::{Magic, Parts};
 
-const MAGIC: &[u8; 8] = b"SIMPGRPH";
-const VERSION: u32 = 1;
-/// Numbers behind the first eight bytes.
-const HEAD: usize = 5;
+const MAGIC: Magic = Magic { bytes: *b"SIMPGRPH", version: 2, what: "graph of an index" };
+/// Numbers of its head.
+const HEAD: usize = 4;
 
-/// Links between vectors.
+/// Links between vectors, in memory of their own or in that of a file.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Graph {
     /// Links of a vector in a layer, at most; twice as many in the lowest.
@@ -23,11 +25,11 @@ pub struct Graph {
     /// The vector that every search starts from.
     pub entry: u32,
     /// The highest layer of each vector.
-    pub levels: Vec<u8>,
-    /// Twice `links` places a vector.
-    pub lowest: Vec<u32>,
+    pub levels: ScalarBuffer<u8>,
+    /// Twice `links` places a vector. Only [checked](Self::check) ones surely name vectors that are there.
+    pub lowest: ScalarBuffer<u32>,
     /// `links` places for each layer of a vector from 1 on.
-    pub upper: Vec<u32>,
+    pub upper: ScalarBuffer<u32>,
 }
 
 impl Graph {
@@ -38,8 +40,8 @@ impl Graph {
 
     /// Bytes of the file.
     #[must_use]
-    pub const fn bytes(&self) -> usize {
-        8 + 4 * HEAD + self.levels.len() + 4 * (self.lowest.len() + self.upper.len())
+    pub fn bytes(&self) -> usize {
+        Parts::bytes(HEAD, &[self.levels.len(), 4 * self.lowest.len(), 4 * self.upper.len()])
     }
 
     /// Writes the file.
@@ -47,62 +49,56 @@ impl Graph {
     /// # Errors
     /// If it can't be written.
     pub fn write(&self, path: &Path) -> Result<(), ArtifactError> {
-        let number = |value: usize| u32::try_from(value).unwrap_or(u32::MAX);
         let lists = self.upper.len() / self.links.max(1);
-        let head = [VERSION, number(self.levels.len()), number(self.links), self.entry, number(lists)];
-        let mut bytes = Vec::with_capacity(self.bytes());
-        bytes.extend_from_slice(MAGIC);
-        head.iter().for_each(|number| bytes.extend_from_slice(&number.to_le_bytes()));
-        bytes.extend_from_slice(&self.levels);
-        self.lowest.iter().chain(&self.upper).for_each(|link| bytes.extend_from_slice(&link.to_le_bytes()));
-        std::fs::write(path, bytes).map_err(|error| ArtifactError::io("write", path, error))
+        let head = [self.levels.len() as u64, self.links as u64, self.entry.into(), lists as u64];
+        Parts::write(path, MAGIC, &head, &[self.levels.inner(), self.lowest.inner(), self.upper.inner()])
     }
 
-    /// Reads the file: every length and every link is looked at.
+    /// Opens the file: its head, its lengths and the layers of its vectors are looked at. Links are read when they are walked.
     ///
     /// # Errors
     /// If it can't be read or is not the graph of so many vectors.
-    pub fn read(path: &Path, vectors: usize) -> Result<Self, ArtifactError> {
-        let bytes = read_regular(path).map_err(|error| ArtifactError::io("read", path, error))?;
-        Self::parse(&bytes, vectors).map_err(|reason| ArtifactError::malformed(path, reason))
-    }
-
-    fn parse(bytes: &[u8], vectors: usize) -> Result<Self, String> {
-        let rest = bytes.strip_prefix(MAGIC).ok_or("it is no graph of an index")?;
-        let (head, rest) = rest.split_at_checked(4 * HEAD).ok_or("it is cut short")?;
-        let head = numbers(head);
-        let [version, count, links, entry, lists] = head.as_slice() else { return Err("it is cut short".to_owned()) };
-        if *version != VERSION {
-            return Err(format!("it has format {version}, this program reads format {VERSION}"));
-        }
-        let (count, links, lists) = (*count as usize, *links as usize, *lists as usize);
+    pub fn open(path: &Path, vectors: usize) -> Result<Self, ArtifactError> {
+        let parts = Parts::open(path, MAGIC)?;
+        let whole = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
+        let &[count, links, entry, lists] = parts.head.as_slice() else {
+            return Err(parts.malformed("its head has another length"));
+        };
+        let (count, links, lists) = (whole(count), whole(links), whole(lists));
         if count != vectors {
-            return Err(format!("it links {count} vectors, the index has {vectors}"));
+            return Err(parts.malformed(format!("it links {count} vectors, the index has {vectors}")));
         }
-        let places = count.checked_mul(2 * links).zip(lists.checked_mul(links));
-        let (lowest, upper) = places.ok_or("its lengths are beyond this machine")?;
-        let whole = lowest.checked_add(upper).and_then(|places| places.checked_mul(4)?.checked_add(count));
-        if whole != Some(rest.len()) {
-            return Err(format!("it has {} bytes behind its head, which do not fit what that says", rest.len()));
+        let beyond = || parts.malformed("its lengths are beyond this machine");
+        let lowest = links.checked_mul(2).and_then(|links| links.checked_mul(count)).ok_or_else(beyond)?;
+        let upper = links.checked_mul(lists).ok_or_else(beyond)?;
+        let entry = u32::try_from(entry).unwrap_or(u32::MAX);
+        let graph = Self {
+            links,
+            entry,
+            levels: parts.list(0, count)?,
+            lowest: parts.list(1, lowest)?,
+            upper: parts.list(2, upper)?,
+        };
+        if graph.levels.iter().map(|level| usize::from(*level)).sum::<usize>() != lists {
+            return Err(parts.malformed("it has not the layers that its vectors say"));
         }
-        let (levels, places) = rest.split_at(count);
-        let (lowest, upper) = places.split_at(4 * lowest);
-        let graph =
-            Self { links, entry: *entry, levels: levels.to_vec(), lowest: numbers(lowest), upper: numbers(upper) };
-        let lists_needed: usize = graph.levels.iter().map(|level| usize::from(*level)).sum();
-        let inside = |link: &u32| *link == Self::NONE || (*link as usize) < count;
-        if lists_needed != lists || !graph.lowest.iter().chain(&graph.upper).all(inside) {
-            return Err("it links vectors that are not there".to_owned());
-        }
-        if count > 0 && *entry as usize >= count {
-            return Err("it starts from a vector that is not there".to_owned());
+        if count > 0 && entry as usize >= count {
+            return Err(parts.malformed("it starts from a vector that is not there"));
         }
         Ok(graph)
     }
-}
 
-fn numbers(bytes: &[u8]) -> Vec<u32> {
-    bytes.chunks_exact(4).map(|b| u32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect()
+    /// Reads every link.
+    ///
+    /// # Errors
+    /// If one leads to a vector that is not there; `path` is for the message.
+    pub fn check(&self, path: &Path) -> Result<(), ArtifactError> {
+        let inside = |link: &u32| *link == Self::NONE || (*link as usize) < self.levels.len();
+        match self.lowest.iter().chain(self.upper.iter()).all(inside) {
+            true => Ok(()),
+            false => Err(ArtifactError::malformed(path, "it links vectors that are not there")),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -114,9 +110,9 @@ mod tests {
         Graph {
             links: 1,
             entry: 1,
-            levels: vec![0, 2, 0],
-            lowest: vec![1, 2, 0, none, 1, none],
-            upper: vec![none, none],
+            levels: vec![0, 2, 0].into(),
+            lowest: vec![1, 2, 0, none, 1, none].into(),
+            upper: vec![none, none].into(),
         }
     }
 
@@ -126,9 +122,12 @@ mod tests {
         let path = folder.path().join(Graph::FILE);
         graph().write(&path).unwrap();
         assert_eq!(path.metadata().unwrap().len() as usize, graph().bytes());
-        assert_eq!(Graph::read(&path, 3).unwrap(), graph());
-        let refused = Graph::read(&path, 4).unwrap_err().to_string();
+        assert_eq!(Graph::open(&path, 3).unwrap(), graph());
+        graph().check(&path).unwrap();
+        let refused = Graph::open(&path, 4).unwrap_err().to_string();
         assert!(refused.contains("it links 3 vectors, the index has 4"), "{refused}");
+        let lost = Graph { lowest: vec![1, 2, 0, 3, 1, 9].into(), ..graph() };
+        assert!(lost.check(&path).unwrap_err().to_string().contains("links vectors that are not there"));
     }
 
     #[test]
@@ -138,16 +137,20 @@ mod tests {
         graph().write(&path).unwrap();
         let bytes = std::fs::read(&path).unwrap();
         for end in 0..bytes.len() {
-            assert!(Graph::parse(&bytes[..end], 3).is_err(), "cut short after {end}");
+            std::fs::write(&path, &bytes[..end]).unwrap();
+            assert!(Graph::open(&path, 3).is_err(), "cut short after {end}");
         }
-        // The magic, the format, the lengths, where to start, layers and links; whatever is changed is refused or harmless.
+        // The name, the format, the lengths, where to start, layers and links; whatever is changed is refused, found by whoever
+        // reads all of it, or harmless.
         for at in 0..bytes.len() {
             let mut changed = bytes.clone();
             changed[at] ^= 0x40;
-            if let Ok(graph) = Graph::parse(&changed, 3) {
-                assert!(graph.lowest.iter().all(|link| *link == Graph::NONE || *link < 3) && graph.entry < 3);
+            std::fs::write(&path, changed).unwrap();
+            let Ok(graph) = Graph::open(&path, 3) else { continue };
+            assert!(graph.entry < 3 && graph.links == 1);
+            if graph.check(&path).is_ok() {
+                assert!(graph.lowest.iter().all(|link| *link == Graph::NONE || *link < 3));
             }
         }
-        assert_eq!(Graph::parse(b"SIMPGRPHshort", 3).unwrap_err(), "it is cut short");
     }
 }

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use arrow::buffer::ScalarBuffer;
 use serde::{Deserialize, Serialize};
 
 use super::table::{Column, Columns, write_arrow};
@@ -14,7 +15,7 @@ pub struct IndexInfo {
     pub format: u32,
     /// How near is measured.
     pub metric: Distance,
-    /// How it is searched: `exact`, `hnsw`, `int8` or `binary`; never `auto`, but what that stood for.
+    /// How it is searched: `exact`, `hnsw`, `ivf-pq`, `int8` or `binary`; never `auto`, but what that stood for.
     pub search: String,
     /// Vectors.
     pub count: usize,
@@ -30,6 +31,10 @@ pub struct IndexInfo {
     /// only where they were.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub normalized: bool,
+    /// Of how many vectors these are the means, one of each class, under the number of the example that is nearest to it; written
+    /// only where they are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub class_means_of: Option<usize>,
     /// What a vector is made of; written only where it is more than the network's output for the image.
     #[serde(default, skip_serializing_if = "ModelUse::is_plain")]
     pub model_use: ModelUse,
@@ -55,8 +60,8 @@ pub struct IndexRows {
     pub label: Vec<i32>,
     /// Its image's digest.
     pub digest: Vec<String>,
-    /// `[rows, dim]`, row after row; of unit length where the distance is cosine.
-    pub vectors: Vec<f32>,
+    /// `[rows, dim]`, row after row; of unit length where the distance is cosine. In the memory of the file where it was read.
+    pub vectors: ScalarBuffer<f32>,
     /// Numbers in a vector.
     pub dim: usize,
     /// What the examples belong to, where the dataset says it.
@@ -72,7 +77,7 @@ impl IndexRows {
         let fixed = [
             Column::u64("example_id", &self.example_id),
             Column::i32("label", &self.label),
-            Column::vectors("vector", &self.vectors, self.dim),
+            Column::shared_vectors("vector", &self.vectors, self.dim),
             Column::text("digest", &self.digest),
         ];
         write_arrow(path, fixed.into_iter().chain(self.belonging.columns()).collect())
@@ -83,15 +88,29 @@ impl IndexRows {
     /// # Errors
     /// If the file can't be read.
     pub fn read(path: &Path) -> Result<Self, ArtifactError> {
-        let columns = Columns::read_arrow(path)?;
-        let (vectors, dim) = columns.vectors("vector")?;
-        Ok(Self {
-            example_id: columns.u64("example_id")?,
-            label: columns.i32("label")?,
-            digest: columns.text("digest")?,
-            vectors,
-            dim,
-            belonging: Belonging::of(&columns)?,
-        })
+        let columns = Columns::map_arrow(path, None)?;
+        let rows = Self { digest: columns.text("digest")?, belonging: Belonging::of(&columns)?, ..Self::of(&columns)? };
+        rows.expect_whole(path)
+    }
+
+    /// Reads of the table what a search needs: no digests and nothing that examples belong to.
+    ///
+    /// # Errors
+    /// If the file can't be read.
+    pub fn read_for_search(path: &Path) -> Result<Self, ArtifactError> {
+        Self::of(&Columns::map_arrow(path, Some(&["example_id", "label", "vector"]))?)?.expect_whole(path)
+    }
+
+    fn of(columns: &Columns) -> Result<Self, ArtifactError> {
+        let (vectors, dim) = columns.shared_vectors("vector")?;
+        let (example_id, label) = (columns.u64("example_id")?, columns.i32("label")?);
+        Ok(Self { example_id, label, vectors, dim, ..Self::default() })
+    }
+
+    fn expect_whole(self, path: &Path) -> Result<Self, ArtifactError> {
+        match self.label.len().checked_mul(self.dim) == Some(self.vectors.len()) {
+            true => Ok(self),
+            false => Err(ArtifactError::malformed(path, "it has not a vector for each example")),
+        }
     }
 }

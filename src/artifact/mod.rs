@@ -7,6 +7,7 @@ mod about;
 mod baseline;
 mod belonging;
 mod calibration;
+mod codes;
 mod comparison_report;
 mod dataset;
 mod distance;
@@ -27,6 +28,7 @@ mod matches;
 mod model;
 mod model_use;
 mod near_copies;
+mod parts;
 mod projection;
 mod samples;
 mod seeds_report;
@@ -39,6 +41,7 @@ pub use about::About;
 pub use baseline::{BaselineFile, Gain};
 pub use belonging::Belonging;
 pub use calibration::{Calibration, Cutpoint, Knot, Target, Thresholds};
+pub use codes::{BitCodes, ByteCodes, Codes, ProductCodes};
 pub use comparison_report::{
     ComparedCurve, ComparedDifference, ComparedField, ComparedFlip, ComparedFlips, ComparedMetric, ComparedRun,
     ComparedValue, ComparisonReport,

@@ -10,9 +10,14 @@ use arrow::array::{
     Array, ArrayRef, AsArray, BooleanArray, FixedSizeListArray, Float32Array, Float64Array, Int32Array, PrimitiveArray,
     RecordBatch, StringArray, UInt32Array, UInt64Array,
 };
+use arrow::buffer::{Buffer, ScalarBuffer};
 use arrow::datatypes::{
     ArrowPrimitiveType, DataType, Field, Float32Type, Float64Type, Int32Type, Schema, SchemaRef, UInt32Type, UInt64Type,
 };
+use arrow::error::ArrowError;
+use arrow::ipc::convert::try_fb_to_schema;
+use arrow::ipc::reader::{FileDecoder, read_footer_length};
+use arrow::ipc::root_as_footer;
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
@@ -20,6 +25,7 @@ use parquet::basic::Compression;
 use parquet::file::properties::WriterProperties;
 
 use super::ArtifactError;
+use super::parts::mapped;
 
 /// Rows of a Parquet row group: enough to compress well, few enough to hold a batch of images in memory.
 pub const ROW_GROUP: usize = 8192;
@@ -88,6 +94,17 @@ impl Column {
         let item = Arc::new(Field::new("item", DataType::Float32, false));
         let size = i32::try_from(dim).expect("an embedding has fewer than 2^31 numbers");
         let values = Arc::new(Float32Array::from(values.to_vec()));
+        Self::new(name, FixedSizeListArray::new(item, size, values, None))
+    }
+
+    /// The same of values that are shared, and not copied.
+    ///
+    /// # Panics
+    /// As [`Column::vectors`].
+    pub fn shared_vectors(name: &str, values: &ScalarBuffer<f32>, dim: usize) -> Self {
+        let item = Arc::new(Field::new("item", DataType::Float32, false));
+        let size = i32::try_from(dim).expect("an embedding has fewer than 2^31 numbers");
+        let values = Arc::new(Float32Array::new(values.clone(), None));
         Self::new(name, FixedSizeListArray::new(item, size, values, None))
     }
 }
@@ -192,6 +209,33 @@ pub fn parquet_names(path: &Path) -> Result<Vec<String>, ArtifactError> {
     Ok(builder.schema().fields().iter().map(|field| field.name().clone()).collect())
 }
 
+/// The batches of an Arrow IPC file in memory, which stay there.
+fn mapped_batches(whole: &Buffer, names: Option<&[&str]>) -> Result<Vec<RecordBatch>, ArrowError> {
+    let short = || ArrowError::ParseError("it is cut short".to_owned());
+    // Behind the footer stand its length and the name of the format.
+    let end = whole.len().checked_sub(10).ok_or_else(short)?;
+    let footer_length = read_footer_length(whole[end..].try_into().map_err(|_| short())?)?;
+    let begin = end.checked_sub(footer_length).ok_or_else(short)?;
+    let footer = root_as_footer(&whole[begin..end]).map_err(|error| ArrowError::ParseError(error.to_string()))?;
+    let schema = Arc::new(try_fb_to_schema(footer.schema().ok_or_else(short)?)?);
+    let mut decoder = FileDecoder::new(Arc::clone(&schema), footer.version());
+    if let Some(names) = names {
+        let wanted = schema.fields().iter().enumerate().filter(|(_, field)| names.contains(&field.name().as_str()));
+        decoder = decoder.with_projection(wanted.map(|(at, _)| at).collect());
+    }
+    let mut batches = Vec::new();
+    for block in footer.recordBatches().iter().flatten() {
+        let part = |number: i64| usize::try_from(number).map_err(|_| short());
+        let (offset, length) = (part(block.offset())?, part(block.bodyLength())?);
+        let length = length.checked_add(part(block.metaDataLength().into())?).ok_or_else(short)?;
+        if offset.checked_add(length).is_none_or(|end| end > begin) {
+            return Err(short());
+        }
+        batches.extend(decoder.read_record_batch(block, &whole.slice_with_length(offset, length))?);
+    }
+    Ok(batches)
+}
+
 /// The columns of a file that was read whole.
 pub struct Columns {
     path: PathBuf,
@@ -228,6 +272,16 @@ impl Columns {
         let reader = arrow::ipc::reader::FileReader::try_new(std::io::BufReader::new(file), None)
             .map_err(|error| ArtifactError::malformed(path, error))?;
         let batches = reader.collect::<Result<_, _>>().map_err(|error| ArtifactError::malformed(path, error))?;
+        Ok(Self { path: path.to_path_buf(), batches })
+    }
+
+    /// Opens an Arrow IPC file by mapping: columns of numbers are read when they are looked at, those of text are checked. Of
+    /// columns that are not named nothing is looked at.
+    ///
+    /// # Errors
+    /// If the file can't be read.
+    pub fn map_arrow(path: &Path, names: Option<&[&str]>) -> Result<Self, ArtifactError> {
+        let batches = mapped_batches(&mapped(path)?, names).map_err(|error| ArtifactError::malformed(path, error))?;
         Ok(Self { path: path.to_path_buf(), batches })
     }
 
@@ -359,6 +413,21 @@ impl Columns {
             values.extend(piece.iter().map(|text| text.map(str::to_owned)));
         }
         Ok(values)
+    }
+
+    /// A column of vectors, as the file has it in memory, and their length (0 if there are no rows).
+    ///
+    /// # Errors
+    /// If there is no such column.
+    pub fn shared_vectors(&self, name: &str) -> Result<(ScalarBuffer<f32>, usize), ArtifactError> {
+        let pieces = self.pieces(name)?;
+        let [piece] = pieces.as_slice() else {
+            let (values, dim) = self.vectors(name)?;
+            return Ok((values.into(), dim));
+        };
+        let list = piece.as_fixed_size_list_opt().ok_or_else(|| self.missing(name))?;
+        let floats = list.values().as_primitive_opt::<Float32Type>().ok_or_else(|| self.missing(name))?;
+        Ok((floats.values().clone(), usize::try_from(list.value_length()).unwrap_or(0)))
     }
 
     /// A column of vectors, row after row, and their length (0 if there are no rows).

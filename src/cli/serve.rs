@@ -104,7 +104,7 @@ fn setup(args: &ServeArgs, token: Option<Token>) -> Result<Setup, Error> {
         let help = "give one that can be a folder's: `--name NAME`";
         return Err(Error::usage(format!("an index can't be called `{}`", print::shown(&name)), help));
     };
-    let asker = Asker::open(stored.files()?)?;
+    let asker = Asker::open(stored.files(true, false)?)?;
     print::store_warnings(&store)?;
     let decoding = Decoding::like(&stored.source, asker.input());
     Ok(Setup {

@@ -67,11 +67,17 @@ pub fn worth_reading(data: &ReportData, queries: usize) -> bool {
 }
 
 fn too_much(data: &ReportData, queries: usize, shape: ImageShape) -> bool {
-    queries as f64 * data.index.label.len() as f64 * shape.bytes() as f64 > RAW_PIXEL_LIMIT
+    data.index_info.class_means_of.is_some()
+        || queries as f64 * data.index.label.len() as f64 * shape.bytes() as f64 > RAW_PIXEL_LIMIT
 }
 
 fn skipped(data: &ReportData, queries: usize, shape: ImageShape) -> RawPixels {
     let count = |count: usize| number(count as f64, 0);
+    if data.index_info.class_means_of.is_some() {
+        return RawPixels::Skipped(
+            "Raw pixels were not computed: the index holds means of classes, which have none.".to_owned(),
+        );
+    }
     RawPixels::Skipped(format!(
         "Raw pixels were not computed: {} queries x {} images of {} bytes are more than the {} multiply-adds of a report. Plug a \
          stage `baseline` into the report: it looks a sample of the queries up, once.",

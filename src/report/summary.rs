@@ -234,7 +234,11 @@ pub(super) fn facts(data: &ReportData) -> Vec<Vec<String>> {
                 "{} examples, {} search{}",
                 count(data.index_info.count),
                 data.index_info.search,
-                if data.index_info.normalized { ", vectors scaled to unit length" } else { "" }
+                match (data.index_info.class_means_of, data.index_info.normalized) {
+                    (Some(_), _) => ", means of classes, each shown by the image nearest to it",
+                    (None, true) => ", vectors scaled to unit length",
+                    (None, false) => "",
+                }
             ),
         ]),
         words(["Queries", &count(data.matches.0.len())]),

@@ -112,6 +112,7 @@ fn index_info(count: usize, dim: usize) -> IndexInfo {
         recall: 1.0,
         structure: None,
         normalized: false,
+        class_means_of: None,
         model_use: ModelUse::default(),
         classes: Vec::new(),
     }
@@ -145,7 +146,7 @@ pub(crate) fn with(classes: usize, queries: usize, shape: ImageShape) -> ReportD
         index: IndexRows {
             digest: digest(&index_ids),
             label: labels(indexed),
-            vectors: vectors(indexed),
+            vectors: vectors(indexed).into(),
             example_id: index_ids,
             dim,
             ..IndexRows::default()

@@ -65,6 +65,7 @@ pub fn both(one: &Arc<[u32]>, other: &[u32]) -> Arc<[u32]> {
 #[must_use]
 pub fn gathered(hits: &[Hit], index: &IndexRows, rows: Rows<'_>, added: &IndexRows) -> (IndexRows, Vec<Hit>) {
     let mut few = IndexRows { dim: rows.dim().max(added.dim), ..IndexRows::default() };
+    let mut vectors = Vec::new();
     for hit in hits {
         let row = hit.row as usize;
         let (from, at) = if row < index.label.len() { (index, row) } else { (added, row - index.label.len()) };
@@ -72,11 +73,12 @@ pub fn gathered(hits: &[Hit], index: &IndexRows, rows: Rows<'_>, added: &IndexRo
         few.label.push(from.label[at]);
         few.digest.push(from.digest[at].clone());
         if row < index.label.len() {
-            few.vectors.extend_from_slice(rows.row(row));
+            vectors.extend_from_slice(rows.row(row));
         } else {
-            few.vectors.extend_from_slice(&added.vectors[at * added.dim..(at + 1) * added.dim]);
+            vectors.extend_from_slice(&added.vectors[at * added.dim..(at + 1) * added.dim]);
         }
     }
+    few.vectors = vectors.into();
     let hits = (0..).zip(hits).map(|(row, hit)| Hit { row, distance: hit.distance }).collect();
     (few, hits)
 }
@@ -110,14 +112,14 @@ mod tests {
             example_id: (first..).take(vectors.len()).collect(),
             label: (0..).take(vectors.len()).collect(),
             digest: vectors.iter().map(ToString::to_string).collect(),
-            vectors: vectors.to_vec(),
+            vectors: vectors.to_vec().into(),
             dim: 1,
             ..IndexRows::default()
         };
         let (index, added) = (rows(10, &[0.0, 1.0]), rows(90, &[5.0, 6.0]));
         let (few, renumbered) =
             gathered(&hits(&[(3, 0.1), (1, 0.2)]), &index, Rows::new(&index.vectors, 1).unwrap(), &added);
-        assert_eq!((few.example_id, few.label, few.vectors), (vec![91, 11], vec![1, 1], vec![6.0, 1.0]));
+        assert_eq!((few.example_id, few.label, few.vectors.to_vec()), (vec![91, 11], vec![1, 1], vec![6.0, 1.0]));
         assert_eq!(renumbered, hits(&[(0, 0.1), (1, 0.2)]));
     }
 }

@@ -6,7 +6,7 @@ use rayon::prelude::*;
 use super::distance::Rows;
 use super::top_k::TopK;
 use super::wide::widest;
-use crate::artifact::Distance;
+use crate::artifact::{BitCodes, ByteCodes, Distance};
 
 /// Rows that are scored before the best are looked for among them.
 const BLOCK: usize = 1024;
@@ -16,11 +16,7 @@ const WORD: usize = 64;
 /// Rows as bytes: number `i` of a row is about `scale * code[i]`.
 #[derive(Debug)]
 pub(super) struct Bytes {
-    codes: Vec<i8>,
-    /// `2 * scale` where squares are compared, else `scale`.
-    scales: Vec<f32>,
-    /// `|k|^2` where squares are compared, else 0.
-    bias: Vec<f32>,
+    pub(super) made: ByteCodes,
     dim: usize,
 }
 
@@ -36,13 +32,17 @@ impl Bytes {
             (codes, if by_square { 2.0 * scale } else { scale }, bias)
         };
         let all: Vec<(Vec<i8>, f32, f32)> = (0..rows.len()).into_par_iter().map(coded).collect();
-        let mut made = Self { codes: Vec::with_capacity(rows.len() * dim), scales: Vec::new(), bias: Vec::new(), dim };
+        let mut made = (Vec::with_capacity(rows.len() * dim), Vec::new(), Vec::new());
         for (codes, scale, bias) in all {
-            made.codes.extend(codes);
-            made.scales.push(scale);
-            made.bias.push(bias);
+            made.0.extend(codes);
+            made.1.push(scale);
+            made.2.push(bias);
         }
-        made
+        Self::of(ByteCodes { codes: made.0.into(), scales: made.1.into(), bias: made.2.into() }, dim)
+    }
+
+    pub(super) const fn of(made: ByteCodes, dim: usize) -> Self {
+        Self { made, dim }
     }
 
     /// Bytes for each row.
@@ -53,14 +53,15 @@ impl Bytes {
     /// The rows with the best scores.
     pub(super) fn best(&self, query: &[f32], count: usize) -> Vec<u32> {
         let (query, scale) = coded(query);
-        let mut top = TopK::new(count.min(self.scales.len()));
+        let ByteCodes { codes, scales, bias } = &self.made;
+        let mut top = TopK::new(count.min(scales.len()));
         let mut scores = Vec::with_capacity(BLOCK);
-        for (at, codes) in self.codes.chunks(BLOCK * self.dim.max(1)).enumerate() {
+        for (at, codes) in codes.chunks(BLOCK * self.dim.max(1)).enumerate() {
             scores.clear();
             let first = at * BLOCK;
             #[expect(clippy::cast_precision_loss, reason = "candidates only")]
             widest(|| {
-                let rows = codes.chunks_exact(self.dim).zip(&self.scales[first..]).zip(&self.bias[first..]);
+                let rows = codes.chunks_exact(self.dim).zip(&scales[first..]).zip(&bias[first..]);
                 scores.extend(rows.map(|((code, own), bias)| bias - scale * own * product(&query, code) as f32));
             });
             top.offer(&scores, u32::try_from(first).unwrap_or(u32::MAX));
@@ -86,16 +87,20 @@ fn product(query: &[i8], code: &[i8]) -> i32 {
 /// Rows as bits: whether each number is above the mean of its column.
 #[derive(Debug)]
 pub(super) struct Bits {
-    words: Vec<u64>,
-    means: Vec<f32>,
+    pub(super) made: BitCodes,
     rows: usize,
 }
 
 impl Bits {
     pub(super) fn new(rows: &Rows<'_>) -> Self {
         let means = means(rows);
-        let words = (0..rows.len()).into_par_iter().flat_map_iter(|row| bits(rows.row(row), &means)).collect();
-        Self { words, means, rows: rows.len() }
+        let words = (0..rows.len()).into_par_iter().flat_map_iter(|row| bits(rows.row(row), &means));
+        let words: Vec<u64> = words.collect();
+        Self::of(BitCodes { words: words.into(), means: means.into() }, rows.len())
+    }
+
+    pub(super) const fn of(made: BitCodes, rows: usize) -> Self {
+        Self { made, rows }
     }
 
     /// Bytes for each row.
@@ -105,10 +110,10 @@ impl Bits {
 
     /// The rows with the fewest bits that differ.
     pub(super) fn best(&self, query: &[f32], count: usize) -> Vec<u32> {
-        let query: Vec<u64> = bits(query, &self.means).collect();
+        let query: Vec<u64> = bits(query, &self.made.means).collect();
         let mut top = TopK::new(count.min(self.rows));
         let mut scores = Vec::with_capacity(BLOCK);
-        for (at, words) in self.words.chunks(BLOCK * query.len().max(1)).enumerate() {
+        for (at, words) in self.made.words.chunks(BLOCK * query.len().max(1)).enumerate() {
             scores.clear();
             #[expect(clippy::cast_precision_loss, reason = "as many bits as a row has numbers")]
             widest(|| {

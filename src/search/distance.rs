@@ -35,8 +35,9 @@ impl<'a> Rows<'a> {
         }
     }
 
-    /// Vectors that [`Rows::new`] would take: they come from such.
-    pub(super) const fn checked(values: &'a [f32], dim: usize) -> Self {
+    /// Vectors that [`Rows::new`] would take: they come from such. Their numbers are not looked at.
+    #[must_use]
+    pub const fn checked(values: &'a [f32], dim: usize) -> Self {
         Self { values, dim }
     }
 
@@ -62,6 +63,11 @@ impl<'a> Rows<'a> {
     #[must_use]
     pub fn row(&self, row: usize) -> &'a [f32] {
         &self.values[row * self.dim..(row + 1) * self.dim]
+    }
+
+    /// All numbers, row after row.
+    pub(super) const fn all(&self) -> &'a [f32] {
+        self.values
     }
 
     /// The numbers of some vectors in a row.

@@ -126,7 +126,7 @@ mod tests {
             example_id: vec![10, 11, 12, 13],
             label: vec![0, 1, 1, 0],
             digest: vec![String::new(); 4],
-            vectors: vec![0.0, 0.25, 0.5, 0.5],
+            vectors: vec![0.0, 0.25, 0.5, 0.5].into(),
             dim: 1,
             ..IndexRows::default()
         }
@@ -174,7 +174,7 @@ mod tests {
     #[test]
     fn the_longer_an_embedding_the_farther_its_last_bits_reach() {
         // 1000 long: a hundredth is what its last bits are worth, and more of a square or a product.
-        let index = IndexRows { vectors: vec![1000.0, 1001.0, 1003.0, 1010.0], ..index() };
+        let index = IndexRows { vectors: vec![1000.0, 1001.0, 1003.0, 1010.0].into(), ..index() };
         let rows = Rows::new(&index.vectors, 1).unwrap();
         let settled = |distance, query: f32, distances: &[f32]| {
             let judge = Judge::new(Matcher::Nearest, distance, 1e9, Isotonic::of(Vec::new(), distance));

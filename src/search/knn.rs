@@ -6,6 +6,7 @@
 //! proves that no other row can be among the nearest; where it can't (duplicates, collapsed embeddings), the query
 //! is searched row by row. The result is therefore that of the plain definition, whatever the tiles and threads.
 
+use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -24,6 +25,9 @@ const QUERY_TILE: usize = 256;
 const ROW_TILE: usize = 512;
 /// Excluded rows beyond this are skipped one by one instead of being preselected with the others.
 const MOST_EXCLUDED: usize = 1024;
+/// Numbers that are turned around once and kept (256 MiB); more are turned around for each tile of queries, which takes a third
+/// longer and no memory.
+const KEPT_TURNED: usize = 1 << 26;
 /// Norms beyond this could overflow `f32` products.
 const LARGEST_NORM: f64 = 1e18;
 
@@ -50,7 +54,8 @@ pub struct ExactSearch<'a> {
     rows: Rows<'a>,
     distance: Distance,
     /// The rows in tiles of [`ROW_TILE`], each [`transposed`]: products read them once for every tile of queries, and
-    /// to turn them around each time would take a third as long as the products. Empty where there are no products.
+    /// to turn them around each time would take a third as long as the products. Empty where there are no products, or too many
+    /// rows.
     tiles: Vec<f32>,
     /// `|k|^2` for the euclidean distances, empty for the others.
     bias: Vec<f32>,
@@ -64,8 +69,13 @@ impl<'a> ExactSearch<'a> {
     /// # Panics
     /// If there are 2^32 rows or more: positions are `u32`.
     #[must_use]
-    #[expect(clippy::cast_possible_truncation, reason = "the rounding is within the error bound")]
     pub fn new(rows: Rows<'a>, distance: Distance) -> Self {
+        Self::keeping(rows, distance, KEPT_TURNED)
+    }
+
+    /// The same, which keeps so many numbers turned around at most.
+    #[expect(clippy::cast_possible_truncation, reason = "the rounding is within the error bound")]
+    fn keeping(rows: Rows<'a>, distance: Distance, most: usize) -> Self {
         assert!(u32::try_from(rows.len()).is_ok(), "fewer than 2^32 rows");
         let squares: Vec<f64> = (0..rows.len()).into_par_iter().map(|row| square_norm(rows.row(row))).collect();
         let largest_norm = squares.iter().copied().fold(0.0, f64::max).sqrt();
@@ -74,7 +84,7 @@ impl<'a> ExactSearch<'a> {
             _ => Vec::new(),
         };
         let mut search = Self { rows, distance, tiles: Vec::new(), bias, largest_norm, stop: None };
-        if search.product_weight().is_some() {
+        if search.product_weight().is_some() && rows.all().len() <= most {
             search.tiles = transposed_tiles(rows);
         }
         search
@@ -185,7 +195,11 @@ impl<'a> ExactSearch<'a> {
             }
             let rows = start..(start + ROW_TILE).min(self.rows.len());
             let scores = &mut scores[..tile.len() * rows.len()];
-            scaled_products(-weight, &asked, &self.tiles[rows.start * dim..rows.end * dim], dim, scores);
+            let turned = match self.tiles.get(rows.start * dim..rows.end * dim) {
+                Some(kept) => Cow::Borrowed(kept),
+                None => Cow::Owned(transposed(self.rows.span(rows.clone()), dim)),
+            };
+            scaled_products(-weight, &asked, &turned, dim, scores);
             let first = u32::try_from(start).expect("fewer than 2^32 rows");
             for (top, scores) in tops.iter_mut().zip(scores.chunks_exact_mut(rows.len())) {
                 if let Some(bias) = self.bias.get(rows.clone()) {

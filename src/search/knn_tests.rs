@@ -16,8 +16,12 @@ fn naive(rows: &[f32], query: &[f32], distance: Distance, wanted: &Wanted) -> Ve
 }
 
 fn search(rows: &[f32], queries: &[f32], dim: usize, distance: Distance, wanted: &[Wanted]) -> Vec<Vec<Hit>> {
-    let exact = ExactSearch::new(Rows::new(rows, dim).unwrap(), distance);
-    exact.map(Rows::new(queries, dim).unwrap(), wanted, |_, hits| hits.to_vec()).unwrap()
+    let (rows, queries) = (Rows::new(rows, dim).unwrap(), Rows::new(queries, dim).unwrap());
+    let found = ExactSearch::new(rows, distance).map(queries, wanted, |_, hits| hits.to_vec()).unwrap();
+    // So many rows that none are kept turned around.
+    let again = ExactSearch::keeping(rows, distance, 0).map(queries, wanted, |_, hits| hits.to_vec()).unwrap();
+    assert_eq!(found, again);
+    found
 }
 
 /// Numbers of a fixed sequence in [-1, 1).

@@ -1,7 +1,7 @@
 //! Nearest neighbours, labels from neighbours, and distance thresholds.
 //!
 //! [`vectors`] are rows ready for a distance, [`distance`] defines how near two of them are, [`knn`] finds the nearest
-//! exactly, [`searcher`] by the [`method`] of an index (a graph, codes of few bits), [`recall`] says how much of what is near
+//! exactly, [`searcher`] by the [`method`] of an index (a graph, lists, codes of few bits), [`recall`] says how much of what is near
 //! that finds, [`matcher`] turns neighbours into a label, [`calibration`] finds the thresholds below which labels are
 //! believed, [`isotonic`] how probable a label is at each distance, [`judge`] answers a query by all of these,
 //! [`near_copies`] finds images that show the same. Knows no stage and no file.
@@ -15,6 +15,7 @@ mod drawn;
 mod error;
 pub mod hnsw;
 pub mod isotonic;
+mod ivf_pq;
 pub mod judge;
 pub mod knn;
 pub mod matcher;
@@ -35,10 +36,11 @@ pub use beside::Beside;
 pub use calibration::{Counting, Curve, Judged};
 pub use calibration_metric::{CalibrationMetric, Counts, Population};
 pub use error::SearchError;
+pub use hnsw::living::LivingGraph;
 pub use isotonic::Isotonic;
 pub use judge::{Answer, Judge};
 pub use knn::{ExactSearch, Hit};
 pub use matcher::{Matcher, Verdict};
 pub use method::Search;
-pub use searcher::{GraphSearch, Searcher};
+pub use searcher::{Searcher, Structure};
 pub use vectors::Vectors;

@@ -57,7 +57,7 @@ mod tests {
             example_id: vec![5, 6, 7, 8],
             label: vec![0, 0, 1, 0],
             digest: text(&["a", "b", "a", ""]),
-            vectors: vec![0.0; 4],
+            vectors: vec![0.0; 4].into(),
             dim: 1,
             ..IndexRows::default()
         };

@@ -48,6 +48,7 @@ pub fn recall(
 mod tests {
     use super::*;
     use crate::base::param;
+    use crate::search::Structure;
     use crate::search::method::Search;
 
     #[test]
@@ -55,7 +56,7 @@ mod tests {
         let values = crate::search::drawn::numbers(2000 * 8);
         let rows = Rows::new(&values, 8).unwrap();
         let of = |search: &Search, distance| {
-            recall(rows, distance, &Searcher::new(rows, distance, search, None), &|| false).unwrap()
+            recall(rows, distance, &Searcher::new(rows, distance, search, &Structure::nothing()), &|| false).unwrap()
         };
         assert_eq!(of(&Search::Exact, Distance::Euclidean), 1.0);
         assert_eq!(of(&Search::Exact, Distance::InnerProduct), 1.0);
@@ -64,11 +65,23 @@ mod tests {
         let mut directions = values.clone();
         crate::search::vectors::to_unit_length(&mut directions, 8);
         let rows = Rows::new(&directions, 8).unwrap();
-        let searcher = Searcher::new(rows, Distance::Cosine, &coarse, None);
+        let structure = Structure::new(rows, Distance::Cosine, &coarse, &|| false).unwrap();
+        let searcher = Searcher::new(rows, Distance::Cosine, &coarse, &structure);
         let share = recall(rows, Distance::Cosine, &searcher, &|| false).unwrap();
         assert!((0.05..0.9).contains(&share), "{share}");
+        // Each candidate more that is looked at finds more.
+        let mut last = share;
+        for candidates in [2, 3, 5] {
+            let finer: Search =
+                param::from_json(&serde_json::json!({ "binary": { "candidates": candidates } })).unwrap();
+            let searcher = Searcher::new(rows, Distance::Cosine, &finer, &structure);
+            let share = recall(rows, Distance::Cosine, &searcher, &|| false).unwrap();
+            assert!(share > last, "{candidates}: {share} after {last}");
+            last = share;
+        }
         let none = Rows::new(&[], 0).unwrap();
-        let searcher = Searcher::new(none, Distance::Cosine, &Search::Exact, None);
+        let nothing = Structure::nothing();
+        let searcher = Searcher::new(none, Distance::Cosine, &Search::Exact, &nothing);
         assert_eq!(recall(none, Distance::Cosine, &searcher, &|| false).unwrap(), 1.0);
     }
 }

@@ -1,25 +1,24 @@
 //! How near rows are, in `f32` and as one number that is smaller the nearer: good enough to choose candidates by, and the
 //! same on every machine, for it is summed in one fixed order.
 
+use simpipe_kernel::{Nearness, nearness};
+
 use super::distance::Rows;
 use super::top_k::ranked;
-use super::wide::widest;
 use crate::artifact::Distance;
-
-/// Numbers that are summed side by side.
-const LANES: usize = 16;
 
 /// Rows that are compared roughly.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Rough<'a> {
     rows: Rows<'a>,
-    /// Whether `-q.k` is compared, else `|q - k|^2`.
-    by_product: bool,
+    /// `-q.k` is compared, or else `|q - k|^2`.
+    what: Nearness,
 }
 
 impl<'a> Rough<'a> {
     pub(super) const fn new(rows: Rows<'a>, distance: Distance) -> Self {
-        Self { rows, by_product: matches!(distance, Distance::Cosine | Distance::InnerProduct) }
+        let by_product = matches!(distance, Distance::Cosine | Distance::InnerProduct);
+        Self { rows, what: if by_product { Nearness::Product } else { Nearness::Square } }
     }
 
     pub(super) fn row(&self, row: u32) -> &'a [f32] {
@@ -30,36 +29,34 @@ impl<'a> Rough<'a> {
         self.rows.len()
     }
 
-    /// How near some rows are to a query, each with its position, appended to `found`.
-    pub(super) fn to(&self, query: &[f32], rows: &[u32], found: &mut Vec<u64>) {
-        widest(|| found.extend(rows.iter().map(|&row| ranked(self.key(query, row), row))));
+    /// How near some rows are to a query, each with its position, appended to `found`; `room` is room for numbers.
+    pub(super) fn to(&self, query: &[f32], rows: &[u32], room: &mut Vec<f32>, found: &mut Vec<u64>) {
+        self.keys(query, rows, room);
+        found.extend(room.iter().zip(rows).map(|(&key, &row)| ranked(key, row)));
     }
 
-    /// Whether a row is nearer to one of `others` than `key` says.
-    pub(super) fn is_nearer_to_any(&self, row: u32, key: f32, others: &[u32]) -> bool {
+    /// Whether a row is nearer to one of `others` than `key` says, or the same as one.
+    pub(super) fn is_nearer_to_any(&self, row: u32, key: f32, others: &[u32], room: &mut Vec<f32>) -> bool {
         let own = self.row(row);
-        widest(|| others.iter().any(|&other| self.key(own, other) < key))
+        // Most that are refused are so by one of the first.
+        others.chunks(4).any(|some| {
+            self.keys(own, some, room);
+            room.iter().any(|near| *near < key)
+        })
     }
 
-    #[inline(always)]
-    fn key(&self, query: &[f32], row: u32) -> f32 {
-        let row = self.row(row);
+    /// Whether two rows are the same numbers.
+    pub(super) fn is_copy(&self, one: u32, other: u32) -> bool {
+        self.row(one) == self.row(other)
+    }
+
+    fn keys(&self, query: &[f32], rows: &[u32], room: &mut Vec<f32>) {
+        room.clear();
+        nearness(self.what, query, self.rows.all(), rows, room);
         // One zero.
-        0.0 + if self.by_product { -sum(query, row, |q, k| q * k) } else { sum(query, row, |q, k| (q - k) * (q - k)) }
+        let sign = if self.what == Nearness::Product { -1.0 } else { 1.0 };
+        room.iter_mut().for_each(|key| *key = 0.0 + sign * *key);
     }
-}
-
-#[inline(always)]
-fn sum(query: &[f32], key: &[f32], term: impl Fn(f32, f32) -> f32) -> f32 {
-    let mut lanes = [0.0_f32; LANES];
-    let (queries, keys) = (query.chunks_exact(LANES), key.chunks_exact(LANES));
-    let tail = queries.remainder().iter().zip(keys.remainder()).map(|(&q, &k)| term(q, k)).sum::<f32>();
-    for (q, k) in queries.zip(keys) {
-        for (lane, (&q, &k)) in lanes.iter_mut().zip(q.iter().zip(k)) {
-            *lane += term(q, k);
-        }
-    }
-    lanes.iter().sum::<f32>() + tail
 }
 
 #[cfg(test)]
@@ -74,13 +71,13 @@ mod tests {
         for (distance, expected) in [(Distance::Euclidean, [0.0, 4.75, 76.0]), (Distance::Cosine, [-19.0, -9.5, 19.0])]
         {
             let rough = Rough::new(Rows::new(&rows, 19).unwrap(), distance);
-            let mut found = Vec::new();
-            rough.to(&[1.0; 19], &[0, 1, 2], &mut found);
+            let (mut found, mut room) = (Vec::new(), Vec::new());
+            rough.to(&[1.0; 19], &[0, 1, 2], &mut room, &mut found);
             assert_eq!(found.iter().map(|ranked| key(*ranked)).collect::<Vec<_>>(), expected);
             assert_eq!(found.iter().map(|ranked| position(*ranked)).collect::<Vec<_>>(), [0, 1, 2]);
-            assert!(
-                rough.is_nearer_to_any(1, expected[1] + 0.1, &[0]) && !rough.is_nearer_to_any(1, expected[1], &[0, 2])
-            );
+            assert!(rough.is_nearer_to_any(1, expected[1] + 0.1, &[0], &mut room));
+            assert!(!rough.is_nearer_to_any(1, expected[1], &[0, 2], &mut room));
+            assert!(rough.is_copy(1, 1) && !rough.is_copy(0, 1));
         }
     }
 }

@@ -3,17 +3,18 @@
 
 use rayon::prelude::*;
 
-use super::SearchError;
 use super::codes::{Bits, Bytes};
 use super::distance::Rows;
-use super::hnsw::{Layers, Pool};
+use super::hnsw::{Fixed, Pool};
+use super::ivf_pq::Products;
 use super::knn::{ExactSearch, Hit, Wanted};
 use super::method::Search;
 use super::rough::Rough;
-use crate::artifact::{Distance, Graph};
+use super::{SearchError, hnsw};
+use crate::artifact::{Codes, Distance, Graph};
 
-/// Candidates of a method of codes, at least.
-const FEWEST: usize = 50;
+/// So many are looked for among codes where fewer are wanted.
+const FEWEST: usize = 10;
 /// The share of all rows from which on it is as fast to compare all of them.
 const WORTH_ALL: usize = 4;
 
@@ -28,40 +29,119 @@ pub struct Searcher<'a> {
 
 enum Method<'a> {
     Exact,
-    Graph { layers: &'a GraphSearch, width: usize },
-    Bytes { bytes: Bytes, times: usize },
-    Bits { bits: Bits, times: usize },
+    Graph { layers: &'a Fixed, pool: &'a Pool, width: usize },
+    Products { products: &'a Products, times: usize, probes: usize },
+    Bytes { bytes: &'a Bytes, times: usize },
+    Bits { bits: &'a Bits, times: usize },
 }
 
-/// A graph that is ready to be walked by any number of searches.
+/// What a method has beside the vectors, ready to be used by any number of searches.
 #[derive(Debug)]
-pub struct GraphSearch {
-    layers: Layers,
-    pool: Pool,
+pub struct Structure(Kind);
+
+#[derive(Debug)]
+enum Kind {
+    Nothing,
+    Graph { layers: Fixed, pool: Pool },
+    Products(Products),
+    Bytes(Bytes),
+    Bits(Bits),
 }
 
-impl GraphSearch {
+impl Structure {
+    /// Makes that of some rows; nothing where the method has none, or does not work with the distance.
+    ///
+    /// # Errors
+    /// If it is to stop.
+    pub fn new(
+        rows: Rows<'_>,
+        distance: Distance,
+        search: &Search,
+        stop: &(dyn Fn() -> bool + Sync),
+    ) -> Result<Self, SearchError> {
+        if search.refuses(distance).is_some() {
+            return Ok(Self(Kind::Nothing));
+        }
+        Ok(match search {
+            Search::Exact | Search::Auto => Self(Kind::Nothing),
+            Search::Hnsw(params) => Self::of_graph(hnsw::graph(rows, distance, params, stop)?),
+            Search::IvfPq(params) => Self(Kind::Products(Products::new(rows, distance, params, stop)?)),
+            Search::Int8(_) => Self(Kind::Bytes(Bytes::new(&rows, distance))),
+            Search::Binary(_) => Self(Kind::Bits(Bits::new(&rows))),
+        })
+    }
+
+    /// None.
+    #[must_use]
+    pub const fn nothing() -> Self {
+        Self(Kind::Nothing)
+    }
+
     /// A graph of as many vectors as the searches will have.
     #[must_use]
-    pub fn new(graph: Graph) -> Self {
-        Self { layers: Layers::new(graph), pool: Pool::default() }
+    pub fn of_graph(graph: Graph) -> Self {
+        Self(Kind::Graph { layers: Fixed::new(graph), pool: Pool::default() })
+    }
+
+    /// Codes of as many vectors of a length as the searches will have.
+    #[must_use]
+    pub fn of_codes(codes: Codes, distance: Distance, count: usize, dim: usize) -> Self {
+        Self(match codes {
+            Codes::Bytes(made) => Kind::Bytes(Bytes::of(made, dim)),
+            Codes::Bits(made) => Kind::Bits(Bits::of(made, count)),
+            Codes::Products(made) => Kind::Products(Products::of(made, distance, dim)),
+        })
+    }
+
+    /// The graph, to be kept.
+    #[must_use]
+    pub fn graph(&self) -> Option<Graph> {
+        if let Kind::Graph { layers, .. } = &self.0 { Some(layers.graph()) } else { None }
+    }
+
+    /// The codes, to be kept.
+    #[must_use]
+    pub fn codes(&self) -> Option<Codes> {
+        match &self.0 {
+            Kind::Nothing | Kind::Graph { .. } => None,
+            Kind::Products(products) => Some(Codes::Products(products.made.clone())),
+            Kind::Bytes(bytes) => Some(Codes::Bytes(bytes.made.clone())),
+            Kind::Bits(bits) => Some(Codes::Bits(bits.made.clone())),
+        }
+    }
+
+    /// Bytes that a search has for each vector beside its numbers.
+    #[must_use]
+    pub fn bytes_per_vector(&self, dim: usize, rows: usize) -> usize {
+        match &self.0 {
+            Kind::Nothing => 0,
+            Kind::Graph { layers, .. } => layers.graph().bytes().div_ceil(rows.max(1)),
+            Kind::Products(products) => products.bytes_per_row(),
+            Kind::Bytes(_) => Bytes::bytes_per_row(dim),
+            Kind::Bits(_) => Bits::bytes_per_row(dim),
+        }
     }
 }
 
 impl<'a> Searcher<'a> {
-    /// Rows searched by a method, of which `auto` is none any more; `graph` is that of `hnsw`. Without one, and by a method
+    /// Rows searched by a method, of which `auto` is none any more, with its structure. With none or another, and by a method
     /// that does not work with the distance, the search is exact.
     ///
     /// # Panics
     /// If there are 2^32 rows or more: positions are `u32`.
     #[must_use]
-    pub fn new(rows: Rows<'a>, distance: Distance, search: &Search, graph: Option<&'a GraphSearch>) -> Self {
-        let method = match (search, graph) {
+    pub fn new(rows: Rows<'a>, distance: Distance, search: &Search, structure: &'a Structure) -> Self {
+        let method = match (search, &structure.0) {
             _ if search.refuses(distance).is_some() || rows.is_empty() => Method::Exact,
-            (Search::Exact | Search::Auto, _) | (Search::Hnsw(_), None) => Method::Exact,
-            (Search::Hnsw(params), Some(layers)) => Method::Graph { layers, width: params.search_width },
-            (Search::Int8(params), _) => Method::Bytes { bytes: Bytes::new(&rows, distance), times: params.candidates },
-            (Search::Binary(params), _) => Method::Bits { bits: Bits::new(&rows), times: params.candidates },
+            (Search::Hnsw(params), Kind::Graph { layers, pool }) => {
+                Method::Graph { layers, pool, width: params.search_width }
+            }
+            (Search::IvfPq(params), Kind::Products(products)) => {
+                Method::Products { products, times: params.candidates, probes: params.probes }
+            }
+            (Search::Int8(params), Kind::Bytes(bytes)) => Method::Bytes { bytes, times: params.candidates },
+            (Search::Binary(params), Kind::Bits(bits)) => Method::Bits { bits, times: params.candidates },
+            _ => Method::Exact,
         };
         let exact = match method {
             Method::Exact => ExactSearch::new(rows, distance),
@@ -75,13 +155,13 @@ impl<'a> Searcher<'a> {
     /// # Panics
     /// As there.
     #[must_use]
-    pub fn for_few(rows: Rows<'a>, distance: Distance, search: &Search, graph: Option<&'a GraphSearch>) -> Self {
+    pub fn for_few(rows: Rows<'a>, distance: Distance, search: &Search, structure: &'a Structure) -> Self {
         match search {
             Search::Exact => {
                 let exact = ExactSearch::unprepared(rows, distance);
                 Self { exact, rows, distance, method: Method::Exact, stop: None }
             }
-            _ => Self::new(rows, distance, search, graph),
+            _ => Self::new(rows, distance, search, structure),
         }
     }
 
@@ -132,14 +212,17 @@ impl<'a> Searcher<'a> {
 
     fn one(&self, query: &[f32], wanted: &Wanted) -> Vec<Hit> {
         let (count, k) = (self.rows.len(), wanted.k.saturating_add(wanted.excluded.len()));
-        let look_at = |times: usize| k.saturating_mul(times).max(FEWEST);
+        let look_at = |times: usize| k.max(FEWEST).saturating_mul(times);
         let candidates = match &self.method {
             Method::Exact => None,
-            Method::Graph { layers, width } => {
+            Method::Graph { layers, pool, width } => {
                 let width = k.max(*width);
                 let rough = Rough::new(self.rows, self.distance);
-                let walk = || layers.pool.with(|visited| layers.layers.near(&rough, query, width, visited));
+                let walk = || pool.with(|visited| layers.near(&rough, query, width, |_| true, visited));
                 (width < count / WORTH_ALL).then(walk)
+            }
+            Method::Products { products, times, probes } => {
+                (look_at(*times) < count / WORTH_ALL).then(|| products.best(query, look_at(*times), *probes))
             }
             Method::Bytes { bytes, times } => {
                 (look_at(*times) < count / WORTH_ALL).then(|| bytes.best(query, look_at(*times)))
@@ -153,18 +236,6 @@ impl<'a> Searcher<'a> {
         // Where a walk ends among few of the rows, all are compared.
         if found.len() < wanted.k.min(there) { self.exact.scan(query, wanted) } else { found }
     }
-}
-
-/// Bytes of all that a search reads for each vector: its numbers, and what the method adds.
-#[must_use]
-pub fn bytes_per_vector(search: &Search, dim: usize, rows: usize, graph: Option<&Graph>) -> usize {
-    let added = match search {
-        Search::Exact | Search::Auto => 0,
-        Search::Hnsw(_) => graph.map_or(0, |graph| graph.bytes().div_ceil(rows.max(1))),
-        Search::Int8(_) => Bytes::bytes_per_row(dim),
-        Search::Binary(_) => Bits::bytes_per_row(dim),
-    };
-    4 * dim + added
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@ use serde_json::json;
 
 use super::*;
 use crate::base::param;
-use crate::search::{Vectors, hnsw};
+use crate::search::Vectors;
 
 /// Vectors around ten centres, as a trained network leaves them.
 fn embeddings(count: usize, dim: usize, seed: u64) -> Vec<f32> {
@@ -16,8 +16,11 @@ fn embeddings(count: usize, dim: usize, seed: u64) -> Vec<f32> {
 }
 
 fn methods() -> Vec<Search> {
-    let all =
-        json!(["exact", "hnsw", { "hnsw": { "links": 8, "build-width": 60, "search-width": 100 } }, "int8", "binary"]);
+    let all = json!([
+        "exact", "hnsw", { "hnsw": { "links": 8, "build-width": 60, "search-width": 100 } }, "int8", "binary",
+        { "ivf-pq": { "lists": 30, "probes": 24, "candidates": 20 } },
+            { "ivf-pq": { "lists": 1, "parts": 32, "candidates": 20 } },
+    ]);
     param::from_json(&all).unwrap()
 }
 
@@ -38,15 +41,12 @@ fn every_method_finds_what_is_near_with_the_distances_of_exact() {
         let wanted: Vec<Wanted> = (0..100)
             .map(|at| Wanted { k: 10, excluded: if at % 3 == 0 { [1, 7, 20].into() } else { [].into() } })
             .collect();
-        let exact = Searcher::new(rows.rows(), distance, &Search::Exact, None).nearest(asked.rows(), &wanted).unwrap();
+        let nothing = Structure::nothing();
+        let exact = Searcher::new(rows.rows(), distance, &Search::Exact, &nothing);
+        let exact = exact.nearest(asked.rows(), &wanted).unwrap();
         for search in methods() {
-            let graph = match &search {
-                Search::Hnsw(params) if search.refuses(distance).is_none() => {
-                    Some(GraphSearch::new(hnsw::graph(rows.rows(), distance, params, &|| false).unwrap()))
-                }
-                _ => None,
-            };
-            let searcher = Searcher::new(rows.rows(), distance, &search, graph.as_ref());
+            let structure = Structure::new(rows.rows(), distance, &search, &|| false).unwrap();
+            let searcher = Searcher::new(rows.rows(), distance, &search, &structure);
             let found = searcher.nearest(asked.rows(), &wanted).unwrap();
             let least = if search.refuses(distance).is_some() || search == Search::Exact { 1.0 } else { 0.9 };
             let share = share_found(&exact, &found);
@@ -60,7 +60,7 @@ fn every_method_finds_what_is_near_with_the_distances_of_exact() {
             let all = vec![Wanted { k: 4000, excluded: [].into() }; 100];
             let deep = searcher.map(asked.rows(), &all, |_, hits| hits.len()).unwrap();
             assert_eq!(deep, [3000; 100], "{}", search.name());
-            let few = Searcher::for_few(rows.rows(), distance, &search, graph.as_ref());
+            let few = Searcher::for_few(rows.rows(), distance, &search, &structure);
             assert!(share_found(&exact, &few.nearest(asked.rows(), &wanted).unwrap()) >= least);
         }
     }
@@ -77,20 +77,19 @@ fn copies_and_tiny_indexes_are_searched_too() {
     for search in methods() {
         for count in [1, 2, 3, 600] {
             let rows = Rows::new(rows.rows().span(0..count), 16).unwrap();
-            let graph = if let Search::Hnsw(params) = &search {
-                Some(GraphSearch::new(hnsw::graph(rows, Distance::Cosine, params, &|| false).unwrap()))
-            } else {
-                None
-            };
-            let found =
-                Searcher::new(rows, Distance::Cosine, &search, graph.as_ref()).nearest(asked.rows(), &wanted).unwrap();
+            let structure = Structure::new(rows, Distance::Cosine, &search, &|| false).unwrap();
+            let searcher = Searcher::new(rows, Distance::Cosine, &search, &structure);
+            let found = searcher.nearest(asked.rows(), &wanted).unwrap();
             let whole = |hits: &Vec<Hit>| hits.len() == 70.min(count) && hits.is_sorted_by_key(|hit| hit.distance);
             assert!(found.iter().all(whole), "{} {count}", search.name());
         }
     }
     let none = Rows::new(&[], 0).unwrap();
-    let found = Searcher::new(none, Distance::Cosine, &methods()[3], None).nearest(asked.rows(), &wanted).unwrap();
-    assert!(found.iter().all(Vec::is_empty));
+    for search in methods() {
+        let structure = Structure::new(none, Distance::Cosine, &search, &|| false).unwrap();
+        let searcher = Searcher::new(none, Distance::Cosine, &search, &structure);
+        assert!(searcher.nearest(asked.rows(), &wanted).unwrap().iter().all(Vec::is_empty));
+    }
 }
 
 #[test]
@@ -99,10 +98,12 @@ fn a_search_stops_when_it_is_asked_to() {
     let rows = Vectors::new(&values, 8, Distance::Euclidean).unwrap();
     let wanted = vec![Wanted { k: 3, excluded: [].into() }; 500];
     for search in methods() {
-        let searcher = Searcher::new(rows.rows(), Distance::Euclidean, &search, None).stopped_by(&|| true);
+        let structure = Structure::new(rows.rows(), Distance::Euclidean, &search, &|| false).unwrap();
+        let searcher = Searcher::new(rows.rows(), Distance::Euclidean, &search, &structure).stopped_by(&|| true);
         assert_eq!(searcher.nearest(rows.rows(), &wanted).unwrap_err(), SearchError::Stopped);
+        if matches!(search, Search::Hnsw(_) | Search::IvfPq(_)) {
+            let stopped = Structure::new(rows.rows(), Distance::Euclidean, &search, &|| true);
+            assert_eq!(stopped.unwrap_err(), SearchError::Stopped);
+        }
     }
-    let params = param::defaults();
-    let stopped = hnsw::graph(rows.rows(), Distance::Euclidean, &params, &|| true);
-    assert_eq!(stopped.unwrap_err(), SearchError::Stopped);
 }

@@ -236,13 +236,19 @@ pub struct IndexFacts {
     pub distance: Distance,
     /// What a vector is made of, where that is known.
     pub model_use: Option<ModelUse>,
+    /// Whether a vector is the mean of a class.
+    pub class_means: bool,
 }
 
 impl IndexFacts {
-    /// Vectors in the index.
+    /// Vectors in the index; of means of classes, at most.
     #[must_use]
     pub fn count(&self) -> Option<usize> {
-        self.range.as_ref().map(ExactSizeIterator::len)
+        let rows = self.range.as_ref().map(ExactSizeIterator::len);
+        match self.class_means {
+            true => rows.zip(self.pool.labels.as_ref()).map(|(rows, labels)| rows.min(labels.len())),
+            false => rows,
+        }
     }
 }
 

@@ -7,12 +7,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::embed::{Rows as EmbeddingRows, Used, features_of, load_network};
-use super::embedded::{self, Searched};
+use super::embedded::{self, IndexFiles, Searched};
 use super::match_::{self, Verdicts};
 use crate::artifact::{Calibration, Distance, Image, IndexRows, ModelUse, read_json};
 use crate::nn::EMBED_BATCH;
+use crate::search::distance::Rows;
 use crate::search::knn::{Hit, Wanted};
-use crate::search::{Judge, Vectors, overlap};
+use crate::search::{Judge, overlap};
 use crate::stage::StageError;
 
 pub use self::session::{Found, Session};
@@ -32,8 +33,12 @@ pub struct AskFiles {
     pub model: [PathBuf; 2],
     /// The same of the models whose features it takes: the nearest first. None of a model of images.
     pub behind: Vec<[PathBuf; 2]>,
-    /// `index.json`, `index.arrow` and, where the search needs it, `graph.bin`.
-    pub index: [PathBuf; 3],
+    /// `index.json`, `index.arrow` and, where the search needs them, `graph.bin` and `codes.bin`.
+    pub index: [PathBuf; 4],
+    /// Whether what is known of the indexed images is read too, and not only what a search needs.
+    pub whole: bool,
+    /// Whether every byte of the index is read and checked, and not only what a search comes to.
+    pub verify: bool,
     /// `calibration.json`.
     pub calibration: PathBuf,
     /// How the stage `match` judged.
@@ -50,13 +55,13 @@ pub struct Asker {
     image: [usize; 3],
     used: Used,
     index: IndexRows,
-    vectors: Vectors<'static>,
     classes: Vec<String>,
     model_use: ModelUse,
     distance: Distance,
     searched: Searched,
     judge: Judge,
     params: match_::Params,
+    class_means: bool,
 }
 
 impl Asker {
@@ -65,8 +70,16 @@ impl Asker {
     /// # Errors
     /// If a file can't be read, or they don't belong together.
     pub fn open(files: AskFiles) -> Result<Self, StageError> {
-        let AskFiles { model, behind, index: [info, rows, graph], calibration, params, backend, numerics } = files;
-        let (mut index, info, searched) = embedded::open_index(&info, &rows, &graph)?;
+        let AskFiles { model, behind, index, whole, verify, calibration, params, backend, numerics } = files;
+        let [info, rows, graph, codes] = &index;
+        let index_files = IndexFiles { info, rows, graph, codes };
+        if verify {
+            index_files.check()?;
+        }
+        let (mut index, info, searched) = index_files.open()?;
+        if whole || params.leave_one_out {
+            index = IndexRows::read(rows)?;
+        }
         let calibration: Calibration = read_json(&calibration)?;
         let judge = Verdicts::of(&params, &calibration, info.metric)?.judge;
         let numerics = numerics.as_deref();
@@ -80,11 +93,10 @@ impl Asker {
                 StageError::failed(message).with_help("the index is of another model: run the experiment again")
             );
         }
-        embedded::searchable("indexed vector", &index.vectors, index.dim, &index.example_id, info.metric)?;
-        let vectors = Vectors::owning(std::mem::take(&mut index.vectors), index.dim, info.metric);
-        let vectors = vectors.map_err(|error| embedded::unsearchable(&error))?;
+        let class_means = info.class_means_of.is_some();
         let (classes, model_use, distance) = (info.classes, info.model_use, info.metric);
-        Ok(Self { image: model.input, used, index, vectors, classes, model_use, distance, searched, judge, params })
+        let image = model.input;
+        Ok(Self { image, used, index, classes, model_use, distance, searched, judge, params, class_means })
     }
 
     /// Height, width and channels of an image.
@@ -133,6 +145,12 @@ impl Asker {
     #[must_use]
     pub fn classes(&self) -> &[String] {
         &self.classes
+    }
+
+    /// Whether these are means of classes, each under the number of the example that is nearest to it.
+    #[must_use]
+    pub const fn holds_class_means(&self) -> bool {
+        self.class_means
     }
 
     /// The class of a label.
@@ -214,6 +232,11 @@ impl Asker {
         Ok(answers.into_iter().map(|(answer, _)| answer).collect())
     }
 
+    /// The vectors that are searched. The stage that made the index has looked at each of their numbers.
+    fn vectors(&self) -> Rows<'_> {
+        Rows::checked(&self.index.vectors, self.index.dim)
+    }
+
     /// The images one behind the other.
     fn pixels(&self, images: &[Image]) -> Result<Vec<u8>, StageError> {
         let shape =
@@ -244,7 +267,8 @@ impl Asker {
     ) -> Result<Vec<(Answer, bool)>, StageError> {
         let who = |row: usize| format!("embedding of `{}`", names.get(row).copied().unwrap_or_default());
         let asked = embedded::searchable_as(who, values, self.index.dim, self.distance)?;
-        let (rows, asked, kept) = (self.vectors.rows(), asked.rows(), self.params.neighbours);
+        let rows = self.vectors();
+        let (asked, kept) = (asked.rows(), self.params.neighbours);
         // One more than is needed: the first that could take the last one's place.
         let k = self.judge.depth(kept).saturating_add(1);
         let wanted: Vec<Wanted> = excluded.iter().map(|excluded| Wanted { k, excluded: excluded.clone() }).collect();

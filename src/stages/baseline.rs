@@ -97,6 +97,12 @@ impl Stage for Baseline {
         issues.extend(embedded::check_dims(index.and_then(|facts| facts.dim), queries.and_then(|facts| facts.dim)));
         let pools = index.map(|index| &index.pool).into_iter().chain(queries.map(|queries| &queries.pool));
         issues.extend(missing_column(params.exclude.as_ref(), pools));
+        if index.is_some_and(|index| index.class_means) {
+            let message =
+                "the index holds means of classes, which have no pixels to compare and are no images to embed";
+            let help = "plug an index of every vector into `index`: one without `reduce`";
+            issues.push(ParamIssue::new("", message).help(help));
+        }
         if issues.is_empty() { Ok(Facts::Baseline) } else { Err(issues) }
     }
 

@@ -87,6 +87,12 @@ impl Stage for Calibrate {
             .zip(queries)
             .zip(asked.as_ref())
             .is_some_and(|((index, queries), asked)| embedded::shared(index, queries, asked) > 0);
+        if overlaps && index.is_some_and(|index| index.class_means) {
+            let message =
+                "the queries are part of the means of classes that the index holds, and can't be left out of them";
+            let help = "index other images than the queries, or every vector: leave `reduce` out of the index";
+            issues.push(ParamIssue::new("slice", message).help(help));
+        }
         let path = matcher_path(&params.matcher);
         issues.extend(embedded::check_neighbours(&path, params.matcher.k(), indexed, usize::from(overlaps)));
         if !issues.is_empty() {

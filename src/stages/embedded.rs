@@ -5,19 +5,19 @@ use std::path::Path;
 
 use super::slice::Slice;
 use crate::artifact::{
-    Distance, Embeddings, EmbeddingsInfo, Graph, ImageSet, IndexInfo, IndexRows, ModelUse, read_json,
+    Codes, Distance, Embeddings, EmbeddingsInfo, Graph, ImageSet, IndexInfo, IndexRows, ModelUse, read_json,
 };
 use crate::base::param;
 use crate::search::distance::Rows;
-use crate::search::{GraphSearch, Search, SearchError, Searcher, Vectors};
+use crate::search::{Search, SearchError, Searcher, Structure, Vectors};
 use crate::stage::{Ctx, EmbeddingsFacts, IndexFacts, ParamIssue, StageError};
 
 /// Files that a port of embeddings reads.
 pub(super) const EMBEDDINGS_FILES: &[&str] = &["embeddings.parquet", EmbeddingsInfo::FILE];
 /// Files that a port of queries reads: also which of them the model was trained on.
 pub(super) const QUERY_FILES: &[&str] = &["embeddings.parquet", EmbeddingsInfo::FILE, ImageSet::TRAINED_ON];
-/// Files that a port of an index reads; the last is there only where the search needs it.
-pub(super) const INDEX_FILES: &[&str] = &["index.arrow", "index.json", Graph::FILE];
+/// Files that a port of an index reads; the last two are there only where the search needs them.
+pub(super) const INDEX_FILES: &[&str] = &["index.arrow", "index.json", Graph::FILE, Codes::FILE];
 
 /// The pool positions that a slice selects of those embedded; `None` while these are unknown.
 pub(super) fn select(slice: Slice, embedded: Option<&Range<usize>>) -> Result<Option<Range<usize>>, ParamIssue> {
@@ -48,7 +48,8 @@ pub(super) fn read(ctx: &Ctx<'_>, port: &str, slice: Slice) -> Result<(Embedding
         return Err(StageError::failed(message));
     }
     let range = select(slice, Some(&(begin..begin + info.count))).map_err(StageError::from)?.unwrap_or_default();
-    let rows = embeddings.slice(range.start - begin..range.end - begin);
+    let whole = range == (begin..begin + info.count);
+    let rows = if whole { embeddings } else { embeddings.slice(range.start - begin..range.end - begin) };
     if rows.is_empty() {
         return Err(StageError::failed(format!("there are no embeddings at port `{port}`")));
     }
@@ -57,14 +58,17 @@ pub(super) fn read(ctx: &Ctx<'_>, port: &str, slice: Slice) -> Result<(Embedding
 
 /// Reads an index through the port `index`, for whoever compares a query with every row of it.
 pub(super) fn read_index(ctx: &Ctx<'_>) -> Result<(IndexRows, IndexInfo), StageError> {
-    let (rows, info, _) = open_rows(ctx.input("index", "index.json"), ctx.input("index", "index.arrow"))?;
+    let files = IndexFiles::at(ctx);
+    let (info, _) = files.read_info()?;
+    let rows = IndexRows::read(files.rows)?;
+    expect_same(&rows, &info, files.rows)?;
     Ok((rows, info))
 }
 
 /// How an index is searched, with what that needs.
 pub(super) struct Searched {
     search: Search,
-    graph: Option<GraphSearch>,
+    structure: Structure,
 }
 
 impl Searched {
@@ -75,45 +79,99 @@ impl Searched {
 
     /// The search among the index's rows.
     pub(super) fn among<'a>(&'a self, rows: Rows<'a>, distance: Distance) -> Searcher<'a> {
-        Searcher::new(rows, distance, &self.search, self.graph.as_ref())
+        Searcher::new(rows, distance, &self.search, &self.structure)
     }
 
     /// The same for a few queries.
     pub(super) fn for_few<'a>(&'a self, rows: Rows<'a>, distance: Distance) -> Searcher<'a> {
-        Searcher::for_few(rows, distance, &self.search, self.graph.as_ref())
+        Searcher::for_few(rows, distance, &self.search, &self.structure)
     }
 }
 
 /// Reads an index through the port `index`, for whoever searches it as its spec says.
 pub(super) fn read_searched(ctx: &Ctx<'_>) -> Result<(IndexRows, IndexInfo, Searched), StageError> {
-    let [info, rows, graph] = ["index.json", "index.arrow", Graph::FILE].map(|file| ctx.input("index", file));
-    open_index(info, rows, graph)
+    let files = IndexFiles::at(ctx);
+    let (info, search) = files.read_info()?;
+    let rows = IndexRows::read(files.rows)?;
+    expect_same(&rows, &info, files.rows)?;
+    let searched = files.searched(&info, search)?;
+    Ok((rows, info, searched))
 }
 
-/// Reads an index from `index.json`, `index.arrow` and, where its search needs one, `graph.bin`.
-pub(super) fn open_index(
-    info: &Path,
-    rows: &Path,
-    graph: &Path,
-) -> Result<(IndexRows, IndexInfo, Searched), StageError> {
-    let (rows, info, search) = open_rows(info, rows)?;
-    let graph = match search {
-        Search::Hnsw(_) => Some(GraphSearch::new(Graph::read(graph, rows.label.len())?)),
-        _ => None,
-    };
-    Ok((rows, info, Searched { search, graph }))
+/// Where the files of an index are.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct IndexFiles<'a> {
+    pub(super) info: &'a Path,
+    pub(super) rows: &'a Path,
+    pub(super) graph: &'a Path,
+    pub(super) codes: &'a Path,
 }
 
-fn open_rows(info: &Path, rows: &Path) -> Result<(IndexRows, IndexInfo, Search), StageError> {
-    let info: IndexInfo = read_json(info)?;
-    let settings = info.structure.as_ref().map_or_else(|| info.search.as_str().into(), |made| made.settings.clone());
-    match param::from_json::<Search>(&settings) {
-        Ok(search) if search != Search::Auto => Ok((IndexRows::read(rows)?, info, search)),
-        _ => {
-            let message = format!("the index is to be searched by `{}`, which this program does not know", info.search);
-            Err(StageError::failed(message).with_help("use the simpipe that made it, or make the index again"))
+impl<'a> IndexFiles<'a> {
+    fn at(ctx: &'a Ctx<'_>) -> Self {
+        let [info, rows, graph, codes] =
+            ["index.json", "index.arrow", Graph::FILE, Codes::FILE].map(|file| ctx.input("index", file));
+        Self { info, rows, graph, codes }
+    }
+
+    /// Opens the index by mapping, without the digests of its rows and what they belong to: nothing is read whole but
+    /// `index.json`.
+    pub(super) fn open(self) -> Result<(IndexRows, IndexInfo, Searched), StageError> {
+        let (info, search) = self.read_info()?;
+        let rows = IndexRows::read_for_search(self.rows)?;
+        expect_same(&rows, &info, self.rows)?;
+        let searched = self.searched(&info, search)?;
+        Ok((rows, info, searched))
+    }
+
+    /// Reads every byte that a search may, and checks it.
+    pub(super) fn check(self) -> Result<(), StageError> {
+        let (info, search) = self.read_info()?;
+        let rows = IndexRows::read(self.rows)?;
+        expect_same(&rows, &info, self.rows)?;
+        let made = self.searched(&info, search)?.structure;
+        made.graph().map_or(Ok(()), |graph| graph.check(self.graph))?;
+        made.codes().map_or(Ok(()), |codes| codes.check(self.codes))?;
+        searchable("indexed vector", &rows.vectors, rows.dim, &rows.example_id, info.metric)?;
+        Ok(())
+    }
+
+    fn read_info(self) -> Result<(IndexInfo, Search), StageError> {
+        let info: IndexInfo = read_json(self.info)?;
+        let settings =
+            info.structure.as_ref().map_or_else(|| info.search.as_str().into(), |made| made.settings.clone());
+        match param::from_json::<Search>(&settings) {
+            Ok(search) if search != Search::Auto => Ok((info, search)),
+            _ => {
+                let message =
+                    format!("the index is to be searched by `{}`, which this program does not know", info.search);
+                Err(StageError::failed(message).with_help("use the simpipe that made it, or make the index again"))
+            }
         }
     }
+
+    fn searched(self, info: &IndexInfo, search: Search) -> Result<Searched, StageError> {
+        let (count, dim) = (info.count, info.dim);
+        let structure = match search {
+            Search::Exact | Search::Auto => Structure::nothing(),
+            Search::Hnsw(_) => Structure::of_graph(Graph::open(self.graph, count)?),
+            Search::IvfPq(_) | Search::Int8(_) | Search::Binary(_) => {
+                Structure::of_codes(Codes::open(self.codes, count, dim)?, info.metric, count, dim)
+            }
+        };
+        Ok(Searched { search, structure })
+    }
+}
+
+/// A table of another index.
+fn expect_same(rows: &IndexRows, info: &IndexInfo, path: &Path) -> Result<(), StageError> {
+    let (count, dim) = (rows.label.len(), rows.dim);
+    if count == info.count && (dim == info.dim || count == 0) {
+        return Ok(());
+    }
+    let (path, counted, long) = (path.display(), info.count, info.dim);
+    let message = format!("{path} has {count} vectors of {dim} numbers, index.json says {counted} of {long}");
+    Err(StageError::failed(message).with_help("they are of two indexes: run the experiment again"))
 }
 
 /// Vectors that can be searched by a distance; `what` names them in the error.
@@ -185,6 +243,15 @@ pub(super) fn check_classes(index: Option<&IndexFacts>, queries: Option<&Embeddi
         let (one, other) = (name(index), name(queries));
         let message = format!("label {differ} is `{one}` in the index and `{other}` among the queries");
         ParamIssue::new("", message).help("index and queries need datasets of the same classes in the same order")
+    })
+}
+
+/// No query is left out of a mean that it is part of.
+pub(super) fn check_left_out(index: Option<&IndexFacts>, leave_one_out: bool) -> Option<ParamIssue> {
+    index.filter(|index| leave_one_out && index.class_means).map(|_| {
+        let message = "the index holds means of classes, and no query can be left out of one";
+        ParamIssue::new("leave-one-out", message)
+            .help("index other images than the queries, or every vector: leave `reduce` out of the index")
     })
 }
 

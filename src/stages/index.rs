@@ -1,15 +1,17 @@
 //! The stage `index`: embeddings that queries are compared with, ready to be searched.
 
+mod centroids;
+
 use super::embedded::{self, EMBEDDINGS_FILES};
 use super::slice::Slice;
 use crate::artifact::{
-    self, DatasetInfo, Distance, Graph, IndexInfo, IndexRows, IndexStructure, read_json, write_json,
+    self, Codes, DatasetInfo, Distance, Embeddings, Graph, IndexInfo, IndexRows, IndexStructure, read_json, write_json,
 };
 use crate::base::param::{Param, View};
 use crate::base::suggest;
 use crate::params;
 use crate::search::distance::Rows;
-use crate::search::{GraphSearch, SearchError, Searcher, hnsw, recall, searcher};
+use crate::search::{SearchError, Searcher, Structure, recall};
 use crate::stage::{Ctx, Facts, IndexFacts, InputFacts, Kind, ParamIssue, Port, Stage, StageError};
 
 params! {
@@ -21,6 +23,9 @@ params! {
         /// How neighbours are found.
         #[aka("index_type", "search_type", "algorithm", "algo", "method")]
         search: Search = Search::Exact,
+        /// What of the embeddings is indexed; each of them if it is left out.
+        #[aka("reduction", "aggregate")]
+        reduce: Option<Reduce> = None,
         /// How near is measured; the distance of the model's loss if it is left out. For `cosine`, vectors that are not of
         /// unit length are scaled to it, and so are the queries.
         #[aka("metric", "distance_metric", "similarity", "dist", "metric_type")]
@@ -29,6 +34,7 @@ params! {
 }
 
 pub use crate::search::Search;
+pub use centroids::Reduce;
 
 /// The stage.
 #[derive(Debug)]
@@ -42,7 +48,7 @@ impl Stage for Index {
     const VERSION: u32 = 2;
     const OUTPUT: Kind = Kind::Index;
     const FILES: &'static [&'static str] = &["index.arrow", "index.json"];
-    const OPTIONAL_FILES: &'static [&'static str] = &[Graph::FILE];
+    const OPTIONAL_FILES: &'static [&'static str] = &[Graph::FILE, Codes::FILE];
     type Params = Params;
 
     fn ports(_params: &Params) -> Vec<Port> {
@@ -63,24 +69,35 @@ impl Stage for Index {
         if let Some(issue) = refused(&params.search, distance) {
             return Err(vec![issue]);
         }
-        Ok(Facts::Index(IndexFacts {
+        let facts = IndexFacts {
             pool: embeddings.pool.clone(),
             range,
             dim: embeddings.dim,
             distance,
             model_use: embeddings.model_use.clone(),
-        }))
+            class_means: params.reduce.is_some(),
+        };
+        let misfits = params.search.misfits(facts.count(), embeddings.dim);
+        if !misfits.is_empty() {
+            let at = |field: &str| format!("search.{}.{field}", params.search.name());
+            return Err(misfits
+                .into_iter()
+                .map(|(field, what, help)| ParamIssue::new(at(field), what).help(help))
+                .collect());
+        }
+        Ok(Facts::Index(facts))
     }
 
     fn run(params: &Params, ctx: &mut Ctx<'_>) -> Result<(), StageError> {
         let dataset: DatasetInfo = read_json(ctx.input("dataset", "dataset.json"))?;
         let (rows, info) = embedded::read(ctx, "embeddings", params.slice)?;
         let metric = params.distance.unwrap_or(info.distance);
-        let vectors = embedded::searchable("embedding", &rows.values, rows.dim, &rows.example_id, metric)?;
+        let indexed = indexed(params.reduce.as_ref(), rows, metric, &dataset)?;
+        let rows = indexed.rows;
+        let vectors = Rows::checked(&rows.values, rows.dim);
         let search = params.search.of(rows.len(), metric);
         let stop = || ctx.cancelled();
-        let made = make(&search, vectors.rows(), metric, &stop).map_err(|error| embedded::unsearchable(&error))?;
-        let scaled = vectors.into_scaled();
+        let made = make(&search, vectors, metric, &stop).map_err(|error| embedded::unsearchable(&error))?;
         expect_recall(&search, made.recall)?;
         let index = IndexInfo {
             format: artifact::FORMAT,
@@ -90,7 +107,8 @@ impl Stage for Index {
             dim: rows.dim,
             recall: made.recall,
             structure: made.structure,
-            normalized: scaled.is_some(),
+            normalized: indexed.normalized,
+            class_means_of: indexed.class_means_of,
             model_use: info.model_use,
             classes: dataset.classes,
         };
@@ -98,20 +116,51 @@ impl Stage for Index {
             example_id: rows.example_id,
             label: rows.label,
             digest: rows.digest,
-            vectors: scaled.unwrap_or(rows.values),
+            vectors: rows.values.into(),
             dim: rows.dim,
             belonging: rows.belonging,
         };
         rows.write(&ctx.output("index.arrow"))?;
         write_json(&ctx.output("index.json"), &index)?;
-        if let Some(graph) = made.graph {
+        if let Some(graph) = made.parts.graph() {
             graph.write(&ctx.output(Graph::FILE))?;
+        }
+        if let Some(codes) = made.parts.codes() {
+            codes.write(&ctx.output(Codes::FILE), index.count, index.dim)?;
         }
         if index.structure.is_some() {
             ctx.metric("neighbours_found", index.recall);
         }
         Ok(())
     }
+}
+
+/// Rows that can be compared by the distance.
+struct Indexed {
+    rows: Embeddings,
+    normalized: bool,
+    class_means_of: Option<usize>,
+}
+
+/// What is indexed of some embeddings.
+fn indexed(
+    reduce: Option<&Reduce>,
+    rows: Embeddings,
+    metric: Distance,
+    dataset: &DatasetInfo,
+) -> Result<Indexed, StageError> {
+    let vectors = embedded::searchable("embedding", &rows.values, rows.dim, &rows.example_id, metric)?;
+    let Some(Reduce::Centroids) = reduce else {
+        let scaled = vectors.into_scaled();
+        let normalized = scaled.is_some();
+        let rows = Embeddings { values: scaled.unwrap_or(rows.values), ..rows };
+        return Ok(Indexed { rows, normalized, class_means_of: None });
+    };
+    let means = centroids::centroids(&rows, vectors.rows(), metric);
+    let class = |row: usize| usize::try_from(means.label[row]).ok().and_then(|label| dataset.classes.get(label));
+    let who = |row: usize| format!("mean of the class `{}`", class(row).map_or("", String::as_str));
+    embedded::searchable_as(who, &means.values, means.dim, metric)?;
+    Ok(Indexed { normalized: vectors.scaled(), class_means_of: Some(rows.len()), rows: means })
 }
 
 /// A search that does not work with the distance.
@@ -128,7 +177,7 @@ fn refused(search: &Search, distance: Distance) -> Option<ParamIssue> {
 
 /// What a search needs, and how much it finds.
 struct Made {
-    graph: Option<Graph>,
+    parts: Structure,
     recall: f64,
     structure: Option<IndexStructure>,
 }
@@ -140,20 +189,14 @@ fn make(
     stop: &(dyn Fn() -> bool + Sync),
 ) -> Result<Made, SearchError> {
     if *search == Search::Exact {
-        return Ok(Made { graph: None, recall: 1.0, structure: None });
+        return Ok(Made { parts: Structure::nothing(), recall: 1.0, structure: None });
     }
-    let graph = match search {
-        Search::Hnsw(params) => Some(hnsw::graph(rows, distance, params, stop)?),
-        _ => None,
-    };
-    let structure = IndexStructure {
-        settings: search.write(View::Full),
-        bytes_per_vector: searcher::bytes_per_vector(search, rows.dim(), rows.len(), graph.as_ref()),
-    };
-    let walked = graph.clone().map(GraphSearch::new);
-    let searcher = Searcher::new(rows, distance, search, walked.as_ref()).stopped_by(stop);
+    let parts = Structure::new(rows, distance, search, stop)?;
+    let bytes_per_vector = 4 * rows.dim() + parts.bytes_per_vector(rows.dim(), rows.len());
+    let structure = IndexStructure { settings: search.write(View::Full), bytes_per_vector };
+    let searcher = Searcher::new(rows, distance, search, &parts).stopped_by(stop);
     let recall = recall::recall(rows, distance, &searcher, stop)?;
-    Ok(Made { graph, recall, structure: Some(structure) })
+    Ok(Made { parts, recall, structure: Some(structure) })
 }
 
 /// A search that finds less than is asked of it is no result.
@@ -168,6 +211,7 @@ fn expect_recall(search: &Search, recall: f64) -> Result<(), StageError> {
     );
     let help = match search {
         Search::Hnsw(_) => "raise `search-width`, `build-width` or `links`, or ask for less",
+        Search::IvfPq(_) => "raise `probes`, `candidates` or `parts`, or ask for less",
         _ => "raise `candidates`, take another search, or ask for less",
     };
     Err(StageError::failed(message).with_help(help))

@@ -101,6 +101,7 @@ impl Stage for Match {
         if let Some(calibration) = inputs.calibration("calibration") {
             issues.extend(check_cutpoint(&params.cutpoint, calibration.cutpoints.iter().map(String::as_str)));
         }
+        issues.extend(embedded::check_left_out(index, params.leave_one_out));
         issues.extend(embedded::check_classes(index, queries));
         issues.extend(embedded::check_uses(index, queries));
         issues.extend(embedded::check_dims(index.and_then(|facts| facts.dim), queries.and_then(|facts| facts.dim)));

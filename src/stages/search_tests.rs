@@ -167,7 +167,7 @@ fn the_index_holds_the_slice_and_follows_the_loss() {
     let world = World::new();
     world.index().unwrap();
     let rows = IndexRows::read(&world.folder("index").join("index.arrow")).unwrap();
-    assert_eq!((rows.example_id, rows.vectors), (vec![10, 11, 12, 13], vec![0.0, 1.0, 10.0, 11.0]));
+    assert_eq!((rows.example_id, rows.vectors.to_vec()), (vec![10, 11, 12, 13], vec![0.0, 1.0, 10.0, 11.0]));
     let info: IndexInfo = read_json(&world.folder("index").join("index.json")).unwrap();
     assert_eq!((info.metric, info.count, info.dim), (Distance::Euclidean, 4, 1));
     assert_eq!(info.classes, ["cat", "dog"]);
@@ -386,6 +386,7 @@ fn facts(count: usize, asked: std::ops::Range<usize>, same_pool: bool) -> InputF
         dim: Some(8),
         distance: Distance::Cosine,
         model_use: Some(ModelUse::default()),
+        class_means: false,
     };
     let queries = EmbeddingsFacts {
         pool: pool(if same_pool { "a" } else { "b" }),

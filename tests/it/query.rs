@@ -179,6 +179,18 @@ fn the_way_a_run_judges_is_the_way_it_answers() {
 }
 
 #[test]
+fn neighbours_that_are_means_of_classes_say_so() {
+    let asked = Asked::new(&["--set", "index.reduce=\"centroids\"", "--set", "match.neighbours=3"]);
+    let answers = asked.ask(&[&asked.path(0), &asked.path(1), "--verify"]);
+    for (answer, at) in answers.iter().zip(0..) {
+        asked.expect_same(answer, at);
+        assert!(answer["neighbours"].as_array().unwrap().iter().all(|near| near["class_mean"] == true));
+    }
+    let text = String::from_utf8(asked.project.output(&["query", "smoke", &asked.path(0)]).stdout).unwrap();
+    assert!(text.contains("Neighbours are means of classes"), "{text}");
+}
+
+#[test]
 fn a_page_holds_all_pictures_and_a_table_all_answers() {
     let asked = Asked::new(&[]);
     let page = asked.project.root().join("answers.html");

@@ -55,6 +55,9 @@ pub(super) struct QueryArgs {
     /// Whether pictures are shown in the terminal: `auto` shows those of up to ten answers, where it has the colours.
     #[arg(long, value_name = "WHEN", default_value = "auto")]
     pictures: When,
+    /// Read every byte of the model, the index and the calibration first, whatever is remembered of them.
+    #[arg(long)]
+    verify: bool,
     #[command(flatten)]
     place: PlaceOptions,
     /// Print JSON.
@@ -86,8 +89,9 @@ pub(super) fn exec(args: &QueryArgs, out: &mut dyn Write) -> Result<Exit, Error>
     let root = args.place.root_here()?;
     let record = RunRecord::read(&args.place.run_folder(&root, &args.run)?)?;
     let store = args.place.open_store_to_read(&root)?;
+    let store = if args.verify { store.verifying() } else { store };
     let stored = StoredMatch::find(&record, args.stage.as_deref(), &store, args.place.url()?.is_some())?;
-    let asker = Asker::open(stored.files()?)?;
+    let asker = Asker::open(stored.files(false, args.verify)?)?;
     print::store_warnings(&store)?;
     let decoding = Decoding::like(&stored.source, asker.input());
     let in_terminal =
@@ -140,10 +144,14 @@ fn report(answered: &[Answered], asker: &Asker, files: &stored::Files) -> Json {
     let of = |answered: &Answered| {
         let Answered { name, answer, .. } = answered;
         let neighbour = |near: &crate::artifact::Neighbour| {
-            json!({
+            let mut neighbour = json!({
                 "rank": near.rank, "example_id": near.example_id, "label": asker.class(near.label),
                 "distance": near.distance, "file": files.of(near.example_id),
-            })
+            });
+            if asker.holds_class_means() {
+                neighbour["class_mean"] = true.into();
+            }
+            neighbour
         };
         json!({
             "image": name, "label": asker.label(answer), "accepted": answer.accepted,

@@ -53,11 +53,12 @@ pub(super) fn write(path: &Path, asked: &Asked<'_>, answered: &[Answered]) -> Re
     let pictures = if let [_] = answered { "1 picture".to_owned() } else { format!("{} pictures", answered.len()) };
     let title = format!("{}: what is on {pictures}", record.name);
     let lede = format!(
-        "Answered by `{}` of the run {}: {accepted} of {pictures} within its threshold. The index holds {} images; each row has \
+        "Answered by `{}` of the run {}: {accepted} of {pictures} within its threshold. The index holds {} {}; each row has \
          the picture that was asked about, as the network sees it, and its nearest ones.",
         stored.id,
         record.run,
-        asker.indexed()
+        asker.indexed(),
+        if asker.holds_class_means() { "means of classes, each shown by the image nearest to it" } else { "images" }
     );
     let page =
         answers(&title, &lede, &cards).map_err(|error| Error::Output(std::io::Error::other(error.to_string())))?;

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value as Json;
 
-use crate::artifact::{FileNames, Graph, IMAGES, Image, Images, ModelFile, read_json};
+use crate::artifact::{Codes, FileNames, Graph, IMAGES, Image, Images, ModelFile, read_json};
 use crate::base::digest::Digest;
 use crate::base::param;
 use crate::cli::lineage;
@@ -99,8 +99,8 @@ impl<'a> StoredMatch<'a> {
         Digest::of(self.made_by.map(|digest| digest.to_string()).join(" ").as_bytes())
     }
 
-    /// What answers are made of.
-    pub(in crate::cli) fn files(&self) -> Result<AskFiles, Error> {
+    /// What answers are made of; `whole` and `verify` are those of [`AskFiles`].
+    pub(in crate::cli) fn files(&self, whole: bool, verify: bool) -> Result<AskFiles, Error> {
         let file = |stage: &StageRecord, name: &str| {
             self.run.file(stage, name)?.ok_or_else(|| self.run.gone(stage, &format!(": it lacks `{name}`")))
         };
@@ -112,11 +112,18 @@ impl<'a> StoredMatch<'a> {
         let queries = self.run.behind(self.stage, "queries", "embeddings.parquet")?;
         let parts = queries.key_parts.as_ref();
         let backend = parts.and_then(|parts| parts.backend.as_deref()?.split('/').next()).unwrap_or("flex").to_owned();
-        let graph = self.run.file(self.index, Graph::FILE)?;
+        let there = |name: &str| Ok::<_, Error>(self.run.file(self.index, name)?.unwrap_or_default());
         Ok(AskFiles {
             behind: self.run.models_behind(self.model)?,
             model: [file(self.model, "model.json")?, file(self.model, "model.safetensors")?],
-            index: [file(self.index, "index.json")?, file(self.index, "index.arrow")?, graph.unwrap_or_default()],
+            index: [
+                file(self.index, "index.json")?,
+                file(self.index, "index.arrow")?,
+                there(Graph::FILE)?,
+                there(Codes::FILE)?,
+            ],
+            whole,
+            verify,
             calibration: file(self.calibration, "calibration.json")?,
             params,
             backend: if crate::nn::device::to_device(&backend).is_ok() { backend } else { "flex".to_owned() },

@@ -53,6 +53,9 @@ pub(super) fn write(answered: &[Answered], asker: &Asker, files: &Files, out: &m
         }
         table.write(out, &print::plain)?;
     }
+    if asker.holds_class_means() {
+        writeln!(out, "\nNeighbours are means of classes; the example of each is the one nearest to it.")?;
+    }
     Ok(())
 }
 

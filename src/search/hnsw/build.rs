@@ -7,7 +7,8 @@ use super::super::drawn::{mixed, order};
 use super::super::method::Hnsw;
 use super::super::rough::Rough;
 use super::super::top_k::{key, position};
-use super::Layers;
+use super::connect::connect;
+use super::layers::Growing;
 use super::walk::{Pool, Visited, beam};
 use crate::artifact::Graph;
 
@@ -17,7 +18,7 @@ const MOST_LAYERS: u8 = 15;
 const LARGEST_BATCH: usize = 50;
 
 /// A vector's new links in a layer: each with how near it is.
-type Linked = (u8, Vec<u64>);
+pub(super) type Linked = (u8, Vec<u64>);
 
 /// Builds the graph.
 pub(in crate::search) fn build(
@@ -33,14 +34,7 @@ pub(in crate::search) fn build(
         return Ok(Graph { links, ..Graph::default() });
     };
     order.swap(0, first);
-    let lists: usize = levels.iter().map(|level| usize::from(*level)).sum();
-    let mut layers = Layers::new(Graph {
-        links,
-        entry: order[0],
-        levels,
-        lowest: vec![Graph::NONE; 2 * links * count],
-        upper: vec![Graph::NONE; links * lists],
-    });
+    let mut layers = Growing::unlinked(links, order[0], levels);
     let pool = Pool::default();
     let mut done = 1;
     while done < count {
@@ -49,7 +43,7 @@ pub(in crate::search) fn build(
         // A batch of many takes long: whoever wants to stop is asked for each of it.
         let of_row = |row: &u32, visited: &mut Visited| match stop() {
             true => Vec::new(),
-            false => neighbours(&layers, rough, params, *row, visited),
+            false => neighbours(&layers, rough, params, *row, &|_| true, visited),
         };
         let found: Vec<Vec<Linked>> = batch.par_iter().map(|row| pool.with(|visited| of_row(row, visited))).collect();
         if stop() {
@@ -58,45 +52,65 @@ pub(in crate::search) fn build(
         add(&mut layers, rough, batch, &found);
         done += size;
     }
-    Ok(layers.graph)
+    connect(&mut layers, rough, params.build_width, |_| true);
+    Ok(layers.into_graph())
 }
 
-/// Where a vector belongs, layer by layer from above.
-fn neighbours(layers: &Layers, rough: &Rough<'_>, params: &Hnsw, row: u32, visited: &mut Visited) -> Vec<Linked> {
-    let (query, own) = (rough.row(row), layers.graph.levels[row as usize]);
+/// Where a vector belongs, layer by layer from above, among those that count.
+pub(super) fn neighbours(
+    layers: &Growing,
+    rough: &Rough<'_>,
+    params: &Hnsw,
+    row: u32,
+    counts: &dyn Fn(u32) -> bool,
+    visited: &mut Visited,
+) -> Vec<Linked> {
+    let (query, own) = (rough.row(row), layers.levels[row as usize]);
     let mut from = layers.descend(rough, query, own, visited);
     let mut found = Vec::with_capacity(usize::from(own) + 1);
     for layer in (0..=own.min(layers.top())).rev() {
-        from = beam(|row| layers.linked(row, layer), rough, query, &from, params.build_width, visited);
-        found.push((layer, chosen(rough, &from, params.links, params.links)));
+        let near = beam(|row| layers.linked(row, layer), counts, rough, query, &from, params.build_width, visited);
+        if near.is_empty() {
+            continue;
+        }
+        found.push((layer, chosen(rough, &near, params.links, params.links)));
+        from = near;
     }
     found
 }
 
 /// Up to `most` of some candidates, nearest first: those that are nearer to the vector itself than to any that is chosen
 /// already, so that links lead into all directions (Malkov and Yashunin, algorithm 4); if these are fewer than `least`, the
-/// nearest of the others too.
-fn chosen(rough: &Rough<'_>, candidates: &[u64], least: usize, most: usize) -> Vec<u64> {
-    let (mut chosen, mut others, mut rows) = (Vec::with_capacity(most), Vec::new(), Vec::with_capacity(most));
+/// nearest of the others too. Of copies of one vector one is chosen before there is room for more: links to nothing but copies
+/// lead nowhere.
+pub(super) fn chosen(rough: &Rough<'_>, candidates: &[u64], least: usize, most: usize) -> Vec<u64> {
+    let (mut chosen, mut rows) = (Vec::with_capacity(most), Vec::with_capacity(most));
+    let (mut others, mut copies, mut room) = (Vec::new(), Vec::new(), Vec::new());
     for &candidate in candidates {
         if chosen.len() == most {
             return chosen;
         }
-        if rough.is_nearer_to_any(position(candidate), key(candidate), &rows) {
+        let row = position(candidate);
+        // Copies are equally near, so they stand one behind the other.
+        let is_copy = |of: &u64| rough.is_copy(position(*of), row);
+        let has_copy = |some: &[u64]| some.iter().rev().take_while(|of| key(**of) == key(candidate)).any(is_copy);
+        if has_copy(&chosen) || has_copy(&others) {
+            copies.push(candidate);
+        } else if rough.is_nearer_to_any(row, key(candidate), &rows, &mut room) {
             others.push(candidate);
         } else {
             chosen.push(candidate);
-            rows.push(position(candidate));
+            rows.push(row);
         }
     }
     let missing = least.saturating_sub(chosen.len());
-    chosen.extend(others.into_iter().take(missing));
+    chosen.extend(others.into_iter().chain(copies).take(missing));
     chosen.sort_unstable();
     chosen
 }
 
 /// Links a batch to the graph, and the graph to the batch.
-fn add(layers: &mut Layers, rough: &Rough<'_>, batch: &[u32], found: &[Vec<Linked>]) {
+fn add(layers: &mut Growing, rough: &Rough<'_>, batch: &[u32], found: &[Vec<Linked>]) {
     // Layer and vector that is linked to, how near the new one is, and the new one.
     let mut back: Vec<(u64, u64)> = Vec::new();
     for (&row, found) in batch.iter().zip(found) {
@@ -117,16 +131,14 @@ fn add(layers: &mut Layers, rough: &Rough<'_>, batch: &[u32], found: &[Vec<Linke
 
 /// The links of a vector with new ones to a batch.
 #[expect(clippy::cast_possible_truncation, reason = "both parts were put in as such")]
-fn merged(layers: &Layers, rough: &Rough<'_>, new: &[(u64, u64)]) -> (u8, u32, Vec<u32>) {
+fn merged(layers: &Growing, rough: &Rough<'_>, new: &[(u64, u64)]) -> (u8, u32, Vec<u32>) {
     let (layer, row) = ((new[0].0 >> 32) as u8, new[0].0 as u32);
-    let links = layers.graph.links;
-    let most = if layer == 0 { 2 * links } else { links };
     let mut all = Vec::new();
-    rough.to(rough.row(row), layers.linked(row, layer), &mut all);
+    rough.to(rough.row(row), layers.linked(row, layer), &mut Vec::new(), &mut all);
     all.extend(new.iter().map(|(_, near)| *near));
     all.sort_unstable();
-    if all.len() > most {
-        all = chosen(rough, &all, links, most);
+    if all.len() > layers.most(layer) {
+        all = chosen(rough, &all, layers.links, layers.most(layer));
     }
     (layer, row, all.into_iter().map(position).collect())
 }
@@ -135,7 +147,7 @@ fn merged(layers: &Layers, rough: &Rough<'_>, new: &[(u64, u64)]) -> (u8, u32, V
 /// links reach far. Drawn from its position alone.
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "limited before")]
 #[expect(clippy::cast_precision_loss, reason = "53 bits")]
-fn level(row: usize, links: usize) -> u8 {
+pub(super) fn level(row: usize, links: usize) -> u8 {
     let drawn = ((mixed(row as u64 ^ 0x6c65_7665_6c73) >> 11) as f64 + 0.5) / (1_u64 << 53) as f64;
     // Not `f64::ln`, which is another one on another system.
     let level = -libm::log(drawn) / libm::log(links as f64);

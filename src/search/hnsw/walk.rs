@@ -25,7 +25,8 @@ impl Visited {
 
     /// Whether a vector is seen for the first time.
     fn first(&mut self, row: u32) -> bool {
-        let stamp = &mut self.stamps[row as usize];
+        // A link may lead nowhere.
+        let Some(stamp) = self.stamps.get_mut(row as usize) else { return false };
         let first = *stamp != self.now;
         *stamp = self.now;
         first
@@ -48,9 +49,11 @@ impl Pool {
     }
 }
 
-/// The `width` nearest vectors to a query that a walk from some others finds, nearest first; each with how near it is.
+/// The `width` nearest vectors to a query that count and that a walk from some others finds, nearest first; each with how near
+/// it is. Those that don't count are walked over.
 pub(super) fn beam<'g>(
     linked: impl Fn(u32) -> &'g [u32],
+    counts: impl Fn(u32) -> bool,
     rough: &Rough<'_>,
     query: &[f32],
     from: &[u64],
@@ -63,13 +66,15 @@ pub(super) fn beam<'g>(
     for &start in from {
         if visited.first(position(start)) {
             open.push(Reverse(start));
-            nearest.push(start);
+            if counts(position(start)) {
+                nearest.push(start);
+            }
         }
     }
     while nearest.len() > width {
         nearest.pop();
     }
-    let (mut fresh, mut found) = (Vec::new(), Vec::new());
+    let (mut fresh, mut found, mut room) = (Vec::new(), Vec::new(), Vec::new());
     while let Some(Reverse(next)) = open.pop() {
         if nearest.len() >= width && nearest.peek().is_some_and(|farthest| next > *farthest) {
             break;
@@ -77,15 +82,17 @@ pub(super) fn beam<'g>(
         fresh.clear();
         found.clear();
         fresh.extend(linked(position(next)).iter().copied().filter(|row| visited.first(*row)));
-        rough.to(query, &fresh, &mut found);
+        rough.to(query, &fresh, &mut room, &mut found);
         for &ranked in &found {
-            if nearest.len() < width {
+            if nearest.len() >= width && nearest.peek().is_some_and(|farthest| ranked >= *farthest) {
+                continue;
+            }
+            open.push(Reverse(ranked));
+            if counts(position(ranked)) {
                 nearest.push(ranked);
-                open.push(Reverse(ranked));
-            } else if nearest.peek().is_some_and(|farthest| ranked < *farthest) {
-                nearest.pop();
-                nearest.push(ranked);
-                open.push(Reverse(ranked));
+                if nearest.len() > width {
+                    nearest.pop();
+                }
             }
         }
     }

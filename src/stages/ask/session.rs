@@ -38,7 +38,7 @@ impl Asker {
         Session {
             asker: self,
             embedder: self.used.rows(),
-            searcher: self.searched.among(self.vectors.rows(), self.distance),
+            searcher: self.searched.among(self.vectors(), self.distance),
         }
     }
 }
@@ -118,7 +118,7 @@ impl Session<'_> {
         };
         let unsearchable = |error| embedded::unsearchable(&error);
         let near_added = self.among_added(&asked, &wanted(|both| &both.1), beside).map_err(unsearchable)?;
-        let rows = self.asker.vectors.rows();
+        let rows = self.asker.vectors();
         let first = u32::try_from(index.label.len()).unwrap_or(u32::MAX);
         let answer = |query: usize, hits: &[Hit]| {
             let added = near_added.get(query).map_or(&[][..], Vec::as_slice);

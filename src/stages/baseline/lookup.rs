@@ -123,7 +123,7 @@ mod tests {
             example_id: (0..).take(labels.len()).collect(),
             label: labels.to_vec(),
             digest: (0..labels.len()).map(|at| format!("image {at}")).collect(),
-            vectors: vec![0.0; labels.len()],
+            vectors: vec![0.0; labels.len()].into(),
             dim: 1,
             ..IndexRows::default()
         }

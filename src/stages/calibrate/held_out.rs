@@ -39,8 +39,14 @@ mod tests {
 
     fn of(trained: &str, tested: &str) -> String {
         let pool = |split: &str| SamplesFacts { split: split.to_owned(), ..SamplesFacts::default() };
-        let index =
-            IndexFacts { pool: pool(tested), range: None, dim: None, distance: Distance::Cosine, model_use: None };
+        let index = IndexFacts {
+            pool: pool(tested),
+            range: None,
+            dim: None,
+            distance: Distance::Cosine,
+            model_use: None,
+            class_means: false,
+        };
         let queries = EmbeddingsFacts {
             pool: pool(trained),
             range: None,

@@ -80,6 +80,7 @@ fn layers_are_told_apart_whatever_they_are_called() {
             dim: index.dim,
             distance: index.distance,
             model_use: index.model_use,
+            class_means: false,
         };
         assert_eq!(embedded::check_uses(Some(&index), Some(&queries)), None);
         let known = inferred(json!({}), true).unwrap();

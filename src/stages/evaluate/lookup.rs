@@ -179,7 +179,7 @@ pub(super) mod tests {
             example_id: rows.example_id.clone(),
             label: rows.label.clone(),
             digest: rows.digest.clone(),
-            vectors: rows.values.clone(),
+            vectors: rows.values.clone().into(),
             dim: rows.dim,
             belonging: rows.belonging.clone(),
         }

@@ -38,7 +38,7 @@ fn ask(
 
 /// All rankings by brute force: the whole joint matrix of the reference's order of queries and index.
 fn by_hand(by: KReciprocal, index: &IndexRows, queries: &Embeddings, names: &[&str]) -> Vec<Vec<Option<f64>>> {
-    let all = Vectors::new(&[queries.values.clone(), index.vectors.clone()].concat(), 3, Distance::Cosine)
+    let all = Vectors::new(&[queries.values.clone(), index.vectors.to_vec()].concat(), 3, Distance::Cosine)
         .unwrap()
         .into_scaled()
         .unwrap();

@@ -47,6 +47,7 @@ pub(super) fn index(dim: usize, metric: Distance) -> IndexInfo {
         recall: 0.0,
         structure: None,
         normalized: false,
+        class_means_of: None,
         model_use: ModelUse::default(),
         classes: Vec::new(),
     }

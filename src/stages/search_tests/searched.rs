@@ -1,7 +1,7 @@
 //! Indexes that are not searched exactly: what they leave, and that thresholds and answers are found through them.
 
 use super::*;
-use crate::artifact::{Graph, IndexStructure};
+use crate::artifact::{Codes, Graph, IndexStructure};
 
 const DIM: usize = 24;
 
@@ -70,6 +70,7 @@ fn answers_come_through_the_search_of_the_index() {
         let expected = answers(&world, "exact");
         for (search, added) in [
             (json!({ "hnsw": { "search-width": 300 } }), None),
+            (json!({ "ivf-pq": { "lists": 20, "probes": 20, "candidates": 40 } }), None),
             (json!("int8"), Some(DIM + 8)),
             (json!({ "binary": { "candidates": 80, "min-recall": 0.3 } }), Some(8)),
         ] {
@@ -81,7 +82,12 @@ fn answers_come_through_the_search_of_the_index() {
             let IndexStructure { settings, bytes_per_vector } = info.structure.unwrap();
             assert_eq!((metrics["neighbours_found"], settings.get(&info.search).is_some()), (info.recall, true));
             assert!(added.is_none_or(|added| bytes_per_vector == 4 * DIM + added), "{search}: {bytes_per_vector}");
-            assert_eq!(world.folder("index").join(Graph::FILE).exists(), info.search == "hnsw", "{search}");
+            let has = |name: &str| world.folder("index").join(name).exists();
+            assert_eq!(
+                (has(Graph::FILE), has(Codes::FILE)),
+                (info.search == "hnsw", info.search != "hnsw"),
+                "{search}"
+            );
             let found = answers(&world, "index");
             let same =
                 expected.iter().zip(&found).filter(|(exact, found)| exact.neighbours == found.neighbours).count();
@@ -121,6 +127,12 @@ fn a_search_that_does_not_know_the_distance_is_refused_where_it_is_written() {
         ("hnsw", Distance::Manhattan, true),
         ("hnsw", Distance::InnerProduct, false),
         ("int8", Distance::Snr, true),
+        ("int8", Distance::InnerProduct, false),
+        ("int8", Distance::SquaredEuclidean, false),
+        ("ivf-pq", Distance::Manhattan, true),
+        ("ivf-pq", Distance::InnerProduct, false),
+        ("ivf-pq", Distance::Cosine, false),
+        ("ivf-pq", Distance::SquaredEuclidean, false),
         ("binary", Distance::Euclidean, true),
         ("binary", Distance::Cosine, false),
         ("exact", Distance::Snr, false),
@@ -138,13 +150,83 @@ fn a_search_that_does_not_know_the_distance_is_refused_where_it_is_written() {
 }
 
 #[test]
-fn a_graph_that_is_not_whole_is_refused() {
+fn settings_that_do_not_fit_the_index_are_refused_where_they_are_written() {
+    let mut inputs = facts(200, 0..200, true);
+    if let Some(Facts::Embeddings(embeddings)) = inputs.0.get_mut("embeddings") {
+        embeddings.dim = Some(24);
+    }
+    let search = json!({ "ivf-pq": { "lists": 300, "parts": 7 } });
+    let params: index::Params = param::from_json(&json!({ "search": search })).unwrap();
+    let issues = Index::infer(&params, &inputs).unwrap_err();
+    let paths: Vec<&str> = issues.iter().map(|issue| issue.path.as_str()).collect();
+    assert_eq!(paths, ["search.ivf-pq.lists", "search.ivf-pq.parts"], "{issues:?}");
+}
+
+#[test]
+fn files_of_an_index_that_are_cut_or_of_another_are_refused() {
     let world = world(Distance::Cosine);
-    index(&world, &json!("hnsw"), "index").unwrap();
-    let path = world.folder("index").join(Graph::FILE);
-    let bytes = std::fs::read(&path).unwrap();
-    std::fs::write(&path, &bytes[..bytes.len() / 2]).unwrap();
     let plugs = [("index", "index"), ("queries", "held-out")];
-    let error = world.run::<Calibrate>(&json!({}), &plugs, "calibrate").unwrap_err();
-    assert!(error.to_string().contains("graph.bin is not what its format says"), "{error}");
+    for (search, file) in [
+        (json!({ "hnsw": { "min-recall": 0.0 } }), Graph::FILE),
+        (json!("int8"), Codes::FILE),
+        (json!({ "binary": { "min-recall": 0.0 } }), Codes::FILE),
+        (json!({ "ivf-pq": { "min-recall": 0.0 } }), Codes::FILE),
+        (json!("int8"), "index.arrow"),
+    ] {
+        index(&world, &search, "index").unwrap();
+        let path = world.folder("index").join(file);
+        let bytes = std::fs::read(&path).unwrap();
+        for length in [0, 20, bytes.len() / 2, bytes.len() - 1] {
+            std::fs::write(&path, &bytes[..length]).unwrap();
+            let error = world.run::<Calibrate>(&json!({}), &plugs, "calibrate").unwrap_err();
+            assert!(error.to_string().contains(&format!("{file} is not what its format says")), "{error}");
+        }
+        // That of an index of fewer vectors.
+        let fewer = json!({ "search": search, "slice": { "begin": 0, "size": 1500 } });
+        world.run::<Index>(&fewer, &[("dataset", "dataset"), ("embeddings", "many")], "fewer").unwrap();
+        std::fs::copy(world.folder("fewer").join(file), &path).unwrap();
+        let error = world.run::<Calibrate>(&json!({}), &plugs, "calibrate").unwrap_err().to_string();
+        assert!(error.contains("1500") && error.contains("2000"), "{error}");
+        std::fs::remove_dir_all(world.folder("index")).unwrap();
+        std::fs::remove_dir_all(world.folder("fewer")).unwrap();
+    }
+}
+
+#[test]
+fn an_index_of_class_means_has_one_vector_a_class() {
+    let world = World::new();
+    let plugs = [("dataset", "dataset"), ("embeddings", "validation")];
+    world.run::<Index>(&json!({ "reduce": "centroids" }), &plugs, "index").unwrap();
+    let rows = IndexRows::read(&world.folder("index").join("index.arrow")).unwrap();
+    // (0 + 1 + 0.4) / 3 and (10 + 11 + 3) / 3; 0.4 and 10 are the nearest to them.
+    assert_eq!(rows.vectors, [(1.4_f64 / 3.0) as f32, 8.0]);
+    assert_eq!((rows.label, rows.example_id, rows.digest), (vec![0, 1], vec![14, 12], vec![String::new(); 2]));
+    let info: IndexInfo = read_json(&world.folder("index").join("index.json")).unwrap();
+    assert_eq!((info.count, info.class_means_of), (2, Some(6)));
+    let plugs = [("index", "index"), ("queries", "training")];
+    world.run::<Calibrate>(&json!({}), &plugs, "calibrate").unwrap();
+    let plugs = [("index", "index"), ("queries", "training"), ("calibration", "calibrate")];
+    world.run::<Match>(&json!({ "neighbours": 2, "allow-overlap": true }), &plugs, "match").unwrap();
+    let found = Matches::read(&world.folder("match").join("matches.parquet")).unwrap().0;
+    // 0.25, 2, 10.5 and 5 are nearer to their own class's mean.
+    assert_eq!(found.iter().map(|row| row.predicted).collect::<Vec<_>>(), [0, 0, 1, 1].map(Some));
+    assert_eq!(found[3].neighbours.iter().map(|near| near.example_id).collect::<Vec<_>>(), [12, 14]);
+    assert_eq!(found[3].distance, 3.0);
+}
+
+#[test]
+fn no_query_is_part_of_a_mean() {
+    let mut inputs = facts(200, 0..200, true);
+    if let Some(Facts::Index(index)) = inputs.0.get_mut("index") {
+        index.class_means = true;
+        assert_eq!(index.count(), None, "while the classes are not known");
+        index.pool.labels = Some([0, 1, 2].into());
+        assert_eq!(index.count(), Some(3));
+    }
+    let params = param::from_json(&json!({ "leave-one-out": true })).unwrap();
+    let issues = Match::infer(&params, &inputs).unwrap_err();
+    assert!(issues.iter().any(|issue| issue.path == "leave-one-out" && issue.message.contains("means of classes")));
+    assert!(issues.iter().any(|issue| issue.path == "neighbours"), "no more than classes: {issues:?}");
+    let issues = Calibrate::infer(&param::defaults(), &inputs).unwrap_err();
+    assert!(issues.iter().any(|issue| issue.message.contains("part of the means")), "{issues:?}");
 }
