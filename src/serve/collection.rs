@@ -128,7 +128,7 @@ impl Collection {
         rows.example_id.push(FIRST_ID + row as u64);
         rows.label.push(i32::try_from(label).unwrap_or(i32::MAX));
         rows.digest.push(digest.to_owned());
-        rows.vectors.extend_from_slice(vector);
+        rows.push_vector(vector);
         self.added.insert(digest.to_owned(), u32::try_from(row).unwrap_or(u32::MAX));
     }
 
@@ -156,7 +156,7 @@ impl Collection {
             rows.example_id.push(FIRST_ID + u64::from(row));
             rows.label.push(old.label[at]);
             rows.digest.push(old.digest[at].clone());
-            rows.vectors.extend_from_slice(&old.vectors[at * old.dim..(at + 1) * old.dim]);
+            rows.push_vector(&old.vectors[at * old.dim..(at + 1) * old.dim]);
             self.added.insert(old.digest[at].clone(), row);
         }
         self.beside.added = rows;

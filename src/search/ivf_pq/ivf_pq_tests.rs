@@ -17,10 +17,10 @@ fn scores_are_the_distances_where_nothing_is_rounded_away() {
         let query = &numbers(41 * 6)[40 * 6..];
         let table = made.table(query);
         let far = made.to_centres(query);
-        for list in 0..lists {
+        for (list, far) in far.iter().enumerate() {
             let places = made.made.begins[list] as usize..made.made.begins[list + 1] as usize;
             let mut scores = Vec::new();
-            made.score(&table, far[list], places.clone(), &mut scores);
+            made.score(&table, *far, places.clone(), &mut scores);
             for (score, row) in scores.iter().zip(&made.made.rows[places]) {
                 let row = &values[*row as usize * 6..][..6];
                 let pairs = || query.iter().zip(row).map(|(q, k)| (f64::from(*q), f64::from(*k)));
