@@ -206,6 +206,21 @@ impl Images {
         Ok(Self { folder: folder.to_path_buf(), files })
     }
 
+    /// Those of a stored dataset, which `place` calls in errors: of the names of the files that it left those below [`IMAGES`],
+    /// each from where `find` has it.
+    ///
+    /// # Errors
+    /// As [`Self::open`], and those of `find`.
+    pub fn among<'a, E: From<ArtifactError>>(
+        place: &Path,
+        names: impl IntoIterator<Item = &'a str>,
+        find: impl FnMut(&'a str) -> Result<Option<PathBuf>, E>,
+    ) -> Result<Self, E> {
+        let names = names.into_iter().filter(|name| name.starts_with(IMAGES));
+        let files = names.map(find).collect::<Result<Vec<_>, _>>()?;
+        Ok(Self::of(place, files.into_iter().flatten())?)
+    }
+
     /// Those that `examples.parquet` tells of.
     ///
     /// # Errors

@@ -165,14 +165,41 @@ impl ParquetWriter {
     }
 }
 
-fn open_writer(path: &Path, schema: SchemaRef) -> Result<ArrowWriter<File>, ArtifactError> {
-    let file = File::create(path).map_err(|error| ArtifactError::io("create", path, error))?;
-    let properties = WriterProperties::builder()
+fn properties() -> WriterProperties {
+    WriterProperties::builder()
         .set_compression(Compression::SNAPPY)
         .set_created_by("simpipe".to_owned())
         .set_max_row_group_row_count(Some(ROW_GROUP))
-        .build();
-    ArrowWriter::try_new(file, schema, Some(properties)).map_err(|error| ArtifactError::unwritten(path, error))
+        .build()
+}
+
+fn open_writer(path: &Path, schema: SchemaRef) -> Result<ArrowWriter<File>, ArtifactError> {
+    let file = File::create(path).map_err(|error| ArtifactError::io("create", path, error))?;
+    ArrowWriter::try_new(file, schema, Some(properties())).map_err(|error| ArtifactError::unwritten(path, error))
+}
+
+/// A whole Parquet file, which errors call by `path`.
+///
+/// # Errors
+/// If the columns don't belong together.
+pub fn parquet_bytes(path: &Path, columns: Vec<Column>) -> Result<Vec<u8>, ArtifactError> {
+    let batch = batch(path, columns)?;
+    let bad = |error| ArtifactError::unwritten(path, error);
+    let mut writer = ArrowWriter::try_new(Vec::new(), batch.schema(), Some(properties())).map_err(bad)?;
+    writer.write(&batch).map_err(bad)?;
+    writer.into_inner().map_err(bad)
+}
+
+/// A whole Arrow IPC file, which errors call by `path`.
+///
+/// # Errors
+/// If the columns don't belong together.
+pub fn arrow_bytes(path: &Path, columns: Vec<Column>) -> Result<Vec<u8>, ArtifactError> {
+    let batch = batch(path, columns)?;
+    let bad = |error| ArtifactError::unwritten(path, error);
+    let mut writer = arrow::ipc::writer::FileWriter::try_new(Vec::new(), &batch.schema()).map_err(bad)?;
+    writer.write(&batch).map_err(bad)?;
+    writer.into_inner().map_err(bad)
 }
 
 /// Writes a whole Parquet file.

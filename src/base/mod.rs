@@ -29,6 +29,7 @@ mod param_shape;
 mod param_tests;
 mod param_values;
 pub mod path;
+pub mod protobuf;
 pub mod seed;
 pub mod source;
 pub mod suggest;

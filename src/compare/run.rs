@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::Value as Json;
 
 use super::queries::Queries;
-use crate::artifact::{ArtifactError, IMAGES, Images};
+use crate::artifact::{ArtifactError, Images};
 use crate::base::fs;
 use crate::runner::{RunError, RunRecord, StageRecord};
 use crate::store::Store;
@@ -90,9 +90,8 @@ impl Run {
     /// # Errors
     /// As [`Self::file`].
     pub fn images(&self, dataset: &StageRecord) -> Result<Images, ArtifactError> {
-        let names = dataset.files.keys().map(|name| name.as_str()).filter(|name| name.starts_with(IMAGES));
-        let files = names.map(|name| self.file(dataset, name)).collect::<Result<Vec<_>, _>>()?;
-        Images::of(&self.folder.join(&dataset.id), files.into_iter().flatten())
+        let names = dataset.files.keys().map(|name| name.as_str());
+        Images::among(&self.folder.join(&dataset.id), names, |name| self.file(dataset, name))
     }
 
     /// The nearest stage of a kind that a stage reads from.

@@ -169,9 +169,13 @@ pub(super) fn random<const D: usize>(shape: [usize; D], size: f64, rng: &mut Cha
 pub(super) fn alone(layer: &Json) -> Network {
     let on_map = specs(json!([layer, "flatten"]));
     let network = Network::build(&on_map, [7, 6, 6], seed(), &Device::flex());
-    let mut network = network.unwrap_or_else(|_| {
+    stirred(network.unwrap_or_else(|_| {
         Network::build(&specs(json!(["flatten", layer])), [1, 1, 6], seed(), &Device::flex()).unwrap()
-    });
+    }))
+}
+
+/// A network whose weights all differ.
+pub(super) fn stirred(mut network: Network) -> Network {
     let mut weights = network.to_weights();
     let mut rng = seed().rng("weights", &[]);
     for (path, (_, values)) in &mut weights.0 {

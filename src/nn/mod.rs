@@ -21,6 +21,7 @@ pub mod miner;
 mod network;
 #[cfg(test)]
 mod noise;
+pub mod onnx;
 pub mod ops;
 pub mod optim;
 mod parameters;

@@ -16,6 +16,7 @@ pub use self::rows::EmbedView;
 pub(super) use self::rows::Rows;
 use self::taps::{Tap, taps};
 pub(super) use self::used::Used;
+pub use self::used::use_of;
 use super::cached;
 use super::embedded::foreign;
 use super::slice::Slice;

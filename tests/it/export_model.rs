@@ -197,6 +197,128 @@ fn in_torch(project: &Small, record: &Json) {
     }
 }
 
+/// The pixels of the first images of the run's stage `embed`, one behind the other, and its rows.
+fn embedded(project: &Small, record: &Json, count: usize) -> (Vec<u8>, Embeddings) {
+    let stored = |stage: &str, file: &str| {
+        let digest = digest(record, stage, file).as_str().unwrap().to_owned();
+        project.at("artifacts/store/cas").join(&digest[..2]).join(digest)
+    };
+    let rows = Embeddings::read(&stored("embed", "embeddings.parquet")).unwrap();
+    let images = project.at("images");
+    std::fs::create_dir_all(&images).unwrap();
+    std::fs::copy(stored("dataset", "images/test.bin"), images.join("test.bin")).unwrap();
+    let pixels = Pixels::read(&images, &rows.example_id[..count]).unwrap();
+    ((0..count).flat_map(|row| pixels.image(row).to_vec()).collect(), rows)
+}
+
+/// What ONNX Runtime makes of raw images; `None` where Python has it not.
+fn in_onnx(project: &Small, model: &str, pixels: &[u8]) -> Option<Json> {
+    let mut python = peers::python("an exported model in ONNX Runtime", &["numpy", "onnx", "onnxruntime"])?;
+    std::fs::write(project.at("pixels.bin"), pixels).unwrap();
+    let script = repository().join("tests/peers/run_onnx.py");
+    let output = python.arg(script).args([model, &project.path("pixels.bin")]).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    Some(serde_json::from_slice(&output.stdout).unwrap())
+}
+
+/// The largest difference of the first rows of a run to those that another program gives.
+fn off(found: &Json, rows: &Embeddings) -> f64 {
+    let rows_of = found.as_array().unwrap().iter().enumerate();
+    let all = rows_of.flat_map(|(at, row)| {
+        let pairs = row.as_array().unwrap().iter().zip(rows.row(at)).collect::<Vec<_>>();
+        pairs.into_iter().map(|(a, b)| (a.as_f64().unwrap() - f64::from(*b)).abs())
+    });
+    all.fold(0.0, f64::max)
+}
+
+#[test]
+fn onnx_runtime_gives_the_embeddings_of_the_run() {
+    let project = Small::new(CONFIG, TEMPLATE);
+    let record = project.run(&[]);
+    let file = project.path("model.onnx");
+    let account = project.exported(&["latest", "--onnx", &file]);
+    assert_eq!((&account["format"], &account["opset"]), (&"onnx".into(), &17.into()));
+    assert_eq!(account["input"]["shape"], serde_json::json!(["batch", 32, 32, 3]));
+    assert_eq!(account["output"]["shape"], serde_json::json!(["batch", 4]));
+    let bytes = std::fs::read(&file).unwrap();
+    assert!(project.refused(&["export", "latest", "--onnx", &file]).contains("is there already"));
+    assert_eq!(
+        project.exported(&["latest", "--onnx", &file, "--force", "--stage", "embed"])["digest"],
+        account["digest"]
+    );
+    assert!(!String::from_utf8_lossy(&bytes).contains(&project.path("")), "no path");
+    let (pixels, rows) = embedded(&project, &record, 5);
+    if let Some(found) = in_onnx(&project, &file, &pixels) {
+        assert_eq!((&found["opset"], &found["metadata"]["run"]), (&serde_json::json!([17]), &record["run"]));
+        assert_eq!(found["input"], serde_json::json!(["images", "tensor(uint8)", ["batch", 32, 32, 3]]));
+        let (together, alone) = (off(&found["together"], &rows), off(&found["alone"], &rows));
+        assert!(together < 1e-5 && alone < 1e-5, "{together}, {alone}");
+        assert_eq!(found["together"].as_array().unwrap().len(), 5);
+    }
+}
+
+#[test]
+fn onnx_embeds_by_the_views_and_layers_of_the_run() {
+    let two = TEMPLATE.to_owned()
+        + "\n[stages.embed-pool]\nstage = \"embed\"\ninputs = { dataset = \"dataset\", sampler = \"sample\", model = \"train\" }\n";
+    let config = format!(
+        "{CONFIG}\n[embed]\nviews = [\"identity\", \"flip\"]\n\n[embed-pool]\nlayer = \"flatten\"\nnormalize = true\n"
+    );
+    let project = Small::new(&config, &two);
+    let record = project.run(&[]);
+    let file = project.path("model.onnx");
+    let said = project.refused(&["export", "latest", "--onnx", &file]);
+    assert!(
+        said.contains("use the model in 2 ways") && said.contains("`embed` (") && said.contains("`embed-pool` ("),
+        "{said}"
+    );
+    let account = project.exported(&["latest", "--onnx", &file, "--stage", "embed"]);
+    assert_eq!(account["use"]["views"], serde_json::json!(["identity", "flip"]));
+    let (pixels, rows) = embedded(&project, &record, 4);
+    if let Some(found) = in_onnx(&project, &file, &pixels) {
+        assert!(off(&found["together"], &rows) < 1e-5 && off(&found["alone"], &rows) < 1e-5, "views");
+    }
+    let account = project.exported(&["latest", "--onnx", &file, "--stage", "embed-pool", "--force"]);
+    assert_eq!(account["output"]["shape"], serde_json::json!(["batch", 64]));
+    let digest = digest(&record, "embed-pool", "embeddings.parquet").as_str().unwrap().to_owned();
+    let pooled = Embeddings::read(&project.at("artifacts/store/cas").join(&digest[..2]).join(&digest)).unwrap();
+    if let Some(found) = in_onnx(&project, &file, &pixels) {
+        assert!(off(&found["together"], &pooled) < 1e-5, "a layer");
+    }
+}
+
+/// A folder whose module loads its own weights.
+#[test]
+fn a_folder_for_torch_holds_weights_and_what_loads_them() {
+    let project = Small::new(CONFIG, TEMPLATE);
+    let record = project.run(&[]);
+    let folder = project.path("model");
+    let account = project.exported(&["latest", "--torch", &folder]);
+    assert_eq!((&account["format"], &account["module"]), (&"torch-folder".into(), &"model.py".into()));
+    // 112 of the convolution, 16 and a count of the normalisation, 260 of the matrix.
+    assert_eq!((&account["numbers"], account["tensors"].as_array().unwrap().len()), (&389.into(), 9));
+    let code = std::fs::read_to_string(project.at("model/model.py")).unwrap();
+    assert!(code.contains("def build():") && code.contains("def load(file=None):"), "{code}");
+    assert!(project.refused(&["export", "latest", "--torch", &folder]).contains("is there already"));
+    std::fs::remove_file(project.at("model/model.safetensors")).unwrap();
+    assert!(project.refused(&["export", "latest", "--torch", &folder]).contains("model.py` is there already"));
+    project.exported(&["latest", "--torch", &folder, "--force"]);
+    let python = |code: &str| Command::new("python3").args(["-c", code]).current_dir(project.project.root()).output();
+    if !python("import numpy, safetensors, torch").is_ok_and(|output| output.status.success()) {
+        peers::skip("a folder for torch", "no python3 with numpy, safetensors and torch");
+        return;
+    }
+    let (pixels, rows) = embedded(&project, &record, 3);
+    std::fs::write(project.at("pixels.bin"), pixels).unwrap();
+    let output = python(
+        "import json, numpy, torch\nfrom model.model import load\nimages = torch.from_numpy(numpy.fromfile('pixels.bin', \
+         numpy.uint8)).view(-1, 32, 32, 3).permute(0, 3, 1, 2).float()\nprint(json.dumps(load()(images).tolist()))",
+    );
+    let output = output.unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(off(&serde_json::from_slice(&output.stdout).unwrap(), &rows) < 1e-5);
+}
+
 #[test]
 fn what_can_not_be_exported_is_said() {
     let two = TEMPLATE.replace("[stages.embed]", "[stages.train-b]\nstage = \"train\"\ninputs = { dataset = \"dataset\", sampler = \"sample\" }\nstream = \"b\"\n\n[stages.embed]");
@@ -240,7 +362,7 @@ fn what_can_not_be_exported_is_said() {
     let folder = project.path("configs");
     assert!(project.refused(&["export", "cifar10", "--stage", "train", "--output", &folder]).contains("is a folder"));
     assert!(project.refused(&["export", "cifar10", "--stage", "train", "--output", "-"]).contains("into a file"));
-    let unknown = export(&["--stage", "train", "--format", "onnx", "--force", "--json"]);
+    let unknown = export(&["--stage", "train", "--format", "onnxx", "--force", "--json"]);
     project.project.json(&unknown, 2);
 
     // Other bytes in the store, then none.

@@ -291,3 +291,60 @@ fn embeddings_are_read_by_numpy_and_the_projector_gets_all_that_it_names() {
         assert_eq!(read[5], "Airplane");
     }
 }
+
+#[test]
+fn embeddings_and_index_are_read_by_others() {
+    let project = Project::new();
+    let run = project.run(&PLAIN_REPORT).json;
+    let account =
+        |flag: &str, name: &str, more: &[&str]| export(&project, &[&[flag, &at(&project, name)], more].concat(), 0);
+    let folder = project.root().join(run["dir"].as_str().unwrap());
+    let rows = simpipe::artifact::Embeddings::read(&folder.join("embed-test/embeddings.parquet")).unwrap();
+    let index = simpipe::artifact::IndexRows::read(&folder.join("index/index.arrow")).unwrap();
+    for (flag, name) in [("--parquet", "e.parquet"), ("--arrow", "e.arrow")] {
+        let told = account(flag, name, &["--stage", "embed-test"]);
+        assert_eq!((told["vectors"].as_u64(), &told["dim"]), (Some(rows.len() as u64), &16.into()));
+        let whole = account(flag, &format!("all-{name}"), &[]);
+        assert!(whole["vectors"].as_u64() > told["vectors"].as_u64(), "of all stages: {whole}");
+    }
+    let told = account("--faiss", "i.faiss", &[]);
+    assert_eq!((&told["index"], &told["stage"]), (&"IndexFlatIP".into(), &"index".into()));
+    assert_eq!(told["vectors"], index.label.len());
+    account("--npz", "e.npz", &["--stage", "embed-test"]);
+    let wrong = |flag: &str, stage: &str| {
+        let report = export(&project, &[flag, &at(&project, "other"), "--stage", stage], 2);
+        format!("{} / {}", report["errors"][0]["message"].as_str().unwrap(), report["errors"][0]["help"])
+    };
+    assert!(wrong("--faiss", "embed-test").contains("has no index / \"indices are those of `index`"));
+    assert!(wrong("--parquet", "index").contains("has no embeddings / \"embeddings are those of `embed-"));
+    assert!(wrong("--ro-crate", "index").contains("takes the whole run"));
+    // What is there stays.
+    let again = export(&project, &["--faiss", &at(&project, "i.faiss")], 2);
+    assert!(again["errors"][0]["message"].as_str().unwrap().contains("is there already"));
+
+    if peers::python("exported embeddings", &["numpy", "pyarrow"]).is_none() {
+        return;
+    }
+    let said = python("read_embeddings.py", project.root().to_str().unwrap());
+    let columns = ["stage", "example_id", "label", "class", "split", "digest", "embedding"];
+    for name in ["parquet", "arrow"] {
+        assert_eq!((&said[name]["rows"], &said[name]["columns"]), (&rows.len().into(), &columns.to_vec().into()));
+        assert_eq!(said[name]["type"], "fixed_size_list<item: float not null>[16]");
+        let first = &said[name]["first"];
+        assert_eq!((&first["stage"], &first["example_id"]), (&"embed-test".into(), &rows.example_id[0].into()));
+        assert_eq!((&first["digest"], &first["label"]), (&rows.digest[0].as_str().into(), &rows.label[0].into()));
+        let vector: Vec<f32> = serde_json::from_value(said[name]["vector"].clone()).unwrap();
+        assert_eq!(vector, rows.row(0));
+    }
+    if said["faiss"].is_object() {
+        assert_eq!((&said["faiss"]["class"], &said["faiss"]["dim"]), (&"IndexFlatIP".into(), &16.into()));
+        assert_eq!(said["faiss"]["ids"], serde_json::json!(index.example_id));
+        assert_eq!(said["faiss"]["found"], serde_json::json!(index.example_id[..3]));
+        for found in said["faiss"]["distances"].as_array().unwrap() {
+            assert!((number(found) - 1.0).abs() < 1e-5, "{found}");
+        }
+    }
+    if said["lance"].is_object() {
+        assert_eq!(said["lance"]["rows"], rows.len());
+    }
+}

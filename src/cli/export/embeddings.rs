@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::whole_run::{StoredFile, StoredRun};
-use crate::artifact::{DatasetInfo, Embeddings, IMAGES, Images, read_json};
+use crate::artifact::{DatasetInfo, Embeddings, Images, read_json};
 use crate::cli::lineage;
 use crate::error::Error;
 use crate::runner::StageRecord;
@@ -29,13 +29,19 @@ impl StoredEmbeddings {
     }
 }
 
-/// Those of every stage `embed`, in the order of the run.
+/// Those of every stage `embed`, in the order of the run, or of the one that is chosen.
 ///
 /// # Errors
 /// If the run has none, or the store lacks something.
 pub(super) fn of(run: &StoredRun<'_>) -> Result<Vec<StoredEmbeddings>, Error> {
     let embeds = run.record.stages.iter().filter(|stage| stage.stage == "embed" && stage.outcome.done());
-    let all = embeds.map(|stage| one(run, stage)).collect::<Result<Vec<_>, _>>()?;
+    let wanted = |stage: &&StageRecord| run.stage.is_none_or(|wanted| stage.id == wanted);
+    let ids = || embeds.clone().map(|stage| format!("`{}`", stage.id)).collect::<Vec<_>>().join(", ");
+    let all = embeds.clone().filter(wanted).map(|stage| one(run, stage)).collect::<Result<Vec<_>, _>>()?;
+    if let (Some(wanted), true, true) = (run.stage, all.is_empty(), embeds.clone().next().is_some()) {
+        let message = format!("the stage `{wanted}` of {} has no embeddings", run.record.run);
+        return Err(Error::usage(message, format!("embeddings are those of {}", ids())));
+    }
     if all.is_empty() {
         let help = "its pipeline needs a stage `embed` that has ended";
         return Err(Error::usage(format!("the run {} has no embeddings", run.record.run), help));
@@ -49,14 +55,15 @@ fn one(run: &StoredRun<'_>, stage: &StageRecord) -> Result<StoredEmbeddings, Err
         Error::usage(message, "run the experiment again")
     })?;
     let dataset = run.files(dataset)?;
-    let images = dataset.iter().filter(|file| file.name.starts_with(IMAGES)).map(|file| file.path.clone());
+    let names = dataset.iter().map(|file| file.name.as_str());
+    let images = Images::among(Path::new(&stage.id), names, |name| path(&dataset, name).map(Some))?;
     let info: DatasetInfo = read_json(&path(&dataset, "dataset.json")?)?;
     let seed = stage.seed.map_or_else(String::new, |seed| format!("seed-{seed}/"));
     Ok(StoredEmbeddings {
         name: format!("{seed}{}", stage.id),
         rows: Embeddings::read(&path(&run.files(stage)?, TABLE)?)?,
         classes: info.classes,
-        images: Images::of(Path::new(&stage.id), images)?,
+        images,
     })
 }
 

@@ -3,6 +3,8 @@
 //! A frame is the length (u64, little endian), its masked CRC-32C, the bytes and their masked CRC-32C. The few fields of the
 //! protocol buffers (`event.proto`, `summary.proto`, `tensor.proto` of TensorBoard 2.21) are written by hand.
 
+use crate::base::protobuf::Message;
+
 /// What every file begins with.
 const VERSION: &str = "brain.Event:2";
 /// `DataClass.DATA_CLASS_TENSOR` and `DataType.DT_STRING`.
@@ -33,7 +35,7 @@ impl EventFile {
                 for (tag, value) in values {
                     summary.message(1, |one| {
                         one.text(1, tag);
-                        one.single(2, *value);
+                        one.single(2, single(*value));
                     });
                 }
             });
@@ -72,57 +74,14 @@ impl EventFile {
             event.integer(2, step);
         }
         fill(&mut event);
-        frame(&event.0, &mut self.bytes);
+        frame(&event.into_bytes(), &mut self.bytes);
     }
 }
 
-/// A protocol buffer.
-#[derive(Default)]
-struct Message(Vec<u8>);
-
-impl Message {
-    fn key(&mut self, field: u64, wire: u64) {
-        self.varint((field << 3) | wire);
-    }
-
-    fn varint(&mut self, mut value: u64) {
-        while value >= 0x80 {
-            self.0.push((value & 0x7f) as u8 | 0x80);
-            value >>= 7;
-        }
-        self.0.push(value as u8);
-    }
-
-    fn integer(&mut self, field: u64, value: u64) {
-        self.key(field, 0);
-        self.varint(value);
-    }
-
-    fn double(&mut self, field: u64, value: f64) {
-        self.key(field, 1);
-        self.0.extend(value.to_le_bytes());
-    }
-
-    /// TensorBoard keeps figures in single precision.
-    #[expect(clippy::cast_possible_truncation, reason = "that is what the format has")]
-    fn single(&mut self, field: u64, value: f64) {
-        self.key(field, 5);
-        self.0.extend((value as f32).to_le_bytes());
-    }
-
-    fn text(&mut self, field: u64, text: &str) {
-        self.key(field, 2);
-        self.varint(text.len() as u64);
-        self.0.extend(text.as_bytes());
-    }
-
-    fn message(&mut self, field: u64, fill: impl FnOnce(&mut Self)) {
-        let mut inner = Self::default();
-        fill(&mut inner);
-        self.key(field, 2);
-        self.varint(inner.0.len() as u64);
-        self.0.append(&mut inner.0);
-    }
+/// TensorBoard keeps figures in single precision.
+#[expect(clippy::cast_possible_truncation, reason = "that is what the format has")]
+const fn single(value: f64) -> f32 {
+    value as f32
 }
 
 fn frame(data: &[u8], out: &mut Vec<u8>) {

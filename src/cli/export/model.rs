@@ -6,7 +6,7 @@ use std::path::Path;
 use serde_json::{Map, Value as Json, json};
 
 use super::joined::join;
-use crate::artifact::{ArtifactError, ModelFile, Weights};
+use crate::artifact::{ArtifactError, ModelFile, ModelUse, Weights};
 use crate::base::digest::{Digest, canonical_json};
 use crate::base::fs::read_regular;
 use crate::base::param;
@@ -15,6 +15,7 @@ use crate::error::Error;
 use crate::nn::LayerSpec;
 use crate::nn::interchange::{InterchangeError, TorchModel};
 use crate::runner::{RunRecord, StageRecord};
+use crate::stages::embed::use_of;
 use crate::store::{Found, Store};
 
 const WEIGHTS: &str = "model.safetensors";
@@ -38,14 +39,21 @@ pub(super) struct StoredModel {
     layers: Vec<LayerSpec>,
     /// `model.safetensors`.
     pub(super) bytes: Vec<u8>,
-    /// How the run's `embed` stages use it, each way once.
-    uses: Vec<Json>,
+    /// The run's stages `embed` that use it, with their parameters.
+    embeds: Vec<(String, Json)>,
+    /// That of them which was chosen.
+    embed: Option<String>,
 }
 
 impl StoredModel {
-    /// The model of this stage of a run; of the one that has a model where none is named.
-    pub(super) fn read(record: &RunRecord, stage: Option<&str>, store: &Store) -> Result<Self, Error> {
-        let stage = choose(record, stage, store)?;
+    /// The model of this stage of a run; of the one that has a model where none is named. A format that writes how a model is
+    /// used takes a stage `embed` too, for the model that it used.
+    pub(super) fn read(record: &RunRecord, wanted: Option<&str>, store: &Store, with_use: bool) -> Result<Self, Error> {
+        let embed = wanted.and_then(|id| record.stage(id)).filter(|stage| with_use && stage.stage == "embed");
+        let stage = match embed {
+            Some(embed) => behind(record, embed)?,
+            None => choose(record, wanted, store)?,
+        };
         let key = stage.key.ok_or_else(|| nothing(record))?;
         let Files { mut model, mut bytes, digest } = Files::read(record, stage, store)?;
         let mut behind = 0;
@@ -71,7 +79,8 @@ impl StoredModel {
             stage: stage.id.clone(),
             key,
             spec: Digest::of_json(&record.spec),
-            uses: uses(record, digest),
+            embeds: embeds(record, digest),
+            embed: embed.map(|stage| stage.id.clone()),
             model,
             layers,
             bytes,
@@ -80,6 +89,35 @@ impl StoredModel {
 
     pub(super) fn weights(&self) -> Result<Weights, Error> {
         Ok(Weights::from_bytes(Path::new(WEIGHTS), &self.bytes)?)
+    }
+
+    /// The network's layers.
+    pub(super) fn layers(&self) -> &[LayerSpec] {
+        &self.layers
+    }
+
+    /// What the run's embeddings of it are made of: the network's own output where the run has none.
+    ///
+    /// # Errors
+    /// If its stages `embed` use it in several ways and none of them was chosen.
+    pub(super) fn model_use(&self) -> Result<ModelUse, Error> {
+        let chosen = self.embeds.iter().filter(|(id, _)| self.embed.as_ref().is_none_or(|embed| embed == id));
+        let mut uses: Vec<(&str, ModelUse)> = Vec::new();
+        for (id, params) in chosen {
+            let one = use_of(params, &self.layers, self.model.input)?;
+            if uses.iter().all(|(_, known)| *known != one) {
+                uses.push((id, one));
+            }
+        }
+        match &uses[..] {
+            [] => Ok(ModelUse::default()),
+            [(_, one)] => Ok(one.clone()),
+            several => {
+                let message = format!("the stages `embed` of {} use the model in {} ways", self.run, several.len());
+                let ways: Vec<String> = several.iter().map(|(id, one)| format!("`{id}` ({})", one.words())).collect();
+                Err(Error::usage(message, format!("choose one with `--stage`: {}", ways.join(", "))))
+            }
+        }
     }
 
     /// The network as torch has it.
@@ -112,7 +150,7 @@ impl StoredModel {
             // The network's own first layers: whoever feeds pixels of 0 to 255 has nothing to scale.
             ("preprocessing", canonical_json(&preprocessing)),
             ("embedding", canonical_json(&embedding)),
-            ("uses", canonical_json(&self.uses)),
+            ("uses", canonical_json(&uses(&self.embeds))),
             ("layers", canonical_json(&self.model.layers)),
         ]
     }
@@ -215,17 +253,37 @@ fn choose<'a>(record: &'a RunRecord, wanted: Option<&str>, store: &Store) -> Res
     }
 }
 
-/// What an embedding is made of, by every stage that embeds with these weights.
-fn uses(record: &RunRecord, weights: Digest) -> Vec<Json> {
-    let embeds = |stage: &&StageRecord| {
-        let inputs = stage.key_parts.as_ref().and_then(|parts| parts.inputs.get("model"));
-        stage.stage == "embed" && inputs.and_then(|files| files.get(WEIGHTS)) == Some(&weights)
+/// The stages that embed with these weights, with their parameters.
+fn embeds(record: &RunRecord, weights: Digest) -> Vec<(String, Json)> {
+    let embeds = |stage: &&StageRecord| stage.stage == "embed" && used_weights(stage) == Some(weights);
+    record.stages.iter().filter(embeds).map(|stage| (stage.id.clone(), stage.params.clone())).collect()
+}
+
+/// The weights that a stage has read as its `model`.
+fn used_weights(stage: &StageRecord) -> Option<Digest> {
+    stage.key_parts.as_ref()?.inputs.get("model")?.get(WEIGHTS).copied()
+}
+
+/// The stage that has left the model which a stage `embed` has used.
+fn behind<'a>(record: &'a RunRecord, embed: &StageRecord) -> Result<&'a StageRecord, Error> {
+    let used = used_weights(embed);
+    let left = |stage: &&StageRecord| {
+        let file = stage.files.iter().find(|(name, _)| name.as_str() == WEIGHTS);
+        file.is_some_and(|(_, file)| Some(file.digest) == used)
     };
-    let of = |stage: &StageRecord| -> Json {
+    with_model(record).into_iter().find(left).ok_or_else(|| {
+        let message = format!("no stage of {} has left the model that `{}` uses", record.run, embed.id);
+        Error::usage(message, "run the experiment again")
+    })
+}
+
+/// What an embedding is made of, each way once.
+fn uses(embeds: &[(String, Json)]) -> Vec<Json> {
+    let of = |params: &Json| -> Json {
         let keys = ["views", "layer", "layers", "normalize"];
-        let field = |key: &&str| Some(((*key).to_owned(), stage.params.get(key)?.clone()));
+        let field = |key: &&str| Some(((*key).to_owned(), params.get(key)?.clone()));
         keys.iter().filter_map(field).collect::<Map<_, _>>().into()
     };
-    let ways: BTreeSet<String> = record.stages.iter().filter(embeds).map(|stage| canonical_json(&of(stage))).collect();
+    let ways: BTreeSet<String> = embeds.iter().map(|(_, params)| canonical_json(&of(params))).collect();
     ways.iter().filter_map(|way| serde_json::from_str(way).ok()).collect()
 }

@@ -32,6 +32,10 @@ impl RunFormat for Npz {
         "NumPy archive of the embeddings of every stage `embed`, with labels, example ids and names of classes"
     }
 
+    fn takes_stage(&self) -> bool {
+        true
+    }
+
     fn target(&self) -> &'static str {
         "a file"
     }

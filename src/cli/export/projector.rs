@@ -36,6 +36,10 @@ impl RunFormat for Projector {
         "a folder for TensorBoard's Embedding Projector: vectors, labels and pictures of every stage `embed`"
     }
 
+    fn takes_stage(&self) -> bool {
+        true
+    }
+
     fn target(&self) -> &'static str {
         "a folder"
     }

@@ -30,6 +30,6 @@ impl Format for Safetensors {
             |one: TensorEntry| Row { path: Some(one.name.clone()), name: one.name, dtype: "F32", shape: one.shape };
         let mut tensors: Vec<Row> = head.tensors.into_iter().map(row).collect();
         tensors.sort_by(|a, b| a.name.cmp(&b.name));
-        Ok(Exported { bytes: model.bytes.clone(), names: Names::Own.word(), tensors, is_code: false })
+        Ok(Exported::alone(model.bytes.clone(), Names::Own.word(), tensors))
     }
 }

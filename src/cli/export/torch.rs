@@ -29,12 +29,7 @@ impl Format for Torch {
         let about =
             model.about().into_iter().chain([("format", "pt".to_owned()), ("names", torch.names().word().to_owned())]);
         let metadata = about.map(|(key, value)| (key.to_owned(), value)).collect();
-        Ok(Exported {
-            bytes: tensor_file(tensors, &metadata),
-            names: torch.names().word(),
-            tensors: rows,
-            is_code: false,
-        })
+        Ok(Exported::alone(tensor_file(tensors, &metadata), torch.names().word(), rows))
     }
 }
 

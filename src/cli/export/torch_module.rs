@@ -37,6 +37,6 @@ impl Format for TorchModule {
         // None of them is in the file: they are what it takes.
         let tensors = torch.tensors(&model.weights()?, model.model.steps).map_err(refused)?;
         let (bytes, tensors) = (torch.code(&about).into_bytes(), rows(&torch, &tensors));
-        Ok(Exported { bytes, names: torch.names().word(), tensors, is_code: true })
+        Ok(Exported { is_code: true, ..Exported::alone(bytes, torch.names().word(), tensors) })
     }
 }

@@ -22,6 +22,10 @@ pub(super) trait RunFormat: Sync {
     fn target(&self) -> &'static str;
     /// Where it goes, if the user does not say.
     fn default_output(&self, experiment: &str) -> Option<String>;
+    /// Whether `--stage` chooses what of the run it takes.
+    fn takes_stage(&self) -> bool {
+        false
+    }
     /// Writes or sends it; `force`: whether what is there may be replaced, or sent once more.
     fn write(&self, run: &StoredRun<'_>, output: &str, force: bool) -> Result<Sent, Error>;
 }
@@ -32,6 +36,9 @@ pub(super) const RUN_FORMATS: &[&dyn RunFormat] = &[
     &super::tensorboard::Tensorboard,
     &super::projector::Projector,
     &super::npz::Npz,
+    &super::columns::Parquet,
+    &super::columns::Arrow,
+    &super::faiss::Faiss,
     &super::mlflow::Mlflow,
 ];
 
@@ -47,6 +54,8 @@ pub(super) struct Sent {
 pub(super) struct StoredRun<'a> {
     pub(super) record: &'a RunRecord,
     pub(super) store: &'a Store,
+    /// The stage that is chosen, where a format takes one.
+    pub(super) stage: Option<&'a str>,
 }
 
 /// A file of a stage, as it lies in the store.

@@ -277,7 +277,7 @@ fn off(on: bool, name: &str) -> String {
 }
 
 /// The activation that a layer is, where it is one without weights.
-fn as_activation(layer: &LayerSpec) -> Option<Activation> {
+pub(in crate::nn) fn as_activation(layer: &LayerSpec) -> Option<Activation> {
     Some(match layer {
         LayerSpec::Relu(one) => one.into(),
         LayerSpec::LeakyRelu(one) => one.into(),

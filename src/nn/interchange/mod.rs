@@ -29,6 +29,7 @@ use super::input::Input;
 use super::layer::LayerSpec;
 use crate::artifact::{NewTensor, Numbers, Weights};
 pub use backbone::{architectures_of, misfit_of_architecture, nearest_architecture};
+pub(super) use leaf::as_activation;
 pub use read::{Incoming, Misfits};
 
 /// Why a network can't be had in torch.

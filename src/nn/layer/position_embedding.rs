@@ -66,6 +66,34 @@ impl PositionEmbedding {
     }
 }
 
+impl PositionEmbedding {
+    /// What is added to each of these tokens, row by row, of the weight `embedding`: interpolated where the grid is another.
+    pub(in crate::nn) fn places(&self, embedding: &[f32], tokens: usize, width: usize) -> Vec<f32> {
+        let grid = self.grid;
+        let Some(side) = self.side(tokens).filter(|side| *side != grid) else { return embedding.to_vec() };
+        let (first, map) = embedding.split_at(self.first * width);
+        let shares = self.matrix(side);
+        let share = |from: usize, to: usize| f64::from(shares[from * side + to]);
+        // Rows, then columns: [side, grid, width] of [grid, grid, width].
+        let mut rows = vec![0.0; side * grid * width];
+        for (to, line) in rows.chunks_exact_mut(grid * width).enumerate() {
+            for (from, old) in map.chunks_exact(grid * width).enumerate() {
+                line.iter_mut().zip(old).for_each(|(sum, value)| *sum += share(from, to) * f64::from(*value));
+            }
+        }
+        let mut places = first.to_vec();
+        for line in rows.chunks_exact(grid * width) {
+            for to in 0..side {
+                let at =
+                    |number: usize| (0..grid).map(|from| share(from, to) * line[from * width + number]).sum::<f64>();
+                #[expect(clippy::cast_possible_truncation, reason = "tensors are f32")]
+                places.extend((0..width).map(|number| at(number) as f32));
+            }
+        }
+        places
+    }
+}
+
 /// Torch's bicubic interpolation (Keys, 1981, with a slope of -3/4); places beyond the edge are the edge's.
 #[expect(
     clippy::cast_precision_loss,

@@ -64,6 +64,15 @@ struct Side {
     kept: usize,
 }
 
+impl Side {
+    const fn stays(self) -> bool {
+        self.from == self.to && self.kept == self.to
+    }
+}
+
+/// Shares of `[from, kept]` pixels along one side, with these lengths.
+pub(in crate::nn) type Shares = (Vec<f32>, [usize; 2]);
+
 impl Layer for Resize {
     fn output<'a>(&'a self, input: &FeatureShape, _: &mut Walk<'a>) -> Result<FeatureShape, LayerIssue> {
         let [_, _, channels] = input.image("resize")?;
@@ -79,8 +88,7 @@ impl Layer for Resize {
         let x = x.into_image();
         let [_, height, width, _] = x.dims();
         let [rows, columns] = self.sides([height, width]);
-        let overshoots = self.pixels && self.filter == ResizeFilter::Bicubic;
-        let cut = |y: Tensor<4>| if overshoots { y.clamp(0.0, 255.0) } else { y };
+        let cut = |y: Tensor<4>| if self.overshoots() { y.clamp(0.0, 255.0) } else { y };
         // Columns first, and what overshoots is cut off in between: Pillow has pixels there too.
         let y = cut(self.along(x.permute([0, 1, 3, 2]), columns)).permute([0, 3, 2, 1]);
         Features::Image(cut(self.along(y, rows).permute([0, 3, 1, 2])))
@@ -88,6 +96,19 @@ impl Layer for Resize {
 }
 
 impl Resize {
+    /// Whether what is below 0 and above 255 is cut off.
+    pub(in crate::nn) fn overshoots(&self) -> bool {
+        self.pixels && self.filter == ResizeFilter::Bicubic
+    }
+
+    /// How much of each row and of each column of an image of these sides is in each that comes out; `None` where they stay.
+    pub(in crate::nn) fn shares(&self, sides: [usize; 2]) -> [Option<Shares>; 2] {
+        self.sides(sides).map(|side| {
+            let Side { from, to, first, kept } = side;
+            (!side.stays()).then(|| (antialiased(&self.filter, from, to, first, kept), [from, kept]))
+        })
+    }
+
     /// Rows and columns of an image of these sides.
     fn sides(&self, sides: [usize; 2]) -> [Side; 2] {
         let shortest = sides[0].min(sides[1]).max(1);
@@ -103,7 +124,7 @@ impl Resize {
     /// `[a, b, c, from]` to `[a, b, c, kept]`.
     fn along(&self, x: Tensor<4>, side: Side) -> Tensor<4> {
         let Side { from, to, first, kept } = side;
-        if from == to && kept == to {
+        if side.stays() {
             return x;
         }
         let [a, b, c, _] = x.dims();

@@ -1,13 +1,28 @@
 //! Any network, used as embeddings say that theirs was: the same views and layers.
 
+use super::EmbedParams;
 use super::rows::{EmbedView, Rows};
 use super::taps::taps;
 use super::{first, tapped};
 use crate::artifact::ModelUse;
 use crate::base::param;
-use crate::nn::Network;
+use crate::nn::{LayerSpec, Network, infer_shapes};
 use crate::stage::StageError;
 use crate::stages::train::stage_summary;
+
+/// What an embedding is made of by a stage `embed` of these parameters, as a run's record has them, with a network of these
+/// layers for images of `input`.
+///
+/// # Errors
+/// If the parameters can't be read, or name a layer that there is not.
+pub fn use_of(params: &serde_json::Value, layers: &[LayerSpec], input: [usize; 3]) -> Result<ModelUse, StageError> {
+    let params: EmbedParams = param::from_json(params)
+        .map_err(|issues| StageError::failed(issues.first().map_or_else(String::new, |issue| issue.message.clone())))?;
+    let summary = infer_shapes(input, layers)
+        .map_err(|issues| StageError::failed(issues.first().map_or_else(String::new, |issue| issue.message.clone())))?;
+    let taps = params.taps(Some(&stage_summary(&summary))).map_err(first)?.unwrap_or_default();
+    Ok(params.model_use(&taps))
+}
 
 /// A network with the way in which it is used.
 pub(in crate::stages) struct Used {
