@@ -1,42 +1,52 @@
 //! simpipe: a declarative pipeline runner for image metric learning.
 //!
-//! One TOML spec becomes a graph of cached stages: dataset, sample, train, embed, index, calibrate, match, evaluate, report.
-//! A layer may use only the layers named beside it; a test holds that.
+//! One TOML spec becomes a graph of cached stages: dataset, sample, train, embed, index, calibrate, match, evaluate, report. The
+//! program `simpipe` is one way to it; this is the other, for programs in Rust:
 //!
-//! | layer | owns | may use |
-//! |---|---|---|
-//! | [`base`] | digests, seeds, spanned values, typed reading of specs | |
-//! | [`artifact`] | schema of every file that a stage leaves | base |
-//! | [`stage`] | the contract between a stage and who runs it | base, artifact |
-//! | [`spec`] | TOML to a merged experiment whose values know their lines | base, stage |
-//! | [`data`] | sources of images, splits, samplers, augmenters | base, artifact |
-//! | [`nn`] | layers, losses, optimisers, training, devices | base, artifact |
-//! | [`search`] | distances, nearest neighbours, calibration, near copies | base, artifact |
-//! | [`metric`] | figures of merit and their intervals | base |
-//! | [`report`] | tables to pictures and pages | base, artifact, metric |
-//! | [`stages`] | one stage a file | all above but spec |
-//! | [`sweep`] | which points of a space of parameters are tried | base |
-//! | [`plan`] | the graph, keys, why a key changed, what a sweep varies | base, artifact, stage, spec, sweep |
-//! | [`store`] | content-addressed results | base |
-//! | [`runner`] | runs what is stale, sweeps | base, artifact, metric, stage, sweep, store, plan |
-//! | [`compare`] | what differs between runs, and how sure that is | base, artifact, metric, stages, plan, store, runner |
-//! | [`cli`] | one command a file | everything |
+//! - [`Experiment`]: a config that is checked and run;
+//! - [`Run`]: what a run has left: its numbers, its encoder, its index;
+//! - [`Encoder`]: embeddings of images from files or bytes;
+//! - [`Index`]: what is on an image, by the run's index and threshold.
+//!
+//! `docs/library.md` begins with a whole program. What else the crate has is the program's own, may change at any time, and is
+//! described in `ARCHITECTURE.md`.
 
+#[doc(hidden)]
 pub mod artifact;
+#[doc(hidden)]
 pub mod base;
+#[doc(hidden)]
 pub mod cli;
+#[doc(hidden)]
 pub mod compare;
+#[doc(hidden)]
 pub mod data;
+#[doc(hidden)]
 pub mod error;
+mod library;
+#[doc(hidden)]
 pub mod metric;
+#[doc(hidden)]
 pub mod nn;
+#[doc(hidden)]
 pub mod plan;
+#[doc(hidden)]
 pub mod report;
+#[doc(hidden)]
 pub mod runner;
+#[doc(hidden)]
 pub mod search;
+#[doc(hidden)]
 pub mod serve;
+#[doc(hidden)]
 pub mod spec;
+#[doc(hidden)]
 pub mod stage;
+#[doc(hidden)]
 pub mod stages;
+#[doc(hidden)]
 pub mod store;
+#[doc(hidden)]
 pub mod sweep;
+
+pub use library::{Answer, Encoder, Error, Event, Experiment, Index, Neighbour, Run};

@@ -22,6 +22,7 @@
 /// let pool: MaxPool = param::from_json(&serde_json::json!({ "size": 2 })).unwrap();
 /// assert_eq!(pool, MaxPool { size: 2, stride: None });
 /// ```
+#[doc(hidden)]
 #[macro_export]
 macro_rules! params {
     (@option) => { None };
@@ -163,6 +164,7 @@ macro_rules! params {
 /// let shape: AnyShape = simpipe::base::param::from_json(&serde_json::json!("square")).unwrap();
 /// assert_eq!(shape.as_dyn().corners(), 4);
 /// ```
+#[doc(hidden)]
 #[macro_export]
 macro_rules! choice {
     (@read $this:ident $variant:ident $name:literal $node:ident $inner:ident $path:ident $issues:ident) => {

@@ -14,7 +14,6 @@ mod explain;
 mod export;
 mod graph;
 mod init;
-mod lineage;
 mod lock;
 mod logging;
 mod note;

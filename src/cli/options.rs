@@ -5,12 +5,11 @@ use std::path::{Path, PathBuf};
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
 
 use super::{print, signal};
-use crate::base::issue::Issue;
 use crate::error::Error;
+pub(super) use crate::library::plan_experiment;
 use crate::plan::Plan;
 use crate::runner::folders;
 use crate::spec::{self, Experiment, LoadOptions, Overlay};
-use crate::stages::registry;
 use crate::store::{RemoteUrl, RemoteUse, Store, StoreError};
 
 /// Which experiment.
@@ -98,19 +97,6 @@ pub(super) fn experiment_of(config: &Path, overlays: &OverlayOptions) -> Result<
 /// The plan of a config.
 pub(super) fn plan_of(config: &Path, overlays: &OverlayOptions) -> Result<Plan, Error> {
     plan_experiment(experiment_of(config, overlays)?)
-}
-
-/// The plan of an experiment.
-pub(super) fn plan_experiment(experiment: Experiment) -> Result<Plan, Error> {
-    let plan = Plan::build(experiment, registry::builtin()).map_err(Error::Spec)?;
-    registry::builtin().backend(&plan.experiment.device).map_err(|error| {
-        let issue = Issue::at(&plan.experiment.device_place, "device", error.to_string());
-        Error::Spec(vec![match error.help() {
-            Some(help) => issue.help(help),
-            None => issue,
-        }])
-    })?;
-    Ok(plan)
 }
 
 impl PlaceOptions {

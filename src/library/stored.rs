@@ -4,33 +4,33 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value as Json;
 
-use crate::artifact::{Codes, FileNames, Graph, IMAGES, Image, Images, ModelFile, read_json};
+use super::lineage;
+use crate::artifact::{Codes, FileNames, Graph, Image, Images, ModelFile, read_json};
 use crate::base::digest::Digest;
 use crate::base::param;
-use crate::cli::lineage;
 use crate::error::Error;
 use crate::runner::{RunRecord, StageRecord};
 use crate::stages::ask::AskFiles;
 use crate::store::{Found, Store};
 
 /// Names of files by example.
-pub(in crate::cli) struct Files(FileNames);
+pub(crate) struct Files(FileNames);
 
 impl Files {
-    pub(in crate::cli) fn into_names(self) -> FileNames {
+    pub(crate) fn into_names(self) -> FileNames {
         self.0
     }
 
-    pub(in crate::cli) fn of(&self, example_id: u64) -> Option<&str> {
+    pub(crate) fn of(&self, example_id: u64) -> Option<&str> {
         self.0.of(example_id)
     }
 }
 
 /// A stage `match` with what it was made of.
-pub(in crate::cli) struct StoredMatch<'a> {
+pub(crate) struct StoredMatch<'a> {
     run: Stored<'a>,
     /// The stage's id.
-    pub(in crate::cli) id: &'a str,
+    pub(crate) id: &'a str,
     stage: &'a StageRecord,
     index: &'a StageRecord,
     calibration: &'a StageRecord,
@@ -40,11 +40,11 @@ pub(in crate::cli) struct StoredMatch<'a> {
     /// The dataset of the indexed images.
     dataset: &'a StageRecord,
     /// That of the queries, as the stage's parameters write its `source`.
-    pub(in crate::cli) source: Json,
+    pub(crate) source: Json,
 }
 
 /// A run and the store that has its results.
-struct Stored<'a> {
+pub(super) struct Stored<'a> {
     record: &'a RunRecord,
     store: &'a Store,
     /// Whether what the store lacks may be elsewhere.
@@ -53,14 +53,14 @@ struct Stored<'a> {
 
 impl<'a> StoredMatch<'a> {
     /// The stage `match` of a run, of this id where it has several.
-    pub(in crate::cli) fn find(
+    pub(crate) fn find(
         record: &'a RunRecord,
         id: Option<&str>,
         store: &'a Store,
         is_shared: bool,
     ) -> Result<Self, Error> {
         let stage = choose(record, id)?;
-        let run = Stored { record, store, is_shared };
+        let run = Stored::new(record, store, is_shared);
         let index = run.behind(stage, "index", "index.arrow")?;
         let calibration = run.behind(stage, "calibration", "calibration.json")?;
         let queries = run.behind(stage, "queries", "embeddings.parquet")?;
@@ -95,12 +95,12 @@ impl<'a> StoredMatch<'a> {
     }
 
     /// The digest of the model that all vectors are of.
-    pub(in crate::cli) fn model_digest(&self) -> Digest {
+    pub(crate) fn model_digest(&self) -> Digest {
         Digest::of(self.made_by.map(|digest| digest.to_string()).join(" ").as_bytes())
     }
 
     /// What answers are made of; `whole` and `verify` are those of [`AskFiles`].
-    pub(in crate::cli) fn files(&self, whole: bool, verify: bool) -> Result<AskFiles, Error> {
+    pub(crate) fn files(&self, whole: bool, verify: bool) -> Result<AskFiles, Error> {
         let file = |stage: &StageRecord, name: &str| {
             self.run.file(stage, name)?.ok_or_else(|| self.run.gone(stage, &format!(": it lacks `{name}`")))
         };
@@ -110,8 +110,6 @@ impl<'a> StoredMatch<'a> {
             Error::usage(message, "use the simpipe that made the run, or run the experiment again")
         })?;
         let queries = self.run.behind(self.stage, "queries", "embeddings.parquet")?;
-        let parts = queries.key_parts.as_ref();
-        let backend = parts.and_then(|parts| parts.backend.as_deref()?.split('/').next()).unwrap_or("flex").to_owned();
         let there = |name: &str| Ok::<_, Error>(self.run.file(self.index, name)?.unwrap_or_default());
         Ok(AskFiles {
             behind: self.run.models_behind(self.model)?,
@@ -126,29 +124,46 @@ impl<'a> StoredMatch<'a> {
             verify,
             calibration: file(self.calibration, "calibration.json")?,
             params,
-            backend: if crate::nn::device::to_device(&backend).is_ok() { backend } else { "flex".to_owned() },
-            numerics: parts.and_then(|parts| parts.numerics.clone()),
+            backend: self.run.backend(queries),
+            numerics: self.run.numerics(queries),
         })
     }
 
     /// The files that indexed images come from, where they come from files.
-    pub(in crate::cli) fn file_names(&self) -> Result<Files, Error> {
+    pub(crate) fn file_names(&self) -> Result<Files, Error> {
         let has = self.dataset.files.keys().any(|name| name.as_str() == FileNames::FILE);
         let path = if has { self.run.file(self.dataset, FileNames::FILE)? } else { None };
         Ok(Files(path.map_or_else(|| Ok(FileNames::default()), |path| FileNames::read(&path))?))
     }
 
     /// Indexed images, in the order asked for.
-    pub(in crate::cli) fn images(&self, example_ids: &[u64]) -> Result<Vec<Image>, Error> {
-        let names = self.dataset.files.keys().map(|name| name.as_str()).filter(|name| name.starts_with(IMAGES));
-        let files = names.map(|name| self.run.file(self.dataset, name)).collect::<Result<Vec<_>, _>>()?;
-        Ok(Images::of(Path::new(&self.dataset.id), files.into_iter().flatten())?.read(example_ids)?)
+    pub(crate) fn images(&self, example_ids: &[u64]) -> Result<Vec<Image>, Error> {
+        let names = self.dataset.files.keys().map(|name| name.as_str());
+        let images = Images::among(Path::new(&self.dataset.id), names, |name| self.run.file(self.dataset, name))?;
+        Ok(images.read(example_ids)?)
     }
 }
 
 impl<'a> Stored<'a> {
+    /// A run with the store that has its results; `is_shared`: whether what that lacks may be elsewhere.
+    pub(super) const fn new(record: &'a RunRecord, store: &'a Store, is_shared: bool) -> Self {
+        Self { record, store, is_shared }
+    }
+
+    /// The backend that a stage was computed on, where it is there.
+    pub(super) fn backend(&self, stage: &StageRecord) -> String {
+        let parts = stage.key_parts.as_ref();
+        let backend = parts.and_then(|parts| parts.backend.as_deref()?.split('/').next()).unwrap_or("flex");
+        if crate::nn::device::to_device(backend).is_ok() { backend.to_owned() } else { "flex".to_owned() }
+    }
+
+    /// The `numerics` that a stage was computed with.
+    pub(super) fn numerics(&self, stage: &StageRecord) -> Option<String> {
+        stage.key_parts.as_ref().and_then(|parts| parts.numerics.clone())
+    }
+
     /// A file of a stage's result, if it has one of this name.
-    fn file(&self, stage: &StageRecord, name: &str) -> Result<Option<PathBuf>, Error> {
+    pub(super) fn file(&self, stage: &StageRecord, name: &str) -> Result<Option<PathBuf>, Error> {
         let key = stage.key.ok_or_else(|| self.gone(stage, ""))?;
         let found = match self.store.inspect(key)? {
             // Only then is anything written: what another machine has computed is kept here.
@@ -168,7 +183,7 @@ impl<'a> Stored<'a> {
     }
 
     /// The digest of a file that a stage has read through a port.
-    fn digest(&self, stage: &StageRecord, port: &str, file: &str) -> Result<Digest, Error> {
+    pub(super) fn digest(&self, stage: &StageRecord, port: &str, file: &str) -> Result<Digest, Error> {
         let inputs = stage.key_parts.as_ref().and_then(|parts| parts.inputs.get(port));
         inputs.and_then(|files| files.get(file)).copied().ok_or_else(|| {
             let message =
@@ -178,13 +193,13 @@ impl<'a> Stored<'a> {
     }
 
     /// The dataset that the pool of a stage `embed` is drawn from.
-    fn dataset_of(&self, embed: &StageRecord) -> Result<&'a StageRecord, Error> {
+    pub(super) fn dataset_of(&self, embed: &StageRecord) -> Result<&'a StageRecord, Error> {
         let pool = self.behind(embed, "sampler", "samples.parquet")?;
         self.behind(pool, "dataset", "examples.parquet")
     }
 
     /// `model.json` and `model.safetensors` of the models whose features a model takes, the nearest first.
-    fn models_behind(&self, model: &StageRecord) -> Result<Vec<[PathBuf; 2]>, Error> {
+    pub(super) fn models_behind(&self, model: &StageRecord) -> Result<Vec<[PathBuf; 2]>, Error> {
         let (mut files, mut at) = (Vec::new(), model);
         let file = |stage: &StageRecord, name: &str| {
             self.file(stage, name)?.ok_or_else(|| self.gone(stage, &format!(": it lacks `{name}`")))
@@ -203,7 +218,7 @@ impl<'a> Stored<'a> {
     }
 
     /// The stage of the run that has left the file which a stage has read through a port.
-    fn behind(&self, stage: &StageRecord, port: &str, file: &str) -> Result<&'a StageRecord, Error> {
+    pub(super) fn behind(&self, stage: &StageRecord, port: &str, file: &str) -> Result<&'a StageRecord, Error> {
         let digest = self.digest(stage, port, file)?;
         let has = |stage: &&StageRecord| {
             let left = stage.files.iter().find(|(name, _)| name.as_str() == file);

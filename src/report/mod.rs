@@ -43,6 +43,7 @@ pub use evaluated::{Evaluated, FurtherMatches, plugged_at};
 pub use figure::{Drawn, Figure, FigureSpec, Shown};
 pub use findings::{Finding, findings};
 pub use headline::{Candidate, Familiarity, Judgement};
+pub use inline::base64;
 pub use page::{
     AnswerCard, AnswerTile, RunBlock, RunStage, SplitPage, answers, comparison_page, page, run_page, split, sweep_page,
     with_run,

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use super::embed::{Rows as EmbeddingRows, Used, features_of, load_network};
 use super::embedded::{self, IndexFiles, Searched};
+use super::encode::pixels_of;
 use super::match_::{self, Verdicts};
 use crate::artifact::{Calibration, Distance, Image, IndexRows, ModelUse, read_json};
 use crate::nn::EMBED_BATCH;
@@ -204,7 +205,7 @@ impl Asker {
         stop: &(dyn Fn() -> bool + Sync),
         look_up: LookUp<'_, T>,
     ) -> Result<Vec<T>, StageError> {
-        let pixels = self.pixels(images)?;
+        let pixels = pixels_of(images, self.input())?;
         let size = self.image.iter().product::<usize>().max(1);
         let whole = images.len() - images.len() % EMBED_BATCH;
         let (filled, rest) = pixels.split_at(whole * size);
@@ -235,17 +236,6 @@ impl Asker {
     /// The vectors that are searched. The stage that made the index has looked at each of their numbers.
     fn vectors(&self) -> Rows<'_> {
         Rows::checked(&self.index.vectors, self.index.dim)
-    }
-
-    /// The images one behind the other.
-    fn pixels(&self, images: &[Image]) -> Result<Vec<u8>, StageError> {
-        let shape =
-            |image: &Image| [image.shape.height, image.shape.width, image.shape.channels].map(|side| side as usize);
-        if let Some(other) = images.iter().map(shape).find(|shape| *shape != self.input()) {
-            let message = format!("the model takes images of the shape {:?}, found {other:?}", self.input());
-            return Err(StageError::failed(message));
-        }
-        Ok(images.iter().flat_map(|image| &image.pixels).copied().collect())
     }
 
     /// For each image the indexed rows that it may not find: where queries leave themselves out, those of the same image.

@@ -9,6 +9,7 @@ pub mod dataset;
 pub mod direction;
 pub mod embed;
 mod embedded;
+pub mod encode;
 pub mod evaluate;
 mod exclude;
 pub mod few_shot;

@@ -23,6 +23,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("sweep", &["base"]),
     ("runner", &["base", "artifact", "metric", "stage", "sweep", "store", "plan"]),
     ("compare", &["base", "artifact", "metric", "stages", "plan", "store", "runner"]),
+    ("library", &["base", "artifact", "stage", "spec", "data", "nn", "stages", "plan", "store", "runner", "error"]),
 ];
 
 /// Layers named after `crate::` or `use crate::{..}` in a source text.

@@ -28,6 +28,7 @@ mod keys;
 mod kills;
 mod layering;
 mod leaks;
+mod library;
 mod lock;
 mod measured;
 mod object_store;

@@ -9,9 +9,9 @@ use std::process::Stdio;
 use serde_json::{Value as Json, json};
 use simpipe::artifact::{Examples, Image, MatchRow, Matches};
 
-use crate::frozen_backbone;
-use crate::project::{PLAIN_REPORT, Project, Record, files_below, simpipe};
+use crate::project::{PLAIN_REPORT, Project, Record, files_below, repository, simpipe};
 use crate::schemas::validate;
+use crate::{frozen_backbone, peers};
 
 /// A run whose queries lie in a folder as PNG files, in their order.
 pub(crate) struct Asked {
@@ -204,6 +204,47 @@ fn a_page_holds_all_pictures_and_a_table_all_answers() {
     assert!(page.contains("Content-Security-Policy") && !page.contains("<script"));
     let text = String::from_utf8(asked.project.output(&["query", "smoke", &asked.path(0)]).stdout).unwrap();
     assert!(text.contains("Rank  Example  Label"), "{text}");
+    if peers::answers("script", &["--version"]) {
+        in_a_terminal(&asked);
+    } else {
+        peers::skip("pictures in a terminal", "no `script`, which makes one");
+    }
+}
+
+/// Six pictures of 96 pixels with a gap of 8, or of 12 characters and 6 lines; none where they are not wanted.
+fn in_a_terminal(asked: &Asked) {
+    let shown = |term: &str, way: &str| {
+        let root = asked.project.root().to_str().unwrap();
+        let simpipe = env!("CARGO_BIN_EXE_simpipe");
+        let line = format!("'{simpipe}' query smoke '{}' --pictures {way} --root '{root}'", asked.path(0));
+        let mut script = std::process::Command::new("script");
+        script.args(["-qec", &line, "/dev/null"]).env("TERM", term).stdin(Stdio::null()).current_dir(repository());
+        ["NO_COLOR", "COLORTERM", "TMUX", "TERM_PROGRAM", "KITTY_WINDOW_ID", "KONSOLE_VERSION"].iter().for_each(
+            |name| {
+                script.env_remove(name);
+            },
+        );
+        String::from_utf8(script.output().unwrap().stdout).unwrap()
+    };
+    let [kitty, sixel, block] = ["\u{1b}_Ga=T,f=24,s=616,v=96,c=77,r=6,", "\u{1b}P0;1q\"1;1;616;96", "\u{2580}"];
+    for (term, way, mark) in [
+        ("xterm-kitty", "auto", kitty),
+        ("foot", "auto", sixel),
+        ("xterm-256color", "auto", block),
+        ("xterm-256color", "sixel", sixel),
+        ("xterm-kitty", "blocks", block),
+    ] {
+        let text = shown(term, way);
+        let mut others = [kitty, sixel, block].into_iter().filter(|other| *other != mark);
+        assert!(text.contains(mark) && others.all(|other| !text.contains(other)), "{term} {way}: {text:?}");
+    }
+    for (term, way) in [("xterm-kitty", "never"), ("dumb", "auto"), ("dumb", "kitty"), ("vt100", "auto")] {
+        let text = shown(term, way);
+        assert!(
+            text.contains("P(match)") && ![kitty, sixel, block].iter().any(|mark| text.contains(mark)),
+            "{term} {way}: {text:?}"
+        );
+    }
 }
 
 #[test]

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use super::whole_run::{StoredFile, StoredRun};
 use crate::artifact::{DatasetInfo, Embeddings, Images, read_json};
-use crate::cli::lineage;
 use crate::error::Error;
+use crate::library::lineage;
 use crate::runner::StageRecord;
 
 const TABLE: &str = "embeddings.parquet";

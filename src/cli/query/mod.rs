@@ -2,8 +2,10 @@
 
 mod blocks;
 mod images;
+mod kitty;
 mod page;
-pub(super) mod stored;
+mod pictures;
+mod sixel;
 mod words;
 
 use std::io::Write;
@@ -14,12 +16,14 @@ use clap::{Args, ValueEnum};
 use serde_json::{Value as Json, json};
 
 use self::images::{Asked, Named};
+use self::pictures::Way;
 use self::stored::StoredMatch;
 use super::options::PlaceOptions;
 use super::{print, signal, threads};
 use crate::artifact::Image;
 use crate::data::asked::Decoding;
 use crate::error::{Error, Exit};
+use crate::library::stored;
 use crate::runner::RunRecord;
 use crate::stages::ask::{Answer, Asker};
 
@@ -52,7 +56,8 @@ pub(super) struct QueryArgs {
     /// Write a page with the pictures into a file.
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
-    /// Whether pictures are shown in the terminal: `auto` shows those of up to ten answers, where it has the colours.
+    /// How pictures are shown in the terminal, those of up to ten answers: `auto` by kitty's protocol or as sixels where the
+    /// terminal is known to have them, else as half blocks where it has the colours.
     #[arg(long, value_name = "WHEN", default_value = "auto")]
     pictures: When,
     /// Read every byte of the model, the index and the calibration first, whatever is remembered of them.
@@ -65,11 +70,27 @@ pub(super) struct QueryArgs {
     pub(super) json: bool,
 }
 
-/// Whether the terminal shows pictures.
+/// How the terminal shows pictures.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum When {
     Auto,
+    Kitty,
+    Sixel,
+    Blocks,
     Never,
+}
+
+impl When {
+    /// The way that is taken, if any is.
+    fn way(self) -> Option<Way> {
+        match self {
+            Self::Auto => pictures::way(None),
+            Self::Kitty => pictures::way(Some(Way::Kitty)),
+            Self::Sixel => pictures::way(Some(Way::Sixel)),
+            Self::Blocks => pictures::way(Some(Way::Blocks)),
+            Self::Never => None,
+        }
+    }
 }
 
 /// A picture with its answer.
@@ -94,16 +115,16 @@ pub(super) fn exec(args: &QueryArgs, out: &mut dyn Write) -> Result<Exit, Error>
     let asker = Asker::open(stored.files(false, args.verify)?)?;
     print::store_warnings(&store)?;
     let decoding = Decoding::like(&stored.source, asker.input());
-    let in_terminal =
-        !args.json && args.pictures == When::Auto && asked.len() <= words::MOST_PICTURES && blocks::shown();
-    let answered = answer(&asked, &asker, &decoding, args.html.is_some() || in_terminal)?;
+    let few = !args.json && asked.len() <= words::MOST_PICTURES;
+    let way = few.then(|| args.pictures.way()).flatten();
+    let answered = answer(&asked, &asker, &decoding, args.html.is_some() || way.is_some())?;
     let files = stored.file_names()?;
     if args.json {
         print::json(&report(&answered, &asker, &files), out)?;
     } else {
         words::write(&answered, &asker, &files, out)?;
-        if in_terminal {
-            words::show_pictures(&answered, &stored)?;
+        if let Some(way) = way {
+            words::show_pictures(&answered, &stored, way)?;
         }
     }
     if let Some(path) = &args.html {

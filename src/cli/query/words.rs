@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use super::Answered;
-use super::blocks;
+use super::pictures::{self, Way};
 use super::stored::{Files, StoredMatch};
 use crate::cli::print::{self, Align, Paint, Table, shown};
 use crate::cli::screen;
@@ -60,13 +60,13 @@ pub(super) fn write(answered: &[Answered], asker: &Asker, files: &Files, out: &m
 }
 
 /// The pictures of each answer beside those of its neighbours.
-pub(super) fn show_pictures(answered: &[Answered], stored: &StoredMatch<'_>) -> Result<(), Error> {
+pub(super) fn show_pictures(answered: &[Answered], stored: &StoredMatch<'_>, way: Way) -> Result<(), Error> {
     for Answered { name, image, answer } in answered {
         let Some(image) = image else { continue };
         let ids: Vec<u64> = answer.neighbours.iter().map(|near| near.example_id).take(IN_A_ROW - 1).collect();
-        let mut pictures = vec![image.clone()];
-        pictures.extend(stored.images(&ids)?);
-        screen::draw(&format!("\n{}\n{}", shown(name), blocks::row(&pictures)))?;
+        let mut row = vec![image.clone()];
+        row.extend(stored.images(&ids)?);
+        screen::draw(&format!("\n{}\n{}", shown(name), pictures::row(&row, way)))?;
     }
     Ok(())
 }

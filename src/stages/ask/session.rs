@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::{Asker, EmbeddingRows, embedded};
+use super::{Asker, EmbeddingRows, embedded, pixels_of};
 use crate::artifact::{Image, IndexRows};
 use crate::search::beside::{both, gathered, merged};
 use crate::search::knn::{Hit, Wanted};
@@ -69,7 +69,7 @@ impl Session<'_> {
     /// # Errors
     /// If one can't be searched: it is not finite, or all zeros where directions are compared.
     pub fn vectors(&self, images: &[Image], names: &[String]) -> Result<Vec<Vec<f32>>, StageError> {
-        let values = self.embedder.embed(&self.asker.pixels(images)?);
+        let values = self.embedder.embed(&pixels_of(images, self.asker.input())?);
         let who = |row: usize| format!("embedding of `{}`", names.get(row).map_or("", String::as_str));
         let ready = embedded::searchable_as(who, &values, self.embedder.dim(), self.asker.distance)?;
         let ready = ready.rows();
@@ -81,7 +81,7 @@ impl Session<'_> {
     /// # Errors
     /// If an image has another shape.
     pub fn embeddings(&self, images: &[Image]) -> Result<Vec<Vec<f32>>, StageError> {
-        let values = self.embedder.embed_few(&self.asker.pixels(images)?);
+        let values = self.embedder.embed_few(&pixels_of(images, self.asker.input())?);
         Ok(values.chunks(self.embedder.dim().max(1)).map(<[f32]>::to_vec).collect())
     }
 

@@ -6,7 +6,7 @@ use super::taps::taps;
 use super::{first, tapped};
 use crate::artifact::ModelUse;
 use crate::base::param;
-use crate::nn::{LayerSpec, Network, infer_shapes};
+use crate::nn::{Input, LayerSpec, Network, infer_shapes};
 use crate::stage::StageError;
 use crate::stages::train::stage_summary;
 
@@ -15,7 +15,11 @@ use crate::stages::train::stage_summary;
 ///
 /// # Errors
 /// If the parameters can't be read, or name a layer that there is not.
-pub fn use_of(params: &serde_json::Value, layers: &[LayerSpec], input: [usize; 3]) -> Result<ModelUse, StageError> {
+pub fn use_of(
+    params: &serde_json::Value,
+    layers: &[LayerSpec],
+    input: impl Into<Input>,
+) -> Result<ModelUse, StageError> {
     let params: EmbedParams = param::from_json(params)
         .map_err(|issues| StageError::failed(issues.first().map_or_else(String::new, |issue| issue.message.clone())))?;
     let summary = infer_shapes(input, layers)

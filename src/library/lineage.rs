@@ -4,13 +4,13 @@ use crate::artifact::ModelName;
 use crate::runner::{RunRecord, StageRecord};
 
 /// The dataset whose images a stage `embed` has embedded: that which its pool is drawn from.
-pub(super) fn dataset_of<'a>(record: &'a RunRecord, embed: &StageRecord) -> Option<&'a StageRecord> {
+pub(crate) fn dataset_of<'a>(record: &'a RunRecord, embed: &StageRecord) -> Option<&'a StageRecord> {
     let pool = behind(record, embed, "sampler", "samples.parquet")?;
     behind(record, pool, "dataset", "examples.parquet")
 }
 
 /// The stage of a run that has left the file which a stage has read through a port.
-pub(super) fn behind<'a>(
+pub(crate) fn behind<'a>(
     record: &'a RunRecord,
     stage: &StageRecord,
     port: &str,
@@ -25,7 +25,7 @@ pub(super) fn behind<'a>(
 }
 
 /// The stage of a run that has left this very model.
-pub(super) fn made<'a>(record: &'a RunRecord, name: &ModelName) -> Option<&'a StageRecord> {
+pub(crate) fn made<'a>(record: &'a RunRecord, name: &ModelName) -> Option<&'a StageRecord> {
     let left = |stage: &StageRecord, file: &str| {
         stage.files.iter().find(|(known, _)| known.as_str() == file).map(|(_, file)| file.digest)
     };
