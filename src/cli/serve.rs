@@ -8,12 +8,12 @@ use clap::Args;
 use serde_json::json;
 
 use super::options::PlaceOptions;
-use super::query::stored::StoredMatch;
 use super::{print, signal, threads};
 use crate::base::file_name::FileName;
 use crate::base::issue::Issue;
 use crate::data::asked::Decoding;
 use crate::error::{Error, Exit};
+use crate::library::stored::StoredMatch;
 use crate::runner::RunRecord;
 use crate::serve::{About, Limits, ServeError, Server, Setup, Token};
 use crate::stages::ask::Asker;

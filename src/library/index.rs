@@ -48,7 +48,7 @@ pub struct Neighbour {
 impl Index {
     pub(super) fn of(run: &Run, wanted: Option<&str>) -> Result<Self, Error> {
         let stored = StoredMatch::find(run.record(), wanted, run.store(), false)?;
-        let asker = Asker::open(stored.files()?)?;
+        let asker = Asker::open(stored.files(false, false)?)?;
         let decoding = Decoding::like(&stored.source, asker.input());
         let files = stored.file_names()?;
         Ok(Self { asker, decoding, files })

@@ -170,8 +170,13 @@ mod tests {
     /// under 7.
     #[test]
     fn bytes_are_those_of_faiss() {
-        let rows =
-            IndexRows { example_id: vec![7], label: vec![0], vectors: vec![0.5, -1.0], dim: 2, ..IndexRows::default() };
+        let rows = IndexRows {
+            example_id: vec![7],
+            label: vec![0],
+            vectors: vec![0.5, -1.0].into(),
+            dim: 2,
+            ..IndexRows::default()
+        };
         let head = [
             &[2, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0][..],
             &[0, 0, 16, 0, 0, 0, 0, 0, 0, 0, 16, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0],

@@ -67,11 +67,16 @@ fn leave(
     std::fs::create_dir(&folder).unwrap();
     let weights = network.to_weights();
     let about = [("run", "a \"run\"".to_owned())];
-    let source =
-        OnnxSource { layers: network.specs(), input: network.input(), weights: &weights, model_use, about: &about };
+    let source = OnnxSource {
+        layers: network.specs(),
+        input: network.input().sides(),
+        weights: &weights,
+        model_use,
+        about: &about,
+    };
     let written = model(&source).unwrap();
     assert_eq!(model(&source).unwrap(), written, "the same bytes");
-    let [height, width, channels] = network.input();
+    let [height, width, channels] = network.input().sides();
     let pixels = pixels(IMAGES * height * width * channels);
     let case = json!({ "pixels": pixels, "shape": [IMAGES, height, width, channels], "dim": written.dim });
     std::fs::write(folder.join("case.json"), case.to_string()).unwrap();
@@ -198,7 +203,7 @@ fn the_use_of_a_network_is_part_of_the_file() {
 
 /// What the stage `embed` does, written out anew.
 fn used(network: &Network, model_use: &ModelUse, pixels: &[u8]) -> Vec<f32> {
-    let [height, width, channels] = network.input();
+    let [height, width, channels] = network.input().sides();
     let flipped: Vec<u8> = pixels
         .chunks(width * channels)
         .flat_map(|row| row.chunks(channels).rev().flatten().copied().collect::<Vec<_>>())
