@@ -48,6 +48,7 @@ fn main() {
             on_progress: &|_| {},
             stop: &|| false,
             column: None,
+            earlier: None,
             on_read: &|_, _| (),
         };
         let mut times: Vec<f64> = (0..3)

@@ -88,6 +88,7 @@ fn images() -> [Images; 2] {
         on_progress: &|_| {},
         stop: &|| false,
         column: None,
+        earlier: None,
         on_read: &|_, _| {},
     };
     let mut sink = |example: simpipe::data::source::Example<'_>| {

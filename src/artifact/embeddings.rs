@@ -42,6 +42,8 @@ pub struct MadeBy {
 impl EmbeddingsInfo {
     /// The file's name.
     pub const FILE: &'static str = "embeddings.json";
+    /// The table beside it.
+    pub const TABLE: &'static str = "embeddings.parquet";
 }
 
 /// Rows in the order of the pool.

@@ -10,6 +10,7 @@ mod calibration;
 mod codes;
 mod comparison_report;
 mod dataset;
+mod decoded_from;
 mod distance;
 mod embeddings;
 mod error;
@@ -47,6 +48,7 @@ pub use comparison_report::{
     ComparedValue, ComparisonReport,
 };
 pub use dataset::{DatasetInfo, Examples, Image, ImageShape};
+pub use decoded_from::{DecodedFrom, Decodings};
 pub use distance::Distance;
 pub use embeddings::{Embeddings, EmbeddingsInfo, MadeBy};
 pub use error::ArtifactError;

@@ -290,6 +290,24 @@ impl Columns {
         Ok(Self { path: path.to_path_buf(), batches })
     }
 
+    /// Hands the columns of a Parquet file to `take` a row group after the other, so that only one is in memory.
+    ///
+    /// # Errors
+    /// If the file can't be read, and those of `take`.
+    pub fn each_of_parquet(
+        path: &Path,
+        mut take: impl FnMut(&Self) -> Result<(), ArtifactError>,
+    ) -> Result<(), ArtifactError> {
+        let file = File::open(path).map_err(|error| ArtifactError::io("read", path, error))?;
+        let builder = ParquetRecordBatchReaderBuilder::try_new(file);
+        let reader = builder.and_then(|builder| builder.with_batch_size(ROW_GROUP).build());
+        for batch in reader.map_err(|error| ArtifactError::malformed(path, error))? {
+            let batch = batch.map_err(|error| ArtifactError::malformed(path, error))?;
+            take(&Self { path: path.to_path_buf(), batches: vec![batch] })?;
+        }
+        Ok(())
+    }
+
     /// Reads an Arrow IPC file.
     ///
     /// # Errors

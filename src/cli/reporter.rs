@@ -56,7 +56,7 @@ impl Bars {
 
     /// Shows how much memory is in use.
     fn show_memory(&self) {
-        let memory = memory::now().map(|bytes| format!(", {} in memory", print::bytes(bytes)));
+        let memory = memory::now().map(|bytes| format!(", {} of memory", print::bytes(bytes)));
         self.run.set_message(memory.unwrap_or_default());
     }
 }

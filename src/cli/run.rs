@@ -240,7 +240,8 @@ fn reports_of(plan: &Plan) -> Vec<&str> {
     reports.map(|node| plan.graph[*node].id.as_str()).collect()
 }
 
-/// What a run did, in one line: `2 ran, 8 hits in 3.1 s; stored results saved 1 min 20 s; peak memory 312 MB`.
+/// What a run did, in one line: `2 ran, 8 hits in 3.1 s; stored results saved 1 min 20 s; peak memory 312 MB
+/// without mapped files`.
 fn totals(record: &RunRecord) -> String {
     let count = |outcome| record.stages.iter().filter(|stage| stage.outcome == outcome).count();
     let hits = count(Outcome::Hit);
@@ -259,7 +260,7 @@ fn totals(record: &RunRecord) -> String {
         text += &format!("; stored results saved {}", print::seconds(record.saved_seconds));
     }
     if let Some(peak) = record.peak_memory {
-        text += &format!("; peak memory {}", print::bytes(peak));
+        text += &format!("; peak memory {} without mapped files", print::bytes(peak));
     }
     text
 }

@@ -159,7 +159,9 @@ fn facts(record: &RunRecord, root: &Path, folder: &Path, looks: Option<Looks>) -
     rows.extend(names.into_iter().filter_map(|(key, name)| Some((name, record.machine.get(key)?.clone()))));
     let memory = record.machine.get("memory").and_then(|bytes| bytes.parse().ok());
     rows.extend(memory.map(|bytes| ("Memory", print::bytes(bytes))));
-    rows.extend(record.peak_memory.map(|bytes| ("Memory of the run at most", print::bytes(bytes))));
+    rows.extend(
+        record.peak_memory.map(|bytes| ("Memory of the run at most, without mapped files", print::bytes(bytes))),
+    );
     rows.extend(record.git.as_ref().map(|git| {
         let changed = if git.dirty { ", with changes that are in no commit" } else { "" };
         ("Git commit", format!("{}{changed}", git.commit))

@@ -1,6 +1,5 @@
 //! Examples in the form in which networks take them: one block of bytes a batch.
 
-use std::ops::Range;
 use std::path::Path;
 
 use super::input::Input;
@@ -135,7 +134,7 @@ impl Pixels {
 
     /// The bytes of some examples, one after the other: of images `[n, height, width, channels]`.
     #[must_use]
-    pub fn stack(&self, images: Range<usize>) -> Vec<u8> {
+    pub fn stack(&self, images: impl ExactSizeIterator<Item = usize>) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(images.len() * self.image_size());
         images.for_each(|at| bytes.extend_from_slice(self.image(at)));
         bytes

@@ -58,6 +58,17 @@ pub struct KeyParts {
 }
 
 impl KeyParts {
+    /// Whether another result is of the same stage and differs in its sources and in what is at these ports at most.
+    #[must_use]
+    pub fn differs_only_at(&self, other: &Self, ports: &[&str]) -> bool {
+        let rest = |parts: &Self| {
+            let mut rest = Self { sources: BTreeMap::new(), ..parts.clone() };
+            rest.inputs.retain(|port, _| !ports.contains(&port.as_str()));
+            rest
+        };
+        rest(self) == rest(other)
+    }
+
     /// The key.
     #[must_use]
     pub fn key(&self) -> Key {

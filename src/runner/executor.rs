@@ -17,7 +17,7 @@ use super::frozen::FrozenSources;
 use super::inputs::{self, Candidates, Entries, Sources};
 use super::known::{Known, Stored};
 use super::schedule::Held;
-use super::{Event, History, Outcome, reasons};
+use super::{Event, History, Outcome, earlier, reasons};
 use crate::base::digest::Digest;
 use crate::base::interrupt::LeftToEnd;
 use crate::plan::{KeyParts, Plan, Reason};
@@ -187,6 +187,7 @@ impl Executor<'_> {
         let (stage, scratch) = (self.plan.graph[node].stage.as_ref(), self.store.scratch()?);
         let output = scratch.output();
         let files = inputs::provide(self.plan, node, upstream, self.store, &scratch.input()?)?;
+        let earlier = earlier::of(stage, self.history.snapshot_of(self.id(node)), parts, self.store, &scratch);
         let (on_progress, on_warning) = (self.progress_of(node), |message| self.warn(node, message));
         let on_number = |number: Number| self.number(node, number);
         let downloads = self.store.downloads();
@@ -209,7 +210,7 @@ impl Executor<'_> {
         });
         let started = Instant::now();
         let limit = self.plan.graph[node].policy.timeout;
-        ctx = ctx.with_deadline(limit.map(|limit| started + limit.0)).with_numbers(&on_number);
+        ctx = ctx.with_deadline(limit.map(|limit| started + limit.0)).with_numbers(&on_number).with_earlier(earlier);
         let result = caught(|| Ok(stage.run(&mut ctx)?));
         match (&result, limit) {
             // It stopped, and not because of the user: its time was up.

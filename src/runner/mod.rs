@@ -4,6 +4,7 @@
 //! running anything.
 
 mod checkpoints;
+mod earlier;
 mod error;
 pub mod estimate;
 mod event;
@@ -57,6 +58,7 @@ use executor::{Attempt, Executor};
 use frozen::FrozenSources;
 use git::SharedLook;
 use known::Known;
+use memory::Watch;
 use petgraph::graph::NodeIndex;
 use schedule::{Held, Queue};
 
@@ -189,7 +191,7 @@ impl Runner<'_> {
         let hardware = catalog.hardware(&backend.compute);
         // Whoever shows events may have a bug: that costs an event, never a result.
         let on_event = &|event: &Event| drop(catch_unwind(AssertUnwindSafe(|| on_event(event))));
-        let (began, started, own) = (clock::now(), Instant::now(), OnceCell::new());
+        let (began, started, own, watch) = (clock::now(), Instant::now(), OnceCell::new(), Watch::begin());
         let git = part.git(&own, &plan.experiment.project);
         let ids = || plan.order.iter().map(|node| plan.graph[*node].id.as_str());
         let history = History::read(self.root, &folders::order_of(Some(self.store)), plan, ids());
@@ -228,7 +230,7 @@ impl Runner<'_> {
             finished: clock::now().rfc3339(),
             seconds: started.elapsed().as_secs_f64(),
             saved_seconds: stages.iter().map(|finished| finished.record.saved_seconds).sum(),
-            peak_memory: memory::peak(),
+            peak_memory: watch.most(),
             config: plan.experiment.config.to_string_lossy().into_owned(),
             command: self.command.clone(),
             versions: executor::made_by(&backend.compute).into_iter().chain(hardware).collect(),

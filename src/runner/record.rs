@@ -139,7 +139,8 @@ pub struct RunRecord {
     pub seconds: f64,
     /// What the hits would have taken.
     pub saved_seconds: f64,
-    /// The most memory that the process had, in bytes, where the system says.
+    /// The most memory that the process had for itself meanwhile, in bytes, where the system says: pages of mapped files are
+    /// not counted. Looked at 50 times a second.
     #[serde(default)]
     pub peak_memory: Option<u64>,
     /// The config as the user named it.

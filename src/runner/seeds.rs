@@ -11,10 +11,10 @@ use std::time::Instant;
 use serde_json::Value as Json;
 
 use super::git::Look;
+use super::memory::Watch;
 use super::record::{FORMAT, paths};
 use super::{
-    Event, Part, RunError, RunRecord, Runner, SeedRun, StageRecord, clock, close, executor, folders, machine, memory,
-    warn,
+    Event, Part, RunError, RunRecord, Runner, SeedRun, StageRecord, clock, close, executor, folders, machine, warn,
 };
 use crate::base::interrupt::LeftToEnd;
 use crate::base::param::View;
@@ -41,6 +41,7 @@ impl Runner<'_> {
     ) -> Result<RunRecord, RunError> {
         let backend = catalog.backend(&plan.experiment.device).map_err(RunError::Device)?;
         let (began, started, look) = (clock::now(), Instant::now(), Look::begin(&plan.experiment.project));
+        let watch = Watch::begin();
         let (run, inside) = folders::create(self.root, &plan.experiment.name, began)?;
         let folder = inside.path().to_path_buf();
         let dir = folder.strip_prefix(self.root).unwrap_or(&folder).to_string_lossy().into_owned();
@@ -69,7 +70,7 @@ impl Runner<'_> {
             finished: clock::now().rfc3339(),
             seconds: started.elapsed().as_secs_f64(),
             saved_seconds,
-            peak_memory: memory::peak(),
+            peak_memory: watch.most(),
             config: plan.experiment.config.to_string_lossy().into_owned(),
             command: self.command.clone(),
             versions: executor::made_by(&backend.compute)

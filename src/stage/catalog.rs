@@ -44,6 +44,8 @@ pub trait DynStage: Debug + Send + Sync {
     fn files(&self) -> &'static [&'static str];
     /// [`Stage::OPTIONAL_FILES`].
     fn optional_files(&self) -> &'static [&'static str];
+    /// [`Stage::TAKES_OVER`].
+    fn takes_over(&self) -> Option<&'static [&'static str]>;
     /// [`Stage::SEEDED`].
     fn seeded(&self) -> bool;
     /// [`Stage::TENSOR`].
@@ -105,6 +107,9 @@ impl<S: Stage + Debug> DynStage for Bound<S> {
     }
     fn optional_files(&self) -> &'static [&'static str] {
         S::OPTIONAL_FILES
+    }
+    fn takes_over(&self) -> Option<&'static [&'static str]> {
+        S::TAKES_OVER
     }
     fn seeded(&self) -> bool {
         S::SEEDED

@@ -78,6 +78,8 @@ pub struct Ctx<'a> {
     parts: CtxParts<'a>,
     /// When the stage's time is up.
     deadline: Option<Instant>,
+    /// Where an earlier result's files are.
+    earlier: Option<PathBuf>,
     /// Takes figures of the work under way, where anybody wants them.
     on_number: Option<&'a (dyn Fn(Number) + Sync)>,
     metrics: BTreeMap<String, f64>,
@@ -89,13 +91,20 @@ impl<'a> Ctx<'a> {
     /// A context for one run of one stage.
     #[must_use]
     pub fn new(parts: CtxParts<'a>) -> Self {
-        Self { parts, deadline: None, on_number: None, metrics: BTreeMap::new(), read: Mutex::default() }
+        Self { parts, deadline: None, earlier: None, on_number: None, metrics: BTreeMap::new(), read: Mutex::default() }
     }
 
     /// The same context, of a stage that has to stop at a time.
     #[must_use]
     pub const fn with_deadline(mut self, deadline: Option<Instant>) -> Self {
         self.deadline = deadline;
+        self
+    }
+
+    /// The same context, of a stage that may take over pieces of an earlier result, whose files are in this folder.
+    #[must_use]
+    pub fn with_earlier(mut self, folder: Option<PathBuf>) -> Self {
+        self.earlier = folder;
         self
     }
 
@@ -123,6 +132,13 @@ impl<'a> Ctx<'a> {
     #[must_use]
     pub fn has_input(&self, port: &str) -> bool {
         self.parts.inputs.contains_key(port)
+    }
+
+    /// The folder with the files of an earlier result of this stage that differs from this one in its sources and in what is
+    /// at the ports of [`TAKES_OVER`](super::Stage::TAKES_OVER) at most. Whether there is one must show in no output.
+    #[must_use]
+    pub fn earlier(&self) -> Option<&Path> {
+        self.earlier.as_deref()
     }
 
     /// Where to write an output file.

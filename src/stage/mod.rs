@@ -88,6 +88,10 @@ pub trait Stage: Send + Sync + 'static {
     /// Files that it may leave beside them, where it has something to say; a port that reads one copes without it. A result
     /// of before there was the file stays a result.
     const OPTIONAL_FILES: &'static [&'static str] = &[];
+    /// For a stage that makes its result piece by piece and takes over pieces of an earlier result where what they are made
+    /// of is the same, so that the bytes are those of a result from nothing: the ports at which the two may differ, beside
+    /// their sources. [`Ctx::earlier`] then has the newest such result of the experiment, if there is one.
+    const TAKES_OVER: Option<&'static [&'static str]> = None;
     /// Whether it draws random numbers: then the experiment's seed enters the key.
     const SEEDED: bool = false;
     /// Whether it computes on tensors: then backend and float type enter the key, and it takes the device's slot.

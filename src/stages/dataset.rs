@@ -7,7 +7,9 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use self::loading::Loading;
-use crate::artifact::{self, Belonging, DatasetInfo, Examples, FileNames, IMAGES, read_json, write_json};
+use crate::artifact::{
+    self, Belonging, DatasetInfo, DecodedFrom, Decodings, Examples, FileNames, IMAGES, read_json, write_json,
+};
 use crate::base::digest::Digest;
 use crate::base::param::{Param, View};
 use crate::data::DataError;
@@ -96,7 +98,8 @@ impl Stage for Dataset {
     const VERSION: u32 = 3;
     const OUTPUT: Kind = Kind::Dataset;
     const FILES: &'static [&'static str] = &["examples.parquet", IMAGES, "dataset.json"];
-    const OPTIONAL_FILES: &'static [&'static str] = &[FileNames::FILE];
+    const OPTIONAL_FILES: &'static [&'static str] = &[FileNames::FILE, DecodedFrom::FILE];
+    const TAKES_OVER: Option<&'static [&'static str]> = Some(&[]);
     type Params = Params;
 
     fn ports(_: &Params) -> Vec<Port> {
@@ -174,7 +177,10 @@ impl Stage for Dataset {
 
     fn run(params: &Params, ctx: &mut Ctx<'_>) -> Result<(), StageError> {
         let source = params.source();
-        let loaded = Loading { source: source.loader(), rule: &params.split }.run(ctx)?;
+        let earlier = ctx.earlier().map(Decodings::open).transpose().unwrap_or_default().flatten();
+        let loaded = Loading { source: source.loader(), rule: &params.split, earlier }.run(ctx)?;
+        let total: usize = loaded.summary.counts.values().sum();
+        tracing::info!(decoded = total - loaded.taken_over, taken_over = loaded.taken_over, "images");
         told::of_files(&loaded, ctx);
         let examples = Examples::read(&ctx.output("examples.parquet"))?;
         expect_splits(params, &loaded.summary.counts)?;

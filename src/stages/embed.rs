@@ -1,5 +1,6 @@
 //! The stage `embed`: a trained network's embeddings of a part of a sampler's pool.
 
+mod earlier;
 mod features;
 mod rows;
 mod taps;
@@ -10,6 +11,7 @@ mod used;
 use std::ops::Range;
 use std::path::Path;
 
+use self::earlier::EarlierRows;
 use self::features::Given;
 pub(super) use self::features::features_of;
 pub use self::rows::EmbedView;
@@ -92,6 +94,7 @@ impl Stage for Embed {
     const VERSION: u32 = 6;
     const OUTPUT: Kind = Kind::Embeddings;
     const FILES: &'static [&'static str] = &["embeddings.parquet", EmbeddingsInfo::FILE, ImageSet::TRAINED_ON];
+    const TAKES_OVER: Option<&'static [&'static str]> = Some(&["dataset", "sampler"]);
     const TENSOR: bool = true;
     type Params = EmbedParams;
 
@@ -152,7 +155,10 @@ impl Stage for Embed {
         let networks = tapped(&network, &taps)?;
         let views = params.views_in_order();
         let rows = Rows::new(&networks, &views, params.normalize).behind(given.backbone.as_ref());
-        let values = embed(ctx, &rows, &given.pixels, ids)?;
+        let earlier = EarlierRows::read(ctx.earlier(), &given.pixels, rows.dim());
+        let missing = earlier.missing();
+        tracing::info!(embedded = missing.len(), taken_over = ids.len() - missing.len(), "images");
+        let values = earlier.filled(&missing, embed(ctx, &rows, &given.pixels, ids, &missing)?);
         let digest: Vec<String> = (0..ids.len()).map(|at| given.pixels.digest(at)).collect();
         let seen = ImageSet::read(ctx.input("model", ImageSet::TRAINED_ON))?.with(given.seen).among(&digest);
         let embeddings = Embeddings {
@@ -282,26 +288,35 @@ fn read_pixels(ctx: &Ctx<'_>, ids: &[u64], input: [usize; 3]) -> Result<Pixels, 
     Ok(pixels)
 }
 
-/// Embeds batch by batch; a number that is none is an error here, not a surprise in the index.
-fn embed(ctx: &Ctx<'_>, rows: &Rows<'_>, pixels: &Pixels, ids: &[u64]) -> Result<Vec<f32>, StageError> {
-    let mut values = Vec::with_capacity(ids.len() * rows.dim());
+/// Embeds the images at some places batch by batch; a number that is none is an error here, not a surprise in the index.
+fn embed(
+    ctx: &Ctx<'_>,
+    rows: &Rows<'_>,
+    pixels: &Pixels,
+    ids: &[u64],
+    places: &[usize],
+) -> Result<Vec<f32>, StageError> {
+    let mut values = Vec::with_capacity(places.len() * rows.dim());
     let threads = loader::threads_within(loader::suitable_threads(), EMBED_BATCH * pixels.image_size());
-    let count = ids.len().div_ceil(EMBED_BATCH);
-    let make = |number: u64| usize::try_from(number).map_or_else(|_| Vec::new(), |at| pixels.batch(at, EMBED_BATCH));
-    loader::ahead(threads, count as u64, &make, |batches| {
-        for (number, batch_ids) in (0..).zip(ids.chunks(EMBED_BATCH)) {
+    let chunks: Vec<&[usize]> = places.chunks(EMBED_BATCH).collect();
+    let make = |number: u64| {
+        let chunk = usize::try_from(number).ok().and_then(|at| chunks.get(at));
+        chunk.map_or_else(Vec::new, |chunk| pixels.stack(chunk.iter().copied()))
+    };
+    loader::ahead(threads, chunks.len() as u64, &make, |batches| {
+        for (number, chunk) in (0..).zip(&chunks) {
             ctx.stop_if_cancelled()?;
             let embedded = rows.embed(&batches.take(number));
-            for (row, id) in embedded.chunks(rows.dim()).zip(batch_ids) {
+            for (row, place) in embedded.chunks(rows.dim()).zip(*chunk) {
                 if row.iter().any(|value| !value.is_finite()) {
-                    let message = format!("the embedding of example {id} is not finite");
+                    let message = format!("the embedding of example {} is not finite", ids[*place]);
                     let help = "the model's weights are likely broken: train it with a lower `learning-rate`";
                     return Err(StageError::failed(message).with_help(help));
                 }
             }
             values.extend(embedded);
             let done = (values.len() / rows.dim()) as u64;
-            ctx.progress(Progress { done, total: Some(ids.len() as u64), unit: "images", message: String::new() });
+            ctx.progress(Progress { done, total: Some(places.len() as u64), unit: "images", message: String::new() });
         }
         Ok(())
     })?;

@@ -124,3 +124,61 @@ fn a_class_that_only_test_has_and_another_name_of_a_photo_retrain_nothing() {
     photo(root, "train", "cat", 9);
     assert!(run().contains(&"train".to_owned()));
 }
+
+/// What `log.txt` of a run says of a stage's images: how many were made now, and how many taken over.
+fn made(root: &Path, run: &Json, stage: &str) -> Vec<(usize, usize)> {
+    let log = std::fs::read_to_string(root.join(run["dir"].as_str().unwrap()).join("log.txt")).unwrap();
+    let number = |line: &str, name: &str| {
+        let rest = line.split_once(&format!("{name}="))?.1;
+        rest.split(|letter: char| !letter.is_ascii_digit()).next()?.parse::<usize>().ok()
+    };
+    let of_stage = log.lines().filter(|line| line.contains(&format!("id=\"{stage}\"")));
+    let counts =
+        |line: &str| Some((number(line, " decoded").or(number(line, " embedded"))?, number(line, "taken_over")?));
+    of_stage.filter_map(counts).collect()
+}
+
+#[test]
+fn one_changed_image_is_decoded_and_embedded_alone_and_gives_the_bytes_of_a_result_from_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path();
+    for class in ["cat", "dog"] {
+        (1..6).for_each(|number| photo(root, "train", class, number));
+        (6..9).for_each(|number| photo(root, "test", class, number));
+    }
+    let config = write_pair(root, "photos", &template(GRAPH), CONFIG);
+    let run = |store: &Path| -> Json {
+        let args = ["run", config.to_str().unwrap(), "--root", root.to_str().unwrap(), "--json"];
+        let output = simpipe(&args).args(["--store", store.to_str().unwrap()]).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        serde_json::from_slice(&output.stdout).unwrap()
+    };
+    let [store, empty] = ["store", "empty"].map(|name| root.join(name));
+    let first = run(&store);
+    assert_eq!((made(root, &first, "dataset"), made(root, &first, "embed-asked")), (vec![(16, 0)], vec![(6, 0)]));
+    // Another picture, a new one, one less, and one that was renamed.
+    photo(root, "test", "cat", 30);
+    let photos = root.join("photos/test");
+    std::fs::rename(photos.join("cat/30.png"), photos.join("cat/6.png")).unwrap();
+    photo(root, "test", "dog", 31);
+    std::fs::remove_file(photos.join("dog/8.png")).unwrap();
+    std::fs::rename(photos.join("dog/7.png"), photos.join("dog/90.png")).unwrap();
+    let second = run(&store);
+    assert_eq!(made(root, &second, "dataset"), [(2, 14)]);
+    assert_eq!(made(root, &second, "embed-asked"), [(2, 4)]);
+    assert!(made(root, &second, "embed-pool").iter().all(|(embedded, _)| *embedded == 0), "the pool is as it was");
+    let anew = run(&empty);
+    assert_eq!(made(root, &anew, "dataset"), [(16, 0)], "another store has no earlier result");
+    let bytes = |run: &Json| {
+        let dir = root.join(run["dir"].as_str().unwrap());
+        let stages = ["dataset", "embed-asked", "embed-pool", "match"].map(|stage| dir.join(stage));
+        let files = |stage: &std::path::PathBuf| {
+            let named = |file: String| (std::fs::read(stage.join(&file)).unwrap(), file);
+            crate::project::files_below(stage).into_iter().map(named).collect::<Vec<_>>()
+        };
+        stages.iter().map(files).collect::<Vec<_>>()
+    };
+    let (renewed, anew) = (bytes(&second), bytes(&anew));
+    assert!(renewed.iter().all(|files| !files.is_empty()) && renewed[0].len() >= 6);
+    assert!(renewed == anew, "the same bytes");
+}

@@ -63,6 +63,7 @@ fn load(layout: &Layout, path: &Path) -> Result<Read, DataError> {
         stop: &|| false,
         on_read: &|_, _| (),
         column: None,
+        earlier: None,
     };
     let loaded = layout.load(Some(path), &access, &mut |example| {
         let pixels = example.image.pixels.first_chunk().copied().unwrap();
@@ -114,6 +115,7 @@ fn a_downloaded_archive_is_read_and_kept() {
             stop: &|| false,
             on_read: &|_, _| (),
             column: None,
+            earlier: None,
         };
         let mut labels = Vec::new();
         let mut sink = |example: Example<'_>| {
@@ -219,8 +221,14 @@ fn what_was_read_is_said_by_the_names_of_the_key() {
     let read = |path: &Path| {
         let read = std::cell::RefCell::new(Vec::new());
         let on_read = |name: &str, digest| read.borrow_mut().push((name.to_owned(), digest));
-        let access =
-            Access { downloads: Path::new(""), on_progress: &|_| (), stop: &|| false, on_read: &on_read, column: None };
+        let access = Access {
+            downloads: Path::new(""),
+            on_progress: &|_| (),
+            stop: &|| false,
+            on_read: &on_read,
+            column: None,
+            earlier: None,
+        };
         drop(layout.load(Some(path), &access, &mut |_| Ok(())));
         read.into_inner()
     };

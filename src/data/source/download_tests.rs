@@ -136,7 +136,14 @@ fn fetch(folder: &Path, base: &str) -> Result<PathBuf, DataError> {
 }
 
 fn fetch_with(patience: Patience, folder: &Path, base: &str) -> Result<PathBuf, DataError> {
-    let access = Access { downloads: folder, on_progress: &|_| (), stop: &|| false, on_read: &|_, _| (), column: None };
+    let access = Access {
+        downloads: folder,
+        on_progress: &|_| (),
+        stop: &|| false,
+        on_read: &|_, _| (),
+        column: None,
+        earlier: None,
+    };
     let downloader = Downloader { folder, patience, help: "the three ways", access: &access };
     downloader.fetch(&published(), base)
 }
@@ -286,8 +293,14 @@ fn without_a_network_the_answer_is_quick() {
 fn a_wish_to_stop_is_heard_and_the_part_is_kept() {
     let folder = tempfile::tempdir().unwrap();
     let server = serve(vec![Answer::Whole(CONTENT)]);
-    let access =
-        Access { downloads: folder.path(), on_progress: &|_| (), stop: &|| true, on_read: &|_, _| (), column: None };
+    let access = Access {
+        downloads: folder.path(),
+        on_progress: &|_| (),
+        stop: &|| true,
+        on_read: &|_, _| (),
+        column: None,
+        earlier: None,
+    };
     let downloader = Downloader { folder: folder.path(), patience: QUICK, help: "", access: &access };
     assert!(matches!(downloader.fetch(&published(), &server.base), Err(DataError::Stopped)));
     assert!(folder.path().join("images.bin.part").exists());
@@ -335,8 +348,14 @@ fn a_wish_to_stop_is_heard_while_nothing_comes() {
         let server = serve(vec![answer]);
         // As soon as the server has heard of it.
         let stop = || !server.ranges.lock().unwrap().is_empty();
-        let access =
-            Access { downloads: folder.path(), on_progress: &|_| (), stop: &stop, on_read: &|_, _| (), column: None };
+        let access = Access {
+            downloads: folder.path(),
+            on_progress: &|_| (),
+            stop: &stop,
+            on_read: &|_, _| (),
+            column: None,
+            earlier: None,
+        };
         let downloader = Downloader { folder: folder.path(), patience: QUICK, help: "", access: &access };
         let started = Instant::now();
         assert!(matches!(downloader.fetch(&published(), &server.base), Err(DataError::Stopped)));

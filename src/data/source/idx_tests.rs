@@ -60,6 +60,7 @@ fn load(set: &Set, path: Option<&Path>) -> Result<Vec<(String, i32, u8)>, DataEr
         stop: &|| false,
         on_read: &|_, _| (),
         column: None,
+        earlier: None,
     };
     set.load(path, &access, &mut |example| {
         assert_eq!(example.image.pixels.len(), 784);
@@ -173,8 +174,14 @@ fn what_was_read_is_said_by_the_rule_of_the_key() {
         let on_read = |name: &str, digest| {
             read.borrow_mut().insert(name.to_owned(), digest);
         };
-        let access =
-            Access { downloads: folder, on_progress: &|_| (), stop: &|| false, on_read: &on_read, column: None };
+        let access = Access {
+            downloads: folder,
+            on_progress: &|_| (),
+            stop: &|| false,
+            on_read: &on_read,
+            column: None,
+            earlier: None,
+        };
         drop(set.load(Some(folder), &access, &mut |_| Ok(())));
         read.into_inner()
     };

@@ -42,8 +42,14 @@ type Read = (Vec<(String, i32, Image)>, Loaded);
 
 fn load(source: &ImageFolder) -> Result<Read, DataError> {
     let mut examples = Vec::new();
-    let access =
-        Access { downloads: Path::new(""), on_progress: &|_| (), stop: &|| false, on_read: &|_, _| (), column: None };
+    let access = Access {
+        downloads: Path::new(""),
+        on_progress: &|_| (),
+        stop: &|| false,
+        on_read: &|_, _| (),
+        column: None,
+        earlier: None,
+    };
     let loaded = source.load(&access, &mut |example| {
         examples.push((example.split.to_owned(), example.label, example.image));
         Ok(())

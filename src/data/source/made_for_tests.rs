@@ -56,7 +56,14 @@ impl Seen {
 pub(super) fn load(source: &Source, column: Option<&str>) -> Result<(Vec<Seen>, Loaded), DataError> {
     let read = std::cell::RefCell::new(Vec::new());
     let on_read = |name: &str, digest: Digest| read.borrow_mut().push((name.to_owned(), digest));
-    let access = Access { downloads: Path::new(""), on_progress: &|_| (), stop: &|| false, on_read: &on_read, column };
+    let access = Access {
+        downloads: Path::new(""),
+        on_progress: &|_| (),
+        stop: &|| false,
+        on_read: &on_read,
+        column,
+        earlier: None,
+    };
     let mut seen = Vec::new();
     let loaded = source.loader().load(&access, &mut |example| {
         seen.push((
@@ -105,8 +112,14 @@ pub(super) fn survives(source: &Source, file: &Path) {
     for damaged in cut.chain(flipped) {
         std::fs::write(file, damaged).unwrap();
         let on_read = |_: &str, _| ();
-        let access =
-            Access { downloads: Path::new(""), on_progress: &|_| (), stop: &|| false, on_read: &on_read, column: None };
+        let access = Access {
+            downloads: Path::new(""),
+            on_progress: &|_| (),
+            stop: &|| false,
+            on_read: &on_read,
+            column: None,
+            earlier: None,
+        };
         drop(source.loader().facts());
         drop(source.loader().digests(&Digest::of_file));
         drop(source.loader().load(&access, &mut |_| Ok(())));

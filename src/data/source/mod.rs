@@ -68,7 +68,7 @@ use std::path::{Path, PathBuf};
 pub(super) use image_folder::is_image;
 
 use super::DataError;
-use crate::artifact::{About, Image};
+use crate::artifact::{About, DecodedFrom, Decodings, Image};
 use crate::base::contents::Contents;
 use crate::base::digest::Digest;
 
@@ -172,13 +172,15 @@ pub struct Example<'a> {
     pub about: About,
     /// What it has in [`Access::column`].
     pub value: Option<&'a str>,
+    /// What it was decoded from, where that is hashed by itself.
+    pub decoded_from: Option<DecodedFrom>,
 }
 
 impl<'a> Example<'a> {
     /// An image of which nothing more is known.
     #[must_use]
     pub fn new(split: &'a str, label: i32, image: Image) -> Self {
-        Self { split, label, image, name: "", about: About::default(), value: None }
+        Self { split, label, image, name: "", about: About::default(), value: None, decoded_from: None }
     }
 }
 
@@ -191,6 +193,8 @@ pub struct Loaded {
     pub skipped: Vec<String>,
     /// Images with pixels that are not opaque.
     pub transparent: usize,
+    /// Images whose pixels came from [`Access::earlier`].
+    pub taken_over: usize,
 }
 
 /// How far the loading is.
@@ -219,6 +223,8 @@ pub struct Access<'a> {
     pub on_read: &'a dyn Fn(&str, Digest),
     /// One of [`SourceFacts::columns`] that each example is to come with.
     pub column: Option<&'a str>,
+    /// Images that were decoded before, with the same options.
+    pub earlier: Option<&'a Decodings>,
 }
 
 impl Access<'_> {

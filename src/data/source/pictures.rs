@@ -6,8 +6,9 @@ use std::path::Path;
 use super::listing::{Item, named};
 use super::reader::Reader;
 use super::{Access, Example, Loaded, Resize, Sink};
-use crate::artifact::About;
+use crate::artifact::{About, DecodedFrom, Decodings, Image};
 use crate::base::check::Check;
+use crate::base::digest::Digest;
 use crate::data::DataError;
 use crate::data::decode::{BACKGROUND, DecodeError, DecodeOptions, Decoded, Encoded, Part};
 use crate::data::in_order::{BUDGET, Claim, Stopped, in_order};
@@ -103,25 +104,55 @@ impl Pictures {
     }
 }
 
+/// An image with what it was made from.
+pub(super) struct Picture {
+    /// As it was decoded, now or before.
+    image: Image,
+    from: DecodedFrom,
+    /// Whether an earlier result had it.
+    taken_over: bool,
+}
+
+impl Picture {
+    /// One that was decoded now.
+    fn new(decoded: Decoded, digest: Digest) -> Self {
+        let from = DecodedFrom { digest, transparent: decoded.transparent };
+        Self { image: decoded.image, from, taken_over: false }
+    }
+
+    /// One that an earlier result has.
+    fn earlier(earlier: Option<&Decodings>, digest: Digest) -> Option<Self> {
+        let (image, transparent) = earlier?.find(digest)?;
+        Some(Self { image, from: DecodedFrom { digest, transparent }, taken_over: true })
+    }
+}
+
+/// The digest of a part of an encoded picture.
+fn of_part(encoded: Digest, part: Option<Part>) -> Digest {
+    part.map_or(encoded, |Part { x, y }| Digest::of_json(&(encoded, x, y)))
+}
+
 /// Images that can't be read, and those that were.
 struct Tally<'a> {
     pictures: &'a Pictures,
     unreadable: Vec<(String, DecodeError)>,
     transparent: usize,
+    taken_over: usize,
 }
 
 impl<'a> Tally<'a> {
     fn new(pictures: &'a Pictures) -> Self {
-        Self { pictures, unreadable: Vec::new(), transparent: 0 }
+        Self { pictures, unreadable: Vec::new(), transparent: 0, taken_over: 0 }
     }
 
     /// The image, if it can be read and is still wanted: after the first failure only the names of the others matter.
-    fn take(&mut self, name: impl FnOnce() -> String, decoded: Result<Decoded, DecodeError>) -> Option<Decoded> {
-        match decoded {
+    fn take(&mut self, name: impl FnOnce() -> String, picture: Result<Picture, DecodeError>) -> Option<Picture> {
+        match picture {
             Ok(_) if !self.unreadable.is_empty() && self.pictures.on_corrupt == OnCorrupt::Fail => None,
-            Ok(decoded) => {
-                self.transparent += usize::from(decoded.transparent);
-                Some(decoded)
+            Ok(picture) => {
+                self.transparent += usize::from(picture.from.transparent);
+                self.taken_over += usize::from(picture.taken_over);
+                Some(picture)
             }
             Err(reason) => {
                 self.unreadable.push((name(), reason));
@@ -132,7 +163,7 @@ impl<'a> Tally<'a> {
 
     /// What came of `total` images.
     fn finish(self, total: usize) -> Result<Loaded, DataError> {
-        let Self { pictures, unreadable, transparent } = self;
+        let Self { pictures, unreadable, transparent, taken_over } = self;
         if !unreadable.is_empty() && (pictures.on_corrupt == OnCorrupt::Fail || unreadable.len() == total) {
             let listed: Vec<String> = unreadable.iter().map(|(name, reason)| format!("`{name}` ({reason})")).collect();
             return Err(DataError::Unreadable {
@@ -143,7 +174,7 @@ impl<'a> Tally<'a> {
             });
         }
         let skipped = unreadable.into_iter().map(|(name, _)| name).collect();
-        Ok(Loaded { skipped, transparent, ..Loaded::default() })
+        Ok(Loaded { skipped, transparent, taken_over, ..Loaded::default() })
     }
 }
 
@@ -167,19 +198,22 @@ impl FileImages<'_> {
     ) -> Result<Loaded, DataError> {
         let (items, options) = (self.items, &self.pictures.options);
         let (mut tally, mut done) = (Tally::new(self.pictures), 0);
+        let earlier = access.earlier; // the rest of it is no other thread's
         let decode = |item: &Item, claim: &Claim<'_>| {
-            decode_file(&item.path, self.reader, options, item.more.as_ref().and_then(|more| more.part), claim)
+            let part = item.more.as_ref().and_then(|more| more.part);
+            picture_of_file(&item.path, self.reader, options, part, earlier, claim)
         };
         in_order(items, BUDGET, decode, |result| {
             let Some((at, decoded)) = result else { return access.images(done, items.len()) };
             let item = &items[at];
             done = at + 1;
-            let Some(Decoded { image, .. }) = tally.take(|| item.shown(), decoded) else { return Ok(()) };
+            let Some(Picture { image, from, .. }) = tally.take(|| item.shown(), decoded) else { return Ok(()) };
             let label = i32::try_from(item.label).expect("fewer classes than files than 2^31");
             let more = item.more.as_deref();
             let about = more.map(|more| more.about.clone()).unwrap_or_default();
             let value = more.and_then(|more| more.value.as_deref());
-            sink(Example { split: &item.split, label, image, name: &item.name, about, value })?;
+            let (split, decoded_from) = (item.split.as_str(), Some(from));
+            sink(Example { split, label, image, name: &item.name, about, value, decoded_from })?;
             if (access.stop)() { Err(DataError::Stopped) } else { Ok(()) }
         })?;
         has_read(self.reader)?;
@@ -202,17 +236,59 @@ pub(super) fn decode_file(
     path: &Path,
     reader: &Reader<'_>,
     options: &DecodeOptions,
-    part: Option<Part>,
     claim: &Claim<'_>,
 ) -> Result<Decoded, DecodeError> {
-    let unreadable = |error: std::io::Error| DecodeError::Unreadable(error.to_string());
+    let decoded = read_claiming(path, reader, options, claim)
+        .and_then(|(bytes, _)| decode_claiming(&bytes, options, None, claim));
+    claim.keep(decoded.as_ref().map_or(0, |decoded| decoded.image.pixels.len() as u64));
+    decoded
+}
+
+/// The same, unless an earlier result has it: the file is read and hashed all the same.
+fn picture_of_file(
+    path: &Path,
+    reader: &Reader<'_>,
+    options: &DecodeOptions,
+    part: Option<Part>,
+    earlier: Option<&Decodings>,
+    claim: &Claim<'_>,
+) -> Result<Picture, DecodeError> {
     let read = || {
-        let length = reader.length(path).map_err(unreadable)?;
-        claim.hold(length.min(options.most_bytes())).map_err(stopped)?;
-        let bytes = reader.read_at_most(path, options.most_bytes()).map_err(unreadable)?;
-        decode_claiming(&bytes, options, part, claim)
+        let (bytes, digest) = read_claiming(path, reader, options, claim)?;
+        picture_claiming(&bytes, of_part(digest, part), options, part, earlier, claim)
     };
     kept(read(), claim)
+}
+
+/// An image file's bytes and their digest.
+fn read_claiming(
+    path: &Path,
+    reader: &Reader<'_>,
+    options: &DecodeOptions,
+    claim: &Claim<'_>,
+) -> Result<(Vec<u8>, Digest), DecodeError> {
+    let unreadable = |error: std::io::Error| DecodeError::Unreadable(error.to_string());
+    let length = reader.length(path).map_err(unreadable)?;
+    claim.hold(length.min(options.most_bytes())).map_err(stopped)?;
+    reader.read_with_digest(path, options.most_bytes()).map_err(unreadable)
+}
+
+/// What is in memory already, decoded now or before.
+fn picture_claiming(
+    bytes: &[u8],
+    digest: Digest,
+    options: &DecodeOptions,
+    part: Option<Part>,
+    earlier: Option<&Decodings>,
+    claim: &Claim<'_>,
+) -> Result<Picture, DecodeError> {
+    match Picture::earlier(earlier, digest) {
+        Some(picture) => {
+            let held = bytes.len().saturating_add(picture.image.pixels.len()) as u64;
+            claim.hold(held).map_err(stopped).map(|()| picture)
+        }
+        None => decode_claiming(bytes, options, part, claim).map(|decoded| Picture::new(decoded, digest)),
+    }
 }
 
 /// Decodes what is in memory already.
@@ -231,9 +307,9 @@ fn stopped(_: Stopped) -> DecodeError {
     DecodeError::Unreadable("stopped".to_owned())
 }
 
-fn kept(decoded: Result<Decoded, DecodeError>, claim: &Claim<'_>) -> Result<Decoded, DecodeError> {
-    claim.keep(decoded.as_ref().map_or(0, |decoded| decoded.image.pixels.len() as u64));
-    decoded
+fn kept(picture: Result<Picture, DecodeError>, claim: &Claim<'_>) -> Result<Picture, DecodeError> {
+    claim.keep(picture.as_ref().map_or(0, |picture| picture.image.pixels.len() as u64));
+    picture
 }
 
 /// An encoded image that lay in another file.
@@ -276,8 +352,10 @@ impl<'a, 'b> Stream<'a, 'b> {
         let waiting = std::mem::take(&mut self.waiting);
         self.bytes = 0;
         let options = &self.tally.pictures.options;
+        let earlier = self.access.earlier;
         let decode = |encoding: &Encoding, claim: &Claim<'_>| {
-            kept(decode_claiming(&encoding.bytes, options, None, claim), claim)
+            let (bytes, digest) = (&encoding.bytes, Digest::of(&encoding.bytes));
+            kept(picture_claiming(bytes, digest, options, None, earlier, claim), claim)
         };
         let (access, tally, sink, done) = (self.access, &mut self.tally, &mut *self.sink, self.done);
         in_order(&waiting, BUDGET, decode, |result| {
@@ -285,9 +363,9 @@ impl<'a, 'b> Stream<'a, 'b> {
                 return access.images(done, self.total.max(done));
             };
             let Encoding { split, label, name, about, value, .. } = &waiting[at];
-            let Some(Decoded { image, .. }) = tally.take(|| name.clone(), decoded) else { return Ok(()) };
+            let Some(Picture { image, from, .. }) = tally.take(|| name.clone(), decoded) else { return Ok(()) };
             let (about, value) = (about.clone(), value.as_deref());
-            sink(Example { split, label: *label, image, name, about, value })
+            sink(Example { split, label: *label, image, name, about, value, decoded_from: Some(from) })
         })?;
         self.done += waiting.len();
         self.access.images(self.done, self.total.max(self.done))

@@ -43,9 +43,14 @@ impl<'a> Reader<'a> {
 
     /// A regular file's bytes; they are hashed by the thread that asks for them. A file of more than `most` is refused.
     pub(super) fn read_at_most(&self, path: &Path, most: u64) -> io::Result<Vec<u8>> {
+        self.read_with_digest(path, most).map(|(bytes, _)| bytes)
+    }
+
+    /// The same with the digest of the bytes.
+    pub(super) fn read_with_digest(&self, path: &Path, most: u64) -> io::Result<(Vec<u8>, Digest)> {
         let read = self.read_and_hash(path, most);
         self.note(path, read.as_ref().map(|(_, digest)| *digest).map_err(io::Error::kind));
-        read.and_then(|(bytes, _)| bytes)
+        read.and_then(|(bytes, digest)| Ok((bytes?, digest)))
     }
 
     /// A file that is too large to hold: hashed whole here, then read at any place. [`Whole::finish`] says whether it was
@@ -242,8 +247,14 @@ mod tests {
     fn read_by(source: &Source) -> (Vec<(String, Digest)>, Result<(), DataError>) {
         let read = std::cell::RefCell::new(Vec::new());
         let on_read = |name: &str, digest| read.borrow_mut().push((name.to_owned(), digest));
-        let access =
-            Access { downloads: Path::new(""), on_progress: &|_| (), stop: &|| false, on_read: &on_read, column: None };
+        let access = Access {
+            downloads: Path::new(""),
+            on_progress: &|_| (),
+            stop: &|| false,
+            on_read: &on_read,
+            column: None,
+            earlier: None,
+        };
         let ended = source.loader().load(&access, &mut |_| Ok(())).map(|_| ());
         (read.into_inner(), ended)
     }

@@ -1,9 +1,12 @@
 //! Reading a source into the artifact's tables, divided by a rule.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use super::{issue, stage_error};
-use crate::artifact::{ExamplesSummary, ExamplesWriter, FileNames, FileNamesWriter, in_order_of_examples};
+use crate::artifact::{
+    DecodedFrom, Decodings, ExamplesSummary, ExamplesWriter, FileNames, FileNamesWriter, in_order_of_examples,
+};
 use crate::base::digest::Digest;
 use crate::data::DataError;
 use crate::data::source::{Access, Example, Load, Loaded, SourceFacts, Step};
@@ -17,6 +20,8 @@ const NAMED: usize = 20;
 pub(super) struct Loading<'a> {
     pub(super) source: &'a dyn Load,
     pub(super) rule: &'a Split,
+    /// What an earlier result has.
+    pub(super) earlier: Option<Decodings>,
 }
 
 /// What was read.
@@ -25,6 +30,8 @@ pub(super) struct Read {
     pub(super) skipped: Vec<String>,
     pub(super) transparent: usize,
     pub(super) summary: ExamplesSummary,
+    /// Images whose pixels an earlier result had.
+    pub(super) taken_over: usize,
 }
 
 impl Loading<'_> {
@@ -56,8 +63,8 @@ impl Loading<'_> {
             expect_met(listed)?;
         }
         let summary = tables.finish()?;
-        let Loaded { classes, skipped, transparent } = loaded;
-        Ok(Read { classes, skipped, transparent, summary })
+        let Loaded { classes, skipped, transparent, taken_over } = loaded;
+        Ok(Read { classes, skipped, transparent, summary, taken_over })
     }
 
     /// The rule's lists; what they are is a part of the key.
@@ -105,6 +112,7 @@ impl Loading<'_> {
             stop: &|| ctx.stop_if_cancelled().is_err(),
             on_read: &|name, digest| ctx.has_read(SourceDigest { name: name.to_owned(), digest }),
             column: self.rule.column(),
+            earlier: self.earlier.as_ref(),
         };
         work(&access).map_err(stage_error)
     }
@@ -137,8 +145,9 @@ fn shown(name: &str) -> String {
 struct Tables {
     examples: ExamplesWriter,
     names: FileNamesWriter,
-    /// Names by split: which number an example has is known when all are there.
-    waiting: BTreeMap<String, Vec<String>>,
+    /// Names by split, and what each was decoded from: which number an example has is known when all are there.
+    waiting: BTreeMap<String, Vec<(String, Option<DecodedFrom>)>>,
+    decoded_from: PathBuf,
     /// Images that the rule puts nowhere, each with its reason.
     unplaced: Vec<String>,
 }
@@ -149,12 +158,13 @@ impl Tables {
             examples: ExamplesWriter::new(&ctx.output("examples.parquet")).telling(columns),
             names: FileNamesWriter::new(&ctx.output(FileNames::FILE)),
             waiting: BTreeMap::new(),
+            decoded_from: ctx.output(DecodedFrom::FILE),
             unplaced: Vec::new(),
         }
     }
 
     fn push(&mut self, split: &str, example: Example<'_>) -> Result<(), DataError> {
-        self.waiting.entry(split.to_owned()).or_default().push(example.name.to_owned());
+        self.waiting.entry(split.to_owned()).or_default().push((example.name.to_owned(), example.decoded_from));
         Ok(self.examples.push_about(split, example.label, example.image, example.about)?)
     }
 
@@ -165,9 +175,13 @@ impl Tables {
             let message = format!("{count} of {total} images are in no split: {}", named(&self.unplaced));
             return Err(ParamIssue::new("split", message).help("let the rule name a split for each image").into());
         }
-        let names = in_order_of_examples(self.waiting).flat_map(|(_, names)| names);
+        let (names, from): (Vec<String>, Vec<Option<DecodedFrom>>) =
+            in_order_of_examples(self.waiting).flat_map(|(_, examples)| examples).unzip();
         (0..).zip(names).try_for_each(|(id, name)| self.names.push(id, &name))?;
         self.names.finish()?;
+        if from.iter().any(Option::is_some) {
+            DecodedFrom::write(&self.decoded_from, from.into_iter())?;
+        }
         Ok(self.examples.finish()?)
     }
 }

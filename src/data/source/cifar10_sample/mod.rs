@@ -128,6 +128,7 @@ mod tests {
             stop: &|| false,
             on_read: &|_, _| (),
             column: None,
+            earlier: None,
         };
         let mut sink = |example: Example<'_>| {
             *counts.entry((example.split.to_owned(), example.label)).or_default() += 1;

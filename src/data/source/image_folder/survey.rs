@@ -156,7 +156,7 @@ fn looks(files: &[&File]) -> Vec<Result<Look, DecodeError>> {
     let options = DecodeOptions::default();
     let (mut looks, reader) = (Vec::with_capacity(files.len()), Reader::default());
     let look = |file: &&File, claim: &Claim<'_>| {
-        let decoded = decode_file(&file.path, &reader, &options, None, claim);
+        let decoded = decode_file(&file.path, &reader, &options, claim);
         claim.keep(0);
         decoded.map(|decoded| Look {
             size: (decoded.image.shape.height, decoded.image.shape.width),
