@@ -130,6 +130,7 @@ fn write(folder: &Path, lacking: Option<i32>) {
         recall: 1.0,
         structure: None,
         normalized: false,
+        class_means_of: None,
         model_use: ModelUse::default(),
         classes: (0..CLASSES).map(|class| format!("class {class}")).collect(),
     };
