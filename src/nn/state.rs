@@ -12,7 +12,7 @@ use crate::artifact::{ArtifactError, Weights};
 /// Weights, moving statistics, the optimiser's memory and the losses so far.
 ///
 /// A training that goes on from here ends with the same bits as one that was never interrupted.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default)]
 pub struct FitState {
     /// Weights and moving statistics of the network, and what the loss has learned.
     pub weights: Weights,
@@ -33,6 +33,13 @@ pub struct FitState {
     pub scores: BTreeMap<String, Vec<Option<f64>>>,
     /// What was logged at steps, by name: one a step, up to the last one that it was logged at; `NaN` where it was not.
     pub logged: BTreeMap<String, Vec<f32>>,
+}
+
+/// To the bit: steps at which something was not logged have `NaN` there, which is no number and so not its own equal.
+impl PartialEq for FitState {
+    fn eq(&self, other: &Self) -> bool {
+        self.to_bytes() == other.to_bytes()
+    }
 }
 
 impl FitState {

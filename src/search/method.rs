@@ -111,7 +111,7 @@ choice! {
         #[aka("graph", "IndexHNSWFlat", "usearch", "hnswlib")]
         "hnsw" => Hnsw(Hnsw),
         /// Lists of vectors around centres, and one byte for each part of a vector.
-        #[aka("ivfpq", "ivf_pq", "IndexIVFPQ", "pq", "product_quantization")]
+        #[aka("IndexIVFPQ", "pq", "product_quantization")]
         "ivf-pq" => IvfPq(IvfPq),
         /// One byte a number: a quarter of what is read for each query.
         #[version = 2]

@@ -345,7 +345,7 @@ fn clipped_gradients_are_as_long_as_they_may_be() {
     assert!(logged.len() == 3 && logged.iter().all(|norm| *norm > 1e-3), "{logged:?}");
     let FitEvent::Epoch { logged: means, .. } = &left.epochs[0] else { unreachable!() };
     let mean = logged.iter().map(|&norm| f64::from(norm)).sum::<f64>() / 3.0;
-    assert_eq!(*means, [("gradient-norm".to_owned(), mean)]);
+    assert_eq!(means[0], ("gradient-norm".to_owned(), mean));
 }
 
 #[test]
