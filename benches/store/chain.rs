@@ -121,7 +121,8 @@ pub(crate) fn run(root: &Path) {
     let experiment = load(&root.join("configs/chain.toml"), &LoadOptions::default()).expect("the chain's config");
     let plan = Plan::build(experiment, &Links).expect("the chain's plan");
     let store = Store::open(&folders::store_folder(root)).expect("a store");
-    let runner = Runner { root, store: &store, jobs: 2, cancel: &AtomicBool::new(false), command: Vec::new() };
+    let runner =
+        Runner { root, store: &store, jobs: 2, cancel: &AtomicBool::new(false), command: Vec::new(), profiler: None };
     let record = runner.run(&plan, &Links, &|_| {}).expect("a run");
     assert!(record.ok, "{:?}", record.failure());
 }

@@ -30,6 +30,7 @@ mod model;
 mod model_use;
 mod near_copies;
 mod parts;
+mod profile;
 mod projection;
 mod samples;
 mod seeds_report;
@@ -70,6 +71,7 @@ pub use matches::{Achieved, Confusion, ConfusionCell, MatchInfo, MatchRow, Match
 pub use model::{Features, ModelFile, ModelName, Weights};
 pub use model_use::ModelUse;
 pub use near_copies::{NearCopies, NearCopiesInfo, NearCopy};
+pub use profile::{LayerTime, Profile, ProfileRow};
 pub use projection::{Projection, ProjectionInfo};
 pub use samples::{SamplerFile, Samples};
 pub use seeds_report::{SeedsMetric, SeedsReport, SeedsRun, SeedsValue};

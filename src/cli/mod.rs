@@ -21,6 +21,7 @@ mod options;
 mod page;
 mod plan;
 mod print;
+mod profile;
 mod progress;
 mod query;
 mod report;

@@ -11,10 +11,11 @@ use super::lock::Frozen;
 use super::options::{ExperimentOptions, PlaceOptions};
 use super::print::{self, Align, Paint, Table, shown};
 use super::reporter::Reporter;
-use super::{lock, logging, run_page, screen, seeds, signal, sink, threads, words};
+use super::{lock, logging, profile, run_page, screen, seeds, signal, sink, threads, words};
+use crate::artifact::Profile;
 use crate::error::{Error, Exit};
 use crate::plan::Plan;
-use crate::runner::{Event, Failure, FailureKind, Outcome, RunRecord, Runner, StageRecord};
+use crate::runner::{Event, Failure, FailureKind, Outcome, Profiler, RunRecord, Runner, StageRecord};
 use crate::stages::registry;
 use crate::store::Store;
 
@@ -26,6 +27,7 @@ use crate::store::Store;
   simpipe run configs/cifar10.toml --set 'seeds=[1, 2, 3]'
   simpipe run configs/cifar10.toml --lock
   simpipe run configs/cifar10.toml --frozen
+  simpipe run configs/cifar10.toml --root /tmp/profile --profile
   simpipe run configs/cifar10.toml --root /data/experiments --json
   simpipe run configs/cifar10.toml --store s3://bucket/team")]
 pub(super) struct RunArgs {
@@ -48,6 +50,10 @@ pub(super) struct RunArgs {
     /// Refuse to run whatever differs from `simpipe.lock`.
     #[arg(long)]
     frozen: bool,
+    /// Measure what training and embedding spend their time in, by layer and operation, into `profile.parquet` in the run's
+    /// folder and onto its page. Results stay as they are to the byte, so a stored one is a hit and has no profile.
+    #[arg(long)]
+    profile: bool,
     /// Say nothing but errors.
     #[arg(long, short)]
     quiet: bool,
@@ -92,6 +98,7 @@ pub(super) fn exec(args: &RunArgs, out: &mut dyn Write) -> Result<Exit, Error> {
         jobs: args.jobs.map_or(cores, std::num::NonZero::get),
         cancel: &cancel,
         command: std::env::args_os().map(|argument| argument.to_string_lossy().into_owned()).collect(),
+        profiler: args.profile.then_some(&profile::Networks as &dyn Profiler),
     };
     let on_event = |event: &Event| reporter.on_event(event);
     let record = record_of(&runner, &plan, &on_event)?;
@@ -231,6 +238,10 @@ fn summary(plan: &Plan, record: &RunRecord, root: &Path, quiet: bool, out: &mut 
         writeln!(out, "run: {}", shown(folder.display()))?;
     }
     reports.iter().try_for_each(|report| writeln!(out, "report: {}", shown(report.display())))?;
+    let profile = folder.join(Profile::FILE);
+    if profile.is_file() {
+        writeln!(out, "profile: {}", shown(profile.display()))?;
+    }
     Ok(())
 }
 

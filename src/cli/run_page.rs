@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::toml_text::{self, Origins};
 use super::{config, graph, print, reproduce, words};
+use crate::artifact::Profile;
 use crate::base::digest::Digest;
 use crate::base::interrupt::LeftToEnd;
 use crate::plan::Plan;
@@ -126,6 +127,7 @@ pub(super) fn block(record: &RunRecord, root: &Path, folder: &Path, looks: Optio
         command: record.command.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" "),
         graph: graph::of_record(record),
         stages: record.stages.iter().map(stage).collect(),
+        profile: Profile::read(&folder.join(Profile::FILE)).ok(),
         spec_is,
         spec,
     }

@@ -1,11 +1,20 @@
-//! What training passes spend their time in: our own kernels by layer, there and back. Measured only while somebody asks,
-//! and for this process alone; no result hangs on it.
+//! What passes through a network spend their time in: our own kernels by layer, there and back, and beside them all else that
+//! a layer does. Measured only while somebody asks, and for this process alone; no result hangs on it.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
+
+/// What a layer does beside the kernels that are measured by themselves: its work is not counted, only its time.
+pub const OTHER: &str = "other operations";
+/// The same on the way back, of all layers together.
+const OTHER_BACK: &str = "other operations, back";
+/// What belongs to no layer.
+pub const ELSEWHERE: &str = "elsewhere";
+/// The endings of operations on the way back.
+const BACK: [&str; 2] = [", back", ", gradient"];
 
 /// What an operation of a layer has taken since [`start`].
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -16,12 +25,27 @@ pub struct Spent {
     pub operation: String,
     /// How often it was computed.
     pub calls: u64,
-    /// Time on the clock, in seconds.
+    /// Time on the clock, in seconds; what is measured by itself inside of it is not counted twice.
     pub seconds: f64,
-    /// Floating-point operations of a direct convolution.
+    /// Floating-point operations: those of a direct convolution, and of a matrix product.
     pub flops: f64,
     /// Bytes of the maps that it reads and writes, each once.
     pub bytes: f64,
+}
+
+impl Spent {
+    /// The operation, and whether it is its way back.
+    #[must_use]
+    pub fn direction(&self) -> (&str, bool) {
+        let back = BACK.iter().find_map(|end| self.operation.strip_suffix(end));
+        back.map_or((&self.operation, false), |operation| (operation, true))
+    }
+
+    /// Whether its floating-point operations and bytes are known.
+    #[must_use]
+    pub fn is_counted(&self) -> bool {
+        self.direction().0 != OTHER
+    }
 }
 
 static ON: AtomicBool = AtomicBool::new(false);
@@ -30,6 +54,8 @@ static SPENT: Mutex<BTreeMap<(String, String), Spent>> = Mutex::new(BTreeMap::ne
 thread_local! {
     /// The layer that this thread computes.
     static LAYER: RefCell<Option<Arc<str>>> = const { RefCell::new(None) };
+    /// Seconds that were measured by themselves inside of what this thread computes.
+    static INSIDE: Cell<f64> = const { Cell::new(0.0) };
 }
 
 /// Begins to measure.
@@ -50,10 +76,40 @@ pub(super) fn within<R>(path: impl FnOnce() -> String, f: impl FnOnce() -> R) ->
     if !ON.load(Ordering::Relaxed) {
         return f();
     }
-    let before = LAYER.replace(Some(path().into()));
-    let found = f();
+    let path: Arc<str> = path().into();
+    let before = LAYER.replace(Some(Arc::clone(&path)));
+    let found = beside_kernels(&path, OTHER, f);
     LAYER.set(before);
     found
+}
+
+/// Computes the way back of a whole network, whose kernels know their layers.
+pub(super) fn way_back<R>(f: impl FnOnce() -> R) -> R {
+    if ON.load(Ordering::Relaxed) { beside_kernels(ELSEWHERE, OTHER_BACK, f) } else { f() }
+}
+
+/// Computes `f` and notes what it takes beside all that is measured by itself inside of it.
+fn beside_kernels<R>(layer: &str, operation: &str, f: impl FnOnce() -> R) -> R {
+    let (outside, start) = (INSIDE.replace(0.0), Instant::now());
+    let found = f();
+    let seconds = start.elapsed().as_secs_f64();
+    note(layer, operation, (seconds - INSIDE.get()).max(0.0), Work::default());
+    INSIDE.set(outside + seconds);
+    found
+}
+
+/// Adds to what an operation has taken.
+fn note(layer: &str, operation: &str, seconds: f64, work: Work) {
+    let mut all = SPENT.lock().unwrap_or_else(PoisonError::into_inner);
+    let spent = all.entry((layer.to_owned(), operation.to_owned())).or_default();
+    (spent.layer, spent.operation) = (layer.to_owned(), operation.to_owned());
+    spent.calls += 1;
+    spent.seconds += seconds;
+    #[expect(clippy::cast_precision_loss, reason = "for people to read")]
+    {
+        spent.flops += work.flops as f64;
+        spent.bytes += work.numbers as f64 * 4.0;
+    }
 }
 
 /// What an operation does, whoever asks for it.
@@ -83,17 +139,8 @@ impl Label {
         let start = Instant::now();
         let found = f();
         let seconds = start.elapsed().as_secs_f64();
-        let layer = self.0.as_deref().unwrap_or("elsewhere").to_owned();
-        let mut all = SPENT.lock().unwrap_or_else(PoisonError::into_inner);
-        let spent = all.entry((layer.clone(), operation.to_owned())).or_default();
-        (spent.layer, spent.operation) = (layer, operation.to_owned());
-        spent.calls += 1;
-        spent.seconds += seconds;
-        #[expect(clippy::cast_precision_loss, reason = "for people to read")]
-        {
-            spent.flops += work.flops as f64;
-            spent.bytes += work.numbers as f64 * 4.0;
-        }
+        INSIDE.set(INSIDE.get() + seconds);
+        note(self.0.as_deref().unwrap_or(ELSEWHERE), operation, seconds, work);
         found
     }
 }
@@ -102,19 +149,46 @@ impl Label {
 mod tests {
     use super::*;
 
+    /// Who measures has the one account of the process.
+    static ALONE: Mutex<()> = Mutex::new(());
+
+    /// What was measured of a test's own layers: other tests train at the same time.
+    fn spent_in(path: &str, f: impl FnOnce()) -> Vec<Spent> {
+        let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+        start();
+        f();
+        stop().into_iter().filter(|spent| spent.layer.starts_with(path)).collect()
+    }
+
     #[test]
     fn only_what_is_asked_for_is_measured() {
         let work = Work { flops: 6, numbers: 2 };
         let once = || within(|| "layers.7.test".to_owned(), || Label::here().measure("sum", work, || 3));
+        let found = spent_in("layers.7.test", || assert_eq!(once() + once(), 6));
+        let [other, sum] = &found[..] else { panic!("{found:?}") };
+        assert_eq!((sum.operation.as_str(), sum.calls), ("sum", 2));
+        assert_eq!((sum.flops, sum.bytes), (12.0, 16.0));
+        assert_eq!((other.operation.as_str(), other.calls, other.is_counted()), (OTHER, 2, false));
         assert_eq!(once(), 3);
-        start();
-        assert_eq!(once() + once(), 6);
-        // Other tests train at the same time.
-        let found: Vec<Spent> = stop().into_iter().filter(|spent| spent.layer == "layers.7.test").collect();
-        assert_eq!(found.len(), 1);
-        assert_eq!((found[0].operation.as_str(), found[0].calls), ("sum", 2));
-        assert_eq!((found[0].flops, found[0].bytes), (12.0, 16.0));
-        assert_eq!(once(), 3);
-        assert!(stop().is_empty());
+        assert!(spent_in("layers.7.test", || {}).is_empty(), "what was computed while nobody measured");
+    }
+
+    #[test]
+    fn no_second_is_counted_twice() {
+        let pause = |milliseconds| std::thread::sleep(std::time::Duration::from_millis(milliseconds));
+        let inner = || within(|| "layers.8.test.body.0.x".to_owned(), || pause(20));
+        let outer = || {
+            pause(10);
+            inner();
+            Label::here().measure("sum, back", Work::default(), || pause(40));
+        };
+        let start = Instant::now();
+        let found = spent_in("layers.8.test", || within(|| "layers.8.test".to_owned(), outer));
+        let whole = start.elapsed().as_secs_f64();
+        let [own, back, inside] = &found[..] else { panic!("{found:?}") };
+        assert!(own.seconds >= 0.01 && back.seconds >= 0.04 && inside.seconds >= 0.02, "{found:?}");
+        assert!(own.seconds + back.seconds + inside.seconds <= whole, "{found:?} in {whole}");
+        assert_eq!((back.direction(), back.is_counted()), (("sum", true), true));
+        assert_eq!((own.direction(), own.is_counted()), ((OTHER, false), false));
     }
 }

@@ -16,6 +16,7 @@ use super::error::StageFailure;
 use super::frozen::FrozenSources;
 use super::inputs::{self, Candidates, Entries, Sources};
 use super::known::{Known, Stored};
+use super::profile::Profiling;
 use super::schedule::Held;
 use super::{Event, History, Outcome, earlier, reasons};
 use crate::base::digest::Digest;
@@ -44,6 +45,8 @@ pub(super) struct Executor<'a> {
     /// What the sources were when the sweep of the run first looked at them.
     pub(super) frozen: Option<&'a FrozenSources>,
     pub(super) known: Known,
+    /// Measures the stages that compute on the device.
+    pub(super) profiling: Option<&'a Profiling<'a>>,
 }
 
 /// What became of a node, as far as it got.
@@ -211,7 +214,11 @@ impl Executor<'_> {
         let started = Instant::now();
         let limit = self.plan.graph[node].policy.timeout;
         ctx = ctx.with_deadline(limit.map(|limit| started + limit.0)).with_numbers(&on_number).with_earlier(earlier);
-        let result = caught(|| Ok(stage.run(&mut ctx)?));
+        let mut work = || caught(|| Ok(stage.run(&mut ctx)?));
+        let result = match self.profiling.filter(|_| stage.tensor()) {
+            Some(profiling) => profiling.measure(self.id(node), work),
+            None => work(),
+        };
         match (&result, limit) {
             // It stopped, and not because of the user: its time was up.
             (Err(StageFailure::Stage(StageError::Interrupted)), Some(limit)) if !self.cancelled() => {

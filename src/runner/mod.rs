@@ -19,6 +19,7 @@ pub mod looks;
 mod machine;
 pub mod memory;
 pub mod notes;
+mod profile;
 mod reasons;
 mod record;
 pub mod removal;
@@ -45,6 +46,7 @@ pub use error::{Failure, FailureKind, RunError};
 pub use event::Event;
 pub use folders::History;
 pub use git::GitState;
+pub use profile::Profiler;
 pub use record::{Outcome, RunRecord, SeedRun, StageRecord};
 
 use crate::base::fs::{Inside, is_wrong_place, remove_dir};
@@ -60,6 +62,7 @@ use git::SharedLook;
 use known::Known;
 use memory::Watch;
 use petgraph::graph::NodeIndex;
+use profile::Profiling;
 use schedule::{Held, Queue};
 
 /// Where and how to run plans.
@@ -74,6 +77,8 @@ pub struct Runner<'a> {
     pub cancel: &'a AtomicBool,
     /// The command line, for the record.
     pub command: Vec<String>,
+    /// Measures what stages spend their time in, where somebody wants to know.
+    pub profiler: Option<&'a dyn Profiler>,
 }
 
 /// What a run is a part of.
@@ -186,8 +191,7 @@ impl Runner<'_> {
         on_event: &(dyn Fn(&Event) + Sync),
         part: Part<'_>,
     ) -> Result<RunRecord, RunError> {
-        let group = part.group();
-        let backend = catalog.backend(&plan.experiment.device).map_err(RunError::Device)?;
+        let (group, backend) = (part.group(), catalog.backend(&plan.experiment.device).map_err(RunError::Device)?);
         let hardware = catalog.hardware(&backend.compute);
         // Whoever shows events may have a bug: that costs an event, never a result.
         let on_event = &|event: &Event| drop(catch_unwind(AssertUnwindSafe(|| on_event(event))));
@@ -197,7 +201,7 @@ impl Runner<'_> {
         let history = History::read(self.root, &folders::order_of(Some(self.store)), plan, ids());
         let earlier = folders::ids_of_name(self.root, &plan.experiment.name);
         let (run, inside, dir) = self.new_folder(plan, part, began)?;
-        let folder = inside.path().to_path_buf();
+        let (folder, profiling) = (inside.path().to_path_buf(), self.profiler.map(Profiling::new));
         let (journal, unjournaled) = self.journal(plan, &run, &dir, began, group)?;
         let (stages, seed) = (ids().map(str::to_owned).collect(), group.map(|_| plan.experiment.seed));
         on_event(&Event::RunStarted { run: run.clone(), dir: dir.clone(), folder: folder.clone(), stages, seed });
@@ -216,9 +220,11 @@ impl Runner<'_> {
             shares_device: matches!(part, Part::Trial { .. }),
             frozen: part.sources(),
             known: Known::default(),
+            profiling: profiling.as_ref(),
         };
         let stages = tracing::info_span!("run", id = run).in_scope(|| self.run_stages(executor, inside));
         let _recording = LeftToEnd::begin();
+        profiling.iter().flat_map(|one| one.end(plan, &stages, &folder)).for_each(|message| warn(on_event, message));
         let record = RunRecord {
             format: record::FORMAT,
             run,

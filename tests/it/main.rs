@@ -37,6 +37,7 @@ mod own_images;
 mod own_pipeline;
 mod peers;
 mod plan;
+mod profile;
 mod project;
 mod python;
 mod query;

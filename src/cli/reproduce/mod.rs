@@ -188,6 +188,7 @@ fn run(args: &ReproduceArgs, plan: &Plan, root: &Path) -> Result<RunRecord, Erro
         jobs: args.jobs.map_or(cores, std::num::NonZero::get),
         cancel: &cancel,
         command: std::env::args_os().map(|argument| argument.to_string_lossy().into_owned()).collect(),
+        profiler: None,
     };
     let on_event = |event: &Event| reporter.on_event(event);
     let record = if plan.experiment.seeds.is_empty() {

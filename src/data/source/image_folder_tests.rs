@@ -77,7 +77,11 @@ fn zoo() -> tempfile::TempDir {
 fn examples_come_in_the_order_of_names() {
     let folder = zoo();
     let (examples, loaded) = load(&source(folder.path())).unwrap();
-    assert_eq!(loaded.classes, ["ant", "cat", "bee"], "those of train first: what only test has moves no label of theirs");
+    assert_eq!(
+        loaded.classes,
+        ["ant", "cat", "bee"],
+        "those of train first: what only test has moves no label of theirs"
+    );
     let seen: Vec<(&str, i32)> = examples.iter().map(|(split, label, _)| (split.as_str(), *label)).collect();
     assert_eq!(seen, [("test", 2), ("test", 1), ("train", 0), ("train", 1), ("train", 1)]);
     let cat = &examples[3].2;

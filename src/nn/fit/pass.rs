@@ -10,6 +10,7 @@ use crate::nn::network::Network;
 use crate::nn::ops;
 use crate::nn::optim::square_norm;
 use crate::nn::parameters::{ByPath, Parameters};
+use crate::nn::profile;
 
 /// A network and a loss with parameters: what a batch goes through.
 #[derive(Debug, Clone, Copy)]
@@ -45,6 +46,9 @@ struct Judged {
     collapsed: bool,
 }
 
+/// What the time of the loss is noted under, beside the paths of layers.
+const LOSS: &str = "loss";
+
 /// Embeddings that are no farther from the first than this share of its length are one: a distance of unit rows below
 /// 1e-3 tells no images apart.
 const COLLAPSED: f32 = 1e-3;
@@ -72,7 +76,8 @@ impl Model<'_> {
 
     fn at_once(&self, batch: &Batch, pass: &mut TrainPass) -> (Judged, ByPath) {
         let embeddings = self.embed(&batch.pixels, Mode::Train(pass));
-        let judged = self.loss(embeddings, batch, pass.number(), Some(pass));
+        let number = pass.number();
+        let judged = profile::within(|| LOSS.to_owned(), || self.loss(embeddings, batch, number, Some(pass)));
         let gradients = judged.backward().map(|mut gradients| self.parameters.gradients(&mut gradients));
         (judged, gradients.unwrap_or_default())
     }
@@ -92,7 +97,7 @@ impl Model<'_> {
         });
         let embedded = embedded.collect::<Result<Vec<_>, _>>()?;
         let embeddings = Tensor::from_inner(Tensor::cat(embedded, 0)).require_grad();
-        let judged = self.loss(embeddings.clone(), batch, step, Some(pass));
+        let judged = profile::within(|| LOSS.to_owned(), || self.loss(embeddings.clone(), batch, step, Some(pass)));
         let Some(mut gradients) = judged.backward() else { return Ok((judged, ByPath::new())) };
         let mut sums = self.parameters.gradients(&mut gradients);
         if let Some(slopes) = embeddings.grad_remove(&mut gradients) {
@@ -111,7 +116,8 @@ impl Model<'_> {
         if !embeddings.is_tracked() {
             return; // all layers are frozen
         }
-        let mut gradients = ops::sum(embeddings * Tensor::from_inner(slopes)).backward();
+        let sum = ops::sum(embeddings * Tensor::from_inner(slopes));
+        let mut gradients = profile::way_back(|| sum.backward());
         for (path, gradient) in self.parameters.gradients(&mut gradients) {
             let sum = match sums.remove(&path) {
                 Some(sum) => sum + gradient,
@@ -160,7 +166,7 @@ impl Model<'_> {
 impl Judged {
     /// The gradients, where there are any.
     fn backward(&self) -> Option<Gradients> {
-        (self.value.is_finite() && self.loss.is_tracked()).then(|| self.loss.backward())
+        (self.value.is_finite() && self.loss.is_tracked()).then(|| profile::way_back(|| self.loss.backward()))
     }
 }
 

@@ -10,10 +10,14 @@ use crate::artifact::Weights;
 use crate::nn::network::Network;
 use crate::nn::optim::{Optimizer, OptimizerState, Rules};
 use crate::nn::parameters::Parameters;
+use crate::nn::profile;
 use crate::nn::state::FitState;
 
 /// The name under which the norm of the gradients is logged where it is clipped.
 const GRADIENT_NORM: &str = "gradient-norm";
+
+/// What the time of the optimiser is noted under, beside the paths of layers.
+const OPTIMIZER: &str = "optimizer";
 
 pub(super) struct Run<'a> {
     network: &'a Network,
@@ -144,7 +148,11 @@ impl<'a> Run<'a> {
             passed.logged.push((GRADIENT_NORM.to_owned(), clip(&mut passed.gradients, most) as f32));
         }
         let rules = Rules { main: settings.optimizer, groups: &self.optimizers };
-        rules.step(settings.schedule_factor(made), &mut self.parameters, passed.gradients, &mut self.optimizer);
+        let factor = settings.schedule_factor(made);
+        profile::within(
+            || OPTIMIZER.to_owned(),
+            || rules.step(factor, &mut self.parameters, passed.gradients, &mut self.optimizer),
+        );
         passed.averages.into_iter().for_each(|average| self.parameters.absorb(average));
         passed.replaced.into_iter().for_each(|(path, value)| self.parameters.put(&path, value));
         self.averages.follow(settings, &mut self.parameters, made + 1);

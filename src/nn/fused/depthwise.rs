@@ -8,6 +8,7 @@ use burn::backend::{Autodiff, Flex, TensorMetadata};
 use burn::tensor::Tensor;
 
 use super::tensor::{Keep, Operands, Tracked, buffer, contiguous, floats, from_vec, operands};
+use crate::nn::profile::{Label, Work};
 use simpipe_kernel::{After, ConvShape, depthwise_backward, depthwise_forward};
 
 /// `conv(x, weight) + bias` channel by channel, then `max(0)` with `relu`; `None` off flex.
@@ -27,10 +28,21 @@ pub(in crate::nn) fn depthwise(
     })
 }
 
+/// The operation, as profiles name it.
+const NAME: &str = "convolution of each channel";
+
+/// What that is, `times` over.
+fn work(shape: &ConvShape, times: usize) -> Work {
+    let [height, width] = shape.kernel;
+    Work { flops: times * 2 * shape.y_len() * height * width, numbers: shape.x_len() + shape.y_len() }
+}
+
 fn forward([x, weight, bias]: &[FlexTensor; 3], shape: &ConvShape, relu: bool) -> FlexTensor {
     let mut y = buffer(shape.y_len());
     let after = if relu { After::Relu } else { After::Nothing };
-    depthwise_forward(shape, floats(x), floats(weight), floats(bias), after, &mut y);
+    Label::here().measure(NAME, work(shape, 1), || {
+        depthwise_forward(shape, floats(x), floats(weight), floats(bias), after, &mut y);
+    });
     let [height, width] = shape.out();
     from_vec(y, [shape.n, height, width, shape.c_out])
 }
@@ -41,7 +53,7 @@ fn tracked(operands: [Tracked; 3], shape: ConvShape, relu: bool) -> Tracked {
     let tensors = [x.0, weight.0, bias.0].map(contiguous);
     let y = forward(&tensors, &shape, relu);
     let [x, weight, _] = tensors;
-    match (DepthwiseBackward { shape }).prepare::<Keep>(nodes).compute_bound().stateful() {
+    match (DepthwiseBackward { shape, at: Label::here() }).prepare::<Keep>(nodes).compute_bound().stateful() {
         OpsKind::Tracked(prep) => prep.finish((x, weight, relu.then(|| y.clone())), y),
         OpsKind::UnTracked(prep) => prep.finish(y),
     }
@@ -50,6 +62,7 @@ fn tracked(operands: [Tracked; 3], shape: ConvShape, relu: bool) -> Tracked {
 #[derive(Debug)]
 struct DepthwiseBackward {
     shape: ConvShape,
+    at: Label,
 }
 
 impl Backward<Flex, 3> for DepthwiseBackward {
@@ -66,7 +79,10 @@ impl Backward<Flex, 3> for DepthwiseBackward {
         let dy = masked.as_deref().unwrap_or_else(|| floats(&dy));
         let mut dx = x_node.as_ref().map(|_| buffer(self.shape.x_len()));
         let (mut dw, mut db) = (buffer(floats(&weight).len()), buffer(self.shape.c_out));
-        depthwise_backward(&self.shape, floats(&x), floats(&weight), dy, dx.as_deref_mut(), &mut dw, &mut db);
+        let times = 1 + usize::from(dx.is_some());
+        self.at.measure("convolution of each channel, back", work(&self.shape, times), || {
+            depthwise_backward(&self.shape, floats(&x), floats(&weight), dy, dx.as_deref_mut(), &mut dw, &mut db);
+        });
         if let (Some(node), Some(dx)) = (x_node, dx) {
             grads.register::<Flex>(node.id, from_vec(dx, x.shape()));
         }

@@ -2,7 +2,8 @@
 
 use burn::tensor::Tensor;
 
-use super::tensor::{Operands, contiguous, floats, operands};
+use super::tensor::{Operands, contiguous, convolutions, floats, operands};
+use crate::nn::profile::Work;
 use simpipe_kernel::{
     After, AttentionShape, ConvShape, ConvWeights, Matrix, PoolShape, Scratch, attention, depthwise_forward,
 };
@@ -53,6 +54,13 @@ impl PreparedConv {
         self.pool.is_none() && self.after == After::Nothing
     }
 
+    /// What it takes for `n` images.
+    pub(in crate::nn) fn work(&self, n: usize) -> Work {
+        let shape = ConvShape { n, ..self.shape };
+        let windows = self.pool.as_ref().map_or(1, |pool| pool.size * pool.size);
+        convolutions(&shape, 1, shape.x_len() + shape.y_len() / windows.max(1))
+    }
+
     /// As [`forward`](Self::forward), of a tensor that may be somebody else's too.
     pub(in crate::nn) fn forward_tensor(&self, x: &Tensor<4>, ending: Ending<'_>) -> (Scratch, [usize; 4]) {
         let n = x.dims()[0];
@@ -93,6 +101,13 @@ pub(in crate::nn) struct PreparedDepthwise {
 }
 
 impl PreparedDepthwise {
+    /// What it takes for `n` images.
+    pub(in crate::nn) fn work(&self, n: usize) -> Work {
+        let shape = ConvShape { n, ..self.shape };
+        let [height, width] = shape.kernel;
+        Work { flops: 2 * shape.y_len() * height * width, numbers: shape.x_len() + shape.y_len() }
+    }
+
     /// `x`: `[n, h, w, c]`; gives `[n, h', w', c]` with its shape.
     pub(in crate::nn) fn forward(&self, n: usize, x: &[f32]) -> (Scratch, [usize; 4]) {
         let shape = ConvShape { n, ..self.shape };
@@ -114,6 +129,12 @@ pub(in crate::nn) struct PreparedAttention {
 }
 
 impl PreparedAttention {
+    /// What it takes for `n` lists of `tokens`: four products by matrices of `[width, width]`, and two of tokens by tokens.
+    pub(in crate::nn) fn work(&self, n: usize, tokens: usize) -> Work {
+        let (rows, width) = (n * tokens, self.outer.columns());
+        Work { flops: 2 * rows * width * (4 * width + 2 * tokens), numbers: 10 * rows * width }
+    }
+
     /// `x` and what it gives: `[n, tokens, width]`.
     pub(in crate::nn) fn forward(&self, n: usize, tokens: usize, x: &[f32], ending: Ending<'_>) -> Scratch {
         let (rows, width) = (n * tokens, self.outer.columns());

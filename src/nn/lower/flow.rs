@@ -73,6 +73,25 @@ impl Flow {
         Self::Features(Box::new(features))
     }
 
+    /// Rows of channels: `[n, h, w, c]`, of a vector `[n, 1, 1, c]`.
+    pub(super) fn shape(&self) -> [usize; 4] {
+        match self {
+            Self::Map(Map { shape: [n, h, w, c], kind: Kind::Vector, .. }) => [*n, 1, 1, h * w * c],
+            Self::Map(map) => map.shape,
+            Self::Features(features) => match &**features {
+                Features::Image(x) => x.dims(),
+                Features::Tokens(x) => {
+                    let [n, tokens, c] = x.dims();
+                    [n, tokens, 1, c]
+                }
+                Features::Vector(x) => {
+                    let [n, c] = x.dims();
+                    [n, 1, 1, c]
+                }
+            },
+        }
+    }
+
     pub(super) fn into_map(self) -> Map {
         let features = match self {
             Self::Map(map) => return map,

@@ -14,12 +14,13 @@ use crate::nn::fused;
 use crate::nn::layer::{Cx, FeatureShape, Features, LayerSpec, Residual, Sum, Walked, WalkedList};
 use crate::nn::ops::Numerics;
 use crate::nn::parameters::Parameters;
+use crate::nn::profile;
 use simpipe_kernel::After;
 
-/// The steps that stand for each list of layers, by the list's path.
+/// The steps that stand for each list of layers, by the list's path, each with the number of its first layer.
 #[derive(Debug)]
 pub(in crate::nn) struct Folded {
-    lists: BTreeMap<String, Vec<Step>>,
+    lists: BTreeMap<String, Vec<(usize, Step)>>,
     device: Device,
     /// Numbers of the largest map of one image.
     largest: usize,
@@ -39,7 +40,7 @@ impl Folded {
             let steps = if is_ours {
                 folding::steps(list, parameters, numerics)
             } else {
-                (0..list.layers.len()).map(Step::Layer).collect()
+                (0..list.layers.len()).map(|at| (at, Step::Layer(at))).collect()
             };
             (list.place.path().to_owned(), steps)
         };
@@ -75,18 +76,22 @@ impl Folded {
     fn steps(&self, layers: &[LayerSpec], flow: Flow, sum: Option<(Map, After)>, cx: &mut Cx<'_>) -> Flow {
         let (mut flow, mut sum) = (flow, sum);
         let steps = &self.lists[cx.place().path()];
-        for (number, step) in steps.iter().enumerate() {
+        for (number, (first, step)) in steps.iter().enumerate() {
             let taken = if number + 1 == steps.len() && step.is_open() { sum.take() } else { None };
-            flow = match step {
-                Step::Layer(at) => Flow::of(cx.one(layers, *at, flow.into_features(&self.device))),
-                Step::Residual(at, after) => match &layers[*at] {
-                    LayerSpec::Residual(residual) => {
-                        Flow::Map(self.residual(residual, *after, flow, &mut cx.of(layers, *at)))
-                    }
-                    _ => unreachable!("the step is of a residual"),
+            let path = cx.place().layer(*first, layers[*first].name());
+            flow = profile::within(
+                || path.path().to_owned(),
+                || match step {
+                    Step::Layer(at) => Flow::of(cx.one(layers, *at, flow.into_features(&self.device))),
+                    Step::Residual(at, after) => match &layers[*at] {
+                        LayerSpec::Residual(residual) => {
+                            Flow::Map(self.residual(residual, *after, flow, &mut cx.of(layers, *at)))
+                        }
+                        _ => unreachable!("the step is of a residual"),
+                    },
+                    _ => Flow::Map(step.measured(flow, taken.as_ref())),
                 },
-                _ => Flow::Map(step.run(flow, taken.as_ref())),
-            };
+            );
         }
         match sum {
             Some(sum) => Flow::Map(step::sum(flow.into_map(), &sum)),

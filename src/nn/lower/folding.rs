@@ -11,8 +11,8 @@ use crate::nn::ops::{Numerics, PoolGeometry};
 use crate::nn::parameters::Parameters;
 use simpipe_kernel::{After, ConvShape, Matrix, is_depthwise};
 
-/// The steps of a list, with these weights.
-pub(super) fn steps(list: &WalkedList<'_>, parameters: &Parameters, numerics: Numerics) -> Vec<Step> {
+/// The steps of a list, with these weights, each with the number of its first layer.
+pub(super) fn steps(list: &WalkedList<'_>, parameters: &Parameters, numerics: Numerics) -> Vec<(usize, Step)> {
     Folding { list, parameters, numerics, steps: Vec::new(), pending: None }.run()
 }
 
@@ -27,13 +27,16 @@ struct Folding<'a> {
 }
 
 impl Folding<'_> {
-    fn run(mut self) -> Vec<Step> {
-        let mut at = 0;
+    fn run(mut self) -> Vec<(usize, Step)> {
+        let (mut at, mut firsts) = (0, Vec::new());
         while let Some(layer) = self.list.layers.get(at) {
-            at = self.step(at, layer).or_else(|| self.take_affine(at)).unwrap_or_else(|| self.plain(at));
+            let next = self.step(at, layer).or_else(|| self.take_affine(at)).unwrap_or_else(|| self.plain(at));
+            firsts.resize(self.steps.len(), at);
+            at = next;
         }
         self.flush(After::Nothing);
-        self.steps
+        firsts.resize(self.steps.len(), at.saturating_sub(1));
+        firsts.into_iter().zip(self.steps).collect()
     }
 
     /// A step for `layer`, number `at`, and what it takes with it; gives the number of the next.

@@ -3,6 +3,7 @@
 use super::flow::{Flow, Kind, Map};
 use crate::nn::fused::{Ending, PreparedAttention, PreparedConv, PreparedDepthwise};
 use crate::nn::ops::PoolGeometry;
+use crate::nn::profile::{Label, Work};
 use simpipe_kernel::{After, Matrix, Scratch, finish_map, global_mean_forward, layer_norm, window_max_forward};
 
 /// One or several layers of a list.
@@ -36,6 +37,46 @@ impl Step {
             Self::Dense(_, after) => *after == After::Nothing,
             Self::Attention(_) => true,
             _ => false,
+        }
+    }
+
+    /// As [`run`](Self::run), by whoever wants to know what it takes.
+    pub(super) fn measured(&self, flow: Flow, sum: Option<&(Map, After)>) -> Map {
+        let work = self.work(flow.shape());
+        Label::here().measure(self.operation(), work, || self.run(flow, sum))
+    }
+
+    /// What it does, for people.
+    const fn operation(&self) -> &'static str {
+        match self {
+            Self::Layer(_) | Self::Residual(..) => "layer",
+            Self::Pointwise(..) => "function of each value",
+            Self::Conv(..) => "convolution and what follows it",
+            Self::Depthwise(_) => "convolution of each channel",
+            Self::Windows(_) => "max-pool",
+            Self::Mean => "mean of each channel",
+            Self::Dense(..) => "matrix product",
+            Self::Norm(..) => "layer normalisation",
+            Self::Attention(_) => "attention",
+        }
+    }
+
+    /// What that takes of a map of this shape, `[n, h, w, c]`.
+    fn work(&self, shape: [usize; 4]) -> Work {
+        let (n, numbers) = (shape[0], shape.iter().product::<usize>());
+        match self {
+            Self::Layer(_) | Self::Residual(..) => Work::default(),
+            Self::Conv(conv, _) => conv.work(n),
+            Self::Depthwise(conv) => conv.work(n),
+            Self::Pointwise(..) | Self::Norm(..) => Work { flops: 0, numbers: 2 * numbers },
+            Self::Windows(at) => Work { flops: 0, numbers: numbers + at.windows(shape).map_or(0, |at| at.y_len()) },
+            Self::Mean => Work { flops: 0, numbers: numbers + n * shape[3] },
+            // As many products as numbers, for each column.
+            Self::Dense(matrix, _) => {
+                let outputs = n * shape[1] * shape[2] * matrix.columns();
+                Work { flops: 2 * numbers * matrix.columns(), numbers: numbers + outputs }
+            }
+            Self::Attention(attention) => attention.work(n, shape[1] * shape[2]),
         }
     }
 

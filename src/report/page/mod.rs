@@ -19,6 +19,7 @@ mod per_class;
 mod policy;
 mod provenance;
 mod run_block;
+mod run_profile;
 mod sections;
 mod split;
 mod sweep;

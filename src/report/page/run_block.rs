@@ -5,6 +5,8 @@ use super::Section;
 use super::document::framed;
 use super::fonts::with_fonts;
 use super::html::{details, escape, facts, lines, paragraph, table};
+use super::run_profile;
+use crate::artifact::Profile;
 use crate::report::summary::words;
 
 /// What is known of a run.
@@ -18,6 +20,8 @@ pub struct RunBlock {
     pub graph: Option<String>,
     /// In the order of the plan.
     pub stages: Vec<RunStage>,
+    /// What stages spent their time in, where that was measured.
+    pub profile: Option<Profile>,
     /// What the spec below is: as it was written, or what is left of it.
     pub spec_is: String,
     /// The spec as TOML.
@@ -102,6 +106,9 @@ fn section(block: &RunBlock) -> Section {
         let rows: Vec<Vec<String>> = block.stages.iter().map(row).collect();
         body += &details("Outcomes and times of stages", &table("Outcomes and times of stages", &header, &rows));
     }
+    if let Some(profile) = &block.profile {
+        body += &run_profile::of(profile, &block.stages);
+    }
     if !block.spec.is_empty() {
         body += &details("Spec as written", &(paragraph(&block.spec_is) + &lines("Spec as written", &block.spec)));
     }
@@ -118,6 +125,7 @@ mod tests {
             command: "simpipe run '</main>' '</ul></nav>'".to_owned(),
             graph: Some("<svg xmlns=\"http://www.w3.org/2000/svg\"></svg>".to_owned()),
             stages: vec![RunStage { id: "train".to_owned(), outcome: "hit".to_owned(), ..RunStage::default() }],
+            profile: None,
             spec_is: "As written.".to_owned(),
             spec: "name = \"</script>\"\nseed = 1  # x.toml:2\n".to_owned(),
         }

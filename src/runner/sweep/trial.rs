@@ -81,6 +81,7 @@ impl Work<'_> {
             jobs: self.jobs,
             cancel: wish,
             command: self.runner.command.clone(),
+            profiler: None,
         };
         let on_event = |event: &crate::runner::Event| (self.on_event)(&SweepEvent::Run { trial, event });
         let part = Part::Trial { sweep: &self.sweep, folder: self.folder, git: &self.git, sources: &self.frozen };

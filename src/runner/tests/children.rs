@@ -53,7 +53,7 @@ fn child() {
     let root = Path::new(&root);
     let store = Store::open(&folders::store_folder(root)).unwrap();
     let cancel = AtomicBool::new(false);
-    let runner = Runner { root, store: &store, jobs: 2, cancel: &cancel, command: Vec::new() };
+    let runner = Runner { root, store: &store, jobs: 2, cancel: &cancel, command: Vec::new(), profiler: None };
     let say = |event: &Event| {
         if let Event::Warning { stage: Some(stage), message } = event {
             writeln!(std::io::stderr(), "{stage}: {message}").unwrap();

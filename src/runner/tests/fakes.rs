@@ -224,7 +224,8 @@ impl Project {
         on_event: &(dyn Fn(&Event) + Sync),
     ) -> Result<RunRecord, RunError> {
         let (root, store) = (self.folder.path(), &Store::open(&self.store_folder())?);
-        Runner { root, store, jobs, cancel: &self.cancel, command: Vec::new() }.run(plan, &Fakes, on_event)
+        Runner { root, store, jobs, cancel: &self.cancel, command: Vec::new(), profiler: None }
+            .run(plan, &Fakes, on_event)
     }
 
     pub(in crate::runner) fn run_with(
@@ -256,7 +257,7 @@ pub(super) fn run_as_trial(
     let (folder, git) = (root.join("artifacts/sweeps/fake/s"), SharedLook::begin(root));
     let part = Part::Trial { sweep: "s", folder: &folder, git: &git, sources };
     let (jobs, cancel) = (2, AtomicBool::new(false));
-    let runner = Runner { root, store, jobs, cancel: &cancel, command: Vec::new() };
+    let runner = Runner { root, store, jobs, cancel: &cancel, command: Vec::new(), profiler: None };
     runner.run_of(plan, &Fakes, on_event, part).unwrap()
 }
 

@@ -85,7 +85,7 @@ fn failing(seeds: &[u64], fails_at: &str, file: &Path) -> Plan {
 impl Project {
     fn group_with(&self, plan: &Plan, on_event: &(dyn Fn(&Event) + Sync)) -> RunRecord {
         let (root, store) = (self.folder.path(), &self.store());
-        let runner = Runner { root, store, jobs: 2, cancel: &self.cancel, command: Vec::new() };
+        let runner = Runner { root, store, jobs: 2, cancel: &self.cancel, command: Vec::new(), profiler: None };
         runner.run_seeds(plan, &Fakes, on_event).unwrap()
     }
 
