@@ -31,6 +31,9 @@ pub enum IssueKind {
     /// A key of this name that is not known where it stands, but is like one further inside: only what the very name means
     /// elsewhere is more.
     NearKey(String),
+    /// A key of this name that is not known where it stands, and is only spelt like one that is: what the very name means
+    /// elsewhere, or in another tool, is more.
+    GuessedKey(String),
     /// A name of this spelling that no alternative has, nor any like it: whoever knows other words can say more.
     UnknownName(String),
     /// Data that the text names is not there; the text itself may be right.

@@ -14,7 +14,8 @@ pub fn inside(key: &str, record: &Record, table: &Table) -> Option<String> {
         .find(|field| !table.contains_key(&field.name) && Known { name: &field.name, aka: field.aka }.is_called(key));
     let homes = all(record, table);
     let is_meant = |home: &&Home<'_>| home.name == key && own.is_none_or(|own| own.name == home.field);
-    homes.iter().find(is_meant).map(Home::words)
+    let first = table.get(key).and_then(|entry| entry.node.table()?.keys().next()).map(String::as_str);
+    homes.iter().find(is_meant).map(|home| home.words_with(first))
 }
 
 /// The same for a key that is only near one that belongs further inside.
@@ -23,6 +24,13 @@ pub fn near_inside(key: &str, record: &Record, table: &Table) -> Option<String> 
     let homes = all(record, table);
     let known: Vec<Known<'_>> = homes.iter().map(|home| Known { name: home.name, aka: home.aka }).collect();
     suggest::position(key, &known).map(|at| homes[at].words())
+}
+
+/// Whether something further inside has this very name, but for separators and case, or is called so by other tools.
+#[must_use]
+pub fn is_named_inside(key: &str, record: &Record, table: &Table) -> bool {
+    let is = |home: &Home<'_>| Known { name: home.name, aka: home.aka }.is_called(key) || suggest::same(home.name, key);
+    all(record, table).iter().any(is)
 }
 
 /// What to do about a parameter that stands where the name of an alternative should.
@@ -62,17 +70,26 @@ impl<'a> Home<'a> {
     }
 
     fn words(&self) -> String {
+        self.words_with(None)
+    }
+
+    /// `first`: the first parameter of the table that is written under the name.
+    fn words_with(&self, first: Option<&str>) -> String {
         let Self { field, name, .. } = self;
         let listed = |value: String| if self.in_list { format!("[{value}]") } else { value };
-        match self.alternative {
-            Some(alternative) if alternative == *name => {
+        match (self.alternative, first) {
+            (Some(alternative), Some(first)) if alternative == *name => {
+                let value = listed(format!("{{ {name} = {{ {first} = .. }} }}"));
+                format!("`{name}` is a choice of `{field}`: write `{field} = {value}`")
+            }
+            (Some(alternative), None) if alternative == *name => {
                 format!("`{name}` is a choice of `{field}`: write `{field} = {}`", listed(format!("\"{name}\"")))
             }
-            Some(alternative) => {
+            (Some(alternative), _) => {
                 let value = listed(format!("{{ {alternative} = {{ {name} = .. }} }}"));
                 format!("`{name}` belongs inside `{alternative}`: write `{field} = {value}`")
             }
-            None => {
+            (None, _) => {
                 let value = listed(format!("{{ {name} = .. }}"));
                 format!("`{name}` belongs inside `{field}`: write `{field} = {value}`")
             }
@@ -131,6 +148,12 @@ mod tests {
         let expected = "`adam` is a choice of `optimizer`: write `optimizer = \"adam\"`";
         assert_eq!(said("adam").as_deref(), Some(expected));
         assert_eq!(said("nonsense-of-some-length"), None);
+        let written = crate::base::param::node_from_json(&serde_json::json!({ "adamw": { "beta1": 0.8 } }), &nowhere());
+        let expected = "`adamw` is a choice of `optimizer`: write `optimizer = { adamw = { beta1 = .. } }`";
+        assert_eq!(inside("adamw", train, written.table().unwrap()).as_deref(), Some(expected));
+        let table = Table::new();
+        assert!(is_named_inside("weight_decay", train, &table) && is_named_inside("lr", train, &table));
+        assert!(!is_named_inside("amp", train, &table), "`lamb` is only spelt like it");
         // `lookahead` has steps too, but here they are those of an epoch.
         let mut table = Table::new();
         assert_eq!(inside("steps", train, &table), None);

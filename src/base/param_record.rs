@@ -117,11 +117,26 @@ fn explained(issue: Issue, key: &str, meant: Option<&str>, table: &Table, shape:
     let Shape::Record(record) = shape else { return issue };
     let known = record.known();
     let near_set = || suggest::near(key, &known).map(|name| already_set(name, key, table));
-    if let Some(help) = misplaced::inside(key, record, table).or_else(|| meant.map(did_you_mean)) {
+    let is = |name: &&str| {
+        known.iter().any(|known| known.name == *name && known.is_called(key)) || suggest::close(name, key)
+    };
+    let guessed = |issue: Issue| issue.kind(IssueKind::GuessedKey(key.to_owned()));
+    if let Some(help) = misplaced::inside(key, record, table) {
         return issue.help(help);
     }
+    if let Some(name) = meant {
+        let issue = issue.help(did_you_mean(name));
+        return if is(&name) { issue } else { guessed(issue) };
+    }
+    if let Some(name) = suggest::near(key, &known).filter(|name| suggest::close(name, key)) {
+        return issue.help(already_set(name, key, table));
+    }
     if let Some(help) = misplaced::near_inside(key, record, table) {
-        return issue.help(help).kind(IssueKind::NearKey(key.to_owned()));
+        let issue = issue.help(help);
+        return match misplaced::is_named_inside(key, record, table) {
+            true => issue.kind(IssueKind::NearKey(key.to_owned())),
+            false => guessed(issue),
+        };
     }
     match near_set() {
         Some(help) => issue.help(help),

@@ -49,6 +49,12 @@ pub fn same(one: &str, other: &str) -> bool {
     fold(one) == fold(other)
 }
 
+/// Whether two names are the same but for one letter, or two that are swapped, beside separators and case.
+#[must_use]
+pub fn close(one: &str, other: &str) -> bool {
+    strsim::damerau_levenshtein(&fold(one), &fold(other)) <= 1
+}
+
 /// The closest candidate, if it is near enough to have been meant.
 ///
 /// Near enough: at most a third of the longer name's letters wrong (rounded up, three at most), swapped letters counting
@@ -123,6 +129,13 @@ mod tests {
         // A name that is called so comes before one that is spelt like it.
         assert_eq!(near("size", &[known("sizes", &[]), known("units", &["size"])]), Some("units"));
         assert_eq!(help("max-pool2d", &[pool]), "did you mean `max-pool`?");
+    }
+
+    #[test]
+    fn one_letter_is_close_and_two_are_not() {
+        assert!(close("neighbors", "neighbours") && close("lossse", "lossses") && close("epcohs", "epochs"));
+        assert!(close("keep_best", "keep-best"));
+        assert!(!close("metrics", "retries") && !close("backend", "backbone"));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use crate::base::node::Table;
 use crate::base::param::{Record, Shape};
 use crate::base::source::Layer;
 use crate::base::{misplaced, path, suggest};
-use crate::spec::{ACCEPTED, Experiment, StageSpec};
+use crate::spec::{ACCEPTED, Experiment, StageSpec, top_level_called};
 use crate::stage::{Catalog, StageDoc};
 
 /// Stages named in one message.
@@ -14,13 +14,16 @@ const NAMED: usize = 3;
 /// Replaces the help of unknown keys that another stage knows, and of names that only other tools have.
 pub(super) fn explain(experiment: &Experiment, catalog: &dyn Catalog, issues: &mut Issues) {
     for issue in &mut issues.0 {
-        let (IssueKind::UnknownKey(name) | IssueKind::UnknownName(name)) = &issue.kind else { continue };
+        let (IssueKind::UnknownKey(name) | IssueKind::GuessedKey(name) | IssueKind::UnknownName(name)) = &issue.kind
+        else {
+            continue;
+        };
         if let Some(note) = catalog.note(name) {
             issue.help = Some(note.to_owned());
             issue.kind = IssueKind::Wrong;
         }
     }
-    if !issues.0.iter().any(|issue| matches!(issue.kind, IssueKind::UnknownKey(_) | IssueKind::NearKey(_))) {
+    if !issues.0.iter().any(|issue| key_of(issue).is_some()) {
         return; // the reference is not made for nothing
     }
     let docs = catalog.docs();
@@ -31,8 +34,16 @@ pub(super) fn explain(experiment: &Experiment, catalog: &dyn Catalog, issues: &m
     }
 }
 
+/// The key that is not known where it stands.
+const fn key_of(issue: &Issue) -> Option<&String> {
+    match &issue.kind {
+        IssueKind::UnknownKey(key) | IssueKind::NearKey(key) | IssueKind::GuessedKey(key) => Some(key),
+        _ => None,
+    }
+}
+
 fn home(issue: &Issue, experiment: &Experiment, docs: &[StageDoc]) -> Option<String> {
-    let (IssueKind::UnknownKey(key) | IssueKind::NearKey(key)) = &issue.kind else { return None };
+    let key = key_of(issue)?;
     let owner = experiment.stages.iter().find(|stage| issue.path == path::join(&stage.id, key));
     if owner.is_none() && issue.path != *key {
         return None; // further inside a stage, where its own reader has said what there is to say
@@ -42,6 +53,9 @@ fn home(issue: &Issue, experiment: &Experiment, docs: &[StageDoc]) -> Option<Str
     }
     if matches!(issue.kind, IssueKind::NearKey(_)) {
         return None;
+    }
+    if let Some(name) = top_level_called(key).filter(|_| owner.is_some()) {
+        return Some(format!("did you mean `{name}`? It belongs at the top of the file, above the first `[table]`"));
     }
     let others = || experiment.stages.iter().filter(|stage| owner.is_none_or(|owner| owner.stage != stage.stage));
     let record = |kind: &str| match docs.iter().find(|doc| doc.name == kind).map(|doc| &doc.params) {
@@ -63,6 +77,9 @@ fn home(issue: &Issue, experiment: &Experiment, docs: &[StageDoc]) -> Option<Str
     if let Some(first) = exact.first() {
         let ids = suggest::one_of(&exact[..exact.len().min(NAMED)]).replace(" or ", " and ");
         return Some(format!("`{key}` is a parameter of {ids}: {}", instead(first, key)));
+    }
+    if matches!(issue.kind, IssueKind::GuessedKey(_)) {
+        return None; // what its own stage has is the better guess
     }
     // A guess is worth telling where only one stage has it.
     if let [(id, name)] = homes.as_slice() {

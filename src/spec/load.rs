@@ -35,6 +35,12 @@ const AKA: &[Known<'static>] = &[
     Known { name: "extends", aka: &["base", "inherits", "parent", "include", "includes", "defaults", "import"] },
 ];
 
+/// The top-level key that other tools call by this name.
+#[must_use]
+pub fn top_level_called(name: &str) -> Option<&'static str> {
+    AKA.iter().find(|known| known.is_called(name)).map(|known| known.name)
+}
+
 /// [`ACCEPTED`] with other tools' names.
 fn accepted() -> Vec<Known<'static>> {
     let aka = |name: &'static str| AKA.iter().find(|known| known.name == name).copied();

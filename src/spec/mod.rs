@@ -18,7 +18,7 @@ mod syntax;
 mod template;
 
 pub use experiment::{Experiment, Input, StageSpec};
-pub use load::{ACCEPTED, LoadOptions, NUMERICS, Overlay, RESERVED, load};
+pub use load::{ACCEPTED, LoadOptions, NUMERICS, Overlay, RESERVED, load, top_level_called};
 pub use overrides::{Setting, set_inside};
 pub use parse::read_toml;
 pub use project::{PROJECT_FILE, project_above, project_of};

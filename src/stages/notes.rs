@@ -19,6 +19,35 @@ const NOTES: &[(&[&str], &str)] = &[
         "weight decay belongs inside an optimizer that has it: { adamw = { weight-decay = 0.01 } }",
     ),
     (&["download"], "nothing to set: what is missing is downloaded when the stage runs"),
+    (
+        &["metrics", "recall_at", "recall_at_k", "map_at", "map_at_r", "mean_average_precision"],
+        "figures such as `recall@1` and `map@r` are the `metrics` of a stage `evaluate`, which \
+         `pipeline = \"metric-learning-evaluation\"` has",
+    ),
+    (
+        &["precision", "mixed_precision", "amp", "fp16", "bf16", "autocast", "dtype"],
+        "nothing to set: training computes with 32-bit floats; as a figure, `precision@5` is one of the `metrics` of a stage \
+         `evaluate`",
+    ),
+    (
+        &["recall"],
+        "as a figure, `recall@1` is one of the `metrics` of a stage `evaluate`; as what a threshold is chosen by, `recall` is \
+         a `metric` of `calibrate`",
+    ),
+    (
+        &["accuracy", "acc", "sparse_categorical_accuracy", "categorical_accuracy"],
+        "the share of queries that get their own class is `match.accuracy`, which every run shows; `recall@1` is one of the \
+         `metrics` of a stage `evaluate`",
+    ),
+    (
+        &["gradient_tape", "tape", "train_step", "training_step", "backward", "zero_grad", "jit_compile"],
+        "nothing to write: `simpipe run` takes every step of the training; what it learns from is `loss`, and how `optimizer`",
+    ),
+    (
+        &["callbacks", "callback", "model_checkpoint", "tensorboard"],
+        "there are no callbacks: `early-stopping`, `keep-best`, `schedule` and `checkpoint-every-minutes` of `train` do what \
+         they are used for, and `simpipe export` writes TensorBoard's files",
+    ),
     (&["use_bias"], "`conv2d` and `dense` have `bias`; other layers are as they are"),
     (&["inputs", "input"], "inputs belong to the template under `pipelines/`, not to a config"),
 ];
