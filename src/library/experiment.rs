@@ -94,6 +94,7 @@ impl Experiment {
             jobs: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
             cancel: &self.stop,
             command: std::env::args_os().map(|argument| argument.to_string_lossy().into_owned()).collect(),
+            profiler: None,
         };
         let on_event = |event: &crate::runner::Event| tell(&event.into());
         let record = if self.plan.experiment.seeds.is_empty() {

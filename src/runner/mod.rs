@@ -203,11 +203,10 @@ impl Runner<'_> {
         let (run, inside, dir) = self.new_folder(plan, part, began)?;
         let (folder, profiling) = (inside.path().to_path_buf(), self.profiler.map(Profiling::new));
         let (journal, unjournaled) = self.journal(plan, &run, &dir, began, group)?;
-        let (stages, seed) = (ids().map(str::to_owned).collect(), group.map(|_| plan.experiment.seed));
-        on_event(&Event::RunStarted { run: run.clone(), dir: dir.clone(), folder: folder.clone(), stages, seed });
-        let future = folders::warning_of_future(earlier.iter().map(String::as_str));
-        let said = future.into_iter().chain(unjournaled).chain(self.store.take_warnings());
-        said.for_each(|message| warn(on_event, message));
+        let (ids, seed) = (ids().map(str::to_owned).collect(), group.map(|_| plan.experiment.seed));
+        on_event(&Event::RunStarted { run: run.clone(), dir: dir.clone(), folder: folder.clone(), stages: ids, seed });
+        let future = folders::warning_of_future(earlier.iter().map(String::as_str)).into_iter();
+        future.chain(unjournaled).chain(self.store.take_warnings()).for_each(|message| warn(on_event, message));
         let executor = Executor {
             plan,
             store: self.store,

@@ -40,18 +40,19 @@ fn dataset(folder: &Path) {
 fn pool(folder: &Path, name: &str, ids: std::ops::Range<u64>, per_class: usize) {
     let folder = folder.join(name);
     std::fs::create_dir(&folder).unwrap();
+    let split = if ids.start < 40 { "train" } else { "test" };
     let example_id: Vec<u64> = ids.rev().collect();
     let label: Vec<i32> = example_id.iter().map(|id| i32::try_from(id % 4).unwrap()).collect();
     let recipe = SamplerFile {
         format: 1,
-        split: "train".into(),
+        split: split.into(),
         labels: vec![0, 1, 2, 3],
         classes: ["a", "b", "c", "d"].map(String::from).to_vec(),
         count: label.len(),
         sampler: json!({ "multi-shot": { "classes-per-batch": 4, "examples-per-class": per_class } }),
         seed: Seed::of_stage(1, "sample", None).to_hex(),
     };
-    Samples { example_id, label, split: "train".into(), ..Samples::default() }.write(&folder.join(POOL)).unwrap();
+    Samples { example_id, label, split: split.into(), ..Samples::default() }.write(&folder.join(POOL)).unwrap();
     write_json(&folder.join(RECIPE), &recipe).unwrap();
 }
 
