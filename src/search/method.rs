@@ -38,7 +38,7 @@ params! {
     /// # Example
     ///
     /// ```toml
-    /// { ivf-pq = { lists = 1024, probes = 32, parts = 32, candidates = 20, min-recall = 0.9 } }
+    /// { ivf-pq = { lists = 16, probes = 4, parts = 8, candidates = 20, min-recall = 0.9 } }
     /// ```
     pub struct IvfPq {
         /// Lists; about four times the square root of the number of vectors if it is left out.
