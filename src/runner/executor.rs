@@ -6,7 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use petgraph::graph::NodeIndex;
 use walkdir::WalkDir;
@@ -16,6 +16,7 @@ use super::error::StageFailure;
 use super::frozen::FrozenSources;
 use super::inputs::{self, Candidates, Entries, Sources};
 use super::known::{Known, Stored};
+use super::pace::Pace;
 use super::profile::Profiling;
 use super::schedule::Held;
 use super::{Event, History, Outcome, earlier, reasons};
@@ -24,9 +25,6 @@ use crate::base::interrupt::LeftToEnd;
 use crate::plan::{KeyParts, Plan, Reason};
 use crate::stage::{BackendChoice, Checkpoints, Ctx, CtxParts, Number, Progress, StageError};
 use crate::store::{AcEntry, Damage, Found, Journal, Produced, Store};
-
-/// Progress comes at most this often: ten a second are enough for any eye.
-const PROGRESS_EVERY: Duration = Duration::from_millis(100);
 
 /// What all nodes of a run share.
 pub(super) struct Executor<'a> {
@@ -242,21 +240,14 @@ impl Executor<'_> {
         Ok(self.store.publish(scratch, key, Produced { key_parts, metrics, seconds, made_by })?)
     }
 
-    /// Passes progress on, but not more than is worth showing: a new beginning of the message and the end always.
+    /// Passes progress on, but not more than is worth showing.
     fn progress_of(&self, node: NodeIndex) -> impl Fn(Progress) + Sync {
-        let last: Mutex<Option<(Instant, String)>> = Mutex::new(None);
+        let pace = Mutex::new(Pace::default());
         move |progress: Progress| {
-            let lead = progress.message.split(',').next().unwrap_or_default().to_owned();
-            {
-                let mut last = last.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-                let recent = last.as_ref().is_some_and(|(at, old)| *old == lead && at.elapsed() < PROGRESS_EVERY);
-                if recent && progress.total != Some(progress.done) {
-                    return;
-                }
-                *last = Some((Instant::now(), lead));
+            let passed = pace.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take(progress, Instant::now());
+            for Progress { done, total, unit, message } in passed {
+                (self.on_event)(&Event::Progress { stage: self.id(node).to_owned(), done, total, unit, message });
             }
-            let Progress { done, total, unit, message } = progress;
-            (self.on_event)(&Event::Progress { stage: self.id(node).to_owned(), done, total, unit, message });
         }
     }
 

@@ -19,6 +19,7 @@ pub mod looks;
 mod machine;
 pub mod memory;
 pub mod notes;
+mod pace;
 mod profile;
 mod reasons;
 mod record;
