@@ -109,7 +109,7 @@ fn table(rows: &[Row<'_>], out: &mut dyn Write) -> Result<(), Error> {
     ]);
     for Row { stage, seed, estimated_seconds } in rows {
         let key = stage.key.map_or_else(|| "-".to_owned(), |key| key.short());
-        let why = stage.note.clone().unwrap_or_else(|| words::reasons(&stage.reasons));
+        let why = why(stage);
         let estimate = match estimated_seconds {
             Some(seconds) => print::seconds(*seconds),
             None if stage.status == Freshness::Fresh => String::new(),
@@ -126,6 +126,15 @@ fn table(rows: &[Row<'_>], out: &mut dyn Write) -> Result<(), Error> {
         _ => cell.to_owned(),
     };
     Ok(table.write(out, &colour)?)
+}
+
+/// Why a stage would run, and from where it would go on.
+fn why(stage: &StageStatus) -> String {
+    let why = stage.note.clone().unwrap_or_else(|| words::reasons(&stage.reasons));
+    match stage.goes_on_after {
+        Some(step) => format!("{why}; goes on after the checkpoint of step {step}"),
+        None => why,
+    }
 }
 
 /// What the whole table comes to, in a line.
@@ -159,7 +168,17 @@ mod tests {
             key: None,
             reasons: Vec::new(),
             note: None,
+            goes_on_after: None,
         }
+    }
+
+    #[test]
+    fn a_checkpoint_that_is_there_is_told() {
+        let stage = StageStatus { note: Some("changed".into()), ..stage("train", Freshness::Stale) };
+        assert_eq!(why(&stage), "changed");
+        let stage = StageStatus { goes_on_after: Some(4200), ..stage };
+        assert_eq!(why(&stage), "changed; goes on after the checkpoint of step 4200");
+        assert_eq!(serde_json::to_value(&stage).unwrap()["goes_on_after"], 4200);
     }
 
     #[test]

@@ -33,6 +33,13 @@ impl<'a> StoredCheckpoints<'a> {
     }
 }
 
+/// The step after which a stage would go on, if it ran: that of the furthest checkpoint here that lies within its work. No state
+/// is read, and no object store is asked; `None` where nothing is there, or the stage keeps none.
+pub(super) fn goes_on_after(stage: &dyn DynStage, parts: &KeyParts, store: &Store, steps: Option<u64>) -> Option<u64> {
+    let parts = KeyParts { params: stage.resume_params()?, ..parts.clone() };
+    CheckpointShelf::new(store, json!(parts)).furthest_here(steps?).filter(|step| *step > 0)
+}
+
 impl Checkpoints for StoredCheckpoints<'_> {
     fn latest(&self, limit: u64) -> Option<(u64, Vec<u8>)> {
         let (found, damaged) = self.shelf.latest_and_damaged(limit);

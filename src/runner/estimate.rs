@@ -73,6 +73,15 @@ fn differences(stage: &dyn DynStage, old: &Json, new: &Json) -> usize {
     names.filter(|name| !stage.work().contains(&name.as_str()) && old.get(*name) != new.get(*name)).count()
 }
 
+/// What the stage's work comes to, as the product of the parameters that it grows with; `None` where one is left out, or there
+/// is none.
+pub(super) fn units(stage: &dyn DynStage) -> Option<u64> {
+    let params = stage.params(View::Full);
+    let size = |name: &&str| params.get(name).and_then(Json::as_u64);
+    let sizes: Vec<u64> = stage.work().iter().map(size).collect::<Option<_>>()?;
+    sizes.into_iter().try_fold(1, u64::checked_mul).filter(|_| !stage.work().is_empty())
+}
+
 fn scaled(stage: &dyn DynStage, work: &Work, params: &Json) -> f64 {
     let size = |params: &Json, name: &str| params.get(name).and_then(Json::as_f64);
     let times = |name: &&str| match (size(&work.params, name), size(params, name)) {

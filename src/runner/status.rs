@@ -9,7 +9,7 @@ use petgraph::graph::NodeIndex;
 use serde::Serialize;
 
 use super::inputs::{Candidates, Entries, Sources};
-use super::{History, RunError, folders, inputs, reasons};
+use super::{History, RunError, checkpoints, estimate, folders, inputs, reasons};
 use crate::plan::{Key, KeyParts, Plan, Reason, ReasonKind};
 use crate::stage::{BackendChoice, Catalog, StageError};
 use crate::store::{AcEntry, Damage, Found, Store, StoreError};
@@ -43,6 +43,9 @@ pub struct StageStatus {
     pub reasons: Vec<Reason>,
     /// Why more is not known, such as data that is not there.
     pub note: Option<String>,
+    /// The step of the checkpoint here after which it would go on; `None` where it would start over.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub goes_on_after: Option<u64>,
 }
 
 /// The forecast of a plan.
@@ -125,8 +128,10 @@ impl<'a> Forecast<'a> {
         let parts = candidates.compute;
         let reasons = reasons::of_miss(self.plan, node, &parts, &self.history, damage.as_ref());
         let status = self.status(node, Freshness::Stale, Some(parts.key()), reasons);
+        let stage = self.plan.graph[node].stage.as_ref();
+        let goes_on_after = checkpoints::goes_on_after(stage, &parts, store, estimate::units(stage));
         self.parts.insert(node, parts);
-        Ok(status)
+        Ok(StageStatus { goes_on_after, ..status })
     }
 
     fn status(&self, node: NodeIndex, status: Freshness, key: Option<Key>, reasons: Vec<Reason>) -> StageStatus {
@@ -140,6 +145,7 @@ impl<'a> Forecast<'a> {
             key,
             reasons,
             note: None,
+            goes_on_after: None,
         }
     }
 

@@ -118,6 +118,12 @@ impl<'a> CheckpointShelf<'a> {
         *self.elsewhere.lock().unwrap_or_else(PoisonError::into_inner) = steps;
     }
 
+    /// The furthest step here at or before `limit`, by its marker alone: nothing is read, no object store is asked.
+    #[must_use]
+    pub fn furthest_here(&self, limit: u64) -> Option<u64> {
+        self.steps().into_iter().rev().find(|step| *step <= limit)
+    }
+
     /// The furthest intact checkpoint at or before `limit` steps.
     #[must_use]
     pub fn latest(&self, limit: u64) -> Option<(u64, Vec<u8>)> {
