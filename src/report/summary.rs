@@ -12,7 +12,8 @@ use super::findings::{Finding, accuracy};
 use super::headline::most_believable;
 use super::markdown::escape;
 use super::raw::RawPixels;
-use super::{Drawn, Judgement, ReportData, spec};
+use super::spec::{self, Early};
+use super::{Drawn, Judgement, ReportData};
 use crate::artifact::{Cutpoint, HistoryRow, MatchInfo, RECENT_STEPS};
 
 /// The whole page; `figures` are file names relative to it, in order.
@@ -213,20 +214,12 @@ pub(super) fn facts(data: &ReportData) -> Vec<Vec<String>> {
         |shape| format!("{} x {} x {}", shape.height, shape.width, shape.channels),
     );
     let parameters = data.model.summary.get("parameters").and_then(Json::as_u64);
-    let epochs = data.history.0.last().map_or(0, |row| row.epoch);
     let mut rows = vec![
         words(["Dataset", &format!("{}: {}", data.dataset.source, data.dataset.description)]),
         words(["Images", &format!("{}; {shape}", splits.join(", "))]),
         words(["Classes", &count(data.dataset.classes.len())]),
         words(["Training pool", &format!("{} examples", count(data.samples.label.len()))]),
-        words([
-            "Training",
-            &format!(
-                "{} steps in {epochs} epoch{}",
-                count(usize::try_from(data.model.steps).unwrap_or(0)),
-                if epochs == 1 { "" } else { "s" }
-            ),
-        ]),
+        words(["Training", &trained(data)]),
         words(["Embedding", &format!("{} numbers, {} distance", data.model.dim, data.model.distance.name())]),
         words([
             "Index",
@@ -251,12 +244,31 @@ pub(super) fn facts(data: &ReportData) -> Vec<Vec<String>> {
             format!("{} with transparent pixels, laid over the background", count(data.dataset.transparent));
         rows.insert(2, words(["Transparency", &transparent]));
     }
+    if let Some(epoch) = data.model.best_epoch {
+        let at = rows.iter().position(|row| row[0] == "Training").map_or(rows.len(), |at| at + 1);
+        let steps = number(data.model.steps as f64, 0);
+        rows.insert(at, words(["Weights kept", &format!("those of the best epoch, {epoch}, after {steps} steps")]));
+    }
     rows.retain(|row| LACKING.iter().all(|(port, fact)| row[0] != *fact || !data.lacks(port)));
     rows.extend(losses(data));
     if let Some(seed) = spec::seed(&data.spec) {
         rows.push(words(["Seed", &seed.to_string()]));
     }
     rows
+}
+
+/// How long the training was, and what ended it.
+fn trained(data: &ReportData) -> String {
+    let (steps, epochs) =
+        data.history.0.last().map_or((data.model.steps, 0), |row| (row.step.max(data.model.steps), row.epoch));
+    let made = format!("{} steps in {epochs} epoch{}", number(steps as f64, 0), if epochs == 1 { "" } else { "s" });
+    match spec::ended_early(&data.spec, u64::from(epochs)) {
+        Some(Early { planned, metric, patience }) => format!(
+            "{made} of {planned}: ended early, {metric} had not become better for {patience} epoch{}",
+            if patience == 1 { "" } else { "s" }
+        ),
+        None => made,
+    }
 }
 
 /// The losses by what each is of: a step, steps, an epoch, and the weights that were kept.
@@ -550,6 +562,24 @@ mod tests {
         ] {
             assert!(page.contains(&format!("| {name} |")), "{name}: {page}");
         }
+    }
+
+    #[test]
+    fn an_early_end_and_the_best_epoch_are_told() {
+        let mut data = synthetic::small();
+        let plain = page(&data);
+        assert!(plain.contains("60 steps in 3 epochs |") && !plain.contains("Weights kept"), "{plain}");
+        data.model.steps = 20;
+        data.model.best_epoch = Some(1);
+        let rule = serde_json::json!({ "metric": "recall@1", "patience": 2, "min-delta": 0.0 });
+        let params = |epochs: u32| serde_json::json!({ "epochs": epochs, "early-stopping": rule });
+        data.spec = serde_json::json!({ "stages": { "train": { "stage": "train", "params": params(9) } } });
+        let early = page(&data);
+        let row = "| Training | 60 steps in 3 epochs of 9: ended early, recall@1 had not become better for 2 epochs |";
+        assert!(early.contains(row), "{early}");
+        assert!(early.contains("| Weights kept | those of the best epoch, 1, after 20 steps |"), "{early}");
+        data.spec["stages"]["train"]["params"] = params(3);
+        assert!(!page(&data).contains("ended early"), "it went to its end");
     }
 
     #[test]

@@ -88,7 +88,8 @@ impl Stage for Report {
     /// 8 - The page has the fonts of its own text, and names what none of them has by its number too. It has at most 24 sheets
     /// on paper. Curves of many points are drawn by what a pixel shows; legends name 20 classes at most; names
     /// that begin alike are cut where they don't differ.
-    const VERSION: u32 = 8;
+    /// 9 - What ended a training early and which epoch's weights are kept; `neighbours` shows as many as there are.
+    const VERSION: u32 = 9;
     const OUTPUT: Kind = Kind::Report;
     const FILES: &'static [&'static str] = &["figures/", "report.html", "report.md", "metrics.json"];
     // t-SNE starts from the principal components and draws no random number; UMAP has a seed of its own.
@@ -193,9 +194,10 @@ fn outside(strips: &Neighbours, count: usize, path: &str) -> Option<ParamIssue> 
     })
 }
 
-/// Only what `match` kept can be shown.
+/// Only what `match` kept can be shown. As many as are shown where nothing is said are a wish: fewer are shown then.
 fn too_many(strips: &Neighbours, kept: usize, path: &str) -> Option<ParamIssue> {
-    (strips.k > kept).then(|| {
+    let unsaid = Neighbours::default_k();
+    (strips.k > kept && strips.k != unsaid).then(|| {
         let message = format!("{} neighbours of each query are to be shown, but `match` keeps {kept}", strips.k);
         ParamIssue::new(format!("{path}.k"), message)
             .help(format!("choose `k` of at most {kept}, or raise `neighbours` of the stage `match`"))
@@ -277,6 +279,7 @@ fn draw(params: &ReportParams, data: &ReportData, ctx: &Ctx<'_>) -> Result<Vec<S
     for (at, figure) in params.figures.iter().enumerate() {
         ctx.stop_if_cancelled()?;
         let message = figure.name().to_owned();
+        let figure = &of_what_is_kept(figure, data);
         ctx.progress(Progress { done: at as u64, total: Some(total), unit: "figures", message });
         let shown = figure.show(data, (&folder, at), &|| ctx.cancelled()).map_err(|error| failed(error, &folder))?;
         if let Some(columns) = shown.figure.table(data) {
@@ -288,6 +291,16 @@ fn draw(params: &ReportParams, data: &ReportData, ctx: &Ctx<'_>) -> Result<Vec<S
         drawn.push(shown);
     }
     Ok(drawn)
+}
+
+/// The figure with no more neighbours of a query than `match` has kept of any.
+fn of_what_is_kept(figure: &FigureSpec, data: &ReportData) -> FigureSpec {
+    let mut figure = figure.clone();
+    if let FigureSpec::Neighbours(strips) = &mut figure {
+        let most = data.matches.0.iter().map(|row| row.neighbours.len()).max().unwrap_or(0);
+        strips.k = strips.k.min(most.max(1));
+    }
+    figure
 }
 
 fn failed(error: ReportError, folder: &Path) -> StageError {

@@ -10,6 +10,7 @@ use super::plot::{Part, Plot};
 use super::{Figure, count_of};
 use crate::artifact::{MatchRow, Neighbour};
 use crate::base::check;
+use crate::base::param;
 use crate::base::seed::Seed;
 use crate::report::canvas::{Align, Area, Canvas, Pen};
 use crate::report::data::Overlap;
@@ -94,6 +95,12 @@ impl Plot for Neighbours {
 }
 
 impl Neighbours {
+    /// Neighbours that are shown where nothing is said.
+    #[must_use]
+    pub fn default_k() -> usize {
+        param::defaults::<Self>().k
+    }
+
     /// The queries shown, in order.
     pub fn queries<'a>(&self, data: &'a ReportData) -> Vec<&'a MatchRow> {
         let mut rows: Vec<&MatchRow> = data.matches.0.iter().collect();

@@ -31,6 +31,9 @@ fn slices_and_neighbours_must_be_there() {
     assert_eq!(paths, ["figures[1].neighbours.slice", "figures[1].neighbours.k"]);
     assert!(issues[0].message.contains("211") && issues[1].message.contains("keeps 5"), "{issues:?}");
     assert_eq!(infer(figures(json!({ "begin": 200, "size": 11 }), 5), None, 5), []);
+    // The figure's own default asks for no more than there is; what somebody else wrote does.
+    assert_eq!(infer(json!({ "figures": ["neighbours"] }), Some(210), 3), []);
+    assert_eq!(infer(json!({ "figures": [{ "neighbours": { "k": 4 } }] }), Some(210), 3).len(), 1);
 }
 
 #[test]
