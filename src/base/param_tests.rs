@@ -400,3 +400,19 @@ fn a_later_field_changes_no_artifact_where_it_has_its_default() {
     assert_eq!((grown(1).write(View::Key), grown(2).write(View::Key)), (json!({}), json!({ "new": 2 })));
     assert_eq!(messages::<Grown>(&json!({ "recent": 2 })).remove(0).2.unwrap(), "did you mean `new`?");
 }
+
+#[test]
+fn what_only_a_shell_reads_is_no_path() {
+    for (written, sign) in [("~/photos", "~"), ("~", "~"), ("~me/photos", "~me"), ("$HOME/photos", "$HOME")] {
+        let node =
+            param::node_from_json(&json!(written), &Place::new(&Source::new("x", "", std::path::Path::new("")), 0..0));
+        let mut issues = Issues::default();
+        assert_eq!(param::SpecPath::read(&node, "path", &mut issues), None);
+        assert!(issues.0[0].message.starts_with(&format!("`{sign}` in `path`")), "{issues:?}");
+    }
+    for plain in ["photos~/a", "a/~/b", "/home/me", "a$b"] {
+        let node =
+            param::node_from_json(&json!(plain), &Place::new(&Source::new("x", "", std::path::Path::new("")), 0..0));
+        assert!(param::SpecPath::read(&node, "path", &mut Issues::default()).is_some(), "{plain}");
+    }
+}

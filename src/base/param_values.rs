@@ -166,11 +166,23 @@ pub struct SpecPath {
     pub resolved: PathBuf,
 }
 
+/// What a shell would have put something else for: `~` or `~name` in front, or a variable.
+fn of_a_shell(written: &str) -> Option<&str> {
+    let first = written.split('/').next().unwrap_or_default();
+    (first.starts_with('~') || first.starts_with('$')).then_some(first)
+}
+
 impl Param for SpecPath {
     fn read(node: &Node, path: &str, issues: &mut Issues) -> Option<Self> {
         let written = String::read(node, path, issues)?;
         let source: &Arc<Source> = &node.place.source;
         let resolved = source.dir.join(&written);
+        if let Some(sign) = of_a_shell(&written).filter(|_| !resolved.exists()) {
+            let message = format!("`{sign}` in `{path}` is a shell's word for a folder, and no shell reads a spec");
+            let help = "write the folder out, such as `/home/me/photos`, or the way to it from the folder of this file";
+            issues.push(Issue::at(&node.place, path, message).help(help));
+            return None;
+        }
         Some(Self { written, resolved })
     }
     /// Never in a key or an artifact: what the files hold decides, not where they lie.

@@ -46,7 +46,7 @@ use self::resume::start;
 use self::retrieval::Retrieval;
 pub use self::steps::StepsPerEpoch;
 pub use self::unkeyed::Unkeyed;
-use self::warnings::{does_nothing, goes_alone, unsuitable_lengths};
+use self::warnings::{does_nothing, goes_alone, large_learning_rate, pixels_as_they_are, unsuitable_lengths};
 use super::cached;
 use super::embedded::foreign;
 use crate::artifact::{IMAGES, ImageSet};
@@ -286,7 +286,13 @@ impl Stage for Train {
     fn warnings(params: &TrainParams, inputs: &InputFacts) -> Vec<ParamIssue> {
         let input = inputs.samples("sampler").and_then(|samples| features::input(inputs, samples));
         let image = input.and_then(Input::image);
-        let own = [does_nothing(params), goes_alone(params), unsuitable_lengths(params)];
+        let own = [
+            does_nothing(params),
+            goes_alone(params),
+            unsuitable_lengths(params),
+            large_learning_rate(params),
+            pixels_as_they_are(params, image),
+        ];
         let own = own.into_iter().flatten().chain(initial::fits_in_part(params, input));
         own.chain(backbone::left_out(params, image)).chain(backbone::fed_otherwise(params)).collect()
     }

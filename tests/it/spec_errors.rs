@@ -148,3 +148,26 @@ fn a_byte_order_mark_and_windows_line_ends_are_accepted() {
     let output = simpipe(&["check", path.to_str().unwrap()]).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
+
+/// Words of this tool in the wrong place, and of other tools: each leads to the line that is meant.
+#[test]
+fn words_of_other_places_and_tools_lead_to_the_right_line() {
+    for (set, help) in [
+        ("match.recall-at=[1]", "`metrics` of a stage `evaluate`"),
+        ("match.metrics=[\"recall@1\"]", "`metrics` of a stage `evaluate`"),
+        ("train.precision=\"bf16\"", "training computes with 32-bit floats"),
+        ("train.amp=true", "training computes with 32-bit floats"),
+        ("train.GradientTape=true", "`simpipe run` takes every step"),
+        ("train.callbacks=[]", "`early-stopping`, `keep-best`"),
+        ("train.lr_scheduler=\"cosine\"", "did you mean `schedule`?"),
+        ("train.adamw={ learning-rate = 0.1 }", "write `optimizer = { adamw = { learning-rate = .. } }`"),
+        ("train.backend=\"cpu\"", "did you mean `device`? It belongs at the top of the file"),
+        ("train.epoch=3", "did you mean `epochs`"),
+        ("train.weight_decay=0.1", "`weight-decay` belongs inside `adam`"),
+        ("dataset.source={ image-folder = { path = \"~/no-such-photos\" } }", "write the folder out"),
+    ] {
+        let output = simpipe(&["check", "configs/quickstart.toml", "--set", set]).output().unwrap();
+        let message = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.code() == Some(2) && message.contains(help), "{set}: {message}");
+    }
+}

@@ -4,7 +4,7 @@
 use super::{KeepBest, TrainParams};
 use crate::artifact::Distance;
 use crate::base::suggest;
-use crate::nn;
+use crate::nn::{self, LayerSpec};
 use crate::stage::ParamIssue;
 
 /// Without a step there is nothing for these parameters to do.
@@ -67,6 +67,35 @@ pub(super) fn unsuitable_lengths(params: &TrainParams) -> Option<ParamIssue> {
         _ => return None,
     };
     Some(ParamIssue::new("layers", message).help(help))
+}
+
+/// Steps as large as the weights themselves.
+const LARGE_RATE: f64 = 1.0;
+
+/// A learning rate of 1 or more: each step is as large as what it changes, and training most often diverges.
+pub(super) fn large_learning_rate(params: &TrainParams) -> Option<ParamIssue> {
+    let (rule, rate) = (params.optimizer.name(), params.optimizer.learning_rate());
+    (params.epochs > 0 && rate >= LARGE_RATE).then(|| {
+        let message = format!("a learning rate of {rate} is large: most trainings diverge with it");
+        let help = "common are 0.0001 to 0.01 for `adam` and its kin, and 0.01 to 0.5 for `sgd` and `muon`";
+        ParamIssue::new(format!("optimizer.{rule}"), message).help(help)
+    })
+}
+
+/// Pixels of 0 to 255 that come to the first weights as they are.
+pub(super) fn pixels_as_they_are(params: &TrainParams, image: Option<[usize; 3]>) -> Option<ParamIssue> {
+    image.filter(|_| params.epochs > 0)?;
+    let unscaled = |layer: &&LayerSpec| {
+        !matches!(
+            layer.name(),
+            "resize" | "max-pool" | "avg-pool" | "global-max-pool" | "global-avg-pool" | "flatten" | "dropout"
+        )
+    };
+    let first = params.layers.iter().find(unscaled)?.name();
+    matches!(first, "conv2d" | "dense" | "metric-embedding" | "patch-embed").then(|| {
+        let message = format!("`{first}` takes pixels of 0 to 255 as they are: most trainings learn badly from that");
+        ParamIssue::new("layers", message).help("let `\"rescale\"` be the first layer: it divides by 255")
+    })
 }
 
 const UNIT_ROWS: &str =

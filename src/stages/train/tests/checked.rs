@@ -207,3 +207,28 @@ fn the_length_of_a_schedule_is_in_the_key_only_where_it_counts() {
         assert_eq!(key(scheduled)["schedule-epochs"], 5, "{schedule}");
     }
 }
+
+#[test]
+fn a_large_rate_and_pixels_as_they_are_are_warned_about() {
+    let with = |rate: f64, layers: Json, epochs: usize| {
+        let optimizer = param::from_json(&json!({ "adam": { "learning-rate": rate } })).unwrap();
+        TrainParams { optimizer, layers: param::from_json(&layers).unwrap(), ..params(epochs) }
+    };
+    let plain = json!(["flatten", { "dense": { "units": 4 } }]);
+    let rate = |rate, epochs| large_learning_rate(&with(rate, plain.clone(), epochs));
+    assert_eq!((rate(0.9, 1), rate(2.0, 0)), (None, None));
+    let large = rate(2.0, 1).unwrap();
+    assert_eq!(large.path, "optimizer.adam");
+    assert!(large.message.contains("a learning rate of 2 is large"), "{large:?}");
+    let image = Some([6, 6, 1]);
+    let pixels = |layers: Json| pixels_as_they_are(&with(0.1, layers, 1), image);
+    assert!(pixels(plain.clone()).unwrap().message.contains("`dense` takes pixels of 0 to 255"));
+    for scaled in ["rescale", "batch-norm", "normalize", "layer-norm"] {
+        let first =
+            if scaled == "normalize" { json!({ "normalize": { "mean": [0.5], "std": [0.5] } }) } else { json!(scaled) };
+        assert_eq!(pixels(json!([first, "flatten", { "dense": { "units": 4 } }])), None, "{scaled}");
+    }
+    assert_eq!(pixels(json!(["resnet9"])), None, "a preset brings its own");
+    assert_eq!(pixels_as_they_are(&with(0.1, plain.clone(), 1), None), None, "features are no pixels");
+    assert_eq!(pixels_as_they_are(&with(0.1, plain, 0), image), None);
+}
