@@ -5,6 +5,7 @@ pub mod baseline;
 mod cached;
 pub mod calibrate;
 mod class_groups;
+pub mod columns;
 pub mod dataset;
 pub mod direction;
 pub mod embed;

@@ -233,7 +233,33 @@ pub fn reported(name: &str) -> Result<Vec<Reported>, NameError> {
     });
     let mut found: Vec<Reported> = found.collect();
     found.extend(of_metric(name).map(|definition| Reported { name: name.to_owned(), definition }));
+    if found.is_empty() {
+        found.extend(of_calibration_column(name));
+    }
+    if found.is_empty() && name.contains('.') {
+        found = without_a_stage(name, &kinds);
+    }
     if found.is_empty() { Err(unknown(name)) } else { Ok(found) }
+}
+
+/// A column of the calibration's thresholds.
+fn of_calibration_column(name: &str) -> Option<Reported> {
+    let metric = CalibrationMetric::of_column(&name.replace('-', "_"))?;
+    let definition = format!("At a threshold, on the calibration's own queries: {}", of_calibration(&metric)?);
+    Some(Reported { name: name.to_owned(), definition })
+}
+
+/// The definitions of `recall@1.high` or `optimal.f1`, asked for without their stage: once where stages agree.
+fn without_a_stage(name: &str, kinds: &[&str]) -> Vec<Reported> {
+    let mut found: Vec<Reported> = Vec::new();
+    for kind in kinds {
+        let Some(definition) = of_stage(kind, name) else { continue };
+        match found.iter_mut().find(|known| known.definition == definition) {
+            Some(known) => name.clone_into(&mut known.name),
+            None => found.push(Reported { name: format!("{kind}.{name}"), definition }),
+        }
+    }
+    found
 }
 
 /// Every number with a name of its own, in the order of the stages.
@@ -398,6 +424,12 @@ mod tests {
         // A bare name is every stage's that has it.
         let names: Vec<String> = reported("ece").unwrap().into_iter().map(|found| found.name).collect();
         assert_eq!(names, ["calibrate.ece", "match.ece"]);
+        // So is one of several parts; what all stages mean alike is said once.
+        assert_eq!(one("optimal.f1"), one("calibrate.optimal.f1"));
+        assert_eq!(one("achieved.high"), one("match.achieved.high"));
+        let found = reported("recall@1.high").unwrap();
+        assert_eq!((found.len(), found[0].name.as_str()), (1, "recall@1.high"), "{found:?}");
+        assert!(one("binary_accuracy").contains("tp / count"));
     }
 
     #[test]

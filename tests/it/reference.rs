@@ -145,6 +145,28 @@ fn a_name_is_found_wherever_it_belongs_and_a_misspelt_one_is_suggested() {
 }
 
 #[test]
+fn every_number_and_every_column_of_a_run_is_known_to_docs() {
+    let project = crate::project::Project::new();
+    let run = project.run(&[]);
+    let mut names: std::collections::BTreeSet<String> =
+        run.json["metrics"].as_object().unwrap().keys().cloned().collect();
+    names.extend(names.clone().iter().filter_map(|name| Some(name.split_once('.')?.1.to_owned())));
+    for stage in std::fs::read_dir(run.dir(&project)).unwrap().flatten().filter(|entry| entry.path().is_dir()) {
+        for file in std::fs::read_dir(stage.path()).unwrap().flatten().map(|entry| entry.path()) {
+            if file.extension().is_some_and(|kind| kind == "parquet" || kind == "arrow") {
+                let shown = project.json(&["show", file.to_str().unwrap(), "--json", "--rows", "0"], 0);
+                let columns = shown["columns"].as_array().unwrap().iter();
+                names.extend(columns.map(|column| column["name"].as_str().unwrap().to_owned()));
+            }
+        }
+    }
+    assert!(names.len() > 60 && names.contains("query_id") && names.contains("val_loss"), "{names:?}");
+    let unknown = |name: &&String| simpipe(&["docs", name]).output().unwrap().status.code() != Some(0);
+    let unknown: Vec<&String> = names.iter().filter(unknown).collect();
+    assert!(unknown.is_empty(), "{unknown:?}");
+}
+
+#[test]
 fn a_parameter_is_found_by_its_name() {
     for (name, owner) in [("train.epochs", "train"), ("learning-rate", "adam"), ("classes-per-batch", "multi-shot")] {
         let output = simpipe(&["docs", name, "--json"]).output().unwrap();

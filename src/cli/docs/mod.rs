@@ -19,6 +19,7 @@ use super::schema;
 use crate::base::suggest;
 use crate::error::{Error, Exit};
 use crate::stage::StageDoc;
+use crate::stages::columns::{ColumnDoc, column_called};
 use crate::stages::registry;
 use crate::stages::reported::{Reported, reported};
 
@@ -32,7 +33,8 @@ use crate::stages::reported::{Reported, reported};
   simpipe docs match.lone
   simpipe docs --markdown > reference.md")]
 pub(super) struct DocsArgs {
-    /// A stage, a key such as `train.loss`, what it takes, such as `conv2d`, or a number of a result, such as `match.lone`.
+    /// A stage, a key such as `train.loss`, what it takes, such as `conv2d`, or a number or column of a result, such as
+    /// `match.lone` or `query_id`.
     name: Option<String>,
     /// Print the whole reference as Markdown.
     #[arg(long, conflicts_with_all = ["name", "json"])]
@@ -70,6 +72,8 @@ struct Found<'a> {
     parameters: Vec<(String, Row)>,
     /// Numbers that stages leave: by themselves only where nothing else is called so.
     numbers: Vec<Reported>,
+    /// A column of tables that stages leave.
+    column: Option<&'static ColumnDoc>,
 }
 
 impl Found<'_> {
@@ -85,6 +89,7 @@ impl Found<'_> {
             && self.entries.is_empty()
             && self.parameters.is_empty()
             && self.numbers.is_empty()
+            && self.column.is_none()
     }
 }
 
@@ -111,6 +116,7 @@ fn find<'a>(name: &str, docs: &'a [StageDoc], families: &'a [Family]) -> Result<
         parameters: Vec::new(),
         numbers: numbers.clone().ok().filter(|_| name.contains('.')).unwrap_or_default(),
         stages: docs.iter().filter(|doc| doc.name == name).collect(),
+        column: None,
         families: families.iter().filter(|family| family.path() == name || family.key == name).collect(),
         entries: families.iter().flat_map(entries).filter(|(_, entry)| entry.name == name).collect(),
     };
@@ -120,6 +126,7 @@ fn find<'a>(name: &str, docs: &'a [StageDoc], families: &'a [Family]) -> Result<
     if found.is_empty() {
         found.numbers = numbers.clone().unwrap_or_default();
     }
+    found.column = column_called(name);
     if found.is_empty() {
         let paths: Vec<String> = families.iter().map(Family::path).collect();
         let names = families.iter().flat_map(|family| family.choice.alternatives.iter().map(|one| one.name));
@@ -161,11 +168,18 @@ fn found_json(found: &Found<'_>) -> Json {
     };
     let parameters: Vec<Json> = found.parameters.iter().map(parameter).collect();
     let mut json = json!({ "stages": stages, "entries": entries, "parameters": parameters });
-    if !found.numbers.is_empty() {
-        let number = |number: &Reported| json!({ "name": number.name, "definition": number.definition });
-        json["metrics"] = found.numbers.iter().map(number).collect();
+    let number = |number: &Reported| json!({ "name": number.name, "definition": number.definition });
+    let column = |column: &ColumnDoc| json!({ "name": column.name, "definition": in_files(column) });
+    let numbers: Vec<Json> = found.numbers.iter().map(number).chain(found.column.map(column)).collect();
+    if !numbers.is_empty() {
+        json["metrics"] = numbers.into();
     }
     json
+}
+
+/// A column's definition, with the files that have it.
+fn in_files(column: &ColumnDoc) -> String {
+    format!("{} A column of {}.", column.definition, column.files)
 }
 
 /// The names of everything.
@@ -212,6 +226,11 @@ fn show(found: &Found<'_>, families: &[Family], out: &mut dyn Write) -> Result<(
     for (owner, row) in &found.parameters {
         write!(out, "{} of {owner}", Paint::stdout().bold(&row.name))?;
         show_row_rest(row, out)?;
+    }
+    if let Some(column) = found.column {
+        gap(out)?;
+        let (name, files) = (Paint::stdout().bold(column.name), column.files);
+        writeln!(out, "{name} (a column of {files})\n      {}", column.definition)?;
     }
     for number in &found.numbers {
         gap(out)?;
