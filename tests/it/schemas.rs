@@ -114,6 +114,12 @@ fn printed_json_fits_its_schema() {
         validate("show-file.schema.json", &shown);
         assert!(!shown[rows].is_null(), "{file}");
     }
+    for file in ["train/model.json", "calibrate/calibration.json", "index/index.json", "run.json"] {
+        let path = run.dir(&project).join(file);
+        let shown = project.json(&["show", path.to_str().unwrap(), "--json"], 0);
+        validate("show-file.schema.json", &shown);
+        assert!(shown.as_object().unwrap().len() > 2, "{file}");
+    }
 }
 
 #[test]
