@@ -195,8 +195,16 @@ fn check_calibrated(calibrated: Option<&ModelUse>, indexed: Option<&ModelUse>) -
 fn check_unknown(unknown: &str, classes: &[String]) -> Option<ParamIssue> {
     classes.iter().any(|class| class == unknown).then(|| {
         ParamIssue::new("unknown-label", format!("`{unknown}` is a class of the dataset"))
-            .help("choose a word that names no class, such as \"Unknown\"")
+            .help(format!("choose a word that names no class: `unknown-label = \"{}\"`", free_word(classes)))
     })
+}
+
+/// A word for no match that no class is called by: the default, if it is free.
+#[must_use]
+pub fn free_word(classes: &[String]) -> String {
+    let words = ["Unknown", "No match", "None of them"].map(str::to_owned).into_iter();
+    let numbered = (2..=classes.len() + 2).map(|number| format!("Unknown {number}"));
+    words.chain(numbered).find(|word| !classes.contains(word)).unwrap_or_default()
 }
 
 /// How queries are judged.

@@ -16,7 +16,7 @@ fn write_classes(root: &Path, classes: &[(&str, usize)], side: u32) {
         std::fs::create_dir_all(&folder).unwrap();
         for number in 0..*count {
             let stripe = u32::try_from(number).unwrap() % side;
-            let base = u8::try_from(60 * at).unwrap();
+            let base = u8::try_from(60 * at % 251).unwrap();
             let picture = RgbImage::from_fn(side, side, |x, _| {
                 if x == stripe { Rgb([255, 255, 255]) } else { Rgb([base, 255 - base, u8::try_from(number).unwrap()]) }
             });
@@ -191,4 +191,58 @@ fn weights_of_a_network_become_an_experiment_with_a_head_on_its_features() {
         &["init", "photos", "--backbone", "weights.safetensors", "--architecture", "mobilenet-v2", "--force"],
     );
     assert_eq!(named.status.code(), Some(0), "{}", text(&named));
+}
+
+/// What a stranger's folder may be, and each has a config that `check` accepts or a way out.
+#[test]
+fn odd_collections_have_a_config_or_a_way_out() {
+    let place = tempfile::tempdir().unwrap();
+    let few: Vec<(String, usize)> = (0..8).map(|at| (format!("c{at}"), 3)).collect();
+    let few: Vec<(&str, usize)> = few.iter().map(|(name, count)| (name.as_str(), *count)).collect();
+    write_classes(&place.path().join("few"), &few, 16);
+    write_classes(&place.path().join("named"), &[("Unknown", 8), ("No match", 8)], 16);
+    write_classes(&place.path().join("flat"), &[("train", 3), ("test", 3)], 16);
+    write_classes(&place.path().join("phone"), &[("cat", 8)], 16);
+    std::fs::create_dir(place.path().join("phone/dog")).unwrap();
+    std::fs::write(place.path().join("phone/dog/1.heic"), b"\0\0\0\x18ftypheic\0\0\0\0mif1heic").unwrap();
+    for (args, part) in [
+        (vec!["init", "few"], "--unseen-classes"),
+        (vec!["init", "flat"], "are splits, and the images lie directly in them"),
+        (vec!["init", "phone"], "no image of `dog` can be read, such as `dog/1.heic`"),
+    ] {
+        let output = at(place.path(), &args);
+        assert!(output.status.code() == Some(2) && text(&output).contains(part), "{args:?}: {}", text(&output));
+    }
+    for args in [vec!["init", "few", "--unseen-classes"], vec!["init", "named"]] {
+        let output = at(place.path(), &args);
+        assert_eq!(output.status.code(), Some(0), "{args:?}: {}", text(&output));
+    }
+    let config = std::fs::read_to_string(place.path().join("configs/named.toml")).unwrap();
+    assert!(config.contains("unknown-label = \"None of them\""), "{config}");
+
+    let mut rows = "path,label,split\n".to_owned();
+    for class in ["Unknown", "No match"] {
+        for entry in std::fs::read_dir(place.path().join("named").join(class)).unwrap().enumerate() {
+            let (number, name) = (entry.0, entry.1.unwrap().file_name().into_string().unwrap());
+            let split = if number < 5 { "train" } else { "test" };
+            rows += &format!("named/{class}/{name},{class},{split}\n");
+        }
+    }
+    std::fs::write(place.path().join("photos.csv"), &rows).unwrap();
+    let output = at(place.path(), &["init", "photos.csv"]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output));
+    let config = std::fs::read_to_string(place.path().join("configs/photos.toml")).unwrap();
+    assert!(config.contains("manifest = { path = \"../photos.csv\", resize = [16, 16]"), "{config}");
+    let short = ["--set", "train.epochs=1", "--set", "train.steps-per-epoch=1", "--set", "train.validation-steps=1"];
+    let figures = ["--set", "report.figures=[\"training-curves\"]"];
+    let args: Vec<&str> = ["run", "configs/photos.toml"].iter().chain(&short).chain(&figures).copied().collect();
+    let output = at(place.path(), &args);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output));
+    std::fs::write(
+        place.path().join("bare.csv"),
+        rows.replace(",split", "").replace(",train", "").replace(",test", ""),
+    )
+    .unwrap();
+    let output = at(place.path(), &["init", "bare.csv"]);
+    assert!(output.status.code() == Some(2) && text(&output).contains("add a column `split`"), "{}", text(&output));
 }

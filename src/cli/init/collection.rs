@@ -38,6 +38,8 @@ pub(super) struct Collection {
     pub(super) exact: bool,
     /// What the user should know.
     pub(super) notes: Vec<String>,
+    /// What is said of classes without an image that can be read.
+    pub(super) unread: Option<String>,
 }
 
 /// How images are held out of training, and what is then left.
@@ -74,7 +76,8 @@ pub(super) struct Split {
 ///
 /// A backbone sees colour, and has a size of its own: images come to it in detail.
 pub(super) fn of_folder(folder: &Path, output: &Path, unseen: bool, backbone: bool) -> Result<Collection, Refusal> {
-    let survey = Survey::of(folder)?;
+    let table = is_table(folder);
+    let survey = if table { Survey::of_table(folder)? } else { Survey::of(folder)? };
     let (size, resize_note) = size_of(&survey, if backbone { &DETAILED } else { &QUICK });
     let grey = survey.grey && !backbone;
     let channels = if grey { 1 } else { 3 };
@@ -83,13 +86,7 @@ pub(super) fn of_folder(folder: &Path, output: &Path, unseen: bool, backbone: bo
     let path = path.to_str().ok_or_else(|| {
         Refusal::new("the folder's path is not valid UTF-8, and TOML is", "rename the folder, or go through a link")
     })?;
-    let (shares, held_shares) = match &survey.rule {
-        SplitRule::Images(rule) => (
-            format!(", split = {{ images = {{ test = {} }} }}", rule.test),
-            format!(", split = {{ images = {{ test = {}, validation = {} }} }}", rule.test, rule.validation),
-        ),
-        SplitRule::Folders | SplitRule::Classes(_) => (String::new(), String::new()),
-    };
+    let (shares, held_shares) = shares(&survey.rule);
     let mut source = format!(", resize = [{}, {}]", size[0], size[1]);
     if grey {
         source += ", channels = 1";
@@ -102,7 +99,8 @@ pub(super) fn of_folder(folder: &Path, output: &Path, unseen: bool, backbone: bo
         Split { name: name.to_owned(), counts }
     };
     let everything = survey.checked == survey.files;
-    let source_of = |shares: &str| format!("{{ image-folder = {{ path = {}{shares}{source} }} }}", quoted(path));
+    let kind = if table { "manifest" } else { "image-folder" };
+    let source_of = |shares: &str| format!("{{ {kind} = {{ path = {}{shares}{source} }} }}", quoted(path));
     let held_out = survey.held_out.as_ref().map(|name| HeldOut {
         source: source_of(&held_shares),
         rule: None,
@@ -125,13 +123,45 @@ pub(super) fn of_folder(folder: &Path, output: &Path, unseen: bool, backbone: bo
         transparent: survey.transparent,
         exact: everything || survey.broken.is_empty(),
         notes: notes(&survey, resize_note),
+        unread: unread(&survey),
         classes: survey.classes,
     };
     let all = survey.counts.keys().filter(|name| **name != survey.train).cloned().collect();
-    Ok(match unseen {
-        true => collection.by_class(&source_of(""), &survey.counts)?,
-        false => collection.divided_by_chance(all),
-    })
+    let tested = survey.counts.contains_key(&survey.test);
+    match unseen {
+        true => collection.by_class(&source_of(""), &survey.counts),
+        false if tested => Ok(collection.divided_by_chance(all)),
+        false => collection.tested_by_chance(),
+    }
+}
+
+/// How a spec says the rule by which a folder is divided: without what is held out of training, and with it.
+fn shares(rule: &SplitRule) -> (String, String) {
+    match rule {
+        SplitRule::Images(rule) => (
+            format!(", split = {{ images = {{ test = {} }} }}", rule.test),
+            format!(", split = {{ images = {{ test = {}, validation = {} }} }}", rule.test, rule.validation),
+        ),
+        SplitRule::Folders | SplitRule::Classes(_) => (String::new(), String::new()),
+    }
+}
+
+/// Whether a file is a table of images, told by its name.
+pub(super) fn is_table(path: &Path) -> bool {
+    let extension = path.extension().map(|extension| extension.to_string_lossy().to_ascii_lowercase());
+    let known = |extension: String| matches!(extension.as_str(), "csv" | "tsv" | "jsonl" | "ndjson" | "parquet");
+    path.is_file() && extension.is_some_and(known)
+}
+
+/// What is said of classes without an image that can be read.
+fn unread(survey: &Survey) -> Option<String> {
+    let lacks = |label: &usize| survey.counts.values().all(|counts| counts.get(*label).is_none_or(|count| *count == 0));
+    let names: Vec<String> =
+        (0..survey.classes.len()).filter(lacks).map(|label| format!("`{}`", survey.classes[label])).collect();
+    let (name, reason) = survey.broken.first().filter(|_| !names.is_empty())?;
+    let shown = names.iter().take(5).cloned().collect::<Vec<_>>().join(", ");
+    let more = if names.len() > 5 { format!(" and {} more", names.len() - 5) } else { String::new() };
+    Some(format!("no image of {shown}{more} can be read, such as `{name}`: {reason}"))
 }
 
 impl Collection {
@@ -139,12 +169,69 @@ impl Collection {
     fn by_class(mut self, source: &str, counts: &BTreeMap<String, Vec<usize>>) -> Result<Self, Refusal> {
         let [train, split, test] = unseen(&self.classes, counts).ok_or_else(|| {
             let message = format!("{} classes are too few to keep some of them unseen", self.classes.len());
-            Refusal::new(message, "leave out `--unseen-classes`, or bring at least 7 classes of two images each")
+            self.explained(Refusal::new(
+                message,
+                "leave out `--unseen-classes`, or bring at least 7 classes of two images each",
+            ))
         })?;
         let rule = Some(format!("{{ classes = {{ validation = {}, test = {} }} }}", UNSEEN.0, UNSEEN.1));
         let held_out = HeldOut { source: source.to_owned(), rule, train: train.clone(), split, by_class: true };
         (self.train, self.test, self.held_out) = (train, test, Some(held_out));
         Ok(self)
+    }
+
+    /// Of a table that says no splits, where classes are large: shares of the images for testing and validation.
+    fn tested_by_chance(mut self) -> Result<Self, Refusal> {
+        let least = self.train.counts.iter().copied().filter(|count| *count > 0).min().unwrap_or(0);
+        if least < DIVIDED {
+            let message = "the table has no column `split`, and its classes are too small to be divided by chance";
+            let unseen = if self.can_be_unseen { "test whole classes with `--unseen-classes`, or " } else { "" };
+            let help = format!("{unseen}add a column `split` of `train` and `test`");
+            return Err(self.explained(Refusal::new(message, help)));
+        }
+        let part = |name: &str, percent: usize| Split {
+            name: name.to_owned(),
+            counts: self.train.counts.iter().map(|count| count * percent / 100).collect(),
+        };
+        // Chance gives a fifth to `test`, more or less: what is indexed and asked is surely there with three of four.
+        let (train, held_out, test) = (part(TRAIN, 70), part(VALIDATION, 10), part(TEST, 15));
+        let rule = Some(format!("{{ images = {{ validation = {HELD_OUT}, test = 0.2 }} }}"));
+        self.held_out = Some(HeldOut { source: self.source.clone(), rule, train, split: held_out, by_class: false });
+        (self.test, self.exact) = (test, false);
+        Ok(self)
+    }
+
+    /// A refusal for too few images, with the way out that there is.
+    pub(super) fn explained(&self, refusal: Refusal) -> Refusal {
+        if let Some(unread) = &self.unread {
+            return Refusal::new(
+                format!("{}: {unread}", refusal.message),
+                "convert them to JPEG or PNG, or take these classes away",
+            );
+        }
+        refusal
+    }
+
+    /// What can be done where the images of classes are too few to be divided.
+    pub(super) fn way_out(&self, refusal: Refusal) -> Refusal {
+        let held_out = self.held_out.as_ref().map(|held_out| &held_out.split.counts);
+        let count = |label: &usize| {
+            let held_out = held_out.and_then(|counts| counts.get(*label)).copied().unwrap_or(0);
+            self.train.counts[*label] + self.test.counts[*label] + held_out
+        };
+        let usable = (0..self.classes.len()).filter(|label| count(label) > 1).count();
+        let help = if self.can_be_unseen {
+            "the classes are too small to set images apart: test whole classes with `--unseen-classes`, which writes \
+             `split = { classes = .. }`"
+                .to_owned()
+        } else if usable >= 4 {
+            "the classes are too small to set images apart: bring 6 images of each, or 7 classes for `--unseen-classes`; a \
+             config of your own tests half of the classes with `split = { classes = { test = 0.5 } }`"
+                .to_owned()
+        } else {
+            format!("{}, at least 6 of each of two classes", refusal.help)
+        };
+        self.explained(Refusal { help, ..refusal })
     }
 
     /// Where nothing is held out yet and classes are large: a share of the training images, the splits `keep` as they are.
@@ -209,6 +296,7 @@ fn notes(survey: &Survey, resize: Option<String>) -> Vec<String> {
         let files = counted(survey.broken.len(), "file", "files");
         notes.push(format!("unreadable and left out: {files}, such as `{name}` ({reason})"));
     }
+    notes.extend(unread(survey));
     notes
 }
 
@@ -289,6 +377,7 @@ pub(super) fn of_dataset(name: &str, unseen: bool) -> Result<Collection, Refusal
         transparent: 0,
         exact: true,
         notes: Vec::new(),
+        unread: None,
     };
     match unseen {
         true => collection.by_class(&quoted(name), &both),
@@ -308,6 +397,47 @@ pub(super) fn datasets() -> Vec<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn small(images: usize, classes: usize) -> Collection {
+        let counts = |count: usize| Split { name: "train".to_owned(), counts: vec![count; classes] };
+        Collection {
+            source: String::new(),
+            subject: String::new(),
+            classes: (0..classes).map(|at| format!("c{at}")).collect(),
+            train: counts(images - 1),
+            test: counts(1),
+            held_out: None,
+            can_be_unseen: classes >= 7,
+            image: [32, 32, 3],
+            transparent: 0,
+            exact: true,
+            notes: Vec::new(),
+            unread: None,
+        }
+    }
+
+    #[test]
+    fn too_few_images_have_a_way_out() {
+        let help = |images, classes| small(images, classes).way_out(Refusal::new("few", "bring more images")).help;
+        assert!(help(4, 12).contains("`--unseen-classes`, which writes `split = { classes = .. }`"));
+        assert!(help(3, 5).contains("split = { classes = { test = 0.5 } }"));
+        assert_eq!(help(3, 2), "bring more images, at least 6 of each of two classes");
+        let unread = Collection { unread: Some("no image of `z` can be read".to_owned()), ..small(4, 12) };
+        let refusal = unread.way_out(Refusal::new("few", "more"));
+        assert_eq!(refusal.message, "few: no image of `z` can be read");
+        assert!(refusal.help.starts_with("convert them"));
+    }
+
+    #[test]
+    fn a_table_without_splits_is_divided_where_its_classes_are_large() {
+        let large = |images| Collection { test: Split { name: "test".into(), counts: vec![0; 8] }, ..small(images, 8) };
+        let divided = large(201).tested_by_chance().unwrap();
+        let held_out = divided.held_out.unwrap();
+        assert_eq!((held_out.train.counts[0], held_out.split.counts[0], divided.test.counts[0]), (140, 20, 30));
+        assert_eq!(held_out.rule.as_deref(), Some("{ images = { validation = 0.1, test = 0.2 } }"));
+        let refused = large(20).tested_by_chance().unwrap_err();
+        assert!(refused.help.contains("--unseen-classes") && refused.help.contains("column `split`"), "{refused:?}");
+    }
 
     #[test]
     fn built_in_datasets_need_no_path() {

@@ -13,7 +13,7 @@ use clap::Args;
 use serde_json::json;
 
 use self::backbone::Pretrained;
-use self::collection::{Collection, Split, datasets, of_dataset, of_folder};
+use self::collection::{Collection, Split, datasets, is_table, of_dataset, of_folder};
 use self::paths::shortest;
 use self::recipe::Recipe;
 use super::options::{OverlayOptions, plan_of};
@@ -28,17 +28,19 @@ use crate::spec;
 /// Write a first config for a folder of images or a built-in dataset.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "The folder holds <class>/<image> or <split>/<class>/<image>; images are JPEG, PNG, WebP, GIF, BMP or TIFF.
+    after_help = "The folder holds <class>/<image> or <split>/<class>/<image>; images are JPEG, PNG, WebP, GIF, BMP or TIFF. A \
+table is CSV, TSV, JSON Lines or Parquet with the columns `path`, `label` and, if it says so, `split`.
 
 Examples:
   simpipe init photos
+  simpipe init photos.csv
   simpipe init --from photos --output configs/mine.toml
   simpipe init --unseen-classes photos
   simpipe init photos --backbone efficientnet-lite0.pth
   simpipe init --dataset cifar10 --name first"
 )]
 pub(super) struct InitArgs {
-    /// A folder of images.
+    /// A folder of images, or a table that lists them.
     #[arg(value_name = "FOLDER", conflicts_with_all = ["from", "dataset"])]
     folder: Option<PathBuf>,
     /// The same, as an option.
@@ -233,7 +235,8 @@ fn name_of(args: &InitArgs) -> Result<String, Refusal> {
     }
     let Some(folder) = args.folder.as_ref().or(args.from.as_ref()) else { return Err(nothing_named()) };
     let folder = folder.canonicalize().unwrap_or_else(|_| folder.clone());
-    let stem = folder.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
+    let stem = if is_table(&folder) { folder.file_stem() } else { folder.file_name() };
+    let stem = stem.unwrap_or_default().to_string_lossy().to_lowercase();
     let pieces = stem.split(|sign: char| !sign.is_ascii_alphanumeric()).filter(|piece| !piece.is_empty());
     let name = pieces.collect::<Vec<_>>().join("-");
     Ok(if spec::is_name(&name) { name } else { "images".to_owned() })

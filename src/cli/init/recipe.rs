@@ -65,9 +65,9 @@ impl Recipe {
         let held_out = Self::held_out(images);
         let train = match &held_out {
             Some((_, train, _)) => train.clone(),
-            None => Draw::of(&images.train, 4, 8, None)?,
+            None => Draw::of(&images.train, 4, 8, None).map_err(|refusal| images.way_out(refusal))?,
         };
-        let test = Draw::of(&images.test, 2, 2, Some(TESTED))?;
+        let test = Draw::of(&images.test, 2, 2, Some(TESTED)).map_err(|refusal| images.way_out(refusal))?;
         // Files that were not looked at may be broken too.
         let safe = |count: usize| if images.exact { count } else { count * 9 / 10 };
         let batch = train.classes_per_batch * train.examples_per_class;
@@ -201,6 +201,7 @@ mod tests {
             transparent: 0,
             exact: true,
             notes: Vec::new(),
+            unread: None,
         }
     }
 

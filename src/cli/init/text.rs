@@ -9,6 +9,7 @@ use super::collection::{Collection, HeldOut, Split};
 use super::recipe::{Draw, Evaluation, Recipe, median};
 use crate::base::visible::width;
 use crate::data::sampler::item_of_name;
+use crate::stages::match_::free_word;
 
 /// Classes that the table at the top lists; the rest is counted.
 const LISTED: usize = 40;
@@ -255,7 +256,15 @@ fn evaluation(images: &Collection, recipe: &Recipe) -> String {
             line(&mut text, "slice = \"all\"\nleave-one-out = true");
         }
     }
-    line(&mut text, &format!("neighbours = {neighbours}\n"));
+    line(&mut text, &format!("neighbours = {neighbours}"));
+    let unknown = free_word(&images.classes);
+    if images.classes.iter().any(|class| class == "Unknown") {
+        line(
+            &mut text,
+            &format!("unknown-label = {}   # what no match is called: `Unknown` is a class here", quoted(&unknown)),
+        );
+    }
+    text.push('\n');
     text + "[calibrate]                   # the distance up to which a match is believed\nmetric = \"f1\"\n\
             counting = \"open-set\"         # a query with a wrong label is missed; \"lookup\" counts as TensorFlow Similarity\n\n"
 }

@@ -18,6 +18,10 @@ use crate::data::{DataError, decode};
 const READ: [&str; 12] = ["jpg", "jpeg", "jpe", "jfif", "png", "apng", "webp", "gif", "bmp", "dib", "tif", "tiff"];
 /// Images too, but of formats that are not read: leaving them out silently would shrink the dataset.
 const FOREIGN: [&str; 7] = ["avif", "heic", "heif", "jp2", "jxl", "pgm", "ppm"];
+/// Pictures of other kinds: no images to this program, but a folder that holds nothing else was meant to hold some.
+const OTHER: [&str; 12] = ["svg", "svgz", "psd", "eps", "ico", "tga", "exr", "dng", "cr2", "cr3", "nef", "arw"];
+/// What to do about files that are not read.
+pub(super) const CONVERT: &str = "convert them to JPEG or PNG, or take the folder away";
 /// First bytes that tell an image whose name has no ending.
 const HEAD: u64 = 32;
 
@@ -71,6 +75,8 @@ struct Found {
     class_folders: BTreeSet<(String, String)>,
     /// Split, class, path inside the folder.
     files: Vec<([String; 3], PathBuf)>,
+    /// By split and class: pictures that are not read, how many and the first one.
+    unread: BTreeMap<(String, String), (usize, String)>,
 }
 
 impl Found {
@@ -114,9 +120,25 @@ impl Found {
             ([_] | [_, _], false) if image => {
                 return Err(self.malformed(entry.path(), "an image outside a class folder"));
             }
+            ([split, class, .., name], false) if is_other_picture(entry.path()) => {
+                self.unread.entry((split.clone(), class.clone())).or_insert_with(|| (0, name.clone())).0 += 1;
+            }
             _ => {}
         }
         Ok(())
+    }
+
+    /// A class without an image.
+    fn empty_class(&self, root: &Path, split: &str, class: &str) -> DataError {
+        let path = root.join(split).join(class);
+        match self.unread.get(&(split.to_owned(), class.to_owned())) {
+            None => self.malformed(&path, "the class has no images"),
+            Some((count, name)) => {
+                let more = if *count > 1 { format!(" and {} more are", count - 1) } else { " is".to_owned() };
+                let reason = format!("the class has no images that can be read: `{name}`{more} of another format");
+                DataError::Malformed { path, reason, help: Some(CONVERT.to_owned()) }
+            }
+        }
     }
 
     fn malformed(&self, path: &Path, reason: impl Into<String>) -> DataError {
@@ -141,7 +163,7 @@ impl Found {
             self.files.iter().map(|([split, class, _], _)| (split.as_str(), class.as_str())).collect();
         for (split, class) in &self.class_folders {
             if !filled.contains(&(split.as_str(), class.as_str())) {
-                return Err(self.malformed(&root.join(split).join(class), "the class has no images"));
+                return Err(self.empty_class(root, split, class));
             }
         }
         // Those that are trained on come first: a class that only other splits have moves no label of theirs.
@@ -175,6 +197,12 @@ pub(in crate::data) fn is_image(entry: &DirEntry) -> bool {
         None | Some("") => entry.file_type().is_file() && starts_as_image(entry.path()),
         Some(extension) => READ.contains(&extension) || FOREIGN.contains(&extension),
     }
+}
+
+/// Whether a file is a picture of a kind that is not read at all.
+pub(super) fn is_other_picture(path: &Path) -> bool {
+    let extension = path.extension().map(|extension| extension.to_string_lossy().to_ascii_lowercase());
+    extension.is_some_and(|extension| OTHER.contains(&extension.as_str()))
 }
 
 fn starts_as_image(path: &Path) -> bool {

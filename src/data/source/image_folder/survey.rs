@@ -4,16 +4,18 @@ use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::path::{Path, PathBuf};
 
+use serde_json::json;
 use walkdir::WalkDir;
 
-use super::scan::{File, Folder, is_image};
+use super::scan::{CONVERT, File, Folder, is_image, is_other_picture};
 use super::{ImageSplit, Reader, SplitRule};
 use crate::base::digest::Digest;
 use crate::base::param;
 use crate::data::DataError;
 use crate::data::decode::{DecodeError, DecodeOptions};
 use crate::data::in_order::{BUDGET, Claim, in_order};
-use crate::data::source::listing::is_visible;
+use crate::data::source::listing::{ListsFiles, is_visible};
+use crate::data::source::manifest::Manifest;
 use crate::data::source::pictures::decode_file;
 
 /// Files whose content is looked at, evenly spread over the folder: enough to know the sizes, quick on photographs.
@@ -56,6 +58,8 @@ pub struct Survey {
     pub twins: Vec<(String, String)>,
     /// Another split that images can be held out of training with: a folder of its own.
     pub held_out: Option<String>,
+    /// Whether it is a table of images, and no folder.
+    pub table: bool,
 }
 
 /// A folder that holds no classes of images.
@@ -83,6 +87,9 @@ impl From<DataError> for SurveyError {
 const LAYOUTS: &str = "simpipe reads `<class>/<image>` and `<split>/<class>/<image>`, such as `cat/1.jpg` or \
                        `train/cat/1.jpg`; images are JPEG, PNG, WebP, GIF, BMP or TIFF";
 
+const TABLES: &str = "a table of images is CSV, TSV, JSON Lines or Parquet with the columns `path`, `label` and, if it says so, \
+                      `split` (`train`, `test`)";
+
 impl Survey {
     /// Looks at a folder.
     ///
@@ -91,6 +98,45 @@ impl Survey {
     pub fn of(root: &Path) -> Result<Self, SurveyError> {
         let layout = Layout::of(root)?;
         let folder = Folder::scan(&layout.root, &layout.rule, None)?;
+        Self::look(layout, folder)
+    }
+
+    /// Looks at a table of images, as the source `manifest` reads it. Where it names no splits all images are `train`, and
+    /// none is `test`.
+    ///
+    /// # Errors
+    /// If it can't be read, lists no images, or none of them can be read.
+    pub fn of_table(path: &Path) -> Result<Self, SurveyError> {
+        let manifest: Result<Manifest, _> = param::from_json(&json!({ "path": path.to_string_lossy() }));
+        let manifest = manifest.map_err(|issues| {
+            let message = issues.first().map_or_else(String::new, |issue| issue.message.clone());
+            SurveyError::new(message, "name the table another way")
+        })?;
+        let listing = manifest.list(&Reader::default(), None)?;
+        let names: std::collections::BTreeSet<&str> = listing.items.iter().map(|item| item.split.as_str()).collect();
+        if names.is_empty() {
+            return Err(SurveyError::new(format!("`{}` lists no images", path.display()), TABLES));
+        }
+        let like = |known: &str| names.iter().find(|name| name.to_lowercase() == known).map(|name| (*name).to_owned());
+        let train = names.iter().find(|name| name.to_lowercase().starts_with("train")).ok_or_else(|| {
+            let named: Vec<String> = names.iter().take(3).map(|name| format!("`{name}`")).collect();
+            let message =
+                format!("no image of `{}` is of a split `train`, only of {}", path.display(), named.join(", "));
+            SurveyError::new(message, TABLES)
+        })?;
+        let mut tests = TESTING.iter().filter_map(|known| like(known));
+        let layout = Layout {
+            root: path.to_path_buf(),
+            rule: SplitRule::Folders,
+            train: (*train).to_owned(),
+            test: tests.next().unwrap_or_else(|| "test".to_owned()),
+            held_out: tests.next(),
+        };
+        let survey = Self::look(layout, Folder { classes: listing.classes, files: listing.items })?;
+        Ok(Self { table: true, ..survey })
+    }
+
+    fn look(layout: Layout, folder: Folder) -> Result<Self, SurveyError> {
         let step = folder.files.len().div_ceil(CHECKED).max(1);
         let chosen: Vec<&File> = folder.files.iter().step_by(step).collect();
         let looks = looks(&chosen);
@@ -108,6 +154,7 @@ impl Survey {
             transparent: 0,
             twins: Vec::new(),
             held_out: layout.held_out,
+            table: false,
             classes: folder.classes,
         };
         let mut pictures: BTreeMap<Digest, &File> = BTreeMap::new();
@@ -193,18 +240,24 @@ impl Layout {
         }
         if !root.is_dir() {
             let message = format!("`{}` is a file, not a folder of images", root.display());
-            return Err(SurveyError::new(message, LAYOUTS));
+            return Err(SurveyError::new(message, format!("{LAYOUTS}; {TABLES}")));
         }
         let depths = depths(root)?;
         let at = root.display();
         match depths.keys().copied().collect::<Vec<_>>().as_slice() {
             [] if is_empty(root) => Err(SurveyError::new(format!("the folder `{at}` is empty"), LAYOUTS)),
-            [] => Err(SurveyError::new(format!("there are no images in `{at}`"), LAYOUTS)),
+            [] => Err(no_images(root)),
             [0] => Err(SurveyError::new(
                 format!("the images lie directly in `{at}`, so that nothing says what each shows"),
                 "put the images of each class into a folder of its own, named after the class",
             )),
-            [1] => Ok(Self::flat(root.to_path_buf())),
+            [1] => match splits_alone(root) {
+                Some(names) => Err(SurveyError::new(
+                    format!("{names} are splits, and the images lie directly in them: nothing says what each shows"),
+                    format!("lay them out as `train/<class>/<image>`, or list them in a table: {TABLES}"),
+                )),
+                None => Ok(Self::flat(root.to_path_buf())),
+            },
             [2] => Self::of_splits(root),
             [only] => {
                 let message = format!("images are nested too deep: {only} folders down, such as `{}`", depths[only].1);
@@ -259,6 +312,32 @@ impl Layout {
             }
         }
     }
+}
+
+/// What to say of a folder that holds files, and no image.
+fn no_images(root: &Path) -> SurveyError {
+    let at = root.display();
+    let files = WalkDir::new(root).follow_links(true).sort_by_file_name().into_iter().filter_entry(is_visible);
+    let other = files.flatten().find(|entry| entry.file_type().is_file() && is_other_picture(entry.path()));
+    match other {
+        None => SurveyError::new(format!("there are no images in `{at}`"), LAYOUTS),
+        Some(entry) => {
+            let name = entry.path().strip_prefix(root).unwrap_or_else(|_| entry.path()).display().to_string();
+            let message = format!("there are no images in `{at}` that can be read: `{name}` is of another format");
+            SurveyError::new(message, CONVERT)
+        }
+    }
+}
+
+/// The folders' names, if there are several and all are those of splits, one of them for training.
+fn splits_alone(root: &Path) -> Option<String> {
+    let mut names = subfolders(root);
+    names.sort();
+    let trains = |name: &String| name.to_lowercase().starts_with("train");
+    let tests = |name: &String| TESTING.contains(&name.to_lowercase().as_str());
+    let all = names.len() > 1 && names.iter().all(|name| trains(name) || tests(name));
+    let quoted: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
+    (all && names.iter().any(trains) && names.iter().any(tests)).then(|| quoted.join(" and "))
 }
 
 fn depths(root: &Path) -> Result<Depths, SurveyError> {
@@ -354,6 +433,38 @@ mod tests {
         assert!(matches!(survey.rule, SplitRule::Images(_)));
         std::fs::write(alone.path().join("train/b/2.png"), png(true)).unwrap();
         assert!(!Survey::of(alone.path()).unwrap().grey);
+    }
+
+    #[test]
+    fn splits_without_classes_and_pictures_that_are_not_read_are_named() {
+        let said = refused(&["train/1.png", "test/2.png"]);
+        assert!(said.starts_with("`test` and `train` are splits, and the images lie directly in them"), "{said}");
+        let folder = folder(&["train/1.png", "cat/2.png"]);
+        assert!(Survey::of(folder.path()).is_ok(), "one may be a class");
+        let said = refused(&["a/1.svg", "b/2.svg"]);
+        assert_eq!(said, "there are no images in `ROOT` that can be read: `a/1.svg` is of another format");
+        let said = refused(&["a/1.png", "b/2.svg", "b/3.svg"]);
+        assert!(said.contains("the class has no images that can be read: `2.svg` and 1 more are"), "{said}");
+    }
+
+    #[test]
+    fn a_table_is_looked_at_by_its_rows() {
+        let folder = folder(&["i/1.png", "i/2.png", "i/3.png", "i/broken.png"]);
+        let table = |name: &str, text: &str| {
+            std::fs::write(folder.path().join(name), text).unwrap();
+            Survey::of_table(&folder.path().join(name))
+        };
+        let rows = "path,label,split\ni/1.png,a,train\ni/2.png,b,train\ni/3.png,a,val\ni/broken.png,b,val\n";
+        let survey = table("split.csv", rows).unwrap();
+        assert_eq!((survey.train.as_str(), survey.test.as_str(), survey.table), ("train", "val", true));
+        assert_eq!((survey.classes, &survey.counts["val"]), (vec!["a".to_owned(), "b".to_owned()], &vec![1, 0]));
+        assert_eq!(survey.broken.len(), 1);
+        let survey = table("plain.csv", "path,label\ni/1.png,a\ni/2.png,b\n").unwrap();
+        assert_eq!((survey.test.as_str(), survey.counts.get("test")), ("test", None));
+        let odd = table("odd.csv", "path,label,split\ni/1.png,a,left\n").unwrap_err();
+        assert!(odd.message.ends_with("is of a split `train`, only of `left`"), "{odd:?}");
+        assert!(table("none.csv", "path,label\n").is_err());
+        assert!(table("bad.csv", "file,kind\ni/1.png,a\n").is_err());
     }
 
     #[test]
