@@ -299,10 +299,10 @@ fn embeddings_and_index_are_read_by_others() {
     let account =
         |flag: &str, name: &str, more: &[&str]| export(&project, &[&[flag, &at(&project, name)], more].concat(), 0);
     let folder = project.root().join(run["dir"].as_str().unwrap());
-    let rows = simpipe::artifact::Embeddings::read(&folder.join("embed-test/embeddings.parquet")).unwrap();
+    let rows = simpipe::artifact::Embeddings::read(&folder.join("embed-validation/embeddings.parquet")).unwrap();
     let index = simpipe::artifact::IndexRows::read(&folder.join("index/index.arrow")).unwrap();
     for (flag, name) in [("--parquet", "e.parquet"), ("--arrow", "e.arrow")] {
-        let told = account(flag, name, &["--stage", "embed-test"]);
+        let told = account(flag, name, &["--stage", "embed-validation"]);
         assert_eq!((told["vectors"].as_u64(), &told["dim"]), (Some(rows.len() as u64), &16.into()));
         let whole = account(flag, &format!("all-{name}"), &[]);
         assert!(whole["vectors"].as_u64() > told["vectors"].as_u64(), "of all stages: {whole}");
@@ -310,12 +310,12 @@ fn embeddings_and_index_are_read_by_others() {
     let told = account("--faiss", "i.faiss", &[]);
     assert_eq!((&told["index"], &told["stage"]), (&"IndexFlatIP".into(), &"index".into()));
     assert_eq!(told["vectors"], index.label.len());
-    account("--npz", "e.npz", &["--stage", "embed-test"]);
+    account("--npz", "e.npz", &["--stage", "embed-validation"]);
     let wrong = |flag: &str, stage: &str| {
         let report = export(&project, &[flag, &at(&project, "other"), "--stage", stage], 2);
         format!("{} / {}", report["errors"][0]["message"].as_str().unwrap(), report["errors"][0]["help"])
     };
-    assert!(wrong("--faiss", "embed-test").contains("has no index / \"indices are those of `index`"));
+    assert!(wrong("--faiss", "embed-validation").contains("has no index / \"indices are those of `index`"));
     assert!(wrong("--parquet", "index").contains("has no embeddings / \"embeddings are those of `embed-"));
     assert!(wrong("--ro-crate", "index").contains("takes the whole run"));
     // What is there stays.
@@ -331,7 +331,7 @@ fn embeddings_and_index_are_read_by_others() {
         assert_eq!((&said[name]["rows"], &said[name]["columns"]), (&rows.len().into(), &columns.to_vec().into()));
         assert_eq!(said[name]["type"], "fixed_size_list<item: float not null>[16]");
         let first = &said[name]["first"];
-        assert_eq!((&first["stage"], &first["example_id"]), (&"embed-test".into(), &rows.example_id[0].into()));
+        assert_eq!((&first["stage"], &first["example_id"]), (&"embed-validation".into(), &rows.example_id[0].into()));
         assert_eq!((&first["digest"], &first["label"]), (&rows.digest[0].as_str().into(), &rows.label[0].into()));
         let vector: Vec<f32> = serde_json::from_value(said[name]["vector"].clone()).unwrap();
         assert_eq!(vector, rows.row(0));

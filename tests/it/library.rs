@@ -20,7 +20,7 @@ fn smoke(project: &Project) -> (Run, Vec<Event>) {
 
 /// The first images of a run's queries as PNG files, and their stored embeddings.
 fn pictures(project: &Project, run: &Run, count: usize) -> (Vec<std::path::PathBuf>, Embeddings) {
-    let rows = Embeddings::read(&run.folder().join("embed-test/embeddings.parquet")).unwrap();
+    let rows = Embeddings::read(&run.folder().join("embed-validation/embeddings.parquet")).unwrap();
     let images =
         Examples::read_images(&run.folder().join("dataset/examples.parquet"), &rows.example_id[..count]).unwrap();
     let save = |(at, image): (usize, &simpipe::artifact::Image)| {

@@ -78,7 +78,7 @@ fn two_datasets_of_one_shape_do_not_overlap() {
             .map(|season| format!("[{season}-pool]\nsampler = {{ multi-shot = {{ classes-per-batch = 2 }} }}\n"))
             .concat();
         let source = |path: &str| format!("source = {{ image-folder = {{ path = \"{path}\", resize = [8, 8] }} }}\n");
-        let layers = "[train]\nlayers = [\"flatten\", { metric-embedding = { size = 4 } }]\n";
+        let layers = "[train]\nlayers = [\"rescale\", \"flatten\", { metric-embedding = { size = 4 } }]\n";
         let (first, second) = (source("summer"), source(second));
         let halves = "[calibrate]\nslice = { begin = 0, size = 20 }\n[match]\nslice = { begin = 20, size = 20 }\n";
         format!("pipeline = \"seasons\"\n[summer]\n{first}[winter]\n{second}{pools}{layers}{halves}")
@@ -107,7 +107,7 @@ fn two_datasets_of_one_shape_do_not_overlap() {
 fn a_folder_that_is_not_there_is_missing_data_at_its_line() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("photos.toml");
-    let layers = "[train]\nlayers = [\"flatten\", { metric-embedding = { size = 4 } }]\n";
+    let layers = "[train]\nlayers = [\"rescale\", \"flatten\", { metric-embedding = { size = 4 } }]\n";
     let text = format!(
         "pipeline = \"metric-learning\"\n[dataset]\nsource = {{ image-folder = {{ path = \"photos\" }} }}\n{layers}"
     );
@@ -130,7 +130,7 @@ fn a_class_that_only_the_data_tells_is_refused_at_its_line() {
     let text = "pipeline = \"metric-learning\"\n[dataset]\nsource = { image-folder = { path = \"photos\", resize = [8, 8], on-corrupt = \"skip\" } }\n\
                 [sample-validation]\nsampler = { multi-shot = { classes-per-batch = 2, examples-per-class = 1 } }\n\
                 [sample]\nsampler = { multi-shot = { classes-per-batch = 2, examples-per-class = 8 } }\n\
-                [train]\nlayers = [\"flatten\", { metric-embedding = { size = 4 } }]\n[match]\nallow-overlap = true\n";
+                [train]\nlayers = [\"rescale\", \"flatten\", { metric-embedding = { size = 4 } }]\n[match]\nallow-overlap = true\n";
     std::fs::write(&path, text).unwrap();
     let image = image::RgbImage::from_pixel(8, 8, image::Rgb([1, 2, 3]));
     for (split, class) in [("train", "cat"), ("train", "dog"), ("test", "cat"), ("test", "dog")] {
