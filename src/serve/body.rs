@@ -12,6 +12,8 @@ use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
 use serde::Deserialize;
 
+use super::few::Few;
+use super::given::Given;
 use super::limits::Claim;
 use super::problem::Problem;
 
@@ -93,8 +95,17 @@ pub(super) async fn sent(
     let kind = headers.get(header::CONTENT_TYPE).map_or(Ok(""), |kind| kind.to_str()).unwrap_or("?");
     let essence = kind.split(';').next().unwrap_or("").trim().to_ascii_lowercase();
     let found = match essence.as_str() {
-        "multipart/form-data" => parts(kind, bytes, most).await?,
-        "application/json" => of_json(&bytes, most, claim)?,
+        "multipart/form-data" => {
+            // Taken apart in a copy.
+            let copy = bytes.len() as u64;
+            if !claim.grow(copy) {
+                return Err(claim.refusal(copy));
+            }
+            let found = parts(kind, bytes, most).await;
+            claim.shrink(copy);
+            found?
+        }
+        "application/json" => elsewhere(claim, move |claim| of_json(&bytes, most, claim)).await?,
         "" | "application/octet-stream" => one(bytes),
         image if image.starts_with("image/") => one(bytes),
         other => {
@@ -107,6 +118,20 @@ pub(super) async fn sent(
         count if count > most => Err(too_many(most)),
         _ => Ok(found),
     }
+}
+
+/// Work that takes as long as what was sent is large, beside the thread that talks to clients: the claim goes to that thread and
+/// comes back, whoever waits for it.
+pub(super) async fn elsewhere<T: Send + 'static>(
+    claim: &mut Claim,
+    work: impl FnOnce(&mut Claim) -> Result<T, Problem> + Send + 'static,
+) -> Result<T, Problem> {
+    let mut own = claim.lend();
+    let done = tokio::task::spawn_blocking(move || (work(&mut own), own)).await;
+    let (result, own) =
+        done.map_err(|_| Problem::internal("what was sent could not be read: a fault of the program"))?;
+    *claim = own;
+    result
 }
 
 fn one(bytes: Bytes) -> Vec<Sent> {
@@ -156,37 +181,20 @@ struct Images<'a> {
     #[serde(borrow)]
     image: Option<Given<'a>>,
     #[serde(borrow, default)]
-    images: Vec<Given<'a>>,
+    images: Few<Given<'a>>,
     label: Option<String>,
 }
 
-/// An image in JSON: base64 alone, or with a name and a label.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Given<'a> {
-    Bare(#[serde(borrow)] std::borrow::Cow<'a, str>),
-    Named {
-        #[serde(borrow)]
-        image: std::borrow::Cow<'a, str>,
-        name: Option<String>,
-        label: Option<String>,
-    },
-}
-
 fn of_json(bytes: &[u8], most: usize, claim: &mut Claim) -> Result<Vec<Sent>, Problem> {
-    let Images { image, images, label: all } = json(bytes)?;
+    let Images { image, images: Few(images), label: all } = json(bytes)?;
     let given: Vec<Given<'_>> = image.into_iter().chain(images).collect();
     if given.len() > most {
         return Err(too_many(most));
     }
     let mut found = Vec::with_capacity(given.len());
-    for (at, given) in given.into_iter().enumerate() {
-        let (text, name, label) = match given {
-            Given::Bare(text) => (text, None, None),
-            Given::Named { image, name, label } => (image, name, label),
-        };
+    for (at, Given { image, name, label }) in given.into_iter().enumerate() {
         let name = name.map_or_else(|| format!("images[{at}]"), |name| shortened(&name));
-        let bytes = decoded(&text, &name, claim)?;
+        let bytes = decoded(&image, &name, claim)?;
         found.push(Sent { name, bytes, label: label.or_else(|| all.clone()) });
     }
     Ok(found)

@@ -75,6 +75,12 @@ fn what_holds_no_images_is_refused_with_a_reason() {
 }
 
 #[test]
+fn a_list_without_end_is_refused() {
+    let body = format!("{{\"images\": [{}\"\"]}}", "\"\",".repeat(100_000));
+    assert!(of("application/json", &body).unwrap_err().same_kind(&Problem::too_large("")));
+}
+
+#[test]
 fn a_body_may_be_as_long_as_an_image_in_base64() {
     for most in [1, 100, 64 << 20, 1_667_108_864, u64::MAX] {
         assert!(longest(most) >= (most / 3).saturating_mul(4), "{most}");

@@ -29,6 +29,8 @@ pub struct Limits {
 const CONNECTIONS: usize = 4096;
 /// Files that are not connections.
 const OTHER_FILES: usize = 64;
+/// Images of a request: no longer list is kept.
+pub(super) const IMAGES: usize = 256;
 /// Bytes of memory, unless somebody gives more or fewer.
 const MEMORY: u64 = 2 << 30;
 
@@ -40,7 +42,7 @@ impl Default for Limits {
             head: Duration::from_secs(10),
             body: Duration::from_secs(30),
             drain: Duration::from_secs(10),
-            images: 256,
+            images: IMAGES,
             waiting: 4096,
             memory: MEMORY,
         }
@@ -103,11 +105,17 @@ impl Claim {
         self.budget.taken.fetch_sub(bytes, Ordering::Relaxed);
     }
 
-    /// What is said where `bytes` were not free: never, or not now.
+    /// All of it, for a thread that works on what it is for.
+    pub(super) fn lend(&mut self) -> Self {
+        let nothing = self.budget.claim();
+        std::mem::replace(self, nothing)
+    }
+
+    /// What is said where `bytes` more were not free: never, as what it has counts too, or not now.
     pub(super) fn refusal(&self, bytes: u64) -> Problem {
-        let whole = self.budget.whole;
-        if bytes > whole {
-            Problem::too_large(format!("it takes {bytes} bytes of memory, and the server has {whole} for all requests"))
+        let (whole, all) = (self.budget.whole, self.bytes.saturating_add(bytes));
+        if all > whole {
+            Problem::too_large(format!("it takes {all} bytes of memory, and the server has {whole} for all requests"))
         } else {
             Problem::busy("the server has no memory for one more image now: try again")
         }
@@ -136,6 +144,18 @@ mod tests {
         assert_eq!(budget.taken(), 50);
         drop(other);
         assert_eq!(budget.taken(), 0);
+    }
+
+    #[test]
+    fn what_can_never_be_had_is_not_put_off() {
+        let budget = Budget::new(100);
+        let (mut one, mut other) = (budget.claim(), budget.claim());
+        assert!(one.grow(60) && other.grow(40));
+        assert!(one.refusal(41).same_kind(&Problem::too_large("")) && one.refusal(40).same_kind(&Problem::busy("")));
+        let lent = one.lend();
+        assert_eq!(budget.taken(), 100);
+        drop(lent);
+        assert_eq!((budget.taken(), one.bytes), (40, 0));
     }
 
     #[test]

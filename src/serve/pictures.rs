@@ -50,20 +50,15 @@ pub(super) async fn of_request(
     decoded(shared, sent, claim).await
 }
 
-/// The pixels of image files.
+/// The pixels of image files, one after the other: who sends many lets others in between, and for who has left nothing more is
+/// decoded.
 pub(super) async fn decoded(shared: &Arc<Shared>, sent: Vec<Sent>, claim: &mut Claim) -> Result<Pictures, Problem> {
-    // The claim goes to the thread that decodes and comes back, whoever waits for it.
-    let mut own = std::mem::replace(claim, shared.budget.claim());
-    let of = shared.clone();
-    let work = move || {
-        let pictures = sent.into_iter().map(|sent| picture(&of, sent, &mut own)).collect::<Result<Vec<_>, _>>();
-        (pictures, own)
-    };
-    let done = tokio::task::spawn_blocking(work).await;
-    let (pictures, own) =
-        done.map_err(|_| Problem::internal("an image could not be decoded: a fault of the program"))?;
-    *claim = own;
-    Ok(Pictures(pictures?))
+    let mut pictures = Vec::with_capacity(sent.len());
+    for sent in sent {
+        let of = shared.clone();
+        pictures.push(body::elsewhere(claim, move |claim| picture(&of, sent, claim)).await?);
+    }
+    Ok(Pictures(pictures))
 }
 
 fn picture(shared: &Shared, Sent { name, bytes, label }: Sent, claim: &mut Claim) -> Result<Picture, Problem> {

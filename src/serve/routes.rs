@@ -146,6 +146,9 @@ struct Asked {
     neighbours: Option<usize>,
 }
 
+/// Bytes that a neighbour takes, about: in memory and as text.
+const NEAR: u64 = 512;
+
 async fn query(
     State(shared): Server,
     parameters: Result<Query<Asked>, QueryRejection>,
@@ -154,6 +157,10 @@ async fn query(
     let kept = neighbours(self::parameters(parameters)?.neighbours, &shared)?;
     let mut claim = shared.budget.claim();
     let pictures = pictures::of_request(&shared, request, &mut claim).await?;
+    let told = (pictures.0.len() as u64).saturating_mul(kept as u64).saturating_mul(NEAR);
+    if !claim.grow(told) {
+        return Err(claim.refusal(told));
+    }
     let (images, names, _) = pictures.apart();
     let answers = shared.engine.ask(images, names, kept).await?;
     answer(&json!({ "answers": answers }))
