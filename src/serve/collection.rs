@@ -1,29 +1,44 @@
 //! The index as it is now: what the run left, what was added since, what was deleted.
 
 use std::collections::BTreeMap;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use super::log::Change;
 use crate::artifact::IndexRows;
 use crate::search::Beside;
+
+/// The index that all share: as it is now, and never while somebody computes.
+pub(super) type Served = Arc<RwLock<Arc<Collection>>>;
+
+/// The index as it is now.
+pub(super) fn now(index: &RwLock<Arc<Collection>>) -> Arc<Collection> {
+    index.read().unwrap_or_else(PoisonError::into_inner).clone()
+}
 
 /// Added rows that are dead before the rest is moved together, at least.
 const DEAD: usize = 64;
 /// The first example id of what was added: no dataset has as many examples.
 const FIRST_ID: u64 = 1 << 63;
 
-/// What is searched, by image and by class.
-#[derive(Debug)]
+/// What is searched, by image and by class. Whoever answers keeps the one that he began with, so a change is made in a copy
+/// where somebody does; the run's part is never copied.
+#[derive(Debug, Clone)]
 pub(super) struct Collection {
     /// Class names by label; those from `known` on are not the run's.
     classes: Vec<String>,
     known: usize,
-    /// The run's rows: their labels, and by digest their positions.
-    labels: Vec<i32>,
-    positions: BTreeMap<String, Vec<u32>>,
-    digests: Vec<String>,
+    run: Arc<OfRun>,
     /// Added rows by digest.
     added: BTreeMap<String, u32>,
     beside: Beside,
+}
+
+/// The run's rows: their labels, and by digest their positions.
+#[derive(Debug)]
+struct OfRun {
+    labels: Vec<i32>,
+    positions: BTreeMap<String, Vec<u32>>,
+    digests: Vec<String>,
 }
 
 /// Whether an image is there.
@@ -46,9 +61,7 @@ impl Collection {
         Self {
             classes: classes.to_vec(),
             known: classes.len(),
-            labels: rows.label.clone(),
-            positions,
-            digests: rows.digest.clone(),
+            run: Arc::new(OfRun { labels: rows.label.clone(), positions, digests: rows.digest.clone() }),
             added: BTreeMap::new(),
             beside: Beside { added, ..Beside::default() },
         }
@@ -61,7 +74,7 @@ impl Collection {
 
     /// Vectors of the run that are left, and added ones.
     pub(super) fn counts(&self) -> (usize, usize) {
-        (self.labels.len() - self.beside.gone.len(), self.added.len())
+        (self.run.labels.len() - self.beside.gone.len(), self.added.len())
     }
 
     /// Vectors that can be found.
@@ -82,16 +95,16 @@ impl Collection {
     /// The digest of the image at a position, and whether it was added.
     pub(super) fn image(&self, row: u32) -> (&str, bool) {
         let row = row as usize;
-        match self.digests.get(row) {
+        match self.run.digests.get(row) {
             Some(digest) => (digest, false),
-            None => (self.beside.added.digest.get(row - self.digests.len()).map_or("", String::as_str), true),
+            None => (self.beside.added.digest.get(row - self.run.digests.len()).map_or("", String::as_str), true),
         }
     }
 
     /// Whether an image can be found, and as what.
     pub(super) fn known(&self, digest: &str) -> Known {
         let mut classes: Vec<String> =
-            self.living(digest).iter().map(|row| self.class(self.labels[*row as usize]).to_owned()).collect();
+            self.living(digest).iter().map(|row| self.class(self.run.labels[*row as usize]).to_owned()).collect();
         let added = self.added.get(digest).map(|row| self.beside.added.label[*row as usize]);
         classes.extend(added.map(|label| self.class(label).to_owned()));
         classes.dedup();
@@ -105,7 +118,7 @@ impl Collection {
 
     /// The run's rows of an image that are not gone.
     fn living(&self, digest: &str) -> Vec<u32> {
-        let rows = self.positions.get(digest).map_or(&[][..], Vec::as_slice);
+        let rows = self.run.positions.get(digest).map_or(&[][..], Vec::as_slice);
         rows.iter().copied().filter(|row| self.beside.gone.binary_search(row).is_err()).collect()
     }
 
@@ -164,7 +177,7 @@ impl Collection {
 
     /// The fewest changes that make this of what the run left.
     pub(super) fn changes(&self) -> Vec<Change> {
-        let mut gone: Vec<&str> = self.beside.gone.iter().map(|row| self.digests[*row as usize].as_str()).collect();
+        let mut gone: Vec<&str> = self.beside.gone.iter().map(|row| self.run.digests[*row as usize].as_str()).collect();
         gone.sort_unstable();
         gone.dedup();
         let deleted = gone.into_iter().map(|digest| Change::Delete { digest: digest.to_owned() });

@@ -2,13 +2,13 @@
 //! While it computes one batch the next gathers, so nobody waits for company.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
 
 use tokio::sync::{mpsc, oneshot};
 
 use super::answers::{Answered, answered};
-use super::collection::Collection;
+use super::collection::{Served, now};
 use super::metrics::Metrics;
 use super::problem::Problem;
 use crate::artifact::{FileNames, Image};
@@ -53,7 +53,7 @@ pub(super) struct Engine {
 /// What the thread needs.
 pub(super) struct Parts {
     pub(super) asker: Arc<Asker>,
-    pub(super) index: Arc<RwLock<Collection>>,
+    pub(super) index: Served,
     pub(super) files: Arc<FileNames>,
     pub(super) metrics: Arc<Metrics>,
 }
@@ -150,7 +150,8 @@ fn answers(
     names: &[String],
     kept: &[usize],
 ) -> Result<Vec<Answered>, StageError> {
-    let index = parts.index.read().unwrap_or_else(PoisonError::into_inner);
+    // Changes and whoever looks at the index don't wait for the network.
+    let index = now(&parts.index);
     let found = session.ask(images, names, kept, index.beside())?;
     let all = names.iter().zip(&found);
     Ok(all.map(|(name, found)| answered(name, found, &parts.asker, &index, &parts.files)).collect())

@@ -3,10 +3,10 @@
 use std::net::TcpListener;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
+use std::sync::{Arc, RwLock};
 
 use super::body::{self, BodyLimits};
-use super::collection::Collection;
+use super::collection::{Collection, Served, now};
 use super::engine::{Engine, Parts};
 use super::files::Files;
 use super::limits::{Budget, Limits};
@@ -64,7 +64,7 @@ pub(super) struct Shared {
     pub(super) asker: Arc<Asker>,
     pub(super) decoding: Decoding,
     pub(super) engine: Engine,
-    index: Arc<RwLock<Collection>>,
+    index: Served,
     /// Who makes changes, or why nobody does.
     pub(super) writer: Result<Writer, String>,
     pub(super) token: Option<Token>,
@@ -77,13 +77,14 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    /// The index as it is now. Whoever has it keeps changes waiting.
-    pub(super) fn index(&self) -> RwLockReadGuard<'_, Collection> {
-        self.index.read().unwrap_or_else(PoisonError::into_inner)
+    /// The index as it is now.
+    pub(super) fn index(&self) -> Arc<Collection> {
+        now(&self.index)
     }
 
     pub(super) fn body_limits(&self) -> BodyLimits {
-        BodyLimits { bytes: body::longest(self.decoding.most_bytes()), time: self.limits.body }
+        let bytes = body::longest(self.decoding.most_bytes()).min(self.limits.memory);
+        BodyLimits { bytes, time: self.limits.body }
     }
 }
 
@@ -92,7 +93,7 @@ pub struct Server(Arc<Shared>);
 
 /// What was found in the folder of changes.
 struct Opened {
-    index: Arc<RwLock<Collection>>,
+    index: Served,
     writer: Result<Writer, String>,
 }
 
@@ -170,7 +171,7 @@ fn open(about: &About, asker: &Asker, folder: PathBuf, writable: bool) -> Result
         );
     }
     replay.changes.iter().for_each(|change| index.apply(change));
-    let index = Arc::new(RwLock::new(index));
+    let index = Arc::new(RwLock::new(Arc::new(index)));
     let writer = match files {
         Some(files) => Ok(Writer::start(files, index.clone(), SLACK).map_err(ServeError::Thread)?),
         None if writable => Err("another server writes it; start this one again when that has ended".to_owned()),

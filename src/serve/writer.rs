@@ -2,11 +2,11 @@
 //! only then shows them to those who ask.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError};
 
 use tokio::sync::{mpsc, oneshot};
 
-use super::collection::{Collection, Known};
+use super::collection::{Collection, Known, Served, now};
 use super::files::{Draft, Files, Unwritten};
 use super::log::Change;
 use super::problem::Problem;
@@ -51,7 +51,7 @@ impl Writer {
     ///
     /// # Errors
     /// If the system gives none.
-    pub(super) fn start(files: Files, index: Arc<RwLock<Collection>>, slack: usize) -> std::io::Result<Self> {
+    pub(super) fn start(files: Files, index: Served, slack: usize) -> std::io::Result<Self> {
         let (sender, receiver) = mpsc::unbounded_channel();
         let own = sender.downgrade();
         let work = move || {
@@ -72,7 +72,7 @@ impl Writer {
 
 struct Work {
     files: Files,
-    index: Arc<RwLock<Collection>>,
+    index: Served,
     /// Does not keep the thread alive.
     own: mpsc::WeakUnboundedSender<Order>,
     slack: usize,
@@ -123,7 +123,8 @@ impl Work {
         });
         if unwritten.is_none() {
             let mut index = self.index.write().unwrap_or_else(PoisonError::into_inner);
-            changes.iter().for_each(|change| index.apply(change));
+            let own = Arc::make_mut(&mut index);
+            changes.iter().for_each(|change| own.apply(change));
             drop(index);
             if let Some(since) = &mut self.since {
                 since.extend(changes);
@@ -136,8 +137,8 @@ impl Work {
         }
     }
 
-    fn read(&self) -> std::sync::RwLockReadGuard<'_, Collection> {
-        self.index.read().unwrap_or_else(PoisonError::into_inner)
+    fn read(&self) -> Arc<Collection> {
+        now(&self.index)
     }
 
     fn decide(&self, wish: Wish, pending: &mut Pending, left: &mut usize, changes: &mut Vec<Change>) -> Answer {

@@ -1,5 +1,6 @@
 use std::fs::File;
 use std::path::PathBuf;
+use std::sync::RwLock;
 use std::time::{Duration, Instant};
 
 use super::*;
@@ -35,16 +36,16 @@ impl Served {
     }
 
     /// Reads the log and starts a writer; `None` if another has the lock.
-    fn start(&self, slack: usize) -> Option<(Writer, Arc<RwLock<Collection>>)> {
+    fn start(&self, slack: usize) -> Option<(Writer, super::Served)> {
         let (files, replay) = Files::open(self.folder.path(), &origin()).unwrap()?;
         let mut index = of_run();
         replay.changes.iter().for_each(|change| index.apply(change));
-        let index = Arc::new(RwLock::new(index));
+        let index = Arc::new(RwLock::new(Arc::new(index)));
         Some((Writer::start(files, index.clone(), slack).unwrap(), index))
     }
 
     /// The same once the last writer has ended, which takes a moment.
-    fn restart(&self, slack: usize) -> (Writer, Arc<RwLock<Collection>>) {
+    fn restart(&self, slack: usize) -> (Writer, super::Served) {
         let began = Instant::now();
         loop {
             if let Some(started) = self.start(slack) {
@@ -149,7 +150,7 @@ fn what_can_not_be_written_is_not_shown() {
     let (mut files, _) = Files::open(served.folder.path(), &origin()).unwrap().unwrap();
     // A file that can only be read: every write fails, as on a full disk.
     files.log = File::open(served.log()).unwrap();
-    let index = Arc::new(RwLock::new(of_run()));
+    let index = Arc::new(RwLock::new(Arc::new(of_run())));
     let writer = Writer::start(files, index.clone(), SLACK).unwrap();
     for _ in 0..2 {
         let refused = served.ask(&writer, add(&[("c", "dog")])).unwrap_err();

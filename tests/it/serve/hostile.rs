@@ -241,6 +241,15 @@ fn limits_of_images_and_of_memory_hold_in_every_form() {
     let serving = Serving::start(&asked.project, &["--memory", "8"], false);
     let large = encoded(&RgbImage::new(2000, 2000), ImageFormat::Png);
     serving.post("/v1/query", "image/png", &large).problem(413, "too-large");
+    // A body that has no room however long one waits is not put off.
+    let head = format!("POST /v1/query HTTP/1.1\r\nHost: {}\r\nContent-Length: 8400000\r\n\r\n", serving.at);
+    parsed(&serving.raw(head.as_bytes())).problem(413, "too-large");
+    // Nor lists without end in a body that is short enough.
+    for (path, field) in [("/v1/query", "images"), ("/v1/embeddings", "input")] {
+        let body = format!("{{\"{field}\": [{}\"\"]}}", "\"\",".repeat(1_000_000));
+        serving.post(path, "application/json", body.as_bytes()).problem(413, "too-large");
+    }
+    assert!(serving.metric("process_resident_memory_bytes") < 1e9);
     // Half of a large body is kept in memory as long as it may come.
     let mut half = serving.connect();
     let head = format!(
