@@ -23,6 +23,7 @@ async function ask(path, options = {}) {
 async function about() {
   const index = await ask("v1/index");
   const added = index.added_vectors ? `, ${index.added_vectors} of them added` : "";
+  said.textContent = "";
   at("about").textContent = `${index.experiment}, run ${index.run}: ${index.vectors} vectors of ${index.classes.length} classes${added}`;
 }
 
@@ -45,6 +46,16 @@ function show(file, answer) {
   answers.prepend(item);
 }
 
+// What went wrong with one stays, whatever comes of the others.
+function showError(file, words) {
+  const item = document.createElement("li");
+  const text = document.createElement("div");
+  text.append(made("h2", "No answer"), made("p", `${file.name}: ${words}`));
+  item.className = "unknown failed";
+  item.append(text);
+  answers.prepend(item);
+}
+
 async function query(list) {
   for (const file of list) {
     said.textContent = `Asking about ${file.name} ..`;
@@ -53,11 +64,11 @@ async function query(list) {
       form.append("image", file);
       const found = await ask("v1/query", { method: "POST", body: form });
       found.answers.forEach((answer) => show(file, answer));
-      said.textContent = "";
     } catch (error) {
-      said.textContent = `${file.name}: ${error.message}`;
+      showError(file, error.message);
     }
   }
+  said.textContent = "";
 }
 
 for (const kind of ["dragenter", "dragover"]) {
