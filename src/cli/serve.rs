@@ -1,7 +1,7 @@
 //! `simpipe serve`: a run that answers over HTTP.
 
 use std::io::Write;
-use std::net::{SocketAddr, TcpListener};
+use std::net::{Ipv6Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -75,6 +75,7 @@ pub(super) struct ServeArgs {
 pub(super) fn exec(args: &ServeArgs, out: &mut dyn Write) -> Result<Exit, Error> {
     let token = token(args.token_file.as_deref())?;
     refuse_unguarded(args, token.is_some())?;
+    refuse_odd_hosts(&args.host)?;
     threads::start()?;
     let setup = setup(args, token)?;
     let listener = TcpListener::bind(args.listen).map_err(|error| {
@@ -137,6 +138,16 @@ fn refuse_unguarded(args: &ServeArgs, has_token: bool) -> Result<(), Error> {
         return Err(Error::usage("an index that clients may change needs a token", help));
     }
     Ok(())
+}
+
+/// A name with a port or a scheme would never be that of a request: ports are not compared.
+fn refuse_odd_hosts(hosts: &[String]) -> Result<(), Error> {
+    let address = |name: &str| name.strip_prefix('[')?.strip_suffix(']')?.parse::<Ipv6Addr>().ok();
+    let plain = |name: &str| name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-_".contains(&byte));
+    let odd = |name: &&String| name.is_empty() || !(plain(name) || address(name).is_some());
+    let Some(name) = hosts.iter().find(odd) else { return Ok(()) };
+    let help = "give the name alone, such as `--host images.example.org`: any port is answered";
+    Err(Error::usage(format!("`{}` is no host's name", print::shown(name)), help))
 }
 
 /// The token of a file, else of the environment.

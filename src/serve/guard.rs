@@ -39,7 +39,7 @@ pub(super) fn check(
     if coding.is_some_and(|coding| !coding.eq_ignore_ascii_case("identity")) {
         return Err(Problem::unsupported("bodies are read as they are, without a `Content-Encoding`"));
     }
-    let open = OPEN.contains(&uri.path()) && *method == Method::GET;
+    let open = OPEN.contains(&uri.path()) && [Method::GET, Method::HEAD].contains(method);
     let shown = one(headers, &header::AUTHORIZATION)?.map(str::as_bytes);
     if token.is_some_and(|token| !open && !token.is_shown(shown)) {
         return Err(Problem::unauthorized());
@@ -165,7 +165,10 @@ mod tests {
             check((&method, &Uri::from_static(path), &headers), local, &[], Some(&token)).is_ok()
         };
         for path in OPEN {
-            assert!(ask(Method::GET, path, None) && !ask(Method::POST, path, None), "{path}");
+            assert!(
+                ask(Method::GET, path, None) && ask(Method::HEAD, path, None) && !ask(Method::POST, path, None),
+                "{path}"
+            );
         }
         for path in ["/metrics", "/v1/index", "/v1/query", "/nothing"] {
             assert!(!ask(Method::GET, path, None) && !ask(Method::GET, path, Some("0123456789abcdeF")), "{path}");
