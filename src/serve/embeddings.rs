@@ -17,7 +17,7 @@ use super::few::few;
 use super::limits::Claim;
 use super::pictures;
 use super::problem::Problem;
-use super::routes::{Server, answer};
+use super::routes::{Server, answer_within};
 use super::server::Shared;
 
 #[derive(Deserialize)]
@@ -81,7 +81,7 @@ pub(super) async fn create(State(shared): Server, request: Request<Body>) -> Res
     let data: Vec<Json> = rows.into_iter().enumerate().map(entry).collect();
     // Images have no tokens; clients expect the numbers.
     let usage = json!({ "prompt_tokens": 0, "total_tokens": 0 });
-    answer(&json!({ "object": "list", "data": data, "model": shared.about.experiment, "usage": usage }))
+    answer_within(&json!({ "object": "list", "data": data, "model": shared.about.experiment, "usage": usage }), claim)
 }
 
 /// The images of a body, and how their embeddings are to be written.

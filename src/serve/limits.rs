@@ -15,6 +15,8 @@ pub struct Limits {
     pub head: Duration,
     /// How long a body may take.
     pub body: Duration,
+    /// How long a client may take its answer.
+    pub answer: Duration,
     /// How long a server that was asked to stop waits for what it has begun.
     pub drain: Duration,
     /// Images of a request.
@@ -41,6 +43,7 @@ impl Default for Limits {
             connections: files.map_or(512, |files| files.saturating_sub(OTHER_FILES)).clamp(64, CONNECTIONS),
             head: Duration::from_secs(10),
             body: Duration::from_secs(30),
+            answer: Duration::from_secs(30),
             drain: Duration::from_secs(10),
             images: IMAGES,
             waiting: 4096,
@@ -105,6 +108,11 @@ impl Claim {
         self.budget.taken.fetch_sub(bytes, Ordering::Relaxed);
     }
 
+    /// Gives back all but so much.
+    pub(super) fn keep(&mut self, bytes: u64) {
+        self.shrink(self.bytes.saturating_sub(bytes));
+    }
+
     /// All of it, for a thread that works on what it is for.
     pub(super) fn lend(&mut self) -> Self {
         let nothing = self.budget.claim();
@@ -138,7 +146,7 @@ mod tests {
         let (mut one, mut other) = (budget.claim(), budget.claim());
         assert!(one.grow(60) && !other.grow(41) && other.grow(40));
         assert_eq!(budget.taken(), 100);
-        one.shrink(10);
+        one.keep(50);
         assert!(other.grow(10) && !other.grow(u64::MAX));
         drop(one);
         assert_eq!(budget.taken(), 50);

@@ -26,6 +26,8 @@ use crate::base::interrupt::LeftToEnd;
 
 /// How often it is looked whether the server is to stop.
 const TICK: Duration = Duration::from_millis(50);
+/// How often it is looked whether clients take their answers.
+const LOOK: Duration = Duration::from_secs(1);
 /// The most bytes of a request's head.
 const LONGEST_HEAD: usize = 64 << 10;
 /// The most headers of a request.
@@ -36,10 +38,30 @@ const MOST_HEADERS: usize = 100;
 struct Open {
     /// Requests that are being answered: 1 or none.
     busy: AtomicUsize,
+    /// When an answer was last handed over, unless a request came behind it.
+    answered: Mutex<Option<Instant>>,
     /// Tells it to end at once.
     evict: Notify,
     /// Tells it to end after what it is answering.
     finish: Notify,
+}
+
+impl Open {
+    fn set_answered(&self, at: Option<Instant>) {
+        *self.answered.lock().unwrap_or_else(PoisonError::into_inner) = at;
+    }
+
+    /// Whether an answer was handed over so long ago, and nothing came since.
+    fn is_stalled(&self, most: Duration) -> bool {
+        self.answered.lock().unwrap_or_else(PoisonError::into_inner).is_some_and(|at| at.elapsed() >= most)
+    }
+}
+
+/// Ends once a client has not taken its answer in so long a time: the limit of a connection that waits begins behind that.
+async fn stalled(open: &Open, most: Duration) {
+    while !open.is_stalled(most) {
+        tokio::time::sleep(LOOK).await;
+    }
 }
 
 /// All connections that are open, the oldest first.
@@ -127,7 +149,11 @@ async fn talk(stream: TcpStream, shared: &Shared, router: Router, open: &Arc<Ope
         .max_headers(MOST_HEADERS)
         .serve_connection(TokioIo::new(stream), service);
     let mut connection = pin!(connection);
-    let (mut evict, mut finish) = (pin!(open.evict.notified()), pin!(open.finish.notified()));
+    let leave = async {
+        let taken = stalled(open, shared.limits.answer + shared.limits.head);
+        let _ = select(pin!(open.evict.notified()), pin!(taken)).await;
+    };
+    let (mut evict, mut finish) = (pin!(leave), pin!(open.finish.notified()));
     let told = select(&mut connection, select(&mut evict, &mut finish)).await;
     match told {
         // A client that has broken off or sends no HTTP: nothing to do, and nobody to tell.
@@ -161,12 +187,14 @@ struct Busy(Arc<Open>);
 impl Busy {
     fn new(open: Arc<Open>) -> Self {
         open.busy.fetch_add(1, Ordering::Relaxed);
+        open.set_answered(None);
         Self(open)
     }
 }
 
 impl Drop for Busy {
     fn drop(&mut self) {
+        self.0.set_answered(Some(Instant::now()));
         self.0.busy.fetch_sub(1, Ordering::Relaxed);
     }
 }
@@ -194,6 +222,16 @@ async fn drain(shared: &Shared, connections: &Connections) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_answer_has_its_time_and_a_request_another() {
+        let open = Arc::<Open>::default();
+        assert!(!open.is_stalled(Duration::ZERO), "nothing was answered yet");
+        drop(Busy::new(open.clone()));
+        assert!(open.is_stalled(Duration::ZERO) && !open.is_stalled(Duration::from_secs(3600)));
+        let _busy = Busy::new(open.clone());
+        assert!(!open.is_stalled(Duration::ZERO), "it is being answered");
+    }
 
     #[test]
     fn the_oldest_that_waits_makes_room() {

@@ -12,10 +12,12 @@ use axum::http::{HeaderName, HeaderValue, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, delete, get, post};
+use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::guard::{self, Local};
+use super::limits::Claim;
 use super::metrics::Now;
 use super::problem::Problem;
 use super::server::Shared;
@@ -87,6 +89,26 @@ const SAFE: [(HeaderName, HeaderValue); 5] = [
 pub(super) fn answer(value: &impl Serialize) -> Result<Response, Problem> {
     let text = serde_json::to_vec(value).map_err(|error| Problem::internal(error.to_string()))?;
     Ok(([(header::CONTENT_TYPE, "application/json")], text).into_response())
+}
+
+/// The same, which counts as memory until the client has taken it.
+pub(super) fn answer_within(value: &impl Serialize, mut claim: Claim) -> Result<Response, Problem> {
+    let text = serde_json::to_vec(value).map_err(|error| Problem::internal(error.to_string()))?;
+    claim.keep(text.len() as u64);
+    let held = Bytes::from_owner(Held { text, _claim: claim });
+    Ok(([(header::CONTENT_TYPE, "application/json")], held).into_response())
+}
+
+/// The text of an answer with its memory.
+struct Held {
+    text: Vec<u8>,
+    _claim: Claim,
+}
+
+impl AsRef<[u8]> for Held {
+    fn as_ref(&self) -> &[u8] {
+        &self.text
+    }
 }
 
 /// The parameters behind an address's question mark.
@@ -163,7 +185,7 @@ async fn query(
     }
     let (images, names, _) = pictures.apart();
     let answers = shared.engine.ask(images, names, kept).await?;
-    answer(&json!({ "answers": answers }))
+    answer_within(&json!({ "answers": answers }), claim)
 }
 
 /// How many neighbours are told: as the run does, unless asked for another number that there are.
