@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::pictures::{self, Pictures};
 use super::stored::Stored;
-use super::{Error, Run};
+use super::{Error, Run, lineage};
 use crate::data::asked::Decoding;
 use crate::runner::StageRecord;
 use crate::stages::encode::Encode;
@@ -68,6 +68,7 @@ impl Encoder {
 
 /// The stage `embed` that is meant; any of several that do the same.
 fn choose<'a>(run: &'a Run, stored: &Stored<'a>, wanted: Option<&str>) -> Result<&'a StageRecord, Error> {
+    lineage::one_run(run.record())?;
     let embeds = run.record().stages.iter().filter(|stage| stage.stage == "embed" && stage.outcome.done());
     let embeds: Vec<&StageRecord> = embeds.collect();
     let names = embeds.iter().map(|stage| format!("`{}`", stage.id)).collect::<Vec<_>>().join(", ");

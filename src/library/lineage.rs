@@ -1,7 +1,21 @@
 //! What made what, in the record of a run.
 
 use crate::artifact::ModelName;
+use crate::error::Error;
 use crate::runner::{RunRecord, StageRecord};
+
+/// Refuses a group of runs, one of each seed: under one id it has the stages of all of them, and none of these is what is meant.
+///
+/// # Errors
+/// If it is one.
+pub(crate) fn one_run(record: &RunRecord) -> Result<(), Error> {
+    if !record.is_group() {
+        return Ok(());
+    }
+    let runs: Vec<String> = record.seeds.iter().map(|seed| format!("`{}` (seed {})", seed.run, seed.seed)).collect();
+    let message = format!("{} is a group of runs, one of each seed", record.run);
+    Err(Error::usage(message, format!("take one of its runs: {}", runs.join(", "))))
+}
 
 /// The dataset whose images a stage `embed` has embedded: that which its pool is drawn from.
 pub(crate) fn dataset_of<'a>(record: &'a RunRecord, embed: &StageRecord) -> Option<&'a StageRecord> {

@@ -243,12 +243,7 @@ fn short(digest: Digest) -> String {
 
 fn choose<'a>(record: &'a RunRecord, wanted: Option<&str>) -> Result<&'a StageRecord, Error> {
     let run = &record.run;
-    if record.is_group() {
-        let runs: Vec<String> =
-            record.seeds.iter().map(|seed| format!("`{}` (seed {})", seed.run, seed.seed)).collect();
-        let help = format!("ask one of its runs: {}", runs.join(", "));
-        return Err(Error::usage(format!("{run} is a group of runs, one of each seed"), help));
-    }
+    lineage::one_run(record)?;
     let all: Vec<&StageRecord> = record.stages.iter().filter(|stage| stage.stage == "match").collect();
     let names = all.iter().map(|stage| format!("`{}`", stage.id)).collect::<Vec<_>>().join(", ");
     let chosen = match (wanted, all.as_slice()) {

@@ -107,6 +107,20 @@ fn event_files_have_every_step_and_every_figure() {
     let args = ["run", "configs/smoke.toml", "--json", "--set", "seeds=[1, 2]"];
     let group = project.json(&[&args[..], &PLAIN_REPORT].concat(), 0);
     assert_eq!(export(&project, &["--tensorboard", &logs], 0)["files"].as_array().unwrap().len(), 2);
+    // A file of one model or one index is of one seed, and which is not guessed.
+    for wish in [&["--onnx"][..], &["--torch"], &["--faiss"], &["--stage", "train", "--torch"]] {
+        let file = at(&project, "of-a-group");
+        let report = export(&project, &[wish, &[file.as_str()]].concat(), 2);
+        let error = &report["errors"][0];
+        assert!(error["message"].as_str().unwrap().contains("is a group of runs, one of each seed"), "{error}");
+        let first = group["seeds"][0]["run"].as_str().unwrap();
+        assert!(
+            error["help"].as_str().unwrap().contains(&format!("take one of its runs: `{first}` (seed 1)")),
+            "{error}"
+        );
+    }
+    let first = group["seeds"][0]["run"].as_str().unwrap();
+    project.json(&["export", first, "--json", "--faiss", &at(&project, "of-a-run")], 0);
     if peers::python("tensorboard", &["tensorboard"]).is_none() {
         return;
     }

@@ -12,7 +12,7 @@ const TABLE: &str = "embeddings.parquet";
 
 /// What a stage `embed` has left.
 pub(super) struct StoredEmbeddings {
-    /// The stage's id; of a group behind the seed's: `seed-7/embed-test`.
+    /// The stage's id; of a group behind the seed's: `seed-7/embed-validation`.
     pub(super) name: String,
     pub(super) rows: Embeddings,
     /// Class names by label.

@@ -14,6 +14,7 @@ use crate::base::interrupt::LeftToEnd;
 use crate::cli::print::{self, shown};
 use crate::cli::sink;
 use crate::error::Error;
+use crate::library::lineage;
 use crate::runner::StageRecord;
 
 /// A file of faiss.
@@ -117,6 +118,7 @@ impl RunFormat for Faiss {
 
 /// The stage `index` that is meant.
 fn choose<'a>(run: &StoredRun<'a>) -> Result<&'a StageRecord, Error> {
+    lineage::one_run(run.record)?;
     let done = |stage: &&StageRecord| stage.stage == "index" && stage.outcome.done();
     let found: Vec<&StageRecord> = run.record.stages.iter().filter(done).collect();
     let names = found.iter().map(|stage| format!("`{}`", stage.id)).collect::<Vec<_>>().join(", ");

@@ -54,7 +54,7 @@ use crate::runner::RunRecord;
   simpipe export latest --tensorboard logs
   simpipe export latest --projector logs/projector
   simpipe export latest --faiss index.faiss
-  simpipe export latest --parquet embeddings.parquet --stage embed-test
+  simpipe export latest --parquet embeddings.parquet --stage embed-validation
   simpipe export latest --format npz
   simpipe export latest --mlflow http://127.0.0.1:5000")]
 pub(super) struct ExportArgs {
@@ -206,6 +206,9 @@ pub(super) fn exec(args: &ExportArgs, out: &mut dyn Write) -> Result<Exit, Error
     let root = args.place.root_here()?;
     let output = output.map_or_else(|| PathBuf::from(format.file_name(&record.name)), Path::to_path_buf);
     let file = format.in_folder().map_or_else(|| output.clone(), |name| output.join(name));
+    if format.in_folder().is_some() && output == Path::new("-") {
+        return Err(Error::usage("what is exported is written into a folder", "name one: `--torch DIR`"));
+    }
     if format.in_folder().is_some() && output.is_file() {
         return Err(Error::usage(format!("`{}` is a file", output.display()), "name a folder"));
     }

@@ -49,6 +49,7 @@ impl StoredModel {
     /// The model of this stage of a run; of the one that has a model where none is named. A format that writes how a model is
     /// used takes a stage `embed` too, for the model that it used.
     pub(super) fn read(record: &RunRecord, wanted: Option<&str>, store: &Store, with_use: bool) -> Result<Self, Error> {
+        lineage::one_run(record)?;
         let embed = wanted.and_then(|id| record.stage(id)).filter(|stage| with_use && stage.stage == "embed");
         let stage = match embed {
             Some(embed) => behind(record, embed)?,
