@@ -21,7 +21,7 @@ use crate::store::Store;
 /// let run = simpipe::Experiment::open("configs/smoke.toml")?
 ///     .set("train.epochs=2")?
 ///     .run(|event| eprintln!("{event:?}"))?;
-/// println!("{}: recall@1 {}", run.id(), run.metrics()["evaluate.recall@1"]);
+/// println!("{}: recall@1 {}", run.id(), run.metrics()["match.recall@1"]);
 /// # Ok(())
 /// # }
 /// ```
@@ -93,7 +93,8 @@ impl Experiment {
             store: &store,
             jobs: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
             cancel: &self.stop,
-            command: std::env::args_os().map(|argument| argument.to_string_lossy().into_owned()).collect(),
+            // The arguments of a program of somebody else's are not ours to keep: one may be a password.
+            command: std::env::args_os().take(1).map(|program| program.to_string_lossy().into_owned()).collect(),
             profiler: None,
         };
         let on_event = |event: &crate::runner::Event| tell(&event.into());

@@ -80,7 +80,7 @@ impl Run {
         self.record.ok
     }
 
-    /// Its numbers by `STAGE.NAME`, such as `evaluate.recall@1`: those that `simpipe show` lists.
+    /// Its numbers by `STAGE.NAME`, such as `match.recall@1`: those that `simpipe show` lists.
     #[must_use]
     pub const fn metrics(&self) -> &BTreeMap<String, f64> {
         &self.record.metrics

@@ -49,6 +49,9 @@ fn a_program_trains_asks_and_embeds_as_the_command_does() {
     assert_eq!(shown["run"], run.id());
     let numbers: Json = run.metrics().iter().map(|(name, value)| (name.clone(), Json::from(*value))).collect();
     assert_eq!(shown["metrics"], numbers);
+    let docs = std::fs::read_to_string(repository().join("docs/library.md")).unwrap();
+    let named = docs.split("metrics()[\"").skip(1).map(|rest| rest.split('"').next().unwrap());
+    named.for_each(|name| assert!(run.metrics().contains_key(name), "docs/library.md indexes with `{name}`"));
     let again = smoke(&project).1;
     assert!(again.iter().all(|event| !matches!(event, Event::StageStarted { .. })), "{again:?}");
 
@@ -100,6 +103,16 @@ fn what_can_not_be_is_an_error_with_words() {
     assert!(error.to_string().contains("no stage `match` called `matc`"), "{error}");
     let error = run.encoder_of("train").err().unwrap();
     assert!(error.to_string().contains("no stage `embed` called `train`"), "{error}");
+    // Of several seeds none is meant more than another.
+    let seeds = ["report.figures=[\"training-curves\"]", "seeds=[1, 2]"];
+    let group = seeds
+        .into_iter()
+        .fold(Experiment::open(repository().join("configs/smoke.toml")), |of, change| of.and_then(|of| of.set(change)));
+    let group = group.unwrap().at(project.root()).run(|_| ()).unwrap();
+    let errors = [group.encoder().err(), group.encoder_of("embed-validation").err(), group.index().err()];
+    for error in errors.map(Option::unwrap) {
+        assert!(error.to_string().contains("is a group of runs, one of each seed; take one of its runs: `"), "{error}");
+    }
     let (index, encoder) = (run.index().unwrap(), run.encoder().unwrap());
     let error = index.query_bytes(&[&b"%PDF-1.7"[..], b"words"]).unwrap_err();
     assert_eq!((error.messages().len(), error.exit_code()), (2, 4));
