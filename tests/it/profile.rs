@@ -48,6 +48,10 @@ fn a_profile_lies_in_the_runs_folder_and_changes_no_result() {
         let all: f64 = rows.iter().filter(|row| row[0] == stage).map(|row| row[5].parse::<f64>().unwrap()).sum();
         assert!(all > 0.0 && all <= took(stage), "no second twice: {all} of {} s", took(stage));
     }
+    // Validation has its layers too: nothing that a kernel computes is nowhere.
+    let nowhere = rows.iter().filter(|row| row[1] == "elsewhere").map(|row| row[2].as_str());
+    let stray: Vec<&str> = nowhere.filter(|what| !["rest of the stage", "other operations"].contains(what)).collect();
+    assert!(stray.is_empty(), "{stray:?}");
     // Twelve steps of the optimiser, there and nowhere back.
     let optimizer: Vec<_> = rows.iter().filter(|row| row[1] == "optimizer").collect();
     assert_eq!(

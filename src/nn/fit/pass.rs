@@ -71,7 +71,7 @@ impl Model<'_> {
     pub(super) fn validate(&self, batch: &Batch, number: u64) -> f32 {
         let pixels = self.network.input().tensor(&batch.pixels, self.network.device());
         let embeddings = self.network.forward(self.parameters, pixels, Mode::Eval);
-        self.loss(embeddings, batch, number, None).value
+        profile::within(|| LOSS.to_owned(), || self.loss(embeddings, batch, number, None).value)
     }
 
     fn at_once(&self, batch: &Batch, pass: &mut TrainPass) -> (Judged, ByPath) {

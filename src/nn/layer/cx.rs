@@ -11,6 +11,7 @@ use crate::base::seed::Seed;
 use crate::nn::lower::{Folded, fuse};
 use crate::nn::ops::Numerics;
 use crate::nn::parameters::Parameters;
+use crate::nn::profile;
 
 /// The context of one layer, or of a list of layers, in one pass.
 #[derive(Debug)]
@@ -203,7 +204,10 @@ impl<'a> Cx<'a> {
             Mode::Train(_) => fuse::forward(layers, x, sum, self),
             Mode::Folded(folded) => folded.forward(layers, x, sum, self),
             Mode::Eval => {
-                let y = (0..layers.len()).fold(x, |x, at| self.one(layers, at, x));
+                let y = (0..layers.len()).fold(x, |x, at| {
+                    let path = self.place.layer(at, layers[at].name());
+                    profile::within(|| path.path().to_owned(), || self.one(layers, at, x))
+                });
                 match sum {
                     Some(sum) => sum.of(y),
                     None => y,

@@ -7,7 +7,7 @@ use crate::report::chart::number;
 use crate::report::summary::{percent, words};
 
 /// Kinds of stages that are measured.
-const KINDS: [&str; 2] = ["train", "embed"];
+const KINDS: [&str; 3] = ["train", "embed", "baseline"];
 /// What stands where nothing was counted.
 const NONE: &str = "–";
 
@@ -97,9 +97,14 @@ mod tests {
             outcome: outcome.to_owned(),
             ..RunStage::default()
         };
-        let stages = [stage("train", "train", "ran"), stage("embed-a", "embed", "hit"), stage("match", "match", "hit")];
+        let stages = [
+            stage("train", "train", "ran"),
+            stage("embed-a", "embed", "hit"),
+            stage("match", "match", "hit"),
+            stage("b", "baseline", "hit"),
+        ];
         let html = of(&profile, &stages);
-        assert!(html.contains("not measured: <code>embed-a</code>."), "{html}");
+        assert!(html.contains("not measured: <code>embed-a</code>, <code>b</code>."), "{html}");
         assert!(html.contains("4.000 s measured, 2.0 GFLOP/s where it is counted"), "{html}");
         assert!(html.contains("layers.1.&lt;b&gt;") && !html.contains("<b>"), "{html}");
         let cells = ["3.000", "3.000", "0.000", "75.0 %", "2.0"].map(|cell| format!("<td><bdi>{cell}</bdi></td>"));
