@@ -16,6 +16,8 @@ use super::parts::{Magic, Parts};
 const MAGIC: Magic = Magic { bytes: *b"SIMPGRPH", version: 2, what: "graph of an index" };
 /// Numbers of its head.
 const HEAD: usize = 4;
+/// The highest layer that a vector can have.
+const HIGHEST: u8 = 15;
 
 /// Links between vectors, in memory of their own or in that of a file.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -79,13 +81,38 @@ impl Graph {
             lowest: parts.list(1, lowest)?,
             upper: parts.list(2, upper)?,
         };
-        if graph.levels.iter().map(|level| usize::from(*level)).sum::<usize>() != lists {
-            return Err(parts.malformed("it has not the layers that its vectors say"));
-        }
-        if count > 0 && entry as usize >= count {
-            return Err(parts.malformed("it starts from a vector that is not there"));
-        }
+        graph.expect_whole(lists).map_err(|reason| parts.malformed(reason))?;
         Ok(graph)
+    }
+
+    /// Whether its lists have the lengths that its vectors say, links aside.
+    ///
+    /// # Errors
+    /// What is wrong.
+    pub fn expect_fitting(&self) -> Result<(), &'static str> {
+        let lists = self.upper.len().checked_div(self.links).unwrap_or(0);
+        let lengths = [2 * self.links as u128 * self.levels.len() as u128, self.links as u128 * lists as u128];
+        match lengths == [self.lowest.len() as u128, self.upper.len() as u128] {
+            true => self.expect_whole(lists),
+            false => Err("its lists have other lengths than its vectors say"),
+        }
+    }
+
+    fn expect_whole(&self, lists: usize) -> Result<(), &'static str> {
+        let count = self.levels.len();
+        if count > 0 && self.links == 0 {
+            return Err("it has vectors and no places for links");
+        }
+        if self.levels.iter().any(|level| *level > HIGHEST) || u32::try_from(lists).is_err() {
+            return Err("it has more layers than there can be");
+        }
+        if self.levels.iter().map(|level| usize::from(*level)).sum::<usize>() != lists {
+            return Err("it has not the layers that its vectors say");
+        }
+        if count > 0 && self.entry as usize >= count {
+            return Err("it starts from a vector that is not there");
+        }
+        Ok(())
     }
 
     /// Reads every link.
@@ -126,8 +153,29 @@ mod tests {
         graph().check(&path).unwrap();
         let refused = Graph::open(&path, 4).unwrap_err().to_string();
         assert!(refused.contains("it links 3 vectors, the index has 4"), "{refused}");
+        graph().expect_fitting().unwrap();
         let lost = Graph { lowest: vec![1, 2, 0, 3, 1, 9].into(), ..graph() };
         assert!(lost.check(&path).unwrap_err().to_string().contains("links vectors that are not there"));
+    }
+
+    #[test]
+    fn a_graph_that_nobody_can_walk_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(Graph::FILE);
+        let many = vec![Graph::NONE; 16];
+        for (bad, says) in [
+            (Graph { links: 0, levels: vec![0; 3].into(), ..Graph::default() }, "no places for links"),
+            (Graph { levels: vec![0, 16, 0].into(), upper: many.into(), ..graph() }, "more layers than there can be"),
+            (Graph { levels: vec![0, 1, 0].into(), ..graph() }, "not the layers"),
+            (Graph { entry: 3, ..graph() }, "starts from a vector that is not there"),
+        ] {
+            bad.write(&path).unwrap();
+            let refused = Graph::open(&path, 3).unwrap_err().to_string();
+            assert!(refused.contains(says), "{refused}");
+            assert!(bad.expect_fitting().unwrap_err().contains(says), "{says}");
+        }
+        let short = Graph { lowest: vec![1, 2].into(), ..graph() };
+        assert_eq!(short.expect_fitting().unwrap_err(), "its lists have other lengths than its vectors say");
     }
 
     #[test]

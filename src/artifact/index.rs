@@ -122,3 +122,40 @@ impl IndexRows {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_byte_of_a_table_is_believed() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("index.arrow");
+        let rows = IndexRows {
+            example_id: vec![5, 6, 7],
+            label: vec![0, 1, 1],
+            digest: ["a", "", "c"].map(str::to_owned).to_vec(),
+            vectors: vec![0.5; 12].into(),
+            dim: 4,
+            ..IndexRows::default()
+        };
+        rows.write(&path).unwrap();
+        assert_eq!(IndexRows::read(&path).unwrap(), rows);
+        let bytes = std::fs::read(&path).unwrap();
+        // Whatever is changed is refused, or a table of the same form: nothing panics.
+        for at in 0..bytes.len() {
+            for mask in [0x01, 0x80, 0xff] {
+                let mut changed = bytes.clone();
+                changed[at] ^= mask;
+                std::fs::write(&path, &changed).unwrap();
+                for found in [IndexRows::read(&path), IndexRows::read_for_search(&path)].into_iter().flatten() {
+                    assert_eq!(found.label.len() * found.dim, found.vectors.len(), "byte {at}");
+                }
+            }
+        }
+        for end in 0..bytes.len() {
+            std::fs::write(&path, &bytes[..end]).unwrap();
+            assert!(IndexRows::read(&path).is_err() && IndexRows::read_for_search(&path).is_err(), "cut after {end}");
+        }
+    }
+}

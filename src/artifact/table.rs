@@ -17,7 +17,7 @@ use arrow::datatypes::{
 use arrow::error::ArrowError;
 use arrow::ipc::convert::try_fb_to_schema;
 use arrow::ipc::reader::{FileDecoder, read_footer_length};
-use arrow::ipc::root_as_footer;
+use arrow::ipc::{root_as_footer, root_as_message};
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
@@ -245,6 +245,9 @@ fn mapped_batches(whole: &Buffer, names: Option<&[&str]>) -> Result<Vec<RecordBa
     let begin = end.checked_sub(footer_length).ok_or_else(short)?;
     let footer = root_as_footer(&whole[begin..end]).map_err(|error| ArrowError::ParseError(error.to_string()))?;
     let schema = Arc::new(try_fb_to_schema(footer.schema().ok_or_else(short)?)?);
+    if let Some(field) = schema.fields().iter().find(|field| !is_plain(field.data_type())) {
+        return Err(ArrowError::SchemaError(format!("its column `{}` is of a type that no table has", field.name())));
+    }
     let mut decoder = FileDecoder::new(Arc::clone(&schema), footer.version());
     if let Some(names) = names {
         let wanted = schema.fields().iter().enumerate().filter(|(_, field)| names.contains(&field.name().as_str()));
@@ -253,14 +256,44 @@ fn mapped_batches(whole: &Buffer, names: Option<&[&str]>) -> Result<Vec<RecordBa
     let mut batches = Vec::new();
     for block in footer.recordBatches().iter().flatten() {
         let part = |number: i64| usize::try_from(number).map_err(|_| short());
-        let (offset, length) = (part(block.offset())?, part(block.bodyLength())?);
-        let length = length.checked_add(part(block.metaDataLength().into())?).ok_or_else(short)?;
+        let (offset, body) = (part(block.offset())?, part(block.bodyLength())?);
+        let head = part(block.metaDataLength().into())?;
+        let length = body.checked_add(head).ok_or_else(short)?;
         if offset.checked_add(length).is_none_or(|end| end > begin) {
             return Err(short());
         }
-        batches.extend(decoder.read_record_batch(block, &whole.slice_with_length(offset, length))?);
+        let data = whole.slice_with_length(offset, length);
+        expect_inside(&data[..head], body)?;
+        batches.extend(decoder.read_record_batch(block, &data)?);
     }
     Ok(batches)
+}
+
+/// Numbers, truth values, text, or vectors of numbers.
+fn is_plain(kind: &DataType) -> bool {
+    match kind {
+        DataType::FixedSizeList(item, _) => item.data_type().is_primitive(),
+        other => other.is_primitive() || matches!(other, DataType::Boolean | DataType::Utf8),
+    }
+}
+
+/// Whether all that the head of a batch names lies inside of its body: the decoder takes its word for that, and panics where it
+/// does not.
+fn expect_inside(head: &[u8], body: usize) -> Result<(), ArrowError> {
+    let bad = |what: &str| ArrowError::ParseError(what.to_owned());
+    // The length of the message comes first, behind a mark in all but the oldest files.
+    let begin = if head.starts_with(&[0xff; 4]) { 8 } else { 4 };
+    let message = head.get(begin..).ok_or_else(|| bad("it is cut short"))?;
+    let message = root_as_message(message).map_err(|error| ArrowError::ParseError(error.to_string()))?;
+    let batch = message.header_as_record_batch().ok_or_else(|| bad("it has a block that is no batch"))?;
+    let inside = |offset: i64, length: i64| {
+        let end = usize::try_from(offset).ok()?.checked_add(usize::try_from(length).ok()?)?;
+        (end <= body).then_some(())
+    };
+    match batch.buffers().iter().flatten().all(|buffer| inside(buffer.offset(), buffer.length()).is_some()) {
+        true => Ok(()),
+        false => Err(bad("it names bytes that it has not")),
+    }
 }
 
 /// The columns of a file that was read whole.

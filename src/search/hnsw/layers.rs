@@ -131,7 +131,9 @@ impl<N: Deref<Target = [u32]>, B: Deref<Target = [u8]>> Layers<N, B> {
         if self.levels.is_empty() {
             return Vec::new();
         }
-        let nearest = self.descend(rough, query, 0, visited);
+        let mut nearest = self.descend(rough, query, 0, visited);
+        // All are reached from the entry; from where the upper layers lead to perhaps not.
+        rough.to(query, &[self.entry], &mut Vec::new(), &mut nearest);
         let found = beam(|row| self.linked(row, 0), counts, rough, query, &nearest, width, visited);
         found.into_iter().map(position).collect()
     }

@@ -53,14 +53,19 @@ impl LivingGraph {
     /// Vectors and their [graph](super::graph), whose positions become places.
     ///
     /// # Errors
-    /// If the graph is of another number of vectors, or leads to some that are not there.
+    /// If the graph is of another number of vectors, leads to some that are not there, or has not the lists that it should have.
     pub fn of(rows: Rows<'_>, distance: Distance, graph: &Graph, params: Hnsw) -> Result<Self, SearchError> {
         let count = rows.len();
         let inside = |link: &u32| *link == Graph::NONE || (*link as usize) < count;
-        if graph.levels.len() != count || !graph.lowest.iter().chain(graph.upper.iter()).all(inside) {
+        let whole = graph.levels.len() == count && graph.expect_fitting().is_ok();
+        if !whole || !graph.lowest.iter().chain(graph.upper.iter()).all(inside) {
             return Err(SearchError::Ragged { numbers: graph.levels.len(), dim: count });
         }
-        let mut made = Self::new(rows.dim(), distance, Hnsw { links: graph.links, ..params });
+        let links = if count == 0 { params.links } else { graph.links };
+        let mut made = Self::new(rows.dim(), distance, Hnsw { links, ..params });
+        if count == 0 {
+            return Ok(made);
+        }
         made.layers = Growing::of(graph);
         made.tree = connect(&mut made.layers, &Rough::new(rows, distance), made.params.build_width, |_| true);
         (made.vectors, made.gone, made.living) = (rows.all().to_vec(), vec![false; count], count);

@@ -91,6 +91,14 @@ fn a_graph_that_was_built_lives_on() {
     assert!(graph.gone.len() < 1000, "places are used again");
     let fewer = Rows::new(&values[..DIM], DIM).unwrap();
     assert!(LivingGraph::of(fewer, Distance::Euclidean, &built, params()).is_err());
+    for bad in [
+        Graph { links: 0, ..built.clone() },
+        Graph { entry: 800, ..built.clone() },
+        Graph { upper: Vec::<u32>::new().into(), ..built.clone() },
+        Graph { levels: vec![200; 800].into(), ..built },
+    ] {
+        assert!(LivingGraph::of(rows, Distance::Euclidean, &bad, params()).is_err());
+    }
 }
 
 #[test]
@@ -103,5 +111,6 @@ fn what_can_not_be_compared_is_refused() {
     let place = graph.add(&[3.0, 4.0]).unwrap();
     assert_eq!(graph.vector(place).unwrap(), [0.6, 0.8]);
     assert_eq!(graph.nearest(&[6.0, 8.0], 1, 1).unwrap(), [Hit { row: place, distance: 0.0 }]);
+    assert_eq!(graph.nearest(&[6.0, 8.0], usize::MAX, usize::MAX).unwrap().len(), 1, "all that there are");
     assert!(graph.nearest(&[0.0, 0.0], 1, 1).is_err());
 }

@@ -61,6 +61,8 @@ pub(super) fn beam<'g>(
     visited: &mut Visited,
 ) -> Vec<u64> {
     visited.begin(rough.len());
+    // No more are found than there are, whatever is asked for.
+    let width = width.min(rough.len());
     let mut nearest: BinaryHeap<u64> = BinaryHeap::with_capacity(width + 1);
     let mut open: BinaryHeap<Reverse<u64>> = BinaryHeap::new();
     for &start in from {
