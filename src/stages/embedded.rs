@@ -156,11 +156,28 @@ impl<'a> IndexFiles<'a> {
             Search::Exact | Search::Auto => Structure::nothing(),
             Search::Hnsw(_) => Structure::of_graph(Graph::open(self.graph, count)?),
             Search::IvfPq(_) | Search::Int8(_) | Search::Binary(_) => {
-                Structure::of_codes(Codes::open(self.codes, count, dim)?, info.metric, count, dim)
+                let codes = Codes::open(self.codes, count, dim)?;
+                expect_codes_of(&search, &codes, self.codes)?;
+                Structure::of_codes(codes, info.metric, count, dim)
             }
         };
         Ok(Searched { search, structure })
     }
+}
+
+/// Codes of another search: every vector would be compared, whatever the index is said to be searched by.
+fn expect_codes_of(search: &Search, codes: &Codes, path: &Path) -> Result<(), StageError> {
+    let fit = matches!(
+        (search, codes),
+        (Search::IvfPq(_), Codes::Products(_))
+            | (Search::Int8(_), Codes::Bytes(_))
+            | (Search::Binary(_), Codes::Bits(_))
+    );
+    if fit {
+        return Ok(());
+    }
+    let message = format!("{} has the codes of another search than `{}`", path.display(), search.name());
+    Err(StageError::failed(message).with_help("they are of two indexes: run the experiment again"))
 }
 
 /// A table of another index.
@@ -252,6 +269,15 @@ pub(super) fn check_left_out(index: Option<&IndexFacts>, leave_one_out: bool) ->
         let message = "the index holds means of classes, and no query can be left out of one";
         ParamIssue::new("leave-one-out", message)
             .help("index other images than the queries, or every vector: leave `reduce` out of the index")
+    })
+}
+
+/// Nor is it known what a mean belongs to.
+pub(super) fn check_excluded(index: Option<&IndexFacts>, excludes: bool) -> Option<ParamIssue> {
+    index.filter(|index| excludes && index.class_means).map(|_| {
+        let message = "the index holds means of classes, which belong to no group and come from no source";
+        ParamIssue::new("exclude", message)
+            .help("leave `exclude` out, or index every vector: leave `reduce` out of the index")
     })
 }
 

@@ -77,20 +77,17 @@ impl Stage for Index {
             model_use: embeddings.model_use.clone(),
             class_means: params.reduce.is_some(),
         };
-        let misfits = params.search.misfits(facts.count(), embeddings.dim);
-        if !misfits.is_empty() {
-            let at = |field: &str| format!("search.{}.{field}", params.search.name());
-            return Err(misfits
-                .into_iter()
-                .map(|(field, what, help)| ParamIssue::new(at(field), what).help(help))
-                .collect());
-        }
-        Ok(Facts::Index(facts))
+        let misfits = misfits(&params.search, facts.count(), embeddings.dim);
+        if misfits.is_empty() { Ok(Facts::Index(facts)) } else { Err(misfits) }
     }
 
     fn run(params: &Params, ctx: &mut Ctx<'_>) -> Result<(), StageError> {
         let dataset: DatasetInfo = read_json(ctx.input("dataset", "dataset.json"))?;
         let (rows, info) = embedded::read(ctx, "embeddings", params.slice)?;
+        // What the length of a vector shows, where it was not known before. Lists beyond the vectors are left out.
+        if let Some(misfit) = misfits(&params.search, None, Some(rows.dim)).into_iter().next() {
+            return Err(misfit.into());
+        }
         let metric = params.distance.unwrap_or(info.distance);
         let indexed = indexed(params.reduce.as_ref(), rows, metric, &dataset)?;
         let rows = indexed.rows;
@@ -161,6 +158,13 @@ fn indexed(
     let who = |row: usize| format!("mean of the class `{}`", class(row).map_or("", String::as_str));
     embedded::searchable_as(who, &means.values, means.dim, metric)?;
     Ok(Indexed { normalized: vectors.scaled(), class_means_of: Some(rows.len()), rows: means })
+}
+
+/// Settings that do not fit the vectors, as far as these are known.
+fn misfits(search: &Search, vectors: Option<usize>, dim: Option<usize>) -> Vec<ParamIssue> {
+    let at = |field: &str| format!("search.{}.{field}", search.name());
+    let misfits = search.misfits(vectors, dim).into_iter();
+    misfits.map(|(field, what, help)| ParamIssue::new(at(field), what).help(help)).collect()
 }
 
 /// A search that does not work with the distance.

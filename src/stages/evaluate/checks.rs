@@ -23,6 +23,7 @@ pub(super) fn issues(
     issues.extend(embedded::check_classes(index, queries));
     issues.extend(embedded::check_uses(index, queries));
     issues.extend(embedded::check_left_out(index, params.leave_one_out));
+    issues.extend(embedded::check_excluded(index, params.exclude.is_some()));
     issues.extend(embedded::check_dims(index.and_then(|facts| facts.dim), queries.and_then(|facts| facts.dim)));
     let shared = leak::shared(index, queries, range.as_ref());
     if !params.allow_overlap {

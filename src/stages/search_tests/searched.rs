@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::artifact::{Codes, Graph, IndexStructure};
+use crate::stages::evaluate::Evaluate;
 
 const DIM: usize = 24;
 
@@ -162,6 +163,35 @@ fn settings_that_do_not_fit_the_index_are_refused_where_they_are_written() {
     assert_eq!(paths, ["search.ivf-pq.lists", "search.ivf-pq.parts"], "{issues:?}");
 }
 
+/// Where the length of a vector is not known before anything runs, the run says the same.
+#[test]
+fn parts_that_do_not_fit_are_refused_in_a_run_too() {
+    let world = world(Distance::Cosine);
+    for parts in [7, 48] {
+        let error = index(&world, &json!({ "ivf-pq": { "parts": parts } }), "index").unwrap_err();
+        let words = format!("{parts} parts do not split the 24 numbers of a vector evenly");
+        assert!(error.to_string().contains(&words), "{error}");
+    }
+    // More lists than vectors are as many as there are vectors.
+    let few = json!({ "search": { "ivf-pq": { "lists": 50 } }, "slice": { "begin": 0, "size": 20 } });
+    world.run::<Index>(&few, &[("dataset", "dataset"), ("embeddings", "many")], "few").unwrap();
+    let Codes::Products(made) = Codes::open(&world.folder("few").join(Codes::FILE), 20, DIM).unwrap() else {
+        panic!("other codes")
+    };
+    assert_eq!(made.lists, 20);
+}
+
+#[test]
+fn codes_of_another_search_are_refused() {
+    let world = world(Distance::Cosine);
+    index(&world, &json!("int8"), "index").unwrap();
+    index(&world, &json!({ "binary": { "min-recall": 0.0 } }), "other").unwrap();
+    std::fs::copy(world.folder("other").join(Codes::FILE), world.folder("index").join(Codes::FILE)).unwrap();
+    let plugs = [("index", "index"), ("queries", "held-out")];
+    let error = world.run::<Calibrate>(&json!({}), &plugs, "calibrate").unwrap_err().to_string();
+    assert!(error.contains("codes.bin has the codes of another search than `int8`"), "{error}");
+}
+
 #[test]
 fn files_of_an_index_that_are_cut_or_of_another_are_refused() {
     let world = world(Distance::Cosine);
@@ -229,4 +259,7 @@ fn no_query_is_part_of_a_mean() {
     assert!(issues.iter().any(|issue| issue.path == "neighbours"), "no more than classes: {issues:?}");
     let issues = Calibrate::infer(&param::defaults(), &inputs).unwrap_err();
     assert!(issues.iter().any(|issue| issue.message.contains("part of the means")), "{issues:?}");
+    let params = param::from_json(&json!({ "exclude": "same-group" })).unwrap();
+    let issues = Evaluate::infer(&params, &inputs).unwrap_err();
+    assert!(issues.iter().any(|issue| issue.path == "exclude" && issue.message.contains("means of classes")));
 }
