@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -40,6 +41,10 @@ impl Place {
         Self::Folder(path.to_string_lossy().into_owned())
     }
 }
+
+/// Digests of files that were only looked at, by the state that they are of.
+#[derive(Debug, Default)]
+pub(super) struct Looked(Mutex<BTreeMap<PathBuf, (Stamp, Digest)>>);
 
 /// The memo of a file.
 #[derive(Debug, Serialize, Deserialize)]
@@ -86,13 +91,23 @@ impl Store {
         Ok(digest)
     }
 
-    /// The same, and nothing is written: a file that is not remembered is read again the next time.
+    /// The same, and nothing is written: a file that is not remembered is read again by the next process, and by this one once.
     pub(super) fn digest_unremembered(&self, path: &Path) -> io::Result<Digest> {
         let path = &std::path::absolute(path)?;
-        match self.recall(path)?.1.digest.filter(|_| !self.verifying) {
-            Some(digest) => Ok(digest),
-            None => self.digest_open(&mut fs::open(path)?),
+        let (look, memo) = self.recall(path)?;
+        if let Some(digest) = memo.digest.filter(|_| !self.verifying) {
+            return Ok(digest);
         }
+        let looked = || self.looked.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, digest)) = looked().get(path).filter(|(stamp, _)| look.stamp == Some(*stamp)) {
+            return Ok(*digest);
+        }
+        let mut file = fs::open(path)?;
+        let digest = self.digest_open(&mut file)?;
+        if let Some(stamp) = look.lasted(fs::stat_open(&file, path).map(|stat| self.look(path, &stat))) {
+            looked().insert(path.clone(), (stamp, digest));
+        }
+        Ok(digest)
     }
 
     /// Remembers a large object that was just stored, so that whoever only looks need not read it each time. The small ones are

@@ -87,6 +87,8 @@ pub struct Store {
     root: PathBuf,
     remote: Option<Arc<remote::Remote>>,
     verifying: bool,
+    /// What this process alone remembers.
+    looked: Arc<memo::Looked>,
     /// Set when the user wants to stop.
     cancel: Option<Arc<AtomicBool>>,
     listener: wait::Listener,
@@ -122,7 +124,7 @@ impl Store {
     /// The same store, which reads every byte before it hands a result on, whatever it remembers of it.
     #[must_use]
     pub fn verifying(self) -> Self {
-        Self { verifying: true, ..self }
+        Self { verifying: true, looked: Arc::default(), ..self }
     }
 
     /// The same store, which stops waiting, reading and transferring soon after this flag is set: what is under way then
@@ -166,7 +168,7 @@ impl Store {
     fn at(root: &Path) -> Result<Self, StoreError> {
         let root = std::path::absolute(root).map_err(StoreError::io("open", root))?;
         let (cancel, listener, locks) = Default::default();
-        Ok(Self { root, remote: None, verifying: false, cancel, listener, locks })
+        Ok(Self { root, remote: None, verifying: false, looked: Arc::default(), cancel, listener, locks })
     }
 
     /// `false` if there is no store.
