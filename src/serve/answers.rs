@@ -37,6 +37,9 @@ pub(super) struct Near {
     digest: String,
     /// Whether it was added to the run's index.
     added: bool,
+    /// Whether it is the mean of a class, and the example the one nearest to that; written only where it is.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    class_mean: bool,
 }
 
 /// The answer to an image of a name.
@@ -54,6 +57,7 @@ pub(super) fn answered(name: &str, found: &Found, asker: &Asker, index: &Collect
             file: example_id.and_then(|id| files.of(id)).map(str::to_owned),
             digest: digest.to_owned(),
             added,
+            class_mean: asker.holds_class_means() && !added,
         }
     };
     Answered {
