@@ -140,7 +140,7 @@ fn another_head_reruns_what_follows_it_and_another_seed_no_backbone() {
     }
     let behind =
         ["train", "embed-calibration", "embed-validation", "index", "calibrate", "match", "evaluate", "baseline"];
-    let behind = [&behind[..], &["project-pca", "report"]].concat();
+    let behind = [&behind[..], &["project-pca", "project-t-sne", "report"]].concat();
     let sorted = |mut ids: Vec<String>| {
         ids.sort();
         ids
