@@ -1,7 +1,9 @@
 //! An earlier result whose pieces a stage may take over: that of the last run of the same name, where it is still stored.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use super::executor::BACKEND;
 use crate::plan::{KeyParts, Snapshot};
 use crate::stage::DynStage;
 use crate::store::{Found, Scratch, Store, StoreError};
@@ -10,11 +12,11 @@ use crate::store::{Found, Scratch, Store, StoreError};
 const FOLDER: &str = "earlier.result";
 
 /// Puts the files of the earlier result into a folder among the inputs. Nothing hangs on it but time, so whatever is in the
-/// way means that there is none.
+/// way means that there is none. So does another maker, which no key tells: a result of two would be that of neither.
 pub(super) fn of(
     stage: &dyn DynStage,
     before: Option<Snapshot>,
-    now: &KeyParts,
+    (now, made_by): (&KeyParts, &BTreeMap<String, String>),
     store: &Store,
     scratch: &Scratch,
 ) -> Option<PathBuf> {
@@ -22,6 +24,9 @@ pub(super) fn of(
     let before = before.map(|snapshot| snapshot.parts).filter(|before| before.differs_only_at(now, may_differ))?;
     let provided = || -> Result<Option<PathBuf>, StoreError> {
         let Found::Hit(entry) = store.inspect(before.key())? else { return Ok(None) };
+        if !alike(&entry.made_by, made_by) {
+            return Ok(None);
+        }
         let input = scratch.input()?;
         let path = input.path().join(FOLDER);
         let folder = input.enter(FOLDER).map_err(StoreError::io("create", &path))?;
@@ -34,12 +39,37 @@ pub(super) fn of(
     })
 }
 
+/// Whether two makers give the same bytes: the same version on machines alike. The backend is in the key where it matters.
+fn alike(one: &BTreeMap<String, String>, other: &BTreeMap<String, String>) -> bool {
+    let but_backend = |made_by: &BTreeMap<String, String>| {
+        let mut rest = made_by.clone();
+        rest.remove(BACKEND);
+        rest
+    };
+    but_backend(one) == but_backend(other)
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
 
+    use super::alike;
     use crate::base::digest::Digest;
     use crate::plan::KeyParts;
+
+    #[test]
+    fn nothing_is_taken_over_of_another_maker() {
+        let made_by = |simpipe: &str, backend: &str, kernels: &str| {
+            let pairs = [("simpipe", simpipe), ("backend", backend), ("kernels", kernels)];
+            BTreeMap::from(pairs.map(|(name, value)| (name.to_owned(), value.to_owned())))
+        };
+        let one = made_by("1.0.0", "flex", "avx2");
+        assert!(alike(&one, &one));
+        assert!(alike(&one, &made_by("1.0.0", "ndarray", "avx2")), "the key has the backend, where it matters");
+        assert!(!alike(&one, &made_by("1.0.1", "flex", "avx2")));
+        assert!(!alike(&one, &made_by("1.0.0", "flex", "portable")));
+        assert!(!alike(&one, &BTreeMap::new()));
+    }
 
     #[test]
     fn results_that_differ_elsewhere_have_no_pieces_in_common() {

@@ -26,6 +26,9 @@ use crate::plan::{KeyParts, Plan, Reason};
 use crate::stage::{BackendChoice, Checkpoints, Ctx, CtxParts, Number, Progress, StageError};
 use crate::store::{AcEntry, Damage, Found, Journal, Produced, Store};
 
+/// The backend among what made a result.
+pub(super) const BACKEND: &str = "backend";
+
 /// What all nodes of a run share.
 pub(super) struct Executor<'a> {
     pub(super) plan: &'a Plan,
@@ -188,7 +191,12 @@ impl Executor<'_> {
         let (stage, scratch) = (self.plan.graph[node].stage.as_ref(), self.store.scratch()?);
         let output = scratch.output();
         let files = inputs::provide(self.plan, node, upstream, self.store, &scratch.input()?)?;
-        let earlier = earlier::of(stage, self.history.snapshot_of(self.id(node)), parts, self.store, &scratch);
+        let mut made_by = made_by(&self.backend.compute);
+        if stage.tensor() {
+            made_by.extend(self.hardware.clone());
+        }
+        let before = self.history.snapshot_of(self.id(node));
+        let earlier = earlier::of(stage, before, (parts, &made_by), self.store, &scratch);
         let (on_progress, on_warning) = (self.progress_of(node), |message| self.warn(node, message));
         let on_number = |number: Number| self.number(node, number);
         let downloads = self.store.downloads();
@@ -232,10 +240,6 @@ impl Executor<'_> {
         check_outputs(stage.files(), stage.optional_files(), &output)?;
         let metrics = self.finite(node, ctx.into_metrics());
         let key_parts = serde_json::to_value(parts).expect("key parts serialize to JSON");
-        let mut made_by = made_by(&self.backend.compute);
-        if stage.tensor() {
-            made_by.extend(self.hardware.clone());
-        }
         let _publishing = LeftToEnd::begin(); // what was computed is not thrown away for a few moments
         Ok(self.store.publish(scratch, key, Produced { key_parts, metrics, seconds, made_by })?)
     }
@@ -283,7 +287,7 @@ pub(super) fn made_by(backend: &str) -> BTreeMap<String, String> {
     let machine = format!("{}-{}", std::env::consts::ARCH, std::env::consts::OS);
     BTreeMap::from([
         ("simpipe".to_owned(), env!("CARGO_PKG_VERSION").to_owned()),
-        ("backend".to_owned(), backend.to_owned()),
+        (BACKEND.to_owned(), backend.to_owned()),
         ("machine".to_owned(), machine),
     ])
 }
