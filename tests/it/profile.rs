@@ -40,7 +40,7 @@ fn a_profile_lies_in_the_runs_folder_and_changes_no_result() {
     let conv = "layers.1.conv2d";
     for (stage, direction) in [("train", "forward"), ("train", "backward"), ("embed-calibration", "forward")] {
         let of_conv =
-            |row: &&Vec<String>| row[0] == stage && row[1] == conv && row[3] == direction && !row[6].is_empty();
+            |row: &&Vec<String>| row[0] == stage && row[1] == conv && row[3] == direction && !row[8].is_empty();
         let row = rows.iter().find(of_conv).unwrap_or_else(|| panic!("{stage}, {direction}: {rows:?}"));
         let [calls, seconds, flop, gflops] = [4, 5, 6, 8].map(|at| row[at].parse::<f64>().unwrap());
         assert!(calls >= 1.0 && seconds > 0.0 && flop > 0.0, "{row:?}");
