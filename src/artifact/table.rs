@@ -263,7 +263,7 @@ fn mapped_batches(whole: &Buffer, names: Option<&[&str]>) -> Result<Vec<RecordBa
             return Err(short());
         }
         let data = whole.slice_with_length(offset, length);
-        expect_inside(&data[..head], body)?;
+        expect_inside(&schema, &data[..head], body)?;
         batches.extend(decoder.read_record_batch(block, &data)?);
     }
     Ok(batches)
@@ -277,20 +277,40 @@ fn is_plain(kind: &DataType) -> bool {
     }
 }
 
-/// Whether all that the head of a batch names lies inside of its body: the decoder takes its word for that, and panics where it
-/// does not.
-fn expect_inside(head: &[u8], body: usize) -> Result<(), ArrowError> {
+/// Whether all that the head of a batch names lies inside of its body, and can be counted: the decoder takes its word for that,
+/// and panics where it does not.
+fn expect_inside(schema: &Schema, head: &[u8], body: usize) -> Result<(), ArrowError> {
     let bad = |what: &str| ArrowError::ParseError(what.to_owned());
     // The length of the message comes first, behind a mark in all but the oldest files.
     let begin = if head.starts_with(&[0xff; 4]) { 8 } else { 4 };
     let message = head.get(begin..).ok_or_else(|| bad("it is cut short"))?;
     let message = root_as_message(message).map_err(|error| ArrowError::ParseError(error.to_string()))?;
     let batch = message.header_as_record_batch().ok_or_else(|| bad("it has a block that is no batch"))?;
-    let inside = |offset: i64, length: i64| {
-        let end = usize::try_from(offset).ok()?.checked_add(usize::try_from(length).ok()?)?;
-        (end <= body).then_some(())
+    let whole = |number: i64| usize::try_from(number).ok();
+    // Of text the second buffer holds where each begins, in four bytes; vectors have one of their own and two of their numbers.
+    let (mut buffers, mut offsets, mut longest) = (0, Vec::new(), 1);
+    for field in schema.fields() {
+        buffers += match field.data_type() {
+            DataType::Utf8 => {
+                offsets.push(buffers + 1);
+                3
+            }
+            DataType::FixedSizeList(_, dim) => {
+                longest = longest.max(usize::try_from(*dim).unwrap_or(0));
+                3
+            }
+            _ => 2,
+        };
+    }
+    let inside = |(at, offset, length): (usize, i64, i64)| {
+        let end = whole(offset)?.checked_add(whole(length)?).filter(|end| *end <= body);
+        end.filter(|_| !offsets.contains(&at) || length % 4 == 0)
     };
-    match batch.buffers().iter().flatten().all(|buffer| inside(buffer.offset(), buffer.length()).is_some()) {
+    let (named, counted) = (batch.buffers(), batch.nodes());
+    let mut named = named.iter().flatten().enumerate().map(|(at, buffer)| (at, buffer.offset(), buffer.length()));
+    let mut rows = counted.iter().flatten().map(|node| whole(node.length()));
+    let counted = rows.all(|rows| rows.is_some_and(|rows| rows.checked_mul(longest).is_some()));
+    match counted && named.all(|buffer| inside(buffer).is_some()) {
         true => Ok(()),
         false => Err(bad("it names bytes that it has not")),
     }
