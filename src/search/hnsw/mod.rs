@@ -4,7 +4,7 @@
 //! It is built in batches of growing size (ParlayANN, Manohar et al., 2023, arXiv 2305.04359): each vector of a batch looks
 //! for its neighbours in the graph as it was before the batch, and links to it are merged in one order. So the graph is the
 //! same from any number of threads, and can be cached. At last every vector that no walk could reach is linked to
-//! ([`connect`]).
+//! (`connect`).
 
 mod build;
 mod connect;
