@@ -10,11 +10,11 @@ use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 use serde_json::{Value as Json, json};
-use simpipe::artifact::{Codes, Distance, Graph, IndexRows};
-use simpipe::base::param;
-use simpipe::search::distance::Rows;
-use simpipe::search::knn::Wanted;
-use simpipe::search::{ExactSearch, Hit, Search, Searcher, Structure};
+use simpipe_artifact::{Codes, Distance, Graph, IndexRows};
+use simpipe_base::param;
+use simpipe_search::distance::Rows;
+use simpipe_search::knn::Wanted;
+use simpipe_search::{ExactSearch, Hit, Search, Searcher, Structure};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;

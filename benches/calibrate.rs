@@ -9,8 +9,8 @@ use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 use rayon::prelude::*;
-use simpipe::artifact::Distance;
-use simpipe::search::{CalibrationMetric, Counting, Curve, Isotonic, Judged, Verdict};
+use simpipe_artifact::Distance;
+use simpipe_search::{CalibrationMetric, Counting, Curve, Isotonic, Judged, Verdict};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;

@@ -7,9 +7,9 @@
 use std::path::PathBuf;
 use std::time::Instant;
 
-use simpipe::artifact::ExamplesWriter;
-use simpipe::base::param;
-use simpipe::data::source::{Access, Source};
+use simpipe_artifact::ExamplesWriter;
+use simpipe_base::param;
+use simpipe_data::source::{Access, Source};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;

@@ -8,10 +8,10 @@ use std::time::Instant;
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
-use simpipe::base::seed::Seed;
-use simpipe::metric::Average;
-use simpipe::metric::pair::{Eer, OrderedPairs, PairMetric, RocAuc, ScoredPair};
-use simpipe::metric::statistics::{Bootstrap, Column, Resampling};
+use simpipe_base::seed::Seed;
+use simpipe_metric::Average;
+use simpipe_metric::pair::{Eer, OrderedPairs, PairMetric, RocAuc, ScoredPair};
+use simpipe_metric::statistics::{Bootstrap, Column, Resampling};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;

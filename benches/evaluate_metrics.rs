@@ -13,11 +13,11 @@ use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 use serde_json::{Value as Json, json};
-use simpipe::artifact::{Distance, Embeddings, EmbeddingsInfo, ImageSet, IndexInfo, IndexRows, ModelUse, write_json};
-use simpipe::base::param;
-use simpipe::base::seed::Seed;
-use simpipe::stage::{Ctx, CtxParts, Inputs, Stage};
-use simpipe::stages::evaluate::Evaluate;
+use simpipe_artifact::{Distance, Embeddings, EmbeddingsInfo, ImageSet, IndexInfo, IndexRows, ModelUse, write_json};
+use simpipe_base::param;
+use simpipe_base::seed::Seed;
+use simpipe_stage::{Ctx, CtxParts, Inputs, Stage};
+use simpipe_stages::evaluate::Evaluate;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;

@@ -9,10 +9,10 @@ use std::time::Instant;
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
-use simpipe::artifact::Distance;
-use simpipe::search::ExactSearch;
-use simpipe::search::distance::Rows;
-use simpipe::search::knn::Wanted;
+use simpipe_artifact::Distance;
+use simpipe_search::ExactSearch;
+use simpipe_search::distance::Rows;
+use simpipe_search::knn::Wanted;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;

@@ -10,14 +10,14 @@
 use std::time::Instant;
 
 use serde_json::{Value as Json, json};
-use simpipe::base::param;
-use simpipe::base::seed::Seed;
-use simpipe::data::augment::{AugmentSpec, Augmentation, Instance, Scratch};
-use simpipe::data::sampler::BatchSampler;
-use simpipe::data::source::{Access, Source};
-use simpipe::metric::{Ranked, RetrievalMetric, micro_mean};
-use simpipe::nn::loss::Known;
-use simpipe::nn::{
+use simpipe_base::param;
+use simpipe_base::seed::Seed;
+use simpipe_data::augment::{AugmentSpec, Augmentation, Instance, Scratch};
+use simpipe_data::sampler::BatchSampler;
+use simpipe_data::source::{Access, Source};
+use simpipe_metric::{Ranked, RetrievalMetric, micro_mean};
+use simpipe_nn::loss::Known;
+use simpipe_nn::{
     Batch, Batches, FitEvent, FitSettings, FitState, LayerSpec, LossSpec, Network, Optimizer, Schedule, device, fit,
 };
 
@@ -91,7 +91,7 @@ fn images() -> [Images; 2] {
         earlier: None,
         on_read: &|_, _| {},
     };
-    let mut sink = |example: simpipe::data::source::Example<'_>| {
+    let mut sink = |example: simpipe_data::source::Example<'_>| {
         let images = if example.split == "train" { &mut training } else { &mut test };
         images.pixels.extend(example.image.pixels);
         images.labels.push(example.label);

@@ -10,9 +10,9 @@ use std::time::{Duration, Instant};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 use serde_json::{Value, json};
-use simpipe::base::param::{self, Param, View};
-use simpipe::base::seed::Seed;
-use simpipe::nn::{
+use simpipe_base::param::{self, Param, View};
+use simpipe_base::seed::Seed;
+use simpipe_nn::{
     Batch, Batches, FitEvent, FitSettings, FitState, LayerSpec, LossSpec, Network, Optimizer, device, fit,
 };
 
@@ -178,7 +178,7 @@ fn train(case: &Case, time: Duration) -> Vec<[f64; 2]> {
     let seed = Seed::of_stage(1, "train", None);
     let optimizer: Optimizer = param::from_json(&json!("adam")).expect("an optimiser");
     let loss: LossSpec = param::from_json(&json!("multi-similarity")).expect("a loss");
-    let schedule = simpipe::nn::Schedule::Constant(simpipe::nn::schedule::Constant {});
+    let schedule = simpipe_nn::Schedule::Constant(simpipe_nn::schedule::Constant {});
     let settings = FitSettings { steps_per_epoch: 42, ..FitSettings::new(&optimizer, &schedule, &loss, seed) };
     let (start, mut last) = (Instant::now(), now());
     let times = std::cell::RefCell::new(Vec::new());

@@ -8,8 +8,8 @@ use std::process::Command;
 use std::time::Instant;
 
 use serde_json::{Value as Json, json};
-use simpipe::runner::RunRecord;
-use simpipe::store::{RunStart, Store};
+use simpipe_runner::RunRecord;
+use simpipe_store::{RunStart, Store};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;

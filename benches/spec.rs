@@ -6,9 +6,9 @@
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use simpipe::plan::Plan;
-use simpipe::spec::{LoadOptions, load};
-use simpipe::stages::registry::builtin;
+use simpipe_plan::Plan;
+use simpipe_spec::{LoadOptions, load};
+use simpipe_stages::registry::builtin;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;

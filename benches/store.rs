@@ -13,8 +13,8 @@ use std::process::Command;
 use std::time::Instant;
 
 use serde_json::{Value as Json, json};
-use simpipe::base::digest::Digest;
-use simpipe::store::{Found, Produced, Store};
+use simpipe_base::digest::Digest;
+use simpipe_store::{Found, Produced, Store};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;

@@ -7,8 +7,8 @@
 #![expect(clippy::print_stdout, reason = "a bench reports by printing")]
 
 use serde_json::Value as Json;
-use simpipe::base::seed::Seed;
-use simpipe::sweep::{Dimension, Domain, Finished, History, Method, Point, Space, Value};
+use simpipe_base::seed::Seed;
+use simpipe_sweep::{Dimension, Domain, Finished, History, Method, Point, Space, Value};
 
 /// What a point costs, by its values.
 type Cost = Box<dyn Fn(&[f64]) -> f64>;

@@ -13,8 +13,8 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value as Json, json};
-use simpipe::base::digest::Digest;
-use simpipe::runner::sweep::SweepEvent;
+use simpipe_base::digest::Digest;
+use simpipe_runner::sweep::SweepEvent;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;

@@ -12,11 +12,11 @@ use std::time::Instant;
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
-use simpipe::base::param;
-use simpipe::base::seed::Seed;
-use simpipe::data::sampler::BatchSampler;
-use simpipe::nn::profile::{self, Spent};
-use simpipe::nn::{
+use simpipe_base::param;
+use simpipe_base::seed::Seed;
+use simpipe_data::sampler::BatchSampler;
+use simpipe_nn::profile::{self, Spent};
+use simpipe_nn::{
     Batch, Batches, FitEvent, FitSettings, FitState, LayerSpec, LossSpec, Network, Optimizer, device, fit,
 };
 
@@ -162,7 +162,7 @@ fn train(layers: &[LayerSpec], steps: u64, pool: &Drawn<'_>) -> (Network, Vec<f6
     let (optimizer, loss) = (serde_json::json!("adam"), serde_json::json!("multi-similarity"));
     let optimizer: Optimizer = param::from_json(&optimizer).expect("an optimiser");
     let loss: LossSpec = param::from_json(&loss).expect("a loss");
-    let schedule = simpipe::nn::Schedule::Constant(simpipe::nn::schedule::Constant {});
+    let schedule = simpipe_nn::Schedule::Constant(simpipe_nn::schedule::Constant {});
     let settings = FitSettings { steps_per_epoch: steps, ..FitSettings::new(&optimizer, &schedule, &loss, seed) };
     let (mut times, mut last) = (Vec::new(), Instant::now());
     let mut on_event = |event: FitEvent| {

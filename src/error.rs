@@ -2,12 +2,12 @@
 
 use std::io;
 
-use crate::artifact::ArtifactError;
-use crate::base::fs::is_wrong_place;
-use crate::base::issue::{Issue, IssueKind, IssueRecord};
-use crate::runner::{FailureKind, RunError};
-use crate::stage::StageError;
-use crate::store::{RemoteErrorKind, StoreError};
+use simpipe_artifact::ArtifactError;
+use simpipe_base::fs::is_wrong_place;
+use simpipe_base::issue::{Issue, IssueKind, IssueRecord};
+use simpipe_runner::{FailureKind, RunError};
+use simpipe_stage::StageError;
+use simpipe_store::{RemoteErrorKind, StoreError};
 
 /// How the program ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -12,41 +12,9 @@
 //! described in `ARCHITECTURE.md`.
 
 #[doc(hidden)]
-pub mod artifact;
-#[doc(hidden)]
-pub mod base;
-#[doc(hidden)]
 pub mod cli;
-#[doc(hidden)]
-pub mod compare;
-#[doc(hidden)]
-pub mod data;
 #[doc(hidden)]
 pub mod error;
 mod library;
-#[doc(hidden)]
-pub mod metric;
-#[doc(hidden)]
-pub mod nn;
-#[doc(hidden)]
-pub mod plan;
-#[doc(hidden)]
-pub mod report;
-#[doc(hidden)]
-pub mod runner;
-#[doc(hidden)]
-pub mod search;
-#[doc(hidden)]
-pub mod serve;
-#[doc(hidden)]
-pub mod spec;
-#[doc(hidden)]
-pub mod stage;
-#[doc(hidden)]
-pub mod stages;
-#[doc(hidden)]
-pub mod store;
-#[doc(hidden)]
-pub mod sweep;
 
 pub use library::{Answer, Encoder, Error, Event, Experiment, Index, Neighbour, Run};

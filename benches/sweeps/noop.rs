@@ -4,19 +4,19 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use simpipe::base::issue::Issues;
-use simpipe::base::node::Node;
-use simpipe::base::param::Param;
-use simpipe::params;
-use simpipe::plan::Plan;
-use simpipe::runner::folders;
-use simpipe::runner::sweep::{Origin, State, SweepEvent, SweepRunner, Which};
-use simpipe::spec::{LoadOptions, load};
-use simpipe::stage::{
+use simpipe_base::issue::Issues;
+use simpipe_base::node::Node;
+use simpipe_base::param::Param;
+use simpipe_base::params;
+use simpipe_plan::Plan;
+use simpipe_runner::folders;
+use simpipe_runner::sweep::{Origin, State, SweepEvent, SweepRunner, Which};
+use simpipe_spec::{LoadOptions, load};
+use simpipe_stage::{
     BackendChoice, Bound, Catalog, Ctx, DynStage, Facts, InputFacts, Kind, NumberDoc, ParamIssue, Port, Stage,
     StageDoc, StageError,
 };
-use simpipe::store::Store;
+use simpipe_store::Store;
 
 params! {
     /// Of [`Noop`].
@@ -79,8 +79,8 @@ impl Catalog for Noops {
     fn number(&self, _: &dyn DynStage, name: &str) -> Option<NumberDoc> {
         (name == "value").then_some(NumberDoc { higher_is_better: Some(false) })
     }
-    fn devices(&self) -> &'static [simpipe::base::suggest::Known<'static>] {
-        &[simpipe::base::suggest::Known { name: "auto", aka: &[] }]
+    fn devices(&self) -> &'static [simpipe_base::suggest::Known<'static>] {
+        &[simpipe_base::suggest::Known { name: "auto", aka: &[] }]
     }
     fn backend(&self, _: &str) -> Result<BackendChoice, StageError> {
         Ok(BackendChoice { accepted: vec!["flex".to_owned()], compute: "flex".to_owned() })

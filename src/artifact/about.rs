@@ -102,7 +102,7 @@ pub(super) fn columns(names: &[&'static str], rows: &[About]) -> Vec<Column> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::artifact::{Examples, ExamplesWriter, Image, ImageShape};
+    use crate::{Examples, ExamplesWriter, Image, ImageShape};
 
     fn image() -> Image {
         Image { shape: ImageShape { height: 1, width: 1, channels: 1 }, pixels: vec![7] }

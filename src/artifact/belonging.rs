@@ -92,7 +92,7 @@ impl Belonging {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::artifact::{About, Embeddings, ExamplesWriter, Image, ImageShape, IndexRows};
+    use crate::{About, Embeddings, ExamplesWriter, Image, ImageShape, IndexRows};
 
     fn texts(values: &[Option<&str>]) -> Vec<Option<String>> {
         values.iter().map(|value| value.map(str::to_owned)).collect()

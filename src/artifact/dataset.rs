@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::table::Columns;
 use super::{ArtifactError, Images};
-use crate::base::digest::Digest;
+use simpipe_base::digest::Digest;
 
 /// Height, width and channels of an image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use super::table::{Column, Columns, write_parquet};
 use super::{ArtifactError, Image, Images};
-use crate::base::digest::Digest;
+use simpipe_base::digest::Digest;
 
 /// What an image was decoded from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -89,7 +89,7 @@ impl Decodings {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::artifact::{ExamplesWriter, ImageShape};
+    use crate::{ExamplesWriter, ImageShape};
 
     #[test]
     fn an_image_is_found_by_what_it_was_decoded_from() {

@@ -4,10 +4,10 @@ use std::sync::LazyLock;
 
 use serde::{Deserialize, Serialize};
 
-use crate::base::issue::{Issue, Issues};
-use crate::base::node::Node;
-use crate::base::param::{self, Alternative, Choice, LazyChoice, Param, Shape, View};
-use crate::base::suggest::{self, Known};
+use simpipe_base::issue::{Issue, Issues};
+use simpipe_base::node::Node;
+use simpipe_base::param::{self, Alternative, Choice, LazyChoice, Param, Shape, View};
+use simpipe_base::suggest::{self, Known};
 
 /// How near two embeddings are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

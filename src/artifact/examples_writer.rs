@@ -8,7 +8,7 @@ use super::about::{About, columns as about_columns};
 use super::images::{IMAGES, Record, SplitWriter, images_file};
 use super::table::{Column, ParquetWriter, ROW_GROUP};
 use super::{ArtifactError, Image, ImageShape};
-use crate::base::digest::Digest;
+use simpipe_base::digest::Digest;
 
 /// Pixels held in memory before they are written, of all splits together.
 const MOST_WAITING_BYTES: usize = 16 << 20;
@@ -222,8 +222,8 @@ impl Table {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::artifact::table::Columns;
-    use crate::artifact::{Examples, Images};
+    use crate::table::Columns;
+    use crate::{Examples, Images};
 
     const SHAPE: ImageShape = ImageShape { height: 2, width: 1, channels: 3 };
 

@@ -19,7 +19,7 @@ use std::sync::OnceLock;
 use memmap2::Mmap;
 
 use super::{ArtifactError, Image, ImageShape};
-use crate::base::digest::Digest;
+use simpipe_base::digest::Digest;
 
 const RECORD: usize = 64;
 const TRAILER: usize = 32;
@@ -407,7 +407,7 @@ mod tests {
         assert_eq!(images_file("train"), "images/train.bin");
         let odd = ["", "Train", "..", "a/b", "ä", &"x".repeat(100)].map(images_file);
         for name in &odd {
-            assert!(crate::base::file_name::FileName::try_from(name.as_str()).is_ok(), "{name}");
+            assert!(simpipe_base::file_name::FileName::try_from(name.as_str()).is_ok(), "{name}");
             assert!(odd.iter().filter(|other| *other == name).count() == 1, "{name}");
         }
     }

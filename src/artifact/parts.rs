@@ -13,7 +13,7 @@ use arrow::datatypes::ArrowNativeType;
 use memmap2::Mmap;
 
 use super::ArtifactError;
-use crate::base::fs::open_regular;
+use simpipe_base::fs::open_regular;
 
 /// Where lists begin: no number of any type lies across two lines of the cache.
 const ALIGNED: usize = 64;

@@ -15,7 +15,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value as Json, json};
 
 use super::{ArtifactError, torch_file};
-use crate::base::fs::open_regular;
+use simpipe_base::fs::open_regular;
 
 /// The longest head that is read: the limit of the format's own library.
 const LONGEST_HEAD: u64 = 100_000_000;
@@ -286,7 +286,7 @@ pub fn tensor_file(mut tensors: Vec<NewTensor>, metadata: &BTreeMap<String, Stri
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::artifact::Weights;
+    use crate::Weights;
 
     fn tensors() -> Vec<NewTensor> {
         vec![

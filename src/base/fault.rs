@@ -11,21 +11,21 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use super::fs::Verb;
 
 /// No space left on the device.
-pub(crate) const ENOSPC: i32 = 28;
+pub const ENOSPC: i32 = 28;
 /// Input/output error.
-pub(crate) const EIO: i32 = 5;
+pub const EIO: i32 = 5;
 /// Read-only file system.
-pub(crate) const EROFS: i32 = 30;
+pub const EROFS: i32 = 30;
 /// Another disk.
 const EXDEV: i32 = 18;
 /// Permission denied.
-pub(crate) const EACCES: i32 = 13;
+pub const EACCES: i32 = 13;
 /// No locks available.
-pub(crate) const ENOLCK: i32 = 37;
+pub const ENOLCK: i32 = 37;
 
 /// What goes wrong; the number is that of the operation, from 0, among those that the fault can hit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Fault {
+pub enum Fault {
     /// Nothing: operations are only recorded.
     Nothing,
     /// One change is refused with an error of the system.
@@ -54,15 +54,15 @@ pub(crate) enum Fault {
 
 /// One recorded operation.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Op {
+pub struct Op {
     /// What it does.
-    pub(crate) verb: Verb,
+    pub verb: Verb,
     /// To what.
-    pub(crate) path: PathBuf,
+    pub path: PathBuf,
     /// The other name, where there is one; else the same.
-    pub(crate) to: PathBuf,
+    pub to: PathBuf,
     /// What a link gives a second name to: it may be gone when the trace is read.
-    pub(crate) linked: Vec<u8>,
+    pub linked: Vec<u8>,
 }
 
 #[derive(Debug)]
@@ -77,13 +77,13 @@ struct State {
 
 /// Faults below a folder for as long as this lives.
 #[derive(Debug)]
-pub(crate) struct Faults(Arc<State>);
+pub struct Faults(Arc<State>);
 
 static ACTIVE: RwLock<Vec<Arc<State>>> = RwLock::new(Vec::new());
 
 impl Faults {
     /// Lets `fault` happen to operations below `root`.
-    pub(crate) fn below(root: &Path, fault: Fault) -> Self {
+    pub fn below(root: &Path, fault: Fault) -> Self {
         let state = Arc::new(State {
             root: root.to_path_buf(),
             fault,
@@ -97,12 +97,12 @@ impl Faults {
     }
 
     /// The operation that was hit first; `None` while there were too few.
-    pub(crate) fn hit(&self) -> Option<Op> {
+    pub fn hit(&self) -> Option<Op> {
         self.0.hit.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// All operations so far, in order.
-    pub(crate) fn trace(&self) -> Vec<Op> {
+    pub fn trace(&self) -> Vec<Op> {
         self.0.trace.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }

@@ -27,7 +27,7 @@ pub use regular::{expect_regular, open_regular, read_at_most, read_regular};
 pub use shared::share;
 pub use stat::{FileTime, Stat, stat, stat_open};
 
-#[cfg(test)]
+#[cfg(any(test, feature = "testing"))]
 use super::fault::{before, before_write, locked_by_fault};
 
 /// What an operation does.
@@ -59,21 +59,21 @@ pub enum Verb {
     Lock,
 }
 
-#[cfg(not(test))]
+#[cfg(not(any(test, feature = "testing")))]
 #[expect(clippy::unnecessary_wraps, reason = "in tests it can fail")]
 #[inline]
 fn before(_: Verb, _: &Path, _: &Path) -> io::Result<()> {
     Ok(())
 }
 
-#[cfg(not(test))]
+#[cfg(not(any(test, feature = "testing")))]
 #[expect(clippy::unnecessary_wraps, reason = "in tests it can fail")]
 #[inline]
 fn before_write(_: &Path, _: &[u8]) -> io::Result<()> {
     Ok(())
 }
 
-#[cfg(not(test))]
+#[cfg(not(any(test, feature = "testing")))]
 #[inline]
 fn locked_by_fault(_: &Path) -> Option<io::Result<bool>> {
     None

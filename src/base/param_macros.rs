@@ -6,7 +6,7 @@
 /// names are kebab-case in a spec. The doc comments become the reference page. `#[aka("lr", "eta")]` below them says
 /// what other tools call the same: whoever writes that is asked whether this was meant. `#[since = 2]`, before it, says
 /// that the first version did not have the field: an artifact then leaves it out at its default, so that the artifacts of
-/// older specs keep their bytes ([`View::Stored`](crate::base::param::View::Stored)).
+/// older specs keep their bytes ([`View::Stored`](crate::param::View::Stored)).
 ///
 /// ```
 /// use simpipe::base::{check, param};
@@ -47,32 +47,32 @@ macro_rules! params {
             $( $(#[doc = $field_doc])* pub $field: $ty, )*
         }
 
-        impl $crate::base::param::Param for $name {
+        impl $crate::param::Param for $name {
             fn read(
-                node: &$crate::base::node::Node,
+                node: &$crate::node::Node,
                 path: &str,
-                issues: &mut $crate::base::issue::Issues,
+                issues: &mut $crate::issue::Issues,
             ) -> Option<Self> {
                 #[expect(clippy::allow_attributes, reason = "unused only where there are no fields")]
                 #[allow(unused_variables)]
-                let reader = $crate::base::param_record::RecordReader::open(
-                    node, path, &[$(stringify!($field)),*], <Self as $crate::base::param::Param>::shape, issues,
+                let reader = $crate::param_record::RecordReader::open(
+                    node, path, &[$(stringify!($field)),*], <Self as $crate::param::Param>::shape, issues,
                 )?;
                 $(
-                    let check: Option<$crate::base::check::Check<$ty>> = $crate::params!(@option $($check)?);
+                    let check: Option<$crate::check::Check<$ty>> = $crate::params!(@option $($check)?);
                     let default: Option<$ty> = $crate::params!(@option $($default)?);
                     let $field = reader.field::<$ty>(stringify!($field), default, check.as_ref(), issues);
                 )*
                 Some(Self { $( $field: $field?, )* })
             }
 
-            fn write(&self, view: $crate::base::param::View) -> serde_json::Value {
+            fn write(&self, view: $crate::param::View) -> serde_json::Value {
                 #[expect(clippy::allow_attributes, reason = "unused only where there are no fields")]
                 #[allow(unused_mut, unused_variables)]
                 let (mut object, view) = (serde_json::Map::new(), view);
                 $(
                     let default: Option<$ty> = $crate::params!(@option $($default)?);
-                    $crate::base::param::write_field(
+                    $crate::param::write_field(
                         &mut object, stringify!($field), &self.$field, default.as_ref(), view,
                         $crate::params!(@is_later $($since)?),
                     );
@@ -81,21 +81,21 @@ macro_rules! params {
             }
 
             fn is_versioned(&self) -> bool {
-                false $( || $crate::base::param::Param::is_versioned(&self.$field) )*
+                false $( || $crate::param::Param::is_versioned(&self.$field) )*
             }
 
-            fn shape() -> $crate::base::param::Shape {
-                $crate::base::param::Shape::Record($crate::base::param::Record {
+            fn shape() -> $crate::param::Shape {
+                $crate::param::Shape::Record($crate::param::Record {
                     doc: concat!($($doc, "\n"),*),
                     fields: vec![$({
-                        let check: Option<$crate::base::check::Check<$ty>> = $crate::params!(@option $($check)?);
+                        let check: Option<$crate::check::Check<$ty>> = $crate::params!(@option $($check)?);
                         let default: Option<$ty> = $crate::params!(@option $($default)?);
-                        let declared = $crate::base::param::Declared {
+                        let declared = $crate::param::Declared {
                             name: stringify!($field),
                             doc: concat!($($field_doc, "\n"),*),
                             aka: &[$($($aka),*)?],
                         };
-                        $crate::base::param::Field::of(declared, default, check)
+                        $crate::param::Field::of(declared, default, check)
                     }),*],
                 })
             }
@@ -136,7 +136,7 @@ macro_rules! params {
 /// first version: from 2 on the version enters the key of whoever chooses it, and of nobody else. `#[aka("swish")]` says
 /// what other tools call the same. Where both stand, the version comes first.
 ///
-/// An alternative may hold lists of the same choice: its [`Shape`](crate::base::param::Shape) is made when it is looked at.
+/// An alternative may hold lists of the same choice: its [`Shape`](crate::param::Shape) is made when it is looked at.
 ///
 /// With `pub enum Name: dyn Trait { .. }` every alternative has parameters that implement the trait (an empty table
 /// where there are none: it is read and written as the bare name), and `as_dyn()` gives those of the chosen one: no
@@ -168,13 +168,13 @@ macro_rules! params {
 #[macro_export]
 macro_rules! choice {
     (@read $this:ident $variant:ident $name:literal $node:ident $inner:ident $path:ident $issues:ident) => {
-        $crate::base::param::read_unit($inner, $name, $path, $issues).map(|()| $this::$variant)
+        $crate::param::read_unit($inner, $name, $path, $issues).map(|()| $this::$variant)
     };
     (@read $this:ident $variant:ident $name:literal $node:ident $inner:ident $path:ident $issues:ident $ty:ty) => {
-        $crate::base::param::read_alternative::<$ty>($node, $inner, $name, $path, $issues).map($this::$variant)
+        $crate::param::read_alternative::<$ty>($node, $inner, $name, $path, $issues).map($this::$variant)
     };
     (@shape) => { None };
-    (@shape $ty:ty) => { Some(<$ty as $crate::base::param::Param>::shape()) };
+    (@shape $ty:ty) => { Some(<$ty as $crate::param::Param>::shape()) };
     (@pattern $this:ident $variant:ident) => { $this::$variant };
     (@pattern $this:ident $variant:ident $ty:ty) => { $this::$variant(_) };
     (@bind $this:ident $variant:ident $params:ident) => { $this::$variant };
@@ -182,9 +182,9 @@ macro_rules! choice {
     (@version) => { 1 };
     (@version $version:literal) => { $version };
     (@write $params:ident $view:ident) => { None };
-    (@write $params:ident $view:ident $ty:ty) => { Some($crate::base::param::Param::write($params, $view)) };
+    (@write $params:ident $view:ident $ty:ty) => { Some($crate::param::Param::write($params, $view)) };
     (@is_versioned $params:ident) => { false };
-    (@is_versioned $params:ident $ty:ty) => { $crate::base::param::Param::is_versioned($params) };
+    (@is_versioned $params:ident $ty:ty) => { $crate::param::Param::is_versioned($params) };
     (@as_dyn [$vis:vis] [$trait:path] $this:ident {
         $( $(#[$($attribute:tt)*])* $name:literal => $variant:ident ($ty:ty) ),* $(,)?
     }) => {
@@ -194,9 +194,9 @@ macro_rules! choice {
             $vis fn as_dyn(&self) -> &(dyn $trait + 'static) {
                 #[expect(clippy::allow_attributes, reason = "unused only where every alternative is boxed")]
                 #[allow(unused_imports)]
-                use $crate::base::param::Payload as _;
+                use $crate::param::Payload as _;
                 match self {
-                    $( Self::$variant(params) => $crate::base::param::Held(params).payload(), )*
+                    $( Self::$variant(params) => $crate::param::Held(params).payload(), )*
                 }
             }
         }
@@ -248,14 +248,14 @@ macro_rules! choice {
             }
         }
 
-        impl $crate::base::param::Param for $this {
+        impl $crate::param::Param for $this {
             fn read(
-                node: &$crate::base::node::Node,
+                node: &$crate::node::Node,
                 path: &str,
-                issues: &mut $crate::base::issue::Issues,
+                issues: &mut $crate::issue::Issues,
             ) -> Option<Self> {
-                let shape = <Self as $crate::base::param::Param>::shape;
-                let (name, inner) = $crate::base::param::open_choice(node, path, Self::NAMES, shape, issues)?;
+                let shape = <Self as $crate::param::Param>::shape;
+                let (name, inner) = $crate::param::open_choice(node, path, Self::NAMES, shape, issues)?;
                 match name {
                     $( $name => $crate::choice!(@read $this $variant $name node inner path issues $($ty)?), )*
                     _ => None,
@@ -264,7 +264,7 @@ macro_rules! choice {
 
             #[expect(clippy::allow_attributes, reason = "unused only where no alternative has parameters")]
             #[allow(unused_variables)]
-            fn write(&self, view: $crate::base::param::View) -> serde_json::Value {
+            fn write(&self, view: $crate::param::View) -> serde_json::Value {
                 let (version, params) = match self {
                     $(
                         $crate::choice!(@bind $this $variant params $($ty)?) => {
@@ -272,7 +272,7 @@ macro_rules! choice {
                         }
                     )*
                 };
-                $crate::base::param::write_alternative(self.name(), version, params, view)
+                $crate::param::write_alternative(self.name(), version, params, view)
             }
 
             #[expect(clippy::allow_attributes, reason = "unused only where no alternative has parameters")]
@@ -288,13 +288,13 @@ macro_rules! choice {
                 version > 1 || inside
             }
 
-            fn shape() -> $crate::base::param::Shape {
+            fn shape() -> $crate::param::Shape {
                 use std::sync::LazyLock;
-                static CHOICE: LazyLock<$crate::base::param::Choice> = LazyLock::new(|| $crate::base::param::Choice {
+                static CHOICE: LazyLock<$crate::param::Choice> = LazyLock::new(|| $crate::param::Choice {
                     name: stringify!($this),
                     doc: concat!($($doc, "\n"),*),
                     alternatives: vec![$(
-                        $crate::base::param::Alternative {
+                        $crate::param::Alternative {
                             name: $name,
                             doc: concat!($($variant_doc, "\n"),*),
                             version: $crate::choice!(@version $($version)?),
@@ -303,7 +303,7 @@ macro_rules! choice {
                         }
                     ),*],
                 });
-                $crate::base::param::Shape::Choice($crate::base::param::LazyChoice::new(&CHOICE))
+                $crate::param::Shape::Choice($crate::param::LazyChoice::new(&CHOICE))
             }
         }
     };

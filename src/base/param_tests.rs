@@ -72,7 +72,7 @@ mod inner {
 
     crate::choice! {
         /// For the whole layer, with a trait for the module above.
-        pub(in crate::base) enum Loud: pub(super) dyn Sound {
+        pub(crate) enum Loud: pub(super) dyn Sound {
             /// Loud.
             "dog" => Dog(Dog),
         }

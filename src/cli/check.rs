@@ -10,10 +10,10 @@ use serde_json::{Map, Value as Json, json};
 use super::options::{OverlayOptions, PlaceOptions, plan_of};
 use super::print::{self, Align, Paint, Table, shown, thousands};
 use super::screen;
-use crate::base::issue::Issue;
 use crate::error::{Error, Exit};
-use crate::plan::Plan;
-use crate::stage::{Facts, GroupSummary, ModelSummary};
+use simpipe_base::issue::Issue;
+use simpipe_plan::Plan;
+use simpipe_stage::{Facts, GroupSummary, ModelSummary};
 
 /// Check experiments: every problem at once, and a table of each model's layers.
 #[derive(Debug, Args)]
@@ -147,7 +147,7 @@ fn write_group(group: &GroupSummary, out: &mut dyn Write) -> Result<(), Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::stage::LayerSummary;
+    use simpipe_stage::LayerSummary;
 
     #[test]
     fn a_model_is_shown_as_keras_shows_it() {

@@ -9,10 +9,10 @@ use super::diff::{difference, figure, measured, named};
 use super::options::PlaceOptions;
 use super::print::{self, Align, Paint, Table, shown};
 use super::{screen, sink, threads};
-use crate::base::suggest;
-use crate::compare::{Comparison, Measured, Verdict, compare, judgeable};
 use crate::error::{Error, Exit};
-use crate::runner::RunError;
+use simpipe_base::suggest;
+use simpipe_compare::{Comparison, Measured, Verdict, compare, judgeable};
+use simpipe_runner::RunError;
 
 /// Compare runs with a baseline; the exit code is 1 if one is worse beyond the interval, or the baseline is missing.
 #[derive(Debug, Args)]

@@ -9,13 +9,13 @@ use serde_json::{Map, Value as Json, json};
 use super::options::{ExperimentOptions, experiment_of};
 use super::print::{self, Paint};
 use super::toml_text::{self, Origins};
-use crate::base::node::{Entry, Node, Table, Value};
-use crate::base::param::{self, Param, Record, Shape, View};
-use crate::base::path;
-use crate::base::source::{Layer, Place, Source};
 use crate::error::{Error, Exit};
-use crate::spec::{ACCEPTED, Experiment, SweepParams};
-use crate::stages::registry;
+use simpipe_base::node::{Entry, Node, Table, Value};
+use simpipe_base::param::{self, Param, Record, Shape, View};
+use simpipe_base::path;
+use simpipe_base::source::{Layer, Place, Source};
+use simpipe_spec::{ACCEPTED, Experiment, SweepParams};
+use simpipe_stages::registry;
 
 /// Look at configs as they are merged.
 #[derive(Debug, Args)]
@@ -94,7 +94,7 @@ pub(super) struct Top {
 pub(super) fn merged(experiment: &Experiment) -> Vec<Top> {
     let folder = folder_of(experiment);
     let docs = registry::builtin().docs();
-    let stage = |spec: &crate::spec::StageSpec| {
+    let stage = |spec: &simpipe_spec::StageSpec| {
         let doc = docs.iter().find(|doc| doc.name == spec.stage);
         let mut node = spec.params.clone();
         let Some(Shape::Record(record)) = doc.map(|doc| &doc.params) else {
@@ -107,7 +107,7 @@ pub(super) fn merged(experiment: &Experiment) -> Vec<Top> {
 }
 
 /// The merged spec with every default.
-fn resolved(plan: crate::plan::Plan) -> Vec<Top> {
+fn resolved(plan: simpipe_plan::Plan) -> Vec<Top> {
     let experiment = &plan.experiment;
     let folder = folder_of(experiment);
     let docs = registry::builtin().docs();

@@ -8,8 +8,8 @@ use super::options::PlaceOptions;
 use super::print::{self, Align, Table, shown};
 use super::run::number;
 use super::{threads, words};
-use crate::compare::{FieldChange, Flips, Measured, MetricChange, Run, RunDiff, RunName, StageSide, diff};
 use crate::error::{Error, Exit};
+use simpipe_compare::{FieldChange, Flips, Measured, MetricChange, Run, RunDiff, RunName, StageSide, diff};
 
 /// Flipped images that a stage's list shows before the rest is only counted.
 const MOST_IMAGES: usize = 20;

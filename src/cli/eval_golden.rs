@@ -10,9 +10,11 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::print::{self, Align, Table, shown};
-use crate::base::golden::{CaseError, Comparison, Evaluator, GoldenFile};
 use crate::error::{Error, Exit};
-use crate::{metric, nn, search};
+use simpipe_base::golden::{CaseError, Comparison, Evaluator, GoldenFile};
+use simpipe_metric as metric;
+use simpipe_nn as nn;
+use simpipe_search as search;
 
 /// Compute what golden files ask for, and compare.
 #[derive(Debug, Args)]

@@ -8,11 +8,11 @@ use clap::Args;
 use super::options::{ExperimentOptions, PlaceOptions};
 use super::print::{self, Paint, shown};
 use super::{plan, screen, seeds, words};
-use crate::base::suggest;
 use crate::error::{Error, Exit};
-use crate::plan::ReasonKind;
-use crate::runner::status::{Explanation, Forecast, Freshness};
-use crate::stages::registry;
+use simpipe_base::suggest;
+use simpipe_plan::ReasonKind;
+use simpipe_runner::status::{Explanation, Forecast, Freshness};
+use simpipe_stages::registry;
 
 /// Explain why a stage would run: every changed field with its old and new value, back to the cause.
 #[derive(Debug, Args)]
@@ -137,7 +137,7 @@ fn chain(explanation: &Explanation) -> (Vec<&str>, &Explanation) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::Reason;
+    use simpipe_plan::Reason;
 
     fn explanation(id: &str, status: Freshness, reason: Reason, causes: Vec<Explanation>) -> Explanation {
         let (id, reasons) = (id.to_owned(), vec![reason]);

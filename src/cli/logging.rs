@@ -12,7 +12,7 @@ use tracing_subscriber::layer::{Layer, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
 
 use super::screen;
-use crate::base::fs;
+use simpipe_base::fs;
 
 /// Where log lines go once a run has a folder; until then they are dropped.
 #[derive(Debug, Clone, Default)]

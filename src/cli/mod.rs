@@ -316,7 +316,7 @@ mod tests {
         let root = folder.path().to_str().unwrap();
         let verify = || simpipe(&["store", "verify", "--store", root, "--json"]);
         assert_eq!(verify().0, Exit::Usage, "there is no store yet");
-        crate::store::Store::open(folder.path()).unwrap();
+        simpipe_store::Store::open(folder.path()).unwrap();
         assert_eq!(verify().0, Exit::Done);
         let shard = folder.path().join("cas/ab");
         std::fs::create_dir_all(&shard).unwrap();

@@ -8,7 +8,7 @@ use serde_json::json;
 use super::options::PlaceOptions;
 use super::print::{self, shown};
 use crate::error::{Error, Exit};
-use crate::runner::{RunRecord, notes};
+use simpipe_runner::{RunRecord, notes};
 
 /// Note something of a run, for `show` and `runs` to show.
 #[derive(Debug, Args)]

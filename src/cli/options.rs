@@ -7,10 +7,10 @@ use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
 use super::{print, signal};
 use crate::error::Error;
 pub(super) use crate::library::plan_experiment;
-use crate::plan::Plan;
-use crate::runner::folders;
-use crate::spec::{self, Experiment, LoadOptions, Overlay};
-use crate::store::{RemoteUrl, RemoteUse, Store, StoreError};
+use simpipe_plan::Plan;
+use simpipe_runner::folders;
+use simpipe_spec::{self as spec, Experiment, LoadOptions, Overlay};
+use simpipe_store::{RemoteUrl, RemoteUse, Store, StoreError};
 
 /// Which experiment.
 #[derive(Debug, Args)]

@@ -5,9 +5,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::sink;
-use crate::base::fs::create_dirs;
 use crate::error::Error;
-use crate::report::{Drawn, ReportError};
+use simpipe_base::fs::create_dirs;
+use simpipe_report::{Drawn, ReportError};
 
 /// The file of the page.
 pub(super) const PAGE: &str = "report.md";

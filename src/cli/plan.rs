@@ -10,11 +10,11 @@ use super::options::{ExperimentOptions, PlaceOptions};
 use super::print::{self, Align, Paint, Table};
 use super::{screen, seeds, words};
 use crate::error::{Error, Exit};
-use crate::plan::Plan;
-use crate::runner::estimate::Estimates;
-use crate::runner::folders;
-use crate::runner::status::{Forecast, Freshness, StageStatus};
-use crate::store::Store;
+use simpipe_plan::Plan;
+use simpipe_runner::estimate::Estimates;
+use simpipe_runner::folders;
+use simpipe_runner::status::{Forecast, Freshness, StageStatus};
+use simpipe_store::Store;
 
 /// Show which stages a run would compute, why, and about how long each took before.
 #[derive(Debug, Args)]

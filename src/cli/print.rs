@@ -7,10 +7,10 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::screen;
-use crate::base::issue::Issue;
-use crate::base::visible::{self, visible, visible_json};
 use crate::error::Error;
-use crate::store::Store;
+use simpipe_base::issue::Issue;
+use simpipe_base::visible::{self, visible, visible_json};
+use simpipe_store::Store;
 
 /// Errors shown to a person before the rest is only counted.
 const MOST_ERRORS: usize = 10;

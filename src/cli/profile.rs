@@ -1,8 +1,8 @@
-//! `run --profile`: hands what [`nn`](crate::nn) measures of itself to the runner.
+//! `run --profile`: hands what [`nn`](simpipe_nn) measures of itself to the runner.
 
-use crate::artifact::ProfileRow;
-use crate::nn::profile::{self, Spent};
-use crate::runner::Profiler;
+use simpipe_artifact::ProfileRow;
+use simpipe_nn::profile::{self, Spent};
+use simpipe_runner::Profiler;
 
 /// Measures the networks of this process.
 pub(super) struct Networks;

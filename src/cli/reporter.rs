@@ -12,7 +12,7 @@ use super::logging::LogFile;
 use super::print::{self, Paint, shown};
 use super::progress::style;
 use super::{screen, signal, words};
-use crate::runner::{Event, Outcome, memory};
+use simpipe_runner::{Event, Outcome, memory};
 
 /// Without bars, a stage that goes on longer than this says how far it is, so that a log shows life.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(15);

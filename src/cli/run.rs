@@ -12,12 +12,12 @@ use super::options::{ExperimentOptions, PlaceOptions};
 use super::print::{self, Align, Paint, Table, shown};
 use super::reporter::Reporter;
 use super::{lock, logging, profile, run_page, screen, seeds, signal, sink, threads, words};
-use crate::artifact::Profile;
 use crate::error::{Error, Exit};
-use crate::plan::Plan;
-use crate::runner::{Event, Failure, FailureKind, Outcome, Profiler, RunRecord, Runner, StageRecord};
-use crate::stages::registry;
-use crate::store::Store;
+use simpipe_artifact::Profile;
+use simpipe_plan::Plan;
+use simpipe_runner::{Event, Failure, FailureKind, Outcome, Profiler, RunRecord, Runner, StageRecord};
+use simpipe_stages::registry;
+use simpipe_store::Store;
 
 /// Run an experiment: stages whose result is stored are hits, the others are computed.
 #[derive(Debug, Args)]

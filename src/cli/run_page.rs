@@ -6,14 +6,14 @@ use std::path::{Path, PathBuf};
 
 use super::toml_text::{self, Origins};
 use super::{config, graph, print, reproduce, words};
-use crate::artifact::Profile;
-use crate::base::digest::Digest;
-use crate::base::interrupt::LeftToEnd;
-use crate::plan::Plan;
-use crate::report::{RunBlock, RunStage, with_run};
-use crate::runner::looks::{self, Looks};
-use crate::runner::{Outcome, RunRecord, StageRecord, notes};
-use crate::store::Store;
+use simpipe_artifact::Profile;
+use simpipe_base::digest::Digest;
+use simpipe_base::interrupt::LeftToEnd;
+use simpipe_plan::Plan;
+use simpipe_report::{RunBlock, RunStage, with_run};
+use simpipe_runner::looks::{self, Looks};
+use simpipe_runner::{Outcome, RunRecord, StageRecord, notes};
+use simpipe_store::Store;
 
 /// The file beside the page that holds the spec as it was written.
 const SPEC: &str = "spec.toml";
@@ -110,7 +110,7 @@ pub(super) fn file(stage: &StageRecord, name: &str, folder: &Path, store: &Store
     let (_, known) = known.ok_or(Lost::Never)?;
     let mut lost = Lost::Gone;
     for path in [store.object(known.digest), folder.join(&stage.id).join(name)] {
-        match crate::base::fs::read(&path) {
+        match simpipe_base::fs::read(&path) {
             Ok(bytes) if Digest::of(&bytes) == known.digest => return Ok(bytes),
             Ok(_) => lost = Lost::Damaged,
             Err(_) => {}
@@ -210,7 +210,7 @@ fn stage(stage: &StageRecord) -> RunStage {
 
 /// The spec as it was written with the origin of each value, else as the record has it.
 fn spec(record: &RunRecord, folder: &Path) -> (String, String) {
-    let written = crate::base::fs::read(&folder.join(SPEC)).ok().and_then(|bytes| String::from_utf8(bytes).ok());
+    let written = simpipe_base::fs::read(&folder.join(SPEC)).ok().and_then(|bytes| String::from_utf8(bytes).ok());
     if let Some(written) = written {
         let is =
             "As it was written: template, bases, config and options in one. Behind each value stands who has set it.";

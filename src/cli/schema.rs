@@ -6,11 +6,11 @@ use clap::Args;
 use serde_json::{Map, Value as Json, json};
 
 use super::print;
-use crate::base::bounds::{Bounds, Limit};
-use crate::base::param::{Alternative, Field, LazyChoice, Param, Record, Shape};
 use crate::error::{Error, Exit};
-use crate::spec::{MOST_SEEDS, NUMERICS, SweepParams};
-use crate::stages::registry;
+use simpipe_base::bounds::{Bounds, Limit};
+use simpipe_base::param::{Alternative, Field, LazyChoice, Param, Record, Shape};
+use simpipe_spec::{MOST_SEEDS, NUMERICS, SweepParams};
+use simpipe_stages::registry;
 
 /// Print the JSON Schema of a config, for taplo and editors.
 #[derive(Debug, Args)]
@@ -232,22 +232,22 @@ fn definition_name(definitions: &[(LazyChoice, Json)], at: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::param::from_json;
+    use simpipe_base::param::from_json;
 
-    crate::params! {
+    simpipe_base::params! {
         /// A pool.
         struct MaxPool {
             /// Side, in pixels.
-            size: usize => crate::base::check::at_least(1),
+            size: usize => simpipe_base::check::at_least(1),
         }
     }
 
-    crate::params! {
+    simpipe_base::params! {
         /// Nothing to set.
         struct Relu {}
     }
 
-    crate::choice! {
+    simpipe_base::choice! {
         /// A layer.
         enum Layer {
             /// The largest.
@@ -286,7 +286,7 @@ mod tests {
 
     /// Another layer of the same name, which lists itself.
     mod nested {
-        crate::params! {
+        simpipe_base::params! {
             /// Layers in a row, and others beside them.
             pub(super) struct Block {
                 /// In a row.
@@ -298,7 +298,7 @@ mod tests {
             }
         }
 
-        crate::choice! {
+        simpipe_base::choice! {
             /// A layer, or several.
             pub(super) enum Layer {
                 /// The largest.
@@ -310,7 +310,7 @@ mod tests {
             }
         }
 
-        crate::params! {
+        simpipe_base::params! {
             /// One layer.
             pub(super) struct Single {
                 /// The layer.
@@ -319,19 +319,19 @@ mod tests {
         }
     }
 
-    crate::params! {
+    simpipe_base::params! {
         /// Numbers with limits.
         struct Limited {
             /// Whole.
-            count: u32 = 2 => crate::base::check::between(1, 9),
+            count: u32 = 2 => simpipe_base::check::between(1, 9),
             /// Whole, of a type with a limit of its own.
             steps: usize = 0,
             /// Above.
-            rate: f64 = 0.5 => crate::base::check::positive(),
+            rate: f64 = 0.5 => simpipe_base::check::positive(),
             /// Below.
-            decay: Option<f64> = None => crate::base::check::decay().optional(),
+            decay: Option<f64> = None => simpipe_base::check::decay().optional(),
             /// Several.
-            sizes: Vec<u32> = vec![1] => crate::base::check::not_empty(),
+            sizes: Vec<u32> = vec![1] => simpipe_base::check::not_empty(),
         }
     }
 

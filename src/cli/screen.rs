@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 use std::io::{self, ErrorKind, IsTerminal, Write};
 
-use crate::base::visible;
+use simpipe_base::visible;
 
 /// All that [`Paint`](super::print::Paint) and clap begin and end colours with.
 const COLOURS: [&str; 7] = ["\x1b[0m", "\x1b[1m", "\x1b[2m", "\x1b[4m", "\x1b[31m", "\x1b[32m", "\x1b[33m"];

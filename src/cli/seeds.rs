@@ -8,14 +8,14 @@ use super::page::{PAGE, Page};
 use super::print::{self, Align, Table, shown};
 use super::run::number;
 use super::run_page;
-use crate::artifact::{SeedsMetric, SeedsReport, SeedsValue, write_json};
 use crate::error::Error;
-use crate::plan::Plan;
-use crate::report::seeds as report;
-use crate::runner::status::Forecast;
-use crate::runner::{Outcome, RunError, RunRecord};
-use crate::stages::registry;
-use crate::store::Store;
+use simpipe_artifact::{SeedsMetric, SeedsReport, SeedsValue, write_json};
+use simpipe_plan::Plan;
+use simpipe_report::seeds as report;
+use simpipe_runner::status::Forecast;
+use simpipe_runner::{Outcome, RunError, RunRecord};
+use simpipe_stages::registry;
+use simpipe_store::Store;
 
 /// The plan of each seed; the plan itself where the experiment is a single run.
 pub(super) fn members(plan: &Plan) -> Vec<Plan> {

@@ -9,14 +9,14 @@ use serde_json::json;
 
 use super::options::PlaceOptions;
 use super::{print, signal, threads};
-use crate::base::file_name::FileName;
-use crate::base::issue::Issue;
-use crate::data::asked::Decoding;
 use crate::error::{Error, Exit};
 use crate::library::stored::StoredMatch;
-use crate::runner::RunRecord;
-use crate::serve::{About, Limits, ServeError, Server, Setup, Token};
-use crate::stages::ask::Asker;
+use simpipe_base::file_name::FileName;
+use simpipe_base::issue::Issue;
+use simpipe_data::asked::Decoding;
+use simpipe_runner::RunRecord;
+use simpipe_serve::{About, Limits, ServeError, Server, Setup, Token};
+use simpipe_stages::ask::Asker;
 
 /// Where the token may stand, beside a file.
 const VARIABLE: &str = "SIMPIPE_TOKEN";
@@ -172,7 +172,7 @@ fn refused(error: ServeError) -> Result<Exit, Error> {
     let help = error.help().unwrap_or("look at the folder `artifacts/served` of the root").to_owned();
     let damaged = matches!(error, ServeError::Damaged { .. });
     let error = match error {
-        ServeError::Io { source, .. } if !crate::base::fs::is_wrong_place(&source) => Error::Output(source),
+        ServeError::Io { source, .. } if !simpipe_base::fs::is_wrong_place(&source) => Error::Output(source),
         ServeError::Thread(error) => Error::Threads(error.to_string()),
         error => Error::usage(error.to_string(), help),
     };

@@ -9,7 +9,7 @@ use super::options::PlaceOptions;
 use super::print::shown;
 use super::{print, run, seeds, show_file};
 use crate::error::{Error, Exit};
-use crate::runner::{RunRecord, notes};
+use simpipe_runner::{RunRecord, notes};
 
 /// Show a run (its id, the start of one, its folder, an experiment's name, a tag or `latest`) or an artifact file.
 #[derive(Debug, Args)]

@@ -12,9 +12,9 @@ use serde_json::{Value as Json, json};
 
 use super::print::{self, Align, Table};
 use super::show_sources;
-use crate::artifact::{ArtifactError, TensorFile};
-use crate::base::suggest;
 use crate::error::Error;
+use simpipe_artifact::{ArtifactError, TensorFile};
+use simpipe_base::suggest;
 
 /// Columns and first rows of a table.
 struct Head {
@@ -140,7 +140,7 @@ fn write_tensors(path: &Path, as_json: bool, out: &mut dyn Write) -> Result<(), 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::artifact::table::{Column, write_arrow, write_parquet};
+    use simpipe_artifact::table::{Column, write_arrow, write_parquet};
 
     #[test]
     fn a_table_shows_its_columns_and_first_rows() {

@@ -5,9 +5,9 @@ use std::path::Path;
 use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::UInt64Type;
 
-use crate::artifact::FileNames;
-use crate::base::digest::Digest;
-use crate::runner::{RunRecord, StageRecord};
+use simpipe_artifact::FileNames;
+use simpipe_base::digest::Digest;
+use simpipe_runner::{RunRecord, StageRecord};
 
 /// A column of examples: its name, that of the column of their files, and the ports behind which their dataset is.
 struct Examples {

@@ -20,8 +20,8 @@ use signal_hook::low_level::{exit, pipe};
 
 use super::print::Paint;
 use super::screen;
-use crate::base::interrupt::LeftToEnd;
 use crate::error::Exit;
+use simpipe_base::interrupt::LeftToEnd;
 
 /// The same signal twice within this time is one wish.
 const TOGETHER: Duration = Duration::from_millis(100);

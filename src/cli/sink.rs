@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 use rustix::io::Errno;
 
-use crate::base::fs::is_wrong_place;
 use crate::error::Error;
+use simpipe_base::fs::is_wrong_place;
 
 const NO_READER: &str = "nobody reads this pipe";
 
@@ -46,7 +46,7 @@ pub(super) fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
     if path.metadata().is_ok_and(|metadata| !metadata.is_file() && !metadata.is_dir()) {
         return create(path)?.write_all(bytes);
     }
-    crate::base::fs::write_atomic(path, bytes)
+    simpipe_base::fs::write_atomic(path, bytes)
 }
 
 /// What a command ends with that can't write such a file: the command line's mistake, or a full or failing disk.

@@ -7,7 +7,7 @@ use clap::Args;
 use super::options::PlaceOptions;
 use super::store::pin;
 use crate::error::{Error, Exit};
-use crate::runner::RunRecord;
+use simpipe_runner::RunRecord;
 
 /// Give a run a name that every command knows, and keep its results: the same as `store pin --tag`.
 #[derive(Debug, Args)]

@@ -1,6 +1,6 @@
 //! An image laid out on a square of fewer pixels, or of more.
 
-use crate::artifact::ImageShape;
+use simpipe_artifact::ImageShape;
 
 /// The mean colour of what the pixel in row `y` and column `x` of a picture of `side` x `side` covers of an image.
 pub(super) fn colour(shape: ImageShape, image: &[u8], (y, x): (usize, usize), side: usize) -> [u8; 3] {

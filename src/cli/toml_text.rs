@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 
 use super::config::{Top, is_default, ordered, origin};
-use crate::base::node::{Node, Value};
-use crate::base::source::Place;
-use crate::base::visible::is_hidden;
+use simpipe_base::node::{Node, Value};
+use simpipe_base::source::Place;
+use simpipe_base::visible::is_hidden;
 
 /// Whether each value is followed by a comment that says who set it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

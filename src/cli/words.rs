@@ -2,7 +2,7 @@
 
 use serde_json::Value as Json;
 
-use crate::plan::{Reason, ReasonKind};
+use simpipe_plan::{Reason, ReasonKind};
 
 /// A reason as a person reads it.
 pub(super) fn reason(reason: &Reason) -> String {

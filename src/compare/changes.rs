@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use serde::Serialize;
 use serde_json::Value as Json;
 
-use crate::base::path;
-use crate::plan::diff::leaves;
+use simpipe_base::path;
+use simpipe_plan::diff::leaves;
 
 /// A field that differs.
 #[derive(Debug, Clone, PartialEq, Serialize)]

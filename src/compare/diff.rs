@@ -9,9 +9,9 @@ use super::changes::{FieldChange, field_changes};
 use super::figures::{self, MetricChange};
 use super::flips::{Flips, flips};
 use super::run::{Measured, RunName};
-use crate::artifact::ArtifactError;
-use crate::plan::Key;
-use crate::runner::{RunRecord, StageRecord};
+use simpipe_artifact::ArtifactError;
+use simpipe_plan::Key;
+use simpipe_runner::{RunRecord, StageRecord};
 
 /// Everything in which two runs differ; what is equal is left out.
 #[derive(Debug, Clone, PartialEq, Serialize)]

@@ -7,10 +7,10 @@ use serde::Serialize;
 use super::LEVEL;
 use super::pair::pair;
 use super::run::Measured;
-use crate::artifact::ArtifactError;
-use crate::base::seed::Seed;
-use crate::metric::statistics::{Bootstrap, MeanDifference};
-use crate::stages::direction::higher_is_better;
+use simpipe_artifact::ArtifactError;
+use simpipe_base::seed::Seed;
+use simpipe_metric::statistics::{Bootstrap, MeanDifference};
+use simpipe_stages::direction::higher_is_better;
 
 /// Which way a number is better.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]

@@ -7,8 +7,8 @@ use serde::Serialize;
 use super::pair::pair;
 use super::queries::Queries;
 use super::run::{Measured, Run};
-use crate::artifact::ArtifactError;
-use crate::artifact::table::Columns;
+use simpipe_artifact::ArtifactError;
+use simpipe_artifact::table::Columns;
 
 /// An image that one run knows and the other does not.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

@@ -5,7 +5,7 @@ use std::fmt;
 
 use super::queries::Queries;
 use super::run::Run;
-use crate::artifact::ArtifactError;
+use simpipe_artifact::ArtifactError;
 
 /// Two runs that were not asked the same queries: no difference can be told query by query.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::run::Run;
-use crate::artifact::{ArtifactError, Evaluation, Examples, Matches, PerQuery, read_json};
-use crate::base::digest::Digest;
-use crate::metric::Average;
-use crate::runner::StageRecord;
+use simpipe_artifact::{ArtifactError, Evaluation, Examples, Matches, PerQuery, read_json};
+use simpipe_base::digest::Digest;
+use simpipe_metric::Average;
+use simpipe_runner::StageRecord;
 
 /// The queries of a stage of a run, in the order of its table.
 #[derive(Debug, Default)]
@@ -135,7 +135,7 @@ fn of_evaluation(run: &Run, stage: &StageRecord) -> Result<Option<Queries>, Arti
 fn of_matches(run: &Run, stage: &StageRecord) -> Result<Option<Queries>, ArtifactError> {
     let Some(table) = run.file(stage, "matches.parquet")? else { return Ok(None) };
     let rows = Matches::read(&table)?.0;
-    let share = |is: &dyn Fn(&crate::artifact::MatchRow) -> bool| QueryColumn {
+    let share = |is: &dyn Fn(&simpipe_artifact::MatchRow) -> bool| QueryColumn {
         values: rows.iter().map(|row| Some(if is(row) { 1.0 } else { 0.0 })).collect(),
         average: Average::Micro,
     };
@@ -147,7 +147,7 @@ fn of_matches(run: &Run, stage: &StageRecord) -> Result<Option<Queries>, Artifac
     // A query that has nothing to find is left out of these: which those are, the table does not say.
     let lone = run.record.metrics.get(&format!("{}.lone", stage.id));
     if lone.is_some_and(|lone| *lone == 0.0) {
-        let found = |row: &crate::artifact::MatchRow, first: usize| {
+        let found = |row: &simpipe_artifact::MatchRow, first: usize| {
             row.neighbours.iter().take(first).any(|neighbour| neighbour.label == row.label)
         };
         let kept = rows.iter().map(|row| row.neighbours.len()).max().unwrap_or(0);

@@ -9,7 +9,7 @@ use super::flips::flips;
 use super::run::{Measured, Run};
 use super::verdict::{Verdict, judgeable};
 use super::{Flips, LEVEL};
-use crate::artifact::{
+use simpipe_artifact::{
     ArtifactError, ComparedCurve, ComparedDifference, ComparedField, ComparedFlip, ComparedFlips, ComparedMetric,
     ComparedRun, ComparedValue, ComparisonReport, History, Image,
 };
@@ -141,7 +141,7 @@ fn curves(at: usize, side: &Side, report: &mut ComparisonReport) {
 
 fn curve(run: usize, seed: Option<u64>, stage: &str, history: &History) -> ComparedCurve {
     let together = history.0.len().div_ceil(MOST_POINTS).max(1);
-    let mean = |rows: &[crate::artifact::HistoryRow]| {
+    let mean = |rows: &[simpipe_artifact::HistoryRow]| {
         let losses: Vec<f64> = rows.iter().map(|row| row.loss).filter(|loss| loss.is_finite()).collect();
         let step = rows.last().map_or(0.0, |row| row.step as f64);
         (!losses.is_empty()).then(|| (step, losses.iter().sum::<f64>() / losses.len() as f64))
@@ -203,7 +203,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::artifact::HistoryRow;
+    use simpipe_artifact::HistoryRow;
 
     #[test]
     fn fields_stand_by_run_and_what_is_not_changed_is_that_of_the_first() {

@@ -7,10 +7,10 @@ use serde::Serialize;
 use serde_json::Value as Json;
 
 use super::queries::Queries;
-use crate::artifact::{ArtifactError, Images};
-use crate::base::fs;
-use crate::runner::{RunError, RunRecord, StageRecord};
-use crate::store::Store;
+use simpipe_artifact::{ArtifactError, Images};
+use simpipe_base::fs;
+use simpipe_runner::{RunError, RunRecord, StageRecord};
+use simpipe_store::Store;
 
 /// A recorded run.
 #[derive(Debug)]

@@ -7,8 +7,8 @@ use serde::Serialize;
 use super::LEVEL;
 use super::figures::{self, Better, MetricChange};
 use super::run::{Measured, RunName};
-use crate::artifact::ArtifactError;
-use crate::stages::direction::higher_is_better;
+use simpipe_artifact::ArtifactError;
+use simpipe_stages::direction::higher_is_better;
 
 /// What is to be said of a number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]

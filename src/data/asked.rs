@@ -10,9 +10,9 @@ use super::decode::{DecodeError, DecodeOptions, Encoded};
 use super::in_order::{BUDGET, Claim, in_order};
 use super::scale::Scaling;
 use super::source::{Resize, is_image};
-use crate::artifact::Image;
-use crate::base::fs::{open_regular, read_at_most};
-use crate::base::param;
+use simpipe_artifact::Image;
+use simpipe_base::fs::{open_regular, read_at_most};
+use simpipe_base::param;
 
 /// How an image becomes pixels.
 #[derive(Debug, Clone)]

@@ -15,19 +15,19 @@ use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageResult, Limits};
 
 use super::scale::Scaling;
-use crate::artifact::{Image, ImageShape};
+use simpipe_artifact::{Image, ImageShape};
 
 /// The most pixels of an image, unless the spec says otherwise.
-pub(crate) const MAX_PIXELS: u64 = 100_000_000;
+pub const MAX_PIXELS: u64 = 100_000_000;
 /// What is seen behind transparent pixels, unless the spec says otherwise: white.
-pub(crate) const BACKGROUND: [u8; 3] = [255; 3];
+pub const BACKGROUND: [u8; 3] = [255; 3];
 
 /// Bytes that decoders may take beside the pixels: tables, colour profiles, rows.
 const OVERHEAD: u64 = 64 << 20;
 
 /// What becomes of an image.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct DecodeOptions {
+pub struct DecodeOptions {
     /// 3 for colour, 1 for grey (luma of ITU-R BT.709).
     pub channels: u32,
     /// The size that it is brought to, if any.
@@ -40,7 +40,7 @@ pub(crate) struct DecodeOptions {
 
 impl DecodeOptions {
     /// Whatever a header claims beside the size: no file, and nothing that a decoder allocates, is larger than this.
-    pub(crate) fn most_bytes(&self) -> u64 {
+    pub fn most_bytes(&self) -> u64 {
         self.max_pixels.saturating_mul(16).saturating_add(OVERHEAD)
     }
 }
@@ -54,7 +54,7 @@ impl Default for DecodeOptions {
 
 /// A part of an image: from the first of two pixels to before the last, counted from its upper left corner as it is seen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Part {
+pub struct Part {
     /// Columns.
     pub x: (u32, u32),
     /// Rows.
@@ -78,7 +78,7 @@ impl Part {
 
 /// What an image file showed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Decoded {
+pub struct Decoded {
     /// The pixels.
     pub image: Image,
     /// Whether the file's pixels have colours: `false` for greys alone.
@@ -89,7 +89,7 @@ pub(crate) struct Decoded {
 
 /// Why an image can't be had.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum DecodeError {
+pub enum DecodeError {
     /// It has more pixels than are allowed.
     #[error("{width} x {height} pixels are more than `max-pixels = {max_pixels}` allows")]
     TooLarge {
@@ -125,7 +125,7 @@ impl From<ImageError> for DecodeError {
 }
 
 /// An image file whose header was read and found good.
-pub(crate) struct Encoded<'a> {
+pub struct Encoded<'a> {
     decoder: Box<dyn ImageDecoder + 'a>,
     options: &'a DecodeOptions,
     orientation: Orientation,
@@ -139,7 +139,7 @@ impl<'a> Encoded<'a> {
     ///
     /// # Errors
     /// If the bytes are none, or claim more pixels than the options allow.
-    pub(crate) fn read(bytes: &'a [u8], options: &'a DecodeOptions) -> Result<Self, DecodeError> {
+    pub fn read(bytes: &'a [u8], options: &'a DecodeOptions) -> Result<Self, DecodeError> {
         let format = format(bytes)?;
         for (width, height) in container::claimed_sizes(bytes, format) {
             expect_size(width, height, options)?;
@@ -155,7 +155,7 @@ impl<'a> Encoded<'a> {
 
     /// The most bytes that decoding it takes, about, those of the file included.
     #[must_use]
-    pub(crate) fn memory(&self) -> u64 {
+    pub fn memory(&self) -> u64 {
         self.memory
     }
 
@@ -163,7 +163,7 @@ impl<'a> Encoded<'a> {
     ///
     /// # Errors
     /// If the file is not whole.
-    pub(crate) fn decode(self) -> Result<Decoded, DecodeError> {
+    pub fn decode(self) -> Result<Decoded, DecodeError> {
         self.decode_part(None)
     }
 
@@ -171,7 +171,7 @@ impl<'a> Encoded<'a> {
     ///
     /// # Errors
     /// As [`Self::decode`], and if the image has no such part.
-    pub(crate) fn decode_part(self, part: Option<Part>) -> Result<Decoded, DecodeError> {
+    pub fn decode_part(self, part: Option<Part>) -> Result<Decoded, DecodeError> {
         guarded(|| self.decoded(part))
     }
 
@@ -202,7 +202,7 @@ impl<'a> Encoded<'a> {
 ///
 /// # Errors
 /// As [`Encoded::read`] and [`Encoded::decode`].
-pub(crate) fn decode(bytes: &[u8], options: &DecodeOptions) -> Result<Decoded, DecodeError> {
+pub fn decode(bytes: &[u8], options: &DecodeOptions) -> Result<Decoded, DecodeError> {
     Encoded::read(bytes, options)?.decode()
 }
 
@@ -213,7 +213,7 @@ fn guarded<T>(work: impl FnOnce() -> Result<T, DecodeError>) -> Result<T, Decode
 
 /// Whether bytes start as a file of a format that is read does.
 #[must_use]
-pub(crate) fn starts_as_image(bytes: &[u8]) -> bool {
+pub fn starts_as_image(bytes: &[u8]) -> bool {
     match guess(bytes) {
         // A text may start with its two letters too: of a bitmap the length of the second header must be one that exists.
         Some(ImageFormat::Bmp) => {

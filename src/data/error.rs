@@ -3,8 +3,8 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::artifact::ArtifactError;
-use crate::base::interrupt::is_stopped;
+use simpipe_artifact::ArtifactError;
+use simpipe_base::interrupt::is_stopped;
 
 /// Data from outside that is not there or is not what it should be.
 #[derive(Debug, thiserror::Error)]

@@ -4,9 +4,9 @@
 use image::Pixel;
 
 use super::resample::{Kernel, Raster, Span};
-use crate::artifact::{Image, ImageShape};
+use simpipe_artifact::{Image, ImageShape};
 
-crate::choice! {
+simpipe_base::choice! {
     /// How an image whose sides are in another proportion is brought to the size.
     pub enum ResizeMode {
         /// Each side is scaled by itself.
@@ -21,7 +21,7 @@ crate::choice! {
     }
 }
 
-crate::choice! {
+simpipe_base::choice! {
     /// What a pixel of the result is made of. All but the first take in more pixels where an image shrinks.
     pub enum ResizeFilter {
         /// The nearest pixel.
@@ -56,30 +56,30 @@ impl ResizeFilter {
 
 /// The size that images are brought to, and how.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Scaling {
-    pub(crate) height: u32,
-    pub(crate) width: u32,
-    pub(crate) mode: ResizeMode,
-    pub(crate) filter: ResizeFilter,
+pub struct Scaling {
+    pub height: u32,
+    pub width: u32,
+    pub mode: ResizeMode,
+    pub filter: ResizeFilter,
     /// The colour of what [`ResizeMode::Fit`] leaves free: red, green, blue.
-    pub(crate) pad: [u8; 3],
+    pub pad: [u8; 3],
 }
 
 impl Scaling {
     /// Each side by itself, bilinear.
-    pub(crate) const fn stretch((height, width): (u32, u32)) -> Self {
+    pub const fn stretch((height, width): (u32, u32)) -> Self {
         Self { height, width, mode: ResizeMode::Stretch, filter: ResizeFilter::Bilinear, pad: [0; 3] }
     }
 
     /// The most bytes in use at a time for an image of so many bytes and a longest side.
-    pub(crate) fn memory(&self, image: u64, longest: u64, channels: u64) -> u64 {
+    pub fn memory(&self, image: u64, longest: u64, channels: u64) -> u64 {
         let (height, width) = (u64::from(self.height), u64::from(self.width));
         // Scaled in one side first, then in the other, then laid over what is left free.
         image + channels * (height.max(width) * longest + 2 * height * width)
     }
 
     /// The image in the new size.
-    pub(crate) fn apply(&self, shape: ImageShape, pixels: Vec<u8>) -> Image {
+    pub fn apply(&self, shape: ImageShape, pixels: Vec<u8>) -> Image {
         let scaled = match shape.channels {
             _ if (shape.height, shape.width) == (self.height, self.width) => pixels,
             1 => self.scaled::<1>(shape, &pixels),
@@ -168,7 +168,7 @@ impl Scaling {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::param;
+    use simpipe_base::param;
 
     /// What Pillow made of the image `(7 x + 13 y^2 + 31 c x y) mod 256`, by `tests/fixtures/resize/make.py`.
     #[derive(serde::Deserialize)]

@@ -5,9 +5,9 @@ use std::path::Path;
 use super::pictures::{self, Pictures};
 use super::stored::Stored;
 use super::{Error, Run, lineage};
-use crate::data::asked::Decoding;
-use crate::runner::StageRecord;
-use crate::stages::encode::Encode;
+use simpipe_data::asked::Decoding;
+use simpipe_runner::StageRecord;
+use simpipe_stages::encode::Encode;
 
 /// A run's network with its preprocessing, used as a stage `embed` uses it: the same views and layers.
 pub struct Encoder {

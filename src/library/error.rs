@@ -3,9 +3,9 @@
 use std::fmt;
 
 use crate::error;
-use crate::runner::RunError;
-use crate::stage::StageError;
-use crate::store::StoreError;
+use simpipe_runner::RunError;
+use simpipe_stage::StageError;
+use simpipe_store::StoreError;
 
 /// What went wrong, with what to do about it: the words that the command prints.
 ///
@@ -75,7 +75,7 @@ from!(RunError, StoreError, StageError, std::io::Error);
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::issue::Issue;
+    use simpipe_base::issue::Issue;
 
     #[test]
     fn all_problems_are_told_each_with_its_help() {

@@ -1,6 +1,6 @@
 //! What is told of a run under way.
 
-use crate::runner;
+use simpipe_runner as runner;
 
 /// What happens in a run, as [`Experiment::run`](super::Experiment::run) tells it. More may be told one day.
 #[derive(Debug, Clone, PartialEq)]

@@ -5,14 +5,14 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use super::{Error, Event, Run};
-use crate::base::issue::Issue;
 use crate::error;
-use crate::plan::Plan;
-use crate::runner::{Runner, folders};
-use crate::spec::{self, LoadOptions, Overlay};
-use crate::stage::StageError;
-use crate::stages::registry;
-use crate::store::Store;
+use simpipe_base::issue::Issue;
+use simpipe_plan::Plan;
+use simpipe_runner::{Runner, folders};
+use simpipe_spec::{self as spec, LoadOptions, Overlay};
+use simpipe_stage::StageError;
+use simpipe_stages::registry;
+use simpipe_store::Store;
 
 /// A config with its template, checked: all that `simpipe check` says would be said when it is opened.
 ///
@@ -97,7 +97,7 @@ impl Experiment {
             command: std::env::args_os().take(1).map(|program| program.to_string_lossy().into_owned()).collect(),
             profiler: None,
         };
-        let on_event = |event: &crate::runner::Event| tell(&event.into());
+        let on_event = |event: &simpipe_runner::Event| tell(&event.into());
         let record = if self.plan.experiment.seeds.is_empty() {
             runner.run(&self.plan, registry::builtin(), &on_event)?
         } else {

@@ -5,8 +5,8 @@ use std::path::Path;
 use super::pictures::{self, Pictures};
 use super::stored::{Files, StoredMatch};
 use super::{Error, Run};
-use crate::data::asked::Decoding;
-use crate::stages::ask::{self, Asker};
+use simpipe_data::asked::Decoding;
+use simpipe_stages::ask::{self, Asker};
 
 /// What a run knows: its network, its index and its threshold. Answers are those of `simpipe query`.
 pub struct Index {
@@ -88,7 +88,7 @@ impl Index {
     }
 
     fn told(&self, answer: &ask::Answer) -> Answer {
-        let neighbour = |near: &crate::artifact::Neighbour| Neighbour {
+        let neighbour = |near: &simpipe_artifact::Neighbour| Neighbour {
             rank: near.rank,
             example_id: near.example_id,
             label: self.asker.class(near.label).to_owned(),

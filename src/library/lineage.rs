@@ -1,8 +1,8 @@
 //! What made what, in the record of a run.
 
-use crate::artifact::ModelName;
 use crate::error::Error;
-use crate::runner::{RunRecord, StageRecord};
+use simpipe_artifact::ModelName;
+use simpipe_runner::{RunRecord, StageRecord};
 
 /// Refuses a group of runs, one of each seed: under one id it has the stages of all of them, and none of these is what is meant.
 ///

@@ -3,10 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use super::Error;
-use crate::artifact::Image;
-use crate::base::issue::{Issue, IssueKind};
-use crate::data::asked::Decoding;
 use crate::error;
+use simpipe_artifact::Image;
+use simpipe_base::issue::{Issue, IssueKind};
+use simpipe_data::asked::Decoding;
 
 /// Pictures with what they are called.
 pub(super) struct Pictures {

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::{Encoder, Error, Index};
-use crate::runner::{RunRecord, folders};
-use crate::spec;
-use crate::store::Store;
+use simpipe_runner::{RunRecord, folders};
+use simpipe_spec as spec;
+use simpipe_store::Store;
 
 /// A run with its results.
 ///

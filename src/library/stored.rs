@@ -5,13 +5,13 @@ use std::path::{Path, PathBuf};
 use serde_json::Value as Json;
 
 use super::lineage;
-use crate::artifact::{Codes, FileNames, Graph, Image, Images, ModelFile, read_json};
-use crate::base::digest::Digest;
-use crate::base::param;
 use crate::error::Error;
-use crate::runner::{RunRecord, StageRecord};
-use crate::stages::ask::AskFiles;
-use crate::store::{Found, Store};
+use simpipe_artifact::{Codes, FileNames, Graph, Image, Images, ModelFile, read_json};
+use simpipe_base::digest::Digest;
+use simpipe_base::param;
+use simpipe_runner::{RunRecord, StageRecord};
+use simpipe_stages::ask::AskFiles;
+use simpipe_store::{Found, Store};
 
 /// Names of files by example.
 pub(crate) struct Files(FileNames);
@@ -154,7 +154,7 @@ impl<'a> Stored<'a> {
     pub(super) fn backend(&self, stage: &StageRecord) -> String {
         let parts = stage.key_parts.as_ref();
         let backend = parts.and_then(|parts| parts.backend.as_deref()?.split('/').next()).unwrap_or("flex");
-        if crate::nn::device::to_device(backend).is_ok() { backend.to_owned() } else { "flex".to_owned() }
+        if simpipe_nn::device::to_device(backend).is_ok() { backend.to_owned() } else { "flex".to_owned() }
     }
 
     /// The `numerics` that a stage was computed with.

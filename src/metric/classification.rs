@@ -64,7 +64,7 @@ pub fn classification(labels: &[(i32, i32)]) -> Option<Classification> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::metric::golden;
+    use crate::golden;
 
     #[test]
     fn figures_are_those_of_scikit_learn() {
@@ -88,7 +88,7 @@ mod tests {
             }
             // The confusion matrix by the labels that there are.
             let matrix: Vec<Vec<u64>> = serde_json::from_value(case["expected"]["confusion_matrix"].clone()).unwrap();
-            let cells = crate::metric::confusion::confusion(pairs.iter().map(|(label, given)| (*label, Some(*given))));
+            let cells = crate::confusion::confusion(pairs.iter().map(|(label, given)| (*label, Some(*given))));
             let mut all: Vec<i32> = pairs.iter().flat_map(|pair| [pair.0, pair.1]).collect();
             all.sort_unstable();
             all.dedup();

@@ -1,6 +1,6 @@
 //! Names of metrics, `name` or `name@number`, read with did-you-mean.
 
-use crate::base::suggest;
+use simpipe_base::suggest;
 
 /// What stands behind the `@` of a name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

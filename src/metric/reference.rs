@@ -14,8 +14,8 @@ use super::pair::{AveragePrecision, PairMetric, Roc, RocAuc};
 use super::rank::{MapAtK, Mrr};
 use super::space::{self, Space};
 use super::{Average, Ranked, RetrievalMetric, macro_mean, micro_mean, real};
-use crate::base::golden::{Array, Case, CaseError, Comparison, Evaluator, field, fields, number, numbers, value};
-use crate::base::seed::Seed;
+use simpipe_base::golden::{Array, Case, CaseError, Comparison, Evaluator, field, fields, number, numbers, value};
+use simpipe_base::seed::Seed;
 
 /// What is computed here, by the names of files.
 pub const EVALUATORS: &[(&str, Evaluator)] = &[
@@ -238,11 +238,11 @@ fn confusion_matrix(truth: &[i32], predicted: &[i32]) -> Vec<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::golden::GoldenFile;
+    use simpipe_base::golden::GoldenFile;
 
     /// What a file holds of the metrics that there are, and how many values that is.
     fn compared(name: &str) -> (Comparison, usize) {
-        let path = format!("{}/tests/fixtures/golden/{name}.json", env!("CARGO_MANIFEST_DIR"));
+        let path = format!("{}/../../tests/fixtures/golden/{name}.json", env!("CARGO_MANIFEST_DIR"));
         let file: GoldenFile = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
         let (_, evaluate) = EVALUATORS.iter().find(|known| known.0 == file.name).unwrap();
         let mut comparison = Comparison::new(file.tolerance);

@@ -2,7 +2,7 @@
 
 use super::name::{Known, NameError, read, shown};
 use super::{Metric, clustering, episode, neighbour, open_set, pair, rank, space};
-use crate::base::seed::Seed;
+use simpipe_base::seed::Seed;
 
 /// A metric, by what it needs.
 #[derive(Debug)]
@@ -87,7 +87,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
-    use crate::base::suggest;
+    use simpipe_base::suggest;
 
     fn parse(text: &str) -> Result<AnyMetric, NameError> {
         AnyMetric::parse(text, Seed::of_stage(1, "evaluate", None))

@@ -8,7 +8,7 @@
 use burn::tensor::Device;
 
 use super::ops::Numerics;
-use crate::base::suggest::{self, Known};
+use simpipe_base::suggest::{self, Known};
 
 /// What `device` takes in a spec.
 pub const DEVICES: &[Known<'static>] = &[

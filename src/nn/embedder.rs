@@ -85,9 +85,9 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::base::param;
-    use crate::base::seed::Seed;
-    use crate::nn::{LayerSpec, Numerics};
+    use crate::{LayerSpec, Numerics};
+    use simpipe_base::param;
+    use simpipe_base::seed::Seed;
 
     /// A network whose batch normalisations have something to fold.
     fn network(layers: serde_json::Value, input: [usize; 3]) -> Network {

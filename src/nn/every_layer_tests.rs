@@ -9,8 +9,8 @@ use super::layer::{Cx, Features, Mode, TrainPass};
 use super::noise::Noise;
 use super::parameters::Parameters;
 use super::*;
-use crate::base::param;
-use crate::base::seed::Seed;
+use simpipe_base::param;
+use simpipe_base::seed::Seed;
 
 fn specs(json: Json) -> Vec<LayerSpec> {
     param::from_json(&json).unwrap()
@@ -288,7 +288,7 @@ fn repeated_layers_have_the_gradients_of_the_same_layers_written_out() {
         path.replace(&format!("0.{}", place.0), place.1)
     };
     let weights = repeated.to_weights().0.into_iter().map(|(path, weight)| (renamed(&path), weight)).collect();
-    plain.set_weights(&crate::artifact::Weights(weights)).unwrap();
+    plain.set_weights(&simpipe_artifact::Weights(weights)).unwrap();
     let mut rng = seed().rng("input", &[]);
     let [height, width, channels] = repeated.input().sides();
     let x = random([4, height, width, channels], 3.0, &mut rng);

@@ -49,9 +49,9 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::base::param;
-    use crate::base::seed::Seed;
-    use crate::nn::Batch;
+    use crate::Batch;
+    use simpipe_base::param;
+    use simpipe_base::seed::Seed;
 
     /// Images in which neighbours are alike.
     struct Smooth;
@@ -133,7 +133,7 @@ mod tests {
         assert!(filters(3, 25) == whole);
         assert!(filters(1, 7).0[FILTERS] != whole.0[FILTERS]);
         let untouched = network(25).to_weights();
-        let others = |weights: &crate::artifact::Weights| {
+        let others = |weights: &simpipe_artifact::Weights| {
             weights.0.iter().filter(|(path, _)| *path != FILTERS).map(|(_, w)| w.clone()).collect::<Vec<_>>()
         };
         assert_eq!(others(&whole), others(&untouched));

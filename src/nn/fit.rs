@@ -27,8 +27,8 @@ use super::optim::Optimizer;
 use super::parameters::Parameters;
 use super::schedule::Schedule;
 use super::state::FitState;
-use crate::base::seed::Seed;
 pub use averages::{Ema, Lookahead};
+use simpipe_base::seed::Seed;
 pub use stopping::{EarlyStopping, Monitor};
 
 /// What is trained, how long and by which rule.

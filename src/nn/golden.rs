@@ -23,7 +23,7 @@ pub(crate) struct Case {
 /// The path of a golden file.
 macro_rules! file {
     ($name:literal) => {
-        concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/golden/", $name, ".json")
+        concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/fixtures/golden/", $name, ".json")
     };
 }
 pub(crate) use file;

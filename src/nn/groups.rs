@@ -9,8 +9,8 @@ use super::layer::{LayerIssue, LayerSpec, Walk};
 use super::loss::{LossSpec, Target};
 use super::optim::Optimizer;
 use super::parameters::{Assigned, declared_by_loss};
-use crate::base::{check, path};
-use crate::params;
+use simpipe_base::params;
+use simpipe_base::{check, path};
 
 params! {
     /// Parameters that are trained in another way than the rest.
@@ -191,7 +191,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::base::param;
+    use simpipe_base::param;
 
     fn groups(list: serde_json::Value) -> Vec<Group> {
         param::from_json(&list).unwrap()

@@ -5,8 +5,8 @@ use serde_json::{Value as Json, json};
 
 use super::layer::Mode;
 use super::*;
-use crate::base::param;
-use crate::base::seed::Seed;
+use simpipe_base::param;
+use simpipe_base::seed::Seed;
 
 const BATCH: usize = 3;
 

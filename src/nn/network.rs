@@ -10,9 +10,9 @@ use super::input::Input;
 use super::layer::{Cx, Features, LayerIssue, LayerSpec, Mode, ModelSummary, Walk};
 use super::ops::Numerics;
 use super::parameters::Parameters;
-use crate::artifact::{ModelFile, Weights};
-use crate::base::param;
-use crate::base::seed::Seed;
+use simpipe_artifact::{ModelFile, Weights};
+use simpipe_base::param;
+use simpipe_base::seed::Seed;
 
 /// Images that are embedded at once. Fixed, so that memory does not grow with the number of images.
 pub const EMBED_BATCH: usize = 64;
@@ -231,7 +231,7 @@ mod tests {
             format: 1,
             input: network.input().sides(),
             dim: network.dim(),
-            distance: crate::artifact::Distance::Cosine,
+            distance: simpipe_artifact::Distance::Cosine,
             layers: param::Param::write(&network.specs, param::View::Full),
             summary: serde_json::Value::Null,
             steps: 0,

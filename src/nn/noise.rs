@@ -3,10 +3,10 @@
 use rand::Rng;
 
 use super::{Batch, Batches};
-use crate::base::seed::Seed;
+use simpipe_base::seed::Seed;
 
 /// Three noisy images of each of three classes, of so many numbers each: the class decides which third of them is bright.
-pub(in crate::nn) struct Noise(pub(in crate::nn) usize);
+pub(crate) struct Noise(pub(crate) usize);
 
 impl Batches for Noise {
     fn training(&self, epoch: u64, step: u64) -> Batch {

@@ -10,8 +10,8 @@ use burn::tensor::{Device, Gradients, Tensor, TensorData};
 use super::layer::{Average, Declared, Place};
 use super::loss::{Inner, LossSpec, Target};
 use super::network::LoadError;
-use crate::artifact::Weights;
-use crate::base::seed::Seed;
+use simpipe_artifact::Weights;
+use simpipe_base::seed::Seed;
 
 /// Parameters of one network on one device, in the order of their paths.
 #[derive(Debug, Clone, Default)]
@@ -37,14 +37,14 @@ struct Parameter {
 
 /// Which parameter an update is of.
 #[derive(Debug, Clone, Copy)]
-pub(in crate::nn) struct Updated<'a> {
-    pub(in crate::nn) path: &'a str,
+pub(crate) struct Updated<'a> {
+    pub(crate) path: &'a str,
     /// As the layer declared it.
-    pub(in crate::nn) shape: &'a [usize],
+    pub(crate) shape: &'a [usize],
     /// What the learning rate is multiplied by for it.
-    pub(in crate::nn) rate_factor: f64,
+    pub(crate) rate_factor: f64,
     /// The group that it belongs to.
-    pub(in crate::nn) group: Option<usize>,
+    pub(crate) group: Option<usize>,
 }
 
 /// What a group says of the parameters in it.

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::input::Input;
-use crate::artifact::{ArtifactError, ImagePlace, ImageShape, Images};
+use simpipe_artifact::{ArtifactError, ImagePlace, ImageShape, Images};
 
 /// Images that all have one shape, or features that a network has made of images. Images stay in their files, which are
 /// mapped: what is held of one is where it lies. Features are in memory.
@@ -19,9 +19,6 @@ enum Held {
     Mapped(Images, Vec<ImagePlace>),
     /// `[n, features]`, as [`to_bytes`](super::to_bytes) writes them, with the digests of their images.
     Features(Vec<u8>, Vec<String>),
-    /// `[n, height, width, channels]`, image after image.
-    #[cfg(test)]
-    Bytes(Vec<u8>),
 }
 
 /// Why images can't be stacked.
@@ -87,12 +84,6 @@ impl Pixels {
         }
     }
 
-    /// Of bytes: `[n, height, width, channels]`, image after image.
-    #[cfg(test)]
-    pub(crate) fn of_bytes(shape: [usize; 3], bytes: Vec<u8>) -> Self {
-        Self { shape, held: Held::Bytes(bytes) }
-    }
-
     /// Bytes of one example.
     #[must_use]
     pub const fn image_size(&self) -> usize {
@@ -105,8 +96,6 @@ impl Pixels {
         match &self.held {
             Held::Mapped(_, places) => places.len(),
             Held::Features(_, digests) => digests.len(),
-            #[cfg(test)]
-            Held::Bytes(bytes) => bytes.len() / self.image_size(),
         }
     }
 
@@ -116,19 +105,15 @@ impl Pixels {
         match &self.held {
             Held::Mapped(images, places) => images.pixels(&places[at]),
             Held::Features(bytes, _) => &bytes[at * self.image_size()..(at + 1) * self.image_size()],
-            #[cfg(test)]
-            Held::Bytes(bytes) => &bytes[at * self.image_size()..(at + 1) * self.image_size()],
         }
     }
 
-    /// [`Image::digest`](crate::artifact::Image::digest) of an image, as artifacts have it.
+    /// [`Image::digest`](simpipe_artifact::Image::digest) of an image, as artifacts have it.
     #[must_use]
     pub fn digest(&self, at: usize) -> String {
         match &self.held {
             Held::Mapped(_, places) => places[at].digest.to_string(),
             Held::Features(_, digests) => digests[at].clone(),
-            #[cfg(test)]
-            Held::Bytes(_) => String::new(),
         }
     }
 
@@ -156,7 +141,7 @@ impl Pixels {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::artifact::{ExamplesWriter, Image};
+    use simpipe_artifact::{ExamplesWriter, Image};
 
     #[test]
     fn images_are_stacked_in_order_and_must_share_a_shape() {

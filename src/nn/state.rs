@@ -7,7 +7,7 @@ use super::fit::{FitSettings, Monitor, mean, stopping};
 use super::network::{LoadError, Network};
 use super::optim::OptimizerState;
 use super::parameters::Parameters;
-use crate::artifact::{ArtifactError, Weights};
+use simpipe_artifact::{ArtifactError, Weights};
 
 /// Weights, moving statistics, the optimiser's memory and the losses so far.
 ///

@@ -6,9 +6,9 @@ use serde_json::{Value as Json, json};
 use super::golden::{self, Golden, assert_close};
 use super::layer::{Mode, TrainPass};
 use super::*;
-use crate::artifact::{Distance, Weights};
-use crate::base::param;
-use crate::base::seed::Seed;
+use simpipe_artifact::{Distance, Weights};
+use simpipe_base::param;
+use simpipe_base::seed::Seed;
 
 fn specs(json: Json) -> Vec<LayerSpec> {
     param::from_json(&json).unwrap()

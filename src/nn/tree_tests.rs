@@ -7,8 +7,8 @@ use serde_json::{Value as Json, json};
 
 use super::noise::Noise;
 use super::*;
-use crate::base::param;
-use crate::base::seed::Seed;
+use simpipe_base::param;
+use simpipe_base::seed::Seed;
 
 fn specs(json: Json) -> Vec<LayerSpec> {
     param::from_json(&json).unwrap()

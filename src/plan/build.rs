@@ -10,12 +10,12 @@ use petgraph::visit::EdgeRef;
 
 use super::graph::{Edge, Node, Plan};
 use super::{misplaced, sweep};
-use crate::base::issue::{Issue, IssueKind, Issues};
-use crate::base::param::{Param, Shape, View};
-use crate::base::path;
-use crate::base::suggest;
-use crate::spec::{Experiment, Input, StageSpec};
-use crate::stage::{Catalog, DynStage, Facts, InputFacts, Kind, ParamIssue, Policy, Port};
+use simpipe_base::issue::{Issue, IssueKind, Issues};
+use simpipe_base::param::{Param, Shape, View};
+use simpipe_base::path;
+use simpipe_base::suggest;
+use simpipe_spec::{Experiment, Input, StageSpec};
+use simpipe_stage::{Catalog, DynStage, Facts, InputFacts, Kind, ParamIssue, Policy, Port};
 
 /// A graph whose stages may have failed to read.
 type Draft = DiGraph<Option<Arc<dyn DynStage>>, Edge>;
@@ -314,11 +314,11 @@ fn placed(spec: &StageSpec, issue: ParamIssue) -> Issue {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::node::Node as Written;
-    use crate::base::source::{Place, Source};
-    use crate::base::suggest::Known;
-    use crate::params;
-    use crate::stage::{BackendChoice, Bound, Ctx, Stage, StageDoc, StageError};
+    use simpipe_base::node::Node as Written;
+    use simpipe_base::params;
+    use simpipe_base::source::{Place, Source};
+    use simpipe_base::suggest::Known;
+    use simpipe_stage::{BackendChoice, Bound, Ctx, Stage, StageDoc, StageError};
 
     params! {
         /// A link of a chain.
@@ -357,7 +357,7 @@ mod tests {
             vec!["link"]
         }
         fn read(&self, _: &str, table: &Written, path: &str, issues: &mut Issues) -> Option<Arc<dyn DynStage>> {
-            use crate::base::param::Param;
+            use simpipe_base::param::Param;
             Some(Arc::new(Bound::<Link>(LinkParams::read(table, path, issues)?)))
         }
         fn docs(&self) -> Vec<StageDoc> {

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
 use super::KeyParts;
-use crate::base::path;
+use simpipe_base::path;
 
 /// What kind of change it was.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -68,7 +68,7 @@ impl Reason {
 pub struct Snapshot {
     /// What made the key.
     pub parts: KeyParts,
-    /// The parameters in [`View::Full`](crate::base::param::View::Full).
+    /// The parameters in [`View::Full`](simpipe_base::param::View::Full).
     pub params: Json,
 }
 
@@ -163,7 +163,7 @@ fn compare_inputs(
         let (old, new) = (before.inputs.get(port).unwrap_or(&empty), now.inputs.get(port).unwrap_or(&empty));
         let files: std::collections::BTreeSet<&String> = old.keys().chain(new.keys()).collect();
         for file in files.into_iter().filter(|file| old.get(*file) != new.get(*file)) {
-            let digest = |digest: Option<&crate::base::digest::Digest>| digest.map(|digest| digest.short().into());
+            let digest = |digest: Option<&simpipe_base::digest::Digest>| digest.map(|digest| digest.short().into());
             let (old, new) = (digest(old.get(file)), digest(new.get(file)));
             let reason = Reason::changed(ReasonKind::InputChanged, file.as_str(), old, new);
             found.push(Reason { upstream: upstream(port), ..reason });

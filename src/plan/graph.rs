@@ -8,13 +8,13 @@ use petgraph::visit::EdgeRef;
 use serde_json::{Value as Json, json};
 
 use super::{KeyParts, Sweep, build};
-use crate::base::digest::Digest;
-use crate::base::issue::Issue;
-use crate::base::param::{Param, View};
-use crate::base::seed::Seed;
-use crate::base::source::Place;
-use crate::spec::Experiment;
-use crate::stage::{Catalog, DynStage, Facts, Policy, Port, SourceDigest};
+use simpipe_base::digest::Digest;
+use simpipe_base::issue::Issue;
+use simpipe_base::param::{Param, View};
+use simpipe_base::seed::Seed;
+use simpipe_base::source::Place;
+use simpipe_spec::Experiment;
+use simpipe_stage::{Catalog, DynStage, Facts, Policy, Port, SourceDigest};
 
 /// A stage in a plan.
 #[derive(Debug, Clone)]

@@ -19,7 +19,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
-use crate::base::digest::Digest;
+use simpipe_base::digest::Digest;
 
 /// Version of the key's own make-up.
 pub const FORMAT: u32 = 1;
@@ -36,7 +36,7 @@ pub struct KeyParts {
     pub stage: String,
     /// Its implementation's version.
     pub version: u32,
-    /// Its parameters in [`View::Key`](crate::base::param::View::Key).
+    /// Its parameters in [`View::Key`](simpipe_base::param::View::Key).
     pub params: Json,
     /// The experiment's seed, for stages that draw random numbers.
     #[serde(skip_serializing_if = "Option::is_none", default)]

@@ -1,12 +1,12 @@
 //! Keys that stand in the wrong stage, or outside of any: whoever knows all stages can say where they belong.
 
-use crate::base::issue::{Issue, IssueKind, Issues};
-use crate::base::node::Table;
-use crate::base::param::{Record, Shape};
-use crate::base::source::Layer;
-use crate::base::{misplaced, path, suggest};
-use crate::spec::{ACCEPTED, Experiment, StageSpec, top_level_called};
-use crate::stage::{Catalog, StageDoc};
+use simpipe_base::issue::{Issue, IssueKind, Issues};
+use simpipe_base::node::Table;
+use simpipe_base::param::{Record, Shape};
+use simpipe_base::source::Layer;
+use simpipe_base::{misplaced, path, suggest};
+use simpipe_spec::{ACCEPTED, Experiment, StageSpec, top_level_called};
+use simpipe_stage::{Catalog, StageDoc};
 
 /// Stages named in one message.
 const NAMED: usize = 3;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::raw::{RawPixels, raw_pixels};
 use super::{ReportData, ReportError, Stop};
-use crate::artifact::MatchRow;
+use simpipe_artifact::MatchRow;
 
 /// The embedding beside what needs no training.
 #[derive(Debug, Clone, PartialEq)]
@@ -81,7 +81,7 @@ impl Baselines {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::synthetic;
+    use crate::synthetic;
 
     #[test]
     fn chance_is_the_largest_class() {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::raw::RawPixels;
 use super::{Baselines, Finding, ReportData};
-use crate::artifact::{BaselineFile, Estimate};
+use simpipe_artifact::{BaselineFile, Estimate};
 
 /// Of the figures that a stage has measured, or else of those that the report computes itself.
 pub(super) fn finding(data: &ReportData, baselines: Option<&Baselines>) -> Option<Finding> {
@@ -76,8 +76,8 @@ fn judge(embedding: f64, known: &[(&str, f64)], doubt: Option<String>) -> Option
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::artifact::{Distance, Gain};
-    use crate::report::{findings, synthetic};
+    use crate::{findings, synthetic};
+    use simpipe_artifact::{Distance, Gain};
 
     #[test]
     fn an_embedding_that_is_worse_than_no_training_is_a_flaw() {

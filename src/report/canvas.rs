@@ -17,7 +17,7 @@ use super::mark::{Mark, Words, thumbnail};
 use super::surface::Surface;
 use super::text::{self, CAP_HEIGHT, Weight};
 use super::theme::{self, Shape};
-use crate::artifact::Image;
+use simpipe_artifact::Image;
 
 /// Drawn pixels for each saved one, along a side.
 pub(super) const OVERSAMPLING: u32 = 2;
@@ -357,7 +357,7 @@ fn mean(image: &Image, rows: std::ops::Range<usize>, columns: std::ops::Range<us
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::artifact::ImageShape;
+    use simpipe_artifact::ImageShape;
 
     fn saved(canvas: &Canvas, x: usize, y: usize) -> [u8; 3] {
         let at = (y * canvas.width as usize + x) * 3;

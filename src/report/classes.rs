@@ -86,7 +86,7 @@ impl Counts {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::synthetic;
+    use crate::synthetic;
 
     #[test]
     fn the_worst_class_is_first_and_says_what_it_is_taken_for() {

@@ -7,7 +7,7 @@ use super::ReportError;
 use super::figure::losses_beside;
 use super::markdown::escape;
 use super::page::comparison::{MOST_COLUMNS, how_much, in_short, sure};
-use crate::artifact::{ComparedField, ComparisonReport};
+use simpipe_artifact::{ComparedField, ComparisonReport};
 
 /// Draws the losses of all runs into a PNG file; gives what is seen, or nothing where no run has a loss.
 ///
@@ -107,7 +107,7 @@ mod tests {
 
     use super::super::page::comparison_page;
     use super::*;
-    use crate::artifact::{
+    use simpipe_artifact::{
         ComparedCurve, ComparedDifference, ComparedFlip, ComparedFlips, ComparedMetric, ComparedRun, ComparedValue,
         Image, ImageShape,
     };

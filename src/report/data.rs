@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 use serde_json::Value as Json;
 
 use super::{Evaluated, FurtherMatches, Provenance, ReportError};
-use crate::artifact::{
+use simpipe_artifact::{
     BaselineFile, Calibration, Confusion, Cutpoint, DatasetInfo, Embeddings, History, Image, IndexInfo, IndexRows,
     MatchInfo, MatchRow, Matches, ModelFile, Neighbour, Projection, ProjectionInfo, Samples, Thresholds,
 };

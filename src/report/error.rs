@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::metric::plane::PlaneError;
+use simpipe_metric::plane::PlaneError;
 
 /// Why a figure or a page was not written.
 #[derive(Debug, thiserror::Error)]

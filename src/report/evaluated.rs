@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value as Json};
 
 use super::ReportData;
-use crate::artifact::{Evaluation, MatchInfo, PerClass, PerQuery};
+use simpipe_artifact::{Evaluation, MatchInfo, PerClass, PerQuery};
 
 /// How good a search is, as one stage has measured it.
 #[derive(Debug, Clone)]
@@ -85,7 +85,7 @@ pub(super) fn trained_classes(data: &ReportData) -> BTreeSet<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::synthetic;
+    use crate::synthetic;
 
     #[test]
     fn a_stage_is_named_where_no_other_report_reads_another() {

@@ -7,7 +7,7 @@ use super::chart::number;
 use super::evaluated::Evaluated;
 use super::markdown::escape;
 use super::summary::{line, section, table, words};
-use crate::artifact::{Estimate, Evaluation, ExcludedInfo, Figure, Hub};
+use simpipe_artifact::{Estimate, Evaluation, ExcludedInfo, Figure, Hub};
 
 /// All evaluations, each under the name of its stage.
 pub(super) fn evaluations(page: &mut String, data: &ReportData) {
@@ -195,10 +195,10 @@ pub(super) fn ends(low: Option<f64>, high: Option<f64>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::artifact::HubsInfo;
-    use crate::artifact::{NearCopiesInfo, RerankInfo};
-    use crate::report::provenance::FoundCopies;
-    use crate::report::synthetic;
+    use crate::provenance::FoundCopies;
+    use crate::synthetic;
+    use simpipe_artifact::HubsInfo;
+    use simpipe_artifact::{NearCopiesInfo, RerankInfo};
 
     fn page(data: &ReportData) -> String {
         let mut page = String::new();

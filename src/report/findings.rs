@@ -3,7 +3,7 @@
 use super::chart::number;
 use super::known_classes::known_classes;
 use super::{Baselines, ReportData, beside, leaks, spec};
-use crate::artifact::MatchRow;
+use simpipe_artifact::MatchRow;
 
 /// One thing that a reader must know before believing a number.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -225,7 +225,7 @@ fn interval(data: &ReportData) -> Option<Finding> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::synthetic;
+    use crate::synthetic;
 
     fn text(data: &ReportData, name: &str) -> (bool, String) {
         findings(data, None)

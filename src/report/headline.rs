@@ -12,7 +12,7 @@ use super::findings::{accuracy, findings, unflattered, wilson};
 use super::markdown::escape;
 use super::summary::{line, table, words};
 use super::{Baselines, Finding, ReportData};
-use crate::artifact::{Estimate, MatchRow};
+use simpipe_artifact::{Estimate, MatchRow};
 
 /// How many of the classes that a number is about were trained on; the fewer, the more it says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -236,8 +236,8 @@ fn sentence(best: &Candidate) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::artifact::ImageSet;
-    use crate::report::synthetic;
+    use crate::synthetic;
+    use simpipe_artifact::ImageSet;
 
     fn stages(data: &ReportData) -> Vec<(String, u64, Familiarity)> {
         candidates(data).into_iter().map(|one| (one.stage, one.leaks, one.classes)).collect()

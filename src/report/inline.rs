@@ -4,7 +4,7 @@ use image::codecs::png::{CompressionType, FilterType, PngEncoder};
 use image::{ExtendedColorType, ImageEncoder};
 
 use super::ReportError;
-use crate::artifact::Image;
+use simpipe_artifact::Image;
 
 const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
@@ -58,7 +58,7 @@ pub(super) fn address(image: &Image) -> Result<String, ReportError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::artifact::ImageShape;
+    use simpipe_artifact::ImageShape;
 
     #[test]
     fn base64_is_that_of_the_rfc() {

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use super::chart::number;
 use super::{Finding, ReportData};
-use crate::base::seed::Seed;
-use crate::metric::registry::AnyMetric;
+use simpipe_base::seed::Seed;
+use simpipe_metric::registry::AnyMetric;
 
 fn count(value: usize) -> String {
     number(value as f64, 0)
@@ -79,7 +79,7 @@ fn asks_for_open_set(data: &ReportData) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::synthetic;
+    use crate::synthetic;
 
     /// Classes 0 to 9 are asked for, the first five trained on; the index holds as many as are given.
     fn half(indexed: i32) -> ReportData {

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::chart::number;
 use super::findings::accuracy;
 use super::{Finding, ReportData};
-use crate::artifact::MatchRow;
+use simpipe_artifact::MatchRow;
 
 fn count(value: usize) -> String {
     number(value as f64, 0)
@@ -106,9 +106,9 @@ pub(super) fn near_copies(data: &ReportData) -> Option<Finding> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::artifact::{ImageSet, NearCopiesInfo};
-    use crate::report::provenance::FoundCopies;
-    use crate::report::{findings, synthetic};
+    use crate::provenance::FoundCopies;
+    use crate::{findings, synthetic};
+    use simpipe_artifact::{ImageSet, NearCopiesInfo};
 
     /// Four queries, of which the first two are right.
     fn four() -> ReportData {

@@ -5,7 +5,7 @@ use plotters::style::RGBColor;
 use super::canvas::{Align, Area};
 use super::text::Weight;
 use super::theme::Shape;
-use crate::artifact::{Image, ImageShape};
+use simpipe_artifact::{Image, ImageShape};
 
 /// One thing on a page; coordinates as the canvas has them.
 #[derive(Debug, Clone)]

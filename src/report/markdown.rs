@@ -1,6 +1,6 @@
 //! Text from outside in a page of Markdown: whatever a class, a dataset or an experiment is called, it stays text.
 
-use crate::base::visible;
+use simpipe_base::visible;
 
 /// Text that can stand anywhere in a table, a paragraph or a title: no sign of it begins a link, an image, a tag, a
 /// cell or a block, and none is hidden.

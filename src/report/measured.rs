@@ -3,7 +3,7 @@
 use super::chart::number;
 use super::markdown::escape;
 use super::summary::{line, section as heading, table};
-use crate::artifact::{BaselineFile, Estimate, Gain};
+use simpipe_artifact::{BaselineFile, Estimate, Gain};
 
 /// `0.2500 (0.2000 to 0.3000)`; a dash where there is nothing.
 fn cell(figure: Option<&Estimate>) -> String {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::artifact::{ImageSet, NearCopiesInfo, NearCopy};
+use simpipe_artifact::{ImageSet, NearCopiesInfo, NearCopy};
 
 /// What earlier steps have used, and what looks like it.
 #[derive(Debug, Clone, Default)]

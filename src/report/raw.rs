@@ -7,7 +7,7 @@ use rayon::prelude::*;
 use super::chart::number;
 use super::error::{Stop, go_on};
 use super::{ReportData, ReportError};
-use crate::artifact::{Image, ImageShape, MatchRow};
+use simpipe_artifact::{Image, ImageShape, MatchRow};
 
 /// Multiply-adds (queries x images of the index x bytes of an image) above which the baseline is left out: at most three
 /// seconds on two cores, at the slowest 1.4e9 a second that were measured.
@@ -135,8 +135,8 @@ fn squared_distance(one: &[u8], other: &[u8]) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::artifact::ImageShape;
-    use crate::report::synthetic;
+    use crate::synthetic;
+    use simpipe_artifact::ImageShape;
 
     fn compared(data: &ReportData, queries: &[&MatchRow]) -> RawPixels {
         raw_pixels(data, queries, &|| false).unwrap()

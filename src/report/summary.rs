@@ -14,7 +14,7 @@ use super::markdown::escape;
 use super::raw::RawPixels;
 use super::spec::{self, Early};
 use super::{Drawn, Judgement, ReportData};
-use crate::artifact::{Cutpoint, HistoryRow, MatchInfo, RECENT_STEPS};
+use simpipe_artifact::{Cutpoint, HistoryRow, MatchInfo, RECENT_STEPS};
 
 /// The whole page; `figures` are file names relative to it, in order.
 #[must_use]
@@ -123,7 +123,7 @@ pub(super) fn headline_rows(data: &ReportData, baselines: Option<&Baselines>) ->
     }
     let overlap = data.overlap();
     let apart: Vec<_> = rows.iter().filter(|row| !overlap.indexed(row)).collect();
-    let share = |text: &str, some: &[&crate::artifact::MatchRow]| {
+    let share = |text: &str, some: &[&simpipe_artifact::MatchRow]| {
         (!some.is_empty())
             .then(|| format!("{} of {} {text}", percent(accuracy(some.iter().copied())), number(some.len() as f64, 0)))
     };
@@ -453,10 +453,10 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
-    use crate::artifact::{Achieved, Target};
-    use crate::report::synthetic;
+    use crate::synthetic;
+    use simpipe_artifact::{Achieved, Target};
 
-    const GOLDEN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/report/small.md");
+    const GOLDEN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/fixtures/report/small.md");
 
     fn page(data: &ReportData) -> String {
         let drawn = Drawn {
@@ -584,7 +584,7 @@ mod tests {
 
     #[test]
     fn of_many_classes_the_worst_are_listed_and_the_rest_counted() {
-        let mut data = synthetic::with(100, 120, crate::artifact::ImageShape { height: 4, width: 4, channels: 1 });
+        let mut data = synthetic::with(100, 120, simpipe_artifact::ImageShape { height: 4, width: 4, channels: 1 });
         for row in &mut data.matches.0 {
             row.matched = row.label != 77;
             row.predicted = Some(row.label);

@@ -324,8 +324,8 @@ fn arms(quarter: &[(f64, f64)]) -> Vec<(f64, f64)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::canvas::{Area, Pen};
-    use crate::report::theme;
+    use crate::canvas::{Area, Pen};
+    use crate::theme;
 
     #[test]
     fn a_picture_has_its_words_and_no_header() {
@@ -348,14 +348,14 @@ mod tests {
 
     #[test]
     fn the_more_pictures_a_drawing_has_the_smaller_they_are() {
-        let shape = crate::artifact::ImageShape { height: 96, width: 96, channels: 3 };
+        let shape = simpipe_artifact::ImageShape { height: 96, width: 96, channels: 3 };
         // Noise: it packs to no less than it is.
         let mut seed = 1_u32;
         let mut noise = || {
             seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
             (seed >> 24) as u8
         };
-        let image = crate::artifact::Image { shape, pixels: (0..shape.bytes()).map(|_| noise()).collect() };
+        let image = simpipe_artifact::Image { shape, pixels: (0..shape.bytes()).map(|_| noise()).collect() };
         let drawn = |count: usize| {
             let mut canvas = Canvas::new(400, 300);
             for at in 0..count {

@@ -5,20 +5,20 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::json;
 
 use super::{Evaluated, FurtherMatches, ReportData};
-use crate::artifact::{
+use simpipe_artifact::{
     BootstrapInfo, Calibration, Confusion, ConfusionCell, Cutpoint, DatasetInfo, Distance, Embeddings, Estimate,
     Evaluation, EvaluationCounts, Figure, History, HistoryRow, Image, ImageShape, IndexInfo, IndexRows, Knot,
     MatchInfo, MatchRow, Matches, ModelFile, ModelUse, Neighbour, PerClass, PerQuery, Samples, Thresholds,
 };
 
 /// Ten classes, a pool of 30, an index of 20, 12 queries that are not in it.
-pub(crate) fn small() -> ReportData {
+pub fn small() -> ReportData {
     with(10, 12, ImageShape { height: 8, width: 8, channels: 3 })
 }
 
 /// An evaluation of three figures with a value and one without: of 12 queries, `q0` to `q11`, every other one finds its class,
 /// and the last two have nothing to find.
-pub(crate) fn evaluated(stage: &str) -> Evaluated {
+pub fn evaluated(stage: &str) -> Evaluated {
     let figure = |value, ends: Option<(f64, f64)>| Figure {
         estimate: Estimate { value, low: ends.map(|ends| ends.0), high: ends.map(|ends| ends.1) },
         interval: if ends.is_some() { "classes-then-queries" } else { "none: copies" }.to_owned(),
@@ -74,7 +74,7 @@ pub(crate) fn evaluated(stage: &str) -> Evaluated {
 }
 
 /// A hundred queries of two classes, 60 of them right.
-pub(crate) fn further_matches(stage: &str) -> FurtherMatches {
+pub fn further_matches(stage: &str) -> FurtherMatches {
     let metrics = json!({ "accuracy": 0.6, "matched": 0.8, "overlap": 0.0, "recall@1": 0.7 });
     FurtherMatches {
         stage: stage.to_owned(),
@@ -119,7 +119,7 @@ fn index_info(count: usize, dim: usize) -> IndexInfo {
 }
 
 /// As [`small`] with other sizes.
-pub(crate) fn with(classes: usize, queries: usize, shape: ImageShape) -> ReportData {
+pub fn with(classes: usize, queries: usize, shape: ImageShape) -> ReportData {
     let (pool, indexed) = (30, 20);
     let pool_ids: Vec<u64> = (0..pool as u64).collect();
     let index_ids: Vec<u64> = (100..100 + indexed as u64).collect();
@@ -216,7 +216,7 @@ fn model(shape: ImageShape, dim: usize) -> ModelFile {
 }
 
 /// A loss that falls, with noise.
-pub(crate) fn history(epochs: u32, steps: u32) -> History {
+pub fn history(epochs: u32, steps: u32) -> History {
     let row = |at: u32| {
         let loss = 1.0 + (-f64::from(at) / 30.0).exp() + noise(at as usize, 100) as f64 / 500.0;
         let last = (at + 1).is_multiple_of(steps);
@@ -309,17 +309,19 @@ fn matches(classes: usize, queries: &[u64], index: &[u64]) -> Matches {
 }
 
 /// Counted from the matches.
-pub(crate) fn confusion(matches: &Matches) -> Confusion {
+pub fn confusion(matches: &Matches) -> Confusion {
     let queries = matches.0.iter().map(|row| (row.label, row.predicted.filter(|_| row.matched)));
     let cell = |(label, predicted, count)| ConfusionCell { label, predicted, count };
-    Confusion(crate::metric::confusion::confusion(queries).into_iter().map(cell).collect())
+    Confusion(simpipe_metric::confusion::confusion(queries).into_iter().map(cell).collect())
 }
 
 /// Real images with made-up embeddings: classes as the folders of `jpegs`, 100 images each, the first 200 of the
 /// shuffled pool indexed, all queried, as the tutorial does.
-pub(crate) fn real(jpegs: &std::path::Path) -> ReportData {
-    let mut classes: Vec<String> =
-        std::fs::read_dir(jpegs).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+pub fn real(jpegs: &std::path::Path) -> ReportData {
+    let mut classes: Vec<String> = std::fs::read_dir(jpegs)
+        .expect("folders of pictures")
+        .map(|entry| entry.expect("folders of pictures").file_name().into_string().expect("folders of pictures"))
+        .collect();
     classes.sort();
     let shape = ImageShape { height: 32, width: 32, channels: 3 };
     let mut data = with(classes.len(), 10, shape);
@@ -328,10 +330,15 @@ pub(crate) fn real(jpegs: &std::path::Path) -> ReportData {
     let order: Vec<usize> = (0..count).map(|at| at * 389 % count).collect();
     let read = |at: usize, offset: usize| {
         let (class, number) = (order[at] % classes.len(), order[at] / classes.len() + offset);
-        let mut files: Vec<_> =
-            std::fs::read_dir(jpegs.join(&classes[class])).unwrap().map(|e| e.unwrap().path()).collect();
+        let mut files: Vec<_> = std::fs::read_dir(jpegs.join(&classes[class]))
+            .expect("folders of pictures")
+            .map(|e| e.expect("folders of pictures").path())
+            .collect();
         files.sort();
-        (class as i32, Image { shape, pixels: image::open(&files[number]).unwrap().into_rgb8().into_raw() })
+        (
+            class as i32,
+            Image { shape, pixels: image::open(&files[number]).expect("folders of pictures").into_rgb8().into_raw() },
+        )
     };
     for (at, id) in data.samples.example_id.clone().into_iter().enumerate() {
         let (label, image) = read(at, 300);

@@ -2,10 +2,10 @@
 
 use serde_json::json;
 
-use crate::base::digest::Digest;
-use crate::plan::KeyParts;
-use crate::stage::{Checkpoints, DynStage};
-use crate::store::{CheckpointShelf, Store};
+use simpipe_base::digest::Digest;
+use simpipe_plan::KeyParts;
+use simpipe_stage::{Checkpoints, DynStage};
+use simpipe_store::{CheckpointShelf, Store};
 
 /// Checkpoints of one run of a stage.
 pub(super) struct StoredCheckpoints<'a> {

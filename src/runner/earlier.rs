@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use super::executor::BACKEND;
-use crate::plan::{KeyParts, Snapshot};
-use crate::stage::DynStage;
-use crate::store::{Found, Scratch, Store, StoreError};
+use simpipe_plan::{KeyParts, Snapshot};
+use simpipe_stage::DynStage;
+use simpipe_store::{Found, Scratch, Store, StoreError};
 
 /// The folder's name: no port has one like it.
 const FOLDER: &str = "earlier.result";
@@ -54,8 +54,8 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::alike;
-    use crate::base::digest::Digest;
-    use crate::plan::KeyParts;
+    use simpipe_base::digest::Digest;
+    use simpipe_plan::KeyParts;
 
     #[test]
     fn nothing_is_taken_over_of_another_maker() {

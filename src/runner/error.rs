@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::record::FORMAT;
-use crate::stage::{StageError, TimeLimit};
-use crate::store::StoreError;
+use simpipe_stage::{StageError, TimeLimit};
+use simpipe_store::StoreError;
 
 /// Why a run can't start or can't be recorded.
 #[derive(Debug, thiserror::Error)]
@@ -94,7 +94,7 @@ impl RunError {
             Self::Sweep(error) => Some(error.help()),
             Self::Ambiguous { .. } => Some("write the whole id"),
             Self::NoRun { .. } => Some("`simpipe runs` lists them; `latest` is the newest"),
-            Self::Io { source, .. } => crate::base::fs::help(source),
+            Self::Io { source, .. } => simpipe_base::fs::help(source),
             Self::RecordFormat { .. } => Some("use the simpipe that wrote it, or a newer one"),
             Self::Record { .. } => None,
         }

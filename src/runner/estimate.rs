@@ -1,17 +1,17 @@
 //! How long stages will likely take: what the nearest piece of work took in earlier runs of this root.
 //!
 //! Nearest is the same kind of stage with the fewest other parameters; then the same id; then the newest. Where the
-//! stage says what its work grows with ([`WORK`](crate::stage::Stage::WORK)), the seconds are scaled by it.
+//! stage says what its work grows with ([`WORK`](simpipe_stage::Stage::WORK)), the seconds are scaled by it.
 
 use std::path::Path;
 
 use serde_json::Value as Json;
 
 use super::{RunRecord, StageRecord, folders};
-use crate::base::param::View;
-use crate::plan::{Node, Plan};
-use crate::stage::DynStage;
-use crate::store::RunOrder;
+use simpipe_base::param::View;
+use simpipe_plan::{Node, Plan};
+use simpipe_stage::DynStage;
+use simpipe_store::RunOrder;
 
 /// Records that are read at most, newest first: a forecast must not take longer as runs pile up.
 const RECORDS: usize = 12;
@@ -99,8 +99,8 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::params;
-    use crate::stage::{Bound, Ctx, Facts, InputFacts, Kind, ParamIssue, Policy, Port, Stage, StageError};
+    use simpipe_base::params;
+    use simpipe_stage::{Bound, Ctx, Facts, InputFacts, Kind, ParamIssue, Policy, Port, Stage, StageError};
 
     params! {
         /// Work.

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use super::{Outcome, clock};
-use crate::base::visible::visible_json;
-use crate::plan::{Key, Reason};
+use simpipe_base::visible::visible_json;
+use simpipe_plan::{Key, Reason};
 
 /// Something that happened in a run.
 #[derive(Debug, Clone, PartialEq, Serialize)]

@@ -20,11 +20,11 @@ use super::pace::Pace;
 use super::profile::Profiling;
 use super::schedule::Held;
 use super::{Event, History, Outcome, earlier, reasons};
-use crate::base::digest::Digest;
-use crate::base::interrupt::LeftToEnd;
-use crate::plan::{KeyParts, Plan, Reason};
-use crate::stage::{BackendChoice, Checkpoints, Ctx, CtxParts, Number, Progress, StageError};
-use crate::store::{AcEntry, Damage, Found, Journal, Produced, Store};
+use simpipe_base::digest::Digest;
+use simpipe_base::interrupt::LeftToEnd;
+use simpipe_plan::{KeyParts, Plan, Reason};
+use simpipe_stage::{BackendChoice, Checkpoints, Ctx, CtxParts, Number, Progress, StageError};
+use simpipe_store::{AcEntry, Damage, Found, Journal, Produced, Store};
 
 /// The backend among what made a result.
 pub(super) const BACKEND: &str = "backend";
@@ -37,7 +37,7 @@ pub(super) struct Executor<'a> {
     /// `None` in a store that may only be read: all that it has can be used all the same.
     pub(super) journal: Option<&'a Journal>,
     pub(super) backend: &'a BackendChoice,
-    /// Of [`Catalog::hardware`](crate::stage::Catalog::hardware).
+    /// Of [`Catalog::hardware`](simpipe_stage::Catalog::hardware).
     pub(super) hardware: &'a BTreeMap<String, String>,
     pub(super) cancel: &'a AtomicBool,
     pub(super) on_event: &'a (dyn Fn(&Event) + Sync),

@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 
 use super::sweep::{is_of_sweep, trials};
 use super::{RunError, RunRecord, clock::Moment};
-use crate::base::digest::Digest;
-use crate::base::file_name::FileName;
-use crate::base::fs::{self, Inside};
-use crate::plan::Plan;
-use crate::store::{Future, JournaledRun, RunName, RunOrder, RunReach, RunState, Store};
+use simpipe_base::digest::Digest;
+use simpipe_base::file_name::FileName;
+use simpipe_base::fs::{self, Inside};
+use simpipe_plan::Plan;
+use simpipe_store::{Future, JournaledRun, RunName, RunOrder, RunReach, RunState, Store};
 
 /// Where all runs of a root are.
 #[must_use]
@@ -289,7 +289,7 @@ impl History {
 
     /// A stage as it was in that run.
     #[must_use]
-    pub fn snapshot_of(&self, id: &str) -> Option<crate::plan::Snapshot> {
+    pub fn snapshot_of(&self, id: &str) -> Option<simpipe_plan::Snapshot> {
         self.run_of(id)?.stage(id)?.snapshot()
     }
 }

@@ -8,9 +8,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use petgraph::graph::NodeIndex;
 
 use super::inputs::Sources;
-use crate::plan::Plan;
-use crate::stage::StageError;
-use crate::store::Store;
+use simpipe_plan::Plan;
+use simpipe_stage::StageError;
+use simpipe_store::Store;
 
 /// A stage's kind, and the parameters that decide what it reads.
 type Reader = (&'static str, String);

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
-use crate::base::digest::Digest;
+use simpipe_base::digest::Digest;
 
 /// How long `git` may take. It works beside the run's stages, so a short run alone waits for it.
 const PATIENCE: Duration = Duration::from_secs(2);

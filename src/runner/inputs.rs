@@ -8,14 +8,14 @@ use std::sync::{Mutex, PoisonError};
 use petgraph::graph::NodeIndex;
 
 use super::error::StageFailure;
-use crate::artifact::{IMAGES, images_file};
-use crate::base::contents::{Compute, Contents};
-use crate::base::digest::Digest;
-use crate::base::file_name::FileName;
-use crate::base::fs::Inside;
-use crate::plan::{KeyParts, Plan};
-use crate::stage::{BackendChoice, Facts, Inputs, Port, SourceDigest, SourceFinder, StageError};
-use crate::store::{AcEntry, FileRecord, Store, StoreError};
+use simpipe_artifact::{IMAGES, images_file};
+use simpipe_base::contents::{Compute, Contents};
+use simpipe_base::digest::Digest;
+use simpipe_base::file_name::FileName;
+use simpipe_base::fs::Inside;
+use simpipe_plan::{KeyParts, Plan};
+use simpipe_stage::{BackendChoice, Facts, Inputs, Port, SourceDigest, SourceFinder, StageError};
+use simpipe_store::{AcEntry, FileRecord, Store, StoreError};
 
 /// Stored results by node, of all that a node reads.
 pub(super) type Entries = BTreeMap<NodeIndex, AcEntry>;

@@ -6,10 +6,10 @@ use std::sync::{Mutex, PoisonError};
 
 use petgraph::graph::NodeIndex;
 
-use crate::base::file_name::FileName;
-use crate::plan::Plan;
-use crate::stage::{Facts, InputFacts, Port, StageError};
-use crate::store::{AcEntry, Store};
+use simpipe_base::file_name::FileName;
+use simpipe_plan::Plan;
+use simpipe_stage::{Facts, InputFacts, Port, StageError};
+use simpipe_store::{AcEntry, Store};
 
 /// The stored result of a node that has one.
 pub(super) type Stored<'a> = dyn Fn(NodeIndex) -> Option<AcEntry> + 'a;

@@ -6,8 +6,8 @@ use std::path::Path;
 use serde_json::Value as Json;
 
 use super::{Outcome, RunRecord, folders};
-use crate::base::digest::Digest;
-use crate::store::{JournaledRun, Store, StoreError};
+use simpipe_base::digest::Digest;
+use simpipe_store::{JournaledRun, Store, StoreError};
 
 /// Runs of a root, and those of them that read a split.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -116,14 +116,14 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let store = Store::open(&folders::store_folder(root.path())).unwrap();
         let begin = |run: &str, group: Option<&str>| {
-            let start = crate::store::RunStart {
+            let start = simpipe_store::RunStart {
                 run: run.to_owned(),
                 name: "x".to_owned(),
                 root: folders::journaled_root(root.path()),
                 dir: format!("artifacts/runs/x/{run}"),
                 stages: vec!["draw".to_owned()],
                 group: group.map(str::to_owned),
-                ..crate::store::RunStart::default()
+                ..simpipe_store::RunStart::default()
             };
             store.journal(start).unwrap()
         };

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::{RunError, RunRecord, listing};
-use crate::base::fs;
+use simpipe_base::fs;
 
 /// The file's name.
 const FILE: &str = "note.txt";

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::stage::Progress;
+use simpipe_stage::Progress;
 
 /// Progress comes at most this often: ten a second are enough for any eye.
 const EVERY: Duration = Duration::from_millis(100);

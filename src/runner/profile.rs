@@ -6,9 +6,9 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 use super::{Finished, Outcome, RunError};
-use crate::artifact::{Profile, ProfileRow};
-use crate::base::fs;
-use crate::plan::Plan;
+use simpipe_artifact::{Profile, ProfileRow};
+use simpipe_base::fs;
+use simpipe_plan::Plan;
 
 /// Measures whatever this process computes; one stage at a time has the device, so that is the stage's.
 pub trait Profiler: Sync {

@@ -3,9 +3,9 @@
 use petgraph::graph::NodeIndex;
 
 use super::History;
-use crate::base::param::View;
-use crate::plan::{KeyParts, Plan, Reason, ReasonKind, Snapshot, diff};
-use crate::store::Damage;
+use simpipe_base::param::View;
+use simpipe_plan::{KeyParts, Plan, Reason, ReasonKind, Snapshot, diff};
+use simpipe_store::Damage;
 
 /// Every reason; at least one, for the caller has found no usable result under `parts`.
 pub(super) fn of_miss(

@@ -7,10 +7,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
 use super::{Failure, FailureKind, GitState, RunError, listing};
-use crate::base::param::View;
-use crate::base::{file_name, fs, path};
-use crate::plan::{Key, KeyParts, Plan, Reason, Snapshot};
-use crate::store::{Files, RunState};
+use simpipe_base::param::View;
+use simpipe_base::{file_name, fs, path};
+use simpipe_plan::{Key, KeyParts, Plan, Reason, Snapshot};
+use simpipe_store::{Files, RunState};
 
 /// Version of this record's format.
 pub(super) const FORMAT: u32 = 1;

@@ -4,8 +4,8 @@
 use std::path::{Path, PathBuf};
 
 use super::{RunError, RunRecord, folders, sweep};
-use crate::base::fs;
-use crate::store::{JournaledRun, Store};
+use simpipe_base::fs;
+use simpipe_store::{JournaledRun, Store};
 
 /// What is to be removed: a run, a group with its runs, or a sweep with its trials.
 #[derive(Debug, Clone, PartialEq, Eq)]

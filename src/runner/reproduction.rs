@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::{Failure, RunRecord, StageRecord};
-use crate::base::digest::Digest;
-use crate::plan::{Key, Reason, diff};
+use simpipe_base::digest::Digest;
+use simpipe_plan::{Key, Reason, diff};
 
 /// What a comparison of a stage says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]

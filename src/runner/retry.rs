@@ -12,7 +12,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::base::backoff;
+use simpipe_base::backoff;
 
 /// The first pause. Tests have no time for it.
 const FIRST: Duration = if cfg!(test) { Duration::from_millis(10) } else { Duration::from_secs(1) };

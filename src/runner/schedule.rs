@@ -5,7 +5,7 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 use petgraph::Direction;
 
-use crate::plan::Plan;
+use simpipe_plan::Plan;
 
 /// Hands out stages whose upstream is done; shared by all workers.
 ///

@@ -16,12 +16,12 @@ use super::record::{FORMAT, paths};
 use super::{
     Event, Part, RunError, RunRecord, Runner, SeedRun, StageRecord, clock, close, executor, folders, machine, warn,
 };
-use crate::base::interrupt::LeftToEnd;
-use crate::base::param::View;
-use crate::metric::MetricError;
-use crate::metric::statistics::Spread;
-use crate::plan::Plan;
-use crate::stage::Catalog;
+use simpipe_base::interrupt::LeftToEnd;
+use simpipe_base::param::View;
+use simpipe_metric::MetricError;
+use simpipe_metric::statistics::Spread;
+use simpipe_plan::Plan;
+use simpipe_stage::Catalog;
 
 /// The share of intervals of the mean that hold it.
 const LEVEL: f64 = 0.95;

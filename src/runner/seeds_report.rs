@@ -1,7 +1,7 @@
 //! What a group of seeds comes to, as data that tables and pages show.
 
 use super::{RunRecord, SeedRun};
-use crate::artifact::{FORMAT, SeedsMetric, SeedsReport, SeedsRun, SeedsValue};
+use simpipe_artifact::{FORMAT, SeedsMetric, SeedsReport, SeedsRun, SeedsValue};
 
 /// Suffixes of what stands beside a figure.
 const BESIDE: [&str; 5] = [".std", ".t_low", ".t_high", ".low", ".high"];

@@ -10,9 +10,9 @@ use serde::Serialize;
 
 use super::inputs::{Candidates, Entries, Sources};
 use super::{History, RunError, checkpoints, estimate, folders, inputs, reasons};
-use crate::plan::{Key, KeyParts, Plan, Reason, ReasonKind};
-use crate::stage::{BackendChoice, Catalog, StageError};
-use crate::store::{AcEntry, Damage, Found, Store, StoreError};
+use simpipe_plan::{Key, KeyParts, Plan, Reason, ReasonKind};
+use simpipe_stage::{BackendChoice, Catalog, StageError};
+use simpipe_store::{AcEntry, Damage, Found, Store, StoreError};
 
 /// Whether a stage would run. The surer, the greater.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]

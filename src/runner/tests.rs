@@ -24,7 +24,7 @@ use fakes::{COMPLETED, Fakes, Project, diamond, plan, with};
 use recovery::{Results, assert_recovers, varied};
 
 use super::*;
-use crate::store::RunOrder;
+use simpipe_store::RunOrder;
 
 #[test]
 fn a_second_run_is_all_hits_with_the_same_metrics() {
@@ -93,7 +93,7 @@ fn a_forecast_says_what_a_run_then_does() {
     let freshness = |plan: &Plan, id: &str| statuses(plan).into_iter().find(|(other, _)| other == id).unwrap().1;
     let same = diamond("t", "l");
     let before = project.forecast(&same);
-    assert_eq!(before.stages[0].reason.as_ref().unwrap().kind, crate::plan::ReasonKind::NeverRan);
+    assert_eq!(before.stages[0].reason.as_ref().unwrap().kind, simpipe_plan::ReasonKind::NeverRan);
     assert_eq!(before.stages[1].status, status::Freshness::MaybeStale);
     assert_eq!(before.stages[1].key, None);
     assert_eq!(before.stages[1].reason.as_ref().unwrap().upstream.as_deref(), Some("top"));
@@ -123,7 +123,7 @@ fn a_damaged_object_is_computed_again_and_said_to_be() {
     let same = diamond("t", "l");
     let forecast = project.forecast(&same);
     let reason = forecast.stage("left").unwrap().reason.clone().unwrap();
-    assert_eq!((reason.kind, reason.path.as_deref()), (crate::plan::ReasonKind::Damaged, Some("out.txt")));
+    assert_eq!((reason.kind, reason.path.as_deref()), (simpipe_plan::ReasonKind::Damaged, Some("out.txt")));
     let warnings = Mutex::new(Vec::new());
     let record = project.run_with(&diamond("t", "l"), 1, &|event| {
         if let Event::Warning { stage: Some(stage), message } = event {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::distance::Rows;
 use super::knn::Hit;
-use crate::artifact::{Distance, IndexRows};
+use simpipe_artifact::{Distance, IndexRows};
 
 /// What has changed in an index since it was made. Positions of added rows follow those of the index.
 #[derive(Debug, Clone, Default)]

@@ -5,8 +5,8 @@ use rayon::slice::ParallelSliceMut;
 use super::calibration_metric::{CalibrationMetric, Counts, Population};
 use super::matcher::{Verdict, rounded};
 use super::sortable;
-use crate::artifact::Distance;
-use crate::choice;
+use simpipe_artifact::Distance;
+use simpipe_base::choice;
 
 choice! {
     /// Which queries are right, wrong and missed.

@@ -1,6 +1,6 @@
 //! What a threshold achieves, as numbers computed from four counts.
 
-use crate::choice;
+use simpipe_base::choice;
 
 choice! {
     /// What a threshold achieves. Where a fraction is of nothing (0/0), it is 0.

@@ -111,7 +111,7 @@ fn nothing_to_calibrate_on_gives_no_threshold() {
 #[expect(clippy::print_stderr, reason = "the measurement is what it is for")]
 fn time_of_100_000_queries() {
     use rand::RngExt;
-    let mut rng = crate::base::seed::Seed::of_stage(1, "test", None).rng("queries", &[]);
+    let mut rng = simpipe_base::seed::Seed::of_stage(1, "test", None).rng("queries", &[]);
     let queries: Vec<Judged> = (0..100_000)
         .map(|_| judged(rng.random_range(0..10), true, Some((rng.random_range(0..10), rng.random()))))
         .collect();

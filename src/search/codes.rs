@@ -6,7 +6,7 @@ use rayon::prelude::*;
 use super::distance::Rows;
 use super::top_k::TopK;
 use super::wide::widest;
-use crate::artifact::{BitCodes, ByteCodes, Distance};
+use simpipe_artifact::{BitCodes, ByteCodes, Distance};
 
 /// Rows that are scored before the best are looked for among them.
 const BLOCK: usize = 1024;
@@ -161,7 +161,7 @@ mod tests {
     #[test]
     fn the_nearest_have_the_best_scores() {
         // 130 numbers: three words, the last of two bits.
-        let rows = crate::search::drawn::numbers(300 * 130);
+        let rows = crate::drawn::numbers(300 * 130);
         let rows = Rows::new(&rows, 130).unwrap();
         for distance in [Distance::Cosine, Distance::InnerProduct, Distance::SquaredEuclidean] {
             let bytes = Bytes::new(&rows, distance);

@@ -5,7 +5,7 @@
 
 use super::SearchError;
 use super::wide::widest;
-use crate::artifact::Distance;
+use simpipe_artifact::Distance;
 
 /// Squared euclidean distances below this are taken as 0, as TensorFlow Similarity does.
 pub(super) const EUCLIDEAN_ZERO: f64 = 1e-18;

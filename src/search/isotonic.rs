@@ -9,7 +9,7 @@ use rayon::slice::ParallelSliceMut;
 
 use super::calibration::Judged;
 use super::sortable;
-use crate::artifact::{Distance, Knot};
+use simpipe_artifact::{Distance, Knot};
 
 /// A falling function from distance to probability.
 #[derive(Debug, Clone, PartialEq)]
@@ -117,7 +117,7 @@ fn share(part: u64, whole: u64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::search::Verdict;
+    use crate::Verdict;
 
     fn judged(observed: &[(f32, bool)]) -> Vec<Judged> {
         let query = |&(distance, right): &(f32, bool)| Judged {
@@ -173,7 +173,7 @@ mod tests {
     #[test]
     fn any_fit_falls_and_keeps_the_sum() {
         use rand::RngExt;
-        let mut rng = crate::base::seed::Seed::of_stage(1, "test", None).rng("isotonic", &[]);
+        let mut rng = simpipe_base::seed::Seed::of_stage(1, "test", None).rng("isotonic", &[]);
         let mut random = || rng.random_range(0..60_u8);
         let pairs: Vec<(u8, u8)> = (0..500).map(|_| (random(), random())).collect();
         let observed: Vec<(f32, bool)> = pairs.into_iter().map(|(at, bar)| (f32::from(at), bar >= at)).collect();

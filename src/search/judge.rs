@@ -5,7 +5,7 @@ use super::distance::{Rows, square_norm};
 use super::isotonic::Isotonic;
 use super::knn::Hit;
 use super::matcher::{Matcher, Verdict};
-use crate::artifact::{Distance, IndexRows, Neighbour};
+use simpipe_artifact::{Distance, IndexRows, Neighbour};
 
 /// How queries are judged.
 #[derive(Debug, Clone)]
@@ -118,8 +118,8 @@ impl Judge {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::artifact::Knot;
-    use crate::search::matcher::Vote;
+    use crate::matcher::Vote;
+    use simpipe_artifact::Knot;
 
     fn index() -> IndexRows {
         IndexRows {

@@ -17,7 +17,7 @@ use super::distance::{EUCLIDEAN_ZERO, Rows, between, square_norm};
 use super::scores::{scaled_products, transposed};
 use super::top_k::{TopK, key, position, ranked};
 use super::wide::widest;
-use crate::artifact::Distance;
+use simpipe_artifact::Distance;
 
 /// Queries in a tile: the unit of parallel work.
 const QUERY_TILE: usize = 256;

@@ -27,7 +27,7 @@ fn search(rows: &[f32], queries: &[f32], dim: usize, distance: Distance, wanted:
 /// Numbers of a fixed sequence in [-1, 1).
 fn numbers(count: usize, seed: u64) -> Vec<f32> {
     use rand::RngExt;
-    let mut rng = crate::base::seed::Seed::of_stage(seed, "test", None).rng("numbers", &[]);
+    let mut rng = simpipe_base::seed::Seed::of_stage(seed, "test", None).rng("numbers", &[]);
     (0..count).map(|_| rng.random::<f32>() * 2.0 - 1.0).collect()
 }
 

@@ -1,8 +1,8 @@
 //! From neighbours to one label and the distance that it is believed at.
 
-use crate::artifact::Distance;
-use crate::base::check;
-use crate::{choice, params};
+use simpipe_artifact::Distance;
+use simpipe_base::check;
+use simpipe_base::{choice, params};
 
 params! {
     /// How many neighbours have a say.

@@ -1,8 +1,8 @@
 //! How an index is searched, as a spec says it. The searches themselves are [`searcher`](super::searcher)'s.
 
-use crate::artifact::Distance;
-use crate::base::check;
-use crate::{choice, params};
+use simpipe_artifact::Distance;
+use simpipe_base::check;
+use simpipe_base::{choice, params};
 
 /// Vectors up to which `auto` searches exactly: about what two cores compare with 64 queries in a tenth of a second.
 pub const EXACT_UP_TO: usize = 200_000;
@@ -134,7 +134,7 @@ impl Search {
     pub fn of(&self, vectors: usize, distance: Distance) -> Self {
         match self {
             Self::Auto if vectors > EXACT_UP_TO => {
-                let hnsw = Self::Hnsw(crate::base::param::defaults());
+                let hnsw = Self::Hnsw(simpipe_base::param::defaults());
                 if hnsw.refuses(distance).is_none() { hnsw } else { Self::Exact }
             }
             Self::Auto => Self::Exact,
@@ -199,7 +199,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::base::param;
+    use simpipe_base::param;
 
     #[test]
     fn auto_is_exact_until_it_is_large() {

@@ -9,7 +9,7 @@ use rayon::prelude::*;
 use super::SearchError;
 use super::scores::{scaled_products, transposed};
 use super::wide::widest;
-use crate::artifact::ImageShape;
+use simpipe_artifact::ImageShape;
 
 /// Height and width of a thumbnail.
 const SIDE: usize = 16;

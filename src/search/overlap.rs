@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::artifact::IndexRows;
+use simpipe_artifact::IndexRows;
 
 /// For each query: the index rows that are the query itself or hold the same image, in increasing order.
 ///

@@ -5,7 +5,7 @@ use super::distance::Rows;
 use super::drawn::sample;
 use super::knn::{ExactSearch, Hit, Wanted};
 use super::searcher::Searcher;
-use crate::artifact::Distance;
+use simpipe_artifact::Distance;
 
 /// Neighbours that are looked for.
 pub const NEAREST: usize = 10;
@@ -47,13 +47,13 @@ pub fn recall(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::param;
-    use crate::search::Structure;
-    use crate::search::method::Search;
+    use crate::Structure;
+    use crate::method::Search;
+    use simpipe_base::param;
 
     #[test]
     fn exact_search_finds_all_and_a_coarse_one_does_not() {
-        let values = crate::search::drawn::numbers(2000 * 8);
+        let values = crate::drawn::numbers(2000 * 8);
         let rows = Rows::new(&values, 8).unwrap();
         let of = |search: &Search, distance| {
             recall(rows, distance, &Searcher::new(rows, distance, search, &Structure::nothing()), &|| false).unwrap()
@@ -63,7 +63,7 @@ mod tests {
         // Eight bits are hardly enough to tell 2,000 rows apart.
         let coarse: Search = param::from_json(&serde_json::json!({ "binary": { "candidates": 1 } })).unwrap();
         let mut directions = values.clone();
-        crate::search::vectors::to_unit_length(&mut directions, 8);
+        crate::vectors::to_unit_length(&mut directions, 8);
         let rows = Rows::new(&directions, 8).unwrap();
         let structure = Structure::new(rows, Distance::Cosine, &coarse, &|| false).unwrap();
         let searcher = Searcher::new(rows, Distance::Cosine, &coarse, &structure);

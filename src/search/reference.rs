@@ -5,9 +5,11 @@ use serde_json::Value as Json;
 use super::distance::{Rows, to_rows};
 use super::matcher::{Matcher, Vote};
 use super::{CalibrationMetric, Counting, Curve, Judged};
-use crate::artifact::Distance;
-use crate::base::golden::{Array, Case, CaseError, Comparison, Evaluator, field, number, numbers, object, text, value};
-use crate::base::param;
+use simpipe_artifact::Distance;
+use simpipe_base::golden::{
+    Array, Case, CaseError, Comparison, Evaluator, field, number, numbers, object, text, value,
+};
+use simpipe_base::param;
 
 /// What is computed here, by the names of files.
 pub const EVALUATORS: &[(&str, Evaluator)] = &[("distances", distances), ("calibration", calibration)];
@@ -99,12 +101,12 @@ fn curve(case: &Case) -> Result<Curve, CaseError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::golden::GoldenFile;
+    use simpipe_base::golden::GoldenFile;
 
     #[test]
     fn distances_and_calibration_are_tensorflow_similaritys() {
         for ((name, evaluate), (cases, least)) in EVALUATORS.iter().zip([(18, 500), (18, 400)]) {
-            let path = format!("{}/tests/fixtures/golden/{name}.json", env!("CARGO_MANIFEST_DIR"));
+            let path = format!("{}/../../tests/fixtures/golden/{name}.json", env!("CARGO_MANIFEST_DIR"));
             let file: GoldenFile = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
             let mut comparison = Comparison::new(file.tolerance);
             file.cases.iter().for_each(|case| evaluate(case, &mut comparison).unwrap());

@@ -5,7 +5,7 @@ use simpipe_kernel::{Nearness, nearness};
 
 use super::distance::Rows;
 use super::top_k::ranked;
-use crate::artifact::Distance;
+use simpipe_artifact::Distance;
 
 /// Rows that are compared roughly.
 #[derive(Debug, Clone, Copy)]
@@ -62,7 +62,7 @@ impl<'a> Rough<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::search::top_k::{key, position};
+    use crate::top_k::{key, position};
 
     #[test]
     fn the_nearer_row_has_the_smaller_number() {

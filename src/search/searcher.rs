@@ -11,7 +11,7 @@ use super::knn::{ExactSearch, Hit, Wanted};
 use super::method::Search;
 use super::rough::Rough;
 use super::{SearchError, hnsw};
-use crate::artifact::{Codes, Distance, Graph};
+use simpipe_artifact::{Codes, Distance, Graph};
 
 /// So many are looked for among codes where fewer are wanted.
 const FEWEST: usize = 10;

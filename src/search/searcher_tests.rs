@@ -1,16 +1,16 @@
 use serde_json::json;
 
 use super::*;
-use crate::base::param;
-use crate::search::Vectors;
+use crate::Vectors;
+use simpipe_base::param;
 
 /// Vectors around ten centres, as a trained network leaves them.
 fn embeddings(count: usize, dim: usize, seed: u64) -> Vec<f32> {
     use rand::RngExt;
     let draw = |rng: &mut dyn FnMut() -> f32| rng() + rng() - 1.0;
-    let mut centres = crate::base::seed::Seed::of_stage(99, "test", None).rng("centres", &[]);
+    let mut centres = simpipe_base::seed::Seed::of_stage(99, "test", None).rng("centres", &[]);
     let centres: Vec<f32> = (0..10 * dim).map(|_| draw(&mut || centres.random::<f32>())).collect();
-    let mut rng = crate::base::seed::Seed::of_stage(seed, "test", None).rng("rows", &[]);
+    let mut rng = simpipe_base::seed::Seed::of_stage(seed, "test", None).rng("rows", &[]);
     let number = |at: usize| centres[at / dim % 10 * dim + at % dim] + 1.5 * draw(&mut || rng.random::<f32>());
     (0..count * dim).map(number).collect()
 }

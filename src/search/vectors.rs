@@ -6,7 +6,7 @@ use rayon::prelude::*;
 
 use super::SearchError;
 use super::distance::{Rows, square_norm};
-use crate::artifact::Distance;
+use simpipe_artifact::Distance;
 
 /// How far the square of a row's length may be from 1 for it to be left as it is: what rounding to `f32` leaves of a row
 /// that a network has normalised. It moves a distance by as much at most.
@@ -115,7 +115,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::search::{ExactSearch, Hit};
+    use crate::{ExactSearch, Hit};
 
     fn cosine(values: &[f32], dim: usize) -> Vectors<'_> {
         Vectors::new(values, dim, Distance::Cosine).unwrap()

@@ -3,8 +3,8 @@
 use serde::Serialize;
 
 use super::collection::Collection;
-use crate::artifact::FileNames;
-use crate::stages::ask::{Asker, Found};
+use simpipe_artifact::FileNames;
+use simpipe_stages::ask::{Asker, Found};
 
 /// What is on an image.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -46,7 +46,7 @@ pub(super) struct Near {
 pub(super) fn answered(name: &str, found: &Found, asker: &Asker, index: &Collection, files: &FileNames) -> Answered {
     let answer = &found.answer;
     let believed = answer.verdict.filter(|_| answer.accepted);
-    let near = |(near, row): (&crate::artifact::Neighbour, &u32)| {
+    let near = |(near, row): (&simpipe_artifact::Neighbour, &u32)| {
         let (digest, added) = index.image(*row);
         let example_id = (!added).then_some(near.example_id);
         Near {

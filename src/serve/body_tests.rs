@@ -1,5 +1,5 @@
 use super::*;
-use crate::serve::limits::Budget;
+use crate::limits::Budget;
 
 fn with_type(kind: &str) -> HeaderMap {
     let mut headers = HeaderMap::new();

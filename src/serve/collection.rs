@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use super::log::Change;
-use crate::artifact::IndexRows;
-use crate::search::Beside;
+use simpipe_artifact::IndexRows;
+use simpipe_search::Beside;
 
 /// The index that all share: as it is now, and never while somebody computes.
 pub(super) type Served = Arc<RwLock<Arc<Collection>>>;
@@ -148,10 +148,10 @@ impl Collection {
     fn delete(&mut self, digest: &str) {
         let living = self.living(digest);
         if !living.is_empty() {
-            self.beside.gone = crate::search::beside::both(&self.beside.gone, &living);
+            self.beside.gone = simpipe_search::beside::both(&self.beside.gone, &living);
         }
         if let Some(row) = self.added.remove(digest) {
-            self.beside.dead = crate::search::beside::both(&self.beside.dead, &[row]);
+            self.beside.dead = simpipe_search::beside::both(&self.beside.dead, &[row]);
             if self.beside.dead.len() > DEAD.max(self.added.len() / 8) {
                 self.move_together();
             }

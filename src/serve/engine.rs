@@ -11,10 +11,10 @@ use super::answers::{Answered, answered};
 use super::collection::{Served, now};
 use super::metrics::Metrics;
 use super::problem::Problem;
-use crate::artifact::{FileNames, Image};
-use crate::nn::EMBED_BATCH;
-use crate::stage::StageError;
-use crate::stages::ask::{Asker, Session};
+use simpipe_artifact::{FileNames, Image};
+use simpipe_nn::EMBED_BATCH;
+use simpipe_stage::StageError;
+use simpipe_stages::ask::{Asker, Session};
 
 /// Images with their names, and who waits for what becomes of each.
 struct Task<T> {
@@ -198,7 +198,7 @@ fn guarded<T>(compute: &dyn Fn() -> Result<Vec<T>, StageError>) -> Result<Vec<T>
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::artifact::ImageShape;
+    use simpipe_artifact::ImageShape;
 
     fn task(shades: &[u8]) -> (Task<u8>, oneshot::Receiver<Result<Vec<u8>, Problem>>) {
         let shape = ImageShape { height: 1, width: 1, channels: 1 };

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use super::ServeError;
 use super::log::{self, Change, Origin};
-use crate::base::fs::{self, Locking};
-use crate::base::interrupt::LeftToEnd;
+use simpipe_base::fs::{self, Locking};
+use simpipe_base::interrupt::LeftToEnd;
 
 /// Changes of one frame, where a log is written anew.
 const IN_A_FRAME: usize = 1024;

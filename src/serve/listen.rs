@@ -22,7 +22,7 @@ use tokio::sync::Notify;
 
 use super::guard::Local;
 use super::server::Shared;
-use crate::base::interrupt::LeftToEnd;
+use simpipe_base::interrupt::LeftToEnd;
 
 /// How often it is looked whether the server is to stop.
 const TICK: Duration = Duration::from_millis(50);

@@ -10,8 +10,8 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::ServeError;
-use crate::base::digest::Digest;
-use crate::base::fs;
+use simpipe_base::digest::Digest;
+use simpipe_base::fs;
 
 /// How a frame begins: with a byte that stands in no UTF-8 text.
 const MAGIC: [u8; 4] = [0xF5, b'S', b'V', b'L'];

@@ -12,7 +12,7 @@ mod tests {
     use serde_json::Value as Json;
 
     use super::*;
-    use crate::serve::routes;
+    use crate::routes;
 
     #[test]
     fn every_address_is_described_and_no_other() {

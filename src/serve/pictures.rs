@@ -10,8 +10,8 @@ use super::body::{self, Sent};
 use super::limits::Claim;
 use super::problem::Problem;
 use super::server::Shared;
-use crate::artifact::Image;
-use crate::data::asked::Refused;
+use simpipe_artifact::Image;
+use simpipe_data::asked::Refused;
 
 /// An image with what the client says of it.
 #[derive(Debug)]

@@ -16,10 +16,10 @@ use super::page::Page;
 use super::token::Token;
 use super::writer::{SLACK, Writer};
 use super::{ServeError, listen, routes};
-use crate::artifact::FileNames;
-use crate::base::digest::Digest;
-use crate::data::asked::Decoding;
-use crate::stages::ask::Asker;
+use simpipe_artifact::FileNames;
+use simpipe_base::digest::Digest;
+use simpipe_data::asked::Decoding;
+use simpipe_stages::ask::Asker;
 
 /// What is served, in words.
 #[derive(Debug, Clone)]

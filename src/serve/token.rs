@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use crate::base::fs::{open_regular, read_at_most};
+use simpipe_base::fs::{open_regular, read_at_most};
 
 /// A secret.
 #[derive(Clone)]

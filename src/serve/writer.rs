@@ -10,7 +10,7 @@ use super::collection::{Collection, Known, Served, now};
 use super::files::{Draft, Files, Unwritten};
 use super::log::Change;
 use super::problem::Problem;
-use crate::base::interrupt::LeftToEnd;
+use simpipe_base::interrupt::LeftToEnd;
 
 /// Wishes that become durable together at most.
 const TOGETHER: usize = 256;

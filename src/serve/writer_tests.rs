@@ -4,9 +4,9 @@ use std::sync::RwLock;
 use std::time::{Duration, Instant};
 
 use super::*;
-use crate::artifact::IndexRows;
-use crate::serve::files::draft;
-use crate::serve::log::{self, Origin};
+use crate::files::draft;
+use crate::log::{self, Origin};
+use simpipe_artifact::IndexRows;
 
 struct Served {
     folder: tempfile::TempDir,

@@ -6,7 +6,7 @@ use std::ops::Range;
 use toml_parser::Source;
 use toml_parser::lexer::TokenKind;
 
-use crate::base::node::MOST_NESTED;
+use simpipe_base::node::MOST_NESTED;
 
 /// Where a TOML text that stands below so many steps already nests deeper than [`MOST_NESTED`], and what to say of it. Lists,
 /// tables and the parts of keys count.

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use super::SweepParams;
-use crate::base::issue::Issue;
-use crate::base::node::{Node, Table};
-use crate::base::source::Place;
+use simpipe_base::issue::Issue;
+use simpipe_base::node::{Node, Table};
+use simpipe_base::source::Place;
 
 /// One experiment, merged but not yet typed.
 #[derive(Debug, Clone)]

@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use super::overrides::Override;
 use super::{Experiment, StageSpec, merge, parse, project_of, seeds, template};
-use crate::base::issue::{Issue, IssueKind, Issues};
-use crate::base::node::{Entry, Table, Value};
-use crate::base::param::{self, Param};
-use crate::base::source::{Layer, Place, Source};
-use crate::base::suggest::{self, Known};
+use simpipe_base::issue::{Issue, IssueKind, Issues};
+use simpipe_base::node::{Entry, Table, Value};
+use simpipe_base::param::{self, Param};
+use simpipe_base::source::{Layer, Place, Source};
+use simpipe_base::suggest::{self, Known};
 
 /// Top-level keys of a config that are no stage.
 pub const RESERVED: &[&str] =

@@ -1,6 +1,6 @@
 //! Laying one table over another.
 
-use crate::base::node::{Entry, Table, Value};
+use simpipe_base::node::{Entry, Table, Value};
 
 /// Keys that say the same thing in two ways: one of a later layer takes the place of the other of an earlier one.
 const EITHER: [[&str; 2]; 2] = [["seed", "seeds"], ["seeds", "seed"]];

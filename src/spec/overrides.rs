@@ -3,11 +3,11 @@
 use std::ops::Range;
 use std::path::Path;
 
-use crate::base::issue::{Issue, Issues};
-use crate::base::node::{Entry, MOST_NESTED, Node, Table, Value};
-use crate::base::path::{Step, steps};
-use crate::base::source::{Layer, Place, Source};
-use crate::base::suggest;
+use simpipe_base::issue::{Issue, Issues};
+use simpipe_base::node::{Entry, MOST_NESTED, Node, Table, Value};
+use simpipe_base::path::{Step, steps};
+use simpipe_base::source::{Layer, Place, Source};
+use simpipe_base::suggest;
 
 use super::depth::too_deep;
 use super::{Experiment, merge, syntax};
@@ -214,7 +214,7 @@ mod tests {
 
     fn table(text: &str) -> Table {
         let mut issues = Issues::default();
-        crate::spec::parse::parse(&Source::new("a.toml", text, Path::new("")), &mut issues).unwrap()
+        crate::parse::parse(&Source::new("a.toml", text, Path::new("")), &mut issues).unwrap()
     }
 
     fn set(text: &str, option: &str) -> Result<Table, String> {

@@ -3,10 +3,10 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::base::issue::{Issue, Issues};
-use crate::base::node::{Table, table_from_toml};
-use crate::base::source::{Layer, Place, Source};
-use crate::base::suggest;
+use simpipe_base::issue::{Issue, Issues};
+use simpipe_base::node::{Table, table_from_toml};
+use simpipe_base::source::{Layer, Place, Source};
+use simpipe_base::suggest;
 
 use super::depth::too_deep;
 use super::intake::{self, Refusal};

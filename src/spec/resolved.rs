@@ -7,10 +7,10 @@ use std::sync::Arc;
 use serde_json::Value as Json;
 
 use super::{ACCEPTED, Experiment, Input, MOST_SEEDS, StageSpec, is_name};
-use crate::base::issue::Issue;
-use crate::base::node::{Entry, Node, Table, Value};
-use crate::base::param::node_from_json;
-use crate::base::source::{Place, Source};
+use simpipe_base::issue::Issue;
+use simpipe_base::node::{Entry, Node, Table, Value};
+use simpipe_base::param::node_from_json;
+use simpipe_base::source::{Place, Source};
 
 /// What a resolved spec lacks, in words.
 type Missing = String;
@@ -109,7 +109,7 @@ fn stage(id: &str, spec: &Json, place: &Place) -> Result<StageSpec, Missing> {
 
 /// Puts a text in the place of another one at a path of a stage's parameters; nothing where there is no text.
 pub fn replace_text(params: &mut Node, path: &str, text: &str) {
-    use crate::base::path::{Step, steps};
+    use simpipe_base::path::{Step, steps};
     let mut node = params;
     for step in steps(path) {
         let next = match (&mut node.value, step) {

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use crate::base::issue::{Issue, Issues};
-use crate::base::node::{Table, Value};
-use crate::base::param::Param;
-use crate::base::path;
+use simpipe_base::issue::{Issue, Issues};
+use simpipe_base::node::{Table, Value};
+use simpipe_base::param::Param;
+use simpipe_base::path;
 
 /// Seeds of one config at most: a group's record lists the stages of every one.
 pub const MOST: usize = 1000;
@@ -19,7 +19,7 @@ pub(super) fn read(table: &Table, issues: &mut Issues) -> Vec<u64> {
         issues.push(Issue::at(&entry.key, "seeds", message).help(help));
     }
     let Value::Array(items) = &entry.node.value else {
-        let found = crate::base::param::found(&entry.node);
+        let found = simpipe_base::param::found(&entry.node);
         let message = format!("`seeds` expects a list of integers, found {found}");
         issues.push(Issue::at(&entry.node.place, "seeds", message).help("write `seeds = [1, 2, 3]`, or `seed = 1`"));
         return Vec::new();
@@ -56,8 +56,8 @@ mod tests {
     use std::path::Path;
 
     use super::*;
-    use crate::base::source::{Layer, Source};
-    use crate::spec::parse;
+    use crate::parse;
+    use simpipe_base::source::{Layer, Source};
 
     /// The seeds of a text, and what is wrong with it as (column, message).
     fn seeds(text: &str) -> (Vec<u64>, Vec<(usize, String)>) {

@@ -5,14 +5,14 @@ use std::time::Duration;
 
 use serde_json::Value as Json;
 
-use crate::base::check::{self, Check};
-use crate::base::issue::Issues;
-use crate::base::node::{Node, Value};
-use crate::base::param::{Param, Shape, View, expected};
-use crate::base::path;
-use crate::base::source::Place;
-use crate::stage::TimeLimit;
-use crate::{choice, params};
+use simpipe_base::check::{self, Check};
+use simpipe_base::issue::Issues;
+use simpipe_base::node::{Node, Value};
+use simpipe_base::param::{Param, Shape, View, expected};
+use simpipe_base::path;
+use simpipe_base::source::Place;
+use simpipe_base::{choice, params};
+use simpipe_stage::TimeLimit;
 
 choice! {
     /// How the next point is chosen.
@@ -281,7 +281,7 @@ impl Param for Parameters {
             expected(node, path, "a table", issues);
             return None;
         };
-        let read = |(path, entry): (&String, &crate::base::node::Entry)| Parameter {
+        let read = |(path, entry): (&String, &simpipe_base::node::Entry)| Parameter {
             path: path.clone(),
             place: entry.key.clone(),
             values: entry.node.clone(),
@@ -303,18 +303,18 @@ mod tests {
     use std::path::Path;
 
     use super::*;
-    use crate::base::source::{Layer, Source};
-    use crate::spec::{merge, parse};
+    use crate::{merge, parse};
+    use simpipe_base::source::{Layer, Source};
 
-    fn table(text: &str) -> crate::base::node::Table {
+    fn table(text: &str) -> simpipe_base::node::Table {
         let source = Source::of_layer(Layer::Config, "a.toml".to_owned(), text, Path::new(""));
         parse::parse(&source, &mut Issues::default()).unwrap()
     }
 
-    fn read(table: &crate::base::node::Table) -> (Option<SweepParams>, Vec<String>) {
+    fn read(table: &simpipe_base::node::Table) -> (Option<SweepParams>, Vec<String>) {
         let mut issues = Issues::default();
         let read = SweepParams::read(&table["sweep"].node, "sweep", &mut issues);
-        let said = |issue: crate::base::issue::Issue| {
+        let said = |issue: simpipe_base::issue::Issue| {
             let (line, column) = issue.place.unwrap().line_column();
             format!("{line}:{column} {} | {}", issue.message, issue.help.unwrap_or_default())
         };

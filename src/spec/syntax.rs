@@ -1,7 +1,7 @@
 //! What people get wrong in TOML itself, in words for somebody who never read its grammar.
 
-use crate::base::issue::Issue;
-use crate::base::source::Place;
+use simpipe_base::issue::Issue;
+use simpipe_base::source::Place;
 
 /// An error of the parser with what to do about it, as far as the text around it tells.
 pub(super) fn issue(message: &str, place: &Place) -> Issue {
@@ -164,8 +164,8 @@ fn as_toml(value: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use crate::base::issue::Issues;
-    use crate::base::source::Source;
+    use simpipe_base::issue::Issues;
+    use simpipe_base::source::Source;
 
     fn first_help(text: &str) -> String {
         let mut issues = Issues::default();

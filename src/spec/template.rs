@@ -6,11 +6,11 @@ use std::path::Path;
 use super::load::{DESCRIPTION, RESERVED};
 use super::parse;
 use super::{Input, StageSpec};
-use crate::base::issue::{Issue, Issues};
-use crate::base::node::{Entry, Node, Table, Value};
-use crate::base::param::{self, Param};
-use crate::base::source::{Layer, Place, Source};
-use crate::base::suggest::{self, Known};
+use simpipe_base::issue::{Issue, Issues};
+use simpipe_base::node::{Entry, Node, Table, Value};
+use simpipe_base::param::{self, Param};
+use simpipe_base::source::{Layer, Place, Source};
+use simpipe_base::suggest::{self, Known};
 
 /// Templates compiled into the binary: name and text.
 pub const BUILT_IN: &[(&str, &str)] = &[

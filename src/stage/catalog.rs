@@ -8,12 +8,12 @@ use std::sync::Arc;
 use serde_json::Value as Json;
 
 use super::{Ctx, Facts, InputFacts, Kind, OutputFile, ParamIssue, Port, Stage, StageError};
-use crate::base::contents::Contents;
-use crate::base::digest::Digest;
-use crate::base::issue::Issues;
-use crate::base::node::Node;
-use crate::base::param::{Param, Shape, View};
-use crate::base::suggest::Known;
+use simpipe_base::contents::Contents;
+use simpipe_base::digest::Digest;
+use simpipe_base::issue::Issues;
+use simpipe_base::node::Node;
+use simpipe_base::param::{Param, Shape, View};
+use simpipe_base::suggest::Known;
 
 /// The digest of something outside the store.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -10,7 +10,7 @@ use std::time::Instant;
 use serde_json::Value as Json;
 
 use super::{SourceDigest, StageError};
-use crate::base::seed::Seed;
+use simpipe_base::seed::Seed;
 
 /// Upstream files by port, then by name.
 pub type Inputs = BTreeMap<String, BTreeMap<String, PathBuf>>;

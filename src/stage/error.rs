@@ -4,8 +4,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::ParamIssue;
-use crate::artifact::ArtifactError;
-use crate::base::interrupt::is_stopped;
+use simpipe_artifact::ArtifactError;
+use simpipe_base::interrupt::is_stopped;
 
 /// A stage's failure. Messages are lowercase fragments; `help` says what to do.
 #[derive(Debug, thiserror::Error)]
@@ -99,7 +99,7 @@ impl StageError {
             Self::SourceChanged { .. } => {
                 Some("nothing was stored of it: run again when nobody writes there, or set `retries`")
             }
-            Self::Io { source, .. } => crate::base::fs::help(source),
+            Self::Io { source, .. } => simpipe_base::fs::help(source),
             Self::Interrupted => None,
         }
     }

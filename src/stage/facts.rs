@@ -9,7 +9,7 @@ use std::ops::Range;
 
 use serde::Serialize;
 
-use crate::artifact::{Distance, ModelUse};
+use simpipe_artifact::{Distance, ModelUse};
 
 /// What a port takes and a stage gives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -106,7 +106,7 @@ pub struct DatasetFacts {
     pub image: Option<[usize; 3]>,
     /// Split name to counts; `None` while unknown.
     pub splits: Option<BTreeMap<String, SplitFacts>>,
-    /// What is known of each image beside its class, by columns of [`Belonging`](crate::artifact::Belonging); `None` while
+    /// What is known of each image beside its class, by columns of [`Belonging`](simpipe_artifact::Belonging); `None` while
     /// unknown.
     pub columns: Option<Vec<String>>,
 }

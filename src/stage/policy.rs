@@ -7,12 +7,12 @@ use std::time::Duration;
 
 use serde_json::Value as Json;
 
-use crate::base::check::{self, Check};
-use crate::base::issue::{Issue, Issues};
-use crate::base::node::{Node, Value};
-use crate::base::param::{self, Param, Shape, View};
-use crate::base::suggest;
-use crate::params;
+use simpipe_base::check::{self, Check};
+use simpipe_base::issue::{Issue, Issues};
+use simpipe_base::node::{Node, Value};
+use simpipe_base::param::{self, Param, Shape, View};
+use simpipe_base::params;
+use simpipe_base::suggest;
 
 params! {
     /// How a stage is treated while it runs. Every stage's table may hold these keys; they change no result.
@@ -145,8 +145,8 @@ impl Policy {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::node::table_from_toml;
-    use crate::base::source::{Place, Source};
+    use simpipe_base::node::table_from_toml;
+    use simpipe_base::source::{Place, Source};
 
     fn table(text: &str) -> Node {
         let source = Source::new("a.toml", text, std::path::Path::new(""));

@@ -10,15 +10,15 @@ use super::embed::{Rows as EmbeddingRows, Used, features_of, load_network};
 use super::embedded::{self, IndexFiles, Searched};
 use super::encode::pixels_of;
 use super::match_::{self, Verdicts};
-use crate::artifact::{Calibration, Distance, Image, IndexRows, ModelUse, read_json};
-use crate::nn::EMBED_BATCH;
-use crate::search::distance::Rows;
-use crate::search::knn::{Hit, Wanted};
-use crate::search::{Judge, overlap};
-use crate::stage::StageError;
+use simpipe_artifact::{Calibration, Distance, Image, IndexRows, ModelUse, read_json};
+use simpipe_nn::EMBED_BATCH;
+use simpipe_search::distance::Rows;
+use simpipe_search::knn::{Hit, Wanted};
+use simpipe_search::{Judge, overlap};
+use simpipe_stage::StageError;
 
 pub use self::session::{Found, Session};
-pub use crate::search::Answer;
+pub use simpipe_search::Answer;
 
 /// Queries for which preparing the rows takes longer than to compare them with all rows.
 const FEW: usize = 8;

@@ -12,16 +12,16 @@ use self::untrained::FROZEN;
 use super::embedded::{self, EMBEDDINGS_FILES, INDEX_FILES};
 use super::exclude::{Exclude, Excluded, missing_column};
 use super::slice::Slice;
-use crate::artifact::{
-    self, BaselineFile, DatasetInfo, Embeddings, Estimate, Gain, IMAGES, IndexRows, read_json, write_json,
+use simpipe_artifact::{
+    self as artifact, BaselineFile, DatasetInfo, Embeddings, Estimate, Gain, IMAGES, IndexRows, read_json, write_json,
 };
-use crate::base::check;
-use crate::data::sampler::draw;
-use crate::metric::Average;
-use crate::metric::statistics::{Bootstrap, Column, Interval};
-use crate::params;
-use crate::search::overlap;
-use crate::stage::{Ctx, Facts, InputFacts, Kind, ParamIssue, Port, Progress, Stage, StageError};
+use simpipe_base::check;
+use simpipe_base::params;
+use simpipe_data::sampler::draw;
+use simpipe_metric::Average;
+use simpipe_metric::statistics::{Bootstrap, Column, Interval};
+use simpipe_search::overlap;
+use simpipe_stage::{Ctx, Facts, InputFacts, Kind, ParamIssue, Port, Progress, Stage, StageError};
 
 params! {
     /// Looks queries up in an index as `match` does, by the embedding and by what needs no training: a training is worth

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::artifact::{Embeddings, EmbeddingsInfo, Features, MadeBy, read_json};
-use crate::nn::{Pixels, to_bytes};
-use crate::stage::{Ctx, EmbeddingsFacts, ParamIssue, StageError};
+use simpipe_artifact::{Embeddings, EmbeddingsInfo, Features, MadeBy, read_json};
+use simpipe_nn::{Pixels, to_bytes};
+use simpipe_stage::{Ctx, EmbeddingsFacts, ParamIssue, StageError};
 
 /// The files of embeddings that a stage reads to take them as features.
 pub(super) const FILES: &[&str] = &[TABLE, EmbeddingsInfo::FILE];

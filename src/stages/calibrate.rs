@@ -10,15 +10,15 @@ use rayon::prelude::*;
 
 use super::embedded::{self, INDEX_FILES, QUERY_FILES, Searched};
 use super::slice::Slice;
-use crate::artifact::{
+use simpipe_artifact::{
     Calibration as CalibrationFile, Cutpoint, Embeddings, ImageSet, IndexInfo, IndexRows, Target, Thresholds,
     write_json,
 };
-use crate::metric::reliability::{Judgement, calibration_error};
-use crate::params;
-use crate::search::knn::Wanted;
-use crate::search::{CalibrationMetric, Counting, Curve, Isotonic, Judged, Matcher, overlap};
-use crate::stage::{
+use simpipe_base::params;
+use simpipe_metric::reliability::{Judgement, calibration_error};
+use simpipe_search::knn::Wanted;
+use simpipe_search::{CalibrationMetric, Counting, Curve, Isotonic, Judged, Matcher, overlap};
+use simpipe_stage::{
     CalibrationFacts, Ctx, EmbeddingsFacts, Facts, IndexFacts, InputFacts, Kind, ParamIssue, Port, Stage, StageError,
 };
 

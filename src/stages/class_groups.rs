@@ -1,6 +1,6 @@
 //! Groups of classes, such as the alphabets of letters, told by the names of classes.
 
-use crate::stage::ParamIssue;
+use simpipe_stage::ParamIssue;
 
 /// The group of each class by label; `None` where the data has no groups.
 ///

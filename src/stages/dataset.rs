@@ -7,17 +7,18 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use self::loading::Loading;
-use crate::artifact::{
-    self, Belonging, DatasetInfo, DecodedFrom, Decodings, Examples, FileNames, IMAGES, read_json, write_json,
+use simpipe_artifact::{
+    self as artifact, Belonging, DatasetInfo, DecodedFrom, Decodings, Examples, FileNames, IMAGES, read_json,
+    write_json,
 };
-use crate::base::digest::Digest;
-use crate::base::param::{Param, View};
-use crate::data::DataError;
-use crate::data::sampler::Problem;
-use crate::data::source::{Source, SourceFacts};
-use crate::data::split::{Split, Undivided};
-use crate::params;
-use crate::stage::{
+use simpipe_base::digest::Digest;
+use simpipe_base::param::{Param, View};
+use simpipe_base::params;
+use simpipe_data::DataError;
+use simpipe_data::sampler::Problem;
+use simpipe_data::source::{Source, SourceFacts};
+use simpipe_data::split::{Split, Undivided};
+use simpipe_stage::{
     Ctx, DatasetFacts, Facts, InputFacts, Kind, OutputFile, ParamIssue, Port, SourceDigest, SourceFinder, SplitFacts,
     Stage, StageError,
 };

@@ -6,11 +6,11 @@ use std::sync::Mutex;
 use std::sync::atomic::AtomicBool;
 
 use super::*;
-use crate::artifact::{About, Examples, FileNames, read_json};
-use crate::base::digest::Digest;
-use crate::base::param;
-use crate::base::seed::Seed;
-use crate::stage::{CtxParts, Progress};
+use simpipe_artifact::{About, Examples, FileNames, read_json};
+use simpipe_base::digest::Digest;
+use simpipe_base::param;
+use simpipe_base::seed::Seed;
+use simpipe_stage::{CtxParts, Progress};
 
 struct Ran {
     folder: tempfile::TempDir,
@@ -45,11 +45,11 @@ fn run(params: &Params, cancelled: bool) -> Result<Ran, StageError> {
     });
     Dataset::run(params, &mut ctx)?;
     let metrics = ctx.into_metrics();
-    assert_eq!(crate::stages::reported::undefined("dataset", metrics.keys()), [""; 0]);
+    assert_eq!(crate::reported::undefined("dataset", metrics.keys()), [""; 0]);
     Ok(Ran { folder, metrics, warnings: warnings.into_inner().unwrap(), last: last.into_inner().unwrap() })
 }
 
-fn finder<'a>(asked: &'a dyn crate::base::contents::Contents) -> SourceFinder<'a> {
+fn finder<'a>(asked: &'a dyn simpipe_base::contents::Contents) -> SourceFinder<'a> {
     SourceFinder { downloads: PathBuf::from("/nowhere"), digest_file: asked }
 }
 
@@ -146,7 +146,7 @@ fn sources_are_found_or_said_to_be_missing() {
 
 #[test]
 fn a_path_and_a_download_have_one_key() {
-    use crate::base::param::{Param, View};
+    use simpipe_base::param::{Param, View};
     let key = |json: &serde_json::Value| params(json).write(View::Key);
     let path = serde_json::json!({ "cifar10": { "path": "/somewhere" } });
     assert_eq!(key(&path), key(&serde_json::json!("cifar10")));
@@ -221,7 +221,7 @@ fn a_picture_in_two_classes_is_warned_of_with_its_examples() {
 
 #[test]
 fn one_of_two_rules_has_to_go() {
-    use crate::base::param::{Param, View};
+    use simpipe_base::param::{Param, View};
     let rule =
         serde_json::json!({ "source": { "image-folder": { "path": "x", "split": "images" } }, "split": "classes" });
     let issues = Dataset::infer(&param::from_json(&rule).unwrap(), &InputFacts::default()).unwrap_err();

@@ -1,7 +1,7 @@
 //! Which way the numbers of a run are better, by their names.
 
-use crate::base::seed::Seed;
-use crate::metric::registry::AnyMetric;
+use simpipe_base::seed::Seed;
+use simpipe_metric::registry::AnyMetric;
 
 /// Numbers that are no metric of the registry, and whether more of them is better.
 const OWN: &[(&str, bool)] = &[

@@ -23,16 +23,16 @@ use super::cached;
 use super::embedded::foreign;
 use super::slice::Slice;
 use super::train::stage_summary;
-use crate::artifact::{
-    self, Embeddings, EmbeddingsInfo, IMAGES, ImageSet, MadeBy, ModelFile, ModelName, ModelUse, Samples, Weights,
-    read_json, write_json,
+use simpipe_artifact::{
+    self as artifact, Embeddings, EmbeddingsInfo, IMAGES, ImageSet, MadeBy, ModelFile, ModelName, ModelUse, Samples,
+    Weights, read_json, write_json,
 };
-use crate::base::check;
-use crate::base::param::{Param, View};
-use crate::data::loader;
-use crate::nn::{EMBED_BATCH, Network, Pixels, device};
-use crate::params;
-use crate::stage::{
+use simpipe_base::check;
+use simpipe_base::param::{Param, View};
+use simpipe_base::params;
+use simpipe_data::loader;
+use simpipe_nn::{EMBED_BATCH, Network, Pixels, device};
+use simpipe_stage::{
     Ctx, EmbeddingsFacts, Facts, InputFacts, Kind, ModelSummary, ParamIssue, Port, Progress, Stage, StageError,
 };
 
@@ -254,7 +254,7 @@ fn positions(params: &EmbedParams, count: usize) -> Result<Range<usize>, StageEr
 }
 
 /// The network of a stage `train` at a port, with its weights.
-pub(in crate::stages) fn read_network(ctx: &Ctx<'_>, port: &str) -> Result<(ModelFile, Network), StageError> {
+pub(crate) fn read_network(ctx: &Ctx<'_>, port: &str) -> Result<(ModelFile, Network), StageError> {
     let files = [ctx.input(port, "model.json"), ctx.input(port, "model.safetensors")];
     load_network(files, ctx.backend(), ctx.numerics())
 }
@@ -265,7 +265,7 @@ fn model_name(ctx: &Ctx<'_>, port: &str) -> Result<ModelName, StageError> {
 }
 
 /// The network of `model.json` and `model.safetensors`, on a backend.
-pub(in crate::stages) fn load_network(
+pub(crate) fn load_network(
     [model, weights]: [&Path; 2],
     backend: &str,
     numerics: Option<&str>,

@@ -4,13 +4,13 @@ use std::ops::Range;
 use std::path::Path;
 
 use super::slice::Slice;
-use crate::artifact::{
+use simpipe_artifact::{
     Codes, Distance, Embeddings, EmbeddingsInfo, Graph, ImageSet, IndexInfo, IndexRows, ModelUse, read_json,
 };
-use crate::base::param;
-use crate::search::distance::Rows;
-use crate::search::{Search, SearchError, Searcher, Structure, Vectors};
-use crate::stage::{Ctx, EmbeddingsFacts, IndexFacts, ParamIssue, StageError};
+use simpipe_base::param;
+use simpipe_search::distance::Rows;
+use simpipe_search::{Search, SearchError, Searcher, Structure, Vectors};
+use simpipe_stage::{Ctx, EmbeddingsFacts, IndexFacts, ParamIssue, StageError};
 
 /// Files that a port of embeddings reads.
 pub(super) const EMBEDDINGS_FILES: &[&str] = &["embeddings.parquet", EmbeddingsInfo::FILE];

@@ -4,10 +4,10 @@
 use std::path::Path;
 
 use super::embed::{Used, features_of, load_network, use_of};
-use crate::artifact::Image;
-use crate::base::param;
-use crate::nn::LayerSpec;
-use crate::stage::StageError;
+use simpipe_artifact::Image;
+use simpipe_base::param;
+use simpipe_nn::LayerSpec;
+use simpipe_stage::StageError;
 
 /// Embeds images.
 pub struct Encode {

@@ -20,13 +20,13 @@ use self::lookup::Lookup;
 use super::embedded::{self, INDEX_FILES, QUERY_FILES};
 use super::exclude::Excluded;
 use super::leak::Leaks;
-use crate::artifact::{
-    self, BootstrapInfo, Embeddings, Evaluation, EvaluationCounts, Hub, HubsInfo, IndexRows, PerClass, PerQuery,
-    write_json,
+use simpipe_artifact::{
+    self as artifact, BootstrapInfo, Embeddings, Evaluation, EvaluationCounts, Hub, HubsInfo, IndexRows, PerClass,
+    PerQuery, write_json,
 };
-use crate::base::param::{Param, View};
-use crate::search::overlap;
-use crate::stage::{Ctx, EvaluationFacts, Facts, InputFacts, Kind, ParamIssue, Port, Stage, StageError};
+use simpipe_base::param::{Param, View};
+use simpipe_search::overlap;
+use simpipe_stage::{Ctx, EvaluationFacts, Facts, InputFacts, Kind, ParamIssue, Port, Stage, StageError};
 
 pub use self::asked::Wish;
 pub use self::params::{Average, Breakdown, Params, Resampled};

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::artifact::{Belonging, Embeddings, ExcludedInfo, IndexRows};
-use crate::choice;
-use crate::search::overlap;
-use crate::stage::{Ctx, ParamIssue, SamplesFacts, StageError};
+use simpipe_artifact::{Belonging, Embeddings, ExcludedInfo, IndexRows};
+use simpipe_base::choice;
+use simpipe_search::overlap;
+use simpipe_stage::{Ctx, ParamIssue, SamplesFacts, StageError};
 
 choice! {
     /// Which other indexed images a query does not look at, because they show the very thing that it shows, or come from the
@@ -175,8 +175,8 @@ fn no_column<'a>(exclude: &Exclude, has: impl IntoIterator<Item = &'a str>) -> P
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::search::overlap::same_examples;
-    use crate::stages::evaluate::{indexed, line};
+    use crate::evaluate::{indexed, line};
+    use simpipe_search::overlap::same_examples;
 
     fn texts(values: &[&str]) -> Vec<Option<String>> {
         values.iter().map(|value| Some((*value).to_owned()).filter(|value| value != "-")).collect()

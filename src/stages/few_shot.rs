@@ -7,14 +7,14 @@ use rayon::prelude::*;
 use super::embedded::{self, QUERY_FILES};
 use super::slice::Slice;
 use super::{class_groups, leak};
-use crate::artifact::{
-    self, DatasetInfo, Distance, EpisodeRow, Estimate, FewShotFile, read_json, write_episodes, write_json,
+use simpipe_artifact::{
+    self as artifact, DatasetInfo, Distance, EpisodeRow, Estimate, FewShotFile, read_json, write_episodes, write_json,
 };
-use crate::base::check::{self, Check};
-use crate::metric::episode::{Drawer, Episodes, NearestNeighbour, NearestPrototype, mean_of_episodes};
-use crate::metric::{EpisodeMetric, MetricError, Space};
-use crate::stage::{Ctx, DatasetFacts, EmbeddingsFacts, Facts, InputFacts, Kind, ParamIssue, Port, Stage, StageError};
-use crate::{choice, params};
+use simpipe_base::check::{self, Check};
+use simpipe_base::{choice, params};
+use simpipe_metric::episode::{Drawer, Episodes, NearestNeighbour, NearestPrototype, mean_of_episodes};
+use simpipe_metric::{EpisodeMetric, MetricError, Space};
+use simpipe_stage::{Ctx, DatasetFacts, EmbeddingsFacts, Facts, InputFacts, Kind, ParamIssue, Port, Stage, StageError};
 
 choice! {
     /// What the classes of one episode share.

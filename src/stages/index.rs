@@ -4,15 +4,16 @@ mod centroids;
 
 use super::embedded::{self, EMBEDDINGS_FILES};
 use super::slice::Slice;
-use crate::artifact::{
-    self, Codes, DatasetInfo, Distance, Embeddings, Graph, IndexInfo, IndexRows, IndexStructure, read_json, write_json,
+use simpipe_artifact::{
+    self as artifact, Codes, DatasetInfo, Distance, Embeddings, Graph, IndexInfo, IndexRows, IndexStructure, read_json,
+    write_json,
 };
-use crate::base::param::{Param, View};
-use crate::base::suggest;
-use crate::params;
-use crate::search::distance::Rows;
-use crate::search::{SearchError, Searcher, Structure, recall};
-use crate::stage::{Ctx, Facts, IndexFacts, InputFacts, Kind, ParamIssue, Port, Stage, StageError};
+use simpipe_base::param::{Param, View};
+use simpipe_base::params;
+use simpipe_base::suggest;
+use simpipe_search::distance::Rows;
+use simpipe_search::{SearchError, Searcher, Structure, recall};
+use simpipe_stage::{Ctx, Facts, IndexFacts, InputFacts, Kind, ParamIssue, Port, Stage, StageError};
 
 params! {
     /// Which embeddings are indexed, and how near is measured.
@@ -33,8 +34,8 @@ params! {
     }
 }
 
-pub use crate::search::Search;
 pub use centroids::Reduce;
+pub use simpipe_search::Search;
 
 /// The stage.
 #[derive(Debug)]

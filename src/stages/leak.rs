@@ -6,8 +6,8 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::embedded;
-use crate::artifact::{Embeddings, ImageSet, IndexRows};
-use crate::stage::{CalibrationFacts, Ctx, EmbeddingsFacts, IndexFacts, ParamIssue, StageError};
+use simpipe_artifact::{Embeddings, ImageSet, IndexRows};
+use simpipe_stage::{CalibrationFacts, Ctx, EmbeddingsFacts, IndexFacts, ParamIssue, StageError};
 
 /// The count of queries that the model was trained on.
 const OVERLAP_TRAINING: &str = "overlap.training";

@@ -9,19 +9,19 @@ use super::calibrate::matcher_path;
 use super::embedded::{self, INDEX_FILES, QUERY_FILES, Searched};
 use super::leak::{self, Leaks};
 use super::slice::Slice;
-use crate::artifact::{
-    self, Calibration, Confusion, ConfusionCell, Cutpoint, Distance, Embeddings, ImageSet, IndexRows, MatchInfo,
-    MatchRow, Matches, ModelUse, NearCopiesInfo, read_json, write_json,
+use simpipe_artifact::{
+    self as artifact, Calibration, Confusion, ConfusionCell, Cutpoint, Distance, Embeddings, ImageSet, IndexRows,
+    MatchInfo, MatchRow, Matches, ModelUse, NearCopiesInfo, read_json, write_json,
 };
-use crate::base::param::View;
-use crate::base::{check, suggest};
-use crate::metric::confusion::confusion;
-use crate::metric::reliability::{Judgement, calibration_error};
-use crate::metric::{Metric, Ranked, RetrievalMetric, micro_mean};
-use crate::params;
-use crate::search::knn::{Hit, Wanted};
-use crate::search::{ExactSearch, Isotonic, Judge, Matcher, overlap};
-use crate::stage::{
+use simpipe_base::param::View;
+use simpipe_base::params;
+use simpipe_base::{check, suggest};
+use simpipe_metric::confusion::confusion;
+use simpipe_metric::reliability::{Judgement, calibration_error};
+use simpipe_metric::{Metric, Ranked, RetrievalMetric, micro_mean};
+use simpipe_search::knn::{Hit, Wanted};
+use simpipe_search::{ExactSearch, Isotonic, Judge, Matcher, overlap};
+use simpipe_stage::{
     Ctx, DynStage, Facts, IndexFacts, InputFacts, Kind, MatchesFacts, ParamIssue, Port, Stage, StageError,
 };
 

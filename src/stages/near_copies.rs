@@ -7,13 +7,14 @@ use rayon::prelude::*;
 
 use super::embedded;
 use super::slice::Slice;
-use crate::artifact::{
-    self, DatasetInfo, Examples, IMAGES, Images, NearCopies, NearCopiesInfo, NearCopy, Samples, read_json, write_json,
+use simpipe_artifact::{
+    self as artifact, DatasetInfo, Examples, IMAGES, Images, NearCopies, NearCopiesInfo, NearCopy, Samples, read_json,
+    write_json,
 };
-use crate::base::check;
-use crate::params;
-use crate::search::near_copies::{Copies, CopySearch, THUMBNAIL, thumbnail};
-use crate::stage::{Ctx, Facts, InputFacts, Kind, ParamIssue, Port, Progress, Stage, StageError};
+use simpipe_base::check;
+use simpipe_base::params;
+use simpipe_search::near_copies::{Copies, CopySearch, THUMBNAIL, thumbnail};
+use simpipe_stage::{Ctx, Facts, InputFacts, Kind, ParamIssue, Port, Progress, Stage, StageError};
 
 params! {
     /// Finds images of one pool, the queries, that look like images of another, the references: near copies in the training

@@ -3,10 +3,10 @@ use std::path::Path;
 use serde_json::{Value as Json, json};
 
 use super::*;
-use crate::artifact::{ExamplesWriter, Image, ImageShape};
-use crate::base::param;
-use crate::stage::{DatasetFacts, SamplesFacts};
-use crate::stages::search_tests::World;
+use crate::search_tests::World;
+use simpipe_artifact::{ExamplesWriter, Image, ImageShape};
+use simpipe_base::param;
+use simpipe_stage::{DatasetFacts, SamplesFacts};
 
 const SHAPE: ImageShape = ImageShape { height: 16, width: 16, channels: 1 };
 

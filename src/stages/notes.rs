@@ -1,6 +1,6 @@
 //! What to say of other tools' names that have no counterpart here; those that have one stand beside its declaration.
 
-use crate::base::suggest;
+use simpipe_base::suggest;
 
 /// Names, and a sentence on them.
 const NOTES: &[(&[&str], &str)] = &[
@@ -61,9 +61,9 @@ pub(super) fn note(name: &str) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::param::{LazyChoice, Shape};
-    use crate::base::suggest::Known;
-    use crate::stages::registry::builtin;
+    use crate::registry::builtin;
+    use simpipe_base::param::{LazyChoice, Shape};
+    use simpipe_base::suggest::Known;
 
     #[test]
     fn a_name_is_known_however_it_is_spelt() {
@@ -77,7 +77,7 @@ mod tests {
         match shape {
             Shape::Record(record) => {
                 let known =
-                    |field: &crate::base::param::Field| Known { name: field.name.clone().leak(), aka: field.aka };
+                    |field: &simpipe_base::param::Field| Known { name: field.name.clone().leak(), aka: field.aka };
                 found.extend(record.fields.iter().map(known));
                 record.fields.iter().for_each(|field| names(&field.shape, inside, found));
             }

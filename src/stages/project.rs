@@ -4,13 +4,13 @@ use serde_json::json;
 
 use super::embedded::{self, EMBEDDINGS_FILES};
 use super::slice::Slice;
-use crate::artifact::{self, Distance, Projection, ProjectionInfo, write_json};
-use crate::base::check;
-use crate::base::param::{Param, View};
-use crate::metric::plane::{PlaneError, TSne, Umap, Way, place};
-use crate::search::vectors;
-use crate::stage::{Ctx, Facts, InputFacts, Kind, ParamIssue, Port, Progress, ProjectionFacts, Stage, StageError};
-use crate::{choice, params};
+use simpipe_artifact::{self as artifact, Distance, Projection, ProjectionInfo, write_json};
+use simpipe_base::check;
+use simpipe_base::param::{Param, View};
+use simpipe_base::{choice, params};
+use simpipe_metric::plane::{PlaneError, TSne, Umap, Way, place};
+use simpipe_search::vectors;
+use simpipe_stage::{Ctx, Facts, InputFacts, Kind, ParamIssue, Port, Progress, ProjectionFacts, Stage, StageError};
 
 params! {
     /// Nothing to set: there is one answer.

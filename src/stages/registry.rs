@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use serde_json::Value as Json;
 
-use crate::base::issue::Issues;
-use crate::base::node::Node;
-use crate::base::param::{Param, Shape, from_json};
-use crate::base::suggest::Known;
-use crate::nn::device;
-use crate::stage::{BackendChoice, Bound, Catalog, DynStage, NumberDoc, Policy, Stage, StageDoc, StageError};
+use simpipe_base::issue::Issues;
+use simpipe_base::node::Node;
+use simpipe_base::param::{Param, Shape, from_json};
+use simpipe_base::suggest::Known;
+use simpipe_nn::device;
+use simpipe_stage::{BackendChoice, Bound, Catalog, DynStage, NumberDoc, Policy, Stage, StageDoc, StageError};
 
 use super::baseline::Baseline;
 use super::calibrate::Calibrate;
@@ -178,8 +178,8 @@ impl Catalog for Registry {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::param::LazyChoice;
-    use crate::base::suggest::same;
+    use simpipe_base::param::LazyChoice;
+    use simpipe_base::suggest::same;
 
     /// Names that stand for two of the same table or choice, in every one below a shape.
     fn ambiguous(shape: &Shape, seen: &mut Vec<LazyChoice>, found: &mut Vec<String>) {

@@ -11,22 +11,22 @@ use std::path::Path;
 
 use serde_json::{Value as Json, json};
 
-use crate::artifact::table::write_parquet;
-use crate::artifact::{
+use simpipe_artifact::table::write_parquet;
+use simpipe_artifact::{
     ArtifactError, BaselineFile, Calibration, Confusion, Distance, Embeddings, History, ImageSet, IndexInfo, IndexRows,
     MatchInfo, Matches, ModelFile, Samples, Thresholds, read_json, write_json,
 };
-use crate::base::check;
-use crate::base::digest::Digest;
-use crate::base::param::SpecPath;
-use crate::params;
-use crate::report::figure::{Neighbours, Order};
-use crate::report::{
+use simpipe_base::check;
+use simpipe_base::digest::Digest;
+use simpipe_base::param::SpecPath;
+use simpipe_base::params;
+use simpipe_report::figure::{Neighbours, Order};
+use simpipe_report::{
     Baselines, Drawn, FigureSpec, Judgement, OwnFont, ReportData, ReportError, Shown, lookup_without_self, page,
     summary, worth_reading,
 };
-use crate::search::vectors;
-use crate::stage::{
+use simpipe_search::vectors;
+use simpipe_stage::{
     Ctx, Facts, InputFacts, Kind, ParamIssue, Port, Progress, SourceDigest, SourceFinder, Stage, StageError,
 };
 

@@ -3,12 +3,12 @@
 //! A stage that leaves another number gets a line here; its tests ask [`undefined`] for those that have none. Names that
 //! metrics already define (`recall@5`, the calibration's `f1`) are looked up where they are declared.
 
-use crate::base::param::{Param, Shape};
-use crate::base::seed::Seed;
-use crate::base::suggest;
-use crate::metric::NameError;
-use crate::metric::registry::AnyMetric;
-use crate::search::CalibrationMetric;
+use simpipe_base::param::{Param, Shape};
+use simpipe_base::seed::Seed;
+use simpipe_base::suggest;
+use simpipe_metric::NameError;
+use simpipe_metric::registry::AnyMetric;
+use simpipe_search::CalibrationMetric;
 
 /// A number that stages leave.
 #[derive(Debug, Clone, PartialEq, Eq)]

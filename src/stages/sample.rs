@@ -2,15 +2,17 @@
 
 use serde_json::json;
 
-use crate::artifact::{self, Belonging, DatasetInfo, Examples, SamplerFile, Samples, read_json, write_json};
-use crate::base::check::count;
-use crate::base::digest::canonical_json;
-use crate::base::param::{Param, View, defaults};
-use crate::data::sampler::{BatchSampler, ClassList, Outlook, Pool, PoolFacts, Problem, Sampler};
-use crate::stage::{
+use simpipe_artifact::{
+    self as artifact, Belonging, DatasetInfo, Examples, SamplerFile, Samples, read_json, write_json,
+};
+use simpipe_base::check::count;
+use simpipe_base::digest::canonical_json;
+use simpipe_base::param::{Param, View, defaults};
+use simpipe_base::{choice, params};
+use simpipe_data::sampler::{BatchSampler, ClassList, Outlook, Pool, PoolFacts, Problem, Sampler};
+use simpipe_stage::{
     Ctx, DatasetFacts, Facts, InputFacts, Kind, OutputFile, ParamIssue, Port, SamplesFacts, Stage, StageError,
 };
-use crate::{choice, params};
 
 choice! {
     /// The order of a pool.
@@ -64,7 +66,7 @@ params! {
     }
 }
 
-fn total() -> crate::base::check::Check<Option<usize>> {
+fn total() -> simpipe_base::check::Check<Option<usize>> {
     count(1).optional()
 }
 

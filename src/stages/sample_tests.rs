@@ -7,11 +7,11 @@ use std::sync::atomic::AtomicBool;
 use serde_json::Value as Json;
 
 use super::*;
-use crate::artifact::{ExamplesWriter, Image, ImageShape, Samples};
-use crate::base::param;
-use crate::base::seed::Seed;
-use crate::data::sampler::BatchSampler;
-use crate::stage::{CtxParts, SplitFacts};
+use simpipe_artifact::{ExamplesWriter, Image, ImageShape, Samples};
+use simpipe_base::param;
+use simpipe_base::seed::Seed;
+use simpipe_data::sampler::BatchSampler;
+use simpipe_stage::{CtxParts, SplitFacts};
 
 fn params(json: &Json) -> Params {
     param::from_json(json).unwrap()
@@ -82,7 +82,7 @@ fn run(json: &Json, seed: u64) -> Result<(Samples, SamplerFile, BTreeMap<String,
     });
     Sample::run(&params(json), &mut ctx)?;
     let metrics = ctx.into_metrics();
-    assert_eq!(crate::stages::reported::undefined("sample", metrics.keys()), [""; 0]);
+    assert_eq!(crate::reported::undefined("sample", metrics.keys()), [""; 0]);
     Ok((Samples::read(&path("samples.parquet"))?, read_json(&path("sampler.json"))?, metrics))
 }
 

@@ -19,13 +19,13 @@ use serde_json::{Value as Json, json};
 use super::calibrate::{self, Calibrate};
 use super::index::{self, Index};
 use super::match_::{self, Match};
-use crate::artifact::{
+use simpipe_artifact::{
     Calibration, Confusion, DatasetInfo, Distance, Embeddings, EmbeddingsInfo, ImageSet, IndexInfo, IndexRows,
     MatchInfo, Matches, ModelUse, Target, Thresholds, read_json, write_json,
 };
-use crate::base::param;
-use crate::base::seed::Seed;
-use crate::stage::{
+use simpipe_base::param;
+use simpipe_base::seed::Seed;
+use simpipe_stage::{
     CalibrationFacts, Ctx, CtxParts, EmbeddingsFacts, Facts, IndexFacts, InputFacts, ParamIssue, SamplesFacts, Stage,
     StageError,
 };
@@ -467,7 +467,7 @@ fn target_names_and_values_are_checked() {
 
 #[test]
 fn parameters_at_their_defaults_enter_no_key() {
-    use crate::base::param::{Param, View};
+    use simpipe_base::param::{Param, View};
     assert_eq!(param::defaults::<calibrate::Params>().write(View::Key), json!({}));
     assert_eq!(param::defaults::<match_::Params>().write(View::Key), json!({}));
     assert_eq!(param::defaults::<index::Params>().write(View::Key), json!({}));

@@ -4,12 +4,12 @@ use std::ops::Range;
 
 use serde_json::{Value as Json, json};
 
-use crate::base::check;
-use crate::base::issue::{Issue, Issues};
-use crate::base::node::{Node, Value};
-use crate::base::param::{self, Param, Shape, View};
-use crate::params;
-use crate::stage::ParamIssue;
+use simpipe_base::check;
+use simpipe_base::issue::{Issue, Issues};
+use simpipe_base::node::{Node, Value};
+use simpipe_base::param::{self, Param, Shape, View};
+use simpipe_base::params;
+use simpipe_stage::ParamIssue;
 
 /// Which positions of a pool.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -49,21 +49,21 @@ pub use self::unkeyed::Unkeyed;
 use self::warnings::{does_nothing, goes_alone, large_learning_rate, pixels_as_they_are, unsuitable_lengths};
 use super::cached;
 use super::embedded::foreign;
-use crate::artifact::{IMAGES, ImageSet};
-use crate::base::check;
-use crate::base::interrupt::LeftToEnd;
-use crate::base::param::{self, Param, View};
-use crate::base::seed::Seed;
-use crate::data::augment::AugmentSpec;
-use crate::data::loader;
-use crate::metric::RetrievalMetric;
-use crate::nn::groups::declarations;
-use crate::nn::{
-    self, Ema, FitError, FitEvent, FitSettings, FitState, Group, Input, LayerIssue, LayerSpec, Lookahead, LossSpec,
-    MinerSpec, Network, Optimizer, Schedule, TrainingMetric, Validator, device,
+use simpipe_artifact::{IMAGES, ImageSet};
+use simpipe_base::check;
+use simpipe_base::interrupt::LeftToEnd;
+use simpipe_base::param::{self, Param, View};
+use simpipe_base::params;
+use simpipe_base::seed::Seed;
+use simpipe_data::augment::AugmentSpec;
+use simpipe_data::loader;
+use simpipe_metric::RetrievalMetric;
+use simpipe_nn::groups::declarations;
+use simpipe_nn::{
+    self as nn, Ema, FitError, FitEvent, FitSettings, FitState, Group, Input, LayerIssue, LayerSpec, Lookahead,
+    LossSpec, MinerSpec, Network, Optimizer, Schedule, TrainingMetric, Validator, device,
 };
-use crate::params;
-use crate::stage::{
+use simpipe_stage::{
     Ctx, Facts, InputFacts, Kind, LayerSummary, ModelFacts, ModelSummary, ParamIssue, Port, SamplesFacts, SourceDigest,
     SourceFinder, Stage, StageError,
 };

@@ -8,8 +8,8 @@ use std::io::{self, ErrorKind};
 use std::path::Path;
 
 use super::{Declared, Found, Store, StoreError, fs, scratch};
-use crate::base::digest::Digest;
-use crate::base::fs::{expect_regular, is_wrong_place};
+use simpipe_base::digest::Digest;
+use simpipe_base::fs::{expect_regular, is_wrong_place};
 
 /// What Linux says of bytes that a disk has lost: `EIO`, `EBADMSG`, `EUCLEAN`. A folder that is forbidden or too many
 /// open files are not among them.

@@ -14,7 +14,7 @@ use std::sync::{Mutex, PoisonError};
 use serde_json::{Value as Json, json};
 
 use super::{AcEntry, Found, Produced, Scratch, Store, StoreError, fs};
-use crate::base::digest::Digest;
+use simpipe_base::digest::Digest;
 
 /// How many steps are kept: the last, and one before it should the last be damaged.
 const KEPT: usize = 2;
@@ -212,7 +212,7 @@ mod tests {
     use super::*;
 
     impl CheckpointShelf<'_> {
-        pub(in crate::store) fn digest(&self, step: u64) -> Digest {
+        pub(crate) fn digest(&self, step: u64) -> Digest {
             let Found::Hit(entry) = self.store.lookup(self.key(step)).unwrap() else { panic!("step {step} is kept") };
             entry.files[FILE].digest
         }

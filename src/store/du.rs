@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::reach::{Object, Stored, runs_of};
 use super::{Amount, RunReach, Store, StoreError};
-use crate::base::digest::Digest;
+use simpipe_base::digest::Digest;
 
 /// A kind of stage, or what several kinds share.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

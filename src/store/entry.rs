@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
 use super::{FileRecord, Files};
-use crate::base::digest::Digest;
-use crate::base::file_name::FileName;
+use simpipe_base::digest::Digest;
+use simpipe_base::file_name::FileName;
 
 /// A stored result.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

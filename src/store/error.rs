@@ -3,7 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::base::interrupt::is_stopped;
+use simpipe_base::interrupt::is_stopped;
 
 /// Why the store can't do what was asked. A damaged object is no error: it is a miss.
 #[derive(Debug, thiserror::Error)]
@@ -58,14 +58,14 @@ impl StoreError {
     /// Whether there is no room left.
     #[must_use]
     pub fn is_full(&self) -> bool {
-        matches!(self, Self::Io { source, .. } if crate::base::fs::is_full(source))
+        matches!(self, Self::Io { source, .. } if simpipe_base::fs::is_full(source))
     }
 
     /// What to do about it.
     #[must_use]
     pub fn help(&self) -> Option<&str> {
         match self {
-            Self::Io { source, .. } => crate::base::fs::help(source),
+            Self::Io { source, .. } => simpipe_base::fs::help(source),
             Self::NotAStore { .. } => {
                 Some("choose an empty folder, or one that does not exist yet, with `--store DIR`")
             }

@@ -7,8 +7,8 @@ use std::ops::Deref;
 use serde::de::{Error as _, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::base::digest::Digest;
-use crate::base::file_name::{BadName, FileName};
+use simpipe_base::digest::Digest;
+use simpipe_base::file_name::{BadName, FileName};
 
 /// One stored file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

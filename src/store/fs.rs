@@ -1,4 +1,4 @@
-//! The store's file access: [`base::fs`](crate::base::fs) with errors that name the file.
+//! The store's file access: [`base::fs`](simpipe_base::fs) with errors that name the file.
 //!
 //! Owns no layout and no policy: see [`Store`](super::Store). Nothing else in the store writes, so that every write
 //! can be made to fail in tests.
@@ -8,8 +8,8 @@ use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use super::{StoreError, scratch};
-use crate::base::fs;
-pub(super) use crate::base::fs::{
+use simpipe_base::fs;
+pub(super) use simpipe_base::fs::{
     Inside, Stat, create_lock, digest, digest_unless, list, metadata, open, open_lock, read, stat, stat_open, touch,
     try_lock, write_lock,
 };

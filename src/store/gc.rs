@@ -17,7 +17,7 @@ use super::reach::{Object, Reach, Stored, Why, age_of, runs_of};
 use super::signs::SILENT;
 use super::trash::Trash;
 use super::{JournaledRun, RunOrder, RunReach, RunStart, RunState, Store, StoreError, fs};
-use crate::base::digest::Digest;
+use simpipe_base::digest::Digest;
 
 /// What gc keeps.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

@@ -6,9 +6,9 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::*;
-use crate::base::fault::{ENOSPC, Fault, Faults, Op};
-use crate::base::fs::Verb;
-use crate::store::{CheckpointShelf, Found, Journal, Produced};
+use crate::{CheckpointShelf, Found, Journal, Produced};
+use simpipe_base::fault::{ENOSPC, Fault, Faults, Op};
+use simpipe_base::fs::Verb;
 
 /// Disk quota exceeded.
 const EDQUOT: i32 = 122;

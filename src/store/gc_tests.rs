@@ -8,8 +8,8 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::*;
-use crate::base::fault::{Fault, Faults};
-use crate::store::{CheckpointShelf, Found, Journal, Pin, Produced, RunStart};
+use crate::{CheckpointShelf, Found, Journal, Pin, Produced, RunStart};
+use simpipe_base::fault::{Fault, Faults};
 
 fn begin(store: &Store, run: &str, name: &str) -> Journal {
     store.journal(RunStart { run: run.to_owned(), name: name.to_owned(), ..RunStart::default() }).unwrap()
@@ -124,7 +124,7 @@ fn runs_without_a_journal_count_too() {
     publish(&store, "old", "old");
     let (name, shelves) = ("a".to_owned(), BTreeMap::new());
     let keys = BTreeSet::from([key("old")]);
-    let old = RunReach { run: "1".to_owned(), name, group: None, state: crate::store::RunState::Done, keys, shelves };
+    let old = RunReach { run: "1".to_owned(), name, group: None, state: crate::RunState::Done, keys, shelves };
     store.gc(&policy(1), std::slice::from_ref(&old)).unwrap();
     assert!(there(&store, "old"));
     run(&store, "2", "a", &["new"]);

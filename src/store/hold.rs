@@ -22,7 +22,7 @@ use std::time::{Duration, Instant, SystemTime};
 use super::lock::names;
 use super::wait::holders;
 use super::{Store, StoreError, fs};
-use crate::base::fs::{Locking, is_full, is_wrong_place};
+use simpipe_base::fs::{Locking, is_full, is_wrong_place};
 
 /// How long a sharer stands back at a time for somebody who wants the store alone.
 const PATIENCE: Duration = Duration::from_millis(200);
@@ -206,8 +206,8 @@ mod tests {
     use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
     use super::*;
-    use crate::base::digest::Digest;
-    use crate::base::fault::{ENOLCK, Fault, Faults};
+    use simpipe_base::digest::Digest;
+    use simpipe_base::fault::{ENOLCK, Fault, Faults};
 
     fn opened(folder: &Path) -> (Store, Arc<Mutex<Vec<String>>>) {
         let said = Arc::new(Mutex::new(Vec::new()));
@@ -237,7 +237,7 @@ mod tests {
         });
         let said = said.lock().unwrap();
         assert!(said.iter().all(|text| text.starts_with("waiting for another process, which ")), "{said:?}");
-        assert_eq!(store.inspect(Digest::of(b"k")).unwrap(), crate::store::Found::Miss, "who only looks does not wait");
+        assert_eq!(store.inspect(Digest::of(b"k")).unwrap(), crate::Found::Miss, "who only looks does not wait");
         drop(held);
     }
 

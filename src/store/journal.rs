@@ -20,9 +20,9 @@ use serde::{Deserialize, Serialize};
 use super::owner::{Life, Owner};
 use super::signs::{SILENT, Signs};
 use super::{RunName, Store, StoreError, fs, order};
-use crate::base::digest::Digest;
-use crate::base::file_name;
-use crate::base::fs::Locking;
+use simpipe_base::digest::Digest;
+use simpipe_base::file_name;
+use simpipe_base::fs::Locking;
 
 /// Version of the lines' format.
 const FORMAT: u32 = 1;

@@ -3,8 +3,8 @@
 use std::io::Write;
 
 use super::*;
-use crate::base::fault::{ENOLCK, ENOSPC, Fault, Faults};
-use crate::store::GcPolicy;
+use crate::GcPolicy;
+use simpipe_base::fault::{ENOLCK, ENOSPC, Fault, Faults};
 
 fn start(run: &str) -> RunStart {
     RunStart { run: run.to_owned(), name: "smoke".to_owned(), ..RunStart::default() }

@@ -5,7 +5,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use super::{Store, StoreError, fs};
-use crate::base::digest::Digest;
+use simpipe_base::digest::Digest;
 
 /// What some file systems put into their topmost folder.
 const OF_THE_SYSTEM: &str = "lost+found";

@@ -16,8 +16,8 @@ use std::time::Duration;
 use super::owner::{Life, Owner};
 use super::signs::{SILENT, Signs};
 use super::{Store, StoreError, fs};
-use crate::base::digest::Digest;
-use crate::base::fs::{Locking, remove_file};
+use simpipe_base::digest::Digest;
+use simpipe_base::fs::{Locking, remove_file};
 
 /// How often a waiting process looks again: short beside any stage, long beside a look.
 const POLL: Duration = Duration::from_millis(20);
@@ -195,7 +195,7 @@ impl Store {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::fault::{ENOLCK, Fault, Faults};
+    use simpipe_base::fault::{ENOLCK, Fault, Faults};
 
     #[test]
     fn a_lock_has_one_holder_and_leaves_no_file() {

@@ -5,8 +5,8 @@ use std::path::Path;
 
 use super::aside::damage_of;
 use super::{AcEntry, Declared, FileRecord, Store, StoreError, WHATEVER, fs};
-use crate::base::digest::Digest;
-use crate::base::fs::expect_regular;
+use simpipe_base::digest::Digest;
+use simpipe_base::fs::expect_regular;
 
 /// The most bytes that an entry may have: none comes near it, and a file without end must not fill the memory.
 const LARGEST_ENTRY: u64 = 256 << 20;
@@ -201,7 +201,7 @@ impl Store {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::Produced;
+    use crate::Produced;
 
     fn stored(root: &Path) -> (Store, Digest, AcEntry) {
         let store = Store::open(root).unwrap();

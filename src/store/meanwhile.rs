@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use super::reach::{Stored, read_entry};
 use super::{Store, StoreError, fs};
-use crate::base::digest::Digest;
+use simpipe_base::digest::Digest;
 
 /// What was there when gc began to look.
 #[derive(Debug, Default)]

@@ -15,8 +15,8 @@ use serde::{Deserialize, Serialize};
 
 use super::stamp::{Look, SETTLED, SourceStamp, Stamp, Volumes, look_at_object};
 use super::{FileRecord, Store, StoreError, fs};
-use crate::base::contents::{Compute, Contents};
-use crate::base::digest::Digest;
+use simpipe_base::contents::{Compute, Contents};
+use simpipe_base::digest::Digest;
 
 /// Bytes of an object from which on it takes longer to be read than to be remembered.
 const WORTH_REMEMBERING: u64 = 4 << 20;

@@ -13,8 +13,8 @@ use std::path::Path;
 use std::sync::OnceLock;
 
 use super::{Store, StoreError, fs};
-use crate::base::clock::{self, Moment};
-use crate::base::fs::is_wrong_place;
+use simpipe_base::clock::{self, Moment};
+use simpipe_base::fs::is_wrong_place;
 
 /// Clocks of two machines differ by less, in milliseconds.
 const SKEW: u64 = 60_000;
@@ -143,7 +143,7 @@ pub(super) fn append(folder: &Path, (name, run): RunName<'_>) -> Result<(), Stor
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::fault::{Fault, Faults};
+    use simpipe_base::fault::{Fault, Faults};
 
     fn sorted<'a>(order: &RunOrder, runs: &[&'a str]) -> Vec<&'a str> {
         let mut runs = runs.to_vec();

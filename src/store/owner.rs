@@ -15,7 +15,7 @@ use std::sync::LazyLock;
 use std::time::{Duration, SystemTime};
 
 use super::{Store, fs, signs};
-use crate::base::digest::Digest;
+use simpipe_base::digest::Digest;
 
 /// A process, of whichever machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,15 +43,15 @@ static HERE: LazyLock<Option<Owner>> = LazyLock::new(|| {
     Some(Owner { pid: std::process::id(), start: Process::read("self").ok()?.start, realm })
 });
 
-#[cfg(test)]
+#[cfg(any(test, feature = "testing"))]
 thread_local! {
     /// Whom a thread takes itself for.
     static PRETENDED: std::cell::Cell<Option<&'static Owner>> = const { std::cell::Cell::new(None) };
 }
 
 /// From here on this thread is a process of another machine, to itself and to all others.
-#[cfg(test)]
-pub(crate) fn pretend_elsewhere() {
+#[cfg(any(test, feature = "testing"))]
+pub fn pretend_elsewhere() {
     let realm = Digest::of_json(&format!("{:?}", std::thread::current().id())).short();
     PRETENDED.set(Some(Box::leak(Box::new(Owner { pid: std::process::id(), start: 1, realm }))));
 }
@@ -76,7 +76,7 @@ impl Process {
 impl Owner {
     /// This process; `None` where the system doesn't tell.
     pub(super) fn here() -> Option<&'static Self> {
-        #[cfg(test)]
+        #[cfg(any(test, feature = "testing"))]
         if let Some(elsewhere) = PRETENDED.get() {
             return Some(elsewhere);
         }
@@ -187,7 +187,7 @@ mod tests {
     use super::*;
 
     impl Owner {
-        pub(in crate::store) fn start_of(pid: u32) -> Option<u64> {
+        pub(crate) fn start_of(pid: u32) -> Option<u64> {
             Some(Process::read(&pid.to_string()).ok()?.start)
         }
     }

@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::{Store, StoreError, fs};
-use crate::base::digest::Digest;
-use crate::base::file_name;
+use simpipe_base::digest::Digest;
+use simpipe_base::file_name;
 
 /// Longer names than this are none.
 const LONGEST: usize = 64;
@@ -105,7 +105,7 @@ fn read(path: &Path) -> Result<Option<Pin>, StoreError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::GcPolicy;
+    use crate::GcPolicy;
 
     #[test]
     fn a_pin_is_kept_until_it_is_removed() {

@@ -8,8 +8,8 @@ use rayon::prelude::*;
 use walkdir::WalkDir;
 
 use super::{AcEntry, FileRecord, Files, Found, Produced, Scratch, Store, StoreError, WHATEVER, fs};
-use crate::base::digest::Digest;
-use crate::base::file_name::{BadName, FileName};
+use simpipe_base::digest::Digest;
+use simpipe_base::file_name::{BadName, FileName};
 
 impl Store {
     /// Stores everything in the scratch folder's `out/` under a key.

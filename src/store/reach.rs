@@ -9,7 +9,7 @@ use rayon::prelude::*;
 use serde_json::Value as Json;
 
 use super::{AcEntry, FileRecord, GcPolicy, JournaledRun, Pin, RunOrder, RunState, Store, StoreError, TrialShare, fs};
-use crate::base::digest::Digest;
+use simpipe_base::digest::Digest;
 
 /// A run and what it reached: from its journal, or from a record that predates journals.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -8,8 +8,8 @@ use std::time::Duration;
 use super::lock::FileLock;
 use super::owner::{Life, Owner};
 use super::{Store, StoreError, fs};
-use crate::base::digest::Digest;
-use crate::base::fs::Inside;
+use simpipe_base::digest::Digest;
+use simpipe_base::fs::Inside;
 
 /// A private folder; dropping it removes it.
 #[derive(Debug)]
@@ -102,8 +102,8 @@ fn unique() -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::fault::{ENOLCK, Fault, Faults};
-    use crate::store::GcPolicy;
+    use crate::GcPolicy;
+    use simpipe_base::fault::{ENOLCK, Fault, Faults};
 
     #[test]
     fn a_dead_owners_folder_is_swept_and_a_living_ones_stays() {

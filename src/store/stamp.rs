@@ -14,8 +14,8 @@ use rustix::fs::StatVfsMountFlags;
 use serde::{Deserialize, Serialize};
 
 use super::fs;
-use crate::base::digest::Digest;
-use crate::base::fs::FileTime;
+use simpipe_base::digest::Digest;
+use simpipe_base::fs::FileTime;
 
 /// Longer than the tick of any file system's clock that keeps fractions of a second.
 pub(super) const SETTLED: Duration = Duration::from_millis(50);

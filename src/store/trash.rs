@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::{Scratch, Store, StoreError, fs};
-use crate::base::digest::Digest;
+use simpipe_base::digest::Digest;
 
 /// The private folder of a gc, if it could be made.
 pub(super) struct Trash<'a> {

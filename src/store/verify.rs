@@ -15,7 +15,7 @@ use serde::Serialize;
 use super::aside::damage_of;
 use super::checkpoint::lost_markers;
 use super::{Declared, FileRecord, Found, Store, StoreError, WHATEVER, fs};
-use crate::base::fs::expect_regular;
+use simpipe_base::fs::expect_regular;
 
 /// What a verification found.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]

@@ -6,9 +6,9 @@ use rustix::fs::{CWD, FileType, Mode, mknodat};
 use serde_json::json;
 
 use super::*;
-use crate::base::digest::Digest;
-use crate::base::fault::{EIO, Fault, Faults};
-use crate::store::{CheckpointShelf, Produced};
+use crate::{CheckpointShelf, Produced};
+use simpipe_base::digest::Digest;
+use simpipe_base::fault::{EIO, Fault, Faults};
 
 fn stored(folder: &Path) -> Store {
     let store = Store::open(folder).unwrap();
@@ -330,7 +330,7 @@ fn a_shared_store_is_its_groups() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o2770)).unwrap();
     let store = stored(&folder.path().join("store"));
-    store.journal(crate::store::RunStart { run: "1".to_owned(), ..Default::default() }).unwrap();
+    store.journal(crate::RunStart { run: "1".to_owned(), ..Default::default() }).unwrap();
     for item in walkdir::WalkDir::new(store.root()) {
         let item = item.unwrap();
         let mode = item.metadata().unwrap().mode() & 0o7777;

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use std::process::Stdio;
 
 use serde_json::{Value as Json, json};
-use simpipe::artifact::PerQuery;
-use simpipe::base::digest::Digest;
+use simpipe_artifact::PerQuery;
+use simpipe_base::digest::Digest;
 
 use crate::project::{PLAIN_REPORT, Project, signal, simpipe};
 use crate::schemas::validate;
@@ -377,7 +377,7 @@ fn runs_are_filtered_sorted_and_written_for_others() {
 fn tags_and_notes_are_shown_and_removed_runs_are_gone() {
     let project = Project::new();
     let [good, bad, other] = made(&project);
-    simpipe::store::Store::open(&project.root().join("artifacts/store")).unwrap();
+    simpipe_store::Store::open(&project.root().join("artifacts/store")).unwrap();
     let pinned = project.json(&["tag", &good, "base", "--json"], 0);
     validate("store-pin.schema.json", &pinned);
     let noted = project.json(&["note", "base", "the first\u{1b}[31m one", "--json"], 0);

@@ -1,9 +1,9 @@
 //! Which layer sets a value: what later ones win, what errors and `config show` say of it.
 
-use simpipe::base::param::View;
-use simpipe::plan::Plan;
-use simpipe::spec::{LoadOptions, Overlay, load};
-use simpipe::stages::registry::builtin;
+use simpipe_base::param::View;
+use simpipe_plan::Plan;
+use simpipe_spec::{LoadOptions, Overlay, load};
+use simpipe_stages::registry::builtin;
 
 use crate::project::{Project, repository, simpipe};
 

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde_json::Value as Json;
-use simpipe::artifact::{Embeddings, Examples, TensorFile};
-use simpipe::nn::Pixels;
+use simpipe_artifact::{Embeddings, Examples, TensorFile};
+use simpipe_nn::Pixels;
 
 use crate::peers;
 use crate::project::{Project, repository, write_pair};

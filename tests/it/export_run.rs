@@ -40,7 +40,7 @@ fn at(project: &Project, name: &str) -> String {
 /// Losses by step, as the run's own table has them.
 fn losses(project: &Project, run: &Json) -> Vec<(u64, f64)> {
     let path = project.root().join(run["dir"].as_str().unwrap()).join("train/history.parquet");
-    let history = simpipe::artifact::History::read(&path).unwrap();
+    let history = simpipe_artifact::History::read(&path).unwrap();
     history.0.iter().map(|row| (row.step, row.loss)).collect()
 }
 
@@ -66,7 +66,7 @@ fn a_crate_holds_every_file_of_a_run_and_says_what_made_it() {
     let entity = |id: &str| metadata["@graph"].as_array().unwrap().iter().find(|one| one["@id"] == id).unwrap();
     let train = stages.iter().find(|stage| stage["id"] == "train").unwrap();
     let digest = train["files"]["model.safetensors"]["digest"].as_str().unwrap();
-    assert_eq!(simpipe::base::digest::Digest::of(&read("train/model.safetensors")).to_string(), digest);
+    assert_eq!(simpipe_base::digest::Digest::of(&read("train/model.safetensors")).to_string(), digest);
     assert_eq!(entity("train/model.safetensors")["identifier"], format!("blake3:{digest}"));
     assert_eq!(entity("#run")["endTime"], run["finished"]);
     let sent: Json = serde_json::from_slice(&read("run.json")).unwrap();
@@ -265,7 +265,7 @@ fn embeddings_are_read_by_numpy_and_the_projector_gets_all_that_it_names() {
     let project = Project::new();
     let run = project.run(&PLAIN_REPORT).json;
     let dir = project.root().join(run["dir"].as_str().unwrap());
-    let rows = simpipe::artifact::Embeddings::read(&dir.join("embed-validation/embeddings.parquet")).unwrap();
+    let rows = simpipe_artifact::Embeddings::read(&dir.join("embed-validation/embeddings.parquet")).unwrap();
     let npz = at(&project, "all.npz");
     let report = export(&project, &["--format", "npz", "--output", &npz], 0);
     assert!(report["arrays"].as_array().unwrap().contains(&"embed-validation/labels".into()), "{report}");
@@ -313,8 +313,8 @@ fn embeddings_and_index_are_read_by_others() {
     let account =
         |flag: &str, name: &str, more: &[&str]| export(&project, &[&[flag, &at(&project, name)], more].concat(), 0);
     let folder = project.root().join(run["dir"].as_str().unwrap());
-    let rows = simpipe::artifact::Embeddings::read(&folder.join("embed-validation/embeddings.parquet")).unwrap();
-    let index = simpipe::artifact::IndexRows::read(&folder.join("index/index.arrow")).unwrap();
+    let rows = simpipe_artifact::Embeddings::read(&folder.join("embed-validation/embeddings.parquet")).unwrap();
+    let index = simpipe_artifact::IndexRows::read(&folder.join("index/index.arrow")).unwrap();
     for (flag, name) in [("--parquet", "e.parquet"), ("--arrow", "e.arrow")] {
         let told = account(flag, name, &["--stage", "embed-validation"]);
         assert_eq!((told["vectors"].as_u64(), &told["dim"]), (Some(rows.len() as u64), &16.into()));

@@ -4,8 +4,8 @@
 use std::path::Path;
 
 use serde_json::Value as Json;
-use simpipe::artifact::{Embeddings, ModelFile, NewTensor, Numbers, read_json, tensor_file};
-use simpipe::base::digest::Digest;
+use simpipe_artifact::{Embeddings, ModelFile, NewTensor, Numbers, read_json, tensor_file};
+use simpipe_base::digest::Digest;
 
 use crate::project::{Project, Record, repository, write_pair};
 use crate::schemas::validate;

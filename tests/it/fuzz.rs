@@ -6,11 +6,11 @@ use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
-use simpipe::base::issue::Issue;
-use simpipe::base::visible::is_hidden;
-use simpipe::plan::Plan;
-use simpipe::spec::{LoadOptions, Overlay, load};
-use simpipe::stages::registry::builtin;
+use simpipe_base::issue::Issue;
+use simpipe_base::visible::is_hidden;
+use simpipe_plan::Plan;
+use simpipe_spec::{LoadOptions, Overlay, load};
+use simpipe_stages::registry::builtin;
 
 use crate::project::repository;
 

@@ -5,13 +5,13 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value as Json, json};
-use simpipe::base::digest::Digest;
-use simpipe::base::node::{Node, Value};
-use simpipe::base::param::{LazyChoice, Record, Shape};
-use simpipe::plan::Plan;
-use simpipe::spec::{LoadOptions, load};
-use simpipe::stage::Policy;
-use simpipe::stages::registry::builtin;
+use simpipe_base::digest::Digest;
+use simpipe_base::node::{Node, Value};
+use simpipe_base::param::{LazyChoice, Record, Shape};
+use simpipe_plan::Plan;
+use simpipe_spec::{LoadOptions, load};
+use simpipe_stage::Policy;
+use simpipe_stages::registry::builtin;
 
 use crate::project::repository;
 

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::project::repository;
 
-/// Each layer and those that it may use, as ARCHITECTURE.md lists them. `cli` may use everything.
+/// Each layer and those that it may use, as ARCHITECTURE.md lists them: its package names no other, so that the compiler holds it.
 const LAYERS: &[(&str, &[&str])] = &[
     ("kernel", &[]),
     ("base", &[]),
@@ -12,36 +12,37 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("stage", &["base", "artifact"]),
     ("spec", &["base", "stage"]),
     ("data", &["base", "artifact"]),
-    ("nn", &["base", "artifact"]),
-    ("search", &["base", "artifact"]),
+    ("nn", &["kernel", "base", "artifact"]),
+    ("search", &["kernel", "base", "artifact"]),
     ("metric", &["base"]),
     ("report", &["base", "artifact", "metric"]),
-    ("stages", &["base", "artifact", "stage", "data", "nn", "search", "metric", "report"]),
+    ("stages", &["kernel", "base", "artifact", "stage", "data", "nn", "search", "metric", "report"]),
     ("serve", &["base", "artifact", "data", "nn", "stage", "stages", "search"]),
     ("plan", &["base", "artifact", "stage", "spec", "sweep"]),
     ("store", &["base"]),
     ("sweep", &["base"]),
     ("runner", &["base", "artifact", "metric", "stage", "sweep", "store", "plan"]),
     ("compare", &["base", "artifact", "metric", "stages", "plan", "store", "runner"]),
-    ("library", &["base", "artifact", "stage", "spec", "data", "nn", "stages", "plan", "store", "runner", "error"]),
 ];
 
-/// Layers named after `crate::` or `use crate::{..}` in a source text.
+/// What `library`, a folder of the program's own package, may use.
+const LIBRARY: &[&str] =
+    &["base", "artifact", "stage", "spec", "data", "nn", "stages", "plan", "store", "runner", "error", "library"];
+
+/// The layers among the dependencies of a package.
+fn dependencies(layer: &str) -> Vec<String> {
+    let text = std::fs::read_to_string(repository().join("src").join(layer).join("Cargo.toml")).unwrap();
+    let manifest: toml::Table = text.parse().unwrap();
+    let names = manifest.get("dependencies").and_then(toml::Value::as_table).into_iter().flat_map(toml::Table::keys);
+    names.filter_map(|name| name.strip_prefix("simpipe-")).map(str::to_owned).collect()
+}
+
+/// Layers and modules named after `simpipe_` or `crate::` in a source text.
 fn used(text: &str) -> BTreeSet<String> {
-    let mut found = BTreeSet::new();
     let code: String = text.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n");
-    for (at, _) in code.match_indices("crate::") {
-        let rest = &code[at + "crate::".len()..];
-        let names: Vec<&str> = match rest.strip_prefix('{') {
-            Some(list) => list.split('}').next().unwrap_or("").split(',').collect(),
-            None => vec![rest],
-        };
-        for name in names {
-            let name: String = name.trim().chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
-            found.insert(name);
-        }
-    }
-    found
+    let after = |mark: &'static str| code.match_indices(mark).map(move |(at, _)| at + mark.len()).collect::<Vec<_>>();
+    let name = |at: usize| code[at..].chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+    after("simpipe_").into_iter().chain(after("crate::")).map(name).collect()
 }
 
 /// The source text of a file without its unit tests, which may use anything.
@@ -56,21 +57,22 @@ pub(crate) fn shipped(path: &std::path::Path) -> String {
 }
 
 #[test]
-fn a_layer_uses_only_layers_below_it() {
-    let names: Vec<&str> = LAYERS.iter().map(|(name, _)| *name).chain(["cli", "error"]).collect();
-    let mut wrong = Vec::new();
+fn a_package_depends_on_packages_below_it_alone() {
+    let mut below = BTreeSet::new();
     for (layer, allowed) in LAYERS {
-        let folder = repository().join("src").join(layer);
-        assert!(folder.is_dir(), "src/{layer} is a layer");
-        for entry in walkdir::WalkDir::new(folder) {
-            let entry = entry.unwrap();
-            if entry.path().extension().is_none_or(|extension| extension != "rs") {
-                continue;
-            }
-            for name in used(&shipped(entry.path())) {
-                if names.contains(&name.as_str()) && name != *layer && !allowed.contains(&name.as_str()) {
-                    wrong.push(format!("{} uses {name}", entry.path().display()));
-                }
+        below.insert(*layer);
+        for name in dependencies(layer) {
+            assert!(allowed.contains(&name.as_str()), "simpipe-{layer} depends on simpipe-{name}");
+        }
+    }
+    assert_eq!(below.len(), LAYERS.len(), "each once");
+    let mut wrong = Vec::new();
+    for entry in walkdir::WalkDir::new(repository().join("src/library")) {
+        let entry = entry.unwrap();
+        for name in used(&shipped(entry.path())) {
+            let is_known = LAYERS.iter().any(|(layer, _)| *layer == name) || name == "cli";
+            if is_known && !LIBRARY.contains(&name.as_str()) {
+                wrong.push(format!("{} uses {name}", entry.path().display()));
             }
         }
     }
@@ -78,11 +80,23 @@ fn a_layer_uses_only_layers_below_it() {
 }
 
 #[test]
+fn the_architecture_lists_what_each_layer_may_use() {
+    let text = std::fs::read_to_string(repository().join("ARCHITECTURE.md")).unwrap();
+    for (layer, allowed) in LAYERS.iter().filter(|(layer, _)| *layer != "stages") {
+        let row =
+            text.lines().find(|line| line.starts_with(&format!("| [`{layer}`]"))).unwrap_or_else(|| panic!("{layer}"));
+        let listed = row.trim_end_matches('|').rsplit('|').next().unwrap_or("");
+        let listed: BTreeSet<&str> = listed.split(',').map(str::trim).filter(|name| !name.is_empty()).collect();
+        assert_eq!(listed, allowed.iter().copied().collect(), "{layer}");
+    }
+}
+
+#[test]
 fn every_folder_of_the_source_is_a_known_layer() {
     for entry in std::fs::read_dir(repository().join("src")).unwrap() {
         let entry = entry.unwrap();
         let name = entry.file_name().to_string_lossy().into_owned();
-        let known = name == "cli" || LAYERS.iter().any(|(layer, _)| *layer == name);
+        let known = ["cli", "library"].contains(&name.as_str()) || LAYERS.iter().any(|(layer, _)| *layer == name);
         assert!(known || entry.path().is_file(), "src/{name} is in no layer");
     }
 }

@@ -3,8 +3,8 @@
 use std::sync::Mutex;
 
 use serde_json::Value as Json;
-use simpipe::artifact::{Embeddings, Examples};
 use simpipe::{Event, Experiment, Run};
+use simpipe_artifact::{Embeddings, Examples};
 
 use crate::project::{Project, repository};
 
@@ -23,7 +23,7 @@ fn pictures(project: &Project, run: &Run, count: usize) -> (Vec<std::path::PathB
     let rows = Embeddings::read(&run.folder().join("embed-validation/embeddings.parquet")).unwrap();
     let images =
         Examples::read_images(&run.folder().join("dataset/examples.parquet"), &rows.example_id[..count]).unwrap();
-    let save = |(at, image): (usize, &simpipe::artifact::Image)| {
+    let save = |(at, image): (usize, &simpipe_artifact::Image)| {
         let path = project.root().join(format!("{at}.png"));
         let kind = image::ExtendedColorType::Rgb8;
         image::save_buffer(&path, &image.pixels, image.shape.width, image.shape.height, kind).unwrap();

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use serde_json::Value as Json;
-use simpipe::base::digest::Digest;
+use simpipe_base::digest::Digest;
 
 use crate::project::{PLAIN_REPORT, Project, repository};
 

@@ -5,7 +5,7 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use serde_json::Value as Json;
-use simpipe::artifact::{BaselineFile, ProjectionInfo, read_json};
+use simpipe_artifact::{BaselineFile, ProjectionInfo, read_json};
 
 use crate::project::{Project, Record, repository, signal, simpipe, write_pair};
 

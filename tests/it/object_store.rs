@@ -12,8 +12,8 @@ use std::process::{Command, Output};
 use std::time::Duration;
 
 use serde_json::Value as Json;
-use simpipe::base::digest::Digest;
-use simpipe::store::{CheckpointShelf, Found, Produced, RemoteUrl, RemoteUse, Store, StoreError};
+use simpipe_base::digest::Digest;
+use simpipe_store::{CheckpointShelf, Found, Produced, RemoteUrl, RemoteUse, Store, StoreError};
 
 use crate::project::{Project, files_below, simpipe};
 use proxy::{Fault, Proxy, troubled};
@@ -140,7 +140,7 @@ fn folder_store(local: &Path, remote: &Path) -> Store {
     Store::open(local).unwrap().with_remote(&url, RemoteUse::Share).unwrap()
 }
 
-fn publish(store: &Store, key: Digest, text: &str) -> simpipe::store::AcEntry {
+fn publish(store: &Store, key: Digest, text: &str) -> simpipe_store::AcEntry {
     let scratch = store.scratch().unwrap();
     std::fs::write(scratch.output().join("a.txt"), text).unwrap();
     store.publish(scratch, key, Produced { seconds: 1.0, ..Produced::default() }).unwrap()

@@ -37,9 +37,9 @@ fn artifacts_open_in_pyarrow_and_in_arrow() {
     for (file, rows, column) in expected {
         let path = dir.join(file);
         let columns = if file.ends_with(".arrow") {
-            simpipe::artifact::table::Columns::read_arrow(&path)
+            simpipe_artifact::table::Columns::read_arrow(&path)
         } else {
-            simpipe::artifact::table::Columns::read_parquet(&path, None)
+            simpipe_artifact::table::Columns::read_parquet(&path, None)
         };
         let columns = columns.unwrap();
         assert!(columns.names().contains(&column.to_owned()), "{file}: {:?}", columns.names());

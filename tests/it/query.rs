@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use serde_json::{Value as Json, json};
-use simpipe::artifact::{Examples, Image, MatchRow, Matches};
+use simpipe_artifact::{Examples, Image, MatchRow, Matches};
 
 use crate::project::{PLAIN_REPORT, Project, Record, files_below, repository, simpipe};
 use crate::schemas::validate;

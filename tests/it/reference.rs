@@ -1,13 +1,13 @@
 //! `docs/reference.md` is what the program says of itself, and every example in it is accepted.
 
 use serde_json::Value as Json;
-use simpipe::base::issue::{Issue, IssueKind, Issues};
-use simpipe::base::param::node_from_json;
-use simpipe::base::source::{Place, Source};
-use simpipe::plan::Plan;
-use simpipe::spec::{LoadOptions, Overlay, load};
-use simpipe::stage::InputFacts;
-use simpipe::stages::registry::builtin;
+use simpipe_base::issue::{Issue, IssueKind, Issues};
+use simpipe_base::param::node_from_json;
+use simpipe_base::source::{Place, Source};
+use simpipe_plan::Plan;
+use simpipe_spec::{LoadOptions, Overlay, load};
+use simpipe_stage::InputFacts;
+use simpipe_stages::registry::builtin;
 
 use crate::project::{repository, simpipe};
 

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use simpipe::base::param::{LazyChoice, Shape};
-use simpipe::stages::registry::builtin;
+use simpipe_base::param::{LazyChoice, Shape};
+use simpipe_stages::registry::builtin;
 
 fn is_kebab(name: &str) -> bool {
     !name.is_empty() && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')

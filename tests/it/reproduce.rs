@@ -260,19 +260,19 @@ fn a_run_says_what_was_checked_out() {
 /// Every shipped config means the same stages when it is read back from its resolved spec.
 #[test]
 fn every_shipped_config_survives_its_record() {
-    use simpipe::base::param::View;
-    use simpipe::base::source::Source;
-    use simpipe::plan::Plan;
-    use simpipe::stages::registry;
+    use simpipe_base::param::View;
+    use simpipe_base::source::Source;
+    use simpipe_plan::Plan;
+    use simpipe_stages::registry;
     let mut count = 0;
     for entry in std::fs::read_dir(repository().join("configs")).unwrap() {
         let path = entry.unwrap().path();
-        let experiment = simpipe::spec::load(&path, &simpipe::spec::LoadOptions::default()).unwrap();
+        let experiment = simpipe_spec::load(&path, &simpipe_spec::LoadOptions::default()).unwrap();
         // Data that is not here has no plan.
         let Ok(plan) = Plan::build(experiment, registry::builtin()) else { continue };
         let ids: Vec<&str> = plan.order.iter().map(|node| plan.graph[*node].id.as_str()).collect();
         let source = Source::new("run.json", "", path.parent().unwrap());
-        let again = simpipe::spec::from_resolved(&plan.resolved(View::Full), &ids, &source).unwrap();
+        let again = simpipe_spec::from_resolved(&plan.resolved(View::Full), &ids, &source).unwrap();
         let again = Plan::build(again, registry::builtin()).unwrap();
         for view in [View::Full, View::Portable, View::Key] {
             assert_eq!(again.resolved(view), plan.resolved(view), "{}", path.display());

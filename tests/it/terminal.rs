@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::process::Output;
 
-use simpipe::base::visible::is_hidden;
+use simpipe_base::visible::is_hidden;
 
 use crate::project::{Project, simpipe};
 

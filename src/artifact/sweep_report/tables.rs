@@ -5,8 +5,8 @@ use std::path::Path;
 use arrow::array::{BooleanArray, Float64Array, StringArray, UInt32Array, UInt64Array};
 
 use super::{SweepImportance, SweepReport, SweepTrial, SweepValue, SweepValues};
-use crate::artifact::ArtifactError;
-use crate::artifact::table::{Column, write_parquet};
+use crate::ArtifactError;
+use crate::table::{Column, write_parquet};
 
 impl SweepReport {
     /// The table of all trials: `objective.METRIC` with its interval, `own.METRIC` over its own seeds alone,
@@ -105,7 +105,7 @@ impl SweepReport {
 mod tests {
     use super::super::{SweepInterval, SweepObjective, SweepParameter, SweepState};
     use super::*;
-    use crate::artifact::table::Columns;
+    use crate::table::Columns;
 
     fn report() -> SweepReport {
         let range = SweepValues::Range { low: 0.0, high: 1.0, log: false, integer: false };

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::*;
-use crate::artifact::TensorFile;
+use crate::TensorFile;
 
 const ZIP: &[u8] = include_bytes!("../../../tests/fixtures/weights/zip.pth");
 const LEGACY: &[u8] = include_bytes!("../../../tests/fixtures/weights/legacy.pth");

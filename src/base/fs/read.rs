@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::{Verb, before, open_regular, read_regular};
-use crate::base::digest::Digest;
+use crate::digest::Digest;
 
 /// Reads a whole regular file.
 ///
@@ -27,7 +27,7 @@ pub fn digest(path: &Path) -> io::Result<Digest> {
 /// The same, which ends soon after the caller says so.
 ///
 /// # Errors
-/// If the file can't be read; [`stopped`](crate::base::interrupt::stopped) if the caller says so.
+/// If the file can't be read; [`stopped`](crate::interrupt::stopped) if the caller says so.
 pub fn digest_unless(path: &Path, stop: &dyn Fn() -> bool) -> io::Result<Digest> {
     before(Verb::Read, path, path)?;
     Digest::of_file_unless(path, stop)

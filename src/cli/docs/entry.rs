@@ -4,9 +4,9 @@
 use serde_json::{Value as Json, json};
 
 use super::comment::Comment;
-use crate::base::param::{Alternative, LazyChoice, Record, Shape};
-use crate::nn;
-use crate::stage::{Policy, StageDoc};
+use simpipe_base::param::{Alternative, LazyChoice, Record, Shape};
+use simpipe_nn as nn;
+use simpipe_stage::{Policy, StageDoc};
 
 /// Alternatives of one choice: layers, losses, figures, ..
 #[derive(Debug, Clone)]
@@ -172,7 +172,7 @@ fn layer_shapes(example: &str) -> Vec<String> {
     let layer = toml::from_str::<toml::Table>(&format!("layer = {example}"))
         .ok()
         .and_then(|table| serde_json::to_value(table.get("layer")?).ok())
-        .and_then(|json| crate::base::param::from_json::<nn::LayerSpec>(&json).ok());
+        .and_then(|json| simpipe_base::param::from_json::<nn::LayerSpec>(&json).ok());
     let Some(layer) = layer else { return Vec::new() };
     let flatten = nn::LayerSpec::Flatten(nn::layer::Flatten {});
     let (map, vector) = ([32, 32, 3], [1, 1, 64]);

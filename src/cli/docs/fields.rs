@@ -4,8 +4,8 @@ use serde_json::Value as Json;
 
 use super::comment::Comment;
 use super::entry::{Entry, Family, toml};
-use crate::base::param::{Alternative, Field, LazyChoice, Record, Shape};
-use crate::stage::StageDoc;
+use simpipe_base::param::{Alternative, Field, LazyChoice, Record, Shape};
+use simpipe_stage::StageDoc;
 
 /// One parameter.
 pub(super) struct Row {
@@ -118,7 +118,7 @@ fn kind(shape: &Shape, families: &[Family]) -> String {
             Some(family) => format!("[`{}`](#{})", family.path(), family.path()),
             None => {
                 let names: Vec<&str> = choice.alternatives.iter().map(|one| one.name).collect();
-                crate::base::suggest::one_of(&names)
+                simpipe_base::suggest::one_of(&names)
             }
         },
         Shape::AnyOf(shapes) => shapes.iter().map(|shape| kind(shape, families)).collect::<Vec<_>>().join(" or "),
@@ -130,7 +130,7 @@ fn kind(shape: &Shape, families: &[Family]) -> String {
 pub(super) fn ports(doc: &StageDoc) -> Vec<String> {
     let table = ::toml::from_str::<::toml::Table>(&Entry::of_stage(doc).example).ok();
     let params = table.and_then(|table| serde_json::to_value(table.get(doc.name)?).ok()).unwrap_or_default();
-    let port = |port: crate::stage::Port| {
+    let port = |port: simpipe_stage::Port| {
         let optional = match port.instead_of {
             Some(other) => format!(" (in place of `{other}`)"),
             None if port.optional => " (optional)".to_owned(),
@@ -145,9 +145,9 @@ pub(super) fn ports(doc: &StageDoc) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::param::Param;
+    use simpipe_base::param::Param;
 
-    crate::params! {
+    simpipe_base::params! {
         /// Steps one after the other.
         struct Block {
             /// One after the other.
@@ -157,7 +157,7 @@ mod tests {
         }
     }
 
-    crate::choice! {
+    simpipe_base::choice! {
         /// A step, which may hold steps.
         enum Step {
             /// Does nothing.
@@ -167,7 +167,7 @@ mod tests {
         }
     }
 
-    crate::params! {
+    simpipe_base::params! {
         /// What a stage takes.
         struct Program {
             /// The steps.
@@ -197,7 +197,7 @@ mod tests {
             name: "run",
             version: 1,
             summary: "Runs.",
-            output: crate::stage::Kind::Report,
+            output: simpipe_stage::Kind::Report,
             files: &[],
             ports: |_| Vec::new(),
             params: Program::shape(),

@@ -5,10 +5,10 @@ use std::fmt::Write;
 use super::comment::Comment;
 use super::entry::{Entry, Family};
 use super::fields::{self, Row};
-use crate::base::seed::Seed;
-use crate::metric::registry::{self, AnyMetric};
-use crate::stage::StageDoc;
-use crate::stages::reported;
+use simpipe_base::seed::Seed;
+use simpipe_metric::registry::{self, AnyMetric};
+use simpipe_stage::StageDoc;
+use simpipe_stages::reported;
 
 const HEAD: &str = "# Reference
 

@@ -16,12 +16,12 @@ use self::entry::{EVERY_STAGE, Entry, Family};
 use self::fields::Row;
 use super::print::{self, Align, Paint, Table};
 use super::schema;
-use crate::base::suggest;
 use crate::error::{Error, Exit};
-use crate::stage::StageDoc;
-use crate::stages::columns::{ColumnDoc, column_called};
-use crate::stages::registry;
-use crate::stages::reported::{Reported, reported};
+use simpipe_base::suggest;
+use simpipe_stage::StageDoc;
+use simpipe_stages::columns::{ColumnDoc, column_called};
+use simpipe_stages::registry;
+use simpipe_stages::reported::{Reported, reported};
 
 /// Show what a spec can say: stages, layers, losses, samplers, sources, metrics, figures.
 #[derive(Debug, Args)]

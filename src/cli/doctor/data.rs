@@ -4,11 +4,11 @@
 use walkdir::WalkDir;
 
 use super::{Finding, Level, Site};
-use crate::base::issue::Issues;
-use crate::base::param::{self, Param};
-use crate::data::source::{Place, Source};
-use crate::spec::StageSpec;
-use crate::store::Unremembered;
+use simpipe_base::issue::Issues;
+use simpipe_base::param::{self, Param};
+use simpipe_data::source::{Place, Source};
+use simpipe_spec::StageSpec;
+use simpipe_store::Unremembered;
 
 /// Files whose dates are looked at.
 const DATED: usize = 1000;

@@ -2,7 +2,7 @@
 
 use super::{Finding, Level, Site};
 use crate::cli::print;
-use crate::nn::device;
+use simpipe_nn::device;
 
 /// Below this much free memory, training on common image sizes may not fit.
 const LITTLE_MEMORY: u64 = 1 << 30;

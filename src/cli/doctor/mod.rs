@@ -15,10 +15,10 @@ use serde_json::json;
 
 use super::options::{OverlayOptions, PlaceOptions, plan_of};
 use super::print::{self, Paint, shown};
-use crate::base::visible;
 use crate::error::{Error, Exit};
-use crate::plan::Plan;
-use crate::runner::folders;
+use simpipe_base::visible;
+use simpipe_plan::Plan;
+use simpipe_runner::folders;
 
 /// Look at machine, store and data: what would slow or stop a run.
 #[derive(Debug, Args)]
@@ -190,7 +190,7 @@ mod tests {
     fn what_is_wrong_with_a_store_is_found() {
         let folder = tempfile::tempdir().unwrap();
         let site = site(folder.path());
-        crate::store::Store::open(&site.store).unwrap();
+        simpipe_store::Store::open(&site.store).unwrap();
         assert_eq!(levels(&storage::health(&site)), [Level::Ok]);
         assert_eq!(levels(&storage::leftovers(&site)), [Level::Ok]);
         std::fs::write(site.store.join("quarantine/abc.json"), "x").unwrap();

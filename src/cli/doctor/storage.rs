@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use super::{Finding, Site};
 use crate::cli::print;
-use crate::runner::folders;
-use crate::store;
+use simpipe_runner::folders;
+use simpipe_store as store;
 
 /// Below this much free disk a run may not end.
 const LITTLE_DISK: u64 = 1 << 30;

@@ -3,10 +3,10 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::base::fs::read_regular;
-use crate::base::golden::{Case, CaseError, Comparison, field, numbers, text};
-use crate::data::decode::{DecodeOptions, decode};
-use crate::nn::reference::backbone;
+use simpipe_base::fs::read_regular;
+use simpipe_base::golden::{Case, CaseError, Comparison, field, numbers, text};
+use simpipe_data::decode::{DecodeOptions, decode};
+use simpipe_nn::reference::backbone;
 
 /// Computes a case and holds it against what is expected.
 pub(super) fn evaluate(

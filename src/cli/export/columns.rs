@@ -7,12 +7,12 @@ use serde_json::json;
 use super::embeddings::{self, StoredEmbeddings};
 use super::refuse_overwriting;
 use super::whole_run::{RunFormat, Sent, StoredRun};
-use crate::artifact::ArtifactError;
-use crate::artifact::table::{Column, arrow_bytes, parquet_bytes};
-use crate::base::interrupt::LeftToEnd;
 use crate::cli::print::{self, shown};
 use crate::cli::sink;
 use crate::error::Error;
+use simpipe_artifact::ArtifactError;
+use simpipe_artifact::table::{Column, arrow_bytes, parquet_bytes};
+use simpipe_base::interrupt::LeftToEnd;
 
 /// A Parquet file.
 pub(super) struct Parquet;

@@ -3,10 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use super::whole_run::{StoredFile, StoredRun};
-use crate::artifact::{DatasetInfo, Embeddings, Images, read_json};
 use crate::error::Error;
 use crate::library::lineage;
-use crate::runner::StageRecord;
+use simpipe_artifact::{DatasetInfo, Embeddings, Images, read_json};
+use simpipe_runner::StageRecord;
 
 const TABLE: &str = "embeddings.parquet";
 

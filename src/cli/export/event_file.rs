@@ -3,7 +3,7 @@
 //! A frame is the length (u64, little endian), its masked CRC-32C, the bytes and their masked CRC-32C. The few fields of the
 //! protocol buffers (`event.proto`, `summary.proto`, `tensor.proto` of TensorBoard 2.21) are written by hand.
 
-use crate::base::protobuf::Message;
+use simpipe_base::protobuf::Message;
 
 /// What every file begins with.
 const VERSION: &str = "brain.Event:2";

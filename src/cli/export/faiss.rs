@@ -9,13 +9,13 @@ use serde_json::json;
 
 use super::refuse_overwriting;
 use super::whole_run::{RunFormat, Sent, StoredRun};
-use crate::artifact::{Distance, IndexInfo, IndexRows, read_json};
-use crate::base::interrupt::LeftToEnd;
 use crate::cli::print::{self, shown};
 use crate::cli::sink;
 use crate::error::Error;
 use crate::library::lineage;
-use crate::runner::StageRecord;
+use simpipe_artifact::{Distance, IndexInfo, IndexRows, read_json};
+use simpipe_base::interrupt::LeftToEnd;
+use simpipe_runner::StageRecord;
 
 /// A file of faiss.
 pub(super) struct Faiss;

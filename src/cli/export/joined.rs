@@ -2,8 +2,8 @@
 
 use serde_json::{Value as Json, json};
 
-use crate::artifact::{Features, ModelFile, ModelUse, Weights};
 use crate::error::Error;
+use simpipe_artifact::{Features, ModelFile, ModelUse, Weights};
 
 /// A network that takes images: the layers that make features, then those that take them.
 ///
@@ -61,8 +61,8 @@ fn number(path: &str) -> Option<(usize, &str)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::artifact::{Distance, ModelName};
-    use crate::base::digest::Digest;
+    use simpipe_artifact::{Distance, ModelName};
+    use simpipe_base::digest::Digest;
 
     fn model(layers: Json, features: Option<Features>) -> ModelFile {
         ModelFile {

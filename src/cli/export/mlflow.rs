@@ -7,11 +7,11 @@ use serde_json::{Value as Json, json};
 use super::mlflow_messages::{Point, batches, pairs, params, tags};
 use super::tensorboard::history;
 use super::whole_run::{RunFormat, Sent, StoredRun};
-use crate::base::clock::Moment;
-use crate::base::issue::{Issue, IssueKind};
 use crate::cli::print::{self, shown};
 use crate::error::Error;
-use crate::runner::{RunRecord, StageRecord};
+use simpipe_base::clock::Moment;
+use simpipe_base::issue::{Issue, IssueKind};
+use simpipe_runner::{RunRecord, StageRecord};
 
 /// The REST API of MLflow, 2.0.
 pub(super) struct Mlflow;
@@ -128,7 +128,7 @@ impl Upload<'_> {
 }
 
 /// The steps of a training. They are named apart from the figures of the run, which are of its end.
-fn history_points(stage: &StageRecord, history: &crate::artifact::History) -> Vec<Point> {
+fn history_points(stage: &StageRecord, history: &simpipe_artifact::History) -> Vec<Point> {
     let mut points = Vec::new();
     for row in &history.0 {
         let mut point = |name: &str, value: f64| {

@@ -36,10 +36,10 @@ use self::whole_run::{RUN_FORMATS, RunFormat, StoredRun};
 use super::options::PlaceOptions;
 use super::print::{self, shown};
 use super::sink;
-use crate::base::digest::Digest;
-use crate::base::interrupt::LeftToEnd;
 use crate::error::{Error, Exit};
-use crate::runner::RunRecord;
+use simpipe_base::digest::Digest;
+use simpipe_base::interrupt::LeftToEnd;
+use simpipe_runner::RunRecord;
 
 /// Write a run's trained model as a file that other programs read, or hand on the run as a whole.
 #[derive(Debug, Args)]

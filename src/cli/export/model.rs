@@ -6,17 +6,17 @@ use std::path::Path;
 use serde_json::{Map, Value as Json, json};
 
 use super::joined::join;
-use crate::artifact::{ArtifactError, ModelFile, ModelUse, Weights};
-use crate::base::digest::{Digest, canonical_json};
-use crate::base::fs::read_regular;
-use crate::base::param;
 use crate::error::Error;
 use crate::library::lineage;
-use crate::nn::LayerSpec;
-use crate::nn::interchange::{InterchangeError, TorchModel};
-use crate::runner::{RunRecord, StageRecord};
-use crate::stages::embed::use_of;
-use crate::store::{Found, Store};
+use simpipe_artifact::{ArtifactError, ModelFile, ModelUse, Weights};
+use simpipe_base::digest::{Digest, canonical_json};
+use simpipe_base::fs::read_regular;
+use simpipe_base::param;
+use simpipe_nn::LayerSpec;
+use simpipe_nn::interchange::{InterchangeError, TorchModel};
+use simpipe_runner::{RunRecord, StageRecord};
+use simpipe_stages::embed::use_of;
+use simpipe_store::{Found, Store};
 
 const WEIGHTS: &str = "model.safetensors";
 const MODEL: &str = "model.json";

@@ -10,10 +10,10 @@ use zip::{CompressionMethod, ZipWriter};
 use super::embeddings;
 use super::refuse_overwriting;
 use super::whole_run::{RunFormat, Sent, StoredRun};
-use crate::base::interrupt::LeftToEnd;
 use crate::cli::print::{self, shown};
 use crate::cli::sink;
 use crate::error::Error;
+use simpipe_base::interrupt::LeftToEnd;
 
 /// A NumPy archive.
 pub(super) struct Npz;

@@ -4,10 +4,10 @@ use serde_json::{Value as Json, json};
 
 use super::model::StoredModel;
 use super::{Exported, Format, Row};
-use crate::base::digest::canonical_json;
 use crate::error::Error;
-use crate::nn::interchange::Names;
-use crate::nn::onnx::{self, INPUT, OPSET, OUTPUT, OnnxSource};
+use simpipe_base::digest::canonical_json;
+use simpipe_nn::interchange::Names;
+use simpipe_nn::onnx::{self, INPUT, OPSET, OUTPUT, OnnxSource};
 
 /// An ONNX file.
 pub(super) struct Onnx;

@@ -10,12 +10,12 @@ use serde_json::json;
 
 use super::embeddings::{self, StoredEmbeddings};
 use super::whole_run::{RunFormat, Sent, StoredRun};
-use crate::base::interrupt::LeftToEnd;
-use crate::base::visible::visible;
 use crate::cli::print::{self, shown};
 use crate::cli::sink;
 use crate::cli::tile::colour;
 use crate::error::Error;
+use simpipe_base::interrupt::LeftToEnd;
+use simpipe_base::visible::visible;
 
 /// A folder for the Embedding Projector.
 pub(super) struct Projector;
@@ -156,7 +156,7 @@ fn sprite(one: &StoredEmbeddings) -> Result<Option<(usize, Vec<u8>)>, Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::artifact::{Embeddings, ExamplesWriter, Image, ImageShape, Images};
+    use simpipe_artifact::{Embeddings, ExamplesWriter, Image, ImageShape, Images};
 
     fn stored(folder: &Path) -> StoredEmbeddings {
         let examples = folder.join("examples.parquet");

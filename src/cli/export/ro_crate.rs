@@ -13,11 +13,11 @@ use zip::{CompressionMethod, ZipWriter};
 use super::crate_metadata::{CrateFile, metadata};
 use super::refuse_overwriting;
 use super::whole_run::{RunFormat, Sent, StoredRun};
-use crate::base::fs::{open_regular, sync_dir};
-use crate::base::interrupt::LeftToEnd;
 use crate::cli::print::{self, shown};
 use crate::cli::sink;
 use crate::error::Error;
+use simpipe_base::fs::{open_regular, sync_dir};
+use simpipe_base::interrupt::LeftToEnd;
 
 /// A Process Run Crate.
 pub(super) struct RoCrate;
@@ -57,7 +57,7 @@ impl RunFormat for RoCrate {
             let bytes = draft.as_file().metadata()?.len();
             draft.as_file().sync_all()?;
             // A temporary file is its maker's alone; this one is as any other.
-            crate::base::fs::share(draft.as_file(), path);
+            simpipe_base::fs::share(draft.as_file(), path);
             draft.persist(path).map_err(|error| error.error)?;
             sync_dir(folder)?;
             Ok(bytes)

@@ -4,9 +4,9 @@ use std::path::Path;
 
 use super::model::StoredModel;
 use super::{Exported, Format, Row};
-use crate::artifact::{TensorEntry, TensorFile};
 use crate::error::Error;
-use crate::nn::interchange::Names;
+use simpipe_artifact::{TensorEntry, TensorFile};
+use simpipe_nn::interchange::Names;
 
 /// Bytes of the store.
 pub(super) struct Safetensors;

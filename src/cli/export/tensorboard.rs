@@ -6,13 +6,13 @@ use serde_json::json;
 
 use super::event_file::EventFile;
 use super::whole_run::{RunFormat, Sent, StoredRun};
-use crate::artifact::History;
-use crate::base::clock::Moment;
-use crate::base::interrupt::LeftToEnd;
 use crate::cli::print::{self, shown};
 use crate::cli::sink;
 use crate::error::Error;
-use crate::runner::StageRecord;
+use simpipe_artifact::History;
+use simpipe_base::clock::Moment;
+use simpipe_base::interrupt::LeftToEnd;
+use simpipe_runner::StageRecord;
 
 /// Files below the log folder of TensorBoard.
 pub(super) struct Tensorboard;

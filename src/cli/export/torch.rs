@@ -2,9 +2,9 @@
 
 use super::model::{StoredModel, refused};
 use super::{Exported, Format, Row};
-use crate::artifact::{NewTensor, Numbers, tensor_file};
 use crate::error::Error;
-use crate::nn::interchange::TorchModel;
+use simpipe_artifact::{NewTensor, Numbers, tensor_file};
+use simpipe_nn::interchange::TorchModel;
 
 /// `load_state_dict(strict=True)` takes it.
 pub(super) struct Torch;

@@ -6,11 +6,11 @@ use std::path::PathBuf;
 
 use serde_json::Value as Json;
 
-use crate::base::digest::Digest;
-use crate::base::file_name::FileName;
 use crate::error::Error;
-use crate::runner::{RunRecord, StageRecord};
-use crate::store::{Found, Store};
+use simpipe_base::digest::Digest;
+use simpipe_base::file_name::FileName;
+use simpipe_runner::{RunRecord, StageRecord};
+use simpipe_store::{Found, Store};
 
 /// A way to hand on a run.
 pub(super) trait RunFormat: Sync {
@@ -87,7 +87,7 @@ impl StoredRun<'_> {
         if entry.files != stage.files {
             return Err(gone(": it has another one under the same key".to_owned()));
         }
-        let file = |(name, file): (&FileName, &crate::store::FileRecord)| StoredFile {
+        let file = |(name, file): (&FileName, &simpipe_store::FileRecord)| StoredFile {
             name: name.clone(),
             digest: file.digest,
             path: self.store.object(file.digest),

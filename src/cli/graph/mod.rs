@@ -17,9 +17,9 @@ pub(super) use recorded::of_record;
 use super::options::{ExperimentOptions, PlaceOptions};
 use super::{print, seeds, sink};
 use crate::error::{Error, Exit};
-use crate::plan::Plan;
-use crate::runner::Outcome;
-use crate::runner::status::Freshness;
+use simpipe_plan::Plan;
+use simpipe_runner::Outcome;
+use simpipe_runner::status::Freshness;
 
 /// Draw the stages of an experiment and what each reads from which.
 #[derive(Debug, Args)]
@@ -168,7 +168,7 @@ fn format_of(args: &GraphArgs) -> Result<Format, Error> {
 }
 
 fn write_file(path: &Path, text: &str) -> Result<(), Error> {
-    let _writing = crate::base::interrupt::LeftToEnd::begin();
+    let _writing = simpipe_base::interrupt::LeftToEnd::begin();
     sink::write(path, text.as_bytes())
         .map_err(|error| sink::unwritable(path, &error, "name a file in a folder that you may write"))
 }

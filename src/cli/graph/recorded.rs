@@ -2,7 +2,7 @@
 
 use super::{Diagram, Did, Stage, Wire, svg};
 use crate::cli::print;
-use crate::runner::{Outcome, RunRecord, StageRecord};
+use simpipe_runner::{Outcome, RunRecord, StageRecord};
 
 /// The picture for a page; `None` of a record that names no stage.
 pub(in crate::cli) fn of_record(record: &RunRecord) -> Option<String> {

@@ -5,8 +5,8 @@ use std::fmt::Write;
 use super::layout::{Lane, Layout, Point, Size, layout};
 use super::text::{caption, entities};
 use super::{Diagram, Stage, word};
-use crate::runner::Outcome;
-use crate::runner::status::Freshness;
+use simpipe_runner::Outcome;
+use simpipe_runner::status::Freshness;
 
 /// Around the drawing.
 const MARGIN: f64 = 28.0;

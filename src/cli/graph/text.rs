@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::{Diagram, Stage, word};
-use crate::runner::status::Freshness;
+use simpipe_runner::status::Freshness;
 
 /// Graphviz.
 pub(super) fn dot(diagram: &Diagram) -> String {

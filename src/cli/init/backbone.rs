@@ -6,10 +6,10 @@ use super::super::print::shown;
 use super::super::toml_text::quoted;
 use super::Refusal;
 use super::paths::shortest;
-use crate::artifact::TensorFile;
-use crate::base::suggest;
-use crate::nn::interchange::{architectures_of, misfit_of_architecture, nearest_architecture};
-use crate::nn::layer::BackboneArchitecture;
+use simpipe_artifact::TensorFile;
+use simpipe_base::suggest;
+use simpipe_nn::interchange::{architectures_of, misfit_of_architecture, nearest_architecture};
+use simpipe_nn::layer::BackboneArchitecture;
 
 /// A network that somebody else trained.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -10,10 +10,10 @@ use super::super::toml_text::quoted;
 use super::Refusal;
 use super::paths::{real, shortest};
 use super::text::counted;
-use crate::base::param;
-use crate::base::suggest;
-use crate::data::source::{Source, SplitCounts, SplitRule, Survey};
-use crate::data::split::{Split as Rule, TEST, TRAIN, Undivided, VALIDATION};
+use simpipe_base::param;
+use simpipe_base::suggest;
+use simpipe_data::source::{Source, SplitCounts, SplitRule, Survey};
+use simpipe_data::split::{Split as Rule, TEST, TRAIN, Undivided, VALIDATION};
 
 /// Images for training and testing, by label.
 #[derive(Debug, Clone, PartialEq)]

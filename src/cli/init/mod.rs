@@ -19,11 +19,11 @@ use self::recipe::Recipe;
 use super::options::{OverlayOptions, plan_of};
 use super::print::{self, Paint, shown};
 use super::sink;
-use crate::base::interrupt::LeftToEnd;
-use crate::base::suggest;
-use crate::data::source::SurveyError;
 use crate::error::{Error, Exit};
-use crate::spec;
+use simpipe_base::interrupt::LeftToEnd;
+use simpipe_base::suggest;
+use simpipe_data::source::SurveyError;
+use simpipe_spec as spec;
 
 /// Write a first config for a folder of images or a built-in dataset.
 #[derive(Debug, Args)]

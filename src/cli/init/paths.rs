@@ -2,7 +2,7 @@
 
 use std::path::{Component, Path, PathBuf};
 
-use crate::spec;
+use simpipe_spec as spec;
 
 /// `target` as seen from the folder `from`; absolute where the two have nothing in common.
 pub(super) fn shortest(target: &Path, from: &Path) -> PathBuf {

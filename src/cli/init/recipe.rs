@@ -240,11 +240,11 @@ mod tests {
     fn layers_fit_every_size() {
         for side in 1..200 {
             let text = layers([side, side + 3, 3], 10).join("");
-            let layers: Vec<crate::nn::LayerSpec> = {
+            let layers: Vec<simpipe_nn::LayerSpec> = {
                 let table: toml::Table = toml::from_str(&format!("layers = [{text}]")).unwrap();
-                crate::base::param::from_json(&serde_json::to_value(&table["layers"]).unwrap()).unwrap()
+                simpipe_base::param::from_json(&serde_json::to_value(&table["layers"]).unwrap()).unwrap()
             };
-            let shapes = crate::nn::infer_shapes([side, side + 3, 3], &layers);
+            let shapes = simpipe_nn::infer_shapes([side, side + 3, 3], &layers);
             assert!(shapes.is_ok(), "{side}: {shapes:?}");
         }
         assert_eq!(layers([32, 32, 3], 10).iter().filter(|line| line.contains("conv2d")).count(), 3);

@@ -7,9 +7,9 @@ use super::super::toml_text::quoted;
 use super::backbone::Pretrained;
 use super::collection::{Collection, HeldOut, Split};
 use super::recipe::{Draw, Evaluation, Recipe, median};
-use crate::base::visible::width;
-use crate::data::sampler::item_of_name;
-use crate::stages::match_::free_word;
+use simpipe_base::visible::width;
+use simpipe_data::sampler::item_of_name;
+use simpipe_stages::match_::free_word;
 
 /// Classes that the table at the top lists; the rest is counted.
 const LISTED: usize = 40;

@@ -5,15 +5,15 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value as Json, json};
 
-use crate::base::digest::Digest;
-use crate::base::fs;
-use crate::base::issue::{Issue, Issues};
-use crate::base::node::{Node, Table, Value};
-use crate::base::param::node_from_json;
-use crate::base::source::{Place, Source};
 use crate::cli::toml_text;
 use crate::error::Error;
-use crate::spec;
+use simpipe_base::digest::Digest;
+use simpipe_base::fs;
+use simpipe_base::issue::{Issue, Issues};
+use simpipe_base::node::{Node, Table, Value};
+use simpipe_base::param::node_from_json;
+use simpipe_base::source::{Place, Source};
+use simpipe_spec as spec;
 
 /// Version of the file's format.
 const FORMAT: i64 = 1;

@@ -9,16 +9,16 @@ use std::path::{Path, PathBuf};
 use self::file::{LockFile, NAME};
 use self::section::{Known, differences, section};
 use super::{seeds, sink};
-use crate::base::digest::Digest;
-use crate::base::issue::{Issue, IssueKind};
-use crate::base::node::Node;
 use crate::error::Error;
-use crate::plan::{KeyParts, Plan};
-use crate::runner::status::own_parts;
-use crate::runner::{RunError, RunRecord, StageRecord};
-use crate::stage::StageError;
-use crate::stages::registry;
-use crate::store::{Store, StoreError};
+use simpipe_base::digest::Digest;
+use simpipe_base::issue::{Issue, IssueKind};
+use simpipe_base::node::Node;
+use simpipe_plan::{KeyParts, Plan};
+use simpipe_runner::status::own_parts;
+use simpipe_runner::{RunError, RunRecord, StageRecord};
+use simpipe_stage::StageError;
+use simpipe_stages::registry;
+use simpipe_store::{Store, StoreError};
 
 /// Puts what a run was made of into the lock beside its config; where that lies.
 ///

@@ -5,11 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Map, Value as Json, json};
 
 use super::file::{PARAMS, SEAL};
-use crate::base::issue::Issue;
-use crate::base::node::Node;
-use crate::base::param::View;
 use crate::cli::words;
-use crate::plan::{Key, KeyParts, Plan, Snapshot, diff};
+use simpipe_base::issue::Issue;
+use simpipe_base::node::Node;
+use simpipe_base::param::View;
+use simpipe_plan::{Key, KeyParts, Plan, Snapshot, diff};
 
 /// What is known of a stage.
 #[derive(Debug, Clone)]
@@ -72,7 +72,7 @@ fn stage(known: &Known, inputs: &BTreeMap<&str, &str>) -> Json {
 /// How what is here differs from what is locked, each difference at its line of the lock.
 pub(super) fn differences(locked: &Node, here: &Json) -> Vec<Issue> {
     // Through TOML's values, as the lock went.
-    let here = crate::base::param::node_from_json(here, &locked.place).to_json();
+    let here = simpipe_base::param::node_from_json(here, &locked.place).to_json();
     let old = locked.to_json();
     let names = |json: &Json| json.as_object().into_iter().flatten().map(|(key, _)| key.clone()).collect::<Vec<_>>();
     let all: BTreeSet<String> = names(&old).into_iter().chain(names(&here)).filter(|name| name != SEAL).collect();
@@ -176,9 +176,9 @@ fn snapshot(stage: &Json, other: &Json) -> Option<Snapshot> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::digest::Digest;
-    use crate::base::param::node_from_json;
-    use crate::base::source::{Place, Source};
+    use simpipe_base::digest::Digest;
+    use simpipe_base::param::node_from_json;
+    use simpipe_base::source::{Place, Source};
 
     fn locked() -> Json {
         json!({

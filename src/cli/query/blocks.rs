@@ -2,9 +2,9 @@
 
 use std::fmt::Write;
 
-use crate::artifact::Image;
 use crate::cli::screen;
 use crate::cli::tile::colour;
+use simpipe_artifact::Image;
 
 /// Characters that a picture is wide: as many pixels.
 const SIDE: usize = 12;
@@ -73,7 +73,7 @@ fn code([red, green, blue]: [u8; 3], colours: Colours) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::artifact::ImageShape;
+    use simpipe_artifact::ImageShape;
 
     #[test]
     fn a_picture_is_half_as_many_lines_as_pixels() {

@@ -3,11 +3,11 @@
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use crate::artifact::Image;
-use crate::base::issue::{Issue, IssueKind};
-use crate::data::asked::{Decoding, images_in};
 use crate::error::Error;
-use crate::stage::StageError;
+use simpipe_artifact::Image;
+use simpipe_base::issue::{Issue, IssueKind};
+use simpipe_data::asked::{Decoding, images_in};
+use simpipe_stage::StageError;
 
 /// Pictures that a message names; the rest is counted.
 const NAMED: usize = 10;

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::pictures::{CELLS, Canvas};
-use crate::report::base64;
+use simpipe_report::base64;
 
 /// The longest piece.
 const PIECE: usize = 4096;

@@ -20,12 +20,12 @@ use self::pictures::Way;
 use self::stored::StoredMatch;
 use super::options::PlaceOptions;
 use super::{print, signal, threads};
-use crate::artifact::Image;
-use crate::data::asked::Decoding;
 use crate::error::{Error, Exit};
 use crate::library::stored;
-use crate::runner::RunRecord;
-use crate::stages::ask::{Answer, Asker};
+use simpipe_artifact::Image;
+use simpipe_data::asked::Decoding;
+use simpipe_runner::RunRecord;
+use simpipe_stages::ask::{Answer, Asker};
 
 /// Images that are in memory at once.
 const TOGETHER: usize = 512;
@@ -164,7 +164,7 @@ fn answer(asked: &[Asked], asker: &Asker, decoding: &Decoding, keep: bool) -> Re
 fn report(answered: &[Answered], asker: &Asker, files: &stored::Files) -> Json {
     let of = |answered: &Answered| {
         let Answered { name, answer, .. } = answered;
-        let neighbour = |near: &crate::artifact::Neighbour| {
+        let neighbour = |near: &simpipe_artifact::Neighbour| {
             let mut neighbour = json!({
                 "rank": near.rank, "example_id": near.example_id, "label": asker.class(near.label),
                 "distance": near.distance, "file": files.of(near.example_id),

@@ -6,13 +6,13 @@ use std::path::Path;
 use super::Answered;
 use super::stored::{Files, StoredMatch};
 use super::words::{figure, percent};
-use crate::artifact::Image;
-use crate::base::interrupt::LeftToEnd;
 use crate::cli::sink;
 use crate::error::Error;
-use crate::report::{AnswerCard, AnswerTile, answers};
-use crate::runner::RunRecord;
-use crate::stages::ask::Asker;
+use simpipe_artifact::Image;
+use simpipe_base::interrupt::LeftToEnd;
+use simpipe_report::{AnswerCard, AnswerTile, answers};
+use simpipe_runner::RunRecord;
+use simpipe_stages::ask::Asker;
 
 /// Who was asked.
 pub(super) struct Asked<'a> {
@@ -31,7 +31,7 @@ pub(super) fn write(path: &Path, asked: &Asked<'_>, answered: &[Answered]) -> Re
     ids.dedup();
     let images: BTreeMap<u64, Image> = ids.iter().copied().zip(stored.images(&ids)?).collect();
     let card = |Answered { name, image, answer }: &Answered| {
-        let tile = |near: &crate::artifact::Neighbour| AnswerTile {
+        let tile = |near: &simpipe_artifact::Neighbour| AnswerTile {
             image: images.get(&near.example_id).cloned(),
             title: asker.class(near.label).to_owned(),
             lines: vec![

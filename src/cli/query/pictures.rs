@@ -1,9 +1,9 @@
 //! Pictures in the terminal: as pixels where it shows them, else as half blocks.
 
 use super::{blocks, kitty, sixel};
-use crate::artifact::Image;
 use crate::cli::screen;
 use crate::cli::tile::colour;
+use simpipe_artifact::Image;
 
 /// How a terminal shows pictures.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -85,7 +85,7 @@ fn canvas(pictures: &[Image]) -> Canvas {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::artifact::ImageShape;
+    use simpipe_artifact::ImageShape;
 
     #[test]
     fn a_terminal_is_told_by_its_name() {

@@ -8,7 +8,7 @@ use super::stored::{Files, StoredMatch};
 use crate::cli::print::{self, Align, Paint, Table, shown};
 use crate::cli::screen;
 use crate::error::Error;
-use crate::stages::ask::Asker;
+use simpipe_stages::ask::Asker;
 
 /// Answers whose pictures are shown.
 pub(super) const MOST_PICTURES: usize = 10;

@@ -6,14 +6,14 @@ use std::path::{Path, PathBuf};
 use serde_json::json;
 
 use super::{ReportArgs, open, put};
-use crate::artifact::ComparisonReport;
 use crate::cli::diff::measured;
 use crate::cli::options::PlaceOptions;
 use crate::cli::print::{self, shown};
 use crate::cli::threads;
-use crate::compare::{Run, Side, report};
 use crate::error::{Error, Exit};
-use crate::report::{comparison_markdown, comparison_page, comparison_picture};
+use simpipe_artifact::ComparisonReport;
+use simpipe_compare::{Run, Side, report};
+use simpipe_report::{comparison_markdown, comparison_page, comparison_picture};
 
 /// Where the page goes, if the user does not say.
 const FOLDER: &str = "comparison";

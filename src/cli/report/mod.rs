@@ -13,13 +13,13 @@ use super::options::PlaceOptions;
 use super::print::{self, shown};
 use super::run_page::{self, KIND, Lost, PAGE};
 use super::{run, sink};
-use crate::base::file_name::FileName;
-use crate::base::fs::create_dirs;
-use crate::base::interrupt::LeftToEnd;
 use crate::error::{Error, Exit};
-use crate::report::{ReportError, RunBlock, run_page as page_without_report, split, with_run};
-use crate::runner::{RunRecord, StageRecord};
-use crate::store::Store;
+use simpipe_base::file_name::FileName;
+use simpipe_base::fs::create_dirs;
+use simpipe_base::interrupt::LeftToEnd;
+use simpipe_report::{ReportError, RunBlock, run_page as page_without_report, split, with_run};
+use simpipe_runner::{RunRecord, StageRecord};
+use simpipe_store::Store;
 
 /// Make the page of a run again: its report, with machine, command, stages and times of the run; of several runs one page
 /// that holds each against the first. Neither config nor data is needed any more.

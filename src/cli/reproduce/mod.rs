@@ -16,15 +16,15 @@ use self::place::Place;
 use super::options::{PlaceOptions, plan_experiment};
 use super::reporter::Reporter;
 use super::{logging, print, signal, threads};
-use crate::base::issue::IssueKind;
-use crate::base::source::Source;
 use crate::error::{Error, Exit};
-use crate::plan::Plan;
-use crate::runner::reproduction::{self, StageComparison, Verdict};
-use crate::runner::{Event, GitState, RunRecord, Runner, folders};
-use crate::spec::{self, Experiment};
-use crate::stages::registry;
-use crate::store::Store;
+use simpipe_base::issue::IssueKind;
+use simpipe_base::source::Source;
+use simpipe_plan::Plan;
+use simpipe_runner::reproduction::{self, StageComparison, Verdict};
+use simpipe_runner::{Event, GitState, RunRecord, Runner, folders};
+use simpipe_spec::{self as spec, Experiment};
+use simpipe_stages::registry;
+use simpipe_store::Store;
 
 /// Make a run again from its record alone, in an empty store, and compare every file that it left: exit code 0 if all are
 /// the same bytes, 1 if not.
@@ -197,7 +197,7 @@ fn run(args: &ReproduceArgs, plan: &Plan, root: &Path) -> Result<RunRecord, Erro
         runner.run_seeds(plan, registry::builtin(), &on_event)?
     };
     if cancel.load(Ordering::Relaxed) && !record.ok {
-        return Err(crate::store::StoreError::Interrupted.into());
+        return Err(simpipe_store::StoreError::Interrupted.into());
     }
     Ok(record)
 }

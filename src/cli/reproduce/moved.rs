@@ -2,10 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::base::suggest;
 use crate::error::Error;
-use crate::runner::RunRecord;
-use crate::spec::{Experiment, replace_text};
+use simpipe_base::suggest;
+use simpipe_runner::RunRecord;
+use simpipe_spec::{Experiment, replace_text};
 
 /// Points every path of an experiment at where its file or folder lay when the run was made, or has been moved to since.
 pub(super) fn relocate(experiment: &mut Experiment, record: &RunRecord, options: &[String]) -> Result<(), Error> {
@@ -86,8 +86,8 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::base::source::Source;
-    use crate::spec::from_resolved;
+    use simpipe_base::source::Source;
+    use simpipe_spec::from_resolved;
 
     fn record() -> RunRecord {
         let source = json!({ "image-folder": { "path": "../photos" } });

@@ -4,10 +4,10 @@ use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
-use crate::base::fs;
 use crate::error::Error;
-use crate::runner::folders;
-use crate::store::Store;
+use simpipe_base::fs;
+use simpipe_runner::folders;
+use simpipe_store::Store;
 
 /// The root of the second run.
 pub(super) enum Place {

@@ -3,12 +3,12 @@
 use std::io::Write;
 use std::path::Path;
 
-use crate::base::digest::Digest;
 use crate::cli::print::{self, Align, Paint, Table, shown};
 use crate::cli::words;
 use crate::error::Error;
-use crate::runner::RunRecord;
-use crate::runner::reproduction::{FileComparison, MadeBy, StageComparison, Verdict, first};
+use simpipe_base::digest::Digest;
+use simpipe_runner::RunRecord;
+use simpipe_runner::reproduction::{FileComparison, MadeBy, StageComparison, Verdict, first};
 
 /// Why a stage is not as it was, one sentence each; empty where it is.
 pub(super) fn why(stage: &StageComparison) -> Vec<String> {

@@ -2,7 +2,7 @@
 
 use super::RunsArgs;
 use crate::error::Error;
-use crate::runner::listing::{Condition, Field, Listing};
+use simpipe_runner::listing::{Condition, Field, Listing};
 
 /// The fields that the command line names.
 pub(super) struct Asked {

@@ -10,8 +10,8 @@ use super::table::text;
 use crate::cli::print::{self, Align, Table};
 use crate::cli::run::number;
 use crate::error::Error;
-use crate::runner::listing::{Field, Listing, groups};
-use crate::stages::direction::higher_is_better;
+use simpipe_runner::listing::{Field, Listing, groups};
+use simpipe_stages::direction::higher_is_better;
 
 pub(super) fn write(
     listing: &mut Listing,

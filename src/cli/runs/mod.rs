@@ -17,8 +17,8 @@ use self::asked::Asked;
 use super::options::PlaceOptions;
 use super::{print, screen, threads};
 use crate::error::{Error, Exit};
-use crate::runner::folders;
-use crate::runner::listing::{ListedRun, Listing};
+use simpipe_runner::folders;
+use simpipe_runner::listing::{ListedRun, Listing};
 
 /// List runs, newest first; filter, sort and group them by metrics and by fields of their configs.
 #[derive(Debug, Args)]
@@ -142,7 +142,7 @@ fn write(args: &RunsArgs, listed: Listed, out: &mut dyn Write) -> Result<(), Err
 fn brief(run: &ListedRun) -> Json {
     let (brief, detail) = (&run.brief, run.detail());
     let mut json = json!({
-        "run": brief.run, "name": brief.name, "dir": brief.dir, "ok": brief.state == crate::store::RunState::Done,
+        "run": brief.run, "name": brief.name, "dir": brief.dir, "ok": brief.state == simpipe_store::RunState::Done,
         "state": brief.state, "started": brief.started, "seconds": brief.seconds, "config": brief.config,
         "seed": brief.seed, "group": brief.group, "tags": run.tags, "note": brief.note, "stages": detail.stages,
         "metrics": detail.metrics,

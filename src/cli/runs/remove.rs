@@ -8,9 +8,9 @@ use serde_json::json;
 use crate::cli::options::PlaceOptions;
 use crate::cli::print::{self, shown};
 use crate::error::{Error, Exit};
-use crate::runner::removal::{Refusal, Removal};
-use crate::runner::{RunError, RunRecord, folders, sweep};
-use crate::store::{RunState, Store};
+use simpipe_runner::removal::{Refusal, Removal};
+use simpipe_runner::{RunError, RunRecord, folders, sweep};
+use simpipe_store::{RunState, Store};
 
 /// Remove runs: their folders and records, so that `store gc` may free what only they kept. Nothing is asked.
 #[derive(Debug, Args)]

@@ -10,11 +10,11 @@ use serde_json::Value as Json;
 use super::RunsArgs;
 use super::asked::Asked;
 use super::table::text;
-use crate::artifact::table::{Column, write_parquet};
 use crate::cli::print::shown;
 use crate::cli::sink;
 use crate::error::Error;
-use crate::runner::listing::{Field, Listing, Own};
+use simpipe_artifact::table::{Column, write_parquet};
+use simpipe_runner::listing::{Field, Listing, Own};
 
 /// Columns that every sheet begins with where none are chosen.
 const FIRST: [(&str, Own); 9] = [
@@ -129,7 +129,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::artifact::table::Columns;
+    use simpipe_artifact::table::Columns;
 
     fn sheet() -> Sheet {
         let columns = vec![

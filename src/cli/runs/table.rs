@@ -7,7 +7,7 @@ use serde_json::Value as Json;
 use crate::cli::print::{self, Align, Table};
 use crate::cli::run::number;
 use crate::error::Error;
-use crate::runner::listing::{Brief, Field, ListedRun, Own, SweepProgress};
+use simpipe_runner::listing::{Brief, Field, ListedRun, Own, SweepProgress};
 
 /// A note's letters that a line of the list has room for.
 const NOTE: usize = 40;

@@ -7,8 +7,8 @@ use clap::Args;
 use crate::cli::options::PlaceOptions;
 use crate::cli::print::{self, Align, Table};
 use crate::error::{Error, Exit};
-use crate::runner::folders;
-use crate::store::DuReport;
+use simpipe_runner::folders;
+use simpipe_store::DuReport;
 
 /// Show what takes how much space: by stage kind, by run, by dataset.
 #[derive(Debug, Args)]

@@ -8,9 +8,9 @@ use clap::Args;
 use crate::cli::options::PlaceOptions;
 use crate::cli::print::{self, Align, Table};
 use crate::error::{Error, Exit};
-use crate::runner::{folders, sweep};
-use crate::stage::TimeLimit;
-use crate::store::{GcPolicy, GcReport};
+use simpipe_runner::{folders, sweep};
+use simpipe_stage::TimeLimit;
+use simpipe_store::{GcPolicy, GcReport};
 
 /// Say what no kept run reaches, and with `--delete` remove it; safe beside running runs.
 #[derive(Debug, Args)]
@@ -114,7 +114,7 @@ fn write(report: &GcReport, out: &mut dyn Write) -> Result<(), Error> {
 
 /// What else goes, and what it comes to.
 fn lines(report: &GcReport) -> Vec<String> {
-    let amount = |amount: crate::store::Amount, what: &str| {
+    let amount = |amount: simpipe_store::Amount, what: &str| {
         (amount.count > 0).then(|| format!("{} {what}, {}", print::thousands(amount.count), print::bytes(amount.bytes)))
     };
     let count = |count: usize, what: &str| (count > 0).then(|| format!("{} {what}", print::thousands(count)));

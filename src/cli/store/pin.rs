@@ -11,9 +11,9 @@ use crate::cli::options::PlaceOptions;
 use crate::cli::print::{self, Align, Table, shown};
 use crate::cli::screen;
 use crate::error::{Error, Exit};
-use crate::runner::sweep::{self, Journal};
-use crate::runner::{RunError, RunRecord, StageRecord, folders};
-use crate::store::{Found, Pin, Store, is_tag};
+use simpipe_runner::sweep::{self, Journal};
+use simpipe_runner::{RunError, RunRecord, StageRecord, folders};
+use simpipe_store::{Found, Pin, Store, is_tag};
 
 /// Keep a run's results, and give it a name that `show` knows.
 #[derive(Debug, Args)]

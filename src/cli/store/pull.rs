@@ -8,7 +8,7 @@ use super::push::{SyncArgs, finish};
 use crate::cli::print;
 use crate::cli::progress::Bar;
 use crate::error::{Error, Exit};
-use crate::stages::registry;
+use simpipe_stages::registry;
 
 /// Fetch results from an object store into the local one: only what is missing here.
 #[derive(Debug, Args)]

@@ -10,9 +10,9 @@ use crate::cli::options::PlaceOptions;
 use crate::cli::print;
 use crate::cli::progress::Bar;
 use crate::error::{Error, Exit};
-use crate::runner::RunRecord;
-use crate::stages::registry;
-use crate::store::{SyncReport, SyncScope};
+use simpipe_runner::RunRecord;
+use simpipe_stages::registry;
+use simpipe_store::{SyncReport, SyncScope};
 
 /// Send results of the local store to an object store: only what is missing there.
 #[derive(Debug, Args)]

@@ -8,7 +8,7 @@ use crate::cli::options::PlaceOptions;
 use crate::cli::print;
 use crate::cli::progress::Bar;
 use crate::error::{Error, Exit};
-use crate::stages::registry;
+use simpipe_stages::registry;
 
 /// Read every stored byte; damaged objects are moved to `quarantine/` and computed again by the next run.
 #[derive(Debug, Args)]

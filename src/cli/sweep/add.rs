@@ -8,13 +8,13 @@ use serde_json::json;
 use super::look::WhichOptions;
 use super::run::plan_again;
 use super::view;
-use crate::base::issue::Issues;
 use crate::cli::print::{self, shown};
 use crate::error::{Error, Exit};
-use crate::plan::Sweep;
-use crate::runner::sweep::{self, Journal};
-use crate::spec::Setting;
-use crate::stages::registry;
+use simpipe_base::issue::Issues;
+use simpipe_plan::Sweep;
+use simpipe_runner::sweep::{self, Journal};
+use simpipe_spec::Setting;
+use simpipe_stages::registry;
 
 /// Try a point that you have chosen yourself: whoever works on the sweep takes it next.
 #[derive(Debug, Args)]

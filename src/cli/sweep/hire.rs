@@ -7,10 +7,10 @@ use super::run::{HowOptions, Sweeping};
 use super::view;
 use crate::cli::print::{self, shown};
 use crate::error::{Error, Exit};
-use crate::runner::sweep::slurm::{self, Hiring, Queue, SlurmOptions, Submitted};
-use crate::runner::sweep::{Origin, State, Which, is_under_way};
-use crate::stages::registry;
-use crate::store::RunState;
+use simpipe_runner::sweep::slurm::{self, Hiring, Queue, SlurmOptions, Submitted};
+use simpipe_runner::sweep::{Origin, State, Which, is_under_way};
+use simpipe_stages::registry;
+use simpipe_store::RunState;
 
 /// The element of an array job that this process is, by the words that Slurm leaves for it.
 pub(super) fn own_job() -> Option<String> {

@@ -11,9 +11,9 @@ use crate::cli::options::PlaceOptions;
 use crate::cli::print::{self, Paint, shown};
 use crate::cli::screen;
 use crate::error::{Error, Exit};
-use crate::runner::sweep::slurm::{self, JobSeen, Queue};
-use crate::runner::sweep::{self, Journal, State};
-use crate::store::{RunState, Store};
+use simpipe_runner::sweep::slurm::{self, JobSeen, Queue};
+use simpipe_runner::sweep::{self, Journal, State};
+use simpipe_store::{RunState, Store};
 
 /// Which sweep is meant, and how to print what is known of it.
 #[derive(Debug, Args)]

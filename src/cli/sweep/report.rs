@@ -7,17 +7,17 @@ use clap::Args;
 
 use super::look::{Seen, WhichOptions};
 use super::view;
-use crate::artifact::{SweepReport, write_json};
 use crate::cli::page::Page;
 use crate::cli::print::{self, shown};
 use crate::cli::reproduce::experiment_of;
 use crate::cli::toml_text::{self, Origins};
 use crate::cli::{config, threads};
 use crate::error::{Error, Exit};
-use crate::report::sweep::{SweepFigure, page};
-use crate::report::sweep_page;
-use crate::runner::RunRecord;
-use crate::runner::sweep::{State, Trial};
+use simpipe_artifact::{SweepReport, write_json};
+use simpipe_report::sweep::{SweepFigure, page};
+use simpipe_report::sweep_page;
+use simpipe_runner::RunRecord;
+use simpipe_runner::sweep::{State, Trial};
 
 /// Write a page about a sweep: who is best and how sure that is, what mattered, every trial, with pictures and as tables.
 #[derive(Debug, Args)]

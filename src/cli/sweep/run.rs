@@ -9,17 +9,17 @@ use std::sync::{Mutex, PoisonError};
 use clap::Args;
 
 use super::{hire, view};
-use crate::base::fs::create_dirs;
 use crate::cli::options::{ExperimentOptions, OverlayOptions, PlaceOptions, plan_of};
 use crate::cli::print::{self, Paint, shown};
 use crate::cli::{logging, screen, signal, threads};
 use crate::error::{Error, Exit};
-use crate::plan::Plan;
-use crate::runner::sweep::slurm::{self, Queue};
-use crate::runner::sweep::{self, Head, Journal, Origin, SavedOverlay, State, SweepEvent, SweepRunner, Which};
-use crate::runner::{Event, RunError, clock};
-use crate::spec::Overlay;
-use crate::stages::registry;
+use simpipe_base::fs::create_dirs;
+use simpipe_plan::Plan;
+use simpipe_runner::sweep::slurm::{self, Queue};
+use simpipe_runner::sweep::{self, Head, Journal, Origin, SavedOverlay, State, SweepEvent, SweepRunner, Which};
+use simpipe_runner::{Event, RunError, clock};
+use simpipe_spec::Overlay;
+use simpipe_stages::registry;
 
 /// Try points of a config's `[sweep]` until there are as many as it says. A sweep that was stopped or killed goes on, and
 /// several processes share one.

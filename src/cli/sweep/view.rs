@@ -7,16 +7,16 @@ use std::time::Duration;
 
 use serde_json::{Value as Json, json};
 
-use crate::base::clock::{self, Moment};
-use crate::base::param::node_from_json;
-use crate::base::source::{Place, Source};
 use crate::cli::print::{self, Align, Table, shown};
 use crate::cli::run::number;
 use crate::cli::toml_text;
 use crate::error::Error;
-use crate::runner::sweep::slurm::JobSeen;
-use crate::runner::sweep::{Standing, State};
-use crate::store::RunState;
+use simpipe_base::clock::{self, Moment};
+use simpipe_base::param::node_from_json;
+use simpipe_base::source::{Place, Source};
+use simpipe_runner::sweep::slurm::JobSeen;
+use simpipe_runner::sweep::{Standing, State};
+use simpipe_store::RunState;
 
 /// Trials that are shown where not all are asked for.
 pub(super) const FIRST: usize = 10;

@@ -8,7 +8,7 @@ use super::look::Seen;
 use super::view;
 use crate::cli::{screen, signal};
 use crate::error::{Error, Exit};
-use crate::store::RunState;
+use simpipe_store::RunState;
 
 /// How often it is looked whether anything has changed.
 const EVERY: Duration = Duration::from_millis(1000);

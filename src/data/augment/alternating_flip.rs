@@ -1,7 +1,7 @@
 //! `alternating-flip`: mirrors left and right in every second epoch.
 
 use super::{Augment, Canvas, Turn, mirror};
-use crate::params;
+use simpipe_base::params;
 
 params! {
     /// Draws once for each image whether it begins mirrored, and then mirrors every image in every second epoch (Jordan,
@@ -25,8 +25,8 @@ impl Augment for AlternatingFlip {
 mod tests {
     use serde_json::json;
 
-    use crate::data::augment::Instance;
-    use crate::data::augment::tests::applied;
+    use crate::augment::Instance;
+    use crate::augment::tests::applied;
 
     #[test]
     fn an_image_is_flipped_in_every_second_epoch_wherever_it_stands() {

@@ -3,7 +3,7 @@
 use serde_json::{Value as Json, json};
 
 use super::*;
-use crate::base::param;
+use simpipe_base::param;
 
 /// The image that one augmenter makes of another.
 pub(super) fn applied(spec: &Json, shape: [usize; 3], pixels: &[u8], instance: Instance) -> Vec<u8> {

@@ -1,9 +1,9 @@
 //! `blur`: a Gaussian blur.
 
 use super::{Augment, Border, Canvas, Turn, range, share};
-use crate::base::bounds::Limit;
-use crate::base::check::Check;
-use crate::params;
+use simpipe_base::bounds::Limit;
+use simpipe_base::check::Check;
+use simpipe_base::params;
 
 params! {
     /// Replaces each value by the mean around it, weighted by a normal distribution whose standard deviation is drawn evenly
@@ -97,8 +97,8 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::data::augment::tests::{applied, instances};
-    use crate::data::augment::{Instance, Scratch};
+    use crate::augment::tests::{applied, instances};
+    use crate::augment::{Instance, Scratch};
 
     fn blurred(shape: [usize; 3], pixels: &[u8], weights: &[u32]) -> Vec<u8> {
         let (mut pixels, mut scratch) = (pixels.to_vec(), Scratch::default());

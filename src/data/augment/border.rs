@@ -1,6 +1,6 @@
 //! What lies around an image.
 
-crate::choice! {
+simpipe_base::choice! {
     /// What lies around an image.
     pub enum Border {
         /// Black.

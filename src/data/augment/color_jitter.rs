@@ -2,8 +2,8 @@
 
 use super::canvas::{byte, luma};
 use super::{Augment, Canvas, Dice, Misfit, Turn, share};
-use crate::base::check;
-use crate::params;
+use simpipe_base::check;
+use simpipe_base::params;
 
 params! {
     /// Changes brightness, contrast, saturation and hue, in random order, as torchvision does.
@@ -172,9 +172,9 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::base::param;
-    use crate::data::augment::tests::{applied, instances};
-    use crate::data::augment::{Instance, Scratch};
+    use crate::augment::tests::{applied, instances};
+    use crate::augment::{Instance, Scratch};
+    use simpipe_base::param;
 
     fn made(change: Change, shape: [usize; 3], pixels: &[u8]) -> Vec<u8> {
         let (mut pixels, mut scratch) = (pixels.to_vec(), Scratch::default());

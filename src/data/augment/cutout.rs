@@ -1,9 +1,9 @@
 //! `cutout`: covers a square.
 
 use super::{Augment, Canvas, Misfit, Turn, share};
-use crate::base::bounds::Length;
-use crate::base::check::{Check, count};
-use crate::params;
+use simpipe_base::bounds::Length;
+use simpipe_base::check::{Check, count};
+use simpipe_base::params;
 
 params! {
     /// Covers a square with one colour. Its centre is any pixel of the image, each as likely as any other, so a part of the
@@ -73,9 +73,9 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::base::param;
-    use crate::data::augment::Instance;
-    use crate::data::augment::tests::{applied, instances};
+    use crate::augment::Instance;
+    use crate::augment::tests::{applied, instances};
+    use simpipe_base::param;
 
     /// Chi-square over the 16 centres; 37.7 is the 99.9 % point at 15 degrees of freedom.
     #[test]

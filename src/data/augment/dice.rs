@@ -3,7 +3,7 @@
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::Rng;
 
-use crate::data::sampler::draw;
+use crate::sampler::draw;
 
 /// A generator for one augmenter and one image.
 #[derive(Debug)]

@@ -2,7 +2,7 @@
 
 use super::canvas::luma;
 use super::{Augment, Canvas, Misfit, Turn, share};
-use crate::params;
+use simpipe_base::params;
 
 params! {
     /// Gives all channels of a pixel its brightness, `0.299 red + 0.587 green + 0.114 blue`, and keeps their number.
@@ -36,8 +36,8 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::data::augment::Instance;
-    use crate::data::augment::tests::{applied, instances};
+    use crate::augment::Instance;
+    use crate::augment::tests::{applied, instances};
 
     #[test]
     fn colours_become_their_brightness() {

@@ -1,7 +1,7 @@
 //! `horizontal-flip`: mirrors left and right.
 
 use super::{Augment, Canvas, Turn, mirror, share};
-use crate::params;
+use simpipe_base::params;
 
 params! {
     /// Mirrors an image left and right, or leaves it.
@@ -30,8 +30,8 @@ impl Augment for HorizontalFlip {
 mod tests {
     use serde_json::json;
 
-    use crate::data::augment::Instance;
-    use crate::data::augment::tests::{applied, instances};
+    use crate::augment::Instance;
+    use crate::augment::tests::{applied, instances};
 
     #[test]
     fn pixels_change_sides_and_keep_their_channels() {

@@ -32,11 +32,11 @@ pub use random_resized_crop::RandomResizedCrop;
 pub use rotation::Rotation;
 pub use solarize::Solarize;
 
-use crate::base::bounds::{Bounds, Length, Limit};
-use crate::base::check::{self, Check};
-use crate::base::seed::Seed;
+use simpipe_base::bounds::{Bounds, Length, Limit};
+use simpipe_base::check::{self, Check};
+use simpipe_base::seed::Seed;
 
-crate::choice! {
+simpipe_base::choice! {
     /// One change of training images at random; a list of them is made one after the other.
     pub enum AugmentSpec: dyn Augment {
         /// Mirrors left and right.

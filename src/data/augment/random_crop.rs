@@ -1,8 +1,8 @@
 //! `random-crop`: shifts an image by some pixels.
 
 use super::{Augment, Border, Canvas, Misfit, Turn};
-use crate::base::check;
-use crate::params;
+use simpipe_base::check;
+use simpipe_base::params;
 
 params! {
     /// Puts a border around an image and takes a window of the image's own size at a random place: the image is shifted by
@@ -81,8 +81,8 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::data::augment::tests::{applied, instances};
-    use crate::data::augment::{Instance, Scratch};
+    use crate::augment::tests::{applied, instances};
+    use crate::augment::{Instance, Scratch};
 
     fn shifted(border: &Border, down: isize, right: isize) -> [u8; 9] {
         let (mut pixels, mut scratch) = ([1, 2, 3, 4, 5, 6, 7, 8, 9], Scratch::default());

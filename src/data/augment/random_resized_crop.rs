@@ -2,9 +2,9 @@
 
 use super::canvas::Tap;
 use super::{Augment, Canvas, Dice, Turn, range};
-use crate::base::bounds::Limit;
-use crate::base::check::Check;
-use crate::params;
+use simpipe_base::bounds::Limit;
+use simpipe_base::check::Check;
+use simpipe_base::params;
 
 /// Parts that are tried before the middle of the image is taken, as torchvision does.
 const TRIES: usize = 10;
@@ -125,10 +125,10 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::base::param;
-    use crate::base::seed::Seed;
-    use crate::data::augment::tests::{applied, instances};
-    use crate::data::augment::{Instance, Scratch};
+    use crate::augment::tests::{applied, instances};
+    use crate::augment::{Instance, Scratch};
+    use simpipe_base::param;
+    use simpipe_base::seed::Seed;
 
     fn enlarged(pixels: &[u8], shape: [usize; 3], part: Part) -> Vec<u8> {
         let (mut pixels, mut scratch) = (pixels.to_vec(), Scratch::default());

@@ -1,8 +1,8 @@
 //! `rotation`: turns an image around its centre.
 
 use super::{Augment, Border, Canvas, Turn};
-use crate::base::check;
-use crate::params;
+use simpipe_base::check;
+use simpipe_base::params;
 
 params! {
     /// Turns an image around its centre by an angle drawn evenly from `-degrees` to `degrees`, and keeps its size. Values
@@ -79,8 +79,8 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::data::augment::Scratch;
-    use crate::data::augment::tests::{applied, instances};
+    use crate::augment::Scratch;
+    use crate::augment::tests::{applied, instances};
 
     fn turned(shape: [usize; 3], pixels: &[u8], border: &Border, degrees: f64) -> Vec<u8> {
         let (mut pixels, mut scratch) = (pixels.to_vec(), Scratch::default());

@@ -1,7 +1,7 @@
 //! `solarize`: inverts bright values.
 
 use super::{Augment, Canvas, Turn, share};
-use crate::params;
+use simpipe_base::params;
 
 params! {
     /// Makes `255 - v` of every value `v` that is at least `threshold` (Grill et al., 2020, arXiv:2006.07733, appendix B).
@@ -28,8 +28,8 @@ impl Augment for Solarize {
 mod tests {
     use serde_json::json;
 
-    use crate::data::augment::Instance;
-    use crate::data::augment::tests::applied;
+    use crate::augment::Instance;
+    use crate::augment::tests::applied;
 
     #[test]
     fn values_from_the_threshold_on_are_inverted() {

@@ -7,10 +7,10 @@ use serde_json::Value as Json;
 use super::class_list::ClassRef;
 use super::classes::Classes;
 use super::pool::{Problem, problem};
-use crate::base::issue::Issues;
-use crate::base::node::Node;
-use crate::base::param::{self, Param, Shape, View};
-use crate::base::path;
+use simpipe_base::issue::Issues;
+use simpipe_base::node::Node;
+use simpipe_base::param::{self, Param, Shape, View};
+use simpipe_base::path;
 
 /// Lists of classes by the name of their category.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

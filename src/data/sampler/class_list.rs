@@ -2,11 +2,11 @@
 
 use serde_json::{Value as Json, json};
 
-use crate::base::bounds::{Bounds, Length};
-use crate::base::issue::{Issue, Issues};
-use crate::base::node::{Node, Table, Value};
-use crate::base::param::{self, Field, Param, Record, Shape, View};
-use crate::base::path;
+use simpipe_base::bounds::{Bounds, Length};
+use simpipe_base::issue::{Issue, Issues};
+use simpipe_base::node::{Node, Table, Value};
+use simpipe_base::param::{self, Field, Param, Record, Shape, View};
+use simpipe_base::path;
 
 const EXPECTED: &str = "write \"all\", a number of classes to draw, or a list such as [\"Cat\", 5, \"7..=9\"]";
 
@@ -249,7 +249,7 @@ pub(super) fn item(index: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::param::from_json;
+    use simpipe_base::param::from_json;
 
     #[test]
     fn every_form_is_read_and_written_back() {

@@ -4,7 +4,7 @@ use rand_chacha::ChaCha8Rng;
 
 use super::draw;
 
-crate::choice! {
+simpipe_base::choice! {
     /// How often each class is drawn.
     pub enum ClassWeights {
         /// All classes as often.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
 use super::class_list::{ClassRef, Written, meant_range};
-use crate::base::suggest;
+use simpipe_base::suggest;
 
 /// A dataset's classes, found by name and by number.
 pub(super) struct Classes<'a> {
@@ -150,7 +150,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::base::param;
+    use simpipe_base::param;
 
     /// The labels, or message and help in one.
     fn labels(names: &[&str], item: serde_json::Value) -> Result<Vec<usize>, String> {

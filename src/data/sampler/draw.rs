@@ -57,7 +57,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::base::seed::Seed;
+    use simpipe_base::seed::Seed;
 
     fn rng(position: u64) -> ChaCha8Rng {
         Seed::of_stage(1, "draw", None).rng("test", &[position])

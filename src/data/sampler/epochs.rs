@@ -1,9 +1,9 @@
 //! `epochs`: balanced batches of every class, no example twice in an epoch.
 
 use super::{Composition, Needs, Recipe, Turn};
-use crate::base::check::count;
+use simpipe_base::check::count;
 
-crate::params! {
+simpipe_base::params! {
     /// Batches of some examples of every class of the pool. In each epoch every class is shuffled on its own and dealt out
     /// batch by batch: an epoch shows no example twice, and every example once where the classes are of one size that is a
     /// multiple of `examples-per-class`.
@@ -61,8 +61,8 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
-    use crate::base::seed::Seed;
-    use crate::data::sampler::{BatchSampler, Sampler};
+    use crate::sampler::{BatchSampler, Sampler};
+    use simpipe_base::seed::Seed;
 
     fn batches(examples: usize, labels: &[i32]) -> BatchSampler {
         let epochs = Sampler::Epochs(Epochs { examples_per_class: examples });

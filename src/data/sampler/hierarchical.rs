@@ -2,12 +2,12 @@
 
 use super::pool::{Problem, problem};
 use super::{Categories, Composition, Needs, Recipe, Turn, draw};
-use crate::base::check::count;
+use simpipe_base::check::count;
 
 /// Classes that a message names.
 const NAMED: usize = 3;
 
-crate::params! {
+simpipe_base::params! {
     /// Batches of some distinct categories, some distinct classes of each and some distinct examples of each class: a batch
     /// then holds classes that are alike, which are the hard ones to tell apart (Cakir et al., 2019, "Deep Metric Learning to
     /// Rank", CVPR; pytorch-metric-learning's `HierarchicalSampler`).
@@ -123,9 +123,9 @@ mod tests {
     use serde_json::{Value as Json, json};
 
     use super::*;
-    use crate::base::param;
-    use crate::base::seed::Seed;
-    use crate::data::sampler::{BatchSampler, Sampler};
+    use crate::sampler::{BatchSampler, Sampler};
+    use simpipe_base::param;
+    use simpipe_base::seed::Seed;
 
     fn names() -> Vec<String> {
         ["Car", "Ship", "Truck", "Cat", "Dog", "Frog", "Rose", "Oak"].map(str::to_owned).to_vec()

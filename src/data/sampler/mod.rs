@@ -31,13 +31,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use rand_chacha::ChaCha8Rng;
 
-use crate::artifact::{SamplerFile, Samples};
-use crate::base::param;
-use crate::base::seed::Seed;
+use simpipe_artifact::{SamplerFile, Samples};
+use simpipe_base::param;
+use simpipe_base::seed::Seed;
 
-crate::choice! {
+simpipe_base::choice! {
     /// How batches are drawn from the pool.
-    pub enum Sampler: pub(in crate::data::sampler) dyn Recipe {
+    pub enum Sampler: pub(in crate::sampler) dyn Recipe {
         /// Some distinct classes, then some distinct examples of each.
         #[aka(
             "MPerClassSampler", "MultiShotMemorySampler", "pk", "PKSampler", "balanced",
@@ -60,7 +60,7 @@ crate::choice! {
 }
 
 /// One way to draw batches. A new one is a file and a line in [`Sampler`].
-pub(in crate::data::sampler) trait Recipe: std::fmt::Debug {
+pub(in crate::sampler) trait Recipe: std::fmt::Debug {
     /// What the batches of a pool of so many classes are made of.
     fn composition(&self, classes: Option<usize>) -> Composition;
 
@@ -109,13 +109,13 @@ pub struct Composition {
 
 /// What a pool must have for a batch: a number, and the parameter that asks for it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(in crate::data::sampler) struct Needs {
+pub(in crate::sampler) struct Needs {
     /// Classes.
-    pub(in crate::data::sampler) classes: Option<(usize, &'static str)>,
+    pub(in crate::sampler) classes: Option<(usize, &'static str)>,
     /// Examples of each class.
-    pub(in crate::data::sampler) examples: Option<(usize, &'static str)>,
+    pub(in crate::sampler) examples: Option<(usize, &'static str)>,
     /// Examples of all classes together.
-    pub(in crate::data::sampler) pool: Option<(usize, &'static str)>,
+    pub(in crate::sampler) pool: Option<(usize, &'static str)>,
 }
 
 impl Sampler {
@@ -166,11 +166,11 @@ pub enum SamplerError {
 
 /// Positions in a pool, by class in the order of labels.
 #[derive(Debug, Clone, Default)]
-pub(in crate::data::sampler) struct Grouped {
-    pub(in crate::data::sampler) labels: Vec<i32>,
-    pub(in crate::data::sampler) by_class: Vec<Vec<usize>>,
+pub(in crate::sampler) struct Grouped {
+    pub(in crate::sampler) labels: Vec<i32>,
+    pub(in crate::sampler) by_class: Vec<Vec<usize>>,
     /// Names of all classes of the dataset, by label.
-    pub(in crate::data::sampler) names: Vec<String>,
+    pub(in crate::sampler) names: Vec<String>,
 }
 
 impl Grouped {
@@ -188,7 +188,7 @@ impl Grouped {
     }
 
     /// Examples of all classes.
-    pub(in crate::data::sampler) fn count(&self) -> usize {
+    pub(in crate::sampler) fn count(&self) -> usize {
         self.by_class.iter().map(Vec::len).sum()
     }
 }
@@ -198,23 +198,23 @@ type Orders = Vec<((u64, u64), Arc<Vec<Vec<usize>>>)>;
 
 /// One batch to draw.
 #[derive(Debug)]
-pub(in crate::data::sampler) struct Turn<'a> {
-    pub(in crate::data::sampler) pool: &'a Grouped,
-    pub(in crate::data::sampler) epoch: u64,
-    pub(in crate::data::sampler) index: u64,
+pub(in crate::sampler) struct Turn<'a> {
+    pub(in crate::sampler) pool: &'a Grouped,
+    pub(in crate::sampler) epoch: u64,
+    pub(in crate::sampler) index: u64,
     seed: Seed,
     orders: &'a Mutex<Orders>,
 }
 
 impl Turn<'_> {
     /// Random numbers of this batch.
-    pub(in crate::data::sampler) fn rng(&self) -> ChaCha8Rng {
+    pub(in crate::sampler) fn rng(&self) -> ChaCha8Rng {
         self.seed.rng("batch", &[self.epoch, self.index])
     }
 
     /// The order of a pass: lists of positions, each shuffled on its own. It follows from the seed alone; the last ones are
     /// kept, so that a pass is not shuffled anew for each of its batches.
-    pub(in crate::data::sampler) fn order(
+    pub(in crate::sampler) fn order(
         &self,
         pass: u64,
         lists: impl FnOnce() -> Vec<(u64, Vec<usize>)>,
@@ -253,7 +253,7 @@ impl BatchSampler {
     /// # Errors
     /// If the files don't fit each other.
     pub fn load(samples: &Samples, file: &SamplerFile) -> Result<Self, SamplerError> {
-        if file.format != crate::artifact::FORMAT {
+        if file.format != simpipe_artifact::FORMAT {
             return Err(SamplerError::Format(file.format));
         }
         let sampler: Sampler = param::from_json(&file.sampler).map_err(|_| SamplerError::Unreadable("recipe"))?;

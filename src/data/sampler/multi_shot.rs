@@ -2,9 +2,9 @@
 //! Leibe, 2017, arXiv:1703.07737, section 2).
 
 use super::{ClassWeights, Composition, Needs, Recipe, Turn, draw};
-use crate::base::check::count;
+use simpipe_base::check::count;
 
-crate::params! {
+simpipe_base::params! {
     /// Batches of some distinct classes with some distinct examples of each (PK sampling: Hermans, Beyer and Leibe, 2017,
     /// arXiv:1703.07737, section 2).
     pub struct MultiShot {
@@ -56,8 +56,8 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::base::seed::Seed;
-    use crate::data::sampler::{BatchSampler, Sampler};
+    use crate::sampler::{BatchSampler, Sampler};
+    use simpipe_base::seed::Seed;
 
     fn sampler(classes: usize, examples: usize, labels: &[i32]) -> BatchSampler {
         weighted(classes, examples, labels, None)

@@ -7,9 +7,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::class_list::{ClassList, ClassRef, Written, item};
 use super::classes::Classes;
 use super::{Sampler, draw};
-use crate::artifact::Samples;
-use crate::base::seed::Seed;
-use crate::base::suggest;
+use simpipe_artifact::Samples;
+use simpipe_base::seed::Seed;
+use simpipe_base::suggest;
 
 /// Classes that a message names; the rest is counted.
 const NAMED: usize = 3;

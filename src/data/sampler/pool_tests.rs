@@ -1,8 +1,8 @@
 //! Pools of a small dataset: 4 classes with 5, 2, 0 and 3 examples for training, 1 each for testing.
 
 use super::*;
-use crate::base::param;
-use crate::data::sampler::MultiShot;
+use crate::sampler::MultiShot;
+use simpipe_base::param;
 
 const TRAIN: [usize; 4] = [5, 2, 0, 3];
 

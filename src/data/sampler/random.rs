@@ -1,9 +1,9 @@
 //! `random`: any examples, each once in an epoch.
 
 use super::{Composition, Needs, Recipe, Turn};
-use crate::base::check::count;
+use simpipe_base::check::count;
 
-crate::params! {
+simpipe_base::params! {
     /// Batches of a pool in random order, whatever the classes. In each epoch the pool is shuffled and dealt out batch by
     /// batch, so an epoch shows no example twice; what does not fill the last batch is left out, others in each epoch. If
     /// `steps-per-epoch` of the training asks for more batches than there are, further passes begin, each shuffled anew; if
@@ -53,8 +53,8 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
-    use crate::base::seed::Seed;
-    use crate::data::sampler::{BatchSampler, Sampler, SingleShot};
+    use crate::sampler::{BatchSampler, Sampler, SingleShot};
+    use simpipe_base::seed::Seed;
 
     fn batches(sampler: Sampler) -> Result<BatchSampler, String> {
         let labels = [0, 0, 1, 1, 1, 2, 2, 2, 2, 2];
@@ -81,7 +81,7 @@ mod tests {
 
     #[test]
     fn examples_may_be_their_own_classes() {
-        let samples = crate::artifact::Samples {
+        let samples = simpipe_artifact::Samples {
             example_id: vec![7, 9, 3, 4, 5, 6, 1, 2, 8, 11],
             label: vec![0; 10],
             ..Default::default()

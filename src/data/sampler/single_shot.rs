@@ -2,9 +2,9 @@
 
 use super::random::dealt;
 use super::{Composition, Needs, Recipe, Turn};
-use crate::base::check::count;
+use simpipe_base::check::count;
 
-crate::params! {
+simpipe_base::params! {
     /// Batches of a pool in random order, in which every example counts as a class of its own: only another view of it is
     /// like it (Wu et al., 2018, arXiv:1805.01978). Labels are not looked at, so the training needs `views = 2` or more and
     /// augmenters. Passes are those of `random`: no example twice in an epoch.

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use flate2::read::GzDecoder;
 
-use crate::data::DataError;
+use crate::DataError;
 
 /// A file that an archive or its unpacked folder must hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

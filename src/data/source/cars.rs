@@ -7,9 +7,9 @@ use super::listing::{Item, Listing, ListsFiles, More};
 use super::matlab::{Value, variables};
 use super::pictures::Pictures;
 use super::reader::Reader;
-use crate::base::param::SpecPath;
-use crate::data::DataError;
-use crate::data::decode::Part;
+use crate::DataError;
+use crate::decode::Part;
+use simpipe_base::param::SpecPath;
 
 picture_source! {
     /// Cars-196 (Krause, Stark, Deng and Fei-Fei, "3D Object Representations for Fine-Grained Categorization", 2013): 16,185
@@ -150,8 +150,8 @@ impl ListsFiles for Cars196 {
 
 #[cfg(test)]
 mod tests {
-    use crate::data::source::made_for_tests::{load, png, refused, short, source, with, write};
-    use crate::data::source::matlab::write as mat;
+    use crate::source::made_for_tests::{load, png, refused, short, source, with, write};
+    use crate::source::matlab::write as mat;
 
     const FIELDS: [&str; 7] = ["relative_im_path", "bbox_x1", "bbox_y1", "bbox_x2", "bbox_y2", "class", "test"];
 

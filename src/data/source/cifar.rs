@@ -11,11 +11,11 @@ use super::download::{Downloader, PATIENCE};
 use super::published::{Published, ways};
 use super::reader::{PublishedReader, Reader};
 use super::{Access, DigestFile, Example, Load, Loaded, Place, Sink, SourceFacts, SplitCounts, capitalised};
-use crate::artifact::{Image, ImageShape};
-use crate::base::digest::Digest;
+use simpipe_artifact::{Image, ImageShape};
+use simpipe_base::digest::Digest;
 
-use crate::base::param::SpecPath;
-use crate::data::DataError;
+use crate::DataError;
+use simpipe_base::param::SpecPath;
 
 const SIDE: usize = 32;
 const PLANE: usize = SIDE * SIDE;
@@ -25,7 +25,7 @@ const NAMES_AT_MOST: u64 = 1 << 16;
 /// Images between two reports of progress.
 const REPORT: usize = 1000;
 
-crate::params! {
+simpipe_base::params! {
     /// CIFAR-10 (Krizhevsky, 2009).
     pub struct Cifar10 {
         /// `cifar-10-binary.tar.gz`, or the folder `cifar-10-batches-bin` unpacked from it; downloaded if left out.
@@ -34,7 +34,7 @@ crate::params! {
     }
 }
 
-crate::params! {
+simpipe_base::params! {
     /// CIFAR-100 (Krizhevsky, 2009), fine labels.
     pub struct Cifar100 {
         /// `cifar-100-binary.tar.gz`, or the folder `cifar-100-binary` unpacked from it; downloaded if left out.

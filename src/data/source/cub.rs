@@ -7,9 +7,9 @@ use super::listing::{Item, Listing, ListsFiles, More};
 use super::pictures::Pictures;
 use super::reader::Reader;
 use super::word_lines::WordLines;
-use crate::base::param::SpecPath;
-use crate::data::DataError;
-use crate::data::decode::Part;
+use crate::DataError;
+use crate::decode::Part;
+use simpipe_base::param::SpecPath;
 
 picture_source! {
     /// CUB-200-2011 (Wah, Branson, Welinder, Perona and Belongie, "The Caltech-UCSD Birds-200-2011 Dataset", 2011): 11,788
@@ -35,7 +35,7 @@ picture_source! {
     }
 }
 
-crate::choice! {
+simpipe_base::choice! {
     /// How the images of a published dataset are divided.
     pub enum Division {
         /// The first half of the classes is `train`, the other half `test`: as the literature of metric learning has it.
@@ -164,7 +164,7 @@ fn readable(name: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use crate::data::source::made_for_tests::{load, png, refused, short, source, with, write};
+    use crate::source::made_for_tests::{load, png, refused, short, source, with, write};
 
     fn birds() -> tempfile::TempDir {
         let folder = tempfile::tempdir().unwrap();

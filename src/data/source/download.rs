@@ -10,9 +10,9 @@ use std::time::Duration;
 use super::published::{Published, sha256_of_file};
 use super::request::{Answer, Limits, Silence};
 use super::{Access, Step};
-use crate::base::fs::{create_dirs, share, sync_dir};
-use crate::base::pace::Least;
-use crate::data::DataError;
+use crate::DataError;
+use simpipe_base::fs::{create_dirs, share, sync_dir};
+use simpipe_base::pace::Least;
 
 /// How long to put up with a server.
 #[derive(Debug, Clone, Copy)]

@@ -18,11 +18,11 @@ use super::reader::Reader;
 use super::shards::{self, Shard};
 use super::table::{guarded, texts};
 use super::{Access, DigestFile, Load, Loaded, OnCorrupt, Place, Sink, SourceFacts, SplitCounts};
-use crate::artifact::About;
-use crate::base::digest::Digest;
-use crate::base::fs::open_regular;
-use crate::base::param::SpecPath;
-use crate::data::DataError;
+use crate::DataError;
+use simpipe_artifact::About;
+use simpipe_base::digest::Digest;
+use simpipe_base::fs::open_regular;
+use simpipe_base::param::SpecPath;
 
 /// Rows that are held encoded at a time.
 const ROWS: usize = 64;

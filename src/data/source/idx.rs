@@ -14,11 +14,11 @@ use super::download::{Downloader, PATIENCE};
 use super::published::{Published, sha256, sha256_of_open, ways};
 use super::reader::Reader;
 use super::{Access, DigestFile, Example, Load, Loaded, Place, Sink, SourceFacts, SplitCounts};
-use crate::artifact::{Image, ImageShape};
-use crate::base::contents::Contents;
-use crate::base::digest::Digest;
-use crate::base::param::SpecPath;
-use crate::data::{DataError, Mismatch};
+use crate::{DataError, Mismatch};
+use simpipe_artifact::{Image, ImageShape};
+use simpipe_base::contents::Contents;
+use simpipe_base::digest::Digest;
+use simpipe_base::param::SpecPath;
 
 const SIDE: u32 = 28;
 const SHAPE: ImageShape = ImageShape { height: SIDE, width: SIDE, channels: 1 };
@@ -29,7 +29,7 @@ const REPORT: usize = 1000;
 /// Where Debian's package `dataset-fashion-mnist` puts its files.
 const DEBIAN: &str = "/usr/share/datasets/fashion-mnist";
 
-crate::params! {
+simpipe_base::params! {
     /// Fashion-MNIST (Xiao, Rasul and Vollgraf, 2017).
     pub struct FashionMnist {
         /// The folder of the four `.gz` files, or of the files unpacked from them. If it is left out, Debian's
@@ -39,7 +39,7 @@ crate::params! {
     }
 }
 
-crate::params! {
+simpipe_base::params! {
     /// MNIST (LeCun, Cortes and Burges, 1998).
     pub struct Mnist {
         /// The folder of the four `.gz` files, or of the files unpacked from them; downloaded if left out.

@@ -1,7 +1,7 @@
 //! Image files in folders: `<split>/<class>/*`, or `<class>/*` with a rule that divides them.
 //!
 //! Splits, classes and files are taken in the order of their names, so the same folder gives the same labels and
-//! example ids on every machine. Finding the files is in [`scan`], decoding in [`decode`](crate::data::decode).
+//! example ids on every machine. Finding the files is in [`scan`], decoding in [`decode`](crate::decode).
 
 mod scan;
 mod split;
@@ -14,15 +14,15 @@ use std::path::Path;
 pub use self::split::{ClassSplit, ImageSplit, SplitRule};
 pub use self::survey::{Survey, SurveyError};
 
-pub(in crate::data) use self::scan::is_image;
+pub(crate) use self::scan::is_image;
 
 use self::scan::{File, Folder};
 use super::pictures::FileImages;
 use super::reader::Reader;
 use super::{Access, DigestFile, Load, Loaded, OnCorrupt, Place, Sink, SourceFacts, SplitCounts};
-use crate::base::digest::Digest;
-use crate::base::param::SpecPath;
-use crate::data::DataError;
+use crate::DataError;
+use simpipe_base::digest::Digest;
+use simpipe_base::param::SpecPath;
 
 picture_source! {
     /// JPEG, PNG, WebP, GIF, BMP and TIFF files in folders: `<split>/<class>/*`, or `<class>/*` with a rule that divides
@@ -58,7 +58,7 @@ picture_source! {
     }
 }
 
-crate::choice! {
+simpipe_base::choice! {
     /// Which folder above an image is its class; those of a split are not counted.
     pub enum ClassFolder {
         /// The uppermost: of `cat/indoors/1.jpg` it is `cat`.

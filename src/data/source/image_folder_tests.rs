@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use image::{DynamicImage, ImageBuffer, ImageFormat, Rgb, Rgba};
 
 use super::*;
-use crate::artifact::{Image, ImageShape};
-use crate::base::param;
-use crate::data::source::Resize;
+use crate::source::Resize;
+use simpipe_artifact::{Image, ImageShape};
+use simpipe_base::param;
 
 /// A picture of one colour with a dark corner.
 fn picture(width: u32, height: u32, value: u8) -> DynamicImage {
@@ -183,7 +183,7 @@ fn the_digest_covers_names_and_contents_and_nothing_else() {
 
 #[test]
 fn transparency_is_counted_and_its_background_enters_the_key() {
-    use crate::base::param::{Param, View};
+    use simpipe_base::param::{Param, View};
     let folder = tempfile::tempdir().unwrap();
     for (name, alpha) in [("opaque", 255), ("clear", 0), ("half", 128)] {
         let image = ImageBuffer::from_pixel(1, 1, Rgba([200_u8, 0, 0, alpha]));

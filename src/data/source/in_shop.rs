@@ -6,9 +6,9 @@ use super::listing::{Item, Listing, ListsFiles, More};
 use super::pictures::Pictures;
 use super::reader::Reader;
 use super::word_lines::WordLines;
-use crate::artifact::About;
-use crate::base::param::SpecPath;
-use crate::data::DataError;
+use crate::DataError;
+use simpipe_artifact::About;
+use simpipe_base::param::SpecPath;
 
 picture_source! {
     /// In-shop Clothes Retrieval of DeepFashion (Liu, Luo, Qiu, Wang and Tang, "DeepFashion: Powering Robust Clothes Recognition
@@ -85,7 +85,7 @@ impl ListsFiles for InShop {
 
 #[cfg(test)]
 mod tests {
-    use crate::data::source::made_for_tests::{load, png, refused, source, write};
+    use crate::source::made_for_tests::{load, png, refused, source, write};
 
     #[test]
     fn the_list_says_what_is_looked_up_in_what() {

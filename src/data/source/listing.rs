@@ -8,10 +8,10 @@ use walkdir::DirEntry;
 use super::pictures::{FileImages, Pictures};
 use super::reader::Reader;
 use super::{Access, DigestFile, Load, Loaded, Place, Sink, SourceFacts, SplitCounts};
-use crate::artifact::About;
-use crate::base::digest::Digest;
-use crate::data::DataError;
-use crate::data::decode::Part;
+use crate::DataError;
+use crate::decode::Part;
+use simpipe_artifact::About;
+use simpipe_base::digest::Digest;
 
 /// Things that a message names; the rest is counted.
 pub(super) const NAMED: usize = 20;

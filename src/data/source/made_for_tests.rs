@@ -4,9 +4,9 @@ use std::io::Cursor;
 use std::path::Path;
 
 use super::{Access, Loaded, Source};
-use crate::artifact::{About, Image};
-use crate::base::digest::Digest;
-use crate::data::DataError;
+use crate::DataError;
+use simpipe_artifact::{About, Image};
+use simpipe_base::digest::Digest;
 
 /// A PNG file of one grey, 4 pixels wide and 2 high.
 pub(super) fn png(value: u8) -> Vec<u8> {
@@ -31,7 +31,7 @@ pub(super) fn source(kind: &str, path: &Path) -> Source {
 pub(super) fn with(kind: &str, path: &Path, more: &serde_json::Value) -> Source {
     let mut params = more.clone();
     params["path"] = path.to_str().unwrap().into();
-    crate::base::param::from_json(&serde_json::json!({ kind: params })).unwrap()
+    simpipe_base::param::from_json(&serde_json::json!({ kind: params })).unwrap()
 }
 
 /// An example as it came.

@@ -12,8 +12,8 @@ use super::listing::{Listing, ListsFiles, wrong_lines};
 use super::pictures::Pictures;
 use super::reader::Reader;
 use super::table::Table;
-use crate::base::param::SpecPath;
-use crate::data::DataError;
+use crate::DataError;
+use simpipe_base::param::SpecPath;
 
 picture_source! {
     /// A table of image files: CSV, TSV, JSON Lines or Parquet, told by its content.

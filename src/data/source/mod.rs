@@ -68,11 +68,11 @@ use std::path::{Path, PathBuf};
 pub(super) use image_folder::is_image;
 
 use super::DataError;
-use crate::artifact::{About, DecodedFrom, Decodings, Image};
-use crate::base::contents::Contents;
-use crate::base::digest::Digest;
+use simpipe_artifact::{About, DecodedFrom, Decodings, Image};
+use simpipe_base::contents::Contents;
+use simpipe_base::digest::Digest;
 
-crate::choice! {
+simpipe_base::choice! {
     /// Where the images come from.
     pub enum Source {
         /// 4,000 images of CIFAR-10 (300 for training and 100 for testing of each class) inside the program: no

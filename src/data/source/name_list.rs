@@ -5,9 +5,9 @@ use std::path::Path;
 
 use super::listing::wrong_lines;
 use super::reader::Reader;
-use crate::base::contents::Contents;
-use crate::base::digest::Digest;
-use crate::data::DataError;
+use crate::DataError;
+use simpipe_base::contents::Contents;
+use simpipe_base::digest::Digest;
 
 /// A list is shorter than that.
 const AT_MOST: u64 = 1 << 30;

@@ -16,11 +16,11 @@ use super::listing::named;
 use super::reader::Reader;
 use super::shards::{self, Shard};
 use super::{Access, DigestFile, Example, Load, Loaded, Place, Sink, SourceFacts, SplitCounts};
-use crate::artifact::{Image, ImageShape};
-use crate::base::digest::Digest;
-use crate::base::fs::open_regular;
-use crate::base::param::SpecPath;
-use crate::data::DataError;
+use crate::DataError;
+use simpipe_artifact::{Image, ImageShape};
+use simpipe_base::digest::Digest;
+use simpipe_base::fs::open_regular;
+use simpipe_base::param::SpecPath;
 
 /// Images between two reports of progress.
 const REPORT: usize = 1000;
@@ -28,7 +28,7 @@ const REPORT: usize = 1000;
 const SPLITS: [(&str, &str); 4] =
     [("train", "train"), ("val", "validation"), ("validation", "validation"), ("test", "test")];
 
-crate::params! {
+simpipe_base::params! {
     /// A NumPy archive (`.npz`) of images (`uint8`: number, height, width and, where they are in colour, three channels) and
     /// labels (whole numbers or texts, one an image).
     ///

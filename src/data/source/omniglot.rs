@@ -14,22 +14,22 @@ use super::download::{Downloader, PATIENCE};
 use super::published::Published;
 use super::reader::PublishedReader;
 use super::{Access, DigestFile, Example, Load, Loaded, Place, Sink, SourceFacts, SplitCounts};
-use crate::base::check;
-use crate::base::digest::Digest;
-use crate::base::fs::open_regular;
-use crate::base::param::SpecPath;
-use crate::base::suggest;
-use crate::data::DataError;
-use crate::data::decode::{DecodeOptions, Encoded};
-use crate::data::in_order::{BUDGET, in_order};
-use crate::data::scale::Scaling;
+use crate::DataError;
+use crate::decode::{DecodeOptions, Encoded};
+use crate::in_order::{BUDGET, in_order};
+use crate::scale::Scaling;
+use simpipe_base::check;
+use simpipe_base::digest::Digest;
+use simpipe_base::fs::open_regular;
+use simpipe_base::param::SpecPath;
+use simpipe_base::suggest;
 
 const SIDE: usize = 105;
 /// Archives and drawings are far smaller: longer ones are none.
 const ARCHIVE_AT_MOST: u64 = 64 << 20;
 const DRAWING_AT_MOST: u64 = 1 << 20;
 
-crate::choice! {
+simpipe_base::choice! {
     /// An archive of Omniglot.
     pub enum Part {
         /// The background set: 964 letters of 30 alphabets.
@@ -43,7 +43,7 @@ crate::choice! {
     }
 }
 
-crate::params! {
+simpipe_base::params! {
     /// Omniglot (Lake, Salakhutdinov and Tenenbaum, "Human-level concept learning through probabilistic program induction",
     /// Science 2015), MIT licence: one archive is the split `train`, another one `test`.
     ///
@@ -378,7 +378,7 @@ impl Load for Omniglot {
         }
         let options =
             DecodeOptions { channels: 1, scaling: self.size().map(Scaling::stretch), ..DecodeOptions::default() };
-        let decode = |encoding: &Encoding, claim: &crate::data::in_order::Claim<'_>| {
+        let decode = |encoding: &Encoding, claim: &crate::in_order::Claim<'_>| {
             let decoded = Encoded::read(&encoding.bytes, &options).and_then(Encoded::decode);
             claim.keep(decoded.as_ref().map_or(0, |decoded| decoded.image.pixels.len() as u64));
             decoded

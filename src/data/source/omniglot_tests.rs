@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use super::*;
-use crate::base::param::defaults;
+use simpipe_base::param::defaults;
 
 fn zip(folder: &str, entries: &[(&str, &[u8])]) -> Vec<u8> {
     let mut writer = zip::ZipWriter::new(Cursor::new(Vec::new()));
@@ -62,11 +62,11 @@ fn alphabets_are_left_out_of_the_test_split_alone() {
 
 #[test]
 fn the_alphabets_of_an_archive_are_listed_once() {
-    use crate::base::contents::Compute;
+    use simpipe_base::contents::Compute;
 
     /// Remembers one text.
     struct Memory(std::sync::Mutex<Vec<String>>);
-    impl crate::base::contents::Contents for Memory {
+    impl simpipe_base::contents::Contents for Memory {
         fn digest(&self, _: &Path) -> std::io::Result<Digest> {
             unreachable!("the published digest stands for the archive")
         }

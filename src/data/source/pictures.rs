@@ -6,12 +6,12 @@ use std::path::Path;
 use super::listing::{Item, named};
 use super::reader::Reader;
 use super::{Access, Example, Loaded, Resize, Sink};
-use crate::artifact::{About, DecodedFrom, Decodings, Image};
-use crate::base::check::Check;
-use crate::base::digest::Digest;
-use crate::data::DataError;
-use crate::data::decode::{BACKGROUND, DecodeError, DecodeOptions, Decoded, Encoded, Part};
-use crate::data::in_order::{BUDGET, Claim, Stopped, in_order};
+use crate::DataError;
+use crate::decode::{BACKGROUND, DecodeError, DecodeOptions, Decoded, Encoded, Part};
+use crate::in_order::{BUDGET, Claim, Stopped, in_order};
+use simpipe_artifact::{About, DecodedFrom, Decodings, Image};
+use simpipe_base::check::Check;
+use simpipe_base::digest::Digest;
 
 /// More than that in colour do not fit into one value of a Parquet file.
 pub(super) const MOST_PIXELS: u64 = 700_000_000;
@@ -20,7 +20,7 @@ const NAMED: usize = 20;
 /// Images, and bytes of them, that are gathered before they are decoded together.
 const GATHERED: (usize, usize) = (512, 64 << 20);
 
-crate::choice! {
+simpipe_base::choice! {
     /// What to do with files that can't be decoded.
     pub enum OnCorrupt {
         /// Stop, and name them.
@@ -40,7 +40,7 @@ macro_rules! picture_source {
         $(#[doc = $doc:literal])*
         pub struct $name:ident { $($fields:tt)* }
     ) => {
-        $crate::params! {
+        simpipe_base::params! {
             $(#[doc = $doc])*
             pub struct $name {
                 $($fields)*
@@ -48,25 +48,25 @@ macro_rules! picture_source {
                 /// images, `{ size = [64, 64], mode = "centre-crop" }` shows their middle. As Pillow does it, to the bit; the sizes
                 /// stay as they are if it is left out.
                 #[aka("image_size", "size", "target_size", "input_shape", "shape", "img_size")]
-                resize: Option<$crate::data::source::Resize> = None => $crate::data::source::Resize::range().optional(),
+                resize: Option<$crate::source::Resize> = None => $crate::source::Resize::range().optional(),
                 /// 3 for colour, 1 for grey (luma of ITU-R BT.709).
-                channels: u32 = 3 => $crate::base::check::Check::new("1 or 3", |channels| matches!(channels, 1 | 3)),
+                channels: u32 = 3 => simpipe_base::check::Check::new("1 or 3", |channels| matches!(channels, 1 | 3)),
                 /// The colour behind transparent pixels: red, green and blue from 0 to 255.
-                background: Vec<u8> = $crate::data::decode::BACKGROUND.to_vec() => $crate::data::source::pictures::colour(),
+                background: Vec<u8> = $crate::decode::BACKGROUND.to_vec() => $crate::source::pictures::colour(),
                 /// The most pixels that an image may have, as it is in the file. One that claims more is treated as one that
                 /// can't be decoded; its header tells, so that it takes no memory.
-                max_pixels: u64 = $crate::data::decode::MAX_PIXELS =>
-                    $crate::base::check::between(1, $crate::data::source::pictures::MOST_PIXELS),
+                max_pixels: u64 = $crate::decode::MAX_PIXELS =>
+                    simpipe_base::check::between(1, $crate::source::pictures::MOST_PIXELS),
                 /// What to do with files that can't be decoded.
-                on_corrupt: $crate::data::source::OnCorrupt = $crate::data::source::OnCorrupt::Fail,
+                on_corrupt: $crate::source::OnCorrupt = $crate::source::OnCorrupt::Fail,
             }
         }
 
         impl $name {
             /// What becomes of the images.
-            fn to_pictures(&self) -> $crate::data::source::pictures::Pictures {
+            fn to_pictures(&self) -> $crate::source::pictures::Pictures {
                 let (resize, background) = (self.resize.as_ref(), self.background.as_slice());
-                $crate::data::source::pictures::Pictures::new(
+                $crate::source::pictures::Pictures::new(
                     self.channels, resize, background, self.max_pixels, self.on_corrupt.clone(),
                 )
             }

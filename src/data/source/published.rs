@@ -6,10 +6,10 @@ use std::path::Path;
 
 use sha2::{Digest as _, Sha256};
 
-use crate::base::digest::Digest;
-use crate::base::fs::open_regular;
-use crate::base::interrupt::stopped;
-use crate::data::{DataError, Mismatch};
+use crate::{DataError, Mismatch};
+use simpipe_base::digest::Digest;
+use simpipe_base::fs::open_regular;
+use simpipe_base::interrupt::stopped;
 
 /// A file that somebody published, with the checksum that TensorFlow Datasets 4.9.10 lists.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -14,10 +14,10 @@ use std::sync::{Mutex, PoisonError};
 use sha2::{Digest as _, Sha256};
 
 use super::published::{Published, hex};
-use crate::base::contents::Contents;
-use crate::base::digest::Digest;
-use crate::base::fs::{open_regular, read_at_most};
-use crate::data::DataError;
+use crate::DataError;
+use simpipe_base::contents::Contents;
+use simpipe_base::digest::Digest;
+use simpipe_base::fs::{open_regular, read_at_most};
 
 /// Reads whole files, from any number of threads, and knows afterwards what was in them.
 #[derive(Default)]
@@ -203,7 +203,7 @@ impl Read for PublishedReader<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::source::{Access, Source};
+    use crate::source::{Access, Source};
 
     #[test]
     fn digests_are_of_the_bytes_that_were_handed_out() {
@@ -276,7 +276,7 @@ mod tests {
         let path = folder.path().to_str().unwrap();
         let source = |rule: &str| -> Source {
             let json = serde_json::json!({ "image-folder": { "path": path, "on-corrupt": rule } });
-            crate::base::param::from_json(&json).unwrap()
+            simpipe_base::param::from_json(&json).unwrap()
         };
         let key = || source("fail").loader().digests(&Digest::of_file).unwrap();
         let [fail, skip] = ["fail", "skip"].map(source);
@@ -312,7 +312,7 @@ mod tests {
         let json = serde_json::json!({
             "image-folder": { "path": folder.path().to_str(), "on-corrupt": "skip", "max-pixels": 4 }
         });
-        let source: Source = crate::base::param::from_json(&json).unwrap();
+        let source: Source = simpipe_base::param::from_json(&json).unwrap();
         let key = source.loader().digests(&Digest::of_file).unwrap();
         let (read, ended) = read_by(&source);
         assert!(ended.is_ok(), "{ended:?}");
@@ -328,7 +328,7 @@ mod tests {
 
     #[test]
     fn the_sample_inside_the_program_is_what_it_is() {
-        let source: Source = crate::base::param::from_json(&"cifar10-sample".into()).unwrap();
+        let source: Source = simpipe_base::param::from_json(&"cifar10-sample".into()).unwrap();
         assert_eq!(read_by(&source).0, source.loader().digests(&Digest::of_file).unwrap());
     }
 

@@ -5,7 +5,7 @@ use std::io::Read;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::time::{Duration, Instant};
 
-use crate::base::pace::{Least, Pace};
+use simpipe_base::pace::{Least, Pace};
 
 /// How long to wait for a name, a connection, or the next byte.
 const RESOLVE: Duration = Duration::from_secs(5);

@@ -3,12 +3,12 @@
 use serde_json::Value as Json;
 
 use super::pictures::colour;
-use crate::base::check::{self, Check};
-use crate::base::issue::Issues;
-use crate::base::node::{Node, Value};
-use crate::base::param::{Param, Shape, View};
-use crate::data::scale::{ResizeFilter, ResizeMode, Scaling};
-use crate::params;
+use crate::scale::{ResizeFilter, ResizeMode, Scaling};
+use simpipe_base::check::{self, Check};
+use simpipe_base::issue::Issues;
+use simpipe_base::node::{Node, Value};
+use simpipe_base::param::{Param, Shape, View};
+use simpipe_base::params;
 
 /// The longest side, in pixels.
 const LONGEST: u32 = 8192;
@@ -49,7 +49,7 @@ impl Resize {
     }
 
     /// The same for who scales.
-    pub(in crate::data) fn to_scaling(&self) -> Option<Scaling> {
+    pub(crate) fn to_scaling(&self) -> Option<Scaling> {
         let Resizing { size, mode, filter, pad } = &self.0;
         let (height, width) = (*size.first()?, *size.get(1)?);
         let pad = pad.as_slice().try_into().unwrap_or_default();
@@ -87,7 +87,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::base::param;
+    use simpipe_base::param;
 
     #[test]
     fn a_list_and_a_table_of_defaults_are_one_thing() {

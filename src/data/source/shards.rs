@@ -7,9 +7,9 @@ use walkdir::WalkDir;
 use super::listing::is_visible;
 use super::reader::{Reader, Whole};
 use super::{Access, DigestFile};
-use crate::base::contents::Contents;
-use crate::base::digest::Digest;
-use crate::data::DataError;
+use crate::DataError;
+use simpipe_base::contents::Contents;
+use simpipe_base::digest::Digest;
 
 /// A large file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -102,7 +102,7 @@ pub(super) fn open(shard: &Shard, reader: &Reader<'_>, access: &Access<'_>) -> R
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::source::made_for_tests::write;
+    use crate::source::made_for_tests::write;
 
     #[test]
     fn names_tell_splits() {

@@ -8,9 +8,9 @@ use super::listing::{Item, Listing, ListsFiles, More};
 use super::pictures::Pictures;
 use super::reader::Reader;
 use super::word_lines::WordLines;
-use crate::artifact::About;
-use crate::base::param::SpecPath;
-use crate::data::DataError;
+use crate::DataError;
+use simpipe_artifact::About;
+use simpipe_base::param::SpecPath;
 
 picture_source! {
     /// Stanford Online Products (Song, Xiang, Jegelka and Savarese, "Deep Metric Learning via Lifted Structured Feature
@@ -75,7 +75,7 @@ impl ListsFiles for StanfordProducts {
 
 #[cfg(test)]
 mod tests {
-    use crate::data::source::made_for_tests::{load, png, refused, source, write};
+    use crate::source::made_for_tests::{load, png, refused, source, write};
 
     #[test]
     fn lists_name_products_and_their_kinds() {

@@ -7,11 +7,11 @@ use std::path::{Path, PathBuf};
 use super::reader::Reader;
 use super::shards::{self, Shard};
 use super::{Access, DigestFile, Example, Load, Loaded, Place, Sink, SourceFacts, SplitCounts};
-use crate::artifact::{Image, ImageShape};
-use crate::base::contents::Contents;
-use crate::base::digest::Digest;
-use crate::base::param::SpecPath;
-use crate::data::DataError;
+use crate::DataError;
+use simpipe_artifact::{Image, ImageShape};
+use simpipe_base::contents::Contents;
+use simpipe_base::digest::Digest;
+use simpipe_base::param::SpecPath;
 
 const SIDE: u32 = 96;
 const SHAPE: ImageShape = ImageShape { height: SIDE, width: SIDE, channels: 3 };
@@ -22,7 +22,7 @@ const SPLITS: [(&str, usize); 2] = [("train", 5000), ("test", 8000)];
 const REPORT: usize = 500;
 const LABELS: u64 = 1 << 20;
 
-crate::params! {
+simpipe_base::params! {
     /// STL-10 (Coates, Lee and Ng, "An Analysis of Single Layer Networks in Unsupervised Feature Learning", 2011): 5,000
     /// training and 8,000 test images of 96 x 96 pixels in 10 classes. The images without labels are not read.
     ///
@@ -136,7 +136,7 @@ impl Load for Stl10 {
 
 #[cfg(test)]
 mod tests {
-    use crate::data::source::made_for_tests::{load, refused, source, write};
+    use crate::source::made_for_tests::{load, refused, source, write};
 
     /// Images of which the second column is 9.
     fn images(count: usize) -> Vec<u8> {

@@ -8,17 +8,17 @@ use super::matlab::{Value, variables};
 use super::reader::{Reader, Whole};
 use super::shards::{self, Shard};
 use super::{Access, DigestFile, Example, Load, Loaded, Place, Sink, SourceFacts, SplitCounts};
-use crate::artifact::{Image, ImageShape};
-use crate::base::digest::Digest;
-use crate::base::param::SpecPath;
-use crate::data::DataError;
+use crate::DataError;
+use simpipe_artifact::{Image, ImageShape};
+use simpipe_base::digest::Digest;
+use simpipe_base::param::SpecPath;
 
 const SIDE: u32 = 32;
 const SHAPE: ImageShape = ImageShape { height: SIDE, width: SIDE, channels: 3 };
 /// Images between two reports of progress.
 const REPORT: usize = 1000;
 
-crate::params! {
+simpipe_base::params! {
     /// SVHN (Netzer and others, "Reading Digits in Natural Images with Unsupervised Feature Learning", 2011), format 2: digits
     /// cut out at 32 x 32 pixels. `train_32x32.mat` is the split `train`, `test_32x32.mat` is `test`.
     ///
@@ -160,8 +160,8 @@ impl Load for Svhn {
 
 #[cfg(test)]
 mod tests {
-    use crate::data::source::made_for_tests::{load, refused, source, with, write};
-    use crate::data::source::matlab::write as mat;
+    use crate::source::made_for_tests::{load, refused, source, with, write};
+    use crate::source::matlab::write as mat;
 
     /// Images whose rows are numbered, whose columns add 100 and whose channels add 1.
     fn file(labels: &[u8]) -> Vec<u8> {

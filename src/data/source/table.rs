@@ -12,8 +12,8 @@ use serde_json::Value as Json;
 
 use super::listing::wrong_lines;
 use super::reader::Reader;
-use crate::base::suggest;
-use crate::data::DataError;
+use crate::DataError;
+use simpipe_base::suggest;
 
 /// A list is shorter than that.
 const AT_MOST: u64 = 2 << 30;
@@ -220,7 +220,7 @@ fn parquet(path: &Path, bytes: Vec<u8>) -> Result<Table, DataError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::artifact::table::{Column, write_parquet};
+    use simpipe_artifact::table::{Column, write_parquet};
 
     fn read(bytes: &[u8]) -> Result<Table, DataError> {
         let file = tempfile::NamedTempFile::new().unwrap();

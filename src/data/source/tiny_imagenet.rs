@@ -10,8 +10,8 @@ use super::listing::{Item, Listing, ListsFiles};
 use super::pictures::Pictures;
 use super::reader::Reader;
 use super::word_lines::WordLines;
-use crate::base::param::SpecPath;
-use crate::data::DataError;
+use crate::DataError;
+use simpipe_base::param::SpecPath;
 
 picture_source! {
     /// Tiny ImageNet (Le and Yang, "Tiny ImageNet Visual Recognition Challenge", 2015): 200 classes of 500 images of 64 x 64
@@ -114,7 +114,7 @@ impl ListsFiles for TinyImageNet {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::source::made_for_tests::{png, refused, short, source, write};
+    use crate::source::made_for_tests::{png, refused, short, source, write};
 
     fn images() -> tempfile::TempDir {
         let folder = tempfile::tempdir().unwrap();

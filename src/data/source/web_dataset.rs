@@ -13,10 +13,10 @@ use super::pictures::{Encoding, Stream};
 use super::reader::Reader;
 use super::shards::{self, Shard};
 use super::{Access, DigestFile, Load, Loaded, Place, Sink, SourceFacts};
-use crate::base::digest::Digest;
-use crate::base::fs::open_regular;
-use crate::base::param::SpecPath;
-use crate::data::DataError;
+use crate::DataError;
+use simpipe_base::digest::Digest;
+use simpipe_base::fs::open_regular;
+use simpipe_base::param::SpecPath;
 
 picture_source! {
     /// Shards of WebDataset: `.tar` files in which the files of one sample follow each other and share their name up to the

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::listing::wrong_lines;
 use super::reader::Reader;
-use crate::data::DataError;
+use crate::DataError;
 
 /// A list is shorter than that.
 const AT_MOST: u64 = 256 << 20;

@@ -1,14 +1,14 @@
 //! Classes divided whole, by the digest of their names or as they are listed.
 
 use super::{Part, TEST, TRAIN, VALIDATION, ordered_by, share_of};
-use crate::base::check;
-use crate::base::digest::Digest;
-use crate::data::sampler::{ClassRef, Problem, labels_of};
+use crate::sampler::{ClassRef, Problem, labels_of};
+use simpipe_base::check;
+use simpipe_base::digest::Digest;
 
 /// Classes that a message names; the rest is counted.
 const NAMED: usize = 5;
 
-crate::params! {
+simpipe_base::params! {
     /// Shares or lists of the classes; no class is in two splits.
     ///
     /// Shares are taken in the order of the digests of the classes' names: first `test`, then `validation`; the others are

@@ -1,9 +1,9 @@
 //! Images divided by what they have in a column.
 
 use super::{TEST, TRAIN, VALIDATION};
-use crate::data::sampler::Problem;
+use crate::sampler::Problem;
 
-crate::params! {
+simpipe_base::params! {
     /// The values of a column that belong to each split; without any list a value is the name of its split.
     ///
     /// # Example

@@ -2,10 +2,10 @@
 
 use super::images::{place, shares_problem};
 use super::{TEST, TRAIN, VALIDATION};
-use crate::base::check;
-use crate::data::sampler::Problem;
+use crate::sampler::Problem;
+use simpipe_base::check;
 
-crate::params! {
+simpipe_base::params! {
     /// Shares of groups; no group is in two splits.
     ///
     /// What the images of a group have in common is taken for a number from 0 to 1 by its digest: below `test` the group becomes

@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 
 use super::{TEST, TRAIN, VALIDATION, ordered_by, share_of};
-use crate::base::check;
-use crate::base::digest::Digest;
-use crate::base::suggest;
-use crate::data::sampler::Problem;
-use crate::data::source::SplitCounts;
+use crate::sampler::Problem;
+use crate::source::SplitCounts;
+use simpipe_base::check;
+use simpipe_base::digest::Digest;
+use simpipe_base::suggest;
 
-crate::params! {
+simpipe_base::params! {
     /// Shares of the images.
     ///
     /// The digest of an image's pixels is taken for a number from 0 to 1: below `test` it becomes `test`, the next

@@ -3,12 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{TEST, TRAIN, VALIDATION};
-use crate::base::digest::Digest;
-use crate::base::param::SpecPath;
-use crate::data::DataError;
-use crate::data::source::NameList;
+use crate::DataError;
+use crate::source::NameList;
+use simpipe_base::digest::Digest;
+use simpipe_base::param::SpecPath;
 
-crate::params! {
+simpipe_base::params! {
     /// Text files that name the images of each split, one a line: the paths of their files inside the source, with `/` between
     /// the parts. Empty lines and those that start with `#` are left out.
     ///

@@ -22,10 +22,10 @@ pub use part::Part;
 use super::DataError;
 use super::sampler::Problem;
 use super::source::{Example, SplitCounts};
-use crate::base::digest::Digest;
-use crate::base::suggest;
+use simpipe_base::digest::Digest;
+use simpipe_base::suggest;
 
-crate::choice! {
+simpipe_base::choice! {
     /// How a dataset is divided into splits.
     pub enum Split {
         /// As the source has it.
@@ -52,10 +52,12 @@ crate::choice! {
 /// The name of the column that holds the source's own splits.
 const SPLIT: &str = "split";
 
-/// The splits that a rule makes.
-pub(crate) const TRAIN: &str = "train";
-pub(crate) const VALIDATION: &str = "validation";
-pub(crate) const TEST: &str = "test";
+/// What is trained on.
+pub const TRAIN: &str = "train";
+/// What choices are made on.
+pub const VALIDATION: &str = "validation";
+/// What is asked once.
+pub const TEST: &str = "test";
 
 /// What is known of the images that are divided.
 #[derive(Debug, Clone, Copy, Default)]

@@ -2,10 +2,10 @@
 
 use serde_json::{Value as Json, json};
 
-use crate::base::issue::{Issue, Issues};
-use crate::base::node::{Node, Value};
-use crate::base::param::{self, Param, Shape, View};
-use crate::data::sampler::{ClassRef, Written};
+use crate::sampler::{ClassRef, Written};
+use simpipe_base::issue::{Issue, Issues};
+use simpipe_base::node::{Node, Value};
+use simpipe_base::param::{self, Param, Shape, View};
 
 const EXPECTED: &str = "write a share such as 0.2, a list such as [\"Cat\", 5, \"7..=9\"], or \"0..=99\" for labels";
 

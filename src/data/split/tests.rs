@@ -3,8 +3,8 @@ use std::collections::BTreeMap;
 use serde_json::{Value as Json, json};
 
 use super::*;
-use crate::artifact::{Image, ImageShape};
-use crate::base::param;
+use simpipe_artifact::{Image, ImageShape};
+use simpipe_base::param;
 
 fn split(json: Json) -> Split {
     param::from_json(&json).unwrap()

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{ClusteringMetric, Contingency};
-use crate::metric::{Metric, real};
+use crate::{Metric, real};
 
 /// ami: `(I - E[I]) / (mean entropy - E[I])`, `I` the mutual information of classes and clusters and `E[I]` its expectation
 /// over all clusterings of the same sizes (Vinh, Epps and Bailey, 2010; the arithmetic mean, as in scikit-learn).

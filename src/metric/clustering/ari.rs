@@ -1,7 +1,7 @@
 //! The Rand index, adjusted for chance.
 
 use super::{ClusteringMetric, Contingency};
-use crate::metric::Metric;
+use crate::Metric;
 
 /// ari: the share of pairs of rows that classes and clusters agree on, above chance (Hubert and Arabie, 1985; as in
 /// scikit-learn).

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::metric::{MetricError, real};
+use crate::{MetricError, real};
 
 /// Counts of rows by class and cluster, cells without a row left out.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -6,9 +6,9 @@
 use rand::{Rng, RngExt};
 use rayon::prelude::*;
 
-use crate::base::seed::Seed;
-use crate::metric::MetricError;
-use crate::metric::space::{Space, square};
+use crate::MetricError;
+use crate::space::{Space, square};
+use simpipe_base::seed::Seed;
 
 /// How rows are clustered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

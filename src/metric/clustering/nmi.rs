@@ -1,7 +1,7 @@
 //! Normalised mutual information.
 
 use super::{ClusteringMetric, Contingency};
-use crate::metric::Metric;
+use crate::Metric;
 
 /// nmi: the mutual information of classes and clusters over the mean of their entropies (Strehl and Ghosh, 2002; the
 /// arithmetic mean, as in scikit-learn).

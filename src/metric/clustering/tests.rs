@@ -4,9 +4,9 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use super::*;
-use crate::base::seed::Seed;
-use crate::metric::golden;
-use crate::metric::space::Space;
+use crate::golden;
+use crate::space::Space;
+use simpipe_base::seed::Seed;
 
 fn of(name: &str, labels: &[i32], clusters: &[u32]) -> Option<f64> {
     parse(name).unwrap().of_clustering(&Contingency::new(labels, clusters).unwrap())
@@ -118,8 +118,8 @@ fn no_other_cluster_is_nearer_when_k_means_ends() {
         };
         let means: Vec<Vec<f32>> = (0..clusters as u32).map(mean).collect();
         for row in 0..40 {
-            let own = crate::metric::space::square(space.row(row), &means[found.of[row] as usize]);
-            let nearest = means.iter().map(|mean| crate::metric::space::square(space.row(row), mean));
+            let own = crate::space::square(space.row(row), &means[found.of[row] as usize]);
+            let nearest = means.iter().map(|mean| crate::space::square(space.row(row), mean));
             assert!(own <= nearest.fold(f64::INFINITY, f64::min) + 1e-9, "{clusters} {row}");
         }
     }

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use rand::{Rng, RngExt};
 
-use crate::base::seed::Seed;
-use crate::metric::MetricError;
+use crate::MetricError;
+use simpipe_base::seed::Seed;
 
 /// N-way K-shot episodes: `ways` classes, `shots` rows of each shown, `queries` other rows of each asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,6 +1,6 @@
 //! The mean over episodes and how sure it is.
 
-use crate::metric::real;
+use crate::real;
 
 /// The 0.975 quantile of the normal distribution.
 const NORMAL: f64 = 1.959_963_984_540_054;

@@ -1,8 +1,8 @@
 //! Queries go to the class of the nearest row shown.
 
 use super::{Episode, EpisodeMetric};
-use crate::metric::Metric;
-use crate::metric::space::{Space, square};
+use crate::Metric;
+use crate::space::{Space, square};
 
 /// nearest-neighbour: the class of the nearest row shown, by squared euclidean distance; with one shot the same as
 /// [`NearestPrototype`](super::NearestPrototype). Ties go to the row drawn first; 1/ways by chance.

@@ -1,8 +1,8 @@
 //! Queries go to the class whose mean is nearest.
 
 use super::{Episode, EpisodeMetric};
-use crate::metric::Metric;
-use crate::metric::space::{Space, square};
+use crate::Metric;
+use crate::space::{Space, square};
 
 /// nearest-prototype: the class of the nearest mean of the rows shown, by squared euclidean distance (Snell, Swersky and
 /// Zemel, Prototypical Networks, 2017, arXiv:1703.05175). Ties go to the class drawn first; 1/ways by chance.
@@ -29,7 +29,7 @@ impl EpisodeMetric for NearestPrototype {
     fn label(&self, space: &Space<'_>, episode: &Episode) -> Vec<usize> {
         let mean = |way: usize| -> Vec<f32> {
             let rows: Vec<usize> = episode.support.iter().filter(|shown| shown.1 == way).map(|shown| shown.0).collect();
-            let count = crate::metric::real(rows.len().max(1));
+            let count = crate::real(rows.len().max(1));
             space.sum_of(rows).iter().map(|sum| (sum / count) as f32).collect()
         };
         let means: Vec<Vec<f32>> = (0..episode.ways.len()).map(mean).collect();

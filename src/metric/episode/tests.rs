@@ -6,7 +6,7 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use super::*;
-use crate::base::seed::Seed;
+use simpipe_base::seed::Seed;
 
 fn episodes(ways: usize, shots: usize, queries: usize) -> Episodes {
     Episodes { ways, shots, queries, count: 50, seed: Seed::of_stage(1, "few-shot", None) }

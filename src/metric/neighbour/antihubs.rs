@@ -1,8 +1,8 @@
 //! Index rows that nobody finds.
 
 use super::{NeighbourMetric, first};
-use crate::metric::space::hubness::hubness;
-use crate::metric::{Metric, MetricError};
+use crate::space::hubness::hubness;
+use crate::{Metric, MetricError};
 
 /// antihubs@k: the share of index rows that are among the k nearest of no query. `None` of no rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,8 +1,8 @@
 //! How uneven it is which index rows are found.
 
 use super::{NeighbourMetric, first};
-use crate::metric::space::hubness::hubness;
-use crate::metric::{Metric, MetricError};
+use crate::space::hubness::hubness;
+use crate::{Metric, MetricError};
 
 /// hubness@k: the skewness of how often each index row is among the k nearest of a query (Radovanovic, Nanopoulos and
 /// Ivanovic, 2010): about 0 where all are found as often, above 1 where a few hubs are found by many.

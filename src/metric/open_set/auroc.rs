@@ -1,7 +1,7 @@
 //! How well the score of the best match tells known classes from unknown ones.
 
 use super::{OpenSet, OpenSetMetric};
-use crate::metric::{Metric, real};
+use crate::{Metric, real};
 
 /// auroc: the probability that a query of a known class scores higher than one of an unknown class, ties counting half
 /// (Hendrycks and Gimpel, 2017, arXiv:1610.02136). Whether the label is right does not matter. In [0, 1], 0.5 by chance.

@@ -1,7 +1,7 @@
 //! The detection and identification rate at a false alarm rate.
 
 use super::{OpenSet, OpenSetMetric};
-use crate::metric::{Metric, real};
+use crate::{Metric, real};
 
 /// dir@1far: the share of queries of known classes that are accepted with the right label, at the laxest threshold that
 /// accepts at most 1 % (or another percentage) of the queries of unknown classes (Phillips, Grother and Micheals, 2011).

@@ -1,7 +1,7 @@
 //! What one threshold, found on other data, achieves.
 
 use super::{Probe, Truth};
-use crate::metric::{MetricError, real};
+use crate::{MetricError, real};
 
 /// Shares of queries that one threshold treats wrongly.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -1,7 +1,7 @@
 //! The open-set classification rate.
 
 use super::{OpenSet, OpenSetMetric};
-use crate::metric::{Metric, real};
+use crate::{Metric, real};
 
 /// oscr: the area under the share of known queries accepted with the right label over the share of unknown queries accepted
 /// (the curve of Dhamija, Günther and Boult, 2018, arXiv:1811.04110; its area by trapezoids as in Chen et al., 2021,

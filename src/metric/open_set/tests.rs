@@ -4,7 +4,7 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use super::*;
-use crate::metric::pair::{PairMetric, Roc, RocAuc};
+use crate::pair::{PairMetric, Roc, RocAuc};
 
 const NAMES: [&str; 4] = ["auroc", "dir@10far", "dir@50far", "oscr"];
 

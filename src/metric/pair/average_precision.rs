@@ -1,7 +1,7 @@
 //! Average precision of pairs: the area under the precision-recall curve, without interpolation.
 
 use super::{PairMetric, Roc};
-use crate::metric::{Metric, real};
+use crate::{Metric, real};
 
 /// average-precision: `sum_n (R_n - R_{n-1}) P_n` over the distinct thresholds, as scikit-learn computes it.
 ///

@@ -1,7 +1,7 @@
 //! The equal error rate.
 
 use super::{PairMetric, Point, Roc};
-use crate::metric::Metric;
+use crate::Metric;
 
 /// eer: where the false positive and the false negative rate are equal, the curve between two thresholds taken as
 /// straight (as is usual for ROC curves). In [0, 1], 0.5 by chance; smaller is better.

@@ -3,7 +3,7 @@
 //! All are of thresholds that exist: nothing is interpolated, so the figure is one that a system can be run at.
 
 use super::{PairMetric, Roc};
-use crate::metric::{Metric, real};
+use crate::{Metric, real};
 
 /// tpr@1fpr: the largest true positive rate at a false positive rate of at most 1 % (or another percentage).
 #[derive(Debug, Clone, Copy, PartialEq)]

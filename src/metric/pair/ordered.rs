@@ -1,7 +1,7 @@
 //! Pairs in the order of their scores, which many resampled curves are made from without sorting again.
 
 use super::{Point, Roc};
-use crate::metric::MetricError;
+use crate::MetricError;
 
 /// A pair of a query and an indexed row.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -1,6 +1,6 @@
 //! Genuine and impostor pairs by score, and what every threshold accepts of them.
 
-use crate::metric::{MetricError, real};
+use crate::{MetricError, real};
 
 /// What a threshold accepts: all pairs whose score is at least it.
 #[derive(Debug, Clone, Copy, PartialEq)]

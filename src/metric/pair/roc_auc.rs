@@ -1,7 +1,7 @@
 //! The area under the ROC curve.
 
 use super::{PairMetric, Roc};
-use crate::metric::{Metric, real};
+use crate::{Metric, real};
 
 /// roc-auc: the probability that a genuine pair scores higher than an impostor pair, ties counting half (Hanley and
 /// McNeil, 1982): the trapezoid area under the true over the false positive rate. In [0, 1], 0.5 by chance.

@@ -4,7 +4,7 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use super::*;
-use crate::metric::{golden, real};
+use crate::{golden, real};
 
 const NAMES: [&str; 6] = ["roc-auc", "average-precision", "eer", "tpr@10fpr", "fpr@95tpr", "frr@10far"];
 

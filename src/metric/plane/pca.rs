@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 
 use super::{PlaneError, Stop, go_on};
-use crate::base::eigen::{self, fix_sign};
+use simpipe_base::eigen::{self, fix_sign};
 
 /// The two principal components of some rows.
 ///

@@ -120,7 +120,7 @@ pub(super) fn nearest(rows: &[&[f32]], kept: usize, stop: Stop<'_>) -> Result<Ve
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::metric::plane::tests::groups;
+    use crate::plane::tests::groups;
 
     fn place(values: &[f32], dim: usize) -> Vec<[f64; 2]> {
         TSne::default().fit(values, dim, &Pca::fit(values, dim, &|| false).unwrap(), &|| false).unwrap()

@@ -13,7 +13,7 @@ use self::curve::Curve;
 use self::graph::{Edge, edges};
 use super::tsne::nearest;
 use super::{Pca, PlaneError, Stop, go_on};
-use crate::base::seed::Seed;
+use simpipe_base::seed::Seed;
 
 /// Fewer points than this keep the places that PCA gave them: three neighbours are no neighbourhood.
 const FEWEST: usize = 10;

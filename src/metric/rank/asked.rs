@@ -1,7 +1,7 @@
 //! A metric of rankings with how it is averaged, and whether the nearest neighbour counts.
 
 use super::{Average, Ranked, RetrievalMetric};
-use crate::metric::NameError;
+use crate::NameError;
 
 /// What is asked of rankings: `recall@10`, `recall@10/macro`, `map@r/drop`, `ndcg@5/macro/drop`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

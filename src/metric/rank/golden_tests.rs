@@ -1,7 +1,7 @@
 //! The metrics of ranked neighbours equal those of TensorFlow Similarity and pytorch-metric-learning.
 
 use super::*;
-use crate::metric::golden;
+use crate::golden;
 
 /// TensorFlow Similarity's figures: kept as they are, or without the closest neighbour ("drop").
 #[test]

@@ -4,7 +4,7 @@
 //! order has only k/R. Clipped at R, ranks beyond R don't count, and from k = R on it is [`map@r`](super::map_at_r).
 
 use super::{RankMetric, Ranked};
-use crate::metric::{Metric, real};
+use crate::{Metric, real};
 
 /// map@k, map-clip-at-r@k, and map: average precision over the k nearest or all of the index.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -4,7 +4,7 @@
 //! precision of the `i` nearest and `rel(i)` 1 if the i-th is relevant. It rewards an order that recall@1 can't see.
 
 use super::{RankMetric, Ranked};
-use crate::metric::Metric;
+use crate::Metric;
 
 /// map@r: mean average precision over the R nearest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

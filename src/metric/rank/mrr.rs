@@ -1,7 +1,7 @@
 //! The reciprocal rank of the first relevant neighbour (Voorhees, TREC-8 question answering, 1999).
 
 use super::{RankMetric, Ranked};
-use crate::metric::{Metric, real};
+use crate::{Metric, real};
 
 /// mrr: `1 / rank` of the first relevant item; `mrr@k` is 0 where it is not among the k nearest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

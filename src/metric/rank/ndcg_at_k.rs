@@ -5,7 +5,7 @@
 //! index ([`TrueNdcgAtK`], the usual one), which also sees relevant items that were not retrieved.
 
 use super::{RankMetric, Ranked};
-use crate::metric::{Metric, real};
+use crate::{Metric, real};
 
 /// ndcg@k: the ideal order is that of the retrieved k.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,7 +1,7 @@
 //! precision@k: the share of relevant items among the k nearest.
 
 use super::{RankMetric, Ranked};
-use crate::metric::Metric;
+use crate::Metric;
 
 /// precision@k: the share of relevant items among the k nearest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

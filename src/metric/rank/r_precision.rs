@@ -1,7 +1,7 @@
 //! R-precision: the share of relevant items among the R nearest, R being the number of relevant items.
 
 use super::{RankMetric, Ranked};
-use crate::metric::{Metric, real};
+use crate::{Metric, real};
 
 /// r-precision: precision at the depth at which a perfect order would have every neighbour right.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

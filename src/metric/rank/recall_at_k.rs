@@ -4,7 +4,7 @@
 //! items that are found.
 
 use super::{RankMetric, Ranked};
-use crate::metric::Metric;
+use crate::Metric;
 
 /// recall@k: whether any of the k nearest is relevant. Other tools call it hit@k or hit rate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

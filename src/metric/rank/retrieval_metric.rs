@@ -1,8 +1,8 @@
 //! The metrics of ranked neighbours as one plain value, which a parameter can hold and compare.
 
 use super::{MapAtK, MapAtR, Mrr, NdcgAtK, PrecisionAtK, RPrecision, RankMetric, Ranked, RecallAtK, TrueNdcgAtK};
-use crate::metric::Metric;
-use crate::metric::name::{Argument, Known, NameError, read};
+use crate::Metric;
+use crate::name::{Argument, Known, NameError, read};
 
 /// The metrics of ranked neighbours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

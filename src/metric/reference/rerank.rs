@@ -1,8 +1,8 @@
 //! Re-ranking held against its papers' formulas.
 
-use crate::base::golden::{Array, Case, CaseError, Comparison, field, number, value};
-use crate::metric::rerank::{Diffusion, Expansion, KReciprocal, Neighbours, expanded};
-use crate::metric::space::{Space, square};
+use crate::rerank::{Diffusion, Expansion, KReciprocal, Neighbours, expanded};
+use crate::space::{Space, square};
+use simpipe_base::golden::{Array, Case, CaseError, Comparison, field, number, value};
 
 /// Queries and an index, each `[rows, dim]`.
 struct Rows {

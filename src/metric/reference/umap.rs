@@ -1,7 +1,7 @@
 //! UMAP held against umap-learn by how trustworthy its maps are: maps of two programs are never the same.
 
-use crate::base::golden::{Array, Case, CaseError, Comparison, field, number, value};
-use crate::metric::plane::{Umap, Way, place, trustworthiness};
+use crate::plane::{Umap, Way, place, trustworthiness};
+use simpipe_base::golden::{Array, Case, CaseError, Comparison, field, number, value};
 
 /// The map that the case brings judged as scikit-learn judged it, and ours of the same rows judged beside it.
 pub(super) fn umap(case: &Case, to: &mut Comparison) -> Result<(), CaseError> {

@@ -9,8 +9,8 @@ use rayon::prelude::*;
 
 use super::Neighbours;
 use super::query_expansion::similarity;
-use crate::metric::MetricError;
-use crate::metric::space::Space;
+use crate::MetricError;
+use crate::space::Space;
 
 /// How similarity spreads.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -12,7 +12,7 @@
 use rayon::prelude::*;
 
 use super::Neighbours;
-use crate::metric::MetricError;
+use crate::MetricError;
 
 /// How rows are compared.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -115,7 +115,7 @@ fn mean(of: &[u32], encodings: &[Encoding]) -> Encoding {
     let mut all: Encoding = of.iter().flat_map(|row| encodings[*row as usize].iter().copied()).collect();
     // A stable sort: weights are added in the order of the rows that they are of.
     all.sort_by_key(|by| by.0);
-    let count = crate::metric::real(of.len());
+    let count = crate::real(of.len());
     all.chunk_by(|one, other| one.0 == other.0)
         .map(|same| (same[0].0, same.iter().map(|by| by.1).sum::<f64>() / count))
         .collect()

@@ -2,8 +2,8 @@
 
 use rayon::prelude::*;
 
-use crate::metric::MetricError;
-use crate::metric::space::{Space, square};
+use crate::MetricError;
+use crate::space::{Space, square};
 
 /// For every row: its nearest rows, itself among them, and how far its farthest is.
 #[derive(Debug, Clone, PartialEq)]

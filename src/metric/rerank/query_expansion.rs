@@ -2,8 +2,8 @@
 
 use rayon::prelude::*;
 
-use crate::metric::MetricError;
-use crate::metric::space::Space;
+use crate::MetricError;
+use crate::space::Space;
 
 /// What each of the nearest weighs; the query itself weighs 1.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -4,9 +4,9 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use super::*;
-use crate::metric::MetricError;
-use crate::metric::golden;
-use crate::metric::space::{Space, square};
+use crate::MetricError;
+use crate::golden;
+use crate::space::{Space, square};
 
 fn rows(value: &serde_json::Value) -> Vec<Vec<f32>> {
     serde_json::from_value(value.clone()).unwrap()

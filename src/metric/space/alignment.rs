@@ -1,7 +1,7 @@
 //! How near rows of one class are.
 
 use super::{Space, SpaceMetric};
-use crate::metric::{Metric, real};
+use crate::{Metric, real};
 
 /// alignment: the mean squared distance of two rows of one label (Wang and Isola, 2020, arXiv:2005.10242, alpha 2).
 ///

@@ -4,7 +4,7 @@ use rayon::prelude::*;
 
 use super::spectrum::eigenvalues;
 use super::{Space, SpaceMetric};
-use crate::metric::{Metric, real};
+use crate::{Metric, real};
 
 /// effective-rank: `exp(-sum p ln p)` of the singular values' shares `p = s / sum s` (Roy and Vetterli, 2007; RankMe,
 /// Garrido et al., 2023, arXiv:2210.02885, without its small constant).

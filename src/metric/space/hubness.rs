@@ -1,6 +1,6 @@
 //! Hubs: rows that are among the nearest of very many others (Radovanovic, Nanopoulos and Ivanovic, 2010).
 
-use crate::metric::{MetricError, real};
+use crate::{MetricError, real};
 
 /// How often rows are among the k nearest of others: `N_k`, the k-occurrence.
 #[derive(Debug, Clone, PartialEq)]

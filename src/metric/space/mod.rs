@@ -15,12 +15,12 @@ mod tests;
 
 use super::Metric;
 use super::name::{Argument, Known, NameError, read};
-use crate::base::seed::Seed;
+use simpipe_base::seed::Seed;
 
 pub use alignment::Alignment;
 pub use effective_rank::EffectiveRank;
 pub use rows::Space;
-pub(crate) use rows::square;
+pub use rows::square;
 pub use silhouette::Silhouette;
 pub use uniformity::Uniformity;
 

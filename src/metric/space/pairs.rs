@@ -4,7 +4,7 @@ use rand::RngExt;
 use rayon::prelude::*;
 
 use super::{Space, square};
-use crate::base::seed::Seed;
+use simpipe_base::seed::Seed;
 
 /// Which pairs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

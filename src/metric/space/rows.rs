@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::metric::MetricError;
+use crate::MetricError;
 
 /// Finite rows of one length, each with a label.
 #[derive(Debug, Clone, Copy)]
@@ -79,7 +79,7 @@ impl<'a> Space<'a> {
 }
 
 /// `|one - other|^2`, summed in `f64` in eight interleaved partial sums, which compilers turn into vector instructions.
-pub(crate) fn square(one: &[f32], other: &[f32]) -> f64 {
+pub fn square(one: &[f32], other: &[f32]) -> f64 {
     let mut lanes = [0.0; 8];
     let (ones, others) = (one.chunks_exact(8), other.chunks_exact(8));
     let tail = ones.remainder().iter().zip(others.remainder());

@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 
 use super::{Space, SpaceMetric};
-use crate::metric::{Metric, real};
+use crate::{Metric, real};
 
 /// silhouette: the mean of `(b - a) / max(a, b)`, `a` a row's mean squared distance to its class and `b` that to the
 /// nearest other class (Rousseeuw, 1987).

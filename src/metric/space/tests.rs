@@ -5,8 +5,8 @@ use rand_chacha::ChaCha8Rng;
 
 use super::pairs::{Kind, Sample};
 use super::*;
-use crate::metric::golden;
-use crate::metric::statistics::quantile;
+use crate::golden;
+use crate::statistics::quantile;
 
 const NAMES: [&str; 4] = ["alignment", "uniformity", "effective-rank", "silhouette"];
 

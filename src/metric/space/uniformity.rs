@@ -2,8 +2,8 @@
 
 use super::pairs::{Kind, Sample};
 use super::{Space, SpaceMetric};
-use crate::base::seed::Seed;
-use crate::metric::{Metric, real};
+use crate::{Metric, real};
+use simpipe_base::seed::Seed;
 
 /// uniformity: `ln E exp(-t |x - y|^2)` over pairs of any two rows, t = 2 (Wang and Isola, 2020, arXiv:2005.10242).
 ///

@@ -1,7 +1,7 @@
 //! How far apart the means of two sets of trainings are.
 
 use super::student::t_quantile;
-use crate::metric::{MetricError, real};
+use crate::{MetricError, real};
 
 /// The difference of the means of two sets of trainings, each of which differ in their seed alone.
 #[derive(Debug, Clone, Copy, PartialEq)]

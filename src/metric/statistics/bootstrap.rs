@@ -3,8 +3,8 @@
 use rayon::prelude::*;
 
 use super::{TwoLevel, quantile};
-use crate::base::seed::Seed;
-use crate::metric::{Average, MetricError, real};
+use crate::{Average, MetricError, real};
+use simpipe_base::seed::Seed;
 
 /// How intervals are computed.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -2,7 +2,7 @@
 
 use super::bootstrap::{NEVER, two_sided};
 use super::{Bootstrap, Column, Interval};
-use crate::metric::{Average, MetricError};
+use crate::{Average, MetricError};
 
 /// How much more the first run has than the second.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -50,7 +50,7 @@ impl Bootstrap {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::seed::Seed;
+    use simpipe_base::seed::Seed;
 
     fn paired(one: &[Option<f64>], other: &[Option<f64>]) -> Option<Difference> {
         let labels: Vec<i32> = (0..i32::try_from(one.len()).unwrap()).map(|query| query / 4).collect();

@@ -8,7 +8,7 @@ use std::ops::Range;
 
 use rand::RngExt;
 
-use crate::base::seed::Seed;
+use simpipe_base::seed::Seed;
 
 /// Queries by class, ready to be drawn from.
 #[derive(Debug, Clone)]

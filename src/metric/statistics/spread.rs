@@ -1,7 +1,7 @@
 //! The spread of a figure over seeds.
 
 use super::student::t_quantile;
-use crate::metric::{MetricError, real};
+use crate::{MetricError, real};
 
 /// A figure over several trainings that differ in their seed alone.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 
 use super::{Bootstrap, Interval, TwoLevel};
-use crate::metric::MetricError;
+use crate::MetricError;
 
 impl Bootstrap {
     /// The interval of a figure of the sums of what each query counts; `figure` says `None` where it is undefined.
@@ -54,7 +54,7 @@ fn add<const N: usize>(sums: &mut [u64; N], row: &[u32; N]) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::seed::Seed;
+    use simpipe_base::seed::Seed;
 
     #[test]
     #[expect(clippy::cast_precision_loss, reason = "small counts")]

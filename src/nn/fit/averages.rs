@@ -1,12 +1,12 @@
 //! Weights beside those that are trained: moving averages, and the slow ones of lookahead.
 
 use super::FitSettings;
-use crate::artifact::Weights;
-use crate::base::check::{self, Check};
-use crate::nn::network::LoadError;
-use crate::nn::parameters::{Parameters, is_memory};
-use crate::nn::state::FitState;
-use crate::params;
+use crate::network::LoadError;
+use crate::parameters::{Parameters, is_memory};
+use crate::state::FitState;
+use simpipe_artifact::Weights;
+use simpipe_base::check::{self, Check};
+use simpipe_base::params;
 
 params! {
     /// Moving averages of the weights (Polyak and Juditsky, 1992), which are validated, kept and embedded with in place of
@@ -41,7 +41,7 @@ params! {
 }
 
 fn share() -> Check<f64> {
-    use crate::base::bounds::{Bounds, Limit};
+    use simpipe_base::bounds::{Bounds, Limit};
     let bounds = Bounds { min: Some(Limit::beyond(0.0)), max: Some(Limit::at(1.0)), ..Bounds::default() };
     Check::new("above 0 and at most 1", |share: &f64| *share > 0.0 && *share <= 1.0).with_bounds(bounds)
 }
@@ -117,7 +117,7 @@ impl Averages {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::param;
+    use simpipe_base::param;
 
     #[test]
     fn a_warmed_up_average_forgets_its_start() {

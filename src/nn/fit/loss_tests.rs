@@ -4,8 +4,8 @@ use burn::tensor::Device;
 use serde_json::{Value as Json, json};
 
 use super::*;
-use crate::base::param;
-use crate::nn::layer::LayerSpec;
+use crate::layer::LayerSpec;
+use simpipe_base::param;
 
 /// Three classes of four images: blobs at a place of their class, with noise.
 struct Blobs;
@@ -51,7 +51,7 @@ fn train(loss: &LossSpec, miner: Option<&MinerSpec>, from: Option<FitState>) -> 
         classes: &[0, 1, 2],
         miner,
         checkpoint_every: 5,
-        ..FitSettings::new(&optimizer, &crate::nn::Schedule::Constant(crate::nn::schedule::Constant {}), loss, seed)
+        ..FitSettings::new(&optimizer, &crate::Schedule::Constant(crate::schedule::Constant {}), loss, seed)
     };
     let start = FitState::start(&network, &settings);
     let (mut middle, mut nothing_mined) = (FitState::default(), 0);
@@ -139,7 +139,7 @@ fn a_network_that_has_collapsed_is_told_once() {
         let mut network = Network::build(&layers, [4, 4, 1], seed, &Device::flex()).unwrap();
         let optimizer = param::from_json(&json!({ "sgd": { "learning-rate": 1e-30 } })).unwrap();
         let loss: LossSpec = param::from_json(&json!("contrastive")).unwrap();
-        let schedule = crate::nn::Schedule::Constant(crate::nn::schedule::Constant {});
+        let schedule = crate::Schedule::Constant(crate::schedule::Constant {});
         let settings = FitSettings {
             epochs: 3,
             steps_per_epoch: 4,

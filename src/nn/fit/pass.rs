@@ -3,14 +3,14 @@
 use burn::tensor::{Gradients, Tensor};
 
 use super::{Batch, FitError, FitSettings};
-use crate::nn::layer::{Average, Cx, Mode, TrainPass};
-use crate::nn::loss::{self, Embedded};
-use crate::nn::miner::{Chosen, Mining};
-use crate::nn::network::Network;
-use crate::nn::ops;
-use crate::nn::optim::square_norm;
-use crate::nn::parameters::{ByPath, Parameters};
-use crate::nn::profile;
+use crate::layer::{Average, Cx, Mode, TrainPass};
+use crate::loss::{self, Embedded};
+use crate::miner::{Chosen, Mining};
+use crate::network::Network;
+use crate::ops;
+use crate::optim::square_norm;
+use crate::parameters::{ByPath, Parameters};
+use crate::profile;
 
 /// A network and a loss with parameters: what a batch goes through.
 #[derive(Debug, Clone, Copy)]

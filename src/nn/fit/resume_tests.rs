@@ -4,9 +4,9 @@ use burn::tensor::Device;
 use serde_json::json;
 
 use super::*;
-use crate::artifact::Weights;
-use crate::base::param;
-use crate::nn::LayerSpec;
+use crate::LayerSpec;
+use simpipe_artifact::Weights;
+use simpipe_base::param;
 
 /// Batches of noise with a bright third; every third validation is harder, so that its loss goes up and down.
 struct Noise {
@@ -72,7 +72,7 @@ fn train(way: &Way, epochs: u64, from: Option<FitState>, stop_at: usize) -> Left
         keep_best: way.keep_best.as_ref(),
         ..FitSettings::new(
             &optimizer,
-            &crate::nn::Schedule::Constant(crate::nn::schedule::Constant {}),
+            &crate::Schedule::Constant(crate::schedule::Constant {}),
             &loss,
             Seed::of_stage(1, "train", None),
         )

@@ -6,12 +6,12 @@ use std::time::Instant;
 use super::averages::Averages;
 use super::pass::{Model, clip};
 use super::{Batches, EarlyStopping, FitError, FitEvent, FitSettings, Monitor, mean, stopping};
-use crate::artifact::Weights;
-use crate::nn::network::Network;
-use crate::nn::optim::{Optimizer, OptimizerState, Rules};
-use crate::nn::parameters::Parameters;
-use crate::nn::profile;
-use crate::nn::state::FitState;
+use crate::network::Network;
+use crate::optim::{Optimizer, OptimizerState, Rules};
+use crate::parameters::Parameters;
+use crate::profile;
+use crate::state::FitState;
+use simpipe_artifact::Weights;
 
 /// The name under which the norm of the gradients is logged where it is clipped.
 const GRADIENT_NORM: &str = "gradient-norm";

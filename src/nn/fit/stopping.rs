@@ -69,7 +69,7 @@ impl EarlyStopping {
 }
 
 /// The epoch, from 0, with the lowest cost; of equal ones the first. Epochs without a measurement are `NaN`.
-pub(in crate::nn) fn best_epoch(costs: &[f64]) -> Option<usize> {
+pub(crate) fn best_epoch(costs: &[f64]) -> Option<usize> {
     (0..costs.len()).filter(|&at| !costs[at].is_nan()).min_by(|&a, &b| costs[a].total_cmp(&costs[b]))
 }
 

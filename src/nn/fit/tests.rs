@@ -6,8 +6,8 @@ use burn::tensor::Device;
 use serde_json::{Value as Json, json};
 
 use super::*;
-use crate::base::param;
-use crate::nn::layer::LayerSpec;
+use crate::layer::LayerSpec;
+use simpipe_base::param;
 
 fn specs(json: Json) -> Vec<LayerSpec> {
     param::from_json(&json).unwrap()
@@ -91,7 +91,7 @@ fn train_with(
         checkpoint_every: 3,
         early_stopping,
         keep_best,
-        ..FitSettings::new(&optimizer, &crate::nn::Schedule::Constant(crate::nn::schedule::Constant {}), &loss, seed())
+        ..FitSettings::new(&optimizer, &crate::Schedule::Constant(crate::schedule::Constant {}), &loss, seed())
     };
     let mut network = toy_network();
     let state = from.unwrap_or_else(|| FitState::start(&network, &settings));
@@ -209,7 +209,7 @@ fn a_loss_that_is_no_number_stops_the_training_at_its_step() {
 }
 
 fn tutorial() -> Network {
-    let list = specs(crate::nn::layer::tutorial());
+    let list = specs(crate::layer::tutorial());
     Network::build(&list, [32, 32, 3], seed(), &Device::flex()).unwrap()
 }
 
@@ -226,12 +226,7 @@ fn tutorial_speed_and_thread_count() {
         pool.install(|| {
             let settings = FitSettings {
                 steps_per_epoch: steps,
-                ..FitSettings::new(
-                    &optimizer,
-                    &crate::nn::Schedule::Constant(crate::nn::schedule::Constant {}),
-                    &loss,
-                    seed(),
-                )
+                ..FitSettings::new(&optimizer, &crate::Schedule::Constant(crate::schedule::Constant {}), &loss, seed())
             };
             let mut network = tutorial();
             let state = FitState::start(&network, &settings);

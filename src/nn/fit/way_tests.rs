@@ -7,9 +7,9 @@ use burn::tensor::Device;
 use serde_json::{Value as Json, json};
 
 use super::*;
-use crate::artifact::Weights;
-use crate::base::param;
-use crate::nn::{LayerSpec, Optimizer};
+use crate::{LayerSpec, Optimizer};
+use simpipe_artifact::Weights;
+use simpipe_base::param;
 
 /// Batches of noise, 6 images of 3 classes.
 struct Noise;

@@ -8,12 +8,12 @@ use burn::backend::{Autodiff, Flex, TensorMetadata};
 use burn::tensor::Tensor;
 
 use super::tensor::{Keep, Operands, contiguous, floats, from_scratch, operands, pass};
-use crate::nn::profile::Label;
+use crate::profile::Label;
 use simpipe_kernel::{Act, Scratch, activate, activate_backward};
 
 /// The activation of every value, in the autodiff graph on flex; elsewhere `None`: what is computed without gradients
 /// keeps the digits that it has always had.
-pub(in crate::nn) fn activation<const D: usize>(x: &Tensor<D>, act: Act) -> Option<Tensor<D>> {
+pub(crate) fn activation<const D: usize>(x: &Tensor<D>, act: Act) -> Option<Tensor<D>> {
     let Operands::Tracked([x]) = operands([x])? else { return None };
     let (x, node) = x.into_parts();
     let x = contiguous(x);

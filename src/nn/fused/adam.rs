@@ -6,13 +6,13 @@ use burn::tensor::{Tensor, TensorData};
 use simpipe_kernel::{AdamStep, adam_update};
 
 /// Whether a tensor lives on flex, outside the autodiff graph.
-pub(in crate::nn) fn is_on_flex(tensor: &Tensor<1>) -> bool {
+pub(crate) fn is_on_flex(tensor: &Tensor<1>) -> bool {
     tensor.clone().try_into_primitive::<Flex>().is_ok()
 }
 
 /// The new value and the new moments of `[value, gradient, first moment, second moment]`, all `[size]` and
 /// [on flex](is_on_flex).
-pub(in crate::nn) fn adam(rule: &AdamStep, operands: [Tensor<1>; 4]) -> (Tensor<1>, [Tensor<1>; 2]) {
+pub(crate) fn adam(rule: &AdamStep, operands: [Tensor<1>; 4]) -> (Tensor<1>, [Tensor<1>; 2]) {
     let device = operands[0].device();
     // No copy where nobody else holds the buffer.
     let [mut value, gradient, mut first, mut second] =

@@ -10,14 +10,14 @@ use burn::tensor::Tensor;
 use super::tensor::{
     Keep, Operands, Tracked, buffer, contiguous, convolutions, floats, from_scratch, from_vec, operands,
 };
-use crate::nn::profile::Label;
+use crate::profile::Label;
 use simpipe_kernel::{ConvGrads, ConvShape, Scratch, conv2d_backward, conv2d_forward};
 
 /// `relu(conv(x, weight) + bias)`, or without the relu; `None` off flex.
 ///
 /// # Shapes
 /// `x`: `[n, h, w, c_in]`, `weight`: `[kh, kw, c_in, c_out]`, `bias`: `[c_out]`; gives `[n, h', w', c_out]`.
-pub(in crate::nn) fn conv2d(
+pub(crate) fn conv2d(
     x: &Tensor<4>,
     weight: &Tensor<4>,
     bias: &Tensor<1>,

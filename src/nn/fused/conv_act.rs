@@ -10,7 +10,7 @@ use burn::tensor::Tensor;
 use super::tensor::{
     Keep, Operands, Tracked, buffer, contiguous, convolutions, floats, from_scratch, from_vec, operands,
 };
-use crate::nn::profile::Label;
+use crate::profile::Label;
 use simpipe_kernel::{Act, ConvActGrads, ConvShape, Scratch, conv2d_act_backward, conv2d_act_forward, recomputes};
 
 /// `act(conv(x, weight) + bias)` in the autodiff graph on flex, where computing the map once more on the way back takes less
@@ -18,7 +18,7 @@ use simpipe_kernel::{Act, ConvActGrads, ConvShape, Scratch, conv2d_act_backward,
 ///
 /// # Shapes
 /// `x`: `[n, h, w, c_in]`, `weight`: `[kh, kw, c_in, c_out]`, `bias`: `[c_out]`; gives `[n, h', w', c_out]`.
-pub(in crate::nn) fn conv2d_act(
+pub(crate) fn conv2d_act(
     x: &Tensor<4>,
     weight: &Tensor<4>,
     bias: &Tensor<1>,

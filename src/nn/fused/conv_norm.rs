@@ -14,7 +14,7 @@ use super::tail::{Back, Saved, Tail};
 use super::tensor::{
     Keep, Operands, Tracked, buffer, contiguous, convolutions, floats, from_scratch, from_vec, operands,
 };
-use crate::nn::profile::Label;
+use crate::profile::Label;
 use simpipe_kernel::{
     Act, BatchStats, ConvGrads, ConvShape, Norm, OutputGrad, Scratch, conv2d_backward_fused, conv2d_forward_stats,
     max_pool_backward, use_winograd,
@@ -22,7 +22,7 @@ use simpipe_kernel::{
 
 /// What [`conv2d_norm`] computes.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(in crate::nn) struct ConvNorm {
+pub(crate) struct ConvNorm {
     /// The convolution.
     pub shape: ConvShape,
     /// Whether a relu stands between convolution and normalisation.
@@ -35,7 +35,7 @@ pub(in crate::nn) struct ConvNorm {
 
 /// The tensors of [`conv2d_norm`].
 #[derive(Debug, Clone, Copy)]
-pub(in crate::nn) struct ConvNormOperands<'a> {
+pub(crate) struct ConvNormOperands<'a> {
     /// `[n, h, w, c_in]`.
     pub x: &'a Tensor<4>,
     /// `[kh, kw, c_in, c_out]`.
@@ -52,7 +52,7 @@ pub(in crate::nn) struct ConvNormOperands<'a> {
 
 /// `tail(batch_norm(relu(conv(x, weight) + bias)))` by the batch's own statistics, which are given too; `None` off flex.
 /// Gives `[n, h', w', c_out]`.
-pub(in crate::nn) fn conv2d_norm(what: ConvNorm, of: ConvNormOperands<'_>) -> Option<(Tensor<4>, BatchStats)> {
+pub(crate) fn conv2d_norm(what: ConvNorm, of: ConvNormOperands<'_>) -> Option<(Tensor<4>, BatchStats)> {
     let ConvNormOperands { x, weight, bias, gamma, beta, shortcut } = of;
     match shortcut {
         Some(shortcut) => what.run(operands([x, weight, bias, gamma, beta, shortcut])?),

@@ -11,7 +11,7 @@ use burn::tensor::Tensor;
 use super::tensor::{
     Keep, Operands, Tracked, buffer, contiguous, convolutions, floats, from_scratch, from_vec, operands,
 };
-use crate::nn::profile::Label;
+use crate::profile::Label;
 use simpipe_kernel::{
     ConvGrads, ConvShape, OutputGrad, PoolShape, Scratch, conv2d_backward_pooled, conv2d_max_pool_forward,
 };
@@ -21,7 +21,7 @@ use simpipe_kernel::{
 ///
 /// # Shapes
 /// `x`: `[n, h, w, c_in]`, `weight`: `[kh, kw, c_in, c_out]`, `bias`: `[c_out]`; gives `[n, h' / pool, w' / pool, c_out]`.
-pub(in crate::nn) fn conv2d_max_pool(
+pub(crate) fn conv2d_max_pool(
     x: &Tensor<4>,
     weight: &Tensor<4>,
     bias: &Tensor<1>,

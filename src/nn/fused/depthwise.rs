@@ -8,14 +8,14 @@ use burn::backend::{Autodiff, Flex, TensorMetadata};
 use burn::tensor::Tensor;
 
 use super::tensor::{Keep, Operands, Tracked, buffer, contiguous, floats, from_vec, operands};
-use crate::nn::profile::{Label, Work};
+use crate::profile::{Label, Work};
 use simpipe_kernel::{After, ConvShape, depthwise_backward, depthwise_forward};
 
 /// `conv(x, weight) + bias` channel by channel, then `max(0)` with `relu`; `None` off flex.
 ///
 /// # Shapes
 /// `x`: `[n, h, w, c]`, `weight`: `[k, k, 1, c]`, `bias`: `[c]`; gives `[n, h', w', c]`.
-pub(in crate::nn) fn depthwise(
+pub(crate) fn depthwise(
     x: &Tensor<4>,
     weight: &Tensor<4>,
     bias: &Tensor<1>,

@@ -9,12 +9,12 @@ use burn::tensor::Tensor;
 
 use super::tail::{Back, Saved, Tail};
 use super::tensor::{Keep, Operands, Tracked, contiguous, floats, from_scratch, from_vec, operands, pass};
-use crate::nn::profile::Label;
+use crate::profile::Label;
 use simpipe_kernel::{BatchStats, Norm, Scratch, batch_norm_forward, batch_norm_gradient, batch_stats, spread};
 
 /// The tensors of [`batch_norm_train`].
 #[derive(Debug, Clone, Copy)]
-pub(in crate::nn) struct NormOperands<'a> {
+pub(crate) struct NormOperands<'a> {
     /// `[n, h, w, c]`.
     pub x: &'a Tensor<4>,
     /// `[c]`.
@@ -27,11 +27,7 @@ pub(in crate::nn) struct NormOperands<'a> {
 
 /// Normalises by the batch's own statistics, which are given too, and does what follows; `None` off flex. Gives
 /// `[n, h, w, c]`, with a pool of its windows.
-pub(in crate::nn) fn batch_norm_train(
-    of: NormOperands<'_>,
-    epsilon: f32,
-    tail: Tail,
-) -> Option<(Tensor<4>, BatchStats)> {
+pub(crate) fn batch_norm_train(of: NormOperands<'_>, epsilon: f32, tail: Tail) -> Option<(Tensor<4>, BatchStats)> {
     let NormOperands { x, gamma, beta, shortcut } = of;
     let shape = x.dims();
     let what = NormBackward { epsilon, tail, shape };
@@ -156,7 +152,7 @@ backward!(3, 4);
 ///
 /// # Shapes
 /// `x` and the result: `[n, h, w, c]`; the others: `[c]`.
-pub(in crate::nn) fn batch_norm_eval(
+pub(crate) fn batch_norm_eval(
     x: &Tensor<4>,
     [gamma, beta, mean, variance]: [&Tensor<1>; 4],
     epsilon: f32,

@@ -8,7 +8,7 @@ use burn::backend::{Autodiff, Flex};
 use burn::tensor::Tensor;
 
 use super::tensor::{Keep, Operands, buffer, contiguous, floats, from_scratch, from_vec, operands, pass};
-use crate::nn::profile::Label;
+use crate::profile::Label;
 use simpipe_kernel::{
     PoolShape, Scratch, global_max_pool_backward, global_max_pool_forward, max_pool_backward, max_pool_forward,
 };
@@ -17,7 +17,7 @@ use simpipe_kernel::{
 ///
 /// # Shapes
 /// `[n, h, w, c]` to `[n, h / k, w / k, c]`.
-pub(in crate::nn) fn max_pool(x: &Tensor<4>, shape: PoolShape) -> Option<Tensor<4>> {
+pub(crate) fn max_pool(x: &Tensor<4>, shape: PoolShape) -> Option<Tensor<4>> {
     let forward = |x: &FlexTensor| {
         let (mut y, mut from) = (Scratch::take(shape.y_len()), vec![0; shape.y_len()]);
         Label::here().measure("max-pool", pass(shape.x_len() + shape.y_len()), || {
@@ -68,7 +68,7 @@ impl Backward<Flex, 1> for MaxPoolBackward {
 ///
 /// # Shapes
 /// `[n, h, w, c]` to `[n, c]`.
-pub(in crate::nn) fn global_max_pool(x: &Tensor<4>) -> Option<Tensor<2>> {
+pub(crate) fn global_max_pool(x: &Tensor<4>) -> Option<Tensor<2>> {
     let [n, h, w, c] = x.dims();
     let forward = |x: &FlexTensor| {
         let (mut y, mut from) = (buffer(n * c), vec![0; n * c]);

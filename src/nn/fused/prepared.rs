@@ -3,14 +3,14 @@
 use burn::tensor::Tensor;
 
 use super::tensor::{Operands, contiguous, convolutions, floats, operands};
-use crate::nn::profile::Work;
+use crate::profile::Work;
 use simpipe_kernel::{
     After, AttentionShape, ConvShape, ConvWeights, Matrix, PoolShape, Scratch, attention, depthwise_forward,
 };
 
 /// What is done to the output of a layer: `after(y + add)`.
 #[derive(Debug, Clone, Copy, Default)]
-pub(in crate::nn) struct Ending<'a> {
+pub(crate) struct Ending<'a> {
     /// As long as the output.
     pub add: Option<&'a [f32]>,
     pub after: After,
@@ -18,7 +18,7 @@ pub(in crate::nn) struct Ending<'a> {
 
 /// `after(conv(x, weight) + bias)`, and a pool behind it.
 #[derive(Debug)]
-pub(in crate::nn) struct PreparedConv {
+pub(crate) struct PreparedConv {
     shape: ConvShape,
     weights: ConvWeights,
     after: After,
@@ -27,7 +27,7 @@ pub(in crate::nn) struct PreparedConv {
 
 /// The largest value of `y * scale + shift` in each window.
 #[derive(Debug)]
-pub(in crate::nn) struct Pooling {
+pub(crate) struct Pooling {
     /// Side and stride of the windows, 1 to 15.
     pub size: usize,
     /// `[out]`.
@@ -39,30 +39,24 @@ pub(in crate::nn) struct Pooling {
 impl PreparedConv {
     /// Of the shape all but the number of images counts; `weight`: `[kh, kw, in, out]`, `bias`: `[out]`. In front of a pool
     /// there is a relu or nothing.
-    pub(in crate::nn) fn new(
-        shape: &ConvShape,
-        weight: &[f32],
-        bias: &[f32],
-        after: After,
-        pool: Option<Pooling>,
-    ) -> Self {
+    pub(crate) fn new(shape: &ConvShape, weight: &[f32], bias: &[f32], after: After, pool: Option<Pooling>) -> Self {
         Self { shape: *shape, weights: ConvWeights::new(shape, weight, bias), after, pool }
     }
 
     /// Whether it can do something else to its output.
-    pub(in crate::nn) fn is_open(&self) -> bool {
+    pub(crate) fn is_open(&self) -> bool {
         self.pool.is_none() && self.after == After::Nothing
     }
 
     /// What it takes for `n` images.
-    pub(in crate::nn) fn work(&self, n: usize) -> Work {
+    pub(crate) fn work(&self, n: usize) -> Work {
         let shape = ConvShape { n, ..self.shape };
         let windows = self.pool.as_ref().map_or(1, |pool| pool.size * pool.size);
         convolutions(&shape, 1, shape.x_len() + shape.y_len() / windows.max(1))
     }
 
     /// As [`forward`](Self::forward), of a tensor that may be somebody else's too.
-    pub(in crate::nn) fn forward_tensor(&self, x: &Tensor<4>, ending: Ending<'_>) -> (Scratch, [usize; 4]) {
+    pub(crate) fn forward_tensor(&self, x: &Tensor<4>, ending: Ending<'_>) -> (Scratch, [usize; 4]) {
         let n = x.dims()[0];
         match operands([x]) {
             Some(Operands::Plain([x])) => self.forward(n, floats(&contiguous(x)), ending),
@@ -72,7 +66,7 @@ impl PreparedConv {
 
     /// `x`: `[n, h, w, in]`; gives `[n, h', w', out]` in memory that is reused, with its shape. There is an ending only where
     /// it [is open](Self::is_open).
-    pub(in crate::nn) fn forward(&self, n: usize, x: &[f32], ending: Ending<'_>) -> (Scratch, [usize; 4]) {
+    pub(crate) fn forward(&self, n: usize, x: &[f32], ending: Ending<'_>) -> (Scratch, [usize; 4]) {
         let ([h, w], c) = (self.shape.out(), self.shape.c_out);
         if let Some(Pooling { size, scale, shift }) = &self.pool {
             let windows = PoolShape { n, h, w, c, k: *size };
@@ -90,7 +84,7 @@ impl PreparedConv {
 
 /// `after(conv(x, weight) + bias)`, each channel by itself.
 #[derive(Debug)]
-pub(in crate::nn) struct PreparedDepthwise {
+pub(crate) struct PreparedDepthwise {
     /// Of one image.
     pub shape: ConvShape,
     /// `[k, k, c]`.
@@ -102,14 +96,14 @@ pub(in crate::nn) struct PreparedDepthwise {
 
 impl PreparedDepthwise {
     /// What it takes for `n` images.
-    pub(in crate::nn) fn work(&self, n: usize) -> Work {
+    pub(crate) fn work(&self, n: usize) -> Work {
         let shape = ConvShape { n, ..self.shape };
         let [height, width] = shape.kernel;
         Work { flops: 2 * shape.y_len() * height * width, numbers: shape.x_len() + shape.y_len() }
     }
 
     /// `x`: `[n, h, w, c]`; gives `[n, h', w', c]` with its shape.
-    pub(in crate::nn) fn forward(&self, n: usize, x: &[f32]) -> (Scratch, [usize; 4]) {
+    pub(crate) fn forward(&self, n: usize, x: &[f32]) -> (Scratch, [usize; 4]) {
         let shape = ConvShape { n, ..self.shape };
         let mut y = Scratch::take(shape.y_len());
         depthwise_forward(&shape, x, &self.weight, &self.bias, self.after, &mut y);
@@ -120,7 +114,7 @@ impl PreparedDepthwise {
 
 /// The attention of a layer: its matrices for queries, keys and values as one.
 #[derive(Debug)]
-pub(in crate::nn) struct PreparedAttention {
+pub(crate) struct PreparedAttention {
     /// `[width, 3 width]`.
     pub inner: Matrix,
     /// `[width, width]`.
@@ -130,13 +124,13 @@ pub(in crate::nn) struct PreparedAttention {
 
 impl PreparedAttention {
     /// What it takes for `n` lists of `tokens`: four products by matrices of `[width, width]`, and two of tokens by tokens.
-    pub(in crate::nn) fn work(&self, n: usize, tokens: usize) -> Work {
+    pub(crate) fn work(&self, n: usize, tokens: usize) -> Work {
         let (rows, width) = (n * tokens, self.outer.columns());
         Work { flops: 2 * rows * width * (4 * width + 2 * tokens), numbers: 10 * rows * width }
     }
 
     /// `x` and what it gives: `[n, tokens, width]`.
-    pub(in crate::nn) fn forward(&self, n: usize, tokens: usize, x: &[f32], ending: Ending<'_>) -> Scratch {
+    pub(crate) fn forward(&self, n: usize, tokens: usize, x: &[f32], ending: Ending<'_>) -> Scratch {
         let (rows, width) = (n * tokens, self.outer.columns());
         let mut qkv = Scratch::take(rows * 3 * width);
         self.inner.forward(rows, x, After::Nothing, None, &mut qkv);
@@ -150,7 +144,7 @@ impl PreparedAttention {
 }
 
 /// A copy of the numbers of a tensor, row by row, in memory that is reused.
-pub(in crate::nn) fn numbers<const D: usize>(x: &Tensor<D>) -> Scratch {
+pub(crate) fn numbers<const D: usize>(x: &Tensor<D>) -> Scratch {
     let copy = |from: &[f32]| {
         let mut to = Scratch::take(from.len());
         to.copy_from_slice(from);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use burn::backend::flex::FlexTensor;
 
 use super::tensor::{buffer, floats, from_scratch, pass};
-use crate::nn::profile::Work;
+use crate::profile::Work;
 use simpipe_kernel::{
     Act, Norm, NormSlopes, PoolShape, Scratch, Shortcut, TailGrads, batch_norm_max_pool_forward,
     batch_norm_relu_max_pool_forward, batch_norm_relu_max_pool_slopes, batch_norm_slopes, batch_norm_tail_forward,
@@ -15,7 +15,7 @@ use simpipe_kernel::{
 
 /// What follows a batch normalisation.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(in crate::nn) struct Tail {
+pub(crate) struct Tail {
     /// What comes first.
     pub act: Act,
     /// Side and stride of a max-pool, 1 to 15, where there is no shortcut and at most a relu.

@@ -1,6 +1,6 @@
 //! Slices in and out of flex tensors, without a copy where the layout allows.
 
-use crate::nn::profile::Work;
+use crate::profile::Work;
 use burn::backend::autodiff::checkpoint::strategy::NoCheckpointing;
 use burn::backend::flex::{FlexTensor, Layout};
 use burn::backend::tensor::FloatTensor;

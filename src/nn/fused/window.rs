@@ -14,7 +14,7 @@ use simpipe_kernel::{WindowShape, global_mean_backward, global_mean_forward, win
 ///
 /// # Shapes
 /// `[n, h, w, c]` to `[n, h', w', c]`.
-pub(in crate::nn) fn window_max(x: &Tensor<4>, shape: WindowShape) -> Option<Tensor<4>> {
+pub(crate) fn window_max(x: &Tensor<4>, shape: WindowShape) -> Option<Tensor<4>> {
     let [height, width] = shape.out();
     let sides = [shape.n, height, width, shape.c];
     Some(match operands([x])? {
@@ -61,7 +61,7 @@ impl Backward<Flex, 1> for WindowMaxBackward {
 ///
 /// # Shapes
 /// `[n, h, w, c]` to `[n, c]`.
-pub(in crate::nn) fn global_mean(x: &Tensor<4>) -> Option<Tensor<2>> {
+pub(crate) fn global_mean(x: &Tensor<4>) -> Option<Tensor<2>> {
     let shape @ [n, _, _, c] = x.dims();
     let forward = |x: &FlexTensor| {
         let mut y = buffer(n * c);

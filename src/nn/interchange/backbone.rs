@@ -10,9 +10,9 @@ use super::read::Expected;
 use super::torchvision::Torchvision;
 use super::tree::Constant;
 use super::{Incoming, InterchangeError, Names, TorchModel};
-use crate::artifact::TensorFile;
-use crate::base::param;
-use crate::nn::layer::{Backbone, BackboneArchitecture, LayerSpec, Preset};
+use crate::layer::{Backbone, BackboneArchitecture, LayerSpec, Preset};
+use simpipe_artifact::TensorFile;
+use simpipe_base::param;
 
 impl Incoming {
     /// What of a file's tensors the backbone takes that is number `at` of the outermost layers, for images of `input`; of what
@@ -87,7 +87,7 @@ fn ways(backbone: &Preset<Backbone>, at: usize, input: [usize; 3]) -> Result<Vec
     let body = backbone.body();
     let model = TorchModel::named(body, input.into(), Torchvision::among(body))?;
     let called = params.called();
-    let way = |(scheme, naming): (usize, crate::nn::layer::Naming)| {
+    let way = |(scheme, naming): (usize, crate::layer::Naming)| {
         let pair = |pair: &Pair| {
             let ours = pair.ours.strip_prefix("layers.").unwrap_or(&pair.ours);
             let ours = format!("layers.{at}.backbone.body.{ours}");
@@ -124,7 +124,7 @@ mod tests {
     use serde_json::Value as Json;
 
     use super::*;
-    use crate::artifact::{NewTensor, Numbers, tensor_file};
+    use simpipe_artifact::{NewTensor, Numbers, tensor_file};
 
     fn file(tensors: Vec<(String, Vec<usize>)>) -> TensorFile {
         let tensor = |(name, shape): (String, Vec<usize>)| {

@@ -4,7 +4,7 @@ use super::InterchangeError;
 use super::layout::{Layout, Order, flattened};
 use super::module::Item;
 use super::tree::{Fill, Here, Walker};
-use crate::nn::layer::{
+use crate::layer::{
     Activation, AvgPool, BatchNorm, ChannelShuffle, Clamp, Conv2d, Dense, Elu, FeatureShape, Gem, GroupNorm,
     Interpolation, LayerNorm, LayerSpec, LeakyRelu, MaxPool, Negative, Normalize, Over, Resize, ResizeFilter, Softplus,
     SqueezeExcite, TokenPooling,
@@ -277,7 +277,7 @@ fn off(on: bool, name: &str) -> String {
 }
 
 /// The activation that a layer is, where it is one without weights.
-pub(in crate::nn) fn as_activation(layer: &LayerSpec) -> Option<Activation> {
+pub(crate) fn as_activation(layer: &LayerSpec) -> Option<Activation> {
     Some(match layer {
         LayerSpec::Relu(one) => one.into(),
         LayerSpec::LeakyRelu(one) => one.into(),

@@ -27,10 +27,10 @@ use self::torchvision::Torchvision;
 use self::tree::{Constant, Fill, Walker};
 use super::input::Input;
 use super::layer::LayerSpec;
-use crate::artifact::{NewTensor, Numbers, Weights};
 pub use backbone::{architectures_of, misfit_of_architecture, nearest_architecture};
 pub(super) use leaf::as_activation;
 pub use read::{Incoming, Misfits};
+use simpipe_artifact::{NewTensor, Numbers, Weights};
 
 /// Why a network can't be had in torch.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -6,9 +6,9 @@ use super::layout::Pair;
 use super::torchvision::Torchvision;
 use super::tree::{Constant, Fill};
 use super::{InterchangeError, Names, TorchModel};
-use crate::artifact::{TensorEntry, TensorFile, Weights};
-use crate::nn::input::Input;
-use crate::nn::layer::{LayerSpec, Walk};
+use crate::input::Input;
+use crate::layer::{LayerSpec, Walk};
+use simpipe_artifact::{TensorEntry, TensorFile, Weights};
 
 /// Problems that are said; the rest is counted.
 const MOST_SAID: usize = 10;

@@ -7,10 +7,10 @@ use rand::Rng;
 use serde_json::{Value as Json, json};
 
 use super::*;
-use crate::artifact::{TensorFile, tensor_file};
-use crate::base::param;
-use crate::base::seed::Seed;
-use crate::nn::{Network, every_layer_tests};
+use crate::{Network, every_layer_tests};
+use simpipe_artifact::{TensorFile, tensor_file};
+use simpipe_base::param;
+use simpipe_base::seed::Seed;
 
 fn seed() -> Seed {
     Seed::of_stage(5, "train", None)
@@ -46,7 +46,7 @@ pub(super) fn around(layer: &Json) -> Vec<(Vec<LayerSpec>, [usize; 3])> {
     let outermost = json!([rescale, layer, "flatten", end]);
     let on_vector = json!([rescale, "flatten", layer, end]);
     let fits = |(layers, input): &(Vec<LayerSpec>, [usize; 3])| {
-        crate::nn::infer_shapes(*input, layers).is_ok()
+        crate::infer_shapes(*input, layers).is_ok()
             && !matches!(TorchModel::of(layers, *input), Err(InterchangeError::Refused { .. }))
     };
     let mut found =
@@ -139,7 +139,7 @@ fn tensors_are_named_as_modules_of_torch_name_them() {
 /// The names that torchvision itself gives, from the golden file of its networks.
 #[test]
 fn residual_networks_have_torchvisions_names() {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/golden/torchvision_resnets.json");
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/fixtures/golden/torchvision_resnets.json");
     let file: Json = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
     for (case, count) in file["cases"].as_array().unwrap().iter().zip([100, 265, 182]) {
         let layers = specs(&case["params"]["layers"]);

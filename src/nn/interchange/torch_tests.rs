@@ -9,8 +9,8 @@ use serde_json::{Value as Json, json};
 
 use super::tests::{around, network, specs};
 use super::*;
-use crate::artifact::tensor_file;
-use crate::nn::{Network, every_layer_tests};
+use crate::{Network, every_layer_tests};
+use simpipe_artifact::tensor_file;
 
 const SCRIPT: &str = r#"
 import importlib.util, json, sys
@@ -110,7 +110,7 @@ fn presets_are_torchvisions_networks_with_a_head() {
         let network = Network::build(
             &layers,
             input,
-            crate::base::seed::Seed::of_stage(2, "train", None),
+            simpipe_base::seed::Seed::of_stage(2, "train", None),
             &burn::tensor::Device::flex(),
         );
         networks.push((preset.to_string(), leave(folder.path(), networks.len(), &network.unwrap(), &layers)));

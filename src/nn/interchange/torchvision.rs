@@ -1,7 +1,7 @@
 //! The names of torchvision's residual networks.
 
 use super::module::Item;
-use crate::nn::layer::{Architecture, LayerSpec, Preset, Stem};
+use crate::layer::{Architecture, LayerSpec, Preset, Stem};
 
 /// A residual network of torchvision among the outermost layers.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use super::InterchangeError;
 use super::layout::{Layout, Order, Pair, joined};
 use super::module::{Code, Item};
-use crate::nn::input::Input;
-use crate::nn::layer::{FeatureShape, LayerSpec, Walk};
+use crate::input::Input;
+use crate::layer::{FeatureShape, LayerSpec, Walk};
 
 /// A tensor that torch's module has and ours has not.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -153,11 +153,7 @@ impl Walker {
         Ok((vec![Item { name: here.at.to_string(), code: Code::List(items) }], order))
     }
 
-    fn repeat(
-        &mut self,
-        repeat: &crate::nn::layer::Repeat,
-        here: Here,
-    ) -> Result<(Vec<Item>, Order), InterchangeError> {
+    fn repeat(&mut self, repeat: &crate::layer::Repeat, here: Here) -> Result<(Vec<Item>, Order), InterchangeError> {
         let (mut rounds, mut order) = (Vec::new(), here.order);
         for round in 0..repeat.times {
             let (path, name) = (format!("{}.{round}.body", here.path), format!("{}.{round}", here.name));
@@ -170,7 +166,7 @@ impl Walker {
 
     fn residual(
         &mut self,
-        residual: &crate::nn::layer::Residual,
+        residual: &crate::layer::Residual,
         here: Here,
     ) -> Result<(Vec<Item>, Order), InterchangeError> {
         let mut way = |layers: &[LayerSpec], which: &str| {
@@ -187,11 +183,7 @@ impl Walker {
         Ok((vec![Item { name: here.at.to_string(), code }], order))
     }
 
-    fn concat(
-        &mut self,
-        concat: &crate::nn::layer::Concat,
-        here: Here,
-    ) -> Result<(Vec<Item>, Order), InterchangeError> {
+    fn concat(&mut self, concat: &crate::layer::Concat, here: Here) -> Result<(Vec<Item>, Order), InterchangeError> {
         let (mut branches, mut parts) = (Vec::new(), Vec::new());
         for (at, layers) in concat.branches.iter().enumerate() {
             let (path, name) = (format!("{}.branches.{at}", here.path), format!("{}.branches.{at}", here.name));

@@ -3,9 +3,9 @@
 use burn::tensor::{Tensor, activation};
 
 use super::{Cx, FeatureShape, Features, Layer, LayerIssue, Walk};
-use crate::base::check;
-use crate::nn::ops::{self, Act};
-use crate::{choice, params};
+use crate::ops::{self, Act};
+use simpipe_base::check;
+use simpipe_base::{choice, params};
 
 params! {
     /// `x` above 0, `slope x` below.
@@ -258,7 +258,7 @@ mod tests {
         let device = Device::flex().autodiff();
         let at = [-50.0, -7.0, -3.2, -1.5, -0.4, -0.01, 0.02, 0.3, 1.1, 2.7, 3.5, 5.9, 6.5, 20.0, 50.0];
         for name in Activation::NAMES {
-            let activation: Activation = crate::base::param::from_json(&serde_json::json!(name)).unwrap();
+            let activation: Activation = simpipe_base::param::from_json(&serde_json::json!(name)).unwrap();
             let x = Tensor::<1>::from_floats(at.map(|x: f64| x as f32), &device).require_grad();
             let y = activation.forward(x.clone());
             let slopes = x.grad(&y.clone().sum().backward()).unwrap().into_data().try_into_vec::<f32>().unwrap();
@@ -279,7 +279,7 @@ mod tests {
     fn no_activation_of_a_large_number_has_a_gradient_that_is_none() {
         let device = Device::flex().autodiff();
         for name in Activation::NAMES {
-            let activation: Activation = crate::base::param::from_json(&serde_json::json!(name)).unwrap();
+            let activation: Activation = simpipe_base::param::from_json(&serde_json::json!(name)).unwrap();
             let x = Tensor::<1>::from_floats([-1e4, -200.0, 0.0, 200.0, 1e4], &device).require_grad();
             let gradients = activation.forward(x.clone()).sum().backward();
             let slopes = x.grad(&gradients).unwrap().into_data().try_into_vec::<f32>().unwrap();

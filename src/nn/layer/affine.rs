@@ -2,11 +2,11 @@
 
 /// `y = x * scale + shift` by channel.
 #[derive(Debug, Clone, PartialEq)]
-pub(in crate::nn) struct Affine {
+pub(crate) struct Affine {
     /// `[channels]`.
-    pub(in crate::nn) scale: Vec<f64>,
+    pub(crate) scale: Vec<f64>,
     /// `[channels]`.
-    pub(in crate::nn) shift: Vec<f64>,
+    pub(crate) shift: Vec<f64>,
 }
 
 impl Affine {
@@ -16,14 +16,14 @@ impl Affine {
     }
 
     /// This and then `next`.
-    pub(in crate::nn) fn then(&self, next: &Self) -> Self {
+    pub(crate) fn then(&self, next: &Self) -> Self {
         let scale = self.scale.iter().zip(&next.scale).map(|(a, b)| a * b).collect();
         let shift = self.shift.iter().zip(next.scale.iter().zip(&next.shift)).map(|(a, (s, b))| a * s + b).collect();
         Self { scale, shift }
     }
 
     /// Whether zero stays zero, as the padding of a convolution must.
-    pub(in crate::nn) fn keeps_zero(&self) -> bool {
+    pub(crate) fn keeps_zero(&self) -> bool {
         self.shift.iter().all(|shift| *shift == 0.0)
     }
 
@@ -31,7 +31,7 @@ impl Affine {
     /// [stays zero](Self::keeps_zero): `conv(x * s + t, w) + b = conv(x, s w) + (b + sum t w)`.
     ///
     /// `weight`: `[taps, in, out]`, `bias`: `[out]`.
-    pub(in crate::nn) fn before(&self, weight: &mut [f64], bias: &mut [f64]) {
+    pub(crate) fn before(&self, weight: &mut [f64], bias: &mut [f64]) {
         let (inputs, outputs) = (self.scale.len(), bias.len());
         for (row, weights) in weight.chunks_exact_mut(outputs).enumerate() {
             let (scale, shift) = (self.scale[row % inputs], self.shift[row % inputs]);
@@ -43,7 +43,7 @@ impl Affine {
     }
 
     /// The weights of a convolution that does this to its output: `conv(x, w s) + (b s + t)`.
-    pub(in crate::nn) fn after(&self, weight: &mut [f64], bias: &mut [f64]) {
+    pub(crate) fn after(&self, weight: &mut [f64], bias: &mut [f64]) {
         for weights in weight.chunks_exact_mut(bias.len()) {
             weights.iter_mut().zip(&self.scale).for_each(|(weight, scale)| *weight *= scale);
         }
@@ -55,7 +55,7 @@ impl Affine {
 
 /// Rounded to `f32`.
 #[expect(clippy::cast_possible_truncation, reason = "the one rounding of a folded weight")]
-pub(in crate::nn) fn single(values: &[f64]) -> Vec<f32> {
+pub(crate) fn single(values: &[f64]) -> Vec<f32> {
     values.iter().map(|&value| value as f32).collect()
 }
 

@@ -4,9 +4,9 @@ use burn::tensor::{Tensor, activation};
 
 use super::init::{Start, WeightSpec};
 use super::{Cx, FeatureShape, Features, Layer, LayerIssue, Walk};
-use crate::base::check;
-use crate::nn::ops;
-use crate::params;
+use crate::ops;
+use simpipe_base::check;
+use simpipe_base::params;
 
 params! {
     /// Attention of tokens to each other with several heads (Vaswani et al., 2017, arXiv:1706.03762): `y = O [a_1 .. a_h] + o`
@@ -33,7 +33,7 @@ params! {
 
 impl Attention {
     /// Matrices `[width, width]` and biases `[width]`: of queries, keys, values and the output.
-    pub(in crate::nn) const PARTS: [[&'static str; 2]; 4] = [
+    pub(crate) const PARTS: [[&'static str; 2]; 4] = [
         ["query_weight", "query_bias"],
         ["key_weight", "key_bias"],
         ["value_weight", "value_bias"],

@@ -4,9 +4,9 @@ use burn::tensor::Tensor;
 
 use super::init::{Start, WeightSpec};
 use super::{Affine, Cx, FeatureShape, Features, Layer, LayerIssue, Walk};
-use crate::base::check;
-use crate::nn::ops::{self, BatchStatistics, Tail, TrainedNorm};
-use crate::params;
+use crate::ops::{self, BatchStatistics, Tail, TrainedNorm};
+use simpipe_base::check;
+use simpipe_base::params;
 
 params! {
     /// Batch normalisation (Ioffe and Szegedy, 2015, arXiv:1502.03167): in training by the batch's mean and biased
@@ -98,20 +98,20 @@ impl BatchNorm {
     }
 
     /// The training pass with what follows in it.
-    pub(in crate::nn) fn forward_with(&self, x: Tensor<4>, tail: Tail, cx: &mut Cx<'_>) -> Tensor<4> {
+    pub(crate) fn forward_with(&self, x: Tensor<4>, tail: Tail, cx: &mut Cx<'_>) -> Tensor<4> {
         let (y, statistics) = ops::batch_norm_tail_train(x, self.trained(cx), tail);
         self.absorb(statistics, cx);
         y
     }
 
     /// Its part of a training pass in which another layer computes it too.
-    pub(in crate::nn) fn trained(&self, cx: &Cx<'_>) -> TrainedNorm {
+    pub(crate) fn trained(&self, cx: &Cx<'_>) -> TrainedNorm {
         let (gamma, beta) = self.learned(cx);
         TrainedNorm { gamma, beta, epsilon: self.epsilon }
     }
 
     /// Moves the averages towards a batch's statistics.
-    pub(in crate::nn) fn absorb(&self, batch: BatchStatistics, cx: &mut Cx<'_>) {
+    pub(crate) fn absorb(&self, batch: BatchStatistics, cx: &mut Cx<'_>) {
         cx.average(MEAN, self.momentum, batch.mean);
         cx.average(VARIANCE, self.momentum, batch.variance);
     }

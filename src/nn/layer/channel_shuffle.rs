@@ -1,8 +1,8 @@
 //! `channel-shuffle`: channels of all groups side by side.
 
 use super::{Cx, FeatureShape, Features, Layer, LayerIssue, Length, Walk};
-use crate::base::check;
-use crate::params;
+use simpipe_base::check;
+use simpipe_base::params;
 
 params! {
     /// Channel `j` of group `i` becomes channel `i` of group `j` (Zhang et al., 2018, arXiv:1707.01083), so that a

@@ -4,8 +4,8 @@ use burn::tensor::Tensor;
 
 use super::init::{Start, WeightSpec};
 use super::{Cx, FeatureShape, Features, Layer, LayerIssue, Walk};
-use crate::base::check;
-use crate::params;
+use simpipe_base::check;
+use simpipe_base::params;
 
 params! {
     /// Puts learned tokens, the same for every image, before the others: what a network gathers of the whole image (Devlin

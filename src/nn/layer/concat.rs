@@ -3,8 +3,8 @@
 use burn::tensor::Tensor;
 
 use super::{Cx, FeatureShape, Features, Layer, LayerIssue, LayerSpec, List, Walk};
-use crate::base::check;
-use crate::params;
+use simpipe_base::check;
+use simpipe_base::params;
 
 params! {
     /// The outputs of all branches, channel behind channel in their order (Szegedy et al., 2015, arXiv:1409.4842). An empty

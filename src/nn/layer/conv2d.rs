@@ -7,9 +7,9 @@ use super::init::{Start, WeightSpec};
 use super::initial::{Filters, Init};
 use super::padding::{Padding, Windows};
 use super::{Cx, FeatureShape, Features, Layer, LayerIssue, Walk};
-use crate::base::check;
-use crate::nn::ops::{self, Act, BatchStatistics, ConvGeometry, Epilogue, Numerics, Tail, TrainedNorm};
-use crate::params;
+use crate::ops::{self, Act, BatchStatistics, ConvGeometry, Epilogue, Numerics, Tail, TrainedNorm};
+use simpipe_base::check;
+use simpipe_base::params;
 use simpipe_kernel::ConvShape;
 
 params! {
@@ -60,9 +60,9 @@ params! {
 
 impl Conv2d {
     /// Its weight of shape `[kernel, kernel, in, out]`.
-    pub(in crate::nn) const WEIGHT: &'static str = "weight";
+    pub(crate) const WEIGHT: &'static str = "weight";
     /// Its weight of shape `[out]`.
-    pub(in crate::nn) const BIAS: &'static str = "bias";
+    pub(crate) const BIAS: &'static str = "bias";
 
     /// Pixels from the first to the last that one output sees.
     const fn reach(&self) -> usize {
@@ -74,7 +74,7 @@ impl Conv2d {
     }
 
     /// Pixels of border above and below, and left and right, of a map of these sides.
-    pub(in crate::nn) fn borders(&self, [height, width]: [usize; 2]) -> [(usize, usize); 2] {
+    pub(crate) fn borders(&self, [height, width]: [usize; 2]) -> [(usize, usize); 2] {
         [self.windows().border(height), self.windows().border(width)]
     }
 
@@ -85,7 +85,7 @@ impl Conv2d {
     }
 
     /// Whether it has neither groups nor holes, and our own kernels know it.
-    pub(in crate::nn) const fn is_plain(&self) -> bool {
+    pub(crate) const fn is_plain(&self) -> bool {
         self.groups == 1 && self.dilation == 1
     }
 
@@ -95,7 +95,7 @@ impl Conv2d {
     }
 
     /// The activation as part of the convolution's own pass; `None` where it is a pass of its own.
-    pub(in crate::nn) const fn epilogue(&self) -> Option<Epilogue> {
+    pub(crate) const fn epilogue(&self) -> Option<Epilogue> {
         match self.activation {
             Activation::None => Some(Epilogue::Linear),
             Activation::Relu => Some(Epilogue::Relu),
@@ -105,7 +105,7 @@ impl Conv2d {
 
     /// The training pass with the batch normalisation behind it and what follows that; only where there is an
     /// [`epilogue`](Self::epilogue).
-    pub(in crate::nn) fn forward_normalised(
+    pub(crate) fn forward_normalised(
         &self,
         x: Tensor<4>,
         norm: TrainedNorm,
@@ -120,7 +120,7 @@ impl Conv2d {
     }
 
     /// The convolution with `epilogue` in its own pass, whatever its activation is.
-    pub(in crate::nn) fn forward_as(&self, x: Tensor<4>, epilogue: Epilogue, cx: &Cx<'_>) -> Tensor<4> {
+    pub(crate) fn forward_as(&self, x: Tensor<4>, epilogue: Epilogue, cx: &Cx<'_>) -> Tensor<4> {
         let [_, height, width, _] = x.dims();
         let at = self.geometry([height, width], cx.numerics());
         let (weight, bias) = (cx.weight(Self::WEIGHT), self.bias(cx, &x));
@@ -128,7 +128,7 @@ impl Conv2d {
     }
 
     /// The convolution without its own activation, and `act` of every value.
-    pub(in crate::nn) fn forward_activated(&self, x: Tensor<4>, act: Act, cx: &Cx<'_>) -> Tensor<4> {
+    pub(crate) fn forward_activated(&self, x: Tensor<4>, act: Act, cx: &Cx<'_>) -> Tensor<4> {
         let [_, height, width, _] = x.dims();
         let at = self.geometry([height, width], cx.numerics());
         let (weight, bias) = (cx.weight(Self::WEIGHT), self.bias(cx, &x));
@@ -136,13 +136,7 @@ impl Conv2d {
     }
 
     /// As [`forward_as`](Self::forward_as), with a max-pool of this side and stride behind it.
-    pub(in crate::nn) fn forward_pooled(
-        &self,
-        x: Tensor<4>,
-        epilogue: Epilogue,
-        size: usize,
-        cx: &Cx<'_>,
-    ) -> Tensor<4> {
+    pub(crate) fn forward_pooled(&self, x: Tensor<4>, epilogue: Epilogue, size: usize, cx: &Cx<'_>) -> Tensor<4> {
         let [_, height, width, _] = x.dims();
         let at = self.geometry([height, width], cx.numerics());
         let (weight, bias) = (cx.weight(Self::WEIGHT), self.bias(cx, &x));
@@ -150,7 +144,7 @@ impl Conv2d {
     }
 
     /// The convolution of one image of this height, width and number of channels, where it [is plain](Self::is_plain).
-    pub(in crate::nn) fn shape(&self, [height, width, channels]: [usize; 3], numerics: Numerics) -> ConvShape {
+    pub(crate) fn shape(&self, [height, width, channels]: [usize; 3], numerics: Numerics) -> ConvShape {
         let weight = [self.kernel, self.kernel, channels, self.filters];
         self.geometry([height, width], numerics).shape([1, height, width, channels], weight)
     }
@@ -215,15 +209,15 @@ mod tests {
     use burn::tensor::Device;
 
     use super::*;
-    use crate::base::seed::Seed;
-    use crate::nn::Network;
-    use crate::nn::layer::{Flatten, LayerSpec};
+    use crate::Network;
+    use crate::layer::{Flatten, LayerSpec};
+    use simpipe_base::seed::Seed;
 
     fn conv(kernel: usize, stride: usize, padding: Padding) -> Conv2d {
         Conv2d {
             stride,
             padding,
-            ..crate::base::param::from_json(&serde_json::json!({ "filters": 1, "kernel": kernel })).unwrap()
+            ..simpipe_base::param::from_json(&serde_json::json!({ "filters": 1, "kernel": kernel })).unwrap()
         }
     }
 
@@ -247,7 +241,7 @@ mod tests {
     /// The bytes of a model of today's layers are those of the first version.
     #[test]
     fn a_model_tells_of_later_parameters_only_where_they_are_set() {
-        use crate::base::param::{self, Param, View};
+        use simpipe_base::param::{self, Param, View};
         let first = serde_json::json!([
             { "conv2d": { "filters": 4, "kernel": 3, "stride": 1, "padding": "valid", "activation": "relu" } },
             { "batch-norm": { "momentum": 0.99, "epsilon": 1e-3 } },

@@ -7,15 +7,15 @@ use rand_chacha::ChaCha8Rng;
 
 use super::place::{List, Place};
 use super::{Activation, Features, LayerSpec};
-use crate::base::seed::Seed;
-use crate::nn::lower::{Folded, fuse};
-use crate::nn::ops::Numerics;
-use crate::nn::parameters::Parameters;
-use crate::nn::profile;
+use crate::lower::{Folded, fuse};
+use crate::ops::Numerics;
+use crate::parameters::Parameters;
+use crate::profile;
+use simpipe_base::seed::Seed;
 
 /// The context of one layer, or of a list of layers, in one pass.
 #[derive(Debug)]
-pub(in crate::nn) struct Cx<'a> {
+pub(crate) struct Cx<'a> {
     parameters: &'a Parameters,
     numerics: Numerics,
     place: Place,
@@ -24,7 +24,7 @@ pub(in crate::nn) struct Cx<'a> {
 
 /// Whether layers learn or infer.
 #[derive(Debug)]
-pub(in crate::nn) enum Mode<'a> {
+pub(crate) enum Mode<'a> {
     /// Batch statistics and dropout.
     Train(&'a mut TrainPass),
     /// Moving averages, no dropout.
@@ -35,100 +35,100 @@ pub(in crate::nn) enum Mode<'a> {
 
 impl<'a> Mode<'a> {
     /// Training where there is a pass, else inference.
-    pub(in crate::nn) fn of(pass: Option<&'a mut TrainPass>) -> Self {
+    pub(crate) fn of(pass: Option<&'a mut TrainPass>) -> Self {
         pass.map_or(Self::Eval, Self::Train)
     }
 }
 
 /// What the output of a list of layers goes into: the sum with the other way of a residual.
 #[derive(Debug)]
-pub(in crate::nn) struct Sum<'a> {
-    pub(in crate::nn) shortcut: Features,
+pub(crate) struct Sum<'a> {
+    pub(crate) shortcut: Features,
     /// What follows the sum.
-    pub(in crate::nn) activation: &'a Activation,
+    pub(crate) activation: &'a Activation,
 }
 
 impl Sum<'_> {
     /// The sum, and what follows it, by operations of their own.
-    pub(in crate::nn) fn of(self, body: Features) -> Features {
+    pub(crate) fn of(self, body: Features) -> Features {
         self.activation.of(body.add(self.shortcut))
     }
 }
 
 /// What a training pass needs and collects.
 #[derive(Debug)]
-pub(in crate::nn) struct TrainPass {
+pub(crate) struct TrainPass {
     /// The stage's seed.
     seed: Seed,
     /// The step, from 0.
     step: u64,
     /// What the moving averages are to take in.
-    pub(in crate::nn) averages: Vec<Average>,
+    pub(crate) averages: Vec<Average>,
     /// Parameters without a gradient that are to hold something else after the step, by path, flat.
-    pub(in crate::nn) replaced: Vec<(String, Tensor<1>)>,
+    pub(crate) replaced: Vec<(String, Tensor<1>)>,
     /// Scalars that the loss tells of this batch, `[1]` each and outside the autodiff graph.
-    pub(in crate::nn) logged: Vec<(String, Tensor<1>)>,
+    pub(crate) logged: Vec<(String, Tensor<1>)>,
     /// Whether anything was drawn.
     drawn: Cell<bool>,
 }
 
 /// A statistic of a batch, for the moving average of that path.
 #[derive(Debug)]
-pub(in crate::nn) struct Average {
-    pub(in crate::nn) path: String,
+pub(crate) struct Average {
+    pub(crate) path: String,
     /// How much of the average is kept.
-    pub(in crate::nn) momentum: f64,
+    pub(crate) momentum: f64,
     /// Outside the autodiff graph.
-    pub(in crate::nn) batch: Tensor<1>,
+    pub(crate) batch: Tensor<1>,
 }
 
 impl TrainPass {
     /// The pass of one step.
-    pub(in crate::nn) const fn new(seed: Seed, step: u64) -> Self {
+    pub(crate) const fn new(seed: Seed, step: u64) -> Self {
         let drawn = Cell::new(false);
         Self { seed, step, averages: Vec::new(), replaced: Vec::new(), logged: Vec::new(), drawn }
     }
 
     /// The step, from 0.
-    pub(in crate::nn) const fn number(&self) -> u64 {
+    pub(crate) const fn number(&self) -> u64 {
         self.step
     }
 
     /// Whether what was computed is of each example alone, so that the examples of a batch may be computed in pieces:
     /// nothing was drawn, and no statistic of the batch was taken or kept.
-    pub(in crate::nn) const fn is_by_example(&self) -> bool {
+    pub(crate) const fn is_by_example(&self) -> bool {
         !self.drawn.get() && self.averages.is_empty() && self.replaced.is_empty()
     }
 }
 
 impl<'a> Cx<'a> {
     /// The context of the outermost list.
-    pub(in crate::nn) fn root(parameters: &'a Parameters, numerics: Numerics, mode: Mode<'a>) -> Self {
+    pub(crate) fn root(parameters: &'a Parameters, numerics: Numerics, mode: Mode<'a>) -> Self {
         Self { parameters, numerics, place: Place::root(), mode }
     }
 
     /// The context of a loss, of this kind.
-    pub(in crate::nn) fn of_loss(parameters: &'a Parameters, numerics: Numerics, mode: Mode<'a>, kind: &str) -> Self {
+    pub(crate) fn of_loss(parameters: &'a Parameters, numerics: Numerics, mode: Mode<'a>, kind: &str) -> Self {
         Self { parameters, numerics, place: Place::loss(kind), mode }
     }
 
     /// A weight that this layer has declared, in its shape.
-    pub(in crate::nn) fn weight<const D: usize>(&self, name: &str) -> Tensor<D> {
+    pub(crate) fn weight<const D: usize>(&self, name: &str) -> Tensor<D> {
         self.parameters.get(&self.place.weight(name))
     }
 
     /// Which methods may compute it.
-    pub(in crate::nn) const fn numerics(&self) -> Numerics {
+    pub(crate) const fn numerics(&self) -> Numerics {
         self.numerics
     }
 
     /// Whether this is a training pass.
-    pub(in crate::nn) const fn trains(&self) -> bool {
+    pub(crate) const fn trains(&self) -> bool {
         matches!(self.mode, Mode::Train(_))
     }
 
     /// Random numbers of this layer and step, the same ones when a training is resumed; `None` where nothing is trained.
-    pub(in crate::nn) fn rng(&self, purpose: &str) -> Option<ChaCha8Rng> {
+    pub(crate) fn rng(&self, purpose: &str) -> Option<ChaCha8Rng> {
         let Mode::Train(pass) = &self.mode else { return None };
         pass.drawn.set(true);
         let position: Vec<u64> = self.place.numbers().iter().copied().chain([pass.step]).collect();
@@ -136,66 +136,60 @@ impl<'a> Cx<'a> {
     }
 
     /// Hands a statistic of the batch to a moving average that this layer has declared.
-    pub(in crate::nn) fn average(&mut self, name: &str, momentum: f64, batch: Tensor<1>) {
+    pub(crate) fn average(&mut self, name: &str, momentum: f64, batch: Tensor<1>) {
         if let Mode::Train(pass) = &mut self.mode {
             pass.averages.push(Average { path: self.place.weight(name), momentum, batch });
         }
     }
 
     /// Hands a statistic, or a memory, that this layer or loss has declared what it holds from the next step on: `[size]`.
-    pub(in crate::nn) fn replace(&mut self, name: &str, value: Tensor<1>) {
+    pub(crate) fn replace(&mut self, name: &str, value: Tensor<1>) {
         if let Mode::Train(pass) = &mut self.mode {
             pass.replaced.push((self.place.weight(name), value.without_autodiff()));
         }
     }
 
     /// Tells a scalar of this batch, `[1]`, which the history shows beside the loss. Outside of training nobody listens.
-    pub(in crate::nn) fn log(&mut self, name: &str, value: Tensor<1>) {
+    pub(crate) fn log(&mut self, name: &str, value: Tensor<1>) {
         if let Mode::Train(pass) = &mut self.mode {
             pass.logged.push((name.to_owned(), value.without_autodiff()));
         }
     }
 
     /// The step of training that this is, from 0; `None` where nothing is trained.
-    pub(in crate::nn) const fn step(&self) -> Option<u64> {
+    pub(crate) const fn step(&self) -> Option<u64> {
         match &self.mode {
             Mode::Train(pass) => Some(pass.step),
             Mode::Eval | Mode::Folded(_) => None,
         }
     }
 
-    /// The context of a loss inside this one, as [`Loss::inner`](crate::nn::loss::Loss::inner) lists it.
-    pub(in crate::nn) fn inner(&mut self, name: &str, number: u64, kind: &str) -> Cx<'_> {
+    /// The context of a loss inside this one, as [`Loss::inner`](crate::loss::Loss::inner) lists it.
+    pub(crate) fn inner(&mut self, name: &str, number: u64, kind: &str) -> Cx<'_> {
         let place = self.place.inner(name, number, kind);
         self.at(place)
     }
 
     /// The context of a list of layers inside this one.
-    pub(in crate::nn) fn inside(&mut self, list: &List<'_>) -> Cx<'_> {
+    pub(crate) fn inside(&mut self, list: &List<'_>) -> Cx<'_> {
         let place = self.place.list(list);
         self.at(place)
     }
 
     /// Computes a list of layers inside this one.
-    pub(in crate::nn) fn list(&mut self, list: &List<'_>, layers: &[LayerSpec], x: Features) -> Features {
+    pub(crate) fn list(&mut self, list: &List<'_>, layers: &[LayerSpec], x: Features) -> Features {
         let place = self.place.list(list);
         self.at(place).run(layers, x, None)
     }
 
     /// Computes a list of layers inside this one, and the sum that it ends in.
-    pub(in crate::nn) fn list_into(
-        &mut self,
-        list: &List<'_>,
-        layers: &[LayerSpec],
-        x: Features,
-        sum: Sum<'_>,
-    ) -> Features {
+    pub(crate) fn list_into(&mut self, list: &List<'_>, layers: &[LayerSpec], x: Features, sum: Sum<'_>) -> Features {
         let place = self.place.list(list);
         self.at(place).run(layers, x, Some(sum))
     }
 
     /// Computes the list of layers that this is the context of.
-    pub(in crate::nn) fn layers(&mut self, layers: &[LayerSpec], x: Features) -> Features {
+    pub(crate) fn layers(&mut self, layers: &[LayerSpec], x: Features) -> Features {
         self.run(layers, x, None)
     }
 
@@ -217,17 +211,17 @@ impl<'a> Cx<'a> {
     }
 
     /// Computes layer `at` of the list that this is the context of.
-    pub(in crate::nn) fn one(&mut self, layers: &[LayerSpec], at: usize, x: Features) -> Features {
+    pub(crate) fn one(&mut self, layers: &[LayerSpec], at: usize, x: Features) -> Features {
         layers[at].as_dyn().forward(x, &mut self.of(layers, at))
     }
 
     /// Where this is.
-    pub(in crate::nn) const fn place(&self) -> &Place {
+    pub(crate) const fn place(&self) -> &Place {
         &self.place
     }
 
     /// The context of layer `at` of this list.
-    pub(in crate::nn) fn of(&mut self, layers: &[LayerSpec], at: usize) -> Cx<'_> {
+    pub(crate) fn of(&mut self, layers: &[LayerSpec], at: usize) -> Cx<'_> {
         let place = self.place.layer(at, layers[at].name());
         self.at(place)
     }

@@ -4,9 +4,9 @@ use super::activation::Activation;
 use super::init::{Start, WeightSpec};
 use super::initial::{Filters, Init};
 use super::{Cx, FeatureShape, Features, Layer, LayerIssue, Walk};
-use crate::base::check;
-use crate::nn::ops;
-use crate::params;
+use crate::ops;
+use simpipe_base::check;
+use simpipe_base::params;
 
 params! {
     /// `y = activation(x W + b)`; `W` starts Glorot-uniform (limit `sqrt(6 / (in + out))`) unless told otherwise, `b` at
@@ -37,9 +37,9 @@ params! {
 
 impl Dense {
     /// Its weight of shape `[in, out]`.
-    pub(in crate::nn) const WEIGHT: &'static str = "weight";
+    pub(crate) const WEIGHT: &'static str = "weight";
     /// Its weight of shape `[out]`.
-    pub(in crate::nn) const BIAS: &'static str = "bias";
+    pub(crate) const BIAS: &'static str = "bias";
 }
 
 impl Layer for Dense {

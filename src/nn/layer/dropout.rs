@@ -3,8 +3,8 @@
 use burn::tensor::{Tensor, TensorData};
 
 use super::{Cx, FeatureShape, Features, Layer, LayerIssue, Walk, init};
-use crate::base::check;
-use crate::params;
+use simpipe_base::check;
+use simpipe_base::params;
 
 params! {
     /// In training, sets each value to 0 with probability `rate` and divides the others by `1 - rate`
@@ -54,10 +54,10 @@ mod tests {
     use burn::tensor::Device;
 
     use super::*;
-    use crate::base::seed::Seed;
-    use crate::nn::layer::{LayerSpec, Mode, TrainPass};
-    use crate::nn::ops::Numerics;
-    use crate::nn::parameters::Parameters;
+    use crate::layer::{LayerSpec, Mode, TrainPass};
+    use crate::ops::Numerics;
+    use crate::parameters::Parameters;
+    use simpipe_base::seed::Seed;
 
     #[test]
     fn a_mask_follows_layer_and_step_and_keeps_the_mean() {

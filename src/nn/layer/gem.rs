@@ -4,8 +4,8 @@ use burn::tensor::Tensor;
 
 use super::init::{Start, WeightSpec};
 use super::{Cx, FeatureShape, Features, Layer, LayerIssue, Walk};
-use crate::base::check;
-use crate::{choice, params};
+use simpipe_base::check;
+use simpipe_base::{choice, params};
 
 params! {
     /// Values below `epsilon` become that.

@@ -5,36 +5,36 @@ use rand_chacha::ChaCha8Rng;
 
 use super::initial::{Filters, Init};
 use super::place::Place;
-use crate::base::seed::Seed;
+use simpipe_base::seed::Seed;
 
 /// A weight that a layer needs.
 #[derive(Debug, Clone, PartialEq)]
-pub(in crate::nn) struct WeightSpec {
+pub(crate) struct WeightSpec {
     /// Within the layer: `weight`, `bias`, `gamma`.
-    pub(in crate::nn) name: &'static str,
+    pub(crate) name: &'static str,
     /// As Keras lays it out: kernels `[height, width, in, out]`, matrices `[in, out]`.
-    pub(in crate::nn) shape: Vec<usize>,
+    pub(crate) shape: Vec<usize>,
     /// Its first value.
-    pub(in crate::nn) start: Start,
+    pub(crate) start: Start,
     /// Whether training changes it by gradient.
-    pub(in crate::nn) trainable: bool,
+    pub(crate) trainable: bool,
     /// What the learning rate is multiplied by for it.
-    pub(in crate::nn) rate_factor: f64,
+    pub(crate) rate_factor: f64,
 }
 
 impl WeightSpec {
     /// A weight that is trained.
-    pub(in crate::nn) fn new(name: &'static str, shape: impl Into<Vec<usize>>, start: Start) -> Self {
+    pub(crate) fn new(name: &'static str, shape: impl Into<Vec<usize>>, start: Start) -> Self {
         Self { name, shape: shape.into(), start, trainable: true, rate_factor: 1.0 }
     }
 
     /// A statistic that is moved towards those of the batches, not trained.
-    pub(in crate::nn) fn statistic(name: &'static str, shape: impl Into<Vec<usize>>, start: Start) -> Self {
+    pub(crate) fn statistic(name: &'static str, shape: impl Into<Vec<usize>>, start: Start) -> Self {
         Self { trainable: false, ..Self::new(name, shape, start) }
     }
 
     /// The same, at a learning rate of its own: the optimiser's times `factor`.
-    pub(in crate::nn) const fn at_rate(mut self, factor: f64) -> Self {
+    pub(crate) const fn at_rate(mut self, factor: f64) -> Self {
         self.rate_factor = factor;
         self
     }
@@ -47,10 +47,10 @@ impl WeightSpec {
 
 /// A weight of one layer of a tree.
 #[derive(Debug, Clone)]
-pub(in crate::nn) struct Declared {
+pub(crate) struct Declared {
     /// `layers.1.conv2d.weight`.
-    pub(in crate::nn) path: String,
-    pub(in crate::nn) spec: WeightSpec,
+    pub(crate) path: String,
+    pub(crate) spec: WeightSpec,
     /// The numbers of the layer's place.
     numbers: Vec<u64>,
     /// Which of the layer's weights it is.
@@ -58,12 +58,12 @@ pub(in crate::nn) struct Declared {
 }
 
 impl Declared {
-    pub(in crate::nn) fn new(place: &Place, at: usize, spec: WeightSpec) -> Self {
+    pub(crate) fn new(place: &Place, at: usize, spec: WeightSpec) -> Self {
         Self { path: place.weight(spec.name), spec, numbers: place.numbers().to_vec(), at: at as u64 }
     }
 
     /// Its own generator, so that no weight's start depends on another's. A layer's first weight has the layer's stream.
-    pub(in crate::nn) fn rng(&self, seed: Seed) -> ChaCha8Rng {
+    pub(crate) fn rng(&self, seed: Seed) -> ChaCha8Rng {
         let own = Some(self.at).filter(|at| *at > 0);
         let purpose = if own.is_some() { "init of a further weight" } else { "init" };
         let position: Vec<u64> = self.numbers.iter().copied().chain(own).collect();
@@ -73,7 +73,7 @@ impl Declared {
 
 /// How a weight starts.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(in crate::nn) enum Start {
+pub(crate) enum Start {
     /// All 0.
     Zeros,
     /// All 1.
@@ -106,7 +106,7 @@ pub(in crate::nn) enum Start {
 
 impl Start {
     /// `count` values.
-    pub(in crate::nn) fn values(self, count: usize, rng: &mut ChaCha8Rng) -> Vec<f32> {
+    pub(crate) fn values(self, count: usize, rng: &mut ChaCha8Rng) -> Vec<f32> {
         match self {
             Self::Zeros => vec![0.0; count],
             Self::Ones => vec![1.0; count],
@@ -142,7 +142,7 @@ fn normal(rng: &mut ChaCha8Rng) -> f64 {
 }
 
 /// Uniform in `[0, 1)`, in steps of 2^-24.
-pub(in crate::nn) fn unit(rng: &mut ChaCha8Rng) -> f64 {
+pub(crate) fn unit(rng: &mut ChaCha8Rng) -> f64 {
     f64::from(rng.next_u32() >> 8) / f64::from(1_u32 << 24)
 }
 

@@ -1,8 +1,8 @@
 //! `init`: how the weights of a convolution or a matrix start.
 
 use super::init::Start;
-use crate::base::check;
-use crate::{choice, params};
+use simpipe_base::check;
+use simpipe_base::{choice, params};
 
 choice! {
     /// Which numbers a variance is divided by.
@@ -84,13 +84,13 @@ choice! {
 
 /// A weight of shape `[side, side, inputs, groups * outputs]`; a matrix has the side 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::nn) struct Filters {
-    pub(in crate::nn) side: usize,
+pub(crate) struct Filters {
+    pub(crate) side: usize,
     /// Of one group.
-    pub(in crate::nn) inputs: usize,
+    pub(crate) inputs: usize,
     /// Of one group.
-    pub(in crate::nn) outputs: usize,
-    pub(in crate::nn) groups: usize,
+    pub(crate) outputs: usize,
+    pub(crate) groups: usize,
 }
 
 impl Init {
@@ -134,7 +134,7 @@ impl Filters {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::seed::Seed;
+    use simpipe_base::seed::Seed;
 
     fn values(init: &Init, filters: Filters) -> Vec<f32> {
         let count = filters.side * filters.side * filters.inputs * filters.outputs * filters.groups;

@@ -2,8 +2,8 @@
 
 use super::init::{Start, WeightSpec};
 use super::{Affine, Cx, FeatureShape, Features, Layer, LayerIssue, Walk};
-use crate::base::check;
-use crate::params;
+use simpipe_base::check;
+use simpipe_base::params;
 
 params! {
     /// `y = factor x` with a learned factor for each channel (Touvron et al., 2021, arXiv:2103.17239). At the end of a

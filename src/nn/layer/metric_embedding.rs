@@ -5,9 +5,9 @@ use super::dense::Dense;
 use super::init::WeightSpec;
 use super::initial::Init;
 use super::{Cx, FeatureShape, Features, Layer, LayerIssue, Length, Walk};
-use crate::base::check;
-use crate::nn::ops;
-use crate::params;
+use crate::ops;
+use simpipe_base::check;
+use simpipe_base::params;
 
 params! {
     /// `y = l2-normalize(x W + b)`: embeddings of unit norm (TensorFlow Similarity's `MetricEmbedding`).
@@ -26,7 +26,7 @@ params! {
 
 impl MetricEmbedding {
     /// The matrix that it begins with.
-    pub(in crate::nn) const fn dense(&self) -> Dense {
+    pub(crate) const fn dense(&self) -> Dense {
         Dense { units: self.size, bias: true, init: Init::GlorotUniform, activation: Activation::None }
     }
 }

@@ -89,11 +89,11 @@ pub use whiten_conv::WhitenConv;
 
 use burn::tensor::Tensor;
 
-use crate::choice;
+use simpipe_base::choice;
 
 choice! {
     /// One layer of a network; images come in as `[height, width, channels]` of 0 to 255.
-    pub enum LayerSpec: pub(in crate::nn) dyn Layer {
+    pub enum LayerSpec: pub(crate) dyn Layer {
         /// Divides pixels, by 255 unless told otherwise.
         #[aka("rescaling", "scale", "scaling", "ToTensor")]
         "rescale" => Rescale(Rescale),
@@ -245,7 +245,7 @@ fn lengths(layers: &[LayerSpec]) -> Length {
 
 /// What a layer does to the length of a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::nn) enum Length {
+pub(crate) enum Length {
     /// It stays.
     Kept,
     /// It becomes 1.
@@ -255,7 +255,7 @@ pub(in crate::nn) enum Length {
 }
 
 /// One kind of layer. A new one is a file and a line in [`LayerSpec`].
-pub(in crate::nn) trait Layer: std::fmt::Debug {
+pub(crate) trait Layer: std::fmt::Debug {
     /// The output shape for an input shape. A layer that holds lists of layers sends its input through them with
     /// [`Walk::list`].
     fn output<'a>(&'a self, input: &FeatureShape, walk: &mut Walk<'a>) -> Result<FeatureShape, LayerIssue>;
@@ -285,7 +285,7 @@ pub(in crate::nn) trait Layer: std::fmt::Debug {
 }
 
 /// A layer some of whose weights are computed from training images before the first step.
-pub(in crate::nn) trait FromImages {
+pub(crate) trait FromImages {
     /// How many images it looks at.
     fn images(&self) -> usize;
 

@@ -4,8 +4,8 @@ use burn::tensor::Tensor;
 
 use super::init::{Start, WeightSpec};
 use super::{Cx, FeatureShape, Features, Layer, LayerIssue, Walk};
-use crate::base::check;
-use crate::{choice, params};
+use simpipe_base::check;
+use simpipe_base::{choice, params};
 
 choice! {
     /// What one mean and one variance are of.
@@ -114,8 +114,8 @@ impl Norm {
 
 impl LayerNorm {
     /// Its weights of shape `[channels]`.
-    pub(in crate::nn) const GAMMA: &'static str = GAMMA;
-    pub(in crate::nn) const BETA: &'static str = BETA;
+    pub(crate) const GAMMA: &'static str = GAMMA;
+    pub(crate) const BETA: &'static str = BETA;
 
     const fn norm(&self) -> Norm {
         Norm { epsilon: self.epsilon, scale: self.scale, bias: self.bias }

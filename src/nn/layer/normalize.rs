@@ -3,9 +3,9 @@
 use burn::tensor::{Device, Tensor, TensorData};
 
 use super::{Affine, Cx, FeatureShape, Features, Layer, LayerIssue, Walk};
-use crate::base::bounds::Length;
-use crate::base::check::{self, Check};
-use crate::params;
+use simpipe_base::bounds::Length;
+use simpipe_base::check::{self, Check};
+use simpipe_base::params;
 
 params! {
     /// `y = (x - mean) / std`, by channel.

@@ -1,8 +1,8 @@
 //! `padding`: how far the windows of convolutions and pools reach beyond the border.
 
 use super::LayerIssue;
-use crate::base::check;
-use crate::{choice, params};
+use simpipe_base::check;
+use simpipe_base::{choice, params};
 
 params! {
     /// The same number of pixels on all four sides, as torch pads.

@@ -4,9 +4,9 @@ use burn::tensor::Tensor;
 
 use super::init::{Start, WeightSpec};
 use super::{Cx, FeatureShape, Features, Layer, LayerIssue, Walk};
-use crate::base::check;
-use crate::nn::ops;
-use crate::params;
+use crate::ops;
+use simpipe_base::check;
+use simpipe_base::params;
 
 params! {
     /// Cuts an image into square patches and makes a token of each: `y = W patch + b` (Dosovitskiy et al., 2021,
@@ -36,9 +36,9 @@ params! {
 
 impl PatchEmbed {
     /// Its weight of shape `[patch, patch, channels, width]`.
-    pub(in crate::nn) const WEIGHT: &'static str = "weight";
+    pub(crate) const WEIGHT: &'static str = "weight";
     /// Its weight of shape `[width]`.
-    pub(in crate::nn) const BIAS: &'static str = "bias";
+    pub(crate) const BIAS: &'static str = "bias";
 }
 
 impl Layer for PatchEmbed {

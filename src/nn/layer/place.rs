@@ -2,7 +2,7 @@
 
 /// A layer, or the list that layers stand in.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::nn) struct Place {
+pub(crate) struct Place {
     /// `layers.3.residual.body.0.conv2d`: what its weights' names begin with.
     path: String,
     /// `layers[3].residual.body[0]`: where it is written; a problem's own path begins with the layer's name.
@@ -13,17 +13,17 @@ pub(in crate::nn) struct Place {
 
 impl Place {
     /// The outermost list.
-    pub(in crate::nn) fn root() -> Self {
+    pub(crate) fn root() -> Self {
         Self { path: "layers".to_owned(), spec: "layers".to_owned(), numbers: Vec::new() }
     }
 
     /// The loss, of this kind. No layer has its number.
-    pub(in crate::nn) fn loss(kind: &str) -> Self {
+    pub(crate) fn loss(kind: &str) -> Self {
         Self { path: format!("loss.{kind}"), spec: "loss".to_owned(), numbers: vec![u64::MAX] }
     }
 
     /// A loss inside this one, at this name and number there: `loss.sum.terms.0.triplet`.
-    pub(in crate::nn) fn inner(&self, name: &str, number: u64, kind: &str) -> Self {
+    pub(crate) fn inner(&self, name: &str, number: u64, kind: &str) -> Self {
         Self {
             path: format!("{}.{name}.{kind}", self.path),
             spec: self.spec.clone(),
@@ -32,7 +32,7 @@ impl Place {
     }
 
     /// Layer `at` of this list, of this kind.
-    pub(in crate::nn) fn layer(&self, at: usize, kind: &str) -> Self {
+    pub(crate) fn layer(&self, at: usize, kind: &str) -> Self {
         Self {
             path: format!("{}.{at}.{kind}", self.path),
             spec: format!("{}[{at}]", self.spec),
@@ -41,7 +41,7 @@ impl Place {
     }
 
     /// A list of layers inside this layer.
-    pub(in crate::nn) fn list(&self, list: &List<'_>) -> Self {
+    pub(crate) fn list(&self, list: &List<'_>) -> Self {
         Self {
             path: format!("{}.{}", self.path, list.path),
             spec: format!("{}.{}", self.spec, list.spec),
@@ -50,32 +50,32 @@ impl Place {
     }
 
     /// The name of one of its weights.
-    pub(in crate::nn) fn weight(&self, name: &str) -> String {
+    pub(crate) fn weight(&self, name: &str) -> String {
         format!("{}.{name}", self.path)
     }
 
-    pub(in crate::nn) fn path(&self) -> &str {
+    pub(crate) fn path(&self) -> &str {
         &self.path
     }
 
-    pub(in crate::nn) fn spec(&self) -> &str {
+    pub(crate) fn spec(&self) -> &str {
         &self.spec
     }
 
-    pub(in crate::nn) fn numbers(&self) -> &[u64] {
+    pub(crate) fn numbers(&self) -> &[u64] {
         &self.numbers
     }
 }
 
 /// A list of layers inside a layer.
 #[derive(Debug, Clone, Copy)]
-pub(in crate::nn) struct List<'a> {
+pub(crate) struct List<'a> {
     /// What the weights' names have for it: `body`, or `1.body` in the second round of a repetition.
-    pub(in crate::nn) path: &'a str,
+    pub(crate) path: &'a str,
     /// Where it is written, from the layer on: `residual.body`, `concat.branches[0]`.
-    pub(in crate::nn) spec: &'a str,
+    pub(crate) spec: &'a str,
     /// Its number among the layer's lists.
-    pub(in crate::nn) number: u64,
+    pub(crate) number: u64,
 }
 
 #[cfg(test)]

@@ -2,9 +2,9 @@
 
 use super::padding::{Padding, Windows};
 use super::{Cx, FeatureShape, Features, Layer, LayerIssue, Walk};
-use crate::base::check;
-use crate::nn::ops::{self, PoolGeometry};
-use crate::params;
+use crate::ops::{self, PoolGeometry};
+use simpipe_base::check;
+use simpipe_base::params;
 
 params! {
     /// The largest value of each square window. What lies beyond the border counts for nothing.
@@ -64,12 +64,12 @@ impl MaxPool {
     }
 
     /// Pixels of border above and below, and left and right, of a map of these sides.
-    pub(in crate::nn) fn borders(&self, [height, width]: [usize; 2]) -> [(usize, usize); 2] {
+    pub(crate) fn borders(&self, [height, width]: [usize; 2]) -> [(usize, usize); 2] {
         [self.windows().border(height), self.windows().border(width)]
     }
 
     /// Its side, if its windows lie side by side within the map.
-    pub(in crate::nn) fn side_by_side(&self) -> Option<usize> {
+    pub(crate) fn side_by_side(&self) -> Option<usize> {
         let plain = self.padding == Padding::Valid && self.stride.is_none_or(|stride| stride == self.size);
         plain.then_some(self.size)
     }
@@ -81,7 +81,7 @@ impl AvgPool {
     }
 
     /// Pixels of border above and below, and left and right, of a map of these sides.
-    pub(in crate::nn) fn borders(&self, [height, width]: [usize; 2]) -> [(usize, usize); 2] {
+    pub(crate) fn borders(&self, [height, width]: [usize; 2]) -> [(usize, usize); 2] {
         [self.windows().border(height), self.windows().border(width)]
     }
 }
@@ -163,10 +163,10 @@ mod tests {
     use burn::tensor::{Device, Tensor};
 
     use super::*;
-    use crate::nn::layer::padding::Symmetric;
-    use crate::nn::layer::{LayerSpec, Mode};
-    use crate::nn::ops::Numerics;
-    use crate::nn::parameters::Parameters;
+    use crate::layer::padding::Symmetric;
+    use crate::layer::{LayerSpec, Mode};
+    use crate::ops::Numerics;
+    use crate::parameters::Parameters;
 
     fn run(layer: LayerSpec, x: Tensor<4>) -> Features {
         Cx::root(&Parameters::default(), Numerics::Fast, Mode::Eval).layers(&[layer], Features::Image(x))

@@ -5,9 +5,9 @@ use burn::tensor::{Tensor, TensorData};
 use super::init::{Start, WeightSpec};
 use super::resize::{ResizeFilter, antialiased};
 use super::{Cx, FeatureShape, Features, Layer, LayerIssue, Walk};
-use crate::base::check;
-use crate::nn::ops;
-use crate::{choice, params};
+use crate::ops;
+use simpipe_base::check;
+use simpipe_base::{choice, params};
 
 choice! {
     /// How positions are found for another grid than that of the training.
@@ -68,7 +68,7 @@ impl PositionEmbedding {
 
 impl PositionEmbedding {
     /// What is added to each of these tokens, row by row, of the weight `embedding`: interpolated where the grid is another.
-    pub(in crate::nn) fn places(&self, embedding: &[f32], tokens: usize, width: usize) -> Vec<f32> {
+    pub(crate) fn places(&self, embedding: &[f32], tokens: usize, width: usize) -> Vec<f32> {
         let grid = self.grid;
         let Some(side) = self.side(tokens).filter(|side| *side != grid) else { return embedding.to_vec() };
         let (first, map) = embedding.split_at(self.first * width);

@@ -4,8 +4,8 @@ use burn::tensor::{Tensor, activation};
 
 use super::init::{Start, WeightSpec};
 use super::{Cx, FeatureShape, Features, Layer, LayerIssue, Walk};
-use crate::base::check;
-use crate::params;
+use simpipe_base::check;
+use simpipe_base::params;
 
 params! {
     /// `x` above 0, `slope x` below, with a learned slope for each channel (He et al., 2015, arXiv:1502.01852).

@@ -9,11 +9,11 @@ use super::{
     Activation, BatchNorm, Conv2d, Cx, FeatureShape, Features, GlobalAvgPool, GlobalMaxPool, Layer, LayerIssue,
     LayerSpec, Length, List, MaxPool, Relu, Residual, Walk, lengths,
 };
-use crate::base::check;
-use crate::base::issue::Issues;
-use crate::base::node::Node;
-use crate::base::param::{Param, Shape, View};
-use crate::{choice, params};
+use simpipe_base::check;
+use simpipe_base::issue::Issues;
+use simpipe_base::node::Node;
+use simpipe_base::param::{Param, Shape, View};
+use simpipe_base::{choice, params};
 
 /// Parameters of a preset.
 pub trait Architecture: Param + Clone + PartialEq + std::fmt::Debug {
@@ -90,7 +90,7 @@ impl<A: Architecture> Preset<A> {
     const LIST: List<'static> = List { path: "body", spec: A::BODY, number: 0 };
 
     /// The preset of these parameters.
-    pub(in crate::nn) fn of(params: A) -> Self {
+    pub(crate) fn of(params: A) -> Self {
         let body = params.layers();
         Self { params, body }
     }
@@ -101,12 +101,12 @@ impl<A: Architecture> Preset<A> {
     }
 
     /// Its parameters, where its layers are those that its name stands for.
-    pub(in crate::nn) fn named(&self) -> Option<&A> {
+    pub(crate) fn named(&self) -> Option<&A> {
         (self.body == self.params.layers()).then_some(&self.params)
     }
 
     /// Its layers.
-    pub(in crate::nn) fn body(&self) -> &[LayerSpec] {
+    pub(crate) fn body(&self) -> &[LayerSpec] {
         &self.body
     }
 }
@@ -320,8 +320,8 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::base::param;
-    use crate::nn::layer::infer_shapes;
+    use crate::layer::infer_shapes;
+    use simpipe_base::param;
 
     fn layers(json: Json) -> Vec<LayerSpec> {
         param::from_json(&json).unwrap()

@@ -1,8 +1,8 @@
 //! `repeat`: the same layers several times, each time with weights of their own.
 
 use super::{Cx, FeatureShape, Features, Layer, LayerIssue, LayerSpec, Length, List, Walk, lengths};
-use crate::base::check;
-use crate::params;
+use simpipe_base::check;
+use simpipe_base::params;
 
 params! {
     /// The layers of `body`, `times` times one behind the other. Only their description is shared: each round has weights

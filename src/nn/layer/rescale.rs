@@ -1,8 +1,8 @@
 //! `rescale`: brings pixels of 0 to 255 into a small range.
 
 use super::{Affine, Cx, FeatureShape, Features, Layer, LayerIssue, Walk};
-use crate::base::check::{self, Check};
-use crate::params;
+use simpipe_base::check::{self, Check};
+use simpipe_base::params;
 
 params! {
     /// `y = x / divide-by + offset`.

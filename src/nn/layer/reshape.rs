@@ -1,8 +1,8 @@
 //! `flatten` and `l2-normalize`: layers without parameters that turn maps into vectors and vectors into directions.
 
 use super::{Cx, FeatureShape, Features, Layer, LayerIssue, Length, Walk};
-use crate::nn::ops;
-use crate::params;
+use crate::ops;
+use simpipe_base::params;
 
 params! {
     /// `[h, w, c]` to `[h w c]`, channels innermost.

@@ -1,8 +1,8 @@
 //! `residual`: the sum of two ways through, one of them usually short.
 
 use super::{Activation, Cx, FeatureShape, Features, Layer, LayerIssue, LayerSpec, List, Sum, Walk};
-use crate::base::check;
-use crate::params;
+use simpipe_base::check;
+use simpipe_base::params;
 
 params! {
     /// `y = activation(body(x) + shortcut(x))` (He et al., 2016, arXiv:1512.03385).
@@ -29,9 +29,9 @@ params! {
 
 impl Residual {
     /// The place of its long way.
-    pub(in crate::nn) const BODY: List<'static> = List { path: "body", spec: "residual.body", number: 0 };
+    pub(crate) const BODY: List<'static> = List { path: "body", spec: "residual.body", number: 0 };
     /// The place of its short way.
-    pub(in crate::nn) const SHORTCUT: List<'static> = List { path: "shortcut", spec: "residual.shortcut", number: 1 };
+    pub(crate) const SHORTCUT: List<'static> = List { path: "shortcut", spec: "residual.shortcut", number: 1 };
 }
 
 impl Layer for Residual {

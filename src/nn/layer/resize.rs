@@ -3,9 +3,9 @@
 use burn::tensor::{Tensor, TensorData};
 
 use super::{Cx, FeatureShape, Features, Layer, LayerIssue, Walk};
-use crate::base::check;
-use crate::nn::ops;
-use crate::{choice, params};
+use crate::ops;
+use simpipe_base::check;
+use simpipe_base::{choice, params};
 
 choice! {
     /// What a pixel between pixels is made of. Where an image shrinks, a filter reaches as much further, so that every pixel
@@ -71,7 +71,7 @@ impl Side {
 }
 
 /// Shares of `[from, kept]` pixels along one side, with these lengths.
-pub(in crate::nn) type Shares = (Vec<f32>, [usize; 2]);
+pub(crate) type Shares = (Vec<f32>, [usize; 2]);
 
 impl Layer for Resize {
     fn output<'a>(&'a self, input: &FeatureShape, _: &mut Walk<'a>) -> Result<FeatureShape, LayerIssue> {
@@ -97,12 +97,12 @@ impl Layer for Resize {
 
 impl Resize {
     /// Whether what is below 0 and above 255 is cut off.
-    pub(in crate::nn) fn overshoots(&self) -> bool {
+    pub(crate) fn overshoots(&self) -> bool {
         self.pixels && self.filter == ResizeFilter::Bicubic
     }
 
     /// How much of each row and of each column of an image of these sides is in each that comes out; `None` where they stay.
-    pub(in crate::nn) fn shares(&self, sides: [usize; 2]) -> [Option<Shares>; 2] {
+    pub(crate) fn shares(&self, sides: [usize; 2]) -> [Option<Shares>; 2] {
         self.sides(sides).map(|side| {
             let Side { from, to, first, kept } = side;
             (!side.stays()).then(|| (antialiased(&self.filter, from, to, first, kept), [from, kept]))
@@ -187,9 +187,9 @@ impl ResizeFilter {
 #[cfg(test)]
 fn resized(resize: &Resize, pixels: &[u8], shape: [usize; 3]) -> Vec<f32> {
     use super::Mode;
-    use crate::nn::ops::Numerics;
-    use crate::nn::parameters::Parameters;
-    let x = crate::nn::input::images(pixels, shape, &burn::tensor::Device::flex());
+    use crate::ops::Numerics;
+    use crate::parameters::Parameters;
+    let x = crate::input::images(pixels, shape, &burn::tensor::Device::flex());
     let layers = [super::LayerSpec::Resize(resize.clone())];
     let y = Cx::root(&Parameters::default(), Numerics::Fast, Mode::Eval).layers(&layers, Features::Image(x));
     y.into_image().into_data().try_into_vec().unwrap()
@@ -200,7 +200,7 @@ mod tests {
     use serde_json::{Value as Json, json};
 
     use super::*;
-    use crate::base::param;
+    use simpipe_base::param;
 
     #[test]
     fn images_are_resized_as_pillow_does() {

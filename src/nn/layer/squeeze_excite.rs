@@ -5,9 +5,9 @@ use burn::tensor::Tensor;
 use super::activation::Activation;
 use super::init::{Start, WeightSpec};
 use super::{Cx, FeatureShape, Features, Layer, LayerIssue, Walk};
-use crate::base::check;
-use crate::nn::ops;
-use crate::params;
+use crate::ops;
+use simpipe_base::check;
+use simpipe_base::params;
 
 params! {
     /// Squeeze and excitation (Hu et al., 2018, arXiv:1709.01507): `y = x gate(E activation(S mean(x) + s) + e)`, where

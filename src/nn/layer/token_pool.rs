@@ -1,8 +1,8 @@
 //! `token-pool`: tokens as one vector.
 
 use super::{Cx, FeatureShape, Features, Layer, LayerIssue, Walk};
-use crate::base::check;
-use crate::{choice, params};
+use simpipe_base::check;
+use simpipe_base::{choice, params};
 
 choice! {
     /// What a vector is made of.

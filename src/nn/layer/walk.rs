@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::init::Declared;
 use super::place::{List, Place};
 use super::{FeatureShape, LayerIssue, LayerSpec, LayerSummary, ModelSummary};
-use crate::base::path;
-use crate::nn::input::Input;
+use crate::input::Input;
+use simpipe_base::path;
 
 /// Weights of one layer: more is a slip of the keyboard, and would not fit into memory.
 const MOST_PARAMETERS: usize = 1 << 31;
@@ -17,25 +17,25 @@ const MOST_LAYERS: usize = 10_000;
 
 /// What a walk has found.
 #[derive(Debug)]
-pub(in crate::nn) struct Walked<'a> {
-    pub(in crate::nn) summary: ModelSummary,
+pub(crate) struct Walked<'a> {
+    pub(crate) summary: ModelSummary,
     /// Every weight, in the order of the layers.
-    pub(in crate::nn) weights: Vec<Declared>,
+    pub(crate) weights: Vec<Declared>,
     /// Every list of layers, inner ones before those around them.
-    pub(in crate::nn) lists: Vec<WalkedList<'a>>,
+    pub(crate) lists: Vec<WalkedList<'a>>,
 }
 
 /// A list of layers and the shape that comes into each.
 #[derive(Debug)]
-pub(in crate::nn) struct WalkedList<'a> {
-    pub(in crate::nn) place: Place,
-    pub(in crate::nn) layers: &'a [LayerSpec],
-    pub(in crate::nn) inputs: Vec<FeatureShape>,
+pub(crate) struct WalkedList<'a> {
+    pub(crate) place: Place,
+    pub(crate) layers: &'a [LayerSpec],
+    pub(crate) inputs: Vec<FeatureShape>,
 }
 
 /// A walk under way.
 #[derive(Debug)]
-pub(in crate::nn) struct Walk<'a> {
+pub(crate) struct Walk<'a> {
     input: FeatureShape,
     /// Where it is: a list, or a layer that is asked for its output.
     place: Place,
@@ -57,10 +57,7 @@ pub fn infer_shapes(input: impl Into<Input>, layers: &[LayerSpec]) -> Result<Mod
 
 impl<'a> Walk<'a> {
     /// As [`infer_shapes`], with all that is found on the way.
-    pub(in crate::nn) fn through(
-        input: impl Into<Input>,
-        layers: &'a [LayerSpec],
-    ) -> Result<Walked<'a>, Vec<LayerIssue>> {
+    pub(crate) fn through(input: impl Into<Input>, layers: &'a [LayerSpec]) -> Result<Walked<'a>, Vec<LayerIssue>> {
         let walked = Walked { summary: ModelSummary::default(), weights: Vec::new(), lists: Vec::new() };
         let input = input.into().shape();
         let mut walk = Self {
@@ -86,7 +83,7 @@ impl<'a> Walk<'a> {
     ///
     /// # Errors
     /// The first problem, at its own place.
-    pub(in crate::nn) fn list(
+    pub(crate) fn list(
         &mut self,
         list: &List<'_>,
         layers: &'a [LayerSpec],
@@ -100,7 +97,7 @@ impl<'a> Walk<'a> {
     }
 
     /// Whether the layer that is asked stands in the outermost list.
-    pub(in crate::nn) fn is_outermost(&self) -> bool {
+    pub(crate) fn is_outermost(&self) -> bool {
         self.place.numbers().len() == 1
     }
 
@@ -182,14 +179,14 @@ fn no_vector(layers: &[LayerSpec], summary: &ModelSummary, input: &FeatureShape)
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use crate::base::param;
+    use simpipe_base::param;
 
     fn layers(json: serde_json::Value) -> Vec<LayerSpec> {
         param::from_json(&json).unwrap()
     }
 
     /// The layers of the tutorial.
-    pub(in crate::nn) fn tutorial() -> serde_json::Value {
+    pub(crate) fn tutorial() -> serde_json::Value {
         serde_json::json!([
             { "rescale": { "divide-by": 255.0 } },
             { "conv2d": { "filters": 64, "kernel": 3, "activation": "relu" } },

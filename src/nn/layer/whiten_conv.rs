@@ -8,8 +8,8 @@ use super::init::{Start, WeightSpec};
 use super::initial::Init;
 use super::padding::Padding;
 use super::{Conv2d, Cx, FeatureShape, Features, FromImages, Layer, LayerIssue, Walk};
-use crate::base::{check, eigen};
-use crate::params;
+use simpipe_base::params;
+use simpipe_base::{check, eigen};
 
 params! {
     /// A whitening convolution (Page, 2019, "How to train your ResNet 8"; Jordan, 2024, arXiv:2404.00498): its outputs are
@@ -53,7 +53,7 @@ impl WhitenConv {
     }
 
     /// The convolution that it is once it has its filters: its weights have the same names.
-    pub(in crate::nn) const fn convolution(&self, channels: usize) -> Conv2d {
+    pub(crate) const fn convolution(&self, channels: usize) -> Conv2d {
         Conv2d {
             filters: 2 * self.numbers(channels),
             kernel: self.kernel,

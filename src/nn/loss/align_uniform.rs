@@ -4,11 +4,11 @@ use burn::tensor::{Bool, Tensor};
 
 use super::nearness::farness;
 use super::{Embedded, Loss, Needs, zero};
-use crate::artifact::Distance;
-use crate::base::check;
-use crate::nn::layer::Cx;
-use crate::nn::ops;
-use crate::params;
+use crate::layer::Cx;
+use crate::ops;
+use simpipe_artifact::Distance;
+use simpipe_base::check;
+use simpipe_base::params;
 
 params! {
     /// Alignment and uniformity (Wang and Isola, 2020, arXiv:2005.10242): positive pairs are drawn together, and all rows
@@ -73,7 +73,7 @@ fn mean_of(values: Tensor<2>, pairs: Tensor<2, Bool>) -> Tensor<1> {
 mod tests {
     use serde_json::json;
 
-    use crate::nn::loss::supervised_tests::step;
+    use crate::loss::supervised_tests::step;
 
     /// Two examples of each of two classes, at right angles or opposite: squared distances of 0, 2 and 4.
     const ROWS: [[f32; 2]; 4] = [[1.0, 0.0], [0.0, 3.0], [1.0, 0.0], [-2.0, 0.0]];

@@ -5,11 +5,11 @@ use burn::tensor::{Bool, Tensor, activation};
 use super::batch::PairMasks;
 use super::reducer::{ReducerSpec, of_pairs};
 use super::{Embedded, Loss, Needs, zero};
-use crate::artifact::Distance;
-use crate::base::check;
-use crate::nn::layer::Cx;
-use crate::nn::ops;
-use crate::params;
+use crate::layer::Cx;
+use crate::ops;
+use simpipe_artifact::Distance;
+use simpipe_base::check;
+use simpipe_base::params;
 
 params! {
     /// Angular loss (Wang et al., 2017, arXiv:1708.01682, equation 8): of each positive pair, with `t = tan(alpha)^2`,

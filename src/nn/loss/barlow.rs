@@ -4,11 +4,11 @@ use burn::tensor::Tensor;
 
 use super::two_views::{self, centred, diagonal, off_diagonal};
 use super::{Embedded, Loss, Needs, zero};
-use crate::artifact::Distance;
-use crate::base::check;
-use crate::nn::layer::Cx;
-use crate::nn::ops;
-use crate::params;
+use crate::layer::Cx;
+use crate::ops;
+use simpipe_artifact::Distance;
+use simpipe_base::check;
+use simpipe_base::params;
 
 params! {
     /// Barlow twins (Zbontar et al., 2021, arXiv:2103.03230): the correlation `c` of the two views, number by number of the
@@ -84,7 +84,7 @@ fn standardised(x: Tensor<2>) -> Tensor<2> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::nn::loss::two_views::tests::two_views;
+    use crate::loss::two_views::tests::two_views;
 
     #[test]
     fn value_and_gradients_are_tensorflow_similaritys() {

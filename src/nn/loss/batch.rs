@@ -7,20 +7,20 @@ use burn::tensor::{Bool, Device, Tensor, TensorData};
 
 use super::distances;
 use super::pairs::PairCounts;
-use crate::artifact::Distance;
-use crate::nn::miner::{Mined, Mining};
-use crate::nn::ops;
+use crate::miner::{Mined, Mining};
+use crate::ops;
+use simpipe_artifact::Distance;
 
 /// The embeddings of a batch with their labels, and what each row is compared with: its references, which are the rows
 /// themselves unless a memory stands behind them.
 #[derive(Debug)]
-pub(in crate::nn) struct Embedded<'a> {
+pub(crate) struct Embedded<'a> {
     /// `[batch, dim]`.
-    pub(in crate::nn) embeddings: Tensor<2>,
+    pub(crate) embeddings: Tensor<2>,
     /// One per row.
-    pub(in crate::nn) labels: &'a [i32],
+    pub(crate) labels: &'a [i32],
     /// The labels that are trained on, each once, in ascending order.
-    pub(in crate::nn) classes: &'a [i32],
+    pub(crate) classes: &'a [i32],
     /// How many views of every example there are; the rows are view after view.
     views: usize,
     /// Rows behind the batch's own that every row is compared with.
@@ -55,7 +55,7 @@ pub(super) struct PairMasks {
 impl<'a> Embedded<'a> {
     /// # Panics
     /// If there is not one label per row.
-    pub(in crate::nn) fn new(embeddings: Tensor<2>, labels: &'a [i32], classes: &'a [i32]) -> Self {
+    pub(crate) fn new(embeddings: Tensor<2>, labels: &'a [i32], classes: &'a [i32]) -> Self {
         assert_eq!(embeddings.dims()[0], labels.len(), "one label per row");
         Self {
             embeddings,
@@ -76,13 +76,13 @@ impl<'a> Embedded<'a> {
     ///
     /// # Panics
     /// If they are not a whole number of examples.
-    pub(in crate::nn) fn of_views(self, views: usize) -> Self {
+    pub(crate) fn of_views(self, views: usize) -> Self {
         assert!(views > 0 && self.labels.len().is_multiple_of(views), "a whole number of examples");
         Self { views, ..self }
     }
 
     /// The same rows, of whose pairs or triplets a miner chooses those that losses are made of.
-    pub(in crate::nn) fn mined_by(self, mining: Option<&'a Mining<'a>>) -> Self {
+    pub(crate) fn mined_by(self, mining: Option<&'a Mining<'a>>) -> Self {
         Self { mining, ..self }
     }
 
@@ -125,7 +125,7 @@ impl<'a> Embedded<'a> {
     }
 
     /// The references at unit length.
-    pub(in crate::nn) fn reference_directions(&self) -> Tensor<2> {
+    pub(crate) fn reference_directions(&self) -> Tensor<2> {
         self.behind(self.directions(), ops::l2_normalize)
     }
 
@@ -137,7 +137,7 @@ impl<'a> Embedded<'a> {
     }
 
     /// One label per reference.
-    pub(in crate::nn) fn reference_labels(&self) -> Vec<i32> {
+    pub(crate) fn reference_labels(&self) -> Vec<i32> {
         let memory = self.memory.as_ref().map_or(&[][..], |memory| &memory.labels);
         self.labels.iter().chain(memory).copied().collect()
     }
@@ -150,13 +150,13 @@ impl<'a> Embedded<'a> {
     }
 
     /// The same of all rows at unit length, as pytorch-metric-learning compares them.
-    pub(in crate::nn) fn unit_distances(&self, distance: Distance) -> Tensor<2> {
+    pub(crate) fn unit_distances(&self, distance: Distance) -> Tensor<2> {
         let computed = || distances::pairwise(distance, self.directions(), self.reference_directions());
         self.kept((distance.name(), true), computed)
     }
 
     /// Whether rows of earlier batches stand behind its own.
-    pub(in crate::nn) const fn has_memory(&self) -> bool {
+    pub(crate) const fn has_memory(&self) -> bool {
         self.memory.is_some()
     }
 

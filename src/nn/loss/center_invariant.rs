@@ -3,10 +3,10 @@
 use burn::tensor::Tensor;
 
 use super::{Embedded, Loss, Needs};
-use crate::artifact::Distance;
-use crate::nn::layer::Cx;
-use crate::nn::ops;
-use crate::params;
+use crate::layer::Cx;
+use crate::ops;
+use simpipe_artifact::Distance;
+use simpipe_base::params;
 
 params! {
     /// Keeps embeddings equally long (Wu et al., 2017, "Deep face recognition with center invariant loss"), as
@@ -49,7 +49,7 @@ impl Loss for CenterInvariant {
 mod tests {
     use serde_json::json;
 
-    use crate::nn::loss::supervised_tests::value_of;
+    use crate::loss::supervised_tests::value_of;
 
     #[test]
     fn lengths_by_hand() {

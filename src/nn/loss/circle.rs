@@ -5,11 +5,11 @@ use burn::tensor::Tensor;
 use super::log_sum::log_one_plus_sum_exp_masked;
 use super::multi_similarity::smaller_is_nearer;
 use super::{Embedded, Loss, Needs};
-use crate::artifact::Distance;
-use crate::base::check;
-use crate::nn::layer::Cx;
-use crate::nn::ops;
-use crate::params;
+use crate::layer::Cx;
+use crate::ops;
+use simpipe_artifact::Distance;
+use simpipe_base::check;
+use simpipe_base::params;
 
 params! {
     /// Circle loss (Sun et al., 2020, arXiv:2002.10857) in the distance form of TensorFlow Similarity: with a margin `m` and the
@@ -74,8 +74,8 @@ impl Circle {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::nn::golden;
-    use crate::nn::loss::tfs_tests::{self, Off};
+    use crate::golden;
+    use crate::loss::tfs_tests::{self, Off};
 
     #[test]
     fn values_and_gradients_are_tensorflow_similaritys() {

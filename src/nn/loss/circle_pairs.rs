@@ -6,10 +6,10 @@ use super::log_sum::{LOG_OF_NOTHING, log_sum_exp_counted};
 use super::nearness::similarity;
 use super::reducer::{ReducerSpec, of_pairs};
 use super::{Embedded, Loss, Needs};
-use crate::artifact::Distance;
-use crate::base::check;
-use crate::nn::layer::Cx;
-use crate::params;
+use crate::layer::Cx;
+use simpipe_artifact::Distance;
+use simpipe_base::check;
+use simpipe_base::params;
 
 params! {
     /// Circle loss (Sun et al., 2020, arXiv:2002.10857) of the pairs that a miner chooses, else of all, as

@@ -4,7 +4,7 @@
 use burn::tensor::{Tensor, activation};
 
 use super::Embedded;
-use crate::nn::ops;
+use crate::ops;
 
 /// Squared lengths below this count as this much, where the root has no gradient.
 const SMALLEST_SQUARE: f64 = 1e-24;

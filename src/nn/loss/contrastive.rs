@@ -5,10 +5,10 @@ use burn::tensor::{Tensor, activation};
 use super::nearness::{farness, margin_of};
 use super::reducer::{ReducerSpec, of_pairs};
 use super::{Embedded, Loss, Needs};
-use crate::artifact::Distance;
-use crate::base::check;
-use crate::nn::layer::Cx;
-use crate::params;
+use crate::layer::Cx;
+use simpipe_artifact::Distance;
+use simpipe_base::check;
+use simpipe_base::params;
 
 params! {
     /// Contrastive loss (Hadsell et al., 2006): `max(d - pos-margin, 0)` of each positive pair and `max(neg-margin - d, 0)`

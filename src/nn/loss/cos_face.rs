@@ -4,10 +4,10 @@ use burn::tensor::Tensor;
 
 use super::class_logits::{cosines, cross_entropy, with_margin};
 use super::{Embedded, Loss, Needs, Target};
-use crate::artifact::Distance;
-use crate::base::check;
-use crate::nn::layer::{Cx, Start, WeightSpec};
-use crate::params;
+use crate::layer::{Cx, Start, WeightSpec};
+use simpipe_artifact::Distance;
+use simpipe_base::check;
+use simpipe_base::params;
 
 params! {
     /// CosFace (Wang et al., 2018, arXiv:1801.09414): each class has a learned direction, and with the cosine `s_c` of a row

@@ -4,9 +4,9 @@ use burn::tensor::{Tensor, TensorData};
 
 use super::problems::{Known, under};
 use super::{Embedded, Inner, Loss, LossSpec, Target, like_its_loss};
-use crate::base::{check, param};
-use crate::nn::layer::{Cx, LayerIssue, Start, WeightSpec};
-use crate::params;
+use crate::layer::{Cx, LayerIssue, Start, WeightSpec};
+use simpipe_base::params;
+use simpipe_base::{check, param};
 
 params! {
     /// Cross-batch memory (Wang et al., 2020, arXiv:1912.06798): every row of a batch is compared with the batch's own rows
@@ -171,12 +171,12 @@ mod tests {
     use serde_json::{Value as Json, json};
 
     use super::*;
-    use crate::base::seed::Seed;
-    use crate::nn::golden::{self, Golden, assert_close};
-    use crate::nn::layer::{Mode, TrainPass};
-    use crate::nn::loss::tfs_tests::{labels, values};
-    use crate::nn::ops::Numerics;
-    use crate::nn::parameters::Parameters;
+    use crate::golden::{self, Golden, assert_close};
+    use crate::layer::{Mode, TrainPass};
+    use crate::loss::tfs_tests::{labels, values};
+    use crate::ops::Numerics;
+    use crate::parameters::Parameters;
+    use simpipe_base::seed::Seed;
 
     #[test]
     fn labels_come_back_from_their_halves() {

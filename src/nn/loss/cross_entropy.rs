@@ -4,11 +4,11 @@ use burn::tensor::Tensor;
 
 use super::class_logits;
 use super::{Embedded, Loss, Needs, Target};
-use crate::artifact::Distance;
-use crate::base::check;
-use crate::nn::layer::{Cx, Start, WeightSpec};
-use crate::nn::ops;
-use crate::{choice, params};
+use crate::layer::{Cx, Start, WeightSpec};
+use crate::ops;
+use simpipe_artifact::Distance;
+use simpipe_base::check;
+use simpipe_base::{choice, params};
 
 params! {
     /// A linear classifier on the embedding: the cross-entropy of the logits `scale (x W + b)`, rows as they are. The

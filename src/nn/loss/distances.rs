@@ -2,8 +2,8 @@
 
 use burn::tensor::Tensor;
 
-use crate::artifact::Distance;
-use crate::nn::ops;
+use crate::ops;
+use simpipe_artifact::Distance;
 
 /// Squared distances below this count as 0, where the root has no gradient.
 const SMALLEST_SQUARE: f64 = 1e-18;

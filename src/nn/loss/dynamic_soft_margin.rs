@@ -4,10 +4,10 @@ use burn::tensor::{Tensor, TensorData};
 
 use super::host::{Grid, Slope};
 use super::{Embedded, Loss, Needs, Target, zero};
-use crate::artifact::Distance;
-use crate::base::check;
-use crate::nn::layer::{Cx, Start, WeightSpec};
-use crate::params;
+use crate::layer::{Cx, Start, WeightSpec};
+use simpipe_artifact::Distance;
+use simpipe_base::check;
+use simpipe_base::params;
 
 params! {
     /// Dynamic soft margin loss (Zhang and Rusinkiewicz, 2019): the mean over all triplets of `x = d(a, p) - d(a, n)` times
@@ -120,7 +120,7 @@ impl DynamicSoftMargin {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::param;
+    use simpipe_base::param;
 
     #[test]
     fn a_batch_moves_the_histogram_by_its_part() {

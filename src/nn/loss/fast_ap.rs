@@ -4,10 +4,10 @@ use burn::tensor::{Tensor, activation};
 
 use super::reducer::{ReducerSpec, of_pairs};
 use super::{Embedded, Loss, Needs};
-use crate::artifact::Distance;
-use crate::base::check;
-use crate::nn::layer::Cx;
-use crate::params;
+use crate::layer::Cx;
+use simpipe_artifact::Distance;
+use simpipe_base::check;
+use simpipe_base::params;
 
 params! {
     /// FastAP (Cakir et al., 2019): one less the average precision of each anchor, by histograms of its squared euclidean

@@ -1,14 +1,14 @@
-//! What holds for every loss. Their values are held against reference libraries in [`reference`](crate::nn::reference).
+//! What holds for every loss. Their values are held against reference libraries in [`reference`](crate::reference).
 
 use burn::tensor::{Device, Tensor};
 use serde_json::json;
 
 use super::*;
-use crate::base::param;
-use crate::base::seed::Seed;
-use crate::nn::layer::{Cx, Mode};
-use crate::nn::ops::Numerics;
-use crate::nn::parameters::Parameters;
+use crate::layer::{Cx, Mode};
+use crate::ops::Numerics;
+use crate::parameters::Parameters;
+use simpipe_base::param;
+use simpipe_base::seed::Seed;
 
 /// The loss of rows, with fresh weights.
 fn loss_of(loss: &LossSpec, rows: [[f32; 2]; 4], labels: &[i32], classes: &[i32]) -> f32 {
@@ -21,7 +21,7 @@ fn loss_of(loss: &LossSpec, rows: [[f32; 2]; 4], labels: &[i32], classes: &[i32]
 }
 
 /// The losses that a bare name makes, that learn something by themselves and need no second view.
-pub(in crate::nn) fn alone() -> Vec<(&'static str, LossSpec)> {
+pub(crate) fn alone() -> Vec<(&'static str, LossSpec)> {
     let made = |name: &&'static str| Some((*name, param::from_json::<LossSpec>(&json!(name)).ok()?));
     let alone = |(_, loss): &(&str, LossSpec)| loss.as_dyn().is_objective() && !loss.needs().two_views;
     LossSpec::NAMES.iter().filter_map(made).filter(alone).collect()

@@ -5,10 +5,10 @@ use burn::tensor::Tensor;
 use super::host::{Grid, Slope};
 use super::pairs::{Around, Triplets};
 use super::{Embedded, Loss, Needs, zero};
-use crate::artifact::Distance;
-use crate::base::check;
-use crate::nn::layer::Cx;
-use crate::params;
+use crate::layer::Cx;
+use simpipe_artifact::Distance;
+use simpipe_base::check;
+use simpipe_base::params;
 
 params! {
     /// Histogram loss (Ustinova and Lempitsky, 2016, arXiv:1611.00822): how probable it is that a negative pair is more

@@ -3,28 +3,28 @@
 
 use burn::tensor::{Tensor, TensorData};
 
-use crate::nn::ops;
+use crate::ops;
 
 /// A matrix in host memory, row after row.
 #[derive(Debug, Clone)]
-pub(in crate::nn) struct Grid {
+pub(crate) struct Grid {
     columns: usize,
     values: Vec<f32>,
 }
 
 impl Grid {
     /// A copy, outside the autodiff graph.
-    pub(in crate::nn) fn of(x: &Tensor<2>) -> Self {
+    pub(crate) fn of(x: &Tensor<2>) -> Self {
         let columns = x.dims()[1];
         let values = x.clone().without_autodiff().into_data().try_into_vec::<f32>().expect("embeddings are f32");
         Self { columns, values }
     }
 
-    pub(in crate::nn) fn row(&self, row: usize) -> &[f32] {
+    pub(crate) fn row(&self, row: usize) -> &[f32] {
         &self.values[row * self.columns..][..self.columns]
     }
 
-    pub(in crate::nn) fn at(&self, row: usize, column: usize) -> f32 {
+    pub(crate) fn at(&self, row: usize, column: usize) -> f32 {
         self.values[row * self.columns + column]
     }
 }

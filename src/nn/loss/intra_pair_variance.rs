@@ -5,11 +5,11 @@ use burn::tensor::{Tensor, activation};
 use super::nearness::{is_similarity, similarity};
 use super::reducer::{ReducerSpec, of_pairs};
 use super::{Embedded, Loss, Needs};
-use crate::artifact::Distance;
-use crate::base::check;
-use crate::nn::layer::Cx;
-use crate::nn::ops;
-use crate::params;
+use crate::layer::Cx;
+use crate::ops;
+use simpipe_artifact::Distance;
+use simpipe_base::check;
+use simpipe_base::params;
 
 params! {
     /// Intra-pair variance loss (Yu and Tao, 2019): positive pairs are drawn to their mean similarity `m` and negative ones

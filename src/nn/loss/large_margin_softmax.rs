@@ -4,10 +4,10 @@ use burn::tensor::Tensor;
 
 use super::class_logits::{cosines, cross_entropy, lengths, with_margin};
 use super::{Embedded, Loss, Needs, Target};
-use crate::artifact::Distance;
-use crate::base::check;
-use crate::nn::layer::{Cx, Start, WeightSpec};
-use crate::params;
+use crate::layer::{Cx, Start, WeightSpec};
+use simpipe_artifact::Distance;
+use simpipe_base::check;
+use simpipe_base::params;
 
 params! {
     /// Large-margin softmax (Liu et al., 2016, arXiv:1612.02295): a linear classifier without bias whose logit of a row's own

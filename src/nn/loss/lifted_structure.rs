@@ -6,10 +6,10 @@ use super::log_sum::{LOG_OF_NOTHING, log_sum_exp_counted};
 use super::nearness::{farness, margin_of};
 use super::reducer::{ReducerSpec, of_pairs};
 use super::{Embedded, Loss, Needs, zero};
-use crate::artifact::Distance;
-use crate::base::check;
-use crate::nn::layer::Cx;
-use crate::params;
+use crate::layer::Cx;
+use simpipe_artifact::Distance;
+use simpipe_base::check;
+use simpipe_base::params;
 
 params! {
     /// Lifted structure loss (Song et al., 2016, arXiv:1511.06452): of each positive pair

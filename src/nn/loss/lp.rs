@@ -3,11 +3,11 @@
 use burn::tensor::Tensor;
 
 use super::{Embedded, Loss, Needs};
-use crate::artifact::Distance;
-use crate::base::check;
-use crate::nn::layer::Cx;
-use crate::nn::ops;
-use crate::params;
+use crate::layer::Cx;
+use crate::ops;
+use simpipe_artifact::Distance;
+use simpipe_base::check;
+use simpipe_base::params;
 
 params! {
     /// Keeps embeddings short, as pytorch-metric-learning's `LpRegularizer`: the mean over all rows `x` of
@@ -66,7 +66,7 @@ impl Loss for Lp {
 mod tests {
     use serde_json::json;
 
-    use crate::nn::loss::supervised_tests::value_of;
+    use crate::loss::supervised_tests::value_of;
 
     #[test]
     fn norms_by_hand() {

@@ -8,10 +8,10 @@ use super::per_anchor::PerAnchor;
 use super::reducer::{ReducerSpec, of_divided_triplets};
 use super::triplet_margin::hard;
 use super::{Embedded, Loss, Needs, Target, zero};
-use crate::artifact::Distance;
-use crate::base::check;
-use crate::nn::layer::{Cx, Start, WeightSpec};
-use crate::{choice, params};
+use crate::layer::{Cx, Start, WeightSpec};
+use simpipe_artifact::Distance;
+use simpipe_base::check;
+use simpipe_base::{choice, params};
 
 choice! {
     /// Whether the boundary between positives and negatives is learned.

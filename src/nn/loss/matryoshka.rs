@@ -4,11 +4,11 @@ use burn::tensor::Tensor;
 
 use super::problems::{Known, under};
 use super::{Embedded, Inner, Loss, LossSpec, Target, like_its_loss, zero};
-use crate::artifact::Distance;
-use crate::base::check::{self, Check};
-use crate::base::param;
-use crate::nn::layer::{Cx, LayerIssue};
-use crate::params;
+use crate::layer::{Cx, LayerIssue};
+use simpipe_artifact::Distance;
+use simpipe_base::check::{self, Check};
+use simpipe_base::param;
+use simpipe_base::params;
 
 params! {
     /// Matryoshka representation learning (Kusupati et al., 2022, arXiv:2205.13147): the loss is that of the whole embedding
@@ -130,11 +130,11 @@ mod tests {
     use serde_json::{Value as Json, json};
 
     use super::*;
-    use crate::base::seed::Seed;
-    use crate::nn::layer::Mode;
-    use crate::nn::loss::tfs_tests::values;
-    use crate::nn::ops::Numerics;
-    use crate::nn::parameters::Parameters;
+    use crate::layer::Mode;
+    use crate::loss::tfs_tests::values;
+    use crate::ops::Numerics;
+    use crate::parameters::Parameters;
+    use simpipe_base::seed::Seed;
 
     fn of(json: Json) -> LossSpec {
         param::from_json(&json!({ "matryoshka": json })).unwrap()

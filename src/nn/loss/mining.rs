@@ -4,7 +4,7 @@ use burn::tensor::{Bool, Int, Tensor};
 
 use super::batch::PairMasks;
 use super::log_sum::log_one_plus_sum_exp_masked;
-use crate::choice;
+use simpipe_base::choice;
 
 choice! {
     /// Which positive of an anchor counts.
@@ -53,44 +53,44 @@ const BEYOND: f64 = 1e-6;
 /// Declares a loss of one positive and one negative for each anchor; its `gap` says what the two are to be apart by.
 macro_rules! loss_of_mined_triplets {
     ($(#[doc = $doc:literal])* $name:ident) => {
-        $crate::params! {
+        simpipe_base::params! {
             $(#[doc = $doc])*
             pub struct $name {
                 /// How near two embeddings are; the index follows it.
                 #[aka("metric", "distance_metric", "similarity", "dist", "metric_type")]
-                distance: $crate::artifact::Distance = $crate::artifact::Distance::Cosine
-                    => $crate::nn::loss::multi_similarity::smaller_is_nearer(),
+                distance: simpipe_artifact::Distance = simpipe_artifact::Distance::Cosine
+                    => $crate::loss::multi_similarity::smaller_is_nearer(),
                 /// Which positive of an anchor counts.
                 #[aka("positive_mining_strategy", "positives", "type_of_positives")]
-                positive_mining: $crate::nn::loss::PositiveMining = $crate::nn::loss::PositiveMining::Hard,
+                positive_mining: $crate::loss::PositiveMining = $crate::loss::PositiveMining::Hard,
                 /// Which negative of an anchor counts.
                 #[aka("negative_mining_strategy", "negatives", "mining", "type_of_triplets")]
-                negative_mining: $crate::nn::loss::NegativeMining = $crate::nn::loss::NegativeMining::SemiHard,
+                negative_mining: $crate::loss::NegativeMining = $crate::loss::NegativeMining::SemiHard,
                 /// How much farther than the positive the negative must be; if it is left out, farther is always better.
                 #[aka("alpha", "gap")]
-                margin: Option<f64> = None => $crate::base::check::not_negative().optional(),
+                margin: Option<f64> = None => simpipe_base::check::not_negative().optional(),
                 /// What a row without a positive or without a negative counts.
                 #[since = 2]
                 #[aka("empty", "missing", "rows_without_pairs")]
-                incomplete: $crate::nn::loss::mining::Incomplete = $crate::nn::loss::mining::Incomplete::Zero,
+                incomplete: $crate::loss::mining::Incomplete = $crate::loss::mining::Incomplete::Zero,
             }
         }
 
-        impl $crate::nn::loss::Loss for $name {
-            fn distance(&self) -> $crate::artifact::Distance {
+        impl $crate::loss::Loss for $name {
+            fn distance(&self) -> simpipe_artifact::Distance {
                 self.distance
             }
 
-            fn needs(&self) -> $crate::nn::loss::Needs {
-                $crate::nn::loss::Needs::pairs()
+            fn needs(&self) -> $crate::loss::Needs {
+                $crate::loss::Needs::pairs()
             }
 
-            fn rows(&self, batch: &Embedded<'_>, _: &mut $crate::nn::layer::Cx<'_>) -> Option<Tensor<1>> {
+            fn rows(&self, batch: &Embedded<'_>, _: &mut $crate::layer::Cx<'_>) -> Option<Tensor<1>> {
                 Some(self.per_example(batch))
             }
 
-            fn forward(&self, batch: &Embedded<'_>, _: &mut $crate::nn::layer::Cx<'_>) -> Tensor<1> {
-                $crate::nn::ops::mean(self.per_example(batch))
+            fn forward(&self, batch: &Embedded<'_>, _: &mut $crate::layer::Cx<'_>) -> Tensor<1> {
+                $crate::ops::mean(self.per_example(batch))
             }
         }
 
@@ -114,7 +114,7 @@ pub(super) use loss_of_mined_triplets;
 
 /// An end of a row's sorted distances.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::nn) enum End {
+pub(crate) enum End {
     Nearest,
     Farthest,
 }
@@ -179,16 +179,16 @@ impl Mined {
 
 /// One distance of each row.
 #[derive(Debug, Clone)]
-pub(in crate::nn) struct Picked {
+pub(crate) struct Picked {
     /// `[rows, 1]`; 0 where there is none.
-    pub(in crate::nn) distance: Tensor<2>,
+    pub(crate) distance: Tensor<2>,
     /// Which references it is the distance of: several that are equally far, or none. `[rows, references]`.
     which: Tensor<2, Bool>,
 }
 
 impl Picked {
     /// The nearest or farthest distance of `mask` in each row.
-    pub(in crate::nn) fn of(distance: &Tensor<2>, mask: &Tensor<2, Bool>, end: End, incomplete: &Incomplete) -> Self {
+    pub(crate) fn of(distance: &Tensor<2>, mask: &Tensor<2, Bool>, end: End, incomplete: &Incomplete) -> Self {
         let fixed = distance.clone().detach();
         let which = at_end(&fixed, mask, end);
         let found = mean_of(distance.clone(), which.clone());

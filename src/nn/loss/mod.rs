@@ -142,12 +142,12 @@ use burn::tensor::Tensor;
 
 use super::layer::{Cx, LayerIssue, WeightSpec};
 use super::ops;
-use crate::artifact::Distance;
-use crate::choice;
+use simpipe_artifact::Distance;
+use simpipe_base::choice;
 
 choice! {
     /// What training minimises.
-    pub enum LossSpec: pub(in crate::nn) dyn Loss {
+    pub enum LossSpec: pub(crate) dyn Loss {
         /// Hard pairs around each anchor, softly weighted (Wang et al., 2019, arXiv:1904.06627), as TensorFlow Similarity has it:
         /// it finds its pairs itself. That of pytorch-metric-learning is `multi-similarity-pairs`.
         #[version = 2]
@@ -306,7 +306,7 @@ choice! {
 }
 
 /// One loss. A new one is a file and a line in [`LossSpec`].
-pub(in crate::nn) trait Loss: std::fmt::Debug {
+pub(crate) trait Loss: std::fmt::Debug {
     /// The distance that it is about: the index follows it.
     fn distance(&self) -> Distance;
 
@@ -366,7 +366,7 @@ pub(in crate::nn) trait Loss: std::fmt::Debug {
 /// What a loss around another says of itself: what the one in its field `loss` does.
 macro_rules! like_its_loss {
     () => {
-        fn distance(&self) -> $crate::artifact::Distance {
+        fn distance(&self) -> simpipe_artifact::Distance {
             self.loss.distance()
         }
 
@@ -378,7 +378,7 @@ macro_rules! like_its_loss {
             self.loss.learns_lengths()
         }
 
-        fn needs(&self) -> $crate::nn::loss::Needs {
+        fn needs(&self) -> $crate::loss::Needs {
             self.loss.needs()
         }
 
@@ -408,7 +408,7 @@ pub struct Needs {
 
 impl Needs {
     /// Pairs of one class and of two.
-    pub(in crate::nn) fn pairs() -> Self {
+    pub(crate) fn pairs() -> Self {
         Self { positive_pairs: true, negative_pairs: true, ..Self::default() }
     }
 }
@@ -420,21 +420,21 @@ fn zero(batch: &Embedded<'_>) -> Tensor<1> {
 
 /// A loss inside another.
 #[derive(Debug, Clone)]
-pub(in crate::nn) struct Inner<'a> {
+pub(crate) struct Inner<'a> {
     /// Where it stands in the outer one, unique there: `terms.0`. Its weights' paths have it.
-    pub(in crate::nn) name: String,
-    pub(in crate::nn) loss: &'a LossSpec,
+    pub(crate) name: String,
+    pub(crate) loss: &'a LossSpec,
     /// What its weights are for.
-    pub(in crate::nn) target: Target,
+    pub(crate) target: Target,
 }
 
 /// What a loss's weights are for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::nn) struct Target {
+pub(crate) struct Target {
     /// Length of an embedding.
-    pub(in crate::nn) dim: usize,
+    pub(crate) dim: usize,
     /// Classes that are trained on.
-    pub(in crate::nn) classes: usize,
+    pub(crate) classes: usize,
 }
 
 impl LossSpec {

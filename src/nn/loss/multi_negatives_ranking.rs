@@ -5,11 +5,11 @@ use burn::tensor::Tensor;
 use super::log_sum::log_sum_exp_of_rows;
 use super::two_views::{self, diagonal};
 use super::{Embedded, Loss, Needs, zero};
-use crate::artifact::Distance;
-use crate::base::check;
-use crate::nn::layer::Cx;
-use crate::nn::ops;
-use crate::params;
+use crate::layer::Cx;
+use crate::ops;
+use simpipe_artifact::Distance;
+use simpipe_base::check;
+use simpipe_base::params;
 
 params! {
     /// Multiple negatives ranking (Henderson et al., 2017, arXiv:1705.00652) as TensorFlow Similarity has it: the rows of the
@@ -71,8 +71,8 @@ mod tests {
     use burn::tensor::Device;
 
     use super::*;
-    use crate::nn::golden::{self, Golden, assert_close};
-    use crate::nn::loss::tfs_tests::{params, values};
+    use crate::golden::{self, Golden, assert_close};
+    use crate::loss::tfs_tests::{params, values};
 
     #[test]
     fn the_librarys_matrix_is_every_logarithm_less_every_similarity() {
@@ -86,8 +86,8 @@ mod tests {
             // What is trained on is the mean of either.
             let expected = golden::numbers(&case.expected["per_example"]).iter().sum::<f64>() / 256.0;
             let batch = Embedded::new(Tensor::cat(vec![rows("query"), rows("key")], 0), &[0; 32], &[]).of_views(2);
-            let parameters = crate::nn::parameters::Parameters::default();
-            let mut cx = Cx::of_loss(&parameters, ops::Numerics::Fast, crate::nn::layer::Mode::Eval, "test");
+            let parameters = crate::parameters::Parameters::default();
+            let mut cx = Cx::of_loss(&parameters, ops::Numerics::Fast, crate::layer::Mode::Eval, "test");
             let found = values(loss.forward(&batch, &mut cx));
             assert_close(&found, &serde_json::json!([expected]), golden.tolerance, "mean");
         }

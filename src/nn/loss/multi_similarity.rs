@@ -5,11 +5,11 @@ use burn::tensor::{Bool, Tensor};
 use super::batch::PairMasks;
 use super::log_sum::log_one_plus_sum_exp_masked;
 use super::{Embedded, Loss, Needs};
-use crate::artifact::Distance;
-use crate::base::check::{self, Check};
-use crate::nn::layer::Cx;
-use crate::nn::ops;
-use crate::params;
+use crate::layer::Cx;
+use crate::ops;
+use simpipe_artifact::Distance;
+use simpipe_base::check::{self, Check};
+use simpipe_base::params;
 
 params! {
     /// Multi-similarity loss (Wang et al., 2019, arXiv:1904.06627), in the distance form of TensorFlow Similarity.
@@ -97,8 +97,8 @@ mod tests {
     use burn::tensor::Device;
 
     use super::*;
-    use crate::base::param;
-    use crate::nn::golden::{self, Case, Golden, close};
+    use crate::golden::{self, Case, Golden, close};
+    use simpipe_base::param;
 
     fn loss(case: &Case) -> MultiSimilarity {
         let name = |name: &str| if name == "lmda" { "lambda".to_owned() } else { name.to_owned() };

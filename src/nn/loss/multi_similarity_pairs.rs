@@ -6,10 +6,10 @@ use super::log_sum::log_one_plus_sum_exp_counted;
 use super::nearness::{is_similarity, similarity};
 use super::reducer::{ReducerSpec, of_pairs};
 use super::{Embedded, Loss, Needs};
-use crate::artifact::Distance;
-use crate::base::check;
-use crate::nn::layer::Cx;
-use crate::params;
+use crate::layer::Cx;
+use simpipe_artifact::Distance;
+use simpipe_base::check;
+use simpipe_base::params;
 
 params! {
     /// Multi-similarity loss (Wang et al., 2019, arXiv:1904.06627) of the pairs that a miner chooses, else of all, as

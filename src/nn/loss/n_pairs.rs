@@ -4,9 +4,9 @@ use burn::tensor::{Int, Tensor, TensorData, activation};
 
 use super::reducer::{ReducerSpec, of_pairs};
 use super::{Embedded, Loss, Needs, distances, zero};
-use crate::artifact::Distance;
-use crate::nn::layer::Cx;
-use crate::params;
+use crate::layer::Cx;
+use simpipe_artifact::Distance;
+use simpipe_base::params;
 
 params! {
     /// N-pairs loss (Sohn, 2016): of the first positive pair of each class in the batch, by anchor and then by positive,

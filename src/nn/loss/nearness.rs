@@ -3,16 +3,16 @@
 use burn::tensor::Tensor;
 
 use super::{Embedded, distances};
-use crate::artifact::Distance;
+use simpipe_artifact::Distance;
 
 /// How far every row is from every reference, `[batch, references]`, at unit length: larger is farther. The inner product, a
 /// similarity, is negated.
-pub(in crate::nn) fn farness(batch: &Embedded<'_>, distance: Distance) -> Tensor<2> {
+pub(crate) fn farness(batch: &Embedded<'_>, distance: Distance) -> Tensor<2> {
     oriented(batch.unit_distances(distance), distance)
 }
 
 /// The same of all references, `[references, references]`: the first rows are those of [`farness`].
-pub(in crate::nn) fn farness_of_references(batch: &Embedded<'_>, distance: Distance) -> Tensor<2> {
+pub(crate) fn farness_of_references(batch: &Embedded<'_>, distance: Distance) -> Tensor<2> {
     if !batch.has_memory() {
         return farness(batch, distance);
     }
@@ -21,7 +21,7 @@ pub(in crate::nn) fn farness_of_references(batch: &Embedded<'_>, distance: Dista
 }
 
 /// A margin of the distance in the terms of [`farness`].
-pub(in crate::nn) fn margin_of(distance: Distance, margin: f64) -> f64 {
+pub(crate) fn margin_of(distance: Distance, margin: f64) -> f64 {
     if distance.larger_is_nearer() { -margin } else { margin }
 }
 

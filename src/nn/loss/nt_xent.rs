@@ -6,10 +6,10 @@ use super::log_sum::{LOG_OF_NOTHING, log_sum_exp_counted};
 use super::nearness::similarity;
 use super::reducer::{ReducerSpec, of_pairs};
 use super::{Embedded, Loss, Needs, zero};
-use crate::artifact::Distance;
-use crate::base::check;
-use crate::nn::layer::Cx;
-use crate::params;
+use crate::layer::Cx;
+use simpipe_artifact::Distance;
+use simpipe_base::check;
+use simpipe_base::params;
 
 params! {
     /// Normalised temperature-scaled cross entropy, or InfoNCE (Sohn, 2016; Chen et al., 2020, arXiv:2002.05709): of each

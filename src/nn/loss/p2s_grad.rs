@@ -4,11 +4,11 @@ use burn::tensor::Tensor;
 
 use super::class_logits::cosines;
 use super::{Embedded, Loss, Needs, Target};
-use crate::artifact::Distance;
-use crate::base::check;
-use crate::nn::layer::{Cx, Start, WeightSpec};
-use crate::nn::ops;
-use crate::params;
+use crate::layer::{Cx, Start, WeightSpec};
+use crate::ops;
+use simpipe_artifact::Distance;
+use simpipe_base::check;
+use simpipe_base::params;
 
 params! {
     /// P2SGrad (Zhang et al., 2019, arXiv:1905.02479): each class has a learned direction, and the loss is the mean, over rows

@@ -4,13 +4,13 @@ use burn::tensor::{Device, Tensor};
 use serde_json::{Map, Value as Json, json};
 
 use super::*;
-use crate::base::param;
-use crate::base::seed::Seed;
-use crate::nn::golden::{self, Case, Golden, assert_close};
-use crate::nn::layer::{Cx, Mode, TrainPass};
-use crate::nn::miner::{MinerSpec, Mining};
-use crate::nn::ops::Numerics;
-use crate::nn::parameters::Parameters;
+use crate::golden::{self, Case, Golden, assert_close};
+use crate::layer::{Cx, Mode, TrainPass};
+use crate::miner::{MinerSpec, Mining};
+use crate::ops::Numerics;
+use crate::parameters::Parameters;
+use simpipe_base::param;
+use simpipe_base::seed::Seed;
 
 /// What the losses of pytorch-metric-learning are called here.
 const NAMES: &[(&str, &str)] = &[

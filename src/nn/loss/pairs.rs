@@ -6,7 +6,7 @@ use burn::tensor::{Tensor, TensorData};
 use rand_chacha::ChaCha8Rng;
 
 use super::Embedded;
-use crate::nn::miner::{Mined, index};
+use crate::miner::{Mined, index};
 
 /// How often each pair of a row and a reference counts. A miner may choose one pair more than once.
 #[derive(Debug)]
@@ -39,9 +39,9 @@ pub(super) enum Triplets<'a> {
 
 /// The references that one anchor is compared with, each as often as it counts.
 #[derive(Debug, Clone, Default)]
-pub(in crate::nn) struct Around {
-    pub(in crate::nn) positives: Vec<u32>,
-    pub(in crate::nn) negatives: Vec<u32>,
+pub(crate) struct Around {
+    pub(crate) positives: Vec<u32>,
+    pub(crate) negatives: Vec<u32>,
 }
 
 impl Triplets<'_> {
@@ -115,7 +115,7 @@ impl Embedded<'_> {
     }
 
     /// What each row can be compared with, whatever a miner chooses.
-    pub(in crate::nn) fn around_rows(&self) -> Vec<Around> {
+    pub(crate) fn around_rows(&self) -> Vec<Around> {
         let references = self.reference_labels();
         let around = |(row, label): (usize, &i32)| {
             let mut around = Around::default();
@@ -221,9 +221,9 @@ mod tests {
     use burn::tensor::Device;
 
     use super::*;
-    use crate::base::param;
-    use crate::base::seed::Seed;
-    use crate::nn::miner::{MinerSpec, Mining};
+    use crate::miner::{MinerSpec, Mining};
+    use simpipe_base::param;
+    use simpipe_base::seed::Seed;
 
     fn listed(triplets: &Triplets<'_>) -> Vec<[usize; 3]> {
         let mut list = Vec::new();

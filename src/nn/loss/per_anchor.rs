@@ -2,9 +2,9 @@
 
 use serde_json::{Value as Json, json};
 
-use crate::base::issue::{Issue, Issues};
-use crate::base::node::{Node, Value};
-use crate::base::param::{self, Param, Shape, View};
+use simpipe_base::issue::{Issue, Issues};
+use simpipe_base::node::{Node, Value};
+use simpipe_base::param::{self, Param, Shape, View};
 
 /// `"all"`, or a number from 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

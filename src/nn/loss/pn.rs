@@ -5,7 +5,7 @@ use burn::tensor::{Bool, Tensor};
 use super::Embedded;
 use super::distances::pairwise;
 use super::mining::{Mined, loss_of_mined_triplets, only_first};
-use crate::nn::ops;
+use crate::ops;
 
 loss_of_mined_triplets! {
     /// PN loss (Taha et al., 2020, arXiv:1904.12689, "Boosting standard classification architectures through a ranking
@@ -43,8 +43,8 @@ impl Pn {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::nn::golden;
-    use crate::nn::loss::tfs_tests::{self, Off};
+    use crate::golden;
+    use crate::loss::tfs_tests::{self, Off};
 
     /// As in `triplet`, rows without a positive or without a negative differ: 177 in 21 cases.
     #[test]

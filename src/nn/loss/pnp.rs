@@ -5,10 +5,10 @@ use burn::tensor::Tensor;
 use super::host::{Grid, Slope};
 use super::ranks::{Step, step};
 use super::{Embedded, Loss, Needs};
-use crate::artifact::Distance;
-use crate::base::check;
-use crate::nn::layer::Cx;
-use crate::{choice, params};
+use crate::layer::Cx;
+use simpipe_artifact::Distance;
+use simpipe_base::check;
+use simpipe_base::{choice, params};
 
 choice! {
     /// What a number `r` of negatives before a positive costs.

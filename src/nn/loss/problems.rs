@@ -1,7 +1,7 @@
 //! What is wrong with a loss, before anything is trained: each problem at the parameter that causes it.
 
 use super::{LossSpec, Needs, Target};
-use crate::nn::layer::LayerIssue;
+use crate::layer::LayerIssue;
 
 /// What is known of a training before it runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -4,19 +4,19 @@ use burn::tensor::{Device, Tensor, TensorData};
 use serde_json::json;
 
 use super::*;
-use crate::base::param;
-use crate::base::seed::Seed;
-use crate::nn::layer::{Cx, Mode, TrainPass};
-use crate::nn::ops::Numerics;
-use crate::nn::parameters::Parameters;
+use crate::layer::{Cx, Mode, TrainPass};
+use crate::ops::Numerics;
+use crate::parameters::Parameters;
+use simpipe_base::param;
+use simpipe_base::seed::Seed;
 
 const DIM: usize = 5;
 /// Six examples of three classes, in two views: all of the first view, then all of the second.
-pub(in crate::nn) const LABELS: [i32; 12] = [3, 3, 5, 5, 8, 8, 3, 3, 5, 5, 8, 8];
+pub(crate) const LABELS: [i32; 12] = [3, 3, 5, 5, 8, 8, 3, 3, 5, 5, 8, 8];
 const CLASSES: [i32; 3] = [3, 5, 8];
 
 /// Every loss: by its name alone but for those that need a parameter.
-pub(in crate::nn) fn every_loss() -> Vec<LossSpec> {
+pub(crate) fn every_loss() -> Vec<LossSpec> {
     let spec = |name: &&str| match *name {
         "sum" => json!({ "sum": { "terms": [{ "loss": "contrastive" }, { "weight": 0.5, "loss": "cos-face" }] } }),
         name => json!(name),
@@ -28,24 +28,24 @@ pub(in crate::nn) fn every_loss() -> Vec<LossSpec> {
 }
 
 /// Rows without a pattern, of lengths between a half and two.
-pub(in crate::nn) fn rows() -> Vec<f32> {
+pub(crate) fn rows() -> Vec<f32> {
     let mut rng = Seed::of_stage(9, "rows", None).rng("rows", &[]);
     let mut rows: Vec<f32> = Vec::new();
     for _ in 0..LABELS.len() {
-        let row: Vec<f64> = (0..DIM).map(|_| 2.0 * crate::nn::layer::unit(&mut rng) - 1.0).collect();
-        let length = row.iter().map(|x| x * x).sum::<f64>().sqrt() / (0.5 + 1.5 * crate::nn::layer::unit(&mut rng));
+        let row: Vec<f64> = (0..DIM).map(|_| 2.0 * crate::layer::unit(&mut rng) - 1.0).collect();
+        let length = row.iter().map(|x| x * x).sum::<f64>().sqrt() / (0.5 + 1.5 * crate::layer::unit(&mut rng));
         rows.extend(row.iter().map(|x| (x / length) as f32));
     }
     rows
 }
 
 /// What a loss gives for rows.
-pub(in crate::nn) struct Judged {
-    pub(in crate::nn) value: f32,
+pub(crate) struct Judged {
+    pub(crate) value: f32,
     /// By the rows.
-    pub(in crate::nn) gradient: Vec<f32>,
+    pub(crate) gradient: Vec<f32>,
     /// By its weights, by path.
-    pub(in crate::nn) weights: Vec<(String, Vec<f32>)>,
+    pub(crate) weights: Vec<(String, Vec<f32>)>,
 }
 
 /// The loss of rows with fresh weights, and its gradient.
@@ -55,7 +55,7 @@ fn judged(loss: &LossSpec, rows: &[f32], labels: &[i32]) -> (f32, Vec<f32>) {
 }
 
 /// The same on a device, with the gradients of its weights.
-pub(in crate::nn) fn judged_on(loss: &LossSpec, rows: &[f32], labels: &[i32], device: &Device) -> Judged {
+pub(crate) fn judged_on(loss: &LossSpec, rows: &[f32], labels: &[i32], device: &Device) -> Judged {
     let seed = Seed::of_stage(1, "train", None);
     let target = Target { dim: DIM, classes: CLASSES.len() };
     let parameters = Parameters::of_loss(loss, target, seed, device).to_trainable();
@@ -115,7 +115,7 @@ fn every_gradient_is_the_slope_of_the_value() {
         for number in 0..4 {
             let mut rng = Seed::of_stage(9, "rows", None).rng("direction", &[number]);
             let mut direction: Vec<f32> =
-                rows.iter().map(|_| (2.0 * crate::nn::layer::unit(&mut rng) - 1.0) as f32).collect();
+                rows.iter().map(|_| (2.0 * crate::layer::unit(&mut rng) - 1.0) as f32).collect();
             let length = direction.iter().map(|x| x * x).sum::<f32>().sqrt();
             direction.iter_mut().for_each(|x| *x /= length);
             let moved = |by: f32| -> f32 {

@@ -4,11 +4,11 @@ use burn::tensor::Tensor;
 
 use super::log_sum::log_one_plus_sum_exp_masked;
 use super::{Embedded, Loss, Needs, Target};
-use crate::artifact::Distance;
-use crate::base::check;
-use crate::nn::layer::{Cx, Start, WeightSpec};
-use crate::nn::ops;
-use crate::params;
+use crate::layer::{Cx, Start, WeightSpec};
+use crate::ops;
+use simpipe_artifact::Distance;
+use simpipe_base::check;
+use simpipe_base::params;
 
 params! {
     /// Proxy anchor (Kim et al., 2020, arXiv:2003.13911, equation 4): each class has a learned proxy `p`, and with the cosine

@@ -5,11 +5,11 @@ use burn::tensor::Tensor;
 use super::class_logits::cross_entropy;
 use super::distances::pairwise;
 use super::{Embedded, Loss, Needs, Target};
-use crate::artifact::Distance;
-use crate::base::check;
-use crate::nn::layer::{Cx, Start, WeightSpec};
-use crate::nn::ops;
-use crate::params;
+use crate::layer::{Cx, Start, WeightSpec};
+use crate::ops;
+use simpipe_artifact::Distance;
+use simpipe_base::check;
+use simpipe_base::params;
 
 params! {
     /// Proxy-NCA (Movshovitz-Attias et al., 2017, arXiv:1703.07464): each class has a learned proxy `p`, and the loss of a row

@@ -7,12 +7,12 @@ use burn::tensor::{Device, Tensor, TensorData};
 use serde_json::{Value as Json, json};
 
 use super::*;
-use crate::artifact::Weights;
-use crate::base::param;
-use crate::base::seed::Seed;
-use crate::nn::layer::{Cx, Mode, Start, TrainPass};
-use crate::nn::ops::Numerics;
-use crate::nn::parameters::Parameters;
+use crate::layer::{Cx, Mode, Start, TrainPass};
+use crate::ops::Numerics;
+use crate::parameters::Parameters;
+use simpipe_artifact::Weights;
+use simpipe_base::param;
+use simpipe_base::seed::Seed;
 
 /// Names, with parameters that leave f32 room for finite differences, and whether lengths of rows count.
 fn losses() -> Vec<(Json, bool)> {

@@ -5,10 +5,10 @@ use burn::tensor::{Bool, Tensor};
 use super::multi_similarity::smaller_is_nearer;
 use super::reducer::{ReducerSpec, of_pairs};
 use super::{Embedded, Loss, Needs};
-use crate::artifact::Distance;
-use crate::base::check;
-use crate::nn::layer::Cx;
-use crate::params;
+use crate::layer::Cx;
+use simpipe_artifact::Distance;
+use simpipe_base::check;
+use simpipe_base::params;
 
 params! {
     /// Ranked list loss (Wang et al., 2019, arXiv:1903.03238): of each row the weighted mean of `d - (alpha - margin)` over

@@ -4,14 +4,14 @@ use burn::tensor::{Tensor, TensorData};
 use serde_json::Value as Json;
 
 use super::{Embedded, zero};
-use crate::base::check::{self, Check};
-use crate::base::issue::{Issue, Issues};
-use crate::base::node::Node;
-use crate::base::param::{Param, Shape, View};
-use crate::base::path;
-use crate::nn::miner::Mined;
-use crate::nn::ops;
-use crate::{choice, params};
+use crate::miner::Mined;
+use crate::ops;
+use simpipe_base::check::{self, Check};
+use simpipe_base::issue::{Issue, Issues};
+use simpipe_base::node::Node;
+use simpipe_base::param::{Param, Shape, View};
+use simpipe_base::path;
+use simpipe_base::{choice, params};
 
 choice! {
     /// How the losses of pairs, triplets or rows become the loss of the batch. Without any it is 0.
@@ -231,7 +231,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::base::param;
+    use simpipe_base::param;
 
     #[test]
     fn both_ways_to_reduce_give_the_same() {
@@ -266,7 +266,7 @@ mod tests {
     fn limits_between_which_there_is_nothing_are_refused_at_the_upper_one() {
         let read = |low: f64, high: f64| {
             let reducer = json!({ "threshold": { "low": low, "high": high } });
-            param::from_json::<crate::nn::LossSpec>(&json!({ "contrastive": { "reducer": reducer } }))
+            param::from_json::<crate::LossSpec>(&json!({ "contrastive": { "reducer": reducer } }))
         };
         for (low, high) in [(0.5, 0.5), (1.0, 0.0), (0.0, -1.0)] {
             let issues = read(low, high).unwrap_err();

@@ -5,11 +5,11 @@ use burn::tensor::{Bool, Tensor};
 use super::log_sum::log_sum_exp_of_rows;
 use super::two_views::{self, diagonal, off_diagonal};
 use super::{Embedded, Loss, Needs, zero};
-use crate::artifact::Distance;
-use crate::base::check;
-use crate::nn::layer::Cx;
-use crate::nn::ops;
-use crate::params;
+use crate::layer::Cx;
+use crate::ops;
+use simpipe_artifact::Distance;
+use simpipe_base::check;
+use simpipe_base::params;
 
 params! {
     /// SimCLR's NT-Xent (Chen et al., 2020, arXiv:2002.05709): the other view of an example is to be found among all other rows
@@ -79,7 +79,7 @@ impl SimClr {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::nn::loss::two_views::tests::two_views;
+    use crate::loss::two_views::tests::two_views;
 
     #[test]
     fn values_and_gradients_are_tensorflow_similaritys() {

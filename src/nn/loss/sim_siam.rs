@@ -4,11 +4,11 @@ use burn::tensor::{Tensor, activation};
 
 use super::two_views;
 use super::{Embedded, Loss, Needs, Target, zero};
-use crate::artifact::Distance;
-use crate::base::check;
-use crate::nn::layer::{Cx, Start, WeightSpec};
-use crate::nn::ops;
-use crate::{choice, params};
+use crate::layer::{Cx, Start, WeightSpec};
+use crate::ops;
+use simpipe_artifact::Distance;
+use simpipe_base::check;
+use simpipe_base::{choice, params};
 
 choice! {
     /// What becomes of a cosine similarity `s`.
@@ -112,7 +112,7 @@ impl Loss for SimSiam {
 
 impl SimSiam {
     /// How far each prediction is from what it is to be, `[examples]`.
-    pub(in crate::nn) fn per_example(&self, projector: Tensor<2>, predictor: Tensor<2>) -> Tensor<1> {
+    pub(crate) fn per_example(&self, projector: Tensor<2>, predictor: Tensor<2>) -> Tensor<1> {
         let cosine = (ops::l2_normalize(projector) * ops::l2_normalize(predictor)).sum_dim(1).squeeze_dim::<1>(1);
         let off = match self.projection_type {
             Projection::NegativeCosineSim => cosine.neg(),
@@ -146,7 +146,7 @@ fn predicted(x: Tensor<2>, cx: &mut Cx<'_>) -> Tensor<2> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::nn::loss::two_views::tests::two_views;
+    use crate::loss::two_views::tests::two_views;
 
     #[test]
     fn values_and_gradients_are_tensorflow_similaritys() {

@@ -7,10 +7,10 @@ use super::pairs::Around;
 use super::ranks::{Step, step};
 use super::reducer::{ReducerSpec, of_triplets};
 use super::{Embedded, Loss, Needs};
-use crate::artifact::Distance;
-use crate::base::check;
-use crate::nn::layer::Cx;
-use crate::params;
+use crate::layer::Cx;
+use simpipe_artifact::Distance;
+use simpipe_base::check;
+use simpipe_base::params;
 
 params! {
     /// Smooth-AP (Brown et al., 2020, arXiv:2007.12163): one less the average precision of each row, of which ranks are

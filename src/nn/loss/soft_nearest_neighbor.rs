@@ -4,11 +4,11 @@ use burn::tensor::Tensor;
 
 use super::multi_similarity::smaller_is_nearer;
 use super::{Embedded, Loss, Needs};
-use crate::artifact::Distance;
-use crate::base::check;
-use crate::nn::layer::Cx;
-use crate::nn::ops;
-use crate::params;
+use crate::layer::Cx;
+use crate::ops;
+use simpipe_artifact::Distance;
+use simpipe_base::check;
+use simpipe_base::params;
 
 params! {
     /// Soft nearest neighbour loss (Frosst, Papernot and Hinton, 2019, arXiv:1902.01889): how likely a neighbour drawn by
@@ -77,9 +77,9 @@ mod tests {
     use burn::tensor::Device;
 
     use super::*;
-    use crate::base::param;
-    use crate::nn::golden;
-    use crate::nn::loss::tfs_tests::{self, Off};
+    use crate::golden;
+    use crate::loss::tfs_tests::{self, Off};
+    use simpipe_base::param;
 
     #[test]
     fn values_and_gradients_are_tensorflow_similaritys() {

@@ -4,10 +4,10 @@ use burn::tensor::{Tensor, activation};
 
 use super::class_logits::{cosines, cross_entropy, with_margin};
 use super::{Embedded, Loss, Needs, Target};
-use crate::artifact::Distance;
-use crate::base::check;
-use crate::nn::layer::{Cx, Start, WeightSpec};
-use crate::params;
+use crate::layer::{Cx, Start, WeightSpec};
+use simpipe_artifact::Distance;
+use simpipe_base::check;
+use simpipe_base::params;
 
 params! {
     /// SoftTriple (Qian et al., 2019, arXiv:1909.05235): each class has several learned centers `w`. A row's similarity to

@@ -5,10 +5,10 @@ use burn::tensor::Tensor;
 use super::class_logits::{cosines, cross_entropy, lengths, with_margin};
 use super::large_margin_softmax::multiply_angle;
 use super::{Embedded, Loss, Needs, Target};
-use crate::artifact::Distance;
-use crate::base::check;
-use crate::nn::layer::{Cx, Start, WeightSpec};
-use crate::params;
+use crate::layer::{Cx, Start, WeightSpec};
+use simpipe_artifact::Distance;
+use simpipe_base::check;
+use simpipe_base::params;
 
 params! {
     /// SphereFace (Liu et al., 2017, arXiv:1704.08063): `large-margin-softmax` with weights of unit

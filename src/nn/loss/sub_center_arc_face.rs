@@ -5,10 +5,10 @@ use burn::tensor::Tensor;
 use super::arc_face::add_to_angle;
 use super::class_logits::{cosines, cross_entropy, with_margin};
 use super::{Embedded, Loss, Needs, Target};
-use crate::artifact::Distance;
-use crate::base::check;
-use crate::nn::layer::{Cx, Start, WeightSpec};
-use crate::params;
+use crate::layer::{Cx, Start, WeightSpec};
+use simpipe_artifact::Distance;
+use simpipe_base::check;
+use simpipe_base::params;
 
 params! {
     /// Sub-center ArcFace (Deng et al., ECCV 2020): `arc-face` with several learned directions a class, of which

@@ -4,10 +4,10 @@ use burn::tensor::Tensor;
 
 use super::problems::{Known, under};
 use super::{Embedded, Inner, Loss, LossSpec, Needs, Target};
-use crate::artifact::Distance;
-use crate::base::check;
-use crate::nn::layer::{Cx, LayerIssue};
-use crate::params;
+use crate::layer::{Cx, LayerIssue};
+use simpipe_artifact::Distance;
+use simpipe_base::check;
+use simpipe_base::params;
 
 params! {
     /// The sum of several losses, each times its weight. A batch must hold what any of them needs. The index follows the distance

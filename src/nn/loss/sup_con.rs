@@ -6,10 +6,10 @@ use super::log_sum::log_sum_exp_counted;
 use super::nearness::similarity;
 use super::reducer::{ReducerSpec, of_pairs};
 use super::{Embedded, Loss, Needs, zero};
-use crate::artifact::Distance;
-use crate::base::check;
-use crate::nn::layer::Cx;
-use crate::params;
+use crate::layer::Cx;
+use simpipe_artifact::Distance;
+use simpipe_base::check;
+use simpipe_base::params;
 
 params! {
     /// Supervised contrastive loss (Khosla et al., 2020, arXiv:2004.11362): of each anchor the mean over its positives of

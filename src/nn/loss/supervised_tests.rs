@@ -6,11 +6,11 @@ use serde_json::{Value as Json, json};
 
 use super::tfs_tests::values;
 use super::*;
-use crate::base::param;
-use crate::base::seed::Seed;
-use crate::nn::layer::{Mode, TrainPass};
-use crate::nn::ops::Numerics;
-use crate::nn::parameters::Parameters;
+use crate::layer::{Mode, TrainPass};
+use crate::ops::Numerics;
+use crate::parameters::Parameters;
+use simpipe_base::param;
+use simpipe_base::seed::Seed;
 
 const PAIRS: [&str; 4] = ["triplet", "pn", "circle", "soft-nearest-neighbor"];
 const VIEWS: [&str; 5] = ["multi-negatives-ranking", "simclr", "barlow", "vicreg", "simsiam"];
@@ -45,7 +45,7 @@ fn of_views() -> Vec<Json> {
 }
 
 /// The loss and its gradient by the rows, `[rows, dim]`, of a first step of training.
-pub(in crate::nn) fn step(json: &Json, rows: &[f32], labels: &[i32], views: usize) -> (f32, Vec<f32>) {
+pub(crate) fn step(json: &Json, rows: &[f32], labels: &[i32], views: usize) -> (f32, Vec<f32>) {
     let loss: LossSpec = param::from_json(json).unwrap();
     let dim = rows.len() / labels.len();
     let mut classes = labels.to_vec();
@@ -65,7 +65,7 @@ pub(in crate::nn) fn step(json: &Json, rows: &[f32], labels: &[i32], views: usiz
 }
 
 /// The same of four rows of one class each.
-pub(in crate::nn) fn value_of(json: &Json, rows: [[f32; 2]; 4], views: usize) -> (f32, Vec<f32>) {
+pub(crate) fn value_of(json: &Json, rows: [[f32; 2]; 4], views: usize) -> (f32, Vec<f32>) {
     step(json, rows.as_flattened(), &[0, 1, 2, 3], views)
 }
 
@@ -276,8 +276,8 @@ mod training {
     //! Tiny trainings of every loss.
 
     use super::*;
-    use crate::nn::fit::{Batch, Batches, FitEvent, FitSettings, fit};
-    use crate::nn::{FitState, LayerSpec, Network};
+    use crate::fit::{Batch, Batches, FitEvent, FitSettings, fit};
+    use crate::{FitState, LayerSpec, Network};
 
     struct Noise {
         views: usize,
@@ -318,12 +318,7 @@ mod training {
             metrics: &metrics,
             classes: &[0, 1, 2],
             checkpoint_every: 1,
-            ..FitSettings::new(
-                &optimizer,
-                &crate::nn::Schedule::Constant(crate::nn::schedule::Constant {}),
-                &loss,
-                seed,
-            )
+            ..FitSettings::new(&optimizer, &crate::Schedule::Constant(crate::schedule::Constant {}), &loss, seed)
         };
         let from = from.unwrap_or_else(|| FitState::start(&network, &settings));
         let mut checkpoints = Vec::new();

@@ -4,37 +4,37 @@ use burn::tensor::{Device, Tensor};
 use serde_json::{Map, Value as Json, json};
 
 use super::*;
-use crate::base::param::{self, Param};
-use crate::nn::golden::{self, Case, Golden, assert_close, close};
+use crate::golden::{self, Case, Golden, assert_close, close};
+use simpipe_base::param::{self, Param};
 
 /// What was seen of a file.
 #[derive(Debug, PartialEq, Eq)]
-pub(in crate::nn) struct Off {
-    pub(in crate::nn) cases: usize,
+pub(crate) struct Off {
+    pub(crate) cases: usize,
     /// Cases with rows that differ on purpose: their gradients and means are not compared.
-    pub(in crate::nn) differing: usize,
+    pub(crate) differing: usize,
     /// Those rows: without a positive or without a negative, 0 here and not there.
-    pub(in crate::nn) rows: usize,
+    pub(crate) rows: usize,
 }
 
 /// Parameters as a spec has them; `null` is a parameter that is left out.
-pub(in crate::nn) fn params<T: Param>(case: &Json) -> T {
+pub(crate) fn params<T: Param>(case: &Json) -> T {
     let name = |name: &str| param::kebab(name.trim_end_matches("_strategy").trim_end_matches('_'));
     let kept = case.as_object().unwrap().iter().filter(|(_, value)| !value.is_null());
     let params: Map<String, Json> = kept.map(|(key, value)| (name(key), value.clone())).collect();
     param::from_json(&Json::Object(params)).unwrap()
 }
 
-pub(in crate::nn) fn labels(json: &Json) -> Vec<i32> {
+pub(crate) fn labels(json: &Json) -> Vec<i32> {
     serde_json::from_value(json.clone()).unwrap()
 }
 
-pub(in crate::nn) fn values<const D: usize>(x: Tensor<D>) -> Vec<f32> {
+pub(crate) fn values<const D: usize>(x: Tensor<D>) -> Vec<f32> {
     x.into_data().try_into_vec::<f32>().unwrap()
 }
 
 /// Compares the loss of each row, the mean and its gradient with a file.
-pub(in crate::nn) fn per_example<T: Param>(file: &str, loss: impl Fn(&T, &Embedded<'_>) -> Tensor<1>) -> Off {
+pub(crate) fn per_example<T: Param>(file: &str, loss: impl Fn(&T, &Embedded<'_>) -> Tensor<1>) -> Off {
     let golden = Golden::read(file);
     let mut off = Off { cases: 0, differing: 0, rows: 0 };
     for (at, case) in golden.cases.iter().enumerate() {

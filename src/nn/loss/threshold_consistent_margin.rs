@@ -5,10 +5,10 @@ use burn::tensor::Tensor;
 use super::nearness::similarity;
 use super::reducer::ReducerSpec;
 use super::{Embedded, Loss, Needs};
-use crate::artifact::Distance;
-use crate::base::check;
-use crate::nn::layer::Cx;
-use crate::params;
+use crate::layer::Cx;
+use simpipe_artifact::Distance;
+use simpipe_base::check;
+use simpipe_base::params;
 
 params! {
     /// Threshold-consistent margin loss (Zhang et al., 2023, arXiv:2307.04047): the mean of `margin-plus - s` over the

@@ -4,10 +4,10 @@ use burn::tensor::{Bool, Tensor};
 
 use super::Embedded;
 use super::mining::{End, Incomplete, Picked, everything, limit};
-use crate::artifact::Distance;
-use crate::choice;
-use crate::nn::layer::TrainPass;
-use crate::nn::ops;
+use crate::layer::TrainPass;
+use crate::ops;
+use simpipe_artifact::Distance;
+use simpipe_base::choice;
 
 choice! {
     /// A number of a training batch, by the distance of the loss: of each row's farthest positive, or of each row's nearest
@@ -51,7 +51,7 @@ const SHARES: [(f64, &str); 3] = [(0.05, "p5"), (0.5, "p50"), (0.95, "p95")];
 
 /// What is taken over the rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::nn) enum Over {
+pub(crate) enum Over {
     Mean,
     Max,
     Min,
@@ -86,16 +86,16 @@ impl TrainingMetric {
 
 /// A number of a batch: one pair of each row, and what is taken of their distances.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::nn) struct Hardest {
+pub(crate) struct Hardest {
     /// Whether the pair is a positive one.
-    pub(in crate::nn) positive: bool,
-    pub(in crate::nn) end: End,
-    pub(in crate::nn) over: Over,
+    pub(crate) positive: bool,
+    pub(crate) end: End,
+    pub(crate) over: Over,
 }
 
 impl Hardest {
     /// Its value, `[1]`, without a gradient: over the rows that have such a pair, or by [`Incomplete::RowEnds`] over all.
-    pub(in crate::nn) fn of(self, batch: &Embedded<'_>, distance: Distance, incomplete: &Incomplete) -> Tensor<1> {
+    pub(crate) fn of(self, batch: &Embedded<'_>, distance: Distance, incomplete: &Incomplete) -> Tensor<1> {
         let pairs = batch.pairs();
         let mask = if self.positive { &pairs.positive } else { &pairs.negative };
         let distances = batch.distances(distance).detach();
@@ -143,7 +143,7 @@ fn taken(values: Tensor<2>, counts: Tensor<2, Bool>, over: Over) -> Tensor<1> {
 const OF_EPOCHS: [TrainingMetric; 2] = [TrainingMetric::PositiveDistances, TrainingMetric::NegativeDistances];
 
 /// Tells these numbers of a batch, and where it is the last of an epoch the quantiles of its distances.
-pub(in crate::nn) fn tell(
+pub(crate) fn tell(
     metrics: &[TrainingMetric],
     ends_epoch: bool,
     batch: &Embedded<'_>,
@@ -162,10 +162,10 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::base::param;
-    use crate::base::seed::Seed;
-    use crate::nn::golden::{self, Golden, close};
-    use crate::nn::loss::tfs_tests::labels;
+    use crate::golden::{self, Golden, close};
+    use crate::loss::tfs_tests::labels;
+    use simpipe_base::param;
+    use simpipe_base::seed::Seed;
 
     /// The values by name.
     fn told(rows: Tensor<2>, labels: &[i32], distance: Distance) -> Vec<(String, f32)> {

@@ -31,8 +31,8 @@ impl Triplet {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::nn::golden;
-    use crate::nn::loss::tfs_tests::{self, Off};
+    use crate::golden;
+    use crate::loss::tfs_tests::{self, Off};
 
     /// The 21 cases that differ, in 188 rows: those where a row has no positive (`singleton`, one row each) or no negative
     /// (`one-class`). TensorFlow Similarity multiplies by masks, so such a row's farthest distance comes out as its smallest

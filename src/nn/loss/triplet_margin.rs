@@ -7,10 +7,10 @@ use super::nearness::{farness, farness_of_references};
 use super::per_anchor::PerAnchor;
 use super::reducer::{ReducerSpec, of_triplets};
 use super::{Embedded, Loss, Needs};
-use crate::artifact::Distance;
-use crate::base::check;
-use crate::nn::layer::Cx;
-use crate::params;
+use crate::layer::Cx;
+use simpipe_artifact::Distance;
+use simpipe_base::check;
+use simpipe_base::params;
 
 params! {
     /// Triplet margin loss (Schroff et al., 2015, arXiv:1503.03832): `max(d(a, p) - d(a, n) + margin, 0)` of each triplet of

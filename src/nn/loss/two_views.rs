@@ -29,18 +29,18 @@ pub(super) fn centred(x: Tensor<2>) -> (Tensor<2>, Tensor<2>) {
 }
 
 #[cfg(test)]
-pub(in crate::nn) mod tests {
+pub(crate) mod tests {
     use burn::tensor::Device;
     use serde_json::{Value as Json, json};
 
     use super::*;
-    use crate::base::param::Param;
-    use crate::nn::golden::{self, Golden, assert_close};
-    use crate::nn::loss::tfs_tests::{params, values};
+    use crate::golden::{self, Golden, assert_close};
+    use crate::loss::tfs_tests::{params, values};
+    use simpipe_base::param::Param;
 
     /// Compares a function of two views with the cases of `loss` in TensorFlow Similarity: its values, its mean and the
     /// gradients by both views. `rename` makes parameters of theirs.
-    pub(in crate::nn) fn two_views<T: Param>(
+    pub(crate) fn two_views<T: Param>(
         loss: &str,
         cases: usize,
         rename: impl Fn(&mut Json),

@@ -4,11 +4,11 @@ use burn::tensor::Tensor;
 
 use super::two_views::{self, centred, off_diagonal};
 use super::{Embedded, Loss, Needs, zero};
-use crate::artifact::Distance;
-use crate::base::check;
-use crate::nn::layer::Cx;
-use crate::nn::ops;
-use crate::params;
+use crate::layer::Cx;
+use crate::ops;
+use simpipe_artifact::Distance;
+use simpipe_base::check;
+use simpipe_base::params;
 
 params! {
     /// VICReg (Bardes, Ponce and LeCun, 2022, arXiv:2105.04906) as TensorFlow Similarity has it. The two views `a` and `b` of an
@@ -96,7 +96,7 @@ impl VicReg {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::nn::loss::two_views::tests::two_views;
+    use crate::loss::two_views::tests::two_views;
 
     #[test]
     fn values_and_gradients_are_tensorflow_similaritys() {

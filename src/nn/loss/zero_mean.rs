@@ -3,10 +3,10 @@
 use burn::tensor::Tensor;
 
 use super::{Embedded, Loss, Needs};
-use crate::artifact::Distance;
-use crate::nn::layer::Cx;
-use crate::nn::ops;
-use crate::params;
+use crate::layer::Cx;
+use crate::ops;
+use simpipe_artifact::Distance;
+use simpipe_base::params;
 
 params! {
     /// Keeps the numbers of each embedding centred, as the distance `snr` assumes (Yuan et al., 2019, arXiv:1904.02616), like
@@ -47,7 +47,7 @@ impl Loss for ZeroMean {
 mod tests {
     use serde_json::json;
 
-    use crate::nn::loss::supervised_tests::value_of;
+    use crate::loss::supervised_tests::value_of;
 
     #[test]
     fn sums_by_hand() {

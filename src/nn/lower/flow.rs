@@ -4,8 +4,8 @@ use std::rc::Rc;
 
 use burn::tensor::{Device, Tensor, TensorData};
 
-use crate::nn::fused;
-use crate::nn::layer::Features;
+use crate::fused;
+use crate::layer::Features;
 use simpipe_kernel::Scratch;
 
 /// What the numbers of a map stand for.

@@ -10,16 +10,16 @@ use burn::tensor::{Device, Tensor};
 use super::flow::{Flow, Map};
 use super::folding;
 use super::step::{self, Step};
-use crate::nn::fused;
-use crate::nn::layer::{Cx, FeatureShape, Features, LayerSpec, Residual, Sum, Walked, WalkedList};
-use crate::nn::ops::Numerics;
-use crate::nn::parameters::Parameters;
-use crate::nn::profile;
+use crate::fused;
+use crate::layer::{Cx, FeatureShape, Features, LayerSpec, Residual, Sum, Walked, WalkedList};
+use crate::ops::Numerics;
+use crate::parameters::Parameters;
+use crate::profile;
 use simpipe_kernel::After;
 
 /// The steps that stand for each list of layers, by the list's path, each with the number of its first layer.
 #[derive(Debug)]
-pub(in crate::nn) struct Folded {
+pub(crate) struct Folded {
     lists: BTreeMap<String, Vec<(usize, Step)>>,
     device: Device,
     /// Numbers of the largest map of one image.
@@ -28,12 +28,7 @@ pub(in crate::nn) struct Folded {
 
 impl Folded {
     /// Of the layers that a walk came through.
-    pub(in crate::nn) fn new(
-        walked: &Walked<'_>,
-        parameters: &Parameters,
-        numerics: Numerics,
-        device: &Device,
-    ) -> Self {
+    pub(crate) fn new(walked: &Walked<'_>, parameters: &Parameters, numerics: Numerics, device: &Device) -> Self {
         let probe: Tensor<1> = Tensor::zeros([1], device);
         let is_ours = numerics == Numerics::Fast && fused::is_on_flex(&probe.without_autodiff());
         let fold = |list: &WalkedList<'_>| {
@@ -51,20 +46,14 @@ impl Folded {
 
     /// Images that are best computed at a time, a power of two up to `most`: their maps stay in caches, and weights are not
     /// read for every image.
-    pub(in crate::nn) fn images_at_once(&self, most: usize) -> usize {
+    pub(crate) fn images_at_once(&self, most: usize) -> usize {
         const NUMBERS: usize = 8 << 20;
         let fitting = (NUMBERS / self.largest.max(1)).clamp(1, most);
         1 << fitting.ilog2()
     }
 
     /// Computes a list of layers, and the sum that it ends in, if it does; `cx` is the list's.
-    pub(in crate::nn) fn forward(
-        &self,
-        layers: &[LayerSpec],
-        x: Features,
-        sum: Option<Sum<'_>>,
-        cx: &mut Cx<'_>,
-    ) -> Features {
+    pub(crate) fn forward(&self, layers: &[LayerSpec], x: Features, sum: Option<Sum<'_>>, cx: &mut Cx<'_>) -> Features {
         let y = self.steps(layers, Flow::of(x), None, cx).into_features(&self.device);
         match sum {
             Some(sum) => sum.of(y),

@@ -3,12 +3,12 @@
 use super::flow::Kind;
 use super::step::Step;
 use super::{after_of, side_by_side};
-use crate::nn::fused::{Pooling, PreparedAttention, PreparedConv, PreparedDepthwise};
-use crate::nn::layer::{
+use crate::fused::{Pooling, PreparedAttention, PreparedConv, PreparedDepthwise};
+use crate::layer::{
     Affine, Attention, Conv2d, Dense, FeatureShape, LayerNorm, LayerSpec, MaxPool, Over, PatchEmbed, WalkedList, single,
 };
-use crate::nn::ops::{Numerics, PoolGeometry};
-use crate::nn::parameters::Parameters;
+use crate::ops::{Numerics, PoolGeometry};
+use crate::parameters::Parameters;
 use simpipe_kernel::{After, ConvShape, Matrix, is_depthwise};
 
 /// The steps of a list, with these weights, each with the number of its first layer.

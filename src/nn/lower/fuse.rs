@@ -6,12 +6,12 @@
 use burn::tensor::Tensor;
 
 use super::{relu_of_sum, side_by_side};
-use crate::nn::layer::{Activation, BatchNorm, Conv2d, Cx, Features, LayerSpec, Sum};
-use crate::nn::ops::{Act, Epilogue, Shortcut, Tail};
-use crate::nn::profile;
+use crate::layer::{Activation, BatchNorm, Conv2d, Cx, Features, LayerSpec, Sum};
+use crate::ops::{Act, Epilogue, Shortcut, Tail};
+use crate::profile;
 
 /// Computes a list of layers, and the sum that it ends in, if it does; `cx` is the list's.
-pub(in crate::nn) fn forward(layers: &[LayerSpec], x: Features, sum: Option<Sum<'_>>, cx: &mut Cx<'_>) -> Features {
+pub(crate) fn forward(layers: &[LayerSpec], x: Features, sum: Option<Sum<'_>>, cx: &mut Cx<'_>) -> Features {
     #[cfg(test)]
     if let (Some(sum), false) = (&sum, tests::takes_sums()) {
         let sum = Sum { shortcut: sum.shortcut.clone(), activation: sum.activation };
@@ -190,4 +190,4 @@ impl<'a> Fusion<'a> {
 
 #[cfg(test)]
 #[path = "fuse_tests.rs"]
-pub(in crate::nn) mod tests;
+pub(crate) mod tests;

@@ -9,13 +9,13 @@ use rand_chacha::ChaCha8Rng;
 use serde_json::{Value as Json, json};
 
 use super::{Behind, Fusion};
-use crate::base::param::{self, Param, View};
-use crate::base::seed::Seed;
-use crate::nn::layer::{Cx, Features, LayerSpec, Mode, TrainPass};
-use crate::nn::noise::Noise;
-use crate::nn::ops::Act;
-use crate::nn::parameters::Parameters;
-use crate::nn::{FitSettings, FitState, Network, fit};
+use crate::layer::{Cx, Features, LayerSpec, Mode, TrainPass};
+use crate::noise::Noise;
+use crate::ops::Act;
+use crate::parameters::Parameters;
+use crate::{FitSettings, FitState, Network, fit};
+use simpipe_base::param::{self, Param, View};
+use simpipe_base::seed::Seed;
 
 /// What may be fused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,9 +1,9 @@
 //! The steps that stand for layers in embedding, and how each is computed.
 
 use super::flow::{Flow, Kind, Map};
-use crate::nn::fused::{Ending, PreparedAttention, PreparedConv, PreparedDepthwise};
-use crate::nn::ops::PoolGeometry;
-use crate::nn::profile::{Label, Work};
+use crate::fused::{Ending, PreparedAttention, PreparedConv, PreparedDepthwise};
+use crate::ops::PoolGeometry;
+use crate::profile::{Label, Work};
 use simpipe_kernel::{After, Matrix, Scratch, finish_map, global_mean_forward, layer_norm, window_max_forward};
 
 /// One or several layers of a list.
@@ -84,7 +84,7 @@ impl Step {
     pub(super) fn run(&self, flow: Flow, sum: Option<&(Map, After)>) -> Map {
         let ending = sum.map_or(Ending::default(), |(add, after)| Ending { add: Some(add.values()), after: *after });
         if let (Self::Conv(conv, kind), Flow::Features(features)) = (self, &flow)
-            && let crate::nn::layer::Features::Image(x) = &**features
+            && let crate::layer::Features::Image(x) = &**features
         {
             return of_conv(conv.forward_tensor(x, ending), *kind);
         }

@@ -3,10 +3,10 @@
 use rand_chacha::ChaCha8Rng;
 
 use super::{Mined, Miner};
-use crate::artifact::Distance;
-use crate::base::check;
-use crate::nn::loss::{Around, Embedded, Grid, farness_of_references};
-use crate::params;
+use crate::loss::{Around, Embedded, Grid, farness_of_references};
+use simpipe_artifact::Distance;
+use simpipe_base::check;
+use simpipe_base::params;
 
 params! {
     /// Angular miner (Wang et al., 2017, arXiv:1708.01682): triplets in which the angle `atan(|a - p| / (2 |n - c|))` is

@@ -3,10 +3,10 @@
 use rand_chacha::ChaCha8Rng;
 
 use super::{Mined, Miner};
-use crate::artifact::Distance;
-use crate::base::check::Check;
-use crate::nn::loss::{Around, Embedded, Grid, farness, margin_of};
-use crate::{choice, params};
+use crate::loss::{Around, Embedded, Grid, farness, margin_of};
+use simpipe_artifact::Distance;
+use simpipe_base::check::Check;
+use simpipe_base::{choice, params};
 
 choice! {
     /// Which of an anchor's positives, or negatives, are chosen.
@@ -187,7 +187,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::base::param;
+    use simpipe_base::param;
 
     #[test]
     fn every_pair_of_strategies_chooses_what_it_says() {

@@ -3,11 +3,11 @@
 use rand_chacha::ChaCha8Rng;
 
 use super::{Mined, Miner, index};
-use crate::artifact::Distance;
-use crate::base::check;
-use crate::nn::layer::unit;
-use crate::nn::loss::{Around, Embedded, Grid, farness};
-use crate::params;
+use crate::layer::unit;
+use crate::loss::{Around, Embedded, Grid, farness};
+use simpipe_artifact::Distance;
+use simpipe_base::check;
+use simpipe_base::params;
 
 params! {
     /// Distance weighted miner (Wu et al., 2017, arXiv:1706.07567): negatives are drawn evenly over their euclidean
@@ -70,7 +70,7 @@ impl DistanceWeighted {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::param;
+    use simpipe_base::param;
 
     #[test]
     fn weights_are_the_inverse_of_the_density() {

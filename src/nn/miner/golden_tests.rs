@@ -4,8 +4,8 @@ use burn::tensor::{Device, Tensor, TensorData};
 use serde_json::{Map, Value as Json, json};
 
 use super::*;
-use crate::base::param;
-use crate::nn::golden::{self, Case, Golden};
+use crate::golden::{self, Case, Golden};
+use simpipe_base::param;
 
 /// What the miners of pytorch-metric-learning are called here.
 const NAMES: &[(&str, &str)] = &[
@@ -57,7 +57,7 @@ fn what_is_mined_is_pytorch_metric_learnings() {
 /// Rows without a pattern.
 fn noise(rows: usize, dim: usize) -> Tensor<2> {
     let mut rng = Seed::of_stage(9, "rows", None).rng("rows", &[rows as u64]);
-    let values: Vec<f32> = (0..rows * dim).map(|_| (crate::nn::layer::unit(&mut rng) - 0.5) as f32).collect();
+    let values: Vec<f32> = (0..rows * dim).map(|_| (crate::layer::unit(&mut rng) - 0.5) as f32).collect();
     Tensor::from_data(TensorData::new(values, [rows, dim]), &Device::flex())
 }
 

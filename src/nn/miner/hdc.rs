@@ -3,10 +3,10 @@
 use rand_chacha::ChaCha8Rng;
 
 use super::{Mined, Miner};
-use crate::artifact::Distance;
-use crate::base::check;
-use crate::nn::loss::{Embedded, Grid, farness};
-use crate::params;
+use crate::loss::{Embedded, Grid, farness};
+use simpipe_artifact::Distance;
+use simpipe_base::check;
+use simpipe_base::params;
 
 params! {
     /// The miner of hard-aware deeply cascaded embedding (Yuan et al., 2017, arXiv:1611.05720): the farthest share of all

@@ -29,12 +29,12 @@ pub use triplet_margin::{TripletMargin, TypeOfTriplets};
 pub use uniform_histogram::UniformHistogram;
 
 use super::loss::Embedded;
-use crate::base::seed::Seed;
-use crate::choice;
+use simpipe_base::choice;
+use simpipe_base::seed::Seed;
 
 choice! {
     /// Which pairs or triplets of a batch the loss is made of.
-    pub enum MinerSpec: pub(in crate::nn) dyn Miner {
+    pub enum MinerSpec: pub(crate) dyn Miner {
         /// Pairs that are harder than the hardest pair of the other kind, by a margin (Wang et al., 2019,
         /// arXiv:1904.06627).
         #[aka("MultiSimilarityMiner", "ms")]
@@ -68,7 +68,7 @@ choice! {
 }
 
 /// One miner. A new one is a file and a line in [`MinerSpec`].
-pub(in crate::nn) trait Miner: std::fmt::Debug {
+pub(crate) trait Miner: std::fmt::Debug {
     /// What it chooses of a batch, in ascending order. The same batch and random numbers give the same choice.
     fn mine(&self, batch: &Embedded<'_>, rng: &mut ChaCha8Rng) -> Mined;
 
@@ -88,7 +88,7 @@ impl MinerSpec {
 
 /// What a miner has chosen: rows of the batch as anchors, with references. One pair may be there more than once.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::nn) enum Mined {
+pub(crate) enum Mined {
     /// Anchors with a reference of their class, and anchors with one of another class.
     Pairs {
         /// `[anchor, reference]` of one class.
@@ -102,7 +102,7 @@ pub(in crate::nn) enum Mined {
 
 impl Mined {
     /// Whether nothing was found.
-    pub(in crate::nn) const fn is_empty(&self) -> bool {
+    pub(crate) const fn is_empty(&self) -> bool {
         match self {
             Self::Pairs { positive, negative } => positive.is_empty() && negative.is_empty(),
             Self::Triplets(list) => list.is_empty(),
@@ -125,7 +125,7 @@ impl Mined {
 
 /// A miner at one batch: what it draws from, and how much it has chosen.
 #[derive(Debug)]
-pub(in crate::nn) struct Mining<'a> {
+pub(crate) struct Mining<'a> {
     miner: &'a MinerSpec,
     seed: Seed,
     /// The batch, for random numbers.
@@ -135,15 +135,15 @@ pub(in crate::nn) struct Mining<'a> {
 
 /// How much was chosen of a batch, in all lists together.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(in crate::nn) struct Chosen {
-    pub(in crate::nn) positive_pairs: usize,
-    pub(in crate::nn) negative_pairs: usize,
-    pub(in crate::nn) triplets: usize,
+pub(crate) struct Chosen {
+    pub(crate) positive_pairs: usize,
+    pub(crate) negative_pairs: usize,
+    pub(crate) triplets: usize,
 }
 
 impl Chosen {
     /// Whether it is nothing at all.
-    pub(in crate::nn) const fn is_nothing(&self) -> bool {
+    pub(crate) const fn is_nothing(&self) -> bool {
         self.positive_pairs == 0 && self.negative_pairs == 0 && self.triplets == 0
     }
 }
@@ -151,7 +151,7 @@ impl Chosen {
 impl Chosen {
     /// The numbers by the names that the history shows, those of triplets or those of pairs.
     #[expect(clippy::cast_precision_loss, reason = "for people to look at")]
-    pub(in crate::nn) fn numbers(&self) -> Vec<(&'static str, f32)> {
+    pub(crate) fn numbers(&self) -> Vec<(&'static str, f32)> {
         let pairs = [("mined-positive-pairs", self.positive_pairs), ("mined-negative-pairs", self.negative_pairs)];
         let of = if self.triplets > 0 { vec![("mined-triplets", self.triplets)] } else { pairs.to_vec() };
         of.into_iter().map(|(name, count)| (name, count as f32)).collect()
@@ -159,12 +159,12 @@ impl Chosen {
 }
 
 impl<'a> Mining<'a> {
-    pub(in crate::nn) const fn new(miner: &'a MinerSpec, seed: Seed, position: Vec<u64>) -> Self {
+    pub(crate) const fn new(miner: &'a MinerSpec, seed: Seed, position: Vec<u64>) -> Self {
         Self { miner, seed, position, chosen: Cell::new(None) }
     }
 
     /// What the miner chooses of the batch.
-    pub(in crate::nn) fn mine(&self, batch: &Embedded<'_>) -> Mined {
+    pub(crate) fn mine(&self, batch: &Embedded<'_>) -> Mined {
         let mut rng = self.seed.rng("miner", &self.position);
         let mined = self.miner.as_dyn().mine(batch, &mut rng);
         let mut chosen = self.chosen.get().unwrap_or_default();
@@ -180,13 +180,13 @@ impl<'a> Mining<'a> {
     }
 
     /// How much it has chosen so far; `None` if no loss has asked.
-    pub(in crate::nn) const fn chosen(&self) -> Option<Chosen> {
+    pub(crate) const fn chosen(&self) -> Option<Chosen> {
         self.chosen.get()
     }
 }
 
 /// A number below `count`, which is above 0.
-pub(in crate::nn) fn index(rng: &mut ChaCha8Rng, count: usize) -> usize {
+pub(crate) fn index(rng: &mut ChaCha8Rng, count: usize) -> usize {
     let drawn = (u64::from(rng.next_u32()) * count as u64) >> 32;
     usize::try_from(drawn).unwrap_or_default()
 }

@@ -3,10 +3,10 @@
 use rand_chacha::ChaCha8Rng;
 
 use super::{Mined, Miner};
-use crate::artifact::Distance;
-use crate::base::check;
-use crate::nn::loss::{Around, Embedded, Grid, farness};
-use crate::params;
+use crate::loss::{Around, Embedded, Grid, farness};
+use simpipe_artifact::Distance;
+use simpipe_base::check;
+use simpipe_base::params;
 
 params! {
     /// Multi-similarity miner (Wang et al., 2019, arXiv:1904.06627): of an anchor's positives those farther than its nearest

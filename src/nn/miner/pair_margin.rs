@@ -3,10 +3,10 @@
 use rand_chacha::ChaCha8Rng;
 
 use super::{Mined, Miner};
-use crate::artifact::Distance;
-use crate::base::check;
-use crate::nn::loss::{Around, Embedded, Grid, farness, margin_of};
-use crate::params;
+use crate::loss::{Around, Embedded, Grid, farness, margin_of};
+use simpipe_artifact::Distance;
+use simpipe_base::check;
+use simpipe_base::params;
 
 params! {
     /// Pair margin miner: positive pairs farther than one margin, negative pairs nearer than another.

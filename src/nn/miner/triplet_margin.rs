@@ -3,10 +3,10 @@
 use rand_chacha::ChaCha8Rng;
 
 use super::{Mined, Miner};
-use crate::artifact::Distance;
-use crate::base::check;
-use crate::nn::loss::{Around, Embedded, Grid, farness};
-use crate::{choice, params};
+use crate::loss::{Around, Embedded, Grid, farness};
+use simpipe_artifact::Distance;
+use simpipe_base::check;
+use simpipe_base::{choice, params};
 
 choice! {
     /// Which triplets are chosen.

@@ -3,10 +3,10 @@
 use rand_chacha::ChaCha8Rng;
 
 use super::{Mined, Miner, index};
-use crate::artifact::Distance;
-use crate::base::check;
-use crate::nn::loss::{Embedded, Grid, farness};
-use crate::params;
+use crate::loss::{Embedded, Grid, farness};
+use simpipe_artifact::Distance;
+use simpipe_base::check;
+use simpipe_base::params;
 
 params! {
     /// Uniform histogram miner: the distances of all positive pairs, from the least to the largest, are cut into equal bins,

@@ -4,7 +4,7 @@ use std::f64::consts::{FRAC_1_SQRT_2, PI};
 
 use super::graph::{Graph, Value};
 use super::proto::Setting;
-use crate::nn::layer::{Activation, Elu, LeakyRelu, Softplus};
+use crate::layer::{Activation, Elu, LeakyRelu, Softplus};
 
 /// The numbers of Klambauer et al., as `selu` here has them.
 const SELU: [f64; 2] = [1.673_263_242_354_377_3, 1.050_700_987_355_480_5];

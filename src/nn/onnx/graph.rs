@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::OnnxError;
 use super::proto::{Constant, Node, Setting, Values, single};
-use crate::artifact::Weights;
-use crate::nn::layer::FeatureShape;
+use crate::layer::FeatureShape;
+use simpipe_artifact::Weights;
 
 /// The name of what an operation gives, or of a constant.
 #[derive(Debug, Clone, PartialEq, Eq)]

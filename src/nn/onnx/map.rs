@@ -4,7 +4,7 @@ use super::Flow;
 use super::OnnxError;
 use super::graph::{Graph, Lie, Value, whole};
 use super::proto::Setting;
-use crate::nn::layer::{
+use crate::layer::{
     AvgPool, ChannelShuffle, Clamp, Conv2d, FeatureShape, Gem, MaxPool, Negative, PatchEmbed, Resize, SqueezeExcite,
 };
 

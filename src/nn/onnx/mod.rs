@@ -3,7 +3,7 @@
 //! [`model`] walks through the layers and writes what each is in operators of ONNX, opset [`OPSET`], with its weights inside.
 //! Preprocessing that is part of the network, the mean over views and the choice of layers are part of the graph, so whoever
 //! runs it has nothing else to apply. The messages are written by hand (`proto`): eight of them are needed, and
-//! [`Message`](crate::base::protobuf::Message) writes TensorBoard's too.
+//! [`Message`](simpipe_base::protobuf::Message) writes TensorBoard's too.
 //!
 //! Maps are `[batch, channels, height, width]` there, as ONNX has them, and `[batch, height, width, channels]` here: kernels are
 //! turned, and `flatten` turns the map back. Owns no file: whoever calls writes the bytes.
@@ -22,8 +22,8 @@ use self::graph::{Graph, Value, whole};
 use self::proto::{DataType, Port, Setting};
 use self::tree::Builder;
 use super::layer::{FeatureShape, LayerSpec, gives_unit_rows};
-use crate::artifact::{ModelUse, Weights};
-use crate::base::protobuf::Message;
+use simpipe_artifact::{ModelUse, Weights};
+use simpipe_base::protobuf::Message;
 
 /// The version of ONNX's operators: that of ONNX 1.12 (2022), which every runtime of today knows.
 pub const OPSET: u64 = 17;

@@ -4,7 +4,7 @@ use super::Flow;
 use super::OnnxError;
 use super::graph::{Graph, Lie, Value, by_channel};
 use super::proto::{Setting, single};
-use crate::nn::layer::{BatchNorm, FeatureShape, GroupNorm, Layer, LayerNorm, Normalize, Over, Rescale};
+use crate::layer::{BatchNorm, FeatureShape, GroupNorm, Layer, LayerNorm, Normalize, Over, Rescale};
 
 impl Graph<'_> {
     pub(super) fn rescale(&mut self, rescale: &Rescale, x: &Value) -> Value {

@@ -9,9 +9,9 @@ use burn::tensor::Device;
 use serde_json::{Value as Json, json};
 
 use super::*;
-use crate::base::param;
-use crate::base::seed::Seed;
-use crate::nn::{Network, every_layer_tests};
+use crate::{Network, every_layer_tests};
+use simpipe_base::param;
+use simpipe_base::seed::Seed;
 
 const SCRIPT: &str = r#"
 import json, sys
@@ -154,7 +154,7 @@ fn presets_and_backbones_give_in_onnx_what_they_give_here() {
     let end = json!({ "metric-embedding": { "size": 16 } });
     let backbone = |name: &str| json!([{ "backbone": { "architecture": name, "size": 32 } }, end]);
     let lists = [
-        (crate::nn::layer::tutorial(), [32, 32, 3]),
+        (crate::layer::tutorial(), [32, 32, 3]),
         (json!(["rescale", { "resnet18": { "stem": "cifar" } }, end]), [16, 16, 3]),
         (json!(["rescale", "resnet18", end]), [48, 40, 3]),
         (json!(["rescale", "resnet9", end]), [32, 32, 3]),

@@ -1,6 +1,6 @@
 //! The messages of an ONNX file (`onnx.proto` of ONNX 1.12, format version 8), as far as a network needs them.
 
-use crate::base::protobuf::Message;
+use simpipe_base::protobuf::Message;
 
 /// `TensorProto.DataType`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -4,7 +4,7 @@ use super::Flow;
 use super::OnnxError;
 use super::graph::{Graph, Lie, Value, whole};
 use super::proto::Setting;
-use crate::nn::layer::{Attention, ClassToken, Dense, FeatureShape, PositionEmbedding, TokenPool, TokenPooling};
+use crate::layer::{Attention, ClassToken, Dense, FeatureShape, PositionEmbedding, TokenPool, TokenPooling};
 
 impl Graph<'_> {
     /// `x W + b`, by the names of the two weights; of tokens each by itself.

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use super::graph::{Graph, Lie, Value};
 use super::proto::Setting;
 use super::{Flow, OnnxError};
-use crate::artifact::Weights;
-use crate::nn::interchange::as_activation;
-use crate::nn::layer::{Concat, FeatureShape, LayerSpec, Repeat, Residual, Walk};
+use crate::interchange::as_activation;
+use crate::layer::{Concat, FeatureShape, LayerSpec, Repeat, Residual, Walk};
+use simpipe_artifact::Weights;
 
 /// A walk under way.
 #[derive(Debug)]

@@ -6,7 +6,7 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 
 use super::{Act, ConvGeometry, Epilogue, Numerics, Shortcut, Tail, TrainedNorm, stock};
-use crate::nn::ops;
+use crate::ops;
 
 /// Largest error relative to the largest value; Winograd's transforms cost about two digits of `f32`.
 const TOLERANCE: f32 = 1e-4;

@@ -6,9 +6,9 @@
 use burn::tensor::Tensor;
 
 use super::{Rule, Tick, moments, with_decay};
-use crate::base::check;
-use crate::nn::parameters::Updated;
-use crate::params;
+use crate::parameters::Updated;
+use simpipe_base::check;
+use simpipe_base::params;
 use simpipe_kernel::AdamStep;
 
 params! {
@@ -65,9 +65,9 @@ mod tests {
     use burn::tensor::Device;
 
     use super::*;
-    use crate::base::param;
-    use crate::nn::golden::{self, Golden};
-    use crate::nn::optim::golden_tests;
+    use crate::golden::{self, Golden};
+    use crate::optim::golden_tests;
+    use simpipe_base::param;
 
     const OF: Updated<'_> = Updated { path: "layers.0.dense.bias", shape: &[], rate_factor: 1.0, group: None };
 

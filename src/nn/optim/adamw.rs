@@ -3,9 +3,9 @@
 use burn::tensor::Tensor;
 
 use super::{Rule, Tick, moments};
-use crate::base::check;
-use crate::nn::parameters::Updated;
-use crate::params;
+use crate::parameters::Updated;
+use simpipe_base::check;
+use simpipe_base::params;
 use simpipe_kernel::AdamStep;
 
 params! {
@@ -69,7 +69,7 @@ impl AdamW {
 
 #[cfg(test)]
 mod tests {
-    use crate::nn::optim::golden_tests;
+    use crate::optim::golden_tests;
 
     #[test]
     fn steps_are_those_of_the_formula() {

@@ -4,9 +4,9 @@
 use burn::tensor::{Device, Tensor};
 
 use super::{Optimizer, Rule, Tick};
-use crate::base::param;
-use crate::nn::golden::{self, Golden};
-use crate::nn::parameters::Updated;
+use crate::golden::{self, Golden};
+use crate::parameters::Updated;
+use simpipe_base::param;
 
 /// Makes the steps of every case of this rule.
 pub(super) fn assert_steps(name: &str) {

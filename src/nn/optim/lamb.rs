@@ -3,9 +3,9 @@
 use burn::tensor::Tensor;
 
 use super::{Rule, Tick, moments, square_norm};
-use crate::base::check;
-use crate::nn::parameters::Updated;
-use crate::params;
+use crate::parameters::Updated;
+use simpipe_base::check;
+use simpipe_base::params;
 
 params! {
     /// LAMB (You et al., 2020, arXiv:1904.00962, algorithm 2):
@@ -62,7 +62,7 @@ impl Rule for Lamb {
 
 #[cfg(test)]
 mod tests {
-    use crate::nn::optim::golden_tests;
+    use crate::optim::golden_tests;
 
     #[test]
     fn steps_are_those_of_the_formula() {

@@ -3,9 +3,9 @@
 use burn::tensor::Tensor;
 
 use super::{Rule, Tick, take};
-use crate::base::check;
-use crate::nn::parameters::Updated;
-use crate::params;
+use crate::parameters::Updated;
+use simpipe_base::check;
+use simpipe_base::params;
 
 params! {
     /// Lion (Chen et al., 2023, arXiv:2302.06675, algorithm 2):
@@ -57,7 +57,7 @@ impl Rule for Lion {
 
 #[cfg(test)]
 mod tests {
-    use crate::nn::optim::golden_tests;
+    use crate::optim::golden_tests;
 
     #[test]
     fn steps_are_those_of_the_formula() {

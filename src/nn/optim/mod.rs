@@ -27,12 +27,12 @@ use burn::tensor::{Device, Tensor, TensorData};
 use super::fused;
 use super::ops;
 use super::parameters::{ByPath, Parameters, Updated};
-use crate::artifact::Weights;
-use crate::choice;
+use simpipe_artifact::Weights;
+use simpipe_base::choice;
 
 choice! {
     /// How gradients change weights.
-    pub enum Optimizer: pub(in crate::nn) dyn Rule {
+    pub enum Optimizer: pub(crate) dyn Rule {
         /// Step sizes from moving averages of gradient and squared gradient.
         #[aka("AdamOptimizer")]
         "adam" => Adam(Adam),
@@ -57,18 +57,18 @@ choice! {
 
 /// The moment of an update.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(in crate::nn) struct Tick {
+pub(crate) struct Tick {
     /// The step, from 1.
-    pub(in crate::nn) step: u64,
+    pub(crate) step: u64,
     /// What the schedule multiplies learning rates by.
-    pub(in crate::nn) schedule: f64,
+    pub(crate) schedule: f64,
     /// What the parameter's own learning rate is multiplied by.
-    pub(in crate::nn) factor: f64,
+    pub(crate) factor: f64,
 }
 
 impl Tick {
     /// The learning rate of a rule that has this one before any schedule.
-    pub(in crate::nn) fn rate(self, learning_rate: f64) -> f64 {
+    pub(crate) fn rate(self, learning_rate: f64) -> f64 {
         learning_rate * self.schedule * self.factor
     }
 
@@ -79,7 +79,7 @@ impl Tick {
 }
 
 /// How one parameter changes.
-pub(in crate::nn) trait Rule {
+pub(crate) trait Rule {
     /// The learning rate, before any schedule.
     fn learning_rate(&self) -> f64;
 

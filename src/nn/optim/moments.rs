@@ -3,7 +3,7 @@
 use burn::tensor::Tensor;
 
 use super::take;
-use crate::nn::fused;
+use crate::fused;
 use simpipe_kernel::AdamStep;
 
 /// What they are called in a checkpoint.

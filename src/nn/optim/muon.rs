@@ -3,11 +3,11 @@
 use burn::tensor::Tensor;
 
 use super::{Optimizer, Rule, Tick, square_norm, take};
-use crate::base::check::{self, Check};
-use crate::base::param;
-use crate::nn::ops;
-use crate::nn::parameters::Updated;
-use crate::params;
+use crate::ops;
+use crate::parameters::Updated;
+use simpipe_base::check::{self, Check};
+use simpipe_base::param;
+use simpipe_base::params;
 
 params! {
     /// Muon (Jordan et al., 2024, "Muon: an optimizer for hidden layers in neural networks") with renormalised weights, as
@@ -129,7 +129,7 @@ mod tests {
     use burn::tensor::Device;
 
     use super::*;
-    use crate::nn::optim::golden_tests;
+    use crate::optim::golden_tests;
 
     #[test]
     fn steps_are_those_of_the_formula() {

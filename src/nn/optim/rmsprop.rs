@@ -3,9 +3,9 @@
 use burn::tensor::Tensor;
 
 use super::{Rule, Tick, take, with_decay};
-use crate::base::check;
-use crate::nn::parameters::Updated;
-use crate::params;
+use crate::parameters::Updated;
+use simpipe_base::check;
+use simpipe_base::params;
 
 params! {
     /// RMSprop (Hinton, 2012, lecture 6e of "Neural networks for machine learning") as PyTorch has it:
@@ -80,7 +80,7 @@ impl Rule for RmsProp {
 
 #[cfg(test)]
 mod tests {
-    use crate::nn::optim::golden_tests;
+    use crate::optim::golden_tests;
 
     #[test]
     fn steps_are_those_of_the_formula() {

@@ -3,9 +3,9 @@
 use burn::tensor::Tensor;
 
 use super::{Rule, Tick, take, with_decay};
-use crate::base::check;
-use crate::nn::parameters::Updated;
-use crate::params;
+use crate::parameters::Updated;
+use simpipe_base::check;
+use simpipe_base::params;
 
 params! {
     /// Stochastic gradient descent with momentum as PyTorch has it (Sutskever et al., 2013, ICML):
@@ -63,7 +63,7 @@ impl Rule for Sgd {
 
 #[cfg(test)]
 mod tests {
-    use crate::nn::optim::golden_tests;
+    use crate::optim::golden_tests;
 
     #[test]
     fn steps_are_those_of_the_formula() {

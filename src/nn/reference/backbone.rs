@@ -6,12 +6,12 @@ use burn::tensor::Device;
 use serde_json::json;
 
 use super::{read, seed, values};
-use crate::artifact::{TensorFile, Weights};
-use crate::base::golden::CaseError;
-use crate::nn::input::Input;
-use crate::nn::interchange::Incoming;
-use crate::nn::layer::{LayerSpec, Mode, backbones};
-use crate::nn::network::Network;
+use crate::input::Input;
+use crate::interchange::Incoming;
+use crate::layer::{LayerSpec, Mode, backbones};
+use crate::network::Network;
+use simpipe_artifact::{TensorFile, Weights};
+use simpipe_base::golden::CaseError;
 
 /// What a backbone makes of an image.
 #[derive(Debug, Clone, PartialEq)]

@@ -2,8 +2,8 @@
 
 use serde_json::{Map, Value as Json, json};
 
-use crate::base::golden::CaseError;
-use crate::base::param;
+use simpipe_base::golden::CaseError;
+use simpipe_base::param;
 
 /// What classes of pytorch-metric-learning are called here.
 const CLASSES: &[(&str, &str)] = &[

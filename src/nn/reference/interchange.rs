@@ -3,12 +3,12 @@
 use burn::tensor::Device;
 
 use super::{read, seed, values};
-use crate::artifact::{NewTensor, Numbers, TensorFile, tensor_file};
-use crate::base::golden::{Case, CaseError, Comparison, field, numbers, object, value};
-use crate::nn::interchange::Incoming;
-use crate::nn::layer::{LayerSpec, Mode, Walk, backbones};
-use crate::nn::lower::Folded;
-use crate::nn::network::Network;
+use crate::interchange::Incoming;
+use crate::layer::{LayerSpec, Mode, Walk, backbones};
+use crate::lower::Folded;
+use crate::network::Network;
+use simpipe_artifact::{NewTensor, Numbers, TensorFile, tensor_file};
+use simpipe_base::golden::{Case, CaseError, Comparison, field, numbers, object, value};
 
 /// Numbers of a tensor, and of all images: far more than any case has.
 const MOST_NUMBERS: usize = 1 << 26;

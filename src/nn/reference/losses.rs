@@ -6,10 +6,10 @@ use serde_json::Value as Json;
 use super::names::{self, Library};
 use super::trial::{Outcome, Trial};
 use super::{distance, read, same_length, seed, tensor, values};
-use crate::base::golden::{Array, Case, CaseError, Comparison, field, fields, items, text, value};
-use crate::base::param::{self, Param, View};
-use crate::nn::loss::{Embedded, End, Hardest, Incomplete, LossSpec, Over};
-use crate::nn::miner::{MinerSpec, Mining};
+use crate::loss::{Embedded, End, Hardest, Incomplete, LossSpec, Over};
+use crate::miner::{MinerSpec, Mining};
+use simpipe_base::golden::{Array, Case, CaseError, Comparison, field, fields, items, text, value};
+use simpipe_base::param::{self, Param, View};
 
 /// The mean of the rows' losses and its gradient, as TensorFlow Similarity's files hold them; the rows' losses too, where
 /// our loss is such a mean.
@@ -66,7 +66,7 @@ pub(super) fn memory(case: &Case, to: &mut Comparison) -> Result<(), CaseError> 
         let (embeddings, labels) = batch(step)?;
         let trial = trial.get_or_insert_with(|| Trial::of_labels(loss.clone(), embeddings.shape[1], &labels));
         let outcome = trial.step(&embeddings, &labels, 1)?;
-        let rows = crate::base::golden::numbers(field(step, "per_example")?)?;
+        let rows = simpipe_base::golden::numbers(field(step, "per_example")?)?;
         #[expect(clippy::cast_precision_loss, reason = "a batch has far fewer than 2^52 rows")]
         let mean = rows.iter().sum::<f64>() / rows.len().max(1) as f64;
         to.value(&format!("mean of step {at}"), outcome.value.into(), mean);

@@ -6,10 +6,10 @@ use burn::tensor::Device;
 use serde_json::{Map, json};
 
 use super::{given, matrix, read, same_length, seed, tensor};
-use crate::base::golden::{Case, CaseError, Comparison, fields, text, value};
-use crate::base::param;
-use crate::nn::loss::Embedded;
-use crate::nn::miner::{Mined, MinerSpec, Mining};
+use crate::loss::Embedded;
+use crate::miner::{Mined, MinerSpec, Mining};
+use simpipe_base::golden::{Case, CaseError, Comparison, fields, text, value};
+use simpipe_base::param;
 
 /// What pytorch-metric-learning calls our miners.
 const NAMES: &[(&str, &str)] = &[

@@ -18,11 +18,11 @@ mod two_views;
 use burn::tensor::{Device, Tensor, TensorData};
 
 use super::loss::distances;
-use crate::artifact::Distance;
-use crate::base::golden::{Array, Case, CaseError, Comparison, Evaluator, field, numbers, text};
-use crate::base::param::{self, Param};
-use crate::base::seed::Seed;
 use names::Library::{PytorchMetricLearning, TensorflowSimilarity};
+use simpipe_artifact::Distance;
+use simpipe_base::golden::{Array, Case, CaseError, Comparison, Evaluator, field, numbers, text};
+use simpipe_base::param::{self, Param};
+use simpipe_base::seed::Seed;
 
 /// What is computed here, by the names of files.
 pub const EVALUATORS: &[(&str, Evaluator)] = &[

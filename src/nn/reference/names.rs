@@ -3,9 +3,9 @@
 use serde_json::{Map, Value as Json, json};
 
 use super::{given, read};
-use crate::base::golden::{Case, CaseError};
-use crate::base::param;
-use crate::nn::loss::LossSpec;
+use crate::loss::LossSpec;
+use simpipe_base::golden::{Case, CaseError};
+use simpipe_base::param;
 
 /// Where a name comes from: two libraries may mean different losses by one name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -8,14 +8,14 @@ use serde_json::{Value as Json, json};
 use super::names::{self, Library};
 use super::torch::{from_torch, modules};
 use super::{read, same_length, seed, tensor, values};
-use crate::artifact::Weights;
-use crate::base::golden::{Array, Case, CaseError, Comparison, field, fields, items, number, text, value};
-use crate::base::param;
-use crate::nn::layer::{Cx, LayerSpec, Mode, TrainPass};
-use crate::nn::loss::{Embedded, LossSpec, Target};
-use crate::nn::network::Network;
-use crate::nn::ops::Numerics;
-use crate::nn::parameters::Parameters;
+use crate::layer::{Cx, LayerSpec, Mode, TrainPass};
+use crate::loss::{Embedded, LossSpec, Target};
+use crate::network::Network;
+use crate::ops::Numerics;
+use crate::parameters::Parameters;
+use simpipe_artifact::Weights;
+use simpipe_base::golden::{Array, Case, CaseError, Comparison, field, fields, items, number, text, value};
+use simpipe_base::param;
 
 /// Steps of training through a batch normalisation, and inference behind them.
 pub(super) fn batch_norm(case: &Case, to: &mut Comparison) -> Result<(), CaseError> {

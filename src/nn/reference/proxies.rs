@@ -3,8 +3,8 @@
 use super::matrix;
 use super::names::{self, Library};
 use super::trial::Trial;
-use crate::base::golden::{Array, Case, CaseError, Comparison, field, object, value};
-use crate::nn::loss::LossSpec;
+use crate::loss::LossSpec;
+use simpipe_base::golden::{Array, Case, CaseError, Comparison, field, object, value};
 
 /// Files hold a few.
 const MOST_CLASSES: i32 = 1 << 20;

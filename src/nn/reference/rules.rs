@@ -4,11 +4,11 @@ use burn::tensor::{Device, Tensor};
 use serde_json::{Map, Value as Json, json};
 
 use super::{read, same_length, values};
-use crate::base::golden::{Case, CaseError, Comparison, field, fields, items, number, numbers, text, value};
-use crate::base::param;
-use crate::nn::optim::{Optimizer, Tick};
-use crate::nn::parameters::Updated;
-use crate::nn::schedule::Schedule;
+use crate::optim::{Optimizer, Tick};
+use crate::parameters::Updated;
+use crate::schedule::Schedule;
+use simpipe_base::golden::{Case, CaseError, Comparison, field, fields, items, number, numbers, text, value};
+use simpipe_base::param;
 
 /// The value of one weight after each step of Keras' Adam.
 pub(super) fn adam(case: &Case, to: &mut Comparison) -> Result<(), CaseError> {

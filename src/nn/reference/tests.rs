@@ -3,10 +3,10 @@
 use serde_json::{Value as Json, json};
 
 use super::*;
-use crate::base::golden::GoldenFile;
+use simpipe_base::golden::GoldenFile;
 
 fn file(name: &str) -> GoldenFile {
-    let path = format!("{}/tests/fixtures/golden/{name}.json", env!("CARGO_MANIFEST_DIR"));
+    let path = format!("{}/../../tests/fixtures/golden/{name}.json", env!("CARGO_MANIFEST_DIR"));
     serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
 }
 
@@ -96,7 +96,7 @@ fn damaged(json: &Json) -> Vec<Json> {
 #[test]
 fn a_damaged_case_is_refused_and_never_a_panic() {
     for (name, evaluate) in EVALUATORS {
-        let path = format!("{}/tests/fixtures/golden/{name}.json", env!("CARGO_MANIFEST_DIR"));
+        let path = format!("{}/../../tests/fixtures/golden/{name}.json", env!("CARGO_MANIFEST_DIR"));
         let Ok(bytes) = std::fs::read(path) else { continue };
         let file: GoldenFile = serde_json::from_slice(&bytes).unwrap();
         let mut comparison = Comparison::new(file.tolerance);

@@ -4,8 +4,8 @@ use burn::tensor::Device;
 use serde_json::{Value as Json, json};
 
 use super::{tensor, values};
-use crate::base::golden::{Array, CaseError, field};
-use crate::nn::layer::LayerSpec;
+use crate::layer::LayerSpec;
+use simpipe_base::golden::{Array, CaseError, field};
 
 /// A layer of ours, and the torch modules that are the same.
 #[derive(Debug)]

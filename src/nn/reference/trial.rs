@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 use burn::tensor::Device;
 
 use super::{same_length, seed, tensor, values};
-use crate::artifact::Weights;
-use crate::base::golden::{Array, CaseError};
-use crate::nn::layer::{Cx, Mode, TrainPass};
-use crate::nn::loss::{Embedded, LossSpec, Target};
-use crate::nn::miner::Mining;
-use crate::nn::ops::Numerics;
-use crate::nn::parameters::Parameters;
+use crate::layer::{Cx, Mode, TrainPass};
+use crate::loss::{Embedded, LossSpec, Target};
+use crate::miner::Mining;
+use crate::ops::Numerics;
+use crate::parameters::Parameters;
+use simpipe_artifact::Weights;
+use simpipe_base::golden::{Array, CaseError};
 
 /// A loss with what it has learned and what it remembers.
 #[derive(Debug)]

@@ -5,8 +5,8 @@ use burn::tensor::Device;
 use super::names::{self, Library};
 use super::trial::{Trial, halves, stacked};
 use super::{matrix, tensor, values};
-use crate::base::golden::{Case, CaseError, Comparison, field, number, numbers};
-use crate::nn::loss::{LossSpec, SimSiam};
+use crate::loss::{LossSpec, SimSiam};
+use simpipe_base::golden::{Case, CaseError, Comparison, field, number, numbers};
 
 /// The mean and the gradients by both views.
 pub(super) fn views(case: &Case, to: &mut Comparison) -> Result<(), CaseError> {

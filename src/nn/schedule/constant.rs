@@ -1,7 +1,7 @@
 //! `constant`: one learning rate for the whole training.
 
 use super::Rate;
-use crate::params;
+use simpipe_base::params;
 
 params! {
     /// The learning rate of the optimiser at every step.

@@ -1,8 +1,8 @@
 //! `linear`, `step` and `exponential`: rates that only fall.
 
 use super::{Rate, share};
-use crate::base::check;
-use crate::params;
+use simpipe_base::check;
+use simpipe_base::params;
 
 params! {
     /// `1 + (end - 1) t / T` at step `t` of `T`.

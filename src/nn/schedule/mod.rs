@@ -11,7 +11,7 @@ pub use decay::{Exponential, Linear, Step};
 pub use one_cycle::OneCycle;
 pub use warmup_cosine::WarmupCosine;
 
-use crate::choice;
+use simpipe_base::choice;
 
 choice! {
     /// How the learning rate changes while a network is trained: a factor of the optimiser's `learning-rate`.
@@ -68,8 +68,8 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::base::param;
-    use crate::nn::golden::{self, Golden, close};
+    use crate::golden::{self, Golden, close};
+    use simpipe_base::param;
 
     fn schedule(json: serde_json::Value) -> Schedule {
         param::from_json(&json).unwrap()

@@ -1,8 +1,8 @@
 //! `one-cycle`: up from a low rate and down to a lower one.
 
 use super::{Rate, half_cosine, share};
-use crate::base::check;
-use crate::params;
+use simpipe_base::check;
+use simpipe_base::params;
 
 params! {
     /// From `start` to 1 in the first `rise` of the steps, then to `end`, both in half a cosine (Smith and Topin, 2018,

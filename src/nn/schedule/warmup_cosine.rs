@@ -1,8 +1,8 @@
 //! `warmup-cosine`: a line up, then half a cosine down.
 
 use super::{Rate, half_cosine, share};
-use crate::base::check;
-use crate::params;
+use simpipe_base::check;
+use simpipe_base::params;
 
 params! {
     /// At step `t` of `T`, both from 0, with a warm-up of `W` steps: `t / W` below `W`, then

@@ -4,12 +4,12 @@ use super::Sweep;
 use super::own::Outside;
 use super::space::is_inside;
 use super::trial::{Laid, changed};
-use crate::base::issue::{Issue, Issues};
-use crate::base::suggest;
-use crate::plan::Plan;
-use crate::spec::Setting;
-use crate::stage::Catalog;
-use crate::sweep::Point;
+use crate::Plan;
+use simpipe_base::issue::{Issue, Issues};
+use simpipe_base::suggest;
+use simpipe_spec::Setting;
+use simpipe_stage::Catalog;
+use simpipe_sweep::Point;
 
 impl Sweep {
     /// The point of the config's own values with others laid over them.

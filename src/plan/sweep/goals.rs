@@ -3,11 +3,11 @@
 use serde::{Deserialize, Serialize};
 
 use super::Drafted;
-use crate::base::issue::{Issue, Issues};
-use crate::base::source::Place;
-use crate::base::suggest;
-use crate::spec::{Direction, Experiment, SweepParams};
-use crate::stage::{Catalog, DynStage, Facts, NumberDoc};
+use simpipe_base::issue::{Issue, Issues};
+use simpipe_base::source::Place;
+use simpipe_base::suggest;
+use simpipe_spec::{Direction, Experiment, SweepParams};
+use simpipe_stage::{Catalog, DynStage, Facts, NumberDoc};
 
 /// A number that trials are compared by.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

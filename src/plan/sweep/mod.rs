@@ -19,16 +19,16 @@ use std::sync::Arc;
 use serde_json::{Value as Json, json};
 
 use super::{Plan, Reason, diff};
-use crate::base::issue::{Issue, Issues};
-use crate::base::param::{Param, View};
-use crate::base::seed::Seed;
-pub use crate::spec::OnFailure;
-use crate::spec::{Experiment, MethodName, SweepParams};
-use crate::stage::{Catalog, DynStage, Facts};
-use crate::sweep::{Method, Point, Space};
 pub use goals::{Bound, Goal};
 pub use own::{Outside, Written, written_in};
 pub use rungs::TrainedFurther;
+use simpipe_base::issue::{Issue, Issues};
+use simpipe_base::param::{Param, View};
+use simpipe_base::seed::Seed;
+pub use simpipe_spec::OnFailure;
+use simpipe_spec::{Experiment, MethodName, SweepParams};
+use simpipe_stage::{Catalog, DynStage, Facts};
+use simpipe_sweep::{Method, Point, Space};
 use space::Varied;
 
 /// A stage as far as it is known before a graph is whole.

@@ -3,13 +3,13 @@
 use serde_json::Value as Json;
 
 use super::Sweep;
-use crate::base::issue::Issues;
-use crate::base::param::View;
-use crate::base::path::{Step, steps};
-use crate::plan::{Plan, build};
-use crate::spec::Experiment;
-use crate::stage::Catalog;
-use crate::sweep::{Dimension, Domain, Point, Value};
+use crate::{Plan, build};
+use simpipe_base::issue::Issues;
+use simpipe_base::param::View;
+use simpipe_base::path::{Step, steps};
+use simpipe_spec::Experiment;
+use simpipe_stage::Catalog;
+use simpipe_sweep::{Dimension, Domain, Point, Value};
 
 /// What a spec says in full at a path; `None` where it says nothing.
 pub type Written<'a> = &'a dyn Fn(&str) -> Option<Json>;

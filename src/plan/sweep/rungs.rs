@@ -2,12 +2,12 @@
 //! schedule of all of them, so that a longer one goes on from a shorter one's checkpoint, to the bit.
 
 use super::Drafted;
-use crate::base::issue::{Issue, Issues};
-use crate::base::node::{Node, Value};
-use crate::base::param::View;
-use crate::base::source::Place;
-use crate::spec::{Asha, Experiment, MethodName, Screen, SweepParams};
-use crate::sweep::Rungs;
+use simpipe_base::issue::{Issue, Issues};
+use simpipe_base::node::{Node, Value};
+use simpipe_base::param::View;
+use simpipe_base::source::Place;
+use simpipe_spec::{Asha, Experiment, MethodName, Screen, SweepParams};
+use simpipe_sweep::Rungs;
 
 /// The kind of stage that has epochs.
 const TRAIN: &str = "train";

@@ -1,15 +1,15 @@
 //! The parameters of a sweep as dimensions: a list is a choice, a range a number; a range inside a list's item applies
 //! under that item alone.
 
-use crate::base::issue::{Issue, Issues};
-use crate::base::node::{Entry, Node, Value};
-use crate::base::param::{Param, Shape, found};
-use crate::base::path::{self, Step, steps};
-use crate::base::source::Place;
-use crate::plan::build;
-use crate::spec::{Experiment, Parameter, Range, SweepParams, set_inside};
-use crate::stage::{Catalog, StageDoc};
-use crate::sweep::{Condition, Dimension, Domain};
+use crate::build;
+use simpipe_base::issue::{Issue, Issues};
+use simpipe_base::node::{Entry, Node, Value};
+use simpipe_base::param::{Param, Shape, found};
+use simpipe_base::path::{self, Step, steps};
+use simpipe_base::source::Place;
+use simpipe_spec::{Experiment, Parameter, Range, SweepParams, set_inside};
+use simpipe_stage::{Catalog, StageDoc};
+use simpipe_sweep::{Condition, Dimension, Domain};
 
 /// Values of one list at most.
 const MOST_ITEMS: usize = 1000;

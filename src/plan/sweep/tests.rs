@@ -5,19 +5,19 @@ use std::path::Path;
 use serde_json::json;
 
 use super::*;
-use crate::spec::{self, LoadOptions};
-use crate::stages::registry;
-use crate::sweep::{Condition, Value};
+use simpipe_spec::{self as spec, LoadOptions};
+use simpipe_stages::registry;
+use simpipe_sweep::{Condition, Value};
 
 /// The plan of the smoke config with a sweep, or the issues as `line:column message | help`.
 fn plan(sweep: &str) -> Result<Plan, Vec<String>> {
     let folder = tempfile::tempdir().unwrap();
-    let smoke = Path::new(env!("CARGO_MANIFEST_DIR")).join("configs/smoke.toml");
+    let smoke = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../configs/smoke.toml");
     let path = folder.path().join("sweep.toml");
     std::fs::write(&path, format!("extends = {:?}\n[sweep]\n{sweep}", smoke.display().to_string())).unwrap();
     let said = |issues: Vec<Issue>| {
         let said = issues.into_iter().map(|issue| {
-            let (line, column) = issue.place.as_ref().map_or((0, 0), crate::base::source::Place::line_column);
+            let (line, column) = issue.place.as_ref().map_or((0, 0), simpipe_base::source::Place::line_column);
             format!("{line}:{column} {} | {}", issue.message, issue.help.unwrap_or_default())
         });
         said.collect::<Vec<_>>()
@@ -48,10 +48,10 @@ fn lists_and_ranges_are_typed_by_what_they_name() {
         sweep.space.dimensions().iter().map(|one| (one.path.as_str(), &one.domain, one.when)).collect();
     let under = Some(Condition { dimension: 1, item: 1 });
     let expected = [
-        ("train.epochs", &crate::sweep::Domain::Integer { low: 1, high: 4, log: false }, None),
-        ("train.loss", &crate::sweep::Domain::Choice { items: 2 }, None),
-        ("train.loss.triplet.margin", &crate::sweep::Domain::Real { low: 0.1, high: 0.5, log: false }, under),
-        ("train.optimizer.adam.learning-rate", &crate::sweep::Domain::Real { low: 1e-4, high: 1.0, log: true }, None),
+        ("train.epochs", &simpipe_sweep::Domain::Integer { low: 1, high: 4, log: false }, None),
+        ("train.loss", &simpipe_sweep::Domain::Choice { items: 2 }, None),
+        ("train.loss.triplet.margin", &simpipe_sweep::Domain::Real { low: 0.1, high: 0.5, log: false }, under),
+        ("train.optimizer.adam.learning-rate", &simpipe_sweep::Domain::Real { low: 1e-4, high: 1.0, log: true }, None),
     ];
     assert_eq!(domains, expected);
     assert_eq!(sweep.goals, [Goal { metric: "match.map@r".to_owned(), maximize: true }]);
@@ -100,7 +100,7 @@ fn a_chosen_point_is_found_down_to_the_ranges_inside_of_its_items() {
     let plan = plan(&text).unwrap();
     let added = |options: &[&str]| {
         let mut issues = Issues::default();
-        let read = options.iter().map(|option| crate::spec::Setting::read(option, 1, &mut issues).unwrap());
+        let read = options.iter().map(|option| simpipe_spec::Setting::read(option, 1, &mut issues).unwrap());
         Sweep::added(&plan, &read.collect::<Vec<_>>(), registry::builtin())
     };
     let (two, item, real) = (Some(Value::Item(0)), |item| Some(Value::Item(item)), |real| Some(Value::Real(real)));

@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 use serde_json::Value as Json;
 
 use super::Sweep;
-use crate::base::issue::{Issue, Issues};
-use crate::base::node::{Node, Value as Written};
-use crate::base::source::Place;
-use crate::plan::Plan;
-use crate::spec::{Experiment, set_inside};
-use crate::stage::Catalog;
-use crate::sweep::{Domain, Point, Value};
+use crate::Plan;
+use simpipe_base::issue::{Issue, Issues};
+use simpipe_base::node::{Node, Value as Written};
+use simpipe_base::source::Place;
+use simpipe_spec::{Experiment, set_inside};
+use simpipe_stage::Catalog;
+use simpipe_sweep::{Domain, Point, Value};
 
 /// Values that are tried on the whole graph before anything runs; there may be thousands in a list.
 const MOST_TRIED: usize = 200;

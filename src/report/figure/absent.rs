@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use super::Figure;
 use super::body::Body;
-use crate::report::canvas::{Area, Canvas};
-use crate::report::{chart, theme};
+use crate::canvas::{Area, Canvas};
+use crate::{chart, theme};
 
 pub(super) fn build(name: &str, port: &str) -> Figure {
     let sentence = format!("Not there: nothing is plugged into the port {port} of the report.");

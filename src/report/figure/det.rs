@@ -9,10 +9,10 @@ use super::body::{Axis, Body, Lines, Room, Series};
 use super::plot::{Part, Plot};
 use super::roc::{counted, empty, used};
 use super::verdicts::{Verdicts, equal_error};
-use crate::report::canvas::{Align, Area, Canvas, Pen};
-use crate::report::chart::{self, Axes};
-use crate::report::theme::{self, Shape};
-use crate::report::{ReportData, ReportError, Stop};
+use crate::canvas::{Align, Area, Canvas, Pen};
+use crate::chart::{self, Axes};
+use crate::theme::{self, Shape};
+use crate::{ReportData, ReportError, Stop};
 
 /// Rates at which the axes have a line.
 const TICKS: [(f64, &str); 11] = [
@@ -217,8 +217,8 @@ fn mark(canvas: &mut Canvas, words: &str, (x, y): (f64, f64), area: Area, colour
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::figure::verdicts::tests::six;
-    use crate::report::synthetic;
+    use crate::figure::verdicts::tests::six;
+    use crate::synthetic;
 
     #[test]
     fn deviates_are_those_of_the_normal_distribution() {

@@ -10,8 +10,8 @@ use super::lines;
 use super::plot::{Part, Plot};
 use super::verdicts::Verdicts;
 use super::{Figure, count_of};
-use crate::report::canvas::{Align, Canvas, Pen};
-use crate::report::{ReportData, ReportError, Stop, chart, theme};
+use crate::canvas::{Align, Canvas, Pen};
+use crate::{ReportData, ReportError, Stop, chart, theme};
 
 /// Bars along the axis.
 const BARS: usize = 40;
@@ -154,7 +154,7 @@ fn described(data: &ReportData, verdicts: &Verdicts, body: Body) -> Figure {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::figure::verdicts::tests::six;
+    use crate::figure::verdicts::tests::six;
 
     #[test]
     fn bars_hold_every_verdict_once() {

@@ -4,9 +4,9 @@ use plotters::style::RGBColor;
 
 use super::Figure;
 use super::body::Lines;
-use crate::report::canvas::{Area, Canvas};
-use crate::report::chart::{self, Axes};
-use crate::report::{ReportError, theme};
+use crate::canvas::{Area, Canvas};
+use crate::chart::{self, Axes};
+use crate::{ReportError, theme};
 
 /// Where things lie on the page.
 pub(super) struct Places {

@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::body::{Axis, Body, Lines, Room, Series};
 use super::{Figure, count_of, lines};
-use crate::artifact::{ComparedCurve, ComparisonReport};
-use crate::report::canvas::{Align, Canvas, Pen};
-use crate::report::theme::{self, Shape};
-use crate::report::{ReportError, chart};
+use crate::canvas::{Align, Canvas, Pen};
+use crate::theme::{self, Shape};
+use crate::{ReportError, chart};
+use simpipe_artifact::{ComparedCurve, ComparisonReport};
 
 /// Runs that the legend names.
 const MOST_NAMED: usize = 10;
@@ -18,7 +18,7 @@ const APART: f64 = 22.0;
 ///
 /// # Errors
 /// If it can't be drawn.
-pub(in crate::report) fn draw(report: &ComparisonReport) -> Result<Option<(Figure, Canvas)>, ReportError> {
+pub(crate) fn draw(report: &ComparisonReport) -> Result<Option<(Figure, Canvas)>, ReportError> {
     let curves: Vec<&ComparedCurve> = report.curves.iter().filter(|curve| !curve.loss.is_empty()).collect();
     if curves.is_empty() {
         return Ok(None);

@@ -8,9 +8,9 @@ use super::body::{Axis, Body, Lines, Room, Rule, Series};
 use super::lines::{self, Places};
 use super::plot::{Part, Plot};
 use super::{Figure, count_of};
-use crate::report::canvas::{Align, Area, Canvas, Pen};
-use crate::report::text::Weight;
-use crate::report::{ReportData, ReportError, Stop, chart, text, theme};
+use crate::canvas::{Align, Area, Canvas, Pen};
+use crate::text::Weight;
+use crate::{ReportData, ReportError, Stop, chart, text, theme};
 
 /// The curves, by column name, with the words of the legend.
 const CURVES: [(&str, &str, RGBColor); 3] = [
@@ -76,7 +76,7 @@ fn build(data: &ReportData) -> Figure {
 /// A dashed line at every cutpoint, the one in use the darkest.
 fn rules(data: &ReportData, x: &std::ops::Range<f64>) -> Vec<Rule> {
     let used = data.cutpoint().map(|(name, _)| name.to_owned());
-    let rule = |(name, cutpoint): (&String, &crate::artifact::Cutpoint)| {
+    let rule = |(name, cutpoint): (&String, &simpipe_artifact::Cutpoint)| {
         let main = Some(name) == used.as_ref();
         let (width, colour) = if main { (2.5, theme::INK) } else { (1.5, theme::MUTED) };
         let (at, name) = (cutpoint.distance.clamp(x.start, x.end), in_words(name, cutpoint.distance));

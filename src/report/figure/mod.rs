@@ -42,8 +42,8 @@ pub use sample_grid::SampleGrid;
 
 use super::canvas::Canvas;
 use super::{ReportData, ReportError, Stop, svg};
-use crate::base::param;
-use crate::choice;
+use simpipe_base::choice;
+use simpipe_base::param;
 
 choice! {
     /// A picture of the report.

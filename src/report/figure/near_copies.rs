@@ -5,14 +5,14 @@ use std::collections::BTreeMap;
 use super::body::{Body, Gallery, Strip, Tile, Tone};
 use super::plot::{Part, Plot};
 use super::{Figure, count_of};
-use crate::artifact::NearCopy;
-use crate::base::check;
-use crate::params;
-use crate::report::canvas::{Align, Area, Canvas, Pen};
-use crate::report::error::go_on;
-use crate::report::provenance::FoundCopies;
-use crate::report::text::{self, Weight};
-use crate::report::{ReportData, ReportError, Stop, chart, theme};
+use crate::canvas::{Align, Area, Canvas, Pen};
+use crate::error::go_on;
+use crate::provenance::FoundCopies;
+use crate::text::{self, Weight};
+use crate::{ReportData, ReportError, Stop, chart, theme};
+use simpipe_artifact::NearCopy;
+use simpipe_base::check;
+use simpipe_base::params;
 
 params! {
     /// The closest pairs of a query and a reference that look alike, side by side, as a stage `near-copies` that is plugged
@@ -159,10 +159,10 @@ fn paint_pair(canvas: &mut Canvas, data: &ReportData, pair: &Strip, (x, y): (f64
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::artifact::NearCopiesInfo;
-    use crate::base::param;
-    use crate::report::figure::FigureSpec;
-    use crate::report::synthetic;
+    use crate::figure::FigureSpec;
+    use crate::synthetic;
+    use simpipe_artifact::NearCopiesInfo;
+    use simpipe_base::param;
 
     /// The numbers of a drawing, and what it shows in words.
     fn drawn(figure: &NearCopies, data: &ReportData) -> (BTreeMap<String, f64>, String) {

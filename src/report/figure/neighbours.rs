@@ -8,15 +8,15 @@ use rand_chacha::rand_core::Rng;
 use super::body::{Body, Gallery, Strip, Tile, Tone};
 use super::plot::{Part, Plot};
 use super::{Figure, count_of};
-use crate::artifact::{MatchRow, Neighbour};
-use crate::base::check;
-use crate::base::param;
-use crate::base::seed::Seed;
-use crate::report::canvas::{Align, Area, Canvas, Pen};
-use crate::report::data::Overlap;
-use crate::report::error::go_on;
-use crate::report::{ReportData, ReportError, Stop, chart, text, theme};
-use crate::{choice, params};
+use crate::canvas::{Align, Area, Canvas, Pen};
+use crate::data::Overlap;
+use crate::error::go_on;
+use crate::{ReportData, ReportError, Stop, chart, text, theme};
+use simpipe_artifact::{MatchRow, Neighbour};
+use simpipe_base::check;
+use simpipe_base::param;
+use simpipe_base::seed::Seed;
+use simpipe_base::{choice, params};
 
 params! {
     /// Queries in a row.
@@ -301,7 +301,7 @@ fn tally(shown: &[&MatchRow], k: usize) -> (usize, usize) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::synthetic;
+    use crate::synthetic;
 
     #[test]
     fn ranks_are_spelled_as_people_say_them() {
@@ -329,7 +329,7 @@ mod tests {
 
     #[test]
     fn chance_is_the_same_for_the_same_seed_and_leaves_no_query_out() {
-        let data = synthetic::with(5, 60, crate::artifact::ImageShape { height: 4, width: 4, channels: 1 });
+        let data = synthetic::with(5, 60, simpipe_artifact::ImageShape { height: 4, width: 4, channels: 1 });
         let drawn = |seed| {
             let slice = Some(QueryRange { begin: 0, size: 60 });
             let order = Neighbours { slice, k: 1, order: Order::Random, seed };

@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 use super::body::{Body, Gallery, Strip, Tile, Tone};
 use super::plot::{Part, Plot};
 use super::{Figure, count_of};
-use crate::artifact::MatchRow;
-use crate::base::check;
-use crate::params;
-use crate::report::canvas::{Align, Area, Canvas, Pen};
-use crate::report::error::go_on;
-use crate::report::text::{self, Weight};
-use crate::report::{ReportData, ReportError, Stop, chart, theme};
+use crate::canvas::{Align, Area, Canvas, Pen};
+use crate::error::go_on;
+use crate::text::{self, Weight};
+use crate::{ReportData, ReportError, Stop, chart, theme};
+use simpipe_artifact::MatchRow;
+use simpipe_base::check;
+use simpipe_base::params;
 
 params! {
     /// Queries beyond the distance threshold, with the nearest label that was refused.

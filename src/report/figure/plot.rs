@@ -2,12 +2,12 @@
 
 use super::Figure;
 use super::body::{Body, Gallery, HeatMap, Lines, Scatter};
-use crate::report::canvas::Canvas;
-use crate::report::{ReportData, ReportError, Stop};
+use crate::canvas::Canvas;
+use crate::{ReportData, ReportError, Stop};
 
 /// The part of a page that a figure belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::report) enum Part {
+pub(crate) enum Part {
     /// What the images are.
     Data,
     /// How the network was trained.

@@ -8,9 +8,9 @@ use super::body::{Axis, Body, Lines, Room, Series};
 use super::lines::{self, Places};
 use super::plot::{Part, Plot};
 use super::{Figure, count_of};
-use crate::report::canvas::{Align, Area, Canvas, Pen};
-use crate::report::theme::{self, Shape};
-use crate::report::{ReportData, ReportError, Stop};
+use crate::canvas::{Align, Area, Canvas, Pen};
+use crate::theme::{self, Shape};
+use crate::{ReportData, ReportError, Stop};
 
 const CURVE: RGBColor = RGBColor(0, 114, 178);
 /// F1 values whose lines of equal F1 are drawn.

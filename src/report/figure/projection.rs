@@ -6,15 +6,15 @@ use std::ops::Range;
 use super::body::{Body, Scatter};
 use super::plot::{Part, Plot};
 use super::{Figure, count_of, trust};
-use crate::artifact::{Distance, Projection as Placed, ProjectionInfo};
-use crate::base::check;
-use crate::metric::plane::{self, TSne, Trustworthiness, Umap, Way};
-use crate::report::canvas::{Area, Canvas, Pen};
-use crate::report::chart::{self, Axes};
-use crate::report::error::go_on;
-use crate::report::text::{self, Weight};
-use crate::report::{ReportData, ReportError, Stop, theme};
-use crate::{choice, params};
+use crate::canvas::{Area, Canvas, Pen};
+use crate::chart::{self, Axes};
+use crate::error::go_on;
+use crate::text::{self, Weight};
+use crate::{ReportData, ReportError, Stop, theme};
+use simpipe_artifact::{Distance, Projection as Placed, ProjectionInfo};
+use simpipe_base::check;
+use simpipe_base::{choice, params};
+use simpipe_metric::plane::{self, TSne, Trustworthiness, Umap, Way};
 
 choice! {
     /// How embeddings become points.
@@ -236,7 +236,7 @@ impl Projection {
 
     fn thumbnails(&self, canvas: &mut Canvas, data: &ReportData, map: &Scatter, area: Area) -> Result<(), ReportError> {
         canvas.frame(area, 1.0, theme::FRAME);
-        let pen = Pen::new(theme::LABEL, theme::INK).align(crate::report::canvas::Align::Centre);
+        let pen = Pen::new(theme::LABEL, theme::INK).align(crate::canvas::Align::Centre);
         canvas.text(&map.titles[0], area.x + area.w / 2.0, area.y + area.h + 24.0, pen);
         let cell = area.w / self.cells() as f64;
         let side = (cell - 4.0).min(self.thumbnail as f64).max(8.0);

@@ -8,17 +8,17 @@ use super::body::{Axis, Body, Lines, Room, Series};
 use super::lines;
 use super::plot::{Part, Plot};
 use super::{Figure, count_of};
-use crate::metric::reliability::{BINS, Bin, Judgement, calibration_error, equal_mass};
-use crate::report::canvas::Canvas;
-use crate::report::findings::wilson;
-use crate::report::theme::{self, Shape};
-use crate::report::{ReportData, ReportError, Stop};
+use crate::canvas::Canvas;
+use crate::findings::wilson;
+use crate::theme::{self, Shape};
+use crate::{ReportData, ReportError, Stop};
+use simpipe_metric::reliability::{BINS, Bin, Judgement, calibration_error, equal_mass};
 
 const POINTS: RGBColor = RGBColor(0, 114, 178);
 
 /// What was said of every query, and whether it came true.
 fn judgements(data: &ReportData) -> Vec<Judgement> {
-    let of = |row: &crate::artifact::MatchRow| Judgement {
+    let of = |row: &simpipe_artifact::MatchRow| Judgement {
         probability: row.probability,
         right: row.predicted == Some(row.label),
     };

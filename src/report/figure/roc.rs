@@ -6,10 +6,10 @@ use super::body::{Axis, Body, Lines, Room, Series};
 use super::plot::{Part, Plot};
 use super::verdicts::{Verdicts, area, equal_error};
 use super::{Figure, count_of, lines};
-use crate::artifact::Cutpoint;
-use crate::report::canvas::{Align, Area, Canvas, Pen};
-use crate::report::theme::{self, Shape};
-use crate::report::{ReportData, ReportError, Stop};
+use crate::canvas::{Align, Area, Canvas, Pen};
+use crate::theme::{self, Shape};
+use crate::{ReportData, ReportError, Stop};
+use simpipe_artifact::Cutpoint;
 
 /// Right verdicts accepted over wrong ones accepted.
 pub(super) struct RocCurve;
@@ -76,7 +76,7 @@ pub(super) fn counted(verdicts: &Verdicts) -> String {
     format!(
         "{} that the matcher gives the right label, {} that it gives a wrong one",
         count_of(right, "calibration query", "calibration queries"),
-        crate::report::chart::number(wrong as f64, 0)
+        crate::chart::number(wrong as f64, 0)
     )
 }
 
@@ -126,8 +126,8 @@ fn build(data: &ReportData) -> Figure {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::figure::verdicts::tests::six;
-    use crate::report::synthetic;
+    use crate::figure::verdicts::tests::six;
+    use crate::synthetic;
 
     #[test]
     fn the_cutpoint_in_use_lies_on_the_curve() {

@@ -4,8 +4,8 @@ use arrow::array::{BooleanArray, StringArray};
 
 use super::Figure;
 use super::body::{Body, Gallery, HeatMap, Lines, Scatter};
-use crate::artifact::table::Column;
-use crate::report::ReportData;
+use crate::ReportData;
+use simpipe_artifact::table::Column;
 
 impl Figure {
     /// The columns of its table; `None` where what it is about is not there.
@@ -101,9 +101,9 @@ fn tiles(gallery: &Gallery) -> Vec<Column> {
 #[cfg(test)]
 mod tests {
     use super::super::{FigureSpec, Method, Projection};
-    use crate::artifact::table::{Columns, write_parquet};
-    use crate::base::param;
-    use crate::report::synthetic;
+    use crate::synthetic;
+    use simpipe_artifact::table::{Columns, write_parquet};
+    use simpipe_base::param;
 
     fn written(spec: &FigureSpec) -> Columns {
         let data = synthetic::small();

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use super::*;
-use crate::artifact::ImageShape;
-use crate::report::synthetic;
+use crate::synthetic;
+use simpipe_artifact::ImageShape;
 
 /// Nobody wants to stop.
 const GO_ON: Stop<'static> = &|| false;
@@ -57,9 +57,9 @@ fn nothing_at_all_is_drawn_as_such() {
     data.matches.0.clear();
     data.confusion.0.clear();
     data.history.0.clear();
-    data.samples = crate::artifact::Samples::default();
-    data.embeddings = crate::artifact::Embeddings::default();
-    data.thresholds = crate::artifact::Thresholds::default();
+    data.samples = simpipe_artifact::Samples::default();
+    data.embeddings = simpipe_artifact::Embeddings::default();
+    data.thresholds = simpipe_artifact::Thresholds::default();
     data.calibration.cutpoints.clear();
     data.spec = serde_json::Value::Null;
     draw_all(&data);
@@ -101,7 +101,7 @@ fn a_history_of_many_epochs_and_steps_is_drawn_in_no_time() {
     let mut data = synthetic::small();
     let row = data.history.0[0].clone();
     let noisy = |at: u32| if at.is_multiple_of(2) { 0.0 } else { 1.0 };
-    let rows = (0..200_000).map(|at| crate::artifact::HistoryRow {
+    let rows = (0..200_000).map(|at| simpipe_artifact::HistoryRow {
         epoch: at,
         step: u64::from(at),
         loss: noisy(at),
@@ -141,9 +141,9 @@ fn any_thresholds_have_their_curves() {
         if values.len() == 2 {
             draw_one(&FigureSpec::NoMatch(NoMatch { limit: 2 }), &data);
             let strips = serde_json::json!({ "neighbours": { "slice": { "size": 2 } } });
-            draw_one(&crate::base::param::from_json(&strips).unwrap(), &data);
+            draw_one(&simpipe_base::param::from_json(&strips).unwrap(), &data);
         }
-        let page = crate::report::summary(&data, &[], None, &crate::report::Judgement::of(&data, None));
+        let page = crate::summary(&data, &[], None, &crate::Judgement::of(&data, None));
         assert!(page.contains("## Headline"), "{page}");
     }
 }
@@ -166,7 +166,7 @@ fn any_embeddings_have_their_map() {
                 let mut data = synthetic::with(classes, queries, COLOUR);
                 let all = &mut data.embeddings.values;
                 all.iter_mut().enumerate().for_each(|(at, value)| *value = values[at % values.len()]);
-                let map = Projection { method: method.clone(), size: 200, ..crate::base::param::defaults() };
+                let map = Projection { method: method.clone(), size: 200, ..simpipe_base::param::defaults() };
                 draw_one(&FigureSpec::Projection(map), &data);
             }
         }
@@ -278,7 +278,7 @@ fn confusion_counts_what_the_picture_says() {
 
 #[test]
 fn of_a_hundred_thousand_classes_a_part_is_drawn_and_said_so() {
-    use crate::artifact::{Confusion, ConfusionCell};
+    use simpipe_artifact::{Confusion, ConfusionCell};
     let mut data = synthetic::small();
     data.dataset.classes = (0..100_000).map(|label| format!("class {label}")).collect();
     let cell = |label: i32| ConfusionCell { label, predicted: Some(label / 2 * 2), count: 1 };
@@ -292,7 +292,7 @@ fn of_a_hundred_thousand_classes_a_part_is_drawn_and_said_so() {
     assert!(width < 2500 && height < 2500, "{width} x {height}");
 
     data.embeddings.label = (0..).take(data.embeddings.len()).map(|at| at * 7000).collect();
-    let map = Projection { size: 200, ..crate::base::param::defaults() };
+    let map = Projection { size: 200, ..simpipe_base::param::defaults() };
     FigureSpec::Projection(map).draw(&data, &path, GO_ON).unwrap();
 }
 
@@ -331,7 +331,7 @@ fn figures_of_real_images() {
     std::fs::create_dir_all(out.join("figures")).unwrap();
     let mut figures = FigureSpec::all();
     figures.push(
-        crate::base::param::from_json(
+        simpipe_base::param::from_json(
             &serde_json::json!({ "neighbours": { "slice": { "size": 6 }, "order": "worst" } }),
         )
         .unwrap(),
@@ -349,8 +349,8 @@ fn figures_of_real_images() {
         let figure = &figures[figure];
         figure.draw(data, &out.join(format!("figures/{name}-{}.png", figure.name())), GO_ON).unwrap();
     }
-    let baselines = crate::report::Baselines::of(&data, GO_ON).unwrap();
-    let judgement = crate::report::Judgement::of(&data, Some(&baselines));
-    let page = crate::report::summary(&data, &drawn, Some(&baselines), &judgement);
+    let baselines = crate::Baselines::of(&data, GO_ON).unwrap();
+    let judgement = crate::Judgement::of(&data, Some(&baselines));
+    let page = crate::summary(&data, &drawn, Some(&baselines), &judgement);
     std::fs::write(out.join("report.md"), page).unwrap();
 }

@@ -8,10 +8,10 @@ use super::body::{Axis, Body, Lines, Room, Rule, Series};
 use super::lines::{self, Places};
 use super::plot::{Part, Plot};
 use super::{Figure, count_of};
-use crate::artifact::History;
-use crate::report::canvas::{Align, Canvas, Pen};
-use crate::report::theme::{self, Shape};
-use crate::report::{ReportData, ReportError, Stop, chart};
+use crate::canvas::{Align, Canvas, Pen};
+use crate::theme::{self, Shape};
+use crate::{ReportData, ReportError, Stop, chart};
+use simpipe_artifact::History;
 
 const LOSS: RGBColor = RGBColor(0, 114, 178);
 const VALIDATION: RGBColor = RGBColor(213, 94, 0);

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use super::body::Scatter;
 use super::count_of;
-use crate::artifact::Distance;
-use crate::metric::plane::{Trustworthiness, nearest_rows, trustworthiness};
-use crate::report::{ReportData, ReportError, Stop};
+use crate::{ReportData, ReportError, Stop};
+use simpipe_artifact::Distance;
+use simpipe_metric::plane::{Trustworthiness, nearest_rows, trustworthiness};
 
 /// Neighbours of a point that a page tells.
 const TOLD: usize = 5;
@@ -67,18 +67,18 @@ pub(super) fn in_words(trust: Option<Trustworthiness>, numbers: &mut BTreeMap<St
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::figure::{FigureSpec, Method, Projection};
-    use crate::report::synthetic;
+    use crate::figure::{FigureSpec, Method, Projection};
+    use crate::synthetic;
 
     fn numbers(data: &ReportData, k: usize) -> (BTreeMap<String, f64>, String) {
-        let map = Projection { method: Method::Pca, k, ..crate::base::param::defaults() };
+        let map = Projection { method: Method::Pca, k, ..simpipe_base::param::defaults() };
         let figure = FigureSpec::Projection(map).build(data, &|| false).unwrap();
         (figure.numbers, figure.reading)
     }
 
     #[test]
     fn a_map_says_how_far_it_is_trusted_with_the_k_of_the_spec() {
-        let data = synthetic::with(5, 60, crate::artifact::ImageShape { height: 4, width: 4, channels: 1 });
+        let data = synthetic::with(5, 60, simpipe_artifact::ImageShape { height: 4, width: 4, channels: 1 });
         let (found, reading) = numbers(&data, 7);
         assert_eq!(found["trustworthiness.k"], 7.0);
         assert!((0.3..=1.0).contains(&found["trustworthiness"]), "{found:?}");
@@ -92,7 +92,7 @@ mod tests {
     #[test]
     fn what_can_not_be_measured_is_said() {
         let (found, reading) =
-            numbers(&synthetic::with(1, 1, crate::artifact::ImageShape { height: 4, width: 4, channels: 1 }), 7);
+            numbers(&synthetic::with(1, 1, simpipe_artifact::ImageShape { height: 4, width: 4, channels: 1 }), 7);
         assert!(!found.contains_key("trustworthiness") && reading.contains("not measured"), "{reading}");
     }
 }

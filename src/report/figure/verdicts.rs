@@ -1,6 +1,6 @@
 //! What the calibration's queries were given at each threshold: what histogram, ROC and DET curve are made of.
 
-use crate::artifact::Thresholds;
+use simpipe_artifact::Thresholds;
 
 /// Verdicts with the right label and verdicts with a wrong one, by how far they were. Whatever the counting of the
 /// calibration, these are all that a threshold may accept.
@@ -87,7 +87,7 @@ pub(super) mod tests {
     use super::*;
 
     /// Right verdicts at 1, 2, 3, 5, wrong ones at 3, 4.
-    pub(in crate::report::figure) fn six() -> Thresholds {
+    pub(in crate::figure) fn six() -> Thresholds {
         Thresholds {
             distance: vec![1.0, 2.0, 3.0, 4.0, 5.0],
             true_positive: vec![1, 2, 3, 3, 4],

@@ -5,10 +5,10 @@ use std::fmt::Write;
 use super::document::head;
 use super::fonts::with_fonts;
 use super::html::{escape, name, paragraph};
-use crate::artifact::Image;
-use crate::report::ReportError;
-use crate::report::inline;
-use crate::report::mark::thumbnail;
+use crate::ReportError;
+use crate::inline;
+use crate::mark::thumbnail;
+use simpipe_artifact::Image;
 
 /// Bytes of raw colours that the pictures of a page take at most, about: the more there are, the smaller.
 const BYTES: usize = 24_000_000;
@@ -79,7 +79,7 @@ fn tile(page: &mut String, tile: &AnswerTile, class: &str, side: usize) -> Resul
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::artifact::ImageShape;
+    use simpipe_artifact::ImageShape;
 
     #[test]
     fn names_from_outside_stay_text_and_nothing_is_loaded() {

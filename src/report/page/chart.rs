@@ -5,8 +5,8 @@ use std::fmt::Write;
 use super::Pictures;
 use super::html::{STRIPS_ON_PAPER, details, escape, name, on_paper, paragraph, shown};
 use super::numbers;
-use crate::report::figure::body::{Body, Gallery, Strip, Tile, Tone};
-use crate::report::{ReportData, ReportError, Shown};
+use crate::figure::body::{Body, Gallery, Strip, Tile, Tone};
+use crate::{ReportData, ReportError, Shown};
 
 /// Images that are printed of those that stand by themselves: the style sheet hides further ones.
 const TILES_ON_PAPER: usize = 24;

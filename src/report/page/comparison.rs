@@ -10,23 +10,23 @@ use super::chart::write_tile;
 use super::document::framed;
 use super::html::{details, escape, paragraph, shown, table};
 use super::numbers::curves;
-use crate::artifact::{
+use crate::chart::number;
+use crate::figure::body::{Body, Tile, Tone};
+use crate::figure::losses_beside;
+use crate::inline::address;
+use crate::mark::thumbnail;
+use crate::summary::{value, words};
+use crate::{ReportError, svg};
+use simpipe_artifact::{
     ComparedDifference, ComparedField, ComparedFlips, ComparedMetric, ComparedValue, ComparisonReport, Image,
 };
-use crate::report::chart::number;
-use crate::report::figure::body::{Body, Tile, Tone};
-use crate::report::figure::losses_beside;
-use crate::report::inline::address;
-use crate::report::mark::thumbnail;
-use crate::report::summary::{value, words};
-use crate::report::{ReportError, svg};
 
 /// Numbers of the first table: the others are in those of the differences.
 const FIRST: usize = 4;
 /// The verdict on what nobody can judge.
 const UNKNOWN: &str = "unknown";
 /// Runs that a table of fields has a column for.
-pub(in crate::report) const MOST_COLUMNS: usize = 12;
+pub(crate) const MOST_COLUMNS: usize = 12;
 /// The longer side of a thumbnail, in pixels.
 const SIDE: usize = 64;
 
@@ -62,7 +62,7 @@ pub fn comparison_page(
 }
 
 /// `0.5123 [0.4801, 0.5402]`; a number that is the same in all trainings has no ends.
-pub(in crate::report) fn sure(found: &ComparedValue) -> String {
+pub(crate) fn sure(found: &ComparedValue) -> String {
     let ends = found
         .low
         .zip(found.high)
@@ -72,7 +72,7 @@ pub(in crate::report) fn sure(found: &ComparedValue) -> String {
 }
 
 /// `+0.0123 [+0.0040, +0.0210]`.
-pub(in crate::report) fn how_much(found: &ComparedDifference) -> String {
+pub(crate) fn how_much(found: &ComparedDifference) -> String {
     let ends = found.low.zip(found.high).map_or_else(String::new, |(low, high)| format!(" [{low:+.4}, {high:+.4}]"));
     found.value.map_or_else(|| "–".to_owned(), |difference| format!("{difference:+.4}{ends}"))
 }
@@ -210,7 +210,7 @@ fn fields(report: &ComparisonReport, caption: &str, fields: &[ComparedField]) ->
 }
 
 /// A value of a spec, cut where it fills the page.
-pub(in crate::report) fn in_short(value: &Json) -> String {
+pub(crate) fn in_short(value: &Json) -> String {
     const LONGEST: usize = 200;
     let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     if text.chars().count() <= LONGEST { text } else { text.chars().take(LONGEST).chain("…".chars()).collect() }

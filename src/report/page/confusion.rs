@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use serde_json::{Value as Json, json};
 
 use super::interactive::{QUERIES, Sheet, counts};
-use crate::report::figure::Blocks;
-use crate::report::figure::body::{Body, HeatMap};
-use crate::report::text::drawable;
-use crate::report::{ReportData, Shown, svg, theme};
+use crate::figure::Blocks;
+use crate::figure::body::{Body, HeatMap};
+use crate::text::drawable;
+use crate::{ReportData, Shown, svg, theme};
 
 /// Steps of the scale of shades.
 const SHADES: u32 = 32;
@@ -93,12 +93,12 @@ fn blocks(blocks: &Blocks, unknown: &str) -> Json {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::figure::FigureSpec;
-    use crate::report::synthetic;
+    use crate::figure::FigureSpec;
+    use crate::synthetic;
 
     fn confusion(data_of: &ReportData) -> Json {
         let folder = tempfile::tempdir().unwrap();
-        let figure: FigureSpec = crate::base::param::from_json(&"confusion-matrix".into()).unwrap();
+        let figure: FigureSpec = simpipe_base::param::from_json(&"confusion-matrix".into()).unwrap();
         let shown = figure.show(data_of, (folder.path(), 0), &|| false).unwrap();
         let Body::HeatMap(map) = &shown.figure.body else { panic!("no matrix") };
         let sheet = Sheet::of(data_of, map.images.clone());
@@ -119,10 +119,10 @@ mod tests {
 
     #[test]
     fn many_classes_come_in_blocks_too() {
-        let mut data = synthetic::with(150, 150, crate::artifact::ImageShape { height: 4, width: 4, channels: 1 });
+        let mut data = synthetic::with(150, 150, simpipe_artifact::ImageShape { height: 4, width: 4, channels: 1 });
         data.dataset.classes = (0..150).map(|at| format!("Class {at}")).collect();
         data.confusion.0 = (0..150)
-            .map(|label| crate::artifact::ConfusionCell { label, predicted: Some((label + 1) % 150), count: 1 })
+            .map(|label| simpipe_artifact::ConfusionCell { label, predicted: Some((label + 1) % 150), count: 1 })
             .collect();
         let blocks = &confusion(&data)["blocks"];
         assert_eq!((&blocks["size"], &blocks["pairs_of"]), (&3.into(), &150.into()));

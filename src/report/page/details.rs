@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use super::html::{ITEMS_ON_PAPER, details, escape, facts, on_paper, paragraph, shown};
 use super::sections::ranked;
-use crate::report::ReportData;
-use crate::report::chart::number;
-use crate::report::classes::{Class, classes as all_classes};
-use crate::report::findings::wilson;
-use crate::report::summary::{self, percent, words};
+use crate::ReportData;
+use crate::chart::number;
+use crate::classes::{Class, classes as all_classes};
+use crate::findings::wilson;
+use crate::summary::{self, percent, words};
 
 /// Rows of a list at most.
 const MOST: usize = 200;

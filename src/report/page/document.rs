@@ -6,8 +6,8 @@ use super::Section;
 use super::fonts::with_fonts;
 use super::html::escape;
 use super::policy::policy;
-use crate::report::ReportData;
-use crate::report::summary::named;
+use crate::ReportData;
+use crate::summary::named;
 
 pub(super) const STYLE: &str = include_str!("style.css");
 const SCRIPT: &str = concat!(include_str!("script.js"), include_str!("confusion.js"), include_str!("gallery.js"));

@@ -4,12 +4,12 @@ use std::fmt::Write;
 
 use super::Section;
 use super::html::{bar, details, escape, facts, name, paragraph, prose, shown, table, table_with};
-use crate::report::classes::{Class, classes};
-use crate::report::evaluation::ends;
-use crate::report::headline::{CANDIDATES, candidate_rows, in_words};
-use crate::report::raw::RawPixels;
-use crate::report::summary::{headline_rows, methods, percent, words};
-use crate::report::{Baselines, Candidate, Finding, Judgement, ReportData, Shown, measured};
+use crate::classes::{Class, classes};
+use crate::evaluation::ends;
+use crate::headline::{CANDIDATES, candidate_rows, in_words};
+use crate::raw::RawPixels;
+use crate::summary::{headline_rows, methods, percent, words};
+use crate::{Baselines, Candidate, Finding, Judgement, ReportData, Shown, measured};
 
 /// Classes on the first screen.
 const WORST: usize = 5;

@@ -1,7 +1,7 @@
 //! Puts the fonts of its characters into a page, once its text is known.
 
 use super::policy::digest;
-use crate::report::web_font::{OWN_RULE, RULE, rules};
+use crate::web_font::{OWN_RULE, RULE, rules};
 
 /// The page with the rules of its fonts at the end of its style sheet, whose digest its policy then has; those of before are
 /// replaced, but for a font of the spec, which is not at hand where a run adds to a page. A page whose policy allows no fonts
@@ -31,9 +31,9 @@ fn parts(page: &str) -> Option<(&str, &str, &str)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::page::Section;
-    use crate::report::page::document::{STYLE, framed};
-    use crate::report::text::{Face, OwnFont};
+    use crate::page::Section;
+    use crate::page::document::{STYLE, framed};
+    use crate::text::{Face, OwnFont};
 
     fn page(body: &str) -> String {
         framed("Title", None, &[Section { id: "a", title: "A", body: body.to_owned() }], None)

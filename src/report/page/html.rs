@@ -2,8 +2,8 @@
 
 use std::fmt::Write;
 
-use crate::base::visible;
-use crate::report::text;
+use crate::text;
+use simpipe_base::visible;
 
 /// Rows of a table, items of a list of words, and strips of images that are printed: the style sheet hides further ones on paper.
 const ON_PAPER: usize = 20;
@@ -14,7 +14,7 @@ const LINES_ON_PAPER: usize = 60;
 
 /// Text that can stand in an element or in a quoted attribute; what nobody would see is shown by its escape, what no
 /// font has by its number.
-pub(in crate::report) fn escape(words: &str) -> String {
+pub(crate) fn escape(words: &str) -> String {
     let mut escaped = String::with_capacity(words.len() + 8);
     for c in words.chars() {
         match c {
@@ -65,7 +65,7 @@ pub(super) fn lines(label: &str, text: &str) -> String {
 
 /// `20 of 100 classes shown`.
 pub(super) fn shown(count: usize, of: usize, what: &str) -> String {
-    let number = |value: usize| crate::report::chart::number(value as f64, 0);
+    let number = |value: usize| crate::chart::number(value as f64, 0);
     format!("{} of {} {what} shown", number(count), number(of))
 }
 
@@ -181,7 +181,7 @@ mod tests {
         for (part, most) in [("tbody tr", ON_PAPER), (".strips > li", STRIPS_ON_PAPER), (".list > li", ITEMS_ON_PAPER)]
         {
             let rule = format!("{part}:nth-child(n+{})", most + 1);
-            assert!(crate::report::page::document::STYLE.contains(&rule), "{rule}");
+            assert!(crate::page::document::STYLE.contains(&rule), "{rule}");
         }
     }
 }

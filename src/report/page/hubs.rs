@@ -1,10 +1,10 @@
 //! Indexed images that many queries find: hubs, which crowd others out (Radovanović et al., 2010).
 
 use super::html::{details, paragraph, table};
-use crate::report::ReportData;
-use crate::report::chart::number;
-use crate::report::evaluated::Evaluated;
-use crate::report::summary::{percent, words};
+use crate::ReportData;
+use crate::chart::number;
+use crate::evaluated::Evaluated;
+use crate::summary::{percent, words};
 
 /// Those that an evaluation keeps, with how many of its queries find each; nothing where it keeps none.
 pub(super) fn hubs(data: &ReportData, found: &Evaluated) -> String {
@@ -32,8 +32,8 @@ pub(super) fn hubs(data: &ReportData, found: &Evaluated) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::artifact::{Hub, HubsInfo};
-    use crate::report::synthetic;
+    use crate::synthetic;
+    use simpipe_artifact::{Hub, HubsInfo};
 
     #[test]
     fn a_hub_stands_with_its_class_and_its_share() {

@@ -6,12 +6,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Value as Json, json};
 
 use super::confusion;
-use crate::artifact::{Image, ImageShape, MatchRow};
-use crate::report::figure::body::{Body, Scatter};
-use crate::report::inline::{address, base64};
-use crate::report::mark::thumbnail;
-use crate::report::text::drawable;
-use crate::report::{ReportData, Shown, svg, theme};
+use crate::figure::body::{Body, Scatter};
+use crate::inline::{address, base64};
+use crate::mark::thumbnail;
+use crate::text::drawable;
+use crate::{ReportData, Shown, svg, theme};
+use simpipe_artifact::{Image, ImageShape, MatchRow};
 
 /// Thresholds at most: more than a slider has steps.
 const THRESHOLDS: usize = 2000;

@@ -28,7 +28,7 @@ use super::figure::body::Body;
 use super::inline;
 use super::mark::thumbnail;
 use super::{Baselines, Judgement, ReportData, ReportError, Shown};
-use crate::artifact::Image;
+use simpipe_artifact::Image;
 
 pub use answers::{AnswerCard, AnswerTile, answers};
 pub use comparison::comparison_page;

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use super::html::{shown, table};
-use crate::report::ReportData;
-use crate::report::chart::number;
-use crate::report::figure::body::{Body, HeatMap, Lines, Scatter, Series};
-use crate::report::figure::{Blocks, Pair};
-use crate::report::summary::words;
+use crate::ReportData;
+use crate::chart::number;
+use crate::figure::body::{Body, HeatMap, Lines, Scatter, Series};
+use crate::figure::{Blocks, Pair};
+use crate::summary::words;
 
 /// Rows of a table at most.
 const MOST: usize = 40;
@@ -172,7 +172,7 @@ fn worst_pairs(blocks: &Blocks) -> Table {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::figure::body::{Axis, Room};
+    use crate::figure::body::{Axis, Room};
 
     #[test]
     fn of_many_points_some_are_shown_with_both_ends() {
@@ -188,7 +188,7 @@ mod tests {
     fn curves_of_the_same_places_share_tables_that_can_be_read() {
         let series = |name: &str, places: &[f64]| {
             let points = places.iter().map(|at| (*at, 2.0 * at)).collect();
-            Series::new(name, points, crate::report::theme::INK, 1.0)
+            Series::new(name, points, crate::theme::INK, 1.0)
         };
         let axis = |title: &str| Axis { title: title.to_owned(), range: 0.0..9.0, digits: 1 };
         let alike = (0..=COLUMNS).map(|at| series(&format!("run {at}"), &[1.0, 2.0]));

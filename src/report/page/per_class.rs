@@ -2,10 +2,10 @@
 
 use super::html::{details, paragraph, shown};
 use super::sections::ranked;
-use crate::artifact::PerClass;
-use crate::report::chart::number;
-use crate::report::evaluated::Evaluated;
-use crate::report::summary::words;
+use crate::chart::number;
+use crate::evaluated::Evaluated;
+use crate::summary::words;
+use simpipe_artifact::PerClass;
 
 /// Rows at most.
 const MOST: usize = 200;
@@ -94,7 +94,7 @@ impl<'a> Metric<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::synthetic;
+    use crate::synthetic;
 
     #[test]
     fn the_lowest_class_is_first_and_has_its_interval() {

@@ -3,7 +3,7 @@
 
 use sha2::{Digest, Sha256};
 
-use crate::report::inline::base64;
+use crate::inline::base64;
 
 /// The value of a `Content-Security-Policy` for a page with this style sheet and this script, or none.
 ///

@@ -3,8 +3,8 @@
 
 use super::Section;
 use super::html::{details, facts, lines, paragraph, shown, table};
-use crate::report::summary::words;
-use crate::report::{ReportData, spec};
+use crate::summary::words;
+use crate::{ReportData, spec};
 
 pub(super) fn section(data: &ReportData) -> Section {
     let mut rows = vec![words(["Images and labels of the dataset", &data.dataset.checksum])];

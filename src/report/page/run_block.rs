@@ -6,8 +6,8 @@ use super::document::framed;
 use super::fonts::with_fonts;
 use super::html::{details, escape, facts, lines, paragraph, table};
 use super::run_profile;
-use crate::artifact::Profile;
-use crate::report::summary::words;
+use crate::summary::words;
+use simpipe_artifact::Profile;
 
 /// What is known of a run.
 #[derive(Debug, Clone, Default)]

@@ -2,9 +2,9 @@
 
 use super::RunStage;
 use super::html::{bar, details, paragraph, table, table_with};
-use crate::artifact::{LayerTime, Profile, ProfileRow};
-use crate::report::chart::number;
-use crate::report::summary::{percent, words};
+use crate::chart::number;
+use crate::summary::{percent, words};
+use simpipe_artifact::{LayerTime, Profile, ProfileRow};
 
 /// Kinds of stages that are measured.
 const KINDS: [&str; 3] = ["train", "embed", "baseline"];

@@ -2,11 +2,11 @@
 
 use super::html::{bar, details, escape, facts, paragraph, shown, table, table_with};
 use super::{Pictures, Section, chart, details as lists, hubs, per_class};
-use crate::report::evaluated::Evaluated;
-use crate::report::evaluation;
-use crate::report::figure::Part;
-use crate::report::summary::{self, LAYERS, words};
-use crate::report::{ReportData, ReportError, Shown};
+use crate::evaluated::Evaluated;
+use crate::evaluation;
+use crate::figure::Part;
+use crate::summary::{self, LAYERS, words};
+use crate::{ReportData, ReportError, Shown};
 
 /// All of them, each with the figures that belong there.
 pub(super) fn sections(data: &ReportData, figures: &[Shown], pictures: &Pictures) -> Result<Vec<Section>, ReportError> {
@@ -64,7 +64,7 @@ fn calibration(data: &ReportData) -> String {
     let mut out = paragraph(&format!(
         "{} over {} queries, {} matcher with k = {}, {} counting. A match is a {} distance at or below the cutpoint's.",
         calibration.metric,
-        crate::report::chart::number(calibration.queries as f64, 0),
+        crate::chart::number(calibration.queries as f64, 0),
         calibration.matcher,
         calibration.k,
         calibration.counting,

@@ -4,9 +4,9 @@
 use std::collections::BTreeMap;
 
 use super::html::escape;
-use crate::base::digest::Digest;
-use crate::report::inline::from_base64;
-use crate::report::web_font::RULE;
+use crate::inline::from_base64;
+use crate::web_font::RULE;
+use simpipe_base::digest::Digest;
 
 /// A page and the files beside it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -76,10 +76,10 @@ fn without_scripts(mut rest: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::artifact::{Image, ImageShape};
-    use crate::report::inline::address;
-    use crate::report::page::Section;
-    use crate::report::page::document::framed;
+    use crate::inline::address;
+    use crate::page::Section;
+    use crate::page::document::framed;
+    use simpipe_artifact::{Image, ImageShape};
 
     #[test]
     fn a_page_comes_apart_with_all_that_it_says() {
@@ -99,7 +99,7 @@ mod tests {
         let names: Vec<&String> = apart.files.keys().collect();
         assert!(names.len() == 2 && names[0].starts_with("images/") && names[1] == STYLE, "{names:?}");
         assert!(apart.files[names[0]].starts_with(b"\x89PNG"));
-        assert_eq!(String::from_utf8_lossy(&apart.files[STYLE]), crate::report::page::document::STYLE);
+        assert_eq!(String::from_utf8_lossy(&apart.files[STYLE]), crate::page::document::STYLE);
         assert_eq!(apart.page.matches(names[0].as_str()).count(), 3);
         assert!(apart.page.ends_with("</main>\n</body>\n</html>\n"), "{}", apart.page);
         assert_eq!(split("<html></html>"), None);

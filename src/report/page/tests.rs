@@ -3,9 +3,9 @@
 use sha2::{Digest, Sha256};
 
 use super::*;
-use crate::artifact::ImageShape;
-use crate::report::figure::{Method, Projection};
-use crate::report::{FigureSpec, synthetic};
+use crate::figure::{Method, Projection};
+use crate::{FigureSpec, synthetic};
+use simpipe_artifact::ImageShape;
 
 const COLOUR: ImageShape = ImageShape { height: 8, width: 8, channels: 3 };
 
@@ -13,7 +13,7 @@ const COLOUR: ImageShape = ImageShape { height: 8, width: 8, channels: 3 };
 fn made(data: &ReportData) -> String {
     let folder = tempfile::tempdir().unwrap();
     let mut figures = FigureSpec::all();
-    figures.push(crate::base::param::from_json(&"near-copies".into()).unwrap());
+    figures.push(simpipe_base::param::from_json(&"near-copies".into()).unwrap());
     let show = |(at, figure): (usize, &FigureSpec)| figure.show(data, (folder.path(), at), &|| false).unwrap();
     let shown: Vec<Shown> = figures.iter().enumerate().map(show).collect();
     let baselines = Baselines::of(data, &|| false).unwrap();
@@ -156,7 +156,7 @@ fn of_many_classes_a_part_is_listed_and_the_rest_counted() {
     let mut data = synthetic::with(2000, 3000, ImageShape { height: 4, width: 4, channels: 1 });
     data.images.retain(|id, _| *id < 1200);
     let figures =
-        [FigureSpec::Projection(Projection { method: Method::Pca, size: 200, ..crate::base::param::defaults() })];
+        [FigureSpec::Projection(Projection { method: Method::Pca, size: 200, ..simpipe_base::param::defaults() })];
     let folder = tempfile::tempdir().unwrap();
     let shown = figures[0].show(&data, (folder.path(), 0), &|| false).unwrap();
     let page = page(&data, &[shown], None, &Judgement::of(&data, None)).unwrap();

@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::SPREADS;
-use crate::artifact::{SeedsMetric, SeedsReport};
-use crate::report::canvas::Canvas;
-use crate::report::sweep::plane::{Axis, Grid, Plane, panel_title, stroke};
-use crate::report::sweep::scale::{Scale, ends};
-use crate::report::sweep::{SAMPLING, count_of, figure, headed, middle};
-use crate::report::theme::{self, Shape};
-use crate::report::{Drawn, ReportError, chart};
+use crate::canvas::Canvas;
+use crate::sweep::plane::{Axis, Grid, Plane, panel_title, stroke};
+use crate::sweep::scale::{Scale, ends};
+use crate::sweep::{SAMPLING, count_of, figure, headed, middle};
+use crate::theme::{self, Shape};
+use crate::{Drawn, ReportError, chart};
+use simpipe_artifact::{SeedsMetric, SeedsReport};
 
 /// Panels on the picture.
 const MOST_PANELS: usize = 9;
@@ -79,9 +79,10 @@ fn axis(metric: &SeedsMetric) -> Scale {
     Scale::linear(low, high)
 }
 
-fn panel(canvas: &mut Canvas, report: &SeedsReport, metric: &SeedsMetric, area: crate::report::canvas::Area) {
-    let has =
-        |(at, run): &(usize, &crate::artifact::SeedsRun)| run.ok && metric.values.get(*at).is_some_and(Option::is_some);
+fn panel(canvas: &mut Canvas, report: &SeedsReport, metric: &SeedsMetric, area: crate::canvas::Area) {
+    let has = |(at, run): &(usize, &simpipe_artifact::SeedsRun)| {
+        run.ok && metric.values.get(*at).is_some_and(Option::is_some)
+    };
     let seeds: Vec<(usize, u64)> =
         report.runs.iter().enumerate().filter(has).take(MOST_SEEDS).map(|(at, run)| (at, run.seed)).collect();
     // The axis runs upward: the mean is at its start, the first seed at its end.

@@ -8,7 +8,7 @@ mod tests;
 use std::path::Path;
 
 use super::{Drawn, ReportError};
-use crate::artifact::SeedsReport;
+use simpipe_artifact::SeedsReport;
 
 pub use page::page;
 

@@ -1,11 +1,11 @@
 //! `report.md` of a group of seeds: every figure with both of its spreads, the picture, and the runs.
 
 use super::SPREADS;
-use crate::artifact::{SeedsMetric, SeedsReport, SeedsValue};
-use crate::report::Drawn;
-use crate::report::markdown::escape;
-use crate::report::summary::{line, section, shown, table, words};
-use crate::report::sweep::{count_of, figure};
+use crate::Drawn;
+use crate::markdown::escape;
+use crate::summary::{line, section, shown, table, words};
+use crate::sweep::{count_of, figure};
+use simpipe_artifact::{SeedsMetric, SeedsReport, SeedsValue};
 
 /// Seeds that have a column.
 const SHOWN: usize = 4;
@@ -74,7 +74,7 @@ fn cell(value: SeedsValue) -> String {
 
 fn runs(page: &mut String, report: &SeedsReport) {
     section(page, "Runs");
-    let row = |run: &crate::artifact::SeedsRun| {
+    let row = |run: &simpipe_artifact::SeedsRun| {
         let outcome = match &run.failure {
             Some(failure) => failure.clone(),
             None if run.ok => "done".to_owned(),

@@ -1,11 +1,11 @@
 //! Page and picture of made-up groups, the odd ones included.
 
 use super::*;
-use crate::artifact::{SeedsMetric, SeedsRun, SeedsValue};
+use simpipe_artifact::{SeedsMetric, SeedsRun, SeedsValue};
 
 fn metric(name: &str, values: &[Option<f64>], interval: Option<f64>) -> SeedsMetric {
     let some: Vec<f64> = values.iter().flatten().copied().collect();
-    let spread = crate::metric::statistics::Spread::of(&some, 0.95).unwrap().unwrap();
+    let spread = simpipe_metric::statistics::Spread::of(&some, 0.95).unwrap().unwrap();
     let value = |value: f64| SeedsValue {
         value,
         low: interval.map(|half| value - half),

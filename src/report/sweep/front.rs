@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use super::plane::{Axis, Grid, Plane, stroke};
 use super::scale::Scale;
 use super::{count_of, headed, middle, objective_title, tried};
-use crate::artifact::{SweepDirection, SweepReport, SweepTrial};
-use crate::report::canvas::{Area, Canvas, Pen};
-use crate::report::theme::{self, Shape};
-use crate::report::{Drawn, ReportError, chart, text};
+use crate::canvas::{Area, Canvas, Pen};
+use crate::theme::{self, Shape};
+use crate::{Drawn, ReportError, chart, text};
+use simpipe_artifact::{SweepDirection, SweepReport, SweepTrial};
 
 /// Pairs of objectives that are shown.
 const MOST_PANELS: usize = 6;

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use super::plane::{Axis, BELOW, Plane, stroke};
 use super::scale::Scale;
 use super::{count_of, headed, middle, short_name};
-use crate::artifact::{SweepImportance, SweepReport};
-use crate::report::canvas::{Align, Area, Canvas, Pen};
-use crate::report::{Drawn, ReportError, chart, text, theme};
+use crate::canvas::{Align, Area, Canvas, Pen};
+use crate::{Drawn, ReportError, chart, text, theme};
+use simpipe_artifact::{SweepImportance, SweepReport};
 
 /// What is no parameter: what only several explain together.
 const TOGETHER: &str = "several together";

@@ -7,10 +7,10 @@ use plotters::style::RGBColor;
 use super::plane::{Axis, BELOW, Plane, stroke};
 use super::scale::{Scale, ends};
 use super::{SAMPLING, count_of, figure, headed, metric, middle, objective_title, tried};
-use crate::artifact::{SweepInterval, SweepReport, SweepTrial, SweepValue};
-use crate::report::canvas::{Area, Canvas, Pen};
-use crate::report::theme::{self, Shape};
-use crate::report::{Drawn, ReportError, chart, text};
+use crate::canvas::{Area, Canvas, Pen};
+use crate::theme::{self, Shape};
+use crate::{Drawn, ReportError, chart, text};
+use simpipe_artifact::{SweepInterval, SweepReport, SweepTrial, SweepValue};
 
 /// Points that are shown.
 pub(super) const SHOWN: usize = 25;

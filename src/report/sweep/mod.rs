@@ -18,7 +18,7 @@ use plotters::style::RGBColor;
 
 use super::canvas::{Area, Canvas};
 use super::{Drawn, ReportError, svg, theme};
-use crate::artifact::{SweepDirection, SweepObjective, SweepReport, SweepTrial, SweepValues};
+use simpipe_artifact::{SweepDirection, SweepObjective, SweepReport, SweepTrial, SweepValues};
 
 pub use page::page;
 

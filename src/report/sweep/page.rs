@@ -5,11 +5,11 @@ use std::fmt::Write as _;
 use super::importance::{DOUBTFUL, sentence};
 use super::leaderboard::SHOWN;
 use super::{count_of, figure, short_name, tried, value_words};
-use crate::artifact::{SweepInterval, SweepReport, SweepState, SweepTrial, SweepValue, SweepWinner};
-use crate::base::visible::visible;
-use crate::report::Drawn;
-use crate::report::markdown::escape;
-use crate::report::summary::{line, section, shown, table, words};
+use crate::Drawn;
+use crate::markdown::escape;
+use crate::summary::{line, section, shown, table, words};
+use simpipe_artifact::{SweepInterval, SweepReport, SweepState, SweepTrial, SweepValue, SweepWinner};
+use simpipe_base::visible::visible;
 
 /// Trials of a front that are listed.
 const WINNERS: usize = 10;
@@ -45,7 +45,7 @@ pub fn page(report: &SweepReport, figures: &[(String, Drawn)], best: Option<&str
 }
 
 /// What the sweep is, in a sentence.
-pub(in crate::report) fn opening(report: &SweepReport) -> String {
+pub(crate) fn opening(report: &SweepReport) -> String {
     let counts = &report.counts;
     let mut text =
         format!("{} of {}, method {}", counts.finished, count_of(counts.total, "point", "points"), report.method);
@@ -85,7 +85,7 @@ fn winners(page: &mut String, report: &SweepReport, best: Option<&str>) {
 }
 
 /// Of each of the best what it gave, and the command that gives it again.
-pub(in crate::report) fn won(report: &SweepReport) -> Vec<(String, String)> {
+pub(crate) fn won(report: &SweepReport) -> Vec<(String, String)> {
     let one = |winner: &SweepWinner| {
         let trial = report.trial(winner.trial)?;
         let gave = report.objectives.iter().zip(&trial.values);
@@ -131,7 +131,7 @@ fn leaderboard(page: &mut String, report: &SweepReport) {
 type Listed = (Vec<String>, Vec<Vec<String>>, usize);
 
 /// The best trials with their values and parameters.
-pub(in crate::report) fn ranked(report: &SweepReport) -> Listed {
+pub(crate) fn ranked(report: &SweepReport) -> Listed {
     let ranked: Vec<&SweepTrial> = report.trials.iter().filter(|trial| trial.rank.is_some()).collect();
     let on_rungs = ranked.iter().any(|trial| trial.epochs.is_some());
     let parameters = report.parameters.len().min(MOST_COLUMNS);
@@ -158,7 +158,7 @@ pub(in crate::report) fn ranked(report: &SweepReport) -> Listed {
 }
 
 /// Every trial with a value of its own, in their order, those that were trained in part among them: what the pictures show.
-pub(in crate::report) fn every(report: &SweepReport) -> Listed {
+pub(crate) fn every(report: &SweepReport) -> Listed {
     let all: Vec<&SweepTrial> = report.trials.iter().filter(|trial| trial.own.iter().any(Option::is_some)).collect();
     let parameters = report.parameters.len().min(MOST_COLUMNS);
     let mut header = words(["Trial", "Epochs"]);
@@ -195,7 +195,7 @@ fn importance(page: &mut String, report: &SweepReport) {
 }
 
 /// What is to be said of the importance of parameters.
-pub(in crate::report) fn sentences(report: &SweepReport) -> Vec<String> {
+pub(crate) fn sentences(report: &SweepReport) -> Vec<String> {
     let mut all: Vec<String> = report.importance.iter().map(sentence).collect();
     let mut computed = report.importance.iter().filter(|found| found.missing.is_none()).peekable();
     if computed.peek().is_some() && computed.all(|found| found.r2.is_some_and(|r2| r2 < DOUBTFUL)) {
@@ -205,7 +205,7 @@ pub(in crate::report) fn sentences(report: &SweepReport) -> Vec<String> {
 }
 
 /// The share of each parameter, the largest first; `None` where there are none.
-pub(in crate::report) fn shares(report: &SweepReport) -> Option<(Vec<String>, Vec<Vec<String>>)> {
+pub(crate) fn shares(report: &SweepReport) -> Option<(Vec<String>, Vec<Vec<String>>)> {
     let computed: Vec<_> = report.importance.iter().filter(|found| found.missing.is_none()).collect();
     if computed.is_empty() {
         return None;
@@ -239,7 +239,7 @@ fn failures(page: &mut String, report: &SweepReport) {
 }
 
 /// Trials that failed, and why.
-pub(in crate::report) fn failed(report: &SweepReport) -> Listed {
+pub(crate) fn failed(report: &SweepReport) -> Listed {
     let failed: Vec<&SweepTrial> = report.trials.iter().filter(|trial| trial.state == SweepState::Failed).collect();
     let row = |trial: &&SweepTrial| {
         let reason = trial.reason.clone().unwrap_or_default();

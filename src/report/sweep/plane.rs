@@ -4,50 +4,50 @@
 use plotters::style::RGBColor;
 
 use super::scale::{Scale, Tick};
-use crate::report::canvas::{Align, Area, Canvas, OVERSAMPLING, Pen};
-use crate::report::mark::Mark;
-use crate::report::text::{self, Weight};
-use crate::report::theme;
+use crate::canvas::{Align, Area, Canvas, OVERSAMPLING, Pen};
+use crate::mark::Mark;
+use crate::text::{self, Weight};
+use crate::theme;
 
 /// Space left of a plane for its numbers and its title.
-pub(in crate::report) const LEFT: f64 = 104.0;
+pub(crate) const LEFT: f64 = 104.0;
 /// Space below it.
-pub(in crate::report) const BELOW: f64 = 74.0;
+pub(crate) const BELOW: f64 = 74.0;
 
 /// An axis: what it measures, what it is called, what stands beside it.
-pub(in crate::report) struct Axis<'a> {
-    pub(in crate::report) scale: &'a Scale,
-    pub(in crate::report) title: &'a str,
-    pub(in crate::report) ticks: Vec<Tick>,
+pub(crate) struct Axis<'a> {
+    pub(crate) scale: &'a Scale,
+    pub(crate) title: &'a str,
+    pub(crate) ticks: Vec<Tick>,
 }
 
 impl<'a> Axis<'a> {
     /// An axis with about so many ticks.
-    pub(in crate::report) fn new(scale: &'a Scale, title: &'a str, ticks: usize) -> Self {
+    pub(crate) fn new(scale: &'a Scale, title: &'a str, ticks: usize) -> Self {
         Self { scale, title, ticks: scale.ticks(ticks) }
     }
 }
 
 /// A plane with its axes; `area` is where points lie, words stand outside.
-pub(in crate::report) struct Plane<'a> {
-    pub(in crate::report) area: Area,
-    pub(in crate::report) x: Axis<'a>,
-    pub(in crate::report) y: Axis<'a>,
+pub(crate) struct Plane<'a> {
+    pub(crate) area: Area,
+    pub(crate) x: Axis<'a>,
+    pub(crate) y: Axis<'a>,
 }
 
 impl Plane<'_> {
     /// Where a point lies on the page.
-    pub(in crate::report) fn place(&self, x: f64, y: f64) -> (f64, f64) {
+    pub(crate) fn place(&self, x: f64, y: f64) -> (f64, f64) {
         self.at(self.x.scale.share(x), self.y.scale.share(y))
     }
 
     /// The same by shares of the axes.
-    pub(in crate::report) fn at(&self, x: f64, y: f64) -> (f64, f64) {
+    pub(crate) fn at(&self, x: f64, y: f64) -> (f64, f64) {
         (self.area.x + x * self.area.w, self.area.y + (1.0 - y) * self.area.h)
     }
 
     /// Draws grid, frame, numbers and titles.
-    pub(in crate::report) fn axes(&self, canvas: &mut Canvas) {
+    pub(crate) fn axes(&self, canvas: &mut Canvas) {
         let Area { x, y, w, h } = self.area;
         for (share, _) in &self.x.ticks {
             canvas.fill(Area::new(self.at(*share, 0.0).0 - 0.5, y, 1.0, h), theme::GRID);
@@ -102,7 +102,7 @@ impl Plane<'_> {
 
 /// Draws a straight line of some width. A surface's polyline looks at every pixel around a line: a thousand of them across a
 /// page would take minutes.
-pub(in crate::report) fn stroke(
+pub(crate) fn stroke(
     canvas: &mut Canvas,
     from: (f64, f64),
     to: (f64, f64),
@@ -133,16 +133,16 @@ pub(in crate::report) fn stroke(
 }
 
 /// Panels beside and below each other: how large the page is and where each plane lies.
-pub(in crate::report) struct Grid {
+pub(crate) struct Grid {
     /// The page's width and height.
-    pub(in crate::report) page: (u32, u32),
+    pub(crate) page: (u32, u32),
     /// Where points lie in each panel.
-    pub(in crate::report) areas: Vec<Area>,
+    pub(crate) areas: Vec<Area>,
 }
 
 impl Grid {
     /// Up to three panels in a row, below `top` pixels of header.
-    pub(in crate::report) fn of(count: usize, top: f64) -> Self {
+    pub(crate) fn of(count: usize, top: f64) -> Self {
         const WIDTH: f64 = 1600.0;
         let columns = count.clamp(1, 3);
         let width = (WIDTH - 2.0 * theme::MARGIN) / columns as f64;
@@ -159,7 +159,7 @@ impl Grid {
 }
 
 /// A title over the middle of a panel, in bold.
-pub(in crate::report) fn panel_title(canvas: &mut Canvas, area: Area, words: &str) {
+pub(crate) fn panel_title(canvas: &mut Canvas, area: Area, words: &str) {
     let pen = Pen::new(theme::LABEL, theme::INK).bold().align(Align::Centre);
     let words = text::fit_name(words, pen.size, Weight::Bold, area.w + 60.0);
     canvas.text(&words, area.x + area.w / 2.0, area.y - 20.0, pen);

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use super::plane::{Axis, BELOW, LEFT, Plane, stroke};
 use super::scale::{Scale, ends};
 use super::{count_of, headed, metric, middle, objective_title, root, winner};
-use crate::artifact::{SweepReport, SweepState, SweepTrial};
-use crate::report::canvas::{Area, Canvas};
-use crate::report::theme::{self, Shape};
-use crate::report::{Drawn, ReportError, chart};
+use crate::canvas::{Area, Canvas};
+use crate::theme::{self, Shape};
+use crate::{Drawn, ReportError, chart};
+use simpipe_artifact::{SweepReport, SweepState, SweepTrial};
 
 /// Epochs of the last rung for each of the first beyond which the axis is in factors.
 const FACTORS: f64 = 6.0;

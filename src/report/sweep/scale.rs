@@ -1,7 +1,7 @@
 //! Scales of axes: numbers, their logarithms, names. Where a value lies, and what is written beside it. Draws nothing.
 
-use crate::artifact::SweepValues;
-use crate::report::chart::{drawable, number};
+use crate::chart::{drawable, number};
+use simpipe_artifact::SweepValues;
 
 /// The room beyond the first and the last value, as a share of the axis.
 const ROOM: f64 = 0.04;
@@ -10,11 +10,11 @@ const ROOM: f64 = 0.04;
 const FAR_OUT: f64 = 3.0;
 
 /// A tick: its share of the axis, and what stands beside it.
-pub(in crate::report) type Tick = (f64, String);
+pub(crate) type Tick = (f64, String);
 
 /// What an axis measures.
 #[derive(Debug, Clone, PartialEq)]
-pub(in crate::report) enum Scale {
+pub(crate) enum Scale {
     /// Evenly.
     Linear(f64, f64),
     /// In factors; both ends above 0.
@@ -25,7 +25,7 @@ pub(in crate::report) enum Scale {
 
 impl Scale {
     /// An even axis for values, whichever they are.
-    pub(in crate::report) fn linear(low: f64, high: f64) -> Self {
+    pub(crate) fn linear(low: f64, high: f64) -> Self {
         let range = drawable(low..high);
         let (span, size) = (range.end - range.start, range.end.abs());
         // Equal values have an axis that can be read.
@@ -36,7 +36,7 @@ impl Scale {
     }
 
     /// An axis in factors; an even one where a value is not above 0.
-    pub(in crate::report) fn log(low: f64, high: f64) -> Self {
+    pub(crate) fn log(low: f64, high: f64) -> Self {
         if !(low > 0.0 && high >= low && high.is_finite()) {
             return Self::linear(low, high);
         }
@@ -45,7 +45,7 @@ impl Scale {
     }
 
     /// The axis of a parameter: its whole range, and what was tried beyond it.
-    pub(in crate::report) fn of_parameter(values: &SweepValues, tried: &[f64]) -> Self {
+    pub(crate) fn of_parameter(values: &SweepValues, tried: &[f64]) -> Self {
         match values {
             SweepValues::List(names) => Self::Names(names.clone()),
             SweepValues::Range { low, high, log, .. } => {
@@ -56,10 +56,10 @@ impl Scale {
     }
 
     /// An even axis for values of an objective, without those that lie far out.
-    pub(in crate::report) fn of_values(values: &[f64]) -> Self {
+    pub(crate) fn of_values(values: &[f64]) -> Self {
         let mut sorted: Vec<f64> = values.iter().copied().filter(|value| value.is_finite()).collect();
         sorted.sort_by(f64::total_cmp);
-        let quartile = |share: f64| crate::metric::statistics::quantile(&sorted, share);
+        let quartile = |share: f64| simpipe_metric::statistics::quantile(&sorted, share);
         let (Some(first), Some(third)) = (quartile(0.25), quartile(0.75)) else { return Self::Linear(0.0, 1.0) };
         let reach = FAR_OUT * (third - first);
         // Of equal quartiles nothing is known.
@@ -69,7 +69,7 @@ impl Scale {
     }
 
     /// Where a value lies, as a share of the axis; at its end what lies beyond. NaN lies at the start.
-    pub(in crate::report) fn share(&self, value: f64) -> f64 {
+    pub(crate) fn share(&self, value: f64) -> f64 {
         let share = match self {
             Self::Linear(low, high) => (value - low) / (high - low),
             Self::Log(low, high) => (value.max(f64::MIN_POSITIVE).ln() - low.ln()) / (high.ln() - low.ln()),
@@ -79,7 +79,7 @@ impl Scale {
     }
 
     /// Whether a value lies beyond the axis: -1 before, 1 behind, 0 on it.
-    pub(in crate::report) fn beyond(&self, value: f64) -> i8 {
+    pub(crate) fn beyond(&self, value: f64) -> i8 {
         match self {
             Self::Linear(low, _) | Self::Log(low, _) if value < *low => -1,
             Self::Linear(_, high) | Self::Log(_, high) if value > *high => 1,
@@ -88,7 +88,7 @@ impl Scale {
     }
 
     /// Ticks, about so many at most.
-    pub(in crate::report) fn ticks(&self, most: usize) -> Vec<Tick> {
+    pub(crate) fn ticks(&self, most: usize) -> Vec<Tick> {
         match self {
             Self::Linear(low, high) => self.placed(even(*low, *high, most)),
             Self::Log(low, high) => self.placed(factors(*low, *high, most)),
@@ -106,7 +106,7 @@ impl Scale {
 }
 
 /// The least and the largest number.
-pub(in crate::report) fn ends(values: impl Iterator<Item = f64>) -> Option<(f64, f64)> {
+pub(crate) fn ends(values: impl Iterator<Item = f64>) -> Option<(f64, f64)> {
     values.filter(|value| value.is_finite()).fold(None, |ends, value| match ends {
         None => Some((value, value)),
         Some((low, high)) => Some((low.min(value), high.max(value))),
@@ -150,7 +150,7 @@ fn factors(low: f64, high: f64, most: usize) -> Vec<(f64, String)> {
 }
 
 /// A number in as few signs as it has: `0.002`, `1e-6`, `12,000`.
-pub(in crate::report) fn plain(value: f64) -> String {
+pub(crate) fn plain(value: f64) -> String {
     if value != 0.0 && !(1e-4..1e9).contains(&value.abs()) {
         return format!("{value:e}").replace('-', "−");
     }
@@ -159,7 +159,7 @@ pub(in crate::report) fn plain(value: f64) -> String {
 }
 
 /// A number for reading: four digits that count, no more than it has.
-pub(in crate::report) fn short(value: f64) -> String {
+pub(crate) fn short(value: f64) -> String {
     if !value.is_finite() {
         return number(value, 0);
     }

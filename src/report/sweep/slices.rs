@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use super::plane::{Axis, Grid, Plane, panel_title, stroke};
 use super::scale::Scale;
 use super::{after_epochs, count_of, headed, metric, middle, objective_title, root, short_name, value_words, winner};
-use crate::artifact::{SweepReport, SweepTrial, SweepValues};
-use crate::report::canvas::{Area, Canvas};
-use crate::report::theme::{self, Shape};
-use crate::report::{Drawn, ReportError, chart};
+use crate::canvas::{Area, Canvas};
+use crate::theme::{self, Shape};
+use crate::{Drawn, ReportError, chart};
+use simpipe_artifact::{SweepReport, SweepTrial, SweepValues};
 
 /// Panels on a picture.
 const MOST_PANELS: usize = 24;

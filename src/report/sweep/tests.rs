@@ -1,7 +1,7 @@
 //! Every picture and the page from made-up sweeps, the empty and the odd ones included.
 
 use super::*;
-use crate::artifact::{
+use simpipe_artifact::{
     SweepCondition, SweepCounts, SweepImportance, SweepInterval, SweepParameter, SweepState, SweepValue, SweepWinner,
 };
 
@@ -314,7 +314,7 @@ fn sweeps_to_look_at() {
     let costs: Vec<Vec<f64>> =
         front.trials.iter().map(|trial| vec![-trial.own[0].unwrap(), trial.own[1].unwrap()]).collect();
     let costs: Vec<&[f64]> = costs.iter().map(Vec::as_slice).collect();
-    front.best = crate::sweep::front(&costs).into_iter().map(|at| front.trials[at].trial).collect();
+    front.best = simpipe_sweep::front(&costs).into_iter().map(|at| front.trials[at].trial).collect();
     let far = |trial: usize, objective: usize| if trial.is_multiple_of(17) { 9.0 } else { bumpy(trial, objective) };
     let sweeps = [
         ("plain", sweep(space(), 40, bumpy, 1)),

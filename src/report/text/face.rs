@@ -8,7 +8,7 @@ use ab_glyph::{Font, FontRef, GlyphId};
 
 use super::Weight;
 use super::own::{self, OwnFont};
-use crate::base::visible::visible;
+use simpipe_base::visible::visible;
 
 pub(super) const REGULAR: &[u8] = include_bytes!("../font/DejaVuSans.ttf");
 pub(super) const BOLD: &[u8] = include_bytes!("../font/DejaVuSans-Bold.ttf");
@@ -17,7 +17,7 @@ const EAST_ASIAN: &[u8] = include_bytes!("../font/NotoSansCJK-Subset.otf");
 
 /// A font that draws.
 #[derive(Debug, Clone, Copy)]
-pub(in crate::report) enum Face {
+pub(crate) enum Face {
     /// Latin, Greek, Cyrillic, Arabic, Hebrew and signs.
     Regular,
     /// The same, heavy.
@@ -65,7 +65,7 @@ impl Face {
     }
 
     /// That of the spec, if there is one.
-    pub(in crate::report) fn own() -> Option<Self> {
+    pub(crate) fn own() -> Option<Self> {
         own::in_use().map(Self::Own)
     }
 
@@ -77,14 +77,14 @@ impl Face {
     }
 
     /// The first font that has a character.
-    pub(in crate::report) fn of(c: char, weight: Weight) -> Option<Self> {
+    pub(crate) fn of(c: char, weight: Weight) -> Option<Self> {
         [Self::main(weight), Self::bundled(weight), Self::Regular, Self::Thai, Self::EastAsian]
             .into_iter()
             .find(|face| face.has(c))
     }
 
     /// Whether it has a character.
-    pub(in crate::report) fn has(self, c: char) -> bool {
+    pub(crate) fn has(self, c: char) -> bool {
         self.outlines().glyph_id(c) != GlyphId(0)
     }
 
@@ -109,7 +109,7 @@ impl Face {
     }
 
     /// The whole file.
-    pub(in crate::report) fn bytes(self) -> &'static [u8] {
+    pub(crate) fn bytes(self) -> &'static [u8] {
         self.loaded().bytes
     }
 
@@ -120,17 +120,17 @@ impl Face {
 }
 
 /// Whether no font has a character: it is written by its number.
-pub(in crate::report) fn is_missing(c: char) -> bool {
+pub(crate) fn is_missing(c: char) -> bool {
     !c.is_ascii() && Face::of(c, Weight::Regular).is_none()
 }
 
 /// A character by its number, as `U+1F980`.
-pub(in crate::report) fn number(c: char) -> String {
+pub(crate) fn number(c: char) -> String {
     format!("U+{:04X}", u32::from(c))
 }
 
 /// A text as it is drawn: what nobody would see by its escape, and what no bundled font has by its number, as `U+1F980`.
-pub(in crate::report) fn drawable(text: &str) -> Cow<'_, str> {
+pub(crate) fn drawable(text: &str) -> Cow<'_, str> {
     let text = visible(text);
     if !text.contains(is_missing) {
         return text;
@@ -146,7 +146,7 @@ pub(super) fn is_plain(text: &str, weight: Weight) -> bool {
 
 /// Whether a character may look otherwise beside others, stand on one of them, or be read from right to left: combining marks,
 /// the scripts from Hebrew to Khmer, and their forms.
-pub(in crate::report) fn is_shaped(c: char) -> bool {
+pub(crate) fn is_shaped(c: char) -> bool {
     matches!(
         c,
         '\u{300}'..='\u{36f}'

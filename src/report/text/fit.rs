@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::{Weight, width};
 
 /// The text in lines of at most `room` pixels, broken between words.
-pub(in crate::report) fn wrap(text: &str, size: f64, weight: Weight, room: f64) -> Vec<String> {
+pub(crate) fn wrap(text: &str, size: f64, weight: Weight, room: f64) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for word in text.split_whitespace() {
         let longer = lines.last().map(|line| format!("{line} {word}"));
@@ -21,7 +21,7 @@ pub(in crate::report) fn wrap(text: &str, size: f64, weight: Weight, room: f64) 
 const LONGEST: usize = 300;
 
 /// The text, its end replaced by an ellipsis where it is wider than `room` pixels.
-pub(in crate::report) fn fit(text: &str, size: f64, weight: Weight, room: f64) -> String {
+pub(crate) fn fit(text: &str, size: f64, weight: Weight, room: f64) -> String {
     let cut = text.char_indices().nth(LONGEST).map(|(end, _)| format!("{}…", &text[..end]));
     let text = cut.as_deref().unwrap_or(text);
     if width(text, size, weight) <= room {
@@ -39,7 +39,7 @@ pub(in crate::report) fn fit(text: &str, size: f64, weight: Weight, room: f64) -
 
 /// A class's name, its middle replaced by an ellipsis where it is wider than `room` pixels: names of a family differ at
 /// their ends (`Greek_character07`, `Greek_character08`).
-pub(in crate::report) fn fit_name(name: &str, size: f64, weight: Weight, room: f64) -> String {
+pub(crate) fn fit_name(name: &str, size: f64, weight: Weight, room: f64) -> String {
     if width(name, size, weight) <= room {
         return name.to_owned();
     }
@@ -59,7 +59,7 @@ pub(in crate::report) fn fit_name(name: &str, size: f64, weight: Weight, room: f
 
 /// Every name of a list, cut as [`fit_name`] does. Of those that would then look alike the places are shown where they differ,
 /// with the two letters before, as many of them as it takes to tell them apart.
-pub(in crate::report) fn fit_names(names: &[impl AsRef<str>], size: f64, weight: Weight, room: f64) -> Vec<String> {
+pub(crate) fn fit_names(names: &[impl AsRef<str>], size: f64, weight: Weight, room: f64) -> Vec<String> {
     let mut cut: Vec<String> = names.iter().map(|name| fit_name(name.as_ref(), size, weight, room)).collect();
     let letters: Vec<Vec<char>> = names.iter().map(|name| name.as_ref().chars().collect()).collect();
     let mut differ: BTreeMap<usize, Vec<usize>> = BTreeMap::new();

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
 use super::face::Loaded;
-use crate::base::digest::Digest;
+use simpipe_base::digest::Digest;
 
 /// Bytes of a file at most: more than any font has.
 pub const LARGEST: u64 = 64 << 20;
@@ -20,7 +20,7 @@ pub struct OwnFont(&'static Loaded);
 
 impl std::fmt::Debug for OwnFont {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(out, "OwnFont({} bytes)", crate::report::text::Face::Own(*self).bytes().len())
+        write!(out, "OwnFont({} bytes)", crate::text::Face::Own(*self).bytes().len())
     }
 }
 
@@ -110,7 +110,7 @@ pub fn forbids_embedding(bytes: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::text::{Weight, face, width};
+    use crate::text::{Weight, face, width};
 
     #[test]
     fn a_font_draws_on_its_thread_alone_and_what_it_lacks_the_bundled_ones_draw() {

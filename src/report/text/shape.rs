@@ -90,7 +90,7 @@ fn pieces(text: &str, weight: Weight) -> Vec<(Face, &str)> {
 }
 
 /// The font and the number of every glyph that a text is drawn with, some of them several times.
-pub(in crate::report) fn glyphs(text: &str, weight: Weight) -> impl Iterator<Item = (Face, u16)> {
+pub(crate) fn glyphs(text: &str, weight: Weight) -> impl Iterator<Item = (Face, u16)> {
     shaped(text, 1.0, weight).0.into_iter().map(|placed| (placed.face, placed.glyph.0))
 }
 

@@ -117,8 +117,8 @@ pub fn can_be_embedded(bytes: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::inline::from_base64;
-    use crate::report::text::OwnFont;
+    use crate::inline::from_base64;
+    use crate::text::OwnFont;
 
     /// The families of the rules with the bytes of their fonts.
     fn found(page: &str) -> Vec<(String, Vec<u8>)> {

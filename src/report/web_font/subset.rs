@@ -99,7 +99,7 @@ fn names(table: &[u8]) -> Option<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::text::{Face as Bundled, Weight, glyphs};
+    use crate::text::{Face as Bundled, Weight, glyphs};
 
     /// The file as programs read it that know nothing of WOFF.
     fn whole(tables: &Tables) -> Vec<u8> {

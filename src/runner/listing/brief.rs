@@ -5,10 +5,10 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use crate::base::file_name;
-use crate::runner::sweep::{self, Journal};
-use crate::runner::{Outcome, RunRecord};
-use crate::store::{JournaledRun, RunStart, RunState, Store};
+use crate::sweep::{self, Journal};
+use crate::{Outcome, RunRecord};
+use simpipe_base::file_name;
+use simpipe_store::{JournaledRun, RunStart, RunState, Store};
 
 /// What every list shows of a run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -115,10 +115,8 @@ impl Brief {
             note,
             sweep: None,
         };
-        let end = |stage: &crate::runner::StageRecord| StageEnd {
-            id: stage.id.clone(),
-            outcome: stage.outcome.word().to_owned(),
-        };
+        let end =
+            |stage: &crate::StageRecord| StageEnd { id: stage.id.clone(), outcome: stage.outcome.word().to_owned() };
         (brief, Detail { stages: record.stages.iter().map(end).collect(), metrics: record.metrics.clone() })
     }
 

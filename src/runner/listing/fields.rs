@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value as Json;
 
-use crate::base::path;
+use simpipe_base::path;
 
 /// What stands at the top of a resolved spec and is no table of a stage.
 const TOP: [&str; 6] = ["pipeline", "description", "device", "numerics", "seed", "seeds"];

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use serde_json::Value as Json;
 
 use super::ListedRun;
-use crate::base::suggest::{self, Known};
+use simpipe_base::suggest::{self, Known};
 
 /// A field that some run has.
 #[derive(Debug, Clone, PartialEq, Eq)]

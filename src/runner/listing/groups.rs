@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::Value as Json;
 
 use super::{Field, ListedRun, filter};
-use crate::metric::statistics::Spread;
+use simpipe_metric::statistics::Spread;
 
 /// The runs of one value.
 #[derive(Debug, Clone, PartialEq, Serialize)]

@@ -14,8 +14,8 @@ use serde_json::Value as Json;
 
 use super::brief::Brief;
 use super::fields;
-use crate::base::fs::{self, Inside, Stat};
-use crate::runner::{RunRecord, notes};
+use crate::{RunRecord, notes};
+use simpipe_base::fs::{self, Inside, Stat};
 
 /// Version of the lines; others are passed over.
 const FORMAT: u32 = 1;

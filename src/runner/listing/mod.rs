@@ -22,8 +22,8 @@ pub use groups::{Group, groups};
 
 use self::memo::Memo;
 use super::{RunRecord, folders, notes, sweep};
-use crate::base::fs::Inside;
-use crate::store::{JournaledRun, Store};
+use simpipe_base::fs::Inside;
+use simpipe_store::{JournaledRun, Store};
 
 /// A run as it is listed.
 #[derive(Debug)]

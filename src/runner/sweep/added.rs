@@ -6,9 +6,9 @@ use super::asks::Asker;
 use super::begin::{refuse_changed, sweep_of};
 use super::error::SweepError;
 use super::journal::Journal;
-use crate::plan::{Plan, Sweep};
-use crate::runner::RunError;
-use crate::sweep::Point;
+use crate::RunError;
+use simpipe_plan::{Plan, Sweep};
+use simpipe_sweep::Point;
 
 /// Asks for a point; gives the number of its trial.
 ///

@@ -2,9 +2,9 @@
 
 use super::entry::{Coordinate, Entry};
 use super::state::{State, Trial};
-use crate::base::seed::Seed;
-use crate::plan::Sweep;
-use crate::sweep::{Finished, History, Job, Point, RungResult, Rungs};
+use simpipe_base::seed::Seed;
+use simpipe_plan::Sweep;
+use simpipe_sweep::{Finished, History, Job, Point, RungResult, Rungs};
 
 /// A trial that is to be asked for.
 #[derive(Default)]

@@ -10,13 +10,13 @@ use super::event::SweepEvent;
 use super::folder::{of_name, sweeps_folder};
 use super::journal::Journal;
 use super::{Origin, SweepRunner, Which, earlier};
-use crate::base::clock;
-use crate::base::digest::Digest;
-use crate::plan::{Plan, Reason, Sweep};
-use crate::runner::frozen::FrozenSources;
-use crate::runner::{RunError, folders};
-use crate::stage::{Catalog, StageError};
-use crate::store::StoreError;
+use crate::frozen::FrozenSources;
+use crate::{RunError, folders};
+use simpipe_base::clock;
+use simpipe_base::digest::Digest;
+use simpipe_plan::{Plan, Reason, Sweep};
+use simpipe_stage::{Catalog, StageError};
+use simpipe_store::StoreError;
 
 /// Digests of what the stages of a plan read from outside, by stage and source.
 type Digests = BTreeMap<String, BTreeMap<String, Digest>>;

@@ -10,9 +10,9 @@ use std::time::Duration;
 use super::entry::{Entry, Worker, host};
 use super::journal::Journal;
 use super::slurm::Queue;
-use crate::base::clock;
-use crate::runner::RunError;
-use crate::store::{Claim, Holder, Store};
+use crate::RunError;
+use simpipe_base::clock;
+use simpipe_store::{Claim, Holder, Store};
 
 /// How long somebody of another machine who is silent counts as being there: longer than file servers show old times.
 const PRESENT: Duration = Duration::from_secs(120);

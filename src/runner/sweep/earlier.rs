@@ -6,10 +6,10 @@ use std::path::Path;
 use super::entry::{Coordinate, Earlier, Told};
 use super::journal::Journal;
 use super::state::State;
-use crate::plan::sweep::written_in;
-use crate::plan::{Plan, Sweep};
-use crate::runner::{RunError, RunRecord};
-use crate::stage::Catalog;
+use crate::{RunError, RunRecord};
+use simpipe_plan::sweep::written_in;
+use simpipe_plan::{Plan, Sweep};
+use simpipe_stage::Catalog;
 
 /// Whose trials are told, and to which sweep.
 struct Reader<'a> {

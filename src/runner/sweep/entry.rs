@@ -9,10 +9,10 @@ use serde_json::Value as Json;
 use super::line::FORMAT;
 use super::metrics::Metrics;
 use super::slurm::Submitted;
-use crate::base::digest::Digest;
-use crate::base::{clock, file_name};
-use crate::plan::sweep::{Bound, Goal};
-use crate::sweep::{Point, Value};
+use simpipe_base::digest::Digest;
+use simpipe_base::{clock, file_name};
+use simpipe_plan::sweep::{Bound, Goal};
+use simpipe_sweep::{Point, Value};
 
 /// What is laid over the config, to plan the sweep again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,7 +45,7 @@ pub struct Head {
     pub goals: Vec<Goal>,
     /// What a trial must keep.
     pub bounds: Vec<Bound>,
-    /// What must not change: see [`Sweep::identity`](crate::plan::Sweep::identity).
+    /// What must not change: see [`Sweep::identity`](simpipe_plan::Sweep::identity).
     pub identity: Json,
     /// Digests of what the stages read from outside, by stage and source.
     pub sources: BTreeMap<String, BTreeMap<String, Digest>>,

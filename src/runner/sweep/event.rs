@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::state::{State, Trial};
-use crate::runner::Event;
+use crate::Event;
 
 /// What happens in a sweep.
 #[derive(Debug)]

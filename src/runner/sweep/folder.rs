@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 
 use super::error::SweepError;
 use super::journal::FIRST;
-use crate::base::suggest;
-use crate::runner::RunError;
-use crate::runner::folders::subfolders;
+use crate::RunError;
+use crate::folders::subfolders;
+use simpipe_base::suggest;
 
 /// Where all sweeps of a root are.
 #[must_use]
@@ -17,7 +17,7 @@ pub fn sweeps_folder(root: &Path) -> PathBuf {
 }
 
 /// Where the runs of a sweep's trials are.
-pub(in crate::runner) const TRIALS: &str = "trials";
+pub(crate) const TRIALS: &str = "trials";
 
 /// Whether a folder, relative to the root, is that of a sweep or of a run of one's trials.
 #[must_use]

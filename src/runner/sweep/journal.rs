@@ -22,12 +22,12 @@ use super::entry::{Entry, Head};
 use super::error::SweepError;
 use super::line::{head_of, parse, text_of};
 use super::state::State;
-use crate::base::{clock, fs};
-use crate::runner::RunError;
-use crate::store::put_name;
+use crate::RunError;
+use simpipe_base::{clock, fs};
+use simpipe_store::put_name;
 
 /// How the sweep began, and all that an older simpipe has said.
-pub(in crate::runner) const FIRST: &str = "journal.jsonl";
+pub(crate) const FIRST: &str = "journal.jsonl";
 /// The folder of everything else that is said.
 const FOLDER: &str = "journals";
 /// The folder of what each trial is, by its number.

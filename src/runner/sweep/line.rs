@@ -9,9 +9,9 @@ use serde_json::Value as Json;
 use super::entry::{Coordinate, Entry, Head, TrialRun, Worker};
 use super::error::SweepError;
 use super::metrics::Metrics;
-use crate::base::clock;
-use crate::base::digest::Digest;
-use crate::runner::RunError;
+use crate::RunError;
+use simpipe_base::clock;
+use simpipe_base::digest::Digest;
 
 /// Version of the lines' format.
 // 1 - all processes append to one file

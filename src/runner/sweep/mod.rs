@@ -73,10 +73,10 @@ use self::work::Work;
 use super::RunError;
 use super::frozen::FrozenSources;
 use super::git::SharedLook;
-use crate::base::clock;
-use crate::plan::{Plan, Sweep};
-use crate::stage::Catalog;
-use crate::store::{RunStart, Store};
+use simpipe_base::clock;
+use simpipe_plan::{Plan, Sweep};
+use simpipe_stage::Catalog;
+use simpipe_store::{RunStart, Store};
 
 /// Where and how to run sweeps.
 pub struct SweepRunner<'a> {

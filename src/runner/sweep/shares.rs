@@ -7,7 +7,7 @@ use std::path::Path;
 use super::folder::all;
 use super::journal::Journal;
 use super::state::{State, Trial};
-use crate::store::TrialShare;
+use simpipe_store::TrialShare;
 
 /// The runs of all sweeps of a root that need not stay whole. One whose journal can't be read stays as it is.
 #[must_use]

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 
 use super::metrics::Metrics;
 use super::state::State;
-use crate::metric::statistics::Spread;
-use crate::sweep::{Finished, History, Point, front};
+use simpipe_metric::statistics::Spread;
+use simpipe_sweep::{Finished, History, Point, front};
 
 /// The share of intervals of a mean that hold it.
 pub(super) const LEVEL: f64 = 0.95;
@@ -42,7 +42,7 @@ impl State {
     /// What a trial gave for each goal, as less is better; `None` if it has not all.
     #[must_use]
     pub(super) fn costs(&self, metrics: &Metrics) -> Option<Vec<f64>> {
-        let value = |goal: &crate::plan::sweep::Goal| Some(goal.cost(metrics.get(&goal.metric)?));
+        let value = |goal: &simpipe_plan::sweep::Goal| Some(goal.cost(metrics.get(&goal.metric)?));
         self.head.goals.iter().map(value).collect()
     }
 

@@ -7,8 +7,8 @@ use serde_json::Value as Json;
 use super::entry::{Coordinate, Entry, Head, TrialRun, Worker};
 use super::metrics::Metrics;
 use super::slurm::Submitted;
-use crate::store::RunState;
-use crate::sweep::Point;
+use simpipe_store::RunState;
+use simpipe_sweep::Point;
 
 /// How a trial ended.
 #[derive(Debug, Clone, PartialEq)]

@@ -10,11 +10,11 @@ use serde_json::json;
 
 use super::asks::Asker;
 use super::*;
-use crate::plan::sweep::{Bound, Goal};
-use crate::spec::{self, LoadOptions};
-use crate::stages::registry;
-use crate::store::TrialShare;
-use crate::sweep::Value;
+use simpipe_plan::sweep::{Bound, Goal};
+use simpipe_spec::{self as spec, LoadOptions};
+use simpipe_stages::registry;
+use simpipe_store::TrialShare;
+use simpipe_sweep::Value;
 
 fn head(goals: &[(&str, bool)]) -> Head {
     let goal = |(metric, maximize): &(&str, bool)| Goal { metric: (*metric).to_owned(), maximize: *maximize };
@@ -59,7 +59,7 @@ fn ended(trial: usize, values: &[(u64, f64)], other: f64) -> Entry {
         metrics: BTreeMap::from([("a.x".to_owned(), *value), ("a.y".to_owned(), other)]).into(),
     };
     let runs: Vec<TrialRun> = values.iter().map(run).collect();
-    let metrics = crate::runner::seeds::of_numbers(runs.iter().flat_map(|run| run.metrics.iter())).into();
+    let metrics = crate::seeds::of_numbers(runs.iter().flat_map(|run| run.metrics.iter())).into();
     Entry::TrialFinished { trial, attempt: 0, runs, metrics, seconds: 1.0 }
 }
 
@@ -207,7 +207,7 @@ fn a_trial_is_what_the_first_who_asked_says_even_if_that_was_his_last_word() {
     assert!(!other.state.trials[0].added && other.state == one.state, "it was asked for already");
     // Who ends between the name and the line has asked all the same.
     let text = super::line::text_of(&added(1), 9);
-    assert!(crate::store::put_name(&path.join("asked"), "1", text.as_bytes()).unwrap());
+    assert!(simpipe_store::put_name(&path.join("asked"), "1", text.as_bytes()).unwrap());
     one.refresh().unwrap();
     assert!(one.state.trials[1].added);
     // And what is said of it is no less true where that is seen first.
@@ -231,7 +231,7 @@ fn a_journal_of_one_file_is_read_and_goes_on() {
     let line = |entry: &Entry| {
         let text = super::line::text_of(entry, 0).replace(",\"order\":0", "").replace("\"order\":0,", "");
         let (_, rest) = text.split_once("\",").unwrap();
-        let check = crate::base::digest::Digest::of(rest.trim_end().as_bytes()).short();
+        let check = simpipe_base::digest::Digest::of(rest.trim_end().as_bytes()).short();
         format!("{{\"check\":\"{check}\",{rest}")
     };
     let head = line(&Entry::SweepStarted { format: 1, head: Box::new(Journal::read(&path).unwrap().state.head) });
@@ -356,7 +356,7 @@ fn constraints_come_before_the_objective_and_several_objectives_have_a_front() {
 /// A plan of the smoke config with a sweep.
 fn plan(sweep: &str) -> Plan {
     let folder = tempfile::tempdir().unwrap();
-    let smoke = Path::new(env!("CARGO_MANIFEST_DIR")).join("configs/smoke.toml");
+    let smoke = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../configs/smoke.toml");
     let path = folder.path().join("sweep.toml");
     std::fs::write(&path, format!("extends = {:?}\n[sweep]\n{sweep}", smoke.display().to_string())).unwrap();
     let experiment = spec::load(&path, &LoadOptions::default()).unwrap();

@@ -11,9 +11,9 @@ use super::event::SweepEvent;
 use super::metrics::Metrics;
 use super::state::Trial;
 use super::work::Work;
-use crate::plan::{Plan, Sweep};
-use crate::runner::frozen::ChangedSource;
-use crate::runner::{FailureKind, Part, RunError, RunRecord, Runner, seeds};
+use crate::frozen::ChangedSource;
+use crate::{FailureKind, Part, RunError, RunRecord, Runner, seeds};
+use simpipe_plan::{Plan, Sweep};
 
 /// What became of a trial.
 pub(super) enum Outcome {
@@ -83,7 +83,7 @@ impl Work<'_> {
             command: self.runner.command.clone(),
             profiler: None,
         };
-        let on_event = |event: &crate::runner::Event| (self.on_event)(&SweepEvent::Run { trial, event });
+        let on_event = |event: &crate::Event| (self.on_event)(&SweepEvent::Run { trial, event });
         let part = Part::Trial { sweep: &self.sweep, folder: self.folder, git: &self.git, sources: &self.frozen };
         runner.run_of(plan, self.catalog, &on_event, part)
     }

@@ -15,14 +15,14 @@ use super::error::SweepError;
 use super::event::SweepEvent;
 use super::journal::Journal;
 use super::trial::{Outcome, since};
-use crate::base::interrupt::LeftToEnd;
-use crate::plan::Plan;
-use crate::plan::sweep::{Goal, OnFailure};
-use crate::runner::RunError;
-use crate::runner::frozen::FrozenSources;
-use crate::runner::git::SharedLook;
-use crate::stage::Catalog;
-use crate::store::Claim;
+use crate::RunError;
+use crate::frozen::FrozenSources;
+use crate::git::SharedLook;
+use simpipe_base::interrupt::LeftToEnd;
+use simpipe_plan::Plan;
+use simpipe_plan::sweep::{Goal, OnFailure};
+use simpipe_stage::Catalog;
+use simpipe_store::Claim;
 
 /// Why a trial has failed that somebody wanted to end.
 const UNWANTED: &str = "somebody asked it to stop";

@@ -6,7 +6,7 @@ use std::process::Child;
 
 use super::children::{overlapping, spawn};
 use super::*;
-use crate::base::fs;
+use simpipe_base::fs;
 
 /// Lets children go on that hold their first stage, until all have ended.
 fn release(root: &Path, children: Vec<Child>) {

@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use super::children::{HOLD, spawn};
 use super::*;
-use crate::params;
-use crate::stage::{Bound, Ctx, Facts, InputFacts, Kind, ParamIssue, Policy, Port, Stage, StageError};
+use simpipe_base::params;
+use simpipe_stage::{Bound, Ctx, Facts, InputFacts, Kind, ParamIssue, Policy, Port, Stage, StageError};
 
 params! {
     /// Of [`OnDevice`].
@@ -64,7 +64,7 @@ pub(super) fn plan_named(name: &str) -> Option<Plan> {
     for at in 0..count.parse::<usize>().unwrap() {
         let (id, text) = (format!("stage-{at}"), format!("{name} {at}"));
         let stage = Arc::new(Bound::<OnDevice>(OnDeviceParams { text }));
-        let node = crate::plan::Node { id, stage, policy: Policy::default(), facts: Facts::Report };
+        let node = simpipe_plan::Node { id, stage, policy: Policy::default(), facts: Facts::Report };
         let node = plan.graph.add_node(node);
         plan.order.push(node);
     }

@@ -10,23 +10,23 @@ use petgraph::graph::{DiGraph, NodeIndex};
 use serde_json::json;
 
 use super::children;
-use crate::base::digest::Digest;
-use crate::base::issue::Issues;
-use crate::base::node::Node as SpecNode;
-use crate::base::param::View;
-use crate::base::source::{Place, Source};
-use crate::base::suggest::Known;
-use crate::params;
-use crate::plan::{Edge, Node, Plan};
-use crate::runner::frozen::FrozenSources;
-use crate::runner::git::SharedLook;
-use crate::runner::{Event, Outcome, Part, RunError, RunRecord, Runner, folders, status};
-use crate::spec::Experiment;
-use crate::stage::{
+use crate::frozen::FrozenSources;
+use crate::git::SharedLook;
+use crate::{Event, Outcome, Part, RunError, RunRecord, Runner, folders, status};
+use simpipe_base::digest::Digest;
+use simpipe_base::issue::Issues;
+use simpipe_base::node::Node as SpecNode;
+use simpipe_base::param::View;
+use simpipe_base::params;
+use simpipe_base::source::{Place, Source};
+use simpipe_base::suggest::Known;
+use simpipe_plan::{Edge, Node, Plan};
+use simpipe_spec::Experiment;
+use simpipe_stage::{
     BackendChoice, Bound, Catalog, Ctx, DynStage, Facts, InputFacts, Kind, OutputFile, ParamIssue, Policy, Port,
     Progress, Stage, StageDoc, StageError,
 };
-use crate::store::Store;
+use simpipe_store::Store;
 
 params! {
     /// Of [`Echo`].
@@ -72,7 +72,7 @@ impl Stage for Echo {
 
     fn resume_params(params: &EchoParams) -> Option<serde_json::Value> {
         // All of its parameters: the shelf's parts are then those of the stage's own key.
-        (params.mode == "train").then(|| crate::base::param::Param::write(params, View::Key))
+        (params.mode == "train").then(|| simpipe_base::param::Param::write(params, View::Key))
     }
 
     fn run(params: &EchoParams, ctx: &mut Ctx<'_>) -> Result<(), StageError> {
@@ -124,14 +124,14 @@ fn trained(input: &str, ctx: &Ctx<'_>) -> String {
     String::from_utf8(state).unwrap()
 }
 
-pub(in crate::runner) struct Fakes;
+pub(crate) struct Fakes;
 
 impl Catalog for Fakes {
     fn stages(&self) -> Vec<&'static str> {
         vec![Echo::NAME]
     }
     fn read(&self, _: &str, table: &SpecNode, path: &str, issues: &mut Issues) -> Option<Arc<dyn DynStage>> {
-        use crate::base::param::Param;
+        use simpipe_base::param::Param;
         EchoParams::read(table, path, issues).map(|params| Arc::new(Bound::<Echo>(params)) as Arc<dyn DynStage>)
     }
     fn docs(&self) -> Vec<StageDoc> {
@@ -146,7 +146,7 @@ impl Catalog for Fakes {
 }
 
 /// A plan of `(id, text, mode, upstream ids)`.
-pub(in crate::runner) fn plan(stages: &[(&str, &str, &str, &[&str])]) -> Plan {
+pub(crate) fn plan(stages: &[(&str, &str, &str, &[&str])]) -> Plan {
     let mut graph = DiGraph::new();
     let mut order: Vec<NodeIndex> = Vec::new();
     for (id, text, mode, upstream) in stages {
@@ -182,7 +182,7 @@ pub(in crate::runner) fn plan(stages: &[(&str, &str, &str, &[&str])]) -> Plan {
 }
 
 /// `left` and `right` read `top`; `bottom` reads both.
-pub(in crate::runner) fn diamond(top: &str, left: &str) -> Plan {
+pub(crate) fn diamond(top: &str, left: &str) -> Plan {
     plan(&[
         ("top", top, "", &[]),
         ("left", left, "", &["top"]),
@@ -192,32 +192,32 @@ pub(in crate::runner) fn diamond(top: &str, left: &str) -> Plan {
 }
 
 /// A root folder with its store.
-pub(in crate::runner) struct Project {
-    pub(in crate::runner) folder: tempfile::TempDir,
-    pub(in crate::runner) cancel: AtomicBool,
+pub(crate) struct Project {
+    pub(crate) folder: tempfile::TempDir,
+    pub(crate) cancel: AtomicBool,
 }
 
 impl Project {
-    pub(in crate::runner) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { folder: tempfile::tempdir().unwrap(), cancel: AtomicBool::new(false) }
     }
 
     /// In memory, where syncs cost nothing.
-    pub(in crate::runner) fn in_memory() -> Self {
+    pub(crate) fn in_memory() -> Self {
         let folder = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap();
         Self { folder, cancel: AtomicBool::new(false) }
     }
 
-    pub(in crate::runner) fn store_folder(&self) -> PathBuf {
+    pub(crate) fn store_folder(&self) -> PathBuf {
         folders::store_folder(self.folder.path())
     }
 
-    pub(in crate::runner) fn store(&self) -> Store {
+    pub(crate) fn store(&self) -> Store {
         Store::open(&self.store_folder()).unwrap()
     }
 
     /// Opens the store and runs, as the program does.
-    pub(in crate::runner) fn try_run(
+    pub(crate) fn try_run(
         &self,
         plan: &Plan,
         jobs: usize,
@@ -228,20 +228,15 @@ impl Project {
             .run(plan, &Fakes, on_event)
     }
 
-    pub(in crate::runner) fn run_with(
-        &self,
-        plan: &Plan,
-        jobs: usize,
-        on_event: &(dyn Fn(&Event) + Sync),
-    ) -> RunRecord {
+    pub(crate) fn run_with(&self, plan: &Plan, jobs: usize, on_event: &(dyn Fn(&Event) + Sync)) -> RunRecord {
         self.try_run(plan, jobs, on_event).unwrap()
     }
 
-    pub(in crate::runner) fn run(&self, plan: &Plan) -> RunRecord {
+    pub(crate) fn run(&self, plan: &Plan) -> RunRecord {
         self.run_with(plan, 2, &|_| {})
     }
 
-    pub(in crate::runner) fn forecast<'a>(&self, plan: &'a Plan) -> status::Forecast<'a> {
+    pub(crate) fn forecast<'a>(&self, plan: &'a Plan) -> status::Forecast<'a> {
         status::Forecast::of(plan, &Fakes, &self.store(), self.folder.path()).unwrap()
     }
 }
@@ -261,6 +256,6 @@ pub(super) fn run_as_trial(
     runner.run_of(plan, &Fakes, on_event, part).unwrap()
 }
 
-pub(in crate::runner) fn with(record: &RunRecord, outcome: Outcome) -> Vec<&str> {
+pub(crate) fn with(record: &RunRecord, outcome: Outcome) -> Vec<&str> {
     record.stages.iter().filter(|stage| stage.outcome == outcome).map(|stage| stage.id.as_str()).collect()
 }

@@ -3,8 +3,8 @@
 use std::io;
 
 use super::*;
-use crate::base::fault::{EACCES, EIO, ENOLCK, ENOSPC, EROFS, Fault, Faults, Op};
-use crate::base::fs::{self, Verb};
+use simpipe_base::fault::{EACCES, EIO, ENOLCK, ENOSPC, EROFS, Fault, Faults, Op};
+use simpipe_base::fs::{self, Verb};
 
 /// Too many open files.
 const EMFILE: i32 = 24;

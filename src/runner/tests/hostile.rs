@@ -5,8 +5,8 @@ use std::os::unix::fs::symlink;
 use serde_json::json;
 
 use super::*;
-use crate::base::digest::Digest;
-use crate::store::RunOrder;
+use simpipe_base::digest::Digest;
+use simpipe_store::RunOrder;
 
 /// Changes the stored entry of a stage and gives it the right seal again.
 fn reseal(project: &Project, record: &RunRecord, id: &str, change: impl FnOnce(&mut serde_json::Value)) {

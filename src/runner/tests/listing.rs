@@ -1,10 +1,10 @@
 //! The list of runs, and removing some.
 
 use super::fakes::{Project, diamond};
-use crate::runner::listing::{Condition, Listing};
-use crate::runner::removal::{Refusal, Removal};
-use crate::runner::{Outcome, RunRecord, folders, notes};
-use crate::store::{GcPolicy, Pin, RunStart, RunState};
+use crate::listing::{Condition, Listing};
+use crate::removal::{Refusal, Removal};
+use crate::{Outcome, RunRecord, folders, notes};
+use simpipe_store::{GcPolicy, Pin, RunStart, RunState};
 
 fn listed(project: &Project) -> Listing {
     let mut listing = Listing::read(project.folder.path(), Some(&project.store()), None);

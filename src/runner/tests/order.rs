@@ -8,8 +8,8 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use super::*;
-use crate::base::fault::{Fault, Faults, Op};
-use crate::base::fs::Verb;
+use simpipe_base::fault::{Fault, Faults, Op};
+use simpipe_base::fs::Verb;
 
 /// What a power cut can't take, as far as the trace has come.
 #[derive(Default)]

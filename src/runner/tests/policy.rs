@@ -7,13 +7,13 @@ use std::time::Duration;
 use petgraph::graph::NodeIndex;
 
 use super::*;
-use crate::base::fault::{EIO, ENOSPC, Fault, Faults};
-use crate::base::fs::Verb;
-use crate::params;
-use crate::stage::{
+use simpipe_base::fault::{EIO, ENOSPC, Fault, Faults};
+use simpipe_base::fs::Verb;
+use simpipe_base::params;
+use simpipe_stage::{
     Bound, Ctx, Facts, InputFacts, Kind, ParamIssue, Policy, Port, SourceDigest, SourceFinder, Stage, TimeLimit,
 };
-use crate::store::RunState;
+use simpipe_store::RunState;
 
 params! {
     /// Of [`Moody`].
@@ -91,7 +91,7 @@ fn beside(mode: &str, file: &Path) -> Plan {
     let mut plan = plan(&[("one", "1", "", &[]), ("two", "2", "", &["one"])]);
     let params = MoodyParams { mode: mode.to_owned(), file: file.to_string_lossy().into_owned() };
     let stage = Arc::new(Bound::<Moody>(params));
-    let node = crate::plan::Node { id: "moody".to_owned(), stage, policy: Policy::default(), facts: Facts::Report };
+    let node = simpipe_plan::Node { id: "moody".to_owned(), stage, policy: Policy::default(), facts: Facts::Report };
     let node = plan.graph.add_node(node);
     plan.order.insert(0, node);
     plan
@@ -189,7 +189,7 @@ fn a_hit_does_not_wait_for_the_device() {
     project.run(&beside("", Path::new(""))); // stores the result of the tensor stage that is a hit below
     let mut plan = beside("wait", &flag);
     let stage = Arc::new(Bound::<Moody>(MoodyParams { mode: String::new(), file: String::new() }));
-    let node = crate::plan::Node { id: "known".to_owned(), stage, policy: Policy::default(), facts: Facts::Report };
+    let node = simpipe_plan::Node { id: "known".to_owned(), stage, policy: Policy::default(), facts: Facts::Report };
     let node = plan.graph.add_node(node);
     plan.order.push(node);
     // `moody` has the device until `known` is done.
@@ -209,7 +209,7 @@ fn tensors(ids: &[&str]) -> Plan {
         // Other parameters, so other keys.
         let params = MoodyParams { mode: String::new(), file: (*id).to_owned() };
         let stage = Arc::new(Bound::<Moody>(params));
-        let node = crate::plan::Node { id: (*id).to_owned(), stage, policy: Policy::default(), facts: Facts::Report };
+        let node = simpipe_plan::Node { id: (*id).to_owned(), stage, policy: Policy::default(), facts: Facts::Report };
         let node = plan.graph.add_node(node);
         plan.order.push(node);
     }

@@ -6,12 +6,12 @@ use std::sync::Arc;
 use petgraph::graph::DiGraph;
 
 use super::*;
-use crate::base::seed::Seed;
-use crate::params;
-use crate::plan::{Edge, Node};
-use crate::runner::status::{Forecast, Freshness};
-use crate::stage::{Bound, Ctx, Facts, InputFacts, Kind, ParamIssue, Policy, Port, Stage};
-use crate::store::{GcPolicy, RunState};
+use crate::status::{Forecast, Freshness};
+use simpipe_base::params;
+use simpipe_base::seed::Seed;
+use simpipe_plan::{Edge, Node};
+use simpipe_stage::{Bound, Ctx, Facts, InputFacts, Kind, ParamIssue, Policy, Port, Stage};
+use simpipe_store::{GcPolicy, RunState};
 
 params! {
     /// Of [`Roll`].

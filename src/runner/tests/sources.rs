@@ -4,10 +4,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::*;
-use crate::base::digest::Digest;
-use crate::params;
-use crate::runner::frozen::ChangedSource;
-use crate::stage::{
+use crate::frozen::ChangedSource;
+use simpipe_base::digest::Digest;
+use simpipe_base::params;
+use simpipe_stage::{
     Bound, Ctx, Facts, InputFacts, Kind, ParamIssue, Policy, Port, SourceDigest, SourceFinder, Stage, StageError,
 };
 
@@ -98,7 +98,7 @@ impl Site {
         let mut plan = plan(&[("beside", "b", "", &[])]);
         let params = CopierParams { file: self.file.to_string_lossy().into_owned(), mode: mode.to_owned() };
         let (stage, policy) = (Arc::new(Bound::<Copier>(params)), Policy { timeout: None, retries });
-        let node = crate::plan::Node { id: "copier".to_owned(), stage, policy, facts: Facts::Report };
+        let node = simpipe_plan::Node { id: "copier".to_owned(), stage, policy, facts: Facts::Report };
         let node = plan.graph.add_node(node);
         plan.order.push(node);
         plan
@@ -141,7 +141,7 @@ impl Site {
 
     fn assert_nothing_is_stored(&self, record: &RunRecord) {
         let key = record.stage("copier").unwrap().key.unwrap();
-        assert_eq!(self.project.store().inspect(key).unwrap(), crate::store::Found::Miss);
+        assert_eq!(self.project.store().inspect(key).unwrap(), simpipe_store::Found::Miss);
     }
 }
 

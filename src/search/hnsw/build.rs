@@ -10,7 +10,7 @@ use super::super::top_k::{key, position};
 use super::connect::connect;
 use super::layers::Growing;
 use super::walk::{Pool, Visited, beam};
-use crate::artifact::Graph;
+use simpipe_artifact::Graph;
 
 /// Layers of a vector above the lowest, at most.
 const MOST_LAYERS: u8 = 15;
@@ -21,11 +21,7 @@ const LARGEST_BATCH: usize = 50;
 pub(super) type Linked = (u8, Vec<u64>);
 
 /// Builds the graph.
-pub(in crate::search) fn build(
-    rough: &Rough<'_>,
-    params: &Hnsw,
-    stop: &(dyn Fn() -> bool + Sync),
-) -> Result<Graph, SearchError> {
+pub(crate) fn build(rough: &Rough<'_>, params: &Hnsw, stop: &(dyn Fn() -> bool + Sync)) -> Result<Graph, SearchError> {
     let (count, links) = (rough.len(), params.links);
     let levels: Vec<u8> = (0..count).map(|row| level(row, links)).collect();
     let mut order = order(count);

@@ -5,7 +5,7 @@ use super::super::rough::Rough;
 use super::super::top_k::position;
 use super::layers::Growing;
 use super::walk::{Visited, beam};
-use crate::artifact::Graph;
+use simpipe_artifact::Graph;
 
 /// From which vector each is reached: a tree, whose root is where walks begin.
 #[derive(Debug, Clone, Default)]

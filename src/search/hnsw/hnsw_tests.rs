@@ -1,9 +1,9 @@
 use super::layers::Growing;
 use super::walk::Visited;
 use super::*;
-use crate::base::param;
-use crate::search::drawn::numbers;
-use crate::search::method::Hnsw;
+use crate::drawn::numbers;
+use crate::method::Hnsw;
+use simpipe_base::param;
 
 fn built(values: &[f32], dim: usize, params: &Hnsw) -> Graph {
     graph(Rows::new(values, dim).unwrap(), Distance::Euclidean, params, &|| false).unwrap()
@@ -90,10 +90,10 @@ fn copies_of_one_vector_are_reached_and_hide_no_other() {
         let params: Hnsw = param::from_json(&serde_json::json!({ "links": 6, "build-width": 40 })).unwrap();
         let graph = super::graph(rows.rows(), distance, &params, &|| false).unwrap();
         assert_eq!(lost(&graph), 0, "{distance:?}");
-        let search = crate::search::Search::Hnsw(params);
-        let structure = crate::search::Structure::of_graph(graph);
-        let searcher = crate::search::Searcher::new(rows.rows(), distance, &search, &structure);
-        let share = crate::search::recall::recall(rows.rows(), distance, &searcher, &|| false).unwrap();
+        let search = crate::Search::Hnsw(params);
+        let structure = crate::Structure::of_graph(graph);
+        let searcher = crate::Searcher::new(rows.rows(), distance, &search, &structure);
+        let share = crate::recall::recall(rows.rows(), distance, &searcher, &|| false).unwrap();
         assert!(share > 0.97, "{distance:?}: {share}");
     }
 }

@@ -7,12 +7,12 @@ use arrow::buffer::ScalarBuffer;
 use super::super::rough::Rough;
 use super::super::top_k::position;
 use super::walk::{Visited, beam};
-use crate::artifact::Graph;
+use simpipe_artifact::Graph;
 
 /// A graph with where the lists of its upper layers begin. Links that lead nowhere are passed over, so that a file that was
 /// changed can't do harm.
 #[derive(Debug, Clone)]
-pub(in crate::search) struct Layers<N, B> {
+pub(crate) struct Layers<N, B> {
     pub(super) links: usize,
     pub(super) entry: u32,
     /// The highest layer of each vector.
@@ -24,17 +24,17 @@ pub(in crate::search) struct Layers<N, B> {
 }
 
 /// A graph that is only read.
-pub(in crate::search) type Fixed = Layers<ScalarBuffer<u32>, ScalarBuffer<u8>>;
+pub(crate) type Fixed = Layers<ScalarBuffer<u32>, ScalarBuffer<u8>>;
 /// A graph that is being made.
-pub(in crate::search) type Growing = Layers<Vec<u32>, Vec<u8>>;
+pub(crate) type Growing = Layers<Vec<u32>, Vec<u8>>;
 
 impl Fixed {
-    pub(in crate::search) fn new(graph: Graph) -> Self {
+    pub(crate) fn new(graph: Graph) -> Self {
         let Graph { links, entry, levels, lowest, upper } = graph;
         Self { links, entry, before: before(&levels), levels, lowest, upper }
     }
 
-    pub(in crate::search) fn graph(&self) -> Graph {
+    pub(crate) fn graph(&self) -> Graph {
         let (levels, lowest, upper) = (self.levels.clone(), self.lowest.clone(), self.upper.clone());
         Graph { links: self.links, entry: self.entry, levels, lowest, upper }
     }
@@ -120,7 +120,7 @@ impl<N: Deref<Target = [u32]>, B: Deref<Target = [u8]>> Layers<N, B> {
     }
 
     /// The `width` nearest vectors that count and that a walk finds, nearest first.
-    pub(in crate::search) fn near(
+    pub(crate) fn near(
         &self,
         rough: &Rough<'_>,
         query: &[f32],

@@ -15,7 +15,7 @@ use super::build::{chosen, level, neighbours};
 use super::connect::{Tree, add, adopted, connect};
 use super::layers::Growing;
 use super::walk::{Pool, Visited};
-use crate::artifact::{Distance, Graph};
+use simpipe_artifact::{Distance, Graph};
 
 /// Removed vectors that are walked over, at least, before links to them are replaced.
 const FEW: usize = 64;

@@ -1,8 +1,8 @@
 use std::collections::BTreeMap;
 
 use super::*;
-use crate::base::param;
-use crate::search::drawn::{mixed, numbers};
+use crate::drawn::{mixed, numbers};
+use simpipe_base::param;
 
 const DIM: usize = 6;
 

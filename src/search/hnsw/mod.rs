@@ -14,7 +14,7 @@ mod walk;
 
 use super::distance::Rows;
 use super::rough::Rough;
-use crate::artifact::{Distance, Graph};
+use simpipe_artifact::{Distance, Graph};
 
 use build::build;
 pub(super) use layers::Fixed;

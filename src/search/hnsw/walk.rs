@@ -9,7 +9,7 @@ use super::super::top_k::position;
 
 /// Which vectors a walk has seen, without clearing a list of all of them for each walk.
 #[derive(Debug, Default)]
-pub(in crate::search) struct Visited {
+pub(crate) struct Visited {
     stamps: Vec<u32>,
     now: u32,
 }
@@ -35,11 +35,11 @@ impl Visited {
 
 /// Such lists, taken and given back by threads.
 #[derive(Debug, Default)]
-pub(in crate::search) struct Pool(Mutex<Vec<Visited>>);
+pub(crate) struct Pool(Mutex<Vec<Visited>>);
 
 impl Pool {
     /// Lends one.
-    pub(in crate::search) fn with<T>(&self, work: impl FnOnce(&mut Visited) -> T) -> T {
+    pub(crate) fn with<T>(&self, work: impl FnOnce(&mut Visited) -> T) -> T {
         let lock = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let taken = lock().pop();
         let mut visited = taken.unwrap_or_default();

@@ -1,6 +1,6 @@
 use super::*;
-use crate::base::param;
-use crate::search::drawn::numbers;
+use crate::drawn::numbers;
+use simpipe_base::param;
 
 fn products(values: &[f32], dim: usize, distance: Distance, json: &serde_json::Value) -> Products {
     let params: IvfPq = param::from_json(json).unwrap();

@@ -144,7 +144,7 @@ mod tests {
 
     #[test]
     fn many_means_in_tiles_are_compared_as_one_by_one() {
-        let numbers = crate::search::drawn::numbers(300 * 5 + 40 * 5);
+        let numbers = crate::drawn::numbers(300 * 5 + 40 * 5);
         let (values, vectors) = numbers.split_at(300 * 5);
         let means = Means::new(values.to_vec(), 5);
         let by_hand = |vector: &[f32]| {

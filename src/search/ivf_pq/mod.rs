@@ -16,8 +16,8 @@ use super::drawn::sample;
 use super::method::IvfPq;
 use super::top_k::{key, position, ranked};
 use super::wide::widest;
-use crate::artifact::{Distance, ProductCodes};
 use means::{Means, nearest};
+use simpipe_artifact::{Distance, ProductCodes};
 
 /// Words of a part, at most: a byte tells them.
 const WORDS: usize = 256;

@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::{Asker, EmbeddingRows, embedded, pixels_of};
-use crate::artifact::{Image, IndexRows};
-use crate::search::beside::{both, gathered, merged};
-use crate::search::knn::{Hit, Wanted};
-use crate::search::{Answer, Beside, ExactSearch, Searcher, Vectors};
-use crate::stage::StageError;
+use simpipe_artifact::{Image, IndexRows};
+use simpipe_search::beside::{both, gathered, merged};
+use simpipe_search::knn::{Hit, Wanted};
+use simpipe_search::{Answer, Beside, ExactSearch, Searcher, Vectors};
+use simpipe_stage::StageError;
 
 /// An index that is ready to be asked again and again.
 pub struct Session<'a> {
@@ -140,12 +140,12 @@ impl Session<'_> {
         asked: &Vectors<'_>,
         wanted: &[Wanted],
         beside: &Beside,
-    ) -> Result<Vec<Vec<Hit>>, crate::search::SearchError> {
+    ) -> Result<Vec<Vec<Hit>>, simpipe_search::SearchError> {
         let IndexRows { vectors, dim, label, .. } = &beside.added;
         if label.is_empty() {
             return Ok(Vec::new());
         }
-        let rows = crate::search::distance::Rows::new(vectors, *dim)?;
+        let rows = simpipe_search::distance::Rows::new(vectors, *dim)?;
         ExactSearch::unprepared(rows, self.asker.distance).map(asked.rows(), wanted, |_, hits| hits.to_vec())
     }
 }

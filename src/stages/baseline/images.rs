@@ -1,11 +1,11 @@
 //! The images themselves as vectors.
 
 use super::lookup::{Lookup, Values};
-use crate::artifact::{DatasetInfo, Distance, IMAGES, ImageShape};
-use crate::nn::Pixels;
-use crate::search::{SearchError, Vectors, vectors};
-use crate::stage::{Ctx, StageError};
-use crate::stages::embedded;
+use crate::embedded;
+use simpipe_artifact::{DatasetInfo, Distance, IMAGES, ImageShape};
+use simpipe_nn::Pixels;
+use simpipe_search::{SearchError, Vectors, vectors};
+use simpipe_stage::{Ctx, StageError};
 
 /// Numbers of all images of the index beyond which pixels are not compared: as `f32`, and once more in the order of the
 /// search, these are 1.3 GB.

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::artifact::{Distance, Embeddings, IndexRows};
-use crate::metric::{Ranked, RetrievalMetric};
-use crate::search::knn::{Hit, Wanted};
-use crate::search::{ExactSearch, SearchError, Vectors, overlap};
-use crate::stage::{Ctx, StageError};
-use crate::stages::embedded;
+use crate::embedded;
+use simpipe_artifact::{Distance, Embeddings, IndexRows};
+use simpipe_metric::{Ranked, RetrievalMetric};
+use simpipe_search::knn::{Hit, Wanted};
+use simpipe_search::{ExactSearch, SearchError, Vectors, overlap};
+use simpipe_stage::{Ctx, StageError};
 
 /// What every baseline is measured by; recall@1 is precision@1 too.
 pub(super) const METRICS: [RetrievalMetric; 2] = [RetrievalMetric::RecallAtK(1), RetrievalMetric::MapAtR];
@@ -113,10 +113,10 @@ fn expected_map(relevant: usize, others: usize) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::artifact::Belonging;
-    use crate::metric::rank::RankMetric;
-    use crate::search::overlap::same_examples;
-    use crate::stages::exclude::{Exclude, Excluded};
+    use crate::exclude::{Exclude, Excluded};
+    use simpipe_artifact::Belonging;
+    use simpipe_metric::rank::RankMetric;
+    use simpipe_search::overlap::same_examples;
 
     fn rows(labels: &[i32]) -> IndexRows {
         IndexRows {

@@ -2,14 +2,14 @@
 
 use super::images::{Maybe, pieces, read, unless_meaningless};
 use super::lookup::{Lookup, Values};
-use crate::artifact::{Embeddings, IndexInfo, IndexRows, ModelFile, Samples, read_json};
-use crate::base::param;
-use crate::base::seed::Seed;
-use crate::nn::{Batch, Batches, EMBED_BATCH, LayerSpec, Network, device, images_to_start_from};
-use crate::search::Vectors;
-use crate::stage::{Ctx, Stage, StageError};
-use crate::stages::embed::{Used, read_network};
-use crate::stages::train::{Train, first_images};
+use crate::embed::{Used, read_network};
+use crate::train::{Train, first_images};
+use simpipe_artifact::{Embeddings, IndexInfo, IndexRows, ModelFile, Samples, read_json};
+use simpipe_base::param;
+use simpipe_base::seed::Seed;
+use simpipe_nn::{Batch, Batches, EMBED_BATCH, LayerSpec, Network, device, images_to_start_from};
+use simpipe_search::Vectors;
+use simpipe_stage::{Ctx, Stage, StageError};
 
 /// The port of a network that is only loaded.
 pub(super) const FROZEN: &str = "frozen";

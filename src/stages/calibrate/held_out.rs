@@ -1,7 +1,7 @@
 //! How to calibrate with images that the training has not seen, as lines that can be copied into the config.
 
-use crate::data::split::{TEST, TRAIN, VALIDATION};
-use crate::stage::{EmbeddingsFacts, IndexFacts};
+use simpipe_data::split::{TEST, TRAIN, VALIDATION};
+use simpipe_stage::{EmbeddingsFacts, IndexFacts};
 
 /// What to write where, by what queries and index are drawn from now.
 pub(super) fn help(index: Option<&IndexFacts>, queries: Option<&EmbeddingsFacts>) -> String {
@@ -34,8 +34,8 @@ pub(super) fn help(index: Option<&IndexFacts>, queries: Option<&EmbeddingsFacts>
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::artifact::Distance;
-    use crate::stage::SamplesFacts;
+    use simpipe_artifact::Distance;
+    use simpipe_stage::SamplesFacts;
 
     fn of(trained: &str, tested: &str) -> String {
         let pool = |split: &str| SamplesFacts { split: split.to_owned(), ..SamplesFacts::default() };

@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 use serde_json::Value as Json;
 
 use super::OPTIMAL;
-use crate::base::check;
-use crate::base::issue::{Issue, Issues};
-use crate::base::node::{Node, Value};
-use crate::base::param::{self, Param, Shape, View};
-use crate::base::path;
-use crate::params;
-use crate::search::CalibrationMetric;
+use simpipe_base::check;
+use simpipe_base::issue::{Issue, Issues};
+use simpipe_base::node::{Node, Value};
+use simpipe_base::param::{self, Param, Shape, View};
+use simpipe_base::params;
+use simpipe_base::path;
+use simpipe_search::CalibrationMetric;
 
 /// Named targets: `{ p95 = 0.95, strict = { metric = "far", value = 0.01 } }`.
 #[derive(Debug, Clone, Default, PartialEq)]

@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use super::{issue, stage_error};
-use crate::artifact::{
+use simpipe_artifact::{
     DecodedFrom, Decodings, ExamplesSummary, ExamplesWriter, FileNames, FileNamesWriter, in_order_of_examples,
 };
-use crate::base::digest::Digest;
-use crate::data::DataError;
-use crate::data::source::{Access, Example, Load, Loaded, SourceFacts, Step};
-use crate::data::split::{Division, Listed, Split, Undivided};
-use crate::stage::{Ctx, ParamIssue, Progress, SourceDigest, StageError};
+use simpipe_base::digest::Digest;
+use simpipe_data::DataError;
+use simpipe_data::source::{Access, Example, Load, Loaded, SourceFacts, Step};
+use simpipe_data::split::{Division, Listed, Split, Undivided};
+use simpipe_stage::{Ctx, ParamIssue, Progress, SourceDigest, StageError};
 
 /// Things that a message names; the rest is counted.
 const NAMED: usize = 20;

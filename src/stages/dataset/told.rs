@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::loading::Read;
-use crate::artifact::Examples;
-use crate::stage::Ctx;
+use simpipe_artifact::Examples;
+use simpipe_stage::Ctx;
 
 /// Classes that a message names; the rest is counted.
 const NAMED: usize = 5;
@@ -120,7 +120,7 @@ fn images(count: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::artifact::ImageShape;
+    use simpipe_artifact::ImageShape;
 
     #[test]
     fn copies_and_lone_images_are_told() {

@@ -1,14 +1,14 @@
 //! Rows that an earlier result has: of the same network, used in the same way, for images that are still there.
 //!
-//! An image's row hangs on the image alone ([`Embedder`](crate::nn::Embedder) fills its batches up), so such a row is, to the
+//! An image's row hangs on the image alone ([`Embedder`](simpipe_nn::Embedder) fills its batches up), so such a row is, to the
 //! bit, the one that would be computed.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use crate::artifact::table::Columns;
-use crate::artifact::{ArtifactError, EmbeddingsInfo};
-use crate::nn::Pixels;
+use simpipe_artifact::table::Columns;
+use simpipe_artifact::{ArtifactError, EmbeddingsInfo};
+use simpipe_nn::Pixels;
 
 /// The rows of a result while it grows.
 pub(super) struct EarlierRows {
@@ -71,7 +71,7 @@ impl EarlierRows {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::artifact::{Embeddings, ExamplesWriter, Image, ImageShape};
+    use simpipe_artifact::{Embeddings, ExamplesWriter, Image, ImageShape};
 
     fn image(value: u8) -> Image {
         Image { shape: ImageShape { height: 1, width: 1, channels: 1 }, pixels: vec![value] }

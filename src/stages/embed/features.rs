@@ -5,11 +5,11 @@ use std::path::Path;
 
 use super::used::Used;
 use super::{BACKBONE, EmbedParams, EmbedView, load_network, read_pixels};
-use crate::artifact::{EmbeddingsInfo, ImageSet, ModelFile, ModelName, Samples};
-use crate::nn::Pixels;
-use crate::stage::{Ctx, InputFacts, ModelFacts, ParamIssue, SamplesFacts, StageError};
-use crate::stages::cached::{self, Cached, of_other_split};
-use crate::stages::embedded::foreign;
+use crate::cached::{self, Cached, of_other_split};
+use crate::embedded::foreign;
+use simpipe_artifact::{EmbeddingsInfo, ImageSet, ModelFile, ModelName, Samples};
+use simpipe_nn::Pixels;
+use simpipe_stage::{Ctx, InputFacts, ModelFacts, ParamIssue, SamplesFacts, StageError};
 
 /// The files of embeddings that are taken as features.
 pub(super) const FILES: &[&str] = &["embeddings.parquet", EmbeddingsInfo::FILE, ImageSet::TRAINED_ON];
@@ -57,7 +57,7 @@ impl Given {
 
 /// What makes the features that a model takes: the models behind it, by their `model.json` and `model.safetensors`, the nearest
 /// first. `None` of a model of images.
-pub(in crate::stages) fn features_of(
+pub(crate) fn features_of(
     model: &ModelFile,
     behind: &[[&Path; 2]],
     backend: &str,

@@ -3,11 +3,11 @@
 use std::borrow::Cow;
 
 use super::used::Used;
-use crate::data::augment::mirror;
-use crate::nn::{Embedder, Network, to_bytes};
-use crate::search::vectors;
+use simpipe_data::augment::mirror;
+use simpipe_nn::{Embedder, Network, to_bytes};
+use simpipe_search::vectors;
 
-crate::choice! {
+simpipe_base::choice! {
     /// A version of an image that is embedded.
     pub enum EmbedView {
         /// The image as it is.
@@ -37,7 +37,7 @@ impl EmbedView {
 type Embed<'a> = fn(&Embedder<'a>, &[u8]) -> Vec<f32>;
 
 /// Makes rows.
-pub(in crate::stages) struct Rows<'a> {
+pub(crate) struct Rows<'a> {
     /// Each with the network that it is of.
     parts: Vec<(&'a Network, Embedder<'a>)>,
     views: &'a [EmbedView],
@@ -60,17 +60,17 @@ impl<'a> Rows<'a> {
     }
 
     /// Length of a row.
-    pub(in crate::stages) fn dim(&self) -> usize {
+    pub(crate) fn dim(&self) -> usize {
         self.parts.iter().map(|(network, _)| network.dim()).sum()
     }
 
     /// The rows of images, one behind the other. The network's own output, where nothing else is asked for, to the bit.
-    pub(in crate::stages) fn embed(&self, pixels: &[u8]) -> Vec<f32> {
+    pub(crate) fn embed(&self, pixels: &[u8]) -> Vec<f32> {
         self.joined(pixels, Embedder::embed)
     }
 
     /// The same in a time that the number of images decides: but for the last bits.
-    pub(in crate::stages) fn embed_few(&self, pixels: &[u8]) -> Vec<f32> {
+    pub(crate) fn embed_few(&self, pixels: &[u8]) -> Vec<f32> {
         self.joined(pixels, Embedder::embed_few)
     }
 

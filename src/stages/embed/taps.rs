@@ -1,7 +1,7 @@
 //! Which layers an embedding is taken from, by name or by place.
 
-use crate::base::suggest;
-use crate::stage::{LayerSummary, ParamIssue};
+use simpipe_base::suggest;
+use simpipe_stage::{LayerSummary, ParamIssue};
 
 /// A layer of the outermost list whose output is taken.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use serde_json::{Value as Json, json};
 
 use super::*;
-use crate::artifact::Distance;
-use crate::base::param;
-use crate::stage::{IndexFacts, LayerSummary, ModelFacts, SamplesFacts};
-use crate::stages::embedded;
+use crate::embedded;
+use simpipe_artifact::Distance;
+use simpipe_base::param;
+use simpipe_stage::{IndexFacts, LayerSummary, ModelFacts, SamplesFacts};
 
 fn params(json: Json) -> EmbedParams {
     param::from_json(&json).unwrap()

@@ -4,11 +4,11 @@ use super::EmbedParams;
 use super::rows::{EmbedView, Rows};
 use super::taps::taps;
 use super::{first, tapped};
-use crate::artifact::ModelUse;
-use crate::base::param;
-use crate::nn::{Input, LayerSpec, Network, infer_shapes};
-use crate::stage::StageError;
-use crate::stages::train::stage_summary;
+use crate::train::stage_summary;
+use simpipe_artifact::ModelUse;
+use simpipe_base::param;
+use simpipe_nn::{Input, LayerSpec, Network, infer_shapes};
+use simpipe_stage::StageError;
 
 /// What an embedding is made of by a stage `embed` of these parameters, as a run's record has them, with a network of these
 /// layers for images of `input`.
@@ -29,7 +29,7 @@ pub fn use_of(
 }
 
 /// A network with the way in which it is used.
-pub(in crate::stages) struct Used {
+pub(crate) struct Used {
     networks: Vec<Network>,
     views: Vec<EmbedView>,
     normalize: bool,
@@ -40,7 +40,7 @@ pub(in crate::stages) struct Used {
 impl Used {
     /// # Errors
     /// If the use names a view or a layer that there is not.
-    pub(in crate::stages) fn new(network: &Network, model_use: &ModelUse) -> Result<Self, StageError> {
+    pub(crate) fn new(network: &Network, model_use: &ModelUse) -> Result<Self, StageError> {
         let view = |name: &String| {
             param::from_json::<EmbedView>(&name.as_str().into())
                 .map_err(|_| StageError::failed(format!("there is no view `{name}`")))
@@ -53,12 +53,12 @@ impl Used {
 
     /// The same of images, where the network takes features that another one makes of these.
     #[must_use]
-    pub(in crate::stages) fn behind(self, backbone: Option<Self>) -> Self {
+    pub(crate) fn behind(self, backbone: Option<Self>) -> Self {
         Self { backbone: backbone.map(Box::new), ..self }
     }
 
     /// What makes rows of images.
-    pub(in crate::stages) fn rows(&self) -> Rows<'_> {
+    pub(crate) fn rows(&self) -> Rows<'_> {
         Rows::new(&self.networks, &self.views, self.normalize).behind(self.backbone.as_deref())
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::Duration;
 
-use crate::stage::{Ctx, StageError};
+use simpipe_stage::{Ctx, StageError};
 
 /// How long at most nobody asks whether to stop.
 const PATIENCE: Duration = Duration::from_millis(50);

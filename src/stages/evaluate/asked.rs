@@ -6,15 +6,15 @@ use serde_json::Value as Json;
 
 use super::Params;
 use super::rerank::Rerank;
-use crate::base::issue::{Issue, Issues};
-use crate::base::node::Node;
-use crate::base::param::{self, Param, Shape, View};
-use crate::base::seed::Seed;
-use crate::metric::registry::AnyMetric;
-use crate::metric::{
+use simpipe_base::issue::{Issue, Issues};
+use simpipe_base::node::Node;
+use simpipe_base::param::{self, Param, Shape, View};
+use simpipe_base::seed::Seed;
+use simpipe_metric::registry::AnyMetric;
+use simpipe_metric::{
     Average, ClusteringMetric, NameError, NeighbourMetric, OpenSetMetric, PairMetric, RetrievalMetric, SpaceMetric,
 };
-use crate::stage::StageError;
+use simpipe_stage::StageError;
 
 /// A metric as a spec names it: `recall@10`, `map@r/macro`.
 #[derive(Debug, Clone, PartialEq, Eq)]

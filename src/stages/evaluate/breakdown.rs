@@ -6,10 +6,10 @@ use super::Params;
 use super::asked::Groups;
 use super::figures::means;
 use super::lookup::{Found, Lookup};
-use crate::artifact::Figure;
-use crate::metric::statistics::Bootstrap;
-use crate::stage::StageError;
-use crate::stages::class_groups;
+use crate::class_groups;
+use simpipe_artifact::Figure;
+use simpipe_metric::statistics::Bootstrap;
+use simpipe_stage::StageError;
 
 /// The column of the data that says categories.
 pub(super) const COLUMN: &str = "category";

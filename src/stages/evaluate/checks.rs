@@ -6,10 +6,10 @@ use super::super::exclude::missing_column;
 use super::asked::{Groups, Wish};
 use super::lookup::Lookup;
 use super::{Params, breakdown, embedded};
-use crate::artifact::{Distance, ExcludedInfo};
-use crate::metric::registry::AnyMetric;
-use crate::stage::{EmbeddingsFacts, IndexFacts, ParamIssue, SamplesFacts, StageError};
-use crate::stages::{class_groups, leak};
+use crate::{class_groups, leak};
+use simpipe_artifact::{Distance, ExcludedInfo};
+use simpipe_metric::registry::AnyMetric;
+use simpipe_stage::{EmbeddingsFacts, IndexFacts, ParamIssue, SamplesFacts, StageError};
 
 /// Every problem that facts show.
 pub(super) fn issues(
@@ -92,7 +92,7 @@ fn rerank(params: &Params, distance: Option<Distance>, indexed: Option<usize>, l
     if let Some(distance) = distance.filter(|distance| !rerank.distances().contains(distance)) {
         let names: Vec<&str> = rerank.distances().iter().map(|distance| distance.name()).collect();
         let message = format!("`{}` does not re-rank by the distance `{}`", rerank.name(), distance.name());
-        let help = format!("give the index the `distance` {}", crate::base::suggest::one_of(&names));
+        let help = format!("give the index the `distance` {}", simpipe_base::suggest::one_of(&names));
         issues.push(ParamIssue::new("rerank", message).help(help));
     }
     let deep = rerank.neighbours().into_iter();

@@ -10,14 +10,14 @@ use super::asked::{Groups, Mean, Named};
 use super::lookup::{Found, Lookup};
 use super::rerank::unmeasured;
 use super::{Params, pairs};
-use crate::artifact::{ClusteringInfo, Estimate, Figure, PairsInfo, RerankInfo};
-use crate::metric::clustering::{Contingency, KMeans};
-use crate::metric::open_set::{OpenSet, Probe, Truth};
-use crate::metric::space::Space;
-use crate::metric::space::hubness::hubness;
-use crate::metric::statistics::{Bootstrap, Column, Interval, Resampling};
-use crate::metric::{Metric, SpaceMetric};
-use crate::stage::{Ctx, StageError};
+use simpipe_artifact::{ClusteringInfo, Estimate, Figure, PairsInfo, RerankInfo};
+use simpipe_metric::clustering::{Contingency, KMeans};
+use simpipe_metric::open_set::{OpenSet, Probe, Truth};
+use simpipe_metric::space::Space;
+use simpipe_metric::space::hubness::hubness;
+use simpipe_metric::statistics::{Bootstrap, Column, Interval, Resampling};
+use simpipe_metric::{Metric, SpaceMetric};
+use simpipe_stage::{Ctx, StageError};
 
 /// Intervals are left out where more would have to be looked at, in all draws together: some seconds' work.
 const MOST_LOOKS: usize = 1_000_000_000;

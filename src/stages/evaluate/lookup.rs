@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use crate::artifact::{Distance, Embeddings, IndexRows};
-use crate::metric::{Ranked, RetrievalMetric};
-use crate::search::distance::Rows;
-use crate::search::knn::{Hit, Wanted};
-use crate::search::{ExactSearch, Vectors, overlap};
-use crate::stage::StageError;
-use crate::stages::embedded;
+use crate::embedded;
+use simpipe_artifact::{Distance, Embeddings, IndexRows};
+use simpipe_metric::{Ranked, RetrievalMetric};
+use simpipe_search::distance::Rows;
+use simpipe_search::knn::{Hit, Wanted};
+use simpipe_search::{ExactSearch, Vectors, overlap};
+use simpipe_stage::StageError;
 
 /// How deep a metric is looked for at first of which the nearest relevant row is all that counts: most have it there, and
 /// only the others are looked up to the end of the index.
@@ -157,10 +157,10 @@ pub(super) fn depth(columns: &[RetrievalMetric], relevant: usize, at_first: usiz
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use crate::search::overlap::same_examples;
+    use simpipe_search::overlap::same_examples;
 
     /// Points on a line, their labels and digests.
-    pub(in crate::stages) fn line(points: &[(f32, i32)], first_id: u64) -> Embeddings {
+    pub(crate) fn line(points: &[(f32, i32)], first_id: u64) -> Embeddings {
         let ids: Vec<u64> = (first_id..).take(points.len()).collect();
         Embeddings {
             position: (0..).take(points.len()).collect(),
@@ -174,7 +174,7 @@ pub(super) mod tests {
         }
     }
 
-    pub(in crate::stages) fn indexed(rows: &Embeddings) -> IndexRows {
+    pub(crate) fn indexed(rows: &Embeddings) -> IndexRows {
         IndexRows {
             example_id: rows.example_id.clone(),
             label: rows.label.clone(),
@@ -186,7 +186,7 @@ pub(super) mod tests {
     }
 
     /// Queries that look at every row, or at all but their own.
-    pub(in crate::stages::evaluate) fn look<'a>(
+    pub(in crate::evaluate) fn look<'a>(
         (index, queries): (&'a IndexRows, &'a Embeddings),
         distance: Distance,
         leave_one_out: bool,

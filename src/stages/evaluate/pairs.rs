@@ -8,11 +8,11 @@ use rayon::prelude::*;
 
 use super::lookup::Lookup;
 use super::rerank::unmeasured;
-use crate::artifact::PairsInfo;
-use crate::base::seed::Seed;
-use crate::metric::pair::{OrderedPairs, ScoredPair};
-use crate::search::distance::between;
-use crate::stage::StageError;
+use simpipe_artifact::PairsInfo;
+use simpipe_base::seed::Seed;
+use simpipe_metric::pair::{OrderedPairs, ScoredPair};
+use simpipe_search::distance::between;
+use simpipe_stage::StageError;
 
 /// Pairs whose distances are computed between two looks at whether to stop.
 const BLOCK: usize = 1 << 16;
@@ -158,7 +158,7 @@ mod tests {
 
     use super::super::lookup::tests::{indexed, line, look};
     use super::*;
-    use crate::artifact::Distance;
+    use simpipe_artifact::Distance;
 
     fn seed() -> Seed {
         Seed::of_stage(1, "evaluate", None)

@@ -2,13 +2,14 @@
 
 use super::asked::Wish;
 use super::rerank::Rerank;
-use crate::base::check;
-use crate::base::param::defaults;
-use crate::base::seed::Seed;
-use crate::metric::statistics::Bootstrap;
-use crate::stages::exclude::Exclude;
-use crate::stages::slice::Slice;
-use crate::{choice, metric, params};
+use crate::exclude::Exclude;
+use crate::slice::Slice;
+use simpipe_base::check;
+use simpipe_base::param::defaults;
+use simpipe_base::seed::Seed;
+use simpipe_base::{choice, params};
+use simpipe_metric as metric;
+use simpipe_metric::statistics::Bootstrap;
 
 choice! {
     /// What a query weighs in a mean over queries.

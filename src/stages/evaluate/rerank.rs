@@ -3,16 +3,16 @@
 use rayon::prelude::*;
 
 use super::lookup::{Found, Lookup, depth};
-use crate::artifact::Distance;
-use crate::base::check;
-use crate::metric::rerank::{Expansion, KReciprocal, Neighbours, expanded};
-use crate::metric::space::{Space, square};
-use crate::metric::{MetricError, RetrievalMetric};
-use crate::search::ExactSearch;
-use crate::search::distance::Rows;
-use crate::stage::StageError;
-use crate::stages::embedded;
-use crate::{choice, params};
+use crate::embedded;
+use simpipe_artifact::Distance;
+use simpipe_base::check;
+use simpipe_base::{choice, params};
+use simpipe_metric::rerank::{Expansion, KReciprocal, Neighbours, expanded};
+use simpipe_metric::space::{Space, square};
+use simpipe_metric::{MetricError, RetrievalMetric};
+use simpipe_search::ExactSearch;
+use simpipe_search::distance::Rows;
+use simpipe_stage::StageError;
 
 params! {
     /// k-reciprocal encoding (Zhong et al., 2017, arXiv:1701.08398).
@@ -179,7 +179,7 @@ impl Joint {
         let rows = |values| Rows::new(values, self.dim + 1).map_err(|error| embedded::unsearchable(&error));
         let search = ExactSearch::new(rows(&keys)?, Distance::InnerProduct).stopped_by(lookup.stop);
         let found = search.nearest(rows(&turned)?, 1).map_err(|error| embedded::unsearchable(&error))?;
-        let square = |(row, hits): (usize, &Vec<crate::search::Hit>)| {
+        let square = |(row, hits): (usize, &Vec<simpipe_search::Hit>)| {
             hits.first().map_or(0.0, |hit| square(space.row(row), space.row(hit.row as usize)))
         };
         Ok(found.iter().enumerate().map(square).collect())

@@ -5,9 +5,8 @@ use rand_chacha::ChaCha8Rng;
 
 use super::super::lookup::tests::{indexed, line, look};
 use super::*;
-use crate::artifact::{Embeddings, IndexRows};
-use crate::metric::golden;
-use crate::search::Vectors;
+use simpipe_artifact::{Embeddings, IndexRows};
+use simpipe_search::Vectors;
 
 /// Rows of three classes around the corners of a triangle, with some of each class astray.
 fn cloud(seed: u64, count: usize, first_id: u64) -> Embeddings {
@@ -53,7 +52,7 @@ fn by_hand(by: KReciprocal, index: &IndexRows, queries: &Embeddings, names: &[&s
         order.sort_by(|one, other| distances[*one].total_cmp(&distances[*other]).then(one.cmp(other)));
         let hits: Vec<bool> = order.iter().map(|row| index.label[*row] == queries.label[query]).collect();
         let relevant = hits.iter().filter(|hit| **hit).count();
-        let ranked = crate::metric::Ranked { hits: &hits, relevant };
+        let ranked = simpipe_metric::Ranked { hits: &hits, relevant };
         names.iter().map(|name| RetrievalMetric::parse(name).unwrap().of_query(&ranked)).collect()
     };
     (0..queries.len()).map(of_query).collect()
@@ -91,7 +90,7 @@ fn a_query_of_the_index_stands_for_itself_once() {
         let mut order: Vec<usize> = (0..45).filter(|row| *row != query).collect();
         order.sort_by(|one, other| distances[*one].total_cmp(&distances[*other]).then(one.cmp(other)));
         let hits: Vec<bool> = order.iter().map(|row| row % 3 == query % 3).collect();
-        let ranked = crate::metric::Ranked { hits: &hits, relevant: 14 };
+        let ranked = simpipe_metric::Ranked { hits: &hits, relevant: 14 };
         assert_eq!(found[0], RetrievalMetric::MapAtR.of_query(&ranked), "query {query}");
     }
     assert_ne!(before, after);
@@ -99,7 +98,7 @@ fn a_query_of_the_index_stands_for_itself_once() {
 
 #[test]
 fn expanded_queries_are_looked_up_again() {
-    let case = golden("rerank").as_array().unwrap().iter().find(|case| case["params"].get("k").is_some()).cloned();
+    let case = golden().as_array().unwrap().iter().find(|case| case["params"].get("k").is_some()).cloned();
     let case = case.unwrap();
     let rows = |name: &str| -> Vec<Vec<f32>> { serde_json::from_value(case["input"][name].clone()).unwrap() };
     let (asked, kept) = (rows("queries"), rows("index"));
@@ -152,4 +151,11 @@ fn who_wants_to_stop_gets_no_ranking() {
         let error = values(&by, &lookup, &[RetrievalMetric::MapAtR], &vec![none; 24]).unwrap_err();
         assert!(matches!(error, StageError::Interrupted), "{error}");
     }
+}
+
+/// The cases of re-ranking that NumPy has computed.
+fn golden() -> serde_json::Value {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/fixtures/golden/rerank.json");
+    let mut file: serde_json::Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+    file["cases"].take()
 }

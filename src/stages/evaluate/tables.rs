@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use super::lookup::{Found, Lookup};
 use super::rerank::unmeasured;
-use crate::artifact::{Embeddings, IndexRows, PerClass, PerQuery};
-use crate::metric::statistics::{Bootstrap, Column};
-use crate::metric::{Average, RetrievalMetric};
-use crate::stage::StageError;
+use simpipe_artifact::{Embeddings, IndexRows, PerClass, PerQuery};
+use simpipe_metric::statistics::{Bootstrap, Column};
+use simpipe_metric::{Average, RetrievalMetric};
+use simpipe_stage::StageError;
 
 /// A column a metric, by its name in tables: a value a query.
 pub(super) type MetricColumns = Vec<(String, Vec<Option<f64>>)>;

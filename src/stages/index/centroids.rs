@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use crate::artifact::{Distance, Embeddings};
-use crate::choice;
-use crate::search::distance::{Rows, between};
-use crate::search::vectors;
+use simpipe_artifact::{Distance, Embeddings};
+use simpipe_base::choice;
+use simpipe_search::distance::{Rows, between};
+use simpipe_search::vectors;
 
 choice! {
     /// What is indexed of the embeddings.
@@ -61,7 +61,7 @@ fn mean(members: &[usize], rows: Rows<'_>) -> Vec<f32> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::search::Vectors;
+    use simpipe_search::Vectors;
 
     fn rows(values: &[[f32; 2]], labels: &[i32]) -> Embeddings {
         Embeddings {

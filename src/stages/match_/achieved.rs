@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 
 use super::{JudgedQuery, Match};
-use crate::artifact::{Achieved, Calibration, Cutpoint};
-use crate::base::param;
-use crate::base::seed::Seed;
-use crate::metric::statistics::Bootstrap;
-use crate::search::{CalibrationMetric, Counting, Counts, Judged, Population, Verdict};
-use crate::stage::{Ctx, Stage, StageError};
+use simpipe_artifact::{Achieved, Calibration, Cutpoint};
+use simpipe_base::param;
+use simpipe_base::seed::Seed;
+use simpipe_metric::statistics::Bootstrap;
+use simpipe_search::{CalibrationMetric, Counting, Counts, Judged, Population, Verdict};
+use simpipe_stage::{Ctx, Stage, StageError};
 
 /// The metric of the cutpoint's target with its value on these queries, by the calibration's counting; `None` where it
 /// would be a share of no query.

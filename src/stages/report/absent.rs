@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value as Json, json};
 
-use crate::artifact::{Calibration, Distance, IndexInfo, MatchInfo, ModelFile, ModelUse};
-use crate::stage::Ctx;
+use simpipe_artifact::{Calibration, Distance, IndexInfo, MatchInfo, ModelFile, ModelUse};
+use simpipe_stage::Ctx;
 
 /// The ports of an experiment that a report may lack.
 const PORTS: [&str; 5] = ["sampler", "training", "index", "calibration", "matches"];

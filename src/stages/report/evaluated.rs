@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use crate::artifact::{Confusion, Evaluation, MatchInfo, PerClass, PerQuery, read_json};
-use crate::report::{Evaluated, FurtherMatches, plugged_at};
-use crate::stage::{Ctx, Kind, Port, StageError};
+use simpipe_artifact::{Confusion, Evaluation, MatchInfo, PerClass, PerQuery, read_json};
+use simpipe_report::{Evaluated, FurtherMatches, plugged_at};
+use simpipe_stage::{Ctx, Kind, Port, StageError};
 
 /// Ports of evaluations, in the order of the page. The names are what the shipped graphs have there; any evaluation fits any.
 const EVALUATIONS: [&str; 4] = ["evaluation", "evaluation-test", "evaluation-seen", "evaluation-unseen"];

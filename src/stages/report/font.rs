@@ -3,11 +3,11 @@
 use std::path::Path;
 
 use super::ReportParams;
-use crate::base::digest::Digest;
-use crate::base::fs::{open_regular, read_at_most};
-use crate::base::param::{Param, View};
-use crate::report::{LARGEST_FONT, OwnFont, can_be_embedded, forbids_embedding};
-use crate::stage::{Ctx, ParamIssue, SourceDigest, SourceFinder, StageError};
+use simpipe_base::digest::Digest;
+use simpipe_base::fs::{open_regular, read_at_most};
+use simpipe_base::param::{Param, View};
+use simpipe_report::{LARGEST_FONT, OwnFont, can_be_embedded, forbids_embedding};
+use simpipe_stage::{Ctx, ParamIssue, SourceDigest, SourceFinder, StageError};
 
 /// The source's name in keys, and the parameter's place.
 const FONT: &str = "font";
@@ -84,7 +84,7 @@ pub(super) fn read(params: &ReportParams, ctx: &Ctx<'_>) -> Result<Option<OwnFon
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::param::{self, SpecPath};
+    use simpipe_base::param::{self, SpecPath};
 
     fn params(path: &Path) -> ReportParams {
         let file = SpecPath { written: "own.ttf".to_owned(), resolved: path.to_path_buf() };

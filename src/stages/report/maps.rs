@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::ReportParams;
-use crate::artifact::{Projection, ProjectionInfo, read_json};
-use crate::report::FigureSpec;
-use crate::report::figure::{self, Method};
-use crate::stage::{Ctx, InputFacts, Kind, ParamIssue, Port, ProjectionFacts, StageError};
+use simpipe_artifact::{Projection, ProjectionInfo, read_json};
+use simpipe_report::FigureSpec;
+use simpipe_report::figure::{self, Method};
+use simpipe_stage::{Ctx, InputFacts, Kind, ParamIssue, Port, ProjectionFacts, StageError};
 
 /// A port is called as the method whose projection it takes.
 pub(super) const fn port(method: &'static str) -> Port {
@@ -70,8 +70,8 @@ mod tests {
     use serde_json::{Value as Json, json};
 
     use super::*;
-    use crate::base::param;
-    use crate::stage::Facts;
+    use simpipe_base::param;
+    use simpipe_stage::Facts;
 
     fn found(figures: Json, plugged: &[(&str, &str, usize, Option<usize>)]) -> Vec<(String, String)> {
         let params: ReportParams = param::from_json(&json!({ "figures": figures })).unwrap();

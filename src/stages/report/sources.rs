@@ -5,13 +5,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::artifact::{
+use crate::embedded::foreign;
+use simpipe_artifact::{
     DatasetInfo, Examples, FileNames, IMAGES, Image, ImageSet, NearCopies, NearCopiesInfo, NearCopy, read_json,
 };
-use crate::base::digest::Digest;
-use crate::report::{FoundCopies, Provenance, ReportData};
-use crate::stage::{Ctx, InputFacts, Kind, ParamIssue, Port, StageError};
-use crate::stages::embedded::foreign;
+use simpipe_base::digest::Digest;
+use simpipe_report::{FoundCopies, Provenance, ReportData};
+use simpipe_stage::{Ctx, InputFacts, Kind, ParamIssue, Port, StageError};
 
 /// Files of a dataset that the report reads.
 pub(super) const DATASET_FILES: &[&str] = &[EXAMPLES, IMAGES, "dataset.json", FileNames::FILE];

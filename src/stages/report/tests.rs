@@ -4,12 +4,12 @@ use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 
 use super::*;
-use crate::artifact::{Estimate, Evaluation, ExamplesWriter, Gain, PerClass, PerQuery, Projection, ProjectionInfo};
-use crate::base::param;
-use crate::base::seed::Seed;
-use crate::metric::plane::{Way, place};
-use crate::report::synthetic;
-use crate::stage::{CtxParts, Inputs, MatchesFacts};
+use simpipe_artifact::{Estimate, Evaluation, ExamplesWriter, Gain, PerClass, PerQuery, Projection, ProjectionInfo};
+use simpipe_base::param;
+use simpipe_base::seed::Seed;
+use simpipe_metric::plane::{Way, place};
+use simpipe_report::synthetic;
+use simpipe_stage::{CtxParts, Inputs, MatchesFacts};
 
 fn params(json: Json) -> ReportParams {
     param::from_json(&json).unwrap()
@@ -149,7 +149,7 @@ fn run_without(
     let all = figures.chain(["report.html", "report.md", "metrics.json"].map(|name| output.path().join(name)));
     let file = |path: PathBuf| (path.strip_prefix(output.path()).unwrap().to_owned(), std::fs::read(&path).unwrap());
     let metrics = ctx.into_metrics();
-    assert_eq!(crate::stages::reported::undefined(Report::NAME, metrics.keys()), [""; 0]);
+    assert_eq!(crate::reported::undefined(Report::NAME, metrics.keys()), [""; 0]);
     (metrics, all.map(file).collect())
 }
 
@@ -330,7 +330,7 @@ fn long_trainings_have_a_small_page() {
     let mut data = synthetic::small();
     let first = data.history.0[0].clone();
     data.history.0 = (0..200_000_u32)
-        .map(|step| crate::artifact::HistoryRow {
+        .map(|step| simpipe_artifact::HistoryRow {
             step: u64::from(step),
             epoch: step / 1000,
             loss: f64::from(step.wrapping_mul(2_654_435_761) >> 16) / 65_536.0,

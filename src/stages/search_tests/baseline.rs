@@ -1,8 +1,8 @@
 //! The stage `baseline` on images of two pixels.
 
 use super::*;
-use crate::artifact::{BaselineFile, ExamplesWriter, Image, ImageShape};
-use crate::stages::baseline::Baseline;
+use crate::baseline::Baseline;
+use simpipe_artifact::{BaselineFile, ExamplesWriter, Image, ImageShape};
 
 /// Examples 10 to 15, as the embedded pool has them, with these pixels.
 fn world(pixels: [[u8; 2]; 6]) -> World {

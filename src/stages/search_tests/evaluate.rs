@@ -1,9 +1,9 @@
 //! The stage `evaluate` on the same tiny artifacts, against figures computed by hand.
 
 use super::*;
-use crate::artifact::{Evaluation, PerClass, PerQuery};
-use crate::base::param::{Param, View};
-use crate::stages::evaluate::{Evaluate, Params};
+use crate::evaluate::{Evaluate, Params};
+use simpipe_artifact::{Evaluation, PerClass, PerQuery};
+use simpipe_base::param::{Param, View};
 
 impl World {
     fn evaluate(&self, params: &Json) -> Outcome {

@@ -1,8 +1,8 @@
 //! `evaluate` where queries do not look at images of their group or source, against the plain definition.
 
 use super::*;
-use crate::artifact::{Belonging, Evaluation, ExcludedInfo, PerQuery};
-use crate::stages::evaluate::Evaluate;
+use crate::evaluate::Evaluate;
+use simpipe_artifact::{Belonging, Evaluation, ExcludedInfo, PerQuery};
 
 type Texts = Vec<Option<String>>;
 

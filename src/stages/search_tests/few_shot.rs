@@ -1,9 +1,9 @@
 //! The stage `few-shot` on points of a line.
 
 use super::*;
-use crate::artifact::{FewShotFile, table::Columns};
-use crate::stage::{DatasetFacts, SplitFacts};
-use crate::stages::few_shot::FewShot;
+use crate::few_shot::FewShot;
+use simpipe_artifact::{FewShotFile, table::Columns};
+use simpipe_stage::{DatasetFacts, SplitFacts};
 
 /// Three classes of eight points each, 100 apart: no query is ever wrong.
 fn apart() -> World {
@@ -136,7 +136,7 @@ fn what_is_known_at_check_is_refused_there() {
 
 #[test]
 fn examples_that_were_trained_on_are_refused_or_told_of() {
-    let read = |json: Json| param::from_json::<crate::stages::few_shot::Params>(&json).unwrap();
+    let read = |json: Json| param::from_json::<crate::few_shot::Params>(&json).unwrap();
     let mut inputs = facts(200, 0..100, false);
     assert_eq!(FewShot::warnings(&read(json!({})), &inputs), []);
     if let Some(Facts::Embeddings(embeddings)) = inputs.0.get_mut("embeddings") {

@@ -3,7 +3,7 @@
 use serde_json::{Value as Json, json};
 
 use super::World;
-use crate::artifact::{EmbeddingsInfo, read_json, write_json};
+use simpipe_artifact::{EmbeddingsInfo, read_json, write_json};
 
 /// Changes a file that a stage left.
 fn edit(world: &World, stage: &str, file: &str, field: &str, value: Json) {

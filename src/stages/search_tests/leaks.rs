@@ -119,7 +119,7 @@ fn calibration_queries_need_their_classes_in_the_index() {
 
 #[test]
 fn queries_with_near_copies_are_left_out_of_the_distinct_figures() {
-    use crate::artifact::NearCopiesInfo;
+    use simpipe_artifact::NearCopiesInfo;
     let world = World::ready();
     let plugs =
         [("index", "index"), ("queries", "validation"), ("calibration", "calibrate"), ("near-copies", "near-copies")];

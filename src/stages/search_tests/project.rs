@@ -1,8 +1,8 @@
 //! The stage `project`.
 
 use super::*;
-use crate::artifact::{Projection, ProjectionInfo};
-use crate::stages::project::Project;
+use crate::project::Project;
+use simpipe_artifact::{Projection, ProjectionInfo};
 
 fn project(world: &World, params: &Json) -> (ProjectionInfo, Projection, BTreeMap<String, f64>) {
     let metrics = world.run::<Project>(params, &[("embeddings", "validation")], "project").unwrap().0;

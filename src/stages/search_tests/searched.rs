@@ -1,8 +1,8 @@
 //! Indexes that are not searched exactly: what they leave, and that thresholds and answers are found through them.
 
 use super::*;
-use crate::artifact::{Codes, Graph, IndexStructure};
-use crate::stages::evaluate::Evaluate;
+use crate::evaluate::Evaluate;
+use simpipe_artifact::{Codes, Graph, IndexStructure};
 
 const DIM: usize = 24;
 
@@ -55,7 +55,7 @@ fn index(world: &World, search: &Json, out: &str) -> Outcome {
     world.run::<Index>(&json!({ "search": search }), &[("dataset", "dataset"), ("embeddings", "many")], out)
 }
 
-fn answers(world: &World, index: &str) -> Vec<crate::artifact::MatchRow> {
+fn answers(world: &World, index: &str) -> Vec<simpipe_artifact::MatchRow> {
     let plugs = [("index", index), ("queries", "held-out")];
     world.run::<Calibrate>(&json!({ "matcher": { "majority-vote": { "k": 3 } } }), &plugs, "calibrate").unwrap();
     let plugs = [("index", index), ("queries", "queries"), ("calibration", "calibrate")];

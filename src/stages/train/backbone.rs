@@ -1,15 +1,15 @@
 //! Backbones among the layers: the files of their weights, what of these fits, and what is frozen.
 
 use super::TrainParams;
-use crate::artifact::{TensorFile, Weights};
-use crate::base::digest::Digest;
-use crate::base::fs::read_regular;
-use crate::base::param::{Param, SpecPath, View};
-use crate::nn::groups::{Declaration, Grouping};
-use crate::nn::interchange::Incoming;
-use crate::nn::layer::Preset;
-use crate::nn::{Backbone, Group, LayerSpec, backbones};
-use crate::stage::{Ctx, ParamIssue, SourceDigest, SourceFinder, StageError};
+use simpipe_artifact::{TensorFile, Weights};
+use simpipe_base::digest::Digest;
+use simpipe_base::fs::read_regular;
+use simpipe_base::param::{Param, SpecPath, View};
+use simpipe_nn::groups::{Declaration, Grouping};
+use simpipe_nn::interchange::Incoming;
+use simpipe_nn::layer::Preset;
+use simpipe_nn::{Backbone, Group, LayerSpec, backbones};
+use simpipe_stage::{Ctx, ParamIssue, SourceDigest, SourceFinder, StageError};
 
 /// A backbone with a file.
 struct Pretrained<'a> {

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::tests::{infer, params, samples};
 use super::*;
-use crate::artifact::{NewTensor, Numbers, tensor_file};
+use simpipe_artifact::{NewTensor, Numbers, tensor_file};
 
 /// The tensors of torchvision's MobileNet-v2 with its classifier, as the golden file lists them.
 fn mobile() -> Vec<(String, Vec<usize>)> {
@@ -151,7 +151,7 @@ fn content_is_in_the_key_and_a_path_is_not() {
     std::fs::write(at("b"), "one").unwrap();
     let of = |name: &str| with(json!({ "architecture": "resnet18", "weights": at(name).to_str() }), &json!({}));
     let sources = |name: &str| {
-        let finder = SourceFinder { downloads: at("downloads"), digest_file: &crate::base::digest::Digest::of_file };
+        let finder = SourceFinder { downloads: at("downloads"), digest_file: &simpipe_base::digest::Digest::of_file };
         Train::sources(&of(name), &finder).unwrap()
     };
     assert_eq!(Train::key_params(&of("a")), Train::key_params(&of("b")));

@@ -2,11 +2,11 @@
 
 use super::TrainParams;
 use super::monitor::{KeepBest, Monitor, Watched};
-use crate::data::augment::misfits;
-use crate::nn;
-use crate::nn::groups::{Declaration, Grouping};
-use crate::nn::loss::Known;
-use crate::stage::{InputFacts, ParamIssue, SamplesFacts};
+use simpipe_data::augment::misfits;
+use simpipe_nn as nn;
+use simpipe_nn::groups::{Declaration, Grouping};
+use simpipe_nn::loss::Known;
+use simpipe_stage::{InputFacts, ParamIssue, SamplesFacts};
 
 /// What is measured on validation images can only be looked at where there are any; `pool` is theirs.
 pub(super) fn nothing_to_monitor(params: &TrainParams, pool: Option<&SamplesFacts>) -> Option<ParamIssue> {
@@ -203,7 +203,7 @@ pub(super) fn loss_problems(
 
 /// Each augmenter must suit the images.
 pub(super) fn does_not_suit_images(params: &TrainParams, image: [usize; 3]) -> Vec<ParamIssue> {
-    let issue = |(path, misfit): (String, crate::data::augment::Misfit)| {
+    let issue = |(path, misfit): (String, simpipe_data::augment::Misfit)| {
         ParamIssue::new(path, misfit.message).help(misfit.help)
     };
     misfits(&params.augment, image).into_iter().map(issue).collect()

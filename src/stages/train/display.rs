@@ -2,9 +2,9 @@
 
 use std::time::Instant;
 
-use crate::artifact::RECENT_STEPS;
-use crate::nn::{FitEvent, FitSettings, FitState, Monitor};
-use crate::stage::{Number, Progress};
+use simpipe_artifact::RECENT_STEPS;
+use simpipe_nn::{FitEvent, FitSettings, FitState, Monitor};
+use simpipe_stage::{Number, Progress};
 
 /// What a person sees while the network trains. The only place with a clock, and nothing of it reaches an artifact.
 pub(super) struct Display {

@@ -1,10 +1,10 @@
 //! A training that takes features which another network has made, in place of images.
 
 use super::TrainParams;
-use crate::nn::Input;
-use crate::stage::{EmbeddingsFacts, InputFacts, ParamIssue, SamplesFacts};
-use crate::stages::cached::{PORT, of_other_split};
-use crate::stages::embedded::foreign;
+use crate::cached::{PORT, of_other_split};
+use crate::embedded::foreign;
+use simpipe_nn::Input;
+use simpipe_stage::{EmbeddingsFacts, InputFacts, ParamIssue, SamplesFacts};
 
 /// The port of the features that are validated on, where they are not among the others.
 pub(super) const VALIDATION: &str = "validation-embeddings";

@@ -4,14 +4,14 @@
 use super::features::VALIDATION;
 use super::order::{Order, Place};
 use super::{POOL, RECIPE, TrainParams};
-use crate::artifact::{Features, IMAGES, SamplerFile, Samples, read_json};
-use crate::base::seed::Seed;
-use crate::data::augment::{Augmentation, Instance, Scratch};
-use crate::data::loader::{self, Loader};
-use crate::data::sampler::{BatchSampler, draw};
-use crate::nn::{Batch, Batches, Pixels};
-use crate::stage::{Ctx, StageError};
-use crate::stages::cached::{self, Cached};
+use crate::cached::{self, Cached};
+use simpipe_artifact::{Features, IMAGES, SamplerFile, Samples, read_json};
+use simpipe_base::seed::Seed;
+use simpipe_data::augment::{Augmentation, Instance, Scratch};
+use simpipe_data::loader::{self, Loader};
+use simpipe_data::sampler::{BatchSampler, draw};
+use simpipe_nn::{Batch, Batches, Pixels};
+use simpipe_stage::{Ctx, StageError};
 
 /// Positions in a pool of the batch of an epoch and an index.
 type Draw = Box<dyn Fn(u64, u64) -> Vec<usize> + Send + Sync>;
@@ -45,7 +45,7 @@ impl Pool {
             Some(features) => features.pixels(&features.rows(&samples.example_id)?),
             None => images(ctx, &samples.example_id)?,
         };
-        let failed = |error: crate::data::sampler::SamplerError| StageError::failed(error.to_string());
+        let failed = |error: simpipe_data::sampler::SamplerError| StageError::failed(error.to_string());
         let sampler = BatchSampler::load(&samples, &recipe).map_err(failed)?;
         let labels = sampler.labels(&samples).map_err(failed)?;
         let augmentation = purpose.map(|purpose| Augmentation::new(&params.augment, ctx.seed(), purpose));
@@ -174,7 +174,7 @@ impl Batches for Feed {
 }
 
 /// Positions in a pool of the images that layers start from; `seed` is the stage's.
-pub(in crate::stages) fn first_images(seed: Seed, pool: usize, count: usize) -> Vec<usize> {
+pub(crate) fn first_images(seed: Seed, pool: usize, count: usize) -> Vec<usize> {
     draw::distinct(&mut seed.rng("first images", &[]), pool, count.min(pool))
 }
 
@@ -228,14 +228,27 @@ impl Batches for Prefetched<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::param;
-    use crate::base::seed::Seed;
+    use simpipe_artifact::{ExamplesWriter, Image, ImageShape};
+    use simpipe_base::param;
+    use simpipe_base::seed::Seed;
+
+    /// Four images of 3 x 3 x 3, whose bytes are 0, 2, 4 and so on: mapped, so that the folder may go.
+    fn pixels() -> Pixels {
+        let folder = tempfile::tempdir().unwrap();
+        let mut writer = ExamplesWriter::new(&folder.path().join("examples.parquet"));
+        let shape = ImageShape { height: 3, width: 3, channels: 3 };
+        for first in (0..4u8).map(|image| image * 54) {
+            let pixels = (0..27).map(|at| first + at * 2).collect();
+            writer.push("train", 0, Image { shape, pixels }).unwrap();
+        }
+        writer.finish().unwrap();
+        Pixels::read(&folder.path().join("images"), &[0, 1, 2, 3]).unwrap()
+    }
 
     fn pool(views: usize, augment: serde_json::Value) -> Pool {
-        let bytes: Vec<u8> = (0..4 * 27).map(|at| u8::try_from(at * 2).unwrap()).collect();
         let specs: Vec<_> = param::from_json(&augment).unwrap();
         Pool {
-            pixels: Pixels::of_bytes([3, 3, 3], bytes),
+            pixels: pixels(),
             example_ids: vec![10, 11, 12, 13],
             composition: String::new(),
             steps_per_pass: None,

@@ -1,10 +1,10 @@
 //! Groups of parameters as `check` shows them.
 
 use super::{TrainParams, stage_summary};
-use crate::nn;
-use crate::nn::Group;
-use crate::nn::groups::{Declaration, Grouping};
-use crate::stage::{GroupSummary, ModelSummary};
+use simpipe_nn as nn;
+use simpipe_nn::Group;
+use simpipe_nn::groups::{Declaration, Grouping};
+use simpipe_stage::{GroupSummary, ModelSummary};
 
 /// The layer table with the groups; what a group freezes is not trainable.
 pub(super) fn summary(

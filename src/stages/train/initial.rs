@@ -1,14 +1,14 @@
 //! `initial-weights`: what a network starts with in place of drawn numbers.
 
 use super::TrainParams;
-use crate::artifact::{TensorFile, Weights};
-use crate::base::digest::Digest;
-use crate::base::fs::read_regular;
-use crate::base::param::{Param, SpecPath, View};
-use crate::nn::interchange::Incoming;
-use crate::nn::{Input, Network};
-use crate::stage::{Ctx, ParamIssue, SourceDigest, SourceFinder, StageError};
-use crate::{choice, params};
+use simpipe_artifact::{TensorFile, Weights};
+use simpipe_base::digest::Digest;
+use simpipe_base::fs::read_regular;
+use simpipe_base::param::{Param, SpecPath, View};
+use simpipe_base::{choice, params};
+use simpipe_nn::interchange::Incoming;
+use simpipe_nn::{Input, Network};
+use simpipe_stage::{Ctx, ParamIssue, SourceDigest, SourceFinder, StageError};
 
 params! {
     /// The file is an outside source: its content is part of the key, its place is not. It is safetensors, or what `torch.save`

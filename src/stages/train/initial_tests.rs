@@ -6,8 +6,8 @@ use serde_json::json;
 
 use super::tests::{Lab, infer, params, samples};
 use super::*;
-use crate::artifact::{Weights, tensor_file};
-use crate::nn::interchange::TorchModel;
+use simpipe_artifact::{Weights, tensor_file};
+use simpipe_nn::interchange::TorchModel;
 
 /// `params` with the weights of a file, and more.
 fn with(epochs: usize, file: &Path, more: Json) -> TrainParams {
@@ -74,7 +74,7 @@ fn content_is_in_the_key_and_a_path_is_not() {
     std::fs::write(at("a"), "one").unwrap();
     std::fs::write(at("b"), "one").unwrap();
     let sources = |name: &str| {
-        let finder = SourceFinder { downloads: at("downloads"), digest_file: &crate::base::digest::Digest::of_file };
+        let finder = SourceFinder { downloads: at("downloads"), digest_file: &simpipe_base::digest::Digest::of_file };
         Train::sources(&with(1, &at(name), json!({})), &finder)
     };
     let key = |name: &str, more: Json| Train::key_params(&with(1, &at(name), more));
@@ -89,7 +89,7 @@ fn content_is_in_the_key_and_a_path_is_not() {
     assert!(
         Train::sources(
             &params(1),
-            &SourceFinder { downloads: at("d"), digest_file: &crate::base::digest::Digest::of_file }
+            &SourceFinder { downloads: at("d"), digest_file: &simpipe_base::digest::Digest::of_file }
         )
         .unwrap()
         .is_empty()

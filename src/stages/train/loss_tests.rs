@@ -37,7 +37,7 @@ fn losses_that_do_not_fit_are_refused_at_their_parameter() {
 fn another_view_is_another_example_of_a_class() {
     let singles = |params: &TrainParams| {
         let facts =
-            [("sampler", Facts::Samples(crate::stage::SamplesFacts { examples_per_class: 1, ..samples(None) }))];
+            [("sampler", Facts::Samples(simpipe_stage::SamplesFacts { examples_per_class: 1, ..samples(None) }))];
         infer::<Train>(params, &facts).is_ok()
     };
     assert!(!singles(&with(json!("triplet"), 1)) && singles(&with(json!("triplet"), 2)));

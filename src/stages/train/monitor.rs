@@ -2,14 +2,14 @@
 
 use serde_json::Value as Json;
 
-use crate::base::check;
-use crate::base::issue::{Issue, Issues};
-use crate::base::node::{Node, Value};
-use crate::base::param::{Param, Shape, View, expected, found};
-use crate::base::suggest;
-use crate::metric::{NameError, RetrievalMetric};
-use crate::nn;
-use crate::{choice, params};
+use simpipe_base::check;
+use simpipe_base::issue::{Issue, Issues};
+use simpipe_base::node::{Node, Value};
+use simpipe_base::param::{Param, Shape, View, expected, found};
+use simpipe_base::suggest;
+use simpipe_base::{choice, params};
+use simpipe_metric::{NameError, RetrievalMetric};
+use simpipe_nn as nn;
 
 choice! {
     /// The figure of an epoch that is looked at, beside `recall@K`, `precision@K` and `map@r` of the validation pool.
@@ -146,7 +146,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::base::param;
+    use simpipe_base::param;
 
     #[test]
     fn figures_are_read_and_written_by_their_names() {

@@ -1,6 +1,6 @@
 //! The order in which a training takes its batches: the steps of an epoch, then its validation.
 
-use crate::nn::{FitSettings, FitState};
+use simpipe_nn::{FitSettings, FitState};
 
 /// Batches numbered as they are taken, from where a training begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

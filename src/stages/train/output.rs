@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use super::display::recent_mean;
 use super::feed::{Feed, Pool};
 use super::{TrainParams, groups, layers_error};
-use crate::artifact::{self, History, HistoryRow, ImageSet, ModelFile, write_json};
-use crate::base::param::{Param, View};
-use crate::nn::groups::declarations;
-use crate::nn::{self, FitSettings, FitState, Network};
-use crate::stage::{Ctx, StageError};
+use simpipe_artifact::{self as artifact, History, HistoryRow, ImageSet, ModelFile, write_json};
+use simpipe_base::param::{Param, View};
+use simpipe_nn::groups::declarations;
+use simpipe_nn::{self as nn, FitSettings, FitState, Network};
+use simpipe_stage::{Ctx, StageError};
 
 /// The weights that a training leaves: how many steps and epochs they have seen.
 pub(super) struct Kept {

@@ -1,8 +1,8 @@
 //! Where a training goes on: the last checkpoint that can be used.
 
 use super::TrainParams;
-use crate::nn::{FitSettings, FitState, Network};
-use crate::stage::Ctx;
+use simpipe_nn::{FitSettings, FitState, Network};
+use simpipe_stage::Ctx;
 
 /// The last checkpoint that can be used, or a network that was never trained.
 pub(super) fn start(params: &TrainParams, ctx: &Ctx<'_>, network: &Network, settings: &FitSettings<'_>) -> FitState {

@@ -5,13 +5,13 @@ use std::fmt::{Debug, Formatter};
 use std::sync::Arc;
 
 use super::feed::Pool;
-use crate::artifact::{Distance, IndexRows};
-use crate::metric::{Ranked, RetrievalMetric, micro_mean};
-use crate::nn::{EMBED_BATCH, Network, Unmeasured, Validator};
-use crate::search::knn::{Hit, Wanted};
-use crate::search::{ExactSearch, SearchError, overlap};
-use crate::stage::{Ctx, ParamIssue, StageError};
-use crate::stages::embedded;
+use crate::embedded;
+use simpipe_artifact::{Distance, IndexRows};
+use simpipe_metric::{Ranked, RetrievalMetric, micro_mean};
+use simpipe_nn::{EMBED_BATCH, Network, Unmeasured, Validator};
+use simpipe_search::knn::{Hit, Wanted};
+use simpipe_search::{ExactSearch, SearchError, overlap};
+use simpipe_stage::{Ctx, ParamIssue, StageError};
 
 /// Looks every image of a pool up among the others, copies of the image itself left out.
 pub(super) struct Retrieval<'a> {

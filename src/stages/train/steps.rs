@@ -2,11 +2,11 @@
 
 use serde_json::Value as Json;
 
-use crate::base::bounds::Bounds;
-use crate::base::check::{self, Check};
-use crate::base::issue::Issues;
-use crate::base::node::Node;
-use crate::base::param::{Param, Shape, View};
+use simpipe_base::bounds::Bounds;
+use simpipe_base::check::{self, Check};
+use simpipe_base::issue::Issues;
+use simpipe_base::node::Node;
+use simpipe_base::param::{Param, Shape, View};
 
 /// Batches of an epoch where nothing else says it.
 const USUAL: usize = 1000;
@@ -68,7 +68,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::base::param::write_field;
+    use simpipe_base::param::write_field;
 
     #[test]
     fn a_pass_is_an_epoch_where_nothing_else_is_written() {

@@ -14,13 +14,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use serde_json::json;
 
 use super::*;
-use crate::artifact::{
+use crate::embed::{Embed, EmbedParams};
+use simpipe_artifact::{
     Distance, Embeddings, EmbeddingsInfo, ExamplesWriter, History, Image, ImageShape, ModelFile, SamplerFile, Samples,
     Weights, read_json, write_json,
 };
-use crate::base::seed::Seed;
-use crate::stage::{Checkpoints, CtxParts, Progress, SamplesFacts};
-use crate::stages::embed::{Embed, EmbedParams};
+use simpipe_base::seed::Seed;
+use simpipe_stage::{Checkpoints, CtxParts, Progress, SamplesFacts};
 
 const DATASET: &str = "examples.parquet";
 
@@ -137,7 +137,7 @@ impl Lab {
             assert!(output.join(file).exists(), "{file}");
         }
         let metrics = ctx.into_metrics();
-        assert_eq!(crate::stages::reported::undefined("train", metrics.keys()), [""; 0]);
+        assert_eq!(crate::reported::undefined("train", metrics.keys()), [""; 0]);
         Ok(metrics)
     }
 
@@ -209,7 +209,7 @@ fn train_leaves_model_history_and_metrics_and_embed_uses_them() {
     assert_eq!((embeddings.len(), embeddings.dim), (8, 4));
     assert_eq!(embeddings.example_id, (40..48).rev().collect::<Vec<u64>>());
     assert_eq!((embeddings.split[0].as_str(), embeddings.label[0]), ("test", 3));
-    let examples = crate::artifact::Examples::read(&root.join(DATASET)).unwrap();
+    let examples = simpipe_artifact::Examples::read(&root.join(DATASET)).unwrap();
     assert_eq!(embeddings.digest[0], examples.digest[47]);
     let norm: f32 = embeddings.row(7).iter().map(|value| value * value).sum();
     assert!((norm - 1.0).abs() < 1e-5, "{norm}");

@@ -2,10 +2,10 @@
 
 use serde_json::Value as Json;
 
-use crate::base::bounds::Bounds;
-use crate::base::issue::Issues;
-use crate::base::node::Node;
-use crate::base::param::{Param, Shape, View};
+use simpipe_base::bounds::Bounds;
+use simpipe_base::issue::Issues;
+use simpipe_base::node::Node;
+use simpipe_base::param::{Param, Shape, View};
 
 /// A value that never enters a key and is shown in no artifact: how often progress is saved changes no result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -2,10 +2,10 @@
 //! causes it.
 
 use super::{KeepBest, TrainParams};
-use crate::artifact::Distance;
-use crate::base::suggest;
-use crate::nn::{self, LayerSpec};
-use crate::stage::ParamIssue;
+use simpipe_artifact::Distance;
+use simpipe_base::suggest;
+use simpipe_nn::{self as nn, LayerSpec};
+use simpipe_stage::ParamIssue;
 
 /// Without a step there is nothing for these parameters to do.
 pub(super) fn does_nothing(params: &TrainParams) -> Option<ParamIssue> {

@@ -7,8 +7,8 @@ use std::collections::BTreeSet;
 
 use super::error::Trouble;
 use super::{Access, Remote, Stored, entry_name, object_name};
-use crate::base::digest::Digest;
-use crate::store::{AcEntry, Store, StoreError};
+use crate::{AcEntry, Store, StoreError};
+use simpipe_base::digest::Digest;
 
 fn mark_name(shelf: Digest, step: u64) -> String {
     format!("checkpoints/{shelf}/{step}")
@@ -27,7 +27,7 @@ pub(super) fn mark_remotely(remote: &Remote, entry: &AcEntry) -> Result<(), Trou
 
 impl Store {
     /// The steps of a shelf that the object store has. One that can't be listed has none to offer.
-    pub(in crate::store) fn remote_checkpoints(&self, shelf: Digest) -> BTreeSet<u64> {
+    pub(crate) fn remote_checkpoints(&self, shelf: Digest) -> BTreeSet<u64> {
         let Some(remote) = self.remote.as_deref().filter(|remote| remote.readable()) else { return BTreeSet::new() };
         if remote.url.read_only() {
             return BTreeSet::new(); // a plain web server has no lists
@@ -45,7 +45,7 @@ impl Store {
     }
 
     /// Removes a checkpoint from the object store, as it was removed here.
-    pub(in crate::store) fn remove_remote_checkpoint(&self, shelf: Digest, step: u64, key: Digest) {
+    pub(crate) fn remove_remote_checkpoint(&self, shelf: Digest, step: u64, key: Digest) {
         let Some(remote) = self.remote.as_deref().filter(|remote| remote.access == Access::Shared && remote.readable())
         else {
             return;

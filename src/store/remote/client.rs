@@ -13,10 +13,10 @@ use object_store::{Error as ObjectError, ObjectStore, ObjectStoreExt, PutMode, P
 use super::connect::Limits;
 use super::error::{Secrets, Trouble, is_transient, was_repeated};
 use super::limit::{Beyond, NAMES, REPEATED, SMALL};
-use crate::base::backoff;
-use crate::base::digest::Digest;
-use crate::base::fs::NewFile;
-use crate::store::{FileRecord, StoreError};
+use crate::{FileRecord, StoreError};
+use simpipe_base::backoff;
+use simpipe_base::digest::Digest;
+use simpipe_base::fs::NewFile;
 
 /// Larger objects are sent in parts of this size. S3 takes at most 10 000 of them.
 const PART: usize = 8 << 20;

@@ -16,7 +16,7 @@ use super::client::Client;
 use super::error::Secrets;
 use super::limit::Connector;
 use super::url::{RemoteUrl, Scheme};
-use crate::base::pace::Least;
+use simpipe_base::pace::Least;
 
 /// Requests at once.
 pub(super) const PARALLEL: usize = 8;

@@ -7,7 +7,7 @@ use object_store::Error as ObjectError;
 use object_store::client::{HttpError, HttpErrorKind};
 
 use super::limit::Beyond;
-use crate::store::StoreError;
+use crate::StoreError;
 
 /// Who can do something about it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -8,10 +8,10 @@ use super::client::Download;
 use super::connect::PARALLEL;
 use super::error::Trouble;
 use super::{Remote, Stored, checkpoints, object_name};
-use crate::base::digest::Digest;
-use crate::base::fs::free_space;
-use crate::store::publish::draft_entry;
-use crate::store::{AcEntry, Damage, Declared, FileRecord, Hold, Store, StoreError, fs};
+use crate::publish::draft_entry;
+use crate::{AcEntry, Damage, Declared, FileRecord, Hold, Store, StoreError, fs};
+use simpipe_base::digest::Digest;
+use simpipe_base::fs::free_space;
 
 /// What was transferred.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -40,11 +40,7 @@ impl Store {
     ///
     /// # Errors
     /// If the local store refuses, or the user asked to stop.
-    pub(in crate::store) fn fetch_from_remote(
-        &self,
-        key: Digest,
-        declared: Declared<'_>,
-    ) -> Result<Option<AcEntry>, StoreError> {
+    pub(crate) fn fetch_from_remote(&self, key: Digest, declared: Declared<'_>) -> Result<Option<AcEntry>, StoreError> {
         let Some(remote) = self.remote.as_deref().filter(|remote| remote.readable()) else { return Ok(None) };
         if remote.recently_absent(key) {
             return Ok(None);
@@ -71,7 +67,7 @@ impl Store {
     }
 
     /// Says that a damaged local result was no loss.
-    pub(in crate::store) fn warn_of_fetched(&self, damage: &Damage) {
+    pub(crate) fn warn_of_fetched(&self, damage: &Damage) {
         if let Some(remote) = &self.remote {
             remote.warn(format!("{damage}: it was moved to `quarantine/` and fetched again from {}", remote.url));
         }

@@ -13,7 +13,7 @@ use object_store::client::{
 };
 use object_store::{ClientOptions, Error as ObjectError};
 
-use crate::base::pace::{Least, Pace};
+use simpipe_base::pace::{Least, Pace};
 
 /// The most bytes of anything that is read whole: an entry, a page of a list, credentials.
 pub(super) const SMALL: u64 = 16 << 20;

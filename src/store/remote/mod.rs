@@ -33,11 +33,11 @@ pub use sync::{OnProgress, SyncReport, SyncScope};
 pub use url::RemoteUrl;
 
 use super::{AcEntry, Store, StoreError};
-use crate::base::digest::Digest;
 use client::Client;
 use connect::{Limits, connect};
 use error::Trouble;
 use runtime::Runtime;
+use simpipe_base::digest::Digest;
 
 /// A key that was not there a moment ago is not asked for again: a run looks before and after it takes a lock.
 const ABSENT_FOR: Duration = Duration::from_secs(2);

@@ -13,9 +13,9 @@ use super::connect::{Limits, credentials_help, endpoint, has_credentials};
 use super::error::Trouble;
 use super::url::Scheme;
 use super::{Access, Connection, RemoteError, RemoteUrl, RemoteUse};
-use crate::base::digest::Digest;
-use crate::store::memo::Place;
-use crate::store::{FORMAT, Store, StoreError, fs, scratch};
+use crate::memo::Place;
+use crate::{FORMAT, Store, StoreError, fs, scratch};
+use simpipe_base::digest::Digest;
 
 /// How long a server that can be shared is taken at its word.
 const TRUSTED_SECONDS: u64 = 24 * 60 * 60;
@@ -147,7 +147,7 @@ fn unsafe_to_share(url: &RemoteUrl, what: &str) -> RemoteError {
 /// A folder on a file server is made if the one above it is there: else the server is probably not mounted.
 fn prepare_folder(url: &RemoteUrl, sharing: bool) -> Result<(), RemoteError> {
     let folder = std::path::Path::new(&url.prefix);
-    if folder.is_dir() || sharing && crate::base::fs::create_dir(folder).is_ok() {
+    if folder.is_dir() || sharing && simpipe_base::fs::create_dir(folder).is_ok() {
         return Ok(());
     }
     Err(unavailable(url, "there is no such folder"))

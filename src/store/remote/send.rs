@@ -11,8 +11,8 @@ use super::connect::PARALLEL;
 use super::error::Trouble;
 use super::fetch::Moved;
 use super::{Remote, Stored, checkpoints, entry_name, object_name};
-use crate::base::digest::Digest;
-use crate::store::{AcEntry, FileRecord, Store, StoreError};
+use crate::{AcEntry, FileRecord, Store, StoreError};
+use simpipe_base::digest::Digest;
 
 /// How to know what the bucket has.
 #[derive(Debug, Clone)]
@@ -40,7 +40,7 @@ impl Store {
     ///
     /// # Errors
     /// If the local store refuses.
-    pub(in crate::store) fn send_to_remote(&self, entry: AcEntry) -> Result<AcEntry, StoreError> {
+    pub(crate) fn send_to_remote(&self, entry: AcEntry) -> Result<AcEntry, StoreError> {
         let Some(remote) = self.remote.as_deref().filter(|remote| remote.writable()) else { return Ok(entry) };
         let sent = self.send_objects(remote, &entry, &Presence::Ask, false).and_then(|moved| {
             tracing::debug!(key = entry.key.short(), objects = moved.objects, bytes = moved.bytes, "sent");

@@ -11,8 +11,8 @@ use super::error::Trouble;
 use super::fetch::{Fetched, Moved};
 use super::send::Presence;
 use super::{Access, Remote, RemoteError, Stored, entry_name, object_name};
-use crate::base::digest::Digest;
-use crate::store::{AcEntry, Declared, Found, Store, StoreError};
+use crate::{AcEntry, Declared, Found, Store, StoreError};
+use simpipe_base::digest::Digest;
 
 /// Which results.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -6,7 +6,7 @@
 use std::fmt;
 
 use super::RemoteError;
-use crate::base::suggest;
+use simpipe_base::suggest;
 
 /// What kind of server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

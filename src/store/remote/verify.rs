@@ -8,8 +8,8 @@ use super::client::Download;
 use super::error::Trouble;
 use super::sync::{OnProgress, in_parallel, objects_of};
 use super::{Remote, Stored, entry_name, object_name};
-use crate::base::digest::Digest;
-use crate::store::{Declared, FileRecord, Store, StoreError, VerifyReport, scratch};
+use crate::{Declared, FileRecord, Store, StoreError, VerifyReport, scratch};
+use simpipe_base::digest::Digest;
 
 impl Store {
     /// Reads everything in the object store behind this one; the local store is not looked at. What is damaged is

@@ -2,7 +2,7 @@
 
 use super::forest::Forest;
 use super::tree::{Axis, Side};
-use crate::base::seed::Seed;
+use simpipe_base::seed::Seed;
 
 /// Points of the sequence: enough for two digits of a share.
 const POINTS: u32 = 4096;

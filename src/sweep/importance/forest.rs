@@ -4,7 +4,7 @@ use rand::RngExt as _;
 use rayon::iter::{IntoParallelIterator as _, ParallelIterator as _};
 
 use super::tree::{Data, Tree};
-use crate::base::seed::Seed;
+use simpipe_base::seed::Seed;
 
 /// Trees of a forest.
 const TREES: u64 = 64;

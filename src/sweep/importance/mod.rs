@@ -20,7 +20,7 @@ use forest::Forest;
 use tree::{Axis, Data};
 
 use super::space::{Domain, Point, Space};
-use crate::base::seed::Seed;
+use simpipe_base::seed::Seed;
 
 /// Trials below which no importance is computed: what a forest of fewer says hangs on which ones they are.
 pub const LEAST_TRIALS: usize = 15;

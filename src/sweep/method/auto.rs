@@ -3,7 +3,7 @@
 use super::super::history::History;
 use super::super::space::{Point, Space};
 use super::{gaussian_process, sobol, tpe};
-use crate::base::seed::Seed;
+use simpipe_base::seed::Seed;
 
 /// Points of the Sobol sequence before a model is asked.
 const START: usize = 10;

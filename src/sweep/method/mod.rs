@@ -11,7 +11,7 @@ mod tpe;
 
 use super::history::History;
 use super::space::{Point, Space};
-use crate::base::seed::Seed;
+use simpipe_base::seed::Seed;
 
 /// How a sweep chooses its points.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -3,7 +3,7 @@
 use rand::RngExt;
 
 use super::super::space::{Point, Space};
-use crate::base::seed::Seed;
+use simpipe_base::seed::Seed;
 
 /// A draw that hangs on its number alone.
 pub(super) fn ask(space: &Space, number: u64, attempt: u64, seed: Seed) -> Point {

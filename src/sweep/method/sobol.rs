@@ -2,7 +2,7 @@
 
 use super::super::space::{Point, Space};
 use super::random;
-use crate::base::seed::Seed;
+use simpipe_base::seed::Seed;
 
 /// The crate's sequences end there.
 const LONGEST: u64 = 1 << 16;

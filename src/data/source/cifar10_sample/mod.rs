@@ -13,9 +13,9 @@ use parquet::errors::ParquetError;
 use rayon::iter::{IntoParallelIterator, ParallelIterator};
 
 use super::{Access, DigestFile, Example, Load, Loaded, Place, Sink, SourceFacts, SplitCounts};
-use crate::base::digest::Digest;
-use crate::data::DataError;
-use crate::data::decode::{DecodeOptions, decode};
+use crate::DataError;
+use crate::decode::{DecodeOptions, decode};
+use simpipe_base::digest::Digest;
 
 static IMAGES: &[u8] = include_bytes!("images.parquet");
 
@@ -29,7 +29,7 @@ const PER_CLASS: [(&str, usize); 2] = [("train", 300), ("test", 100)];
 /// Images decoded at a time.
 const PIECE: usize = 500;
 
-crate::params! {
+simpipe_base::params! {
     /// 4,000 images of CIFAR-10 inside the program.
     pub struct Cifar10Sample {}
 }
@@ -111,10 +111,10 @@ mod tests {
     use arrow::array::LargeBinaryArray;
 
     use super::*;
-    use crate::artifact::ImageShape;
-    use crate::artifact::table::{Column, write_parquet};
-    use crate::base::seed::Seed;
-    use crate::data::sampler::draw;
+    use crate::sampler::draw;
+    use simpipe_artifact::ImageShape;
+    use simpipe_artifact::table::{Column, write_parquet};
+    use simpipe_base::seed::Seed;
 
     #[test]
     fn the_embedded_file_holds_what_the_facts_say() {
@@ -172,7 +172,7 @@ mod tests {
                 }
             }
         }
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/data/source/cifar10_sample/images.parquet");
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("source/cifar10_sample/images.parquet");
         let columns = vec![
             Column::text("split", &splits),
             Column::i32("label", &labels),

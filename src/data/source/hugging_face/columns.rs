@@ -11,10 +11,10 @@ use parquet::file::metadata::KeyValue;
 use serde_json::Value as Json;
 
 use super::malformed;
-use crate::artifact::About;
-use crate::base::suggest;
-use crate::data::DataError;
-use crate::data::source::table::is_plain;
+use crate::DataError;
+use crate::source::table::is_plain;
+use simpipe_artifact::About;
+use simpipe_base::suggest;
 
 const LABEL: [&str; 3] = ["label", "labels", "class"];
 

@@ -6,7 +6,7 @@ use arrow::datatypes::{DataType, Field, Schema};
 use parquet::arrow::ArrowWriter;
 use parquet::file::metadata::KeyValue;
 
-use crate::data::source::made_for_tests::{load, png, refused, short, source, survives, with, write};
+use crate::source::made_for_tests::{load, png, refused, short, source, survives, with, write};
 
 /// A file as `datasets` writes it; the names of classes are noted only where there are some.
 fn file(path: &Path, images: &[(&str, &[u8])], labels: ArrayRef, names: &[&str]) {

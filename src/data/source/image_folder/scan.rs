@@ -8,11 +8,11 @@ use walkdir::{DirEntry, WalkDir};
 
 use super::ClassFolder;
 use super::split::SplitRule;
-use crate::base::fs::{expect_regular, open_regular};
-pub(super) use crate::data::source::listing::Item as File;
-use crate::data::source::listing::is_visible;
-use crate::data::split::TRAIN;
-use crate::data::{DataError, decode};
+pub(super) use crate::source::listing::Item as File;
+use crate::source::listing::is_visible;
+use crate::split::TRAIN;
+use crate::{DataError, decode};
+use simpipe_base::fs::{expect_regular, open_regular};
 
 /// Endings of formats that are read.
 const READ: [&str; 12] = ["jpg", "jpeg", "jpe", "jfif", "png", "apng", "webp", "gif", "bmp", "dib", "tif", "tiff"];
@@ -191,7 +191,7 @@ impl Found {
 
 /// Whether something in a folder is to be read as an image: its ending says so, or, where its name has none, its first
 /// bytes. Files with other endings are what lies beside images: texts, copies that editors keep, raw files of cameras.
-pub(in crate::data) fn is_image(entry: &DirEntry) -> bool {
+pub(crate) fn is_image(entry: &DirEntry) -> bool {
     let extension = entry.path().extension().map(|extension| extension.to_string_lossy().to_ascii_lowercase());
     match extension.as_deref() {
         None | Some("") => entry.file_type().is_file() && starts_as_image(entry.path()),

@@ -2,10 +2,10 @@
 //! way on every machine, and a new file moves few others.
 
 use super::scan::Folder;
-use crate::base::check::{self, Check};
-use crate::base::digest::Digest;
+use simpipe_base::check::{self, Check};
+use simpipe_base::digest::Digest;
 
-crate::choice! {
+simpipe_base::choice! {
     /// How images are divided into splits.
     pub enum SplitRule {
         /// The folders say it: `<split>/<class>/*`.
@@ -20,7 +20,7 @@ crate::choice! {
     }
 }
 
-crate::params! {
+simpipe_base::params! {
     /// Some images of each class for testing.
     pub struct ImageSplit {
         /// The share of each class's images that becomes `test`, rounded up; at least one image stays in `train`.
@@ -30,7 +30,7 @@ crate::params! {
     }
 }
 
-crate::params! {
+simpipe_base::params! {
     /// Some whole classes for testing.
     pub struct ClassSplit {
         /// The share of the classes that becomes `test`, rounded up; at least one stays in `train`.
@@ -104,7 +104,7 @@ fn drawn<'a>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::source::image_folder::scan::File;
+    use crate::source::image_folder::scan::File;
 
     /// Classes a, b, c of 10, 4 and 1 images.
     fn folder() -> Folder {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::scan::{File, Folder};
 use super::{ImageFolder, Reader};
-use crate::base::digest::Digest;
+use simpipe_base::digest::Digest;
 
 /// Files that are read at most: those that share their length with one of another class, which copies do.
 const READ: usize = 2000;
@@ -44,7 +44,7 @@ impl ImageFolder {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::param;
+    use simpipe_base::param;
 
     #[test]
     fn only_the_same_bytes_in_two_classes_are_twins() {

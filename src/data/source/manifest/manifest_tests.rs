@@ -1,6 +1,6 @@
-use crate::artifact::About;
-use crate::artifact::table::{Column, write_parquet};
-use crate::data::source::made_for_tests::{load, png, refused, short, source, survives, with, write};
+use crate::source::made_for_tests::{load, png, refused, short, source, survives, with, write};
+use simpipe_artifact::About;
+use simpipe_artifact::table::{Column, write_parquet};
 
 /// As open-metric-learning 4.0 writes it: an index, labels as numbers, `validation`, absent flags in training rows.
 const OML: &str = ",label,path,split,is_query,is_gallery,category,sequence,x_1,x_2,y_1,y_2\n\
@@ -115,7 +115,7 @@ fn all_missing_files_are_counted_and_twenty_named() {
     assert!(message.ends_with("`gone/19.png` (line 22) and 5 more"), "{message}");
     assert_eq!(
         of.loader()
-            .digests(&crate::base::digest::Digest::of_file)
+            .digests(&simpipe_base::digest::Digest::of_file)
             .unwrap_err()
             .to_string()
             .replace(folder.path().to_str().unwrap(), "ROOT"),

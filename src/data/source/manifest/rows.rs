@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use crate::artifact::About;
-use crate::data::DataError;
-use crate::data::decode::Part;
-use crate::data::source::listing::{Item, More, wrong_lines};
-use crate::data::source::table::{Row, Table};
+use crate::DataError;
+use crate::decode::Part;
+use crate::source::listing::{Item, More, wrong_lines};
+use crate::source::table::{Row, Table};
+use simpipe_artifact::About;
 
 const PATH: [&str; 6] = ["path", "file_name", "filename", "filepath", "image_path", "image"];
 const LABEL: [&str; 4] = ["label", "class", "class_name", "labels"];

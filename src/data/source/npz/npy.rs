@@ -2,7 +2,7 @@
 
 use std::io::Read;
 
-use crate::artifact::ImageShape;
+use simpipe_artifact::ImageShape;
 
 const MAGIC: &[u8] = b"\x93NUMPY";
 /// No head of an array is longer.

@@ -4,7 +4,7 @@ use std::path::Path;
 use zip::write::SimpleFileOptions;
 
 use super::npy::array;
-use crate::data::source::made_for_tests::{load, refused, short, source, survives, with};
+use crate::source::made_for_tests::{load, refused, short, source, survives, with};
 
 fn archive(path: &Path, arrays: &[(&str, Vec<u8>)]) {
     let mut zip = zip::ZipWriter::new(std::fs::File::create(path).unwrap());

@@ -5,8 +5,8 @@ use std::path::Path;
 
 use serde_json::Value as Json;
 
-use crate::artifact::About;
-use crate::data::DataError;
+use crate::DataError;
+use simpipe_artifact::About;
 
 /// Endings of images.
 const IMAGES: [&str; 9] = ["jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff", "img"];

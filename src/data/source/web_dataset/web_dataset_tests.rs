@@ -1,6 +1,6 @@
 use std::path::Path;
 
-use crate::data::source::made_for_tests::{load, png, refused, short, source, survives, with};
+use crate::source::made_for_tests::{load, png, refused, short, source, survives, with};
 
 fn shard(path: &Path, files: &[(&str, Vec<u8>)]) {
     let mut tar = tar::Builder::new(std::fs::File::create(path).unwrap());

@@ -3,8 +3,8 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::*;
-use crate::metric::golden;
-use crate::metric::plane::{tests::groups, trustworthiness};
+use crate::golden;
+use crate::plane::{tests::groups, trustworthiness};
 
 fn place(umap: &Umap, values: &[f32], dim: usize) -> Vec<[f64; 2]> {
     umap.fit(values, dim, &Pca::fit(values, dim, &|| false).unwrap(), &|| false).unwrap()

@@ -1,7 +1,7 @@
 //! Networks of inverted residuals: MobileNet-v2, EfficientNet-B0 and -Lite0.
 
 use super::stack::{Stack, convolution, normalisation};
-use crate::nn::layer::{Activation, GlobalAvgPool, LayerSpec, Relu6, Silu, SqueezeExcite};
+use crate::layer::{Activation, GlobalAvgPool, LayerSpec, Relu6, Silu, SqueezeExcite};
 
 /// How one of them is made.
 #[derive(Debug, Clone, Copy)]

@@ -9,9 +9,9 @@ use self::stack::{Called, Stack};
 use self::transformer::Transformer;
 use super::preset::{Architecture, Resnet18, Resnet50};
 use super::{FeatureShape, LayerIssue, LayerSpec, Normalize, Preset, Resize, ResizeFilter};
-use crate::base::check;
-use crate::base::param::{SpecPath, defaults};
-use crate::{choice, params};
+use simpipe_base::check;
+use simpipe_base::param::{SpecPath, defaults};
+use simpipe_base::{choice, params};
 
 choice! {
     /// Which network.
@@ -193,11 +193,11 @@ impl BackboneArchitecture {
 
 /// Names that a file may have for a backbone's tensors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::nn) struct Naming {
+pub(crate) struct Naming {
     /// Whose they are.
-    pub(in crate::nn) word: &'static str,
+    pub(crate) word: &'static str,
     /// What the names of the classifier begin with.
-    pub(in crate::nn) heads: &'static [&'static str],
+    pub(crate) heads: &'static [&'static str],
 }
 
 impl Backbone {
@@ -224,12 +224,12 @@ impl Backbone {
     }
 
     /// What a file may call the tensors, scheme by scheme, where that is not what torchvision calls those of a preset.
-    pub(in crate::nn) fn called(&self) -> Called {
+    pub(crate) fn called(&self) -> Called {
         self.stack().called
     }
 
     /// The schemes.
-    pub(in crate::nn) fn namings(&self) -> Vec<Naming> {
+    pub(crate) fn namings(&self) -> Vec<Naming> {
         if let Some(mobile) = self.architecture.mobile() {
             return mobile.schemes.iter().map(|one| Naming { word: one.word(), heads: one.heads() }).collect();
         }
@@ -278,8 +278,8 @@ mod tests {
     use serde_json::{Value as Json, json};
 
     use super::*;
-    use crate::base::param::{self, Param, View};
-    use crate::nn::layer::infer_shapes;
+    use crate::layer::infer_shapes;
+    use simpipe_base::param::{self, Param, View};
 
     fn layers(json: Json) -> Vec<LayerSpec> {
         param::from_json(&json).unwrap()

@@ -1,17 +1,17 @@
 //! A list of layers under work, and what the tensors of each are called where its weights were trained.
 
-use crate::nn::layer::{Activation, BatchNorm, Conv2d, Fan, He, Init, LayerSpec, Padding, Residual, Symmetric};
+use crate::layer::{Activation, BatchNorm, Conv2d, Fan, He, Init, LayerSpec, Padding, Residual, Symmetric};
 
 /// Names by scheme of a layer: what a file has in place of its place in the tree, `4.body.0`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(in crate::nn) struct Called {
+pub(crate) struct Called {
     /// The place in the tree and the names, one by scheme.
-    pub(in crate::nn) names: Vec<(String, Vec<String>)>,
+    pub(crate) names: Vec<(String, Vec<String>)>,
 }
 
 impl Called {
     /// A tensor's name by scheme `scheme`; as it is where no layer has a name.
-    pub(in crate::nn) fn name(&self, tree: &str, scheme: usize) -> String {
+    pub(crate) fn name(&self, tree: &str, scheme: usize) -> String {
         let inside = |place: &str| {
             let rest = tree.strip_prefix(place)?;
             (rest.is_empty() || rest.starts_with('.')).then_some(rest)

@@ -1,7 +1,7 @@
 //! Vision transformers: of Dosovitskiy et al. (2021, arXiv:2010.11929), DINOv2 and the visual tower of CLIP.
 
 use super::stack::Stack;
-use crate::nn::layer::{
+use crate::layer::{
     Activation, Attention, ClassToken, Dense, Init, Interpolation, LayerNorm, LayerScale, LayerSpec, NormalInit, Over,
     PatchEmbed, PositionEmbedding, TokenPool, TokenPooling,
 };

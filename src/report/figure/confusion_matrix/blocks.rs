@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use crate::artifact::ConfusionCell;
-use crate::report::ReportData;
+use crate::ReportData;
+use simpipe_artifact::ConfusionCell;
 
 /// Blocks along a side at most.
 const SIDE: usize = 50;
@@ -12,30 +12,30 @@ const PAIRS: usize = 200;
 
 /// The whole matrix in blocks: neighbouring classes, in the order of their labels, are counted together.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::report) struct Blocks {
+pub(crate) struct Blocks {
     /// Classes of a block; of the last one perhaps fewer.
-    pub(in crate::report) size: usize,
+    pub(crate) size: usize,
     /// What each block is called: its first class and its last.
-    pub(in crate::report) names: Vec<String>,
+    pub(crate) names: Vec<String>,
     /// Counts, row after row; the last column is no match.
-    pub(in crate::report) rows: Vec<Vec<u64>>,
+    pub(crate) rows: Vec<Vec<u64>>,
     /// Of the queries on the diagonal, those that are given their own class and not another of the block.
-    pub(in crate::report) right: Vec<u64>,
+    pub(crate) right: Vec<u64>,
     /// The most frequent mistakes, of all classes.
-    pub(in crate::report) pairs: Vec<Pair>,
+    pub(crate) pairs: Vec<Pair>,
     /// Mistakes that there are, each pair counted once.
-    pub(in crate::report) pairs_of: usize,
+    pub(crate) pairs_of: usize,
 }
 
 /// A class and what its queries are taken for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::report) struct Pair {
+pub(crate) struct Pair {
     /// The block of either; that of no match is one more than there are.
-    pub(in crate::report) at: (usize, usize),
-    pub(in crate::report) names: (String, String),
-    pub(in crate::report) count: u64,
+    pub(crate) at: (usize, usize),
+    pub(crate) names: (String, String),
+    pub(crate) count: u64,
     /// Queries of the class.
-    pub(in crate::report) of: u64,
+    pub(crate) of: u64,
 }
 
 impl Blocks {
@@ -91,7 +91,7 @@ fn name(data: &ReportData, labels: &[i32]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::synthetic;
+    use crate::synthetic;
 
     #[test]
     fn blocks_hold_every_query_and_pairs_are_of_all_classes() {

@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::artifact::ConfusionCell;
-use crate::report::ReportData;
+use crate::ReportData;
+use simpipe_artifact::ConfusionCell;
 
 /// Classes up to which all are shown.
 const ALL: usize = 100;
@@ -15,31 +15,31 @@ const FURTHER: usize = 8;
 /// Rows of counts by true class. Columns are the classes shown, then other classes where some are left out, then no
 /// match.
 #[derive(Debug, Clone)]
-pub(in crate::report) struct Grid {
+pub(crate) struct Grid {
     /// The labels of the rows, in order.
-    pub(in crate::report) labels: Vec<i32>,
+    pub(crate) labels: Vec<i32>,
     /// The names of the rows.
-    pub(in crate::report) names: Vec<String>,
+    pub(crate) names: Vec<String>,
     /// The labels of the columns that are classes, in order.
-    pub(in crate::report) classes: Vec<i32>,
+    pub(crate) classes: Vec<i32>,
     /// The names of all columns.
-    pub(in crate::report) columns: Vec<String>,
+    pub(crate) columns: Vec<String>,
     /// Counts, row after row.
-    pub(in crate::report) rows: Vec<Vec<u64>>,
+    pub(crate) rows: Vec<Vec<u64>>,
     /// Classes that queries have or are taken for, also those left out.
-    pub(in crate::report) of: usize,
+    pub(crate) of: usize,
     /// Queries, also of classes left out.
-    pub(in crate::report) queries: u64,
+    pub(crate) queries: u64,
     /// Queries that are given their own class.
-    pub(in crate::report) right: u64,
+    pub(crate) right: u64,
     /// Queries without a match.
-    pub(in crate::report) unknown: u64,
+    pub(crate) unknown: u64,
 }
 
 impl Grid {
     /// Rows are the classes that queries have, columns these and what queries are taken for. Where they are more than
     /// [`ALL`], only the rows with most wrong matches are shown, ties by queries, then by label.
-    pub(in crate::report) fn of(data: &ReportData) -> Self {
+    pub(crate) fn of(data: &ReportData) -> Self {
         let cells: Vec<&ConfusionCell> = data.confusion.0.iter().filter(|cell| cell.count > 0).collect();
         let count = |test: fn(&ConfusionCell) -> bool| {
             cells.iter().filter(|cell| test(cell)).map(|cell| cell.count).sum::<u64>()
@@ -78,7 +78,7 @@ impl Grid {
     }
 
     /// The row and the column of a query; `None` where its class is left out.
-    pub(in crate::report) fn cell(&self, label: i32, predicted: Option<i32>) -> Option<(usize, usize)> {
+    pub(crate) fn cell(&self, label: i32, predicted: Option<i32>) -> Option<(usize, usize)> {
         let row = self.labels.binary_search(&label).ok()?;
         let column = match predicted {
             // Where no class is left out there is no other column for one.
@@ -89,18 +89,18 @@ impl Grid {
     }
 
     /// Whether classes are left out.
-    pub(in crate::report) fn is_part(&self) -> bool {
+    pub(crate) fn is_part(&self) -> bool {
         self.classes.len() < self.of
     }
 
     /// For each row what its counts are shares of: its sum, or the largest count of all rows.
-    pub(in crate::report) fn scales(&self, normalize: bool) -> Vec<u64> {
+    pub(crate) fn scales(&self, normalize: bool) -> Vec<u64> {
         let largest = self.largest();
         self.rows.iter().map(|row| if normalize { row.iter().sum() } else { largest }).collect()
     }
 
     /// The largest count.
-    pub(in crate::report) fn largest(&self) -> u64 {
+    pub(crate) fn largest(&self) -> u64 {
         self.rows.iter().flatten().copied().max().unwrap_or(0)
     }
 }
@@ -137,8 +137,8 @@ fn first<T: Ord>(values: BTreeMap<i32, T>, count: usize) -> BTreeSet<i32> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::artifact::{Confusion, ConfusionCell};
-    use crate::report::synthetic;
+    use crate::synthetic;
+    use simpipe_artifact::{Confusion, ConfusionCell};
 
     fn grid(cells: &[(i32, Option<i32>, u64)]) -> Grid {
         let mut data = synthetic::small();

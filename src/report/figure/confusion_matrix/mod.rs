@@ -5,16 +5,16 @@ mod grid;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-pub(in crate::report) use self::blocks::{Blocks, Pair};
-pub(in crate::report) use self::grid::Grid;
+pub(crate) use self::blocks::{Blocks, Pair};
+pub(crate) use self::grid::Grid;
 use super::body::{Body, HeatMap};
 use super::plot::{Part, Plot};
 use super::{Figure, count_of};
-use crate::params;
-use crate::report::canvas::{Align, Area, Canvas, Pen};
-use crate::report::error::go_on;
-use crate::report::text::{self, Weight};
-use crate::report::{ReportData, ReportError, Stop, chart, theme};
+use crate::canvas::{Align, Area, Canvas, Pen};
+use crate::error::go_on;
+use crate::text::{self, Weight};
+use crate::{ReportData, ReportError, Stop, chart, theme};
+use simpipe_base::params;
 
 params! {
     /// The confusion matrix at the cutpoint of `match`.

@@ -8,14 +8,14 @@ use serde_json::Value as Json;
 
 use super::standings::{LEVEL, Standing};
 use super::state::{State, Trial};
-use crate::artifact::{
+use simpipe_artifact::{
     SweepConstraint, SweepCounts, SweepDirection, SweepImportance, SweepInterval, SweepObjective, SweepReport,
     SweepState, SweepTrial, SweepValue, SweepWinner,
 };
-use crate::base::seed::Seed;
-use crate::metric::statistics::Spread;
-use crate::plan::sweep::Goal;
-use crate::sweep::{Point, importance};
+use simpipe_base::seed::Seed;
+use simpipe_metric::statistics::Spread;
+use simpipe_plan::sweep::Goal;
+use simpipe_sweep::{Point, importance};
 use space::Varied;
 
 /// Version of the file's format.
@@ -30,7 +30,7 @@ impl State {
         let standings = self.standings(true);
         let others = (0..self.trials.len()).filter(|at| !standings.iter().any(|one| one.trial == *at));
         let order: Vec<usize> = standings.iter().map(|one| one.trial).chain(others).collect();
-        let bound = |bound: &crate::plan::sweep::Bound| SweepConstraint {
+        let bound = |bound: &simpipe_plan::sweep::Bound| SweepConstraint {
             metric: bound.metric.clone(),
             min: bound.min,
             max: bound.max,

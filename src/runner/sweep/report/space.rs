@@ -2,10 +2,10 @@
 
 use serde_json::Value as Json;
 
-use crate::artifact::{SweepCondition, SweepParameter, SweepValues};
-use crate::base::path;
-use crate::runner::sweep::state::{State, Trial};
-use crate::sweep::{Condition, Dimension, Domain, Point, Space, Value};
+use crate::sweep::state::{State, Trial};
+use simpipe_artifact::{SweepCondition, SweepParameter, SweepValues};
+use simpipe_base::path;
+use simpipe_sweep::{Condition, Dimension, Domain, Point, Space, Value};
 
 /// What varied.
 pub(super) struct Varied {

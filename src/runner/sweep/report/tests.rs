@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value as Json, json};
 
-use crate::artifact::{SweepInterval, SweepReport, SweepState, SweepTrial, SweepValues};
-use crate::plan::sweep::{Bound, Goal};
-use crate::runner::sweep::{Coordinate, Entry, Head, State, TrialRun};
+use crate::sweep::{Coordinate, Entry, Head, State, TrialRun};
+use simpipe_artifact::{SweepInterval, SweepReport, SweepState, SweepTrial, SweepValues};
+use simpipe_plan::sweep::{Bound, Goal};
 
 /// A sweep over `parameters` by `a.x`, of which more is better, and further goals of which less is.
 fn state(parameters: &Json, further: &[&str]) -> State {
@@ -73,7 +73,7 @@ fn end(state: &mut State, trial: usize, seeds: &[&[(&str, f64)]]) {
         metrics: metrics.iter().map(|(name, value)| ((*name).to_owned(), *value)).collect(),
     };
     let runs: Vec<TrialRun> = (1..).zip(seeds).map(run).collect();
-    let metrics = crate::runner::seeds::of_numbers(runs.iter().flat_map(|run| run.metrics.iter())).into();
+    let metrics = crate::seeds::of_numbers(runs.iter().flat_map(|run| run.metrics.iter())).into();
     state.apply(Entry::TrialFinished { trial, attempt: 0, runs, metrics, seconds: 2.0 });
 }
 

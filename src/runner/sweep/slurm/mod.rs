@@ -18,8 +18,8 @@ pub use script::SlurmOptions;
 
 use self::script::Script;
 use super::{State, SweepError};
-use crate::base::{clock, file_name, fs};
-use crate::runner::RunError;
+use crate::RunError;
+use simpipe_base::{clock, file_name, fs};
 
 /// Where the scripts and the logs of a sweep's jobs are.
 const FOLDER: &str = "slurm";

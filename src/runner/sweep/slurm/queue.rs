@@ -32,12 +32,12 @@ impl Default for Queue {
 
 impl Queue {
     /// Asked by another program than `squeue`.
-    pub(in crate::runner::sweep) fn of(program: String) -> Self {
+    pub(in crate::sweep) fn of(program: String) -> Self {
         Self { program, asked: Mutex::default() }
     }
 
     /// Whether an element of an array job runs now; `None` if nobody can tell.
-    pub(in crate::runner::sweep) fn runs(&self, element: &str) -> Option<bool> {
+    pub(in crate::sweep) fn runs(&self, element: &str) -> Option<bool> {
         let job = element.split('_').next().unwrap_or_default();
         let elements = self.elements(job)?;
         Some(elements.get(element).is_some_and(|state| !TO_COME.contains(&state.as_str())))

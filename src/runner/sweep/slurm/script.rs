@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::runner::sweep::SweepError;
+use crate::sweep::SweepError;
 
 /// What a cluster wants of its jobs beside what simpipe says itself.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -5,8 +5,8 @@ use std::time::{Duration, SystemTime};
 use super::super::claims::{Claims, is_under_way};
 use super::super::slurm::Queue;
 use super::*;
-use crate::base::fault::{Fault, Faults};
-use crate::store::{Claim, pretend_elsewhere};
+use simpipe_base::fault::{Fault, Faults};
+use simpipe_store::{Claim, pretend_elsewhere};
 
 /// What one machine has of a sweep.
 struct Machine {

@@ -1,9 +1,9 @@
 //! Augmented batches, views, samplers with passes, and views of `embed`, from artifacts to artifacts.
 
 use super::*;
-use crate::base::param::View;
-use crate::stage::DatasetFacts;
-use crate::stages::sample::Sample;
+use crate::sample::Sample;
+use simpipe_base::param::View;
+use simpipe_stage::DatasetFacts;
 
 fn with(more: Json) -> TrainParams {
     let mut json = params(2).write(View::Full);
@@ -160,7 +160,7 @@ fn a_sampler_tells_its_passes() {
         classes: Some(["a", "b"].map(String::from).to_vec()),
         splits: Some(BTreeMap::from([(
             "train".to_owned(),
-            crate::stage::SplitFacts { count: 30, per_class: Some(vec![20, 10]) },
+            simpipe_stage::SplitFacts { count: 30, per_class: Some(vec![20, 10]) },
         )])),
         ..DatasetFacts::default()
     };

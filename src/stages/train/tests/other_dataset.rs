@@ -1,7 +1,7 @@
 //! What a model was trained on, in datasets that number their examples otherwise.
 
 use super::*;
-use crate::artifact::{Examples, ImageSet};
+use simpipe_artifact::{Examples, ImageSet};
 
 #[test]
 fn images_are_told_by_their_bytes_and_not_by_their_numbers() {

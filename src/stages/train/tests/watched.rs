@@ -7,8 +7,8 @@ use super::*;
 
 /// recall@1 and map@r of the validation pool, by a model that was written.
 fn looked_up(lab: &Lab, model: &str, output: &str) -> [f64; 2] {
-    use crate::metric::{Ranked, RetrievalMetric, micro_mean};
-    use crate::search::distance::between;
+    use simpipe_metric::{Ranked, RetrievalMetric, micro_mean};
+    use simpipe_search::distance::between;
     let embedded = lab.embed("sample-validation", model, output).unwrap();
     let value = |metric: RetrievalMetric| {
         micro_mean((0..embedded.len()).map(|query| {

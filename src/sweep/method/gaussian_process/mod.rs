@@ -15,7 +15,7 @@ use self::acquisition::propose;
 use super::super::history::History;
 use super::super::space::{Point, Space};
 use super::sobol;
-use crate::base::seed::Seed;
+use simpipe_base::seed::Seed;
 
 /// Points of the Sobol sequence before there is a model.
 const START: usize = 10;

@@ -14,7 +14,7 @@ use self::parzen::Parzen;
 use super::super::history::History;
 use super::super::space::{Condition, Dimension, Point, Space, Value};
 use super::random;
-use crate::base::seed::Seed;
+use simpipe_base::seed::Seed;
 
 /// Points drawn before there is a model.
 const START: usize = 10;

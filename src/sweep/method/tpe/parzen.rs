@@ -148,7 +148,7 @@ fn pick(shares: &[f64], share: f64) -> usize {
 mod tests {
     use super::super::super::super::space::tests::dimension;
     use super::*;
-    use crate::base::seed::Seed;
+    use simpipe_base::seed::Seed;
 
     #[test]
     fn densities_of_whole_numbers_and_items_add_up_to_one() {

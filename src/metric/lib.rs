@@ -77,7 +77,7 @@ const fn real(count: usize) -> f64 {
 /// The cases of a golden file.
 #[cfg(test)]
 pub(crate) fn golden(name: &str) -> serde_json::Value {
-    let path = format!("{}/tests/fixtures/golden/{name}.json", env!("CARGO_MANIFEST_DIR"));
+    let path = format!("{}/../../tests/fixtures/golden/{name}.json", env!("CARGO_MANIFEST_DIR"));
     let mut file: serde_json::Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
     file["cases"].take()
 }

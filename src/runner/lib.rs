@@ -42,20 +42,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-pub use crate::base::clock;
 pub use error::{Failure, FailureKind, RunError};
 pub use event::Event;
 pub use folders::History;
 pub use git::GitState;
 pub use profile::Profiler;
 pub use record::{Outcome, RunRecord, SeedRun, StageRecord};
+pub use simpipe_base::clock;
 
-use crate::base::fs::{Inside, is_wrong_place, remove_dir};
-use crate::base::interrupt::LeftToEnd;
-use crate::base::param::View;
-use crate::plan::Plan;
-use crate::stage::{Catalog, StageError};
-use crate::store::{AcEntry, Files, Journal, RunStart, Store, StoreError};
 use error::StageFailure;
 use executor::{Attempt, Executor};
 use frozen::FrozenSources;
@@ -65,6 +59,12 @@ use memory::Watch;
 use petgraph::graph::NodeIndex;
 use profile::Profiling;
 use schedule::{Held, Queue};
+use simpipe_base::fs::{Inside, is_wrong_place, remove_dir};
+use simpipe_base::interrupt::LeftToEnd;
+use simpipe_base::param::View;
+use simpipe_plan::Plan;
+use simpipe_stage::{Catalog, StageError};
+use simpipe_store::{AcEntry, Files, Journal, RunStart, Store, StoreError};
 
 /// Where and how to run plans.
 pub struct Runner<'a> {
@@ -398,7 +398,7 @@ impl Run<'_> {
         let plan = self.executor.plan;
         let node = plan.order[at];
         let mut record = self.blank_record(at);
-        record.key = attempt.parts.as_ref().map(crate::plan::KeyParts::key);
+        record.key = attempt.parts.as_ref().map(simpipe_plan::KeyParts::key);
         record.key_parts = attempt.parts;
         record.reason = attempt.reasons.first().cloned();
         record.reasons = attempt.reasons;

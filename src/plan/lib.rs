@@ -8,6 +8,8 @@ pub mod diff;
 pub mod graph;
 pub mod key;
 mod misplaced;
+#[cfg(test)]
+mod misplaced_tests;
 pub mod sweep;
 
 pub use diff::{Reason, ReasonKind, Snapshot};

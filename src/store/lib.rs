@@ -65,8 +65,8 @@ pub use journal::{Journal, JournaledRun, RunStart, RunState};
 pub use lock::FileLock;
 pub use lookup::{Damage, Found};
 pub use order::{Future, RunName, RunOrder, is_future};
-#[cfg(test)]
-pub(crate) use owner::pretend_elsewhere;
+#[cfg(any(test, feature = "testing"))]
+pub use owner::pretend_elsewhere;
 pub use pins::{Pin, is_tag};
 pub use reach::RunReach;
 pub use remote::{OnProgress, RemoteError, RemoteErrorKind, RemoteUrl, RemoteUse, SyncReport, SyncScope};
@@ -74,9 +74,9 @@ pub use scratch::Scratch;
 pub use stamp::Unremembered;
 pub use verify::{VerifyProgress, VerifyReport};
 
-use crate::base::digest::Digest;
-use crate::base::file_name::FileName;
-use crate::base::fs::Inside;
+use simpipe_base::digest::Digest;
+use simpipe_base::file_name::FileName;
+use simpipe_base::fs::Inside;
 
 /// Version of the store's layout and of its entries.
 pub const FORMAT: u32 = 1;
@@ -355,7 +355,7 @@ mod tests {
 
         cancel.store(true, Ordering::Relaxed);
         let interrupted = |result: Result<(), StoreError>| assert!(matches!(result, Err(StoreError::Interrupted)));
-        assert!(crate::base::interrupt::is_stopped(&store.digest_file(&source).unwrap_err()));
+        assert!(simpipe_base::interrupt::is_stopped(&store.digest_file(&source).unwrap_err()));
         interrupted(store.verify().map(drop));
         interrupted(store.disk_use(&[]).map(drop));
         interrupted(store.clone().verifying().lookup(key).map(drop));

@@ -2,7 +2,7 @@
 //!
 //! One thread talks to clients (`listen`, `routes`), a few decode what they send (`pictures`), one asks the network
 //! (`engine`) and one writes down changes (`writer`). Answers are made by the function that `match` and `query` use
-//! ([`Session`](crate::stages::ask::Session)). What was added is searched exactly beside the run's own index.
+//! ([`Session`](simpipe_stages::ask::Session)). What was added is searched exactly beside the run's own index.
 
 mod additions;
 mod answers;

@@ -54,5 +54,5 @@ pub use summary::summary;
 pub use text::{InUse, LARGEST as LARGEST_FONT, OwnFont, forbids_embedding};
 pub use web_font::can_be_embedded;
 
-#[cfg(test)]
-pub(crate) mod synthetic;
+#[cfg(any(test, feature = "testing"))]
+pub mod synthetic;

@@ -20,7 +20,7 @@ pub use policy::{Policy, TimeLimit};
 
 use std::path::PathBuf;
 
-use crate::base::param::{Param, View};
+use simpipe_base::param::{Param, View};
 
 /// Where a file lies that a stage has left, by its name.
 pub type OutputFile<'a> = dyn Fn(&str) -> PathBuf + 'a;

@@ -5,7 +5,7 @@
 
 pub mod asked;
 pub mod augment;
-pub(crate) mod decode;
+pub mod decode;
 mod error;
 mod in_order;
 pub mod loader;

@@ -10,8 +10,8 @@ pub mod clock;
 pub mod contents;
 pub mod digest;
 pub mod eigen;
-#[cfg(test)]
-pub(crate) mod fault;
+#[cfg(any(test, feature = "testing"))]
+pub mod fault;
 pub mod file_name;
 pub mod fs;
 pub mod golden;
