@@ -8,7 +8,7 @@
 //! - [`Encoder`]: embeddings of images from files or bytes;
 //! - [`Index`]: what is on an image, by the run's index and threshold.
 //!
-//! `docs/library.md` begins with a whole program. What else the crate has is the program's own, may change at any time, and is
+//! `docs/guides/library.md` begins with a whole program. What else the crate has is the program's own, may change at any time, and is
 //! described in `ARCHITECTURE.md`.
 
 #[doc(hidden)]

@@ -1,4 +1,4 @@
-//! How many digits each Winograd tile costs: the table of `docs/performance.md`.
+//! How many digits each Winograd tile costs: the table of `docs/concepts/performance.md`.
 //!
 //! `cargo test --release --lib precision -- --nocapture` prints it.
 use super::*;

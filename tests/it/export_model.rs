@@ -164,7 +164,7 @@ fn a_run_is_exported_in_every_format_and_read_back_by_another() {
 
 /// The example of the docs, on this run: it loads what was exported and gives the embedding that the run has.
 fn in_torch(project: &Small, record: &Json) {
-    let docs = std::fs::read_to_string(repository().join("docs/interchange.md")).unwrap();
+    let docs = std::fs::read_to_string(repository().join("docs/reference/interchange.md")).unwrap();
     let snippet = docs.split("```python\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
     let python = |code: &str| Command::new("python3").args(["-c", code]).current_dir(project.project.root()).output();
     let modules = "import numpy, PIL, safetensors, torch";

@@ -167,7 +167,9 @@ impl SweepError {
     #[must_use]
     pub fn help(&self) -> &str {
         match self {
-            Self::NoSweepIn { .. } => "add `[sweep]` with an `objective` and `[sweep.parameters]`: see docs/sweeps.md",
+            Self::NoSweepIn { .. } => {
+                "add `[sweep]` with an `objective` and `[sweep.parameters]`: see docs/guides/sweeps.md"
+            }
             Self::NoSweep { help, .. } => help,
             Self::Ambiguous { .. } => "write the whole id",
             Self::Format { .. } => "use the simpipe that wrote it, or a newer one",
