@@ -284,7 +284,7 @@ impl SplitFile {
         let (first, count, pixels) = (number(8), number(16), number(24));
         let expected = || count.checked_mul(RECORD as u64)?.checked_add(pixels)?.checked_add(TRAILER as u64);
         if trailer[..8] != *MAGIC || length != expected() || first.checked_add(count).is_none() {
-            return Err(ArtifactError::malformed(&path, "it is no whole file of images"));
+            return Err(ArtifactError::malformed(&path, "it is not a complete file of images"));
         }
         Ok(Self { path, first, count, pixels, map: OnceLock::new() })
     }

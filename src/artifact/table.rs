@@ -285,7 +285,7 @@ fn expect_inside(schema: &Schema, head: &[u8], body: usize) -> Result<(), ArrowE
     let begin = if head.starts_with(&[0xff; 4]) { 8 } else { 4 };
     let message = head.get(begin..).ok_or_else(|| bad("it is cut short"))?;
     let message = root_as_message(message).map_err(|error| ArrowError::ParseError(error.to_string()))?;
-    let batch = message.header_as_record_batch().ok_or_else(|| bad("it has a block that is no batch"))?;
+    let batch = message.header_as_record_batch().ok_or_else(|| bad("it has a block that is not a batch"))?;
     let whole = |number: i64| usize::try_from(number).ok();
     // Of text the second buffer holds where each begins, in four bytes; vectors have one of their own and two of their numbers.
     let (mut buffers, mut offsets, mut longest) = (0, Vec::new(), 1);

@@ -116,7 +116,7 @@ impl TensorFile {
 
     /// A head, in front of so many bytes of numbers.
     fn parse(head: &[u8], numbers: u64) -> Result<Self, String> {
-        let Pairs(pairs) = serde_json::from_slice(head).map_err(|error| format!("its head is no JSON: {error}"))?;
+        let Pairs(pairs) = serde_json::from_slice(head).map_err(|error| format!("its header is not JSON: {error}"))?;
         let mut file = Self { begin: 8 + head.len(), ..Self::default() };
         for (name, value) in pairs {
             if name == METADATA {
@@ -200,7 +200,7 @@ fn gathered(values: &[f32], shape: &[usize], strides: &[usize], count: usize) ->
 }
 
 const NO_HEAD: &str =
-    "it is no safetensors file, and none that torch wrote: its head is cut short or longer than the file";
+    "it is neither a safetensors file nor one written by torch: its header is cut short, or longer than the file";
 
 /// The members of a JSON object, those of one name too.
 struct Pairs(Vec<(String, Json)>);

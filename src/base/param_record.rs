@@ -79,7 +79,7 @@ impl<'a> RecordReader<'a> {
                 };
                 issues.push(
                     Issue::at(self.place, &path, format!("missing key `{name}`"))
-                        .help(format!("`{path}` has no default: give it {takes}")),
+                        .help(format!("`{path}` has no default: set it to {takes}")),
                 );
             }
             return default;

@@ -202,7 +202,7 @@ fn errors_of_what_is_nested_point_at_its_line() {
             "{ filter = {} }",
             "filter.kernel",
             "missing key `kernel`",
-            "`run.steps[1].block.body[0].filter.kernel` has no default: give it an integer, at least 1",
+            "`run.steps[1].block.body[0].filter.kernel` has no default: set it to an integer, at least 1",
         ),
         (
             "{ filter = { kernle = 3 } }",

@@ -15,7 +15,7 @@ use simpipe_base::issue::Issue;
 use simpipe_plan::Plan;
 use simpipe_stage::{Facts, GroupSummary, ModelSummary};
 
-/// Check experiments: every problem at once, and a table of each model's layers.
+/// Check configs: report every problem at once, and show the layers of each model.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   simpipe check configs/cifar10.toml
@@ -23,12 +23,12 @@ use simpipe_stage::{Facts, GroupSummary, ModelSummary};
   simpipe check configs/cifar10.toml --set train.epochs=5 --json
   simpipe check configs/cifar10.toml --set-file laptop.toml --all")]
 pub(super) struct CheckArgs {
-    /// Configs of experiments.
+    /// Configs to check.
     #[arg(required = true)]
     configs: Vec<PathBuf>,
     #[command(flatten)]
     overlays: OverlayOptions,
-    /// Show every error, not only the first ten of a config.
+    /// Show every error, not only the first ten per config.
     #[arg(long)]
     all: bool,
     /// Accepted like everywhere; checking reads no results.

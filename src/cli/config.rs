@@ -17,7 +17,7 @@ use simpipe_base::source::{Layer, Place, Source};
 use simpipe_spec::{ACCEPTED, Experiment, SweepParams};
 use simpipe_stages::registry;
 
-/// Look at configs as they are merged.
+/// Show merged configs.
 #[derive(Debug, Args)]
 pub(super) struct ConfigArgs {
     #[command(subcommand)]
@@ -39,10 +39,10 @@ enum ConfigCommand {
 struct ShowArgs {
     #[command(flatten)]
     experiment: ExperimentOptions,
-    /// Write every default too.
+    /// Include every default.
     #[arg(long)]
     resolved: bool,
-    /// Say behind each value which layer set it, and where.
+    /// Say after each value which layer set it, and where.
     #[arg(long)]
     origins: bool,
     /// Print JSON: the spec, and the origin of each value.

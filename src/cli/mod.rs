@@ -61,8 +61,8 @@ pub use allocator::Allocator;
 #[derive(Debug, Parser)]
 #[command(name = "simpipe", version, max_term_width = 100)]
 #[command(
-    after_help = "Exit codes: 0 done, also where a pipe's reader left early; 1 a stage failed, or output could not be \
-                        written; 2 usage or spec error; 3 store damaged; 4 data unavailable; 130 interrupted."
+    after_help = "Exit codes: 0 done (also if a reader of the output stops early); 1 a stage failed, or output could \
+                  not be written; 2 usage or spec error; 3 store damaged; 4 data unavailable; 130 interrupted."
 )]
 struct Cli {
     #[command(subcommand)]

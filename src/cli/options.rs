@@ -57,7 +57,7 @@ impl Args for OverlayOptions {
             .value_name("FILE")
             .action(ArgAction::Append)
             .value_parser(clap::value_parser!(PathBuf))
-            .help("Lay a TOML file of values over the spec; with `--set`, later ones win");
+            .help("Override values from a TOML file; later `--set` and `--set-file` win");
         command.arg(set).arg(file)
     }
 
@@ -69,14 +69,14 @@ impl Args for OverlayOptions {
 /// Where things are.
 #[derive(Debug, Args)]
 pub(super) struct PlaceOptions {
-    /// Folder of `artifacts/` [default: the project].
+    /// Folder that contains `artifacts/` [default: the project].
     #[arg(long, value_name = "DIR")]
     pub(super) root: Option<PathBuf>,
-    /// Folder of the store [default: `artifacts/store` of the root], or an object store to share results with:
-    /// `s3://`, `gs://`, `az://`, `https://` (read only) or `file:///`.
+    /// Folder of the store [default: `artifacts/store` in the root], or an object store to share results through: `s3://`,
+    /// `gs://`, `az://`, `https://` (read-only) or `file:///`.
     #[arg(long, value_name = "DIR|URL")]
     pub(super) store: Option<PathBuf>,
-    /// Take results from the object store, but send none.
+    /// Fetch results from the object store, but send none.
     #[arg(long)]
     pub(super) store_read_only: bool,
 }
@@ -136,12 +136,12 @@ impl PlaceOptions {
         match self.url()? {
             None => self.existing_store(root)?.ok_or_else(|| {
                 let folder = self.store.clone().unwrap_or_else(|| folders::store_folder(root));
-                let help = "name one with `--store DIR`, or its project with `--root DIR`; the first run makes it";
+                let help = "name one with `--store DIR`, or its project with `--root DIR`; the first run creates it";
                 Error::usage(format!("there is no store at {}", folder.display()), help)
             }),
             Some(url) => {
-                let message = format!("this command looks after a local store, and {url} is none");
-                Err(Error::usage(message, "give a folder, or leave `--store` out for the store of the root"))
+                let message = format!("this command is for local stores, and {url} is not one");
+                Err(Error::usage(message, "give a folder, or leave out `--store` to use the store in the root"))
             }
         }
     }

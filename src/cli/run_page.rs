@@ -87,7 +87,7 @@ impl Lost {
     pub(super) const fn words(self) -> &'static str {
         match self {
             Self::Never => "the stage has left no page: an older simpipe made it",
-            Self::Gone => "the page is gone: neither the store nor the run's folder has it any more",
+            Self::Gone => "the page is gone: neither the store nor the run's folder has it any longer",
             Self::Damaged => "the page is damaged: its bytes are not those that the stage has left",
         }
     }

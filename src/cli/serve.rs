@@ -21,7 +21,7 @@ use simpipe_stages::ask::Asker;
 /// Where the token may stand, beside a file.
 const VARIABLE: &str = "SIMPIPE_TOKEN";
 
-/// Serve a run over HTTP: what is on images that are sent, embeddings, and images added to its index and deleted from it.
+/// Serve a run over HTTP: recognise and embed images, and add images to its index or delete them.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Answers are those of `simpipe query`. `/openapi.json` describes all addresses; `/` is a page to drop images on. \
@@ -39,35 +39,35 @@ Examples:
   SIMPIPE_TOKEN=$(cat token) simpipe serve cifar10 --listen 0.0.0.0:8350 --host images.example.org"
 )]
 pub(super) struct ServeArgs {
-    /// A run as `show` takes it: its id, the start of one, its folder, an experiment's name, a tag or `latest`.
+    /// A run: its id, the start of one, its folder, an experiment's name, a tag or `latest`.
     run: String,
-    /// The stage `match` whose index and threshold answer, where the run has several.
+    /// The stage `match` whose index and threshold to use, if the run has several.
     #[arg(long, value_name = "ID")]
     stage: Option<String>,
-    /// The address and port to listen on; port 0 takes a free one.
+    /// Address and port to listen on; port 0 chooses a free one.
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8350")]
     listen: SocketAddr,
-    /// A name that the server is asked by, such as that of a proxy before it; may be given several times.
+    /// A name that clients use for the server, such as that of a proxy in front; may be given several times.
     #[arg(long, value_name = "NAME")]
     host: Vec<String>,
-    /// A file with the token that clients must show.
+    /// A file with the token that clients must send.
     #[arg(long, value_name = "FILE")]
     token_file: Option<PathBuf>,
     /// Let clients add images to the index and delete them; needs a token.
     #[arg(long)]
     writable: bool,
-    /// What the index with its changes is called [default: the experiment's name].
+    /// Name of the changed index [default: the experiment's name].
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
-    /// Refuse images with more pixels, where the run's dataset allows more.
+    /// Refuse images with more pixels, if the run's dataset allows more.
     #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u64).range(1..))]
     max_pixels: Option<u64>,
-    /// Memory for bodies and pixels of all requests together, in MiB.
+    /// Memory for bodies and pixels of all requests, in MiB.
     #[arg(long, value_name = "MIB", default_value_t = 2048, value_parser = clap::value_parser!(u64).range(1..1 << 24))]
     memory: u64,
     #[command(flatten)]
     place: PlaceOptions,
-    /// Print where it listens as JSON.
+    /// Print the address as JSON.
     #[arg(long)]
     pub(super) json: bool,
 }

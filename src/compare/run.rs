@@ -78,8 +78,10 @@ impl Run {
         Err(match damaged {
             Some(path) => ArtifactError::malformed(&path, "it is damaged: its bytes are not those that the run left"),
             None => {
-                let gone =
-                    std::io::Error::new(std::io::ErrorKind::NotFound, "neither the run nor the store has it any more");
+                let gone = std::io::Error::new(
+                    std::io::ErrorKind::NotFound,
+                    "neither the run nor the store has it any longer",
+                );
                 ArtifactError::io("read", &own, gone)
             }
         })

@@ -28,7 +28,7 @@ pub enum Refused {
     #[error("{0}")]
     Unreadable(String),
     /// There is no memory for it now.
-    #[error("decoding it takes {memory} bytes, which are not free now")]
+    #[error("decoding it needs {memory} bytes, which are not free now")]
     NoRoom {
         /// The bytes that it takes, about.
         memory: u64,

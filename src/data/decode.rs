@@ -115,9 +115,9 @@ impl From<ImageError> for DecodeError {
     /// In one line, as a list of files needs it.
     fn from(error: ImageError) -> Self {
         Self::Unreadable(match error {
-            ImageError::Limits(_) => "it asks for more memory than an image of `max-pixels` may take".to_owned(),
+            ImageError::Limits(_) => "it needs more memory than an image of `max-pixels` may use".to_owned(),
             ImageError::Unsupported(error) => {
-                format!("a kind of {} that is not read: convert it to JPEG or PNG", error.format_hint())
+                format!("a kind of {} that is not supported: convert it to JPEG or PNG", error.format_hint())
             }
             error => error.to_string().split_whitespace().collect::<Vec<_>>().join(" "),
         })
@@ -208,7 +208,7 @@ pub fn decode(bytes: &[u8], options: &DecodeOptions) -> Result<Decoded, DecodeEr
 
 /// A decoder that stumbles over a hostile file must not take the program along.
 fn guarded<T>(work: impl FnOnce() -> Result<T, DecodeError>) -> Result<T, DecodeError> {
-    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| Err(DecodeError::unreadable("its decoder gave up on it")))
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| Err(DecodeError::unreadable("its decoder failed")))
 }
 
 /// Whether bytes start as a file of a format that is read does.
@@ -238,7 +238,9 @@ fn format(bytes: &[u8]) -> Result<ImageFormat, DecodeError> {
         Some(ImageFormat::Jpeg) if container::is_cut_short(bytes) => unreadable("JPEG is cut short"),
         Some(format) => Ok(format),
         None if bytes.is_empty() => unreadable("empty file"),
-        None if bytes.get(4..8) == Some(b"ftyp") => unreadable("HEIF and AVIF are not read: convert it to JPEG or PNG"),
+        None if bytes.get(4..8) == Some(b"ftyp") => {
+            unreadable("HEIF and AVIF are not supported: convert it to JPEG or PNG")
+        }
         None => unreadable("neither JPEG, PNG, WebP, GIF, BMP nor TIFF"),
     }
 }

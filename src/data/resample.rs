@@ -6,7 +6,7 @@ use std::f64::consts::PI;
 /// Binary places of a weight: sums of eight bits with them fit into 32.
 const PLACES: u32 = 22;
 
-/// What a pixel of the result is made of.
+/// How a pixel of the result is computed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kernel {
     Nearest,

@@ -9,28 +9,28 @@ use simpipe_artifact::{Image, ImageShape};
 simpipe_base::choice! {
     /// How an image whose sides are in another proportion is brought to the size.
     pub enum ResizeMode {
-        /// Each side is scaled by itself.
+        /// Each side is scaled on its own.
         #[aka("squash", "resize", "exact")]
         "stretch" => Stretch,
-        /// The whole image is shown as large as it fits, in the middle; what it leaves free has the colour `pad`.
+        /// The whole image, as large as it fits, centred on a border of the colour `pad`.
         #[aka("pad", "letterbox", "contain", "pad-to-square", "thumbnail")]
         "fit" => Fit,
-        /// The middle of the image is shown, as much of it as has the proportion of the size.
+        /// The largest centred part with the proportions of the size.
         #[aka("center-crop", "crop", "cover", "fill", "crop-to-aspect-ratio")]
         "centre-crop" => CentreCrop,
     }
 }
 
 simpipe_base::choice! {
-    /// What a pixel of the result is made of. All but the first take in more pixels where an image shrinks.
+    /// How a pixel of the result is computed. All but the first take in more pixels where an image shrinks.
     pub enum ResizeFilter {
         /// The nearest pixel.
         #[aka("nearest-neighbour", "nearest-neighbor")]
         "nearest" => Nearest,
-        /// The mean of the pixels below it.
+        /// The mean of the pixels under it.
         #[aka("area", "average", "mean")]
         "box" => Box,
-        /// Weights that fall in a straight line with the distance.
+        /// Weights that fall linearly with the distance.
         #[aka("linear", "triangle")]
         "bilinear" => Bilinear,
         /// A cubic curve (Catmull and Rom), as Pillow has it.

@@ -23,7 +23,7 @@ impl Encoder {
         let dataset = stored.dataset_of(embed)?;
         let file = |name: &str| {
             let path = stored.file(model, name)?;
-            path.ok_or_else(|| Error::usage(format!("`{}` has left no `{name}`", model.id), "run it again"))
+            path.ok_or_else(|| Error::usage(format!("`{}` produced no `{name}`", model.id), "run it again"))
         };
         let behind = stored.models_behind(model)?;
         let behind: Vec<[&Path; 2]> = behind.iter().map(|[model, weights]| [&**model, &**weights]).collect();

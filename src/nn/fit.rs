@@ -280,8 +280,8 @@ impl FitError {
     pub fn help(&self) -> Option<&str> {
         match self {
             Self::Diverged { .. } => Some(
-                "lower the optimizer's `learning-rate`, and check that the first layer brings pixels into a small \
-                 range, as \"rescale\" does",
+                "lower the optimizer's `learning-rate`, and check that the first layer scales pixels to a small range, \
+                 as \"rescale\" does",
             ),
             Self::MicroBatch => Some("leave `micro-batch` out"),
             Self::Validation(unmeasured) => unmeasured.help.as_deref(),

@@ -135,7 +135,7 @@ fn plug(
 fn both(spec: &StageSpec, input: &Input, first: &str, second: &str) -> Issue {
     let message = format!("`{}` takes `{first}` or `{second}`, not both", spec.id);
     let path = format!("stages.{}.inputs.{second}", spec.id);
-    Issue::at(&input.port_place, path, message).help("leave one of the two out")
+    Issue::at(&input.port_place, path, message).help("leave out one of the two")
 }
 
 /// A port that must be plugged, or the one in its place.
@@ -147,7 +147,7 @@ fn lacks(spec: &StageSpec, port: &Port, other: Option<&Port>) -> Issue {
     let needs = or(|port| format!("{} at its port `{}`", port.kind.words(), port.name));
     let write = or(|port| format!("`inputs = {{ {} = \"ID\" }}`", port.name));
     let message = format!("`{}` needs {needs}", spec.id);
-    let help = format!("write {write} with the id of a stage that gives it");
+    let help = format!("write {write} with the id of a stage that produces it");
     Issue::at(&spec.place, format!("stages.{}.inputs", spec.id), message).help(help)
 }
 
@@ -163,7 +163,7 @@ fn connect(
     let path = format!("stages.{}.inputs.{}", spec.id, port.name);
     let Some(at) = experiment.stages.iter().position(|stage| stage.id == input.from) else {
         let ids: Vec<&str> = experiment.stages.iter().map(|stage| stage.id.as_str()).collect();
-        let message = format!("`{}` reads `{}`, which no stage is called", spec.id, input.from);
+        let message = format!("`{}` reads `{}`, but no stage has that id", spec.id, input.from);
         issues.push(Issue::at(&input.place, path, message).help(suggest::help(&input.from, &ids)));
         return;
     };
@@ -171,7 +171,7 @@ fn connect(
     if let Some(upstream) = draft[from].as_ref().filter(|upstream| upstream.output() != port.kind) {
         let (wanted, given) = (port.kind.words(), upstream.output().words());
         let (name, id) = (port.name, &spec.id);
-        let message = format!("port `{name}` of `{id}` takes {wanted}, but `{}` gives {given}", input.from);
+        let message = format!("port `{name}` of `{id}` takes {wanted}, but `{}` produces {given}", input.from);
         issues.push(Issue::at(&input.place, path, message).help(givers(experiment, draft, port.kind)));
         return;
     }
@@ -184,7 +184,7 @@ fn givers(experiment: &Experiment, draft: &Draft, kind: Kind) -> String {
     let ids: Vec<&str> =
         draft.node_indices().filter(gives).map(|node| experiment.stages[node.index()].id.as_str()).collect();
     match ids.as_slice() {
-        [] => format!("no stage of this template gives {}: add one", kind.words()),
+        [] => format!("no stage of this template produces {}: add one", kind.words()),
         ids => format!("plug in {}", suggest::one_of(ids)),
     }
 }
@@ -209,7 +209,7 @@ fn refuse_cycles(experiment: &Experiment, issues: &mut Issues) {
         let names: Vec<&str> = names.iter().map(|node| stages[node.index()].id.as_str()).collect();
         let spec = &stages[start.index()];
         let message = format!("stages read from each other in a circle: {}", names.join(" -> "));
-        let help = "take one of these inputs away: what a stage reads must be there before it runs";
+        let help = "remove one of these inputs: a stage can only read what exists before it runs";
         issues.push(Issue::at(&spec.place, format!("stages.{}.inputs", spec.id), message).help(help));
     }
 }
@@ -426,7 +426,7 @@ mod tests {
     fn an_unknown_input_is_named() {
         assert_eq!(
             messages(&[("first", ""), ("second", "frist")]),
-            ["`second` reads `frist`, which no stage is called"]
+            ["`second` reads `frist`, but no stage has that id"]
         );
     }
 }

@@ -46,7 +46,7 @@ impl Checkpoints for StoredCheckpoints<'_> {
         let after = found.as_ref().map_or(0, |(step, _)| *step);
         for step in damaged {
             (self.warn)(format!(
-                "the checkpoint of step {step} is damaged or gone: training goes on from step {after}"
+                "the checkpoint of step {step} is damaged or gone: training continues from step {after}"
             ));
         }
         found

@@ -267,7 +267,7 @@ impl Executor<'_> {
         let (finite, other): (BTreeMap<_, _>, BTreeMap<_, _>) =
             metrics.into_iter().partition(|(_, value)| value.is_finite());
         for (name, value) in other {
-            self.warn(node, format!("the metric `{name}` is {value} and is left out"));
+            self.warn(node, format!("the metric `{name}` is {value} and is omitted"));
         }
         finite
     }
@@ -279,7 +279,7 @@ fn waiting_for(pid: Option<u32>) -> String {
         Some(pid) if pid == std::process::id() => "another stage of this run".to_owned(),
         Some(pid) => format!("process {pid}"),
     };
-    format!("waiting for {who}, which computes the same result")
+    format!("waiting for {who}, which is computing the same result")
 }
 
 /// What is worth knowing of who computed something; never in a key.

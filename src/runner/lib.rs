@@ -291,7 +291,7 @@ impl Runner<'_> {
         };
         match self.store.journal(start) {
             Err(StoreError::Io { source, .. }) if is_wrong_place(&source) => {
-                tracing::warn!("the store may only be read, so it keeps no journal of this run: {source}");
+                tracing::warn!("the store is read-only, so it keeps no journal of this run: {source}");
                 Ok((None, None))
             }
             // What is stored can be used all the same.
@@ -363,7 +363,7 @@ impl Run<'_> {
             held.give_device();
             attempt.retries += 1;
             let (made, of, pause) = (attempt.retries, tries + 1, retry::pause(attempt.retries));
-            let next = format!("the next begins in {:.1} s", pause.as_secs_f64());
+            let next = format!("the next starts in {:.1} s", pause.as_secs_f64());
             self.executor.warn(node, format!("try {made} of {of} failed: {failure}; {next}"));
             if !retry::wait(pause, &|| self.executor.cancelled()) {
                 return Err(StageError::Interrupted.into());

@@ -138,7 +138,7 @@ fn read_overlays(overlays: &[Overlay], issues: &mut Issues) -> Vec<Laid> {
             let (_, mut table) = parse::read_file(path, &name, Layer::SetFile(files), issues)?;
             if let Some(extends) = table.remove("extends") {
                 let message = "a file of overrides can't extend another";
-                let help = "give both, the base first: `--set-file BASE --set-file THIS`";
+                let help = "give both, base first: `--set-file BASE --set-file THIS`";
                 issues.push(Issue::at(&extends.key, "extends", message).help(help));
             }
             Some(Laid::File(table))
@@ -175,8 +175,8 @@ fn read_with_bases(
     chain.push(config.canonicalize().unwrap_or_else(|_| config.to_path_buf()));
     let Some(extends) = table.remove("extends") else { return Some((source, table)) };
     if matches!(extends.node.value, Value::Array(_)) {
-        let message = "`extends` names one file, found a list";
-        let help = "let one base extend the other, or lay files over the config with `--set-file`";
+        let message = "`extends` expects one file, found a list";
+        let help = "let one base extend the other, or override values with `--set-file`";
         issues.push(Issue::at(&extends.node.place, "extends", message).help(help));
         return None;
     }
@@ -188,20 +188,20 @@ fn read_with_bases(
         let name = |path: &PathBuf| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let names: Vec<String> = chain[at..].iter().chain(std::iter::once(&chain[at])).map(name).collect();
         let message = format!("`extends` goes in a circle: {}", names.join(" -> "));
-        issues.push(Issue::at(place, "extends", message).help("a base must not extend what extends it"));
+        issues.push(Issue::at(place, "extends", message).help("a base must not extend a config that extends it"));
         return None;
     }
     if chain.len() > DEEPEST {
         let message = format!("more than {DEEPEST} bases extend one another");
-        let help = "let a base hold what several of them say, or lay files over the config with `--set-file`";
+        let help = "move what several of them share into one base, or override values with `--set-file`";
         issues.push(Issue::at(place, "extends", message).help(help));
         return None;
     }
     if !path.is_file() {
         let message = format!("`extends` names `{base}`, which is not a file");
         let help = parse::similar_file(&path).map_or_else(
-            || "the path is relative to the file that writes it".to_owned(),
-            |similar| format!("{similar} the path is relative to the file that writes it"),
+            || "the path is relative to the file that contains it".to_owned(),
+            |similar| format!("{similar} the path is relative to the file that contains it"),
         );
         issues.push(Issue::at(place, "extends", message).help(help));
         return None;
@@ -248,7 +248,8 @@ fn take_stages(stages: &mut [StageSpec], table: &mut Table, issues: &mut Issues)
         let Value::Table(params) = &mut entry.node.value else {
             let (id, found) = (&stage.id, param::found(&entry.node));
             let message = format!("`{id}` is a stage: it expects a table, found {found}");
-            let help = format!("write `[{id}]` once and its keys below it: `simpipe docs {}` lists them", stage.stage);
+            let help =
+                format!("write `[{id}]` once, with its keys below it: `simpipe docs {}` lists them", stage.stage);
             issues.push(Issue::at(&entry.node.place, id, message).help(help));
             continue;
         };
@@ -272,10 +273,12 @@ fn refuse_unknown(table: &Table, stages: &[String], whole: bool, issues: &mut Is
     let wrong = |key: &str| key == "extends" || !ACCEPTED.contains(&key);
     for (key, entry) in table.iter().filter(|(key, _)| wrong(key)) {
         if RESERVED.contains(&key.as_str()) {
-            let message = format!("`{key}` means nothing in a config of this version");
+            let message = format!("`{key}` has no meaning in a config of this version");
             let issue = Issue::at(&entry.key, key, message);
             issues.push(match key.as_str() {
-                "stages" => issue.help("a stage's parameters are a table of its id: `[train]`, not `[stages.train]`"),
+                "stages" => {
+                    issue.help("a stage's parameters are in the table of its id: `[train]`, not `[stages.train]`")
+                }
                 "extends" => issue.help("write it in the config itself"),
                 _ => issue.help("leave it out"),
             });

@@ -109,7 +109,7 @@ fn read(start: &Place, mut table: Table, issues: &mut Issues) -> Vec<StageSpec> 
         return Vec::new();
     };
     if stages.len() > MOST_STAGES {
-        let message = format!("this template has {} stages, at most {MOST_STAGES} are possible", stages.len());
+        let message = format!("this template has {} stages, at most {MOST_STAGES} are allowed", stages.len());
         issues.push(Issue::at(&place, "stages", message).help("is it the right file?"));
         return Vec::new();
     }

@@ -97,7 +97,7 @@ impl StageError {
                 help.as_deref()
             }
             Self::SourceChanged { .. } => {
-                Some("nothing was stored of it: run again when nobody writes there, or set `retries`")
+                Some("nothing was stored: run again when nothing writes there, or set `retries`")
             }
             Self::Io { source, .. } => simpipe_base::fs::help(source),
             Self::Interrupted => None,
@@ -120,7 +120,7 @@ impl From<ParamIssue> for StageError {
 impl From<Vec<ParamIssue>> for StageError {
     fn from(issues: Vec<ParamIssue>) -> Self {
         let mut issues = issues.into_iter();
-        let Some(mut first) = issues.next() else { return Self::failed("the parameters do not suit the data") };
+        let Some(mut first) = issues.next() else { return Self::failed("the parameters do not fit the data") };
         for ParamIssue { path, message, .. } in issues {
             first.message = match path.is_empty() {
                 true => format!("{}; {message}", first.message),

@@ -89,9 +89,9 @@ impl Asker {
         let used = Used::new(&network, &info.model_use)?.behind(features_of(&model, &behind, &backend, numerics)?);
         let dim = used.rows().dim();
         if dim != index.dim && !index.label.is_empty() {
-            let message = format!("the model gives {dim} numbers, the vectors of the index have {}", index.dim);
+            let message = format!("the model gives {dim} dimensions, the index has {}", index.dim);
             return Err(
-                StageError::failed(message).with_help("the index is of another model: run the experiment again")
+                StageError::failed(message).with_help("the index belongs to another model: run the experiment again")
             );
         }
         let class_means = info.class_means_of.is_some();
@@ -160,7 +160,7 @@ impl Asker {
         usize::try_from(label).ok().and_then(|label| self.classes.get(label)).map_or("", String::as_str)
     }
 
-    /// What no match is called.
+    /// The word for queries without a match.
     #[must_use]
     pub fn unknown(&self) -> &str {
         &self.params.unknown_label

@@ -28,7 +28,7 @@ impl Cached {
         let info: EmbeddingsInfo = read_json(ctx.input(port, EmbeddingsInfo::FILE))?;
         let made_by = info.made_by.clone().ok_or_else(|| {
             let message = format!("the embeddings at the port `{port}` do not say which model made them");
-            StageError::failed(message).with_help("let this version of simpipe embed them again")
+            StageError::failed(message).with_help("embed them again with this version of simpipe")
         })?;
         let rows = Embeddings::read(ctx.input(port, TABLE))?;
         let places = rows.example_id.iter().enumerate().map(|(row, id)| (*id, row)).collect();
@@ -51,7 +51,7 @@ impl Cached {
         if missing > 0 {
             let port = &self.port;
             let message = format!("{missing} of {} examples have no features at the port `{port}`", ids.len());
-            let help = "let the stage there embed the whole pool of the same sampler: leave out its `slice`";
+            let help = "make that stage embed the whole pool of the same sampler: leave out its `slice`";
             return Err(StageError::failed(message).with_help(help));
         }
         Ok(ids.iter().map(|id| self.places[id]).collect())
@@ -76,6 +76,6 @@ pub(super) fn of_other_split(what: &str, split: &str, features: &EmbeddingsFacts
     differs.then(|| {
         let message =
             format!("the {what} are of the split `{split}`, but the features at the port `{port}` of `{known}`");
-        ParamIssue::new("", message).help(format!("plug features of `{split}` into `{port}` in the template"))
+        ParamIssue::new("", message).help(format!("connect features of `{split}` to `{port}` in the template"))
     })
 }

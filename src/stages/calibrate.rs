@@ -30,7 +30,7 @@ const OPTIMAL: &str = "optimal";
 params! {
     /// How thresholds are judged.
     pub struct Params {
-        /// The metric that the cutpoint `optimal` is best in, and that targets are values of unless they name another.
+        /// The metric that the cutpoint `optimal` maximises, and that bare targets are values of.
         #[aka("calibration_metric", "threshold_metric", "score")]
         metric: CalibrationMetric = CalibrationMetric::F1,
         /// How neighbours become a label and a distance.
@@ -42,12 +42,12 @@ params! {
             vec![CalibrationMetric::Precision, CalibrationMetric::Recall, CalibrationMetric::BinaryAccuracy],
         /// Which queries are right, wrong and missed.
         counting: Counting = Counting::Lookup,
-        /// Further cutpoints by name: the value of the metric that each must reach, `{ p95 = 0.95 }`, or that of another
-        /// metric, `{ strict = { metric = "far", value = 0.01 } }`. Of a metric of which less is better (`fpr`, `far`,
-        /// `frr`) it is a bound from above: the largest distance within it is taken, for `frr` the smallest.
+        /// Further cutpoints by name: the value of the metric to reach, `{ p95 = 0.95 }`, or the value of another
+        /// metric, `{ strict = { metric = "far", value = 0.01 } }`. For metrics where less is better (`fpr`, `far`,
+        /// `frr`) the value is an upper bound: the largest distance within it is used, for `frr` the smallest.
         #[aka("threshold_targets", "thresholds", "cutpoints")]
         targets: Targets = Targets::default(),
-        /// Positions in the queries' pool; all of them must be embedded.
+        /// Positions in the queries' pool; all must be embedded.
         #[aka("range", "subset", "positions", "rows")]
         slice: Slice = Slice::All,
     }
@@ -88,9 +88,8 @@ impl Stage for Calibrate {
             .zip(asked.as_ref())
             .is_some_and(|((index, queries), asked)| embedded::shared(index, queries, asked) > 0);
         if overlaps && index.is_some_and(|index| index.class_means) {
-            let message =
-                "the queries are part of the means of classes that the index holds, and can't be left out of them";
-            let help = "index other images than the queries, or every vector: leave `reduce` out of the index";
+            let message = "the queries are part of the class means in the index, and can't be left out of them";
+            let help = "index other images than the queries, or all vectors: leave `reduce` out of `[index]`";
             issues.push(ParamIssue::new("slice", message).help(help));
         }
         let path = matcher_path(&params.matcher);
@@ -151,7 +150,8 @@ impl Stage for Calibrate {
 
 /// Queries that the network has fitted.
 fn fitted(index: Option<&IndexFacts>, queries: Option<&EmbeddingsFacts>) -> ParamIssue {
-    let message = "the queries are examples that the model is trained on: the cutpoints will look better than they are";
+    let message = "the queries are examples that the model was trained on: the cutpoints will look better than they \
+                   are";
     ParamIssue::new("", message).help(held_out::help(index, queries))
 }
 
@@ -165,7 +165,7 @@ fn known_classes(index: Option<&IndexFacts>, queries: Option<&EmbeddingsFacts>) 
 fn strangers(known: usize, all: usize) -> Option<ParamIssue> {
     (known == 0 && all > 0).then(|| {
         let message = format!(
-            "none of the {all} classes of the queries is in the index: no answer can be right, whatever the network"
+            "none of the queries' {all} classes is in the index, so no answer can be right"
         );
         ParamIssue::new("", message).help(
             "calibrate in an index of the queries' own classes: `pipeline = \"metric-learning-held-out\"` looks a split \
@@ -178,7 +178,7 @@ fn strangers(known: usize, all: usize) -> Option<ParamIssue> {
 fn some_strangers(known: usize, all: usize) -> Option<ParamIssue> {
     (0 < known && known < all).then(|| {
         let message = format!(
-            "{} of the {all} classes of the queries are not in the index: their queries are always wrong",
+            "{} of the queries' {all} classes are not in the index, so their queries are always wrong",
             all - known
         );
         ParamIssue::new("", message).help(
@@ -292,12 +292,12 @@ fn warn(ctx: &Ctx<'_>, params: &Params, curve: &Curve, optimal: usize, file: &Ca
         ctx.warn("the model was trained on these queries: their distances are too small and the cutpoints optimistic");
     }
     if curve.counts[optimal].accepted() == curve.population.queries {
-        ctx.warn("the cutpoint `optimal` accepts every query: it decides nothing");
+        ctx.warn("the cutpoint `optimal` accepts every query, so it has no effect");
     }
     for name in &file.unreachable {
         let metric = params.targets.0.get(name).map_or(&params.metric, |target| target.metric(&params.metric));
         let measured = metric.measured(&curve.counts[optimal], curve.population).is_some();
-        let why = if measured { "" } else { ": there is no query that it could be measured on" };
+        let why = if measured { "" } else { ": there is no query to measure it on" };
         ctx.warn(format!("no threshold reaches the target `{name}` of `{}`{why}", metric.column()));
     }
 }

@@ -20,7 +20,7 @@ pub(super) fn of_label<'a>(groups: &[&'a str], label: i32) -> Option<&'a str> {
 
 /// What a parameter at `path` asks for and the data has not.
 pub(super) fn none(path: &str) -> ParamIssue {
-    ParamIssue::new(path, "the data has no groups: its classes are not called `group/class`").unavailable()
+    ParamIssue::new(path, "the data has no groups: its class names do not have the form `group/class`").unavailable()
 }
 
 #[cfg(test)]

@@ -30,8 +30,9 @@ pub struct Dataset;
 params! {
     /// Reads labelled images from a source: a public archive, a folder, or the sample inside the program.
     ///
-    /// Pixels lie in `images/`, a file a split, and are read from there image by image: a dataset may be larger than memory.
-    /// `examples.parquet` tells of each image its `file` and the `offset` in it of `height` x `width` x `channels` bytes.
+    /// Pixels are in `images/`, one file per split, and are read from there image by image, so a dataset may be larger
+    /// than memory. For each image, `examples.parquet` has the `file` and the `offset` of its `height` x `width` x
+    /// `channels` bytes.
     ///
     /// # Example
     ///
@@ -43,8 +44,8 @@ params! {
         /// Where the images come from.
         #[aka("name", "dataset", "data", "kind", "type")]
         source: Source,
-        /// How they are divided into splits, whatever the source has: a folder's images may then lie in folders of classes
-        /// as well as in folders of splits.
+        /// How the images are divided into splits, whatever the source has. A folder may then contain class folders or
+        /// split folders.
         #[aka("splits", "partition", "subset")]
         split: Split = Split::Source,
     }
@@ -76,8 +77,8 @@ impl Params {
         let Source::ImageFolder(folder) = &self.source else { return None };
         let twice = self.split != Split::Source && !folder.by_folders();
         twice.then(|| {
-            let message = "the image folder has a `split` of its own: one of the two can divide the images";
-            ParamIssue::new("split", message).help("leave out this one, or that of `source.image-folder`")
+            let message = "the image folder has its own `split`: only one of the two can divide the images";
+            ParamIssue::new("split", message).help("leave out this one or the one in `source.image-folder`")
         })
     }
 }
@@ -90,7 +91,7 @@ fn issue(problem: Problem, rule: &Split) -> ParamIssue {
 impl Stage for Dataset {
     const NAME: &'static str = "dataset";
     const SUMMARY: &'static str =
-        "Reads labelled images from a source into one table and a file of pixels for each split.";
+        "Reads labelled images from a source into one table and one file of pixels per split.";
     // 1 - first version
     // 2 - images of a folder are laid over a background and turned as EXIF says; more formats, a limit of pixels; large
     //     images make smaller row groups
@@ -209,9 +210,9 @@ fn expect_splits(params: &Params, counts: &BTreeMap<String, usize>) -> Result<()
     missing.map_or(Ok(()), |name| {
         let message = format!("the split `{name}` gets none of the {} images", counts.values().sum::<usize>());
         let help = match &params.split {
-            Split::Images(_) => "choose larger shares, or bring more images",
-            Split::Group(_) => "choose larger shares or another `stream`, or bring more groups",
-            _ => "name what belongs to it, or leave it out",
+            Split::Images(_) => "choose larger shares, or add images",
+            Split::Group(_) => "choose larger shares or another `stream`, or add groups",
+            _ => "name its members, or leave it out",
         };
         Err(ParamIssue::new("split", message).help(help).into())
     })
@@ -244,7 +245,7 @@ fn missing(source: &Source, facts: &SourceFacts) -> Option<ParamIssue> {
     let at = format!("source.{}.path", source.name());
     if !path.exists() {
         let message = format!("there is nothing at `{}`", path.display());
-        let help = "the path is relative to the file that writes it (to the current folder in `--set`)";
+        let help = "the path is relative to the file that contains it (to the current folder in `--set`)";
         return Some(ParamIssue::new(at, message).help(help).unavailable());
     }
     if facts.classes.is_some() {

@@ -39,10 +39,11 @@ use simpipe_stage::{
 params! {
     /// Embeds a part of a sampler's pool.
     ///
-    /// An index and what is looked up in it must be embedded alike: by the same `views`, `layer`, `layers` and `normalize`.
+    /// Index and queries must be embedded in the same way: with the same `views`, `layer`, `layers` and `normalize`.
     ///
-    /// A model that was trained on features takes `embeddings` in place of `dataset`: those that it was trained on, or others
-    /// made in the same way. Or it takes images, where the model that makes the features of them is plugged into `backbone`.
+    /// A model that was trained on features takes `embeddings` instead of `dataset`: those that it was trained on, or
+    /// others made in the same way. It can also take images, if the model that turns them into features is connected to
+    /// `backbone`.
     ///
     /// # Example
     ///
@@ -54,19 +55,18 @@ params! {
         /// Which positions of the pool.
         #[aka("range", "subset", "positions", "rows")]
         slice: Slice = Slice::All,
-        /// The versions of each image that are embedded, in any order: a row is their mean, of unit length where the layers
-        /// give that.
+        /// The versions of each image to embed, in any order. A row is their mean, scaled to unit length if the layers
+        /// give unit length.
         #[aka("tta", "test_time_augmentation", "augment", "test_views")]
         views: Vec<EmbedView> = vec![EmbedView::Identity] => check::not_empty(),
-        /// The layer whose output is the embedding, in place of the last one: its name in the table of `simpipe check`, such
-        /// as "global-max-pool", or its place, such as "layers.5".
+        /// The layer whose output is the embedding, instead of the last one: its name in the table of `simpipe check`,
+        /// such as "global-max-pool", or its path, such as "layers.5".
         #[aka("features", "tap", "output_layer", "embedding_layer", "feature_layer")]
         layer: Option<String> = None,
-        /// Several such layers, whose outputs are put one behind the other.
+        /// Several such layers, whose outputs are concatenated.
         #[aka("concat", "features_of", "output_layers")]
         layers: Vec<String> = Vec::new(),
-        /// Whether rows are scaled to unit length, whatever the layers give; of several layers each by itself, and then the
-        /// whole.
+        /// Whether to scale rows to unit length; with several `layers`, first each and then the whole.
         #[aka("l2_normalize", "normalise", "unit_length")]
         normalize: bool = false,
     }
@@ -200,7 +200,7 @@ impl EmbedParams {
     fn views_differ(&self) -> Result<(), Vec<ParamIssue>> {
         let twice = (1..self.views.len()).filter(|&at| self.views[..at].contains(&self.views[at]));
         let issue = |at: usize| {
-            let message = format!("`{}` stands here twice", self.views[at].name());
+            let message = format!("`{}` is repeated", self.views[at].name());
             ParamIssue::new(format!("views[{at}]"), message).help("leave it out: each view counts once")
         };
         let issues: Vec<ParamIssue> = twice.map(issue).collect();
@@ -216,8 +216,8 @@ impl EmbedParams {
     /// The layers whose outputs are taken: the last one where none is named. `None` while the layers are not known.
     fn taps(&self, summary: Option<&ModelSummary>) -> Result<Option<Vec<Tap>>, Vec<ParamIssue>> {
         if self.layer.is_some() && !self.layers.is_empty() {
-            let issue = ParamIssue::new("layers", "`layer` and `layers` both name the layer to take");
-            return Err(vec![issue.help("give one of them")]);
+            let issue = ParamIssue::new("layers", "`layer` and `layers` both name the layer to use");
+            return Err(vec![issue.help("use one of them")]);
         }
         summary.map(|summary| taps(&self.named(), &summary.layers)).transpose()
     }
@@ -245,7 +245,7 @@ fn tapped(network: &Network, taps: &[Tap]) -> Result<Vec<Network>, StageError> {
 
 /// The first problem of a stage that is under way.
 fn first(issues: Vec<ParamIssue>) -> StageError {
-    issues.into_iter().next().map_or_else(|| StageError::failed("the layer can't be taken"), StageError::from)
+    issues.into_iter().next().map_or_else(|| StageError::failed("the layer can't be used"), StageError::from)
 }
 
 /// The slice's positions, now that the pool's size is known.
@@ -310,7 +310,7 @@ fn embed(
             for (row, place) in embedded.chunks(rows.dim()).zip(*chunk) {
                 if row.iter().any(|value| !value.is_finite()) {
                     let message = format!("the embedding of example {} is not finite", ids[*place]);
-                    let help = "the model's weights are likely broken: train it with a lower `learning-rate`";
+                    let help = "the training has probably diverged: try a lower `learning-rate`";
                     return Err(StageError::failed(message).with_help(help));
                 }
             }

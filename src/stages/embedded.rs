@@ -30,7 +30,8 @@ pub(super) fn select(slice: Slice, embedded: Option<&Range<usize>>) -> Result<Op
         return Ok(Some(range));
     }
     let (first, last) = (embedded.start, embedded.end);
-    let message = format!("positions {}..{} are not all embedded: {first}..{last} are", range.start, range.end);
+    let message =
+        format!("`slice` selects positions {}..{}, but only {first}..{last} were embedded", range.start, range.end);
     Err(ParamIssue::new("slice", message)
         .help(format!("choose `begin` from {first} and `begin + size` up to {last}, or \"all\"")))
 }
@@ -143,9 +144,9 @@ impl<'a> IndexFiles<'a> {
         match param::from_json::<Search>(&settings) {
             Ok(search) if search != Search::Auto => Ok((info, search)),
             _ => {
-                let message =
-                    format!("the index is to be searched by `{}`, which this program does not know", info.search);
-                Err(StageError::failed(message).with_help("use the simpipe that made it, or make the index again"))
+                let message = format!("the index uses the search `{}`, which this version does not know", info.search);
+                Err(StageError::failed(message)
+                    .with_help("use the version of simpipe that made it, or make the index again"))
             }
         }
     }
@@ -176,8 +177,8 @@ fn expect_codes_of(search: &Search, codes: &Codes, path: &Path) -> Result<(), St
     if fit {
         return Ok(());
     }
-    let message = format!("{} has the codes of another search than `{}`", path.display(), search.name());
-    Err(StageError::failed(message).with_help("they are of two indexes: run the experiment again"))
+    let message = format!("{} has the codes of a search other than `{}`", path.display(), search.name());
+    Err(StageError::failed(message).with_help("they belong to two indexes: run the experiment again"))
 }
 
 /// A table of another index.
@@ -187,8 +188,8 @@ fn expect_same(rows: &IndexRows, info: &IndexInfo, path: &Path) -> Result<(), St
         return Ok(());
     }
     let (path, counted, long) = (path.display(), info.count, info.dim);
-    let message = format!("{path} has {count} vectors of {dim} numbers, index.json says {counted} of {long}");
-    Err(StageError::failed(message).with_help("they are of two indexes: run the experiment again"))
+    let message = format!("{path} has {count} vectors of {dim} dimensions, index.json says {counted} of {long}");
+    Err(StageError::failed(message).with_help("they belong to two indexes: run the experiment again"))
 }
 
 /// Vectors that can be searched by a distance; `what` names them in the error.
@@ -212,14 +213,13 @@ pub(super) fn searchable_as(
 ) -> Result<Vectors<'_>, StageError> {
     Vectors::new(values, dim, distance).map_err(|error| match error {
         SearchError::NotFinite { position } => {
-            StageError::failed(format!("the {} holds a number that is not finite", who(position)))
-                .with_help("the training has probably diverged: try a smaller learning rate")
+            StageError::failed(format!("the {} contains a number that is not finite", who(position)))
+                .with_help("the training has probably diverged: try a lower `learning-rate`")
         }
         SearchError::Zero { position } => {
             let message = format!("the {} is all zeros: it has no cosine distance to anything", who(position));
             StageError::failed(message).with_help(
-                "look at the image, or at what the last layers leave of it; `distance = \"euclidean\"` of the index \
-                 compares such rows too",
+                "check the image and the last layers; `distance = \"euclidean\"` of the index can compare such rows",
             )
         }
         other => unsearchable(&other),
@@ -235,7 +235,7 @@ pub(super) fn unsearchable(error: &SearchError) -> StageError {
 pub(super) fn check_dims(index: Option<usize>, queries: Option<usize>) -> Option<ParamIssue> {
     let (index, queries) = index.zip(queries)?;
     (index != queries).then(|| {
-        ParamIssue::new("", format!("queries have {queries} numbers each, the vectors of the index {index}"))
+        ParamIssue::new("", format!("the queries have {queries} dimensions, the index has {index}"))
             .help("embed both with the same model")
     })
 }
@@ -244,7 +244,7 @@ pub(super) fn check_dims(index: Option<usize>, queries: Option<usize>) -> Option
 pub(super) fn check_uses(index: Option<&IndexFacts>, queries: Option<&EmbeddingsFacts>) -> Option<ParamIssue> {
     let (index, queries): (&ModelUse, &ModelUse) = (index?.model_use.as_ref()?, queries?.model_use.as_ref()?);
     (index != queries).then(|| {
-        let message = format!("the index is embedded by {}, the queries by {}", index.words(), queries.words());
+        let message = format!("the index was embedded by {}, the queries by {}", index.words(), queries.words());
         ParamIssue::new("", message)
             .help("give both `embed` stages the same `views`, `layer`, `layers` and `normalize`")
     })
@@ -266,18 +266,18 @@ pub(super) fn check_classes(index: Option<&IndexFacts>, queries: Option<&Embeddi
 /// No query is left out of a mean that it is part of.
 pub(super) fn check_left_out(index: Option<&IndexFacts>, leave_one_out: bool) -> Option<ParamIssue> {
     index.filter(|index| leave_one_out && index.class_means).map(|_| {
-        let message = "the index holds means of classes, and no query can be left out of one";
+        let message = "the index holds class means, and a query can't be left out of them";
         ParamIssue::new("leave-one-out", message)
-            .help("index other images than the queries, or every vector: leave `reduce` out of the index")
+            .help("index other images than the queries, or all vectors: leave `reduce` out of `[index]`")
     })
 }
 
 /// Nor is it known what a mean belongs to.
 pub(super) fn check_excluded(index: Option<&IndexFacts>, excludes: bool) -> Option<ParamIssue> {
     index.filter(|index| excludes && index.class_means).map(|_| {
-        let message = "the index holds means of classes, which belong to no group and come from no source";
+        let message = "the index holds class means, which have no group and no source";
         ParamIssue::new("exclude", message)
-            .help("leave `exclude` out, or index every vector: leave `reduce` out of the index")
+            .help("leave out `exclude`, or index all vectors: leave `reduce` out of `[index]`")
     })
 }
 
@@ -295,13 +295,13 @@ pub(super) fn check_neighbours(
     }
     let held = match left_out {
         0 => format!("the index holds {indexed} vectors"),
-        _ => format!("the index holds {indexed} vectors, of which a query leaves itself out"),
+        _ => format!("the index holds {indexed} vectors, and a query leaves itself out"),
     };
     let help = match others {
         0 => "make the index larger".to_owned(),
         others => format!("choose at most {others}, or a larger index"),
     };
-    Some(ParamIssue::new(path, format!("{wanted} neighbours are wanted, but {held}")).help(help))
+    Some(ParamIssue::new(path, format!("{wanted} neighbours are asked for, but {held}")).help(help))
 }
 
 /// `what` is drawn from another dataset than the one whose images would be shown or compared; nothing while one of them is
@@ -309,8 +309,8 @@ pub(super) fn check_neighbours(
 pub(super) fn foreign(what: &str, of: Option<&str>, plugged: Option<&str>, port: &str) -> Option<ParamIssue> {
     let (of, plugged) = (of.filter(|text| !text.is_empty())?, plugged.filter(|text| !text.is_empty())?);
     (of != plugged).then(|| {
-        let message = format!("the {what} are of another dataset than that at the port `{port}`");
-        ParamIssue::new("", message).help(format!("plug the dataset of the {what} into `{port}` in the template"))
+        let message = format!("the {what} come from a dataset other than that at the port `{port}`");
+        ParamIssue::new("", message).help(format!("connect the dataset of the {what} to `{port}` in the template"))
     })
 }
 

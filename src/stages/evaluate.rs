@@ -67,8 +67,9 @@ impl Stage for Evaluate {
     /// Where they are not allowed, such queries are refused.
     fn warnings(_: &Params, inputs: &InputFacts) -> Vec<ParamIssue> {
         let trained_on = inputs.embeddings("queries").is_some_and(|queries| queries.seen_in_training);
-        let message = "the queries are examples that the model is trained on: the figures say nothing of new images";
-        let help = "plug an `embed` of another `sample` stage into `queries`";
+        let message = "the queries are examples that the model was trained on, so the numbers say nothing about new \
+                       images";
+        let help = "connect an `embed` of another `sample` stage to `queries`";
         trained_on.then(|| ParamIssue::new("", message).help(help)).into_iter().collect()
     }
 

@@ -9,9 +9,9 @@ use simpipe_search::overlap;
 use simpipe_stage::{Ctx, ParamIssue, SamplesFacts, StageError};
 
 choice! {
-    /// Which other indexed images a query does not look at, because they show the very thing that it shows, or come from the
-    /// same place: whatever their class, they are not ranked, and the query need not find them. Where the data says nothing
-    /// of an image, it is left out of nothing.
+    /// Indexed images that a query ignores because they show the same object or come from the same source. Whatever
+    /// their class, they are not ranked, and the query need not find them. An image without a value in the column
+    /// excludes nothing.
     pub enum Exclude {
         /// Those of its group, such as other photos of one animal in one minute: the column `group` of the data.
         #[aka("same_id", "same_object", "groups")]

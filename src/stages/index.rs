@@ -16,7 +16,7 @@ use simpipe_search::{SearchError, Searcher, Structure, recall};
 use simpipe_stage::{Ctx, Facts, IndexFacts, InputFacts, Kind, ParamIssue, Port, Stage, StageError};
 
 params! {
-    /// Which embeddings are indexed, and how near is measured.
+    /// Chooses the embeddings to index and the distance.
     pub struct Params {
         /// Positions in the sampler's pool; all of them must be embedded.
         #[aka("range", "subset", "positions", "rows")]
@@ -24,11 +24,11 @@ params! {
         /// How neighbours are found.
         #[aka("index_type", "search_type", "algorithm", "algo", "method")]
         search: Search = Search::Exact,
-        /// What of the embeddings is indexed; each of them if it is left out.
+        /// Indexes a summary instead of every embedding.
         #[aka("reduction", "aggregate")]
         reduce: Option<Reduce> = None,
-        /// How near is measured; the distance of the model's loss if it is left out. For `cosine`, vectors that are not of
-        /// unit length are scaled to it, and so are the queries.
+        /// The distance; default: that of the model's loss. For `cosine`, vectors and queries are scaled to unit length
+        /// if they are not.
         #[aka("metric", "distance_metric", "similarity", "dist", "metric_type")]
         distance: Option<Distance> = None,
     }
@@ -215,9 +215,9 @@ fn expect_recall(search: &Search, recall: f64) -> Result<(), StageError> {
         recall::SAMPLED
     );
     let help = match search {
-        Search::Hnsw(_) => "raise `search-width`, `build-width` or `links`, or ask for less",
-        Search::IvfPq(_) => "raise `probes`, `candidates` or `parts`, or ask for less",
-        _ => "raise `candidates`, take another search, or ask for less",
+        Search::Hnsw(_) => "raise `search-width`, `build-width` or `links`, or lower `min-recall`",
+        Search::IvfPq(_) => "raise `probes`, `candidates` or `parts`, or lower `min-recall`",
+        _ => "raise `candidates`, choose another search, or lower `min-recall`",
     };
     Err(StageError::failed(message).with_help(help))
 }

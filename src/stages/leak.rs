@@ -26,8 +26,8 @@ impl Where {
     /// Behind "3 queries are", or "1 query is".
     const fn words(self, one: bool) -> &'static str {
         match (self, one) {
-            (Self::Index, true) => "in the index too, and would find itself",
-            (Self::Index, false) => "in the index too, and would find themselves",
+            (Self::Index, true) => "also in the index and would match itself",
+            (Self::Index, false) => "also in the index and would match themselves",
             (Self::Training, true) => "an image that the model was trained on",
             (Self::Training, false) => "images that the model was trained on",
             (Self::Calibration, true) => "an image that the thresholds were found with",
@@ -47,16 +47,16 @@ impl Where {
     const fn help(self) -> &'static str {
         match self {
             Self::Index => {
-                "choose a `slice` that the index does not hold, or say `leave-one-out = true`; `allow-overlap = true` lets \
-                 each find itself, and the report shows it"
+                "choose a `slice` that is not in the index, or set `leave-one-out = true`; `allow-overlap = true` lets \
+                 each match itself, and the report says so"
             }
             Self::Training => {
-                "look up images of another split, or take the copies out of the folder; `allow-overlap = true` looks them \
-                 up all the same, and the report shows it"
+                "use images of another split, or remove the copies from the folder; `allow-overlap = true` looks them \
+                 up anyway, and the report says so"
             }
             Self::Calibration => {
-                "calibrate with other images, or choose another `slice`; `allow-overlap = true` looks them up all the same, \
-                 and the report shows it"
+                "calibrate with other images, or choose another `slice`; `allow-overlap = true` looks them up anyway, \
+                 and the report says so"
             }
         }
     }
@@ -161,13 +161,13 @@ impl Leaks {
         let all = self.queries;
         let rest = match self.tainted().contains(&false) {
             true => "see the metrics `disjoint.*`",
-            false => "none is left to tell what the others would give",
+            false => "no other queries are left",
         };
         for found in self.some() {
             let (count, words) = (
                 found.pairs.len(),
                 match found.place {
-                    Where::Index => "in the index and find themselves",
+                    Where::Index => "in the index and match themselves",
                     other => other.words(false),
                 },
             );

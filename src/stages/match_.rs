@@ -37,27 +37,27 @@ params! {
     /// neighbours = 5
     /// ```
     pub struct Params {
-        /// Positions in the queries' pool; all of them must be embedded.
+        /// Positions in the queries' pool; all must be embedded.
         #[aka("range", "subset", "positions", "rows")]
         slice: Slice = Slice::All,
-        /// The calibration's cutpoint: farther queries have no match.
+        /// The cutpoint to use: queries farther away have no match.
         #[aka("threshold", "cutoff", "distance_threshold", "thresh")]
         cutpoint: String = "optimal".to_owned(),
-        /// Neighbours kept of each query.
+        /// Number of neighbours to keep per query.
         #[aka("k", "top_k", "n_neighbors", "num_neighbors", "neighbors", "knn", "nn")]
         neighbours: usize = 5 => check::count(1),
-        /// What no match is called.
+        /// The word for queries without a match.
         #[aka("no_match_label", "unknown", "no_match", "unknown_class")]
         unknown_label: String = "Unknown".to_owned(),
-        /// Whether queries may be images that are in the index, where they find themselves at distance 0, that the model
-        /// was trained on, or that the thresholds were found with: flattering, and said so. They are told by the bytes of
-        /// their pixels, whatever dataset or split they are in.
+        /// Whether queries may be images that are in the index (where they match themselves at distance 0), that the
+        /// model was trained on, or that the thresholds were found with. The results are then flattering, and the
+        /// report says so. Images are recognised by their pixels, whatever dataset or split they are in.
         allow_overlap: bool = false,
-        /// Whether queries that are in the index are left out of their own neighbours, copies of the image included: how
-        /// retrieval benchmarks look a test set up in itself.
+        /// Whether queries that are in the index are left out of their own neighbours, together with copies of the
+        /// image. This is how retrieval benchmarks look up a test set in itself.
         #[aka("loo", "exclude_self", "ignore_self", "embeddings_come_from_same_source")]
         leave_one_out: bool = false,
-        /// How neighbours become a label and a distance; the calibration's matcher if it is left out.
+        /// How neighbours become a label and a distance; default: the calibration's matcher.
         #[aka("matching", "voting", "vote")]
         matcher: Option<Matcher> = None,
     }
@@ -187,7 +187,7 @@ fn check_calibrated(calibrated: Option<&ModelUse>, indexed: Option<&ModelUse>) -
     (calibrated != indexed).then(|| {
         let message =
             format!("the calibration is for embeddings by {}, the index holds {}", calibrated.words(), indexed.words());
-        ParamIssue::new("", message).help("calibrate with an index that is embedded alike")
+        ParamIssue::new("", message).help("calibrate with an index that was embedded in the same way")
     })
 }
 
@@ -195,7 +195,7 @@ fn check_calibrated(calibrated: Option<&ModelUse>, indexed: Option<&ModelUse>) -
 fn check_unknown(unknown: &str, classes: &[String]) -> Option<ParamIssue> {
     classes.iter().any(|class| class == unknown).then(|| {
         ParamIssue::new("unknown-label", format!("`{unknown}` is a class of the dataset"))
-            .help(format!("choose a word that names no class: `unknown-label = \"{}\"`", free_word(classes)))
+            .help(format!("choose a word that is not a class: `unknown-label = \"{}\"`", free_word(classes)))
     })
 }
 

@@ -37,10 +37,10 @@ params! {
         /// Positions in the references' pool.
         #[aka("reference_range", "reference_subset")]
         reference_slice: Slice = Slice::All,
-        /// The least correlation of a pair.
+        /// The smallest correlation of a pair.
         #[aka("threshold", "thresh", "similarity", "min_similarity", "cutoff")]
         min_correlation: f64 = 0.95 => check::between(0.5, 1.0),
-        /// Pairs that are listed of each query, the closest ones; all are counted.
+        /// Number of pairs to list per query, closest first; all are counted.
         #[aka("k", "top_k", "limit", "max_pairs")]
         pairs_per_query: usize = 10 => check::between(1, 10_000),
     }
@@ -138,7 +138,7 @@ impl Side {
         let beyond = |id: &&u64| usize::try_from(**id).map_or(true, |row| row >= examples.len());
         if let Some(id) = ids.iter().find(beyond) {
             return Err(StageError::failed(format!("the pool at `{pool}` has example {id}, which `{dataset}` lacks"))
-                .with_help("plug in the dataset that the pool is drawn from"));
+                .with_help("connect the dataset that the pool is drawn from"));
         }
         Ok(Self { ids, labels, examples, classes: info.classes })
     }

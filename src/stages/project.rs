@@ -61,8 +61,8 @@ choice! {
 }
 
 params! {
-    /// Places embeddings on a plane. A report draws them where the stage is plugged into its port `pca`, `t-sne` or
-    /// `umap`: a new title or another size of the picture then computes nothing again.
+    /// Places embeddings on a plane. A report draws them if the stage is connected to its port `pca`, `t-sne` or
+    /// `umap`; a new title or another size of the picture then recomputes nothing.
     ///
     /// # Example
     ///
@@ -78,11 +78,11 @@ params! {
         /// Positions in the pool; all of them must be embedded.
         #[aka("range", "subset", "positions", "rows")]
         slice: Slice = Slice::All,
-        /// Embeddings at most, from the start of the slice.
+        /// Largest number of embeddings, from the start of the slice.
         #[aka("max_points", "points", "n_samples", "limit")]
         count: usize = 1000 => check::between(1, 20_000),
-        /// What is near on the map; the distance of the model's loss if it is left out. For cosine, embeddings are scaled to
-        /// unit length first; all other distances are taken as euclidean.
+        /// The distance; default: that of the model's loss. For cosine, embeddings are scaled to unit length first; all
+        /// other distances are treated as Euclidean.
         #[aka("metric", "distance_metric")]
         distance: Option<Distance> = None,
     }

@@ -45,10 +45,10 @@ params! {
     /// figures = ["training-curves", { neighbours = { k = 3, order = "worst" } }, "confusion-matrix"]
     /// ```
     pub struct ReportParams {
-        /// The figures, in order; a figure may stand several times with other parameters.
+        /// The figures, in order. A figure may appear several times with different parameters.
         #[aka("plots", "charts", "graphs", "visualizations")]
         figures: Vec<FigureSpec> = FigureSpec::all() => check::not_empty(),
-        /// The page's title; the experiment's name if it is left out.
+        /// The page's title; default: the experiment's name.
         title: Option<String> = None,
         /// Whether the embedding is compared with chance and with raw pixels. Without a stage `baseline` at the port of that
         /// name this is computed here and reads every image of queries and index; raw pixels only up to 4e9 multiply-adds

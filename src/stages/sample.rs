@@ -43,24 +43,24 @@ params! {
     /// sampler = { multi-shot = { classes-per-batch = 10, examples-per-class = 8 } }
     /// ```
     pub struct Params {
-        /// The split drawn from, such as `train`.
+        /// The split to draw from, such as `train`.
         #[aka("subset", "part", "partition", "fold")]
         split: String,
-        /// The classes drawn from: "all" that have examples in the split, a number of them to draw at random, or a
-        /// list of names, labels and ranges of labels such as "0..=4". Where classes are called like other labels, write
-        /// { label = 2 } or { label = "0..=4" } for labels, and "2" for a name.
+        /// The classes to draw from: "all" with examples in the split, a number of classes to choose at random, or a
+        /// list of names, labels and ranges of labels such as "0..=4". If class names look like labels, write { label =
+        /// 2 } or { label = "0..=4" } for labels, and "2" for a name.
         #[aka("classes", "labels", "class_names", "num_classes", "n_classes")]
         class_list: ClassList = ClassList::All,
-        /// Examples of each class in the pool, drawn without replacement; all if it is left out.
+        /// Number of examples per class in the pool, drawn without replacement; all by default.
         #[aka("total_examples", "max_examples_per_class", "max_per_class", "num_examples", "limit")]
         total_examples_per_class: Option<usize> = None => total(),
         /// How batches are drawn from the pool.
         #[aka("batch_sampler", "batches", "sampling")]
         sampler: Sampler = Sampler::MultiShot(defaults()),
-        /// The order of the pool, which slices of later stages count positions in.
+        /// The order of the pool. Slices of later stages count positions in it.
         #[aka("shuffle", "sort", "shuffled")]
         order: PoolOrder = PoolOrder::Drawn,
-        /// Any text: another one gives other random draws at the same seed.
+        /// Any text. A different one gives different random draws with the same seed.
         #[aka("seed", "random_state", "random_seed")]
         stream: Option<String> = None,
     }

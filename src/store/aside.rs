@@ -50,7 +50,7 @@ impl Store {
         match read() {
             Ok(Some(found)) if found == digest => Ok(None),
             Ok(Some(_)) => Ok(Some("its bytes have changed")),
-            Ok(None) => Ok(Some("it is no file")),
+            Ok(None) => Ok(Some("it is not a file")),
             Err(error) => damage_of(error).map(Some),
         }
     }

@@ -71,8 +71,8 @@ impl Store {
         let why = self.locks.idle.get().filter(|_| self.locks.told.set(()).is_ok())?;
         let root = self.root.display();
         Some(format!(
-            "locks do nothing in {root}, for {why}: processes are told apart by their numbers and signs of life, two \
-             on different machines may compute the same, and `simpipe store gc --delete` wants `--alone`"
+            "locks do not work in {root} ({why}): processes are recognised by their numbers and signs of life, two on \
+             different machines may compute the same result, and `simpipe store gc --delete` needs `--alone`"
         ))
     }
 
@@ -89,7 +89,9 @@ impl Store {
         let Ok(first) = take(&path, Locking::Shared) else { return }; // nothing is known of its locks
         match (&first, &take(&path, Locking::Alone)) {
             (Taken::Idle(error), _) | (_, Ok(Taken::Idle(error))) => self.note_refused_lock(error),
-            (Taken::Held(_), Ok(Taken::Held(_))) => self.note_idle_locks("the file system gives one to everybody"),
+            (Taken::Held(_), Ok(Taken::Held(_))) => {
+                self.note_idle_locks("the file system grants each lock to everyone")
+            }
             (Taken::Held(_) | Taken::Busy, _) => {}
         }
     }
@@ -296,7 +298,7 @@ mod tests {
     #[test]
     fn locks_that_do_nothing_are_found_out_and_said_once() {
         for (fault, why) in [
-            (Fault::IdleLocks, "the file system gives one to everybody"),
+            (Fault::IdleLocks, "the file system grants each lock to everyone"),
             (Fault::NoLocks(ENOLCK), "the file system refuses them (No locks available (os error 37))"),
             (Fault::NoLocks(38), "the file system refuses them (Function not implemented (os error 38))"),
             (Fault::NoLocks(95), "the file system refuses them (Operation not supported (os error 95))"),
@@ -305,7 +307,7 @@ mod tests {
             let _faults = Faults::below(folder.path(), fault);
             let (store, _) = opened(folder.path());
             let warnings = store.take_warnings();
-            let begins = format!("locks do nothing in {}, for {why}: ", folder.path().display());
+            let begins = format!("locks do not work in {} ({why}): ", folder.path().display());
             assert!(warnings.len() == 1 && warnings[0].starts_with(&begins), "{warnings:?}");
             assert_eq!(store.take_warnings(), [""; 0]);
             drop(store.share().unwrap());

@@ -304,7 +304,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("notes.txt"), "").unwrap();
         let error = Store::open(folder.path()).unwrap_err();
-        assert!(error.to_string().ends_with("is not empty and is no store"), "{error}");
+        assert!(error.to_string().ends_with("is not empty and is not a store"), "{error}");
         assert!(error.help().unwrap().contains("--store DIR"));
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
     }

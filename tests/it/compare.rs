@@ -310,7 +310,7 @@ fn other_queries_can_not_be_paired_and_damage_is_named() {
         assert!(said.contains("per-query.parquet") && said.contains("it is damaged"), "{said}");
     }
     std::fs::remove_file(&file).unwrap();
-    assert!(text(&project, &["diff", &good, &bad], 1).contains("neither the run nor the store has it any more"));
+    assert!(text(&project, &["diff", &good, &bad], 1).contains("neither the run nor the store has it any longer"));
 }
 
 #[test]
@@ -351,7 +351,7 @@ fn runs_are_filtered_sorted_and_written_for_others() {
         (["--where", "evaluate.recal@1>0.6"], "did you mean `evaluate.recall@1`?"),
         (["--where", "train.epoch=3"], "did you mean `train.epochs`?"),
         (["--sort", "temperature"], "no run has a field `temperature`"),
-        (["--where", "train.epochs"], "`train.epochs` is no condition"),
+        (["--where", "train.epochs"], "`train.epochs` is not a condition"),
         (["--where", "evaluate.recall@1>high"], "is a number, and `high` is none"),
     ] {
         assert!(text(&project, &[&["runs"], &args[..]].concat(), 2).contains(expected), "{args:?}");

@@ -51,7 +51,8 @@ fn programs_at_once_compute_each_key_once() {
         assert_eq!(ran.len(), 13, "seven shared stages, and three of each variant");
         assert!(ran.values().all(|times| *times == 1), "{ran:?}");
         let waited = |text: &String| {
-            pids.iter().any(|pid| text.contains(&format!("waiting for process {pid}, which computes the same result")))
+            pids.iter()
+                .any(|pid| text.contains(&format!("waiting for process {pid}, which is computing the same result")))
         };
         // Of two, one may be late enough to find everything done.
         assert!(programs == 2 || said.iter().any(waited), "{said:?}");
@@ -69,7 +70,7 @@ fn a_program_that_waits_for_a_killed_one_takes_over() {
     signal(&owner, "STOP"); // it must not be done before the other waits for it
     let mut waiter = start(&project, long);
     let mut said = BufReader::new(waiter.stderr.take().unwrap());
-    let told = format!("train: waiting for process {}, which computes the same result", owner.id());
+    let told = format!("train: waiting for process {}, which is computing the same result", owner.id());
     let mut line = String::new();
     while !line.contains(&told) {
         line.clear();

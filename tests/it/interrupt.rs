@@ -44,7 +44,7 @@ fn a_training_that_is_stopped_twice_ends_with_the_same_bytes() {
     for (name, resumes) in [("INT", false), ("TERM", true), ("HUP", true)] {
         let before = steps_kept(&project);
         let (mut child, begins, said) = in_training(&project);
-        assert_eq!(begins.contains("goes on after step"), resumes, "{begins}");
+        assert_eq!(begins.contains("continues after step"), resumes, "{begins}");
         while steps_kept(&project) == before {
             assert_eq!(child.try_wait().unwrap(), None, "it keeps checkpoints as it goes");
             std::thread::sleep(Duration::from_millis(1));
@@ -52,9 +52,9 @@ fn a_training_that_is_stopped_twice_ends_with_the_same_bytes() {
         signal(&child, name);
         let (output, errors) = end(child, said);
         assert_eq!(output.status.code(), Some(130), "{name}: {errors}");
-        assert!(errors.contains("interrupted: stopping; another signal ends it at once"), "{errors}");
+        assert!(errors.contains("interrupted: stopping; a second signal ends it at once"), "{errors}");
         assert!(errors.contains("error: stage `train` (train): interrupted"), "{errors}");
-        assert!(errors.contains("help: run the same command again: it goes on from here"), "{errors}");
+        assert!(errors.contains("help: run the same command again: it continues from here"), "{errors}");
         let summary = String::from_utf8(output.stdout).unwrap();
         assert!(summary.contains("1 interrupted, 6 skipped in "), "{summary}");
     }

@@ -174,12 +174,12 @@ fn what_can_not_be_is_refused_at_its_line() {
         said
     };
     for (from, to, code, expected) in [
-        ("queries = 5", "ways = 11", 2, "few.toml:32:8: an episode takes 11 classes, but the pool has 10"),
+        ("queries = 5", "ways = 11", 2, "few.toml:32:8: an episode needs 11 classes, but the pool has 10"),
         (
             "queries = 5",
             "queries = 100",
             2,
-            "few.toml:32:11: an episode takes 101 examples of each of 5 classes, but 0",
+            "few.toml:32:11: an episode needs 101 examples of each of 5 classes, but 0",
         ),
         ("queries = 5", "by = \"group\"", 4, "few.toml:32:6: the data has no groups"),
         (

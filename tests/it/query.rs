@@ -312,7 +312,7 @@ fn runs_that_can_not_answer_say_why() {
         record["stages"].as_array_mut().unwrap().push(other);
         stage(record, "index")["key_parts"]["inputs"]["embeddings"]["embeddings.parquet"] = "cd".repeat(32).into();
     });
-    assert!(found.contains("the index is of another model: its vectors are made by abababababab"), "{found}");
+    assert!(found.contains("the index belongs to another model: its vectors are made by abababababab"), "{found}");
     std::fs::write(&file, &whole).unwrap();
 
     // Its results were removed.

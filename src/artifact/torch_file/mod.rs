@@ -110,7 +110,7 @@ fn legacy<R: Read + Seek>(mut file: R, whole: u64) -> Result<Vec<TensorEntry>, S
         .list(keys)
         .unwrap_or_default()
         .iter()
-        .map(|key| machine.text(*key).map(str::to_owned).ok_or_else(|| "a key of a storage is no text".to_owned()))
+        .map(|key| machine.text(*key).map(str::to_owned).ok_or_else(|| "the key of a storage is not a text".to_owned()))
         .collect::<Result<_, _>>()?;
     let sizes: BTreeMap<String, usize> = machine.storages.iter().map(|one| (one.key.clone(), one.size)).collect();
     let mut places = Places::new();

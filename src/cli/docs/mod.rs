@@ -23,7 +23,7 @@ use simpipe_stages::columns::{ColumnDoc, column_called};
 use simpipe_stages::registry;
 use simpipe_stages::reported::{Reported, reported};
 
-/// Show what a spec can say: stages, layers, losses, samplers, sources, metrics, figures.
+/// Explain what a spec can contain: stages, layers, losses, samplers, sources, metrics, figures.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   simpipe docs
@@ -136,7 +136,7 @@ fn find<'a>(name: &str, docs: &'a [StageDoc], families: &'a [Family]) -> Result<
         let number = numbers.err().map(|error| error.help).filter(|help| help.starts_with("did you mean"));
         let help = if name.contains(['.', '@']) { number.or(near) } else { near.or(number) };
         let help = help.unwrap_or_else(|| "see `simpipe docs`".to_owned());
-        return Err(Error::usage(format!("nothing in a spec or a result is called `{name}`"), help));
+        return Err(Error::usage(format!("nothing in a spec or a result has the name `{name}`"), help));
     }
     Ok(found)
 }

@@ -60,7 +60,7 @@ fn twins(subject: &str, source: &Source) -> Option<Finding> {
     let (one, other) = twins.first()?;
     let files = if twins.len() == 1 { "1 file lies".to_owned() } else { format!("{} files lie", twins.len()) };
     let text = format!("{files} in two classes, such as {one} and {other}");
-    Some(Finding::warn(subject, text, "one of the two classes is wrong: take one of the copies away"))
+    Some(Finding::warn(subject, text, "one of the two classes is wrong: remove one of the copies"))
 }
 
 /// A stage's `source`, where it has one.
@@ -86,12 +86,12 @@ fn look(subject: &str, source: &Source, site: &Site) -> Finding {
         None if downloadable => Finding::warn(
             subject,
             format!("not at {}: a run downloads it", listed(&places)),
-            "be online at the first run, or bring the data and name it with the source's `path`",
+            "connect to the internet for the first run, or name a copy of the data with the source's `path`",
         ),
         None => Finding::bad(
             subject,
             format!("not at {}", listed(&places)),
-            "correct `path` (relative paths start from the file that writes them), or bring the data there",
+            "correct `path` (paths are relative to the file that contains them), or put the data there",
         ),
     }
 }
@@ -119,7 +119,7 @@ mod tests {
         file.set_modified(later).unwrap();
         let found = reread("x", &source, &site).unwrap();
         assert!(found.text.starts_with("1 of 2 files are read by every run, such as "), "{}", found.text);
-        assert!(found.text.ends_with("photos/a/2.png: the date lies in the future"), "{}", found.text);
+        assert!(found.text.ends_with("photos/a/2.png: the date is in the future"), "{}", found.text);
         assert_eq!(found.level, Level::Warn);
     }
 

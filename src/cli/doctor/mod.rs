@@ -20,7 +20,7 @@ use simpipe_base::visible;
 use simpipe_plan::Plan;
 use simpipe_runner::folders;
 
-/// Look at machine, store and data: what would slow or stop a run.
+/// Find problems with the machine, the store or the data before you run.
 #[derive(Debug, Args)]
 #[command(after_help = "Nothing is changed and nothing is downloaded. Exit code 0 if nothing is bad (warnings are \
                         fine), 1 if something is, 2 if CONFIG has a mistake.
@@ -31,7 +31,7 @@ Examples:
   simpipe doctor configs/cifar10.toml --set dataset.source=fashion-mnist
   simpipe doctor --store /data/simpipe-store --json")]
 pub(super) struct DoctorArgs {
-    /// An experiment whose data is looked at too.
+    /// A config whose data is checked too.
     config: Option<PathBuf>,
     #[command(flatten)]
     overlays: OverlayOptions,
@@ -160,7 +160,7 @@ fn write(found: &[(&str, Finding)], out: &mut dyn Write) -> Result<(), Error> {
     }
     let count = |level| found.iter().filter(|(_, finding)| finding.level == level).count();
     let (warn, bad) = (count(Level::Warn), count(Level::Bad));
-    writeln!(out, "\n{} ok, {warn} to look at, {bad} bad", count(Level::Ok))?;
+    writeln!(out, "\n{} ok, {warn} warnings, {bad} bad", count(Level::Ok))?;
     Ok(())
 }
 
@@ -211,7 +211,7 @@ mod tests {
         let text = String::from_utf8(out).unwrap();
         assert_eq!(
             text,
-            "Data\n  bad   archive  gone\n                 help: bring it back\n\n0 ok, 0 to look at, 1 bad\n"
+            "Data\n  bad   archive  gone\n                 help: bring it back\n\n0 ok, 0 warnings, 1 bad\n"
         );
     }
 }

@@ -27,7 +27,7 @@ pub(super) fn disk(site: &Site) -> Vec<Finding> {
     let folder = existing(&site.store);
     let free = match rustix::fs::statvfs(&folder) {
         Ok(stat) => stat.f_bavail.saturating_mul(stat.f_frsize),
-        Err(error) => return vec![Finding::warn("disk", format!("not known: {error}"), "look at it with `df`")],
+        Err(error) => return vec![Finding::warn("disk", format!("not known: {error}"), "check it with `df`")],
     };
     let text = format!("{} free at {}", print::bytes(free), folder.display());
     vec![if free < LITTLE_DISK {
@@ -69,7 +69,7 @@ pub(super) fn health(site: &Site) -> Vec<Finding> {
         Ok(format) => format.trim().to_owned(),
         // A folder without a store becomes one.
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            return vec![Finding::ok("store", format!("{at}: not there yet, the first run makes it"))];
+            return vec![Finding::ok("store", format!("{at}: does not exist yet; the first run creates it"))];
         }
         Err(error) => {
             let help = "name a store with `--store DIR`, or a new folder";
@@ -96,11 +96,11 @@ pub(super) fn leftovers(site: &Site) -> Vec<Finding> {
     if unfinished > 0 {
         let help = "a run is under way, or one was killed: the next command on this store sweeps what it left, and what \
                     one of another machine or container left goes with `simpipe store gc --delete`";
-        found.push(Finding::warn("unfinished", format!("{unfinished} private folders in tmp/"), help));
+        found.push(Finding::warn("unfinished", format!("{unfinished} unfinished folders in tmp/"), help));
     }
     let (damaged, size) = count(&site.store.join("quarantine"), &|_| true);
     if damaged > 0 {
-        let help = "their results are computed anew when asked for; look at the disk's health, then delete the folder";
+        let help = "their results are computed again when needed; check the disk's health, then delete the folder";
         found.push(Finding::warn("quarantine", format!("{damaged} damaged files, {}", print::bytes(size)), help));
     }
     if found.is_empty() {

@@ -58,7 +58,7 @@ impl RunFormat for Projector {
         }
         if config.is_file() && !force {
             let help = "choose another folder, or overwrite it with `--force`";
-            return Err(Error::usage(format!("`{}` is there already", config.display()), help));
+            return Err(Error::usage(format!("`{}` already exists", config.display()), help));
         }
         let all = embeddings::of(run)?;
         let (mut text, mut files, mut vectors) = (String::new(), Vec::new(), 0);
@@ -87,7 +87,7 @@ impl RunFormat for Projector {
         files.push((config, text.into_bytes()));
         let _writing = LeftToEnd::begin();
         for (path, bytes) in &files {
-            let help = "choose a folder that you may write: `--projector DIR`";
+            let help = "choose a writable folder: `--projector DIR`";
             sink::write(path, bytes).map_err(|error| sink::unwritable(path, &error, help))?;
         }
         let paths: Vec<_> = files.iter().map(|(path, _)| path.to_string_lossy().into_owned()).collect();

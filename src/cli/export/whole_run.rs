@@ -75,7 +75,7 @@ impl StoredRun<'_> {
         let gone = |why: String| {
             let help = format!("run it again, which computes what is missing: `simpipe run {}`", self.record.config);
             Error::usage(
-                format!("the store has no result of `{}` of {} any more{why}", stage.id, self.record.run),
+                format!("the store no longer has the result of `{}` of {}{why}", stage.id, self.record.run),
                 help,
             )
         };

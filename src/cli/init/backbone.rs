@@ -24,10 +24,7 @@ impl Pretrained {
     /// The network of a file, as a config at `output` names it; `architecture` is the user's word for it.
     pub(super) fn of(file: &Path, architecture: Option<&str>, output: &Path) -> Result<Self, Refusal> {
         let head = TensorFile::read_head(file).map_err(|error| {
-            Refusal::new(
-                error.to_string(),
-                "`--backbone` takes safetensors, or what `torch.save` wrote of a state dict",
-            )
+            Refusal::new(error.to_string(), "`--backbone` takes safetensors, or a state dict written by `torch.save`")
         })?;
         let architecture = match architecture {
             Some(wanted) => known(wanted, file, &head)?,
@@ -37,8 +34,8 @@ impl Pretrained {
         let path: PathBuf = shortest(file, config);
         let path = path.to_str().ok_or_else(|| {
             Refusal::new(
-                "the path of the weights is not valid UTF-8, and TOML is",
-                "rename the file, or go through a link",
+                "the path of the weights is not valid UTF-8, as TOML requires",
+                "rename the file, or use a link",
             )
         })?;
         Ok(Self { architecture: architecture.to_owned(), weights: quoted(path) })
@@ -55,7 +52,7 @@ fn known(wanted: &str, file: &Path, head: &TensorFile) -> Result<&'static str, R
         None => Ok(name),
         Some(words) => {
             let message = format!("`{}` is not of `{name}`, it has {words}", shown(file.display()));
-            Err(Refusal::new(message, "leave out `--architecture`, and the tensors tell which network the file is of"))
+            Err(Refusal::new(message, "leave out `--architecture` to recognise the network by its tensors"))
         }
     }
 }
@@ -68,7 +65,7 @@ fn recognised(file: &Path, head: &TensorFile) -> Result<&'static str, Refusal> {
         [] => {
             let file = shown(file.display());
             let message = match nearest_architecture(head) {
-                Some((name, words)) => format!("`{file}` is of no known architecture; of `{name}` it has {words}"),
+                Some((name, words)) => format!("`{file}` has no known architecture; of `{name}` it has {words}"),
                 None => format!("`{file}` holds no tensor of a known architecture"),
             };
             let help = format!(

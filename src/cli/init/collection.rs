@@ -84,7 +84,7 @@ pub(super) fn of_folder(folder: &Path, output: &Path, unseen: bool, backbone: bo
     let config = output.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let path = shortest(&survey.root, config);
     let path = path.to_str().ok_or_else(|| {
-        Refusal::new("the folder's path is not valid UTF-8, and TOML is", "rename the folder, or go through a link")
+        Refusal::new("the folder's path is not valid UTF-8, as TOML requires", "rename the folder, or use a link")
     })?;
     let (shares, held_shares) = shares(&survey.rule);
     let mut source = format!(", resize = [{}, {}]", size[0], size[1]);
@@ -168,10 +168,10 @@ impl Collection {
     /// The same images with classes for testing that are never trained on.
     fn by_class(mut self, source: &str, counts: &BTreeMap<String, Vec<usize>>) -> Result<Self, Refusal> {
         let [train, split, test] = unseen(&self.classes, counts).ok_or_else(|| {
-            let message = format!("{} classes are too few to keep some of them unseen", self.classes.len());
+            let message = format!("{} classes are too few to keep some unseen", self.classes.len());
             self.explained(Refusal::new(
                 message,
-                "leave out `--unseen-classes`, or bring at least 7 classes of two images each",
+                "leave out `--unseen-classes`, or use at least 7 classes of two images each",
             ))
         })?;
         let rule = Some(format!("{{ classes = {{ validation = {}, test = {} }} }}", UNSEEN.0, UNSEEN.1));
@@ -184,7 +184,7 @@ impl Collection {
     fn tested_by_chance(mut self) -> Result<Self, Refusal> {
         let least = self.train.counts.iter().copied().filter(|count| *count > 0).min().unwrap_or(0);
         if least < DIVIDED {
-            let message = "the table has no column `split`, and its classes are too small to be divided by chance";
+            let message = "the table has no column `split`, and its classes are too small to split at random";
             let unseen = if self.can_be_unseen { "test whole classes with `--unseen-classes`, or " } else { "" };
             let help = format!("{unseen}add a column `split` of `train` and `test`");
             return Err(self.explained(Refusal::new(message, help)));
@@ -206,7 +206,7 @@ impl Collection {
         if let Some(unread) = &self.unread {
             return Refusal::new(
                 format!("{}: {unread}", refusal.message),
-                "convert them to JPEG or PNG, or take these classes away",
+                "convert them to JPEG or PNG, or remove these classes",
             );
         }
         refusal
@@ -221,12 +221,12 @@ impl Collection {
         };
         let usable = (0..self.classes.len()).filter(|label| count(label) > 1).count();
         let help = if self.can_be_unseen {
-            "the classes are too small to set images apart: test whole classes with `--unseen-classes`, which writes \
+            "the classes are too small to hold images back: test whole classes with `--unseen-classes`, which writes \
              `split = { classes = .. }`"
                 .to_owned()
         } else if usable >= 4 {
-            "the classes are too small to set images apart: bring 6 images of each, or 7 classes for `--unseen-classes`; a \
-             config of your own tests half of the classes with `split = { classes = { test = 0.5 } }`"
+            "the classes are too small to hold images back: use 6 images of each, or 7 classes for `--unseen-classes`; \
+             a config of your own can test half of the classes with `split = { classes = { test = 0.5 } }`"
                 .to_owned()
         } else {
             format!("{}, at least 6 of each of two classes", refusal.help)
@@ -279,13 +279,13 @@ fn notes(survey: &Survey, resize: Option<String>) -> Vec<String> {
     let mut notes: Vec<String> = resize.into_iter().collect();
     if survey.checked < survey.files {
         let (checked, files) = (print::thousands(survey.checked), print::thousands(survey.files));
-        notes.push(format!("{checked} of {files} files were read to know sizes and find broken ones"));
+        notes.push(format!("{checked} of {files} files were read to find sizes and broken files"));
     }
     if survey.transparent > 0 {
         let (images, read) = (counted(survey.transparent, "image", "images"), print::thousands(survey.checked));
         notes.push(format!(
-            "with transparent pixels: {images} of {read} looked at; white is seen behind them, another colour with \
-             `background` of the source"
+            "with transparent pixels: {images} of {read} checked; they are drawn on white, or on the source's \
+             `background`"
         ));
     }
     if let Some((one, other)) = survey.twins.first() {
@@ -294,7 +294,7 @@ fn notes(survey: &Survey, resize: Option<String>) -> Vec<String> {
     }
     if let Some((name, reason)) = survey.broken.first() {
         let files = counted(survey.broken.len(), "file", "files");
-        notes.push(format!("unreadable and left out: {files}, such as `{name}` ({reason})"));
+        notes.push(format!("unreadable and skipped: {files}, such as `{name}` ({reason})"));
     }
     notes.extend(unread(survey));
     notes
@@ -347,9 +347,7 @@ pub(super) fn of_dataset(name: &str, unseen: bool) -> Result<Collection, Refusal
     if !known.contains(&name) {
         let help = match name {
             "image-folder" => "name the folder: `simpipe init FOLDER`".to_owned(),
-            "omniglot" => {
-                "its classes are known once its archives are there: start from configs/omniglot.toml".to_owned()
-            }
+            "omniglot" => "its classes are known only from its archives: start from configs/omniglot.toml".to_owned(),
             _ => suggest::help(name, &known),
         };
         return Err(Refusal::new(format!("there is no built-in dataset `{}`", shown(name)), help));

@@ -56,7 +56,7 @@ fn dataset(images: &Collection, recipe: &Recipe) -> String {
     if could_be_unseen(images, recipe) {
         line(
             &mut text,
-            "# `simpipe init --unseen-classes` writes a config that tests classes which are never trained on.",
+            "# `simpipe init --unseen-classes` writes a config that tests classes that are never trained on.",
         );
     }
     text + "\n"
@@ -117,7 +117,7 @@ fn table(text: &mut String, images: &Collection, held_out: Option<&HeldOut>) {
             true => counted(most, "image", "images"),
             false => format!("{least} to {} (median {})", counted(most, "image", "images"), median(&split.counts)),
         };
-        line(text, &format!("#   `{name}`: {size} a class"));
+        line(text, &format!("#   `{name}`: {size} per class"));
     }
     text.push_str("#\n");
 }
@@ -126,7 +126,7 @@ fn table(text: &mut String, images: &Collection, held_out: Option<&HeldOut>) {
 fn class_list(images: &Collection, draw: &Draw) -> String {
     let Some(labels) = &draw.labels else { return "class-list = \"all\"\n".to_owned() };
     let left_out = counted(draw.tiny.len(), "class", "classes");
-    let mut text = format!("class-list = [                # without {left_out} of too few images\n");
+    let mut text = format!("class-list = [                # without {left_out} with too few images\n");
     let mut row = String::new();
     for label in labels {
         let name = &images.classes[*label];
@@ -194,7 +194,7 @@ fn backbone(images: &Collection, recipe: &Recipe) -> String {
     }
     line(
         &mut text,
-        "[backbone]                    # loaded, not trained: `features` and what follows reads what it gives",
+        "[backbone]                    # loaded, not trained: its features are what the head is trained on",
     );
     line(&mut text, "layers = [");
     line(
@@ -242,14 +242,14 @@ fn evaluation(images: &Collection, recipe: &Recipe) -> String {
         Evaluation::Halves { index, queries } => {
             line(&mut text, "[index]                       # the first half of the test images, in shuffled order");
             line(&mut text, &format!("slice = {{ begin = 0, size = {index} }}\n"));
-            line(&mut text, "[match]                       # the other half asks: no query meets itself");
+            line(&mut text, "[match]                       # the other half are the queries: none matches itself");
             line(&mut text, &format!("slice = {{ begin = {index}, size = {queries} }}"));
         }
         Evaluation::LeaveOneOut => {
             let few = median(&images.test.counts);
             line(
                 &mut text,
-                &format!("[index]                       # {few} test images a class are too few to be halved"),
+                &format!("[index]                       # {few} test images per class are too few to halve"),
             );
             line(&mut text, "slice = \"all\"\n");
             line(&mut text, "[match]                       # each test image is looked up among all others");
@@ -261,11 +261,11 @@ fn evaluation(images: &Collection, recipe: &Recipe) -> String {
     if images.classes.iter().any(|class| class == "Unknown") {
         line(
             &mut text,
-            &format!("unknown-label = {}   # what no match is called: `Unknown` is a class here", quoted(&unknown)),
+            &format!("unknown-label = {}   # the word for no match: `Unknown` is a class here", quoted(&unknown)),
         );
     }
     text.push('\n');
-    text + "[calibrate]                   # the distance up to which a match is believed\nmetric = \"f1\"\n\
+    text + "[calibrate]                   # finds the distance up to which a match is believed\nmetric = \"f1\"\n\
             counting = \"open-set\"         # a query with a wrong label is missed; \"lookup\" counts as TensorFlow Similarity\n\n"
 }
 

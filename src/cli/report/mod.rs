@@ -53,7 +53,7 @@ pub(super) struct ReportArgs {
     pub(super) json: bool,
 }
 
-const HELP: &str = "choose a folder that you may write: `--out DIR`";
+const HELP: &str = "choose a writable folder: `--out DIR`";
 
 impl ReportArgs {
     /// The folder that is asked for.
@@ -68,8 +68,8 @@ impl ReportArgs {
         }
         let text = std::fs::read_to_string(path)?;
         let apart = split(&text).ok_or_else(|| {
-            let message = format!("{} can't be taken apart: an older simpipe made it", shown(path.display()));
-            Error::usage(message, "leave `--split` out, or run the experiment again")
+            let message = format!("{} can't be split: an older simpipe made it", shown(path.display()));
+            Error::usage(message, "leave out `--split`, or run the experiment again")
         })?;
         let folder = path.parent().unwrap_or(Path::new(""));
         for (file, bytes) in &apart.files {
@@ -255,7 +255,7 @@ fn open(page: &Path) -> Result<(), Error> {
         Ok(status) if status.success() => Ok(()),
         _ => {
             let message = format!("`{program}` can't show {}", shown(page.display()));
-            Err(Error::usage(message, "open the file in a browser; leave `--open` out where there is none"))
+            Err(Error::usage(message, "open the file in a browser yourself, and leave out `--open`"))
         }
     }
 }

@@ -28,7 +28,7 @@ pub(super) struct WhichOptions {
     pub(super) json: bool,
 }
 
-/// Say how far a sweep is.
+/// Show the progress of a sweep.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   simpipe sweep status
@@ -37,7 +37,7 @@ pub(super) struct WhichOptions {
 pub(super) struct StatusArgs {
     #[command(flatten)]
     pub(super) which: WhichOptions,
-    /// Show it again as it changes, until the sweep ends; a line for each change where output is no terminal.
+    /// Refresh as it changes, until the sweep ends; one line per change if output is not a terminal.
     #[arg(long, conflicts_with = "json")]
     watch: bool,
 }
@@ -52,7 +52,7 @@ pub(super) struct TableArgs {
     pub(super) which: WhichOptions,
 }
 
-/// Say which trial of a sweep is best, how sure that is, and how to run the config with its values.
+/// Show the best trial of a sweep, how sure that is, and the command that runs it.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   simpipe sweep best
@@ -62,7 +62,7 @@ pub(super) struct BestArgs {
     pub(super) which: WhichOptions,
 }
 
-/// Ask every process that works on a sweep to stop after its step, with a checkpoint; or end a single trial.
+/// Ask every process of a sweep to stop after its current step, with a checkpoint; or end a single trial.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   simpipe sweep stop
@@ -71,7 +71,7 @@ pub(super) struct BestArgs {
 pub(super) struct StopArgs {
     #[command(flatten)]
     pub(super) which: WhichOptions,
-    /// End this trial alone, as one that has failed: all others go on, and another point takes its place.
+    /// End only this trial and record it as failed; the others continue, and another point takes its place.
     #[arg(long, value_name = "N")]
     trial: Option<usize>,
 }
@@ -207,7 +207,7 @@ pub(super) fn stop(args: &StopArgs, out: &mut dyn Write) -> Result<Exit, Error> 
     }
     let what = match (stopped, under_way) {
         (true, true) => "its trials stop after their step, with a checkpoint",
-        (true, false) => "nobody is working on it; `simpipe sweep resume` goes on",
+        (true, false) => "no process is working on it; `simpipe sweep resume` continues it",
         (false, _) => "it was stopped or done before",
     };
     writeln!(out, "sweep {}: {what}", shown(id))?;
@@ -232,7 +232,7 @@ fn stop_trial(
         print::json(&said, out)?;
         return Ok(Exit::Done);
     }
-    let when = if under_way { "ends after its step, with a checkpoint" } else { "ends when the sweep goes on" };
+    let when = if under_way { "ends after its step, with a checkpoint" } else { "ends when the sweep continues" };
     writeln!(out, "sweep {}: trial {trial} {when}", shown(id))?;
     Ok(Exit::Done)
 }

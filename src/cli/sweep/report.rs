@@ -19,7 +19,7 @@ use simpipe_report::sweep_page;
 use simpipe_runner::RunRecord;
 use simpipe_runner::sweep::{State, Trial};
 
-/// Write a page about a sweep: who is best and how sure that is, what mattered, every trial, with pictures and as tables.
+/// Write a page about a sweep: the best trials and how sure that is, what mattered, every trial, pictures and tables.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   simpipe sweep report
@@ -28,7 +28,7 @@ use simpipe_runner::sweep::{State, Trial};
 pub(super) struct ReportArgs {
     #[command(flatten)]
     pub(super) which: WhichOptions,
-    /// The folder of the page; files of these names in it are replaced [default: `report` in the sweep's folder].
+    /// Folder for the page; existing files are replaced [default: `report` in the sweep's folder].
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
 }
@@ -36,7 +36,7 @@ pub(super) struct ReportArgs {
 /// The file of the page, beside the one for pull requests, and that of the best experiment.
 const HTML: &str = "report.html";
 const BEST: &str = "best.toml";
-const HELP: &str = "choose a folder that you may write: `--out DIR`";
+const HELP: &str = "choose a writable folder: `--out DIR`";
 
 pub(super) fn report(args: &ReportArgs, out: &mut dyn Write) -> Result<Exit, Error> {
     threads::start()?;

@@ -183,7 +183,7 @@ mod tests {
     fn a_range_has_its_smaller_number_first() {
         for scale in [json!([0.5, 0.1]), json!([0.0, 1.0]), json!([0.1]), json!([0.1, 1.5]), json!([0.1, 0.2, 0.3])] {
             let issues = param::from_json::<RandomResizedCrop>(&json!({ "scale": scale })).unwrap_err();
-            let expected = "two numbers above 0 and at most 1, the smaller one first";
+            let expected = "two numbers above 0 and at most 1, the smaller first";
             assert!(issues[0].message.contains(expected), "{}", issues[0].message);
         }
     }

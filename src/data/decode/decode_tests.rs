@@ -286,7 +286,7 @@ fn a_frame_beyond_its_screen_takes_no_memory() {
     let mut gif = encoded(picture(), ImageFormat::Gif);
     let frame = gif.iter().position(|byte| *byte == b',').unwrap();
     gif[frame + 5..frame + 9].copy_from_slice(&[0xff; 4]);
-    assert_eq!(reason(&gif), "it asks for more memory than an image of `max-pixels` may take");
+    assert_eq!(reason(&gif), "it needs more memory than an image of `max-pixels` may use");
 }
 
 #[test]

@@ -55,7 +55,7 @@ impl Categories {
                     Ok(found) => {
                         for label in found {
                             if let Some(other) = taken.insert(label, name) {
-                                let message = format!("the class `{}` is in `{other}` already", names[label]);
+                                let message = format!("the class `{}` is already in `{other}`", names[label]);
                                 problems.push(problem(path(), message, "put each class into one category, once"));
                             } else {
                                 labels.push(label);

@@ -44,7 +44,7 @@ simpipe_base::choice! {
             "TFDatasetMultiShotMemorySampler",
         )]
         "multi-shot" => MultiShot(MultiShot),
-        /// Examples whose classes are not looked at: each is a class of its own.
+        /// Examples regardless of class: each is a class of its own.
         #[aka("SingleShotMemorySampler", "self_supervised", "instance_discrimination", "contrastive_views")]
         "single-shot" => SingleShot(SingleShot),
         /// Some examples of every class; an epoch shows no example twice.
@@ -300,7 +300,7 @@ impl BatchSampler {
         self.sampler.composition(Some(self.pool.labels.len()))
     }
 
-    /// Examples in a batch.
+    /// Number of examples per batch.
     #[must_use]
     pub fn batch_size(&self) -> usize {
         let parts = self.parts();

@@ -109,7 +109,7 @@ impl Pool<'_> {
         };
         match self.sampler.as_dyn().needs().pool.zip(count) {
             Some(((wanted, parameter), found)) if wanted > found => {
-                let message = format!("a batch takes {wanted} examples, but the pool has {found}");
+                let message = format!("a batch needs {wanted} examples, but the pool has {found}");
                 let help = format!("set `{parameter}` to at most {found}, or make the pool larger");
                 Err(vec![problem(self.sampler.path(parameter), message, help)])
             }
@@ -141,7 +141,7 @@ impl Pool<'_> {
     pub fn doubt(&self, classes: &[String]) -> Option<Problem> {
         let ClassList::Drawn(count) = self.class_list else { return None };
         let name = Classes::new(classes).called(*count)?;
-        let message = format!("{count} classes are drawn at random, though one is called `{name}`");
+        let message = format!("{count} classes are drawn at random, although one is called `{name}`");
         Some(problem("class-list", message, format!("write [{name:?}] for that class alone")))
     }
 
@@ -171,7 +171,7 @@ impl Pool<'_> {
                 let known = Classes::new(classes);
                 for (index, class) in list.iter().enumerate() {
                     if problems.len() >= before + PROBLEMS {
-                        let message = format!("{} more items of the list are not looked at", list.len() - index);
+                        let message = format!("{} more items of the list were not checked", list.len() - index);
                         problems.push(problem("class-list", message, "correct the others first"));
                         break;
                     }
@@ -180,8 +180,8 @@ impl Pool<'_> {
                             let twice = found.clone().find(|label| labels.contains(label));
                             labels.extend(found);
                             if let Some(label) = twice {
-                                let message = format!("the class `{}` is in the list twice", classes[label]);
-                                let help = "list each class once, by name, by label or in one range";
+                                let message = format!("the class `{}` is listed twice", classes[label]);
+                                let help = "list each class once: by name, by label or in a range";
                                 problems.push(problem(item(index), message, help));
                             }
                         }
@@ -199,14 +199,14 @@ impl Pool<'_> {
         let needs = self.sampler.as_dyn().needs();
         if let Some((classes, (per_batch, parameter))) = classes.zip(needs.classes).filter(|(has, (all, _))| has < all)
         {
-            let message = format!("a batch takes {per_batch} distinct classes, but the class list has {classes}");
+            let message = format!("a batch needs {per_batch} distinct classes, but the class list has {classes}");
             let help = format!("set `{parameter}` to at most {classes}, or list more classes");
             problems.push(problem(self.sampler.path(parameter), message, help));
         }
         let total = self.total_examples_per_class.zip(needs.examples).filter(|(has, (all, _))| has < all);
         if let Some((total, (per_class, parameter))) = total {
             let message =
-                format!("a batch takes {per_class} distinct examples of a class, but the pool has {total} of each");
+                format!("a batch needs {per_class} distinct examples per class, but the pool has {total} of each");
             let help = format!("set `{parameter}` to at most {total}, or raise `total-examples-per-class`");
             problems.push(problem(self.sampler.path(parameter), message, help));
         }
@@ -251,8 +251,8 @@ impl Pool<'_> {
         );
         let least = short.iter().map(|&label| found(label)).min().unwrap_or(0);
         let help = match least {
-            0 => "leave the classes without examples out of `class-list`".to_owned(),
-            least => format!("set it to at most {least}, or leave these classes out of `class-list`"),
+            0 => "remove classes without examples from `class-list`".to_owned(),
+            least => format!("set it to at most {least}, or remove these classes from `class-list`"),
         };
         Some(problem(path, message, help))
     }

@@ -77,14 +77,8 @@ fn each_problem_stands_at_its_parameter() {
     let expected = [
         ("class-list[1]", "the dataset has no class `ant`; did you mean `Ant`?"),
         ("class-list[2]", "there is no class 7: the dataset has 4 classes; labels go from 0 to 3"),
-        (
-            "class-list[3]",
-            "the class `Dog` is in the list twice; list each class once, by name, by label or in one range",
-        ),
-        (
-            "class-list[4]",
-            "the class `Dog` is in the list twice; list each class once, by name, by label or in one range",
-        ),
+        ("class-list[3]", "the class `Dog` is listed twice; list each class once: by name, by label or in a range"),
+        ("class-list[4]", "the class `Dog` is listed twice; list each class once: by name, by label or in a range"),
     ];
     assert_eq!(found, expected.map(|(path, message)| (path.to_owned(), message.to_owned())));
 

@@ -51,8 +51,8 @@ picture_source! {
         /// How images are divided into splits.
         #[aka("subset", "part", "partition", "fold")]
         split: SplitRule = SplitRule::Folders,
-        /// Which folder above an image is its class, where there may be several: the images then lie at any depth. If it is
-        /// left out there is just one, and a folder inside it is an error.
+        /// Which folder above an image is its class, if there may be several; images may then be at any depth. By
+        /// default there is exactly one, and a folder inside it is an error.
         #[aka("label", "depth", "class_name", "label_from")]
         class: Option<ClassFolder> = None,
     }
@@ -61,11 +61,11 @@ picture_source! {
 simpipe_base::choice! {
     /// Which folder above an image is its class; those of a split are not counted.
     pub enum ClassFolder {
-        /// The uppermost: of `cat/indoors/1.jpg` it is `cat`.
+        /// The outermost folder: `cat` for `cat/indoors/1.jpg`.
         "first" => First,
-        /// The one that the image lies in: `indoors`, wherever a folder of that name is.
+        /// The innermost folder: `indoors`, wherever a folder with this name is.
         "last" => Last,
-        /// All of them: `cat/indoors`. Stages that know groups of classes take `cat` for the group.
+        /// All of them: `cat/indoors`. Stages that use groups of classes take `cat` as the group.
         "path" => Path,
     }
 }

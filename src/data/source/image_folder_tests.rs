@@ -161,7 +161,7 @@ fn a_folder_of_another_layout_says_what_is_wrong() {
     assert_eq!(message(&["train/a/1.png"], &["train/b"]), "ROOT/train/b: the class has no images");
     assert_eq!(message(&["train/1.png"], &["train/b"]), "ROOT/train/1.png: an image outside a class folder");
     let nested = message(&["train/a/b/1.png"], &[]);
-    assert_eq!(nested, "ROOT/train/a/b: a folder inside a class: images must lie directly in it");
+    assert_eq!(nested, "ROOT/train/a/b: a folder inside a class: images must be directly in the class folder");
     let missing = source(Path::new("/nowhere")).digests(&Digest::of_file).unwrap_err();
     assert_eq!(missing.to_string(), "there is no folder at /nowhere");
 }

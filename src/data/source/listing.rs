@@ -98,7 +98,7 @@ impl Listing {
         Err(DataError::Malformed {
             path: self.lists.first().map_or_else(|| root.to_path_buf(), |(_, path)| path.clone()),
             reason: format!("{count} of {total} listed images are missing: {}", named(&missing, NAMED)),
-            help: Some(format!("paths are relative to `{}`: correct them, or bring the files", root.display())),
+            help: Some(format!("paths are relative to `{}`: correct them, or add the files", root.display())),
         })
     }
 

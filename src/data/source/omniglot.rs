@@ -138,7 +138,7 @@ struct Encoding {
 
 fn help() -> String {
     format!(
-        "be online once, so that it is downloaded; or put `{}` and the like into a folder and say \
+        "connect to the internet once, so that it is downloaded; or put `{}` and similar files into a folder and write \
          `source = {{ omniglot = {{ path = \"that folder\" }} }}`",
         BACKGROUND.name
     )
@@ -211,7 +211,7 @@ impl Omniglot {
         if let Some(unknown) = left_out.iter().find(|left_out| !alphabets.contains(*left_out)) {
             return Err(DataError::Malformed {
                 path: path.to_path_buf(),
-                reason: format!("`leave-out` names `{unknown}`, which is no alphabet of it"),
+                reason: format!("`leave-out` names `{unknown}`, which is not one of its alphabets"),
                 help: Some(suggest::help(unknown, &known)),
             });
         }

@@ -25,7 +25,7 @@ simpipe_base::choice! {
     pub enum OnCorrupt {
         /// Stop, and name them.
         "fail" => Fail,
-        /// Leave them out, with a warning; `dataset.json` lists them.
+        /// Skip them, with a warning; `dataset.json` lists them.
         "skip" => Skip,
     }
 }
@@ -44,17 +44,17 @@ macro_rules! picture_source {
             $(#[doc = $doc])*
             pub struct $name {
                 $($fields)*
-                /// Height and width that every image is brought to, in pixels, or a table that says how: `[64, 64]` stretches
-                /// images, `{ size = [64, 64], mode = "centre-crop" }` shows their middle. As Pillow does it, to the bit; the sizes
-                /// stay as they are if it is left out.
+                /// Height and width to resize every image to, in pixels, or a table that says how: `[64, 64]` stretches
+                /// images, `{ size = [64, 64], mode = "centre-crop" }` shows their middle. Bit-identical to Pillow. By
+                /// default images keep their sizes.
                 #[aka("image_size", "size", "target_size", "input_shape", "shape", "img_size")]
                 resize: Option<$crate::source::Resize> = None => $crate::source::Resize::range().optional(),
                 /// 3 for colour, 1 for grey (luma of ITU-R BT.709).
                 channels: u32 = 3 => simpipe_base::check::Check::new("1 or 3", |channels| matches!(channels, 1 | 3)),
                 /// The colour behind transparent pixels: red, green and blue from 0 to 255.
                 background: Vec<u8> = $crate::decode::BACKGROUND.to_vec() => $crate::source::pictures::colour(),
-                /// The most pixels that an image may have, as it is in the file. One that claims more is treated as one that
-                /// can't be decoded; its header tells, so that it takes no memory.
+                /// The largest number of pixels of an image as it is in the file. An image that claims more is treated
+                /// as one that can't be decoded; the header is enough to see that, so it takes no memory.
                 max_pixels: u64 = $crate::decode::MAX_PIXELS =>
                     simpipe_base::check::between(1, $crate::source::pictures::MOST_PIXELS),
                 /// What to do with files that can't be decoded.

@@ -102,7 +102,8 @@ impl WebDataset {
                 path: self.path.resolved.clone(),
                 reason: named(&wrong, super::listing::NAMED),
                 help: Some(
-                    "give every sample one key and one class, in a `.cls` or a `.json` beside its image".to_owned(),
+                    "give every sample one key and one class, in a `.cls` or a `.json` file next to its image"
+                        .to_owned(),
                 ),
             }),
         }

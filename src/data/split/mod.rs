@@ -218,7 +218,7 @@ impl Division<'_> {
             Self::Images(shares) => Ok(shares.split(source, &digest())),
             Self::Strata(shares, _) if shares.keeps(source) => Ok(source),
             Self::Strata(_, splits) => {
-                splits.get(&digest()).copied().ok_or_else(|| "has changed since it was looked at".to_owned())
+                splits.get(&digest()).copied().ok_or_else(|| "has changed since it was first read".to_owned())
             }
             Self::Classes(splits) => {
                 let label = usize::try_from(example.label).ok();

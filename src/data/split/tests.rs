@@ -101,9 +101,8 @@ fn listed_classes_go_where_they_are_listed_and_the_rest_is_said() {
     let some = problems(json!({ "classes": { "train": ["ant"], "test": ["bee"] } }), &names);
     assert_eq!(
         some,
-        [
-            "train: classes in no split: `cat`, `dog`; name them, or leave `train` or `test` out: it then takes all others"
-        ]
+        ["train: classes in no split: `cat`, `dog`; name them, or leave out `train` or `test`, which then takes all \
+          others"]
     );
     let twice = problems(json!({ "classes": { "train": ["ant", "ebe"], "test": ["bee", "ant"] } }), &names);
     assert_eq!(
@@ -261,5 +260,5 @@ fn lists_name_images() {
     let rest = split(json!({ "list": { "test": test, "others": "train" } }));
     assert_eq!(of_value(&rest, "d.png", None).unwrap(), "train");
     let twice = split(json!({ "list": { "train": train, "test": list("test.txt", "b.png\n") } }));
-    assert!(twice.listed().unwrap_err().to_string().ends_with("`b.png` is in the list of `train` too"));
+    assert!(twice.listed().unwrap_err().to_string().ends_with("`b.png` is also in the list of `train`"));
 }

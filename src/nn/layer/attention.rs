@@ -47,7 +47,7 @@ impl Layer for Attention {
         if width % self.heads == 0 {
             return Ok(input.clone());
         }
-        let message = format!("{} heads can't part {width} numbers evenly", self.heads);
+        let message = format!("{} heads can't divide {width} dimensions evenly", self.heads);
         let most = (1..=self.heads.min(width)).rev().find(|heads| width % heads == 0).unwrap_or(1);
         Err(LayerIssue::new("attention.heads", message).help(format!("use {most} heads, or another divisor")))
     }

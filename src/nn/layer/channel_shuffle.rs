@@ -34,7 +34,7 @@ impl Layer for ChannelShuffle {
         if channels.is_multiple_of(self.groups) {
             return Ok(input.clone());
         }
-        let message = format!("{} groups can't part {channels} channels evenly", self.groups);
+        let message = format!("{} groups can't divide {channels} channels evenly", self.groups);
         Err(LayerIssue::new("channel-shuffle.groups", message))
     }
 

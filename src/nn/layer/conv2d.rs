@@ -153,8 +153,8 @@ impl Conv2d {
     fn divides(&self, channels: usize) -> Result<(), LayerIssue> {
         for (what, count) in [("channels of its input", channels), ("filters", self.filters)] {
             if count % self.groups != 0 {
-                let message = format!("{} groups can't part the {count} {what} evenly", self.groups);
-                let help = "`groups` must divide both; as many as there are channels make a depthwise convolution";
+                let message = format!("{} groups can't divide the {count} {what} evenly", self.groups);
+                let help = "`groups` must divide both; with as many groups as channels it is a depthwise convolution";
                 return Err(LayerIssue::new("conv2d.groups", message).help(help));
             }
         }

@@ -153,7 +153,7 @@ impl Layer for GroupNorm {
         if channels.is_multiple_of(self.groups) {
             return Ok(input.clone());
         }
-        let message = format!("{} groups can't part {channels} channels evenly", self.groups);
+        let message = format!("{} groups can't divide {channels} channels evenly", self.groups);
         let most = (1..=self.groups.min(channels)).rev().find(|groups| channels.is_multiple_of(*groups)).unwrap_or(1);
         Err(LayerIssue::new("group-norm.groups", message).help(format!("use {most} groups, or another divisor")))
     }

@@ -36,7 +36,7 @@ impl Layer for Normalize {
         for (name, list) in [("mean", &self.mean), ("std", &self.std)] {
             if list.len() != channels {
                 let message = format!("`{name}` has {} numbers, but its input has {channels} channels", list.len());
-                return Err(LayerIssue::new(format!("normalize.{name}"), message).help("write one number a channel"));
+                return Err(LayerIssue::new(format!("normalize.{name}"), message).help("write one number per channel"));
             }
         }
         Ok(input.clone())

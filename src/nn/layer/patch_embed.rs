@@ -48,7 +48,7 @@ impl Layer for PatchEmbed {
         if height % patch == 0 && width % patch == 0 {
             return Ok(FeatureShape::Tokens([height / patch * (width / patch), self.width]));
         }
-        let message = format!("{height} x {width} pixels are no multiple of patches of {patch} x {patch}");
+        let message = format!("{height} x {width} pixels are not a multiple of patches of {patch} x {patch}");
         let [below, above] = [height / patch * patch, (height / patch + 1) * patch];
         let help =
             format!("resize images to {above}{}", if below > 0 { format!(" or {below}") } else { String::new() });

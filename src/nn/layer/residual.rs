@@ -44,7 +44,7 @@ impl Layer for Residual {
         let message = format!("`body` gives {}, but `shortcut` gives {}", body.words(), shortcut.words());
         let path = if self.shortcut.is_empty() { "residual" } else { "residual.shortcut" };
         let help = format!(
-            "a sum needs one shape: bring the shortcut to {}, as with \
+            "a sum needs one shape: make the shortcut give {}, for example with \
              shortcut = [{{ conv2d = {{ filters = {}, kernel = 1, stride = .. }} }}]",
             body.words(),
             body.channels()

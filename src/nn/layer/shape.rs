@@ -52,11 +52,11 @@ impl FeatureShape {
             Self::Image(sides) => Ok(*sides),
             Self::Vector(features) => {
                 let message = format!("`{layer}` needs a map of height x width x channels, found {features} features");
-                Err(LayerIssue::new("", message).help("put it before the layer that makes a vector"))
+                Err(LayerIssue::new("", message).help("put it before the layer that gives a vector"))
             }
             Self::Tokens([tokens, width]) => {
                 let message = format!(
-                    "`{layer}` needs a map of height x width x channels, found {tokens} tokens of {width} numbers"
+                    "`{layer}` needs a map of height x width x channels, found {tokens} tokens of {width} dimensions"
                 );
                 Err(LayerIssue::new("", message).help("put it before \"patch-embed\""))
             }
@@ -69,7 +69,8 @@ impl FeatureShape {
             Self::Tokens(sides) => Ok(*sides),
             Self::Image(_) | Self::Vector(_) => {
                 let message = format!("`{layer}` needs tokens, found {}", self.words());
-                Err(LayerIssue::new("", message).help("put \"patch-embed\" before it, which makes tokens of an image"))
+                Err(LayerIssue::new("", message)
+                    .help("put \"patch-embed\" before it, which turns an image into tokens"))
             }
         }
     }
@@ -79,7 +80,7 @@ impl FeatureShape {
         match self {
             Self::Vector(features) => Ok(*features),
             Self::Tokens([tokens, width]) => {
-                let message = format!("`{layer}` needs a vector, found {tokens} tokens of {width} numbers");
+                let message = format!("`{layer}` needs a vector, found {tokens} tokens of {width} dimensions");
                 Err(LayerIssue::new("", message).help("put \"token-pool\" before it"))
             }
             Self::Image(_) => {

@@ -133,7 +133,7 @@ impl<'a> Walk<'a> {
         }
         if parameters > MOST_PARAMETERS {
             let message =
-                format!("this layer would have {parameters} parameters, at most {MOST_PARAMETERS} are possible");
+                format!("this layer would have {parameters} parameters, at most {MOST_PARAMETERS} are allowed");
             return Err(LayerIssue::new("", message));
         }
         let summary = &mut self.walked.summary;
@@ -173,7 +173,7 @@ fn no_vector(layers: &[LayerSpec], summary: &ModelSummary, input: &FeatureShape)
     let last = summary.layers.last().map_or(input, |row| &row.output);
     let message = format!("the last layer must give a vector, found a map of {}", last.words());
     let at = layers.len().checked_sub(1).map_or_else(|| "layers".to_owned(), |last| path::at("layers", last));
-    LayerIssue::new(at, message).help("end with { metric-embedding = { size = 256 } } behind \"global-max-pool\"")
+    LayerIssue::new(at, message).help("end with { metric-embedding = { size = 256 } } after \"global-max-pool\"")
 }
 
 #[cfg(test)]

@@ -89,7 +89,7 @@ impl Layer for WhitenConv {
     fn output<'a>(&'a self, input: &FeatureShape, walk: &mut Walk<'a>) -> Result<FeatureShape, LayerIssue> {
         let [height, width, channels] = input.image("whiten-conv")?;
         if !walk.is_outermost() {
-            let issue = LayerIssue::new("", "`whiten-conv` must stand in the outermost list of layers");
+            let issue = LayerIssue::new("", "`whiten-conv` must be in the outermost list of layers");
             return Err(
                 issue.help("its filters are computed from what the layers in front of it give, one after another")
             );
@@ -101,10 +101,10 @@ impl Layer for WhitenConv {
         let numbers = self.numbers(channels);
         if numbers > MOST_NUMBERS {
             let message = format!(
-                "patches of {0} x {0} x {channels} are {numbers} numbers, at most {MOST_NUMBERS} are possible",
+                "patches of {0} x {0} x {channels} have {numbers} numbers, at most {MOST_NUMBERS} are allowed",
                 self.kernel
             );
-            let help = "use a smaller `kernel`, or put it in front of the layer that makes so many channels";
+            let help = "use a smaller `kernel`, or put it before the layer that makes so many channels";
             return Err(LayerIssue::new("whiten-conv.kernel", message).help(help));
         }
         Ok(FeatureShape::Image([height - self.kernel + 1, width - self.kernel + 1, 2 * numbers]))

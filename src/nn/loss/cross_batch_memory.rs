@@ -63,8 +63,8 @@ impl Loss for CrossBatchMemory {
         }
         let mut issues = under(LOSS, self.loss.inside(known));
         if let Some(rows) = known.rows.filter(|rows| *rows >= self.size) {
-            let message = format!("a batch has {rows} rows: of {} no earlier one finds a place", self.size);
-            issues.push(LayerIssue::new("size", message).help("make it some times as large as a batch"));
+            let message = format!("a batch has {rows} rows, so a memory of {} holds no earlier ones", self.size);
+            issues.push(LayerIssue::new("size", message).help("make it several times as large as a batch"));
         }
         issues
     }

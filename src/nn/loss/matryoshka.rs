@@ -83,15 +83,15 @@ impl Loss for Matryoshka {
 
     fn problems(&self, known: &Known) -> Vec<LayerIssue> {
         if self.loss.holds("matryoshka") {
-            let message = format!("`{}` takes beginnings of embeddings itself", self.loss.name());
+            let message = format!("`{}` uses prefixes of embeddings itself", self.loss.name());
             return vec![LayerIssue::new("loss", message).help("name all lengths in one `matryoshka`")];
         }
         let sizes = self.sizes.as_deref().unwrap_or_default();
         let mut issues = under("loss", self.loss.inside(known));
         for (at, size) in sizes.iter().enumerate() {
             if let Some(dim) = known.dim.filter(|dim| size > dim) {
-                let message = format!("a beginning of {size} numbers is longer than the embedding, which has {dim}");
-                let help = "leave it out, or let the last layer give longer embeddings";
+                let message = format!("a prefix of {size} dimensions is longer than the embedding, which has {dim}");
+                let help = "leave it out, or make the last layer give longer embeddings";
                 issues.push(LayerIssue::new(format!("sizes[{at}]"), message).help(help));
             }
         }

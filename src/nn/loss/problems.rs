@@ -30,7 +30,7 @@ impl LossSpec {
         if self.as_dyn().is_objective() {
             return None;
         }
-        let message = format!("`{}` is a regulariser: it says nothing of what is to be learned", self.name());
+        let message = format!("`{}` is a regulariser, which alone does not say what to learn", self.name());
         let help = format!(
             "add it to a loss: {{ sum = {{ terms = [{{ loss = \"multi-similarity\" }}, {{ weight = 0.1, loss = \"{}\" }}] }} }}",
             self.name()
@@ -47,8 +47,7 @@ impl LossSpec {
         let any = Target { dim: 1 << 16, classes: 1 };
         let inner = self.as_dyn().inner(any);
         let helper = inner.iter().map(|inner| inner.loss).find(|loss| loss.as_dyn().is_objective()).unwrap_or(self);
-        let message =
-            format!("`{}` goes beside another loss: alone it says little of what is to be learned", helper.name());
+        let message = format!("`{}` complements another loss: alone it hardly says what to learn", helper.name());
         let help = format!(
             "add it to one: {{ sum = {{ terms = [{{ loss = \"multi-similarity\" }}, {{ weight = 0.1, loss = \"{}\" }}] }} }}",
             helper.name()

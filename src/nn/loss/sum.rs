@@ -84,8 +84,7 @@ impl Loss for Sum {
 
     fn problems(&self, known: &Known) -> Vec<LayerIssue> {
         if !self.is_objective() {
-            let issue =
-                LayerIssue::new("terms", "all terms are regularisers, which say nothing of what is to be learned");
+            let issue = LayerIssue::new("terms", "all terms are regularisers, which alone do not say what to learn");
             return vec![issue.help("add a loss of pairs, classes or views, such as { loss = \"multi-similarity\" }")];
         }
         let inside = |(at, term): (usize, &Term)| under(&format!("terms[{at}].loss"), term.loss.inside(known));

@@ -53,7 +53,7 @@ fn said(outside: &Outside, settings: &[Setting]) -> Issue {
         }
         None => {
             let message =
-                format!("`{path}` needs a value too: the config's own, {value}, is none that the sweep tries");
+                format!("`{path}` needs a value too: the config's own, {value}, is not one that the sweep tries");
             Issue::nowhere(message).help(format!("add `--set {path}=..`: it tries {tries}"))
         }
     }

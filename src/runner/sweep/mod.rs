@@ -229,7 +229,7 @@ pub fn stop(folder: &Path) -> Result<(bool, State), RunError> {
     let mut journal = Journal::read(folder)?;
     let goes_on = journal.state.stopped.is_none() && !journal.state.is_done();
     if goes_on {
-        journal.append(&Entry::SweepStopped { why: "somebody asked for it".to_owned(), at_once: true })?;
+        journal.append(&Entry::SweepStopped { why: "it was asked for".to_owned(), at_once: true })?;
     }
     Ok((goes_on, journal.state))
 }

@@ -67,7 +67,7 @@ impl Work<'_> {
         });
         Ok(match missing {
             Some(goal) => {
-                let reason = format!("it gave no `{}`, or one that is no number", goal.metric);
+                let reason = format!("it gave no `{}`, or one that is not a number", goal.metric);
                 Outcome::Failed { runs, reason }
             }
             None => Outcome::Finished { runs, metrics },

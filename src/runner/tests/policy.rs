@@ -135,7 +135,7 @@ fn a_failure_that_may_go_away_is_tried_again_and_others_are_not() {
     };
     let (stage, warnings) = run("flaky", 1);
     assert_eq!((stage.outcome, stage.retries), (Outcome::Failed, 1), "two tries, and it takes three");
-    assert!(warnings[0].starts_with("try 1 of 2 failed: the server is busy; the next begins in"), "{warnings:?}");
+    assert!(warnings[0].starts_with("try 1 of 2 failed: the server is busy; the next starts in"), "{warnings:?}");
     std::fs::remove_file(&count).unwrap();
     let (stage, warnings) = run("flaky", 5);
     assert_eq!((stage.outcome, stage.retries, warnings.len()), (Outcome::Ran, 2, 2));

@@ -173,7 +173,7 @@ impl Tables {
             let placed: usize = self.waiting.values().map(Vec::len).sum();
             let (count, total) = (self.unplaced.len(), self.unplaced.len() + placed);
             let message = format!("{count} of {total} images are in no split: {}", named(&self.unplaced));
-            return Err(ParamIssue::new("split", message).help("let the rule name a split for each image").into());
+            return Err(ParamIssue::new("split", message).help("make the rule name a split for every image").into());
         }
         let (names, from): (Vec<String>, Vec<Option<DecodedFrom>>) =
             in_order_of_examples(self.waiting).flat_map(|(_, examples)| examples).unzip();

@@ -13,7 +13,7 @@ const NAMED: usize = 5;
 pub(super) fn of_files(read: &Read, ctx: &Ctx<'_>) {
     if let Some(first) = read.skipped.first() {
         let count = read.skipped.len();
-        ctx.warn(format!("{count} files can't be read and are left out, the first is `{first}`: see dataset.json"));
+        ctx.warn(format!("{count} files can't be read and are skipped, the first is `{first}`: see dataset.json"));
     }
 }
 

@@ -46,8 +46,8 @@ impl Given {
     fn features(ctx: &Ctx<'_>, model: &ModelFile, ids: &[u64]) -> Result<Self, StageError> {
         let cached = Cached::read(ctx, cached::PORT)?;
         if model.features.as_ref() != Some(&cached.features()) {
-            let message = "the features are not made as those that the model was trained on";
-            let help = "plug embeddings of the same model, made with the same parameters, into `embeddings`";
+            let message = "the features were not made like those that the model was trained on";
+            let help = "connect embeddings of the same model, made with the same parameters, to `embeddings`";
             return Err(StageError::failed(message).with_help(help));
         }
         let seen = ImageSet::read(ctx.input(cached::PORT, ImageSet::TRAINED_ON))?;
@@ -96,18 +96,17 @@ pub(super) fn problems(
     let whole = |message: &str| ParamIssue::new("", message);
     match (features, model.takes_features) {
         (Some(_), false) => issues.push(
-            whole("the model takes images, but features are plugged in")
-                .help("plug `dataset` in place of `embeddings`, or a model that is trained on features into `model`"),
+            whole("the model takes images, but features are connected")
+                .help("connect `dataset` instead of `embeddings`, or a model that was trained on features to `model`"),
         ),
-        (None, true) if backbone.is_none() => {
-            issues.push(whole("the model takes the features of another model, but images are plugged in").help(
-                "plug these features into `embeddings` in place of `dataset`, or the other model into `backbone`",
-            ))
-        }
+        (None, true) if backbone.is_none() => issues.push(
+            whole("the model takes the features of another model, but images are connected")
+                .help("connect these features to `embeddings` instead of `dataset`, or the other model to `backbone`"),
+        ),
         _ => {}
     }
     if backbone.is_some() && (features.is_some() || !model.takes_features) {
-        let message = "a model at `backbone` makes features of images, and here nobody takes any";
+        let message = "a model at `backbone` turns images into features, but nothing here takes features";
         issues.push(whole(message).help("leave `backbone` out"));
     }
     if let Some(features) = features {

@@ -51,7 +51,7 @@ fn twice(params: &Params) -> Vec<ParamIssue> {
     let repeated =
         |at: &usize| params.metrics[..*at].iter().any(|wish| wish.meant(usual) == params.metrics[*at].meant(usual));
     let issue = |at: usize| {
-        let message = format!("`{}` is asked for twice", params.metrics[at].written());
+        let message = format!("`{}` is repeated", params.metrics[at].written());
         ParamIssue::new(format!("metrics[{at}]"), message).help("leave one of them out")
     };
     (0..params.metrics.len()).filter(repeated).map(issue).collect()
@@ -77,7 +77,7 @@ fn no_categories(params: &Params, index: Option<&IndexFacts>, queries: Option<&E
     let has_column = |columns: &Vec<String>| columns.iter().any(|column| column == breakdown::COLUMN);
     let columns = queries.and_then(|queries| queries.pool.columns.as_ref());
     let classes = index?.pool.classes.as_ref().filter(|_| !columns.is_some_and(has_column))?;
-    let help = "leave `breakdown` out, or bring a dataset with a column `category`, or whose classes have groups";
+    let help = "leave out `breakdown`, or use a dataset with a column `category` or with classes in groups";
     class_groups::groups(classes).is_none().then(|| class_groups::none("breakdown").help(help))
 }
 
@@ -86,13 +86,13 @@ fn rerank(params: &Params, distance: Option<Distance>, indexed: Option<usize>, l
     let mut issues = Vec::new();
     let is_mean = |wish: &Wish| matches!(wish.metric(), Some(AnyMetric::Rank(_)));
     if !params.metrics.iter().any(is_mean) {
-        let message = "no metric of ranked neighbours is asked for, so there is nothing that re-ranking changes";
+        let message = "no metric of ranked neighbours is listed, so re-ranking has no effect";
         issues.push(ParamIssue::new("rerank", message).help("add one to `metrics`, such as \"map@r\""));
     }
     if let Some(distance) = distance.filter(|distance| !rerank.distances().contains(distance)) {
         let names: Vec<&str> = rerank.distances().iter().map(|distance| distance.name()).collect();
-        let message = format!("`{}` does not re-rank by the distance `{}`", rerank.name(), distance.name());
-        let help = format!("give the index the `distance` {}", simpipe_base::suggest::one_of(&names));
+        let message = format!("`{}` does not work with the distance `{}`", rerank.name(), distance.name());
+        let help = format!("set `distance` of the index to {}", simpipe_base::suggest::one_of(&names));
         issues.push(ParamIssue::new("rerank", message).help(help));
     }
     let deep = rerank.neighbours().into_iter();
@@ -123,7 +123,7 @@ fn labels(params: &Params, index: &IndexFacts, queries: &EmbeddingsFacts) -> Vec
 }
 
 fn one_class(path: &str) -> ParamIssue {
-    ParamIssue::new(path, "index and queries hold images of one class only, so that every neighbour is right")
+    ParamIssue::new(path, "index and queries hold images of one class only, so every neighbour is right")
         .help("give both pools at least two classes")
 }
 
@@ -148,7 +148,7 @@ pub(super) fn of_data(groups: &Groups, lookup: &Lookup<'_>, excluded: Option<&Ex
     if let Some((path, name)) = nothing_to_find.into_iter().next().filter(|_| lone == lookup.labels.len()) {
         if let Some(ExcludedInfo { same, .. }) = excluded.filter(|info| info.emptied > 0) {
             let message = format!("`{name}` has nothing to find: all others of a query's class are of its {same} too");
-            let help = format!("leave `exclude` out, or bring images of each class from more than one {same}");
+            let help = format!("leave out `exclude`, or use images of each class from more than one {same}");
             return Err(ParamIssue::new("exclude", message).help(help).into());
         }
         let message = format!("`{name}` needs queries whose class the index holds, but it holds the class of none");

@@ -32,7 +32,7 @@ pub(super) fn issue(params: &ReportParams) -> Option<ParamIssue> {
     let path = &file.resolved;
     if !path.exists() {
         let message = format!("there is nothing at `{}`", path.display());
-        let help = "the path is relative to the file that writes it (to the current folder in `--set`)";
+        let help = "the path is relative to the file that contains it (to the current folder in `--set`)";
         return Some(ParamIssue::new(FONT, message).help(help).unavailable());
     }
     let bytes = match bytes(path) {

@@ -45,7 +45,7 @@ impl Pretrained<'_> {
     fn head(&self) -> Result<TensorFile, ParamIssue> {
         let at = &self.file.resolved;
         if !at.exists() {
-            let help = "the path is relative to the file that writes it (to the current folder in `--set`)";
+            let help = "the path is relative to the file that contains it (to the current folder in `--set`)";
             let issue = ParamIssue::new(self.path(), format!("there is nothing at `{}`", at.display()));
             return Err(issue.help(help).unavailable());
         }
@@ -91,7 +91,7 @@ fn contradictions(params: &TrainParams, all: &[Declaration]) -> Vec<ParamIssue> 
     for (at, backbone) in backbones(&params.layers).filter(|(_, backbone)| backbone.params().freeze) {
         let path = format!("layers[{at}].backbone.freeze");
         if backbone.params().weights.is_none() && !initial {
-            let message = "numbers that are drawn at random would stay as they are: a frozen backbone needs `weights`";
+            let message = "a frozen backbone needs `weights`: random weights would stay random";
             issues.push(ParamIssue::new(path, message));
             continue;
         }
@@ -99,8 +99,8 @@ fn contradictions(params: &TrainParams, all: &[Declaration]) -> Vec<ParamIssue> 
         let mut its = all.iter().filter(|one| one.path.starts_with(&inside));
         if let Some(group) = its.find_map(|one| grouping.of(&one.path)) {
             let pattern = &params.groups[group].r#match;
-            let message = format!("`groups[{group}]` (`{pattern}`) is about a backbone that is frozen whole");
-            issues.push(ParamIssue::new(path, message).help("take one of the two away"));
+            let message = format!("`groups[{group}]` (`{pattern}`) is about a backbone that is completely frozen");
+            issues.push(ParamIssue::new(path, message).help("remove one of the two"));
         }
     }
     issues
@@ -111,7 +111,7 @@ pub(super) fn left_out(params: &TrainParams, image: Option<[usize; 3]>) -> Vec<P
     let said = |one: Pretrained<'_>| {
         let incoming = one.compare(image?, &one.head().ok()?).ok()?;
         let words = Some(incoming.left_out().join(", ")).filter(|words| !words.is_empty())?;
-        let message = format!("the classifier in `{}` is left out: {words}", one.file.written);
+        let message = format!("the classifier in `{}` is skipped: {words}", one.file.written);
         Some(ParamIssue::new(one.path(), message))
     };
     Pretrained::among(params).filter_map(said).collect()
@@ -123,8 +123,8 @@ pub(super) fn fed_otherwise(params: &TrainParams) -> Vec<ParamIssue> {
         let changes = |layer: &&LayerSpec| !matches!(layer, LayerSpec::Resize(_));
         let layer = params.layers.get(..one.at)?.iter().find(changes)?.name();
         let message =
-            format!("`{layer}` changes images before a backbone, whose weights want them from 0 to 255 as they come");
-        let help = format!("take `{layer}` away: a backbone has the preprocessing that its weights were trained with");
+            format!("`{layer}` changes images before a backbone, but its weights need them as they are, from 0 to 255");
+        let help = format!("remove `{layer}`: a backbone has the preprocessing that its weights were trained with");
         Some(ParamIssue::new(format!("layers[{}].backbone", one.at), message).help(help))
     };
     Pretrained::among(params).filter_map(before).collect()

@@ -18,13 +18,13 @@ pub(super) fn nothing_to_monitor(params: &TrainParams, pool: Option<&SamplesFact
         let (what, help) = match (watched, pool) {
             (Watched::Loss(Monitor::Loss), _) => continue,
             (Watched::Loss(Monitor::ValLoss), None) => {
-                ("validation batches, but the port `validation` is empty", "plug it in the template")
+                ("validation batches, but the port `validation` is empty", "connect it in the template")
             }
             (Watched::Loss(Monitor::ValLoss), Some(_)) if params.validation_steps == 0 => {
                 ("validation batches, but `validation-steps` is 0", "set `validation-steps`")
             }
             (Watched::Metric(_), None) => {
-                ("a validation pool, but the port `validation` is empty", "plug it in the template")
+                ("a validation pool, but the port `validation` is empty", "connect it in the template")
             }
             (Watched::Metric(_), Some(pool)) if pool.count.is_some_and(|count| count < 2) => {
                 ("at least two images to validate on", "draw more of them")
@@ -46,7 +46,7 @@ pub(super) fn never_looks_back(params: &TrainParams) -> Option<ParamIssue> {
     let total = params.epochs.checked_mul(params.steps_per_epoch.count(None))?;
     let rule = params.lookahead.as_ref().filter(|rule| params.epochs > 0 && rule.steps > total)?;
     let message = format!(
-        "the slow weights move every {} steps, but the training has {total}: they would stay as they start",
+        "the slow weights move every {} steps, but the training has {total}, so they would never move",
         rule.steps
     );
     Some(ParamIssue::new("lookahead.steps", message).help(format!("set it to at most {total}")))
@@ -81,9 +81,9 @@ pub(super) fn wrong_groups(params: &TrainParams, all: Option<&[Declaration]>) ->
     let frozen = |group: &Option<usize>| group.is_some_and(|group| params.groups[group].freeze);
     let mut trained = all.iter().zip(&groups).filter(|(one, _)| one.trainable && one.path.starts_with("layers."));
     if params.epochs > 0 && trained.clone().next().is_some() && trained.all(|(_, group)| frozen(group)) {
-        let help = "leave something to train, or set `epochs = 0`";
+        let help = "unfreeze something, or set `epochs = 0`";
         return vec![
-            ParamIssue::new("groups", "every parameter of the layers is frozen: the network would stay as it starts")
+            ParamIssue::new("groups", "every parameter of the layers is frozen, so nothing would be trained")
                 .help(help),
         ];
     }
@@ -104,7 +104,7 @@ pub(super) fn not_in_pieces(
     };
     let statistic = all.into_iter().flatten().find(moves).map(|one| {
         let layer = one.path.rsplit_once('.').map_or(one.path.as_str(), |(layer, _)| layer);
-        format!("`{layer}` takes statistics of the whole batch")
+        format!("`{layer}` uses statistics of the whole batch")
     });
     let draws = || {
         layers
@@ -115,10 +115,7 @@ pub(super) fn not_in_pieces(
     let message = statistic.or_else(draws)?;
     let help =
         "leave `micro-batch` out, or build the network without that layer (a frozen `batch-norm` is none of these)";
-    Some(
-        ParamIssue::new("micro-batch", format!("a batch can't go through these layers in pieces: {message}"))
-            .help(help),
-    )
+    Some(ParamIssue::new("micro-batch", format!("a batch can't be split for these layers: {message}")).help(help))
 }
 
 /// A network without weights can be embedded with, not trained.
@@ -147,16 +144,16 @@ pub(super) fn lacks_pairs(params: &TrainParams, samples: Option<&SamplesFacts>) 
     if samples.classes_per_batch == 0 {
         let pairs = needs.positive_pairs || needs.negative_pairs;
         let alone = pairs && samples.makes_passes && samples.examples_per_class.saturating_mul(params.views) == 1;
-        let message = format!("`{}` needs pairs, but its batches hold one example", params.loss.name());
+        let message = format!("`{}` needs pairs, but its batches have one example", params.loss.name());
         let help = "set `batch-size` of the sampler to at least 2";
         return alone.then(|| ParamIssue::new("loss", message).help(help));
     }
     // Another view of an example is another example of its class.
     let examples = samples.examples_per_class.saturating_mul(params.views);
     let (what, key) = match (samples.classes_per_batch, examples) {
-        (1, _) if needs.negative_pairs => ("negative pairs, but its batches hold one class", "classes-per-batch"),
+        (1, _) if needs.negative_pairs => ("negative pairs, but its batches have one class", "classes-per-batch"),
         (_, 1) if needs.positive_pairs && params.views == 1 => {
-            ("positive pairs, but its batches hold one example of each class", "examples-per-class")
+            ("positive pairs, but its batches have one example per class", "examples-per-class")
         }
         _ => return None,
     };
@@ -182,8 +179,7 @@ pub(super) fn meets_strangers(
     };
     let message =
         format!("`{}` learns the classes of the training only, but {class} is validated on", params.loss.name());
-    let help =
-        "validate on classes that are trained on, set `validation-steps = 0`, or choose a loss that compares pairs";
+    let help = "validate on trained classes, set `validation-steps = 0`, or choose a loss that compares pairs";
     Some(ParamIssue::new("loss", message).help(help))
 }
 
@@ -248,7 +244,7 @@ pub(super) fn does_not_fit_its_schedule(params: &TrainParams) -> Option<ParamIss
 /// A miner chooses for a loss that asks it.
 pub(super) fn mines_for_nobody(params: &TrainParams) -> Option<ParamIssue> {
     let miner = params.miner.as_ref().filter(|_| !params.loss.takes_miner())?;
-    let message = format!("`{}` finds its examples itself: it takes no miner", params.loss.name());
+    let message = format!("`{}` finds its examples itself and takes no miner", params.loss.name());
     let help = format!(
         "leave `miner = \"{}\"` out, or choose a loss of pairs or triplets, such as `contrastive`, `triplet-margin` or \
          `multi-similarity-pairs`",

@@ -26,8 +26,8 @@ pub(super) fn are_taken(inputs: &InputFacts) -> bool {
 pub(super) fn problems(params: &TrainParams, inputs: &InputFacts) -> Vec<ParamIssue> {
     let Some(features) = inputs.embeddings(PORT) else {
         let alone = inputs.embeddings(VALIDATION).map(|_| {
-            let message = format!("features are validated on, but images are trained on: `{PORT}` is empty");
-            ParamIssue::new("", message).help(format!("leave out `{VALIDATION}` in the template, or plug in `{PORT}`"))
+            let message = format!("validation uses features, but training uses images: `{PORT}` is empty");
+            ParamIssue::new("", message).help(format!("leave out `{VALIDATION}` in the template, or connect `{PORT}`"))
         });
         return alone.into_iter().collect();
     };
@@ -38,9 +38,9 @@ pub(super) fn problems(params: &TrainParams, inputs: &InputFacts) -> Vec<ParamIs
 /// Features stay as they are.
 fn changes_images(params: &TrainParams) -> Option<ParamIssue> {
     (!params.augment.is_empty()).then(|| {
-        let message = "augmentation changes images, but the training takes features that were made of them before";
-        let help = "leave `augment` out, or train backbone and head together: plug `dataset` in place of `embeddings` and \
-                    put the backbone into `layers`";
+        let message = "augmentation changes images, but the training takes features made from them earlier";
+        let help = "leave out `augment`, or train backbone and head together: connect `dataset` instead of \
+                    `embeddings` and put the backbone in `layers`";
         ParamIssue::new("augment", message).help(help)
     })
 }
@@ -48,7 +48,8 @@ fn changes_images(params: &TrainParams) -> Option<ParamIssue> {
 fn several_views(params: &TrainParams) -> Option<ParamIssue> {
     (params.views > 1).then(|| {
         let message = format!("the {} views of an example would all be the same features", params.views);
-        let help = "leave `views` out, or plug `dataset` in place of `embeddings`: views are made by augmenting images";
+        let help = "leave out `views`, or connect `dataset` instead of `embeddings`: views are made by augmenting \
+                    images";
         ParamIssue::new("views", message).help(help)
     })
 }
@@ -72,8 +73,8 @@ fn misplugged(inputs: &InputFacts, features: &EmbeddingsFacts) -> Vec<ParamIssue
         lengths || other.model_use.as_ref().zip(features.model_use.as_ref()).is_some_and(|(one, other)| one != other)
     });
     issues.extend(other.map(|_| {
-        let message = format!("the features at `{VALIDATION}` are not made as those at `{PORT}`");
-        ParamIssue::new("", message).help("give both stages one model and the same parameters")
+        let message = format!("the features at `{VALIDATION}` were not made like those at `{PORT}`");
+        ParamIssue::new("", message).help("give both stages the same model and the same parameters")
     }));
     issues
 }

@@ -95,7 +95,8 @@ impl Pool {
 
 fn images(ctx: &Ctx<'_>, ids: &[u64]) -> Result<Pixels, StageError> {
     Pixels::read(ctx.input("dataset", IMAGES), ids).map_err(|error| {
-        StageError::failed(error.to_string()).with_help("give images one shape: set `resize = [H, W]` of the source")
+        StageError::failed(error.to_string())
+            .with_help("give all images one shape: set `resize = [H, W]` in the source")
     })
 }
 
@@ -118,7 +119,7 @@ impl Feed {
         let features = cached.as_ref().map(|cached| (cached.features(), cached.image()));
         let cached = if ctx.has_input(VALIDATION) { Some(Cached::read(ctx, VALIDATION)?) } else { cached };
         if cached.as_ref().map(Cached::features) != features.as_ref().map(|(features, _)| features.clone()) {
-            let message = format!("the features at the port `{VALIDATION}` are made by another model");
+            let message = format!("the features at the port `{VALIDATION}` were made by another model");
             return Err(
                 StageError::failed(message).with_help("give both `embed` stages of the template the same `model`")
             );

@@ -66,7 +66,7 @@ impl SafetensorsFile {
         let help = match incoming.suggested_prefix() {
             Some(prefix) => format!("its names begin with `{prefix}`: set `prefix = \"{prefix}\"`"),
             None if incoming.taken() > 0 => {
-                "`strict = false` takes what fits and leaves the rest as it starts without a file".to_owned()
+                "`strict = false` loads what fits and initialises the rest as usual".to_owned()
             }
             None => "names must be this program's own, torch's for these layers, or torchvision's for a preset such as \
                      `resnet18`: `simpipe export --format torch` writes them, and `simpipe show FILE` lists those of a file"
@@ -78,7 +78,7 @@ impl SafetensorsFile {
     fn head(&self) -> Result<TensorFile, ParamIssue> {
         if !self.file.resolved.exists() {
             let message = format!("there is nothing at `{}`", self.file.resolved.display());
-            let help = "the path is relative to the file that writes it (to the current folder in `--set`)";
+            let help = "the path is relative to the file that contains it (to the current folder in `--set`)";
             return Err(ParamIssue::new(FILE, message).help(help).unavailable());
         }
         let head = TensorFile::read_head(&self.file.resolved);
@@ -113,7 +113,7 @@ pub(super) fn does_not_fit(params: &TrainParams, input: Option<Input>) -> Option
 pub(super) fn fits_in_part(params: &TrainParams, input: Option<Input>) -> Option<ParamIssue> {
     let (file, incoming) = params.incoming(input)?.ok()?;
     let rest = incoming.misfits().words()?;
-    Some(ParamIssue::new(FILE, format!("`{}` has {}; not taken: {rest}", file.file.written, incoming.words())))
+    Some(ParamIssue::new(FILE, format!("`{}` has {}; not loaded: {rest}", file.file.written, incoming.words())))
 }
 
 /// What enters the key.

@@ -54,7 +54,7 @@ impl<'a> Retrieval<'a> {
         let excluded = overlap::same_examples(&rows, &rows.example_id, &rows.digest);
         let relevant = overlap::relevant(&rows.label, &rows.label, &excluded);
         if relevant.iter().all(|relevant| *relevant == 0) {
-            let message = "no image of the validation pool has another one of its class to be found";
+            let message = "no image of the validation pool has another image of its class to find";
             let help = "let the sampler of the validation draw at least two examples of a class, or look at `val-loss`";
             return Err(ParamIssue::new(path, message).help(help).into());
         }

@@ -26,7 +26,7 @@ pub(super) fn does_nothing(params: &TrainParams) -> Option<ParamIssue> {
     let first = *idle.first().filter(|_| params.epochs == 0)?;
     let (verb, them) = if idle.len() == 1 { ("does", "it") } else { ("do", "them") };
     let names = suggest::one_of(&idle).replace(" or ", " and ");
-    let message = format!("{names} {verb} nothing: `epochs` is 0, so the network stays as it starts");
+    let message = format!("{names} {verb} nothing: `epochs` is 0, so nothing is trained");
     Some(ParamIssue::new(first, message).help(format!("leave {them} out, or set `epochs`")))
 }
 
@@ -47,8 +47,8 @@ pub(super) fn unsuitable_lengths(params: &TrainParams) -> Option<ParamIssue> {
     let (message, help) = match (params.loss.learns_lengths(), params.loss.takes_directions()) {
         _ if params.epochs == 0 => return None,
         (true, _) if unit => (
-            format!("`{name}` learns by the lengths of embeddings, and these layers give all of them unit length"),
-            "let a `dense` layer be the last one",
+            format!("`{name}` learns from the lengths of embeddings, but these layers give all of them unit length"),
+            "make a `dense` layer the last one",
         ),
         (false, true) if !unit && distance != Distance::Cosine => (
             format!(
@@ -76,8 +76,8 @@ const LARGE_RATE: f64 = 1.0;
 pub(super) fn large_learning_rate(params: &TrainParams) -> Option<ParamIssue> {
     let (rule, rate) = (params.optimizer.name(), params.optimizer.learning_rate());
     (params.epochs > 0 && rate >= LARGE_RATE).then(|| {
-        let message = format!("a learning rate of {rate} is large: most trainings diverge with it");
-        let help = "common are 0.0001 to 0.01 for `adam` and its kin, and 0.01 to 0.5 for `sgd` and `muon`";
+        let message = format!("a learning rate of {rate} is large: most trainings diverge");
+        let help = "common values are 0.0001 to 0.01 for `adam` and its variants, and 0.01 to 0.5 for `sgd` and `muon`";
         ParamIssue::new(format!("optimizer.{rule}"), message).help(help)
     })
 }
@@ -93,10 +93,10 @@ pub(super) fn pixels_as_they_are(params: &TrainParams, image: Option<[usize; 3]>
     };
     let first = params.layers.iter().find(unscaled)?.name();
     matches!(first, "conv2d" | "dense" | "metric-embedding" | "patch-embed").then(|| {
-        let message = format!("`{first}` takes pixels of 0 to 255 as they are: most trainings learn badly from that");
-        ParamIssue::new("layers", message).help("let `\"rescale\"` be the first layer: it divides by 255")
+        let message = format!("`{first}` gets pixels from 0 to 255 unscaled: most trainings learn badly from that");
+        ParamIssue::new("layers", message).help("make `\"rescale\"` the first layer: it divides by 255")
     })
 }
 
 const UNIT_ROWS: &str =
-    "let `metric-embedding` or `l2-normalize` be the last layer, or choose another `distance` of the loss";
+    "make `metric-embedding` or `l2-normalize` the last layer, or choose another `distance` of the loss";

@@ -225,7 +225,7 @@ pub(super) const fn credentials_help(scheme: Scheme) -> &'static str {
              credential"
         }
         Scheme::Http | Scheme::Https => "check the address: it must lead to the folder that holds `format` and `ac/`",
-        Scheme::File => "check that the folder is there, and mounted",
+        Scheme::File => "check that the folder exists and is mounted",
     }
 }
 

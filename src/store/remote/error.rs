@@ -200,7 +200,7 @@ fn status(text: &str) -> Option<u16> {
 fn words(error: &ObjectError) -> String {
     let text = error.to_string();
     if text.contains("URL scheme is not allowed") {
-        return "without TLS only this machine is reached, unless `AWS_ALLOW_HTTP=true` is set".to_owned();
+        return "without TLS only this machine can be reached, unless `AWS_ALLOW_HTTP=true` is set".to_owned();
     }
     let mut source: Option<&(dyn Error + 'static)> = Some(error);
     while let Some(current) = source {

@@ -53,7 +53,7 @@ impl Store {
             Some(Fetched::Damaged(names)) => {
                 remote.note_absent(key);
                 remote.warn(format!(
-                    "stored {} in {} is damaged: it is computed again, and what is there replaced",
+                    "stored {} in {} is damaged: it is computed again and replaced",
                     quoted(&names),
                     remote.url
                 ));

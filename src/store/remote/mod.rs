@@ -144,7 +144,7 @@ impl Remote {
             Access::Shared => "; results stay local, and `simpipe store push` sends them later",
             Access::Read | Access::ReadOnly(_) => "; only local results are used",
         };
-        self.warn(format!("the store {} can't be used any more: {trouble}{stay}", self.url));
+        self.warn(format!("the store {} can no longer be used: {trouble}{stay}", self.url));
     }
 
     /// Whether results may be looked up.
@@ -159,7 +159,7 @@ impl Remote {
             Access::Read => false,
             Access::ReadOnly(why) => {
                 if !std::mem::replace(&mut self.state().told_read_only, true) {
-                    self.warn(format!("the store {} is read-only, for {why}: results stay local", self.url));
+                    self.warn(format!("the store {} is read-only ({why}): results stay local", self.url));
                 }
                 false
             }

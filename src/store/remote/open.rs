@@ -136,8 +136,8 @@ fn unavailable(url: &RemoteUrl, what: &str) -> RemoteError {
 fn unsafe_to_share(url: &RemoteUrl, what: &str) -> RemoteError {
     RemoteError::usage(
         format!(
-            "the server at {} can't be shared by several writers, for it has no put-if-absent (`If-None-Match: *`): \
-             {what}",
+            "the server at {} can't be shared by several writers, because it has no put-if-absent (`If-None-Match: \
+             *`): {what}",
             endpoint(url)
         ),
         "read from it with `--store-read-only`, or use a server that has it, such as S3, MinIO or Cloudflare R2",

@@ -137,7 +137,7 @@ fn a_trial_is_stopped_by_itself_and_the_others_go_on() {
     assert_eq!((&status["state"], &status["stopped"]), (&"done".into(), &Json::Null), "no failure that counts");
     assert_eq!((&trials["finished"], &trials["failed"]), (&2.into(), &1.into()));
     let failed = &lines(&project, "trial-failed")[0];
-    assert_eq!((&failed["trial"].to_string()[..], &failed["reason"]), (number, &"somebody asked it to stop".into()));
+    assert_eq!((&failed["trial"].to_string()[..], &failed["reason"]), (number, &"it was asked to stop".into()));
     let refused = project.json(&["sweep", "stop", "--trial", number, "--json"], 2);
     assert!(refused["errors"][0]["message"].as_str().unwrap().ends_with("has ended"), "{refused}");
 }

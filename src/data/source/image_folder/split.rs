@@ -8,7 +8,7 @@ use simpipe_base::digest::Digest;
 simpipe_base::choice! {
     /// How images are divided into splits.
     pub enum SplitRule {
-        /// The folders say it: `<split>/<class>/*`.
+        /// By folder: `<split>/<class>/*`.
         "folders" => Folders,
         /// `<class>/*`: a share of the images of each class becomes the split `test`, another `validation` where that is
         /// wanted, the others `train`. Measures how well known classes are recognised.

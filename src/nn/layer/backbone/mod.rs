@@ -255,11 +255,11 @@ impl Architecture for Backbone {
         let [_, _, channels] = input.image("backbone")?;
         if channels != 3 {
             let message = format!("a backbone sees images of 3 channels, found {channels}");
-            return Err(LayerIssue::new("", message).help("let the dataset give colour images"));
+            return Err(LayerIssue::new("", message).help("make the dataset give colour images"));
         }
         if !outermost {
-            let help = "put it into the outermost list of layers";
-            return Err(LayerIssue::new("", "a backbone can't stand inside another layer").help(help));
+            let help = "put it in the outermost list of layers";
+            return Err(LayerIssue::new("", "a backbone can't be inside another layer").help(help));
         }
         Ok(())
     }
