@@ -10,6 +10,7 @@ mod compare;
 mod concurrency;
 mod config_layers;
 mod determinism;
+mod doc_links;
 mod doctor;
 mod eval_golden;
 mod evaluate;
