@@ -366,6 +366,32 @@ fn other_tools_names_stand_beside_a_declaration() {
 }
 
 params! {
+    /// What a vote takes.
+    struct Vote {
+        /// How many have one.
+        k: usize = 5,
+    }
+}
+
+params! {
+    /// A count that other tools call as a vote's own is called.
+    struct Count {
+        /// How many are kept.
+        #[aka("k")]
+        neighbours: usize = 5,
+        /// How they vote.
+        vote: Option<Vote> = None,
+    }
+}
+
+#[test]
+fn a_name_of_something_that_is_set_is_that_and_nothing_further_inside() {
+    let help = |json: Json| messages::<Count>(&json).remove(0).2.unwrap();
+    assert_eq!(help(json!({ "k": 3 })), "did you mean `neighbours`?");
+    assert_eq!(help(json!({ "k": 3, "neighbours": 3 })), "did you mean `neighbours`, which is set already?");
+}
+
+params! {
     /// A default that its own check refuses.
     struct Wrong {
         /// A number.

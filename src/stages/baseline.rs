@@ -59,7 +59,7 @@ params! {
         /// The `stream` of the stage that trained the model, if it has one: the untrained network starts from it.
         model_stream: Option<String> = None,
         /// Any text. A different one gives different random draws with the same seed.
-        #[aka("seed", "random_state", "random_seed")]
+        #[aka("random_state", "random_seed")]
         stream: Option<String> = None,
     }
 }

@@ -30,7 +30,7 @@ const COLUMNS: &[ColumnDoc] = &[
     column(
         "correlation",
         "near-copies.parquet",
-        "How alike query and reference are, in [-1, 1]; 1 for the same picture.",
+        "How similar query and reference are, in [-1, 1]; 1 for the same picture.",
     ),
     column("count", "per-class.parquet, confusion.parquet", "How many queries the row is about."),
     column(
@@ -130,6 +130,7 @@ const COLUMNS: &[ColumnDoc] = &[
     column("strip", FIGURES, "The row of pictures, from 0."),
     column("tn", "thresholds.parquet", "Queries that should be rejected at the threshold and are, a count."),
     column("tp", "thresholds.parquet", "Queries that are accepted at the threshold with the right label, a count."),
+    column("transparent", "decoded-from.parquet", "Whether the image has pixels that are not opaque."),
     column("true", FIGURES, "The true class."),
     column(
         "val_loss",

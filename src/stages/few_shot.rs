@@ -83,7 +83,7 @@ params! {
         /// report says so. Images are recognised by their pixels, whatever dataset or split they are in.
         allow_overlap: bool = false,
         /// Any text. A different one gives different random draws with the same seed.
-        #[aka("seed", "random_state", "random_seed")]
+        #[aka("random_state", "random_seed")]
         stream: Option<String> = None,
     }
 }

@@ -61,7 +61,7 @@ params! {
         #[aka("shuffle", "sort", "shuffled")]
         order: PoolOrder = PoolOrder::Drawn,
         /// Any text. A different one gives different random draws with the same seed.
-        #[aka("seed", "random_state", "random_seed")]
+        #[aka("random_state", "random_seed")]
         stream: Option<String> = None,
     }
 }

@@ -94,7 +94,7 @@ params! {
         /// Number of batches per epoch. Default: one pass over the pool if the sampler makes passes, else 1000.
         #[aka(
             "steps", "batches", "num_batches", "batches_per_epoch", "steps_in_epoch", "iterations",
-            "length_before_new_iter",
+            "length_before_new_iter", "max_steps", "num_steps",
         )]
         steps_per_epoch: StepsPerEpoch = StepsPerEpoch::default() => StepsPerEpoch::range(),
         /// Number of validation batches after each epoch, if there is a `validation` input.
@@ -136,7 +136,7 @@ params! {
         )]
         views: usize = 1 => check::between(1, 64),
         /// A different stream of random numbers with the same seed.
-        #[aka("seed", "random_state", "random_seed")]
+        #[aka("random_state", "random_seed")]
         stream: Option<String> = None,
         /// Ends the training before its last epoch when it no longer improves.
         early_stopping: Option<EarlyStopping> = None,
@@ -151,7 +151,10 @@ params! {
         validate_every: usize = 1 => check::count(1),
         /// The largest norm of all gradients together; larger gradients are scaled down (Pascanu et al., 2013,
         /// arXiv:1211.5063). The history has the norm before that as `gradient-norm`. Unlimited by default.
-        #[aka("gradient_clip_val", "max_grad_norm", "grad_clip", "global_clipnorm")]
+        #[aka(
+            "gradient_clip_val", "max_grad_norm", "grad_clip", "global_clipnorm", "gradient_clipping", "clip_gradients",
+            "clip_grad_norm",
+        )]
         clip_norm: Option<f64> = None => check::positive().optional(),
         /// Moving averages of the weights, which are then used for validation and embedding, and saved.
         #[aka("moving_average", "polyak", "swa", "model_ema", "ema_decay")]

@@ -244,5 +244,19 @@ fn odd_collections_have_a_config_or_a_way_out() {
     )
     .unwrap();
     let output = at(place.path(), &["init", "bare.csv"]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output));
+    let config = std::fs::read_to_string(place.path().join("configs/bare.toml")).unwrap();
+    assert!(config.contains("validation = 0.2, test = 0.2, stratified = true"), "{config}");
+    let args: Vec<&str> = ["run", "configs/bare.toml"].iter().chain(&short).chain(&figures).copied().collect();
+    let output = at(place.path(), &args);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output));
+    let few: String = std::fs::read_to_string(place.path().join("bare.csv"))
+        .unwrap()
+        .lines()
+        .take(6)
+        .map(|row| format!("{row}\n"))
+        .collect();
+    std::fs::write(place.path().join("few.csv"), few).unwrap();
+    let output = at(place.path(), &["init", "few.csv"]);
     assert!(output.status.code() == Some(2) && text(&output).contains("add a column `split`"), "{}", text(&output));
 }

@@ -61,8 +61,12 @@ pub(super) struct HeldOut {
 const UNSEEN: (f64, f64) = (0.2, 0.4);
 /// The share of the images that the digests of their pixels hold out.
 const HELD_OUT: f64 = 0.1;
-/// Fewer images of a class than this are not divided by chance: it might leave none.
+/// Fewer images of a class than this are not divided by chance, which might leave none, but by a share of each class.
 const DIVIDED: usize = 150;
+/// That share is one of so many.
+const EACH: usize = 5;
+/// Classes of so many images have two to spare for each split, should some images be copies of others.
+const APART: usize = 8;
 
 /// One split of a collection.
 #[derive(Debug, Clone, PartialEq)]
@@ -130,7 +134,7 @@ pub(super) fn of_folder(folder: &Path, output: &Path, unseen: bool, backbone: bo
     let tested = survey.counts.contains_key(&survey.test);
     match unseen {
         true => collection.by_class(&source_of(""), &survey.counts),
-        false if tested => Ok(collection.divided_by_chance(all)),
+        false if tested => Ok(collection.divided(all)),
         false => collection.tested_by_chance(),
     }
 }
@@ -182,8 +186,10 @@ impl Collection {
 
     /// Of a table that says no splits, where classes are large: shares of the images for testing and validation.
     fn tested_by_chance(mut self) -> Result<Self, Refusal> {
-        let least = self.train.counts.iter().copied().filter(|count| *count > 0).min().unwrap_or(0);
-        if least < DIVIDED {
+        if self.smallest() < DIVIDED {
+            if self.can_be_stratified() {
+                return Ok(self.tested_by_shares());
+            }
             let message = "the table has no column `split`, and its classes are too small to split at random";
             let unseen = if self.can_be_unseen { "test whole classes with `--unseen-classes`, or " } else { "" };
             let help = format!("{unseen}add a column `split` of `train` and `test`");
@@ -199,6 +205,33 @@ impl Collection {
         self.held_out = Some(HeldOut { source: self.source.clone(), rule, train, split: held_out, by_class: false });
         (self.test, self.exact) = (test, false);
         Ok(self)
+    }
+
+    /// Of such a table with smaller classes: exact shares of each class.
+    fn tested_by_shares(mut self) -> Self {
+        let split = |name: &str, counts: Vec<usize>| Split { name: name.to_owned(), counts };
+        let (rest, test) = fifths(&self.train.counts, &self.train.counts);
+        let (train, held_out) = fifths(&rest, &self.train.counts);
+        self.held_out = Some(HeldOut {
+            source: self.source.clone(),
+            rule: Some("{ images = { validation = 0.2, test = 0.2, stratified = true } }".to_owned()),
+            train: split(TRAIN, train),
+            split: split(VALIDATION, held_out),
+            by_class: false,
+        });
+        // Copies of an image stay together, which may move some.
+        (self.test, self.exact) = (split(TEST, test), false);
+        self
+    }
+
+    /// Images of the smallest class that there is in training.
+    fn smallest(&self) -> usize {
+        self.train.counts.iter().copied().filter(|count| *count > 0).min().unwrap_or(0)
+    }
+
+    /// Whether a share of each class leaves, and gives, at least two images of two classes.
+    fn can_be_stratified(&self) -> bool {
+        self.train.counts.iter().filter(|count| **count >= APART).count() >= 2
     }
 
     /// A refusal for too few images, with the way out that there is.
@@ -234,29 +267,42 @@ impl Collection {
         self.explained(Refusal { help, ..refusal })
     }
 
-    /// Where nothing is held out yet and classes are large: a share of the training images, the splits `keep` as they are.
-    fn divided_by_chance(mut self, keep: Vec<String>) -> Self {
-        let least = self.train.counts.iter().copied().filter(|count| *count > 0).min().unwrap_or(0);
+    /// Where nothing is held out yet and classes are large enough: a share of the training images, by chance or of each class;
+    /// the splits `keep` as they are.
+    fn divided(mut self, keep: Vec<String>) -> Self {
+        let by_chance = self.smallest() >= DIVIDED;
         // Images held out would join those of a split of that name.
-        if self.held_out.is_some() || least < DIVIDED || keep.iter().any(|name| name == VALIDATION) {
+        if self.held_out.is_some()
+            || !(by_chance || self.can_be_stratified())
+            || keep.iter().any(|name| name == VALIDATION)
+        {
             return self;
         }
         // Without a kept `test` a fifth would become one, which nothing here looks at.
         let tested = if keep.iter().any(|name| name == TEST) { "" } else { "test = 0.0, " };
         let keep: Vec<String> = keep.iter().map(|name| quoted(name)).collect();
-        let part = |name: &str, tenths: usize| Split {
-            name: name.to_owned(),
-            counts: self.train.counts.iter().map(|count| count * tenths / 10).collect(),
+        let part = |tenths: usize| self.train.counts.iter().map(|count| count * tenths / 10).collect();
+        let (share, (train, held_out)) = match by_chance {
+            true => (format!("validation = {HELD_OUT}"), (part(9), part(1))),
+            false => ("validation = 0.2, stratified = true".to_owned(), fifths(&self.train.counts, &self.train.counts)),
         };
         self.held_out = Some(HeldOut {
             source: self.source.clone(),
-            rule: Some(format!("{{ images = {{ validation = {HELD_OUT}, {tested}keep = [{}] }} }}", keep.join(", "))),
-            train: part("train", 9),
-            split: part("validation", 1),
+            rule: Some(format!("{{ images = {{ {share}, {tested}keep = [{}] }} }}", keep.join(", "))),
+            train: Split { name: TRAIN.to_owned(), counts: train },
+            split: Split { name: VALIDATION.to_owned(), counts: held_out },
             by_class: false,
         });
         self
     }
+}
+
+/// What is left of each class, and what goes, where a fifth of `all` its images, rounded up, is taken of those that are left:
+/// the rule of `stratified`, which leaves one.
+fn fifths(left: &[usize], all: &[usize]) -> (Vec<usize>, Vec<usize>) {
+    let taken = |(left, all): (&usize, &usize)| all.div_ceil(EACH).min(left.saturating_sub(1));
+    let taken: Vec<usize> = left.iter().zip(all).map(taken).collect();
+    (left.iter().zip(&taken).map(|(left, taken)| left - taken).collect(), taken)
 }
 
 /// Training, validation and test with classes of their own; `None` where one of them would not have two classes of two images.
@@ -379,7 +425,7 @@ pub(super) fn of_dataset(name: &str, unseen: bool) -> Result<Collection, Refusal
     };
     match unseen {
         true => collection.by_class(&quoted(name), &both),
-        false => Ok(collection.divided_by_chance(vec![TEST.to_owned()])),
+        false => Ok(collection.divided(vec![TEST.to_owned()])),
     }
 }
 
@@ -433,8 +479,23 @@ mod tests {
         let held_out = divided.held_out.unwrap();
         assert_eq!((held_out.train.counts[0], held_out.split.counts[0], divided.test.counts[0]), (140, 20, 30));
         assert_eq!(held_out.rule.as_deref(), Some("{ images = { validation = 0.1, test = 0.2 } }"));
-        let refused = large(20).tested_by_chance().unwrap_err();
+        let refused = large(7).tested_by_chance().unwrap_err();
         assert!(refused.help.contains("--unseen-classes") && refused.help.contains("column `split`"), "{refused:?}");
+    }
+
+    #[test]
+    fn smaller_classes_give_an_exact_share_each() {
+        let bare = Collection { test: Split { name: "test".into(), counts: vec![0; 8] }, ..small(10, 8) };
+        let divided = bare.tested_by_chance().unwrap();
+        let held_out = divided.held_out.unwrap();
+        assert_eq!((held_out.train.counts[0], held_out.split.counts[0], divided.test.counts[0]), (5, 2, 2));
+        assert_eq!(held_out.rule.as_deref(), Some("{ images = { validation = 0.2, test = 0.2, stratified = true } }"));
+        let held_out = small(13, 3).divided(vec!["test".to_owned()]).held_out.unwrap();
+        assert_eq!((held_out.train.counts[0], held_out.split.counts[0]), (9, 3));
+        let rule = "{ images = { validation = 0.2, stratified = true, keep = [\"test\"] } }";
+        assert_eq!(held_out.rule.as_deref(), Some(rule));
+        assert_eq!(small(6, 3).divided(vec!["test".to_owned()]).held_out, None, "too few to spare any");
+        assert_eq!(fifths(&[1, 2, 6, 0], &[1, 2, 6, 0]), (vec![1, 1, 4, 0], vec![0, 1, 2, 0]));
     }
 
     #[test]

@@ -63,7 +63,7 @@ params! {
         /// whose class the index may lack: `auroc`, `dir@1far`, `oscr`. Of who finds whom: `hubness@K`, `antihubs@K`. Of the
         /// queries' embeddings: `nmi`, `ami`, `ari` (of k-means with as many clusters as classes), `alignment`,
         /// `uniformity`, `effective-rank`, `silhouette`.
-        #[aka("scores", "figures", "measures", "metric")]
+        #[aka("scores", "figures", "measures", "metric", "k", "top_k", "topk", "ks")]
         metrics: Vec<Wish> = Wish::usual() => check::not_empty(),
         /// Positions in the queries' pool; all must be embedded.
         #[aka("range", "subset", "positions", "rows")]
@@ -96,7 +96,7 @@ params! {
         #[aka("confidence", "confidence_interval", "interval", "resampling")]
         bootstrap: Resampled = defaults(),
         /// Any text. A different one gives different random draws with the same seed.
-        #[aka("seed", "random_state", "random_seed")]
+        #[aka("random_state", "random_seed")]
         stream: Option<String> = None,
     }
 }
