@@ -290,7 +290,13 @@ mod tests {
         for name in ["calibrate.optimal.f1", "recall@5", "train.loss", "match-test.achieved.low", "lone"] {
             assert_eq!(simpipe(&["docs", name]).0, Exit::Done, "{name}");
         }
-        for (name, help) in [("match.lonne", "did you mean `match.lone`?"), ("recal@5", "did you mean `recall@5`?")] {
+        for (name, help) in [
+            ("match.lonne", "did you mean `match.lone`?"),
+            ("recal@5", "did you mean `recall@5`?"),
+            ("lr", "did you mean `learning-rate`?"),
+            ("MaxPooling2D", "did you mean `max-pool`?"),
+            ("batch size", "`classes-per-batch` x `examples-per-class`"),
+        ] {
             let (exit, _, err) = simpipe(&["docs", name]);
             assert!(exit == Exit::Usage && err.contains(help), "{err}");
         }
@@ -307,7 +313,7 @@ mod tests {
         assert_eq!((exit, out.trim()), (Exit::Done, "{\n  \"runs\": []\n}"));
         let (exit, out, _) = simpipe(&["show", "latest", "--root", root, "--json"]);
         assert_eq!(exit, Exit::Usage);
-        assert!(out.contains("no run `latest`"), "{out}");
+        assert!(out.contains("no run `latest`") && out.contains("there is none yet"), "{out}");
     }
 
     #[test]

@@ -93,6 +93,9 @@ impl RunError {
             Self::Unrecorded { .. } => Some("run the same command again: what was done is stored"),
             Self::Sweep(error) => Some(error.help()),
             Self::Ambiguous { .. } => Some("write the whole id"),
+            Self::NoRun { name, .. } if name == "latest" => {
+                Some("there is none yet: `simpipe run CONFIG` makes one; `--root DIR` names another project")
+            }
             Self::NoRun { .. } => Some("`simpipe runs` lists them; `latest` is the newest"),
             Self::Io { source, .. } => simpipe_base::fs::help(source),
             Self::RecordFormat { .. } => Some("use the version of simpipe that wrote it, or a newer one"),

@@ -17,7 +17,8 @@ use self::fields::Row;
 use super::print::{self, Align, Paint, Table};
 use super::schema;
 use crate::error::{Error, Exit};
-use simpipe_base::suggest;
+use simpipe_base::param::Shape;
+use simpipe_base::suggest::{self, Known};
 use simpipe_stage::StageDoc;
 use simpipe_stages::columns::{ColumnDoc, column_called};
 use simpipe_stages::registry;
@@ -132,6 +133,9 @@ fn find<'a>(name: &str, docs: &'a [StageDoc], families: &'a [Family]) -> Result<
         let names = families.iter().flat_map(|family| family.choice.alternatives.iter().map(|one| one.name));
         let known: Vec<&str> =
             docs.iter().map(|doc| doc.name).chain(paths.iter().map(String::as_str)).chain(names).collect();
+        if let Some(help) = of_other_tools(name, docs, families) {
+            return Err(Error::usage(format!("nothing in a spec or a result has the name `{name}`"), help));
+        }
         let near = suggest::closest(name, known).map(|known| format!("did you mean `{known}`?"));
         let number = numbers.err().map(|error| error.help).filter(|help| help.starts_with("did you mean"));
         let help = if name.contains(['.', '@']) { number.or(near) } else { near.or(number) };
@@ -139,6 +143,22 @@ fn find<'a>(name: &str, docs: &'a [StageDoc], families: &'a [Family]) -> Result<
         return Err(Error::usage(format!("nothing in a spec or a result has the name `{name}`"), help));
     }
     Ok(found)
+}
+
+/// What other tools call by this name: an alternative, a parameter, or what a sentence is said of.
+fn of_other_tools(name: &str, docs: &[StageDoc], families: &[Family]) -> Option<String> {
+    let alternatives = || families.iter().flat_map(|family| family.choice.alternatives.iter());
+    let called = |name_here: &str, aka: &[&str]| Known { name: name_here, aka }.is_called(name);
+    let chosen = alternatives().find(|one| called(one.name, one.aka)).map(|one| one.name.to_owned());
+    let own = docs.iter().map(|doc| &doc.params);
+    let records = own.chain(alternatives().filter_map(|one| one.params.as_ref())).filter_map(|shape| match shape {
+        Shape::Record(record) => Some(record),
+        _ => None,
+    });
+    let field = || records.flat_map(|record| &record.fields).find(|field| called(&field.name, field.aka));
+    let meant = chosen.or_else(|| field().map(|field| field.name.clone()));
+    let meant = meant.map(|meant| format!("did you mean `{meant}`?"));
+    meant.or_else(|| registry::builtin().note(name).map(str::to_owned))
 }
 
 fn stage_json(doc: &StageDoc) -> Json {
