@@ -26,8 +26,8 @@ fn links(text: &str) -> Vec<String> {
 
 /// A heading as code hosts make an anchor of it.
 fn anchor(heading: &str) -> String {
-    let kept = heading.to_lowercase().chars().filter(|c| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_')).collect();
-    String::replace(&kept, ' ', "-")
+    let kept = heading.to_lowercase().chars().filter(|c| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_'));
+    kept.map(|c| if c == ' ' { '-' } else { c }).collect()
 }
 
 /// The anchors of a page: its headings, and what it names by hand.
