@@ -89,7 +89,9 @@ impl Stage for Report {
     /// on paper. Curves of many points are drawn by what a pixel shows; legends name 20 classes at most; names
     /// that begin alike are cut where they don't differ.
     /// 9 - What ended a training early and which epoch's weights are kept; `neighbours` shows as many as there are.
-    const VERSION: u32 = 9;
+    /// 10 - The figures `learning-rate` and `pair-distances`, which are in the default too; overlaps and near copies beside the
+    /// data; axes of small numbers have powers of ten.
+    const VERSION: u32 = 10;
     const OUTPUT: Kind = Kind::Report;
     const FILES: &'static [&'static str] = &["figures/", "report.html", "report.md", "metrics.json"];
     // t-SNE starts from the principal components and draws no random number; UMAP has a seed of its own.

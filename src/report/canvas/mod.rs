@@ -5,6 +5,9 @@
 //! Everything is drawn at twice the size and averaged down when saved, so that plotters' lines get smooth edges.
 //! Coordinates are pixels of the saved picture from its upper left corner. The same calls give the same bytes.
 
+mod pen;
+mod picture;
+
 use std::path::Path;
 
 use image::codecs::png::{CompressionType, FilterType, PngEncoder};
@@ -13,88 +16,15 @@ use plotters::style::RGBColor;
 use plotters_backend::FontTransform;
 
 use super::ReportError;
-use super::mark::{Mark, Words, thumbnail};
+use super::mark::{Mark, Words};
 use super::surface::Surface;
 use super::text::{self, CAP_HEIGHT, Weight};
 use super::theme::{self, Shape};
-use simpipe_artifact::Image;
+pub(super) use pen::{Align, Area, Pen};
 
 /// Drawn pixels for each saved one, along a side.
 pub(super) const OVERSAMPLING: u32 = 2;
 const SCALE: f64 = OVERSAMPLING as f64;
-
-/// Where a text stands against its point, left or right.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Align {
-    /// The text starts there.
-    Left,
-    /// The text's middle is there.
-    Centre,
-    /// The text ends there.
-    Right,
-}
-
-/// How a text looks.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Pen {
-    /// The em in pixels.
-    pub(super) size: f64,
-    /// How heavy.
-    pub(super) weight: Weight,
-    /// Which colour.
-    pub(super) colour: RGBColor,
-    /// Left, centre or right.
-    pub(super) align: Align,
-}
-
-impl Pen {
-    /// A regular pen that starts at its point.
-    pub(super) const fn new(size: f64, colour: RGBColor) -> Self {
-        Self { size, weight: Weight::Regular, colour, align: Align::Left }
-    }
-
-    /// The same, heavy.
-    pub(super) const fn bold(mut self) -> Self {
-        self.weight = Weight::Bold;
-        self
-    }
-
-    /// The same, placed otherwise.
-    pub(super) const fn align(mut self, align: Align) -> Self {
-        self.align = align;
-        self
-    }
-
-    /// The width of a line.
-    pub(super) fn width(&self, text: &str) -> f64 {
-        text::width(text, self.size, self.weight)
-    }
-}
-
-/// A rectangle.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Area {
-    /// Left side.
-    pub(super) x: f64,
-    /// Upper side.
-    pub(super) y: f64,
-    /// Width.
-    pub(super) w: f64,
-    /// Height.
-    pub(super) h: f64,
-}
-
-impl Area {
-    /// A rectangle by its corner and size.
-    pub(super) const fn new(x: f64, y: f64, w: f64, h: f64) -> Self {
-        Self { x, y, w, h }
-    }
-
-    /// The same middle, every side moved out by `by`.
-    pub(super) fn grown(self, by: f64) -> Self {
-        Self::new(self.x - by, self.y - by, self.w + 2.0 * by, self.h + 2.0 * by)
-    }
-}
 
 /// A white page.
 pub(super) struct Canvas {
@@ -107,9 +37,6 @@ pub(super) struct Canvas {
     /// How many of the marks are title and subtitle.
     header: usize,
 }
-
-/// Longer side of a picture among the marks, in pixels.
-const THUMBNAIL: usize = 96;
 
 impl Canvas {
     /// A page of a size in saved pixels.
@@ -262,34 +189,6 @@ impl Canvas {
         theme::MARGIN + 4.0 + titles * theme::TITLE * 1.3 + subtitles * theme::SUBTITLE * 1.45 + 6.0
     }
 
-    /// Shows an image in a square: small ones enlarged by a whole factor without smoothing, so that every pixel of
-    /// the data is a square of its own; large ones averaged down. Gives the rectangle that it covers.
-    pub(super) fn image(&mut self, image: &Image, x: f64, y: f64, side: f64) -> Area {
-        let (height, width) = (image.shape.height as usize, image.shape.width as usize);
-        let box_side = (side * SCALE).round() as usize;
-        let longest = height.max(width).max(1);
-        let saved_side = side.floor() as usize;
-        let scaled = |length: usize| {
-            if longest <= saved_side {
-                length * (saved_side / longest) * OVERSAMPLING as usize
-            } else {
-                (length * box_side / longest).max(1)
-            }
-        };
-        let (w, h) = (scaled(width), scaled(height));
-        let left = (x * SCALE).round() as i32 + (box_side as i32 - w as i32) / 2;
-        let top = (y * SCALE).round() as i32 + (box_side as i32 - h as i32) / 2;
-        for row in 0..h {
-            for column in 0..w {
-                let colour = mean(image, span(row, h, height), span(column, w, width));
-                self.mix(left + column as i32, top + row as i32, colour, 1.0);
-            }
-        }
-        let area = Area::new(f64::from(left) / SCALE, f64::from(top) / SCALE, w as f64 / SCALE, h as f64 / SCALE);
-        self.keep(Mark::Picture { area, image: thumbnail(image, THUMBNAIL) });
-        area
-    }
-
     /// A surface for plotters over the whole page, in drawn pixels.
     pub(super) fn surface(&mut self) -> Surface<'_> {
         Surface::new(self)
@@ -334,60 +233,14 @@ impl Canvas {
     }
 }
 
-/// The source pixels `from..to` of one pixel: one when enlarging, several when reducing.
-fn span(at: usize, of: usize, source: usize) -> std::ops::Range<usize> {
-    let from = at * source / of;
-    from..((at + 1) * source / of).max(from + 1)
-}
-
-fn mean(image: &Image, rows: std::ops::Range<usize>, columns: std::ops::Range<usize>) -> RGBColor {
-    let (width, channels) = (image.shape.width as usize, image.shape.channels as usize);
-    let count = rows.len() * columns.len();
-    let channel = |channel: usize| {
-        let sum: usize = rows
-            .clone()
-            .flat_map(|row| columns.clone().map(move |column| (row * width + column) * channels))
-            .map(|at| usize::from(image.pixels[at + channel.min(channels - 1)]))
-            .sum();
-        ((sum + count / 2) / count) as u8
-    };
-    RGBColor(channel(0), channel(1), channel(2))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use simpipe_artifact::ImageShape;
 
-    fn saved(canvas: &Canvas, x: usize, y: usize) -> [u8; 3] {
+    pub(super) fn saved(canvas: &Canvas, x: usize, y: usize) -> [u8; 3] {
         let at = (y * canvas.width as usize + x) * 3;
         let pixels = canvas.averaged();
         [pixels[at], pixels[at + 1], pixels[at + 2]]
-    }
-
-    #[test]
-    fn small_images_keep_their_pixels_and_grey_ones_stay_grey() {
-        let shape = ImageShape { height: 2, width: 2, channels: 1 };
-        let image = Image { shape, pixels: vec![0, 100, 200, 50] };
-        let mut canvas = Canvas::new(20, 20);
-        // 2 pixels in 9: four times, centred with half a pixel left on each side.
-        let area = canvas.image(&image, 4.0, 4.0, 9.0);
-        assert_eq!((area.w, area.h), (8.0, 8.0));
-        assert_eq!(saved(&canvas, 6, 6), [0, 0, 0]);
-        assert_eq!(saved(&canvas, 10, 6), [100, 100, 100]);
-        assert_eq!(saved(&canvas, 6, 10), [200, 200, 200]);
-        assert_eq!(saved(&canvas, 14, 6), [255, 255, 255]);
-    }
-
-    #[test]
-    fn large_images_are_averaged() {
-        let shape = ImageShape { height: 8, width: 4, channels: 3 };
-        let pixels = (0..32).flat_map(|at| if at % 2 == 0 { [0, 0, 0] } else { [200, 100, 0] }).collect();
-        let mut canvas = Canvas::new(4, 4);
-        let area = canvas.image(&Image { shape, pixels }, 0.0, 0.0, 2.0);
-        assert_eq!((area.w, area.h), (1.0, 2.0));
-        // Each drawn pixel averages two columns of two rows: half black.
-        assert_eq!(saved(&canvas, 0, 0), [178, 153, 128]);
     }
 
     #[test]

@@ -4,6 +4,9 @@
 //! No style sheet and no `style` attribute is in it: a page's policy allows neither. The width of every word is written
 //! down, so that a reader without the font sees the same picture.
 
+mod shapes;
+mod words;
+
 use std::fmt::Write;
 
 use plotters::style::RGBColor;
@@ -11,11 +14,11 @@ use plotters::style::RGBColor;
 use super::ReportError;
 use super::canvas::{Align, Canvas};
 use super::inline;
-use super::mark::{Mark, Words, thumbnail};
+use super::mark::{Mark, thumbnail};
 use super::page::escape;
-use super::text::{self, CAP_HEIGHT, Weight};
-use super::theme::Shape;
+use super::text;
 use super::web_font::FAMILIES;
+pub(super) use shapes::{fill_rule, outline};
 
 /// The `position`th picture of a page: names of shapes are made of it, for they are known in the whole page.
 ///
@@ -37,7 +40,7 @@ pub(super) fn svg(canvas: &Canvas, position: usize, alt: &str) -> Result<String,
             FAMILIES.join(", ")
         ),
     );
-    shapes(&mut out, marks, position);
+    shapes::defined(&mut out, marks, position);
     let side = side(marks);
     let mut at = 0;
     while at < marks.len() {
@@ -161,13 +164,13 @@ fn one(out: &mut String, mark: &Mark, (position, side): (usize, usize)) -> Resul
             out,
             format_args!(
                 "<use href=\"#{}\" x=\"{}\" y=\"{}\" fill=\"{}\"/>",
-                shape_id(*shape, *radius, position),
+                shapes::id(*shape, *radius, position),
                 short(at.0),
                 short(at.1),
                 hex(*colour)
             ),
         ),
-        Mark::Words(words) => write_words(out, words),
+        Mark::Words(words) => words::write(out, words),
         Mark::Picture { area, image } => put(
             out,
             format_args!(
@@ -184,148 +187,11 @@ fn one(out: &mut String, mark: &Mark, (position, side): (usize, usize)) -> Resul
     Ok(1)
 }
 
-fn write_words(out: &mut String, words: &Words) {
-    if words.text.trim().is_empty() {
-        return;
-    }
-    // As wide as what is written, where something hidden is written by its escape.
-    let shown = text::drawable(&words.text);
-    if let Some(outlines) = text::outlines(&shown, words.weight) {
-        return write_outlines(out, words, &shown, &outlines);
-    }
-    let baseline = words.size * CAP_HEIGHT / 2.0;
-    let (x, y) = words.at;
-    if words.upward {
-        put(out, format_args!("<text transform=\"translate({} {}) rotate(-90)\"", short(x + baseline), short(y)));
-    } else {
-        put(out, format_args!("<text x=\"{}\" y=\"{}\"", short(x), short(y + baseline)));
-    }
-    let anchor = match words.align {
-        Align::Left => "",
-        Align::Centre => " text-anchor=\"middle\"",
-        Align::Right => " text-anchor=\"end\"",
-    };
-    let weight = if words.weight == Weight::Bold { " font-weight=\"700\"" } else { "" };
-    put(
-        out,
-        format_args!(
-            "{anchor}{weight} font-size=\"{}\" fill=\"{}\" textLength=\"{}\" lengthAdjust=\"spacingAndGlyphs\">{}</text>",
-            short(words.size),
-            hex(words.colour),
-            short(text::width(&shown, words.size, words.weight)),
-            escape(&shown)
-        ),
-    );
-}
-
-/// Words of scripts that a reader may have no font for, or joins otherwise: as they are drawn, and named.
-fn write_outlines(out: &mut String, words: &Words, shown: &str, outlines: &str) {
-    let width = text::width(shown, words.size, words.weight);
-    let start = match words.align {
-        Align::Left => 0.0,
-        Align::Centre => -width / 2.0,
-        Align::Right => -width,
-    };
-    let (x, y) = words.at;
-    let turn = if words.upward { " rotate(-90)" } else { "" };
-    put(
-        out,
-        format_args!(
-            "<path transform=\"translate({} {}){turn} translate({} {}) scale({})\" fill=\"{}\" d=\"{outlines}\"><title>{}</title></path>",
-            short(x),
-            short(y),
-            short(start),
-            short(words.size * CAP_HEIGHT / 2.0),
-            words.size / 1000.0,
-            hex(words.colour),
-            escape(shown)
-        ),
-    );
-}
-
-fn shape_id(shape: Shape, radius: f64, position: usize) -> String {
-    format!("s{position}-{}-{}", shape as usize, (radius * 10.0).round())
-}
-
-/// Every shape that is used, at its size, once.
-fn shapes(out: &mut String, marks: &[Mark], position: usize) {
-    let mut used: Vec<(String, Shape, f64)> = Vec::new();
-    for mark in marks {
-        if let Mark::Marker { shape, radius, .. } = mark {
-            let id = shape_id(*shape, *radius, position);
-            if used.iter().all(|(known, ..)| *known != id) {
-                used.push((id, *shape, *radius));
-            }
-        }
-    }
-    if used.is_empty() {
-        return;
-    }
-    out.push_str("<defs>");
-    for (id, shape, radius) in used {
-        let rule = fill_rule(shape);
-        put(
-            out,
-            format_args!(
-                "<path id=\"{id}\" fill-rule=\"{rule}\" fill-opacity=\".9\" d=\"{}\"/>",
-                outline(shape, radius)
-            ),
-        );
-    }
-    out.push_str("</defs>");
-}
-
-/// What two triangles cover is covered; what two circles or squares cover is a hole.
-pub(super) fn fill_rule(shape: Shape) -> &'static str {
-    if shape == Shape::Star { "nonzero" } else { "evenodd" }
-}
-
-/// The outline of a shape round the origin, as [`Shape::contains`] has it.
-pub(super) fn outline(shape: Shape, radius: f64) -> String {
-    let polygon = |corners: &[(f64, f64)]| {
-        let words = corners.iter().map(|(x, y)| format!("{:.2} {:.2}", x * radius, y * radius));
-        format!("M{}Z", words.collect::<Vec<_>>().join("L"))
-    };
-    let circle = |part: f64| {
-        let r = part * radius;
-        format!("M{:.2} 0A{r:.2} {r:.2} 0 1 0 {r:.2} 0A{r:.2} {r:.2} 0 1 0 {:.2} 0Z", -r, -r)
-    };
-    let square = |part: f64| polygon(&[(-part, -part), (part, -part), (part, part), (-part, part)]);
-    let up = [(0.0, -1.0), (0.952, 0.7), (-0.952, 0.7)];
-    // Turned and not mirrored: corners keep their order, so that pieces which overlap add up.
-    let turned =
-        |corners: [(f64, f64); 3], sign: f64, down: f64| polygon(&corners.map(|(x, y)| (sign * x, sign * y + down)));
-    match shape {
-        Shape::Disc => circle(0.95),
-        Shape::Ring => circle(1.0) + &circle(0.55),
-        Shape::Square => square(0.82),
-        Shape::Frame => square(0.88) + &square(0.48),
-        Shape::Diamond => polygon(&[(0.0, -1.1), (1.1, 0.0), (0.0, 1.1), (-1.1, 0.0)]),
-        Shape::Up => turned(up, 1.0, 0.0),
-        Shape::Down => turned(up, -1.0, 0.0),
-        Shape::Plus => polygon(&arms(&[(0.3, -1.0), (0.3, -0.3), (1.0, -0.3)])),
-        Shape::Cross => polygon(&arms(&[(0.0, -0.42), (0.43, -0.85), (0.85, -0.85), (0.85, -0.43)])),
-        // Two triangles, each a piece of its own: what both cover is covered.
-        Shape::Star => turned(up, 1.0, -0.05) + &turned(up, -1.0, 0.05),
-    }
-}
-
-/// The corners of a quarter, turned by four right angles.
-fn arms(quarter: &[(f64, f64)]) -> Vec<(f64, f64)> {
-    let mut all = Vec::new();
-    let mut corners = quarter.to_vec();
-    for _ in 0..4 {
-        all.extend(&corners);
-        corners = corners.iter().map(|(x, y)| (-y, *x)).collect();
-    }
-    all
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::canvas::{Area, Pen};
-    use crate::theme;
+    use crate::theme::{self, Shape};
 
     #[test]
     fn a_picture_has_its_words_and_no_header() {
@@ -392,14 +258,5 @@ mod tests {
         let mut out = String::new();
         path(&mut out, &[(0.0, 1.0), (0.04, 1.0), (2.0, 3.0)]);
         assert_eq!(out, "M0 1L2 3");
-    }
-
-    #[test]
-    fn outlines_are_those_of_the_shapes() {
-        // The corners of a cross lie on its edge: a little inside is inside.
-        for (x, y) in arms(&[(0.0, -0.42), (0.43, -0.85), (0.85, -0.85), (0.85, -0.43)]) {
-            assert!(Shape::Cross.contains(x * 0.98, y * 0.98) && !Shape::Cross.contains(x * 1.05, y * 1.05), "{x} {y}");
-        }
-        assert_eq!(arms(&[(0.3, -1.0), (0.3, -0.3), (1.0, -0.3)]).len(), 12);
     }
 }

@@ -1,88 +1,26 @@
 //! Small made-up inputs for tests, deterministic and without any file.
 
+mod evaluated;
+#[cfg(test)]
+mod real;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::json;
 
-use super::{Evaluated, FurtherMatches, ReportData};
+use super::ReportData;
+pub use evaluated::{evaluated, further_matches};
+#[cfg(test)]
+pub use real::real;
 use simpipe_artifact::{
-    BootstrapInfo, Calibration, Confusion, ConfusionCell, Cutpoint, DatasetInfo, Distance, Embeddings, Estimate,
-    Evaluation, EvaluationCounts, Figure, History, HistoryRow, Image, ImageShape, IndexInfo, IndexRows, Knot,
-    MatchInfo, MatchRow, Matches, ModelFile, ModelUse, Neighbour, PerClass, PerQuery, Samples, Thresholds,
+    Calibration, Confusion, ConfusionCell, Cutpoint, DatasetInfo, Distance, Embeddings, History, HistoryRow, Image,
+    ImageShape, IndexInfo, IndexRows, Knot, MatchInfo, MatchRow, Matches, ModelFile, ModelUse, Neighbour, Samples,
+    Thresholds,
 };
 
 /// Ten classes, a pool of 30, an index of 20, 12 queries that are not in it.
 pub fn small() -> ReportData {
     with(10, 12, ImageShape { height: 8, width: 8, channels: 3 })
-}
-
-/// An evaluation of three figures with a value and one without: of 12 queries, `q0` to `q11`, every other one finds its class,
-/// and the last two have nothing to find.
-pub fn evaluated(stage: &str) -> Evaluated {
-    let figure = |value, ends: Option<(f64, f64)>| Figure {
-        estimate: Estimate { value, low: ends.map(|ends| ends.0), high: ends.map(|ends| ends.1) },
-        interval: if ends.is_some() { "classes-then-queries" } else { "none: copies" }.to_owned(),
-        queries: 12,
-        unit: "mean precision".to_owned(),
-        higher_is_better: true,
-    };
-    let metrics = [
-        ("recall@1", figure(0.5, Some((0.4, 0.6)))),
-        ("map@r", figure(0.5, Some((0.45, 0.55)))),
-        ("hubness@10", figure(1.25, None)),
-    ];
-    let evaluation = Evaluation {
-        format: 1,
-        distance: Distance::Cosine,
-        average: "micro".to_owned(),
-        leave_one_out: false,
-        excluded: None,
-        allow_overlap: false,
-        counts: EvaluationCounts { queries: 14, lone: 2, classes: 10, indexed: 20, indexed_classes: 9, overlap: 0 },
-        bootstrap: BootstrapInfo { draws: 2000, level: 0.95, seed: "00".to_owned() },
-        order: metrics.iter().map(|(name, _)| (*name).to_owned()).collect(),
-        metrics: metrics.into_iter().map(|(name, figure)| (name.to_owned(), figure)).collect(),
-        undefined: BTreeMap::from([("silhouette".to_owned(), "too few images".to_owned())]),
-        disjoint: BTreeMap::new(),
-        breakdown: BTreeMap::new(),
-        pairs: None,
-        clustering: None,
-        hubs: None,
-        rerank: None,
-    };
-    let values = (0..12).map(|at| (at < 10).then(|| f64::from(u8::from(at % 2 == 0)))).collect();
-    let queries = PerQuery {
-        query_id: (0..12).collect(),
-        digest: (0..12).map(|at| format!("q{at}")).collect(),
-        label: (0..12).map(|at| label(at, 10)).collect(),
-        relevant: (0..12).map(|at| u64::from(at < 10)).collect(),
-        overlap: vec![false; 12],
-        nearest_id: vec![None; 12],
-        nearest_label: vec![None; 12],
-        nearest_distance: vec![None; 12],
-        metrics: vec![("recall@1".to_owned(), values)],
-    };
-    let classes = PerClass {
-        label: (0..10).collect(),
-        class: (0..10).map(|at| format!("Class {at}")).collect(),
-        queries: vec![2; 10],
-        lone: vec![0; 10],
-        indexed: vec![2; 10],
-        metrics: Vec::new(),
-    };
-    Evaluated { stage: stage.to_owned(), evaluation, queries, classes }
-}
-
-/// A hundred queries of two classes, 60 of them right.
-pub fn further_matches(stage: &str) -> FurtherMatches {
-    let metrics = json!({ "accuracy": 0.6, "matched": 0.8, "overlap": 0.0, "recall@1": 0.7 });
-    FurtherMatches {
-        stage: stage.to_owned(),
-        queries: 100,
-        classes: ["Class 0", "Class 1"].map(str::to_owned).into(),
-        metrics: metrics.as_object().cloned().unwrap_or_default(),
-        info: judged_by(),
-    }
 }
 
 /// A number in `0..range` that looks random (splitmix64).
@@ -226,10 +164,19 @@ pub fn history(epochs: u32, steps: u32) -> History {
             loss,
             val_loss: last.then_some(0.8 + 0.3 / f64::from(at + 1)),
             learning_rate: 0.002,
-            logged: std::collections::BTreeMap::new(),
+            logged: if last { pair_distances(at) } else { BTreeMap::new() },
         }
     };
     History((0..epochs * steps).map(row).collect())
+}
+
+/// Quantiles of the distances of pairs at the end of an epoch: those of one class fall, those of two classes grow.
+fn pair_distances(step: u32) -> BTreeMap<String, f64> {
+    let learnt = 1.0 - (-f64::from(step) / 30.0).exp();
+    let of = |kind: &str, middle: f64| {
+        [("p5", 0.5), ("p50", 1.0), ("p95", 1.5)].map(|(share, of)| (format!("{kind}-{share}"), middle * of))
+    };
+    of("positive", 0.4 - 0.25 * learnt).into_iter().chain(of("negative", 0.4 + 0.2 * learnt)).collect()
 }
 
 /// Eleven thresholds; precision falls, recall rises to 1.
@@ -313,95 +260,6 @@ pub fn confusion(matches: &Matches) -> Confusion {
     let queries = matches.0.iter().map(|row| (row.label, row.predicted.filter(|_| row.matched)));
     let cell = |(label, predicted, count)| ConfusionCell { label, predicted, count };
     Confusion(simpipe_metric::confusion::confusion(queries).into_iter().map(cell).collect())
-}
-
-/// Real images with made-up embeddings: classes as the folders of `jpegs`, 100 images each, the first 200 of the
-/// shuffled pool indexed, all queried, as the tutorial does.
-pub fn real(jpegs: &std::path::Path) -> ReportData {
-    let mut classes: Vec<String> = std::fs::read_dir(jpegs)
-        .expect("folders of pictures")
-        .map(|entry| entry.expect("folders of pictures").file_name().into_string().expect("folders of pictures"))
-        .collect();
-    classes.sort();
-    let shape = ImageShape { height: 32, width: 32, channels: 3 };
-    let mut data = with(classes.len(), 10, shape);
-    data.dataset.classes = classes.iter().map(|name| name[..1].to_uppercase() + &name[1..]).collect();
-    let count = 1000;
-    let order: Vec<usize> = (0..count).map(|at| at * 389 % count).collect();
-    let read = |at: usize, offset: usize| {
-        let (class, number) = (order[at] % classes.len(), order[at] / classes.len() + offset);
-        let mut files: Vec<_> = std::fs::read_dir(jpegs.join(&classes[class]))
-            .expect("folders of pictures")
-            .map(|e| e.expect("folders of pictures").path())
-            .collect();
-        files.sort();
-        (
-            class as i32,
-            Image { shape, pixels: image::open(&files[number]).expect("folders of pictures").into_rgb8().into_raw() },
-        )
-    };
-    for (at, id) in data.samples.example_id.clone().into_iter().enumerate() {
-        let (label, image) = read(at, 300);
-        data.samples.label[at] = label;
-        data.images.insert(id, image);
-    }
-    data.samples.label.extend((30..50_000).map(|at| label(at, classes.len())));
-    let dim = 64;
-    let mut embeddings = Embeddings { dim, ..Embeddings::default() };
-    for at in 0..count {
-        let (label, image) = read(at, 0);
-        embeddings.position.push(at as u64);
-        embeddings.example_id.push(10_000 + at as u64);
-        embeddings.label.push(label);
-        embeddings.split.push("test".to_owned());
-        embeddings.digest.push(image.digest().to_string());
-        let value = |column: usize| {
-            let centre = noise(label as usize * 641 + column * 13, 2000) as f32 / 1000.0 - 1.0;
-            let own: f32 = (0..4).map(|n| noise((at * dim + column) * 4 + n, 2000) as f32 / 1000.0 - 1.0).sum();
-            centre + own
-        };
-        let row: Vec<f32> = (0..dim).map(value).collect();
-        let norm = row.iter().map(|value| value * value).sum::<f32>().sqrt();
-        embeddings.values.extend(row.iter().map(|value| value / norm));
-        data.images.insert(10_000 + at as u64, image);
-    }
-    search(&mut data, &embeddings, 200);
-    data.embeddings = embeddings;
-    data.confusion = confusion(&data.matches);
-    data.history = history(3, 4000);
-    data
-}
-
-fn search(data: &mut ReportData, embeddings: &Embeddings, indexed: usize) {
-    let distance = |one: usize, other: usize| {
-        let dot: f32 = embeddings.row(one).iter().zip(embeddings.row(other)).map(|(a, b)| a * b).sum();
-        (1.0 - dot).max(0.0)
-    };
-    let row = |query: usize| {
-        let mut found: Vec<(f32, usize)> = (0..indexed).map(|at| (distance(query, at), at)).collect();
-        found.sort_by(|one, other| one.0.total_cmp(&other.0).then(one.1.cmp(&other.1)));
-        let neighbour = |(rank, (distance, at)): (usize, &(f32, usize))| Neighbour {
-            rank: rank as u32 + 1,
-            example_id: embeddings.example_id[*at],
-            label: embeddings.label[*at],
-            distance: *distance,
-        };
-        let neighbours: Vec<Neighbour> = found.iter().take(5).enumerate().map(neighbour).collect();
-        MatchRow {
-            query_id: embeddings.example_id[query],
-            label: embeddings.label[query],
-            predicted: Some(neighbours[0].label),
-            distance: neighbours[0].distance,
-            matched: neighbours[0].distance <= 0.74,
-            probability: 1.0 - f64::from(neighbours[0].distance.min(1.0)),
-            neighbours,
-        }
-    };
-    data.matches = Matches((0..embeddings.len()).map(row).collect());
-    data.index.example_id = embeddings.example_id[..indexed].to_vec();
-    data.index.label = embeddings.label[..indexed].to_vec();
-    data.index.digest = embeddings.digest[..indexed].to_vec();
-    data.index_info.count = indexed;
 }
 
 /// The cutpoint and the name of no match.
