@@ -71,7 +71,7 @@ fn child() {
 pub(super) fn spawn(root: &Path, plan: &str) -> Child {
     use std::os::unix::process::CommandExt;
     Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "runner::tests::children::child", "--nocapture"])
+        .args(["--exact", "tests::children::child", "--nocapture"])
         .envs([(ROOT, root.as_os_str()), (PLAN, plan.as_ref()), (HOLD, root.join("hold").as_os_str())])
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
