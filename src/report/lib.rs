@@ -56,7 +56,7 @@ pub use provenance::{FoundCopies, Provenance};
 pub use raw::{RAW_PIXEL_LIMIT, RawPixels, raw_pixels, worth_reading};
 pub use summary::summary;
 pub use text::{InUse, LARGEST as LARGEST_FONT, OwnFont, forbids_embedding};
-pub use web_font::can_be_embedded;
+pub use web_font::{can_be_embedded, lost_on_a_page};
 
 #[cfg(any(test, feature = "testing"))]
 pub mod synthetic;

@@ -90,7 +90,8 @@ impl Stage for Report {
     /// that begin alike are cut where they don't differ.
     /// 9 - What ended a training early and which epoch's weights are kept; `neighbours` shows as many as there are.
     /// 10 - The figures `learning-rate` and `pair-distances`, which are in the default too; overlaps and near copies beside the
-    /// data; axes of small numbers have powers of ten.
+    /// data; axes of small numbers have powers of ten; letters of a font of the spec with outlines of PostScript join on the page
+    /// too.
     const VERSION: u32 = 10;
     const OUTPUT: Kind = Kind::Report;
     const FILES: &'static [&'static str] = &["figures/", "report.html", "report.md", "metrics.json"];
@@ -132,7 +133,7 @@ impl Stage for Report {
     }
 
     fn warnings(params: &ReportParams, _: &InputFacts) -> Vec<ParamIssue> {
-        font::warning(params).into_iter().collect()
+        font::warnings(params)
     }
 
     fn sources(params: &ReportParams, finder: &SourceFinder) -> Result<Vec<SourceDigest>, StageError> {
