@@ -233,7 +233,10 @@ fn summary(plan: &Plan, record: &RunRecord, root: &Path, quiet: bool, out: &mut 
     writeln!(out)?;
     writeln!(out, "{}", totals(record))?;
     let folder = root.join(&record.dir);
-    let reports: Vec<PathBuf> = reports_of(plan).into_iter().filter_map(|id| run_page::there(&folder, id)).collect();
+    // That of a stage which failed says so and no more.
+    let done = |id: &&str| record.stages.iter().any(|stage| stage.id == *id && stage.outcome.done());
+    let reports = reports_of(plan).into_iter().filter(done).filter_map(|id| run_page::there(&folder, id));
+    let reports: Vec<PathBuf> = reports.collect();
     if reports.is_empty() {
         writeln!(out, "run: {}", shown(folder.display()))?;
     }

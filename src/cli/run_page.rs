@@ -5,12 +5,12 @@
 use std::path::{Path, PathBuf};
 
 use super::toml_text::{self, Origins};
-use super::{config, graph, print, reproduce, words};
+use super::{config, graph, print, reproduce, run, words};
 use simpipe_artifact::Profile;
 use simpipe_base::digest::Digest;
 use simpipe_base::interrupt::LeftToEnd;
 use simpipe_plan::Plan;
-use simpipe_report::{RunBlock, RunStage, with_run};
+use simpipe_report::{RunBlock, RunStage, run_page as page_without_report, with_run};
 use simpipe_runner::looks::{self, Looks};
 use simpipe_runner::{Outcome, RunRecord, StageRecord, notes};
 use simpipe_store::Store;
@@ -49,7 +49,16 @@ pub(super) fn keep(plan: &Plan, record: &RunRecord, root: &Path, store: &Store) 
             let page = with_run(&page, &block).ok_or_else(|| Lost::Damaged.words().to_owned())?;
             put(&place(folder, id), page.as_bytes()).map_err(|error| error.to_string())
         });
-        let all = std::iter::once(written.map_err(|error| error.to_string())).chain(pages);
+        // Whoever opens the page of a run that has none reads why, and the numbers that there are.
+        let lost = record
+            .stages
+            .iter()
+            .filter(|stage| !record.is_group() && !record.interrupted && stage.stage == KIND && !stage.outcome.done());
+        let without = lost.map(|stage| {
+            let page = without(record, &why_none(stage), &block(record, root, folder, looks));
+            put(&place(folder, &stage.id), page.as_bytes()).map_err(|error| error.to_string())
+        });
+        let all = std::iter::once(written.map_err(|error| error.to_string())).chain(pages).chain(without);
         said.extend(all.filter_map(|done| Some(format!("the page of {} is not kept: {}", record.run, done.err()?))));
     };
     keep(record, &root.join(&record.dir));
@@ -60,6 +69,20 @@ pub(super) fn keep(plan: &Plan, record: &RunRecord, root: &Path, store: &Store) 
         }
     }
     said
+}
+
+/// Why a stage that is not done has left no page.
+pub(super) fn why_none(stage: &StageRecord) -> String {
+    match &stage.failure {
+        Some(failure) => format!("The stage `{}` failed: {}", stage.id, failure.message),
+        None => format!("The stage `{}` was skipped: {}.", stage.id, stage.skipped.as_deref().unwrap_or("not run")),
+    }
+}
+
+/// A page of a run's numbers alone, with why there is no report.
+pub(super) fn without(record: &RunRecord, why: &str, block: &RunBlock) -> String {
+    let numbers: Vec<_> = record.metrics.iter().map(|(name, value)| (name.clone(), run::number(*value))).collect();
+    page_without_report(&record.name, why, &numbers, block)
 }
 
 /// Writes a file that can be made again: whole or not at all, but not synced.

@@ -12,12 +12,12 @@ use serde_json::json;
 use super::options::PlaceOptions;
 use super::print::{self, shown};
 use super::run_page::{self, KIND, Lost, PAGE};
-use super::{run, sink};
+use super::sink;
 use crate::error::{Error, Exit};
 use simpipe_base::file_name::FileName;
 use simpipe_base::fs::create_dirs;
 use simpipe_base::interrupt::LeftToEnd;
-use simpipe_report::{ReportError, RunBlock, run_page as page_without_report, split, with_run};
+use simpipe_report::{ReportError, RunBlock, split, with_run};
 use simpipe_runner::{RunRecord, StageRecord};
 use simpipe_store::Store;
 
@@ -169,11 +169,7 @@ impl Source<'_> {
     /// The page of a stage, or one that says why there is none.
     fn page(&self, stage: &StageRecord, target: Option<&Path>) -> Result<Written, Error> {
         if !stage.outcome.done() {
-            let why = stage.failure.as_ref().map_or_else(
-                || format!("The stage `{}` was skipped: {}.", stage.id, stage.skipped.as_deref().unwrap_or("not run")),
-                |failure| format!("The stage `{}` failed: {}", stage.id, failure.message),
-            );
-            return self.plain(&why, &stage.id, false);
+            return self.plain(&run_page::why_none(stage), &stage.id, false);
         }
         if let Some(key) = stage.key {
             // What only the object store has comes here. What is damaged is told of by the bytes themselves, for the run's
@@ -203,8 +199,7 @@ impl Source<'_> {
 
     /// A page of the run's numbers alone.
     fn plain(&self, why: &str, id: &str, damaged: bool) -> Result<Written, Error> {
-        let numbers = self.record.metrics.iter().map(|(name, value)| (name.clone(), run::number(*value)));
-        let page = page_without_report(&self.record.name, why, &numbers.collect::<Vec<_>>(), &self.block);
+        let page = run_page::without(self.record, why, &self.block);
         let path = run_page::place(self.out.unwrap_or(self.folder), id);
         put(&path, page.as_bytes())?;
         Ok(Written { run: self.record.run.clone(), path, damaged })
