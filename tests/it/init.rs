@@ -219,7 +219,13 @@ fn odd_collections_have_a_config_or_a_way_out() {
     }
     let config = std::fs::read_to_string(place.path().join("configs/named.toml")).unwrap();
     assert!(config.contains("unknown-label = \"None of them\""), "{config}");
+}
 
+/// A table of files, with a column of splits, without one, and too short for any.
+#[test]
+fn a_table_of_files_has_a_config_or_a_way_out() {
+    let place = tempfile::tempdir().unwrap();
+    write_classes(&place.path().join("named"), &[("Unknown", 8), ("No match", 8)], 16);
     let mut rows = "path,label,split\n".to_owned();
     for class in ["Unknown", "No match"] {
         for entry in std::fs::read_dir(place.path().join("named").join(class)).unwrap().enumerate() {
