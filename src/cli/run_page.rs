@@ -202,7 +202,7 @@ fn of_test(looks: Looks, root: &Path) -> String {
     let root = std::path::absolute(root).unwrap_or_else(|_| root.to_path_buf());
     let more = match unknown {
         0 => String::new(),
-        unknown => format!(", and of {} nobody knows any more", print::thousands(unknown)),
+        unknown => format!(", and for {} it is no longer known", print::thousands(unknown)),
     };
     format!(
         "read by {} of the {} runs of {}{more}, as the journal has them. What is chosen by its numbers fits it a little more \
@@ -275,7 +275,7 @@ mod tests {
     #[test]
     fn what_is_counted_is_said_with_what_is_not_known() {
         let words = of_test(Looks { runs: 1200, read: 3, unknown: 2 }, Path::new("/data"));
-        assert!(words.starts_with("read by 3 of the 1,200 runs of /data, and of 2 nobody knows any more"), "{words}");
+        assert!(words.starts_with("read by 3 of the 1,200 runs of /data, and for 2 it is no longer known"), "{words}");
         assert!(!of_test(Looks { runs: 1, read: 1, unknown: 0 }, Path::new("/data")).contains("nobody"));
     }
 }

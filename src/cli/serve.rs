@@ -147,7 +147,7 @@ fn refuse_odd_hosts(hosts: &[String]) -> Result<(), Error> {
     let odd = |name: &&String| name.is_empty() || !(plain(name) || address(name).is_some());
     let Some(name) = hosts.iter().find(odd) else { return Ok(()) };
     let help = "give the name alone, such as `--host images.example.org`: any port is answered";
-    Err(Error::usage(format!("`{}` is no host's name", print::shown(name)), help))
+    Err(Error::usage(format!("`{}` is not a host name", print::shown(name)), help))
 }
 
 /// The token of a file, else of the environment.
@@ -162,7 +162,7 @@ fn token(file: Option<&Path>) -> Result<Option<Token>, Error> {
     match std::env::var_os(VARIABLE) {
         None => Ok(None),
         Some(text) => {
-            let read = text.to_str().ok_or_else(|| "it is no text".to_owned()).and_then(Token::new);
+            let read = text.to_str().ok_or_else(|| "it is not a text".to_owned()).and_then(Token::new);
             read.map(Some).map_err(|why| Error::usage(format!("can't use the token in {VARIABLE}: {why}"), help))
         }
     }

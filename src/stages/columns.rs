@@ -46,7 +46,7 @@ const COLUMNS: &[ColumnDoc] = &[
     column("embedding", "embeddings.parquet", "The image's vector."),
     column("episode", "episodes.parquet", "The number of the episode, from 0."),
     column("epoch", "history.parquet", "The epoch of the step, from 1."),
-    column("example_id", EXAMPLES, "The image's number in its dataset; `simpipe show FILE` shows its file beside it."),
+    column("example_id", EXAMPLES, "The image's number in its dataset; `simpipe show FILE` adds its file."),
     column("file", EXAMPLES, "The file, as the source names it."),
     column("fn", "thresholds.parquet", "Queries that should be accepted at the threshold and are not, a count."),
     column("fp", "thresholds.parquet", "Queries that are accepted at the threshold with a wrong label, a count."),
