@@ -75,11 +75,13 @@ struct Home<'a> {
     /// The parameter, or the alternative itself.
     name: &'a str,
     aka: &'a [&'a str],
+    /// A parameter of the alternative that has no default: its bare name is refused.
+    needed: Option<&'a str>,
 }
 
 impl<'a> Home<'a> {
     const fn of(field: &'a str, alternative: Option<&'a str>, Known { name, aka }: Known<'a>) -> Self {
-        Self { field, in_list: false, alternative, name, aka }
+        Self { field, in_list: false, alternative, name, aka, needed: None }
     }
 
     fn words(&self) -> String {
@@ -90,7 +92,7 @@ impl<'a> Home<'a> {
     fn words_with(&self, first: Option<&str>) -> String {
         let Self { field, name, .. } = self;
         let listed = |value: String| if self.in_list { format!("[{value}]") } else { value };
-        match (self.alternative, first) {
+        match (self.alternative, first.or(self.needed)) {
             (Some(alternative), Some(first)) if alternative == *name => {
                 let value = listed(format!("{{ {name} = {{ {first} = .. }} }}"));
                 format!("`{name}` is a choice of `{field}`: write `{field} = {value}`")
@@ -128,6 +130,7 @@ fn of_alternative<'a>(field: &'a str, alternative: &'a Alternative) -> Vec<Home<
     let home = |known: Known<'a>| Home::of(field, Some(alternative.name), known);
     let mut homes = vec![home(Known { name: alternative.name, aka: alternative.aka })];
     if let Some(Shape::Record(record)) = &alternative.params {
+        homes[0].needed = record.fields.iter().find(|field| field.default.is_none()).map(|field| field.name.as_str());
         homes.extend(record.known().into_iter().map(home));
     }
     homes

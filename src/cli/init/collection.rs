@@ -201,9 +201,10 @@ impl Collection {
         };
         // Chance gives a fifth to `test`, more or less: what is indexed and asked is surely there with three of four.
         let (train, held_out, test) = (part(TRAIN, 70), part(VALIDATION, 10), part(TEST, 15));
+        let untested = part(TRAIN, 85);
         let rule = Some(format!("{{ images = {{ validation = {HELD_OUT}, test = 0.2 }} }}"));
         self.held_out = Some(HeldOut { source: self.source.clone(), rule, train, split: held_out, by_class: false });
-        (self.test, self.exact) = (test, false);
+        (self.train, self.test, self.exact) = (untested, test, false);
         Ok(self)
     }
 
@@ -220,7 +221,7 @@ impl Collection {
             by_class: false,
         });
         // Copies of an image stay together, which may move some.
-        (self.test, self.exact) = (split(TEST, test), false);
+        (self.train, self.test, self.exact) = (split(TRAIN, rest), split(TEST, test), false);
         self
     }
 
@@ -489,6 +490,7 @@ mod tests {
         let divided = bare.tested_by_chance().unwrap();
         let held_out = divided.held_out.unwrap();
         assert_eq!((held_out.train.counts[0], held_out.split.counts[0], divided.test.counts[0]), (5, 2, 2));
+        assert_eq!(divided.train.counts[0], 7, "those that are held out are no test images");
         assert_eq!(held_out.rule.as_deref(), Some("{ images = { validation = 0.2, test = 0.2, stratified = true } }"));
         let held_out = small(13, 3).divided(vec!["test".to_owned()]).held_out.unwrap();
         assert_eq!((held_out.train.counts[0], held_out.split.counts[0]), (9, 3));
