@@ -19,7 +19,7 @@ use super::surface::Surface;
 use super::text::FAMILY;
 use super::theme;
 use numbers::tick;
-pub(super) use numbers::{digits, number};
+pub(super) use numbers::{digits, number, short};
 pub(super) use seen::drawable;
 use seen::{near, thinned};
 
@@ -93,7 +93,8 @@ pub(super) fn plot<R>(
         area.y + area.h - 14.0 + if axes.numbers { 0.0 } else { 38.0 },
         pen,
     );
-    let x = if axes.numbers { area.x + 12.0 } else { area.x - 24.0 };
+    // Numbers of six signs leave it free.
+    let x = if axes.numbers { area.x - 4.0 } else { area.x - 24.0 };
     canvas.text_upward(axes.y_title, x, plane.y + plane.h / 2.0, pen);
     Ok(result)
 }

@@ -29,6 +29,19 @@ pub(crate) fn number(value: f64, digits: usize) -> String {
     }
 }
 
+/// A number in three digits, a small or a large one by a power of ten.
+pub(crate) fn short(value: f64) -> String {
+    if value == 0.0 {
+        return "0".to_owned();
+    }
+    if !(1e-3..1e6).contains(&value.abs()) {
+        return format!("{value:.2e}").replace('-', "−");
+    }
+    let digits = (0..5).find(|digits| value.abs() * 10_f64.powi(*digits) >= 100.0).unwrap_or(5) as usize;
+    let text = format!("{value:.digits$}").replace('-', "−");
+    if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
+}
+
 /// A number at an axis: on one of small numbers alone by a power of ten, for digits after the point would fill the margin.
 pub(super) fn tick(value: f64, digits: usize, axis: &Range<f64>) -> String {
     const SMALL: f64 = 1e-3;
@@ -46,6 +59,12 @@ pub(super) fn tick(value: f64, digits: usize, axis: &Range<f64>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn short_numbers_say_three_digits() {
+        let found = [0.0, 0.002, 0.1, 0.12345, 24.0, 0.001, 2.5e-5, 1e-12, 1e9, -0.25].map(short);
+        assert_eq!(found, ["0", "0.002", "0.1", "0.123", "24", "0.001", "2.50e−5", "1.00e−12", "1.00e9", "−0.25"]);
+    }
 
     #[test]
     fn small_axes_have_powers_of_ten() {

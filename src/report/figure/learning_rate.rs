@@ -63,15 +63,15 @@ fn build(data: &ReportData) -> Figure {
     Figure {
         title: TITLE.to_owned(),
         subtitle: format!(
-            "{} in {}; what the rule of each step was given, before the factors of `groups`",
+            "{} in {}; groups of parameters may have factors of their own",
             count_of(steps, "step", "steps"),
             count_of(ends, "epoch", "epochs")
         ),
         alt: format!(
             "Line chart of the learning rate over training steps: {} at first, {} at most, {} at last",
-            in_short(first),
-            in_short(largest),
-            in_short(last)
+            chart::short(first),
+            chart::short(largest),
+            chart::short(last)
         ),
         reading: "A rate that ends near 0 let the network settle. A loss that jumps where the rate is largest means that it is \
                   too large; one that still falls at the end, that the training was too short for its schedule."
@@ -91,24 +91,11 @@ fn annotate(canvas: &mut Canvas, lines: &Lines, places: &Places) {
         let (x, y) = drawn[largest];
         canvas.marker(Shape::Diamond, x, y, 9.0, series.colour);
         let middle = x.clamp(places.area.x + HALF, places.area.x + places.area.w - HALF);
-        canvas.text(&in_short(series.points[largest].1), middle, y - 24.0, pen.align(Align::Centre));
+        canvas.text(&chart::short(series.points[largest].1), middle, y - 24.0, pen.align(Align::Centre));
     }
     let (x, y) = drawn[last];
     canvas.marker(Shape::Disc, x, y, 9.0, series.colour);
-    canvas.text(&in_short(series.points[last].1), x + 16.0, y, pen);
-}
-
-/// A rate in three digits, small ones by powers of ten.
-fn in_short(rate: f64) -> String {
-    if rate == 0.0 {
-        return "0".to_owned();
-    }
-    if !(1e-3..1e6).contains(&rate.abs()) {
-        return format!("{rate:.2e}").replace('-', "−");
-    }
-    let digits = (0..5).find(|digits| rate.abs() * 10_f64.powi(*digits) >= 100.0).unwrap_or(5) as usize;
-    let text = format!("{rate:.digits$}");
-    if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
+    canvas.text(&chart::short(series.points[last].1), x + 16.0, y, pen);
 }
 
 #[cfg(test)]
@@ -147,11 +134,5 @@ mod tests {
         let mut data = synthetic::small();
         data.history.0.iter_mut().for_each(|row| row.learning_rate = f64::NAN);
         assert!(matches!(build(&data).body, Body::Absent));
-    }
-
-    #[test]
-    fn rates_are_short() {
-        let short = [0.0, 0.002, 0.1, 0.12345, 24.0, 0.001, 2.5e-5, 1e-12, 1e9].map(in_short);
-        assert_eq!(short, ["0", "0.002", "0.1", "0.123", "24", "0.001", "2.50e−5", "1.00e−12", "1.00e9"]);
     }
 }

@@ -37,7 +37,7 @@ pub(super) fn overlaps(data: &ReportData) -> String {
         rows.push(words(["Images of the index that the network was trained on", &counted(seen, indexed.len())]));
     }
     rows.push(words(["Queries with a near copy", &near(data)]));
-    facts("Overlaps and near copies, by the bytes of images", &rows)
+    facts("Overlaps and near copies", &rows)
 }
 
 /// How many queries look like an image that was there before, where somebody has looked for that.

@@ -3,6 +3,7 @@
 use super::html::{bar, details, escape, facts, paragraph, shown, table, table_with};
 use super::{Pictures, Section, chart, details as lists, hubs, per_class};
 use crate::cells::{self, words};
+use crate::chart::short;
 use crate::evaluated::Evaluated;
 use crate::evaluation;
 use crate::experiment::{self, LAYERS};
@@ -48,7 +49,10 @@ fn training(data: &ReportData) -> String {
     if let Some((first, last)) = rates {
         out += &paragraph(&format!(
             "The learning rate goes from {} at step {} to {} at step {}.",
-            first.learning_rate, first.step, last.learning_rate, last.step
+            short(first.learning_rate),
+            first.step,
+            short(last.learning_rate),
+            last.step
         ));
     }
     if let Some(rows) = experiment::layers(&data.model.summary) {
