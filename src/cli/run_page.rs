@@ -55,7 +55,7 @@ pub(super) fn keep(plan: &Plan, record: &RunRecord, root: &Path, store: &Store) 
             .iter()
             .filter(|stage| !record.is_group() && !record.interrupted && stage.stage == KIND && !stage.outcome.done());
         let without = lost.map(|stage| {
-            let page = without(record, &why_none(stage), &block(record, root, folder, looks));
+            let page = without(record, &why_none(record, stage), &block(record, root, folder, looks));
             put(&place(folder, &stage.id), page.as_bytes()).map_err(|error| error.to_string())
         });
         let all = std::iter::once(written.map_err(|error| error.to_string())).chain(pages).chain(without);
@@ -71,12 +71,17 @@ pub(super) fn keep(plan: &Plan, record: &RunRecord, root: &Path, store: &Store) 
     said
 }
 
-/// Why a stage that is not done has left no page.
-pub(super) fn why_none(stage: &StageRecord) -> String {
-    match &stage.failure {
-        Some(failure) => format!("The stage `{}` failed: {}", stage.id, failure.message),
-        None => format!("The stage `{}` was skipped: {}.", stage.id, stage.skipped.as_deref().unwrap_or("not run")),
+/// Why a stage that is not done has left no page; of one that was skipped also which stage in front of it failed, and why.
+pub(super) fn why_none(record: &RunRecord, stage: &StageRecord) -> String {
+    let failed = |stage: &StageRecord| {
+        let failure = stage.failure.as_ref()?;
+        Some(format!("The stage `{}` failed: {}", stage.id, failure.message))
+    };
+    if let Some(why) = failed(stage) {
+        return why;
     }
+    let skipped = format!("The stage `{}` was skipped: {}.", stage.id, stage.skipped.as_deref().unwrap_or("not run"));
+    record.stages.iter().find_map(failed).map_or_else(|| skipped.clone(), |first| format!("{skipped} {first}"))
 }
 
 /// A page of a run's numbers alone, with why there is no report.

@@ -131,6 +131,7 @@ fn a_run_that_fails_has_a_page_that_says_why() {
     let run = project.json(&[&["run", "configs/smoke.toml", "--json"], &set[..]].concat(), 1);
     let page = text(&folder(&project, &run).join("report.html"));
     assert!(page.contains("<code>report</code> was skipped") && page.contains("train.loss"), "{page}");
+    assert!(page.contains("no threshold reaches the target"), "{page}");
     assert!(page.contains("<section id=\"run\"") && page.contains("match"), "{page}");
 }
 

@@ -169,7 +169,7 @@ impl Source<'_> {
     /// The page of a stage, or one that says why there is none.
     fn page(&self, stage: &StageRecord, target: Option<&Path>) -> Result<Written, Error> {
         if !stage.outcome.done() {
-            return self.plain(&run_page::why_none(stage), &stage.id, false);
+            return self.plain(&run_page::why_none(self.record, stage), &stage.id, false);
         }
         if let Some(key) = stage.key {
             // What only the object store has comes here. What is damaged is told of by the bytes themselves, for the run's
