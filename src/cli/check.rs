@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde_json::{Map, Value as Json, json};
 
-use super::options::{OverlayOptions, PlaceOptions, plan_of};
+use super::options::{OverlayOptions, PlaceOptions, plan_of, refuse_unable};
 use super::print::{self, Align, Paint, Table, shown, thousands};
 use super::screen;
 use crate::error::{Error, Exit};
@@ -31,7 +31,7 @@ pub(super) struct CheckArgs {
     /// Show every error, not only the first ten per config.
     #[arg(long)]
     all: bool,
-    /// Accepted like everywhere; checking reads no results.
+    /// Accepted like everywhere; checking reads results only where this machine can't compute what is asked for.
     #[command(flatten)]
     place: PlaceOptions,
     /// Print JSON.
@@ -40,13 +40,21 @@ pub(super) struct CheckArgs {
 }
 
 pub(super) fn exec(args: &CheckArgs, out: &mut dyn Write) -> Result<Exit, Error> {
-    let results: Vec<_> = args.configs.iter().map(|config| plan_of(config, &args.overlays)).collect();
+    let results: Vec<_> = args.configs.iter().map(|config| checked(config, args)).collect();
     if args.json {
         write_json(args, &results, out)?
     } else {
         write_text(args, &results, out)?
     }
     Ok(worst(results.iter().filter_map(|result| result.as_ref().err())))
+}
+
+/// The plan of a config, on a machine that can run it or need not.
+fn checked(config: &Path, args: &CheckArgs) -> Result<Plan, Error> {
+    let plan = plan_of(config, &args.overlays)?;
+    let root = args.place.root_of(&plan);
+    refuse_unable(&plan, &root, || args.place.open_store_to_read(&root))?;
+    Ok(plan)
 }
 
 /// A wrong spec outweighs missing data, wherever it stands in the list.

@@ -4,12 +4,16 @@ use std::path::{Path, PathBuf};
 
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
 
-use super::{print, signal};
+use super::{print, seeds, signal};
 use crate::error::Error;
 pub(super) use crate::library::plan_experiment;
+use simpipe_base::issue::Issue;
 use simpipe_plan::Plan;
-use simpipe_runner::folders;
+use simpipe_runner::status::Freshness;
+use simpipe_runner::{RunError, folders};
 use simpipe_spec::{self as spec, Experiment, LoadOptions, Overlay};
+use simpipe_stage::Unable;
+use simpipe_stages::registry;
 use simpipe_store::{RemoteUrl, RemoteUse, Store, StoreError};
 
 /// Which experiment.
@@ -97,6 +101,25 @@ pub(super) fn experiment_of(config: &Path, overlays: &OverlayOptions) -> Result<
 /// The plan of a config.
 pub(super) fn plan_of(config: &Path, overlays: &OverlayOptions) -> Result<Plan, Error> {
     plan_experiment(experiment_of(config, overlays)?)
+}
+
+/// An error at its line where the spec has `numerics` that this machine can't compute with, unless nothing has to be computed.
+pub(super) fn refuse_unable(
+    plan: &Plan,
+    root: &Path,
+    store: impl FnOnce() -> Result<Store, Error>,
+) -> Result<(), Error> {
+    let Experiment { device, numerics, numerics_place, .. } = &plan.experiment;
+    let backend = registry::builtin().backend(device, numerics.as_deref()).map_err(RunError::Device)?;
+    let Some(Unable { message, help }) = backend.unable else { return Ok(()) };
+    let members = seeds::members(plan);
+    let forecasts = seeds::forecasts(&members, &store()?, root)?;
+    let is_tensor = |id: &str| plan.find(id).is_some_and(|node| plan.graph[node].stage.tensor());
+    let mut stages = forecasts.iter().flat_map(|forecast| &forecast.stages).filter(|stage| is_tensor(&stage.id));
+    if stages.all(|stage| stage.status == Freshness::Fresh) {
+        return Ok(());
+    }
+    Err(Error::Spec(vec![Issue::at(numerics_place, "numerics", message).help(help)]))
 }
 
 impl PlaceOptions {

@@ -8,7 +8,7 @@ use clap::Args;
 
 use super::event_sink::EventSink;
 use super::lock::Frozen;
-use super::options::{ExperimentOptions, PlaceOptions};
+use super::options::{ExperimentOptions, PlaceOptions, refuse_unable};
 use super::print::{self, Align, Paint, Table, shown};
 use super::reporter::Reporter;
 use super::{lock, logging, profile, run_page, screen, seeds, signal, sink, threads, words};
@@ -75,6 +75,7 @@ pub(super) fn exec(args: &RunArgs, out: &mut dyn Write) -> Result<Exit, Error> {
     let root = args.place.root_of(&plan);
     let store = args.place.open_store(&root)?;
     let store = if args.verify { store.verifying() } else { store };
+    refuse_unable(&plan, &root, || args.place.open_store_to_read(&root))?;
     let cancel = signal::wish();
     if args.lock {
         lock::look(&plan)?;

@@ -95,9 +95,10 @@ pub(crate) fn one_image(
             }
         }
         let (Some((to, _)), Some(u)) = (&d, u) else { continue };
+        // Rows inside columns: the weights of few columns stay in the nearest cache meanwhile.
         for tap in 0..kh * kw {
-            for r in 0..oh {
-                for q in panels(c) {
+            for q in panels(c) {
+                for r in 0..oh {
                     // SAFETY: row `r * sh + tap / kw` and its columns lie in the padded image, which is this task's.
                     unsafe {
                         gemm(&Gemm {

@@ -366,8 +366,8 @@ mod tests {
         fn devices(&self) -> &'static [Known<'static>] {
             &[Known { name: "cpu", aka: &[] }]
         }
-        fn backend(&self, _: &str) -> Result<BackendChoice, StageError> {
-            Ok(BackendChoice { accepted: vec!["flex".into()], compute: "flex".into() })
+        fn backend(&self, _: &str, _: Option<&str>) -> Result<BackendChoice, StageError> {
+            Ok(BackendChoice { accepted: vec!["flex".into()], compute: "flex".into(), unable: None })
         }
     }
 
@@ -393,6 +393,7 @@ mod tests {
             device: "cpu".into(),
             device_place: place.clone(),
             numerics: None,
+            numerics_place: place.clone(),
             sweep: None,
             pipeline: "links".into(),
             config: "links.toml".into(),

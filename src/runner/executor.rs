@@ -23,7 +23,7 @@ use super::{Event, History, Outcome, earlier, reasons};
 use simpipe_base::digest::Digest;
 use simpipe_base::interrupt::LeftToEnd;
 use simpipe_plan::{KeyParts, Plan, Reason};
-use simpipe_stage::{BackendChoice, Checkpoints, Ctx, CtxParts, Number, Progress, StageError};
+use simpipe_stage::{BackendChoice, Checkpoints, Ctx, CtxParts, Number, Progress, StageError, Unable};
 use simpipe_store::{AcEntry, Damage, Found, Journal, Produced, Store};
 
 /// The backend among what made a result.
@@ -93,6 +93,9 @@ impl Executor<'_> {
             }
         }
         let parts = candidates.compute;
+        if let Some(Unable { message, help }) = self.backend.unable.as_ref().filter(|_| self.is_tensor(node)) {
+            return Err(StageError::failed(message.as_str()).with_help(help.as_str()).into());
+        }
         // Others can use the device meanwhile. Who has the lock and finds the device taken gives the lock back, so no two
         // stages ever wait for what the other holds.
         let on_wait = |pid: Option<u32>| {
@@ -121,11 +124,16 @@ impl Executor<'_> {
             });
         }
         // Whoever has the device waits for nothing else, so this ends.
-        let shared = self.shares_device && self.plan.graph[node].stage.tensor();
+        let shared = self.shares_device && self.is_tensor(node);
         let _device = shared.then(|| self.store.lock(self.device(), &|_| {}, &|| self.cancelled())).transpose()?;
         let entry = self.compute(node, &parts, upstream, &sources)?;
         attempt.computed = true;
         Ok(Some((Outcome::Ran, entry)))
+    }
+
+    /// Whether a stage computes on the device.
+    fn is_tensor(&self, node: NodeIndex) -> bool {
+        self.plan.graph[node].stage.tensor()
     }
 
     /// What the device is locked by among runs that share it.

@@ -63,8 +63,13 @@ use simpipe_base::fs::{Inside, is_wrong_place, remove_dir};
 use simpipe_base::interrupt::LeftToEnd;
 use simpipe_base::param::View;
 use simpipe_plan::Plan;
-use simpipe_stage::{Catalog, StageError};
+use simpipe_stage::{BackendChoice, Catalog, StageError};
 use simpipe_store::{AcEntry, Files, Journal, RunStart, Store, StoreError};
+
+/// What a plan's device and `numerics` mean here.
+fn backend_of(plan: &Plan, catalog: &dyn Catalog) -> Result<BackendChoice, StageError> {
+    catalog.backend(&plan.experiment.device, plan.experiment.numerics.as_deref())
+}
 
 /// Where and how to run plans.
 pub struct Runner<'a> {
@@ -192,7 +197,7 @@ impl Runner<'_> {
         on_event: &(dyn Fn(&Event) + Sync),
         part: Part<'_>,
     ) -> Result<RunRecord, RunError> {
-        let (group, backend) = (part.group(), catalog.backend(&plan.experiment.device).map_err(RunError::Device)?);
+        let (group, backend) = (part.group(), backend_of(plan, catalog).map_err(RunError::Device)?);
         let hardware = catalog.hardware(&backend.compute);
         // Whoever shows events may have a bug: that costs an event, never a result.
         let on_event = &|event: &Event| drop(catch_unwind(AssertUnwindSafe(|| on_event(event))));

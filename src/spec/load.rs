@@ -48,7 +48,7 @@ fn accepted() -> Vec<Known<'static>> {
 }
 
 /// What `numerics` may say: `fast` is what it is without, so it enters no key.
-pub const NUMERICS: &[&str] = &["fast", "exact"];
+pub const NUMERICS: &[&str] = &["fast", "exact", "bf16"];
 
 /// Bases that may stand below a config, each extending the next.
 const DEEPEST: usize = 32;
@@ -318,6 +318,7 @@ fn read_header(table: &Table, config: &Path, start: &Place, issues: &mut Issues)
         device: device.unwrap_or_else(|| "auto".into()),
         device_place,
         numerics: read_numerics(table, issues),
+        numerics_place: table.get("numerics").map_or_else(|| start.clone(), |entry| entry.node.place.clone()),
         sweep: read_key(table, "sweep", issues),
         pipeline: String::new(),
         config: config.to_path_buf(),
@@ -328,14 +329,14 @@ fn read_header(table: &Table, config: &Path, start: &Place, issues: &mut Issues)
     }
 }
 
-/// `exact`, or nothing.
+/// `exact`, `bf16` or nothing.
 fn read_numerics(table: &Table, issues: &mut Issues) -> Option<String> {
     let numerics = read_key::<String>(table, "numerics", issues)?;
     if let Some(entry) = table.get("numerics").filter(|_| !NUMERICS.contains(&numerics.as_str())) {
         let message = format!("unknown choice `{numerics}` for `numerics`");
         issues.push(Issue::at(&entry.node.place, "numerics", message).help(suggest::help(&numerics, NUMERICS)));
     }
-    (numerics == "exact").then_some(numerics)
+    (numerics != "fast").then_some(numerics)
 }
 
 fn read_key<T: Param>(table: &Table, key: &str, issues: &mut Issues) -> Option<T> {

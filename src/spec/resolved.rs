@@ -53,6 +53,7 @@ fn read(spec: &Json, ids: &[&str], place: &Place) -> Result<Experiment, Missing>
         device: text(spec, "device")?,
         device_place: place.clone(),
         numerics: spec["numerics"].as_str().map(str::to_owned),
+        numerics_place: place.clone(),
         pipeline: text(spec, "pipeline")?,
         config: Path::new(&place.source.name).to_path_buf(),
         project: place.source.dir.clone(),

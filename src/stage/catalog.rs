@@ -181,6 +181,15 @@ pub struct NumberDoc {
     pub higher_is_better: Option<bool>,
 }
 
+/// Why nothing can be computed here as a spec asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unable {
+    /// What is missing.
+    pub message: String,
+    /// What to do about it.
+    pub help: String,
+}
+
 /// Backends for a `device` in a spec.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BackendChoice {
@@ -188,6 +197,8 @@ pub struct BackendChoice {
     pub accepted: Vec<String>,
     /// The one to compute on.
     pub compute: String,
+    /// Why it can't compute with the spec's `numerics`: then only stored results will do.
+    pub unable: Option<Unable>,
 }
 
 /// The stages and backends that there are.
@@ -212,11 +223,11 @@ pub trait Catalog: Sync {
     }
     /// Names that `device` takes.
     fn devices(&self) -> &'static [Known<'static>];
-    /// What a `device` means on this machine and in this binary.
+    /// What a `device` and a spec's `numerics` mean on this machine and in this binary.
     ///
     /// # Errors
-    /// A message and a help text when it can't be used.
-    fn backend(&self, device: &str) -> Result<BackendChoice, StageError>;
+    /// A message and a help text when the device can't be used.
+    fn backend(&self, device: &str, numerics: Option<&str>) -> Result<BackendChoice, StageError>;
     /// What is known of the hardware behind a backend, such as `kernels` and `device`: kept beside results, never in a
     /// key.
     fn hardware(&self, _backend: &str) -> BTreeMap<String, String> {

@@ -9,7 +9,7 @@ mod error;
 mod facts;
 mod policy;
 
-pub use catalog::{BackendChoice, Bound, Catalog, DynStage, NumberDoc, SourceDigest, SourceFinder, StageDoc};
+pub use catalog::{BackendChoice, Bound, Catalog, DynStage, NumberDoc, SourceDigest, SourceFinder, StageDoc, Unable};
 pub use ctx::{Checkpoints, Ctx, CtxParts, Inputs, Number, Progress};
 pub use error::StageError;
 pub use facts::{

@@ -10,7 +10,7 @@ use simpipe_base::node::Node;
 use simpipe_base::param::{Param, Shape, from_json};
 use simpipe_base::suggest::Known;
 use simpipe_nn::device;
-use simpipe_stage::{BackendChoice, Bound, Catalog, DynStage, NumberDoc, Policy, Stage, StageDoc, StageError};
+use simpipe_stage::{BackendChoice, Bound, Catalog, DynStage, NumberDoc, Policy, Stage, StageDoc, StageError, Unable};
 
 use super::baseline::Baseline;
 use super::calibrate::Calibrate;
@@ -155,11 +155,12 @@ impl Catalog for Registry {
         device::DEVICES
     }
 
-    fn backend(&self, device: &str) -> Result<BackendChoice, StageError> {
-        device::resolve(device)
-            .map(|(accepted, compute)| BackendChoice {
-                accepted: accepted.into_iter().map(str::to_owned).collect(),
-                compute: compute.to_owned(),
+    fn backend(&self, device: &str, numerics: Option<&str>) -> Result<BackendChoice, StageError> {
+        device::resolve(device, numerics)
+            .map(|backends| BackendChoice {
+                accepted: backends.accepted.into_iter().map(str::to_owned).collect(),
+                compute: backends.compute.to_owned(),
+                unable: backends.unable.map(|error| Unable { message: error.message, help: error.help }),
             })
             .map_err(|error| StageError::failed(error.message).with_help(error.help))
     }
@@ -167,7 +168,7 @@ impl Catalog for Registry {
     fn hardware(&self, backend: &str) -> BTreeMap<String, String> {
         match backend {
             // Other backends have their own kernels, and no name for them.
-            "flex" | "flex-portable" => {
+            "flex" | "flex-portable" | "flex-amx" => {
                 BTreeMap::from([("kernels".to_owned(), simpipe_kernel::instruction_set().to_owned())])
             }
             _ => BTreeMap::new(),

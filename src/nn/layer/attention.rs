@@ -68,8 +68,8 @@ impl Layer for Attention {
         let size = width / self.heads;
         let rows = x.reshape([n * tokens, width]);
         let dense = |x: Tensor<2>, [weight, bias]: [&str; 2]| {
-            let y = ops::product(x, cx.weight(weight));
-            if self.bias { y + cx.weight::<1>(bias).unsqueeze() } else { y }
+            let bias = self.bias.then(|| cx.weight(bias));
+            ops::dense(x, cx.weight(weight), bias, cx.numerics())
         };
         let [query, key, value] = [Self::PARTS[0], Self::PARTS[1], Self::PARTS[2]]
             .map(|part| dense(rows.clone(), part).reshape([n, tokens, self.heads, size]).swap_dims(1, 2));

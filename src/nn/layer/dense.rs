@@ -68,8 +68,8 @@ impl Layer for Dense {
             }
             other => (other.into_vector(), None),
         };
-        let y = ops::product(x, cx.weight(Self::WEIGHT));
-        let y = if self.bias { y + cx.weight::<1>(Self::BIAS).unsqueeze() } else { y };
+        let bias = self.bias.then(|| cx.weight(Self::BIAS));
+        let y = ops::dense(x, cx.weight(Self::WEIGHT), bias, cx.numerics());
         let y = self.activation.forward(y);
         match tokens {
             Some([n, tokens]) => Features::Tokens(y.reshape([n, tokens, self.units])),

@@ -72,8 +72,8 @@ impl Layer for PatchEmbed {
         let (rows, columns, size) = (h / patch, w / patch, patch * patch * c);
         let patches = x.reshape([n, rows, patch, columns, patch * c]).swap_dims(2, 3);
         let weight = cx.weight::<4>(Self::WEIGHT).reshape([size, width]);
-        let y = ops::product(patches.reshape([n * rows * columns, size]), weight);
-        let y: Tensor<2> = if self.bias { y + cx.weight::<1>(Self::BIAS).unsqueeze() } else { y };
+        let bias = self.bias.then(|| cx.weight(Self::BIAS));
+        let y: Tensor<2> = ops::dense(patches.reshape([n * rows * columns, size]), weight, bias, cx.numerics());
         Features::Tokens(y.reshape([n, rows * columns, width]))
     }
 }

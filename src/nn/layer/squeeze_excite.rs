@@ -62,7 +62,7 @@ impl Layer for SqueezeExcite {
         let x = x.into_image();
         let [n, _, _, c] = x.dims();
         let dense = |x: Tensor<2>, [weight, bias]: [&str; 2]| {
-            ops::product(x, cx.weight(weight)) + cx.weight::<1>(bias).unsqueeze()
+            ops::dense(x, cx.weight(weight), Some(cx.weight(bias)), cx.numerics())
         };
         let narrow = self.activation.forward(dense(ops::global_avg_pool(x.clone()), SQUEEZE));
         let weights = self.gate.forward(dense(narrow, EXCITE));

@@ -24,7 +24,7 @@ use simpipe_plan::{Edge, Node, Plan};
 use simpipe_spec::Experiment;
 use simpipe_stage::{
     BackendChoice, Bound, Catalog, Ctx, DynStage, Facts, InputFacts, Kind, OutputFile, ParamIssue, Policy, Port,
-    Progress, Stage, StageDoc, StageError,
+    Progress, Stage, StageDoc, StageError, Unable,
 };
 use simpipe_store::Store;
 
@@ -140,8 +140,11 @@ impl Catalog for Fakes {
     fn devices(&self) -> &'static [Known<'static>] {
         &[Known { name: "cpu", aka: &[] }]
     }
-    fn backend(&self, _: &str) -> Result<BackendChoice, StageError> {
-        Ok(BackendChoice { accepted: vec!["flex".to_owned()], compute: "flex".to_owned() })
+    /// Every device computes in every way, but the `old` one.
+    fn backend(&self, device: &str, numerics: Option<&str>) -> Result<BackendChoice, StageError> {
+        let unable = || Unable { message: "it is too old".to_owned(), help: "take a younger one".to_owned() };
+        let unable = (device == "old" && numerics.is_some()).then(unable);
+        Ok(BackendChoice { accepted: vec!["flex".to_owned()], compute: "flex".to_owned(), unable })
     }
 }
 
@@ -170,6 +173,7 @@ pub(crate) fn plan(stages: &[(&str, &str, &str, &[&str])]) -> Plan {
         device: "cpu".to_owned(),
         device_place: Place::new(&source, 0..0),
         numerics: None,
+        numerics_place: Place::new(&source, 0..0),
         sweep: None,
         pipeline: "fake".to_owned(),
         config: "fake.toml".into(),

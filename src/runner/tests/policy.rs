@@ -216,6 +216,24 @@ fn tensors(ids: &[&str]) -> Plan {
     plan
 }
 
+/// Numerics that the device does not have.
+#[test]
+fn what_can_not_be_computed_here_is_taken_where_it_is_stored_and_fails_elsewhere() {
+    let project = Project::new();
+    let mut stored = tensors(&["a"]);
+    stored.experiment.numerics = Some("bf16".to_owned());
+    assert_eq!(project.run(&stored).stage("a").unwrap().outcome, Outcome::Ran);
+    stored.experiment.device = "old".to_owned();
+    assert_eq!(project.run(&stored).stage("a").unwrap().outcome, Outcome::Hit);
+    let mut missing = tensors(&["a", "b"]);
+    missing.experiment.device = "old".to_owned();
+    missing.experiment.numerics = Some("bf16".to_owned());
+    let record = project.run(&missing);
+    assert_eq!(record.stage("a").unwrap().outcome, Outcome::Hit);
+    let failure = record.stage("b").unwrap().failure.as_ref().unwrap();
+    assert!(failure.message.contains("it is too old"), "{failure:?}");
+}
+
 #[test]
 fn who_waits_for_another_process_leaves_the_device_to_others() {
     let project = Project::new();
