@@ -12,6 +12,12 @@ pub enum Numerics {
     Bf16,
 }
 
+/// Pixels of a map above which sums over them are taken in blocks of [`BLOCK`], so that they lose no digits to the size of the map. Smaller
+/// ones keep the bits that they have always had.
+pub(crate) const LARGE: usize = 64 * 64;
+/// Pixels of such a block, about.
+pub(crate) const BLOCK: usize = 1024;
+
 /// A 2-d convolution, NHWC, weights HWIO.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ConvShape {
