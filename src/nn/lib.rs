@@ -38,7 +38,7 @@ pub use fit::{
 };
 pub use groups::Group;
 pub use input::{Input, to_bytes};
-pub use layer::{Backbone, LayerIssue, LayerSpec, backbones, infer_shapes};
+pub use layer::{Backbone, LayerIssue, LayerSpec, backbones, infer_shapes, onnx_networks};
 pub use loss::{LossSpec, TrainingMetric};
 pub use miner::MinerSpec;
 pub use network::{EMBED_BATCH, LoadError, Network};

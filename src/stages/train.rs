@@ -16,6 +16,7 @@ mod initial_tests;
 #[cfg(test)]
 mod loss_tests;
 mod monitor;
+mod onnx;
 mod order;
 mod output;
 mod resume;
@@ -228,10 +229,10 @@ impl Stage for Train {
     }
 
     fn infer(written: &TrainParams, inputs: &InputFacts) -> Result<Facts, Vec<ParamIssue>> {
-        let params = &written.with_frozen_backbones();
         let samples = inputs.samples("sampler").cloned().unwrap_or_default();
         let input = features::input(inputs, &samples);
         let image = input.and_then(Input::image);
+        let params = &onnx::known(written.with_frozen_backbones(), image)?;
         let summary = match input {
             Some(input) => Some(nn::infer_shapes(input, &params.layers).map_err(param_issues)?),
             None => None,
@@ -302,12 +303,14 @@ impl Stage for Train {
     fn sources(params: &TrainParams, finder: &SourceFinder) -> Result<Vec<SourceDigest>, StageError> {
         let mut sources = initial::source(params, finder)?;
         sources.extend(backbone::sources(params, finder)?);
+        sources.extend(onnx::sources(params, finder)?);
         Ok(sources)
     }
 
     fn source_params(params: &TrainParams) -> Json {
-        let (initial, backbones) = (initial::source_params(params), backbone::source_params(params));
-        if backbones.is_empty() { initial } else { serde_json::json!([initial, backbones]) }
+        let (initial, mut networks) = (initial::source_params(params), backbone::source_params(params));
+        networks.extend(onnx::source_params(params));
+        if networks.is_empty() { initial } else { serde_json::json!([initial, networks]) }
     }
 
     fn stream(params: &TrainParams) -> Option<&str> {
@@ -357,10 +360,13 @@ impl Stage for Train {
     fn run(params: &TrainParams, ctx: &mut Ctx<'_>) -> Result<(), StageError> {
         let device = device::to_device(ctx.backend()).map_err(|e| StageError::failed(e.message).with_help(e.help))?;
         let feed = Feed::read(ctx, params)?;
-        let params = &params.with_frozen_backbones().with_pass(feed.training.steps_per_pass);
+        let params = params.with_frozen_backbones().with_pass(feed.training.steps_per_pass);
+        let (params, files) = onnx::read(params, ctx, feed.training.pixels.input().image())?;
+        let params = &params;
         let network = Network::build(&params.layers, feed.training.pixels.input(), ctx.seed(), &device);
         let mut network = network.map_err(layers_error)?.with_numerics(device::numerics(ctx.numerics()));
-        let pretrained = backbone::read(params, ctx, network.input().sides())?;
+        let mut pretrained = backbone::read(params, ctx, network.input().sides())?;
+        pretrained.0.extend(files.0);
         initial::take(&mut network, &pretrained)?;
         let read = initial::read(params, ctx, network.input())?;
         read.iter().try_for_each(|read| initial::take(&mut network, read))?;
@@ -464,9 +470,9 @@ impl TrainParams {
         }
     }
 
-    /// The same, with what frozen backbones are short for.
+    /// The same, with what frozen backbones are short for, and networks that nobody trains.
     fn with_frozen_backbones(&self) -> Self {
-        Self { groups: backbone::groups(self), ..self.clone() }
+        Self { groups: backbone::groups(self).into_iter().chain(onnx::groups(self)).collect(), ..self.clone() }
     }
 
     fn schedule_epochs(&self) -> u64 {

@@ -67,6 +67,7 @@ impl Walker {
                 Ok((items, order))
             }
             LayerSpec::L2Normalize(_) => plain("L2Normalize()".to_owned()),
+            LayerSpec::Onnx(_) => Err(here.refuse("it is an ONNX file, which torch does not run")),
             layer => self.of_tokens(layer, &here),
         }
     }

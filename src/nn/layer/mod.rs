@@ -24,6 +24,7 @@ mod layer_scale;
 mod metric_embedding;
 mod norm;
 mod normalize;
+mod onnx;
 mod padding;
 mod patch_embed;
 mod place;
@@ -65,6 +66,7 @@ pub use layer_scale::LayerScale;
 pub use metric_embedding::MetricEmbedding;
 pub use norm::{GroupNorm, LayerNorm, Over};
 pub use normalize::Normalize;
+pub use onnx::{Onnx, OnnxFile, OnnxLayout, onnx_networks};
 pub use padding::{Padding, Symmetric};
 pub use patch_embed::PatchEmbed;
 pub(super) use place::{List, Place};
@@ -228,6 +230,9 @@ choice! {
         /// A network that was trained elsewhere, with its weights and its preprocessing.
         #[aka("pretrained", "timm", "torchvision", "torch_hub", "trunk", "feature_extractor", "encoder")]
         "backbone" => Backbone(Preset<Backbone>),
+        /// A network of any architecture from an ONNX file, as it is.
+        #[aka("onnxruntime", "ort", "external", "frozen_graph")]
+        "onnx" => Onnx(Onnx),
     }
 }
 

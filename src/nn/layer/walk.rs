@@ -101,6 +101,11 @@ impl<'a> Walk<'a> {
         self.place.numbers().len() == 1
     }
 
+    /// Whether the layer that is asked is the first of the outermost list.
+    pub(crate) fn is_first(&self) -> bool {
+        self.place.numbers() == [0]
+    }
+
     fn layers(&mut self, layers: &'a [LayerSpec], input: &FeatureShape) -> Result<FeatureShape, LayerIssue> {
         let list = self.place.clone();
         let (mut shape, mut inputs) = (input.clone(), Vec::new());

@@ -137,6 +137,7 @@ impl Graph<'_> {
             LayerSpec::PositionEmbedding(position) => self.position_embedding(position, x)?,
             LayerSpec::Attention(attention) => self.attention(attention, x)?,
             LayerSpec::TokenPool(pool) => self.token_pool(pool, x),
+            LayerSpec::Onnx(_) => return Err(OnnxError::Inner(path.to_owned())),
             _ => return Err(OnnxError::Unknown(path.to_owned())),
         })
     }
