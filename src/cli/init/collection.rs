@@ -30,6 +30,8 @@ pub(super) struct Collection {
     pub(super) held_out: Option<HeldOut>,
     /// Whether there are enough classes to test some that are never trained on.
     pub(super) can_be_unseen: bool,
+    /// Whether copies of what is trained on may be tested: a picture was seen in two classes, or not all were looked at.
+    pub(super) copies: bool,
     /// Height, width and channels of what the network sees.
     pub(super) image: [usize; 3],
     /// How many images looked at have pixels that are not opaque.
@@ -116,7 +118,7 @@ pub(super) fn of_folder(folder: &Path, output: &Path, unseen: bool, backbone: bo
     if let (Some(held_out), SplitRule::Images(_)) = (&held_out, &survey.rule) {
         train.counts.iter_mut().zip(&held_out.split.counts).for_each(|(count, held_out)| *count += held_out);
     }
-    let collection = Collection {
+    let mut collection = Collection {
         source: source_of(&shares),
         subject: real(folder).file_name().map_or_else(|| path.to_owned(), |name| name.to_string_lossy().into_owned()),
         train,
@@ -124,6 +126,7 @@ pub(super) fn of_folder(folder: &Path, output: &Path, unseen: bool, backbone: bo
         held_out,
         image: [size[0], size[1], channels],
         can_be_unseen: self::unseen(&survey.classes, &survey.counts).is_some(),
+        copies: !survey.twins.is_empty() || !everything,
         transparent: survey.transparent,
         exact: everything || survey.broken.is_empty(),
         notes: notes(&survey, resize_note),
@@ -132,7 +135,7 @@ pub(super) fn of_folder(folder: &Path, output: &Path, unseen: bool, backbone: bo
     };
     let all = survey.counts.keys().filter(|name| **name != survey.train).cloned().collect();
     let tested = survey.counts.contains_key(&survey.test);
-    match unseen {
+    match unseen || (tested && collection.is_divided_anew()) {
         true => collection.by_class(&source_of(""), &survey.counts),
         false if tested => Ok(collection.divided(all)),
         false => collection.tested_by_chance(),
@@ -169,8 +172,25 @@ fn unread(survey: &Survey) -> Option<String> {
 }
 
 impl Collection {
+    /// Whether other classes are tested than trained on, and none are held out to find thresholds with: then all of them are
+    /// divided anew, and that is noted.
+    fn is_divided_anew(&mut self) -> bool {
+        let mut counts = self.train.counts.iter().zip(&self.test.counts);
+        let apart = counts.all(|(train, test)| *train == 0 || *test == 0);
+        let anew = apart && self.held_out.is_none() && self.can_be_unseen;
+        if anew {
+            let note = "no class of `test` is in `train`, and thresholds are found with classes of neither: the `split` of the \
+                        dataset divides all classes anew; `simpipe docs split` has other ways";
+            self.notes.push(note.to_owned());
+        }
+        anew
+    }
+
     /// The same images with classes for testing that are never trained on.
     fn by_class(mut self, source: &str, counts: &BTreeMap<String, Vec<usize>>) -> Result<Self, Refusal> {
+        if self.pairs() == 0 {
+            return Err(self.explained(self.lone()));
+        }
         let [train, split, test] = unseen(&self.classes, counts).ok_or_else(|| {
             let message = format!("{} classes are too few to keep some unseen", self.classes.len());
             self.explained(Refusal::new(
@@ -186,6 +206,9 @@ impl Collection {
 
     /// Of a table that says no splits, where classes are large: shares of the images for testing and validation.
     fn tested_by_chance(mut self) -> Result<Self, Refusal> {
+        if self.pairs() == 0 {
+            return Err(self.explained(self.lone()));
+        }
         if self.smallest() < DIVIDED {
             if self.can_be_stratified() {
                 return Ok(self.tested_by_shares());
@@ -235,6 +258,26 @@ impl Collection {
         self.train.counts.iter().filter(|count| **count >= APART).count() >= 2
     }
 
+    /// Classes of two images or more.
+    fn pairs(&self) -> usize {
+        let held_out = self.held_out.as_ref().map(|held_out| &held_out.split.counts);
+        let count = |label: usize| {
+            let held_out = held_out.and_then(|counts| counts.get(label)).copied().unwrap_or(0);
+            self.train.counts[label] + self.test.counts[label] + held_out
+        };
+        (0..self.classes.len()).filter(|label| count(*label) > 1).count()
+    }
+
+    /// Every image is a class of its own: such a set is trained on by two views of each, and nothing in it can be looked up.
+    fn lone(&self) -> Refusal {
+        let classes = print::thousands(self.classes.len());
+        Refusal::new(
+            format!("none of the {classes} classes has two images, so that no image has another to be found by"),
+            "add a second image of some classes; a config of your own can train on views of each image with `sampler = \
+             \"single-shot\"` and `views = 2`: see `simpipe docs single-shot`",
+        )
+    }
+
     /// A refusal for too few images, with the way out that there is.
     pub(super) fn explained(&self, refusal: Refusal) -> Refusal {
         if let Some(unread) = &self.unread {
@@ -248,12 +291,7 @@ impl Collection {
 
     /// What can be done where the images of classes are too few to be divided.
     pub(super) fn way_out(&self, refusal: Refusal) -> Refusal {
-        let held_out = self.held_out.as_ref().map(|held_out| &held_out.split.counts);
-        let count = |label: &usize| {
-            let held_out = held_out.and_then(|counts| counts.get(*label)).copied().unwrap_or(0);
-            self.train.counts[*label] + self.test.counts[*label] + held_out
-        };
-        let usable = (0..self.classes.len()).filter(|label| count(label) > 1).count();
+        let usable = self.pairs();
         let help = if self.can_be_unseen {
             "the classes are too small to hold images back: test whole classes with `--unseen-classes`, which writes \
              `split = { classes = .. }`"
@@ -414,6 +452,7 @@ pub(super) fn of_dataset(name: &str, unseen: bool) -> Result<Collection, Refusal
         source: quoted(name),
         subject: description.split(" (").next().unwrap_or(description).to_owned(),
         can_be_unseen: self::unseen(&classes, &both).is_some(),
+        copies: false,
         classes,
         train,
         test,
@@ -453,6 +492,7 @@ mod tests {
             test: counts(1),
             held_out: None,
             can_be_unseen: classes >= 7,
+            copies: false,
             image: [32, 32, 3],
             transparent: 0,
             exact: true,

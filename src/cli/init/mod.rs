@@ -52,7 +52,7 @@ pub(super) struct InitArgs {
     /// Test on classes that are never trained on, instead of other images of the same classes.
     #[arg(long)]
     unseen_classes: bool,
-    /// Weights of a pretrained network: the config trains a head on its features.
+    /// Weights of a pretrained network, or the network in ONNX: the config trains a head on its features.
     #[arg(long, value_name = "FILE")]
     backbone: Option<PathBuf>,
     /// Architecture of the weights [default: recognised by their tensors].

@@ -195,6 +195,7 @@ mod tests {
             image: [32, 32, 3],
             held_out: None,
             can_be_unseen: false,
+            copies: false,
             transparent: 0,
             exact: true,
             notes: Vec::new(),

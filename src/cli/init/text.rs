@@ -180,7 +180,7 @@ fn sample_validation(images: &Collection, recipe: &Recipe) -> String {
 
 /// The network that is there already, and the splits that it makes features of.
 fn backbone(images: &Collection, recipe: &Recipe) -> String {
-    let Some(Pretrained { architecture, weights }) = &recipe.backbone else { return String::new() };
+    let Some(Pretrained { layer, note }) = &recipe.backbone else { return String::new() };
     let held_out = held_out(images, recipe);
     let train = held_out.map_or(&images.train.name, |held_out| &held_out.train.name);
     let calibration = held_out.map(|held_out| ("sample-features-calibration", &held_out.split.name));
@@ -197,14 +197,8 @@ fn backbone(images: &Collection, recipe: &Recipe) -> String {
         "[backbone]                    # loaded, not trained: its features are what the head is trained on",
     );
     line(&mut text, "layers = [");
-    line(
-        &mut text,
-        &format!(
-            "  {{ backbone = {{ architecture = {}, weights = {weights}, freeze = true }} }},",
-            quoted(architecture)
-        ),
-    );
-    line(&mut text, "]                             # `size = 128` in the backbone is quicker and sees less detail\n");
+    line(&mut text, &format!("  {layer},"));
+    line(&mut text, &format!("]                             # {note}\n"));
     text
 }
 
@@ -223,6 +217,10 @@ fn train(recipe: &Recipe) -> String {
     recipe.layers.iter().for_each(|layer| line(&mut text, &format!("  {layer}")));
     text + "]\n\n"
 }
+
+/// Without this a copy of what is indexed, or was trained on, ends the run once it has been trained.
+const ALLOWED: &str =
+    "allow-overlap = true          # there may be copies: the report says how many, and counts without them";
 
 fn evaluation(images: &Collection, recipe: &Recipe) -> String {
     let mut text = match recipe.held_out {
@@ -257,6 +255,9 @@ fn evaluation(images: &Collection, recipe: &Recipe) -> String {
         }
     }
     line(&mut text, &format!("neighbours = {neighbours}"));
+    if images.copies {
+        line(&mut text, ALLOWED);
+    }
     let unknown = free_word(&images.classes);
     if images.classes.iter().any(|class| class == "Unknown") {
         line(
@@ -265,6 +266,14 @@ fn evaluation(images: &Collection, recipe: &Recipe) -> String {
         );
     }
     text.push('\n');
+    let evaluations: &[&str] = match (&recipe.backbone, &recipe.held_out) {
+        (Some(_), _) => &["evaluate-features", "evaluate"],
+        (None, Some(_)) => &["evaluate"],
+        (None, None) => &[],
+    };
+    for stage in evaluations.iter().filter(|_| images.copies) {
+        line(&mut text, &format!("[{stage}]\n{ALLOWED}\n"));
+    }
     text + "[calibrate]                   # finds the distance up to which a match is believed\nmetric = \"f1\"\n\
             counting = \"open-set\"         # a query with a wrong label is missed; \"lookup\" counts as TensorFlow Similarity\n\n"
 }
