@@ -80,7 +80,12 @@ fn config(root: &Path, template: &str) -> String {
     path.to_str().unwrap().to_owned()
 }
 
-fn shipped() -> String {
+/// The config over the shipped template.
+pub(crate) fn config_in(project: &Project) -> String {
+    config(project.root(), &shipped())
+}
+
+pub(crate) fn shipped() -> String {
     std::fs::read_to_string(repository().join("pipelines/frozen-backbone.toml")).unwrap()
 }
 

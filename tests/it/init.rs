@@ -10,7 +10,7 @@ use crate::project::simpipe;
 use crate::schemas::validate;
 
 /// Images of one colour a class, with a stripe that tells them apart.
-fn write_classes(root: &Path, classes: &[(&str, usize)], side: u32) {
+pub(crate) fn write_classes(root: &Path, classes: &[(&str, usize)], side: u32) {
     for (at, (class, count)) in classes.iter().enumerate() {
         let folder = root.join(class);
         std::fs::create_dir_all(&folder).unwrap();
@@ -191,6 +191,54 @@ fn weights_of_a_network_become_an_experiment_with_a_head_on_its_features() {
         &["init", "photos", "--backbone", "weights.safetensors", "--architecture", "mobilenet-v2", "--force"],
     );
     assert_eq!(named.status.code(), Some(0), "{}", text(&named));
+}
+
+/// A picture that stands in two classes ends no run after its training.
+#[test]
+fn copies_are_looked_up_and_said() {
+    let place = tempfile::tempdir().unwrap();
+    let photos = place.path().join("photos");
+    let names: Vec<String> = (0..20).map(|at| format!("c{at:02}")).collect();
+    let classes: Vec<(&str, usize)> = names.iter().map(|name| (name.as_str(), 4)).collect();
+    write_classes(&photos, &classes, 16);
+    for class in &names[1..] {
+        std::fs::copy(photos.join("c00/0.png"), photos.join(class).join("copy.png")).unwrap();
+    }
+    let output = at(place.path(), &["init", "photos", "--unseen-classes", "--json"]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output));
+    let config = std::fs::read_to_string(place.path().join("configs/photos.toml")).unwrap();
+    assert_eq!(config.matches("allow-overlap = true").count(), 2, "{config}");
+    let short = [
+        "--set",
+        "train.epochs=1",
+        "--set",
+        "train.steps-per-epoch=2",
+        "--set",
+        "report.figures=[\"training-curves\"]",
+    ];
+    let output = at(place.path(), &[&["run", "configs/photos.toml", "--json"], &short[..]].concat());
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output));
+}
+
+/// Thresholds can't be found with classes that are trained on where others are tested.
+#[test]
+fn splits_of_other_classes_hold_some_of_them_out() {
+    let place = tempfile::tempdir().unwrap();
+    let names: Vec<String> = (0..20).map(|at| format!("c{at:02}")).collect();
+    let (train, test) = names.split_at(10);
+    for (split, names) in [("train", train), ("test", test)] {
+        let classes: Vec<(&str, usize)> = names.iter().map(|name| (name.as_str(), 4)).collect();
+        write_classes(&place.path().join("photos").join(split), &classes, 16);
+    }
+    let output = at(place.path(), &["init", "photos", "--json"]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output));
+    let config = std::fs::read_to_string(place.path().join("configs/photos.toml")).unwrap();
+    for part in ["pipeline = \"metric-learning-held-out\"", "no class of `test` is in `train`", "split = { classes = {"]
+    {
+        assert!(config.contains(part), "{part}: {config}");
+    }
+    let output = at(place.path(), &["check", "configs/photos.toml"]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output));
 }
 
 /// What a stranger's folder may be, and each has a config that `check` accepts or a way out.

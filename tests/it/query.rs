@@ -28,7 +28,7 @@ impl Asked {
         Self::of(project, &run)
     }
 
-    fn of(project: Project, run: &Record) -> Self {
+    pub(crate) fn of(project: Project, run: &Record) -> Self {
         let dir = run.dir(&project);
         let rows = Matches::read(&dir.join("match/matches.parquet")).unwrap().0;
         let ids: Vec<u64> = rows.iter().map(|row| row.query_id).collect();
