@@ -50,6 +50,7 @@ fn main() {
             stop: &|| false,
             column: None,
             earlier: None,
+            storage: &simpipe_data::Storage::Raw,
             on_read: &|_, _| (),
         };
         let mut times: Vec<f64> = (0..3)

@@ -94,6 +94,9 @@ layers = [
   { metric-embedding = { size = 64 } },
 ]
 
+[match]
+allow-overlap = true
+
 [evaluate]
 metrics = ["recall@1"]
 

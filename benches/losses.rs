@@ -89,6 +89,7 @@ fn images() -> [Images; 2] {
         stop: &|| false,
         column: None,
         earlier: None,
+        storage: &simpipe_data::Storage::Raw,
         on_read: &|_, _| {},
     };
     let mut sink = |example: simpipe_data::source::Example<'_>| {

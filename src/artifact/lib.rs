@@ -29,6 +29,7 @@ mod matches;
 mod model;
 mod model_use;
 mod near_copies;
+mod new_image;
 mod parts;
 mod profile;
 mod projection;
@@ -48,8 +49,8 @@ pub use comparison_report::{
     ComparedCurve, ComparedDifference, ComparedField, ComparedFlip, ComparedFlips, ComparedMetric, ComparedRun,
     ComparedValue, ComparisonReport,
 };
-pub use dataset::{DatasetInfo, Examples, Image, ImageShape};
-pub use decoded_from::{DecodedFrom, Decodings};
+pub use dataset::{DatasetInfo, Examples};
+pub use decoded_from::{DecodedFrom, Decoding, Decodings};
 pub use distance::Distance;
 pub use embeddings::{Embeddings, EmbeddingsInfo, MadeBy};
 pub use error::ArtifactError;
@@ -71,10 +72,12 @@ pub use matches::{Achieved, Confusion, ConfusionCell, MatchInfo, MatchRow, Match
 pub use model::{Features, ModelFile, ModelName, Weights};
 pub use model_use::ModelUse;
 pub use near_copies::{NearCopies, NearCopiesInfo, NearCopy};
+pub use new_image::{EncodedImage, NewImage};
 pub use profile::{LayerTime, Profile, ProfileRow};
 pub use projection::{Projection, ProjectionInfo};
 pub use samples::{SamplerFile, Samples};
 pub use seeds_report::{SeedsMetric, SeedsReport, SeedsRun, SeedsValue};
+pub use simpipe_picture::{Image, ImageShape};
 pub use sweep_report::{
     SweepCondition, SweepConstraint, SweepCounts, SweepDirection, SweepImportance, SweepInterval, SweepObjective,
     SweepParameter, SweepReport, SweepState, SweepTrial, SweepValue, SweepValues, SweepWinner,

@@ -236,6 +236,18 @@ pub fn parquet_names(path: &Path) -> Result<Vec<String>, ArtifactError> {
     Ok(builder.schema().fields().iter().map(|field| field.name().clone()).collect())
 }
 
+/// How many rows a Parquet file says that it has.
+///
+/// # Errors
+/// If the file can't be read.
+pub fn parquet_rows(path: &Path) -> Result<usize, ArtifactError> {
+    let file = File::open(path).map_err(|error| ArtifactError::io("read", path, error))?;
+    let builder =
+        ParquetRecordBatchReaderBuilder::try_new(file).map_err(|error| ArtifactError::malformed(path, error))?;
+    let rows = builder.metadata().file_metadata().num_rows();
+    usize::try_from(rows).map_err(|_| ArtifactError::malformed(path, "it has less than no rows"))
+}
+
 /// The batches of an Arrow IPC file in memory, which stay there.
 fn mapped_batches(whole: &Buffer, names: Option<&[&str]>) -> Result<Vec<RecordBatch>, ArrowError> {
     let short = || ArrowError::ParseError("it is cut short".to_owned());

@@ -14,10 +14,10 @@ use simpipe_artifact::{
 use simpipe_base::digest::Digest;
 use simpipe_base::param::{Param, View};
 use simpipe_base::params;
-use simpipe_data::DataError;
 use simpipe_data::sampler::Problem;
 use simpipe_data::source::{Source, SourceFacts};
 use simpipe_data::split::{Split, Undivided};
+use simpipe_data::{DataError, Storage};
 use simpipe_stage::{
     Ctx, DatasetFacts, Facts, InputFacts, Kind, OutputFile, ParamIssue, Port, SourceDigest, SourceFinder, SplitFacts,
     Stage, StageError,
@@ -30,9 +30,9 @@ pub struct Dataset;
 params! {
     /// Reads labelled images from a source: a public archive, a folder, or the sample inside the program.
     ///
-    /// Pixels are in `images/`, one file per split, and are read from there image by image, so a dataset may be larger
-    /// than memory. For each image, `examples.parquet` has the `file` and the `offset` of its `height` x `width` x
-    /// `channels` bytes.
+    /// Images are in `images/`, one file per split, and are read from there one by one, so a dataset may be larger than memory.
+    /// For each image, `examples.parquet` has the `file` and the `offset` of its `height` x `width` x `channels` bytes. If the
+    /// image is `encoded`, these are the `length` bytes of the file it came as.
     ///
     /// # Example
     ///
@@ -48,6 +48,9 @@ params! {
         /// split folders.
         #[aka("splits", "partition", "subset")]
         split: Split = Split::Source,
+        /// Whether images are stored as pixels or as the files they came as. Both give the same pixels.
+        #[aka("format", "keep", "cache", "encoding")]
+        storage: Storage = Storage::Auto,
     }
 }
 
@@ -180,7 +183,8 @@ impl Stage for Dataset {
     fn run(params: &Params, ctx: &mut Ctx<'_>) -> Result<(), StageError> {
         let source = params.source();
         let earlier = ctx.earlier().map(Decodings::open).transpose().unwrap_or_default().flatten();
-        let loaded = Loading { source: source.loader(), rule: &params.split, earlier }.run(ctx)?;
+        let loaded =
+            Loading { source: source.loader(), rule: &params.split, earlier, storage: &params.storage }.run(ctx)?;
         let total: usize = loaded.summary.counts.values().sum();
         tracing::info!(decoded = total - loaded.taken_over, taken_over = loaded.taken_over, "images");
         told::of_files(&loaded, ctx);
@@ -199,6 +203,7 @@ impl Stage for Dataset {
             checksum: loaded.summary.checksum,
             skipped: loaded.skipped,
             transparent: loaded.transparent,
+            encoded: loaded.summary.encoded,
         };
         Ok(write_json(&ctx.output("dataset.json"), &info)?)
     }

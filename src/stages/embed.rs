@@ -297,7 +297,8 @@ fn embed(
     places: &[usize],
 ) -> Result<Vec<f32>, StageError> {
     let mut values = Vec::with_capacity(places.len() * rows.dim());
-    let threads = loader::threads_within(loader::suitable_threads(), EMBED_BATCH * pixels.image_size());
+    let batch = (EMBED_BATCH * pixels.image_size()).saturating_add(pixels.decoding_memory());
+    let threads = loader::threads_within(loader::suitable_threads(), batch);
     let chunks: Vec<&[usize]> = places.chunks(EMBED_BATCH).collect();
     let make = |number: u64| {
         let chunk = usize::try_from(number).ok().and_then(|at| chunks.get(at));

@@ -9,6 +9,7 @@ use simpipe_artifact::{
 };
 use simpipe_base::param;
 use simpipe_search::distance::Rows;
+use simpipe_search::vectors::make_comparable;
 use simpipe_search::{Search, SearchError, Searcher, Structure, Vectors};
 use simpipe_stage::{Ctx, EmbeddingsFacts, IndexFacts, ParamIssue, StageError};
 
@@ -204,6 +205,19 @@ pub(super) fn searchable<'a>(
     searchable_as(|row| format!("{what} of example {} (row {row})", id(row)), values, dim, distance)
 }
 
+/// Makes vectors such in place; says whether any was scaled.
+pub(super) fn make_searchable(
+    what: &str,
+    values: &mut [f32],
+    dim: usize,
+    example_ids: &[u64],
+    distance: Distance,
+) -> Result<bool, StageError> {
+    let id = |row: usize| example_ids.get(row).copied().unwrap_or_default();
+    let who = |row: usize| format!("{what} of example {} (row {row})", id(row));
+    make_comparable(values, dim, distance).map_err(|error| not_searchable(who, error))
+}
+
 /// The same, where `who` names a row in the error.
 pub(super) fn searchable_as(
     who: impl Fn(usize) -> String,
@@ -211,7 +225,11 @@ pub(super) fn searchable_as(
     dim: usize,
     distance: Distance,
 ) -> Result<Vectors<'_>, StageError> {
-    Vectors::new(values, dim, distance).map_err(|error| match error {
+    Vectors::new(values, dim, distance).map_err(|error| not_searchable(who, error))
+}
+
+fn not_searchable(who: impl Fn(usize) -> String, error: SearchError) -> StageError {
+    match error {
         SearchError::NotFinite { position } => {
             StageError::failed(format!("the {} contains a number that is not finite", who(position)))
                 .with_help("the training has probably diverged: try a lower `learning-rate`")
@@ -223,7 +241,7 @@ pub(super) fn searchable_as(
             )
         }
         other => unsearchable(&other),
-    })
+    }
 }
 
 /// For `map_err`.

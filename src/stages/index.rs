@@ -143,17 +143,16 @@ struct Indexed {
 /// What is indexed of some embeddings.
 fn indexed(
     reduce: Option<&Reduce>,
-    rows: Embeddings,
+    mut rows: Embeddings,
     metric: Distance,
     dataset: &DatasetInfo,
 ) -> Result<Indexed, StageError> {
-    let vectors = embedded::searchable("embedding", &rows.values, rows.dim, &rows.example_id, metric)?;
     let Some(Reduce::Centroids) = reduce else {
-        let scaled = vectors.into_scaled();
-        let normalized = scaled.is_some();
-        let rows = Embeddings { values: scaled.unwrap_or(rows.values), ..rows };
+        let Embeddings { values, dim, example_id, .. } = &mut rows;
+        let normalized = embedded::make_searchable("embedding", values, *dim, example_id, metric)?;
         return Ok(Indexed { rows, normalized, class_means_of: None });
     };
+    let vectors = embedded::searchable("embedding", &rows.values, rows.dim, &rows.example_id, metric)?;
     let means = centroids::centroids(&rows, vectors.rows(), metric);
     let class = |row: usize| usize::try_from(means.label[row]).ok().and_then(|label| dataset.classes.get(label));
     let who = |row: usize| format!("mean of the class `{}`", class(row).map_or("", String::as_str));

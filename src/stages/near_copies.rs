@@ -8,8 +8,8 @@ use rayon::prelude::*;
 use super::embedded;
 use super::slice::Slice;
 use simpipe_artifact::{
-    self as artifact, DatasetInfo, Examples, IMAGES, Images, NearCopies, NearCopiesInfo, NearCopy, Samples, read_json,
-    write_json,
+    self as artifact, ArtifactError, DatasetInfo, Examples, IMAGES, Images, NearCopies, NearCopiesInfo, NearCopy,
+    Samples, read_json, write_json,
 };
 use simpipe_base::check;
 use simpipe_base::params;
@@ -156,11 +156,12 @@ impl Side {
 fn thumbnails(ctx: &Ctx<'_>, images: &Images, ids: &[u64]) -> Result<Vec<f32>, StageError> {
     let places = ids.iter().map(|id| images.find(*id)).collect::<Result<Vec<_>, _>>()?;
     let mut rows = vec![0.0; ids.len() * THUMBNAIL];
-    rows.par_chunks_exact_mut(THUMBNAIL).zip(&places).for_each(|(row, place)| {
+    rows.par_chunks_exact_mut(THUMBNAIL).zip(&places).try_for_each(|(row, place)| {
         if !ctx.cancelled() {
-            row.copy_from_slice(&thumbnail(place.shape, images.pixels(place)));
+            row.copy_from_slice(&thumbnail(place.shape, &images.pixels(place)?));
         }
-    });
+        Ok::<_, ArtifactError>(())
+    })?;
     ctx.stop_if_cancelled()?;
     Ok(rows)
 }

@@ -33,6 +33,7 @@ fn dataset(folder: &Path, classes: &[&str], images: &[(Image, i32)]) {
         checksum: summary.checksum,
         skipped: Vec::new(),
         transparent: 0,
+        encoded: 0,
     };
     write_json(&folder.join(INFO), &info).unwrap();
 }

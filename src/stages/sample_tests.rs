@@ -63,6 +63,7 @@ fn run(json: &Json, seed: u64) -> Result<(Samples, SamplerFile, BTreeMap<String,
         checksum: summary.checksum,
         skipped: Vec::new(),
         transparent: 0,
+        encoded: 0,
     };
     write_json(&path("dataset.json"), &info).unwrap();
     let files = ["examples.parquet", "dataset.json"].map(|name| (name.to_owned(), path(name)));

@@ -60,6 +60,7 @@ impl World {
             checksum: String::new(),
             skipped: Vec::new(),
             transparent: 0,
+            encoded: 0,
         };
         write_json(&world.folder("dataset").join("dataset.json"), &info).unwrap();
         world.embed("validation", 10, &[(0.0, 0), (1.0, 0), (10.0, 1), (11.0, 1), (0.4, 0), (3.0, 1)], false);

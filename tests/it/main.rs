@@ -28,6 +28,7 @@ mod instruction_sets;
 mod interrupt;
 mod keys;
 mod kills;
+mod large_images;
 mod layering;
 mod leaks;
 mod library;

@@ -182,3 +182,50 @@ fn one_changed_image_is_decoded_and_embedded_alone_and_gives_the_bytes_of_a_resu
     assert!(renewed.iter().all(|files| !files.is_empty()) && renewed[0].len() >= 6);
     assert!(renewed == anew, "the same bytes");
 }
+
+/// Everything that a run left of a stage.
+fn left(root: &Path, run: &Json, stage: &str) -> Vec<(String, Vec<u8>)> {
+    let folder = root.join(run["dir"].as_str().unwrap()).join(stage);
+    let named = |file: String| (file.clone(), std::fs::read(folder.join(file)).unwrap());
+    crate::project::files_below(&folder).into_iter().map(named).collect()
+}
+
+#[test]
+fn images_kept_as_they_came_train_embed_and_match_as_their_pixels_do() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path();
+    for class in ["cat", "dog"] {
+        (1..6).for_each(|number| photo(root, "train", class, number));
+        (6..9).for_each(|number| photo(root, "test", class, number));
+    }
+    let run = |storage: &str| -> Json {
+        let larger = CONFIG.replace("[8, 8]", "[32, 32]");
+        let config = larger.replace("[dataset]\n", &format!("[dataset]\nstorage = \"{storage}\"\n"));
+        let config = write_pair(root, "photos", &template(GRAPH), &config);
+        let output =
+            simpipe(&["run", config.to_str().unwrap(), "--root", root.to_str().unwrap(), "--json"]).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        serde_json::from_slice(&output.stdout).unwrap()
+    };
+    let (raw, encoded) = (run("raw"), run("encoded"));
+    for stage in ["train", "embed-pool", "embed-asked", "index", "match"] {
+        let (raw, encoded) = (left(root, &raw, stage), left(root, &encoded, stage));
+        assert!(!raw.is_empty() && raw == encoded, "{stage}");
+    }
+    let info = |run: &Json| -> Json {
+        let path = root.join(run["dir"].as_str().unwrap()).join("dataset/dataset.json");
+        serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
+    };
+    assert_eq!((&info(&raw)["encoded"], &info(&encoded)["encoded"]), (&Json::Null, &Json::from(16)));
+    // One photo changes, and it alone is decoded.
+    photo(root, "test", "cat", 30);
+    std::fs::rename(root.join("photos/test/cat/30.png"), root.join("photos/test/cat/6.png")).unwrap();
+    let changed = run("encoded");
+    assert_eq!(made(root, &changed, "dataset"), [(1, 15)]);
+    assert_eq!(made(root, &changed, "embed-asked"), [(1, 5)]);
+    std::fs::remove_dir_all(root.join("artifacts")).unwrap();
+    let anew = run("encoded");
+    for stage in ["dataset", "embed-asked", "match"] {
+        assert!(left(root, &changed, stage) == left(root, &anew, stage), "{stage} has the same bytes");
+    }
+}

@@ -136,12 +136,12 @@ fn sprite(one: &StoredEmbeddings) -> Result<Option<(usize, Vec<u8>)>, Error> {
     let mut pixels = vec![255_u8; 3 * width * width];
     for (place, id) in one.rows.example_id.iter().enumerate() {
         let found = one.images.find(*id)?;
-        let image = one.images.pixels(&found);
+        let image = one.images.pixels(&found)?;
         let (top, left) = (place / across * side, place % across * side);
         for y in 0..side {
             let row = 3 * ((top + y) * width + left);
             for (x, pixel) in pixels[row..row + 3 * side].chunks_exact_mut(3).enumerate() {
-                pixel.copy_from_slice(&colour(found.shape, image, (y, x), side));
+                pixel.copy_from_slice(&colour(found.shape, &image, (y, x), side));
             }
         }
     }

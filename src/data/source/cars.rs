@@ -8,8 +8,8 @@ use super::matlab::{Value, variables};
 use super::pictures::Pictures;
 use super::reader::Reader;
 use crate::DataError;
-use crate::decode::Part;
 use simpipe_base::param::SpecPath;
+use simpipe_picture::Part;
 
 picture_source! {
     /// Cars-196 (Krause, Stark, Deng and Fei-Fei, "3D Object Representations for Fine-Grained Categorization", 2013): 16,185

@@ -8,8 +8,8 @@ use super::pictures::Pictures;
 use super::reader::Reader;
 use super::word_lines::WordLines;
 use crate::DataError;
-use crate::decode::Part;
 use simpipe_base::param::SpecPath;
+use simpipe_picture::Part;
 
 picture_source! {
     /// CUB-200-2011 (Wah, Branson, Welinder, Perona and Belongie, "The Caltech-UCSD Birds-200-2011 Dataset", 2011): 11,788

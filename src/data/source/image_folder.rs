@@ -1,7 +1,7 @@
 //! Image files in folders: `<split>/<class>/*`, or `<class>/*` with a rule that divides them.
 //!
 //! Splits, classes and files are taken in the order of their names, so the same folder gives the same labels and
-//! example ids on every machine. Finding the files is in [`scan`], decoding in [`decode`](crate::decode).
+//! example ids on every machine. Finding the files is in [`scan`], decoding in [`simpipe_picture`].
 
 mod scan;
 mod split;
@@ -23,6 +23,7 @@ use super::{Access, DigestFile, Load, Loaded, OnCorrupt, Place, Sink, SourceFact
 use crate::DataError;
 use simpipe_base::digest::Digest;
 use simpipe_base::param::SpecPath;
+use simpipe_picture::DecodeOptions;
 
 picture_source! {
     /// JPEG, PNG, WebP, GIF, BMP and TIFF files in folders: `<split>/<class>/*`, or `<class>/*` with a rule that divides
@@ -138,6 +139,10 @@ impl Load for ImageFolder {
 
     fn places(&self, _: &Path) -> Vec<Place> {
         vec![Place::of(self.path.resolved.clone())]
+    }
+
+    fn decoding(&self) -> Option<DecodeOptions> {
+        Some(self.to_pictures().options)
     }
 
     fn path(&self) -> Option<&Path> {

@@ -9,9 +9,9 @@ use super::pictures::{FileImages, Pictures};
 use super::reader::Reader;
 use super::{Access, DigestFile, Load, Loaded, Place, Sink, SourceFacts, SplitCounts};
 use crate::DataError;
-use crate::decode::Part;
 use simpipe_artifact::About;
 use simpipe_base::digest::Digest;
+use simpipe_picture::{DecodeOptions, Part};
 
 /// Things that a message names; the rest is counted.
 pub(super) const NAMED: usize = 20;
@@ -199,6 +199,10 @@ impl<T: ListsFiles> Load for T {
         let pictures = self.pictures();
         let splits = (pictures.on_corrupt == super::OnCorrupt::Fail).then(|| listing.counts());
         SourceFacts { classes: Some(listing.classes), image: pictures.shape(), splits, columns: listing.columns }
+    }
+
+    fn decoding(&self) -> Option<DecodeOptions> {
+        Some(self.pictures().options)
     }
 
     fn path(&self) -> Option<&Path> {

@@ -15,14 +15,13 @@ use super::published::Published;
 use super::reader::PublishedReader;
 use super::{Access, DigestFile, Example, Load, Loaded, Place, Sink, SourceFacts, SplitCounts};
 use crate::DataError;
-use crate::decode::{DecodeOptions, Encoded};
 use crate::in_order::{BUDGET, in_order};
-use crate::scale::Scaling;
 use simpipe_base::check;
 use simpipe_base::digest::Digest;
 use simpipe_base::fs::open_regular;
 use simpipe_base::param::SpecPath;
 use simpipe_base::suggest;
+use simpipe_picture::{DecodeOptions, Encoded, Scaling};
 
 const SIDE: usize = 105;
 /// Archives and drawings are far smaller: longer ones are none.

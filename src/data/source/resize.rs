@@ -3,12 +3,12 @@
 use serde_json::Value as Json;
 
 use super::pictures::colour;
-use crate::scale::{ResizeFilter, ResizeMode, Scaling};
 use simpipe_base::check::{self, Check};
 use simpipe_base::issue::Issues;
 use simpipe_base::node::{Node, Value};
 use simpipe_base::param::{Param, Shape, View};
 use simpipe_base::params;
+use simpipe_picture::{ResizeFilter, ResizeMode, Scaling};
 
 /// The longest side, in pixels.
 const LONGEST: u32 = 8192;

@@ -131,6 +131,7 @@ fn dataset(classes: usize, shape: ImageShape) -> DatasetInfo {
         checksum: "0".repeat(64),
         skipped: Vec::new(),
         transparent: 0,
+        encoded: 0,
     }
 }
 

@@ -122,7 +122,7 @@ impl First {
                 let message = format!("the model takes images of the shape {input:?}, found {:?}", pixels.shape);
                 return Err(StageError::failed(message));
             }
-            places.into_iter().enumerate().for_each(|(at, place)| images[place] = pixels.image(at).to_vec());
+            places.into_iter().enumerate().for_each(|(at, place)| images[place] = pixels.image(at).into_owned());
         }
         Ok(Self { images })
     }

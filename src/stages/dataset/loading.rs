@@ -8,9 +8,10 @@ use simpipe_artifact::{
     DecodedFrom, Decodings, ExamplesSummary, ExamplesWriter, FileNames, FileNamesWriter, in_order_of_examples,
 };
 use simpipe_base::digest::Digest;
-use simpipe_data::DataError;
 use simpipe_data::source::{Access, Example, Load, Loaded, SourceFacts, Step};
 use simpipe_data::split::{Division, Listed, Split, Undivided};
+use simpipe_data::{DataError, Storage};
+use simpipe_picture::DecodeOptions;
 use simpipe_stage::{Ctx, ParamIssue, Progress, SourceDigest, StageError};
 
 /// Things that a message names; the rest is counted.
@@ -22,6 +23,8 @@ pub(super) struct Loading<'a> {
     pub(super) rule: &'a Split,
     /// What an earlier result has.
     pub(super) earlier: Option<Decodings>,
+    /// Which images are kept as the files that they came as.
+    pub(super) storage: &'a Storage,
 }
 
 /// What was read.
@@ -46,7 +49,7 @@ impl Loading<'_> {
         };
         let columns = self.expect_column(&known)?;
         let mut division = self.rule.division(classes, listed, &images).map_err(refused)?;
-        let mut tables = Tables::new(ctx, columns);
+        let mut tables = Tables::new(ctx, columns, self.source.decoding());
         let loaded = self.with(ctx, |access| {
             self.source.load(access, &mut |example| {
                 let digest = || example.image.digest();
@@ -113,6 +116,7 @@ impl Loading<'_> {
             on_read: &|name, digest| ctx.has_read(SourceDigest { name: name.to_owned(), digest }),
             column: self.rule.column(),
             earlier: self.earlier.as_ref(),
+            storage: self.storage,
         };
         work(&access).map_err(stage_error)
     }
@@ -153,9 +157,9 @@ struct Tables {
 }
 
 impl Tables {
-    fn new(ctx: &Ctx<'_>, columns: &[String]) -> Self {
+    fn new(ctx: &Ctx<'_>, columns: &[String], decoding: Option<DecodeOptions>) -> Self {
         Self {
-            examples: ExamplesWriter::new(&ctx.output("examples.parquet")).telling(columns),
+            examples: ExamplesWriter::new(&ctx.output("examples.parquet")).telling(columns).decoding(decoding),
             names: FileNamesWriter::new(&ctx.output(FileNames::FILE)),
             waiting: BTreeMap::new(),
             decoded_from: ctx.output(DecodedFrom::FILE),

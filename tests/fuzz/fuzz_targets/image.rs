@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use simpipe_data::decode::{DecodeOptions, Encoded};
+use simpipe_picture::{DecodeOptions, Encoded};
 
 /// More takes long, and is refused by the header.
 const MAX_PIXELS: u64 = 1 << 18;

@@ -8,10 +8,10 @@ use walkdir::{DirEntry, WalkDir};
 
 use super::ClassFolder;
 use super::split::SplitRule;
+use crate::DataError;
 pub(super) use crate::source::listing::Item as File;
 use crate::source::listing::is_visible;
 use crate::split::TRAIN;
-use crate::{DataError, decode};
 use simpipe_base::fs::{expect_regular, open_regular};
 
 /// Endings of formats that are read.
@@ -212,5 +212,5 @@ fn starts_as_image(path: &Path) -> bool {
         file.take(HEAD).read_to_end(&mut head)?;
         Ok(head)
     });
-    head.is_ok_and(|head| decode::starts_as_image(&head))
+    head.is_ok_and(|head| simpipe_picture::starts_as_image(&head))
 }

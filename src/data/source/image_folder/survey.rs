@@ -10,13 +10,13 @@ use walkdir::WalkDir;
 use super::scan::{CONVERT, File, Folder, is_image, is_other_picture};
 use super::{ImageSplit, Reader, SplitRule};
 use crate::DataError;
-use crate::decode::{DecodeError, DecodeOptions};
 use crate::in_order::{BUDGET, Claim, in_order};
 use crate::source::listing::{ListsFiles, is_visible};
 use crate::source::manifest::Manifest;
 use crate::source::pictures::decode_file;
 use simpipe_base::digest::Digest;
 use simpipe_base::param;
+use simpipe_picture::{DecodeError, DecodeOptions};
 
 /// Files whose content is looked at, evenly spread over the folder: enough to know the sizes, quick on photographs.
 const CHECKED: usize = 4000;

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use crate::DataError;
-use crate::decode::Part;
 use crate::source::listing::{Item, More, wrong_lines};
 use crate::source::table::{Row, Table};
 use simpipe_artifact::About;
+use simpipe_picture::Part;
 
 const PATH: [&str; 6] = ["path", "file_name", "filename", "filepath", "image_path", "image"];
 const LABEL: [&str; 4] = ["label", "class", "class_name", "labels"];

@@ -3,8 +3,8 @@
 
 use image::Pixel;
 
+use super::raster::{Image, ImageShape};
 use super::resample::{Kernel, Raster, Span};
-use simpipe_artifact::{Image, ImageShape};
 
 simpipe_base::choice! {
     /// How an image whose sides are in another proportion is brought to the size.
@@ -57,9 +57,13 @@ impl ResizeFilter {
 /// The size that images are brought to, and how.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Scaling {
+    /// Rows.
     pub height: u32,
+    /// Columns.
     pub width: u32,
+    /// What becomes of an image in another proportion.
     pub mode: ResizeMode,
+    /// What a pixel of the result is made of.
     pub filter: ResizeFilter,
     /// The colour of what [`ResizeMode::Fit`] leaves free: red, green, blue.
     pub pad: [u8; 3],
@@ -67,11 +71,13 @@ pub struct Scaling {
 
 impl Scaling {
     /// Each side by itself, bilinear.
+    #[must_use]
     pub const fn stretch((height, width): (u32, u32)) -> Self {
         Self { height, width, mode: ResizeMode::Stretch, filter: ResizeFilter::Bilinear, pad: [0; 3] }
     }
 
     /// The most bytes in use at a time for an image of so many bytes and a longest side.
+    #[must_use]
     pub fn memory(&self, image: u64, longest: u64, channels: u64) -> u64 {
         let (height, width) = (u64::from(self.height), u64::from(self.width));
         // Scaled in one side first, then in the other, then laid over what is left free.
@@ -79,6 +85,7 @@ impl Scaling {
     }
 
     /// The image in the new size.
+    #[must_use]
     pub fn apply(&self, shape: ImageShape, pixels: Vec<u8>) -> Image {
         let scaled = match shape.channels {
             _ if (shape.height, shape.width) == (self.height, self.width) => pixels,

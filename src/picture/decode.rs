@@ -14,8 +14,8 @@ use image::codecs::{bmp::BmpDecoder, gif::GifDecoder, jpeg::JpegDecoder, png::Pn
 use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageResult, Limits};
 
+use super::raster::{Image, ImageShape};
 use super::scale::Scaling;
-use simpipe_artifact::{Image, ImageShape};
 
 /// The most pixels of an image, unless the spec says otherwise.
 pub const MAX_PIXELS: u64 = 100_000_000;
@@ -40,6 +40,7 @@ pub struct DecodeOptions {
 
 impl DecodeOptions {
     /// Whatever a header claims beside the size: no file, and nothing that a decoder allocates, is larger than this.
+    #[must_use]
     pub fn most_bytes(&self) -> u64 {
         self.max_pixels.saturating_mul(16).saturating_add(OVERHEAD)
     }
@@ -157,6 +158,13 @@ impl<'a> Encoded<'a> {
     #[must_use]
     pub fn memory(&self) -> u64 {
         self.memory
+    }
+
+    /// How many pixels the file has, whatever becomes of them.
+    #[must_use]
+    pub fn pixels(&self) -> u64 {
+        let (width, height) = self.decoder.dimensions();
+        u64::from(width) * u64::from(height)
     }
 
     /// The pixels: laid over the background, turned as EXIF says, then scaled.

@@ -302,3 +302,64 @@ fn memory_is_told_before_it_is_taken() {
     let grey = DecodeOptions { channels: 1, ..options() };
     assert!(memory(&png, &grey) > own + 500_000);
 }
+
+/// Draws without a crate: each number follows from the last (Marsaglia's xorshift).
+fn next(state: &mut u64, below: usize) -> usize {
+    *state ^= *state << 13;
+    *state ^= *state >> 7;
+    *state ^= *state << 17;
+    usize::try_from(*state % below.max(1) as u64).unwrap()
+}
+
+/// A file as a bad disk or a bad person leaves it: bytes changed, cut, doubled, or filled with one value.
+fn mutated(file: &[u8], state: &mut u64) -> Vec<u8> {
+    let mut bytes = file.to_vec();
+    for _ in 0..=next(state, 3) {
+        let (at, other) = (next(state, bytes.len()), next(state, bytes.len()));
+        let (begin, end) = (at.min(other), at.max(other));
+        match next(state, 6) {
+            0 => bytes[at] ^= 1 << next(state, 8),
+            1 => bytes[at] = [0, 1, 0x7f, 0x80, 0xff][next(state, 5)],
+            2 => bytes.truncate(at.max(1)),
+            3 => drop(bytes.drain(begin..end.min(begin + 40).max(begin + 1).min(bytes.len()))),
+            4 => bytes[begin..end.min(begin + 16)].fill(0xff),
+            _ => {
+                let piece = bytes[begin..end.min(begin + 64)].to_vec();
+                drop(bytes.splice(other..other, piece));
+            }
+        }
+        if bytes.is_empty() {
+            bytes.push(0);
+        }
+    }
+    bytes
+}
+
+#[test]
+fn mutated_files_are_images_or_errors() {
+    let grainy = RgbImage::from_fn(31, 17, |x, y| Rgb([(x * y % 251) as u8, (x * 7 % 256) as u8, (y * 5) as u8]));
+    let mut files: Vec<Vec<u8>> = [ImageFormat::Png, ImageFormat::WebP, ImageFormat::Bmp, ImageFormat::Tiff]
+        .into_iter()
+        .chain([ImageFormat::Gif, ImageFormat::Jpeg])
+        .map(|format| encoded(grainy.clone(), format))
+        .collect();
+    files.extend(with_exif(6).into_iter().map(|(_, file)| file));
+    let scaling = Some(Scaling::stretch((8, 8)));
+    let small = DecodeOptions { max_pixels: 1 << 20, scaling, ..options() };
+    let (mut state, mut read, mut refused) = (0x9e37_79b9_7f4a_7c15, 0, 0);
+    for file in &files {
+        for _ in 0..150 {
+            match decode(&mutated(file, &mut state), &small) {
+                Ok(decoded) => {
+                    assert_eq!(decoded.image.pixels.len(), 8 * 8 * 3);
+                    read += 1;
+                }
+                Err(error) => {
+                    assert!(!error.to_string().is_empty() && !error.to_string().contains('\n'), "{error}");
+                    refused += 1;
+                }
+            }
+        }
+    }
+    assert!(read > 100 && refused > 100, "{read} read, {refused} refused");
+}
