@@ -205,7 +205,7 @@ pub(super) fn searchable<'a>(
     searchable_as(|row| format!("{what} of example {} (row {row})", id(row)), values, dim, distance)
 }
 
-/// Makes vectors such in place; says whether any was scaled.
+/// Scales vectors in place if the distance asks for that; says whether any was scaled.
 pub(super) fn make_searchable(
     what: &str,
     values: &mut [f32],
@@ -218,7 +218,7 @@ pub(super) fn make_searchable(
     make_comparable(values, dim, distance).map_err(|error| not_searchable(who, error))
 }
 
-/// The same, where `who` names a row in the error.
+/// Vectors that a distance can compare; `who` names a row in the error.
 pub(super) fn searchable_as(
     who: impl Fn(usize) -> String,
     values: &[f32],
