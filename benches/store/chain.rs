@@ -94,8 +94,8 @@ impl Catalog for Links {
     fn devices(&self) -> &'static [simpipe_base::suggest::Known<'static>] {
         &[simpipe_base::suggest::Known { name: "auto", aka: &[] }]
     }
-    fn backend(&self, _: &str) -> Result<BackendChoice, StageError> {
-        Ok(BackendChoice { accepted: vec!["flex".to_owned()], compute: "flex".to_owned() })
+    fn backend(&self, _: &str, _: Option<&str>) -> Result<BackendChoice, StageError> {
+        Ok(BackendChoice { accepted: vec!["flex".to_owned()], compute: "flex".to_owned(), unable: None })
     }
 }
 

@@ -284,7 +284,7 @@ fn input_gradient(shape: &ConvShape, w: &[f32], turned: Option<&[f32]>, dy: &[f3
         let mut from: [Option<&[f32]>; MOST] = [None; MOST];
         for (tap, from) in from.iter_mut().enumerate().take(k.min(r + 1)) {
             let row = (r - tap) / shape.stride[0];
-            if (r - tap) % shape.stride[0] == 0 && row < oh {
+            if (r - tap).is_multiple_of(shape.stride[0]) && row < oh {
                 *from = Some(&dy[row * ow * c..][..ow * c]);
             }
         }

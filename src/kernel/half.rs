@@ -320,7 +320,7 @@ mod tests {
     #[test]
     fn numbers_are_rounded_to_the_nearest_even() {
         // 1 + 2^-8 lies between 1 and 1 + 2^-7; 1 + 3 2^-8 between 1 + 2^-7 and 1 + 2^-6.
-        let from = [1.0, 1.003_906_25, 1.011_718_75, 1.004, -2.5, 0.0, f32::INFINITY, 3.4e38];
+        let from = [1.0, 1.0 + 1.0 / 256.0, 1.0 + 3.0 / 256.0, 1.004, -2.5, 0.0, f32::INFINITY, 3.4e38];
         let wanted = [1.0, 1.0, 1.015_625, 1.007_812_5, -2.5, 0.0, f32::INFINITY, f32::INFINITY];
         assert_eq!(from.map(|v| widened(rounded(v))), wanted);
         let mut found = [0; 8];

@@ -61,7 +61,7 @@ fn cpu_features() -> Vec<&'static str> {
 
 /// Each backend, and the one that `device = "auto"` takes.
 pub(super) fn devices(_: &Site) -> Vec<Finding> {
-    let auto = device::resolve("auto").map_or("none", |(_, backend)| backend);
+    let auto = device::resolve("auto", None).map_or("none", |backends| backends.compute);
     let mut found = vec![Finding::ok("device", format!("\"auto\" computes on {auto}"))];
     for backend in ["cuda", "vulkan"] {
         found.push(match device::to_device(backend) {
