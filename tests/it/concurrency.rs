@@ -7,6 +7,7 @@ use std::process::{Child, Stdio};
 use serde_json::Value as Json;
 
 use crate::project::{PLAIN_REPORT, Project, signal, simpipe};
+use crate::turns::turn;
 
 /// Starts a smoke run with a parameter of its own.
 fn start(project: &Project, parameter: &str) -> Child {
@@ -40,6 +41,7 @@ fn computed(records: &[Json]) -> (BTreeMap<String, usize>, usize) {
 
 #[test]
 fn programs_at_once_compute_each_key_once() {
+    let _turn = turn();
     for programs in [2, 20] {
         let project = Project::new();
         let metrics = ["calibrate.metric=f1", "calibrate.metric=precision"];
@@ -62,6 +64,7 @@ fn programs_at_once_compute_each_key_once() {
 
 #[test]
 fn a_program_that_waits_for_a_killed_one_takes_over() {
+    let _turn = turn();
     let project = Project::new();
     let long = "train.steps-per-epoch=1000";
     let mut owner = start(&project, long);

@@ -8,6 +8,7 @@ use serde_json::Value as Json;
 use simpipe_artifact::{BaselineFile, ProjectionInfo, read_json};
 
 use crate::project::{Project, Record, repository, signal, simpipe, write_pair};
+use crate::turns::turn;
 
 const LAYERS: &str = r#"[ "rescale", { conv2d = { filters = 4, kernel = 3, stride = 4, activation = "relu" } }, "batch-norm",
   "global-max-pool", { metric-embedding = { size = 8 } } ]"#;
@@ -208,6 +209,7 @@ fn what_can_not_be_is_refused_at_its_line() {
 
 #[test]
 fn long_work_ends_soon_after_it_is_asked_to() {
+    let _turn = turn();
     let project = Project::new();
     let text = spec(LAYERS, "").replace("episodes = 50", "episodes = 1000000");
     let text = text + "[project-t-sne]\nmethod = { t-sne = { steps = 100000 } }\n";
