@@ -1,4 +1,4 @@
-//! What every column of a table that a stage leaves means, for `simpipe docs example_id`. Columns that are called like a metric,
+//! What every column of a table that a stage leaves, or a run beside them, means, for `simpipe docs example_id`. Columns that are called like a metric,
 //! or an end of its interval, are defined where that is.
 
 /// A column of tables.
@@ -23,6 +23,12 @@ const EXAMPLES: &str = "tables of examples";
 const COLUMNS: &[ColumnDoc] = &[
     column("accuracy", "episodes.parquet", "Share of the episode's queries that are given their own class."),
     column("again", FIGURES, "The value of the same trial with another seed."),
+    column(
+        "bytes",
+        "profile.parquet",
+        "Bytes of the maps that the operation reads and writes, each once; empty where they are not counted.",
+    ),
+    column("calls", "profile.parquet", "How often the operation was computed, a count."),
     column("category", "examples.parquet", "A coarser class that the source names."),
     column("channels", "examples.parquet", "Channels of the image: 1 for grey, 3 for colour."),
     column("class", EXAMPLES, "The class by its name."),
@@ -39,6 +45,11 @@ const COLUMNS: &[ColumnDoc] = &[
         "The BLAKE3 digest of the image's pixels: the same image has the same digest in every dataset.",
     ),
     column(
+        "direction",
+        "profile.parquet",
+        "Whether the operation computes values (`forward`) or gradients (`backward`).",
+    ),
+    column(
         "distance",
         "thresholds.parquet, matches.parquet",
         "The distance threshold, or the distance to the neighbour.",
@@ -49,8 +60,14 @@ const COLUMNS: &[ColumnDoc] = &[
     column("epoch", "history.parquet", "The epoch of the step, from 1."),
     column("example_id", EXAMPLES, "The image's number in its dataset; `simpipe show FILE` adds its file."),
     column("file", EXAMPLES, "The file, as the source names it."),
+    column(
+        "flop",
+        "profile.parquet",
+        "Floating-point operations, those of a convolution as if it were computed directly; empty where they are not counted.",
+    ),
     column("fn", "thresholds.parquet", "Queries that should be accepted at the threshold and are not, a count."),
     column("fp", "thresholds.parquet", "Queries that are accepted at the threshold with a wrong label, a count."),
+    column("gflops", "profile.parquet", "Billions of floating-point operations a second, where they are counted."),
     column("group", "examples.parquet", "What belongs together in the source, such as the images of one person."),
     column("height", "examples.parquet", "Height in pixels."),
     column("indexed", "per-class.parquet", "Images of the class in the index, a count."),
@@ -58,6 +75,11 @@ const COLUMNS: &[ColumnDoc] = &[
     column("is_query", "examples.parquet", "Whether the source has the image among the queries."),
     column("label", EXAMPLES, "The class as its number in `dataset.json`, from 0."),
     column("label_name", "confusion.parquet", "The name of the true class."),
+    column(
+        "layer",
+        "profile.parquet",
+        "The layer by its path, such as `layers.1.conv2d`; `loss`, `optimizer` or `elsewhere` for what belongs to none.",
+    ),
     column("learning_rate", "history.parquet", "The step size, by the schedule."),
     column("length", "examples.parquet", "Bytes of the image in the file of images; missing if all images are pixels."),
     column("lone", "per-class.parquet", "Queries of the class without another example in the index, a count."),
@@ -87,6 +109,7 @@ const COLUMNS: &[ColumnDoc] = &[
         "The nearest indexed images: rank, `example_id`, label and distance of each.",
     ),
     column("offset", "examples.parquet", "Where the image begins in the file of images, in bytes."),
+    column("operation", "profile.parquet", "What was computed, such as `convolution and pool`."),
     column("overlap", "per-query.parquet", "Whether the query's image is in the index too."),
     column("path", "sources.parquet", "The file, relative to the source."),
     column("place", FIGURES, "The picture's place in its strip, from 0."),
@@ -125,9 +148,11 @@ const COLUMNS: &[ColumnDoc] = &[
     column("right", FIGURES, "Whether the picture has the class that was looked for."),
     column("rule", FIGURES, "Whether the row is a line that helps reading, and no measurement."),
     column("same_label", "near-copies.parquet", "Whether query and reference have the same label."),
+    column("seconds", "profile.parquet", "Time on the clock; no second is in two rows of a stage."),
     column("series", FIGURES, "The curve by its name in the legend."),
     column("source", "examples.parquet", "What the image was taken from, such as a video."),
     column("split", EXAMPLES, "The split: `train`, `test` or another name."),
+    column("stage", "profile.parquet", "The stage's id in the graph."),
     column("step", "history.parquet", "The step, from 1, counted over all epochs."),
     column("strip", FIGURES, "The row of pictures, from 0."),
     column("tn", "thresholds.parquet", "Queries that should be rejected at the threshold and are, a count."),
