@@ -27,6 +27,7 @@ mod images;
 mod index;
 mod matches;
 mod model;
+mod model_summary;
 mod model_use;
 mod near_copies;
 mod new_image;
@@ -37,6 +38,7 @@ mod samples;
 mod seeds_report;
 mod sweep_report;
 pub mod table;
+mod tensor_entry;
 mod tensor_file;
 mod torch_file;
 
@@ -70,6 +72,7 @@ pub use images::{IMAGES, ImagePlace, Images, images_file};
 pub use index::{IndexInfo, IndexRows, IndexStructure};
 pub use matches::{Achieved, Confusion, ConfusionCell, MatchInfo, MatchRow, Matches, Neighbour};
 pub use model::{Features, ModelFile, ModelName, Weights};
+pub use model_summary::{GroupSummary, LayerSummary, ModelSummary};
 pub use model_use::ModelUse;
 pub use near_copies::{NearCopies, NearCopiesInfo, NearCopy};
 pub use new_image::{EncodedImage, NewImage};
@@ -82,7 +85,8 @@ pub use sweep_report::{
     SweepCondition, SweepConstraint, SweepCounts, SweepDirection, SweepImportance, SweepInterval, SweepObjective,
     SweepParameter, SweepReport, SweepState, SweepTrial, SweepValue, SweepValues, SweepWinner,
 };
-pub use tensor_file::{NewTensor, Numbers, TensorEntry, TensorFile, tensor_file};
+pub use tensor_entry::TensorEntry;
+pub use tensor_file::{NewTensor, Numbers, TensorFile, tensor_file};
 
 use std::path::Path;
 

@@ -11,9 +11,10 @@ use super::options::{OverlayOptions, PlaceOptions, plan_of, refuse_unable};
 use super::print::{self, Align, Paint, Table, shown, thousands};
 use super::screen;
 use crate::error::{Error, Exit};
+use simpipe_artifact::{GroupSummary, ModelSummary};
 use simpipe_base::issue::Issue;
 use simpipe_plan::Plan;
-use simpipe_stage::{Facts, GroupSummary, ModelSummary};
+use simpipe_stage::Facts;
 
 /// Check configs: report every problem at once, and show the layers of each model.
 #[derive(Debug, Args)]
@@ -155,13 +156,14 @@ fn write_group(group: &GroupSummary, out: &mut dyn Write) -> Result<(), Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use simpipe_stage::LayerSummary;
+    use simpipe_artifact::LayerSummary;
 
     #[test]
     fn a_model_is_shown_as_keras_shows_it() {
         let layer = |name: &str, output: &[usize], parameters| LayerSummary {
             name: name.to_owned(),
             path: String::new(),
+            input: Vec::new(),
             output: output.to_vec(),
             parameters,
         };
@@ -174,7 +176,8 @@ mod tests {
             parameters: paths(count),
         };
         let groups = vec![group("layers.0", "frozen", 1), group("layers", "sgd", 5)];
-        write_model("train", &ModelSummary { parameters: 2048, trainable: 1920, layers, groups }, &mut out).unwrap();
+        let model = ModelSummary { parameters: 2048, trainable: 1920, layers, groups, dim: 64 };
+        write_model("train", &model, &mut out).unwrap();
         let expected = "
 Model of `train`
 Layer       Output shape  Param #

@@ -6,7 +6,6 @@ use clap::Args;
 
 use super::options::PlaceOptions;
 use super::print::{self, Align, Table, shown};
-use super::run::number;
 use super::{threads, words};
 use crate::error::{Error, Exit};
 use simpipe_compare::{FieldChange, Flips, Measured, MetricChange, Run, RunDiff, RunName, StageSide, diff};
@@ -126,7 +125,7 @@ pub(super) fn difference(change: &MetricChange) -> String {
 
 /// A number, or a dash for none.
 pub(super) fn figure(value: Option<f64>) -> String {
-    value.map_or_else(|| "-".to_owned(), number)
+    value.map_or_else(|| "-".to_owned(), print::number)
 }
 
 fn metrics(changes: &[MetricChange], out: &mut dyn Write) -> Result<(), Error> {

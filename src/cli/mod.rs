@@ -16,6 +16,7 @@ mod graph;
 mod init;
 mod lock;
 mod logging;
+mod merged;
 mod note;
 mod options;
 mod page;

@@ -8,6 +8,7 @@ use serde_json::json;
 use super::options::PlaceOptions;
 use super::print::{self, shown};
 use crate::error::{Error, Exit};
+use simpipe_runner::listing::write_note;
 use simpipe_runner::{RunRecord, notes};
 
 /// Attach a note to a run, shown by `show` and `runs`.
@@ -38,7 +39,7 @@ pub(super) fn exec(args: &NoteArgs, out: &mut dyn Write) -> Result<Exit, Error> 
     let root = args.place.root_here()?;
     let folder = args.place.run_folder(&root, &args.run)?;
     let run = RunRecord::read(&folder)?.run;
-    notes::write(&folder, &args.text)?;
+    write_note(&folder, &args.text)?;
     let note = notes::read(&folder);
     if args.json {
         print::json(&json!({ "run": run, "note": note }), out)?;

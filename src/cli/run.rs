@@ -309,13 +309,7 @@ pub(super) fn stage_table(stages: &[StageRecord], out: &mut dyn Write) -> Result
 pub(super) fn metrics(record: &RunRecord, out: &mut dyn Write) -> Result<(), Error> {
     let mut table = Table::new(&[("Metric", Align::Left), ("Value", Align::Right)]);
     for (name, value) in &record.metrics {
-        table.row(vec![name.clone(), number(*value)]);
+        table.row(vec![name.clone(), print::number(*value)]);
     }
     Ok(table.write(out, &print::plain)?)
-}
-
-/// A metric as a table shows it: a share or a loss keeps its digits.
-pub(super) fn number(value: f64) -> String {
-    let counts = value.fract() == 0.0 && value.abs() >= 2.0;
-    if counts { format!("{value:.0}") } else { format!("{value:.4}") }
 }

@@ -5,7 +5,7 @@
 use std::path::{Path, PathBuf};
 
 use super::toml_text::{self, Origins};
-use super::{config, graph, print, reproduce, run, words};
+use super::{graph, merged, print, reproduce, words};
 use simpipe_artifact::Profile;
 use simpipe_base::digest::Digest;
 use simpipe_base::interrupt::LeftToEnd;
@@ -38,7 +38,7 @@ pub(super) fn there(folder: &Path, id: &str) -> Option<PathBuf> {
 /// is no reason for a run to fail, and `simpipe report` makes it again.
 pub(super) fn keep(plan: &Plan, record: &RunRecord, root: &Path, store: &Store) -> Vec<String> {
     let _writing = LeftToEnd::begin();
-    let spec = toml_text::document(&config::merged(&plan.experiment), Origins::Shown, &str::to_owned);
+    let spec = toml_text::document(&merged::merged(&plan.experiment), Origins::Shown, &str::to_owned);
     let looks = looks::of_split(root, store, TEST).ok();
     let mut said = Vec::new();
     let mut keep = |record: &RunRecord, folder: &Path| {
@@ -86,7 +86,7 @@ pub(super) fn why_none(record: &RunRecord, stage: &StageRecord) -> String {
 
 /// A page of a run's numbers alone, with why there is no report.
 pub(super) fn without(record: &RunRecord, why: &str, block: &RunBlock) -> String {
-    let numbers: Vec<_> = record.metrics.iter().map(|(name, value)| (name.clone(), run::number(*value))).collect();
+    let numbers: Vec<_> = record.metrics.iter().map(|(name, value)| (name.clone(), print::number(*value))).collect();
     page_without_report(&record.name, why, &numbers, block)
 }
 
@@ -246,7 +246,7 @@ fn spec(record: &RunRecord, folder: &Path) -> (String, String) {
     }
     let experiment = reproduce::experiment_of(record, &[]).ok();
     let text =
-        experiment.map(|experiment| toml_text::document(&config::merged(&experiment), Origins::Hidden, &str::to_owned));
+        experiment.map(|experiment| toml_text::document(&merged::merged(&experiment), Origins::Hidden, &str::to_owned));
     let is = "As it was resolved, with every default: who has set each value was not kept.";
     (is.to_owned(), text.unwrap_or_default())
 }

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 
 use super::LEVEL;
+use super::measured::Measured;
 use super::pair::pair;
-use super::run::Measured;
 use simpipe_artifact::ArtifactError;
 use simpipe_base::seed::Seed;
 use simpipe_metric::statistics::{Bootstrap, MeanDifference};

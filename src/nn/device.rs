@@ -8,8 +8,8 @@
 
 use burn::tensor::Device;
 
-use super::ops::Numerics;
 use simpipe_base::suggest::{self, Known};
+use simpipe_kernel::Numerics;
 
 /// What `device` takes in a spec.
 pub const DEVICES: &[Known<'static>] = &[

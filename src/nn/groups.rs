@@ -5,10 +5,11 @@ mod pattern;
 pub use pattern::Pattern;
 
 use super::input::Input;
-use super::layer::{LayerIssue, LayerSpec, Walk};
+use super::layer::{LayerSpec, Walk};
 use super::loss::{LossSpec, Target};
 use super::optim::Optimizer;
 use super::parameters::{Assigned, declared_by_loss};
+use simpipe_base::issue::Issue;
 use simpipe_base::params;
 use simpipe_base::{check, path};
 
@@ -98,7 +99,7 @@ pub fn declarations(
     input: impl Into<Input>,
     layers: &[LayerSpec],
     loss: &LossSpec,
-) -> Result<Vec<Declaration>, Vec<LayerIssue>> {
+) -> Result<Vec<Declaration>, Vec<Issue>> {
     let walked = Walk::through(input, layers)?;
     let target = Target { dim: walked.summary.dim, classes: 1 };
     let one = |declared: super::layer::Declared| Declaration {
@@ -120,7 +121,7 @@ impl Grouping {
     ///
     /// # Errors
     /// Those that can't be read, and groups that contradict themselves: at `groups[1].match` and the like.
-    pub fn new(groups: &[Group]) -> Result<Self, Vec<LayerIssue>> {
+    pub fn new(groups: &[Group]) -> Result<Self, Vec<Issue>> {
         let (mut patterns, mut issues) = (Vec::new(), Vec::new());
         for (at, group) in groups.iter().enumerate() {
             let place = |inside: &str| path::join(&path::at("groups", at), inside);
@@ -145,14 +146,14 @@ impl Grouping {
     ///
     /// # Errors
     /// Groups that have none, whether nothing matches or groups before them have it all.
-    pub fn over(&self, all: &[Declaration]) -> Result<Vec<Option<usize>>, Vec<LayerIssue>> {
+    pub fn over(&self, all: &[Declaration]) -> Result<Vec<Option<usize>>, Vec<Issue>> {
         let groups: Vec<Option<usize>> = all.iter().map(|one| self.of(&one.path)).collect();
         let empty = (0..self.patterns.len()).filter(|at| !groups.contains(&Some(*at)));
-        let issues: Vec<LayerIssue> = empty.map(|at| self.nothing_left(at, all)).collect();
+        let issues: Vec<Issue> = empty.map(|at| self.nothing_left(at, all)).collect();
         if issues.is_empty() { Ok(groups) } else { Err(issues) }
     }
 
-    fn nothing_left(&self, at: usize, all: &[Declaration]) -> LayerIssue {
+    fn nothing_left(&self, at: usize, all: &[Declaration]) -> Issue {
         let (place, pattern) = (path::join(&path::at("groups", at), "match"), &self.patterns[at]);
         let matched = all.iter().find(|one| pattern.matches(&one.path)).and_then(|one| self.of(&one.path));
         if let Some(first) = matched {
@@ -170,8 +171,8 @@ impl Grouping {
     }
 }
 
-fn issue(path: String, message: String, help: impl Into<String>) -> LayerIssue {
-    LayerIssue { path, message, help: Some(help.into()) }
+fn issue(path: String, message: String, help: impl Into<String>) -> Issue {
+    Issue::of(path, message).help(help)
 }
 
 const PATTERN_HELP: &str = "write segments separated by dots, such as \"layers.1.**\" or \"layers.*.batch-norm\"";
@@ -206,7 +207,7 @@ mod tests {
         declarations([8, 8, 3], &layers, &loss).unwrap()
     }
 
-    fn refused(list: serde_json::Value) -> Vec<LayerIssue> {
+    fn refused(list: serde_json::Value) -> Vec<Issue> {
         Grouping::new(&groups(list)).and_then(|grouping| grouping.over(&all())).unwrap_err()
     }
 

@@ -10,22 +10,33 @@ use petgraph::visit::EdgeRef;
 
 use super::graph::{Edge, Node, Plan};
 use super::{misplaced, sweep};
-use simpipe_base::issue::{Issue, IssueKind, Issues};
+use simpipe_base::issue::{Issue, Issues};
 use simpipe_base::param::{Param, Shape, View};
 use simpipe_base::path;
 use simpipe_base::suggest;
 use simpipe_spec::{Experiment, Input, StageSpec};
-use simpipe_stage::{Catalog, DynStage, Facts, InputFacts, Kind, ParamIssue, Policy, Port};
+use simpipe_stage::{Catalog, DynStage, Facts, InputFacts, Kind, Policy, Port};
 
 /// A graph whose stages may have failed to read.
 type Draft = DiGraph<Option<Arc<dyn DynStage>>, Edge>;
 
+impl Plan {
+    /// Builds and checks the graph.
+    ///
+    /// # Errors
+    /// Every problem found, in the order of the text.
+    pub fn build(experiment: Experiment, catalog: &dyn Catalog) -> Result<Self, Vec<Issue>> {
+        build(experiment, catalog, None)
+    }
+
+    /// The same, where a plan of the same experiment with other values is at hand.
+    pub(super) fn build_like(experiment: Experiment, catalog: &dyn Catalog, like: &Self) -> Result<Self, Vec<Issue>> {
+        build(experiment, catalog, Some(like))
+    }
+}
+
 /// `like` is a plan of the same experiment with other values: what it knows of outside data is not looked up again.
-pub(super) fn build(
-    mut experiment: Experiment,
-    catalog: &dyn Catalog,
-    like: Option<&Plan>,
-) -> Result<Plan, Vec<Issue>> {
+fn build(mut experiment: Experiment, catalog: &dyn Catalog, like: Option<&Plan>) -> Result<Plan, Vec<Issue>> {
     let mut issues = Issues(std::mem::take(&mut experiment.issues));
     check_device(&experiment, catalog, &mut issues);
     let read: Vec<_> = experiment.stages.iter().map(|spec| read(spec, catalog, &mut issues)).collect();
@@ -301,14 +312,9 @@ fn infer(
 }
 
 /// An issue at the place of its parameter, or of the stage's table where the parameter is not written.
-fn placed(spec: &StageSpec, issue: ParamIssue) -> Issue {
-    let place = &spec.params.nearest(&issue.path).place;
-    let placed = Issue::at(place, path::join(&spec.id, &issue.path), issue.message);
-    let placed = if issue.unavailable { placed.kind(IssueKind::Unavailable) } else { placed };
-    match issue.help {
-        Some(help) => placed.help(help),
-        None => placed,
-    }
+fn placed(spec: &StageSpec, issue: Issue) -> Issue {
+    let (place, path) = (&spec.params.nearest(&issue.path).place, path::join(&spec.id, &issue.path));
+    issue.placed(place, path)
 }
 
 #[cfg(test)]
@@ -342,8 +348,8 @@ mod tests {
         fn ports(_: &LinkParams) -> Vec<Port> {
             vec![Port::new("before", Kind::Report, &["out"]).optional()]
         }
-        fn infer(params: &LinkParams, _: &InputFacts) -> Result<Facts, Vec<ParamIssue>> {
-            if params.size == 0 { Err(vec![ParamIssue::new("size", "too small")]) } else { Ok(Facts::Report) }
+        fn infer(params: &LinkParams, _: &InputFacts) -> Result<Facts, Vec<Issue>> {
+            if params.size == 0 { Err(vec![Issue::of("size", "too small")]) } else { Ok(Facts::Report) }
         }
         fn run(_: &LinkParams, _: &mut Ctx<'_>) -> Result<(), StageError> {
             Ok(())

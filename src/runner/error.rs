@@ -158,7 +158,7 @@ impl StageFailure {
             }
             Self::Stage(
                 StageError::Failed { .. }
-                | StageError::Param { .. }
+                | StageError::Param(_)
                 | StageError::SourceChanged { .. }
                 | StageError::Io { .. },
             )

@@ -26,9 +26,6 @@ use simpipe_plan::{KeyParts, Plan, Reason};
 use simpipe_stage::{BackendChoice, Checkpoints, Ctx, CtxParts, Number, Progress, StageError, Unable};
 use simpipe_store::{AcEntry, Damage, Found, Journal, Produced, Store};
 
-/// The backend among what made a result.
-pub(super) const BACKEND: &str = "backend";
-
 /// What all nodes of a run share.
 pub(super) struct Executor<'a> {
     pub(super) plan: &'a Plan,
@@ -210,7 +207,7 @@ impl Executor<'_> {
         let downloads = self.store.downloads();
         let checkpoints = StoredCheckpoints::of(stage, parts, self.store, &on_warning);
         if let (Some(checkpoints), Some(journal)) = (&checkpoints, self.journal) {
-            journal.wanted_checkpoints(self.id(node), key, checkpoints.shelf())?;
+            journal.wanted_checkpoints(self.id(node), key, checkpoints.set())?;
         }
         let mut ctx = Ctx::new(CtxParts {
             id: self.id(node),
@@ -295,7 +292,7 @@ pub(super) fn made_by(backend: &str) -> BTreeMap<String, String> {
     let machine = format!("{}-{}", std::env::consts::ARCH, std::env::consts::OS);
     BTreeMap::from([
         ("simpipe".to_owned(), env!("CARGO_PKG_VERSION").to_owned()),
-        (BACKEND.to_owned(), backend.to_owned()),
+        (earlier::BACKEND.to_owned(), backend.to_owned()),
         ("machine".to_owned(), machine),
     ])
 }

@@ -132,11 +132,11 @@ struct Finished {
 }
 
 /// Something of nodes, by position in the plan's order.
-type Board<T> = Mutex<BTreeMap<usize, T>>;
+type ByStage<T> = Mutex<BTreeMap<usize, T>>;
 
-/// Every change of a board is one insertion or removal, so a panic elsewhere leaves it whole.
-fn locked<T>(board: &Board<T>) -> MutexGuard<'_, BTreeMap<usize, T>> {
-    board.lock().unwrap_or_else(PoisonError::into_inner)
+/// Every change of these is one insertion or removal, so a panic elsewhere leaves it whole.
+fn locked<T>(stages: &ByStage<T>) -> MutexGuard<'_, BTreeMap<usize, T>> {
+    stages.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Headline numbers of all stages, as `<stage id>.<name>`.
@@ -156,9 +156,9 @@ struct Run<'a> {
     queue: Queue,
     /// Of nodes in the plan's order.
     positions: BTreeMap<NodeIndex, usize>,
-    board: Board<Finished>,
+    finished: ByStage<Finished>,
     /// What is known of stages that wait for the device.
-    parked: Board<Attempt>,
+    waiting: ByStage<Attempt>,
     folder: Inside,
 }
 
@@ -310,9 +310,9 @@ impl Runner<'_> {
 
     fn run_stages(&self, executor: Executor<'_>, folder: Inside) -> Vec<Finished> {
         let plan = executor.plan;
-        let (board, parked) = (Mutex::default(), Mutex::default());
+        let (finished, waiting) = (Mutex::default(), Mutex::default());
         let positions = plan.order.iter().enumerate().map(|(at, node)| (*node, at)).collect();
-        let run = Run { executor, queue: Queue::new(plan), positions, board, parked, folder };
+        let run = Run { executor, queue: Queue::new(plan), positions, finished, waiting, folder };
         let span = tracing::Span::current();
         std::thread::scope(|scope| {
             for _ in 1..self.jobs.clamp(1, plan.order.len().max(1)) {
@@ -335,19 +335,19 @@ impl Run<'_> {
     fn work(&self) {
         while let Some(held) = self.queue.next(&|| self.executor.cancelled()) {
             let at = held.at();
-            let mut attempt = locked(&self.parked).remove(&at).unwrap_or_default();
+            let mut attempt = locked(&self.waiting).remove(&at).unwrap_or_default();
             let started = Instant::now();
             let result = self.try_until_done(&held, &mut attempt);
             attempt.seconds += started.elapsed().as_secs_f64();
             let Some(result) = result.transpose() else {
-                locked(&self.parked).insert(at, attempt); // first, for others may take it up as soon as it is parked
+                locked(&self.waiting).insert(at, attempt); // first, for others may take it up as soon as it is waiting
                 held.park();
                 continue;
             };
             let finished = self.finished(at, attempt, result);
             let ok = finished.entry.is_some();
             self.say_finished(at, &finished.record);
-            locked(&self.board).insert(at, finished);
+            locked(&self.finished).insert(at, finished);
             held.finish(ok);
         }
     }
@@ -381,7 +381,7 @@ impl Run<'_> {
         let node = plan.order[held.at()];
         let stored = |node: NodeIndex| {
             let at = self.positions.get(&node)?;
-            locked(&self.board).get(at).and_then(|finished| finished.entry.clone())
+            locked(&self.finished).get(at).and_then(|finished| finished.entry.clone())
         };
         // A hit looks at nothing but what it reads: a run that finds all copies no more entries than there are edges.
         let read = plan.upstream(node).into_iter();
@@ -485,7 +485,7 @@ impl Run<'_> {
 
     /// Every stage in the order of the plan, those that were not reached as skipped.
     fn into_finished(self) -> Vec<Finished> {
-        let mut board = std::mem::take(&mut *locked(&self.board));
-        (0..self.executor.plan.order.len()).map(|at| board.remove(&at).unwrap_or_else(|| self.skipped(at))).collect()
+        let mut finished = std::mem::take(&mut *locked(&self.finished));
+        (0..self.executor.plan.order.len()).map(|at| finished.remove(&at).unwrap_or_else(|| self.skipped(at))).collect()
     }
 }

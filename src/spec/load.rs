@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::keys::{ACCEPTED, RESERVED, accepted};
 use super::overrides::Override;
 use super::{Experiment, StageSpec, merge, parse, project_of, seeds, template};
 use simpipe_base::issue::{Issue, IssueKind, Issues};
@@ -10,42 +11,6 @@ use simpipe_base::node::{Entry, Table, Value};
 use simpipe_base::param::{self, Param};
 use simpipe_base::source::{Layer, Place, Source};
 use simpipe_base::suggest::{self, Known};
-
-/// Top-level keys of a config that are no stage.
-pub const RESERVED: &[&str] =
-    &["format", "pipeline", "name", "description", "seed", "seeds", "device", "numerics", "extends", "sweep", "stages"];
-
-/// Top-level keys that a config of this version may have (`extends` is read before the layers are merged).
-pub const ACCEPTED: &[&str] =
-    &["pipeline", "name", "description", "seed", "seeds", "device", "numerics", "extends", "sweep"];
-
-/// A key of configs and templates.
-pub(super) const DESCRIPTION: Known<'static> =
-    Known { name: "description", aka: &["desc", "comment", "notes", "title"] };
-
-/// What other tools call the same as top-level keys.
-const AKA: &[Known<'static>] = &[
-    Known { name: "pipeline", aka: &["template", "graph", "workflow", "dag"] },
-    Known { name: "name", aka: &["experiment", "run_name", "experiment_name", "id"] },
-    DESCRIPTION,
-    Known { name: "seed", aka: &["random_state", "random_seed", "manual_seed", "rng_seed"] },
-    Known { name: "seeds", aka: &["random_states", "random_seeds", "n_seeds", "num_seeds", "replicates"] },
-    Known { name: "sweep", aka: &["tune", "tuning", "hyperparameters", "search_space", "hparams", "optuna"] },
-    Known { name: "device", aka: &["gpu", "backend", "accelerator", "cuda", "use_gpu"] },
-    Known { name: "extends", aka: &["base", "inherits", "parent", "include", "includes", "defaults", "import"] },
-];
-
-/// The top-level key that other tools call by this name.
-#[must_use]
-pub fn top_level_called(name: &str) -> Option<&'static str> {
-    AKA.iter().find(|known| known.is_called(name)).map(|known| known.name)
-}
-
-/// [`ACCEPTED`] with other tools' names.
-fn accepted() -> Vec<Known<'static>> {
-    let aka = |name: &'static str| AKA.iter().find(|known| known.name == name).copied();
-    ACCEPTED.iter().map(|name| aka(name).unwrap_or_else(|| (*name).into())).collect()
-}
 
 /// What `numerics` may say: `fast` is what it is without, so it enters no key.
 pub const NUMERICS: &[&str] = &["fast", "exact", "bf16"];
@@ -72,7 +37,7 @@ pub enum Overlay {
 }
 
 /// An [`Overlay`] that could be read.
-enum Laid {
+enum ReadOverlay {
     Set(Override),
     File(Table),
 }
@@ -114,8 +79,8 @@ fn load_into(config: &Path, options: &LoadOptions, issues: &mut Issues) -> Optio
     let ids: Vec<String> = stages.iter().map(|stage| stage.id.clone()).collect();
     for overlay in overlays {
         match overlay {
-            Laid::Set(option) => option.apply(&mut table, issues),
-            Laid::File(above) => merge::lay_over(&mut table, above),
+            ReadOverlay::Set(option) => option.apply(&mut table, issues),
+            ReadOverlay::File(above) => merge::lay_over(&mut table, above),
         }
     }
     take_stages(&mut stages, &mut table, issues);
@@ -125,12 +90,12 @@ fn load_into(config: &Path, options: &LoadOptions, issues: &mut Issues) -> Optio
 }
 
 /// Reads what the command line lays over the config; options of each kind are counted from 1.
-fn read_overlays(overlays: &[Overlay], issues: &mut Issues) -> Vec<Laid> {
+fn read_overlays(overlays: &[Overlay], issues: &mut Issues) -> Vec<ReadOverlay> {
     let (mut sets, mut files) = (0, 0);
     let read = overlays.iter().filter_map(|overlay| match overlay {
         Overlay::Set(option) => {
             sets += 1;
-            Override::read(option, sets, issues).map(Laid::Set)
+            Override::read(option, sets, issues).map(ReadOverlay::Set)
         }
         Overlay::File(path) => {
             files += 1;
@@ -141,21 +106,21 @@ fn read_overlays(overlays: &[Overlay], issues: &mut Issues) -> Vec<Laid> {
                 let help = "give both, base first: `--set-file BASE --set-file THIS`";
                 issues.push(Issue::at(&extends.key, "extends", message).help(help));
             }
-            Some(Laid::File(table))
+            Some(ReadOverlay::File(table))
         }
     });
     read.collect()
 }
 
 /// Lays every `pipeline` before all else: it decides which stages there are.
-fn lay_pipelines(overlays: &mut Vec<Laid>, table: &mut Table, issues: &mut Issues) {
+fn lay_pipelines(overlays: &mut Vec<ReadOverlay>, table: &mut Table, issues: &mut Issues) {
     overlays.retain_mut(|overlay| match overlay {
-        Laid::Set(option) if option.is("pipeline") => {
+        ReadOverlay::Set(option) if option.is("pipeline") => {
             option.apply(table, issues);
             false
         }
-        Laid::Set(_) => true,
-        Laid::File(above) => {
+        ReadOverlay::Set(_) => true,
+        ReadOverlay::File(above) => {
             if let Some((key, entry)) = above.remove_entry("pipeline") {
                 table.insert(key, entry);
             }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::load::{DESCRIPTION, RESERVED};
+use super::keys::{DESCRIPTION, RESERVED};
 use super::parse;
 use super::{Input, StageSpec};
 use simpipe_base::issue::{Issue, Issues};

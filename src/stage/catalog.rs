@@ -7,10 +7,10 @@ use std::sync::Arc;
 
 use serde_json::Value as Json;
 
-use super::{Ctx, Facts, InputFacts, Kind, OutputFile, ParamIssue, Port, Stage, StageError};
+use super::{Ctx, Facts, InputFacts, Kind, OutputFile, Port, Stage, StageError};
 use simpipe_base::contents::Contents;
 use simpipe_base::digest::Digest;
-use simpipe_base::issue::Issues;
+use simpipe_base::issue::{Issue, Issues};
 use simpipe_base::node::Node;
 use simpipe_base::param::{Param, Shape, View};
 use simpipe_base::suggest::Known;
@@ -64,9 +64,9 @@ pub trait DynStage: Debug + Send + Sync {
     ///
     /// # Errors
     /// Every problem found.
-    fn infer(&self, inputs: &InputFacts) -> Result<Facts, Vec<ParamIssue>>;
+    fn infer(&self, inputs: &InputFacts) -> Result<Facts, Vec<Issue>>;
     /// [`Stage::warnings`].
-    fn warnings(&self, inputs: &InputFacts) -> Vec<ParamIssue>;
+    fn warnings(&self, inputs: &InputFacts) -> Vec<Issue>;
     /// [`Stage::complete`].
     ///
     /// # Errors
@@ -132,10 +132,10 @@ impl<S: Stage + Debug> DynStage for Bound<S> {
     fn ports(&self) -> Vec<Port> {
         S::ports(&self.0)
     }
-    fn infer(&self, inputs: &InputFacts) -> Result<Facts, Vec<ParamIssue>> {
+    fn infer(&self, inputs: &InputFacts) -> Result<Facts, Vec<Issue>> {
         S::infer(&self.0, inputs)
     }
-    fn warnings(&self, inputs: &InputFacts) -> Vec<ParamIssue> {
+    fn warnings(&self, inputs: &InputFacts) -> Vec<Issue> {
         S::warnings(&self.0, inputs)
     }
     fn complete(&self, facts: Facts, file: &OutputFile<'_>) -> Result<Facts, StageError> {

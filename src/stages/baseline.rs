@@ -16,12 +16,13 @@ use simpipe_artifact::{
     self as artifact, BaselineFile, DatasetInfo, Embeddings, Estimate, Gain, IMAGES, IndexRows, read_json, write_json,
 };
 use simpipe_base::check;
+use simpipe_base::issue::Issue;
 use simpipe_base::params;
 use simpipe_data::sampler::draw;
 use simpipe_metric::Average;
 use simpipe_metric::statistics::{Bootstrap, Column, Interval};
 use simpipe_search::overlap;
-use simpipe_stage::{Ctx, Facts, InputFacts, Kind, ParamIssue, Port, Progress, Stage, StageError};
+use simpipe_stage::{Ctx, Facts, InputFacts, Kind, Port, Progress, Stage, StageError};
 
 params! {
     /// Looks up queries in an index as `match` does, by the embedding and by methods without training. A training is
@@ -90,9 +91,9 @@ impl Stage for Baseline {
         ]
     }
 
-    fn infer(params: &Params, inputs: &InputFacts) -> Result<Facts, Vec<ParamIssue>> {
+    fn infer(params: &Params, inputs: &InputFacts) -> Result<Facts, Vec<Issue>> {
         let (index, queries) = (inputs.index("index"), inputs.embeddings("queries"));
-        let mut issues: Vec<ParamIssue> =
+        let mut issues: Vec<Issue> =
             embedded::select(params.slice, queries.and_then(|facts| facts.range.as_ref())).err().into_iter().collect();
         issues.extend(embedded::check_classes(index, queries));
         issues.extend(embedded::check_uses(index, queries));
@@ -102,7 +103,7 @@ impl Stage for Baseline {
         if index.is_some_and(|index| index.class_means) {
             let message = "the index holds class means, which have no pixels to compare and no image to embed";
             let help = "connect an index of all vectors (without `reduce`) to `index`";
-            issues.push(ParamIssue::new("", message).help(help));
+            issues.push(Issue::of("", message).help(help));
         }
         if issues.is_empty() { Ok(Facts::Baseline) } else { Err(issues) }
     }

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use simpipe_artifact::{Embeddings, EmbeddingsInfo, Features, MadeBy, read_json};
+use simpipe_base::issue::Issue;
 use simpipe_nn::{Pixels, to_bytes};
-use simpipe_stage::{Ctx, EmbeddingsFacts, ParamIssue, StageError};
+use simpipe_stage::{Ctx, EmbeddingsFacts, StageError};
 
 /// The files of embeddings that a stage reads to take them as features.
 pub(super) const FILES: &[&str] = &[TABLE, EmbeddingsInfo::FILE];
@@ -70,12 +71,12 @@ impl Cached {
 }
 
 /// Features of a split that a pool is not of; nothing while one of them is not known.
-pub(super) fn of_other_split(what: &str, split: &str, features: &EmbeddingsFacts, port: &str) -> Option<ParamIssue> {
+pub(super) fn of_other_split(what: &str, split: &str, features: &EmbeddingsFacts, port: &str) -> Option<Issue> {
     let known = &features.pool.split;
     let differs = !split.is_empty() && !known.is_empty() && known != split;
     differs.then(|| {
         let message =
             format!("the {what} are of the split `{split}`, but the features at the port `{port}` of `{known}`");
-        ParamIssue::new("", message).help(format!("connect features of `{split}` to `{port}` in the template"))
+        Issue::of("", message).help(format!("connect features of `{split}` to `{port}` in the template"))
     })
 }

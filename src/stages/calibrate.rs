@@ -14,12 +14,13 @@ use simpipe_artifact::{
     Calibration as CalibrationFile, Cutpoint, Embeddings, ImageSet, IndexInfo, IndexRows, Target, Thresholds,
     write_json,
 };
+use simpipe_base::issue::Issue;
 use simpipe_base::params;
 use simpipe_metric::reliability::{Judgement, calibration_error};
 use simpipe_search::knn::Wanted;
 use simpipe_search::{CalibrationMetric, Counting, Curve, Isotonic, Judged, Matcher, overlap};
 use simpipe_stage::{
-    CalibrationFacts, Ctx, EmbeddingsFacts, Facts, IndexFacts, InputFacts, Kind, ParamIssue, Port, Stage, StageError,
+    CalibrationFacts, Ctx, EmbeddingsFacts, Facts, IndexFacts, InputFacts, Kind, Port, Stage, StageError,
 };
 
 pub use targets::Targets;
@@ -73,7 +74,7 @@ impl Stage for Calibrate {
         vec![Port::new("index", Kind::Index, INDEX_FILES), Port::new("queries", Kind::Embeddings, QUERY_FILES)]
     }
 
-    fn infer(params: &Params, inputs: &InputFacts) -> Result<Facts, Vec<ParamIssue>> {
+    fn infer(params: &Params, inputs: &InputFacts) -> Result<Facts, Vec<Issue>> {
         let (index, queries) = (inputs.index("index"), inputs.embeddings("queries"));
         let mut issues = Vec::new();
         let asked = embedded::select(params.slice, queries.and_then(|facts| facts.range.as_ref()));
@@ -90,7 +91,7 @@ impl Stage for Calibrate {
         if overlaps && index.is_some_and(|index| index.class_means) {
             let message = "the queries are part of the class means in the index, and can't be left out of them";
             let help = "index other images than the queries, or all vectors: leave `reduce` out of `[index]`";
-            issues.push(ParamIssue::new("slice", message).help(help));
+            issues.push(Issue::of("slice", message).help(help));
         }
         let path = matcher_path(&params.matcher);
         issues.extend(embedded::check_neighbours(&path, params.matcher.k(), indexed, usize::from(overlaps)));
@@ -107,7 +108,7 @@ impl Stage for Calibrate {
         }))
     }
 
-    fn warnings(params: &Params, inputs: &InputFacts) -> Vec<ParamIssue> {
+    fn warnings(params: &Params, inputs: &InputFacts) -> Vec<Issue> {
         let (index, queries) = (inputs.index("index"), inputs.embeddings("queries"));
         let trained_on = queries.is_some_and(|queries| queries.seen_in_training);
         let some = known_classes(index, queries).filter(|_| params.counting == Counting::Lookup);
@@ -149,10 +150,10 @@ impl Stage for Calibrate {
 }
 
 /// Queries that the network has fitted.
-fn fitted(index: Option<&IndexFacts>, queries: Option<&EmbeddingsFacts>) -> ParamIssue {
+fn fitted(index: Option<&IndexFacts>, queries: Option<&EmbeddingsFacts>) -> Issue {
     let message = "the queries are examples that the model was trained on: the cutpoints will look better than they \
                    are";
-    ParamIssue::new("", message).help(held_out::help(index, queries))
+    Issue::of("", message).help(held_out::help(index, queries))
 }
 
 /// How many classes of the queries the index has, and how many there are.
@@ -162,12 +163,12 @@ fn known_classes(index: Option<&IndexFacts>, queries: Option<&EmbeddingsFacts>) 
 }
 
 /// No answer can be right.
-fn strangers(known: usize, all: usize) -> Option<ParamIssue> {
+fn strangers(known: usize, all: usize) -> Option<Issue> {
     (known == 0 && all > 0).then(|| {
         let message = format!(
             "none of the queries' {all} classes is in the index, so no answer can be right"
         );
-        ParamIssue::new("", message).help(
+        Issue::of("", message).help(
             "calibrate in an index of the queries' own classes: `pipeline = \"metric-learning-held-out\"` looks a split \
              `validation` up in itself, which `split = { classes = { validation = 0.2, test = 0.4 } }` of the dataset makes",
         )
@@ -175,13 +176,13 @@ fn strangers(known: usize, all: usize) -> Option<ParamIssue> {
 }
 
 /// Some answers can't be right, and count as if the network had failed.
-fn some_strangers(known: usize, all: usize) -> Option<ParamIssue> {
+fn some_strangers(known: usize, all: usize) -> Option<Issue> {
     (0 < known && known < all).then(|| {
         let message = format!(
             "{} of the queries' {all} classes are not in the index, so their queries are always wrong",
             all - known
         );
-        ParamIssue::new("", message).help(
+        Issue::of("", message).help(
             "index these classes too, leave them out of the queries' `class-list`, or count them as unknown: \
              `counting = \"open-set\"`",
         )

@@ -12,15 +12,15 @@ use simpipe_artifact::{
     write_json,
 };
 use simpipe_base::digest::Digest;
+use simpipe_base::issue::Issue;
 use simpipe_base::param::{Param, View};
 use simpipe_base::params;
-use simpipe_data::sampler::Problem;
 use simpipe_data::source::{Source, SourceFacts};
 use simpipe_data::split::{Split, Undivided};
 use simpipe_data::{DataError, Storage};
 use simpipe_stage::{
-    Ctx, DatasetFacts, Facts, InputFacts, Kind, OutputFile, ParamIssue, Port, SourceDigest, SourceFinder, SplitFacts,
-    Stage, StageError,
+    Ctx, DatasetFacts, Facts, InputFacts, Kind, OutputFile, Port, SourceDigest, SourceFinder, SplitFacts, Stage,
+    StageError,
 };
 
 /// Reads labelled images from a source.
@@ -76,19 +76,19 @@ impl Params {
     }
 
     /// A folder that is divided twice.
-    fn divided_twice(&self) -> Option<ParamIssue> {
+    fn divided_twice(&self) -> Option<Issue> {
         let Source::ImageFolder(folder) = &self.source else { return None };
         let twice = self.split != Split::Source && !folder.by_folders();
         twice.then(|| {
             let message = "the image folder has its own `split`: only one of the two can divide the images";
-            ParamIssue::new("split", message).help("leave out this one or the one in `source.image-folder`")
+            Issue::of("split", message).help("leave out this one or the one in `source.image-folder`")
         })
     }
 }
 
 /// A problem of `split` at its place.
-fn issue(problem: Problem, rule: &Split) -> ParamIssue {
-    ParamIssue::new(format!("split.{}.{}", rule.name(), problem.path), problem.message).help(problem.help)
+fn issue(problem: Issue, rule: &Split) -> Issue {
+    Issue { path: format!("split.{}.{}", rule.name(), problem.path), ..problem }
 }
 
 impl Stage for Dataset {
@@ -111,7 +111,7 @@ impl Stage for Dataset {
         Vec::new()
     }
 
-    fn infer(params: &Params, _: &InputFacts) -> Result<Facts, Vec<ParamIssue>> {
+    fn infer(params: &Params, _: &InputFacts) -> Result<Facts, Vec<Issue>> {
         if let Some(issue) = params.divided_twice() {
             return Err(vec![issue]);
         }
@@ -141,12 +141,12 @@ impl Stage for Dataset {
         Ok(Facts::Dataset(DatasetFacts { identity, classes: facts.classes, image: facts.image, splits, columns }))
     }
 
-    fn warnings(params: &Params, _: &InputFacts) -> Vec<ParamIssue> {
+    fn warnings(params: &Params, _: &InputFacts) -> Vec<Issue> {
         let of_rule = params.split.doubt().map(|problem| issue(problem, &params.split));
         // What the source's own splits are does not matter where they are divided anew.
         let of_source = params.source.loader().doubt().filter(|_| params.split == Split::Source);
         let of_source = of_source.map(|(path, message, help)| {
-            ParamIssue::new(format!("source.{}.{path}", params.source.name()), message).help(help)
+            Issue::of(format!("source.{}.{path}", params.source.name()), message).help(help)
         });
         of_rule.into_iter().chain(of_source).collect()
     }
@@ -219,7 +219,7 @@ fn expect_splits(params: &Params, counts: &BTreeMap<String, usize>) -> Result<()
             Split::Group(_) => "choose larger shares or another `stream`, or add groups",
             _ => "name its members, or leave it out",
         };
-        Err(ParamIssue::new("split", message).help(help).into())
+        Err(Issue::of("split", message).help(help).into())
     })
 }
 
@@ -245,20 +245,20 @@ fn split_facts(examples: &Examples, classes: usize) -> BTreeMap<String, SplitFac
 }
 
 /// A `path` of the source where there is nothing, or a folder of images that is not as it should be.
-fn missing(source: &Source, facts: &SourceFacts) -> Option<ParamIssue> {
+fn missing(source: &Source, facts: &SourceFacts) -> Option<Issue> {
     let path = source.loader().path()?;
     let at = format!("source.{}.path", source.name());
     if !path.exists() {
         let message = format!("there is nothing at `{}`", path.display());
         let help = "the path is relative to the file that contains it (to the current folder in `--set`)";
-        return Some(ParamIssue::new(at, message).help(help).unavailable());
+        return Some(Issue::of(at, message).help(help).unavailable());
     }
     if facts.classes.is_some() {
         return None;
     }
     // What is there could not be listed: listing it for its digests says why, and no image is read.
     let error = source.loader().digests(&|_: &std::path::Path| Ok(Digest::of(b""))).err()?;
-    let issue = ParamIssue::new(at, error.to_string()).unavailable();
+    let issue = Issue::of(at, error.to_string()).unavailable();
     Some(match error.help() {
         Some(help) => issue.help(help),
         None => issue,

@@ -22,19 +22,17 @@ pub use self::used::use_of;
 use super::cached;
 use super::embedded::foreign;
 use super::slice::Slice;
-use super::train::stage_summary;
 use simpipe_artifact::{
-    self as artifact, Embeddings, EmbeddingsInfo, IMAGES, ImageSet, MadeBy, ModelFile, ModelName, ModelUse, Samples,
-    Weights, read_json, write_json,
+    self as artifact, Embeddings, EmbeddingsInfo, IMAGES, ImageSet, MadeBy, ModelFile, ModelName, ModelSummary,
+    ModelUse, Samples, Weights, read_json, write_json,
 };
 use simpipe_base::check;
+use simpipe_base::issue::Issue;
 use simpipe_base::param::{Param, View};
 use simpipe_base::params;
 use simpipe_data::loader;
 use simpipe_nn::{EMBED_BATCH, Network, Pixels, device};
-use simpipe_stage::{
-    Ctx, EmbeddingsFacts, Facts, InputFacts, Kind, ModelSummary, ParamIssue, Port, Progress, Stage, StageError,
-};
+use simpipe_stage::{Ctx, EmbeddingsFacts, Facts, InputFacts, Kind, Port, Progress, Stage, StageError};
 
 params! {
     /// Embeds a part of a sampler's pool.
@@ -108,7 +106,7 @@ impl Stage for Embed {
         ]
     }
 
-    fn infer(params: &EmbedParams, inputs: &InputFacts) -> Result<Facts, Vec<ParamIssue>> {
+    fn infer(params: &EmbedParams, inputs: &InputFacts) -> Result<Facts, Vec<Issue>> {
         let pool = inputs.samples("sampler").cloned().unwrap_or_default();
         let range = params.slice.within(pool.count, "slice").map_err(|issue| vec![issue])?;
         params.views_differ()?;
@@ -117,7 +115,7 @@ impl Stage for Embed {
             return Err(vec![issue]);
         }
         let Some(model) = inputs.model("model") else {
-            return Err(vec![ParamIssue::new("", "the port `model` has no model")]);
+            return Err(vec![Issue::of("", "the port `model` has no model")]);
         };
         let issues = features::problems(params, inputs, model, &pool);
         if !issues.is_empty() {
@@ -151,10 +149,10 @@ impl Stage for Embed {
         let ids = &samples.example_id[range.clone()];
         let (model, network) = read_network(ctx, "model")?;
         let given = Given::read(ctx, &model, &samples, range.clone())?;
-        let taps = params.taps(Some(&stage_summary(network.summary()))).map_err(first)?.unwrap_or_default();
+        let taps = params.taps(Some(network.summary())).map_err(first)?.unwrap_or_default();
         let networks = tapped(&network, &taps)?;
         let views = params.views_in_order();
-        let rows = Rows::new(&networks, &views, params.normalize).behind(given.backbone.as_ref());
+        let rows = Rows::new(&networks, &views, params.normalize).behind(given.backbone.as_ref().map(Used::rows));
         let earlier = EarlierRows::read(ctx.earlier(), &given.pixels, rows.dim());
         let missing = earlier.missing();
         tracing::info!(embedded = missing.len(), taken_over = ids.len() - missing.len(), "images");
@@ -197,13 +195,13 @@ impl EmbedParams {
     }
 
     /// A view that is there twice would count twice.
-    fn views_differ(&self) -> Result<(), Vec<ParamIssue>> {
+    fn views_differ(&self) -> Result<(), Vec<Issue>> {
         let twice = (1..self.views.len()).filter(|&at| self.views[..at].contains(&self.views[at]));
         let issue = |at: usize| {
             let message = format!("`{}` is repeated", self.views[at].name());
-            ParamIssue::new(format!("views[{at}]"), message).help("leave it out: each view counts once")
+            Issue::of(format!("views[{at}]"), message).help("leave it out: each view counts once")
         };
-        let issues: Vec<ParamIssue> = twice.map(issue).collect();
+        let issues: Vec<Issue> = twice.map(issue).collect();
         if issues.is_empty() { Ok(()) } else { Err(issues) }
     }
 
@@ -214,9 +212,9 @@ impl EmbedParams {
     }
 
     /// The layers whose outputs are taken: the last one where none is named. `None` while the layers are not known.
-    fn taps(&self, summary: Option<&ModelSummary>) -> Result<Option<Vec<Tap>>, Vec<ParamIssue>> {
+    fn taps(&self, summary: Option<&ModelSummary>) -> Result<Option<Vec<Tap>>, Vec<Issue>> {
         if self.layer.is_some() && !self.layers.is_empty() {
-            let issue = ParamIssue::new("layers", "`layer` and `layers` both name the layer to use");
+            let issue = Issue::of("layers", "`layer` and `layers` both name the layer to use");
             return Err(vec![issue.help("use one of them")]);
         }
         summary.map(|summary| taps(&self.named(), &summary.layers)).transpose()
@@ -244,7 +242,7 @@ fn tapped(network: &Network, taps: &[Tap]) -> Result<Vec<Network>, StageError> {
 }
 
 /// The first problem of a stage that is under way.
-fn first(issues: Vec<ParamIssue>) -> StageError {
+fn first(issues: Vec<Issue>) -> StageError {
     issues.into_iter().next().map_or_else(|| StageError::failed("the layer can't be used"), StageError::from)
 }
 

@@ -7,11 +7,12 @@ use super::slice::Slice;
 use simpipe_artifact::{
     Codes, Distance, Embeddings, EmbeddingsInfo, Graph, ImageSet, IndexInfo, IndexRows, ModelUse, read_json,
 };
+use simpipe_base::issue::Issue;
 use simpipe_base::param;
 use simpipe_search::distance::Rows;
 use simpipe_search::vectors::make_comparable;
 use simpipe_search::{Search, SearchError, Searcher, Structure, Vectors};
-use simpipe_stage::{Ctx, EmbeddingsFacts, IndexFacts, ParamIssue, StageError};
+use simpipe_stage::{Ctx, EmbeddingsFacts, IndexFacts, StageError};
 
 /// Files that a port of embeddings reads.
 pub(super) const EMBEDDINGS_FILES: &[&str] = &["embeddings.parquet", EmbeddingsInfo::FILE];
@@ -21,7 +22,7 @@ pub(super) const QUERY_FILES: &[&str] = &["embeddings.parquet", EmbeddingsInfo::
 pub(super) const INDEX_FILES: &[&str] = &["index.arrow", "index.json", Graph::FILE, Codes::FILE];
 
 /// The pool positions that a slice selects of those embedded; `None` while these are unknown.
-pub(super) fn select(slice: Slice, embedded: Option<&Range<usize>>) -> Result<Option<Range<usize>>, ParamIssue> {
+pub(super) fn select(slice: Slice, embedded: Option<&Range<usize>>) -> Result<Option<Range<usize>>, Issue> {
     let Some(embedded) = embedded else { return Ok(None) };
     let range = match slice {
         Slice::All => embedded.clone(),
@@ -33,7 +34,7 @@ pub(super) fn select(slice: Slice, embedded: Option<&Range<usize>>) -> Result<Op
     let (first, last) = (embedded.start, embedded.end);
     let message =
         format!("`slice` selects positions {}..{}, but only {first}..{last} were embedded", range.start, range.end);
-    Err(ParamIssue::new("slice", message)
+    Err(Issue::of("slice", message)
         .help(format!("choose `begin` from {first} and `begin + size` up to {last}, or \"all\"")))
 }
 
@@ -250,26 +251,25 @@ pub(super) fn unsearchable(error: &SearchError) -> StageError {
 }
 
 /// Embeddings of different lengths can't be compared.
-pub(super) fn check_dims(index: Option<usize>, queries: Option<usize>) -> Option<ParamIssue> {
+pub(super) fn check_dims(index: Option<usize>, queries: Option<usize>) -> Option<Issue> {
     let (index, queries) = index.zip(queries)?;
     (index != queries).then(|| {
-        ParamIssue::new("", format!("the queries have {queries} dimensions, the index has {index}"))
+        Issue::of("", format!("the queries have {queries} dimensions, the index has {index}"))
             .help("embed both with the same model")
     })
 }
 
 /// Embeddings that are made of other views or layers can't be compared; what is not known yet may be alike.
-pub(super) fn check_uses(index: Option<&IndexFacts>, queries: Option<&EmbeddingsFacts>) -> Option<ParamIssue> {
+pub(super) fn check_uses(index: Option<&IndexFacts>, queries: Option<&EmbeddingsFacts>) -> Option<Issue> {
     let (index, queries): (&ModelUse, &ModelUse) = (index?.model_use.as_ref()?, queries?.model_use.as_ref()?);
     (index != queries).then(|| {
         let message = format!("the index was embedded by {}, the queries by {}", index.words(), queries.words());
-        ParamIssue::new("", message)
-            .help("give both `embed` stages the same `views`, `layer`, `layers` and `normalize`")
+        Issue::of("", message).help("give both `embed` stages the same `views`, `layer`, `layers` and `normalize`")
     })
 }
 
 /// Labels are numbers into a list of classes: two lists make other classes of them.
-pub(super) fn check_classes(index: Option<&IndexFacts>, queries: Option<&EmbeddingsFacts>) -> Option<ParamIssue> {
+pub(super) fn check_classes(index: Option<&IndexFacts>, queries: Option<&EmbeddingsFacts>) -> Option<Issue> {
     let (index, queries) = (index?.pool.classes.as_ref()?, queries?.pool.classes.as_ref()?);
     (index != queries).then(|| {
         let differ =
@@ -277,35 +277,29 @@ pub(super) fn check_classes(index: Option<&IndexFacts>, queries: Option<&Embeddi
         let name = |classes: &[String]| classes.get(differ).map_or("no class", String::as_str).to_owned();
         let (one, other) = (name(index), name(queries));
         let message = format!("label {differ} is `{one}` in the index and `{other}` among the queries");
-        ParamIssue::new("", message).help("index and queries need datasets of the same classes in the same order")
+        Issue::of("", message).help("index and queries need datasets of the same classes in the same order")
     })
 }
 
 /// No query is left out of a mean that it is part of.
-pub(super) fn check_left_out(index: Option<&IndexFacts>, leave_one_out: bool) -> Option<ParamIssue> {
+pub(super) fn check_left_out(index: Option<&IndexFacts>, leave_one_out: bool) -> Option<Issue> {
     index.filter(|index| leave_one_out && index.class_means).map(|_| {
         let message = "the index holds class means, and a query can't be left out of them";
-        ParamIssue::new("leave-one-out", message)
+        Issue::of("leave-one-out", message)
             .help("index other images than the queries, or all vectors: leave `reduce` out of `[index]`")
     })
 }
 
 /// Nor is it known what a mean belongs to.
-pub(super) fn check_excluded(index: Option<&IndexFacts>, excludes: bool) -> Option<ParamIssue> {
+pub(super) fn check_excluded(index: Option<&IndexFacts>, excludes: bool) -> Option<Issue> {
     index.filter(|index| excludes && index.class_means).map(|_| {
         let message = "the index holds class means, which have no group and no source";
-        ParamIssue::new("exclude", message)
-            .help("leave out `exclude`, or index all vectors: leave `reduce` out of `[index]`")
+        Issue::of("exclude", message).help("leave out `exclude`, or index all vectors: leave `reduce` out of `[index]`")
     })
 }
 
 /// More neighbours wanted than there are vectors; `left_out` of them are the query itself.
-pub(super) fn check_neighbours(
-    path: &str,
-    wanted: usize,
-    indexed: Option<usize>,
-    left_out: usize,
-) -> Option<ParamIssue> {
+pub(super) fn check_neighbours(path: &str, wanted: usize, indexed: Option<usize>, left_out: usize) -> Option<Issue> {
     let indexed = indexed?;
     let others = indexed.saturating_sub(left_out);
     if wanted <= others {
@@ -319,16 +313,16 @@ pub(super) fn check_neighbours(
         0 => "make the index larger".to_owned(),
         others => format!("choose at most {others}, or a larger index"),
     };
-    Some(ParamIssue::new(path, format!("{wanted} neighbours are asked for, but {held}")).help(help))
+    Some(Issue::of(path, format!("{wanted} neighbours are asked for, but {held}")).help(help))
 }
 
 /// `what` is drawn from another dataset than the one whose images would be shown or compared; nothing while one of them is
 /// not known. `port` is where that one is plugged.
-pub(super) fn foreign(what: &str, of: Option<&str>, plugged: Option<&str>, port: &str) -> Option<ParamIssue> {
+pub(super) fn foreign(what: &str, of: Option<&str>, plugged: Option<&str>, port: &str) -> Option<Issue> {
     let (of, plugged) = (of.filter(|text| !text.is_empty())?, plugged.filter(|text| !text.is_empty())?);
     (of != plugged).then(|| {
         let message = format!("the {what} come from a dataset other than that at the port `{port}`");
-        ParamIssue::new("", message).help(format!("connect the dataset of the {what} to `{port}` in the template"))
+        Issue::of("", message).help(format!("connect the dataset of the {what} to `{port}` in the template"))
     })
 }
 

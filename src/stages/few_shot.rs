@@ -11,10 +11,11 @@ use simpipe_artifact::{
     self as artifact, DatasetInfo, Distance, EpisodeRow, Estimate, FewShotFile, read_json, write_episodes, write_json,
 };
 use simpipe_base::check::{self, Check};
+use simpipe_base::issue::Issue;
 use simpipe_base::{choice, params};
 use simpipe_metric::episode::{Drawer, Episodes, NearestNeighbour, NearestPrototype, mean_of_episodes};
 use simpipe_metric::{EpisodeMetric, MetricError, Space};
-use simpipe_stage::{Ctx, DatasetFacts, EmbeddingsFacts, Facts, InputFacts, Kind, ParamIssue, Port, Stage, StageError};
+use simpipe_stage::{Ctx, DatasetFacts, EmbeddingsFacts, Facts, InputFacts, Kind, Port, Stage, StageError};
 
 choice! {
     /// What the classes of one episode share.
@@ -123,7 +124,7 @@ impl Stage for FewShot {
         ]
     }
 
-    fn infer(params: &Params, inputs: &InputFacts) -> Result<Facts, Vec<ParamIssue>> {
+    fn infer(params: &Params, inputs: &InputFacts) -> Result<Facts, Vec<Issue>> {
         let Some(embeddings) = inputs.embeddings("embeddings") else { return Ok(Facts::FewShot) };
         let dataset = inputs.dataset("dataset");
         let mut issues = Vec::new();
@@ -144,12 +145,12 @@ impl Stage for FewShot {
     }
 
     /// Where they are not allowed, such examples are refused.
-    fn warnings(_: &Params, inputs: &InputFacts) -> Vec<ParamIssue> {
+    fn warnings(_: &Params, inputs: &InputFacts) -> Vec<Issue> {
         let trained_on = inputs.embeddings("embeddings").is_some_and(|embeddings| embeddings.seen_in_training);
         let message = "episodes are drawn from examples that the model was trained on, so their accuracy says nothing \
                        about new classes or images";
         let help = "connect an `embed` of another `sample` stage to `embeddings`";
-        trained_on.then(|| ParamIssue::new("", message).help(help)).into_iter().collect()
+        trained_on.then(|| Issue::of("", message).help(help)).into_iter().collect()
     }
 
     fn stream(params: &Params) -> Option<&str> {
@@ -188,20 +189,16 @@ fn leave(ctx: &mut Ctx<'_>, name: &str, estimate: &Estimate) {
 }
 
 /// More classes than the pool has.
-fn too_many_ways(params: &Params, embeddings: &EmbeddingsFacts) -> Option<ParamIssue> {
+fn too_many_ways(params: &Params, embeddings: &EmbeddingsFacts) -> Option<Issue> {
     let known = embeddings.pool.labels.as_ref()?.len();
     (params.ways > known).then(|| {
         let message = format!("an episode needs {} classes, but the pool has {known}", params.ways);
-        ParamIssue::new("ways", message).help(format!("choose at most {known}, or a pool of more classes"))
+        Issue::of("ways", message).help(format!("choose at most {known}, or a pool of more classes"))
     })
 }
 
 /// Too few classes that can have enough examples: a pool has at most those of its split.
-fn too_few_of_a_class(
-    params: &Params,
-    embeddings: &EmbeddingsFacts,
-    dataset: Option<&DatasetFacts>,
-) -> Option<ParamIssue> {
+fn too_few_of_a_class(params: &Params, embeddings: &EmbeddingsFacts, dataset: Option<&DatasetFacts>) -> Option<Issue> {
     let pool = &embeddings.pool;
     let counts = dataset?.splits.as_ref()?.get(&pool.split)?.per_class.as_ref()?;
     let of = |label: &i32| usize::try_from(*label).ok().and_then(|label| counts.get(label)).copied().unwrap_or(0);
@@ -214,7 +211,7 @@ fn too_few_of_a_class(
         let ways = params.ways;
         let message =
             format!("an episode needs {wanted} examples of each of {ways} classes, but {enough} have that many");
-        ParamIssue::new("queries", message).help(match possible.checked_sub(params.shots).filter(|rest| *rest > 0) {
+        Issue::of("queries", message).help(match possible.checked_sub(params.shots).filter(|rest| *rest > 0) {
             Some(rest) => format!("choose at most {rest}, fewer `ways`, or a pool with more examples of a class"),
             None => "choose fewer `shots`, fewer `ways`, or a pool with more examples of a class".to_owned(),
         })
@@ -222,23 +219,23 @@ fn too_few_of_a_class(
 }
 
 /// Fewer embeddings than one episode takes.
-fn too_few(params: &Params, embedded: Option<usize>) -> Option<ParamIssue> {
+fn too_few(params: &Params, embedded: Option<usize>) -> Option<Issue> {
     let embedded = embedded?;
     let wanted = params.ways * (params.shots + params.queries);
     (wanted > embedded).then(|| {
         let message = format!("an episode needs {wanted} examples, but there are {embedded}");
-        ParamIssue::new("queries", message).help("choose fewer `queries`, `shots` or `ways`, or embed more examples")
+        Issue::of("queries", message).help("choose fewer `queries`, `shots` or `ways`, or embed more examples")
     })
 }
 
-fn no_groups() -> ParamIssue {
+fn no_groups() -> Issue {
     class_groups::none("by").help("choose \"class\", or a dataset whose classes have groups")
 }
 
 /// Why episodes can't stay within a group, as far as it is known.
-fn cannot_group(params: &Params, dataset: Option<&DatasetFacts>, embeddings: &EmbeddingsFacts) -> Option<ParamIssue> {
+fn cannot_group(params: &Params, dataset: Option<&DatasetFacts>, embeddings: &EmbeddingsFacts) -> Option<Issue> {
     let Some(dataset) = dataset else {
-        let issue = ParamIssue::new("by", "groups come from the class names, but no dataset is connected");
+        let issue = Issue::of("by", "groups come from the class names, but no dataset is connected");
         return Some(issue.help("connect the dataset to the port `dataset` of this stage"));
     };
     let Some(groups) = class_groups::groups(dataset.classes.as_ref()?) else { return Some(no_groups()) };
@@ -251,7 +248,7 @@ fn cannot_group(params: &Params, dataset: Option<&DatasetFacts>, embeddings: &Em
     (largest < params.ways).then(|| {
         let message =
             format!("an episode needs {} classes of one group, but none has more than {largest}", params.ways);
-        ParamIssue::new("ways", message).help(format!("choose at most {largest}, or `by = \"class\"`"))
+        Issue::of("ways", message).help(format!("choose at most {largest}, or `by = \"class\"`"))
     })
 }
 
@@ -260,7 +257,7 @@ fn drawer(params: &Params, ctx: &Ctx<'_>, space: &Space<'_>) -> Result<Drawer, S
     let Params { ways, shots, queries, episodes: count, .. } = *params;
     let refused = |error: MetricError| {
         StageError::from(
-            ParamIssue::new("ways", error.to_string())
+            Issue::of("ways", error.to_string())
                 .help("choose fewer `ways`, `shots` or `queries`, or a pool with more examples of a class"),
         )
     };

@@ -8,12 +8,13 @@ use simpipe_artifact::{
     self as artifact, Codes, DatasetInfo, Distance, Embeddings, Graph, IndexInfo, IndexRows, IndexStructure, read_json,
     write_json,
 };
+use simpipe_base::issue::Issue;
 use simpipe_base::param::{Param, View};
 use simpipe_base::params;
 use simpipe_base::suggest;
 use simpipe_search::distance::Rows;
 use simpipe_search::{SearchError, Searcher, Structure, recall};
-use simpipe_stage::{Ctx, Facts, IndexFacts, InputFacts, Kind, ParamIssue, Port, Stage, StageError};
+use simpipe_stage::{Ctx, Facts, IndexFacts, InputFacts, Kind, Port, Stage, StageError};
 
 params! {
     /// Chooses the embeddings to index and the distance.
@@ -59,7 +60,7 @@ impl Stage for Index {
         ]
     }
 
-    fn infer(params: &Params, inputs: &InputFacts) -> Result<Facts, Vec<ParamIssue>> {
+    fn infer(params: &Params, inputs: &InputFacts) -> Result<Facts, Vec<Issue>> {
         let embeddings = inputs.embeddings("embeddings").ok_or_else(Vec::new)?;
         let range = embedded::select(params.slice, embeddings.range.as_ref()).map_err(|issue| vec![issue])?;
         let home = inputs.dataset("dataset").map(|facts| facts.identity.as_str());
@@ -161,22 +162,19 @@ fn indexed(
 }
 
 /// Settings that do not fit the vectors, as far as these are known.
-fn misfits(search: &Search, vectors: Option<usize>, dim: Option<usize>) -> Vec<ParamIssue> {
+fn misfits(search: &Search, vectors: Option<usize>, dim: Option<usize>) -> Vec<Issue> {
     let at = |field: &str| format!("search.{}.{field}", search.name());
     let misfits = search.misfits(vectors, dim).into_iter();
-    misfits.map(|(field, what, help)| ParamIssue::new(at(field), what).help(help)).collect()
+    misfits.map(|(field, what, help)| Issue::of(at(field), what).help(help)).collect()
 }
 
 /// A search that does not work with the distance.
-fn refused(search: &Search, distance: Distance) -> Option<ParamIssue> {
+fn refused(search: &Search, distance: Distance) -> Option<Issue> {
     let known: Vec<&str> = search.refuses(distance)?.iter().map(|distance| distance.name()).collect();
     let (name, distance) = (search.name(), distance.name());
     let known = suggest::one_of(&known);
     let help = format!("it works with {known}; `search = \"exact\"` works with every distance");
-    Some(
-        ParamIssue::new("search", format!("the search `{name}` does not work with the distance `{distance}`"))
-            .help(help),
-    )
+    Some(Issue::of("search", format!("the search `{name}` does not work with the distance `{distance}`")).help(help))
 }
 
 /// What a search needs, and how much it finds.

@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use super::embedded;
 use simpipe_artifact::{Embeddings, ImageSet, IndexRows};
-use simpipe_stage::{CalibrationFacts, Ctx, EmbeddingsFacts, IndexFacts, ParamIssue, StageError};
+use simpipe_base::issue::Issue;
+use simpipe_stage::{CalibrationFacts, Ctx, EmbeddingsFacts, IndexFacts, StageError};
 
 /// The count of queries that the model was trained on.
 const OVERLAP_TRAINING: &str = "overlap.training";
@@ -61,9 +62,9 @@ impl Where {
         }
     }
 
-    fn issue(self, count: usize, pairs: &str) -> ParamIssue {
+    fn issue(self, count: usize, pairs: &str) -> Issue {
         let queries = if count == 1 { "1 query is".to_owned() } else { format!("{count} queries are") };
-        ParamIssue::new("slice", format!("{queries} {}{pairs}", self.words(count == 1))).help(self.help())
+        Issue::of("slice", format!("{queries} {}{pairs}", self.words(count == 1))).help(self.help())
     }
 }
 
@@ -74,7 +75,7 @@ pub(super) fn known(
     calibration: Option<&CalibrationFacts>,
     asked: Option<&Range<usize>>,
     leave_one_out: bool,
-) -> Vec<ParamIssue> {
+) -> Vec<Issue> {
     let mut issues = Vec::new();
     if index > 0 && !leave_one_out {
         issues.push(Where::Index.issue(index, ""));
@@ -94,7 +95,7 @@ pub(super) fn known(
 }
 
 /// All examples of a pool that the model was trained on, where these may not be.
-pub(super) fn known_training(count: usize) -> Option<ParamIssue> {
+pub(super) fn known_training(count: usize) -> Option<Issue> {
     (count > 0).then(|| Where::Training.issue(count, ""))
 }
 
@@ -154,7 +155,7 @@ impl Leaks {
 
     /// Refuses them, or warns of each kind where they are allowed.
     pub(super) fn judge(&self, ctx: &Ctx<'_>, queries: &Embeddings, allowed: bool) -> Result<(), StageError> {
-        let issues: Vec<ParamIssue> = self.some().map(|found| found.issue(queries)).collect();
+        let issues: Vec<Issue> = self.some().map(|found| found.issue(queries)).collect();
         if !issues.is_empty() && !allowed {
             return Err(issues.into());
         }
@@ -203,7 +204,7 @@ impl Leaks {
 }
 
 impl Found {
-    fn issue(&self, queries: &Embeddings) -> ParamIssue {
+    fn issue(&self, queries: &Embeddings) -> Issue {
         let of = self.place.of();
         let pair = |(at, id): &(usize, u64)| format!("query {} is example {id} {of}", queries.example_id[*at]);
         let mut pairs: Vec<String> = self.pairs.iter().take(SHOWN).map(pair).collect();

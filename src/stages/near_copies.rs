@@ -12,9 +12,10 @@ use simpipe_artifact::{
     Samples, read_json, write_json,
 };
 use simpipe_base::check;
+use simpipe_base::issue::Issue;
 use simpipe_base::params;
 use simpipe_search::near_copies::{Copies, CopySearch, THUMBNAIL, thumbnail};
-use simpipe_stage::{Ctx, Facts, InputFacts, Kind, ParamIssue, Port, Progress, Stage, StageError};
+use simpipe_stage::{Ctx, Facts, InputFacts, Kind, Port, Progress, Stage, StageError};
 
 params! {
     /// Finds images of one pool, the queries, that look like images of another, the references: near copies in the training
@@ -76,11 +77,11 @@ impl Stage for NearCopiesStage {
         ]
     }
 
-    fn infer(params: &Params, inputs: &InputFacts) -> Result<Facts, Vec<ParamIssue>> {
+    fn infer(params: &Params, inputs: &InputFacts) -> Result<Facts, Vec<Issue>> {
         let count = |port: &str| inputs.samples(port).and_then(|facts| facts.count);
         let queries = params.slice.within(count("queries"), "slice");
         let references = params.reference_slice.within(count("references"), "reference-slice");
-        let mut issues: Vec<ParamIssue> = [queries.err(), references.err()].into_iter().flatten().collect();
+        let mut issues: Vec<Issue> = [queries.err(), references.err()].into_iter().flatten().collect();
         let home = inputs.dataset("dataset").map(|facts| facts.identity.as_str());
         let other = inputs.dataset("reference-dataset").map(|facts| facts.identity.as_str()).or(home);
         let of = |port: &str| inputs.samples(port).map(|facts| facts.dataset.as_str());

@@ -6,11 +6,12 @@ use super::embedded::{self, EMBEDDINGS_FILES};
 use super::slice::Slice;
 use simpipe_artifact::{self as artifact, Distance, Projection, ProjectionInfo, write_json};
 use simpipe_base::check;
+use simpipe_base::issue::Issue;
 use simpipe_base::param::{Param, View};
 use simpipe_base::{choice, params};
 use simpipe_metric::plane::{PlaneError, TSne, Umap, Way, place};
 use simpipe_search::vectors;
-use simpipe_stage::{Ctx, Facts, InputFacts, Kind, ParamIssue, Port, Progress, ProjectionFacts, Stage, StageError};
+use simpipe_stage::{Ctx, Facts, InputFacts, Kind, Port, Progress, ProjectionFacts, Stage, StageError};
 
 params! {
     /// Nothing to set: there is one answer.
@@ -106,7 +107,7 @@ impl Stage for Project {
         vec![Port::new("embeddings", Kind::Embeddings, EMBEDDINGS_FILES)]
     }
 
-    fn infer(params: &Params, inputs: &InputFacts) -> Result<Facts, Vec<ParamIssue>> {
+    fn infer(params: &Params, inputs: &InputFacts) -> Result<Facts, Vec<Issue>> {
         let embedded = inputs.embeddings("embeddings").and_then(|facts| facts.range.as_ref());
         let range = embedded::select(params.slice, embedded).map_err(|issue| vec![issue])?;
         let method = params.method.name().to_owned();

@@ -18,6 +18,7 @@ use simpipe_artifact::{
 };
 use simpipe_base::check;
 use simpipe_base::digest::Digest;
+use simpipe_base::issue::Issue;
 use simpipe_base::param::SpecPath;
 use simpipe_base::params;
 use simpipe_report::figure::{Neighbours, Order};
@@ -26,9 +27,7 @@ use simpipe_report::{
     summary, worth_reading,
 };
 use simpipe_search::vectors;
-use simpipe_stage::{
-    Ctx, Facts, InputFacts, Kind, ParamIssue, Port, Progress, SourceDigest, SourceFinder, Stage, StageError,
-};
+use simpipe_stage::{Ctx, Facts, InputFacts, Kind, Port, Progress, SourceDigest, SourceFinder, Stage, StageError};
 
 /// The stage `report`.
 #[derive(Debug)]
@@ -119,7 +118,7 @@ impl Stage for Report {
         ports
     }
 
-    fn infer(params: &ReportParams, inputs: &InputFacts) -> Result<Facts, Vec<ParamIssue>> {
+    fn infer(params: &ReportParams, inputs: &InputFacts) -> Result<Facts, Vec<Issue>> {
         let mut issues = sources::unplugged(inputs);
         issues.extend(maps::issues(params, inputs));
         issues.extend(font::issue(params));
@@ -132,7 +131,7 @@ impl Stage for Report {
         if issues.is_empty() { Ok(Facts::Report) } else { Err(issues) }
     }
 
-    fn warnings(params: &ReportParams, _: &InputFacts) -> Vec<ParamIssue> {
+    fn warnings(params: &ReportParams, _: &InputFacts) -> Vec<Issue> {
         font::warnings(params)
     }
 
@@ -183,26 +182,23 @@ fn strips(params: &ReportParams) -> impl Iterator<Item = (usize, &Neighbours)> {
 }
 
 /// The slice must lie among the queries.
-fn outside(strips: &Neighbours, count: usize, path: &str) -> Option<ParamIssue> {
+fn outside(strips: &Neighbours, count: usize, path: &str) -> Option<Issue> {
     let slice = strips.slice.as_ref()?;
     let end = slice.begin.saturating_add(slice.size);
     (end > count).then(|| {
         let by_position = matches!(strips.order, Order::Label | Order::Position);
         let places = if by_position { "position" } else { "place" };
-        ParamIssue::new(
-            format!("{path}.slice"),
-            format!("the slice ends at {places} {end}, but there are {count} queries"),
-        )
-        .help(format!("choose `begin` and `size` with a sum of at most {count}"))
+        Issue::of(format!("{path}.slice"), format!("the slice ends at {places} {end}, but there are {count} queries"))
+            .help(format!("choose `begin` and `size` with a sum of at most {count}"))
     })
 }
 
 /// Only what `match` kept can be shown. As many as are shown where nothing is said are a wish: fewer are shown then.
-fn too_many(strips: &Neighbours, kept: usize, path: &str) -> Option<ParamIssue> {
+fn too_many(strips: &Neighbours, kept: usize, path: &str) -> Option<Issue> {
     let unsaid = Neighbours::default_k();
     (strips.k > kept && strips.k != unsaid).then(|| {
         let message = format!("{} neighbours of each query are to be shown, but `match` keeps {kept}", strips.k);
-        ParamIssue::new(format!("{path}.k"), message)
+        Issue::of(format!("{path}.k"), message)
             .help(format!("choose `k` of at most {kept}, or raise `neighbours` of the stage `match`"))
     })
 }

@@ -29,7 +29,7 @@ fn facts() -> DatasetFacts {
     }
 }
 
-fn infer(json: &Json, dataset: DatasetFacts) -> Result<SamplesFacts, Vec<ParamIssue>> {
+fn infer(json: &Json, dataset: DatasetFacts) -> Result<SamplesFacts, Vec<Issue>> {
     let inputs = InputFacts(BTreeMap::from([("dataset".to_owned(), Facts::Dataset(dataset))]));
     match Sample::infer(&params(json), &inputs)? {
         Facts::Samples(facts) => Ok(facts),

@@ -23,11 +23,11 @@ use simpipe_artifact::{
     Calibration, Confusion, DatasetInfo, Distance, Embeddings, EmbeddingsInfo, ImageSet, IndexInfo, IndexRows,
     MatchInfo, Matches, ModelUse, Target, Thresholds, read_json, write_json,
 };
+use simpipe_base::issue::Issue;
 use simpipe_base::param;
 use simpipe_base::seed::Seed;
 use simpipe_stage::{
-    CalibrationFacts, Ctx, CtxParts, EmbeddingsFacts, Facts, IndexFacts, InputFacts, ParamIssue, SamplesFacts, Stage,
-    StageError,
+    CalibrationFacts, Ctx, CtxParts, EmbeddingsFacts, Facts, IndexFacts, InputFacts, SamplesFacts, Stage, StageError,
 };
 
 mod cosine;
@@ -412,7 +412,7 @@ fn facts(count: usize, asked: std::ops::Range<usize>, same_pool: bool) -> InputF
     ]))
 }
 
-fn match_issues(params: &Json, facts: &InputFacts) -> Vec<ParamIssue> {
+fn match_issues(params: &Json, facts: &InputFacts) -> Vec<Issue> {
     let params: match_::Params = param::from_json(params).unwrap();
     Match::infer(&params, facts).err().unwrap_or_default()
 }

@@ -53,6 +53,7 @@ use super::embedded::foreign;
 use simpipe_artifact::{IMAGES, ImageSet};
 use simpipe_base::check;
 use simpipe_base::interrupt::LeftToEnd;
+use simpipe_base::issue::Issue;
 use simpipe_base::param::{self, Param, View};
 use simpipe_base::params;
 use simpipe_base::seed::Seed;
@@ -61,12 +62,11 @@ use simpipe_data::loader;
 use simpipe_metric::RetrievalMetric;
 use simpipe_nn::groups::declarations;
 use simpipe_nn::{
-    self as nn, Ema, FitError, FitEvent, FitSettings, FitState, Group, Input, LayerIssue, LayerSpec, Lookahead,
-    LossSpec, MinerSpec, Network, Optimizer, Schedule, TrainingMetric, Validator, device,
+    self as nn, Ema, FitError, FitEvent, FitSettings, FitState, Group, Input, LayerSpec, Lookahead, LossSpec,
+    MinerSpec, Network, Optimizer, Schedule, TrainingMetric, Validator, device,
 };
 use simpipe_stage::{
-    Ctx, Facts, InputFacts, Kind, LayerSummary, ModelFacts, ModelSummary, ParamIssue, Port, SamplesFacts, SourceDigest,
-    SourceFinder, Stage, StageError,
+    Ctx, Facts, InputFacts, Kind, ModelFacts, Port, SamplesFacts, SourceDigest, SourceFinder, Stage, StageError,
 };
 
 params! {
@@ -228,13 +228,13 @@ impl Stage for Train {
         ]
     }
 
-    fn infer(written: &TrainParams, inputs: &InputFacts) -> Result<Facts, Vec<ParamIssue>> {
+    fn infer(written: &TrainParams, inputs: &InputFacts) -> Result<Facts, Vec<Issue>> {
         let samples = inputs.samples("sampler").cloned().unwrap_or_default();
         let input = features::input(inputs, &samples);
         let image = input.and_then(Input::image);
         let params = &onnx::known(written.with_frozen_backbones(), image)?;
         let summary = match input {
-            Some(input) => Some(nn::infer_shapes(input, &params.layers).map_err(param_issues)?),
+            Some(input) => Some(nn::infer_shapes(input, &params.layers)?),
             None => None,
         };
         let timed = params.timed(&samples);
@@ -259,7 +259,7 @@ impl Stage for Train {
             lacks_views(params, inputs),
         ];
         let dim = summary.as_ref().map(|summary| summary.dim);
-        let mut problems: Vec<ParamIssue> = problems.into_iter().flatten().collect();
+        let mut problems: Vec<Issue> = problems.into_iter().flatten().collect();
         problems.extend(loss_problems(params, dim, inputs.samples("sampler")));
         problems.extend(image.into_iter().flat_map(|image| does_not_suit_images(params, image)));
         problems.extend(backbone::do_not_fit(written, image, all.as_deref()));
@@ -286,7 +286,7 @@ impl Stage for Train {
         }))
     }
 
-    fn warnings(params: &TrainParams, inputs: &InputFacts) -> Vec<ParamIssue> {
+    fn warnings(params: &TrainParams, inputs: &InputFacts) -> Vec<Issue> {
         let input = inputs.samples("sampler").and_then(|samples| features::input(inputs, samples));
         let image = input.and_then(Input::image);
         let own = [
@@ -401,7 +401,7 @@ impl Stage for Train {
 }
 
 /// Pools whose numbers mean other images in the dataset that is plugged in.
-fn of_other_datasets(inputs: &InputFacts) -> Vec<ParamIssue> {
+fn of_other_datasets(inputs: &InputFacts) -> Vec<Issue> {
     let home = inputs.dataset("dataset").map(|facts| facts.identity.as_str());
     let pool = |port, what| foreign(what, inputs.samples(port).map(|facts| facts.dataset.as_str()), home, "dataset");
     [pool("sampler", "training examples"), pool("validation", "validation examples")].into_iter().flatten().collect()
@@ -495,36 +495,9 @@ impl TrainParams {
     }
 }
 
-/// The layers' problems as the stage's.
-fn param_issues(issues: Vec<LayerIssue>) -> Vec<ParamIssue> {
-    let issue = |issue: LayerIssue| {
-        let placed = ParamIssue::new(issue.path, issue.message);
-        match issue.help {
-            Some(help) => placed.help(help),
-            None => placed,
-        }
-    };
-    issues.into_iter().map(issue).collect()
-}
-
 /// The layers' first problem, for images whose shape was not known before.
-fn layers_error(issues: Vec<LayerIssue>) -> StageError {
-    param_issues(issues).swap_remove(0).into()
-}
-
-pub(super) fn stage_summary(summary: &nn::layer::ModelSummary) -> ModelSummary {
-    let row = |row: &nn::layer::LayerSummary| LayerSummary {
-        name: row.name.clone(),
-        path: row.path.clone(),
-        output: row.output.to_vec(),
-        parameters: row.parameters,
-    };
-    ModelSummary {
-        parameters: summary.parameters,
-        trainable: summary.trainable,
-        layers: summary.layers.iter().map(row).collect(),
-        groups: Vec::new(),
-    }
+fn layers_error(mut issues: Vec<Issue>) -> StageError {
+    issues.swap_remove(0).into()
 }
 
 fn train(

@@ -32,7 +32,7 @@ use serde::Serialize;
 use serde_json::{Map, Value as Json, json};
 
 use self::model::StoredModel;
-use self::whole_run::{RUN_FORMATS, RunFormat, StoredRun};
+use self::whole_run::{RunFormat, StoredRun};
 use super::options::PlaceOptions;
 use super::print::{self, shown};
 use super::sink;
@@ -134,6 +134,18 @@ trait Format: Sync {
 /// Every format.
 const FORMATS: &[&dyn Format] =
     &[&torch::Torch, &torch_module::TorchModule, &torch_folder::TorchFolder, &onnx::Onnx, &safetensors::Safetensors];
+
+/// Every format of a whole run.
+const RUN_FORMATS: &[&dyn RunFormat] = &[
+    &ro_crate::RoCrate,
+    &tensorboard::Tensorboard,
+    &projector::Projector,
+    &npz::Npz,
+    &columns::Parquet,
+    &columns::Arrow,
+    &faiss::Faiss,
+    &mlflow::Mlflow,
+];
 
 /// A file that is to be written.
 struct Exported {

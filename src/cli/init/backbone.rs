@@ -46,7 +46,7 @@ impl Pretrained {
 
     /// The network of an ONNX file, which has to say itself what it takes and gives.
     fn of_onnx(file: &Path, architecture: Option<&str>, path: &str) -> Result<Self, Refusal> {
-        let refused = |issue: simpipe_nn::LayerIssue| Refusal::new(issue.message, issue.help.unwrap_or_default());
+        let refused = |issue: simpipe_base::issue::Issue| Refusal::new(issue.message, issue.help.unwrap_or_default());
         if architecture.is_some() {
             let message = "an ONNX file holds its architecture, and `--architecture` is about files of weights";
             return Err(Refusal::new(message, "leave out `--architecture`"));

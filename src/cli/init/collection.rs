@@ -9,7 +9,6 @@ use super::super::print::{self, shown};
 use super::super::toml_text::quoted;
 use super::Refusal;
 use super::paths::{real, shortest};
-use super::text::counted;
 use simpipe_base::param;
 use simpipe_base::suggest;
 use simpipe_data::source::{Source, SplitCounts, SplitRule, Survey};
@@ -367,18 +366,18 @@ fn notes(survey: &Survey, resize: Option<String>) -> Vec<String> {
         notes.push(format!("{checked} of {files} files were read to find sizes and broken files"));
     }
     if survey.transparent > 0 {
-        let (images, read) = (counted(survey.transparent, "image", "images"), print::thousands(survey.checked));
+        let (images, read) = (print::counted(survey.transparent, "image", "images"), print::thousands(survey.checked));
         notes.push(format!(
             "with transparent pixels: {images} of {read} checked; they are drawn on white, or on the source's \
              `background`"
         ));
     }
     if let Some((one, other)) = survey.twins.first() {
-        let pictures = counted(survey.twins.len(), "picture stands", "pictures stand");
+        let pictures = print::counted(survey.twins.len(), "picture stands", "pictures stand");
         notes.push(format!("{pictures} in two classes, such as `{one}` and `{other}`: one of the two is wrong"));
     }
     if let Some((name, reason)) = survey.broken.first() {
-        let files = counted(survey.broken.len(), "file", "files");
+        let files = print::counted(survey.broken.len(), "file", "files");
         notes.push(format!("unreadable and skipped: {files}, such as `{name}` ({reason})"));
     }
     notes.extend(unread(survey));

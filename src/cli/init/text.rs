@@ -32,11 +32,6 @@ pub(super) fn config(name: &str, file: &str, images: &Collection, recipe: &Recip
     .concat()
 }
 
-/// `1 class`, `3 classes`.
-pub(super) fn counted(count: usize, one: &str, many: &str) -> String {
-    format!("{} {}", print::thousands(count), if count == 1 { one } else { many })
-}
-
 /// What is held out, where the recipe uses it.
 fn held_out<'a>(images: &'a Collection, recipe: &Recipe) -> Option<&'a HeldOut> {
     images.held_out.as_ref().filter(|_| recipe.held_out.is_some())
@@ -71,7 +66,7 @@ fn head(name: &str, file: &str, images: &Collection, recipe: &Recipe) -> String 
     let (file, subject, classes) = (shown(file), shown(&images.subject), images.classes.len());
     let mut text = format!(
         "# {file}: a first experiment on {subject}, {} of {classes} classes.\n",
-        counted(train + test, "image", "images")
+        print::counted(train + test, "image", "images")
     );
     text += "# It runs as it is; every value below may be changed.\n#\n";
     table(&mut text, images, held_out.filter(|held_out| held_out.by_class));
@@ -114,8 +109,10 @@ fn table(text: &mut String, images: &Collection, held_out: Option<&HeldOut>) {
         let most = split.counts.iter().max().copied().unwrap_or(0);
         let least = split.counts.iter().filter(|count| **count > 0).min().copied().unwrap_or(0);
         let size = match least == most {
-            true => counted(most, "image", "images"),
-            false => format!("{least} to {} (median {})", counted(most, "image", "images"), median(&split.counts)),
+            true => print::counted(most, "image", "images"),
+            false => {
+                format!("{least} to {} (median {})", print::counted(most, "image", "images"), median(&split.counts))
+            }
         };
         line(text, &format!("#   `{name}`: {size} per class"));
     }
@@ -125,7 +122,7 @@ fn table(text: &mut String, images: &Collection, held_out: Option<&HeldOut>) {
 /// The classes of a pool: all, or those with enough images.
 fn class_list(images: &Collection, draw: &Draw) -> String {
     let Some(labels) = &draw.labels else { return "class-list = \"all\"\n".to_owned() };
-    let left_out = counted(draw.tiny.len(), "class", "classes");
+    let left_out = print::counted(draw.tiny.len(), "class", "classes");
     let mut text = format!("class-list = [                # without {left_out} with too few images\n");
     let mut row = String::new();
     for label in labels {

@@ -1,6 +1,7 @@
 //! `simpipe query`: what is on a picture, by a run's network, index and threshold.
 
 mod blocks;
+mod canvas;
 mod images;
 mod kitty;
 mod page;

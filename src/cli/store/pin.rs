@@ -140,7 +140,7 @@ fn pin_of_sweep(store: &Store, root: &Path, tag: &str, folder: &Path) -> Result<
         root: std::path::absolute(root)?.to_string_lossy().into_owned(),
         dir: folder.strip_prefix(root).unwrap_or(folder).to_string_lossy().into_owned(),
         keys,
-        shelves: own().flat_map(|journal| journal.shelves.keys().copied()).collect(),
+        sets: own().flat_map(|journal| journal.sets.keys().copied()).collect(),
     })
 }
 
@@ -161,7 +161,7 @@ fn pin_of(store: &Store, root: &Path, tag: &str, record: &RunRecord) -> Result<P
         root: std::path::absolute(root)?.to_string_lossy().into_owned(),
         dir: record.dir.clone(),
         keys: record.stages.iter().filter_map(|stage| Some((name(stage), stage.key?))).collect(),
-        shelves: own.flat_map(|journal| journal.shelves.keys().copied()).collect(),
+        sets: own.flat_map(|journal| journal.sets.keys().copied()).collect(),
     })
 }
 

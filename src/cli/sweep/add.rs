@@ -5,8 +5,8 @@ use std::io::Write;
 use clap::Args;
 use serde_json::json;
 
-use super::look::WhichOptions;
 use super::run::plan_again;
+use super::seen::WhichOptions;
 use super::view;
 use crate::cli::print::{self, shown};
 use crate::error::{Error, Exit};

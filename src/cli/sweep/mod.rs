@@ -5,6 +5,7 @@ mod hire;
 mod look;
 mod report;
 mod run;
+mod seen;
 mod view;
 mod watch;
 

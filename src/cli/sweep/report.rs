@@ -5,13 +5,13 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use super::look::{Seen, WhichOptions};
+use super::seen::{Seen, WhichOptions};
 use super::view;
 use crate::cli::page::Page;
 use crate::cli::print::{self, shown};
 use crate::cli::reproduce::experiment_of;
 use crate::cli::toml_text::{self, Origins};
-use crate::cli::{config, threads};
+use crate::cli::{merged, threads};
 use crate::error::{Error, Exit};
 use simpipe_artifact::{SweepReport, write_json};
 use simpipe_report::sweep::{SweepFigure, page};
@@ -90,5 +90,5 @@ fn experiment(root: &Path, trial: &Trial) -> Option<String> {
     let mut experiment = experiment_of(&record, &[]).ok()?;
     // Files that it names are where the run has found them: nobody knows where this text will lie.
     experiment.config = experiment.project.join(BEST);
-    Some(toml_text::document(&config::merged(&experiment), Origins::Hidden, &str::to_owned))
+    Some(toml_text::document(&merged::merged(&experiment), Origins::Hidden, &str::to_owned))
 }

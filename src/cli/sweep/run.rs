@@ -8,7 +8,7 @@ use std::sync::{Mutex, PoisonError};
 
 use clap::Args;
 
-use super::{hire, view};
+use super::view;
 use crate::cli::options::{ExperimentOptions, OverlayOptions, PlaceOptions, plan_of};
 use crate::cli::print::{self, Paint, shown};
 use crate::cli::{logging, screen, signal, threads};
@@ -166,7 +166,7 @@ pub(super) fn work(args: &WorkArgs, out: &mut dyn Write) -> Result<Exit, Error> 
     let plan = plan_again(&head)?;
     let origin = Origin { path: head.path, overlays: head.overlays, from: None };
     let sweeping = Sweeping { place: &args.place, with: &args.with, plan: &plan, root: &root };
-    let state = sweeping.work(1, hire::own_job(), &origin, Which::In(&folder))?.1;
+    let state = sweeping.work(1, own_job(), &origin, Which::In(&folder))?.1;
     writeln!(out, "{}", view::summary(&state))?;
     Ok(if signal::came() { Exit::Interrupted } else { Exit::Done })
 }
@@ -189,6 +189,13 @@ fn given(overlay: &SavedOverlay) -> Overlay {
         SavedOverlay::Set(option) => Overlay::Set(option.clone()),
         SavedOverlay::File(path) => Overlay::File(path.clone()),
     }
+}
+
+/// The element of an array job that this process is, by the words that Slurm leaves for it.
+fn own_job() -> Option<String> {
+    let word = |name| std::env::var(name).ok().filter(|word| !word.is_empty());
+    let element = || Some(format!("{}_{}", word("SLURM_ARRAY_JOB_ID")?, word("SLURM_ARRAY_TASK_ID")?));
+    element().or_else(|| word("SLURM_JOB_ID"))
 }
 
 /// A sweep to be worked on.

@@ -1,8 +1,9 @@
 //! `hierarchical`: categories, then classes of each, then examples of each class.
 
-use super::pool::{Problem, problem};
+use super::pool::problem;
 use super::{Categories, Composition, Needs, Recipe, Turn, draw};
 use simpipe_base::check::count;
+use simpipe_base::issue::Issue;
 
 /// Classes that a message names.
 const NAMED: usize = 3;
@@ -46,7 +47,7 @@ impl Hierarchical {
     }
 
     /// What a batch asks of the classes that there are.
-    fn shortages(&self, names: &[String], in_pool: &[usize]) -> Vec<Problem> {
+    fn shortages(&self, names: &[String], in_pool: &[usize]) -> Vec<Issue> {
         let mut problems = Vec::new();
         let listed: Vec<usize> = self.categories.labels(names, &mut Vec::new()).into_iter().flatten().collect();
         let mut homeless = in_pool.iter().filter(|label| !listed.contains(label)).peekable();
@@ -89,7 +90,7 @@ impl Recipe for Hierarchical {
         true
     }
 
-    fn misfits(&self, names: &[String], labels: Option<&[usize]>) -> Vec<Problem> {
+    fn misfits(&self, names: &[String], labels: Option<&[usize]>) -> Vec<Issue> {
         let mut problems = Vec::new();
         self.categories.labels(names, &mut problems);
         if let Some(labels) = labels.filter(|_| problems.is_empty()) {

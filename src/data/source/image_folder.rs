@@ -3,6 +3,7 @@
 //! Splits, classes and files are taken in the order of their names, so the same folder gives the same labels and
 //! example ids on every machine. Finding the files is in [`scan`], decoding in [`simpipe_picture`].
 
+mod folder;
 mod scan;
 mod split;
 mod survey;
@@ -16,7 +17,7 @@ pub use self::survey::{Survey, SurveyError};
 
 pub(crate) use self::scan::is_image;
 
-use self::scan::{File, Folder};
+use self::folder::{File, Folder};
 use super::pictures::FileImages;
 use super::reader::Reader;
 use super::{Access, DigestFile, Load, Loaded, OnCorrupt, Place, Sink, SourceFacts, SplitCounts};

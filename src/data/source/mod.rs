@@ -20,6 +20,7 @@ mod hugging_face;
 mod idx;
 mod image_folder;
 mod in_shop;
+mod item;
 mod listing;
 mod manifest;
 mod matlab;

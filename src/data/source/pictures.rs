@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use super::listing::{Item, named};
+use super::item::{Item, named};
 use super::reader::Reader;
 use super::{Access, Example, Loaded, Resize, Sink};
 use crate::in_order::{BUDGET, Claim, Stopped, in_order};

@@ -1,9 +1,10 @@
 //! Classes divided whole, by the digest of their names or as they are listed.
 
 use super::{Part, TEST, TRAIN, VALIDATION, ordered_by, share_of};
-use crate::sampler::{ClassRef, Problem, labels_of};
+use crate::sampler::{ClassRef, labels_of};
 use simpipe_base::check;
 use simpipe_base::digest::Digest;
+use simpipe_base::issue::Issue;
 
 /// Classes that a message names; the rest is counted.
 const NAMED: usize = 5;
@@ -51,12 +52,12 @@ const TESTED: f64 = 0.5;
 struct Assigned<'a> {
     names: &'a [String],
     splits: Vec<Option<&'static str>>,
-    problems: Vec<Problem>,
+    problems: Vec<Issue>,
 }
 
 impl ClassShares {
     /// What is wrong whatever the classes are.
-    pub(super) fn problems(&self) -> Vec<Problem> {
+    pub(super) fn problems(&self) -> Vec<Issue> {
         let mut problems = Vec::new();
         if self.train.as_ref().is_some_and(|part| part.share().is_some()) {
             let help = "leave it out to train on all classes of no other split; `validation` and `test` take shares";
@@ -84,14 +85,14 @@ impl ClassShares {
     }
 
     /// A share that the folds make needless.
-    pub(super) fn doubt(&self) -> Option<Problem> {
+    pub(super) fn doubt(&self) -> Option<Issue> {
         let folds = self.folds.filter(|_| self.validation.is_wanted())?;
         let message = format!("`validation` has no effect here: fold {} of {folds} is the validation split", self.fold);
         Some(problem("validation", message, "leave out `validation` or `folds`"))
     }
 
     /// The split of every class.
-    pub(super) fn assign(&self, names: &[String]) -> Result<Vec<&'static str>, Vec<Problem>> {
+    pub(super) fn assign(&self, names: &[String]) -> Result<Vec<&'static str>, Vec<Issue>> {
         let problems = self.problems();
         let mut assigned = Assigned { names, splits: vec![None; names.len()], problems };
         assigned.list("train", TRAIN, self.train.as_ref().map_or(&[], Part::listed));
@@ -210,6 +211,6 @@ impl Assigned<'_> {
     }
 }
 
-fn problem(path: &str, message: impl Into<String>, help: impl Into<String>) -> Problem {
-    Problem { path: path.to_owned(), message: message.into(), help: help.into() }
+fn problem(path: &str, message: impl Into<String>, help: impl Into<String>) -> Issue {
+    Issue::of(path, message).help(help)
 }

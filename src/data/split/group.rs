@@ -2,8 +2,8 @@
 
 use super::images::{place, shares_problem};
 use super::{TEST, TRAIN, VALIDATION};
-use crate::sampler::Problem;
 use simpipe_base::check;
+use simpipe_base::issue::Issue;
 
 simpipe_base::params! {
     /// Shares of groups; no group is in two splits.
@@ -34,7 +34,7 @@ simpipe_base::params! {
 }
 
 impl GroupShares {
-    pub(super) fn problems(&self) -> Vec<Problem> {
+    pub(super) fn problems(&self) -> Vec<Issue> {
         shares_problem(self.validation, self.test).into_iter().collect()
     }
 

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::{TEST, TRAIN, VALIDATION, ordered_by, share_of};
-use crate::sampler::Problem;
 use crate::source::SplitCounts;
 use simpipe_base::check;
 use simpipe_base::digest::Digest;
+use simpipe_base::issue::Issue;
 use simpipe_base::suggest;
 
 simpipe_base::params! {
@@ -58,7 +58,7 @@ impl ImageShares {
         wanted.into_iter().filter(|(_, wanted)| *wanted).map(|(name, _)| name).collect()
     }
 
-    pub(super) fn problems(&self, splits: Option<&BTreeMap<String, SplitCounts>>) -> Vec<Problem> {
+    pub(super) fn problems(&self, splits: Option<&BTreeMap<String, SplitCounts>>) -> Vec<Issue> {
         let mut problems = Vec::new();
         problems.extend(shares_problem(self.validation, self.test()));
         let Some(splits) = splits else { return problems };
@@ -121,7 +121,7 @@ impl ImageShares {
 }
 
 /// Shares that leave nothing.
-pub(super) fn shares_problem(validation: f64, test: f64) -> Option<Problem> {
+pub(super) fn shares_problem(validation: f64, test: f64) -> Option<Issue> {
     let message =
         format!("the shares {validation} for `{VALIDATION}` and {test} for `{TEST}` leave nothing to train on");
     (validation + test >= 1.0).then(|| problem(VALIDATION, message, "choose shares whose sum is below 1"))
@@ -135,6 +135,6 @@ pub(super) fn place(thing: &str, stream: Option<&str>) -> f64 {
     bits as f64 / (1_u64 << 52) as f64
 }
 
-fn problem(path: &str, message: String, help: impl Into<String>) -> Problem {
-    Problem { path: path.to_owned(), message, help: help.into() }
+fn problem(path: &str, message: String, help: impl Into<String>) -> Issue {
+    Issue::of(path, message).help(help)
 }

@@ -32,7 +32,7 @@ fn problems(json: Json, names: &[String]) -> Vec<String> {
     split(json)
         .problems(known)
         .into_iter()
-        .map(|found| format!("{}: {}; {}", found.path, found.message, found.help))
+        .map(|found| format!("{}: {}; {}", found.path, found.message, found.help.as_deref().unwrap_or_default()))
         .collect()
 }
 
@@ -168,7 +168,7 @@ fn a_published_split_can_be_kept() {
     let splits = BTreeMap::from(splits);
     let wrong = split(json!({ "images": { "keep": ["tset"] } }));
     let found = wrong.problems(Undivided { splits: Some(&splits), ..Undivided::default() });
-    assert_eq!((found[0].path.as_str(), found[0].help.as_str()), ("keep[0]", "did you mean `test`?"));
+    assert_eq!((found[0].path.as_str(), found[0].help.as_deref()), ("keep[0]", Some("did you mean `test`?")));
 }
 
 #[test]
@@ -233,7 +233,7 @@ fn a_column_says_the_split_or_its_values_do() {
     let known = Undivided { columns: Some(&columns), ..Undivided::default() };
     let wrong = split(json!({ "column": { "name": "fodl", "train": ["1"], "test": ["1"] } })).problems(known);
     assert_eq!(wrong[0].message, "the value `1` is already in `train`");
-    assert_eq!((wrong[1].path.as_str(), wrong[1].help.as_str()), ("name", "did you mean `fold`?"));
+    assert_eq!((wrong[1].path.as_str(), wrong[1].help.as_deref()), ("name", Some("did you mean `fold`?")));
     assert!(own.problems(known).is_empty());
 }
 

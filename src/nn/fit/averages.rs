@@ -1,7 +1,7 @@
 //! Weights beside those that are trained: moving averages, and the slow ones of lookahead.
 
 use super::FitSettings;
-use crate::network::LoadError;
+use crate::load_error::LoadError;
 use crate::parameters::{Parameters, is_memory};
 use crate::state::FitState;
 use simpipe_artifact::Weights;

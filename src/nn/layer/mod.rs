@@ -80,7 +80,7 @@ pub use rescale::Rescale;
 pub use reshape::{Flatten, L2Normalize};
 pub use residual::Residual;
 pub use resize::{Resize, ResizeFilter};
-pub use shape::{FeatureShape, LayerIssue, LayerSummary, ModelSummary};
+pub use shape::FeatureShape;
 pub use squeeze_excite::SqueezeExcite;
 pub use token_pool::{TokenPool, TokenPooling};
 pub use walk::infer_shapes;
@@ -92,6 +92,7 @@ pub use whiten_conv::WhitenConv;
 use burn::tensor::Tensor;
 
 use simpipe_base::choice;
+use simpipe_base::issue::Issue;
 
 choice! {
     /// One layer of a network; images come in as `[height, width, channels]` of 0 to 255.
@@ -263,7 +264,7 @@ pub(crate) enum Length {
 pub(crate) trait Layer: std::fmt::Debug {
     /// The output shape for an input shape. A layer that holds lists of layers sends its input through them with
     /// [`Walk::list`].
-    fn output<'a>(&'a self, input: &FeatureShape, walk: &mut Walk<'a>) -> Result<FeatureShape, LayerIssue>;
+    fn output<'a>(&'a self, input: &FeatureShape, walk: &mut Walk<'a>) -> Result<FeatureShape, Issue>;
 
     /// What it does to the length of a row, in training too.
     fn length(&self) -> Length {

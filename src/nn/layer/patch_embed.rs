@@ -3,9 +3,10 @@
 use burn::tensor::Tensor;
 
 use super::init::{Start, WeightSpec};
-use super::{Cx, FeatureShape, Features, Layer, LayerIssue, Walk};
+use super::{Cx, FeatureShape, Features, Layer, Walk};
 use crate::ops;
 use simpipe_base::check;
+use simpipe_base::issue::Issue;
 use simpipe_base::params;
 
 params! {
@@ -42,7 +43,7 @@ impl PatchEmbed {
 }
 
 impl Layer for PatchEmbed {
-    fn output<'a>(&'a self, input: &FeatureShape, _: &mut Walk<'a>) -> Result<FeatureShape, LayerIssue> {
+    fn output<'a>(&'a self, input: &FeatureShape, _: &mut Walk<'a>) -> Result<FeatureShape, Issue> {
         let [height, width, _] = input.image("patch-embed")?;
         let patch = self.patch;
         if height % patch == 0 && width % patch == 0 {
@@ -52,7 +53,7 @@ impl Layer for PatchEmbed {
         let [below, above] = [height / patch * patch, (height / patch + 1) * patch];
         let help =
             format!("resize images to {above}{}", if below > 0 { format!(" or {below}") } else { String::new() });
-        Err(LayerIssue::new("patch-embed.patch", message).help(help))
+        Err(Issue::of("patch-embed.patch", message).help(help))
     }
 
     fn weights(&self, input: &FeatureShape) -> Vec<WeightSpec> {

@@ -1,7 +1,8 @@
 //! `residual`: the sum of two ways through, one of them usually short.
 
-use super::{Activation, Cx, FeatureShape, Features, Layer, LayerIssue, LayerSpec, List, Sum, Walk};
+use super::{Activation, Cx, FeatureShape, Features, Layer, LayerSpec, List, Sum, Walk};
 use simpipe_base::check;
+use simpipe_base::issue::Issue;
 use simpipe_base::params;
 
 params! {
@@ -35,7 +36,7 @@ impl Residual {
 }
 
 impl Layer for Residual {
-    fn output<'a>(&'a self, input: &FeatureShape, walk: &mut Walk<'a>) -> Result<FeatureShape, LayerIssue> {
+    fn output<'a>(&'a self, input: &FeatureShape, walk: &mut Walk<'a>) -> Result<FeatureShape, Issue> {
         let body = walk.list(&Self::BODY, &self.body, input)?;
         let shortcut = walk.list(&Self::SHORTCUT, &self.shortcut, input)?;
         if body == shortcut {
@@ -49,7 +50,7 @@ impl Layer for Residual {
             body.words(),
             body.channels()
         );
-        Err(LayerIssue::new(path, message).help(help))
+        Err(Issue::of(path, message).help(help))
     }
 
     fn forward(&self, x: Features, cx: &mut Cx<'_>) -> Features {

@@ -4,9 +4,10 @@ use burn::tensor::Tensor;
 
 use super::activation::Activation;
 use super::init::{Start, WeightSpec};
-use super::{Cx, FeatureShape, Features, Layer, LayerIssue, Walk};
+use super::{Cx, FeatureShape, Features, Layer, Walk};
 use crate::ops;
 use simpipe_base::check;
+use simpipe_base::issue::Issue;
 use simpipe_base::params;
 
 params! {
@@ -37,12 +38,12 @@ const SQUEEZE: [&str; 2] = ["squeeze_weight", "squeeze_bias"];
 const EXCITE: [&str; 2] = ["excite_weight", "excite_bias"];
 
 impl Layer for SqueezeExcite {
-    fn output<'a>(&'a self, input: &FeatureShape, _: &mut Walk<'a>) -> Result<FeatureShape, LayerIssue> {
+    fn output<'a>(&'a self, input: &FeatureShape, _: &mut Walk<'a>) -> Result<FeatureShape, Issue> {
         let [_, _, channels] = input.image("squeeze-excite")?;
         if self.reduction > channels {
             let message = format!("a reduction by {} leaves nothing of {channels} channels", self.reduction);
             let help = format!("use at most {channels}");
-            return Err(LayerIssue::new("squeeze-excite.reduction", message).help(help));
+            return Err(Issue::of("squeeze-excite.reduction", message).help(help));
         }
         Ok(input.clone())
     }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::line::FORMAT;
+use super::entry::FORMAT;
 
 /// Why a sweep can't begin or go on.
 #[derive(Debug, thiserror::Error)]

@@ -14,7 +14,7 @@ use super::entry::Entry;
 use super::error::SweepError;
 use super::event::SweepEvent;
 use super::journal::Journal;
-use super::trial::{Outcome, since};
+use super::outcome::{Outcome, since};
 use crate::RunError;
 use crate::frozen::FrozenSources;
 use crate::git::SharedLook;

@@ -14,7 +14,7 @@ use crate::frozen::FrozenSources;
 use crate::git::SharedLook;
 use crate::{Event, Outcome, Part, RunError, RunRecord, Runner, folders, status};
 use simpipe_base::digest::Digest;
-use simpipe_base::issue::Issues;
+use simpipe_base::issue::{Issue, Issues};
 use simpipe_base::node::Node as SpecNode;
 use simpipe_base::param::View;
 use simpipe_base::params;
@@ -23,8 +23,8 @@ use simpipe_base::suggest::Known;
 use simpipe_plan::{Edge, Node, Plan};
 use simpipe_spec::Experiment;
 use simpipe_stage::{
-    BackendChoice, Bound, Catalog, Ctx, DynStage, Facts, InputFacts, Kind, OutputFile, ParamIssue, Policy, Port,
-    Progress, Stage, StageDoc, StageError, Unable,
+    BackendChoice, Bound, Catalog, Ctx, DynStage, Facts, InputFacts, Kind, OutputFile, Policy, Port, Progress, Stage,
+    StageDoc, StageError, Unable,
 };
 use simpipe_store::Store;
 
@@ -60,7 +60,7 @@ impl Stage for Echo {
         ["a", "b"].map(|name| Port::new(name, Kind::Report, &["out.txt"]))[..params.inputs].to_vec()
     }
 
-    fn infer(_: &EchoParams, _: &InputFacts) -> Result<Facts, Vec<ParamIssue>> {
+    fn infer(_: &EchoParams, _: &InputFacts) -> Result<Facts, Vec<Issue>> {
         Ok(Facts::Report)
     }
 
@@ -71,7 +71,7 @@ impl Stage for Echo {
     }
 
     fn resume_params(params: &EchoParams) -> Option<serde_json::Value> {
-        // All of its parameters: the shelf's parts are then those of the stage's own key.
+        // All of its parameters: the set's parts are then those of the stage's own key.
         (params.mode == "train").then(|| simpipe_base::param::Param::write(params, View::Key))
     }
 

@@ -9,10 +9,9 @@ use petgraph::graph::NodeIndex;
 use super::*;
 use simpipe_base::fault::{EIO, ENOSPC, Fault, Faults};
 use simpipe_base::fs::Verb;
+use simpipe_base::issue::Issue;
 use simpipe_base::params;
-use simpipe_stage::{
-    Bound, Ctx, Facts, InputFacts, Kind, ParamIssue, Policy, Port, SourceDigest, SourceFinder, Stage, TimeLimit,
-};
+use simpipe_stage::{Bound, Ctx, Facts, InputFacts, Kind, Policy, Port, SourceDigest, SourceFinder, Stage, TimeLimit};
 use simpipe_store::RunState;
 
 params! {
@@ -42,7 +41,7 @@ impl Stage for Moody {
         Vec::new()
     }
 
-    fn infer(_: &MoodyParams, _: &InputFacts) -> Result<Facts, Vec<ParamIssue>> {
+    fn infer(_: &MoodyParams, _: &InputFacts) -> Result<Facts, Vec<Issue>> {
         Ok(Facts::Report)
     }
 
@@ -321,7 +320,7 @@ fn two_stages_never_have_the_device_at_once() {
     let (_, most, mut order) = running.into_inner().unwrap();
     assert_eq!(most, 1);
     order.sort();
-    assert_eq!(order, ["a", "b", "c", "d"], "each starts once, however often it was parked");
+    assert_eq!(order, ["a", "b", "c", "d"], "each starts once, however often it was waiting");
 }
 
 #[test]

@@ -8,8 +8,9 @@ use super::{BACKBONE, EmbedParams, EmbedView, load_network, read_pixels};
 use crate::cached::{self, Cached, of_other_split};
 use crate::embedded::foreign;
 use simpipe_artifact::{EmbeddingsInfo, ImageSet, ModelFile, ModelName, Samples};
+use simpipe_base::issue::Issue;
 use simpipe_nn::Pixels;
-use simpipe_stage::{Ctx, InputFacts, ModelFacts, ParamIssue, SamplesFacts, StageError};
+use simpipe_stage::{Ctx, InputFacts, ModelFacts, SamplesFacts, StageError};
 
 /// The files of embeddings that are taken as features.
 pub(super) const FILES: &[&str] = &["embeddings.parquet", EmbeddingsInfo::FILE, ImageSet::TRAINED_ON];
@@ -89,11 +90,11 @@ pub(super) fn problems(
     inputs: &InputFacts,
     model: &ModelFacts,
     pool: &SamplesFacts,
-) -> Vec<ParamIssue> {
+) -> Vec<Issue> {
     let mut issues = Vec::new();
     let features = inputs.embeddings(cached::PORT);
     let backbone = inputs.model(BACKBONE);
-    let whole = |message: &str| ParamIssue::new("", message);
+    let whole = |message: &str| Issue::of("", message);
     match (features, model.takes_features) {
         (Some(_), false) => issues.push(
             whole("the model takes images, but features are connected")
@@ -120,12 +121,12 @@ pub(super) fn problems(
 }
 
 /// Views are of images: features are what they are.
-fn of_images(params: &EmbedParams) -> Vec<ParamIssue> {
+fn of_images(params: &EmbedParams) -> Vec<Issue> {
     let at = params.views.iter().position(|view| *view != EmbedView::Identity);
     let issue = at.map(|at| {
         let message = format!("`{}` is a view of an image, and the model takes features", params.views[at].name());
         let help = "leave it out here, and set `views` of the stage that makes the features";
-        ParamIssue::new(format!("views[{at}]"), message).help(help)
+        Issue::of(format!("views[{at}]"), message).help(help)
     });
     issue.into_iter().collect()
 }

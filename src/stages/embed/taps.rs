@@ -1,7 +1,8 @@
 //! Which layers an embedding is taken from, by name or by place.
 
+use simpipe_artifact::LayerSummary;
+use simpipe_base::issue::Issue;
 use simpipe_base::suggest;
-use simpipe_stage::{LayerSummary, ParamIssue};
 
 /// A layer of the outermost list whose output is taken.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,7 +19,7 @@ pub(super) struct Tap {
 
 /// The layers that are named, each with the path of the parameter that names it, in a table of layers; the last one where
 /// none is named.
-pub(super) fn taps(named: &[(String, &str)], rows: &[LayerSummary]) -> Result<Vec<Tap>, Vec<ParamIssue>> {
+pub(super) fn taps(named: &[(String, &str)], rows: &[LayerSummary]) -> Result<Vec<Tap>, Vec<Issue>> {
     if named.is_empty() {
         return Ok(rows.iter().filter_map(|row| tap(row, rows)).next_back().into_iter().collect());
     }
@@ -27,10 +28,10 @@ pub(super) fn taps(named: &[(String, &str)], rows: &[LayerSummary]) -> Result<Ve
         match found(name, rows) {
             Ok(tap) if taps.contains(&tap) => {
                 let message = format!("`{name}` is listed already as `{}`", tap.path);
-                issues.push(ParamIssue::new(parameter, message).help("leave it out: each layer is used once"));
+                issues.push(Issue::of(parameter, message).help("leave it out: each layer is used once"));
             }
             Ok(tap) => taps.push(tap),
-            Err((message, help)) => issues.push(ParamIssue::new(parameter, message).help(help)),
+            Err((message, help)) => issues.push(Issue::of(parameter, message).help(help)),
         }
     }
     if issues.is_empty() { Ok(taps) } else { Err(issues) }
@@ -79,6 +80,7 @@ mod tests {
         let row = |name: &str, path: &str, output: &[usize]| LayerSummary {
             name: name.to_owned(),
             path: path.to_owned(),
+            input: Vec::new(),
             output: output.to_vec(),
             parameters: 0,
         };

@@ -5,9 +5,10 @@ use std::path::Path;
 use super::ReportParams;
 use simpipe_base::digest::Digest;
 use simpipe_base::fs::{open_regular, read_at_most};
+use simpipe_base::issue::Issue;
 use simpipe_base::param::{Param, View};
 use simpipe_report::{LARGEST_FONT, OwnFont, can_be_embedded, forbids_embedding, lost_on_a_page};
-use simpipe_stage::{Ctx, ParamIssue, SourceDigest, SourceFinder, StageError};
+use simpipe_stage::{Ctx, SourceDigest, SourceFinder, StageError};
 
 /// The source's name in keys, and the parameter's place.
 const FONT: &str = "font";
@@ -27,33 +28,33 @@ fn font(bytes: &[u8]) -> Result<OwnFont, String> {
 }
 
 /// Why the file that is named can't draw, before anything runs.
-pub(super) fn issue(params: &ReportParams) -> Option<ParamIssue> {
+pub(super) fn issue(params: &ReportParams) -> Option<Issue> {
     let file = params.font.as_ref()?;
     let path = &file.resolved;
     if !path.exists() {
         let message = format!("there is nothing at `{}`", path.display());
         let help = "the path is relative to the file that contains it (to the current folder in `--set`)";
-        return Some(ParamIssue::new(FONT, message).help(help).unavailable());
+        return Some(Issue::of(FONT, message).help(help).unavailable());
     }
     let bytes = match bytes(path) {
         Ok(bytes) => bytes,
         Err(error) => {
-            return Some(ParamIssue::new(FONT, format!("can't read `{}`: {error}", path.display())).unavailable());
+            return Some(Issue::of(FONT, format!("can't read `{}`: {error}", path.display())).unavailable());
         }
     };
     let wrong = font(&bytes).err()?;
     let help = "name a TrueType or OpenType font (`.ttf`, `.otf`, `.ttc`) with Latin letters; what it lacks the bundled fonts draw";
-    Some(ParamIssue::new(FONT, format!("`{}` {wrong}", file.written)).help(help))
+    Some(Issue::of(FONT, format!("`{}` {wrong}", file.written)).help(help))
 }
 
 /// What its maker does not want, and what of it a page can't hold.
-pub(super) fn warnings(params: &ReportParams) -> Vec<ParamIssue> {
+pub(super) fn warnings(params: &ReportParams) -> Vec<Issue> {
     let Some(file) = &params.font else { return Vec::new() };
     let Ok(bytes) = bytes(&file.resolved) else { return Vec::new() };
     let forbidden = forbids_embedding(&bytes).then(|| {
         let message =
             format!("`{}` forbids to be put into files that are passed on, which the report does", file.written);
-        ParamIssue::new(FONT, message).help("ask for a licence, or take another font")
+        Issue::of(FONT, message).help("ask for a licence, or take another font")
     });
     let lost: Vec<String> = lost_on_a_page(&bytes).into_iter().map(|letter| format!("`{letter}`")).collect();
     let bundled = (!lost.is_empty()).then(|| {
@@ -63,7 +64,7 @@ pub(super) fn warnings(params: &ReportParams) -> Vec<ParamIssue> {
             file.written,
             lost.join(", ")
         );
-        ParamIssue::new(FONT, message).help("take a version of the font with rules of OpenType (`GSUB`)")
+        Issue::of(FONT, message).help("take a version of the font with rules of OpenType (`GSUB`)")
     });
     forbidden.into_iter().chain(bundled).collect()
 }
@@ -90,7 +91,7 @@ pub(super) fn read(params: &ReportParams, ctx: &Ctx<'_>) -> Result<Option<OwnFon
         bytes(path).map_err(|error| StageError::unavailable(format!("can't read {}: {error}", path.display())))?;
     ctx.has_read(SourceDigest { name: FONT.to_owned(), digest: Digest::of(&bytes) });
     let font = font(&bytes);
-    font.map(Some).map_err(|wrong| StageError::from(ParamIssue::new(FONT, format!("`{}` {wrong}", file.written))))
+    font.map(Some).map_err(|wrong| StageError::from(Issue::of(FONT, format!("`{}` {wrong}", file.written))))
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ fn params(json: Json) -> ReportParams {
     param::from_json(&json).unwrap()
 }
 
-fn infer(json: Json, count: Option<usize>, neighbours: usize) -> Vec<ParamIssue> {
+fn infer(json: Json, count: Option<usize>, neighbours: usize) -> Vec<Issue> {
     let facts = Facts::Matches(MatchesFacts { count, neighbours });
     let inputs = InputFacts(BTreeMap::from([("matches".to_owned(), facts)]));
     Report::infer(&params(json), &inputs).err().unwrap_or_default()

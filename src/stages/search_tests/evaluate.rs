@@ -322,7 +322,7 @@ fn the_same_inputs_give_the_same_bytes_whatever_the_threads() {
     assert_eq!(bytes(1), bytes(3));
 }
 
-fn issues(params: &Json, facts: &InputFacts) -> Vec<ParamIssue> {
+fn issues(params: &Json, facts: &InputFacts) -> Vec<Issue> {
     let params: Params = param::from_json(params).unwrap();
     Evaluate::infer(&params, facts).err().unwrap_or_default()
 }
@@ -361,7 +361,7 @@ fn an_evaluation_is_checked_before_anything_runs() {
     assert_eq!(excluded(&small), [], "not known yet");
     assert_eq!(excluded(&with(&small, &["group"])), []);
     let issue = excluded(&with(&small, &["source"])).remove(0);
-    assert!(issue.path == "exclude" && issue.unavailable && issue.message == "the data has no column `group`");
+    assert!(issue.path == "exclude" && issue.is_unavailable() && issue.message == "the data has no column `group`");
     assert_eq!(issue.help.as_deref(), Some("it has `source`: did you mean \"same-source\"?"));
     assert_eq!(excluded(&with(&facts(200, 0..1000, true), &["group"])), [], "its group may hold each query itself");
     let mut named = facts(4, 4..10, true);
@@ -369,7 +369,7 @@ fn an_evaluation_is_checked_before_anything_runs() {
         index.pool.classes = Some(vec!["cat".to_owned(), "dog".to_owned()]);
     }
     let issue = issues(&json!({ "metrics": ["map@r"], "breakdown": "category" }), &named).remove(0);
-    assert!(issue.path == "breakdown" && issue.unavailable && issue.message.starts_with("the data has no groups"));
+    assert!(issue.path == "breakdown" && issue.is_unavailable() && issue.message.starts_with("the data has no groups"));
     assert_eq!(issues(&json!({ "metrics": ["map@r"], "breakdown": "category" }), &with(&named, &["category"])), []);
 }
 

@@ -107,7 +107,7 @@ fn issues(params: Json, labels: i32, embedded: usize, per_class: &[usize], class
         ..DatasetFacts::default()
     });
     let inputs = InputFacts(BTreeMap::from([("embeddings".to_owned(), embeddings), ("dataset".to_owned(), dataset)]));
-    let found: Vec<ParamIssue> = FewShot::infer(&params, &inputs).err().unwrap_or_default();
+    let found: Vec<Issue> = FewShot::infer(&params, &inputs).err().unwrap_or_default();
     found.into_iter().map(|issue| (issue.path, issue.message)).collect()
 }
 

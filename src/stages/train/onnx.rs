@@ -4,12 +4,13 @@ use super::TrainParams;
 use simpipe_artifact::Weights;
 use simpipe_base::digest::Digest;
 use simpipe_base::fs::read_regular;
+use simpipe_base::issue::Issue;
 use simpipe_base::param::{Param, SpecPath, View};
 use simpipe_base::path;
 use simpipe_nn::groups::Grouping;
 use simpipe_nn::layer::Onnx;
-use simpipe_nn::{Group, LayerIssue, LayerSpec, onnx_networks};
-use simpipe_stage::{Ctx, ParamIssue, SourceDigest, SourceFinder, StageError};
+use simpipe_nn::{Group, LayerSpec, onnx_networks};
+use simpipe_stage::{Ctx, SourceDigest, SourceFinder, StageError};
 
 /// A network with its file.
 struct Named<'a> {
@@ -35,43 +36,42 @@ impl Named<'_> {
         format!("layers.{}.onnx.path", self.at)
     }
 
-    fn read(&self) -> Result<Vec<u8>, ParamIssue> {
+    fn read(&self) -> Result<Vec<u8>, Issue> {
         let at = &self.file.resolved;
         if !at.exists() {
             let help = "the path is relative to the file that writes it (to the current folder in `--set`)";
-            let issue = ParamIssue::new(self.path(), format!("there is nothing at `{}`", at.display()));
+            let issue = Issue::of(self.path(), format!("there is nothing at `{}`", at.display()));
             return Err(issue.help(help).unavailable());
         }
-        read_regular(at).map_err(|error| {
-            ParamIssue::new(self.path(), format!("can't read {}: {error}", at.display())).unavailable()
-        })
+        read_regular(at)
+            .map_err(|error| Issue::of(self.path(), format!("can't read {}: {error}", at.display())).unavailable())
     }
 
     /// The layer with what its file holds.
-    fn with(&self, bytes: &[u8], image: [usize; 3]) -> Result<LayerSpec, ParamIssue> {
+    fn with(&self, bytes: &[u8], image: [usize; 3]) -> Result<LayerSpec, Issue> {
         let layer = self.layer.with_file(bytes, image).map_err(|issue| placed(self.at, issue))?;
         Ok(LayerSpec::Onnx(layer))
     }
 }
 
 /// A problem of the layer as one of the stage.
-fn placed(at: usize, issue: LayerIssue) -> ParamIssue {
+fn placed(at: usize, issue: Issue) -> Issue {
     let place = path::at("layers", at);
     let place = if issue.path.is_empty() { place } else { path::join(&place, &issue.path) };
-    let placed = ParamIssue::new(place, issue.message);
-    issue.help.into_iter().fold(placed, ParamIssue::help)
+    let placed = Issue::of(place, issue.message);
+    issue.help.into_iter().fold(placed, Issue::help)
 }
 
 /// The parameters with what the files hold, for images of this height, width and channels; while those are not known, or
 /// features come in, as they are.
-pub(super) fn known(params: TrainParams, image: Option<[usize; 3]>) -> Result<TrainParams, Vec<ParamIssue>> {
+pub(super) fn known(params: TrainParams, image: Option<[usize; 3]>) -> Result<TrainParams, Vec<Issue>> {
     let networks: Vec<(usize, &Onnx)> = onnx_networks(&params.layers).collect();
     if let Some((at, _)) = networks.first() {
         Onnx::is_run().map_err(|issue| vec![placed(*at, issue)])?;
     }
     let unnamed = networks.into_iter().find(|(_, layer)| layer.path.is_none());
     if let Some((at, _)) = unnamed {
-        let issue = ParamIssue::new(format!("layers[{at}].onnx"), "it names no file");
+        let issue = Issue::of(format!("layers[{at}].onnx"), "it names no file");
         return Err(vec![issue.help("write `{ onnx = { path = \"model.onnx\" } }`")]);
     }
     let Some(image) = image else { return Ok(params) };

@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 use walkdir::{DirEntry, WalkDir};
 
 use super::ClassFolder;
+use super::folder::{File, Folder};
 use super::split::SplitRule;
 use crate::DataError;
-pub(super) use crate::source::listing::Item as File;
 use crate::source::listing::is_visible;
 use crate::split::TRAIN;
 use simpipe_base::fs::{expect_regular, open_regular};
@@ -30,15 +30,6 @@ const BY_FOLDERS: &str = "arrange the images as `<split>/<class>/<name>.jpg` or 
                           `class = \"path\"`";
 const BY_CLASS: &str = "arrange the images as `<class>/<name>.jpg` or `.png`, such as `cat/1.jpg`; folders of splits \
                         are read with `split = \"folders\"`";
-
-/// All image files, in the order of split, class and file name.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Folder {
-    /// Those of `train`, then those that only other splits have, each sorted.
-    pub classes: Vec<String>,
-    /// Every image.
-    pub files: Vec<File>,
-}
 
 impl Folder {
     /// Looks at names, and at the first bytes where a name has no ending; hidden files, folders of systems and

@@ -1,7 +1,7 @@
 //! How the images of a folder are divided into splits. Names alone decide, so the same folder is divided in the same
 //! way on every machine, and a new file moves few others.
 
-use super::scan::Folder;
+use super::folder::Folder;
 use simpipe_base::check::{self, Check};
 use simpipe_base::digest::Digest;
 
@@ -104,7 +104,7 @@ fn drawn<'a>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::source::image_folder::scan::File;
+    use crate::source::image_folder::folder::File;
 
     /// Classes a, b, c of 10, 4 and 1 images.
     fn folder() -> Folder {

@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use serde_json::json;
 use walkdir::WalkDir;
 
-use super::scan::{CONVERT, File, Folder, is_image, is_other_picture};
+use super::folder::{File, Folder};
+use super::scan::{CONVERT, is_image, is_other_picture};
 use super::{ImageSplit, Reader, SplitRule};
 use crate::DataError;
 use crate::in_order::{BUDGET, Claim, in_order};

@@ -20,7 +20,8 @@ use simpipe_base::check;
 use simpipe_base::param::SpecPath;
 use simpipe_base::{choice, params};
 
-use super::{Cx, FeatureShape, Features, Layer, LayerIssue, LayerSpec, ResizeFilter, Start, Walk, WeightSpec};
+use super::{Cx, FeatureShape, Features, Layer, LayerSpec, ResizeFilter, Start, Walk, WeightSpec};
+use simpipe_base::issue::Issue;
 
 choice! {
     /// Where a network has the channels of an image.
@@ -122,14 +123,14 @@ impl Onnx {
     ///
     /// # Errors
     /// How to get one that does.
-    pub fn is_run() -> Result<(), LayerIssue> {
+    pub fn is_run() -> Result<(), Issue> {
         if cfg!(feature = "onnx") {
             return Ok(());
         }
         let message = "this simpipe was built without the feature `onnx`, which runs networks from ONNX files";
         let help =
             "build it with `cargo build --release --features onnx`, or name one of the architectures of `backbone`";
-        Err(LayerIssue::new("", message).help(help))
+        Err(Issue::of("", message).help(help))
     }
 
     /// The layer with what its file holds, for images of this height, width and channels.
@@ -137,7 +138,7 @@ impl Onnx {
     /// # Errors
     /// If this build runs no such networks, or the file is none that gives a vector of such an image.
     #[cfg(feature = "onnx")]
-    pub fn with_file(&self, bytes: &[u8], image: [usize; 3]) -> Result<Self, LayerIssue> {
+    pub fn with_file(&self, bytes: &[u8], image: [usize; 3]) -> Result<Self, Issue> {
         let name = self.path.as_ref().map_or("the file", |path| &path.written);
         let found = self.probe(bytes, image).map_err(|wrong| wrong.issue(name))?;
         Ok(Self { holds: Some(found), ..self.clone() })
@@ -148,7 +149,7 @@ impl Onnx {
     /// # Errors
     /// Always: how to get a build that does.
     #[cfg(not(feature = "onnx"))]
-    pub fn with_file(&self, _: &[u8], _: [usize; 3]) -> Result<Self, LayerIssue> {
+    pub fn with_file(&self, _: &[u8], _: [usize; 3]) -> Result<Self, Issue> {
         Self::is_run().map(|()| self.clone())
     }
 
@@ -166,18 +167,16 @@ impl Onnx {
 }
 
 impl Layer for Onnx {
-    fn output<'a>(&'a self, input: &FeatureShape, walk: &mut Walk<'a>) -> Result<FeatureShape, LayerIssue> {
+    fn output<'a>(&'a self, input: &FeatureShape, walk: &mut Walk<'a>) -> Result<FeatureShape, Issue> {
         input.image("onnx")?;
         Self::is_run()?;
         if !walk.is_first() {
             let help = "put it first; size, mean and deviation are its own parameters";
-            return Err(
-                LayerIssue::new("", "an ONNX network takes images as they come, before any other layer").help(help)
-            );
+            return Err(Issue::of("", "an ONNX network takes images as they come, before any other layer").help(help));
         }
         match &self.holds {
             Some(file) => Ok(FeatureShape::Vector(file.features)),
-            None => Err(LayerIssue::new("onnx.path", "the file was not read, so nobody knows what it gives")),
+            None => Err(Issue::of("onnx.path", "the file was not read, so nobody knows what it gives")),
         }
     }
 

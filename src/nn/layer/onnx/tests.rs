@@ -39,9 +39,10 @@ mod run {
     use simpipe_base::seed::Seed;
 
     use super::*;
+    use crate::Network;
     use crate::every_layer_tests::stirred;
     use crate::onnx::{OnnxSource, model};
-    use crate::{LayerIssue, Network};
+    use simpipe_base::issue::Issue;
 
     /// A side of a shape.
     enum Side {
@@ -121,7 +122,7 @@ mod run {
         network
     }
 
-    fn refused(json: Json, bytes: &[u8]) -> LayerIssue {
+    fn refused(json: Json, bytes: &[u8]) -> Issue {
         layer(json).with_file(bytes, [8, 6, 3]).unwrap_err()
     }
 

@@ -1,6 +1,6 @@
 //! Why a file can't be a layer, and at which parameter that is told.
 
-use crate::layer::LayerIssue;
+use simpipe_base::issue::Issue;
 
 /// Why a file can't be this layer.
 #[derive(Debug)]
@@ -29,8 +29,8 @@ impl Wrong {
     }
 
     /// The same as a problem of the layer, whose file is called `name`.
-    pub(super) fn issue(self, name: &str) -> LayerIssue {
+    pub(super) fn issue(self, name: &str) -> Issue {
         let message = if self.at == "path" { format!("`{name}` {}", self.words) } else { self.words };
-        self.help.into_iter().fold(LayerIssue::new(format!("onnx.{}", self.at), message), LayerIssue::help)
+        self.help.into_iter().fold(Issue::of(format!("onnx.{}", self.at), message), Issue::help)
     }
 }

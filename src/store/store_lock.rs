@@ -35,7 +35,7 @@ const FILES: [&str; 2] = ["store", "gate"];
 
 /// The store-wide lock, held; dropping it frees it.
 #[derive(Debug)]
-pub struct Hold {
+pub struct StoreLock {
     /// `None` where locks do nothing.
     _file: Option<File>,
 }
@@ -100,13 +100,13 @@ impl Store {
     ///
     /// # Errors
     /// If the lock file can't be opened, or [`StoreError::Interrupted`].
-    pub fn share(&self) -> Result<Hold, StoreError> {
+    pub fn share(&self) -> Result<StoreLock, StoreError> {
         self.stand_back();
         self.hold("store", Locking::Shared, "is about to remove results")
     }
 
     /// The same; `None` for who may only read the store, and so could not even take its lock.
-    pub(super) fn share_if_writable(&self) -> Result<Option<Hold>, StoreError> {
+    pub(super) fn share_if_writable(&self) -> Result<Option<StoreLock>, StoreError> {
         match self.share() {
             Err(StoreError::Io { source, .. }) if is_wrong_place(&source) || is_full(&source) => Ok(None),
             hold => hold.map(Some),
@@ -115,7 +115,7 @@ impl Store {
 
     /// Waits until nobody relies on what the store holds, and keeps everybody waiting until the value is dropped.
     /// `alone`: the user says that nobody else is there, so it may go on where locks do nothing.
-    pub(super) fn exclude(&self, alone: bool) -> Result<Hold, StoreError> {
+    pub(super) fn exclude(&self, alone: bool) -> Result<StoreLock, StoreError> {
         let _gate = match self.hold("gate", Locking::Alone, "removes results too") {
             Err(StoreError::Interrupted) => return Err(StoreError::Interrupted),
             gate => gate.ok(), // without it newcomers don't stand back, and that is all
@@ -127,17 +127,17 @@ impl Store {
         }
     }
 
-    fn hold(&self, name: &str, how: Locking, what: &str) -> Result<Hold, StoreError> {
+    fn hold(&self, name: &str, how: Locking, what: &str) -> Result<StoreLock, StoreError> {
         let path = self.folder("locks").join(name);
         let mut wait = self.wait();
         loop {
             if !self.locks_work() {
-                return Ok(Hold { _file: None });
+                return Ok(StoreLock { _file: None });
             }
             match take(&path, how).map_err(StoreError::io("lock", &path))? {
                 // Somebody may have cleared `locks/` by hand: a lock on a file without a name excludes nobody.
                 Taken::Held(file) if !names(&path, &file).map_err(StoreError::io("lock", &path))? => {}
-                Taken::Held(file) => return Ok(Hold { _file: Some(file) }),
+                Taken::Held(file) => return Ok(StoreLock { _file: Some(file) }),
                 Taken::Busy => wait.pass(&|| holders(&path, what))?,
                 Taken::Idle(error) => self.note_refused_lock(&error),
             }

@@ -7,7 +7,7 @@ pub enum Monitor {
     ValLoss,
     /// The mean loss over the epoch's steps.
     Loss,
-    /// A figure of the [`Validator`](super::Validator).
+    /// A figure of the [`Validator`](crate::Validator).
     Score {
         /// Its name.
         name: String,
