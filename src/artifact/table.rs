@@ -427,7 +427,9 @@ impl Columns {
     }
 
     fn values<T: ArrowPrimitiveType>(&self, name: &str) -> Result<Vec<T::Native>, ArtifactError> {
-        Ok(self.primitive::<T>(name)?.iter().flat_map(|piece| piece.values().to_vec()).collect())
+        // One copy of each piece: an index is opened by these.
+        let pieces = self.primitive::<T>(name)?;
+        Ok(pieces.iter().map(|piece| &piece.values()[..]).collect::<Vec<_>>().concat())
     }
 
     /// A column of `u64`.

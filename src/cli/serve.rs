@@ -16,7 +16,7 @@ use simpipe_base::issue::Issue;
 use simpipe_data::asked::Decoding;
 use simpipe_runner::RunRecord;
 use simpipe_serve::{About, Limits, ServeError, Server, Setup, Token};
-use simpipe_stages::ask::Asker;
+use simpipe_stages::ask::{Asker, Reading};
 
 /// Where the token may stand, beside a file.
 const VARIABLE: &str = "SIMPIPE_TOKEN";
@@ -105,7 +105,7 @@ fn setup(args: &ServeArgs, token: Option<Token>) -> Result<Setup, Error> {
         let help = "give one that can be a folder's: `--name NAME`";
         return Err(Error::usage(format!("an index can't be called `{}`", print::shown(&name)), help));
     };
-    let asker = Asker::open(stored.files(true, false)?)?;
+    let asker = Asker::open(stored.files(Reading::WithImages)?)?;
     print::store_warnings(&store)?;
     let decoding = Decoding::like(&stored.source, asker.input());
     Ok(Setup {
@@ -170,7 +170,7 @@ fn token(file: Option<&Path>) -> Result<Option<Token>, Error> {
 
 fn refused(error: ServeError) -> Result<Exit, Error> {
     let help = error.help().unwrap_or("look at the folder `artifacts/served` of the root").to_owned();
-    let damaged = matches!(error, ServeError::Damaged { .. });
+    let damaged = matches!(error, ServeError::Damaged { .. } | ServeError::Unsearchable { .. });
     let error = match error {
         ServeError::Io { source, .. } if !simpipe_base::fs::is_wrong_place(&source) => Error::Output(source),
         ServeError::Thread(error) => Error::Threads(error.to_string()),

@@ -98,7 +98,7 @@ pub use conv_act::{ConvActGrads, conv2d_act_backward, conv2d_act_forward, recomp
 pub use conv_pool::conv2d_max_pool_forward;
 pub use depthwise::{depthwise_backward, depthwise_forward, is_depthwise};
 pub use layer_norm::layer_norm;
-pub use near::{Nearness, nearness, product_tile};
+pub use near::{Nearness, fetch, nearness, nearness_to, product_tile};
 pub use out_grad::OutputGrad;
 pub use pool::{global_max_pool_backward, global_max_pool_forward, max_pool_backward, max_pool_forward};
 pub use product::Matrix;

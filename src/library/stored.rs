@@ -10,7 +10,7 @@ use simpipe_artifact::{Codes, FileNames, Graph, Image, Images, ModelFile, read_j
 use simpipe_base::digest::Digest;
 use simpipe_base::param;
 use simpipe_runner::{RunRecord, StageRecord};
-use simpipe_stages::ask::AskFiles;
+use simpipe_stages::ask::{AskFiles, Reading};
 use simpipe_store::{Found, Store};
 
 /// Names of files by example.
@@ -99,8 +99,8 @@ impl<'a> StoredMatch<'a> {
         Digest::of(self.made_by.map(|digest| digest.to_string()).join(" ").as_bytes())
     }
 
-    /// What answers are made of; `whole` and `verify` are those of [`AskFiles`].
-    pub(crate) fn files(&self, whole: bool, verify: bool) -> Result<AskFiles, Error> {
+    /// What answers are made of.
+    pub(crate) fn files(&self, reading: Reading) -> Result<AskFiles, Error> {
         let file = |stage: &StageRecord, name: &str| {
             self.run.file(stage, name)?.ok_or_else(|| self.run.gone(stage, &format!(": it lacks `{name}`")))
         };
@@ -120,8 +120,7 @@ impl<'a> StoredMatch<'a> {
                 there(Graph::FILE)?,
                 there(Codes::FILE)?,
             ],
-            whole,
-            verify,
+            reading,
             calibration: file(self.calibration, "calibration.json")?,
             params,
             backend: self.run.backend(queries),

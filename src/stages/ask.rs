@@ -14,7 +14,7 @@ use simpipe_artifact::{Calibration, Distance, Image, IndexRows, ModelUse, read_j
 use simpipe_nn::EMBED_BATCH;
 use simpipe_search::distance::Rows;
 use simpipe_search::knn::{Hit, Wanted};
-use simpipe_search::{Judge, overlap};
+use simpipe_search::{Judge, Search, overlap};
 use simpipe_stage::StageError;
 
 pub use self::session::{Found, Session};
@@ -27,6 +27,17 @@ const FEW: usize = 8;
 /// the last bits of the embedding are.
 type LookUp<'a, T> = &'a dyn Fn(&[f32], &[usize]) -> Result<Vec<(T, bool)>, StageError>;
 
+/// How much of an index is read when it is opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reading {
+    /// What a search needs: its vectors where it comes to them.
+    ForSearch,
+    /// What is known of the indexed images too, such as their digests.
+    WithImages,
+    /// Every byte that a search may come to, each of which is checked first.
+    Verified,
+}
+
 /// The artifacts and parameters that answers are made of.
 #[derive(Debug, Clone)]
 pub struct AskFiles {
@@ -36,10 +47,8 @@ pub struct AskFiles {
     pub behind: Vec<[PathBuf; 2]>,
     /// `index.json`, `index.arrow` and, where the search needs them, `graph.bin` and `codes.bin`.
     pub index: [PathBuf; 4],
-    /// Whether what is known of the indexed images is read too, and not only what a search needs.
-    pub whole: bool,
-    /// Whether every byte of the index is read and checked, and not only what a search comes to.
-    pub verify: bool,
+    /// How much of that is read now.
+    pub reading: Reading,
     /// `calibration.json`.
     pub calibration: PathBuf,
     /// How the stage `match` judged.
@@ -71,14 +80,14 @@ impl Asker {
     /// # Errors
     /// If a file can't be read, or they don't belong together.
     pub fn open(files: AskFiles) -> Result<Self, StageError> {
-        let AskFiles { model, behind, index, whole, verify, calibration, params, backend, numerics } = files;
+        let AskFiles { model, behind, index, reading, calibration, params, backend, numerics } = files;
         let [info, rows, graph, codes] = &index;
         let index_files = IndexFiles { info, rows, graph, codes };
-        if verify {
+        if reading == Reading::Verified {
             index_files.check()?;
         }
         let (mut index, info, searched) = index_files.open()?;
-        if whole || params.leave_one_out {
+        if reading == Reading::WithImages || params.leave_one_out {
             index = IndexRows::read(rows)?;
         }
         let calibration: Calibration = read_json(&calibration)?;
@@ -128,6 +137,12 @@ impl Asker {
     #[must_use]
     pub const fn distance(&self) -> Distance {
         self.distance
+    }
+
+    /// How the index is searched.
+    #[must_use]
+    pub const fn search(&self) -> &Search {
+        self.searched.search()
     }
 
     /// How many neighbours an answer tells of, unless asked for another number.

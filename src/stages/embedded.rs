@@ -80,6 +80,11 @@ impl Searched {
         self.search == Search::Exact
     }
 
+    /// The method.
+    pub(super) const fn search(&self) -> &Search {
+        &self.search
+    }
+
     /// The search among the index's rows.
     pub(super) fn among<'a>(&'a self, rows: Rows<'a>, distance: Distance) -> Searcher<'a> {
         Searcher::new(rows, distance, &self.search, &self.structure)

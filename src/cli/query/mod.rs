@@ -26,7 +26,7 @@ use crate::library::stored;
 use simpipe_artifact::Image;
 use simpipe_data::asked::Decoding;
 use simpipe_runner::RunRecord;
-use simpipe_stages::ask::{Answer, Asker};
+use simpipe_stages::ask::{Answer, Asker, Reading};
 
 /// Images that are in memory at once.
 const TOGETHER: usize = 512;
@@ -113,7 +113,8 @@ pub(super) fn exec(args: &QueryArgs, out: &mut dyn Write) -> Result<Exit, Error>
     let store = args.place.open_store_to_read(&root)?;
     let store = if args.verify { store.verifying() } else { store };
     let stored = StoredMatch::find(&record, args.stage.as_deref(), &store, args.place.url()?.is_some())?;
-    let asker = Asker::open(stored.files(false, args.verify)?)?;
+    let reading = if args.verify { Reading::Verified } else { Reading::ForSearch };
+    let asker = Asker::open(stored.files(reading)?)?;
     print::store_warnings(&store)?;
     let decoding = Decoding::like(&stored.source, asker.input());
     let few = !args.json && asked.len() <= words::MOST_PICTURES;

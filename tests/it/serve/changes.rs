@@ -218,6 +218,51 @@ fn every_200_survives_a_kill() {
     assert!(told.len() >= 20, "{} adds between the kills", told.len());
 }
 
+/// Where the run's index is a graph, added images are in one too: it finds them, nothing that is gone, and the same after a restart.
+#[test]
+fn images_come_to_a_graph_and_go_from_it_through_a_restart() {
+    let search = "index.search={ hnsw = { links = 8, search-width = 12, min-recall = 0.5 } }";
+    let sets = ["index.slice=\"all\"", search, "match.neighbours=3"];
+    let asked = Asked::new(&sets.iter().flat_map(|set| ["--set", *set]).collect::<Vec<_>>());
+    let mut serving = Serving::start(&asked.project, &["--writable"], true);
+    let files: Vec<Vec<u8>> = (0..160).map(picture).collect();
+    let mut digests = Vec::new();
+    for some in files.chunks(80) {
+        let fields: Vec<_> = some.iter().map(|file| ("image", Some("x.png"), &file[..])).collect();
+        let (kind, body) = form(&fields);
+        let told = serving.post("/v1/images?label=drawn", kind, &body).json();
+        let images = told["images"].as_array().unwrap();
+        digests.extend(images.iter().map(|image| image["digest"].as_str().unwrap().to_owned()));
+    }
+    let mut gone: Vec<String> = digests.iter().step_by(3).cloned().collect();
+    // Of the run too: what is nearest to some of its queries.
+    for at in 0..12 {
+        let near = nearest(&serving, &std::fs::read(asked.path(at)).unwrap())["neighbours"][0].clone();
+        gone.extend((near["added"] == false).then(|| near["digest"].as_str().unwrap().to_owned()));
+    }
+    gone.sort();
+    gone.dedup();
+    for digest in &gone {
+        assert_eq!(serving.delete(digest).status, 200);
+    }
+    let of_run: Vec<Vec<u8>> = (0..40).map(|at| std::fs::read(asked.path(at)).unwrap()).collect();
+    let answers = |serving: &Serving| -> Vec<Json> {
+        files.iter().chain(&of_run).map(|file| nearest(serving, file)["neighbours"].clone()).collect()
+    };
+    let before = answers(&serving);
+    let named = |near: &Json| near["digest"].as_str().unwrap().to_owned();
+    for neighbours in &before {
+        let neighbours = neighbours.as_array().unwrap();
+        assert!(neighbours.len() == 3 && neighbours.iter().all(|near| !gone.contains(&named(near))));
+    }
+    let living = || digests.iter().zip(&before).filter(|(digest, _)| !gone.contains(digest));
+    let found = living().filter(|(digest, neighbours)| named(&neighbours[0]) == **digest).count();
+    assert!(found * 20 >= living().count() * 19, "{found} of {} are found by themselves", living().count());
+    serving.kill();
+    let serving = Serving::start(&asked.project, &["--writable"], true);
+    assert!(answers(&serving) == before, "what is found hangs on the log alone");
+}
+
 /// The status of an add; `None` where the server has gone.
 fn try_to_add(at: std::net::SocketAddr, number: u32, file: &[u8]) -> Option<u16> {
     use std::io::{Read, Write};

@@ -1,24 +1,19 @@
 //! The file of what was added to an index and taken from it: appended to, each piece with its checksum, read from its start.
 //!
-//! A frame is `F5 53 56 4C`, the length of its content (`u32`), 16 bytes of the BLAKE3 digest of length and content, the
-//! content; numbers are little-endian. The content is the length of a JSON text (`u32`), the text, and the vectors of the
-//! changes that it lists, in their order (`f32`). The first frame says which model the vectors are of. All changes that are
-//! made durable together are one frame, so whatever a crash tears is the last one.
+//! It consists of [frames](frame). The content of one is the length of a JSON text (`u32`, little-endian), the text, and the
+//! vectors of the changes that it lists, in their order (`f32`). The first frame says which model the vectors are of. All changes
+//! that are made durable together are one frame, so whatever a crash tears is the last one.
+
+mod frame;
 
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use self::frame::{HEAD, content, framed};
 use super::ServeError;
-use simpipe_base::digest::Digest;
 use simpipe_base::fs;
 
-/// How a frame begins: with a byte that stands in no UTF-8 text.
-const MAGIC: [u8; 4] = [0xF5, b'S', b'V', b'L'];
-/// Bytes of the digest that a frame carries.
-const CHECKSUM: usize = 16;
-/// Bytes before a frame's content.
-const HEAD: usize = MAGIC.len() + 4 + CHECKSUM;
 /// Version of the format.
 const FORMAT: u32 = 1;
 /// The name of the file.
@@ -71,7 +66,7 @@ pub(super) struct Replay {
 
 /// The first frame of a file.
 pub(super) fn head(origin: &Origin) -> Vec<u8> {
-    frame(&text(&Head { format: FORMAT, origin: origin.clone() }))
+    framed(&text(&Head { format: FORMAT, origin: origin.clone() }))
 }
 
 /// The frame of some changes.
@@ -89,7 +84,7 @@ pub(super) fn frame_of(changes: &[Change]) -> Vec<u8> {
             content.extend(vector.iter().flat_map(|number| number.to_le_bytes()));
         }
     }
-    frame(&content)
+    framed(&content)
 }
 
 /// A JSON text behind its length.
@@ -97,31 +92,6 @@ fn text(value: &impl Serialize) -> Vec<u8> {
     let text = serde_json::to_vec(value).unwrap_or_default();
     let length = u32::try_from(text.len()).unwrap_or(u32::MAX);
     [length.to_le_bytes().as_slice(), &text].concat()
-}
-
-fn frame(content: &[u8]) -> Vec<u8> {
-    let length = u32::try_from(content.len()).unwrap_or(u32::MAX);
-    let mut frame = Vec::with_capacity(HEAD + content.len());
-    frame.extend(MAGIC);
-    frame.extend(length.to_le_bytes());
-    frame.extend(checksum(length, content));
-    frame.extend(content);
-    frame
-}
-
-fn checksum(length: u32, content: &[u8]) -> [u8; CHECKSUM] {
-    let whole = Digest::of(&[length.to_le_bytes().as_slice(), content].concat());
-    std::array::from_fn(|at| whole.as_bytes()[at])
-}
-
-/// The content of the whole frame that some bytes begin with.
-fn content(bytes: &[u8]) -> Option<&[u8]> {
-    let rest = bytes.strip_prefix(&MAGIC)?;
-    let (length, rest) = rest.split_first_chunk::<4>()?;
-    let (sum, rest) = rest.split_first_chunk::<CHECKSUM>()?;
-    let length = u32::from_le_bytes(*length);
-    let content = rest.get(..length as usize)?;
-    (checksum(length, content) == *sum).then_some(content)
 }
 
 /// Reads a file from its start.
@@ -138,7 +108,7 @@ pub(super) fn read(path: &Path, origin: &Origin) -> Result<Replay, ServeError> {
     let (mut replay, mut at) = (Replay::default(), 0);
     while at < bytes.len() {
         let Some(content) = content(&bytes[at..]) else {
-            let is_frame = |later: &usize| self::content(&bytes[*later..]).is_some();
+            let is_frame = |later: &usize| frame::content(&bytes[*later..]).is_some();
             if (at + 1..bytes.len()).find(is_frame).is_some() {
                 return Err(damaged(at));
             }
@@ -192,75 +162,4 @@ fn floats(bytes: &[u8]) -> Vec<f32> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn origin() -> Origin {
-        Origin { model: "ab".to_owned(), dim: 2 }
-    }
-
-    fn add(digest: &str, vector: [f32; 2]) -> Change {
-        Change::Add { digest: digest.to_owned(), class: "ca\nt".to_owned(), vector: vector.to_vec() }
-    }
-
-    fn delete(digest: &str) -> Change {
-        Change::Delete { digest: digest.to_owned() }
-    }
-
-    fn read_back(bytes: &[u8]) -> Result<Replay, ServeError> {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join(FILE);
-        std::fs::write(&path, bytes).unwrap();
-        read(&path, &origin())
-    }
-
-    fn groups() -> [Vec<Change>; 2] {
-        [vec![add("one", [1.0, f32::MIN_POSITIVE]), delete("two"), add("three", [-0.5, 3e38])], vec![delete("one")]]
-    }
-
-    #[test]
-    fn what_was_written_is_read_back_to_the_bit() {
-        let bytes = [head(&origin()), frame_of(&groups()[0]), frame_of(&groups()[1])].concat();
-        let replay = read_back(&bytes).unwrap();
-        assert_eq!(replay.changes, groups().concat());
-        assert_eq!((replay.length, replay.torn), (bytes.len() as u64, 0));
-        let nowhere = tempfile::tempdir().unwrap();
-        assert_eq!(read(&nowhere.path().join(FILE), &origin()).unwrap(), Replay::default());
-    }
-
-    #[test]
-    fn a_tail_torn_anywhere_is_dropped_and_nothing_before_it() {
-        let whole = [head(&origin()), frame_of(&groups()[0])].concat();
-        let last = frame_of(&groups()[1]);
-        for kept in 0..last.len() {
-            for filler in [Vec::new(), vec![0; last.len() - kept]] {
-                let replay = read_back(&[&whole[..], &last[..kept], &filler].concat()).unwrap();
-                assert_eq!(replay.changes, groups()[0], "{kept} bytes of the last frame");
-                assert_eq!((replay.length, replay.torn), (whole.len() as u64, (kept + filler.len()) as u64));
-            }
-        }
-    }
-
-    #[test]
-    fn damage_before_the_end_is_no_torn_tail() {
-        let first = head(&origin()).len();
-        let bytes = [head(&origin()), frame_of(&groups()[0]), frame_of(&groups()[1])].concat();
-        for at in first..first + frame_of(&groups()[0]).len() {
-            let mut flipped = bytes.clone();
-            flipped[at] ^= 4;
-            let error = read_back(&flipped).unwrap_err();
-            assert!(matches!(error, ServeError::Damaged { at, .. } if at == first), "byte {at}: {error}");
-        }
-        // Whole frames that hold no changes of this length of vectors.
-        let odd = [head(&origin()), frame(&[text(&[1, 2]), vec![0; 3]].concat())].concat();
-        assert!(matches!(read_back(&odd), Err(ServeError::Damaged { .. })));
-    }
-
-    #[test]
-    fn a_log_of_another_model_or_format_is_refused() {
-        let other = Origin { model: "cd".to_owned(), dim: 2 };
-        assert!(matches!(read_back(&head(&other)), Err(ServeError::Foreign { found, .. }) if found == other));
-        let newer = frame(&text(&Head { format: 2, origin: origin() }));
-        assert!(matches!(read_back(&newer), Err(ServeError::Format { found: 2, .. })));
-    }
-}
+mod tests;
