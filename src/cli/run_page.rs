@@ -2,6 +2,7 @@
 //!
 //! `run` puts it into the run's folder, beside the spec as it was written; `report` makes it again.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::toml_text::{self, Origins};
@@ -225,15 +226,23 @@ fn stage(stage: &StageRecord) -> RunStage {
         (None, None) => words::reasons(&stage.reasons),
     };
     let seed = stage.seed.map_or_else(String::new, |seed| format!(", seed {seed}"));
+    let (hit, parts) = (stage.outcome == Outcome::Hit, parts(&stage.timings));
     RunStage {
         id: format!("{}{seed}", stage.id),
         kind: stage.stage.clone(),
         outcome: stage.outcome.word().to_owned(),
-        took: print::seconds(stage.seconds),
-        saved: if stage.outcome == Outcome::Hit { print::seconds(stage.saved_seconds) } else { String::new() },
+        took: print::seconds(stage.seconds) + if hit { "" } else { parts.as_str() },
+        saved: if hit { print::seconds(stage.saved_seconds) + &parts } else { String::new() },
         key: stage.key.map(|key| key.short()).unwrap_or_default(),
         why,
     }
+}
+
+/// Parts of the work with their times, in brackets.
+fn parts(timings: &BTreeMap<String, f64>) -> String {
+    let named: Vec<String> =
+        timings.iter().map(|(name, seconds)| format!("{name} {}", print::seconds(*seconds))).collect();
+    if named.is_empty() { String::new() } else { format!(" ({})", named.join(", ")) }
 }
 
 /// The spec as it was written with the origin of each value, else as the record has it.

@@ -243,10 +243,11 @@ impl Executor<'_> {
         result?;
         let seconds = started.elapsed().as_secs_f64();
         check_outputs(stage.files(), stage.optional_files(), &output)?;
+        let timings = ctx.timings();
         let metrics = self.finite(node, ctx.into_metrics());
         let key_parts = serde_json::to_value(parts).expect("key parts serialize to JSON");
         let _publishing = LeftToEnd::begin(); // what was computed is not thrown away for a few moments
-        Ok(self.store.publish(scratch, key, Produced { key_parts, metrics, seconds, made_by })?)
+        Ok(self.store.publish(scratch, key, Produced { key_parts, metrics, seconds, timings, made_by })?)
     }
 
     /// Passes progress on, but not more than is worth showing.

@@ -415,6 +415,7 @@ impl Run<'_> {
                 record.saved_seconds = if outcome == Outcome::Hit { entry.seconds } else { 0.0 };
                 record.files.clone_from(&entry.files);
                 record.made_by.clone_from(&entry.made_by);
+                record.timings.clone_from(&entry.timings);
                 Finished { record, entry: Some(entry) }
             }
             Err(failure) => {
@@ -443,6 +444,7 @@ impl Run<'_> {
             key: None,
             seconds: 0.0,
             saved_seconds: 0.0,
+            timings: BTreeMap::new(),
             retries: 0,
             reason: None,
             reasons: Vec::new(),

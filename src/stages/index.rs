@@ -95,8 +95,7 @@ impl Stage for Index {
         let rows = indexed.rows;
         let vectors = Rows::checked(&rows.values, rows.dim);
         let search = params.search.of(rows.len(), metric);
-        let stop = || ctx.cancelled();
-        let made = make(&search, vectors, metric, &stop).map_err(|error| embedded::unsearchable(&error))?;
+        let made = make(&search, vectors, metric, ctx).map_err(|error| embedded::unsearchable(&error))?;
         expect_recall(&search, made.recall)?;
         let index = IndexInfo {
             format: artifact::FORMAT,
@@ -184,20 +183,18 @@ struct Made {
     structure: Option<IndexStructure>,
 }
 
-fn make(
-    search: &Search,
-    rows: Rows<'_>,
-    distance: Distance,
-    stop: &(dyn Fn() -> bool + Sync),
-) -> Result<Made, SearchError> {
+/// Makes it; how long that takes, and how long the search for a sample of the vectors, is told as `build` and `search`.
+fn make(search: &Search, rows: Rows<'_>, distance: Distance, ctx: &Ctx<'_>) -> Result<Made, SearchError> {
     if *search == Search::Exact {
         return Ok(Made { parts: Structure::nothing(), recall: 1.0, structure: None });
     }
-    let parts = Structure::new(rows, distance, search, stop)?;
+    let stop = || ctx.cancelled();
+    let parts = ctx.timed("build", || Structure::new(rows, distance, search, &stop))?;
     let bytes_per_vector = 4 * rows.dim() + parts.bytes_per_vector(rows.dim(), rows.len());
     let structure = IndexStructure { settings: search.write(View::Full), bytes_per_vector };
-    let searcher = Searcher::new(rows, distance, search, &parts).stopped_by(stop);
-    let recall = recall::recall(rows, distance, &searcher, stop)?;
+    let searcher = Searcher::new(rows, distance, search, &parts).stopped_by(&stop);
+    let sample = recall::Sample::of(rows, distance, &stop)?;
+    let recall = ctx.timed("search", || sample.share_found(&searcher))?;
     Ok(Made { parts, recall, structure: Some(structure) })
 }
 

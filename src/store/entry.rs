@@ -24,6 +24,9 @@ pub struct AcEntry {
     pub metrics: BTreeMap<String, f64>,
     /// How long the work took.
     pub seconds: f64,
+    /// How long parts of it took, in seconds, where the stage tells them.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub timings: BTreeMap<String, f64>,
     /// When it ended, in seconds since 1970.
     pub finished_unix: u64,
     /// What computed it: code version, backend and the like. Never in the key.
@@ -41,6 +44,8 @@ pub struct Produced {
     pub metrics: BTreeMap<String, f64>,
     /// See [`AcEntry::seconds`].
     pub seconds: f64,
+    /// See [`AcEntry::timings`].
+    pub timings: BTreeMap<String, f64>,
     /// See [`AcEntry::made_by`].
     pub made_by: BTreeMap<String, String>,
 }
@@ -56,6 +61,7 @@ impl AcEntry {
             files,
             metrics: outcome.metrics,
             seconds: outcome.seconds,
+            timings: outcome.timings,
             finished_unix: now.map_or(0, |since| since.as_secs()),
             made_by: outcome.made_by,
             seal: Digest::of(b""),
