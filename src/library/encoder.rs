@@ -10,6 +10,15 @@ use simpipe_runner::StageRecord;
 use simpipe_stages::encode::Encode;
 
 /// A run's network with its preprocessing, used as a stage `embed` uses it: the same views and layers.
+///
+/// ```no_run
+/// # fn main() -> Result<(), simpipe::Error> {
+/// let encoder = simpipe::Run::open("latest")?.encoder()?;
+/// let vectors = encoder.encode_files(&["cat.jpg", "dog.png"])?;
+/// assert!(vectors.iter().all(|vector| vector.len() == encoder.dim()));
+/// # Ok(())
+/// # }
+/// ```
 pub struct Encoder {
     encode: Encode,
     decoding: Decoding,
