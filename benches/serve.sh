@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Load on `simpipe serve` and on the same model in ONNX Runtime behind FastAPI, over loopback: PNG images of 32 x 32, one a
-# request. Prints a table; the lines are kept in benches/results/serve.jsonl.
+# request, to the run of configs/quickstart.toml: the tutorial's network and index. Prints a table; the lines are kept in
+# benches/results/serve.jsonl.
 #
 #   benches/serve.sh                       all parts: most latency memory peer
 #   PARTS="most latency" ...               only these
@@ -9,7 +10,8 @@
 #     memory    100,000 requests at 500 a second: the server's memory before and after
 #     peer      most and latency of the peer, one image a call and what waits together
 #   RATE=166 REQUESTS=2000 ...             other than 500 a second and 100,000 requests
-#   COUNT=2000 ...                         an index of so many vectors in place of 60,000
+#   COUNT=60000 ...                        the run of benches/asked.toml instead, with an index of so many vectors
+#   BOUNDS=0.333 ...                       fail below this share of 1,000 images a second, or where answers take over 50 ms
 #   SIMPIPE=FILE ...                       the program; else target/release/simpipe, which is built
 #   PYTHON=FILE ...                        a Python that has the peer's packages; else they are installed into target/peers/serving
 #   RESULTS=FOLDER ...                     where the lines are kept
@@ -21,8 +23,14 @@ cd "$(dirname "$0")/.."
 parts=" ${PARTS:-most latency memory peer} "
 rate=${RATE:-500} requests=${REQUESTS:-100000}
 export RAYON_NUM_THREADS=2 OMP_NUM_THREADS=2
-home=$(benches/asked.sh)
+[ -n "${SIMPIPE:-}" ] || cargo build --release >&2
 simpipe=${SIMPIPE:-target/release/simpipe}
+if [ -n "${COUNT:-}" ]; then
+    run=asked home=$(benches/asked.sh)
+else
+    run=quickstart home=target/quickstart
+    "$simpipe" run configs/quickstart.toml --root "$home" >&2
+fi
 results=${RESULTS:-benches/results}/serve.jsonl
 mkdir -p "$(dirname "$results")"
 python3 benches/peers/machine.py >"$results"
@@ -51,7 +59,7 @@ most() { load "$1" --rate 1000000 --requests "$((requests / 5))" --connections 6
 latency() { load "$1" --rate "$rate" --requests "$((60 * rate < requests ? 60 * rate : requests))"; }
 
 at=127.0.0.1:8350
-"$simpipe" serve asked --root "$home" --listen "$at" >&2 &
+"$simpipe" serve "$run" --root "$home" --listen "$at" >&2 &
 server=$!
 until_ready
 case $parts in *" most "*) most simpipe ;; esac
@@ -63,11 +71,11 @@ case $parts in *" peer "*)
     if [ -z "${PYTHON:-}" ]; then
         PYTHON=target/peers/serving/bin/python
         [ -x "$PYTHON" ] || python3 -m venv target/peers/serving
-        "$PYTHON" -m pip -q install -r benches/peers/serve_requirements.txt
+        "$PYTHON" -m pip -q install -r benches/peers/requirements/serving.txt
     fi
     mkdir -p "$home/peer"
     for format in onnx=model.onnx faiss=index.faiss npz=embeddings.npz; do
-        "$simpipe" export asked --root "$home" "--${format%=*}" "$home/peer/${format#*=}" --stage "$([ "${format%=*}" = faiss ] && echo index || echo embed-validation)" --force >&2
+        "$simpipe" export "$run" --root "$home" "--${format%=*}" "$home/peer/${format#*=}" --stage "$([ "${format%=*}" = faiss ] && echo index || echo embed-validation)" --force >&2
     done
     for batch in 0 1; do
         at=127.0.0.1:835$((1 + batch))
@@ -81,4 +89,4 @@ case $parts in *" peer "*)
     done
     ;;
 esac
-python3 benches/peers/serve_table.py "$results"
+python3 benches/peers/serve_table.py "$results" ${BOUNDS:+"$BOUNDS"}

@@ -25,10 +25,10 @@ IMPORTS = {
 }
 
 
-def times(command: list[str], rounds: int) -> dict:
-    """The least and the median time of some rounds, behind one that is not counted."""
+def times(commands: list[list[str]]) -> dict:
+    """The least and the median time of some commands, behind the first of them, which is not counted."""
     seconds = []
-    for _ in range(rounds + 1):
+    for command in [commands[0], *commands]:
         start = time.perf_counter()
         done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False)
         seconds.append(time.perf_counter() - start)
@@ -59,15 +59,15 @@ def main() -> None:
     count, queries = len(files) - 1000, [str(path) for path in files[-1000:]]
     ask = lambda images, *more: [simpipe, "query", "asked", *images, *more, "--root", str(home)]
     size = f"{count}x256"
-    show({"case": f"query-1-of-{size}", **times(ask(queries[:1], "--json"), 20)})
-    show({"case": f"query-1-of-{size}-page", **times(ask(queries[:1], "--html", str(home / "answer.html")), 10)})
-    show({"case": f"query-1000-of-{size}", **times(ask(queries, "--json"), 3), **stages(home, 1000)})
+    show({"case": f"query-1-of-{size}", **times([ask([query], "--json") for query in queries[:20]])})
+    show({"case": f"query-1-of-{size}-page", **times([ask([query], "--html", str(home / "answer.html")) for query in queries[:10]])})
+    show({"case": f"query-1000-of-{size}", **times([ask(queries, "--json")] * 3), **stages(home, 1000)})
     for python in pythons:
         for name, code in IMPORTS.items():
             have = subprocess.run([python, "-c", code], capture_output=True, check=False)
             if have.returncode == 0:
                 version = subprocess.run([python, "--version"], capture_output=True, text=True, check=True).stdout.strip()
-                show({"peer": f"{version}, import of {name}", "python": python, "case": "import", **times([python, "-c", code], 5)})
+                show({"peer": f"{version}, import of {name}", "python": python, "case": "import", **times([[python, "-c", code]] * 5)})
 
 
 if __name__ == "__main__":
