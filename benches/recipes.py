@@ -2,7 +2,7 @@
 
     recipes.py has RESULTS RECIPE SEED NUMERICS    whether there is a line of it: the exit status
     recipes.py dir RUN.json                        the run's folder
-    recipes.py line FOLDER RECIPE SEED NUMERICS    a line for the results, of FOLDER/run.json and FOLDER/matches.json
+    recipes.py line FOLDER RECIPE SEED NUMERICS    a line for the results, of FOLDER/run.json and the votes in FOLDER/matches.json
     recipes.py table RESULTS                       the table: each recipe's mean over seeds, and each seed
 """
 import collections
@@ -27,22 +27,14 @@ def lines(path: str) -> list[dict]:
     return list(found.values())
 
 
-def vote(labels: list[int]) -> int:
-    """The label with most votes, of several the one seen first."""
-    votes = collections.Counter(labels)
-    return max(votes, key=votes.__getitem__)
-
-
-def neighbours(path: pathlib.Path) -> dict[str, float]:
-    """How often the nearest neighbour has the query's label, and the vote of 20."""
+def votes(path: pathlib.Path) -> float:
+    """How often the vote of 20 neighbours is the query's label."""
     shown = json.loads(path.read_text(encoding="utf-8"))
-    rows = shown["first"]
+    rows, names = shown["first"], [column["name"] for column in shown["columns"]]
     if len(rows) != shown["rows"]:
         sys.exit(f"{path}: {len(rows)} of {shown['rows']} rows")
-    found = [(row["label"], [near["label"] for near in row["neighbours"]]) for row in rows]
-    share = lambda right: sum(right) / len(found)
-    return {"1-nn": share([near[0] == label for label, near in found]),
-            "20-nn": share([vote(near[:20]) == label for label, near in found])}
+    label, predicted = names.index("label"), names.index("predicted")
+    return sum(row[label] == row[predicted] for row in rows) / len(rows)
 
 
 def processor() -> str:
@@ -58,11 +50,11 @@ def processor() -> str:
 def line(folder: str, recipe: str, seed: str, numerics: str) -> dict:
     run = json.loads((pathlib.Path(folder) / "run.json").read_text(encoding="utf-8"))
     metrics, stages = run["metrics"], run["stages"]
-    inside = [metrics[name] for name in ("evaluate-test.map@r",) if name in metrics]
+    first = lambda *names: next((metrics[name] for name in names if name in metrics), None)
     return {
         "recipe": recipe, "seed": int(seed), "numerics": numerics,
-        **neighbours(pathlib.Path(folder) / "matches.json"),
-        "map@r": inside[0] if inside else None,
+        "1-nn": first("match-train.recall@1", "match.recall@1"), "20-nn": votes(pathlib.Path(folder) / "matches.json"),
+        "map@r": first("evaluate-test.map@r", "match-test.map@r", "match.map@r"),
         "train_s": round(sum(stage["seconds"] for stage in stages if stage["stage"] == "train"), 1),
         "all_s": round(run["seconds"], 1),
         "peak_mb": round((run.get("peak_memory") or 0) / 1e6), "simpipe": run["versions"].get("simpipe"),

@@ -29,7 +29,7 @@ source_of() {
     esac
 }
 
-# Twenty neighbours of each query are kept, for the vote of 20.
+# Where queries are looked up: once more by the vote of 20, when everything else is there.
 looked_up() {
     case $1 in
         quickstart*) echo match ;;
@@ -47,11 +47,13 @@ for recipe in $recipes; do
         echo "$recipe, seed $seed" >&2
         folder=$root/$recipe-$seed-${NUMERICS:-fast} source=$(source_of "$recipe") stage=$(looked_up "$recipe")
         rm -rf "$folder" && mkdir -p "$folder"
-        set -- "configs/$recipe.toml" --root "$folder" --set "seed=$seed" --set "$stage.neighbours=20"
+        set -- "configs/$recipe.toml" --root "$folder" --set "seed=$seed"
         [ -z "$source" ] || set -- "$@" --set "$source"
         [ -z "${NUMERICS:-}" ] || set -- "$@" --set "numerics=$NUMERICS"
-        if "$simpipe" run "$@" --quiet --json >"$folder/run.json"; then
-            matches=$folder/$(python3 benches/recipes.py dir "$folder/run.json")/$stage/matches.parquet
+        set_vote="$stage.matcher={ majority-vote = { k = 20 } }"
+        if "$simpipe" run "$@" --quiet --json >"$folder/run.json" &&
+            "$simpipe" run "$@" --quiet --json --set "$stage.neighbours=20" --set "$set_vote" >"$folder/vote.json"; then
+            matches=$folder/$(python3 benches/recipes.py dir "$folder/vote.json")/$stage/matches.parquet
             "$simpipe" show "$matches" --rows 100000 --json >"$folder/matches.json" &&
                 python3 benches/recipes.py line "$folder" "$recipe" "$seed" "${NUMERICS:-fast}" >>"$results" || failed=1
         else
