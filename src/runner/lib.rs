@@ -415,7 +415,7 @@ impl Run<'_> {
                 record.saved_seconds = if outcome == Outcome::Hit { entry.seconds } else { 0.0 };
                 record.files.clone_from(&entry.files);
                 record.made_by.clone_from(&entry.made_by);
-                record.timings.clone_from(&entry.timings);
+                record.timings.clone_from(&entry.timings.0);
                 Finished { record, entry: Some(entry) }
             }
             Err(failure) => {

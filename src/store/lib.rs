@@ -56,7 +56,7 @@ use std::time::Duration;
 pub use checkpoint::CheckpointSet;
 pub use claims::{Claim, Holder, put_name};
 pub use du::{DatasetUse, DuReport, KindUse, RunUse};
-pub use entry::{AcEntry, Declared, Produced, WHATEVER};
+pub use entry::{AcEntry, Declared, Produced, Timings, WHATEVER};
 pub use error::StoreError;
 pub use files::{FileRecord, Files};
 pub use gc::{Amount, GcPolicy, GcReport, KeptGroup, RemovedGroup, TrialShare};
