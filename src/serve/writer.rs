@@ -40,7 +40,7 @@ type Answer = Result<Vec<bool>, Problem>;
 enum Order {
     Wish(Wish, oneshot::Sender<Answer>),
     /// A shorter log of what the first bytes of this one say.
-    Compacted(Result<Shorter, String>),
+    Compacted(Box<Result<Shorter, String>>),
 }
 
 /// A shorter log, and the index as whoever reads it from its start will have it.
@@ -97,7 +97,7 @@ impl Work {
             for order in std::iter::once(first).chain(more) {
                 match order {
                     Order::Wish(wish, reply) => wishes.push((wish, reply)),
-                    Order::Compacted(draft) => drafts.push(draft),
+                    Order::Compacted(draft) => drafts.push(*draft),
                 }
             }
             drafts.into_iter().for_each(|draft| self.take(draft));
@@ -154,7 +154,7 @@ impl Work {
         let Some(own) = self.own.upgrade() else { return };
         let (now, draft) = (self.read(), self.files.draft());
         let work = move || {
-            drop(own.send(Order::Compacted(shorter(&now, draft))));
+            drop(own.send(Order::Compacted(Box::new(shorter(&now, draft)))));
         };
         if std::thread::Builder::new().name("served-log-shorter".to_owned()).spawn(work).is_ok() {
             self.since = Some(Vec::new());
@@ -189,11 +189,12 @@ fn shorter(now: &Collection, draft: Draft) -> Result<Shorter, String> {
 /// All of these or none: none where one has another class, or can't be searched.
 fn add(next: &mut Collection, additions: Vec<Addition>, changes: &mut Vec<Change>) -> Answer {
     let unsearchable = |error: SearchError| Problem::unprocessable("not-comparable", error.to_string());
-    let (mut own, mut new) = (BTreeMap::new(), Vec::with_capacity(additions.len()));
+    let mut own: BTreeMap<&str, &String> = BTreeMap::new();
+    let mut new = Vec::with_capacity(additions.len());
     for Addition { digest, class, vector } in &additions {
         next.beside().added.expect_fitting(vector).map_err(unsearchable)?;
         let known = match own.get(digest.as_str()) {
-            Some(class) => Known::As(vec![String::clone(class)]),
+            Some(class) => Known::As(vec![(*class).clone()]),
             None => next.known(digest),
         };
         match known {
