@@ -17,7 +17,7 @@ simpipe_base::choice! {
         /// at most four times as many pixels as the stored image.
         "auto" => Auto,
         /// Pixels, decoded and scaled: the fastest to read, and the largest.
-        #[aka("pixels", "decoded", "memmap")]
+        #[aka("pixels", "decoded")]
         "raw" => Raw,
         /// Files, if they are smaller than their pixels. Each is decoded and scaled whenever it is read.
         #[aka("compressed", "files", "jpeg", "original")]

@@ -163,7 +163,7 @@ fn the_honest_experiment_checks_and_its_mistakes_are_shown_at_their_lines() {
         ("evaluate.metrics=[\"recall@30000\"]", 2, "30000 neighbours are asked for, but the index holds 25000 vectors"),
         ("evaluate.metrics=[\"map@r\", \"map@r\"]", 2, "`map@r` is repeated"),
         ("evaluate-seen.metrics=[\"recall@5000\"]", 2, "5000 vectors, and a query leaves itself out"),
-        ("evaluate-unseen.rerank={ k-reciprocal = { k1 = 6000 } }", 2, "6000 neighbours are wanted"),
+        ("evaluate-unseen.rerank={ k-reciprocal = { k1 = 6000 } }", 2, "6000 neighbours are asked for"),
         ("evaluate.exclude=\"same-group\"", 4, "the data has no column `group`"),
         (
             "evaluate.breakdown=\"category\"",

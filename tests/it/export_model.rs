@@ -361,7 +361,11 @@ fn what_can_not_be_exported_is_said() {
     assert!(std::fs::read(&output).unwrap() == before);
     let folder = project.path("configs");
     assert!(project.refused(&["export", "cifar10", "--stage", "train", "--output", &folder]).contains("is a folder"));
-    assert!(project.refused(&["export", "cifar10", "--stage", "train", "--output", "-"]).contains("into a file"));
+    assert!(
+        project
+            .refused(&["export", "cifar10", "--stage", "train", "--output", "-"])
+            .contains("the export needs a file")
+    );
     assert!(project.refused(&["export", "cifar10", "--stage", "train", "--torch", "-"]).contains("into a folder"));
     let unknown = export(&["--stage", "train", "--format", "onnxx", "--force", "--json"]);
     project.project.json(&unknown, 2);

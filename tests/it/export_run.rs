@@ -155,7 +155,7 @@ fn what_can_not_be_sent_is_said() {
     let said = |arguments: &[&str], code: i32| {
         export(&project, arguments, code)["errors"][0]["message"].as_str().unwrap().to_owned()
     };
-    assert!(said(&["--mlflow", "mlruns"], 2).contains("is no address of a server"));
+    assert!(said(&["--mlflow", "mlruns"], 2).contains("is not the address of a server"));
     assert!(said(&["--format", "mlflow"], 2).contains("needs the address of a server"));
     // A port that nobody listens at.
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();

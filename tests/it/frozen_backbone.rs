@@ -257,7 +257,7 @@ fn images_or_features_are_taken_and_not_both_and_not_neither() {
     )]);
     let found = refused(&images_to_head, &[]);
     assert!(
-        found.len() == 1 && found[0].contains("takes the features of another model, but images are plugged in"),
+        found.len() == 1 && found[0].contains("takes the features of another model, but images are connected"),
         "{found:?}"
     );
     // Features of the other split are no features of this pool.

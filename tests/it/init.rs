@@ -51,7 +51,7 @@ fn a_folder_of_classes_becomes_an_experiment_that_runs() {
     let warnings = json["warnings"].to_string();
     assert!(warnings.contains("tiny (1)") && warnings.contains("broken.png"), "{warnings}");
     assert_eq!(json["transparent"], 1);
-    assert!(warnings.contains("with transparent pixels: 1 image of 70 looked at"), "{warnings}");
+    assert!(warnings.contains("with transparent pixels: 1 image of 70 checked"), "{warnings}");
 
     let config = std::fs::read_to_string(place.path().join("configs/mine.toml")).unwrap();
     assert!(config.contains("on-corrupt = \"skip\"") && config.contains("resize = [16, 16]"), "{config}");
@@ -255,7 +255,7 @@ fn odd_collections_have_a_config_or_a_way_out() {
     std::fs::write(place.path().join("phone/dog/1.heic"), b"\0\0\0\x18ftypheic\0\0\0\0mif1heic").unwrap();
     for (args, part) in [
         (vec!["init", "few"], "--unseen-classes"),
-        (vec!["init", "flat"], "are splits, and the images lie directly in them"),
+        (vec!["init", "flat"], "are splits, and the images are directly in them"),
         (vec!["init", "phone"], "no image of `dog` can be read, such as `dog/1.heic`"),
     ] {
         let output = at(place.path(), &args);

@@ -199,7 +199,7 @@ fn what_can_not_be_is_refused_at_its_line() {
             "slice = { begin = 60, size = 40 }\n\n[few-shot]",
             "slice = { begin = 61, size = 40 }\n\n[few-shot]",
             2,
-            "positions 61..101 are not all embedded",
+            "`slice` selects positions 61..101, but only 0..100 were embedded",
         ),
     ] {
         let message = refused(from, to, code);

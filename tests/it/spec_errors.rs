@@ -164,7 +164,7 @@ fn words_of_other_places_and_tools_lead_to_the_right_line() {
         ("train.backend=\"cpu\"", "did you mean `device`? It belongs at the top of the file"),
         ("train.epoch=3", "did you mean `epochs`"),
         ("train.weight_decay=0.1", "`weight-decay` belongs inside `adam`"),
-        ("dataset.source={ image-folder = { path = \"~/no-such-photos\" } }", "write the folder out"),
+        ("dataset.source={ image-folder = { path = \"~/no-such-photos\" } }", "write out the folder"),
     ] {
         let output = simpipe(&["check", "configs/quickstart.toml", "--set", set]).output().unwrap();
         let message = String::from_utf8_lossy(&output.stderr).into_owned();

@@ -78,6 +78,12 @@ struct Found<'a> {
 }
 
 impl Found<'_> {
+    /// A figure may have the name of what it shows, which is wanted then too.
+    fn is_figures_alone(&self) -> bool {
+        let others = self.stages.is_empty() && self.families.is_empty();
+        others && !self.entries.is_empty() && self.entries.iter().all(|(family, _)| family.path() == "report.figures")
+    }
+
     /// Whether there are numbers and nothing else.
     fn is_numbers_alone(&self) -> bool {
         let others = (self.stages.len(), self.families.len(), self.entries.len());
@@ -121,7 +127,7 @@ fn find<'a>(name: &str, docs: &'a [StageDoc], families: &'a [Family]) -> Result<
         families: families.iter().filter(|family| family.path() == name || family.key == name).collect(),
         entries: families.iter().flat_map(entries).filter(|(_, entry)| entry.name == name).collect(),
     };
-    if found.is_empty() || found.is_numbers_alone() {
+    if found.is_empty() || found.is_numbers_alone() || found.is_figures_alone() {
         found.parameters = parameters(name, docs, families);
     }
     if found.is_empty() {
