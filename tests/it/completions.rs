@@ -25,7 +25,9 @@ fn commands(command: &[String]) -> Vec<Vec<String>> {
 fn options(help: &str) -> Vec<&str> {
     let lines = help.lines().map(str::trim_start).filter(|line| line.starts_with('-'));
     let long = lines.filter_map(|line| line.split([' ', ',', '=', '[']).find(|word| word.starts_with("--")));
-    long.filter(|option| !["--help", "--version"].contains(option)).collect()
+    // A line of a description may begin with an option of another command, in quotes.
+    let is_whole = |option: &&str| option.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
+    long.filter(is_whole).filter(|option| !["--help", "--version"].contains(option)).collect()
 }
 
 fn read(path: &Path) -> String {

@@ -366,7 +366,7 @@ fn what_can_not_be_exported_is_said() {
             .refused(&["export", "cifar10", "--stage", "train", "--output", "-"])
             .contains("the export needs a file")
     );
-    assert!(project.refused(&["export", "cifar10", "--stage", "train", "--torch", "-"]).contains("into a folder"));
+    assert!(project.refused(&["export", "cifar10", "--stage", "train", "--torch", "-"]).contains("the export needs a folder"));
     let unknown = export(&["--stage", "train", "--format", "onnxx", "--force", "--json"]);
     project.project.json(&unknown, 2);
 
