@@ -17,11 +17,11 @@ use super::{ArtifactError, Estimate};
 pub struct FewShotFile {
     /// Version of this format: 1.
     pub format: u32,
-    /// Number of classes per episode.
+    /// Classes in an episode.
     pub ways: usize,
-    /// Number of examples of each class that are shown.
+    /// Examples of each class that are shown.
     pub shots: usize,
-    /// Number of examples of each class that are queries.
+    /// Examples of each class that are asked.
     pub queries: usize,
     /// How many episodes.
     pub episodes: usize,

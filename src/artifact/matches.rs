@@ -23,7 +23,7 @@ pub struct MatchInfo {
     pub cutpoint: String,
     /// Its distance.
     pub distance: f64,
-    /// The word for queries without a match.
+    /// What no match is called.
     pub unknown_label: String,
     /// What the cutpoint achieves on these queries, where that can be measured.
     #[serde(skip_serializing_if = "Option::is_none", default)]

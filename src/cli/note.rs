@@ -8,10 +8,9 @@ use serde_json::json;
 use super::options::PlaceOptions;
 use super::print::{self, shown};
 use crate::error::{Error, Exit};
-use simpipe_runner::listing::write_note;
 use simpipe_runner::{RunRecord, notes};
 
-/// Attach a note to a run, shown by `show` and `runs`.
+/// Note something of a run, for `show` and `runs` to show.
 #[derive(Debug, Args)]
 #[command(after_help = "The note is `note.txt` in the run's folder; no key and no result depends on it.
 
@@ -20,9 +19,9 @@ Examples:
   simpipe runs --where 'note~crop'
   simpipe note latest ''")]
 pub(super) struct NoteArgs {
-    /// A run, named as for `show`.
+    /// A run as `show` takes it.
     run: String,
-    /// The note. It replaces an earlier one; an empty note removes it.
+    /// The note, in the place of an earlier one; an empty one removes it.
     text: String,
     #[command(flatten)]
     place: PlaceOptions,
@@ -34,12 +33,12 @@ pub(super) struct NoteArgs {
 pub(super) fn exec(args: &NoteArgs, out: &mut dyn Write) -> Result<Exit, Error> {
     if args.text.len() > notes::LONGEST {
         let message = format!("a note has at most {} bytes, this one has {}", notes::LONGEST, args.text.len());
-        return Err(Error::usage(message, "put a long text in a file, and note its path"));
+        return Err(Error::usage(message, "put a long text into a file, and note where it is"));
     }
     let root = args.place.root_here()?;
     let folder = args.place.run_folder(&root, &args.run)?;
     let run = RunRecord::read(&folder)?.run;
-    write_note(&folder, &args.text)?;
+    notes::write(&folder, &args.text)?;
     let note = notes::read(&folder);
     if args.json {
         print::json(&json!({ "run": run, "note": note }), out)?;

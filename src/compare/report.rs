@@ -6,8 +6,7 @@ use super::changes::{FieldChange, field_changes};
 use super::diff::versions;
 use super::figures::{self, Better, MetricChange};
 use super::flips::flips;
-use super::measured::Measured;
-use super::run::Run;
+use super::run::{Measured, Run};
 use super::verdict::{Verdict, judgeable};
 use super::{Flips, LEVEL};
 use simpipe_artifact::{

@@ -4,11 +4,9 @@ use std::sync::RwLock;
 use std::time::{Duration, Instant};
 
 use super::*;
-use crate::collection::Searching;
 use crate::files::draft;
 use crate::log::{self, Origin};
-use simpipe_artifact::{Distance, IndexRows};
-use simpipe_search::Search;
+use simpipe_artifact::IndexRows;
 
 struct Served {
     folder: tempfile::TempDir,
@@ -28,8 +26,7 @@ fn of_run() -> Collection {
         dim: 2,
         ..IndexRows::default()
     };
-    let searching = Searching { dim: 2, distance: Distance::Euclidean, search: &Search::Exact };
-    Collection::new(&rows, &["cat".to_owned()], searching)
+    Collection::new(&rows, &["cat".to_owned()], 2)
 }
 
 impl Served {
@@ -42,7 +39,7 @@ impl Served {
     fn start(&self, slack: usize) -> Option<(Writer, super::Served)> {
         let (files, replay) = Files::open(self.folder.path(), &origin()).unwrap()?;
         let mut index = of_run();
-        replay.changes.iter().for_each(|change| index.apply(change).unwrap());
+        replay.changes.iter().for_each(|change| index.apply(change));
         let index = Arc::new(RwLock::new(Arc::new(index)));
         Some((Writer::start(files, index.clone(), slack).unwrap(), index))
     }

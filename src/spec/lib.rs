@@ -6,7 +6,6 @@
 mod depth;
 mod experiment;
 mod intake;
-mod keys;
 mod load;
 mod merge;
 mod overrides;
@@ -19,8 +18,7 @@ mod syntax;
 mod template;
 
 pub use experiment::{Experiment, Input, StageSpec};
-pub use keys::{ACCEPTED, RESERVED, top_level_called};
-pub use load::{LoadOptions, NUMERICS, Overlay, load};
+pub use load::{ACCEPTED, LoadOptions, NUMERICS, Overlay, RESERVED, load, top_level_called};
 pub use overrides::{Setting, set_inside};
 pub use parse::read_toml;
 pub use project::{PROJECT_FILE, project_above, project_of};

@@ -8,16 +8,15 @@ use simpipe_artifact::{
     self as artifact, Codes, DatasetInfo, Distance, Embeddings, Graph, IndexInfo, IndexRows, IndexStructure, read_json,
     write_json,
 };
-use simpipe_base::issue::Issue;
 use simpipe_base::param::{Param, View};
 use simpipe_base::params;
 use simpipe_base::suggest;
 use simpipe_search::distance::Rows;
 use simpipe_search::{SearchError, Searcher, Structure, recall};
-use simpipe_stage::{Ctx, Facts, IndexFacts, InputFacts, Kind, Port, Stage, StageError};
+use simpipe_stage::{Ctx, Facts, IndexFacts, InputFacts, Kind, ParamIssue, Port, Stage, StageError};
 
 params! {
-    /// Chooses the embeddings to index and the distance.
+    /// Which embeddings are indexed, and how near is measured.
     pub struct Params {
         /// Positions in the sampler's pool; all of them must be embedded.
         #[aka("range", "subset", "positions", "rows")]
@@ -25,11 +24,11 @@ params! {
         /// How neighbours are found.
         #[aka("index_type", "search_type", "algorithm", "algo", "method")]
         search: Search = Search::Exact,
-        /// Indexes a summary instead of every embedding.
+        /// What of the embeddings is indexed; each of them if it is left out.
         #[aka("reduction", "aggregate")]
         reduce: Option<Reduce> = None,
-        /// The distance; default: that of the model's loss. For `cosine`, vectors and queries are scaled to unit length
-        /// if they are not.
+        /// How near is measured; the distance of the model's loss if it is left out. For `cosine`, vectors that are not of
+        /// unit length are scaled to it, and so are the queries.
         #[aka("metric", "distance_metric", "similarity", "dist", "metric_type")]
         distance: Option<Distance> = None,
     }
@@ -60,7 +59,7 @@ impl Stage for Index {
         ]
     }
 
-    fn infer(params: &Params, inputs: &InputFacts) -> Result<Facts, Vec<Issue>> {
+    fn infer(params: &Params, inputs: &InputFacts) -> Result<Facts, Vec<ParamIssue>> {
         let embeddings = inputs.embeddings("embeddings").ok_or_else(Vec::new)?;
         let range = embedded::select(params.slice, embeddings.range.as_ref()).map_err(|issue| vec![issue])?;
         let home = inputs.dataset("dataset").map(|facts| facts.identity.as_str());
@@ -95,7 +94,8 @@ impl Stage for Index {
         let rows = indexed.rows;
         let vectors = Rows::checked(&rows.values, rows.dim);
         let search = params.search.of(rows.len(), metric);
-        let made = make(&search, vectors, metric, ctx).map_err(|error| embedded::unsearchable(&error))?;
+        let stop = || ctx.cancelled();
+        let made = make(&search, vectors, metric, &stop).map_err(|error| embedded::unsearchable(&error))?;
         expect_recall(&search, made.recall)?;
         let index = IndexInfo {
             format: artifact::FORMAT,
@@ -143,16 +143,17 @@ struct Indexed {
 /// What is indexed of some embeddings.
 fn indexed(
     reduce: Option<&Reduce>,
-    mut rows: Embeddings,
+    rows: Embeddings,
     metric: Distance,
     dataset: &DatasetInfo,
 ) -> Result<Indexed, StageError> {
+    let vectors = embedded::searchable("embedding", &rows.values, rows.dim, &rows.example_id, metric)?;
     let Some(Reduce::Centroids) = reduce else {
-        let Embeddings { values, dim, example_id, .. } = &mut rows;
-        let normalized = embedded::make_searchable("embedding", values, *dim, example_id, metric)?;
+        let scaled = vectors.into_scaled();
+        let normalized = scaled.is_some();
+        let rows = Embeddings { values: scaled.unwrap_or(rows.values), ..rows };
         return Ok(Indexed { rows, normalized, class_means_of: None });
     };
-    let vectors = embedded::searchable("embedding", &rows.values, rows.dim, &rows.example_id, metric)?;
     let means = centroids::centroids(&rows, vectors.rows(), metric);
     let class = |row: usize| usize::try_from(means.label[row]).ok().and_then(|label| dataset.classes.get(label));
     let who = |row: usize| format!("mean of the class `{}`", class(row).map_or("", String::as_str));
@@ -161,19 +162,22 @@ fn indexed(
 }
 
 /// Settings that do not fit the vectors, as far as these are known.
-fn misfits(search: &Search, vectors: Option<usize>, dim: Option<usize>) -> Vec<Issue> {
+fn misfits(search: &Search, vectors: Option<usize>, dim: Option<usize>) -> Vec<ParamIssue> {
     let at = |field: &str| format!("search.{}.{field}", search.name());
     let misfits = search.misfits(vectors, dim).into_iter();
-    misfits.map(|(field, what, help)| Issue::of(at(field), what).help(help)).collect()
+    misfits.map(|(field, what, help)| ParamIssue::new(at(field), what).help(help)).collect()
 }
 
 /// A search that does not work with the distance.
-fn refused(search: &Search, distance: Distance) -> Option<Issue> {
+fn refused(search: &Search, distance: Distance) -> Option<ParamIssue> {
     let known: Vec<&str> = search.refuses(distance)?.iter().map(|distance| distance.name()).collect();
     let (name, distance) = (search.name(), distance.name());
     let known = suggest::one_of(&known);
     let help = format!("it works with {known}; `search = \"exact\"` works with every distance");
-    Some(Issue::of("search", format!("the search `{name}` does not work with the distance `{distance}`")).help(help))
+    Some(
+        ParamIssue::new("search", format!("the search `{name}` does not work with the distance `{distance}`"))
+            .help(help),
+    )
 }
 
 /// What a search needs, and how much it finds.
@@ -183,18 +187,20 @@ struct Made {
     structure: Option<IndexStructure>,
 }
 
-/// Makes it; how long that takes, and how long the search for a sample of the vectors, is told as `build` and `search`.
-fn make(search: &Search, rows: Rows<'_>, distance: Distance, ctx: &Ctx<'_>) -> Result<Made, SearchError> {
+fn make(
+    search: &Search,
+    rows: Rows<'_>,
+    distance: Distance,
+    stop: &(dyn Fn() -> bool + Sync),
+) -> Result<Made, SearchError> {
     if *search == Search::Exact {
         return Ok(Made { parts: Structure::nothing(), recall: 1.0, structure: None });
     }
-    let stop = || ctx.cancelled();
-    let parts = ctx.timed("build", || Structure::new(rows, distance, search, &stop))?;
+    let parts = Structure::new(rows, distance, search, stop)?;
     let bytes_per_vector = 4 * rows.dim() + parts.bytes_per_vector(rows.dim(), rows.len());
     let structure = IndexStructure { settings: search.write(View::Full), bytes_per_vector };
-    let searcher = Searcher::new(rows, distance, search, &parts).stopped_by(&stop);
-    let sample = recall::Sample::of(rows, distance, &stop)?;
-    let recall = ctx.timed("search", || sample.share_found(&searcher))?;
+    let searcher = Searcher::new(rows, distance, search, &parts).stopped_by(stop);
+    let recall = recall::recall(rows, distance, &searcher, stop)?;
     Ok(Made { parts, recall, structure: Some(structure) })
 }
 
@@ -209,9 +215,9 @@ fn expect_recall(search: &Search, recall: f64) -> Result<(), StageError> {
         recall::SAMPLED
     );
     let help = match search {
-        Search::Hnsw(_) => "raise `search-width`, `build-width` or `links`, or lower `min-recall`",
-        Search::IvfPq(_) => "raise `probes`, `candidates` or `parts`, or lower `min-recall`",
-        _ => "raise `candidates`, choose another search, or lower `min-recall`",
+        Search::Hnsw(_) => "raise `search-width`, `build-width` or `links`, or ask for less",
+        Search::IvfPq(_) => "raise `probes`, `candidates` or `parts`, or ask for less",
+        _ => "raise `candidates`, take another search, or ask for less",
     };
     Err(StageError::failed(message).with_help(help))
 }

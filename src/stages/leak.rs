@@ -7,8 +7,7 @@ use std::sync::Arc;
 
 use super::embedded;
 use simpipe_artifact::{Embeddings, ImageSet, IndexRows};
-use simpipe_base::issue::Issue;
-use simpipe_stage::{CalibrationFacts, Ctx, EmbeddingsFacts, IndexFacts, StageError};
+use simpipe_stage::{CalibrationFacts, Ctx, EmbeddingsFacts, IndexFacts, ParamIssue, StageError};
 
 /// The count of queries that the model was trained on.
 const OVERLAP_TRAINING: &str = "overlap.training";
@@ -27,8 +26,8 @@ impl Where {
     /// Behind "3 queries are", or "1 query is".
     const fn words(self, one: bool) -> &'static str {
         match (self, one) {
-            (Self::Index, true) => "also in the index and would match itself",
-            (Self::Index, false) => "also in the index and would match themselves",
+            (Self::Index, true) => "in the index too, and would find itself",
+            (Self::Index, false) => "in the index too, and would find themselves",
             (Self::Training, true) => "an image that the model was trained on",
             (Self::Training, false) => "images that the model was trained on",
             (Self::Calibration, true) => "an image that the thresholds were found with",
@@ -48,23 +47,23 @@ impl Where {
     const fn help(self) -> &'static str {
         match self {
             Self::Index => {
-                "choose a `slice` that is not in the index, or set `leave-one-out = true`; `allow-overlap = true` lets \
-                 each match itself, and the report says so"
+                "choose a `slice` that the index does not hold, or say `leave-one-out = true`; `allow-overlap = true` lets \
+                 each find itself, and the report shows it"
             }
             Self::Training => {
-                "use images of another split, or remove the copies from the folder; `allow-overlap = true` looks them \
-                 up anyway, and the report says so"
+                "look up images of another split, or take the copies out of the folder; `allow-overlap = true` looks them \
+                 up all the same, and the report shows it"
             }
             Self::Calibration => {
-                "calibrate with other images, or choose another `slice`; `allow-overlap = true` looks them up anyway, \
-                 and the report says so"
+                "calibrate with other images, or choose another `slice`; `allow-overlap = true` looks them up all the same, \
+                 and the report shows it"
             }
         }
     }
 
-    fn issue(self, count: usize, pairs: &str) -> Issue {
+    fn issue(self, count: usize, pairs: &str) -> ParamIssue {
         let queries = if count == 1 { "1 query is".to_owned() } else { format!("{count} queries are") };
-        Issue::of("slice", format!("{queries} {}{pairs}", self.words(count == 1))).help(self.help())
+        ParamIssue::new("slice", format!("{queries} {}{pairs}", self.words(count == 1))).help(self.help())
     }
 }
 
@@ -75,7 +74,7 @@ pub(super) fn known(
     calibration: Option<&CalibrationFacts>,
     asked: Option<&Range<usize>>,
     leave_one_out: bool,
-) -> Vec<Issue> {
+) -> Vec<ParamIssue> {
     let mut issues = Vec::new();
     if index > 0 && !leave_one_out {
         issues.push(Where::Index.issue(index, ""));
@@ -95,7 +94,7 @@ pub(super) fn known(
 }
 
 /// All examples of a pool that the model was trained on, where these may not be.
-pub(super) fn known_training(count: usize) -> Option<Issue> {
+pub(super) fn known_training(count: usize) -> Option<ParamIssue> {
     (count > 0).then(|| Where::Training.issue(count, ""))
 }
 
@@ -155,20 +154,20 @@ impl Leaks {
 
     /// Refuses them, or warns of each kind where they are allowed.
     pub(super) fn judge(&self, ctx: &Ctx<'_>, queries: &Embeddings, allowed: bool) -> Result<(), StageError> {
-        let issues: Vec<Issue> = self.some().map(|found| found.issue(queries)).collect();
+        let issues: Vec<ParamIssue> = self.some().map(|found| found.issue(queries)).collect();
         if !issues.is_empty() && !allowed {
             return Err(issues.into());
         }
         let all = self.queries;
         let rest = match self.tainted().contains(&false) {
             true => "see the metrics `disjoint.*`",
-            false => "no other queries are left",
+            false => "none is left to tell what the others would give",
         };
         for found in self.some() {
             let (count, words) = (
                 found.pairs.len(),
                 match found.place {
-                    Where::Index => "in the index and match themselves",
+                    Where::Index => "in the index and find themselves",
                     other => other.words(false),
                 },
             );
@@ -204,7 +203,7 @@ impl Leaks {
 }
 
 impl Found {
-    fn issue(&self, queries: &Embeddings) -> Issue {
+    fn issue(&self, queries: &Embeddings) -> ParamIssue {
         let of = self.place.of();
         let pair = |(at, id): &(usize, u64)| format!("query {} is example {id} {of}", queries.example_id[*at]);
         let mut pairs: Vec<String> = self.pairs.iter().take(SHOWN).map(pair).collect();

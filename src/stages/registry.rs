@@ -1,4 +1,4 @@
-//! The stages as planner and runner see them. Which there are is said in the crate's root.
+//! The list of stages: one word adds one.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -10,10 +10,23 @@ use simpipe_base::node::Node;
 use simpipe_base::param::{Param, Shape, from_json};
 use simpipe_base::suggest::Known;
 use simpipe_nn::device;
-use simpipe_stage::{BackendChoice, Bound, Catalog, DynStage, NumberDoc, Policy, Stage, StageDoc, StageError, Unable};
+use simpipe_stage::{BackendChoice, Bound, Catalog, DynStage, NumberDoc, Policy, Stage, StageDoc, StageError};
 
+use super::baseline::Baseline;
+use super::calibrate::Calibrate;
+use super::dataset::Dataset;
+use super::embed::Embed;
+use super::evaluate::Evaluate;
+use super::few_shot::FewShot;
+use super::index::Index;
+use super::match_::Match;
+use super::near_copies::NearCopiesStage;
 use super::notes;
+use super::project::Project;
+use super::report::Report;
 use super::reported;
+use super::sample::Sample;
+use super::train::Train;
 
 /// The stages that ship.
 #[derive(Debug)]
@@ -26,14 +39,14 @@ pub fn builtin() -> &'static dyn Catalog {
 }
 
 macro_rules! stages {
-    ($($stage:ty),* $(,)?) => {
+    ($($stage:ident),* $(,)?) => {
         fn names() -> Vec<&'static str> {
-            vec![$(<$stage as Stage>::NAME),*]
+            vec![$($stage::NAME),*]
         }
 
         fn read(stage: &str, table: &Node, path: &str, issues: &mut Issues) -> Option<Arc<dyn DynStage>> {
             $(
-                if stage == <$stage as Stage>::NAME {
+                if stage == $stage::NAME {
                     let params = <$stage as Stage>::Params::read(table, path, issues)?;
                     return Some(Arc::new(Bound::<$stage>(params)));
                 }
@@ -46,8 +59,8 @@ macro_rules! stages {
         pub fn declared_files(key_parts: &Json) -> Option<&'static [&'static str]> {
             let made_by = |name, version: u32| key_parts["stage"] == name && key_parts["version"] == version;
             $(
-                if made_by(<$stage as Stage>::NAME, <$stage as Stage>::VERSION) {
-                    return Some(<$stage as Stage>::FILES);
+                if made_by($stage::NAME, $stage::VERSION) {
+                    return Some($stage::FILES);
                 }
             )*
             None
@@ -55,13 +68,13 @@ macro_rules! stages {
 
         fn docs() -> Vec<StageDoc> {
             vec![$(StageDoc {
-                name: <$stage as Stage>::NAME,
-                version: <$stage as Stage>::VERSION,
-                summary: <$stage as Stage>::SUMMARY,
-                output: <$stage as Stage>::OUTPUT,
-                files: <$stage as Stage>::FILES,
+                name: $stage::NAME,
+                version: $stage::VERSION,
+                summary: $stage::SUMMARY,
+                output: $stage::OUTPUT,
+                files: $stage::FILES,
                 ports: |json| {
-                    from_json::<<$stage as Stage>::Params>(json).map(|params| <$stage as Stage>::ports(&params)).unwrap_or_default()
+                    from_json::<<$stage as Stage>::Params>(json).map(|params| $stage::ports(&params)).unwrap_or_default()
                 },
                 params: with_policy(<$stage as Stage>::Params::shape()),
             }),*]
@@ -69,7 +82,21 @@ macro_rules! stages {
     };
 }
 
-every_stage!(stages);
+stages![
+    Dataset,
+    Sample,
+    Train,
+    Embed,
+    Index,
+    Calibrate,
+    Match,
+    NearCopiesStage,
+    Evaluate,
+    FewShot,
+    Baseline,
+    Project,
+    Report
+];
 
 /// The kinds of stages that there are.
 #[must_use]
@@ -128,12 +155,11 @@ impl Catalog for Registry {
         device::DEVICES
     }
 
-    fn backend(&self, device: &str, numerics: Option<&str>) -> Result<BackendChoice, StageError> {
-        device::resolve(device, numerics)
-            .map(|backends| BackendChoice {
-                accepted: backends.accepted.into_iter().map(str::to_owned).collect(),
-                compute: backends.compute.to_owned(),
-                unable: backends.unable.map(|error| Unable { message: error.message, help: error.help }),
+    fn backend(&self, device: &str) -> Result<BackendChoice, StageError> {
+        device::resolve(device)
+            .map(|(accepted, compute)| BackendChoice {
+                accepted: accepted.into_iter().map(str::to_owned).collect(),
+                compute: compute.to_owned(),
             })
             .map_err(|error| StageError::failed(error.message).with_help(error.help))
     }
@@ -141,7 +167,7 @@ impl Catalog for Registry {
     fn hardware(&self, backend: &str) -> BTreeMap<String, String> {
         match backend {
             // Other backends have their own kernels, and no name for them.
-            "flex" | "flex-portable" | "flex-amx" => {
+            "flex" | "flex-portable" => {
                 BTreeMap::from([("kernels".to_owned(), simpipe_kernel::instruction_set().to_owned())])
             }
             _ => BTreeMap::new(),

@@ -18,7 +18,6 @@ use simpipe_artifact::{
 };
 use simpipe_base::check;
 use simpipe_base::digest::Digest;
-use simpipe_base::issue::Issue;
 use simpipe_base::param::SpecPath;
 use simpipe_base::params;
 use simpipe_report::figure::{Neighbours, Order};
@@ -27,7 +26,9 @@ use simpipe_report::{
     summary, worth_reading,
 };
 use simpipe_search::vectors;
-use simpipe_stage::{Ctx, Facts, InputFacts, Kind, Port, Progress, SourceDigest, SourceFinder, Stage, StageError};
+use simpipe_stage::{
+    Ctx, Facts, InputFacts, Kind, ParamIssue, Port, Progress, SourceDigest, SourceFinder, Stage, StageError,
+};
 
 /// The stage `report`.
 #[derive(Debug)]
@@ -44,10 +45,10 @@ params! {
     /// figures = ["training-curves", { neighbours = { k = 3, order = "worst" } }, "confusion-matrix"]
     /// ```
     pub struct ReportParams {
-        /// The figures, in order. A figure may appear several times with different parameters.
+        /// The figures, in order; a figure may stand several times with other parameters.
         #[aka("plots", "charts", "graphs", "visualizations")]
         figures: Vec<FigureSpec> = FigureSpec::all() => check::not_empty(),
-        /// The page's title; default: the experiment's name.
+        /// The page's title; the experiment's name if it is left out.
         title: Option<String> = None,
         /// Whether the embedding is compared with chance and with raw pixels. Without a stage `baseline` at the port of that
         /// name this is computed here and reads every image of queries and index; raw pixels only up to 4e9 multiply-adds
@@ -88,10 +89,7 @@ impl Stage for Report {
     /// on paper. Curves of many points are drawn by what a pixel shows; legends name 20 classes at most; names
     /// that begin alike are cut where they don't differ.
     /// 9 - What ended a training early and which epoch's weights are kept; `neighbours` shows as many as there are.
-    /// 10 - The figures `learning-rate` and `pair-distances`, which are in the default too; overlaps and near copies beside the
-    /// data; axes of small numbers have powers of ten; letters of a font of the spec with outlines of PostScript join on the page
-    /// too.
-    const VERSION: u32 = 10;
+    const VERSION: u32 = 9;
     const OUTPUT: Kind = Kind::Report;
     const FILES: &'static [&'static str] = &["figures/", "report.html", "report.md", "metrics.json"];
     // t-SNE starts from the principal components and draws no random number; UMAP has a seed of its own.
@@ -118,7 +116,7 @@ impl Stage for Report {
         ports
     }
 
-    fn infer(params: &ReportParams, inputs: &InputFacts) -> Result<Facts, Vec<Issue>> {
+    fn infer(params: &ReportParams, inputs: &InputFacts) -> Result<Facts, Vec<ParamIssue>> {
         let mut issues = sources::unplugged(inputs);
         issues.extend(maps::issues(params, inputs));
         issues.extend(font::issue(params));
@@ -131,8 +129,8 @@ impl Stage for Report {
         if issues.is_empty() { Ok(Facts::Report) } else { Err(issues) }
     }
 
-    fn warnings(params: &ReportParams, _: &InputFacts) -> Vec<Issue> {
-        font::warnings(params)
+    fn warnings(params: &ReportParams, _: &InputFacts) -> Vec<ParamIssue> {
+        font::warning(params).into_iter().collect()
     }
 
     fn sources(params: &ReportParams, finder: &SourceFinder) -> Result<Vec<SourceDigest>, StageError> {
@@ -182,23 +180,26 @@ fn strips(params: &ReportParams) -> impl Iterator<Item = (usize, &Neighbours)> {
 }
 
 /// The slice must lie among the queries.
-fn outside(strips: &Neighbours, count: usize, path: &str) -> Option<Issue> {
+fn outside(strips: &Neighbours, count: usize, path: &str) -> Option<ParamIssue> {
     let slice = strips.slice.as_ref()?;
     let end = slice.begin.saturating_add(slice.size);
     (end > count).then(|| {
         let by_position = matches!(strips.order, Order::Label | Order::Position);
         let places = if by_position { "position" } else { "place" };
-        Issue::of(format!("{path}.slice"), format!("the slice ends at {places} {end}, but there are {count} queries"))
-            .help(format!("choose `begin` and `size` with a sum of at most {count}"))
+        ParamIssue::new(
+            format!("{path}.slice"),
+            format!("the slice ends at {places} {end}, but there are {count} queries"),
+        )
+        .help(format!("choose `begin` and `size` with a sum of at most {count}"))
     })
 }
 
 /// Only what `match` kept can be shown. As many as are shown where nothing is said are a wish: fewer are shown then.
-fn too_many(strips: &Neighbours, kept: usize, path: &str) -> Option<Issue> {
+fn too_many(strips: &Neighbours, kept: usize, path: &str) -> Option<ParamIssue> {
     let unsaid = Neighbours::default_k();
     (strips.k > kept && strips.k != unsaid).then(|| {
         let message = format!("{} neighbours of each query are to be shown, but `match` keeps {kept}", strips.k);
-        Issue::of(format!("{path}.k"), message)
+        ParamIssue::new(format!("{path}.k"), message)
             .help(format!("choose `k` of at most {kept}, or raise `neighbours` of the stage `match`"))
     })
 }

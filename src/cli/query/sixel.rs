@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::canvas::Canvas;
+use super::pictures::Canvas;
 
 /// Steps of each colour: a cube of 216.
 const STEPS: usize = 6;

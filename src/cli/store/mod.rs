@@ -14,7 +14,7 @@ use clap::{Args, Subcommand};
 use super::threads;
 use crate::error::{Error, Exit};
 
-/// Maintain the store.
+/// Look after the store.
 #[derive(Debug, Args)]
 pub(super) struct StoreArgs {
     #[command(subcommand)]

@@ -2,10 +2,9 @@
 
 use burn::tensor::{Tensor, activation};
 
-use super::{Cx, FeatureShape, Features, Layer, Walk};
+use super::{Cx, FeatureShape, Features, Layer, LayerIssue, Walk};
 use crate::ops::{self, Act};
 use simpipe_base::check;
-use simpipe_base::issue::Issue;
 use simpipe_base::{choice, params};
 
 params! {
@@ -158,7 +157,7 @@ macro_rules! layers {
     )* };
     (@layer $name:ident) => {
         impl Layer for $name {
-            fn output<'a>(&'a self, input: &FeatureShape, _: &mut Walk<'a>) -> Result<FeatureShape, Issue> {
+            fn output<'a>(&'a self, input: &FeatureShape, _: &mut Walk<'a>) -> Result<FeatureShape, LayerIssue> {
                 Ok(input.clone())
             }
 

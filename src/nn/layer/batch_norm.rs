@@ -3,10 +3,9 @@
 use burn::tensor::Tensor;
 
 use super::init::{Start, WeightSpec};
-use super::{Affine, Cx, FeatureShape, Features, Layer, Walk};
+use super::{Affine, Cx, FeatureShape, Features, Layer, LayerIssue, Walk};
 use crate::ops::{self, BatchStatistics, Tail, TrainedNorm};
 use simpipe_base::check;
-use simpipe_base::issue::Issue;
 use simpipe_base::params;
 
 params! {
@@ -37,7 +36,7 @@ const MEAN: &str = "moving_mean";
 const VARIANCE: &str = "moving_variance";
 
 impl Layer for BatchNorm {
-    fn output<'a>(&'a self, input: &FeatureShape, _: &mut Walk<'a>) -> Result<FeatureShape, Issue> {
+    fn output<'a>(&'a self, input: &FeatureShape, _: &mut Walk<'a>) -> Result<FeatureShape, LayerIssue> {
         Ok(input.clone())
     }
 

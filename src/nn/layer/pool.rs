@@ -1,10 +1,9 @@
 //! `max-pool`, `avg-pool`, `global-max-pool` and `global-avg-pool`.
 
 use super::padding::{Padding, Windows};
-use super::{Cx, FeatureShape, Features, Layer, Walk};
+use super::{Cx, FeatureShape, Features, Layer, LayerIssue, Walk};
 use crate::ops::{self, PoolGeometry};
 use simpipe_base::check;
-use simpipe_base::issue::Issue;
 use simpipe_base::params;
 
 params! {
@@ -88,7 +87,7 @@ impl AvgPool {
 }
 
 impl Windows<'_> {
-    fn pooled(&self, name: &'static str, input: &FeatureShape) -> Result<FeatureShape, Issue> {
+    fn pooled(&self, name: &'static str, input: &FeatureShape) -> Result<FeatureShape, LayerIssue> {
         let [height, width, channels] = input.image(name)?;
         let window = format!("a window of {0} x {0}", self.reach);
         let sides = self.output(name, [height, width], (&window, "size"));
@@ -106,7 +105,7 @@ impl Windows<'_> {
 }
 
 impl Layer for MaxPool {
-    fn output<'a>(&'a self, input: &FeatureShape, _: &mut Walk<'a>) -> Result<FeatureShape, Issue> {
+    fn output<'a>(&'a self, input: &FeatureShape, _: &mut Walk<'a>) -> Result<FeatureShape, LayerIssue> {
         self.windows().pooled("max-pool", input)
     }
 
@@ -118,7 +117,7 @@ impl Layer for MaxPool {
 }
 
 impl Layer for AvgPool {
-    fn output<'a>(&'a self, input: &FeatureShape, _: &mut Walk<'a>) -> Result<FeatureShape, Issue> {
+    fn output<'a>(&'a self, input: &FeatureShape, _: &mut Walk<'a>) -> Result<FeatureShape, LayerIssue> {
         self.windows().pooled("avg-pool", input)
     }
 
@@ -135,7 +134,7 @@ params! {
 }
 
 impl Layer for GlobalMaxPool {
-    fn output<'a>(&'a self, input: &FeatureShape, _: &mut Walk<'a>) -> Result<FeatureShape, Issue> {
+    fn output<'a>(&'a self, input: &FeatureShape, _: &mut Walk<'a>) -> Result<FeatureShape, LayerIssue> {
         input.image("global-max-pool").map(|[_, _, channels]| FeatureShape::Vector(channels))
     }
 
@@ -150,7 +149,7 @@ params! {
 }
 
 impl Layer for GlobalAvgPool {
-    fn output<'a>(&'a self, input: &FeatureShape, _: &mut Walk<'a>) -> Result<FeatureShape, Issue> {
+    fn output<'a>(&'a self, input: &FeatureShape, _: &mut Walk<'a>) -> Result<FeatureShape, LayerIssue> {
         input.image("global-avg-pool").map(|[_, _, channels]| FeatureShape::Vector(channels))
     }
 

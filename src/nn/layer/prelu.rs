@@ -3,9 +3,8 @@
 use burn::tensor::{Tensor, activation};
 
 use super::init::{Start, WeightSpec};
-use super::{Cx, FeatureShape, Features, Layer, Walk};
+use super::{Cx, FeatureShape, Features, Layer, LayerIssue, Walk};
 use simpipe_base::check;
-use simpipe_base::issue::Issue;
 use simpipe_base::params;
 
 params! {
@@ -21,7 +20,7 @@ params! {
 const SLOPE: &str = "slope";
 
 impl Layer for Prelu {
-    fn output<'a>(&'a self, input: &FeatureShape, _: &mut Walk<'a>) -> Result<FeatureShape, Issue> {
+    fn output<'a>(&'a self, input: &FeatureShape, _: &mut Walk<'a>) -> Result<FeatureShape, LayerIssue> {
         Ok(input.clone())
     }
 

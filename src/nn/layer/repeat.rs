@@ -1,8 +1,7 @@
 //! `repeat`: the same layers several times, each time with weights of their own.
 
-use super::{Cx, FeatureShape, Features, Layer, LayerSpec, Length, List, Walk, lengths};
+use super::{Cx, FeatureShape, Features, Layer, LayerIssue, LayerSpec, Length, List, Walk, lengths};
 use simpipe_base::check;
-use simpipe_base::issue::Issue;
 use simpipe_base::params;
 
 params! {
@@ -33,7 +32,7 @@ impl Repeat {
 }
 
 impl Layer for Repeat {
-    fn output<'a>(&'a self, input: &FeatureShape, walk: &mut Walk<'a>) -> Result<FeatureShape, Issue> {
+    fn output<'a>(&'a self, input: &FeatureShape, walk: &mut Walk<'a>) -> Result<FeatureShape, LayerIssue> {
         self.rounds(input.clone(), |list, shape| walk.list(list, &self.body, &shape))
     }
 

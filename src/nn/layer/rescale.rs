@@ -1,8 +1,7 @@
 //! `rescale`: brings pixels of 0 to 255 into a small range.
 
-use super::{Affine, Cx, FeatureShape, Features, Layer, Walk};
+use super::{Affine, Cx, FeatureShape, Features, Layer, LayerIssue, Walk};
 use simpipe_base::check::{self, Check};
-use simpipe_base::issue::Issue;
 use simpipe_base::params;
 
 params! {
@@ -17,7 +16,7 @@ params! {
 }
 
 impl Layer for Rescale {
-    fn output<'a>(&'a self, input: &FeatureShape, _: &mut Walk<'a>) -> Result<FeatureShape, Issue> {
+    fn output<'a>(&'a self, input: &FeatureShape, _: &mut Walk<'a>) -> Result<FeatureShape, LayerIssue> {
         Ok(input.clone())
     }
 

@@ -1,8 +1,7 @@
 //! `flatten` and `l2-normalize`: layers without parameters that turn maps into vectors and vectors into directions.
 
-use super::{Cx, FeatureShape, Features, Layer, Length, Walk};
+use super::{Cx, FeatureShape, Features, Layer, LayerIssue, Length, Walk};
 use crate::ops;
-use simpipe_base::issue::Issue;
 use simpipe_base::params;
 
 params! {
@@ -15,7 +14,7 @@ impl Layer for Flatten {
         Length::Kept
     }
 
-    fn output<'a>(&'a self, input: &FeatureShape, _: &mut Walk<'a>) -> Result<FeatureShape, Issue> {
+    fn output<'a>(&'a self, input: &FeatureShape, _: &mut Walk<'a>) -> Result<FeatureShape, LayerIssue> {
         Ok(FeatureShape::Vector(input.size()))
     }
 
@@ -44,7 +43,7 @@ impl Layer for L2Normalize {
         Length::Unit
     }
 
-    fn output<'a>(&'a self, input: &FeatureShape, _: &mut Walk<'a>) -> Result<FeatureShape, Issue> {
+    fn output<'a>(&'a self, input: &FeatureShape, _: &mut Walk<'a>) -> Result<FeatureShape, LayerIssue> {
         input.vector("l2-normalize").map(FeatureShape::Vector)
     }
 

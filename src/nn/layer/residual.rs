@@ -1,8 +1,7 @@
 //! `residual`: the sum of two ways through, one of them usually short.
 
-use super::{Activation, Cx, FeatureShape, Features, Layer, LayerSpec, List, Sum, Walk};
+use super::{Activation, Cx, FeatureShape, Features, Layer, LayerIssue, LayerSpec, List, Sum, Walk};
 use simpipe_base::check;
-use simpipe_base::issue::Issue;
 use simpipe_base::params;
 
 params! {
@@ -36,7 +35,7 @@ impl Residual {
 }
 
 impl Layer for Residual {
-    fn output<'a>(&'a self, input: &FeatureShape, walk: &mut Walk<'a>) -> Result<FeatureShape, Issue> {
+    fn output<'a>(&'a self, input: &FeatureShape, walk: &mut Walk<'a>) -> Result<FeatureShape, LayerIssue> {
         let body = walk.list(&Self::BODY, &self.body, input)?;
         let shortcut = walk.list(&Self::SHORTCUT, &self.shortcut, input)?;
         if body == shortcut {
@@ -45,12 +44,12 @@ impl Layer for Residual {
         let message = format!("`body` gives {}, but `shortcut` gives {}", body.words(), shortcut.words());
         let path = if self.shortcut.is_empty() { "residual" } else { "residual.shortcut" };
         let help = format!(
-            "a sum needs one shape: make the shortcut give {}, for example with \
+            "a sum needs one shape: bring the shortcut to {}, as with \
              shortcut = [{{ conv2d = {{ filters = {}, kernel = 1, stride = .. }} }}]",
             body.words(),
             body.channels()
         );
-        Err(Issue::of(path, message).help(help))
+        Err(LayerIssue::new(path, message).help(help))
     }
 
     fn forward(&self, x: Features, cx: &mut Cx<'_>) -> Features {

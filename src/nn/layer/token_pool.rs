@@ -1,8 +1,7 @@
 //! `token-pool`: tokens as one vector.
 
-use super::{Cx, FeatureShape, Features, Layer, Walk};
+use super::{Cx, FeatureShape, Features, Layer, LayerIssue, Walk};
 use simpipe_base::check;
-use simpipe_base::issue::Issue;
 use simpipe_base::{choice, params};
 
 choice! {
@@ -40,11 +39,11 @@ params! {
 }
 
 impl Layer for TokenPool {
-    fn output<'a>(&'a self, input: &FeatureShape, _: &mut Walk<'a>) -> Result<FeatureShape, Issue> {
+    fn output<'a>(&'a self, input: &FeatureShape, _: &mut Walk<'a>) -> Result<FeatureShape, LayerIssue> {
         let [tokens, width] = input.tokens("token-pool")?;
         if self.by == TokenPooling::Mean && self.skip >= tokens {
             let message = format!("nothing is left of {tokens} tokens without the first {}", self.skip);
-            return Err(Issue::of("token-pool.skip", message));
+            return Err(LayerIssue::new("token-pool.skip", message));
         }
         Ok(FeatureShape::Vector(width))
     }

@@ -4,8 +4,7 @@ use burn::tensor::{Tensor, TensorData};
 
 use super::problems::{Known, under};
 use super::{Embedded, Inner, Loss, LossSpec, Target, like_its_loss};
-use crate::layer::{Cx, Start, WeightSpec};
-use simpipe_base::issue::Issue;
+use crate::layer::{Cx, LayerIssue, Start, WeightSpec};
 use simpipe_base::params;
 use simpipe_base::{check, param};
 
@@ -58,14 +57,14 @@ impl Loss for CrossBatchMemory {
         vec![Inner { name: LOSS.to_owned(), loss: &self.loss, target }]
     }
 
-    fn problems(&self, known: &Known) -> Vec<Issue> {
+    fn problems(&self, known: &Known) -> Vec<LayerIssue> {
         if let Some(issue) = self.misfit() {
             return vec![issue];
         }
         let mut issues = under(LOSS, self.loss.inside(known));
         if let Some(rows) = known.rows.filter(|rows| *rows >= self.size) {
-            let message = format!("a batch has {rows} rows, so a memory of {} holds no earlier ones", self.size);
-            issues.push(Issue::of("size", message).help("make it several times as large as a batch"));
+            let message = format!("a batch has {rows} rows: of {} no earlier one finds a place", self.size);
+            issues.push(LayerIssue::new("size", message).help("make it some times as large as a batch"));
         }
         issues
     }
@@ -89,7 +88,7 @@ impl Loss for CrossBatchMemory {
 
 impl CrossBatchMemory {
     /// What makes no sense with a memory.
-    fn misfit(&self) -> Option<Issue> {
+    fn misfit(&self) -> Option<LayerIssue> {
         let (name, needs) = (self.loss.name(), self.loss.needs());
         let (message, help) = if self.loss.holds("cross-batch-memory") {
             (format!("`{name}` has a memory of its own"), "one memory is enough: make its `size` larger")
@@ -106,7 +105,7 @@ impl CrossBatchMemory {
         } else {
             return None;
         };
-        Some(Issue::of(LOSS, message).help(help))
+        Some(LayerIssue::new(LOSS, message).help(help))
     }
 
     fn compared(&self, batch: &Embedded<'_>, cx: &mut Cx<'_>) -> Tensor<1> {

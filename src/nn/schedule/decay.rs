@@ -17,7 +17,7 @@ params! {
     pub struct Step {
         /// Steps at one rate.
         every: usize = 1000 => check::between(1, 1_000_000_000),
-        /// The factor at each such step.
+        /// What the rate is multiplied by then.
         factor: f64 = 0.1 => check::between(0.0, 1.0),
     }
 }
@@ -25,7 +25,7 @@ params! {
 params! {
     /// `factor ^ t` at step `t`, from 0.
     pub struct Exponential {
-        /// The factor at every step.
+        /// What the rate is multiplied by at every step.
         factor: f64 = 0.9999 => check::between(0.0, 1.0),
     }
 }

@@ -19,19 +19,19 @@ choice! {
         /// The same at every step.
         #[aka("none", "fixed")]
         "constant" => Constant(Constant),
-        /// A linear increase, then half a cosine down.
+        /// Up in a line, down in half a cosine.
         #[aka("cosine", "cosine_annealing", "CosineAnnealingLR")]
         "warmup-cosine" => WarmupCosine(WarmupCosine),
-        /// A linear decrease.
+        /// Down in a line.
         #[aka("LinearLR", "polynomial")]
         "linear" => Linear(Linear),
         /// Up from a low rate and down to a lower one, both in half a cosine.
         #[aka("OneCycleLR")]
         "one-cycle" => OneCycle(OneCycle),
-        /// Multiplied by a factor every so many steps.
+        /// Down by a factor every so many steps.
         #[aka("StepLR", "MultiStepLR", "staircase")]
         "step" => Step(Step),
-        /// Multiplied by a factor at every step.
+        /// Down by a factor at every step.
         #[aka("ExponentialLR", "ExponentialDecay")]
         "exponential" => Exponential(Exponential),
     }

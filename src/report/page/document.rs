@@ -7,7 +7,7 @@ use super::fonts::with_fonts;
 use super::html::escape;
 use super::policy::policy;
 use crate::ReportData;
-use crate::experiment::named;
+use crate::summary::named;
 
 pub(super) const STYLE: &str = include_str!("style.css");
 const SCRIPT: &str = concat!(include_str!("script.js"), include_str!("confusion.js"), include_str!("gallery.js"));

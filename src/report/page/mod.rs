@@ -15,7 +15,6 @@ mod html;
 mod hubs;
 mod interactive;
 mod numbers;
-mod overlaps;
 mod per_class;
 mod policy;
 mod provenance;

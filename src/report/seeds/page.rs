@@ -2,9 +2,8 @@
 
 use super::SPREADS;
 use crate::Drawn;
-use crate::cells::words;
-use crate::markdown::{escape, line, section, table};
-use crate::summary::shown;
+use crate::markdown::escape;
+use crate::summary::{line, section, shown, table, words};
 use crate::sweep::{count_of, figure};
 use simpipe_artifact::{SeedsMetric, SeedsReport, SeedsValue};
 

@@ -6,9 +6,8 @@ use super::importance::{DOUBTFUL, sentence};
 use super::leaderboard::SHOWN;
 use super::{count_of, figure, short_name, tried, value_words};
 use crate::Drawn;
-use crate::cells::words;
-use crate::markdown::{escape, line, section, table};
-use crate::summary::shown;
+use crate::markdown::escape;
+use crate::summary::{line, section, shown, table, words};
 use simpipe_artifact::{SweepInterval, SweepReport, SweepState, SweepTrial, SweepValue, SweepWinner};
 use simpipe_base::visible::visible;
 

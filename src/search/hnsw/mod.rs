@@ -8,7 +8,6 @@
 
 mod build;
 mod connect;
-mod kept;
 mod layers;
 pub mod living;
 mod walk;

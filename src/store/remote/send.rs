@@ -8,7 +8,7 @@ use futures_util::stream::{self, StreamExt, TryStreamExt};
 
 use super::client::Client;
 use super::connect::PARALLEL;
-use super::error::RequestError;
+use super::error::Trouble;
 use super::fetch::Moved;
 use super::{Remote, Stored, checkpoints, entry_name, object_name};
 use crate::{AcEntry, FileRecord, Store, StoreError};
@@ -24,7 +24,7 @@ pub(super) enum Presence {
 }
 
 impl Presence {
-    async fn has(&self, client: &Client, name: &str, size: u64) -> Result<bool, RequestError> {
+    async fn has(&self, client: &Client, name: &str, size: u64) -> Result<bool, Trouble> {
         match self {
             Self::Ask => Ok(client.size(name).await? == Some(size)),
             Self::Listed(names) => Ok(names.get(name) == Some(&size)),
@@ -36,7 +36,7 @@ impl Store {
     /// Sends a new result to the object store. If another machine was first, its result is what comes back, and is
     /// what the local store holds from then on: everybody sees the same bytes.
     ///
-    /// RequestError with the object store is a warning: the result stays local.
+    /// Trouble with the object store is a warning: the result stays local.
     ///
     /// # Errors
     /// If the local store refuses.
@@ -48,12 +48,12 @@ impl Store {
         });
         match sent {
             Ok(theirs) => Ok(theirs.unwrap_or(entry)),
-            Err(RequestError::Local(error)) => Err(error),
-            Err(RequestError::Interrupted) => {
+            Err(Trouble::Local(error)) => Err(error),
+            Err(Trouble::Interrupted) => {
                 remote.warn(format!("stopped before everything was sent to {}: it stays local", remote.url));
                 Ok(entry)
             }
-            Err(RequestError::Unsound(words)) => {
+            Err(Trouble::Unsound(words)) => {
                 remote.warn(words);
                 Ok(entry)
             }
@@ -71,7 +71,7 @@ impl Store {
         entry: &AcEntry,
         presence: &Presence,
         dry: bool,
-    ) -> Result<Moved, RequestError> {
+    ) -> Result<Moved, Trouble> {
         let files: BTreeMap<Digest, FileRecord> = entry.files.values().map(|file| (file.digest, *file)).collect();
         let files: Vec<(FileRecord, PathBuf)> =
             files.into_values().map(|file| (file, self.object(file.digest))).collect();
@@ -81,7 +81,7 @@ impl Store {
                 let (client, presence, again) = (&client, &presence, &again);
                 async move {
                     let sent = send_object(client, file, &path, presence, again, dry).await?;
-                    Ok::<_, RequestError>((file, sent))
+                    Ok::<_, Trouble>((file, sent))
                 }
             };
             let sending = stream::iter(files.into_iter().map(send)).buffered(PARALLEL);
@@ -102,7 +102,7 @@ impl Store {
 
     /// Sends an entry whose objects are there. Another machine's, if that was first, replaces the local one and comes
     /// back.
-    pub(super) fn send_entry(&self, remote: &Remote, entry: &AcEntry) -> Result<Option<AcEntry>, RequestError> {
+    pub(super) fn send_entry(&self, remote: &Remote, entry: &AcEntry) -> Result<Option<AcEntry>, Trouble> {
         let (name, bytes) = (entry_name(entry.key), entry.to_bytes());
         let created = remote.call(|client| async move { client.create(&name, bytes).await })?;
         let theirs = if created { None } else { self.settle(remote, entry)? };
@@ -111,7 +111,7 @@ impl Store {
     }
 
     /// Takes over the entry that is there already, unless it is one's own or can't be used: then it is replaced.
-    fn settle(&self, remote: &Remote, entry: &AcEntry) -> Result<Option<AcEntry>, RequestError> {
+    fn settle(&self, remote: &Remote, entry: &AcEntry) -> Result<Option<AcEntry>, Trouble> {
         if let Stored::Entry(theirs) = remote.stored(entry.key)? {
             if theirs == *entry {
                 return Ok(None);
@@ -138,7 +138,7 @@ async fn send_object(
     presence: &Presence,
     again: &BTreeSet<Digest>,
     dry: bool,
-) -> Result<bool, RequestError> {
+) -> Result<bool, Trouble> {
     let name = object_name(file.digest);
     let damaged = again.contains(&file.digest);
     if !damaged && presence.has(client, &name, file.size).await? {
