@@ -3,7 +3,7 @@
 //! [`model`] walks through the layers and writes what each is in operators of ONNX, opset [`OPSET`], with its weights inside.
 //! Preprocessing that is part of the network, the mean over views and the choice of layers are part of the graph, so whoever
 //! runs it has nothing else to apply. The messages are written by hand (`proto`): eight of them are needed, and
-//! [`Message`](simpipe_base::protobuf::Message) writes TensorBoard's too.
+//! [`Message`] writes TensorBoard's too.
 //!
 //! Maps are `[batch, channels, height, width]` there, as ONNX has them, and `[batch, height, width, channels]` here: kernels are
 //! turned, and `flatten` turns the map back. Owns no file: whoever calls writes the bytes.
