@@ -9,8 +9,8 @@
 /// older specs keep their bytes ([`View::Stored`](crate::param::View::Stored)).
 ///
 /// ```
-/// use simpipe::base::{check, param};
-/// simpipe::params! {
+/// use simpipe_base::{check, param};
+/// simpipe_base::params! {
 ///     /// A pooling layer.
 ///     pub struct MaxPool {
 ///         /// Side of the square window, in pixels.
@@ -109,15 +109,15 @@ macro_rules! params {
 /// `{ triplet = { margin = 0.2 } }`. The enum gets `NAMES` and `name()`.
 ///
 /// ```
-/// use simpipe::base::param::{self, Param, View};
-/// simpipe::params! {
+/// use simpipe_base::param::{self, Param, View};
+/// simpipe_base::params! {
 ///     /// Adam.
 ///     pub struct Adam {
 ///         /// Step size.
 ///         learning_rate: f64 = 0.001,
 ///     }
 /// }
-/// simpipe::choice! {
+/// simpipe_base::choice! {
 ///     /// How weights are updated.
 ///     pub enum Optimizer {
 ///         /// Adam (Kingma and Ba, 2015).
@@ -144,7 +144,7 @@ macro_rules! params {
 /// `pub enum Name: pub(crate) dyn Trait { .. }` makes it less so.
 ///
 /// ```
-/// simpipe::params! {
+/// simpipe_base::params! {
 ///     /// Nothing to set.
 ///     pub struct Square {}
 /// }
@@ -154,14 +154,14 @@ macro_rules! params {
 /// impl Shape for Square {
 ///     fn corners(&self) -> usize { 4 }
 /// }
-/// simpipe::choice! {
+/// simpipe_base::choice! {
 ///     /// A shape.
 ///     enum AnyShape: dyn Shape {
 ///         /// Four equal sides.
 ///         "square" => Square(Square),
 ///     }
 /// }
-/// let shape: AnyShape = simpipe::base::param::from_json(&serde_json::json!("square")).unwrap();
+/// let shape: AnyShape = simpipe_base::param::from_json(&serde_json::json!("square")).unwrap();
 /// assert_eq!(shape.as_dyn().corners(), 4);
 /// ```
 #[doc(hidden)]

@@ -25,7 +25,7 @@ pub struct Classification {
 /// The figures of (true, given) labels, in any order; `None` of none.
 ///
 /// ```
-/// use simpipe::metric::classification::classification;
+/// use simpipe_metric::classification::classification;
 /// let figures = classification(&[(0, 0), (0, 1), (1, 1), (1, 1)]).unwrap();
 /// assert_eq!((figures.accuracy, figures.kappa), (0.75, Some(0.5)));
 /// ```

@@ -6,7 +6,7 @@
 /// Work and memory grow with the queries, whatever the number of classes.
 ///
 /// ```
-/// use simpipe::metric::confusion::confusion;
+/// use simpipe_metric::confusion::confusion;
 /// let cells = confusion([(7, Some(7)), (7, None), (2, Some(7)), (7, Some(7))]);
 /// assert_eq!(cells, [(2, Some(7), 1), (7, Some(7), 2), (7, None, 1)]);
 /// ```

@@ -31,12 +31,12 @@ impl AnyMetric {
     /// The metric of a name; `seed` is where those that draw pairs draw them from.
     ///
     /// ```
-    /// use simpipe::base::seed::Seed;
-    /// use simpipe::metric::registry::AnyMetric;
+    /// use simpipe_base::seed::Seed;
+    /// use simpipe_metric::registry::AnyMetric;
     /// let seed = Seed::of_stage(42, "evaluate", None);
     /// assert_eq!(AnyMetric::parse("fpr@95tpr", seed)?.metric().name(), "fpr@95tpr");
     /// assert_eq!(AnyMetric::parse("equal-error-rate", seed).unwrap_err().help, "did you mean `eer`?");
-    /// # Ok::<(), simpipe::metric::NameError>(())
+    /// # Ok::<(), simpipe_metric::NameError>(())
     /// ```
     ///
     /// # Errors

@@ -29,7 +29,7 @@ pub struct Bin {
 /// divided as NumPy's `array_split` divides, so that the first bins may hold one more. Bins without any are left out.
 ///
 /// ```
-/// use simpipe::metric::reliability::{Judgement, equal_mass};
+/// use simpipe_metric::reliability::{Judgement, equal_mass};
 /// let said = [(0.9, true), (0.1, false), (0.8, false)].map(|(probability, right)| Judgement { probability, right });
 /// let bins = equal_mass(&said, 2);
 /// assert_eq!(bins.iter().map(|bin| (bin.count, bin.right)).collect::<Vec<_>>(), [(2, 0.0), (1, 1.0)]);

@@ -23,8 +23,8 @@ pub struct Beside {
 /// equally far the index's come first.
 ///
 /// ```
-/// use simpipe::artifact::Distance;
-/// use simpipe::search::{Hit, beside::merged};
+/// use simpipe_artifact::Distance;
+/// use simpipe_search::{Hit, beside::merged};
 /// let hit = |row, distance| Hit { row, distance };
 /// let both = merged(&[hit(4, 0.1), hit(0, 0.5)], &[hit(0, 0.1), hit(1, 0.2)], 9, Distance::Euclidean, 3);
 /// assert_eq!(both, [hit(4, 0.1), hit(9, 0.1), hit(10, 0.2)]);

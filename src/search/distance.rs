@@ -87,8 +87,8 @@ impl<'a> Rows<'a> {
 ///   without variance is at 0 from keys that differ by a constant and infinitely far from all others
 ///
 /// ```
-/// use simpipe::artifact::Distance;
-/// use simpipe::search::distance::between;
+/// use simpipe_artifact::Distance;
+/// use simpipe_search::distance::between;
 /// assert_eq!(between(Distance::Euclidean, &[0.0, 3.0], &[4.0, 0.0]), 5.0);
 /// assert_eq!(between(Distance::Cosine, &[0.6, 0.8], &[0.8, -0.6]), 1.0);
 /// ```

@@ -116,12 +116,12 @@ impl<'a> ExactSearch<'a> {
     /// The `k` nearest rows of every query, nearest first, ties by position.
     ///
     /// ```
-    /// use simpipe::artifact::Distance;
-    /// use simpipe::search::{ExactSearch, Hit, distance::Rows};
+    /// use simpipe_artifact::Distance;
+    /// use simpipe_search::{ExactSearch, Hit, distance::Rows};
     /// let rows = Rows::new(&[0.0, 5.0, 2.0], 1)?;
     /// let found = ExactSearch::new(rows, Distance::Euclidean).nearest(Rows::new(&[1.5], 1)?, 2)?;
     /// assert_eq!(found, [[Hit { row: 2, distance: 0.5 }, Hit { row: 0, distance: 1.5 }]]);
-    /// # Ok::<(), simpipe::search::SearchError>(())
+    /// # Ok::<(), simpipe_search::SearchError>(())
     /// ```
     ///
     /// # Errors

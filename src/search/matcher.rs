@@ -63,7 +63,7 @@ impl Matcher {
     /// looked at, and distances are [`rounded`] first. `None` where there are none.
     ///
     /// ```
-    /// use simpipe::search::matcher::{Matcher, Vote};
+    /// use simpipe_search::matcher::{Matcher, Vote};
     /// let neighbours = [(3, 0.5), (1, 0.5), (1, 2.0)];
     /// let verdict = Matcher::MajorityVote(Vote { k: 3 }).decide(&neighbours).unwrap();
     /// assert_eq!((verdict.label, verdict.distance), (1, 1.0));

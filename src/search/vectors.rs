@@ -28,12 +28,12 @@ impl<'a> Vectors<'a> {
     /// The vectors in `values`, `dim` numbers each, for a distance.
     ///
     /// ```
-    /// use simpipe::artifact::Distance;
-    /// use simpipe::search::Vectors;
+    /// use simpipe_artifact::Distance;
+    /// use simpipe_search::Vectors;
     /// let vectors = Vectors::new(&[3.0, 4.0, 0.0, 1.0], 2, Distance::Cosine)?;
     /// assert_eq!((vectors.rows().row(0), vectors.rows().row(1)), (&[0.6, 0.8][..], &[0.0, 1.0][..]));
     /// assert!(vectors.scaled());
-    /// # Ok::<(), simpipe::search::SearchError>(())
+    /// # Ok::<(), simpipe_search::SearchError>(())
     /// ```
     ///
     /// # Errors

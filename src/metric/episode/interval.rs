@@ -13,7 +13,7 @@ const NORMAL: f64 = 1.959_963_984_540_054;
 /// few classes there are. `None` without episodes; no width of a single one.
 ///
 /// ```
-/// use simpipe::metric::episode::mean_of_episodes;
+/// use simpipe_metric::episode::mean_of_episodes;
 /// let (mean, half) = mean_of_episodes(&[0.5, 0.7, 0.9]).unwrap();
 /// assert!((mean - 0.7).abs() < 1e-12 && (half.unwrap() - 1.959964 * 0.2 / 3_f64.sqrt()).abs() < 1e-6);
 /// ```

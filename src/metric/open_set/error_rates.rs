@@ -18,12 +18,12 @@ pub struct ErrorRates {
 /// The rates at a threshold: a query is accepted if its score is at least it.
 ///
 /// ```
-/// use simpipe::metric::open_set::{Probe, Truth, error_rates};
+/// use simpipe_metric::open_set::{Probe, Truth, error_rates};
 /// let probe = |score, truth| Probe { score, truth };
 /// let probes = [probe(0.9, Truth::Right), probe(0.2, Truth::Right), probe(0.5, Truth::Unknown)];
 /// let rates = error_rates(&probes, 0.4)?;
 /// assert_eq!((rates.far, rates.frr, rates.dir), (Some(1.0), Some(0.5), Some(0.5)));
-/// # Ok::<(), simpipe::metric::MetricError>(())
+/// # Ok::<(), simpipe_metric::MetricError>(())
 /// ```
 ///
 /// # Errors

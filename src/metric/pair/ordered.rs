@@ -43,11 +43,11 @@ impl OrderedPairs {
     /// The curve where each pair counts as often as `times` says of its query; [`Roc::new`]'s where that is 1.
     ///
     /// ```
-    /// use simpipe::metric::pair::{OrderedPairs, Roc, ScoredPair};
+    /// use simpipe_metric::pair::{OrderedPairs, Roc, ScoredPair};
     /// let pair = |score, query, genuine| ScoredPair { score, query, genuine };
     /// let pairs = OrderedPairs::new(vec![pair(0.1, 1, false), pair(0.9, 0, true)])?;
     /// assert_eq!(pairs.roc(|query| if query == 0 { 2 } else { 1 }), Roc::new([0.9, 0.9], [0.1])?);
-    /// # Ok::<(), simpipe::metric::MetricError>(())
+    /// # Ok::<(), simpipe_metric::MetricError>(())
     /// ```
     pub fn roc(&self, times: impl Fn(u32) -> usize) -> Roc {
         let mut points: Vec<Point> = Vec::with_capacity(self.0.len());

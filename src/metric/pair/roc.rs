@@ -29,10 +29,10 @@ impl Roc {
     /// The curve of two lists of scores. Infinite scores are allowed: they have an order.
     ///
     /// ```
-    /// use simpipe::metric::pair::Roc;
+    /// use simpipe_metric::pair::Roc;
     /// let roc = Roc::new([0.9, 0.4], [0.4, 0.1])?;
     /// assert_eq!(roc.points().len(), 3);
-    /// # Ok::<(), simpipe::metric::MetricError>(())
+    /// # Ok::<(), simpipe_metric::MetricError>(())
     /// ```
     ///
     /// # Errors

@@ -42,7 +42,7 @@ impl RetrievalMetric {
     /// The metric of a name, such as `recall@10`, `map@r` or `mrr`.
     ///
     /// ```
-    /// use simpipe::metric::RetrievalMetric;
+    /// use simpipe_metric::RetrievalMetric;
     /// assert_eq!(RetrievalMetric::parse("recall@10"), Ok(RetrievalMetric::RecallAtK(10)));
     /// let error = RetrievalMetric::parse("recal@10").unwrap_err();
     /// assert_eq!(error.help, "did you mean `recall@10`?");

@@ -19,11 +19,11 @@ pub struct Hubness {
 /// Queries may be the rows themselves (without each itself) or others; every list should hold as many neighbours.
 ///
 /// ```
-/// use simpipe::metric::space::hubness::hubness;
+/// use simpipe_metric::space::hubness::hubness;
 /// let found = hubness([&[1, 2][..], &[0, 2], &[0, 1], &[0, 1]], 4, 2)?;
 /// assert_eq!(found.top, [(0, 3), (1, 3)]);
 /// assert_eq!(found.antihubs, Some(0.25));
-/// # Ok::<(), simpipe::metric::MetricError>(())
+/// # Ok::<(), simpipe_metric::MetricError>(())
 /// ```
 ///
 /// # Errors

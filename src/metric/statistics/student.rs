@@ -6,7 +6,7 @@
 /// 26.7.1), to about 12 digits. `None` unless `freedom` is above 0 and `share` strictly between 0 and 1.
 ///
 /// ```
-/// use simpipe::metric::statistics::t_quantile;
+/// use simpipe_metric::statistics::t_quantile;
 /// assert!((t_quantile(0.975, 4.0).unwrap() - 2.7764451051977934).abs() < 1e-10);
 /// ```
 #[must_use]
